@@ -1,0 +1,25 @@
+/**
+ * Sequences of ids side by side in rows of one length: the form in which data reaches an objective.
+ *
+ * A row holds one sequence and padding, or several sequences packed one after another; `segments` tells them apart either way
+ * (0 is padding), so that nothing downstream needs to know which.
+ */
+export interface TokenBatch {
+  readonly rows: number;
+  readonly length: number;
+  /** [rows * length] token ids; the pad id where nothing is. */
+  readonly ids: Int32Array;
+  /** [rows * length] 0 for padding, 1, 2, … for the sequences of a row in order. */
+  readonly segments: Int32Array;
+  /** [rows * length] position inside the token's own sequence, 0 for padding. */
+  readonly positions: Int32Array;
+  readonly sequences: readonly PackedSequence[];
+}
+
+export interface PackedSequence {
+  /** Number of the example in its data set: what counter-based randomness is keyed by. */
+  readonly example: number;
+  readonly row: number;
+  readonly start: number;
+  readonly length: number;
+}

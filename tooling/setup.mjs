@@ -1,0 +1,47 @@
+// The README's commands on a machine that has only Node, npm and git: `node tooling/setup.mjs <task>...`.
+// pnpm is run through npx at the version package.json pins, so nothing has to be installed first.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const { packageManager, engines } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  console.error(`cloze needs Node ${engines.node}; this is ${process.versions.node}. Install a newer Node and run the command again.`);
+  process.exit(2);
+}
+
+const windows = process.platform === "win32";
+const run = (command, args) => {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", shell: windows, env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" } });
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+};
+// pnpm on PATH for everything below it: turbo starts the packages' scripts with it.
+const pnpm = (line) => run("npx", ["--yes", "--package", packageManager, "-c", line]);
+
+const tasks = {
+  install: () => pnpm("pnpm install --frozen-lockfile --prefer-offline"),
+  build: () => pnpm("turbo run build --output-logs=errors-only"),
+  quickstart: () => {
+    tasks.install();
+    tasks.build();
+    run(process.execPath, ["apps/cli/bin/cloze.js", "quickstart"]);
+  },
+  test: () => {
+    tasks.install();
+    tasks.build();
+    pnpm("node tooling/check.mjs");
+  },
+};
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !(name in tasks));
+if (names.length === 0 || unknown.length > 0) {
+  console.error(`usage: node tooling/setup.mjs <${Object.keys(tasks).join("|")}>...`);
+  process.exit(2);
+}
+if (!existsSync(new URL("../pnpm-lock.yaml", import.meta.url))) throw new Error("pnpm-lock.yaml is missing: this is not a whole checkout");
+for (const name of names) tasks[name]();

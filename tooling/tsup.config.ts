@@ -1,0 +1,24 @@
+// The one build of every package. Entries are read from the package's own `exports`: each subpath names its source under
+// the "@cloze/source" condition, so there is no second list to keep.
+import { readFileSync } from "node:fs";
+import { defineConfig, type Options } from "tsup";
+
+interface Manifest { readonly exports: Readonly<Record<string, string | { readonly "@cloze/source"?: string }>> }
+
+const manifest = JSON.parse(readFileSync("package.json", "utf8")) as Manifest;
+const sources = Object.values(manifest.exports).flatMap((e) => (typeof e === "object" && e["@cloze/source"] ? [e["@cloze/source"]] : []));
+const entry = Object.fromEntries(sources.map((file) => [file.replace(/^\.\/src\//, "").replace(/\.ts$/, ""), file]));
+
+const config: Options = {
+  entry,
+  format: "esm",
+  target: "node20",
+  platform: "neutral",
+  external: [/^node:/],
+  dts: true,
+  sourcemap: true,
+  clean: true,
+  treeshake: true,
+  tsconfig: "../../tsconfig.json",
+};
+export default defineConfig(config) as Options;

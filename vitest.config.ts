@@ -1,0 +1,13 @@
+// One configuration for every package: workspace imports resolve to source, never to a stale dist.
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+const config: ViteUserConfig = defineConfig({
+  resolve: { conditions: ["@cloze/source"] },
+  ssr: { resolve: { conditions: ["@cloze/source"] } },
+  test: {
+    include: ["packages/*/{src,test}/**/*.test.ts", "apps/*/{src,test}/**/*.test.ts", "docs/**/*.test.ts", "tooling/**/*.test.ts"],
+    pool: "forks",
+    testTimeout: 60_000,
+  },
+});
+export default config;
