@@ -1,0 +1,57 @@
+/**
+ * Scores of a classifier from three counts per class: how often it was right, how often it was predicted, how often it
+ * was present. These are the diagonal and the two margins of the confusion matrix, and precision, recall, F1 and the
+ * Matthews coefficient need nothing else of it: memory is 3 numbers a class instead of classes², so a 50,000-word
+ * vocabulary costs 1.2 MB, not 20 GB.
+ *
+ * Conventions are scikit-learn's: `average="weighted"` (each class by how often it is present), `zero_division=0`.
+ * Checked against: scikit-learn 1.9, packages/eval/test/goldens/metrics.json.
+ */
+
+/** Per-class counts, all `[classes]`. `hits[k]` tokens of class k were predicted as k. */
+export interface ClassCounts {
+  readonly hits: Float64Array;
+  readonly predicted: Float64Array;
+  readonly present: Float64Array;
+}
+
+export interface ClassScores {
+  readonly accuracy: number;
+  /** Weighted by how often each class is present; a class that was never predicted has precision 0. */
+  readonly precision: number;
+  /** Weighted recall. Equal to accuracy by its definition; reported because people look for it. */
+  readonly recall: number;
+  /** Weighted mean of the classes' F1, not the F1 of the two means above. */
+  readonly f1: number;
+  /** Matthews correlation for many classes; 0 where targets or predictions are all of one class. */
+  readonly mcc: number;
+}
+
+/**
+ * Accuracy, weighted precision, recall and F1, and the Matthews correlation coefficient.
+ *
+ * Cost:   one pass over the classes.
+ * Source: Gorodkin 2004, "Comparing two K-category assignments by a K-category correlation coefficient" (mcc).
+ */
+export function classScores({ hits, predicted, present }: ClassCounts): ClassScores {
+  const total = sum(present);
+  let right = 0, precision = 0, f1 = 0, covariance = 0, spreadPredicted = 0, spreadPresent = 0;
+  for (let k = 0; k < present.length; k++) {
+    const h = hits[k] ?? 0, p = predicted[k] ?? 0, t = present[k] ?? 0;
+    right += h;
+    if (p > 0) precision += (t / total) * (h / p);
+    if (p + t > 0) f1 += (t / total) * ((2 * h) / (p + t));
+    // h * total - p * t and total² - Σp², rearranged (true negatives first) so that no digits cancel at any size.
+    covariance += h * (total - p - t + h) - (p - h) * (t - h);
+    spreadPredicted += p * (total - p);
+    spreadPresent += t * (total - t);
+  }
+  const spread = Math.sqrt(spreadPredicted * spreadPresent);
+  return { accuracy: right / total, precision, recall: right / total, f1, mcc: spread === 0 ? 0 : covariance / spread };
+}
+
+function sum(values: Float64Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
