@@ -1,0 +1,56 @@
+/** The JSON index that lies beside token shards: all that a reader must know to trust and use them. */
+
+export type TokenDtype = "uint8" | "uint16" | "uint32";
+
+export interface ShardIndex {
+  readonly format: "cloze-token-shards";
+  readonly version: 1;
+  readonly name: string;
+  readonly tokenizer: {
+    readonly name: string;
+    readonly hash: string;
+    readonly vocabularySize: number;
+    /** The tokens themselves, for vocabularies up to 256. */
+    readonly vocabulary?: readonly string[];
+  };
+  readonly dtype: TokenDtype;
+  /** Tokens that frame every stored document; null where the vocabulary has none. */
+  readonly special: { readonly start: number | null; readonly end: number | null };
+  readonly splitRule: { readonly hash: "murmur3-x86-128/64"; readonly seed: number; readonly valid: number; readonly test: number };
+  readonly splits: Readonly<Record<string, ShardSplit>>;
+  /** Input files, to tell whether the shards still belong to them. */
+  readonly inputs: readonly { readonly file: string; readonly bytes: number }[];
+  readonly counts: ShardCounts;
+}
+
+export interface ShardSplit {
+  readonly documents: number;
+  /** Tokens in the files, start and end tokens included. */
+  readonly tokens: number;
+  readonly shards: readonly ShardEntry[];
+}
+
+export interface ShardEntry {
+  readonly file: string;
+  readonly documents: number;
+  readonly tokens: number;
+  readonly sha256: string;
+  /** Document lengths (with start and end tokens) as little-endian uint32. */
+  readonly lengths: { readonly file: string; readonly sha256: string };
+}
+
+export interface ShardCounts {
+  /** Records in the input, empty ones included. */
+  readonly records: number;
+  readonly residues: number;
+  /** Records without residues: they are counted and not stored. */
+  readonly empty: number;
+  /** Records whose header line is a bare `>`. */
+  readonly unnamed: number;
+  /** Characters other than the twenty standard residues, as written, with how often they occur. */
+  readonly unusual: Readonly<Record<string, number>>;
+  /** Of those, what the tokenizer made the unknown token, replaced by another token, or dropped. */
+  readonly unknown: Readonly<Record<string, number>>;
+  readonly replaced: Readonly<Record<string, number>>;
+  readonly dropped: Readonly<Record<string, number>>;
+}
