@@ -1,0 +1,212 @@
+/**
+ * metrics.jsonl: the append-only record of a run, one JSON object a line.
+ *
+ *     {"type":"train","step":12,"tokens":98304,"loss":2.413,"lr":0.0003,"gradNorm":0.7,"time":{"tokensPerSecond":51200}}
+ *
+ * Whatever a clock measured stands under `time`, last in the line; all the rest is a function of the config and the seed.
+ * So a run that was killed and resumed must leave the same bytes as one that was not, `time` aside: `withoutTime` compares them.
+ * JSON has no NaN: the numbers NaN, Infinity and -Infinity are written as those words in quotes and read back as numbers.
+ *
+ * A line counts once its newline is on the file. Steps never go back within a file; the reader holds the file to both.
+ * The caller flushes before it completes a checkpoint: then every line up to the checkpoint's step is there to resume after.
+ */
+import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { ConfigError, FormatError } from "@cloze/errors";
+
+export type MetricsType = "train" | "eval";
+export type MetricsValue = number | string | boolean;
+
+/** Wall-clock figures. The names below are those that the report draws; any other may stand beside them. */
+export interface MetricsTime {
+  /** Seconds since the run began, over all its resumes. */
+  readonly elapsed?: number;
+  readonly tokensPerSecond?: number;
+  readonly [name: string]: number | string | undefined;
+}
+
+/** One line. `loss` is in nats per predicted token; further deterministic figures may stand beside those named here. */
+export interface MetricsRow {
+  readonly type: MetricsType;
+  readonly step: number;
+  /** Tokens consumed by training up to and including this step. */
+  readonly tokens: number;
+  readonly loss: number;
+  readonly lr?: number;
+  readonly gradNorm?: number;
+  readonly time?: MetricsTime;
+  readonly [name: string]: MetricsValue | MetricsTime | undefined;
+}
+
+export interface MetricsFile {
+  readonly rows: readonly MetricsRow[];
+  /** The bytes after the last newline, when a write was cut off: undefined in a file that was closed well. */
+  readonly torn: string | undefined;
+}
+
+export interface MetricsLogOptions {
+  /** Continue an existing file: lines of later steps, and a torn last line, are cut off. */
+  readonly resumeAfter?: number;
+}
+
+/** The writer. Synchronous: a line is with the system when `write` returns, and on the disk when `flush` does. */
+export class MetricsLog {
+  readonly path: string;
+  /** What resuming cut off: whole lines, and the text of a torn last line. */
+  readonly dropped: { readonly lines: number; readonly torn: string | undefined };
+  #file: number | undefined;
+  #lastStep: number;
+
+  constructor(path: string, options: MetricsLogOptions = {}) {
+    const { resumeAfter } = options;
+    this.path = path;
+    if (resumeAfter !== undefined) requireCount("MetricsLog", "resumeAfter", resumeAfter);
+    const kept = resumeAfter === undefined ? undefined : keptPart(path, resumeAfter);
+    this.dropped = { lines: kept?.lines ?? 0, torn: kept?.torn };
+    this.#lastStep = kept?.lastStep ?? -1;
+    this.#file = openSync(path, "a");
+    const found = fstatSync(this.#file).size;
+    if (resumeAfter === undefined && found > 0) {
+      this.close();
+      throw new ConfigError(`MetricsLog: expected no ${path} yet, got a file of ${found} bytes. Pass resumeAfter to continue that run, or choose another folder.`);
+    }
+    if (kept !== undefined && found > kept.bytes) {
+      ftruncateSync(this.#file, kept.bytes);
+      fsyncSync(this.#file);
+    }
+  }
+
+  /** The step of the last line, or undefined in an empty file. After a resume it says how far the record reaches. */
+  get lastStep(): number | undefined {
+    return this.#lastStep < 0 ? undefined : this.#lastStep;
+  }
+
+  /** Appends one line. Throws ConfigError on a step that goes back: a resumed run passes resumeAfter instead. */
+  write(row: MetricsRow): void {
+    requireCount("MetricsLog.write", "step", row.step);
+    requireCount("MetricsLog.write", "tokens", row.tokens);
+    if (row.step < this.#lastStep) {
+      throw new ConfigError(`MetricsLog.write: expected a step >= ${this.#lastStep}, got ${row.step}. To go back, open the log with resumeAfter.`);
+    }
+    const line = Buffer.from(formatMetricsRow(row) + "\n");
+    const file = this.#open();
+    try {
+      for (let at = 0; at < line.length; ) at += writeSync(file, line, at);
+    } catch (error) {
+      // A full disk leaves half a line. Nothing may follow it: reopening with resumeAfter cuts it off.
+      closeSync(file);
+      this.#file = undefined;
+      throw error;
+    }
+    this.#lastStep = row.step;
+  }
+
+  flush(): void {
+    fsyncSync(this.#open());
+  }
+
+  close(): void {
+    if (this.#file === undefined) return;
+    fsyncSync(this.#file);
+    closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  #open(): number {
+    if (this.#file === undefined) throw new ConfigError(`MetricsLog: expected an open log, got ${this.path} after close. Open it again with resumeAfter.`);
+    return this.#file;
+  }
+}
+
+/** One line, without its newline: type, step, tokens, loss, the other figures in the order given, time last. */
+export function formatMetricsRow(row: MetricsRow): string {
+  const { type, step, tokens, loss, time, ...rest } = row;
+  const plain = (_key: string, value: unknown): unknown => (typeof value === "number" && !Number.isFinite(value) ? String(value) : value);
+  return JSON.stringify({ type, step, tokens, loss, ...rest, time }, plain);
+}
+
+/** The line with its `time` taken out: what a resumed run has to repeat to the byte. */
+export function withoutTime(row: MetricsRow): string {
+  const { time: _, ...rest } = row;
+  return formatMetricsRow(rest as MetricsRow);
+}
+
+/** Reads a whole file. Throws FormatError with the line number on any line that is not a row; a torn last line is reported. */
+export function readMetrics(path: string): MetricsFile {
+  return parseMetrics(readFileSync(path), path);
+}
+
+/** As `readMetrics`, of bytes; `file` is the name that errors give. */
+export function parseMetrics(bytes: Uint8Array, file: string): MetricsFile {
+  const rows: MetricsRow[] = [];
+  const end = eachLine(bytes, file, (row) => rows.push(row));
+  return { rows, torn: tornText(bytes, end) };
+}
+
+/** How much of a file belongs to the run up to and including `step`. */
+function keptPart(path: string, step: number): { bytes: number; lines: number; torn: string | undefined; lastStep: number } | undefined {
+  if (!existsSync(path)) return undefined;
+  const bytes = readFileSync(path);
+  let kept = 0, lines = 0, lastStep = -1;
+  const end = eachLine(bytes, path, (row, lineEnd) => {
+    if (row.step > step) lines++;
+    else [kept, lastStep] = [lineEnd, row.step];
+  });
+  return { bytes: kept, lines, torn: tornText(bytes, end), lastStep };
+}
+
+/** Calls `visit` with every complete line's row and the offset behind its newline; returns the offset behind the last one. */
+function eachLine(bytes: Uint8Array, file: string, visit: (row: MetricsRow, end: number) => void): number {
+  const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let start = 0, lastStep = 0;
+  for (let line = 1; ; line++) {
+    const newline = bytes.indexOf(10, start);
+    if (newline < 0) return start;
+    const place = `line ${line}`;
+    let value: unknown;
+    try {
+      value = JSON.parse(utf8.decode(bytes.subarray(start, newline)), revive);
+    } catch (cause) {
+      throw new FormatError(file, place, `expected a JSON object, got ${quote(bytes.subarray(start, newline))}. Remove the line, or restore the file.`, { cause });
+    }
+    const row = checkRow(value, file, place);
+    if (row.step < lastStep) throw new FormatError(file, place, `expected a step >= ${lastStep}, got ${row.step}. Two runs have written to this file.`);
+    lastStep = row.step;
+    start = newline + 1;
+    visit(row, start);
+  }
+}
+
+function revive(_key: string, value: unknown): unknown {
+  return value === "NaN" || value === "Infinity" || value === "-Infinity" ? Number(value) : value;
+}
+
+function checkRow(value: unknown, file: string, place: string): MetricsRow {
+  const wrong = (expected: string, got: unknown): FormatError =>
+    new FormatError(file, place, `expected ${expected}, got ${JSON.stringify(got) ?? String(got)}. Remove the line, or restore the file.`);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong("a JSON object", value);
+  const row = value as Partial<MetricsRow>;
+  if (row.type !== "train" && row.type !== "eval") throw wrong('type "train" or "eval"', row.type);
+  for (const key of ["step", "tokens"] as const) if (!isCount(row[key])) throw wrong(`a whole number >= 0 as ${key}`, row[key]);
+  for (const key of ["loss", "lr", "gradNorm"] as const) {
+    if (typeof row[key] !== "number" && (key === "loss" || row[key] !== undefined)) throw wrong(`a number as ${key}`, row[key]);
+  }
+  if (row.time !== undefined && (typeof row.time !== "object" || row.time === null)) throw wrong("an object as time", row.time);
+  return row as MetricsRow;
+}
+
+function requireCount(where: string, name: string, value: number): void {
+  if (!isCount(value)) throw new ConfigError(`${where}: expected a whole number >= 0 as ${name}, got ${value}. Count optimizer steps and tokens from 0.`);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function tornText(bytes: Uint8Array, end: number): string | undefined {
+  return end === bytes.length ? undefined : new TextDecoder().decode(bytes.subarray(end));
+}
+
+function quote(bytes: Uint8Array): string {
+  const text = new TextDecoder().decode(bytes);
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}

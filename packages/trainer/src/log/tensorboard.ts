@@ -1,0 +1,94 @@
+/**
+ * A writer of TensorBoard event files, without TensorFlow: `tensorboard --logdir runs` shows a run while it trains.
+ *
+ * Tags are paths, such as `train/loss` and `eval/loss`: the part before the slash groups the charts. Scalars are 32-bit
+ * floats in this format; metrics.jsonl keeps the full numbers. A resumed run writes a new file whose first event tells
+ * TensorBoard to forget the steps that are about to be repeated.
+ * Left out on purpose: histograms, images, graphs.
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { ConfigError } from "@cloze/errors";
+import { encodeEvent, type EventBody } from "./event-proto.ts";
+import { frameRecord } from "./tfrecord.ts";
+
+export interface TensorBoardOptions {
+  /** The step of the checkpoint that the run continues from: later steps of earlier files are void. */
+  readonly resumeAfter?: number;
+  /** Seconds since 1970; for tests. */
+  readonly now?: () => number;
+}
+
+/**
+ * One event file in `folder` (made if missing), named `events.out.tfevents.<unix>.<host>.<pid>.<n>`.
+ *
+ * @example
+ * const board = new TensorBoardWriter("runs/demo");
+ * board.scalars(10, { "train/loss": 2.4, "train/lr": 3e-4 });
+ * board.close();
+ */
+export class TensorBoardWriter {
+  readonly path: string;
+  readonly #now: () => number;
+  #file: number | undefined;
+
+  constructor(folder: string, options: TensorBoardOptions = {}) {
+    this.#now = options.now ?? ((): number => Date.now() / 1000);
+    mkdirSync(folder, { recursive: true });
+    const opened = openNew(folder, Math.floor(this.#now()));
+    this.path = opened.path;
+    this.#file = opened.file;
+    this.#append(0, { fileVersion: "brain.Event:2" });
+    // TensorBoard drops every earlier event whose step is at or past the step of a START.
+    if (options.resumeAfter !== undefined) this.#append(options.resumeAfter + 1, { start: true });
+  }
+
+  scalar(tag: string, step: number, value: number): void {
+    this.scalars(step, { [tag]: value });
+  }
+
+  /** Several scalars of one step, in one event. */
+  scalars(step: number, values: Readonly<Record<string, number>>): void {
+    this.#append(step, { scalars: values });
+  }
+
+  /** Markdown, on TensorBoard's Text page: the config, a sample. */
+  text(tag: string, step: number, text: string): void {
+    this.#append(step, { tag, text });
+  }
+
+  flush(): void {
+    fsyncSync(this.#open());
+  }
+
+  close(): void {
+    if (this.#file === undefined) return;
+    fsyncSync(this.#file);
+    closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  #append(step: number, body: EventBody): void {
+    if (!Number.isSafeInteger(step) || step < 0) throw new ConfigError(`TensorBoardWriter: expected a whole step >= 0, got ${step}. Count optimizer steps from 0.`);
+    const record = frameRecord(encodeEvent(this.#now(), step, body));
+    for (let at = 0; at < record.length; ) at += writeSync(this.#open(), record, at);
+  }
+
+  #open(): number {
+    if (this.#file === undefined) throw new ConfigError(`TensorBoardWriter: expected an open file, got ${this.path} after close. Make a new writer with resumeAfter.`);
+    return this.#file;
+  }
+}
+
+/** Two writers within one second of one process differ in the last number. */
+function openNew(folder: string, unix: number): { readonly path: string; readonly file: number } {
+  for (let n = 0; ; n++) {
+    const path = join(folder, `events.out.tfevents.${unix}.${hostname()}.${process.pid}.${n}`);
+    try {
+      return { path, file: openSync(path, "wx") };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+  }
+}
