@@ -1,0 +1,26 @@
+/** Checks of what a caller hands to a session: the same words on every backend. */
+import { ConfigError } from "@cloze/errors";
+import { sameShape, showType, sizeOf, type HostTensors, type Program } from "@cloze/graph";
+
+function check(what: string, wanted: Program["feeds"], given: HostTensors): void {
+  for (const { attrs, dtype, shape } of wanted) {
+    const tensor = given[attrs.name];
+    if (tensor === undefined) throw new ConfigError(`${what} "${attrs.name}": expected ${showType({ dtype, shape })}, got nothing. Pass it by name.`);
+    if (tensor.dtype !== dtype || !sameShape(tensor.shape, shape) || tensor.data.length !== sizeOf(shape)) {
+      throw new ConfigError(`${what} "${attrs.name}": expected ${showType({ dtype, shape })}, got ${showType(tensor)} with ${tensor.data.length} elements.`);
+    }
+  }
+}
+
+/** Every feed of the program is there, with its type. Throws ConfigError naming the first that is not. */
+export function checkFeeds(program: Program, feeds: HostTensors): void {
+  check("feed", program.feeds, feeds);
+  const known = new Set(program.feeds.map((f) => f.attrs.name));
+  const extra = Object.keys(feeds).find((name) => !known.has(name));
+  if (extra !== undefined) throw new ConfigError(`feed "${extra}": the program has no such feed. It has: ${[...known].join(", ")}.`);
+}
+
+/** Every piece of state the program reads is in the session, with its type. */
+export function checkState(program: Program, types: HostTensors): void {
+  check("state", program.state, types);
+}

@@ -1,0 +1,36 @@
+/**
+ * Mixed precision as a pass: contractions read 16-bit casts of their f32 inputs and accumulate in f32; everything else
+ * (softmax, norms, loss, optimizer, all state) stays f32. The casts are visible nodes.
+ *
+ * Where a contraction's result only feeds another cast, the simplifier joins the two.
+ */
+import { attention } from "./composites/attention.ts";
+import { rule, type Rule } from "./rewrite.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Composites that take q, k, v in 16 bits as they are (their scores and softmax stay f32), by how many leading args are cast. */
+const LOW_PRECISION_COMPOSITES: Readonly<Record<string, number>> = { attention: 3 };
+
+export function castPolicyRules(compute: "f16" | "bf16"): readonly Rule[] {
+  const low = (x: Tensor): Tensor => x.cast(compute);
+  return [
+    rule(
+      `f32 matmul -> ${compute} inputs, f32 accumulation`, "matmul",
+      (x, [a, b]) => (a.dtype === "f32" ? x.graph.node("matmul", [low(a), low(b)], { ...x.attrs, dtype: "f32" }) : undefined),
+      (g) => g.input("x", "f32", [2, 3]).matmul(g.input("y", "f32", [3, 2])),
+    ),
+    rule(
+      `composite with ${compute} contractions -> ${compute} inputs`, "composite",
+      (x) => {
+        const { composite, params, index } = x.attrs, lead = LOW_PRECISION_COMPOSITES[composite.name];
+        if (lead === undefined || x.args[0]?.dtype !== "f32") return undefined;
+        const made = x.graph.call(composite, x.args.map((a, i) => (i < lead ? low(a) : a)), params)[index] as Tensor;
+        return made.cast(x.dtype);
+      },
+      (g) => {
+        const q = g.input("q", "f32", [1, 1, 2, 2]);
+        return attention(q, q, q);
+      },
+    ),
+  ];
+}

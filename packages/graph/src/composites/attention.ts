@@ -1,0 +1,164 @@
+/**
+ * Attention: softmax(scale * q k^T, masked) v, with the mask as a description, so that a kernel can skip what it rules out
+ * and never builds [seq, seq] where it need not.
+ *
+ * The description: key padding (a bool per key), segment ids (a token sees its own segment: packed documents; padding is a
+ * segment of its own), causal, a window (|i - j| <= window), an additive bias, softcap * tanh(score / softcap), dropout.
+ * A query that may see no key attends to all of them evenly: no NaN.
+ *
+ * Outputs: the result, and the log-sum-exp of each row of scores, from which a backward kernel rebuilds the probabilities.
+ * Own gradient (FlashAttention-2, arXiv:2307.08691): with P the probabilities, D = rowsum(dO * O),
+ * dV = P^T dO, dS = P * (dO V^T - D), dQ = dS K, dK = dS^T Q. Its expansion shares every node up to P with the forward one.
+ */
+import { call, composite, type Composite } from "../composite.ts";
+import { dims } from "../dims.ts";
+import { sameShape } from "../dtype.ts";
+import { ShapeError } from "../errors.ts";
+import type { Tensor } from "../tensor.ts";
+import { dropoutMask } from "./dropout.ts";
+import { logSumExp, softmax } from "./softmax.ts";
+
+/** A score no softmax sees: far below any real one, finite so that a row of nothing else gives no NaN. */
+const MASKED = -1e30;
+
+/** Optional tensors follow q, k, v in `args`, in this order. */
+const EXTRAS = ["keyPadding", "segments", "bias", "key"] as const;
+type Extra = (typeof EXTRAS)[number];
+
+type AttentionParams = {
+  readonly scale: number;
+  readonly causal: boolean;
+  /** Largest |i - j| that may see each other, or null. */
+  readonly window: number | null;
+  readonly softcap: number | null;
+  readonly dropoutRate: number;
+  readonly dropoutStream: number;
+  /** Names of the optional tensors given. */
+  readonly extras: readonly string[];
+};
+
+export interface AttentionOptions {
+  /** Default 1 / sqrt(headDim). */
+  readonly scale?: number;
+  /** bool [batch, keys]: true where a key may be seen. */
+  readonly keyPadding?: Tensor<"bool">;
+  /** i32 [batch, seq]: queries see keys of the same segment only. */
+  readonly segments?: Tensor<"i32">;
+  /** f32 [batch | 1, heads | 1, queries, keys], added to the scores. */
+  readonly bias?: Tensor<"f32">;
+  readonly causal?: boolean;
+  readonly window?: number;
+  readonly softcap?: number;
+  readonly dropout?: { readonly rate: number; readonly stream: number; readonly key: Tensor<"u32"> };
+}
+
+interface Parts {
+  readonly q: Tensor<"f32">;
+  readonly k: Tensor<"f32">;
+  readonly v: Tensor<"f32">;
+  readonly extra: Partial<Record<Extra, Tensor>>;
+}
+
+function partsOf(args: readonly Tensor[], { extras }: AttentionParams): Parts {
+  const [q, k, v] = args as [Tensor<"f32">, Tensor<"f32">, Tensor<"f32">];
+  return { q, k, v, extra: Object.fromEntries(extras.map((name, i) => [name, args[3 + i]])) };
+}
+
+/** Scores after cap, bias and mask, and the factor the softcap puts on their gradient. */
+function scoresOf({ q, k, extra }: Parts, p: AttentionParams): { readonly scores: Tensor<"f32">; readonly capSlope: Tensor | undefined } {
+  const raw = q.matmul(k, { transposeB: true, dtype: "f32" }).mul(p.scale);
+  const bent = p.softcap === null ? undefined : raw.mul(1 / p.softcap).tanh();
+  let scores = bent === undefined ? raw : bent.mul(p.softcap as number);
+  if (extra.bias) scores = scores.add(extra.bias as Tensor<"f32">);
+  const seen = visible(q, k, extra, p);
+  return { scores: seen ? seen.select(scores, MASKED) : scores, capSlope: bent?.square().neg().add(1) };
+}
+
+function visible(q: Tensor, k: Tensor, extra: Parts["extra"], p: AttentionParams): Tensor<"bool"> | undefined {
+  const { graph } = q, [batch] = q.shape as [number], queries = q.shape[2] as number, keys = k.shape[2] as number;
+  const rules: Tensor<"bool">[] = [];
+  if (extra.keyPadding) rules.push((extra.keyPadding as Tensor<"bool">).reshape([batch, 1, 1, keys]));
+  if (extra.segments) {
+    const s = extra.segments as Tensor<"i32">;
+    rules.push(s.reshape([batch, 1, queries, 1]).equal(s.reshape([batch, 1, 1, keys])));
+  }
+  if (p.causal || p.window !== null) {
+    const distance = graph.iota([1, 1, queries, 1], 2).sub(graph.iota([1, 1, 1, keys], 3));
+    if (p.causal) rules.push(distance.less(0).not());
+    if (p.window !== null) rules.push(distance.abs().less(p.window + 1));
+  }
+  return rules.length === 0 ? undefined : rules.reduce((a, b) => a.and(b));
+}
+
+const scaleOfDropout = (probabilities: Tensor, extra: Parts["extra"], p: AttentionParams): Tensor | undefined =>
+  p.dropoutRate > 0 ? dropoutMask(probabilities.shape, extra.key as Tensor<"u32">, p.dropoutRate, p.dropoutStream) : undefined;
+
+export const attentionComposite: Composite = composite<AttentionParams>({
+  name: "attention",
+  expand: (args, p) => {
+    const parts = partsOf(args, p), { scores } = scoresOf(parts, p), probabilities = softmax(scores);
+    const kept = scaleOfDropout(probabilities, parts.extra, p);
+    const weights = (kept ? probabilities.mul(kept as Tensor<"f32">) : probabilities).cast(parts.v.dtype);
+    return [weights.matmul(parts.v), logSumExp(scores)];
+  },
+  vjp: ([ct], [out, lse], args, p) =>
+    ct === undefined ? [] : [...call(attentionBackwardComposite, [ct, out as Tensor, lse as Tensor, ...args], p)],
+});
+
+/** args: ct, out, lse, then those of attention. Outputs dq, dk, dv, and dbias when there is a bias (undefined slots are not outputs). */
+export const attentionBackwardComposite: Composite = composite<AttentionParams>({
+  name: "attentionBackward",
+  expand: ([ct, out, , ...args], p) => {
+    const parts = partsOf(args, p), { q, k, v, extra } = parts, dout = ct as Tensor<"f32">;
+    const { scores, capSlope } = scoresOf(parts, p), probabilities = softmax(scores);
+    const kept = scaleOfDropout(probabilities, extra, p) as Tensor<"f32"> | undefined;
+    const weights = (kept ? probabilities.mul(kept) : probabilities).cast(v.dtype);
+    const dv = weights.matmul(dout, { transposeA: true });
+    const dweights = dout.matmul(v, { transposeB: true, dtype: "f32" });
+    const rows = dout.mul(out as Tensor<"f32">).cast("f32").sum(-1, true);
+    const dscores = probabilities.mul((kept ? dweights.mul(kept) : dweights).sub(rows));
+    const draw = (capSlope ? dscores.mul(capSlope as Tensor<"f32">) : dscores).mul(p.scale).cast(q.dtype);
+    const grads: Tensor[] = [draw.matmul(k), draw.matmul(q, { transposeA: true }), dv];
+    if (!extra.bias) return grads;
+    const axes = (extra.bias as Tensor).shape.flatMap((d, i) => (d === 1 && dscores.shape[i] !== 1 ? [i] : []));
+    // One slot per optional tensor up to the bias keeps the outputs in the order of the args.
+    return [...grads, ...p.extras.slice(0, p.extras.indexOf("bias")).map((name) => zeroLike(extra[name as Extra] as Tensor)), axes.length > 0 ? dscores.sum(axes, true) : dscores];
+  },
+});
+
+/** A stand-in for an integer arg's cotangent: never read, since the walk stops at integers. */
+const zeroLike = (x: Tensor): Tensor => x.graph.const(0, x.dtype);
+
+/**
+ * Scaled dot-product attention with a mask description.
+ *
+ * Shapes: q `[batch, heads, queries, headDim]`, k and v `[batch, heads, keys, headDim]` f32 -> like q.
+ * Throws ShapeError when they disagree, or when segments are given and queries != keys.
+ */
+export function attention(q: Tensor<"f32">, k: Tensor<"f32">, v: Tensor<"f32">, options: AttentionOptions = {}): Tensor<"f32"> {
+  const { batch, heads, queries, headDim } = dims("attention(q)", q, "batch heads queries headDim");
+  const { keys } = dims("attention(k)", k, "batch heads keys headDim", { batch, heads, headDim });
+  dims("attention(v)", v, "batch heads keys headDim", { batch, heads, keys });
+  if (options.keyPadding) dims("attention(keyPadding)", options.keyPadding, "batch keys", { batch, keys });
+  if (options.segments) {
+    dims("attention(segments)", options.segments, "batch queries", { batch, queries });
+    if (queries !== keys) throw new ShapeError({ op: "attention(segments)", path: q.graph.path, expected: "as many queries as keys", got: `${queries} and ${keys}` });
+  }
+  if (options.bias) {
+    const full = [batch, heads, queries, keys], fits = options.bias.rank === 4 && options.bias.shape.every((d, i) => d === full[i] || (i < 2 && d === 1));
+    if (!fits || !sameShape(options.bias.shape.slice(2), full.slice(2))) throw new ShapeError({ op: "attention(bias)", path: q.graph.path, expected: `[${batch} or 1, ${heads} or 1, ${queries}, ${keys}]`, got: `[${options.bias.shape.join(", ")}]` });
+  }
+  const { dropout } = options, rate = dropout?.rate ?? 0;
+  const given: Partial<Record<Extra, Tensor | undefined>> = { keyPadding: options.keyPadding, segments: options.segments, bias: options.bias, key: rate > 0 ? dropout?.key : undefined };
+  const extras = EXTRAS.filter((name) => given[name] !== undefined);
+  const params: AttentionParams = {
+    scale: options.scale ?? 1 / Math.sqrt(headDim),
+    causal: options.causal ?? false,
+    window: options.window ?? null,
+    softcap: options.softcap ?? null,
+    dropoutRate: rate,
+    dropoutStream: rate > 0 ? (dropout?.stream ?? 0) : 0,
+    extras,
+  };
+  return call(attentionComposite, [q, k, v, ...extras.map((name) => given[name] as Tensor)], params)[0] as Tensor<"f32">;
+}

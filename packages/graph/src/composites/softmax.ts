@@ -1,0 +1,34 @@
+/**
+ * Softmax: exp(x - max) / sum exp(x - max), computed in f32.
+ *
+ * Own gradient: y * (ct - sum(ct * y)), from the output alone.
+ */
+import { call1, composite, type Composite } from "../composite.ts";
+import type { Tensor } from "../tensor.ts";
+
+export const softmaxComposite: Composite = composite<{ readonly axis: number }>({
+  name: "softmax",
+  expand: ([x], { axis }) => {
+    const shifted = (x as Tensor).sub((x as Tensor).reduceMax(axis, true).detach()).exp();
+    return [shifted.div(shifted.sum(axis, true))];
+  },
+  vjp: ([ct], [y], _, { axis }) => {
+    const weighted = (ct as Tensor).mul(y as Tensor);
+    return [weighted.sub((y as Tensor).mul(weighted.sum(axis, true)))];
+  },
+});
+
+/**
+ * Softmax along one axis.
+ *
+ * Shapes: x `[...]` f32 -> same. `axis` counts from the end when negative.
+ */
+export function softmax(x: Tensor<"f32">, axis = -1): Tensor<"f32"> {
+  return call1(softmaxComposite, [x], { axis: axis < 0 ? axis + x.rank : axis }) as Tensor<"f32">;
+}
+
+/** log sum exp along `axis`, kept with size 1. Shapes: x `[...]` f32 -> `[..., 1, ...]`. */
+export function logSumExp(x: Tensor<"f32">, axis = -1): Tensor<"f32"> {
+  const max = x.reduceMax(axis, true).detach();
+  return x.sub(max).exp().sum(axis, true).log().add(max);
+}

@@ -1,0 +1,271 @@
+/**
+ * The definition of every op, in plain loops: slow and boring on purpose. It is the oracle of every backend, and in f64 the
+ * oracle of every gradient.
+ *
+ * A value holds decoded numbers. After each op results are rounded to the op's dtype (f16, bf16, f32), except in f64 mode,
+ * where floats are never rounded.
+ */
+import { invariant } from "@cloze/errors";
+import { isFloat, showType, sizeOf, type DType, type Shape } from "./dtype.ts";
+import { erf } from "./erf.ts";
+import { DTypeError } from "./errors.ts";
+import { roundTo } from "./float16.ts";
+import { broadcastShapes } from "./infer.ts";
+import type { Node, Op } from "./op.ts";
+import { randomBits } from "./random-bits.ts";
+import type { Tensor } from "./tensor.ts";
+import { order } from "./walk.ts";
+
+export interface Value {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** Row-major numbers; bools are 0 and 1. */
+  readonly data: ArrayLike<number>;
+}
+
+export interface InterpretOptions {
+  /** "f64" keeps every float in double precision; "native" rounds to each node's dtype. Default "native". */
+  readonly precision?: "f64" | "native";
+}
+
+/** Values of `roots`. `env` holds row-major numbers by input name. */
+export function interpret(roots: readonly Tensor[], env: Readonly<Record<string, ArrayLike<number>>>, options: InterpretOptions = {}): Value[] {
+  const exact = options.precision === "f64";
+  const values = new Map<Tensor, Value>();
+  const nodes = order(roots);
+  const left = new Map<Tensor, number>();
+  for (const n of nodes) for (const a of n.args) left.set(a, (left.get(a) ?? 0) + 1);
+  const keep = new Set(roots);
+  for (const n of nodes) {
+    const raw = run(n as Node, n.args.map((a) => values.get(a) as Value), env, options);
+    const round = exact && isFloat(n.dtype) ? undefined : roundTo[n.dtype];
+    values.set(n, { dtype: n.dtype, shape: n.shape, data: round ? store(raw, n.dtype, round) : raw });
+    for (const a of n.args) {
+      const rest = (left.get(a) as number) - 1;
+      left.set(a, rest);
+      if (rest === 0 && !keep.has(a)) values.delete(a);
+    }
+  }
+  return roots.map((r) => values.get(r) as Value);
+}
+
+const stores: { readonly [D in DType]: (n: number) => Float32Array | Int32Array | Uint32Array | Uint8Array } = {
+  f32: (n) => new Float32Array(n), f16: (n) => new Float32Array(n), bf16: (n) => new Float32Array(n),
+  i32: (n) => new Int32Array(n), u32: (n) => new Uint32Array(n), bool: (n) => new Uint8Array(n),
+};
+
+function store(raw: ArrayLike<number>, dtype: DType, round: (x: number) => number): ArrayLike<number> {
+  const out = stores[dtype](raw.length);
+  for (let i = 0; i < raw.length; i++) out[i] = round(raw[i] as number);
+  return out;
+}
+
+type Env = Readonly<Record<string, ArrayLike<number>>>;
+type Run<P extends Op> = (x: Node<P>, args: readonly Value[], env: Env, options: InterpretOptions) => ArrayLike<number>;
+
+function run<P extends Op>(x: Node<P>, args: readonly Value[], env: Env, options: InterpretOptions): ArrayLike<number> {
+  return table[x.op as P](x, args, env, options);
+}
+
+type Elementwise = (x: Tensor, args: readonly Value[]) => ArrayLike<number>;
+const map = (f: (a: number) => number): Elementwise => (x, [a]) => fill(sizeOf(x.shape), (i) => f(at(a, i)));
+const zip = (f: (a: number, b: number, x: Tensor) => number): Elementwise => (x, [a, b]) => {
+  const ia = spread(a as Value, x.shape), ib = spread(b as Value, x.shape);
+  return fill(sizeOf(x.shape), (i) => f(at(a, ia(i)), at(b, ib(i)), x));
+};
+
+export const table: { readonly [P in Op]: Run<P> } = {
+  input: (x, _, env) => {
+    const data = env[x.attrs.name];
+    invariant(data !== undefined, `interpret: no value for input "${x.attrs.name}" ${showType(x)}`);
+    if (data.length !== sizeOf(x.shape)) throw new DTypeError({ op: `input "${x.attrs.name}"`, path: x.path, expected: `${sizeOf(x.shape)} numbers for ${showType(x)}`, got: `${data.length}` });
+    return data;
+  },
+  const: (x) => [x.attrs.value],
+  iota: (x) => {
+    const inner = sizeOf(x.shape.slice(x.attrs.axis + 1)), size = x.shape[x.attrs.axis] as number;
+    return fill(sizeOf(x.shape), (i) => Math.floor(i / inner) % size);
+  },
+  randomBits: (x, [key]) => randomBits([at(key, 0), at(key, 1)], x.attrs.stream, sizeOf(x.shape), x.attrs.bits),
+  neg: map((a) => -a),
+  abs: map(Math.abs),
+  exp: map(Math.exp),
+  log: map(Math.log),
+  sqrt: map(Math.sqrt),
+  sin: map(Math.sin),
+  cos: map(Math.cos),
+  tanh: map(Math.tanh),
+  erf: map(erf),
+  floor: map(Math.floor),
+  not: map((a) => (a ? 0 : 1)),
+  detach: map((a) => a),
+  cast: (x, [a]) => {
+    const to = x.attrs.dtype, toInteger = to === "i32" || to === "u32";
+    return fill(sizeOf(x.shape), (i) => (to === "bool" ? Number(at(a, i) !== 0) : toInteger ? Math.trunc(at(a, i)) : at(a, i)));
+  },
+  add: zip((a, b) => a + b),
+  sub: zip((a, b) => a - b),
+  mul: zip((a, b, x) => (isFloat(x.dtype) ? a * b : Math.imul(a, b))),
+  div: zip((a, b, x) => (isFloat(x.dtype) ? a / b : Math.trunc(a / b))),
+  max: zip((a, b) => Math.max(a, b)),
+  min: zip((a, b) => Math.min(a, b)),
+  and: zip((a, b) => a & b),
+  or: zip((a, b) => a | b),
+  less: zip((a, b) => Number(a < b)),
+  equal: zip((a, b) => Number(a === b)),
+  select: (x, [c, a, b]) => {
+    const ic = spread(c as Value, x.shape), ia = spread(a as Value, x.shape), ib = spread(b as Value, x.shape);
+    return fill(sizeOf(x.shape), (i) => (at(c, ic(i)) ? at(a, ia(i)) : at(b, ib(i))));
+  },
+  reduceSum: (x, [a]) => reduce(a as Value, x.shape, 0, (sum, v) => sum + v),
+  reduceMax: (x, [a]) => reduce(a as Value, x.shape, -Infinity, Math.max),
+  argMax: (x, [a]) => {
+    const { axis } = x.attrs, value = a as Value, size = value.shape[axis] as number;
+    const inner = sizeOf(value.shape.slice(axis + 1));
+    return fill(sizeOf(x.shape), (i) => {
+      const first = Math.floor(i / inner) * inner * size + (i % inner);
+      let best = 0;
+      for (let k = 1; k < size; k++) if (at(a, first + k * inner) > at(a, first + best * inner)) best = k;
+      return best;
+    });
+  },
+  reshape: (_, [a]) => (a as Value).data,
+  permute: (x, [a]) => {
+    const strides = stridesOf((a as Value).shape), order = x.attrs.order;
+    return gatherBy(x.shape, order.map((i) => strides[i] as number), 0, a as Value);
+  },
+  broadcast: (x, [a]) => {
+    const ia = spread(a as Value, x.shape);
+    return fill(sizeOf(x.shape), (i) => at(a, ia(i)));
+  },
+  slice: (x, [a]) => {
+    const strides = stridesOf((a as Value).shape);
+    const first = x.attrs.start.reduce((s, n, i) => s + n * (strides[i] as number), 0);
+    return gatherBy(x.shape, strides, first, a as Value);
+  },
+  pad: (x, [a]) => {
+    const out = new Float64Array(sizeOf(x.shape)).fill(x.attrs.value), strides = stridesOf(x.shape), source = a as Value;
+    const first = x.attrs.before.reduce((s, n, i) => s + n * (strides[i] as number), 0);
+    each(source.shape, strides, first, (to, from) => { out[to] = at(source, from); });
+    return out;
+  },
+  concat: (x, args) => {
+    const out = new Float64Array(sizeOf(x.shape)), strides = stridesOf(x.shape);
+    let offset = 0;
+    for (const a of args) {
+      each(a.shape, strides, offset * (strides[x.attrs.axis] as number), (to, from) => { out[to] = at(a, from); });
+      offset += a.shape[x.attrs.axis] as number;
+    }
+    return out;
+  },
+  matmul: (x, [a, b]) => {
+    const { transposeA, transposeB } = x.attrs, va = a as Value, vb = b as Value, rank = x.shape.length;
+    const m = x.shape[rank - 2] as number, n = x.shape[rank - 1] as number, k = va.shape[rank - (transposeA ? 2 : 1)] as number;
+    const [sm, ska] = transposeA ? [1, m] : [k, 1], [skb, sn] = transposeB ? [1, k] : [n, 1];
+    const out = new Float64Array(sizeOf(x.shape));
+    for (let batch = 0; batch * m * n < out.length; batch++) {
+      const oa = batch * m * k, ob = batch * k * n;
+      for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) {
+        let sum = 0;
+        for (let l = 0; l < k; l++) sum += at(va, oa + i * sm + l * ska) * at(vb, ob + l * skb + j * sn);
+        out[(batch * m + i) * n + j] = sum;
+      }
+    }
+    return out;
+  },
+  gather: (x, [t, indices]) => {
+    const rows = (t as Value).shape[0] as number, width = sizeOf((t as Value).shape.slice(1));
+    return fill(sizeOf(x.shape), (i) => at(t, checkIndex(at(indices, Math.floor(i / width)), rows, x) * width + (i % width)));
+  },
+  scatterAdd: (x, [indices, updates]) => {
+    const out = new Float64Array(sizeOf(x.shape)), width = sizeOf(x.shape.slice(1)), count = (indices as Value).data.length;
+    for (let i = 0; i < count; i++) {
+      const row = checkIndex(at(indices, i), x.attrs.size, x);
+      for (let j = 0; j < width; j++) out[row * width + j] = (out[row * width + j] as number) + at(updates, i * width + j);
+    }
+    return out;
+  },
+  composite: (x, args, _, options) => {
+    // The expansion, over the values of the args.
+    const { composite, params, index } = x.attrs, root = x.graph.expansion(composite, x.args, params)[index] as Tensor;
+    return interpretOver(root, new Map(x.args.map((a, i) => [a, args[i] as Value])), options);
+  },
+};
+
+/** The value of `root` where the values of some of its ancestors are given. */
+function interpretOver(root: Tensor, given: ReadonlyMap<Tensor, Value>, options: InterpretOptions): ArrayLike<number> {
+  const values = new Map<Tensor, Value>(given), stack = [root];
+  for (let x = stack.at(-1); x !== undefined; x = stack.at(-1)) {
+    const pending = values.has(x) ? [] : x.args.filter((a) => !values.has(a));
+    if (pending.length > 0) {
+      stack.push(...pending);
+      continue;
+    }
+    stack.pop();
+    if (values.has(x)) continue;
+    const raw = run(x as Node, x.args.map((a) => values.get(a) as Value), {}, options);
+    const round = options.precision === "f64" && isFloat(x.dtype) ? undefined : roundTo[x.dtype];
+    values.set(x, { dtype: x.dtype, shape: x.shape, data: round ? store(raw, x.dtype, round) : raw });
+  }
+  return (values.get(root) as Value).data;
+}
+
+function checkIndex(index: number, size: number, x: Tensor): number {
+  if (!(index >= 0 && index < size)) throw new DTypeError({ op: x.op, path: x.path, expected: `indices in [0, ${size})`, got: `${index}` });
+  return index;
+}
+
+const at = (v: Value | undefined, i: number): number => (v as Value).data[i] as number;
+
+function fill(count: number, f: (i: number) => number): Float64Array {
+  const out = new Float64Array(count);
+  for (let i = 0; i < count; i++) out[i] = f(i);
+  return out;
+}
+
+const stridesOf = (shape: Shape): number[] => shape.map((_, i) => sizeOf(shape.slice(i + 1)));
+
+/** Maps a flat index of `shape` to the flat index of the value broadcast to it. */
+function spread(v: Value, shape: Shape): (i: number) => number {
+  invariant(broadcastShapes(v.shape, shape) !== undefined, "interpret: shapes that do not broadcast");
+  if (v.data.length === sizeOf(shape)) return (i) => i;
+  if (v.data.length === 1) return () => 0;
+  const lead = shape.length - v.shape.length, own = stridesOf(v.shape), outer = stridesOf(shape);
+  const strides = shape.map((_, i) => (i < lead || v.shape[i - lead] === 1 ? 0 : (own[i - lead] as number)));
+  return (i) => {
+    let rest = i, from = 0;
+    for (let axis = 0; axis < shape.length; axis++) {
+      from += Math.floor(rest / (outer[axis] as number)) * (strides[axis] as number);
+      rest %= outer[axis] as number;
+    }
+    return from;
+  };
+}
+
+/** Calls visit(strided index, flat index) for every element of `shape`. */
+function each(shape: Shape, strides: readonly number[], first: number, visit: (to: number, from: number) => void): void {
+  const count = sizeOf(shape), index = new Array<number>(shape.length).fill(0);
+  let to = first;
+  for (let from = 0; from < count; from++) {
+    visit(to, from);
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      to += strides[axis] as number;
+      if (++(index[axis] as number) < (shape[axis] as number)) break;
+      to -= (strides[axis] as number) * (shape[axis] as number);
+      index[axis] = 0;
+    }
+  }
+}
+
+function gatherBy(shape: Shape, strides: readonly number[], first: number, source: Value): Float64Array {
+  const out = new Float64Array(sizeOf(shape));
+  each(shape, strides, first, (to, from) => { out[from] = at(source, to); });
+  return out;
+}
+
+function reduce(v: Value, shape: Shape, start: number, f: (acc: number, x: number) => number): Float64Array {
+  const out = new Float64Array(sizeOf(shape)).fill(start), own = stridesOf(shape);
+  each(v.shape, own.map((s, i) => (shape[i] === 1 && v.shape[i] !== 1 ? 0 : s)), 0, (to, from) => { out[to] = f(out[to] as number, at(v, from)); });
+  return out;
+}
+

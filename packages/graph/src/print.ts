@@ -1,0 +1,33 @@
+/** A graph as text: one line a node, arguments first, shared nodes once. Equal graphs print equally. */
+import { showType } from "./dtype.ts";
+import type { Tensor } from "./tensor.ts";
+import { order } from "./walk.ts";
+
+/** `depth`: only nodes at most so many steps above the roots; deeper ones are shown as `…`. */
+export function print(roots: readonly Tensor[], options: { readonly depth?: number } = {}): string {
+  const shown = options.depth === undefined ? order(roots) : near(roots, options.depth);
+  const names = new Map(shown.map((x, i) => [x, `%${i}`]));
+  const lines = shown.map((x) => {
+    const args = x.args.map((a) => names.get(a) ?? `…:${showType(a)}`).join(", ");
+    const attrs = showAttrs(x.attrs);
+    const name = "composite" in x.attrs ? x.attrs.composite.name + (x.attrs.count > 1 ? `.${x.attrs.index}` : "") : x.op;
+    return `${names.get(x)} = ${name}(${args})${attrs && ` ${attrs}`} : ${showType(x)}${x.path && `  # ${x.path}`}`;
+  });
+  return [...lines, `return ${roots.map((r) => names.get(r)).join(", ")}`].join("\n");
+}
+
+function near(roots: readonly Tensor[], depth: number): Tensor[] {
+  let layer = new Set(roots);
+  const seen = new Set(roots);
+  for (let d = 0; d < depth; d++) {
+    layer = new Set([...layer].flatMap((x) => x.args));
+    for (const x of layer) seen.add(x);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+function showAttrs(attrs: object): string {
+  const shown = "composite" in attrs && "params" in attrs ? (attrs.params as object) : attrs;
+  const parts = Object.entries(shown).flatMap(([key, value]) => (value === false ? [] : [`${key}=${Array.isArray(value) ? `[${value.join(", ")}]` : String(value)}`]));
+  return parts.length > 0 ? `{${parts.join(" ")}}` : "";
+}

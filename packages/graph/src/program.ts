@@ -1,0 +1,77 @@
+/**
+ * Program: what a backend is given. A verified graph with its feeds, its state, what it returns and what it writes back.
+ *
+ * State is what stays on the device between runs: parameters, optimizer moments. `updates` names the state a run replaces
+ * with a new value; a backend decides what that means (in place, ping-pong, dispose).
+ */
+import { ConfigError, invariant } from "@cloze/errors";
+import { sameShape, showType, type Shape } from "./dtype.ts";
+import type { Graph } from "./graph.ts";
+import { isOp, type Node } from "./op.ts";
+import type { Tensor } from "./tensor.ts";
+import { verify } from "./verify.ts";
+import { order } from "./walk.ts";
+
+export interface Program {
+  readonly graph: Graph;
+  /** Inputs given anew to every run. */
+  readonly feeds: readonly Node<"input">[];
+  /** Inputs that live on the device. */
+  readonly state: readonly Node<"input">[];
+  /** Small tensors that come back from a run. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** New values of state, by name. */
+  readonly updates: Readonly<Record<string, Tensor>>;
+}
+
+export interface ProgramParts {
+  /** Inputs that are state; every other input that is reached is a feed. */
+  readonly state: readonly Tensor[];
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly updates?: Readonly<Record<string, Tensor>>;
+  /** Feeds that must be accepted although nothing reads them. */
+  readonly feeds?: readonly Tensor[];
+}
+
+/** Gathers and verifies a program. State that nothing reads or updates is left out. */
+export function program(graph: Graph, parts: ProgramParts): Program {
+  const { outputs, updates = {} } = parts;
+  const roots = [...Object.values(outputs), ...Object.values(updates)];
+  if (roots.length === 0) throw new ConfigError("program: expected at least one output or update, got none.");
+  verify(roots, "program");
+  const declared = new Map(parts.state.map((s) => [asInput(s).attrs.name, asInput(s)]));
+  for (const [name, value] of Object.entries(updates)) {
+    const old = declared.get(name);
+    invariant(old !== undefined, `update of "${name}", which is not declared as state`);
+    invariant(old.dtype === value.dtype && sameShape(old.shape, value.shape), `update of "${name}" is ${showType(value)}, the state ${showType(old)}`);
+  }
+  const inputs = order(roots).filter((x): x is Node<"input"> => isOp(x, "input"));
+  const reached = new Set(inputs.map((x) => x.attrs.name));
+  const extra = (parts.feeds ?? []).map(asInput).filter((x) => !reached.has(x.attrs.name));
+  return {
+    graph,
+    feeds: [...inputs.filter((x) => !declared.has(x.attrs.name)), ...extra],
+    state: [...declared.values()].filter((x) => reached.has(x.attrs.name) || x.attrs.name in updates),
+    outputs,
+    updates,
+  };
+}
+
+function asInput(x: Tensor): Node<"input"> {
+  invariant(isOp(x, "input"), `expected an input, got ${x.op} ${showType(x)}`);
+  return x;
+}
+
+/** Outputs and updates in one list: what passes run over. */
+export const programRoots = (p: Program): readonly Tensor[] => [...Object.values(p.outputs), ...Object.values(p.updates)];
+
+/** The program over rewritten roots, given in the order of `programRoots`. */
+export function withRoots(p: Program, roots: readonly Tensor[]): Program {
+  let at = 0;
+  const take = (record: Readonly<Record<string, Tensor>>): Record<string, Tensor> => Object.fromEntries(Object.keys(record).map((name) => [name, roots[at++] as Tensor]));
+  return { ...p, outputs: take(p.outputs), updates: take(p.updates) };
+}
+
+/** Types of inputs by name. */
+export const inputTypes = (inputs: readonly Node<"input">[]): Readonly<Record<string, { readonly dtype: string; readonly shape: Shape }>> =>
+  Object.fromEntries(inputs.map((x) => [x.attrs.name, { dtype: x.dtype, shape: x.shape }]));

@@ -1,0 +1,90 @@
+/**
+ * The rewrite engine: a rule is data, a pass is a named list of rules, and this is the only loop.
+ *
+ * Nodes are rewritten from the arguments up. A rule looks at one node whose args are final and returns another node, or
+ * undefined; what it returns is rewritten in turn until no rule fires. No recursion: depth costs nothing.
+ */
+import { invariant } from "@cloze/errors";
+import type { Graph } from "./graph.ts";
+import { isOp, type Node, type Op } from "./op.ts";
+import { print } from "./print.ts";
+import type { Tensor } from "./tensor.ts";
+import { verify } from "./verify.ts";
+
+export interface Rule {
+  /** The algebra, e.g. `x * 1 -> x`: shown in traces, counts and failures. */
+  readonly name: string;
+  readonly op: Op;
+  readonly apply: (x: Tensor) => Tensor | undefined;
+  /** A small graph on which the rule must fire: what its property test runs. */
+  readonly example: (g: Graph) => Tensor;
+}
+
+/** A rule whose function sees the node typed by its op. */
+export function rule<P extends Op>(name: string, op: P, apply: (x: Node<P>, args: Node<P>["args"]) => Tensor | undefined, example: (g: Graph) => Tensor): Rule {
+  return { name, op, example, apply: (x) => (isOp(x, op) ? apply(x, x.args) : undefined) };
+}
+
+export interface Rewritten {
+  /** The roots given, in the same order, rewritten. */
+  readonly roots: readonly Tensor[];
+  /** How often each rule fired. */
+  readonly fired: ReadonlyMap<string, number>;
+}
+
+export function rewrite(roots: readonly Tensor[], rules: readonly Rule[], pass: string): Rewritten {
+  const byOp = new Map<Op, Rule[]>();
+  for (const r of rules) byOp.set(r.op, [...(byOp.get(r.op) ?? []), r]);
+  const done = new Map<Tensor, Tensor>(), next = new Map<Tensor, Tensor>(), fired = new Map<string, number>();
+
+  /** One step: the node over its rewritten args, or what the first firing rule makes of it; itself when nothing applies. */
+  const step = (x: Tensor): Tensor => {
+    const rebuilt = x.graph.rebuild(x, x.args.map((a) => done.get(a) as Tensor));
+    if (rebuilt !== x) return rebuilt;
+    for (const r of byOp.get(x.op) ?? []) {
+      const made = x.graph.within(x.path, () => r.apply(x));
+      if (made !== undefined && made !== x) {
+        invariant(made.dtype === x.dtype && made.shape.join() === x.shape.join(), `pass ${pass}, rule "${r.name}" changed a type:\n${print([x, made], { depth: 2 })}`);
+        fired.set(r.name, (fired.get(r.name) ?? 0) + 1);
+        return made;
+      }
+    }
+    return x;
+  };
+
+  const open = new Set<Tensor>();
+  const stack: Tensor[] = [...roots];
+  for (let x = stack.at(-1); x !== undefined; x = stack.at(-1)) {
+    if (done.has(x)) {
+      stack.pop();
+      continue;
+    }
+    const pending = x.args.filter((a) => !done.has(a));
+    if (pending.length > 0) {
+      stack.push(...pending);
+      continue;
+    }
+    let to = next.get(x);
+    if (to === undefined) {
+      to = step(x);
+      next.set(x, to);
+      open.add(x);
+      invariant(to === x || !open.has(to) || done.has(to), `pass ${pass} goes round in a circle at\n${print([x], { depth: 2 })}`);
+    }
+    const final = to === x ? x : done.get(to);
+    if (final === undefined) stack.push(to);
+    else {
+      done.set(x, final);
+      open.delete(x);
+      stack.pop();
+    }
+  }
+  return { roots: roots.map((r) => done.get(r) as Tensor), fired };
+}
+
+/** A named list of rules, verified after it ran where `check` is set. */
+export function runPass(roots: readonly Tensor[], rules: readonly Rule[], pass: string, check = false): readonly Tensor[] {
+  const result = rewrite(roots, rules, pass).roots;
+  if (check) verify(result, `after pass ${pass}`);
+  return result;
+}
