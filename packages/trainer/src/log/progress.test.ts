@@ -17,7 +17,7 @@ describe("formatProgress", () => {
 
   test("of its own example", () => {
     const line = formatProgress({ step: 5, steps: 10, loss: 2.5, remaining: 61 }, 60);
-    expect(line).toBe("[========>       ]   50%  step 5/10  loss 2.500  ETA 1m 01s");
+    expect(line).toBe("[========>        ]   50%  step 5/10  loss 2.500  ETA 1m 01s");
   });
 
   test("never exceeds the columns, whatever it is given", () => {

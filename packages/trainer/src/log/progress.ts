@@ -41,7 +41,7 @@ const gap = "  ";
  *
  * @example
  * formatProgress({ step: 5, steps: 10, loss: 2.5, remaining: 61 }, 60)
- * // => [========>       ]   50%  step 5/10  loss 2.500  ETA 1m 01s
+ * // => [========>        ]   50%  step 5/10  loss 2.500  ETA 1m 01s
  */
 export function formatProgress(state: ProgressState, columns: number): string {
   const fraction = fractionOf(state);

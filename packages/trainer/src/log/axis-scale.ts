@@ -1,0 +1,46 @@
+/** Axes of a chart: a map from values to [0, 1] and the round numbers to label, linear or logarithmic. */
+export interface AxisScale {
+  readonly low: number;
+  readonly high: number;
+  readonly ticks: readonly number[];
+  /** 0 at `low`, 1 at `high`. */
+  at(value: number): number;
+}
+
+/**
+ * Ticks at 1, 2 or 5 times a power of ten, about `count` of them, within [low, high], and at least `minStep` apart (1 for whole
+ * numbers). A range of no width is widened.
+ */
+export function linearScale(low: number, high: number, count: number, minStep = 0): AxisScale {
+  if (low === high) [low, high] = low === 0 ? [0, 1] : [low - Math.abs(low) * 0.05, high + Math.abs(high) * 0.05];
+  const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
+  const off = (m: number): number => Math.abs(Math.log((m * power) / rough));
+  const step = Math.max(minStep, power * [1, 2, 5, 10].reduce((best, m) => (off(m) < off(best) ? m : best)));
+  const ticks: number[] = [];
+  // By index, and rounded to the step's digits: 0.1 + 0.2 must not become a label.
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(Number((i * step).toPrecision(12)));
+  return { low, high, ticks, at: (value) => (value - low) / (high - low) };
+}
+
+/** Ticks at powers of ten, or at some multiples of each where the range is narrow. `low` must be above 0. */
+export function logScale(low: number, high: number): AxisScale {
+  const decades = Math.log10(high / low), stride = Math.max(1, Math.ceil(decades / 6)), ticks: number[] = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += stride) {
+    for (const m of decades <= 1.5 ? [1, 2, 5] : decades <= 3 ? [1, 3] : [1]) {
+      const tick = Number((m * 10 ** power).toPrecision(12));
+      if (tick >= low && tick <= high) ticks.push(tick);
+    }
+  }
+  return { low, high, ticks, at: (value) => Math.log(value / low) / Math.log(high / low) };
+}
+
+/** A label as short as it can be: `0`, `2.4`, `20k`, `1.5M`, `3e-4`. */
+export function tickLabel(value: number): string {
+  const size = Math.abs(value);
+  if (value === 0) return "0";
+  if (size < 1e-3 || size >= 1e12) return value.toExponential().replace("e+", "e");
+  for (const [unit, name] of [[1e9, "B"], [1e6, "M"], [1e3, "k"]] as const) {
+    if (size >= unit) return `${Number((value / unit).toPrecision(6))}${name}`;
+  }
+  return String(Number(value.toPrecision(6)));
+}

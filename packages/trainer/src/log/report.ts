@@ -1,0 +1,119 @@
+/**
+ * report.html: a run on one page that can be mailed. Everything is inside the file: no network, no library, light and dark.
+ *
+ * The page is a function of its arguments: two calls give the same bytes.
+ */
+import { escapeHtml } from "./html-text.ts";
+import { formatCount, formatDuration, formatInteger, formatValue } from "./human-format.ts";
+import { renderChart, type ChartSeries } from "./line-chart.ts";
+import type { MetricsRow, MetricsType } from "./metrics-log.ts";
+import { reportScript, reportStyle } from "./report-style.ts";
+
+export interface ReportOptions {
+  readonly title: string;
+  /** Shown as a table; nested keys are joined by dots. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly rows: readonly MetricsRow[];
+  readonly summary: Readonly<Record<string, string | number | boolean>>;
+  /** In nats: drawn into the loss chart as the line that context has to beat. */
+  readonly unigramEntropy?: number;
+}
+
+/** The whole page. Charts are drawn of what the rows hold; a chart without a value is left out. */
+export function renderReport({ title, config, rows, summary, unigramEntropy }: ReportOptions): string {
+  const charts = renderCharts(rows, unigramEntropy).filter((chart) => chart !== "");
+  const tiles = renderTiles(rows, unigramEntropy);
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title>
+<link rel="icon" href="data:,">
+<style>${reportStyle}</style>
+</head>
+<body>
+<main>
+<header><h1>${escapeHtml(title)}</h1><p>Training report</p></header>
+${tiles === "" ? "" : `<section class="tiles" aria-label="In short">${tiles}</section>`}
+${charts.length === 0 ? `<p class="none">No steps were recorded yet.</p>` : `<section class="charts" aria-label="Curves">\n${charts.join("\n")}\n</section>`}
+<section class="tables">
+${renderTable("Summary", Object.entries(summary))}
+${renderTable("Config", flatten(config))}
+</section>
+</main>
+<script>${reportScript}</script>
+</body>
+</html>
+`;
+}
+
+function renderCharts(rows: readonly MetricsRow[], unigram: number | undefined): string[] {
+  const series = (name: string, colour: 1 | 2, type: MetricsType, value: (row: MetricsRow) => unknown, style: Partial<ChartSeries> = {}): ChartSeries => ({
+    name,
+    colour,
+    points: rows.flatMap((row) => {
+      const y = row.type === type ? value(row) : undefined;
+      return typeof y === "number" ? [{ x: row.step, y }] : [];
+    }),
+    ...style,
+  });
+  const train = series("train", 1, "train", (row) => row.loss, { smoothed: true });
+  const evaluated = series("eval", 2, "eval", (row) => row.loss, { dots: true });
+  const first = rows[0]?.step ?? 0, last = rows.at(-1)?.step ?? 0;
+  const steps = [first < last / 20 ? 0 : first, last] as const;
+  const smoothNote = train.points.length >= 40 ? "; train as logged (faint) and as a moving average" : "";
+  return [
+    renderChart({
+      id: "loss", title: "Loss", wide: true, note: `Nats per predicted token, by step${smoothNote}`, steps, series: [train, evaluated],
+      ...(unigram === undefined ? {} : { rule: { value: unigram, label: "unigram entropy" } }),
+    }),
+    renderChart({
+      id: "accuracy", title: "Accuracy", zero: true,
+      steps, series: [series("train", 1, "train", (row) => row["accuracy"], { smoothed: true }), series("eval", 2, "eval", (row) => row["accuracy"], { dots: true })],
+    }),
+    renderChart({ id: "lr", title: "Learning rate", zero: true, steps, series: [series("lr", 1, "train", (row) => row.lr)] }),
+    renderChart({ id: "speed", title: "Throughput", zero: true, steps, series: [series("tokens/s", 1, "train", (row) => row.time?.tokensPerSecond, { smoothed: true })] }),
+    renderChart({ id: "grad", title: "Gradient norm", steps, series: [series("norm", 1, "train", (row) => row.gradNorm, { smoothed: true })] }),
+  ];
+}
+
+/** The few numbers that a reader wants first, as far as the rows know them. */
+function renderTiles(rows: readonly MetricsRow[], unigram: number | undefined): string {
+  const tiles: [string, string, string][] = [];
+  const evals = rows.filter((row) => row.type === "eval"), lastEval = evals.at(-1), last = rows.at(-1);
+  if (lastEval !== undefined) {
+    const best = evals.reduce((a, b) => (b.loss < a.loss ? b : a));
+    tiles.push(["Eval loss", formatValue(lastEval.loss), best === lastEval ? "the best so far" : `best ${formatValue(best.loss)} at step ${formatInteger(best.step)}`]);
+    tiles.push(["Eval perplexity", formatValue(Math.exp(lastEval.loss)), "e to the loss"]);
+    if (unigram !== undefined) {
+      const gain = unigram - lastEval.loss;
+      tiles.push([gain >= 0 ? "Below the unigram entropy" : "Above the unigram entropy", `${formatValue(Math.abs(gain))}`, gain >= 0 ? "nats learnt from context" : "nats still to go"]);
+    }
+  }
+  if (last !== undefined) {
+    const elapsed = rows.findLast((row) => row.time?.elapsed !== undefined)?.time?.elapsed;
+    tiles.push(["Tokens seen", formatCount(last.tokens), `in ${formatInteger(last.step)} steps${elapsed === undefined ? "" : `, ${formatDuration(elapsed)}`}`]);
+  }
+  return tiles.map(([name, value, more]) => `<div class="tile"><span>${escapeHtml(name)}</span><b>${escapeHtml(value)}</b><small>${escapeHtml(more)}</small></div>`).join("");
+}
+
+function renderTable(title: string, entries: readonly (readonly [string, unknown])[]): string {
+  if (entries.length === 0) return "";
+  const breakable = (key: string): string => escapeHtml(key).replace(/[._]/g, "$&<wbr>");
+  const rows = entries.map(([key, value]) => `<tr><th scope="row">${breakable(key)}</th><td>${escapeHtml(cellText(value))}</td></tr>`);
+  return `<section class="table"><h2>${escapeHtml(title)}</h2><table>${rows.join("")}</table></section>`;
+}
+
+function cellText(value: unknown): string {
+  if (typeof value === "number") return Number.isInteger(value) && Math.abs(value) >= 10_000 ? formatInteger(value) : String(Number(value.toPrecision(6)));
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
+}
+
+function flatten(value: Readonly<Record<string, unknown>>, prefix = ""): [string, unknown][] {
+  return Object.entries(value).flatMap(([key, child]): [string, unknown][] =>
+    typeof child === "object" && child !== null && !Array.isArray(child) && Object.keys(child).length > 0
+      ? flatten(child as Readonly<Record<string, unknown>>, `${prefix}${key}.`)
+      : [[prefix + key, child]],
+  );
+}
