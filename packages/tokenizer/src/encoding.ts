@@ -17,9 +17,9 @@ export interface Encoding {
   readonly issues: EncodingIssues;
 }
 
-/** Counts by character (as written in the text). Empty records when nothing happened. */
+/** Counts by character (as written in the text), over the whole text even where `maxLength` cut it. Empty records when nothing happened. */
 export interface EncodingIssues {
-  /** Replaced by another token by policy (for ProtBert U, Z, O, B to X). */
+  /** Replaced by another token by policy (for ProtBert U, Z, O, B to X; a lower-case residue by its upper case). */
   readonly replaced: Readonly<Record<string, number>>;
   /** Not in the vocabulary: became the unknown token. */
   readonly unknown: Readonly<Record<string, number>>;

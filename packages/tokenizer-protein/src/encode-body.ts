@@ -1,0 +1,105 @@
+/**
+ * The two loops: text to ids with offsets, and bytes to ids at memory speed. Both apply the same table of actions and must agree.
+ *
+ * Cost: the byte loop is one load, one compare, one store per residue; only what is counted leaves it.
+ */
+import { ConfigError } from "@cloze/errors";
+import type { IssueCounter } from "@cloze/tokenizer";
+import { DROPPED, KIND, MULTIBYTE, REPLACED, STOP, UNKNOWN, type CharacterActions } from "./character-actions.ts";
+
+const ASTERISK = 0x2a;
+
+/** Adds one character to its count. A STOP is counted as unknown until `takeBackStop` knows better. */
+function count(codePoint: number, action: number, issues: IssueCounter): void {
+  const kind = action & KIND;
+  if (kind === REPLACED) issues.replaced.add(codePoint);
+  else if (kind === DROPPED) issues.dropped.add(codePoint);
+  else if (kind === UNKNOWN || kind === STOP) issues.unknown.add(codePoint);
+}
+
+/** The last residue written was a `*`: it is dropped after all. */
+function takeBackStop(issues: IssueCounter): void {
+  issues.unknown.add(ASTERISK, -1);
+  issues.dropped.add(ASTERISK);
+}
+
+export interface BodyWriter {
+  readonly ids: Int32Array;
+  readonly offsets: Int32Array;
+  count: number;
+}
+
+/** Encodes `text[start, end)`, which holds no special token, onto the end of `body`. */
+export function encodeText(actions: CharacterActions, text: string, start: number, end: number, body: BodyWriter, issues: IssueCounter): void {
+  let stopAt = -1;
+  for (let i = start; i < end;) {
+    const codePoint = text.codePointAt(i) as number, width = codePoint > 0xffff ? 2 : 1;
+    const action = actions.of(codePoint);
+    if (action > 0xff) count(codePoint, action, issues);
+    if ((action & KIND) === STOP) stopAt = body.count;
+    if ((action & KIND) !== DROPPED) {
+      body.ids[body.count] = action & 0xff;
+      body.offsets[2 * body.count] = i;
+      body.offsets[2 * body.count + 1] = i + width;
+      body.count++;
+    }
+    i += width;
+  }
+  if (stopAt >= 0 && stopAt === body.count - 1) {
+    body.count--;
+    takeBackStop(issues);
+  }
+}
+
+/** Encodes UTF-8 `source[start, end)` into `out` from `at` on; gives the number of ids written. See ByteTokenizer. */
+export function encodeBytes(
+  actions: CharacterActions, source: Uint8Array, start: number, end: number, out: Uint8Array, at: number, issues: IssueCounter,
+): number {
+  if (!(start >= 0 && start <= end && end <= source.length)) {
+    throw new ConfigError(`encodeBytes: expected a range within the ${source.length} bytes of source, got [${start}, ${end}).`);
+  }
+  if (!(at >= 0 && out.length - at >= end - start)) {
+    throw new ConfigError(`encodeBytes: expected room for ${end - start} ids in out, got ${out.length - at} (length ${out.length}, at ${at}). Pass a larger out.`);
+  }
+  const table = actions.ofByte;
+  let to = at, stopAt = -1;
+  for (let i = start; i < end; i++) {
+    const byte = source[i] as number;
+    let action = table[byte] as number;
+    if (action < 0x100) {
+      out[to++] = action;
+      continue;
+    }
+    let codePoint = byte;
+    if (action === MULTIBYTE) {
+      const width = sequenceWidth(source, i, end);
+      codePoint = codePointAt(source, i, width);
+      action = actions.of(codePoint);
+      i += width - 1;
+    }
+    if (action > 0xff) count(codePoint, action, issues);
+    if ((action & KIND) === STOP) stopAt = to;
+    if ((action & KIND) !== DROPPED) out[to++] = action & 0xff;
+  }
+  if (stopAt >= 0 && stopAt === to - 1) {
+    to--;
+    takeBackStop(issues);
+  }
+  return to - at;
+}
+
+/** Bytes of the UTF-8 sequence at `i`; 1 for a byte that begins none, or whose sequence is broken or cut off. */
+function sequenceWidth(source: Uint8Array, i: number, end: number): number {
+  const lead = source[i] as number;
+  const width = lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 1;
+  for (let k = 1; k < width; k++) if (i + k >= end || ((source[i + k] as number) & 0xc0) !== 0x80) return 1;
+  return width;
+}
+
+/** U+FFFD, the replacement character, for a byte that is no UTF-8. */
+function codePointAt(source: Uint8Array, i: number, width: number): number {
+  if (width === 1) return 0xfffd;
+  let codePoint = (source[i] as number) & (0xff >> (width + 1));
+  for (let k = 1; k < width; k++) codePoint = (codePoint << 6) | ((source[i + k] as number) & 0x3f);
+  return codePoint > 0x10ffff ? 0xfffd : codePoint;
+}

@@ -1,0 +1,157 @@
+/**
+ * The protein tokenizer: one character, one token; an alphabet is data, and nothing of the text is lost without a count.
+ *
+ * `encode` knows special tokens written in the text (`MKT<mask>YIA`) and gives offsets; `encodeBytes` is the path of a corpus.
+ * `decode` writes what Python `transformers` writes for the published alphabets: a space between tokens.
+ */
+import { ConfigError } from "@cloze/errors";
+import {
+  IssueCounter, frameEncoding, sha256, specialIds, specialSplitter, templateSides,
+  type ByteTokenizer, type EncodeOptions, type Encoding, type SpecialIds, type SpecialTemplate, type SpecialTokens,
+} from "@cloze/tokenizer";
+import { DEFAULT_POLICY, alphabetFault, isCharacter, type ProteinAlphabet, type ProteinOptions, type ProteinPolicy } from "./alphabet.ts";
+import { AMPLIFY, ESM2, PROTBERT } from "./alphabets.ts";
+import { characterActions } from "./character-actions.ts";
+import { encodeBytes, encodeText, type BodyWriter } from "./encode-body.ts";
+import { alphabetFiles } from "./alphabet-files.ts";
+
+export interface ProteinTokenizer extends ByteTokenizer {
+  readonly alphabet: ProteinAlphabet;
+  readonly policy: ProteinPolicy;
+}
+
+/** An alphabet of one's own: what is not given is as for ESM-2. */
+export interface CustomAlphabet {
+  readonly name: string;
+  readonly vocabulary: readonly string[];
+  readonly special: SpecialTokens;
+  /** Default: start token (`cls_token` or `bos_token`), `$A`, end token (`eos_token` or `sep_token`), as far as there are any. */
+  readonly template?: SpecialTemplate;
+  readonly policy?: Partial<ProteinPolicy>;
+  readonly separator?: " " | "";
+  readonly modelInputNames?: readonly string[];
+}
+
+/** ESM-2, 33 tokens: `<cls>` 0, `<pad>` 1, `<eos>` 2, `<unk>` 3, residues 4 to 28, `.` 29, `-` 30, `<mask>` 32. */
+export function esm2(options: ProteinOptions = {}): ProteinTokenizer {
+  return fromAlphabet(withOptions(ESM2, options));
+}
+
+/** ProtBert, 30 tokens, `[PAD]` 0 to `[MASK]` 4; U, Z, O, B are written as X (`replace: {}` keeps them). Residues need no spaces between them. */
+export function protbert(options: ProteinOptions = {}): ProteinTokenizer {
+  return fromAlphabet(withOptions(PROTBERT, options));
+}
+
+/** AMPLIFY, 27 tokens, `<pad>` 0 to `<eos>` 4, `|` 5; X, U, Z, O are unknown, as upstream. */
+export function amplify(options: ProteinOptions = {}): ProteinTokenizer {
+  return fromAlphabet(withOptions(AMPLIFY, options));
+}
+
+/** A tokenizer with an alphabet of one's own. Throws ConfigError when the alphabet contradicts itself. */
+export function proteinTokenizer(custom: CustomAlphabet): ProteinTokenizer {
+  return fromAlphabet({
+    name: custom.name, vocabulary: custom.vocabulary, special: custom.special,
+    template: custom.template ?? defaultTemplate(custom.special),
+    policy: { ...DEFAULT_POLICY, ...custom.policy },
+    separator: custom.separator ?? " ",
+    modelInputNames: custom.modelInputNames ?? ESM2.modelInputNames,
+  });
+}
+
+export function defaultTemplate(special: SpecialTokens): SpecialTemplate {
+  const start = special.cls_token ?? special.bos_token, end = special.eos_token ?? special.sep_token;
+  const single = [start, "$A", end].filter((t) => t !== undefined).join(" ");
+  return { single, pair: [single, "$B:1", ...(end === undefined ? [] : [`${end}:1`])].join(" ") };
+}
+
+export function withOptions(alphabet: ProteinAlphabet, options: ProteinOptions): ProteinAlphabet {
+  const { separator = alphabet.separator, ...policy } = options;
+  return { ...alphabet, separator, policy: { ...alphabet.policy, ...policy } };
+}
+
+function sorted(record: Readonly<Record<string, string>>): [string, string][] {
+  return Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** Digest of all that decides an id: vocabulary, special tokens, template, policy. Not the name, nor how decode looks. */
+function alphabetHash(alphabet: ProteinAlphabet): string {
+  const { lowerCase, whiteSpace, finalStop, replace } = alphabet.policy;
+  return sha256(JSON.stringify([alphabet.vocabulary, sorted(alphabet.special), alphabet.template.single, lowerCase, whiteSpace, finalStop, sorted(replace)]));
+}
+
+export function fromAlphabet(alphabet: ProteinAlphabet): ProteinTokenizer {
+  const fault = alphabetFault(alphabet);
+  if (fault !== undefined) throw new ConfigError(`protein tokenizer "${alphabet.name}": ${fault}`);
+  // One order of replacements, so that equal policies give equal files.
+  const replace = Object.fromEntries(sorted(alphabet.policy.replace));
+  return new AlphabetTokenizer({ ...alphabet, policy: { ...alphabet.policy, replace } });
+}
+
+class AlphabetTokenizer implements ProteinTokenizer {
+  readonly alphabet: ProteinAlphabet;
+  readonly name: string;
+  readonly vocabulary: readonly string[];
+  readonly policy: ProteinPolicy;
+  readonly special: SpecialIds;
+  readonly specialIds: ReadonlySet<number>;
+  readonly regularIds: readonly number[];
+  readonly hash: string;
+  readonly #ids: ReadonlyMap<string, number>;
+  readonly #frame: { readonly before: readonly number[]; readonly after: readonly number[] };
+  readonly #split: ReturnType<typeof specialSplitter>;
+  readonly #actions: ReturnType<typeof characterActions>;
+
+  constructor(alphabet: ProteinAlphabet) {
+    this.alphabet = alphabet;
+    ({ name: this.name, vocabulary: this.vocabulary, policy: this.policy } = alphabet);
+    this.#ids = new Map(alphabet.vocabulary.map((token, id) => [token, id]));
+    const idOf = (token: string): number => {
+      const id = this.#ids.get(token);
+      if (id === undefined) throw new ConfigError(`protein tokenizer "${alphabet.name}": expected the template to name tokens of the vocabulary, got ${JSON.stringify(token)}. Add it or mend the template.`);
+      return id;
+    };
+    const sides = templateSides(alphabet.template);
+    this.#frame = { before: sides.before.map(idOf), after: sides.after.map(idOf) };
+    this.special = specialIds(alphabet.special, alphabet.template, idOf) as SpecialIds; // idOf has thrown where a token is not there
+    this.specialIds = new Set(Object.values(alphabet.special).map(idOf));
+    this.regularIds = alphabet.vocabulary.flatMap((token, id) => (isCharacter(token) && !this.specialIds.has(id) ? [id] : []));
+    this.#split = specialSplitter(new Map(alphabet.vocabulary.flatMap((t, id) => (isCharacter(t) && !this.specialIds.has(id) ? [] : [[t, id] as const]))));
+    this.#actions = characterActions(alphabet);
+    this.hash = alphabetHash(alphabet);
+  }
+
+  encode(text: string, options: EncodeOptions = {}): Encoding {
+    const issues = new IssueCounter();
+    const body: BodyWriter = { ids: new Int32Array(text.length), offsets: new Int32Array(2 * text.length), count: 0 };
+    for (const part of this.#split(text)) {
+      if (part.id === undefined) encodeText(this.#actions, text, part.start, part.end, body, issues);
+      else {
+        body.ids[body.count] = part.id;
+        body.offsets.set([part.start, part.end], 2 * body.count++);
+      }
+    }
+    return frameEncoding(body, this.#frame, issues.issues(), options);
+  }
+
+  encodeBytes(source: Uint8Array, start: number, end: number, out: Uint8Array, at: number, issues: IssueCounter): number {
+    return encodeBytes(this.#actions, source, start, end, out, at, issues);
+  }
+
+  decode(ids: ArrayLike<number>, options: { readonly skipSpecial?: boolean } = {}): string {
+    const { skipSpecial = true } = options, tokens: string[] = [];
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i] as number, token = this.vocabulary[id];
+      if (token === undefined) throw new ConfigError(`decode: expected ids 0 to ${this.vocabulary.length - 1} of "${this.name}", got ${id} at position ${i}. Were the ids made with another tokenizer?`);
+      if (!skipSpecial || !this.specialIds.has(id)) tokens.push(token);
+    }
+    return tokens.join(this.alphabet.separator);
+  }
+
+  idOf(token: string): number | undefined {
+    return this.#ids.get(token);
+  }
+
+  files(): Readonly<Record<string, string>> {
+    return alphabetFiles(this.alphabet);
+  }
+}

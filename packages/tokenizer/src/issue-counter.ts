@@ -1,0 +1,78 @@
+/**
+ * Counts of what an encoding did not take as it was: replaced, unknown, dropped, each by character as written.
+ *
+ * One counter is made once and handed to many calls, so that a whole corpus costs no allocation per record; `issues()` turns
+ * it into plain data. ASCII lives in a typed array, everything else in a map.
+ */
+import type { EncodingIssues } from "./encoding.ts";
+
+/** Occurrences by character. */
+export class CharacterCounts {
+  /** Counts of U+0000 to U+007F, indexed by code: hot loops add to it directly. */
+  readonly ascii: Float64Array = new Float64Array(128);
+  readonly #other = new Map<number, number>();
+
+  add(codePoint: number, times = 1): void {
+    if (codePoint < 128) this.ascii[codePoint] = (this.ascii[codePoint] as number) + times;
+    else this.#other.set(codePoint, (this.#other.get(codePoint) ?? 0) + times);
+  }
+
+  get total(): number {
+    let sum = 0;
+    for (const n of this.ascii) sum += n;
+    for (const n of this.#other.values()) sum += n;
+    return sum;
+  }
+
+  reset(): void {
+    this.ascii.fill(0);
+    this.#other.clear();
+  }
+
+  /** Characters that occurred, in code point order. */
+  toRecord(): Record<string, number> {
+    const record: Record<string, number> = {};
+    this.ascii.forEach((n, code) => { if (n > 0) record[String.fromCharCode(code)] = n; });
+    for (const [code, n] of [...this.#other].toSorted((a, b) => a[0] - b[0])) if (n > 0) record[String.fromCodePoint(code)] = n;
+    return record;
+  }
+
+  addRecord(record: Readonly<Record<string, number>>): void {
+    for (const [character, n] of Object.entries(record)) this.add(character.codePointAt(0) as number, n);
+  }
+}
+
+/**
+ * @example
+ * const counter = new IssueCounter();
+ * counter.unknown.add(0x2a);
+ * counter.issues().unknown  // => { "*": 1 }
+ */
+export class IssueCounter {
+  readonly replaced: CharacterCounts = new CharacterCounts();
+  readonly unknown: CharacterCounts = new CharacterCounts();
+  readonly dropped: CharacterCounts = new CharacterCounts();
+
+  /** All occurrences of all three kinds. */
+  get total(): number {
+    return this.replaced.total + this.unknown.total + this.dropped.total;
+  }
+
+  reset(): void {
+    this.replaced.reset();
+    this.unknown.reset();
+    this.dropped.reset();
+  }
+
+  /** Adds the counts of another encoding, e.g. one that came back from a worker. */
+  add(issues: EncodingIssues): void {
+    this.replaced.addRecord(issues.replaced);
+    this.unknown.addRecord(issues.unknown);
+    this.dropped.addRecord(issues.dropped);
+  }
+
+  /** The counts so far, as plain data. */
+  issues(): EncodingIssues {
+    return { replaced: this.replaced.toRecord(), unknown: this.unknown.toRecord(), dropped: this.dropped.toRecord() };
+  }
+}
