@@ -106,3 +106,11 @@ describe("unigramEntropy equals scipy", () => {
     expect(() => unigramEntropy([1, -1])).toThrow(/got -1 for class 1/);
   });
 });
+
+test("the examples in the doc comments", () => {
+  const metrics = new TokenMetrics(4);
+  metrics.add([0, 1, 2], [0, 1, 1], 1.5, 3);
+  expect(metrics.result().accuracy).toBe(0.6666666666666666);
+  expect(unigramEntropy([5, 5])).toBe(0.6931471805599453);
+  expect(spearman([1, 2, 3, 4], [10, 20, 40, 30])).toBe(0.8);
+});
