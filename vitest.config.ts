@@ -1,7 +1,9 @@
 // One configuration for every package: workspace imports resolve to source, never to a stale dist.
 import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { readmeExamples } from "./tooling/readme.ts";
 
 const config: ViteUserConfig = defineConfig({
+  plugins: [readmeExamples()],
   resolve: { conditions: ["@cloze/source"] },
   ssr: { resolve: { conditions: ["@cloze/source"] } },
   test: {

@@ -1,0 +1,77 @@
+// Everything CI holds a change to, one line per check, all of them even when one fails. `node tooling/check.mjs [name...]` runs some.
+// Needs a build (`npm run setup`). CLOZE_NODE24=1 adds the suite under Node 24.
+//
+// The last line is `N passed, N failed, N skipped`: the tests of the suite, plus one failed for each other check that failed.
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { root } from "./workspace.mjs";
+
+const temp = mkdtempSync(join(tmpdir(), "check-"));
+const workers = Math.max(2, Math.floor(availableParallelism() / 2));
+const vitest = (results) => [
+  join(root, "node_modules/vitest/vitest.mjs"), "run", `--maxWorkers=${workers}`,
+  "--reporter=default", "--reporter=json", `--outputFile=${join(temp, results)}`,
+];
+const tool = (name) => [process.execPath, join(root, "tooling", `${name}.mjs`)];
+
+const checks = [
+  { name: "typecheck", command: tool("typecheck") },
+  { name: "lint", command: [process.execPath, join(root, "node_modules/oxlint/bin/oxlint"), "--deny-warnings"] },
+  { name: "arrows", command: tool("arrows") },
+  { name: "smells", command: tool("smells") },
+  { name: "docs", command: tool("docs") },
+  { name: "size", command: tool("size"), show: true },
+  { name: "tests", command: [process.execPath, ...vitest("tests.json")], show: true, results: "tests.json" },
+  { name: "tests on Node 24", command: ["npx", "--yes", "--package", "node@24", "node", ...vitest("node24.json")], when: process.env.CLOZE_NODE24 === "1" },
+  { name: "packed", command: tool("packed") },
+];
+
+/** Runs one command; its output is shown as it comes with `show`, and otherwise only when it failed. */
+function run({ command: [program, ...args], show }) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd: root, stdio: show ? "inherit" : ["ignore", "pipe", "pipe"], shell: process.platform === "win32" && program === "npx", env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" } });
+    const output = [];
+    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => output.push(chunk));
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ ok: code === 0, output: Buffer.concat(output).toString().trim() }));
+  });
+}
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !checks.some((check) => check.name === name));
+if (unknown.length > 0) {
+  console.error(`no check is called ${unknown.join(", ")}. There are: ${checks.map(({ name }) => name).join(", ")}`);
+  process.exit(2);
+}
+
+const count = { passed: 0, failed: 0, skipped: 0 };
+const lines = [];
+for (const check of checks.filter(({ name, when }) => (asked.length === 0 ? when !== false : asked.includes(name)))) {
+  const started = Date.now();
+  const { ok, output } = await run(check);
+  const line = `${ok ? "ok    " : "FAILED"} ${check.name} (${((Date.now() - started) / 1000).toFixed(1)} s)`;
+  if (!ok && output !== "") console.log(output);
+  console.log(line);
+  lines.push(line);
+  const failed = check.results === undefined ? 0 : countTests(check.results);
+  if (!ok && failed === 0) count.failed += 1; // a check that is no test, or a suite that could not even be loaded
+}
+rmSync(temp, { recursive: true, force: true });
+
+function countTests(file) {
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(readFileSync(join(temp, file), "utf8"));
+    count.passed += numPassedTests;
+    count.failed += numFailedTests;
+    count.skipped += numPendingTests + numTodoTests;
+    return numFailedTests;
+  } catch {
+    return 0; // no results were written: the run itself counts as failed
+  }
+}
+
+console.log(`\n${lines.join("\n")}\n`);
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+process.exitCode = count.failed === 0 ? 0 : 1;

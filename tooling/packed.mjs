@@ -1,0 +1,132 @@
+// What npm would get, tried as a stranger would: every publishable package is packed, linted (publint, are-the-types-wrong),
+// installed ALONE in an empty folder with plain npm, and each of its exports is imported in plain Node. `node tooling/packed.mjs [name...]`.
+//
+// Our own packages resolve to the other tarballs through `overrides`; everything else comes from the registry npm is configured
+// with. Optional peers stay away, as for a user who did not ask for them: importing must work without. Needs a build.
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { packages, report, root, rootManifest } from "./workspace.mjs";
+
+const parallel = 2;
+const maxLeftover = 200; // bytes that a bundle may keep of `import "@cloze/x"`
+
+const asked = process.argv.slice(2);
+const all = packages().filter(({ manifest, empty }) => !manifest.private && !empty);
+const chosen = all.filter(({ name }) => asked.length === 0 || asked.includes(name));
+const temp = mkdtempSync(join(tmpdir(), "packed-"));
+const problems = [];
+
+const sh = promisify(execFile);
+/** Runs a program; its output when it fails becomes the error's message. Windows finds npm and npx through a shell only. */
+async function run(command, args, cwd, env = {}) {
+  try {
+    return await sh(command, args, { cwd, env: { ...process.env, ...env }, maxBuffer: 1 << 26, shell: process.platform === "win32" && command !== process.execPath });
+  } catch (error) {
+    throw new Error(`${command} ${args.join(" ")}\n${[error.stdout, error.stderr].join("\n").trim() || error.message}`, { cause: error });
+  }
+}
+
+const tarballOf = new Map();
+async function packAll() {
+  const filters = all.map(({ dir }) => `--filter ./${dir}`).join(" ");
+  await run("npx", ["--yes", "--package", rootManifest.packageManager, "-c", `pnpm -r ${filters} pack --pack-destination "${temp}"`], root);
+  const made = readdirSync(temp);
+  for (const { name, manifest } of all) {
+    const file = `${name.replace("@", "").replace("/", "-")}-${manifest.version}.tgz`;
+    if (!made.includes(file)) throw new Error(`pnpm pack did not make ${file}`);
+    tarballOf.set(name, join(temp, file));
+  }
+}
+
+async function lint({ name }) {
+  const file = tarballOf.get(name), bytes = readFileSync(file);
+  const { messages, pkg } = await publint({ pack: { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) }, strict: true });
+  // The source condition is for this workspace only; a name with our scope in it is one that nobody sets by chance.
+  const wrong = messages.filter((message) => !message.path.includes("@cloze/source"));
+  if (wrong.length > 0) throw new Error(`publint: ${wrong.map((message) => formatMessage(message, pkg, { color: false })).join("\n")}`);
+  await run(process.execPath, [join(root, "node_modules/@arethetypeswrong/cli/dist/index.js"), file, "--profile", "esm-only", "--no-definitely-typed", "--format", "ascii", "--no-color", "--no-emoji"], temp);
+}
+
+/** Installs the package alone and returns the folder. A required peer takes the version this workspace tests with. */
+async function install({ name, manifest }) {
+  const folder = join(temp, name.replace("/", "-"));
+  const ours = Object.fromEntries([...tarballOf].map(([each, file]) => [each, `file:${file}`]));
+  const peers = Object.keys(manifest.peerDependencies ?? {}).filter((peer) => !manifest.peerDependenciesMeta?.[peer]?.optional && !(peer in ours));
+  const pins = Object.fromEntries(peers.map((peer) => [peer, rootManifest.devDependencies[peer] ?? manifest.peerDependencies[peer]]));
+  mkdirSync(folder);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, dependencies: { [name]: ours[name], ...pins }, overrides: ours }));
+  await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], folder);
+  return folder;
+}
+
+// Run inside the folder. An import that registers, prints, starts something or adds a global is not free of side effects.
+const probe = `
+  const held = () => process.getActiveResourcesInfo().filter((name) => !/Req/.test(name)); // requests end by themselves, handles do not
+  const before = new Set(Reflect.ownKeys(globalThis)), resources = held().length, listeners = process.eventNames().length;
+  for (const specifier of process.argv.slice(2)) await import(specifier);
+  const added = Reflect.ownKeys(globalThis).filter((key) => !before.has(key)).map(String);
+  if (added.length > 0) throw new Error("importing added to globalThis: " + added.join(", "));
+  if (held().length > resources) throw new Error("importing started " + held().join(", "));
+  if (process.eventNames().length > listeners) throw new Error("importing listens to the process's events");
+`;
+
+async function tryOut({ name, manifest }) {
+  const folder = await install({ name, manifest });
+  const entries = Object.keys(manifest.exports).filter((key) => key !== "./package.json").map((key) => name + key.slice(1));
+  writeFileSync(join(folder, "probe.mjs"), probe);
+  const { stdout, stderr } = await run(process.execPath, ["probe.mjs", ...entries], folder);
+  if ((stdout + stderr).trim() !== "") throw new Error(`importing ${name} printed: ${(stdout + stderr).trim()}`);
+  if (manifest.sideEffects === false) for (const entry of entries) await leavesNothing(entry, folder);
+  for (const [command] of Object.entries(manifest.bin ?? {})) {
+    const help = await run(process.execPath, [join(folder, "node_modules", name, manifest.bin[command]), "--help"], folder);
+    if (!help.stdout.includes(command)) throw new Error(`${command} --help does not say how to use ${command}:\n${help.stdout}`);
+  }
+}
+
+// sideEffects: false is our word. Rollup is asked not to take it and to find out: of `import "@cloze/x"` (near) nothing may stay.
+const { rollup } = createRequire(createRequire(import.meta.url).resolve("tsup"))("rollup");
+async function leavesNothing(entry, folder) {
+  const resolve = createRequire(join(folder, "package.json"));
+  const resolveEsm = (specifier, importer) => {
+    if (specifier === "entry") return specifier;
+    if (specifier.startsWith(".")) return fileURLToPath(new URL(specifier, `file://${importer}`));
+    if (!tarballOf.has(specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/"))) return { id: specifier, external: true, moduleSideEffects: false };
+    const [scope, bare, ...sub] = specifier.startsWith("@") ? specifier.split("/") : ["", ...specifier.split("/")];
+    const name = [scope, bare].filter(Boolean).join("/"), key = ["."].concat(sub).join("/");
+    const manifest = resolve.resolve(`${name}/package.json`);
+    return join(manifest, "..", JSON.parse(readFileSync(manifest, "utf8")).exports[key].default);
+  };
+  const bundle = await rollup({
+    input: "entry",
+    plugins: [{ name: "packed", resolveId: resolveEsm, load: (id) => (id === "entry" ? `import ${JSON.stringify(entry)};` : undefined) }],
+    onwarn: () => {},
+  });
+  const { output } = await bundle.generate({ format: "esm" });
+  await bundle.close();
+  const left = output[0].code.replace(/^\s*\/\/.*$|\/\*[\s\S]*?\*\//gm, "").trim();
+  if (left.length > maxLeftover) throw new Error(`sideEffects is false, but of \`import "${entry}"\` ${left.length} bytes remain (mark pure calls /* @__PURE__ */, or make them lazy):\n${left.slice(0, 800)}`);
+}
+
+try {
+  await packAll();
+  const queue = [...chosen].sort((a, b) => Object.keys(b.manifest.dependencies ?? {}).length - Object.keys(a.manifest.dependencies ?? {}).length);
+  const worker = async () => {
+    for (let pack = queue.shift(); pack !== undefined; pack = queue.shift()) {
+      const started = Date.now(), failures = [];
+      for (const step of [lint, tryOut]) await step(pack).catch((error) => failures.push(error.message));
+      console.log(`${failures.length === 0 ? "ok    " : "FAILED"} ${pack.name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+      problems.push(...failures.map((failure) => `${pack.name}: ${failure}`));
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+} finally {
+  rmSync(temp, { recursive: true, force: true });
+}
+report(problems, `${chosen.length} packages: packed, linted, installed alone and imported`);

@@ -1,0 +1,52 @@
+// tsc over the whole workspace, in one program with two things more: the ```ts examples of the packages' READMEs are compiled
+// as if they were files, and a promise that nobody awaits is an error (`void promise` says that it is meant).
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import ts from "typescript";
+import { files, root } from "./workspace.mjs";
+
+const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
+const { options, fileNames, errors } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+
+const examples = new Map();
+for (const readme of files().filter((file) => /^packages\/[^/]+\/README\.md$/.test(file))) {
+  const markdown = readFileSync(join(root, readme), "utf8");
+  for (const match of markdown.matchAll(/^```ts\n([\s\S]*?)^```/gm)) {
+    const line = markdown.slice(0, match.index).split("\n").length; // blank lines before it, so that errors name the README's line
+    examples.set(join(root, `${readme}.${line + 1}.ts`).replaceAll("\\", "/"), `${"\n".repeat(line)}${match[1]}export {};\n`);
+  }
+}
+
+const host = ts.createCompilerHost(options);
+const { fileExists, readFile, getSourceFile } = host;
+host.fileExists = (file) => examples.has(file) || fileExists.call(host, file);
+host.readFile = (file) => examples.get(file) ?? readFile.call(host, file);
+host.getSourceFile = (file, version, ...rest) => (examples.has(file) ? ts.createSourceFile(file, examples.get(file), version, true) : getSourceFile.call(host, file, version, ...rest));
+const cache = ts.createModuleResolutionCache(root, (file) => file, options);
+host.resolveModuleNameLiterals = (literals, file) => literals.map(({ text }) => {
+  const own = ts.resolveModuleName(text, file, options, host, cache);
+  const name = examples.has(file) ? text.match(/^@cloze\/([^/]+)/)?.[1] : undefined;
+  // An example may name any package of the workspace, as when readme.test.ts runs it.
+  return own.resolvedModule !== undefined || name === undefined ? own : ts.resolveModuleName(text, resolve(root, "packages", name, "README.ts"), options, host, cache);
+});
+
+const program = ts.createProgram({ rootNames: [...fileNames, ...examples.keys()], options, host });
+const diagnostics = [...errors, ...ts.getPreEmitDiagnostics(program)];
+
+const checker = program.getTypeChecker();
+const isPromise = (type) => type.isUnion() ? type.types.some(isPromise) : checker.getPropertyOfType(type, "then") !== undefined && checker.getPropertyOfType(type, "catch") !== undefined;
+const visit = (node, source) => {
+  if (ts.isExpressionStatement(node) && !ts.isAwaitExpression(node.expression) && !ts.isVoidExpression(node.expression) && isPromise(checker.getTypeAtLocation(node.expression))) {
+    diagnostics.push({ file: source, start: node.getStart(source), length: node.getWidth(source), category: ts.DiagnosticCategory.Error, code: 0, messageText: "nobody awaits this promise: await it, or say `void` where that is meant" });
+  }
+  ts.forEachChild(node, (child) => visit(child, source));
+};
+for (const source of program.getSourceFiles()) if (!source.isDeclarationFile && !source.fileName.includes("/node_modules/")) visit(source, source);
+
+if (diagnostics.length > 0) {
+  console.error(ts.formatDiagnostics(diagnostics, { getCurrentDirectory: () => root, getCanonicalFileName: (file) => file, getNewLine: () => "\n" }).replace(/(README\.md)\.\d+\.ts/g, "$1"));
+  console.log(`${diagnostics.length} wrong`);
+  process.exitCode = 1;
+} else {
+  console.log(`${fileNames.length} files and ${examples.size} README examples are well typed`);
+}
