@@ -1,1 +1,10 @@
-export {};
+/** Layers as functions over a parameter scope, and the contract between models and objectives. */
+export { countParameters, rootScope, Scope, type Parameter, type Randomness, type ScopeOptions } from "./scope.ts";
+export { encoderInputs, maskedLmParameters, parametersOf, type Encoder, type EncoderInputs, type MaskedLm } from "./model.ts";
+export { initialize, initialValue, normal02, ones, zeros, type Init, type Initialized } from "./init.ts";
+export { linear, project, type LinearOptions } from "./linear.ts";
+export { embeddingLayer, embeddingTable, type EmbeddingOptions } from "./embedding.ts";
+export { layerNormLayer, rmsNormLayer } from "./layer-norm.ts";
+export { attentionDropout, dropoutLayer } from "./dropout.ts";
+export { attend, attentionProbabilities, mergeHeads, queryKeyValue, selfAttention, splitHeads, type Heads, type SelfAttentionOptions } from "./self-attention.ts";
+export { feedForward, type FeedForwardOptions } from "./feed-forward.ts";

@@ -1,0 +1,93 @@
+/**
+ * Scope: where a model declares its parameters. A scope is a place in the checkpoint: `scope.at("query").param("weight", …)`
+ * is the tensor `….query.weight`, so reading the code of a model is reading its checkpoint.
+ *
+ * A name is one parameter. Asking again with the same shape gives the same tensor (tied weights, a second pass over the same
+ * layer); with another shape it is an error. Nothing is computed: a parameter is an input of the graph.
+ */
+import { ConfigError } from "@cloze/errors";
+import { sameShape, showShape, sizeOf, type Graph, type Shape, type Tensor } from "@cloze/graph";
+import { hashString } from "@cloze/random";
+import type { Init } from "./init.ts";
+
+export interface Parameter {
+  /** Its key in a checkpoint. */
+  readonly name: string;
+  readonly shape: Shape;
+  readonly init: Init;
+  readonly tensor: Tensor<"f32">;
+}
+
+export interface ScopeOptions {
+  /** Where all names begin, e.g. "generator". Default "". */
+  readonly path?: string;
+  /** Given when training: the key u32 `[2]` = (seed, step) of dropout. Without it there is none. */
+  readonly random?: Randomness;
+}
+
+export interface Randomness {
+  readonly key: Tensor<"u32">;
+}
+
+export class Scope {
+  readonly graph: Graph;
+  readonly path: string;
+  readonly random: Randomness | undefined;
+  readonly #parameters: Map<string, Parameter>;
+
+  /** Use `rootScope`; children come from `at`. */
+  constructor(graph: Graph, path: string, parameters: Map<string, Parameter>, random: Randomness | undefined) {
+    this.graph = graph;
+    this.path = path;
+    this.random = random;
+    this.#parameters = parameters;
+  }
+
+  /** All parameters declared so far from any scope of this root, in the order of declaration. */
+  get parameters(): ReadonlyMap<string, Parameter> {
+    return this.#parameters;
+  }
+
+  /** The scope `name` in this one; "a.b" is `at("a").at("b")`. */
+  at(name: string | number): Scope {
+    return new Scope(this.graph, this.#join(name), this.#parameters, this.random);
+  }
+
+  /** Declares a parameter, or finds the one of that name. */
+  param(name: string, shape: Shape, init: Init): Tensor<"f32"> {
+    const full = this.#join(name), known = this.#parameters.get(full);
+    if (known === undefined) {
+      const tensor = this.graph.input(full, "f32", shape);
+      this.#parameters.set(full, { name: full, shape, init, tensor });
+      return tensor;
+    }
+    if (!sameShape(known.shape, shape)) {
+      throw new ConfigError(`parameter "${full}": expected the shape it was declared with, ${showShape(known.shape)}, got ${showShape(shape)}. Two layers share this name; give one of them a scope of its own.`);
+    }
+    return known.tensor;
+  }
+
+  /** Runs `build` so that the nodes it makes remember this scope as their layer. */
+  within<T>(build: () => T): T {
+    return this.graph.within(this.path, build);
+  }
+
+  /** Dropout's stream number for this scope: every layer draws a mask of its own. */
+  get stream(): number {
+    return hashString(this.path);
+  }
+
+  #join(name: string | number): string {
+    return this.path === "" ? String(name) : `${this.path}.${name}`;
+  }
+}
+
+/** A scope over `graph` with no parameters yet. */
+export function rootScope(graph: Graph, options: ScopeOptions = {}): Scope {
+  return new Scope(graph, options.path ?? "", new Map(), options.random);
+}
+
+/** Number of elements over all parameters. */
+export function countParameters(parameters: ReadonlyMap<string, { readonly shape: Shape }>): number {
+  return [...parameters.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}

@@ -1,0 +1,90 @@
+/**
+ * Multi-head self-attention, up to and without the output projection (checkpoints disagree on where that one lives).
+ *
+ *   x ─ query, key, value ─ split heads ─ rope? ─ attention(mask) ─ merge heads
+ *
+ * The pieces are exported too, for a model that needs something between them.
+ */
+import { attention, dims, rope, softmax, type Tensor } from "@cloze/graph";
+import { ConfigError } from "@cloze/errors";
+import { attentionDropout } from "./dropout.ts";
+import { linear, type LinearOptions } from "./linear.ts";
+import type { Scope } from "./scope.ts";
+
+export interface SelfAttentionOptions {
+  readonly heads: number;
+  /** i32 `[batch, seq]`: tokens see their own segment only (packing and padding). */
+  readonly segments?: Tensor<"i32">;
+  /** Rotary positions i32 `[batch | 1, seq]` and their base. */
+  readonly rope?: { readonly positions: Tensor<"i32">; readonly base?: number };
+  /** Default 1 / sqrt(headDim). */
+  readonly scale?: number;
+  readonly causal?: boolean;
+  /** Largest distance that is seen. */
+  readonly window?: number;
+  /** Of the probabilities, when training. Default 0. */
+  readonly dropoutRate?: number;
+  /** Of the three projections. */
+  readonly linear?: LinearOptions;
+}
+
+export interface Heads {
+  /** `[batch, heads, seq, headDim]`, as are the others. */
+  readonly q: Tensor<"f32">;
+  readonly k: Tensor<"f32">;
+  readonly v: Tensor<"f32">;
+}
+
+/**
+ * Parameters: query, key, value: each weight `[hidden, hidden]`, bias `[hidden]`.
+ * Shapes: x `[batch, seq, hidden]` f32 -> same. Throws ConfigError if heads do not divide hidden.
+ */
+export function selfAttention(scope: Scope, x: Tensor<"f32">, options: SelfAttentionOptions): Tensor<"f32"> {
+  return attend(scope, queryKeyValue(scope, x, options), options);
+}
+
+/** The three projections by head, with q and k turned by position where `options.rope` says so. */
+export function queryKeyValue(scope: Scope, x: Tensor<"f32">, options: SelfAttentionOptions): Heads {
+  const { hidden } = dims("selfAttention(x)", x, "batch seq hidden"), { heads } = options;
+  const part = (name: string): Tensor<"f32"> => splitHeads(linear(scope.at(name), x, hidden, options.linear), heads);
+  const q = part("query"), k = part("key"), v = part("value"), turned = options.rope;
+  if (turned === undefined) return { q, k, v };
+  return scope.within(() => ({ q: rope(q, turned.positions, turned.base), k: rope(k, turned.positions, turned.base), v }));
+}
+
+/** Attention over heads and back to `[batch, seq, hidden]`. */
+export function attend(scope: Scope, { q, k, v }: Heads, options: SelfAttentionOptions): Tensor<"f32"> {
+  const { segments, scale, causal, window, dropoutRate = 0 } = options;
+  const mask = {
+    ...(segments && { segments }), ...(scale !== undefined && { scale }), ...(causal && { causal }), ...(window !== undefined && { window }),
+  };
+  return scope.within(() => mergeHeads(attention(q, k, v, { ...mask, ...attentionDropout(scope, dropoutRate) })));
+}
+
+/**
+ * The probabilities `[batch, heads, seq, seq]` that bidirectional `attend` weighs values by, to be looked at: attention maps,
+ * contact prediction. Costs the memory that `attention` exists to avoid.
+ */
+export function attentionProbabilities(scope: Scope, { q, k }: Heads, options: SelfAttentionOptions): Tensor<"f32"> {
+  const { batch, seq, headDim } = dims("attentionProbabilities(q)", q, "batch heads seq headDim"), { segments, scale = 1 / Math.sqrt(headDim) } = options;
+  if (options.causal || options.window !== undefined) throw new ConfigError("attentionProbabilities: expected bidirectional attention without a window, got causal or window.");
+  return scope.within(() => {
+    // Node for node what the attention composite expands to, so that both share their work once it is expanded.
+    const scores = q.matmul(k, { transposeB: true, dtype: "f32" }).mul(scale);
+    const seen = segments?.reshape([batch, 1, seq, 1]).equal(segments.reshape([batch, 1, 1, seq]));
+    return softmax(seen ? seen.select(scores, -1e30) : scores);
+  });
+}
+
+/** Shapes: x `[batch, seq, hidden]` -> `[batch, heads, seq, hidden / heads]`. */
+export function splitHeads(x: Tensor<"f32">, heads: number): Tensor<"f32"> {
+  const { batch, seq, hidden } = dims("splitHeads(x)", x, "batch seq hidden");
+  if (hidden % heads !== 0) throw new ConfigError(`splitHeads: expected a hidden size that ${heads} heads divide, got ${hidden}.`);
+  return x.reshape([batch, seq, heads, hidden / heads]).permute([0, 2, 1, 3]);
+}
+
+/** Shapes: x `[batch, heads, seq, headDim]` -> `[batch, seq, heads * headDim]`. */
+export function mergeHeads(x: Tensor<"f32">): Tensor<"f32"> {
+  const { batch, heads, seq, headDim } = dims("mergeHeads(x)", x, "batch heads seq headDim");
+  return x.permute([0, 2, 1, 3]).reshape([batch, seq, heads * headDim]);
+}
