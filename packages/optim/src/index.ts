@@ -1,1 +1,7 @@
-export {};
+/** Optimizers, clipping and accumulation as graph; schedules as functions. */
+export { gradients, type ByName, type Optimizer, type Parameters, type Update, type UpdateInputs } from "./optimizer.ts";
+export { adamw, type AdamWOptions } from "./adamw.ts";
+export { decayGroups, groupOf, type ParameterGroup } from "./parameter-group.ts";
+export { clipScale, globalNorm, type ClipOptions, type ClipScale } from "./clip.ts";
+export { accumulate, accumulators, resetAccumulators, type Accumulators } from "./accumulate.ts";
+export { isScheduleName, schedule, scheduleNames, type Schedule, type ScheduleName, type ScheduleOptions } from "./schedule.ts";

@@ -1,0 +1,45 @@
+/**
+ * Clipping by the global norm, on the graph: gradients of a summed loss become the clipped gradients of its mean by one
+ * scalar, which the optimizer's step multiplies in, so that no gradient is written twice.
+ *
+ *   norm  = |sum gradients| / weight                  (of the mean loss, before clipping: what one logs)
+ *   scale = min(1, maxNorm / (norm + 1e-6)) / weight  (1e-6 as in torch.nn.utils.clip_grad_norm_)
+ *
+ * With no weight at all (a batch in which nothing was to be predicted) scale and norm are 0, never NaN. A gradient that is not
+ * finite makes the norm so too: the caller's policy, not ours.
+ */
+import type { Tensor } from "@cloze/graph";
+import type { ByName } from "./optimizer.ts";
+
+export interface ClipOptions {
+  /** Largest norm. Without it nothing is clipped; the norm is still computed. */
+  readonly maxNorm?: number;
+  /** f32 `[]`: weight of the loss that was summed (e.g. predicted tokens). Without it 1. */
+  readonly weight?: Tensor<"f32">;
+}
+
+export interface ClipScale {
+  /** f32 `[]`. */
+  readonly scale: Tensor<"f32">;
+  /** f32 `[]`. */
+  readonly norm: Tensor<"f32">;
+}
+
+/** Throws RangeError if there are no gradients. */
+export function clipScale(gradients: ByName, { maxNorm, weight }: ClipOptions = {}): ClipScale {
+  const sum = globalNorm(gradients), { graph } = sum;
+  return graph.within("clip", () => {
+    const one = graph.const(1, "f32");
+    const share = weight === undefined ? one : weight.greater(0).select(one.div(weight), 0);
+    const norm = sum.mul(share);
+    if (maxNorm === undefined) return { scale: share, norm };
+    return { scale: graph.const(maxNorm, "f32").div(norm.add(1e-6)).min(1).mul(share), norm };
+  });
+}
+
+/** Root of the sum of squares over all gradients, f32 `[]`. */
+export function globalNorm(gradients: ByName): Tensor<"f32"> {
+  const [first, ...rest] = [...gradients.values()];
+  if (first === undefined) throw new RangeError("globalNorm: expected at least one gradient, got none");
+  return first.graph.within("clip", () => rest.reduce((sum, g) => sum.add(g.square().sum()), first.square().sum()).sqrt());
+}

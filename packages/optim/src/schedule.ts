@@ -1,0 +1,86 @@
+/**
+ * Learning-rate schedules: pure functions of the update t = 1, 2, …, total, giving what the peak rate is multiplied by.
+ *
+ * All warm up linearly, t / warmup, then follow their shape down to `final`, and stay there. With f(p) a curve from 1 to 0:
+ *
+ *   constant      1                               inverse-sqrt  sqrt(w / t), w = warmup or 10,000 without; never below final
+ *   linear        f(p) = 1 - p                    cosine        f(p) = (1 + cos(pi p)) / 2
+ *   wsd           1, then f(p) = 1 - p            1-sqrt        1, then f(p) = 1 - sqrt(p)
+ *
+ * linear and cosine fall from the end of the warm-up on; wsd (warmup-stable-decay) and 1-sqrt stay at the peak and fall over the
+ * last part. Updates count from 1, as Adam's do, so the first one of a warm-up is not wasted on a rate of 0: the value at
+ * update t is that of transformers' `get_scheduler` at its step t.
+ * Sources: Hu et al. 2024, arXiv:2404.06395 (wsd); Hägele et al. 2024, arXiv:2405.18392 (1-sqrt).
+ */
+import { ConfigError } from "@cloze/errors";
+
+export interface ScheduleOptions {
+  /** Updates; below 1, a share of the total. Default 0. */
+  readonly warmup?: number;
+  /** Multiplier at the end of the decay. Default 0. */
+  readonly final?: number;
+  /**
+   * Length of the decay in updates; below 1, a share of the total. linear and cosine: counted from the end of the warm-up, default
+   * all that is left. wsd and 1-sqrt: the last updates, default 0.2. The other two have none.
+   */
+  readonly decay?: number;
+}
+
+/** Multiplier of the peak rate at update `step` (from 1) of `total`. */
+export type Schedule = (step: number, total: number) => number;
+
+interface Spans {
+  readonly warmup: number;
+  readonly decay: number | undefined;
+  readonly total: number;
+}
+
+type Curve = (p: number) => number;
+
+/** 1 before the decay, the curve within it, 0 after it; `t` is past the warm-up. */
+type Shape = (t: number, spans: Spans) => number;
+
+const falling = (curve: Curve): Shape => (t, { warmup, decay, total }) => curve(share(t - warmup, Math.min(decay ?? total, total - warmup)));
+const holding = (curve: Curve): Shape => (t, { warmup, decay, total }) => {
+  const length = Math.min(decay ?? 0.2 * total, total - warmup);
+  return curve(share(t - (total - length), length));
+};
+/** Place in a span, held within [0, 1]; an empty span is over once it has begun. */
+const share = (at: number, length: number): number => (length <= 0 ? Number(at >= 0) : Math.min(1, Math.max(0, at / length)));
+
+const shapes = {
+  constant: () => 1,
+  linear: falling((p) => 1 - p),
+  cosine: falling((p) => (1 + Math.cos(Math.PI * p)) / 2),
+  "inverse-sqrt": (t, { warmup }) => Math.sqrt((warmup || 10_000) / (t + (warmup > 0 ? 0 : 10_000))),
+  wsd: holding((p) => 1 - p),
+  "1-sqrt": holding((p) => 1 - Math.sqrt(p)),
+} as const satisfies Readonly<Record<string, Shape>>;
+
+export type ScheduleName = keyof typeof shapes;
+
+export const scheduleNames: readonly ScheduleName[] = Object.keys(shapes) as ScheduleName[];
+
+export const isScheduleName = (name: string): name is ScheduleName => Object.hasOwn(shapes, name);
+
+/**
+ * @example
+ * const rate = schedule("cosine", { warmup: 10, final: 0.1 });
+ * [rate(5, 100), rate(10, 100), rate(55, 100), rate(100, 100)]  // => [0.5, 1, 0.55, 0.1]
+ */
+export function schedule(name: ScheduleName, options: ScheduleOptions = {}): Schedule {
+  const { warmup = 0, final = 0, decay } = options;
+  if (!isScheduleName(name)) throw new ConfigError(`schedule: expected one of ${scheduleNames.join(", ")}, got "${String(name)}".`);
+  if (!(warmup >= 0)) throw new ConfigError(`schedule: expected a warmup of 0 or more, got ${warmup}.`);
+  if (!(final >= 0 && final <= 1)) throw new ConfigError(`schedule: expected final in [0, 1], got ${final}.`);
+  if (decay !== undefined && !(decay > 0)) throw new ConfigError(`schedule: expected a decay above 0, got ${decay}.`);
+  if (decay !== undefined && (name === "constant" || name === "inverse-sqrt")) throw new ConfigError(`schedule: ${name} has no decay span, got decay = ${decay}. Leave it out.`);
+  const shape = shapes[name];
+  return (step, total) => {
+    const updates = (span: number): number => (span < 1 ? Math.round(span * total) : span);
+    const spans: Spans = { warmup: updates(warmup), decay: decay === undefined ? undefined : updates(decay), total };
+    if (step < spans.warmup) return step / spans.warmup;
+    const value = shape(step, spans);
+    return name === "inverse-sqrt" ? Math.max(final, value) : final + (1 - final) * value;
+  };
+}
