@@ -1,7 +1,7 @@
 /**
  * Composites: ops that are open. A composite is a name and an expansion into other ops; nothing else is required.
  *
- * A backend that claims a composite receives it whole; for every other one the pass `expandComposites` puts the expansion
+ * A backend that claims a composite receives it whole; for every other one the pass "expand composites" puts the expansion
  * in its place: one definition of truth, and still fused kernels. A composite may carry its own gradient where memory
  * or stability wants one; without it, the gradient is that of the expansion.
  *
@@ -18,14 +18,15 @@ export interface Composite {
   readonly expand: (args: readonly Tensor[], params: Params) => readonly Tensor[];
   /**
    * Cotangents of the args, given those of the outputs (undefined where nothing flows).
-   * May return undefined for an arg without a gradient.
+   * May hold undefined for an arg without a gradient; returns undefined where the gradient of the expansion is to be taken
+   * (a cotangent of an output that only second derivatives reach, say).
    */
   readonly vjp?: (
     cotangents: readonly (Tensor | undefined)[],
     outputs: readonly Tensor[],
     args: readonly Tensor[],
     params: Params,
-  ) => readonly (Tensor | undefined)[];
+  ) => readonly (Tensor | undefined)[] | undefined;
 }
 
 export interface CompositeOf<P extends Params> extends Omit<Composite, "expand" | "vjp"> {
@@ -35,7 +36,7 @@ export interface CompositeOf<P extends Params> extends Omit<Composite, "expand" 
     outputs: readonly Tensor[],
     args: readonly Tensor[],
     params: P,
-  ) => readonly (Tensor | undefined)[];
+  ) => readonly (Tensor | undefined)[] | undefined;
 }
 
 /** Forgets the params' type once, here: `call` and the definition are the only ones that see params. */

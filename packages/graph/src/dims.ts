@@ -5,7 +5,8 @@ import { ShapeError } from "./errors.ts";
 type Words<S extends string> = S extends `${infer A} ${infer B}` ? A | Words<B> : S;
 
 /**
- * Checks x's shape against named axes and returns their sizes; `known` pins some of them.
+ * Checks x's shape against named axes and returns their sizes; `known` pins some of them. "" is a scalar; a name used
+ * twice must agree with itself.
  *
  * @example
  * const { batch, hidden } = dims("encode(x)", x, "batch seq hidden", { hidden: 768 });
@@ -16,7 +17,7 @@ export function dims<const S extends string>(
   spec: S,
   known: Partial<Record<Words<S>, number>> = {},
 ): Record<Words<S>, number> {
-  const names = spec.split(" "), pinned = known as Readonly<Record<string, number | undefined>>, out: Record<string, number> = {};
+  const names = spec === "" ? [] : spec.split(" "), pinned = known as Readonly<Record<string, number | undefined>>, out: Record<string, number> = {};
   const fits = names.length === x.shape.length && names.every((name, i) => {
     const want = pinned[name] ?? out[name], got = x.shape[i] as number;
     out[name] = got;

@@ -12,8 +12,11 @@ export function bfloat16ToNumber(bits: number): number {
 
 export function numberToBfloat16(value: number): number {
   f32[0] = value;
-  const bits = u32[0] as number;
+  let bits = u32[0] as number;
   if (value !== value) return (bits >>> 16) | 0x40;
+  // Rounding to f32 first must not make or break a tie: a value that only fell on the midpoint is put back on its side.
+  const near = Math.abs(f32[0] as number), exact = Math.abs(value);
+  if ((bits & 0xffff) === 0x8000 && near !== exact) bits += near < exact ? 1 : -1;
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 

@@ -7,6 +7,7 @@
  */
 import { isFloat, sameShape, showType } from "./dtype.ts";
 import { DTypeError, ShapeError } from "./errors.ts";
+import { broadcastShapes } from "./infer.ts";
 import { isOp, type Node, type Op } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
 import { vjp } from "./vjp.ts";
@@ -22,15 +23,31 @@ export function grad(y: Tensor, xs: readonly Tensor[]): Tensor[] {
     throw new ShapeError({ op: "grad", path: y.path, expected: "a scalar to differentiate", got: showType(y) }, "Sum it first, or pass cotangents to pullback().");
   }
   if (!isFloat(y.dtype)) throw new DTypeError({ op: "grad", path: y.path, expected: "a float scalar", got: showType(y) });
-  return pullback([y], [y.graph.const(1, y.dtype)], xs).map((g, i) => g ?? zerosLike(xs[i] as Tensor));
+  return walkBack([y], [y.graph.const(1, y.dtype)], xs, new Set()).map((g, i) => g ?? zerosLike(xs[i] as Tensor));
 }
 
 const zerosLike = (x: Tensor): Tensor => x.graph.full(x.shape, 0, x.dtype);
 
-/** Cotangents of `xs` from those of `ys` (undefined: none flows there). The vector-Jacobian product. */
+/**
+ * Cotangents of `xs` from those of `ys` (undefined: none flows there). The vector-Jacobian product.
+ *
+ * A cotangent has the type of its y, or a shape that broadcasts to it. Throws ShapeError or DTypeError otherwise.
+ */
 export function pullback(ys: readonly Tensor[], cotangents: readonly (Tensor | undefined)[], xs: readonly Tensor[]): (Tensor | undefined)[] {
-  const nodes = order(ys), wanted = between(nodes, xs);
-  const cts = new Map<Tensor, Tensor>(), together = new Set<Tensor>();
+  ys.forEach((y, i) => {
+    const ct = cotangents[i];
+    if (ct === undefined) return;
+    if (ct.dtype !== y.dtype) throw new DTypeError({ op: "pullback", path: y.path, expected: `a cotangent of ${showType(y)}`, got: showType(ct) }, "Cast it first.");
+    const together = broadcastShapes(ct.shape, y.shape);
+    if (!together || !sameShape(together, y.shape)) throw new ShapeError({ op: "pullback", path: y.path, expected: `a cotangent of ${showType(y)}`, got: showType(ct) });
+  });
+  return walkBack(ys, cotangents, xs, new Set());
+}
+
+/** The walk. Nothing flows through `leaves`: with them the result is the partial derivative of an expansion by its args. */
+function walkBack(ys: readonly Tensor[], cotangents: readonly (Tensor | undefined)[], xs: readonly Tensor[], leaves: ReadonlySet<Tensor>): (Tensor | undefined)[] {
+  const nodes = order(ys, leaves), walked = new Set(nodes), wanted = between(nodes, xs);
+  const cts = new Map<Tensor, Tensor>();
   const flow = (to: Tensor, ct: Tensor | undefined): void => {
     if (ct === undefined || !wanted.has(to) || !isFloat(to.dtype)) return;
     const fitted = unbroadcast(ct, to), before = cts.get(to);
@@ -39,19 +56,22 @@ export function pullback(ys: readonly Tensor[], cotangents: readonly (Tensor | u
   ys.forEach((y, i) => flow(y, cotangents[i]));
   for (let i = nodes.length - 1; i >= 0; i--) {
     const y = nodes[i] as Tensor;
-    if (!wanted.has(y)) continue;
+    if (!wanted.has(y) || leaves.has(y)) continue;
     const { graph } = y;
     graph.within(backwardPath(y.path), () => {
       if (isOp(y, "composite")) {
-        // Siblings were made together, so the last of them is met only after all readers of all of them.
+        // All outputs at once, at the oldest of them: by then every reader of every one of them has been visited.
         const { composite, params } = y.attrs, siblings = graph.call(composite, y.args, params);
-        const given = siblings.map((s) => cts.get(s)), first = siblings[0] as Tensor;
-        if (together.has(first) || given.every((ct) => ct === undefined)) return;
-        together.add(first);
-        const out = composite.vjp
-          ? composite.vjp(given, siblings, y.args, params)
-          : pullback(graph.expansion(composite, y.args, params), given, y.args);
-        y.args.forEach((arg, at) => flow(arg, out[at]));
+        if (siblings.some((s) => s.id < y.id && walked.has(s))) return;
+        const given = siblings.map((s) => cts.get(s));
+        if (given.every((ct) => ct === undefined)) return;
+        const own = composite.vjp?.(given, siblings, y.args, params);
+        if (own !== undefined) y.args.forEach((arg, at) => flow(arg, own[at]));
+        else {
+          // An arg given twice is one leaf: its cotangent is the sum already.
+          const distinct = new Set(y.args), parts = walkBack(graph.expansion(composite, y.args, params), given, [...distinct], distinct);
+          [...distinct].forEach((arg, at) => flow(arg, parts[at]));
+        }
         return;
       }
       const ct = cts.get(y);
@@ -65,7 +85,8 @@ function rule<P extends Op>(y: Node<P>, ct: Tensor): readonly (Tensor | undefine
   return vjp[y.op as P](ct, y, y.args);
 }
 
-const backwardPath = (path: string): string => (path.endsWith("'") ? path : `${path}'`);
+/** `encoder.layer.3'`: the gradient of what that layer made. */
+const backwardPath = (path: string): string => (path === "" || path.endsWith("'") ? path : `${path}'`);
 
 /** The nodes of `nodes` that depend on one of `xs`, those included. */
 function between(nodes: readonly Tensor[], xs: readonly Tensor[]): Set<Tensor> {

@@ -43,7 +43,7 @@ export class Graph {
 
   node<P extends Op>(op: P, args: Ops[P]["args"], attrs: Ops[P]["attrs"]): Node<P> {
     for (const arg of args) invariant(arg.graph === this, `${op} mixes tensors of two graphs`);
-    const key = `${op}|${args.map((a) => a.id).join()}|${attrsKey(attrs)}`;
+    const key = `${op}|${idsOf(args)}|${attrsKey(attrs)}`;
     const known = this.#interned.get(key);
     if (known !== undefined) return known as Node<P>;
     const { shape, dtype } = infer[op](args, attrs, this.#path);
@@ -96,7 +96,8 @@ export class Graph {
       invariant(named === undefined, `two composites are named "${composite.name}"`);
       this.#composites.set(composite.name, composite);
     }
-    const key = `${composite.name}|${args.map((a) => a.id).join()}|${attrsKey(params)}`;
+    for (const arg of args) invariant(arg.graph === this, `${composite.name} mixes tensors of two graphs`);
+    const key = `${composite.name}|${idsOf(args)}|${attrsKey(params)}`;
     let outputs = this.#expansions.get(key);
     if (outputs === undefined) {
       outputs = composite.expand(args, params);
@@ -106,17 +107,28 @@ export class Graph {
   }
 }
 
+function idsOf(args: readonly Tensor[]): string {
+  let ids = "";
+  for (const a of args) ids += `${a.id},`;
+  return ids;
+}
+
 /** Attributes as text that tells apart all that differ: NaN, infinities and -0 included, composites by name. */
 function attrsKey(attrs: object): string {
   let key = "";
-  for (const [name, value] of Object.entries(attrs) as [string, unknown][]) {
-    const text =
-      typeof value === "number" ? (Object.is(value, -0) ? "-0" : String(value))
-      : typeof value === "string" ? JSON.stringify(value)
-      : Array.isArray(value) ? `[${value.map((v) => (typeof v === "string" ? JSON.stringify(v) : String(v))).join()}]`
-      : typeof value === "object" && value !== null ? ("name" in value ? String(value.name) : `{${attrsKey(value)}}`)
-      : String(value);
-    key += `${name}=${text};`;
-  }
+  for (const name in attrs) key += `${name}=${valueKey((attrs as Readonly<Record<string, unknown>>)[name])};`;
   return key;
+}
+
+function valueKey(value: unknown): string {
+  if (typeof value === "number") return Object.is(value, -0) ? "-0" : `${value}`;
+  if (typeof value === "string") return JSON.stringify(value);
+  if (Array.isArray(value)) {
+    let list = "[";
+    for (const v of value) list += `${valueKey(v)},`;
+    return `${list}]`;
+  }
+  // A composite is what it expands to: its name stands for it (two of one name are an error).
+  if (typeof value === "object" && value !== null) return "expand" in value && typeof value.expand === "function" ? `<${(value as Composite).name}>` : `{${attrsKey(value)}}`;
+  return `${value as boolean | null | undefined}`;
 }

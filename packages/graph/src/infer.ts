@@ -1,4 +1,5 @@
 /** Shape and dtype of every op: one table, used when building, when verifying and by nobody else. No backend checks a shape. */
+import { invariant } from "@cloze/errors";
 import { isFloat, sameShape, showShape, showType, sizeOf, type DType, type Shape, type TensorType } from "./dtype.ts";
 import { DTypeError, ShapeError, showTypes } from "./errors.ts";
 import type { Op, Ops } from "./op.ts";
@@ -68,10 +69,11 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     if (!(axis >= 0 && axis < shape.length)) throw new ShapeError({ op: "iota", path, expected: `an axis of ${showShape(shape)}`, got: `axis ${axis}` });
     return { shape, dtype: "i32" };
   },
-  randomBits: ([key], { shape, bits }, path) => {
+  randomBits: ([key], { shape, bits, stream }, path) => {
     checkShape("randomBits", shape, path);
     if (key.dtype !== "u32" || !sameShape(key.shape, [2])) throw new ShapeError({ op: "randomBits", path, expected: "a key u32[2] = (seed, step)", got: showType(key) });
     if (!(Number.isInteger(bits) && bits >= 1 && bits <= 32)) throw new ShapeError({ op: "randomBits", path, expected: "1 to 32 bits", got: `${bits}` });
+    if (stream >>> 0 !== stream) throw new ShapeError({ op: "randomBits", path, expected: "a stream number, an integer from 0 to 2^32 - 1", got: `${stream}` });
     return { shape, dtype: "u32" };
   },
   neg: unary("neg", "number"),
@@ -165,7 +167,8 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     return { dtype: updates.dtype, shape: [size, ...updates.shape.slice(rank)] };
   },
   composite: (args, { composite, params, index }) => {
-    const output = (args[0] as Tensor).graph.expansion(composite, args, params)[index] as Tensor;
+    const outputs = (args[0] as Tensor).graph.expansion(composite, args, params), output = outputs[index];
+    invariant(output !== undefined, `output ${index} of composite ${composite.name}, which has ${outputs.length}`);
     return { shape: output.shape, dtype: output.dtype };
   },
 };

@@ -26,8 +26,11 @@ function near(roots: readonly Tensor[], depth: number): Tensor[] {
   return [...seen].sort((a, b) => a.id - b.id);
 }
 
+/** -0 too: graphs that differ print differently. */
+const show = (value: unknown): string => (Object.is(value, -0) ? "-0" : String(value));
+
 function showAttrs(attrs: object): string {
   const shown = "composite" in attrs && "params" in attrs ? (attrs.params as object) : attrs;
-  const parts = Object.entries(shown).flatMap(([key, value]) => (value === false ? [] : [`${key}=${Array.isArray(value) ? `[${value.join(", ")}]` : String(value)}`]));
+  const parts = Object.entries(shown).flatMap(([key, value]) => (value === false ? [] : [`${key}=${Array.isArray(value) ? `[${value.map(show).join(", ")}]` : show(value)}`]));
   return parts.length > 0 ? `{${parts.join(" ")}}` : "";
 }

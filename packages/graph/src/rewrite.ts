@@ -5,11 +5,13 @@
  * undefined; what it returns is rewritten in turn until no rule fires. No recursion: depth costs nothing.
  */
 import { invariant } from "@cloze/errors";
+import { sameShape } from "./dtype.ts";
 import type { Graph } from "./graph.ts";
 import { isOp, type Node, type Op } from "./op.ts";
 import { print } from "./print.ts";
 import type { Tensor } from "./tensor.ts";
 import { verify } from "./verify.ts";
+import { order } from "./walk.ts";
 
 export interface Rule {
   /** The algebra, e.g. `x * 1 -> x`: shown in traces, counts and failures. */
@@ -36,6 +38,9 @@ export function rewrite(roots: readonly Tensor[], rules: readonly Rule[], pass: 
   const byOp = new Map<Op, Rule[]>();
   for (const r of rules) byOp.set(r.op, [...(byOp.get(r.op) ?? []), r]);
   const done = new Map<Tensor, Tensor>(), next = new Map<Tensor, Tensor>(), fired = new Map<string, number>();
+  /** Far above what any pass needs: rules that make ever new nodes end here. */
+  const limit = 100_000 + 100 * order(roots).length;
+  let steps = 0;
 
   /** One step: the node over its rewritten args, or what the first firing rule makes of it; itself when nothing applies. */
   const step = (x: Tensor): Tensor => {
@@ -44,7 +49,8 @@ export function rewrite(roots: readonly Tensor[], rules: readonly Rule[], pass: 
     for (const r of byOp.get(x.op) ?? []) {
       const made = x.graph.within(x.path, () => r.apply(x));
       if (made !== undefined && made !== x) {
-        invariant(made.dtype === x.dtype && made.shape.join() === x.shape.join(), `pass ${pass}, rule "${r.name}" changed a type:\n${print([x, made], { depth: 2 })}`);
+        if (made.dtype !== x.dtype || !sameShape(made.shape, x.shape)) invariant(false, `pass ${pass}, rule "${r.name}" changed a type:\n${print([x, made], { depth: 2 })}`);
+        if (++steps > limit) invariant(false, `pass ${pass} does not come to rest after ${limit} steps; rule "${r.name}" fired last, on\n${print([x], { depth: 2 })}`);
         fired.set(r.name, (fired.get(r.name) ?? 0) + 1);
         return made;
       }
@@ -52,7 +58,11 @@ export function rewrite(roots: readonly Tensor[], rules: readonly Rule[], pass: 
     return x;
   };
 
+  /** Nodes whose replacement is being rewritten: whoever needs one of them needs itself. */
   const open = new Set<Tensor>();
+  const needs = (x: Tensor, other: Tensor): void => {
+    if (open.has(other)) invariant(false, `pass ${pass} goes round in a circle: to rewrite\n${print([x], { depth: 2 })}\nit needs\n${print([other], { depth: 2 })}`);
+  };
   const stack: Tensor[] = [...roots];
   for (let x = stack.at(-1); x !== undefined; x = stack.at(-1)) {
     if (done.has(x)) {
@@ -61,6 +71,7 @@ export function rewrite(roots: readonly Tensor[], rules: readonly Rule[], pass: 
     }
     const pending = x.args.filter((a) => !done.has(a));
     if (pending.length > 0) {
+      for (const a of pending) needs(x, a);
       stack.push(...pending);
       continue;
     }
@@ -68,8 +79,8 @@ export function rewrite(roots: readonly Tensor[], rules: readonly Rule[], pass: 
     if (to === undefined) {
       to = step(x);
       next.set(x, to);
+      if (to !== x) needs(x, to);
       open.add(x);
-      invariant(to === x || !open.has(to) || done.has(to), `pass ${pass} goes round in a circle at\n${print([x], { depth: 2 })}`);
     }
     const final = to === x ? x : done.get(to);
     if (final === undefined) stack.push(to);

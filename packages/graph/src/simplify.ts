@@ -1,5 +1,6 @@
 /**
- * Algebraic simplification: rules that make a graph smaller and keep its value exactly (no reassociation of floats, no x * 0 -> 0).
+ * Algebraic simplification: rules that make a graph smaller and keep its value exactly, but for the sign of
+ * a zero (no reassociation of floats, no x * 0 -> 0).
  *
  * Each rule carries an example on which it must fire; one property test runs them all against the interpreter.
  */

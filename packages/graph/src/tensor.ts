@@ -3,7 +3,8 @@
  *
  * A number may stand where a tensor of the same dtype is expected: it becomes a constant.
  */
-import type { DType, Shape } from "./dtype.ts";
+import { isFloat, showShape, showType, sizeOf, type DType, type Shape } from "./dtype.ts";
+import { DTypeError, ShapeError } from "./errors.ts";
 import type { Graph } from "./graph.ts";
 import { infer } from "./infer.ts";
 import type { Op, Ops } from "./op.ts";
@@ -77,6 +78,7 @@ export class Tensor<D extends DType = DType> {
   /** Largest element; reduced axes vanish unless `keep`. */
   reduceMax(axes?: number | readonly number[], keep = false): Tensor<D> { return this.#reduce("reduceMax", axes, keep); }
   mean(axes?: number | readonly number[], keep = false): Tensor<D> {
+    if (!isFloat(this.dtype)) throw new DTypeError({ op: "mean", path: this.graph.path, expected: "a float tensor", got: showType(this) }, "Cast it first.");
     const count = this.#axes(axes).reduce((n, a) => n * (this.shape[a] as number), 1);
     return this.sum(axes, keep).mul(1 / count);
   }
@@ -90,8 +92,12 @@ export class Tensor<D extends DType = DType> {
   // Movement.
   /** One size may be -1: what the others leave. */
   reshape(shape: Shape): Tensor<D> {
-    const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
-    const full = shape.map((d) => (d === -1 ? this.shape.reduce((n, e) => n * e, 1) / known : d));
+    const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1), rest = sizeOf(this.shape) / known;
+    const open = shape.filter((d) => d === -1).length;
+    if (open > 1 || (open === 1 && !Number.isInteger(rest))) {
+      throw new ShapeError({ op: "reshape", path: this.graph.path, expected: `a shape of ${sizeOf(this.shape)} elements, as ${showType(this)} has, with at most one -1`, got: showShape(shape) });
+    }
+    const full = shape.map((d) => (d === -1 ? rest : d));
     return this.graph.node("reshape", [this], { shape: full }) as Tensor as Tensor<D>;
   }
   permute(order: readonly number[]): Tensor<D> { return this.graph.node("permute", [this], { order }) as Tensor as Tensor<D>; }
@@ -105,6 +111,7 @@ export class Tensor<D extends DType = DType> {
   /** Elements from `start` to before `stop` along one axis. */
   slice(axis: number, start: number, stop: number): Tensor<D> {
     const at = axis < 0 ? axis + this.rank : axis;
+    if (!(at in this.shape)) throw new ShapeError({ op: "slice", path: this.graph.path, expected: `an axis of ${showType(this)}`, got: `axis ${axis}` });
     return this.graph.node("slice", [this], {
       start: this.shape.map((_, i) => (i === at ? start : 0)),
       stop: this.shape.map((d, i) => (i === at ? stop : d)),

@@ -9,14 +9,16 @@ import { order } from "./walk.ts";
 export function verify(roots: readonly Tensor[], what = "graph"): void {
   const names = new Map<string, Tensor>();
   for (const x of order(roots)) {
-    const fail = (why: string): string => `${what}: ${why} in\n${print([x], { depth: 3 })}`;
-    invariant(x.graph === roots[0]?.graph, fail("a node of another graph"));
-    invariant(x.args.every((a) => a.id < x.id), fail("an arg that is younger than its reader"));
+    const hold = (condition: boolean, why: () => string): void => {
+      if (!condition) invariant(false, `${what}: ${why()} in\n${print([x], { depth: 3 })}`);
+    };
+    hold(x.graph === roots[0]?.graph, () => "a node of another graph");
+    hold(x.args.every((a) => a.id < x.id), () => "an arg that is younger than its reader");
     const type = inferAgain(x);
-    invariant(type.dtype === x.dtype && sameShape(type.shape, x.shape), fail(`${x.op} says ${showType(x)} but infers ${showType(type)}`));
+    hold(type.dtype === x.dtype && sameShape(type.shape, x.shape), () => `${x.op} says ${showType(x)} but infers ${showType(type)}`);
     if (isOp(x, "input")) {
       const other = names.get(x.attrs.name);
-      invariant(other === undefined || other === x, fail(`two inputs named "${x.attrs.name}"`));
+      hold(other === undefined || other === x, () => `two inputs named "${x.attrs.name}"`);
       names.set(x.attrs.name, x);
     }
   }

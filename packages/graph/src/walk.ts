@@ -1,10 +1,11 @@
 /** Walking a graph: topological order without recursion, however deep it is. */
 import type { Tensor } from "./tensor.ts";
 
-/** Everything `roots` depend on, arguments before results. */
-export function order(roots: Iterable<Tensor>): Tensor[] {
+/** Everything `roots` depend on, arguments before results; below `leaves` nothing is looked at. */
+export function order(roots: Iterable<Tensor>, leaves?: ReadonlySet<Tensor>): Tensor[] {
   const seen = new Set<Tensor>(roots), stack = [...seen];
   for (let x = stack.pop(); x !== undefined; x = stack.pop()) {
+    if (leaves?.has(x)) continue;
     for (const arg of x.args) {
       if (!seen.has(arg)) {
         seen.add(arg);

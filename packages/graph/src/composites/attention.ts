@@ -10,6 +10,7 @@
  * Own gradient (FlashAttention-2, arXiv:2307.08691): with P the probabilities, D = rowsum(dO * O),
  * dV = P^T dO, dS = P * (dO V^T - D), dQ = dS K, dK = dS^T Q. Its expansion shares every node up to P with the forward one.
  */
+import { ConfigError } from "@cloze/errors";
 import { call, composite, type Composite } from "../composite.ts";
 import { dims } from "../dims.ts";
 import { sameShape } from "../dtype.ts";
@@ -64,14 +65,22 @@ function partsOf(args: readonly Tensor[], { extras }: AttentionParams): Parts {
   return { q, k, v, extra: Object.fromEntries(extras.map((name, i) => [name, args[3 + i]])) };
 }
 
-/** Scores after cap, bias and mask, and the factor the softcap puts on their gradient. */
-function scoresOf({ q, k, extra }: Parts, p: AttentionParams): { readonly scores: Tensor<"f32">; readonly capSlope: Tensor | undefined } {
+interface Scores {
+  /** After cap, bias and mask. */
+  readonly scores: Tensor<"f32">;
+  /** The factor the softcap puts on their gradient. */
+  readonly capSlope: Tensor<"f32"> | undefined;
+  /** Where a query may see a key; undefined where it may see all. */
+  readonly seen: Tensor<"bool"> | undefined;
+}
+
+function scoresOf({ q, k, extra }: Parts, p: AttentionParams): Scores {
   const raw = q.matmul(k, { transposeB: true, dtype: "f32" }).mul(p.scale);
   const bent = p.softcap === null ? undefined : raw.mul(1 / p.softcap).tanh();
   let scores = bent === undefined ? raw : bent.mul(p.softcap as number);
   if (extra.bias) scores = scores.add(extra.bias as Tensor<"f32">);
   const seen = visible(q, k, extra, p);
-  return { scores: seen ? seen.select(scores, MASKED) : scores, capSlope: bent?.square().neg().add(1) };
+  return { scores: seen ? seen.select(scores, MASKED) : scores, capSlope: bent?.square().neg().add(1), seen };
 }
 
 function visible(q: Tensor, k: Tensor, extra: Parts["extra"], p: AttentionParams): Tensor<"bool"> | undefined {
@@ -101,8 +110,8 @@ export const attentionComposite: Composite = composite<AttentionParams>({
     const weights = (kept ? probabilities.mul(kept as Tensor<"f32">) : probabilities).cast(parts.v.dtype);
     return [weights.matmul(parts.v), logSumExp(scores)];
   },
-  vjp: ([ct], [out, lse], args, p) =>
-    ct === undefined ? [] : [...call(attentionBackwardComposite, [ct, out as Tensor, lse as Tensor, ...args], p)],
+  vjp: ([ct, ctLse], [out, lse], args, p) =>
+    ct === undefined || ctLse !== undefined ? undefined : [...call(attentionBackwardComposite, [ct, out as Tensor, lse as Tensor, ...args], p)],
 });
 
 /** args: ct, out, lse, then those of attention. Outputs dq, dk, dv, and dbias when there is a bias (undefined slots are not outputs). */
@@ -110,14 +119,16 @@ export const attentionBackwardComposite: Composite = composite<AttentionParams>(
   name: "attentionBackward",
   expand: ([ct, out, , ...args], p) => {
     const parts = partsOf(args, p), { q, k, v, extra } = parts, dout = ct as Tensor<"f32">;
-    const { scores, capSlope } = scoresOf(parts, p), probabilities = softmax(scores);
+    const { scores, capSlope, seen } = scoresOf(parts, p), probabilities = softmax(scores);
     const kept = scaleOfDropout(probabilities, extra, p) as Tensor<"f32"> | undefined;
     const weights = (kept ? probabilities.mul(kept) : probabilities).cast(v.dtype);
     const dv = weights.matmul(dout, { transposeA: true });
     const dweights = dout.matmul(v, { transposeB: true, dtype: "f32" });
-    const rows = dout.mul(out as Tensor<"f32">).cast("f32").sum(-1, true);
-    const dscores = probabilities.mul((kept ? dweights.mul(kept) : dweights).sub(rows));
-    const draw = (capSlope ? dscores.mul(capSlope as Tensor<"f32">) : dscores).mul(p.scale).cast(q.dtype);
+    const rows = dout.cast("f32").mul((out as Tensor).cast("f32")).sum(-1, true);
+    const flowing = probabilities.mul((kept ? dweights.mul(kept) : dweights).sub(rows));
+    // Where nothing is seen probabilities are even, not zero: no gradient flows there all the same.
+    const dscores = seen ? seen.select(flowing, 0) : flowing;
+    const draw = (capSlope ? dscores.mul(capSlope) : dscores).mul(p.scale).cast(q.dtype);
     const grads: Tensor[] = [draw.matmul(k), draw.matmul(q, { transposeA: true }), dv];
     if (!extra.bias) return grads;
     const axes = (extra.bias as Tensor).shape.flatMap((d, i) => (d === 1 && dscores.shape[i] !== 1 ? [i] : []));
@@ -149,6 +160,7 @@ export function attention(q: Tensor<"f32">, k: Tensor<"f32">, v: Tensor<"f32">, 
     if (!fits || !sameShape(options.bias.shape.slice(2), full.slice(2))) throw new ShapeError({ op: "attention(bias)", path: q.graph.path, expected: `[${batch} or 1, ${heads} or 1, ${queries}, ${keys}]`, got: `[${options.bias.shape.join(", ")}]` });
   }
   const { dropout } = options, rate = dropout?.rate ?? 0;
+  if (!(rate >= 0 && rate < 1)) throw new ConfigError(`attention: expected a dropout rate in [0, 1), got ${rate}`);
   const given: Partial<Record<Extra, Tensor | undefined>> = { keyPadding: options.keyPadding, segments: options.segments, bias: options.bias, key: rate > 0 ? dropout?.key : undefined };
   const extras = EXTRAS.filter((name) => given[name] !== undefined);
   const params: AttentionParams = {

@@ -19,7 +19,8 @@ export const crossEntropyComposite: Composite = composite<Record<never, never>>(
     const picked = isTarget(logits, targets).select(logits, 0).sum(-1, true);
     return [lse.sub(picked).reshape([-1]), lse];
   },
-  vjp: ([ct], [, lse], args) => (ct === undefined ? [] : [call(crossEntropyBackwardComposite, [ct, lse as Tensor, ...args])[0], undefined]),
+  vjp: ([ct, ctLse], [, lse], args) =>
+    ct === undefined || ctLse !== undefined ? undefined : [call(crossEntropyBackwardComposite, [ct, lse as Tensor, ...args])[0], undefined],
 });
 
 /** args: ct [n], lse [n, 1], logits [n, vocab], targets [n]. Output: dlogits. */

@@ -4,6 +4,7 @@
  * The mask is a function of (key, stream, element), so the backward pass draws it again instead of storing it.
  * Source: Srivastava et al. 2014, JMLR 15.
  */
+import { ConfigError } from "@cloze/errors";
 import { call1, composite, type Composite } from "../composite.ts";
 import type { Shape } from "../dtype.ts";
 import type { Tensor } from "../tensor.ts";
@@ -27,6 +28,6 @@ export const dropoutComposite: Composite = composite<DropoutParams>({
  */
 export function dropout(x: Tensor<"f32">, options: { readonly rate: number; readonly stream: number; readonly key: Tensor<"u32"> }): Tensor<"f32"> {
   const { rate, stream, key } = options;
-  if (!(rate >= 0 && rate < 1)) throw new RangeError(`dropout: expected a rate in [0, 1), got ${rate}`);
+  if (!(rate >= 0 && rate < 1)) throw new ConfigError(`dropout: expected a rate in [0, 1), got ${rate}`);
   return rate === 0 ? x : (call1(dropoutComposite, [x, key], { rate, stream }) as Tensor<"f32">);
 }
