@@ -4,7 +4,7 @@
  * `(step * microBatches + micro) * world + rank`: the union is then the same for every world size.
  */
 import type { TokenBatch } from "@cloze/tokenizer";
-import type { SpecialTokens } from "./byte-encoder.ts";
+import type { Framing } from "./framing.ts";
 import type { DatasetHandle } from "./dataset.ts";
 
 export interface Batches {
@@ -36,7 +36,7 @@ export interface PackedOptions {
   /** Tokens in a row. */
   readonly length: number;
   readonly rowsPerBatch: number;
-  readonly special: SpecialTokens;
+  readonly special: Framing;
   /** Longest sequence with its start and end tokens; longer examples are cropped to it. Default and upper bound: `length`. */
   readonly maxSequence?: number;
   /** At most this many sequences in a row; 1 gives padded rows. Default: as many as fit. */
@@ -50,7 +50,7 @@ export interface PackedOptions {
 }
 
 export interface PaddedOptions {
-  readonly special: SpecialTokens;
+  readonly special: Framing;
   /** Longest sequence with its start and end tokens; longer examples are cropped to it. */
   readonly maxSequence: number;
   /** Rows in every batch; or give `tokensPerBatch`, and short rows come in larger batches. Default 32. */

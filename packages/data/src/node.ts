@@ -1,1 +1,13 @@
-export {};
+/** Files, token shards and worker threads. What runs anywhere is in `@cloze/data`. */
+export { readFasta, type FastaFile, type FastaRecord, type ReadFastaOptions } from "./read-fasta.ts";
+export { readChunks, type ReadChunksOptions } from "./read-chunks.ts";
+export { fastaDatasets } from "./fasta-datasets.ts";
+export { prepareShards, type PrepareOptions, type PrepareProgress, type PreparedShards } from "./prepare-shards.ts";
+export { ShardDataset, openShards, type OpenShardsOptions } from "./shard-dataset.ts";
+export { readShardIndex, type ReadShardIndex } from "./read-shard-index.ts";
+export { ShardWriter, type ShardWriterOptions } from "./shard-writer.ts";
+export { TokenBuffer } from "./token-buffer.ts";
+export { inspect, type Contents, type InspectOptions, type Inspection } from "./inspect.ts";
+export type { LengthSummary } from "./length-counts.ts";
+export { openBatches, openDataset } from "./open-batches.ts";
+export { prefetch, type PrefetchOptions, type Prefetcher } from "./prefetch.ts";

@@ -19,8 +19,16 @@ export interface ShardIndex {
   readonly splitRule: { readonly hash: "murmur3-x86-128/64"; readonly seed: number; readonly valid: number; readonly test: number };
   readonly splits: Readonly<Record<string, ShardSplit>>;
   /** Input files, to tell whether the shards still belong to them. */
-  readonly inputs: readonly { readonly file: string; readonly bytes: number }[];
+  readonly inputs: readonly ShardInput[];
   readonly counts: ShardCounts;
+}
+
+export interface ShardInput {
+  /** Name without its folder. */
+  readonly file: string;
+  readonly bytes: number;
+  /** Time of last change, ISO 8601. */
+  readonly modified: string;
 }
 
 export interface ShardSplit {
@@ -34,6 +42,7 @@ export interface ShardEntry {
   readonly file: string;
   readonly documents: number;
   readonly tokens: number;
+  /** Of the token bytes, that is of the file without its 1,024-byte header; the header is checked by value. */
   readonly sha256: string;
   /** Document lengths (with start and end tokens) as little-endian uint32. */
   readonly lengths: { readonly file: string; readonly sha256: string };
@@ -45,11 +54,11 @@ export interface ShardCounts {
   readonly residues: number;
   /** Records without residues: they are counted and not stored. */
   readonly empty: number;
+  /** Records of which the tokenizer left nothing: counted and not stored. */
+  readonly emptied: number;
   /** Records whose header line is a bare `>`. */
   readonly unnamed: number;
-  /** Characters other than the twenty standard residues, as written, with how often they occur. */
-  readonly unusual: Readonly<Record<string, number>>;
-  /** Of those, what the tokenizer made the unknown token, replaced by another token, or dropped. */
+  /** By character, as written: what the tokenizer made the unknown token, replaced by another token, or dropped. */
   readonly unknown: Readonly<Record<string, number>>;
   readonly replaced: Readonly<Record<string, number>>;
   readonly dropped: Readonly<Record<string, number>>;

@@ -1,1 +1,19 @@
-export {};
+/** The worker thread of `prefetch`: makes the batches that it is asked for. It is started, never imported. */
+import { parentPort, workerData } from "node:worker_threads";
+import type { BatchRecipe } from "./batches.ts";
+import { openBatches } from "./open-batches.ts";
+import { flatten, flattenError, type FromWorker, type ToWorker } from "./worker-protocol.ts";
+
+if (parentPort !== null) {
+  const port = parentPort, batches = openBatches(workerData as BatchRecipe);
+  batches.catch(() => undefined); // told with the first step
+  port.on("message", async ({ step }: ToWorker) => {
+    try {
+      const batch = flatten(await (await batches).batchAt(step));
+      const buffers = [batch.ids, batch.segments, batch.positions, batch.sequences].map((array) => array.buffer as ArrayBuffer);
+      port.postMessage({ step, batch } satisfies FromWorker, buffers);
+    } catch (error) {
+      port.postMessage({ step, error: flattenError(error) } satisfies FromWorker);
+    }
+  });
+}

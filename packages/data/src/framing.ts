@@ -1,0 +1,13 @@
+/** The special tokens that data needs: what frames a sequence, and what fills the rest of a row. */
+
+/** `tokenizer.special` fits. A role that is undefined is left out. */
+export interface Framing {
+  readonly pad: number;
+  readonly start?: number | undefined;
+  readonly end?: number | undefined;
+}
+
+/** Number of framing tokens of a sequence: 0, 1 or 2. */
+export function framingLength(special: Pick<Framing, "start" | "end">): number {
+  return (special.start === undefined ? 0 : 1) + (special.end === undefined ? 0 : 1);
+}

@@ -1,0 +1,57 @@
+/** What a prefetching thread and its worker say to each other. A batch travels as its buffers, which change hands without a copy. */
+import { ClozeError, FormatError, type ErrorKind } from "@cloze/errors";
+import type { TokenBatch } from "@cloze/tokenizer";
+
+export type ToWorker = { readonly step: number };
+
+export type FromWorker =
+  | { readonly step: number; readonly batch: FlatBatch }
+  | { readonly step: number; readonly error: FlatError };
+
+export interface FlatBatch extends Omit<TokenBatch, "sequences"> {
+  /** [example, row, start, length] of each sequence. */
+  readonly sequences: Float64Array;
+}
+
+export interface FlatError {
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly cloze: { readonly kind: ErrorKind; readonly code: string } | undefined;
+  readonly format: { readonly file: string; readonly place: string } | undefined;
+}
+
+export function flatten(batch: TokenBatch): FlatBatch {
+  const sequences = new Float64Array(4 * batch.sequences.length);
+  for (const [i, { example, row, start, length }] of batch.sequences.entries()) sequences.set([example, row, start, length], 4 * i);
+  return { ...batch, sequences };
+}
+
+export function unflatten(flat: FlatBatch): TokenBatch {
+  const of = (i: number): number => flat.sequences[i] as number;
+  const sequences = Array.from({ length: flat.sequences.length / 4 }, (_, i) => ({ example: of(4 * i), row: of(4 * i + 1), start: of(4 * i + 2), length: of(4 * i + 3) }));
+  return { ...flat, sequences };
+}
+
+/** Errors lose their class on the way between threads: send what they are. */
+export function flattenError(error: unknown): FlatError {
+  return {
+    message: error instanceof Error ? error.message : String(error),
+    stack: error instanceof Error ? error.stack : undefined,
+    cloze: ClozeError.isInstance(error) ? { kind: error.kind, code: error.code } : undefined,
+    format: FormatError.isInstance(error) ? { file: error.file, place: error.place } : undefined,
+  };
+}
+
+export function unflattenError({ message, stack, cloze, format }: FlatError): Error {
+  let error: Error;
+  if (format !== undefined) {
+    const { file, place } = format, head = `${file}${place === "" ? "" : `, ${place}`}: `;
+    error = new FormatError(file, place, message.startsWith(head) ? message.slice(head.length) : message);
+  } else if (cloze !== undefined) {
+    error = new ClozeError(cloze.kind, cloze.code, message);
+  } else {
+    error = new Error(message);
+  }
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}
