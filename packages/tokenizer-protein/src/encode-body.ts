@@ -61,25 +61,29 @@ export function encodeBytes(
   if (!(at >= 0 && out.length - at >= end - start)) {
     throw new ConfigError(`encodeBytes: expected room for ${end - start} ids in out, got ${out.length - at} (length ${out.length}, at ${at}). Pass a larger out.`);
   }
-  const table = actions.ofByte;
+  const table = actions.ofByte, replaced = issues.replaced.ascii, dropped = issues.dropped.ascii;
   let to = at, stopAt = -1;
   for (let i = start; i < end; i++) {
     const byte = source[i] as number;
-    let action = table[byte] as number;
-    if (action < 0x100) {
+    const action = table[byte] as number;
+    if (action < REPLACED) {
       out[to++] = action;
-      continue;
-    }
-    let codePoint = byte;
-    if (action === MULTIBYTE) {
-      const width = sequenceWidth(source, i, end);
-      codePoint = codePointAt(source, i, width);
-      action = actions.of(codePoint);
+    } else if (action < UNKNOWN) {
+      replaced[byte] = (replaced[byte] as number) + 1;
+      out[to++] = action & 0xff;
+    } else if (action === DROPPED) {
+      dropped[byte] = (dropped[byte] as number) + 1;
+    } else if (action === MULTIBYTE) {
+      const width = sequenceWidth(source, i, end), codePoint = codePointAt(source, i, width);
+      const wide = actions.of(codePoint);
+      if (wide > 0xff) count(codePoint, wide, issues);
+      if (wide !== DROPPED) out[to++] = wide & 0xff;
       i += width - 1;
+    } else {
+      issues.unknown.add(byte);
+      if ((action & KIND) === STOP) stopAt = to;
+      out[to++] = action & 0xff;
     }
-    if (action > 0xff) count(codePoint, action, issues);
-    if ((action & KIND) === STOP) stopAt = to;
-    if ((action & KIND) !== DROPPED) out[to++] = action & 0xff;
   }
   if (stopAt >= 0 && stopAt === to - 1) {
     to--;

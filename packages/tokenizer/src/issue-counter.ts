@@ -32,7 +32,10 @@ export class CharacterCounts {
   /** Characters that occurred, in code point order. */
   toRecord(): Record<string, number> {
     const record: Record<string, number> = {};
-    this.ascii.forEach((n, code) => { if (n > 0) record[String.fromCharCode(code)] = n; });
+    for (let code = 0; code < 128; code++) {
+      const n = this.ascii[code] as number;
+      if (n > 0) record[String.fromCharCode(code)] = n;
+    }
     for (const [code, n] of [...this.#other].toSorted((a, b) => a[0] - b[0])) if (n > 0) record[String.fromCodePoint(code)] = n;
     return record;
   }

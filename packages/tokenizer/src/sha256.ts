@@ -50,7 +50,7 @@ export function sha256(text: string): string {
   const state = Int32Array.from(START), w = new Int32Array(64);
   for (let block = 0; block < view.byteLength; block += 64) {
     schedule(view, block, w);
-    let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number];
+    let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state;
     for (let t = 0; t < 64; t++) {
       const s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
       const t1 = (h + s1 + ((e & f) ^ (~e & g)) + (ROUND[t] as number) + (w[t] as number)) | 0;
