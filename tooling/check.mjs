@@ -1,12 +1,12 @@
 // Everything CI holds a change to, one line per check, all of them even when one fails. `node tooling/check.mjs [name...]` runs some.
-// Needs a build (`npm run setup`). CLOZE_NODE24=1 adds the suite under Node 24.
+// Needs an install (`npm run setup`). CLOZE_NODE24=1 adds the suite under Node 24.
 //
 // The last line is `N passed, N failed, N skipped`: the tests of the suite, plus one failed for each other check that failed.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { root } from "./workspace.mjs";
+import { root, rootManifest } from "./workspace.mjs";
 
 const temp = mkdtempSync(join(tmpdir(), "check-"));
 const workers = Math.max(2, Math.floor(availableParallelism() / 2));
@@ -17,6 +17,7 @@ const vitest = (results) => [
 const tool = (name) => [process.execPath, join(root, "tooling", `${name}.mjs`)];
 
 const checks = [
+  { name: "build", command: ["npx", "--yes", "--package", rootManifest.packageManager, "-c", "turbo run build --output-logs=errors-only"] },
   { name: "typecheck", command: tool("typecheck") },
   { name: "lint", command: [process.execPath, join(root, "node_modules/oxlint/bin/oxlint"), "--deny-warnings"] },
   { name: "arrows", command: tool("arrows") },
