@@ -1,0 +1,13 @@
+/**
+ * Checkpoints on disk: safetensors files, single or in shards, and folders that are there whole or not at all.
+ *
+ * Node only; the format itself, for browsers too, is `@cloze/checkpoint`.
+ */
+export { openSafetensors, readSafetensors, writeSafetensors, type SafetensorsFile, type TensorSource } from "./node/safetensors-file.ts";
+export { openCheckpointTensors, writeSharded, type CheckpointTensors, type OpenOptions, type ShardOptions } from "./node/checkpoint-tensors.ts";
+export { writeDirectoryAtomic, writeFileAtomic } from "./node/atomic.ts";
+export { latestComplete, stepDirectory, type LatestCheckpoint } from "./node/latest-complete.ts";
+export { manifestFile, verifyDirectory, type ManifestEntry } from "./node/manifest.ts";
+export { cleanLeftovers } from "./node/leftovers.ts";
+export { readJson, readText, writeJson } from "./node/json-file.ts";
+export { StorageError } from "./node/storage-error.ts";

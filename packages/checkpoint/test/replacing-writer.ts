@@ -1,0 +1,14 @@
+// Started by kill.test.ts: replaces one checkpoint folder over and over, until it is killed. argv: folder, size of each file.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeDirectoryAtomic } from "../src/node.ts";
+
+const [dir = "", size = "0"] = process.argv.slice(2);
+for (let round = 0; ; round++) {
+  await writeDirectoryAtomic(dir, async (temporary) => {
+    for (const name of ["model.safetensors", "optimizer.safetensors", "trainer_state.json"]) {
+      await writeFile(join(temporary, name), new Uint8Array(Number(size)).fill(round % 251));
+    }
+  });
+  process.stdout.write(`${round}\n`);
+}
