@@ -22,6 +22,8 @@ export interface Program {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** New values of state, by name. */
   readonly updates: Readonly<Record<string, Tensor>>;
+  /** bool []: where it comes out false, the run replaces no state (an overflow, a gradient that is not finite). */
+  readonly guard?: Tensor;
 }
 
 export interface ProgramParts {
@@ -31,14 +33,17 @@ export interface ProgramParts {
   readonly updates?: Readonly<Record<string, Tensor>>;
   /** Feeds that must be accepted although nothing reads them. */
   readonly feeds?: readonly Tensor[];
+  /** bool []: where false, the run replaces no state. */
+  readonly guard?: Tensor | undefined;
 }
 
 /** Gathers and verifies a program. State that nothing reads or updates is left out. */
 export function program(graph: Graph, parts: ProgramParts): Program {
-  const { outputs, updates = {} } = parts;
-  const roots = [...Object.values(outputs), ...Object.values(updates)];
+  const { outputs, updates = {}, guard } = parts;
+  const roots = [...Object.values(outputs), ...Object.values(updates), ...(guard ? [guard] : [])];
   if (roots.length === 0) throw new ConfigError("program: expected at least one output or update, got none.");
   verify(roots, "program");
+  invariant(guard === undefined || (guard.dtype === "bool" && guard.shape.length === 0), `the guard is ${guard && showType(guard)}, a guard bool[]`);
   const declared = new Map(parts.state.map((s) => [asInput(s).attrs.name, asInput(s)]));
   for (const [name, value] of Object.entries(updates)) {
     const old = declared.get(name);
@@ -54,6 +59,7 @@ export function program(graph: Graph, parts: ProgramParts): Program {
     state: [...declared.values()].filter((x) => reached.has(x.attrs.name) || x.attrs.name in updates),
     outputs,
     updates,
+    ...(guard ? { guard } : {}),
   };
 }
 
@@ -62,14 +68,15 @@ function asInput(x: Tensor): Node<"input"> {
   return x;
 }
 
-/** Outputs and updates in one list: what passes run over. */
-export const programRoots = (p: Program): readonly Tensor[] => [...Object.values(p.outputs), ...Object.values(p.updates)];
+/** Outputs, updates and the guard in one list: what passes run over. */
+export const programRoots = (p: Program): readonly Tensor[] => [...Object.values(p.outputs), ...Object.values(p.updates), ...(p.guard ? [p.guard] : [])];
 
 /** The program over rewritten roots, given in the order of `programRoots`. */
 export function withRoots(p: Program, roots: readonly Tensor[]): Program {
   let at = 0;
   const take = (record: Readonly<Record<string, Tensor>>): Record<string, Tensor> => Object.fromEntries(Object.keys(record).map((name) => [name, roots[at++] as Tensor]));
-  return { ...p, outputs: take(p.outputs), updates: take(p.updates) };
+  const outputs = take(p.outputs), updates = take(p.updates);
+  return { ...p, outputs, updates, ...(p.guard ? { guard: roots[at] as Tensor } : {}) };
 }
 
 /** Types of inputs by name. */

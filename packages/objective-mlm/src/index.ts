@@ -1,1 +1,3 @@
-export {};
+/** Masked language modelling as an objective package. */
+export { EVALUATION, mlm, mlm as objective, rateAt, type MlmOptions, type RateSchedule } from "./mlm.ts";
+export { ALL_MASK, BERT_REPLACEMENT, corruptSequence, type Corruption, type Replacement } from "./masking.ts";

@@ -1,0 +1,89 @@
+import { kitBatch, kitTokens, testObjective } from "@cloze/objective/kit";
+import type { TokenBatch } from "@cloze/tokenizer";
+import { describe, expect, it } from "vitest";
+import { mlm, rateAt } from "../src/index.ts";
+
+const { special, specialIds } = kitTokens;
+
+/** What happened to each predicted position of a batch. */
+function outcome(batch: TokenBatch, feeds: ReturnType<ReturnType<typeof mlm>["prepare"]>["feeds"]): { masked: number; kept: number; random: number; predicted: number } {
+  const index = feeds["slots.index"]?.data as Int32Array, target = feeds["slots.target"]?.data as Int32Array, weight = feeds["slots.weight"]?.data as Float32Array;
+  const ids = feeds["ids"]?.data as Int32Array, counts = { masked: 0, kept: 0, random: 0, predicted: 0 };
+  for (let i = 0; i < index.length; i++) {
+    if (weight[i] === 0) continue;
+    const at = index[i] as number, now = ids[at] as number;
+    expect(batch.ids[at]).toBe(target[i]);
+    expect(specialIds.has(target[i] as number)).toBe(false);
+    counts.predicted++;
+    if (now === special.mask) counts.masked++;
+    else if (now === target[i]) counts.kept++;
+    else {
+      expect(specialIds.has(now)).toBe(false);
+      counts.random++;
+    }
+  }
+  return counts;
+}
+
+const maskable = (batch: TokenBatch): number => batch.ids.reduce((n, id) => n + (specialIds.has(id) ? 0 : 1), 0);
+
+testObjective({
+  create: (tokens) => mlm(tokens),
+  inspect: (prepared, batch) => {
+    const { masked, kept, random, predicted } = outcome(batch, prepared.feeds), n = maskable(batch);
+    // Each sequence chooses floor(0.15 n + u): the total is within its number of sequences of 15 %.
+    expect(Math.abs(predicted - 0.15 * n)).toBeLessThan(3 * Math.sqrt(batch.sequences.length));
+    const sd = (p: number): number => 4 * Math.sqrt((p * (1 - p)) / predicted);
+    expect(Math.abs(masked / predicted - 0.8)).toBeLessThan(sd(0.8));
+    // One in 12 random draws gives the token back.
+    expect(Math.abs(random / predicted - 0.1 * (11 / 12))).toBeLessThan(sd(0.1));
+    expect(Math.abs(kept / predicted - (0.1 + 0.1 / 12))).toBeLessThan(sd(0.1));
+  },
+});
+
+testObjective({ create: (tokens) => mlm(tokens, { rate: 0.4, replace: "mask" }) });
+
+describe("mlm", () => {
+  const batch = kitBatch(5, 32, 64, 2), moment = { seed: 1, step: 0, evaluation: false };
+
+  it("masks everything chosen when told to", () => {
+    const { masked, predicted } = outcome(batch, mlm(kitTokens, { replace: "mask" }).prepare(batch, moment).feeds);
+    expect(masked).toBe(predicted);
+  });
+
+  it("evaluates on 15 % mask tokens whatever its own rate", () => {
+    const rates = [mlm(kitTokens), mlm(kitTokens, { rate: 0.5 })].map((o) => outcome(batch, o.prepare(batch, { ...moment, evaluation: true }).feeds));
+    expect(rates[0]).toEqual(rates[1]);
+    expect(rates[0]?.masked).toBe(rates[0]?.predicted);
+    expect(Math.abs((rates[0]?.predicted ?? 0) / maskable(batch) - 0.15)).toBeLessThan(0.02);
+  });
+
+  it("follows a rate schedule", () => {
+    const schedule = { from: 0.1, to: 0.3, steps: 100 }, objective = mlm(kitTokens, { rate: schedule });
+    expect([rateAt(schedule, 0), rateAt(schedule, 50), rateAt(schedule, 100), rateAt(schedule, 900)]).toEqual([0.1, 0.2, 0.3, 0.3]);
+    const share = (step: number): number => outcome(batch, objective.prepare(batch, { ...moment, step }).feeds).predicted / maskable(batch);
+    expect(share(0)).toBeCloseTo(0.1, 1);
+    expect(share(400)).toBeCloseTo(0.3, 1);
+  });
+
+  it("gives an unusual batch more slots rather than a cut", () => {
+    const dense = kitBatch(9, 8, 64, 16), objective = mlm(kitTokens, { rate: 0.9 });
+    const usual = objective.prepare(kitBatch(9, 8, 64, 1), moment).feeds["slots.index"]?.shape[0] as number;
+    const { predicted } = outcome(dense, objective.prepare(dense, moment).feeds);
+    expect(predicted).toBeGreaterThan(0);
+    expect(usual).toBeGreaterThanOrEqual(Math.ceil(0.9 * 8 * 64));
+  });
+
+  it.each([
+    [{ rate: 0 }, /rate: expected a share between 0 and 1, got 0/],
+    [{ rate: 1.5 }, /got 1.5/],
+    [{ replace: { mask: 0.9, random: 0.2 } }, /mask \+ random <= 1/],
+    [{ rates: 0.15 } as never, /unknown option "rates". It takes: rate, replace/],
+  ])("refuses %j", (options, message) => {
+    expect(() => mlm(kitTokens, options)).toThrow(message);
+  });
+
+  it("refuses a vocabulary without a mask token", () => {
+    expect(() => mlm({ ...kitTokens, special: { pad: 0, unknown: 1 } })).toThrow(/no mask token/);
+  });
+});

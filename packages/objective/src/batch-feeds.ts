@@ -1,0 +1,19 @@
+/** The feeds every encoder reads, and the way back from feeds to encoder inputs. */
+import type { HostTensors, Tensor } from "@cloze/graph";
+import type { EncoderInputs } from "@cloze/nn";
+import type { TokenBatch } from "@cloze/tokenizer";
+
+/** Feeds `ids`, `segments`, `positions`, i32 [rows, length]. `ids` may be a corrupted copy. */
+export function encoderFeeds(batch: TokenBatch, ids: Int32Array = batch.ids): HostTensors {
+  const shape = [batch.rows, batch.length];
+  return {
+    ids: { dtype: "i32", shape, data: ids },
+    segments: { dtype: "i32", shape, data: batch.segments },
+    positions: { dtype: "i32", shape, data: batch.positions },
+  };
+}
+
+export function encoderInputs(feeds: Readonly<Record<string, Tensor>>): EncoderInputs {
+  const { ids, segments, positions } = feeds as Readonly<Record<"ids" | "segments" | "positions", Tensor<"i32">>>;
+  return { ids, segments, positions };
+}

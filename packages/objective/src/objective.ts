@@ -1,0 +1,86 @@
+/**
+ * An objective is a value: `prepare` on the host, `loss` on the graph. It says what part of a model it requires and never
+ * imports one, so that a stranger's package is no different from ours.
+ *
+ * Losses are sums with weights: the trainer adds both over the whole global batch and divides once, so that micro-batches,
+ * padding and ranks cannot change the value.
+ */
+import type { HostTensors, Tensor, TensorType } from "@cloze/graph";
+import type { MaskedLm, Scope } from "@cloze/nn";
+import type { SpecialIds, TokenBatch } from "@cloze/tokenizer";
+
+/** What an objective may ask of a model, and the type the trainer hands it. */
+export interface ModelParts {
+  readonly "masked-lm": MaskedLm;
+}
+export type ModelPart = keyof ModelParts;
+
+/** What an objective needs to know of the tokens. */
+export interface TokenSet {
+  readonly special: SpecialIds;
+  /** Ids that are never corrupted and never predicted. */
+  readonly specialIds: ReadonlySet<number>;
+  /** Ids a random replacement may draw. */
+  readonly regularIds: readonly number[];
+  readonly vocabulary: readonly string[];
+}
+
+/** The counter a preparation draws from: same moment, same example, same corruption, on any number of workers. */
+export interface Moment {
+  readonly seed: number;
+  /** Optimizer step, from 0. Micro-batches of one step share it. */
+  readonly step: number;
+  /** Evaluation always draws the same: neither `seed` nor `step` may matter. */
+  readonly evaluation: boolean;
+}
+
+export interface Prepared {
+  /** Typed arrays of declared shape, by feed name. */
+  readonly feeds: HostTensors;
+}
+
+/** A weighted sum and its weight, both scalars []. */
+export interface WeightedSum {
+  readonly sum: Tensor<"f32">;
+  readonly weight: Tensor<"f32">;
+}
+
+/** Predicted tokens side by side with what they should be: what token metrics are computed from. */
+export interface TokenPredictions {
+  /** i32 [n]. */
+  readonly predictions: Tensor<"i32">;
+  /** i32 [n]. */
+  readonly targets: Tensor<"i32">;
+  /** f32 [n]: 0 where a slot holds nothing. */
+  readonly weights: Tensor<"f32">;
+}
+
+export interface LossTerms {
+  readonly loss: WeightedSum;
+  readonly metrics: Readonly<Record<string, WeightedSum>>;
+  readonly tokens?: TokenPredictions;
+}
+
+export interface Objective<P extends ModelPart = ModelPart> {
+  readonly name: string;
+  readonly requires: P;
+  /** Options it was made with, as plain data: they go into the saved configuration. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /**
+   * Corrupts a batch into feeds. A pure function of the batch's examples and the moment: it may not depend on which other
+   * examples share the batch, nor change the batch.
+   */
+  prepare(batch: TokenBatch, moment: Moment): Prepared;
+  /** Loss and metrics from the feeds that `prepare` made, declared as graph inputs of the same names and types. */
+  loss(scope: Scope, model: ModelParts[P], feeds: Readonly<Record<string, Tensor>>): LossTerms;
+}
+
+/** What an objective package exports as `objective`, and what `--objective NAME` looks for. */
+export interface ObjectiveMaker<P extends ModelPart = ModelPart> {
+  (tokens: TokenSet, options?: Readonly<Record<string, unknown>>): Objective<P>;
+}
+
+/** Types of the feeds, by name: programs are compiled once for each different answer. */
+export function feedTypes(prepared: Prepared): Readonly<Record<string, TensorType>> {
+  return Object.fromEntries(Object.entries(prepared.feeds).map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+}

@@ -1,0 +1,36 @@
+/**
+ * Prediction slots: the positions to predict, gathered before the head runs, in an array of fixed size.
+ *
+ * A batch fills as many slots as it has targets; the rest have weight 0. Sizes grow in steps, so that programs of few shapes
+ * serve all batches: the first size fits all but unusual batches, and an unusual one gets the next size, never a cut.
+ */
+import type { HostTensors } from "@cloze/graph";
+
+export interface Target {
+  /** Index into the flattened [rows * length] batch. */
+  readonly index: number;
+  readonly token: number;
+}
+
+/** The smallest size that holds `needed` slots, for batches that expect `usual` of them. */
+export function slotCount(usual: number, needed: number): number {
+  let size = Math.ceil((usual + 8) / 8) * 8;
+  while (size < needed) size = Math.ceil((size * 1.25) / 8) * 8;
+  return size;
+}
+
+/** Feeds `slots.index` i32 [n], `slots.target` i32 [n], `slots.weight` f32 [n]. Empty slots point at token 0 with weight 0. */
+export function slotFeeds(targets: readonly Target[], usual: number): HostTensors {
+  const size = slotCount(usual, targets.length), shape = [size];
+  const index = new Int32Array(size), target = new Int32Array(size), weight = new Float32Array(size);
+  targets.forEach((t, i) => {
+    index[i] = t.index;
+    target[i] = t.token;
+    weight[i] = 1;
+  });
+  return {
+    "slots.index": { dtype: "i32", shape, data: index },
+    "slots.target": { dtype: "i32", shape, data: target },
+    "slots.weight": { dtype: "f32", shape, data: weight },
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * A checkpoint folder: the Hub layout (config.json, model.safetensors, tokenizer files) that Python opens, and beside it what
+ * resuming needs (optimizer.safetensors, trainer_state.json). Written whole or not at all.
+ */
+import { join } from "node:path";
+import { latestComplete, openCheckpointTensors, readJson, readSafetensors, stepDirectory, writeDirectoryAtomic, writeJson, writeSafetensors, writeSharded, writeFileAtomic, type TensorSource } from "@cloze/checkpoint/node";
+import { toFloat32 } from "@cloze/checkpoint";
+import { ConfigError, FormatError } from "@cloze/errors";
+import { sameShape, showShape, type HostTensor, type HostTensors, type Shape } from "@cloze/graph";
+import type { ModelSource, Weights } from "./model-source.ts";
+
+/** What a resumed run continues from; all of it but `elapsedSeconds` is a function of the configuration and the seed. */
+export interface TrainerState {
+  readonly version: 1;
+  /** Optimizer steps done. */
+  readonly step: number;
+  /** Tokens consumed, padding not counted. */
+  readonly tokens: number;
+  readonly seed: number;
+  readonly objective: string;
+  readonly optimizer: string;
+  /** Training time so far, over all resumes. */
+  readonly elapsedSeconds: number;
+  readonly evalLoss?: number;
+}
+
+export interface CheckpointContents {
+  readonly source: ModelSource;
+  readonly weights: Weights;
+  readonly tokenizerFiles: Readonly<Record<string, string>>;
+  readonly optimizer?: HostTensors;
+  readonly state?: TrainerState;
+}
+
+const bytesOf = ({ data }: HostTensor): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+const DTYPES = { f32: "F32", f16: "F16", bf16: "BF16", i32: "I32", u32: "U32", bool: "BOOL" } as const;
+
+export const tensorSources = (tensors: HostTensors): TensorSource[] =>
+  Object.entries(tensors).map(([name, t]) => ({ name, dtype: DTYPES[t.dtype], shape: t.shape, data: bytesOf(t) }));
+
+/** Where a run keeps its checkpoints. */
+export const checkpointsFolder = (run: string): string => join(run, "checkpoints");
+
+/** Writes `dir` in one step. Throws StorageError; an existing folder is then as it was. */
+export async function saveCheckpoint(dir: string, contents: CheckpointContents): Promise<void> {
+  await writeDirectoryAtomic(dir, async (temporary) => {
+    await writeSharded(temporary, tensorSources(contents.weights));
+    await writeJson(join(temporary, "config.json"), contents.source.configJson);
+    for (const [name, text] of Object.entries(contents.tokenizerFiles)) await writeFileAtomic(join(temporary, name), text);
+    if (contents.optimizer) await writeSafetensors(join(temporary, "optimizer.safetensors"), tensorSources(contents.optimizer));
+    if (contents.state) await writeJson(join(temporary, "trainer_state.json"), contents.state);
+  });
+}
+
+/** Writes the checkpoint of a step of a run and returns its folder. */
+export async function saveStep(run: string, step: number, contents: CheckpointContents): Promise<string> {
+  const dir = join(checkpointsFolder(run), stepDirectory(step));
+  await saveCheckpoint(dir, contents);
+  return dir;
+}
+
+/** The newest complete checkpoint of a run folder, or undefined. */
+export async function newestCheckpoint(run: string): Promise<string | undefined> {
+  return (await latestComplete(checkpointsFolder(run)))?.path;
+}
+
+/**
+ * Weights of a checkpoint for a model's parameters, as f32.
+ *
+ * Throws FormatError naming the first tensor that is missing, of another shape, or unknown to the model.
+ */
+export async function loadWeights(dir: string, parameters: ReadonlyMap<string, { readonly shape: Shape }>, ignored: readonly RegExp[] = []): Promise<Weights> {
+  const file = await openCheckpointTensors(dir);
+  try {
+    const weights: Record<string, HostTensor> = {};
+    for (const [name, { shape }] of parameters) {
+      const entry = file.entries.get(name);
+      if (entry === undefined) throw new FormatError(dir, `tensor "${name}"`, `expected ${showShape(shape)}, got no such tensor. Is this a checkpoint of another model? It holds: ${[...file.entries.keys()].slice(0, 5).join(", ")}, ….`);
+      if (!sameShape(entry.shape, shape)) throw new FormatError(dir, `tensor "${name}"`, `expected ${showShape(shape)}, got ${showShape(entry.shape)}. Check that config.json belongs to these tensors.`);
+      weights[name] = { dtype: "f32", shape, data: toFloat32(entry, await file.read(name)) };
+    }
+    const unknown = [...file.entries.keys()].find((name) => !parameters.has(name) && !ignored.some((pattern) => pattern.test(name)));
+    if (unknown !== undefined) throw new FormatError(dir, `tensor "${unknown}"`, "the model has no such parameter. Is this a checkpoint of another model?");
+    return weights;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Optimizer state and trainer state of a checkpoint that a run wrote. */
+export async function loadTrainerState(dir: string): Promise<{ readonly optimizer: HostTensors; readonly state: TrainerState }> {
+  const path = join(dir, "trainer_state.json"), json = (await readJson(path)) as Partial<TrainerState> | null;
+  if (typeof json !== "object" || json === null || json.version !== 1 || !Number.isSafeInteger(json.step) || !Number.isSafeInteger(json.tokens)) {
+    throw new FormatError(path, "", `expected a trainer state of version 1 with step and tokens, got ${JSON.stringify(json)?.slice(0, 80)}. To start from these weights alone, use them as --from.`);
+  }
+  const { tensors } = await readSafetensors(join(dir, "optimizer.safetensors"));
+  const optimizer: Record<string, HostTensor> = {};
+  for (const [name, { dtype, shape, data }] of tensors) optimizer[name] = { dtype: "f32", shape, data: toFloat32({ dtype, shape }, data) };
+  return { optimizer, state: json as TrainerState };
+}
+
+/** Refuses to resume under settings that would change the numbers. */
+export function checkResumable(state: TrainerState, now: Pick<TrainerState, "seed" | "objective" | "optimizer">, dir: string): void {
+  for (const key of ["seed", "objective", "optimizer"] as const) {
+    if (state[key] !== now[key]) throw new ConfigError(`resume from ${dir}: it was trained with ${key} ${state[key]}, this run says ${now[key]}. Use the same, or start a new run with --from.`);
+  }
+}

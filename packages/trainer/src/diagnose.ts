@@ -1,0 +1,44 @@
+/**
+ * Where a number stopped being finite: the loss is run again with the same feeds and parameters, asking of every node whether all
+ * of its elements are finite, and the first one that is not names its layer. Run once, after a failure; speed is no matter.
+ */
+import type { Backend, Session } from "@cloze/backend";
+import { grad, isFloat, order, program, type Graph, type HostTensors, type Tensor } from "@cloze/graph";
+import { traceLoss, type FeedTypes, type TrainSetup } from "./train-programs.ts";
+
+export interface Culprit {
+  readonly layer: string;
+  readonly op: string;
+}
+
+/** The first node, arguments before results, that is not finite: of the parameters, the loss, then its gradient. */
+export async function firstNonFinite(backend: Backend, session: Session, setup: TrainSetup, types: FeedTypes, feeds: HostTensors): Promise<Culprit | undefined> {
+  const { graph, terms, parameters, feeds: inputs } = traceLoss(setup, types);
+  const tensors = [...parameters.values()].map((p) => p.tensor);
+  const forward = order([terms.loss.sum]), gradients = grad(terms.loss.sum, tensors), seen = new Set(forward);
+  const nodes = [...forward, ...order(gradients).filter((x) => !seen.has(x))].filter((x) => isFloat(x.dtype) && x.op !== "const");
+  // Programs of bounded size: each output keeps its node alive while it runs.
+  for (let first = 0; first < nodes.length; first += 200) {
+    const part = nodes.slice(first, first + 200);
+    const asked = program(graph, {
+      state: tensors,
+      feeds: Object.values(inputs),
+      outputs: Object.fromEntries(part.map((x, i) => [`bad.${i}`, countNonFinite(graph, x)])),
+    });
+    const executable = await backend.compile(asked);
+    const out = await session.run(executable, feeds);
+    await executable.dispose();
+    const found = part.find((_, i) => (out[`bad.${i}`]?.data[0] as number) > 0);
+    if (found !== undefined) return { layer: nameOf(found), op: opOf(found) };
+  }
+  return undefined;
+}
+
+/** How many elements are NaN or infinite. */
+function countNonFinite(graph: Graph, x: Tensor): Tensor {
+  const value = x.cast("f32");
+  return value.abs().less(Infinity).select(graph.const(0, "f32"), 1).broadcast(x.shape).sum();
+}
+
+const opOf = (x: Tensor): string => ("composite" in x.attrs ? x.attrs.composite.name : x.op);
+const nameOf = (x: Tensor): string => ("name" in x.attrs ? `parameter ${x.attrs.name}` : x.path === "" ? "the loss" : x.path.endsWith("'") ? `${x.path.slice(0, -1)} (backward)` : x.path);

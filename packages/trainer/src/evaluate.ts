@@ -1,0 +1,74 @@
+/**
+ * Evaluation: the loss and the token metrics of an objective over a data set, weighted by token over the whole of it.
+ *
+ * Batches come in a few shapes; each is compiled once. Parameters are those on the device: nothing is copied.
+ */
+import type { Backend, Executable, Session } from "@cloze/backend";
+import type { PaddedBatches } from "@cloze/data";
+import { ConfigError } from "@cloze/errors";
+import { TokenMetrics, type TokenMetricsResult } from "@cloze/eval";
+import { Graph, program, type HostTensor, type Tensor } from "@cloze/graph";
+import { rootScope } from "@cloze/nn";
+import { feedTypes, type Objective, type Prepared } from "@cloze/objective";
+import type { ModelSource } from "./model-source.ts";
+
+export class Evaluator {
+  readonly #backend: Backend;
+  readonly #source: ModelSource;
+  readonly #objective: Objective;
+  readonly #batches: PaddedBatches;
+  readonly #executables = new Map<string, Promise<Executable>>();
+
+  constructor(options: { readonly backend: Backend; readonly source: ModelSource; readonly objective: Objective; readonly batches: PaddedBatches }) {
+    this.#backend = options.backend;
+    this.#source = options.source;
+    this.#objective = options.objective;
+    this.#batches = options.batches;
+  }
+
+  /** One pass. Throws ConfigError if the data set holds nothing to predict. */
+  async run(session: Session, signal?: AbortSignal): Promise<TokenMetricsResult> {
+    const metrics = new TokenMetrics(this.#source.model.vocab);
+    for (let i = 0; i < this.#batches.count; i++) {
+      signal?.throwIfAborted();
+      const batch = await this.#batches.batchAt(i), prepared = this.#objective.prepare(batch, { seed: 0, step: 0, evaluation: true });
+      const out = await session.run(await this.#executable(prepared), prepared.feeds);
+      const { targets, predictions } = labelled(out);
+      metrics.add(targets, predictions, scalar(out["loss"]), scalar(out["weight"]));
+    }
+    const result = metrics.result();
+    if (!(result.tokens > 0)) throw new ConfigError("evaluation: expected at least one token to predict, got none. The evaluation data is empty or its sequences are too short.");
+    return result;
+  }
+
+  #executable(prepared: Prepared): Promise<Executable> {
+    const types = feedTypes(prepared), key = JSON.stringify(types);
+    let made = this.#executables.get(key);
+    if (made === undefined) {
+      made = this.#backend.compile(evaluationProgram(this.#source, this.#objective, types));
+      this.#executables.set(key, made);
+    }
+    return made;
+  }
+}
+
+function evaluationProgram(source: ModelSource, objective: Objective, types: ReturnType<typeof feedTypes>): ReturnType<typeof program> {
+  const graph = new Graph(), scope = rootScope(graph), feeds: Record<string, Tensor> = {};
+  for (const [name, { dtype, shape }] of Object.entries(types)) feeds[name] = graph.input(name, dtype, shape);
+  const { loss, tokens } = objective.loss(scope, source.model, feeds);
+  if (tokens === undefined) throw new ConfigError(`evaluation: objective ${objective.name} predicts no tokens, so there are no token metrics to report.`);
+  return program(graph, {
+    state: [...scope.parameters.values()].map((p) => p.tensor),
+    feeds: Object.values(feeds),
+    outputs: { loss: loss.sum, weight: loss.weight, predictions: tokens.predictions, targets: tokens.targets, weights: tokens.weights },
+  });
+}
+
+/** The slots that hold a target. */
+function labelled(out: Readonly<Record<string, HostTensor>>): { readonly targets: number[]; readonly predictions: number[] } {
+  const { targets, predictions, weights } = out as Readonly<Record<"targets" | "predictions" | "weights", HostTensor>>;
+  const used = Array.from(weights.data).flatMap((w, i) => (w > 0 ? [i] : []));
+  return { targets: used.map((i) => targets.data[i] as number), predictions: used.map((i) => predictions.data[i] as number) };
+}
+
+export const scalar = (t: HostTensor | undefined): number => t?.data[0] as number;
