@@ -1,8 +1,10 @@
 /** Checks of what a caller hands to a session: the same words on every backend. */
 import { ConfigError } from "@cloze/errors";
-import { sameShape, showType, sizeOf, type HostTensors, type Program } from "@cloze/graph";
+import { sameShape, showType, sizeOf, type HostTensors, type Program, type TensorType } from "@cloze/graph";
 
-function check(what: string, wanted: Program["feeds"], given: HostTensors): void {
+type Given = Readonly<Record<string, TensorType & { readonly data: ArrayLike<unknown> }>>;
+
+function check(what: string, wanted: Program["feeds"], given: Given): void {
   for (const { attrs, dtype, shape } of wanted) {
     const tensor = given[attrs.name];
     if (tensor === undefined) throw new ConfigError(`${what} "${attrs.name}": expected ${showType({ dtype, shape })}, got nothing. Pass it by name.`);
@@ -21,6 +23,6 @@ export function checkFeeds(program: Program, feeds: HostTensors): void {
 }
 
 /** Every piece of state the program reads is in the session, with its type. */
-export function checkState(program: Program, types: HostTensors): void {
-  check("state", program.state, types);
+export function checkState(program: Program, state: Given): void {
+  check("state", program.state, state);
 }

@@ -1,6 +1,7 @@
 /** A small traced tensor graph: closed base ops, open composites, reverse mode, rewriting, and an interpreter that defines them. */
 export { bytesPerElement, hostTensor, isFloat, sameShape, showShape, showType, sizeOf } from "./dtype.ts";
 export type { DType, FloatDType, HostTensor, HostTensors, Shape, TensorType } from "./dtype.ts";
+export { fromNumbers, toNumbers } from "./host.ts";
 export { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from "./float16.ts";
 export { DTypeError, ShapeError, type GraphErrorFacts } from "./errors.ts";
 export { Graph } from "./graph.ts";

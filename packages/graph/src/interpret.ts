@@ -11,10 +11,9 @@ import { erf } from "./erf.ts";
 import { DTypeError } from "./errors.ts";
 import { roundTo } from "./float16.ts";
 import { broadcastShapes } from "./infer.ts";
-import type { Node, Op } from "./op.ts";
+import { isOp, type Node, type Op } from "./op.ts";
 import { randomBits } from "./random-bits.ts";
 import type { Tensor } from "./tensor.ts";
-import { order } from "./walk.ts";
 
 export interface Value {
   readonly dtype: DType;
@@ -30,23 +29,36 @@ export interface InterpretOptions {
 
 /** Values of `roots`. `env` holds row-major numbers by input name. */
 export function interpret(roots: readonly Tensor[], env: Readonly<Record<string, ArrayLike<number>>>, options: InterpretOptions = {}): Value[] {
-  const exact = options.precision === "f64";
-  const values = new Map<Tensor, Value>();
-  const nodes = order(roots);
-  const left = new Map<Tensor, number>();
-  for (const n of nodes) for (const a of n.args) left.set(a, (left.get(a) ?? 0) + 1);
-  const keep = new Set(roots);
+  const exact = options.precision === "f64", nodes = evaluationOrder(roots), keep = new Set(roots);
+  const values = new Map<Tensor, Value>(), readersLeft = new Map<Tensor, number>();
+  for (const n of nodes) for (const a of needs(n)) readersLeft.set(a, (readersLeft.get(a) ?? 0) + 1);
   for (const n of nodes) {
-    const raw = run(n as Node, n.args.map((a) => values.get(a) as Value), env, options);
-    const round = exact && isFloat(n.dtype) ? undefined : roundTo[n.dtype];
-    values.set(n, { dtype: n.dtype, shape: n.shape, data: round ? store(raw, n.dtype, round) : raw });
-    for (const a of n.args) {
-      const rest = (left.get(a) as number) - 1;
-      left.set(a, rest);
-      if (rest === 0 && !keep.has(a)) values.delete(a);
+    const args = needs(n), raw = run(n as Node, args.map((a) => values.get(a) as Value), env);
+    values.set(n, { dtype: n.dtype, shape: n.shape, data: exact && isFloat(n.dtype) ? raw : store(raw, n.dtype) });
+    for (const a of args) {
+      const left = (readersLeft.get(a) as number) - 1;
+      readersLeft.set(a, left);
+      if (left === 0 && !keep.has(a)) values.delete(a);
     }
   }
   return roots.map((r) => values.get(r) as Value);
+}
+
+/** What the value of a node is computed from: its args; for a composite, the output of its expansion. */
+const needs = (x: Tensor): readonly Tensor[] =>
+  isOp(x, "composite") ? [x.graph.expansion(x.attrs.composite, x.args, x.attrs.params)[x.attrs.index] as Tensor] : x.args;
+
+/** Everything the values of `roots` need, oldest first: an expansion is older than its composite. */
+function evaluationOrder(roots: readonly Tensor[]): Tensor[] {
+  const seen = new Set(roots), stack = [...seen];
+  for (let x = stack.pop(); x !== undefined; x = stack.pop()) {
+    for (const a of needs(x)) {
+      if (seen.has(a)) continue;
+      seen.add(a);
+      stack.push(a);
+    }
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
 }
 
 const stores: { readonly [D in DType]: (n: number) => Float32Array | Int32Array | Uint32Array | Uint8Array } = {
@@ -54,24 +66,31 @@ const stores: { readonly [D in DType]: (n: number) => Float32Array | Int32Array 
   i32: (n) => new Int32Array(n), u32: (n) => new Uint32Array(n), bool: (n) => new Uint8Array(n),
 };
 
-function store(raw: ArrayLike<number>, dtype: DType, round: (x: number) => number): ArrayLike<number> {
-  const out = stores[dtype](raw.length);
-  for (let i = 0; i < raw.length; i++) out[i] = round(raw[i] as number);
+/** Rounded to `dtype`. Typed arrays of 32 bits round by themselves, to nearest or by wrapping round. */
+function store(raw: ArrayLike<number>, dtype: DType): ArrayLike<number> {
+  const out = stores[dtype](raw.length), round = dtype === "f16" || dtype === "bf16" || dtype === "bool" ? roundTo[dtype] : undefined;
+  if (round === undefined) for (let i = 0; i < raw.length; i++) out[i] = raw[i] as number;
+  else for (let i = 0; i < raw.length; i++) out[i] = round(raw[i] as number);
   return out;
 }
 
 type Env = Readonly<Record<string, ArrayLike<number>>>;
-type Run<P extends Op> = (x: Node<P>, args: readonly Value[], env: Env, options: InterpretOptions) => ArrayLike<number>;
+type Run<P extends Op> = (x: Node<P>, args: readonly Value[], env: Env) => ArrayLike<number>;
 
-function run<P extends Op>(x: Node<P>, args: readonly Value[], env: Env, options: InterpretOptions): ArrayLike<number> {
-  return table[x.op as P](x, args, env, options);
+function run<P extends Op>(x: Node<P>, args: readonly Value[], env: Env): ArrayLike<number> {
+  return table[x.op as P](x, args, env);
 }
 
 type Elementwise = (x: Tensor, args: readonly Value[]) => ArrayLike<number>;
-const map = (f: (a: number) => number): Elementwise => (x, [a]) => fill(sizeOf(x.shape), (i) => f(at(a, i)));
+const map = (f: (a: number) => number): Elementwise => (x, [a]) => {
+  const from = (a as Value).data, out = new Float64Array(from.length);
+  for (let i = 0; i < out.length; i++) out[i] = f(from[i] as number);
+  return out;
+};
 const zip = (f: (a: number, b: number, x: Tensor) => number): Elementwise => (x, [a, b]) => {
-  const ia = spread(a as Value, x.shape), ib = spread(b as Value, x.shape);
-  return fill(sizeOf(x.shape), (i) => f(at(a, ia(i)), at(b, ib(i)), x));
+  const va = spread(a as Value, x.shape), vb = spread(b as Value, x.shape), out = new Float64Array(va.length);
+  for (let i = 0; i < out.length; i++) out[i] = f(va[i] as number, vb[i] as number, x);
+  return out;
 };
 
 export const table: { readonly [P in Op]: Run<P> } = {
@@ -114,8 +133,8 @@ export const table: { readonly [P in Op]: Run<P> } = {
   less: zip((a, b) => Number(a < b)),
   equal: zip((a, b) => Number(a === b)),
   select: (x, [c, a, b]) => {
-    const ic = spread(c as Value, x.shape), ia = spread(a as Value, x.shape), ib = spread(b as Value, x.shape);
-    return fill(sizeOf(x.shape), (i) => (at(c, ic(i)) ? at(a, ia(i)) : at(b, ib(i))));
+    const vc = spread(c as Value, x.shape), va = spread(a as Value, x.shape), vb = spread(b as Value, x.shape);
+    return fill(sizeOf(x.shape), (i) => (vc[i] ? (va[i] as number) : (vb[i] as number)));
   },
   reduceSum: (x, [a]) => reduce(a as Value, x.shape, 0, (sum, v) => sum + v),
   reduceMax: (x, [a]) => reduce(a as Value, x.shape, -Infinity, Math.max),
@@ -134,10 +153,7 @@ export const table: { readonly [P in Op]: Run<P> } = {
     const strides = stridesOf((a as Value).shape), order = x.attrs.order;
     return gatherBy(x.shape, order.map((i) => strides[i] as number), 0, a as Value);
   },
-  broadcast: (x, [a]) => {
-    const ia = spread(a as Value, x.shape);
-    return fill(sizeOf(x.shape), (i) => at(a, ia(i)));
-  },
+  broadcast: (x, [a]) => spread(a as Value, x.shape),
   slice: (x, [a]) => {
     const strides = stridesOf((a as Value).shape);
     const first = x.attrs.start.reduce((s, n, i) => s + n * (strides[i] as number), 0);
@@ -162,12 +178,11 @@ export const table: { readonly [P in Op]: Run<P> } = {
     const { transposeA, transposeB } = x.attrs, va = a as Value, vb = b as Value, rank = x.shape.length;
     const m = x.shape[rank - 2] as number, n = x.shape[rank - 1] as number, k = va.shape[rank - (transposeA ? 2 : 1)] as number;
     const [sm, ska] = transposeA ? [1, m] : [k, 1], [skb, sn] = transposeB ? [1, k] : [n, 1];
-    const out = new Float64Array(sizeOf(x.shape));
+    const out = new Float64Array(sizeOf(x.shape)), da = Float64Array.from(va.data), db = Float64Array.from(vb.data);
     for (let batch = 0; batch * m * n < out.length; batch++) {
-      const oa = batch * m * k, ob = batch * k * n;
       for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) {
         let sum = 0;
-        for (let l = 0; l < k; l++) sum += at(va, oa + i * sm + l * ska) * at(vb, ob + l * skb + j * sn);
+        for (let l = 0, ia = batch * m * k + i * sm, ib = batch * k * n + j * sn; l < k; l++, ia += ska, ib += skb) sum += (da[ia] as number) * (db[ib] as number);
         out[(batch * m + i) * n + j] = sum;
       }
     }
@@ -185,30 +200,9 @@ export const table: { readonly [P in Op]: Run<P> } = {
     }
     return out;
   },
-  composite: (x, args, _, options) => {
-    // The expansion, over the values of the args.
-    const { composite, params, index } = x.attrs, root = x.graph.expansion(composite, x.args, params)[index] as Tensor;
-    return interpretOver(root, new Map(x.args.map((a, i) => [a, args[i] as Value])), options);
-  },
+  // Of its expansion's output: see needs().
+  composite: (_, [value]) => (value as Value).data,
 };
-
-/** The value of `root` where the values of some of its ancestors are given. */
-function interpretOver(root: Tensor, given: ReadonlyMap<Tensor, Value>, options: InterpretOptions): ArrayLike<number> {
-  const values = new Map<Tensor, Value>(given), stack = [root];
-  for (let x = stack.at(-1); x !== undefined; x = stack.at(-1)) {
-    const pending = values.has(x) ? [] : x.args.filter((a) => !values.has(a));
-    if (pending.length > 0) {
-      stack.push(...pending);
-      continue;
-    }
-    stack.pop();
-    if (values.has(x)) continue;
-    const raw = run(x as Node, x.args.map((a) => values.get(a) as Value), {}, options);
-    const round = options.precision === "f64" && isFloat(x.dtype) ? undefined : roundTo[x.dtype];
-    values.set(x, { dtype: x.dtype, shape: x.shape, data: round ? store(raw, x.dtype, round) : raw });
-  }
-  return (values.get(root) as Value).data;
-}
 
 function checkIndex(index: number, size: number, x: Tensor): number {
   if (!(index >= 0 && index < size)) throw new DTypeError({ op: x.op, path: x.path, expected: `indices in [0, ${size})`, got: `${index}` });
@@ -225,21 +219,13 @@ function fill(count: number, f: (i: number) => number): Float64Array {
 
 const stridesOf = (shape: Shape): number[] => shape.map((_, i) => sizeOf(shape.slice(i + 1)));
 
-/** Maps a flat index of `shape` to the flat index of the value broadcast to it. */
-function spread(v: Value, shape: Shape): (i: number) => number {
+/** The data of `v` broadcast to `shape`. */
+function spread(v: Value, shape: Shape): ArrayLike<number> {
   invariant(broadcastShapes(v.shape, shape) !== undefined, "interpret: shapes that do not broadcast");
-  if (v.data.length === sizeOf(shape)) return (i) => i;
-  if (v.data.length === 1) return () => 0;
-  const lead = shape.length - v.shape.length, own = stridesOf(v.shape), outer = stridesOf(shape);
-  const strides = shape.map((_, i) => (i < lead || v.shape[i - lead] === 1 ? 0 : (own[i - lead] as number)));
-  return (i) => {
-    let rest = i, from = 0;
-    for (let axis = 0; axis < shape.length; axis++) {
-      from += Math.floor(rest / (outer[axis] as number)) * (strides[axis] as number);
-      rest %= outer[axis] as number;
-    }
-    return from;
-  };
+  if (v.data.length === sizeOf(shape)) return v.data;
+  if (v.data.length === 1) return new Float64Array(sizeOf(shape)).fill(at(v, 0));
+  const lead = shape.length - v.shape.length, own = stridesOf(v.shape);
+  return gatherBy(shape, shape.map((_, i) => (i < lead || v.shape[i - lead] === 1 ? 0 : (own[i - lead] as number))), 0, v);
 }
 
 /** Calls visit(strided index, flat index) for every element of `shape`. */

@@ -1,0 +1,120 @@
+/**
+ * The interpreter behind the backend interface: slow, exact, and what every other backend is compared with.
+ *
+ * Programs run through `interpret`, node by node, every result rounded to its dtype (or, on request, not at all: "f64").
+ * Composites are expanded and nothing else is done to a program, so that what is measured is its definition.
+ */
+import { available, checkFeeds, checkState, type Backend, type CompileOptions, type Executable, type HostTensor, type HostTensors, type Probe, type Session } from "@cloze/backend";
+import { ConfigError } from "@cloze/errors";
+import {
+  expandRules, fromNumbers, interpret, lower, programRoots, rewrite, sameShape, showType, sizeOf, toNumbers, withRoots,
+  type Program, type Value,
+} from "@cloze/graph";
+import { planOf } from "./plan.ts";
+
+export interface ReferenceOptions {
+  /** "native" rounds every result to its dtype; "f64" never rounds a float between the start of a session and what is read. Default "native". */
+  readonly precision?: "native" | "f64";
+}
+
+/** Always: it is plain JavaScript. */
+export function probe(): Promise<Probe> {
+  return Promise.resolve(available("CPU, the interpreter", { speed: "for tests and very small models" }));
+}
+
+export function backend(options: ReferenceOptions = {}): Backend {
+  const { precision = "native" } = options;
+  const compiled = new WeakSet<Executable>();
+  return {
+    name: "reference",
+    capabilities: {
+      device: "CPU, the interpreter",
+      dtypes: ["f32", "f16", "bf16", "i32", "u32", "bool"],
+      composites: [],
+      limits: { tensorBytes: 2 ** 31 },
+    },
+    async compile(program: Program, { compute = "f32" }: CompileOptions = {}): Promise<Executable> {
+      const lowered = compute === "f32" ? expanded(program) : lower(program, { compute });
+      const executable = { program: lowered, plan: planOf(lowered), dispose: async (): Promise<void> => void compiled.delete(executable) };
+      compiled.add(executable);
+      return executable;
+    },
+    async start(state: HostTensors): Promise<Session> {
+      return new ReferenceSession(state, precision, compiled);
+    },
+    async dispose(): Promise<void> {},
+  };
+}
+
+const expanded = (program: Program): Program =>
+  withRoots(program, rewrite(programRoots(program), expandRules(() => false), "expand composites").roots);
+
+class ReferenceSession implements Session {
+  readonly #state = new Map<string, Value>();
+  readonly #precision: "native" | "f64";
+  readonly #compiled: WeakSet<Executable>;
+  #open = true;
+
+  constructor(state: HostTensors, precision: "native" | "f64", compiled: WeakSet<Executable>) {
+    this.#precision = precision;
+    this.#compiled = compiled;
+    for (const [name, tensor] of Object.entries(state)) this.#state.set(name, decode(name, tensor));
+  }
+
+  async run(executable: Executable, feeds: HostTensors): Promise<HostTensors> {
+    this.#check("run");
+    if (!this.#compiled.has(executable)) throw new ConfigError("session.run: expected a program compiled by this backend and not disposed, got another. Compile it first.");
+    const { program } = executable, state = Object.fromEntries(this.#state);
+    checkFeeds(program, feeds);
+    checkState(program, state);
+    const env: Record<string, ArrayLike<number>> = {};
+    for (const { attrs: { name } } of program.feeds) env[name] = Float64Array.from(toNumbers(feeds[name] as HostTensor));
+    for (const { attrs: { name } } of program.state) env[name] = (state[name] as Value).data;
+    const values = interpret(programRoots(program), env, { precision: this.#precision });
+    const names = Object.keys(program.outputs);
+    Object.keys(program.updates).forEach((name, i) => this.#state.set(name, values[names.length + i] as Value));
+    return Object.fromEntries(names.map((name, i) => [name, encode(values[i] as Value)]));
+  }
+
+  async read(names: readonly string[] = [...this.#state.keys()]): Promise<HostTensors> {
+    this.#check("read");
+    return Object.fromEntries(names.map((name) => [name, encode(this.#known(name))]));
+  }
+
+  async write(state: HostTensors): Promise<void> {
+    this.#check("write");
+    const next = Object.entries(state).map(([name, tensor]) => {
+      const old = this.#known(name);
+      if (tensor.dtype !== old.dtype || !sameShape(tensor.shape, old.shape)) {
+        throw new ConfigError(`state "${name}": expected ${showType(old)}, got ${showType(tensor)}.`);
+      }
+      return [name, decode(name, tensor)] as const;
+    });
+    for (const [name, value] of next) this.#state.set(name, value);
+  }
+
+  async dispose(): Promise<void> {
+    this.#open = false;
+    this.#state.clear();
+  }
+
+  #check(what: string): void {
+    if (!this.#open) throw new ConfigError(`session.${what}: the session is disposed. Start another.`);
+  }
+
+  #known(name: string): Value {
+    const value = this.#state.get(name);
+    if (value === undefined) throw new ConfigError(`state "${name}": the session has no such state. It has: ${[...this.#state.keys()].join(", ")}.`);
+    return value;
+  }
+}
+
+/** A copy: what the caller does to its arrays later changes nothing here. */
+function decode(name: string, tensor: HostTensor): Value {
+  if (tensor.data.length !== sizeOf(tensor.shape)) {
+    throw new ConfigError(`state "${name}": expected ${sizeOf(tensor.shape)} elements for ${showType(tensor)}, got ${tensor.data.length}.`);
+  }
+  return { dtype: tensor.dtype, shape: tensor.shape, data: toNumbers({ ...tensor, data: tensor.data.slice() }) };
+}
+
+const encode = ({ dtype, shape, data }: Value): HostTensor => fromNumbers(dtype, shape, data);
