@@ -1,1 +1,191 @@
-export {};
+/**
+ * ESM-2: a pre-norm encoder of protein sequences, with rotary positions and a masked-token head that is tied to the embeddings.
+ *
+ *   ids ─ embed ─ token dropout ─┬─ norm ─ attention (rope) ─ dense ─ + ─┬─ norm ─ dense ─ gelu ─ dense ─ + ─ … ─ norm ─ hidden
+ *                                └───────────────────────────────────────┘└──────────────────────────────┘
+ *   hidden at the predicted positions ─ dense ─ gelu ─ norm ─ word embeddings^T + bias ─ logits
+ *
+ * Token dropout: embeddings of `<mask>` are zero and those of a sequence with a share r of masks are multiplied by
+ * (1 - 0.15 * 0.8) / (1 - r), also at inference: by 0.88 where nothing is masked. In a packed row r is that of the own sequence.
+ * Parameter names are those of the checkpoints facebook/esm2_*.
+ *
+ * Source: Lin et al. 2023, doi:10.1126/science.ade2574; transformers 5.23, models/esm/modeling_esm.py.
+ * Checked against transformers' EsmForMaskedLM: logits, hidden states, attentions, contacts and every gradient.
+ */
+import { ConfigError } from "@cloze/errors";
+import { embedding, gelu, sigmoid, type HostTensors, type Tensor } from "@cloze/graph";
+import {
+  attend, attentionProbabilities, dropoutLayer, embeddingTable, feedForward, layerNormLayer, linear, project, queryKeyValue,
+  type EncoderInputs, type Init, type LinearOptions, type MaskedLm, type RotaryOptions, type Scope, type SelfAttentionOptions,
+} from "@cloze/nn";
+import { ropeBuffers } from "./esm2-checkpoint.ts";
+import { checkEsm2Config, type Esm2Config } from "./esm2-config.ts";
+
+export { esm2ConfigJson, esm2Configs, parseEsm2Config, type Esm2Config, type Esm2Size } from "./esm2-config.ts";
+export { esm2Checkpoint, ropeFrequenciesFrom, type CheckpointNotes } from "./esm2-checkpoint.ts";
+
+/** Share of tokens that ESM-2's training replaced by `<mask>`: 15 % chosen, 80 % of those. */
+const MASK_RATIO_TRAIN = 0.15 * 0.8;
+
+export interface Esm2Options {
+  /**
+   * Starts from logits of exactly 0, so that the loss at step 0 is ln(vocab). The decoder is tied to the embeddings and cannot be
+   * zero; the gain of the norm before it is. That norm and the bias learn at the first update, all else from the second on: it
+   * costs one update, hidden in any warm-up. An untied decoder is itself zero. Default false: as transformers starts.
+   */
+  readonly zeroInitHead?: boolean;
+  /**
+   * headDim / 2 rotary frequencies, from a checkpoint that brings its own (`esm2Checkpoint.ropeFrequencies`). The published ones do:
+   * trained in f16, they hold f16(base^(-2c / headDim)), and the f32 values make another model of them. Default by formula.
+   */
+  readonly ropeFrequencies?: readonly number[];
+}
+
+export interface Esm2Outputs {
+  /** `[batch, seq, hidden]`, after the last norm: what `encode` gives. */
+  readonly last: Tensor<"f32">;
+  /** layers + 1 of them, as transformers counts: the embeddings, then each layer; the last one is after the last norm. */
+  readonly hiddenStates: readonly Tensor<"f32">[];
+  /** Probabilities `[batch, heads, seq, seq]` of each layer. Rows of padding see padding. */
+  readonly attentions: readonly Tensor<"f32">[];
+}
+
+export interface Esm2 extends MaskedLm {
+  readonly config: Esm2Config;
+  /** Tensors that are not trained and belong in a checkpoint of this model: its rotary frequencies, if they are not the formula's. */
+  readonly buffers: HostTensors;
+  /** Everything there is to see, for inference. A program pays only for what it puts out. */
+  outputs(scope: Scope, inputs: EncoderInputs): Esm2Outputs;
+  /**
+   * Contact probabilities `[batch, seq - 2, seq - 2]` of residues, `<cls>` and the last column removed; one sequence a row. Where
+   * a sequence is shorter than its row, what stands beyond its residues means nothing.
+   */
+  contacts(scope: Scope, inputs: EncoderInputs, attentions: readonly Tensor<"f32">[]): Tensor<"f32">;
+}
+
+export function esm2(config: Esm2Config, options: Esm2Options = {}): Esm2 {
+  checkEsm2Config(config);
+  const { hidden, vocab, heads } = config, { ropeFrequencies: frequencies } = options, half = hidden / heads / 2;
+  if (frequencies && frequencies.length !== half) throw new ConfigError(`esm2: expected ${half} rotary frequencies (hidden ${hidden} / heads ${heads} / 2), got ${frequencies.length}.`);
+  const rope: Rope = frequencies ? { frequencies } : { base: config.ropeBase };
+  return {
+    config, hidden, vocab,
+    buffers: frequencies ? ropeBuffers(config, frequencies) : {},
+    encode: (scope, inputs) => encoder(scope.at("esm"), config, inputs, rope),
+    predict: (scope, states) => head(scope, config, states, options.zeroInitHead ?? false),
+    outputs(scope, inputs) {
+      const hiddenStates: Tensor<"f32">[] = [], attentions: Tensor<"f32">[] = [];
+      const last = encoder(scope.at("esm"), config, inputs, rope, { hiddenStates, attentions });
+      return { last, hiddenStates, attentions };
+    },
+    contacts: (scope, inputs, attentions) => contactHead(scope.at("esm.contact_head"), config, inputs, attentions),
+  };
+}
+
+const weights = (config: Esm2Config): Init => ({ kind: "normal", std: config.initializerRange });
+
+interface Seen {
+  readonly hiddenStates: Tensor<"f32">[];
+  readonly attentions: Tensor<"f32">[];
+}
+
+type Rope = Omit<RotaryOptions, "positions">;
+
+function encoder(scope: Scope, config: Esm2Config, inputs: EncoderInputs, rope: Rope, seen?: Seen): Tensor<"f32"> {
+  let x = embeddings(scope.at("embeddings"), config, inputs);
+  for (let i = 0; i < config.layers; i++) {
+    seen?.hiddenStates.push(x);
+    x = layer(scope.at("encoder.layer").at(i), config, x, inputs, rope, seen);
+  }
+  const last = layerNormLayer(scope.at("encoder.emb_layer_norm_after"), x, config.layerNormEps);
+  seen?.hiddenStates.push(last);
+  return last;
+}
+
+/** The table of word embeddings [vocab, hidden]; the row of padding starts at zero. */
+const wordEmbeddings = (scope: Scope, { vocab, hidden, initializerRange: std, padTokenId }: Esm2Config): Tensor<"f32"> =>
+  embeddingTable(scope.at("word_embeddings"), { vocab, hidden, init: { kind: "normal", std, zeroRow: padTokenId } });
+
+/** ids [batch, seq] -> [batch, seq, hidden], zero at padding. */
+function embeddings(scope: Scope, config: Esm2Config, inputs: EncoderInputs): Tensor<"f32"> {
+  return scope.within(() => {
+    const { ids, segments } = inputs, perToken = [...ids.shape, 1];
+    let x = embedding(wordEmbeddings(scope, config), ids);
+    if (config.tokenDropout) x = x.mul(tokenDropoutScale(inputs, config.maskTokenId).reshape(perToken));
+    if (config.embLayerNormBefore) x = layerNormLayer(scope.at("layer_norm"), x, config.layerNormEps);
+    return x.mul(segments.greater(0).cast("f32").reshape(perToken));
+  });
+}
+
+/**
+ * f32 [batch, seq]: 0 at `<mask>`, else 0.88 n / (n - masks) over the n tokens of the own segment. Counts are exact in f32, and
+ * a sequence of nothing but masks gives zeros where the quotient of transformers gives NaN.
+ */
+function tokenDropoutScale({ ids, segments }: EncoderInputs, maskTokenId: number): Tensor<"f32"> {
+  const { graph } = ids, [batch, seq] = ids.shape as [number, number];
+  // Segments are 0..seq in each row; every (row, segment) has a slot of its own.
+  const slots = batch * (seq + 1), slot = graph.iota([batch, 1], 0).mul(seq + 1).add(segments).reshape([batch * seq]);
+  const kept = ids.equal(maskTokenId).not().cast("f32"), flat = kept.reshape([batch * seq]);
+  const total = graph.full([batch * seq], 1, "f32").scatterAdd(slot, slots), unmasked = flat.scatterAdd(slot, slots);
+  const scale = total.mul(1 - MASK_RATIO_TRAIN).div(unmasked.max(1)).gather(slot);
+  return kept.mul(scale.reshape([batch, seq]));
+}
+
+/** x [batch, seq, hidden] -> same. */
+function layer(scope: Scope, config: Esm2Config, x: Tensor<"f32">, { segments, positions }: EncoderInputs, rope: Rope, seen?: Seen): Tensor<"f32"> {
+  const { heads, layerNormEps: eps, intermediate, hiddenDropoutRate, attentionDropoutRate: dropoutRate } = config;
+  const init: LinearOptions = { init: weights(config) }, block = scope.at("attention"), self = block.at("self");
+  // Scaling q by headDim^-0.5 before its rotation, as ESM-2 does, and scaling scores are the same: a rotation is linear.
+  const options: SelfAttentionOptions = { heads, segments, rope: { positions, ...rope }, dropoutRate, linear: init };
+  const parts = queryKeyValue(self, layerNormLayer(block.at("LayerNorm"), x, eps), options);
+  seen?.attentions.push(attentionProbabilities(self, parts, options));
+  const mixed = linear(block.at("output.dense"), attend(self, parts, options), config.hidden, init);
+  const y = x.add(dropoutLayer(block.at("output"), mixed, hiddenDropoutRate));
+  const fed = feedForward(scope, layerNormLayer(scope.at("LayerNorm"), y, eps), { intermediate, activation: gelu, linear: init });
+  return y.add(dropoutLayer(scope.at("output"), fed, hiddenDropoutRate));
+}
+
+/** Hidden states [n, hidden] -> logits [n, vocab]. */
+function head(root: Scope, config: Esm2Config, states: Tensor<"f32">, zeroInit: boolean): Tensor<"f32"> {
+  const scope = root.at("lm_head"), { vocab, hidden, tieWordEmbeddings: tied } = config, zero: Init = { kind: "zeros" };
+  return scope.within(() => {
+    const x = gelu(linear(scope.at("dense"), states, hidden, { init: weights(config) }));
+    const normed = layerNormLayer(scope.at("layer_norm"), x, config.layerNormEps, zeroInit && tied ? zero : { kind: "ones" });
+    const decoder = tied
+      ? wordEmbeddings(root.at("esm.embeddings"), config)
+      : scope.param("decoder.weight", [vocab, hidden], zeroInit ? zero : weights(config));
+    return project(normed, decoder).add(scope.param("bias", [vocab], zero));
+  });
+}
+
+/**
+ * Logistic regression over all layers' and heads' attention maps, symmetrised and corrected for the average product
+ * (APC, Dunn et al. 2008): m - rowsum(m) colsum(m) / sum(m).
+ */
+function contactHead(scope: Scope, config: Esm2Config, { ids, segments }: EncoderInputs, attentions: readonly Tensor<"f32">[]): Tensor<"f32"> {
+  const [batch, seq] = ids.shape as [number, number], { heads, eosTokenId } = config;
+  return scope.within(() => {
+    const features = config.layers * heads;
+    const weight = scope.param("regression.weight", [1, features], weights(config)), bias = scope.param("regression.bias", [1], { kind: "zeros" });
+    const residue = segments.greater(0).and(ids.equal(eosTokenId).not()).cast("f32");
+    const pairs = residue.reshape([batch, 1, seq, 1]).mul(residue.reshape([batch, 1, 1, seq]));
+    const votes = attentions.map((attention, i) => {
+      const inner = attention.mul(pairs).slice(2, 1, seq - 1).slice(3, 1, seq - 1), m = inner.add(inner.transpose());
+      const rows = m.sum(-1, true), columns = m.sum(-2, true), all = rows.sum(-2, true);
+      const corrected = m.sub(rows.mul(columns).div(all.max(1e-30)));
+      return corrected.mul(weight.slice(1, i * heads, (i + 1) * heads).reshape([1, heads, 1, 1])).sum(1);
+    });
+    return sigmoid(votes.reduce((sum, vote) => sum.add(vote)).add(bias.reshape([1, 1, 1])));
+  });
+}
+
+/**
+ * Floating-point operations for one token of a row of `seq`: 2 for each weight of a matmul and 4 seq hidden for the attention of
+ * each layer; backward twice that. The head counts for the share of tokens that is predicted.
+ */
+export function flopsPerToken(config: Esm2Config, seq: number, options: { readonly predicted?: number; readonly training?: boolean } = {}): number {
+  const { predicted = 0.15, training = true } = options, { hidden, intermediate, layers, vocab } = config;
+  const perLayer = 2 * (4 * hidden ** 2 + 2 * hidden * intermediate) + 4 * seq * hidden;
+  const forward = layers * perLayer + predicted * 2 * (hidden ** 2 + hidden * vocab);
+  return training ? 3 * forward : forward;
+}

@@ -7,4 +7,5 @@ export { embeddingLayer, embeddingTable, type EmbeddingOptions } from "./embeddi
 export { layerNormLayer, rmsNormLayer } from "./layer-norm.ts";
 export { attentionDropout, dropoutLayer } from "./dropout.ts";
 export { attend, attentionProbabilities, mergeHeads, queryKeyValue, selfAttention, splitHeads, type Heads, type SelfAttentionOptions } from "./self-attention.ts";
+export { ropeByFrequencyComposite, rotary, type RotaryOptions } from "./rotary.ts";
 export { feedForward, type FeedForwardOptions } from "./feed-forward.ts";

@@ -5,18 +5,19 @@
  *
  * The pieces are exported too, for a model that needs something between them.
  */
-import { attention, dims, rope, softmax, type Tensor } from "@cloze/graph";
 import { ConfigError } from "@cloze/errors";
+import { attention, dims, softmax, type Tensor } from "@cloze/graph";
 import { attentionDropout } from "./dropout.ts";
 import { linear, type LinearOptions } from "./linear.ts";
+import { rotary, type RotaryOptions } from "./rotary.ts";
 import type { Scope } from "./scope.ts";
 
 export interface SelfAttentionOptions {
   readonly heads: number;
   /** i32 `[batch, seq]`: tokens see their own segment only (packing and padding). */
   readonly segments?: Tensor<"i32">;
-  /** Rotary positions i32 `[batch | 1, seq]` and their base. */
-  readonly rope?: { readonly positions: Tensor<"i32">; readonly base?: number };
+  /** Rotary positions; none without it. */
+  readonly rope?: RotaryOptions;
   /** Default 1 / sqrt(headDim). */
   readonly scale?: number;
   readonly causal?: boolean;
@@ -49,7 +50,7 @@ export function queryKeyValue(scope: Scope, x: Tensor<"f32">, options: SelfAtten
   const part = (name: string): Tensor<"f32"> => splitHeads(linear(scope.at(name), x, hidden, options.linear), heads);
   const q = part("query"), k = part("key"), v = part("value"), turned = options.rope;
   if (turned === undefined) return { q, k, v };
-  return scope.within(() => ({ q: rope(q, turned.positions, turned.base), k: rope(k, turned.positions, turned.base), v }));
+  return scope.within(() => ({ q: rotary(q, turned), k: rotary(k, turned), v }));
 }
 
 /** Attention over heads and back to `[batch, seq, hidden]`. */

@@ -3,7 +3,7 @@
  *
  * All warm up linearly, t / warmup, then follow their shape down to `final`, and stay there. With f(p) a curve from 1 to 0:
  *
- *   constant      1                               inverse-sqrt  sqrt(w / t), w = warmup or 10,000 without; never below final
+ *   constant      1                               inverse-sqrt  sqrt(w / t), w = warmup, without one sqrt(10^4 / (t + 10^4)); at least final
  *   linear        f(p) = 1 - p                    cosine        f(p) = (1 + cos(pi p)) / 2
  *   wsd           1, then f(p) = 1 - p            1-sqrt        1, then f(p) = 1 - sqrt(p)
  *

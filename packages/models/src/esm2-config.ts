@@ -1,0 +1,139 @@
+/**
+ * ESM-2's configuration: ours in the words of the glossary, and the one mapping from and to Hugging Face's config.json.
+ *
+ * Keys that are missing take the defaults of transformers' EsmConfig, not those of ESM-2: what transformers opens, opens
+ * here in the same way. Keys that say nothing to us are kept in `extra` and written back.
+ */
+import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
+
+export interface Esm2Config {
+  readonly vocab: number;
+  readonly hidden: number;
+  readonly layers: number;
+  readonly heads: number;
+  /** Width of the feed-forward block. */
+  readonly intermediate: number;
+  /** Longest sequence it was trained on, with two to spare; rotary positions themselves have no end. */
+  readonly maxPositions: number;
+  readonly padTokenId: number;
+  readonly maskTokenId: number;
+  /** Removed from contact maps. */
+  readonly eosTokenId: number;
+  readonly layerNormEps: number;
+  readonly ropeBase: number;
+  /** `<mask>` embeddings are zero and the others rescaled, in training and at inference. */
+  readonly tokenDropout: boolean;
+  /** A norm right after the embeddings (ESM-1b has one, ESM-2 has not). */
+  readonly embLayerNormBefore: boolean;
+  /** The decoder is the table of word embeddings. */
+  readonly tieWordEmbeddings: boolean;
+  readonly hiddenDropoutRate: number;
+  readonly attentionDropoutRate: number;
+  /** Standard deviation of the first weights. */
+  readonly initializerRange: number;
+  /** Other keys of the config.json it came from. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+}
+
+const published = (layers: number, hidden: number, heads: number): Esm2Config => ({
+  vocab: 33, hidden, layers, heads, intermediate: 4 * hidden, maxPositions: 1026, padTokenId: 1, maskTokenId: 32, eosTokenId: 2,
+  layerNormEps: 1e-5, ropeBase: 10_000, tokenDropout: true, embLayerNormBefore: false, tieWordEmbeddings: true,
+  hiddenDropoutRate: 0, attentionDropoutRate: 0, initializerRange: 0.02,
+});
+
+export type Esm2Size = "esm2-8m" | "esm2-35m" | "esm2-150m" | "esm2-650m" | "esm2-3b" | "esm2-15b";
+
+/** The six published models, facebook/esm2_t6_8M_UR50D to facebook/esm2_t48_15B_UR50D. */
+export const esm2Configs: Readonly<Record<Esm2Size, Esm2Config>> = {
+  "esm2-8m": published(6, 320, 20),
+  "esm2-35m": published(12, 480, 20),
+  "esm2-150m": published(30, 640, 20),
+  "esm2-650m": published(33, 1280, 20),
+  "esm2-3b": published(36, 2560, 40),
+  "esm2-15b": published(48, 5120, 40),
+};
+
+/** Throws ConfigError when the parts do not fit together. */
+export function checkEsm2Config(config: Esm2Config): Esm2Config {
+  const { vocab, hidden, layers, heads, intermediate } = config;
+  const fail = (expected: string, got: string): never => { throw new ConfigError(`esm2: expected ${expected}, got ${got}.`); };
+  for (const [name, value] of Object.entries({ vocab, hidden, layers, heads, intermediate })) {
+    if (!(Number.isSafeInteger(value) && value > 0)) fail(`${name} to be a whole number above 0`, `${value}`);
+  }
+  if (hidden % heads !== 0) fail(`a hidden size that ${heads} heads divide`, `${hidden}`);
+  if ((hidden / heads) % 2 !== 0) fail("an even head dimension (rotary positions turn channels in pairs)", `hidden ${hidden} / heads ${heads} = ${hidden / heads}`);
+  for (const [name, id] of Object.entries({ padTokenId: config.padTokenId, maskTokenId: config.maskTokenId, eosTokenId: config.eosTokenId })) {
+    if (!(Number.isSafeInteger(id) && id >= 0 && id < vocab)) fail(`${name} in [0, ${vocab})`, `${id}`);
+  }
+  for (const [name, rate] of Object.entries({ hiddenDropoutRate: config.hiddenDropoutRate, attentionDropoutRate: config.attentionDropoutRate })) {
+    if (!(rate >= 0 && rate < 1)) fail(`${name} in [0, 1)`, `${rate}`);
+  }
+  for (const [name, value] of Object.entries({ layerNormEps: config.layerNormEps, ropeBase: config.ropeBase })) {
+    if (!(value > 0)) fail(`${name} above 0`, `${value}`);
+  }
+  return config;
+}
+
+/** Our field, its key in config.json, and what EsmConfig takes for a missing one (undefined: there must be one). */
+const numbers = {
+  vocab: ["vocab_size", undefined],
+  hidden: ["hidden_size", 768],
+  layers: ["num_hidden_layers", 12],
+  heads: ["num_attention_heads", 12],
+  intermediate: ["intermediate_size", 3072],
+  maxPositions: ["max_position_embeddings", 1026],
+  padTokenId: ["pad_token_id", undefined],
+  maskTokenId: ["mask_token_id", undefined],
+  eosTokenId: ["eos_token_id", 2],
+  layerNormEps: ["layer_norm_eps", 1e-12],
+  ropeBase: ["rope_theta", 10_000],
+  hiddenDropoutRate: ["hidden_dropout_prob", 0.1],
+  attentionDropoutRate: ["attention_probs_dropout_prob", 0.1],
+  initializerRange: ["initializer_range", 0.02],
+} as const satisfies Readonly<Partial<Record<keyof Esm2Config, readonly [string, number | undefined]>>>;
+
+const booleans = {
+  tokenDropout: ["token_dropout", false],
+  embLayerNormBefore: ["emb_layer_norm_before", false],
+  tieWordEmbeddings: ["tie_word_embeddings", true],
+} as const satisfies Readonly<Partial<Record<keyof Esm2Config, readonly [string, boolean]>>>;
+
+/** Set by us on writing, so never part of `extra`. */
+const FIXED = { model_type: "esm", architectures: ["EsmForMaskedLM"], position_embedding_type: "rotary", is_folding_model: false } as const;
+
+/**
+ * Reads a config.json. `file` is named in errors.
+ *
+ * Throws FormatError for what is not an ESM config, UnsupportedError for ESM-1's absolute positions, decoders and ESMFold,
+ * ConfigError for sizes that do not fit together.
+ */
+export function parseEsm2Config(json: unknown, file = "config.json"): Esm2Config {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new FormatError(file, "", `expected an object, got ${json === null ? "null" : Array.isArray(json) ? "an array" : typeof json}.`);
+  const given = json as Readonly<Record<string, unknown>>;
+  if (given.model_type !== "esm") throw new FormatError(file, "model_type", `expected "esm", got ${JSON.stringify(given.model_type)}. Another model of @cloze/models may open it.`);
+  const positions = given.position_embedding_type ?? "absolute";
+  if (positions !== "rotary") throw new UnsupportedError(`${file}, position_embedding_type: only "rotary" (ESM-2) is built here, got ${JSON.stringify(positions)} (ESM-1b and ESM-1v).`);
+  for (const key of ["is_folding_model", "is_decoder", "add_cross_attention"]) {
+    if (given[key] === true) throw new UnsupportedError(`${file}, ${key}: only the encoder and its masked language model are built here, got true.`);
+  }
+  const read = <T extends number | boolean>(key: string, missing: T | undefined, kind: "number" | "boolean"): T => {
+    const value = given[key] ?? missing;
+    if (typeof value !== kind) throw new FormatError(file, key, `expected a ${kind}, got ${value === undefined ? "nothing" : JSON.stringify(value)}.`);
+    return value as T;
+  };
+  const fields: Record<string, number | boolean> = {};
+  for (const [field, [key, missing]] of Object.entries(numbers)) fields[field] = read<number>(key, missing, "number");
+  for (const [field, [key, missing]] of Object.entries(booleans)) fields[field] = read<boolean>(key, missing, "boolean");
+  const known = new Set<string>([...Object.values(numbers), ...Object.values(booleans)].map(([key]) => key));
+  const extra = Object.fromEntries(Object.entries(given).filter(([key]) => !known.has(key) && !Object.hasOwn(FIXED, key)));
+  return checkEsm2Config({ ...(fields as Omit<{ [K in keyof Esm2Config]-?: Esm2Config[K] }, "extra">), ...(Object.keys(extra).length > 0 && { extra }) });
+}
+
+/** The config.json that transformers opens as EsmForMaskedLM, as an object. */
+export function esm2ConfigJson(config: Esm2Config): Record<string, unknown> {
+  checkEsm2Config(config);
+  const out: Record<string, unknown> = { ...FIXED, hidden_act: "gelu", ...config.extra };
+  for (const [field, [key]] of Object.entries(numbers)) out[key] = config[field as keyof typeof numbers];
+  for (const [field, [key]] of Object.entries(booleans)) out[key] = config[field as keyof typeof booleans];
+  return out;
+}
