@@ -35,7 +35,7 @@ ESM2 = {"token_dropout": True, "emb_layer_norm_before": False, "layer_norm_eps":
 MODELS = {
     "head20": ({**ESM2, "hidden_size": 40, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 80}, [14, 9, 4]),
     "head24": ({**ESM2, "hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 96}, [11, 13]),
-    "half": ({**ESM2, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}, [12, 6, 7, 12]),
+    "half": ({**ESM2, "hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 64}, [12, 6, 7, 12]),
     "variants": (
         {"token_dropout": False, "emb_layer_norm_before": True, "layer_norm_eps": 1e-12, "tie_word_embeddings": False,
          "rope_theta": 500.0, "hidden_size": 40, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 40},
