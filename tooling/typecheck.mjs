@@ -35,9 +35,16 @@ const diagnostics = [...errors, ...ts.getPreEmitDiagnostics(program)];
 
 const checker = program.getTypeChecker();
 const isPromise = (type) => type.isUnion() ? type.types.some(isPromise) : checker.getPropertyOfType(type, "then") !== undefined && checker.getPropertyOfType(type, "catch") !== undefined;
+/** `.catch(handler)` and `.then(next, handler)` take care of a failure; `.finally(…)` does if what it follows does. */
+const isHandled = (call) => {
+  if (!ts.isCallExpression(call) || !ts.isPropertyAccessExpression(call.expression)) return false;
+  const { name, expression } = call.expression;
+  return (name.text === "catch" && call.arguments.length > 0) || (name.text === "then" && call.arguments.length > 1) || (name.text === "finally" && isHandled(expression));
+};
+const isKept = (expression) => ts.isAwaitExpression(expression) || ts.isVoidExpression(expression) || (ts.isBinaryExpression(expression) && ts.isAssignmentOperator(expression.operatorToken.kind));
 const visit = (node, source) => {
-  if (ts.isExpressionStatement(node) && !ts.isAwaitExpression(node.expression) && !ts.isVoidExpression(node.expression) && isPromise(checker.getTypeAtLocation(node.expression))) {
-    diagnostics.push({ file: source, start: node.getStart(source), length: node.getWidth(source), category: ts.DiagnosticCategory.Error, code: 0, messageText: "nobody awaits this promise: await it, or say `void` where that is meant" });
+  if (ts.isExpressionStatement(node) && !isKept(node.expression) && !isHandled(node.expression) && isPromise(checker.getTypeAtLocation(node.expression))) {
+    diagnostics.push({ file: source, start: node.getStart(source), length: node.getWidth(source), category: ts.DiagnosticCategory.Error, code: 0, messageText: "nobody awaits this promise: await it, catch it, or say `void` where that is meant" });
   }
   ts.forEachChild(node, (child) => visit(child, source));
 };
