@@ -72,7 +72,8 @@ class ReferenceSession implements Session {
     for (const { attrs: { name } } of program.state) env[name] = (state[name] as Value).data;
     const values = interpret(programRoots(program), env, { precision: this.#precision });
     const names = Object.keys(program.outputs);
-    Object.keys(program.updates).forEach((name, i) => this.#state.set(name, values[names.length + i] as Value));
+    const kept = program.guard !== undefined && values.at(-1)?.data[0] === 0;
+    if (!kept) Object.keys(program.updates).forEach((name, i) => this.#state.set(name, values[names.length + i] as Value));
     return Object.fromEntries(names.map((name, i) => [name, encode(values[i] as Value)]));
   }
 

@@ -55,7 +55,7 @@ export async function saveCheckpoint(dir: string, contents: CheckpointContents):
 
 /** Writes the checkpoint of a step of a run and returns its folder. */
 export async function saveStep(run: string, step: number, contents: CheckpointContents): Promise<string> {
-  const dir = join(checkpointsFolder(run), stepDirectory(step));
+  const dir = stepDirectory(checkpointsFolder(run), step);
   await saveCheckpoint(dir, contents);
   return dir;
 }
@@ -78,7 +78,7 @@ export async function loadWeights(dir: string, parameters: ReadonlyMap<string, {
       const entry = file.entries.get(name);
       if (entry === undefined) throw new FormatError(dir, `tensor "${name}"`, `expected ${showShape(shape)}, got no such tensor. Is this a checkpoint of another model? It holds: ${[...file.entries.keys()].slice(0, 5).join(", ")}, ….`);
       if (!sameShape(entry.shape, shape)) throw new FormatError(dir, `tensor "${name}"`, `expected ${showShape(shape)}, got ${showShape(entry.shape)}. Check that config.json belongs to these tensors.`);
-      weights[name] = { dtype: "f32", shape, data: toFloat32(entry, await file.read(name)) };
+      weights[name] = { dtype: "f32", shape, data: toFloat32(entry.dtype, await file.read(name)) };
     }
     const unknown = [...file.entries.keys()].find((name) => !parameters.has(name) && !ignored.some((pattern) => pattern.test(name)));
     if (unknown !== undefined) throw new FormatError(dir, `tensor "${unknown}"`, "the model has no such parameter. Is this a checkpoint of another model?");
@@ -96,7 +96,7 @@ export async function loadTrainerState(dir: string): Promise<{ readonly optimize
   }
   const { tensors } = await readSafetensors(join(dir, "optimizer.safetensors"));
   const optimizer: Record<string, HostTensor> = {};
-  for (const [name, { dtype, shape, data }] of tensors) optimizer[name] = { dtype: "f32", shape, data: toFloat32({ dtype, shape }, data) };
+  for (const [name, { dtype, shape, data }] of tensors) optimizer[name] = { dtype: "f32", shape, data: toFloat32(dtype, data) };
   return { optimizer, state: json as TrainerState };
 }
 

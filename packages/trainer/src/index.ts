@@ -1,1 +1,17 @@
-export {};
+/** The training loop and what surrounds it: evaluation, checkpoints, resume, logs, reports. Node only. */
+export { train, type TrainEvent, type TrainOptions, type TrainResult } from "./loop.ts";
+export { Evaluator } from "./evaluate.ts";
+export {
+  checkpointsFolder, checkResumable, loadTrainerState, loadWeights, newestCheckpoint, saveCheckpoint, saveStep, tensorSources,
+  type CheckpointContents, type TrainerState,
+} from "./checkpoint.ts";
+export { accumulateProgram, applyProgram, stepProgram, traceLoss, type FeedTypes, type TrainSetup } from "./train-programs.ts";
+export type { ModelSource, Weights } from "./model-source.ts";
+export { NumericError, type NumericFacts } from "./numeric-error.ts";
+export { firstNonFinite, type Culprit } from "./diagnose.ts";
+export { initialState } from "./state.ts";
+export { MetricsLog, parseMetrics, readMetrics, withoutTime, type MetricsFile, type MetricsRow, type MetricsTime } from "./log/metrics-log.ts";
+export { TensorBoardWriter } from "./log/tensorboard.ts";
+export { renderReport, type ReportOptions } from "./log/report.ts";
+export { formatProgress, ProgressWriter, type ProgressState, type ProgressStream } from "./log/progress.ts";
+export { formatBytes, formatCount, formatDuration, formatInteger, formatValue } from "./log/human-format.ts";

@@ -5,7 +5,7 @@
  * bit. While the device computes a step, the host prepares the next one.
  */
 import { join } from "node:path";
-import { rm, readdir } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import type { Backend, Executable, Session } from "@cloze/backend";
 import type { Batches } from "@cloze/data";
 import type { TokenMetricsResult } from "@cloze/eval";
@@ -76,7 +76,7 @@ interface PreparedStep {
 }
 
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { backend, accumulate, seed, resume, run, until } = options;
+  const { seed, resume, run, until } = options;
   const started = performance.now(), before = resume?.state.elapsedSeconds ?? 0;
   const elapsed = (): number => before + (performance.now() - started) / 1000;
   let step = resume?.state.step ?? 0, tokens = resume?.state.tokens ?? 0;
@@ -86,6 +86,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const programs = new Programs(options), session = await programs.start(first);
   options.onEvent?.({ kind: "compiled", seconds: (performance.now() - started) / 1000 });
 
+  await mkdir(run, { recursive: true });
   const log = new MetricsLog(join(run, "metrics.jsonl"), resume ? { resumeAfter: step } : {});
   const board = new TensorBoardWriter(run, resume ? { resumeAfter: step } : {});
   let trainLoss: number | undefined, evaluation: TokenMetricsResult | undefined, evaluatedAt = -1, savedAt = -1, checkpoint = "";
@@ -131,7 +132,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       pending.catch(() => {});
       const out = await running;
       const weight = out["weight"] ?? 0, loss = (out["loss"] ?? NaN) / (weight > 0 ? weight : 1), gradNorm = out["gradNorm"] ?? NaN;
-      if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw await numericError(options, programs, session, prepared, step, loss, gradNorm);
+      if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw await numericError(options, session, prepared, step, loss, gradNorm);
       step += 1;
       tokens += prepared.tokens;
       const ms = performance.now() - began;
@@ -236,7 +237,7 @@ class Programs {
 
 const randomKey = (seed: number, step: number): HostTensors => ({ "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed >>> 0, step >>> 0) } });
 
-async function numericError(options: TrainOptions, _programs: Programs, session: Session, { parts }: PreparedStep, step: number, loss: number, gradNorm: number): Promise<NumericError> {
+async function numericError(options: TrainOptions, session: Session, { parts }: PreparedStep, step: number, loss: number, gradNorm: number): Promise<NumericError> {
   let culprit: Awaited<ReturnType<typeof firstNonFinite>>;
   for (const { types, prepared } of parts) {
     culprit ??= await firstNonFinite(options.backend, session, options, types, { ...prepared.feeds, ...randomKey(options.seed, step) });

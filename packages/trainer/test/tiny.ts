@@ -1,0 +1,48 @@
+/** A tiny ESM-2, a tiny corpus with something to learn, and the settings of a run over them. Used by the trainer's tests. */
+import { backend } from "@cloze/backend-reference";
+import { memoryDataset, packedBatches, paddedBatches } from "@cloze/data";
+import { esm2, esm2ConfigJson, esm2Configs } from "@cloze/models/esm2";
+import { initialize, maskedLmParameters } from "@cloze/nn";
+import { mlm } from "@cloze/objective-mlm";
+import { adamw, schedule } from "@cloze/optim";
+import { RandomStream } from "@cloze/random";
+import { esm2 as esm2Tokenizer } from "@cloze/tokenizer-protein";
+import { Evaluator, type ModelSource, type TrainOptions } from "../src/index.ts";
+
+export const tokenizer = esm2Tokenizer();
+const { special } = tokenizer;
+const frame = { pad: special.pad, ...(special.start === undefined ? {} : { start: special.start }), ...(special.end === undefined ? {} : { end: special.end }) };
+
+/** Sequences that repeat a short motif: predictable from their neighbours. */
+export function corpus(count: number): Uint8Array[] {
+  const stream = new RandomStream(11).split("corpus");
+  return Array.from({ length: count }, (_, i) => {
+    const draw = stream.split(i), motif = [4, 5, 6, 7].map((id) => id + draw.below(3, id)), length = 6 + draw.below(8, 99);
+    return Uint8Array.from({ length }, (_, k) => motif[k % motif.length] as number);
+  });
+}
+
+const config = { ...esm2Configs["esm2-8m"], layers: 1, hidden: 16, heads: 2, intermediate: 32 };
+
+export const source: ModelSource = {
+  name: "tiny",
+  model: esm2(config),
+  configJson: esm2ConfigJson(config),
+  maxLength: 32,
+  ignored: [],
+};
+
+export const objective = mlm(tokenizer);
+
+export function tinyRun(run: string, changes: Partial<TrainOptions> = {}): TrainOptions {
+  const engine = changes.backend ?? backend(), data = memoryDataset(corpus(40));
+  return {
+    backend: engine, source, objective, optimizer: adamw({ beta2: 0.98 }), clip: 1, accumulate: 1,
+    batches: packedBatches(data, { seed: 1, length: 32, rowsPerBatch: 2, special: frame }),
+    evaluator: new Evaluator({ backend: engine, source, objective, batches: paddedBatches(memoryDataset(corpus(6)), { special: frame, maxSequence: 32, rowsPerBatch: 3 }) }),
+    weights: initialize(maskedLmParameters(source.model), 1),
+    tokenizerFiles: tokenizer.files(),
+    lr: 0.01, schedule: schedule("constant"), until: { steps: 6 }, seed: 1, evalEvery: 3, saveEvery: 2, keep: 10, run,
+    ...changes,
+  };
+}
