@@ -9,7 +9,7 @@ import type { TokenBatch } from "@cloze/tokenizer";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import type { Batches } from "./batches.ts";
+import type { BatchRecipe, Batches } from "./batches.ts";
 import { unflatten, unflattenError, type FromWorker, type ToWorker } from "./worker-protocol.ts";
 
 export interface PrefetchOptions {
@@ -106,8 +106,8 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-function startWorker(recipe: NonNullable<Batches["recipe"]>): WorkerThread {
-  const { url, execArgv } = workerProgram(), worker = new Worker(url, { workerData: recipe, execArgv });
+function startWorker(recipe: BatchRecipe): WorkerThread {
+  const worker = openWorker(recipe);
   const pending = new Map<number, Pending>();
   let dead: Error | undefined;
   const fail = (error: Error): void => {
@@ -136,10 +136,14 @@ function startWorker(recipe: NonNullable<Batches["recipe"]>): WorkerThread {
   };
 }
 
-/** The worker beside this file: as TypeScript through tsx in the workspace, as JavaScript once built. */
-function workerProgram(): { readonly url: URL; readonly execArgv: readonly string[] } {
-  const here = import.meta.url, source = here.endsWith(".ts");
-  const url = new URL(source ? "./worker.ts" : "./worker.js", here);
-  if (!source) return { url, execArgv: [] };
-  return { url, execArgv: ["--import", pathToFileURL(createRequire(here).resolve("tsx")).href, "--conditions=@cloze/source"] };
+/**
+ * The worker beside this file: JavaScript once built. As TypeScript, in the workspace, it goes through tsx, which has to be registered
+ * inside the thread (its `--import` form does nothing in workers of Node 20).
+ */
+function openWorker(recipe: BatchRecipe): Worker {
+  const here = import.meta.url;
+  if (!here.endsWith(".ts")) return new Worker(new URL("./worker.js", here), { workerData: recipe });
+  const tsx = new URL("./esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx"))).href, worker = new URL("./worker.ts", here).href;
+  const program = `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(worker)}); });`;
+  return new Worker(program, { eval: true, workerData: recipe, execArgv: ["--conditions=@cloze/source"] });
 }
