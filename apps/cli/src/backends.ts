@@ -1,0 +1,76 @@
+/**
+ * The backends, best first: the only place that names them.
+ *
+ * `auto` takes the first whose probe says yes and tells why it passed over the others; a backend that was named is used or is
+ * an error. Nothing falls back silently.
+ */
+import { UnsupportedError } from "@cloze/errors";
+import type { Backend, Probe } from "@cloze/backend";
+
+export interface BackendSettings {
+  /** Compute threads; left out, what the backend thinks best. */
+  readonly threads?: number;
+}
+
+export interface BackendEntry {
+  readonly name: "onnxruntime" | "reference";
+  /** What it is, in a few words. */
+  readonly what: string;
+  probe(): Promise<Probe>;
+  open(settings: BackendSettings): Promise<Backend>;
+}
+
+export const BACKENDS: readonly BackendEntry[] = [
+  {
+    name: "onnxruntime", what: "ONNX Runtime on the CPU",
+    probe: async () => (await import("@cloze/backend-onnxruntime")).probe(),
+    open: async ({ threads }) => (await import("@cloze/backend-onnxruntime")).backend(threads === undefined ? {} : { threads }),
+  },
+  {
+    name: "reference", what: "the interpreter: exact and slow, for checks and tiny models",
+    probe: async () => (await import("@cloze/backend-reference")).probe(),
+    open: async () => (await import("@cloze/backend-reference")).backend(),
+  },
+];
+
+export const BACKEND_CHOICES = ["auto", "onnxruntime", "reference"] as const;
+export type BackendChoice = (typeof BACKEND_CHOICES)[number];
+
+export interface ProbedBackend {
+  readonly entry: BackendEntry;
+  readonly probe: Probe;
+}
+
+/** Asks a backend whether it can run here. A package that cannot be loaded is an answer too. */
+export async function probeBackend(entry: BackendEntry): Promise<ProbedBackend> {
+  try {
+    return { entry, probe: await entry.probe() };
+  } catch (error) {
+    const reason = `@cloze/backend-${entry.name} does not load: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`;
+    return { entry, probe: { available: false, reason, remedy: "Reinstall the packages: npm install" } };
+  }
+}
+
+export interface ChosenBackend {
+  readonly backend: Backend;
+  readonly name: BackendEntry["name"];
+  /** A line for the log: what was chosen, on what device, and what was passed over and why. */
+  readonly why: string;
+}
+
+export async function chooseBackend(choice: BackendChoice, settings: BackendSettings = {}, entries: readonly BackendEntry[] = BACKENDS): Promise<ChosenBackend> {
+  const passed: string[] = [];
+  for (const entry of entries.filter(({ name }) => choice === "auto" || name === choice)) {
+    const { probe } = await probeBackend(entry);
+    if (probe.available) {
+      const reason = choice === "auto" ? ["best of what runs here", ...passed].join("; ") : "as asked";
+      return { backend: await entry.open(settings), name: entry.name, why: `backend ${entry.name} on ${probe.device} (${reason})` };
+    }
+    passed.push(`${entry.name} cannot: ${probe.reason}`);
+    if (choice !== "auto") throw new UnsupportedError(`--backend ${choice}: cannot run here: ${stop(probe.reason)} ${stop(probe.remedy)}`);
+  }
+  throw new UnsupportedError(`--backend ${choice}: nothing can run here: ${stop(passed.join("; "))} See: cloze doctor`);
+}
+
+/** A sentence ends in one full stop. */
+const stop = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);

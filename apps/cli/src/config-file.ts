@@ -1,0 +1,46 @@
+/**
+ * Options from a YAML file: keys are the option's names, `batch-tokens` or `batchTokens`; flags on the command line win.
+ *
+ *     data: [train.fasta]
+ *     batch-tokens: 64k
+ *     budget: 10m
+ */
+import { readFile } from "node:fs/promises";
+import { ConfigError, FormatError } from "@cloze/errors";
+import { expectation, flag, fromFile, kebab, type OptionTable, type OptionValue } from "./options.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** Values by the table's keys. Throws FormatError with the file, the line and the key. */
+export async function readConfigFile(path: string, shown: string, table: OptionTable): Promise<ReadonlyMap<string, OptionValue>> {
+  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new ConfigError(`--config: expected a YAML file at ${shown}, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}.`, { cause });
+  });
+  return parseConfig(text, shown, table);
+}
+
+export async function parseConfig(text: string, file: string, table: OptionTable): Promise<ReadonlyMap<string, OptionValue>> {
+  const { LineCounter, isMap, isScalar, parseDocument } = await import("yaml");
+  const lines = new LineCounter(), document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const line = (offset: number | undefined): string => (offset === undefined ? "" : `line ${lines.linePos(offset).line}`);
+  const [mistake] = document.errors;
+  if (mistake !== undefined) throw new FormatError(file, line(mistake.pos[0]), `expected YAML, got an error: ${mistake.message}.`);
+  const values = new Map<string, OptionValue>(), root = document.contents;
+  if (root === null) return values;
+  if (!isMap(root)) throw new FormatError(file, line(root.range?.[0]), "expected `key: value` lines, one for each option.");
+  const keys = Object.keys(table).filter((key) => table[key]?.inFile !== false);
+  for (const { key: node, value: content } of root.items) {
+    const typed = isScalar(node) ? String(node.value) : String(node), place = line(isScalar(node) ? node.range?.[0] : undefined);
+    const key = keys.find((each) => each === typed || kebab(each) === typed), spec = key === undefined ? undefined : table[key];
+    if (key === undefined || spec === undefined) {
+      const outside = Object.keys(table).some((each) => each === typed || kebab(each) === typed);
+      const hint = outside ? ` It is an option of the command line only: ${flag(typed)}.` : didYouMean(typed, keys.map(kebab), ` Known: ${keys.map(kebab).join(", ")}.`);
+      throw new FormatError(file, place, `unknown key ${JSON.stringify(typed)}.${hint}`);
+    }
+    if (values.has(key)) throw new FormatError(file, place, `${kebab(key)} is given twice. Leave one out.`);
+    const value: unknown = content === null ? null : (content as { toJS(document: unknown): unknown }).toJS(document);
+    const read = fromFile(spec, value);
+    if (read === undefined) throw new FormatError(file, place, `${typed}: expected ${expectation(spec)}, got ${value === null ? "nothing" : JSON.stringify(value)}.`);
+    values.set(key, read);
+  }
+  return values;
+}

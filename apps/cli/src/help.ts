@@ -1,0 +1,88 @@
+/** Help texts: no line longer than 80 characters, made from the same tables that parse. */
+import type { Command } from "./command.ts";
+import type { CommandEntry } from "./commands.ts";
+import { flag, kebab, showValue, type OptionSpec, type OptionTable } from "./options.ts";
+
+const WIDTH = 80;
+/** Where the explanations begin. */
+const COLUMN = 26;
+
+/** Breaks text into lines of at most `width`; a word that is longer stays whole. */
+export function wrap(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/\s+/)) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return line === "" ? lines : [...lines, line];
+}
+
+/** `  left    right …`, right wrapped under itself; a long left gets a line of its own. */
+function entry(left: string, right: string, column: number = COLUMN): readonly string[] {
+  const lines = wrap(right, WIDTH - column), head = `  ${left}`;
+  const rest = lines.map((line) => " ".repeat(column) + line);
+  if (head.length > column - 2) return [head, ...rest];
+  return [head.padEnd(column) + (lines[0] ?? ""), ...rest.slice(1)];
+}
+
+export function overview(commands: readonly CommandEntry[]): readonly string[] {
+  const column = Math.max(...commands.map(({ name }) => name.length)) + 4;
+  return [
+    "Pretrain, evaluate and use BERT-family encoders, text and protein.",
+    "",
+    "Usage: cloze COMMAND [OPTIONS]",
+    "",
+    "Commands:",
+    ...commands.flatMap(({ name, summary }) => entry(name, summary, column)),
+    "",
+    "Every command takes --help, and --json: the last line of stdout is then one",
+    "JSON object. Exit code 0 is success, 2 a mistake in what was typed or passed.",
+  ];
+}
+
+export function commandHelp({ name, summary }: CommandEntry, command: Command, table: OptionTable): readonly string[] {
+  const required = Object.entries(command.options).filter(([, spec]) => spec.required).map(([key, spec]) => `${flag(key)} ${placeholder(spec)}`);
+  const usage = ["cloze", name, ...(command.arguments === undefined ? [] : [command.arguments.name]), ...required, "[OPTIONS]"].join(" ");
+  const [first = "", ...more] = wrap(usage, WIDTH - 7);
+  return [
+    ...wrap(`${summary}.`, WIDTH),
+    "",
+    `Usage: ${first}`, ...more.map((line) => `       ${line}`),
+    ...(command.arguments === undefined ? [] : ["", "Arguments:", ...entry(command.arguments.name, command.arguments.help)]),
+    "",
+    "Options:",
+    ...Object.entries(table).flatMap(([key, spec]) => entry([shownFlag(key, spec), placeholder(spec)].join(" ").trim(), explanation(spec))),
+    ...entry("--help", "this text"),
+    "",
+    command.examples.length > 1 ? "Examples:" : "Example:",
+    ...command.examples.flatMap(({ does, line }) => [`  # ${does}`, ...continued(line)]),
+    ...(command.notes ?? []).flatMap((note) => ["", ...wrap(note, WIDTH)]),
+  ];
+}
+
+/** A long command line goes on under itself, as a shell would take it. */
+function continued(line: string): readonly string[] {
+  const lines = wrap(line, WIDTH - 8);
+  return lines.map((part, i) => `${i === 0 ? "  " : "    "}${part}${i < lines.length - 1 ? " \\" : ""}`);
+}
+
+const PLACEHOLDERS: { readonly [K in OptionSpec["kind"]]: string } = {
+  string: "TEXT", integer: "N", count: "N", number: "X", duration: "TIME", boolean: "", list: "TEXT…", choice: "NAME",
+};
+
+/** What is on by itself is listed by the flag that turns it off. */
+const shownFlag = (key: string, spec: OptionSpec): string => (spec.kind === "boolean" && spec.default === true ? `--no-${kebab(key)}` : flag(key));
+
+function placeholder(spec: OptionSpec): string {
+  const word = spec.value ?? (spec.kind === "choice" && spec.choices.join("|").length < 20 ? spec.choices.join("|") : PLACEHOLDERS[spec.kind]);
+  return spec.kind === "string" && spec.bare !== undefined ? `[${word}]` : word;
+}
+
+function explanation(spec: OptionSpec): string {
+  const choices = spec.kind === "choice" && placeholder(spec) !== spec.choices.join("|") ? `: ${spec.choices.join(", ")}` : "";
+  const state = spec.required ? " (required)" : spec.default === undefined || spec.kind === "boolean" ? "" : ` (default ${showValue(spec, spec.default)})`;
+  return `${spec.help}${choices}${state}`;
+}

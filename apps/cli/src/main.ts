@@ -1,0 +1,129 @@
+/**
+ * From a command line to an exit code: find the command, load it, parse, run, print.
+ *
+ * 0 success · 1 a failure of ours or of the machine · 2 a user's mistake, said in one line · 141 the reader of stdout has gone.
+ */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { ClozeError, ConfigError } from "@cloze/errors";
+import { COMMANDS, type CommandEntry } from "./commands.ts";
+import type { Command } from "./command.ts";
+import { processIo, type Io } from "./io.ts";
+import { flag, kebab, type OptionTable, type OptionValue } from "./options.ts";
+import { OutputClosed, output } from "./output.ts";
+import { parseArguments } from "./parse-arguments.ts";
+import { didYouMean } from "./suggest.ts";
+
+const EVERY_COMMAND = { json: { kind: "boolean", inFile: false, help: "print one JSON object as the last line" } } as const satisfies OptionTable;
+const CONFIG_FILE = { config: { kind: "string", value: "FILE.yaml", inFile: false, help: "read options from a file; flags beat it" } } as const satisfies OptionTable;
+
+/** Runs a command line and gives the exit code. Never throws. */
+export async function main(argv: readonly string[], io: Io = processIo(), commands: readonly CommandEntry[] = COMMANDS): Promise<number> {
+  const json = argv.slice(0, endOfOptions(argv)).includes("--json");
+  const out = output(io, json);
+  try {
+    return await dispatch(argv, io, commands, json);
+  } catch (error) {
+    if (error instanceof OutputClosed) return 141;
+    const { exitCode, kind, code, message, stack } = describe(error);
+    out.note(stack ?? `cloze: ${message}`);
+    if (json && !io.outputClosed()) out.object({ error: { kind, code, message } });
+    return exitCode;
+  }
+}
+
+async function dispatch(argv: readonly string[], io: Io, commands: readonly CommandEntry[], json: boolean): Promise<number> {
+  const out = output(io, false), [first] = argv;
+  if (first === "--version" || first === "-V") {
+    out.print(version());
+    return 0;
+  }
+  const asked = argv.slice(0, endOfOptions(argv)).some((word) => word === "--help" || word === "-h");
+  const words = first === "help" ? argv.slice(1) : argv, wantsHelp = asked || first === "help";
+  const name = words.filter((word) => !word.startsWith("-")).length === 0 ? undefined : words[0];
+  if (name === undefined || name.startsWith("-")) {
+    const { overview } = await import("./help.ts");
+    if (!wantsHelp && words.length > 0) throw new ConfigError(`expected a command, got ${words[0]}. See: cloze --help`);
+    for (const line of overview(commands)) (wantsHelp ? out.print : out.note)(line);
+    return wantsHelp ? 0 : 2;
+  }
+  const { entry, rest } = findCommand(words, commands, wantsHelp);
+  if (Array.isArray(entry)) {
+    const { overview } = await import("./help.ts");
+    for (const line of overview(entry)) out.print(line);
+    return 0;
+  }
+  const command = await entry.load(), table = { ...command.options, ...(command.configFile === true ? CONFIG_FILE : {}), ...EVERY_COMMAND };
+  if (wantsHelp) {
+    const { commandHelp } = await import("./help.ts");
+    for (const line of commandHelp(entry, command, table)) out.print(line);
+    return 0;
+  }
+  return run(entry.name, command, table, rest, io, json);
+}
+
+async function run(name: string, command: Command, table: OptionTable, words: readonly string[], io: Io, json: boolean): Promise<number> {
+  const { values, args } = parseArguments(words, table, command.arguments, name);
+  const path = (given: string): string => resolve(io.cwd, given), file = values.get("config");
+  let inFile: ReadonlyMap<string, OptionValue> = new Map();
+  if (command.configFile === true && typeof file === "string") {
+    const { readConfigFile } = await import("./config-file.ts");
+    inFile = await readConfigFile(path(file), file, table);
+  }
+  const options: Record<string, OptionValue | undefined> = {}, resolved: Record<string, OptionValue> = {}, given = new Set<string>();
+  for (const [key, spec] of Object.entries(command.options)) {
+    const said = values.get(key) ?? inFile.get(key);
+    if (said !== undefined) given.add(key);
+    else if (spec.required) throw new ConfigError(`${name}: ${flag(key)} is required: ${spec.help}. See: cloze ${name} --help`);
+    const value = said ?? spec.default ?? (spec.kind === "boolean" ? false : spec.kind === "list" ? [] : undefined);
+    options[key] = value;
+    if (value !== undefined) resolved[kebab(key)] = value;
+  }
+  const out = output(io, json), { statusLine } = await import("./status-line.ts");
+  const result = await command.run({ options, args, given, resolved, json, io, path, print: out.print, note: out.note, status: () => statusLine(io.stderr) });
+  if (json) out.object(result.json);
+  else for (const line of result.text ?? []) out.print(line);
+  return result.exitCode ?? 0;
+}
+
+/** The command that the first word, or the first two, name; a group (`data`) when its help is wanted. */
+function findCommand(words: readonly string[], commands: readonly CommandEntry[], wantsHelp: boolean): { readonly entry: CommandEntry | CommandEntry[]; readonly rest: readonly string[] } {
+  const [first = "", second = ""] = words;
+  for (const count of [2, 1]) {
+    const entry = commands.find(({ name }) => name === words.slice(0, count).join(" "));
+    if (entry !== undefined) return { entry, rest: words.slice(count) };
+  }
+  const group = commands.filter(({ name }) => name.startsWith(`${first} `));
+  if (group.length === 0) throw new ConfigError(`unknown command ${first}.${didYouMean(first, commands.map(({ name }) => name), " See: cloze --help")}`);
+  if (wantsHelp && (second === "" || second.startsWith("-"))) return { entry: group, rest: [] };
+  const names = group.map(({ name }) => name.slice(first.length + 1)), got = second === "" || second.startsWith("-") ? "nothing" : second;
+  throw new ConfigError(`${first}: expected one of ${names.join(", ")}, got ${got}.${got === "nothing" ? "" : didYouMean(got, names)}`);
+}
+
+function endOfOptions(argv: readonly string[]): number {
+  const at = argv.indexOf("--");
+  return at < 0 ? argv.length : at;
+}
+
+interface Description { readonly exitCode: number; readonly kind: string; readonly code: string; readonly message: string; readonly stack?: string }
+
+/** One line for what is wrong outside of cloze; the stack for what is wrong inside. */
+function describe(error: unknown): Description {
+  const message = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, " ");
+  if (ClozeError.isInstance(error) && error.kind !== "internal") return { exitCode: 2, kind: error.kind, code: error.code, message };
+  if (isSystemError(error)) return { exitCode: USER_CODES.has(error.code) ? 2 : 1, kind: USER_CODES.has(error.code) ? "user" : "system", code: error.code, message };
+  const code = error instanceof Error ? error.name : "Error";
+  return { exitCode: 1, kind: "internal", code, message, stack: error instanceof Error ? error.stack ?? message : message };
+}
+
+/** What the operating system says of a path that a user gave. */
+const USER_CODES: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EISDIR", "EACCES", "EPERM", "EEXIST", "EROFS"]);
+
+function isSystemError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string";
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { readonly version: string };
+  return manifest.version;
+}

@@ -1,0 +1,72 @@
+/**
+ * `--objective NAME`: our own packages (`mlm` is `@cloze/objective-mlm`), any package that the user's folder has installed, or a
+ * file (`./my-objective.js`). Whatever is found exports `objective`, and a stranger's is no different from ours.
+ */
+import { readFile, stat } from "node:fs/promises";
+import { dirname, isAbsolute, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ConfigError } from "@cloze/errors";
+import type { ObjectiveMaker } from "@cloze/objective";
+import { didYouMean } from "./suggest.ts";
+
+export interface FoundObjective {
+  /** The package or file it came from. */
+  readonly from: string;
+  readonly objective: ObjectiveMaker;
+}
+
+/** What the command line brings along; `--objective` knows them without an install. */
+const OWN: Readonly<Record<string, () => Promise<object>>> = {
+  mlm: () => import("@cloze/objective-mlm"),
+};
+
+export async function findObjective(name: string, cwd: string): Promise<FoundObjective> {
+  const short = name.replace(/^@cloze\/objective-/, ""), own = Object.hasOwn(OWN, short) ? OWN[short] : undefined;
+  if (own !== undefined) return { from: `@cloze/objective-${short}`, objective: makerOf(await own(), name) };
+  const candidates = /^\.{1,2}\//.test(name) || isAbsolute(name) ? [name] : [`@cloze/objective-${name}`, name].filter(isPackageName);
+  for (const candidate of candidates) {
+    const file = isPackageName(candidate) ? await packageEntry(candidate, cwd) : join(isAbsolute(candidate) ? "" : cwd, candidate);
+    if (file === undefined || (await stat(file).catch(() => undefined)) === undefined) continue;
+    const loaded = await import(/* @vite-ignore */ pathToFileURL(file).href).catch((cause: unknown) => {
+      throw new ConfigError(`--objective ${name}: found ${file}, which does not load: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    }) as object;
+    return { from: candidate, objective: makerOf(loaded, candidate) };
+  }
+  const looked = candidates.length === 0 ? "no such name of a package" : `no ${candidates.join(" and no ")} installed in ${cwd} or above`;
+  throw new ConfigError(`--objective ${name}: ${looked}.${didYouMean(name, Object.keys(OWN), ` Ours: ${Object.keys(OWN).join(", ")}; install another with npm install.`)}`);
+}
+
+function makerOf(module: object, from: string): ObjectiveMaker {
+  const maker = (module as { readonly objective?: unknown }).objective;
+  if (typeof maker !== "function") throw new ConfigError(`--objective ${from}: expected it to export a function "objective", got ${Object.keys(module).join(", ") || "no exports"}. See @cloze/objective for the contract.`);
+  return maker as ObjectiveMaker;
+}
+
+const isPackageName = (name: string): boolean => /^(@[\w.-]+\/)?[\w-][\w.-]*$/.test(name);
+
+/** The file that `import name` would load from a module in `cwd`. Node gives no API for this before version 22. */
+async function packageEntry(name: string, cwd: string): Promise<string | undefined> {
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const dir = join(folder, "node_modules", name), text = await readFile(join(dir, "package.json"), "utf8").catch(() => undefined);
+    if (text !== undefined) {
+      const { exports, main } = JSON.parse(text) as { readonly exports?: unknown; readonly main?: string };
+      const entry = exports === undefined ? main ?? "index.js" : target(isSubpaths(exports) ? exports["."] : exports);
+      return entry === undefined ? undefined : join(dir, entry);
+    }
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+const isSubpaths = (exports: unknown): exports is Readonly<Record<string, unknown>> => typeof exports === "object" && exports !== null && "." in exports;
+
+/** The first condition that holds for an `import` in node, in the order in which the package lists them. */
+function target(exports: unknown): string | undefined {
+  if (typeof exports === "string") return exports;
+  if (Array.isArray(exports)) return exports.map(target).find((found) => found !== undefined);
+  if (typeof exports !== "object" || exports === null) return undefined;
+  for (const [condition, value] of Object.entries(exports)) {
+    const found = ["node", "import", "module-sync", "default"].includes(condition) ? target(value) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

@@ -1,0 +1,76 @@
+/**
+ * The words of a command line to values, by the command's table.
+ *
+ * `--name value`, `--name=value`, `--flag`, `--no-flag`, lists of several words, `--` before words that begin with a dash.
+ * The word after a flag is its value, unless it is a flag itself; `-1` is a number. Each option once, lists excepted.
+ */
+import { ConfigError } from "@cloze/errors";
+import type { ArgumentsSpec } from "./command.ts";
+import { expectation, flag, parseWord, type OptionSpec, type OptionTable, type OptionValue } from "./options.ts";
+import { didYouMean } from "./suggest.ts";
+
+export interface ParsedArguments {
+  /** Only what was given. */
+  readonly values: ReadonlyMap<string, OptionValue>;
+  readonly args: readonly string[];
+}
+
+const isFlag = (word: string): boolean => word.startsWith("-") && word !== "-" && !/^-\.?\d/.test(word);
+
+export function parseArguments(words: readonly string[], table: OptionTable, taken: ArgumentsSpec | undefined, name: string): ParsedArguments {
+  const byFlag = new Map(Object.entries(table).map(([key, spec]) => [flag(key), { key, spec }] as const));
+  const values = new Map<string, OptionValue>(), args: string[] = [];
+  const help = ` See: cloze ${name} --help`;
+  let at = 0;
+  for (; at < words.length; at++) {
+    const word = words[at] ?? "";
+    if (word === "--") {
+      args.push(...words.slice(at + 1));
+      break;
+    }
+    if (!isFlag(word)) {
+      args.push(word);
+      continue;
+    }
+    const [, typed = word, inline] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
+    const negated = typed.startsWith("--no-") ? byFlag.get(`--${typed.slice("--no-".length)}`) : undefined;
+    const found = byFlag.get(typed) ?? (negated?.spec.kind === "boolean" ? negated : undefined);
+    if (found === undefined) throw new ConfigError(`${name}: unknown option ${typed}.${didYouMean(typed, byFlag.keys(), help)}`);
+    const { key, spec } = found, value = valueOf(spec, typed, inline, negated === found && !byFlag.has(typed));
+    const earlier = values.get(key);
+    if (earlier !== undefined && spec.kind !== "list") throw new ConfigError(`${flag(key)}: given twice. Leave one out.`);
+    values.set(key, spec.kind === "list" ? [...(earlier as readonly string[] | undefined ?? []), ...(value as readonly string[])] : value);
+  }
+  checkArguments(args, taken, name, help);
+  return { values, args };
+
+  function valueOf(spec: OptionSpec, typed: string, inline: string | undefined, no: boolean): OptionValue {
+    if (spec.kind === "boolean") {
+      if (no && inline !== undefined) throw new ConfigError(`${typed}: expected no value, got ${JSON.stringify(inline)}.`);
+      return inline === undefined ? !no : parseWord(spec, inline, typed);
+    }
+    if (inline !== undefined) return parseWord(spec, inline, typed);
+    const follow = (): string | undefined => {
+      const next = words[at + 1];
+      return next === undefined || isFlag(next) || next === "--" ? undefined : words[++at];
+    };
+    const first = follow();
+    if (first === undefined) {
+      if (spec.kind === "string" && spec.bare !== undefined) return spec.bare;
+      throw new ConfigError(`${typed}: expected ${expectation(spec)}, got nothing.`);
+    }
+    if (spec.kind !== "list" || taken !== undefined) return parseWord(spec, first, typed);
+    const list = [first];
+    for (let next = follow(); next !== undefined; next = follow()) list.push(next);
+    return list;
+  }
+}
+
+function checkArguments(args: readonly string[], taken: ArgumentsSpec | undefined, name: string, help: string): void {
+  const extra = args[taken?.max ?? 0];
+  if (extra !== undefined) {
+    const room = taken === undefined ? "no words but options" : taken.max === 1 ? `one ${taken.name}` : `at most ${taken.max} words`;
+    throw new ConfigError(`${name}: expected ${room}, got ${JSON.stringify(extra)}.${help}`);
+  }
+  if (taken !== undefined && args.length < taken.min) throw new ConfigError(`${name}: expected ${taken.name}, got nothing.${help}`);
+}
