@@ -1,0 +1,13 @@
+/** What a program must do, by the interpreter: outputs and the state after it. */
+import { fromNumbers, interpret, programRoots, toNumbers, type HostTensor, type HostTensors, type Program, type Value } from "@cloze/graph";
+
+const encode = ({ dtype, shape, data }: Value): HostTensor => fromNumbers(dtype, shape, data);
+
+export function expected(program: Program, state: HostTensors, feeds: HostTensors): { readonly outputs: HostTensors; readonly state: HostTensors } {
+  const env = Object.fromEntries(Object.entries({ ...state, ...feeds }).map(([name, tensor]) => [name, toNumbers(tensor)]));
+  const values = interpret(programRoots(program), env), names = Object.keys(program.outputs);
+  return {
+    outputs: Object.fromEntries(names.map((name, i) => [name, encode(values[i] as Value)])),
+    state: { ...state, ...Object.fromEntries(Object.keys(program.updates).map((name, i) => [name, encode(values[names.length + i] as Value)])) },
+  };
+}
