@@ -11,4 +11,8 @@ export interface CommandEntry {
 
 export const COMMANDS: readonly CommandEntry[] = [
   { name: "tokenize", summary: "Show how texts become tokens", load: async () => (await import("./commands/tokenize.ts")).tokenize },
+  { name: "data prepare", summary: "Turn FASTA files into token shards", load: async () => (await import("./commands/data-prepare.ts")).dataPrepare },
+  { name: "data inspect", summary: "Show what FASTA files or token shards hold", load: async () => (await import("./commands/data-inspect.ts")).dataInspect },
+  { name: "checkpoint inspect", summary: "Show what a checkpoint holds and whether it is whole", load: async () => (await import("./commands/checkpoint-inspect.ts")).checkpointInspect },
+  { name: "doctor", summary: "Show what can run on this machine, and what would help", load: async () => (await import("./commands/doctor.ts")).doctor },
 ];

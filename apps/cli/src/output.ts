@@ -16,8 +16,10 @@ export function output(io: Io, json: boolean): Output {
     if (io.outputClosed()) throw new OutputClosed();
     io.stdout.write(`${line}\n`);
   };
+  // Names in files may hold anything; a terminal must not be steered by them.
+  const safe = (line: string): string => line.replace(/\p{Cc}/gu, (character) => (character === "\t" ? character : "\u{fffd}"));
   return {
-    print: (line) => { if (!json) out(line); },
+    print: (line) => { if (!json) out(safe(line)); },
     note: (line) => void io.stderr.write(`${line}\n`),
     object: (value) => out(JSON.stringify(value, plain)),
   };

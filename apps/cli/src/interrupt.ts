@@ -1,0 +1,29 @@
+/** Ctrl-C and SIGTERM: the first asks a run to stop well, the second ends the process. */
+
+export interface Interrupt {
+  readonly signal: AbortSignal;
+  /** Exit code by the signal that came: 130, 143. */
+  readonly exitCode: () => number;
+  stop(): void;
+}
+
+/** `onFirst` is told of the first signal. Call `stop` when the run is over. */
+export function onInterrupt(onFirst: () => void): Interrupt {
+  const controller = new AbortController(), codes = { SIGINT: 130, SIGTERM: 143 } as const;
+  let code = 0;
+  const handlers = (Object.keys(codes) as (keyof typeof codes)[]).map((name) => {
+    const handler = (): void => {
+      if (code !== 0) process.exit(codes[name]);
+      code = codes[name];
+      onFirst();
+      controller.abort();
+    };
+    process.on(name, handler);
+    return [name, handler] as const;
+  });
+  return {
+    signal: controller.signal,
+    exitCode: () => code,
+    stop: () => handlers.forEach(([name, handler]) => process.off(name, handler)),
+  };
+}

@@ -1,0 +1,39 @@
+/** What `cloze pretrain` takes: one table, read by the parser, the help, the config file and a resumed run. */
+import { BACKEND_CHOICES } from "./backends.ts";
+import type { OptionTable } from "./options.ts";
+
+export const PRETRAIN_OPTIONS = {
+  model: { kind: "string", value: "NAME", default: "esm2-8m", help: "esm2-8m, -35m, -150m, -650m, -3b, -15b, or a config.json" },
+  data: { kind: "list", value: "FILE", help: "FASTA files (plain or gzip), or the .json of token shards" },
+  tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", help: "esm2, protbert, amplify, or a checkpoint folder" },
+  objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, or the name of an installed objective package" },
+  objectiveOptions: { kind: "string", value: "JSON", default: "{}", help: "its options, e.g. '{\"rate\":0.2,\"replace\":\"mask\"}'" },
+  valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share of the sequences held out for evaluation" },
+  steps: { kind: "count", min: 1, help: "train for so many steps" },
+  epochs: { kind: "number", above: 0, help: "train for so many passes over the data (default: 1)" },
+  budget: { kind: "duration", above: 0, help: "train for so long; the schedule runs over time" },
+  batchTokens: { kind: "count", min: 8, default: 8192, help: "tokens in a step, all parts together, padding included" },
+  accumulate: { kind: "integer", min: 1, default: 1, help: "parts a step is computed in, to save memory" },
+  maxLength: { kind: "integer", min: 8, default: 512, help: "tokens in a row; longer sequences are cropped" },
+  lr: { kind: "number", above: 0, default: 4e-4, help: "peak learning rate" },
+  schedule: { kind: "choice", choices: ["constant", "linear", "cosine", "inverse-sqrt", "wsd", "1-sqrt"], default: "linear", help: "of the learning rate" },
+  warmup: { kind: "number", min: 0, default: 0.1, help: "steps of warm-up; below 1, a share of the run" },
+  finalLr: { kind: "number", min: 0, max: 1, default: 0.1, help: "learning rate at the end, as a share of the peak" },
+  weightDecay: { kind: "number", min: 0, default: 0.01, help: "of matrices; biases and norms do not decay" },
+  beta1: { kind: "number", min: 0, max: 0.9999, default: 0.9, help: "AdamW" },
+  beta2: { kind: "number", min: 0, max: 0.999999, default: 0.98, help: "AdamW" },
+  clip: { kind: "number", min: 0, default: 1, help: "largest global norm of the gradient; 0 never clips" },
+  zeroInitHead: { kind: "boolean", default: true, help: "start from a loss of exactly ln(vocabulary)" },
+  seed: { kind: "integer", min: 0, default: 0, help: "of the weights, the order of the data and the masks" },
+  evalEvery: { kind: "count", min: 0, default: 100, help: "steps between evaluations; 0: at the end only" },
+  saveEvery: { kind: "count", min: 0, default: 100, help: "steps between checkpoints; 0: at the end only" },
+  keep: { kind: "integer", min: 1, default: 3, help: "newest checkpoints to keep" },
+  out: { kind: "string", value: "DIR", help: "run folder (default: runs/MODEL-N)" },
+  resume: { kind: "string", value: "DIR", bare: "auto", inFile: false, help: "continue a run; without DIR the one of --out, or the newest" },
+  from: { kind: "string", value: "DIR", help: "start from the weights of a checkpoint" },
+  backend: { kind: "choice", choices: BACKEND_CHOICES, default: "auto", help: "what computes" },
+  threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
+} as const satisfies OptionTable;
+
+/** What a resumed run may change: nothing of it changes a number, but for the length of the run. */
+export const RESUME_MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "evalEvery", "saveEvery", "keep", "out", "resume", "steps", "epochs", "budget"]);

@@ -1,0 +1,195 @@
+/** The work of `cloze pretrain`: resolves what was asked, trains, reports. */
+import { join, relative } from "node:path";
+import { ConfigError } from "@cloze/errors";
+import { packedBatches, paddedBatches, type Dataset } from "@cloze/data";
+import { initialize, maskedLmParameters, type Parameter } from "@cloze/nn";
+import { adamw, schedule } from "@cloze/optim";
+import {
+  checkpointsFolder, Evaluator, formatBytes, formatCount, formatDuration, formatInteger, loadTrainerState, loadWeights, newestCheckpoint,
+  ProgressWriter, readMetrics, renderReport, train, type ModelSource, type TrainEvent, type TrainOptions, type TrainResult, type Weights,
+} from "@cloze/trainer";
+import { writeFile } from "node:fs/promises";
+import { chooseBackend } from "./backends.ts";
+import type { Context, Result } from "./command.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { modelSource } from "./model-sources.ts";
+import { findObjective } from "./objectives.ts";
+import { flag, kebab, type Values } from "./options.ts";
+import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
+import { holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
+import { tokenizerFrom } from "./tokenizers.ts";
+import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
+
+export type PretrainOptions = Values<typeof PRETRAIN_OPTIONS>;
+type PretrainContext = Pick<Context<typeof PRETRAIN_OPTIONS>, "options" | "given" | "json" | "io" | "path" | "print" | "note">;
+
+/** What a finished run says of itself, beyond the trainer's result. */
+export interface PretrainSummary {
+  readonly run: string;
+  readonly result: TrainResult;
+  /** Entropy in nats of the held-out residues' frequencies. */
+  readonly unigramEntropy: number | undefined;
+}
+
+export async function pretrain(context: PretrainContext): Promise<Result> {
+  const interrupt = onInterrupt(() => context.note("Stopping after this step; press Ctrl-C again to end at once."));
+  try {
+    const { run, result, unigramEntropy } = await runPretraining(context, interrupt.signal);
+    const { evaluation } = result, place = relative(context.io.cwd, run) || run;
+    const json = {
+      steps: result.steps, tokens: result.tokens, trainLoss: result.trainLoss, evalLoss: evaluation?.loss, perplexity: evaluation?.perplexity, accuracy: evaluation?.accuracy,
+      unigramEntropy, tokensPerSecond: result.tokensPerSecond, stepMs: result.stepMs, parameters: result.parameters, peakBytes: peakBytes(),
+      seconds: result.seconds, interrupted: result.interrupted, run, checkpoint: result.checkpoint,
+    };
+    if (result.interrupted) return { json, exitCode: interrupt.exitCode(), text: [`Stopped after step ${formatInteger(result.steps)} and saved. Go on with: cloze pretrain --resume ${place}`] };
+    return { json, text: summary(result, unigramEntropy, place, relative(context.io.cwd, result.checkpoint) || result.checkpoint) };
+  } finally {
+    interrupt.stop();
+  }
+}
+
+/** Largest resident memory of this process so far. */
+export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
+
+function summary({ steps, tokens, trainLoss, evaluation, tokensPerSecond, seconds }: TrainResult, unigramEntropy: number | undefined, run: string, checkpoint: string): string[] {
+  const floor = unigramEntropy === undefined ? "" : `, unigram entropy of the same residues ${unigramEntropy.toFixed(4)}`;
+  return [
+    `${formatInteger(steps)} steps, ${formatCount(tokens)} tokens in ${formatDuration(seconds)}, ${formatCount(tokensPerSecond)} tokens/s, peak memory ${formatBytes(peakBytes())}`,
+    ...(trainLoss === undefined ? [] : [`training loss    ${trainLoss.toFixed(4)}`]),
+    ...(evaluation === undefined ? [] : [`validation loss  ${evaluation.loss.toFixed(4)} (perplexity ${evaluation.perplexity.toFixed(2)}, accuracy ${(evaluation.accuracy * 100).toFixed(1)} %)${floor}`]),
+    `report           ${join(run, "report.html")}`,
+    `checkpoint       ${checkpoint}`,
+  ];
+}
+
+/** The options in force: those given, over those of the run that is resumed, over the defaults. */
+async function resolve({ options, given, io, path }: PretrainContext): Promise<{ readonly options: PretrainOptions; readonly run: string; readonly resuming: boolean }> {
+  if (options.resume === undefined) {
+    const run = options.out === undefined ? await newRunFolder(io.cwd, options.model) : path(options.out);
+    if (await holdsRun(run)) throw new ConfigError(`--out ${options.out}: expected a folder without a run, got one. Continue it with --resume ${options.out}, or choose another.`);
+    return { options, run, resuming: false };
+  }
+  const run = options.resume !== "auto" ? path(options.resume) : options.out !== undefined ? path(options.out) : await newestRun(io.cwd);
+  const saved = await readRunConfig(run, PRETRAIN_OPTIONS);
+  const merged: Record<string, unknown> = { ...options };
+  const ends = ["steps", "epochs", "budget"] as const, newEnd = ends.some((key) => given.has(key));
+  for (const [key, value] of saved) {
+    if (!given.has(key)) {
+      if (!(newEnd && ends.some((end) => end === key))) merged[key] = value;
+    } else if (!RESUME_MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value)) {
+      throw new ConfigError(`--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave it out, or start a new run with --from.`);
+    }
+  }
+  return { options: merged as PretrainOptions, run, resuming: true };
+}
+
+export async function runPretraining(context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
+  const { options, run, resuming } = await resolve(context), { io, path, note } = context;
+  if (options.data.length === 0) throw new ConfigError("pretrain: --data is required: FASTA files (plain or gzip), or the .json of token shards. See: cloze pretrain --help");
+  const ends = (["steps", "epochs", "budget"] as const).filter((key) => options[key] !== undefined);
+  if (ends.length > 1) throw new ConfigError(`pretrain: expected one of --steps, --epochs and --budget, got ${ends.map(flag).join(" and ")}. Leave one out.`);
+
+  const tokenizer = await tokenizerFrom(options.tokenizer, path), source = await modelSource({ model: options.model, path, zeroInitHead: options.zeroInitHead });
+  if (tokenizer.vocabulary.length > source.model.vocab) throw new ConfigError(`pretrain: tokenizer ${tokenizer.name} has ${tokenizer.vocabulary.length} tokens, the model ${source.model.vocab}. Choose a config.json with vocab_size ${tokenizer.vocabulary.length}.`);
+  const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer, objectiveOptions(options.objectiveOptions));
+  const maxLength = Math.min(options.maxLength, source.maxLength), microTokens = options.batchTokens / options.accumulate, rowsPerBatch = Math.floor(microTokens / maxLength);
+  if (rowsPerBatch < 1) throw new ConfigError(`pretrain: --batch-tokens ${options.batchTokens} in ${options.accumulate} parts are ${Math.floor(microTokens)} tokens, less than one row of --max-length ${maxLength}. Raise --batch-tokens, or lower --max-length or --accumulate.`);
+
+  const data = await openTrainingData({ files: options.data, tokenizer, validShare: options.valid, path });
+  const special = framingOf(tokenizer), batches = packedBatches(data.train, { seed: options.seed, length: maxLength, rowsPerBatch, special });
+  const until = endOf(options, batches.rowsIn(0) / rowsPerBatch / options.accumulate);
+  const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
+  try {
+    const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
+    const start = await startingPoint(options, run, resuming, source, path);
+    if (!resuming) await writeRunConfig(run, { ...options, out: undefined, resume: undefined });
+    note(`${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${rowsPerBatch * options.accumulate} rows of ${maxLength} tokens a step`);
+    if (start.resume) note(`resuming ${relative(io.cwd, run) || run} after step ${start.resume.state.step}`);
+
+    const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
+    const result = await train({
+      backend, source, objective, batches, until, run, signal, ...start,
+      optimizer: adamw({ beta1: options.beta1, beta2: options.beta2, weightDecay: options.weightDecay }),
+      clip: options.clip === 0 ? undefined : options.clip,
+      accumulate: options.accumulate, tokenizerFiles: tokenizer.files(), lr: options.lr,
+      schedule: schedule(options.schedule, { warmup: options.warmup, final: options.schedule === "constant" ? 0 : options.finalLr }),
+      seed: options.seed, evalEvery: options.evalEvery, saveEvery: options.saveEvery, keep: options.keep,
+      ...(data.valid.size > 0 ? { evaluator: new Evaluator({ backend, source, objective, batches: evaluationBatches(data.valid, special, maxLength, options.batchTokens) }) } : {}),
+      onEvent: shower(progress, until),
+    }).finally(() => progress.finish());
+    await writeReport(run, source, options, result, unigramEntropy);
+    return { run, result, unigramEntropy };
+  } finally {
+    await backend.dispose();
+  }
+}
+
+const countOf = (weights: Weights): number => Object.values(weights).reduce((n, w) => n + w.data.length, 0);
+
+export function evaluationBatches(dataset: Dataset, special: ReturnType<typeof framingOf>, maxLength: number, tokens: number): ReturnType<typeof paddedBatches> {
+  return paddedBatches(dataset, { special, maxSequence: maxLength, tokensPerBatch: Math.max(maxLength, tokens) });
+}
+
+function objectiveOptions(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // Said below, with what was typed.
+  }
+  throw new ConfigError(`--objective-options: expected a JSON object such as '{"rate":0.2}', got ${text}.`);
+}
+
+function endOf(options: PretrainOptions, stepsPerEpoch: number): TrainOptions["until"] {
+  if (options.steps !== undefined) return { steps: options.steps };
+  if (options.budget !== undefined) return { seconds: options.budget };
+  return { steps: Math.max(1, Math.ceil((options.epochs ?? 1) * stepsPerEpoch)) };
+}
+
+/** The parameters a checkpoint holds: those of the loss, and those that ride along. */
+export function parametersOfSource(source: ModelSource): ReadonlyMap<string, Parameter> {
+  return new Map([...maskedLmParameters(source.model), ...(source.extraParameters ?? [])]);
+}
+
+async function startingPoint(options: PretrainOptions, run: string, resuming: boolean, source: ModelSource, path: (given: string) => string): Promise<Pick<TrainOptions, "weights" | "resume">> {
+  const parameters = parametersOfSource(source), dir = resuming ? await newestCheckpoint(run) : undefined;
+  if (dir !== undefined) {
+    const { optimizer, state } = await loadTrainerState(dir);
+    return { weights: await loadWeights(dir, parameters, source.ignored), resume: { optimizer, state, dir } };
+  }
+  // A run that was killed before its first checkpoint begins again, on the same numbers.
+  if (resuming) return { weights: await firstWeights(options, source, parameters, path), resume: undefined as never };
+  return { weights: await firstWeights(options, source, parameters, path) };
+}
+
+async function firstWeights(options: PretrainOptions, source: ModelSource, parameters: ReadonlyMap<string, Parameter>, path: (given: string) => string): Promise<Weights> {
+  return options.from === undefined ? initialize(parameters, options.seed) : loadWeights(path(options.from), parameters, source.ignored);
+}
+
+function shower(progress: ProgressWriter, until: TrainOptions["until"]): (event: TrainEvent) => void {
+  const started = performance.now();
+  let firstFraction: number | undefined;
+  return (event) => {
+    if (event.kind !== "row") return;
+    const { row, fraction } = event;
+    if (row.type === "eval") return progress.print(`step ${formatInteger(row.step)}: validation loss ${row.loss.toFixed(4)}, accuracy ${(Number(row["accuracy"]) * 100).toFixed(1)} %`);
+    firstFraction ??= fraction;
+    const gone = (performance.now() - started) / 1000, made = fraction - firstFraction;
+    progress.update({
+      step: row.step, fraction, loss: row.loss, tokensPerSecond: row.time?.tokensPerSecond ?? 0,
+      ...("steps" in until ? { steps: until.steps } : {}), ...(made > 0 ? { remaining: (gone * (1 - fraction)) / made } : {}),
+    });
+  };
+}
+
+async function writeReport(run: string, source: ModelSource, options: PretrainOptions, result: TrainResult, unigramEntropy: number | undefined): Promise<void> {
+  const { rows } = readMetrics(join(run, "metrics.jsonl")), { evaluation } = result;
+  const config = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [kebab(key), value]));
+  const summary = {
+    model: source.name, parameters: formatInteger(result.parameters), steps: formatInteger(result.steps), tokens: formatInteger(result.tokens),
+    ...(evaluation === undefined ? {} : { "validation loss": evaluation.loss.toFixed(4), perplexity: evaluation.perplexity.toFixed(2), accuracy: `${(evaluation.accuracy * 100).toFixed(1)} %`, MCC: evaluation.mcc.toFixed(3) }),
+    "tokens per second": formatCount(result.tokensPerSecond), "training time": formatDuration(result.seconds),
+    checkpoint: relative(run, result.checkpoint) || checkpointsFolder(run),
+  };
+  await writeFile(join(run, "report.html"), renderReport({ title: `${source.name} · ${options.objective}`, config, rows, summary, ...(unigramEntropy === undefined ? {} : { unigramEntropy }) }));
+}

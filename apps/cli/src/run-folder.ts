@@ -1,0 +1,51 @@
+/** Run folders: names of new ones, finding the one to resume, and the configuration a run was made with. */
+import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { ConfigError } from "@cloze/errors";
+import { parseConfig } from "./config-file.ts";
+import { kebab, type OptionTable, type OptionValue } from "./options.ts";
+
+export const CONFIG_FILE = "config.yaml";
+
+const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined;
+
+/** True if the folder holds a run. */
+export const holdsRun = (folder: string): Promise<boolean> => exists(join(folder, CONFIG_FILE));
+
+/** `runs/NAME-1`, `runs/NAME-2`, …: the first that is free. */
+export async function newRunFolder(cwd: string, name: string): Promise<string> {
+  const clean = name.replace(/\.json$/, "").replace(/.*[/\\]/, "").replace(/[^\w.-]+/g, "-") || "run";
+  for (let n = 1; ; n++) {
+    const folder = join(cwd, "runs", `${clean}-${n}`);
+    if (!(await exists(folder))) return folder;
+  }
+}
+
+/** The run of `runs/` that was written last. */
+export async function newestRun(cwd: string): Promise<string> {
+  const root = join(cwd, "runs"), names = await readdir(root).catch(() => []);
+  const runs: { readonly folder: string; readonly at: number }[] = [];
+  for (const name of names) {
+    const folder = join(root, name);
+    if (await holdsRun(folder)) runs.push({ folder, at: (await stat(join(folder, "metrics.jsonl")).catch(() => stat(join(folder, CONFIG_FILE)))).mtimeMs });
+  }
+  const newest = runs.sort((a, b) => b.at - a.at)[0];
+  if (newest === undefined) throw new ConfigError(`--resume: expected a run in ${relative(cwd, root) || root}, got none. Name its folder: --resume DIR`);
+  return newest.folder;
+}
+
+/** Makes the folder and writes the resolved options into it, as `--config` reads them back. */
+export async function writeRunConfig(folder: string, options: Readonly<Record<string, unknown>>): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const { stringify } = await import("yaml");
+  const saved = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [kebab(key), value]));
+  await writeFile(join(folder, CONFIG_FILE), stringify(saved));
+}
+
+/** The options a run was made with. */
+export async function readRunConfig(folder: string, table: OptionTable): Promise<ReadonlyMap<string, OptionValue>> {
+  const file = join(folder, CONFIG_FILE), text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new ConfigError(`--resume ${folder}: expected a run folder with ${CONFIG_FILE}, got ${cause.code === "ENOENT" ? "none" : cause.message}. Name the folder that --out or runs/ holds.`, { cause });
+  });
+  return parseConfig(text, file, table);
+}
