@@ -1,0 +1,144 @@
+/**
+ * The CPU backend: a program becomes one ONNX graph, and ONNX Runtime runs it in a worker thread, where all state stays.
+ *
+ *   compile: lower -> ONNX bytes -> a session in the worker, kept by the text of the program
+ *   run:     feeds go over, the step runs, updated state changes places with its old buffer, small outputs come back
+ */
+import { createHash } from "node:crypto";
+import os from "node:os";
+import type { Backend, Capabilities, CompileOptions, Executable, Plan, Session } from "@cloze/backend";
+import { ConfigError, invariant } from "@cloze/errors";
+import { lower, print, programRoots, type DType, type HostTensors, type Program } from "@cloze/graph";
+import { isNative, NATIVE_COMPOSITES, toOnnx, type OnnxModel, type ValueInfo } from "@cloze/onnx";
+import { planOf } from "./plan.ts";
+import type { Port } from "./protocol.ts";
+import { OrtSession, packed, type Compiled } from "./session.ts";
+import { WorkerClient } from "./worker-client.ts";
+
+export interface OnnxRuntimeOptions {
+  /** Threads of one run. Default: the cores this process may use. */
+  readonly threads?: number;
+  /** Prefix of the files ONNX Runtime writes a profile of each program to, when the program is disposed. */
+  readonly profile?: string;
+}
+
+const DTYPES: readonly DType[] = ["f32", "f16", "bf16", "i32", "u32", "bool"];
+
+export function backend(options: OnnxRuntimeOptions = {}): Backend {
+  const { threads = os.availableParallelism(), profile } = options;
+  if (!(Number.isInteger(threads) && threads >= 1)) throw new ConfigError(`backend onnxruntime: expected threads from 1, got ${threads}.`);
+  return new OnnxRuntimeBackend(threads, profile);
+}
+
+/** A loaded program; several equal programs share it. */
+interface Shared extends Compiled {
+  readonly key: string;
+  readonly plan: Plan;
+  users: number;
+}
+
+class OnnxRuntimeBackend implements Backend {
+  readonly name = "onnxruntime";
+  readonly capabilities: Capabilities;
+  readonly #client: WorkerClient;
+  readonly #shared = new Map<string, Shared>();
+  readonly #compiled = new WeakMap<Executable, Shared>();
+  #nextId = 0;
+
+  constructor(threads: number, profile: string | undefined) {
+    this.#client = new WorkerClient({ threads, profile });
+    this.capabilities = {
+      device: `CPU, ${threads} thread${threads === 1 ? "" : "s"}`,
+      dtypes: DTYPES,
+      composites: NATIVE_COMPOSITES,
+      limits: { tensorBytes: 2 ** 31 - 1, memoryBytes: os.totalmem() },
+    };
+  }
+
+  async compile(program: Program, { compute = "f32" }: CompileOptions = {}): Promise<Executable> {
+    const key = keyOf(program, compute);
+    let shared = this.#shared.get(key);
+    if (shared === undefined) {
+      shared = this.#load(program, compute, key);
+      this.#shared.set(key, shared);
+    }
+    shared.users++;
+    try {
+      await shared.loaded;
+    } catch (error) {
+      this.#shared.delete(key);
+      throw error;
+    }
+    const executable = this.#executable(program, shared);
+    this.#compiled.set(executable, shared);
+    return executable;
+  }
+
+  async start(state: HostTensors): Promise<Session> {
+    const types = new Map(Object.entries(state).map(([name, { dtype, shape }]) => [name, { dtype, shape }])), session = this.#nextId++;
+    const { tensors, buffers } = packed(Object.entries(state));
+    await this.#client.request("start", { session, state: tensors }, buffers);
+    return new OrtSession(this.#client, session, types, (executable) => this.#find(executable));
+  }
+
+  async dispose(): Promise<void> {
+    await this.#client.end();
+  }
+
+  #executable(program: Program, shared: Shared): Executable {
+    let live = true;
+    const executable: Executable = {
+      program,
+      plan: shared.plan,
+      dispose: async () => {
+        if (!live) return;
+        live = false;
+        this.#compiled.delete(executable);
+        if (--shared.users > 0) return;
+        this.#shared.delete(shared.key);
+        await this.#client.request("unload", { executable: shared.id });
+      },
+    };
+    return executable;
+  }
+
+  #find(executable: Executable): Compiled {
+    const found = this.#compiled.get(executable);
+    if (found === undefined) throw new ConfigError("backend onnxruntime: expected an executable that this backend compiled and that is not disposed, got another. Compile the program with the backend that started the session.");
+    return found;
+  }
+
+  #load(program: Program, compute: NonNullable<CompileOptions["compute"]>, key: string): Shared {
+    const lowered = lower(program, { native: isNative, compute });
+    const model = modelOf(lowered), id = this.#nextId++, read = new Set(model.inputs.map((i) => i.name));
+    const names = (inputs: Program["feeds"]): readonly string[] => inputs.map((x) => x.attrs.name).filter((name) => read.has(name));
+    const pick = (of: Readonly<Record<string, unknown>>, prefix: string): Readonly<Record<string, Port>> =>
+      Object.fromEntries(Object.keys(of).map((name) => [name, portOf(model.outputs[prefix + name] as ValueInfo)]));
+    const feeds = names(lowered.feeds);
+    const loaded = this.#client.request("load", {
+      executable: id,
+      model: { bytes: model.bytes, state: names(lowered.state), feeds, outputs: pick(lowered.outputs, ""), updates: pick(lowered.updates, UPDATE) },
+    }, [model.bytes.buffer]).then(() => undefined);
+    return { id, key, feeds: new Set(feeds), loaded, plan: planOf(lowered, model), users: 0 };
+  }
+}
+
+/** Outputs and updates are two namespaces; the model has one. */
+const UPDATE = "new ";
+
+function modelOf(lowered: Program): OnnxModel {
+  const updates = Object.fromEntries(Object.entries(lowered.updates).map(([name, x]) => [UPDATE + name, x]));
+  return toOnnx({ inputs: [...lowered.feeds, ...lowered.state], outputs: { ...lowered.outputs, ...updates } });
+}
+
+function portOf({ name, type, shape }: ValueInfo): Port {
+  invariant(type === "f32" || type === "i32" || type === "u32" || type === "bool", `output "${name}" of ${type}`);
+  return { name, dtype: type, shape };
+}
+
+/** Equal programs, compiled alike, have one key. */
+function keyOf({ outputs, updates, feeds, state, ...program }: Program, compute: string): string {
+  const names = (inputs: Program["feeds"]): string[] => inputs.map((x) => x.attrs.name);
+  const shape = JSON.stringify([compute, Object.keys(outputs), Object.keys(updates), names(feeds), names(state)]);
+  return createHash("sha256").update(shape).update(print(programRoots({ outputs, updates, feeds, state, ...program }))).digest("hex");
+}

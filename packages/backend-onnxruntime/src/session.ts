@@ -1,0 +1,88 @@
+/** A session: state in the worker, under the names programs know it by. */
+import { checkFeeds, type Executable, type Session } from "@cloze/backend";
+import { ConfigError } from "@cloze/errors";
+import { sameShape, showType, sizeOf, type HostTensor, type HostTensors, type Program, type TensorType } from "@cloze/graph";
+import { narrow, widen } from "@cloze/onnx";
+import type { WorkerClient } from "./worker-client.ts";
+
+/** What an executable of this backend is, beside its plan. */
+export interface Compiled {
+  readonly id: number;
+  readonly feeds: ReadonlySet<string>;
+  /** Settles once the worker has loaded it. */
+  readonly loaded: Promise<void>;
+}
+
+export class OrtSession implements Session {
+  readonly #client: WorkerClient;
+  readonly #id: number;
+  readonly #types: ReadonlyMap<string, TensorType>;
+  readonly #compiled: (executable: Executable) => Compiled;
+  /** Programs whose state was found here. */
+  readonly #checked = new WeakSet<Program>();
+
+  constructor(client: WorkerClient, id: number, types: ReadonlyMap<string, TensorType>, compiled: (executable: Executable) => Compiled) {
+    this.#client = client;
+    this.#id = id;
+    this.#types = types;
+    this.#compiled = compiled;
+  }
+
+  async run(executable: Executable, feeds: HostTensors): Promise<HostTensors> {
+    const { program } = executable, { id, feeds: read } = this.#compiled(executable);
+    checkFeeds(program, feeds);
+    this.#checkState(program);
+    const { tensors, buffers } = packed(Object.entries(feeds).filter(([name]) => read.has(name)));
+    const out = await this.#client.request("run", { session: this.#id, executable: id, feeds: tensors }, buffers);
+    return mapTensors(out, (name, value) => narrow(value, (program.outputs[name] as TensorType).dtype));
+  }
+
+  async read(names: readonly string[] = [...this.#types.keys()]): Promise<HostTensors> {
+    for (const name of names) this.#type(name);
+    const out = await this.#client.request("read", { session: this.#id, names });
+    return mapTensors(out, (name, value) => narrow(value, this.#type(name).dtype));
+  }
+
+  async write(state: HostTensors): Promise<void> {
+    for (const [name, value] of Object.entries(state)) {
+      const want = this.#type(name);
+      if (value.dtype !== want.dtype || !sameShape(value.shape, want.shape) || value.data.length !== sizeOf(want.shape)) {
+        throw new ConfigError(`state "${name}": expected ${showType(want)}, got ${showType(value)} with ${value.data.length} elements.`);
+      }
+    }
+    const { tensors, buffers } = packed(Object.entries(state));
+    await this.#client.request("write", { session: this.#id, state: tensors }, buffers);
+  }
+
+  async dispose(): Promise<void> {
+    await this.#client.request("end", { session: this.#id });
+  }
+
+  #type(name: string): TensorType {
+    const found = this.#types.get(name);
+    if (found === undefined) throw new ConfigError(`state "${name}": the session has no such state. It has: ${[...this.#types.keys()].join(", ")}.`);
+    return found;
+  }
+
+  #checkState(program: Program): void {
+    if (this.#checked.has(program)) return;
+    for (const { attrs, dtype, shape } of program.state) {
+      const have = this.#types.get(attrs.name);
+      if (have === undefined) throw new ConfigError(`state "${attrs.name}": expected ${showType({ dtype, shape })}, got nothing. Pass it to start().`);
+      if (have.dtype !== dtype || !sameShape(have.shape, shape)) throw new ConfigError(`state "${attrs.name}": expected ${showType({ dtype, shape })}, got ${showType(have)}.`);
+    }
+    this.#checked.add(program);
+  }
+}
+
+/** Widened copies, whose buffers can be handed over. */
+export function packed(entries: readonly (readonly [string, HostTensor])[]): { readonly tensors: HostTensors; readonly buffers: readonly ArrayBufferLike[] } {
+  const tensors = Object.fromEntries(entries.map(([name, value]) => {
+    const wide = widen(value);
+    return [name, { dtype: wide.dtype, shape: [...wide.shape], data: wide === value ? value.data.slice() : wide.data }];
+  }));
+  return { tensors, buffers: Object.values(tensors).map((t) => t.data.buffer) };
+}
+
+const mapTensors = (tensors: HostTensors, f: (name: string, value: HostTensor) => HostTensor): HostTensors =>
+  Object.fromEntries(Object.entries(tensors).map(([name, value]) => [name, f(name, value)]));

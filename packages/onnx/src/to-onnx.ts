@@ -1,0 +1,103 @@
+/**
+ * A lowered graph as an ONNX model.
+ *
+ *   lower(program, { native: isNative })  ->  toOnnx(...)  ->  bytes
+ *
+ * Node names begin with the layer path (`encoder.layers.3.attention/MatMul`), so a profile or an error says which layer it
+ * speaks of. Inputs and outputs keep their names; an output that would be named like an input is called `<name>.next`.
+ * f16 and bf16 tensors cross the boundary as f32: see `emitter.ts`.
+ */
+import { invariant } from "@cloze/errors";
+import { isOp, sizeOf, type HostTensor, type HostTensors, type Node, type Op, type Tensor } from "@cloze/graph";
+import { compositeTable } from "./composite-table.ts";
+import { carrier, Emitter, MICROSOFT, type Value } from "./emitter.ts";
+import { encodeModel, type ElementType, type ValueInfo } from "./model-proto.ts";
+import { opTable } from "./op-table.ts";
+import { operandsOf, reached } from "./operands.ts";
+import { widen } from "./widen.ts";
+
+/** Every operator used is in ONNX since this version, or one of `com.microsoft` that ONNX Runtime has on every platform. */
+export const OPSET = 21;
+
+export interface OnnxParts {
+  /** In the order of the model's inputs. Those in `values` become part of the model; those nothing reads are left out. */
+  readonly inputs: readonly Node<"input">[];
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Parameters to store in the model. */
+  readonly values?: HostTensors;
+  readonly name?: string;
+}
+
+export interface OnnxModel {
+  readonly bytes: Uint8Array;
+  /** Inputs that are read, in order. */
+  readonly inputs: readonly ValueInfo[];
+  /** The model's outputs by the names asked for. */
+  readonly outputs: Readonly<Record<string, ValueInfo>>;
+  /** How many nodes there are of each operator. */
+  readonly operators: ReadonlyMap<string, number>;
+}
+
+export function toOnnx(parts: OnnxParts): OnnxModel {
+  const e = new Emitter(), roots = Object.values(parts.outputs), nodes = reached(roots);
+  const values = new Map<Tensor, Value>(), inputs: ValueInfo[] = [];
+  const needed = new Set(nodes);
+
+  for (const x of parts.inputs) {
+    if (!needed.has(x)) continue;
+    const name = e.name(x.attrs.name), stored = parts.values?.[x.attrs.name];
+    invariant(name === x.attrs.name, `two inputs named "${name}"`);
+    const value: ValueInfo = { name, type: carrier[x.dtype], shape: x.shape };
+    values.set(x, value);
+    if (stored === undefined) inputs.push(value);
+    else e.initializers.push({ ...value, data: bytesOf(widen(stored)) });
+  }
+
+  for (const x of nodes) {
+    if (values.has(x)) continue;
+    invariant(!isOp(x, "input"), `"${"name" in x.attrs ? String(x.attrs.name) : ""}" is read and not among the inputs`);
+    e.path = x.path;
+    if (sizeOf(x.shape) === 0) values.set(x, e.constant(carrier[x.dtype], x.shape, []));
+    else lowerInto(values, x, operandsOf(x).map((a) => values.get(a) as Value), needed, e);
+  }
+
+  e.path = "";
+  const renamed = new Map<string, string>(), outputs: Record<string, ValueInfo> = {};
+  for (const [name, x] of Object.entries(parts.outputs)) {
+    const value = values.get(x) as Value, free = value.constant !== true && !isOp(x, "input") && !renamed.has(value.name) && !inputs.some((i) => i.name === value.name);
+    const made = free ? value : e.emit("Identity", [value], value.type, value.shape);
+    const called = e.name(inputs.some((i) => i.name === name) ? `${name}.next` : name);
+    renamed.set(made.name, called);
+    outputs[name] = { name: called, type: made.type, shape: made.shape };
+  }
+
+  const call = (name: string): string => renamed.get(name) ?? name;
+  const finished = e.nodes.map((n) => ({ ...n, inputs: n.inputs.map(call), outputs: n.outputs.map(call) }));
+  const operators = new Map<string, number>();
+  for (const n of finished) operators.set(n.op, (operators.get(n.op) ?? 0) + 1);
+  const graph = { name: parts.name ?? "cloze", nodes: finished, initializers: e.initializers, inputs, outputs: Object.values(outputs) };
+  return { bytes: encodeModel(graph, [{ domain: "", version: OPSET }, { domain: MICROSOFT, version: 1 }]), inputs, outputs, operators };
+}
+
+/** Lowers one node; of a composite, all outputs. */
+function lowerInto(values: Map<Tensor, Value>, x: Tensor, args: readonly Value[], needed: ReadonlySet<Tensor>, e: Emitter): void {
+  if (!isOp(x, "composite")) {
+    values.set(x, lowerNode(x as Node, args, e));
+    return;
+  }
+  const { composite, params } = x.attrs, row = compositeTable[composite.name];
+  invariant(row !== undefined, `composite ${composite.name} reached the model: lower the program with native = isNative first`);
+  const siblings = x.graph.call(composite, x.args, params), made = row.lower(x, args, siblings.map((s) => needed.has(s)), e);
+  siblings.forEach((s, i) => {
+    const value = made[i];
+    if (value !== undefined) values.set(s, value);
+  });
+}
+
+function lowerNode<P extends Op>(x: Node<P>, args: readonly Value[], e: Emitter): Value {
+  return opTable[x.op as P](x, args, e);
+}
+
+const bytesOf = ({ data }: HostTensor): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+export type { ElementType, ValueInfo };
