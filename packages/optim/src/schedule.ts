@@ -26,6 +26,8 @@ export interface ScheduleOptions {
   readonly decay?: number;
 }
 
+export type ScheduleName = "constant" | "linear" | "cosine" | "inverse-sqrt" | "wsd" | "1-sqrt";
+
 /** Multiplier of the peak rate at update `step` (from 1) of `total`. */
 export type Schedule = (step: number, total: number) => number;
 
@@ -48,16 +50,14 @@ const holding = (curve: Curve): Shape => (t, { warmup, decay, total }) => {
 /** Place in a span, held within [0, 1]; an empty span is over once it has begun. */
 const share = (at: number, length: number): number => (length <= 0 ? Number(at >= 0) : Math.min(1, Math.max(0, at / length)));
 
-const shapes = {
+const shapes: Readonly<Record<ScheduleName, Shape>> = {
   constant: () => 1,
   linear: falling((p) => 1 - p),
   cosine: falling((p) => (1 + Math.cos(Math.PI * p)) / 2),
   "inverse-sqrt": (t, { warmup }) => Math.sqrt((warmup || 10_000) / (t + (warmup > 0 ? 0 : 10_000))),
   wsd: holding((p) => 1 - p),
   "1-sqrt": holding((p) => 1 - Math.sqrt(p)),
-} as const satisfies Readonly<Record<string, Shape>>;
-
-export type ScheduleName = keyof typeof shapes;
+};
 
 export const scheduleNames: readonly ScheduleName[] = Object.keys(shapes) as ScheduleName[];
 
