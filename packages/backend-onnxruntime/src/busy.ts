@@ -4,7 +4,8 @@
  * A worker that is stopped in the middle of a run aborts the whole process: the addon throws where nothing may be thrown. So
  * nobody calls `worker.terminate()`, and a process that exits during a run waits for its end.
  */
-const IDLE = 0, RUNNING = 1, CLOSED = 2;
+/** Bits. */
+const RUNNING = 1, CLOSED = 2;
 
 export class Busy {
   readonly #cell: Int32Array<SharedArrayBuffer>;
@@ -20,18 +21,18 @@ export class Busy {
   /** The worker's side: runs `work` unless the process is about to end. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     // While it is closed the worker waits for its end.
-    if (Atomics.compareExchange(this.#cell, 0, IDLE, RUNNING) !== IDLE) return new Promise(() => undefined);
+    if (Atomics.compareExchange(this.#cell, 0, 0, RUNNING) !== 0) return new Promise(() => undefined);
     try {
       return await work();
     } finally {
-      Atomics.compareExchange(this.#cell, 0, RUNNING, IDLE);
+      Atomics.and(this.#cell, 0, ~RUNNING);
       Atomics.notify(this.#cell, 0);
     }
   }
 
   /** The main thread's side, at exit: lets a run end and allows no other. */
   close(limitMs = 60_000): void {
-    if (Atomics.load(this.#cell, 0) === RUNNING) Atomics.wait(this.#cell, 0, RUNNING, limitMs);
-    Atomics.store(this.#cell, 0, CLOSED);
+    Atomics.or(this.#cell, 0, CLOSED);
+    Atomics.wait(this.#cell, 0, RUNNING | CLOSED, limitMs);
   }
 }
