@@ -5,3 +5,9 @@ import { opCases } from "./cases/ops.ts";
 import { specialCases } from "./cases/special.ts";
 
 export const cases: readonly Case[] = [...Object.values(opCases).flat(), ...compositeCases, ...specialCases];
+
+export function caseNamed(name: string): Case {
+  const found = cases.find((c) => c.name === name);
+  if (found === undefined) throw new Error(`no case is named "${name}"`);
+  return found;
+}

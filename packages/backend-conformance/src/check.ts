@@ -11,17 +11,19 @@ export interface Check {
   readonly name: string;
   /** Dtypes that a backend must claim for the check to apply. */
   readonly needs: readonly DType[];
-  readonly run: (backend: Backend) => Promise<void>;
+  readonly run: (backend: Backend, live: () => number | Promise<number>) => Promise<void>;
+  /** It says nothing without a count of live buffers. */
+  readonly countsBuffers?: true;
 }
 
 const DIRECTIONS: readonly Direction[] = ["forward", "gradient"];
 
 /** One check for each case, dtype and direction: `add > broadcast > f32 > gradient`. */
-export const caseChecks: () => Check[] = () => cases.flatMap((c) => c.dtypes.flatMap((dtype) => DIRECTIONS.flatMap((direction) => {
+export const caseChecks: () => Check[] = () => cases.flatMap((c) => c.dtypes.flatMap((dtype) => DIRECTIONS.flatMap((direction): Check[] => {
   const built = buildCase(c, dtype, direction);
   if (built === undefined) return [];
   const needs = [...new Set([dtype, ...order(programRoots(built.program)).map((x) => x.dtype)])];
-  return [{ name: `${c.name} > ${dtype} > ${direction}`, needs, run: (backend: Backend) => runOnce(backend, built.program, {}, built.feeds, c.tolerance) }];
+  return [{ name: `${c.name} > ${dtype} > ${direction}`, needs, run: (backend) => runOnce(backend, built.program, {}, built.feeds, c.tolerance) }];
 })));
 
 /** Compiles, starts, runs once and compares outputs and state with the interpreter's. */

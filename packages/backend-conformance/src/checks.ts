@@ -1,2 +1,7 @@
+/** Every check that is more than one case. */
 import type { Check } from "./check.ts";
-export const programChecks: readonly Check[] = [];
+import { aliasingChecks } from "./checks/aliasing.ts";
+import { wholeProgramChecks } from "./checks/programs.ts";
+import { sessionChecks } from "./checks/session.ts";
+
+export const programChecks: readonly Check[] = [...sessionChecks, ...aliasingChecks, ...wholeProgramChecks];

@@ -6,4 +6,4 @@ export type Probe =
 export const available = (device: string, details: Readonly<Record<string, string>> = {}): Probe => ({ available: true, device, details });
 
 /** `reason`: why it cannot run here. `remedy`: what would help. */
-export const unavailable = (reason: string, remedy: string): Probe => ({ available: false, reason, remedy });
+export const unavailable = (reason: string, remedy: string): Extract<Probe, { readonly available: false }> => ({ available: false, reason, remedy });

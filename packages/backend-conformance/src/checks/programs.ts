@@ -1,0 +1,106 @@
+/** Whole programs: random chains forward and backward, determinism, mixed precision, and an encoder in training. */
+import type { Backend } from "@cloze/backend";
+import { UnsupportedError } from "@cloze/errors";
+import { crossEntropy, embedding, grad, Graph, program, showType, type HostTensor, type HostTensors, type Program, type Tensor } from "@cloze/graph";
+import { runOnce, type Check } from "../check.ts";
+import { drawInput } from "../draw.ts";
+import { expected } from "../oracle.ts";
+import { randomGraph } from "../random-graph.ts";
+import { expectClose } from "../tolerance.ts";
+import { trainingStep } from "../tiny-encoder.ts";
+
+const SEEDS = Array.from({ length: 16 }, (_, i) => i + 1);
+
+function chain(seed: number, length: number): { readonly program: Program; readonly feeds: HostTensors } {
+  const { graph, outputs, inputs } = randomGraph(seed, length);
+  const grads = Object.fromEntries(grad(outputs["total"] as Tensor, inputs).map((g, i) => [`d${i}`, g]));
+  return { program: program(graph, { state: [], outputs: { ...outputs, ...grads }, feeds: inputs }), feeds: Object.fromEntries(inputs.map((x) => [(x.attrs as { readonly name: string }).name, drawInput(`${seed}`, "f32", x.shape)])) };
+}
+
+/** Twice in one session, once in another: equal to the bit. */
+async function sameBits(backend: Backend, p: Program, feeds: HostTensors): Promise<void> {
+  const executable = await backend.compile(p), one = await backend.start({}), two = await backend.start({});
+  try {
+    const [first, ...others] = [await one.run(executable, feeds), await one.run(executable, feeds), await two.run(executable, feeds)] as const;
+    for (const other of others) expectClose(other, first, "exact");
+  } finally {
+    await one.dispose();
+    await two.dispose();
+    await executable.dispose();
+  }
+}
+
+function scattered(): { readonly program: Program; readonly feeds: HostTensors } {
+  const g = new Graph(), table = g.input("table", "f32", [5, 16]), ids = g.input("ids", "i32", [300]), x = embedding(table, ids);
+  const [d] = grad(x.tanh().mul(x).sum(), [table]) as [Tensor];
+  return { program: program(g, { state: [], outputs: { d } }), feeds: { table: drawInput("table", "f32", [5, 16]), ids: drawInput("ids", "i32", [300], { below: 5 }) } };
+}
+
+/** Steps of training, loss and all state compared with the interpreter's after each. */
+async function train(backend: Backend, steps: number): Promise<void> {
+  const { program: p, state: initial, feeds } = trainingStep();
+  let state = initial;
+  const executable = await backend.compile(p), session = await backend.start(initial);
+  try {
+    for (let step = 1; step <= steps; step++) {
+      const want = expected(p, state, feeds(step));
+      expectClose(await session.run(executable, feeds(step)), want.outputs, "training");
+      state = want.state;
+    }
+    expectClose(await session.read(), state, "training");
+  } finally {
+    await session.dispose();
+    await executable.dispose();
+  }
+}
+
+/** 16-bit contractions: refused with UnsupportedError, or near the f32 loss, with the gradients' signs and sizes. */
+async function mixed(backend: Backend, compute: "f16" | "bf16"): Promise<void> {
+  const g = new Graph(), x = g.input("x", "f32", [8, 32]), w = g.input("w", "f32", [32, 9]), targets = g.input("targets", "i32", [8]);
+  const loss = crossEntropy(x.matmul(w), targets).mean(), [dw] = grad(loss, [w]) as [Tensor];
+  const p = program(g, { state: [w], outputs: { loss, dw } });
+  const feeds = { x: drawInput("x", "f32", [8, 32]), targets: drawInput("targets", "i32", [8], { below: 9 }) }, state = { w: drawInput("w", "f32", [32, 9], { uniform: [-0.3, 0.3] }) };
+  const compiled = await backend.compile(p, { compute }).catch((error: unknown) => {
+    if (UnsupportedError.isInstance(error)) return undefined;
+    throw error;
+  });
+  if (compiled === undefined) return;
+  const session = await backend.start(state);
+  try {
+    const got = await session.run(compiled, feeds), want = expected(p, state, feeds).outputs;
+    for (const [name, tensor] of Object.entries(want)) {
+      const off = worst(name, got[name], tensor), allowed = compute === "f16" ? 0.01 : 0.06;
+      if (!(off <= allowed)) throw new Error(`${name}: expected to be within ${allowed} of the f32 value, relative to its largest element; it is off by ${off}`);
+    }
+  } finally {
+    await session.dispose();
+    await compiled.dispose();
+  }
+}
+
+/** Largest difference over the largest value; types are equal. */
+function worst(name: string, got: HostTensor | undefined, want: HostTensor): number {
+  if (got === undefined || showType(got) !== showType(want)) throw new Error(`${name}: expected ${showType(want)}, got ${got === undefined ? "nothing" : showType(got)}`);
+  let largest = 0, off = 0;
+  for (let i = 0; i < want.data.length; i++) {
+    largest = Math.max(largest, Math.abs(want.data[i] as number));
+    off = Math.max(off, Math.abs((want.data[i] as number) - (got.data[i] as number)));
+  }
+  return off / largest;
+}
+
+const needs = ["f32", "i32", "bool"] as const;
+
+export const wholeProgramChecks: readonly Check[] = [
+  ...SEEDS.map((seed): Check => ({
+    name: `chains > random graph ${seed}`,
+    needs,
+    run: (backend) => { const { program: p, feeds } = chain(seed, 10 + 5 * seed); return runOnce(backend, p, {}, feeds, "training"); },
+  })),
+  { name: "determinism > a random chain", needs, run: (backend) => { const { program: p, feeds } = chain(99, 60); return sameBits(backend, p, feeds); } },
+  { name: "determinism > rows scattered onto few", needs, run: (backend) => { const { program: p, feeds } = scattered(); return sameBits(backend, p, feeds); } },
+  { name: "compute > f16 contractions", needs, run: (backend) => mixed(backend, "f16") },
+  { name: "compute > bf16 contractions", needs, run: (backend) => mixed(backend, "bf16") },
+  { name: "training > one step of a two-layer encoder", needs: [...needs, "u32"], run: (backend) => train(backend, 1) },
+  { name: "training > six steps of a two-layer encoder", needs: [...needs, "u32"], run: (backend) => train(backend, 6) },
+];
