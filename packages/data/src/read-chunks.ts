@@ -7,9 +7,12 @@
 import { FormatError } from "@cloze/errors";
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { createGunzip } from "node:zlib";
+import type { TransformOptions } from "node:stream";
+import { createGunzip, type ZlibOptions } from "node:zlib";
 
 const CHUNK = 1 << 20;
+/** Room before and after the inflater, so that it has work while the consumer is busy. */
+const GUNZIP: ZlibOptions & TransformOptions = { chunkSize: CHUNK, readableHighWaterMark: 4 * CHUNK, writableHighWaterMark: CHUNK };
 
 export interface ReadChunksOptions {
   /** Called with the bytes of the file (compressed ones, for gzip) read so far. */
@@ -50,7 +53,7 @@ async function openFile(file: string): ReturnType<typeof open> {
 
 async function* inflate(file: string, { onRead }: ReadChunksOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const source = createReadStream(file, { highWaterMark: CHUNK / 4 });
-  const gunzip = createGunzip({ chunkSize: CHUNK });
+  const gunzip = createGunzip(GUNZIP);
   source.on("error", (error) => gunzip.destroy(error));
   source.pipe(gunzip);
   let text = 0;

@@ -4,7 +4,7 @@
  * Epoch e takes the examples in a shuffled order, window by window; each window is packed by best fit and its rows are shuffled, so
  * that long sequences do not come first. Rows are numbered through: those of epoch 1 follow those of epoch 0, none is dropped, and
  * each epoch holds every example exactly once. To find row r the plan counts the rows of the windows before it (packing lengths,
- * about 100 ns an example), once; what it remembers is one number per window. Nothing is read and nothing is drawn in sequence.
+ * 150 to 270 ns an example, measured on a million), once; what it remembers is one number per window. Nothing is read and nothing is drawn in sequence.
  */
 import { RandomStream } from "@cloze/random";
 import { packWindow } from "./pack-window.ts";
