@@ -10,6 +10,9 @@ export interface CommandEntry {
 }
 
 export const COMMANDS: readonly CommandEntry[] = [
+  { name: "quickstart", summary: "Pretrain a small ESM-2 on the bundled sample, then fill a mask", load: async () => (await import("./commands/quickstart.ts")).quickstart },
+  { name: "pretrain", summary: "Train an encoder on sequences", load: async () => (await import("./commands/pretrain.ts")).pretrain },
+  { name: "evaluate", summary: "Loss, perplexity and accuracy of a checkpoint on sequences", load: async () => (await import("./commands/evaluate.ts")).evaluate },
   { name: "tokenize", summary: "Show how texts become tokens", load: async () => (await import("./commands/tokenize.ts")).tokenize },
   { name: "data prepare", summary: "Turn FASTA files into token shards", load: async () => (await import("./commands/data-prepare.ts")).dataPrepare },
   { name: "data inspect", summary: "Show what FASTA files or token shards hold", load: async () => (await import("./commands/data-inspect.ts")).dataInspect },

@@ -39,9 +39,11 @@ export async function openTrainingData({ files, tokenizer, validShare, path }: D
   if (train.size === 0) throw new ConfigError(`--data: expected sequences to train on, got none in ${files.join(" ")}. Check the files with: cloze data inspect`);
   if (valid.size === 0 && validShare > 0) throw new ConfigError(`--data: ${count(train)} sequences are too few to hold out ${validShare * 100} % for validation. Raise --valid, or pass --valid 0 to do without.`);
   const issues = (["unknown", "replaced", "dropped"] as const).flatMap((kind) => {
-    const total = Object.values(counts.issues[kind]).reduce((n, c) => n + c, 0);
+    const total = Object.values(counts[kind]).reduce((n, c) => n + c, 0);
     return total > 0 ? [`${total.toLocaleString("en-US")} characters ${kind}`] : [];
   });
+  const empty = counts.empty + counts.emptied;
+  if (empty > 0) issues.push(`${empty.toLocaleString("en-US")} empty records left out`);
   return { train, valid, summary: [`${count(train)} sequences to train on, ${count(valid)} held out`, ...issues].join("; ") };
 }
 

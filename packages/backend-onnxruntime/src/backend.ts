@@ -117,18 +117,18 @@ class OnnxRuntimeBackend implements Backend {
     const feeds = names(lowered.feeds);
     const loaded = this.#client.request("load", {
       executable: id,
-      model: { bytes: model.bytes, state: names(lowered.state), feeds, outputs: pick(lowered.outputs, ""), updates: pick(lowered.updates, UPDATE) },
+      model: { bytes: model.bytes, state: names(lowered.state), feeds, outputs: pick(lowered.outputs, ""), updates: pick(lowered.updates, UPDATE), ...(lowered.guard ? { guard: portOf(model.outputs[GUARD] as ValueInfo) } : {}) },
     }, [model.bytes.buffer]).then(() => undefined);
     return { id, key, feeds: new Set(feeds), loaded, plan: planOf(lowered, model), users: 0 };
   }
 }
 
 /** Outputs and updates are two namespaces; the model has one. */
-const UPDATE = "new ";
+const UPDATE = "new ", GUARD = "guard of the updates";
 
 function modelOf(lowered: Program): OnnxModel {
   const updates = Object.fromEntries(Object.entries(lowered.updates).map(([name, x]) => [UPDATE + name, x]));
-  return toOnnx({ inputs: [...lowered.feeds, ...lowered.state], outputs: { ...lowered.outputs, ...updates } });
+  return toOnnx({ inputs: [...lowered.feeds, ...lowered.state], outputs: { ...lowered.outputs, ...updates, ...(lowered.guard ? { [GUARD]: lowered.guard } : {}) } });
 }
 
 function portOf({ name, type, shape }: ValueInfo): Port {
@@ -139,6 +139,6 @@ function portOf({ name, type, shape }: ValueInfo): Port {
 /** Equal programs, compiled alike, have one key. */
 function keyOf({ outputs, updates, feeds, state, ...program }: Program, compute: string): string {
   const names = (inputs: Program["feeds"]): string[] => inputs.map((x) => x.attrs.name);
-  const shape = JSON.stringify([compute, Object.keys(outputs), Object.keys(updates), names(feeds), names(state)]);
+  const shape = JSON.stringify([compute, Object.keys(outputs), Object.keys(updates), names(feeds), names(state), program.guard !== undefined]);
   return createHash("sha256").update(shape).update(print(programRoots({ outputs, updates, feeds, state, ...program }))).digest("hex");
 }

@@ -56,7 +56,7 @@ export class Engine {
   readonly handlers: Handlers = {
     load: async ({ executable, model }) => {
       const session = await this.#runtime.InferenceSession.create(model.bytes, sessionOptions(this.#options));
-      const outputs = Object.fromEntries(Object.values(model.outputs).map((port) => [port.name, this.#empty(port)]));
+      const outputs = Object.fromEntries([...Object.values(model.outputs), ...(model.guard ? [model.guard] : [])].map((port) => [port.name, this.#empty(port)]));
       this.#loaded.set(executable, { session, model: { ...model, bytes: new Uint8Array(0) }, outputs });
       return undefined;
     },
@@ -99,7 +99,9 @@ export class Engine {
       fetches[port.name] = slot.back;
     }
     await session.run(feeds, fetches);
-    for (const name of Object.keys(model.updates)) {
+    // What was written stays in the back buffers when the guard says no: the front ones are as they were.
+    const kept = model.guard !== undefined && outputs[model.guard.name]?.data[0] === 0;
+    for (const name of kept ? [] : Object.keys(model.updates)) {
       const slot = stateOf(state, name);
       [slot.front, slot.back] = [slot.back as Tensor, slot.front];
     }

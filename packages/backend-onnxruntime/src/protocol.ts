@@ -10,6 +10,8 @@ export interface Model {
   /** By the program's name: the model's output and its type. */
   readonly outputs: Readonly<Record<string, Port>>;
   readonly updates: Readonly<Record<string, Port>>;
+  /** A bool []: where it comes out false, the run replaces no state. */
+  readonly guard?: Port;
 }
 
 export interface Port extends TensorType {
