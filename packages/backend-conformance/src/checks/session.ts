@@ -76,6 +76,17 @@ export const sessionChecks: readonly Check[] = [
     equal("outputs", await session.run(executable, {}), {});
     equal("state", numbersOf(await session.read(), "count"), [30]);
   }),
+  over("a guard that says no keeps all state, and the outputs come back all the same", { ...start, other: f32([2], 1, 2) }, async (session, backend) => {
+    const g = new Graph(), count = g.input("count", "f32", []), other = g.input("other", "f32", [2]), by = g.input("by", "f32", []);
+    const executable = await backend.compile(program(g, {
+      state: [count, other], outputs: { sum: count.add(by) }, updates: { count: count.add(by), other: other.mul(2) }, guard: count.add(by).abs().less(Infinity),
+    }));
+    const run = async (n: number): Promise<number[]> => numbersOf(await session.run(executable, { by: f32([], n) }), "sum");
+    equal("a finite sum", [await run(1), numbersOf(await session.read(), "count"), numbersOf(await session.read(), "other")], [[11], [11], [2, 4]]);
+    equal("an infinite one", [await run(Infinity), numbersOf(await session.read(), "count"), numbersOf(await session.read(), "other")], [[Infinity], [11], [2, 4]]);
+    equal("one that is no number", [Number.isNaN((await run(NaN))[0]), numbersOf(await session.read(), "count")], [true, [11]]);
+    equal("a finite one again", [await run(2), numbersOf(await session.read(), "count"), numbersOf(await session.read(), "other")], [[13], [13], [4, 8]]);
+  }),
   over("reads some names, in one call", { ...start, other: f32([2], 1, 2) }, async (session) => {
     const some = await session.read(["other"]);
     equal("names", Object.keys(some), ["other"]);
