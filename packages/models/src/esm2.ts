@@ -30,8 +30,9 @@ const MASK_RATIO_TRAIN = 0.15 * 0.8;
 export interface Esm2Options {
   /**
    * Starts from logits of exactly 0, so that the loss at step 0 is ln(vocab). The decoder is tied to the embeddings and cannot be
-   * zero; the gain of the norm before it is. That norm and the bias learn at the first update, all else from the second on: it
-   * costs one update, hidden in any warm-up. An untied decoder is itself zero. Default false: as transformers starts.
+   * zero, so the head's dense layer is; the norm after it brings it to full size within a few updates (the norm's gain instead
+   * would grow by one learning rate an update and hold everything back). The encoder moves from the second update on, and the
+   * first gradient norms are several times larger than usual: clip. An untied decoder is itself zero. Default false: as transformers starts.
    */
   readonly zeroInitHead?: boolean;
   /**
@@ -149,8 +150,8 @@ function layer(scope: Scope, config: Esm2Config, x: Tensor<"f32">, { segments, p
 function head(root: Scope, config: Esm2Config, states: Tensor<"f32">, zeroInit: boolean): Tensor<"f32"> {
   const scope = root.at("lm_head"), { vocab, hidden, tieWordEmbeddings: tied } = config, zero: Init = { kind: "zeros" };
   return scope.within(() => {
-    const x = gelu(linear(scope.at("dense"), states, hidden, { init: weights(config) }));
-    const normed = layerNormLayer(scope.at("layer_norm"), x, config.layerNormEps, zeroInit && tied ? zero : { kind: "ones" });
+    const x = gelu(linear(scope.at("dense"), states, hidden, { init: zeroInit && tied ? zero : weights(config) }));
+    const normed = layerNormLayer(scope.at("layer_norm"), x, config.layerNormEps);
     const decoder = tied
       ? wordEmbeddings(root.at("esm.embeddings"), config)
       : scope.param("decoder.weight", [vocab, hidden], zeroInit ? zero : weights(config));

@@ -1,5 +1,7 @@
 /** ESM-2 against transformers' EsmForMaskedLM: goldens of tooling/golden/esm2.py. */
 import { crossEntropy, grad, type Tensor } from "@cloze/graph";
+import { encoderInputs, parametersOf } from "@cloze/nn";
+import { esm2 } from "@cloze/models/esm2";
 import { describe, expect, it } from "vitest";
 import { compute, floats, golden, goldenNames, logits, packed, padded, worst } from "./golden.ts";
 
@@ -10,6 +12,16 @@ const GRADIENTS = 1e-3;
 describe.each(goldenNames)("%s", (name) => {
   const g = golden(name), rows = padded(g), real = g.attention_mask.flat();
   const isReal = (row: number): boolean => real[row] === 1;
+
+  it("declares the parameters of the checkpoint, by name and shape", () => {
+    const ours = parametersOf((scope) => {
+      const inputs = encoderInputs(scope.graph, 1, 4), { last, attentions } = g.model.outputs(scope, inputs);
+      g.model.predict(scope, last.reshape([-1, g.model.hidden]));
+      g.model.contacts(scope, inputs, attentions);
+    });
+    const shapes = Object.fromEntries(Object.entries(g.weights).map(([key, { shape }]) => [key, shape]));
+    expect(Object.fromEntries([...ours.values()].map((p) => [p.name, p.shape]))).toEqual(shapes);
+  });
 
   it("gives the same logits, in f32 and in f64", () => {
     for (const precision of ["native", "f64"] as const) {
@@ -66,5 +78,14 @@ describe.each(goldenNames)("%s", (name) => {
       expect(ours.length, parameter).toBe(theirs.length);
       expect(norm(theirs.map((v, k) => v - (ours[k] as number))) / norm(theirs), parameter).toBeLessThan(GRADIENTS);
     });
+  });
+});
+
+describe("rotary frequencies rounded to f16, as in the published checkpoints", () => {
+  it("make another model than those of the formula", () => {
+    const g = golden("half"), plain = { ...g, model: esm2(g.parsed) }, real = g.attention_mask.flat();
+    expect(Object.keys(g.model.buffers).length).toBe(g.parsed.layers);
+    const [ours] = compute(plain, padded(g), (scope, inputs) => [logits(plain, scope, inputs)]);
+    expect(worst(ours?.data ?? [], floats(g.logits), g.parsed.vocab, (row) => real[row] === 1)).toBeGreaterThan(10 * LOGITS);
   });
 });
