@@ -8,7 +8,7 @@
  * records without residues (kept, and counted). Refused with the place: text before the first `>`, bytes that are no text, a record
  * above the limit. Which letters a sequence may hold is the tokenizer's business; here every printable character is one.
  *
- * Price: one pass over the bytes; memory is one chunk's records plus the record that the chunk's end cut.
+ * Price: one pass over the bytes; memory is one chunk's records plus the longest record so far.
  */
 import { FormatError } from "@cloze/errors";
 
@@ -139,14 +139,7 @@ export class FastaParser implements FastaBatch {
   #beginBatch(): void {
     if (this.count === 0) return;
     const from = this.ends[this.count - 1] as number, size = this.#at - from;
-    const large = this.residues.length > 1 << 24 && size < 1 << 20;
-    if (large) {
-      const fresh = new Uint8Array(1 << 21);
-      fresh.set(this.residues.subarray(from, this.#at));
-      this.residues = fresh;
-    } else {
-      this.residues.copyWithin(0, from, this.#at);
-    }
+    this.residues.copyWithin(0, from, this.#at);
     if (this.#keepHeaders) {
       const headerFrom = this.#headerEnds[this.count - 1] as number;
       this.#headerBytes.copyWithin(0, headerFrom, this.#headerAt);
