@@ -1,0 +1,154 @@
+/**
+ * A trained model in use: sequences in, in any number and length; what the model says of each out, in the order they came.
+ *
+ * Rows are padded and batched as it suits the machine; neither changes a value (to rounding). Results are without padding.
+ */
+import type { Backend, CompileOptions } from "@cloze/backend";
+import { ConfigError } from "@cloze/errors";
+import type { HostTensors } from "@cloze/graph";
+import type { Tokenizer } from "@cloze/tokenizer";
+import { embeddings, type EmbedOptions, type Embedding } from "./embed.ts";
+import { fillMasks, type FilledMask } from "./fill-mask.ts";
+import { insideOf, type Inside, type InferenceModel } from "./program.ts";
+import { f32, Runner, type F32Tensor, type Job, type Many, type Piece } from "./runner.ts";
+
+export interface EncoderOptions {
+  readonly backend: Backend;
+  readonly model: InferenceModel;
+  /** By parameter name, as in the checkpoint. A head that is never asked for may be missing. */
+  readonly weights: HostTensors;
+  /** For texts: `embed`, `fillMask`, and the pad id. */
+  readonly tokenizer?: Tokenizer;
+  /** Default: the tokenizer's, or 0. Nothing sees this token, wherever it stands. */
+  readonly padId?: number;
+  /** Tokens of one batch, padding included; a longer sequence is a batch by itself. Default 2048. */
+  readonly tokensPerBatch?: number;
+  /** Default "f32". */
+  readonly compute?: NonNullable<CompileOptions["compute"]>;
+}
+
+/** Token ids of one sequence, special tokens included. */
+export type Ids = ArrayLike<number>;
+
+export interface Wanted {
+  readonly logits?: boolean;
+  /** All layers, or these: 0 the embeddings, L the last, negative from the end. */
+  readonly hiddenStates?: boolean | readonly number[];
+  readonly attentions?: boolean;
+  readonly contacts?: boolean;
+}
+
+/** What was asked for, for one sequence of n tokens; the others are absent. */
+export interface SequenceOutputs {
+  /** `[n, vocab]`. */
+  readonly logits?: F32Tensor;
+  /** Each `[n, hidden]`, in the order of the layers asked for. */
+  readonly hiddenStates?: readonly F32Tensor[];
+  /** `[heads, n, n]` for each layer. */
+  readonly attentions?: readonly F32Tensor[];
+  /** `[n - 2, n - 2]`: pairs of residues, without the start and the end token. */
+  readonly contacts?: F32Tensor;
+}
+
+export interface SequenceEncoder {
+  readonly hidden: number;
+  readonly vocab: number;
+  /** Hidden states that can be asked for, layers + 1; 1 where the model shows only its last. */
+  readonly hiddenStateCount: number;
+  /** Several things in one pass. */
+  outputs(sequences: Many<Ids>, wanted: Wanted): AsyncGenerator<SequenceOutputs, void, undefined>;
+  logits(sequences: Many<Ids>): AsyncGenerator<F32Tensor, void, undefined>;
+  hiddenStates(sequences: Many<Ids>, layers?: readonly number[]): AsyncGenerator<readonly F32Tensor[], void, undefined>;
+  attentions(sequences: Many<Ids>): AsyncGenerator<readonly F32Tensor[], void, undefined>;
+  contacts(sequences: Many<Ids>): AsyncGenerator<F32Tensor, void, undefined>;
+  embed(texts: Many<string>, options?: EmbedOptions): AsyncGenerator<Embedding, void, undefined>;
+  /** The `top` (default 5) likeliest tokens at each mask of a text. */
+  fillMask(text: string, options?: { readonly top?: number }): Promise<readonly FilledMask[]>;
+  /** Lets go of the weights and the programs; the backend stays. */
+  dispose(): Promise<void>;
+}
+
+/** Uploads the weights; programs are compiled as their shapes come up. */
+export async function createEncoder(options: EncoderOptions): Promise<SequenceEncoder> {
+  const { backend, model, weights, tokenizer, padId = tokenizer?.special.pad ?? 0, tokensPerBatch = 2048, compute } = options, { hidden, vocab } = model;
+  if (!(Number.isSafeInteger(tokensPerBatch) && tokensPerBatch >= 1)) throw new ConfigError(`createEncoder, tokensPerBatch: expected a whole number from 1, got ${tokensPerBatch}.`);
+  if (tokenizer && tokenizer.vocabulary.length > vocab) throw new ConfigError(`createEncoder: expected a tokenizer of at most the model's ${vocab} tokens, got "${tokenizer.name}" with ${tokenizer.vocabulary.length}. Use the tokenizer that stands beside the weights.`);
+  const inside = insideOf(model), count = inside.hiddenStates;
+  const runner = await Runner.start({ backend, model, weights, padId, tokensPerBatch, compile: compute ? { compute } : {} });
+  const needed = (what: string): Tokenizer => {
+    if (!tokenizer) throw new ConfigError(`${what}: expected an encoder with a tokenizer, got one without. Pass it to createEncoder.`);
+    return tokenizer;
+  };
+  async function* only<K extends keyof SequenceOutputs>(sequences: Many<Ids>, name: K, wanted: Wanted): AsyncGenerator<NonNullable<SequenceOutputs[K]>, void, undefined> {
+    for await (const each of outputs(sequences, wanted)) yield each[name] as NonNullable<SequenceOutputs[K]>;
+  }
+  function outputs(sequences: Many<Ids>, wanted: Wanted): AsyncGenerator<SequenceOutputs, void, undefined> {
+    const { hiddenStates = false } = wanted, all = Array.from({ length: count }, (_, i) => i);
+    const layers = typeof hiddenStates === "boolean" ? (hiddenStates ? all : []) : hiddenStates.map((layer) => layerIndex(layer, count));
+    return runner.stream(checked(sequences, vocab, wanted.contacts ? 3 : 1), outputsJob(model, inside, wanted, layers));
+  }
+  return {
+    hidden, vocab, hiddenStateCount: count, outputs,
+    logits: (sequences) => only(sequences, "logits", { logits: true }),
+    hiddenStates: (sequences, layers) => only(sequences, "hiddenStates", { hiddenStates: layers ?? true }),
+    attentions: (sequences) => only(sequences, "attentions", { attentions: true }),
+    contacts: (sequences) => only(sequences, "contacts", { contacts: true }),
+    async *embed(texts, { layer = -1, pooling = "mean", maxLength = 1024, long = "window" } = {}) {
+      yield* embeddings(runner, needed("embed"), hidden, texts, { layer: layerIndex(layer, count), pooling, maxLength, long });
+    },
+    fillMask: async (text, { top = 5 } = {}) => fillMasks(runner, needed("fillMask"), vocab, text, top),
+    dispose: () => runner.dispose(),
+  };
+}
+
+/** A layer from 0. Throws ConfigError for one that is not there. */
+export function layerIndex(layer: number, count: number): number {
+  const at = layer < 0 ? layer + count : layer;
+  if (!(Number.isSafeInteger(layer) && at >= 0 && at < count)) {
+    throw new ConfigError(`layer: expected a whole number from ${-count} to ${count - 1} (0 the embeddings, ${count - 1} or -1 the last layer), got ${layer}.`);
+  }
+  return at;
+}
+
+async function* checked(sequences: Many<Ids>, vocab: number, shortest: number): AsyncGenerator<Piece, void, undefined> {
+  let index = 0;
+  for await (const ids of sequences) {
+    index++;
+    if (ids.length < shortest) throw new ConfigError(`sequence ${index}: expected at least ${shortest} token id${shortest === 1 ? "" : "s"}, got ${ids.length}.`);
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i] as number;
+      if (!(Number.isInteger(id) && id >= 0 && id < vocab)) throw new ConfigError(`sequence ${index}: expected token ids from 0 to ${vocab - 1}, got ${id} at place ${i}. Were they made with another tokenizer?`);
+    }
+    yield { ids };
+  }
+}
+
+function outputsJob(model: InferenceModel, inside: Inside, { logits = false, attentions = false, contacts = false }: Wanted, states: readonly number[]): Job<Piece, SequenceOutputs> {
+  const { hidden, vocab } = model, maps = attentions ? inside.attentions : 0;
+  return {
+    wanted: { logits, states, attentions, contacts },
+    elements: (seq) => Math.max(1, seq * ((logits ? vocab : 0) + states.length * hidden + (contacts ? seq : 0) + maps * inside.heads * seq)),
+    take(outputs, row, seq, { ids: { length: n } }) {
+      const numbers = (name: string): Float32Array => outputs[name] as Float32Array;
+      const rowsOf = (name: string, width: number): F32Tensor => f32([n, width], numbers(name).slice(row * seq * width, (row * seq + n) * width));
+      return {
+        ...(logits && { logits: rowsOf("logits", vocab) }),
+        ...(states.length > 0 && { hiddenStates: states.map((layer) => rowsOf(`states.${layer}`, hidden)) }),
+        ...(attentions && { attentions: Array.from({ length: maps }, (_, i) => f32([inside.heads, n, n], corners(numbers(`attentions.${i}`), row * inside.heads, inside.heads, seq, n))) }),
+        ...(contacts && { contacts: f32([n - 2, n - 2], corners(numbers("contacts"), row, 1, seq - 2, n - 2)) }),
+      };
+    },
+  };
+}
+
+/** The n x n corners of `count` squares of `size`, from the square `first` on. */
+function corners(squares: Float32Array, first: number, count: number, size: number, n: number): Float32Array {
+  const out = new Float32Array(count * n * n);
+  for (let k = 0; k < count; k++) {
+    for (let i = 0; i < n; i++) {
+      const from = ((first + k) * size + i) * size;
+      out.set(squares.subarray(from, from + n), (k * n + i) * n);
+    }
+  }
+  return out;
+}

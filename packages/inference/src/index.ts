@@ -1,0 +1,9 @@
+/** A trained encoder in use: logits, hidden states, attention maps, contacts, embeddings, fill-mask. */
+export {
+  createEncoder, layerIndex, type EncoderOptions, type Ids, type SequenceEncoder, type SequenceOutputs, type Wanted,
+} from "./encoder.ts";
+export type { Embedding, EmbedOptions, LongPolicy, Pooling } from "./embed.ts";
+export type { Candidate, FilledMask } from "./fill-mask.ts";
+export type { InferenceModel } from "./program.ts";
+export type { F32Tensor, Many } from "./runner.ts";
+export { windowsOf, type Window } from "./windows.ts";

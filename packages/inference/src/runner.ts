@@ -1,0 +1,173 @@
+/**
+ * One session, a program for each shape, and streams through them: sequences in, results out in the same order.
+ *
+ * A stretch of the stream is read, sorted into batches of like length, run, and handed on in input order; then the next stretch.
+ * A stretch ends at 64 batches' worth of tokens or 256 MiB of results, so memory does not grow with the stream.
+ */
+import type { Backend, CompileOptions, Executable, Session } from "@cloze/backend";
+import { ConfigError } from "@cloze/errors";
+import type { HostTensor, HostTensors, Shape } from "@cloze/graph";
+import { lengthBucket, planBatches } from "./buckets.ts";
+import { inferenceProgram, type InferenceModel, type ProgramSpec } from "./program.ts";
+
+/** A list, a generator, a file that is read as it goes. */
+export type Many<T> = Iterable<T> | AsyncIterable<T>;
+
+/** Numbers on the host; a `HostTensor` that is f32. */
+export interface F32Tensor {
+  readonly dtype: "f32";
+  readonly shape: Shape;
+  readonly data: Float32Array;
+}
+
+export const f32 = (shape: Shape, data: Float32Array): F32Tensor => ({ dtype: "f32", shape, data });
+
+export interface Piece {
+  readonly ids: ArrayLike<number>;
+  /** As long as `ids`: the feed of `pooled`. */
+  readonly weights?: Float32Array;
+}
+
+/** What to compute for each piece of a stream. */
+export interface Job<P extends Piece, R> {
+  readonly wanted: Omit<ProgramSpec, "rows" | "seq">;
+  /** Numbers that come back for a piece in a row of `seq`. */
+  elements(seq: number): number;
+  /** A piece's own part of a batch's outputs, copied. */
+  take(outputs: Readonly<Record<string, Float32Array>>, row: number, seq: number, piece: P): R;
+}
+
+export interface RunnerOptions {
+  readonly backend: Backend;
+  readonly model: InferenceModel;
+  readonly weights: HostTensors;
+  readonly padId: number;
+  readonly tokensPerBatch: number;
+  readonly compile: CompileOptions;
+}
+
+const BATCHES_AHEAD = 64, BYTES_AHEAD = 2 ** 28, PROGRAMS = 32;
+
+interface Compiled {
+  readonly made: Promise<Executable>;
+  running: number;
+}
+
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #session: Session;
+  /** In the order of their last use. */
+  readonly #programs = new Map<string, Compiled>();
+
+  private constructor(options: RunnerOptions, session: Session) {
+    this.#options = options;
+    this.#session = session;
+  }
+
+  static async start(options: RunnerOptions): Promise<Runner> {
+    return new Runner(options, await options.backend.start(options.weights));
+  }
+
+  async *stream<P extends Piece, R>(pieces: Many<P>, job: Job<P, R>): AsyncGenerator<R, void, undefined> {
+    const { tokensPerBatch, backend } = this.#options;
+    const bytes = (seq: number): number => 4 * job.elements(seq);
+    const rowBytes = Math.min(BYTES_AHEAD, backend.capabilities.limits.tensorBytes);
+    const rowLimit = (seq: number): number => Math.min(tokensPerBatch / seq, rowBytes / bytes(seq));
+    const weigh = ({ ids }: P): number => {
+      const seq = lengthBucket(ids.length);
+      return Math.max(seq / (BATCHES_AHEAD * tokensPerBatch), bytes(seq) / BYTES_AHEAD);
+    };
+    for await (const stretch of stretches(pieces, weigh)) {
+      const results = new Array<R>(stretch.length);
+      for (const { rows, seq, items } of planBatches(stretch.map(({ ids }) => ids.length), rowLimit)) {
+        const batch = items.map((i) => stretch[i] as P);
+        const outputs = await this.run({ ...job.wanted, rows, seq }, this.#feeds(batch, rows, seq, job.wanted.pooled !== undefined));
+        items.forEach((i, row) => { results[i] = job.take(outputs, row, seq, stretch[i] as P); });
+      }
+      yield* results;
+    }
+  }
+
+  /** One batch of a shape, with the feeds of `ids` and whatever else the program takes. */
+  async run(spec: ProgramSpec, feeds: HostTensors): Promise<Readonly<Record<string, Float32Array>>> {
+    await this.#makeRoom();
+    const key = JSON.stringify(spec), compiled = this.#programs.get(key) ?? { made: this.#compile(spec), running: 0 };
+    this.#programs.delete(key);
+    this.#programs.set(key, compiled);
+    compiled.running++;
+    try {
+      const outputs = await this.#session.run(await compiled.made, feeds);
+      return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]));
+    } catch (error) {
+      if (await failed(compiled.made)) this.#programs.delete(key);
+      throw error;
+    } finally {
+      compiled.running--;
+    }
+  }
+
+  /** Feeds of rows that are padded to `seq`. A pad id inside a sequence is padding too: nothing sees it. */
+  rowFeeds(batch: readonly Piece[], rows: number, seq: number): Record<string, HostTensor> {
+    const { padId } = this.#options, size = rows * seq;
+    const ids = new Int32Array(size).fill(padId), segments = new Int32Array(size), positions = new Int32Array(size);
+    batch.forEach((piece, row) => {
+      for (let i = 0, at = row * seq; i < piece.ids.length; i++, at++) {
+        const id = piece.ids[i] as number;
+        ids[at] = id;
+        segments[at] = id === padId ? 0 : 1;
+        positions[at] = i;
+      }
+    });
+    const tensor = (data: Int32Array): HostTensor => ({ dtype: "i32", shape: [rows, seq], data });
+    return { ids: tensor(ids), segments: tensor(segments), positions: tensor(positions) };
+  }
+
+  async dispose(): Promise<void> {
+    await this.#session.dispose();
+    for (const { made } of this.#programs.values()) if (!(await failed(made))) await (await made).dispose();
+    this.#programs.clear();
+  }
+
+  #feeds(batch: readonly Piece[], rows: number, seq: number, weighted: boolean): HostTensors {
+    const feeds = this.rowFeeds(batch, rows, seq);
+    if (!weighted) return feeds;
+    const data = new Float32Array(rows * seq);
+    batch.forEach(({ weights }, row) => { if (weights) data.set(weights, row * seq); });
+    return { ...feeds, weights: f32([rows, seq], data) };
+  }
+
+  async #compile(spec: ProgramSpec): Promise<Executable> {
+    const { backend, model, weights, compile } = this.#options, program = inferenceProgram(model, spec);
+    const missing = program.state.find(({ attrs }) => !(attrs.name in weights));
+    if (missing) throw new ConfigError(`weights: expected the parameter "${missing.attrs.name}", got none. These weights were saved without that head: ask for other outputs, or use a checkpoint that has it.`);
+    return backend.compile(program, compile);
+  }
+
+  /** Forgets the programs that were not used for longest; those that run stay. */
+  async #makeRoom(): Promise<void> {
+    for (const [key, { made, running }] of this.#programs) {
+      if (this.#programs.size < PROGRAMS) return;
+      if (running > 0) continue;
+      this.#programs.delete(key);
+      await (await made).dispose();
+    }
+  }
+}
+
+const failed = (made: Promise<unknown>): Promise<boolean> => made.then(() => false, () => true);
+
+/** Lists of items whose weights add up to about 1; one that weighs more is alone. */
+async function* stretches<T>(items: Many<T>, weigh: (item: T) => number): AsyncGenerator<T[], void, undefined> {
+  let list: T[] = [], sum = 0;
+  for await (const item of items) {
+    const weight = weigh(item);
+    if (list.length > 0 && sum + weight > 1) {
+      yield list;
+      list = [];
+      sum = 0;
+    }
+    list.push(item);
+    sum += weight;
+  }
+  if (list.length > 0) yield list;
+}
