@@ -151,15 +151,14 @@ export function parametersOfSource(source: ModelSource): ReadonlyMap<string, Par
   return new Map([...maskedLmParameters(source.model), ...(source.extraParameters ?? [])]);
 }
 
-async function startingPoint(options: PretrainOptions, run: string, resuming: boolean, source: ModelSource, path: (given: string) => string): Promise<Pick<TrainOptions, "weights" | "resume">> {
+async function startingPoint(options: PretrainOptions, run: string, resuming: boolean, source: ModelSource, path: (given: string) => string): Promise<Pick<TrainOptions, "weights" | "resume" | "restart">> {
   const parameters = parametersOfSource(source), dir = resuming ? await newestCheckpoint(run) : undefined;
   if (dir !== undefined) {
     const { optimizer, state } = await loadTrainerState(dir);
     return { weights: await loadWeights(dir, parameters, source.ignored), resume: { optimizer, state, dir } };
   }
   // A run that was killed before its first checkpoint begins again, on the same numbers.
-  if (resuming) return { weights: await firstWeights(options, source, parameters, path), resume: undefined as never };
-  return { weights: await firstWeights(options, source, parameters, path) };
+  return { weights: await firstWeights(options, source, parameters, path), restart: resuming };
 }
 
 async function firstWeights(options: PretrainOptions, source: ModelSource, parameters: ReadonlyMap<string, Parameter>, path: (given: string) => string): Promise<Weights> {

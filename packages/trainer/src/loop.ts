@@ -38,6 +38,8 @@ export interface TrainOptions extends TrainSetup {
   readonly until: { readonly steps: number } | { readonly seconds: number };
   readonly seed: number;
   readonly resume?: { readonly optimizer: HostTensors; readonly state: TrainerState; readonly dir: string };
+  /** The run was begun before and left no checkpoint: it begins again, over the record it left. */
+  readonly restart?: boolean;
   readonly evaluator?: Evaluator;
   /** Steps between evaluations; there is always one at the end. 0: only that. */
   readonly evalEvery: number;
@@ -87,8 +89,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   options.onEvent?.({ kind: "compiled", seconds: (performance.now() - started) / 1000 });
 
   await mkdir(run, { recursive: true });
-  const log = new MetricsLog(join(run, "metrics.jsonl"), resume ? { resumeAfter: step } : {});
-  const board = new TensorBoardWriter(run, resume ? { resumeAfter: step } : {});
+  const kept = resume || options.restart ? { resumeAfter: step } : {};
+  const log = new MetricsLog(join(run, "metrics.jsonl"), kept), board = new TensorBoardWriter(run, kept);
   let trainLoss: number | undefined, evaluation: TokenMetricsResult | undefined, evaluatedAt = -1, savedAt = -1, checkpoint = "";
   let trainingMs = 0, trainedTokens = 0, trainedSteps = 0;
 

@@ -1,0 +1,155 @@
+/** `cloze pretrain` as a person runs it: a process of its own, interrupted and killed, resumed, evaluated; and bad input. */
+import { spawn } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readMetrics, withoutTime } from "@cloze/trainer";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { main } from "../src/index.ts";
+import { folder, tinyConfig } from "./corpus.ts";
+
+let dir: string;
+beforeAll(() => { dir = folder(); });
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const entry = fileURLToPath(new URL("./start.mjs", import.meta.url)), tsx = import.meta.resolve("tsx");
+
+interface Finished { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly stdout: string; readonly stderr: string }
+
+/** Runs the command line; `onRow` is told how many metrics lines there are as it goes. */
+function cloze(args: readonly string[], watch?: { readonly file: string; readonly rows: number; readonly signal: NodeJS.Signals }): Promise<Finished> {
+  return new Promise((done) => {
+    const child = spawn(process.execPath, ["--import", tsx, "--conditions=@cloze/source", entry, ...args], { cwd: dir, stdio: ["ignore", "pipe", "pipe"] });
+    let stdout = "", stderr = "", sent = false;
+    child.stdout.on("data", (chunk) => { stdout += String(chunk); });
+    child.stderr.on("data", (chunk) => { stderr += String(chunk); });
+    const timer = watch && setInterval(() => {
+      const lines = existsSync(watch.file) ? readFileSync(watch.file, "utf8").split("\n").length - 1 : 0;
+      if (!sent && lines >= watch.rows) {
+        sent = true;
+        child.kill(watch.signal);
+      }
+    }, 5);
+    child.on("close", (code, signal) => {
+      clearInterval(timer);
+      done({ code, signal, stdout, stderr });
+    });
+  });
+}
+
+const settings = ["--model", "tiny.json", "--data", "data.fasta", "--steps", "40", "--batch-tokens", "256", "--max-length", "64", "--lr", "0.005", "--eval-every", "10", "--save-every", "6", "--threads", "1"];
+const pretrain = (out: string, ...more: string[]): string[] => ["pretrain", ...settings, "--out", out, ...more];
+const rows = (run: string): string[] => readMetrics(join(dir, run, "metrics.jsonl")).rows.map(withoutTime);
+const lastLine = (text: string): Record<string, unknown> => JSON.parse(text.trimEnd().split("\n").at(-1) as string) as Record<string, unknown>;
+
+describe("cloze pretrain", () => {
+  beforeAll(async () => {
+    const { code, stdout, stderr } = await cloze(pretrain("straight", "--json"));
+    expect(stderr).not.toMatch(/Error/);
+    expect(code).toBe(0);
+    const said = lastLine(stdout);
+    expect(Object.keys(said)).toEqual(expect.arrayContaining(["steps", "tokens", "trainLoss", "evalLoss", "perplexity", "accuracy", "tokensPerSecond", "stepMs", "parameters", "peakBytes", "checkpoint"]));
+    expect(said["steps"]).toBe(40);
+    expect(said["evalLoss"]).toBeLessThan(Math.log(33) - 0.3);
+    expect(Math.exp(said["evalLoss"] as number)).toBeCloseTo(said["perplexity"] as number, 6);
+  });
+
+  it("starts at ln(33), learns, and leaves a whole run folder", () => {
+    const first = readMetrics(join(dir, "straight", "metrics.jsonl")).rows[0];
+    expect(first?.loss).toBeCloseTo(Math.log(33), 4);
+    expect(readdirSync(join(dir, "straight"))).toEqual(expect.arrayContaining(["checkpoints", "config.yaml", "metrics.jsonl", "report.html"]));
+    expect(readdirSync(join(dir, "straight")).some((name) => name.startsWith("events.out.tfevents."))).toBe(true);
+    expect(readdirSync(join(dir, "straight", "checkpoints")).sort()).toEqual(["step-30", "step-36", "step-40"]);
+    expect(readFileSync(join(dir, "straight", "report.html"), "utf8")).toMatch(/<svg/);
+  });
+
+  it("repeats itself: the same command gives the same numbers", async () => {
+    await cloze(pretrain("again"));
+    expect(rows("again")).toEqual(rows("straight"));
+  });
+
+  it.each([[4], [15], [27]])("killed after %i lines and resumed, metrics are equal bit for bit", async (lines) => {
+    const run = `killed-${lines}`;
+    const killed = await cloze(pretrain(run), { file: join(dir, run, "metrics.jsonl"), rows: lines, signal: "SIGKILL" });
+    expect(killed.signal).toBe("SIGKILL");
+    const resumed = await cloze(["pretrain", "--resume", run, "--json"]);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(rows(run)).toEqual(rows("straight"));
+  });
+
+  it.each([["SIGINT", 130], ["SIGTERM", 143]] as const)("%s finishes the step, saves, says how to go on; the rest is as if nothing had happened", async (signal, exit) => {
+    const run = `stopped-${signal}`;
+    const stopped = await cloze(pretrain(run), { file: join(dir, run, "metrics.jsonl"), rows: 9, signal });
+    expect(stopped.code).toBe(exit);
+    expect(stopped.stdout).toMatch(new RegExp(`Go on with: cloze pretrain --resume ${run}`));
+    expect((await cloze(["pretrain", "--resume", run])).code).toBe(0);
+    expect(rows(run)).toEqual(rows("straight"));
+  });
+
+  it("passes over a damaged newest checkpoint", async () => {
+    cpSync(join(dir, "straight"), join(dir, "damaged"), { recursive: true });
+    truncateSync(join(dir, "damaged", "checkpoints", "step-40", "model.safetensors"), 100);
+    const { code, stderr } = await cloze(["pretrain", "--resume", "damaged"]);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/resuming damaged after step 36/);
+    expect(rows("damaged")).toEqual(rows("straight"));
+  });
+
+  it("evaluates what it trained: the same loss on the same part", async () => {
+    const { code, stdout, stderr } = await cloze(["evaluate", "--checkpoint", "straight", "--data", "data.fasta", "--split", "valid", "--max-length", "64", "--threads", "1", "--json"]);
+    expect(code, stderr).toBe(0);
+    const last = readMetrics(join(dir, "straight", "metrics.jsonl")).rows.at(-1);
+    expect(lastLine(stdout)["loss"]).toBeCloseTo(last?.loss as number, 6);
+    expect(lastLine(stdout)["accuracy"]).toBe(last?.["accuracy"]);
+  });
+
+  it("starts from a checkpoint's weights, and reads options from a file that flags beat", async () => {
+    writeFileSync(join(dir, "recipe.yaml"), "model: tiny.json\ndata: [data.fasta]\nsteps: 500\nbatch-tokens: 256\nmaxLength: 64\nlr: 0.001\nthreads: 1\n");
+    const { code, stderr } = await cloze(["pretrain", "--config", "recipe.yaml", "--steps", "2", "--warmup", "0", "--from", "straight/checkpoints/step-40", "--out", "from"]);
+    expect(code, stderr).toBe(0);
+    const [first] = readMetrics(join(dir, "from", "metrics.jsonl")).rows;
+    expect(first?.loss).toBeLessThan(3.2);
+    expect(readFileSync(join(dir, "from", "config.yaml"), "utf8")).toMatch(/^steps: 2$/m);
+  });
+
+  it.each([
+    ["no data", ["pretrain", "--model", "tiny.json", "--steps", "2"], /--data is required/],
+    ["a file that is not there", ["pretrain", "--model", "tiny.json", "--data", "no.fasta"], /--data no\.fasta: expected a FASTA file .* got nothing there/],
+    ["a file that is no FASTA", ["pretrain", "--model", "tiny.json", "--data", "tiny.json.txt"], /tiny\.json\.txt, line 1: /],
+    ["a model of a near name", ["pretrain", "--model", "esm2-8", "--data", "data.fasta"], /--model esm2-8: expected esm2-8m.*Did you mean/],
+    ["an unknown key of a config file", ["pretrain", "--config", "typo.yaml"], /typo\.yaml, line 2: unknown key "batch-token"\. Did you mean .?batch-tokens/],
+    ["two ends", ["pretrain", "--model", "tiny.json", "--data", "data.fasta", "--steps", "2", "--epochs", "1"], /expected one of --steps, --epochs and --budget/],
+    ["rows that do not fit", ["pretrain", "--model", "tiny.json", "--data", "data.fasta", "--batch-tokens", "32", "--max-length", "64"], /less than one row/],
+    ["a run in the way", ["pretrain", ...settings, "--out", "straight"], /expected a folder without a run, got one\. Continue it with --resume/],
+    ["another seed on resume", ["pretrain", "--resume", "straight", "--seed", "4"], /the run was made with --seed 0, this says 4/],
+    ["objective options that are no JSON", ["pretrain", ...settings, "--objective-options", "rate=1"], /--objective-options: expected a JSON object/],
+    ["an objective that is not there", ["pretrain", ...settings, "--objective", "mln"], /--objective mln: .*Did you mean mlm/],
+    ["a file where the run folder should be", ["pretrain", ...settings, "--out", "data.fasta"], /data\.fasta/],
+    ["a checkpoint of another model", ["pretrain", "--model", "wide.json", "--data", "data.fasta", "--steps", "1", "--batch-tokens", "64", "--max-length", "64", "--from", "straight/checkpoints/step-40", "--out", "wide"], /tensor "esm\..*": expected \[.*\], got \[/],
+  ] as const)("%s: one clear line, exit 2", async (_, args, message) => {
+    writeFileSync(join(dir, "tiny.json.txt"), JSON.stringify(tinyConfig));
+    writeFileSync(join(dir, "wide.json"), JSON.stringify({ ...tinyConfig, hidden_size: 24 }));
+    writeFileSync(join(dir, "typo.yaml"), "model: tiny.json\nbatch-token: 256\n");
+    let stderr = "";
+    const stream = { write: (text: string): void => { stderr += text; } };
+    const code = await main(args, { stdout: stream, stderr: stream, stdin: (async function* () {})(), cwd: dir, env: {}, outputClosed: () => false });
+    const complaints = stderr.trimEnd().split("\n").filter((line) => line.startsWith("cloze: "));
+    expect(complaints.length, stderr).toBe(1);
+    expect(complaints[0]).toMatch(message);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(code).toBe(2);
+  });
+
+  it("leaves older checkpoints untouched when the disk is full", async () => {
+    // A checkpoint that cannot be written: its place is taken by a file.
+    cpSync(join(dir, "straight"), join(dir, "full"), { recursive: true });
+    for (const step of ["step-36", "step-40"]) rmSync(join(dir, "full", "checkpoints", step), { recursive: true });
+    mkdirSync(join(dir, "full", "checkpoints"), { recursive: true });
+    writeFileSync(join(dir, "full", "checkpoints", "step-36"), "in the way");
+    const before = readFileSync(join(dir, "full", "checkpoints", "step-30", "model.safetensors"));
+    const { code, stderr } = await cloze(["pretrain", "--resume", "full"]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/step-36/);
+    expect(readFileSync(join(dir, "full", "checkpoints", "step-30", "model.safetensors")).equals(before)).toBe(true);
+  });
+});

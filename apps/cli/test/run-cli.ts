@@ -1,0 +1,46 @@
+/** Runs the command line in this process on streams of its own, in a folder of its own. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import { main, type Io } from "../src/index.ts";
+import type { CommandEntry } from "../src/commands.ts";
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  /** The last line of stdout, parsed. */
+  readonly json: () => Readonly<Record<string, unknown>>;
+}
+
+export interface Cli {
+  readonly dir: string;
+  run(...argv: readonly string[]): Promise<Ran>;
+  piped(input: string, ...argv: readonly string[]): Promise<Ran>;
+  write(name: string, text: string | Uint8Array): string;
+}
+
+export function cli(commands?: readonly CommandEntry[]): Cli {
+  const dir = mkdtempSync(join(tmpdir(), "cloze-cli-"));
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+  const piped = async (input: string, ...argv: readonly string[]): Promise<Ran> => {
+    let out = "", err = "";
+    const io: Io = {
+      stdout: { write: (text) => { out += text; } },
+      stderr: { write: (text) => { err += text; } },
+      stdin: (async function* () { if (input !== "") yield new TextEncoder().encode(input); })(),
+      cwd: dir, env: {}, outputClosed: () => false,
+    };
+    const code = await main(argv, io, commands);
+    return { code, out, err, json: () => JSON.parse(out.trimEnd().split("\n").at(-1) ?? "") as Readonly<Record<string, unknown>> };
+  };
+  return {
+    dir, piped,
+    run: (...argv) => piped("", ...argv),
+    write: (name, text) => {
+      writeFileSync(join(dir, name), text);
+      return name;
+    },
+  };
+}
