@@ -1,4 +1,4 @@
-// Runs what the packages' READMEs show; readme.ts says how an example is written.
+// Runs what the repository's README and those of its packages show; readme.ts says how an example is written.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
 import { README } from "./readme-checks.ts";
@@ -8,8 +8,8 @@ const read = (file: string): string => readFileSync(`${root}/${file}`, "utf8");
 /** Reserved, not written yet: such a package owes no README. */
 const isEmpty = (dir: string): boolean => !existsSync(`${root}/${dir}/src/index.ts`) || /^\s*(\/\/.*\s*)*export \{\};?\s*$/.test(read(`${dir}/src/index.ts`));
 
-for (const dir of readdirSync(`${root}/packages`).map((name) => `packages/${name}`).filter((each) => !isEmpty(each))) {
-  const readme = `${dir}/README.md`;
+const packages = readdirSync(`${root}/packages`).map((name) => `packages/${name}`).filter((each) => !isEmpty(each));
+for (const readme of ["README.md", ...packages.map((dir) => `${dir}/README.md`)]) {
   const examples = existsSync(`${root}/${readme}`) ? examplesOf(read(readme)) : [];
   test(`${readme} shows an example`, () => {
     expect(examples.length, "one ```ts block at least; it is run").toBeGreaterThan(0);

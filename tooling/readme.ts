@@ -1,4 +1,4 @@
-// README examples that are run. Every ```ts block of a package's README is a program of its own, executed top to bottom:
+// Examples that are run. Every ```ts block of a README, or of another page a test names, is a program of its own, executed top to bottom:
 //
 //   expression  // => value      the expression deeply equals the value, itself an expression (typed arrays count as arrays)
 //   const x = …  // => value     the same for x
@@ -14,7 +14,7 @@ import type { Plugin } from "vite";
 
 export const root: string = fileURLToPath(new URL("..", import.meta.url)).replace(/[\\/]$/, "");
 
-/** A block's code and the README line it begins on. */
+/** A block's code and the line of the page it begins on. */
 export interface Example { readonly line: number; readonly code: string }
 
 /** The runnable blocks of a markdown text, in order. */
@@ -25,14 +25,14 @@ export function examplesOf(markdown: string): Example[] {
   }));
 }
 
-/** The module id under which vitest loads one example. The file does not exist; `readmeExamples` makes it from the README. */
-export function exampleId(readme: string, index: number): string {
-  return `${root}/${readme}.${index}.ts`;
+/** The module id under which vitest loads one example. The file does not exist; `readmeExamples` makes it from the page. */
+export function exampleId(page: string, index: number): string {
+  return `${root}/${page}.${index}.ts`;
 }
 
 /** Vite's side: makes the modules, and lets an example name any package of the workspace, also one its package does not depend on. */
 export function readmeExamples(): Plugin {
-  const example = /^(.*README\.md)\.(\d+)\.ts$/;
+  const example = /^(.*\.md)\.(\d+)\.ts$/;
   return {
     name: "readme-examples",
     enforce: "pre",
@@ -44,9 +44,9 @@ export function readmeExamples(): Plugin {
       return own ?? (name === undefined ? undefined : this.resolve(source, `${root}/packages/${name}/README.md`, { skipSelf: true }));
     },
     load(id) {
-      const [, readme, index] = example.exec(id) ?? [];
-      if (readme === undefined) return undefined;
-      return instrument(examplesOf(readFileSync(readme, "utf8"))[Number(index)]?.code ?? "");
+      const [, page, index] = example.exec(id) ?? [];
+      if (page === undefined) return undefined;
+      return instrument(examplesOf(readFileSync(page, "utf8"))[Number(index)]?.code ?? "");
     },
   };
 }

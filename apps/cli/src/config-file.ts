@@ -19,11 +19,19 @@ export async function readConfigFile(path: string, shown: string, table: OptionT
 }
 
 export async function parseConfig(text: string, file: string, table: OptionTable): Promise<ReadonlyMap<string, OptionValue>> {
-  const { LineCounter, isMap, isScalar, parseDocument } = await import("yaml");
+  const { LineCounter, isMap, isNode, isScalar, parseDocument } = await import("yaml");
   const lines = new LineCounter(), document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const line = (offset: number | undefined): string => (offset === undefined ? "" : `line ${lines.linePos(offset).line}`);
   const [mistake] = document.errors;
   if (mistake !== undefined) throw new FormatError(file, line(mistake.pos[0]), `expected YAML, got an error: ${mistake.message}.`);
+  /** An alias without its anchor, or one that grows without end, is noticed only here. */
+  const plain = (content: unknown, place: string): unknown => {
+    try {
+      return isNode(content) ? content.toJS(document) : null;
+    } catch (cause) {
+      throw new FormatError(file, place, `expected YAML, got an error: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause });
+    }
+  };
   const values = new Map<string, OptionValue>(), root = document.contents;
   if (root === null) return values;
   if (!isMap(root)) throw new FormatError(file, line(root.range?.[0]), "expected `key: value` lines, one for each option.");
@@ -37,7 +45,7 @@ export async function parseConfig(text: string, file: string, table: OptionTable
       throw new FormatError(file, place, `unknown key ${JSON.stringify(typed)}.${hint}`);
     }
     if (values.has(key)) throw new FormatError(file, place, `${kebab(key)} is given twice. Leave one out.`);
-    const value: unknown = content === null ? null : (content as { toJS(document: unknown): unknown }).toJS(document);
+    const value = plain(content, place);
     const read = fromFile(spec, value);
     if (read === undefined) throw new FormatError(file, place, `${typed}: expected ${expectation(spec)}, got ${value === null ? "nothing" : JSON.stringify(value)}.`);
     values.set(key, read);

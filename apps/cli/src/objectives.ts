@@ -3,7 +3,7 @@
  * file (`./my-objective.js`). Whatever is found exports `objective`, and a stranger's is no different from ours.
  */
 import { readFile, stat } from "node:fs/promises";
-import { dirname, isAbsolute, join } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError } from "@cloze/errors";
 import type { ObjectiveMaker } from "@cloze/objective";
@@ -23,15 +23,16 @@ const OWN: Readonly<Record<string, () => Promise<object>>> = {
 export async function findObjective(name: string, cwd: string): Promise<FoundObjective> {
   const short = name.replace(/^@cloze\/objective-/, ""), own = Object.hasOwn(OWN, short) ? OWN[short] : undefined;
   if (own !== undefined) return { from: `@cloze/objective-${short}`, objective: makerOf(await own(), name) };
-  const candidates = /^\.{1,2}\//.test(name) || isAbsolute(name) ? [name] : [`@cloze/objective-${name}`, name].filter(isPackageName);
+  const isFile = /^\.{1,2}\//.test(name) || isAbsolute(name), candidates = isFile ? [name] : [`@cloze/objective-${name}`, name].filter(isPackageName);
   for (const candidate of candidates) {
-    const file = isPackageName(candidate) ? await packageEntry(candidate, cwd) : join(isAbsolute(candidate) ? "" : cwd, candidate);
+    const file = isFile ? resolve(cwd, name) : await packageEntry(candidate, cwd);
     if (file === undefined || (await stat(file).catch(() => undefined)) === undefined) continue;
     const loaded = await import(/* @vite-ignore */ pathToFileURL(file).href).catch((cause: unknown) => {
       throw new ConfigError(`--objective ${name}: found ${file}, which does not load: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }) as object;
     return { from: candidate, objective: makerOf(loaded, candidate) };
   }
+  if (isFile) throw new ConfigError(`--objective ${name}: expected a JavaScript file there, found nothing. Check the path.`);
   const looked = candidates.length === 0 ? "no such name of a package" : `no ${candidates.join(" and no ")} installed in ${cwd} or above`;
   throw new ConfigError(`--objective ${name}: ${looked}.${didYouMean(name, Object.keys(OWN), ` Ours: ${Object.keys(OWN).join(", ")}; install another with npm install.`)}`);
 }

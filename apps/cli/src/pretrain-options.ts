@@ -1,5 +1,4 @@
 /** What `cloze pretrain` takes: one table, read by the parser, the help, the config file and a resumed run. */
-import { BACKEND_CHOICES } from "./backends.ts";
 import type { OptionTable } from "./options.ts";
 
 export const PRETRAIN_OPTIONS = {
@@ -31,7 +30,7 @@ export const PRETRAIN_OPTIONS = {
   out: { kind: "string", value: "DIR", help: "run folder (default: runs/MODEL-N)" },
   resume: { kind: "string", value: "DIR", bare: "auto", inFile: false, help: "continue a run; without DIR the one of --out, or the newest" },
   from: { kind: "string", value: "DIR", help: "start from the weights of a checkpoint" },
-  backend: { kind: "choice", choices: BACKEND_CHOICES, default: "auto", help: "what computes" },
+  backend: { kind: "choice", choices: ["auto", "onnxruntime", "reference"], default: "auto", help: "what computes" },
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
 } as const satisfies OptionTable;
 

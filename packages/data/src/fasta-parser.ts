@@ -293,11 +293,14 @@ export class FastaParser implements FastaBatch {
     this.count++;
   }
 
-  /** Room for `more` residues. Large buffers grow fourfold: fresh pages cost nothing until they are written. */
+  /**
+   * Room for `more` residues. Beyond 4 MiB the buffer grows by 256 MiB at once: pages cost nothing until they are written, while
+   * each outgrown buffer stays resident until the next garbage collection.
+   */
   #reserve(more: number): void {
     const need = this.#at + more;
     if (need <= this.residues.length) return;
-    this.residues = enlarge(this.residues, need < 1 << 22 ? 2 * need : Math.min(4 * need, need + 2 ** 28));
+    this.residues = enlarge(this.residues, need < 1 << 22 ? 2 * need : need + (1 << 28));
   }
 
   #record(): string {

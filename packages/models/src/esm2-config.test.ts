@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
 import { esm2Checkpoint, ropeFrequenciesFrom } from "./esm2-checkpoint.ts";
-import { esm2ConfigJson, esm2Configs, parseEsm2Config } from "./esm2-config.ts";
+import { esm2ConfigJson, esm2Configs, esm2ConfigText, parseEsm2Config } from "./esm2-config.ts";
 import { esm2 } from "./esm2.ts";
 
 /** config.json of facebook/esm2_t6_8M_UR50D. */
@@ -32,6 +32,16 @@ describe("parseEsm2Config", () => {
 
   it.each(Object.values(esm2Configs))("reads what it writes: $layers layers", (config) => {
     expect(parseEsm2Config(esm2ConfigJson(config))).toEqual({ ...config, extra: { hidden_act: "gelu" } });
+  });
+
+  it("writes floats as floats, which transformers 5 insists on", () => {
+    const config = { ...esm2Configs["esm2-8m"], extra: { note: "rope_theta: 3", classifier_dropout: 0 } }, text = esm2ConfigText(config);
+    expect(text).toContain('"hidden_dropout_prob": 0.0,');
+    expect(text).toContain('"rope_theta": 10000.0,');
+    expect(text).toContain('"classifier_dropout": 0.0,');
+    expect(text).toContain('"hidden_size": 320,');
+    expect(text).toContain('"layer_norm_eps": 0.00001,');
+    expect(JSON.parse(text)).toEqual(esm2ConfigJson(config));
   });
 
   it("takes the defaults of transformers for what is missing", () => {

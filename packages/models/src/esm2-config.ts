@@ -129,7 +129,16 @@ export function parseEsm2Config(json: unknown, file = "config.json"): Esm2Config
   return checkEsm2Config({ ...(fields as Omit<{ [K in keyof Esm2Config]-?: Esm2Config[K] }, "extra">), ...(Object.keys(extra).length > 0 && { extra }) });
 }
 
-/** The config.json that transformers opens as EsmForMaskedLM, as an object. */
+/** Keys that Python types as floats: transformers 5 refuses a config.json in which one of them reads `0` and not `0.0`. */
+const FLOATS = ["layer_norm_eps", "rope_theta", "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range", "classifier_dropout"];
+
+/** The text of the config.json that transformers opens as EsmForMaskedLM. */
+export function esm2ConfigText(config: Esm2Config): string {
+  const whole = new RegExp(`^(  "(?:${FLOATS.join("|")})": -?\\d+)(,?)$`, "gm");
+  return `${JSON.stringify(esm2ConfigJson(config), null, 2).replace(whole, "$1.0$2")}\n`;
+}
+
+/** The same as an object, to be compared or merged. Write `esm2ConfigText` to a file: JSON.stringify makes an integer of 0.0. */
 export function esm2ConfigJson(config: Esm2Config): Record<string, unknown> {
   checkEsm2Config(config);
   const out: Record<string, unknown> = { ...FIXED, hidden_act: "gelu", ...config.extra };

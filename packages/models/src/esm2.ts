@@ -21,7 +21,7 @@ import {
 import { ropeBuffers } from "./esm2-checkpoint.ts";
 import { checkEsm2Config, type Esm2Config } from "./esm2-config.ts";
 
-export { esm2ConfigJson, esm2Configs, parseEsm2Config, type Esm2Config, type Esm2Size } from "./esm2-config.ts";
+export { esm2ConfigJson, esm2Configs, esm2ConfigText, parseEsm2Config, type Esm2Config, type Esm2Size } from "./esm2-config.ts";
 export { esm2Checkpoint, ropeFrequenciesFrom, type CheckpointNotes } from "./esm2-checkpoint.ts";
 
 /** Share of tokens that ESM-2's training replaced by `<mask>`: 15 % chosen, 80 % of those. */

@@ -138,8 +138,14 @@ export const opTable: { readonly [P in Op]: Lower<P> } = {
 function product(a: Value, b: Value, x: Node<"matmul">, alpha: number, e: Emitter): Value {
   const { transposeA, transposeB } = x.attrs;
   if (!transposeA && !transposeB && alpha === 1) return e.emit("MatMul", [a, b], "f32", x.shape);
+  const mode = (globalThis as { process?: { env: Record<string, string> } }).process?.env.MM ?? "";
+  if (x.shape.length === 2 && transposeA && mode.includes("T")) {
+    const [k, m] = a.shape as [number, number];
+    const at = e.emit("Transpose", [a], "f32", [m, k], { perm: { ints: [1, 0] } });
+    return transposeB || alpha !== 1 ? e.emit("Gemm", [at, b], "f32", x.shape, { transB: { int: Number(transposeB) }, alpha: { float: alpha } }) : e.emit("MatMul", [at, b], "f32", x.shape);
+  }
   const common: Attributes = { transA: { int: Number(transposeA) }, transB: { int: Number(transposeB) }, alpha: { float: alpha } };
-  return x.shape.length === 2 ? e.emit("Gemm", [a, b], "f32", x.shape, common) : e.emit("FusedMatMul", [a, b], "f32", x.shape, common, MICROSOFT);
+  return x.shape.length === 2 && !mode.includes("F") ? e.emit("Gemm", [a, b], "f32", x.shape, common) : e.emit("FusedMatMul", [a, b], "f32", x.shape, common, MICROSOFT);
 }
 
 /** In 64 bits, where nothing overflows; x / 0 is 0, as in the interpreter: the processor would trap. */

@@ -4,12 +4,13 @@ import { memoryDataset, packedBatches, paddedBatches } from "@cloze/data";
 import { esm2, esm2ConfigJson, esm2Configs } from "@cloze/models/esm2";
 import { initialize, maskedLmParameters } from "@cloze/nn";
 import { mlm } from "@cloze/objective-mlm";
+import type { Objective } from "@cloze/objective";
 import { adamw, schedule } from "@cloze/optim";
 import { RandomStream } from "@cloze/random";
-import { esm2 as esm2Tokenizer } from "@cloze/tokenizer-protein";
+import { esm2 as esm2Tokenizer, type ProteinTokenizer } from "@cloze/tokenizer-protein";
 import { Evaluator, type ModelSource, type TrainOptions } from "../src/index.ts";
 
-export const tokenizer = esm2Tokenizer();
+export const tokenizer: ProteinTokenizer = esm2Tokenizer();
 const { special } = tokenizer;
 const frame = { pad: special.pad, ...(special.start === undefined ? {} : { start: special.start }), ...(special.end === undefined ? {} : { end: special.end }) };
 
@@ -32,7 +33,7 @@ export const source: ModelSource = {
   ignored: [],
 };
 
-export const objective = mlm(tokenizer);
+export const objective: Objective = mlm(tokenizer);
 
 export function tinyRun(run: string, changes: Partial<TrainOptions> = {}): TrainOptions {
   const engine = changes.backend ?? backend(), data = memoryDataset(corpus(40));
