@@ -1,5 +1,4 @@
 /** What `cloze pretrain` takes: one table, read by the parser, the help, the config file and a resumed run. */
-import type { OptionTable } from "./options.ts";
 
 export const PRETRAIN_OPTIONS = {
   model: { kind: "string", value: "NAME", default: "esm2-8m", help: "esm2-8m, -35m, -150m, -650m, -3b, -15b, or a config.json" },
@@ -32,7 +31,7 @@ export const PRETRAIN_OPTIONS = {
   from: { kind: "string", value: "DIR", help: "start from the weights of a checkpoint" },
   backend: { kind: "choice", choices: ["auto", "onnxruntime", "reference"], default: "auto", help: "what computes" },
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
-} as const satisfies OptionTable;
+} as const;
 
 /** What a resumed run may change: nothing of it changes a number, but for the length of the run. */
 export const RESUME_MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "evalEvery", "saveEvery", "keep", "out", "resume", "steps", "epochs", "budget"]);

@@ -28,7 +28,7 @@ export interface MlmOptions {
 }
 
 /** Evaluation's own: never an option, or numbers would not compare. */
-export const EVALUATION = { seed: 20240520, rate: 0.15, replacement: ALL_MASK } as const;
+export const EVALUATION: { readonly seed: number; readonly rate: number; readonly replacement: Replacement } = { seed: 20240520, rate: 0.15, replacement: ALL_MASK };
 
 const KEYS = ["rate", "replace"] as const;
 
