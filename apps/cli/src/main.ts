@@ -9,7 +9,7 @@ import { ClozeError, ConfigError } from "@cloze/errors";
 import { COMMANDS, type CommandEntry } from "./commands.ts";
 import type { Command } from "./command.ts";
 import { processIo, type Io } from "./io.ts";
-import { flag, kebab, type OptionTable, type OptionValue } from "./options.ts";
+import { flag, kebab, showValue, type OptionTable, type OptionValue } from "./options.ts";
 import { OutputClosed, output } from "./output.ts";
 import { parseArguments } from "./parse-arguments.ts";
 import { didYouMean } from "./suggest.ts";
@@ -77,7 +77,7 @@ async function run(name: string, command: Command, table: OptionTable, words: re
     else if (spec.required) throw new ConfigError(`${name}: ${flag(key)} is required: ${spec.help}. See: cloze ${name} --help`);
     const value = said ?? spec.default ?? (spec.kind === "boolean" ? false : spec.kind === "list" ? [] : undefined);
     options[key] = value;
-    if (value !== undefined) resolved[kebab(key)] = value;
+    if (value !== undefined) resolved[kebab(key)] = spec.kind === "duration" ? showValue(spec, value) : value; // a time keeps its unit
   }
   const out = output(io, json), { statusLine } = await import("./status-line.ts");
   const result = await command.run({ options, args, given, resolved, json, io, path, print: out.print, note: out.note, status: () => statusLine(io.stderr) });

@@ -117,7 +117,8 @@ describe("--config", () => {
   });
 
   test("what was resolved reads back as it was", async () => {
-    const first = (await run("echo", "--data", "a", "b", "--json")).json();
+    const first = (await run("echo", "--data", "a", "b", "--budget", "90m", "--fast", "--json")).json();
+    expect(first["resolved"]).toMatchObject({ budget: "1h30m" });
     write("resolved.yaml", JSON.stringify(first["resolved"]));
     expect((await run("echo", "--config", "resolved.yaml", "--json")).json()).toMatchObject({ options: first["options"] });
   });
