@@ -1,17 +1,15 @@
 /** The work of `cloze evaluate`. */
-import { Evaluator, formatInteger, loadWeights, newestCheckpoint } from "@cloze/trainer";
-import { readJson } from "@cloze/checkpoint/node";
+import { Evaluator, formatInteger } from "@cloze/trainer";
 import { memoryDataset, type Dataset } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
-import type { HostTensors } from "@cloze/graph";
-import { join } from "node:path";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
-import { sourceOfConfig } from "./model-sources.ts";
+import { loadModel } from "./model-files.ts";
+import { sourceOfModel } from "./model-sources.ts";
 import { findObjective } from "./objectives.ts";
 import { columns } from "./output.ts";
-import { evaluationBatches, parametersOfSource, peakBytes } from "./pretrain.ts";
-import { holdsRun } from "./run-folder.ts";
+import { evaluationBatches, peakBytes } from "./pretrain.ts";
+import { checkpointFolder } from "./run-folder.ts";
 import { tokenizerOfFolder } from "./tokenizers.ts";
 import { framingOf, openTrainingData, unigramEntropyOf, type TrainingData } from "./training-data.ts";
 
@@ -33,16 +31,15 @@ export async function evaluate({ options: given, io, path, note }: EvaluateConte
   const options = given as EvaluateOptions;
   if (options.data.length === 0) throw new ConfigError("evaluate: --data is required: FASTA files (plain or gzip), or the .json of token shards. See: cloze evaluate --help");
   const dir = await checkpointFolder(path(options.checkpoint)), tokenizer = await tokenizerOfFolder(dir);
-  const source = await sourceOfConfig(await readJson(join(dir, "config.json")), join(dir, "config.json"));
+  const loaded = await loadModel(dir), source = await sourceOfModel(options.checkpoint, loaded.model), { weights } = loaded;
   const data = await openTrainingData({ files: options.data, tokenizer, validShare: options.split === "all" ? 0 : options.valid, path });
   const dataset = await part(data, options.split), objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer);
-  const weights = await loadWeights(dir, parametersOfSource(source), source.ignored);
   const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
   note(`${dataset.size.toLocaleString("en-US")} sequences; ${why}`);
   try {
     const maxLength = Math.min(options.maxLength, source.maxLength);
     const evaluator = new Evaluator({ backend, source, objective, batches: evaluationBatches(dataset, framingOf(tokenizer), maxLength, options.batchTokens) });
-    const session = await backend.start(weights as HostTensors), result = await evaluator.run(session);
+    const session = await backend.start(weights), result = await evaluator.run(session);
     await session.dispose();
     const unigramEntropy = await unigramEntropyOf(dataset, tokenizer), percent = (x: number): string => `${(x * 100).toFixed(2)} %`;
     return {
@@ -57,14 +54,6 @@ export async function evaluate({ options: given, io, path, note }: EvaluateConte
   } finally {
     await backend.dispose();
   }
-}
-
-/** A checkpoint folder as it is; of a run folder the newest checkpoint. */
-export async function checkpointFolder(folder: string): Promise<string> {
-  if (!(await holdsRun(folder))) return folder;
-  const newest = await newestCheckpoint(folder);
-  if (newest === undefined) throw new ConfigError(`${folder}: expected a run with a checkpoint, got one without. Train on with: cloze pretrain --resume ${folder}`);
-  return newest;
 }
 
 async function part({ train, valid }: TrainingData, split: EvaluateOptions["split"]): Promise<Dataset> {

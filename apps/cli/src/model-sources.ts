@@ -1,5 +1,8 @@
-/** `--model`: a published size by name, or a config.json of one's own, as the trainer takes it. The models are named here only. */
+/** Models as the trainer takes them: `--model` by a published name or a config.json, or what a checkpoint folder holds. */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
+import type { InferenceModel } from "@cloze/inference";
+import type { Esm2 } from "@cloze/models/esm2";
+import { encoderInputs, maskedLmParameters, parametersOf, type Parameter } from "@cloze/nn";
 import type { ModelSource } from "@cloze/trainer";
 import { didYouMean } from "./suggest.ts";
 
@@ -12,32 +15,28 @@ export interface ModelRequest {
 }
 
 export async function modelSource({ model, path, zeroInitHead }: ModelRequest): Promise<ModelSource> {
-  const { esm2Configs } = await import("@cloze/models/esm2");
-  const name = Object.keys(esm2Configs).find((each) => each === model);
-  if (name !== undefined) return esm2Source(name, esm2Configs[name as keyof typeof esm2Configs], zeroInitHead);
-  if (!model.endsWith(".json")) {
-    const names = Object.keys(esm2Configs);
-    throw new ConfigError(`--model ${model}: expected ${names.join(", ")} or a config.json.${didYouMean(model, names)}`);
-  }
-  const { readJson } = await import("@cloze/checkpoint/node");
-  return sourceOfConfig(await readJson(path(model)), model, zeroInitHead);
-}
-
-/** The model that a config.json describes. `file` names it in messages. */
-export async function sourceOfConfig(json: unknown, file: string, zeroInitHead = false): Promise<ModelSource> {
-  const { parseEsm2Config } = await import("@cloze/models/esm2");
+  const { esm2, esm2Configs, parseEsm2Config } = await import("@cloze/models/esm2"), names = Object.keys(esm2Configs) as (keyof typeof esm2Configs)[];
+  const name = names.find((each) => each === model);
+  if (name !== undefined) return esm2Source(name, esm2(esm2Configs[name], { zeroInitHead }));
+  if (!model.endsWith(".json")) throw new ConfigError(`--model ${model}: expected ${names.join(", ")} or a config.json.${didYouMean(model, names)}`);
+  const { readJson } = await import("@cloze/checkpoint/node"), json = await readJson(path(model));
   const type = typeof json === "object" && json !== null && "model_type" in json ? json.model_type : undefined;
-  if (type !== undefined && type !== "esm") throw new UnsupportedError(`${file}: model_type ${JSON.stringify(type)}: expected "esm". Other families are not here yet.`);
-  return esm2Source(file, parseEsm2Config(json, file), zeroInitHead);
+  if (type !== undefined && type !== "esm") throw new UnsupportedError(`${model}: model_type ${JSON.stringify(type)}: expected "esm". Other families are not here yet.`);
+  return esm2Source(model, esm2(parseEsm2Config(json, model), { zeroInitHead }));
 }
 
-async function esm2Source(name: string, config: Parameters<typeof import("@cloze/models/esm2").esm2>[0], zeroInitHead: boolean): Promise<ModelSource> {
-  const { esm2, esm2Checkpoint, esm2ConfigJson, flopsPerToken } = await import("@cloze/models/esm2");
-  const { encoderInputs, parametersOf } = await import("@cloze/nn");
-  const model = esm2(config, { zeroInitHead });
+/** A model that was loaded from a checkpoint, to be trained on or evaluated. */
+export async function sourceOfModel(name: string, model: InferenceModel): Promise<ModelSource> {
+  if (!isEsm2(model)) throw new UnsupportedError(`${name}: models of this family cannot be trained yet.`);
+  return esm2Source(name, model);
+}
+
+const isEsm2 = (model: InferenceModel): model is Esm2 => "config" in model && "buffers" in model;
+
+async function esm2Source(name: string, model: Esm2): Promise<ModelSource> {
+  const { esm2ConfigText, flopsPerToken } = await import("@cloze/models/esm2"), { config } = model;
   return {
-    name, model, configJson: esm2ConfigJson(config), maxLength: config.maxPositions - 2,
-    ignored: [...esm2Checkpoint.ignored, ...Object.keys(esm2Checkpoint.tied).map(exactly), esm2Checkpoint.ropeFrequencies],
+    name, model, configText: esm2ConfigText(config), buffers: model.buffers, maxLength: config.maxPositions - 2,
     // The contact head is not trained here; a checkpoint holds it all the same, so that the Hub layout is whole.
     extraParameters: parametersOf((scope) => {
       const inputs = encoderInputs(scope.graph, 1, 4);
@@ -47,4 +46,7 @@ async function esm2Source(name: string, config: Parameters<typeof import("@cloze
   };
 }
 
-const exactly = (name: string): RegExp => new RegExp(`^${name.replaceAll(".", "\\.")}$`);
+/** The parameters a checkpoint of the model holds: those of the loss, and those that ride along. */
+export function parametersOfSource(source: ModelSource): ReadonlyMap<string, Parameter> {
+  return new Map([...maskedLmParameters(source.model), ...(source.extraParameters ?? [])]);
+}

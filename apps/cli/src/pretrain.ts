@@ -1,8 +1,9 @@
 /** The work of `cloze pretrain`: resolves what was asked, trains, reports. */
 import { join, relative } from "node:path";
-import { ConfigError } from "@cloze/errors";
+import { ConfigError, FormatError } from "@cloze/errors";
+import { sameShape, showShape, type HostTensor } from "@cloze/graph";
 import { packedBatches, paddedBatches, type Dataset } from "@cloze/data";
-import { initialize, maskedLmParameters, type Parameter } from "@cloze/nn";
+import { initialize } from "@cloze/nn";
 import { adamw, schedule } from "@cloze/optim";
 import {
   checkpointsFolder, Evaluator, formatBytes, formatCount, formatDuration, formatInteger, loadTrainerState, loadWeights, newestCheckpoint,
@@ -12,11 +13,12 @@ import { writeFile } from "node:fs/promises";
 import { chooseBackend } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { modelSource } from "./model-sources.ts";
+import { loadModel } from "./model-files.ts";
+import { modelSource, parametersOfSource, sourceOfModel } from "./model-sources.ts";
 import { findObjective } from "./objectives.ts";
-import { flag, kebab, type Values } from "./options.ts";
+import { flag, kebab, showValue, type Values } from "./options.ts";
 import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
-import { holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
+import { checkpointFolder, holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
 import { tokenizerFrom } from "./tokenizers.ts";
 import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
 
@@ -46,6 +48,11 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
   } finally {
     interrupt.stop();
   }
+}
+
+/** Every option as `--config` reads it back: times with their unit. */
+function savedOptions(options: PretrainOptions): Record<string, unknown> {
+  return { ...options, out: undefined, resume: undefined, ...(options.budget === undefined ? {} : { budget: showValue(PRETRAIN_OPTIONS.budget, options.budget) }) };
 }
 
 /** Largest resident memory of this process so far. */
@@ -89,7 +96,7 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
   const ends = (["steps", "epochs", "budget"] as const).filter((key) => options[key] !== undefined);
   if (ends.length > 1) throw new ConfigError(`pretrain: expected one of --steps, --epochs and --budget, got ${ends.map(flag).join(" and ")}. Leave one out.`);
 
-  const tokenizer = await tokenizerFrom(options.tokenizer, path), source = await modelSource({ model: options.model, path, zeroInitHead: options.zeroInitHead });
+  const tokenizer = await tokenizerFrom(options.tokenizer, path), { said, ...start } = await startingPoint({ ...context, options }, run, resuming), { source } = start;
   if (tokenizer.vocabulary.length > source.model.vocab) throw new ConfigError(`pretrain: tokenizer ${tokenizer.name} has ${tokenizer.vocabulary.length} tokens, the model ${source.model.vocab}. Choose a config.json with vocab_size ${tokenizer.vocabulary.length}.`);
   const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer, objectiveOptions(options.objectiveOptions));
   const maxLength = Math.min(options.maxLength, source.maxLength), microTokens = options.batchTokens / options.accumulate, rowsPerBatch = Math.floor(microTokens / maxLength);
@@ -101,14 +108,13 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
   const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
   try {
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
-    const start = await startingPoint(options, run, resuming, source, path);
-    if (!resuming) await writeRunConfig(run, { ...options, out: undefined, resume: undefined });
+    if (!resuming) await writeRunConfig(run, savedOptions(options));
     note(`${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${rowsPerBatch * options.accumulate} rows of ${maxLength} tokens a step`);
-    if (start.resume) note(`resuming ${relative(io.cwd, run) || run} after step ${start.resume.state.step}`);
+    said.forEach(note);
 
     const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
     const result = await train({
-      backend, source, objective, batches, until, run, signal, ...start,
+      backend, objective, batches, until, run, signal, ...start,
       optimizer: adamw({ beta1: options.beta1, beta2: options.beta2, weightDecay: options.weightDecay }),
       clip: options.clip === 0 ? undefined : options.clip,
       accumulate: options.accumulate, tokenizerFiles: tokenizer.files(), lr: options.lr,
@@ -146,23 +152,34 @@ function endOf(options: PretrainOptions, stepsPerEpoch: number): TrainOptions["u
   return { steps: Math.max(1, Math.ceil((options.epochs ?? 1) * stepsPerEpoch)) };
 }
 
-/** The parameters a checkpoint holds: those of the loss, and those that ride along. */
-export function parametersOfSource(source: ModelSource): ReadonlyMap<string, Parameter> {
-  return new Map([...maskedLmParameters(source.model), ...(source.extraParameters ?? [])]);
+interface StartingPoint extends Pick<TrainOptions, "source" | "weights" | "resume" | "restart"> {
+  /** What the user should know of it. */
+  readonly said: readonly string[];
 }
 
-async function startingPoint(options: PretrainOptions, run: string, resuming: boolean, source: ModelSource, path: (given: string) => string): Promise<Pick<TrainOptions, "weights" | "resume" | "restart">> {
-  const parameters = parametersOfSource(source), dir = resuming ? await newestCheckpoint(run) : undefined;
+/** The model and its weights: of the newest checkpoint of the run, of `--from`, or new ones. */
+async function startingPoint({ options, given, path, io }: PretrainContext, run: string, resuming: boolean): Promise<StartingPoint> {
+  const dir = resuming ? await newestCheckpoint(run) : undefined;
   if (dir !== undefined) {
-    const { optimizer, state } = await loadTrainerState(dir);
-    return { weights: await loadWeights(dir, parameters, source.ignored), resume: { optimizer, state, dir } };
+    const { optimizer, state } = await loadTrainerState(dir), source = await sourceOfModel(options.model, (await loadModel(dir)).model);
+    return { source, weights: await loadWeights(dir, parametersOfSource(source), Object.keys(source.buffers)), resume: { optimizer, state, dir }, said: [`resuming ${relative(io.cwd, run) || run} after step ${state.step}`] };
   }
   // A run that was killed before its first checkpoint begins again, on the same numbers.
-  return { weights: await firstWeights(options, source, parameters, path), restart: resuming };
-}
-
-async function firstWeights(options: PretrainOptions, source: ModelSource, parameters: ReadonlyMap<string, Parameter>, path: (given: string) => string): Promise<Weights> {
-  return options.from === undefined ? initialize(parameters, options.seed) : loadWeights(path(options.from), parameters, source.ignored);
+  const restart = resuming;
+  if (options.from === undefined) {
+    const source = await modelSource({ model: options.model, path, zeroInitHead: options.zeroInitHead });
+    return { source, weights: initialize(parametersOfSource(source), options.seed), restart, said: [] };
+  }
+  const from = path(options.from), loaded = await loadModel(await checkpointFolder(from));
+  const source = given.has("model") ? await modelSource({ model: options.model, path, zeroInitHead: false }) : await sourceOfModel(options.from, loaded.model);
+  const weights: Record<string, HostTensor> = initialize(parametersOfSource(source), options.seed), missing: string[] = [];
+  for (const [name, fresh] of Object.entries(weights)) {
+    const old = loaded.weights[name];
+    if (old === undefined) missing.push(name);
+    else if (!sameShape(old.shape, fresh.shape)) throw new FormatError(loaded.dir, `tensor "${name}"`, `expected ${showShape(fresh.shape)} for --model ${options.model}, got ${showShape(old.shape)}. Leave --model out to take the checkpoint's own.`);
+    else weights[name] = old;
+  }
+  return { source, weights, restart, said: missing.length > 0 ? [`${options.from} has no ${missing.join(", ")}: new ones`] : [] };
 }
 
 function shower(progress: ProgressWriter, until: TrainOptions["until"]): (event: TrainEvent) => void {

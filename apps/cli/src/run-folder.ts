@@ -2,6 +2,7 @@
 import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { ConfigError } from "@cloze/errors";
+import { newestCheckpoint } from "@cloze/trainer";
 import { parseConfig } from "./config-file.ts";
 import { kebab, type OptionTable, type OptionValue } from "./options.ts";
 
@@ -48,4 +49,12 @@ export async function readRunConfig(folder: string, table: OptionTable): Promise
     throw new ConfigError(`--resume ${folder}: expected a run folder with ${CONFIG_FILE}, got ${cause.code === "ENOENT" ? "none" : cause.message}. Name the folder that --out or runs/ holds.`, { cause });
   });
   return parseConfig(text, file, table);
+}
+
+/** A checkpoint folder as it is; of a run folder the newest checkpoint. */
+export async function checkpointFolder(folder: string): Promise<string> {
+  if (!(await holdsRun(folder))) return folder;
+  const newest = await newestCheckpoint(folder);
+  if (newest === undefined) throw new ConfigError(`${folder}: expected a run with a checkpoint, got one without. Train on with: cloze pretrain --resume ${folder}`);
+  return newest;
 }

@@ -20,7 +20,7 @@ export interface DataRequest {
 }
 
 /** Of every run: which sequences are held out does not depend on the seed, so that runs compare. */
-const SPLIT_SEED = 0;
+export const SPLIT_SEED = 0;
 
 export async function openTrainingData({ files, tokenizer, validShare, path }: DataRequest): Promise<TrainingData> {
   for (const file of files) {

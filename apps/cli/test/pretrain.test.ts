@@ -125,7 +125,7 @@ describe("cloze pretrain", () => {
     ["objective options that are no JSON", ["pretrain", ...settings, "--objective-options", "rate=1"], /--objective-options: expected a JSON object/],
     ["an objective that is not there", ["pretrain", ...settings, "--objective", "mln"], /--objective mln: .*Did you mean mlm/],
     ["a file where the run folder should be", ["pretrain", ...settings, "--out", "data.fasta"], /data\.fasta/],
-    ["a checkpoint of another model", ["pretrain", "--model", "wide.json", "--data", "data.fasta", "--steps", "1", "--batch-tokens", "64", "--max-length", "64", "--from", "straight/checkpoints/step-40", "--out", "wide"], /tensor "esm\..*": expected \[.*\], got \[/],
+    ["a checkpoint of another model", ["pretrain", "--model", "wide.json", "--data", "data.fasta", "--steps", "1", "--batch-tokens", "64", "--max-length", "64", "--from", "straight/checkpoints/step-40", "--out", "wide"], /tensor "esm\..*": expected \[.*\] for --model wide\.json, got \[.*Leave --model out/],
   ] as const)("%s: one clear line, exit 2", async (_, args, message) => {
     writeFileSync(join(dir, "tiny.json.txt"), JSON.stringify(tinyConfig));
     writeFileSync(join(dir, "wide.json"), JSON.stringify({ ...tinyConfig, hidden_size: 24 }));

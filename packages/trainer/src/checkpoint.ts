@@ -45,8 +45,8 @@ export const checkpointsFolder = (run: string): string => join(run, "checkpoints
 /** Writes `dir` in one step. Throws StorageError; an existing folder is then as it was. */
 export async function saveCheckpoint(dir: string, contents: CheckpointContents): Promise<void> {
   await writeDirectoryAtomic(dir, async (temporary) => {
-    await writeSharded(temporary, tensorSources(contents.weights));
-    await writeJson(join(temporary, "config.json"), contents.source.configJson);
+    await writeSharded(temporary, tensorSources({ ...contents.weights, ...contents.source.buffers }));
+    await writeFileAtomic(join(temporary, "config.json"), contents.source.configText);
     for (const [name, text] of Object.entries(contents.tokenizerFiles)) await writeFileAtomic(join(temporary, name), text);
     if (contents.optimizer) await writeSafetensors(join(temporary, "optimizer.safetensors"), tensorSources(contents.optimizer));
     if (contents.state) await writeJson(join(temporary, "trainer_state.json"), contents.state);
@@ -66,11 +66,11 @@ export async function newestCheckpoint(run: string): Promise<string | undefined>
 }
 
 /**
- * Weights of a checkpoint for a model's parameters, as f32.
+ * Weights of a checkpoint that a run wrote, by a model's parameters. `buffers` are the names that may lie beside them.
  *
  * Throws FormatError naming the first tensor that is missing, of another shape, or unknown to the model.
  */
-export async function loadWeights(dir: string, parameters: ReadonlyMap<string, { readonly shape: Shape }>, ignored: readonly RegExp[] = []): Promise<Weights> {
+export async function loadWeights(dir: string, parameters: ReadonlyMap<string, { readonly shape: Shape }>, buffers: Iterable<string> = []): Promise<Weights> {
   const file = await openCheckpointTensors(dir);
   try {
     const weights: Record<string, HostTensor> = {};
@@ -80,7 +80,7 @@ export async function loadWeights(dir: string, parameters: ReadonlyMap<string, {
       if (!sameShape(entry.shape, shape)) throw new FormatError(dir, `tensor "${name}"`, `expected ${showShape(shape)}, got ${showShape(entry.shape)}. Check that config.json belongs to these tensors.`);
       weights[name] = { dtype: "f32", shape, data: toFloat32(entry.dtype, await file.read(name)) };
     }
-    const unknown = [...file.entries.keys()].find((name) => !parameters.has(name) && !ignored.some((pattern) => pattern.test(name)));
+    const beside = new Set(buffers), unknown = [...file.entries.keys()].find((name) => !parameters.has(name) && !beside.has(name));
     if (unknown !== undefined) throw new FormatError(dir, `tensor "${unknown}"`, "the model has no such parameter. Is this a checkpoint of another model?");
     return weights;
   } finally {

@@ -1,21 +1,21 @@
 /**
  * A model as the trainer needs it: the value that is traced, and what its checkpoint holds beside the tensors.
  */
-import type { Graph, HostTensor } from "@cloze/graph";
+import type { Graph, HostTensor, HostTensors } from "@cloze/graph";
 import type { MaskedLm, Parameter } from "@cloze/nn";
 
 export interface ModelSource {
   /** Family and size in words, for logs: "esm2-8m", or the name of a configuration file. */
   readonly name: string;
   readonly model: MaskedLm;
-  /** What goes into config.json, so that Python opens the checkpoint. */
-  readonly configJson: Readonly<Record<string, unknown>>;
+  /** The text of config.json, as Python opens it. */
+  readonly configText: string;
+  /** Tensors that are not trained and belong in a checkpoint of this model. */
+  readonly buffers: HostTensors;
   /** Longest sequence, special tokens included, that the model was made for. */
   readonly maxLength: number;
   /** Parameters that the checkpoint must hold beside those a loss reaches (a contact head), with their initial values. */
   readonly extraParameters?: ReadonlyMap<string, Parameter>;
-  /** Tensors of a foreign checkpoint that this model has no use for: buffers, tied copies. */
-  readonly ignored: readonly RegExp[];
   /** Trained floating point operations for one token in rows of `length`: forward and backward. */
   readonly flopsPerToken?: (length: number) => number;
 }

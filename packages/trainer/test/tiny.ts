@@ -1,7 +1,7 @@
 /** A tiny ESM-2, a tiny corpus with something to learn, and the settings of a run over them. Used by the trainer's tests. */
 import { backend } from "@cloze/backend-reference";
 import { memoryDataset, packedBatches, paddedBatches } from "@cloze/data";
-import { esm2, esm2ConfigJson, esm2Configs } from "@cloze/models/esm2";
+import { esm2, esm2Configs, esm2ConfigText } from "@cloze/models/esm2";
 import { initialize, maskedLmParameters } from "@cloze/nn";
 import { mlm } from "@cloze/objective-mlm";
 import type { Objective } from "@cloze/objective";
@@ -28,9 +28,9 @@ const config = { ...esm2Configs["esm2-8m"], layers: 1, hidden: 16, heads: 2, int
 export const source: ModelSource = {
   name: "tiny",
   model: esm2(config),
-  configJson: esm2ConfigJson(config),
+  configText: esm2ConfigText(config),
+  buffers: {},
   maxLength: 32,
-  ignored: [],
 };
 
 export const objective: Objective = mlm(tokenizer);

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { backend } from "@cloze/backend-reference";
 import { loadTrainerState, loadWeights, newestCheckpoint, NumericError, parseMetrics, train, withoutTime, type MetricsRow, type TrainOptions } from "../src/index.ts";
 import { packedBatches, memoryDataset } from "@cloze/data";
-import { corpus, source, tinyRun, tokenizer } from "./tiny.ts";
+import { corpus, tinyRun, tokenizer } from "./tiny.ts";
 
 let dir: string;
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), "cloze-train-")); });
@@ -96,5 +96,5 @@ describe("train", () => {
 
 async function read(checkpoint: string): Promise<unknown> {
   const { optimizer } = await loadTrainerState(checkpoint), parameters = new Map(Object.entries(tinyRun(dir).weights));
-  return { optimizer, weights: await loadWeights(checkpoint, parameters, source.ignored) };
+  return { optimizer, weights: await loadWeights(checkpoint, parameters) };
 }

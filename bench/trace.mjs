@@ -1,0 +1,39 @@
+// How long it takes to trace, differentiate and lower a training step: no device, no numbers computed.
+//
+//   node bench/trace.mjs [--layers 12] [--hidden 768] [--runs 3]
+//
+// Needs the packages built: npm run setup. Prints one JSON object.
+import { parseArgs } from "node:util";
+import { Graph, grad, lower, order, program, programRoots } from "@cloze/graph";
+import { isNative } from "@cloze/onnx";
+import { esm2, esm2Configs } from "@cloze/models/esm2";
+import { encoderInputs, rootScope } from "@cloze/nn";
+import { adamw, clipScale } from "@cloze/optim";
+
+const { values } = parseArgs({ options: { layers: { type: "string", default: "12" }, hidden: { type: "string", default: "768" }, runs: { type: "string", default: "3" } } });
+const layers = Number(values.layers), hidden = Number(values.hidden);
+const config = { ...esm2Configs["esm2-8m"], layers, hidden, heads: hidden / 64, intermediate: 4 * hidden };
+
+function once() {
+  const times = {}, start = performance.now();
+  let last = start;
+  const lap = (name) => { const now = performance.now(); times[name] = now - last; last = now; };
+  const graph = new Graph(), scope = rootScope(graph), model = esm2(config);
+  const states = model.encode(scope, encoderInputs(graph, 8, 512));
+  const loss = model.predict(scope, states.reshape([-1, hidden])).square().sum();
+  lap("traceMs");
+  const parameters = scope.parameters, made = grad(loss, [...parameters.values()].map((p) => p.tensor));
+  const gradients = new Map([...parameters.keys()].map((name, i) => [name, made[i]]));
+  lap("gradMs");
+  const { scale, norm } = clipScale(gradients, { maxNorm: 1 });
+  const { state, updates } = adamw().update({ graph, parameters, gradients, gradScale: scale });
+  const step = program(graph, { state: [...[...parameters.values()].map((p) => p.tensor), ...state], outputs: { loss, norm }, updates });
+  lap("updateMs");
+  const lowered = lower(step, { native: isNative });
+  lap("lowerMs");
+  return { ...times, totalMs: last - start, nodes: order(programRoots(step)).length, loweredNodes: order(programRoots(lowered)).length };
+}
+
+const runs = Array.from({ length: Number(values.runs) }, once);
+// The first run pays for compiling the JavaScript, as a program that trains once does.
+console.log(JSON.stringify({ bench: "trace", node: process.version, layers, hidden, first: runs[0], best: runs.reduce((a, b) => (b.totalMs < a.totalMs ? b : a)) }));
