@@ -9,7 +9,7 @@ import os from "node:os";
 import type { Backend, Capabilities, CompileOptions, Executable, Plan, Session } from "@cloze/backend";
 import { ConfigError, invariant } from "@cloze/errors";
 import { lower, print, programRoots, type DType, type HostTensors, type Program } from "@cloze/graph";
-import { isNative, NATIVE_COMPOSITES, toOnnx, type OnnxModel, type ValueInfo } from "@cloze/onnx";
+import { nativeIn, NATIVE_COMPOSITES, toOnnx, type OnnxModel, type ValueInfo } from "@cloze/onnx";
 import { planOf } from "./plan.ts";
 import type { Port } from "./protocol.ts";
 import { OrtSession, packed, type Compiled } from "./session.ts";
@@ -109,7 +109,7 @@ class OnnxRuntimeBackend implements Backend {
   }
 
   #load(program: Program, compute: NonNullable<CompileOptions["compute"]>, key: string): Shared {
-    const lowered = lower(program, { native: isNative, compute });
+    const lowered = lower(program, { native: nativeIn(program), compute });
     const model = modelOf(lowered), id = this.#nextId++, read = new Set(model.inputs.map((i) => i.name));
     const names = (inputs: Program["feeds"]): readonly string[] => inputs.map((x) => x.attrs.name).filter((name) => read.has(name));
     const pick = (of: Readonly<Record<string, unknown>>, prefix: string): Readonly<Record<string, Port>> =>

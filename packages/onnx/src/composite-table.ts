@@ -4,12 +4,16 @@
  * A row says when it applies and makes all outputs of the composite at once. Only f32: what is narrower takes the expansion,
  * which rounds where the interpreter rounds.
  */
-import type { Node, Shape, Tensor } from "@cloze/graph";
-import { sizeOf } from "@cloze/graph";
+import { isOp, order, programRoots, sizeOf, type Node, type Program, type Shape, type Tensor } from "@cloze/graph";
 import type { Emitter, Value } from "./emitter.ts";
 
 export interface LowerComposite {
   readonly applies?: (x: Node<"composite">) => boolean;
+  /**
+   * Taken whole only where it stands alone. GELU's gradient needs the normal distribution function that GELU itself computes, so
+   * in a training step the expansion is cheaper than the operator.
+   */
+  readonly alone?: true;
   /** `wanted[i]`: output i is read. */
   readonly lower: (x: Node<"composite">, args: readonly Value[], wanted: readonly boolean[], e: Emitter) => readonly (Value | undefined)[];
 }
@@ -21,8 +25,8 @@ export const compositeTable: Readonly<Record<string, LowerComposite>> = {
     applies: (x) => x.attrs.params.axis === x.rank - 1,
     lower: (x, [a], _, e) => [e.emit("Softmax", [a], "f32", x.shape, { axis: { int: x.attrs.params.axis as number } })],
   },
-  gelu: { lower: (x, [a], _, e) => [e.emit("Gelu", [a], "f32", x.shape)] },
-  geluTanh: { lower: (x, [a], _, e) => [e.emit("Gelu", [a], "f32", x.shape, { approximate: { text: "tanh" } })] },
+  gelu: { alone: true, lower: (x, [a], _, e) => [e.emit("Gelu", [a], "f32", x.shape)] },
+  geluTanh: { alone: true, lower: (x, [a], _, e) => [e.emit("Gelu", [a], "f32", x.shape, { approximate: { text: "tanh" } })] },
   sigmoid: { lower: (x, [a], _, e) => [e.emit("Sigmoid", [a], "f32", x.shape)] },
   layerNorm: {
     lower: (x, args, wanted, e) => {
@@ -37,8 +41,33 @@ export const compositeTable: Readonly<Record<string, LowerComposite>> = {
 
 export const NATIVE_COMPOSITES: readonly string[] = Object.keys(compositeTable);
 
-/** Whether this composite is taken whole: what `lower(program, { native })` asks. */
-export function isNative(x: Node<"composite">): boolean {
+/** Whether this composite can be taken whole. */
+function fits(x: Node<"composite">): boolean {
   const row = Object.hasOwn(compositeTable, x.attrs.composite.name) ? compositeTable[x.attrs.composite.name] : undefined;
   return row !== undefined && x.args.every((a) => a.dtype === "f32" && sizeOf(a.shape) > 0) && (row.applies?.(x) ?? true);
+}
+
+/**
+ * Which composites of a program are taken whole: what `lower(program, { native })` asks.
+ *
+ * A row with `alone` is not, where the program uses inner nodes of its expansion anyway.
+ */
+export function nativeIn(p: Program): (x: Node<"composite">) => boolean {
+  const nodes = order(programRoots(p)), used = new Set(nodes), shared = new Set<string>();
+  for (const x of nodes) {
+    if (isOp(x, "composite") && fits(x) && compositeTable[x.attrs.composite.name]?.alone && innerNodes(x).some((y) => used.has(y))) shared.add(x.attrs.composite.name);
+  }
+  return (x) => fits(x) && !shared.has(x.attrs.composite.name);
+}
+
+/** Nodes of the expansion between the args and the outputs, constants left out. */
+function innerNodes(x: Node<"composite">): readonly Tensor[] {
+  const seen = new Set<Tensor>(x.args), stack = [...x.graph.expansion(x.attrs.composite, x.args, x.attrs.params)], inner: Tensor[] = [];
+  for (let y = stack.pop(); y !== undefined; y = stack.pop()) {
+    if (seen.has(y) || y.args.length === 0) continue;
+    seen.add(y);
+    inner.push(y);
+    stack.push(...y.args);
+  }
+  return inner;
 }

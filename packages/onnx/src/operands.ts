@@ -1,10 +1,10 @@
 /**
  * What a node really reads. ONNX's elementwise operators broadcast by themselves, so a `broadcast` that only feeds one of them
- * is never made; an operator that takes a factor reads what lies behind a multiplication by a constant.
+ * is never made; a product takes a constant factor of its operands, and a bias, into its own operator.
  *
- * `operandsOf` is both what is walked and what is lowered: a node that nobody reads is not emitted.
+ * `operands` is both what is walked and what is lowered: a node that nobody reads is not emitted.
  */
-import { groups, isOp, sameShape, type Shape, type Tensor } from "@cloze/graph";
+import { groups, isOp, order, readers, sameShape, sizeOf, type Node, type Shape, type Tensor } from "@cloze/graph";
 
 /** NumPy's broadcast; the shapes are known to fit. */
 export function broadcastOf(shapes: readonly Shape[]): Shape {
@@ -25,7 +25,19 @@ export function scaled(x: Tensor): { readonly of: Tensor; readonly by: number } 
   return { of: x, by: 1 };
 }
 
-export function operandsOf(x: Tensor): readonly Tensor[] {
+/** The bias that a product's operator can add by itself: x = matmul + [n], where nobody else reads the product. */
+function biased(x: Tensor, readers: ReadonlyMap<Tensor, readonly Tensor[]>, roots: ReadonlySet<Tensor>): { readonly product: Node<"matmul">; readonly bias: Tensor } | undefined {
+  if (!isOp(x, "add") || x.dtype !== "f32" || x.rank !== 2 || sizeOf(x.shape) === 0) return undefined;
+  for (const [product, bias] of [x.args, [x.args[1], x.args[0]]] as const) {
+    const width = x.shape[1] as number;
+    if (!isOp(product, "matmul") || !sameShape(product.shape, x.shape) || roots.has(product) || readers.get(product)?.length !== 1) continue;
+    if (bias !== product && sizeOf(bias.shape) === width && bias.shape.at(-1) === width && sizeOf(product.args[0].shape) > 0) return { product, bias };
+  }
+  return undefined;
+}
+
+/** What an elementwise operator or a product reads by itself. */
+function ownOperands(x: Tensor): readonly Tensor[] {
   if (isOp(x, "matmul")) return x.args.map((a) => scaled(a).of);
   if (!groups.elementwise.has(x.op) || x.args.length < 2) return x.args;
   const args = [...x.args];
@@ -37,16 +49,24 @@ export function operandsOf(x: Tensor): readonly Tensor[] {
   return args;
 }
 
-/** Everything `roots` need, arguments before results. */
-export function reached(roots: readonly Tensor[]): readonly Tensor[] {
-  const seen = new Set<Tensor>(roots), stack = [...seen];
+export interface Reading {
+  /** Everything the roots need, arguments before results. */
+  readonly nodes: readonly Tensor[];
+  readonly operands: ReadonlyMap<Tensor, readonly Tensor[]>;
+  /** Additions made by a product, by node: the product, whose operands precede the bias in `operands`. */
+  readonly products: ReadonlyMap<Tensor, Node<"matmul">>;
+}
+
+export function readingOf(roots: readonly Tensor[]): Reading {
+  const all = readers(order(roots)), ends = new Set(roots), operands = new Map<Tensor, readonly Tensor[]>(), products = new Map<Tensor, Node<"matmul">>();
+  const stack = [...ends];
   for (let x = stack.pop(); x !== undefined; x = stack.pop()) {
-    for (const arg of operandsOf(x)) {
-      if (!seen.has(arg)) {
-        seen.add(arg);
-        stack.push(arg);
-      }
-    }
+    if (operands.has(x)) continue;
+    const fused = biased(x, all, ends);
+    if (fused) products.set(x, fused.product);
+    const read = fused ? [...ownOperands(fused.product), fused.bias] : ownOperands(x);
+    operands.set(x, read);
+    stack.push(...read);
   }
-  return [...seen].sort((a, b) => a.id - b.id);
+  return { nodes: [...operands.keys()].sort((a, b) => a.id - b.id), operands, products };
 }

@@ -1,7 +1,7 @@
 /**
  * A lowered graph as an ONNX model.
  *
- *   lower(program, { native: isNative })  ->  toOnnx(...)  ->  bytes
+ *   lower(program, { native: nativeIn(program) })  ->  toOnnx(...)  ->  bytes
  *
  * Node names begin with the layer path (`encoder.layers.3.attention/MatMul`), so a profile or an error says which layer it
  * speaks of. Inputs and outputs keep their names; an output that would be named like an input is called `<name>.next`.
@@ -12,8 +12,8 @@ import { isOp, sizeOf, type HostTensor, type HostTensors, type Node, type Op, ty
 import { compositeTable } from "./composite-table.ts";
 import { carrier, Emitter, MICROSOFT, type Value } from "./emitter.ts";
 import { encodeModel, type ElementType, type ValueInfo } from "./model-proto.ts";
-import { opTable } from "./op-table.ts";
-import { operandsOf, reached } from "./operands.ts";
+import { lowerProduct, opTable } from "./op-table.ts";
+import { readingOf } from "./operands.ts";
 import { widen } from "./widen.ts";
 
 /** Every operator used is in ONNX since this version, or one of `com.microsoft` that ONNX Runtime has on every platform. */
@@ -39,7 +39,7 @@ export interface OnnxModel {
 }
 
 export function toOnnx(parts: OnnxParts): OnnxModel {
-  const e = new Emitter(), roots = Object.values(parts.outputs), nodes = reached(roots);
+  const e = new Emitter(), { nodes, operands, products } = readingOf(Object.values(parts.outputs));
   const values = new Map<Tensor, Value>(), inputs: ValueInfo[] = [];
   const needed = new Set(nodes);
 
@@ -57,8 +57,10 @@ export function toOnnx(parts: OnnxParts): OnnxModel {
     if (values.has(x)) continue;
     invariant(!isOp(x, "input"), `"${"name" in x.attrs ? String(x.attrs.name) : ""}" is read and not among the inputs`);
     e.path = x.path;
+    const args = (operands.get(x) as readonly Tensor[]).map((a) => values.get(a) as Value), product = products.get(x);
     if (sizeOf(x.shape) === 0) values.set(x, e.constant(carrier[x.dtype], x.shape, []));
-    else lowerInto(values, x, operandsOf(x).map((a) => values.get(a) as Value), needed, e);
+    else if (product !== undefined) values.set(x, lowerProduct(product, args, e));
+    else lowerInto(values, x, args, needed, e);
   }
 
   e.path = "";
@@ -86,7 +88,7 @@ function lowerInto(values: Map<Tensor, Value>, x: Tensor, args: readonly Value[]
     return;
   }
   const { composite, params } = x.attrs, row = compositeTable[composite.name];
-  invariant(row !== undefined, `composite ${composite.name} reached the model: lower the program with native = isNative first`);
+  invariant(row !== undefined, `composite ${composite.name} reached the model: lower the program with native = nativeIn(program) first`);
   const siblings = x.graph.call(composite, x.args, params), made = row.lower(x, args, siblings.map((s) => needed.has(s)), e);
   siblings.forEach((s, i) => {
     const value = made[i];
