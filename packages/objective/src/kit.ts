@@ -18,7 +18,7 @@ export interface ObjectiveKitOptions {
   readonly inspect?: (prepared: Prepared, batch: TokenBatch, tokens: TokenSet) => void;
 }
 
-/** 4 special tokens (pad, start, end, mask, and unknown shared with pad's neighbour) and 12 regular ones. */
+/** 5 special tokens (pad, unknown, start, end, mask) and 12 regular ones. */
 export const kitTokens: TokenSet = {
   vocabulary: ["<pad>", "<unk>", "<cls>", "<eos>", "<mask>", ..."ACDEFGHIKLMN"],
   special: { pad: 0, unknown: 1, start: 2, end: 3, mask: 4 },
