@@ -45,6 +45,7 @@ const sabotages: readonly (readonly [what: string, wrong: () => Backend, noticed
   ["reads give everything", () => changed((s) => ({ read: () => s.read() })), "session > reads some names, in one call"],
   ["f32 is kept in 16 bits", () => changed((s) => ({ read: async (n) => mapped(await s.read(n), (x) => Number(x.toPrecision(3))) })), "session > state of f32 comes back bit for bit"],
   ["outputs of one tensor are given once", () => changed((s) => ({ run: async (e, f) => Object.fromEntries(Object.entries(await s.run(e, f)).slice(0, 1)) })), "aliasing > one tensor is two outputs"],
+  ["the guard is not looked at", () => { const right = backend(); return { ...right, compile: (p) => right.compile(program(p.graph, { state: p.state, feeds: p.feeds, updates: p.updates, outputs: p.outputs })) }; }, "guard > by what is fed"],
   ["updates are applied before the outputs are read", () => ({
     ...backend(),
     ...(() => {

@@ -108,7 +108,11 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
   },
   reduceSum: reduce("reduceSum", "number"),
   reduceMax: reduce("reduceMax", "number"),
-  argMax: ([x], { axis }, path) => ({ ...reduce("argMax", "number")([x], { axes: [axis] }, path), dtype: "i32" }),
+  argMax: ([x], { axis }, path) => {
+    const { shape } = reduce("argMax", "number")([x], { axes: [axis] }, path);
+    if (x.shape[axis] === 0) throw new ShapeError({ op: "argMax", path, expected: "an axis that is not empty", got: showType(x) });
+    return { shape, dtype: "i32" };
+  },
   reshape: ([x], { shape }, path) => {
     checkShape("reshape", shape, path);
     if (sizeOf(shape) !== sizeOf(x.shape)) throw new ShapeError({ op: "reshape", path, expected: `a shape of ${sizeOf(x.shape)} elements, as ${showType(x)} has`, got: `${showShape(shape)} with ${sizeOf(shape)}` });

@@ -28,7 +28,7 @@ export const crossEntropyBackwardComposite: Composite = composite<Record<never, 
   name: "crossEntropyBackward",
   expand: (args) => {
     const [ct, lse, logits, targets] = args as [Tensor<"f32">, Tensor<"f32">, Tensor<"f32">, Tensor<"i32">];
-    const probabilities = logits.sub(lse).exp(), one = logits.graph.const(1, "f32");
+    const probabilities = logits.sub(lse).exp(), one = logits.graph.const(1, logits.dtype);
     return [probabilities.sub(isTarget(logits, targets).select(one, 0)).mul(ct.reshape([-1, 1]))];
   },
 });

@@ -4,6 +4,8 @@
  * Own gradient: y * (ct - sum(ct * y)), from the output alone.
  */
 import { call1, composite, type Composite } from "../composite.ts";
+import { showType } from "../dtype.ts";
+import { ShapeError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 
 export const softmaxComposite: Composite = composite<{ readonly axis: number }>({
@@ -24,7 +26,9 @@ export const softmaxComposite: Composite = composite<{ readonly axis: number }>(
  * Shapes: x `[...]` f32 -> same. `axis` counts from the end when negative.
  */
 export function softmax(x: Tensor<"f32">, axis = -1): Tensor<"f32"> {
-  return call1(softmaxComposite, [x], { axis: axis < 0 ? axis + x.rank : axis }) as Tensor<"f32">;
+  const at = axis < 0 ? axis + x.rank : axis;
+  if (!(at in x.shape)) throw new ShapeError({ op: "softmax", path: x.graph.path, expected: `an axis of ${showType(x)}`, got: `axis ${axis}` });
+  return call1(softmaxComposite, [x], { axis: at }) as Tensor<"f32">;
 }
 
 /** log sum exp along `axis`, kept with size 1. Shapes: x `[...]` f32 -> `[..., 1, ...]`. */
