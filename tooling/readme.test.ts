@@ -8,7 +8,7 @@ const read = (file: string): string => readFileSync(`${root}/${file}`, "utf8");
 /** Reserved, not written yet: such a package owes no README. */
 const isEmpty = (dir: string): boolean => !existsSync(`${root}/${dir}/src/index.ts`) || /^\s*(\/\/.*\s*)*export \{\};?\s*$/.test(read(`${dir}/src/index.ts`));
 
-const packages = readdirSync(`${root}/packages`).map((name) => `packages/${name}`).filter((each) => !isEmpty(each));
+const packages = ["packages", "apps"].flatMap((dir) => readdirSync(`${root}/${dir}`).map((name) => `${dir}/${name}`)).filter((each) => !isEmpty(each));
 for (const readme of ["README.md", ...packages.map((dir) => `${dir}/README.md`)]) {
   const examples = existsSync(`${root}/${readme}`) ? examplesOf(read(readme)) : [];
   test(`${readme} shows an example`, () => {

@@ -1,0 +1,38 @@
+// The command lines that pages show are ones that the command line takes: names, options, and the values of options.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { COMMANDS } from "../apps/cli/src/commands.ts";
+import type { OptionTable } from "../apps/cli/src/options.ts";
+import { parseArguments } from "../apps/cli/src/parse-arguments.ts";
+import { root } from "../tooling/readme.ts";
+
+/** What every command takes beside its own table. */
+const COMMON: OptionTable = { json: { kind: "boolean", help: "" }, help: { kind: "boolean", help: "" } };
+const CONFIG: OptionTable = { config: { kind: "string", help: "" } };
+
+const within = (dir: string): string[] => readdirSync(`${root}/${dir}`).map((name) => `${dir}/${name}`);
+const pages = ["README.md", "CONTRIBUTING.md", ...within("docs"), ...within("docs/how-to"), ...[...within("packages"), ...within("apps")].map((dir) => `${dir}/README.md`)]
+  .filter((page) => page.endsWith(".md") && existsSync(`${root}/${page}`));
+
+/** `npx cloze …` in a block or in backticks, up to its end or a comment. */
+const linesOf = (page: string): string[] => [...readFileSync(`${root}/${page}`, "utf8").matchAll(/npx cloze (.+?)(?= +#|`|$)/gm)].map(([, line = ""]) => line.trim());
+
+/** Words as a shell would cut them: quotes hold together what is in them. */
+const wordsOf = (line: string): string[] => [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, double, single, bare]) => double ?? single ?? bare ?? "");
+
+const shown = pages.flatMap((page) => linesOf(page).map((line) => [page, line] as const));
+
+test.each(shown)("%s: cloze %s", async (_, line) => {
+  const words = wordsOf(line), count = [2, 1].find((n) => COMMANDS.some(({ name }) => name === words.slice(0, n).join(" ")));
+  const entry = COMMANDS.find(({ name }) => name === words.slice(0, count ?? 0).join(" "));
+  if (entry === undefined) throw new Error(`there is no command ${words[0]}. There are: ${COMMANDS.map(({ name }) => name).join(", ")}`);
+  const command = await entry.load(), table = { ...command.options, ...COMMON, ...(command.configFile === true ? CONFIG : {}) };
+  const { values } = parseArguments(words.slice(count), table, command.arguments, entry.name);
+  const missing = Object.entries(command.options).filter(([key, { required }]) => required === true && !values.has(key));
+  expect(missing.map(([key]) => key)).toEqual([]);
+});
+
+test("the README shows the commands most people want", () => {
+  const first = linesOf("README.md").join("\n");
+  for (const name of ["pretrain", "evaluate", "embed", "fill-mask", "doctor"]) expect(first).toContain(name);
+});
