@@ -9,7 +9,7 @@ const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFil
 const { options, fileNames, errors } = ts.parseJsonConfigFileContent(config, ts.sys, root);
 
 const examples = new Map();
-for (const readme of files().filter((file) => /^packages\/[^/]+\/README\.md$/.test(file))) {
+for (const readme of files().filter((file) => /^(README|(packages|apps)\/[^/]+\/README|docs\/.*)\.md$/.test(file))) {
   const markdown = readFileSync(join(root, readme), "utf8");
   for (const match of markdown.matchAll(/^```ts\n([\s\S]*?)^```/gm)) {
     const line = markdown.slice(0, match.index).split("\n").length; // blank lines before it, so that errors name the README's line
@@ -51,7 +51,7 @@ const visit = (node, source) => {
 for (const source of program.getSourceFiles()) if (!source.isDeclarationFile && !source.fileName.includes("/node_modules/")) visit(source, source);
 
 if (diagnostics.length > 0) {
-  console.error(ts.formatDiagnostics(diagnostics, { getCurrentDirectory: () => root, getCanonicalFileName: (file) => file, getNewLine: () => "\n" }).replace(/(README\.md)\.\d+\.ts/g, "$1"));
+  console.error(ts.formatDiagnostics(diagnostics, { getCurrentDirectory: () => root, getCanonicalFileName: (file) => file, getNewLine: () => "\n" }).replace(/(\.md)\.\d+\.ts/g, "$1"));
   console.log(`${diagnostics.length} wrong`);
   process.exitCode = 1;
 } else {

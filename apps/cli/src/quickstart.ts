@@ -10,6 +10,7 @@ import type { Context, Result } from "./command.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { loadModel } from "./model-files.ts";
 import { newRunFolder } from "./run-folder.ts";
+import { tokenizerOfFolder } from "./tokenizers.ts";
 import { peakBytes, runPretraining, type PretrainOptions } from "./pretrain.ts";
 import { SPLIT_SEED } from "./training-data.ts";
 
@@ -18,7 +19,7 @@ const SAMPLE = fileURLToPath(new URL("../sample/", import.meta.url));
 /** A small model on short rows: a few minutes on two cores. Everything else is as `cloze pretrain` has it. */
 const SETTINGS: PretrainOptions = {
   model: join(SAMPLE, "esm2-quickstart.json"), data: [join(SAMPLE, "uniprot-sample.fasta.gz")], tokenizer: "esm2", objective: "mlm", objectiveOptions: "{}", valid: 0.05,
-  steps: 400, epochs: undefined, budget: undefined, batchTokens: 4096, accumulate: 1, maxLength: 256,
+  steps: 500, epochs: undefined, budget: undefined, batchTokens: 4096, accumulate: 1, maxLength: 256,
   lr: 3e-3, schedule: "linear", warmup: 0.05, finalLr: 0.1, weightDecay: 0.01, beta1: 0.9, beta2: 0.98, clip: 1, zeroInitHead: true, seed: 0,
   evalEvery: 100, saveEvery: 100, keep: 1, out: undefined, resume: undefined, from: undefined, backend: "auto", threads: undefined,
 };
@@ -74,7 +75,7 @@ async function fillOne(checkpoint: string): Promise<Filled> {
   const masked = `${sequence.slice(0, at)}<mask>${sequence.slice(at + 1)}`;
   const loaded = await loadModel(checkpoint), { backend } = await chooseBackend("auto");
   try {
-    const encoder = await createEncoder({ ...loaded, backend }), [answer] = await encoder.fillMask(masked, { top: 5 });
+    const encoder = await createEncoder({ ...loaded, backend, tokenizer: await tokenizerOfFolder(checkpoint) }), [answer] = await encoder.fillMask(masked, { top: 5 });
     return {
       name, truth: sequence[at] as string, shown: `…${sequence.slice(at - around, at)}<mask>${sequence.slice(at + 1, at + around + 1)}…`,
       candidates: (answer?.candidates ?? []).map(({ token, probability }) => ({ token, probability })),

@@ -210,13 +210,13 @@ class Programs {
   /** Runs step number `step` (from 0) and returns its scalar outputs. */
   async run(session: Session, { parts }: PreparedStep, step: number, lr: number): Promise<Readonly<Record<string, number>>> {
     const { optimizer, accumulate, seed } = this.#options;
-    const scalars = optimizer.hostScalars(step + 1, lr), key = randomKey(seed, step);
+    const scalars = optimizer.hostScalars(step + 1, lr), key = (micro: number): HostTensors => randomKey(seed, step * accumulate + micro);
     let out: HostTensors;
     if (accumulate === 1) {
       const [part] = parts as [PreparedStep["parts"][number]];
-      out = await session.run(await this.#part(part), { ...part.prepared.feeds, ...scalars, ...key });
+      out = await session.run(await this.#part(part), { ...part.prepared.feeds, ...scalars, ...key(0) });
     } else {
-      for (const part of parts) await session.run(await this.#part(part), { ...part.prepared.feeds, ...key });
+      for (const [micro, part] of parts.entries()) await session.run(await this.#part(part), { ...part.prepared.feeds, ...key(micro) });
       out = await session.run(await this.#applied((parts[0] as PreparedStep["parts"][number]).types), scalars);
     }
     return Object.fromEntries(Object.entries(out).map(([name, value]) => [name, scalar(value)]));
@@ -237,12 +237,13 @@ class Programs {
   }
 }
 
-const randomKey = (seed: number, step: number): HostTensors => ({ "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed >>> 0, step >>> 0) } });
+/** The key of dropout: the seed and the number of the micro-batch, so that the parts of a step draw masks of their own. */
+const randomKey = (seed: number, batch: number): HostTensors => ({ "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed >>> 0, batch >>> 0) } });
 
 async function numericError(options: TrainOptions, session: Session, { parts }: PreparedStep, step: number, loss: number, gradNorm: number): Promise<NumericError> {
   let culprit: Awaited<ReturnType<typeof firstNonFinite>>;
-  for (const { types, prepared } of parts) {
-    culprit ??= await firstNonFinite(options.backend, session, options, types, { ...prepared.feeds, ...randomKey(options.seed, step) });
+  for (const [micro, { types, prepared }] of parts.entries()) {
+    culprit ??= await firstNonFinite(options.backend, session, options, types, { ...prepared.feeds, ...randomKey(options.seed, step * options.accumulate + micro) });
   }
   const where = culprit ? `first in ${culprit.layer} (${culprit.op})` : "in the sum of the gradients: each of them alone is finite";
   return new NumericError(
