@@ -37,7 +37,11 @@ export function sessionOptions({ threads, profile }: EngineOptions): InferenceSe
     // A failure comes back as an error; the engine need not print it too.
     logSeverityLevel: 4,
     // A spinning thread takes the core from whoever else needs it: with a busy neighbour a step took twice as long.
-    extra: { session: { "intra_op.allow_spinning": "0", "inter_op.allow_spinning": "0" }, ...(process.env.MM?.includes("T") ? { optimization: { disable_specified_optimizers: "MatmulTransposeFusion;GemmTransposeFusion" } } : {}) },
+    // Transposes before products are there on purpose (see lowerOuterProduct in @cloze/onnx): the engine must not take them back.
+    extra: {
+      session: { "intra_op.allow_spinning": "0", "inter_op.allow_spinning": "0" },
+      optimization: { disable_specified_optimizers: "MatmulTransposeFusion;GemmTransposeFusion" },
+    },
     ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
   };
 }
