@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { BACKENDS, BACKEND_CHOICES, chooseBackend, type BackendEntry } from "./backends.ts";
 import { examine } from "./commands/doctor.ts";
 
-const fake = { name: "fake" } as Backend;
+const fake = { name: "fake", capabilities: { device: "CPU" } } as Backend;
 const [onnxruntime, reference] = BACKENDS.map((entry): BackendEntry => ({ ...entry, probe: async () => available("CPU"), open: async () => fake }));
 if (onnxruntime === undefined || reference === undefined) throw new Error("expected two backends");
 const missing: BackendEntry = { ...onnxruntime, probe: async () => unavailable("onnxruntime-node is not installed", "npm install onnxruntime-node") };

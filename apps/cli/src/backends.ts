@@ -64,7 +64,8 @@ export async function chooseBackend(choice: BackendChoice, settings: BackendSett
     const { probe } = await probeBackend(entry);
     if (probe.available) {
       const reason = choice === "auto" ? ["best of what runs here", ...passed].join("; ") : "as asked";
-      return { backend: await entry.open(settings), name: entry.name, why: `backend ${entry.name} on ${probe.device} (${reason})` };
+      const backend = await entry.open(settings);
+      return { backend, name: entry.name, why: `backend ${entry.name} on ${backend.capabilities.device} (${reason})` };
     }
     passed.push(`${entry.name} cannot: ${probe.reason}`);
     if (choice !== "auto") throw new UnsupportedError(`--backend ${choice}: cannot run here: ${stop(probe.reason)} ${stop(probe.remedy)}`);
