@@ -1,0 +1,28 @@
+// The products of a program alone: a plain ONNX MatMul [m, k] x [k, n] for each one it runs, nothing transposed, nothing else. One
+// element of each result is read, so that none can be left out; operands come from small pools, so that none is computed twice
+// and caches stay at least as warm as they are in the step.
+import { Graph, isOp, lower, order, program, programRoots } from "@cloze/graph";
+import { nativeIn } from "@cloze/onnx";
+
+export function productsOf(step) {
+  const matmuls = order(programRoots(lower(step, { native: nativeIn(step) }))).filter((x) => isOp(x, "matmul"));
+  const graph = new Graph(), state = {}, counts = new Map(), inputs = [];
+  let sum = graph.const(0, "f32"), flop = 0;
+  for (const x of matmuls) {
+    const [m, n] = x.shape.slice(-2), batch = x.shape.slice(0, -2), [a] = x.args, k = a.shape[a.rank - (x.attrs.transposeA ? 2 : 1)];
+    const key = [...batch, m, n, k].join(), seen = counts.get(key) ?? 0;
+    counts.set(key, seen + 1);
+    const operand = (side, shape, at) => {
+      const name = `${side} ${key} ${at}`, t = graph.input(name, "f32", shape);
+      if (!(name in state)) {
+        state[name] = { dtype: "f32", shape, data: Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => Math.sin(i)) };
+        inputs.push(t);
+      }
+      return t;
+    };
+    const y = operand("a", [...batch, m, k], seen % 5).matmul(operand("b", [...batch, k, n], Math.floor(seen / 5)));
+    sum = sum.add(graph.node("slice", [y], { start: y.shape.map(() => 0), stop: y.shape.map(() => 1) }).reshape([]));
+    flop += 2 * x.shape.reduce((n, d) => n * d, 1) * k;
+  }
+  return { program: program(graph, { state: inputs, outputs: { sum } }), state, flop, count: matmuls.length };
+}
