@@ -1,4 +1,5 @@
-// docs/from-scratch.md is a program: its blocks are put together, type-checked in strict mode and run; what it prints is what it says.
+// docs/from-scratch.md is one program: its blocks (fenced as typescript, since none stands alone) are put together, type-checked in
+// strict mode and run; what it prints is what it says.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
@@ -6,7 +7,7 @@ import { expect, it, vi } from "vitest";
 
 const page: string = readFileSync(fileURLToPath(new URL("from-scratch.md", import.meta.url)), "utf8");
 const blocks = (language: string): string[] => [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, "gm"))].map((m) => m[1] ?? "");
-const code: string = blocks("ts").join("\n");
+const code: string = blocks("typescript").join("\n");
 
 it("compiles in strict mode", () => {
   const options: ts.CompilerOptions = { strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, noUnusedLocals: true, target: ts.ScriptTarget.ES2022, lib: ["lib.es2023.d.ts"], noEmit: true, types: [] };
@@ -33,7 +34,7 @@ it("prints what the page shows", () => {
 });
 
 it("is about a hundred lines, without the proof", () => {
-  const core = blocks("ts").slice(0, -1).join("").split("\n").filter((line) => line.trim() !== "").length;
+  const core = blocks("typescript").slice(0, -1).join("").split("\n").filter((line) => line.trim() !== "").length;
   expect(core).toBeLessThanOrEqual(125);
 });
 
