@@ -1,4 +1,5 @@
 /** Models as the trainer takes them: `--model` by a published name or a config.json, or what a checkpoint folder holds. */
+import { basename } from "node:path";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import type { InferenceModel } from "@cloze/inference";
 import type { Esm2 } from "@cloze/models/esm2";
@@ -22,7 +23,7 @@ export async function modelSource({ model, path, zeroInitHead }: ModelRequest): 
   const { readJson } = await import("@cloze/checkpoint/node"), json = await readJson(path(model));
   const type = typeof json === "object" && json !== null && "model_type" in json ? json.model_type : undefined;
   if (type !== undefined && type !== "esm") throw new UnsupportedError(`${model}: model_type ${JSON.stringify(type)}: expected "esm". Other families are not here yet.`);
-  return esm2Source(model, esm2(parseEsm2Config(json, model), { zeroInitHead }));
+  return esm2Source(basename(model, ".json"), esm2(parseEsm2Config(json, model), { zeroInitHead }));
 }
 
 /** A model that was loaded from a checkpoint, to be trained on or evaluated. */
