@@ -103,6 +103,24 @@ describe("cloze pretrain", () => {
     expect(lastLine(stdout)["accuracy"]).toBe(last?.["accuracy"]);
   });
 
+  it("a time budget ends the run, and a longer one takes it up again", async () => {
+    const begun = await cloze(["pretrain", ...settings.filter((word) => word !== "--steps" && word !== "40"), "--budget", "1s", "--out", "timed", "--json"]);
+    expect(begun.code, begun.stderr).toBe(0);
+    expect(lastLine(begun.stdout)["seconds"]).toBeGreaterThanOrEqual(1);
+    expect(readFileSync(join(dir, "timed", "config.yaml"), "utf8")).toMatch(/^budget: 1s$/m);
+    const more = await cloze(["pretrain", "--resume", "timed", "--budget", "2s", "--json"]);
+    expect(more.code, more.stderr).toBe(0);
+    expect(lastLine(more.stdout)["steps"]).toBeGreaterThan(lastLine(begun.stdout)["steps"] as number);
+  });
+
+  it("trains on prepared shards as on the FASTA file they were made of", async () => {
+    const prepared = await cloze(["data", "prepare", "data.fasta", "--out", "shards", "--name", "tokens", "--valid", "0.05"]);
+    expect(prepared.code, prepared.stderr).toBe(0);
+    const run = await cloze(["pretrain", ...settings.map((word) => (word === "data.fasta" ? "shards/tokens.json" : word)), "--out", "sharded"]);
+    expect(run.code, run.stderr).toBe(0);
+    expect(rows("sharded")).toEqual(rows("straight"));
+  });
+
   it("starts from a checkpoint's weights, and reads options from a file that flags beat", async () => {
     writeFileSync(join(dir, "recipe.yaml"), "model: tiny.json\ndata: [data.fasta]\nsteps: 500\nbatch-tokens: 256\nmaxLength: 64\nlr: 0.001\nthreads: 1\n");
     const { code, stderr } = await cloze(["pretrain", "--config", "recipe.yaml", "--steps", "2", "--warmup", "0", "--from", "straight/checkpoints/step-40", "--out", "from"]);
