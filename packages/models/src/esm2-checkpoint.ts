@@ -34,7 +34,7 @@ export const esm2Checkpoint: CheckpointNotes = {
 };
 
 /** base^(-2c / headDim) for each pair of channels c. */
-function formula({ hidden, heads, ropeBase }: Esm2Config): number[] {
+export function ropeFormula({ hidden, heads, ropeBase }: Esm2Config): number[] {
   const headDim = hidden / heads;
   return Array.from({ length: headDim / 2 }, (_, c) => ropeBase ** ((-2 * c) / headDim));
 }
@@ -46,7 +46,7 @@ function formula({ hidden, heads, ropeBase }: Esm2Config): number[] {
  * Throws FormatError if there are not headDim / 2 of them or they are not finite numbers above 0.
  */
 export function ropeFrequenciesFrom(config: Esm2Config, stored: ArrayLike<number>, file = "checkpoint"): readonly number[] | undefined {
-  const expected = formula(config), got = Array.from(stored);
+  const expected = ropeFormula(config), got = Array.from(stored);
   if (got.length !== expected.length) throw new FormatError(file, "rotary_embeddings.inv_freq", `expected ${expected.length} frequencies (half of head dimension ${config.hidden / config.heads}), got ${got.length}.`);
   const wrong = got.find((f) => !(f > 0 && Number.isFinite(f)));
   if (wrong !== undefined) throw new FormatError(file, "rotary_embeddings.inv_freq", `expected finite frequencies above 0, got ${wrong}.`);

@@ -84,11 +84,15 @@ describe("rotary frequencies of a checkpoint", () => {
     expect(() => esm2(config, { ropeFrequencies: [1] })).toThrow(/expected 8 rotary frequencies .*got 1/);
   });
 
-  it("go back into a checkpoint only where they are its own", () => {
-    expect(esm2(config).buffers).toEqual({});
-    const buffers = esm2(config, { ropeFrequencies: Array.from(formula) }).buffers;
-    expect(Object.keys(buffers).length).toBe(6);
-    expect(Object.keys(buffers).every((name) => esm2Checkpoint.ropeFrequencies.test(name))).toBe(true);
+  it("go into every checkpoint, those of the formula or its own: transformers looks for them", () => {
+    const halved = Array.from(formula, (f) => f / 2);
+    for (const [model, expected] of [[esm2(config), formula], [esm2(config, { ropeFrequencies: halved }), halved]] as const) {
+      expect(Object.keys(model.buffers).length).toBe(6);
+      for (const [name, { data }] of Object.entries(model.buffers)) {
+        expect(name).toMatch(esm2Checkpoint.ropeFrequencies);
+        data.forEach((f, c) => expect(f).toBeCloseTo(expected[c] as number, 6));
+      }
+    }
   });
 
   it("are found under every name transformers gave them", () => {

@@ -18,7 +18,7 @@ import {
   attend, attentionProbabilities, dropoutLayer, embeddingTable, feedForward, layerNormLayer, linear, project, queryKeyValue,
   type EncoderInputs, type Init, type LinearOptions, type MaskedLm, type RotaryOptions, type Scope, type SelfAttentionOptions,
 } from "@cloze/nn";
-import { ropeBuffers } from "./esm2-checkpoint.ts";
+import { ropeBuffers, ropeFormula } from "./esm2-checkpoint.ts";
 import { checkEsm2Config, type Esm2Config } from "./esm2-config.ts";
 
 export { esm2ConfigJson, esm2Configs, esm2ConfigText, parseEsm2Config, type Esm2Config, type Esm2Size } from "./esm2-config.ts";
@@ -53,7 +53,7 @@ export interface Esm2Outputs {
 
 export interface Esm2 extends MaskedLm {
   readonly config: Esm2Config;
-  /** Tensors that are not trained and belong in a checkpoint of this model: its rotary frequencies, if they are not the formula's. */
+  /** Tensors that are not trained and belong in a checkpoint of this model: its rotary frequencies, which transformers looks for. */
   readonly buffers: HostTensors;
   /** Everything there is to see, for inference. A program pays only for what it puts out. */
   outputs(scope: Scope, inputs: EncoderInputs): Esm2Outputs;
@@ -71,7 +71,7 @@ export function esm2(config: Esm2Config, options: Esm2Options = {}): Esm2 {
   const rope: Rope = frequencies ? { frequencies } : { base: config.ropeBase };
   return {
     config, hidden, vocab,
-    buffers: frequencies ? ropeBuffers(config, frequencies) : {},
+    buffers: ropeBuffers(config, frequencies ?? ropeFormula(config)),
     encode: (scope, inputs) => encoder(scope.at("esm"), config, inputs, rope),
     predict: (scope, states) => head(scope, config, states, options.zeroInitHead ?? false),
     outputs(scope, inputs) {
