@@ -43,6 +43,25 @@ describe("hash-consing", () => {
   });
 });
 
+describe("gradients", () => {
+  it("stop at detach and nowhere else", () => {
+    const g = new Graph(), x = f(g, "x", [2]), [d, inner] = grad(x.mul(x.tanh().detach()).sum(), [x, x.tanh()]) as [Tensor, Tensor];
+    const [slope, tanh, none] = interpret([d, x.tanh(), inner], { x: [0.5, -2] });
+    expect([slope?.data, none?.data]).toEqual([tanh?.data, new Float32Array(2)]);
+  });
+
+  it("are complete where rewriting made the outputs of one composite at different times", () => {
+    const g = new Graph(), x = f(g, "x", [2]), pair = { name: "pair", expand: ([a]: readonly Tensor[]): readonly Tensor[] => [(a as Tensor).square(), (a as Tensor).tanh()] };
+    const [s, t] = call(pair, [x.add(0)]) as [Tensor, Tensor];
+    // The reader of the first output is rebuilt before the second output is.
+    const [early] = rewrite([s.mul(3)], simplifyRules, "first").roots as [Tensor], [late] = rewrite([t], simplifyRules, "second").roots as [Tensor];
+    expect(early.id < late.id && late.args[0] === x && early.args[0]?.args[0] === x).toBe(true);
+    const [d] = grad(early.add(late).sum(), [x]) as [Tensor];
+    const got = Array.from(interpret([d], { x: [0.5, -2] }, { precision: "f64" })[0]?.data as ArrayLike<number>);
+    [0.5, -2].forEach((v, i) => expect(Math.abs((got[i] as number) - (6 * v + 1 - Math.tanh(v) ** 2))).toBeLessThan(1e-12));
+  });
+});
+
 describe("inputs", () => {
   it("one name is one tensor", () => {
     const g = new Graph();
