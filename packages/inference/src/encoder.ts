@@ -55,6 +55,9 @@ export interface SequenceEncoder {
   readonly vocab: number;
   /** Hidden states that can be asked for, layers + 1; 1 where the model shows only its last. */
   readonly hiddenStateCount: number;
+  /** Attention maps that can be asked for: one for each layer, or 0; and the heads of each. */
+  readonly attentionCount: number;
+  readonly heads: number;
   /** Several things in one pass. */
   outputs(sequences: Many<Ids>, wanted: Wanted): AsyncGenerator<SequenceOutputs, void, undefined>;
   logits(sequences: Many<Ids>): AsyncGenerator<F32Tensor, void, undefined>;
@@ -88,7 +91,7 @@ export async function createEncoder(options: EncoderOptions): Promise<SequenceEn
     return runner.stream(checked(sequences, vocab, wanted.contacts ? 3 : 1), outputsJob(model, inside, wanted, layers));
   }
   return {
-    hidden, vocab, hiddenStateCount: count, outputs,
+    hidden, vocab, hiddenStateCount: count, attentionCount: inside.attentions, heads: inside.heads, outputs,
     logits: (sequences) => only(sequences, "logits", { logits: true }),
     hiddenStates: (sequences, layers) => only(sequences, "hiddenStates", { hiddenStates: layers ?? true }),
     attentions: (sequences) => only(sequences, "attentions", { attentions: true }),

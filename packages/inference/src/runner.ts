@@ -46,11 +46,16 @@ export interface RunnerOptions {
   readonly compile: CompileOptions;
 }
 
-const BATCHES_AHEAD = 64, BYTES_AHEAD = 2 ** 28, PROGRAMS = 32;
+const BATCHES_AHEAD = 64, BYTES_AHEAD = 2 ** 28;
+
+/** What is kept of programs that do not run: an engine may hold on to a program's temporaries for as long as it has the program. */
+const PROGRAMS_KEPT = 32, BYTES_KEPT = 2 ** 29;
 
 interface Compiled {
   readonly made: Promise<Executable>;
   running: number;
+  /** Of its temporaries, once it is made. */
+  bytes: number;
 }
 
 export class Runner {
@@ -90,19 +95,21 @@ export class Runner {
 
   /** One batch of a shape, with the feeds of `ids` and whatever else the program takes. */
   async run(spec: ProgramSpec, feeds: HostTensors): Promise<Readonly<Record<string, Float32Array>>> {
-    await this.#makeRoom();
-    const key = JSON.stringify(spec), compiled = this.#programs.get(key) ?? { made: this.#compile(spec), running: 0 };
+    const key = JSON.stringify(spec), compiled = this.#programs.get(key) ?? { made: this.#compile(spec), running: 0, bytes: 0 };
     this.#programs.delete(key);
     this.#programs.set(key, compiled);
     compiled.running++;
     try {
-      const outputs = await this.#session.run(await compiled.made, feeds);
+      const executable = await compiled.made;
+      compiled.bytes = executable.plan.peakBytes ?? 0;
+      const outputs = await this.#session.run(executable, feeds);
       return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]));
     } catch (error) {
       if (await failed(compiled.made)) this.#programs.delete(key);
       throw error;
     } finally {
       compiled.running--;
+      await this.#makeRoom();
     }
   }
 
@@ -143,13 +150,16 @@ export class Runner {
     return backend.compile(program, compile);
   }
 
-  /** Forgets the programs that were not used for longest; those that run stay. */
+  /** Forgets programs that were not used for longest; those that run stay, and so does the one used last. */
   async #makeRoom(): Promise<void> {
-    for (const [key, { made, running }] of this.#programs) {
-      if (this.#programs.size < PROGRAMS) return;
-      if (running > 0) continue;
+    let count = this.#programs.size, bytes = [...this.#programs.values()].reduce((sum, each) => sum + each.bytes, 0);
+    for (const [key, program] of this.#programs) {
+      if (count <= 1 || (count <= PROGRAMS_KEPT && bytes <= BYTES_KEPT)) return;
+      if (program.running > 0) continue;
       this.#programs.delete(key);
-      await (await made).dispose();
+      count--;
+      bytes -= program.bytes;
+      await (await program.made).dispose();
     }
   }
 }
