@@ -1,0 +1,103 @@
+/** `cloze embed`: sequences of FASTA files to vectors. */
+import { ConfigError } from "@cloze/errors";
+import type { Embedding } from "@cloze/inference";
+import { BACKEND_CHOICES } from "../backends.ts";
+import { command, type Command, type Result } from "../command.ts";
+import { columns, counted, integer } from "../output.ts";
+import type { SequenceFiles } from "../sequence-files.ts";
+import type { Status } from "../status-line.ts";
+
+const POOLINGS = ["mean", "cls", "per-token"] as const, POLICIES = ["window", "truncate", "error"] as const;
+
+export const embed: Command = command({
+  arguments: { name: "[FASTA…]", help: "FASTA files, plain or gzip", min: 0, max: Infinity },
+  options: {
+    checkpoint: { kind: "string", value: "DIR", required: true, help: "checkpoint folder, or a run folder: its newest checkpoint" },
+    data: { kind: "list", value: "FASTA", help: "another way to name the FASTA files" },
+    out: { kind: "string", value: "FILE", required: true, help: "file to write: .safetensors, .npy or .parquet" },
+    pooling: { kind: "choice", choices: POOLINGS, default: "mean", help: "mean over residues, the start token, or a vector for each residue" },
+    layer: { kind: "integer", default: -1, help: "0 the embeddings, L or -1 the last of L layers after the final norm; negative from the end" },
+    long: { kind: "choice", choices: POLICIES, default: "window", help: "what becomes of sequences above --max-length" },
+    maxLength: { kind: "integer", min: 8, help: "tokens that run at once, start and end included (default: what the model was made for)" },
+    tokenizer: { kind: "string", value: "NAME|DIR", help: "default: the tokenizer beside the weights" },
+    batchTokens: { kind: "count", min: 8, default: 2048, help: "tokens computed at once" },
+    backend: { kind: "choice", choices: BACKEND_CHOICES, default: "auto", help: "what computes" },
+    threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
+  },
+  examples: [
+    { does: "One vector for each protein", line: "cloze embed proteins.fasta --checkpoint runs/mine --out proteins.parquet" },
+    { does: "One for each residue, of layer 3", line: "cloze embed proteins.fasta.gz --checkpoint runs/mine --out residues.safetensors --pooling per-token --layer 3" },
+  ],
+  notes: [
+    "Rows come in the order of the input. A sequence's id is the first word of its header; an id that was there before gets #2, #3, …",
+    "Long sequences: window runs overlapping windows of --max-length tokens (at least a quarter shared with the next) and averages the vectors of residues that several see; truncate takes the beginning; error refuses before anything is computed. What was windowed or cut is reported.",
+    ".safetensors: a tensor \"embeddings\" [n, hidden] and the ids as a JSON list in the metadata; per token, a tensor [residues, hidden] under each id. .npy: f32 [n, hidden], per token [all residues, hidden]; FILE.npy.ids.txt names each row (per token: id, tab, place from 1). .parquet: columns id, length, embedding (a list; per token a list of lists).",
+  ],
+  async run({ args, options, path, note, status }) {
+    const files = [...args, ...options.data];
+    if (files.length === 0) throw new ConfigError("embed: expected a FASTA file, got none. See: cloze embed --help");
+    const { formatOf, writeEmbeddings } = await import("../embedding-files.ts"), { modelOf, outputFile, tokenizerOf, withEncoder } = await import("../encoder-options.ts");
+    const { readSequenceFiles } = await import("../sequence-files.ts"), format = formatOf(options.out);
+    const loaded = await modelOf(options, path), tokenizer = await tokenizerOf(options.tokenizer, loaded, path);
+    const { maxLength = loaded.maxLength, pooling, long, layer } = options, room = maxLength - tokenizer.encode("").ids.length;
+    const sequences = await readSequenceFiles(files, tokenizer, path), residues = sequences.lengths.map((n) => (long === "truncate" ? Math.min(n, room) : n));
+    refuseLong(sequences, room, long);
+    const out = await outputFile(options.out, path);
+    return withEncoder(options, loaded, tokenizer, note, async ({ encoder, backend }) => {
+      const started = performance.now(), seen = { windowed: 0, windows: 0, truncated: 0, cut: 0 }, line = status();
+      const about = { model: loaded.family, pooling, layer: String(layer), long, max_length: String(maxLength) };
+      const vectors = counting(encoder.embed(sequences.texts(), { layer, pooling, maxLength, long }), sequences, residues, seen, line);
+      await writeEmbeddings(out, { ids: sequences.ids, residues, perToken: pooling === "per-token", hidden: encoder.hidden, about }, vectors);
+      line.finish();
+      const seconds = (performance.now() - started) / 1000, total = residues.reduce((a, b) => a + b, 0);
+      return report({ out, shown: options.out, format: format.name, checkpoint: loaded.dir, backend, sequences, residues: total, hidden: encoder.hidden, pooling, layer, long: { policy: long, maxLength, ...seen }, seconds });
+    });
+  },
+});
+
+function refuseLong({ ids, lengths }: SequenceFiles, room: number, long: string): void {
+  const at = long === "error" ? lengths.findIndex((n) => n > room) : -1;
+  if (at >= 0) throw new ConfigError(`embed, ${ids[at]}: expected at most ${room} residues, got ${lengths[at]}. Raise --max-length, or choose --long window or --long truncate.`);
+}
+
+interface Seen { windowed: number; windows: number; truncated: number; cut: number }
+
+async function* counting(vectors: AsyncIterable<Embedding>, { ids }: SequenceFiles, residues: readonly number[], seen: Seen, line: Status): AsyncGenerator<Embedding> {
+  const total = residues.reduce((a, b) => a + b, 0);
+  let done = 0;
+  for await (const each of vectors) {
+    if (each.windows > 1) {
+      seen.windowed++;
+      seen.windows += each.windows;
+    }
+    if (each.cut > 0) seen.truncated++;
+    seen.cut += each.cut;
+    done += each.residues;
+    line.update(done / total, `${integer(each.index + 1)} of ${counted(ids.length, "sequence")}`);
+    yield each;
+  }
+}
+
+interface Report {
+  readonly out: string; readonly shown: string; readonly format: string; readonly checkpoint: string; readonly backend: string; readonly sequences: SequenceFiles;
+  readonly residues: number; readonly hidden: number; readonly pooling: string; readonly layer: number; readonly seconds: number;
+  readonly long: Seen & { readonly policy: string; readonly maxLength: number };
+}
+
+function report({ shown, sequences, ...rest }: Report): Result {
+  const { ids, duplicates, unnamed, issues } = sequences, { long, seconds, residues } = rest, says = (character: string, n: number): string => `${character} ${integer(n)}`;
+  const changed = (["unknown", "replaced", "dropped"] as const).flatMap((kind) => Object.entries(issues[kind]).length === 0 ? [] : [[kind, Object.entries(issues[kind]).map(([c, n]) => says(c.trim() === "" ? JSON.stringify(c) : c, n)).join(", ")]]);
+  return {
+    json: { ...rest, sequences: ids.length, duplicates, unnamed, issues, residuesPerSecond: residues / seconds },
+    text: [
+      `${shown}: ${counted(ids.length, "sequence")}, ${counted(residues, "residue")}, ${rest.hidden} numbers a vector, in ${seconds.toFixed(1)} s`,
+      ...columns([
+        ...(long.windowed > 0 ? [["in windows", `${counted(long.windowed, "sequence")}, ${counted(long.windows, "window")} of at most ${long.maxLength} tokens`]] : []),
+        ...(long.truncated > 0 ? [["truncated", `${counted(long.truncated, "sequence")} to ${long.maxLength} tokens, ${counted(long.cut, "residue")} left out`]] : []),
+        ...(duplicates > 0 ? [["renamed", `${counted(duplicates, "id")} that had been there before`]] : []),
+        ...(unnamed > 0 ? [["unnamed", `${counted(unnamed, "record")} named by number`]] : []),
+        ...changed,
+      ]).map((row) => `  ${row}`),
+    ],
+  };
+}

@@ -1,0 +1,42 @@
+/** `cloze fill-mask`: the likeliest tokens at each mask of a text. */
+import { BACKEND_CHOICES } from "../backends.ts";
+import { command, type Command } from "../command.ts";
+import { columns } from "../output.ts";
+
+const WIDTH = 80;
+
+export const fillMask: Command = command({
+  arguments: { name: "TEXT…", help: "texts with <mask> (for ProtBert [MASK]) where a token is to be predicted", min: 1, max: Infinity },
+  options: {
+    checkpoint: { kind: "string", value: "DIR", required: true, help: "checkpoint folder, or a run folder: its newest checkpoint" },
+    top: { kind: "integer", min: 1, default: 5, help: "tokens shown for each mask" },
+    tokenizer: { kind: "string", value: "NAME|DIR", help: "default: the tokenizer beside the weights" },
+    backend: { kind: "choice", choices: BACKEND_CHOICES, default: "auto", help: "what computes" },
+    threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
+  },
+  examples: [
+    { does: "One masked residue", line: 'cloze fill-mask --checkpoint runs/mine "MKT<mask>YIAKQRQISFVK"' },
+    { does: "Several, all probabilities, as JSON", line: 'cloze fill-mask --checkpoint runs/mine "MK<mask>AY<mask>AK" --top 33 --json' },
+  ],
+  notes: ["Places count residues from 1. Probabilities are over the whole vocabulary, special tokens included; all masks of a text are predicted at once, from what is not masked."],
+  async run({ args, options, path, note }) {
+    const { modelOf, tokenizerOf, withEncoder } = await import("../encoder-options.ts");
+    const loaded = await modelOf(options, path), tokenizer = await tokenizerOf(options.tokenizer, loaded, path);
+    return withEncoder({ ...options, batchTokens: 2048 }, loaded, tokenizer, note, async ({ encoder, backend }) => {
+      const texts: object[] = [], shown: string[] = [], mask = tokenizer.vocabulary[tokenizer.special.mask ?? -1] ?? "";
+      for (const text of args) {
+        const masks = await encoder.fillMask(text, { top: options.top }), best = masks.map(({ candidates }) => candidates[0]?.token ?? "");
+        texts.push({ text, filled: filled(text, mask, best), masks });
+        const rows = masks.flatMap(({ position, candidates }) => candidates.map(({ token, probability }, i) => [i === 0 ? String(position) : "", token, `${(probability * 100).toFixed(2)} %`]));
+        shown.push(...(shown.length > 0 ? [""] : []), text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text, ...columns([["place", "token", "probability"], ...rows], [0, 2]));
+      }
+      return { json: { checkpoint: loaded.dir, backend, texts }, text: shown };
+    });
+  },
+});
+
+/** The text with the best token in each mask's place. */
+function filled(text: string, mask: string, best: readonly string[]): string {
+  const [first = "", ...rest] = text.split(mask);
+  return rest.reduce((done, part, i) => done + (best[i] ?? mask) + part, first);
+}

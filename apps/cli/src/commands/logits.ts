@@ -1,0 +1,83 @@
+/** `cloze logits`: what a model says of token ids, as a safetensors file: logits, and on demand its inside. */
+import { ConfigError } from "@cloze/errors";
+import type { TensorSpec } from "@cloze/checkpoint";
+import type { SequenceEncoder } from "@cloze/inference";
+import { BACKEND_CHOICES } from "../backends.ts";
+import { command, type Command } from "../command.ts";
+import { counted, columns } from "../output.ts";
+
+type Rows = readonly (readonly number[])[];
+
+export const logits: Command = command({
+  options: {
+    checkpoint: { kind: "string", value: "DIR", required: true, help: "checkpoint folder, or a run folder: its newest checkpoint" },
+    ids: { kind: "string", value: "FILE.json", required: true, help: "token ids, a list of lists; special tokens included" },
+    out: { kind: "string", value: "FILE.safetensors", required: true, help: "file to write" },
+    hiddenStates: { kind: "boolean", help: "also every layer's hidden states" },
+    attentions: { kind: "boolean", help: "also every layer's attention maps" },
+    contacts: { kind: "boolean", help: "also contact probabilities of residue pairs" },
+    batchTokens: { kind: "count", min: 8, default: 2048, help: "tokens computed at once" },
+    backend: { kind: "choice", choices: BACKEND_CHOICES, default: "auto", help: "what computes" },
+    threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
+  },
+  examples: [
+    { does: "Logits of some sequences", line: "cloze logits --checkpoint runs/mine --ids ids.json --out logits.safetensors" },
+    { does: "And everything inside", line: "cloze logits --checkpoint runs/mine --ids ids.json --out all.safetensors --hidden-states --attentions --contacts" },
+  ],
+  notes: [
+    "Rows of different length are padded at their end, and no token sees the padding; a row may itself end in pad ids. Tensors, f32, zero where there is padding: logits [rows, longest, vocab]; hidden_states.0 (embeddings) to hidden_states.L (last layer, after the final norm) [rows, longest, hidden]; attentions.0 to attentions.L-1 [rows, heads, longest, longest]; contacts [rows, longest - 2, longest - 2], without the first and last token of a row. lengths, i32 [rows], holds the tokens of each row.",
+  ],
+  async run({ options, path, note }) {
+    if (!options.out.endsWith(".safetensors")) throw new ConfigError(`--out ${options.out}: expected a name that ends in .safetensors.`);
+    const { modelOf, outputFile, withEncoder } = await import("../encoder-options.ts"), { readIdLists } = await import("../id-lists.ts");
+    const loaded = await modelOf(options, path), { vocab } = loaded.model;
+    const given = await readIdLists(path(options.ids), options.ids, vocab), rows = withoutPadding(given, loaded.padId, options.ids, options.contacts);
+    const longest = given.reduce((most, { length }) => Math.max(most, length), 0);
+    const out = await outputFile(options.out, path), started = performance.now();
+    return withEncoder(options, loaded, undefined, note, async ({ encoder, backend }) => {
+      const specs = specsOf(encoder, rows.length, longest, options);
+      const { enlarged, writeFilled } = await import("../filled-tensors.ts");
+      await writeFilled(out, specs, { metadata: { format: "pt" } }, async (put) => {
+        await put("lengths", 0, Int32Array.from(rows, (row) => row.length));
+        let row = 0;
+        for await (const seen of encoder.outputs(rows, { logits: true, hiddenStates: options.hiddenStates, attentions: options.attentions, contacts: options.contacts })) {
+          const n = rows[row]?.length ?? 0;
+          if (seen.logits) await put("logits", row * longest * vocab, seen.logits.data);
+          for (const [i, { data }] of (seen.hiddenStates ?? []).entries()) await put(`hidden_states.${i}`, row * longest * encoder.hidden, data);
+          for (const [i, { shape: [heads = 0], data }] of (seen.attentions ?? []).entries()) await put(`attentions.${i}`, row * heads * longest ** 2, enlarged(data, n, longest));
+          if (seen.contacts) await put("contacts", row * (longest - 2) ** 2, enlarged(seen.contacts.data, n - 2, longest - 2));
+          row++;
+        }
+      });
+      const seconds = (performance.now() - started) / 1000, tensors = Object.fromEntries(specs.map(({ name, shape }) => [name, shape]));
+      return {
+        json: { out, checkpoint: loaded.dir, backend, rows: rows.length, longest, tokens: rows.reduce((sum, row) => sum + row.length, 0), tensors, seconds },
+        text: [`${options.out}: ${counted(rows.length, "row")} in ${seconds.toFixed(2)} s`, ...columns(specs.map(({ name, shape }) => [`  ${name}`, `[${shape.join(", ")}]`]))],
+      };
+    });
+  },
+});
+
+/** Pad ids at the end of a row say nothing: left out here, zero in the file. */
+function withoutPadding(given: Rows, padId: number, file: string, contacts: boolean): Rows {
+  return given.map((row, r) => {
+    const last = row.findLastIndex((id) => id !== padId), kept = row.slice(0, last + 1);
+    if (kept.length === 0) throw new ConfigError(`${file}, [${r}]: expected a token that is not padding, got only the pad id ${padId}.`);
+    if (contacts && kept.length < 3) throw new ConfigError(`${file}, [${r}]: --contacts: expected a residue between a first and a last token, got ${counted(kept.length, "token")}.`);
+    return kept;
+  });
+}
+
+interface Flags { readonly hiddenStates: boolean; readonly attentions: boolean; readonly contacts: boolean }
+
+function specsOf({ vocab, hidden, hiddenStateCount, attentionCount, heads }: SequenceEncoder, rows: number, longest: number, { hiddenStates, attentions, contacts }: Flags): readonly TensorSpec[] {
+  const f32 = (name: string, ...shape: number[]): TensorSpec => ({ name, dtype: "F32", shape: [rows, ...shape] });
+  const numbered = (count: number, each: (i: number) => TensorSpec): TensorSpec[] => Array.from({ length: count }, (_, i) => each(i));
+  return [
+    f32("logits", longest, vocab),
+    ...(hiddenStates ? numbered(hiddenStateCount, (i) => f32(`hidden_states.${i}`, longest, hidden)) : []),
+    ...(attentions ? numbered(attentionCount, (i) => f32(`attentions.${i}`, heads, longest, longest)) : []),
+    ...(contacts ? [f32("contacts", longest - 2, longest - 2)] : []),
+    { name: "lengths", dtype: "I32", shape: [rows] },
+  ];
+}

@@ -1,0 +1,58 @@
+/** What the commands that run a trained model have in common: which one, on what, and in what portions. */
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { createEncoder, type SequenceEncoder } from "@cloze/inference";
+import type { Tokenizer } from "@cloze/tokenizer";
+import { chooseBackend, type BackendChoice } from "./backends.ts";
+import type { Context } from "./command.ts";
+import { checkpointFolder } from "./run-folder.ts";
+import { loadModel, type LoadedModel } from "./model-files.ts";
+import { tokenizerFrom, tokenizerOfFolder } from "./tokenizers.ts";
+
+export interface EncoderSettings {
+  readonly checkpoint: string;
+  readonly backend: string;
+  readonly threads: number | undefined;
+  readonly batchTokens: number;
+}
+
+export interface StartedEncoder {
+  readonly encoder: SequenceEncoder;
+  /** The backend's name. */
+  readonly backend: string;
+}
+
+/** `--out` as a path whose folder is there. */
+export async function outputFile(out: string, path: Context["path"]): Promise<string> {
+  const file = path(out);
+  await mkdir(dirname(file), { recursive: true });
+  return file;
+}
+
+/** The model of `--checkpoint`: a checkpoint folder, or a run folder and then its newest. */
+export async function modelOf({ checkpoint }: Pick<EncoderSettings, "checkpoint">, path: Context["path"]): Promise<LoadedModel> {
+  return loadModel(await checkpointFolder(path(checkpoint)));
+}
+
+/** The tokenizer of `--tokenizer`, or else the one beside the weights. */
+export function tokenizerOf(named: string | undefined, { dir }: LoadedModel, path: Context["path"]): Promise<Tokenizer> {
+  return named === undefined ? tokenizerOfFolder(dir) : tokenizerFrom(named, path);
+}
+
+/** Uploads the weights to the backend, runs `use`, and lets go of both. `note` is told which backend it is. */
+export async function withEncoder<T>(
+  settings: EncoderSettings, { model, weights, padId }: LoadedModel, tokenizer: Tokenizer | undefined, note: Context["note"], use: (started: StartedEncoder) => Promise<T>,
+): Promise<T> {
+  const { backend, name, why } = await chooseBackend(settings.backend as BackendChoice, settings.threads === undefined ? {} : { threads: settings.threads });
+  note(why);
+  try {
+    const encoder = await createEncoder({ backend, model, weights, padId, tokensPerBatch: settings.batchTokens, ...(tokenizer && { tokenizer }) });
+    try {
+      return await use({ encoder, backend: name });
+    } finally {
+      await encoder.dispose();
+    }
+  } finally {
+    await backend.dispose();
+  }
+}

@@ -1,0 +1,57 @@
+/** Embeddings as Parquet: id (string), length (int32), embedding (list of float, per token a list of lists). */
+import { writeFileAtomic } from "@cloze/checkpoint/node";
+import type { Embedding } from "@cloze/inference";
+import { ByteWriter, ParquetWriter, type ColumnSource } from "hyparquet-writer";
+import type { EmbeddingTable } from "./embedding-files.ts";
+
+/** Numbers in a row group: they are JavaScript lists while it is encoded. */
+const GROUP_NUMBERS = 1 << 21, GROUP_ROWS = 100_000;
+
+type Schema = ConstructorParameters<typeof ParquetWriter>[0]["schema"];
+
+/** The three levels that the format's own text prescribes for a list whose elements are never missing. */
+const listOf = (name: string, element: Schema): Schema => [
+  { name, repetition_type: "REQUIRED", num_children: 1, converted_type: "LIST", logical_type: { type: "LIST" } },
+  { name: "list", repetition_type: "REPEATED", num_children: 1 },
+  ...element,
+];
+
+export async function writeParquet(path: string, { ids, residues, perToken, hidden, about }: EmbeddingTable, vectors: AsyncIterable<Embedding>): Promise<void> {
+  const element: Schema = [{ name: "element", type: "FLOAT", repetition_type: "REQUIRED" }];
+  const schema: Schema = [
+    { name: "root", num_children: 3 },
+    { name: "id", type: "BYTE_ARRAY", converted_type: "UTF8", logical_type: { type: "STRING" }, repetition_type: "REQUIRED" },
+    { name: "length", type: "INT32", repetition_type: "REQUIRED" },
+    ...listOf("embedding", perToken ? listOf("element", element) : element),
+  ];
+  await writeFileAtomic(path, async (handle) => {
+    const bytes = new ByteWriter(), writer = new ParquetWriter({ writer: bytes, schema, createdBy: "cloze", kvMetadata: Object.entries(about).map(([key, value]) => ({ key, value })) });
+    const drain = async (): Promise<void> => {
+      await handle.writeFile(bytes.getBytes());
+      bytes.index = 0;
+    };
+    let group: { readonly id: string; readonly length: number; readonly embedding: readonly unknown[] }[] = [], numbers = 0;
+    const flush = async (): Promise<void> => {
+      if (group.length === 0) return;
+      const columnData: ColumnSource[] = [
+        { name: "id", data: group.map(({ id }) => id) },
+        { name: "length", data: group.map(({ length }) => length) },
+        // Vectors neither repeat nor compress.
+        { name: "embedding", data: group.map(({ embedding }) => embedding), encoding: "PLAIN", codec: "UNCOMPRESSED", statistics: false },
+      ];
+      await writer.write({ columnData, rowGroupSize: group.length });
+      await drain();
+      group = [];
+      numbers = 0;
+    };
+    for await (const { index, vectors: { data } } of vectors) {
+      const rows = Array.from({ length: data.length / hidden }, (_, i) => Array.from(data.subarray(i * hidden, (i + 1) * hidden)));
+      group.push({ id: ids[index] as string, length: residues[index] as number, embedding: perToken ? rows : rows[0] ?? [] });
+      numbers += data.length;
+      if (numbers >= GROUP_NUMBERS || group.length >= GROUP_ROWS) await flush();
+    }
+    await flush();
+    await writer.finish();
+    await drain();
+  });
+}
