@@ -1,10 +1,10 @@
 /**
  * Composites that ONNX has an operator for. The others arrive as their expansions.
  *
- * A row says when it applies and makes all outputs of the composite at once. Only f32: what is narrower takes the expansion,
- * which rounds where the interpreter rounds.
+ * A row says when it applies and makes all outputs of the composite at once. Floats are f32: what is narrower takes the
+ * expansion, which rounds where the interpreter rounds.
  */
-import { isOp, order, programRoots, sizeOf, type Node, type Program, type Shape, type Tensor } from "@cloze/graph";
+import { isFloat, isOp, order, programRoots, sizeOf, type Node, type Program, type Shape, type Tensor } from "@cloze/graph";
 import type { Emitter, Value } from "./emitter.ts";
 
 export interface LowerComposite {
@@ -28,6 +28,13 @@ export const compositeTable: Readonly<Record<string, LowerComposite>> = {
   gelu: { alone: true, lower: (x, [a], _, e) => [e.emit("Gelu", [a], "f32", x.shape)] },
   geluTanh: { alone: true, lower: (x, [a], _, e) => [e.emit("Gelu", [a], "f32", x.shape, { approximate: { text: "tanh" } })] },
   sigmoid: { lower: (x, [a], _, e) => [e.emit("Sigmoid", [a], "f32", x.shape)] },
+  rope: {
+    lower: (x, args, _, e) => {
+      const half = (x.shape[3] as number) / 2, slope = Math.fround(-Math.log(x.attrs.params.base as number) / half);
+      return [rotate(x, args, Array.from({ length: half }, (__, i) => Math.fround(Math.exp(Math.fround(i * slope)))), e)];
+    },
+  },
+  ropeByFrequency: { lower: (x, args, _, e) => [rotate(x, args, x.attrs.params.frequencies as readonly number[], e)] },
   layerNorm: {
     lower: (x, args, wanted, e) => {
       const input = x.args[0] as Tensor, kept = { type: "f32", shape: lastAxis(input) } as const;
@@ -39,12 +46,31 @@ export const compositeTable: Readonly<Record<string, LowerComposite>> = {
   },
 };
 
+/**
+ * RotaryEmbedding over tables of cos and sin, which all layers share. Positions that differ by row have tables by row; else one
+ * row of tables is indexed by 0, 1, 2, ….
+ */
+function rotate(x: Node<"composite">, args: readonly Value[], frequencies: readonly number[], e: Emitter): Value {
+  const [input, positions] = args as [Value, Value], [batch, , seq] = x.shape as [number, number, number, number], half = frequencies.length, rows = positions.shape[0] as number;
+  const table = (op: "Cos" | "Sin"): Value => e.shared(`${op} ${positions.name} ${frequencies.join()}`, () => {
+    const angles = e.shared(`angles ${positions.name} ${frequencies.join()}`, () =>
+      e.emit("Mul", [e.reshape(e.cast(positions, "f32"), [rows, seq, 1]), e.constant("f32", [half], frequencies)], "f32", [rows, seq, half]));
+    return e.emit(op, [angles], "f32", angles.shape);
+  });
+  const cos = table("Cos"), turned = table("Sin");
+  const sin = x.attrs.params.inverse ? e.shared(`Neg ${turned.name}`, () => e.emit("Neg", [turned], "f32", turned.shape)) : turned;
+  if (rows === batch) return e.emit("RotaryEmbedding", [input, cos, sin], "f32", x.shape);
+  const flat = (v: Value): Value => e.shared(`flat ${v.name}`, () => e.reshape(v, [seq, half]));
+  const index = e.shared(`rows ${batch} ${seq}`, () => e.constant("i64", [batch, seq], Array.from({ length: batch * seq }, (_, i) => i % seq)));
+  return e.emit("RotaryEmbedding", [input, flat(cos), flat(sin), index], "f32", x.shape);
+}
+
 export const NATIVE_COMPOSITES: readonly string[] = Object.keys(compositeTable);
 
 /** Whether this composite can be taken whole. */
 function fits(x: Node<"composite">): boolean {
   const row = Object.hasOwn(compositeTable, x.attrs.composite.name) ? compositeTable[x.attrs.composite.name] : undefined;
-  return row !== undefined && x.args.every((a) => a.dtype === "f32" && sizeOf(a.shape) > 0) && (row.applies?.(x) ?? true);
+  return row !== undefined && x.args.every((a) => (a.dtype === "f32" || !isFloat(a.dtype)) && sizeOf(a.shape) > 0) && (row.applies?.(x) ?? true);
 }
 
 /**

@@ -40,7 +40,7 @@ export class Emitter {
   readonly initializers: Initializer[] = [];
   readonly #taken = new Set<string>();
   readonly #constants = new Map<string, Value>();
-  readonly #casts = new Map<string, Value>();
+  readonly #shared = new Map<string, Value>();
   readonly #counts = new Map<string, number>();
   /** Where in the model the next nodes belong: the first part of their names. */
   path = "";
@@ -97,13 +97,15 @@ export class Emitter {
     return sizeOf(shape) === 0 ? this.constant(type, shape, []) : this.emit("Expand", [scalar, this.list(shape)], type, shape);
   }
 
-  cast(x: Value, type: ElementType): Value {
-    if (x.type === type) return x;
-    const key = `${x.name} ${type}`, known = this.#casts.get(key);
-    if (known !== undefined) return known;
-    const made = this.emit("Cast", [x], type, x.shape, { to: { int: dataTypeOf(type) } });
-    this.#casts.set(key, made);
+  /** What `make` emits, once for each key. */
+  shared(key: string, make: () => Value): Value {
+    const known = this.#shared.get(key), made = known ?? make();
+    if (known === undefined) this.#shared.set(key, made);
     return made;
+  }
+
+  cast(x: Value, type: ElementType): Value {
+    return x.type === type ? x : this.shared(`${x.name} as ${type}`, () => this.emit("Cast", [x], type, x.shape, { to: { int: dataTypeOf(type) } }));
   }
 
   /** A value of the carrier type as `dtype` would store it. */

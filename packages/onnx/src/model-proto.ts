@@ -1,7 +1,7 @@
 /**
  * An ONNX model as plain records, and their encoding. Only the messages a lowered graph needs.
  *
- * Field numbers: onnx/onnx.proto3 of ONNX 1.16 (IR version 10).
+ * Field numbers: onnx/onnx.proto3 of ONNX 1.18 (IR version 11, opset 23).
  */
 import { invariant } from "@cloze/errors";
 import type { Shape } from "@cloze/graph";
@@ -53,7 +53,7 @@ export interface Opset {
   readonly version: number;
 }
 
-const IR_VERSION = 10;
+const IR_VERSION = 11;
 
 /** Protobuf readers refuse a message of 2 GiB or more. */
 const LIMIT = 2 ** 31 - 1;

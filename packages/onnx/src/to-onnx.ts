@@ -17,7 +17,7 @@ import { readingOf } from "./operands.ts";
 import { widen } from "./widen.ts";
 
 /** Every operator used is in ONNX since this version, or one of `com.microsoft` that ONNX Runtime has on every platform. */
-export const OPSET = 21;
+export const OPSET = 23;
 
 export interface OnnxParts {
   /** In the order of the model's inputs. Those in `values` become part of the model; those nothing reads are left out. */
