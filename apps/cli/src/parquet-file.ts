@@ -5,7 +5,7 @@ import { ByteWriter, ParquetWriter, type ColumnSource } from "hyparquet-writer";
 import type { EmbeddingTable } from "./embedding-files.ts";
 
 /** Numbers in a row group: they are JavaScript lists while it is encoded. */
-const GROUP_NUMBERS = 1 << 21, GROUP_ROWS = 100_000;
+const GROUP_NUMBERS = 1 << 19, GROUP_ROWS = 100_000;
 
 type Schema = ConstructorParameters<typeof ParquetWriter>[0]["schema"];
 
