@@ -68,5 +68,22 @@ export function readingOf(roots: readonly Tensor[]): Reading {
     operands.set(x, read);
     stack.push(...read);
   }
-  return { nodes: [...operands.keys()].sort((a, b) => a.id - b.id), operands, products };
+  return { nodes: scheduled(roots, operands), operands, products };
+}
+
+/**
+ * Arguments before results. Roots that take the longest path come first: of results that need each other's parts ONNX Runtime
+ * makes the last of the model first, so the nearest first. In a training step every layer's gradients, and the parameters made
+ * from them, then follow the layer's backward pass at once, and little is alive at a time.
+ */
+function scheduled(roots: readonly Tensor[], operands: ReadonlyMap<Tensor, readonly Tensor[]>): readonly Tensor[] {
+  const depth = new Map<Tensor, number>();
+  for (const x of [...operands.keys()].sort((a, b) => a.id - b.id)) depth.set(x, 1 + Math.max(0, ...(operands.get(x) as readonly Tensor[]).map((a) => depth.get(a) as number)));
+  const done = new Set<Tensor>(), stack = [...new Set(roots)].sort((a, b) => (depth.get(a) as number) - (depth.get(b) as number));
+  for (let x = stack.at(-1); x !== undefined; x = stack.at(-1)) {
+    const pending = done.has(x) ? [] : (operands.get(x) as readonly Tensor[]).filter((a) => !done.has(a));
+    if (pending.length > 0) stack.push(...pending);
+    else done.add(stack.pop() as Tensor);
+  }
+  return [...done];
 }
