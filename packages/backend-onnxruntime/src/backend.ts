@@ -11,6 +11,7 @@ import { ConfigError, invariant } from "@cloze/errors";
 import { lower, print, programRoots, type DType, type HostTensors, type Program } from "@cloze/graph";
 import { nativeIn, NATIVE_COMPOSITES, toOnnx, type OnnxModel, type ValueInfo } from "@cloze/onnx";
 import { planOf } from "./plan.ts";
+import { deviceName } from "./probe.ts";
 import type { Port } from "./protocol.ts";
 import { OrtSession, packed, type Compiled } from "./session.ts";
 import { WorkerClient } from "./worker-client.ts";
@@ -48,7 +49,7 @@ class OnnxRuntimeBackend implements Backend {
   constructor(threads: number, profile: string | undefined) {
     this.#client = new WorkerClient({ threads, profile });
     this.capabilities = {
-      device: `CPU, ${threads} thread${threads === 1 ? "" : "s"}`,
+      device: deviceName(threads),
       dtypes: DTYPES,
       composites: NATIVE_COMPOSITES,
       limits: { tensorBytes: 2 ** 31 - 1, memoryBytes: os.totalmem() },

@@ -3,10 +3,13 @@ import os from "node:os";
 import { available, unavailable, type Probe } from "@cloze/backend";
 import { loadRuntime, REMEDY } from "./runtime.ts";
 
+/** "CPU, 2 threads". */
+export const deviceName = (threads: number): string => `CPU, ${threads} thread${threads === 1 ? "" : "s"}`;
+
 export async function probe(): Promise<Probe> {
   try {
     const { env } = await loadRuntime();
-    return available(`CPU, ${os.availableParallelism()} threads`, { cpu: os.cpus()[0]?.model.trim() ?? "unknown", onnxruntime: env.versions.node ?? env.versions.common });
+    return available(deviceName(os.availableParallelism()), { cpu: os.cpus()[0]?.model.trim() ?? "unknown", onnxruntime: env.versions.node ?? env.versions.common });
   } catch (error) {
     return unavailable(error instanceof Error ? error.message : String(error), REMEDY);
   }

@@ -1,7 +1,7 @@
 // Every base op in every dtype it takes, against the interpreter: all cases of a group are outputs of one program.
 import { afterAll, expect, test } from "vitest";
 import {
-  call, Graph, geluComposite, geluTanhComposite, interpret, layerNormComposite, program, ropeComposite, sigmoidComposite, softmaxComposite, toNumbers, type DType, type HostTensor, type Tensor,
+  call, composite, Graph, geluComposite, geluTanhComposite, interpret, layerNormComposite, program, ropeComposite, sigmoidComposite, softmaxComposite, toNumbers, type DType, type HostTensor, type Tensor,
 } from "@cloze/graph";
 import { narrow } from "@cloze/onnx";
 import { backend } from "../src/index.ts";
@@ -140,6 +140,18 @@ test("shapes with nothing in them", () => compare([
   ...over(all, "gather nothing", (x, g) => x.gather(g.input("none", "i32", [0]))),
 ]));
 
+/** As `ropeByFrequency` of @cloze/nn, which this package does not know: it is taken whole by its name and parameters. */
+const ropeByFrequency = composite<{ readonly frequencies: readonly number[]; readonly inverse: boolean }>({
+  name: "ropeByFrequency",
+  expand: (args, { frequencies, inverse }) => {
+    const [x, positions] = args as [Tensor, Tensor<"i32">], half = frequencies.length, { graph } = x, [rows, seq] = positions.shape as [number, number];
+    const each = frequencies.map((f) => graph.full([1], f, "f32")), [first, ...rest] = each as [Tensor<"f32">, ...Tensor<"f32">[]];
+    const angle = positions.cast("f32").reshape([rows, 1, seq, 1]).mul(first.concat(rest, 0)), cos = angle.cos() as Tensor, sin = (inverse ? angle.sin().neg() : angle.sin()) as Tensor;
+    const x1 = x.slice(3, 0, half), x2 = x.slice(3, half, 2 * half);
+    return [x1.mul(cos).sub(x2.mul(sin)).concat([x2.mul(cos).add(x1.mul(sin))], 3)];
+  },
+});
+
 const one = (c: readonly Tensor[], i = 0): Tensor => c[i] as Tensor;
 
 test("composites taken whole", () => compare([
@@ -150,4 +162,5 @@ test("composites taken whole", () => compare([
   ...over(["f32"], "sigmoid", (x) => one(call(sigmoidComposite, [x]))),
   ...[0, 1, 2].flatMap((i) => over(["f32"], `layerNorm ${i}`, (x) => one(call(layerNormComposite, [x, other(x, [8]), x.graph.input("bias", "f32", [8])], { eps: 1e-5 }), i))),
   ...[false, true].flatMap((inverse) => [1, 2].map((batch): Case => [`rope ${inverse} ${batch}`, (g) => one(call(ropeComposite, [g.input("q", "f32", [2, 3, 4, 8]), g.input(`below50 ${batch}`, "i32", [batch, 4])], { base: 10_000, inverse }))])),
+  ...[false, true].flatMap((inverse) => [1, 2].map((batch): Case => [`rope by frequency ${inverse} ${batch}`, (g) => one(call(ropeByFrequency, [g.input("q", "f32", [2, 3, 4, 8]), g.input(`below50 ${batch}`, "i32", [batch, 4])], { frequencies: [1, 0.25, 0.1, 0.01], inverse }))])),
 ]));
