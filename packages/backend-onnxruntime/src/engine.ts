@@ -37,9 +37,10 @@ export function sessionOptions({ threads, profile }: EngineOptions): InferenceSe
     // A failure comes back as an error; the engine need not print it too.
     logSeverityLevel: 4,
     // A spinning thread takes the core from whoever else needs it: with a busy neighbour a step took twice as long.
+    // Numbers below 1.2e-38 are zero: moments of rows that get no gradient decay to there, and some processors then take 100 times as long.
     // Transposes before products are there on purpose (see lowerOuterProduct in @cloze/onnx): the engine must not take them back.
     extra: {
-      session: { "intra_op.allow_spinning": "0", "inter_op.allow_spinning": "0" },
+      session: { "intra_op.allow_spinning": "0", "inter_op.allow_spinning": "0", set_denormal_as_zero: "1" },
       optimization: { disable_specified_optimizers: "MatmulTransposeFusion;GemmTransposeFusion" },
     },
     ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),

@@ -126,6 +126,12 @@ test("threads do not spin", () => {
   expect(extra).toMatchObject({ session: { "intra_op.allow_spinning": "0" } });
 });
 
+test("numbers too small for f32's normal range are zero, on every thread", async () => {
+  const g = new Graph(), x = g.input("x", "f32", [1 << 16]), executable = await cpu.compile(program(g, { state: [], outputs: { y: x.mul(1e-10) } })), session = await cpu.start({});
+  const { y } = await session.run(executable, { x: filled([1 << 16], () => 1e-30) });
+  expect(new Set(y?.data)).toEqual(new Set([0]));
+});
+
 test("200 runs leave no memory behind", async () => {
   const g = new Graph(), w = g.input("w", "f32", [512, 512]), x = g.input("x", "f32", [512, 512]);
   const executable = await cpu.compile(program(g, { state: [w], outputs: { y: x.matmul(w) }, updates: { w: w.mul(0.99).add(x) } }));
