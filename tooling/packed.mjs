@@ -2,7 +2,8 @@
 // installed ALONE in an empty folder with plain npm, and each of its exports is imported in plain Node. `node tooling/packed.mjs [name...]`.
 //
 // Our own packages resolve to the other tarballs through `overrides`; everything else comes from the registry npm is configured
-// with. Optional peers stay away, as for a user who did not ask for them: importing must work without. Needs a build.
+// with. Optional peers stay away, as for a user who did not ask for them: importing must work without. A test kit (`./kit`) is
+// what its optional peer is for, and is tried once that is there. Needs a build.
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -68,8 +69,10 @@ async function install({ name, manifest }) {
 // Run inside the folder. An import that registers, prints, starts something or adds a global is not free of side effects.
 const probe = `
   const held = () => process.getActiveResourcesInfo().filter((name) => !/Req/.test(name)); // requests end by themselves, handles do not
+  const peers = process.argv[2].split(",").filter((name) => name !== "");
+  for (const peer of peers) await import(peer); // what they do to globalThis is theirs
   const before = new Set(Reflect.ownKeys(globalThis)), resources = held().length, listeners = process.eventNames().length;
-  for (const specifier of process.argv.slice(2)) await import(specifier);
+  for (const specifier of process.argv.slice(3)) await import(specifier);
   const added = Reflect.ownKeys(globalThis).filter((key) => !before.has(key)).map(String);
   if (added.length > 0) throw new Error("importing added to globalThis: " + added.join(", "));
   if (held().length > resources) throw new Error("importing started " + held().join(", "));
@@ -78,10 +81,18 @@ const probe = `
 
 async function tryOut({ name, manifest }) {
   const folder = await install({ name, manifest });
-  const entries = Object.keys(manifest.exports).filter((key) => key !== "./package.json");
+  const entries = Object.keys(manifest.exports).filter((key) => key !== "./package.json"), kits = entries.filter((entry) => entry === "./kit");
   writeFileSync(join(folder, "probe.mjs"), probe);
-  const { stdout, stderr } = await run(process.execPath, ["probe.mjs", ...entries.map((entry) => name + entry.slice(1))], folder);
-  if ((stdout + stderr).trim() !== "") throw new Error(`importing ${name} printed: ${(stdout + stderr).trim()}`);
+  const imports = async (list, peers) => {
+    const { stdout, stderr } = await run(process.execPath, ["probe.mjs", peers.join(), ...list.map((entry) => name + entry.slice(1))], folder);
+    if ((stdout + stderr).trim() !== "") throw new Error(`importing ${name} printed: ${(stdout + stderr).trim()}`);
+  };
+  const [required, optional] = [false, true].map((wanted) => Object.keys(manifest.peerDependencies ?? {}).filter((peer) => !peer.startsWith("@cloze/") && Boolean(manifest.peerDependenciesMeta?.[peer]?.optional) === wanted));
+  await imports(entries.filter((entry) => !kits.includes(entry)), required);
+  if (kits.length > 0) {
+    await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", ...optional.map((peer) => `${peer}@${rootManifest.devDependencies[peer]}`)], folder);
+    await imports(kits, [...required, ...optional]);
+  }
   if (manifest.sideEffects === false) for (const entry of entries) await leavesNothing(name, entry, folder);
   for (const [command] of Object.entries(manifest.bin ?? {})) {
     const help = await run(process.execPath, [join(folder, "node_modules", name, manifest.bin[command]), "--help"], folder);

@@ -1,13 +1,14 @@
 // The one build of every package. Entries are read from the package's own `exports`: each subpath names its source under
-// the "@cloze/source" condition, so there is no second list to keep.
+// the "@cloze/source" condition, so there is no second list to keep. `cloze.programs` names what is started and never imported:
+// a worker thread's program.
 import { readFileSync } from "node:fs";
 import { defineConfig, type Options } from "tsup";
 
-interface Manifest { readonly exports: Readonly<Record<string, string | { readonly "@cloze/source"?: string }>> }
+interface Manifest { readonly exports: Readonly<Record<string, string | { readonly "@cloze/source"?: string }>>; readonly cloze?: { readonly programs?: readonly string[] } }
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8")) as Manifest;
 const sources = Object.values(manifest.exports).flatMap((e) => (typeof e === "object" && e["@cloze/source"] ? [e["@cloze/source"]] : []));
-const entry = Object.fromEntries(sources.map((file) => [file.replace(/^\.\/src\//, "").replace(/\.ts$/, ""), file]));
+const entry = Object.fromEntries([...sources, ...(manifest.cloze?.programs ?? [])].map((file) => [file.replace(/^\.\/src\//, "").replace(/\.ts$/, ""), file]));
 
 const config: Options = {
   entry,
