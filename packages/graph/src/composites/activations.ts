@@ -10,10 +10,10 @@ import type { Tensor } from "../tensor.ts";
 export const geluComposite: Composite = composite<Record<never, never>>({
   name: "gelu",
   expand: ([x]) => [(x as Tensor).mul(normalCdf(x as Tensor))],
-  // d/dx [x cdf(x)] = cdf(x) + x pdf(x), pdf(x) = exp(-x^2 / 2) / sqrt(2 pi)
+  // d/dx [x cdf(x)] = cdf(x) + x pdf(x); with t = x / sqrt(2), which the cdf has too, x pdf(x) = t / exp(t^2) / sqrt(pi)
   vjp: ([ct], _, [input]) => {
-    const x = input as Tensor;
-    return [(ct as Tensor).mul(normalCdf(x).add(x.mul(x.square().mul(-0.5).exp()).mul(1 / Math.sqrt(2 * Math.PI))))];
+    const x = input as Tensor, t = x.mul(Math.SQRT1_2);
+    return [(ct as Tensor).mul(normalCdf(x).add(t.div(t.square().exp()).mul(1 / Math.sqrt(Math.PI))))];
   },
 });
 

@@ -1,7 +1,7 @@
 /**
  * One AdamW step of one parameter, decoupled weight decay.
  *
- *   m <- m + (1 - beta1) (g - m)          v <- v + (1 - beta2) (g^2 - v)
+ *   m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
  *   p <- p - lr * decay * p - step * m / (sqrt(v) + eps')
  *
  * with g = gradient * gradScale (clipping and the loss weight), step = lr * sqrt(1 - beta2^t) / (1 - beta1^t) and
@@ -18,8 +18,9 @@ export const adamwComposite: Composite = composite<AdamWParams>({
   name: "adamw",
   expand: (args, { beta1, beta2, decay }) => {
     const [p, grad, m, v, lr, step, epsHat, gradScale] = args as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
-    const g = grad.mul(gradScale);
-    const m2 = m.add(g.sub(m).mul(1 - beta1)), v2 = v.add(g.square().sub(v).mul(1 - beta2));
+    // The gradient's scale goes into the scalars: one pass over the gradient less.
+    const m2 = m.mul(beta1).add(grad.mul(gradScale.mul(1 - beta1)));
+    const v2 = v.mul(beta2).add(grad.square().mul(gradScale.square().mul(1 - beta2)));
     const decayed = decay === 0 ? p : p.mul(lr.mul(-decay).add(1));
     return [decayed.sub(m2.mul(step).div(v2.sqrt().add(epsHat))), m2, v2];
   },
