@@ -43,7 +43,7 @@ export const specialCases: readonly Case[] = [
 
   make("sizes > 70,000 rows", "reduction", (g) => { const x = f(g, "x", [70_000, 3]); return [x.sum(-1), x.sum(0)]; }, {}, true),
   make("sizes > 70,000 columns", "reduction", (g) => { const x = f(g, "x", [3, 70_000]); return [x.reduceMax(-1), x.mul(0.01).sum(-1)]; }),
-  make("sizes > 270,000 elements", "arithmetic", (g) => f(g, "x", [270_001]).mul(f(g, "y", [1])).add(0.5), {}, true),
+  make("sizes > 270,000 elements", "arithmetic", (g) => f(g, "x", [270_001]).mul(f(g, "y", [270_001])).add(0.5), {}, true),
   make("sizes > 66,000 small matrices", "contraction", (g) => f(g, "x", [66_000, 1, 2]).matmul(f(g, "y", [66_000, 2, 1]))),
   make("sizes > six axes", "reduction", (g) => f(g, "x", [2, 3, 2, 3, 2, 2]).permute([5, 3, 1, 0, 2, 4]).sum([1, 4]), {}, true),
   make("sizes > 20,000 rows gathered and scattered", "reduction", (g) => f(g, "x", [50, 4]).gather(g.input("ids", "i32", [20_000])), { ids: { below: 50 } }, true),
