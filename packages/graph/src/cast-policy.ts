@@ -8,8 +8,11 @@ import { attention } from "./composites/attention.ts";
 import { rule, type Rule } from "./rewrite.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** Composites that take q, k, v in 16 bits as they are (their scores and softmax stay f32), by how many leading args are cast. */
-const LOW_PRECISION_COMPOSITES: Readonly<Record<string, number>> = { attention: 3 };
+/** Composites that contract in 16 bits by themselves (their scores and softmax stay f32), and which of their args are cast. */
+const LOW_PRECISION_COMPOSITES: Readonly<Record<string, readonly number[]>> = {
+  attention: [0, 1, 2], // q, k, v
+  attentionBackward: [0, 1, 3, 4, 5], // ct, out, q, k, v; not the log-sum-exp
+};
 
 export function castPolicyRules(compute: "f16" | "bf16"): readonly Rule[] {
   const low = (x: Tensor): Tensor => x.cast(compute);
@@ -22,9 +25,9 @@ export function castPolicyRules(compute: "f16" | "bf16"): readonly Rule[] {
     rule(
       `composite with ${compute} contractions -> ${compute} inputs`, "composite",
       (x) => {
-        const { composite, params, index } = x.attrs, lead = LOW_PRECISION_COMPOSITES[composite.name];
-        if (lead === undefined || x.args[0]?.dtype !== "f32") return undefined;
-        const made = x.graph.call(composite, x.args.map((a, i) => (i < lead ? low(a) : a)), params)[index] as Tensor;
+        const { composite, params, index } = x.attrs, cast = LOW_PRECISION_COMPOSITES[composite.name];
+        if (cast === undefined || x.args[0]?.dtype !== "f32") return undefined;
+        const made = x.graph.call(composite, x.args.map((a, i) => (cast.includes(i) ? low(a) : a)), params)[index] as Tensor;
         return made.cast(x.dtype);
       },
       (g) => {
