@@ -16,7 +16,7 @@ import type { TokenBatch } from "@cloze/tokenizer";
 import { checkpointsFolder, saveStep, type TrainerState } from "./checkpoint.ts";
 import { firstNonFinite } from "./diagnose.ts";
 import { scalar, type Evaluator } from "./evaluate.ts";
-import { MetricsLog, type MetricsRow } from "./log/metrics-log.ts";
+import { MetricsLog, readMetrics, type MetricsRow } from "./log/metrics-log.ts";
 import { TensorBoardWriter } from "./log/tensorboard.ts";
 import type { Weights } from "./model-source.ts";
 import { NumericError } from "./numeric-error.ts";
@@ -91,7 +91,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   await mkdir(run, { recursive: true });
   const kept = resume || options.restart ? { resumeAfter: step } : {};
   const log = new MetricsLog(join(run, "metrics.jsonl"), kept), board = new TensorBoardWriter(run, kept);
-  let trainLoss: number | undefined, evaluation: TokenMetricsResult | undefined, evaluatedAt = -1, savedAt = -1, checkpoint = "";
+  // What the run that is resumed has recorded and saved of this very step is not done twice.
+  const last = resume && readMetrics(log.path).rows.at(-1), recordedAt = last?.type === "eval" ? last.step : -1;
+  let trainLoss: number | undefined, evaluation: TokenMetricsResult | undefined, evaluatedAt = -1, savedAt = resume ? step : -1, checkpoint = resume?.dir ?? "";
   let trainingMs = 0, trainedTokens = 0, trainedSteps = 0;
 
   const fraction = (): number => ("steps" in until ? step / until.steps : Math.min(1, elapsed() / until.seconds));
@@ -108,7 +110,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     evaluation = await options.evaluator.run(session);
     evaluatedAt = step;
     const { loss, tokens: predicted, ...scores } = evaluation;
-    record({ type: "eval", step, tokens, loss, predicted, ...scores, time: { elapsed: elapsed(), seconds: (performance.now() - began) / 1000 } });
+    if (recordedAt !== step) record({ type: "eval", step, tokens, loss, predicted, ...scores, time: { elapsed: elapsed(), seconds: (performance.now() - began) / 1000 } });
   };
   const save = async (): Promise<void> => {
     if (savedAt === step) return;

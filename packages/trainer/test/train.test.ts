@@ -44,6 +44,13 @@ describe("train", () => {
     expect(await read(again.checkpoint)).toEqual(await read(whole.checkpoint));
   });
 
+  it("resuming what is finished evaluates, and writes nothing twice", async () => {
+    const first = await train(tinyRun(dir)), before = plain(dir), again = await train(await resumed(dir));
+    expect(again).toMatchObject({ steps: 6, checkpoint: first.checkpoint, interrupted: false });
+    expect(again.evaluation).toEqual(first.evaluation);
+    expect(plain(dir)).toEqual(before);
+  });
+
   it("stops when told to, saves, and says so; what follows is as if nothing had happened", async () => {
     const straight = join(dir, "straight"), broken = join(dir, "broken"), stop = new AbortController();
     await train(tinyRun(straight));
