@@ -5,7 +5,7 @@
 // Needs the packages built: npm run setup. Prints one JSON object.
 import { parseArgs } from "node:util";
 import { Graph, grad, lower, order, program, programRoots } from "@cloze/graph";
-import { isNative } from "@cloze/onnx";
+import { nativeIn } from "@cloze/onnx";
 import { esm2, esm2Configs } from "@cloze/models/esm2";
 import { encoderInputs, rootScope } from "@cloze/nn";
 import { adamw, clipScale } from "@cloze/optim";
@@ -29,7 +29,7 @@ function once() {
   const { state, updates } = adamw().update({ graph, parameters, gradients, gradScale: scale });
   const step = program(graph, { state: [...[...parameters.values()].map((p) => p.tensor), ...state], outputs: { loss, norm }, updates });
   lap("updateMs");
-  const lowered = lower(step, { native: isNative });
+  const lowered = lower(step, { native: nativeIn(step) });
   lap("lowerMs");
   return { ...times, totalMs: last - start, nodes: order(programRoots(step)).length, loweredNodes: order(programRoots(lowered)).length };
 }
