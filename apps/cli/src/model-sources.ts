@@ -35,7 +35,7 @@ export async function sourceOfModel(name: string, model: InferenceModel): Promis
 const isEsm2 = (model: InferenceModel): model is Esm2 => "config" in model && "buffers" in model;
 
 async function esm2Source(name: string, model: Esm2): Promise<ModelSource> {
-  const { esm2ConfigText, flopsPerToken } = await import("@cloze/models/esm2"), { config } = model;
+  const { esm2ConfigText } = await import("@cloze/models/esm2"), { config } = model;
   return {
     name, model, configText: esm2ConfigText(config), buffers: model.buffers, maxLength: config.maxPositions - 2,
     // The contact head is not trained here; a checkpoint holds it all the same, so that the Hub layout is whole.
@@ -43,7 +43,6 @@ async function esm2Source(name: string, model: Esm2): Promise<ModelSource> {
       const inputs = encoderInputs(scope.graph, 1, 4);
       model.contacts(scope, inputs, model.outputs(scope, inputs).attentions);
     }),
-    flopsPerToken: (length) => flopsPerToken(config, length),
   };
 }
 

@@ -30,7 +30,7 @@ export async function quickstart({ options, ...context }: QuickstartContext): Pr
   const { io } = context, interrupt = onInterrupt(() => context.note("Stopping after this step; press Ctrl-C again to end at once."));
   try {
     const out = options.out ?? (await newRunFolder(io.cwd, "quickstart"));
-    context.note("Pretraining a small ESM-2 on 5,500 proteins of UniProt (CC BY 4.0, UniProt Consortium).");
+    context.note("A small ESM-2 learns from 5,500 proteins (UniProt Consortium, CC BY 4.0).");
     const given = new Set<string>();
     const { run, result, unigramEntropy } = await runPretraining({ ...context, given, options: { ...SETTINGS, steps: options.steps, out } }, interrupt.signal);
     const place = relative(io.cwd, run) || run;
@@ -49,7 +49,8 @@ export async function quickstart({ options, ...context }: QuickstartContext): Pr
         `  unigram entropy   ${entropy.toFixed(4)} nats of the same residues: the best without context`,
         below ? `  The model uses context: ${(entropy - loss).toFixed(4)} nats below.` : "  Not below it yet: train longer, with --steps.",
         "",
-        `A residue of ${filled.name}, masked: ${filled.shown}`,
+        `A residue of ${filled.name}, masked:`,
+        `  ${filled.shown}`,
         `  the truth is ${filled.truth}; the model says ${filled.candidates.map((c) => `${c.token} ${(c.probability * 100).toFixed(1)} %`).join(", ")}`,
         "",
         `  report       ${join(place, "report.html")}`,
@@ -71,7 +72,7 @@ interface Filled {
 
 /** Masks a residue of the first protein that was held out, and asks the model. */
 async function fillOne(checkpoint: string): Promise<Filled> {
-  const { name, sequence } = await firstHeldOut(), at = Math.floor(sequence.length / 2), around = 12;
+  const { name, sequence } = await firstHeldOut(), at = Math.floor(sequence.length / 2), around = 10;
   const masked = `${sequence.slice(0, at)}<mask>${sequence.slice(at + 1)}`;
   const loaded = await loadModel(checkpoint), { backend } = await chooseBackend("auto");
   try {

@@ -1,7 +1,7 @@
 /**
  * A model as the trainer needs it: the value that is traced, and what its checkpoint holds beside the tensors.
  */
-import type { Graph, HostTensor, HostTensors } from "@cloze/graph";
+import type { HostTensor, HostTensors } from "@cloze/graph";
 import type { MaskedLm, Parameter } from "@cloze/nn";
 
 export interface ModelSource {
@@ -16,15 +16,7 @@ export interface ModelSource {
   readonly maxLength: number;
   /** Parameters that the checkpoint must hold beside those a loss reaches (a contact head), with their initial values. */
   readonly extraParameters?: ReadonlyMap<string, Parameter>;
-  /** Trained floating point operations for one token in rows of `length`: forward and backward. */
-  readonly flopsPerToken?: (length: number) => number;
 }
 
 /** Parameters by name, on the host. */
 export type Weights = Readonly<Record<string, HostTensor>>;
-
-/** A graph that has been traced and the parameters it declared. */
-export interface Traced {
-  readonly graph: Graph;
-  readonly parameters: ReadonlyMap<string, Parameter>;
-}
