@@ -11,7 +11,7 @@ export const PRETRAIN_OPTIONS = {
   epochs: { kind: "number", above: 0, help: "train for so many passes over the data (default: 1)" },
   budget: { kind: "duration", above: 0, help: "train for so long; the schedule runs over time" },
   batchTokens: { kind: "count", min: 8, default: 8192, help: "tokens in a step, all parts together, padding included" },
-  accumulate: { kind: "integer", min: 1, default: 1, help: "parts a step is computed in, to save memory" },
+  accumulate: { kind: "integer", min: 1, help: "parts a step is computed in (default: of at most 2,048 tokens)" },
   maxLength: { kind: "integer", min: 8, default: 512, help: "tokens in a row; longer sequences are cropped" },
   lr: { kind: "number", above: 0, default: 4e-4, help: "peak learning rate" },
   schedule: { kind: "choice", choices: ["constant", "linear", "cosine", "inverse-sqrt", "wsd", "1-sqrt"], default: "linear", help: "of the learning rate" },

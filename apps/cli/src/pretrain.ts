@@ -99,17 +99,16 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
   const tokenizer = await tokenizerFrom(options.tokenizer, path), { said, ...start } = await startingPoint({ ...context, options }, run, resuming), { source } = start;
   if (tokenizer.vocabulary.length > source.model.vocab) throw new ConfigError(`pretrain: tokenizer ${tokenizer.name} has ${tokenizer.vocabulary.length} tokens, the model ${source.model.vocab}. Choose a config.json with vocab_size ${tokenizer.vocabulary.length}.`);
   const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer, objectiveOptions(options.objectiveOptions));
-  const maxLength = Math.min(options.maxLength, source.maxLength), microTokens = options.batchTokens / options.accumulate, rowsPerBatch = Math.floor(microTokens / maxLength);
-  if (rowsPerBatch < 1) throw new ConfigError(`pretrain: --batch-tokens ${options.batchTokens} in ${options.accumulate} parts are ${Math.floor(microTokens)} tokens, less than one row of --max-length ${maxLength}. Raise --batch-tokens, or lower --max-length or --accumulate.`);
+  const { maxLength, rowsPerBatch, accumulate } = stepShape(options, source.maxLength);
 
   const data = await openTrainingData({ files: options.data, tokenizer, validShare: options.valid, path });
   const special = framingOf(tokenizer), batches = packedBatches(data.train, { seed: options.seed, length: maxLength, rowsPerBatch, special });
-  const until = endOf(options, batches.rowsIn(0) / rowsPerBatch / options.accumulate);
+  const until = endOf(options, batches.rowsIn(0) / rowsPerBatch / accumulate);
   const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
   try {
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
-    if (!resuming) await writeRunConfig(run, savedOptions(options));
-    note(`${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${rowsPerBatch * options.accumulate} rows of ${maxLength} tokens a step`);
+    if (!resuming) await writeRunConfig(run, savedOptions({ ...options, accumulate }));
+    note(`${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${rowsPerBatch * accumulate} rows of ${maxLength} tokens a step${accumulate > 1 ? `, in ${accumulate} parts` : ""}`);
     said.forEach(note);
 
     const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
@@ -117,10 +116,10 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
       backend, objective, batches, until, run, signal, ...start,
       optimizer: adamw({ beta1: options.beta1, beta2: options.beta2, weightDecay: options.weightDecay }),
       clip: options.clip === 0 ? undefined : options.clip,
-      accumulate: options.accumulate, tokenizerFiles: tokenizer.files(), lr: options.lr,
+      accumulate, tokenizerFiles: tokenizer.files(), lr: options.lr,
       schedule: schedule(options.schedule, { warmup: options.warmup, final: options.schedule === "constant" ? 0 : options.finalLr }),
       seed: options.seed, evalEvery: options.evalEvery, saveEvery: options.saveEvery, keep: options.keep,
-      ...(data.valid.size > 0 ? { evaluator: new Evaluator({ backend, source, objective, batches: evaluationBatches(data.valid, special, maxLength, options.batchTokens) }) } : {}),
+      ...(data.valid.size > 0 ? { evaluator: new Evaluator({ backend, source, objective, batches: evaluationBatches(data.valid, special, maxLength, rowsPerBatch * maxLength) }) } : {}),
       onEvent: shower(progress, until),
     }).finally(() => progress.finish());
     await writeReport(run, source, options, result, unigramEntropy);
@@ -128,6 +127,21 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
   } finally {
     await backend.dispose();
   }
+}
+
+/** Tokens of a part where the user does not say: a processor's caches hold what is smaller better, and memory grows with the part. */
+const PART_TOKENS = 2048;
+
+/** Rows of one part and how many parts make a step. By default the fewest parts of at most PART_TOKENS, or of one row; equal parts, so a step may be a few rows short. */
+function stepShape(options: PretrainOptions, longest: number): { readonly maxLength: number; readonly rowsPerBatch: number; readonly accumulate: number } {
+  const maxLength = Math.min(options.maxLength, longest), rows = Math.floor(options.batchTokens / (options.accumulate ?? 1) / maxLength);
+  if (rows < 1) {
+    const part = options.accumulate === undefined ? "" : ` in ${options.accumulate} parts are ${Math.floor(options.batchTokens / options.accumulate)} tokens, which`;
+    throw new ConfigError(`pretrain: --batch-tokens ${options.batchTokens}${part} is less than one row of --max-length ${maxLength}. Raise --batch-tokens, or lower --max-length${options.accumulate === undefined ? "" : " or --accumulate"}.`);
+  }
+  if (options.accumulate !== undefined) return { maxLength, rowsPerBatch: rows, accumulate: options.accumulate };
+  const accumulate = Math.min(rows, Math.ceil((rows * maxLength) / PART_TOKENS));
+  return { maxLength, rowsPerBatch: Math.floor(rows / accumulate), accumulate };
 }
 
 const countOf = (weights: Weights): number => Object.values(weights).reduce((n, w) => n + w.data.length, 0);

@@ -113,6 +113,13 @@ describe("cloze pretrain", () => {
     expect(lastLine(more.stdout)["steps"]).toBeGreaterThan(lastLine(begun.stdout)["steps"] as number);
   });
 
+  it.each([["8192", 4, 32], ["448", 1, 7], ["6208", 4, 24]])("computes %s tokens in %i equal parts of %i rows, and writes it down", async (tokens, parts, rows) => {
+    const out = `parts-${tokens}`, { code, stderr } = await cloze(["pretrain", "--model", "tiny.json", "--data", "data.fasta", "--steps", "1", "--batch-tokens", tokens, "--max-length", "64", "--valid", "0", "--out", out]);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain(`${parts * rows} rows of 64 tokens a step`);
+    expect(readFileSync(join(dir, out, "config.yaml"), "utf8")).toMatch(new RegExp(`^accumulate: ${parts}$`, "m"));
+  });
+
   it("trains on prepared shards as on the FASTA file they were made of", async () => {
     const prepared = await cloze(["data", "prepare", "data.fasta", "--out", "shards", "--name", "tokens", "--valid", "0.05"]);
     expect(prepared.code, prepared.stderr).toBe(0);

@@ -11,7 +11,7 @@ export const evaluate: Command = command({
     valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share that pretrain held out, for --split" },
     objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, or the name of an installed objective package" },
     maxLength: { kind: "integer", min: 8, default: 1024, help: "longer sequences are cut to their beginning" },
-    batchTokens: { kind: "count", min: 8, default: 8192, help: "tokens computed at once" },
+    batchTokens: { kind: "count", min: 8, default: 2048, help: "tokens computed at once" },
     backend: { kind: "choice", choices: BACKEND_CHOICES, default: "auto", help: "what computes" },
     threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
   },
