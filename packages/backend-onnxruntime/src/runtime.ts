@@ -14,4 +14,4 @@ export async function loadRuntime(): Promise<Runtime> {
 }
 
 export const REMEDY =
-  "Install it beside this package: npm install onnxruntime-node@1.30. Its CPU library covers Linux and Windows on x64, Linux and macOS on arm64.";
+  "Install it beside this package: npm install onnxruntime-node@1.30 --ignore-scripts (its script only fetches a CUDA provider). Its CPU library covers Linux and Windows on x64, Linux and macOS on arm64.";
