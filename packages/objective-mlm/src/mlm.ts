@@ -1,8 +1,8 @@
 /**
  * Masked language modelling: hide some tokens, predict them from both sides.
  *
- * Training corrupts a share `rate` of the tokens (which may change linearly over steps); evaluation always corrupts the same
- * 15 % with `<mask>` only, drawn from a seed of its own, so that numbers of different runs compare.
+ * Training corrupts a share `rate` of the tokens (which may change linearly over steps), drawn by (seed, step, example). Evaluation
+ * always corrupts the same 15 % with `<mask>` only, drawn by the sequence's content, so that numbers of different runs compare.
  * Source: Devlin et al. 2018, arXiv:1810.04805.
  */
 import { ConfigError } from "@cloze/errors";
@@ -84,13 +84,23 @@ function prepare(batch: TokenBatch, moment: Moment, setting: Setting): Prepared 
   const ids = batch.ids.slice(), targets: Target[] = [];
   for (const { example, row, start, length } of batch.sequences) {
     const first = row * batch.length + start, sequence = batch.ids.subarray(first, first + length);
-    for (const { at, token } of corruptSequence(sequence, { ...tokens, rate, replacement, maskId }, root.split(example))) {
+    for (const { at, token } of corruptSequence(sequence, { ...tokens, rate, replacement, maskId }, root.split(evaluation ? contentOf(sequence) : example))) {
       targets.push({ index: first + at, token: sequence[at] as number });
       ids[first + at] = token;
     }
   }
   const usual = Math.ceil((evaluation ? EVALUATION.rate : setting.highest) * batch.rows * batch.length);
   return { feeds: { ...encoderFeeds(batch, ids), ...slotFeeds(targets, usual) } };
+}
+
+/** A number below 2^53 for a sequence's content: two FNV-1a hashes of its ids. So a sequence is masked alike in whatever file, order or part of the data it stands. */
+function contentOf(ids: Int32Array): number {
+  let low = 0x811c9dc5, high = 0x9e3779b9;
+  for (const id of ids) {
+    low = Math.imul(low ^ id, 0x01000193);
+    high = Math.imul(high ^ (id + 0x55), 0x01000193);
+  }
+  return (low >>> 0) + ((high >>> 11) & 0x1fffff) * 2 ** 32;
 }
 
 function loss(scope: Scope, model: MaskedLm, feeds: Readonly<Record<string, Tensor>>): LossTerms {

@@ -58,6 +58,19 @@ describe("mlm", () => {
     expect(Math.abs((rates[0]?.predicted ?? 0) / maskable(batch) - 0.15)).toBeLessThan(0.02);
   });
 
+  it("masks a sequence alike in evaluation wherever it stands", () => {
+    const objective = mlm(kitTokens), evaluation = { ...moment, evaluation: true }, rows = batch.rows;
+    const order = Array.from({ length: rows }, (_, i) => (i * 7 + 3) % rows);
+    const turn = (x: Int32Array): Int32Array => Int32Array.from(order.flatMap((row) => Array.from(x.subarray(row * batch.length, (row + 1) * batch.length))));
+    const moved: TokenBatch = {
+      ...batch, ids: turn(batch.ids), segments: turn(batch.segments), positions: turn(batch.positions),
+      sequences: batch.sequences.map((s, i) => ({ ...s, row: order.indexOf(s.row), example: 1000 - i })),
+    };
+    const masked = objective.prepare(batch, evaluation).feeds["ids"]?.data as Int32Array;
+    expect(objective.prepare(moved, evaluation).feeds["ids"]?.data).toEqual(turn(masked));
+    expect(objective.prepare(moved, moment).feeds["ids"]?.data).not.toEqual(turn(objective.prepare(batch, moment).feeds["ids"]?.data as Int32Array));
+  });
+
   it("follows a rate schedule", () => {
     const schedule = { from: 0.1, to: 0.3, steps: 100 }, objective = mlm(kitTokens, { rate: schedule });
     expect([rateAt(schedule, 0), rateAt(schedule, 50), rateAt(schedule, 100), rateAt(schedule, 900)]).toEqual([0.1, 0.2, 0.3, 0.3]);
