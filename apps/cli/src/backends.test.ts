@@ -2,6 +2,8 @@ import { available, unavailable, type Backend } from "@cloze/backend";
 import { describe, expect, test } from "vitest";
 import { BACKENDS, BACKEND_CHOICES, chooseBackend, type BackendEntry } from "./backends.ts";
 import { examine } from "./commands/doctor.ts";
+import { BACKEND_OPTIONS } from "./compute-options.ts";
+import { PRETRAIN_OPTIONS } from "./pretrain-options.ts";
 
 const fake = { name: "fake", capabilities: { device: "CPU" } } as Backend;
 const [onnxruntime, reference] = BACKENDS.map((entry): BackendEntry => ({ ...entry, probe: async () => available("CPU"), open: async () => fake }));
@@ -9,8 +11,10 @@ if (onnxruntime === undefined || reference === undefined) throw new Error("expec
 const missing: BackendEntry = { ...onnxruntime, probe: async () => unavailable("onnxruntime-node is not installed", "npm install onnxruntime-node") };
 const broken: BackendEntry = { ...onnxruntime, probe: () => Promise.reject(new Error("Cannot find package\nRequire stack")) };
 
-test("the choices are auto and the names", () => {
+test("the choices are auto and the names, in every table", () => {
   expect([...BACKEND_CHOICES]).toEqual(["auto", ...BACKENDS.map(({ name }) => name)]);
+  expect(BACKEND_OPTIONS.backend.choices).toEqual(BACKEND_CHOICES);
+  expect(PRETRAIN_OPTIONS).toMatchObject(BACKEND_OPTIONS);
 });
 
 describe("auto", () => {

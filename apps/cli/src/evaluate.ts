@@ -25,10 +25,9 @@ interface EvaluateOptions {
   readonly threads: number | undefined;
 }
 
-type EvaluateContext = Pick<Context, "io" | "path" | "note"> & { readonly options: unknown };
+type EvaluateContext = Pick<Context, "io" | "path" | "note"> & { readonly options: EvaluateOptions };
 
-export async function evaluate({ options: given, io, path, note }: EvaluateContext): Promise<Result> {
-  const options = given as EvaluateOptions;
+export async function evaluate({ options, io, path, note }: EvaluateContext): Promise<Result> {
   if (options.data.length === 0) throw new ConfigError("evaluate: --data is required: FASTA files (plain or gzip), or the .json of token shards. See: cloze evaluate --help");
   const dir = await checkpointFolder(path(options.checkpoint)), tokenizer = await tokenizerOfFolder(dir);
   const loaded = await loadModel(dir), source = await sourceOfModel(options.checkpoint, loaded.model), { weights } = loaded;

@@ -6,14 +6,14 @@ import { packedBatches, paddedBatches, type Dataset } from "@cloze/data";
 import { initialize } from "@cloze/nn";
 import { adamw, schedule } from "@cloze/optim";
 import {
-  checkpointsFolder, Evaluator, formatBytes, formatCount, formatDuration, formatInteger, loadTrainerState, loadWeights, newestCheckpoint,
+  checkpointsFolder, Evaluator, formatBytes, formatCount, formatDuration, formatInteger, loadTrainerState, newestCheckpoint,
   ProgressWriter, readMetrics, renderReport, train, type ModelSource, type TrainEvent, type TrainOptions, type TrainResult, type Weights,
 } from "@cloze/trainer";
 import { writeFile } from "node:fs/promises";
 import { chooseBackend } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { loadModel } from "./model-files.ts";
+import { loadModel, type LoadedModel } from "./model-files.ts";
 import { modelSource, parametersOfSource, sourceOfModel } from "./model-sources.ts";
 import { findObjective } from "./objectives.ts";
 import { flag, kebab, showValue, type Values } from "./options.ts";
@@ -50,9 +50,9 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
   }
 }
 
-/** Every option as `--config` reads it back: times with their unit. */
-function savedOptions(options: PretrainOptions): Record<string, unknown> {
-  return { ...options, out: undefined, resume: undefined, ...(options.budget === undefined ? {} : { budget: showValue(PRETRAIN_OPTIONS.budget, options.budget) }) };
+/** Every option as `--config` reads it back: times with their unit, and no model where it is that of `--from`. */
+function savedOptions(options: PretrainOptions, given: ReadonlySet<string>): Record<string, unknown> {
+  return { ...options, out: undefined, resume: undefined, ...(options.from !== undefined && !given.has("model") ? { model: undefined } : {}), ...(options.budget === undefined ? {} : { budget: showValue(PRETRAIN_OPTIONS.budget, options.budget) }) };
 }
 
 /** Largest resident memory of this process so far. */
@@ -70,11 +70,11 @@ function summary({ steps, tokens, trainLoss, evaluation, tokensPerSecond, second
 }
 
 /** The options in force: those given, over those of the run that is resumed, over the defaults. */
-async function resolve({ options, given, io, path }: PretrainContext): Promise<{ readonly options: PretrainOptions; readonly run: string; readonly resuming: boolean }> {
+async function resolve({ options, given, io, path }: PretrainContext): Promise<{ readonly options: PretrainOptions; readonly given: ReadonlySet<string>; readonly run: string; readonly resuming: boolean }> {
   if (options.resume === undefined) {
     const run = options.out === undefined ? await newRunFolder(io.cwd, options.model) : path(options.out);
     if (await holdsRun(run)) throw new ConfigError(`--out ${options.out}: expected a folder without a run, got one. Continue it with --resume ${options.out}, or choose another.`);
-    return { options, run, resuming: false };
+    return { options, given, run, resuming: false };
   }
   const run = options.resume !== "auto" ? path(options.resume) : options.out !== undefined ? path(options.out) : await newestRun(io.cwd);
   const saved = await readRunConfig(run, PRETRAIN_OPTIONS);
@@ -87,16 +87,16 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
       throw new ConfigError(`--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave it out, or start a new run with --from.`);
     }
   }
-  return { options: merged as PretrainOptions, run, resuming: true };
+  return { options: merged as PretrainOptions, given: new Set([...given, ...saved.keys()]), run, resuming: true };
 }
 
 export async function runPretraining(context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
-  const { options, run, resuming } = await resolve(context), { io, path, note } = context;
+  const { options, given, run, resuming } = await resolve(context), { io, path, note } = context;
   if (options.data.length === 0) throw new ConfigError("pretrain: --data is required: FASTA files (plain or gzip), or the .json of token shards. See: cloze pretrain --help");
   const ends = (["steps", "epochs", "budget"] as const).filter((key) => options[key] !== undefined);
   if (ends.length > 1) throw new ConfigError(`pretrain: expected one of --steps, --epochs and --budget, got ${ends.map(flag).join(" and ")}. Leave one out.`);
 
-  const tokenizer = await tokenizerFrom(options.tokenizer, path), { said, ...start } = await startingPoint({ ...context, options }, run, resuming), { source } = start;
+  const tokenizer = await tokenizerFrom(options.tokenizer, path), { said, ...start } = await startingPoint({ ...context, options, given }, run, resuming), { source } = start;
   if (tokenizer.vocabulary.length > source.model.vocab) throw new ConfigError(`pretrain: tokenizer ${tokenizer.name} has ${tokenizer.vocabulary.length} tokens, the model ${source.model.vocab}. Choose a config.json with vocab_size ${tokenizer.vocabulary.length}.`);
   const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer, objectiveOptions(options.objectiveOptions));
   const { maxLength, rowsPerBatch, accumulate } = stepShape(options, source.maxLength);
@@ -107,7 +107,7 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
   const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
   try {
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
-    if (!resuming) await writeRunConfig(run, savedOptions({ ...options, accumulate }));
+    if (!resuming) await writeRunConfig(run, savedOptions({ ...options, accumulate }, given));
     note(`${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${rowsPerBatch * accumulate} rows of ${maxLength} tokens a step${accumulate > 1 ? `, in ${accumulate} parts` : ""}`);
     said.forEach(note);
 
@@ -175,8 +175,10 @@ interface StartingPoint extends Pick<TrainOptions, "source" | "weights" | "resum
 async function startingPoint({ options, given, path, io }: PretrainContext, run: string, resuming: boolean): Promise<StartingPoint> {
   const dir = resuming ? await newestCheckpoint(run) : undefined;
   if (dir !== undefined) {
-    const { optimizer, state } = await loadTrainerState(dir), source = await sourceOfModel(options.model, (await loadModel(dir)).model);
-    return { source, weights: await loadWeights(dir, parametersOfSource(source), Object.keys(source.buffers)), resume: { optimizer, state, dir }, said: [`resuming ${relative(io.cwd, run) || run} after step ${state.step}`] };
+    const { optimizer, state } = await loadTrainerState(dir), loaded = await loadModel(dir), source = await sourceOfModel(options.from ?? options.model, loaded.model);
+    const { weights, missing } = weightsFrom(loaded, source, options);
+    if (missing.length > 0) throw new FormatError(dir, `tensor "${missing[0]}"`, "expected this parameter, got no such tensor. Was the checkpoint changed? Remove it to resume from the one before.");
+    return { source, weights, resume: { optimizer, state, dir }, said: [`resuming ${relative(io.cwd, run) || run} after step ${state.step}`] };
   }
   // A run that was killed before its first checkpoint begins again, on the same numbers.
   const restart = resuming;
@@ -184,16 +186,22 @@ async function startingPoint({ options, given, path, io }: PretrainContext, run:
     const source = await modelSource({ model: options.model, path, zeroInitHead: options.zeroInitHead });
     return { source, weights: initialize(parametersOfSource(source), options.seed), restart, said: [] };
   }
-  const from = path(options.from), loaded = await loadModel(await checkpointFolder(from));
+  const loaded = await loadModel(await checkpointFolder(path(options.from)));
   const source = given.has("model") ? await modelSource({ model: options.model, path, zeroInitHead: false }) : await sourceOfModel(options.from, loaded.model);
-  const weights: Record<string, HostTensor> = initialize(parametersOfSource(source), options.seed), missing: string[] = [];
-  for (const [name, fresh] of Object.entries(weights)) {
-    const old = loaded.weights[name];
-    if (old === undefined) missing.push(name);
-    else if (!sameShape(old.shape, fresh.shape)) throw new FormatError(loaded.dir, `tensor "${name}"`, `expected ${showShape(fresh.shape)} for --model ${options.model}, got ${showShape(old.shape)}. Leave --model out to take the checkpoint's own.`);
-    else weights[name] = old;
-  }
+  const { weights, missing } = weightsFrom(loaded, source, options);
   return { source, weights, restart, said: missing.length > 0 ? [`${options.from} has no ${missing.join(", ")}: new ones`] : [] };
+}
+
+/** A checkpoint's tensors for a model's parameters; new ones for what it has not. */
+function weightsFrom(loaded: LoadedModel, source: ModelSource, { model, seed }: PretrainOptions): { readonly weights: Weights; readonly missing: readonly string[] } {
+  const parameters = parametersOfSource(source), missing = new Map([...parameters].filter(([name]) => loaded.weights[name] === undefined));
+  const fresh = initialize(missing, seed), weights: Record<string, HostTensor> = {};
+  for (const [name, { shape }] of parameters) {
+    const tensor = (loaded.weights[name] ?? fresh[name]) as HostTensor;
+    if (!sameShape(tensor.shape, shape)) throw new FormatError(loaded.dir, `tensor "${name}"`, `expected ${showShape(shape)} for --model ${model}, got ${showShape(tensor.shape)}. Leave --model out to take the checkpoint's own.`);
+    weights[name] = tensor;
+  }
+  return { weights, missing: [...missing.keys()] };
 }
 
 function shower(progress: ProgressWriter, until: TrainOptions["until"]): (event: TrainEvent) => void {

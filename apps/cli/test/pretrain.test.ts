@@ -134,6 +134,14 @@ describe("cloze pretrain", () => {
     expect(code, stderr).toBe(0);
     const [first] = readMetrics(join(dir, "from", "metrics.jsonl")).rows;
     expect(first?.loss).toBeLessThan(3.2);
+    // With --from alone the model is the checkpoint's, also after a kill that left no checkpoint behind.
+    const own = await cloze(["pretrain", "--data", "data.fasta", "--steps", "2", "--batch-tokens", "256", "--max-length", "64", "--from", "straight", "--out", "own", "--threads", "1"]);
+    expect(own.code, own.stderr).toBe(0);
+    expect(readFileSync(join(dir, "own", "config.yaml"), "utf8")).not.toMatch(/^model:/m);
+    const before = rows("own");
+    rmSync(join(dir, "own", "checkpoints"), { recursive: true });
+    expect((await cloze(["pretrain", "--resume", "own"])).code).toBe(0);
+    expect(rows("own")).toEqual(before);
     expect(readFileSync(join(dir, "from", "config.yaml"), "utf8")).toMatch(/^steps: 2$/m);
   });
 

@@ -1,8 +1,8 @@
 /** `cloze embed`: sequences of FASTA files to vectors. */
 import { ConfigError } from "@cloze/errors";
 import type { Embedding } from "@cloze/inference";
-import { BACKEND_CHOICES } from "../backends.ts";
 import { command, type Command, type Result } from "../command.ts";
+import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION } from "../compute-options.ts";
 import { columns, counted, integer } from "../output.ts";
 import type { SequenceFiles } from "../sequence-files.ts";
 import type { Status } from "../status-line.ts";
@@ -12,7 +12,7 @@ const POOLINGS = ["mean", "cls", "per-token"] as const, POLICIES = ["window", "t
 export const embed: Command = command({
   arguments: { name: "[FASTA…]", help: "FASTA files, plain or gzip", min: 0, max: Infinity },
   options: {
-    checkpoint: { kind: "string", value: "DIR", required: true, help: "checkpoint folder, or a run folder: its newest checkpoint" },
+    ...CHECKPOINT_OPTION,
     data: { kind: "list", value: "FASTA", help: "another way to name the FASTA files" },
     out: { kind: "string", value: "FILE", required: true, help: "file to write: .safetensors, .npy or .parquet" },
     pooling: { kind: "choice", choices: POOLINGS, default: "mean", help: "mean over residues, the start token, or a vector for each residue" },
@@ -20,9 +20,8 @@ export const embed: Command = command({
     long: { kind: "choice", choices: POLICIES, default: "window", help: "what becomes of sequences above --max-length" },
     maxLength: { kind: "integer", min: 8, help: "tokens that run at once, start and end included (default: what the model was made for)" },
     tokenizer: { kind: "string", value: "NAME|DIR", help: "default: the tokenizer beside the weights" },
-    batchTokens: { kind: "count", min: 8, default: 2048, help: "tokens computed at once" },
-    backend: { kind: "choice", choices: BACKEND_CHOICES, default: "auto", help: "what computes" },
-    threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
+    ...PORTION_OPTION,
+    ...BACKEND_OPTIONS,
   },
   examples: [
     { does: "One vector for each protein", line: "cloze embed proteins.fasta --checkpoint runs/mine --out proteins.parquet" },

@@ -1,19 +1,18 @@
 /** `cloze evaluate`: the objective's loss and the token metrics of a checkpoint, over sequences. */
 import { command, type Command } from "../command.ts";
-import { BACKEND_CHOICES } from "../backends.ts";
+import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION } from "../compute-options.ts";
 
 export const evaluate: Command = command({
   configFile: true,
   options: {
-    checkpoint: { kind: "string", value: "DIR", required: true, help: "checkpoint folder, or a run folder: its newest checkpoint" },
+    ...CHECKPOINT_OPTION,
     data: { kind: "list", value: "FILE", help: "FASTA files (plain or gzip), or the .json of token shards" },
     split: { kind: "choice", choices: ["all", "train", "valid"], default: "all", help: "all sequences, or the part that pretrain made of them" },
     valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share that pretrain held out, for --split" },
     objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, or the name of an installed objective package" },
     maxLength: { kind: "integer", min: 8, default: 1024, help: "longer sequences are cut to their beginning" },
-    batchTokens: { kind: "count", min: 8, default: 2048, help: "tokens computed at once" },
-    backend: { kind: "choice", choices: BACKEND_CHOICES, default: "auto", help: "what computes" },
-    threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
+    ...PORTION_OPTION,
+    ...BACKEND_OPTIONS,
   },
   examples: [
     { does: "A run on other proteins", line: "cloze evaluate --checkpoint runs/mine --data others.fasta" },

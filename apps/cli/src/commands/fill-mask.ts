@@ -1,6 +1,6 @@
 /** `cloze fill-mask`: the likeliest tokens at each mask of a text. */
-import { BACKEND_CHOICES } from "../backends.ts";
 import { command, type Command } from "../command.ts";
+import { BACKEND_OPTIONS, CHECKPOINT_OPTION } from "../compute-options.ts";
 import { columns } from "../output.ts";
 
 const WIDTH = 80;
@@ -8,11 +8,10 @@ const WIDTH = 80;
 export const fillMask: Command = command({
   arguments: { name: "TEXT…", help: "texts with <mask> (for ProtBert [MASK]) where a token is to be predicted", min: 1, max: Infinity },
   options: {
-    checkpoint: { kind: "string", value: "DIR", required: true, help: "checkpoint folder, or a run folder: its newest checkpoint" },
+    ...CHECKPOINT_OPTION,
     top: { kind: "integer", min: 1, default: 5, help: "tokens shown for each mask" },
     tokenizer: { kind: "string", value: "NAME|DIR", help: "default: the tokenizer beside the weights" },
-    backend: { kind: "choice", choices: BACKEND_CHOICES, default: "auto", help: "what computes" },
-    threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
+    ...BACKEND_OPTIONS,
   },
   examples: [
     { does: "One masked residue", line: 'cloze fill-mask --checkpoint runs/mine "MKT<mask>YIAKQRQISFVK"' },

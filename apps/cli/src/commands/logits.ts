@@ -2,23 +2,22 @@
 import { ConfigError } from "@cloze/errors";
 import type { TensorSpec } from "@cloze/checkpoint";
 import type { SequenceEncoder } from "@cloze/inference";
-import { BACKEND_CHOICES } from "../backends.ts";
 import { command, type Command } from "../command.ts";
+import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION } from "../compute-options.ts";
 import { counted, columns } from "../output.ts";
 
 type Rows = readonly (readonly number[])[];
 
 export const logits: Command = command({
   options: {
-    checkpoint: { kind: "string", value: "DIR", required: true, help: "checkpoint folder, or a run folder: its newest checkpoint" },
+    ...CHECKPOINT_OPTION,
     ids: { kind: "string", value: "FILE.json", required: true, help: "token ids, a list of lists; special tokens included" },
     out: { kind: "string", value: "FILE.safetensors", required: true, help: "file to write" },
     hiddenStates: { kind: "boolean", help: "also every layer's hidden states" },
     attentions: { kind: "boolean", help: "also every layer's attention maps" },
     contacts: { kind: "boolean", help: "also contact probabilities of residue pairs" },
-    batchTokens: { kind: "count", min: 8, default: 2048, help: "tokens computed at once" },
-    backend: { kind: "choice", choices: BACKEND_CHOICES, default: "auto", help: "what computes" },
-    threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
+    ...PORTION_OPTION,
+    ...BACKEND_OPTIONS,
   },
   examples: [
     { does: "Logits of some sequences", line: "cloze logits --checkpoint runs/mine --ids ids.json --out logits.safetensors" },

@@ -1,0 +1,14 @@
+/** Options that the commands with a model share: which one, how much at once, and what computes. Spread into their own tables. */
+
+export const CHECKPOINT_OPTION = {
+  checkpoint: { kind: "string", value: "DIR", required: true, help: "checkpoint folder, or a run folder: its newest checkpoint" },
+} as const;
+
+export const PORTION_OPTION = {
+  batchTokens: { kind: "count", min: 8, default: 2048, help: "tokens computed at once" },
+} as const;
+
+export const BACKEND_OPTIONS = {
+  backend: { kind: "choice", choices: ["auto", "onnxruntime", "reference"], default: "auto", help: "what computes" },
+  threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
+} as const;
