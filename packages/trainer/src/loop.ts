@@ -9,11 +9,11 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import type { Backend, Executable, Session } from "@cloze/backend";
 import type { Batches } from "@cloze/data";
 import type { TokenMetricsResult } from "@cloze/eval";
-import type { HostTensors } from "@cloze/graph";
+import type { HostTensor, HostTensors } from "@cloze/graph";
 import { feedTypes, type Prepared } from "@cloze/objective";
 import type { Schedule } from "@cloze/optim";
 import type { TokenBatch } from "@cloze/tokenizer";
-import { checkpointsFolder, saveStep, type TrainerState } from "./checkpoint.ts";
+import { checkpointsFolder, checkResumable, saveStep, type TrainerState } from "./checkpoint.ts";
 import { firstNonFinite } from "./diagnose.ts";
 import { scalar, type Evaluator } from "./evaluate.ts";
 import { MetricsLog, readMetrics, type MetricsRow } from "./log/metrics-log.ts";
@@ -79,6 +79,7 @@ interface PreparedStep {
 
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { seed, resume, run, until } = options;
+  if (resume) checkResumable(resume.state, { seed, objective: options.objective.name, optimizer: options.optimizer.name }, resume.dir);
   const started = performance.now(), before = resume?.state.elapsedSeconds ?? 0;
   const elapsed = (): number => before + (performance.now() - started) / 1000;
   let step = resume?.state.step ?? 0, tokens = resume?.state.tokens ?? 0;
@@ -116,8 +117,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (savedAt === step) return;
     log.flush();
     board.flush();
-    const state = await session.read(), names = new Set(programs.optimizerNames);
-    const optimizer = Object.fromEntries(Object.entries(state).filter(([name]) => names.has(name)));
+    const state = await session.read([...programs.trainedNames, ...programs.optimizerNames]);
+    const optimizer = Object.fromEntries(programs.optimizerNames.map((name) => [name, state[name] as HostTensor]));
     const weights = Object.fromEntries(Object.keys(options.weights).map((name) => [name, state[name] ?? options.weights[name]])) as Weights;
     const trainerState: TrainerState = { version: 1, step, tokens, seed, objective: options.objective.name, optimizer: options.optimizer.name, elapsedSeconds: elapsed(), ...(evaluation ? { evalLoss: evaluation.loss } : {}) };
     checkpoint = await saveStep(run, step, { source: options.source, weights, tokenizerFiles: options.tokenizerFiles, optimizer, state: trainerState });
@@ -191,6 +192,8 @@ class Programs {
   readonly #options: TrainOptions;
   readonly #compiled = new Map<string, Promise<Executable>>();
   #apply: Promise<Executable> | undefined;
+  /** Parameters that the steps change, and the optimizer's state for them. */
+  trainedNames: readonly string[] = [];
   optimizerNames: readonly string[] = [];
   parameterCount = 0;
 
@@ -202,8 +205,8 @@ class Programs {
     const { backend, weights, resume, optimizer } = this.#options, part = first.parts[0] as PreparedStep["parts"][number];
     const executables = [await this.#part(part), ...(this.#options.accumulate > 1 ? [await this.#applied(part.types)] : [])];
     const programs = executables.map((e) => e.program);
-    const names = Object.keys(weights).filter((name) => programs.some((p) => name in p.updates));
-    this.optimizerNames = optimizer.stateNames(names);
+    this.trainedNames = Object.keys(weights).filter((name) => programs.some((p) => name in p.updates));
+    this.optimizerNames = optimizer.stateNames(this.trainedNames);
     this.parameterCount = Object.values(weights).reduce((n, w) => n + w.data.length, 0);
     if (resume) checkOptimizerState(this.optimizerNames, resume.optimizer, resume.dir);
     return backend.start(initialState(programs, weights, resume?.optimizer));

@@ -51,6 +51,11 @@ describe("train", () => {
     expect(plain(dir)).toEqual(before);
   });
 
+  it("refuses to resume what was trained with another seed", async () => {
+    await train(tinyRun(dir, { until: { steps: 2 } }));
+    await expect(resumed(dir, { seed: 2 }).then(train)).rejects.toThrow(/it was trained with seed 1, this run says 2\. Use the same, or start a new run with --from/);
+  });
+
   it("stops when told to, saves, and says so; what follows is as if nothing had happened", async () => {
     const straight = join(dir, "straight"), broken = join(dir, "broken"), stop = new AbortController();
     await train(tinyRun(straight));
