@@ -5,7 +5,7 @@
  * with a new value; a backend decides what that means (in place, ping-pong, dispose).
  */
 import { ConfigError, invariant } from "@cloze/errors";
-import { sameShape, showType, type Shape } from "./dtype.ts";
+import { sameShape, showType } from "./dtype.ts";
 import type { Graph } from "./graph.ts";
 import { isOp, type Node } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
@@ -78,7 +78,3 @@ export function withRoots(p: Program, roots: readonly Tensor[]): Program {
   const outputs = take(p.outputs), updates = take(p.updates);
   return { ...p, outputs, updates, ...(p.guard ? { guard: roots[at] as Tensor } : {}) };
 }
-
-/** Types of inputs by name. */
-export const inputTypes = (inputs: readonly Node<"input">[]): Readonly<Record<string, { readonly dtype: string; readonly shape: Shape }>> =>
-  Object.fromEntries(inputs.map((x) => [x.attrs.name, { dtype: x.dtype, shape: x.shape }]));
