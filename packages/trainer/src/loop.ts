@@ -102,7 +102,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const record = (row: MetricsRow): void => {
     log.write(row);
     const { type, step: at, tokens: _, time, ...values } = row;
-    for (const [name, value] of Object.entries({ ...values, ...time })) if (typeof value === "number") board.scalar(`${type}/${name}`, at, value);
+    const numbers = Object.entries({ ...values, ...time }).filter((entry): entry is [string, number] => typeof entry[1] === "number");
+    board.scalars(at, Object.fromEntries(numbers.map(([name, value]) => [`${type}/${name}`, value])));
     options.onEvent?.({ kind: "row", row, fraction: fraction() });
   };
   const evaluate = async (): Promise<void> => {

@@ -10,8 +10,9 @@
  * A line counts once its newline is on the file. Steps never go back within a file; the reader holds the file to both.
  * The caller flushes before it completes a checkpoint: then every line up to the checkpoint's step is there to resume after.
  */
-import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { ConfigError, FormatError } from "@cloze/errors";
+import { AppendFile } from "./append-file.ts";
 
 export type MetricsType = "train" | "eval";
 export type MetricsValue = number | string | boolean;
@@ -53,7 +54,7 @@ export class MetricsLog {
   readonly path: string;
   /** What resuming cut off: whole lines, and the text of a torn last line. */
   readonly dropped: { readonly lines: number; readonly torn: string | undefined };
-  #file: number | undefined;
+  readonly #file: AppendFile;
   #lastStep: number;
 
   constructor(path: string, options: MetricsLogOptions = {}) {
@@ -63,15 +64,15 @@ export class MetricsLog {
     const kept = resumeAfter === undefined ? undefined : keptPart(path, resumeAfter);
     this.dropped = { lines: kept?.lines ?? 0, torn: kept?.torn };
     this.#lastStep = kept?.lastStep ?? -1;
-    this.#file = openSync(path, "a");
-    const found = fstatSync(this.#file).size;
+    const file = openSync(path, "a"), found = fstatSync(file).size;
+    this.#file = new AppendFile(file, `MetricsLog: expected an open log, got ${path} after close. Open it again with resumeAfter.`);
     if (resumeAfter === undefined && found > 0) {
       this.close();
       throw new ConfigError(`MetricsLog: expected no ${path} yet, got a file of ${found} bytes. Pass resumeAfter to continue that run, or choose another folder.`);
     }
     if (kept !== undefined && found > kept.bytes) {
-      ftruncateSync(this.#file, kept.bytes);
-      fsyncSync(this.#file);
+      ftruncateSync(file, kept.bytes);
+      fsyncSync(file);
     }
   }
 
@@ -87,33 +88,17 @@ export class MetricsLog {
     if (row.step < this.#lastStep) {
       throw new ConfigError(`MetricsLog.write: expected a step >= ${this.#lastStep}, got ${row.step}. To go back, open the log with resumeAfter.`);
     }
-    const line = Buffer.from(formatMetricsRow(row) + "\n");
-    const file = this.#open();
-    try {
-      for (let at = 0; at < line.length; ) at += writeSync(file, line, at);
-    } catch (error) {
-      // A full disk leaves half a line. Nothing may follow it: reopening with resumeAfter cuts it off.
-      closeSync(file);
-      this.#file = undefined;
-      throw error;
-    }
+    // Half a line that a full disk leaves is cut off by reopening with resumeAfter.
+    this.#file.write(Buffer.from(formatMetricsRow(row) + "\n"));
     this.#lastStep = row.step;
   }
 
   flush(): void {
-    fsyncSync(this.#open());
+    this.#file.flush();
   }
 
   close(): void {
-    if (this.#file === undefined) return;
-    fsyncSync(this.#file);
-    closeSync(this.#file);
-    this.#file = undefined;
-  }
-
-  #open(): number {
-    if (this.#file === undefined) throw new ConfigError(`MetricsLog: expected an open log, got ${this.path} after close. Open it again with resumeAfter.`);
-    return this.#file;
+    this.#file.close();
   }
 }
 

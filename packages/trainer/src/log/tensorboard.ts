@@ -6,10 +6,11 @@
  * TensorBoard to forget the steps that are about to be repeated.
  * Left out on purpose: histograms, images, graphs.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { mkdirSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "@cloze/errors";
+import { AppendFile } from "./append-file.ts";
 import { encodeEvent, type EventBody } from "./event-proto.ts";
 import { frameRecord } from "./tfrecord.ts";
 
@@ -31,14 +32,14 @@ export interface TensorBoardOptions {
 export class TensorBoardWriter {
   readonly path: string;
   readonly #now: () => number;
-  #file: number | undefined;
+  readonly #file: AppendFile;
 
   constructor(folder: string, options: TensorBoardOptions = {}) {
     this.#now = options.now ?? ((): number => Date.now() / 1000);
     mkdirSync(folder, { recursive: true });
     const opened = openNew(folder, Math.floor(this.#now()));
     this.path = opened.path;
-    this.#file = opened.file;
+    this.#file = new AppendFile(opened.file, `TensorBoardWriter: expected an open file, got ${this.path} after close. Make a new writer with resumeAfter.`);
     this.#append(0, { fileVersion: "brain.Event:2" });
     // TensorBoard drops every earlier event whose step is at or past the step of a START.
     if (options.resumeAfter !== undefined) this.#append(options.resumeAfter + 1, { start: true });
@@ -59,25 +60,16 @@ export class TensorBoardWriter {
   }
 
   flush(): void {
-    fsyncSync(this.#open());
+    this.#file.flush();
   }
 
   close(): void {
-    if (this.#file === undefined) return;
-    fsyncSync(this.#file);
-    closeSync(this.#file);
-    this.#file = undefined;
+    this.#file.close();
   }
 
   #append(step: number, body: EventBody): void {
     if (!Number.isSafeInteger(step) || step < 0) throw new ConfigError(`TensorBoardWriter: expected a whole step >= 0, got ${step}. Count optimizer steps from 0.`);
-    const record = frameRecord(encodeEvent(this.#now(), step, body));
-    for (let at = 0; at < record.length; ) at += writeSync(this.#open(), record, at);
-  }
-
-  #open(): number {
-    if (this.#file === undefined) throw new ConfigError(`TensorBoardWriter: expected an open file, got ${this.path} after close. Make a new writer with resumeAfter.`);
-    return this.#file;
+    this.#file.write(frameRecord(encodeEvent(this.#now(), step, body)));
   }
 }
 
