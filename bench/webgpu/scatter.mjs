@@ -1,0 +1,36 @@
+// Time of a scatter (the gradient of an embedding) both ways, and of making its pipelines.
+//
+//   node --import tsx --conditions=@cloze/source bench/webgpu/scatter.mjs [--rounds 5] [--quick]
+//
+// The sorted way stays nearly the same for other numbers of rows; the dense one is only there for few.
+import { parseArgs } from "node:util";
+import { denseParts, denseRows } from "../../packages/backend-webgpu/src/scatter/dense.ts";
+import { sortedParts } from "../../packages/backend-webgpu/src/scatter/sorted.ts";
+import { openDevice, profileOf, runnerOf, specOf } from "../../packages/backend-webgpu/src/scatter/test/run.ts";
+
+const { values } = parseArgs({ options: { rounds: { type: "string", default: "5" }, quick: { type: "boolean", default: false } } });
+const opened = await openDevice();
+if (typeof opened === "string") throw new Error(opened);
+const { device } = opened, profile = profileOf(device);
+console.log(device.adapterInfo.description, device.adapterInfo.vendor);
+
+// Words by Zipf's law with an eighth of [MASK], as in a text; proteins nearly even.
+const zipf = (i, size) => (i % 8 === 3 ? 103 % size : Math.min(size - 1, Math.floor(size ** ((Math.imul(i, 0x9e3779b1) >>> 0) / 2 ** 32)) - 1));
+const shapes = [
+  { count: 4096, width: 320, size: 33 }, { count: 4096, width: 1, size: 4128 }, { count: 4096, width: 768, size: 30522 },
+  ...(values.quick ? [] : [{ count: 32768, width: 320, size: 33 }, { count: 32768, width: 384, size: 30522 }]),
+];
+for (const shape of shapes) {
+  const indices = Int32Array.from({ length: shape.count }, (_, i) => zipf(i, shape.size)), updates = new Float32Array(shape.count * shape.width).fill(0.5);
+  for (const [way, make] of Object.entries({ dense: denseParts, sorted: sortedParts })) {
+    if (way === "dense" && shape.size > denseRows(profile)) continue;
+    const { spec, functions } = specOf(shape, "f32", true), parts = make(spec, profile);
+    const began = performance.now(), runner = await runnerOf(device, parts, functions, shape.size * shape.width, indices, updates), made = performance.now() - began;
+    const times = [];
+    for (let i = 0; i < Number(values.rounds) + 1; i++) times.push((await runner.run()).ms);
+    runner.end();
+    times.shift();
+    console.log(`${shape.count} x ${shape.width} onto ${shape.size}`.padEnd(28), way.padEnd(7), `${Math.min(...times).toFixed(2)} ms`.padStart(10), ` pipelines ${made.toFixed(0)} ms`, parts.parts.map((p) => p.name).join(", "));
+  }
+}
+device.destroy();

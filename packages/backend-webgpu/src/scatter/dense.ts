@@ -1,0 +1,66 @@
+/**
+ * Scatter onto few rows. Thread (stretch, j) owns column j of [size, threads] accumulators in workgroup memory and adds the
+ * updates of its stretch in order: nobody else touches that column, so there is no barrier and no atomic. Where there is more
+ * than one stretch their sums go through memory, and a second kernel adds them.
+ *
+ * Price: each update is read once; size / stretch of that again for the sums of stretches, at most half.
+ */
+import type { Part } from "../kernel.ts";
+import type { Profile } from "../profile.ts";
+import type { ScatterParts, ScatterSpec } from "./scatter.ts";
+import { addUp, enablesOf, gridOf, laneOf, perThread } from "./text.ts";
+
+/** Threads of a workgroup: as many as leave room for all rows, a warp at least. */
+const WIDEST = 64, NARROWEST = 32;
+/** More rows than this, and the sums of stretches outweigh what sorting costs. */
+const MOST_ROWS = 192;
+/** Stretches that the second kernel adds up one after another. */
+const MOST_STRETCHES = 128;
+
+/** Rows that fit, with one more for indices outside. */
+export const denseRows = (profile: Profile): number => Math.min(MOST_ROWS, Math.floor(profile.limits.sharedBytes / 4 / NARROWEST) - 1);
+
+const powerOfTwo = (n: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, n)));
+
+export function denseParts(spec: ScatterSpec, profile: Profile): ScatterParts {
+  const { count, width, size, index, store } = spec, lane = laneOf(spec, false);
+  const stretch = Math.max(powerOfTwo(2 * size), powerOfTwo(count / MOST_STRETCHES)), stretches = Math.ceil(count / stretch);
+  const threads = (size + 1) * WIDEST * 4 <= profile.limits.sharedBytes ? WIDEST : NARROWEST;
+  const { grid, number } = gridOf(Math.ceil((stretches * width) / threads), profile), alone = stretches === 1;
+  const put = (row: string, value: string): string => (alone ? `${store.name}(${row}, j, ${value})` : `partials[(stretch * ${size}u + ${row}) * ${width}u + j] = ${value}`);
+  const step = (k: number): string => `    let row${k} = min(u32(${index.name}(i + ${k}u)), ${size}u) * ${threads}u + lane;
+    let value${k} = ${lane.type}(${lane.update}(i + ${k}u, j));`;
+  const body = `var<workgroup> sums: array<${lane.type}, ${(size + 1) * threads}>;
+
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let e = (${number}) * ${threads}u + lane;
+  if (e >= ${stretches * width}u) { return; }
+  let stretch = e / ${width}u;
+  let j = e % ${width}u;
+  for (var row = 0u; row <= ${size}u; row++) { sums[row * ${threads}u + lane] = ${lane.type}(); }
+  let last = min((stretch + 1u) * ${stretch}u, ${count}u);
+  var i = stretch * ${stretch}u;
+  for (; i + 4u <= last; i += 4u) {
+${[0, 1, 2, 3].map(step).join("\n")}
+${[0, 1, 2, 3].map((k) => `    sums[row${k}] += value${k};`).join("\n")}
+  }
+  for (; i < last; i++) {
+    sums[min(u32(${index.name}(i)), ${size}u) * ${threads}u + lane] += ${lane.type}(${lane.update}(i, j));
+  }
+  for (var row = 0u; row < ${size}u; row++) { ${put("row", `sums[row * ${threads}u + lane]`)}; }
+}
+`;
+  const first: Part = {
+    name: `scatter dense ${stretch}x${threads}`, body, grid, flops: 0, enables: enablesOf(spec),
+    uses: [index.name, lane.update, alone ? store.name : "partials"],
+  };
+  if (alone) return { parts: [first], scratch: [] };
+  const fold = perThread(size * width, profile, `  var sum = ${lane.type}();
+${addUp(lane.type, "sum", "0u", `${stretches}u`, (p) => `partials[(${p}) * ${size * width}u + e]`)}
+  ${store.name}(e / ${width}u, e % ${width}u, sum);`);
+  return {
+    parts: [first, { name: `scatter fold ${stretches}`, body: fold.text, grid: fold.grid, flops: 0, enables: [], uses: ["partials", store.name] }],
+    scratch: [{ name: "partials", element: lane.element, size: stretches * size * width }],
+  };
+}
