@@ -113,7 +113,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   };
 }
 
-function mergePart({ count, size }: ScatterSpec, chunk: number, chunks: number, profile: Profile): Part {
+function mergePart({ size }: ScatterSpec, chunk: number, chunks: number, profile: Profile): Part {
   const { text, grid } = perThread(chunks * chunk + size + 1, profile, `  if (e >= ${chunks * chunk}u) {
     let row = e - ${chunks * chunk}u;
     var before = 0u;
