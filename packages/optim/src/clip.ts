@@ -5,7 +5,7 @@
  *   norm  = |sum gradients| / weight                  (of the mean loss, before clipping: what one logs)
  *   scale = min(1, maxNorm / (norm + 1e-6)) / weight  (1e-6 as in torch.nn.utils.clip_grad_norm_)
  *
- * With no weight at all (a batch in which nothing was to be predicted) scale and norm are 0, never NaN. A gradient that is not
+ * A loss scale, where the gradients were made with one, is divided out beside the weight. With no weight at all (a batch in which nothing was to be predicted) scale and norm are 0, never NaN. A gradient that is not
  * finite makes the norm so too: the caller's policy, not ours.
  */
 import type { Tensor } from "@cloze/graph";
@@ -16,6 +16,8 @@ export interface ClipOptions {
   readonly maxNorm?: number;
   /** f32 `[]`: weight of the loss that was summed (e.g. predicted tokens). Without it 1. */
   readonly weight?: Tensor<"f32">;
+  /** f32 `[]`: the scale that `gradients` was given. */
+  readonly lossScale?: Tensor<"f32">;
 }
 
 export interface ClipScale {
@@ -26,11 +28,12 @@ export interface ClipScale {
 }
 
 /** Throws RangeError if there are no gradients. */
-export function clipScale(gradients: ByName, { maxNorm, weight }: ClipOptions = {}): ClipScale {
+export function clipScale(gradients: ByName, { maxNorm, weight, lossScale }: ClipOptions = {}): ClipScale {
   const sum = globalNorm(gradients), { graph } = sum;
   return graph.within("clip", () => {
     const one = graph.const(1, "f32");
-    const share = weight === undefined ? one : weight.greater(0).select(one.div(weight), 0);
+    const mean = weight === undefined ? one : weight.greater(0).select(one.div(weight), 0);
+    const share = lossScale === undefined ? mean : mean.div(lossScale);
     const norm = sum.mul(share);
     if (maxNorm === undefined) return { scale: share, norm };
     return { scale: graph.const(maxNorm, "f32").div(norm.add(1e-6)).min(1).mul(share), norm };

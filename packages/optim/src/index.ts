@@ -3,5 +3,6 @@ export { gradients, type ByName, type Optimizer, type Parameters, type Update, t
 export { adamw, type AdamWOptions } from "./adamw.ts";
 export { decayGroups, groupOf, type ParameterGroup } from "./parameter-group.ts";
 export { clipScale, globalNorm, type ClipOptions, type ClipScale } from "./clip.ts";
+export { lossScaler, type LossScale, type LossScaleOptions, type LossScaler, type StepOutcome } from "./loss-scale.ts";
 export { accumulate, accumulators, resetAccumulators, type Accumulators } from "./accumulate.ts";
 export { isScheduleName, schedule, scheduleNames, type Schedule, type ScheduleName, type ScheduleOptions } from "./schedule.ts";

@@ -3,7 +3,7 @@
  * correction) is a feed computed on the host; what must survive a step (moments) is declared state with a name of its own.
  */
 import type { Graph, HostTensor, Tensor } from "@cloze/graph";
-import { grad } from "@cloze/graph";
+import { grad, pullback } from "@cloze/graph";
 
 /** Tensors by parameter name. */
 export type ByName = ReadonlyMap<string, Tensor<"f32">>;
@@ -36,12 +36,17 @@ export interface Optimizer {
   hostScalars(t: number, lr: number): Readonly<Record<string, HostTensor>>;
 }
 
-/** Gradients of the scalar `loss` by every parameter. */
-export function gradients(loss: Tensor, parameters: Parameters): Map<string, Tensor<"f32">> {
-  const names = [...parameters.keys()];
-  const made = grad(loss, [...parameters.values()].map((p) => p.tensor)) as Tensor<"f32">[];
-  return new Map(names.map((name, i) => [name, made[i] as Tensor<"f32">]));
+/**
+ * Gradients of the scalar `loss` by every parameter. With `lossScale`, f32 `[]`, those of loss * lossScale: `clipScale` takes the
+ * scale out again.
+ */
+export function gradients(loss: Tensor, parameters: Parameters, lossScale?: Tensor<"f32">): Map<string, Tensor<"f32">> {
+  const tensors = [...parameters.values()].map((p) => p.tensor);
+  const made = lossScale === undefined ? grad(loss, tensors) : pullback([loss], [lossScale], tensors).map((g, i) => g ?? zerosLike(tensors[i] as Tensor<"f32">));
+  return new Map([...parameters.keys()].map((name, i) => [name, made[i] as Tensor<"f32">]));
 }
+
+const zerosLike = (x: Tensor<"f32">): Tensor<"f32"> => x.graph.full(x.shape, 0, "f32");
 
 /** An f32 `[]` on the host. */
 export const hostScalar = (value: number): HostTensor => ({ dtype: "f32", shape: [], data: Float32Array.of(value) });
