@@ -24,6 +24,7 @@ const checks = [
   { name: "smells", command: tool("smells") },
   { name: "docs", command: tool("docs") },
   { name: "size", command: tool("size"), show: true },
+  { name: "bundle", command: [process.execPath, join(root, "node_modules/size-limit/bin.js")], show: true },
   { name: "tests", command: [process.execPath, ...vitest("tests.json")], show: true, results: "tests.json" },
   { name: "tests on Node 24", command: ["npx", "--yes", "--package", "node@24", "node", ...vitest("node24.json")], when: process.env.CLOZE_NODE24 === "1" },
   { name: "packed", command: tool("packed") },
