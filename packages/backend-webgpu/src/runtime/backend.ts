@@ -1,0 +1,153 @@
+/**
+ * The backend over one device: programs compiled once each, sessions with state of their own, one lane of runs.
+ *
+ *   compile: program -> kernels (the compiler's) -> places -> pipelines, kept by the program and by its text
+ *   start:   state up, laid out once
+ *   run:     feeds up, one submit, outputs back
+ */
+import type { Backend, Capabilities, CompileOptions, Executable, Session } from "@cloze/backend";
+import { ConfigError } from "@cloze/errors";
+import { print, programRoots, type DType, type HostTensors, type Program } from "@cloze/graph";
+import type { Compiled } from "../kernel.ts";
+import type { Profile } from "../profile.ts";
+import { DeviceProgram } from "./device-program.ts";
+import type { OpenDevice } from "./device.ts";
+import { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts";
+import { startSession, type WebGpuSession } from "./session.ts";
+
+export type Compute = NonNullable<CompileOptions["compute"]>;
+
+/** What makes kernels of a program. */
+export interface Compiler {
+  /** Composites it takes whole. */
+  readonly composites: readonly string[];
+  readonly compile: (program: Program, options: { readonly profile: Profile; readonly compute: Compute }) => Compiled | Promise<Compiled>;
+}
+
+export interface WebGpuBackend extends Backend {
+  readonly profile: Profile;
+  /** What is on or off on this device, and why, in words. */
+  readonly notes: Readonly<Record<string, string>>;
+  /** Buffers alive on the device, and their bytes. */
+  memory(): { readonly buffers: number; readonly bytes: number };
+}
+
+/** A program on the device; several equal programs share it. */
+interface Shared {
+  readonly key: string;
+  readonly made: Promise<DeviceProgram>;
+  users: number;
+}
+
+export function createBackend(opened: OpenDevice, compiler: Compiler, options: RuntimeOptions = {}): WebGpuBackend {
+  return new DeviceBackend(opened, compiler, options);
+}
+
+const DTYPES: readonly DType[] = ["f32", "i32", "u32", "bool"];
+
+class DeviceBackend implements WebGpuBackend {
+  readonly name = "webgpu";
+  readonly capabilities: Capabilities;
+  readonly profile: Profile;
+  readonly notes: Readonly<Record<string, string>>;
+  readonly #opened: OpenDevice;
+  readonly #runtime: Runtime;
+  readonly #compiler: Compiler;
+  readonly #shared = new Map<string, Shared>();
+  readonly #keys = new WeakMap<Program, string>();
+  readonly #executables = new Map<Executable, DeviceProgram>();
+  #open = true;
+
+  constructor(opened: OpenDevice, compiler: Compiler, options: RuntimeOptions) {
+    const { profile, notes } = opened;
+    this.#opened = opened;
+    this.#compiler = compiler;
+    this.#runtime = createRuntime(opened, options);
+    this.profile = profile;
+    this.notes = notes;
+    this.capabilities = {
+      device: profile.device,
+      dtypes: profile.f16 ? [...DTYPES, "f16"] : DTYPES,
+      composites: compiler.composites,
+      limits: { tensorBytes: Math.min(profile.limits.bindingBytes, profile.limits.bufferBytes), ...(options.maxBytes === undefined ? {} : { memoryBytes: options.maxBytes }) },
+    };
+  }
+
+  memory(): { readonly buffers: number; readonly bytes: number } {
+    return { buffers: this.#runtime.buffers.count, bytes: this.#runtime.buffers.bytes };
+  }
+
+  async compile(program: Program, { compute = "f32" }: CompileOptions = {}): Promise<Executable> {
+    this.#runtime.health.check();
+    const key = this.#key(program, compute);
+    let shared = this.#shared.get(key);
+    if (shared === undefined) {
+      shared = { key, made: this.#make(program, compute), users: 0 };
+      this.#shared.set(key, shared);
+    }
+    shared.users++;
+    try {
+      return this.#executable(program, shared, await shared.made);
+    } catch (error) {
+      if (this.#shared.get(key) === shared) this.#shared.delete(key);
+      throw error;
+    }
+  }
+
+  start(state: HostTensors): Promise<Session> {
+    return startSession(this.#runtime, { find: (executable) => this.#find(executable), unlink: (session) => this.#unlink(session) }, state);
+  }
+
+  async dispose(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#runtime.health.end();
+    this.#executables.clear();
+    this.#runtime.buffers.releaseAll();
+    this.#opened.close();
+  }
+
+  async #make(program: Program, compute: Compute): Promise<DeviceProgram> {
+    const compiled = await this.#compiler.compile(program, { profile: this.profile, compute });
+    const made = new DeviceProgram(this.#runtime, program, compiled);
+    await made.prepare();
+    return made;
+  }
+
+  #executable(program: Program, shared: Shared, made: DeviceProgram): Executable {
+    const executable: Executable = {
+      program,
+      plan: made.plan,
+      dispose: async () => {
+        if (!this.#executables.delete(executable) || --shared.users > 0) return;
+        this.#shared.delete(shared.key);
+        await this.#runtime.lane.next(async () => made.dispose());
+      },
+    };
+    this.#executables.set(executable, made);
+    return executable;
+  }
+
+  #find(executable: Executable): DeviceProgram {
+    const found = this.#executables.get(executable);
+    if (found === undefined) throw new ConfigError("backend webgpu: expected an executable that this backend compiled and that is not disposed, got another. Compile the program with the backend that started the session.");
+    return found;
+  }
+
+  #unlink(session: WebGpuSession): void {
+    for (const program of new Set(this.#executables.values())) program.unlink(session);
+  }
+
+  /** Equal programs, compiled alike, have one key. */
+  #key(program: Program, compute: Compute): string {
+    const text = this.#keys.get(program) ?? textOf(program);
+    this.#keys.set(program, text);
+    return `${compute}\n${text}`;
+  }
+}
+
+function textOf({ outputs, updates, feeds, state, ...program }: Program): string {
+  const names = (inputs: Program["feeds"]): string[] => inputs.map((x) => x.attrs.name);
+  const shape = JSON.stringify([Object.keys(outputs), Object.keys(updates), names(feeds), names(state), program.guard !== undefined]);
+  return `${shape}\n${print(programRoots({ outputs, updates, feeds, state, ...program }))}`;
+}

@@ -1,0 +1,84 @@
+/** Device memory: every buffer this backend has, counted, and an error that says what was needed where there is none left. */
+/// <reference types="@webgpu/types" />
+import { UnsupportedError } from "@cloze/errors";
+import type { Health } from "./health.ts";
+
+export interface Allocation {
+  readonly buffer: GPUBuffer;
+  /** Rejects where the memory was not there; the buffer is then released. */
+  readonly ready: Promise<void>;
+}
+
+export const MEMORY_ADVICE = "Make the batch or the sequence smaller, accumulate gradients over more parts, or compute in f16.";
+
+export class Buffers {
+  readonly #device: GPUDevice;
+  readonly #health: Health;
+  readonly #maxBytes: number;
+  readonly #alive = new Set<GPUBuffer>();
+  #bytes = 0;
+
+  /** `maxBytes`: what all buffers together may take; Infinity where only the device knows. */
+  constructor(device: GPUDevice, health: Health, maxBytes: number) {
+    this.#device = device;
+    this.#health = health;
+    this.#maxBytes = maxBytes;
+  }
+
+  get count(): number {
+    return this.#alive.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** At once, so that what is written to it can be copied before the caller goes on; await `ready` before it is relied on. */
+  make(label: string, size: number, usage: number): Allocation {
+    if (this.#bytes + size > this.#maxBytes) throw noMemory(label, size, Math.max(0, this.#maxBytes - this.#bytes), "the limit that was set with maxBytes");
+    const scopes = ["validation", "out-of-memory"] as const;
+    for (const scope of scopes) this.#device.pushErrorScope(scope);
+    const buffer = this.#device.createBuffer({ label, size, usage });
+    const errors = scopes.map(() => this.#device.popErrorScope());
+    this.#alive.add(buffer);
+    this.#bytes += size;
+    const ready = this.#health.guard(Promise.all(errors)).then(([memory, validation]) => {
+      const said = memory ?? validation;
+      if (said === null || said === undefined) return;
+      this.release(buffer);
+      throw noMemory(label, size, undefined, said.message.split("\n")[0] ?? "");
+    });
+    ready.catch(() => undefined); // told to whoever awaits it
+    return { buffer, ready };
+  }
+
+  async allocate(label: string, size: number, usage: number): Promise<GPUBuffer> {
+    const { buffer, ready } = this.make(label, size, usage);
+    await ready;
+    return buffer;
+  }
+
+  /** What was submitted still reads and writes it; its memory is free after that. */
+  release(buffer: GPUBuffer): void {
+    if (!this.#alive.delete(buffer)) return;
+    this.#bytes -= buffer.size;
+    buffer.destroy();
+  }
+
+  releaseAll(): void {
+    for (const buffer of [...this.#alive]) this.release(buffer);
+  }
+}
+
+function noMemory(label: string, needed: number, available: number | undefined, why: string): UnsupportedError {
+  return new UnsupportedError(`backend webgpu: not enough memory for ${label}: expected ${showBytes(needed)}, got ${available === undefined ? "less" : showBytes(available)} (${why}). ${MEMORY_ADVICE}`);
+}
+
+/** "1.5 GiB". */
+export function showBytes(bytes: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  let power = 0;
+  while (power < units.length - 1 && bytes >= 1024 ** (power + 1)) power++;
+  const value = bytes / 1024 ** power;
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
+}

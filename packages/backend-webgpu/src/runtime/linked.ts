@@ -1,0 +1,96 @@
+/**
+ * A compiled program made ready for the state of one session: pipelines, tables, and a bind group for each kernel. Made at the
+ * first run; bind groups are made again when the scratch memory has grown.
+ */
+/// <reference types="@webgpu/types" />
+import { invariant } from "@cloze/errors";
+import { KernelError, messageOf } from "./errors.ts";
+import type { Range, Resolved, ResolvedProgram } from "./resolve.ts";
+import type { Runtime } from "./runtime.ts";
+import { guessMs } from "./slices.ts";
+
+/** A range of a buffer that is there. */
+export interface Source {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+}
+
+export interface Dispatch {
+  readonly kernel: Resolved;
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+}
+
+export class Linked {
+  readonly #runtime: Runtime;
+  readonly #resolved: ResolvedProgram;
+  readonly #pipelines: readonly GPUComputePipeline[];
+  readonly #tables: readonly GPUBuffer[];
+  readonly guessesMs: readonly number[];
+  #generation = -1;
+  #dispatches: readonly Dispatch[] = [];
+  #outputs: readonly Source[] = [];
+  /** It ran once, and the device had nothing against it. */
+  proven = false;
+
+  private constructor(runtime: Runtime, resolved: ResolvedProgram, pipelines: readonly GPUComputePipeline[], tables: readonly GPUBuffer[]) {
+    this.#runtime = runtime;
+    this.#resolved = resolved;
+    this.#pipelines = pipelines;
+    this.#tables = tables;
+    const { family } = runtime.profile;
+    this.guessesMs = resolved.kernels.map(({ flops, ranges }) => guessMs(family, { flops, bytes: ranges.reduce((sum, { bytes = 0 }) => sum + bytes, 0) }));
+  }
+
+  static async make(runtime: Runtime, resolved: ResolvedProgram): Promise<Linked> {
+    const tables = runtime.tables.acquire(resolved.tables);
+    try {
+      const pipelines = await Promise.all(resolved.kernels.map((kernel) => runtime.pipelines.get(kernel)));
+      return new Linked(runtime, resolved, pipelines, await tables);
+    } catch (error) {
+      await tables.then((made) => runtime.tables.release(made), () => undefined);
+      throw error;
+    }
+  }
+
+  get dispatches(): readonly Dispatch[] {
+    return this.#dispatches;
+  }
+
+  /** Where each output lies. */
+  get outputs(): readonly Source[] {
+    return this.#outputs;
+  }
+
+  /** True while no buffer it is bound to was replaced. */
+  get bound(): boolean {
+    return this.#generation === this.#runtime.arena.generation;
+  }
+
+  /** `buffers`: all but tables, by number. */
+  async bind(buffers: readonly GPUBuffer[]): Promise<void> {
+    const { device, health, arena, pipelines } = this.#runtime, all = [...buffers, ...this.#tables];
+    const source = ({ buffer, offset }: Range): Source => {
+      const found = all[buffer];
+      invariant(found !== undefined, `there is no buffer ${buffer}`);
+      return { buffer: found, offset };
+    };
+    const made = this.#resolved.kernels.map((kernel, i) => {
+      const entries = kernel.ranges.map((range, binding) => ({ binding, resource: { ...source(range), ...(range.bytes === undefined ? {} : { size: range.bytes }) } }));
+      device.pushErrorScope("validation");
+      const group = device.createBindGroup({ label: kernel.name, layout: pipelines.layoutOf(kernel), entries });
+      return { dispatch: { kernel, pipeline: this.#pipelines[i] as GPUComputePipeline, group }, error: device.popErrorScope() };
+    });
+    const generation = arena.generation, errors = await health.guard(Promise.all(made.map(({ error }) => error)));
+    errors.forEach((error, i) => {
+      if (error !== null) throw new KernelError(this.#resolved.kernels[i] as Resolved, `its buffers are refused: ${messageOf(error)}.`);
+    });
+    this.#dispatches = made.map(({ dispatch }) => dispatch);
+    this.#outputs = this.#resolved.outputs.map(source);
+    this.#generation = generation;
+  }
+
+  dispose(): void {
+    this.#runtime.tables.release(this.#tables);
+  }
+}

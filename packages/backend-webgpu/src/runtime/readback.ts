@@ -1,0 +1,40 @@
+/** The way back: buffers that are mapped, a few for each size, used again. */
+/// <reference types="@webgpu/types" />
+import type { Buffers } from "./buffers.ts";
+import type { Health } from "./health.ts";
+import { MAP_READ, usage } from "./usage.ts";
+
+export class Readback {
+  readonly #buffers: Buffers;
+  readonly #health: Health;
+  readonly #free = new Map<number, GPUBuffer[]>();
+
+  constructor(buffers: Buffers, health: Health) {
+    this.#buffers = buffers;
+    this.#health = health;
+  }
+
+  /** A buffer to copy into. Sizes are powers of two, so that few are kept. */
+  async take(bytes: number): Promise<GPUBuffer> {
+    const size = sizeFor(bytes);
+    return this.#free.get(size)?.pop() ?? this.#buffers.allocate("results on their way back", size, usage.MAP_READ | usage.COPY_DST);
+  }
+
+  /** The first bytes of a buffer once all that was submitted is done. The buffer is free again afterwards. */
+  async bytes(buffer: GPUBuffer, length: number, keep: boolean = true): Promise<ArrayBuffer> {
+    await this.#health.guard(buffer.mapAsync(MAP_READ, 0, length));
+    const copy = buffer.getMappedRange(0, length).slice(0);
+    buffer.unmap();
+    if (keep) this.give(buffer);
+    else this.#buffers.release(buffer);
+    return copy;
+  }
+
+  give(buffer: GPUBuffer): void {
+    const free = this.#free.get(buffer.size) ?? [];
+    free.push(buffer);
+    this.#free.set(buffer.size, free);
+  }
+}
+
+const sizeFor = (bytes: number): number => Math.max(256, 2 ** Math.ceil(Math.log2(bytes)));

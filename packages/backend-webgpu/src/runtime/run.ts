@@ -1,0 +1,71 @@
+/** One run: feeds up, all kernels in one pass, outputs into a buffer on its way back; one submit, or a few where that takes long. */
+/// <reference types="@webgpu/types" />
+import type { HostTensors } from "@cloze/graph";
+import type { BoundState, DeviceProgram } from "./device-program.ts";
+import { KernelError } from "./errors.ts";
+import { decode } from "./host-data.ts";
+import type { Linked } from "./linked.ts";
+import type { Resolved } from "./resolve.ts";
+import type { Runtime } from "./runtime.ts";
+import { cutsOf } from "./slices.ts";
+
+/** Shorter runs say more about the way to the device than about the device. */
+const TELLING_MS = 20;
+
+export function runProgram(runtime: Runtime, program: DeviceProgram, state: BoundState, packed: readonly Uint8Array<ArrayBuffer>[]): Promise<HostTensors> {
+  const { device, health, readback, lane } = runtime, { outputs, outputBytes } = program.layout;
+  return lane.fly(async () => {
+    health.check();
+    const linked = await program.link(state), back = outputBytes === 0 ? undefined : await readback.take(outputBytes);
+    health.check();
+    const alone = lane.idle, proven = linked.proven, began = performance.now();
+    if (!proven) device.pushErrorScope("validation");
+    program.upload(packed);
+    submit(runtime, linked, (encoder) => {
+      if (back !== undefined) linked.outputs.forEach(({ buffer, offset }, i) => copy(encoder, buffer, offset, back, outputs[i] as (typeof outputs)[number]));
+    });
+    const refused = proven ? undefined : health.guard(device.popErrorScope());
+    const done = back === undefined ? health.guard(device.queue.onSubmittedWorkDone()).then(() => new ArrayBuffer(0)) : readback.bytes(back, outputBytes);
+    done.catch(() => undefined); // a refusal is told first, and says more
+    return { result: finish() };
+
+    async function finish(): Promise<HostTensors> {
+      const error = await refused;
+      if (error !== null && error !== undefined) throw refusal(linked, error.message);
+      const bytes = await done, took = performance.now() - began, guess = linked.guessesMs.reduce((sum, ms) => sum + ms, 0);
+      if (alone && proven && took > TELLING_MS && guess > 0) runtime.pace = took / guess;
+      linked.proven = true;
+      return Object.fromEntries(outputs.map(({ name, type, offset, bytes: length }) => [name, decode(type, bytes.slice(offset, offset + length))]));
+    }
+  });
+}
+
+function copy(encoder: GPUCommandEncoder, from: GPUBuffer, offset: number, to: GPUBuffer, output: { readonly offset: number; readonly bytes: number }): void {
+  if (output.bytes > 0) encoder.copyBufferToBuffer(from, offset, to, output.offset, output.bytes);
+}
+
+/** All dispatches, cut where a submit would take too long; `last` goes into the last one. */
+function submit({ device, pace, sliceMs }: Runtime, { dispatches, guessesMs }: Linked, last: (encoder: GPUCommandEncoder) => void): void {
+  const cuts = [0, ...cutsOf(guessesMs.map((ms) => ms * pace), sliceMs), dispatches.length];
+  for (let slice = 1; slice < cuts.length; slice++) {
+    const encoder = device.createCommandEncoder(), pass = encoder.beginComputePass();
+    let current: GPUComputePipeline | undefined;
+    for (const { kernel, pipeline, group } of dispatches.slice(cuts[slice - 1], cuts[slice])) {
+      if (pipeline !== current) pass.setPipeline(pipeline);
+      current = pipeline;
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(kernel.grid[0], kernel.grid[1], kernel.grid[2]);
+    }
+    pass.end();
+    if (slice === cuts.length - 1) last(encoder);
+    device.queue.submit([encoder.finish()]);
+  }
+}
+
+/** The device names what it refuses by the label of a pipeline or a bind group. */
+function refusal({ dispatches }: Linked, message: string): KernelError {
+  const named = dispatches.map(({ kernel }) => kernel).filter(({ name }) => message.includes(`"${name}`));
+  const kernel = named.find(({ path }) => path !== "" && message.includes(path)) ?? named[0];
+  const at: Pick<Resolved, "name" | "path"> = kernel ?? { name: "unknown", path: "" };
+  return new KernelError(at, `the device refuses its dispatch: ${message.trim().split("\n")[0]}.`);
+}

@@ -1,0 +1,48 @@
+/** All that stands between compiled kernels and one device: what its parts share, and nothing else. */
+/// <reference types="@webgpu/types" />
+import { ConfigError } from "@cloze/errors";
+import type { Profile } from "../profile.ts";
+import { Arena } from "./arena.ts";
+import { Buffers } from "./buffers.ts";
+import type { OpenDevice } from "./device.ts";
+import { Health } from "./health.ts";
+import { Lane } from "./lane.ts";
+import { Pipelines } from "./pipelines.ts";
+import { Readback } from "./readback.ts";
+import { Tables } from "./tables.ts";
+
+export interface RuntimeOptions {
+  /** What all buffers together may take. WebGPU does not tell how much memory there is, so by default only the device says no. */
+  readonly maxBytes?: number;
+  /** A run longer than this goes to the device in several submits. Default 250. */
+  readonly sliceMs?: number;
+  /** Runs under way at once, a later one waits. Default 2: the device has its next run when one ends. */
+  readonly depth?: number;
+}
+
+export interface Runtime {
+  readonly device: GPUDevice;
+  readonly profile: Profile;
+  readonly health: Health;
+  readonly buffers: Buffers;
+  readonly pipelines: Pipelines;
+  readonly arena: Arena;
+  readonly tables: Tables;
+  readonly readback: Readback;
+  readonly lane: Lane;
+  readonly sliceMs: number;
+  /** How much longer kernels take than guessed, from what runs took. */
+  pace: number;
+}
+
+export function createRuntime({ device, profile }: Pick<OpenDevice, "device" | "profile">, { maxBytes = Infinity, sliceMs = 250, depth = 2 }: RuntimeOptions = {}): Runtime {
+  if (!(maxBytes > 0)) throw new ConfigError(`backend webgpu: expected maxBytes above 0, got ${maxBytes}.`);
+  if (!(sliceMs > 0)) throw new ConfigError(`backend webgpu: expected sliceMs above 0, got ${sliceMs}.`);
+  if (!(Number.isInteger(depth) && depth >= 1)) throw new ConfigError(`backend webgpu: expected depth from 1, got ${depth}.`);
+  const health = new Health(device), buffers = new Buffers(device, health, maxBytes);
+  return {
+    device, profile, health, buffers, sliceMs,
+    pipelines: new Pipelines(device, health), arena: new Arena(buffers), tables: new Tables(device, buffers), readback: new Readback(buffers, health),
+    lane: new Lane(depth), pace: 1,
+  };
+}

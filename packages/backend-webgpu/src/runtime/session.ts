@@ -1,0 +1,152 @@
+/** A session: state on the device under the names programs know it by, and runs over it in the order they were called. */
+/// <reference types="@webgpu/types" />
+import type { Executable, Session } from "@cloze/backend";
+import { ConfigError } from "@cloze/errors";
+import { sizeOf, type HostTensors, type Program } from "@cloze/graph";
+import { elementBytes } from "../kernel.ts";
+import type { DeviceProgram } from "./device-program.ts";
+import { decode, encode } from "./host-data.ts";
+import { runProgram } from "./run.ts";
+import type { Runtime } from "./runtime.ts";
+import { checkProgramState, checkWhole, checkWritten, entryOf, layState, upload, type StateLayout } from "./state.ts";
+import { DEVICE_MEMORY } from "./usage.ts";
+
+/** What the session asks of its backend. */
+export interface Programs {
+  readonly find: (executable: Executable) => DeviceProgram;
+  /** The session ended: nothing is linked to it any more. */
+  readonly unlink: (session: WebGpuSession) => void;
+}
+
+/** What comes to the host at once. */
+const PIECE = 64 * 2 ** 20;
+
+/** Uploads at once, so that the caller's arrays are free; the session is there when the device has the memory. */
+export async function startSession(runtime: Runtime, programs: Programs, state: HostTensors): Promise<WebGpuSession> {
+  const { device, health, buffers, profile } = runtime;
+  health.check();
+  for (const [name, tensor] of Object.entries(state)) checkWhole(name, tensor);
+  const layout = layState(state, profile), made: ReturnType<typeof buffers.make>[] = [];
+  try {
+    for (const bytes of layout.chunks) made.push(buffers.make("state", bytes, DEVICE_MEMORY));
+    // Into a buffer that there was no memory for, nothing can be written: that error is told by `ready`.
+    device.pushErrorScope("validation");
+    for (const [name, { spot, element }] of layout.entries) upload(device, made[spot.chunk]?.buffer as GPUBuffer, spot.offset, state[name] as HostTensors[string], element);
+    const written = device.popErrorScope();
+    for (const { ready } of made) await ready;
+    const error = await health.guard(written);
+    if (error !== null) throw new ConfigError(`backend webgpu: state was not written: ${error.message.split("\n")[0]}`);
+  } catch (error) {
+    for (const { buffer } of made) buffers.release(buffer);
+    throw error;
+  }
+  return new WebGpuSession(runtime, programs, layout, made.map(({ buffer }) => buffer));
+}
+
+export class WebGpuSession implements Session {
+  readonly layout: StateLayout;
+  readonly buffers: readonly GPUBuffer[];
+  readonly #runtime: Runtime;
+  readonly #programs: Programs;
+  /** Programs whose state was found here. */
+  readonly #checked = new WeakSet<Program>();
+  #open = true;
+
+  constructor(runtime: Runtime, programs: Programs, layout: StateLayout, buffers: readonly GPUBuffer[]) {
+    this.#runtime = runtime;
+    this.#programs = programs;
+    this.layout = layout;
+    this.buffers = buffers;
+  }
+
+  async run(executable: Executable, feeds: HostTensors): Promise<HostTensors> {
+    this.#check("run");
+    const { program } = executable, found = this.#programs.find(executable), packed = found.pack(program, feeds);
+    if (!this.#checked.has(program)) {
+      checkProgramState(this.layout, program);
+      this.#checked.add(program);
+    }
+    return runProgram(this.#runtime, found, this, packed);
+  }
+
+  async read(names: readonly string[] = [...this.layout.entries.keys()]): Promise<HostTensors> {
+    this.#check("read");
+    const wanted = [...new Set(names)].map((name) => ({ name, ...entryOf(this.layout, name) }));
+    return this.#runtime.lane.next(async () => {
+      this.#runtime.health.check();
+      const bytes = wanted.map((entry) => new Uint8Array(entry.bytes));
+      for (const piece of piecesOf(wanted.map((entry) => entry.bytes))) {
+        const copied = new Uint8Array(await this.#copy(piece.map((part) => ({ ...part, spot: (wanted[part.item] as (typeof wanted)[number]).spot }))));
+        let at = 0;
+        for (const { item, start, length } of piece) {
+          (bytes[item] as Uint8Array).set(copied.subarray(at, at + length), start);
+          at += length;
+        }
+      }
+      return Object.fromEntries(wanted.map(({ name, type }, i) => [name, decode(type, (bytes[i] as Uint8Array<ArrayBuffer>).buffer)]));
+    });
+  }
+
+  async write(state: HostTensors): Promise<void> {
+    this.#check("write");
+    checkWritten(this.layout, state);
+    const copies = Object.entries(state).map(([name, value]) => {
+      const { element, spot } = entryOf(this.layout, name);
+      return { spot, bytes: encode(value, element) };
+    });
+    await this.#runtime.lane.next(async () => {
+      this.#runtime.health.check();
+      for (const { spot, bytes } of copies) this.#runtime.device.queue.writeBuffer(this.buffers[spot.chunk] as GPUBuffer, spot.offset, bytes);
+    });
+  }
+
+  /** Frees the state once the runs before it were submitted. */
+  async dispose(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await this.#runtime.lane.next(async () => {
+      this.#programs.unlink(this);
+      for (const buffer of this.buffers) this.#runtime.buffers.release(buffer);
+    });
+  }
+
+  /** Parts of the state, one behind the other. */
+  async #copy(parts: readonly (Part & { readonly spot: { readonly chunk: number; readonly offset: number } })[]): Promise<ArrayBuffer> {
+    const { device, readback, health } = this.#runtime, total = parts.reduce((sum, { length }) => sum + length, 0), back = await readback.take(total);
+    health.check();
+    const encoder = device.createCommandEncoder();
+    let at = 0;
+    for (const { spot, start, length } of parts) {
+      encoder.copyBufferToBuffer(this.buffers[spot.chunk] as GPUBuffer, spot.offset + start, back, at, length);
+      at += length;
+    }
+    device.queue.submit([encoder.finish()]);
+    return readback.bytes(back, total, total <= 2 ** 20);
+  }
+
+  #check(what: string): void {
+    if (!this.#open) throw new ConfigError(`session.${what}: the session is disposed. Start another.`);
+    this.#runtime.health.check();
+  }
+}
+
+interface Part { readonly item: number; readonly start: number; readonly length: number }
+
+/** Cuts items of so many bytes into pieces that come to the host together. */
+export function piecesOf(sizes: readonly number[], limit: number = PIECE): readonly (readonly Part[])[] {
+  const pieces: Part[][] = [];
+  let room = 0;
+  sizes.forEach((size, item) => {
+    for (let start = 0; start < size;) {
+      if (room === 0) {
+        pieces.push([]);
+        room = limit;
+      }
+      const length = Math.min(room, size - start);
+      pieces.at(-1)?.push({ item, start, length });
+      start += length;
+      room -= length;
+    }
+  });
+  return pieces;
+}

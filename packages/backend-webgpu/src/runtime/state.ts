@@ -1,0 +1,84 @@
+/**
+ * The state of one session on the device: chunks of its own, laid out once, f32 first and by name, so that a kernel over windows
+ * finds parameters and moments in few buffers and in one order.
+ */
+/// <reference types="@webgpu/types" />
+import { ConfigError } from "@cloze/errors";
+import { sameShape, showType, sizeOf, type HostTensor, type HostTensors, type Program, type TensorType } from "@cloze/graph";
+import type { Element, Storage } from "../kernel.ts";
+import type { Profile } from "../profile.ts";
+import { deviceBytes, elementOf, encode } from "./host-data.ts";
+import { checkFits, packing } from "./layout.ts";
+import { pack, type Spot } from "./place.ts";
+
+export interface StateEntry {
+  readonly type: TensorType;
+  readonly element: Element;
+  readonly spot: Spot;
+  readonly bytes: number;
+}
+
+export interface StateLayout {
+  /** In the order in which they were given. */
+  readonly entries: ReadonlyMap<string, StateEntry>;
+  readonly spots: ReadonlyMap<string, Spot>;
+  /** Bytes of each chunk. */
+  readonly chunks: readonly number[];
+}
+
+const ELEMENT_ORDER: readonly Element[] = ["f32", "i32", "u32", "f16"];
+
+export function layState(types: Readonly<Record<string, TensorType>>, profile: Profile): StateLayout {
+  const options = packing(profile);
+  const all = Object.entries(types).map(([name, { dtype, shape }]) => {
+    const element = elementOf(`state "${name}"`, dtype, profile.f16), size = sizeOf(shape);
+    checkFits({ kind: "state", name, element, size } satisfies Storage, "", options.chunkBytes);
+    return { name, type: { dtype, shape: [...shape] }, element, bytes: deviceBytes(element, size) };
+  });
+  const rank = (element: Element): number => ELEMENT_ORDER.indexOf(element);
+  const sorted = [...all].sort((a, b) => rank(a.element) - rank(b.element) || (a.name < b.name ? -1 : 1));
+  const packed = pack(sorted.map(({ bytes }) => bytes), options), spots = new Map(sorted.map(({ name }, i) => [name, packed.spots[i] as Spot]));
+  return { entries: new Map(all.map(({ name, ...entry }) => [name, { ...entry, spot: spots.get(name) as Spot }])), spots, chunks: packed.chunks };
+}
+
+/** The tensor has as many elements as its type says. */
+export function checkWhole(name: string, tensor: HostTensor): void {
+  if (tensor.data.length !== sizeOf(tensor.shape)) {
+    throw new ConfigError(`state "${name}": expected ${sizeOf(tensor.shape)} elements for ${showType(tensor)}, got ${tensor.data.length}.`);
+  }
+}
+
+/** What a caller names or writes is there, of its type. */
+export function entryOf({ entries }: StateLayout, name: string): StateEntry {
+  const found = entries.get(name);
+  if (found === undefined) throw new ConfigError(`state "${name}": the session has no such state. It has: ${[...entries.keys()].join(", ")}.`);
+  return found;
+}
+
+export function checkWritten(layout: StateLayout, state: HostTensors): void {
+  for (const [name, value] of Object.entries(state)) {
+    const { type } = entryOf(layout, name);
+    if (value.dtype !== type.dtype || !sameShape(value.shape, type.shape) || value.data.length !== sizeOf(type.shape)) {
+      throw new ConfigError(`state "${name}": expected ${showType(type)}, got ${showType(value)} with ${value.data.length} elements.`);
+    }
+  }
+}
+
+/** What a program needs is in the session, of its type. */
+export function checkProgramState({ entries }: StateLayout, program: Program): void {
+  for (const { attrs: { name }, dtype, shape } of program.state) {
+    const have = entries.get(name)?.type;
+    if (have === undefined) throw new ConfigError(`state "${name}": expected ${showType({ dtype, shape })}, got nothing. Pass it to start().`);
+    if (have.dtype !== dtype || !sameShape(have.shape, shape)) throw new ConfigError(`state "${name}": expected ${showType({ dtype, shape })}, got ${showType(have)}.`);
+  }
+}
+
+/** Longest piece of one upload: a driver stages each in memory of its own. */
+const PIECE = 64 * 2 ** 20;
+
+/** Copies a tensor to the device; the caller's array is free when this returns. */
+export function upload(device: GPUDevice, buffer: GPUBuffer, offset: number, tensor: HostTensor, element: Element): void {
+  const { data, dtype } = tensor;
+  const bytes = dtype === "bool" || data.byteLength % 4 !== 0 ? encode(tensor, element) : new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  for (let at = 0; at < bytes.length; at += PIECE) device.queue.writeBuffer(buffer, offset + at, bytes, at, Math.min(PIECE, bytes.length - at));
+}
