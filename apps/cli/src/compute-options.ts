@@ -8,6 +8,10 @@ export const PORTION_OPTION = {
   batchTokens: { kind: "count", min: 8, default: 2048, help: "tokens computed at once" },
 } as const;
 
+export const PRECISION_OPTION = {
+  precision: { kind: "choice", choices: ["f32", "f16", "bf16"], default: "f32", help: "of contractions; all else is f32" },
+} as const;
+
 export const BACKEND_OPTIONS = {
   backend: { kind: "choice", choices: ["auto", "onnxruntime", "reference"], default: "auto", help: "what computes" },
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },

@@ -21,6 +21,7 @@ interface EvaluateOptions {
   readonly objective: string;
   readonly maxLength: number;
   readonly batchTokens: number;
+  readonly precision: "f32" | "f16" | "bf16";
   readonly backend: BackendChoice;
   readonly threads: number | undefined;
 }
@@ -37,7 +38,7 @@ export async function evaluate({ options, io, path, note }: EvaluateContext): Pr
   note(`${dataset.size.toLocaleString("en-US")} sequences; ${why}`);
   try {
     const maxLength = Math.min(options.maxLength, source.maxLength);
-    const evaluator = new Evaluator({ backend, source, objective, batches: evaluationBatches(dataset, framingOf(tokenizer), maxLength, options.batchTokens) });
+    const evaluator = new Evaluator({ backend, source, objective, compute: options.precision, batches: evaluationBatches(dataset, framingOf(tokenizer), maxLength, options.batchTokens) });
     const session = await backend.start(weights), result = await evaluator.run(session);
     await session.dispose();
     const unigramEntropy = await unigramEntropyOf(dataset, tokenizer), percent = (x: number): string => `${(x * 100).toFixed(2)} %`;

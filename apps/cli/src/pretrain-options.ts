@@ -21,6 +21,7 @@ export const PRETRAIN_OPTIONS = {
   beta1: { kind: "number", min: 0, max: 0.9999, default: 0.9, help: "AdamW" },
   beta2: { kind: "number", min: 0, max: 0.999999, default: 0.98, help: "AdamW" },
   clip: { kind: "number", min: 0, default: 1, help: "largest global norm of the gradient; 0 never clips" },
+  precision: { kind: "choice", choices: ["f32", "f16", "bf16"], default: "f32", help: "of contractions; f16 has a dynamic loss scale" },
   zeroInitHead: { kind: "boolean", default: true, help: "start from a loss of exactly ln(vocabulary)" },
   seed: { kind: "integer", min: 0, default: 0, help: "of the weights, the order of the data and the masks" },
   evalEvery: { kind: "count", min: 0, default: 100, help: "steps between evaluations; 0: at the end only" },

@@ -34,7 +34,7 @@ export interface PretrainSummary {
 }
 
 export async function pretrain(context: PretrainContext): Promise<Result> {
-  const interrupt = onInterrupt(() => context.note("Stopping after this step; press Ctrl-C again to end at once."));
+  const interrupt = onInterrupt(() => context.note("Stopping after the steps under way; press Ctrl-C again to end at once."));
   try {
     const { run, result, unigramEntropy } = await runPretraining(context, interrupt.signal);
     const { evaluation } = result, place = relative(context.io.cwd, run) || run;
@@ -108,18 +108,18 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
   try {
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
     if (!resuming) await writeRunConfig(run, savedOptions({ ...options, accumulate }, given));
-    note(`${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${rowsPerBatch * accumulate} rows of ${maxLength} tokens a step${accumulate > 1 ? `, in ${accumulate} parts` : ""}`);
+    note(`${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${rowsPerBatch * accumulate} rows of ${maxLength} tokens a step${accumulate > 1 ? `, in ${accumulate} parts` : ""}${options.precision === "f32" ? "" : `; contractions in ${options.precision}`}`);
     said.forEach(note);
 
     const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
     const result = await train({
-      backend, objective, batches, until, run, signal, ...start,
+      backend, objective, batches, until, run, signal, ...start, compute: options.precision,
       optimizer: adamw({ beta1: options.beta1, beta2: options.beta2, weightDecay: options.weightDecay }),
       clip: options.clip === 0 ? undefined : options.clip,
       accumulate, tokenizerFiles: tokenizer.files(), lr: options.lr,
       schedule: schedule(options.schedule, { warmup: options.warmup, final: options.schedule === "constant" ? 0 : options.finalLr }),
       seed: options.seed, evalEvery: options.evalEvery, saveEvery: options.saveEvery, keep: options.keep,
-      ...(data.valid.size > 0 ? { evaluator: new Evaluator({ backend, source, objective, batches: evaluationBatches(data.valid, special, maxLength, rowsPerBatch * maxLength) }) } : {}),
+      ...(data.valid.size > 0 ? { evaluator: new Evaluator({ backend, source, objective, compute: options.precision, batches: evaluationBatches(data.valid, special, maxLength, rowsPerBatch * maxLength) }) } : {}),
       onEvent: shower(progress, until),
     }).finally(() => progress.finish());
     await writeReport(run, source, options, result, unigramEntropy);

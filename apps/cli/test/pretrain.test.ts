@@ -86,6 +86,21 @@ describe("cloze pretrain", () => {
     expect(rows(run)).toEqual(rows("straight"));
   });
 
+  it("--precision f16 finds its loss scale and learns; killed and resumed, metrics are equal bit for bit", async () => {
+    const straight = await cloze(pretrain("half", "--precision", "f16"));
+    expect(straight.code, straight.stderr).toBe(0);
+    expect(straight.stderr).toContain("contractions in f16");
+    expect(readFileSync(join(dir, "half", "config.yaml"), "utf8")).toMatch(/^precision: f16$/m);
+    const train = readMetrics(join(dir, "half", "metrics.jsonl")).rows.filter((row) => row.type === "train"), kept = train.filter((row) => row["skipped"] !== true);
+    expect(train[0]).toMatchObject({ lossScale: 65_536, skipped: true });
+    expect(kept.length).toBeGreaterThan(10);
+    expect(kept.at(-1)?.loss).toBeLessThan(Math.log(33) - 0.3);
+    const killed = await cloze(pretrain("half-killed", "--precision", "f16"), { file: join(dir, "half-killed", "metrics.jsonl"), rows: 16, signal: "SIGKILL" });
+    expect(killed.signal).toBe("SIGKILL");
+    expect((await cloze(["pretrain", "--resume", "half-killed"])).code).toBe(0);
+    expect(rows("half-killed")).toEqual(rows("half"));
+  });
+
   it("passes over a damaged newest checkpoint", async () => {
     cpSync(join(dir, "straight"), join(dir, "damaged"), { recursive: true });
     truncateSync(join(dir, "damaged", "checkpoints", "step-40", "model.safetensors"), 100);
@@ -155,6 +170,7 @@ describe("cloze pretrain", () => {
     ["rows that do not fit", ["pretrain", "--model", "tiny.json", "--data", "data.fasta", "--batch-tokens", "32", "--max-length", "64"], /less than one row/],
     ["a run in the way", ["pretrain", ...settings, "--out", "straight"], /expected a folder without a run, got one\. Continue it with --resume/],
     ["another seed on resume", ["pretrain", "--resume", "straight", "--seed", "4"], /the run was made with --seed 0, this says 4/],
+    ["another precision on resume", ["pretrain", "--resume", "straight", "--precision", "bf16"], /the run was made with --precision f32, this says bf16/],
     ["objective options that are no JSON", ["pretrain", ...settings, "--objective-options", "rate=1"], /--objective-options: expected a JSON object/],
     ["an objective that is not there", ["pretrain", ...settings, "--objective", "mln"], /--objective mln: .*Did you mean mlm/],
     ["a file where the run folder should be", ["pretrain", ...settings, "--out", "data.fasta"], /data\.fasta/],

@@ -7,6 +7,7 @@ import { latestComplete, openCheckpointTensors, readJson, readSafetensors, stepD
 import { toFloat32 } from "@cloze/checkpoint";
 import { ConfigError, FormatError } from "@cloze/errors";
 import { sameShape, showShape, type HostTensor, type HostTensors, type Shape } from "@cloze/graph";
+import type { LossScale } from "@cloze/optim";
 import type { ModelSource, Weights } from "./model-source.ts";
 
 /** What a resumed run continues from; all of it but `elapsedSeconds` is a function of the configuration and the seed. */
@@ -19,6 +20,10 @@ export interface TrainerState {
   readonly seed: number;
   readonly objective: string;
   readonly optimizer: string;
+  /** What contractions were computed in; a state without it is of f32. */
+  readonly compute?: "f32" | "f16" | "bf16";
+  /** With compute f16, the loss scales of the next two steps. */
+  readonly lossScale?: readonly LossScale[];
   /** Training time so far, over all resumes. */
   readonly elapsedSeconds: number;
   readonly evalLoss?: number;
@@ -94,15 +99,20 @@ export async function loadTrainerState(dir: string): Promise<{ readonly optimize
   if (typeof json !== "object" || json === null || json.version !== 1 || !Number.isSafeInteger(json.step) || !Number.isSafeInteger(json.tokens)) {
     throw new FormatError(path, "", `expected a trainer state of version 1 with step and tokens, got ${JSON.stringify(json)?.slice(0, 80)}. To start from these weights alone, use them as --from.`);
   }
+  if (json.lossScale !== undefined && !isLossScales(json.lossScale)) throw new FormatError(path, "lossScale", `expected the scales of two steps, got ${JSON.stringify(json.lossScale).slice(0, 80)}. Was the file edited? Resume from the checkpoint before it.`);
   const { tensors } = await readSafetensors(join(dir, "optimizer.safetensors"));
   const optimizer: Record<string, HostTensor> = {};
   for (const [name, { dtype, shape, data }] of tensors) optimizer[name] = { dtype: "f32", shape, data: toFloat32(dtype, data) };
   return { optimizer, state: json as TrainerState };
 }
 
+const isLossScales = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 2 && value.every((s: Partial<LossScale> | null) => typeof s?.scale === "number" && s.scale > 0 && Number.isSafeInteger(s.goodSteps) && Number.isSafeInteger(s.skippedSteps));
+
 /** Refuses to resume under settings that would change the numbers. */
-export function checkResumable(state: TrainerState, now: Pick<TrainerState, "seed" | "objective" | "optimizer">, dir: string): void {
-  for (const key of ["seed", "objective", "optimizer"] as const) {
-    if (state[key] !== now[key]) throw new ConfigError(`resume from ${dir}: it was trained with ${key} ${state[key]}, this run says ${now[key]}. Use the same, or start a new run with --from.`);
+export function checkResumable(state: TrainerState, given: Pick<TrainerState, "seed" | "objective" | "optimizer" | "compute">, dir: string): void {
+  const was = { compute: "f32", ...state }, now = { compute: "f32", ...given };
+  for (const key of ["seed", "objective", "optimizer", "compute"] as const) {
+    if (was[key] !== now[key]) throw new ConfigError(`resume from ${dir}: it was trained with ${key} ${was[key]}, this run says ${now[key]}. Use the same, or start a new run with --from.`);
   }
 }

@@ -3,8 +3,8 @@
  * of its elements are finite, and the first one that is not names its layer. Run once, after a failure; speed is no matter.
  */
 import type { Backend, Session } from "@cloze/backend";
-import { grad, isFloat, order, program, type Graph, type HostTensors, type Tensor } from "@cloze/graph";
-import { traceLoss, type FeedTypes, type TrainSetup } from "./train-programs.ts";
+import { isFloat, order, program, type Graph, type HostTensors, type Tensor } from "@cloze/graph";
+import { gradientsOf, traceLoss, type FeedTypes, type TrainSetup } from "./train-programs.ts";
 
 export interface Culprit {
   readonly layer: string;
@@ -13,9 +13,9 @@ export interface Culprit {
 
 /** The first node, arguments before results, that is not finite: of the parameters, the loss, then its gradient. */
 export async function firstNonFinite(backend: Backend, session: Session, setup: TrainSetup, types: FeedTypes, feeds: HostTensors): Promise<Culprit | undefined> {
-  const { graph, terms, parameters, feeds: inputs } = traceLoss(setup, types);
+  const traced = traceLoss(setup, types), { graph, terms, parameters, lossScale } = traced, inputs = { ...traced.feeds, ...(lossScale && { lossScale }) };
   const tensors = [...parameters.values()].map((p) => p.tensor);
-  const forward = order([terms.loss.sum]), gradients = grad(terms.loss.sum, tensors), seen = new Set(forward);
+  const forward = order([terms.loss.sum]), gradients = [...gradientsOf(traced).values()], seen = new Set(forward);
   const nodes = [...forward, ...order(gradients).filter((x) => !seen.has(x))].filter((x) => isFloat(x.dtype) && x.op !== "const");
   // Programs of bounded size: each output keeps its node alive while it runs.
   for (let first = 0; first < nodes.length; first += 200) {
@@ -25,7 +25,7 @@ export async function firstNonFinite(backend: Backend, session: Session, setup: 
       feeds: Object.values(inputs),
       outputs: Object.fromEntries(part.map((x, i) => [`bad.${i}`, countNonFinite(graph, x)])),
     });
-    const executable = await backend.compile(asked);
+    const executable = await backend.compile(asked, { compute: setup.compute ?? "f32" });
     const out = await session.run(executable, feeds);
     await executable.dispose();
     const found = part.find((_, i) => (out[`bad.${i}`]?.data[0] as number) > 0);

@@ -17,13 +17,16 @@ export class Evaluator {
   readonly #source: ModelSource;
   readonly #objective: Objective;
   readonly #batches: PaddedBatches;
+  readonly #compute: "f32" | "f16" | "bf16";
   readonly #executables = new Map<string, Promise<Executable>>();
 
-  constructor(options: { readonly backend: Backend; readonly source: ModelSource; readonly objective: Objective; readonly batches: PaddedBatches }) {
+  /** `compute`: what contractions are computed in; default "f32". */
+  constructor(options: { readonly backend: Backend; readonly source: ModelSource; readonly objective: Objective; readonly batches: PaddedBatches; readonly compute?: "f32" | "f16" | "bf16" }) {
     this.#backend = options.backend;
     this.#source = options.source;
     this.#objective = options.objective;
     this.#batches = options.batches;
+    this.#compute = options.compute ?? "f32";
   }
 
   /** One pass. Throws ConfigError if the data set holds nothing to predict. */
@@ -45,7 +48,7 @@ export class Evaluator {
     const types = feedTypes(prepared), key = JSON.stringify(types);
     let made = this.#executables.get(key);
     if (made === undefined) {
-      made = this.#backend.compile(evaluationProgram(this.#source, this.#objective, types));
+      made = this.#backend.compile(evaluationProgram(this.#source, this.#objective, types), { compute: this.#compute });
       this.#executables.set(key, made);
     }
     return made;

@@ -5,7 +5,7 @@ export {
   checkpointsFolder, checkResumable, loadTrainerState, loadWeights, newestCheckpoint, saveCheckpoint, saveStep, tensorSources,
   type CheckpointContents, type TrainerState,
 } from "./checkpoint.ts";
-export { accumulateProgram, applyProgram, stepProgram, traceLoss, type FeedTypes, type TrainSetup } from "./train-programs.ts";
+export { accumulateProgram, applyProgram, resetProgram, stepProgram, traceLoss, type FeedTypes, type TrainSetup } from "./train-programs.ts";
 export type { ModelSource, Weights } from "./model-source.ts";
 export { NumericError, type NumericFacts } from "./numeric-error.ts";
 export { firstNonFinite, type Culprit } from "./diagnose.ts";

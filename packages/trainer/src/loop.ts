@@ -2,28 +2,31 @@
  * The training loop. One value in, one result out; all it needs is given: backend, model, objective, optimizer, batches.
  *
  * A step is a pure function of (configuration, seed, step number, state), so a run that was killed and resumed continues bit for
- * bit. While the device computes a step, the host prepares the next one.
+ * bit. The device is kept busy: a step is called while the one before is under way, and the host prepares the one after it. Only
+ * what looks at the state as of a step (evaluation, a checkpoint) finds nothing under way.
+ *
+ *   device   | step 7        | step 8        | step 9
+ *   host      call 8, read 7   call 9, read 8   …
  */
 import { join } from "node:path";
 import { mkdir, readdir, rm } from "node:fs/promises";
-import type { Backend, Executable, Session } from "@cloze/backend";
+import type { Backend, Session } from "@cloze/backend";
 import type { Batches } from "@cloze/data";
 import type { TokenMetricsResult } from "@cloze/eval";
 import type { HostTensor, HostTensors } from "@cloze/graph";
-import { feedTypes, type Prepared } from "@cloze/objective";
-import type { Schedule } from "@cloze/optim";
-import type { TokenBatch } from "@cloze/tokenizer";
+import { lossScaler, type LossScaleOptions, type Schedule } from "@cloze/optim";
 import { checkpointsFolder, checkResumable, saveStep, type TrainerState } from "./checkpoint.ts";
 import { firstNonFinite } from "./diagnose.ts";
-import { scalar, type Evaluator } from "./evaluate.ts";
+import type { Evaluator } from "./evaluate.ts";
+import { LateLossScale } from "./late-loss-scale.ts";
 import { MetricsLog, readMetrics, type MetricsRow } from "./log/metrics-log.ts";
 import { TensorBoardWriter } from "./log/tensorboard.ts";
 import type { Weights } from "./model-source.ts";
 import { NumericError } from "./numeric-error.ts";
-import { checkOptimizerState, initialState } from "./state.ts";
-import { accumulateProgram, applyProgram, stepProgram, type FeedTypes, type TrainSetup } from "./train-programs.ts";
+import { partFeeds, prepareStep, Programs, type PreparedStep, type StepCall } from "./programs.ts";
+import { hasLossScale, type TrainSetup } from "./train-programs.ts";
 
-export interface TrainOptions extends TrainSetup {
+export interface TrainOptions extends Omit<TrainSetup, "numbered"> {
   readonly backend: Backend;
   /** Micro-batches by number: step s takes those from s * accumulate to before (s + 1) * accumulate. */
   readonly batches: Batches;
@@ -34,6 +37,8 @@ export interface TrainOptions extends TrainSetup {
   /** Peak learning rate; the schedule multiplies it. */
   readonly lr: number;
   readonly schedule: Schedule;
+  /** How the loss scale moves, with compute f16. */
+  readonly lossScale?: LossScaleOptions;
   /** Ends after so many steps, or after so many seconds of training (the schedule then runs over time). */
   readonly until: { readonly steps: number } | { readonly seconds: number };
   readonly seed: number;
@@ -49,7 +54,7 @@ export interface TrainOptions extends TrainSetup {
   readonly keep: number;
   /** The run folder: metrics.jsonl, TensorBoard events, checkpoints. */
   readonly run: string;
-  /** Once aborted, the step is finished and a checkpoint written. */
+  /** Once aborted, what is under way is finished and a checkpoint written. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
 }
@@ -72,21 +77,26 @@ export interface TrainResult {
   readonly interrupted: boolean;
 }
 
-interface PreparedStep {
-  readonly parts: readonly { readonly prepared: Prepared; readonly types: FeedTypes; readonly key: string }[];
-  readonly tokens: number;
+/** Steps called and not done: one that runs, and one that waits for it. */
+const IN_FLIGHT = 2;
+
+interface StepInFlight extends StepCall {
+  /** When the host turned to it. */
+  readonly began: number;
+  readonly done: Promise<Readonly<Record<string, number>>>;
 }
 
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { seed, resume, run, until } = options;
-  if (resume) checkResumable(resume.state, { seed, objective: options.objective.name, optimizer: options.optimizer.name }, resume.dir);
+  const settings = { seed, objective: options.objective.name, optimizer: options.optimizer.name, compute: options.compute ?? "f32" } as const;
+  if (resume) checkResumable(resume.state, settings, resume.dir);
   const started = performance.now(), before = resume?.state.elapsedSeconds ?? 0;
   const elapsed = (): number => before + (performance.now() - started) / 1000;
   let step = resume?.state.step ?? 0, tokens = resume?.state.tokens ?? 0;
 
   let pending: Promise<PreparedStep> | undefined = prepareStep(options, step);
   const first = await pending;
-  const programs = new Programs(options), session = await programs.start(first);
+  const programs = new Programs(options, step), session = await programs.start(first);
   options.onEvent?.({ kind: "compiled", seconds: (performance.now() - started) / 1000 });
 
   await mkdir(run, { recursive: true });
@@ -95,7 +105,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   // What the run that is resumed has recorded and saved of this very step is not done twice.
   const last = resume && readMetrics(log.path).rows.at(-1), recordedAt = last?.type === "eval" ? last.step : -1;
   let trainLoss: number | undefined, evaluation: TokenMetricsResult | undefined, evaluatedAt = -1, savedAt = resume ? step : -1, checkpoint = resume?.dir ?? "";
-  let trainingMs = 0, trainedTokens = 0, trainedSteps = 0;
+  let trainingMs = 0, trainedTokens = 0, trainedSteps = 0, stepMs = 0, lastDone = 0;
+  /** Steps that are called and not done, in order; `called` steps have been called, `step` of them are done. */
+  const inFlight: StepInFlight[] = [];
+  let called = step;
+  const scales = hasLossScale(options.compute) ? new LateLossScale(lossScaler(options.lossScale), resume?.state.lossScale) : undefined;
 
   const fraction = (): number => ("steps" in until ? step / until.steps : Math.min(1, elapsed() / until.seconds));
   const done = (): boolean => ("steps" in until ? step >= until.steps : elapsed() >= until.seconds);
@@ -121,34 +135,63 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const state = await session.read([...programs.trainedNames, ...programs.optimizerNames]);
     const optimizer = Object.fromEntries(programs.optimizerNames.map((name) => [name, state[name] as HostTensor]));
     const weights = Object.fromEntries(Object.keys(options.weights).map((name) => [name, state[name] ?? options.weights[name]])) as Weights;
-    const trainerState: TrainerState = { version: 1, step, tokens, seed, objective: options.objective.name, optimizer: options.optimizer.name, elapsedSeconds: elapsed(), ...(evaluation ? { evalLoss: evaluation.loss } : {}) };
+    const trainerState: TrainerState = { version: 1, step, tokens, ...settings, elapsedSeconds: elapsed(), ...(scales ? { lossScale: scales.saved } : {}), ...(evaluation ? { evalLoss: evaluation.loss } : {}) };
     checkpoint = await saveStep(run, step, { source: options.source, weights, tokenizerFiles: options.tokenizerFiles, optimizer, state: trainerState });
     savedAt = step;
     options.onEvent?.({ kind: "saved", dir: checkpoint, step });
     await removeOld(run, options.keep);
   };
 
+  const due = (every: number, at: number): boolean => every > 0 && at % every === 0;
+  /** Whether the next step may be called now, and not only when more of those under way are done. */
+  const mayCall = (): boolean => {
+    if (inFlight.length === IN_FLIGHT || options.signal?.aborted === true) return false;
+    if ("steps" in until ? called >= until.steps : elapsed() + (inFlight.length * stepMs) / 1000 >= until.seconds) return false;
+    if (inFlight.length === 0) return true;
+    // Evaluation and checkpoints find the state as of their step, an error that ends the run the state as of the step before it.
+    return !due(options.evalEvery, called) && !due(options.saveEvery, called) && !inFlight.some(({ lossScale }) => lossScale && scales?.isSmallest(lossScale));
+  };
+  const callNext = async (): Promise<void> => {
+    const number = called, began = performance.now(), prepared = await (pending ?? prepareStep(options, number));
+    const lr = options.lr * ("steps" in until ? options.schedule(number, until.steps) : options.schedule(elapsed(), until.seconds));
+    const next: StepCall = { number, prepared, lr, lossScale: scales?.take() };
+    inFlight.push({ ...next, began, ...(await programs.call(session, next)) });
+    called += 1;
+    // A failure of the next preparation is reported when its turn comes, not while this step is under way.
+    pending = prepareStep(options, called);
+    pending.catch(() => {});
+  };
+  const finish = async (oldest: StepInFlight): Promise<void> => {
+    const { prepared, lr, lossScale } = oldest, out = await oldest.done;
+    const weight = out["weight"] ?? 0, loss = (out["loss"] ?? NaN) / (weight > 0 ? weight : 1), gradNorm = out["gradNorm"] ?? NaN;
+    const finite = Number.isFinite(loss) && Number.isFinite(gradNorm);
+    if (!finite && (!lossScale || scales?.isSmallest(lossScale))) {
+      await settled(inFlight);
+      throw await numericError(options, session, oldest, loss, gradNorm);
+    }
+    if (lossScale) scales?.settle(lossScale, finite);
+    step += 1;
+    tokens += prepared.tokens;
+    // Between two steps done; where the device had nothing to do before this one, since the host turned to it.
+    const now = performance.now();
+    stepMs = now - Math.max(lastDone, oldest.began);
+    lastDone = now;
+    trainingMs += stepMs;
+    trainedTokens += prepared.tokens;
+    trainedSteps += 1;
+    trainLoss = loss;
+    const scaling = lossScale ? { lossScale: lossScale.scale, ...(finite ? {} : { skipped: true }) } : {};
+    record({ type: "train", step, tokens, loss, lr, gradNorm, ...scaling, ...metricsOf(out), time: { elapsed: elapsed(), tokensPerSecond: (prepared.tokens / stepMs) * 1000, stepMs } });
+  };
+
   try {
-    while (!done() && !options.signal?.aborted) {
-      const began = performance.now(), prepared = await (pending ?? prepareStep(options, step));
-      const lr = options.lr * ("steps" in until ? options.schedule(step, until.steps) : options.schedule(elapsed(), until.seconds));
-      const running = programs.run(session, prepared, step, lr);
-      // A failure of the next preparation is reported when its turn comes, not while this step is under way.
-      pending = prepareStep(options, step + 1);
-      pending.catch(() => {});
-      const out = await running;
-      const weight = out["weight"] ?? 0, loss = (out["loss"] ?? NaN) / (weight > 0 ? weight : 1), gradNorm = out["gradNorm"] ?? NaN;
-      if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw await numericError(options, session, prepared, step, loss, gradNorm);
-      step += 1;
-      tokens += prepared.tokens;
-      const ms = performance.now() - began;
-      trainingMs += ms;
-      trainedTokens += prepared.tokens;
-      trainedSteps += 1;
-      trainLoss = loss;
-      record({ type: "train", step, tokens, loss, lr, gradNorm, ...metricsOf(out), time: { elapsed: elapsed(), tokensPerSecond: (prepared.tokens / ms) * 1000, stepMs: ms } });
-      if (options.evalEvery > 0 && step % options.evalEvery === 0) await evaluate();
-      if (options.saveEvery > 0 && step % options.saveEvery === 0) await save();
+    for (;;) {
+      while (mayCall()) await callNext();
+      const oldest = inFlight.shift();
+      if (oldest === undefined) break;
+      await finish(oldest);
+      if (due(options.evalEvery, step)) await evaluate();
+      if (due(options.saveEvery, step)) await save();
     }
     const interrupted = options.signal?.aborted === true && !done();
     if (!interrupted) await evaluate();
@@ -162,23 +205,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   } finally {
     log.close();
     board.close();
+    await settled(inFlight);
     await session.dispose();
   }
 }
 
-async function prepareStep({ batches, objective, accumulate, seed }: TrainOptions, step: number): Promise<PreparedStep> {
-  const parts: { prepared: Prepared; types: FeedTypes; key: string }[] = [];
-  let tokens = 0;
-  for (let micro = 0; micro < accumulate; micro++) {
-    const batch = await batches.batchAt(step * accumulate + micro);
-    const prepared = objective.prepare(batch, { seed, step, evaluation: false }), types = feedTypes(prepared);
-    parts.push({ prepared, types, key: JSON.stringify(types) });
-    tokens += tokensIn(batch);
-  }
-  return { parts, tokens };
-}
-
-const tokensIn = ({ sequences }: TokenBatch): number => sequences.reduce((n, s) => n + s.length, 0);
+const settled = (steps: readonly StepInFlight[]): Promise<unknown> => Promise.allSettled(steps.map(({ done }) => done));
 
 function metricsOf(out: Readonly<Record<string, number>>): Record<string, number> {
   const names = Object.keys(out).flatMap((key) => /^metric\.(.+)\.sum$/.exec(key)?.[1] ?? []);
@@ -188,73 +220,15 @@ function metricsOf(out: Readonly<Record<string, number>>): Record<string, number
   }));
 }
 
-/** The compiled programs by feed shapes, and how one step runs over them. */
-class Programs {
-  readonly #options: TrainOptions;
-  readonly #compiled = new Map<string, Promise<Executable>>();
-  #apply: Promise<Executable> | undefined;
-  /** Parameters that the steps change, and the optimizer's state for them. */
-  trainedNames: readonly string[] = [];
-  optimizerNames: readonly string[] = [];
-  parameterCount = 0;
-
-  constructor(options: TrainOptions) {
-    this.#options = options;
-  }
-
-  async start(first: PreparedStep): Promise<Session> {
-    const { backend, weights, resume, optimizer } = this.#options, part = first.parts[0] as PreparedStep["parts"][number];
-    const executables = [await this.#part(part), ...(this.#options.accumulate > 1 ? [await this.#applied(part.types)] : [])];
-    const programs = executables.map((e) => e.program);
-    this.trainedNames = Object.keys(weights).filter((name) => programs.some((p) => name in p.updates));
-    this.optimizerNames = optimizer.stateNames(this.trainedNames);
-    this.parameterCount = Object.values(weights).reduce((n, w) => n + w.data.length, 0);
-    if (resume) checkOptimizerState(this.optimizerNames, resume.optimizer, resume.dir);
-    return backend.start(initialState(programs, weights, resume?.optimizer));
-  }
-
-  /** Runs step number `step` (from 0) and returns its scalar outputs. */
-  async run(session: Session, { parts }: PreparedStep, step: number, lr: number): Promise<Readonly<Record<string, number>>> {
-    const { optimizer, accumulate, seed } = this.#options;
-    const scalars = optimizer.hostScalars(step + 1, lr), key = (micro: number): HostTensors => randomKey(seed, step * accumulate + micro);
-    let out: HostTensors;
-    if (accumulate === 1) {
-      const [part] = parts as [PreparedStep["parts"][number]];
-      out = await session.run(await this.#part(part), { ...part.prepared.feeds, ...scalars, ...key(0) });
-    } else {
-      for (const [micro, part] of parts.entries()) await session.run(await this.#part(part), { ...part.prepared.feeds, ...key(micro) });
-      out = await session.run(await this.#applied((parts[0] as PreparedStep["parts"][number]).types), scalars);
-    }
-    return Object.fromEntries(Object.entries(out).map(([name, value]) => [name, scalar(value)]));
-  }
-
-  #part({ key, types }: PreparedStep["parts"][number]): Promise<Executable> {
-    let made = this.#compiled.get(key);
-    if (made === undefined) {
-      made = this.#options.backend.compile((this.#options.accumulate === 1 ? stepProgram : accumulateProgram)(this.#options, types));
-      this.#compiled.set(key, made);
-    }
-    return made;
-  }
-
-  #applied(types: FeedTypes): Promise<Executable> {
-    this.#apply ??= this.#options.backend.compile(applyProgram(this.#options, types));
-    return this.#apply;
-  }
-}
-
-/** The key of dropout: the seed and the number of the micro-batch, so that the parts of a step draw masks of their own. */
-const randomKey = (seed: number, batch: number): HostTensors => ({ "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed >>> 0, batch >>> 0) } });
-
-async function numericError(options: TrainOptions, session: Session, { parts }: PreparedStep, step: number, loss: number, gradNorm: number): Promise<NumericError> {
+async function numericError(options: TrainOptions, session: Session, failed: StepCall, loss: number, gradNorm: number): Promise<NumericError> {
+  const { number, prepared: { parts }, lossScale } = failed, step = number + 1;
   let culprit: Awaited<ReturnType<typeof firstNonFinite>>;
-  for (const [micro, { types, prepared }] of parts.entries()) {
-    culprit ??= await firstNonFinite(options.backend, session, options, types, { ...prepared.feeds, ...randomKey(options.seed, step * options.accumulate + micro) });
-  }
+  for (const [micro, { types }] of parts.entries()) culprit ??= await firstNonFinite(options.backend, session, options, types, partFeeds(options, failed, micro));
   const where = culprit ? `first in ${culprit.layer} (${culprit.op})` : "in the sum of the gradients: each of them alone is finite";
+  const scaled = lossScale ? ` with the smallest loss scale, ${lossScale.scale}` : "";
   return new NumericError(
-    { step: step + 1, layer: culprit?.layer, op: culprit?.op },
-    `step ${step + 1}: expected a finite loss and gradient, got loss ${loss} and gradient norm ${gradNorm}, ${where}. Lower --lr or --clip and resume from the last checkpoint.`,
+    { step, layer: culprit?.layer, op: culprit?.op },
+    `step ${step}: expected a finite loss and gradient, got loss ${loss} and gradient norm ${gradNorm}${scaled}, ${where}. Lower --lr or --clip and resume from the last checkpoint.`,
   );
 }
 

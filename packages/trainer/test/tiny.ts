@@ -8,7 +8,7 @@ import type { Objective } from "@cloze/objective";
 import { adamw, schedule } from "@cloze/optim";
 import { RandomStream } from "@cloze/random";
 import { esm2 as esm2Tokenizer, type ProteinTokenizer } from "@cloze/tokenizer-protein";
-import { Evaluator, type ModelSource, type TrainOptions } from "../src/index.ts";
+import { Evaluator, loadTrainerState, loadWeights, newestCheckpoint, type ModelSource, type TrainOptions } from "../src/index.ts";
 
 export const tokenizer: ProteinTokenizer = esm2Tokenizer();
 const { special } = tokenizer;
@@ -46,4 +46,11 @@ export function tinyRun(run: string, changes: Partial<TrainOptions> = {}): Train
     lr: 0.01, schedule: schedule("constant"), until: { steps: 6 }, seed: 1, evalEvery: 3, saveEvery: 2, keep: 10, run,
     ...changes,
   };
+}
+
+/** The options that continue the run of a folder from its newest checkpoint. */
+export async function resumed(run: string, changes: Partial<TrainOptions> = {}): Promise<TrainOptions> {
+  const from = (await newestCheckpoint(run)) as string, { optimizer, state } = await loadTrainerState(from);
+  const options = tinyRun(run, changes), parameters = new Map(Object.entries(options.weights));
+  return { ...options, weights: await loadWeights(from, parameters), resume: { optimizer, state, dir: from } };
 }

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { hostTensor } from "@cloze/graph";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { backend } from "@cloze/backend-reference";
-import { loadTrainerState, loadWeights, newestCheckpoint, NumericError, parseMetrics, train, withoutTime, type MetricsRow, type TrainOptions } from "../src/index.ts";
+import { loadTrainerState, loadWeights, NumericError, parseMetrics, train, withoutTime, type MetricsRow, type TrainOptions } from "../src/index.ts";
 import { packedBatches, memoryDataset } from "@cloze/data";
-import { corpus, tinyRun, tokenizer } from "./tiny.ts";
+import { corpus, resumed, tinyRun, tokenizer } from "./tiny.ts";
 
 let dir: string;
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), "cloze-train-")); });
@@ -15,13 +15,6 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 const rows = (run: string): readonly MetricsRow[] => parseMetrics(readFileSync(join(run, "metrics.jsonl")), "metrics.jsonl").rows;
 const plain = (run: string): string[] => rows(run).map(withoutTime);
 const losses = (run: string): number[] => rows(run).flatMap((r) => (r.type === "train" ? [r.loss] : []));
-
-async function resumed(run: string, changes: Partial<TrainOptions> = {}): Promise<TrainOptions> {
-  const from = (await newestCheckpoint(run)) as string, { optimizer, state } = await loadTrainerState(from);
-  const options = tinyRun(run, changes);
-  const parameters = new Map(Object.entries(options.weights));
-  return { ...options, weights: await loadWeights(from, parameters), resume: { optimizer, state, dir: from } };
-}
 
 describe("train", () => {
   it("learns: the loss falls below where it began", async () => {

@@ -1,6 +1,6 @@
 /** `cloze evaluate`: the objective's loss and the token metrics of a checkpoint, over sequences. */
 import { command, type Command } from "../command.ts";
-import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION } from "../compute-options.ts";
+import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION, PRECISION_OPTION } from "../compute-options.ts";
 
 export const evaluate: Command = command({
   configFile: true,
@@ -12,6 +12,7 @@ export const evaluate: Command = command({
     objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, or the name of an installed objective package" },
     maxLength: { kind: "integer", min: 8, default: 1024, help: "longer sequences are cut to their beginning" },
     ...PORTION_OPTION,
+    ...PRECISION_OPTION,
     ...BACKEND_OPTIONS,
   },
   examples: [

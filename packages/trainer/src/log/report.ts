@@ -74,7 +74,8 @@ function renderCharts(rows: readonly MetricsRow[], unigram: number | undefined):
     }),
     renderChart({ id: "lr", title: "Learning rate", zero: true, steps, series: [series("lr", 1, "train", (row) => row.lr)] }),
     renderChart({ id: "speed", title: "Throughput", zero: true, steps, series: [series("tokens/s", 1, "train", (row) => row.time?.tokensPerSecond, { smoothed: true })] }),
-    renderChart({ id: "grad", title: "Gradient norm", steps, series: [series("norm", 1, "train", (row) => row.gradNorm, { smoothed: true })] }),
+    renderChart({ id: "grad", title: "Gradient norm", steps, series: [series("norm", 1, "train", (row) => (row["skipped"] === true ? undefined : row.gradNorm), { smoothed: true })] }),
+    renderChart({ id: "scale", title: "Loss scale", steps, series: [series("scale", 1, "train", (row) => row["lossScale"])] }),
   ];
 }
 

@@ -1,0 +1,39 @@
+/** A backend that tells what is asked of its sessions, in order, and answers no sooner than the event loop has gone round. */
+import type { Backend, Executable, Session } from "@cloze/backend";
+import type { HostTensors } from "@cloze/graph";
+
+export interface Observation {
+  /** `call step`, `done step`, `read`: a run that updates parameters is a step, any other one an evaluation. */
+  readonly events: string[];
+  /** All state, as it was when the session was disposed. */
+  last: HostTensors;
+}
+
+export function observed(backend: Backend): { readonly backend: Backend; readonly seen: Observation } {
+  const seen: Observation = { events: [], last: {} };
+  const watch = (session: Session): Session => {
+    let steps = 0, before: Promise<unknown> = Promise.resolve();
+    const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+      const result = before.then(() => new Promise((resolve) => void setImmediate(resolve))).then(work);
+      before = result.catch(() => {});
+      return result;
+    };
+    return {
+      run(executable: Executable, feeds: HostTensors): Promise<HostTensors> {
+        const name = executable.program.guard ? `step ${++steps}` : "evaluation";
+        seen.events.push(`call ${name}`);
+        return inTurn(() => session.run(executable, feeds)).finally(() => void seen.events.push(`done ${name}`));
+      },
+      read(names?: readonly string[]): Promise<HostTensors> {
+        seen.events.push("read");
+        return inTurn(() => session.read(names));
+      },
+      write: (state) => inTurn(() => session.write(state)),
+      async dispose(): Promise<void> {
+        seen.last = await inTurn(() => session.read());
+        await session.dispose();
+      },
+    };
+  };
+  return { backend: { ...backend, start: async (state) => watch(await backend.start(state)) }, seen };
+}
