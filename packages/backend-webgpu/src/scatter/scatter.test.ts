@@ -3,7 +3,9 @@ import { baseProfile } from "../profile.ts";
 import { denseParts } from "./dense.ts";
 import { scatterParts, type ScatterParts, type ScatterSpec } from "./scatter.ts";
 import { sortedParts } from "./sorted.ts";
-import { openDevice, profileOf, runnerOf, specOf, type Numbers } from "./test/run.ts";
+import { deviceForTests } from "../../test/adapter.ts";
+import { isNotHere } from "../runtime/gpu.ts";
+import { runnerOf, specOf, type Numbers } from "./test/run.ts";
 import type { Profile } from "../profile.ts";
 
 const proteins = { count: 4096, width: 320, size: 33 }, words = { count: 4096, width: 768, size: 30522 };
@@ -44,8 +46,8 @@ describe("what is made", () => {
   });
 });
 
-const opened = await openDevice();
-afterAll(() => { if (typeof opened !== "string") opened.device.destroy(); });
+const opened = await deviceForTests();
+afterAll(() => { if (!isNotHere(opened)) opened.close(); });
 
 const f16 = (bits: number): number => { const e = (bits >> 10) & 31, f = bits & 1023; return (bits >> 15 ? -1 : 1) * (e === 0 ? f * 2 ** -24 : (1 + f / 1024) * 2 ** (e - 15)); };
 const noise = (i: number): number => ((Math.imul(i + 1, 0x9e3779b1) >>> 0) % 2001) / 1000 - 1;
@@ -79,11 +81,8 @@ describe("on the device", () => {
   ];
   for (const [way, make, shapes] of ways) for (const shape of shapes) for (const [pattern, indexOf] of Object.entries(patterns)) {
     it(`${way}, ${shape.count} of ${shape.width} onto ${shape.size}, ${pattern}`, async (context) => {
-      if (typeof opened === "string") {
-        if (process.env["CI"] === undefined) context.skip(opened); // allow skip: no adapter on this machine; in CI that is a failure
-        throw new Error(opened);
-      }
-      const { device } = opened, { count, width } = shape, indices = Int32Array.from({ length: count }, (_, i) => indexOf(i, shape.size));
+      if (isNotHere(opened)) return context.skip(`${opened.reason}. ${opened.remedy}`); // allow skip: no adapter on this machine; in CI that is a failure
+      const { device, profile } = opened, { count, width } = shape, indices = Int32Array.from({ length: count }, (_, i) => indexOf(i, shape.size));
       const kinds: readonly Numbers[] = [
         Float32Array.from({ length: count * width }, (_, i) => noise(i)),
         ...(pattern === "random" ? [Int32Array.from({ length: count * width }, (_, i) => 2 ** 24 + i)] : []),
@@ -92,7 +91,7 @@ describe("on the device", () => {
       for (const updates of kinds) {
         const element = updates instanceof Float32Array ? "f32" : updates instanceof Int32Array ? "i32" : "f16";
         const { spec, functions } = specOf(shape, element, true), { sums, sizes } = reference(spec, indices, updates);
-        const runner = await runnerOf(device, make(spec, profileOf(device)), functions, shape.size * width, indices, updates);
+        const runner = await runnerOf(device, make(spec, profile), functions, shape.size * width, indices, updates);
         const { out } = await runner.run(), again = await runner.run();
         runner.end();
         expect(again.out).toEqual(out);

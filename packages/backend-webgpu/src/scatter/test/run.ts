@@ -1,32 +1,7 @@
 /** Runs scatter parts on a device over plain arrays: the bindings, loaders and storer that the compiler writes in earnest. */
-import { create, globals } from "webgpu";
-import { baseProfile, type Profile } from "../../profile.ts";
+/// <reference types="@webgpu/types" />
+import { MAP_READ as MAP_READ_MODE, usage } from "../../runtime/usage.ts";
 import type { ScatterParts, ScatterSpec } from "../scatter.ts";
-
-const flag = globals as { readonly GPUBufferUsage: typeof GPUBufferUsage; readonly GPUMapMode: typeof GPUMapMode };
-
-export interface Opened {
-  /** Dawn ends with the object that made it: it must live as long as the device. */
-  readonly gpu: GPU;
-  readonly device: GPUDevice;
-}
-
-/** A device, or why there is none. */
-export async function openDevice(): Promise<Opened | string> {
-  const gpu = create([]), adapter = await gpu.requestAdapter();
-  if (adapter === null) return "no WebGPU adapter: install a Vulkan driver, or name one in VK_DRIVER_FILES";
-  const { maxStorageBuffersPerShaderStage, maxComputeWorkgroupStorageSize } = adapter.limits;
-  const device = await adapter.requestDevice({
-    requiredFeatures: adapter.features.has("shader-f16") ? ["shader-f16"] : [],
-    requiredLimits: { maxStorageBuffersPerShaderStage, maxComputeWorkgroupStorageSize },
-  });
-  return { gpu, device };
-}
-
-export const profileOf = (device: GPUDevice): Profile => ({
-  ...baseProfile, f16: device.features.has("shader-f16"),
-  limits: { ...baseProfile.limits, sharedBytes: device.limits.maxComputeWorkgroupStorageSize },
-});
 
 export type Numbers = Float32Array | Int32Array | Float16Bits;
 /** f16 as it lies in memory. */
@@ -62,9 +37,9 @@ export interface Runner {
 
 /** Makes pipelines and buffers once. The result and all scratch hold garbage before each run: nothing may count on zeros. */
 export async function runnerOf(device: GPUDevice, { parts, scratch }: ScatterParts, functions: string, size: number, indices: Int32Array, updates: Numbers): Promise<Runner> {
-  const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = flag.GPUBufferUsage, made: GPUBuffer[] = [];
-  const buffer = (bytes: number, usage: number): GPUBuffer => {
-    const one = device.createBuffer({ size: Math.ceil(bytes / 4) * 4, usage });
+  const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = usage, made: GPUBuffer[] = [];
+  const buffer = (bytes: number, bits: number): GPUBuffer => {
+    const one = device.createBuffer({ size: Math.ceil(bytes / 4) * 4, usage: bits });
     made.push(one);
     return one;
   };
@@ -111,7 +86,7 @@ export async function runnerOf(device: GPUDevice, { parts, scratch }: ScatterPar
       const ms = performance.now() - began, copy = device.createCommandEncoder();
       copy.copyBufferToBuffer(result, 0, back, 0, outBytes);
       device.queue.submit([copy.finish()]);
-      await back.mapAsync(flag.GPUMapMode.READ);
+      await back.mapAsync(MAP_READ_MODE);
       const bytes = back.getMappedRange().slice(0);
       back.unmap();
       return { ms, out: value === "i32" ? new Int32Array(bytes) : new Float32Array(bytes) };
