@@ -29,13 +29,17 @@ export class Buffers {
     return this.#alive.size;
   }
 
+  get maxBytes(): number {
+    return this.#maxBytes;
+  }
+
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** At once, so that what is written to it can be copied before the caller goes on; await `ready` before it is relied on. */
-  make(label: string, size: number, usage: number): Allocation {
-    if (this.#bytes + size > this.#maxBytes) throw noMemory(label, size, Math.max(0, this.#maxBytes - this.#bytes), "the limit that was set with maxBytes");
+  /** At once, so that what is written to it can be copied before the caller goes on; await `ready` before it is relied on. `more`: a sentence for the error. */
+  make(label: string, size: number, usage: number, more: string = ""): Allocation {
+    if (this.#bytes + size > this.#maxBytes) throw noMemory(label, size, Math.max(0, this.#maxBytes - this.#bytes), "the limit that was set with maxBytes", more);
     const scopes = ["validation", "out-of-memory"] as const;
     for (const scope of scopes) this.#device.pushErrorScope(scope);
     const buffer = this.#device.createBuffer({ label, size, usage });
@@ -46,14 +50,14 @@ export class Buffers {
       const said = memory ?? validation;
       if (said === null || said === undefined) return;
       this.release(buffer);
-      throw noMemory(label, size, undefined, said.message.split("\n")[0] ?? "");
+      throw noMemory(label, size, undefined, said.message.split("\n")[0] ?? "", more);
     });
     ready.catch(() => undefined); // told to whoever awaits it
     return { buffer, ready };
   }
 
-  async allocate(label: string, size: number, usage: number): Promise<GPUBuffer> {
-    const { buffer, ready } = this.make(label, size, usage);
+  async allocate(label: string, size: number, usage: number, more: string = ""): Promise<GPUBuffer> {
+    const { buffer, ready } = this.make(label, size, usage, more);
     await ready;
     return buffer;
   }
@@ -66,12 +70,12 @@ export class Buffers {
   }
 
   releaseAll(): void {
-    for (const buffer of [...this.#alive]) this.release(buffer);
+    for (const buffer of this.#alive) this.release(buffer);
   }
 }
 
-function noMemory(label: string, needed: number, available: number | undefined, why: string): UnsupportedError {
-  return new UnsupportedError(`backend webgpu: not enough memory for ${label}: expected ${showBytes(needed)}, got ${available === undefined ? "less" : showBytes(available)} (${why}). ${MEMORY_ADVICE}`);
+function noMemory(label: string, needed: number, available: number | undefined, why: string, more: string): UnsupportedError {
+  return new UnsupportedError(`backend webgpu: not enough memory for ${label}: expected ${showBytes(needed)}, got ${available === undefined ? "less" : showBytes(available)} (${why}).${more} ${MEMORY_ADVICE}`);
 }
 
 /** "1.5 GiB". */

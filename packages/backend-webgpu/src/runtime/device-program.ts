@@ -3,13 +3,13 @@
 import { checkFeeds, type Plan } from "@cloze/backend";
 import type { HostTensor, HostTensors, Program } from "@cloze/graph";
 import { isDeferred, type Compiled, type Kernel } from "../kernel.ts";
-import { encodeInto, elementOf } from "./host-data.ts";
+import { checkMemory, estimateOf, showLargest } from "./estimate.ts";
+import { encodeInto } from "./host-data.ts";
 import { layoutOf, stepsOf, type Layout } from "./layout.ts";
 import { Linked } from "./linked.ts";
 import { resolve } from "./resolve.ts";
 import type { Runtime } from "./runtime.ts";
 import type { StateLayout } from "./state.ts";
-import { layState } from "./state.ts";
 import { DEVICE_MEMORY } from "./usage.ts";
 
 /** State of a session as far as a program binds it. */
@@ -30,7 +30,9 @@ export class DeviceProgram {
     this.#runtime = runtime;
     this.#compiled = compiled;
     this.layout = layoutOf(compiled, program, runtime.profile);
-    this.plan = planOf(program, compiled, this.layout, runtime);
+    const estimate = estimateOf(program, this.layout, runtime.profile);
+    checkMemory(estimate, runtime.buffers.maxBytes);
+    this.plan = { backend: "webgpu", steps: stepsOf(compiled.kernels), stateBytes: estimate.stateBytes, peakBytes: estimate.peakBytes };
   }
 
   /** Makes what does not depend on a session: pipelines, all at once, and the buffer of feeds. */
@@ -65,7 +67,7 @@ export class DeviceProgram {
       linked = await Linked.make(this.#runtime, resolve(this.#compiled, this.layout, { spots, chunks: chunks.length }, this.#runtime.profile));
       this.#links.set(state, linked);
     }
-    if (!linked.bound) await linked.bind([...await this.#runtime.arena.hold(this.layout.chunks), ...state.buffers, ...this.#feeds]);
+    if (!linked.bound) await linked.bind([...await this.#runtime.arena.hold(this.layout.chunks, showLargest(this.layout.largest)), ...state.buffers, ...this.#feeds]);
     return linked;
   }
 
@@ -75,20 +77,8 @@ export class DeviceProgram {
   }
 
   dispose(): void {
-    for (const state of [...this.#links.keys()]) this.unlink(state);
+    for (const state of this.#links.keys()) this.unlink(state);
     for (const buffer of this.#feeds) this.#runtime.buffers.release(buffer);
     this.#feeds = [];
   }
-}
-
-function planOf(program: Program, { kernels }: Compiled, layout: Layout, { profile }: Runtime): Plan {
-  const types = Object.fromEntries(program.state.map(({ attrs: { name }, dtype, shape }) => [name, { dtype, shape }]));
-  for (const { attrs: { name }, dtype } of program.feeds) elementOf(`feed "${name}"`, dtype, profile.f16);
-  const state = layState(types, profile), sum = (all: readonly number[]): number => all.reduce((total, bytes) => total + bytes, 0);
-  return {
-    backend: "webgpu",
-    steps: stepsOf(kernels),
-    stateBytes: sum([...state.entries.values()].map(({ bytes }) => bytes)),
-    peakBytes: sum(state.chunks) + layout.arenaBytes + sum(layout.feedChunks) + layout.outputBytes,
-  };
 }

@@ -2,8 +2,7 @@
 /// <reference types="@webgpu/types" />
 import type { Executable, Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
-import { sizeOf, type HostTensors, type Program } from "@cloze/graph";
-import { elementBytes } from "../kernel.ts";
+import type { HostTensors, Program } from "@cloze/graph";
 import type { DeviceProgram } from "./device-program.ts";
 import { decode, encode } from "./host-data.ts";
 import { runProgram } from "./run.ts";

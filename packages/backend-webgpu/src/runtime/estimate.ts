@@ -1,0 +1,42 @@
+/** What a program will take on a device, before anything is allocated: by a profile alone. */
+import { UnsupportedError } from "@cloze/errors";
+import type { Program } from "@cloze/graph";
+import type { Profile } from "../profile.ts";
+import { MEMORY_ADVICE, showBytes } from "./buffers.ts";
+import { elementOf } from "./host-data.ts";
+import type { Layout, Sized } from "./layout.ts";
+import { layState } from "./state.ts";
+
+export interface Estimate {
+  /** Values of state, without what alignment adds. */
+  readonly stateBytes: number;
+  /** Temporaries, by their lifetimes. */
+  readonly arenaBytes: number;
+  readonly feedBytes: number;
+  readonly outputBytes: number;
+  /** All together, with what alignment adds: what the device must have. */
+  readonly peakBytes: number;
+  /** The largest temporaries and the layers that make them. */
+  readonly largest: readonly Sized[];
+}
+
+const sum = (all: readonly number[]): number => all.reduce((total, bytes) => total + bytes, 0);
+
+export function estimateOf(program: Program, { arenaBytes, feedChunks, outputBytes, largest }: Layout, profile: Profile): Estimate {
+  for (const { attrs: { name }, dtype } of program.feeds) elementOf(`feed "${name}"`, dtype, profile.f16);
+  const state = layState(Object.fromEntries(program.state.map(({ attrs: { name }, dtype, shape }) => [name, { dtype, shape }])), profile);
+  const stateBytes = sum([...state.entries.values()].map(({ bytes }) => bytes)), feedBytes = sum(feedChunks);
+  return { stateBytes, arenaBytes, feedBytes, outputBytes, peakBytes: sum(state.chunks) + arenaBytes + feedBytes + outputBytes, largest };
+}
+
+/** Throws where the program needs more than there is. */
+export function checkMemory({ peakBytes, stateBytes, arenaBytes, largest }: Estimate, maxBytes: number): void {
+  if (peakBytes <= maxBytes) return;
+  throw new UnsupportedError(
+    `backend webgpu: not enough memory for this program: expected ${showBytes(peakBytes)} (state ${showBytes(stateBytes)}, temporaries ${showBytes(arenaBytes)}), got ${showBytes(maxBytes)} (maxBytes).${showLargest(largest)} ${MEMORY_ADVICE} Layers whose activations are recomputed need less as well.`,
+  );
+}
+
+/** " The largest temporaries: …", or nothing. */
+export const showLargest = (largest: readonly Sized[]): string =>
+  (largest.length === 0 ? "" : ` The largest temporaries: ${largest.map(({ name, path, bytes }) => `${path === "" ? "" : `${path}: `}${name} (${showBytes(bytes)})`).join(", ")}.`);
