@@ -5,6 +5,7 @@ import type { Profile } from "../profile.ts";
 import { MEMORY_ADVICE, showBytes } from "./buffers.ts";
 import { elementOf } from "./host-data.ts";
 import type { Layout, Sized } from "./layout.ts";
+import { readbackBytes } from "./readback.ts";
 import { layState } from "./state.ts";
 
 export interface Estimate {
@@ -26,7 +27,7 @@ export function estimateOf(program: Program, { arenaBytes, feedChunks, outputByt
   for (const { attrs: { name }, dtype } of program.feeds) elementOf(`feed "${name}"`, dtype, profile.f16);
   const state = layState(Object.fromEntries(program.state.map(({ attrs: { name }, dtype, shape }) => [name, { dtype, shape }])), profile);
   const stateBytes = sum([...state.entries.values()].map(({ bytes }) => bytes)), feedBytes = sum(feedChunks);
-  return { stateBytes, arenaBytes, feedBytes, outputBytes, peakBytes: sum(state.chunks) + arenaBytes + feedBytes + outputBytes, largest };
+  return { stateBytes, arenaBytes, feedBytes, outputBytes, peakBytes: sum(state.chunks) + arenaBytes + feedBytes + (outputBytes === 0 ? 0 : readbackBytes(outputBytes)), largest };
 }
 
 /** Throws where the program needs more than there is. */

@@ -2,6 +2,7 @@
 /// <reference types="@webgpu/types" />
 import type { Buffers } from "./buffers.ts";
 import type { Health } from "./health.ts";
+import { roundUp } from "./place.ts";
 import { MAP_READ, usage } from "./usage.ts";
 
 export class Readback {
@@ -14,9 +15,9 @@ export class Readback {
     this.#health = health;
   }
 
-  /** A buffer to copy into. Sizes are powers of two, so that few are kept. */
+  /** A buffer to copy into. */
   async take(bytes: number): Promise<GPUBuffer> {
-    const size = sizeFor(bytes);
+    const size = readbackBytes(bytes);
     return this.#free.get(size)?.pop() ?? this.#buffers.allocate("results on their way back", size, usage.MAP_READ | usage.COPY_DST);
   }
 
@@ -37,4 +38,7 @@ export class Readback {
   }
 }
 
-const sizeFor = (bytes: number): number => Math.max(256, 2 ** Math.ceil(Math.log2(bytes)));
+/** Few sizes, so that few buffers are kept: powers of two, then multiples of the largest. */
+export const readbackBytes = (bytes: number): number => (bytes >= LARGE ? roundUp(bytes, LARGE) : Math.max(256, 2 ** Math.ceil(Math.log2(bytes))));
+
+const LARGE = 65_536;

@@ -1,0 +1,10 @@
+/** The WebGPU backend: programs as a few fused kernels each, in Node and in browsers. */
+export { backend, estimate, type BackendOptions, type EstimateOptions } from "./open.ts";
+export { probe } from "./runtime/probe.ts";
+export type { Compute, WebGpuBackend } from "./runtime/backend.ts";
+export type { DeviceOptions } from "./runtime/device.ts";
+export type { RuntimeOptions } from "./runtime/runtime.ts";
+export type { Estimate } from "./runtime/estimate.ts";
+export type { Sized } from "./runtime/layout.ts";
+export { baseProfile, type Family, type Profile, type SubgroupMatrixConfig } from "./profile.ts";
+export { DeviceLostError, KernelError } from "./runtime/errors.ts";
