@@ -1,0 +1,141 @@
+/**
+ * Which values are kept in memory. Everything else is computed where it is read.
+ *
+ *   roots of the program · operands of a contraction that cost something to compute · what a small tensor saves a large one from
+ *   computing over and over · what several kernels would have to read three tensors for · results of heavy ops
+ *
+ * A heavy op (matmul, reduction, …) keeps its `tail`: the furthest value down the chain of elementwise ops through which alone it
+ * is used, so that bias, activation, residual and cast are done before anything is written.
+ */
+import { groups, isOp, readers, sizeOf, type Tensor } from "@cloze/graph";
+import type { Profile } from "../profile.ts";
+import { bufferCount, Costs, isBijective, isHeavy, isInput, isReduce } from "./costs.ts";
+
+export interface Kept {
+  readonly nodes: readonly Tensor[];
+  readonly readersOf: ReadonlyMap<Tensor, readonly Tensor[]>;
+  readonly kept: ReadonlySet<Tensor>;
+  /** Of each heavy op, the value that is written. */
+  readonly tailOf: ReadonlyMap<Tensor, Tensor>;
+  readonly costs: Costs;
+}
+
+/** Through views: what lies under a reshape lies where the reshape does. */
+export function bare(x: Tensor): Tensor {
+  let at = x;
+  while (at.op === "reshape") at = at.args[0] as Tensor;
+  return at;
+}
+
+/** Only movement between it and a value in memory, and no gather: an operand that is read as it lies. */
+function isView(x: Tensor, kept: ReadonlySet<Tensor>): boolean {
+  let at = x;
+  while (!kept.has(at) && !isInput(at) && !isHeavy(at)) {
+    if (at.op !== "reshape" && at.op !== "permute" && at.op !== "slice" && at.op !== "broadcast") return false;
+    at = at.args[0] as Tensor;
+  }
+  return true;
+}
+
+export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile: Profile): Kept {
+  const readersOf = readers(nodes), kept = new Set<Tensor>(), costs = new Costs((x) => kept.has(x));
+  const software = profile.family === "software", cap = profile.limits.storageBuffers;
+  const store = (x: Tensor): void => {
+    if (kept.has(x) || isInput(x)) return;
+    kept.add(x);
+    costs.forget();
+  };
+  for (const r of roots) store(bare(r));
+  for (const x of nodes) {
+    if (isInput(x) || isHeavy(x) || kept.has(x)) continue;
+    const size = sizeOf(x.shape), used = readersOf.get(x) ?? [];
+    let made = costs.making(x);
+    // One kernel can bind so many buffers and no more: its outputs and the guard are some of them.
+    while (bufferCount(made.reads) > cap - 4) {
+      const [widest] = [...new Set(x.args)].filter((a) => !kept.has(a) && !isInput(a) && !isHeavy(a)).sort((a, b) => bufferCount(costs.of(b).reads) - bufferCount(costs.of(a).reads));
+      if (widest === undefined) break;
+      store(widest);
+      made = costs.making(x);
+    }
+    const full = [...made.reads].filter((r) => 4 * sizeOf(r.shape) >= size).length;
+    if (used.some((u) => isContraction(u) && isCostly(x, u, made.cost, full))) store(bare(x));
+    else if (made.cost >= 16 && size > 1 && used.some((u) => sizeOf(u.shape) >= 4 * size)) store(x);
+    else if (made.cost >= 16 && size === 1 && used.length > 1) store(x);
+  }
+  /** Whether an operand is worth its own place in memory before a contraction that reads each element many times. */
+  function isCostly(x: Tensor, reader: Tensor, cost: number, full: number): boolean {
+    if (isView(x, kept)) return false;
+    if (reader.op === "scatterAdd") return full > 3 || cost > 40;
+    if (sizeOf(x.shape) === 0) return false;
+    // A 16-bit copy halves what the contraction reads.
+    if (x.op === "cast" && x.dtype === "f16") return true;
+    return software || full > 2 || cost > 8 || [...costs.making(x).reads].some((r) => r.op === "gather");
+  }
+
+  // What several kernels would compute again from three large tensors or with much work is kept once.
+  const sinks = new Map<Tensor, Set<Tensor>>();
+  for (const x of [...nodes].reverse()) {
+    const found = new Set<Tensor>();
+    for (const u of readersOf.get(x) ?? []) {
+      if (isHeavy(u) || kept.has(u)) found.add(u);
+      else for (const s of sinks.get(u) ?? []) found.add(s);
+    }
+    sinks.set(x, found);
+  }
+  for (const x of nodes) {
+    if (kept.has(x) || isInput(x) || isHeavy(x) || isBijective(x) || (sinks.get(x)?.size ?? 0) < 2) continue;
+    const { cost, reads } = costs.making(x), size = sizeOf(x.shape), full = [...reads].filter((r) => sizeOf(r.shape) >= size && !isInput(r) && r.op !== "matmul").length;
+    if (size > 1 && (full >= 3 || (cost >= 40 && full > 0))) store(x);
+  }
+
+  const tailOf = tails(nodes, readersOf, kept);
+  for (const tail of tailOf.values()) store(tail);
+  return { nodes, readersOf, kept, tailOf, costs };
+}
+
+/** Ops that read an operand many times. */
+const isContraction = (x: Tensor): boolean => x.op === "matmul" || x.op === "scatterAdd" || x.op === "composite";
+
+function tails(nodes: readonly Tensor[], readersOf: ReadonlyMap<Tensor, readonly Tensor[]>, kept: ReadonlySet<Tensor>): Map<Tensor, Tensor> {
+  const owned = new Set<Tensor>(), tailOf = new Map<Tensor, Tensor>();
+  // The last heavy op of a sum takes the chain; the sums before it end where it begins.
+  for (const heavy of [...nodes].reverse()) {
+    if (!isHeavy(heavy)) continue;
+    const size = sizeOf(heavy.shape), region = [heavy];
+    // Sums to a scalar stay apart: a norm over all parameters would chain them up.
+    if (size === 1) {
+      tailOf.set(heavy, heavy);
+      continue;
+    }
+    let tail = heavy;
+    // An epilogue that reads more could wait for another output of the same kernel.
+    const severalOutputs = isOp(heavy, "composite") && heavy.attrs.count > 1;
+    const follows = (y: Tensor): boolean => !owned.has(y) && sizeOf(y.shape) === size && (isBijective(y) || y.op === "cast" || (groups.elementwise.has(y.op) && !severalOutputs)) && (!isReduce(heavy) || y.op !== "permute");
+    for (let next = closes(tail, readersOf, kept, follows); next !== undefined && !kept.has(tail); next = closes(tail, readersOf, kept, follows)) {
+      region.push(...next.through);
+      tail = next.tail;
+    }
+    for (const x of region) owned.add(x);
+    tailOf.set(heavy, tail);
+  }
+  return tailOf;
+}
+
+/** The nearest value through which every use of `from` passes, with all in between of a kind that `follows`; or undefined. */
+function closes(from: Tensor, readersOf: ReadonlyMap<Tensor, readonly Tensor[]>, kept: ReadonlySet<Tensor>, follows: (y: Tensor) => boolean): { readonly tail: Tensor; readonly through: readonly Tensor[] } | undefined {
+  const open = new Set(readersOf.get(from) ?? []), through: Tensor[] = [];
+  if (open.size === 0) return undefined;
+  for (let steps = 0; steps < 64; steps++) {
+    let y: Tensor | undefined;
+    for (const x of open) if (y === undefined || x.id < y.id) y = x;
+    if (y === undefined || !follows(y)) return undefined;
+    open.delete(y);
+    through.push(y);
+    if (open.size === 0) return { tail: y, through };
+    if (kept.has(y)) return undefined;
+    for (const u of readersOf.get(y) ?? []) open.add(u);
+  }
+  return undefined;
+}
+
+export const isConst = (x: Tensor, value: number): boolean => isOp(x, "const") && x.attrs.value === value;

@@ -1,0 +1,141 @@
+/**
+ * The text of one kernel as it grows: what it binds and how wide, which functions it calls, which numbers it takes from a table
+ * so that kernels that differ only by them share one pipeline.
+ */
+import { invariant } from "@cloze/errors";
+import type { Binding, Element, Kernel, Part, Scratch, Storage } from "../kernel.ts";
+import { functionText } from "./wgsl-ops.ts";
+
+/** Where the value of a node lies: elements `offset` and after of a storage. */
+export interface Placed {
+  readonly storage: Storage;
+  readonly offset: number;
+  /** The storage holds numbers of several types, as raw u32. */
+  readonly raw?: true;
+}
+
+interface Use {
+  readonly storage: Storage;
+  wide: boolean;
+  writes: boolean;
+  reads: boolean;
+}
+
+export class KernelText {
+  readonly #uses = new Map<Storage, Use>();
+  readonly #scratch = new Map<string, Storage>();
+  readonly #needs = new Set<string>();
+  readonly #enables = new Set<string>();
+  readonly #params: number[] = [];
+  readonly functions: string[] = [];
+
+  need(name: string): void {
+    this.#needs.add(name);
+  }
+
+  needF16(): void {
+    this.#enables.add("f16");
+  }
+
+  /** A number that stays out of the text. */
+  param(value: number): string {
+    const at = this.#params.indexOf(value);
+    return `params[${at >= 0 ? at : this.#params.push(value) - 1}]`;
+  }
+
+  #use(storage: Storage): Use {
+    let use = this.#uses.get(storage);
+    if (use === undefined) this.#uses.set(storage, (use = { storage, wide: false, writes: false, reads: false }));
+    return use;
+  }
+
+  #number(storage: Storage): number {
+    return [...this.#uses.keys()].indexOf(storage);
+  }
+
+  /** Expression of element `i` (u32 text) as f32, i32 or u32; of 4 elements from `i`, a multiple of 4, where `lanes` is 4. */
+  load(storage: Storage, i: string, lanes: 1 | 4): string {
+    const use = this.#use(storage);
+    use.reads = true;
+    if (storage.element === "f16") this.#enables.add("f16");
+    if (lanes === 4) use.wide = true;
+    return `ld${this.#number(storage)}${lanes === 4 ? "x4" : ""}(${i})`;
+  }
+
+  /** Statement that writes element `i`, or 4 elements from it. */
+  store(storage: Storage, i: string, value: string, lanes: 1 | 4): string {
+    const use = this.#use(storage);
+    use.writes = true;
+    if (storage.element === "f16") this.#enables.add("f16");
+    if (lanes === 4) use.wide = true;
+    return `st${this.#number(storage)}${lanes === 4 ? "x4" : ""}(${i}, ${value});`;
+  }
+
+  /** Scratch memory of a template, under the name its text uses. */
+  scratch(name: string, storage: Storage): void {
+    this.#scratch.set(name, storage);
+    const use = this.#use(storage);
+    use.reads = use.writes = true;
+  }
+
+  /** A storage whose accessors, number `number`, somebody else declares. */
+  slot(storage: Storage, number: number): void {
+    this.#use(storage);
+    invariant(this.#number(storage) === number, `slot ${number} of a kernel`);
+  }
+
+  /** The functions that were needed so far, for a text that declares its own bindings. */
+  helpers(): string {
+    invariant(this.#params.length === 0, "a text with parameters binds them itself");
+    return functionText(this.#needs);
+  }
+
+  get bindings(): number {
+    return this.#uses.size + (this.#params.length > 0 ? 1 : 0);
+  }
+
+  /** The kernel around `part`. */
+  finish(part: Part, path: string): Kernel {
+    for (const feature of part.enables) this.#enables.add(feature);
+    const uses = [...this.#uses.values()], lines: string[] = [...this.#enables].sort().map((e) => `enable ${e};`), bindings: Binding[] = [];
+    const writesState = uses.some((u) => u.writes && u.storage.kind === "state"), scratchNames = new Map([...this.#scratch].map(([name, s]) => [s, name]));
+    uses.forEach(({ storage, wide, writes }, i) => {
+      invariant(!writes || storage.kind === "state" || storage.kind === "temporary", `kernel ${part.name} writes ${storage.kind} "${storage.name}"`);
+      const access = storage.kind === "temporary" || (storage.kind === "state" && writesState) ? "read_write" : "read";
+      bindings.push({ storage, access });
+      const scratch = scratchNames.get(storage);
+      lines.push(`@group(0) @binding(${i}) var<storage, ${access}> ${scratch ?? `b${i}`}: array<${scratch ? scratchType(storage, this.#scratchInfo.get(scratch)) : wide ? `vec4<${storage.element}>` : storage.element}>;`);
+    });
+    if (this.#params.length > 0) {
+      lines.push(`@group(0) @binding(${uses.length}) var<storage, read> params: array<u32>;`);
+      bindings.push({ storage: tableOf("params", Uint32Array.from(this.#params)), access: "read" });
+    }
+    uses.forEach(({ storage, wide, writes, reads }, i) => {
+      if (!scratchNames.has(storage)) lines.push(...accessors(storage.element, wide, reads, writes, i));
+    });
+    const wgsl = [...lines, functionText(this.#needs), ...this.functions, part.body].filter((t) => t !== "").join("\n");
+    return { name: part.name, path, wgsl, bindings, grid: part.grid, flops: part.flops };
+  }
+
+  readonly #scratchInfo = new Map<string, Scratch>();
+  describeScratch(info: Scratch): void {
+    this.#scratchInfo.set(info.name, info);
+  }
+}
+
+const scratchType = (storage: Storage, info: Scratch | undefined): string => (info !== undefined && "atomic" in info && info.atomic ? `atomic<${storage.element}>` : storage.element);
+
+/** Constant data on the device. Equal contents are uploaded once. */
+export const tableOf = (name: string, data: Uint32Array | Int32Array | Float32Array): Storage =>
+  ({ kind: "table", name, element: data instanceof Uint32Array ? "u32" : data instanceof Int32Array ? "i32" : "f32", size: data.length, data });
+
+/** Functions that hide how wide a buffer is bound and that f16 is computed in f32. */
+function accessors(element: Element, wide: boolean, reads: boolean, writes: boolean, i: number): string[] {
+  const half = element === "f16", type = half ? "f32" : element, up = (v: string, t: string): string => (half ? `${t}(${v})` : v);
+  const scalar = wide ? `b${i}[e >> 2u][e & 3u]` : `b${i}[e]`, out: string[] = [];
+  if (reads) out.push(`fn ld${i}(e: u32) -> ${type} { return ${up(scalar, "f32")}; }`);
+  if (reads && wide) out.push(`fn ld${i}x4(e: u32) -> vec4<${type}> { return ${up(`b${i}[e >> 2u]`, "vec4<f32>")}; }`);
+  if (writes) out.push(`fn st${i}(e: u32, v: ${type}) { ${scalar} = ${up("v", "f16")}; }`);
+  if (writes && wide) out.push(`fn st${i}x4(e: u32, v: vec4<${type}>) { b${i}[e >> 2u] = ${up("v", "vec4<f16>")}; }`);
+  return out;
+}

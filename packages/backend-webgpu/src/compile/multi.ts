@@ -1,0 +1,250 @@
+/**
+ * Many small kernels of one shape as one: the same elementwise chain, or the same sum, over many tensors. An optimizer's step is
+ * one dispatch over all parameters, a gradient norm two, whatever the optimizer and however many tensors.
+ *
+ * A segment is one tensor's turn. Operands are windows over whole buffers, and a table says at which element each segment's
+ * operands lie; so the kernel is made when buffers are known. A workgroup takes a block of one segment, found by bisection.
+ */
+import { invariant } from "@cloze/errors";
+import { groups, isOp, sizeOf, type Tensor } from "@cloze/graph";
+import type { Binding, Deferred, Kernel, Place, Storage, WindowKernel } from "../kernel.ts";
+import { isHeavy, isInput } from "./costs.ts";
+import { Emitter } from "./emitter.ts";
+import { Index, variable } from "./index-expr.ts";
+import { KernelText, tableOf, type Placed } from "./kernel-text.ts";
+import { argumentIndex, Unit } from "./units.ts";
+import { flatGrid, pathOf, temporary, workgroupFold, type Context } from "./write.ts";
+
+/** Vectors of four that one invocation takes. */
+const VECTORS = 8;
+
+/** What a segment reads and writes, in the order of the text; and text that is equal for all that can be one kernel. */
+interface Flat {
+  readonly key: string;
+  /** Full operands; scalars are the same tensors for all. */
+  readonly operands: readonly Tensor[];
+  readonly scalars: readonly Tensor[];
+}
+
+/** A unit as a flat segment, if it is one. */
+function flatOf(unit: Unit, context: Context): Flat | undefined {
+  const sums = unit.space.kind === "reduce";
+  if (sums ? !(unit.space.outputs === 1 && unit.heavies.length === 1 && unit.heavies[0]?.op === "reduceSum" && unit.roots[0] === unit.heavies[0] && unit.heavies[0].dtype === "f32") : unit.space.kind !== "map") return undefined;
+  const tops = sums ? [(unit.heavies[0] as Tensor).args[0] as Tensor] : unit.roots, size = sizeOf((tops[0] as Tensor).shape);
+  const lines: string[] = [], numbers = new Map<Tensor, number>(), operands: Tensor[] = [], scalars: Tensor[] = [];
+  const visit = (x: Tensor, index: Index): boolean => {
+    if (numbers.has(x)) return true;
+    if (lines.length > 200) return false;
+    const place = context.unitOf(x) === unit && !isInput(x) ? undefined : context.placeOf(x);
+    let line: string;
+    if (place !== undefined) {
+      if (sizeOf(x.shape) === 1 && size !== 1) {
+        if (x.dtype === "f16") return false;
+        scalars.push(x);
+        line = `scalar ${x.id}`;
+      } else {
+        if (index.linear.key !== variable("i", size).key || sizeOf(x.shape) !== size || place.offset !== 0 || place.raw || place.storage.kind === "feed") return false;
+        if (x.dtype !== "f32" && !(x.dtype === "f16" && place.storage.kind === "temporary")) return false;
+        operands.push(x);
+        line = `${place.storage.kind} ${x.dtype}`;
+      }
+    } else {
+      if (isHeavy(x) || isInput(x) || !(groups.elementwise.has(x.op) || x.op === "reshape" || x.op === "broadcast" || x.op === "const")) return false;
+      for (const a of x.args) {
+        const at = argumentIndex(x, a, index);
+        if (at === undefined || !visit(a, at)) return false;
+      }
+      const attrs = isOp(x, "const") || isOp(x, "cast") ? JSON.stringify(x.attrs, (_, v: unknown) => (typeof v === "number" && !Number.isFinite(v) ? `${v}` : v)) : "";
+      line = `${x.op} ${x.dtype} ${attrs} ${x.args.map((a) => numbers.get(a)).join()}`;
+    }
+    numbers.set(x, lines.length);
+    lines.push(line);
+    return true;
+  };
+  for (const top of tops) {
+    if (!visit(top, Index.linear(top.shape, variable("i", size)))) return undefined;
+    if (sums) continue;
+    const to = context.targetOf(unit, top);
+    if (to.raw || to.offset !== 0 || (top.dtype !== "f32" && !(top.dtype === "f16" && to.storage.kind === "temporary"))) return undefined;
+    lines.push(`root ${numbers.get(top)} ${to.storage.kind} ${top.dtype}`);
+  }
+  return { key: `${sums ? "sum" : "map"}\n${lines.join("\n")}`, operands, scalars };
+}
+
+/** Joins units that are alike and independent. Those that need nothing computed go first, all others as late as they can. */
+export function joinAlike(units: Unit[], context: Context): void {
+  const height = new Map<Unit, number>(), dependents = new Map<Unit, Unit[]>();
+  for (const u of units) for (const d of u.deps) dependents.set(d, [...(dependents.get(d) ?? []), u]);
+  const heightOf = (start: Unit): number => {
+    const stack = [start];
+    for (let u = stack.at(-1); u !== undefined; u = stack.at(-1)) {
+      const open = (dependents.get(u) ?? []).filter((d) => !height.has(d));
+      if (open.length > 0) stack.push(...open);
+      else {
+        height.set(u, 1 + Math.max(0, ...(dependents.get(u) ?? []).map((d) => height.get(d) as number)));
+        stack.pop();
+      }
+    }
+    return height.get(start) as number;
+  };
+  const alike = new Map<string, { unit: Unit; flat: Flat }[]>();
+  for (const unit of units) {
+    const flat = flatOf(unit, context);
+    if (flat === undefined) continue;
+    const key = `${unit.deps.size === 0 ? "first" : heightOf(unit)}\n${flat.key}`;
+    alike.set(key, [...(alike.get(key) ?? []), { unit, flat }]);
+  }
+  for (const members of alike.values()) {
+    if (members.length < 2) continue;
+    const joined = new Unit({ kind: "map", size: 0 }), gone = new Set(members.map((m) => m.unit));
+    joined.group.push(...gone);
+    for (const { unit } of members) {
+      joined.roots.push(...unit.roots);
+      for (const d of unit.deps) joined.deps.add(d);
+    }
+    for (let i = units.length - 1; i >= 0; i--) if (gone.has(units[i] as Unit)) units.splice(i, 1);
+    for (const u of units) for (const d of [...u.deps]) if (gone.has(d)) {
+      u.deps.delete(d);
+      u.deps.add(joined);
+    }
+    units.push(joined);
+  }
+}
+
+interface Segment {
+  readonly unit: Unit;
+  readonly size: number;
+  /** Full operands, then targets. */
+  readonly storages: readonly Storage[];
+  /** First block. */
+  readonly start: number;
+}
+
+/** The kernels of a joined unit. */
+export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[] {
+  const [model] = joined.group as [Unit], sums = model.space.kind === "reduce", { profile } = context;
+  const width = Math.min(256, profile.limits.invocations), block = width * 4 * VECTORS;
+  const flats = joined.group.map((unit) => flatOf(unit, context) as Flat), { scalars } = flats[0] as Flat;
+  let blocks = 0;
+  const segments: Segment[] = joined.group.map((unit, i) => {
+    const top = sums ? ((unit.heavies[0] as Tensor).args[0] as Tensor) : (unit.roots[0] as Tensor), size = sizeOf(top.shape), start = blocks;
+    blocks += Math.ceil(size / block);
+    const targets = sums ? [] : unit.roots.map((r) => context.targetOf(unit, r).storage);
+    return { unit, size, start, storages: [...(flats[i] as Flat).operands.map((x) => (context.placeOf(x) as Placed).storage), ...targets] };
+  });
+  const partials = sums ? context.scratch("partial sums", "f32", blocks) : undefined;
+  const guarded = !sums && context.guard !== undefined && model.roots.some((r) => context.targetOf(model, r).storage.kind === "state");
+  const scalarPlaces = [...scalars, ...(guarded ? [context.guard as Tensor] : [])].map((x) => ({ x, place: context.placeOf(x) as Placed }));
+  const written = new Set(segments.flatMap((s) => (sums ? [] : s.storages.slice((flats[0] as Flat).operands.length))));
+  const all = new Set([...segments.flatMap((s) => s.storages), ...scalarPlaces.map((s) => s.place.storage), ...(partials ? [partials] : [])]);
+  const writesState = [...written].some((s) => s.kind === "state");
+  const access = (kind: Storage["kind"]): Binding["access"] => (kind === "temporary" || (kind === "state" && writesState) ? "read_write" : "read");
+  const name = `${sums ? "sums" : `map ${[...new Set(model.roots.map((r) => r.op))].join("+")}`} of ${segments.length} tensors`, path = pathOf(joined);
+
+  const link = (placeOf: (s: Storage) => Place): readonly WindowKernel[] => {
+    const alike = new Map<string, Segment[]>();
+    for (const s of segments) {
+      const key = s.storages.map((x) => placeOf(x).buffer).join();
+      alike.set(key, [...(alike.get(key) ?? []), s]);
+    }
+    return [...alike.values()].map((members) => windowKernel(members, placeOf));
+  };
+
+  function windowKernel(members: readonly Segment[], placeOf: (s: Storage) => Place): WindowKernel {
+    const text = new KernelText(), slots: Storage[] = [], windows: { buffer: number; kind: Storage["kind"]; half: boolean }[] = [], lines: string[] = [];
+    const windowOf = (s: Storage): number => {
+      const { buffer } = placeOf(s), at = windows.findIndex((w) => w.buffer === buffer);
+      if (at >= 0) return at;
+      return windows.push({ buffer, kind: s.kind, half: s.element === "f16" }) - 1;
+    };
+    const first = members[0] as Segment, { operands } = flats[segments.indexOf(first)] as Flat;
+    // Each slot is a storage of its own in the text, and an offset into a window in truth.
+    const slotOf = new Map<Tensor, Placed>(), declared: string[] = [];
+    first.storages.forEach((s, k) => {
+      const slot = temporary(`slot ${k}`, s.element, 0), w = windowOf(s), half = s.element === "f16";
+      slots.push(slot);
+      if (k < operands.length) slotOf.set(operands[k] as Tensor, { storage: slot, offset: 0 });
+      declared.push(`var<private> o${k}: u32;`, half
+        ? `fn ld${k}x4(e: u32) -> vec4<f32> { return vec4<f32>(w${w}[(o${k} + e) >> 2u]); }\nfn st${k}x4(e: u32, v: vec4<f32>) { w${w}[(o${k} + e) >> 2u] = vec4<f16>(v); }`
+        : `fn ld${k}x4(e: u32) -> vec4<f32> { return w${w}[(o${k} + e) >> 2u]; }${k >= operands.length ? `\nfn st${k}x4(e: u32, v: vec4<f32>) { w${w}[(o${k} + e) >> 2u] = v; }` : ""}`);
+      text.slot(slot, k);
+    });
+    scalarPlaces.forEach(({ x, place }, j) => {
+      const k = first.storages.length + j, w = windowOf(place.storage), at = placeOf(place.storage).offset / 4 + place.offset, slot = temporary(`scalar ${j}`, place.raw ? "u32" : place.storage.element, 1);
+      slotOf.set(x, { storage: slot, offset: 0, ...(place.raw && { raw: true as const }) });
+      text.slot(slot, k);
+      const bits = `bitcast<vec4<u32>>(w${w}[${at >> 2}u])[${at & 3}u]`, type = slot.element;
+      invariant(type !== "f16", "a scalar of 16 bits");
+      declared.push(`fn ld${k}(e: u32) -> ${type} { return ${type === "u32" ? bits : `bitcast<${type}>(${bits})`}; }`);
+    });
+    const table: number[] = [];
+    let at = 0;
+    for (const s of members) {
+      table.push(at, s.size, s.start, ...s.storages.map((x) => placeOf(x).offset / (x.element === "f16" ? 2 : 4)));
+      at += Math.ceil(s.size / block);
+    }
+    const record = 3 + first.storages.length, e = new Emitter(text, (x) => slotOf.get(x)), grid = flatGrid(at, profile);
+    e.line(`let group = wg.x + wg.y * ${grid[0]}u;`);
+    e.line(`if (group >= ${at}u) { return; }`);
+    e.line(`var low = 0u; var high = ${members.length}u;`);
+    e.line(`while (high - low > 1u) { let middle = (low + high) / 2u; if (segments[middle * ${record}u] <= group) { low = middle; } else { high = middle; } }`);
+    e.line(`let record = low * ${record}u; let size = segments[record + 1u];`);
+    first.storages.forEach((_, k) => e.line(`o${k} = segments[record + ${3 + k}u];`));
+    e.line(`let begin = (group - segments[record]) * ${block}u + t * 4u;`);
+    const unit = first.unit, size = first.size, index = (x: Tensor): Index => Index.linear(x.shape, variable("i", size), 4, true);
+    // One text for all sizes: the walk is over `i`, and no other number of this segment is in it.
+    const tops = sums ? [(unit.heavies[0] as Tensor).args[0] as Tensor] : unit.roots;
+    if (guarded) {
+      const ok = e.value(context.guard as Tensor, Index.at([], []));
+      e.line(`if (!${ok}) { return; }`);
+    }
+    if (sums) e.line("var acc = vec4<f32>(0.0f);");
+    e.block(`for (var k = 0u; k < ${VECTORS}u; k++)`, () => {
+      e.line(`let i = begin + k * ${width * 4}u;`);
+      e.line("if (i >= size) { break; }");
+      const values = tops.map((x) => e.value(x, index(x)));
+      // What lies behind the last element is padding: it may be written, and must not be added.
+      if (sums) e.line(`acc += select(vec4<f32>(0.0f), ${values[0]}, vec4<u32>(i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(size));`);
+      else tops.forEach((_, r) => e.line(`st${operands.length + r}x4(i, ${values[r]});`));
+    });
+    const fold = sums ? workgroupFold(unit.heavies[0] as Tensor, width, text, profile) : undefined, half = windows.some((w) => w.half);
+    if (fold && partials) {
+      const w = windowOf(partials), place = placeOf(partials).offset / 4;
+      e.line(`let total = ${fold.name}(dot(acc, vec4<f32>(1.0f)), t);`);
+      e.line(`if (t == 0u) { let to = ${place}u + segments[record + 2u] + group - segments[record]; w${w}[to >> 2u][to & 3u] = total; }`);
+    }
+    windows.forEach(({ kind, half: h }, i) => lines.push(`@group(0) @binding(${i}) var<storage, ${access(kind)}> w${i}: array<vec4<${h ? "f16" : "f32"}>>;`));
+    lines.push(`@group(0) @binding(${windows.length}) var<storage, read> segments: array<u32>;`);
+    const enables = [...(half ? ["enable f16;"] : []), ...(fold?.declare.includes("subgroup") ? ["enable subgroups;"] : [])];
+    const wgsl = [...enables, ...lines, text.helpers(), ...declared, ...(fold ? [fold.declare] : []),
+      `@compute @workgroup_size(${width})\nfn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {\n${e.lines.map((l) => `  ${l}`).join("\n")}\n}`].filter((l) => l !== "").join("\n");
+    return {
+      name, path, wgsl, grid, flops: 0,
+      bindings: [...windows.map(({ buffer, kind }) => ({ buffer, access: access(kind) })), { storage: tableOf("segments", Uint32Array.from(table)), access: "read" as const }],
+    };
+  }
+
+  const deferred: Deferred = { name, path, link, bindings: [...all].map((storage) => ({ storage, access: access(storage.kind) })) };
+  return partials === undefined ? [deferred] : [deferred, joinSums(joined, segments, partials, blocks, context)];
+}
+
+/** Each segment's partial sums, added in their order. */
+function joinSums(joined: Unit, segments: readonly Segment[], partials: Storage, blocks: number, context: Context): Kernel {
+  const text = new KernelText(), width = 64, e = new Emitter(text, () => undefined), grid = flatGrid(segments.length, context.profile);
+  const [model] = joined.group as [Unit], fold = workgroupFold(model.heavies[0] as Tensor, width, text, context.profile);
+  const ends = tableOf("ends", Uint32Array.from([...segments.slice(1).map((s) => s.start), blocks]));
+  const targets = segments.map(({ unit }) => context.targetOf(unit, unit.roots[0] as Tensor)), [to] = targets as [Placed];
+  const shared = targets.every((t) => t.storage === to.storage && t.raw);
+  invariant(shared, `${pathOf(joined)}: sums of many tensors are scalars that share a storage`);
+  const slots = tableOf("slots", Uint32Array.from(targets.map((t) => t.offset)));
+  e.line(`let s = wg.x + wg.y * ${grid[0]}u;`);
+  e.line(`if (s >= ${segments.length}u) { return; }`);
+  e.line(`var first = 0u; if (s > 0u) { first = ${text.load(ends, "s - 1u", 1)}; }`);
+  e.line("var acc = 0.0f;");
+  e.block(`for (var b = first + t; b < ${text.load(ends, "s", 1)}; b += ${width}u)`, () => e.line(`acc += ${text.load(partials, "b", 1)};`));
+  e.line(`let total = ${fold.name}(acc, t);`);
+  e.block("if (t == 0u)", () => e.line(text.store(to.storage, text.load(slots, "s", 1), "bitcast<u32>(total)", 1)));
+  text.functions.push(fold.declare);
+  const body = `@compute @workgroup_size(${width})\nfn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {\n${e.lines.map((l) => `  ${l}`).join("\n")}\n}`;
+  return text.finish({ name: `sums of ${segments.length} tensors join`, body, enables: fold.declare.includes("subgroup") ? ["subgroups"] : [], uses: [], grid, flops: 0 }, pathOf(joined));
+}

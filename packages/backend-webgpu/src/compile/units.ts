@@ -1,0 +1,338 @@
+/**
+ * Units: the kernels-to-be. Each value that is kept is written by one unit; a value that follows from another unit's results
+ * element by element is written by that unit too, so that what is in registers is used there.
+ *
+ *   map       elements of one domain, each computed from what is in memory
+ *   rows      reductions along the rows of [rows, cols], and what follows from them for each row and each element
+ *   reduce    other reductions: columns, whole tensors
+ *   anchor    matmul, scatterAdd, a composite of ours: a template with its epilogue
+ *
+ * Units form an acyclic graph; whatever is joined is joined only where it stays so.
+ */
+import { invariant } from "@cloze/errors";
+import { isOp, sizeOf, type Tensor } from "@cloze/graph";
+import type { Profile } from "../profile.ts";
+import { bufferCount, isHeavy, isInput, isReduce } from "./costs.ts";
+import { broadcastIndex } from "./emitter.ts";
+import { add, axesOf, constant, Index, linearOf, variable, type Lin } from "./index-expr.ts";
+import type { Kept } from "./keep.ts";
+
+export type Space =
+  | { readonly kind: "map"; readonly size: number }
+  | { readonly kind: "rows"; readonly rows: number; readonly cols: number }
+  | { readonly kind: "reduce"; readonly outputs: number; readonly reduced: number }
+  | { readonly kind: "anchor" };
+
+export class Unit {
+  readonly space: Space;
+  /** Heavy ops it computes, in order; of a composite, those of its outputs that are wanted. */
+  readonly heavies: Tensor[] = [];
+  /** Values it writes to memory. */
+  readonly roots: Tensor[] = [];
+  /** What it reads from memory: kept values and inputs. */
+  readonly reads: Set<Tensor> = new Set();
+  readonly deps: Set<Unit> = new Set();
+  /** Index, in this unit's variables, of the values that it has in registers. */
+  readonly own: Map<Tensor, Index> = new Map();
+  /** Of its roots, the heavy op whose result they follow from; of a composite, its output. */
+  readonly origin: Map<Tensor, Tensor> = new Map();
+  /** Of those, the values of which four neighbours along the last axis lie side by side in registers too. */
+  readonly wide: Set<Tensor> = new Set();
+  /** Units that are alike and run as one. */
+  readonly group: Unit[] = [];
+  /** Products side by side and summed, once matmuls are joined; the first is this unit's own. */
+  readonly problems: Problem[] = [];
+
+  constructor(space: Space) {
+    this.space = space;
+  }
+
+  get id(): number {
+    return Math.max(...this.roots.map((r) => r.id));
+  }
+}
+
+export interface Problem {
+  /** Summed; each a matmul. */
+  readonly terms: readonly Tensor[];
+  /** The value that the accumulated sum stands for. */
+  readonly sum: Tensor;
+  readonly roots: readonly Tensor[];
+  /** A reduction of the first term's left side over k, and what of it is written. */
+  rowSums?: { readonly heavy: Tensor; readonly roots: readonly Tensor[] };
+}
+
+/** The variables of the spaces, as they are named in the text. */
+export const rowVariable = (rows: number): Lin => variable("row", rows);
+export const colVariable = (cols: number): Lin => variable("col", cols);
+
+/** Axes that a reduction takes together, and how its input is laid out: rows [outer, reduced], or anything else. */
+export function spaceOf(x: Tensor): Space {
+  const from = x.args[0] as Tensor, reduced = sizeOf(from.shape) / Math.max(1, sizeOf(x.shape)), outputs = sizeOf(x.shape);
+  const axes = isOp(x, "argMax") ? [x.attrs.axis] : (x.attrs as { readonly axes: readonly number[] }).axes;
+  const first = Math.min(...axes.filter((a) => from.shape[a] !== 1), from.rank), trailing = from.shape.every((d, i) => d === 1 || (i >= first) === axes.includes(i));
+  const long = reduced >= 16384 && outputs < 64;
+  return trailing && !long && sizeOf(from.shape) > 0 ? { kind: "rows", rows: outputs, cols: reduced } : { kind: "reduce", outputs, reduced: outputs === 0 ? 0 : reduced };
+}
+
+export interface Units {
+  readonly units: Unit[];
+  readonly unitOf: Map<Tensor, Unit>;
+}
+
+export function formUnits(k: Kept, profile: Profile): Units {
+  const units: Unit[] = [], unitOf = new Map<Tensor, Unit>(), cap = profile.limits.storageBuffers - 1;
+  const heavyOfTail = new Map<Tensor, Tensor>([...k.tailOf].map(([heavy, tail]) => [tail, heavy]));
+  const open = (space: Space): Unit => {
+    const unit = new Unit(space);
+    units.push(unit);
+    return unit;
+  };
+  const wanted = [...k.kept].filter((x) => sizeOf(x.shape) > 0).sort((a, b) => a.id - b.id);
+
+  for (const x of wanted) {
+    const heavy = heavyOfTail.get(x);
+    if (heavy === undefined) {
+      if (attach(x) || join(x)) continue;
+      const unit = open({ kind: "map", size: sizeOf(x.shape) });
+      unit.own.set(x, Index.linear(x.shape, variable("i", sizeOf(x.shape))));
+      if (isWide(x)) unit.wide.add(x);
+      put(unit, x, [x], readsOf(x));
+      continue;
+    }
+    const unit = (isReduce(heavy) && joinReduction(heavy, x)) || siblings(heavy) || open(isReduce(heavy) ? spaceOf(heavy) : { kind: "anchor" });
+    if (!unit.heavies.includes(heavy)) begin(unit, heavy, x);
+  }
+  return { units, unitOf };
+
+  /** Kept values and inputs that computing `x` reads, from `x` down. */
+  function readsOf(x: Tensor): ReadonlySet<Tensor> {
+    return k.costs.making(x).reads;
+  }
+
+  function put(unit: Unit, root: Tensor, made: readonly Tensor[], reads: Iterable<Tensor>): void {
+    unit.roots.push(root);
+    unitOf.set(root, unit);
+    for (const r of reads) {
+      if (made.includes(r) || unit.heavies.includes(r) || unitOf.get(r) === unit) continue;
+      unit.reads.add(r);
+      const from = unitOf.get(r);
+      if (from !== undefined) unit.deps.add(from);
+      else invariant(isInput(r) || sizeOf(r.shape) === 0, `${r.op} (${r.path}) is read before any unit computes it`);
+    }
+  }
+
+  /** What the arguments of a heavy op read. */
+  function operandReads(heavy: Tensor): Set<Tensor> {
+    return new Set(heavy.args.flatMap((a) => [...k.costs.of(a).reads]));
+  }
+
+  /** Starts computing a heavy op in a unit, up to its tail. */
+  function begin(unit: Unit, heavy: Tensor, tail: Tensor): void {
+    unit.heavies.push(heavy);
+    unit.own.set(heavy, ownOfHeavy(unit, heavy));
+    if (isWide(heavy)) unit.wide.add(heavy);
+    if (isReduce(heavy)) ownOperand(unit, heavy);
+    const reads = new Set([...operandReads(heavy), ...(tail === heavy ? [] : readsOf(tail))]);
+    unit.origin.set(heavy, heavy);
+    claim(unit, tail);
+    put(unit, tail, [tail], reads);
+    if (heavy.op === "matmul") unit.problems.push({ terms: [heavy], sum: heavy, roots: unit.roots });
+  }
+
+  /** Another output of a composite whose kernel is there already. */
+  function siblings(heavy: Tensor): Unit | undefined {
+    if (!isOp(heavy, "composite")) return undefined;
+    return units.find((u) => u.heavies.some((h) => isOp(h, "composite") && h.attrs.composite === heavy.attrs.composite && h.attrs.params === heavy.attrs.params && h.args.every((a, i) => a === heavy.args[i])));
+  }
+
+  function ownOfHeavy(unit: Unit, heavy: Tensor): Index {
+    const { space } = unit;
+    if (space.kind === "rows") return Index.linear(heavy.shape, rowVariable(space.rows));
+    if (space.kind === "reduce") return Index.linear(heavy.shape, variable("o", space.outputs));
+    if (heavy.op === "scatterAdd") {
+      const [size, ...rest] = heavy.shape as [number, ...number[]];
+      return Index.at(heavy.shape, [variable("i", size), ...axesOf(variable("j", sizeOf(rest)), rest)]);
+    }
+    if (heavy.op !== "matmul") return Index.at(heavy.shape, heavy.shape.map((d, i) => variable(`x${i}`, d)));
+    const batch = heavy.shape.slice(0, -2), [m, n] = heavy.shape.slice(-2) as [number, number];
+    return Index.at(heavy.shape, [...axesOf(variable("z", sizeOf(batch)), batch), variable("i", m), variable("j", n)]);
+  }
+
+  /** In a rows unit, the operand is at (row, col). */
+  function ownOperand(unit: Unit, heavy: Tensor): void {
+    const operand = heavy.args[0] as Tensor;
+    if (unit.space.kind !== "rows") return;
+    unit.own.set(operand, fullIndex(unit, operand));
+    if (isWide(operand)) unit.wide.add(operand);
+  }
+
+  /** Gives the values between what a unit computes and `x` their indices; true if every use of the unit's values is at their own. */
+  function claim(unit: Unit, x: Tensor): boolean {
+    const made = new Map<Tensor, Index>(), wide = new Set<Tensor>();
+    const place = (y: Tensor): Index | undefined => {
+      const known = unit.own.get(y) ?? made.get(y);
+      if (known !== undefined) return known;
+      if ((k.kept.has(y) && y !== x) || isInput(y) || isHeavy(y)) return undefined;
+      for (const a of y.args) {
+        const from = place(a);
+        if (from === undefined || sizeOf(a.shape) !== sizeOf(y.shape)) continue;
+        const at = y.op === "permute" ? Index.at(y.shape, (y.attrs as { readonly order: readonly number[] }).order.map((o) => from.axes[o] as Lin)) : from.reshaped(y.shape);
+        made.set(y, at);
+        if ((unit.wide.has(a) || wide.has(a)) && isWide(y) && (y.op !== "permute" || (y.attrs as { readonly order: readonly number[] }).order.at(-1) === y.rank - 1)) wide.add(y);
+        return at;
+      }
+      return undefined;
+    };
+    let own = place(x);
+    if (own === undefined) {
+      own = ownBySize(unit, x);
+      if (isWide(x)) wide.add(x);
+    }
+    if (own === undefined) return false;
+    made.set(x, own);
+    const uses = new Set<Tensor>();
+    if (!agrees(unit, x, own, new Set(), uses)) return false;
+    const origins = new Set([...uses].flatMap((u) => unit.origin.get(u) ?? [])), [origin] = origins;
+    if (origins.size > 1 && unit.heavies.some((h) => isOp(h, "composite"))) return false;
+    if (origin !== undefined && !unit.origin.has(x)) unit.origin.set(x, origin);
+    for (const [y, at] of made) {
+      if (unit.own.has(y)) continue;
+      unit.own.set(y, at);
+      if (wide.has(y)) unit.wide.add(y);
+    }
+    return true;
+  }
+
+  function ownBySize(unit: Unit, x: Tensor): Index | undefined {
+    const { space } = unit, size = sizeOf(x.shape);
+    if (space.kind === "map") return size === space.size ? Index.linear(x.shape, variable("i", size)) : undefined;
+    if (space.kind === "rows") return size === space.rows * space.cols ? fullIndex(unit, x) : size === space.rows ? Index.linear(x.shape, rowVariable(space.rows)) : undefined;
+    if (space.kind === "reduce") return size === space.outputs ? Index.linear(x.shape, variable("o", size)) : undefined;
+    return undefined;
+  }
+
+  /** Whether reading `x` at `index` reads this unit's own values only where they are in registers. */
+  function agrees(unit: Unit, x: Tensor, index: Index, seen: Set<string>, uses: Set<Tensor>): boolean {
+    const key = `${x.id}@${index.key}`;
+    if (seen.has(key)) return true;
+    seen.add(key);
+    return x.args.every((a) => {
+      const mine = unitOf.get(a) === unit || unit.heavies.includes(a);
+      if (mine || !(k.kept.has(a) || isInput(a) || isHeavy(a))) {
+        const at = argumentIndex(x, a, index);
+        if (at === undefined) return !dependsOnUnit(a, unit);
+        if (mine) uses.add(a);
+        return mine ? unit.own.get(a)?.linear.key === at.linear.key : agrees(unit, a, at, seen, uses);
+      }
+      return true;
+    });
+  }
+
+  function dependsOnUnit(x: Tensor, unit: Unit): boolean {
+    return [...k.costs.of(x).reads].some((r) => unitOf.get(r) === unit || unit.heavies.includes(r));
+  }
+
+  /** Writes `x` in the unit that makes what it follows from, where one does element by element. */
+  function attach(x: Tensor): boolean {
+    const reads = readsOf(x);
+    const makers = [...new Set([...reads].flatMap((r) => unitOf.get(r) ?? []))].reverse();
+    for (const unit of makers) {
+      if (unit.space.kind === "reduce" && sizeOf(x.shape) !== unit.space.outputs) continue;
+      if (unit.space.kind === "anchor" && unit.problems.length === 0 && sizeOf(x.shape) !== sizeOf((unit.heavies[0] as Tensor).shape)) continue;
+      if (!fits(unit, reads) || !canJoin(unit, reads) || !claim(unit, x)) continue;
+      put(unit, x, [x], reads);
+      return true;
+    }
+    return false;
+  }
+
+  /** Writes `x` beside other elements of the same domain that are computed from some of the same values. */
+  function join(x: Tensor): boolean {
+    const reads = readsOf(x), size = sizeOf(x.shape);
+    for (const unit of [...units].reverse().slice(0, 32)) {
+      if (unit.space.kind !== "map" || unit.space.size !== size || ![...reads].some((r) => unit.reads.has(r) && sizeOf(r.shape) === size)) continue;
+      if (!fits(unit, reads) || !canJoin(unit, reads) || !claim(unit, x)) continue;
+      put(unit, x, [x], reads);
+      return true;
+    }
+    return false;
+  }
+
+  function joinReduction(heavy: Tensor, tail: Tensor): Unit | undefined {
+    const space = spaceOf(heavy), reads = new Set([...operandReads(heavy), ...readsOf(tail)]);
+    for (const unit of [...units].reverse().slice(0, 32)) {
+      if (JSON.stringify(unit.space) !== JSON.stringify(space) || space.kind === "anchor") continue;
+      if (space.kind === "reduce" && !sameLayout(unit.heavies[0] as Tensor, heavy)) continue;
+      const shares = [...reads].some((r) => unitOf.get(r) === unit || (unit.reads.has(r) && sizeOf(r.shape) > 1));
+      if (!shares || !fits(unit, reads) || !canJoin(unit, reads)) continue;
+      const operand = heavy.args[0] as Tensor, mine = [...k.costs.of(operand).reads].some((r) => unitOf.get(r) === unit);
+      if (mine && (space.kind !== "rows" || !(unit.own.has(operand) || claim(unit, operand)))) continue;
+      if (mine && space.kind === "rows" && (unit.own.get(operand) as Index).linear.key !== fullIndex(unit, operand).linear.key) continue;
+      return unit;
+    }
+    return undefined;
+  }
+
+  function fits(unit: Unit, reads: ReadonlySet<Tensor>): boolean {
+    return bufferCount(new Set([...unit.reads, ...reads, ...unit.roots])) + 1 <= cap;
+  }
+
+  /** Nothing that `reads` needs depends on the unit, but the unit itself. */
+  function canJoin(unit: Unit, reads: ReadonlySet<Tensor>): boolean {
+    const needs = new Set([...reads].flatMap((r) => unitOf.get(r) ?? []));
+    needs.delete(unit);
+    return ![...needs].some((n) => dependsOn(n, unit));
+  }
+}
+
+/** Whether four elements along the last axis can be taken at a time. */
+export const isWide = (x: Tensor): boolean => x.rank > 0 && (x.shape.at(-1) as number) % 4 === 0;
+
+function sameLayout(a: Tensor, b: Tensor): boolean {
+  const from = a.args[0] as Tensor, other = b.args[0] as Tensor;
+  return a.op !== "argMax" && b.op !== "argMax" && from.shape.join() === other.shape.join() && a.shape.join() === b.shape.join();
+}
+
+/** Element (row, col) of a tensor in a rows unit. */
+export function fullIndex(unit: Unit, x: Tensor): Index {
+  const { space } = unit;
+  invariant(space.kind === "rows", `full index in a unit of ${space.kind}`);
+  return Index.linear(x.shape, linearOf([rowVariable(space.rows), colVariable(space.cols)], [space.rows, space.cols]));
+}
+
+/** Whether `a` runs after `b` because of what it needs, directly or not. */
+export function dependsOn(a: Unit, b: Unit): boolean {
+  const seen = new Set<Unit>([a]), stack = [a];
+  for (let u = stack.pop(); u !== undefined; u = stack.pop()) {
+    for (const d of u.deps) {
+      if (d === b) return true;
+      if (!seen.has(d)) {
+        seen.add(d);
+        stack.push(d);
+      }
+    }
+  }
+  return false;
+}
+
+/** Where `x` at `index` reads its argument `a`; undefined where that is not one element. */
+export function argumentIndex(x: Tensor, a: Tensor, index: Index): Index | undefined {
+  if (x.op === "reshape") return index.reshaped(a.shape);
+  if (x.op === "permute") {
+    const axes = new Array<Lin>(x.rank);
+    (x.attrs as { readonly order: readonly number[] }).order.forEach((o, i) => { axes[o] = index.axes[i] as Lin; });
+    return Index.at(a.shape, axes);
+  }
+  if (x.op === "slice") return Index.at(a.shape, index.axes.map((l, i) => add(l, constant((x.attrs as { readonly start: readonly number[] }).start[i] as number))));
+  if (x.op === "pad" || x.op === "concat" || x.op === "gather" || x.op === "randomBits") return undefined;
+  return broadcastIndex(index, a.shape);
+}
+
+/** Element `o` of the outputs and `r` of what is reduced, as an index of a reduction's operand. */
+export function reducedIndex(x: Tensor, o: Lin, r: Lin): Index {
+  const from = x.args[0] as Tensor, axes = isOp(x, "argMax") ? [x.attrs.axis] : (x.attrs as { readonly axes: readonly number[] }).axes;
+  const outer = Index.linear(x.shape, o), inner = Index.linear(from.shape.map((d, i) => (axes.includes(i) ? d : 1)), r);
+  return Index.at(from.shape, from.shape.map((_, i) => (axes.includes(i) ? inner.axes[i] : outer.axes[i]) as Lin));
+}
+
