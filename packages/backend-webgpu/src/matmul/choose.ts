@@ -1,0 +1,89 @@
+/**
+ * Which tile. A default is a table of tiles per family and one score; what a device really likes is measured (`../tune/`).
+ *
+ *   score = how fast the tile is when the device is full * share of the padded result that is wanted * how full the device gets
+ *
+ * Software adapters, GFLOPS by processor time on lavapipe (subgroups of 8, 2 cores), [1024, 256] x [256, 256]: 8x8 plain 22;
+ * with lanes: 8 rows x 4 columns 50, 16x4 64 to 66, 24x4 68, 32x4 74 (and twice the compile time of 16x4), 16x8 51, 32x8 28
+ * (the loop outgrows the instruction cache).
+ */
+import type { MatmulSpec } from "../matmul-spec.ts";
+import type { Family, Profile } from "../profile.ts";
+import { sharedBytes } from "./shared.ts";
+import { matrixTiles } from "./subgroup-matrix.ts";
+import { extent, type RegisterTile, type SharedTile, type Tile } from "./tile.ts";
+
+type Cut = readonly [m: number, n: number, k: number, rows: number, columns: number, speed: number];
+
+// Speed: as a share of the best, when the device is full.
+const big: readonly Cut[] = [[128, 128, 16, 8, 8, 1], [128, 128, 8, 8, 8, 0.95], [128, 64, 16, 8, 4, 0.85], [64, 128, 16, 4, 8, 0.85], [64, 64, 16, 4, 4, 0.7], [32, 64, 16, 4, 4, 0.5], [32, 32, 16, 4, 4, 0.4]];
+const middle: readonly Cut[] = [[64, 64, 16, 8, 8, 1], [64, 64, 16, 4, 4, 0.95], [128, 64, 16, 8, 4, 0.9], [32, 64, 16, 4, 4, 0.7], [32, 32, 16, 4, 4, 0.6]];
+const small: readonly Cut[] = [[32, 64, 8, 4, 8, 1], [32, 32, 16, 4, 4, 0.9], [64, 64, 8, 8, 8, 0.8], [16, 32, 16, 4, 4, 0.6]];
+const cuts: { readonly [F in Exclude<Family, "software">]: readonly Cut[] } = { nvidia: big, amd: big, unknown: middle, intel: middle, apple: middle, mobile: small };
+/** Workgroups that fill a usual device of the family. */
+const slots: { readonly [F in Family]: number } = { nvidia: 256, amd: 128, unknown: 64, intel: 64, apple: 64, mobile: 16, software: 8 };
+/** Shortest sum over k worth a workgroup of its own. */
+const shortestSplit = 256;
+
+const workgroups = (spec: MatmulSpec, tile: Tile): number => {
+  const { m, n } = extent(tile);
+  return Math.ceil(spec.m / m) * Math.ceil(spec.n / n) * spec.batch * spec.problems.length * tile.splits;
+};
+
+/** How many parts of k bring a tile near a full device; 1 where it is full or k is short. */
+function splitsFor(spec: MatmulSpec, tile: Tile, family: Family): number {
+  const wanted = Math.floor(slots[family] / workgroups(spec, tile));
+  return Math.max(1, Math.min(wanted, Math.floor(spec.k / shortestSplit), 64));
+}
+
+function score(spec: MatmulSpec, tile: Tile, speed: number, family: Family): number {
+  const { m, n } = extent(tile);
+  const wanted = (spec.m * spec.n) / (Math.ceil(spec.m / m) * m * Math.ceil(spec.n / n) * n);
+  const groups = workgroups(spec, tile);
+  const full = groups >= slots[family] ? 1 : groups / slots[family];
+  return speed * wanted * full * (tile.splits > 1 ? 0.9 : 1);
+}
+
+/** Subgroups of one known size are SIMD registers that can hand elements round. */
+const lanesOf = ({ subgroups }: Profile): number => (subgroups !== undefined && subgroups.min === subgroups.max && subgroups.min % 4 === 0 ? subgroups.min : 1);
+
+function registerTiles(spec: MatmulSpec, profile: Profile): readonly RegisterTile[] {
+  const lanes = profile.family === "software" ? lanesOf(profile) : 1;
+  const shapes: readonly (readonly [rows: number, columns: number])[] = lanes > 1 ? [[2 * lanes, 4], [lanes, 4], [4 * lanes, 4], [lanes, 8]] : [[8, 8], [8, 4], [4, 4]];
+  const reach = (rows: number): boolean => rows === (lanes > 1 ? lanes : 4) || rows < 2 * spec.m;
+  return shapes.filter(([rows]) => reach(rows)).map(([rows, columns]) => {
+    const tile: RegisterTile = { kind: "register", rows, columns, lanes, splits: 1 };
+    return { ...tile, splits: splitsFor(spec, tile, profile.family) };
+  });
+}
+
+function sharedTiles(spec: MatmulSpec, profile: Profile, family: Exclude<Family, "software">): readonly { readonly tile: SharedTile; readonly speed: number }[] {
+  return cuts[family].flatMap(([m, n, k, rows, columns, speed]) => {
+    const tile: SharedTile = { kind: "shared", m, n, k, rows, columns, prefetch: true, splits: 1 };
+    const fits = extent(tile).invocations <= profile.limits.invocations && sharedBytes(spec, tile) <= profile.limits.sharedBytes;
+    return fits ? [{ tile, speed }] : [];
+  });
+}
+
+/** Every tile worth measuring for a spec on a device, best guess first. */
+export function tileCandidates(spec: MatmulSpec, profile: Profile): readonly Tile[] {
+  const { family } = profile;
+  const register = registerTiles(spec, profile);
+  if (family === "software") return register;
+  const scored: { readonly tile: Tile; readonly score: number }[] = [];
+  // Matrix units are several times as fast; 2 keeps small results on tiles that fill the device.
+  const matrix = matrixTiles(spec, profile).map(({ tile, speed }) => ({ tile, speed: 2 * speed }));
+  for (const { tile, speed } of [...matrix, ...sharedTiles(spec, profile, family)]) {
+    const splits = splitsFor(spec, tile, family);
+    for (const t of splits > 1 ? [tile, { ...tile, splits }] : [tile]) scored.push({ tile: t, score: score(spec, t, speed, family) });
+  }
+  const ranked = scored.toSorted((x, y) => y.score - x.score).map((x) => x.tile);
+  return [...ranked, ...register];
+}
+
+/** The tile of a spec where nothing was measured. */
+export function defaultTile(spec: MatmulSpec, profile: Profile): Tile {
+  const [best] = tileCandidates(spec, profile);
+  if (best === undefined) throw new RangeError("unreachable");
+  return best;
+}
