@@ -113,7 +113,7 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
 
     const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
     const result = await train({
-      backend, objective, batches, until, run, signal, ...start, compute: options.precision,
+      backend, objective, batches, until, run, signal, ...start, compute: options.precision, rematerialise: options.rematerialise,
       optimizer: adamw({ beta1: options.beta1, beta2: options.beta2, weightDecay: options.weightDecay }),
       clip: options.clip === 0 ? undefined : options.clip,
       accumulate, tokenizerFiles: tokenizer.files(), lr: options.lr,

@@ -101,6 +101,16 @@ describe("cloze pretrain", () => {
     expect(rows("half-killed")).toEqual(rows("half"));
   });
 
+  it("--rematerialise changes no number, and a resumed run may begin or end with it", async () => {
+    const { code, stderr } = await cloze(pretrain("rematerialised", "--rematerialise"));
+    expect(code, stderr).toBe(0);
+    expect(rows("rematerialised")).toEqual(rows("straight"));
+    expect(readFileSync(join(dir, "rematerialised", "config.yaml"), "utf8")).toMatch(/^rematerialise: true$/m);
+    for (const step of ["step-36", "step-40"]) rmSync(join(dir, "rematerialised", "checkpoints", step), { recursive: true });
+    expect((await cloze(["pretrain", "--resume", "rematerialised", "--no-rematerialise"])).code).toBe(0);
+    expect(rows("rematerialised")).toEqual(rows("straight"));
+  });
+
   it("passes over a damaged newest checkpoint", async () => {
     cpSync(join(dir, "straight"), join(dir, "damaged"), { recursive: true });
     truncateSync(join(dir, "damaged", "checkpoints", "step-40", "model.safetensors"), 100);

@@ -16,6 +16,21 @@ export function order(roots: Iterable<Tensor>, leaves?: ReadonlySet<Tensor>): Te
   return [...seen].sort((a, b) => a.id - b.id);
 }
 
+/**
+ * The same nodes in an order to run in: older roots first, and each value just before what first needs it. Ids are such an order as
+ * a graph is traced; after passes, a node that none of them touched is older than all that were made anew, and would run too early.
+ */
+export function orderByDemand(roots: Iterable<Tensor>): Tensor[] {
+  const youngestFirst = (a: Tensor, b: Tensor): number => b.id - a.id;
+  const done = new Set<Tensor>(), stack = [...roots].sort(youngestFirst);
+  for (let x = stack.at(-1); x !== undefined; x = stack.at(-1)) {
+    const pending = done.has(x) ? [] : x.args.filter((a) => !done.has(a)).sort(youngestFirst);
+    if (pending.length > 0) stack.push(...pending);
+    else done.add(stack.pop() as Tensor);
+  }
+  return [...done];
+}
+
 /** Results by argument: who reads each node that `roots` depend on. */
 export function readers(nodes: readonly Tensor[]): Map<Tensor, Tensor[]> {
   const out = new Map<Tensor, Tensor[]>(nodes.map((n) => [n, []]));

@@ -1,6 +1,6 @@
 /** Cases of every composite, with values from closed forms in plain JavaScript over arrays: none of them by a graph. */
 import {
-  adamwStep, crossEntropy, dropout, embedding, gelu, geluTanh, layerNorm, logSumExp, newtonSchulz, randomBits, relu, rmsNorm, rope, sigmoid, silu, softmax,
+  adamwStep, barrier, crossEntropy, dropout, embedding, gelu, geluTanh, layerNorm, logSumExp, newtonSchulz, randomBits, relu, rmsNorm, rope, sigmoid, silu, softmax,
   type Graph, type Tensor,
 } from "../src/index.ts";
 import { noise, type Env } from "./finite-differences.ts";
@@ -86,6 +86,7 @@ export const compositeCases: readonly CompositeCase[] = [
   { name: "embedding", build: (g, r) => embedding(f(g, r, "table", [3, 2]), g.input("ids", "i32", [2, 2])), env: { table: some(6), ids: [2, 0, 2, 1] }, want: [2, 0, 2, 1].flatMap((i) => some(6).slice(2 * i, 2 * i + 2)) },
   { name: "crossEntropy", build: (g, r) => crossEntropy(f(g, r, "logits", [2, 5]), g.input("targets", "i32", [2])), env: { logits: LOGITS.flat(), targets: TARGETS }, want: LOGITS.map((l, i) => -Math.log(at(soft(l), at(TARGETS, i)))) },
   { name: "crossEntropy of large logits", build: (g, r) => crossEntropy(f(g, r, "logits", [1, 3]), g.input("targets", "i32", [1])), env: { logits: [1000, 0, -1000], targets: [2] }, want: [2000] },
+  { name: "barrier", build: (g, r) => barrier(f(g, r, "x", [3, 4]), f(g, r, "after", [2])), env: { x: X, after: [1, 2] }, want: X },
   { name: "dropout", build: (g, r) => dropout(f(g, r, "x", [3, 4]), { rate: 0.25, stream: 3, key: g.input("key", "u32", [2]) }), env: { x: X, key: [5, 9] }, want: X.map((x, i) => x * at(KEPT, i)) },
   { name: "dropout of rate 0", build: (g, r) => dropout(f(g, r, "x", [3, 4]), { rate: 0, stream: 3, key: g.input("key", "u32", [2]) }), env: { x: X }, want: X },
   { name: "rope", build: (g, r) => rope(f(g, r, "x", [2, 1, 2, 4]), g.input("p", "i32", [2, 2]), 100), env: { x: ROTATED.flat(), p: POSITIONS }, want: ROTATED.flatMap((x, i) => turned(x, at(POSITIONS, i), 100)) },

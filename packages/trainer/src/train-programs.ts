@@ -12,7 +12,7 @@
  * Feeds beside the objective's: `random.key`, the optimizer's scalars; `optim.lossScale` f32 [] with compute f16; `train.update`
  * i32 [] with `numbered`.
  */
-import { Graph, program, type Program, type Tensor, type TensorType } from "@cloze/graph";
+import { Graph, program, rematerialise, type Program, type Tensor, type TensorType } from "@cloze/graph";
 import { rootScope, type Parameter } from "@cloze/nn";
 import type { LossTerms, Objective } from "@cloze/objective";
 import { accumulate, accumulators, clipScale, gradients, resetAccumulators, type Accumulators, type ByName, type Optimizer } from "@cloze/optim";
@@ -29,6 +29,8 @@ export interface TrainSetup {
    * and a step that overflows is skipped. Default "f32".
    */
   readonly compute?: "f32" | "f16" | "bf16";
+  /** Computes a layer's values again in the backward pass instead of keeping them: less memory, one more forward pass. Default false. */
+  readonly rematerialise?: boolean;
   /**
    * For a loop that calls a step before it knows how the one before ended: updates are numbered, and one that is not the next to
    * come replaces no state, so that nothing happens after a step that failed. Default false.
@@ -104,21 +106,23 @@ function numbering(graph: Graph): { readonly done: Tensor<"i32">; readonly isNex
   return { done, isNext: done.equal(graph.input("train.update", "i32", [])) };
 }
 
+const keeping = (setup: TrainSetup, whole: Program): Program => (setup.rematerialise === true ? rematerialise(whole) : whole);
+
 /** Loss, gradient and update of one batch in one program. */
 export function stepProgram(setup: TrainSetup, types: FeedTypes): Program {
   const traced = traceLoss(setup, types);
-  return updateProgram(traced, setup, { gradients: gradientsOf(traced), sums: sumsOf(traced.terms), state: [], updates: {}, feeds: Object.values(traced.feeds) });
+  return keeping(setup, updateProgram(traced, setup, { gradients: gradientsOf(traced), sums: sumsOf(traced.terms), state: [], updates: {}, feeds: Object.values(traced.feeds) }));
 }
 
 /** Adds the sums of one part of a batch to the accumulators. Outputs the part's loss sum, to be checked as it goes. */
 export function accumulateProgram(setup: TrainSetup, types: FeedTypes): Program {
   const traced = traceLoss(setup, types), sums = sumsOf(traced.terms), into = accumulatorsOf(traced);
-  return program(traced.graph, {
+  return keeping(setup, program(traced.graph, {
     state: [...tensorsOf(traced.parameters), ...into.state],
     outputs: { loss: sums["loss"] as Tensor },
     updates: accumulate(into, gradientsOf(traced), sums),
     feeds: Object.values(traced.feeds),
-  });
+  }));
 }
 
 /** The update from the accumulated sums, which empties them. `types` are those of any part: only names are taken from them. */

@@ -1,6 +1,6 @@
 /** Cases of the composites: each in the shapes a model uses it in, and where its own gradient is easily wrong. */
 import {
-  adamwStep, attention, crossEntropy, dropout, embedding, gelu, geluTanh, layerNorm, logSumExp, newtonSchulz, relu, rmsNorm, rope, sigmoid, silu, softmax,
+  adamwStep, attention, barrier, crossEntropy, dropout, embedding, gelu, geluTanh, layerNorm, logSumExp, newtonSchulz, relu, rmsNorm, rope, sigmoid, silu, softmax,
   type AttentionOptions, type Graph, type Tensor,
 } from "@cloze/graph";
 import { F32, type Case, type Draw } from "../case.ts";
@@ -35,6 +35,10 @@ export const compositeCases: readonly Case[] = [
   make("crossEntropy > rows", (g) => crossEntropy(f(g, "logits", [6, 9]), g.input("targets", "i32", [6])), { targets: { below: 9 } }),
   make("crossEntropy > large logits", (g) => crossEntropy(f(g, "logits", [4, 33]), g.input("targets", "i32", [4])), { logits: { uniform: [-60, 60] }, targets: { below: 33 } }),
   make("dropout > cube", (g) => dropout(f(g, "x", [2, 5, 7]), { rate: 0.3, stream: 5, key: key(g) }), { key: KEY }),
+  make("barrier > twice the same", (g) => {
+    const x = f(g, "x", [3, 5]), once = x.exp().sum(0), again = barrier(x, once).exp().sum(0);
+    return [once, again.sub(once), barrier(once, again)];
+  }),
   make("rope > own positions", (g) => rope(f(g, "x", [2, 2, 5, 6]), g.input("positions", "i32", [2, 5])), { positions: { below: 40 } }),
   make("rope > shared positions", (g) => rope(f(g, "x", [2, 3, 4, 8]), g.iota([1, 4], 1))),
   make("newtonSchulz > wide", (g) => newtonSchulz(f(g, "x", [4, 6]))),

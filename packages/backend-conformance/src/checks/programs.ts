@@ -1,7 +1,7 @@
 /** Whole programs: random chains forward and backward, determinism, mixed precision, and an encoder in training. */
 import type { Backend } from "@cloze/backend";
 import { UnsupportedError } from "@cloze/errors";
-import { crossEntropy, embedding, grad, Graph, program, showType, type HostTensor, type HostTensors, type Program, type Tensor } from "@cloze/graph";
+import { crossEntropy, embedding, grad, Graph, program, rematerialise, showType, type HostTensor, type HostTensors, type Program, type Tensor } from "@cloze/graph";
 import { runOnce, type Check } from "../check.ts";
 import { drawInput } from "../draw.ts";
 import { expected } from "../oracle.ts";
@@ -37,8 +37,8 @@ function scattered(): { readonly program: Program; readonly feeds: HostTensors }
 }
 
 /** Steps of training, loss and all state compared with the interpreter's after each. */
-async function train(backend: Backend, steps: number): Promise<void> {
-  const { program: p, state: initial, feeds } = trainingStep();
+async function train(backend: Backend, steps: number, change: (p: Program) => Program = (p) => p): Promise<void> {
+  const { program: whole, state: initial, feeds } = trainingStep(), p = change(whole);
   let state = initial;
   const executable = await backend.compile(p), session = await backend.start(initial);
   try {
@@ -103,4 +103,5 @@ export const wholeProgramChecks: readonly Check[] = [
   { name: "compute > bf16 contractions", needs, run: (backend) => mixed(backend, "bf16") },
   { name: "training > one step of a two-layer encoder", needs: [...needs, "u32"], run: (backend) => train(backend, 1) },
   { name: "training > six steps of a two-layer encoder", needs: [...needs, "u32"], run: (backend) => train(backend, 6) },
+  { name: "training > two steps of a two-layer encoder, rematerialised", needs: [...needs, "u32"], run: (backend) => train(backend, 2, rematerialise) },
 ];

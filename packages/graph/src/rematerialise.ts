@@ -1,0 +1,181 @@
+/**
+ * Rematerialisation, or activation checkpointing: of a layer's forward values only those are kept for the backward pass that other
+ * layers read too; the others are computed again when the gradient reaches the layer. Memory for activations falls from all of
+ * every layer to all of one and the boundaries of every layer; a step costs one more forward pass.
+ *
+ *   kept ─ barrier(kept, gradient) ─ the layer's nodes once more ─ read by the layer's backward pass
+ *
+ * Nodes are made once, so a second computation needs an argument of its own: a barrier, which says besides that it waits for the
+ * gradient that flows into the layer. Ids ascend from there, so that whoever runs nodes in order runs them at the right time.
+ * Values are equal to the bit, those of dropout too: a draw is a function of its key. What depends on parameters alone, or on
+ * nothing, is not computed again.
+ *
+ * Source: Chen et al. 2016, arXiv:1604.06174. Layers are known by the paths of nodes; nothing here knows a model.
+ */
+import { barrier } from "./composites/barrier.ts";
+import { groups, isOp, type Node, type Ops, type Op } from "./op.ts";
+import { programRoots, withRoots, type Program } from "./program.ts";
+import type { Tensor } from "./tensor.ts";
+import { order } from "./walk.ts";
+
+export interface RematerialiseOptions {
+  /** What of a layer path names the layer. Default: all up to its first numbered segment, `esm.encoder.layer.3`. */
+  readonly layer?: RegExp;
+}
+
+const NUMBERED = /^(?:.*?\.)?\d+(?=\.|$)/;
+
+/** The same outputs and updates, in a program that holds less at once. What has no layers, or no gradient, stays as it is. */
+export function rematerialise(p: Program, { layer = NUMBERED }: RematerialiseOptions = {}): Program {
+  const roots = programRoots(p), nodes = order(roots), facts = learn(nodes, new Set(p.state), layer);
+  const values = repeated(nodes, roots, facts), copies = new Map<string, Copies>();
+  for (const [name, gate] of gates(nodes, values, facts)) copies.set(name, new Copies(values.get(name) ?? [], gate, facts.fixed));
+  if (copies.size === 0) return p;
+  const done = new Map<Tensor, Tensor>(), now = (x: Tensor): Tensor => done.get(x) as Tensor;
+  const copiesOf = (x: Tensor): Copies | undefined => copies.get(facts.layerOf.get(x) ?? "");
+  for (const n of nodes) {
+    const inside = copiesOf(n);
+    done.set(n, facts.late.has(n) ? n.graph.rebuild(n, n.args.map((a) => copiesOf(a)?.again(a, now) ?? inside?.seen(a, n, now) ?? now(a))) : n);
+  }
+  return withRoots(p, roots.map(now));
+}
+
+interface Facts {
+  /** Nodes of the backward pass and what depends on them; the rest is forward. */
+  readonly late: ReadonlySet<Tensor>;
+  /** Nodes that depend on nothing but state and constants. */
+  readonly fixed: ReadonlySet<Tensor>;
+  /** The layer that a node belongs to, where it belongs to one. */
+  readonly layerOf: ReadonlyMap<Tensor, string>;
+}
+
+function learn(nodes: readonly Tensor[], state: ReadonlySet<Tensor>, pattern: RegExp): Facts {
+  const late = new Set<Tensor>(), fixed = new Set<Tensor>(), named = new Map<Tensor, string>();
+  for (const n of nodes) {
+    const backward = n.path.endsWith("'"), name = pattern.exec(backward ? n.path.slice(0, -1) : n.path)?.[0];
+    if (backward || n.args.some((a) => late.has(a))) late.add(n);
+    if (isOp(n, "input") ? state.has(n) : n.args.every((a) => fixed.has(a))) fixed.add(n);
+    if (name !== undefined) named.set(n, name);
+  }
+  return { late, fixed, layerOf: withOutsiders(nodes.filter((n) => !late.has(n)), named) };
+}
+
+/**
+ * Models make some nodes of a layer outside of its scope. Of those without a name, what lies between two nodes of one layer is
+ * part of it, and so is a residual sum, `x + layer(x)`.
+ */
+function withOutsiders(forward: readonly Tensor[], named: ReadonlyMap<Tensor, string>): Map<Tensor, string> {
+  const layerOf = new Map(named), none: ReadonlySet<string> = new Set();
+  /** Layers that a node without a name is reached from, and reaches, over nodes without a name. */
+  const from = new Map<Tensor, ReadonlySet<string>>(), to = new Map<Tensor, Set<string>>();
+  for (const n of forward) {
+    const name = named.get(n);
+    from.set(n, name === undefined ? new Set(n.args.flatMap((a) => [...(from.get(a) ?? none)])) : new Set([name]));
+  }
+  for (const n of [...forward].reverse()) {
+    const name = named.get(n), reached = name === undefined ? (to.get(n) ?? none) : [name];
+    for (const a of n.args) {
+      const known = to.get(a) ?? new Set();
+      for (const layer of reached) known.add(layer);
+      to.set(a, known);
+    }
+  }
+  for (const n of forward) {
+    if (named.has(n)) continue;
+    const between = [...(from.get(n) ?? none)].find((name) => to.get(n)?.has(name));
+    const residual = groups.elementwise.has(n.op) && n.args.length > 1 ? n.args.map((a) => named.get(a)).findLast((name) => name !== undefined) : undefined;
+    const layer = between ?? residual;
+    if (layer !== undefined && (n.path === "" || layer.startsWith(`${n.path}.`))) layerOf.set(n, layer);
+  }
+  return layerOf;
+}
+
+/** By layer, the forward values to compute again, oldest first: those that its backward pass reads and no other layer, and what they need of the same kind. */
+function repeated(nodes: readonly Tensor[], roots: readonly Tensor[], { late, fixed, layerOf }: Facts): Map<string, Tensor[]> {
+  const kept = new Set<Tensor>(roots), read = new Set<Tensor>();
+  for (const n of nodes) {
+    for (const a of n.args) {
+      const from = layerOf.get(a), to = layerOf.get(n);
+      if (late.has(a)) continue;
+      if (late.has(n) && (to === from || to === undefined)) read.add(a);
+      else if (to !== from) kept.add(a);
+    }
+  }
+  const ours = (x: Tensor): boolean => layerOf.has(x) && !late.has(x) && !fixed.has(x) && !kept.has(x) && !isOp(x, "input");
+  const found = new Set<Tensor>([...read].filter(ours)), stack = [...found];
+  for (let x = stack.pop(); x !== undefined; x = stack.pop()) {
+    for (const a of x.args) {
+      if (found.has(a) || !ours(a)) continue;
+      found.add(a);
+      stack.push(a);
+    }
+  }
+  const byLayer = new Map<string, Tensor[]>();
+  for (const x of [...found].sort((a, b) => a.id - b.id)) {
+    const name = layerOf.get(x) as string, list = byLayer.get(name);
+    if (list === undefined) byLayer.set(name, [x]);
+    else list.push(x);
+  }
+  return byLayer;
+}
+
+/** By layer, the youngest gradient from outside that its backward pass reads and that is there when it first needs one of the layer's values. */
+function gates(nodes: readonly Tensor[], values: ReadonlyMap<string, readonly Tensor[]>, { late, layerOf }: Facts): Map<string, Tensor> {
+  const owner = new Map([...values].flatMap(([name, list]) => list.map((x) => [x, name] as const))), first = new Map<string, Tensor>();
+  for (const n of nodes) {
+    if (!late.has(n)) continue;
+    for (const a of n.args) {
+      const name = owner.get(a);
+      if (name !== undefined && !first.has(name)) first.set(name, n);
+    }
+  }
+  const found = new Map<string, Tensor>();
+  for (const n of nodes) {
+    const name = layerOf.get(n), needed = name === undefined ? undefined : first.get(name);
+    if (name === undefined || needed === undefined || !late.has(n)) continue;
+    for (const a of n.args) {
+      if (late.has(a) && layerOf.get(a) !== name && a.id < needed.id && a.id > (found.get(name)?.id ?? -1)) found.set(name, a);
+    }
+  }
+  return found;
+}
+
+/** What older nodes have become. */
+type Now = (x: Tensor) => Tensor;
+
+/** The second computation of a layer's values, made when the first of them is needed. */
+class Copies {
+  readonly #values: ReadonlySet<Tensor>;
+  /** Of what is kept, all that the values read and that could make a copy the same node again. */
+  readonly #inputs: ReadonlySet<Tensor>;
+  readonly #gate: Tensor;
+  #made: ReadonlyMap<Tensor, Tensor> | undefined;
+
+  constructor(values: readonly Tensor[], gate: Tensor, fixed: ReadonlySet<Tensor>) {
+    this.#values = new Set(values);
+    this.#inputs = new Set(values.flatMap((x) => x.args).filter((a) => !this.#values.has(a) && !fixed.has(a)));
+    this.#gate = gate;
+  }
+
+  /** The copy of `x`, where it has one. */
+  again(x: Tensor, now: Now): Tensor | undefined {
+    return this.#values.has(x) ? (this.#made ??= this.#make(now)).get(x) : undefined;
+  }
+
+  /**
+   * A kept value as `reader`, a node of the layer's backward pass, is to read it: as the copies do, so that what its composites
+   * expand to, a mask of dropout or the scores of attention, is theirs and not what the forward pass had.
+   */
+  seen(x: Tensor, reader: Tensor, now: Now): Tensor | undefined {
+    return this.#inputs.has(x) && reader.id > this.#gate.id ? barrier(x, now(this.#gate)) : undefined;
+  }
+
+  #make(now: Now): ReadonlyMap<Tensor, Tensor> {
+    const made = new Map<Tensor, Tensor>(), gate = now(this.#gate);
+    const arg = (a: Tensor): Tensor => made.get(a) ?? (this.#inputs.has(a) ? barrier(a, gate) : a);
+    for (const x of this.#values) made.set(x, x.graph.within(x.path, () => sameOver(x as Node, x.args.map(arg))));
+    return made;
+  }
+}
+
+const sameOver = <P extends Op>(x: Node<P>, args: readonly Tensor[]): Tensor => x.graph.node(x.op, args as Ops[P]["args"], x.attrs);
