@@ -1,0 +1,76 @@
+// Correctness and speed of the WebGPU backend on this machine's GPU. See README.md beside it.
+//
+//   node bench.mjs --out FILE.json [--quick] [--modes f32,f16,matrix] [--parts check,matmul,attention,step] [--steps NAME,NAME]
+//                  [--rounds 10] [--conformance] [--profile] [--robust] [--adapter NAME]
+//
+// Everything is written to FILE after each part, so that what was measured before a crash is not lost.
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { globals } from "webgpu";
+import { backend as webgpu } from "@cloze/backend-webgpu";
+import { isNotHere, openDevice } from "@cloze/backend-webgpu/internal";
+import { timeAttention } from "./attention.mjs";
+import { checkConformance, checkTraining } from "./check.mjs";
+import { kernelTimes } from "./kernel-times.mjs";
+import { timeMatmuls } from "./matmuls.mjs";
+import { missing, modes } from "./modes.mjs";
+import { lineOf } from "./report.mjs";
+import { timeTraining, workloads } from "./training.mjs";
+
+const { values: options } = parseArgs({
+  options: {
+    out: { type: "string" }, quick: { type: "boolean", default: false }, modes: { type: "string", default: "f32,f16,matrix" }, parts: { type: "string", default: "check,matmul,attention,step" },
+    steps: { type: "string" }, rounds: { type: "string" }, conformance: { type: "boolean", default: false }, profile: { type: "boolean", default: false },
+    robust: { type: "boolean", default: false }, adapter: { type: "string" },
+  },
+});
+const { quick } = options, parts = options.parts.split(","), rounds = Number(options.rounds ?? (quick ? 2 : 10));
+const steps = options.steps?.split(",") ?? Object.keys(workloads).filter((name) => name.startsWith("tiny") === quick);
+for (const [what, asked, known] of [["--modes", options.modes.split(","), Object.keys(modes)], ["--parts", parts, ["check", "matmul", "attention", "step"]], ["--steps", steps, Object.keys(workloads)]]) {
+  const unknown = asked.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`bench: ${what}: expected some of ${known.join(", ")}, got ${unknown}`);
+}
+
+const rows = [], report = {
+  bench: "gpu", engine: "cloze", commit: COMMIT, date: new Date().toISOString(), runtime: `node ${process.version}`, device: undefined, driver: driver(), quick, options, rows,
+};
+const save = () => { if (options.out) writeFileSync(options.out, `${JSON.stringify(report, null, 1)}\n`); };
+const log = (row) => console.log(lineOf(row));
+
+for (const mode of options.modes.split(",")) {
+  const { compute, device, expect } = modes[mode], how = { ...device, robustness: options.robust, timestamps: true, ...(options.adapter && { adapterName: options.adapter }) };
+  const opened = await openDevice(how);
+  if (isNotHere(opened)) throw new Error(`${opened.reason}. ${opened.remedy}`);
+  report.device ??= opened.profile.device;
+  const why = missing(mode, opened.profile);
+  console.log(`\n${mode}: ${opened.profile.device}; ${Object.entries(opened.notes).map(([name, note]) => `${name}: ${note}`).join("; ")}`);
+  if (why !== undefined) {
+    rows.push({ kind: "mode", name: mode, mode, ok: true, skipped: why });
+    console.log(`left out: ${why}`);
+    opened.close();
+    continue;
+  }
+  // Wrapped before any pipeline is made: it keeps their names.
+  const profile = options.profile || quick ? kernelTimes(opened.device, globals) : undefined;
+  const engine = await webgpu({ ...how, device: opened.device }), context = { backend: engine, opened, mode, compute, expect, quick, log, rounds };
+  if (parts.includes("check")) rows.push(...await checkTraining(context), ...(options.conformance && mode !== "matrix" ? await checkConformance(context) : []));
+  save();
+  if (parts.includes("matmul")) rows.push(...await timeMatmuls(context));
+  save();
+  if (parts.includes("attention")) rows.push(...await timeAttention(context));
+  save();
+  if (parts.includes("step")) rows.push(...await timeTraining({ ...context, names: steps, profile }));
+  save();
+  await engine.dispose();
+  opened.close();
+}
+const failed = rows.filter(({ ok }) => ok === false);
+console.log(`\n${rows.length} rows, ${failed.length} failed${options.out ? `; written to ${options.out}` : ""}`);
+process.exit(failed.length === 0 ? 0 : 1);
+
+/** What nvidia-smi says, where there is one. */
+function driver() {
+  const { status, stdout } = spawnSync("nvidia-smi", ["--query-gpu=name,driver_version,clocks.max.sm,power.limit", "--format=csv,noheader"], { encoding: "utf8" });
+  return status === 0 ? stdout.trim() : "no nvidia-smi";
+}

@@ -1,0 +1,90 @@
+// Whole training steps of ESM-2 as the trainer builds them: masked language modelling, AdamW, clipping, one program a step.
+import { feedTypes } from "@cloze/objective";
+import { mlm } from "@cloze/objective-mlm";
+import { esm2, esm2ConfigJson, esm2Configs, flopsPerToken } from "@cloze/models/esm2";
+import { adamw } from "@cloze/optim";
+import { esm2 as tokenizer } from "@cloze/tokenizer-protein";
+import { initialState, stepProgram, traceLoss } from "@cloze/trainer";
+import { kernelsOf } from "./attention.mjs";
+import { timeRuns } from "./timing.mjs";
+
+const tiny = { ...esm2Configs["esm2-8m"], hidden: 64, layers: 2, heads: 4, intermediate: 256 };
+export const workloads = {
+  "tiny 2x64": { config: tiny, name: "tiny", rows: 2, length: 64 },
+  "esm2-8m 64x512": { config: esm2Configs["esm2-8m"], name: "esm2-8m", rows: 64, length: 512 },
+  "esm2-150m 16x512": { config: esm2Configs["esm2-150m"], name: "esm2-150m", rows: 16, length: 512 },
+  "esm2-650m 8x512": { config: esm2Configs["esm2-650m"], name: "esm2-650m", rows: 8, length: 512 },
+};
+
+/** Programs, state and feeds of a workload; `feeds(t)` are those of step t, from 1. */
+export function trainingOf({ config, name, rows, length }, compute) {
+  const tokens = tokenizer(), objective = mlm(tokens), model = esm2(config), optimizer = adamw({ beta2: 0.98 });
+  const source = { name, model, configText: esm2ConfigJson(config), buffers: model.buffers, maxLength: length };
+  const setup = { source, objective, optimizer, clip: 1, compute };
+  const at = (step) => objective.prepare(batchOf(rows, length, step), { seed: 1, step, evaluation: false });
+  const types = feedTypes(at(0)), program = stepProgram(setup, types);
+  const scale = compute === "f16" ? { "optim.lossScale": { dtype: "f32", shape: [], data: Float32Array.of(1024) } } : {};
+  return {
+    program,
+    state: () => initialState([program], weightsOf(traceLoss(setup, types).parameters)),
+    feeds: (t) => ({ ...at(t).feeds, "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(1, t) }, ...optimizer.hostScalars(t, 1e-4), ...scale }),
+    tokens: rows * length,
+    flops: rows * length * flopsPerToken(config, length),
+    loss: ({ loss, weight }) => loss.data[0] / weight.data[0],
+  };
+}
+
+/** One sequence of residues a row, <cls> and <eos> around it. */
+function batchOf(rows, length, step) {
+  const ids = new Int32Array(rows * length), segments = new Int32Array(rows * length).fill(1), positions = new Int32Array(rows * length), sequences = [];
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < length; i++) {
+      ids[row * length + i] = i === 0 ? 0 : i === length - 1 ? 2 : 4 + ((Math.imul((step * rows + row) * length + i + 1, 0x9e3779b1) >>> 12) % 20);
+      positions[row * length + i] = i;
+    }
+    sequences.push({ example: step * rows + row, row, start: 0, length });
+  }
+  return { rows, length, ids, segments, positions, sequences };
+}
+
+/** Initial values of the right spread, from one table of normal numbers: a model of 650 M parameters in a second. */
+function weightsOf(parameters) {
+  const table = Float32Array.from({ length: 65521 }, (_, i) => {
+    const u = ((Math.imul(i + 1, 0x9e3779b1) >>> 0) + 1) / (2 ** 32 + 1), v = ((Math.imul(i + 1, 0x85ebca6b) >>> 0) + 1) / (2 ** 32 + 1);
+    return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
+  });
+  return Object.fromEntries([...parameters].map(([name, { shape, init }], salt) => {
+    const data = new Float32Array(shape.reduce((n, d) => n * d, 1));
+    if (init.kind === "ones") data.fill(1);
+    else if (init.kind === "normal") for (let i = 0; i < data.length; i++) data[i] = init.std * table[(i + 7919 * salt) % table.length];
+    else if (init.kind !== "zeros") throw new Error(`bench: expected an init of normal, ones or zeros, got ${init.kind}`);
+    return [name, { dtype: "f32", shape, data }];
+  }));
+}
+
+/** `profile(run)`, where given: kernels of one step by time. */
+export async function timeTraining({ backend, mode, compute, names, log, rounds, profile }) {
+  const rows = [];
+  for (const name of names) {
+    const row = { kind: "step", name, mode };
+    try {
+      const training = trainingOf(workloads[name], compute);
+      const began = performance.now(), executable = await backend.compile(training.program, { compute }), compileMs = performance.now() - began;
+      const session = await backend.start(training.state());
+      const first = training.loss(await session.run(executable, training.feeds(1)));
+      const times = await timeRuns(session, executable, training.feeds, rounds), last = training.loss(await session.run(executable, training.feeds(2 * rounds + 3)));
+      const seconds = times.pipelinedMs / 1000;
+      const kernels = profile === undefined ? undefined : await profile(() => session.run(executable, training.feeds(2 * rounds + 4)));
+      rows.push({
+        ...row, ...times, tokensPerSecond: training.tokens / seconds, tflops: training.flops / seconds / 1e12, kernels: kernelsOf(executable.plan),
+        peakBytes: executable.plan.peakBytes, stateBytes: executable.plan.stateBytes, compileMs, losses: [first, last], ok: Number.isFinite(last), ...(kernels && { profile: kernels }),
+      });
+      await session.dispose();
+      await executable.dispose();
+    } catch (error) {
+      rows.push({ ...row, ok: false, failed: String(error.message ?? error) });
+    }
+    log(rows.at(-1));
+  }
+  return rows;
+}
