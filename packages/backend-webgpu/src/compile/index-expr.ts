@@ -69,10 +69,21 @@ function split(x: Lin, by: number): { readonly whole: Lin; readonly rest: Lin } 
   };
 }
 
+/** x = unit * whole + rest with rest < unit, for the largest coefficient `unit` that divides `by`; undefined where there is none. */
+function inUnits(x: Lin, by: number): { readonly unit: number; readonly whole: Lin; readonly rest: Lin } | undefined {
+  for (const unit of x.terms.map((t) => t.by).filter((c) => c > 1 && by % c === 0).sort((a, b) => b - a)) {
+    const { whole, rest } = split(x, unit);
+    if (rest.max < unit) return { unit, whole, rest };
+  }
+  return undefined;
+}
+
 export function divide(x: Lin, by: number): Lin {
   if (by === 1) return x;
   const { whole, rest } = split(x, by);
   if (rest.max < by) return whole;
+  const units = inUnits(rest, by);
+  if (units !== undefined) return add(whole, divide(units.whole, by / units.unit));
   const [only] = rest.terms;
   // (x / a) / b -> x / (a b)
   if (only !== undefined && rest.terms.length === 1 && rest.plus === 0 && only.by === 1 && only.atom.kind === "div") {
@@ -84,6 +95,8 @@ export function divide(x: Lin, by: number): Lin {
 export function modulo(x: Lin, by: number): Lin {
   const { rest } = split(x, by);
   if (rest.max < by) return rest;
+  const units = inUnits(rest, by);
+  if (units !== undefined) return add(scale(modulo(units.whole, by / units.unit), units.unit), units.rest);
   return make([{ atom: { kind: "mod", key: `(${rest.key})%${by}`, max: by - 1, of: rest, by }, by: 1 }], 0);
 }
 

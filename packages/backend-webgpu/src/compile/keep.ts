@@ -14,7 +14,7 @@ import { bufferCount, Costs, isBijective, isHeavy, isInput, isReduce } from "./c
 export interface Kept {
   readonly nodes: readonly Tensor[];
   readonly readersOf: ReadonlyMap<Tensor, readonly Tensor[]>;
-  readonly kept: ReadonlySet<Tensor>;
+  readonly kept: Set<Tensor>;
   /** Of each heavy op, the value that is written. */
   readonly tailOf: ReadonlyMap<Tensor, Tensor>;
   readonly costs: Costs;

@@ -47,8 +47,9 @@ export class Unit {
     this.space = space;
   }
 
+  /** Its place in the program: that of the first value it writes. */
   get id(): number {
-    return Math.max(...this.roots.map((r) => r.id));
+    return Math.min(...this.roots.map((r) => r.id));
   }
 }
 
@@ -72,7 +73,7 @@ export function spaceOf(x: Tensor): Space {
   const axes = isOp(x, "argMax") ? [x.attrs.axis] : (x.attrs as { readonly axes: readonly number[] }).axes;
   const first = Math.min(...axes.filter((a) => from.shape[a] !== 1), from.rank), trailing = from.shape.every((d, i) => d === 1 || (i >= first) === axes.includes(i));
   const long = reduced >= 16384 && outputs < 64;
-  return trailing && !long && sizeOf(from.shape) > 0 ? { kind: "rows", rows: outputs, cols: reduced } : { kind: "reduce", outputs, reduced: outputs === 0 ? 0 : reduced };
+  return trailing && !long && outputs > 1 && sizeOf(from.shape) > 0 ? { kind: "rows", rows: outputs, cols: reduced } : { kind: "reduce", outputs, reduced: outputs === 0 ? 0 : reduced };
 }
 
 export interface Units {
@@ -83,6 +84,7 @@ export interface Units {
 export function formUnits(k: Kept, profile: Profile): Units {
   const units: Unit[] = [], unitOf = new Map<Tensor, Unit>(), cap = profile.limits.storageBuffers - 1;
   const heavyOfTail = new Map<Tensor, Tensor>([...k.tailOf].map(([heavy, tail]) => [tail, heavy]));
+  const readingUnits = new Map<Tensor, Set<Unit>>();
   const open = (space: Space): Unit => {
     const unit = new Unit(space);
     units.push(unit);
@@ -93,17 +95,21 @@ export function formUnits(k: Kept, profile: Profile): Units {
   for (const x of wanted) {
     const heavy = heavyOfTail.get(x);
     if (heavy === undefined) {
-      if (attach(x) || join(x)) continue;
-      const unit = open({ kind: "map", size: sizeOf(x.shape) });
-      unit.own.set(x, Index.linear(x.shape, variable("i", sizeOf(x.shape))));
-      if (isWide(x)) unit.wide.add(x);
-      put(unit, x, [x], readsOf(x));
+      write(x);
       continue;
     }
     const unit = (isReduce(heavy) && joinReduction(heavy, x)) || siblings(heavy) || open(isReduce(heavy) ? spaceOf(heavy) : { kind: "anchor" });
     if (!unit.heavies.includes(heavy)) begin(unit, heavy, x);
   }
   return { units, unitOf };
+
+  function write(x: Tensor): void {
+    if (attach(x) || join(x)) return;
+    const unit = open({ kind: "map", size: sizeOf(x.shape) });
+    unit.own.set(x, Index.linear(x.shape, variable("i", sizeOf(x.shape))));
+    if (isWide(x)) unit.wide.add(x);
+    put(unit, x, [x], readsOf(x));
+  }
 
   /** Kept values and inputs that computing `x` reads, from `x` down. */
   function readsOf(x: Tensor): ReadonlySet<Tensor> {
@@ -116,6 +122,7 @@ export function formUnits(k: Kept, profile: Profile): Units {
     for (const r of reads) {
       if (made.includes(r) || unit.heavies.includes(r) || unitOf.get(r) === unit) continue;
       unit.reads.add(r);
+      readingUnits.set(r, (readingUnits.get(r) ?? new Set()).add(unit));
       const from = unitOf.get(r);
       if (from !== undefined) unit.deps.add(from);
       else invariant(isInput(r) || sizeOf(r.shape) === 0, `${r.op} (${r.path}) is read before any unit computes it`);
@@ -135,7 +142,14 @@ export function formUnits(k: Kept, profile: Profile): Units {
     if (isReduce(heavy)) ownOperand(unit, heavy);
     const reads = new Set([...operandReads(heavy), ...(tail === heavy ? [] : readsOf(tail))]);
     unit.origin.set(heavy, heavy);
-    claim(unit, tail);
+    if (!claim(unit, tail)) {
+      // Not element by element after all: the result itself is written, and its tail by whoever can.
+      k.kept.add(heavy);
+      k.costs.forget();
+      put(unit, heavy, [heavy], operandReads(heavy));
+      if (heavy.op === "matmul") unit.problems.push({ terms: [heavy], sum: heavy, roots: unit.roots });
+      return write(tail);
+    }
     put(unit, tail, [tail], reads);
     if (heavy.op === "matmul") unit.problems.push({ terms: [heavy], sum: heavy, roots: unit.roots });
   }
@@ -250,7 +264,7 @@ export function formUnits(k: Kept, profile: Profile): Units {
   /** Writes `x` beside other elements of the same domain that are computed from some of the same values. */
   function join(x: Tensor): boolean {
     const reads = readsOf(x), size = sizeOf(x.shape);
-    for (const unit of [...units].reverse().slice(0, 32)) {
+    for (const unit of neighbours(reads)) {
       if (unit.space.kind !== "map" || unit.space.size !== size || ![...reads].some((r) => unit.reads.has(r) && sizeOf(r.shape) === size)) continue;
       if (!fits(unit, reads) || !canJoin(unit, reads) || !claim(unit, x)) continue;
       put(unit, x, [x], reads);
@@ -261,7 +275,7 @@ export function formUnits(k: Kept, profile: Profile): Units {
 
   function joinReduction(heavy: Tensor, tail: Tensor): Unit | undefined {
     const space = spaceOf(heavy), reads = new Set([...operandReads(heavy), ...readsOf(tail)]);
-    for (const unit of [...units].reverse().slice(0, 32)) {
+    for (const unit of neighbours(reads)) {
       if (JSON.stringify(unit.space) !== JSON.stringify(space) || space.kind === "anchor") continue;
       if (space.kind === "reduce" && !sameLayout(unit.heavies[0] as Tensor, heavy)) continue;
       const shares = [...reads].some((r) => unitOf.get(r) === unit || (unit.reads.has(r) && sizeOf(r.shape) > 1));
@@ -272,6 +286,18 @@ export function formUnits(k: Kept, profile: Profile): Units {
       return unit;
     }
     return undefined;
+  }
+
+  /** Units that make or read one of these values, latest first. */
+  function neighbours(values: ReadonlySet<Tensor>): Unit[] {
+    const found = new Set<Unit>();
+    for (const v of values) {
+      if (sizeOf(v.shape) <= 1) continue;
+      const maker = unitOf.get(v);
+      if (maker !== undefined) found.add(maker);
+      for (const u of readingUnits.get(v) ?? []) found.add(u);
+    }
+    return [...found].reverse();
   }
 
   function fits(unit: Unit, reads: ReadonlySet<Tensor>): boolean {

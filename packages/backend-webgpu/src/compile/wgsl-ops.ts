@@ -54,7 +54,7 @@ const functions: Readonly<Record<string, string>> = {
   let y = select(v, c, (q & U(1u)) == U(1u));
   return select(y, -y, (q & U(2u)) == U(2u));
 }`,
-  // x - x: drivers fold it to 0, which it is not where x is not finite.
+  // x - x and x * 0: drivers fold them to 0, which they are not where x is not finite.
   self: `fn minus_self(x: T) -> T { return select(T(0.0f), T(bitcast<f32>(NAN_BITS)), (bitcast<U>(x) & U(0x7f800000u)) == U(0x7f800000u)); }`,
   finite: `fn below_infinity(x: T) -> B { let u = bitcast<U>(x); return ((u & U(0x7fffffffu)) < U(0x7f800000u)) OR (u == U(0xff800000u)); }`,
   // threefry-2x32, 20 rounds; see random-bits.ts of @cloze/graph for which element is which word.
@@ -107,6 +107,7 @@ const infix = (op: string) => ([a, b]: readonly string[]): string => `(${a} ${op
 const call = (fn: string) => (args: readonly string[]): string => `${fn}(${args.join(", ")})`;
 const larger = (name: "max" | "min") => (args: readonly string[], x: Tensor, ask: Ask): string => (isFloat(x.dtype) ? call(ask.call(name, `${name}_`))(args) : call(name)(args));
 
+const isZero = (x: Tensor): boolean => isOp(x, "const") && x.attrs.value === 0;
 const isInfinity = (x: Tensor): boolean => isOp(x, "const") && x.attrs.value === Infinity;
 
 export const elementwise: { readonly [P in Elementwise]: Write<P> } = {
@@ -131,7 +132,10 @@ export const elementwise: { readonly [P in Elementwise]: Write<P> } = {
   },
   add: infix("+"),
   sub: ([a, b], x, ask) => (a === b && isFloat(x.dtype) ? `${ask.call("self", "minus_self")}(${a})` : `(${a} - ${b})`),
-  mul: infix("*"),
+  mul: ([a, b], x, ask) => {
+    const [p, q] = x.args, other = isZero(p) ? b : isZero(q) ? a : undefined;
+    return other !== undefined && isFloat(x.dtype) ? `${ask.call("self", "minus_self")}(${other})` : `(${a} * ${b})`;
+  },
   div: infix("/"),
   max: larger("max"),
   min: larger("min"),

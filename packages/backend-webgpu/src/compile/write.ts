@@ -231,7 +231,7 @@ export function writeReduce(unit: Unit, context: Context): Kernel[] {
   const along = wide && unit.heavies.every((h, i) => axesOfHeavy(h).includes((operands[i] as Tensor).rank - 1));
   const across = wide && unit.roots.every((r) => unit.wide.has(r)) && unit.heavies.every((h, i) => !axesOfHeavy(h).includes((operands[i] as Tensor).rank - 1));
   const lanes: Lanes = along || across ? 4 : 1, perOutput = across ? 4 : 1, threads = outputs / perOutput;
-  const together = !software && !arg && threads < 1024 && reduced >= 1024 && !across;
+  const together = !software && !arg && threads < 1024 && reduced >= 256 && !across;
   const width = together ? Math.min(256, profile.limits.invocations) : workgroupOf(profile), step = along ? 4 : 1;
   const wanted = software ? Math.ceil(64 / threads) : together ? Math.ceil(512 / threads) : Math.ceil(32768 / threads);
   const splits = arg ? 1 : Math.max(1, Math.min(wanted, Math.floor(reduced / (software ? 256 : together ? width * step * 4 : 32)), 128));
