@@ -6,9 +6,10 @@ import { BACKEND_OPTIONS } from "./compute-options.ts";
 import { PRETRAIN_OPTIONS } from "./pretrain-options.ts";
 
 const fake = { name: "fake", capabilities: { device: "CPU" } } as Backend;
-const [onnxruntime, reference] = BACKENDS.map((entry): BackendEntry => ({ ...entry, probe: async () => available("CPU"), open: async () => fake }));
-if (onnxruntime === undefined || reference === undefined) throw new Error("expected two backends");
+const [webgpu, onnxruntime, reference] = BACKENDS.map((entry): BackendEntry => ({ ...entry, probe: async () => available("CPU"), open: async () => fake }));
+if (webgpu === undefined || onnxruntime === undefined || reference === undefined) throw new Error("expected three backends");
 const missing: BackendEntry = { ...onnxruntime, probe: async () => unavailable("onnxruntime-node is not installed", "npm install onnxruntime-node") };
+const emulated: BackendEntry = { ...webgpu, probe: async () => available("llvmpipe", { kind: "software" }, { lastResort: "llvmpipe is no GPU" }) };
 const broken: BackendEntry = { ...onnxruntime, probe: () => Promise.reject(new Error("Cannot find package\nRequire stack")) };
 
 test("the choices are auto and the names, in every table", () => {
@@ -26,6 +27,15 @@ describe("auto", () => {
     const { name, why } = await chooseBackend("auto", {}, [missing, reference]);
     expect(name).toBe("reference");
     expect(why).toBe("backend reference on CPU (best of what runs here; onnxruntime cannot: onnxruntime-node is not installed)");
+  });
+
+  test("takes a GPU, and one that is emulated by name only", async () => {
+    expect((await chooseBackend("auto", {}, [webgpu, onnxruntime, reference])).name).toBe("webgpu");
+    const { name, why } = await chooseBackend("auto", {}, [emulated, onnxruntime]);
+    expect(name).toBe("onnxruntime");
+    expect(why).toBe("backend onnxruntime on CPU (best of what runs here; webgpu only with --backend webgpu: llvmpipe is no GPU)");
+    expect((await chooseBackend("webgpu", {}, [emulated, onnxruntime])).name).toBe("webgpu");
+    await expect(chooseBackend("auto", {}, [emulated])).rejects.toThrow("nothing can run here: webgpu only with --backend webgpu: llvmpipe is no GPU. See: cloze doctor");
   });
 
   test("is an error where nothing can run", async () => {
@@ -46,7 +56,12 @@ test("threads reach the backend", async () => {
 });
 
 test("our own backends answer a probe", async () => {
-  for (const entry of BACKENDS) expect(await entry.probe()).toMatchObject({ available: true });
+  for (const entry of BACKENDS) {
+    const probe = await entry.probe();
+    if (entry.name !== "webgpu") expect(probe).toMatchObject({ available: true });
+    else if (!probe.available) expect([probe.reason, probe.remedy]).toEqual([expect.stringMatching(/\w/), expect.stringMatching(/\w/)]); // a machine without a driver
+    else expect(probe.details).toMatchObject({ kind: expect.any(String), f16: expect.any(String), limits: expect.any(String) });
+  }
 });
 
 describe("doctor", () => {
@@ -56,6 +71,13 @@ describe("doctor", () => {
     expect(text?.join("\n")).toContain("NO  onnxruntime: ONNX Runtime on the CPU\n    why: onnxruntime-node is not installed\n    what would help: npm install onnxruntime-node");
     expect(text?.at(-1)).toBe("--backend auto takes reference.");
     expect(json).toMatchObject({ ok: true, auto: "reference", backends: [{ name: "onnxruntime", available: false }, { name: "reference", available: true }] });
+  });
+
+  test("a GPU that is emulated: what it is, and that auto does not take it", async () => {
+    const { text, json } = await examine(".", [emulated, reference]);
+    expect(text?.join("\n")).toContain("ok  webgpu: the GPU, through WebGPU\n    on llvmpipe\n    kind: software\n    only with --backend webgpu: llvmpipe is no GPU");
+    expect(text?.at(-1)).toBe("--backend auto takes reference.");
+    expect(json).toMatchObject({ auto: "reference", backends: [{ name: "webgpu", available: true, lastResort: "llvmpipe is no GPU" }, {}] });
   });
 
   test("nothing to run on, an old Node", async () => {

@@ -1,8 +1,8 @@
 /**
  * The backends, best first: the only place that names them.
  *
- * `auto` takes the first whose probe says yes and tells why it passed over the others; a backend that was named is used or is
- * an error. Nothing falls back silently.
+ * `auto` takes the first whose probe says yes, and that is not there as a last resort only, and tells why it passed over the
+ * others; a backend that was named is used or is an error. Nothing falls back silently.
  */
 import { UnsupportedError } from "@cloze/errors";
 import type { Backend, Probe } from "@cloze/backend";
@@ -13,7 +13,7 @@ export interface BackendSettings {
 }
 
 export interface BackendEntry {
-  readonly name: "onnxruntime" | "reference";
+  readonly name: "webgpu" | "onnxruntime" | "reference";
   /** What it is, in a few words. */
   readonly what: string;
   probe(): Promise<Probe>;
@@ -21,6 +21,11 @@ export interface BackendEntry {
 }
 
 export const BACKENDS: readonly BackendEntry[] = [
+  {
+    name: "webgpu", what: "the GPU, through WebGPU",
+    probe: async () => (await import("@cloze/backend-webgpu")).probe(),
+    open: async () => (await import("@cloze/backend-webgpu")).backend(),
+  },
   {
     name: "onnxruntime", what: "ONNX Runtime on the CPU",
     probe: async () => (await import("@cloze/backend-onnxruntime")).probe(),
@@ -33,7 +38,7 @@ export const BACKENDS: readonly BackendEntry[] = [
   },
 ];
 
-export const BACKEND_CHOICES = ["auto", "onnxruntime", "reference"] as const;
+export const BACKEND_CHOICES = ["auto", "webgpu", "onnxruntime", "reference"] as const;
 export type BackendChoice = (typeof BACKEND_CHOICES)[number];
 
 export interface ProbedBackend {
@@ -51,6 +56,12 @@ export async function probeBackend(entry: BackendEntry): Promise<ProbedBackend> 
   }
 }
 
+/** Why `auto` does not take it, as a part of a sentence; undefined where it would. */
+export function passedOver({ name }: BackendEntry, probe: Probe): string | undefined {
+  if (!probe.available) return `${name} cannot: ${probe.reason}`;
+  return probe.lastResort === undefined ? undefined : `${name} only with --backend ${name}: ${probe.lastResort}`;
+}
+
 export interface ChosenBackend {
   readonly backend: Backend;
   readonly name: BackendEntry["name"];
@@ -61,14 +72,15 @@ export interface ChosenBackend {
 export async function chooseBackend(choice: BackendChoice, settings: BackendSettings = {}, entries: readonly BackendEntry[] = BACKENDS): Promise<ChosenBackend> {
   const passed: string[] = [];
   for (const entry of entries.filter(({ name }) => choice === "auto" || name === choice)) {
-    const { probe } = await probeBackend(entry);
-    if (probe.available) {
-      const reason = choice === "auto" ? ["best of what runs here", ...passed].join("; ") : "as asked";
-      const backend = await entry.open(settings);
-      return { backend, name: entry.name, why: `backend ${entry.name} on ${backend.capabilities.device} (${reason})` };
+    const { probe } = await probeBackend(entry), why = choice === "auto" ? passedOver(entry, probe) : undefined;
+    if (why !== undefined) {
+      passed.push(why);
+      continue;
     }
-    passed.push(`${entry.name} cannot: ${probe.reason}`);
-    if (choice !== "auto") throw new UnsupportedError(`--backend ${choice}: cannot run here: ${stop(probe.reason)} ${stop(probe.remedy)}`);
+    if (!probe.available) throw new UnsupportedError(`--backend ${choice}: cannot run here: ${stop(probe.reason)} ${stop(probe.remedy)}`);
+    const reason = choice === "auto" ? ["best of what runs here", ...passed].join("; ") : "as asked";
+    const backend = await entry.open(settings);
+    return { backend, name: entry.name, why: `backend ${entry.name} on ${backend.capabilities.device} (${reason})` };
   }
   throw new UnsupportedError(`--backend ${choice}: nothing can run here: ${stop(passed.join("; "))} See: cloze doctor`);
 }

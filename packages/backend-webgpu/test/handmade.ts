@@ -1,5 +1,5 @@
 /** Programs with kernels written by hand: the runtime is tested without the compiler. */
-import { fromNumbers, Graph, program, type HostTensor, type HostTensors, type Program } from "@cloze/graph";
+import { fromNumbers, Graph, hostTensor, program, type HostTensor, type HostTensors, type Program } from "@cloze/graph";
 import type { Binding, Compiled, Deferred, Kernel, Storage } from "../src/kernel.ts";
 import type { Compiler } from "../src/runtime/backend.ts";
 
@@ -81,5 +81,6 @@ export function scaled(sizes: Readonly<Record<string, number>>): Handmade {
 }
 
 export const f32 = (...numbers: number[]): HostTensor => fromNumbers("f32", [numbers.length], numbers);
+export const zeros = (size: number): HostTensor => hostTensor("f32", [size]);
 export const scalar = (n: number): HostTensor => fromNumbers("f32", [], [n]);
 export const numbersOf = (tensors: HostTensors, name: string): number[] => Array.from(tensors[name]?.data ?? []);

@@ -4,7 +4,7 @@ import { constants } from "node:fs";
 import { open, rm, stat, statfs } from "node:fs/promises";
 import os from "node:os";
 import { dirname, join } from "node:path";
-import { BACKENDS, probeBackend, type BackendEntry } from "../backends.ts";
+import { BACKENDS, passedOver, probeBackend, type BackendEntry, type ProbedBackend } from "../backends.ts";
 import { command, type Command, type Result } from "../command.ts";
 import { bytes, columns } from "../output.ts";
 
@@ -31,7 +31,7 @@ export const doctor: Command = command({
 export async function examine(folder: string, entries: readonly BackendEntry[], node: string = process.versions.node): Promise<Result> {
   const machine = [nodeVersion(node), ...hardware(), await writable(folder)];
   const backends = await Promise.all(entries.map(probeBackend));
-  const best = backends.find(({ probe }) => probe.available)?.entry.name;
+  const best = backends.find(({ entry, probe }) => passedOver(entry, probe) === undefined)?.entry.name;
   const ok = machine.every((finding) => finding.ok) && best !== undefined;
   return {
     exitCode: ok ? 0 : 1,
@@ -41,13 +41,21 @@ export async function examine(folder: string, entries: readonly BackendEntry[], 
       ...machine.flatMap(({ remedy }) => (remedy === undefined ? [] : [`    ${remedy}`])),
       "",
       "Backends, best first:",
-      ...backends.flatMap(({ entry, probe }) => probe.available
-        ? [`ok  ${entry.name}: ${entry.what}`, `    on ${probe.device}${Object.entries(probe.details).map(([key, value]) => `; ${key} ${value}`).join("")}`]
-        : [`NO  ${entry.name}: ${entry.what}`, `    why: ${probe.reason}`, `    what would help: ${probe.remedy}`]),
+      ...backends.flatMap(linesOf),
       "",
       best === undefined ? "Nothing can train here yet." : `--backend auto takes ${best}.`,
     ],
   };
+}
+
+function linesOf({ entry, probe }: ProbedBackend): readonly string[] {
+  if (!probe.available) return [`NO  ${entry.name}: ${entry.what}`, `    why: ${probe.reason}`, `    what would help: ${probe.remedy}`];
+  return [
+    `ok  ${entry.name}: ${entry.what}`,
+    `    on ${probe.device}`,
+    ...Object.entries(probe.details).map(([key, value]) => `    ${key}: ${value}`),
+    ...(probe.lastResort === undefined ? [] : [`    only with --backend ${entry.name}: ${probe.lastResort}`]),
+  ];
 }
 
 function nodeVersion(version: string): Finding {

@@ -2,7 +2,6 @@
  * The scratch memory of temporaries: one for all executables of a backend, since runs are one after another on the device. Each
  * chunk grows to the largest that any executable asks for; what was bound to the old one is then bound anew.
  */
-/// <reference types="@webgpu/types" />
 import type { Buffers } from "./buffers.ts";
 import type { Chunk, Group } from "./place.ts";
 import { DEVICE_MEMORY } from "./usage.ts";

@@ -1,5 +1,4 @@
 /** Device memory: every buffer this backend has, counted, and an error that says what was needed where there is none left. */
-/// <reference types="@webgpu/types" />
 import { UnsupportedError } from "@cloze/errors";
 import type { Health } from "./health.ts";
 

@@ -1,5 +1,4 @@
 /** What an adapter says of itself, as the plain data that compilation asks: the family by its names, limits, features. */
-/// <reference types="@webgpu/types" />
 import type { Family, Profile, SubgroupMatrixConfig } from "../profile.ts";
 
 /** What is read of a GPUAdapterInfo; browsers may leave any of it empty. */

@@ -1,5 +1,4 @@
 /** A compiled program on one device: its places, its feeds, and what it is linked to for each session. */
-/// <reference types="@webgpu/types" />
 import { checkFeeds, type Plan } from "@cloze/backend";
 import type { HostTensor, HostTensors, Program } from "@cloze/graph";
 import { isDeferred, type Compiled, type Kernel } from "../kernel.ts";

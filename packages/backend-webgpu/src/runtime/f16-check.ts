@@ -6,7 +6,6 @@
  * range of f16, exp. Numbers below 6.1e-5 may be zero: WGSL allows it. What was stored is loaded again before it is used: a
  * conversion there and back in registers may be dropped by a driver (lavapipe does), and then computes more exactly.
  */
-/// <reference types="@webgpu/types" />
 import { float16ToNumber, numberToFloat16 } from "@cloze/graph";
 import { messageOf } from "./errors.ts";
 import { MAP_READ, usage } from "./usage.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { UnsupportedError } from "@cloze/errors";
 import { Graph, program } from "@cloze/graph";
 import { onDevice } from "../../test/adapter.ts";
-import { chain, compilerOf, counter, f32, kernel, numbersOf, reads, scalar, storage, writes, type Handmade } from "../../test/handmade.ts";
+import { chain, compilerOf, counter, f32, kernel, numbersOf, reads, scalar, storage, writes, zeros, type Handmade } from "../../test/handmade.ts";
 import { baseProfile } from "../profile.ts";
 import { createBackend } from "./backend.ts";
 import { DeviceLostError, KernelError } from "./errors.ts";
@@ -112,11 +112,11 @@ describe("memory", () => {
     const error = await failure(backend.compile(large.program));
     expect(error).toSatisfy(UnsupportedError.isInstance);
     expect(String(error)).toMatch(/not enough memory for this program: expected 2\.0 MiB \(state 0 bytes, temporaries 1\.1 MiB\), got 1\.1 MiB \(maxBytes\)\. The largest temporaries: model\.layer: t0 \(391 KiB\), .* Make the batch/);
-    const session = await backend.start({ w: f32(...new Float32Array(100_000)) }), executable = await backend.compile(small.program), feeds = { x: f32(...new Float32Array(50_000)) };
+    const session = await backend.start({ w: zeros(100_000) }), executable = await backend.compile(small.program), feeds = { x: zeros(50_000) };
     await expect(session.run(executable, feeds)).rejects.toThrow(/not enough memory for temporaries: expected 587 KiB, got 5\d\d KiB \(the limit that was set with maxBytes\)\. The largest temporaries: model\.layer: t0/);
     await session.dispose(); // and with its memory free the same run goes well
     expect(numbersOf(await (await backend.start({})).run(executable, feeds), "y")[0]).toBe(4.5);
-    await expect(backend.start({ w: f32(...new Float32Array(300_000)) })).rejects.toThrow(/not enough memory for state: expected 1\.1 MiB, got .*maxBytes/);
+    await expect(backend.start({ w: zeros(300_000) })).rejects.toThrow(/not enough memory for state: expected 1\.1 MiB, got .*maxBytes/);
     expect((await (await backend.start({ w: f32(1) })).read())["w"]?.data[0]).toBe(1);
   });
 

@@ -5,7 +5,6 @@
  * all of them became garbage together. So one instance for each set of flags stays as long as the process does. It holds neither
  * the event loop nor the exit.
  */
-/// <reference types="@webgpu/types" />
 import { unavailable, type Probe } from "@cloze/backend";
 import type { create } from "webgpu";
 import { messageOf } from "./errors.ts";

@@ -2,7 +2,6 @@
  * Whether the device still works. After the first loss or error that nobody was waiting for, every pending and every later call
  * rejects with what happened: nothing hangs, nothing goes on with wrong numbers.
  */
-/// <reference types="@webgpu/types" />
 import { ClozeError, ConfigError } from "@cloze/errors";
 import { DeviceLostError, KernelError, messageOf } from "./errors.ts";
 

@@ -2,7 +2,6 @@
  * A compiled program made ready for the state of one session: pipelines, tables, and a bind group for each kernel. Made at the
  * first run; bind groups are made again when the scratch memory has grown.
  */
-/// <reference types="@webgpu/types" />
 import { invariant } from "@cloze/errors";
 import { KernelError, messageOf } from "./errors.ts";
 import type { Range, Resolved, ResolvedProgram } from "./resolve.ts";

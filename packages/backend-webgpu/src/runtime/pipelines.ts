@@ -2,7 +2,6 @@
  * Pipelines by their text: made in parallel, once for a device. Bind group layouts are ours (by access), not "auto", which would
  * leave out bindings that a kernel declares and does not read.
  */
-/// <reference types="@webgpu/types" />
 import { KernelError, messageOf } from "./errors.ts";
 import type { Health } from "./health.ts";
 

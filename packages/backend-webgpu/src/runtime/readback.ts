@@ -1,5 +1,4 @@
 /** The way back: buffers that are mapped, a few for each size, used again. */
-/// <reference types="@webgpu/types" />
 import type { Buffers } from "./buffers.ts";
 import type { Health } from "./health.ts";
 import { roundUp } from "./place.ts";

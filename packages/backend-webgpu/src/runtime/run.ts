@@ -1,5 +1,4 @@
 /** One run: feeds up, all kernels in one pass, outputs into a buffer on its way back; one submit, or a few where that takes long. */
-/// <reference types="@webgpu/types" />
 import type { HostTensors } from "@cloze/graph";
 import type { BoundState, DeviceProgram } from "./device-program.ts";
 import { KernelError } from "./errors.ts";

@@ -1,5 +1,4 @@
 /** All that stands between compiled kernels and one device: what its parts share, and nothing else. */
-/// <reference types="@webgpu/types" />
 import { ConfigError } from "@cloze/errors";
 import type { Profile } from "../profile.ts";
 import { Arena } from "./arena.ts";

@@ -1,5 +1,4 @@
 /** A session: state on the device under the names programs know it by, and runs over it in the order they were called. */
-/// <reference types="@webgpu/types" />
 import type { Executable, Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
 import type { HostTensors, Program } from "@cloze/graph";

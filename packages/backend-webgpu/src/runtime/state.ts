@@ -2,7 +2,6 @@
  * The state of one session on the device: chunks of its own, laid out once, f32 first and by name, so that a kernel over windows
  * finds parameters and moments in few buffers and in one order.
  */
-/// <reference types="@webgpu/types" />
 import { ConfigError } from "@cloze/errors";
 import { sameShape, showType, sizeOf, type HostTensor, type HostTensors, type Program, type TensorType } from "@cloze/graph";
 import type { Element, Storage } from "../kernel.ts";

@@ -1,5 +1,4 @@
 /** Tables on the device: uploaded once, equal ones once in all, gone when nobody uses them. */
-/// <reference types="@webgpu/types" />
 import { invariant } from "@cloze/errors";
 import type { Storage } from "../kernel.ts";
 import type { Buffers } from "./buffers.ts";
