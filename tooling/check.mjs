@@ -6,15 +6,24 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { drivers } from "./webgpu-drivers.mjs";
 import { root, rootManifest } from "./workspace.mjs";
 
 const temp = mkdtempSync(join(tmpdir(), "check-"));
 const workers = Math.max(2, Math.floor(availableParallelism() / 2));
-const vitest = (results) => [
+const vitest = (results, ...folders) => [
   join(root, "node_modules/vitest/vitest.mjs"), "run", `--maxWorkers=${workers}`,
-  "--reporter=default", "--reporter=json", `--outputFile=${join(temp, results)}`,
+  "--reporter=default", "--reporter=json", `--outputFile=${join(temp, results)}`, ...folders,
 ];
 const tool = (name) => [process.execPath, join(root, "tooling", `${name}.mjs`)];
+
+// WebGPU is tested on whatever adapter a machine has, or skipped with the reason. In CI it must be there: the whole suite runs on
+// lavapipe, and the backend's own once more on SwiftShader, which has other limits, no f16 and subgroups of another size.
+const ci = process.env.CI !== undefined && process.env.CI !== "";
+const on = (name) => {
+  const file = drivers.find((driver) => driver.name === name)?.file;
+  return ci && file === undefined ? { needs: `${name} is not installed: run .ci/webgpu-drivers` } : ci ? { env: { VK_DRIVER_FILES: file } } : {};
+};
 
 const checks = [
   { name: "build", command: ["npx", "--yes", "--package", rootManifest.packageManager, "-c", "turbo run build --output-logs=errors-only"] },
@@ -25,15 +34,17 @@ const checks = [
   { name: "docs", command: tool("docs") },
   { name: "size", command: tool("size"), show: true },
   { name: "bundle", command: [process.execPath, join(root, "node_modules/size-limit/bin.js")], show: true },
-  { name: "tests", command: [process.execPath, ...vitest("tests.json")], show: true, results: "tests.json" },
-  { name: "tests on Node 24", command: ["npx", "--yes", "--package", "node@24", "node", ...vitest("node24.json")], when: process.env.CLOZE_NODE24 === "1" },
+  { name: "tests", command: [process.execPath, ...vitest("tests.json")], show: true, results: "tests.json", ...on("lavapipe") },
+  { name: "WebGPU on SwiftShader", command: [process.execPath, ...vitest("swiftshader.json", "packages/backend-webgpu/src", "packages/backend-webgpu/test/exit")], show: true, results: "swiftshader.json", when: ci, ...on("SwiftShader") },
+  { name: "tests on Node 24", command: ["npx", "--yes", "--package", "node@24", "node", ...vitest("node24.json")], when: process.env.CLOZE_NODE24 === "1", ...on("lavapipe") },
   { name: "packed", command: tool("packed") },
 ];
 
 /** Runs one command; its output is shown as it comes with `show`, and otherwise only when it failed. */
-function run({ command: [program, ...args], show }) {
+function run({ command: [program, ...args], show, env = {}, needs }) {
+  if (needs !== undefined) return { ok: false, output: needs };
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: root, stdio: show ? "inherit" : ["ignore", "pipe", "pipe"], shell: process.platform === "win32" && program === "npx", env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" } });
+    const child = spawn(program, args, { cwd: root, stdio: show ? "inherit" : ["ignore", "pipe", "pipe"], shell: process.platform === "win32" && program === "npx", env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1", ...env } });
     const output = [];
     for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => output.push(chunk));
     child.on("error", reject);
