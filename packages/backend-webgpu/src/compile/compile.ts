@@ -12,7 +12,7 @@ import type { Compiled, Deferred, Element, Kernel, Storage } from "../kernel.ts"
 import { defaultTile } from "../matmul/index.ts";
 import type { Profile } from "../profile.ts";
 import { writeComposite, writeMatmul, writeScatter, type TileChoice } from "./anchor.ts";
-import { isInput } from "./costs.ts";
+import { isBarrier, isInput } from "./costs.ts";
 import { joinMatmuls } from "./join.ts";
 import { bare, keep } from "./keep.ts";
 import { tableOf, type Placed } from "./kernel-text.ts";
@@ -30,13 +30,13 @@ export interface CompileProgramOptions {
 }
 
 /** Composites that this backend runs whole. */
-export const nativeComposites: readonly string[] = ["attention", "attentionBackward"];
+export const nativeComposites: readonly string[] = ["attention", "attentionBackward", "barrier"];
 
 /** What is compiled: attention as flash attention where it can be, every other composite expanded. */
 export function lowered(program: Program, { profile, compute }: CompileProgramOptions): Program {
   const base = lower(program, { compute, native: (x) => nativeComposites.includes(x.attrs.composite.name) });
   const run = (p: Program, rules: Parameters<typeof rewrite>[1], name: string): Program => withRoots(p, rewrite(programRoots(p), rules, name).roots);
-  const flash = run(run(base, attentionRules(profile), "flash attention"), expandRules((x) => x.attrs.composite.name in attentionTemplates), "expand composites");
+  const flash = run(run(base, attentionRules(profile), "flash attention"), expandRules((x) => x.attrs.composite.name in attentionTemplates || isBarrier(x)), "expand composites");
   return copiesOfInputs(run(flash, simplifyRules, "simplify"));
 }
 
@@ -51,7 +51,7 @@ export function compileProgram(given: Program, options: CompileProgramOptions): 
     if (x.dtype === "bf16") throw new UnsupportedError(`${x.path || x.op}: ${showType(x)}: WebGPU has no bf16. Use f16 or f32.`);
     if (x.dtype === "f16" && !profile.f16) throw new UnsupportedError(`${x.path || x.op}: ${showType(x)}: ${profile.device} has no f16 in WGSL (shader-f16). Use f32.`);
   }
-  const kept = keep(nodes, roots, profile), formed = formUnits(kept, profile);
+  const kept = keep(nodes, roots, profile), formed = formUnits(kept, profile, new Set(Object.values(program.updates).map(bare)));
   joinMatmuls(formed, kept, profile);
   const inputs = new Map<Tensor, Placed>(), state = new Set<Tensor>(program.state);
   for (const x of [...program.state, ...program.feeds]) inputs.set(x, { storage: { kind: state.has(x) ? "state" : "feed", name: x.attrs.name, element: elementOf(x), size: sizeOf(x.shape) }, offset: 0 });

@@ -9,6 +9,7 @@
 import { invariant } from "@cloze/errors";
 import { isOp, showType, sizeOf, type Node, type Op, type Shape, type Tensor } from "@cloze/graph";
 import { add, constant, Index, textOf, variable, type Atom, type Lin } from "./index-expr.ts";
+import { isBarrier } from "./costs.ts";
 import type { KernelText, Placed } from "./kernel-text.ts";
 import { elementwise, isElementwise, literal, wgslType, type Lanes } from "./wgsl-ops.ts";
 
@@ -100,10 +101,10 @@ export class Emitter {
     const place = this.#placeOf(x);
     if (place !== undefined) return this.#load(x, place, index);
     if (isElementwise(x)) return this.#elementwise(x, index);
-    return (table[x.op] as Emit<Op> | undefined)?.(x as Node, index, this) ?? this.#unexpected(x);
+    return (table[x.op] as Emit<Op> | undefined)?.(x as Node, index, this) ?? this.lost(x);
   }
 
-  #unexpected(x: Tensor): never {
+  lost(x: Tensor): never {
     return invariant(false, `${x.op} ${showType(x)} (${x.path}) is read where it is neither in memory nor computed`) as never;
   }
 
@@ -170,6 +171,8 @@ const table: { readonly [P in Op]?: Emit<P> } = {
     const drawn = `random_bits${vec(index) ? "4" : ""}(vec2<u32>(${words.join(", ")}), ${e.kernel.param(stream)}, ${element}, ${half}u)`;
     return bits === 32 ? drawn : `(${drawn} >> ${wgslType("u32", index.lanes)}(${32 - bits}u))`;
   },
+  // A barrier: its first argument by another name.
+  composite: (x, index, e) => (isBarrier(x) ? e.value(x.args[0] as Tensor, index) : e.lost(x)),
   reshape: (x, index, e) => {
     const from = x.args[0];
     return vec(index) && !index.flat && lastOf(from.shape) % 4 !== 0 ? e.lanes(x, index) : e.value(from, index.reshaped(from.shape));

@@ -7,9 +7,9 @@
  * A heavy op (matmul, reduction, …) keeps its `tail`: the furthest value down the chain of elementwise ops through which alone it
  * is used, so that bias, activation, residual and cast are done before anything is written.
  */
-import { groups, isOp, readers, sizeOf, type Tensor } from "@cloze/graph";
+import { groups, isOp, sizeOf, type Tensor } from "@cloze/graph";
 import type { Profile } from "../profile.ts";
-import { bufferCount, Costs, isBijective, isHeavy, isInput, isReduce } from "./costs.ts";
+import { bufferCount, Costs, isBarrier, isBijective, isHeavy, isInput, isReduce, valueArgs } from "./costs.ts";
 
 export interface Kept {
   readonly nodes: readonly Tensor[];
@@ -23,22 +23,29 @@ export interface Kept {
 /** Through views: what lies under a reshape lies where the reshape does. */
 export function bare(x: Tensor): Tensor {
   let at = x;
-  while (at.op === "reshape") at = at.args[0] as Tensor;
+  while (at.op === "reshape" || isBarrier(at)) at = at.args[0] as Tensor;
   return at;
+}
+
+/** Who computes with a value; waiting for it is not reading it. */
+function readersOfValues(nodes: readonly Tensor[]): Map<Tensor, Tensor[]> {
+  const out = new Map<Tensor, Tensor[]>(nodes.map((n) => [n, []]));
+  for (const n of nodes) for (const a of new Set(valueArgs(n))) out.get(a)?.push(n);
+  return out;
 }
 
 /** Only movement between it and a value in memory, and no gather: an operand that is read as it lies. */
 function isView(x: Tensor, kept: ReadonlySet<Tensor>): boolean {
   let at = x;
   while (!kept.has(at) && !isInput(at) && !isHeavy(at)) {
-    if (at.op !== "reshape" && at.op !== "permute" && at.op !== "slice" && at.op !== "broadcast") return false;
+    if (!isBarrier(at) && at.op !== "reshape" && at.op !== "permute" && at.op !== "slice" && at.op !== "broadcast") return false;
     at = at.args[0] as Tensor;
   }
   return true;
 }
 
 export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile: Profile): Kept {
-  const readersOf = readers(nodes), kept = new Set<Tensor>(), costs = new Costs((x) => kept.has(x));
+  const readersOf = readersOfValues(nodes), kept = new Set<Tensor>(), costs = new Costs((x) => kept.has(x));
   const software = profile.family === "software", cap = profile.limits.storageBuffers;
   const store = (x: Tensor): void => {
     if (kept.has(x) || isInput(x)) return;
@@ -94,7 +101,7 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
 }
 
 /** Ops that read an operand many times. */
-const isContraction = (x: Tensor): boolean => x.op === "matmul" || x.op === "scatterAdd" || x.op === "composite";
+const isContraction = (x: Tensor): boolean => x.op === "matmul" || x.op === "scatterAdd" || (isHeavy(x) && x.op === "composite");
 
 function tails(nodes: readonly Tensor[], readersOf: ReadonlyMap<Tensor, readonly Tensor[]>, kept: ReadonlySet<Tensor>): Map<Tensor, Tensor> {
   const owned = new Set<Tensor>(), tailOf = new Map<Tensor, Tensor>();
@@ -137,5 +144,3 @@ function closes(from: Tensor, readersOf: ReadonlyMap<Tensor, readonly Tensor[]>,
   }
   return undefined;
 }
-
-export const isConst = (x: Tensor, value: number): boolean => isOp(x, "const") && x.attrs.value === value;

@@ -8,7 +8,7 @@
 import { invariant } from "@cloze/errors";
 import { groups, isOp, sizeOf, type Tensor } from "@cloze/graph";
 import type { Binding, Deferred, Kernel, Place, Storage, WindowKernel } from "../kernel.ts";
-import { isHeavy, isInput } from "./costs.ts";
+import { isBarrier, isHeavy, isInput, valueArgs } from "./costs.ts";
 import { Emitter } from "./emitter.ts";
 import { Index, variable } from "./index-expr.ts";
 import { KernelText, tableOf, type Placed } from "./kernel-text.ts";
@@ -49,13 +49,13 @@ function flatOf(unit: Unit, context: Context): Flat | undefined {
         line = `${place.storage.kind} ${x.dtype}`;
       }
     } else {
-      if (isHeavy(x) || isInput(x) || !(groups.elementwise.has(x.op) || x.op === "reshape" || x.op === "broadcast" || x.op === "const")) return false;
-      for (const a of x.args) {
+      if (isHeavy(x) || isInput(x) || !(groups.elementwise.has(x.op) || x.op === "reshape" || x.op === "broadcast" || x.op === "const" || isBarrier(x))) return false;
+      for (const a of valueArgs(x)) {
         const at = argumentIndex(x, a, index);
         if (at === undefined || !visit(a, at)) return false;
       }
       const attrs = isOp(x, "const") || isOp(x, "cast") ? JSON.stringify(x.attrs, (_, v: unknown) => (typeof v === "number" && !Number.isFinite(v) ? `${v}` : v)) : "";
-      line = `${x.op} ${x.dtype} ${attrs} ${x.args.map((a) => numbers.get(a)).join()}`;
+      line = `${isBarrier(x) ? "same" : x.op} ${x.dtype} ${attrs} ${valueArgs(x).map((a) => numbers.get(a)).join()}`;
     }
     numbers.set(x, lines.length);
     lines.push(line);

@@ -3,7 +3,7 @@
  * over it at the end. With a guard, nothing is written over that somebody still reads as if it had been.
  */
 import { sizeOf, type Program, type Tensor } from "@cloze/graph";
-import { isHeavy, isInput } from "./costs.ts";
+import { isHeavy, isInput, valueArgs } from "./costs.ts";
 import { variable, Index } from "./index-expr.ts";
 import { bare, type Kept } from "./keep.ts";
 import type { Placed } from "./kernel-text.ts";
@@ -57,7 +57,7 @@ function readsOnlyInPlace(unit: Unit, old: Tensor, value: Tensor, k: Kept): bool
     seen.add(key);
     if (x === old) return index.linear.key === place;
     if (isInput(x) || isHeavy(x) || (k.kept.has(x) && !unit.roots.includes(x))) return true;
-    return x.args.every((a) => {
+    return valueArgs(x).every((a) => {
       const at = argumentIndex(x, a, index);
       return at === undefined ? !k.costs.of(a).reads.has(old) && a !== old : walk(a, at);
     });

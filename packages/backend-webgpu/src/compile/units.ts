@@ -12,7 +12,7 @@
 import { invariant } from "@cloze/errors";
 import { isOp, sizeOf, type Tensor } from "@cloze/graph";
 import type { Profile } from "../profile.ts";
-import { bufferCount, isHeavy, isInput, isReduce } from "./costs.ts";
+import { bufferCount, isBarrier, isHeavy, isInput, isReduce, valueArgs } from "./costs.ts";
 import { broadcastIndex } from "./emitter.ts";
 import { add, axesOf, constant, Index, linearOf, variable, type Lin } from "./index-expr.ts";
 import type { Kept } from "./keep.ts";
@@ -81,7 +81,7 @@ export interface Units {
   readonly unitOf: Map<Tensor, Unit>;
 }
 
-export function formUnits(k: Kept, profile: Profile): Units {
+export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor>): Units {
   const units: Unit[] = [], unitOf = new Map<Tensor, Unit>(), cap = profile.limits.storageBuffers - 1;
   const heavyOfTail = new Map<Tensor, Tensor>([...k.tailOf].map(([heavy, tail]) => [tail, heavy]));
   const readingUnits = new Map<Tensor, Set<Unit>>();
@@ -116,9 +116,19 @@ export function formUnits(k: Kept, profile: Profile): Units {
     return k.costs.making(x).reads;
   }
 
+  /** Units that must have run before `x` is computed from its arguments: those of its reads, and those its barriers wait for. */
+  function needsOf(x: Tensor): ReadonlySet<Unit> {
+    const { reads, waits } = k.costs.making(x);
+    return new Set([...reads, ...waits].flatMap((r) => unitOf.get(r) ?? []));
+  }
+
   function put(unit: Unit, root: Tensor, made: readonly Tensor[], reads: Iterable<Tensor>): void {
     unit.roots.push(root);
     unitOf.set(root, unit);
+    for (const w of [root, ...unit.heavies.flatMap((h) => h.args)].flatMap((x) => [...k.costs.making(x).waits])) {
+      const from = unitOf.get(w);
+      if (from !== undefined && from !== unit) unit.deps.add(from);
+    }
     for (const r of reads) {
       if (made.includes(r) || unit.heavies.includes(r) || unitOf.get(r) === unit) continue;
       unit.reads.add(r);
@@ -188,7 +198,7 @@ export function formUnits(k: Kept, profile: Profile): Units {
       const known = unit.own.get(y) ?? made.get(y);
       if (known !== undefined) return known;
       if ((k.kept.has(y) && y !== x) || isInput(y) || isHeavy(y)) return undefined;
-      for (const a of y.args) {
+      for (const a of valueArgs(y)) {
         const from = place(a);
         if (from === undefined || sizeOf(a.shape) !== sizeOf(y.shape)) continue;
         const at = y.op === "permute" ? Index.at(y.shape, (y.attrs as { readonly order: readonly number[] }).order.map((o) => from.axes[o] as Lin)) : from.reshaped(y.shape);
@@ -231,7 +241,7 @@ export function formUnits(k: Kept, profile: Profile): Units {
     const key = `${x.id}@${index.key}`;
     if (seen.has(key)) return true;
     seen.add(key);
-    return x.args.every((a) => {
+    return isHeavy(x) || valueArgs(x).every((a) => {
       const mine = unitOf.get(a) === unit || unit.heavies.includes(a);
       if (mine || !(k.kept.has(a) || isInput(a) || isHeavy(a))) {
         const at = argumentIndex(x, a, index);
@@ -252,9 +262,11 @@ export function formUnits(k: Kept, profile: Profile): Units {
     const reads = readsOf(x);
     const makers = [...new Set([...reads].flatMap((r) => unitOf.get(r) ?? []))].reverse();
     for (const unit of makers) {
+      // New state waits for its like: one kernel for all tensors of an optimizer.
+      if (updates.has(x) && unit.space.kind !== "map") continue;
       if (unit.space.kind === "reduce" && sizeOf(x.shape) !== unit.space.outputs) continue;
       if (unit.space.kind === "anchor" && unit.problems.length === 0 && sizeOf(x.shape) !== sizeOf((unit.heavies[0] as Tensor).shape)) continue;
-      if (!fits(unit, reads) || !canJoin(unit, reads) || !claim(unit, x)) continue;
+      if (!fits(unit, reads) || !canJoin(unit, needsOf(x)) || !claim(unit, x)) continue;
       put(unit, x, [x], reads);
       return true;
     }
@@ -266,7 +278,7 @@ export function formUnits(k: Kept, profile: Profile): Units {
     const reads = readsOf(x), size = sizeOf(x.shape);
     for (const unit of neighbours(reads)) {
       if (unit.space.kind !== "map" || unit.space.size !== size || ![...reads].some((r) => unit.reads.has(r) && sizeOf(r.shape) === size)) continue;
-      if (!fits(unit, reads) || !canJoin(unit, reads) || !claim(unit, x)) continue;
+      if (!fits(unit, reads) || !canJoin(unit, needsOf(x)) || !claim(unit, x)) continue;
       put(unit, x, [x], reads);
       return true;
     }
@@ -279,8 +291,10 @@ export function formUnits(k: Kept, profile: Profile): Units {
       if (JSON.stringify(unit.space) !== JSON.stringify(space) || space.kind === "anchor") continue;
       if (space.kind === "reduce" && !sameLayout(unit.heavies[0] as Tensor, heavy)) continue;
       const shares = [...reads].some((r) => unitOf.get(r) === unit || (unit.reads.has(r) && sizeOf(r.shape) > 1));
-      if (!shares || !fits(unit, reads) || !canJoin(unit, reads)) continue;
-      const operand = heavy.args[0] as Tensor, mine = [...k.costs.of(operand).reads].some((r) => unitOf.get(r) === unit);
+      const operand = heavy.args[0] as Tensor, needs = new Set([...reads].flatMap((r) => unitOf.get(r) ?? []));
+      for (const x of [tail, operand]) for (const u of needsOf(x)) needs.add(u);
+      if (!shares || !fits(unit, reads) || !canJoin(unit, needs)) continue;
+      const mine = [...k.costs.of(operand).reads].some((r) => unitOf.get(r) === unit);
       if (mine && (space.kind !== "rows" || !(unit.own.has(operand) || claim(unit, operand)))) continue;
       if (mine && space.kind === "rows" && (unit.own.get(operand) as Index).linear.key !== fullIndex(unit, operand).linear.key) continue;
       return unit;
@@ -304,11 +318,9 @@ export function formUnits(k: Kept, profile: Profile): Units {
     return bufferCount(new Set([...unit.reads, ...reads, ...unit.roots])) + 1 <= cap;
   }
 
-  /** Nothing that `reads` needs depends on the unit, but the unit itself. */
-  function canJoin(unit: Unit, reads: ReadonlySet<Tensor>): boolean {
-    const needs = new Set([...reads].flatMap((r) => unitOf.get(r) ?? []));
-    needs.delete(unit);
-    return ![...needs].some((n) => dependsOn(n, unit));
+  /** Nothing that is needed depends on the unit, but the unit itself. */
+  function canJoin(unit: Unit, needs: ReadonlySet<Unit>): boolean {
+    return ![...needs].some((n) => n !== unit && dependsOn(n, unit));
   }
 }
 
@@ -351,6 +363,7 @@ export function argumentIndex(x: Tensor, a: Tensor, index: Index): Index | undef
     return Index.at(a.shape, axes);
   }
   if (x.op === "slice") return Index.at(a.shape, index.axes.map((l, i) => add(l, constant((x.attrs as { readonly start: readonly number[] }).start[i] as number))));
+  if (isBarrier(x)) return index;
   if (x.op === "pad" || x.op === "concat" || x.op === "gather" || x.op === "randomBits") return undefined;
   return broadcastIndex(index, a.shape);
 }

@@ -8,7 +8,7 @@ import { invariant } from "@cloze/errors";
 import { groups, isOp, sizeOf, type Tensor } from "@cloze/graph";
 import type { Kernel, Storage } from "../kernel.ts";
 import type { Profile } from "../profile.ts";
-import { isInput, isReduce } from "./costs.ts";
+import { isInput, isReduce, valueArgs } from "./costs.ts";
 import { Emitter } from "./emitter.ts";
 import { divide, Index, modulo, variable, type Lin } from "./index-expr.ts";
 import { KernelText, type Placed } from "./kernel-text.ts";
@@ -141,7 +141,7 @@ function rounds(unit: Unit): Tensor[][] {
   const depth = (x: Tensor): number => {
     const known = level.get(x) ?? memo.get(x);
     if (known !== undefined) return known;
-    const d = isInput(x) || (isReduce(x) && !unit.heavies.includes(x)) ? 0 : Math.max(0, ...x.args.map(depth));
+    const d = isInput(x) || (isReduce(x) && !unit.heavies.includes(x)) ? 0 : Math.max(0, ...valueArgs(x).map(depth));
     memo.set(x, d);
     return d;
   };
