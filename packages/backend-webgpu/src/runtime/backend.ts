@@ -14,6 +14,7 @@ import { DeviceProgram } from "./device-program.ts";
 import type { OpenDevice } from "./device.ts";
 import { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts";
 import { startSession, type WebGpuSession } from "./session.ts";
+import type { KernelTime } from "./timing.ts";
 
 export type Compute = NonNullable<CompileOptions["compute"]>;
 
@@ -28,6 +29,8 @@ export interface WebGpuBackend extends Backend {
   readonly profile: Profile;
   /** What is on or off on this device, and why, in words. */
   readonly notes: Readonly<Record<string, string>>;
+  /** What each kernel took since this was last asked, where the backend was opened with `timestamps`; longest first. */
+  kernelTimes(): readonly KernelTime[];
   /** Buffers alive on the device, and their bytes. */
   memory(): { readonly buffers: number; readonly bytes: number };
 }
@@ -71,6 +74,10 @@ class DeviceBackend implements WebGpuBackend {
       composites: compiler.composites,
       limits: { tensorBytes: Math.min(profile.limits.bindingBytes, profile.limits.bufferBytes), ...(options.maxBytes === undefined ? {} : { memoryBytes: options.maxBytes }) },
     };
+  }
+
+  kernelTimes(): readonly KernelTime[] {
+    return this.#runtime.timing?.take() ?? [];
   }
 
   memory(): { readonly buffers: number; readonly bytes: number } {

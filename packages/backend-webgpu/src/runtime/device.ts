@@ -27,7 +27,7 @@ export interface DeviceOptions {
   readonly subgroupMatrix?: boolean;
   /** Bounds checks that the device adds to kernels. Default true; false has an effect in Node alone. */
   readonly robustness?: boolean;
-  /** Asks for timestamps, by which kernels are timed. Default false. */
+  /** Times every kernel (`backend.kernelTimes()`), which makes runs slower. Default false. */
   readonly timestamps?: boolean;
 }
 

@@ -16,6 +16,8 @@ export interface GpuOptions {
   readonly robustness?: boolean;
   /** Part of the name of the adapter to take, where a machine has several. Only in Node. */
   readonly adapterName?: string;
+  /** Exact times, where kernels are timed: Dawn rounds them to 100 us otherwise. */
+  readonly timestamps?: boolean;
   /** Name of the package that gives WebGPU in Node. */
   readonly dawn?: string;
 }
@@ -33,13 +35,13 @@ declare const navigator: { readonly gpu?: GPU | null } | undefined;
 /** Allowed to live as long as the process: see above. */
 const instances = new Map<string, GPU>();
 
-export async function openGpu({ robustness = true, adapterName, dawn = "webgpu" }: GpuOptions = {}): Promise<Entry | NotHere> {
+export async function openGpu({ robustness = true, adapterName, timestamps = false, dawn = "webgpu" }: GpuOptions = {}): Promise<Entry | NotHere> {
   const own = browserGpu();
   if (own !== undefined) return { gpu: own, host: "browser" };
   if (typeof process === "undefined" || process.versions?.node === undefined) return unavailable("this browser has no WebGPU (navigator.gpu is missing)", BROWSER_REMEDY);
   // Without them Dawn offers no f16 on NVIDIA and no subgroup matrices anywhere; the second is used only where asked for.
   const on = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia", ...(robustness ? [] : ["disable_robustness"])];
-  const flags = [`enable-dawn-features=${on.join()}`, ...(adapterName === undefined ? [] : [`adapter=${adapterName}`])];
+  const flags = [`enable-dawn-features=${on.join()}`, ...(timestamps ? ["disable-dawn-features=timestamp_quantization"] : []), ...(adapterName === undefined ? [] : [`adapter=${adapterName}`])];
   const key = [dawn, ...flags].join("\n"), known = instances.get(key);
   if (known !== undefined) return { gpu: known, host: "dawn" };
   try {

@@ -3,7 +3,7 @@ import type { HostTensors } from "@cloze/graph";
 import type { BoundState, DeviceProgram } from "./device-program.ts";
 import { KernelError } from "./errors.ts";
 import { decode } from "./host-data.ts";
-import type { Linked } from "./linked.ts";
+import type { Dispatch, Linked } from "./linked.ts";
 import type { Resolved } from "./resolve.ts";
 import type { Runtime } from "./runtime.ts";
 import { cutsOf } from "./slices.ts";
@@ -34,6 +34,7 @@ export function runProgram(runtime: Runtime, program: DeviceProgram, state: Boun
       const bytes = await done, took = performance.now() - began, guess = linked.guessesMs.reduce((sum, ms) => sum + ms, 0);
       if (alone && proven && took > TELLING_MS && guess > 0) runtime.pace = took / guess;
       linked.proven = true;
+      await runtime.timing?.collect(linked.dispatches.map(({ kernel }) => kernel));
       return Object.fromEntries(outputs.map(({ name, type, offset, bytes: length }) => [name, decode(type, bytes.slice(offset, offset + length))]));
     }
   });
@@ -44,21 +45,26 @@ function copy(encoder: GPUCommandEncoder, from: GPUBuffer, offset: number, to: G
 }
 
 /** All dispatches, cut where a submit would take too long; `last` goes into the last one. */
-function submit({ device, pace, sliceMs }: Runtime, { dispatches, guessesMs }: Linked, last: (encoder: GPUCommandEncoder) => void): void {
+function submit({ device, pace, sliceMs, timing }: Runtime, { dispatches, guessesMs }: Linked, last: (encoder: GPUCommandEncoder) => void): void {
   const cuts = [0, ...cutsOf(guessesMs.map((ms) => ms * pace), sliceMs), dispatches.length];
   for (let slice = 1; slice < cuts.length; slice++) {
-    const encoder = device.createCommandEncoder(), pass = encoder.beginComputePass();
-    let current: GPUComputePipeline | undefined;
-    for (const { kernel, pipeline, group } of dispatches.slice(cuts[slice - 1], cuts[slice])) {
-      if (pipeline !== current) pass.setPipeline(pipeline);
-      current = pipeline;
-      pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(kernel.grid[0], kernel.grid[1], kernel.grid[2]);
-    }
-    pass.end();
+    const encoder = device.createCommandEncoder(), from = cuts[slice - 1] as number, part = dispatches.slice(from, cuts[slice]);
+    if (timing === undefined) encode(encoder.beginComputePass(), part);
+    else part.forEach((dispatch, i) => encode(encoder.beginComputePass(timing.pass(from + i)), [dispatch]));
     if (slice === cuts.length - 1) last(encoder);
     device.queue.submit([encoder.finish()]);
   }
+}
+
+function encode(pass: GPUComputePassEncoder, dispatches: readonly Dispatch[]): void {
+  let current: GPUComputePipeline | undefined;
+  for (const { kernel, pipeline, group } of dispatches) {
+    if (pipeline !== current) pass.setPipeline(pipeline);
+    current = pipeline;
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(kernel.grid[0], kernel.grid[1], kernel.grid[2]);
+  }
+  pass.end();
 }
 
 /** The device names what it refuses by the label of a pipeline or a bind group. */

@@ -9,6 +9,7 @@ import { Lane } from "./lane.ts";
 import { Pipelines } from "./pipelines.ts";
 import { Readback } from "./readback.ts";
 import { Tables } from "./tables.ts";
+import { Timing } from "./timing.ts";
 
 export interface RuntimeOptions {
   /** What all buffers together may take. WebGPU does not tell how much memory there is, so by default only the device says no. */
@@ -29,6 +30,8 @@ export interface Runtime {
   readonly tables: Tables;
   readonly readback: Readback;
   readonly lane: Lane;
+  /** Where the device was opened for it. */
+  readonly timing: Timing | undefined;
   readonly sliceMs: number;
   /** How much longer kernels take than guessed, from what runs took. */
   pace: number;
@@ -38,10 +41,12 @@ export function createRuntime({ device, profile }: Pick<OpenDevice, "device" | "
   if (!(maxBytes > 0)) throw new ConfigError(`backend webgpu: expected maxBytes above 0, got ${maxBytes}.`);
   if (!(sliceMs > 0)) throw new ConfigError(`backend webgpu: expected sliceMs above 0, got ${sliceMs}.`);
   if (!(Number.isInteger(depth) && depth >= 1)) throw new ConfigError(`backend webgpu: expected depth from 1, got ${depth}.`);
-  const health = new Health(device), buffers = new Buffers(device, health, maxBytes);
+  const health = new Health(device), buffers = new Buffers(device, health, maxBytes), readback = new Readback(buffers, health);
   return {
     device, profile, health, buffers, sliceMs,
-    pipelines: new Pipelines(device, health), arena: new Arena(buffers), tables: new Tables(device, buffers), readback: new Readback(buffers, health),
-    lane: new Lane(depth), pace: 1,
+    pipelines: new Pipelines(device, health), arena: new Arena(buffers), tables: new Tables(device, buffers), readback,
+    timing: device.features.has("timestamp-query") ? new Timing(device, buffers, readback) : undefined,
+    // Timed runs share one set of queries: one after the other.
+    lane: new Lane(device.features.has("timestamp-query") ? 1 : depth), pace: 1,
   };
 }

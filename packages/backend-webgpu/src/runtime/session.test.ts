@@ -63,6 +63,17 @@ describe("runs", () => {
     expect(numbersOf(out[0] ?? {}, "y")[1]).toBeCloseTo(2 * Math.sin(1) + 40.5, 4);
   });
 
+  onDevice("tell what each kernel took, where the device is opened for it", async (opened) => {
+    const made = chain(6, 20_000), backend = createBackend(opened, compilerOf(made)), executable = await backend.compile(made.program), session = await backend.start({});
+    const feeds = { x: f32(...Array.from({ length: 20_000 }, () => 1)) };
+    for (let i = 0; i < 3; i++) expect(numbersOf(await session.run(executable, feeds), "y")[0]).toBe(8.5);
+    const times = backend.kernelTimes();
+    expect(Object.fromEntries(times.map(({ kernel, path, count }) => [`${path}: ${kernel}`, count]))).toEqual({ "model.layer: next": 15, "model.layer: first": 3, "model.layer: end": 3 });
+    expect(times.every(({ ms }) => ms >= 0 && ms < 10_000)).toBe(true);
+    expect(times.some(({ ms }) => ms > 0)).toBe(true);
+    expect(backend.kernelTimes()).toEqual([]);
+  }, { timestamps: true, f16: false });
+
   onDevice("and sessions leave no buffers behind", async (opened) => {
     const made = chain(5, 1000), count = counter(), backend = createBackend(opened, compilerOf(made, count));
     const executable = await backend.compile(made.program), feeds = { x: f32(...Array.from({ length: 1000 }, () => 1)) };

@@ -1,5 +1,5 @@
 /** The bits of GPUBufferUsage and GPUMapMode: in Node their names are not globals. */
-export const usage = { MAP_READ: 1, COPY_SRC: 4, COPY_DST: 8, STORAGE: 128 } as const;
+export const usage = { MAP_READ: 1, COPY_SRC: 4, COPY_DST: 8, STORAGE: 128, QUERY_RESOLVE: 512 } as const;
 
 export const MAP_READ = 1;
 
