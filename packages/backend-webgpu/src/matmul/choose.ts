@@ -3,9 +3,9 @@
  *
  *   score = how fast the tile is when the device is full * share of the padded result that is wanted * how full the device gets
  *
- * Software adapters, GFLOPS by processor time on lavapipe (subgroups of 8, 2 cores), [1024, 256] x [256, 256]: 8x8 plain 22;
- * with lanes: 8 rows x 4 columns 50, 16x4 64 to 66, 24x4 68, 32x4 74 (and twice the compile time of 16x4), 16x8 51, 32x8 28
- * (the loop outgrows the instruction cache).
+ * Software adapters: GFLOPS by processor time on lavapipe (subgroups of 8, 2 cores; the machine was shared), [1024, 256] x
+ * [256, 256]: plain 8x8 22 to 25; with lanes 8 rows x 4 columns 45 to 50, 16x4 55 to 66, 24x4 68, 32x4 62 to 74 but twice the
+ * time to compile, 8x8 28 to 50, 16x8 51, 32x8 28: the loop outgrows the instruction cache, as it does with 8 steps of k (32).
  */
 import type { MatmulSpec } from "../matmul-spec.ts";
 import type { Family, Profile } from "../profile.ts";
@@ -47,14 +47,17 @@ function score(spec: MatmulSpec, tile: Tile, speed: number, family: Family): num
 /** Subgroups of one known size are SIMD registers that can hand elements round. */
 const lanesOf = ({ subgroups }: Profile): number => (subgroups !== undefined && subgroups.min === subgroups.max && subgroups.min % 4 === 0 ? subgroups.min : 1);
 
-function registerTiles(spec: MatmulSpec, profile: Profile): readonly RegisterTile[] {
+function registerTiles(spec: MatmulSpec, profile: Profile): readonly [Tile, ...Tile[]] {
   const lanes = profile.family === "software" ? lanesOf(profile) : 1;
-  const shapes: readonly (readonly [rows: number, columns: number])[] = lanes > 1 ? [[2 * lanes, 4], [lanes, 4], [4 * lanes, 4], [lanes, 8]] : [[8, 8], [8, 4], [4, 4]];
-  const reach = (rows: number): boolean => rows === (lanes > 1 ? lanes : 4) || rows < 2 * spec.m;
-  return shapes.filter(([rows]) => reach(rows)).map(([rows, columns]) => {
-    const tile: RegisterTile = { kind: "register", rows, columns, lanes, splits: 1 };
-    return { ...tile, splits: splitsFor(spec, tile, profile.family) };
-  });
+  const least = lanes > 1 ? lanes : 4;
+  const tile = (rows: number, columns: number): RegisterTile => {
+    const one: RegisterTile = { kind: "register", rows, columns, lanes, splits: 1 };
+    return { ...one, splits: splitsFor(spec, one, profile.family) };
+  };
+  // Few rows: no tile much taller than the result.
+  const shapes = ([[2 * least, 4], [4 * least, 4], [2 * least, 8]] as const).filter(([rows]) => rows < 2 * spec.m && rows > least);
+  const [first, ...rest] = shapes.map(([rows, columns]) => tile(rows, columns));
+  return first === undefined ? [tile(least, 4)] : [first, tile(least, 4), ...rest];
 }
 
 function sharedTiles(spec: MatmulSpec, profile: Profile, family: Exclude<Family, "software">): readonly { readonly tile: SharedTile; readonly speed: number }[] {
@@ -66,10 +69,10 @@ function sharedTiles(spec: MatmulSpec, profile: Profile, family: Exclude<Family,
 }
 
 /** Every tile worth measuring for a spec on a device, best guess first. */
-export function tileCandidates(spec: MatmulSpec, profile: Profile): readonly Tile[] {
+export function tileCandidates(spec: MatmulSpec, profile: Profile): readonly [Tile, ...Tile[]] {
   const { family } = profile;
-  const register = registerTiles(spec, profile);
-  if (family === "software") return register;
+  const [first, ...rest] = registerTiles(spec, profile);
+  if (family === "software") return [first, ...rest];
   const scored: { readonly tile: Tile; readonly score: number }[] = [];
   // Matrix units are several times as fast; 2 keeps small results on tiles that fill the device.
   const matrix = matrixTiles(spec, profile).map(({ tile, speed }) => ({ tile, speed: 2 * speed }));
@@ -77,13 +80,9 @@ export function tileCandidates(spec: MatmulSpec, profile: Profile): readonly Til
     const splits = splitsFor(spec, tile, family);
     for (const t of splits > 1 ? [tile, { ...tile, splits }] : [tile]) scored.push({ tile: t, score: score(spec, t, speed, family) });
   }
-  const ranked = scored.toSorted((x, y) => y.score - x.score).map((x) => x.tile);
-  return [...ranked, ...register];
+  const [best, ...others] = scored.toSorted((x, y) => y.score - x.score).map((x) => x.tile);
+  return best === undefined ? [first, ...rest] : [best, ...others, first, ...rest];
 }
 
 /** The tile of a spec where nothing was measured. */
-export function defaultTile(spec: MatmulSpec, profile: Profile): Tile {
-  const [best] = tileCandidates(spec, profile);
-  if (best === undefined) throw new RangeError("unreachable");
-  return best;
-}
+export const defaultTile = (spec: MatmulSpec, profile: Profile): Tile => tileCandidates(spec, profile)[0];

@@ -89,7 +89,7 @@ export function assemble(
   const width = Math.min(total, profile.limits.workgroups);
   const height = Math.ceil(total / width);
   const lane = enables.includes("subgroups") ? ["@builtin(subgroup_invocation_id) lane: u32", "lane: u32", "lane"] : [];
-  const args = `li, ${lane.length > 0 ? "lane, " : ""}row0, col0, b, split, split * ${spec.batch}u + b, id % ${gn}u == 0u`;
+  const args = `li, ${lane.length > 0 ? "lane, " : ""}row0, col0, b, split, split * ${spec.batch}u + b, col0 == 0u`;
   const call = (i: number): string => `mmProduct${i}(${args});`;
   const problems = spec.problems.map((problem, i) => `${attribute}fn mmProduct${i}(li: u32, ${lane.length > 0 ? "lane: u32, " : ""}row0: u32, col0: u32, b: u32, split: u32, part: u32, first: bool) {\n${product(problem, i)}\n}`);
   const main = `@compute @workgroup_size(${invocations}) fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) li: u32${lane.length > 0 ? `, ${lane[0]}` : ""}) {

@@ -105,6 +105,13 @@ export async function preparePart(device: GPUDevice, plain: PlainMatmul, part: P
   };
 }
 
+/** Bits of an f16 that holds x = i / 64, |i| <= 64, exactly. */
+export function halfBits(x: number): number {
+  if (x === 0) return 0;
+  const exponent = Math.floor(Math.log2(Math.abs(x)));
+  return (x < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | ((Math.abs(x) / 2 ** exponent - 1) * 1024);
+}
+
 /** Operands in f32 or f16 on the device. f16 is given as its bits. */
 export function operandBuffer(device: GPUDevice, data: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>): GPUBuffer {
   const buffer = device.createBuffer({ size: Math.ceil(data.byteLength / 16) * 16, usage: DEVICE_MEMORY });

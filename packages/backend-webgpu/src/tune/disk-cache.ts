@@ -1,0 +1,90 @@
+/**
+ * Tiles in a JSON file per device and driver, for Node. Reached by dynamic import alone, because browsers have no `node:fs`.
+ *
+ * A file that is not ours, or damaged, counts as empty, and `report` hears why; the next `set` replaces it. Writing is by rename,
+ * so a reader sees a whole file; of two processes that write at once the later wins, at the price of measuring again.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Tile } from "../matmul/tile.ts";
+import { deviceKey, type DeviceWords } from "./key.ts";
+import { isTile, type TileCache } from "./tile-cache.ts";
+
+export interface DiskCacheOptions {
+  /** Default: `cloze/webgpu` in the system's folder for caches. */
+  readonly folder?: string;
+  /** Hears, in a sentence, why a file was not used. */
+  readonly report?: (reason: string) => void;
+}
+
+const format = "cloze matmul tiles";
+
+/** The system's folder for caches, by its own conventions. */
+export function cacheFolder(platform: NodeJS.Platform, env: Readonly<Record<string, string | undefined>>, home: string): string {
+  const set = (name: string): string | undefined => (env[name] === "" ? undefined : env[name]);
+  const root = set("XDG_CACHE_HOME") ?? (platform === "win32" ? (set("LOCALAPPDATA") ?? join(home, "AppData", "Local")) : platform === "darwin" ? join(home, "Library", "Caches") : join(home, ".cache"));
+  return join(root, "cloze", "webgpu");
+}
+
+export function diskCache(words: DeviceWords, options: DiskCacheOptions = {}): TileCache {
+  const folder = options.folder ?? cacheFolder(process.platform, process.env, homedir());
+  const device = deviceKey(words);
+  const name = device.replaceAll(/[^a-zA-Z0-9]+/g, "-").slice(0, 60);
+  const file = join(folder, `${name}-${createHash("sha256").update(device).digest("hex").slice(0, 12)}.json`);
+  let tiles: Promise<Map<string, Tile>> | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  const load = (): Promise<Map<string, Tile>> => (tiles ??= read(file, device, options.report ?? (() => undefined)));
+
+  return {
+    get: async (key) => (await load()).get(key),
+    set: async (key, tile) => {
+      const known = await load();
+      known.set(key, tile);
+      // One after another; a failure is this call's, not the next one's.
+      const mine = writing.then(() => write(folder, file, { format, device, tiles: Object.fromEntries(known) }));
+      writing = mine.catch(() => undefined);
+      await mine;
+    },
+  };
+}
+
+async function read(file: string, device: string, report: (reason: string) => void): Promise<Map<string, Tile>> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") report(`${file}: cannot be read (${String(error)}); tiles are measured anew.`);
+    return new Map();
+  }
+  const unused = (why: string): Map<string, Tile> => {
+    report(`${file}: ${why}; tiles are measured anew and the file is replaced.`);
+    return new Map();
+  };
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    return unused("expected JSON, got a damaged file");
+  }
+  const found = content as { readonly format?: unknown; readonly device?: unknown; readonly tiles?: unknown } | null;
+  if (found?.format !== format) return unused(`expected format "${format}", got ${JSON.stringify(found?.format)}`);
+  if (found.device !== device) return unused(`expected tiles of "${device}", got those of ${JSON.stringify(found.device)}`);
+  const entries = Object.entries((found.tiles ?? {}) as Readonly<Record<string, unknown>>);
+  const bad = entries.find(([, tile]) => !isTile(tile));
+  if (bad !== undefined) return unused(`expected a tile for "${bad[0]}", got ${JSON.stringify(bad[1])}`);
+  return new Map(entries.filter((e): e is [string, Tile] => isTile(e[1])));
+}
+
+async function write(folder: string, file: string, content: object): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const part = `${file}.${randomUUID()}.part`;
+  try {
+    await writeFile(part, `${JSON.stringify(content, undefined, 1)}\n`);
+    await rename(part, file);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  }
+}
