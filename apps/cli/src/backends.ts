@@ -10,6 +10,8 @@ import type { Backend, Probe } from "@cloze/backend";
 export interface BackendSettings {
   /** Compute threads; left out, what the backend thinks best. */
   readonly threads?: number;
+  /** Measure tiles of matmuls that this GPU has not met. */
+  readonly tune?: boolean;
 }
 
 export interface BackendEntry {
@@ -24,7 +26,7 @@ export const BACKENDS: readonly BackendEntry[] = [
   {
     name: "webgpu", what: "the GPU, through WebGPU",
     probe: async () => (await import("@cloze/backend-webgpu")).probe(),
-    open: async () => (await import("@cloze/backend-webgpu")).backend(),
+    open: async ({ tune = false }) => (await import("@cloze/backend-webgpu")).backend({ tune, tiles: (await import("@cloze/backend-webgpu/node")).diskCache }),
   },
   {
     name: "onnxruntime", what: "ONNX Runtime on the CPU",

@@ -33,7 +33,8 @@ export const PRETRAIN_OPTIONS = {
   from: { kind: "string", value: "DIR", help: "start from the weights of a checkpoint" },
   backend: { kind: "choice", choices: ["auto", "webgpu", "onnxruntime", "reference"], default: "auto", help: "what computes" },
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
+  tune: { kind: "boolean", default: false, help: "measure how this GPU multiplies fastest, and keep it (webgpu)" },
 } as const;
 
 /** What a resumed run may change: nothing of it changes a number, but for the length of the run. */
-export const RESUME_MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "rematerialise", "evalEvery", "saveEvery", "keep", "out", "resume", "steps", "epochs", "budget"]);
+export const RESUME_MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "tune", "rematerialise", "evalEvery", "saveEvery", "keep", "out", "resume", "steps", "epochs", "budget"]);

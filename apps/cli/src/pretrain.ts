@@ -104,7 +104,7 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
   const data = await openTrainingData({ files: options.data, tokenizer, validShare: options.valid, path });
   const special = framingOf(tokenizer), batches = packedBatches(data.train, { seed: options.seed, length: maxLength, rowsPerBatch, special });
   const until = endOf(options, batches.rowsIn(0) / rowsPerBatch / accumulate);
-  const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
+  const { backend, why } = await chooseBackend(options.backend, { tune: options.tune, ...(options.threads !== undefined && { threads: options.threads }) });
   try {
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
     if (!resuming) await writeRunConfig(run, savedOptions({ ...options, accumulate }, given));

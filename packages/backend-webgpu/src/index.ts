@@ -8,3 +8,5 @@ export type { Estimate } from "./runtime/estimate.ts";
 export type { Sized } from "./runtime/layout.ts";
 export { baseProfile, type Family, type Profile, type SubgroupMatrixConfig } from "./profile.ts";
 export { DeviceLostError, KernelError } from "./runtime/errors.ts";
+export { browserCache, memoryCache, type DeviceWords, type TileCache } from "./tune/index.ts";
+export type { TileOptions } from "./tiles.ts";
