@@ -1,0 +1,121 @@
+// Attention kernels against the interpreter: the composites themselves, and attention and its gradient after the rules.
+import { afterAll, describe, expect, it } from "vitest";
+import { attention, castPolicyRules, grad, Graph, interpret, order, rewrite, type AttentionOptions, type Tensor } from "@cloze/graph";
+import { openLab, prepare, type Lab } from "./harness.ts";
+import { attentionRules, isFlash } from "./rules.ts";
+
+const lab = await openLab();
+if (typeof lab === "string" && process.env["CI"] !== undefined) throw new Error(lab);
+afterAll(() => { if (typeof lab !== "string") lab.close(); });
+
+interface Case {
+  /** batch, heads, queries, keys, headDim. */
+  readonly size: readonly [number, number, number, number, number];
+  readonly causal?: boolean;
+  readonly window?: number;
+  readonly softcap?: number;
+  readonly scale?: number;
+  /** Share of keys that may be seen, by batch. */
+  readonly padding?: readonly number[];
+  /** Id of each position. */
+  readonly segments?: (batch: number, i: number) => number;
+  readonly bias?: readonly [number, number];
+  readonly dropout?: number;
+}
+
+/** In [-1, 1], without pattern. */
+const noise = (i: number): number => Math.sin(i * 12.9898 + Math.sin(i * 78.233) * 43758.5453);
+const fill = (n: number, f: (i: number) => number): Float32Array => Float32Array.from({ length: n }, (_, i) => f(i));
+
+function build(c: Case, f16: boolean): { readonly roots: readonly Tensor[]; readonly env: Readonly<Record<string, ArrayLike<number>>> } {
+  const [batch, heads, queries, keys, dim] = c.size, g = new Graph(), env: Record<string, ArrayLike<number>> = {};
+  const f = (name: string, shape: readonly number[], seed: number): Tensor<"f32"> => {
+    env[name] = fill(shape.reduce((a, b) => a * b, 1), (i) => noise(i + seed));
+    return g.input(name, "f32", shape);
+  };
+  const q = f("q", [batch, heads, queries, dim], 1), k = f("k", [batch, heads, keys, dim], 5000), v = f("v", [batch, heads, keys, dim], 9000), ct = f("ct", [batch, heads, queries, dim], 13000);
+  const bias = c.bias && f("bias", [...c.bias, queries, keys], 17000);
+  if (c.padding) env["padding"] = fill(batch * keys, (i) => Number((i % keys) < (c.padding?.[Math.floor(i / keys)] as number) * keys));
+  if (c.segments) env["segments"] = fill(batch * queries, (i) => c.segments?.(Math.floor(i / queries), i % queries) as number);
+  if (c.dropout) env["key"] = [7, 3];
+  const options: AttentionOptions = {
+    ...(c.causal && { causal: true }), ...(c.window !== undefined && { window: c.window }), ...(c.softcap !== undefined && { softcap: c.softcap }), ...(c.scale !== undefined && { scale: c.scale }),
+    ...(c.padding && { keyPadding: g.input("padding", "bool", [batch, keys]) }), ...(c.segments && { segments: g.input("segments", "i32", [batch, queries]) }),
+    ...(bias && { bias }), ...(c.dropout && { dropout: { rate: c.dropout, stream: 11, key: g.input("key", "u32", [2]) } }),
+  };
+  const out = attention(q, k, v, options), roots = [out, ...grad(out.mul(ct).sum(), [q, k, v, ...(bias ? [bias] : [])])];
+  return { roots: f16 ? rewrite(roots, castPolicyRules("f16"), "f16").roots : roots, env };
+}
+
+function expectClose(got: ArrayLike<number>, want: ArrayLike<number>, tolerance: number, what: string): void {
+  expect(got.length).toBe(want.length);
+  let worst = 0, at = 0, most = 1e-3;
+  for (let i = 0; i < want.length; i++) {
+    const off = Math.abs((got[i] as number) - (want[i] as number));
+    most = Math.max(most, Math.abs(want[i] as number) > 1e29 ? 0 : Math.abs(want[i] as number));
+    if (!(off <= worst * 1) && !(Math.abs(want[i] as number) > 1e29 && off < 1e24)) [worst, at] = [off, i];
+  }
+  expect(worst / most, `${what}: element ${at}: ${got[at]} for ${want[at]}`).toBeLessThan(tolerance);
+}
+
+const packed = (_: number, i: number): number => Math.floor(Math.sqrt(i * 3));
+const mixed = (b: number, i: number): number => (i * 7 + b) % 5 - 2;
+
+const cases: Readonly<Record<string, Case>> = {
+  ...Object.fromEntries([1, 4, 7, 16, 20, 24, 32, 64, 80, 128].map((dim) => [`head dim ${dim}`, { size: [1, 2, 33, 33, dim] }])),
+  ...Object.fromEntries([1, 7, 64, 100].map((n) => [`length ${n}`, { size: [2, 1, n, n, 16] }])),
+  "fewer queries than keys": { size: [1, 2, 20, 70, 16] },
+  "more queries than keys": { size: [1, 2, 70, 20, 16] },
+  causal: { size: [1, 2, 100, 100, 16], causal: true },
+  "causal, more queries than keys": { size: [1, 1, 80, 40, 16], causal: true },
+  "window of 5": { size: [1, 1, 200, 200, 8], window: 5 },
+  "window of 0": { size: [1, 1, 40, 40, 8], window: 0 },
+  "causal window": { size: [1, 1, 150, 150, 8], causal: true, window: 40 },
+  "window past the keys: blind queries": { size: [1, 2, 100, 20, 8], window: 30 },
+  "causal window past the keys": { size: [1, 1, 100, 20, 8], window: 30, causal: true },
+  softcap: { size: [1, 1, 33, 33, 16], softcap: 0.5, scale: 1 },
+  "key padding": { size: [2, 2, 70, 70, 16], padding: [0.4, 1] },
+  "key padding of a whole row": { size: [2, 1, 70, 100, 16], padding: [0, 0.5] },
+  "packed segments": { size: [2, 1, 150, 150, 16], segments: packed },
+  "mixed segments": { size: [2, 2, 64, 64, 8], segments: mixed },
+  "segments at the ends of i32": { size: [1, 1, 40, 40, 8], segments: (_, i) => (i % 3 === 0 ? -2147483648 : i % 3 === 1 ? 2147483647 : 0) },
+  "segments and padding that leaves some blind": { size: [2, 1, 100, 100, 8], segments: packed, padding: [0.3, 0] },
+  bias: { size: [2, 2, 40, 33, 16], bias: [2, 2] },
+  "bias over batch": { size: [2, 2, 33, 40, 16], bias: [1, 2] },
+  "bias over heads": { size: [2, 2, 33, 33, 16], bias: [2, 1] },
+  "bias over both": { size: [2, 3, 33, 33, 16], bias: [1, 1] },
+  "bias with segments": { size: [2, 2, 100, 100, 8], bias: [1, 2], segments: packed },
+  "bias with causal window": { size: [2, 1, 100, 100, 8], bias: [1, 1], causal: true, window: 20 },
+  dropout: { size: [2, 2, 40, 40, 16], dropout: 0.3 },
+  "dropout of an odd count": { size: [1, 1, 37, 41, 16], dropout: 0.5 },
+  "dropout of blind rows": { size: [2, 1, 37, 41, 16], dropout: 0.5, padding: [0, 0.5] },
+  everything: { size: [2, 2, 100, 100, 20], scale: 0.6, causal: true, window: 50, softcap: 2, padding: [0.7, 0], segments: packed, bias: [1, 2], dropout: 0.2 },
+};
+
+/** Every flash node of the case, its args as the interpreter has them, against the interpreter; and the rules against none. */
+async function check(l: Lab, c: Case, f16: boolean, vec4: boolean): Promise<void> {
+  const { roots, env } = build(c, f16), rules = attentionRules(l.profile), { roots: after } = rewrite(roots, rules, "attention");
+  const nodes = order(after).filter(isFlash), before = interpret(roots, env);
+  expect(new Set(nodes.map((x) => x.attrs.composite.name))).toEqual(new Set(["flashForward", "flashGradQ", "flashGradKV", ...(c.bias ? ["flashGradBias"] : [])]));
+  interpret(after, env).forEach((value, i) => expectClose(value.data, before[i]?.data as ArrayLike<number>, f16 ? 5e-3 : 1e-5, `rules, root ${i}`));
+  for (const node of nodes.filter((x, i) => nodes.findIndex((y) => y.attrs.composite === x.attrs.composite) === i)) {
+    const { composite, params } = node.attrs, outputs = node.graph.call(composite, node.args, params), values = interpret([...outputs, ...node.args], env);
+    const ready = await prepare(l, node, outputs, values.slice(outputs.length).map((x) => x.data), vec4);
+    await ready.run();
+    (await ready.read()).forEach((got, i) => expectClose(got, values[i]?.data as ArrayLike<number>, f16 ? 5e-3 : 2e-5, `${ready.part.name}, output ${i}`));
+  }
+}
+
+describe.skipIf(typeof lab === "string")(`on ${typeof lab === "string" ? lab : lab.profile.device}`, () => {
+  const { profile } = lab as Lab;
+  const floor = { ...profile.limits, sharedBytes: 16384, invocations: 256 };
+  const kinds: Readonly<Record<string, Lab>> = {
+    "loops kept": { ...(lab as Lab), profile: { ...profile, family: "software" } },
+    "loops unrolled": { ...(lab as Lab), profile: { ...profile, family: "unknown" } },
+    "the floor of limits": { ...(lab as Lab), profile: { ...profile, family: "unknown", limits: floor } },
+  };
+  describe.each(Object.entries(kinds))("%s", (kind, l) => {
+    it.each(Object.entries(cases))("%s", (name, c) => check(l, c, false, name.length % 2 === 0));
+    if (profile.f16 && kind !== "the floor of limits") it.each(Object.entries(cases))("%s in f16", (name, c) => check(l, c, true, name.length % 2 === 0));
+  });
+});
