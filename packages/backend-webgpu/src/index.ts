@@ -6,6 +6,7 @@ export type { DeviceOptions } from "./runtime/device.ts";
 export type { RuntimeOptions } from "./runtime/runtime.ts";
 export type { Estimate } from "./runtime/estimate.ts";
 export type { Sized } from "./runtime/layout.ts";
+export type { KernelTime } from "./runtime/timing.ts";
 export { baseProfile, type Family, type Profile, type SubgroupMatrixConfig } from "./profile.ts";
 export { DeviceLostError, KernelError } from "./runtime/errors.ts";
 export { browserCache, memoryCache, type DeviceWords, type TileCache } from "./tune/index.ts";

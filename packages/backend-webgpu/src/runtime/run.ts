@@ -18,19 +18,19 @@ export function runProgram(runtime: Runtime, program: DeviceProgram, state: Boun
     const linked = await program.link(state), back = outputBytes === 0 ? undefined : await readback.take(outputBytes);
     health.check();
     const alone = lane.idle, proven = linked.proven, began = performance.now();
-    if (!proven) device.pushErrorScope("validation");
-    program.upload(packed);
-    submit(runtime, linked, (encoder) => {
-      if (back !== undefined) linked.outputs.forEach(({ buffer, offset }, i) => copy(encoder, buffer, offset, back, outputs[i] as (typeof outputs)[number]));
+    const refused = inScope(runtime, proven, () => {
+      program.upload(packed);
+      submit(runtime, linked, (encoder) => {
+        if (back !== undefined) linked.outputs.forEach(({ buffer, offset }, i) => copy(encoder, buffer, offset, back, outputs[i] as (typeof outputs)[number]));
+      });
     });
-    const refused = proven ? undefined : health.guard(device.popErrorScope());
     const done = back === undefined ? health.guard(device.queue.onSubmittedWorkDone()).then(() => new ArrayBuffer(0)) : readback.bytes(back, outputBytes);
     done.catch(() => undefined); // a refusal is told first, and says more
     return { result: finish() };
 
     async function finish(): Promise<HostTensors> {
       const error = await refused;
-      if (error !== null && error !== undefined) throw refusal(linked, error.message);
+      if (error !== null) throw refusal(linked, error.message);
       const bytes = await done, took = performance.now() - began, guess = linked.guessesMs.reduce((sum, ms) => sum + ms, 0);
       if (alone && proven && took > TELLING_MS && guess > 0) runtime.pace = took / guess;
       linked.proven = true;
@@ -38,6 +38,22 @@ export function runProgram(runtime: Runtime, program: DeviceProgram, state: Boun
       return Object.fromEntries(outputs.map(({ name, type, offset, bytes: length }) => [name, decode(type, bytes.slice(offset, offset + length))]));
     }
   });
+}
+
+/** Does the work; what the device refuses of it is told, unless it is known to refuse nothing. */
+function inScope({ device, health }: Runtime, proven: boolean, work: () => void): Promise<GPUError | null> {
+  if (proven) {
+    work();
+    return Promise.resolve(null);
+  }
+  device.pushErrorScope("validation");
+  try {
+    work();
+  } catch (error) {
+    void device.popErrorScope().catch(() => null);
+    throw error;
+  }
+  return health.guard(device.popErrorScope());
 }
 
 function copy(encoder: GPUCommandEncoder, from: GPUBuffer, offset: number, to: GPUBuffer, output: { readonly offset: number; readonly bytes: number }): void {
