@@ -19,7 +19,7 @@ import { tableOf, type Placed } from "./kernel-text.ts";
 import { joinAlike, writeGroup } from "./multi.ts";
 import { inOrder } from "./schedule.ts";
 import { chooseTargets, type Targets } from "./targets.ts";
-import { formUnits, type Unit } from "./units.ts";
+import { dropUnread, formUnits, type Unit } from "./units.ts";
 import { temporary, writeMap, writeReduce, writeRows, type Context } from "./write.ts";
 
 export interface CompileProgramOptions {
@@ -52,6 +52,7 @@ export function compileProgram(given: Program, options: CompileProgramOptions): 
     if (x.dtype === "f16" && !profile.f16) throw new UnsupportedError(`${x.path || x.op}: ${showType(x)}: ${profile.device} has no f16 in WGSL (shader-f16). Use f32.`);
   }
   const kept = keep(nodes, roots, profile), formed = formUnits(kept, profile, new Set(Object.values(program.updates).map(bare)));
+  dropUnread(formed, new Set(roots.map(bare)));
   joinMatmuls(formed, kept, profile);
   const inputs = new Map<Tensor, Placed>(), state = new Set<Tensor>(program.state);
   for (const x of [...program.state, ...program.feeds]) inputs.set(x, { storage: { kind: state.has(x) ? "state" : "feed", name: x.attrs.name, element: elementOf(x), size: sizeOf(x.shape) }, offset: 0 });

@@ -51,8 +51,8 @@ export function add(...parts: readonly Lin[]): Lin {
   // c (x / c) + x % c -> x
   for (const { atom, by } of [...sum.values()]) {
     if (atom.kind !== "mod" || by === 0) continue;
-    const whole = sum.get(`(${atom.of?.key})/${atom.by}`);
-    if (whole === undefined || whole.by !== by * (atom.by as number)) continue;
+    const [quotient, ...others] = divide(atom.of as Lin, atom.by as number).terms, whole = quotient && sum.get(quotient.atom.key);
+    if (quotient?.by !== 1 || others.length > 0 || whole?.by !== by * (atom.by as number)) continue;
     sum.delete(atom.key);
     sum.delete(whole.atom.key);
     return add(make([...sum.values()], plus), scale(atom.of as Lin, by));

@@ -327,6 +327,15 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
 /** Whether four elements along the last axis can be taken at a time. */
 export const isWide = (x: Tensor): boolean => x.rank > 0 && (x.shape.at(-1) as number) % 4 === 0;
 
+/** Values that only their own unit uses stay in its registers. */
+export function dropUnread({ units }: Units, roots: ReadonlySet<Tensor>): void {
+  const read = new Set(units.flatMap((u) => [...u.reads]));
+  for (const unit of units) {
+    const wanted = unit.roots.filter((r) => roots.has(r) || read.has(r));
+    unit.roots.splice(0, unit.roots.length, ...wanted);
+  }
+}
+
 function sameLayout(a: Tensor, b: Tensor): boolean {
   const from = a.args[0] as Tensor, other = b.args[0] as Tensor;
   return a.op !== "argMax" && b.op !== "argMax" && from.shape.join() === other.shape.join() && a.shape.join() === b.shape.join();
