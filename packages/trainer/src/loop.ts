@@ -153,7 +153,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   };
   const callNext = async (): Promise<void> => {
     const number = called, began = performance.now(), prepared = await (pending ?? prepareStep(options, number));
-    const lr = options.lr * ("steps" in until ? options.schedule(number, until.steps) : options.schedule(elapsed(), until.seconds));
+    const lr = options.lr * ("steps" in until ? options.schedule(number + 1, until.steps) : options.schedule(elapsed(), until.seconds));
     const next: StepCall = { number, prepared, lr, lossScale: scales?.take() };
     inFlight.push({ ...next, began, ...(await programs.call(session, next)) });
     called += 1;
