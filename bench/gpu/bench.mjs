@@ -1,28 +1,26 @@
 // Correctness and speed of the WebGPU backend on this machine's GPU. See README.md beside it.
 //
 //   node bench.mjs --out FILE.json [--quick] [--modes f32,f16,matrix] [--parts check,matmul,attention,step] [--steps NAME,NAME]
-//                  [--rounds 10] [--conformance] [--profile] [--robust] [--adapter NAME]
+//                  [--rounds 10] [--tune] [--conformance] [--profile] [--robust] [--adapter NAME]
 //
 // Everything is written to FILE after each part, so that what was measured before a crash is not lost.
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { globals } from "webgpu";
 import { backend as webgpu } from "@cloze/backend-webgpu";
 import { isNotHere, openDevice } from "@cloze/backend-webgpu/internal";
 import { timeAttention } from "./attention.mjs";
 import { checkConformance, checkTraining } from "./check.mjs";
-import { kernelTimes } from "./kernel-times.mjs";
 import { timeMatmuls } from "./matmuls.mjs";
 import { missing, modes } from "./modes.mjs";
 import { lineOf } from "./report.mjs";
-import { timeTraining, workloads } from "./training.mjs";
+import { profileTraining, timeTraining, workloads } from "./training.mjs";
 
 const { values: options } = parseArgs({
   options: {
     out: { type: "string" }, quick: { type: "boolean", default: false }, modes: { type: "string", default: "f32,f16,matrix" }, parts: { type: "string", default: "check,matmul,attention,step" },
     steps: { type: "string" }, rounds: { type: "string" }, conformance: { type: "boolean", default: false }, profile: { type: "boolean", default: false },
-    robust: { type: "boolean", default: false }, adapter: { type: "string" },
+    tune: { type: "boolean", default: false }, robust: { type: "boolean", default: false }, adapter: { type: "string" },
   },
 });
 const { quick } = options, parts = options.parts.split(","), rounds = Number(options.rounds ?? (quick ? 2 : 10));
@@ -39,7 +37,7 @@ const save = () => { if (options.out) writeFileSync(options.out, `${JSON.stringi
 const log = (row) => console.log(lineOf(row));
 
 for (const mode of options.modes.split(",")) {
-  const { compute, device, expect } = modes[mode], how = { ...device, robustness: options.robust, timestamps: true, ...(options.adapter && { adapterName: options.adapter }) };
+  const { compute, device, expect } = modes[mode], how = { ...device, robustness: options.robust, ...(options.adapter && { adapterName: options.adapter }) };
   const opened = await openDevice(how);
   if (isNotHere(opened)) throw new Error(`${opened.reason}. ${opened.remedy}`);
   report.device ??= opened.profile.device;
@@ -51,17 +49,23 @@ for (const mode of options.modes.split(",")) {
     opened.close();
     continue;
   }
-  // Wrapped before any pipeline is made: it keeps their names.
-  const profile = options.profile || quick ? kernelTimes(opened.device, globals) : undefined;
-  const engine = await webgpu({ ...how, device: opened.device }), context = { backend: engine, opened, mode, compute, expect, quick, log, rounds };
+  const tuning = options.tune ? { tune: true, tuneMs: 60_000 } : {}, engine = await webgpu({ ...how, ...tuning, device: opened.device });
+  const context = { backend: engine, opened, mode, compute, expect, quick, log, rounds };
   if (parts.includes("check")) rows.push(...await checkTraining(context), ...(options.conformance && mode !== "matrix" ? await checkConformance(context) : []));
   save();
   if (parts.includes("matmul")) rows.push(...await timeMatmuls(context));
   save();
   if (parts.includes("attention")) rows.push(...await timeAttention(context));
   save();
-  if (parts.includes("step")) rows.push(...await timeTraining({ ...context, names: steps, profile }));
+  if (parts.includes("step")) rows.push(...await timeTraining({ ...context, names: steps }));
   save();
+  if (parts.includes("step") && (options.profile || quick)) {
+    // On a backend of its own: timed kernels run one by one, each in a pass of its own.
+    const timed = await webgpu({ ...how, ...tuning, timestamps: true });
+    rows.push(...await profileTraining({ ...context, backend: timed, names: steps }));
+    await timed.dispose();
+    save();
+  }
   await engine.dispose();
   opened.close();
 }

@@ -15,7 +15,7 @@ const against = one.engine === two.engine ? { f32: ["f32"], f16: ["f16"], matrix
 const time = ({ pipelinedMs, ms }) => pipelinedMs ?? ms;
 const best = ({ rows }) => {
   const found = new Map();
-  for (const row of rows.filter(({ ok, ms }) => ok && ms !== undefined)) {
+  for (const row of rows.filter(({ kind, ok, ms }) => kind !== "profile" && ok && ms !== undefined)) {
     const key = [row.kind, row.name, row.mode].join("\n"), before = found.get(key);
     if (before === undefined || time(row) < time(before)) found.set(key, row);
   }

@@ -9,6 +9,6 @@ export function lineOf({ kind, name, mode, tile, ms, pipelinedMs, tflops, tokens
     passed === undefined ? "" : `${passed} passed, ${failures} failed, ${skipped} skipped`, ok ? "" : "WRONG",
   ].filter((cell) => cell !== "");
   const lines = [`${kind.padEnd(9)} ${mode.padEnd(6)} ${`${name}${tile ? `  ${tile}` : ""}`.padEnd(56)} ${cells.join(", ")}`];
-  for (const k of profile?.kernels ?? []) lines.push(`    ${`${(100 * k.share).toFixed(1)} %`.padStart(7)} ${`${k.ms.toFixed(3)} ms`.padStart(12)} in ${String(k.count).padStart(4)}  ${k.name}; longest ${k.longestMs.toFixed(3)} ms ${k.longest}`);
+  for (const k of profile ?? []) lines.push(`    ${`${(100 * k.share).toFixed(1)} %`.padStart(7)} ${`${k.ms.toFixed(3)} ms`.padStart(12)} in ${String(k.count).padStart(4)}  ${k.kernel}; longest ${k.longestMs.toFixed(3)} ms ${k.longest}`);
   return lines.join("\n");
 }

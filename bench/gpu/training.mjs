@@ -62,8 +62,7 @@ function weightsOf(parameters) {
   }));
 }
 
-/** `profile(run)`, where given: kernels of one step by time. */
-export async function timeTraining({ backend, mode, compute, names, log, rounds, profile }) {
+export async function timeTraining({ backend, mode, compute, names, log, rounds }) {
   const rows = [];
   for (const name of names) {
     const row = { kind: "step", name, mode };
@@ -74,11 +73,38 @@ export async function timeTraining({ backend, mode, compute, names, log, rounds,
       const first = training.loss(await session.run(executable, training.feeds(1)));
       const times = await timeRuns(session, executable, training.feeds, rounds), last = training.loss(await session.run(executable, training.feeds(2 * rounds + 3)));
       const seconds = times.pipelinedMs / 1000;
-      const kernels = profile === undefined ? undefined : await profile(() => session.run(executable, training.feeds(2 * rounds + 4)));
       rows.push({
         ...row, ...times, tokensPerSecond: training.tokens / seconds, tflops: training.flops / seconds / 1e12, kernels: kernelsOf(executable.plan),
-        peakBytes: executable.plan.peakBytes, stateBytes: executable.plan.stateBytes, compileMs, losses: [first, last], ok: Number.isFinite(last), ...(kernels && { profile: kernels }),
+        peakBytes: executable.plan.peakBytes, stateBytes: executable.plan.stateBytes, compileMs, losses: [first, last], ok: Number.isFinite(last),
       });
+      await session.dispose();
+      await executable.dispose();
+    } catch (error) {
+      rows.push({ ...row, ok: false, failed: String(error.message ?? error) });
+    }
+    log(rows.at(-1));
+  }
+  return rows;
+}
+
+/** Kernels of one step by the time they take on the device. `backend` is opened with timestamps. */
+export async function profileTraining({ backend, mode, compute, names, log }) {
+  const rows = [];
+  for (const name of names) {
+    const row = { kind: "profile", name, mode };
+    try {
+      const training = trainingOf(workloads[name], compute), executable = await backend.compile(training.program, { compute }), session = await backend.start(training.state());
+      for (let t = 1; t <= 2; t++) await session.run(executable, training.feeds(t));
+      backend.kernelTimes(); // of the runs that warmed up
+      await session.run(executable, training.feeds(3));
+      const found = new Map();
+      for (const { kernel, path, count, ms } of backend.kernelTimes()) {
+        const all = found.get(kernel) ?? { kernel, count: 0, ms: 0, longestMs: 0, longest: "" };
+        Object.assign(all, { count: all.count + count, ms: all.ms + ms }, ms > all.longestMs && { longestMs: ms, longest: path });
+        found.set(kernel, all);
+      }
+      const all = [...found.values()].sort((a, b) => b.ms - a.ms), ms = all.reduce((sum, k) => sum + k.ms, 0);
+      rows.push({ ...row, ms, kernels: all.reduce((n, { count }) => n + count, 0), profile: all.slice(0, 15).map((k) => ({ ...k, share: k.ms / ms })), ok: all.length > 0 });
       await session.dispose();
       await executable.dispose();
     } catch (error) {

@@ -9,7 +9,9 @@ export async function sharedDevice({ toggles = [] } = {}) {
   if (adapter === null) throw new Error("bench: expected a WebGPU adapter, got none. Install a Vulkan driver, or name one in VK_DRIVER_FILES.");
   const requiredLimits = {};
   for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(adapter.limits))) if (typeof adapter.limits[name] === "number") requiredLimits[name] = adapter.limits[name];
-  const device = await adapter.requestDevice({ requiredFeatures: [...adapter.features], requiredLimits });
+  // Not timestamps: an engine that finds them may time every kernel of every step.
+  const requiredFeatures = ["shader-f16", "subgroups"].filter((name) => adapter.features.has(name));
+  const device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
   device.addEventListener("uncapturederror", ({ error }) => { throw new Error(`WebGPU: ${error.message}`); });
   // What an engine sees of the adapter, except that its device is there already.
   const adapterFor = new Proxy(adapter, {
