@@ -13,7 +13,7 @@ import { Emitter } from "./emitter.ts";
 import { Index, variable } from "./index-expr.ts";
 import { KernelText, tableOf, type Placed } from "./kernel-text.ts";
 import { argumentIndex, Unit } from "./units.ts";
-import { flatGrid, pathOf, temporary, workgroupFold, type Context } from "./write.ts";
+import { bound, flatGrid, mainOf, pathOf, temporary, workgroupFold, type Context } from "./write.ts";
 
 /** Vectors of four that one invocation takes. */
 const VECTORS = 8;
@@ -199,7 +199,7 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
       e.line(`if (!${ok}) { return; }`);
     }
     if (sums) e.line("var acc = vec4<f32>(0.0f);");
-    e.block(`for (var k = 0u; k < ${VECTORS}u; k++)`, () => {
+    e.block(`for (var k = 0u; k < ${bound(VECTORS, profile)}; k++)`, () => {
       e.line(`let i = begin + k * ${width * 4}u;`);
       e.line("if (i >= size) { break; }");
       const values = tops.map((x) => e.value(x, index(x)));
@@ -217,7 +217,7 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
     lines.push(`@group(0) @binding(${windows.length}) var<storage, read> segments: array<u32>;`);
     const enables = [...(half ? ["enable f16;"] : []), ...(fold?.declare.includes("subgroup") ? ["enable subgroups;"] : [])];
     const wgsl = [...enables, ...lines, text.helpers(), ...declared, ...(fold ? [fold.declare] : []),
-      `@compute @workgroup_size(${width})\nfn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {\n${e.lines.map((l) => `  ${l}`).join("\n")}\n}`].filter((l) => l !== "").join("\n");
+      mainOf(width, e.lines)].filter((l) => l !== "").join("\n");
     return {
       name, path, wgsl, grid, flops: 0,
       bindings: [...windows.map(({ buffer, kind }) => ({ buffer, access: access(kind) })), { storage: tableOf("segments", Uint32Array.from(table)), access: "read" as const }],
@@ -245,6 +245,6 @@ function joinSums(joined: Unit, segments: readonly Segment[], partials: Storage,
   e.line(`let total = ${fold.name}(acc, t);`);
   e.block("if (t == 0u)", () => e.line(text.store(to.storage, text.load(slots, "s", 1), "bitcast<u32>(total)", 1)));
   text.functions.push(fold.declare);
-  const body = `@compute @workgroup_size(${width})\nfn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {\n${e.lines.map((l) => `  ${l}`).join("\n")}\n}`;
+  const body = mainOf(width, e.lines);
   return text.finish({ name: `sums of ${segments.length} tensors join`, body, enables: fold.declare.includes("subgroup") ? ["subgroups"] : [], uses: [], grid, flops: 0 }, pathOf(joined));
 }

@@ -61,9 +61,21 @@ export const workgroupOf = (profile: Profile): number => (profile.family === "so
 
 const indent = (lines: readonly string[]): string => lines.map((l) => `  ${l}`).join("\n");
 
+/**
+ * The end of a loop, as text. Software adapters unroll every loop whose length they know, and then take seconds to compile a
+ * hundred loads: for them it is multiplied by `once`, a 1 that they cannot know.
+ */
+export const bound = (length: number, profile: Profile): string => `${length}u${profile.family === "software" ? " * once" : ""}`;
+
+const onceOf = (lines: readonly string[]): readonly [string, string] => (lines.some((l) => l.includes("* once")) ? [", @builtin(num_workgroups) nw: vec3<u32>", "  let once = min(nw.x, 1u);\n"] : ["", ""]);
+
+/** The entry point around lines that know `wg` (workgroup), `t` (invocation in it) and perhaps `once`. */
+export const mainOf = (size: number, lines: readonly string[]): string =>
+  `@compute @workgroup_size(${size})\nfn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32${onceOf(lines)[0]}) {\n${onceOf(lines)[1]}${indent(lines)}\n}`;
+
 /** `g`: number of the invocation in a flat grid of `x` workgroups a row. */
 export const flatMain = (size: number, grid: readonly [number, number, number], lines: readonly string[]): string =>
-  `@compute @workgroup_size(${size})\nfn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {\n  let g = (wg.x + wg.y * ${grid[0]}u) * ${size}u + t;\n${indent(lines)}\n}`;
+  mainOf(size, [`let g = (wg.x + wg.y * ${grid[0]}u) * ${size}u + t;`, ...lines]);
 
 const names = (unit: Unit): string => [...new Set(unit.roots.map((r) => r.op))].slice(0, 3).join("+");
 
@@ -165,7 +177,7 @@ export function writeRows(unit: Unit, context: Context): Kernel {
   const grid = flatGrid(alone ? Math.ceil(rows / width) : rows, profile), declared = new Map<string, string>();
   e.line(alone ? `if (g >= ${rows}u) { return; }` : `if (wg.x + wg.y * ${grid[0]}u >= ${rows}u) { return; }`);
   e.line(`let row = ${alone ? "g" : `wg.x + wg.y * ${grid[0]}u`};`);
-  const loop = (write: () => void): void => e.block(alone ? `for (var col = 0u; col < ${cols}u; col += ${lanes}u)` : `for (var col = t * ${lanes}u; col < ${cols}u; col += ${width * lanes}u)`, write);
+  const loop = (write: () => void): void => e.block(alone ? `for (var col = 0u; col < ${bound(cols, profile)}; col += ${lanes}u)` : `for (var col = t * ${lanes}u; col < ${cols}u; col += ${width * lanes}u)`, write);
   for (const round of rounds(unit)) {
     const accs = round.map((h) => ({ h, fold: foldOf(h, lanes, text), acc: e.fresh("acc"), at: e.fresh("at") }));
     for (const { h, fold, acc, at } of accs) {
@@ -252,7 +264,7 @@ export function writeReduce(unit: Unit, context: Context): Kernel[] {
     e.line(`var ${acc} = ${fold.init};`);
     if (isOp(h, "argMax")) e.line(`var ${at} = ${reduced}u;`);
   }
-  e.block(`for (var r = ${first}; r < ${reduced}u; r += ${stride}u)`, () => {
+  e.block(`for (var r = ${first}; r < ${bound(reduced, profile)}; r += ${stride}u)`, () => {
     for (const { h, fold, acc, at } of accs) {
       const operand = h.args[0] as Tensor, v = e.value(operand, reducedIndex(h, o, r).withLanes(lanes));
       if (isOp(h, "argMax")) e.line(`if (${at} == ${reduced}u || ${v} > ${acc}) { ${acc} = ${v}; ${at} = r; }`);
@@ -302,7 +314,7 @@ export function writeJoin(unit: Unit, parts: readonly { readonly heavy: Tensor; 
     const fold = groups.reduce.has(heavy.op) ? foldOf(heavy, lanes, text) : { type: wgslType("f32", lanes), init: `${wgslType("f32", lanes)}(0)`, step: (a: string, v: string): string => `${a} + ${v}` };
     const acc = e.fresh("acc");
     e.line(`var ${acc} = ${fold.init};`);
-    e.block(`for (var s = 0u; s < ${splits}u; s++)`, () => e.line(`${acc} = ${fold.step(acc, text.load(partial, `s * ${size}u + o`, lanes))};`));
+    e.block(`for (var s = 0u; s < ${bound(splits, context.profile)}; s++)`, () => e.line(`${acc} = ${fold.step(acc, text.load(partial, `s * ${size}u + o`, lanes))};`));
     const v = e.fresh("r");
     e.line(`let ${v} = ${acc};`);
     e.know({ node: heavy, index: (unit.own.get(heavy) as Index).withLanes(lanes), text: v });

@@ -55,7 +55,7 @@ function registerTiles(spec: MatmulSpec, profile: Profile): readonly [Tile, ...T
     return { ...one, splits: splitsFor(spec, one, profile.family) };
   };
   // So little work that compiling the text is what takes time: the shortest one.
-  if (profile.family === "software" && spec.batch * spec.m * spec.n * spec.k <= 2 ** 18) return [{ kind: "register", rows: 2, columns: 4, lanes: 1, splits: 1 }, tile(least, 4)];
+  if (profile.family === "software" && spec.batch * spec.m * spec.n * spec.k <= 2 ** 18) return [{ kind: "register", rows: 4, columns: 4, lanes: 1, splits: 1 }, tile(least, 4)];
   // Few rows: no tile much taller than the result.
   const shapes = ([[2 * least, 4], [4 * least, 4], [2 * least, 8]] as const).filter(([rows]) => rows < 2 * spec.m && rows > least);
   const [first, ...rest] = shapes.map(([rows, columns]) => tile(rows, columns));

@@ -75,7 +75,7 @@ export function storeText(store: Storer, spec: MatmulSpec, tile: Tile, row: stri
 }
 
 /**
- * The kernel around `product(problem, index)`, the body of a function of `li` (invocation), `lane`, `row0`, `col0` (corner of the
+ * The kernel around `product(problem, index)`, the body of a function of `once` (in register tiles), `li` (invocation), `lane`, `row0`, `col0` (corner of the
  * workgroup's tile), `b`, `split`, `part` (first index of the result) and `first` (no tile before this one along n).
  */
 export function assemble(
@@ -89,10 +89,13 @@ export function assemble(
   const width = Math.min(total, profile.limits.workgroups);
   const height = Math.ceil(total / width);
   const lane = enables.includes("subgroups") ? ["@builtin(subgroup_invocation_id) lane: u32", "lane: u32", "lane"] : [];
-  const args = `li, ${lane.length > 0 ? "lane, " : ""}row0, col0, b, split, split * ${spec.batch}u + b, col0 == 0u`;
+  // A loop whose length the text tells is unrolled by software adapters, a hundred loads deep, and takes them many seconds to
+  // compile. `once` is 1, and they cannot know.
+  const once = tile.kind === "register" ? [", @builtin(num_workgroups) nw: vec3<u32>", "once: u32, ", "min(nw.x, 1u), "] : ["", "", ""];
+  const args = `${once[2]}li, ${lane.length > 0 ? "lane, " : ""}row0, col0, b, split, split * ${spec.batch}u + b, col0 == 0u`;
   const call = (i: number): string => `mmProduct${i}(${args});`;
-  const problems = spec.problems.map((problem, i) => `${attribute}fn mmProduct${i}(li: u32, ${lane.length > 0 ? "lane: u32, " : ""}row0: u32, col0: u32, b: u32, split: u32, part: u32, first: bool) {\n${product(problem, i)}\n}`);
-  const main = `@compute @workgroup_size(${invocations}) fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) li: u32${lane.length > 0 ? `, ${lane[0]}` : ""}) {
+  const problems = spec.problems.map((problem, i) => `${attribute}fn mmProduct${i}(${once[1]}li: u32, ${lane.length > 0 ? "lane: u32, " : ""}row0: u32, col0: u32, b: u32, split: u32, part: u32, first: bool) {\n${product(problem, i)}\n}`);
+  const main = `@compute @workgroup_size(${invocations}) fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) li: u32${once[0]}${lane.length > 0 ? `, ${lane[0]}` : ""}) {
 let id = w.x${height > 1 ? ` + w.y * ${width}u` : ""};${width * height > total ? `\nif (id >= ${total}u) { return; }` : ""}
 let col0 = id % ${gn}u * ${n}u;
 let row0 = id / ${gn}u % ${gm}u * ${m}u;

@@ -24,7 +24,7 @@ describe("text", () => {
       fn mmB0_0(b: u32, i: u32, j: u32) -> vec4<f32> { return load4_b0_0(b, min(i, 4u), j); }"
     `);
     expect(lines.filter((l) => /^(for|let k|let a0|let b0|let x1_0|c1_0|\{|store)/.test(l)).join("\n")).toMatchInlineSnapshot(`
-      "for (var k = 0u; k < 4u; k += 4u) {
+      "for (var k = 0u; k < 4u * once; k += 4u) {
       let a0 = vec4<f32>(mmA0_0(b, row0 + 0u + lane, k));
       let b0_0 = vec4<f32>(mmB0_0(b, k + 0u, col + 0u));
       let x1_0 = subgroupBroadcast(a0[0], 1u);
@@ -38,7 +38,7 @@ describe("text", () => {
       let b0_0 = vec4<f32>(mmB0_0(b, k + 0u, col + 0u));
       let x1_0 = subgroupBroadcast(a0[0], 1u);
       c1_0 = fma(vec4<f32>(x1_0), b0_0, c1_0);
-      for (var r = 0u; r < 8u; r++) {
+      for (var r = 0u; r < 8u * once; r++) {
       store4_0(part, row0 + r, col + 0u, v0);"
     `);
   });

@@ -78,7 +78,7 @@ export function registerPart(spec: MatmulSpec, tile: RegisterTile, profile: Prof
   const product = (problem: MatmulProblem, i: number): string => {
     const whole = spec.k - (spec.k % 4);
     const length = splitLength(spec, tile);
-    const [from, to] = splits === 1 ? ["0u", `${whole}u`] : ["start", "end"];
+    const [from, to] = splits === 1 ? ["0u", `${whole}u * once`] : ["start", "end"];
     const lines = [`let col = col0 + li * ${columns}u;`];
     if (splits > 1) lines.push(`let start = split * ${length}u;\nlet end = min(start + ${length}u, ${whole}u);`);
     for (const r of count(rows)) for (const v of count(groups)) lines.push(`var c${r}_${v} = vec4<f32>();`);
@@ -93,7 +93,7 @@ export function registerPart(spec: MatmulSpec, tile: RegisterTile, profile: Prof
     // A loop over rows, so that whatever the storer does stands once in the text: with a dropout and a GELU in it, 16 copies took
     // lavapipe 4.8 s to compile, the loop 0.5 s, and it runs as fast.
     lines.push(`var all = array<vec4<f32>, ${rows * groups}>(${count(rows).flatMap((r) => count(groups).map((v) => `c${r}_${v}`)).join(", ")});
-for (var r = 0u; r < ${rows}u; r++) {
+for (var r = 0u; r < ${rows}u * once; r++) {
 ${count(groups).map((v) => `let v${v} = all[r * ${groups}u + ${v}u];\n${storeText(problem.store, spec, tile, "row0 + r", `col + ${4 * v}u`, `v${v}`, uses)}`).join("\n")}
 }`);
     if (rowSums !== undefined) {
