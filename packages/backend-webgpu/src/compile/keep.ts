@@ -65,7 +65,10 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
       made = costs.making(x);
     }
     const full = [...made.reads].filter((r) => 4 * sizeOf(r.shape) >= size).length;
-    if (used.some((u) => isContraction(u) && isCostly(x, u, made.cost, full))) store(bare(x));
+    // Read at several places, it would be computed again at each, and what it is computed from again for each of those.
+    const shifted = used.filter(shifts).length;
+    if (shifted > 0 && used.length > 1 && made.cost >= 3) store(x);
+    else if (used.some((u) => isContraction(u) && isCostly(x, u, made.cost, full))) store(bare(x));
     else if (made.cost >= 16 && size > 1 && used.some((u) => sizeOf(u.shape) >= 4 * size)) store(x);
     else if (made.cost >= 16 && size === 1 && used.length > 1) store(x);
   }
@@ -99,6 +102,9 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
   for (const tail of tailOf.values()) store(tail);
   return { nodes, readersOf, kept, tailOf, costs };
 }
+
+/** Ops that read an element elsewhere than where they are. */
+const shifts = (x: Tensor): boolean => x.op === "slice" || x.op === "pad" || x.op === "concat" || x.op === "gather";
 
 /** Ops that read an operand many times. */
 const isContraction = (x: Tensor): boolean => x.op === "matmul" || x.op === "scatterAdd" || (isHeavy(x) && x.op === "composite");
