@@ -14,7 +14,7 @@ import { Timing } from "./timing.ts";
 export interface RuntimeOptions {
   /** What all buffers together may take. WebGPU does not tell how much memory there is, so by default only the device says no. */
   readonly maxBytes?: number;
-  /** A run longer than this goes to the device in several submits. Default 250. */
+  /** A run longer than this goes to the device in several submits. Default 250; on a software adapter in Node, which nobody watches over, one submit. */
   readonly sliceMs?: number;
   /** Runs under way at once, a later one waits. Default 2: the device has its next run when one ends. */
   readonly depth?: number;
@@ -37,7 +37,8 @@ export interface Runtime {
   pace: number;
 }
 
-export function createRuntime({ device, profile }: Pick<OpenDevice, "device" | "profile">, { maxBytes = Infinity, sliceMs = 250, depth = 2 }: RuntimeOptions = {}): Runtime {
+export function createRuntime({ device, profile, host }: Pick<OpenDevice, "device" | "profile" | "host">, options: RuntimeOptions = {}): Runtime {
+  const { maxBytes = Infinity, sliceMs = host === "dawn" && profile.family === "software" ? Infinity : 250, depth = 2 } = options;
   if (!(maxBytes > 0)) throw new ConfigError(`backend webgpu: expected maxBytes above 0, got ${maxBytes}.`);
   if (!(sliceMs > 0)) throw new ConfigError(`backend webgpu: expected sliceMs above 0, got ${sliceMs}.`);
   if (!(Number.isInteger(depth) && depth >= 1)) throw new ConfigError(`backend webgpu: expected depth from 1, got ${depth}.`);
