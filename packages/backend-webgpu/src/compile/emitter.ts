@@ -7,7 +7,7 @@
  * axis) the four are computed one by one.
  */
 import { invariant } from "@cloze/errors";
-import { isOp, showType, sizeOf, type Node, type Op, type Shape, type Tensor } from "@cloze/graph";
+import { showType, sizeOf, type Node, type Op, type Shape, type Tensor } from "@cloze/graph";
 import { add, constant, Index, textOf, variable, type Atom, type Lin } from "./index-expr.ts";
 import { isBarrier } from "./costs.ts";
 import type { KernelText, Placed } from "./kernel-text.ts";

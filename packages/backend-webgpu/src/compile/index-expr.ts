@@ -49,7 +49,7 @@ export function add(...parts: readonly Lin[]): Lin {
     for (const { atom, by } of part.terms) sum.set(atom.key, { atom, by: by + (sum.get(atom.key)?.by ?? 0) });
   }
   // c (x / c) + x % c -> x
-  for (const { atom, by } of [...sum.values()]) {
+  for (const { atom, by } of sum.values()) {
     if (atom.kind !== "mod" || by === 0) continue;
     const [quotient, ...others] = divide(atom.of as Lin, atom.by as number).terms, whole = quotient && sum.get(quotient.atom.key);
     if (quotient?.by !== 1 || others.length > 0 || whole?.by !== by * (atom.by as number)) continue;

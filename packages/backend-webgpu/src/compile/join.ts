@@ -17,8 +17,8 @@ const SIDE_BY_SIDE = 4;
 export function joinMatmuls(formed: Units, k: Kept, profile: Profile): void {
   const cap = profile.limits.storageBuffers - 1;
   for (const unit of formed.units) unit.problems.forEach((p, i) => { unit.problems[i] = { ...p, roots: [...unit.roots] }; });
-  for (const unit of [...formed.units]) joinSums(formed, k, unit, cap);
-  for (const unit of [...formed.units]) joinRowSums(formed, unit, cap);
+  for (const unit of formed.units.slice()) joinSums(formed, k, unit, cap);
+  for (const unit of formed.units.slice()) joinRowSums(formed, unit, cap);
   joinSideBySide(formed, cap);
 }
 
@@ -54,7 +54,7 @@ function absorb({ units, unitOf }: Units, unit: Unit, other: Unit): void {
   for (const d of other.deps) unit.deps.add(d);
   for (const u of units) if (u.deps.delete(other)) u.deps.add(unit);
   unit.deps.delete(unit);
-  for (const r of [...unit.reads]) if (unitOf.get(r) === unit) unit.reads.delete(r);
+  for (const r of unit.reads) if (unitOf.get(r) === unit) unit.reads.delete(r);
   for (const [x, at] of other.own) unit.own.set(x, at);
   for (const x of other.wide) unit.wide.add(x);
   unit.heavies.push(...other.heavies);

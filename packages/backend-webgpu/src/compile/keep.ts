@@ -54,6 +54,7 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
   };
   for (const r of roots) store(bare(r));
   for (const x of nodes) {
+    if (isContraction(x)) bindable(x);
     if (isInput(x) || isHeavy(x) || kept.has(x)) continue;
     const size = sizeOf(x.shape), used = readersOf.get(x) ?? [];
     let made = costs.making(x);
@@ -71,6 +72,15 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
     else if (used.some((u) => isContraction(u) && isCostly(x, u, made.cost, full))) store(bare(x));
     else if (made.cost >= 16 && size > 1 && used.some((u) => sizeOf(u.shape) >= 4 * size)) store(x);
     else if (made.cost >= 16 && size === 1 && used.length > 1) store(x);
+  }
+  /** Operands that are computed on the way from several buffers are kept until the kernel can bind what is left: with its outputs, a table and the guard. */
+  function bindable(x: Tensor): void {
+    const reads = (a: Tensor): number => bufferCount(costs.of(a).reads), outputs = isOp(x, "composite") ? x.attrs.count : 1;
+    while (bufferCount(new Set(x.args.flatMap((a) => [...costs.of(a).reads]))) > cap - outputs - 2) {
+      const [widest] = [...x.args].filter((a) => reads(a) > 1 && !kept.has(bare(a))).sort((a, b) => reads(b) - reads(a));
+      if (widest === undefined) return;
+      store(bare(widest));
+    }
   }
   /** Whether an operand is worth its own place in memory before a contraction that reads each element many times. */
   function isCostly(x: Tensor, reader: Tensor, cost: number, full: number): boolean {

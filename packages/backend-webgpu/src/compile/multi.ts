@@ -63,7 +63,10 @@ function flatOf(unit: Unit, context: Context): Flat | undefined {
   };
   for (const top of tops) {
     if (!visit(top, Index.linear(top.shape, variable("i", size)))) return undefined;
-    if (sums) continue;
+    if (sums) {
+      if (!context.targetOf(unit, unit.roots[0] as Tensor).raw) return undefined;
+      continue;
+    }
     const to = context.targetOf(unit, top);
     if (to.raw || to.offset !== 0 || (top.dtype !== "f32" && !(top.dtype === "f16" && to.storage.kind === "temporary"))) return undefined;
     lines.push(`root ${numbers.get(top)} ${to.storage.kind} ${top.dtype}`);
@@ -103,7 +106,7 @@ export function joinAlike(units: Unit[], context: Context): void {
       for (const d of unit.deps) joined.deps.add(d);
     }
     for (let i = units.length - 1; i >= 0; i--) if (gone.has(units[i] as Unit)) units.splice(i, 1);
-    for (const u of units) for (const d of [...u.deps]) if (gone.has(d)) {
+    for (const u of units) for (const d of u.deps) if (gone.has(d)) {
       u.deps.delete(d);
       u.deps.add(joined);
     }

@@ -152,7 +152,7 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     if (isReduce(heavy)) ownOperand(unit, heavy);
     const reads = new Set([...operandReads(heavy), ...(tail === heavy ? [] : readsOf(tail))]);
     unit.origin.set(heavy, heavy);
-    if (!claim(unit, tail)) {
+    if (!fits(unit, reads) || !claim(unit, tail)) {
       // Not element by element after all: the result itself is written, and its tail by whoever can.
       k.kept.add(heavy);
       k.costs.forget();

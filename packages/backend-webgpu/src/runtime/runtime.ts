@@ -18,6 +18,8 @@ export interface RuntimeOptions {
   readonly sliceMs?: number;
   /** Runs under way at once, a later one waits. Default 2: the device has its next run when one ends. */
   readonly depth?: number;
+  /** Times every kernel where the device can: a pass for each, one run at a time. Default false. */
+  readonly timestamps?: boolean;
 }
 
 export interface Runtime {
@@ -38,7 +40,7 @@ export interface Runtime {
 }
 
 export function createRuntime({ device, profile, host }: Pick<OpenDevice, "device" | "profile" | "host">, options: RuntimeOptions = {}): Runtime {
-  const { maxBytes = Infinity, sliceMs = host === "dawn" && profile.family === "software" ? Infinity : 250, depth = 2 } = options;
+  const { maxBytes = Infinity, sliceMs = host === "dawn" && profile.family === "software" ? Infinity : 250, depth = 2, timestamps = false } = options, timed = timestamps && device.features.has("timestamp-query");
   if (!(maxBytes > 0)) throw new ConfigError(`backend webgpu: expected maxBytes above 0, got ${maxBytes}.`);
   if (!(sliceMs > 0)) throw new ConfigError(`backend webgpu: expected sliceMs above 0, got ${sliceMs}.`);
   if (!(Number.isInteger(depth) && depth >= 1)) throw new ConfigError(`backend webgpu: expected depth from 1, got ${depth}.`);
@@ -46,8 +48,8 @@ export function createRuntime({ device, profile, host }: Pick<OpenDevice, "devic
   return {
     device, profile, health, buffers, sliceMs,
     pipelines: new Pipelines(device, health), arena: new Arena(buffers), tables: new Tables(device, buffers), readback,
-    timing: device.features.has("timestamp-query") ? new Timing(device, buffers, readback) : undefined,
+    timing: timed ? new Timing(device, buffers, readback) : undefined,
     // Timed runs share one set of queries: one after the other.
-    lane: new Lane(device.features.has("timestamp-query") ? 1 : depth), pace: 1,
+    lane: new Lane(timed ? 1 : depth), pace: 1,
   };
 }

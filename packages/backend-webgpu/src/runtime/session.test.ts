@@ -64,7 +64,7 @@ describe("runs", () => {
   });
 
   onDevice("tell what each kernel took, where the device is opened for it", async (opened) => {
-    const made = chain(6, 20_000), backend = createBackend(opened, compilerOf(made)), executable = await backend.compile(made.program), session = await backend.start({});
+    const made = chain(6, 20_000), backend = createBackend(opened, compilerOf(made), { timestamps: true }), executable = await backend.compile(made.program), session = await backend.start({});
     const feeds = { x: f32(...Array.from({ length: 20_000 }, () => 1)) };
     for (let i = 0; i < 3; i++) expect(numbersOf(await session.run(executable, feeds), "y")[0]).toBe(8.5);
     const times = backend.kernelTimes();
