@@ -41,6 +41,9 @@ const functions: Readonly<Record<string, string>> = {
   let y = select(1.0f - p, near, z < T(0.5f));
   return select(select(y, -y, x < T(0.0f)), x, NAN(x));
 }`,
+  // SwiftShader makes an infinity of a NaN here, and 0 of the logarithm of a negative number.
+  exp: `fn exp_(x: T) -> T { return select(exp(x), x, NAN(x)); }`,
+  log: `fn log_(x: T) -> T { return select(log(x), T(bitcast<f32>(NAN_BITS)), (x < T(0.0f)) OR NAN(x)); }`,
   tanh: `fn tanh_(x: T) -> T { return select(tanh(clamp(x, T(-15.0f), T(15.0f))), x, NAN(x)); }`,
   // The larger; NaN if either is.
   max: `fn max_(a: T, b: T) -> T { return select(select(b, a, (a > b) OR NAN(a)), b, NAN(b)); }`,
@@ -80,7 +83,7 @@ const functions: Readonly<Record<string, string>> = {
 export function functionText(needs: ReadonlySet<string>): string {
   const out: string[] = [];
   if (needs.has("inf")) out.push("var<private> INF_BITS: u32 = 0x7f800000u;");
-  if (needs.has("nan") || needs.has("self1") || needs.has("self4")) out.push("var<private> NAN_BITS: u32 = 0x7fc00000u;");
+  if (["nan", "self1", "self4", "log1", "log4"].some((name) => needs.has(name))) out.push("var<private> NAN_BITS: u32 = 0x7fc00000u;");
   for (const [name, text] of Object.entries(functions)) {
     for (const lanes of [1, 4] as const) {
       if (!needs.has(`${name}${lanes}`)) continue;
@@ -113,8 +116,8 @@ const isInfinity = (x: Tensor): boolean => isOp(x, "const") && x.attrs.value ===
 export const elementwise: { readonly [P in Elementwise]: Write<P> } = {
   neg: ([a], x) => (x.dtype === "u32" ? `(~${a} + 1u)` : `(-${a})`),
   abs: call("abs"),
-  exp: call("exp"),
-  log: call("log"),
+  exp: (args, _, ask) => call(ask.call("exp", "exp_"))(args),
+  log: (args, _, ask) => call(ask.call("log", "log_"))(args),
   sqrt: call("sqrt"),
   sin: ([a], _, ask) => `${ask.call("sin", "turn_")}(${a}, ${wgslType("u32", ask.lanes)}(0u))`,
   cos: ([a], _, ask) => `${ask.call("sin", "turn_")}(${a}, ${wgslType("u32", ask.lanes)}(1u))`,
