@@ -3,39 +3,17 @@
  * no part of the backend imports it.
  */
 /// <reference types="@webgpu/types" />
-import { create } from "webgpu";
 import { float16ToNumber, numberToFloat16, sizeOf, type DType, type Node, type Tensor } from "@cloze/graph";
 import type { Loader, Part, Storer } from "../kernel.ts";
-import { baseProfile, type Profile } from "../profile.ts";
+import type { Profile } from "../profile.ts";
 import { attentionTemplates, type AttentionTemplate } from "./templates.ts";
 
+/** A device, and the profile to write kernels for: the device's own, or one it can stand in for. */
 export interface Lab {
   readonly device: GPUDevice;
-  /** As the adapter is, but for the family, which the caller chooses. */
   readonly profile: Profile;
-  /** Held, since a device dies with its instance. */
-  readonly gpu: GPU;
-  readonly close: () => void;
-}
-
-/** The first adapter Dawn finds, or the reason why there is none. */
-export async function openLab(): Promise<Lab | string> {
-  const gpu = create(["enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia"]), adapter = await gpu.requestAdapter();
-  if (adapter === null) return "no WebGPU adapter found (VK_DRIVER_FILES names the Vulkan driver)";
-  const { limits: l, info } = adapter, f16 = adapter.features.has("shader-f16");
-  const software = /llvmpipe|swiftshader/i.test(`${info.device} ${info.description}`);
-  const device = await adapter.requestDevice({
-    requiredFeatures: f16 ? ["shader-f16"] : [],
-    requiredLimits: {
-      maxStorageBuffersPerShaderStage: l.maxStorageBuffersPerShaderStage, maxComputeInvocationsPerWorkgroup: l.maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX: l.maxComputeWorkgroupSizeX,
-      maxComputeWorkgroupStorageSize: l.maxComputeWorkgroupStorageSize, maxBufferSize: l.maxBufferSize, maxStorageBufferBindingSize: l.maxStorageBufferBindingSize,
-    },
-  });
-  const limits = {
-    ...baseProfile.limits, storageBuffers: l.maxStorageBuffersPerShaderStage, bindingBytes: l.maxStorageBufferBindingSize, bufferBytes: l.maxBufferSize,
-    invocations: l.maxComputeInvocationsPerWorkgroup, sharedBytes: l.maxComputeWorkgroupStorageSize,
-  };
-  return { gpu, device, profile: { ...baseProfile, family: software ? "software" : "unknown", device: `${info.vendor} ${info.description}`, limits, f16 }, close: () => device.destroy() };
+  /** Rewrites the whole text before it is compiled. */
+  readonly rewrite?: (wgsl: string) => string;
 }
 
 type Stored = "f32" | "f16" | "i32" | "u32";
@@ -84,8 +62,8 @@ export interface Ready {
 }
 
 /** Buffers filled with `args` and a pipeline. */
-export async function prepare({ device, profile }: Lab, node: Node<"composite">, outputs: readonly Tensor[], args: readonly ArrayLike<number>[], vec4 = true): Promise<Ready> {
-  const { part, wgsl } = shaderOf(node, outputs, profile, vec4), { usage, map } = { usage: 0x80 | 0x4 | 0x8, map: 0x1 | 0x8 };
+export async function prepare({ device, profile, rewrite = (x) => x }: Lab, node: Node<"composite">, outputs: readonly Tensor[], args: readonly ArrayLike<number>[], vec4 = true): Promise<Ready> {
+  const { part, wgsl: written } = shaderOf(node, outputs, profile, vec4), wgsl = rewrite(written), { usage, map } = { usage: 0x80 | 0x4 | 0x8, map: 0x1 | 0x8 };
   const buffer = (bytes: number): GPUBuffer => device.createBuffer({ size: Math.ceil(bytes / 4) * 4, usage });
   device.pushErrorScope("validation");
   const module = device.createShaderModule({ code: wgsl });

@@ -4,8 +4,9 @@ import type { Node } from "@cloze/graph";
 import type { Part } from "../kernel.ts";
 import type { Profile } from "../profile.ts";
 import { specOf, type AttentionHooks, type AttentionSpec } from "./attention-spec.ts";
+import { matrixForward, matrixGrad } from "./matrix.ts";
 import { tileForward, tileGrad, tileGradBias } from "./tile.ts";
-import { tileOf, type FlashKernel, type Tile } from "./tiles.ts";
+import { isMatrixTile, tileOf, type FlashKernel, type Tile } from "./tiles.ts";
 
 export type AttentionTemplate = (node: Node<"composite">, hooks: AttentionHooks, profile: Profile) => readonly Part[];
 
@@ -17,9 +18,9 @@ interface Recipe {
 }
 
 const recipes: { readonly [K in FlashKernel]: Recipe } = {
-  flashForward: { owns: "queries", products: 2, text: tileForward },
-  flashGradQ: { owns: "queries", products: 3, text: (s, tile) => tileGrad(s, tile, "queries") },
-  flashGradKV: { owns: "keys", products: 4, text: (s, tile) => tileGrad(s, tile, "keys") },
+  flashForward: { owns: "queries", products: 2, text: (s, tile) => (isMatrixTile(tile) ? matrixForward(s, tile) : tileForward(s, tile)) },
+  flashGradQ: { owns: "queries", products: 3, text: (s, tile) => (isMatrixTile(tile) ? matrixGrad(s, tile, "queries") : tileGrad(s, tile, "queries")) },
+  flashGradKV: { owns: "keys", products: 4, text: (s, tile) => (isMatrixTile(tile) ? matrixGrad(s, tile, "keys") : tileGrad(s, tile, "keys")) },
   flashGradBias: { owns: "queries", products: 2, text: tileGradBias },
 };
 
@@ -28,9 +29,9 @@ const template = (name: FlashKernel): AttentionTemplate => (node, hooks, profile
   if (tile === undefined) invariant(false, `${name}: no tile of heads of ${s.headDim} ${s.element} fits ${profile.device}: the rules should have left it alone`);
   const blocks = Math.ceil((owns === "queries" ? s.queries : s.keys) / tile.own);
   return [{
-    name: `${name} ${tile.own}x${tile.other}x${s.headDim} ${s.element}`,
+    name: `${name} ${tile.own}x${tile.other}x${s.headDim} ${s.element}${isMatrixTile(tile) ? " matrix" : ""}`,
     body: text(s, tile),
-    enables: s.element === "f16" ? ["f16"] : [],
+    enables: [...(s.element === "f16" ? ["f16"] : []), ...(isMatrixTile(tile) ? ["subgroups", "chromium_experimental_subgroup_matrix"] : [])],
     uses: [...Object.values(s.load), ...s.store.filter((x) => x !== undefined)].map((x) => x.name),
     grid: name === "flashGradBias"
       ? [blocks, Math.ceil(s.keys / tile.other), (s.bias?.oneBatch ? 1 : s.batch) * (s.bias?.oneHead ? 1 : s.heads)]

@@ -9,7 +9,7 @@ import { mayBeBlind, type AttentionSpec } from "./attention-spec.ts";
 import { biasLoopText, biasStoreText, each, gradText, hasDropout, loadText, loopText, LOOP_MEMORY, LOWEST, maskText, openText, statsText, storeText, timesKept, type Walk } from "./mask.ts";
 import { pitch, vectors, type Tile } from "./tiles.ts";
 
-interface Frame extends Walk {
+export interface Frame extends Walk {
   readonly s: AttentionSpec;
   readonly tx: number;
   readonly ty: number;
@@ -20,10 +20,10 @@ interface Frame extends Walk {
   readonly mn: number;
 }
 
-const frameOf = (s: AttentionSpec, { own, other, tx, ty, unroll }: Tile, owns: Walk["owns"]): Frame =>
+export const frameOf = (s: AttentionSpec, { own, other, tx, ty, unroll }: Tile, owns: Walk["owns"]): Frame =>
   ({ s, owns, own, other, tx, ty, unroll, mr: own / ty, mc: other / tx, mn: Math.ceil(vectors(s.headDim) / tx) });
 
-const pairs = ({ mr, mc }: Frame, f: (a: number, c: number) => string): string => each(mr, (a) => each(mc, (c) => f(a, c)));
+export const pairs = ({ mr, mc }: Frame, f: (a: number, c: number) => string): string => each(mr, (a) => each(mc, (c) => f(a, c)));
 
 /** `fn faStage…(lid, b, h, i0)`: a block of an operand into workgroup memory, zeros past its end. */
 function stage(f: Frame, name: string, array: string, rows: number, count: number): string {
@@ -64,9 +64,9 @@ ${each(f.mn, (n) => `let y${n} = vec4<f32>(${array}[j * ${pitch(f.s.headDim)}u +
 const putWeight = (f: Frame, a: number, c: number, value: string): string => `faW[(base + ${a}u) * ${f.other + 1}u + tx + ${f.tx * c}u] = ${value};`;
 
 /** The kernel around `body`. `c0`… are the 4-vectors of a result that this invocation holds, kept inside the head. */
-const kernel = (f: Frame, text: string, open: string, body: string): string => `${maskText(f.s, f)}
+export const kernel = (f: Frame, text: string, open: string, body: string, attributes = ""): string => `${maskText(f.s, f)}
 ${text}
-@compute @workgroup_size(${f.tx * f.ty}) fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+${attributes}@compute @workgroup_size(${f.tx * f.ty}) fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
 ${open}
 let tx = lid % ${f.tx}u; let base = lid / ${f.tx}u * ${f.mr}u; let i0 = wg.x * ${f.own}u;
 ${each(f.mn, (n) => `let c${n} = min(tx + ${f.tx * n}u, ${vectors(f.s.headDim) - 1}u);`)}
@@ -131,20 +131,28 @@ ${store(f, 0, s.queries, (a, n) => `o${a}_${n} / l${a}`)}
 ${s.store[1] ? each(mr, (a) => `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.store[1]?.name}(b, h, ${i(a)}, 0u, m${a} + log(l${a})); }`) : ""}`);
 }
 
-/** The parts that all gradients share: x = q k^T and d = dout v^T of a pair of blocks, and `faGrad` of each of their pairs. */
-function gradients(f: Frame): { readonly sides: readonly [string, string, string, string]; readonly products: string; readonly grad: (a: number, c: number) => string } {
-  const { s, owns, tx } = f, queries = owns === "queries";
-  const own = (a: number): string => `i0 + base + ${a}u`, other = (c: number): string => `j0 + tx + ${tx * c}u`;
-  return {
-    sides: queries ? ["q", "dout", "k", "v"] : ["k", "v", "q", "dout"],
-    products: `${products(f, [["x", "faA", "faC"], ["d", "faB", "faD"]])}
-${each(f.mc, (c) => (queries ? `let col${c} = faCol(b, ${other(c)});` : `let row${c} = faRow(b, ${other(c)}); let stats${c} = faStats(b, h, ${other(c)});`))}`,
-    grad: (a, c) => {
-      const [i, j, row, col, stats] = queries ? [own(a), other(c), `row${a}`, `col${c}`, `stats${a}`] : [other(c), own(a), `row${c}`, `col${a}`, `stats${c}`];
-      return `faGrad(${hasDropout(s) ? "key, " : ""}b, h, ${i}, ${j}, faSees(${i}, ${j}, ${row}, ${col}), x${a}_${c}, d${a}_${c}, ${stats}.x, ${stats}.y)`;
-    },
-  };
+/** The operands of a gradient: a and b of the own side, then of the other. */
+export const sidesOf = (owns: Walk["owns"]): readonly [string, string, string, string] => (owns === "queries" ? ["q", "dout", "k", "v"] : ["k", "v", "q", "dout"]);
+
+/** Marks and statistics of the own rows, and of the others of a block. */
+export function rowMarks({ mr, owns }: Frame): string {
+  const i = (a: number): string => `i0 + base + ${a}u`;
+  return each(mr, (a) => (owns === "queries" ? `let row${a} = faRow(b, ${i(a)}); let stats${a} = faStats(b, h, ${i(a)});` : `let col${a} = faCol(b, ${i(a)});`));
 }
+export function otherMarks({ mc, tx, owns }: Frame): string {
+  const j = (c: number): string => `j0 + tx + ${tx * c}u`;
+  return each(mc, (c) => (owns === "queries" ? `let col${c} = faCol(b, ${j(c)});` : `let row${c} = faRow(b, ${j(c)}); let stats${c} = faStats(b, h, ${j(c)});`));
+}
+
+/** `faGrad` of own row a and other c, whose products are x and d. */
+export function gradCall({ s, owns, tx }: Frame, a: number, c: number): string {
+  const own = `i0 + base + ${a}u`, other = `j0 + tx + ${tx * c}u`;
+  const [i, j, row, col, stats] = owns === "queries" ? [own, other, `row${a}`, `col${c}`, `stats${a}`] : [other, own, `row${c}`, `col${a}`, `stats${c}`];
+  return `faGrad(${hasDropout(s) ? "key, " : ""}b, h, ${i}, ${j}, faSees(${i}, ${j}, ${row}, ${col}), x${a}_${c}, d${a}_${c}, ${stats}.x, ${stats}.y)`;
+}
+
+/** x = q k^T and d = dout v^T of a pair of blocks. */
+const gradProducts = (f: Frame): string => products(f, [["x", "faA", "faC"], ["d", "faB", "faD"]]);
 
 const gradMemory = (f: Frame, sides: readonly [string, string, string, string], ofBias: boolean): string => {
   const count = (name: string): number => (name === "q" || name === "dout" ? f.s.queries : f.s.keys), rows = [f.own, f.own, f.other, f.other] as const;
@@ -156,12 +164,13 @@ ${sides.map((name, n) => `${loadText(f.s, name)}\n${stage(f, name, `fa${"ABCD"[n
 
 /** flashGradQ, or flashGradKV where `owns` is keys. */
 export function tileGrad(s: AttentionSpec, tile: Tile, owns: Walk["owns"]): string {
-  const f = frameOf(s, tile, owns), queries = owns === "queries", { sides, products: inner, grad } = gradients(f), count = queries ? s.queries : s.keys;
+  const f = frameOf(s, tile, owns), queries = owns === "queries", sides = sidesOf(owns), count = queries ? s.queries : s.keys;
   const loop = loopText(s, f, `let j0 = t * ${f.other}u;
 faStage_${sides[2]}(lid, b, h, j0); faStage_${sides[3]}(lid, b, h, j0);
 workgroupBarrier();
-${inner}
-${pairs(f, (a, c) => `let g${a}_${c} = ${grad(a, c)}; ${putWeight(f, a, c, `g${a}_${c}.x`)}`)}
+${gradProducts(f)}
+${otherMarks(f)}
+${pairs(f, (a, c) => `let g${a}_${c} = ${gradCall(f, a, c)}; ${putWeight(f, a, c, `g${a}_${c}.x`)}`)}
 workgroupBarrier();
 ${accumulate(f, "o", "faC")}
 workgroupBarrier();
@@ -170,7 +179,7 @@ workgroupBarrier();
 ${accumulate(f, "u", "faD")}
 workgroupBarrier();`}`);
   return kernel(f, gradMemory(f, sides, false), openText(s), `faStage_${sides[0]}(lid, b, h, i0); faStage_${sides[1]}(lid, b, h, i0);
-${each(f.mr, (a) => (queries ? `let row${a} = faRow(b, i0 + base + ${a}u); let stats${a} = faStats(b, h, i0 + base + ${a}u);` : `let col${a} = faCol(b, i0 + base + ${a}u);`))}
+${rowMarks(f)}
 ${results(f, "o")}
 ${queries ? "" : results(f, "u")}
 ${loop}
@@ -180,14 +189,15 @@ ${queries ? "" : store(f, 1, count, (a, n) => `u${a}_${n}`)}`);
 
 /** flashGradBias: a workgroup owns a block of queries and one of keys. */
 export function tileGradBias(s: AttentionSpec, tile: Tile): string {
-  const f = frameOf(s, tile, "queries"), { sides, products: inner, grad } = gradients(f);
+  const f = frameOf(s, tile, "queries"), sides = sidesOf("queries");
   return kernel(f, gradMemory(f, sides, true), "", `let j0 = wg.y * ${f.other}u;
 ${pairs(f, (a, c) => `var sum${a}_${c} = 0.0;`)}
 ${biasLoopText(s, f, `${sides.map((name, n) => `faStage_${name}(lid, b, h, ${n < 2 ? "i0" : "j0"});`).join(" ")}
 workgroupBarrier();
-${each(f.mr, (a) => `let row${a} = faRow(b, i0 + base + ${a}u); let stats${a} = faStats(b, h, i0 + base + ${a}u);`)}
-${inner}
-${pairs(f, (a, c) => `sum${a}_${c} += ${grad(a, c)}.x;`)}
+${rowMarks(f)}
+${gradProducts(f)}
+${otherMarks(f)}
+${pairs(f, (a, c) => `sum${a}_${c} += ${gradCall(f, a, c)}.x;`)}
 workgroupBarrier();`)}
 ${pairs(f, (a, c) => biasStoreText(s, `i0 + base + ${a}u`, `j0 + tx + ${f.tx * c}u`, `sum${a}_${c}`))}`);
 }

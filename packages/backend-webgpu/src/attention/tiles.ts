@@ -1,6 +1,6 @@
 /**
  * Which tile of a kernel, from sizes and profile alone: a workgroup holds a block of each side in workgroup memory, an
- * invocation computes a small block of scores.
+ * invocation computes a small block of scores. With f16 and matrix units a subgroup multiplies whole matrices instead.
  */
 import type { Profile } from "../profile.ts";
 
@@ -31,7 +31,51 @@ export const pitch = (headDim: number): number => vectors(headDim) | 1;
 export const sharedBytes = (kernel: FlashKernel, { own, other, tx }: Omit<Tile, "unroll">, headDim: number, element: "f32" | "f16"): number =>
   (kernel === "flashForward" ? 1 : 2) * (own + other) * pitch(headDim) * (element === "f16" ? 8 : 16) + own * (other + 1) * 4 + own * tx * 4 + 256;
 
-export function tileOf(kernel: FlashKernel, headDim: number, element: "f32" | "f16", { limits, family }: Profile): Tile | undefined {
+/** A tile whose products are made by matrix units: each subgroup has the m rows it owns. */
+export interface MatrixTile extends Tile {
+  readonly matrix: readonly [m: number, n: number, k: number];
+  /** Invocations of a subgroup. */
+  readonly lanes: number;
+}
+
+export const isMatrixTile = (tile: Tile): tile is MatrixTile => "matrix" in tile;
+
+/** Channels of a head to whole matrices, as columns and as depth. */
+export function matrixHead(headDim: number, { matrix: [, n, k] }: MatrixTile): number {
+  const unit = Math.max(n, k);
+  return Math.ceil(headDim / unit) * unit;
+}
+
+/** Distances of rows in workgroup memory in elements, of f16 operands and weights and of f32 scores: 16 bytes past the power of two, against bank conflicts. */
+export const stagePitch = (width: number): number => width + 8;
+export const scorePitch = (width: number): number => width + 4;
+
+function matrixBytes(kernel: FlashKernel, tile: MatrixTile, headDim: number): number {
+  const { own, other } = tile, head = matrixHead(headDim, tile), weights = own * stagePitch(other) * 2, scores = own * scorePitch(other) * 4;
+  return kernel === "flashForward"
+    ? (own + other) * stagePitch(head) * 2 + weights + scores + own * scorePitch(head) * 4 + 256
+    : 2 * (own + other) * stagePitch(head) * 2 + 2 * scores + (kernel === "flashGradKV" ? 2 : 1) * weights + 256;
+}
+
+/** Own x other rows, the first that fits is taken. */
+const MATRIX_SIZES = [[64, 64], [64, 32], [32, 32], [32, 16], [16, 16]] as const;
+
+/** Needs subgroups of one known size, f16 products with f32 sums, and matrices that halve into the sizes above. */
+function matrixTileOf(kernel: FlashKernel, headDim: number, { limits, subgroups, subgroupMatrix, f16 }: Profile): MatrixTile | undefined {
+  const lanes = subgroups?.max ?? 0;
+  if (!f16 || subgroups?.min !== lanes || kernel === "flashGradBias") return undefined;
+  for (const [own, other] of MATRIX_SIZES) for (const { component, result, m, n, k } of subgroupMatrix) {
+    const tx = 8, mr = (m * tx) / lanes, invocations = (own / m) * lanes, tile: MatrixTile = { own, other, tx, ty: own / mr, unroll: true, matrix: [m, n, k], lanes };
+    const whole = [mr, own / m, other / n, other / k, other / tx, n / 4, Math.max(n, k) / Math.min(n, k), Math.max(n, k) / tx].every((x) => Number.isInteger(x) && x > 0);
+    if (component !== "f16" || result !== "f32" || !whole || invocations < 32 || invocations > limits.invocations) continue;
+    if (matrixBytes(kernel, tile, headDim) <= limits.sharedBytes) return tile;
+  }
+  return undefined;
+}
+
+export function tileOf(kernel: FlashKernel, headDim: number, element: "f32" | "f16", profile: Profile): Tile | undefined {
+  const { limits, family } = profile, matrix = element === "f16" ? matrixTileOf(kernel, headDim, profile) : undefined;
+  if (matrix !== undefined) return matrix;
   for (const [own, other, ty, tx] of SIZES) {
     // Gradients hold two more rows of registers an invocation: larger tiles would spill.
     if (own > 32 && (kernel !== "flashForward" || family === "software")) continue;
