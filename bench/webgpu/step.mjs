@@ -27,7 +27,7 @@ const rounds = Number(options.rounds), warm = Number(options.warm), chosen = opt
 const { device, counts, describe } = await sharedDevice(), step = encoderStep(sizes);
 const makers = {
   ours: async () => {
-    const gpu = await backend({ device }), executable = await gpu.compile(step.program), session = await gpu.start(step.state);
+    const gpu = await backend({ device, sliceMs: Infinity }), executable = await gpu.compile(step.program), session = await gpu.start(step.state);
     plan = executable.plan;
     return async (t) => (await session.run(executable, step.feeds(t))).loss.data[0];
   },

@@ -33,6 +33,7 @@ export const PRETRAIN_OPTIONS = {
   from: { kind: "string", value: "DIR", help: "start from the weights of a checkpoint" },
   backend: { kind: "choice", choices: ["auto", "webgpu", "onnxruntime", "reference"], default: "auto", help: "what computes" },
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
+  plan: { kind: "boolean", default: false, inFile: false, help: "print what a step does on the device and the memory it takes, and stop" },
   tune: { kind: "boolean", default: false, help: "measure how this GPU multiplies fastest, and keep it (webgpu)" },
 } as const;
 

@@ -7,7 +7,7 @@ import { initialize } from "@cloze/nn";
 import { adamw, schedule } from "@cloze/optim";
 import {
   checkpointsFolder, Evaluator, formatBytes, formatCount, formatDuration, formatInteger, loadTrainerState, newestCheckpoint,
-  ProgressWriter, readMetrics, renderReport, train, type ModelSource, type TrainEvent, type TrainOptions, type TrainResult, type Weights,
+  planTraining, ProgressWriter, readMetrics, renderReport, train, type ModelSource, type TrainEvent, type TrainOptions, type TrainResult, type Weights,
 } from "@cloze/trainer";
 import { writeFile } from "node:fs/promises";
 import { chooseBackend } from "./backends.ts";
@@ -36,6 +36,7 @@ export interface PretrainSummary {
 export async function pretrain(context: PretrainContext): Promise<Result> {
   const interrupt = onInterrupt(() => context.note("Stopping after the steps under way; press Ctrl-C again to end at once."));
   try {
+    if (context.options.plan) return await plan(context, interrupt.signal);
     const { run, result, unigramEntropy } = await runPretraining(context, interrupt.signal);
     const { evaluation } = result, place = relative(context.io.cwd, run) || run;
     const json = {
@@ -52,7 +53,7 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
 
 /** Every option as `--config` reads it back: times with their unit, and no model where it is that of `--from`. */
 function savedOptions(options: PretrainOptions, given: ReadonlySet<string>): Record<string, unknown> {
-  return { ...options, out: undefined, resume: undefined, ...(options.from !== undefined && !given.has("model") ? { model: undefined } : {}), ...(options.budget === undefined ? {} : { budget: showValue(PRETRAIN_OPTIONS.budget, options.budget) }) };
+  return { ...options, out: undefined, plan: undefined, resume: undefined, ...(options.from !== undefined && !given.has("model") ? { model: undefined } : {}), ...(options.budget === undefined ? {} : { budget: showValue(PRETRAIN_OPTIONS.budget, options.budget) }) };
 }
 
 /** Largest resident memory of this process so far. */
@@ -90,7 +91,8 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
   return { options: merged as PretrainOptions, given: new Set([...given, ...saved.keys()]), run, resuming: true };
 }
 
-export async function runPretraining(context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
+/** All that a training run is given, and what is said of it beforehand. */
+async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ readonly training: TrainOptions; readonly dispose: () => Promise<void>; readonly begin: () => Promise<number | undefined>; readonly finish: () => void; readonly options: PretrainOptions }> {
   const { options, given, run, resuming } = await resolve(context), { io, path, note } = context;
   if (options.data.length === 0) throw new ConfigError("pretrain: --data is required: FASTA files (plain or gzip), or the .json of token shards. See: cloze pretrain --help");
   const ends = (["steps", "epochs", "budget"] as const).filter((key) => options[key] !== undefined);
@@ -105,14 +107,17 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
   const special = framingOf(tokenizer), batches = packedBatches(data.train, { seed: options.seed, length: maxLength, rowsPerBatch, special });
   const until = endOf(options, batches.rowsIn(0) / rowsPerBatch / accumulate);
   const { backend, why } = await chooseBackend(options.backend, { tune: options.tune, ...(options.threads !== undefined && { threads: options.threads }) });
-  try {
+  const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
+  const begin = async (): Promise<number | undefined> => {
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
     if (!resuming) await writeRunConfig(run, savedOptions({ ...options, accumulate }, given));
     note(`${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${rowsPerBatch * accumulate} rows of ${maxLength} tokens a step${accumulate > 1 ? `, in ${accumulate} parts` : ""}${options.precision === "f32" ? "" : `; contractions in ${options.precision}`}`);
     said.forEach(note);
-
-    const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
-    const result = await train({
+    return unigramEntropy;
+  };
+  return {
+    options, begin, dispose: () => backend.dispose(), finish: () => progress.finish(),
+    training: {
       backend, objective, batches, until, run, signal, ...start, compute: options.precision, rematerialise: options.rematerialise,
       optimizer: adamw({ beta1: options.beta1, beta2: options.beta2, weightDecay: options.weightDecay }),
       clip: options.clip === 0 ? undefined : options.clip,
@@ -121,13 +126,38 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
       seed: options.seed, evalEvery: options.evalEvery, saveEvery: options.saveEvery, keep: options.keep,
       ...(data.valid.size > 0 ? { evaluator: new Evaluator({ backend, source, objective, compute: options.precision, batches: evaluationBatches(data.valid, special, maxLength, rowsPerBatch * maxLength) }) } : {}),
       onEvent: shower(progress, until),
-    }).finally(() => progress.finish());
+    },
+  };
+}
+
+export async function runPretraining(context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
+  const { training, options, begin, finish, dispose } = await setUp(context, signal), { run, source } = training;
+  try {
+    const unigramEntropy = await begin(), result = await train(training).finally(finish);
     await writeReport(run, source, options, result, unigramEntropy);
     return { run, result, unigramEntropy };
   } finally {
-    await backend.dispose();
+    await dispose();
   }
 }
+
+/** What a step does on the device: kernels by how often they run, and memory. Nothing is written. */
+async function plan(context: PretrainContext, signal: AbortSignal): Promise<Result> {
+  const { training, dispose } = await setUp(context, signal);
+  try {
+    const plans = await planTraining(training), text = plans.flatMap(({ program, times, plan: { backend, steps, stateBytes, peakBytes: peak } }) => {
+      const runs = steps.reduce((n, s) => n + s.count, 0), memory = peak === undefined ? "" : `, ${formatBytes(peak)} at most`;
+      return [
+        `${program}${times > 1 ? `, ${times} times a step` : ""} on ${backend}: ${formatInteger(runs)} kernels, ${formatBytes(stateBytes)} of state${memory}`,
+        ...[...steps].sort((x, y) => y.count - x.count).map(({ kernel, count }) => `${formatInteger(count).padStart(7)}  ${kernel}`.slice(0, 80)),
+      ];
+    });
+    return { json: { plans }, text };
+  } finally {
+    await dispose();
+  }
+}
+
 
 /** Tokens of a part where the user does not say: a processor's caches hold what is smaller better, and memory grows with the part. */
 const PART_TOKENS = 2048;

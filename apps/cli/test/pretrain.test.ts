@@ -153,6 +153,15 @@ describe("cloze pretrain", () => {
     expect(rows("sharded")).toEqual(rows("straight"));
   });
 
+  it("--plan says what a step does and what it takes, and writes nothing", async () => {
+    const { code, stdout, stderr } = await cloze(pretrain("planned", "--plan", "--json"));
+    expect(code, stderr).toBe(0);
+    const { plans } = JSON.parse(stdout.trim().split("\n").at(-1) as string) as { readonly plans: readonly { readonly program: string; readonly plan: { readonly steps: readonly { readonly count: number }[]; readonly stateBytes: number } }[] };
+    expect(plans.map(({ program }) => program)).toEqual(["step"]);
+    expect(plans[0]?.plan.steps.length).toBeGreaterThan(0);
+    expect(existsSync(join(dir, "planned"))).toBe(false);
+  });
+
   it("starts from a checkpoint's weights, and reads options from a file that flags beat", async () => {
     writeFileSync(join(dir, "recipe.yaml"), "model: tiny.json\ndata: [data.fasta]\nsteps: 500\nbatch-tokens: 256\nmaxLength: 64\nlr: 0.001\nthreads: 1\n");
     const { code, stderr } = await cloze(["pretrain", "--config", "recipe.yaml", "--steps", "2", "--warmup", "0", "--from", "straight/checkpoints/step-40", "--out", "from"]);

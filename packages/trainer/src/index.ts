@@ -15,3 +15,4 @@ export { TensorBoardWriter } from "./log/tensorboard.ts";
 export { renderReport, type ReportOptions } from "./log/report.ts";
 export { formatProgress, ProgressWriter, type ProgressState, type ProgressStream } from "./log/progress.ts";
 export { formatBytes, formatCount, formatDuration, formatInteger, formatValue } from "./log/human-format.ts";
+export { planTraining, type StepPlan } from "./programs.ts";

@@ -4,7 +4,7 @@
  * `call` returns when the step is with the device, not when it is done: what the runs of a session give comes in the order of
  * the calls, so that the next step may be called while this one is under way.
  */
-import type { Executable, Session } from "@cloze/backend";
+import type { Executable, Plan, Session } from "@cloze/backend";
 import type { HostTensor, HostTensors, Program } from "@cloze/graph";
 import { feedTypes, type Prepared } from "@cloze/objective";
 import type { LossScale } from "@cloze/optim";
@@ -39,6 +39,19 @@ export async function prepareStep({ batches, objective, accumulate, seed }: Trai
 }
 
 const tokensIn = ({ sequences }: TokenBatch): number => sequences.reduce((n, s) => n + s.length, 0);
+
+/** One program of a step. */
+export interface StepPlan {
+  readonly program: "step" | "reset" | "part" | "update";
+  /** Runs in a step. */
+  readonly times: number;
+  readonly plan: Plan;
+}
+
+/** Compiles the programs of the first step and says what each will do; nothing is started, nothing written. */
+export async function planTraining(options: TrainOptions): Promise<readonly StepPlan[]> {
+  return new Programs(options, 0).plans(await prepareStep(options, 0));
+}
 
 /** What is decided for a step when it is called. */
 export interface StepCall {
@@ -90,6 +103,17 @@ export class Programs {
     this.parameterCount = Object.values(weights).reduce((n, w) => n + w.data.length, 0);
     if (resume) checkOptimizerState(this.optimizerNames, resume.optimizer, resume.dir);
     return backend.start(initialState(programs, weights, resume?.optimizer));
+  }
+
+  /** What the device will do for a step like `first`, program by program, and how often in a step. */
+  async plans(first: PreparedStep): Promise<readonly StepPlan[]> {
+    const { accumulate, compute } = this.#options, [{ types }] = first.parts as readonly [PreparedPart], part = first.parts[0] as PreparedPart;
+    if (accumulate === 1) return [{ program: "step", times: 1, plan: (await this.#part(part)).plan }];
+    return [
+      ...(hasLossScale(compute) ? [{ program: "reset" as const, times: 1, plan: (await this.#emptied(types)).plan }] : []),
+      { program: "part", times: accumulate, plan: (await this.#part(part)).plan },
+      { program: "update", times: 1, plan: (await this.#applied(types)).plan },
+    ];
   }
 
   /** Calls a step. The promise that it resolves with settles when the step is done, with its scalar outputs. */
