@@ -9,9 +9,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { attention, castPolicyRules, grad, Graph, order, rewrite } from "@cloze/graph";
-import { prepare } from "../../packages/backend-webgpu/src/attention/harness.ts";
-import { attentionRules, isFlash } from "../../packages/backend-webgpu/src/attention/rules.ts";
-import { openDevice } from "../../packages/backend-webgpu/src/runtime/device.ts";
+import { attentionRules, isFlash, openDevice, prepareAttention as prepare } from "@cloze/backend-webgpu/internal";
 
 const { values: options } = parseArgs({
   options: {

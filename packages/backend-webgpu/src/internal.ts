@@ -3,3 +3,5 @@ export { openDevice, type DeviceOptions, type OpenDevice } from "./runtime/devic
 export { isNotHere, openGpu } from "./runtime/gpu.ts";
 export { defaultTile, matmulPart, tileCandidates, tileName, type Tile } from "./matmul/index.ts";
 export { operandBuffer, plainMatmul, preparePart, readFloats, runOnce, type PlainMatmul, type PlainRun, type PlainSizes } from "./matmul/run-part.ts";
+export { prepare as prepareAttention } from "./attention/harness.ts";
+export { attentionRules, isFlash } from "./attention/rules.ts";

@@ -93,9 +93,9 @@ describe("on disk", () => {
   });
 
   test("the folder is the system's", () => {
-    expect(cacheFolder("linux", {}, "/home/u")).toBe(join("/home/u", ".cache", "cloze", "webgpu"));
-    expect(cacheFolder("linux", { XDG_CACHE_HOME: "/c" }, "/home/u")).toBe(join("/c", "cloze", "webgpu"));
-    expect(cacheFolder("darwin", {}, "/Users/u")).toBe(join("/Users/u", "Library", "Caches", "cloze", "webgpu"));
+    expect(cacheFolder("linux", {}, "/me")).toBe(join("/me", ".cache", "cloze", "webgpu"));
+    expect(cacheFolder("linux", { XDG_CACHE_HOME: "/c" }, "/me")).toBe(join("/c", "cloze", "webgpu"));
+    expect(cacheFolder("darwin", {}, "/me")).toBe(join("/me", "Library", "Caches", "cloze", "webgpu"));
     expect(cacheFolder("win32", { LOCALAPPDATA: "/l" }, "/u")).toBe(join("/l", "cloze", "webgpu"));
   });
 });
