@@ -85,7 +85,7 @@ const cases: Readonly<Record<string, Case>> = {
   "packed segments": { size: [2, 1, 150, 150, 16], segments: packed },
   "mixed segments": { size: [2, 2, 64, 64, 8], segments: mixed },
   "segments at the ends of i32": { size: [1, 1, 40, 40, 8], segments: (_, i) => (i % 3 === 0 ? -2147483648 : i % 3 === 1 ? 2147483647 : 0) },
-  "segments and padding that leave some blind": { size: [2, 1, 100, 100, 8], segments: packed, padding: [0.3, 0] },
+  "segments and padding that leave some blind": { size: [2, 1, 100, 100, 12], segments: packed, padding: [0.3, 0] },
   "bias with segments": { size: [2, 2, 50, 50, 8], bias: [2, 2], segments: packed },
   "bias over batch": { size: [2, 2, 33, 40, 16], bias: [1, 2] },
   "bias over heads": { size: [2, 2, 33, 33, 16], bias: [2, 1] },
@@ -121,12 +121,12 @@ describe.skipIf(reason !== undefined)(`kernels (${reason ?? "here"})`, () => {
   it.each(Object.entries(cases))("%s", (name, c) => check(c.size[4] > 40 ? floor : tiny, c, false, name.length % 2 === 0));
 
   it.each(only("heads of 64", "segments and padding"))("%s, all the memory there is", (_, c) => check({ ...floor, profile: { ...floor.profile, limits: profile.limits } }, c, false, true));
-  it.each(only("heads of 24", "packed segments"))("%s, loops unrolled", (_, c) => check({ ...tiny, profile: { ...tiny.profile, family: "unknown" } }, c, false, true));
+  it.each(only("heads of 24"))("%s, loops unrolled", (_, c) => check({ ...tiny, profile: { ...tiny.profile, family: "unknown" } }, c, false, true));
   // allow skip: the adapter has no f16
-  it.skipIf(!profile.f16).each(only("heads of 20", "heads of 64", "segments and padding", "everything"))("%s in f16", (_, c) => check(c.size[4] > 40 ? floor : tiny, c, true, true));
+  it.skipIf(!profile.f16).each(only("heads of 20", "heads of 64", "segments and padding"))("%s in f16", (_, c) => check(c.size[4] > 40 ? floor : tiny, c, true, true));
 
   // Matrix units of 8 x 8 x 8 by subgroups of 8, done by hand: shows that every matrix is loaded from and stored to its place.
   const matrices: Lab = { ...lab, rewrite: emulateMatrices, profile: { ...floor.profile, subgroupMatrix: [{ component: "f16", result: "f32", m: 8, n: 8, k: 8 }] } };
   // allow skip: the adapter has no subgroups of 8
-  it.skipIf(!profile.f16 || profile.subgroups?.min !== 8 || profile.subgroups.max !== 8).each(only("heads of 20", "segments and padding"))("%s by matrices", (_, c) => check(matrices, c, true, true));
+  it.skipIf(!profile.f16 || profile.subgroups?.min !== 8 || profile.subgroups.max !== 8).each(only("segments and padding"))("%s by matrices", (_, c) => check(matrices, c, true, true));
 });

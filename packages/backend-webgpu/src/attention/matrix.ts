@@ -3,7 +3,7 @@
  * sums. As in `tile.ts`, but each subgroup multiplies whole matrices of its own `m` rows, which go through workgroup memory to
  * where invocations see single scores. Weights and gradients of scores are rounded to f16, as in the composites.
  *
- * Forward a block's product with v comes back the same way, since a running sum must be rescaled row by row; the sums of the
+ * Forward a block's product with v comes back the same way and in the same place, since a running sum must be rescaled row by row; the sums of the
  * gradients stay in matrices. What a head lacks to whole matrices is zeros.
  *
  * Never run where this was written: Dawn's null backend accepts the text, values are unchecked.
@@ -78,10 +78,10 @@ export function matrixForward(s: AttentionSpec, tile: MatrixTile): string {
   const values = (fade: (a: number) => string): string => `{
 ${zeros(f, "y", head)}
 ${multiply(f, "y", "faW", stagePitch(other), "faB", stagePitch(head), false, other, head)}
-${spill(f, "y", "faO", pitch, head)}
+${spill(f, "y", "faS", pitch, head)}
 }
 workgroupBarrier();
-${each(mr, (a) => each(count, (n) => `o${a}_${n} = o${a}_${n}${fade(a)} + faO[(base + ${a}u) * ${pitch}u + tx + ${tx * n}u];`))}`;
+${each(mr, (a) => each(count, (n) => `o${a}_${n} = o${a}_${n}${fade(a)} + faS[(base + ${a}u) * ${pitch}u + tx + ${tx * n}u];`))}`;
   const loop = loopText(s, f, `let j0 = t * ${other}u;
 faStage_k(lid, b, h, j0);
 workgroupBarrier();
@@ -111,7 +111,7 @@ workgroupBarrier();
 }
 ${each(mr, (a) => `if (l${a} == 0.0) { l${a} = ${s.keys}.0; m${a} = -1e30; }`)}
 }`;
-  const text = `${memory(f, [["faA", "f16", own * stagePitch(head)], ["faB", "f16", other * stagePitch(head)], ["faW", "f16", own * stagePitch(other)], ["faS", "f32", own * scorePitch(other)], ["faO", "f32", own * pitch]])}
+  const text = `${memory(f, [["faA", "f16", own * stagePitch(head)], ["faB", "f16", other * stagePitch(head)], ["faW", "f16", own * stagePitch(other)], ["faS", "f32", own * scorePitch(Math.max(other, head))]])}
 ${["q", "k", "v"].map((name) => loadText(s, name)).join("\n")}
 ${stage(f, "q", "faA", own, s.queries)}
 ${stage(f, "k", "faB", other, s.keys)}

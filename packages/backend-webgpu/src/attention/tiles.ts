@@ -51,9 +51,9 @@ export const stagePitch = (width: number): number => width + 8;
 export const scorePitch = (width: number): number => width + 4;
 
 function matrixBytes(kernel: FlashKernel, tile: MatrixTile, headDim: number): number {
-  const { own, other } = tile, head = matrixHead(headDim, tile), weights = own * stagePitch(other) * 2, scores = own * scorePitch(other) * 4;
+  const { own, other } = tile, head = matrixHead(headDim, tile), weights = own * stagePitch(other) * 2, scores = own * scorePitch(other) * 4, wide = own * scorePitch(Math.max(other, head)) * 4;
   return kernel === "flashForward"
-    ? (own + other) * stagePitch(head) * 2 + weights + scores + own * scorePitch(head) * 4 + 256
+    ? (own + other) * stagePitch(head) * 2 + weights + wide + 256
     : 2 * (own + other) * stagePitch(head) * 2 + 2 * scores + (kernel === "flashGradKV" ? 2 : 1) * weights + 256;
 }
 
