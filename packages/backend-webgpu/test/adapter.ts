@@ -13,8 +13,8 @@ export async function deviceForTests(options: DeviceOptions = {}): Promise<OpenD
   return opened;
 }
 
-/** A test with a device of its own, closed at its end. */
-export function onDevice(name: string, body: (opened: OpenDevice) => Promise<void>, options: DeviceOptions = { f16: false }): void {
+/** A test with a device of its own, closed at its end. Software adapters may take minutes to compile what GPUs are given. */
+export function onDevice(name: string, body: (opened: OpenDevice) => Promise<void>, options: DeviceOptions = { f16: false }, timeoutMs = 60_000): void {
   test(name, async (context) => {
     const opened = await deviceForTests(options);
     if (isNotHere(opened)) return context.skip(`${opened.reason}. ${opened.remedy}`); // allow skip: this machine has no adapter, and says why
@@ -23,5 +23,5 @@ export function onDevice(name: string, body: (opened: OpenDevice) => Promise<voi
     } finally {
       opened.close();
     }
-  });
+  }, timeoutMs);
 }

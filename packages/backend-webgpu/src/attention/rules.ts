@@ -42,13 +42,13 @@ function marksOf(p: FlashParams, extra: ReadonlyMap<string, Tensor>, [batch, que
   return [others.length > 0 ? first.concat(others, 1) : first];
 }
 
-/** `outputs`: how many storages a kernel writes. */
+/** `outputs`: how many storages a kernel writes. The stream of a dropout takes a binding too. */
 function fits(kernel: FlashKernel, q: Tensor, k: Tensor, rest: number, outputs: number, p: Attention, { limits, f16 }: Profile): boolean {
   const [batch, heads, queries, headDim] = q.shape as readonly [number, number, number, number], keys = k.shape[2] as number;
   return Math.min(batch, heads, queries, keys, headDim) > 0 && headDim <= MAX_HEAD_DIM && (q.dtype === "f32" || (q.dtype === "f16" && f16))
     && (p.dropoutRate === 0 || batch * heads * queries * keys <= 2 ** 32)
     && Math.max(batch * heads, queries, keys) <= limits.workgroups
-    && (kernel === "flashForward" ? 3 : 6) + rest + outputs <= limits.storageBuffers;
+    && (kernel === "flashForward" ? 3 : 6) + rest + outputs + Number(p.dropoutRate > 0) <= limits.storageBuffers;
 }
 
 /** Params and trailing args of a kernel, or undefined where it cannot be. */
