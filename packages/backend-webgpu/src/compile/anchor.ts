@@ -123,7 +123,6 @@ export function writeScatter(unit: Unit, context: Context): Kernel[] {
       const { text } = hooks[p] as Hooks;
       for (const s of scratch) {
         if (!part.uses.includes(s.name)) continue;
-        text.describeScratch(s);
         text.scratch(s.name, storages.get(s.name) as Storage);
       }
       return (hooks[p] as Hooks).finish(part);
@@ -159,7 +158,7 @@ export function writeComposite(unit: Unit, context: Context): Kernel[] {
     const heavy = unit.heavies.find((h) => isOp(h, "composite") && h.attrs.index === index);
     return heavy && hooks.storer({ name: `out${index}`, args: named(heavy), node: heavy, roots: rootsOf(unit, heavy) });
   });
-  const stream = hooks.text.param(Number(params["dropoutStream"] ?? 0));
+  const stream = Number(params["dropoutRate"]) > 0 ? hooks.text.param(Number(params["dropoutStream"])) : "0u";
   return template(x, { loaders, storers, stream }, context.profile).map((part) => hooks.finish(part));
 }
 
@@ -167,6 +166,3 @@ export function writeComposite(unit: Unit, context: Context): Kernel[] {
 function rootsOf(unit: Unit, heavy: Tensor): Tensor[] {
   return unit.roots.filter((r) => unit.origin.get(r) === heavy);
 }
-
-export const isMatmulUnit = (unit: Unit): boolean => unit.problems.length > 0;
-export const isComposite = (x: Tensor): boolean => isOp(x, "composite");

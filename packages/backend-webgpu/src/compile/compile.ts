@@ -33,7 +33,7 @@ export interface CompileProgramOptions {
 export const nativeComposites: readonly string[] = ["attention", "attentionBackward", "barrier"];
 
 /** What is compiled: attention as flash attention where it can be, every other composite expanded. */
-export function lowered(program: Program, { profile, compute }: CompileProgramOptions): Program {
+function lowered(program: Program, { profile, compute }: CompileProgramOptions): Program {
   const base = lower(program, { compute, native: (x) => nativeComposites.includes(x.attrs.composite.name) });
   const run = (p: Program, rules: Parameters<typeof rewrite>[1], name: string): Program => withRoots(p, rewrite(programRoots(p), rules, name).roots);
   const flash = run(run(base, attentionRules(profile), "flash attention"), expandRules((x) => x.attrs.composite.name in attentionTemplates || isBarrier(x)), "expand composites");

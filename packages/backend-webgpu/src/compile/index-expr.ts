@@ -101,7 +101,7 @@ export function modulo(x: Lin, by: number): Lin {
 }
 
 /** Row-major strides. */
-export const stridesOf = (shape: readonly number[]): number[] => {
+const stridesOf = (shape: readonly number[]): number[] => {
   const out = new Array<number>(shape.length);
   for (let i = shape.length - 1, n = 1; i >= 0; n *= shape[i--] as number) out[i] = n;
   return out;

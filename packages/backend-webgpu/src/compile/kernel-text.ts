@@ -3,7 +3,7 @@
  * so that kernels that differ only by them share one pipeline.
  */
 import { invariant } from "@cloze/errors";
-import type { Binding, Element, Kernel, Part, Scratch, Storage } from "../kernel.ts";
+import type { Binding, Element, Kernel, Part, Storage } from "../kernel.ts";
 import { functionText } from "./wgsl-ops.ts";
 
 /** Where the value of a node lies: elements `offset` and after of a storage. */
@@ -90,10 +90,6 @@ export class KernelText {
     return functionText(this.#needs);
   }
 
-  get bindings(): number {
-    return this.#uses.size + (this.#params.length > 0 ? 1 : 0);
-  }
-
   /** The kernel around `part`. */
   finish(part: Part, path: string): Kernel {
     for (const feature of part.enables) this.#enables.add(feature);
@@ -104,7 +100,7 @@ export class KernelText {
       const access = storage.kind === "temporary" || (storage.kind === "state" && writesState) ? "read_write" : "read";
       bindings.push({ storage, access });
       const scratch = scratchNames.get(storage);
-      lines.push(`@group(0) @binding(${i}) var<storage, ${access}> ${scratch ?? `b${i}`}: array<${scratch ? scratchType(storage, this.#scratchInfo.get(scratch)) : wide ? `vec4<${storage.element}>` : storage.element}>;`);
+      lines.push(`@group(0) @binding(${i}) var<storage, ${access}> ${scratch ?? `b${i}`}: array<${wide && scratch === undefined ? `vec4<${storage.element}>` : storage.element}>;`);
     });
     if (this.#params.length > 0) {
       lines.push(`@group(0) @binding(${uses.length}) var<storage, read> params: array<u32>;`);
@@ -116,14 +112,7 @@ export class KernelText {
     const wgsl = [...lines, functionText(this.#needs), ...this.functions, part.body].filter((t) => t !== "").join("\n");
     return { name: part.name, path, wgsl, bindings, grid: part.grid, flops: part.flops };
   }
-
-  readonly #scratchInfo = new Map<string, Scratch>();
-  describeScratch(info: Scratch): void {
-    this.#scratchInfo.set(info.name, info);
-  }
 }
-
-const scratchType = (storage: Storage, info: Scratch | undefined): string => (info !== undefined && "atomic" in info && info.atomic ? `atomic<${storage.element}>` : storage.element);
 
 /** Constant data on the device. Equal contents are uploaded once. */
 export const tableOf = (name: string, data: Uint32Array | Int32Array | Float32Array): Storage =>

@@ -64,11 +64,11 @@ export interface Problem {
 }
 
 /** The variables of the spaces, as they are named in the text. */
-export const rowVariable = (rows: number): Lin => variable("row", rows);
-export const colVariable = (cols: number): Lin => variable("col", cols);
+const rowVariable = (rows: number): Lin => variable("row", rows);
+const colVariable = (cols: number): Lin => variable("col", cols);
 
 /** Axes that a reduction takes together, and how its input is laid out: rows [outer, reduced], or anything else. */
-export function spaceOf(x: Tensor): Space {
+function spaceOf(x: Tensor): Space {
   const from = x.args[0] as Tensor, reduced = sizeOf(from.shape) / Math.max(1, sizeOf(x.shape)), outputs = sizeOf(x.shape);
   const axes = isOp(x, "argMax") ? [x.attrs.axis] : (x.attrs as { readonly axes: readonly number[] }).axes;
   const first = Math.min(...axes.filter((a) => from.shape[a] !== 1), from.rank), trailing = from.shape.every((d, i) => d === 1 || (i >= first) === axes.includes(i));

@@ -57,7 +57,7 @@ export function flatGrid(groupsWanted: number, profile: Profile): readonly [numb
   return [Math.max(1, Math.ceil(groupsWanted / y)), y, 1];
 }
 
-export const workgroupOf = (profile: Profile): number => (profile.family === "software" ? 64 : Math.min(256, profile.limits.invocations));
+const workgroupOf = (profile: Profile): number => (profile.family === "software" ? 64 : Math.min(256, profile.limits.invocations));
 
 const indent = (lines: readonly string[]): string => lines.map((l) => `  ${l}`).join("\n");
 
@@ -74,7 +74,7 @@ export const mainOf = (size: number, lines: readonly string[]): string =>
   `@compute @workgroup_size(${size})\nfn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32${onceOf(lines)[0]}) {\n${onceOf(lines)[1]}${indent(lines)}\n}`;
 
 /** `g`: number of the invocation in a flat grid of `x` workgroups a row. */
-export const flatMain = (size: number, grid: readonly [number, number, number], lines: readonly string[]): string =>
+const flatMain = (size: number, grid: readonly [number, number, number], lines: readonly string[]): string =>
   mainOf(size, [`let g = (wg.x + wg.y * ${grid[0]}u) * ${size}u + t;`, ...lines]);
 
 const names = (unit: Unit): string => [...new Set(unit.roots.map((r) => r.op))].slice(0, 3).join("+");
@@ -101,7 +101,7 @@ interface Fold {
   readonly lanes: (acc: string) => string;
 }
 
-export function foldOf(x: Tensor, lanes: Lanes, text: KernelText): Fold {
+function foldOf(x: Tensor, lanes: Lanes, text: KernelText): Fold {
   const from = x.args[0] as Tensor, type = wgslType(from.dtype, lanes), one = wgslType(from.dtype, 1);
   if (isOp(x, "reduceSum")) return { type, init: `${type}(0)`, step: (a, v) => `${a} + ${v}`, lanes: (a) => (lanes === 1 ? a : one === "f32" ? `dot(${a}, vec4<f32>(1.0f))` : `(${a}.x + ${a}.y + ${a}.z + ${a}.w)`) };
   const float = one === "f32", max = (a: string, b: string, wide: boolean): string => {
