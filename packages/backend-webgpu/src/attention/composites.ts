@@ -66,7 +66,7 @@ function productGradient(args: readonly Tensor[], rows: Rows, p: FlashParams): T
   return (rows.capSlope ? ds.mul(rows.capSlope) : ds).mul(p.scale).cast((args[0] as Tensor).dtype);
 }
 
-export const flashForward: Composite = composite<FlashParams>({
+export const flashForward: Composite = /* @__PURE__ */ composite<FlashParams>({
   name: "flashForward",
   expand: ([q, k, v, ...rest], p) => {
     const { weights, scores } = rowsOf(q as Tensor, k as Tensor, rest, p);
@@ -74,7 +74,7 @@ export const flashForward: Composite = composite<FlashParams>({
   },
 });
 
-export const flashGradQ: Composite = composite<FlashParams>({
+export const flashGradQ: Composite = /* @__PURE__ */ composite<FlashParams>({
   name: "flashGradQ",
   expand: (args, p) => {
     const [q, k] = args as [Tensor, Tensor];
@@ -82,7 +82,7 @@ export const flashGradQ: Composite = composite<FlashParams>({
   },
 });
 
-export const flashGradKV: Composite = composite<FlashParams>({
+export const flashGradKV: Composite = /* @__PURE__ */ composite<FlashParams>({
   name: "flashGradKV",
   expand: (args, p) => {
     const [q, k, v, dout] = args as [Tensor, Tensor, Tensor, Tensor], rows = rowsOf(q, k, args.slice(6), p);
@@ -90,7 +90,7 @@ export const flashGradKV: Composite = composite<FlashParams>({
   },
 });
 
-export const flashGradBias: Composite = composite<FlashParams>({
+export const flashGradBias: Composite = /* @__PURE__ */ composite<FlashParams>({
   name: "flashGradBias",
   expand: (args, p) => {
     const [q, k] = args as [Tensor, Tensor], bias = args.at(-1) as Tensor, ds = scoreGradient(args, rowsOf(q, k, args.slice(6), p));

@@ -106,10 +106,10 @@ export function writeMatmul(unit: Unit, context: Context, tileFor: TileChoice): 
   const rowSums = partialSums.map((to, i) => (to ? hooks.partialStorer(`sum_${i}`, [["z", 1], ["o", m]], to, `z * ${m}u + o`, false) : undefined));
   const main = hooks.finish(matmulPart(sums(storers, rowSums), tile, context.profile)), out = [main];
   const o = variable("o", size), name = (end: string): string => `${main.name} ${end}`;
-  out.push(writeJoin(unit, unit.problems.map((p, i) => ({ heavy: p.sum, partial: partials[i] as Storage })), tile.splits, size, o, context, main.name, (e) => {
+  out.push(writeJoin(unit, unit.problems.map((p, i) => ({ heavy: p.sum, partial: partials[i] as Storage, base: 0 })), tile.splits, size, o, context, main.name, (e) => {
     for (const [variableName, at] of [["z", divide(o, m * n)], ["i", modulo(divide(o, n), m)], ["j", modulo(o, n)]] as const) e.line(`let ${variableName} = ${e.index(at)};`);
   }, unit.problems.flatMap((p) => p.roots)));
-  const summed = unit.problems.flatMap(({ rowSums: s }, i) => (s ? [{ heavy: s.heavy, partial: partialSums[i] as Storage, roots: s.roots }] : []));
+  const summed = unit.problems.flatMap(({ rowSums: s }, i) => (s ? [{ heavy: s.heavy, partial: partialSums[i] as Storage, base: 0, roots: s.roots }] : []));
   if (summed.length > 0) out.push(writeJoin(unit, summed, tile.splits, m, variable("o", m), context, name("row sums"), () => {}, summed.flatMap((s) => s.roots)));
   return out;
 }

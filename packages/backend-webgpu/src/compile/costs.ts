@@ -79,11 +79,11 @@ export class Costs {
   }
 }
 
-/** Number of buffers that values take: those of one element share one. */
-export const bufferCount = (values: Iterable<Tensor>): number => {
+/** Number of buffers that values take: those of one element share one, unless they are results. */
+export const bufferCount = (values: Iterable<Tensor>, results: ReadonlySet<Tensor>): number => {
   let scalars = 0, others = 0;
   for (const x of values) {
-    if (sizeOf(x.shape) <= 1 && !(isOp(x, "input"))) scalars = 1;
+    if (sizeOf(x.shape) <= 1 && !isOp(x, "input") && !results.has(x)) scalars = 1;
     else others += 1;
   }
   return scalars + others;

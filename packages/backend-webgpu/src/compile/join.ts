@@ -7,7 +7,6 @@
  */
 import { isOp, sizeOf, type Node, type Tensor } from "@cloze/graph";
 import type { Profile } from "../profile.ts";
-import { bufferCount } from "./costs.ts";
 import { bare, type Kept } from "./keep.ts";
 import { dependsOn, type Problem, type Unit, type Units } from "./units.ts";
 
@@ -18,8 +17,8 @@ export function joinMatmuls(formed: Units, k: Kept, profile: Profile): void {
   const cap = profile.limits.storageBuffers - 1;
   for (const unit of formed.units) unit.problems.forEach((p, i) => { unit.problems[i] = { ...p, roots: [...unit.roots] }; });
   for (const unit of formed.units.slice()) joinSums(formed, k, unit, cap);
-  for (const unit of formed.units.slice()) joinRowSums(formed, unit, cap);
-  joinSideBySide(formed, cap);
+  for (const unit of formed.units.slice()) joinRowSums(formed, k, unit, cap);
+  joinSideBySide(formed, k, cap);
 }
 
 export interface Sizes {
@@ -43,8 +42,8 @@ const specKey = (x: Tensor): string => {
 const isMatmul = (unit: Unit): boolean => unit.problems.length > 0;
 const first = (unit: Unit): Problem => unit.problems[0] as Problem;
 const termOf = (p: Problem): Node<"matmul"> => p.terms[0] as Node<"matmul">;
-const buffers = (a: Unit, b: Unit, without: readonly Tensor[] = []): number =>
-  bufferCount([...new Set([...a.reads, ...b.reads, ...a.roots, ...b.roots])].filter((x) => !without.includes(x)));
+const buffersOf = (k: Kept, a: Unit, b: Unit, without: readonly Tensor[] = []): number =>
+  k.buffers([...new Set([...a.reads, ...b.reads, ...a.roots, ...b.roots])].filter((x) => !without.includes(x)));
 
 /** `unit` computes what `other` did; `other` is gone. */
 function absorb({ units, unitOf }: Units, unit: Unit, other: Unit): void {
@@ -72,7 +71,7 @@ function joinSums(formed: Units, k: Kept, unit: Unit, cap: number): void {
     if (t === undefined || from === undefined || from === unit || !isMatmul(from) || from.problems.length !== 1) return;
     const other = first(from);
     if (other.sum !== t || from.roots.length !== 1 || k.readersOf.get(t)?.length !== 1 || specKey(termOf(other)) !== specKey(terms[0] as Tensor)) return;
-    if (dependsIndirectly(unit, from) || buffers(unit, from, [t]) > cap) return;
+    if (dependsIndirectly(unit, from) || buffersOf(k, unit, from, [t]) > cap) return;
     from.roots.length = 0;
     unit.reads.delete(t);
     absorb(formed, unit, from);
@@ -81,7 +80,7 @@ function joinSums(formed: Units, k: Kept, unit: Unit, cap: number): void {
   }
 }
 
-function joinRowSums(formed: Units, unit: Unit, cap: number): void {
+function joinRowSums(formed: Units, k: Kept, unit: Unit, cap: number): void {
   const [heavy, ...more] = unit.heavies;
   if (unit.space.kind !== "reduce" || heavy === undefined || more.length > 0 || !isOp(heavy, "reduceSum") || heavy.dtype !== "f32") return;
   const operand = heavy.args[0], { axes } = heavy.attrs, { outputs, reduced } = unit.space;
@@ -89,7 +88,7 @@ function joinRowSums(formed: Units, unit: Unit, cap: number): void {
   if (!leading) return;
   for (const target of formed.units) {
     const problem = isMatmul(target) ? target.problems.find((p) => p.terms.length === 1 && p.rowSums === undefined && sumsRows(p, operand, outputs, reduced)) : undefined;
-    if (problem === undefined || dependsOn(unit, target) || dependsOn(target, unit) || buffers(target, unit) > cap) continue;
+    if (problem === undefined || dependsOn(unit, target) || dependsOn(target, unit) || buffersOf(k, target, unit) > cap) continue;
     problem.rowSums = { heavy, roots: [...unit.roots] };
     absorb(formed, target, unit);
     target.roots.push(...unit.roots.filter((r) => !target.roots.includes(r)));
@@ -103,13 +102,13 @@ function sumsRows(p: Problem, operand: Tensor, outputs: number, reduced: number)
   return term.attrs.transposeA && batch === 1 && m === outputs && k === reduced && bare(term.args[0]) === bare(operand);
 }
 
-function joinSideBySide(formed: Units, cap: number): void {
+function joinSideBySide(formed: Units, k: Kept, cap: number): void {
   const open = new Map<string, Unit[]>();
   for (const unit of [...formed.units].sort((a, b) => a.id - b.id)) {
     if (!isMatmul(unit)) continue;
     const p = first(unit), keys = [0, 1].map((side) => `${specKey(p.terms[0] as Tensor)}|${p.terms.length}|${p.rowSums !== undefined}|${side}|${bare(termOf(p).args[side] as Tensor).id}`);
     const target = keys.flatMap((key) => open.get(key) ?? []).find((u) =>
-      u.problems.length < SIDE_BY_SIDE && !dependsOn(u, unit) && !dependsOn(unit, u) && buffers(u, unit) <= cap);
+      u.problems.length < SIDE_BY_SIDE && !dependsOn(u, unit) && !dependsOn(unit, u) && buffersOf(k, u, unit) <= cap);
     if (target === undefined) {
       for (const key of keys) open.set(key, [...(open.get(key) ?? []), unit]);
       continue;

@@ -18,6 +18,8 @@ export interface Kept {
   /** Of each heavy op, the value that is written. */
   readonly tailOf: ReadonlyMap<Tensor, Tensor>;
   readonly costs: Costs;
+  /** Number of buffers that a kernel binds for values. */
+  readonly buffers: (values: Iterable<Tensor>) => number;
 }
 
 /** Through views: what lies under a reshape lies where the reshape does. */
@@ -52,15 +54,16 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
     kept.add(x);
     costs.forget();
   };
-  for (const r of roots) store(bare(r));
+  const results = new Set(roots.map(bare)), buffers: Kept["buffers"] = (values) => bufferCount(values, results);
+  for (const r of results) store(r);
   for (const x of nodes) {
     if (isContraction(x)) bindable(x);
     if (isInput(x) || isHeavy(x) || kept.has(x)) continue;
     const size = sizeOf(x.shape), used = readersOf.get(x) ?? [];
     let made = costs.making(x);
     // One kernel can bind so many buffers and no more: its outputs and the guard are some of them.
-    while (bufferCount(made.reads) > cap - 4) {
-      const [widest] = [...new Set(x.args)].filter((a) => !kept.has(a) && !isInput(a) && !isHeavy(a)).sort((a, b) => bufferCount(costs.of(b).reads) - bufferCount(costs.of(a).reads));
+    while (buffers(made.reads) > cap - 4) {
+      const [widest] = [...new Set(x.args)].filter((a) => !kept.has(a) && !isInput(a) && !isHeavy(a)).sort((a, b) => buffers(costs.of(b).reads) - buffers(costs.of(a).reads));
       if (widest === undefined) break;
       store(widest);
       made = costs.making(x);
@@ -75,8 +78,8 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
   }
   /** Operands that are computed on the way from several buffers are kept until the kernel can bind what is left: with its outputs, a table and the guard. */
   function bindable(x: Tensor): void {
-    const reads = (a: Tensor): number => bufferCount(costs.of(a).reads), outputs = isOp(x, "composite") ? x.attrs.count : 1;
-    while (bufferCount(new Set(x.args.flatMap((a) => [...costs.of(a).reads]))) > cap - outputs - 2) {
+    const reads = (a: Tensor): number => buffers(costs.of(a).reads), outputs = isOp(x, "composite") ? x.attrs.count : 1;
+    while (buffers(new Set(x.args.flatMap((a) => [...costs.of(a).reads]))) > cap - outputs - 2) {
       const [widest] = [...x.args].filter((a) => reads(a) > 1 && !kept.has(bare(a))).sort((a, b) => reads(b) - reads(a));
       if (widest === undefined) return;
       store(bare(widest));
@@ -110,7 +113,7 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
 
   const tailOf = tails(nodes, readersOf, kept);
   for (const tail of tailOf.values()) store(tail);
-  return { nodes, readersOf, kept, tailOf, costs };
+  return { nodes, readersOf, kept, tailOf, costs, buffers };
 }
 
 /** Ops that read an element elsewhere than where they are. */

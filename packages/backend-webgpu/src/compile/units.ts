@@ -12,7 +12,7 @@
 import { invariant } from "@cloze/errors";
 import { isOp, sizeOf, type Tensor } from "@cloze/graph";
 import type { Profile } from "../profile.ts";
-import { bufferCount, isBarrier, isHeavy, isInput, isReduce, valueArgs } from "./costs.ts";
+import { isBarrier, isHeavy, isInput, isReduce, valueArgs } from "./costs.ts";
 import { broadcastIndex } from "./emitter.ts";
 import { add, axesOf, constant, Index, linearOf, variable, type Lin } from "./index-expr.ts";
 import type { Kept } from "./keep.ts";
@@ -315,7 +315,7 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
   }
 
   function fits(unit: Unit, reads: ReadonlySet<Tensor>): boolean {
-    return bufferCount(new Set([...unit.reads, ...reads, ...unit.roots])) + 1 <= cap;
+    return k.buffers(new Set([...unit.reads, ...reads, ...unit.roots])) + 1 <= cap;
   }
 
   /** Nothing that is needed depends on the unit, but the unit itself. */

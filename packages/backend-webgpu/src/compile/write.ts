@@ -248,7 +248,7 @@ export function writeReduce(unit: Unit, context: Context): Kernel[] {
   const wanted = software ? Math.ceil(64 / threads) : together ? Math.ceil(512 / threads) : Math.ceil(32768 / threads);
   const splits = arg ? 1 : Math.max(1, Math.min(wanted, Math.floor(reduced / (software ? 256 : together ? width * step * 4 : 32)), 128));
 
-  const partials = unit.heavies.map((h, i) => (splits > 1 ? context.scratch(`partial ${i}`, elementOf(h), splits * outputs) : undefined));
+  const partials = splits > 1 ? partialsOf(unit, splits * outputs, context) : [];
   const text = new KernelText(), e = emitterFor(unit, text, context), total = threads * splits;
   const grid = flatGrid(together ? total : Math.ceil(total / width), profile), declared = new Map<string, string>();
   if (together) e.line(`let p = wg.x + wg.y * ${grid[0]}u;`);
@@ -295,26 +295,40 @@ export function writeReduce(unit: Unit, context: Context): Kernel[] {
     });
     return [text.finish({ name, body: flatMain(width, grid, e.lines), enables, grid, ...flopless }, pathOf(unit))];
   }
-  finish(() => partials.forEach((to, i) => e.line(text.store(to as Storage, `s * ${outputs}u + o`, named[i] as string, outLanes))));
+  finish(() => partials.forEach(({ partial, base }, i) => e.line(text.store(partial, `${base}u + s * ${outputs}u + o`, named[i] as string, outLanes))));
   const kernel = text.finish({ name: `${name} /${splits}`, body: flatMain(width, grid, e.lines), enables, grid, ...flopless }, pathOf(unit));
-  return [kernel, writeJoin(unit, unit.heavies.map((heavy, i) => ({ heavy, partial: partials[i] as Storage })), splits, outputs, variable("o", outputs), context, name)];
+  return [kernel, writeJoin(unit, partials, splits, outputs, variable("o", outputs), context, name)];
 }
 
 const elementOf = (x: Tensor): Storage["element"] => (x.dtype === "i32" ? "i32" : x.dtype === "u32" ? "u32" : "f32");
 
+/** Results of parts of a long sum, to be joined: `base` is where those of one op begin. */
+interface Partial {
+  readonly heavy: Tensor;
+  readonly partial: Storage;
+  readonly base: number;
+}
+
+/** Room for the partial results of a unit's reductions: one storage for each type, since a kernel may bind only so many. */
+function partialsOf(unit: Unit, size: number, context: Context): Partial[] {
+  const elements = unit.heavies.map(elementOf), count = (e: string, until: number): number => elements.slice(0, until).filter((other) => other === e).length;
+  const storages = new Map([...new Set(elements)].map((e) => [e, context.scratch(`partial ${e}`, e, count(e, elements.length) * size)]));
+  return unit.heavies.map((heavy, i) => ({ heavy, partial: storages.get(elements[i] as Storage["element"]) as Storage, base: count(elements[i] as string, i) * size }));
+}
+
 /** The sum (or maximum) of partial results, in order, and all that follows from it. `o`: flat variable of the outputs. */
-export function writeJoin(unit: Unit, parts: readonly { readonly heavy: Tensor; readonly partial: Storage }[], splits: number, size: number, o: Lin, context: Context, name: string, before: (e: Emitter, lanes: Lanes) => void = () => {}, roots: readonly Tensor[] = unit.roots): Kernel {
+export function writeJoin(unit: Unit, parts: readonly Partial[], splits: number, size: number, o: Lin, context: Context, name: string, before: (e: Emitter, lanes: Lanes) => void = () => {}, roots: readonly Tensor[] = unit.roots): Kernel {
   const lanes: Lanes = size % 4 === 0 && roots.every((r) => unit.wide.has(r)) && parts.every(({ heavy }) => unit.wide.has(heavy)) ? 4 : 1;
   const text = new KernelText(), e = emitterFor(unit, text, context), width = workgroupOf(context.profile), grid = flatGrid(Math.ceil(size / lanes / width), context.profile);
   e.line(`if (g >= ${size / lanes}u) { return; }`);
   e.line(`let o = g${lanes === 4 ? " * 4u" : ""};`);
   invariant(o.key === variable("o", size).key, "flat variable of a join");
   before(e, lanes);
-  for (const { heavy, partial } of parts) {
+  for (const { heavy, partial, base } of parts) {
     const fold = groups.reduce.has(heavy.op) ? foldOf(heavy, lanes, text) : { type: wgslType("f32", lanes), init: `${wgslType("f32", lanes)}(0)`, step: (a: string, v: string): string => `${a} + ${v}` };
     const acc = e.fresh("acc");
     e.line(`var ${acc} = ${fold.init};`);
-    e.block(`for (var s = 0u; s < ${bound(splits, context.profile)}; s++)`, () => e.line(`${acc} = ${fold.step(acc, text.load(partial, `s * ${size}u + o`, lanes))};`));
+    e.block(`for (var s = 0u; s < ${bound(splits, context.profile)}; s++)`, () => e.line(`${acc} = ${fold.step(acc, text.load(partial, `${base > 0 ? `${base}u + ` : ""}s * ${size}u + o`, lanes))};`));
     const v = e.fresh("r");
     e.line(`let ${v} = ${acc};`);
     e.know({ node: heavy, index: (unit.own.get(heavy) as Index).withLanes(lanes), text: v });

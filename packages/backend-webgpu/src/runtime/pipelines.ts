@@ -65,7 +65,7 @@ export class Pipelines {
     const module = device.createShaderModule({ label, code: kernel.wgsl });
     const pipeline = device.createComputePipelineAsync({ label, layout: this.#layout(kernel).pipeline, compute: { module, entryPoint: "main" } });
     const [error, made] = await Promise.all([device.popErrorScope(), pipeline.catch((cause: unknown) => ({ cause }))]);
-    if ("cause" in made) throw new KernelError(kernel, await explain(module, kernel.wgsl, made.cause));
+    if ("cause" in made) throw new KernelError(kernel, await explain(module, kernel.wgsl, error?.message.trim() ?? messageOf(made.cause)));
     if (error !== null) throw new KernelError(kernel, error.message.trim());
     return made;
   }
@@ -74,9 +74,9 @@ export class Pipelines {
 const accessOf = ({ bindings }: Pick<PipelineSource, "bindings">): string => bindings.map(({ access }) => (access === "read" ? "r" : "w")).join("");
 
 /** The compiler's first complaint with the line it is about; else what the pipeline said. */
-async function explain(module: GPUShaderModule, wgsl: string, cause: unknown): Promise<string> {
+async function explain(module: GPUShaderModule, wgsl: string, cause: string): Promise<string> {
   const info = await module.getCompilationInfo().catch(() => undefined), first = info?.messages.find(({ type }) => type === "error");
-  if (first === undefined) return `its pipeline cannot be made: ${messageOf(cause)}.`;
+  if (first === undefined) return `its pipeline cannot be made: ${cause}`;
   const line = wgsl.split("\n")[first.lineNum - 1]?.trim() ?? "";
   return `its text does not compile: line ${first.lineNum}: ${first.message.trim()}: \`${line}\`.`;
 }
