@@ -250,7 +250,7 @@ function shower(progress: ProgressWriter, until: TrainOptions["until"]): (event:
   };
 }
 
-async function writeReport(run: string, source: ModelSource, options: PretrainOptions, result: TrainResult, unigramEntropy: number | undefined): Promise<void> {
+async function writeReport(run: string, source: Pick<ModelSource, "name">, options: PretrainOptions, result: TrainResult, unigramEntropy: number | undefined): Promise<void> {
   const { rows } = readMetrics(join(run, "metrics.jsonl")), { evaluation } = result;
   const config = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [kebab(key), value]));
   const summary = {

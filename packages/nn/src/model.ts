@@ -14,6 +14,8 @@ export interface EncoderInputs {
   readonly segments: Tensor<"i32">;
   /** `[batch, seq]`: place inside the own sequence, from 0. */
   readonly positions: Tensor<"i32">;
+  /** `[batch, seq]`: 0 for the first text of a pair, 1 for the second (`token_type_ids`). Absent: all 0. Models without such embeddings take no notice. */
+  readonly types?: Tensor<"i32">;
 }
 
 export interface Encoder {
@@ -26,6 +28,35 @@ export interface Encoder {
 export interface MaskedLm extends Encoder {
   /** Logits `[n, vocab]` of hidden states `[n, hidden]`: the rows to be predicted, gathered, and no others. */
   predict(scope: Scope, hidden: Tensor<"f32">): Tensor<"f32">;
+}
+
+/** Says of a pair of texts in one sequence how they belong together: next-sentence and sentence-order prediction. */
+export interface SentencePairModel extends Encoder {
+  /** Logits `[n, 2]` of the hidden states `[n, hidden]` of first tokens; column 0 stands for "belongs" (next, in order), as in BERT. */
+  relate(scope: Scope, first: Tensor<"f32">): Tensor<"f32">;
+}
+
+/** Puts a sequence into one of `labels` classes, or gives it numbers or independent labels: what the logits mean is the task's. */
+export interface SequenceClassifier extends Encoder {
+  /** Logits `[n, labels]` of the hidden states `[n, hidden]` of first tokens. */
+  classifySequence(scope: Scope, first: Tensor<"f32">, labels: number): Tensor<"f32">;
+}
+
+export interface TokenClassifier extends Encoder {
+  /** Logits `[n, labels]` of hidden states `[n, hidden]`. */
+  classifyTokens(scope: Scope, states: Tensor<"f32">, labels: number): Tensor<"f32">;
+}
+
+/** Marks the answer in a text by its first and last token. */
+export interface SpanModel extends Encoder {
+  /** Logits `[n, 2]` (start, end) of hidden states `[n, hidden]`. */
+  markSpan(scope: Scope, states: Tensor<"f32">): Tensor<"f32">;
+}
+
+/** Scores each of several choices; the best of a question is its answer. */
+export interface ChoiceModel extends Encoder {
+  /** Scores `[n, 1]` of the hidden states `[n, hidden]` of first tokens. */
+  scoreChoice(scope: Scope, first: Tensor<"f32">): Tensor<"f32">;
 }
 
 /** The inputs of an encoder as feeds named `ids`, `segments` and `positions`, all `[batch, seq]`. */

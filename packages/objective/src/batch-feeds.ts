@@ -3,17 +3,18 @@ import type { HostTensors, Tensor } from "@cloze/graph";
 import type { EncoderInputs } from "@cloze/nn";
 import type { TokenBatch } from "@cloze/tokenizer";
 
-/** Feeds `ids`, `segments`, `positions`, i32 [rows, length]. `ids` may be a corrupted copy. */
+/** Feeds `ids`, `segments`, `positions` and, where the batch has them, `types`, i32 [rows, length]. `ids` may be a corrupted copy. */
 export function encoderFeeds(batch: TokenBatch, ids: Int32Array = batch.ids): HostTensors {
   const shape = [batch.rows, batch.length];
   return {
     ids: { dtype: "i32", shape, data: ids },
     segments: { dtype: "i32", shape, data: batch.segments },
     positions: { dtype: "i32", shape, data: batch.positions },
+    ...(batch.types && { types: { dtype: "i32", shape, data: batch.types } }),
   };
 }
 
 export function encoderInputs(feeds: Readonly<Record<string, Tensor>>): EncoderInputs {
-  const { ids, segments, positions } = feeds as Readonly<Record<"ids" | "segments" | "positions", Tensor<"i32">>>;
-  return { ids, segments, positions };
+  const { ids, segments, positions, types } = feeds as Readonly<Record<"ids" | "segments" | "positions", Tensor<"i32">>> & { readonly types?: Tensor<"i32"> };
+  return { ids, segments, positions, ...(types && { types }) };
 }

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { encoderFeeds, encoderInputs, slotFeeds, type Moment, type Objective, type Prepared, type Target } from "../src/index.ts";
 import type { testObjective as TestObjective } from "../src/kit.ts";
 
-type Batch = Parameters<Objective["prepare"]>[0];
+type Batch = Parameters<Objective<"masked-lm">["prepare"]>[0];
 
 const checks: { readonly name: string; readonly run: () => unknown }[] = [];
 let testObjective: typeof TestObjective;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 
 /** Names of the checks that an objective fails. */
-async function failures(objective: Objective): Promise<string[]> {
+async function failures(objective: Objective<"masked-lm">): Promise<string[]> {
   checks.length = 0;
   testObjective({ create: () => objective });
   const failed: string[] = [];
@@ -48,7 +48,7 @@ function hide(batch: Batch, draw: (example: number, i: number) => RandomStream):
   return { feeds: { ...encoderFeeds(batch, ids), ...slotFeeds(targets, batch.sequences.length) } };
 }
 
-const sound: Objective = {
+const sound: Objective<"masked-lm"> = {
   name: "sound",
   requires: "masked-lm",
   options: {},
@@ -75,7 +75,7 @@ describe("the kit", () => {
   });
 
   it("finds a batch that was written to", async () => {
-    const prepare: Objective["prepare"] = (batch, moment) => {
+    const prepare: Objective<"masked-lm">["prepare"] = (batch, moment) => {
       const prepared = sound.prepare(batch, moment);
       batch.ids.set(prepared.feeds["ids"]?.data as Int32Array);
       return prepared;
@@ -97,7 +97,7 @@ describe("the kit", () => {
   });
 
   it("finds a mean where a sum belongs", async () => {
-    const loss: Objective["loss"] = (scope, model, feeds) => {
+    const loss: Objective<"masked-lm">["loss"] = (scope, model, feeds) => {
       const { loss: { sum, weight } } = sound.loss(scope, model, feeds);
       return { loss: { sum: sum.div(weight), weight }, metrics: {} };
     };
@@ -105,12 +105,12 @@ describe("the kit", () => {
   });
 
   it("finds a weight that counts empty slots, and a loss that counts padding", async () => {
-    const slots: Objective["loss"] = (scope, model, feeds) => {
+    const slots: Objective<"masked-lm">["loss"] = (scope, model, feeds) => {
       const { loss: { sum } } = sound.loss(scope, model, feeds), { graph } = scope;
       return { loss: { sum, weight: graph.full((feeds["slots.index"] as Tensor).shape, 1, "f32").sum() }, metrics: {} };
     };
     expect(await failures({ ...sound, loss: slots })).toEqual(PARTS);
-    const padding: Objective["loss"] = (scope, model, feeds) => {
+    const padding: Objective<"masked-lm">["loss"] = (scope, model, feeds) => {
       const { loss: { sum, weight } } = sound.loss(scope, model, feeds), length = (feeds["ids"] as Tensor).shape[1] as number;
       return { loss: { sum: sum.mul(length), weight }, metrics: {} };
     };
@@ -118,7 +118,7 @@ describe("the kit", () => {
   });
 
   it("finds feeds whose data does not fit their shape", async () => {
-    const prepare: Objective["prepare"] = (batch, moment) => {
+    const prepare: Objective<"masked-lm">["prepare"] = (batch, moment) => {
       const { feeds } = sound.prepare(batch, moment), { shape } = feeds["slots.weight"] as Prepared["feeds"][string];
       return { feeds: { ...feeds, extra: { dtype: "f32", shape, data: new Float32Array(1) } } };
     };
@@ -126,7 +126,7 @@ describe("the kit", () => {
   });
 
   it("finds a gradient that is cut off", async () => {
-    const loss: Objective["loss"] = (scope, model, feeds) => {
+    const loss: Objective<"masked-lm">["loss"] = (scope, model, feeds) => {
       const { loss: { sum, weight } } = sound.loss(scope, model, feeds);
       return { loss: { sum: sum.add(sum.detach()), weight }, metrics: {} };
     };

@@ -13,6 +13,8 @@ export interface TokenBatch {
   readonly segments: Int32Array;
   /** [rows * length] position inside the token's own sequence, 0 for padding. */
   readonly positions: Int32Array;
+  /** [rows * length] 0 for the first text of a pair and for padding, 1 for the second (`token_type_ids`). Absent: all 0. */
+  readonly types?: Int32Array;
   readonly sequences: readonly PackedSequence[];
 }
 

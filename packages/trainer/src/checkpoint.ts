@@ -8,6 +8,7 @@ import { toFloat32 } from "@cloze/checkpoint";
 import { ConfigError, FormatError } from "@cloze/errors";
 import { sameShape, showShape, type HostTensor, type HostTensors, type Shape } from "@cloze/graph";
 import type { LossScale } from "@cloze/optim";
+import type { AnyModel } from "@cloze/objective";
 import type { ModelSource, Weights } from "./model-source.ts";
 
 /** What a resumed run continues from; all of it but `elapsedSeconds` is a function of the configuration and the seed. */
@@ -30,7 +31,7 @@ export interface TrainerState {
 }
 
 export interface CheckpointContents {
-  readonly source: ModelSource;
+  readonly source: ModelSource<AnyModel>;
   readonly weights: Weights;
   readonly tokenizerFiles: Readonly<Record<string, string>>;
   readonly optimizer?: HostTensors;

@@ -9,19 +9,19 @@ import { ConfigError } from "@cloze/errors";
 import { TokenMetrics, type TokenMetricsResult } from "@cloze/eval";
 import { Graph, program, type HostTensor, type Tensor } from "@cloze/graph";
 import { rootScope } from "@cloze/nn";
-import { feedTypes, type Objective, type Prepared } from "@cloze/objective";
+import { type AnyModel, feedTypes, type Objective, type Prepared } from "@cloze/objective";
 import type { ModelSource } from "./model-source.ts";
 
 export class Evaluator {
   readonly #backend: Backend;
-  readonly #source: ModelSource;
+  readonly #source: ModelSource<AnyModel>;
   readonly #objective: Objective;
   readonly #batches: PaddedBatches;
   readonly #compute: "f32" | "f16" | "bf16";
   readonly #executables = new Map<string, Promise<Executable>>();
 
   /** `compute`: what contractions are computed in; default "f32". */
-  constructor(options: { readonly backend: Backend; readonly source: ModelSource; readonly objective: Objective; readonly batches: PaddedBatches; readonly compute?: "f32" | "f16" | "bf16" }) {
+  constructor(options: { readonly backend: Backend; readonly source: ModelSource<AnyModel>; readonly objective: Objective; readonly batches: PaddedBatches; readonly compute?: "f32" | "f16" | "bf16" }) {
     this.#backend = options.backend;
     this.#source = options.source;
     this.#objective = options.objective;
@@ -55,7 +55,7 @@ export class Evaluator {
   }
 }
 
-function evaluationProgram(source: ModelSource, objective: Objective, types: ReturnType<typeof feedTypes>): ReturnType<typeof program> {
+function evaluationProgram(source: ModelSource<AnyModel>, objective: Objective, types: ReturnType<typeof feedTypes>): ReturnType<typeof program> {
   const graph = new Graph(), scope = rootScope(graph), feeds: Record<string, Tensor> = {};
   for (const [name, { dtype, shape }] of Object.entries(types)) feeds[name] = graph.input(name, dtype, shape);
   const { loss, tokens } = objective.loss(scope, source.model, feeds);

@@ -3,11 +3,13 @@
  */
 import type { HostTensor, HostTensors } from "@cloze/graph";
 import type { MaskedLm, Parameter } from "@cloze/nn";
+import type { AnyModel } from "@cloze/objective";
 
-export interface ModelSource {
+export interface ModelSource<M extends AnyModel = MaskedLm> {
   /** Family and size in words, for logs: "esm2-8m", or the name of a configuration file. */
   readonly name: string;
-  readonly model: MaskedLm;
+  /** What an objective requires of it, it must have. */
+  readonly model: M;
   /** The text of config.json, as Python opens it. */
   readonly configText: string;
   /** Tensors that are not trained and belong in a checkpoint of this model. */

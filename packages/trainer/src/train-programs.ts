@@ -14,12 +14,12 @@
  */
 import { Graph, program, rematerialise, type Program, type Tensor, type TensorType } from "@cloze/graph";
 import { rootScope, type Parameter } from "@cloze/nn";
-import type { LossTerms, Objective } from "@cloze/objective";
+import type { AnyModel, LossTerms, Objective } from "@cloze/objective";
 import { accumulate, accumulators, clipScale, gradients, resetAccumulators, type Accumulators, type ByName, type Optimizer } from "@cloze/optim";
 import type { ModelSource } from "./model-source.ts";
 
 export interface TrainSetup {
-  readonly source: ModelSource;
+  readonly source: ModelSource<AnyModel>;
   readonly objective: Objective;
   readonly optimizer: Optimizer;
   /** Largest global norm of the gradient; undefined: never clipped. */
