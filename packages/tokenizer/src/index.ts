@@ -1,5 +1,6 @@
 /** The tokenizer interface, its batches, and what every tokenizer package shares: special tokens, counts, Hugging Face files. */
 export type { ByteTokenizer, SpecialIds, Tokenizer } from "./tokenizer.ts";
+export type { TextEncodeOptions, TextEncoding, TextInput, TextTokenizer } from "./text-tokenizer.ts";
 export type { EncodeOptions, Encoding, EncodingIssues } from "./encoding.ts";
 export type { PackedSequence, TokenBatch } from "./batch.ts";
 export { CharacterCounts, IssueCounter } from "./issue-counter.ts";
