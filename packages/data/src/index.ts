@@ -1,6 +1,7 @@
 /** Sequence data from files to batches: the parts that run anywhere. Files, shards and worker threads: `@cloze/data/node`. */
 export type { Dataset, DatasetHandle, Tokens } from "./dataset.ts";
 export { MemoryDataset, memoryDataset } from "./memory-dataset.ts";
+export { isDocumentDataset, memoryDocuments, SentenceDocuments, type DocumentDataset } from "./document-dataset.ts";
 export type { BatchRecipe, Batches, PackedBatches, PackedOptions, PaddedBatches, PaddedOptions } from "./batches.ts";
 export { packedBatches } from "./packed-batches.ts";
 export { paddedBatches } from "./padded-batches.ts";

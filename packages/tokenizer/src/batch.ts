@@ -24,4 +24,13 @@ export interface PackedSequence {
   readonly row: number;
   readonly start: number;
   readonly length: number;
+  /** Where the sequence is a pair of texts: `[CLS] A [SEP] B [SEP]`. */
+  readonly pair?: PackedPair;
+}
+
+export interface PackedPair {
+  /** Place of the second text's first token in the sequence. */
+  readonly second: number;
+  /** The column of `relate` that is right, as in BERT: 0 where the texts belong together (next, in order), 1 where they do not. */
+  readonly label: 0 | 1;
 }

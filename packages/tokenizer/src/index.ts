@@ -2,7 +2,7 @@
 export type { ByteTokenizer, SpecialIds, Tokenizer } from "./tokenizer.ts";
 export type { TextEncodeOptions, TextEncoding, TextInput, TextTokenizer } from "./text-tokenizer.ts";
 export type { EncodeOptions, Encoding, EncodingIssues } from "./encoding.ts";
-export type { PackedSequence, TokenBatch } from "./batch.ts";
+export type { PackedPair, PackedSequence, TokenBatch } from "./batch.ts";
 export { CharacterCounts, IssueCounter } from "./issue-counter.ts";
 export { sha256 } from "./sha256.ts";
 export { SPECIAL_ROLES, specialIds, specialSplitter, type SpecialRole, type SpecialTokens, type TextPart } from "./special-tokens.ts";
