@@ -15,8 +15,8 @@
 import { ConfigError } from "@cloze/errors";
 import { embedding, gelu, sigmoid, type HostTensors, type Tensor } from "@cloze/graph";
 import {
-  attend, attentionProbabilities, dropoutLayer, embeddingTable, feedForward, layerNormLayer, linear, project, queryKeyValue,
-  type EncoderInputs, type Init, type LinearOptions, type MaskedLm, type RotaryOptions, type Scope, type SelfAttentionOptions,
+  layerNormLayer, linear, project, tokenTable, transformerLayers,
+  type EncoderInputs, type EncoderOutputs, type Init, type MaskedLm, type RotaryOptions, type Scope, type Stacked, type TransformerLayerOptions,
 } from "@cloze/nn";
 import { ropeBuffers, ropeFormula } from "./esm2-checkpoint.ts";
 import { checkEsm2Config, type Esm2Config } from "./esm2-config.ts";
@@ -42,21 +42,12 @@ export interface Esm2Options {
   readonly ropeFrequencies?: readonly number[];
 }
 
-export interface Esm2Outputs {
-  /** `[batch, seq, hidden]`, after the last norm: what `encode` gives. */
-  readonly last: Tensor<"f32">;
-  /** layers + 1 of them, as transformers counts: the embeddings, then each layer; the last one is after the last norm. */
-  readonly hiddenStates: readonly Tensor<"f32">[];
-  /** Probabilities `[batch, heads, seq, seq]` of each layer. Rows of padding see padding. */
-  readonly attentions: readonly Tensor<"f32">[];
-}
-
 export interface Esm2 extends MaskedLm {
   readonly config: Esm2Config;
   /** Tensors that are not trained and belong in a checkpoint of this model: its rotary frequencies, which transformers looks for. */
   readonly buffers: HostTensors;
   /** Everything there is to see, for inference. A program pays only for what it puts out. */
-  outputs(scope: Scope, inputs: EncoderInputs): Esm2Outputs;
+  outputs(scope: Scope, inputs: EncoderInputs): EncoderOutputs;
   /**
    * Contact probabilities `[batch, seq - 2, seq - 2]` of residues, `<cls>` and the last column removed; one sequence a row. Where
    * a sequence is shorter than its row, what stands beyond its residues means nothing.
@@ -72,12 +63,11 @@ export function esm2(config: Esm2Config, options: Esm2Options = {}): Esm2 {
   return {
     config, hidden, vocab,
     buffers: ropeBuffers(config, frequencies ?? ropeFormula(config)),
-    encode: (scope, inputs) => encoder(scope.at("esm"), config, inputs, rope),
+    encode: (scope, inputs) => encoder(scope.at("esm"), config, inputs, rope).last,
     predict: (scope, states) => head(scope, config, states, options.zeroInitHead ?? false),
     outputs(scope, inputs) {
-      const hiddenStates: Tensor<"f32">[] = [], attentions: Tensor<"f32">[] = [];
-      const last = encoder(scope.at("esm"), config, inputs, rope, { hiddenStates, attentions });
-      return { last, hiddenStates, attentions };
+      const { last, hiddenStates, probabilities } = encoder(scope.at("esm"), config, inputs, rope);
+      return { last, hiddenStates, attentions: probabilities() };
     },
     contacts: (scope, inputs, attentions) => contactHead(scope.at("esm.contact_head"), config, inputs, attentions),
   };
@@ -85,27 +75,23 @@ export function esm2(config: Esm2Config, options: Esm2Options = {}): Esm2 {
 
 const weights = (config: Esm2Config): Init => ({ kind: "normal", std: config.initializerRange });
 
-interface Seen {
-  readonly hiddenStates: Tensor<"f32">[];
-  readonly attentions: Tensor<"f32">[];
-}
-
 type Rope = Omit<RotaryOptions, "positions">;
+type Encoded = Omit<EncoderOutputs, "attentions"> & Pick<Stacked, "probabilities">;
 
-function encoder(scope: Scope, config: Esm2Config, inputs: EncoderInputs, rope: Rope, seen?: Seen): Tensor<"f32"> {
-  let x = embeddings(scope.at("embeddings"), config, inputs);
-  for (let i = 0; i < config.layers; i++) {
-    seen?.hiddenStates.push(x);
-    x = layer(scope.at("encoder.layer").at(i), config, x, inputs, rope, seen);
-  }
-  const last = layerNormLayer(scope.at("encoder.emb_layer_norm_after"), x, config.layerNormEps);
-  seen?.hiddenStates.push(last);
-  return last;
+function encoder(scope: Scope, config: Esm2Config, inputs: EncoderInputs, rope: Rope): Encoded {
+  const { heads, intermediate, layerNormEps: eps, hiddenDropoutRate: outputDropoutRate, attentionDropoutRate: dropoutRate } = config, { segments, positions } = inputs;
+  // Scaling q by headDim^-0.5 before its rotation, as ESM-2 does, and scaling scores are the same: a rotation is linear.
+  const options: TransformerLayerOptions = {
+    norm: "pre", eps, heads, intermediate, activation: gelu, segments, rope: { positions, ...rope }, dropoutRate, outputDropoutRate, linear: { init: weights(config) },
+  };
+  const { states, probabilities } = transformerLayers(scope.at("encoder.layer"), embeddings(scope.at("embeddings"), config, inputs), config.layers, options);
+  const last = layerNormLayer(scope.at("encoder.emb_layer_norm_after"), states.at(-1) as Tensor<"f32">, eps);
+  return { last, hiddenStates: [...states.slice(0, -1), last], probabilities };
 }
 
 /** The table of word embeddings [vocab, hidden]; the row of padding starts at zero. */
-const wordEmbeddings = (scope: Scope, { vocab, hidden, initializerRange: std, padTokenId }: Esm2Config): Tensor<"f32"> =>
-  embeddingTable(scope.at("word_embeddings"), { vocab, hidden, init: { kind: "normal", std, zeroRow: padTokenId } });
+const wordEmbeddings = (scope: Scope, { vocab, hidden, initializerRange: std, padTokenId: padId }: Esm2Config): Tensor<"f32"> =>
+  tokenTable(scope.at("word_embeddings"), { vocab, hidden, std, padId });
 
 /** ids [batch, seq] -> [batch, seq, hidden], zero at padding. */
 function embeddings(scope: Scope, config: Esm2Config, inputs: EncoderInputs): Tensor<"f32"> {
@@ -130,20 +116,6 @@ function tokenDropoutScale({ ids, segments }: EncoderInputs, maskTokenId: number
   const total = graph.full([batch * seq], 1, "f32").scatterAdd(slot, slots), unmasked = flat.scatterAdd(slot, slots);
   const scale = total.mul(1 - MASK_RATIO_TRAIN).div(unmasked.max(1)).gather(slot);
   return kept.mul(scale.reshape([batch, seq]));
-}
-
-/** x [batch, seq, hidden] -> same. */
-function layer(scope: Scope, config: Esm2Config, x: Tensor<"f32">, { segments, positions }: EncoderInputs, rope: Rope, seen?: Seen): Tensor<"f32"> {
-  const { heads, layerNormEps: eps, intermediate, hiddenDropoutRate, attentionDropoutRate: dropoutRate } = config;
-  const init: LinearOptions = { init: weights(config) }, block = scope.at("attention"), self = block.at("self");
-  // Scaling q by headDim^-0.5 before its rotation, as ESM-2 does, and scaling scores are the same: a rotation is linear.
-  const options: SelfAttentionOptions = { heads, segments, rope: { positions, ...rope }, dropoutRate, linear: init };
-  const parts = queryKeyValue(self, layerNormLayer(block.at("LayerNorm"), x, eps), options);
-  seen?.attentions.push(attentionProbabilities(self, parts, options));
-  const mixed = linear(block.at("output.dense"), attend(self, parts, options), config.hidden, init);
-  const y = x.add(dropoutLayer(block.at("output"), mixed, hiddenDropoutRate));
-  const fed = feedForward(scope, layerNormLayer(scope.at("LayerNorm"), y, eps), { intermediate, activation: gelu, linear: init });
-  return y.add(dropoutLayer(scope.at("output"), fed, hiddenDropoutRate));
 }
 
 /** Hidden states [n, hidden] -> logits [n, vocab]. */

@@ -1,4 +1,4 @@
-/** The position-wise block of a transformer: up, activation, down. */
+/** The position-wise feed-forward block of a transformer: up, activation, down. */
 import type { Tensor } from "@cloze/graph";
 import { linear, type LinearOptions } from "./linear.ts";
 import type { Scope } from "./scope.ts";

@@ -59,10 +59,20 @@ export interface ChoiceModel extends Encoder {
   scoreChoice(scope: Scope, first: Tensor<"f32">): Tensor<"f32">;
 }
 
-/** The inputs of an encoder as feeds named `ids`, `segments` and `positions`, all `[batch, seq]`. */
-export function encoderInputs(graph: Graph, batch: number, seq: number): EncoderInputs {
+/** Everything there is to see of an encoder, for inference. A program pays only for what it puts out. */
+export interface EncoderOutputs {
+  /** `[batch, seq, hidden]`, after the last norm: what `encode` gives. */
+  readonly last: Tensor<"f32">;
+  /** layers + 1 of them, as transformers counts: the embeddings, then each layer; the last one after the last norm. */
+  readonly hiddenStates: readonly Tensor<"f32">[];
+  /** Probabilities `[batch, heads, seq, seq]` of each layer. Rows of padding see padding. */
+  readonly attentions: readonly Tensor<"f32">[];
+}
+
+/** The inputs of an encoder as feeds named `ids`, `segments` and `positions`, and `types` on demand, all `[batch, seq]`. */
+export function encoderInputs(graph: Graph, batch: number, seq: number, { types = false }: { readonly types?: boolean } = {}): EncoderInputs {
   const input = (name: string): Tensor<"i32"> => graph.input(name, "i32", [batch, seq]);
-  return { ids: input("ids"), segments: input("segments"), positions: input("positions") };
+  return { ids: input("ids"), segments: input("segments"), positions: input("positions"), ...(types && { types: input("types") }) };
 }
 
 /** The parameters that `build` declares, from a trace on a graph that is thrown away: names and shapes, no values. */
