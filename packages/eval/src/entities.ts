@@ -1,0 +1,126 @@
+/**
+ * Entities from tags, and their scores: an entity is right if its type, its first and its last word are.
+ *
+ *   conll   lenient, as conlleval: an entity also begins where a tag goes on that nothing began (I-PER after O)
+ *   IOB2    strict: B-X, then I-X of the same type; an I-X that nothing began is none
+ *   IOBES   strict: S-X, or B-X (I-X)* E-X; one that does not end is none
+ *
+ * A tag is `O` or a letter, a dash and a type; the type of a bare letter is "_".
+ * Source: Ramshaw and Marcus 1995; conlleval. Checked against seqeval 1.2 (default mode, and strict mode with IOB2 and IOBES),
+ * test/goldens/tasks.json.
+ */
+import { ConfigError } from "@cloze/errors";
+import { averagedScores, type Scores, type SupportedScores } from "./averaged-scores.ts";
+
+export type TagScheme = "conll" | "IOB2" | "IOBES";
+
+export interface Entity {
+  readonly type: string;
+  /** First word, and the one after the last. */
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Tag {
+  readonly letter: string;
+  readonly type: string;
+}
+
+const OUTSIDE: Tag = { letter: "O", type: "" };
+
+function tagOf(text: string): Tag {
+  if (text === "O") return OUTSIDE;
+  return { letter: text.slice(0, 1), type: text.slice(text[1] === "-" ? 2 : 1) || "_" };
+}
+
+/**
+ * The entities of one sentence, in order.
+ *
+ * Throws: ConfigError on a tag that the scheme does not have.
+ *
+ * @example
+ * entitiesOf(["B-PER", "I-PER", "O", "I-LOC"])  // => [{ type: "PER", start: 0, end: 2 }, { type: "LOC", start: 3, end: 4 }]
+ */
+export function entitiesOf(tags: readonly string[], scheme: TagScheme = "conll"): readonly Entity[] {
+  const parsed = tags.map(tagOf), letters = scheme === "IOB2" ? "OBI" : "OBIES";
+  const wrong = parsed.findIndex(({ letter }) => !letters.includes(letter) || letter === "");
+  if (wrong >= 0) throw new ConfigError(`entities: expected tags of ${scheme} (${[...letters].join(", ")}), got ${JSON.stringify(tags[wrong])} at word ${wrong + 1}. Is it another scheme?`);
+  return scheme === "conll" ? lenient(parsed) : strict(parsed, scheme);
+}
+
+function lenient(tags: readonly Tag[]): Entity[] {
+  const found: Entity[] = [];
+  let before = OUTSIDE, start = 0;
+  for (const [i, tag] of [...tags, OUTSIDE].entries()) {
+    if (endsBefore(before, tag)) found.push({ type: before.type, start, end: i });
+    if (startsAt(before, tag)) start = i;
+    before = tag;
+  }
+  return found;
+}
+
+const closed = ({ letter }: Tag): boolean => letter === "E" || letter === "S";
+const opening = ({ letter }: Tag): boolean => letter === "B" || letter === "S";
+
+/** Whether an entity that `before` belongs to ends where `tag` stands. */
+const endsBefore = (before: Tag, tag: Tag): boolean =>
+  before.letter !== "O" && (closed(before) || opening(tag) || tag.letter === "O" || before.type !== tag.type);
+
+const startsAt = (before: Tag, tag: Tag): boolean =>
+  tag.letter !== "O" && (opening(tag) || closed(before) || before.letter === "O" || before.type !== tag.type);
+
+function strict(tags: readonly Tag[], scheme: "IOB2" | "IOBES"): Entity[] {
+  const found: Entity[] = [];
+  for (let i = 0; i < tags.length;) {
+    const { letter, type } = tags[i] as Tag, start = i++;
+    if (letter === "S") found.push({ type, start, end: i });
+    if (letter !== "B") continue;
+    while (tags[i]?.letter === "I" && tags[i]?.type === type) i++;
+    if (scheme === "IOB2") found.push({ type, start, end: i });
+    else if (tags[i]?.letter === "E" && tags[i]?.type === type) found.push({ type, start, end: ++i });
+  }
+  return found;
+}
+
+export interface EntityScores {
+  readonly micro: Scores;
+  readonly macro: Scores;
+  readonly weighted: Scores;
+  readonly types: Readonly<Record<string, SupportedScores>>;
+  /** Entities that there are to find. */
+  readonly entities: number;
+  /** Share of the single tags that are right. */
+  readonly accuracy: number;
+}
+
+/**
+ * Shapes: targets and predictions `[sentences][words]`, tags.
+ * Throws: ConfigError on sentences that do not match.
+ */
+export function entityScores(targets: readonly (readonly string[])[], predictions: readonly (readonly string[])[], scheme: TagScheme = "conll"): EntityScores {
+  if (targets.length !== predictions.length) throw new ConfigError(`entityScores: expected predictions for ${targets.length} sentences, got ${predictions.length}.`);
+  const hits = new Map<string, number>(), predicted = new Map<string, number>(), present = new Map<string, number>();
+  let words = 0, right = 0;
+  for (const [i, truth] of targets.entries()) {
+    const guess = predictions[i] as readonly string[];
+    if (guess.length !== truth.length) throw new ConfigError(`entityScores: sentence ${i + 1}: expected ${truth.length} tags, got ${guess.length}. Give one for each word.`);
+    words += truth.length;
+    right += truth.filter((tag, w) => tag === guess[w]).length;
+    const there = entitiesOf(truth, scheme), keys = new Set(there.map(keyOf));
+    for (const { type } of there) count(present, type);
+    for (const entity of entitiesOf(guess, scheme)) {
+      count(predicted, entity.type);
+      if (keys.has(keyOf(entity))) count(hits, entity.type);
+    }
+  }
+  const types = [...new Set([...present.keys(), ...predicted.keys()])].sort();
+  const column = (counts: ReadonlyMap<string, number>): Float64Array => Float64Array.from(types, (type) => counts.get(type) ?? 0);
+  const { micro, macro, weighted, classes } = averagedScores({ hits: column(hits), predicted: column(predicted), present: column(present) });
+  return {
+    micro, macro, weighted, types: Object.fromEntries(types.map((type, k) => [type, classes[k] as SupportedScores])),
+    entities: classes.reduce((n, { support }) => n + support, 0), accuracy: words > 0 ? right / words : 0,
+  };
+}
+
+const keyOf = ({ type, start, end }: Entity): string => `${start} ${end} ${type}`;
+const count = (counts: Map<string, number>, type: string): void => void counts.set(type, (counts.get(type) ?? 0) + 1);

@@ -1,0 +1,47 @@
+/**
+ * Scores of sets of labels: each example has any number of them. Averages are over labels (micro, macro, weighted) and, as
+ * `samples`, over examples. Checked against scikit-learn 1.9 on indicator matrices, test/goldens/tasks.json.
+ */
+import { ConfigError } from "@cloze/errors";
+import { averagedScores, scoresOf, type AveragedScores, type Scores } from "./averaged-scores.ts";
+import { expectPairs } from "./class-report.ts";
+
+export interface MultiLabelScores extends AveragedScores {
+  /** Mean over examples of the scores of its own set; an example without labels on either side counts 0. */
+  readonly samples: Scores;
+  /** Share of the examples whose set is right as a whole. */
+  readonly exactMatch: number;
+  /** Share of the single decisions that are wrong. */
+  readonly hammingLoss: number;
+  readonly examples: number;
+}
+
+/**
+ * Shapes: targets and predictions `[examples * labels]`, 0 or 1, example by example.
+ * Throws: ConfigError on lengths that differ, or that are no multiple of `labels`.
+ */
+export function multiLabelScores(targets: ArrayLike<number>, predictions: ArrayLike<number>, labels: number): MultiLabelScores {
+  expectPairs("multiLabelScores", targets, predictions);
+  const examples = targets.length / labels;
+  if (!Number.isInteger(examples)) throw new ConfigError(`multiLabelScores: expected a multiple of ${labels} labels, got ${targets.length} decisions. Pass a row of labels for each example.`);
+  const hits = new Float64Array(labels), predicted = new Float64Array(labels), present = new Float64Array(labels);
+  const samples = { precision: 0, recall: 0, f1: 0 };
+  let exact = 0, wrong = 0;
+  for (let row = 0; row < examples; row++) {
+    let h = 0, p = 0, t = 0;
+    for (let k = 0; k < labels; k++) {
+      const target = targets[row * labels + k] === 1 ? 1 : 0, prediction = predictions[row * labels + k] === 1 ? 1 : 0, hit = target * prediction;
+      hits[k] = (hits[k] as number) + hit;
+      predicted[k] = (predicted[k] as number) + prediction;
+      present[k] = (present[k] as number) + target;
+      h += hit;
+      p += prediction;
+      t += target;
+    }
+    const own = scoresOf(h, p, t);
+    for (const key of ["precision", "recall", "f1"] as const) samples[key] += own[key] / examples;
+    wrong += p + t - 2 * h;
+    if (p + t === 2 * h) exact += 1;
+  }
+  return { ...averagedScores({ hits, predicted, present }, "all"), samples, exactMatch: exact / examples, hammingLoss: wrong / targets.length, examples };
+}
