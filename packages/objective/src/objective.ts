@@ -3,7 +3,7 @@
  * imports one, so that a stranger's package is no different from ours.
  *
  * Losses are sums with weights: the trainer adds both over the whole global batch and divides once, so that micro-batches,
- * padding and ranks cannot change the value.
+ * padding and ranks cannot change the value. A loss of several terms divides each by its own weight (`total-loss.ts`).
  */
 import type { HostTensors, Tensor, TensorType } from "@cloze/graph";
 import type { ChoiceModel, MaskedLm, Scope, SentencePairModel, SequenceClassifier, SpanModel, TokenClassifier } from "@cloze/nn";
@@ -31,6 +31,8 @@ export interface TokenSet {
   /** Ids a random replacement may draw. */
   readonly regularIds: readonly number[];
   readonly vocabulary: readonly string[];
+  /** True of a token that goes on with the word of the token before it. Default: its text begins with `##`, as in WordPiece. */
+  readonly continuesWord?: (id: number) => boolean;
 }
 
 /** The counter a preparation draws from: same moment, same example, same corruption, on any number of workers. */
@@ -45,6 +47,8 @@ export interface Moment {
 export interface Prepared {
   /** Typed arrays of declared shape, by feed name. */
   readonly feeds: HostTensors;
+  /** Weight of each term of the loss in this batch, by name: `loss`, and those of `LossTerms.further`. Needed where there are such. */
+  readonly weights?: Readonly<Record<string, number>>;
 }
 
 /** A weighted sum and its weight, both scalars []. */
@@ -63,15 +67,31 @@ export interface TokenPredictions {
   readonly weights: Tensor<"f32">;
 }
 
+/** One more term of a loss: divided by its own weight over the global batch, it counts `factor` times. */
+export interface LossTerm extends WeightedSum {
+  readonly factor: number;
+}
+
 export interface LossTerms {
+  /** The loss, or the first of its terms: what evaluation and perplexity are of. */
   readonly loss: WeightedSum;
+  /** Terms that are added to it, by name, each a mean of its own: BERT's loss is mean over tokens + mean over pairs. */
+  readonly further?: Readonly<Record<string, LossTerm>>;
   readonly metrics: Readonly<Record<string, WeightedSum>>;
   readonly tokens?: TokenPredictions;
 }
 
+/**
+ * What the rows of a batch must hold: sequences, each alone, or pairs of texts whose second one is, in half of the pairs, not what
+ * followed: a `random` text of another document, or the two `swapped`.
+ */
+export type Rows = "sequences" | { readonly kind: "sentence-pairs"; readonly second: "random" | "swapped" };
+
 export interface Objective<P extends ModelPart = ModelPart> {
   readonly name: string;
   readonly requires: P;
+  /** Default "sequences". */
+  readonly rows?: Rows;
   /** Options it was made with, as plain data: they go into the saved configuration. */
   readonly options: Readonly<Record<string, unknown>>;
   /**

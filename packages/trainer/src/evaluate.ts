@@ -9,8 +9,11 @@ import { ConfigError } from "@cloze/errors";
 import { TokenMetrics, type TokenMetricsResult } from "@cloze/eval";
 import { Graph, program, type HostTensor, type Tensor } from "@cloze/graph";
 import { rootScope } from "@cloze/nn";
-import { type AnyModel, feedTypes, type Objective, type Prepared } from "@cloze/objective";
+import { type AnyModel, feedTypes, type LossTerms, type Objective, type Prepared } from "@cloze/objective";
 import type { ModelSource } from "./model-source.ts";
+
+/** The metrics of the predicted tokens, and those of the objective's own that are not among them (`nsp.accuracy`). */
+export type EvaluationResult = TokenMetricsResult & Readonly<Record<string, number>>;
 
 export class Evaluator {
   readonly #backend: Backend;
@@ -30,18 +33,19 @@ export class Evaluator {
   }
 
   /** One pass. Throws ConfigError if the data set holds nothing to predict. */
-  async run(session: Session, signal?: AbortSignal): Promise<TokenMetricsResult> {
-    const metrics = new TokenMetrics(this.#source.model.vocab);
+  async run(session: Session, signal?: AbortSignal): Promise<EvaluationResult> {
+    const metrics = new TokenMetrics(this.#source.model.vocab), further = new MetricSums();
     for (let i = 0; i < this.#batches.count; i++) {
       signal?.throwIfAborted();
       const batch = await this.#batches.batchAt(i), prepared = this.#objective.prepare(batch, { seed: 0, step: 0, evaluation: true });
       const out = await session.run(await this.#executable(prepared), prepared.feeds);
       const { targets, predictions } = labelled(out);
       metrics.add(targets, predictions, scalar(out["loss"]), scalar(out["weight"]));
+      further.add(out);
     }
     const result = metrics.result();
     if (!(result.tokens > 0)) throw new ConfigError("evaluation: expected at least one token to predict, got none. The evaluation data is empty or its sequences are too short.");
-    return result;
+    return { ...result, ...further.without(result) };
   }
 
   #executable(prepared: Prepared): Promise<Executable> {
@@ -58,13 +62,33 @@ export class Evaluator {
 function evaluationProgram(source: ModelSource<AnyModel>, objective: Objective, types: ReturnType<typeof feedTypes>): ReturnType<typeof program> {
   const graph = new Graph(), scope = rootScope(graph), feeds: Record<string, Tensor> = {};
   for (const [name, { dtype, shape }] of Object.entries(types)) feeds[name] = graph.input(name, dtype, shape);
-  const { loss, tokens } = objective.loss(scope, source.model, feeds);
+  const { loss, metrics, tokens } = objective.loss(scope, source.model, feeds);
   if (tokens === undefined) throw new ConfigError(`evaluation: objective ${objective.name} predicts no tokens, so there are no token metrics to report.`);
   return program(graph, {
     state: [...scope.parameters.values()].map((p) => p.tensor),
     feeds: Object.values(feeds),
-    outputs: { loss: loss.sum, weight: loss.weight, predictions: tokens.predictions, targets: tokens.targets, weights: tokens.weights },
+    outputs: { loss: loss.sum, weight: loss.weight, predictions: tokens.predictions, targets: tokens.targets, weights: tokens.weights, ...metricOutputs(metrics) },
   });
+}
+
+const metricOutputs = (metrics: LossTerms["metrics"]): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(metrics).flatMap(([name, { sum, weight }]) => [[`metric.${name}.sum`, sum], [`metric.${name}.weight`, weight]]));
+
+/** The objective's own metrics, added up over batches. */
+class MetricSums {
+  readonly #sums = new Map<string, { sum: number; weight: number }>();
+
+  add(out: Readonly<Record<string, HostTensor>>): void {
+    for (const name of Object.keys(out).flatMap((key) => /^metric\.(.+)\.sum$/.exec(key)?.[1] ?? [])) {
+      const { sum, weight } = this.#sums.get(name) ?? { sum: 0, weight: 0 };
+      this.#sums.set(name, { sum: sum + scalar(out[`metric.${name}.sum`]), weight: weight + scalar(out[`metric.${name}.weight`]) });
+    }
+  }
+
+  /** Their means; those of names that `known` has are left out, and those of no weight. */
+  without(known: object): Record<string, number> {
+    return Object.fromEntries([...this.#sums].flatMap(([name, { sum, weight }]) => (name in known || weight === 0 ? [] : [[name, sum / weight]])));
+  }
 }
 
 /** The slots that hold a target. */

@@ -1,6 +1,6 @@
 /** The training loop and what surrounds it: evaluation, checkpoints, resume, logs, reports. Node only. */
 export { train, type TrainEvent, type TrainOptions, type TrainResult } from "./loop.ts";
-export { Evaluator } from "./evaluate.ts";
+export { Evaluator, type EvaluationResult } from "./evaluate.ts";
 export {
   checkpointsFolder, checkResumable, loadTrainerState, loadWeights, newestCheckpoint, saveCheckpoint, saveStep, tensorSources,
   type CheckpointContents, type TrainerState,

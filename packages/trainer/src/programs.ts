@@ -6,7 +6,7 @@
  */
 import type { Executable, Plan, Session } from "@cloze/backend";
 import type { HostTensor, HostTensors, Program } from "@cloze/graph";
-import { feedTypes, type Prepared } from "@cloze/objective";
+import { feedTypes, shareFeeds, type Prepared } from "@cloze/objective";
 import type { LossScale } from "@cloze/optim";
 import type { TokenBatch } from "@cloze/tokenizer";
 import { scalar } from "./evaluate.ts";
@@ -27,14 +27,17 @@ interface PreparedPart {
 
 /** The feeds of step `step` (from 0). */
 export async function prepareStep({ batches, objective, accumulate, seed }: TrainOptions, step: number): Promise<PreparedStep> {
-  const parts: PreparedPart[] = [];
+  const made: Prepared[] = [];
   let tokens = 0;
   for (let micro = 0; micro < accumulate; micro++) {
     const batch = await batches.batchAt(step * accumulate + micro);
-    const prepared = objective.prepare(batch, { seed, step, evaluation: false }), types = feedTypes(prepared);
-    parts.push({ prepared, types, key: JSON.stringify(types) });
+    made.push(objective.prepare(batch, { seed, step, evaluation: false }));
     tokens += tokensIn(batch);
   }
+  const shares = shareFeeds(made), parts = made.map(({ feeds }): PreparedPart => {
+    const prepared: Prepared = { feeds: { ...feeds, ...shares } }, types = feedTypes(prepared);
+    return { prepared, types, key: JSON.stringify(types) };
+  });
   return { parts, tokens };
 }
 

@@ -7,14 +7,15 @@
  *   reset       with a loss scale, before the first part: empty sums, for an update that was skipped has not emptied them
  *
  * Gradients are of the summed loss; the division by the global weight is one scalar in the update. So the parts of a batch, its
- * padding and the number of ranks cannot change the value. A run whose gradient is not finite leaves all state as it was.
+ * padding and the number of ranks cannot change the value. The terms of a loss of several are divided by shares that come as feeds,
+ * each of the weight of its term in the global batch, and the update divides no more. A run whose gradient is not finite leaves all state as it was.
  *
  * Feeds beside the objective's: `random.key`, the optimizer's scalars; `optim.lossScale` f32 [] with compute f16; `train.update`
  * i32 [] with `numbered`.
  */
 import { Graph, program, rematerialise, type Program, type Tensor, type TensorType } from "@cloze/graph";
 import { rootScope, type Parameter } from "@cloze/nn";
-import type { AnyModel, LossTerms, Objective } from "@cloze/objective";
+import { totalLoss, type AnyModel, type LossTerms, type Objective, type TotalLoss } from "@cloze/objective";
 import { accumulate, accumulators, clipScale, gradients, resetAccumulators, type Accumulators, type ByName, type Optimizer } from "@cloze/optim";
 import type { ModelSource } from "./model-source.ts";
 
@@ -45,6 +46,7 @@ export interface TracedLoss {
   readonly parameters: ReadonlyMap<string, Parameter>;
   readonly feeds: Readonly<Record<string, Tensor>>;
   readonly terms: LossTerms;
+  readonly loss: TotalLoss;
   /** f32 []: what the loss's cotangent is multiplied by, where 16 bits need it. */
   readonly lossScale: Tensor<"f32"> | undefined;
 }
@@ -55,17 +57,17 @@ export function traceLoss({ source, objective, compute }: Pick<TrainSetup, "sour
   const feeds: Record<string, Tensor> = { "random.key": key };
   for (const [name, { dtype, shape }] of Object.entries(types)) feeds[name] = graph.input(name, dtype, shape);
   const terms = objective.loss(scope, source.model, feeds);
-  return { graph, feeds, terms, parameters: scope.parameters, lossScale: hasLossScale(compute) ? graph.input("optim.lossScale", "f32", []) : undefined };
+  return { graph, feeds, terms, loss: totalLoss(terms, feeds), parameters: scope.parameters, lossScale: hasLossScale(compute) ? graph.input("optim.lossScale", "f32", []) : undefined };
 }
 
 /** bf16 has the range of f32 and needs none. */
 export const hasLossScale = (compute: TrainSetup["compute"]): boolean => compute === "f16";
 
-export const gradientsOf = ({ terms, parameters, lossScale }: TracedLoss): ByName => gradients(terms.loss.sum, parameters, lossScale);
+export const gradientsOf = ({ loss, parameters, lossScale }: TracedLoss): ByName => gradients(loss.sum, parameters, lossScale);
 
-/** Everything that is summed over a batch, by name: `loss`, `weight`, `metric.<name>.sum`, `metric.<name>.weight`. */
-function sumsOf({ loss, metrics }: LossTerms): Record<string, Tensor<"f32">> {
-  const sums: Record<string, Tensor<"f32">> = { loss: loss.sum, weight: loss.weight };
+/** Everything that is summed over a batch, by name: `loss`, `weight` unless divided already, `metric.<name>.sum`, `metric.<name>.weight`. */
+function sumsOf({ loss, terms: { metrics } }: TracedLoss): Record<string, Tensor<"f32">> {
+  const sums: Record<string, Tensor<"f32">> = { loss: loss.sum, ...(loss.weight && { weight: loss.weight }) };
   for (const [name, { sum, weight }] of Object.entries(metrics)) {
     sums[`metric.${name}.sum`] = sum;
     sums[`metric.${name}.weight`] = weight;
@@ -87,8 +89,8 @@ interface UpdateParts {
 }
 
 function updateProgram({ graph, parameters, lossScale }: TracedLoss, setup: TrainSetup, { gradients: found, sums, ...more }: UpdateParts): Program {
-  const { weight, loss } = sums as Readonly<Record<"weight" | "loss", Tensor<"f32">>>;
-  const { scale, norm } = clipScale(found, { weight, ...(lossScale && { lossScale }), ...(setup.clip === undefined ? {} : { maxNorm: setup.clip }) });
+  const { weight, loss } = sums as { readonly loss: Tensor<"f32">; readonly weight?: Tensor<"f32"> };
+  const { scale, norm } = clipScale(found, { ...(weight && { weight }), ...(lossScale && { lossScale }), ...(setup.clip === undefined ? {} : { maxNorm: setup.clip }) });
   const { state, updates } = setup.optimizer.update({ graph, parameters, gradients: found, gradScale: scale });
   const finite = isFinite(norm.add(loss)), count = setup.numbered === true ? numbering(graph) : undefined;
   return program(graph, {
@@ -111,12 +113,12 @@ const keeping = (setup: TrainSetup, whole: Program): Program => (setup.remateria
 /** Loss, gradient and update of one batch in one program. */
 export function stepProgram(setup: TrainSetup, types: FeedTypes): Program {
   const traced = traceLoss(setup, types);
-  return keeping(setup, updateProgram(traced, setup, { gradients: gradientsOf(traced), sums: sumsOf(traced.terms), state: [], updates: {}, feeds: Object.values(traced.feeds) }));
+  return keeping(setup, updateProgram(traced, setup, { gradients: gradientsOf(traced), sums: sumsOf(traced), state: [], updates: {}, feeds: Object.values(traced.feeds) }));
 }
 
 /** Adds the sums of one part of a batch to the accumulators. Outputs the part's loss sum, to be checked as it goes. */
 export function accumulateProgram(setup: TrainSetup, types: FeedTypes): Program {
-  const traced = traceLoss(setup, types), sums = sumsOf(traced.terms), into = accumulatorsOf(traced);
+  const traced = traceLoss(setup, types), sums = sumsOf(traced), into = accumulatorsOf(traced);
   return keeping(setup, program(traced.graph, {
     state: [...tensorsOf(traced.parameters), ...into.state],
     outputs: { loss: sums["loss"] as Tensor },
@@ -138,4 +140,4 @@ export function resetProgram(setup: TrainSetup, types: FeedTypes): Program {
   return program(traced.graph, { state: into.state, outputs: {}, updates: resetAccumulators(into) });
 }
 
-const accumulatorsOf = ({ graph, parameters, terms }: TracedLoss): Accumulators => accumulators(graph, parameters, Object.keys(sumsOf(terms)));
+const accumulatorsOf = (traced: TracedLoss): Accumulators => accumulators(traced.graph, traced.parameters, Object.keys(sumsOf(traced)));
