@@ -38,6 +38,8 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
     name: "adamw",
     stateNames: (parameters) => [...parameters].flatMap((name) => [`adamw.m.${name}`, `adamw.v.${name}`]),
 
+    trains: (name, shape) => groupOf(groups, name, shape).frozen !== true,
+
     update({ graph, parameters, gradients, gradScale }) {
       const scalar = (name: string): Tensor<"f32"> => graph.input(`optim.${name}`, "f32", []);
       const lr = scalar("lr"), step = scalar("step"), epsHat = scalar("epsHat");

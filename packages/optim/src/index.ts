@@ -1,7 +1,7 @@
 /** Optimizers, clipping and accumulation as graph; schedules as functions. */
 export { gradients, type ByName, type Optimizer, type Parameters, type Update, type UpdateInputs } from "./optimizer.ts";
 export { adamw, type AdamWOptions } from "./adamw.ts";
-export { decayGroups, groupOf, type ParameterGroup } from "./parameter-group.ts";
+export { decayGroups, depthOf, groupOf, layerGroups, type LayerGroupOptions, type ParameterGroup } from "./parameter-group.ts";
 export { clipScale, globalNorm, type ClipOptions, type ClipScale } from "./clip.ts";
 export { lossScaler, type LossScale, type LossScaleOptions, type LossScaler, type StepOutcome } from "./loss-scale.ts";
 export { accumulate, accumulators, resetAccumulators, type Accumulators } from "./accumulate.ts";

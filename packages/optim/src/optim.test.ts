@@ -4,7 +4,7 @@ import { accumulate, accumulators } from "./accumulate.ts";
 import { adamw } from "./adamw.ts";
 import { clipScale } from "./clip.ts";
 import { gradients } from "./optimizer.ts";
-import { decayGroups, groupOf } from "./parameter-group.ts";
+import { decayGroups, depthOf, groupOf, layerGroups } from "./parameter-group.ts";
 
 describe("clipScale", () => {
   const graph = new Graph(), weight = graph.input("weight", "f32", []);
@@ -42,6 +42,19 @@ describe("parameter groups", () => {
     expect(groupOf(groups, "dense.bias", [4]).weightDecay).toBe(0);
     expect(groupOf(groups, "LayerNorm.weight", [4]).weightDecay).toBe(0);
     expect(groupOf(groups, "dense.weight", [4, 4]).weightDecay).toBe(0.1);
+  });
+
+  it("by layer: the rate falls with depth, vectors do not decay, what is frozen is said so", () => {
+    const names = ["bert.embeddings.LayerNorm.weight", "bert.encoder.layer.0.output.dense.weight", "bert.encoder.layer.10.output.dense.bias", "bert.encoder.layer.1.output.dense.weight", "classifier.weight"];
+    const groups = layerGroups(names, { weightDecay: 0.1, lrDecay: 0.5, freeze: 1 }), of = (i: number, rank: number): unknown => groupOf(groups, names[i] as string, new Array<number>(rank).fill(2));
+    expect(of(0, 1)).toMatchObject({ frozen: true });
+    expect(of(1, 2)).toMatchObject({ frozen: true });
+    expect(of(2, 1)).toMatchObject({ weightDecay: 0, lrScale: 0.5 });
+    expect(of(3, 2)).toMatchObject({ weightDecay: 0.1, lrScale: 0.5 ** 10 });
+    expect(of(4, 2)).toMatchObject({ weightDecay: 0.1, lrScale: 1 });
+    expect(names.map((name) => depthOf(name, 11))).toEqual([0, 1, 11, 2, 12]);
+    expect(() => layerGroups(names, { weightDecay: 0, freeze: 12 })).toThrow(/freeze from 0 \(the embeddings\) to 11 \(all layers\), got 12/);
+    expect(() => layerGroups(names, { weightDecay: 0, lrDecay: 0 })).toThrow(/lrDecay above 0/);
   });
 
   it("are an error for a parameter without one", () => {

@@ -2,7 +2,7 @@
  * The contract of optimizers: `update` is graph, and a step is one program. What changes by step (learning rate, bias
  * correction) is a feed computed on the host; what must survive a step (moments) is declared state with a name of its own.
  */
-import type { Graph, HostTensor, Tensor } from "@cloze/graph";
+import type { Graph, HostTensor, Shape, Tensor } from "@cloze/graph";
 import { grad, pullback } from "@cloze/graph";
 
 /** Tensors by parameter name. */
@@ -32,6 +32,8 @@ export interface Optimizer {
   /** Names of the state of these parameters, in order: what a checkpoint of the optimizer holds. */
   stateNames(parameters: Iterable<string>): readonly string[];
   update(inputs: UpdateInputs): Update;
+  /** False for a parameter that is to stay as it is: it is given no gradient. Absent: all move. */
+  trains?(name: string, shape: Shape): boolean;
   /** The scalars of update `t` (from 1) at learning rate `lr`: feeds by name. */
   hostScalars(t: number, lr: number): Readonly<Record<string, HostTensor>>;
 }

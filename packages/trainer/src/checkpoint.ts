@@ -9,6 +9,7 @@ import { ConfigError, FormatError } from "@cloze/errors";
 import { sameShape, showShape, type HostTensor, type HostTensors, type Shape } from "@cloze/graph";
 import type { LossScale } from "@cloze/optim";
 import type { AnyModel } from "@cloze/objective";
+import type { BestSoFar } from "./best.ts";
 import type { ModelSource, Weights } from "./model-source.ts";
 
 /** What a resumed run continues from; all of it but `elapsedSeconds` is a function of the configuration and the seed. */
@@ -28,6 +29,8 @@ export interface TrainerState {
   /** Training time so far, over all resumes. */
   readonly elapsedSeconds: number;
   readonly evalLoss?: number;
+  /** Where the run keeps its best checkpoint. */
+  readonly best?: BestSoFar;
 }
 
 export interface CheckpointContents {

@@ -12,10 +12,18 @@ import { rootScope } from "@cloze/nn";
 import { type AnyModel, feedTypes, type LossTerms, type Objective, type Prepared } from "@cloze/objective";
 import type { ModelSource } from "./model-source.ts";
 
+/** What evaluations give: figures by name, the loss among them. */
+export type EvaluationNumbers = Readonly<Record<string, number>> & { readonly loss: number };
+
+/** Judges the parameters of a session; which data and figures, is its own business. */
+export interface Evaluation<R extends EvaluationNumbers = EvaluationNumbers> {
+  run(session: Session, signal?: AbortSignal): Promise<R>;
+}
+
 /** The metrics of the predicted tokens, and those of the objective's own that are not among them (`nsp.accuracy`). */
 export type EvaluationResult = TokenMetricsResult & Readonly<Record<string, number>>;
 
-export class Evaluator {
+export class Evaluator implements Evaluation<EvaluationResult> {
   readonly #backend: Backend;
   readonly #source: ModelSource<AnyModel>;
   readonly #objective: Objective;

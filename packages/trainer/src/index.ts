@@ -1,6 +1,7 @@
 /** The training loop and what surrounds it: evaluation, checkpoints, resume, logs, reports. Node only. */
 export { train, type TrainEvent, type TrainOptions, type TrainResult } from "./loop.ts";
-export { Evaluator, type EvaluationResult } from "./evaluate.ts";
+export { type BestCheckpoint, type BestRule, type BestSoFar } from "./best.ts";
+export { Evaluator, type Evaluation, type EvaluationNumbers, type EvaluationResult } from "./evaluate.ts";
 export {
   checkpointsFolder, checkResumable, loadTrainerState, loadWeights, newestCheckpoint, saveCheckpoint, saveStep, tensorSources,
   type CheckpointContents, type TrainerState,

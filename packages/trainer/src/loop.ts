@@ -10,14 +10,15 @@
  */
 import { join } from "node:path";
 import { mkdir, readdir, rm } from "node:fs/promises";
+import { stepDirectory } from "@cloze/checkpoint/node";
 import type { Backend, Session } from "@cloze/backend";
 import type { Batches } from "@cloze/data";
-import type { TokenMetricsResult } from "@cloze/eval";
 import type { HostTensor, HostTensors } from "@cloze/graph";
 import { lossScaler, type LossScaleOptions, type Schedule } from "@cloze/optim";
+import { isOver, judge, resumedBest, type BestCheckpoint, type BestRule } from "./best.ts";
 import { checkpointsFolder, checkResumable, saveStep, type TrainerState } from "./checkpoint.ts";
 import { firstNonFinite } from "./diagnose.ts";
-import type { Evaluator } from "./evaluate.ts";
+import type { Evaluation, EvaluationNumbers, EvaluationResult } from "./evaluate.ts";
 import { LateLossScale } from "./late-loss-scale.ts";
 import { MetricsLog, readMetrics, type MetricsRow } from "./log/metrics-log.ts";
 import { TensorBoardWriter } from "./log/tensorboard.ts";
@@ -26,7 +27,7 @@ import { NumericError } from "./numeric-error.ts";
 import { partFeeds, prepareStep, Programs, type PreparedStep, type StepCall } from "./programs.ts";
 import { hasLossScale, type TrainSetup } from "./train-programs.ts";
 
-export interface TrainOptions extends Omit<TrainSetup, "numbered"> {
+export interface TrainOptions<R extends EvaluationNumbers = EvaluationResult> extends Omit<TrainSetup, "numbered"> {
   readonly backend: Backend;
   /** Micro-batches by number: step s takes those from s * accumulate to before (s + 1) * accumulate. */
   readonly batches: Batches;
@@ -45,7 +46,9 @@ export interface TrainOptions extends Omit<TrainSetup, "numbered"> {
   readonly resume?: { readonly optimizer: HostTensors; readonly state: TrainerState; readonly dir: string };
   /** The run was begun before and left no checkpoint: it begins again, over the record it left. */
   readonly restart?: boolean;
-  readonly evaluator?: Evaluator;
+  readonly evaluator?: Evaluation<R>;
+  /** Keeps the checkpoint that an evaluation finds best, and may end the run when none is better any more. Needs `evaluator`. */
+  readonly best?: BestRule;
   /** Steps between evaluations; there is always one at the end. 0: only that. */
   readonly evalEvery: number;
   /** Steps between checkpoints; there is always one at the end. 0: only that. */
@@ -64,16 +67,19 @@ export type TrainEvent =
   | { readonly kind: "row"; readonly row: MetricsRow; readonly fraction: number }
   | { readonly kind: "saved"; readonly dir: string; readonly step: number };
 
-export interface TrainResult {
+export interface TrainResult<R extends EvaluationNumbers = EvaluationResult> {
   readonly steps: number;
   readonly tokens: number;
   readonly trainLoss: number | undefined;
-  readonly evaluation: TokenMetricsResult | undefined;
+  /** The last one. */
+  readonly evaluation: R | undefined;
   readonly tokensPerSecond: number;
   readonly stepMs: number;
   readonly seconds: number;
   readonly parameters: number;
   readonly checkpoint: string;
+  /** With `best`: the best checkpoint, which need not be the last one. */
+  readonly best?: BestCheckpoint;
   readonly interrupted: boolean;
 }
 
@@ -86,7 +92,7 @@ interface StepInFlight extends StepCall {
   readonly done: Promise<Readonly<Record<string, number>>>;
 }
 
-export async function train(options: TrainOptions): Promise<TrainResult> {
+export async function train<R extends EvaluationNumbers = EvaluationResult>(options: TrainOptions<R>): Promise<TrainResult<R>> {
   const { seed, resume, run, until } = options;
   const settings = { seed, objective: options.objective.name, optimizer: options.optimizer.name, compute: options.compute ?? "f32" } as const;
   if (resume) checkResumable(resume.state, settings, resume.dir);
@@ -104,7 +110,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const log = new MetricsLog(join(run, "metrics.jsonl"), kept), board = new TensorBoardWriter(run, kept);
   // What the run that is resumed has recorded and saved of this very step is not done twice.
   const last = resume && readMetrics(log.path).rows.at(-1), recordedAt = last?.type === "eval" ? last.step : -1;
-  let trainLoss: number | undefined, evaluation: TokenMetricsResult | undefined, evaluatedAt = -1, savedAt = resume ? step : -1, checkpoint = resume?.dir ?? "";
+  let trainLoss: number | undefined, evaluation: R | undefined, evaluatedAt = -1, savedAt = resume ? step : -1, checkpoint = resume?.dir ?? "";
+  let best = resumedBest(options.best, resume?.state.best, resume?.dir ?? "");
   let trainingMs = 0, trainedTokens = 0, trainedSteps = 0, stepMs = 0, lastDone = 0;
   /** Steps that are called and not done, in order; `called` steps have been called, `step` of them are done. */
   const inFlight: StepInFlight[] = [];
@@ -112,7 +119,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const scales = hasLossScale(options.compute) ? new LateLossScale(lossScaler(options.lossScale), resume?.state.lossScale) : undefined;
 
   const fraction = (): number => ("steps" in until ? step / until.steps : Math.min(1, elapsed() / until.seconds));
-  const done = (): boolean => ("steps" in until ? step >= until.steps : elapsed() >= until.seconds);
+  const done = (): boolean => isOver(options.best, best) || ("steps" in until ? step >= until.steps : elapsed() >= until.seconds);
   const record = (row: MetricsRow): void => {
     log.write(row);
     const { type, step: at, tokens: _, time, ...values } = row;
@@ -126,7 +133,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     evaluation = await options.evaluator.run(session);
     evaluatedAt = step;
     const { loss, tokens: predicted, ...scores } = evaluation;
-    if (recordedAt !== step) record({ type: "eval", step, tokens, loss, predicted, ...scores, time: { elapsed: elapsed(), seconds: (performance.now() - began) / 1000 } });
+    if (recordedAt !== step) record({ type: "eval", step, tokens, loss, ...(predicted === undefined ? {} : { predicted }), ...scores, time: { elapsed: elapsed(), seconds: (performance.now() - began) / 1000 } });
+    if (options.best === undefined) return;
+    best = judge(options.best, best, step, evaluation);
+    if (best.step === step) await save();
   };
   const save = async (): Promise<void> => {
     if (savedAt === step) return;
@@ -135,17 +145,17 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const state = await session.read([...programs.trainedNames, ...programs.optimizerNames]);
     const optimizer = Object.fromEntries(programs.optimizerNames.map((name) => [name, state[name] as HostTensor]));
     const weights = Object.fromEntries(Object.keys(options.weights).map((name) => [name, state[name] ?? options.weights[name]])) as Weights;
-    const trainerState: TrainerState = { version: 1, step, tokens, ...settings, elapsedSeconds: elapsed(), ...(scales ? { lossScale: scales.saved } : {}), ...(evaluation ? { evalLoss: evaluation.loss } : {}) };
+    const trainerState: TrainerState = { version: 1, step, tokens, ...settings, elapsedSeconds: elapsed(), ...(scales ? { lossScale: scales.saved } : {}), ...(evaluation ? { evalLoss: evaluation.loss } : {}), ...(best ? { best } : {}) };
     checkpoint = await saveStep(run, step, { source: options.source, weights, tokenizerFiles: options.tokenizerFiles, optimizer, state: trainerState });
     savedAt = step;
     options.onEvent?.({ kind: "saved", dir: checkpoint, step });
-    await removeOld(run, options.keep);
+    await removeOld(run, options.keep, best?.step);
   };
 
   const due = (every: number, at: number): boolean => every > 0 && at % every === 0;
   /** Whether the next step may be called now, and not only when more of those under way are done. */
   const mayCall = (): boolean => {
-    if (inFlight.length === IN_FLIGHT || options.signal?.aborted === true) return false;
+    if (inFlight.length === IN_FLIGHT || options.signal?.aborted === true || isOver(options.best, best)) return false;
     if ("steps" in until ? called >= until.steps : elapsed() + (inFlight.length * stepMs) / 1000 >= until.seconds) return false;
     if (inFlight.length === 0) return true;
     // Evaluation and checkpoints find the state as of their step, an error that ends the run the state as of the step before it.
@@ -201,6 +211,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       tokensPerSecond: trainingMs > 0 ? (trainedTokens / trainingMs) * 1000 : 0,
       stepMs: trainedSteps > 0 ? trainingMs / trainedSteps : 0,
       seconds: elapsed(), parameters: programs.parameterCount,
+      ...(best ? { best: { metric: best.metric, value: best.value, step: best.step, checkpoint: stepDirectory(checkpointsFolder(run), best.step) } } : {}),
     };
   } finally {
     log.close();
@@ -220,7 +231,7 @@ function metricsOf(out: Readonly<Record<string, number>>): Record<string, number
   }));
 }
 
-async function numericError(options: TrainOptions, session: Session, failed: StepCall, loss: number, gradNorm: number): Promise<NumericError> {
+async function numericError(options: Omit<TrainOptions, "evaluator">, session: Session, failed: StepCall, loss: number, gradNorm: number): Promise<NumericError> {
   const { number, prepared: { parts }, lossScale } = failed, step = number + 1;
   let culprit: Awaited<ReturnType<typeof firstNonFinite>>;
   for (const [micro, { types }] of parts.entries()) culprit ??= await firstNonFinite(options.backend, session, options, types, partFeeds(options, failed, micro));
@@ -232,8 +243,8 @@ async function numericError(options: TrainOptions, session: Session, failed: Ste
   );
 }
 
-/** Keeps the newest `keep` checkpoints of a run. */
-async function removeOld(run: string, keep: number): Promise<void> {
+/** Keeps the newest `keep` checkpoints of a run, and the best. */
+async function removeOld(run: string, keep: number, best: number | undefined): Promise<void> {
   const folder = checkpointsFolder(run), steps = (await readdir(folder)).flatMap((name) => (/^step-\d+$/.test(name) ? [Number(name.slice(5))] : []));
-  for (const step of steps.sort((a, b) => b - a).slice(Math.max(1, keep))) await rm(join(folder, `step-${step}`), { recursive: true, force: true });
+  for (const step of steps.sort((a, b) => b - a).slice(Math.max(1, keep))) if (step !== best) await rm(join(folder, `step-${step}`), { recursive: true, force: true });
 }

@@ -25,8 +25,11 @@ interface PreparedPart {
   readonly key: string;
 }
 
+/** What steps are made of; how a run is evaluated is no matter to them. */
+type StepOptions = Omit<TrainOptions, "evaluator">;
+
 /** The feeds of step `step` (from 0). */
-export async function prepareStep({ batches, objective, accumulate, seed }: TrainOptions, step: number): Promise<PreparedStep> {
+export async function prepareStep({ batches, objective, accumulate, seed }: StepOptions, step: number): Promise<PreparedStep> {
   const made: Prepared[] = [];
   let tokens = 0;
   for (let micro = 0; micro < accumulate; micro++) {
@@ -52,7 +55,7 @@ export interface StepPlan {
 }
 
 /** Compiles the programs of the first step and says what each will do; nothing is started, nothing written. */
-export async function planTraining(options: TrainOptions): Promise<readonly StepPlan[]> {
+export async function planTraining(options: StepOptions): Promise<readonly StepPlan[]> {
   return new Programs(options, 0).plans(await prepareStep(options, 0));
 }
 
@@ -70,7 +73,7 @@ export interface StepCall {
 const randomKey = (seed: number, batch: number): HostTensors => ({ "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed >>> 0, batch >>> 0) } });
 
 /** The feeds of one part of a step, but for what the update takes. */
-export function partFeeds({ seed, accumulate }: TrainOptions, { number, prepared, lossScale }: StepCall, micro: number): HostTensors {
+export function partFeeds({ seed, accumulate }: StepOptions, { number, prepared, lossScale }: StepCall, micro: number): HostTensors {
   return { ...(prepared.parts[micro] as PreparedPart).prepared.feeds, ...randomKey(seed, number * accumulate + micro), ...scaleFeed(lossScale) };
 }
 
@@ -78,7 +81,7 @@ const scaleFeed = (lossScale: LossScale | undefined): HostTensors =>
   lossScale === undefined ? {} : { "optim.lossScale": { dtype: "f32", shape: [], data: Float32Array.of(lossScale.scale) } };
 
 export class Programs {
-  readonly #options: TrainOptions & Pick<TrainSetup, "numbered">;
+  readonly #options: StepOptions & Pick<TrainSetup, "numbered">;
   readonly #firstStep: number;
   readonly #compiled = new Map<string, Promise<Executable>>();
   #apply: Promise<Executable> | undefined;
@@ -89,7 +92,7 @@ export class Programs {
   parameterCount = 0;
 
   /** `firstStep`: the number of the first step that will be called. */
-  constructor(options: TrainOptions, firstStep: number) {
+  constructor(options: StepOptions, firstStep: number) {
     // An update that overflowed is skipped and others follow: only without a loss scale is the number of the next one known.
     this.#options = { ...options, numbered: !hasLossScale(options.compute) };
     this.#firstStep = firstStep;

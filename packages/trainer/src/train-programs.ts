@@ -44,6 +44,8 @@ export type FeedTypes = Readonly<Record<string, TensorType>>;
 export interface TracedLoss {
   readonly graph: Graph;
   readonly parameters: ReadonlyMap<string, Parameter>;
+  /** Those of them that the optimizer moves. */
+  readonly trained: ReadonlyMap<string, Parameter>;
   readonly feeds: Readonly<Record<string, Tensor>>;
   readonly terms: LossTerms;
   readonly loss: TotalLoss;
@@ -52,18 +54,19 @@ export interface TracedLoss {
 }
 
 /** Traces the loss over feeds of these types. The dropout key is the feed `random.key`, u32 [2] = (seed, step). */
-export function traceLoss({ source, objective, compute }: Pick<TrainSetup, "source" | "objective" | "compute">, types: FeedTypes): TracedLoss {
+export function traceLoss({ source, objective, optimizer, compute }: Pick<TrainSetup, "source" | "objective" | "optimizer" | "compute">, types: FeedTypes): TracedLoss {
   const graph = new Graph(), key = graph.input("random.key", "u32", [2]), scope = rootScope(graph, { random: { key } });
   const feeds: Record<string, Tensor> = { "random.key": key };
   for (const [name, { dtype, shape }] of Object.entries(types)) feeds[name] = graph.input(name, dtype, shape);
   const terms = objective.loss(scope, source.model, feeds);
-  return { graph, feeds, terms, loss: totalLoss(terms, feeds), parameters: scope.parameters, lossScale: hasLossScale(compute) ? graph.input("optim.lossScale", "f32", []) : undefined };
+  const parameters = scope.parameters, trained = new Map([...parameters].filter(([name, { shape }]) => optimizer.trains?.(name, shape) ?? true));
+  return { graph, feeds, terms, loss: totalLoss(terms, feeds), parameters, trained, lossScale: hasLossScale(compute) ? graph.input("optim.lossScale", "f32", []) : undefined };
 }
 
 /** bf16 has the range of f32 and needs none. */
 export const hasLossScale = (compute: TrainSetup["compute"]): boolean => compute === "f16";
 
-export const gradientsOf = ({ loss, parameters, lossScale }: TracedLoss): ByName => gradients(loss.sum, parameters, lossScale);
+export const gradientsOf = ({ loss, trained, lossScale }: TracedLoss): ByName => gradients(loss.sum, trained, lossScale);
 
 /** Everything that is summed over a batch, by name: `loss`, `weight` unless divided already, `metric.<name>.sum`, `metric.<name>.weight`. */
 function sumsOf({ loss, terms: { metrics } }: TracedLoss): Record<string, Tensor<"f32">> {
@@ -140,4 +143,4 @@ export function resetProgram(setup: TrainSetup, types: FeedTypes): Program {
   return program(traced.graph, { state: into.state, outputs: {}, updates: resetAccumulators(into) });
 }
 
-const accumulatorsOf = (traced: TracedLoss): Accumulators => accumulators(traced.graph, traced.parameters, Object.keys(sumsOf(traced)));
+const accumulatorsOf = (traced: TracedLoss): Accumulators => accumulators(traced.graph, traced.trained, Object.keys(sumsOf(traced)));
