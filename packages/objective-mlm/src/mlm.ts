@@ -90,7 +90,7 @@ function prepare(batch: TokenBatch, moment: Moment, setting: Setting): Prepared 
     }
   }
   const usual = Math.ceil((evaluation ? EVALUATION.rate : setting.highest) * batch.rows * batch.length);
-  return { feeds: { ...encoderFeeds(batch, ids), ...slotFeeds(targets, usual) } };
+  return { feeds: { ...encoderFeeds(batch, ids), ...slotFeeds(targets, usual) }, weights: { loss: targets.length } };
 }
 
 /** A number below 2^53 for a sequence's content: two FNV-1a hashes of its ids. So a sequence is masked alike in whatever file, order or part of the data it stands. */

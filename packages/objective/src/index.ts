@@ -6,3 +6,6 @@ export type {
 export { shareFeed, shareFeeds, totalLoss, type TotalLoss } from "./total-loss.ts";
 export { slotCount, slotFeeds, type Target } from "./slots.ts";
 export { encoderFeeds, encoderInputs } from "./batch-feeds.ts";
+export { checkModel, hasPart, missingMethods, PART_METHODS, unionOfParts } from "./model-parts.ts";
+export { composeObjectives, type ComposeOptions } from "./compose.ts";
+export { sentencePairObjective } from "./sentence-pair.ts";

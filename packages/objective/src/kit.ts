@@ -1,19 +1,27 @@
 /**
- * The kit that tests an objective, anyone's: determinism, independence of batching, padding and ranks, declared feeds, gradient.
+ * The kit that tests an objective, anyone's: determinism, resume, independence of batching, padding and ranks, declared feeds and
+ * weights, gradient. Objectives over sentence pairs and compositions are held to the same.
  *
- * Call it inside a vitest file. It builds its own batches of random sequences and a tiny model of its own, and computes with the
- * interpreter, so it needs no backend.
+ * Call it inside a vitest file. It builds its own batches of random sequences, or pairs where the objective asks for them, and a tiny
+ * model of its own, and computes with the interpreter, so it needs no backend.
  */
 import { grad, Graph, interpret, showType, type Tensor, type TensorType } from "@cloze/graph";
-import { embeddingLayer, initialize, linear, rootScope, type MaskedLm, type Scope } from "@cloze/nn";
 import { RandomStream } from "@cloze/random";
+import { initialize, rootScope, type Scope } from "@cloze/nn";
 import type { PackedSequence, TokenBatch } from "@cloze/tokenizer";
 import { describe, expect, it } from "vitest";
+import { kitModel } from "./kit-model.ts";
+import { checkModel } from "./model-parts.ts";
 import { feedTypes, type LossTerms, type Moment, type Objective, type Prepared, type TokenSet } from "./objective.ts";
+import { shareFeed, shareFeeds, totalLoss } from "./total-loss.ts";
+
+export { kitModel } from "./kit-model.ts";
 
 export interface ObjectiveKitOptions {
   /** Makes the objective for the kit's own small vocabulary. */
   readonly create: (tokens: TokenSet) => Objective;
+  /** False of an objective that draws nothing: its feeds must then be the same for every seed and step. Default true. */
+  readonly draws?: boolean;
   /** Checks of its own on one prepared batch (masking statistics and the like). */
   readonly inspect?: (prepared: Prepared, batch: TokenBatch, tokens: TokenSet) => void;
 }
@@ -48,12 +56,30 @@ export function kitBatch(seed: number, rows: number, length: number, perRow: num
   return { rows, length, ids, segments, positions, sequences };
 }
 
+/** The same rows as pairs: a second `<eos>` inside each sequence, types, labels by a coin. The last sequence stays a single text. */
+export function kitPairs(seed: number, rows: number, length: number, perRow: number): TokenBatch {
+  const batch = kitBatch(seed, rows, length, perRow), stream = new RandomStream(seed).split("pairs"), types = new Int32Array(rows * length), ids = batch.ids.slice();
+  const sequences = batch.sequences.map((s, i): PackedSequence => {
+    if (i === batch.sequences.length - 1) return s;
+    const second = 2 + stream.below(s.length - 3, 2 * i), first = s.row * length + s.start;
+    ids[first + second - 1] = 3;
+    types.fill(1, first + second, first + s.length);
+    return { ...s, pair: { second, label: stream.below(2, 2 * i + 1) === 0 ? 0 : 1 } };
+  });
+  return { ...batch, ids, types, sequences };
+}
+
 /** Rows `first` to before `last` of a batch, as a batch of their own. */
 export function rowsOf(batch: TokenBatch, first: number, last: number): TokenBatch {
-  const part = (x: Int32Array): Int32Array => x.slice(first * batch.length, last * batch.length);
+  return rowsAt(batch, Array.from({ length: last - first }, (_, i) => first + i));
+}
+
+/** These rows of a batch, as a batch of their own. */
+export function rowsAt(batch: TokenBatch, rows: readonly number[]): TokenBatch {
+  const { length } = batch, part = (x: Int32Array): Int32Array => Int32Array.from(rows.flatMap((row) => Array.from(x.subarray(row * length, (row + 1) * length))));
   return {
-    rows: last - first, length: batch.length, ids: part(batch.ids), segments: part(batch.segments), positions: part(batch.positions),
-    sequences: batch.sequences.filter((s) => s.row >= first && s.row < last).map((s) => ({ ...s, row: s.row - first })),
+    rows: rows.length, length, ids: part(batch.ids), segments: part(batch.segments), positions: part(batch.positions), ...(batch.types && { types: part(batch.types) }),
+    sequences: rows.flatMap((row, at) => batch.sequences.filter((s) => s.row === row).map((s) => ({ ...s, row: at }))),
   };
 }
 
@@ -65,28 +91,13 @@ export function paddedBy(batch: TokenBatch, extra: number): TokenBatch {
     for (let r = 0; r < batch.rows; r++) out.set(x.subarray(r * batch.length, (r + 1) * batch.length), r * length);
     return out;
   };
-  return { ...batch, length, ids: wider(batch.ids), segments: wider(batch.segments), positions: wider(batch.positions) };
-}
-
-/** A model with context small enough for finite differences: each token sees the mean of its segment. */
-export function kitModel(vocab: number): MaskedLm {
-  const hidden = 6;
-  return {
-    hidden,
-    vocab,
-    encode: (scope, { ids, segments }) => {
-      const [rows, length] = ids.shape as [number, number];
-      const x = embeddingLayer(scope.at("embedding"), ids, { vocab, hidden });
-      const same = segments.reshape([rows, length, 1]).equal(segments.reshape([rows, 1, length])).cast("f32");
-      const context = same.div(same.sum(-1, true)).matmul(x);
-      return linear(scope.at("mix"), x.add(context), hidden).tanh();
-    },
-    predict: (scope, x) => linear(scope.at("head"), x, vocab),
-  };
+  return { ...batch, length, ids: wider(batch.ids), segments: wider(batch.segments), positions: wider(batch.positions), ...(batch.types && { types: wider(batch.types) }) };
 }
 
 interface Traced {
   readonly terms: LossTerms;
+  /** The loss that is minimised: the sum of this part, its further terms by their shares. */
+  readonly total: Tensor<"f32">;
   readonly scope: Scope;
 }
 
@@ -94,7 +105,8 @@ function trace(objective: Objective, types: Readonly<Record<string, TensorType>>
   const graph = new Graph(), scope = rootScope(graph);
   const feeds: Record<string, Tensor> = {};
   for (const [name, { dtype, shape }] of Object.entries(types)) feeds[name] = graph.input(name, dtype, shape);
-  return { scope, terms: objective.loss(scope, kitModel(vocab), feeds) };
+  const terms = objective.loss(scope, kitModel(vocab), feeds);
+  return { scope, terms, total: totalLoss(terms, feeds).sum };
 }
 
 type Env = Record<string, ArrayLike<number>>;
@@ -106,28 +118,67 @@ function environment({ scope }: Traced, prepared: Prepared, seed = 1): Env {
   return env;
 }
 
-function lossOf(objective: Objective, batch: TokenBatch, moment: Moment): { sum: number; weight: number } {
-  const prepared = objective.prepare(batch, moment), traced = trace(objective, feedTypes(prepared), kitTokens.vocabulary.length);
-  const [sum, weight] = interpret([traced.terms.loss.sum, traced.terms.loss.weight], environment(traced, prepared), { precision: "f64" });
-  return { sum: sum?.data[0] as number, weight: weight?.data[0] as number };
+interface Measured {
+  readonly sum: number;
+  readonly weight: number;
+}
+
+/** The terms of the loss over the parts of one global batch, each added up over the parts, and the total that is minimised. */
+function measure(objective: Objective, parts: readonly TokenBatch[], moment: Moment): { readonly terms: Readonly<Record<string, Measured>>; readonly total: number } {
+  const made = parts.map((batch) => objective.prepare(batch, moment)), shares = shareFeeds(made), terms: Record<string, Measured> = {};
+  let total = 0;
+  for (const { feeds, weights } of made) {
+    const prepared: Prepared = { feeds: { ...feeds, ...shares } }, traced = trace(objective, feedTypes(prepared), kitTokens.vocabulary.length);
+    const named = { loss: traced.terms.loss, ...traced.terms.further }, env = environment(traced, prepared), names = Object.keys(named);
+    // The shares are rounded to f32, which the comparison is not to see.
+    for (const feed of Object.keys(shares)) env[feed] = [1 / made.reduce((n, p) => n + (p.weights?.[feed.slice(shareFeed("").length)] ?? 0), 0)];
+    const values = interpret([traced.total, ...Object.values(named).flatMap(({ sum, weight }) => [sum, weight])], env, { precision: "f64" }).map(({ data }) => data[0] as number);
+    total += values[0] as number;
+    for (const [i, name] of names.entries()) {
+      const sum = values[1 + 2 * i] as number, weight = values[2 + 2 * i] as number, before = terms[name] ?? { sum: 0, weight: 0 };
+      if (weights !== undefined) expect(weights[name], `prepare's weight of ${name}, against the graph's`).toBeCloseTo(weight, 6);
+      terms[name] = { sum: before.sum + sum, weight: before.weight + weight };
+    }
+  }
+  return { terms, total };
+}
+
+function expectSame(got: ReturnType<typeof measure>, whole: ReturnType<typeof measure>): void {
+  expect(Object.keys(got.terms)).toEqual(Object.keys(whole.terms));
+  for (const [name, { sum, weight }] of Object.entries(whole.terms)) {
+    expect(weight, `weight of ${name}`).toBeGreaterThan(0);
+    expect(got.terms[name]?.weight, `weight of ${name}`).toBeCloseTo(weight, 10);
+    expect(got.terms[name]?.sum, `sum of ${name}`).toBeCloseTo(sum, 8);
+  }
+  expect(got.total).toBeCloseTo(whole.total, 8);
 }
 
 /** Runs the kit: a vitest suite for one objective. */
-export function testObjective({ create, inspect }: ObjectiveKitOptions): void {
+export function testObjective({ create, inspect, draws = true }: ObjectiveKitOptions): void {
   const objective = create(kitTokens), training: Moment = { seed: 3, step: 5, evaluation: false };
-  const whole = kitBatch(1, 6, 24, 2);
+  const batchOf = typeof objective.rows === "object" ? kitPairs : kitBatch, whole = batchOf(1, 6, 24, 2);
 
   describe(`objective ${objective.name}`, () => {
+    it("requires a part that models have", () => checkModel(objective, kitModel(kitTokens.vocabulary.length), "the kit's model"));
+
     it("prepares the same feeds again, and leaves the batch as it was", () => {
       const before = structuredClone(whole), first = objective.prepare(whole, training), second = create(kitTokens).prepare(whole, training);
-      expect(second.feeds).toEqual(first.feeds);
+      expect(second).toEqual(first);
       expect(whole).toEqual(before);
     });
 
-    it("draws anew for another step and another seed", () => {
+    it("prepares a step alike whether those before it were prepared or not: a resumed run goes on as it would have", () => {
+      const resumed = create(kitTokens), steps = [4, 5, 6].map((step) => objective.prepare(whole, { ...training, step }));
+      expect(resumed.prepare(whole, { ...training, step: 6 })).toEqual(steps[2]);
+      expect(resumed.prepare(whole, { ...training, step: 4 })).toEqual(steps[0]);
+    });
+
+    it(draws ? "draws anew for another step and another seed" : "draws nothing: every step and seed are alike", () => {
       const feeds = objective.prepare(whole, training).feeds;
-      expect(objective.prepare(whole, { ...training, step: 6 }).feeds).not.toEqual(feeds);
-      expect(objective.prepare(whole, { ...training, seed: 4 }).feeds).not.toEqual(feeds);
+      for (const other of [{ ...training, step: 6 }, { ...training, seed: 4 }]) {
+        if (draws) expect(objective.prepare(whole, other).feeds).not.toEqual(feeds);
+        else expect(objective.prepare(whole, other).feeds).toEqual(feeds);
+      }
     });
 
     it("evaluates on the same corruption whatever the seed and the step", () => {
@@ -142,24 +193,20 @@ export function testObjective({ create, inspect }: ObjectiveKitOptions): void {
     });
 
     it.each([2, 3])("gives the same loss whole and in %i parts: micro-batches and ranks", (parts) => {
-      const total = lossOf(objective, whole, training), size = whole.rows / parts;
-      const pieces = Array.from({ length: parts }, (_, i) => lossOf(objective, rowsOf(whole, i * size, (i + 1) * size), training));
-      expect(total.weight).toBeGreaterThan(0);
-      expect(pieces.reduce((s, p) => s + p.weight, 0)).toBeCloseTo(total.weight, 10);
-      expect(pieces.reduce((s, p) => s + p.sum, 0)).toBeCloseTo(total.sum, 8);
+      const total = measure(objective, [whole], training), size = whole.rows / parts, each = Array.from({ length: parts }, (_, i) => i);
+      expectSame(measure(objective, each.map((i) => rowsOf(whole, i * size, (i + 1) * size)), training), total);
+      expectSame(measure(objective, each.map((rank) => rowsAt(whole, Array.from({ length: size }, (_, i) => i * parts + rank))), training), total);
     });
 
     it("gives the same loss with more padding", () => {
-      const total = lossOf(objective, whole, training), padded = lossOf(objective, paddedBy(whole, 9), training);
-      expect(padded.weight).toBeCloseTo(total.weight, 10);
-      expect(padded.sum).toBeCloseTo(total.sum, 8);
+      expectSame(measure(objective, [paddedBy(whole, 9)], training), measure(objective, [whole], training));
     });
 
     it("has the gradient that finite differences give", () => {
-      const prepared = objective.prepare(rowsOf(whole, 0, 2), training), traced = trace(objective, feedTypes(prepared), kitTokens.vocabulary.length);
-      const env = environment(traced, prepared), { sum } = traced.terms.loss, parameters = [...traced.scope.parameters.values()];
-      const grads = interpret(grad(sum, parameters.map((p) => p.tensor)), env, { precision: "f64" });
-      const loss = (): number => interpret([sum], env, { precision: "f64" })[0]?.data[0] as number;
+      const { feeds, ...more } = objective.prepare(rowsOf(whole, 0, 2), training), prepared: Prepared = { ...more, feeds: { ...feeds, ...shareFeeds([{ feeds, ...more }]) } };
+      const traced = trace(objective, feedTypes(prepared), kitTokens.vocabulary.length), env = environment(traced, prepared), parameters = [...traced.scope.parameters.values()];
+      const grads = interpret(grad(traced.total, parameters.map((p) => p.tensor)), env, { precision: "f64" });
+      const loss = (): number => interpret([traced.total], env, { precision: "f64" })[0]?.data[0] as number;
       for (const [i, p] of parameters.entries()) {
         const values = env[p.name] as Float64Array, h = 1e-5;
         for (const at of [0, Math.floor(values.length / 2), values.length - 1]) {
@@ -174,6 +221,6 @@ export function testObjective({ create, inspect }: ObjectiveKitOptions): void {
       }
     });
 
-    if (inspect) it("corrupts as it says", () => inspect(objective.prepare(kitBatch(2, 64, 64, 2), training), kitBatch(2, 64, 64, 2), kitTokens));
+    if (inspect) it("corrupts as it says", () => inspect(objective.prepare(batchOf(2, 64, 64, 2), training), batchOf(2, 64, 64, 2), kitTokens));
   });
 }

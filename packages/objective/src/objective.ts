@@ -47,7 +47,7 @@ export interface Moment {
 export interface Prepared {
   /** Typed arrays of declared shape, by feed name. */
   readonly feeds: HostTensors;
-  /** Weight of each term of the loss in this batch, by name: `loss`, and those of `LossTerms.further`. Needed where there are such. */
+  /** Weight of each term of the loss in this batch, by name: `loss`, and those of `LossTerms.further`. Needed where there are such, and by `composeObjectives`. */
   readonly weights?: Readonly<Record<string, number>>;
 }
 

@@ -12,10 +12,11 @@ import type { LossTerms, Prepared } from "./objective.ts";
 /** Name of the feed, f32 [], that holds 1 / (weight of the term over the global batch), or 0 where there is none. */
 export const shareFeed = (term: string): string => `loss.share.${term}`;
 
-/** The feeds of all parts of a global batch: a share for each term. None where the parts name no weights. */
+/** The feeds of all parts of a global batch: a share for each term. None where `loss` is the only one: it is divided in the end. */
 export function shareFeeds(parts: readonly Prepared[]): HostTensors {
   const totals: Record<string, number> = {};
   for (const { weights = {} } of parts) for (const [term, weight] of Object.entries(weights)) totals[term] = (totals[term] ?? 0) + weight;
+  if (Object.keys(totals).every((term) => term === "loss")) return {};
   return Object.fromEntries(Object.entries(totals).map(([term, total]) => [shareFeed(term), { dtype: "f32", shape: [], data: Float32Array.of(total > 0 ? 1 / total : 0) }]));
 }
 

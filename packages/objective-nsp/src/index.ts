@@ -1,0 +1,2 @@
+/** Next-sentence prediction as an objective package. */
+export { nsp, nsp as objective } from "./nsp.ts";

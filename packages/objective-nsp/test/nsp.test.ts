@@ -1,0 +1,40 @@
+import { composeObjectives } from "@cloze/objective";
+import { kitBatch, kitPairs, kitTokens, testObjective } from "@cloze/objective/kit";
+import { mlm } from "@cloze/objective-mlm";
+import { describe, expect, it } from "vitest";
+import { nsp, objective } from "../src/index.ts";
+
+testObjective({
+  create: (tokens) => nsp(tokens),
+  draws: false,
+  inspect({ feeds, weights }, batch) {
+    const pairs = batch.sequences.filter(({ pair }) => pair !== undefined), used = pairs.length;
+    expect(Array.from(feeds["slots.index"]?.data.slice(0, used) ?? [])).toEqual(pairs.map(({ row, start }) => row * batch.length + start));
+    expect(Array.from(feeds["slots.target"]?.data.slice(0, used) ?? [])).toEqual(pairs.map(({ pair }) => pair?.label));
+    expect(Array.from(feeds["slots.weight"]?.data ?? []).filter((w) => w === 1)).toHaveLength(used);
+    expect(used).toBe(batch.sequences.length - 1);
+    expect(weights).toEqual({ loss: used });
+    expect(feeds["types"]?.data).toEqual(batch.types);
+  },
+});
+
+testObjective({ create: (tokens) => composeObjectives([mlm(tokens), nsp(tokens)]) });
+
+describe("nsp", () => {
+  const moment = { seed: 0, step: 0, evaluation: false };
+
+  it("says which rows it needs", () => {
+    expect(objective).toBe(nsp);
+    expect(nsp(kitTokens)).toMatchObject({ name: "nsp", requires: "sentence-pair", rows: { kind: "sentence-pairs", second: "random" } });
+  });
+
+  it("takes a batch whose sequences are all single texts", () => {
+    const batch = kitPairs(1, 2, 24, 1), single = { ...batch, sequences: batch.sequences.map(({ pair: _, ...s }) => s) };
+    expect(nsp(kitTokens).prepare(single, moment).weights).toEqual({ loss: 0 });
+  });
+
+  it("refuses rows of sequences, and options", () => {
+    expect(() => nsp(kitTokens).prepare(kitBatch(1, 2, 24, 2), moment)).toThrow(/^nsp: expected rows of sentence pairs, got rows of single sequences\./);
+    expect(() => nsp(kitTokens, { rate: 1 })).toThrow(/^nsp: unknown option "rate"\. It takes none/);
+  });
+});
