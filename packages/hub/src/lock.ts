@@ -1,0 +1,75 @@
+/**
+ * One process at a time downloads a file; the others wait for it.
+ *
+ * A lock is a file made with O_EXCL that names its owner (owner.ts of @cloze/checkpoint) and is touched while it is held. It is
+ * taken over from a process of this machine that has ended, and from another machine's when nobody touched it for two minutes.
+ * It saves bandwidth and nothing else: what is downloaded has a name of its own until it is whole, so that a lock that fails (a
+ * network disk without O_EXCL, a clock far off) costs a second download and no damage. Python's flock(2) cannot be had from
+ * Node; its lock files are others and are left alone.
+ */
+import { open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { dirname } from "node:path";
+import { errnoOf, ignoring, makeFolder, onStorage, ownerState, ownerTag } from "@cloze/checkpoint/node";
+import { pause } from "./api.ts";
+
+export interface LockOptions {
+  readonly signal: AbortSignal | undefined;
+  /** Called once, when another process has the lock. */
+  readonly onWait: () => void;
+}
+
+const BEAT_MS = 15_000, FOREIGN_MS = 120_000, EMPTY_MS = 10_000, POLL_MS = 200;
+
+/** Runs `run` while holding the lock. */
+export async function withLock<T>(file: string, { signal, onWait }: LockOptions, run: () => Promise<T>): Promise<T> {
+  const tag = ownerTag();
+  await onStorage(file, "take this lock", async () => {
+    await makeFolder(dirname(file));
+    for (let waited = false; !(await take(file, tag));) {
+      if (await takeAway(file, tag)) continue;
+      if (!waited) onWait();
+      waited = true;
+      await pause(POLL_MS, signal);
+    }
+  });
+  const beat = setInterval(() => void utimes(file, new Date(), new Date()).catch(() => undefined), BEAT_MS);
+  beat.unref();
+  try {
+    return await run();
+  } finally {
+    clearInterval(beat);
+    if ((await owner(file)) === tag) await rm(file, { force: true });
+  }
+}
+
+const owner = (file: string): Promise<string | undefined> => ignoring(["ENOENT"], readFile(file, "utf8"));
+
+async function take(file: string, tag: string): Promise<boolean> {
+  try {
+    const handle = await open(file, "wx");
+    try {
+      await handle.writeFile(tag);
+    } finally {
+      await handle.close();
+    }
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Removes a lock that nobody holds any more; true if the lock is worth trying again at once. */
+async function takeAway(file: string, tag: string): Promise<boolean> {
+  const found = await owner(file), made = await ignoring(["ENOENT"], stat(file));
+  if (found === undefined || made === undefined) return true;
+  const state = ownerState(found), ageMs = Date.now() - made.mtimeMs;
+  const dead = state === "gone" || (state === "elsewhere" && ageMs > FOREIGN_MS) || (state === undefined && ageMs > EMPTY_MS);
+  if (!dead) return false;
+  const aside = `${file}.${tag}`;
+  await ignoring(["ENOENT"], rename(file, aside));
+  const moved = await owner(aside);
+  if (moved !== undefined && moved !== found) await ignoring(["ENOENT"], rename(aside, file));   // somebody was faster, and it is theirs
+  await rm(aside, { force: true });
+  return true;
+}

@@ -1,0 +1,117 @@
+/**
+ * Files of one commit of a repository as a folder of the cache.
+ *
+ *     offline                 what the cache has, or an error
+ *     pinned by a commit      what the cache has, if that is known to be all; nothing is asked then
+ *     a branch or tag         the Hub is asked for its commit; if it cannot be reached, the cache's, and that is said
+ */
+import { statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { readText, StorageError } from "@cloze/checkpoint/node";
+import { asked, commitOf, filesOf, type RepoFile } from "./api.ts";
+import { cachedCommit, checkedPath, isFile, isMarkedAbsent, linkBlob, makeInside, markAbsent, repoCache, snapshotFolder, writeRef, type RepoCache } from "./cache.ts";
+import { HubError } from "./hub-error.ts";
+import type { HubOptions } from "./options.ts";
+import { isCommit, type Repo } from "./repo.ts";
+import { fetchBlob } from "./transfer.ts";
+
+export interface SnapshotRequest {
+  readonly repo: Repo;
+  /** Chooses among the repository's files; `read` downloads one and gives its text. */
+  choose(files: readonly RepoFile[], read: (path: string) => Promise<string>): Promise<readonly string[]>;
+  /** Whether a cached folder will do where the Hub is not asked. */
+  usable(folder: string): Promise<boolean>;
+  /** Files that are wanted where the repository has them: that it lacks one is noted, and need not be asked again. */
+  readonly optional?: readonly string[];
+}
+
+export interface Snapshot {
+  /** The folder with the files, absolute. */
+  readonly folder: string;
+  readonly commit: string;
+  /** Bytes that were downloaded for this; 0 where all of it was in the cache. */
+  readonly downloadedBytes: number;
+}
+
+/** Throws: HubError, StorageError, and what `choose` throws. */
+export async function fetchSnapshot(request: SnapshotRequest, options: HubOptions): Promise<Snapshot> {
+  const { repo } = request, cache = repoCache(options.cacheDir, repo);
+  if (options.offline) return fromCache(request, cache, options);
+  if (isCommit(repo.revision) && (await isWhole(request, cache))) return fromCache(request, cache, options);
+  let commit: string, files: readonly RepoFile[];
+  try {
+    commit = await commitOf(repo, options);
+    files = await filesOf(repo, commit, options);
+  } catch (error) {
+    if (!HubError.isInstance(error) || !["network", "server", "rate-limited"].includes(error.reason)) throw error;
+    const cached = await fromCache(request, cache, options).catch(() => undefined);
+    if (cached === undefined) throw error;
+    options.onNote?.(`${error.message} Taking what the cache has: commit ${cached.commit.slice(0, 12)}.`);
+    return cached;
+  }
+  return download(request, cache, commit, files, options);
+}
+
+async function fromCache({ repo, usable }: SnapshotRequest, cache: RepoCache, options: HubOptions): Promise<Snapshot> {
+  const commit = await cachedCommit(cache, repo.revision), folder = commit === undefined ? undefined : snapshotFolder(cache, commit);
+  if (commit !== undefined && folder !== undefined && (await usable(folder))) return { folder, commit, downloadedBytes: 0 };
+  throw new HubError("not-cached", `${asked(repo, options).what}: expected it in the cache ${cache.folder}, since the Hub is not asked (offline), got ${folder === undefined ? "nothing" : "a part of it"}. Download it once with the network: cloze download ${repo.name}${repo.revision === "main" ? "" : ` --revision ${repo.revision}`}`);
+}
+
+/** True if the cache is known to have all that is wanted of a commit. */
+async function isWhole({ repo: { revision }, usable, optional = [] }: SnapshotRequest, cache: RepoCache): Promise<boolean> {
+  const folder = snapshotFolder(cache, revision);
+  if (!(await usable(folder))) return false;
+  for (const path of optional) if (!(await isFile(join(folder, path))) && !(await isMarkedAbsent(cache, revision, path))) return false;
+  return true;
+}
+
+async function download({ repo, choose, optional = [] }: SnapshotRequest, cache: RepoCache, commit: string, files: readonly RepoFile[], options: HubOptions): Promise<Snapshot> {
+  const folder = snapshotFolder(cache, commit), byPath = new Map(files.map((file) => [file.path, file])), what = asked(repo, options).what;
+  const sizes = new Map<string, number>();
+  let downloadedBytes = 0, totalBytes = 0;
+
+  const fetch = async (path: string): Promise<void> => {
+    const file = byPath.get(checkedPath(path, what));
+    if (file === undefined) throw new HubError("file-not-found", `${what}: expected the file ${JSON.stringify(path)} in the repository, got none. Choose another revision.`);
+    if (await isFile(join(folder, path))) return void sizes.set(path, file.sizeBytes);
+    let first: number | undefined, last = 0;
+    const onBytes = (bytes: number): void => {
+      first ??= bytes;
+      last = bytes;
+      sizes.set(path, bytes);
+      options.onProgress?.({ file: path, bytes: [...sizes.values()].reduce((a, b) => a + b, 0), totalBytes: Math.max(totalBytes, file.sizeBytes) });
+    };
+    await fetchBlob({ repo, commit, file, cache, options, onBytes });
+    downloadedBytes += last - (first ?? 0);
+    sizes.set(path, file.sizeBytes);
+    await linkBlob(cache, commit, path, file.etag);
+  };
+  const chosen = await choose(files, async (path) => {
+    await fetch(path);
+    return readText(join(folder, path));
+  });
+  for (const path of chosen) checkedPath(path, what);
+  totalBytes = chosen.reduce((sum, path) => sum + (byPath.get(path)?.sizeBytes ?? 0), 0);
+  await expectRoom(cache, folder, chosen.flatMap((path) => byPath.get(path) ?? []));
+  for (const path of chosen) await fetch(path);
+  await makeInside(cache, folder);
+  for (const path of optional) if (!byPath.has(path)) await markAbsent(cache, commit, path);
+  await writeRef(cache, repo.revision, commit);
+  return { folder, commit, downloadedBytes };
+}
+
+/** Throws StorageError where the disk is too small for what is still to come, before it comes. */
+async function expectRoom(cache: RepoCache, folder: string, files: readonly RepoFile[]): Promise<void> {
+  let needed = 0;
+  for (const { path, etag, sizeBytes } of files) if (!(await isFile(join(folder, path))) && !(await isFile(join(cache.blobs, etag)))) needed += sizeBytes;
+  const free = await freeBytes(cache.folder);
+  if (needed > free) throw new StorageError(cache.folder, "ENOSPC", `expected ${needed} bytes of room for this download, got ${free}. Free some space, or put the cache on another disk: HF_HOME=/path.`);
+}
+
+/** Of the nearest folder above that exists. */
+async function freeBytes(folder: string): Promise<number> {
+  const found = await statfs(folder).catch(() => undefined);
+  if (found !== undefined) return found.bavail * found.bsize;
+  return dirname(folder) === folder ? Number.POSITIVE_INFINITY : freeBytes(dirname(folder));
+}
