@@ -31,7 +31,7 @@ type EvaluateContext = Pick<Context, "io" | "path" | "note"> & { readonly option
 export async function evaluate({ options, io, path, note }: EvaluateContext): Promise<Result> {
   if (options.data.length === 0) throw new ConfigError("evaluate: --data is required: FASTA files (plain or gzip), or the .json of token shards. See: cloze evaluate --help");
   const dir = await checkpointFolder(path(options.checkpoint)), tokenizer = await tokenizerOfFolder(dir);
-  const loaded = await loadModel(dir), source = await sourceOfModel(options.checkpoint, loaded.model), { weights } = loaded;
+  const loaded = await loadModel(dir), source = sourceOfModel(options.checkpoint, loaded), { weights } = loaded;
   const data = await openTrainingData({ files: options.data, tokenizer, validShare: options.split === "all" ? 0 : options.valid, path });
   const dataset = await part(data, options.split), objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer);
   const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });

@@ -1,13 +1,16 @@
-/** Models as the trainer takes them: `--model` by a published name or a config.json, or what a checkpoint folder holds. */
+/**
+ * Models as the trainer takes them: `--model` by a published name or a config.json, or what a checkpoint folder holds. Which head
+ * is trained decides which parameters there are and what `architectures` of the saved config.json says.
+ */
 import { basename } from "node:path";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
-import type { InferenceModel } from "@cloze/inference";
-import type { Esm2 } from "@cloze/models/esm2";
-import { encoderInputs, maskedLmParameters, parametersOf, type Parameter } from "@cloze/nn";
+import { hasHead, headParameters, openModel, publishedConfig, publishedNames, type Head, type HeadModels, type OpenedModel, type OpenOptions, type TaskLabels } from "@cloze/models/families";
+import type { Encoder, Parameter } from "@cloze/nn";
 import type { ModelSource } from "@cloze/trainer";
 import { didYouMean } from "./suggest.ts";
 
-export interface ModelRequest {
+/** `vocab` and `special` are those of the tokenizer, where the model is to be made for it. */
+export interface ModelRequest extends Pick<OpenOptions, "vocab" | "special"> {
   /** A published name, or a path that `path` resolves. */
   readonly model: string;
   readonly path: (given: string) => string;
@@ -15,38 +18,27 @@ export interface ModelRequest {
   readonly zeroInitHead: boolean;
 }
 
-export async function modelSource({ model, path, zeroInitHead }: ModelRequest): Promise<ModelSource> {
-  const { esm2, esm2Configs, parseEsm2Config } = await import("@cloze/models/esm2"), names = Object.keys(esm2Configs) as (keyof typeof esm2Configs)[];
-  const name = names.find((each) => each === model);
-  if (name !== undefined) return esm2Source(name, esm2(esm2Configs[name], { zeroInitHead }));
+/** A new model with the head for pretraining, or with another. */
+export async function modelSource(request: ModelRequest): Promise<ModelSource<HeadModels["masked-lm"]>>;
+export async function modelSource<H extends Head>(request: ModelRequest, head: H, labels?: TaskLabels): Promise<ModelSource<HeadModels[H]>>;
+export async function modelSource({ model, path, ...options }: ModelRequest, head: Head = "masked-lm", labels: TaskLabels = {}): Promise<ModelSource<HeadModels[Head]>> {
+  const names = await publishedNames();
+  if (names.includes(model)) return sourceOfModel(model, await openModel(await publishedConfig(model), options), head, labels);
   if (!model.endsWith(".json")) throw new ConfigError(`--model ${model}: expected ${names.join(", ")} or a config.json.${didYouMean(model, names)}`);
-  const { readJson } = await import("@cloze/checkpoint/node"), json = await readJson(path(model));
-  const type = typeof json === "object" && json !== null && "model_type" in json ? json.model_type : undefined;
-  if (type !== undefined && type !== "esm") throw new UnsupportedError(`${model}: model_type ${JSON.stringify(type)}: expected "esm". Other families are not here yet.`);
-  return esm2Source(basename(model, ".json"), esm2(parseEsm2Config(json, model), { zeroInitHead }));
+  const { readJson } = await import("@cloze/checkpoint/node"), opened = await openModel(await readJson(path(model)), { ...options, file: model });
+  return sourceOfModel(basename(model, ".json"), opened, head, labels);
 }
 
-/** A model that was loaded from a checkpoint, to be trained on or evaluated. */
-export async function sourceOfModel(name: string, model: InferenceModel): Promise<ModelSource> {
-  if (!isEsm2(model)) throw new UnsupportedError(`${name}: models of this family cannot be trained yet.`);
-  return esm2Source(name, model);
+/** A model that was opened or loaded, to be trained on or evaluated. Labels are those of its configuration unless others are given. */
+export function sourceOfModel(name: string, opened: OpenedModel): ModelSource<HeadModels["masked-lm"]>;
+export function sourceOfModel<H extends Head>(name: string, opened: OpenedModel, head: H, labels?: TaskLabels): ModelSource<HeadModels[H]>;
+export function sourceOfModel(name: string, opened: OpenedModel, head: Head = "masked-lm", labels: TaskLabels = {}): ModelSource<HeadModels[Head]> {
+  const { model, buffers, maxLength, extraParameters } = opened;
+  if (!hasHead(model, head)) throw new UnsupportedError(`${name}: expected a model with a head for ${head}, got one of the family "${opened.family}", which has ${Object.keys(opened.architectures).join(", ")}.`);
+  return { name, model, buffers, maxLength, extraParameters, configText: opened.configText({ head, ...labels }) };
 }
 
-const isEsm2 = (model: InferenceModel): model is Esm2 => "config" in model && "buffers" in model;
-
-async function esm2Source(name: string, model: Esm2): Promise<ModelSource> {
-  const { esm2ConfigText } = await import("@cloze/models/esm2"), { config } = model;
-  return {
-    name, model, configText: esm2ConfigText(config), buffers: model.buffers, maxLength: config.maxPositions - 2,
-    // The contact head is not trained here; a checkpoint holds it all the same, so that the Hub layout is whole.
-    extraParameters: parametersOf((scope) => {
-      const inputs = encoderInputs(scope.graph, 1, 4);
-      model.contacts(scope, inputs, model.outputs(scope, inputs).attentions);
-    }),
-  };
-}
-
-/** The parameters a checkpoint of the model holds: those of the loss, and those that ride along. */
-export function parametersOfSource(source: ModelSource): ReadonlyMap<string, Parameter> {
-  return new Map([...maskedLmParameters(source.model), ...(source.extraParameters ?? [])]);
+/** The parameters that a checkpoint of the model holds: encoder and head, and those that ride along. `labels` counts for classifiers. */
+export function parametersOfSource(source: Pick<ModelSource, "name" | "extraParameters"> & { readonly model: Encoder }, head: Head = "masked-lm", labels = 2): ReadonlyMap<string, Parameter> {
+  return new Map([...headParameters(source.model, head, labels, source.name), ...(source.extraParameters ?? [])]);
 }

@@ -205,7 +205,7 @@ interface StartingPoint extends Pick<TrainOptions, "source" | "weights" | "resum
 async function startingPoint({ options, given, path, io }: PretrainContext, run: string, resuming: boolean): Promise<StartingPoint> {
   const dir = resuming ? await newestCheckpoint(run) : undefined;
   if (dir !== undefined) {
-    const { optimizer, state } = await loadTrainerState(dir), loaded = await loadModel(dir), source = await sourceOfModel(options.from ?? options.model, loaded.model);
+    const { optimizer, state } = await loadTrainerState(dir), loaded = await loadModel(dir), source = sourceOfModel(options.from ?? options.model, loaded);
     const { weights, missing } = weightsFrom(loaded, source, options);
     if (missing.length > 0) throw new FormatError(dir, `tensor "${missing[0]}"`, "expected this parameter, got no such tensor. Was the checkpoint changed? Remove it to resume from the one before.");
     return { source, weights, resume: { optimizer, state, dir }, said: [`resuming ${relative(io.cwd, run) || run} after step ${state.step}`] };
@@ -217,7 +217,7 @@ async function startingPoint({ options, given, path, io }: PretrainContext, run:
     return { source, weights: initialize(parametersOfSource(source), options.seed), restart, said: [] };
   }
   const loaded = await loadModel(await checkpointFolder(path(options.from)));
-  const source = given.has("model") ? await modelSource({ model: options.model, path, zeroInitHead: false }) : await sourceOfModel(options.from, loaded.model);
+  const source = given.has("model") ? await modelSource({ model: options.model, path, zeroInitHead: false }) : sourceOfModel(options.from, loaded);
   const { weights, missing } = weightsFrom(loaded, source, options);
   return { source, weights, restart, said: missing.length > 0 ? [`${options.from} has no ${missing.join(", ")}: new ones`] : [] };
 }

@@ -8,25 +8,13 @@
  */
 import { FormatError } from "@cloze/errors";
 import type { HostTensor } from "@cloze/graph";
+import { NORMS_OF_OLD, type CheckpointNotes } from "./checkpoint-notes.ts";
 import type { Esm2Config } from "./esm2-config.ts";
 
-export interface CheckpointNotes {
-  /** Names under which a parameter may also be found: the pattern, and what to put in its place. */
-  readonly renamed: readonly (readonly [pattern: RegExp, parameter: string])[];
-  /** May be there and is not read. */
-  readonly ignored: readonly RegExp[];
-  /** Copies: where such a name is present it must equal the other parameter (unless the model does not tie them). */
-  readonly tied: Readonly<Record<string, string>>;
-  /** Parameters that only some graphs declare: to be kept when a checkpoint is written again. */
-  readonly optional: readonly RegExp[];
-  /** Rotary frequencies, for `ropeFrequenciesFrom`. One is enough: all layers hold the same. */
-  readonly ropeFrequencies: RegExp;
-}
-
-export const esm2Checkpoint: CheckpointNotes = {
-  // transformers 5 writes the norms inside layers under their names of old.
-  renamed: [[/\.LayerNorm\.gamma$/, ".LayerNorm.weight"], [/\.LayerNorm\.beta$/, ".LayerNorm.bias"]],
-  ignored: [/^esm\.embeddings\.position_ids$/, /^esm\.embeddings\.position_embeddings\.weight$/],
+export const esm2Checkpoint: CheckpointNotes & { readonly ropeFrequencies: RegExp } = {
+  prefix: "esm.",
+  renamed: NORMS_OF_OLD,
+  ignored: [/^esm\.embeddings\.position_ids$/, /^esm\.embeddings\.position_embeddings\.weight$/, /^esm\.pooler\./],
   tied: { "lm_head.decoder.weight": "esm.embeddings.word_embeddings.weight" },
   optional: [/^esm\.contact_head\.regression\.(weight|bias)$/],
   // Of a layer, of the model, or (transformers 5.23) of a layer called "*".

@@ -4,7 +4,8 @@
  * Keys that are missing take the defaults of transformers' EsmConfig, not those of ESM-2: what transformers opens, opens
  * here in the same way. Keys that say nothing to us are kept in `extra` and written back.
  */
-import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
+import { ConfigError, UnsupportedError } from "@cloze/errors";
+import { configObject, configText, otherKeys, readFields, writeFields, type FieldTable } from "./config-json.ts";
 
 export interface Esm2Config {
   readonly vocab: number;
@@ -74,8 +75,8 @@ export function checkEsm2Config(config: Esm2Config): Esm2Config {
   return config;
 }
 
-/** Our field, its key in config.json, and what EsmConfig takes for a missing one (undefined: there must be one). */
-const numbers = {
+/** Missing ones are what transformers' EsmConfig takes. */
+const FIELDS = {
   vocab: ["vocab_size", undefined],
   hidden: ["hidden_size", 768],
   layers: ["num_hidden_layers", 12],
@@ -90,13 +91,10 @@ const numbers = {
   hiddenDropoutRate: ["hidden_dropout_prob", 0.1],
   attentionDropoutRate: ["attention_probs_dropout_prob", 0.1],
   initializerRange: ["initializer_range", 0.02],
-} as const satisfies Readonly<Partial<Record<keyof Esm2Config, readonly [string, number | undefined]>>>;
-
-const booleans = {
   tokenDropout: ["token_dropout", false],
   embLayerNormBefore: ["emb_layer_norm_before", false],
   tieWordEmbeddings: ["tie_word_embeddings", true],
-} as const satisfies Readonly<Partial<Record<keyof Esm2Config, readonly [string, boolean]>>>;
+} as const satisfies FieldTable;
 
 /** Set by us on writing, so never part of `extra`. */
 const FIXED = { model_type: "esm", architectures: ["EsmForMaskedLM"], position_embedding_type: "rotary", is_folding_model: false } as const;
@@ -108,41 +106,22 @@ const FIXED = { model_type: "esm", architectures: ["EsmForMaskedLM"], position_e
  * ConfigError for sizes that do not fit together.
  */
 export function parseEsm2Config(json: unknown, file = "config.json"): Esm2Config {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new FormatError(file, "", `expected an object, got ${json === null ? "null" : Array.isArray(json) ? "an array" : typeof json}.`);
-  const given = json as Readonly<Record<string, unknown>>;
-  if (given.model_type !== "esm") throw new FormatError(file, "model_type", `expected "esm", got ${JSON.stringify(given.model_type)}. Another model of @cloze/models may open it.`);
-  const positions = given.position_embedding_type ?? "absolute";
+  const given = configObject(json, "esm", file), positions = given["position_embedding_type"] ?? "absolute";
   if (positions !== "rotary") throw new UnsupportedError(`${file}, position_embedding_type: only "rotary" (ESM-2) is built here, got ${JSON.stringify(positions)} (ESM-1b and ESM-1v).`);
   for (const key of ["is_folding_model", "is_decoder", "add_cross_attention"]) {
-    if (given[key] === true) throw new UnsupportedError(`${file}, ${key}: only the encoder and its masked language model are built here, got true.`);
+    if (given[key] === true) throw new UnsupportedError(`${file}, ${key}: only the encoder and its heads are built here, got true.`);
   }
-  const read = <T extends number | boolean>(key: string, missing: T | undefined, kind: "number" | "boolean"): T => {
-    const value = given[key] ?? missing;
-    if (typeof value !== kind) throw new FormatError(file, key, `expected a ${kind}, got ${value === undefined ? "nothing" : JSON.stringify(value)}.`);
-    return value as T;
-  };
-  const fields: Record<string, number | boolean> = {};
-  for (const [field, [key, missing]] of Object.entries(numbers)) fields[field] = read<number>(key, missing, "number");
-  for (const [field, [key, missing]] of Object.entries(booleans)) fields[field] = read<boolean>(key, missing, "boolean");
-  const known = new Set<string>([...Object.values(numbers), ...Object.values(booleans)].map(([key]) => key));
-  const extra = Object.fromEntries(Object.entries(given).filter(([key]) => !known.has(key) && !Object.hasOwn(FIXED, key)));
-  return checkEsm2Config({ ...(fields as Omit<{ [K in keyof Esm2Config]-?: Esm2Config[K] }, "extra">), ...(Object.keys(extra).length > 0 && { extra }) });
+  const extra = otherKeys(given, [...Object.values(FIELDS).map(([key]) => key), ...Object.keys(FIXED)]);
+  return checkEsm2Config({ ...readFields(given, FIELDS, file), ...(extra && { extra }) });
 }
 
-/** Keys that Python types as floats: transformers 5 refuses a config.json in which one of them reads `0` and not `0.0`. */
-const FLOATS = ["layer_norm_eps", "rope_theta", "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range", "classifier_dropout"];
-
-/** The text of the config.json that transformers opens as EsmForMaskedLM. */
-export function esm2ConfigText(config: Esm2Config): string {
-  const whole = new RegExp(`^(  "(?:${FLOATS.join("|")})": -?\\d+)(,?)$`, "gm");
-  return `${JSON.stringify(esm2ConfigJson(config), null, 2).replace(whole, "$1.0$2")}\n`;
+/** The text of the config.json that transformers opens. `saved`: keys that win over `extra`, such as the architecture and labels. */
+export function esm2ConfigText(config: Esm2Config, saved: Readonly<Record<string, unknown>> = {}): string {
+  return configText(esm2ConfigJson(config, saved));
 }
 
 /** The same as an object, to be compared or merged. Write `esm2ConfigText` to a file: JSON.stringify makes an integer of 0.0. */
-export function esm2ConfigJson(config: Esm2Config): Record<string, unknown> {
+export function esm2ConfigJson(config: Esm2Config, saved: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   checkEsm2Config(config);
-  const out: Record<string, unknown> = { ...FIXED, hidden_act: "gelu", ...config.extra };
-  for (const [field, [key]] of Object.entries(numbers)) out[key] = config[field as keyof typeof numbers];
-  for (const [field, [key]] of Object.entries(booleans)) out[key] = config[field as keyof typeof booleans];
-  return out;
+  return { ...FIXED, hidden_act: "gelu", ...config.extra, ...saved, ...writeFields(config, FIELDS) };
 }

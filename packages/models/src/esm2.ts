@@ -15,14 +15,17 @@
 import { ConfigError } from "@cloze/errors";
 import { embedding, gelu, sigmoid, type HostTensors, type Tensor } from "@cloze/graph";
 import {
-  layerNormLayer, linear, project, tokenTable, transformerLayers,
-  type EncoderInputs, type EncoderOutputs, type Init, type MaskedLm, type RotaryOptions, type Scope, type Stacked, type TransformerLayerOptions,
+  dropoutLayer, layerNormLayer, linear, project, tokenTable, transformerLayers,
+  type EncoderInputs, type EncoderOutputs, type Init, type MaskedLm, type RotaryOptions, type Scope,
+  type SequenceClassifier, type Stacked, type TokenClassifier, type TransformerLayerOptions,
 } from "@cloze/nn";
 import { ropeBuffers, ropeFormula } from "./esm2-checkpoint.ts";
 import { checkEsm2Config, type Esm2Config } from "./esm2-config.ts";
 
 export { esm2ConfigJson, esm2Configs, esm2ConfigText, parseEsm2Config, type Esm2Config, type Esm2Size } from "./esm2-config.ts";
-export { esm2Checkpoint, ropeFrequenciesFrom, type CheckpointNotes } from "./esm2-checkpoint.ts";
+export { esm2Checkpoint, ropeFrequenciesFrom } from "./esm2-checkpoint.ts";
+export type { CheckpointNotes } from "./checkpoint-notes.ts";
+export { flopsPerToken } from "./flops.ts";
 
 /** Share of tokens that ESM-2's training replaced by `<mask>`: 15 % chosen, 80 % of those. */
 const MASK_RATIO_TRAIN = 0.15 * 0.8;
@@ -42,7 +45,7 @@ export interface Esm2Options {
   readonly ropeFrequencies?: readonly number[];
 }
 
-export interface Esm2 extends MaskedLm {
+export interface Esm2 extends MaskedLm, SequenceClassifier, TokenClassifier {
   readonly config: Esm2Config;
   /** Tensors that are not trained and belong in a checkpoint of this model: its rotary frequencies, which transformers looks for. */
   readonly buffers: HostTensors;
@@ -69,11 +72,16 @@ export function esm2(config: Esm2Config, options: Esm2Options = {}): Esm2 {
       const { last, hiddenStates, probabilities } = encoder(scope.at("esm"), config, inputs, rope);
       return { last, hiddenStates, attentions: probabilities() };
     },
+    classifySequence: (scope, first, labels) => sequenceHead(scope.at("classifier"), config, first, labels),
+    classifyTokens(scope, states, labels) {
+      const classifier = scope.at("classifier");
+      return linear(classifier, dropoutLayer(classifier, states, config.hiddenDropoutRate), labels, { init: weights(config) });
+    },
     contacts: (scope, inputs, attentions) => contactHead(scope.at("esm.contact_head"), config, inputs, attentions),
   };
 }
 
-const weights = (config: Esm2Config): Init => ({ kind: "normal", std: config.initializerRange });
+const weights = ({ initializerRange: std }: Pick<Esm2Config, "initializerRange">): Init => ({ kind: "normal", std });
 
 type Rope = Omit<RotaryOptions, "positions">;
 type Encoded = Omit<EncoderOutputs, "attentions"> & Pick<Stacked, "probabilities">;
@@ -131,6 +139,13 @@ function head(root: Scope, config: Esm2Config, states: Tensor<"f32">, zeroInit: 
   });
 }
 
+/** Hidden states of first tokens [n, hidden] -> logits [n, labels]. */
+function sequenceHead(scope: Scope, { hidden, hiddenDropoutRate: rate, ...config }: Esm2Config, first: Tensor<"f32">, labels: number): Tensor<"f32"> {
+  const dense = scope.at("dense"), out = scope.at("out_proj"), init = { init: weights(config) };
+  const x = linear(dense, dropoutLayer(dense, first, rate), hidden, init);
+  return linear(out, dropoutLayer(out, dense.within(() => x.tanh()), rate), labels, init);
+}
+
 /**
  * Logistic regression over all layers' and heads' attention maps, symmetrised and corrected for the average product
  * (APC, Dunn et al. 2008): m - rowsum(m) colsum(m) / sum(m).
@@ -150,15 +165,4 @@ function contactHead(scope: Scope, config: Esm2Config, { ids, segments }: Encode
     });
     return sigmoid(votes.reduce((sum, vote) => sum.add(vote)).add(bias.reshape([1, 1, 1])));
   });
-}
-
-/**
- * Floating-point operations for one token of a row of `seq`: 2 for each weight of a matmul and 4 seq hidden for the attention of
- * each layer; backward twice that. The head counts for the share of tokens that is predicted.
- */
-export function flopsPerToken(config: Esm2Config, seq: number, options: { readonly predicted?: number; readonly training?: boolean } = {}): number {
-  const { predicted = 0.15, training = true } = options, { hidden, intermediate, layers, vocab } = config;
-  const perLayer = 2 * (4 * hidden ** 2 + 2 * hidden * intermediate) + 4 * seq * hidden;
-  const forward = layers * perLayer + predicted * 2 * (hidden ** 2 + hidden * vocab);
-  return training ? 3 * forward : forward;
 }

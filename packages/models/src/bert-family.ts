@@ -1,0 +1,32 @@
+/** BERT as a family: names, config.json, checkpoints. */
+import { bert, bertConfigJson, bertConfigs, bertConfigText, parseBertConfig, type BertSize } from "./bert.ts";
+import { bertCheckpoint } from "./bert-checkpoint.ts";
+import { headOfConfig, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import { labelsJson, labelsOf } from "./labels.ts";
+
+const ARCHITECTURES: OpenedModel["architectures"] = {
+  "masked-lm": "BertForMaskedLM",
+  "sentence-pair": "BertForNextSentencePrediction",
+  "masked-lm+sentence-pair": "BertForPreTraining",
+  "sequence-classification": "BertForSequenceClassification",
+  "token-classification": "BertForTokenClassification",
+  "question-answering": "BertForQuestionAnswering",
+  "multiple-choice": "BertForMultipleChoice",
+};
+
+const isSize = (name: string): name is BertSize => Object.hasOwn(bertConfigs, name);
+
+export const bertFamily: ModelFamily = {
+  type: "bert",
+  names: Object.keys(bertConfigs),
+  published: (name) => (isSize(name) ? bertConfigJson(bertConfigs[name]) : undefined),
+  open(json, { file, vocab, special, zeroInitHead = false }: OpenOptions = {}) {
+    const parsed = parseBertConfig(json, file), config = { ...parsed, ...(vocab !== undefined && { vocab }), ...(special && { padTokenId: special.pad }) };
+    const model = bert(config, { zeroInitHead }), extra = config.extra ?? {};
+    return {
+      family: "bert", model, maxLength: config.maxPositions, padId: config.padTokenId, buffers: model.buffers, extraParameters: new Map(),
+      labels: labelsOf(extra, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), architectures: ARCHITECTURES, notes: bertCheckpoint,
+      configText: ({ head = "masked-lm", ...labels } = {}) => bertConfigText(config, { architectures: [ARCHITECTURES[head]], ...labelsJson(labels) }),
+    };
+  },
+};

@@ -1,0 +1,41 @@
+/** All families, by `model_type` of config.json: a row each, loaded when it is asked for. */
+import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
+import type { ModelFamily, OpenedModel, OpenOptions } from "./family.ts";
+
+export { headOfConfig, type FamilyModel, type ModelFamily, type OpenedModel, type OpenOptions, type SavedAs } from "./family.ts";
+export { hasHead, headNames, headParameters, type Head, type HeadModels } from "./heads.ts";
+export { labelsJson, labelsOf, type ProblemType, type TaskLabels } from "./labels.ts";
+export { readWeights, type ReadWeights, type StoredTensors } from "./read-weights.ts";
+export type { CheckpointNotes } from "./checkpoint-notes.ts";
+
+export const families: Readonly<Record<string, () => Promise<ModelFamily>>> = {
+  bert: async () => (await import("./bert-family.ts")).bertFamily,
+  esm: async () => (await import("./esm2-family.ts")).esm2Family,
+};
+
+/** The family of a config.json. Throws FormatError for what is none, UnsupportedError for one that is not here. */
+export async function familyOf(json: unknown, file = "config.json"): Promise<ModelFamily> {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new FormatError(file, "", `expected an object, got ${JSON.stringify(json)?.slice(0, 40)}.`);
+  const { model_type: type } = json as { readonly model_type?: unknown }, load = typeof type === "string" && Object.hasOwn(families, type) ? families[type] : undefined;
+  if (load === undefined) throw new UnsupportedError(`${file}, model_type: expected ${Object.keys(families).map((name) => JSON.stringify(name)).join(" or ")}, got ${type === undefined ? "nothing" : JSON.stringify(type)}. Other families cannot be opened yet.`);
+  return load();
+}
+
+/** A new model by config.json. */
+export async function openModel(json: unknown, options: OpenOptions = {}): Promise<OpenedModel> {
+  return (await familyOf(json, options.file)).open(json, options);
+}
+
+/** Names of all published sizes, family by family. */
+export async function publishedNames(): Promise<readonly string[]> {
+  return (await Promise.all(Object.values(families).map((load) => load()))).flatMap(({ names }) => names);
+}
+
+/** The content of the config.json of a published size. Throws ConfigError for a name that is none. */
+export async function publishedConfig(name: string): Promise<Readonly<Record<string, unknown>>> {
+  for (const load of Object.values(families)) {
+    const json = (await load()).published(name);
+    if (json !== undefined) return json;
+  }
+  throw new ConfigError(`model ${JSON.stringify(name)}: expected one of ${(await publishedNames()).join(", ")}, got a name that is none of them.`);
+}

@@ -1,0 +1,77 @@
+/**
+ * A family of models as loaders, trainers and command lines need it: which sizes there are by name, what config.json means, how
+ * checkpoints are to be read, and what is written back. A family is one value; `families` of this package lists them.
+ */
+import type { HostTensors, Tensor } from "@cloze/graph";
+import type { ChoiceModel, EncoderInputs, EncoderOutputs, MaskedLm, Parameter, Scope, SentencePairModel, SequenceClassifier, SpanModel, TokenClassifier } from "@cloze/nn";
+import type { CheckpointNotes } from "./checkpoint-notes.ts";
+import type { Head } from "./heads.ts";
+import type { TaskLabels } from "./labels.ts";
+
+/** A masked language model with whatever other heads its family has. */
+export type FamilyModel = MaskedLm & Partial<Omit<SentencePairModel & SequenceClassifier & TokenClassifier & SpanModel & ChoiceModel, keyof MaskedLm>> & {
+  /** What it shows of its inside. */
+  outputs?(scope: Scope, inputs: EncoderInputs): EncoderOutputs;
+  /** A sequence's own vector `[n, hidden]`, from the hidden states `[n, hidden]` of first tokens. */
+  pool?(scope: Scope, first: Tensor<"f32">): Tensor<"f32">;
+  /** Contact probabilities `[batch, seq - 2, seq - 2]` of residues. */
+  contacts?(scope: Scope, inputs: EncoderInputs, attentions: readonly Tensor<"f32">[]): Tensor<"f32">;
+};
+
+export interface OpenOptions {
+  /** Named in errors. Default "config.json". */
+  readonly file?: string;
+  /** In place of the configuration's: the size of another tokenizer's vocabulary. */
+  readonly vocab?: number;
+  /** Ids of that tokenizer, where the family's configuration has them. */
+  readonly special?: { readonly pad: number; readonly mask?: number; readonly end?: number };
+  /** Start from masked-token logits of exactly zero. Default false. */
+  readonly zeroInitHead?: boolean;
+  /** What a checkpoint stores under `notes.ropeFrequencies`. */
+  readonly ropeFrequencies?: ArrayLike<number>;
+}
+
+/** How a checkpoint is to be written. */
+export interface SavedAs extends TaskLabels {
+  /** The head it holds. Default "masked-lm". */
+  readonly head?: Head;
+}
+
+export interface OpenedModel {
+  /** `model_type`. */
+  readonly family: string;
+  readonly model: FamilyModel;
+  /** Most tokens in one sequence, special ones included. */
+  readonly maxLength: number;
+  readonly padId: number;
+  /** Names of a classifier's labels, as the configuration has them; LABEL_0 and LABEL_1 where it says nothing. */
+  readonly labels: readonly string[];
+  /** The head that `architectures` of the configuration names, if it names one. */
+  readonly head: Head | undefined;
+  /** Tensors that are not trained and belong in a checkpoint. */
+  readonly buffers: HostTensors;
+  /** Parameters that belong in a checkpoint whatever its head is. */
+  readonly extraParameters: ReadonlyMap<string, Parameter>;
+  /** Heads of this family, and the class of transformers that has each. */
+  readonly architectures: Readonly<Partial<Record<Head, string>>>;
+  readonly notes: CheckpointNotes;
+  /** The text of config.json. */
+  configText(saved?: SavedAs): string;
+}
+
+export interface ModelFamily {
+  /** `model_type` of config.json. */
+  readonly type: string;
+  /** Names of published sizes. */
+  readonly names: readonly string[];
+  /** The content of the config.json of a published size; undefined for another name. */
+  published(name: string): Readonly<Record<string, unknown>> | undefined;
+  /** Throws FormatError, UnsupportedError or ConfigError for a configuration that is not this family's, or cannot be built. */
+  open(json: unknown, options?: OpenOptions): OpenedModel;
+}
+
+/** The head whose class is named by `architectures`. */
+export function headOfConfig(json: Readonly<Record<string, unknown>>, architectures: OpenedModel["architectures"]): Head | undefined {
+  const { architectures: named } = json, first: unknown = Array.isArray(named) ? named[0] : undefined;
+  return (Object.keys(architectures) as Head[]).find((head) => architectures[head] === first);
+}
