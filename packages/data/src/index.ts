@@ -5,9 +5,18 @@ export { isDocumentDataset, memoryDocuments, SentenceDocuments, type DocumentDat
 export type { BatchRecipe, Batches, PackedBatches, PackedOptions, PaddedBatches, PaddedOptions } from "./batches.ts";
 export { packedBatches } from "./packed-batches.ts";
 export { paddedBatches } from "./padded-batches.ts";
+export { pairBatches, pairEvaluationBatches, type PairFraming, type PairOptions } from "./pair-batches.ts";
 export { framingLength, type Framing } from "./framing.ts";
 export { FastaParser, type FastaBatch, type FastaOptions, type FastaReport } from "./fasta-parser.ts";
 export { fastaCollector, type FastaCollector, type FastaDatasets, type FastaDatasetsOptions } from "./fasta-collector.ts";
+export { TextParser, DOCUMENT_RULES, type DocumentRule, type TextOptions } from "./text-parser.ts";
+export { JsonlParser } from "./jsonl-parser.ts";
+export { CsvParser, type CsvOptions } from "./csv-parser.ts";
+export { openParquet, type ParquetFile, type RangeReader } from "./parquet-rows.ts";
+export { httpFile, type Fetch, type HttpFileOptions } from "./http-file.ts";
+export { hubDatasetFiles, hubSettings, parseHubDataset, type HubDatasetName, type HubFile, type HubSettings } from "./hub-datasets.ts";
+export { LineParser, MAX_RECORD, type LineOptions } from "./text-lines.ts";
+export { sentencesOf, type Row, type TextDocument, type TextReport } from "./text-document.ts";
 export { splitOf, type SplitName, type SplitRule } from "./split.ts";
 export { contentHash, type ContentHash } from "./content-hash.ts";
 export { shuffledOrder, type Order } from "./shuffle.ts";
