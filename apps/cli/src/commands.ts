@@ -19,6 +19,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "tokenize", summary: "Show how texts become tokens", load: async () => (await import("./commands/tokenize.ts")).tokenize },
   { name: "data prepare", summary: "Turn FASTA files into token shards", load: async () => (await import("./commands/data-prepare.ts")).dataPrepare },
   { name: "data inspect", summary: "Show what FASTA files or token shards hold", load: async () => (await import("./commands/data-inspect.ts")).dataInspect },
+  { name: "download", summary: "Fetch a model of the Hugging Face Hub into the cache", load: async () => (await import("./commands/download.ts")).download },
   { name: "checkpoint inspect", summary: "Show what a checkpoint holds and whether it is whole", load: async () => (await import("./commands/checkpoint-inspect.ts")).checkpointInspect },
   { name: "doctor", summary: "Show what can run on this machine, and what would help", load: async () => (await import("./commands/doctor.ts")).doctor },
 ];

@@ -1,7 +1,7 @@
 /** Options that the commands with a model share: which one, how much at once, and what computes. Spread into their own tables. */
 
 export const CHECKPOINT_OPTION = {
-  checkpoint: { kind: "string", value: "DIR", required: true, help: "checkpoint folder, or a run folder: its newest checkpoint" },
+  checkpoint: { kind: "string", value: "DIR|NAME", required: true, checkpoint: true, help: "checkpoint folder, a run folder (its newest checkpoint), or a model of the Hub" },
 } as const;
 
 export const PORTION_OPTION = {

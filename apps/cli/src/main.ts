@@ -12,6 +12,7 @@ import { processIo, type Io } from "./io.ts";
 import { flag, kebab, showValue, type OptionTable, type OptionValue } from "./options.ts";
 import { OutputClosed, output } from "./output.ts";
 import { parseArguments } from "./parse-arguments.ts";
+import type { Status } from "./status-line.ts";
 import { didYouMean } from "./suggest.ts";
 
 const EVERY_COMMAND = { json: { kind: "boolean", inFile: false, help: "print one JSON object as the last line" } } as const satisfies OptionTable;
@@ -71,16 +72,20 @@ async function run(name: string, command: Command, table: OptionTable, words: re
     inFile = await readConfigFile(path(file), file, table);
   }
   const options: Record<string, OptionValue | undefined> = {}, resolved: Record<string, OptionValue> = {}, given = new Set<string>();
+  const out = output(io, json), { statusLine } = await import("./status-line.ts"), status = (): Status => statusLine(io.stderr);
   for (const [key, spec] of Object.entries(command.options)) {
     const said = values.get(key) ?? inFile.get(key);
     if (said !== undefined) given.add(key);
     else if (spec.required) throw new ConfigError(`${name}: ${flag(key)} is required: ${spec.help}. See: cloze ${name} --help`);
-    const value = said ?? spec.default ?? (spec.kind === "boolean" ? false : spec.kind === "list" ? [] : undefined);
+    let value = said ?? spec.default ?? (spec.kind === "boolean" ? false : spec.kind === "list" ? [] : undefined);
+    if (said !== undefined && typeof value === "string" && spec.kind === "string" && spec.checkpoint !== undefined) {
+      const { checkpointPath } = await import("./checkpoint-folder.ts"), known = spec.checkpoint === true ? [] : spec.checkpoint.unless;
+      value = await checkpointPath(value, { path, io, note: out.note, status }, { where: flag(key), known });
+    }
     options[key] = value;
     if (value !== undefined) resolved[kebab(key)] = spec.kind === "duration" ? showValue(spec, value) : value; // a time keeps its unit
   }
-  const out = output(io, json), { statusLine } = await import("./status-line.ts");
-  const result = await command.run({ options, args, given, resolved, json, io, path, print: out.print, note: out.note, status: () => statusLine(io.stderr) });
+  const result = await command.run({ options, args, given, resolved, json, io, path, print: out.print, note: out.note, status });
   if (json) out.object(result.json);
   else for (const line of result.text ?? []) out.print(line);
   return result.exitCode ?? 0;

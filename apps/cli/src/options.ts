@@ -21,6 +21,8 @@ export interface TextSpec extends SpecBase {
   readonly default?: string;
   /** The value of the flag without one: `--resume` is `--resume auto`. */
   readonly bare?: string;
+  /** It names a checkpoint: where nothing of the name is here, a model of the Hub, unless it is one of these other things. */
+  readonly checkpoint?: true | { readonly unless: readonly string[] };
 }
 
 export interface NumberSpec extends SpecBase {

@@ -1,9 +1,10 @@
 /** What `cloze pretrain` takes: one table, read by the parser, the help, the config file and a resumed run. */
+import { TOKENIZER_NAMES } from "./tokenizers.ts";
 
 export const PRETRAIN_OPTIONS = {
   model: { kind: "string", value: "NAME", default: "esm2-8m", help: "esm2-8m, -35m, -150m, -650m, -3b, -15b, or a config.json" },
   data: { kind: "list", value: "FILE", help: "FASTA files (plain or gzip), or the .json of token shards" },
-  tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", help: "esm2, protbert, amplify, or a checkpoint folder" },
+  tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: TOKENIZER_NAMES }, help: "esm2, protbert, amplify, or a checkpoint folder" },
   objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, or the name of an installed objective package" },
   objectiveOptions: { kind: "string", value: "JSON", default: "{}", help: "its options, e.g. '{\"rate\":0.2,\"replace\":\"mask\"}'" },
   valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share of the sequences held out for evaluation" },
@@ -30,7 +31,7 @@ export const PRETRAIN_OPTIONS = {
   keep: { kind: "integer", min: 1, default: 3, help: "newest checkpoints to keep" },
   out: { kind: "string", value: "DIR", help: "run folder (default: runs/MODEL-N)" },
   resume: { kind: "string", value: "DIR", bare: "auto", inFile: false, help: "continue a run; without DIR the one of --out, or the newest" },
-  from: { kind: "string", value: "DIR", help: "start from the weights of a checkpoint" },
+  from: { kind: "string", value: "DIR|NAME", checkpoint: true, help: "start from the weights of a checkpoint, or of a model of the Hub" },
   backend: { kind: "choice", choices: ["auto", "webgpu", "onnxruntime", "reference"], default: "auto", help: "what computes" },
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
   plan: { kind: "boolean", default: false, inFile: false, help: "print what a step does on the device and the memory it takes, and stop" },

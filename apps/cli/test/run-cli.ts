@@ -21,7 +21,8 @@ export interface Cli {
   write(name: string, text: string | Uint8Array): string;
 }
 
-export function cli(commands?: readonly CommandEntry[]): Cli {
+/** `env` is what the process would have; without one nothing asks the Hub. */
+export function cli(commands?: readonly CommandEntry[], env: Io["env"] = { HF_HUB_OFFLINE: "1", HF_HOME: "/nonexistent" }): Cli {
   const dir = mkdtempSync(join(tmpdir(), "cloze-cli-"));
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
   const piped = async (input: string, ...argv: readonly string[]): Promise<Ran> => {
@@ -30,7 +31,7 @@ export function cli(commands?: readonly CommandEntry[]): Cli {
       stdout: { write: (text) => { out += text; } },
       stderr: { write: (text) => { err += text; } },
       stdin: (async function* () { if (input !== "") yield new TextEncoder().encode(input); })(),
-      cwd: dir, env: {}, outputClosed: () => false,
+      cwd: dir, env, outputClosed: () => false,
     };
     const code = await main(argv, io, commands);
     return { code, out, err, json: () => JSON.parse(out.trimEnd().split("\n").at(-1) ?? "") as Readonly<Record<string, unknown>> };

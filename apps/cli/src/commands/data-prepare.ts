@@ -9,7 +9,7 @@ export const dataPrepare: Command = command({
   options: {
     out: { kind: "string", value: "DIR", required: true, help: "folder for the shards; made if need be" },
     name: { kind: "string", value: "NAME", default: "tokens", help: "files are NAME_train_000000.bin, …, and the index NAME.json" },
-    tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", help: `${TOKENIZER_NAMES.join(", ")}, or a checkpoint folder` },
+    tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: TOKENIZER_NAMES }, help: `${TOKENIZER_NAMES.join(", ")}, or a checkpoint folder` },
     valid: { kind: "number", value: "SHARE", default: 0.005, min: 0, max: 1, help: "share of the sequences for validation, chosen by content" },
     test: { kind: "number", value: "SHARE", default: 0, min: 0, max: 1, help: "share of the sequences for testing" },
     seed: { kind: "integer", default: 0, min: 0, help: "another seed, another split" },

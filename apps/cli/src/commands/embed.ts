@@ -4,6 +4,7 @@ import type { Embedding } from "@cloze/inference";
 import { command, type Command, type Result } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION } from "../compute-options.ts";
 import { columns, counted, integer } from "../output.ts";
+import { TOKENIZER_NAMES } from "../tokenizers.ts";
 import type { SequenceFiles } from "../sequence-files.ts";
 import type { Status } from "../status-line.ts";
 
@@ -19,7 +20,7 @@ export const embed: Command = command({
     layer: { kind: "integer", default: -1, help: "0 the embeddings, L or -1 the last of L layers after the final norm; negative from the end" },
     long: { kind: "choice", choices: POLICIES, default: "window", help: "what becomes of sequences above --max-length" },
     maxLength: { kind: "integer", min: 8, help: "tokens that run at once, start and end included (default: what the model was made for)" },
-    tokenizer: { kind: "string", value: "NAME|DIR", help: "default: the tokenizer beside the weights" },
+    tokenizer: { kind: "string", value: "NAME|DIR", checkpoint: { unless: TOKENIZER_NAMES }, help: "default: the tokenizer beside the weights" },
     ...PORTION_OPTION,
     ...BACKEND_OPTIONS,
   },

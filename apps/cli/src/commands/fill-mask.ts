@@ -2,6 +2,7 @@
 import { command, type Command } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION } from "../compute-options.ts";
 import { columns } from "../output.ts";
+import { TOKENIZER_NAMES } from "../tokenizers.ts";
 
 const WIDTH = 80;
 
@@ -10,7 +11,7 @@ export const fillMask: Command = command({
   options: {
     ...CHECKPOINT_OPTION,
     top: { kind: "integer", min: 1, default: 5, help: "tokens shown for each mask" },
-    tokenizer: { kind: "string", value: "NAME|DIR", help: "default: the tokenizer beside the weights" },
+    tokenizer: { kind: "string", value: "NAME|DIR", checkpoint: { unless: TOKENIZER_NAMES }, help: "default: the tokenizer beside the weights" },
     ...BACKEND_OPTIONS,
   },
   examples: [

@@ -19,7 +19,7 @@ interface Tokenized {
 export const tokenize: Command = command({
   arguments: { name: "[TEXT…]", help: "texts to tokenize; - or nothing reads lines, or FASTA, from standard input", min: 0, max: Infinity },
   options: {
-    tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", help: `${TOKENIZER_NAMES.join(", ")}, or a checkpoint folder` },
+    tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: TOKENIZER_NAMES }, help: `${TOKENIZER_NAMES.join(", ")}, or a checkpoint folder` },
     file: { kind: "string", value: "FASTA", help: "read sequences from a FASTA file, plain or gzip" },
     maxLength: { kind: "integer", min: 1, help: "cut longer sequences, special tokens included" },
     special: { kind: "boolean", default: true, help: "leave out the start and end tokens" },

@@ -1,0 +1,82 @@
+// Models of the Hub by name, from a server that plays it, wherever a command takes a checkpoint.
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { encodeSafetensors, fromFloat32 } from "@cloze/checkpoint";
+import { esm2, esm2ConfigJson, esm2Configs } from "@cloze/models/esm2";
+import { initialize, maskedLmParameters } from "@cloze/nn";
+import { esm2 as esm2Tokenizer } from "@cloze/tokenizer-protein";
+import { cli } from "./run-cli.ts";
+
+const commit = "0123456789abcdef0123456789abcdef01234567", home = mkdtempSync(join(tmpdir(), "cloze-cli-hub-"));
+const config = { ...esm2Configs["esm2-8m"], layers: 1, hidden: 16, heads: 2, intermediate: 32 };
+const weights = initialize(maskedLmParameters(esm2(config)), 0);
+const files: Readonly<Record<string, Uint8Array>> = {
+  "config.json": new TextEncoder().encode(JSON.stringify(esm2ConfigJson(config))),
+  "model.safetensors": encodeSafetensors(Object.entries(weights).map(([name, { shape, data }]) => ({ name, shape, dtype: "F32" as const, data: fromFloat32("F32", Float32Array.from(data)) }))),
+  ...Object.fromEntries(Object.entries(esm2Tokenizer().files()).map(([name, text]) => [name, new TextEncoder().encode(text)])),
+};
+const asked: string[] = [];
+const server = createServer((request, response) => {
+  const { pathname } = new URL(request.url ?? "", "http://hub"), file = files[pathname.split("/").at(-1) ?? ""];
+  asked.push(pathname);
+  if (pathname === "/api/models/owner/tiny/revision/main") response.end(JSON.stringify({ id: "owner/tiny", sha: commit }));
+  else if (pathname === `/api/models/owner/tiny/tree/${commit}`) {
+    response.end(JSON.stringify(Object.entries(files).map(([path, bytes]) => ({ type: "file", path, size: bytes.length, oid: createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex") }))));
+  } else if (pathname.startsWith(`/owner/tiny/resolve/${commit}/`) && file !== undefined) response.end(file);
+  else response.writeHead(404, { "x-error-code": "RepoNotFound" }).end();
+});
+const env: Record<string, string> = { HF_HOME: home };
+const here = cli(undefined, env), { run } = here;
+
+beforeAll(async () => {
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  env["HF_ENDPOINT"] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(async () => {
+  await new Promise<void>((done) => server.close(() => done()));
+  rmSync(home, { recursive: true, force: true });
+});
+
+const fill = (checkpoint: string): readonly string[] => ["fill-mask", "MKT<mask>YI", "--checkpoint", checkpoint, "--backend", "reference", "--json"];
+
+test("download: which files, and where", async () => {
+  const { code, json } = await run("download", "owner/tiny", "--json"), total = Object.values(files).reduce((sum, bytes) => sum + bytes.length, 0);
+  expect(code).toBe(0);
+  expect(json()).toMatchObject({ commit, folder: join(home, "hub/models--owner--tiny/snapshots", commit), downloadedBytes: total });
+  const again = await run("download", "owner/tiny");
+  expect(again.out).toMatch(/downloaded +nothing: it was in the cache/);
+});
+
+test("a name is as good as its folder; a folder of that name wins", async () => {
+  const { json } = await run("download", "owner/tiny", "--json"), byFolder = await run(...fill(String(json()["folder"])));
+  const byName = await run(...fill("owner/tiny"));
+  expect([byName.code, byName.json()]).toEqual([0, byFolder.json()]);
+  expect((await run("tokenize", "MKT", "--tokenizer", "owner/tiny")).out).toBe((await run("tokenize", "MKT")).out);
+  asked.length = 0;
+  mkdirSync(join(here.dir, "owner/tiny"), { recursive: true });
+  expect((await run(...fill("owner/tiny"))).err).toContain("got one without config.json");
+  expect(asked).toEqual([]);
+  rmSync(join(here.dir, "owner"), { recursive: true });
+});
+
+test("what is neither is one line", async () => {
+  const { code, err } = await run(...fill("owner/other"));
+  expect([code, err.trim().split("\n").length]).toEqual([2, 1]);
+  expect(err).toMatch(/^cloze: --checkpoint owner\/other: expected a checkpoint folder, found nothing there; and as a model of the Hub: owner\/other: expected a repository of this name on http:.*, got 404\. Check the name/);
+  expect((await run(...fill("./owner/tiny"))).err).toMatch(/owner\/tiny: expected a checkpoint folder, found nothing there\. Check the path\.$/m);
+  expect((await run("tokenize", "MKT", "--tokenizer", "esm3")).err).toContain("Did you mean esm2?");
+  expect((await run("download", "../tiny"))).toMatchObject({ code: 2, err: expect.stringContaining('"../tiny": expected the name of a model') });
+});
+
+test("offline: what is in the cache, and nothing else", async () => {
+  const offline = cli(undefined, { ...env, TRANSFORMERS_OFFLINE: "1" });
+  asked.length = 0;
+  expect((await offline.run(...fill("owner/tiny"))).code).toBe(0);
+  expect((await offline.run("download", "owner/other")).err).toContain("since the Hub is not asked (offline), got nothing");
+  expect(asked).toEqual([]);
+});
