@@ -1,0 +1,125 @@
+/**
+ * The sentence pairs of one document in one epoch: which sentences are the first text of each, which the second, from lengths alone.
+ *
+ * As BERT's create_pretraining_data: sentences are gathered until they reach the target length, which is the longest there is, or
+ * with probability `shortRate` a shorter one for the whole document; a cut drawn between two of them parts A from B.
+ *
+ *   random   in half of the pairs, and where there is one sentence only, B is drawn from another document, from a sentence drawn
+ *            there on, until the target length is reached; what had been gathered behind the cut is put back and comes again
+ *   swapped  in half of the pairs A and B change places (ALBERT). A gathering of one sentence takes one more; a last one that is left
+ *            over stays a single text, without a pair
+ *
+ * Every sentence of the document is in exactly one pair as its own text. Draws are addressed by (document) and (first sentence).
+ * Sources: Devlin et al. 2018, arXiv:1810.04805, appendix A.2; Lan et al. 2019, arXiv:1909.11942, section 3.1.
+ */
+import { ConfigError } from "@cloze/errors";
+import { RandomStream } from "@cloze/random";
+import type { DocumentDataset } from "./document-dataset.ts";
+
+/** Sentences `first` to before `end` of the data set. */
+export interface SentenceRange {
+  readonly first: number;
+  readonly end: number;
+  /** Tokens that are kept of it. */
+  readonly kept: number;
+  /** Tokens that are left out, at either end. */
+  readonly dropped: number;
+}
+
+export interface PlannedPair {
+  /** First sentence of what was gathered: no two pairs of an epoch have the same. */
+  readonly example: number;
+  readonly a: SentenceRange;
+  /** Undefined: a single text. */
+  readonly b: SentenceRange | undefined;
+  /** 0: B is what followed, in this order; 1: it is not. */
+  readonly label: 0 | 1;
+}
+
+export interface PairRule {
+  readonly second: "random" | "swapped";
+  /** Most tokens of A and B together, special tokens not counted. */
+  readonly longest: number;
+  /** Share of the documents whose pairs have a shorter target, drawn from 2 to `longest`. */
+  readonly shortRate: number;
+}
+
+/** Tokens of a pair that are special: `[CLS] A [SEP] B [SEP]`. A single text has one `[SEP]` less. */
+export const PAIR_FRAME = 3;
+
+/** The draws of an epoch. */
+export interface PairDraws {
+  readonly isShort: RandomStream;
+  readonly target: RandomStream;
+  readonly cut: RandomStream;
+  readonly label: RandomStream;
+  readonly document: RandomStream;
+  readonly start: RandomStream;
+}
+
+export function pairDraws(seed: number, epoch: number): PairDraws {
+  const root = new RandomStream(seed).split("pairs").split(epoch), of = (use: string): RandomStream => root.split(use);
+  return { isShort: of("short"), target: of("target"), cut: of("cut"), label: of("label"), document: of("document"), start: of("start") };
+}
+
+/** In the order of the text. Throws ConfigError if the document or one of the sentences is empty. */
+export function pairsOfDocument(dataset: DocumentDataset, document: number, { second, longest, shortRate }: PairRule, draws: PairDraws): readonly PlannedPair[] {
+  const [first, end] = dataset.sentencesOf(document), pairs: PlannedPair[] = [];
+  if (!(end > first)) throw new ConfigError(`sentence pairs: expected sentences in every document, got none in document ${document}. Leave empty documents out.`);
+  const lengthOf = (sentence: number): number => {
+    const length = dataset.lengthOf(sentence);
+    if (!(length > 0)) throw new ConfigError(`sentence pairs: expected tokens in every sentence, got none in sentence ${sentence}. Leave empty sentences out.`);
+    return length;
+  };
+  /** Sentences from `from` until they hold `wanted` tokens, at least one, or the document ends. */
+  const gather = (from: number, until: number, wanted: number, least: number): { readonly end: number; readonly tokens: number } => {
+    let at = from, tokens = 0;
+    while (at < until && (tokens < wanted || at < from + least)) tokens += lengthOf(at++);
+    return { end: at, tokens };
+  };
+  const target = draws.isShort.uniform(document) < shortRate ? 2 + draws.target.below(longest - 1, document) : longest;
+  for (let at = first; at < end;) {
+    const chunk = gather(at, end, target, second === "swapped" ? 2 : 1), sentences = chunk.end - at;
+    const cut = at + (sentences > 1 ? 1 + draws.cut.below(sentences - 1, at) : 1), a = gather(at, cut, Infinity, 1).tokens, coin = draws.label.uniform(at) < 0.5;
+    if (second === "random" && (sentences === 1 || coin)) {
+      const drawn = draws.document.below(dataset.documents - 1, at), [otherFirst, otherEnd] = dataset.sentencesOf(drawn < document ? drawn : drawn + 1);
+      const start = otherFirst + draws.start.below(otherEnd - otherFirst, at), other = gather(start, otherEnd, target - a, 1);
+      pairs.push(truncated(at, [at, cut, a], [start, other.end, other.tokens], 1, longest));
+      at = cut;
+    } else if (sentences === 1) {
+      const kept = Math.min(a, longest + 1);
+      pairs.push({ example: at, a: { first: at, end: cut, kept, dropped: a - kept }, b: undefined, label: 0 });
+      at = chunk.end;
+    } else {
+      const before = [at, cut, a] as const, after = [cut, chunk.end, chunk.tokens - a] as const, swapped = second === "swapped" && coin;
+      pairs.push(truncated(at, swapped ? after : before, swapped ? before : after, swapped ? 1 : 0, longest));
+      at = chunk.end;
+    }
+  }
+  return pairs;
+}
+
+type Measured = readonly [first: number, end: number, tokens: number];
+
+function truncated(example: number, a: Measured, b: Measured, label: 0 | 1, longest: number): PlannedPair {
+  const [keptA, keptB] = longestFirst(a[2], b[2], longest);
+  const range = ([first, end, tokens]: Measured, kept: number): SentenceRange => ({ first, end, kept, dropped: tokens - kept });
+  return { example, a: range(a, keptA), b: range(b, keptB), label };
+}
+
+/**
+ * What is left of two texts where a token at a time is taken from the longer one, of equal ones from the second.
+ *
+ * @example
+ * longestFirst(10, 4, 9)  // => [5, 4]
+ */
+export function longestFirst(a: number, b: number, longest: number): readonly [a: number, b: number] {
+  let over = Math.max(0, a + b - longest);
+  const level = Math.min(over, Math.abs(a - b)), shorter = Math.min(a, b);
+  over -= level;
+  const [levelA, levelB] = a > b ? [a - level, shorter] : [shorter, b - level];
+  return [levelA - Math.floor(over / 2), levelB - Math.ceil(over / 2)];
+}
+
+/** Places that a pair takes in a row. */
+export const pairLength = ({ a, b }: PlannedPair): number => (b === undefined ? a.kept + PAIR_FRAME - 1 : a.kept + b.kept + PAIR_FRAME);
