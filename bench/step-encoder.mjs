@@ -8,7 +8,7 @@ export const shape = { layers: 4, hidden: 256, heads: 4, intermediate: 1024, bat
 export const optimizer = { beta1: 0.9, beta2: 0.98, eps: 1e-8, weightDecay: 0.01, lr: 1e-3 };
 
 /** The program, its first state, and the feeds of step t. `rope`: rotary positions instead of learned ones. */
-export function encoderStep(sizes = shape, { rope = false } = {}) {
+export function encoderStep(sizes = shape, { rope = false, weightDecay = optimizer.weightDecay } = {}) {
   const { layers, hidden, heads, intermediate, batch, seq, vocab } = sizes, rows = batch * seq;
   const graph = new Graph(), root = rootScope(graph);
   const ids = graph.input("ids", "i32", [rows]), targets = graph.input("targets", "i32", [rows]);
@@ -26,7 +26,7 @@ export function encoderStep(sizes = shape, { rope = false } = {}) {
   const last = layerNormLayer(root.at("layer_norm_after"), x, 1e-5).reshape([rows, hidden]);
   const loss = crossEntropy(project(last, table), targets).mean();
 
-  const { lr, ...rest } = optimizer, adam = adamw(rest), { parameters } = root;
+  const { lr, ...rest } = optimizer, adam = adamw({ ...rest, weightDecay }), { parameters } = root;
   const { state, updates } = adam.update({ graph, parameters, gradients: gradients(loss, parameters), gradScale: graph.const(1, "f32") });
   const first = initialize(parameters, 1);
   for (const s of state) first[s.attrs.name] = { dtype: "f32", shape: s.shape, data: new Float32Array(s.shape.reduce((n, d) => n * d, 1)) };

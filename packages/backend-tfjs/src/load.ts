@@ -1,0 +1,115 @@
+/**
+ * The ways to a TensorFlow.js, by kind: the package that brings it, the name it goes by inside, and what to say when it is not there.
+ *
+ * Packages are loaded when asked for, never before. Two things are set right first, in Node: `util.isNullOrUndefined`, which
+ * TensorFlow.js still calls and Node 23 took away, and the environment that TensorFlow reads when it starts (memory growth, TF32,
+ * its chatter on stderr), where the user has not set it.
+ */
+import { available, unavailable, type Probe } from "@cloze/backend";
+import { ConfigError, UnsupportedError } from "@cloze/errors";
+import type { Tfjs } from "./tfjs.ts";
+
+export const KINDS = ["node-gpu", "node", "webgpu", "webgl", "wasm", "cpu"] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface LoadOptions {
+  /** CUDA: products in TF32, 10 bits of mantissa, several times faster. Default false: f32, as on every other backend. */
+  readonly tf32?: boolean;
+  /** CUDA: take memory as it is needed and not all of it at the start. Default true. */
+  readonly memoryGrowth?: boolean;
+}
+
+interface Way {
+  readonly packages: readonly string[];
+  /** The backend's name inside TensorFlow.js. */
+  readonly name: string;
+  /** What it runs on, in words. */
+  readonly device: string;
+  import(): Promise<object>;
+}
+
+const ways: { readonly [K in Kind]: Way } = {
+  "node-gpu": { packages: ["@tensorflow/tfjs-node-gpu"], name: "tensorflow", device: "GPU, TensorFlow with CUDA", import: () => import("@tensorflow/tfjs-node-gpu") },
+  node: { packages: ["@tensorflow/tfjs-node"], name: "tensorflow", device: "CPU, TensorFlow", import: () => import("@tensorflow/tfjs-node") },
+  webgpu: { packages: ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-webgpu"], name: "webgpu", device: "GPU, TensorFlow.js with WebGPU", import: async () => (await import("@tensorflow/tfjs-backend-webgpu"), import("@tensorflow/tfjs")) },
+  webgl: { packages: ["@tensorflow/tfjs"], name: "webgl", device: "GPU, TensorFlow.js with WebGL", import: () => import("@tensorflow/tfjs") },
+  wasm: { packages: ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"], name: "wasm", device: "CPU, TensorFlow.js with WebAssembly", import: async () => (await import("@tensorflow/tfjs-backend-wasm"), import("@tensorflow/tfjs")) },
+  cpu: { packages: ["@tensorflow/tfjs"], name: "cpu", device: "CPU, TensorFlow.js in JavaScript", import: () => import("@tensorflow/tfjs") },
+};
+
+export interface Loaded {
+  readonly tf: Tfjs;
+  /** The backend's name inside TensorFlow.js. */
+  readonly name: string;
+  readonly device: string;
+}
+
+const GUIDE = "docs/how-to/tfjs-cuda.md has versions that work";
+
+/** Throws UnsupportedError with what is wrong and what to do. */
+export async function load(kind: Kind, options: LoadOptions = {}): Promise<Loaded> {
+  const way = Object.hasOwn(ways, kind) ? ways[kind] : undefined;
+  if (way === undefined) throw new ConfigError(`backend tfjs: expected kind ${KINDS.join(", ")}, got ${JSON.stringify(kind)}.`);
+  if (isNode()) await prepareNode(options);
+  const tf = tfjsIn(await way.import().catch((cause: unknown) => { throw failure(kind, way, cause); }), way);
+  if (!(await tf.setBackend(way.name).catch(() => false))) throw new UnsupportedError(`backend tfjs:${kind}: TensorFlow.js could not start its backend "${way.name}". ${isNode() && (kind === "webgl" || kind === "webgpu") ? "It is for browsers: in Node take tfjs:node or tfjs:wasm." : "Is it supported here?"}`);
+  await tf.ready();
+  if (kind === "node-gpu" && !usesGpu(tf)) {
+    throw new UnsupportedError(`backend tfjs:node-gpu: TensorFlow sees no GPU. It needs an NVIDIA driver and the CUDA and cuDNN libraries that its libtensorflow was built with (for 2.9.1: CUDA 11.2, cuDNN 8.1) in LD_LIBRARY_PATH, and CUDA_VISIBLE_DEVICES must not be empty; what it could not load is on stderr with TF_CPP_MIN_LOG_LEVEL=0. ${GUIDE}.`);
+  }
+  return { tf, name: way.name, device: way.device };
+}
+
+const isNode = (): boolean => typeof process === "object" && typeof process.versions?.node === "string";
+
+/** A CommonJS package gives its exports once more as the default. */
+function tfjsIn(module: object, { packages }: Way): Tfjs {
+  for (const candidate of [module, (module as { readonly default?: object }).default]) {
+    if (typeof candidate === "object" && candidate !== null && "engine" in candidate && "getKernel" in candidate) return candidate as Tfjs;
+  }
+  throw new UnsupportedError(`backend tfjs: ${packages.join(" and ")} loaded, but is no TensorFlow.js. Install it again.`);
+}
+
+const usesGpu = (tf: Tfjs): boolean => (tf.backend() as { readonly isUsingGpuDevice?: boolean }).isUsingGpuDevice === true;
+
+async function prepareNode({ tf32 = false, memoryGrowth = true }: LoadOptions): Promise<void> {
+  const { default: util } = (await import("node:util")) as { readonly default: { isNullOrUndefined?: (value: unknown) => boolean } };
+  util.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  const { env } = process;
+  env["TF_CPP_MIN_LOG_LEVEL"] ??= "2";
+  env["TF_FORCE_GPU_ALLOW_GROWTH"] ??= String(memoryGrowth);
+  env["NVIDIA_TF32_OVERRIDE"] ??= tf32 ? "1" : "0";
+}
+
+/** What is wrong, from what an import threw. */
+function failure(kind: Kind, { packages }: Way, cause: unknown): UnsupportedError {
+  const said = cause instanceof Error ? cause.message : String(cause), first = said.split("\n")[0]?.trim().replace(/\.$/, "") ?? "", where = `backend tfjs:${kind}: `;
+  const missing = packages.find((name) => said.includes(`'${name}'`) || said.includes(`"${name}"`)), native = packages[0] as string;
+  if ((cause as { readonly code?: unknown }).code === "ERR_MODULE_NOT_FOUND" && missing !== undefined) {
+    return new UnsupportedError(`${where}${packages.join(" and ")}: not installed. Run: npm install ${packages.join(" ")}`, { cause });
+  }
+  if (/native addon module .* can not\s+be found/s.test(said)) {
+    return new UnsupportedError(`${where}${native} is installed without its native addon: its install script did not run, or could not fetch libtensorflow. Run: npm rebuild ${native} (or with --build-addon-from-source where there is no prebuilt one); ${GUIDE}.`, { cause });
+  }
+  if (/libcud|libcublas|libnv/.test(said)) {
+    return new UnsupportedError(`${where}the native addon of ${native} does not load: ${first}. The CUDA libraries it was built with are not here: install that version, or put its folder into LD_LIBRARY_PATH. ${GUIDE}.`, { cause });
+  }
+  return new UnsupportedError(`${where}the native addon of ${native} does not load: ${first}. Run: npm rebuild ${native}; ${GUIDE}.`, { cause });
+}
+
+/** Whether this kind can run here. */
+export async function probeKind(kind: Kind, options: LoadOptions = {}): Promise<Probe> {
+  try {
+    const { tf, device } = await load(kind, options), version = tf.version["tfjs-node"] ?? tf.version["tfjs"] ?? tf.version["tfjs-core"] ?? "unknown";
+    return available(device, { tfjs: version, ...libraryOf(tf) });
+  } catch (error) {
+    if (!UnsupportedError.isInstance(error)) throw error;
+    const [, reason = error.message, remedy = GUIDE] = /^backend tfjs:\S+: (.*?\.?) ((?:Run|Install|It needs|The CUDA|It is for|Is it)\b.*)$/s.exec(error.message) ?? [];
+    return unavailable(reason, remedy);
+  }
+}
+
+function libraryOf(tf: Tfjs): Record<string, string> {
+  const version = (tf.backend() as { readonly binding?: { readonly TF_Version?: string } }).binding?.TF_Version;
+  return version === undefined ? {} : { libtensorflow: version };
+}
