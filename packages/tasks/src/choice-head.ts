@@ -1,0 +1,41 @@
+/**
+ * The head of multiple choice: every choice is a row of its own with one score, and a softmax over the rows of a record says
+ * which is right. Records may have different numbers of choices; their rows stand one after another in a batch.
+ *
+ * Targets: [place among the choices, number of choices, right choice]. As BertForMultipleChoice of transformers.
+ */
+import { crossEntropy, type Tensor } from "@cloze/graph";
+import type { ChoiceModel } from "@cloze/nn";
+import { firstStates, f32Feed, i32Feed } from "./sequence-head.ts";
+import type { Head } from "./task.ts";
+
+export const choiceHead: Head = {
+  requires: "multiple-choice", width: 1, perToken: false,
+  logits: (scope, model, inputs) => (model as ChoiceModel).scoreChoice(scope, firstStates(scope, model, inputs)),
+  targetFeeds(batch, targetOf) {
+    const records: { readonly row: number; readonly choices: number; readonly right: number }[] = [];
+    for (const { row, example } of batch.sequences) {
+      const target = targetOf(example), place = target[0] as number, choices = target[1] as number, right = target[2] as number;
+      if (place === 0) records.push({ row, choices, right });
+    }
+    const most = records.reduce((n, { choices }) => Math.max(n, choices), 1), room = Math.max(1, Math.floor(batch.rows / 2)), shape = [room, most];
+    const index = new Int32Array(room * most), present = new Float32Array(room * most), target = new Int32Array(room), weight = new Float32Array(room);
+    for (const [i, { row, choices, right }] of records.entries()) {
+      for (let c = 0; c < choices; c++) {
+        index[i * most + c] = row + c;
+        present[i * most + c] = 1;
+      }
+      target[i] = right;
+      weight[i] = 1;
+    }
+    return { "task.rows": i32Feed(shape, index), "task.present": f32Feed(shape, present), "task.target": i32Feed([room], target), "task.weight": f32Feed([room], weight) };
+  },
+  loss(logits, feeds) {
+    const rows = feeds["task.rows"] as Tensor<"i32">, target = feeds["task.target"] as Tensor<"i32">, weight = feeds["task.weight"] as Tensor<"f32">;
+    const scores = (feeds["task.present"] as Tensor<"f32">).greater(0).select(logits.reshape([-1]).gather(rows), -1e9);
+    return {
+      loss: { sum: crossEntropy(scores, target).mul(weight).sum(), weight: weight.sum() },
+      metrics: { accuracy: { sum: scores.argMax(-1).equal(target).cast("f32").mul(weight).sum(), weight: weight.sum() } },
+    };
+  },
+};

@@ -1,0 +1,34 @@
+/** Records as rows, with the rows of each record one after another, and their targets where there are labels. */
+import type { Tokenizer } from "@cloze/tokenizer";
+import { singleRows, type RowGroup } from "./row-batches.ts";
+import type { EncodedRow, EncodeLimits, RowTarget, Task } from "./task.ts";
+
+export interface EncodedExamples {
+  readonly rows: readonly EncodedRow[];
+  /** The rows of each record. */
+  readonly records: readonly RowGroup[];
+  /** What must lie in one batch: single rows, or the rows of a record. */
+  readonly groups: readonly RowGroup[];
+}
+
+export interface LabelledExamples extends EncodedExamples {
+  /** By row. */
+  readonly targets: readonly RowTarget[];
+}
+
+export function encodeExamples<R extends object, O extends object>(task: Task<R, O>, tokenizer: Tokenizer, records: readonly R[], limits: EncodeLimits): EncodedExamples {
+  const rows: EncodedRow[] = [], places: RowGroup[] = [];
+  for (const record of records) {
+    const made = task.encode(tokenizer, record, limits);
+    places.push({ first: rows.length, count: made.length });
+    rows.push(...made);
+  }
+  return { rows, records: places, groups: task.grouped ? places : singleRows(rows.length) };
+}
+
+/** `where` names a record in errors. Throws ConfigError for a label that is missing or unknown. */
+export function encodeLabelled<R extends object, O extends object>(task: Task<R, O>, tokenizer: Tokenizer, records: readonly R[], limits: EncodeLimits, where: (record: number) => string): LabelledExamples {
+  const encoded = encodeExamples(task, tokenizer, records, limits);
+  const targets = encoded.records.flatMap(({ first, count }, i) => task.targets(records[i] as R, encoded.rows.slice(first, first + count), where(i)));
+  return { ...encoded, targets };
+}

@@ -1,0 +1,83 @@
+/**
+ * Texts to rows, by whichever tokenizer a model has: one of words (`TextTokenizer`: pairs, word ids, windows), or one of single
+ * letters (proteins), whose every token is a word of its own.
+ */
+import { ConfigError, UnsupportedError } from "@cloze/errors";
+import type { TextEncodeOptions, TextEncoding, TextInput, TextTokenizer, Tokenizer } from "@cloze/tokenizer";
+import type { EncodedRow } from "./task.ts";
+
+export const isTextTokenizer = (tokenizer: Tokenizer): tokenizer is TextTokenizer => "encodeIds" in tokenizer;
+
+export interface TextParts {
+  readonly text: TextInput;
+  readonly pair?: TextInput | undefined;
+}
+
+export interface RowOptions extends Pick<TextEncodeOptions, "truncate" | "stride"> {
+  readonly maxLength: number;
+}
+
+/** The rows of a text: one, cut to `maxLength`; with `stride`, as many windows as it takes. Throws UnsupportedError for a pair and a tokenizer that knows none. */
+export function encodeRows(tokenizer: Tokenizer, { text, pair }: TextParts, options: RowOptions): readonly EncodedRow[] {
+  if (!isTextTokenizer(tokenizer)) {
+    if (pair !== undefined) throw new UnsupportedError(`tokenizer ${tokenizer.name}: it takes single sequences, got a pair.`);
+    return letterRows(tokenizer, text, options);
+  }
+  const first = tokenizer.encode(text, { ...options, ...(pair !== undefined && { pair }) });
+  return [first, ...first.overflow].map(rowOf);
+}
+
+const rowOf = ({ ids, types, offsets, words, sequences }: TextEncoding): EncodedRow => ({ ids, types, offsets, words, sequences });
+
+/** Rows of a tokenizer whose tokens are letters: word numbers are token numbers, or of a list the entries that they begin in. */
+function letterRows(tokenizer: Tokenizer, text: TextInput, { maxLength, stride }: RowOptions): readonly EncodedRow[] {
+  const whole = typeof text === "string" ? text : text.join("");
+  const body = tokenizer.encode(whole, { special: false }), frame = tokenizer.encode("", {}).ids, { start } = tokenizer.special;
+  const before = start === undefined ? 0 : frame.indexOf(start) + 1, room = maxLength - frame.length, count = body.ids.length;
+  if (!(room >= 1)) throw new ConfigError(`encode: expected maxLength above ${frame.length}, the special tokens alone, got ${maxLength}.`);
+  const words = typeof text === "string" ? Int32Array.from({ length: count }, (_, i) => i) : entriesOf(body.offsets, text);
+  const step = stride === undefined ? Infinity : Math.max(1, room - stride), rows: EncodedRow[] = [];
+  for (let from = 0; from === 0 || (stride !== undefined && from - step + room < count); from += step) {
+    const to = Math.min(count, from + room), length = to - from + frame.length;
+    const row = { ids: new Int32Array(length), offsets: new Int32Array(2 * length), words: new Int32Array(length).fill(-1), sequences: new Int32Array(length).fill(-1) };
+    row.ids.set(frame.subarray(0, before));
+    row.ids.set(body.ids.subarray(from, to), before);
+    row.ids.set(frame.subarray(before), before + to - from);
+    row.offsets.set(body.offsets.subarray(2 * from, 2 * to), 2 * before);
+    row.words.set(words.subarray(from, to), before);
+    row.sequences.fill(0, before, before + to - from);
+    rows.push(row);
+  }
+  return rows;
+}
+
+/** For each token, the entry of the list that it begins in. */
+function entriesOf(offsets: Int32Array, entries: readonly string[]): Int32Array {
+  const found = new Int32Array(offsets.length / 2);
+  let entry = 0, end = entries[0]?.length ?? 0;
+  for (let token = 0; token < found.length; token++) {
+    while ((offsets[2 * token] as number) >= end && entry + 1 < entries.length) end += (entries[++entry] as string).length;
+    found[token] = entry;
+  }
+  return found;
+}
+
+/**
+ * For each word of a text that was cut into windows, the row and the token in which to read it: the first piece of the word, in the
+ * window that shows the most around it. Words without tokens, or beyond what was read, are missing.
+ */
+export function firstPieces(rows: readonly EncodedRow[]): ReadonlyMap<number, { readonly row: number; readonly token: number }> {
+  const best = new Map<number, { row: number; token: number; context: number }>();
+  for (const [row, { words, sequences }] of rows.entries()) {
+    for (let token = 0; token < words.length; token++) {
+      const word = words[token] as number;
+      if (word < 0 || sequences[token] !== 0 || (token > 0 && words[token - 1] === word && sequences[token - 1] === 0)) continue;
+      // A window that begins inside a word does not hold its first piece, unless no other does.
+      const context = Math.min(token, words.length - 1 - token), known = best.get(word);
+      if (known === undefined || (context > known.context && startOf(rows, known) >= startOf(rows, { row, token }))) best.set(word, { row, token, context });
+    }
+  }
+  return best;
+}
+
+const startOf = (rows: readonly EncodedRow[], { row, token }: { readonly row: number; readonly token: number }): number => (rows[row] as EncodedRow).offsets[2 * token] as number;

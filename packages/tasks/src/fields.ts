@@ -1,0 +1,45 @@
+/** Fields of a record that came from a file, with errors that name the column and say which there are. */
+import { ConfigError } from "@cloze/errors";
+import type { Fields } from "./task.ts";
+
+/** The names under which people keep the same thing; the first is ours. */
+export const ALIASES = {
+  text: ["text", "sentence", "sentence1", "premise", "question1", "sequence", "review", "content"],
+  pair: ["pair", "sentence2", "hypothesis", "question2", "text_pair"],
+  label: ["label", "labels", "class", "target", "score"],
+  words: ["words", "tokens"],
+  tags: ["tags", "ner_tags", "labels"],
+  question: ["question"],
+  context: ["context", "passage"],
+  choices: ["choices", "endings", "options"],
+} as const;
+export type FieldName = keyof typeof ALIASES;
+
+/** The value of a field, under any of its names. */
+export function field(fields: Fields, name: FieldName): unknown {
+  const key = ALIASES[name].find((each) => Object.hasOwn(fields, each) && fields[each] !== null);
+  return key === undefined ? undefined : fields[key];
+}
+
+export function textField(fields: Fields, name: FieldName, where: string): string {
+  const value = field(fields, name);
+  if (typeof value !== "string") throw missing(fields, name, "a text", value, where);
+  return value;
+}
+
+export function optionalText(fields: Fields, name: FieldName, where: string): string | undefined {
+  return field(fields, name) === undefined ? undefined : textField(fields, name, where);
+}
+
+/** A list of texts; from a file of columns, words between blanks. */
+export function listField(fields: Fields, name: FieldName, where: string): readonly string[] {
+  const value = field(fields, name);
+  if (typeof value === "string") return value.split(/\s+/).filter((word) => word !== "");
+  if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) throw missing(fields, name, "a list of texts", value, where);
+  return value as readonly string[];
+}
+
+export function missing(fields: Fields, name: FieldName, expected: string, value: unknown, where: string): ConfigError {
+  const got = value === undefined ? `the columns ${Object.keys(fields).join(", ") || "(none)"}` : JSON.stringify(value).slice(0, 40);
+  return new ConfigError(`${where}: expected ${expected} in a column "${ALIASES[name][0]}"${ALIASES[name].length > 1 ? ` (or ${ALIASES[name].slice(1).join(", ")})` : ""}, got ${got}. Name the columns with --columns.`);
+}

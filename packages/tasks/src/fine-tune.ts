@@ -1,0 +1,165 @@
+/**
+ * Fine-tuning: a loaded encoder, a task and records become a run of the trainer like any other (exact resume, logs, precision), with
+ * epochs by number, layer-wise rates, frozen layers, and the best checkpoint by a figure of the task.
+ *
+ * The run folder holds, beside what every run does, `model/`: the best checkpoint without what resuming needs. Its config.json names
+ * the class of transformers, the labels and the problem type; `task.json` says the rest.
+ */
+import { join } from "node:path";
+import type { Backend } from "@cloze/backend";
+import { ConfigError, UnsupportedError } from "@cloze/errors";
+import { sameShape, type HostTensor, type HostTensors } from "@cloze/graph";
+import { hasHead, headParameters, type OpenedModel } from "@cloze/models/families";
+import { initialValue, type Parameter } from "@cloze/nn";
+import type { AnyModel } from "@cloze/objective";
+import { adamw, layerGroups, schedule, type ScheduleName } from "@cloze/optim";
+import type { Tokenizer } from "@cloze/tokenizer";
+import { loadTrainerState, loadWeights, newestCheckpoint, saveCheckpoint, train, type ModelSource, type TrainEvent, type TrainResult } from "@cloze/trainer";
+import { encodeLabelled } from "./encode-examples.ts";
+import { rowBatches } from "./row-batches.ts";
+import { TASK_FILE, taskOf, taskText } from "./saved-task.ts";
+import type { Task } from "./task.ts";
+import { TaskEvaluation, type TaskFigures } from "./task-evaluation.ts";
+import { taskObjective } from "./task-objective.ts";
+
+/** How a run is trained. All of it has a default that suits most. */
+export interface FineTuneSettings {
+  /** Default 3. */
+  readonly epochs?: number;
+  /** Examples in a step. Default 16. */
+  readonly batch?: number;
+  /** Parts that a step is computed in. Default 1. */
+  readonly accumulate?: number;
+  /** Peak learning rate. Default 5e-5. */
+  readonly lr?: number;
+  /** Default "linear". */
+  readonly schedule?: ScheduleName;
+  /** Share of the steps, or steps. Default 0.1. */
+  readonly warmup?: number;
+  /** Default 0.01. */
+  readonly weightDecay?: number;
+  /** Rate of a layer as a share of that of the layer above. Default 1. */
+  readonly layerDecay?: number;
+  /** Keeps the embeddings and so many layers as they are. Default: none. */
+  readonly freeze?: number;
+  /** Largest norm of the gradient; 0: any. Default 1. */
+  readonly clip?: number;
+  /** Most tokens in a row. Default: 384 for questions, else 128; at most what the model takes. */
+  readonly maxLength?: number;
+  /** Steps between evaluations. Default: an epoch. */
+  readonly evalEvery?: number;
+  /** Evaluations without a better one after which it ends. Default: it goes on. */
+  readonly patience?: number;
+  /** The figure that says which checkpoint is best. Default: the task's. */
+  readonly metric?: { readonly metric: string; readonly better: "higher" | "lower" };
+  readonly seed?: number;
+  readonly compute?: "f32" | "f16" | "bf16";
+}
+
+export interface FineTuneOptions<R extends object, O extends object> extends FineTuneSettings {
+  readonly task: Task<R, O>;
+  /** The model, and what its checkpoint holds: heads that are missing, or of another shape, start anew. */
+  readonly opened: OpenedModel;
+  readonly weights: HostTensors;
+  /** For logs. */
+  readonly name: string;
+  readonly tokenizer: Tokenizer;
+  readonly backend: Backend;
+  readonly train: readonly R[];
+  /** Without it nothing is evaluated, and the last checkpoint is the result. */
+  readonly valid?: readonly R[] | undefined;
+  /** Name a record in errors. */
+  readonly whereTrain?: (record: number) => string;
+  readonly whereValid?: (record: number) => string;
+  /** The run folder. */
+  readonly run: string;
+  /** Goes on from the newest checkpoint of the run folder, if it has one. */
+  readonly resume?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TrainEvent) => void;
+  readonly onNote?: (line: string) => void;
+}
+
+export interface FineTuned<R extends object = object, O extends object = object> {
+  /** With its labels. */
+  readonly task: Task<R, O>;
+  readonly result: TrainResult<TaskFigures>;
+  /** Figures of the best checkpoint; undefined without validation data. */
+  readonly figures: TaskFigures | undefined;
+  /** The folder of the result; undefined where the run was interrupted. */
+  readonly checkpoint: string | undefined;
+  readonly weights: HostTensors;
+  readonly maxLength: number;
+}
+
+/** Throws UnsupportedError where the model has no head for the task. */
+export async function fineTune<R extends object, O extends object>(options: FineTuneOptions<R, O>): Promise<FineTuned<R, O>> {
+  const { opened, tokenizer, backend, run, name, valid, seed = 0, epochs = 3, batch = 16, accumulate = 1, compute = "f32", onNote } = options;
+  if (options.train.length === 0) throw new ConfigError("fine-tuning: expected training examples, got none.");
+  if (batch % accumulate !== 0) throw new ConfigError(`fine-tuning: expected a batch that ${accumulate} parts divide, got ${batch}.`);
+  const task = options.task.fit(options.train), { head, labels, problemType } = task, { model } = opened;
+  if (!hasHead(model, head.requires)) throw new UnsupportedError(`${name}: expected a model with a head for ${task.kind}, got one of the family "${opened.family}", which has ${Object.keys(opened.architectures).join(", ")}.`);
+  const maxLength = Math.min(options.maxLength ?? (task.kind === "question-answering" ? 384 : 128), opened.maxLength);
+  const source: ModelSource<AnyModel> = {
+    name, model, buffers: opened.buffers, maxLength: opened.maxLength, extraParameters: opened.extraParameters,
+    configText: opened.configText({ head: head.requires, ...(labels.length > 0 && { labels }), ...(problemType && { problemType }) }),
+  };
+  const parameters: ReadonlyMap<string, Parameter> = new Map([...headParameters(model, head.requires, head.width, name), ...opened.extraParameters]);
+  const last = options.resume === true ? await newestCheckpoint(run) : undefined;
+  const weights = last === undefined ? startingWeights(parameters, options.weights, seed, onNote) : await loadWeights(last, parameters, Object.keys(opened.buffers));
+  const examples = encodeLabelled(task, tokenizer, options.train, { maxLength }, options.whereTrain ?? ((i) => `example ${i + 1}`));
+  const batches = rowBatches(examples.rows, examples.groups, { seed, groupsPerBatch: batch / accumulate, padId: opened.padId });
+  const stepsPerEpoch = Math.ceil(batches.batchesPerEpoch / accumulate), steps = Math.max(1, Math.round(epochs * stepsPerEpoch)), evalEvery = options.evalEvery ?? stepsPerEpoch;
+  const evaluator = valid && new TaskEvaluation(task, valid, { backend, model, tokenizer, padId: opened.padId, maxLength, compute, where: options.whereValid ?? ((i) => `validation example ${i + 1}`) });
+  const tokenizerFiles = { ...tokenizer.files(), [TASK_FILE]: taskText(task as Task, maxLength) };
+  try {
+    const result = await train<TaskFigures>({
+      backend, source, weights, tokenizerFiles, batches, accumulate, compute, seed, run, until: { steps },
+      objective: taskObjective(task as Task, examples.targets),
+      optimizer: adamw({ groups: layerGroups(parameters.keys(), { weightDecay: options.weightDecay ?? 0.01, lrDecay: options.layerDecay ?? 1, ...(options.freeze !== undefined && { freeze: options.freeze }) }) }),
+      clip: options.clip === 0 ? undefined : options.clip ?? 1, lr: options.lr ?? 5e-5, schedule: schedule(options.schedule ?? "linear", { warmup: options.warmup ?? 0.1 }),
+      evalEvery, saveEvery: evalEvery, keep: 1, ...(options.signal && { signal: options.signal }), ...(options.onEvent && { onEvent: options.onEvent }),
+      ...(evaluator && { evaluator, best: { ...(options.metric ?? task.best), ...(options.patience !== undefined && { patience: options.patience }) } }),
+      ...(last === undefined ? { restart: options.resume === true } : { resume: { ...(await loadTrainerState(last)), dir: last } }),
+    });
+    const best = result.best?.checkpoint ?? result.checkpoint, chosen = await loadWeights(best, parameters, Object.keys(opened.buffers));
+    if (result.interrupted) return { task, result, figures: undefined, checkpoint: undefined, weights: chosen, maxLength };
+    const figures = evaluator && (await figuresOf(backend, evaluator, chosen)), settled = withThreshold(task, figures), checkpoint = join(run, "model");
+    await saveCheckpoint(checkpoint, { source, weights: chosen, tokenizerFiles: { ...tokenizerFiles, [TASK_FILE]: taskText(settled as Task, maxLength) } });
+    return { task: settled, result, figures, checkpoint, weights: chosen, maxLength };
+  } finally {
+    await evaluator?.dispose();
+  }
+}
+
+async function figuresOf<R extends object, O extends object>(backend: Backend, evaluator: TaskEvaluation<R, O>, weights: HostTensors): Promise<TaskFigures> {
+  const session = await backend.start(weights);
+  try {
+    return await evaluator.run(session);
+  } finally {
+    await session.dispose();
+  }
+}
+
+/** Questions that may have no answer take the threshold that was best on the validation data. */
+function withThreshold<R extends object, O extends object>(task: Task<R, O>, figures: TaskFigures | undefined): Task<R, O> {
+  const threshold = figures?.["bestF1Threshold"];
+  if (task.kind !== "question-answering" || threshold === undefined) return task;
+  return taskOf(task.kind, { ...task.settings, threshold }) as object as Task<R, O>;
+}
+
+/** Weights of the checkpoint; first values for what it does not hold, or holds for other labels. */
+function startingWeights(parameters: ReadonlyMap<string, Parameter>, given: HostTensors, seed: number, note?: (line: string) => void): HostTensors {
+  const fresh: string[] = [], weights: Record<string, HostTensor> = {};
+  for (const [name, parameter] of parameters) {
+    const known = given[name];
+    if (known !== undefined && sameShape(known.shape, parameter.shape)) weights[name] = known;
+    else {
+      weights[name] = initialValue(name, parameter, seed);
+      fresh.push(name);
+    }
+  }
+  if (fresh.length > 0) note?.(`new, not from the checkpoint: ${fresh.length > 6 ? `${fresh.slice(0, 6).join(", ")} and ${fresh.length - 6} more` : fresh.join(", ")}`);
+  return weights;
+}
+

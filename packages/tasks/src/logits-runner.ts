@@ -1,0 +1,89 @@
+/**
+ * Logits of rows, by whatever parameters a session holds: rows are sorted into batches of like length, a program for each shape is
+ * compiled once, and results come back in the order of the rows, without padding. With targets, the loss too.
+ */
+import type { Backend, CompileOptions, Executable, Session } from "@cloze/backend";
+import { Graph, program, type HostTensor, type HostTensors, type Program, type Tensor } from "@cloze/graph";
+import { rootScope } from "@cloze/nn";
+import { encoderFeeds, encoderInputs, feedTypes, type ModelParts } from "@cloze/objective";
+import { fillRows, planRows, type RowGroup } from "./row-batches.ts";
+import type { EncodedRow, Head, RowTarget, TaskPart } from "./task.ts";
+
+export interface LogitsOptions {
+  readonly backend: Backend;
+  readonly model: ModelParts[TaskPart];
+  readonly head: Head;
+  readonly padId: number;
+  /** Tokens of one batch, padding included; a longer row is a batch by itself. Default 4096. */
+  readonly tokensPerBatch?: number;
+  /** What contractions are computed in. Default "f32". */
+  readonly compute?: NonNullable<CompileOptions["compute"]>;
+}
+
+export interface RowLogits {
+  /** By row: `[width]`, or `[tokens * width]`. */
+  readonly logits: readonly Float32Array[];
+  /** Mean over the weights of the targets; undefined without targets. */
+  readonly loss: number | undefined;
+}
+
+/** Programs that are kept; a stream of any lengths needs about two for each row length. */
+const KEPT = 32;
+
+export class LogitsRunner {
+  readonly #options: LogitsOptions;
+  readonly #programs = new Map<string, Promise<Executable>>();
+
+  constructor(options: LogitsOptions) {
+    this.#options = options;
+  }
+
+  get tokensPerBatch(): number {
+    return this.#options.tokensPerBatch ?? 4096;
+  }
+
+  async run(session: Session, rows: readonly EncodedRow[], groups: readonly RowGroup[], targets?: readonly RowTarget[], signal?: AbortSignal): Promise<RowLogits> {
+    const { head, padId } = this.#options, logits = new Array<Float32Array>(rows.length);
+    let sum = 0, weight = 0;
+    for (const planned of planRows(rows, groups, this.tokensPerBatch)) {
+      signal?.throwIfAborted();
+      const batch = fillRows(rows, planned.numbers, planned.rows, padId);
+      const feeds: HostTensors = { ...encoderFeeds(batch), ...(targets && head.targetFeeds(batch, (example) => targets[example] as RowTarget)) };
+      const out = await session.run(await this.#executable(feeds), feeds), all = (out["logits"] as HostTensor).data as Float32Array;
+      const perRow = head.width * (head.perToken ? batch.length : 1);
+      for (const { example, row, length } of batch.sequences) logits[example] = all.slice(row * perRow, row * perRow + head.width * (head.perToken ? length : 1));
+      sum += (out["loss"]?.data[0] as number | undefined) ?? 0;
+      weight += (out["weight"]?.data[0] as number | undefined) ?? 0;
+    }
+    return { logits, loss: targets && sum / weight };
+  }
+
+  async dispose(): Promise<void> {
+    for (const made of this.#programs.values()) await (await made).dispose();
+    this.#programs.clear();
+  }
+
+  async #executable(feeds: HostTensors): Promise<Executable> {
+    const { backend, compute = "f32" } = this.#options, key = JSON.stringify(feedTypes({ feeds })), made = this.#programs.get(key) ?? backend.compile(this.#program(feeds), { compute });
+    // The one used last stands last; the one that has waited longest goes.
+    this.#programs.delete(key);
+    this.#programs.set(key, made);
+    const [oldest] = this.#programs;
+    if (oldest !== undefined && this.#programs.size > KEPT) {
+      this.#programs.delete(oldest[0]);
+      await (await oldest[1]).dispose();
+    }
+    return made;
+  }
+
+  #program(given: HostTensors): Program {
+    const { model, head } = this.#options, graph = new Graph(), scope = rootScope(graph), feeds: Record<string, Tensor> = {};
+    for (const [name, { dtype, shape }] of Object.entries(given)) feeds[name] = graph.input(name, dtype, shape);
+    const logits = head.logits(scope, model, encoderInputs(feeds)), labelled = Object.keys(given).some((name) => name.startsWith("task."));
+    const loss = labelled ? head.loss(logits, feeds).loss : undefined;
+    return program(graph, {
+      state: [...scope.parameters.values()].map((p) => p.tensor), feeds: Object.values(feeds),
+      outputs: { logits, ...(loss && { loss: loss.sum, weight: loss.weight }) },
+    });
+  }
+}

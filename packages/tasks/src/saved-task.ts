@@ -1,0 +1,85 @@
+/**
+ * A task as it lies beside a model: `task.json`, plain data. A checkpoint that was made elsewhere has none; then config.json says
+ * enough: the class of the model, `problem_type`, `id2label`.
+ */
+import { ConfigError, FormatError } from "@cloze/errors";
+import { multiLabel } from "./multi-label.ts";
+import { multipleChoice } from "./multiple-choice.ts";
+import { questionAnswering } from "./question-answering.ts";
+import { regression } from "./regression.ts";
+import { TASK_KINDS, type Task, type TaskKind, type TaskPart } from "./task.ts";
+import { textClassification } from "./text-classification.ts";
+import { tokenClassification } from "./token-classification.ts";
+
+export const TASK_FILE = "task.json";
+
+/** Options that tasks take, of any kind; each kind reads its own. */
+export interface AnyTaskOptions {
+  readonly labels?: readonly string[];
+  readonly classWeights?: Readonly<Record<string, number>> | "balanced";
+  readonly threshold?: number;
+  readonly noAnswer?: boolean;
+  readonly stride?: number;
+  readonly maxAnswer?: number;
+}
+
+type Maker = (options: AnyTaskOptions) => Task;
+
+const byClass = ({ classWeights, ...options }: AnyTaskOptions): Parameters<typeof multiLabel>[0] => {
+  if (classWeights === "balanced") throw new ConfigError('classWeights: "balanced" is for text classification; give weights by label.');
+  return { ...options, ...(classWeights && { classWeights }) };
+};
+
+const MAKERS: { readonly [K in TaskKind]: Maker } = {
+  "text-classification": (options) => textClassification(options) as Task,
+  "multi-label": (options) => multiLabel(byClass(options)) as Task,
+  regression: () => regression() as Task,
+  "token-classification": (options) => tokenClassification(byClass(options)) as Task,
+  "question-answering": (options) => questionAnswering(options) as Task,
+  "multiple-choice": () => multipleChoice() as Task,
+};
+
+/** A task by the name of its kind. */
+export function taskOf(kind: TaskKind, options: AnyTaskOptions = {}): Task {
+  return MAKERS[kind](options);
+}
+
+export interface SavedTask {
+  readonly kind: TaskKind;
+  readonly labels: readonly string[];
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Most tokens in a row. */
+  readonly maxLength: number;
+}
+
+export function taskText({ kind, labels, settings }: Task, maxLength: number): string {
+  return `${JSON.stringify({ kind, labels, settings, maxLength } satisfies SavedTask, null, 2)}\n`;
+}
+
+/** Throws FormatError for what `taskText` has not written. */
+export function parseTask(text: string, file: string): { readonly task: Task; readonly maxLength: number } {
+  let json: Partial<SavedTask>;
+  try {
+    json = JSON.parse(text) as Partial<SavedTask>;
+  } catch (cause) {
+    throw new FormatError(file, "", "expected JSON. Was the file edited?", { cause });
+  }
+  const { kind, labels = [], settings = {}, maxLength } = json, known = TASK_KINDS.find((each) => each === kind);
+  if (known === undefined) throw new FormatError(file, "kind", `expected one of ${TASK_KINDS.join(", ")}, got ${JSON.stringify(kind)}.`);
+  if (!(typeof maxLength === "number" && Number.isSafeInteger(maxLength) && maxLength > 0)) throw new FormatError(file, "maxLength", `expected a whole number, got ${JSON.stringify(maxLength)}.`);
+  return { task: taskOf(known, { ...settings, ...(labels.length > 0 && { labels }) }), maxLength };
+}
+
+const KIND_OF_PART: { readonly [P in TaskPart]: TaskKind } = {
+  "sequence-classification": "text-classification", "token-classification": "token-classification",
+  "question-answering": "question-answering", "multiple-choice": "multiple-choice",
+};
+
+/** The task of a checkpoint without task.json, by the head that its config.json names; undefined where it names none of a task. */
+export function taskOfConfig(json: Readonly<Record<string, unknown>>, head: string | undefined, labels: readonly string[]): Task | undefined {
+  if (head === undefined || !Object.hasOwn(KIND_OF_PART, head)) return undefined;
+  const part = head as TaskPart, { problem_type: problem } = json;
+  if (part !== "sequence-classification") return taskOf(KIND_OF_PART[part], part === "token-classification" ? { labels } : {});
+  if (problem === "multi_label_classification") return taskOf("multi-label", { labels });
+  return problem === "regression" || labels.length === 1 ? taskOf("regression") : taskOf("text-classification", { labels });
+}

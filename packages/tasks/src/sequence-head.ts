@@ -1,0 +1,97 @@
+/**
+ * Heads that judge a whole sequence by its first token: one class of several, independent labels, or a number.
+ *
+ *   classes   cross-entropy, each row by the weight of its class         targets [class]
+ *   labels    binary cross-entropy, mean over the labels                 targets [0 or 1] * labels
+ *   number    squared error                                              targets [number]
+ *
+ * As BertForSequenceClassification of transformers does by `problem_type`; with class weights, as torch's CrossEntropyLoss.
+ */
+import { crossEntropy, type HostTensor, type Tensor } from "@cloze/graph";
+import type { EncoderInputs, Scope, SequenceClassifier } from "@cloze/nn";
+import type { ModelParts } from "@cloze/objective";
+import type { TokenBatch } from "@cloze/tokenizer";
+import type { Head, RowTarget, TaskPart } from "./task.ts";
+
+function logits(width: number): Head["logits"] {
+  return (scope: Scope, model: ModelParts[TaskPart], inputs: EncoderInputs) =>
+    (model as SequenceClassifier).classifySequence(scope, firstStates(scope, model, inputs), width);
+}
+
+/** Hidden states `[rows, hidden]` of the first tokens. */
+export function firstStates(scope: Scope, model: ModelParts[TaskPart], inputs: EncoderInputs): Tensor<"f32"> {
+  const [rows] = inputs.ids.shape as [number, number];
+  return model.encode(scope, inputs).slice(1, 0, 1).reshape([rows, model.hidden]);
+}
+
+export const f32Feed = (shape: readonly number[], data: Float32Array<ArrayBuffer>): HostTensor => ({ dtype: "f32", shape, data });
+export const i32Feed = (shape: readonly number[], data: Int32Array<ArrayBuffer>): HostTensor => ({ dtype: "i32", shape, data });
+
+/** Calls `put` with the row and the target of each example of a batch. */
+export function eachTarget({ sequences }: TokenBatch, targetOf: (example: number) => RowTarget, put: (row: number, target: RowTarget) => void): void {
+  for (const { row, example } of sequences) put(row, targetOf(example));
+}
+
+/** `weights` by class. */
+export function classesHead(classes: number, weights?: readonly number[]): Head {
+  return {
+    requires: "sequence-classification", width: classes, perToken: false, logits: logits(classes),
+    targetFeeds(batch, targetOf) {
+      const target = new Int32Array(batch.rows), weight = new Float32Array(batch.rows);
+      eachTarget(batch, targetOf, (row, given) => {
+        const id = given[0] as number;
+        target[row] = id;
+        weight[row] = weights?.[id] ?? 1;
+      });
+      return { "task.target": i32Feed([batch.rows], target), "task.weight": f32Feed([batch.rows], weight) };
+    },
+    loss(x, feeds) {
+      const target = feeds["task.target"] as Tensor<"i32">, weight = feeds["task.weight"] as Tensor<"f32">, counted = weight.greater(0).cast("f32");
+      return {
+        loss: { sum: crossEntropy(x, target).mul(weight).sum(), weight: weight.sum() },
+        metrics: { accuracy: { sum: x.argMax(-1).equal(target).cast("f32").mul(counted).sum(), weight: counted.sum() } },
+      };
+    },
+  };
+}
+
+export function labelsHead(labels: number, weights?: readonly number[]): Head {
+  return {
+    requires: "sequence-classification", width: labels, perToken: false, logits: logits(labels),
+    targetFeeds(batch, targetOf) {
+      const shape = [batch.rows, labels], target = new Float32Array(batch.rows * labels), weight = new Float32Array(batch.rows * labels);
+      eachTarget(batch, targetOf, (row, given) => {
+        for (let k = 0; k < labels; k++) {
+          target[row * labels + k] = given[k] as number;
+          weight[row * labels + k] = (weights?.[k] ?? 1) / labels;
+        }
+      });
+      return { "task.target": f32Feed(shape, target), "task.weight": f32Feed(shape, weight) };
+    },
+    loss(x, feeds) {
+      const target = feeds["task.target"] as Tensor<"f32">, weight = feeds["task.weight"] as Tensor<"f32">, counted = weight.greater(0).cast("f32");
+      // log(1 + e^x) - x y, without an exponential that overflows.
+      const loss = x.max(0).sub(x.mul(target)).add(x.abs().neg().exp().add(1).log());
+      return {
+        loss: { sum: loss.mul(weight).sum(), weight: weight.sum() },
+        metrics: { accuracy: { sum: x.greater(0).cast("f32").equal(target).cast("f32").mul(counted).sum(), weight: counted.sum() } },
+      };
+    },
+  };
+}
+
+export const numberHead: Head = {
+  requires: "sequence-classification", width: 1, perToken: false, logits: logits(1),
+  targetFeeds(batch, targetOf) {
+    const target = new Float32Array(batch.rows), weight = new Float32Array(batch.rows);
+    eachTarget(batch, targetOf, (row, given) => {
+      target[row] = given[0] as number;
+      weight[row] = 1;
+    });
+    return { "task.target": f32Feed([batch.rows], target), "task.weight": f32Feed([batch.rows], weight) };
+  },
+  loss(x, feeds) {
+    const target = feeds["task.target"] as Tensor<"f32">, weight = feeds["task.weight"] as Tensor<"f32">;
+    return { loss: { sum: x.reshape([-1]).sub(target).square().mul(weight).sum(), weight: weight.sum() }, metrics: {} };
+  },
+};

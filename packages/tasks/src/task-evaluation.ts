@@ -1,0 +1,41 @@
+/** Evaluation of a task while it is trained: the loss and the task's figures over labelled records, for the parameters of a session. */
+import type { Session } from "@cloze/backend";
+import { ConfigError } from "@cloze/errors";
+import type { Tokenizer } from "@cloze/tokenizer";
+import { encodeLabelled, type LabelledExamples } from "./encode-examples.ts";
+import { LogitsRunner, type LogitsOptions } from "./logits-runner.ts";
+import type { EncodeLimits, Figures, Task } from "./task.ts";
+
+export interface TaskEvaluationOptions extends Omit<LogitsOptions, "head">, EncodeLimits {
+  readonly tokenizer: Tokenizer;
+  /** Names a record in errors. */
+  readonly where: (record: number) => string;
+}
+
+export type TaskFigures = Figures & { readonly loss: number };
+
+/** Encodes the records once; `run` may be called as often as one likes. */
+export class TaskEvaluation<R extends object, O extends object> {
+  readonly #task: Task<R, O>;
+  readonly #records: readonly R[];
+  readonly #examples: LabelledExamples;
+  readonly #runner: LogitsRunner;
+
+  constructor(task: Task<R, O>, records: readonly R[], { tokenizer, where, maxLength, ...options }: TaskEvaluationOptions) {
+    if (records.length === 0) throw new ConfigError(`${task.kind}: expected examples to evaluate on, got none.`);
+    this.#task = task;
+    this.#records = records;
+    this.#examples = encodeLabelled(task, tokenizer, records, { maxLength }, where);
+    this.#runner = new LogitsRunner({ ...options, head: task.head });
+  }
+
+  async run(session: Session, signal?: AbortSignal): Promise<TaskFigures> {
+    const { rows, groups, records, targets } = this.#examples, { logits, loss = NaN } = await this.#runner.run(session, rows, groups, targets, signal);
+    const outputs = records.map(({ first, count }, i) => this.#task.decode(this.#records[i] as R, rows.slice(first, first + count), logits.slice(first, first + count)));
+    return { loss, ...this.#task.score(this.#records, outputs) };
+  }
+
+  dispose(): Promise<void> {
+    return this.#runner.dispose();
+  }
+}

@@ -1,0 +1,86 @@
+/** A trained task in use: records in, answers out in the order they came, batched by length. */
+import type { Session } from "@cloze/backend";
+import { ConfigError } from "@cloze/errors";
+import type { HostTensors } from "@cloze/graph";
+import type { Tokenizer } from "@cloze/tokenizer";
+import { encodeExamples } from "./encode-examples.ts";
+import { LogitsRunner, type LogitsOptions } from "./logits-runner.ts";
+import type { Task } from "./task.ts";
+import { TaskEvaluation, type TaskFigures } from "./task-evaluation.ts";
+
+export interface TaskModelOptions<R extends object, O extends object> extends Omit<LogitsOptions, "head"> {
+  readonly task: Task<R, O>;
+  /** By parameter name: encoder and head. */
+  readonly weights: HostTensors;
+  readonly tokenizer: Tokenizer;
+  /** Most tokens in a row, special tokens included. */
+  readonly maxLength: number;
+}
+
+export type ManyOf<T> = Iterable<T> | AsyncIterable<T>;
+
+export interface TaskModel<R extends object = object, O extends object = object> {
+  readonly task: Task<R, O>;
+  readonly labels: readonly string[];
+  /** Answers to all inputs: records, or texts where a text is enough. */
+  predict(inputs: ManyOf<R | string>): Promise<readonly O[]>;
+  /** The same as a stream: memory does not grow with it. */
+  stream(inputs: ManyOf<R | string>): AsyncGenerator<O, void, undefined>;
+  /** Loss and figures over labelled records. `where` names a record in errors. */
+  evaluate(records: readonly R[], where?: (record: number) => string): Promise<TaskFigures>;
+  /** Lets go of the weights and the programs. */
+  dispose(): Promise<void>;
+}
+
+/** Batches' worth of tokens that are read ahead, to be sorted by length. */
+const AHEAD = 32;
+
+/** Uploads the weights. Throws ConfigError where the head's are not among them. */
+export async function createTaskModel<R extends object, O extends object>(options: TaskModelOptions<R, O>): Promise<TaskModel<R, O>> {
+  const { task, weights, tokenizer, maxLength, backend, model } = options, runner = new LogitsRunner({ ...options, head: task.head });
+  if (tokenizer.vocabulary.length > model.vocab) throw new ConfigError(`${task.kind}: expected a tokenizer of at most the model's ${model.vocab} tokens, got ${tokenizer.name} with ${tokenizer.vocabulary.length}. Use the one that stands beside the weights.`);
+  const session: Session = await backend.start(weights);
+  const answers = async (records: readonly R[]): Promise<readonly O[]> => {
+    const { rows, groups, records: places } = encodeExamples(task, tokenizer, records, { maxLength }), { logits } = await runner.run(session, rows, groups);
+    return places.map(({ first, count }, i) => task.decode(records[i] as R, rows.slice(first, first + count), logits.slice(first, first + count)));
+  };
+  async function* stream(inputs: ManyOf<R | string>): AsyncGenerator<O, void, undefined> {
+    let waiting: R[] = [], characters = 0;
+    for await (const input of inputs) {
+      const record = task.record(input);
+      waiting.push(record);
+      // Tokens are not known before encoding: a token has about 4 characters, a record at least 16 tokens.
+      characters += Math.max(64, sizeOf(record));
+      if (characters < 4 * AHEAD * runner.tokensPerBatch) continue;
+      yield* await answers(waiting);
+      [waiting, characters] = [[], 0];
+    }
+    if (waiting.length > 0) yield* await answers(waiting);
+  }
+  return {
+    task, labels: task.labels, stream,
+    async predict(inputs) {
+      const all: O[] = [];
+      for await (const output of stream(inputs)) all.push(output);
+      return all;
+    },
+    async evaluate(records, where = (i) => `example ${i + 1}`) {
+      const evaluation = new TaskEvaluation(task, records, { ...options, where });
+      try {
+        return await evaluation.run(session);
+      } finally {
+        await evaluation.dispose();
+      }
+    },
+    async dispose() {
+      await session.dispose();
+      await runner.dispose();
+    },
+  };
+}
+
+/** Characters of all texts in a record. */
+function sizeOf(value: unknown): number {
+  if (typeof value === "string") return value.length;
+  return typeof value === "object" && value !== null ? Object.values(value).reduce((n: number, each) => n + sizeOf(each), 0) : 0;
+}

@@ -1,0 +1,18 @@
+/** A task as an objective of the trainer: targets are looked up by the number of the example. */
+import type { Objective } from "@cloze/objective";
+import { encoderFeeds, encoderInputs } from "@cloze/objective";
+import type { RowTarget, Task, TaskPart } from "./task.ts";
+
+/** `targets` by row, which is the example of a batch. */
+export function taskObjective({ kind, head, labels, settings }: Task, targets: readonly RowTarget[]): Objective<TaskPart> {
+  const targetOf = (example: number): RowTarget => {
+    const target = targets[example];
+    if (target === undefined) throw new RangeError(`${kind}: expected an example below ${targets.length}, got ${example}`);
+    return target;
+  };
+  return {
+    name: kind, requires: head.requires, options: { ...settings, labels },
+    prepare: (batch) => ({ feeds: { ...encoderFeeds(batch), ...head.targetFeeds(batch, targetOf) } }),
+    loss: (scope, model, feeds) => head.loss(head.logits(scope, model, encoderInputs(feeds)), feeds),
+  };
+}

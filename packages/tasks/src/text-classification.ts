@@ -1,0 +1,81 @@
+/** One class for a text or a pair of texts: sentiment, topic, entailment, paraphrase. */
+import { classReport, rocAuc } from "@cloze/eval";
+import { encodeRows } from "./encode-text.ts";
+import { field, missing, optionalText, textField } from "./fields.ts";
+import { balancedWeights, checkLabels, classWeights, labelId, labelNames, largest, softmaxOf, type LabelValue } from "./labels.ts";
+import { classesHead } from "./sequence-head.ts";
+import type { Fields, Task } from "./task.ts";
+
+export interface TextRecord {
+  readonly text: string;
+  /** The second text of a pair. */
+  readonly pair?: string | undefined;
+  readonly label?: LabelValue | undefined;
+}
+
+export interface TextClass {
+  readonly label: string;
+  /** Probability of it. */
+  readonly score: number;
+  /** Probabilities by label. */
+  readonly scores: Readonly<Record<string, number>>;
+}
+
+export interface TextClassificationOptions {
+  /** Default: those of the training data, in order of number or name. */
+  readonly labels?: readonly string[];
+  /** What a mistake on a class costs, by label (default 1), or "balanced": rare classes more, in the measure of the training data. */
+  readonly classWeights?: Readonly<Record<string, number>> | "balanced";
+}
+
+/**
+ * @example
+ * const task = textClassification({ labels: ["negative", "positive"] });
+ */
+export function textClassification(options: TextClassificationOptions = {}): Task<TextRecord, TextClass> {
+  const { classWeights: given } = options, labels = checkLabels(options.labels ?? [], "textClassification", 2);
+  return {
+    kind: "text-classification", labels, problemType: "single_label_classification", settings: {}, best: { metric: "accuracy", better: "higher" }, grouped: false,
+    columns: ["text", "pair", "label"],
+    head: classesHead(Math.max(2, labels.length), classWeights(given === "balanced" ? undefined : given, labels, "textClassification")),
+    fit(records) {
+      const values = records.map(({ label }, i) => label ?? missingLabel(i));
+      const weights = given === "balanced" ? balancedWeights(values) : given;
+      return textClassification({ labels: labels.length > 0 ? labels : labelNames(values), ...(weights && { classWeights: weights }) });
+    },
+    record: (input) => (typeof input === "string" ? { text: input } : input),
+    read: (fields, where, labelled) => ({ ...readTexts(fields, where), label: labelled ? readLabel(fields, where) : readLabel(fields) }),
+    encode: (tokenizer, { text, pair }, { maxLength }) => encodeRows(tokenizer, { text, pair }, { maxLength }),
+    targets: ({ label }, _rows, where) => [[labelId(labels, label, where)]],
+    decode(_record, _rows, [logits = new Float32Array(0)]) {
+      const chances = softmaxOf(logits), at = largest(chances);
+      return { label: labels[at] ?? String(at), score: chances[at] as number, scores: Object.fromEntries(Array.from(chances, (p, k) => [labels[k] ?? String(k), p])) };
+    },
+    score(records, outputs) {
+      const targets = records.map(({ label }) => labelId(labels, label, "score")), report = classReport(targets, outputs.map(({ label }) => labels.indexOf(label)), labels.length);
+      const { accuracy, mcc, macro, weighted } = report;
+      return {
+        accuracy, mcc, macroF1: macro.f1, macroPrecision: macro.precision, macroRecall: macro.recall,
+        weightedF1: weighted.f1, weightedPrecision: weighted.precision, weightedRecall: weighted.recall,
+        ...(labels.length === 2 && { f1: report.classes[1]?.f1 ?? 0, auc: rocAuc(targets, outputs.map(({ scores }) => scores[labels[1] as string] as number)) }),
+      };
+    },
+    cells: ({ label, score }) => ({ label, score }),
+  };
+}
+
+/** The texts of a row. */
+export function readTexts(fields: Fields, where: string): { readonly text: string; readonly pair: string | undefined } {
+  return { text: textField(fields, "text", where), pair: optionalText(fields, "pair", where) };
+}
+
+function readLabel(fields: Fields, where?: string): LabelValue | undefined {
+  const value = field(fields, "label");
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
+  if (where === undefined) return undefined;
+  throw missing(fields, "label", "a label", value, where);
+}
+
+export function missingLabel(index: number): never {
+  throw new RangeError(`labels are taken from labelled records; record ${index + 1} has none`);
+}
