@@ -1,8 +1,8 @@
 /** BERT as a family: names, config.json, checkpoints. */
 import { bert, bertConfigJson, bertConfigs, bertConfigText, parseBertConfig, type BertSize } from "./bert.ts";
 import { bertCheckpoint } from "./bert-checkpoint.ts";
-import { headOfConfig, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
-import { labelsJson, labelsOf } from "./labels.ts";
+import { headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import { labelsOf } from "./labels.ts";
 
 const ARCHITECTURES: OpenedModel["architectures"] = {
   "masked-lm": "BertForMaskedLM",
@@ -23,10 +23,11 @@ export const bertFamily: ModelFamily = {
   open(json, { file, vocab, special, zeroInitHead = false }: OpenOptions = {}) {
     const parsed = parseBertConfig(json, file), config = { ...parsed, ...(vocab !== undefined && { vocab }), ...(special && { padTokenId: special.pad }) };
     const model = bert(config, { zeroInitHead }), extra = config.extra ?? {};
+    const kind = { family: "bert", architectures: ARCHITECTURES };
     return {
-      family: "bert", model, maxLength: config.maxPositions, padId: config.padTokenId, buffers: model.buffers, extraParameters: new Map(),
-      labels: labelsOf(extra, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), architectures: ARCHITECTURES, notes: bertCheckpoint,
-      configText: ({ head = "masked-lm", ...labels } = {}) => bertConfigText(config, { architectures: [ARCHITECTURES[head]], ...labelsJson(labels) }),
+      ...kind, model, maxLength: config.maxPositions, padId: config.padTokenId, buffers: model.buffers, extraParameters: new Map(),
+      labels: labelsOf(extra, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), notes: bertCheckpoint,
+      configText: (saved = {}) => bertConfigText(config, savedKeys(kind, extra, saved)),
     };
   },
 };

@@ -1,9 +1,8 @@
 /** ESM-2 as a family: names, config.json, checkpoints. */
-import { UnsupportedError } from "@cloze/errors";
 import { encoderInputs, parametersOf } from "@cloze/nn";
 import { esm2, esm2Checkpoint, esm2ConfigJson, esm2Configs, esm2ConfigText, parseEsm2Config, ropeFrequenciesFrom, type Esm2Size } from "./esm2.ts";
-import { headOfConfig, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
-import { labelsJson, labelsOf } from "./labels.ts";
+import { headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import { labelsOf } from "./labels.ts";
 
 const ARCHITECTURES: OpenedModel["architectures"] = {
   "masked-lm": "EsmForMaskedLM",
@@ -22,19 +21,16 @@ export const esm2Family: ModelFamily = {
     const ids = special && { padTokenId: special.pad, ...(special.mask !== undefined && { maskTokenId: special.mask }), ...(special.end !== undefined && { eosTokenId: special.end }) };
     const config = { ...parsed, ...(vocab !== undefined && { vocab }), ...ids }, frequencies = stored && ropeFrequenciesFrom(config, stored, file);
     const model = esm2(config, { zeroInitHead, ...(frequencies && { ropeFrequencies: frequencies }) });
+    const kind = { family: "esm", architectures: ARCHITECTURES }, extra = config.extra ?? {};
     return {
-      family: "esm", model, maxLength: config.maxPositions - 2, padId: config.padTokenId, buffers: model.buffers,
-      labels: labelsOf(config.extra ?? {}, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), architectures: ARCHITECTURES, notes: esm2Checkpoint,
+      ...kind, model, maxLength: config.maxPositions - 2, padId: config.padTokenId, buffers: model.buffers,
+      labels: labelsOf(extra, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), notes: esm2Checkpoint,
       // Every ESM-2 of transformers has a contact head.
       extraParameters: parametersOf((scope) => {
         const inputs = encoderInputs(scope.graph, 1, 4);
         model.contacts(scope, inputs, model.outputs(scope, inputs).attentions);
       }),
-      configText({ head = "masked-lm", ...labels } = {}) {
-        const architecture = ARCHITECTURES[head];
-        if (architecture === undefined) throw new UnsupportedError(`esm: a head for ${head} is not part of this family, which has ${Object.keys(ARCHITECTURES).join(", ")}.`);
-        return esm2ConfigText(config, { architectures: [architecture], ...labelsJson(labels) });
-      },
+      configText: (saved = {}) => esm2ConfigText(config, savedKeys(kind, extra, saved)),
     };
   },
 };

@@ -2,11 +2,12 @@
  * A family of models as loaders, trainers and command lines need it: which sizes there are by name, what config.json means, how
  * checkpoints are to be read, and what is written back. A family is one value; `families` of this package lists them.
  */
+import { UnsupportedError } from "@cloze/errors";
 import type { HostTensors, Tensor } from "@cloze/graph";
 import type { ChoiceModel, EncoderInputs, EncoderOutputs, MaskedLm, Parameter, Scope, SentencePairModel, SequenceClassifier, SpanModel, TokenClassifier } from "@cloze/nn";
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
 import type { Head } from "./heads.ts";
-import type { TaskLabels } from "./labels.ts";
+import { LABEL_KEYS, labelsJson, type TaskLabels } from "./labels.ts";
 
 /** A masked language model with whatever other heads its family has. */
 export type FamilyModel = MaskedLm & Partial<Omit<SentencePairModel & SequenceClassifier & TokenClassifier & SpanModel & ChoiceModel, keyof MaskedLm>> & {
@@ -74,4 +75,17 @@ export interface ModelFamily {
 export function headOfConfig(json: Readonly<Record<string, unknown>>, architectures: OpenedModel["architectures"]): Head | undefined {
   const { architectures: named } = json, first: unknown = Array.isArray(named) ? named[0] : undefined;
   return (Object.keys(architectures) as Head[]).find((head) => architectures[head] === first);
+}
+
+/**
+ * Keys of config.json that say how a checkpoint was saved: its class, its labels, and that its numbers are f32. Those of labels
+ * that the configuration had (`extra`) stay where a classifier is saved and no others are given; undefined takes them out.
+ * Throws UnsupportedError for a head that the family has not.
+ */
+export function savedKeys({ family, architectures }: Pick<OpenedModel, "family" | "architectures">, extra: Readonly<Record<string, unknown>>, { head = "masked-lm", ...labels }: SavedAs): Readonly<Record<string, unknown>> {
+  const architecture = architectures[head], given = labelsJson(labels), classifies = head === "sequence-classification" || head === "token-classification";
+  if (architecture === undefined) throw new UnsupportedError(`${family}: expected a head of this family (${Object.keys(architectures).join(", ")}), got ${head}.`);
+  const stale = classifies && Object.keys(given).length === 0 ? [] : LABEL_KEYS;
+  const numbers = ["dtype", "torch_dtype"].filter((key) => key in extra).map((key) => [key, "float32"]);
+  return { architectures: [architecture], ...Object.fromEntries([...stale.map((key) => [key, undefined]), ...numbers]), ...given };
 }

@@ -12,6 +12,9 @@ export interface TaskLabels {
   readonly problemType?: ProblemType;
 }
 
+/** All keys that say something of a classification head. */
+export const LABEL_KEYS: readonly string[] = ["id2label", "label2id", "num_labels", "problem_type"];
+
 /** Keys of config.json. Throws ConfigError for a name that is there twice, or for none at all. */
 export function labelsJson({ labels, problemType }: TaskLabels): Record<string, unknown> {
   if (labels !== undefined && labels.length === 0) throw new ConfigError("labels: expected at least one, got none.");

@@ -4,7 +4,7 @@ import { float16ToNumber, Graph, interpret, type Tensor, type Value } from "@clo
 import { rootScope, type EncoderInputs, type Scope } from "@cloze/nn";
 import { esm2, parseEsm2Config, ropeFrequenciesFrom, type Esm2, type Esm2Config } from "@cloze/models/esm2";
 
-interface Encoded {
+export interface Encoded {
   readonly shape: readonly number[];
   readonly data: string;
 }
@@ -35,7 +35,7 @@ export interface Golden extends GoldenFile {
 const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`golden/esm2-${name}.json`, import.meta.url), "utf8"));
 const bytes = ({ data }: Encoded): ArrayBuffer => Uint8Array.from(Buffer.from(data, "base64")).buffer;
 export const floats = (x: Encoded): Float32Array => new Float32Array(bytes(x));
-const halves = (x: Encoded): Float32Array => Float32Array.from(new Uint16Array(bytes(x)), float16ToNumber);
+export const halves = (x: Encoded): Float32Array => Float32Array.from(new Uint16Array(bytes(x)), float16ToNumber);
 
 export const goldenNames = ["head20", "head24", "half", "variants"] as const;
 
