@@ -1,7 +1,8 @@
-/** Tokenizers by name, or from the files beside a checkpoint's weights. */
+/** Tokenizers by name, or from the files beside a checkpoint's weights: of residues or of text, told by what the files hold. */
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { ConfigError } from "@cloze/errors";
+import { ConfigError, FormatError } from "@cloze/errors";
+import type { JsonObject, JsonValue, Tokenizer } from "@cloze/tokenizer";
 import type { ProteinTokenizer } from "@cloze/tokenizer-protein";
 import { didYouMean } from "./suggest.ts";
 
@@ -9,10 +10,9 @@ export const TOKENIZER_NAMES = ["esm2", "protbert", "amplify"] as const;
 const FILES = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"] as const;
 
 /** `name` is one of TOKENIZER_NAMES or a folder; `path` makes the folder absolute. A name wins over a folder of that name. */
-export async function tokenizerFrom(name: string, path: (given: string) => string): Promise<ProteinTokenizer> {
-  const protein = await import("@cloze/tokenizer-protein");
+export async function tokenizerFrom(name: string, path: (given: string) => string): Promise<Tokenizer> {
   const known = TOKENIZER_NAMES.find((each) => each === name);
-  if (known !== undefined) return protein[known]();
+  if (known !== undefined) return (await import("@cloze/tokenizer-protein"))[known]();
   const folder = path(name), found = await stat(folder).catch(() => undefined);
   if (found === undefined) {
     throw new ConfigError(`tokenizer: expected ${TOKENIZER_NAMES.join(", ")} or a checkpoint folder, got ${JSON.stringify(name)}, which is neither.${didYouMean(name, TOKENIZER_NAMES)}`);
@@ -20,9 +20,9 @@ export async function tokenizerFrom(name: string, path: (given: string) => strin
   return tokenizerOfFolder(folder);
 }
 
-/** The tokenizer of a checkpoint folder. */
-export async function tokenizerOfFolder(folder: string): Promise<ProteinTokenizer> {
-  const { proteinTokenizerFromFiles } = await import("@cloze/tokenizer-protein"), files: Record<string, string> = {};
+/** The tokenizer of a checkpoint folder: a `TextTokenizer` (`isTextTokenizer`) where its vocabulary is one of word pieces. */
+export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
+  const files: Record<string, string> = {};
   for (const file of FILES) {
     const text = await readFile(join(folder, file), "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
@@ -33,5 +33,48 @@ export async function tokenizerOfFolder(folder: string): Promise<ProteinTokenize
   if (!("tokenizer.json" in files) && !("vocab.txt" in files)) {
     throw new ConfigError(`${folder}: expected tokenizer.json or vocab.txt, got neither. Copy the tokenizer's files beside the weights.`);
   }
-  return proteinTokenizerFromFiles(files);
+  try {
+    if (await kindOf(files) === "wordpiece") return (await import("@cloze/tokenizer-wordpiece")).wordPieceFromFiles(files);
+    return (await import("@cloze/tokenizer-protein")).proteinTokenizerFromFiles(files);
+  } catch (error) {
+    if (!FormatError.isInstance(error)) throw error;
+    const file = error.file in files ? join(folder, error.file) : folder;
+    throw new FormatError(file, error.place, error.message.slice(error.message.indexOf(": ") + 2), { cause: error });
+  }
+}
+
+/** For what is about residues alone. Throws ConfigError when given a tokenizer of text. */
+export function proteinTokenizer(tokenizer: Tokenizer, where: string): ProteinTokenizer {
+  if (isProteinTokenizer(tokenizer)) return tokenizer;
+  throw new ConfigError(`${where}: expected a tokenizer of residues (${TOKENIZER_NAMES.join(", ")}), got "${tokenizer.name}", ${tokenizer.vocabulary.length} pieces of text. Name another one.`);
+}
+
+export function isProteinTokenizer(tokenizer: Tokenizer): tokenizer is ProteinTokenizer {
+  return "alphabet" in tokenizer && "encodeBytes" in tokenizer;
+}
+
+/**
+ * Which package reads these files. Our own say it themselves; else tokenizer.json's model type decides, except that WordPiece (and a lone
+ * vocab.txt) may be residues, as ProtBert's is: that is told by the ordinary tokens, which for residues are single characters.
+ */
+async function kindOf(files: Readonly<Record<string, string>>): Promise<"wordpiece" | "protein"> {
+  const { isJsonObject, readTokenizerConfig, readTokenizerJson, readVocabTxt } = await import("@cloze/tokenizer");
+  const configText = files["tokenizer_config.json"], jsonText = files["tokenizer.json"], vocabText = files["vocab.txt"];
+  const config = configText === undefined ? undefined : readTokenizerConfig(configText).json, own: JsonValue | undefined = config?.["cloze"];
+  if (isJsonObject(own)) return own["kind"] === "wordpiece" ? "wordpiece" : "protein";
+  const json = jsonText === undefined ? undefined : readTokenizerJson(jsonText);
+  if (json !== undefined && json.modelType !== "WordPiece") return "protein";
+  const vocabulary = json?.vocabulary ?? readVocabTxt(vocabText ?? "");
+  return vocabulary.some(isWordPart) || namesAWordClass(config) ? "wordpiece" : "protein";
+}
+
+/** A piece inside a word, or a word of two letters and more. */
+function isWordPart(token: string): boolean {
+  return token.startsWith("##") || /^[\p{L}\p{N}]{2,}$/u.test(token);
+}
+
+/** Only fast BERT vocabularies without a single word ask for this: the class is BERT's and it lower-cases, which residues never are. */
+function namesAWordClass(config: JsonObject | undefined): boolean {
+  const name = config?.["tokenizer_class"];
+  return typeof name === "string" && name.startsWith("BertTokenizer") && config?.["do_lower_case"] === true;
 }

@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import type { Dataset } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
-import type { ProteinTokenizer } from "@cloze/tokenizer-protein";
+import type { Tokenizer } from "@cloze/tokenizer";
 
 export interface TrainingData {
   readonly train: Dataset;
@@ -13,7 +13,7 @@ export interface TrainingData {
 
 export interface DataRequest {
   readonly files: readonly string[];
-  readonly tokenizer: ProteinTokenizer;
+  readonly tokenizer: Tokenizer;
   /** Share of the sequences held out, where the files are FASTA. */
   readonly validShare: number;
   readonly path: (given: string) => string;
@@ -50,7 +50,7 @@ export async function openTrainingData({ files, tokenizer, validShare, path }: D
 const count = ({ size }: Dataset): string => size.toLocaleString("en-US");
 
 /** Entropy in nats of the regular tokens of a data set: the loss of a model that knows their frequencies and nothing else. */
-export async function unigramEntropyOf(dataset: Dataset, tokenizer: ProteinTokenizer): Promise<number> {
+export async function unigramEntropyOf(dataset: Dataset, tokenizer: Tokenizer): Promise<number> {
   const { unigramEntropy } = await import("@cloze/eval"), counts = new Float64Array(tokenizer.vocabulary.length);
   for (let i = 0; i < dataset.size; i++) for (const id of await dataset.read(i)) counts[id] = (counts[id] as number) + 1;
   for (const id of tokenizer.specialIds) counts[id] = 0;
@@ -58,6 +58,6 @@ export async function unigramEntropyOf(dataset: Dataset, tokenizer: ProteinToken
 }
 
 /** Ids that frame a sequence, as the batches take them. */
-export function framingOf({ special: { pad, start, end } }: ProteinTokenizer): { readonly pad: number; readonly start?: number; readonly end?: number } {
+export function framingOf({ special: { pad, start, end } }: Tokenizer): { readonly pad: number; readonly start?: number; readonly end?: number } {
   return { pad, ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) };
 }

@@ -1,6 +1,7 @@
 /** The tokenizer interface, its batches, and what every tokenizer package shares: special tokens, counts, Hugging Face files. */
 export type { ByteTokenizer, SpecialIds, Tokenizer } from "./tokenizer.ts";
-export type { TextEncodeOptions, TextEncoding, TextInput, TextTokenizer } from "./text-tokenizer.ts";
+export { isTextTokenizer, type TextEncodeOptions, type TextEncoding, type TextInput, type TextTokenizer } from "./text-tokenizer.ts";
+export { encodeBatch, type BatchInput, type EncodeBatchOptions, type EncodedBatch } from "./encode-batch.ts";
 export type { EncodeOptions, Encoding, EncodingIssues } from "./encoding.ts";
 export type { PackedPair, PackedSequence, TokenBatch } from "./batch.ts";
 export { CharacterCounts, IssueCounter } from "./issue-counter.ts";
@@ -10,7 +11,7 @@ export { readTemplate, templateJson, templatePieces, templateSides, type Special
 export { frameEncoding, type EncodedBody } from "./frame-encoding.ts";
 export { readVocabTxt, writeVocabTxt } from "./vocab-txt.ts";
 export {
-  MODEL_TYPES, addedTokenJson, readTokenizerJson, writeTokenizerJson,
+  MODEL_TYPES, addedToken, addedTokenJson, readTokenizerJson, writeTokenizerJson,
   type AddedToken, type ModelType, type TokenizerJson, type TokenizerJsonParts,
 } from "./tokenizer-json.ts";
 export {

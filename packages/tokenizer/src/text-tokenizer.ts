@@ -37,3 +37,8 @@ export interface TextTokenizer extends Tokenizer {
   /** Ids of the body alone, without special tokens and offsets: the fast way, for corpora. */
   encodeIds(text: string): Int32Array;
 }
+
+/** Whether a tokenizer is one of words: what a command asks before it takes pairs, words or spans. */
+export function isTextTokenizer(tokenizer: Tokenizer): tokenizer is TextTokenizer {
+  return "encodeIds" in tokenizer;
+}

@@ -14,6 +14,14 @@ export interface AddedToken {
   readonly id: number;
   readonly content: string;
   readonly special: boolean;
+  /** Looked for in the normalized text rather than in the text as written; absent is false, as are the next three. */
+  readonly normalized?: boolean;
+  /** Only where no letter or digit touches it. */
+  readonly singleWord?: boolean;
+  /** Takes the white space before it along. */
+  readonly lstrip?: boolean;
+  /** Takes the white space after it along. */
+  readonly rstrip?: boolean;
 }
 
 export interface TokenizerJson {
@@ -78,8 +86,19 @@ function readAddedTokens(value: JsonValue | undefined, file: string): AddedToken
   return value.map((entry: JsonValue, i) => {
     const place = `added_tokens[${i}]`, content = isJsonObject(entry) ? entry["content"] : undefined;
     if (!isJsonObject(entry) || typeof content !== "string") throw new FormatError(file, place, `expected an object with a content, got ${describeJson(entry)}. ${AGAIN}`);
-    return { id: wholeNumber(entry["id"], file, `${place}.id`), content, special: entry["special"] === true };
+    return addedToken(entry, wholeNumber(entry["id"], file, `${place}.id`), content);
   });
+}
+
+/** An added token from its entry in tokenizer.json, or in tokenizer_config.json's added_tokens_decoder, where the key is the id. */
+export function addedToken(entry: JsonObject, id: number, content: string): AddedToken {
+  return {
+    id, content, special: entry["special"] === true,
+    ...(entry["normalized"] === true ? { normalized: true } : {}),
+    ...(entry["single_word"] === true ? { singleWord: true } : {}),
+    ...(entry["lstrip"] === true ? { lstrip: true } : {}),
+    ...(entry["rstrip"] === true ? { rstrip: true } : {}),
+  };
 }
 
 function joinVocabulary(pairs: readonly (readonly [string, number])[], added: readonly AddedToken[], file: string): string[] {
@@ -110,7 +129,8 @@ export interface TokenizerJsonParts {
 
 /** The entry of an added token, as both tokenizer.json and tokenizer_config.json hold it (the latter without the id). */
 export function addedTokenJson(token: AddedToken): { readonly content: string; readonly special: boolean } & JsonObject {
-  return { content: token.content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: token.special };
+  const { content, special, normalized = false, singleWord = false, lstrip = false, rstrip = false } = token;
+  return { content, single_word: singleWord, lstrip, rstrip, normalized, special };
 }
 
 export function writeTokenizerJson(parts: TokenizerJsonParts): string {

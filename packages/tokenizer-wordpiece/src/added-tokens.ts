@@ -1,0 +1,56 @@
+/**
+ * Added tokens in a text: found whole before anything else happens to it, and never split.
+ *
+ * The leftmost match wins, the longest at one place. `singleWord` refuses a match that touches a letter or digit, `lstrip` and `rstrip`
+ * take white space along. Tokens marked `normalized` are looked for in the normalized text, the others in the text as written.
+ * Source: AddedVocabulary of Python `tokenizers` 0.23.3.
+ */
+import type { AddedToken } from "@cloze/tokenizer";
+
+/** A stretch [start, end): one added token (with its id), or text between them. */
+export interface Part {
+  readonly start: number;
+  readonly end: number;
+  readonly id?: number;
+}
+
+const WORD_BEFORE: RegExp = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
+const WORD_AFTER: RegExp = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
+const SPACES: RegExp = /\p{White_Space}/u;
+
+/** Splits texts at the given tokens (content to look for, token). Parts are never empty. */
+export function addedTokenSplitter(tokens: readonly (readonly [content: string, token: AddedToken])[]): (text: string) => readonly Part[] {
+  const byContent = new Map(tokens.filter(([content]) => content !== ""));
+  const escaped = [...byContent.keys()].toSorted((a, b) => b.length - a.length).map((t) => t.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
+  const whole = (text: string): readonly Part[] => (text === "" ? [] : [{ start: 0, end: text.length }]);
+  if (escaped.length === 0) return whole;
+  const pattern = new RegExp(escaped.join("|"), "g");
+  return (text) => {
+    const parts: Part[] = [];
+    let from = 0;
+    pattern.lastIndex = 0;
+    for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+      const token = byContent.get(match[0]) as AddedToken;
+      let start = match.index, end = start + match[0].length;
+      if (token.singleWord === true && (touchesBefore(text, start) || touchesAfter(text, end))) continue;
+      if (token.lstrip === true) while (start > from && SPACES.test(text.charAt(start - 1))) start--;
+      if (token.rstrip === true) while (end < text.length && SPACES.test(text.charAt(end))) end++;
+      if (start > from) parts.push({ start: from, end: start });
+      parts.push({ start, end, id: token.id });
+      from = end;
+      pattern.lastIndex = Math.max(pattern.lastIndex, end);
+    }
+    if (parts.length === 0) return whole(text);
+    if (from < text.length) parts.push({ start: from, end: text.length });
+    return parts;
+  };
+}
+
+/** The two units before a place are enough for one character. */
+function touchesBefore(text: string, at: number): boolean {
+  return WORD_BEFORE.test(text.slice(Math.max(0, at - 2), at));
+}
+
+function touchesAfter(text: string, at: number): boolean {
+  return WORD_AFTER.test(text.slice(at, at + 2));
+}

@@ -1,0 +1,132 @@
+/**
+ * BERT's normalizer, exactly as Python `tokenizers` runs it, with the place in the text that each character came from.
+ *
+ * Clean (drop controls, white space to a space), spaces around Chinese characters, decompose and strip accents, lower case: in this
+ * order. Where one character becomes several, all have its place; where marks change places by their combining class, the places
+ * stay in the order of the text, as there. This is the slow and whole definition: the encoder runs it once per distinct word.
+ * Source: BertNormalizer and NormalizedString of tokenizers 0.23.3; Unicode Standard Annex 15 (canonical ordering).
+ */
+import { IS_CHINESE, IS_COMPOSED, IS_DROPPED, IS_MARK, IS_SPACE, type CodePoints } from "./code-points.ts";
+
+export interface NormalizerOptions {
+  readonly cleanText: boolean;
+  readonly chineseCharacters: boolean;
+  readonly stripAccents: boolean;
+  readonly lowercase: boolean;
+}
+
+/** Characters with the [from, to) in UTF-16 units of the text that each stands for. Arrays of equal length. */
+export interface Normalized {
+  readonly codes: number[];
+  readonly from: number[];
+  readonly to: number[];
+}
+
+const SPACE = 0x20, REPLACEMENT = 0xfffd;
+
+/**
+ * Normalizes `text[start, end)`; places count from the text's start. A lone surrogate is U+FFFD, as it would be in UTF-8.
+ *
+ * @param dropped takes the characters that cleaning drops.
+ */
+export function normalize(
+  points: CodePoints, options: NormalizerOptions, text: string, start: number, end: number, dropped?: (code: number) => void,
+): Normalized {
+  const cleaned = cleanedText(points, options, text, start, end, dropped);
+  const stripped = options.stripAccents ? withoutAccents(points, cleaned) : cleaned;
+  return options.lowercase ? lowered(stripped) : stripped;
+}
+
+function cleanedText(
+  { flags }: CodePoints, { cleanText, chineseCharacters }: NormalizerOptions, text: string, start: number, end: number, dropped?: (code: number) => void,
+): Normalized {
+  const codes: number[] = [], from: number[] = [], to: number[] = [];
+  const push = (code: number, at: number, size: number): void => {
+    codes.push(code);
+    from.push(at);
+    to.push(at + size);
+  };
+  for (let i = start; i < end;) {
+    const { code, size } = codePointAt(text, i, end), flag = flags[code] as number;
+    if (cleanText && (flag & IS_DROPPED) !== 0) dropped?.(code);
+    else if (cleanText && (flag & IS_SPACE) !== 0) push(SPACE, i, size);
+    else if (chineseCharacters && (flag & IS_CHINESE) !== 0) {
+      push(SPACE, i, size);
+      push(code, i, size);
+      push(SPACE, i, size);
+    } else push(code, i, size);
+    i += size;
+  }
+  return { codes, from, to };
+}
+
+function codePointAt(text: string, at: number, end: number): { readonly code: number; readonly size: 1 | 2 } {
+  const unit = text.charCodeAt(at);
+  if (unit < 0xd800 || unit > 0xdfff) return { code: unit, size: 1 };
+  const next = unit < 0xdc00 && at + 1 < end ? text.charCodeAt(at + 1) : 0;
+  if (next < 0xdc00 || next > 0xdfff) return { code: REPLACEMENT, size: 1 };
+  return { code: 0x10000 + ((unit - 0xd800) << 10) + (next - 0xdc00), size: 2 };
+}
+
+/** The canonical decomposition of one character, or the character. */
+export function decomposed({ flags }: CodePoints, code: number): readonly number[] {
+  if (code < 0xc0 || (((flags[code] as number) & IS_COMPOSED) !== 0)) return [code];
+  const text = String.fromCodePoint(code), parts = text.normalize("NFD");
+  return parts === text ? [code] : Array.from(parts, (c) => c.codePointAt(0) as number);
+}
+
+function withoutAccents(points: CodePoints, source: Normalized): Normalized {
+  const order: { readonly code: number; readonly combining: number; readonly first: boolean }[] = [];
+  let run = 0; // where the run of combining characters at the end began
+  const close = (): void => {
+    // The sort is stable, as canonical ordering asks.
+    if (order.length - run > 1) for (const [i, mark] of order.slice(run).toSorted((a, b) => a.combining - b.combining).entries()) order[run + i] = mark;
+    run = order.length;
+  };
+  const codes: number[] = [], from: number[] = [], to: number[] = [];
+  let taken = 0;
+  const flush = (): void => {
+    for (const { code, first } of order) {
+      if (first) taken++;
+      if (((points.flags[code] as number) & IS_MARK) !== 0) continue;
+      codes.push(code);
+      from.push(source.from[taken - 1] as number);
+      to.push(source.to[taken - 1] as number);
+    }
+    order.length = 0;
+    run = 0;
+  };
+  for (const original of source.codes) {
+    for (const [i, code] of decomposed(points, original).entries()) {
+      const combining = points.combining.get(code) ?? 0;
+      if (combining === 0) {
+        close();
+        flush();
+      }
+      order.push({ code, combining, first: i === 0 });
+      if (combining === 0) run = order.length;
+    }
+  }
+  close();
+  flush();
+  return { codes, from, to };
+}
+
+function lowered(source: Normalized): Normalized {
+  const codes: number[] = [], from: number[] = [], to: number[] = [];
+  for (const [i, code] of source.codes.entries()) {
+    for (const lower of lowerCase(code)) {
+      codes.push(lower);
+      from.push(source.from[i] as number);
+      to.push(source.to[i] as number);
+    }
+  }
+  return { codes, from, to };
+}
+
+/** The full lower case of one character by itself: a capital sigma is always σ. */
+export function lowerCase(code: number): readonly number[] {
+  if (code < 0x80) return [code >= 0x41 && code <= 0x5a ? code + 0x20 : code];
+  const text = String.fromCodePoint(code), lower = text.toLowerCase();
+  return lower === text ? [code] : Array.from(lower, (c) => c.codePointAt(0) as number);
+}

@@ -1,0 +1,83 @@
+/**
+ * A hash table from stretches of texts to numbers 0, 1, 2, …, without making a string of any of them.
+ *
+ * The scanner hashes a word while it reads it (`hash = imul(hash ^ unit, PRIME)`, from SEED on) and asks with the text and the place.
+ * Words are kept as UTF-16 units in one array. Price: 2 bytes per unit and about 28 per word.
+ */
+export const HASH_SEED = 0x2f0b4c47;
+export const HASH_PRIME = 0x01000193;
+
+export class SliceTable {
+  /** Distinct stretches seen. */
+  size = 0;
+  #slots: Int32Array = new Int32Array(1 << 12).fill(-1);
+  #mask = (1 << 12) - 1;
+  #hashes: Int32Array = new Int32Array(1 << 11);
+  /** Entry i is units [starts[i], starts[i + 1]). */
+  #starts: Int32Array = new Int32Array((1 << 11) + 1);
+  #units: Uint16Array = new Uint16Array(1 << 14);
+
+  /** Units held: what bounds of memory ask for. */
+  get units(): number {
+    return this.#starts[this.size] as number;
+  }
+
+  /** Number of `text[start, end)`, or -1. */
+  find(text: string, start: number, end: number, hash: number): number {
+    const length = end - start;
+    for (let slot = (hash ^ hash >>> 15) & this.#mask; ; slot = slot + 1 & this.#mask) {
+      const entry = this.#slots[slot] as number;
+      if (entry === -1) return -1;
+      const at = this.#starts[entry] as number;
+      if (this.#hashes[entry] !== hash || (this.#starts[entry + 1] as number) - at !== length) continue;
+      let i = 0;
+      while (i < length && this.#units[at + i] === text.charCodeAt(start + i)) i++;
+      if (i === length) return entry;
+    }
+  }
+
+  /** Gives the next number to a stretch that `find` did not find. */
+  add(text: string, start: number, end: number, hash: number): number {
+    const entry = this.size, at = this.units, length = end - start;
+    if (entry + 1 >= this.#starts.length) this.#growEntries();
+    if (at + length > this.#units.length) this.#units = grown(this.#units, new Uint16Array(Math.max(2 * this.#units.length, at + length)));
+    for (let i = 0; i < length; i++) this.#units[at + i] = text.charCodeAt(start + i);
+    this.#hashes[entry] = hash;
+    this.#starts[entry + 1] = at + length;
+    this.size = entry + 1;
+    if (2 * this.size > this.#slots.length) this.#growSlots();
+    else this.#place(entry, hash);
+    return entry;
+  }
+
+  /** The stretch with a number, as a string. */
+  at(entry: number): string {
+    const units = this.#units.subarray(this.#starts[entry], this.#starts[entry + 1]);
+    if (units.length < 4096) return String.fromCharCode(...units);
+    const parts: string[] = [];
+    for (let i = 0; i < units.length; i += 4096) parts.push(String.fromCharCode(...units.subarray(i, i + 4096)));
+    return parts.join("");
+  }
+
+  #place(entry: number, hash: number): void {
+    let slot = (hash ^ hash >>> 15) & this.#mask;
+    while (this.#slots[slot] !== -1) slot = slot + 1 & this.#mask;
+    this.#slots[slot] = entry;
+  }
+
+  #growSlots(): void {
+    this.#slots = new Int32Array(2 * this.#slots.length).fill(-1);
+    this.#mask = this.#slots.length - 1;
+    for (let entry = 0; entry < this.size; entry++) this.#place(entry, this.#hashes[entry] as number);
+  }
+
+  #growEntries(): void {
+    this.#hashes = grown(this.#hashes, new Int32Array(2 * this.#hashes.length));
+    this.#starts = grown(this.#starts, new Int32Array(this.#hashes.length + 1));
+  }
+}
+
+function grown<A extends Int32Array | Uint16Array>(from: A, to: A): A {
+  to.set(from);
+  return to;
+}
