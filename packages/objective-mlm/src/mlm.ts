@@ -11,7 +11,7 @@ import type { MaskedLm, Scope } from "@cloze/nn";
 import { encoderFeeds, encoderInputs, slotFeeds, type LossTerms, type Moment, type Objective, type Prepared, type Target, type TokenSet } from "@cloze/objective";
 import { RandomStream } from "@cloze/random";
 import type { TokenBatch } from "@cloze/tokenizer";
-import { ALL_MASK, BERT_REPLACEMENT, corruptSequence, type Replacement } from "./masking.ts";
+import { ALL_MASK, BERT_REPLACEMENT, corruptSequence, MASK_UNITS, type CorruptOptions, type MaskUnit, type Replacement } from "./masking.ts";
 
 /** Linear from `from` to `to` over the first `steps` steps, then `to`. */
 export interface RateSchedule {
@@ -25,28 +25,32 @@ export interface MlmOptions {
   readonly rate?: number | RateSchedule;
   /** "bert": 80 % mask, 10 % random, 10 % kept (default). "mask": always the mask token. */
   readonly replace?: "bert" | "mask" | Replacement;
+  /** What is chosen as one: single tokens (default), whole words, runs of words as in ALBERT (1 to 3) or as in SpanBERT (1 to 10). */
+  readonly unit?: MaskUnit;
 }
 
 /** Evaluation's own: never an option, or numbers would not compare. */
 export const EVALUATION: { readonly seed: number; readonly rate: number; readonly replacement: Replacement } = { seed: 20240520, rate: 0.15, replacement: ALL_MASK };
 
-const KEYS = ["rate", "replace"] as const;
+const KEYS = ["rate", "replace", "unit"] as const;
 
 export function mlm(tokens: TokenSet, options: MlmOptions = {}): Objective<"masked-lm"> {
   const maskId = tokens.special.mask;
   if (maskId === undefined) throw new ConfigError("mlm: the tokenizer has no mask token. Choose a tokenizer with one.");
   const unknown = Object.keys(options).find((key) => !KEYS.includes(key as (typeof KEYS)[number]));
   if (unknown !== undefined) throw new ConfigError(`mlm: unknown option "${unknown}". It takes: ${KEYS.join(", ")}.`);
-  const rate = options.rate ?? 0.15, replacement = replacementOf(options.replace ?? "bert");
+  const rate = options.rate ?? 0.15, replacement = replacementOf(options.replace ?? "bert"), unit = options.unit ?? "token";
   const schedule: RateSchedule = typeof rate === "number" ? { from: rate, to: rate, steps: 0 } : rate;
   for (const r of [schedule.from, schedule.to]) if (!(r > 0 && r < 1)) throw new ConfigError(`mlm: rate: expected a share between 0 and 1, got ${r}.`);
+  if (!MASK_UNITS.includes(unit)) throw new ConfigError(`mlm: unit: expected one of ${MASK_UNITS.join(", ")}, got ${JSON.stringify(unit)}.`);
 
-  const highest = Math.max(schedule.from, schedule.to);
+  const { specialIds, regularIds, continuesWord = wordPieces(tokens.vocabulary) } = tokens;
+  const setting: Setting = { specialIds, regularIds, continuesWord, maskId, schedule, replacement, unit, highest: Math.max(schedule.from, schedule.to) };
   return {
     name: "mlm",
     requires: "masked-lm",
-    options: { rate, replace: options.replace ?? "bert" },
-    prepare: (batch, moment) => prepare(batch, moment, { tokens, maskId, schedule, replacement, highest }),
+    options: { rate, replace: options.replace ?? "bert", unit },
+    prepare: (batch, moment) => prepare(batch, moment, setting),
     loss,
   };
 }
@@ -61,30 +65,32 @@ function replacementOf(replace: "bert" | "mask" | Replacement): Replacement {
   return replace;
 }
 
+/** WordPiece's mark of a token that continues a word. */
+function wordPieces(vocabulary: readonly string[]): (id: number) => boolean {
+  const continues = Uint8Array.from(vocabulary, (token) => (token.startsWith("##") ? 1 : 0));
+  return (id) => continues[id] === 1;
+}
+
 /** The rate in force at a step. */
 export function rateAt(schedule: RateSchedule, step: number): number {
   const done = schedule.steps <= 0 ? 1 : Math.min(1, step / schedule.steps);
   return schedule.from + (schedule.to - schedule.from) * done;
 }
 
-interface Setting {
-  readonly tokens: TokenSet;
-  readonly maskId: number;
+interface Setting extends Required<Omit<CorruptOptions, "rate">> {
   readonly schedule: RateSchedule;
-  readonly replacement: Replacement;
   /** Highest rate of the schedule: what the slots are sized for. */
   readonly highest: number;
 }
 
 function prepare(batch: TokenBatch, moment: Moment, setting: Setting): Prepared {
-  const { tokens, maskId, schedule } = setting, { evaluation } = moment;
-  const rate = evaluation ? EVALUATION.rate : rateAt(schedule, moment.step);
-  const replacement = evaluation ? EVALUATION.replacement : setting.replacement;
+  const { evaluation } = moment;
+  const options: CorruptOptions = evaluation ? { ...setting, ...EVALUATION, unit: "token" } : { ...setting, rate: rateAt(setting.schedule, moment.step) };
   const root = evaluation ? new RandomStream(EVALUATION.seed).split("mlm") : new RandomStream(moment.seed).split("mlm").split(moment.step);
   const ids = batch.ids.slice(), targets: Target[] = [];
   for (const { example, row, start, length } of batch.sequences) {
     const first = row * batch.length + start, sequence = batch.ids.subarray(first, first + length);
-    for (const { at, token } of corruptSequence(sequence, { ...tokens, rate, replacement, maskId }, root.split(evaluation ? contentOf(sequence) : example))) {
+    for (const { at, token } of corruptSequence(sequence, options, root.split(evaluation ? contentOf(sequence) : example))) {
       targets.push({ index: first + at, token: sequence[at] as number });
       ids[first + at] = token;
     }
