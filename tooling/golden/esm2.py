@@ -3,7 +3,8 @@
 Pinned: torch==2.15.0, transformers==5.23.0, numpy==2.4.6 (checked below).
 Run:    python tooling/golden/esm2.py     (rewrites packages/models/test/golden/esm2-*.json)
 
-Four small models, each in two files: esm2-NAME.json (config.json, weights, inputs, outputs) and esm2-NAME.gradients.json.
+Four small models, each in two files: esm2-NAME.json (config.json, weights, inputs, outputs) and esm2-NAME.gradients.json; and
+esm2-heads.json, a model with the heads of EsmForSequenceClassification and EsmForTokenClassification.
 
 head20    head dimension 20, three layers, padding
 head24    head dimension 24, two layers, padding
@@ -21,7 +22,7 @@ import pathlib
 import numpy as np
 import torch
 import transformers
-from transformers import EsmConfig, EsmForMaskedLM
+from transformers import EsmConfig, EsmForMaskedLM, EsmForSequenceClassification, EsmForTokenClassification
 
 PINNED = {"torch": "2.15.0", "transformers": "5.23.0", "numpy": "2.4.6"}
 FOUND = {m.__name__: m.__version__.split("+")[0] for m in (torch, transformers, np)}
@@ -51,13 +52,13 @@ def f32(tensor):
     return encode(tensor, "<f4")
 
 
-def build(overrides):
+def build(overrides, kind=EsmForMaskedLM):
     config = EsmConfig(
         vocab_size=33, pad_token_id=PAD, mask_token_id=MASK, position_embedding_type="rotary",
         hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **overrides,
     )  # fmt: skip
     config._attn_implementation = "eager"
-    model = EsmForMaskedLM(config).eval()
+    model = kind(config).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             norm = "norm" in name.lower()
@@ -108,8 +109,24 @@ def golden(name, overrides, lengths):
         assert path.stat().st_size < 300_000, path
 
 
+def heads():
+    overrides = {**ESM2, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24, "num_labels": 3}
+    ids, mask, _ = batch([9, 6])
+    out = {}
+    for head, kind in (("sequence-classification", EsmForSequenceClassification), ("token-classification", EsmForTokenClassification)):
+        config, model = build(overrides, kind)
+        weights = {k: encode(v, "<f2") for k, v in model.named_parameters()}
+        out[head] = {"weights": weights, "logits": f32(model(ids, attention_mask=mask).logits)}
+    wanted = ["model_type", "vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob", "pad_token_id", "mask_token_id", "position_embedding_type", "id2label"]
+    written = {key: config.to_dict()[key] for key in [*wanted, *overrides] if key != "num_labels"}
+    golden = {"pinned": PINNED, "config": written, "ids": ids.tolist(), "attention_mask": mask.tolist(), "heads": out}
+    (OUT / "esm2-heads.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+
+
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     for seed, (name, (overrides, lengths)) in enumerate(MODELS.items()):
         torch.manual_seed(20240520 + seed)
         golden(name, overrides, lengths)
+    torch.manual_seed(20240520 + len(MODELS))
+    heads()
