@@ -13,12 +13,22 @@ export interface Dataset {
   readonly size: number;
   /** Tokens of an example, without start and end tokens. */
   lengthOf(example: number): number;
-  /** The tokens of an example; a view where that is cheap, so do not write to it. */
-  read(example: number): Tokens | Promise<Tokens>;
+  /**
+   * The tokens of an example; a view where that is cheap, so do not write to it. `epoch` matters to data sets whose examples move
+   * from pass to pass, as windows of long documents do; their lengths stay. Default 0.
+   */
+  read(example: number, epoch?: number): Tokens | Promise<Tokens>;
+  /** The tokens [from, until) of an example, where reading all of it would cost more. */
+  slice?(example: number, from: number, until: number): Tokens | Promise<Tokens>;
+  /** The order in which training takes the examples in an epoch, where it is the data set's own business (mixtures). Default: shuffled. */
+  orderOf?(key: { readonly seed: number; readonly epoch: number }): (place: number) => number;
   /** How another thread opens the same data: plain data for `postMessage`. A data set without one cannot be prefetched by workers. */
   readonly handle?: DatasetHandle;
 }
 
 export type DatasetHandle =
   | { readonly kind: "memory"; readonly tokens: Tokens; readonly offsets: Float64Array }
-  | { readonly kind: "shards"; readonly index: string; readonly split: string };
+  | { readonly kind: "shards"; readonly index: string; readonly split: string }
+  | { readonly kind: "sentences"; readonly index: string; readonly split: string }
+  | { readonly kind: "windows"; readonly of: DatasetHandle; readonly length: number; readonly seed: number }
+  | { readonly kind: "mix"; readonly parts: readonly { readonly of: DatasetHandle; readonly weight: number }[]; readonly by: "examples" | "tokens" };

@@ -27,7 +27,7 @@ export async function fillBatch(dataset: Dataset, content: readonly RowContent[]
   for (const [row, { epoch, examples }] of content.entries()) {
     let at = row * length;
     for (let i = 0; i < examples.length; i++) {
-      const example = examples[i] as number, start = at, reading = dataset.read(example);
+      const example = examples[i] as number, start = at, reading = dataset.read(example, epoch);
       const tokens = reading instanceof Promise ? await reading : reading;
       const from = crop === "random" ? cropStart(tokens.length, kept, { seed, epoch, example }) : 0;
       const until = Math.min(tokens.length, from + kept);

@@ -2,6 +2,11 @@
 export type { Dataset, DatasetHandle, Tokens } from "./dataset.ts";
 export { MemoryDataset, memoryDataset } from "./memory-dataset.ts";
 export { isDocumentDataset, memoryDocuments, SentenceDocuments, type DocumentDataset } from "./document-dataset.ts";
+export { documentCollector, type DocumentCollector, type TextDataset, type TextDatasets } from "./document-collector.ts";
+export type { EncodeDocumentsOptions } from "./encode-documents.ts";
+export type { FilterOptions } from "./document-filter.ts";
+export { windowed, type WindowOptions } from "./windows.ts";
+export { mix, type MixOptions, type MixPart, type MixedDataset } from "./mix.ts";
 export type { BatchRecipe, Batches, PackedBatches, PackedOptions, PaddedBatches, PaddedOptions } from "./batches.ts";
 export { packedBatches } from "./packed-batches.ts";
 export { paddedBatches } from "./padded-batches.ts";
@@ -24,4 +29,4 @@ export { cropStart, type CropKey } from "./crop.ts";
 export { packWindow, type PackedWindow } from "./pack-window.ts";
 export { RowPlan, type PlannedRow, type RowPlanOptions } from "./row-plan.ts";
 export type { DataTokenizer } from "./token-buffer.ts";
-export type { ShardCounts, ShardEntry, ShardIndex, ShardInput, ShardSplit, TokenDtype } from "./shard-index.ts";
+export type { ShardCounts, ShardEntry, ShardIndex, ShardInput, ShardSplit, TextCounts, TokenDtype } from "./shard-index.ts";

@@ -25,6 +25,11 @@ export class MemoryDataset implements Dataset {
   read(example: number): Tokens {
     return this.#tokens.subarray(this.#offsets[example], this.#offsets[example + 1]);
   }
+
+  slice(example: number, from: number, until: number): Tokens {
+    const start = this.#offsets[example] as number;
+    return this.#tokens.subarray(start + from, start + until);
+  }
 }
 
 /**

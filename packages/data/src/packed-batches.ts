@@ -38,7 +38,7 @@ export function packedBatches(dataset: Dataset, options: PackedOptions): PackedB
   positive("window", window);
   const sequencesPerRow = options.sequencesPerRow ?? length;
   positive("sequencesPerRow", sequencesPerRow);
-  const plan = new RowPlan(lengths, { seed, rowLength: length, sequencesPerRow, shuffle: options.shuffle ?? true, window });
+  const plan = new RowPlan(lengths, { seed, rowLength: length, sequencesPerRow, shuffle: options.shuffle ?? true, window, orderOf: dataset.orderOf?.bind(dataset) });
 
   return {
     async batchAt(step: number): Promise<TokenBatch> {

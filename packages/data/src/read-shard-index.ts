@@ -38,7 +38,8 @@ function isIndex(json: Json): json is Json & ShardIndex {
 
 function isEntry(entry: unknown): boolean {
   if (!isObject(entry)) return false;
-  const { file, documents, tokens, sha256, lengths } = entry;
+  const { file, documents, tokens, sha256, lengths, sentences } = entry;
+  if (sentences !== undefined && !(isObject(sentences) && isFileName(sentences["file"]) && typeof sentences["sha256"] === "string" && isCount(sentences["count"]))) return false;
   return isFileName(file) && isCount(documents) && isCount(tokens) && typeof sha256 === "string"
     && isObject(lengths) && isFileName(lengths["file"]) && typeof lengths["sha256"] === "string";
 }

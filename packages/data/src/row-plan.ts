@@ -16,6 +16,8 @@ export interface RowPlanOptions {
   readonly sequencesPerRow: number;
   readonly shuffle: boolean;
   readonly window: number;
+  /** The order of an epoch, where it is shuffled; default `shuffledOrder`. */
+  readonly orderOf?: ((key: { readonly seed: number; readonly epoch: number }) => Order) | undefined;
 }
 
 export interface PlannedRow {
@@ -63,7 +65,8 @@ export class RowPlan {
   #order(epoch: number): Order {
     const known = this.#orders.get(epoch);
     if (known !== undefined) return known;
-    const fresh = this.#options.shuffle ? shuffledOrder(this.#lengths.length, { seed: this.#options.seed, epoch }) : (place: number): number => place;
+    const { shuffle, seed, orderOf = (key): Order => shuffledOrder(this.#lengths.length, key) } = this.#options;
+    const fresh = shuffle ? orderOf({ seed, epoch }) : (place: number): number => place;
     if (this.#orders.size >= ORDERS_KEPT) this.#orders.delete(Math.min(...this.#orders.keys()));
     this.#orders.set(epoch, fresh);
     return fresh;

@@ -93,7 +93,7 @@ async function readLengths(path: string, entry: ShardEntry): Promise<Uint32Array
   return lengths;
 }
 
-function checkSum(path: string, expected: string, got: string): void {
+export function checkSum(path: string, expected: string, got: string): void {
   if (got !== expected) throw new FormatError(path, "", `expected the SHA-256 ${expected}, got ${got}: the file has changed since it was written. Copy it again, or prepare the shards again.`);
 }
 
@@ -137,13 +137,18 @@ export class ShardDataset implements Dataset {
   }
 
   read(example: number): Tokens {
+    return this.slice(example, 0, this.lengthOf(example));
+  }
+
+  /** Some of an example's tokens: only their bytes are read. */
+  slice(example: number, from: number, until: number): Tokens {
     if (!Number.isInteger(example) || example < 0 || example >= this.size) throw new ConfigError(`read: expected an example from 0 to ${this.size - 1}, got ${example}.`);
     const shard = this.#shardOf(example), width = BYTES_PER_TOKEN[this.index.dtype];
     // Sum from the last stored place, or from the beginning of the shard if that is later.
     const stored = example - (example % STRIDE), first = Math.max(stored, shard.firstExample);
     let place = first === stored ? this.#places[stored / STRIDE] as number : HEADER_BYTES;
     for (let i = first; i < example; i++) place += (this.#lengths[i] as number) * width;
-    const bytes = this.#bytes(shard, place + this.#before * width, this.lengthOf(example) * width);
+    const bytes = this.#bytes(shard, place + (this.#before + from) * width, (until - from) * width);
     return viewAs(this.index.dtype, bytes);
   }
 

@@ -20,14 +20,16 @@ export interface ShardIndex {
   readonly splits: Readonly<Record<string, ShardSplit>>;
   /** Input files, to tell whether the shards still belong to them. */
   readonly inputs: readonly ShardInput[];
+  /** How text was read and filtered; absent for shards of FASTA, whose documents have no sentences. */
+  readonly reading?: Readonly<Record<string, string | number | boolean>>;
   readonly counts: ShardCounts;
 }
 
 export interface ShardInput {
-  /** Name without its folder. */
+  /** Name without its folder; of what is not a file, its whole name. */
   readonly file: string;
   readonly bytes: number;
-  /** Time of last change, ISO 8601. */
+  /** Time of last change, ISO 8601; of a file of the Hub the hash of its content. */
   readonly modified: string;
 }
 
@@ -46,6 +48,8 @@ export interface ShardEntry {
   readonly sha256: string;
   /** Document lengths (with start and end tokens) as little-endian uint32. */
   readonly lengths: { readonly file: string; readonly sha256: string };
+  /** Sentence lengths (without start and end tokens) as little-endian uint32; those of a document add up to its length without the frame. */
+  readonly sentences?: { readonly file: string; readonly sha256: string; readonly count: number };
 }
 
 export interface ShardCounts {
@@ -58,8 +62,22 @@ export interface ShardCounts {
   readonly emptied: number;
   /** Records whose header line is a bare `>`. */
   readonly unnamed: number;
+  /** What is counted of text alone; `residues` are then characters, and `records` documents. */
+  readonly text?: TextCounts;
   /** By character, as written: what the tokenizer made the unknown token, replaced by another token, or dropped. */
   readonly unknown: Readonly<Record<string, number>>;
   readonly replaced: Readonly<Record<string, number>>;
   readonly dropped: Readonly<Record<string, number>>;
+}
+
+export interface TextCounts {
+  readonly sentences: number;
+  /** Invalid UTF-8 sequences, each read as U+FFFD. */
+  readonly invalid: number;
+  readonly bytes: number;
+  readonly unknownTokens: number;
+  /** Documents left out: the text was there before; too few or too many characters or tokens. */
+  readonly duplicates: number;
+  readonly tooShort: number;
+  readonly tooLong: number;
 }

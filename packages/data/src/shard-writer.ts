@@ -1,6 +1,7 @@
 /**
- * Writes the shards of one split: `NAME_SPLIT_000000.bin` with tokens and `….idx` with document lengths, each under a temporary name
- * until it is whole, synced and renamed. Documents are never cut in two. Memory: one buffer of 2 Mi tokens and four bytes a document.
+ * Writes the shards of one split: `NAME_SPLIT_000000.bin` with tokens, `….idx` with document lengths, and for text `….sen` with the
+ * lengths of sentences, each under a temporary name until it is whole, synced and renamed. Documents are never cut in two. Memory: one
+ * buffer of 2 Mi tokens, and four bytes for each document and sentence of a shard.
  *
  * Bytes are written as the platform holds them, which is little-endian wherever Node runs cloze's backends.
  */
@@ -22,6 +23,8 @@ export interface ShardWriterOptions {
   readonly end: number | undefined;
   /** A new shard begins where the next document would go beyond this. */
   readonly tokensPerShard: number;
+  /** Write the lengths of sentences too, `….sen`; each document is then given with its own. Default false. */
+  readonly sentences?: boolean;
 }
 
 /** Room for one piece of a sequence (see encoderOf) after what is there: a document of which nothing is left can be taken back. */
@@ -34,6 +37,8 @@ interface OpenShard {
   lengths: Uint32Array;
   documents: number;
   tokens: number;
+  sentenceLengths: Uint32Array;
+  sentences: number;
 }
 
 export class ShardWriter {
@@ -50,9 +55,9 @@ export class ShardWriter {
 
   /**
    * Adds a document of at most `longest` tokens, which `append` writes to the buffer it is given; start and end tokens are added here.
-   * Returns the number of tokens that it wrote; a document of none is left out.
+   * Returns the number of tokens that it wrote; a document of none is left out. `sentences`: how many of them each sentence has.
    */
-  add(longest: number, append: (into: TokenBuffer) => void): number {
+  add(longest: number, append: (into: TokenBuffer) => void, sentences: readonly number[] = []): number {
     const { start, end, tokensPerShard } = this.#options, buffer = this.#buffer;
     if (this.#shard !== undefined && this.#shard.documents > 0 && this.#shard.tokens + longest + 2 > Math.min(tokensPerShard, MAX_SHARD_TOKENS)) this.#finishShard();
     const shard = (this.#shard ??= this.#open());
@@ -70,6 +75,9 @@ export class ShardWriter {
     if (shard.documents === shard.lengths.length) shard.lengths = enlarge(shard.lengths);
     const length = this.#drained + buffer.at - before;
     shard.lengths[shard.documents++] = length;
+    while (shard.sentences + sentences.length > shard.sentenceLengths.length) shard.sentenceLengths = enlarge(shard.sentenceLengths);
+    shard.sentenceLengths.set(sentences, shard.sentences);
+    shard.sentences += sentences.length;
     shard.tokens += length;
     return added;
   }
@@ -90,7 +98,7 @@ export class ShardWriter {
     const file = `${this.#options.prefix}_${String(this.#done.length).padStart(6, "0")}`;
     const descriptor = openSync(join(this.#options.out, `${file}.bin.tmp`), "w");
     writeAll(descriptor, new Uint8Array(HEADER_BYTES));
-    return { file, descriptor, hash: createHash("sha256"), lengths: new Uint32Array(1024), documents: 0, tokens: 0 };
+    return { file, descriptor, hash: createHash("sha256"), lengths: new Uint32Array(1024), documents: 0, tokens: 0, sentenceLengths: new Uint32Array(1024), sentences: 0 };
   }
 
   #write(tokens: Tokens): void {
@@ -113,13 +121,17 @@ export class ShardWriter {
     }
     writeAll(shard.descriptor, shardHeader(tokens), 0);
     publish(shard.descriptor, join(out, `${file}.bin`));
-    const lengths = new Uint8Array(shard.lengths.buffer, 0, 4 * documents);
-    const descriptor = openSync(join(out, `${file}.idx.tmp`), "w");
-    writeAll(descriptor, lengths);
-    publish(descriptor, join(out, `${file}.idx`));
-    const lengthsHash = createHash("sha256").update(lengths).digest("hex");
-    this.#done.push({ file: `${file}.bin`, documents, tokens, sha256: shard.hash.digest("hex"), lengths: { file: `${file}.idx`, sha256: lengthsHash } });
+    const lengths = writeNumbers(out, `${file}.idx`, shard.lengths.subarray(0, documents));
+    const sentences = this.#options.sentences === true ? { sentences: { ...writeNumbers(out, `${file}.sen`, shard.sentenceLengths.subarray(0, shard.sentences)), count: shard.sentences } } : {};
+    this.#done.push({ file: `${file}.bin`, documents, tokens, sha256: shard.hash.digest("hex"), lengths, ...sentences });
   }
+}
+
+function writeNumbers(out: string, file: string, numbers: Uint32Array): { readonly file: string; readonly sha256: string } {
+  const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength), descriptor = openSync(join(out, `${file}.tmp`), "w");
+  writeAll(descriptor, bytes);
+  publish(descriptor, join(out, file));
+  return { file, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
 /** Syncs and closes `path.tmp` and gives it its name. */

@@ -50,6 +50,12 @@ export class TokenBuffer {
     this.data[this.at++] = token;
   }
 
+  append(tokens: ArrayLike<number>): void {
+    this.reserve(tokens.length);
+    this.data.set(tokens, this.at);
+    this.at += tokens.length;
+  }
+
   /** Hands over what it holds. */
   drain(): void {
     if (this.at > 0) this.#drain?.(this.data.subarray(0, this.at));
@@ -74,9 +80,7 @@ export function encoderOf(tokenizer: DataTokenizer): Encoder {
   return (source, start, end, into, issues) => {
     const encoded = tokenizer.encode(text.decode(source.subarray(start, end)), { special: false }), { ids } = encoded;
     issues.add(encoded.issues);
-    into.reserve(ids.length);
-    into.data.set(ids, into.at);
-    into.at += ids.length;
+    into.append(ids);
   };
 }
 
