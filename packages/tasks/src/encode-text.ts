@@ -67,17 +67,15 @@ function entriesOf(offsets: Int32Array, entries: readonly string[]): Int32Array 
  * window that shows the most around it. Words without tokens, or beyond what was read, are missing.
  */
 export function firstPieces(rows: readonly EncodedRow[]): ReadonlyMap<number, { readonly row: number; readonly token: number }> {
-  const best = new Map<number, { row: number; token: number; context: number }>();
-  for (const [row, { words, sequences }] of rows.entries()) {
+  const best = new Map<number, { row: number; token: number; start: number; context: number }>();
+  for (const [row, { words, sequences, offsets }] of rows.entries()) {
     for (let token = 0; token < words.length; token++) {
       const word = words[token] as number;
       if (word < 0 || sequences[token] !== 0 || (token > 0 && words[token - 1] === word && sequences[token - 1] === 0)) continue;
-      // A window that begins inside a word does not hold its first piece, unless no other does.
-      const context = Math.min(token, words.length - 1 - token), known = best.get(word);
-      if (known === undefined || (context > known.context && startOf(rows, known) >= startOf(rows, { row, token }))) best.set(word, { row, token, context });
+      const start = offsets[2 * token] as number, context = Math.min(token, words.length - 1 - token), known = best.get(word);
+      // A window may begin inside a word; its first piece is then in the one before.
+      if (known === undefined || start < known.start || (start === known.start && context > known.context)) best.set(word, { row, token, start, context });
     }
   }
   return best;
 }
-
-const startOf = (rows: readonly EncodedRow[], { row, token }: { readonly row: number; readonly token: number }): number => (rows[row] as EncodedRow).offsets[2 * token] as number;

@@ -60,7 +60,7 @@ async function* recordsOf<R extends object, O extends object>(task: Task<R, O>, 
   }
   for (const source of await resolveSources([name], kind === undefined ? {} : { format: kind })) {
     const names = Array.isArray(columns) ? (columns as readonly string[]) : undefined, renamed = names === undefined ? Object.entries((columns ?? {}) as Readonly<Record<string, string>>) : [];
-    const header = names === undefined && (!isTable(source) || (await hasHeader(source, renamed.map(([, theirs]) => theirs)))), unit = source.format === "parquet" ? "row" : "line";
+    const header = names === undefined && (!isTable(source) || renamed.length > 0 || (await hasHeader(source))), unit = source.format === "parquet" ? "row" : "line";
     for await (const rows of readRows(source, { header, quotes: source.format !== "tsv" })) {
       for (const { values, place } of rows) {
         const where = `${name}, ${unit} ${place}`, fields = isTable(source) && !header ? named(values, names ?? task.columns, names !== undefined, where) : withNames(values, renamed, where);
@@ -80,8 +80,8 @@ async function textOf(name: string): Promise<string> {
 }
 
 /** Whether the first line of a table names a column that is known. */
-async function hasHeader({ name, format, place }: DataSource, known: readonly string[]): Promise<boolean> {
-  const names = new Set<string>([...Object.values(ALIASES).flat(), ...known]);
+async function hasHeader({ name, format, place }: DataSource): Promise<boolean> {
+  const names = new Set<string>(Object.values(ALIASES).flat());
   let line = "";
   for await (const chunk of readChunks("path" in place ? place.path : name)) {
     line += new TextDecoder().decode(chunk.subarray(0, 2 ** 16));

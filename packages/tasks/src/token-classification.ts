@@ -104,7 +104,10 @@ function strideOf(tokenizer: Tokenizer, maxLength: number): number {
 /** "O", then for each type the tags of its scheme: a type of which the data happens to show only B- has an I- too. */
 function tagSet(records: readonly TaggedRecord[]): readonly string[] {
   const seen = new Set(records.flatMap(({ tags }, i) => tags ?? noTags(i))), types = new Set<string>(), others = new Set<string>();
-  for (const tag of seen) (ENTITY_TAG.test(tag) ? types.add(tag.slice(2)) : others.add(tag));
+  for (const tag of seen) {
+    if (ENTITY_TAG.test(tag)) types.add(tag.slice(2));
+    else others.add(tag);
+  }
   if (types.size === 0) return [...others].sort();
   const letters = [...seen].some((tag) => /^[ES]-./.test(tag)) ? "BIES" : "BI";
   return ["O", ...[...others].filter((tag) => tag !== "O").sort(), ...[...types].sort().flatMap((type) => [...letters].map((letter) => `${letter}-${type}`))];
