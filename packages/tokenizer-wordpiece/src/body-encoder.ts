@@ -6,7 +6,7 @@
  * (normalize.ts, word-pieces.ts); most of a corpus is words met before. The memory is emptied when full, so it is bounded and
  * decides nothing. Price: one table look-up per unit, one per stretch.
  */
-import { Body, grown } from "./body.ts";
+import { grown, type Body } from "./body.ts";
 import { normalize, type NormalizerOptions } from "./normalize.ts";
 import { HASH_PRIME, HASH_SEED, SliceTable } from "./slice-table.ts";
 import { SINGLE, SPACE, WORD, unitClasses } from "./unit-classes.ts";

@@ -9,7 +9,7 @@
 import { FormatError } from "@cloze/errors";
 import {
   SPECIAL_ROLES, addedToken, describeJson, isJsonObject, readSpecialTokensMap, readTemplate, readTokenizerConfig, readTokenizerJson, readVocabTxt,
-  type AddedToken, type JsonObject, type JsonValue, type SpecialRole, type SpecialTokens, type TokenizerConfig, type TokenizerJson,
+  type AddedToken, type JsonValue, type SpecialRole, type SpecialTokens, type TokenizerConfig, type TokenizerJson,
 } from "@cloze/tokenizer";
 import { BERT_SPECIAL, vocabularyFault, type WordPieceOptions } from "./config.ts";
 import { wordPiece, type WordPieceTokenizer } from "./wordpiece-tokenizer.ts";

@@ -6,6 +6,7 @@
  */
 export const HASH_SEED = 0x2f0b4c47;
 export const HASH_PRIME = 0x01000193;
+const BLOCK = 4096;
 
 export class SliceTable {
   /** Distinct stretches seen. */
@@ -52,11 +53,15 @@ export class SliceTable {
 
   /** The stretch with a number, as a string. */
   at(entry: number): string {
-    const units = this.#units.subarray(this.#starts[entry], this.#starts[entry + 1]);
-    if (units.length < 4096) return String.fromCharCode(...units);
-    const parts: string[] = [];
-    for (let i = 0; i < units.length; i += 4096) parts.push(String.fromCharCode(...units.subarray(i, i + 4096)));
-    return parts.join("");
+    const at = this.#starts[entry] as number;
+    return textOfUnits(this.#units, at, (this.#starts[entry + 1] as number) - at);
+  }
+
+  /** All stretches in the order of their numbers, one behind the other. */
+  contents(): { readonly units: Uint16Array; readonly lengths: Int32Array } {
+    const lengths = new Int32Array(this.size);
+    for (let entry = 0; entry < this.size; entry++) lengths[entry] = (this.#starts[entry + 1] as number) - (this.#starts[entry] as number);
+    return { units: this.#units.slice(0, this.units), lengths };
   }
 
   #place(entry: number, hash: number): void {
@@ -75,6 +80,14 @@ export class SliceTable {
     this.#hashes = grown(this.#hashes, new Int32Array(2 * this.#hashes.length));
     this.#starts = grown(this.#starts, new Int32Array(this.#hashes.length + 1));
   }
+}
+
+/** UTF-16 units as a string, lone surrogates and all; in blocks, because arguments of a call are limited. */
+export function textOfUnits(units: Uint16Array, start: number, length: number): string {
+  if (length <= BLOCK) return String.fromCharCode(...units.subarray(start, start + length));
+  const parts: string[] = [];
+  for (let i = 0; i < length; i += BLOCK) parts.push(String.fromCharCode(...units.subarray(start + i, start + Math.min(i + BLOCK, length))));
+  return parts.join("");
 }
 
 function grown<A extends Int32Array | Uint16Array>(from: A, to: A): A {

@@ -30,21 +30,26 @@ export interface WordModel {
 
 /** Splits normalized characters [start, end) at white space and punctuation, and each word into pieces. */
 export function piecesOf(model: WordModel, text: Normalized, start: number, end: number): Pieces {
-  const pieces: Pieces = { ids: [], from: [], to: [], words: [], count: 0, unknown: [] }, { flags } = model.points;
+  const pieces: Pieces = { ids: [], from: [], to: [], words: [], count: 0, unknown: [] };
+  forEachWord(model.points, text, start, end, (from, to) => addWord(model, text, from, to, pieces));
+  return pieces;
+}
+
+/** Calls `take` with [start, end) of each word among normalized characters [start, end). */
+export function forEachWord({ flags }: CodePoints, { codes }: Normalized, start: number, end: number, take: (start: number, end: number) => void): void {
   let begun = start;
   const word = (until: number): void => {
-    if (until > begun) addWord(model, text, begun, until, pieces);
+    if (until > begun) take(begun, until);
     begun = until;
   };
   for (let i = start; i < end; i++) {
-    const flag = flags[text.codes[i] as number] as number;
+    const flag = flags[codes[i] as number] as number;
     if ((flag & (IS_SPACE | IS_PUNCTUATION)) === 0) continue;
     word(i);
     if ((flag & IS_SPACE) !== 0) begun = i + 1;
     else word(i + 1);
   }
   word(end);
-  return pieces;
 }
 
 function addWord(model: WordModel, text: Normalized, start: number, end: number, pieces: Pieces): void {

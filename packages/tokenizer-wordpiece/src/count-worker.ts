@@ -1,0 +1,20 @@
+/** The worker thread of `countFiles`: counts the chunks that it is given. It is started, never imported. */
+import { parentPort, workerData } from "node:worker_threads";
+import { WordCounter, type WordOptions } from "./word-counts.ts";
+
+export type ToCounter = { readonly chunk: Uint8Array } | { readonly finish: true };
+export type FromCounter = { readonly words: number } | { readonly parts: ReturnType<WordCounter["parts"]> };
+
+if (parentPort !== null) {
+  const port = parentPort, counter = new WordCounter(workerData as WordOptions), decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  port.on("message", (message: ToCounter) => {
+    if ("chunk" in message) {
+      counter.add(decoder.decode(message.chunk));
+      port.postMessage({ words: counter.size } satisfies FromCounter);
+      return;
+    }
+    const parts = counter.parts();
+    port.postMessage({ parts } satisfies FromCounter, [parts.units, parts.lengths, parts.counts, parts.singles].map((array) => array.buffer as ArrayBuffer));
+    port.close();
+  });
+}

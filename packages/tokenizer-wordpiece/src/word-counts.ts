@@ -1,0 +1,159 @@
+/**
+ * How often each word occurs in texts of any size: memory grows with the distinct words and with nothing else.
+ *
+ * Texts are cut as the encoder cuts them, and stretches are counted as written; normalization runs once over each distinct one, at
+ * the end. So counting goes at the speed of the scanner, and threads can count apart and add up (`parts`, `addParts`).
+ */
+import { codePoints, type CodePoints } from "./code-points.ts";
+import { normalize, type NormalizerOptions } from "./normalize.ts";
+import { HASH_PRIME, HASH_SEED, SliceTable, textOfUnits } from "./slice-table.ts";
+import { SINGLE, SPACE, unitClasses } from "./unit-classes.ts";
+import { forEachWord } from "./word-pieces.ts";
+
+/** The settings of a tokenizer that decide what its words are. */
+export interface WordOptions {
+  /** Default true. */
+  readonly lowercase?: boolean;
+  /** Default: as `lowercase`. */
+  readonly stripAccents?: boolean;
+  /** Default true. */
+  readonly chineseCharacters?: boolean;
+}
+
+/** Counts by word, in no order that means anything. */
+export interface WordCounts {
+  readonly size: number;
+  word(entry: number): string;
+  count(entry: number): number;
+}
+
+/** Distinct stretches as written, one after the other, with their counts: what a thread hands over. */
+export interface CountParts {
+  readonly units: Uint16Array;
+  readonly lengths: Int32Array;
+  readonly counts: Float64Array;
+  /** [65536] counts of the characters that are words by themselves. */
+  readonly singles: Float64Array;
+  readonly replacements: number;
+}
+
+class CountTable implements WordCounts {
+  readonly table: SliceTable = new SliceTable();
+  #counts: Float64Array = new Float64Array(1 << 10);
+
+  get size(): number {
+    return this.table.size;
+  }
+
+  add(text: string, start: number, end: number, hash: number, times: number): void {
+    const found = this.table.find(text, start, end, hash), entry = found < 0 ? this.table.add(text, start, end, hash) : found;
+    if (entry >= this.#counts.length) {
+      const counts = new Float64Array(2 * this.#counts.length);
+      counts.set(this.#counts);
+      this.#counts = counts;
+    }
+    this.#counts[entry] = (this.#counts[entry] as number) + times;
+  }
+
+  word(entry: number): string {
+    return this.table.at(entry);
+  }
+
+  count(entry: number): number {
+    return this.#counts[entry] as number;
+  }
+}
+
+/**
+ * @example
+ * const counter = new WordCounter();
+ * counter.add("The cat, the dog");
+ * const counts = counter.words();   // the 2, cat 1, dog 1, "," 1
+ */
+export class WordCounter {
+  /** Replacement characters (U+FFFD) in the texts: what a decoder writes for bytes that are no UTF-8. They are part of no word. */
+  replacements = 0;
+  readonly #points: CodePoints = codePoints();
+  readonly #options: NormalizerOptions;
+  readonly #classes: Uint8Array;
+  readonly #stretches: CountTable = new CountTable();
+  readonly #singles: Float64Array = new Float64Array(0x10000);
+
+  constructor(options: WordOptions = {}) {
+    const { lowercase = true, stripAccents = lowercase, chineseCharacters = true } = options;
+    this.#options = { lowercase, stripAccents, chineseCharacters, cleanText: true };
+    this.#classes = unitClasses(this.#points, this.#options);
+  }
+
+  /** Distinct stretches so far: what memory goes by. */
+  get size(): number {
+    return this.#stretches.size;
+  }
+
+  /** Counts the words of a text that ends between words. */
+  add(text: string): void {
+    const classes = this.#classes, end = text.length;
+    for (let at = text.indexOf("\ufffd"); at >= 0; at = text.indexOf("\ufffd", at + 1)) this.replacements++;
+    for (let i = 0; i < end;) {
+      let unit = text.charCodeAt(i);
+      const kind = classes[unit] as number;
+      if (kind <= SINGLE) {
+        if (kind !== SPACE) this.#singles[unit] = (this.#singles[unit] as number) + 1;
+        i++;
+        continue;
+      }
+      const from = i;
+      let hash = HASH_SEED;
+      do {
+        hash = Math.imul(hash ^ unit, HASH_PRIME);
+        i++;
+      } while (i < end && (classes[unit = text.charCodeAt(i)] as number) > SINGLE);
+      this.#stretches.add(text, from, i, hash, 1);
+    }
+  }
+
+  /** The words of all texts so far, normalized, with their counts. */
+  words(): WordCounts {
+    const counts = new CountTable();
+    for (let entry = 0; entry < this.#stretches.size; entry++) this.#addWords(this.#stretches.word(entry), this.#stretches.count(entry), counts);
+    for (const [unit, times] of this.#singles.entries()) if (times > 0) this.#addWords(String.fromCharCode(unit), times, counts);
+    return counts;
+  }
+
+  /** A copy of all counts, to be added to those of another counter. */
+  parts(): CountParts {
+    const { units, lengths } = this.#stretches.table.contents();
+    const counts = Float64Array.from(lengths, (_, entry) => this.#stretches.count(entry));
+    return { units, lengths, counts, singles: this.#singles.slice(), replacements: this.replacements };
+  }
+
+  /** Adds what another counter of the same options counted. */
+  addParts({ units, lengths, counts, singles, replacements }: CountParts): void {
+    this.replacements += replacements;
+    for (const [unit, times] of singles.entries()) this.#singles[unit] = (this.#singles[unit] as number) + times;
+    for (let entry = 0, at = 0; entry < lengths.length; at += lengths[entry++] as number) {
+      const text = textOfUnits(units, at, lengths[entry] as number);
+      this.#stretches.add(text, 0, text.length, hashOf(text), counts[entry] as number);
+    }
+  }
+
+  #addWords(stretch: string, times: number, counts: CountTable): void {
+    const normalized = normalize(this.#points, this.#options, stretch, 0, stretch.length);
+    forEachWord(this.#points, normalized, 0, normalized.codes.length, (start, end) => {
+      const word = textOf(normalized.codes, start, end);
+      counts.add(word, 0, word.length, hashOf(word), times);
+    });
+  }
+}
+
+function hashOf(text: string): number {
+  let hash = HASH_SEED;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), HASH_PRIME);
+  return hash;
+}
+
+function textOf(codes: readonly number[], start: number, end: number): string {
+  let text = "";
+  for (let i = start; i < end; i++) text += String.fromCodePoint(codes[i] as number);
+  return text;
+}
