@@ -6,14 +6,18 @@ import { BACKEND_OPTIONS } from "./compute-options.ts";
 import { PRETRAIN_OPTIONS } from "./pretrain-options.ts";
 
 const fake = { name: "fake", capabilities: { device: "CPU" } } as Backend;
-const [webgpu, onnxruntime, reference] = BACKENDS.map((entry): BackendEntry => ({ ...entry, probe: async () => available("CPU"), open: async () => fake }));
-if (webgpu === undefined || onnxruntime === undefined || reference === undefined) throw new Error("expected three backends");
+const [webgpu, onnxruntime, reference, cuda, native] = (["webgpu", "onnxruntime", "reference", "tfjs:node-gpu", "tfjs:node"] as const).map((name): BackendEntry => {
+  const entry = BACKENDS.find((each) => each.name === name);
+  if (entry === undefined) throw new Error(`expected a backend ${name}`);
+  return { ...entry, probe: async () => available("CPU"), open: async () => fake };
+}) as [BackendEntry, BackendEntry, BackendEntry, BackendEntry, BackendEntry];
 const missing: BackendEntry = { ...onnxruntime, probe: async () => unavailable("onnxruntime-node is not installed", "npm install onnxruntime-node") };
 const emulated: BackendEntry = { ...webgpu, probe: async () => available("llvmpipe", { kind: "software" }, { lastResort: "llvmpipe is no GPU" }) };
 const broken: BackendEntry = { ...onnxruntime, probe: () => Promise.reject(new Error("Cannot find package\nRequire stack")) };
 
 test("the choices are auto and the names, in every table", () => {
-  expect([...BACKEND_CHOICES]).toEqual(["auto", ...BACKENDS.map(({ name }) => name)]);
+  const names = new Set(BACKENDS.flatMap(({ name, group }) => [name, ...(group === undefined ? [] : [group])]));
+  expect([...BACKEND_CHOICES].sort()).toEqual(["auto", ...names].sort());
   expect(BACKEND_OPTIONS.backend.choices).toEqual(BACKEND_CHOICES);
   expect(PRETRAIN_OPTIONS).toMatchObject(BACKEND_OPTIONS);
 });
@@ -49,6 +53,14 @@ test("a backend that was named is used or is an error", async () => {
   await expect(chooseBackend("onnxruntime", {}, [broken, reference])).rejects.toThrow("@cloze/backend-onnxruntime does not load: Cannot find package.");
 });
 
+test("tfjs is the first of TensorFlow's own that can run", async () => {
+  const absent: BackendEntry = { ...cuda, probe: async () => unavailable("not installed", "npm install it") };
+  expect((await chooseBackend("tfjs", {}, [cuda, onnxruntime, native])).name).toBe("tfjs:node-gpu");
+  expect((await chooseBackend("tfjs", {}, [absent, onnxruntime, native])).why).toBe("backend tfjs:node on CPU (as asked; tfjs:node-gpu cannot: not installed)");
+  await expect(chooseBackend("tfjs", {}, [absent, onnxruntime])).rejects.toThrow("--backend tfjs: nothing can run here: tfjs:node-gpu cannot: not installed. See: cloze doctor");
+  await expect(chooseBackend("tfjs:node-gpu", {}, [absent, native])).rejects.toThrow("--backend tfjs:node-gpu: cannot run here: not installed. npm install it.");
+});
+
 test("threads reach the backend", async () => {
   const asked: unknown[] = [];
   await chooseBackend("auto", { threads: 3 }, [{ ...onnxruntime, open: async (settings) => (asked.push(settings), fake) }]);
@@ -58,9 +70,9 @@ test("threads reach the backend", async () => {
 test("our own backends answer a probe", async () => {
   for (const entry of BACKENDS) {
     const probe = await entry.probe();
-    if (entry.name !== "webgpu") expect(probe).toMatchObject({ available: true });
-    else if (!probe.available) expect([probe.reason, probe.remedy]).toEqual([expect.stringMatching(/\w/), expect.stringMatching(/\w/)]); // a machine without a driver
-    else expect(probe.details).toMatchObject({ kind: expect.any(String), f16: expect.any(String), limits: expect.any(String) });
+    if (["onnxruntime", "reference", "tfjs:wasm", "tfjs:cpu"].includes(entry.name)) expect(probe).toMatchObject({ available: true });
+    else if (!probe.available) expect([probe.reason, probe.remedy]).toEqual([expect.stringMatching(/\w/), expect.stringMatching(/\w/)]); // a machine without a driver, without TensorFlow
+    else if (entry.name === "webgpu") expect(probe.details).toMatchObject({ kind: expect.any(String), f16: expect.any(String), limits: expect.any(String) });
   }
 });
 

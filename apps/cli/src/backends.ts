@@ -15,12 +15,20 @@ export interface BackendSettings {
 }
 
 export interface BackendEntry {
-  readonly name: "webgpu" | "onnxruntime" | "reference";
+  readonly name: "webgpu" | "tfjs:node-gpu" | "onnxruntime" | "tfjs:node" | "tfjs:wasm" | "tfjs:cpu" | "reference";
+  /** A shorter name that stands for the first of several that can run. */
+  readonly group?: "tfjs";
   /** What it is, in a few words. */
   readonly what: string;
   probe(): Promise<Probe>;
   open(settings: BackendSettings): Promise<Backend>;
 }
+
+const tfjs = (kind: "node-gpu" | "node" | "wasm" | "cpu", what: string): BackendEntry => ({
+  name: `tfjs:${kind}`, what, ...(kind.startsWith("node") && { group: "tfjs" }),
+  probe: async () => (await import("@cloze/backend-tfjs")).probe(kind),
+  open: async () => (await import("@cloze/backend-tfjs")).backend({ kind }),
+});
 
 export const BACKENDS: readonly BackendEntry[] = [
   {
@@ -28,11 +36,15 @@ export const BACKENDS: readonly BackendEntry[] = [
     probe: async () => (await import("@cloze/backend-webgpu")).probe(),
     open: async ({ tune = false }) => (await import("@cloze/backend-webgpu")).backend({ tune, tiles: (await import("@cloze/backend-webgpu/node")).diskCache }),
   },
+  tfjs("node-gpu", "CUDA, through TensorFlow"),
   {
     name: "onnxruntime", what: "ONNX Runtime on the CPU",
     probe: async () => (await import("@cloze/backend-onnxruntime")).probe(),
     open: async ({ threads }) => (await import("@cloze/backend-onnxruntime")).backend(threads === undefined ? {} : { threads }),
   },
+  tfjs("node", "TensorFlow on the CPU"),
+  tfjs("wasm", "TensorFlow.js in WebAssembly, one thread"),
+  tfjs("cpu", "TensorFlow.js in JavaScript: slow"),
   {
     name: "reference", what: "the interpreter: exact and slow, for checks and tiny models",
     probe: async () => (await import("@cloze/backend-reference")).probe(),
@@ -40,7 +52,7 @@ export const BACKENDS: readonly BackendEntry[] = [
   },
 ];
 
-export const BACKEND_CHOICES = ["auto", "webgpu", "onnxruntime", "reference"] as const;
+export const BACKEND_CHOICES = ["auto", "webgpu", "onnxruntime", "tfjs", "tfjs:node-gpu", "tfjs:node", "tfjs:wasm", "tfjs:cpu", "reference"] as const;
 export type BackendChoice = (typeof BACKEND_CHOICES)[number];
 
 export interface ProbedBackend {
@@ -53,7 +65,7 @@ export async function probeBackend(entry: BackendEntry): Promise<ProbedBackend> 
   try {
     return { entry, probe: await entry.probe() };
   } catch (error) {
-    const reason = `@cloze/backend-${entry.name} does not load: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`;
+    const reason = `@cloze/backend-${entry.name.replace(/:.*/, "")} does not load: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`;
     return { entry, probe: { available: false, reason, remedy: "Reinstall the packages: npm install" } };
   }
 }
@@ -73,14 +85,15 @@ export interface ChosenBackend {
 
 export async function chooseBackend(choice: BackendChoice, settings: BackendSettings = {}, entries: readonly BackendEntry[] = BACKENDS): Promise<ChosenBackend> {
   const passed: string[] = [];
-  for (const entry of entries.filter(({ name }) => choice === "auto" || name === choice)) {
-    const { probe } = await probeBackend(entry), why = choice === "auto" ? passedOver(entry, probe) : undefined;
+  const asked = entries.filter(({ name, group }) => choice === "auto" || name === choice || group === choice);
+  for (const entry of asked) {
+    const { probe } = await probeBackend(entry), why = choice === "auto" || (!probe.available && entry.group === choice) ? passedOver(entry, probe) : undefined;
     if (why !== undefined) {
       passed.push(why);
       continue;
     }
     if (!probe.available) throw new UnsupportedError(`--backend ${choice}: cannot run here: ${stop(probe.reason)} ${stop(probe.remedy)}`);
-    const reason = choice === "auto" ? ["best of what runs here", ...passed].join("; ") : "as asked";
+    const reason = [choice === "auto" ? "best of what runs here" : "as asked", ...passed].join("; ");
     const backend = await entry.open(settings);
     return { backend, name: entry.name, why: `backend ${entry.name} on ${backend.capabilities.device} (${reason})` };
   }

@@ -13,6 +13,6 @@ export const PRECISION_OPTION = {
 } as const;
 
 export const BACKEND_OPTIONS = {
-  backend: { kind: "choice", choices: ["auto", "webgpu", "onnxruntime", "reference"], default: "auto", help: "what computes" },
+  backend: { kind: "choice", choices: ["auto", "webgpu", "onnxruntime", "tfjs", "tfjs:node-gpu", "tfjs:node", "tfjs:wasm", "tfjs:cpu", "reference"], default: "auto", help: "what computes" },
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
 } as const;

@@ -81,7 +81,7 @@ class TfjsBackend implements Backend, SessionHost {
   async dispose(): Promise<void> {
     if (!this.#open) return;
     for (const session of this.#sessions) await session.dispose();
-    for (const executable of [...this.#compiled.keys()]) await this.#unload(executable);
+    for (const executable of this.#compiled.keys()) await this.#unload(executable);
     this.#open = false;
   }
 
@@ -97,7 +97,7 @@ class TfjsBackend implements Backend, SessionHost {
   }
 
   #load(program: Program, engine: Engine): Loaded {
-    const has = (kernel: string): boolean => this.tf.getKernel(kernel, this.#engineName) != null;
+    const has = (kernel: string): boolean => Boolean(this.tf.getKernel(kernel, this.#engineName));
     const compiled = compileProgram(program, { ...deviceOf(this.#engineName), name: this.name, has });
     return { ...compiled, held: compiled.constants.map((c) => [c.slot, constantOn(engine, c)] as const) };
   }

@@ -50,8 +50,10 @@ const GUIDE = "docs/how-to/tfjs-cuda.md has versions that work";
 export async function load(kind: Kind, options: LoadOptions = {}): Promise<Loaded> {
   const way = Object.hasOwn(ways, kind) ? ways[kind] : undefined;
   if (way === undefined) throw new ConfigError(`backend tfjs: expected kind ${KINDS.join(", ")}, got ${JSON.stringify(kind)}.`);
-  if (isNode()) await prepareNode(options);
+  if (isNode()) await prepareNode(kind, way, options);
   const tf = tfjsIn(await way.import().catch((cause: unknown) => { throw failure(kind, way, cause); }), way);
+  // Without it the JavaScript kernels advise, on every start, to install the native ones, and every run looks for NaN.
+  tf.enableProdMode();
   if (!(await tf.setBackend(way.name).catch(() => false))) throw new UnsupportedError(`backend tfjs:${kind}: TensorFlow.js could not start its backend "${way.name}". ${isNode() && (kind === "webgl" || kind === "webgpu") ? "It is for browsers: in Node take tfjs:node or tfjs:wasm." : "Is it supported here?"}`);
   await tf.ready();
   if (kind === "node-gpu" && !usesGpu(tf)) {
@@ -72,14 +74,36 @@ function tfjsIn(module: object, { packages }: Way): Tfjs {
 
 const usesGpu = (tf: Tfjs): boolean => (tf.backend() as { readonly isUsingGpuDevice?: boolean }).isUsingGpuDevice === true;
 
-async function prepareNode({ tf32 = false, memoryGrowth = true }: LoadOptions): Promise<void> {
-  const { default: util } = (await import("node:util")) as { readonly default: { isNullOrUndefined?: (value: unknown) => boolean } };
+async function prepareNode(kind: Kind, way: Way, { tf32 = false, memoryGrowth = true }: LoadOptions): Promise<void> {
+  // Not imported: a bundle for browsers shall not look for it.
+  const util = process.getBuiltinModule("node:util") as { isNullOrUndefined?: (value: unknown) => boolean };
   util.isNullOrUndefined ??= (value) => value === null || value === undefined;
   const { env } = process;
   env["TF_CPP_MIN_LOG_LEVEL"] ??= "2";
   env["TF_FORCE_GPU_ALLOW_GROWTH"] ??= String(memoryGrowth);
   env["NVIDIA_TF32_OVERRIDE"] ??= tf32 ? "1" : "0";
+  if (way.name !== "tensorflow") return;
+  expectAddon(kind, way);
+  // Where both native packages are loaded, the second would warn of each kernel that it registers again.
+  const shared = (await import("@tensorflow/tfjs").catch(() => undefined)) as { readonly enableProdMode?: () => void; readonly default?: { readonly enableProdMode?: () => void } } | undefined;
+  (shared?.enableProdMode ?? shared?.default?.enableProdMode)?.();
 }
+
+/** A package without its addon registers all its kernels and then throws, and what it registered stays: so it is not begun. */
+function expectAddon(kind: Kind, { packages: [name = ""] }: Way): void {
+  const { createRequire } = process.getBuiltinModule("node:module"), { existsSync, readdirSync } = process.getBuiltinModule("node:fs"), { dirname, join } = process.getBuiltinModule("node:path");
+  let home: string;
+  try {
+    home = dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+  } catch {
+    return; // Not installed: the import says so.
+  }
+  const lib = join(home, "lib"), built = existsSync(lib) ? readdirSync(lib, { recursive: true }) : [];
+  if (!built.some((file) => String(file).endsWith("tfjs_binding.node"))) throw withoutAddon(kind, name);
+}
+
+const withoutAddon = (kind: Kind, name: string): UnsupportedError =>
+  new UnsupportedError(`backend tfjs:${kind}: ${name} is installed without its native addon: its install script did not run, or could not fetch libtensorflow. Run: npm rebuild ${name} (with --build-addon-from-source where there is no prebuilt one); ${GUIDE}.`);
 
 /** What is wrong, from what an import threw. */
 function failure(kind: Kind, { packages }: Way, cause: unknown): UnsupportedError {
@@ -87,9 +111,6 @@ function failure(kind: Kind, { packages }: Way, cause: unknown): UnsupportedErro
   const missing = packages.find((name) => said.includes(`'${name}'`) || said.includes(`"${name}"`)), native = packages[0] as string;
   if ((cause as { readonly code?: unknown }).code === "ERR_MODULE_NOT_FOUND" && missing !== undefined) {
     return new UnsupportedError(`${where}${packages.join(" and ")}: not installed. Run: npm install ${packages.join(" ")}`, { cause });
-  }
-  if (/native addon module .* can not\s+be found/s.test(said)) {
-    return new UnsupportedError(`${where}${native} is installed without its native addon: its install script did not run, or could not fetch libtensorflow. Run: npm rebuild ${native} (or with --build-addon-from-source where there is no prebuilt one); ${GUIDE}.`, { cause });
   }
   if (/libcud|libcublas|libnv/.test(said)) {
     return new UnsupportedError(`${where}the native addon of ${native} does not load: ${first}. The CUDA libraries it was built with are not here: install that version, or put its folder into LD_LIBRARY_PATH. ${GUIDE}.`, { cause });

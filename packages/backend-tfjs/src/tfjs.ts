@@ -9,6 +9,7 @@ export interface Tfjs {
   getBackend(): string;
   setBackend(name: string): Promise<boolean>;
   ready(): Promise<void>;
+  enableProdMode(): void;
   memory(): { readonly numTensors: number; readonly numBytes: number };
   getKernel(kernel: string, backend: string): object | null | undefined;
   backend(): object;
