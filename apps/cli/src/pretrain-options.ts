@@ -32,7 +32,7 @@ export const PRETRAIN_OPTIONS = {
   out: { kind: "string", value: "DIR", help: "run folder (default: runs/MODEL-N)" },
   resume: { kind: "string", value: "DIR", bare: "auto", inFile: false, help: "continue a run; without DIR the one of --out, or the newest" },
   from: { kind: "string", value: "DIR|NAME", checkpoint: true, help: "start from the weights of a checkpoint, or of a model of the Hub" },
-  backend: { kind: "choice", choices: ["auto", "webgpu", "onnxruntime", "reference"], default: "auto", help: "what computes" },
+  backend: { kind: "choice", choices: ["auto", "webgpu", "onnxruntime", "tfjs", "tfjs:node-gpu", "tfjs:node", "tfjs:wasm", "tfjs:cpu", "reference"], default: "auto", help: "what computes" },
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
   plan: { kind: "boolean", default: false, inFile: false, help: "print what a step does on the device and the memory it takes, and stop" },
   tune: { kind: "boolean", default: false, help: "measure how this GPU multiplies fastest, and keep it (webgpu)" },
