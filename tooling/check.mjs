@@ -37,21 +37,25 @@ const checks = [
   { name: "docs", command: tool("docs") },
   { name: "size", command: tool("size"), show: true },
   { name: "bundle", command: [process.execPath, join(root, "node_modules/size-limit/bin.js")], show: true },
+  { name: "native addon of tfjs", command: tool("tfjs-native"), when: ci, optional: true },
   { name: "tests", command: [process.execPath, ...vitest("tests.json")], show: true, results: "tests.json", ...on("lavapipe") },
   { name: "WebGPU on SwiftShader", command: [process.execPath, ...vitest("swiftshader.json", "packages/backend-webgpu/src", "packages/backend-webgpu/test/exit")], show: true, results: "swiftshader.json", when: ci, ...on("SwiftShader") },
   { name: "tests on Node 24", command: ["npx", "--yes", "--package", "node@24", "node", ...vitest("node24.json"), ...suites.flatMap((file) => ["--exclude", file])], when: process.env.CLOZE_NODE24 === "1", ...on("lavapipe") },
   { name: "packed", command: tool("packed") },
 ];
 
+/** Exit code of a check that is `optional`, where this machine cannot do it: a reason, and no failure. */
+const CANNOT = 3;
+
 /** Runs one command; its output is shown as it comes with `show`, and otherwise only when it failed. */
-function run({ command: [program, ...args], show, env = {}, needs }) {
+function run({ command: [program, ...args], show, env = {}, needs, optional = false }) {
   if (needs !== undefined) return { ok: false, output: needs };
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: root, stdio: show ? "inherit" : ["ignore", "pipe", "pipe"], shell: process.platform === "win32" && program === "npx", env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1", ...env } });
     const output = [];
     for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => output.push(chunk));
     child.on("error", reject);
-    child.on("close", (code) => resolve({ ok: code === 0, output: Buffer.concat(output).toString().trim() }));
+    child.on("close", (code) => resolve({ ok: code === 0, skipped: optional && code === CANNOT, output: Buffer.concat(output).toString().trim() }));
   });
 }
 
@@ -66,13 +70,13 @@ const count = { passed: 0, failed: 0, skipped: 0 };
 const lines = [];
 for (const check of checks.filter(({ name, when }) => (asked.length === 0 ? when !== false : asked.includes(name)))) {
   const started = Date.now();
-  const { ok, output } = await run(check);
-  const line = `${ok ? "ok    " : "FAILED"} ${check.name} (${((Date.now() - started) / 1000).toFixed(1)} s)`;
+  const { ok, skipped = false, output } = await run(check);
+  const line = `${ok ? "ok    " : skipped ? "cannot" : "FAILED"} ${check.name} (${((Date.now() - started) / 1000).toFixed(1)} s)`;
   if (!ok && output !== "") console.log(output);
   console.log(line);
   lines.push(line);
   const failed = check.results === undefined ? 0 : countTests(check.results);
-  if (!ok && failed === 0) count.failed += 1; // a check that is no test, or a suite that could not even be loaded
+  if (!ok && !skipped && failed === 0) count.failed += 1; // a check that is no test, or a suite that could not even be loaded
 }
 rmSync(temp, { recursive: true, force: true });
 

@@ -3,7 +3,7 @@
 // The package's own install script fetches libtensorflow 2.9.1 from a host that is not always reachable. Here the library and its
 // headers come from the PyPI wheel tensorflow-cpu (whose C API the addon links), the N-API headers from npm's node-api-headers, and
 // the C++ compiler makes the addon in seconds. Needs pip, g++ and 1 GB of disk. `--check` only says whether the addon is there.
-// Exit 0: it is there and loads. 3: it cannot be made here, with the reason on stderr.
+// Exit 0: it is there and loads. 3: it cannot be made here, with the reason on stderr; what needs it is then skipped by the tests.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
