@@ -1,9 +1,13 @@
-/** `cloze tokenize`: texts, FASTA or standard input to tokens, ids and offsets, with a count of what was not taken as written. */
+/**
+ * `cloze tokenize`: texts, files or standard input to tokens, ids and offsets, with a count of what was not taken as written.
+ *
+ * What a file or standard input holds goes by the tokenizer: records of FASTA for residues, lines for text.
+ */
 import { ConfigError } from "@cloze/errors";
 import type { FastaBatch, FastaParser } from "@cloze/data";
-import type { Encoding, Tokenizer } from "@cloze/tokenizer";
+import type { Encoding, TextEncodeOptions, TextEncoding, Tokenizer } from "@cloze/tokenizer";
 import { command, type Command } from "../command.ts";
-import { integer } from "../output.ts";
+import { columns, counted, integer } from "../output.ts";
 import { TOKENIZER_NAMES, tokenizerFrom } from "../tokenizers.ts";
 
 interface Tokenized {
@@ -14,53 +18,85 @@ interface Tokenized {
   readonly offsets: readonly (readonly [number, number])[];
   readonly truncated: number;
   readonly issues: Encoding["issues"];
+  /** Of text alone: token types, numbers of the words (-1 for special tokens), further windows. */
+  readonly types?: readonly number[];
+  readonly words?: readonly number[];
+  readonly overflow?: readonly Tokenized[];
 }
 
 export const tokenize: Command = command({
   arguments: { name: "[TEXT…]", help: "texts to tokenize; - or nothing reads lines, or FASTA, from standard input", min: 0, max: Infinity },
   options: {
     tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: TOKENIZER_NAMES }, help: `${TOKENIZER_NAMES.join(", ")}, or a checkpoint folder` },
-    file: { kind: "string", value: "FASTA", help: "read sequences from a FASTA file, plain or gzip" },
+    file: { kind: "string", value: "FILE", help: "read sequences of FASTA, or lines of text, from a file, plain or gzip" },
+    pair: { kind: "string", value: "TEXT", help: "the second text of a pair, for a tokenizer of text" },
     maxLength: { kind: "integer", min: 1, help: "cut longer sequences, special tokens included" },
+    stride: { kind: "integer", min: 0, help: "show what was cut off too, in windows that share this many tokens; for text" },
+    table: { kind: "boolean", help: "a line for each token: id, place in the text, word and type" },
     special: { kind: "boolean", default: true, help: "leave out the start and end tokens" },
   },
   examples: [
     { does: "A sequence with a masked residue", line: 'cloze tokenize "MKT<mask>YIAKQR"' },
     { does: "Every sequence of a file, as one JSON object", line: "cloze tokenize --file proteins.fasta --json" },
+    { does: "A question and its context, token by token", line: 'cloze tokenize --tokenizer DIR "Who?" --pair "A cat." --table' },
   ],
   async run({ args, options, io, path, json, print }) {
     if (options.file !== undefined && args.length > 0) throw new ConfigError(`tokenize: expected texts or --file, got both (${JSON.stringify(args[0])} and ${options.file}). Leave one out.`);
     const tokenizer = await tokenizerFrom(options.tokenizer, path), sequences: Tokenized[] = [];
-    const { IssueCounter } = await import("@cloze/tokenizer"), counter = new IssueCounter();
-    const settings = { special: options.special, ...(options.maxLength === undefined ? {} : { maxLength: options.maxLength }) };
+    const { IssueCounter, isTextTokenizer } = await import("@cloze/tokenizer"), counter = new IssueCounter(), text = isTextTokenizer(tokenizer);
+    if (!text && (options.pair !== undefined || options.stride !== undefined)) {
+      throw new ConfigError(`tokenize: expected a tokenizer of text with ${options.pair === undefined ? "--stride" : "--pair"}, got "${tokenizer.name}", one of residues. Leave the option out, or name a folder with a WordPiece vocabulary.`);
+    }
+    const { special, maxLength, pair, stride } = options;
+    const settings: TextEncodeOptions = { special, ...(maxLength === undefined ? {} : { maxLength }), ...(pair === undefined ? {} : { pair }), ...(stride === undefined ? {} : { stride }) };
     let tokens = 0, count = 0;
-    for await (const { name, text } of sources(args, options.file, path, io.stdin)) {
-      const encoded = tokenizer.encode(text, settings), result = describe(name, encoded, tokenizer);
+    for await (const { name, text: given } of sources(args, options.file, path, io.stdin, text)) {
+      const encoded = tokenizer.encode(given, settings), result = describe(name, encoded, tokenizer);
       counter.add(encoded.issues);
       tokens += result.ids.length;
       count++;
       if (json) sequences.push(result);
-      else for (const line of lines(result)) print(line);
+      else for (const line of lines(result, options.table)) print(line);
     }
     const issues = counter.issues();
     return {
       json: { tokenizer: { name: tokenizer.name, hash: tokenizer.hash, vocabularySize: tokenizer.vocabulary.length }, sequences, totals: { sequences: count, tokens, issues } },
-      text: count < 2 ? [] : [`${integer(count)} sequences, ${integer(tokens)} tokens${said(issues)}`],
+      text: count < 2 ? [] : [`${counted(count, text ? "text" : "sequence")}, ${counted(tokens, "token")}${said(issues)}`],
     };
   },
 });
 
-function describe(name: string, { ids, offsets, truncated, issues }: Encoding, { vocabulary }: Tokenizer): Tokenized {
-  const list = Array.from(ids);
-  return {
-    name, ids: list, tokens: list.map((id) => vocabulary[id] ?? ""),
+function describe(name: string, encoding: Encoding | TextEncoding, tokenizer: Tokenizer): Tokenized {
+  const { ids, offsets, truncated, issues } = encoding, list = Array.from(ids);
+  const plain: Tokenized = {
+    name, ids: list, tokens: list.map((id) => tokenizer.vocabulary[id] ?? ""),
     offsets: list.map((_, i) => [offsets[2 * i] ?? 0, offsets[2 * i + 1] ?? 0] as const), truncated, issues,
   };
+  if (!("words" in encoding)) return plain;
+  const { types, words, overflow } = encoding;
+  return { ...plain, types: [...types], words: [...words], overflow: overflow.map((window) => describe(name, window, tokenizer)) };
 }
 
-function lines({ name, ids, tokens, truncated, issues }: Tokenized): readonly string[] {
-  const cut = truncated > 0 ? `, ${integer(truncated)} cut off` : "";
-  return [...(name === "" ? [] : [`>${name}`]), tokens.join(" "), ids.join(" "), `${integer(ids.length)} tokens${cut}${said(issues)}`];
+function lines(result: Tokenized, table: boolean): readonly string[] {
+  const { name, ids, tokens, truncated, issues, words, overflow = [] } = result, cut = truncated > 0 ? `, ${integer(truncated)} cut off` : "";
+  const body = table ? tableOf(result) : [tokens.join(" "), ids.join(" ")];
+  const counts = `${counted(ids.length, "token")}${words === undefined ? "" : ` of ${counted(wordsIn(result), "word")}`}${cut}${said(issues)}`;
+  return [...(name === "" ? [] : [`>${name}`]), ...body, counts, ...overflow.flatMap((window) => ["", ...lines({ ...window, name: "", truncated: 0, issues: NOTHING }, table)])];
+}
+
+const NOTHING: Encoding["issues"] = { replaced: {}, unknown: {}, dropped: {} };
+
+/** A word is told by its number and its text of the pair. */
+function wordsIn({ words = [], types = [] }: Tokenized): number {
+  return new Set(words.flatMap((word, i) => (word < 0 ? [] : [`${word} ${types[i] ?? 0}`]))).size;
+}
+
+function tableOf({ ids, tokens, offsets, words, types }: Tokenized): readonly string[] {
+  const rows = ids.map((id, i) => {
+    const [from, to] = offsets[i] ?? [0, 0], word = words?.[i] ?? -1;
+    return [tokens[i] ?? "", String(id), ...(from === to ? ["", ""] : [String(from), String(to)]), ...(words === undefined ? [] : [word < 0 ? "" : String(word), String(types?.[i] ?? 0)])];
+  });
+  return columns([["token", "id", "from", "to", ...(words === undefined ? [] : ["word", "type"])], ...rows], [1, 2, 3, 4, 5]);
 }
 
 /** `; unknown: * 2, J 1`, and nothing where there is nothing to say. */
@@ -73,7 +109,12 @@ function said(issues: Encoding["issues"]): string {
 
 interface Source { readonly name: string; readonly text: string }
 
-async function* sources(args: readonly string[], file: string | undefined, path: (given: string) => string, stdin: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean }): AsyncGenerator<Source> {
+async function* sources(args: readonly string[], file: string | undefined, path: (given: string) => string, stdin: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean }, text: boolean): AsyncGenerator<Source> {
+  if (file !== undefined && text) {
+    const { readChunks } = await import("@cloze/data/node");
+    yield* textLines(readChunks(path(file)));
+    return;
+  }
   if (file !== undefined) {
     const { readFasta } = await import("@cloze/data/node"), decoder = new TextDecoder();
     for await (const { header, sequence } of readFasta(path(file)).records()) yield { name: header, text: decoder.decode(sequence) };
@@ -84,28 +125,44 @@ async function* sources(args: readonly string[], file: string | undefined, path:
     return;
   }
   if (stdin.isTTY === true && args.length === 0) throw new ConfigError("tokenize: expected a text, --file or a pipe, got none of them. See: cloze tokenize --help");
-  yield* streamed(stdin);
+  yield* text ? textLines(stdin) : streamed(stdin);
 }
 
-/** Standard input: FASTA when it begins with `>` or `;`, else one text a line. */
+/** One text a line; empty lines are left out. */
+async function* textLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Source> {
+  const decoder = new TextDecoder();
+  let rest: string[] = []; // of the last line, which may be longer than many chunks
+  for await (const chunk of chunks) {
+    const [first = "", ...more] = decoder.decode(chunk, { stream: true }).split("\n");
+    rest.push(first);
+    for (const line of more) {
+      const text = rest.join("").replace(/\r$/, "");
+      if (text !== "") yield { name: "", text };
+      rest = [line];
+    }
+  }
+  const text = (rest.join("") + decoder.decode()).replace(/\r$/, "");
+  if (text !== "") yield { name: "", text };
+}
+
+/** Standard input: FASTA when it begins with `>` or `;`, else one sequence a line. */
 async function* streamed(stdin: AsyncIterable<Uint8Array>): AsyncGenerator<Source> {
-  const data = await import("@cloze/data"), decoder = new TextDecoder(), byteDecoder = new TextDecoder();
-  let fasta: FastaParser | undefined, begun = false, rest = "";
+  const data = await import("@cloze/data"), byteDecoder = new TextDecoder(), chunks = stdin[Symbol.asyncIterator]();
+  let first = await chunks.next();
+  while (first.done !== true && first.value.length === 0) first = await chunks.next();
+  if (first.done === true) return;
+  const all = (async function* (head: Uint8Array): AsyncGenerator<Uint8Array> {
+    yield head;
+    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
+  })(first.value);
+  if (first.value[0] !== 62 && first.value[0] !== 59) {
+    yield* textLines(all);
+    return;
+  }
+  const fasta: FastaParser = new data.FastaParser({ file: "standard input" });
   const records = function* (batch: FastaBatch): Generator<Source> {
     for (let i = 0; i < batch.count; i++) yield { name: batch.header(i), text: byteDecoder.decode(batch.sequence(i)) };
   };
-  for await (const chunk of stdin) {
-    if (chunk.length === 0) continue;
-    if (!begun) fasta = chunk[0] === 62 || chunk[0] === 59 ? new data.FastaParser({ file: "standard input" }) : undefined;
-    begun = true;
-    if (fasta !== undefined) {
-      yield* records(fasta.push(chunk));
-      continue;
-    }
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split(/\r?\n/);
-    rest = parts.pop() ?? "";
-    for (const text of parts) if (text !== "") yield { name: "", text };
-  }
-  if (fasta !== undefined) yield* records(fasta.finish());
-  else if (rest !== "") yield { name: "", text: rest };
+  for await (const chunk of all) yield* records(fasta.push(chunk));
+  yield* records(fasta.finish());
 }
