@@ -26,9 +26,10 @@ export const tokenizerTrain: Command = command({
   },
   examples: [
     { does: "A vocabulary of 8,000 tokens", line: "cloze tokenizer train --data corpus.txt --size 8k --out tokenizer" },
-    { does: "Look at what it does", line: 'cloze tokenize --tokenizer tokenizer "Unaffable, isn\'t it?"' },
+    { does: "Cased, with tokens of one's own", line: "cloze tokenizer train --data wiki.jsonl --cased --token BRCA1 COVID-19 --out cased" },
   ],
   notes: [
+    "Look at what it does with a text: cloze tokenize --tokenizer DIR TEXT",
     "The same texts give the same vocabulary, in whatever order of files and on whatever number of threads.",
     "Memory grows with the number of distinct words, not with the files.",
   ],
