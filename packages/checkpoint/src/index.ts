@@ -10,3 +10,7 @@ export { fromFloat32, toFloat32 } from "./float32.ts";
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "./half-floats.ts";
 export { encodeShardIndex, indexFile, modelFile, parseShardIndex, planShards, type Shard } from "./shard-index.ts";
 export { parseJson, type JsonObject, type JsonOptions, type JsonValue } from "./json.ts";
+export { namingOf, renameTensors, type Naming, type NamingRule, type Renamed, type Renaming } from "./convert/naming.ts";
+export { fairEsm, huggingFace, namings, tensorflowBert } from "./convert/namings.ts";
+export { configFromShapes, type Shapes } from "./convert/config-from-shapes.ts";
+export { castFloats, type FloatDType } from "./convert/cast.ts";

@@ -6,6 +6,8 @@
 export { openSafetensors, readSafetensors, writeSafetensors, type SafetensorsFile, type TensorSource } from "./node/safetensors-file.ts";
 export { openCheckpointTensors, writeSharded, type CheckpointTensors, type OpenOptions, type ShardOptions } from "./node/checkpoint-tensors.ts";
 export { writeDirectoryAtomic, writeFileAtomic } from "./node/atomic.ts";
+export { convertCheckpoint, type Conversion, type ConvertOptions } from "./node/convert/convert-checkpoint.ts";
+export { openTensorSet, type TensorSet } from "./node/convert/tensor-set.ts";
 export { latestComplete, stepDirectory, type LatestCheckpoint } from "./node/latest-complete.ts";
 export { manifestFile, verifyDirectory, type ManifestEntry } from "./node/manifest.ts";
 export { cleanLeftovers } from "./node/leftovers.ts";

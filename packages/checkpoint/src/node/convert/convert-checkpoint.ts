@@ -1,0 +1,140 @@
+/**
+ * A checkpoint of another library as a folder in the Hugging Face layout, or one of that layout with other files or another dtype.
+ *
+ *     tensors of any format --naming--> Hugging Face's names --transpose, cast--> safetensors, in shards where they are large
+ *     config.json: the one beside the input, TensorFlow's bert_config.json, or made from the shapes
+ *
+ * One tensor is in memory at a time. Every tensor of the input is in the output or in the result's lists.
+ */
+import { copyFile, readdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { ConfigError, FormatError } from "@cloze/errors";
+import type { SafetensorsDType } from "../../dtype.ts";
+import { castFloats, isFloat, transposed, type FloatDType } from "../../convert/cast.ts";
+import { configText, numberIn, parseConfigText, type ConfigObject } from "../../convert/config-text.ts";
+import { configFromShapes } from "../../convert/config-from-shapes.ts";
+import { namingOf, renameTensors, type Naming, type Renamed } from "../../convert/naming.ts";
+import { namings } from "../../convert/namings.ts";
+import { writeDirectoryAtomic, writeFileAtomic } from "../atomic.ts";
+import { writeSharded } from "../checkpoint-tensors.ts";
+import { readText } from "../json-file.ts";
+import type { TensorSource } from "../safetensors-file.ts";
+import { openTensorSet, type TensorSet } from "./tensor-set.ts";
+
+export interface ConvertOptions {
+  /** Whose names they are; told by the names themselves where it is not given. */
+  readonly naming?: Naming;
+  /** Of all floating tensors. Default: as they are, and F32 for F64, which no model here computes in. */
+  readonly dtype?: FloatDType;
+  /** Largest file, in bytes. Default 5e9. */
+  readonly maxShardBytes?: number;
+  /** Attention heads, where neither a config nor the shapes say. */
+  readonly heads?: number;
+  /** Leave out tensors that the naming does not know, instead of refusing. */
+  readonly leaveUnknown?: boolean;
+  /** Files to write where the input's folder has none of a tokenizer, by the new config and the naming. */
+  readonly tokenizerFiles?: (config: ConfigObject, naming: Naming) => Promise<Readonly<Record<string, string>>>;
+}
+
+export interface Conversion {
+  readonly naming: string;
+  readonly source: string;
+  /** Files of the new folder. */
+  readonly files: readonly string[];
+  readonly tensors: readonly (Renamed & { readonly dtype: SafetensorsDType; readonly shape: readonly number[] })[];
+  /** What is in the input and not in the output. */
+  readonly left: readonly { readonly name: string; readonly why: string }[];
+  /** Where config.json comes from. */
+  readonly config: "copied" | "bert_config.json" | "made from shapes";
+}
+
+const tokenizerFiles = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
+
+/**
+ * Writes `output`, a folder that `writeDirectoryAtomic` makes.
+ * Throws: ConfigError for names that the naming does not know, or that become one; FormatError, UnsupportedError, StorageError.
+ */
+export async function convertCheckpoint(input: string, output: string, options: ConvertOptions = {}): Promise<Conversion> {
+  const set = await openTensorSet(input);
+  try {
+    const naming = options.naming ?? namingOf(namings, [...set.entries.keys()]), { renamed, left, unknown } = renameTensors(naming, set.entries.keys());
+    if (unknown.length > 0 && options.leaveUnknown !== true) {
+      throw new ConfigError(`${set.source}: expected names of ${naming.name}, got ${unknown.length} others: ${unknown.slice(0, 8).join(", ")}${unknown.length > 8 ? ", …" : ""}. Leave them out with --leave-unknown, or name another convention with --names.`);
+    }
+    if (renamed.length === 0) throw new ConfigError(`${set.source}: expected tensors of a model, got none. Name another file.`);
+    const { tensors, copies } = await withoutCopies(set, naming, renamed.map((each) => specOf(set, each, options.dtype)));
+    const folder = await folderOf(input), beside: readonly string[] = await readdir(folder);
+    const { config, origin } = await configOf(folder, beside, tensors, set.source, options), stored = dtypeName(tensors);
+    const files: string[] = [];
+    await writeDirectoryAtomic(output, async (temporary) => {
+      await writeFileAtomic(join(temporary, "config.json"), configText({ ...config, ...("torch_dtype" in config ? { torch_dtype: stored } : {}), ...("dtype" in config ? { dtype: stored } : {}) }));
+      files.push("config.json", ...(await writeSharded(temporary, tensors.map((each) => sourceOf(set, each)), options.maxShardBytes === undefined ? {} : { maxShardBytes: options.maxShardBytes })));
+      const own = tokenizerFiles.filter((name) => beside.includes(name));
+      for (const name of own) await copyFile(join(folder, name), join(temporary, name));
+      const made = own.length > 0 ? {} : await options.tokenizerFiles?.(config, naming) ?? {};
+      for (const [name, text] of Object.entries(made)) await writeFileAtomic(join(temporary, name), text);
+      files.push(...own, ...Object.keys(made));
+    });
+    return {
+      naming: naming.name, source: set.source, files, config: origin,
+      tensors: tensors.map(({ from, to, transpose, dtype, shape }) => ({ from, to, transpose, dtype, shape })),
+      left: [...left, ...copies, ...unknown.map((name) => ({ name, why: "unknown" })), ...set.others.map((name) => ({ name, why: "no tensor of numbers" }))],
+    };
+  } finally {
+    await set.close();
+  }
+}
+
+interface Placed extends Renamed {
+  readonly dtype: SafetensorsDType;
+  readonly shape: readonly number[];
+  readonly given: { readonly dtype: SafetensorsDType; readonly shape: readonly number[] };
+}
+
+function specOf(set: TensorSet, renamed: Renamed, wanted: FloatDType | undefined): Placed {
+  const given = set.entries.get(renamed.from);
+  if (given === undefined) throw new FormatError(set.source, renamed.from, "expected this tensor, got none.");
+  if (renamed.transpose && given.shape.length !== 2) throw new FormatError(set.source, JSON.stringify(renamed.from), `expected a matrix, got [${given.shape.join(", ")}]. The file is of another kind of model.`);
+  return { ...renamed, given, dtype: isFloat(given.dtype) ? wanted ?? (given.dtype === "F64" ? "F32" : given.dtype) : given.dtype, shape: renamed.transpose ? [...given.shape].reverse() : given.shape };
+}
+
+const sourceOf = (set: TensorSet, { from, to, transpose, dtype, shape, given }: Placed): TensorSource => ({
+  name: to, dtype, shape,
+  data: async () => {
+    const bytes = await set.read(from), turned = transpose ? transposed(given.dtype, given.shape, bytes, from) : bytes;
+    return given.dtype === dtype ? turned : castFloats(given.dtype, dtype as FloatDType, turned, { file: set.source, name: from });
+  },
+});
+
+/** Tied weights are stored once. A copy that holds other numbers is no copy, and stays. */
+async function withoutCopies(set: TensorSet, { copies }: Naming, tensors: readonly Placed[]): Promise<{ readonly tensors: readonly Placed[]; readonly copies: Conversion["left"] }> {
+  const kept: Placed[] = [], dropped: { readonly name: string; readonly why: string }[] = [];
+  for (const each of tensors) {
+    const original = tensors.find(({ to }) => to === copies[each.to]);
+    const same = original !== undefined && original.transpose === each.transpose && Buffer.compare(await set.read(original.from), await set.read(each.from)) === 0;
+    if (same) dropped.push({ name: each.from, why: `a copy of ${original.from}` });
+    else kept.push(each);
+  }
+  return { tensors: kept, copies: dropped };
+}
+
+const folderOf = async (input: string): Promise<string> => ((await stat(input).catch(() => undefined))?.isDirectory() === true ? input : dirname(input));
+
+async function configOf(folder: string, beside: readonly string[], tensors: readonly Placed[], source: string, { heads }: ConvertOptions): Promise<{ readonly config: ConfigObject; readonly origin: Conversion["config"] }> {
+  const shapes = new Map(tensors.map(({ to, shape }) => [to, shape]));
+  const read = async (name: string): Promise<ConfigObject> => parseConfigText(await readText(join(folder, name)), join(folder, name));
+  if (beside.includes("config.json")) return { config: await read("config.json"), origin: "copied" };
+  if (!beside.includes("bert_config.json")) return { config: configFromShapes(shapes, { heads, source }), origin: "made from shapes" };
+  const theirs = await read("bert_config.json"), shaped = configFromShapes(shapes, { heads: heads ?? numberIn(theirs["num_attention_heads"]), source });
+  for (const key of ["hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size", "max_position_embeddings", "type_vocab_size"]) {
+    const said = numberIn(theirs[key]), found = numberIn(shaped[key]);
+    if (said !== undefined && said !== found) throw new FormatError(join(folder, "bert_config.json"), key, `expected ${found}, as the tensors have it, got ${said}. Is it the config of this checkpoint?`);
+  }
+  return { config: { ...shaped, ...theirs }, origin: "bert_config.json" };
+}
+
+/** The dtype's name in config.json. */
+function dtypeName(tensors: readonly Placed[]): string {
+  const floats = tensors.filter(({ dtype }) => isFloat(dtype)).map(({ dtype }) => dtype);
+  return floats.includes("F32") || floats.length === 0 ? "float32" : floats.includes("BF16") ? "bfloat16" : "float16";
+}
