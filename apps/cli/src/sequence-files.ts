@@ -1,17 +1,23 @@
 /**
- * FASTA files, read twice: once for names, lengths and mistakes, before anything is computed; once for the sequences themselves.
+ * Sequences of files, read twice: once for names, lengths and mistakes, before anything is computed; once for the sequences themselves.
  *
- * A sequence's id is the first word of its header. Ids are made unique in the order of the files: an id that was there before gets
- * `#2`, `#3`, …, and a record without one is `record-7` by its number. Memory: ids and lengths.
+ * FASTA, or text: a line of plain text, a row of JSONL, CSV, TSV or Parquet. A sequence's id is the first word of its header; of
+ * text, the number of its line or row. Ids are made unique in the order of the files: an id that was there before gets `#2`, `#3`, …,
+ * and a record without one is `record-7` by its number. Memory: ids and lengths.
  */
-import { readFasta } from "@cloze/data/node";
+import { readDocuments, readFasta, resolveSources, type DataSource } from "@cloze/data/node";
 import { ConfigError, FormatError } from "@cloze/errors";
-import { IssueCounter, type EncodingIssues, type Tokenizer } from "@cloze/tokenizer";
+import { IssueCounter, isTextTokenizer, type EncodingIssues, type Tokenizer } from "@cloze/tokenizer";
+
+export interface SequenceFileOptions {
+  /** Rows: the field or column with the text. Default "text", else "sequence". */
+  readonly field?: string | undefined;
+}
 
 export interface SequenceFiles {
   /** Unique, in the order of the input. */
   readonly ids: readonly string[];
-  /** Residues of each, as the tokenizer counts them. */
+  /** Residues or tokens of each, as the tokenizer counts them. */
   readonly lengths: readonly number[];
   /** Ids that got a number because they were there before. */
   readonly duplicates: number;
@@ -22,18 +28,19 @@ export interface SequenceFiles {
 }
 
 /** Throws FormatError for a record without residues, ConfigError for no records at all. */
-export async function readSequenceFiles(files: readonly string[], tokenizer: Tokenizer, path: (given: string) => string): Promise<SequenceFiles> {
-  const ids: string[] = [], lengths: number[] = [], taken = new Set<string>(), counter = new IssueCounter();
+export async function readSequenceFiles(files: readonly string[], tokenizer: Tokenizer, path: (given: string) => string, options: SequenceFileOptions = {}): Promise<SequenceFiles> {
+  const ids: string[] = [], lengths: number[] = [], taken = new Set<string>(), counter = new IssueCounter(), noun = isTextTokenizer(tokenizer) ? "tokens" : "residues";
+  const sources = (await Promise.all(files.map(async (file) => (await resolveSources([path(file)])).map((source) => ({ file, source }))))).flat();
   let duplicates = 0, unnamed = 0;
-  for (const file of files) {
+  for (const { file, source } of sources) {
     let record = 0;
-    for await (const { header, text } of recordsOf(path(file))) {
+    for await (const { header, text } of recordsOf(source, options)) {
       record++;
       const word = header.trim().split(/\s/, 1)[0] ?? "", name = word === "" ? `record-${ids.length + 1}` : word, id = free(name, taken);
       if (word === "") unnamed++;
       if (id !== name) duplicates++;
       const encoded = tokenizer.encode(text, { special: false });
-      if (encoded.ids.length === 0) throw new FormatError(file, `record ${record} (${name})`, "expected residues, got none. Remove the record.");
+      if (encoded.ids.length === 0) throw new FormatError(file, `record ${record} (${name})`, `expected ${noun}, got none. Remove the record.`);
       counter.add(encoded.issues);
       taken.add(id);
       ids.push(id);
@@ -43,7 +50,7 @@ export async function readSequenceFiles(files: readonly string[], tokenizer: Tok
   if (ids.length === 0) throw new ConfigError(`${files.join(", ")}: expected at least one sequence, got none.`);
   return {
     ids, lengths, duplicates, unnamed, issues: counter.issues(),
-    async *texts() { for (const file of files) for await (const { text } of recordsOf(path(file))) yield text; },
+    async *texts() { for (const { source } of sources) for await (const { text } of recordsOf(source, options)) yield text; },
   };
 }
 
@@ -54,7 +61,12 @@ function free(name: string, taken: ReadonlySet<string>): string {
   return `${name}#${n}`;
 }
 
-async function* recordsOf(file: string): AsyncGenerator<{ readonly header: string; readonly text: string }> {
-  const decoder = new TextDecoder();
-  for await (const { header, sequence } of readFasta(file).records()) yield { header, text: decoder.decode(sequence) };
+async function* recordsOf(source: DataSource, { field }: SequenceFileOptions): AsyncGenerator<{ readonly header: string; readonly text: string }> {
+  if (source.format === "fasta" && "path" in source.place) {
+    const decoder = new TextDecoder();
+    for await (const { header, sequence } of readFasta(source.place.path).records()) yield { header, text: decoder.decode(sequence) };
+    return;
+  }
+  const reader = readDocuments(source, { documents: "line", ...(field !== undefined && { field }) });
+  for await (const { sentences, place } of reader.documents()) yield { header: String(place), text: sentences.join(" ") };
 }

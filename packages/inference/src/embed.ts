@@ -1,26 +1,38 @@
 /**
- * Embeddings of texts: one vector each (the mean over its residues, or the start token's), or one for each residue.
+ * Embeddings of texts: one vector each (a mean over its tokens, the start token's, the pooler's), or one for each token.
  *
- * All of it is linear in the hidden states, so a vector is a weighted sum over the windows a sequence was cut into:
- *   mean       1 / (residues * windows that see this residue)
+ * All but the pooler is linear in the hidden states, so a vector is a weighted sum over the windows a sequence was cut into:
+ *   mean       1 / (tokens * windows that see this token); with `special` the start and end tokens are counted too
  *   cls        1 / windows, at the start token of each
+ *   pooler     the start token of each window through the model's pooler; the mean over windows
  *   per-token  rows, each divided by the windows that see it
- * The sums of mean and cls are taken on the device; only they come back.
+ * The sums of mean and cls are taken on the device; only they come back. `mean` with `special` and `normalize` is what
+ * sentence-transformers models are trained for (Reimers and Gurevych 2019, arXiv:1908.10084).
  */
 import { ConfigError } from "@cloze/errors";
-import type { EncodingIssues, Tokenizer } from "@cloze/tokenizer";
+import { isTextTokenizer, type EncodingIssues, type TextEncoding, type Tokenizer } from "@cloze/tokenizer";
 import { f32, type F32Tensor, type Job, type Many, type Piece, type Runner } from "./runner.ts";
 import { coverage, windowsOf } from "./windows.ts";
 
-export type Pooling = "mean" | "cls" | "per-token";
+export type Pooling = "mean" | "cls" | "pooler" | "per-token";
 export type LongPolicy = "window" | "truncate" | "error";
+
+/** Two texts in one sequence. */
+export interface TextPair {
+  readonly text: string;
+  readonly pair: string;
+}
 
 export interface EmbedOptions {
   /** 0 the embeddings, L after the last of L layers and the final norm; negative from the end. Default -1. */
   readonly layer?: number;
-  /** `mean` over the residues, `cls` the start token; `per-token` one vector for each residue. Default "mean". */
+  /** `mean` over the tokens, `cls` the start token, `pooler` the start token through the model's pooler; `per-token` one vector for each. Default "mean". */
   readonly pooling?: Pooling;
-  /** Most tokens that run at once, start and end included. Default 1024. */
+  /** The mean is over start and end tokens too. Default false. */
+  readonly special?: boolean;
+  /** Vectors of length 1. Default false. */
+  readonly normalize?: boolean;
+  /** Most tokens that run at once, start and end included. Default 1024, or what the model takes if that is less. */
   readonly maxLength?: number;
   /** What becomes of longer sequences: overlapping windows, their vectors averaged; the first window alone; an error. Default "window". */
   readonly long?: LongPolicy;
@@ -29,13 +41,13 @@ export interface EmbedOptions {
 export interface Embedding {
   /** Place in the input, from 0. */
   readonly index: number;
-  /** Residues that the result speaks of: special tokens and what was cut off are not among them. */
+  /** Tokens (of a protein residues) that the result speaks of: special tokens and what was cut off are not among them. */
   readonly residues: number;
   /** `[hidden]`, or `[residues, hidden]` per token. */
   readonly vectors: F32Tensor;
   /** 1, unless the sequence was too long to run at once. */
   readonly windows: number;
-  /** Residues that `truncate` cut off. */
+  /** Tokens that `truncate` cut off. */
   readonly cut: number;
   readonly issues: EncodingIssues;
 }
@@ -45,34 +57,57 @@ interface EmbedPiece extends Piece {
   readonly of: Omit<Embedding, "vectors">;
   readonly first: boolean;
   readonly last: boolean;
-  /** Where its residues stand in the sequence, and the share of each that it gives. */
+  /** Where in the window the tokens of the body stand. */
+  readonly places: ArrayLike<number>;
+  /** Where the first of them stands in the sequence, and the share of each that this window gives. */
   readonly start: number;
   readonly shares: Float32Array;
 }
 
 /** `layer` is from 0 here. */
-export async function* embeddings(runner: Runner, tokenizer: Tokenizer, hidden: number, texts: Many<string>, options: Required<EmbedOptions>): AsyncGenerator<Embedding, void, undefined> {
-  const { layer, pooling } = options, perToken = pooling === "per-token", frame = frameOf(tokenizer);
+export async function* embeddings(runner: Runner, tokenizer: Tokenizer, hidden: number, texts: Many<string | TextPair>, options: Required<EmbedOptions>): AsyncGenerator<Embedding, void, undefined> {
+  const { layer, pooling, normalize } = options, perToken = pooling === "per-token";
   const job: Job<EmbedPiece, { readonly piece: EmbedPiece; readonly data: Float32Array }> = {
-    wanted: perToken ? { states: [layer] } : { pooled: layer },
+    wanted: perToken ? { states: [layer] } : { pooled: layer, ...(pooling === "pooler" && { pooler: true }) },
     elements: (seq) => (perToken ? seq * hidden : hidden),
     take(outputs, row, seq, piece) {
-      const from = perToken ? (row * seq + frame.start.length) * hidden : row * hidden, length = perToken ? piece.shares.length * hidden : hidden;
       const all = outputs[perToken ? `states.${layer}` : "pooled"] as Float32Array;
-      return { piece, data: all.slice(from, from + length) };
+      return { piece, data: perToken ? rowsAt(all, row * seq, piece.places, hidden) : all.slice(row * hidden, (row + 1) * hidden) };
     },
   };
   let sum: Float32Array = new Float32Array(0);
-  for await (const { piece, data } of runner.stream(pieces(tokenizer, frame, texts, options), job)) {
+  for await (const { piece, data } of runner.stream(pieces(tokenizer, texts, options), job)) {
     const { of, first, last } = piece;
     if (first && last) sum = data;
     else {
       if (first) sum = new Float32Array(perToken ? of.residues * hidden : hidden);
-      const shares = perToken ? piece.shares : undefined, at = perToken ? piece.start * hidden : 0;
-      for (let i = 0; i < data.length; i++) sum[at + i] = (sum[at + i] as number) + (data[i] as number) * (shares ? shares[Math.floor(i / hidden)] as number : 1);
+      const at = perToken ? piece.start * hidden : 0, whole = pooling === "pooler" ? 1 / of.windows : 1;
+      for (let i = 0; i < data.length; i++) sum[at + i] = (sum[at + i] as number) + (data[i] as number) * (perToken ? piece.shares[Math.floor(i / hidden)] as number : whole);
     }
-    if (last) yield { ...of, vectors: f32(perToken ? [of.residues, hidden] : [hidden], sum) };
+    if (last) yield { ...of, vectors: f32(perToken ? [of.residues, hidden] : [hidden], normalize ? unitRows(sum, hidden) : sum) };
   }
+}
+
+/** Rows of `width`, one for each place, counted from the row `first`. */
+function rowsAt(rows: Float32Array, first: number, places: ArrayLike<number>, width: number): Float32Array {
+  const out = new Float32Array(places.length * width);
+  for (let i = 0; i < places.length; i++) {
+    const from = (first + (places[i] as number)) * width;
+    out.set(rows.subarray(from, from + width), i * width);
+  }
+  return out;
+}
+
+/** Rows of Euclidean length 1; a row of zeros stays one. */
+function unitRows(rows: Float32Array, width: number): Float32Array {
+  const out = new Float32Array(rows.length);
+  for (let from = 0; from < rows.length; from += width) {
+    let squares = 0;
+    for (let i = from; i < from + width; i++) squares += (rows[i] as number) ** 2;
+    const scale = squares === 0 ? 0 : 1 / Math.sqrt(squares);
+    for (let i = from; i < from + width; i++) out[i] = (rows[i] as number) * scale;
+  }
+  return out;
 }
 
 interface Frame {
@@ -86,28 +121,45 @@ function frameOf(tokenizer: Tokenizer): Frame {
   return { start: ids.slice(0, at), end: ids.slice(at) };
 }
 
-async function* pieces(tokenizer: Tokenizer, frame: Frame, texts: Many<string>, options: Required<EmbedOptions>): AsyncGenerator<EmbedPiece, void, undefined> {
-  const { pooling, maxLength, long } = options, size = maxLength - frame.start.length - frame.end.length;
+type PieceOptions = Required<EmbedOptions>;
+
+async function* pieces(tokenizer: Tokenizer, texts: Many<string | TextPair>, options: PieceOptions): AsyncGenerator<EmbedPiece, void, undefined> {
+  const { pooling, maxLength } = options, frame = frameOf(tokenizer), size = maxLength - frame.start.length - frame.end.length;
   if (!(Number.isSafeInteger(maxLength) && size >= 1)) throw new ConfigError(`embed, maxLength: expected a whole number from ${maxLength - size + 1}, got ${maxLength}.`);
-  if (pooling === "cls" && frame.start.length === 0) throw new ConfigError(`embed, pooling "cls": the tokenizer "${tokenizer.name}" puts no start token before a text. Use "mean".`);
+  if ((pooling === "cls" || pooling === "pooler") && frame.start.length === 0) throw new ConfigError(`embed, pooling "${pooling}": the tokenizer "${tokenizer.name}" puts no start token before a text. Use "mean".`);
   let index = -1;
   for await (const text of texts) {
     index++;
-    const { ids, issues } = tokenizer.encode(text, { special: false });
-    if (ids.length === 0) throw new ConfigError(`embed, sequence ${index + 1}: expected at least one residue, got none. Leave empty sequences out.`);
-    if (ids.length > size && long === "error") throw new ConfigError(`embed, sequence ${index + 1}: expected at most ${size} residues, got ${ids.length}. Raise maxLength, or let long sequences be cut into windows.`);
-    const residues = long === "truncate" ? Math.min(size, ids.length) : ids.length;
-    const windows = windowsOf(residues, size), counts = coverage(windows, residues);
-    const of = { index, residues, windows: windows.length, cut: ids.length - residues, issues };
-    for (const [i, { start, stop }] of windows.entries()) {
-      const shares = Float32Array.from(counts.subarray(start, stop), (count) => 1 / count);
-      yield {
-        of, first: i === 0, last: i === windows.length - 1, start, shares,
-        ids: framed(frame, ids.subarray(start, stop)),
-        weights: weightsOf(pooling, frame, shares, residues, windows.length),
-      };
-    }
+    if (typeof text === "string") yield* windowPieces(tokenizer, frame, size, text, index, options);
+    else yield pairPiece(tokenizer, text, index, options);
   }
+}
+
+function* windowPieces(tokenizer: Tokenizer, frame: Frame, size: number, text: string, index: number, options: PieceOptions): Generator<EmbedPiece, void, undefined> {
+  const { long } = options, noun = isTextTokenizer(tokenizer) ? "token" : "residue", where = `embed, sequence ${index + 1}`;
+  const { ids, issues } = tokenizer.encode(text, { special: false });
+  if (ids.length === 0) throw new ConfigError(`${where}: expected at least one ${noun}, got none. Leave empty sequences out.`);
+  if (ids.length > size && long === "error") throw new ConfigError(`${where}: expected at most ${size} ${noun}s, got ${ids.length}. Raise maxLength, or let long sequences be cut into windows.`);
+  const residues = long === "truncate" ? Math.min(size, ids.length) : ids.length;
+  const windows = windowsOf(residues, size), counts = coverage(windows, residues);
+  const of = { index, residues, windows: windows.length, cut: ids.length - residues, issues };
+  for (const [i, { start, stop }] of windows.entries()) {
+    const shares = Float32Array.from(counts.subarray(start, stop), (count) => 1 / count), places = Array.from(shares, (_, k) => frame.start.length + k);
+    const tokens = framed(frame, ids.subarray(start, stop));
+    yield { of, first: i === 0, last: i === windows.length - 1, start, shares, places, ids: tokens, weights: weightsOf(options, of, tokens.length, places, shares, frame.start.length - 1) };
+  }
+}
+
+/** A pair is never cut into windows: its texts belong together. */
+function pairPiece(tokenizer: Tokenizer, { text, pair }: TextPair, index: number, options: PieceOptions): EmbedPiece {
+  const { long, maxLength } = options, where = `embed, pair ${index + 1}`;
+  if (!isTextTokenizer(tokenizer)) throw new ConfigError(`${where}: expected a tokenizer of text, which joins two of them, got "${tokenizer.name}".`);
+  const encoded: TextEncoding = tokenizer.encode(text, { pair, ...(long === "truncate" && { maxLength }) }), { ids, types, sequences, truncated: cut, issues } = encoded;
+  if (ids.length > maxLength) throw new ConfigError(`${where}: expected at most ${maxLength} tokens, got ${ids.length}. Pairs are not cut into windows: raise maxLength, or let them be truncated.`);
+  const places = Array.from(sequences.keys()).filter((i) => (sequences[i] as number) >= 0), residues = places.length;
+  if (residues === 0) throw new ConfigError(`${where}: expected at least one token, got none. Leave empty pairs out.`);
+  const of = { index, residues, windows: 1, cut, issues }, shares = new Float32Array(residues).fill(1);
+  return { of, first: true, last: true, start: 0, shares, places, ids, types, weights: weightsOf(options, of, ids.length, places, shares, sequences.findIndex((s) => s < 0)) };
 }
 
 function framed({ start, end }: Frame, body: Int32Array): Int32Array {
@@ -118,9 +170,15 @@ function framed({ start, end }: Frame, body: Int32Array): Int32Array {
   return ids;
 }
 
-function weightsOf(pooling: Pooling, { start, end }: Frame, shares: Float32Array, residues: number, windows: number): Float32Array {
-  const weights = new Float32Array(start.length + shares.length + end.length);
-  if (pooling === "cls") weights[start.length - 1] = 1 / windows;
-  else shares.forEach((share, i) => { weights[start.length + i] = share / residues; });
+/** Of one window: they add up to 1 over all windows, but of the pooler, to 1 in each. */
+function weightsOf({ pooling, special }: PieceOptions, { residues, windows }: Pick<Embedding, "residues" | "windows">, length: number, places: readonly number[], shares: Float32Array, first: number): Float32Array {
+  const weights = new Float32Array(length);
+  if (pooling === "cls") weights[first] = 1 / windows;
+  else if (pooling === "pooler") weights[first] = 1;
+  else {
+    const others = special ? length - places.length : 0, total = residues + others;
+    if (special) weights.fill(1 / windows / total);
+    places.forEach((place, i) => { weights[place] = (shares[i] as number) / total; });
+  }
   return weights;
 }

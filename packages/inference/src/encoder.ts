@@ -7,7 +7,7 @@ import type { Backend, CompileOptions } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
 import type { HostTensors } from "@cloze/graph";
 import type { Tokenizer } from "@cloze/tokenizer";
-import { embeddings, type EmbedOptions, type Embedding } from "./embed.ts";
+import { embeddings, type EmbedOptions, type Embedding, type TextPair } from "./embed.ts";
 import { fillMasks, type FilledMask } from "./fill-mask.ts";
 import { insideOf, type Inside, type InferenceModel } from "./program.ts";
 import { f32, Runner, type F32Tensor, type Job, type Many, type Piece } from "./runner.ts";
@@ -29,6 +29,9 @@ export interface EncoderOptions {
 
 /** Token ids of one sequence, special tokens included. */
 export type Ids = ArrayLike<number>;
+
+/** Ids, and of a pair of texts the types: 0 for the first, 1 for the second. */
+export type Sequence = Ids | { readonly ids: Ids; readonly types: Ids };
 
 export interface Wanted {
   readonly logits?: boolean;
@@ -59,12 +62,13 @@ export interface SequenceEncoder {
   readonly attentionCount: number;
   readonly heads: number;
   /** Several things in one pass. */
-  outputs(sequences: Many<Ids>, wanted: Wanted): AsyncGenerator<SequenceOutputs, void, undefined>;
-  logits(sequences: Many<Ids>): AsyncGenerator<F32Tensor, void, undefined>;
-  hiddenStates(sequences: Many<Ids>, layers?: readonly number[]): AsyncGenerator<readonly F32Tensor[], void, undefined>;
-  attentions(sequences: Many<Ids>): AsyncGenerator<readonly F32Tensor[], void, undefined>;
-  contacts(sequences: Many<Ids>): AsyncGenerator<F32Tensor, void, undefined>;
-  embed(texts: Many<string>, options?: EmbedOptions): AsyncGenerator<Embedding, void, undefined>;
+  outputs(sequences: Many<Sequence>, wanted: Wanted): AsyncGenerator<SequenceOutputs, void, undefined>;
+  logits(sequences: Many<Sequence>): AsyncGenerator<F32Tensor, void, undefined>;
+  hiddenStates(sequences: Many<Sequence>, layers?: readonly number[]): AsyncGenerator<readonly F32Tensor[], void, undefined>;
+  attentions(sequences: Many<Sequence>): AsyncGenerator<readonly F32Tensor[], void, undefined>;
+  contacts(sequences: Many<Sequence>): AsyncGenerator<F32Tensor, void, undefined>;
+  /** Texts, or pairs of texts in one sequence. */
+  embed(texts: Many<string | TextPair>, options?: EmbedOptions): AsyncGenerator<Embedding, void, undefined>;
   /** The `top` (default 5) likeliest tokens at each mask of a text. */
   fillMask(text: string, options?: { readonly top?: number }): Promise<readonly FilledMask[]>;
   /** Lets go of the weights and the programs; the backend stays. */
@@ -76,19 +80,19 @@ export async function createEncoder(options: EncoderOptions): Promise<SequenceEn
   const { backend, model, weights, tokenizer, padId = tokenizer?.special.pad ?? 0, tokensPerBatch = 2048, compute } = options, { hidden, vocab } = model;
   if (!(Number.isSafeInteger(tokensPerBatch) && tokensPerBatch >= 1)) throw new ConfigError(`createEncoder, tokensPerBatch: expected a whole number from 1, got ${tokensPerBatch}.`);
   if (tokenizer && tokenizer.vocabulary.length > vocab) throw new ConfigError(`createEncoder: expected a tokenizer of at most the model's ${vocab} tokens, got "${tokenizer.name}" with ${tokenizer.vocabulary.length}. Use the tokenizer that stands beside the weights.`);
-  const inside = insideOf(model), count = inside.hiddenStates;
+  const inside = insideOf(model), count = inside.hiddenStates, longest = model.maxPositions ?? Infinity;
   const runner = await Runner.start({ backend, model, weights, padId, tokensPerBatch, compile: compute ? { compute } : {} });
   const needed = (what: string): Tokenizer => {
     if (!tokenizer) throw new ConfigError(`${what}: expected an encoder with a tokenizer, got one without. Pass it to createEncoder.`);
     return tokenizer;
   };
-  async function* only<K extends keyof SequenceOutputs>(sequences: Many<Ids>, name: K, wanted: Wanted): AsyncGenerator<NonNullable<SequenceOutputs[K]>, void, undefined> {
+  async function* only<K extends keyof SequenceOutputs>(sequences: Many<Sequence>, name: K, wanted: Wanted): AsyncGenerator<NonNullable<SequenceOutputs[K]>, void, undefined> {
     for await (const each of outputs(sequences, wanted)) yield each[name] as NonNullable<SequenceOutputs[K]>;
   }
-  function outputs(sequences: Many<Ids>, wanted: Wanted): AsyncGenerator<SequenceOutputs, void, undefined> {
+  function outputs(sequences: Many<Sequence>, wanted: Wanted): AsyncGenerator<SequenceOutputs, void, undefined> {
     const { hiddenStates = false } = wanted, all = Array.from({ length: count }, (_, i) => i);
     const layers = typeof hiddenStates === "boolean" ? (hiddenStates ? all : []) : hiddenStates.map((layer) => layerIndex(layer, count));
-    return runner.stream(checked(sequences, vocab, wanted.contacts ? 3 : 1), outputsJob(model, inside, wanted, layers));
+    return runner.stream(checked(sequences, model, wanted.contacts ? 3 : 1), outputsJob(model, inside, wanted, layers));
   }
   return {
     hidden, vocab, hiddenStateCount: count, attentionCount: inside.attentions, heads: inside.heads, outputs,
@@ -96,10 +100,13 @@ export async function createEncoder(options: EncoderOptions): Promise<SequenceEn
     hiddenStates: (sequences, layers) => only(sequences, "hiddenStates", { hiddenStates: layers ?? true }),
     attentions: (sequences) => only(sequences, "attentions", { attentions: true }),
     contacts: (sequences) => only(sequences, "contacts", { contacts: true }),
-    async *embed(texts, { layer = -1, pooling = "mean", maxLength = 1024, long = "window" } = {}) {
-      yield* embeddings(runner, needed("embed"), hidden, texts, { layer: layerIndex(layer, count), pooling, maxLength, long });
+    async *embed(texts, { layer = -1, pooling = "mean", special = false, normalize = false, maxLength = Math.min(1024, longest), long = "window" } = {}) {
+      if (maxLength > longest) throw new ConfigError(`embed, maxLength: expected at most the ${longest} tokens that the model takes, got ${maxLength}.`);
+      const at = layerIndex(layer, count);
+      if (pooling === "pooler" && at !== count - 1) throw new ConfigError(`embed, pooling "pooler": expected the last layer, which the pooler was trained on, got layer ${layer}. Leave the layer out.`);
+      yield* embeddings(runner, needed("embed"), hidden, texts, { layer: at, pooling, special, normalize, maxLength, long });
     },
-    fillMask: async (text, { top = 5 } = {}) => fillMasks(runner, needed("fillMask"), vocab, text, top),
+    fillMask: async (text, { top = 5 } = {}) => fillMasks(runner, needed("fillMask"), vocab, text, top, longest),
     dispose: () => runner.dispose(),
   };
 }
@@ -113,16 +120,27 @@ export function layerIndex(layer: number, count: number): number {
   return at;
 }
 
-async function* checked(sequences: Many<Ids>, vocab: number, shortest: number): AsyncGenerator<Piece, void, undefined> {
+async function* checked(sequences: Many<Sequence>, { vocab, maxPositions = Infinity, tokenTypes }: InferenceModel, shortest: number): AsyncGenerator<Piece, void, undefined> {
   let index = 0;
-  for await (const ids of sequences) {
+  for await (const sequence of sequences) {
     index++;
-    if (ids.length < shortest) throw new ConfigError(`sequence ${index}: expected at least ${shortest} token id${shortest === 1 ? "" : "s"}, got ${ids.length}.`);
-    for (let i = 0; i < ids.length; i++) {
-      const id = ids[i] as number;
-      if (!(Number.isInteger(id) && id >= 0 && id < vocab)) throw new ConfigError(`sequence ${index}: expected token ids from 0 to ${vocab - 1}, got ${id} at place ${i}. Were they made with another tokenizer?`);
+    const piece: Piece = "ids" in sequence ? sequence : { ids: sequence }, { ids, types } = piece, where = `sequence ${index}`;
+    if (ids.length < shortest) throw new ConfigError(`${where}: expected at least ${shortest} token id${shortest === 1 ? "" : "s"}, got ${ids.length}.`);
+    if (ids.length > maxPositions) throw new ConfigError(`${where}: expected at most the ${maxPositions} tokens that the model takes, got ${ids.length}. Cut it.`);
+    expectBelow(ids, vocab, `${where}: expected token ids`, "Were they made with another tokenizer?");
+    if (types !== undefined) {
+      if (tokenTypes === undefined) throw new ConfigError(`${where}: expected ids alone, for this model has no token types, got some. Leave them out.`);
+      if (types.length !== ids.length) throw new ConfigError(`${where}: expected ${ids.length} token types, as many as ids, got ${types.length}.`);
+      expectBelow(types, tokenTypes, `${where}: expected token types`, "0 stands for the first text, 1 for the second.");
     }
-    yield { ids };
+    yield piece;
+  }
+}
+
+function expectBelow(values: Ids, end: number, expected: string, next: string): void {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (!(Number.isInteger(value) && value >= 0 && value < end)) throw new ConfigError(`${expected} from 0 to ${end - 1}, got ${value} at place ${i}. ${next}`);
   }
 }
 

@@ -19,13 +19,14 @@ export interface FilledMask {
   readonly candidates: readonly Candidate[];
 }
 
-export async function fillMasks(runner: Runner, tokenizer: Tokenizer, vocab: number, text: string, top: number): Promise<readonly FilledMask[]> {
+export async function fillMasks(runner: Runner, tokenizer: Tokenizer, vocab: number, text: string, top: number, longest: number): Promise<readonly FilledMask[]> {
   const { mask } = tokenizer.special;
   if (mask === undefined) throw new ConfigError(`fillMask: the tokenizer "${tokenizer.name}" has no mask token.`);
   if (!(Number.isSafeInteger(top) && top >= 1)) throw new ConfigError(`fillMask, top: expected a whole number from 1, got ${top}.`);
   const { ids } = tokenizer.encode(text), before = specialsBefore(tokenizer, ids);
   const masks = Array.from(ids).flatMap((id, i) => (id === mask ? [i] : []));
   if (masks.length === 0) throw new ConfigError(`fillMask: expected ${tokenizer.vocabulary[mask] ?? "a mask"} in the text, got none in ${JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)}. Put it where a token is to be predicted.`);
+  if (ids.length > longest) throw new ConfigError(`fillMask: expected at most the ${longest} tokens that the model takes, start and end included, got ${ids.length}. Shorten the text.`);
   // The number of predictions is a shape too: rounded up to a power of two, the rest point at place 0.
   const seq = lengthBucket(ids.length), count = 2 ** Math.ceil(Math.log2(masks.length)), at = new Int32Array(count);
   at.set(masks);

@@ -1,8 +1,8 @@
 /** A trained encoder in use: logits, hidden states, attention maps, contacts, embeddings, fill-mask. */
 export {
-  createEncoder, layerIndex, type EncoderOptions, type Ids, type SequenceEncoder, type SequenceOutputs, type Wanted,
+  createEncoder, layerIndex, type EncoderOptions, type Ids, type Sequence, type SequenceEncoder, type SequenceOutputs, type Wanted,
 } from "./encoder.ts";
-export type { Embedding, EmbedOptions, LongPolicy, Pooling } from "./embed.ts";
+export type { Embedding, EmbedOptions, LongPolicy, Pooling, TextPair } from "./embed.ts";
 export type { Candidate, FilledMask } from "./fill-mask.ts";
 export type { InferenceModel } from "./program.ts";
 export type { F32Tensor, Many } from "./runner.ts";

@@ -3,8 +3,14 @@ import { UnsupportedError } from "@cloze/errors";
 import { Graph, program, type Program, type Tensor } from "@cloze/graph";
 import { encoderInputs, rootScope, type EncoderInputs, type MaskedLm, type Scope } from "@cloze/nn";
 
-/** A masked language model, and what it may show of its inside. `Esm2` of `@cloze/models` shows all of it. */
+/** A masked language model, and what it may show of its inside. Models of `@cloze/models` show all of it that they have. */
 export interface InferenceModel extends MaskedLm {
+  /** Longest sequence that it can take; absent: any. */
+  readonly maxPositions?: number;
+  /** Token types (texts in a sequence) that it tells apart; absent: it has none. */
+  readonly tokenTypes?: number;
+  /** A sequence's own vector `[n, hidden]`, from the last hidden states `[n, hidden]` of first tokens: BERT's pooler. */
+  pool?(scope: Scope, first: Tensor<"f32">): Tensor<"f32">;
   outputs?(scope: Scope, inputs: EncoderInputs): {
     /** layers + 1, each `[batch, seq, hidden]`: the embeddings, then each layer; the last one after the final norm. */
     readonly hiddenStates: readonly Tensor<"f32">[];
@@ -29,13 +35,17 @@ export interface ProgramSpec {
   readonly contacts?: boolean;
   /** `pooled` `[rows, hidden]`: this layer's states, summed with the feed `weights` f32 `[rows, seq]`. */
   readonly pooled?: number;
+  /** `pooled` is sent through the model's own pooler. */
+  readonly pooler?: boolean;
+  /** Takes the feed `types` i32 `[rows, seq]`. */
+  readonly types?: boolean;
   /** `predictions` `[n, vocab]`: logits at the feed `at` i32 `[n]`, flat places in `[rows, seq]`. */
   readonly predictions?: number;
 }
 
 /** Throws UnsupportedError where the model does not show what is asked for. */
 export function inferenceProgram(model: InferenceModel, spec: ProgramSpec): Program {
-  const { rows, seq } = spec, graph = new Graph(), scope = rootScope(graph), inputs = encoderInputs(graph, rows, seq);
+  const { rows, seq } = spec, graph = new Graph(), scope = rootScope(graph), inputs = encoderInputs(graph, rows, seq, { types: spec.types ?? false });
   const { hiddenStates, attentions } = trace(model, scope, inputs, spec), last = hiddenStates.at(-1) as Tensor<"f32">;
   const outputs: Record<string, Tensor> = {}, feeds: Tensor[] = Object.values(inputs);
   const flat = (): Tensor<"f32"> => last.reshape([rows * seq, model.hidden]);
@@ -47,7 +57,8 @@ export function inferenceProgram(model: InferenceModel, spec: ProgramSpec): Prog
     const weights = graph.input("weights", "f32", [rows, seq]), column = weights.reshape([rows, seq, 1]);
     feeds.push(weights);
     // Nothing is promised of what stands at padding: it is chosen away, not multiplied by 0.
-    outputs["pooled"] = column.greater(0).select(hiddenStates[spec.pooled] as Tensor<"f32">, 0).mul(column).sum(1);
+    const pooled = column.greater(0).select(hiddenStates[spec.pooled] as Tensor<"f32">, 0).mul(column).sum(1);
+    outputs["pooled"] = spec.pooler ? poolerOf(model)(scope, pooled) : pooled;
   }
   if (spec.predictions !== undefined) {
     const at = graph.input("at", "i32", [spec.predictions]);
@@ -67,6 +78,11 @@ function trace(model: InferenceModel, scope: Scope, inputs: EncoderInputs, spec:
 function contactsOf(model: InferenceModel): NonNullable<InferenceModel["contacts"]> {
   if (!model.contacts) throw new UnsupportedError("this model has no contact head. ESM-2 has one.");
   return model.contacts.bind(model);
+}
+
+function poolerOf(model: InferenceModel): NonNullable<InferenceModel["pool"]> {
+  if (!model.pool) throw new UnsupportedError('pooling "pooler": this model has no pooler. Use "mean" or "cls".');
+  return model.pool.bind(model);
 }
 
 /** What a model shows of its inside, counted. */

@@ -24,13 +24,15 @@ export const f32 = (shape: Shape, data: Float32Array): F32Tensor => ({ dtype: "f
 
 export interface Piece {
   readonly ids: ArrayLike<number>;
+  /** Token types, as long as `ids`; absent: all 0. */
+  readonly types?: ArrayLike<number>;
   /** As long as `ids`: the feed of `pooled`. */
   readonly weights?: Float32Array;
 }
 
 /** What to compute for each piece of a stream. */
 export interface Job<P extends Piece, R> {
-  readonly wanted: Omit<ProgramSpec, "rows" | "seq">;
+  readonly wanted: Omit<ProgramSpec, "rows" | "seq" | "types">;
   /** Numbers that come back for a piece in a row of `seq`. */
   elements(seq: number): number;
   /** A piece's own part of a batch's outputs, copied. */
@@ -85,8 +87,8 @@ export class Runner {
     for await (const stretch of stretches(pieces, weigh)) {
       const results = new Array<R>(stretch.length);
       for (const { rows, seq, items } of planBatches(stretch.map(({ ids }) => ids.length), rowLimit)) {
-        const batch = items.map((i) => stretch[i] as P);
-        const outputs = await this.run({ ...job.wanted, rows, seq }, this.#feeds(batch, rows, seq, job.wanted.pooled !== undefined));
+        const batch = items.map((i) => stretch[i] as P), types = batch.some((piece) => piece.types !== undefined);
+        const outputs = await this.run({ ...job.wanted, rows, seq, ...(types && { types }) }, this.#feeds(batch, rows, seq, job.wanted.pooled !== undefined));
         items.forEach((i, row) => { results[i] = job.take(outputs, row, seq, stretch[i] as P); });
       }
       yield* results;
@@ -113,7 +115,7 @@ export class Runner {
     }
   }
 
-  /** Feeds of rows that are padded to `seq`. A pad id inside a sequence is padding too: nothing sees it. */
+  /** Feeds of rows that are padded to `seq`; `types` among them where a row has some. A pad id inside a sequence is padding too: nothing sees it. */
   rowFeeds(batch: readonly Piece[], rows: number, seq: number): Record<string, HostTensor> {
     const { padId } = this.#options, size = rows * seq;
     const ids = new Int32Array(size).fill(padId), segments = new Int32Array(size), positions = new Int32Array(size);
@@ -126,7 +128,11 @@ export class Runner {
       }
     });
     const tensor = (data: Int32Array): HostTensor => ({ dtype: "i32", shape: [rows, seq], data });
-    return { ids: tensor(ids), segments: tensor(segments), positions: tensor(positions) };
+    const feeds = { ids: tensor(ids), segments: tensor(segments), positions: tensor(positions) };
+    if (batch.every((piece) => piece.types === undefined)) return feeds;
+    const types = new Int32Array(size);
+    batch.forEach((piece, row) => { if (piece.types !== undefined) types.set(piece.types, row * seq); });
+    return { ...feeds, types: tensor(types) };
   }
 
   async dispose(): Promise<void> {

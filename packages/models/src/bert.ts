@@ -36,6 +36,9 @@ export interface BertOptions {
 
 export interface Bert extends MaskedLm, SentencePairModel, SequenceClassifier, TokenClassifier, SpanModel, ChoiceModel {
   readonly config: BertConfig;
+  /** Longest sequence: it has no more positions. */
+  readonly maxPositions: number;
+  readonly tokenTypes: number;
   /** Tensors that are not trained and belong in a checkpoint of this model. */
   readonly buffers: HostTensors;
   /** Everything there is to see, for inference. A program pays only for what it puts out. */
@@ -53,7 +56,7 @@ export function bert(config: BertConfig, options: BertOptions = {}): Bert {
     return linear(classifier, dropoutLayer(classifier, states, classifierDropoutRate), labels, weights);
   };
   return {
-    config, hidden, vocab, pool,
+    config, hidden, vocab, pool, maxPositions: config.maxPositions, tokenTypes: config.types,
     // An untied decoder has a bias of its own, and the other one, which transformers does not use, is in its checkpoints all the same.
     buffers: tieWordEmbeddings ? {} : { "cls.predictions.bias": { dtype: "f32", shape: [vocab], data: new Float32Array(vocab) } },
     encode: (scope, inputs) => encoder(scope.at("bert"), config, inputs).last,

@@ -11,6 +11,10 @@ import { LABEL_KEYS, labelsJson, type TaskLabels } from "./labels.ts";
 
 /** A masked language model with whatever other heads its family has. */
 export type FamilyModel = MaskedLm & Partial<Omit<SentencePairModel & SequenceClassifier & TokenClassifier & SpanModel & ChoiceModel, keyof MaskedLm>> & {
+  /** Longest sequence that it can take; absent: any. */
+  readonly maxPositions?: number;
+  /** Token types (texts in a sequence) that it tells apart; absent: it has none. */
+  readonly tokenTypes?: number;
   /** What it shows of its inside. */
   outputs?(scope: Scope, inputs: EncoderInputs): EncoderOutputs;
   /** A sequence's own vector `[n, hidden]`, from the hidden states `[n, hidden]` of first tokens. */

@@ -1,4 +1,4 @@
-/** `cloze embed`: sequences of FASTA files to vectors. */
+/** `cloze embed`: sequences of FASTA files, or texts, to vectors. */
 import { ConfigError } from "@cloze/errors";
 import type { Embedding } from "@cloze/inference";
 import { command, type Command, type Result } from "../command.ts";
@@ -8,15 +8,18 @@ import { TOKENIZER_NAMES } from "../tokenizers.ts";
 import type { SequenceFiles } from "../sequence-files.ts";
 import type { Status } from "../status-line.ts";
 
-const POOLINGS = ["mean", "cls", "per-token"] as const, POLICIES = ["window", "truncate", "error"] as const;
+const POOLINGS = ["mean", "cls", "pooler", "per-token"] as const, POLICIES = ["window", "truncate", "error"] as const;
 
 export const embed: Command = command({
-  arguments: { name: "[FASTA…]", help: "FASTA files, plain or gzip", min: 0, max: Infinity },
+  arguments: { name: "[FILE…]", help: "FASTA, or text: a line each of .txt, a row each of .jsonl, .csv, .tsv, .parquet; plain or gzip", min: 0, max: Infinity },
   options: {
     ...CHECKPOINT_OPTION,
-    data: { kind: "list", value: "FASTA", help: "another way to name the FASTA files" },
+    data: { kind: "list", value: "FILE", help: "another way to name the files" },
+    field: { kind: "string", value: "NAME", help: "of rows, the field or column with the text (default: text, else sequence)" },
     out: { kind: "string", value: "FILE", required: true, help: "file to write: .safetensors, .npy or .parquet" },
-    pooling: { kind: "choice", choices: POOLINGS, default: "mean", help: "mean over residues, the start token, or a vector for each residue" },
+    pooling: { kind: "choice", choices: POOLINGS, default: "mean", help: "mean over residues or tokens, the start token, that one through the model's pooler, or a vector for each residue" },
+    special: { kind: "boolean", help: "the mean is over start and end tokens too, as sentence-transformers has it" },
+    normalize: { kind: "boolean", help: "vectors of length 1" },
     layer: { kind: "integer", default: -1, help: "0 the embeddings, L or -1 the last of L layers after the final norm; negative from the end" },
     long: { kind: "choice", choices: POLICIES, default: "window", help: "what becomes of sequences above --max-length" },
     maxLength: { kind: "integer", min: 8, help: "tokens that run at once, start and end included (default: what the model was made for)" },
@@ -26,27 +29,28 @@ export const embed: Command = command({
   },
   examples: [
     { does: "One vector for each protein", line: "cloze embed proteins.fasta --checkpoint runs/mine --out proteins.parquet" },
+    { does: "One for each line of text, as sentence-transformers", line: "cloze embed texts.txt --checkpoint all-MiniLM-L6-v2 --out texts.npy --special --normalize" },
     { does: "One for each residue, of layer 3", line: "cloze embed proteins.fasta.gz --checkpoint runs/mine --out residues.safetensors --pooling per-token --layer 3" },
   ],
   notes: [
-    "Rows come in the order of the input. A sequence's id is the first word of its header; an id that was there before gets #2, #3, …",
+    "Rows come in the order of the input. A sequence's id is the first word of its header, a text's the number of its line or row; an id that was there before gets #2, #3, …",
     "Long sequences: window runs overlapping windows of --max-length tokens (at least a quarter shared with the next) and averages the vectors of residues that several see; truncate takes the beginning; error refuses before anything is computed. What was windowed or cut is reported.",
     ".safetensors: a tensor \"embeddings\" [n, hidden] and the ids as a JSON list in the metadata; per token, a tensor [residues, hidden] under each id. .npy: f32 [n, hidden], per token [all residues, hidden]; FILE.npy.ids.txt names each row (per token: id, tab, place from 1). .parquet: columns id, length, embedding (a list; per token a list of lists).",
   ],
   async run({ args, options, path, note, status }) {
     const files = [...args, ...options.data];
-    if (files.length === 0) throw new ConfigError("embed: expected a FASTA file, got none. See: cloze embed --help");
+    if (files.length === 0) throw new ConfigError("embed: expected a file, got none. See: cloze embed --help");
     const { formatOf, writeEmbeddings } = await import("../embedding-files.ts"), { modelOf, outputFile, tokenizerOf, withEncoder } = await import("../encoder-options.ts");
     const { readSequenceFiles } = await import("../sequence-files.ts"), format = formatOf(options.out);
     const loaded = await modelOf(options, path), tokenizer = await tokenizerOf(options.tokenizer, loaded, path);
-    const { maxLength = loaded.maxLength, pooling, long, layer } = options, room = maxLength - tokenizer.encode("").ids.length;
-    const sequences = await readSequenceFiles(files, tokenizer, path), residues = sequences.lengths.map((n) => (long === "truncate" ? Math.min(n, room) : n));
+    const { maxLength = loaded.maxLength, pooling, special, normalize, long, layer } = options, room = maxLength - tokenizer.encode("").ids.length;
+    const sequences = await readSequenceFiles(files, tokenizer, path, { field: options.field }), residues = sequences.lengths.map((n) => (long === "truncate" ? Math.min(n, room) : n));
     refuseLong(sequences, room, long);
     const out = await outputFile(options.out, path);
     return withEncoder(options, loaded, tokenizer, note, async ({ encoder, backend }) => {
       const started = performance.now(), seen = { windowed: 0, windows: 0, truncated: 0, cut: 0 }, line = status();
-      const about = { model: loaded.family, pooling, layer: String(layer), long, max_length: String(maxLength) };
-      const vectors = counting(encoder.embed(sequences.texts(), { layer, pooling, maxLength, long }), sequences, residues, seen, line);
+      const about = { model: loaded.family, pooling, layer: String(layer), special: String(special), normalize: String(normalize), long, max_length: String(maxLength) };
+      const vectors = counting(encoder.embed(sequences.texts(), { layer, pooling, special, normalize, maxLength, long }), sequences, residues, seen, line);
       await writeEmbeddings(out, { ids: sequences.ids, residues, perToken: pooling === "per-token", hidden: encoder.hidden, about }, vectors);
       line.finish();
       const seconds = (performance.now() - started) / 1000, total = residues.reduce((a, b) => a + b, 0);
