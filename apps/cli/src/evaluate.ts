@@ -1,4 +1,4 @@
-/** The work of `cloze evaluate`. */
+/** The work of `cloze evaluate`: of a pretrained model its objective, of a fine-tuned one its task. */
 import { Evaluator, formatInteger } from "@cloze/trainer";
 import { memoryDataset, type Dataset } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
@@ -8,14 +8,16 @@ import { loadModel } from "./model-files.ts";
 import { sourceOfModel } from "./model-sources.ts";
 import { findObjective } from "./objectives.ts";
 import { columns } from "./output.ts";
-import { evaluationBatches, peakBytes } from "./pretrain.ts";
-import { checkpointFolder } from "./run-folder.ts";
+import { peakBytes } from "./pretrain.ts";
+import { findTask, startTask, taskFolder, type OpenedTask } from "./task-models.ts";
 import { tokenizerOfFolder } from "./tokenizers.ts";
+import { evaluationBatches } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf, type TrainingData } from "./training-data.ts";
 
 interface EvaluateOptions {
   readonly checkpoint: string;
   readonly data: readonly string[];
+  readonly columns: string | undefined;
   readonly split: "all" | "train" | "valid";
   readonly valid: number;
   readonly objective: string;
@@ -26,19 +28,22 @@ interface EvaluateOptions {
   readonly threads: number | undefined;
 }
 
-type EvaluateContext = Pick<Context, "io" | "path" | "note"> & { readonly options: EvaluateOptions };
+type EvaluateContext = Pick<Context, "io" | "path" | "note" | "given"> & { readonly options: EvaluateOptions };
 
-export async function evaluate({ options, io, path, note }: EvaluateContext): Promise<Result> {
-  if (options.data.length === 0) throw new ConfigError("evaluate: --data is required: FASTA files (plain or gzip), or the .json of token shards. See: cloze evaluate --help");
-  const dir = await checkpointFolder(path(options.checkpoint)), tokenizer = await tokenizerOfFolder(dir);
-  const loaded = await loadModel(dir), source = sourceOfModel(options.checkpoint, loaded), { weights } = loaded;
+export async function evaluate(context: EvaluateContext): Promise<Result> {
+  const { options, io, path, note, given } = context;
+  if (options.data.length === 0) throw new ConfigError("evaluate: --data is required: FASTA files (plain or gzip), or the .json of token shards; for a task, labelled files. See: cloze evaluate --help");
+  const dir = await taskFolder(path(options.checkpoint)), tokenizer = await tokenizerOfFolder(dir), loaded = await loadModel(dir);
+  const found = given.has("objective") ? undefined : await findTask(dir, loaded);
+  if (found !== undefined) return evaluateTask({ dir, loaded, tokenizer, ...found }, context);
+  const source = sourceOfModel(options.checkpoint, loaded), { weights } = loaded;
   const data = await openTrainingData({ files: options.data, tokenizer, validShare: options.split === "all" ? 0 : options.valid, path });
   const dataset = await part(data, options.split), objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer);
   const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
   note(`${dataset.size.toLocaleString("en-US")} sequences; ${why}`);
   try {
     const maxLength = Math.min(options.maxLength, source.maxLength);
-    const evaluator = new Evaluator({ backend, source, objective, compute: options.precision, batches: evaluationBatches(dataset, framingOf(tokenizer), maxLength, options.batchTokens) });
+    const evaluator = new Evaluator({ backend, source, objective, compute: options.precision, batches: evaluationBatches(dataset, { objective, special: framingOf(tokenizer), length: maxLength, tokens: options.batchTokens }) });
     const session = await backend.start(weights), result = await evaluator.run(session);
     await session.dispose();
     const unigramEntropy = await unigramEntropyOf(dataset, tokenizer), percent = (x: number): string => `${(x * 100).toFixed(2)} %`;
@@ -51,6 +56,23 @@ export async function evaluate({ options, io, path, note }: EvaluateContext): Pr
         ["precision", percent(result.precision)], ["recall", percent(result.recall)], ["F1", percent(result.f1)], ["MCC", result.mcc.toFixed(4)],
       ]),
     };
+  } finally {
+    await backend.dispose();
+  }
+}
+
+/** The figures of a fine-tuned model's task over labelled files. */
+async function evaluateTask(opened: OpenedTask, { options, path, note, given }: EvaluateContext): Promise<Result> {
+  const { loadRecords } = await import("@cloze/tasks/node"), { columnsOf } = await import("./finetune.ts"), { task, dir } = opened;
+  const maxLength = given.has("maxLength") ? Math.min(options.maxLength, opened.loaded.maxLength) : opened.maxLength;
+  const records = await loadRecords(task, options.data.map(path), { labelled: true, ...columnsOf(options.columns) });
+  const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
+  note(`${formatInteger(records.length)} examples of ${task.kind}; ${why}`);
+  try {
+    const model = await startTask({ ...opened, maxLength }, { backend, tokensPerBatch: options.batchTokens, compute: options.precision });
+    const figures = await model.evaluate(records.map(({ record }) => record), (i) => records[i]?.where ?? "");
+    await model.dispose();
+    return { json: { checkpoint: dir, task: task.kind, examples: records.length, ...figures, peakBytes: peakBytes() }, text: columns(Object.entries(figures).map(([name, value]) => [name, value.toFixed(4)]), [1]) };
   } finally {
     await backend.dispose();
   }

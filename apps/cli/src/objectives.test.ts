@@ -2,8 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import type { TokenSet } from "@cloze/objective";
+import type { Objective, TokenSet } from "@cloze/objective";
+import { kitTokens } from "@cloze/objective/kit";
 import { mlm } from "@cloze/objective-mlm";
+import { nsp } from "@cloze/objective-nsp";
+import { sop } from "@cloze/objective-sop";
 import { findObjective } from "./objectives.ts";
 
 const cwd = mkdtempSync(join(tmpdir(), "cloze-objectives-"));
@@ -21,6 +24,33 @@ const nameOf = async (name: string, from: string = cwd): Promise<string> => (awa
 
 test("ours, by short and by full name", async () => {
   for (const name of ["mlm", "@cloze/objective-mlm"]) expect(await findObjective(name, cwd)).toEqual({ from: "@cloze/objective-mlm", objective: mlm });
+  expect((await findObjective("nsp", cwd)).objective).toBe(nsp);
+  expect((await findObjective("sop", cwd)).objective).toBe(sop);
+});
+
+describe("several at once", () => {
+  const made = async (name: string, options?: Readonly<Record<string, unknown>>): Promise<Objective> => (await findObjective(name, cwd)).objective(kitTokens, options);
+
+  test("each found by its name, with options under it", async () => {
+    const found = await findObjective("mlm+nsp", cwd);
+    expect(found.from).toBe("@cloze/objective-mlm+@cloze/objective-nsp");
+    expect(found.objective(kitTokens, { mlm: { rate: 0.3 }, factors: { nsp: 2 } })).toMatchObject({
+      name: "mlm+nsp", requires: "masked-lm+sentence-pair", rows: { kind: "sentence-pairs", second: "random" }, options: { mlm: { rate: 0.3 }, nsp: {}, factors: { nsp: 2 } },
+    });
+    expect(await made("@cloze/objective-mlm+sop")).toMatchObject({ name: "mlm+sop", rows: { second: "swapped" } });
+  });
+
+  test.each<[string, Readonly<Record<string, unknown>>, RegExp]>([
+    ["mlm+", {}, /^--objective mlm\+: expected names with a \+ between, such as mlm\+nsp, got an empty one\.$/],
+    ["mlm+nps", {}, /^--objective nps: no @cloze\/objective-nps .+ Did you mean nsp\?$/],
+    ["mlm+mlm", {}, /expected each part once, got mlm twice/],
+    ["nsp+sop", {}, /got nsp with random and sop with swapped second texts/],
+    ["mlm+nsp", { rate: 0.2 }, /^--objective-options: expected the options of mlm\+nsp under their names, mlm, nsp, factors, got "rate"\. Write '\{"mlm":\{…\},"factors":\{"nsp":0\.5\}\}'\.$/],
+    ["mlm+nsp", { mlm: 0.2 }, /^--objective-options: expected an object under "mlm", got 0\.2\./],
+    ["mlm+nsp", { factors: { nsp: "2" } }, /factors: expected a number above 0 for nsp, got 2/],
+  ])("refuses %s with %j", async (name, options, message) => {
+    await expect(made(name, options)).rejects.toThrow(message);
+  });
 });
 
 describe("a stranger's", () => {
@@ -52,7 +82,7 @@ describe("what is refused", () => {
     ["mml", /^--objective mml: no @cloze\/objective-mml and no mml installed in .+ or above\. Did you mean mlm\?$/],
     ["../evil", /^--objective \.\.\/evil: expected a JavaScript file there, found nothing\./],
     ["./missing.js", /^--objective \.\/missing\.js: expected a JavaScript file there/],
-    ["a b", /^--objective a b: no such name of a package\. Ours: mlm; install another with npm install\.$/],
+    ["a b", /^--objective a b: no such name of a package\. Ours: mlm, nsp, sop; install another with npm install\.$/],
     ["constructor", /^--objective constructor: no @cloze\/objective-constructor/],
   ])("%j", async (name, message) => {
     await expect(findObjective(name, cwd)).rejects.toThrow(message);

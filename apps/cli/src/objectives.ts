@@ -1,12 +1,14 @@
 /**
  * `--objective NAME`: our own packages (`mlm` is `@cloze/objective-mlm`), any package that the user's folder has installed, or a
  * file (`./my-objective.js`). Whatever is found exports `objective`, and a stranger's is no different from ours.
+ *
+ * `mlm+nsp` is several at once, a name each: their options stand under these names, and `factors` weighs their losses.
  */
 import { readFile, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError } from "@cloze/errors";
-import type { ObjectiveMaker } from "@cloze/objective";
+import { composeObjectives, type Objective, type ObjectiveMaker, type TokenSet } from "@cloze/objective";
 import { didYouMean } from "./suggest.ts";
 
 export interface FoundObjective {
@@ -18,9 +20,31 @@ export interface FoundObjective {
 /** What the command line brings along; `--objective` knows them without an install. */
 const OWN: Readonly<Record<string, () => Promise<object>>> = {
   mlm: () => import("@cloze/objective-mlm"),
+  nsp: () => import("@cloze/objective-nsp"),
+  sop: () => import("@cloze/objective-sop"),
 };
 
 export async function findObjective(name: string, cwd: string): Promise<FoundObjective> {
+  const names = name.split("+");
+  if (names.length === 1) return findOne(name, cwd);
+  if (names.includes("")) throw new ConfigError(`--objective ${name}: expected names with a + between, such as mlm+nsp, got an empty one.`);
+  const parts: FoundObjective[] = [];
+  for (const each of names) parts.push(await findOne(each, cwd));
+  return { from: parts.map(({ from }) => from).join("+"), objective: (tokens, options = {}) => compose(names, parts, tokens, options) };
+}
+
+function compose(names: readonly string[], parts: readonly FoundObjective[], tokens: TokenSet, options: Readonly<Record<string, unknown>>): Objective {
+  const known = [...names, "factors"], wrong = Object.keys(options).find((key) => !known.includes(key));
+  const form = `'{"${names[0]}":{…},"factors":{"${names[1]}":0.5}}'`;
+  if (wrong !== undefined) throw new ConfigError(`--objective-options: expected the options of ${names.join("+")} under their names, ${known.join(", ")}, got "${wrong}". Write ${form}.`);
+  for (const [key, value] of Object.entries(options)) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw new ConfigError(`--objective-options: expected an object under "${key}", got ${JSON.stringify(value)}. Write ${form}.`);
+  }
+  const of = options as Readonly<Record<string, Readonly<Record<string, unknown>>>>, factors = of["factors"] as Readonly<Record<string, number>> | undefined;
+  return composeObjectives(parts.map(({ objective }, i) => objective(tokens, of[names[i] as string])), factors && { factors });
+}
+
+async function findOne(name: string, cwd: string): Promise<FoundObjective> {
   const short = name.replace(/^@cloze\/objective-/, ""), own = Object.hasOwn(OWN, short) ? OWN[short] : undefined;
   if (own !== undefined) return { from: `@cloze/objective-${short}`, objective: makerOf(await own(), name) };
   const isFile = /^\.{1,2}\//.test(name) || isAbsolute(name), candidates = isFile ? [name] : [`@cloze/objective-${name}`, name].filter(isPackageName);

@@ -1,25 +1,22 @@
 /** The work of `cloze pretrain`: resolves what was asked, trains, reports. */
 import { join, relative } from "node:path";
-import { ConfigError, FormatError } from "@cloze/errors";
-import { sameShape, showShape, type HostTensor } from "@cloze/graph";
-import { packedBatches, paddedBatches, type Dataset } from "@cloze/data";
-import { initialize } from "@cloze/nn";
+import { ConfigError } from "@cloze/errors";
 import { adamw, schedule } from "@cloze/optim";
 import {
-  checkpointsFolder, Evaluator, formatBytes, formatCount, formatDuration, formatInteger, loadTrainerState, newestCheckpoint,
+  checkpointsFolder, Evaluator, formatBytes, formatCount, formatDuration, formatInteger,
   planTraining, ProgressWriter, readMetrics, renderReport, train, type ModelSource, type TrainEvent, type TrainOptions, type TrainResult, type Weights,
 } from "@cloze/trainer";
 import { writeFile } from "node:fs/promises";
 import { chooseBackend } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { loadModel, type LoadedModel } from "./model-files.ts";
-import { modelSource, parametersOfSource, sourceOfModel } from "./model-sources.ts";
 import { findObjective } from "./objectives.ts";
 import { flag, kebab, showValue, type Values } from "./options.ts";
 import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
-import { checkpointFolder, holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
+import { holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
+import { startingPoint } from "./starting-point.ts";
 import { tokenizerFrom } from "./tokenizers.ts";
+import { evaluationBatches, trainingBatches } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
 
 export type PretrainOptions = Values<typeof PRETRAIN_OPTIONS>;
@@ -41,7 +38,7 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
     const { evaluation } = result, place = relative(context.io.cwd, run) || run;
     const json = {
       steps: result.steps, tokens: result.tokens, trainLoss: result.trainLoss, evalLoss: evaluation?.loss, perplexity: evaluation?.perplexity, accuracy: evaluation?.accuracy,
-      unigramEntropy, tokensPerSecond: result.tokensPerSecond, stepMs: result.stepMs, parameters: result.parameters, peakBytes: peakBytes(),
+      ...Object.fromEntries(Object.entries(evaluation ?? {}).filter(([name]) => name.includes("."))), unigramEntropy, tokensPerSecond: result.tokensPerSecond, stepMs: result.stepMs, parameters: result.parameters, peakBytes: peakBytes(),
       seconds: result.seconds, interrupted: result.interrupted, run, checkpoint: result.checkpoint,
     };
     if (result.interrupted) return { json, exitCode: interrupt.exitCode(), text: [`Stopped after step ${formatInteger(result.steps)} and saved. Go on with: cloze pretrain --resume ${place}`] };
@@ -50,6 +47,10 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
     interrupt.stop();
   }
 }
+
+/** Those of the further parts of a composed objective, `nsp.accuracy`: as shares or as nats. */
+const furtherMetrics = (figures: object): readonly (readonly [name: string, shown: string])[] => Object.entries(figures).flatMap(([name, value]) =>
+  name.includes(".") && typeof value === "number" ? [[name.replace(".", " "), name.endsWith(".accuracy") ? `${(value * 100).toFixed(1)} %` : value.toFixed(4)] as const] : []);
 
 /** Every option as `--config` reads it back: times with their unit, and no model where it is that of `--from`. */
 function savedOptions(options: PretrainOptions, given: ReadonlySet<string>): Record<string, unknown> {
@@ -64,7 +65,7 @@ function summary({ steps, tokens, trainLoss, evaluation, tokensPerSecond, second
   return [
     `${formatInteger(steps)} steps, ${formatCount(tokens)} tokens in ${formatDuration(seconds)}, ${formatCount(tokensPerSecond)} tokens/s, peak memory ${formatBytes(peakBytes())}`,
     ...(trainLoss === undefined ? [] : [`training loss    ${trainLoss.toFixed(4)}`]),
-    ...(evaluation === undefined ? [] : [`validation loss  ${evaluation.loss.toFixed(4)} (perplexity ${evaluation.perplexity.toFixed(2)}, accuracy ${(evaluation.accuracy * 100).toFixed(1)} %)${floor}`]),
+    ...(evaluation === undefined ? [] : [`validation loss  ${evaluation.loss.toFixed(4)} (perplexity ${evaluation.perplexity.toFixed(2)}, accuracy ${(evaluation.accuracy * 100).toFixed(1)} %)${floor}`, ...furtherMetrics(evaluation).map(([name, shown]) => `${name.padEnd(16)} ${shown}`)]),
     `report           ${join(run, "report.html")}`,
     `checkpoint       ${checkpoint}`,
   ];
@@ -98,13 +99,13 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
   const ends = (["steps", "epochs", "budget"] as const).filter((key) => options[key] !== undefined);
   if (ends.length > 1) throw new ConfigError(`pretrain: expected one of --steps, --epochs and --budget, got ${ends.map(flag).join(" and ")}. Leave one out.`);
 
-  const tokenizer = await tokenizerFrom(options.tokenizer, path), { said, ...start } = await startingPoint({ ...context, options, given }, run, resuming), { source } = start;
+  const tokenizer = await tokenizerFrom(options.tokenizer, path), objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer, objectiveOptions(options.objectiveOptions));
+  const { said, ...start } = await startingPoint({ options, modelGiven: given.has("model"), objective, tokenizer, run, resuming, path, cwd: io.cwd }), { source } = start;
   if (tokenizer.vocabulary.length > source.model.vocab) throw new ConfigError(`pretrain: tokenizer ${tokenizer.name} has ${tokenizer.vocabulary.length} tokens, the model ${source.model.vocab}. Choose a config.json with vocab_size ${tokenizer.vocabulary.length}.`);
-  const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer, objectiveOptions(options.objectiveOptions));
   const { maxLength, rowsPerBatch, accumulate } = stepShape(options, source.maxLength);
 
   const data = await openTrainingData({ files: options.data, tokenizer, validShare: options.valid, path });
-  const special = framingOf(tokenizer), batches = packedBatches(data.train, { seed: options.seed, length: maxLength, rowsPerBatch, special });
+  const asked = { objective, special: framingOf(tokenizer), length: maxLength }, batches = trainingBatches(data.train, { ...asked, seed: options.seed, rowsPerBatch });
   const until = endOf(options, batches.rowsIn(0) / rowsPerBatch / accumulate);
   const { backend, why } = await chooseBackend(options.backend, { tune: options.tune, ...(options.threads !== undefined && { threads: options.threads }) });
   const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
@@ -124,7 +125,7 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
       accumulate, tokenizerFiles: tokenizer.files(), lr: options.lr,
       schedule: schedule(options.schedule, { warmup: options.warmup, final: options.schedule === "constant" ? 0 : options.finalLr }),
       seed: options.seed, evalEvery: options.evalEvery, saveEvery: options.saveEvery, keep: options.keep,
-      ...(data.valid.size > 0 ? { evaluator: new Evaluator({ backend, source, objective, compute: options.precision, batches: evaluationBatches(data.valid, special, maxLength, rowsPerBatch * maxLength) }) } : {}),
+      ...(data.valid.size > 0 ? { evaluator: new Evaluator({ backend, source, objective, compute: options.precision, batches: evaluationBatches(data.valid, { ...asked, tokens: rowsPerBatch * maxLength }) }) } : {}),
       onEvent: shower(progress, until),
     },
   };
@@ -176,10 +177,6 @@ function stepShape(options: PretrainOptions, longest: number): { readonly maxLen
 
 const countOf = (weights: Weights): number => Object.values(weights).reduce((n, w) => n + w.data.length, 0);
 
-export function evaluationBatches(dataset: Dataset, special: ReturnType<typeof framingOf>, maxLength: number, tokens: number): ReturnType<typeof paddedBatches> {
-  return paddedBatches(dataset, { special, maxSequence: maxLength, tokensPerBatch: Math.max(maxLength, tokens) });
-}
-
 function objectiveOptions(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
@@ -196,51 +193,13 @@ function endOf(options: PretrainOptions, stepsPerEpoch: number): TrainOptions["u
   return { steps: Math.max(1, Math.ceil((options.epochs ?? 1) * stepsPerEpoch)) };
 }
 
-interface StartingPoint extends Pick<TrainOptions, "source" | "weights" | "resume" | "restart"> {
-  /** What the user should know of it. */
-  readonly said: readonly string[];
-}
-
-/** The model and its weights: of the newest checkpoint of the run, of `--from`, or new ones. */
-async function startingPoint({ options, given, path, io }: PretrainContext, run: string, resuming: boolean): Promise<StartingPoint> {
-  const dir = resuming ? await newestCheckpoint(run) : undefined;
-  if (dir !== undefined) {
-    const { optimizer, state } = await loadTrainerState(dir), loaded = await loadModel(dir), source = sourceOfModel(options.from ?? options.model, loaded);
-    const { weights, missing } = weightsFrom(loaded, source, options);
-    if (missing.length > 0) throw new FormatError(dir, `tensor "${missing[0]}"`, "expected this parameter, got no such tensor. Was the checkpoint changed? Remove it to resume from the one before.");
-    return { source, weights, resume: { optimizer, state, dir }, said: [`resuming ${relative(io.cwd, run) || run} after step ${state.step}`] };
-  }
-  // A run that was killed before its first checkpoint begins again, on the same numbers.
-  const restart = resuming;
-  if (options.from === undefined) {
-    const source = await modelSource({ model: options.model, path, zeroInitHead: options.zeroInitHead });
-    return { source, weights: initialize(parametersOfSource(source), options.seed), restart, said: [] };
-  }
-  const loaded = await loadModel(await checkpointFolder(path(options.from)));
-  const source = given.has("model") ? await modelSource({ model: options.model, path, zeroInitHead: false }) : sourceOfModel(options.from, loaded);
-  const { weights, missing } = weightsFrom(loaded, source, options);
-  return { source, weights, restart, said: missing.length > 0 ? [`${options.from} has no ${missing.join(", ")}: new ones`] : [] };
-}
-
-/** A checkpoint's tensors for a model's parameters; new ones for what it has not. */
-function weightsFrom(loaded: LoadedModel, source: ModelSource, { model, seed }: PretrainOptions): { readonly weights: Weights; readonly missing: readonly string[] } {
-  const parameters = parametersOfSource(source), missing = new Map([...parameters].filter(([name]) => loaded.weights[name] === undefined));
-  const fresh = initialize(missing, seed), weights: Record<string, HostTensor> = {};
-  for (const [name, { shape }] of parameters) {
-    const tensor = (loaded.weights[name] ?? fresh[name]) as HostTensor;
-    if (!sameShape(tensor.shape, shape)) throw new FormatError(loaded.dir, `tensor "${name}"`, `expected ${showShape(shape)} for --model ${model}, got ${showShape(tensor.shape)}. Leave --model out to take the checkpoint's own.`);
-    weights[name] = tensor;
-  }
-  return { weights, missing: [...missing.keys()] };
-}
-
 function shower(progress: ProgressWriter, until: TrainOptions["until"]): (event: TrainEvent) => void {
   const started = performance.now();
   let firstFraction: number | undefined;
   return (event) => {
     if (event.kind !== "row") return;
     const { row, fraction } = event;
-    if (row.type === "eval") return progress.print(`step ${formatInteger(row.step)}: validation loss ${row.loss.toFixed(4)}, accuracy ${(Number(row["accuracy"]) * 100).toFixed(1)} %`);
+    if (row.type === "eval") return progress.print(`step ${formatInteger(row.step)}: validation loss ${row.loss.toFixed(4)}, accuracy ${(Number(row["accuracy"]) * 100).toFixed(1)} %${furtherMetrics(row).map(([name, shown]) => `, ${name} ${shown}`).join("")}`);
     firstFraction ??= fraction;
     const gone = (performance.now() - started) / 1000, made = fraction - firstFraction;
     progress.update({
@@ -255,7 +214,7 @@ async function writeReport(run: string, source: Pick<ModelSource, "name">, optio
   const config = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [kebab(key), value]));
   const summary = {
     model: source.name, parameters: formatInteger(result.parameters), steps: formatInteger(result.steps), tokens: formatInteger(result.tokens),
-    ...(evaluation === undefined ? {} : { "validation loss": evaluation.loss.toFixed(4), perplexity: evaluation.perplexity.toFixed(2), accuracy: `${(evaluation.accuracy * 100).toFixed(1)} %`, MCC: evaluation.mcc.toFixed(3) }),
+    ...(evaluation === undefined ? {} : { "validation loss": evaluation.loss.toFixed(4), perplexity: evaluation.perplexity.toFixed(2), accuracy: `${(evaluation.accuracy * 100).toFixed(1)} %`, MCC: evaluation.mcc.toFixed(3), ...Object.fromEntries(furtherMetrics(evaluation)) }),
     "tokens per second": formatCount(result.tokensPerSecond), "training time": formatDuration(result.seconds),
     checkpoint: relative(run, result.checkpoint) || checkpointsFolder(run),
   };
