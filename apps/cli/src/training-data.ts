@@ -1,8 +1,14 @@
-/** Data sets of a run: FASTA files read into memory and split by content, or token shards that were split when prepared. */
-import { stat } from "node:fs/promises";
+/**
+ * Data sets of a run: files read into memory and split by content, or token shards that were split when prepared; several of them one
+ * after another, or mixed by weight.
+ */
 import type { Dataset } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import type { Tokenizer } from "@cloze/tokenizer";
+import { joinParts, openPart, type DataPart, type DataRequest } from "./data-parts.ts";
+import { resolveData, type NamedData } from "./data-sources.ts";
+
+export { SPLIT_SEED, type DataRequest } from "./data-parts.ts";
 
 export interface TrainingData {
   readonly train: Dataset;
@@ -11,43 +17,57 @@ export interface TrainingData {
   readonly summary: string;
 }
 
-export interface DataRequest {
-  readonly files: readonly string[];
-  readonly tokenizer: Tokenizer;
-  /** Share of the sequences held out, where the files are FASTA. */
-  readonly validShare: number;
-  readonly path: (given: string) => string;
+export async function openTrainingData(request: DataRequest): Promise<TrainingData> {
+  const { files, validShare, path, env = {}, reading, tokenizer } = request, shown = files.join(" "), parts: DataPart[] = [];
+  const named = await resolveData({ names: files, format: reading?.format, path, env, where: "--data " });
+  for (const group of groupsOf(named)) parts.push(await openPart(group, request));
+  for (const part of parts) refuseUnknown(part, shown, tokenizer);
+
+  const filled = parts.filter(({ train }) => train.size > 0), [first] = filled, noun = nounOf(parts, request);
+  if (first === undefined) throw new ConfigError(`--data: expected ${noun} to train on, got none in ${shown}. Check the files with: cloze data inspect`);
+  const train = await joinParts(filled.map(({ train: dataset, weight }) => ({ dataset, weight }))), held = parts.filter(({ valid }) => valid.size > 0);
+  const valid = held.length === 0 ? first.valid : await joinParts(held.map((part) => ({ dataset: part.valid, weight: undefined })));
+  if (held.length === 0 && validShare > 0 && first.counts !== undefined) throw new ConfigError(`--data: ${integer(train.size)} ${noun} are too few to hold out ${validShare * 100} % for validation. Raise --valid, or pass --valid 0 to do without.`);
+  const amounts = `${integer(train.size)} ${noun} to train on, ${integer(valid.size)} held out${parts.some(({ counts }) => counts === undefined) ? `, from shards of ${tokenizer.name}` : ""}`;
+  return { train, valid, summary: [amounts, ...remarks(parts)].join("; ") };
 }
 
-/** Of every run: which sequences are held out does not depend on the seed, so that runs compare. */
-export const SPLIT_SEED = 0;
-
-export async function openTrainingData({ files, tokenizer, validShare, path }: DataRequest): Promise<TrainingData> {
-  for (const file of files) {
-    await stat(path(file)).catch((cause: NodeJS.ErrnoException) => {
-      throw new ConfigError(`--data ${file}: expected a FASTA file or the .json of token shards, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}. Check the path.`, { cause });
-    });
+/** With weights each name is a part; without, all files of one kind are read as one. */
+function groupsOf(named: readonly NamedData[]): readonly (readonly NamedData[])[] {
+  if (named.some(({ weight }) => weight !== undefined)) return named.map((one) => [one]);
+  const groups = new Map<string, NamedData[]>();
+  for (const one of named) {
+    const kind = one.shards ?? (one.sources.every(({ format }) => format === "fasta") ? "fasta" : "text");
+    groups.set(kind, [...(groups.get(kind) ?? []), one]);
   }
-  const { fastaDatasets, openShards } = await import("@cloze/data/node"), shards = files.filter((file) => file.endsWith(".json"));
-  if (shards.length > 0) {
-    if (files.length > 1) throw new ConfigError(`--data: expected one set of shards or FASTA files, got ${files.join(" ")}. Prepare them together with: cloze data prepare`);
-    const index = path(files[0] as string);
-    const train = await openShards(index, { split: "train", tokenizer }), valid = await openShards(index, { split: "valid", tokenizer });
-    return { train, valid, summary: `${count(train)} sequences to train on, ${count(valid)} held out, from shards of ${tokenizer.name}` };
-  }
-  const { train, valid, counts } = await fastaDatasets(files.map(path), { tokenizer, split: { seed: SPLIT_SEED, valid: validShare } });
-  if (train.size === 0) throw new ConfigError(`--data: expected sequences to train on, got none in ${files.join(" ")}. Check the files with: cloze data inspect`);
-  if (valid.size === 0 && validShare > 0) throw new ConfigError(`--data: ${count(train)} sequences are too few to hold out ${validShare * 100} % for validation. Raise --valid, or pass --valid 0 to do without.`);
-  const issues = (["unknown", "replaced", "dropped"] as const).flatMap((kind) => {
-    const total = Object.values(counts[kind]).reduce((n, c) => n + c, 0);
-    return total > 0 ? [`${total.toLocaleString("en-US")} characters ${kind}`] : [];
-  });
-  const empty = counts.empty + counts.emptied;
-  if (empty > 0) issues.push(`${empty.toLocaleString("en-US")} empty records left out`);
-  return { train, valid, summary: [`${count(train)} sequences to train on, ${count(valid)} held out`, ...issues].join("; ") };
+  return [...groups.values()];
 }
 
-const count = ({ size }: Dataset): string => size.toLocaleString("en-US");
+function nounOf(parts: readonly DataPart[], { unit, window }: DataRequest): string {
+  if (!parts.every(({ kind }) => kind === "text")) return "sequences";
+  return unit === "sentences" ? "sentences" : window === undefined ? "documents" : "windows of documents";
+}
+
+/** Text of another kind than the tokenizer's gives numbers that mean nothing. */
+function refuseUnknown({ counts, train, valid }: DataPart, files: string, tokenizer: Tokenizer): void {
+  const unknown = counts?.text?.unknownTokens ?? 0;
+  if (unknown === 0) return;
+  let tokens = 0;
+  for (const dataset of [train, valid]) for (let i = 0; i < dataset.size; i++) tokens += dataset.lengthOf(i);
+  if (unknown > tokens / 2) throw new ConfigError(`--data ${files}: expected text for the tokenizer ${tokenizer.name}, got ${((100 * unknown) / tokens).toFixed(0)} % unknown tokens. Name another --tokenizer, --field or --format.`);
+}
+
+function remarks(parts: readonly DataPart[]): readonly string[] {
+  const counts = parts.flatMap((part) => (part.counts === undefined ? [] : [part.counts])), total = (record: Readonly<Record<string, number>>): number => Object.values(record).reduce((n, c) => n + c, 0);
+  const rows = counts.flatMap(({ unknown, replaced, dropped, text, empty, emptied }) => [
+    [total(unknown), "characters unknown"], [total(replaced), "characters replaced"], [total(dropped), "characters dropped"],
+    [total(unknown) > 0 ? 0 : text?.unknownTokens ?? 0, "tokens unknown"], [text?.invalid ?? 0, "invalid UTF-8 sequences read as U+FFFD"], [empty + emptied, "empty records left out"],
+  ] as const), sums = new Map<string, number>();
+  for (const [count, what] of rows) sums.set(what, (sums.get(what) ?? 0) + count);
+  return [...sums].flatMap(([what, count]) => (count > 0 ? [`${integer(count)} ${what}`] : []));
+}
+
+const integer = (value: number): string => value.toLocaleString("en-US");
 
 /** Entropy in nats of the regular tokens of a data set: the loss of a model that knows their frequencies and nothing else. */
 export async function unigramEntropyOf(dataset: Dataset, tokenizer: Tokenizer): Promise<number> {
@@ -58,6 +78,6 @@ export async function unigramEntropyOf(dataset: Dataset, tokenizer: Tokenizer): 
 }
 
 /** Ids that frame a sequence, as the batches take them. */
-export function framingOf({ special: { pad, start, end } }: Tokenizer): { readonly pad: number; readonly start?: number; readonly end?: number } {
+export function framingOf({ special: { pad, start, end } }: Pick<Tokenizer, "special">): { readonly pad: number; readonly start?: number; readonly end?: number } {
   return { pad, ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) };
 }

@@ -7,6 +7,7 @@ export type { EncodeDocumentsOptions } from "./encode-documents.ts";
 export type { FilterOptions } from "./document-filter.ts";
 export { windowed, type WindowOptions } from "./windows.ts";
 export { mix, type MixOptions, type MixPart, type MixedDataset } from "./mix.ts";
+export { mixDocuments, type DocumentMixPart } from "./mix-documents.ts";
 export type { BatchRecipe, Batches, PackedBatches, PackedOptions, PaddedBatches, PaddedOptions } from "./batches.ts";
 export { packedBatches } from "./packed-batches.ts";
 export { paddedBatches } from "./padded-batches.ts";

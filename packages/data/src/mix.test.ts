@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { HashSet } from "./hash-set.ts";
 import { memoryDataset, type MemoryDataset } from "./memory-dataset.ts";
+import { memoryDocuments } from "./document-dataset.ts";
 import { mix } from "./mix.ts";
+import { mixDocuments } from "./mix-documents.ts";
 import { packedBatches } from "./packed-batches.ts";
 import { windowed } from "./windows.ts";
 import type { Dataset } from "./dataset.ts";
@@ -86,6 +88,25 @@ describe("mix", () => {
     for (const weight of [0, -1, NaN, Infinity]) expect(() => mix([{ dataset: part(0, 1), weight }])).toThrow(/expected the weight of part 1 to be a number above 0/);
     expect(() => mix([{ dataset: part(0, 1), weight: 1 }, { dataset: memoryDataset([]), weight: 1 }])).toThrow(/expected examples in part 2, got none/);
     expect(() => mix([{ dataset: part(0, 1000), weight: 1e-9 }, { dataset: part(1, 1), weight: 1 }])).toThrow(/would take 1\.0e\+12 examples/);
+  });
+});
+
+describe("mixDocuments", () => {
+  it("has each document whole, as often as its part's weight asks", () => {
+    const parts = [40, 7, 15].map((documents, j) => memoryDocuments(Array.from({ length: documents }, (_, d) => Array.from({ length: 1 + (d % 3) }, (__, s) => [j * 10_000 + d * 10 + s, 1]))));
+    const mixed = mixDocuments(parts.map((dataset, j) => ({ dataset, weight: [4, 2, 2][j] as number }))), times = new Map<string, number>();
+    let next = 0;
+    for (let d = 0; d < mixed.documents; d++) {
+      const [first, end] = mixed.sentencesOf(d), heads = Array.from({ length: end - first }, (_, s) => read(mixed, first + s)[0] as number), [head = -1] = heads;
+      expect([first, mixed.lengthOf(first)]).toEqual([next, 2]);
+      expect(heads).toEqual(heads.map((_, s) => head + s));
+      expect(heads.length).toBe(1 + (Math.floor((head % 10_000) / 10) % 3));
+      times.set(String(head), (times.get(String(head)) ?? 0) + 1);
+      next = end;
+    }
+    expect([next, times.size]).toEqual([mixed.size, 62]);
+    const of = (j: number): number => [...times].filter(([head]) => Math.floor(Number(head) / 10_000) === j).reduce((n, [, count]) => n + count, 0);
+    expect([of(0), of(1), of(2)]).toEqual([40, 20, 20]);
   });
 });
 

@@ -40,7 +40,7 @@ const WINDOW = 1024;
  * [mixed.size, mixed.counts]  // => [4, [3, 1]]
  */
 export function mix(parts: readonly MixPart[], options: MixOptions = {}): MixedDataset {
-  const by = options.by ?? "examples", counts = countsOf(parts, by), size = counts.reduce((n, count) => n + count, 0);
+  const by = options.by ?? "examples", counts = mixCounts(parts, by), size = counts.reduce((n, count) => n + count, 0);
   const bases: number[] = [];
   counts.reduce((base, count) => (bases.push(base), base + count), 0);
   const handles = parts.map(({ dataset, weight }) => (dataset.handle === undefined ? undefined : { of: dataset.handle, weight }));
@@ -72,7 +72,8 @@ export function mix(parts: readonly MixPart[], options: MixOptions = {}): MixedD
   };
 }
 
-function countsOf(parts: readonly MixPart[], by: "examples" | "tokens"): readonly number[] {
+/** Examples of each part in an epoch of the mixture: in proportion, and at least all that it has. */
+export function mixCounts(parts: readonly { readonly dataset: Pick<Dataset, "size" | "lengthOf">; readonly weight: number }[], by: "examples" | "tokens"): readonly number[] {
   if (parts.length === 0) throw new ConfigError("mix: expected at least one part, got none.");
   const rates = parts.map(({ dataset, weight }, j) => {
     if (!(weight > 0 && weight < Infinity)) throw new ConfigError(`mix: expected the weight of part ${j + 1} to be a number above 0, got ${weight}.`);

@@ -1,0 +1,25 @@
+/** How data is read: options that pretraining, evaluation and the data commands share. */
+import type { DataFormat, ReadDocumentsOptions } from "@cloze/data/node";
+import type { DocumentRule } from "@cloze/data";
+import type { Values } from "./options.ts";
+
+export const DATA_HELP = "FASTA, .txt, .jsonl, .csv, .tsv (plain or .gz), .parquet (also a URL), hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]], or the .json of token shards";
+
+const FORMATS: readonly DataFormat[] = ["fasta", "text", "jsonl", "csv", "tsv", "parquet"];
+const RULES: readonly DocumentRule[] = ["blank-line", "line", "file"];
+
+export const READING_OPTIONS = {
+  format: { kind: "choice", choices: FORMATS, help: "of the data; default: by the ending of the name" },
+  field: { kind: "string", value: "NAME|N", help: "field or column with the text (default: text, else sequence)" },
+  documents: { kind: "choice", choices: RULES, help: "what is a document in plain text (default: blank-line; line with residues)" },
+  header: { kind: "boolean", default: true, help: "the first row of CSV and TSV is data; columns are 1, 2, …" },
+  quotes: { kind: "boolean", default: true, help: "a quote in CSV and TSV is a character as any other" },
+} as const;
+
+export type ReadingOptions = Values<typeof READING_OPTIONS>;
+
+/** As the readers take them. `residues`: a line of plain text is then a sequence. */
+export function readingOf(options: ReadingOptions | undefined, residues: boolean): ReadDocumentsOptions {
+  const { field, documents, header = true, quotes = true } = options ?? {};
+  return { documents: documents ?? (residues ? "line" : "blank-line"), header, quotes, ...(field === undefined ? {} : { field }) };
+}

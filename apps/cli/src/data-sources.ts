@@ -1,0 +1,50 @@
+/** What `--data` and the data commands are given, resolved: `[WEIGHT:]NAME`, a name being a file, a URL or a data set of the Hub. */
+import { stat } from "node:fs/promises";
+import type { DataFormat, DataSource } from "@cloze/data/node";
+import { ConfigError } from "@cloze/errors";
+import type { Io } from "./io.ts";
+
+export interface NamedData {
+  /** As it was typed, without its weight. */
+  readonly name: string;
+  readonly weight: number | undefined;
+  /** Path of the index, of token shards. */
+  readonly shards?: string;
+  /** Of everything else. */
+  readonly sources: readonly DataSource[];
+}
+
+export interface DataNames {
+  readonly names: readonly string[];
+  readonly format: DataFormat | undefined;
+  readonly path: (given: string) => string;
+  readonly env: Io["env"];
+  /** How messages begin: `--data `. */
+  readonly where: string;
+}
+
+const WEIGHT = /^(\d+(?:\.\d+)?|\.\d+):(.+)$/;
+
+export async function resolveData({ names, format, path, env, where }: DataNames): Promise<readonly NamedData[]> {
+  const { resolveSources } = await import("@cloze/data/node"), { hubSettings } = await import("@cloze/data"), hub = hubSettings(env);
+  const exists = async (name: string): Promise<boolean> => (await stat(path(name)).catch(() => undefined)) !== undefined;
+  const resolved: NamedData[] = [];
+  for (const given of names) {
+    // A file of that very name wins: names may hold colons.
+    const [, weight, rest] = (await exists(given)) ? [] : WEIGHT.exec(given) ?? [], name = rest ?? given, there = await exists(name);
+    if (weight !== undefined && !(Number(weight) > 0)) throw new ConfigError(`${where}${given}: expected a weight above 0, got ${weight}.`);
+    const base = { name, weight: weight === undefined ? undefined : Number(weight) };
+    if (there && format === undefined && name.endsWith(".json")) {
+      resolved.push({ ...base, shards: path(name), sources: [] });
+      continue;
+    }
+    const sources = await resolveSources([there ? path(name) : name], { hub, ...(format === undefined ? {} : { format }) }).catch((error: unknown) => {
+      if (ConfigError.isInstance(error) && error.message.endsWith("expected a file, found nothing there. Check the path.")) throw new ConfigError(`${where}${name}: expected a FASTA file, text, JSONL, CSV, Parquet or token shards, got nothing there. Check the path.`, { cause: error });
+      throw error;
+    });
+    resolved.push({ ...base, sources });
+  }
+  const weighted = resolved.filter(({ weight }) => weight !== undefined).length;
+  if (weighted > 0 && weighted < resolved.length) throw new ConfigError(`${where}expected a weight for each of ${names.join(" ")}, got ${weighted}. Write WEIGHT:NAME for all, or for none.`);
+  return resolved;
+}

@@ -1,0 +1,67 @@
+/**
+ * Several data sets of documents as one, in given proportions: as `mix`, with documents for examples.
+ *
+ * An epoch lasts until every part has been seen whole; what a part must give beyond that are its documents again, from the first on,
+ * with numbers of their own. The proportions hold over an epoch; `pairBatches` draws its order.
+ */
+import type { Tokens } from "./dataset.ts";
+import type { DocumentDataset } from "./document-dataset.ts";
+import { mixCounts, type MixOptions } from "./mix.ts";
+
+export interface DocumentMixPart {
+  readonly dataset: DocumentDataset;
+  /** Share of the mixture, relative to the other parts' weights: of its documents, or with `by: "tokens"` of its tokens. */
+  readonly weight: number;
+}
+
+/**
+ * @example
+ * const mixed = mixDocuments([{ dataset: memoryDocuments([[[5], [6]]]), weight: 0.5 }, { dataset: memoryDocuments([[[7]], [[8]]]), weight: 0.5 }]);
+ * [mixed.documents, mixed.size, mixed.sentencesOf(1)]  // => [4, 6, [2, 4]]
+ */
+export function mixDocuments(parts: readonly DocumentMixPart[], options: MixOptions = {}): DocumentDataset {
+  const counts = mixCounts(parts.map(({ dataset, weight }) => ({ dataset: documentsOf(dataset), weight })), options.by ?? "examples");
+  const documentBases: number[] = [], sentenceBases: number[] = [];
+  let documents = 0, size = 0;
+  for (const [j, { dataset }] of parts.entries()) {
+    const count = counts[j] as number, passes = Math.floor(count / dataset.documents), rest = count % dataset.documents;
+    documentBases.push(documents);
+    sentenceBases.push(size);
+    documents += count;
+    size += passes * dataset.size + (rest === 0 ? 0 : dataset.sentencesOf(rest)[0]);
+  }
+  const partOf = (number: number, bases: readonly number[]): number => bases.findLastIndex((base) => base <= number);
+  const sentence = (example: number): { readonly dataset: DocumentDataset; readonly inner: number } => {
+    const j = partOf(example, sentenceBases), { dataset } = parts[j] as DocumentMixPart;
+    return { dataset, inner: (example - (sentenceBases[j] as number)) % dataset.size };
+  };
+  return {
+    documents, size,
+    lengthOf(example) {
+      const { dataset, inner } = sentence(example);
+      return dataset.lengthOf(inner);
+    },
+    read(example, epoch): Tokens | Promise<Tokens> {
+      const { dataset, inner } = sentence(example);
+      return dataset.read(inner, epoch);
+    },
+    sentencesOf(document) {
+      const j = partOf(document, documentBases), { dataset } = parts[j] as DocumentMixPart, number = document - (documentBases[j] as number);
+      const pass = Math.floor(number / dataset.documents), base = (sentenceBases[j] as number) + pass * dataset.size, [first, end] = dataset.sentencesOf(number - pass * dataset.documents);
+      return [base + first, base + end];
+    },
+  };
+}
+
+/** Sizes and lengths of documents, as of examples. */
+function documentsOf(dataset: DocumentDataset): { readonly size: number; lengthOf(document: number): number } {
+  return {
+    size: dataset.documents,
+    lengthOf(document) {
+      const [first, end] = dataset.sentencesOf(document);
+      let tokens = 0;
+      for (let i = first; i < end; i++) tokens += dataset.lengthOf(i);
+      return tokens;
+    },
+  };
+}
