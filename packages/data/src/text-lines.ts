@@ -91,7 +91,7 @@ export class LineParser {
   #hold(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     if (this.#held + bytes.length > this.#maxLine) this.#tooLong(this.#lines + 1);
-    this.#pieces.push(bytes.slice());
+    this.#pieces.push(new Uint8Array(bytes)); // a copy: a Buffer's slice() is a view, and chunks are reused
     this.#held += bytes.length;
   }
 

@@ -16,12 +16,12 @@ function all<T>(parser: Parser<T>, chunks: readonly Uint8Array[]): T[] {
   return [...chunks.flatMap((chunk) => parser.push(chunk)), ...parser.finish()];
 }
 
-/** Whole, in two at every place, and byte by byte: the result may not depend on the chunks. A chunk is overwritten after its push. */
+/** Whole, in two at every place, and byte by byte: the result may not depend on the chunks. A chunk is a Buffer, as of files, and overwritten after its push. */
 function everyCut<T>(make: () => Parser<T>, whole: Uint8Array): T[] {
   const expected = all(make(), [whole]), reused = (chunks: readonly Uint8Array[]): T[] => {
     const parser = make(), out: T[] = [];
     for (const chunk of chunks) {
-      const own = chunk.slice();
+      const own = Buffer.from(chunk);
       out.push(...parser.push(own));
       own.fill(0x51);
     }
