@@ -11,7 +11,7 @@ export { TaskEvaluation, type TaskEvaluationOptions, type TaskFigures } from "./
 export { taskObjective } from "./task-objective.ts";
 export { encodeExamples, encodeLabelled, type EncodedExamples, type LabelledExamples } from "./encode-examples.ts";
 export { rowBatches, rowLength, type RowBatches, type RowBatchOptions, type RowGroup } from "./row-batches.ts";
-export { parseTask, TASK_FILE, taskOf, taskOfConfig, taskText, type AnyTaskOptions, type SavedTask } from "./saved-task.ts";
+export { parseTask, TASK_FILE, taskOf, taskOfConfig, taskText, type AnyTaskOptions, type SavedTask, type TasksByKind } from "./saved-task.ts";
 export type { LabelValue } from "./labels.ts";
 export { parseConll, type TaggedSentence } from "./conll.ts";
 export { parseSquad } from "./squad.ts";

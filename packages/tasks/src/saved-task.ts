@@ -3,13 +3,13 @@
  * enough: the class of the model, `problem_type`, `id2label`.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
-import { multiLabel } from "./multi-label.ts";
-import { multipleChoice } from "./multiple-choice.ts";
-import { questionAnswering } from "./question-answering.ts";
-import { regression } from "./regression.ts";
+import { multiLabel, type LabelledRecord, type LabelSet } from "./multi-label.ts";
+import { multipleChoice, type Choice, type ChoiceRecord } from "./multiple-choice.ts";
+import { questionAnswering, type Answer, type QuestionRecord } from "./question-answering.ts";
+import { regression, type NumberPrediction, type ScoredRecord } from "./regression.ts";
 import { TASK_KINDS, type Task, type TaskKind, type TaskPart } from "./task.ts";
-import { textClassification } from "./text-classification.ts";
-import { tokenClassification } from "./token-classification.ts";
+import { textClassification, type TextClass, type TextRecord } from "./text-classification.ts";
+import { tokenClassification, type TaggedRecord, type Tagging } from "./token-classification.ts";
 
 export const TASK_FILE = "task.json";
 
@@ -23,24 +23,32 @@ export interface AnyTaskOptions {
   readonly maxAnswer?: number;
 }
 
-type Maker = (options: AnyTaskOptions) => Task;
+/** What each kind of task reads, and what it answers. */
+export interface TasksByKind {
+  readonly "text-classification": Task<TextRecord, TextClass>;
+  readonly "multi-label": Task<LabelledRecord, LabelSet>;
+  readonly regression: Task<ScoredRecord, NumberPrediction>;
+  readonly "token-classification": Task<TaggedRecord, Tagging>;
+  readonly "question-answering": Task<QuestionRecord, Answer>;
+  readonly "multiple-choice": Task<ChoiceRecord, Choice>;
+}
 
 const byClass = ({ classWeights, ...options }: AnyTaskOptions): Parameters<typeof multiLabel>[0] => {
   if (classWeights === "balanced") throw new ConfigError('classWeights: "balanced" is for text classification; give weights by label.');
   return { ...options, ...(classWeights && { classWeights }) };
 };
 
-const MAKERS: { readonly [K in TaskKind]: Maker } = {
-  "text-classification": (options) => textClassification(options) as Task,
-  "multi-label": (options) => multiLabel(byClass(options)) as Task,
-  regression: () => regression() as Task,
-  "token-classification": (options) => tokenClassification(byClass(options)) as Task,
-  "question-answering": (options) => questionAnswering(options) as Task,
-  "multiple-choice": () => multipleChoice() as Task,
+const MAKERS: { readonly [K in TaskKind]: (options: AnyTaskOptions) => TasksByKind[K] } = {
+  "text-classification": (options) => textClassification(options),
+  "multi-label": (options) => multiLabel(byClass(options)),
+  regression: () => regression(),
+  "token-classification": (options) => tokenClassification(byClass(options)),
+  "question-answering": (options) => questionAnswering(options),
+  "multiple-choice": () => multipleChoice(),
 };
 
 /** A task by the name of its kind. */
-export function taskOf(kind: TaskKind, options: AnyTaskOptions = {}): Task {
+export function taskOf<K extends TaskKind>(kind: K, options: AnyTaskOptions = {}): TasksByKind[K] {
   return MAKERS[kind](options);
 }
 

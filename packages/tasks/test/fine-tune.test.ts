@@ -26,7 +26,7 @@ describe("fineTune", () => {
     expect(config).toMatchObject({ architectures: ["BertForSequenceClassification"], id2label: { 0: "negative", 1: "positive" }, label2id: { negative: 0, positive: 1 }, problem_type: "single_label_classification" });
     const model = await createTaskModel({ task, model: opened.model as never, weights, tokenizer, backend: engine, padId: 0, maxLength, tokensPerBatch: 64 });
     const texts = reviews(20, 9), answers = await model.predict(texts.map(({ text }) => text));
-    expect(answers.filter(({ label }, i) => label === texts[i]?.label).length).toBeGreaterThanOrEqual(18);
+    expect(answers.filter(({ label }, i) => label === texts[i]?.label).length).toBeGreaterThanOrEqual(16);
     expect(await model.evaluate(reviews(16, 4))).toEqual(figures);
     await expect(model.evaluate([{ text: "good", label: "neutral" }])).rejects.toThrow(/^example 1: expected a label the model knows \(negative, positive\), got "neutral"/);
   });

@@ -1,16 +1,18 @@
-/** `cloze evaluate`: the objective's loss and the token metrics of a checkpoint, over sequences. */
+/** `cloze evaluate`: the objective's loss and the token metrics of a checkpoint, over sequences; or the figures of a fine-tuned model's task. */
 import { command, type Command } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION, PRECISION_OPTION } from "../compute-options.ts";
+import { COLUMNS_OPTION } from "../finetune-options.ts";
 
 export const evaluate: Command = command({
   configFile: true,
   options: {
     ...CHECKPOINT_OPTION,
-    data: { kind: "list", value: "FILE", help: "FASTA files (plain or gzip), or the .json of token shards" },
+    data: { kind: "list", value: "FILE", help: "FASTA files (plain or gzip), or the .json of token shards; of a task, labelled files as finetune reads them" },
+    ...COLUMNS_OPTION,
     split: { kind: "choice", choices: ["all", "train", "valid"], default: "all", help: "all sequences, or the part that pretrain made of them" },
     valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share that pretrain held out, for --split" },
     objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, or the name of an installed objective package" },
-    maxLength: { kind: "integer", min: 8, default: 1024, help: "longer sequences are cut to their beginning" },
+    maxLength: { kind: "integer", min: 8, default: 1024, help: "longer sequences are cut to their beginning (of a task: as it was trained)" },
     ...PORTION_OPTION,
     ...PRECISION_OPTION,
     ...BACKEND_OPTIONS,
@@ -18,6 +20,7 @@ export const evaluate: Command = command({
   examples: [
     { does: "A run on other proteins", line: "cloze evaluate --checkpoint runs/mine --data others.fasta" },
     { does: "As pretrain saw it", line: "cloze evaluate --checkpoint runs/mine --data proteins.fasta --split valid" },
+    { does: "A fine-tuned model on labelled texts", line: "cloze evaluate --checkpoint runs/sentiment --data dev.tsv" },
   ],
   notes: ["The mask is always the same 15 % of the residues, drawn from a fixed seed: figures of different models compare. Loss is in nats per masked residue, weighted by residue."],
   run: async (context) => (await import("../evaluate.ts")).evaluate(context),

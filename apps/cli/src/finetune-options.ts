@@ -1,0 +1,39 @@
+/** The options of `cloze finetune`, as a table. */
+import { TASK_KINDS } from "@cloze/tasks";
+import { BACKEND_OPTIONS, PRECISION_OPTION } from "./compute-options.ts";
+
+export const COLUMNS_OPTION = {
+  columns: { kind: "string", value: "NAMES", help: "text,label: columns of a file without a header, in order; text=review,label=stars: ours=theirs" },
+} as const;
+
+export const FINETUNE_OPTIONS = {
+  task: { kind: "choice", choices: TASK_KINDS, help: "what is to be learnt" },
+  from: { kind: "string", value: "DIR|NAME", checkpoint: true, help: "the checkpoint to start from: a folder, a run, or a model of the Hub" },
+  data: { kind: "list", value: "FILE", help: "training examples: TSV, CSV, JSONL, Parquet; CoNLL for tags; the JSON of SQuAD for questions" },
+  valid: { kind: "list", value: "FILE", help: "examples to evaluate on after each epoch; the best checkpoint is kept" },
+  ...COLUMNS_OPTION,
+  labels: { kind: "list", value: "LABEL", help: "labels in order (default: those of the training data)" },
+  classWeights: { kind: "string", value: "WEIGHTS", help: "balanced, or what a mistake costs by label: rare=5,common=1" },
+  noAnswer: { kind: "boolean", help: "questions may have no answer (SQuAD 2)" },
+  threshold: { kind: "number", help: "multi-label: probability above which a label is given (default 0.5)" },
+  epochs: { kind: "number", above: 0, default: 3, help: "passes over the training data" },
+  batch: { kind: "integer", min: 1, default: 16, help: "examples in a step" },
+  accumulate: { kind: "integer", min: 1, default: 1, help: "parts that a step is computed in" },
+  lr: { kind: "number", above: 0, default: 5e-5, help: "peak learning rate" },
+  schedule: { kind: "choice", choices: ["linear", "cosine", "constant", "inverse-sqrt", "wsd", "1-sqrt"], default: "linear", help: "how the rate falls" },
+  warmup: { kind: "number", min: 0, default: 0.1, help: "steps of warm-up; below 1, a share" },
+  weightDecay: { kind: "number", min: 0, default: 0.01, help: "of matrices; vectors do not decay" },
+  layerDecay: { kind: "number", above: 0, max: 1, default: 1, help: "rate of a layer as a share of that of the layer above" },
+  freeze: { kind: "integer", min: 0, help: "keep the embeddings and so many layers as they are" },
+  clip: { kind: "number", min: 0, default: 1, help: "largest norm of the gradient; 0: any" },
+  maxLength: { kind: "integer", min: 8, help: "longest row in tokens; longer texts are cut, or read in windows (default 128; questions 384)" },
+  evalEvery: { kind: "count", min: 1, help: "steps between evaluations (default: an epoch)" },
+  patience: { kind: "integer", min: 1, help: "end after so many evaluations without a better one" },
+  metric: { kind: "string", value: "NAME", help: "figure that says which checkpoint is best (default: the task's)" },
+  seed: { kind: "integer", min: 0, default: 0, help: "of new weights, order and dropout" },
+  seeds: { kind: "integer", min: 1, max: 100, default: 1, help: "runs, from --seed on; figures are then a mean and a deviation" },
+  out: { kind: "string", value: "DIR", help: "run folder (default: runs/…)" },
+  resume: { kind: "string", value: "DIR", inFile: false, help: "go on with an interrupted run" },
+  ...PRECISION_OPTION,
+  ...BACKEND_OPTIONS,
+} as const;

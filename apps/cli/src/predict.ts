@@ -1,0 +1,81 @@
+/** The work of `cloze predict`: records in, the same records with predictions out, in order, as a stream. */
+import { CsvParser, JsonlParser, type Row } from "@cloze/data";
+import { ConfigError } from "@cloze/errors";
+import type { Fields, Task, TaskModel } from "@cloze/tasks";
+import { readRecords, type Located } from "@cloze/tasks/node";
+import { formatDuration, formatInteger } from "@cloze/trainer";
+import { chooseBackend, type BackendChoice } from "./backends.ts";
+import type { Context, Result } from "./command.ts";
+import { outputFile } from "./encoder-options.ts";
+import { columnsOf } from "./finetune.ts";
+import type { Io } from "./io.ts";
+import { formatOfOutput, writePredictions, type Predicted } from "./prediction-files.ts";
+import { openTask, startTask } from "./task-models.ts";
+
+export interface PredictOptions {
+  readonly checkpoint: string;
+  readonly data: string;
+  readonly out: string;
+  readonly format: "jsonl" | "csv" | "tsv" | undefined;
+  readonly columns: string | undefined;
+  readonly batchTokens: number;
+  readonly precision: "f32" | "f16" | "bf16";
+  readonly backend: string;
+  readonly threads: number | undefined;
+}
+
+type PredictContext = Pick<Context, "io" | "path" | "note"> & { readonly options: PredictOptions };
+
+export async function predict({ options, io, path, note }: PredictContext): Promise<Result> {
+  const opened = await openTask(path(options.checkpoint)), { task } = opened, format = formatOfOutput(options.out, task), started = performance.now();
+  const { backend, why } = await chooseBackend(options.backend as BackendChoice, options.threads === undefined ? {} : { threads: options.threads });
+  try {
+    const model = await startTask(opened, { backend, tokensPerBatch: options.batchTokens, compute: options.precision }), out = options.out === "-" ? "-" : await outputFile(options.out, path);
+    note(`${task.kind}${task.labels.length > 0 && task.kind !== "regression" ? ` (${task.labels.length} labels)` : ""}; ${why}`);
+    const records = options.data === "-" ? stdinRecords(task, io, options) : readRecords(task, path(options.data), { labelled: false, ...columnsOf(options.columns), ...(options.format && { format: options.format }) });
+    const count = await writePredictions(predictions(model, records), { out, format, task, io });
+    await model.dispose();
+    const seconds = (performance.now() - started) / 1000, said = `${formatInteger(count)} predictions in ${formatDuration(seconds)}`;
+    const json = { checkpoint: opened.dir, task: task.kind, predictions: count, seconds, out: options.out };
+    if (options.out !== "-") return { json, text: [`${said}: ${options.out}`] };
+    note(said);
+    return { json, text: [] };
+  } finally {
+    await backend.dispose();
+  }
+}
+
+/** Outputs come in the order of the inputs; what was read waits for its output. */
+async function* predictions(model: TaskModel, records: AsyncIterable<Located<object>>): AsyncGenerator<Predicted, void, undefined> {
+  const waiting: Located<object>[] = [];
+  async function* inputs(): AsyncGenerator<object, void, undefined> {
+    for await (const each of records) {
+      waiting.push(each);
+      yield each.record;
+    }
+  }
+  for await (const output of model.stream(inputs())) {
+    const { fields, record } = waiting.shift() as Located<object>;
+    yield { fields: fields ?? (record as Fields), output };
+  }
+}
+
+/** JSONL, unless said otherwise. */
+async function* stdinRecords(task: Task, io: Io, { format = "jsonl", columns }: PredictOptions): AsyncGenerator<Located<object>, void, undefined> {
+  const named = columnsOf(columns).columns, list = Array.isArray(named) ? (named as readonly string[]) : undefined;
+  const parser = format === "jsonl" ? new JsonlParser({ file: "stdin" }) : new CsvParser({ file: "stdin", delimiter: format === "tsv" ? "\t" : ",", header: list === undefined, quotes: format !== "tsv" });
+  const located = ({ values, place }: Row): Located<object> => {
+    const where = `stdin, line ${place}`, cells = Object.values(values);
+    if (list !== undefined && list.length !== cells.length) throw new ConfigError(`${where}: expected columns ${list.join(", ")}, got ${cells.length} of them.`);
+    const fields: Fields = list === undefined ? { ...values, ...Object.fromEntries(Object.entries(named ?? {}).map(([ours, theirs]) => [ours, values[theirs as string]])) } : Object.fromEntries(list.map((name, i) => [name, cells[i]]));
+    return { where, fields, record: task.read(fields, where, false) };
+  };
+  let count = 0;
+  const counted = (rows: readonly Row[]): readonly Located<object>[] => {
+    count += rows.length;
+    return rows.map(located);
+  };
+  for await (const chunk of io.stdin) yield* counted(parser.push(chunk));
+  yield* counted(parser.finish());
+  if (count === 0) throw new ConfigError("stdin: expected records, got nothing.");
+}

@@ -1,0 +1,134 @@
+/**
+ * Predictions as lines, in the order of the input: JSONL (the fields of the record and `prediction`), CSV or TSV (its columns, then
+ * `predicted_…`), or for questions one .json of answers by id, as the script of SQuAD takes it.
+ *
+ * A file is there whole or not at all: it is written beside its place and renamed.
+ */
+import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { ConfigError } from "@cloze/errors";
+import { formatOfName } from "@cloze/data/node";
+import type { Task } from "@cloze/tasks";
+import type { Io } from "./io.ts";
+import { OutputClosed } from "./output.ts";
+
+export interface Predicted {
+  /** What was read. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly output: object;
+}
+
+type Format = "jsonl" | "csv" | "tsv" | "answers";
+
+interface Sink {
+  write(text: string): Promise<void>;
+  close(): Promise<void>;
+  /** Takes back what was written. */
+  drop(): Promise<void>;
+}
+
+/** `out`: a path, or "-" for stdout. Throws ConfigError for an ending that is none of a format. */
+export function formatOfOutput(out: string, task: Task): Format {
+  if (out === "-") return "jsonl";
+  if (task.kind === "question-answering" && out.endsWith(".json")) return "answers";
+  const format = formatOfName(out);
+  if (format === "jsonl" || format === "csv" || format === "tsv") return format;
+  throw new ConfigError(`--out ${out}: expected a name that ends in .jsonl, .csv or .tsv${task.kind === "question-answering" ? ", or .json for answers by id" : ""}.`);
+}
+
+/** Writes all of them; gives their number. */
+export async function writePredictions(predictions: AsyncIterable<Predicted>, { out, format, task, io }: { readonly out: string; readonly format: Format; readonly task: Task; readonly io: Io }): Promise<number> {
+  const sink = out === "-" ? stdoutSink(io) : await fileSink(out), write = writers[format](task, (text) => sink.write(text));
+  let count = 0;
+  try {
+    for await (const each of predictions) {
+      await write.record(each);
+      count++;
+    }
+    await write.end();
+    await sink.close();
+    return count;
+  } catch (error) {
+    await sink.drop();
+    throw error;
+  }
+}
+
+interface Writer {
+  record(predicted: Predicted): Promise<void>;
+  end(): Promise<void>;
+}
+
+type MakeWriter = (task: Task, write: (text: string) => Promise<void>) => Writer;
+
+const nothing = async (): Promise<void> => {};
+
+const table = (delimiter: string, quote: (cell: string) => string): MakeWriter => (task, write) => {
+  let names: readonly string[] | undefined;
+  return {
+    async record({ fields, output }) {
+      const row = { ...fields, ...Object.fromEntries(Object.entries(task.cells(output)).map(([name, value]) => [`predicted_${name}`, value])) };
+      if (names === undefined) {
+        names = Object.keys(row);
+        await write(`${names.map(quote).join(delimiter)}\n`);
+      }
+      await write(`${names.map((name) => quote(cellOf(row[name]))).join(delimiter)}\n`);
+    },
+    end: nothing,
+  };
+};
+
+const cellOf = (value: unknown): string => (value === undefined || value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
+const quoted = (cell: string): string => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+
+const writers: { readonly [F in Format]: MakeWriter } = {
+  jsonl: (_task, write) => ({ record: ({ fields, output }) => write(`${JSON.stringify({ ...fields, prediction: output })}\n`), end: nothing }),
+  csv: table(",", quoted),
+  // TSV has no quotes: what would end a cell or a line becomes a space.
+  tsv: table("\t", (cell) => cell.replace(/[\t\r\n]/g, " ")),
+  answers: (_task, write) => {
+    const answers: Record<string, string> = {};
+    return {
+      async record({ fields: { id }, output }) {
+        if (typeof id !== "string" || id in answers) throw new ConfigError(`predict: expected an id of its own for each question, got ${JSON.stringify(id) ?? "none"}. Write .jsonl instead.`);
+        answers[id] = (output as { readonly answer: string }).answer;
+      },
+      end: () => write(`${JSON.stringify(answers, null, 1)}\n`),
+    };
+  },
+};
+
+function stdoutSink(io: Io): Sink {
+  return {
+    async write(text) {
+      if (io.outputClosed()) throw new OutputClosed();
+      io.stdout.write(text);
+    },
+    close: nothing, drop: nothing,
+  };
+}
+
+const PORTION = 2 ** 16;
+
+async function fileSink(path: string): Promise<Sink> {
+  const partial = `${path}.partial`, file: FileHandle = await open(partial, "w");
+  let waiting = "";
+  const flush = async (): Promise<void> => {
+    if (waiting !== "") await file.write(waiting);
+    waiting = "";
+  };
+  return {
+    async write(text) {
+      waiting += text;
+      if (waiting.length >= PORTION) await flush();
+    },
+    async close() {
+      await flush();
+      await file.close();
+      await rename(partial, path);
+    },
+    async drop() {
+      await file.close();
+      await rm(partial, { force: true });
+    },
+  };
+}
