@@ -1,9 +1,11 @@
 /** What `cloze pretrain` takes: one table, read by the parser, the help, the config file and a resumed run. */
+import { DATA_HELP, READING_OPTIONS } from "./data-options.ts";
 import { TOKENIZER_NAMES } from "./tokenizers.ts";
 
 export const PRETRAIN_OPTIONS = {
   model: { kind: "string", value: "NAME", default: "esm2-8m", help: "esm2-8m, -35m, -150m, -650m, -3b, -15b, or a config.json" },
-  data: { kind: "list", value: "FILE", help: "FASTA files (plain or gzip), or the .json of token shards" },
+  data: { kind: "list", value: "[W:]NAME", help: `${DATA_HELP}; several are joined, or with weights mixed by them: 0.7:a.txt 0.3:b.jsonl` },
+  ...READING_OPTIONS,
   tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: TOKENIZER_NAMES }, help: "esm2, protbert, amplify, or a checkpoint folder" },
   objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, or the name of an installed objective package" },
   objectiveOptions: { kind: "string", value: "JSON", default: "{}", help: "its options, e.g. '{\"rate\":0.2,\"replace\":\"mask\"}'" },

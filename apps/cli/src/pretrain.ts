@@ -1,5 +1,6 @@
 /** The work of `cloze pretrain`: resolves what was asked, trains, reports. */
 import { join, relative } from "node:path";
+import { framingLength } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { adamw, schedule } from "@cloze/optim";
 import {
@@ -95,7 +96,7 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
 /** All that a training run is given, and what is said of it beforehand. */
 async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ readonly training: TrainOptions; readonly dispose: () => Promise<void>; readonly begin: () => Promise<number | undefined>; readonly finish: () => void; readonly options: PretrainOptions }> {
   const { options, given, run, resuming } = await resolve(context), { io, path, note } = context;
-  if (options.data.length === 0) throw new ConfigError("pretrain: --data is required: FASTA files (plain or gzip), or the .json of token shards. See: cloze pretrain --help");
+  if (options.data.length === 0) throw new ConfigError("pretrain: --data is required: files of text or sequences, or the .json of token shards. See: cloze pretrain --help");
   const ends = (["steps", "epochs", "budget"] as const).filter((key) => options[key] !== undefined);
   if (ends.length > 1) throw new ConfigError(`pretrain: expected one of --steps, --epochs and --budget, got ${ends.map(flag).join(" and ")}. Leave one out.`);
 
@@ -104,8 +105,12 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
   if (tokenizer.vocabulary.length > source.model.vocab) throw new ConfigError(`pretrain: tokenizer ${tokenizer.name} has ${tokenizer.vocabulary.length} tokens, the model ${source.model.vocab}. Choose a config.json with vocab_size ${tokenizer.vocabulary.length}.`);
   const { maxLength, rowsPerBatch, accumulate } = stepShape(options, source.maxLength);
 
-  const data = await openTrainingData({ files: options.data, tokenizer, validShare: options.valid, path });
-  const asked = { objective, special: framingOf(tokenizer), length: maxLength }, batches = trainingBatches(data.train, { ...asked, seed: options.seed, rowsPerBatch });
+  const special = framingOf(tokenizer), asked = { objective, special, length: maxLength };
+  const data = await openTrainingData({
+    files: options.data, tokenizer, validShare: options.valid, path, reading: options, env: io.env,
+    unit: (objective.rows ?? "sequences") === "sequences" ? "documents" : "sentences", window: { length: maxLength - framingLength(special), seed: options.seed },
+  });
+  const batches = trainingBatches(data.train, { ...asked, seed: options.seed, rowsPerBatch });
   const until = endOf(options, batches.rowsIn(0) / rowsPerBatch / accumulate);
   const { backend, why } = await chooseBackend(options.backend, { tune: options.tune, ...(options.threads !== undefined && { threads: options.threads }) });
   const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
