@@ -14,3 +14,4 @@ export { namingOf, renameTensors, type Naming, type NamingRule, type Renamed, ty
 export { fairEsm, huggingFace, namings, tensorflowBert } from "./convert/namings.ts";
 export { configFromShapes, type Shapes } from "./convert/config-from-shapes.ts";
 export { castFloats, type FloatDType } from "./convert/cast.ts";
+export { holdsVocabulary, matchVocabulary, resizeRows, type VocabularyChange } from "./resize/rows.ts";
