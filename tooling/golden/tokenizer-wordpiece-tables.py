@@ -102,10 +102,12 @@ def main():
     text += "".join(f'  [{value}, "{ranges(points)}"],\n' if len(ranges(points)) < 90 else f"  [{value},\n{wrapped(ranges(points))}],\n" for value, points in sorted(by_class.items()))
     text += "];\n"
     OUT.write_text(text)
-    digests = {"tokenizers": tokenizers.__version__}
+    # Only characters that every supported engine knows.
+    assigned = [c for c in POINTS if unicodedata.category(chr(c)) not in ("Cn", "Co")]
+    digests = {"tokenizers": tokenizers.__version__, "unicode": unicodedata.unidata_version, "assigned": ranges(assigned)}
     for name, normalizer in {"uncased": normalizers.BertNormalizer(), "cased": normalizers.BertNormalizer(lowercase=False), "accented": normalizers.BertNormalizer(strip_accents=False)}.items():
         digest = hashlib.sha256()
-        for c in POINTS:
+        for c in assigned:
             words = [w for w, _ in WORDS.pre_tokenize_str(normalizer.normalize_str(f"a{chr(c)}b"))]
             digest.update(("|".join(words) + "\n").encode())
         digests[name] = digest.hexdigest()

@@ -54,7 +54,7 @@ export function bertTemplate({ cls_token, sep_token }: SpecialTokens): SpecialTe
 
 /** Fills in what is not given. Throws ConfigError where the parts contradict each other. */
 export function completeConfig(options: WordPieceOptions): WordPieceConfig {
-  const { vocabulary } = options, special: SpecialTokens = options.special ?? BERT_SPECIAL;
+  const { vocabulary } = options, special = inOrder(options.special ?? BERT_SPECIAL);
   const fault = vocabularyFault(vocabulary, special);
   if (fault !== undefined) throw new ConfigError(`wordPiece: ${fault}`);
   const idOf = new Map(vocabulary.map((token, id) => [token, id]));
@@ -73,6 +73,12 @@ export function completeConfig(options: WordPieceOptions): WordPieceConfig {
     if (token !== undefined && !idOf.has(token)) throw new ConfigError(`wordPiece: expected the template to name tokens of the vocabulary, got ${JSON.stringify(token)}. Add it or mend the template.`);
   }
   return config;
+}
+
+/** Equal tokens give equal files, in whatever order they were named. */
+function inOrder(special: SpecialTokens): SpecialTokens {
+  const { unk_token, pad_token } = special;
+  return { ...Object.fromEntries(SPECIAL_ROLES.flatMap((role) => (special[role] === undefined ? [] : [[role, special[role]]]))), unk_token, pad_token };
 }
 
 /** Why a vocabulary cannot be used, in words for a message that names its file. */

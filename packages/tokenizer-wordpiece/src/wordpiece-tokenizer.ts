@@ -88,7 +88,7 @@ class Tokenizer implements WordPieceTokenizer {
     this.#written = normalized.length === 0 ? config.vocabulary : config.vocabulary.map((token, id) => contents.get(id) ?? token);
     const added = config.addedTokens.map((t) => [t.id, t.special, t.normalized, t.singleWord, t.lstrip, t.rstrip].map(Number));
     this.hash = sha256(JSON.stringify([
-      config.vocabulary, config.modelSize, this.special, [...this.specialIds], added, config.template.single, lowercase, stripAccents, chineseCharacters, cleanText, prefix, maxWordLength,
+      config.vocabulary, config.modelSize, this.special, [...this.specialIds].toSorted((a, b) => a - b), added, config.template.single, lowercase, stripAccents, chineseCharacters, cleanText, prefix, maxWordLength,
     ]));
   }
 
