@@ -35,7 +35,7 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
       const dir = await startFolder(path(options.from)), loaded = await loadModel(dir), tokenizer = await tokenizerOfFolder(dir), read = { labelled: true, ...columnsOf(options.columns) };
       const train = await loadRecords(task, options.data.map(path), read), valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
       note(`${formatInteger(train.length)} examples to train on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${why}`);
-      if (!resuming) await writeRunConfig(run, { ...options, out: undefined, resume: undefined });
+      if (!resuming) await writeRunConfig(run, savedOptions(options));
       const done: SeedRun[] = [];
       for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
         const progress = new ProgressWriter(context.json ? io.stderr : io.stdout), folder = options.seeds === 1 ? run : join(run, `seed-${seed}`);
@@ -82,6 +82,11 @@ async function resolve({ options, given, io, path }: FinetuneContext): Promise<{
     else if (!MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value)) throw new ConfigError(`--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave it out, or start a new run.`);
   }
   return { options: merged as FinetuneOptions, run, resuming: true };
+}
+
+/** As `--config` reads them back: it knows no empty lists. */
+function savedOptions(options: FinetuneOptions): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries({ ...options, out: undefined, resume: undefined }).filter(([, value]) => !(Array.isArray(value) && value.length === 0)));
 }
 
 function taskOptions({ labels, classWeights, threshold, noAnswer }: FinetuneOptions): AnyTaskOptions {

@@ -111,6 +111,7 @@ export async function fineTune<R extends object, O extends object>(options: Fine
   const batches = rowBatches(examples.rows, examples.groups, { seed, groupsPerBatch: batch / accumulate, padId: opened.padId });
   const stepsPerEpoch = Math.ceil(batches.batchesPerEpoch / accumulate), steps = Math.max(1, Math.round(epochs * stepsPerEpoch)), evalEvery = options.evalEvery ?? stepsPerEpoch;
   const evaluator = valid && new TaskEvaluation(task, valid, { backend, model, tokenizer, padId: opened.padId, maxLength, compute, where: options.whereValid ?? ((i) => `validation example ${i + 1}`) });
+  if (options.metric !== undefined && valid !== undefined) checkMetric(options.metric.metric, task, tokenizer, valid, maxLength);
   const tokenizerFiles = { ...tokenizer.files(), [TASK_FILE]: taskText(task as Task, maxLength) };
   try {
     const result = await train<TaskFigures>({
@@ -130,6 +131,13 @@ export async function fineTune<R extends object, O extends object>(options: Fine
   } finally {
     await evaluator?.dispose();
   }
+}
+
+/** Said before anything is trained: what a task calls its figures is seen by scoring an answer to nothing. */
+function checkMetric<R extends object, O extends object>(metric: string, task: Task<R, O>, tokenizer: Tokenizer, valid: readonly R[], maxLength: number): void {
+  const record = valid[0] as R, rows = task.encode(tokenizer, record, { maxLength }), { width, perToken } = task.head;
+  const output = task.decode(record, rows, rows.map(({ ids }) => new Float32Array(width * (perToken ? ids.length : 1)))), names = ["loss", ...Object.keys(task.score([record], [output]))];
+  if (!names.includes(metric)) throw new ConfigError(`fine-tuning: expected a figure of ${task.kind} (${names.join(", ")}) to choose the best checkpoint by, got "${metric}".`);
 }
 
 async function figuresOf<R extends object, O extends object>(backend: Backend, evaluator: TaskEvaluation<R, O>, weights: HostTensors): Promise<TaskFigures> {
