@@ -20,6 +20,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "fill-mask", summary: "Show the likeliest tokens where a text is masked", load: async () => (await import("./commands/fill-mask.ts")).fillMask },
   { name: "tokenize", summary: "Show how texts become tokens", load: async () => (await import("./commands/tokenize.ts")).tokenize },
   { name: "tokenizer train", summary: "Make a vocabulary of word pieces from texts", load: async () => (await import("./commands/tokenizer-train.ts")).tokenizerTrain },
+  { name: "objective new", summary: "Start a package with a pretraining objective of one's own", load: async () => (await import("./commands/objective-new.ts")).objectiveNew },
   { name: "data prepare", summary: "Turn FASTA files into token shards", load: async () => (await import("./commands/data-prepare.ts")).dataPrepare },
   { name: "data inspect", summary: "Show what FASTA files or token shards hold", load: async () => (await import("./commands/data-inspect.ts")).dataInspect },
   { name: "download", summary: "Fetch a model of the Hugging Face Hub into the cache", load: async () => (await import("./commands/download.ts")).download },

@@ -44,10 +44,22 @@ function compose(names: readonly string[], parts: readonly FoundObjective[], tok
   return composeObjectives(parts.map(({ objective }, i) => objective(tokens, of[names[i] as string])), factors && { factors });
 }
 
+const shortOf = (name: string): string => name.replace(/^@cloze\/objective-/, "");
+const candidatesOf = (name: string): readonly string[] => [`@cloze/objective-${name}`, name].filter(isPackageName);
+
+/** True of a name that `--objective` takes for one of ours. */
+export const isOwn = (name: string): boolean => Object.hasOwn(OWN, shortOf(name));
+
+/** The installed package that `--objective name` would find from `cwd`. */
+export async function installedAs(name: string, cwd: string): Promise<string | undefined> {
+  for (const candidate of candidatesOf(name)) if ((await packageEntry(candidate, cwd)) !== undefined) return candidate;
+  return undefined;
+}
+
 async function findOne(name: string, cwd: string): Promise<FoundObjective> {
-  const short = name.replace(/^@cloze\/objective-/, ""), own = Object.hasOwn(OWN, short) ? OWN[short] : undefined;
+  const short = shortOf(name), own = isOwn(name) ? OWN[short] : undefined;
   if (own !== undefined) return { from: `@cloze/objective-${short}`, objective: makerOf(await own(), name) };
-  const isFile = /^\.{1,2}\//.test(name) || isAbsolute(name), candidates = isFile ? [name] : [`@cloze/objective-${name}`, name].filter(isPackageName);
+  const isFile = /^\.{1,2}\//.test(name) || isAbsolute(name), candidates = isFile ? [name] : candidatesOf(name);
   for (const candidate of candidates) {
     const file = isFile ? resolve(cwd, name) : await packageEntry(candidate, cwd);
     if (file === undefined || (await stat(file).catch(() => undefined)) === undefined) continue;

@@ -1,0 +1,22 @@
+import { kitTokens, testObjective } from "@cloze/objective/kit";
+import { describe, expect, it } from "vitest";
+import { objective } from "../src/index.js";
+
+// The kit: determinism, resume, the same loss whole, in parts and with more padding, the gradient. `inspect` is yours to write.
+testObjective({
+  create: (tokens) => objective(tokens),
+  inspect({ feeds }, batch, { special }) {
+    const ids = feeds["ids"]?.data ?? [];
+    for (const { row, start, length } of batch.sequences) {
+      const from = row * batch.length + start, hidden = Array.from({ length }, (_, i) => ids[from + i]).filter((id) => id === special.mask);
+      expect(hidden).toHaveLength(Math.min(2, length - 2));
+    }
+  },
+});
+
+describe("my-objective", () => {
+  it("refuses what it cannot do", () => {
+    expect(() => objective(kitTokens, { count: 0 })).toThrow("count: expected a whole number of 1 or more, got 0");
+    expect(() => objective(kitTokens, { counts: 1 })).toThrow("unknown option counts");
+  });
+});
