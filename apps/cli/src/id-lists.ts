@@ -2,8 +2,8 @@
 import { readText } from "@cloze/checkpoint/node";
 import { FormatError } from "@cloze/errors";
 
-/** Throws FormatError naming the file and the place of the first thing that is no id in [0, vocab). */
-export async function readIdLists(path: string, shown: string, vocab: number): Promise<readonly (readonly number[])[]> {
+/** Throws FormatError naming the file and the place of the first thing that is no id in [0, end). `noun` names what they are. */
+export async function readIdLists(path: string, shown: string, end: number, noun = "token id"): Promise<readonly (readonly number[])[]> {
   const text = await readText(path);
   let json: unknown;
   try {
@@ -11,22 +11,22 @@ export async function readIdLists(path: string, shown: string, vocab: number): P
   } catch (cause) {
     throw new FormatError(shown, "", `expected JSON, got ${JSON.stringify(text.slice(0, 30))}: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause });
   }
-  return idLists(json, shown, vocab);
+  return idLists(json, shown, end, noun);
 }
 
-export function idLists(json: unknown, file: string, vocab: number): readonly (readonly number[])[] {
+export function idLists(json: unknown, file: string, end: number, noun = "token id"): readonly (readonly number[])[] {
   const fail = (place: string, message: string): never => { throw new FormatError(file, place, message); };
-  if (!Array.isArray(json)) return fail("", `expected a list of lists of token ids, such as [[0, 20, 15, 2]], got ${kind(json)}.`);
-  if (json.length === 0) return fail("", "expected at least one list of token ids, got an empty list.");
+  if (!Array.isArray(json)) return fail("", `expected a list of lists of ${noun}s, such as [[0, 20, 15, 2]], got ${kind(json)}.`);
+  if (json.length === 0) return fail("", `expected at least one list of ${noun}s, got an empty list.`);
   const lists: readonly unknown[] = json;
-  if (lists.every((each) => typeof each === "number")) return fail("", "expected a list of lists of token ids, got one list of numbers. Put it into brackets once more.");
+  if (lists.every((each) => typeof each === "number")) return fail("", `expected a list of lists of ${noun}s, got one list of numbers. Put it into brackets once more.`);
   return lists.map((list, row) => {
-    if (!Array.isArray(list)) return fail(`[${row}]`, `expected a list of token ids, got ${kind(list)}.`);
-    if (list.length === 0) return fail(`[${row}]`, "expected at least one token id, got an empty list.");
+    if (!Array.isArray(list)) return fail(`[${row}]`, `expected a list of ${noun}s, got ${kind(list)}.`);
+    if (list.length === 0) return fail(`[${row}]`, `expected at least one ${noun}, got an empty list.`);
     const ids: readonly unknown[] = list;
     ids.forEach((id, i) => {
-      if (typeof id === "number" && Number.isInteger(id) && id >= 0 && id < vocab) return;
-      fail(`[${row}][${i}]`, `expected a token id from 0 to ${vocab - 1}, got ${typeof id === "number" ? id : kind(id)}.`);
+      if (typeof id === "number" && Number.isInteger(id) && id >= 0 && id < end) return;
+      fail(`[${row}][${i}]`, `expected a ${noun} from 0 to ${end - 1}, got ${typeof id === "number" ? id : kind(id)}.`);
     });
     return ids as readonly number[];
   });

@@ -9,8 +9,7 @@ import { NORMS_OF_OLD, type CheckpointNotes } from "./checkpoint-notes.ts";
 export const bertCheckpoint: CheckpointNotes = {
   prefix: "bert.",
   renamed: NORMS_OF_OLD,
-  // With an untied decoder `cls.predictions.bias` is no parameter: transformers carries it and does not use it.
-  ignored: [/^bert\.embeddings\.(position_ids|token_type_ids)$/, /^cls\.predictions\.bias$/],
+  ignored: [/^bert\.embeddings\.(position_ids|token_type_ids)$/],
   tied: { "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.bias": "cls.predictions.bias" },
   optional: [],
 };

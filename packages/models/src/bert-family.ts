@@ -25,7 +25,7 @@ export const bertFamily: ModelFamily = {
     const model = bert(config, { zeroInitHead }), extra = config.extra ?? {};
     const kind = { family: "bert", architectures: ARCHITECTURES };
     return {
-      ...kind, model, maxLength: config.maxPositions, padId: config.padTokenId, buffers: model.buffers, extraParameters: new Map(),
+      ...kind, model, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
       labels: labelsOf(extra, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), notes: bertCheckpoint,
       configText: (saved = {}) => bertConfigText(config, savedKeys(kind, extra, saved)),
     };

@@ -13,7 +13,7 @@
  * Source: Devlin et al. 2018, arXiv:1810.04805; transformers 5.23, models/bert/modeling_bert.py.
  * Checked against transformers: logits of every head, hidden states, attention maps, every gradient, 50 steps of training.
  */
-import type { HostTensors, Tensor } from "@cloze/graph";
+import type { Tensor } from "@cloze/graph";
 import {
   dropoutLayer, layerNormLayer, linear, pooler, positionEmbedding, project, segmentEmbedding, tokenEmbedding, tokenTable, transformerLayers,
   type ChoiceModel, type EncoderInputs, type EncoderOutputs, type Init, type LinearOptions, type MaskedLm, type Scope, type SentencePairModel,
@@ -39,8 +39,6 @@ export interface Bert extends MaskedLm, SentencePairModel, SequenceClassifier, T
   /** Longest sequence: it has no more positions. */
   readonly maxPositions: number;
   readonly tokenTypes: number;
-  /** Tensors that are not trained and belong in a checkpoint of this model. */
-  readonly buffers: HostTensors;
   /** Everything there is to see, for inference. A program pays only for what it puts out. */
   outputs(scope: Scope, inputs: EncoderInputs): EncoderOutputs;
   /** The pooled output `[n, hidden]` of the hidden states `[n, hidden]` of first tokens: tanh(dense(first)). */
@@ -49,7 +47,7 @@ export interface Bert extends MaskedLm, SentencePairModel, SequenceClassifier, T
 
 export function bert(config: BertConfig, options: BertOptions = {}): Bert {
   checkBertConfig(config);
-  const { hidden, vocab, hiddenDropoutRate, classifierDropoutRate = hiddenDropoutRate, tieWordEmbeddings } = config, weights = linearOptions(config);
+  const { hidden, vocab, hiddenDropoutRate, classifierDropoutRate = hiddenDropoutRate } = config, weights = linearOptions(config);
   const pool = (scope: Scope, first: Tensor<"f32">): Tensor<"f32"> => pooler(scope.at("bert.pooler"), first, weights);
   const classify = (scope: Scope, states: Tensor<"f32">, labels: number): Tensor<"f32"> => {
     const classifier = scope.at("classifier");
@@ -57,8 +55,6 @@ export function bert(config: BertConfig, options: BertOptions = {}): Bert {
   };
   return {
     config, hidden, vocab, pool, maxPositions: config.maxPositions, tokenTypes: config.types,
-    // An untied decoder has a bias of its own, and the other one, which transformers does not use, is in its checkpoints all the same.
-    buffers: tieWordEmbeddings ? {} : { "cls.predictions.bias": { dtype: "f32", shape: [vocab], data: new Float32Array(vocab) } },
     encode: (scope, inputs) => encoder(scope.at("bert"), config, inputs).last,
     predict: (scope, states) => maskedTokenHead(scope, config, states, options.zeroInitHead ?? false),
     relate: (scope, first) => linear(scope.at("cls.seq_relationship"), pool(scope, first), 2, weights),
@@ -100,7 +96,9 @@ function maskedTokenHead(root: Scope, config: BertConfig, states: Tensor<"f32">,
   const zero: Init = { kind: "zeros" }, init = initOf(config);
   const dense = linear(transform.at("dense"), states, hidden, { init: zeroInit && tied ? zero : init });
   const x = layerNormLayer(transform.at("LayerNorm"), transform.within(() => bertActivation(config)(dense)), eps);
+  const bias = scope.param("bias", [vocab], zero);
+  // An untied decoder has a bias of its own; the other one is in transformers' model all the same, and nothing uses it.
   if (!tied) return linear(scope.at("decoder"), x, vocab, { init: zeroInit ? zero : init });
   const decoder = tokenTable(root.at("bert.embeddings.word_embeddings"), words(config));
-  return scope.within(() => project(x, decoder).add(scope.param("bias", [vocab], zero)));
+  return scope.within(() => project(x, decoder).add(bias));
 }

@@ -122,10 +122,10 @@ describe("readWeights", () => {
     await expect(read(saved(await opened(more), "sequence-classification"), { ...more, num_labels: 5 })).rejects.toThrow('tensor "classifier.weight": expected [5, 8], got [2, 8]');
   });
 
-  it("reads an untied decoder as its own parameter", async () => {
-    const more = { tie_word_embeddings: false }, model = await opened(more), tensors = { ...saved(model, "masked-lm"), "cls.predictions.bias": { shape: [20], data: new Float32Array(20).fill(9) } };
-    const { weights, heads } = await read(tensors, more);
-    expect([heads, "cls.predictions.bias" in weights, "cls.predictions.decoder.bias" in weights, Object.keys(model.buffers)]).toEqual([["masked-lm"], false, true, ["cls.predictions.bias"]]);
+  it("reads an untied decoder as its own parameter, with the bias that nothing uses", async () => {
+    const more = { tie_word_embeddings: false }, tensors = saved(await opened(more), "masked-lm"), { weights, heads } = await read(tensors, more);
+    expect(heads).toEqual(["masked-lm"]);
+    expect(Object.keys(weights).filter((name) => name.endsWith("bias") && name.startsWith("cls.predictions") && !name.includes("transform")).sort()).toEqual(["cls.predictions.bias", "cls.predictions.decoder.bias"]);
   });
 });
 

@@ -41,11 +41,11 @@ export const embed: Command = command({
     const files = [...args, ...options.data];
     if (files.length === 0) throw new ConfigError("embed: expected a file, got none. See: cloze embed --help");
     const { formatOf, writeEmbeddings } = await import("../embedding-files.ts"), { modelOf, outputFile, tokenizerOf, withEncoder } = await import("../encoder-options.ts");
-    const { readSequenceFiles } = await import("../sequence-files.ts"), format = formatOf(options.out);
+    const { readSequenceFiles } = await import("../sequence-files.ts"), { isTextTokenizer } = await import("@cloze/tokenizer"), format = formatOf(options.out);
     const loaded = await modelOf(options, path), tokenizer = await tokenizerOf(options.tokenizer, loaded, path);
     const { maxLength = loaded.maxLength, pooling, special, normalize, long, layer } = options, room = maxLength - tokenizer.encode("").ids.length;
-    const sequences = await readSequenceFiles(files, tokenizer, path, { field: options.field }), residues = sequences.lengths.map((n) => (long === "truncate" ? Math.min(n, room) : n));
-    refuseLong(sequences, room, long);
+    const sequences = await readSequenceFiles(files, tokenizer, path, { field: options.field }), noun = isTextTokenizer(tokenizer) ? "token" : "residue", residues = sequences.lengths.map((n) => (long === "truncate" ? Math.min(n, room) : n));
+    refuseLong(sequences, room, long, noun);
     const out = await outputFile(options.out, path);
     return withEncoder(options, loaded, tokenizer, note, async ({ encoder, backend }) => {
       const started = performance.now(), seen = { windowed: 0, windows: 0, truncated: 0, cut: 0 }, line = status();
@@ -54,14 +54,14 @@ export const embed: Command = command({
       await writeEmbeddings(out, { ids: sequences.ids, residues, perToken: pooling === "per-token", hidden: encoder.hidden, about }, vectors);
       line.finish();
       const seconds = (performance.now() - started) / 1000, total = residues.reduce((a, b) => a + b, 0);
-      return report({ out, shown: options.out, format: format.name, checkpoint: loaded.dir, backend, sequences, residues: total, hidden: encoder.hidden, pooling, layer, long: { policy: long, maxLength, ...seen }, seconds });
+      return report({ out, shown: options.out, format: format.name, checkpoint: loaded.dir, backend, sequences, residues: total, noun, hidden: encoder.hidden, pooling, layer, long: { policy: long, maxLength, ...seen }, seconds });
     });
   },
 });
 
-function refuseLong({ ids, lengths }: SequenceFiles, room: number, long: string): void {
+function refuseLong({ ids, lengths }: SequenceFiles, room: number, long: string, noun: string): void {
   const at = long === "error" ? lengths.findIndex((n) => n > room) : -1;
-  if (at >= 0) throw new ConfigError(`embed, ${ids[at]}: expected at most ${room} residues, got ${lengths[at]}. Raise --max-length, or choose --long window or --long truncate.`);
+  if (at >= 0) throw new ConfigError(`embed, ${ids[at]}: expected at most ${room} ${noun}s, got ${lengths[at]}. Raise --max-length, or choose --long window or --long truncate.`);
 }
 
 interface Seen { windowed: number; windows: number; truncated: number; cut: number }
@@ -84,20 +84,20 @@ async function* counting(vectors: AsyncIterable<Embedding>, { ids }: SequenceFil
 
 interface Report {
   readonly out: string; readonly shown: string; readonly format: string; readonly checkpoint: string; readonly backend: string; readonly sequences: SequenceFiles;
-  readonly residues: number; readonly hidden: number; readonly pooling: string; readonly layer: number; readonly seconds: number;
+  readonly residues: number; readonly noun: string; readonly hidden: number; readonly pooling: string; readonly layer: number; readonly seconds: number;
   readonly long: Seen & { readonly policy: string; readonly maxLength: number };
 }
 
-function report({ shown, sequences, ...rest }: Report): Result {
+function report({ shown, sequences, noun, ...rest }: Report): Result {
   const { ids, duplicates, unnamed, issues } = sequences, { long, seconds, residues } = rest, says = (character: string, n: number): string => `${character} ${integer(n)}`;
   const changed = (["unknown", "replaced", "dropped"] as const).flatMap((kind) => Object.entries(issues[kind]).length === 0 ? [] : [[kind, Object.entries(issues[kind]).map(([c, n]) => says(c.trim() === "" ? JSON.stringify(c) : c, n)).join(", ")]]);
   return {
     json: { ...rest, sequences: ids.length, duplicates, unnamed, issues, residuesPerSecond: residues / seconds },
     text: [
-      `${shown}: ${counted(ids.length, "sequence")}, ${counted(residues, "residue")}, ${rest.hidden} numbers a vector, in ${seconds.toFixed(1)} s`,
+      `${shown}: ${counted(ids.length, "sequence")}, ${counted(residues, noun)}, ${rest.hidden} numbers a vector, in ${seconds.toFixed(1)} s`,
       ...columns([
         ...(long.windowed > 0 ? [["in windows", `${counted(long.windowed, "sequence")}, ${counted(long.windows, "window")} of at most ${long.maxLength} tokens`]] : []),
-        ...(long.truncated > 0 ? [["truncated", `${counted(long.truncated, "sequence")} to ${long.maxLength} tokens, ${counted(long.cut, "residue")} left out`]] : []),
+        ...(long.truncated > 0 ? [["truncated", `${counted(long.truncated, "sequence")} to ${long.maxLength} tokens, ${counted(long.cut, noun)} left out`]] : []),
         ...(duplicates > 0 ? [["renamed", `${counted(duplicates, "id")} that had been there before`]] : []),
         ...(unnamed > 0 ? [["unnamed", `${counted(unnamed, "record")} named by number`]] : []),
         ...changed,

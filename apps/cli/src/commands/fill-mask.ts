@@ -7,7 +7,7 @@ import { TOKENIZER_NAMES } from "../tokenizers.ts";
 const WIDTH = 80;
 
 export const fillMask: Command = command({
-  arguments: { name: "TEXT…", help: "texts with <mask> (for ProtBert [MASK]) where a token is to be predicted", min: 1, max: Infinity },
+  arguments: { name: "TEXT…", help: "texts with <mask> (for BERT and ProtBert [MASK]) where a token is to be predicted", min: 1, max: Infinity },
   options: {
     ...CHECKPOINT_OPTION,
     top: { kind: "integer", min: 1, default: 5, help: "tokens shown for each mask" },
@@ -16,17 +16,18 @@ export const fillMask: Command = command({
   },
   examples: [
     { does: "One masked residue", line: 'cloze fill-mask --checkpoint runs/mine "MKT<mask>YIAKQRQISFVK"' },
+    { does: "A word", line: 'cloze fill-mask --checkpoint runs/text "the capital of france is [MASK]."' },
     { does: "Several, all probabilities, as JSON", line: 'cloze fill-mask --checkpoint runs/mine "MK<mask>AY<mask>AK" --top 33 --json' },
   ],
-  notes: ["Places count residues from 1. Probabilities are over the whole vocabulary, special tokens included; all masks of a text are predicted at once, from what is not masked."],
+  notes: ["Places count residues, or of text tokens, from 1. Probabilities are over the whole vocabulary, special tokens included; all masks of a text are predicted at once, from what is not masked."],
   async run({ args, options, path, note }) {
-    const { modelOf, tokenizerOf, withEncoder } = await import("../encoder-options.ts");
+    const { modelOf, tokenizerOf, withEncoder } = await import("../encoder-options.ts"), { isTextTokenizer } = await import("@cloze/tokenizer");
     const loaded = await modelOf(options, path), tokenizer = await tokenizerOf(options.tokenizer, loaded, path);
     return withEncoder({ ...options, batchTokens: 2048 }, loaded, tokenizer, note, async ({ encoder, backend }) => {
       const texts: object[] = [], shown: string[] = [], mask = tokenizer.vocabulary[tokenizer.special.mask ?? -1] ?? "";
       for (const text of args) {
         const masks = await encoder.fillMask(text, { top: options.top }), best = masks.map(({ candidates }) => candidates[0]?.token ?? "");
-        texts.push({ text, filled: filled(text, mask, best), masks });
+        texts.push({ text, filled: filled(text, mask, best, isTextTokenizer(tokenizer)), masks });
         const rows = masks.flatMap(({ position, candidates }) => candidates.map(({ token, probability }, i) => [i === 0 ? String(position) : "", token, `${(probability * 100).toFixed(2)} %`]));
         shown.push(...(shown.length > 0 ? [""] : []), text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text, ...columns([["place", "token", "probability"], ...rows], [0, 2]));
       }
@@ -35,8 +36,11 @@ export const fillMask: Command = command({
   },
 });
 
-/** The text with the best token in each mask's place. */
-function filled(text: string, mask: string, best: readonly string[]): string {
+/** The text with the best token in each mask's place; of text, a piece that goes on a word stands right behind it. */
+function filled(text: string, mask: string, best: readonly string[], words: boolean): string {
   const [first = "", ...rest] = text.split(mask);
-  return rest.reduce((done, part, i) => done + (best[i] ?? mask) + part, first);
+  return rest.reduce((done, part, i) => {
+    const token = best[i] ?? mask;
+    return words && token.startsWith("##") ? done.trimEnd() + token.slice(2) + part : done + token + part;
+  }, first);
 }
