@@ -16,7 +16,7 @@ export const predict: Command = command({
   },
   examples: [
     { does: "A column of predictions", line: "cloze predict --checkpoint runs/sentiment --data reviews.csv --out predicted.csv" },
-    { does: "One text in a pipe", line: `echo '{"text": "a fine film"}' | cloze predict --checkpoint runs/sentiment` },
+    { does: "In a pipe, as records come", line: "cloze predict --checkpoint runs/sentiment --data - --out -" },
   ],
   notes: ["Records keep their order and their fields; memory does not grow with their number. JSONL gets a field prediction with all there is to say, a table columns predicted_label, predicted_score and the like."],
   run: async (context) => (await import("../predict.ts")).predict(context),
