@@ -1,6 +1,6 @@
 /** How data is read: options that pretraining, evaluation and the data commands share. */
 import type { DataFormat, ReadDocumentsOptions } from "@cloze/data/node";
-import type { DocumentRule } from "@cloze/data";
+import type { DocumentRule, FilterOptions } from "@cloze/data";
 import type { Values } from "./options.ts";
 
 export const DATA_HELP = "FASTA, .txt, .jsonl, .csv, .tsv (plain or .gz), .parquet (also a URL), hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]], or the .json of token shards";
@@ -22,4 +22,18 @@ export type ReadingOptions = Values<typeof READING_OPTIONS>;
 export function readingOf(options: ReadingOptions | undefined, residues: boolean): ReadDocumentsOptions {
   const { field, documents, header = true, quotes = true } = options ?? {};
   return { documents: documents ?? (residues ? "line" : "blank-line"), header, quotes, ...(field === undefined ? {} : { field }) };
+}
+
+export const FILTER_OPTIONS = {
+  dedup: { kind: "boolean", help: "keep the first of documents with the same text" },
+  minLength: { kind: "count", min: 0, help: "fewest characters of a document" },
+  maxLength: { kind: "count", min: 0, help: "most characters of a document" },
+  minTokens: { kind: "count", min: 0, help: "fewest tokens of a document" },
+  maxTokens: { kind: "count", min: 0, help: "most tokens of a document" },
+} as const;
+
+/** The filters that were asked for; undefined for none. */
+export function filterOf({ dedup, minLength, maxLength, minTokens, maxTokens }: Values<typeof FILTER_OPTIONS>): FilterOptions | undefined {
+  const given = { ...(dedup ? { dedup } : {}), ...(minLength === undefined ? {} : { minLength }), ...(maxLength === undefined ? {} : { maxLength }), ...(minTokens === undefined ? {} : { minTokens }), ...(maxTokens === undefined ? {} : { maxTokens }) };
+  return Object.keys(given).length === 0 ? undefined : given;
 }

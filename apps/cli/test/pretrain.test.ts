@@ -181,8 +181,8 @@ describe("cloze pretrain", () => {
 
   it.each([
     ["no data", ["pretrain", "--model", "tiny.json", "--steps", "2"], /--data is required/],
-    ["a file that is not there", ["pretrain", "--model", "tiny.json", "--data", "no.fasta"], /--data no\.fasta: expected a FASTA file .* got nothing there/],
-    ["a file that is no FASTA", ["pretrain", "--model", "tiny.json", "--data", "tiny.json.txt"], /tiny\.json\.txt, line 1: /],
+    ["a file that is not there", ["pretrain", "--model", "tiny.json", "--data", "no.fasta"], /--data no\.fasta: expected a FASTA file.* got nothing there/],
+    ["a file that is no FASTA", ["pretrain", "--model", "tiny.json", "--data", "tiny.json.txt", "--format", "fasta"], /tiny\.json\.txt, line 1: /],
     ["a model of a near name", ["pretrain", "--model", "esm2-8", "--data", "data.fasta"], /--model esm2-8: expected .*esm2-8m.*Did you mean/],
     ["an unknown key of a config file", ["pretrain", "--config", "typo.yaml"], /typo\.yaml, line 2: unknown key "batch-token"\. Did you mean .?batch-tokens/],
     ["two ends", ["pretrain", "--model", "tiny.json", "--data", "data.fasta", "--steps", "2", "--epochs", "1"], /expected one of --steps, --epochs and --budget/],

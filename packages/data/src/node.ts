@@ -14,6 +14,7 @@ export { readShardIndex, type ReadShardIndex } from "./read-shard-index.ts";
 export { ShardWriter, type ShardWriterOptions } from "./shard-writer.ts";
 export { TokenBuffer } from "./token-buffer.ts";
 export { inspect, type Contents, type InspectOptions, type Inspection } from "./inspect.ts";
+export { inspectDocuments, type DocumentInspection, type InspectDocumentsOptions } from "./inspect-documents.ts";
 export type { LengthSummary } from "./length-counts.ts";
 export { openBatches, openDataset } from "./open-batches.ts";
 export { prefetch, type PrefetchOptions, type Prefetcher } from "./prefetch.ts";

@@ -1,30 +1,40 @@
-/** `cloze data inspect`: what FASTA files or token shards hold: sequences, lengths, residues, and the loss of knowing frequencies only. */
-import type { Contents, Inspection } from "@cloze/data/node";
+/** `cloze data inspect`: what sequences, text or token shards hold: documents, lengths, tokens, and the loss of knowing frequencies only. */
+import type { Contents, DocumentInspection, Inspection, LengthSummary } from "@cloze/data/node";
 import { stat } from "node:fs/promises";
 import { command, type Command } from "../command.ts";
+import { DATA_HELP, FILTER_OPTIONS, READING_OPTIONS, readingOf } from "../data-options.ts";
+import { resolveData } from "../data-sources.ts";
 import { bytes, columns, counted, integer } from "../output.ts";
 
 export const dataInspect: Command = command({
-  arguments: { name: "FILE…", help: "FASTA files, plain or gzip, or NAME.json of token shards", min: 1, max: Infinity },
-  options: {},
+  arguments: { name: "FILE…", help: DATA_HELP, min: 1, max: Infinity },
+  options: {
+    ...READING_OPTIONS,
+    dedup: { ...FILTER_OPTIONS.dedup, help: "count documents whose text was there before" },
+  },
   examples: [
     { does: "Before training on a file", line: "cloze data inspect proteins.fasta" },
+    { does: "Reviews in a column of a table", line: "cloze data inspect reviews.csv --field review --dedup" },
     { does: "Shards: checksums are compared too", line: "cloze data inspect shards/tokens.json --json" },
   ],
-  async run({ args, path, status, print }) {
-    const { inspect } = await import("@cloze/data/node"), results: Inspection[] = [];
-    for (const [i, file] of args.entries()) {
-      const line = status(), full = path(file), size = (await stat(full).catch(() => undefined))?.size ?? 0;
-      const result = await inspect(full, { onRead: (read) => line.update(size === 0 ? 0 : read / size, file) }).finally(() => line.finish());
-      results.push(result);
-      if (i > 0) print("");
-      for (const text of describe(file, size, result)) print(text);
+  async run({ args, options, path, status, print, io }) {
+    const { inspect, inspectDocuments } = await import("@cloze/data/node"), results: (Inspection | DocumentInspection)[] = [];
+    for (const { name, shards, sources } of await resolveData({ names: args, format: options.format, path, env: io.env, where: "" })) {
+      for (const source of sources.length === 0 ? [undefined] : sources) {
+        const line = status(), size = source?.bytes ?? (await stat(shards ?? "").catch(() => undefined))?.size ?? 0, onRead = (read: number): void => line.update(size === 0 ? 0 : read / size, name);
+        const reading = source === undefined || source.format === "fasta" ? inspect(shards ?? source?.name ?? "", { onRead }) : inspectDocuments(source, { ...readingOf(options, false), dedup: options.dedup, onRead });
+        const result = await reading.finally(() => line.finish());
+        if (results.length > 0) print("");
+        results.push(result);
+        for (const text of describe(sources.length > 1 ? source?.name ?? name : name, size, result)) print(text);
+      }
     }
     return { json: { files: results } };
   },
 });
 
-function describe(file: string, size: number, result: Inspection): readonly string[] {
+function describe(file: string, size: number, result: Inspection | DocumentInspection): readonly string[] {
+  if (result.kind === "text") return ofText(file, size, result);
   if (result.kind === "fasta") {
     const { empty, unnamed, comments } = result.report;
     const odd = [empty > 0 ? `${integer(empty)} without residues` : "", unnamed > 0 ? `${integer(unnamed)} without a name` : "", comments > 0 ? counted(comments, "comment line") : ""].filter((text) => text !== "");
@@ -32,22 +42,55 @@ function describe(file: string, size: number, result: Inspection): readonly stri
   }
   const { index, splits } = result, { tokenizer, splitRule } = index;
   return [
-    `${file}: token shards of ${tokenizer.name} (${tokenizer.vocabularySize} tokens, ${index.dtype}), checksums match`,
+    `${file}: token shards, checksums match`,
+    `  tokenizer ${tokenizer.name}, ${integer(tokenizer.vocabularySize)} tokens, stored as ${index.dtype}`,
     `  split by content: seed ${splitRule.seed}, valid ${splitRule.valid}, test ${splitRule.test}`,
-    ...Object.entries(splits).flatMap(([split, held]) => ["", `${split}: ${counted(index.splits[split]?.shards.length ?? 0, "shard")}`, ...(held.sequences === 0 ? ["  empty"] : contents(held))]),
+    ...Object.entries(splits).flatMap(([split, held]) => {
+      const shards = index.splits[split]?.shards ?? [], sentences = shards.reduce((n, shard) => n + (shard.sentences?.count ?? 0), 0);
+      return ["", `${split}: ${counted(shards.length, "shard")}`, ...(held.sequences === 0 ? ["  empty"] : index.reading !== undefined && tokenizer.vocabularySize > 256 ? ofTokens(held, sentences) : contents(held))];
+    }),
   ];
 }
+
+const FORMAT_NAMES = { text: "text", jsonl: "JSONL", csv: "CSV", tsv: "TSV", parquet: "Parquet", fasta: "FASTA" } as const;
+
+function ofText(file: string, size: number, { format, report, lengths, sentenceLengths, duplicates }: DocumentInspection): readonly string[] {
+  const notes = [report.empty > 0 ? `${integer(report.empty)} empty` : "", duplicates !== undefined ? counted(duplicates, "duplicate") : "", report.invalid > 0 ? `${counted(report.invalid, "invalid UTF-8 sequence")}` : ""].filter((text) => text !== "");
+  return [
+    `${file}: ${FORMAT_NAMES[format]}, ${bytes(size)}`,
+    `  documents  ${integer(report.records)}`,
+    `  sentences  ${integer(report.sentences)}`,
+    `  characters ${integer(report.characters)}`,
+    `  documents' lengths in characters`, `    ${quantiles(lengths)}`,
+    `  sentences' lengths in characters`, `    ${quantiles(sentenceLengths)}`,
+    ...(notes.length > 0 ? [`  note       ${notes.join(", ")}`] : []),
+  ];
+}
+
+/** Shards of a vocabulary of words: tokens have ids there, not names. */
+function ofTokens({ sequences, residues, lengths, histogram }: Contents, sentences: number): readonly string[] {
+  const counts = Object.values(histogram), entropy = counts.reduce((sum, count) => sum - (count / residues) * Math.log(count / residues), 0);
+  return [
+    `  documents  ${integer(sequences)}`,
+    `  sentences  ${integer(sentences)}`,
+    `  tokens     ${integer(residues)}, ${integer(counts.length)} different ones`,
+    `  lengths    ${quantiles(lengths)}`,
+    `  entropy    ${entropy.toFixed(4)} nats a token: the loss of knowing frequencies only`,
+  ];
+}
+
+const length = (value: number): string => (Number.isInteger(value) ? integer(value) : value.toFixed(1));
+const quantiles = ({ min, p05, median, mean, p95, max }: LengthSummary): string => `min ${length(min)}, 5% ${length(p05)}, median ${length(median)}, mean ${mean.toFixed(1)}, 95% ${length(p95)}, max ${length(max)}`;
 
 function contents({ sequences, residues, lengths, histogram, standardResidues, unigramEntropy }: Contents): readonly string[] {
   const shares = Object.entries(histogram).map(([name, count]) => [name.trim() === "" ? JSON.stringify(name) : name, (100 * count) / Math.max(1, residues)] as const);
   const cells = shares.map(([name, share]) => `${name} ${share >= 0.01 ? share.toFixed(2) : share.toExponential(0)}%`);
   const rows: (readonly string[])[] = [];
   for (let at = 0; at < cells.length; at += 7) rows.push(Array.from({ length: 7 }, (_, i) => cells[at + i] ?? ""));
-  const length = (value: number): string => (Number.isInteger(value) ? integer(value) : value.toFixed(1));
   return [
     `  sequences  ${integer(sequences)}`,
     `  residues   ${integer(residues)}, ${residues === 0 ? "0.00" : ((100 * standardResidues) / residues).toFixed(2)}% of the twenty standard ones`,
-    `  lengths    min ${length(lengths.min)}, 5% ${length(lengths.p05)}, median ${length(lengths.median)}, mean ${lengths.mean.toFixed(1)}, 95% ${length(lengths.p95)}, max ${length(lengths.max)}`,
+    `  lengths    ${quantiles(lengths)}`,
     `  entropy    ${unigramEntropy.toFixed(4)} nats a residue: the loss of a model that knows frequencies only`,
     ...columns(rows).map((row, i) => `  ${i === 0 ? "shares   " : "         "}  ${row}`),
   ];

@@ -1,71 +1,115 @@
-/** `cloze data prepare`: FASTA to token shards, which training reads without parsing anything again. */
+/** `cloze data prepare`: sequences or text to token shards, which training reads without parsing anything again. */
+import type { ShardCounts, ShardIndex } from "@cloze/data";
+import type { PreparedShards } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
-import { command, type Command } from "../command.ts";
+import type { Tokenizer } from "@cloze/tokenizer";
+import { command, type Command, type Context } from "../command.ts";
+import { DATA_HELP, FILTER_OPTIONS, READING_OPTIONS, filterOf, readingOf } from "../data-options.ts";
+import { resolveData } from "../data-sources.ts";
 import { bytes, columns, counted, integer } from "../output.ts";
-import { TOKENIZER_NAMES, tokenizerFrom } from "../tokenizers.ts";
+import { TOKENIZER_NAMES, isProteinTokenizer, tokenizerFrom } from "../tokenizers.ts";
+
+const OPTIONS = {
+  out: { kind: "string", value: "DIR", required: true, help: "folder for the shards; made if need be" },
+  name: { kind: "string", value: "NAME", default: "tokens", help: "files are NAME_train_000000.bin, …, and the index NAME.json" },
+  tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: TOKENIZER_NAMES }, help: `${TOKENIZER_NAMES.join(", ")}, or a checkpoint folder` },
+  ...READING_OPTIONS,
+  ...FILTER_OPTIONS,
+  valid: { kind: "number", value: "SHARE", default: 0.005, min: 0, max: 1, help: "share of the documents for validation, chosen by content" },
+  test: { kind: "number", value: "SHARE", default: 0, min: 0, max: 1, help: "share of the documents for testing" },
+  seed: { kind: "integer", default: 0, min: 0, help: "another seed, another split" },
+  tokensPerShard: { kind: "count", default: 1e8, min: 1, help: "tokens in one file" },
+  maxRecord: { kind: "count", min: 1, help: "refuse sequences, lines and documents longer than this" },
+  overwrite: { kind: "boolean", help: "replace shards made from other inputs or settings" },
+} as const;
 
 export const dataPrepare: Command = command({
-  arguments: { name: "FASTA…", help: "files to read, plain or gzip", min: 1, max: Infinity },
-  options: {
-    out: { kind: "string", value: "DIR", required: true, help: "folder for the shards; made if need be" },
-    name: { kind: "string", value: "NAME", default: "tokens", help: "files are NAME_train_000000.bin, …, and the index NAME.json" },
-    tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: TOKENIZER_NAMES }, help: `${TOKENIZER_NAMES.join(", ")}, or a checkpoint folder` },
-    valid: { kind: "number", value: "SHARE", default: 0.005, min: 0, max: 1, help: "share of the sequences for validation, chosen by content" },
-    test: { kind: "number", value: "SHARE", default: 0, min: 0, max: 1, help: "share of the sequences for testing" },
-    seed: { kind: "integer", default: 0, min: 0, help: "another seed, another split" },
-    tokensPerShard: { kind: "count", default: 1e8, min: 1, help: "tokens in one file" },
-    maxRecord: { kind: "count", min: 1, help: "refuse sequences longer than this" },
-    overwrite: { kind: "boolean", help: "replace shards made from other inputs or settings" },
-  },
+  arguments: { name: "FILE…", help: DATA_HELP, min: 1, max: Infinity },
+  options: OPTIONS,
   examples: [
     { does: "Two files, one sequence in a hundred held out", line: "cloze data prepare a.fasta b.fasta.gz --out shards --valid 0.01" },
+    { does: "Text, each document once, none of a few words", line: "cloze data prepare wiki.jsonl.gz --tokenizer bert --out shards --dedup --min-tokens 16" },
+    { does: "A split of a data set of the Hub", line: "cloze data prepare hf://datasets/OWNER/NAME:default:train --tokenizer bert --out shards" },
   ],
-  notes: ["Called again with the same inputs and settings, it keeps the shards that are there."],
-  async run({ args, options, path, status }) {
-    const { prepareShards } = await import("@cloze/data/node");
-    const { name, overwrite, seed, valid, test, tokensPerShard, maxRecord } = options, started = performance.now();
+  notes: [
+    "Called again with the same inputs and settings, it keeps the shards that are there.",
+    "In plain text a line is a sentence and a blank line ends a document. In JSONL, tables and Parquet a row is a document, and its lines are its sentences.",
+  ],
+  async run({ args, options, path, status, io }) {
+    const started = performance.now(), named = await resolveData({ names: args, format: options.format, path, env: io.env, where: "data prepare: " });
+    const odd = named.find(({ weight, shards }) => weight !== undefined || shards !== undefined);
+    if (odd !== undefined) throw new ConfigError(`data prepare: expected files of text or sequences, got ${odd.shards === undefined ? `a weight for ${odd.name}. Weights are for: cloze pretrain --data` : `the index ${odd.name}. Token shards are prepared already.`}`);
     const tokenizer = await tokenizerFrom(options.tokenizer, path), line = status();
-    const prepared = await prepareShards({
-      files: args.map(path), tokenizer, out: path(options.out), name, overwrite, tokensPerShard,
-      split: { seed, valid, test },
-      ...(maxRecord === undefined ? {} : { maxRecord }),
-      onProgress: ({ file, bytesRead, bytesTotal, records }) => line.update(bytesRead / Math.max(1, bytesTotal), `${file.split(/[\\/]/).at(-1) ?? file}  ${counted(records, "sequence")}`),
-    }).catch((error: unknown) => {
-      throw inOurWords(error);
-    }).finally(() => line.finish());
-    const { index, reused } = prepared, { counts } = index, seconds = (performance.now() - started) / 1000;
+    const prepared = await prepare({ options, path }, named.flatMap(({ sources }) => sources), tokenizer, (share, file, done) => line.update(share, `${file.split(/[\\/]/).at(-1) ?? file}  ${done}`))
+      .catch((error: unknown) => { throw inOurWords(error); }).finally(() => line.finish());
+    const { index, reused } = prepared, seconds = (performance.now() - started) / 1000, text = index.counts.text !== undefined;
     return {
-      json: { path: prepared.path, reused, tokenizer: { name: index.tokenizer.name, hash: index.tokenizer.hash }, dtype: index.dtype, splits: index.splits, counts, seconds },
+      json: { path: prepared.path, reused, tokenizer: { name: index.tokenizer.name, hash: index.tokenizer.hash }, dtype: index.dtype, splits: index.splits, counts: index.counts, seconds },
       text: [
-        ...columns([["split", "sequences", "tokens", "shards"], ...Object.entries(index.splits).map(([split, { documents, tokens, shards }]) => [split, integer(documents), integer(tokens), integer(shards.length)])], [1, 2, 3]),
-        `${counted(counts.records, "record")}, ${counted(counts.residues, "residue")} of ${bytes(index.inputs.reduce((sum, input) => sum + input.bytes, 0))}${problems(counts)}`,
+        ...columns([["split", text ? "documents" : "sequences", "tokens", "shards"], ...Object.entries(index.splits).map(([split, { documents, tokens, shards }]) => [split, integer(documents), integer(tokens), integer(shards.length)])], [1, 2, 3]),
+        ...(text ? ofText(index) : [`${counted(index.counts.records, "record")}, ${counted(index.counts.residues, "residue")} of ${sizeOf(index)}${problems(index.counts)}`]),
         `${prepared.path}${reused ? " (was there already)" : `, ${seconds.toFixed(1)} s`}`,
       ],
     };
   },
 });
 
-interface Counts {
-  readonly empty: number;
-  readonly emptied: number;
-  readonly unknown: Readonly<Record<string, number>>;
-  readonly replaced: Readonly<Record<string, number>>;
+type Sources = Awaited<ReturnType<typeof resolveData>>[number]["sources"];
+
+/** FASTA as it is goes the short way, over bytes; everything else, and what is filtered, as documents. */
+async function prepare({ options, path }: Pick<Context<typeof OPTIONS>, "options" | "path">, sources: Sources, tokenizer: Tokenizer, progress: (share: number, file: string, done: string) => void): Promise<PreparedShards> {
+  const { prepareDocuments, prepareShards } = await import("@cloze/data/node"), { name, overwrite, seed, valid, test, tokensPerShard, maxRecord } = options;
+  const filter = filterOf(options), limit = maxRecord === undefined ? {} : { maxRecord }, common = { tokenizer, out: path(options.out), name, overwrite, tokensPerShard, split: { seed, valid, test } };
+  if (filter === undefined && sources.every(({ format }) => format === "fasta")) {
+    return prepareShards({
+      ...common, ...limit, files: sources.map(({ name: file }) => file),
+      onProgress: ({ file, bytesRead, bytesTotal, records }) => progress(bytesRead / Math.max(1, bytesTotal), file, counted(records, "sequence")),
+    });
+  }
+  return prepareDocuments({
+    ...common, sources, reading: { ...readingOf(options, isProteinTokenizer(tokenizer)), ...limit }, ...(filter === undefined ? {} : { filter }),
+    onProgress: ({ source, bytesRead, bytesTotal, documents }) => progress(bytesRead / Math.max(1, bytesTotal), source, counted(documents, "document")),
+  });
+}
+
+const sizeOf = (index: ShardIndex): string => bytes(index.inputs.reduce((sum, input) => sum + input.bytes, 0));
+
+/** Lines of at most 80 columns. */
+function ofText(index: ShardIndex): readonly string[] {
+  const { records, residues, empty, emptied, text, unknown } = index.counts, frame = [index.special.start, index.special.end].filter((token) => token !== null).length;
+  const tokens = Object.values(index.splits).reduce((n, split) => n + split.tokens - frame * split.documents, 0);
+  if (text === undefined) return [];
+  const left = [[empty, "empty"], [emptied, "without a token"], [text.duplicates, text.duplicates === 1 ? "duplicate" : "duplicates"], [text.tooShort, "too short"], [text.tooLong, "too long"]] as const;
+  const out = left.flatMap(([count, what]) => (count > 0 ? [`${integer(count)} ${what}`] : []));
+  return [
+    `read      ${counted(records, "document")}, ${counted(text.sentences, "sentence")}, ${counted(residues, "character")} of ${sizeOf(index)}`,
+    ...(out.length > 0 ? [`left out  ${out.join(", ")}`] : []),
+    ...(text.unknownTokens > 0 ? [`unknown   ${counted(text.unknownTokens, "token")}, ${((100 * text.unknownTokens) / Math.max(1, tokens)).toFixed(2)} %`] : []),
+    ...(Object.keys(unknown).length > 0 ? [`          ${characters(unknown)}`] : []),
+    ...(text.invalid > 0 ? [`invalid   ${counted(text.invalid, "UTF-8 sequence")}, read as U+FFFD`] : []),
+  ];
+}
+
+/** The most frequent, as many as fit a line. */
+function characters(record: Readonly<Record<string, number>>): string {
+  const sorted = Object.entries(record).toSorted((a, b) => b[1] - a[1]), shown = sorted.slice(0, 6).map(([character, times]) => `${character} ${integer(times)}`).join(", ");
+  return sorted.length > 6 ? `${shown}, … ${sorted.length - 6} more` : shown;
 }
 
 /** What was not stored as it was written; nothing is left out in silence. */
-function problems({ empty, emptied, unknown, replaced }: Counts): string {
-  const characters = (record: Readonly<Record<string, number>>): string => Object.entries(record).map(([character, times]) => `${character} ${integer(times)}`).join(", ");
+function problems({ empty, emptied, unknown, replaced }: ShardCounts): string {
+  const all = (record: Readonly<Record<string, number>>): string => Object.entries(record).map(([character, times]) => `${character} ${integer(times)}`).join(", ");
   return [
     empty > 0 ? `; ${integer(empty)} without residues left out` : "",
     emptied > 0 ? `; ${integer(emptied)} of which nothing was left, left out` : "",
-    Object.keys(unknown).length > 0 ? `; unknown: ${characters(unknown)}` : "",
-    Object.keys(replaced).length > 0 ? `; replaced: ${characters(replaced)}` : "",
+    Object.keys(unknown).length > 0 ? `; unknown: ${all(unknown)}` : "",
+    Object.keys(replaced).length > 0 ? `; replaced: ${all(replaced)}` : "",
   ].join("");
 }
 
 /** The function's parameters under the names they have on the command line. */
 function inOurWords(error: unknown): unknown {
-  if (!ConfigError.isInstance(error) || !error.message.startsWith("prepareShards: ")) return error;
-  const message = error.message.replace("prepareShards: ", "data prepare: ").replace("pass overwrite: true", "pass --overwrite").replace("tokensPerShard", "--tokens-per-shard");
-  return new ConfigError(message, { cause: error });
+  if (!ConfigError.isInstance(error) || !/^(prepareShards|filter): /.test(error.message)) return error;
+  const flags = error.message.replace(/^(prepareShards|filter): /, "data prepare: ").replace("pass overwrite: true", "pass --overwrite").replace("tokensPerShard", "--tokens-per-shard");
+  return new ConfigError(flags.replace(/\b(min|max)(Length|Tokens)\b/g, (_, side: string, what: string) => `--${side}-${what.toLowerCase()}`), { cause: error });
 }
