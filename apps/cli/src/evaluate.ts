@@ -1,17 +1,19 @@
 /** The work of `cloze evaluate`: of a pretrained model its objective, of a fine-tuned one its task. */
 import { Evaluator, formatInteger } from "@cloze/trainer";
-import { memoryDataset, type Dataset } from "@cloze/data";
+import { framingLength, memoryDataset, type Dataset } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
+import { checkModel } from "@cloze/objective";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import { loadModel } from "./model-files.ts";
 import { sourceOfModel } from "./model-sources.ts";
 import { findObjective } from "./objectives.ts";
 import { columns } from "./output.ts";
+import { furtherMetrics } from "./further-metrics.ts";
 import { peakBytes } from "./pretrain.ts";
 import { findTask, startTask, taskFolder, type OpenedTask } from "./task-models.ts";
 import { tokenizerOfFolder } from "./tokenizers.ts";
-import { evaluationBatches } from "./training-batches.ts";
+import { evaluationBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf, type TrainingData } from "./training-data.ts";
 
 interface EvaluateOptions {
@@ -36,14 +38,19 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
   const dir = await taskFolder(path(options.checkpoint)), tokenizer = await tokenizerOfFolder(dir), loaded = await loadModel(dir);
   const found = given.has("objective") ? undefined : await findTask(dir, loaded);
   if (found !== undefined) return evaluateTask({ dir, loaded, tokenizer, ...found }, context);
-  const source = sourceOfModel(options.checkpoint, loaded), { weights } = loaded;
-  const data = await openTrainingData({ files: options.data, tokenizer, validShare: options.split === "all" ? 0 : options.valid, path });
-  const dataset = await part(data, options.split), objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer);
+  const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer), { weights } = loaded;
+  checkModel(objective, loaded.model, options.checkpoint);
+  if (!loaded.heads.includes(objective.requires)) throw new ConfigError(`${options.checkpoint}: expected the weights of a model with ${objective.requires}, which --objective ${options.objective} needs, got those of ${loaded.heads.join(", ") || "no head"}. Train it with this objective first.`);
+  const source = sourceOfModel(options.checkpoint, loaded, objective.requires), maxLength = Math.min(options.maxLength, source.maxLength), special = framingOf(tokenizer);
+  const data = await openTrainingData({
+    files: options.data, tokenizer, validShare: options.split === "all" ? 0 : options.valid, path, env: io.env,
+    unit: unitOf(objective), window: { length: maxLength - framingLength(special), seed: 0 },
+  });
+  const dataset = await part(data, options.split);
   const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
   note(`${dataset.size.toLocaleString("en-US")} sequences; ${why}`);
   try {
-    const maxLength = Math.min(options.maxLength, source.maxLength);
-    const evaluator = new Evaluator({ backend, source, objective, compute: options.precision, batches: evaluationBatches(dataset, { objective, special: framingOf(tokenizer), length: maxLength, tokens: options.batchTokens }) });
+    const evaluator = new Evaluator({ backend, source, objective, compute: options.precision, batches: evaluationBatches(dataset, { objective, special, length: maxLength, tokens: options.batchTokens }) });
     const session = await backend.start(weights), result = await evaluator.run(session);
     await session.dispose();
     const unigramEntropy = await unigramEntropyOf(dataset, tokenizer), percent = (x: number): string => `${(x * 100).toFixed(2)} %`;
@@ -53,7 +60,7 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
         ["loss", `${result.loss.toFixed(4)} nats over ${formatInteger(result.tokens)} masked residues`],
         ["unigram entropy", `${unigramEntropy.toFixed(4)} nats of the same sequences' residues`],
         ["perplexity", result.perplexity.toFixed(3)], ["accuracy", percent(result.accuracy)],
-        ["precision", percent(result.precision)], ["recall", percent(result.recall)], ["F1", percent(result.f1)], ["MCC", result.mcc.toFixed(4)],
+        ["precision", percent(result.precision)], ["recall", percent(result.recall)], ["F1", percent(result.f1)], ["MCC", result.mcc.toFixed(4)], ...furtherMetrics(result),
       ]),
     };
   } finally {

@@ -10,6 +10,7 @@ import {
 import { writeFile } from "node:fs/promises";
 import { chooseBackend } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
+import { furtherMetrics } from "./further-metrics.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { findObjective } from "./objectives.ts";
 import { flag, kebab, showValue, type Values } from "./options.ts";
@@ -17,7 +18,7 @@ import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
 import { holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
 import { startingPoint } from "./starting-point.ts";
 import { tokenizerFrom } from "./tokenizers.ts";
-import { evaluationBatches, trainingBatches } from "./training-batches.ts";
+import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
 
 export type PretrainOptions = Values<typeof PRETRAIN_OPTIONS>;
@@ -48,10 +49,6 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
     interrupt.stop();
   }
 }
-
-/** Those of the further parts of a composed objective, `nsp.accuracy`: as shares or as nats. */
-const furtherMetrics = (figures: object): readonly (readonly [name: string, shown: string])[] => Object.entries(figures).flatMap(([name, value]) =>
-  name.includes(".") && typeof value === "number" ? [[name.replace(".", " "), name.endsWith(".accuracy") ? `${(value * 100).toFixed(1)} %` : value.toFixed(4)] as const] : []);
 
 /** Every option as `--config` reads it back: times with their unit, and no model where it is that of `--from`. */
 function savedOptions(options: PretrainOptions, given: ReadonlySet<string>): Record<string, unknown> {
@@ -108,7 +105,7 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
   const special = framingOf(tokenizer), asked = { objective, special, length: maxLength };
   const data = await openTrainingData({
     files: options.data, tokenizer, validShare: options.valid, path, reading: options, env: io.env,
-    unit: (objective.rows ?? "sequences") === "sequences" ? "documents" : "sentences", window: { length: maxLength - framingLength(special), seed: options.seed },
+    unit: unitOf(objective), window: { length: maxLength - framingLength(special), seed: options.seed },
   });
   const batches = trainingBatches(data.train, { ...asked, seed: options.seed, rowsPerBatch });
   const until = endOf(options, batches.rowsIn(0) / rowsPerBatch / accumulate);

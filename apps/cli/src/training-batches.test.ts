@@ -26,3 +26,7 @@ test("pairs need documents", () => {
     expect(make).toThrow(/^--objective mine: expected data with documents, .+ Give --data text files: a line is a sentence, a blank line ends a document\.$/);
   }
 });
+
+test("one document is not enough to evaluate random pairs on", () => {
+  expect(() => evaluationBatches(memoryDocuments([[[5], [6]]]), { ...asked({ kind: "sentence-pairs", second: "random" }), tokens: 16 })).toThrow(/at least two documents to evaluate on, .+, got 1\. Raise --valid/);
+});

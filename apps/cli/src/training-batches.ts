@@ -11,6 +11,9 @@ export interface RowsRequest {
   readonly length: number;
 }
 
+/** What the examples of text have to be. */
+export const unitOf = ({ rows = "sequences" }: Pick<Objective, "rows">): "documents" | "sentences" => (rows === "sequences" ? "documents" : "sentences");
+
 export function trainingBatches(dataset: Dataset, { objective, special, length, seed, rowsPerBatch }: RowsRequest & { readonly seed: number; readonly rowsPerBatch: number }): PackedBatches {
   const { rows = "sequences" } = objective;
   if (rows === "sequences") return packedBatches(dataset, { seed, length, rowsPerBatch, special });
@@ -21,7 +24,9 @@ export function trainingBatches(dataset: Dataset, { objective, special, length, 
 export function evaluationBatches(dataset: Dataset, { objective, special, length, tokens }: RowsRequest & { readonly tokens: number }): Batches & { readonly count: number } {
   const { rows = "sequences" } = objective;
   if (rows === "sequences") return paddedBatches(dataset, { special, maxSequence: length, tokensPerBatch: Math.max(length, tokens) });
-  return pairEvaluationBatches(documentsOf(dataset, objective.name), { special, length, rowsPerBatch: Math.max(1, Math.floor(tokens / length)), second: rows.second });
+  const held = documentsOf(dataset, objective.name);
+  if (rows.second === "random" && held.documents < 2) throw new ConfigError(`--objective ${objective.name}: expected at least two documents to evaluate on, for a random text is one of another document, got ${held.documents}. Raise --valid, or give more documents: a blank line ends one.`);
+  return pairEvaluationBatches(held, { special, length, rowsPerBatch: Math.max(1, Math.floor(tokens / length)), second: rows.second });
 }
 
 function documentsOf(dataset: Dataset, objective: string): DocumentDataset {
