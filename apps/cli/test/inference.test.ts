@@ -162,7 +162,7 @@ describe("embed", () => {
     await mistake(embed(fasta, "x.npy", "--layer", "3"), "layer: expected a whole number from -3 to 2");
     await mistake(embed(write("e.fasta", ">a\nMK\n>b c\n>d\nM\n"), "x.npy"), "e.fasta, record 2 (b): expected residues, got none");
     await mistake(embed(write("none.fasta", ""), "x.npy"), "expected at least one sequence, got none");
-    await mistake(["embed", ...reference, "--out", "x.npy"], "expected a FASTA file, got none");
+    await mistake(["embed", ...reference, "--out", "x.npy"], "embed: expected a file, got none");
   });
 });
 
