@@ -15,9 +15,9 @@ import { onInterrupt } from "./interrupt.ts";
 import { findObjective } from "./objectives.ts";
 import { flag, kebab, showValue, type Values } from "./options.ts";
 import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
-import { holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
+import { checkpointFolder, holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
 import { startingPoint } from "./starting-point.ts";
-import { tokenizerFrom } from "./tokenizers.ts";
+import { holdsTokenizer, tokenizerFrom } from "./tokenizers.ts";
 import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
 
@@ -74,7 +74,10 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
   if (options.resume === undefined) {
     const run = options.out === undefined ? await newRunFolder(io.cwd, options.model) : path(options.out);
     if (await holdsRun(run)) throw new ConfigError(`--out ${options.out}: expected a folder without a run, got one. Continue it with --resume ${options.out}, or choose another.`);
-    return { options, given, run, resuming: false };
+    // What is trained on from a checkpoint reads with that checkpoint's tokenizer, unless another was named.
+    const from = options.from === undefined || given.has("tokenizer") ? undefined : await checkpointFolder(path(options.from));
+    const tokenizer = from !== undefined && (await holdsTokenizer(from)) ? from : options.tokenizer;
+    return { options: { ...options, tokenizer }, given, run, resuming: false };
   }
   const run = options.resume !== "auto" ? path(options.resume) : options.out !== undefined ? path(options.out) : await newestRun(io.cwd);
   const saved = await readRunConfig(run, PRETRAIN_OPTIONS);

@@ -9,6 +9,7 @@ import { isTextTokenizer, type Tokenizer } from "@cloze/tokenizer";
 import { loadTrainerState, newestCheckpoint, type ModelSource, type TrainOptions, type Weights } from "@cloze/trainer";
 import { loadModel, type LoadedModel } from "./model-files.ts";
 import { modelSource, parametersOfSource, sourceOfModel, type ModelRequest } from "./model-sources.ts";
+import { loadFor } from "./resize-vocabulary.ts";
 import { checkpointFolder } from "./run-folder.ts";
 
 type Source = ModelSource<HeadModels[keyof HeadModels]>;
@@ -46,10 +47,10 @@ export async function startingPoint({ options, modelGiven, objective, tokenizer,
     const source = await newSource(objective, { ...request, zeroInitHead: options.zeroInitHead });
     return { source, weights: initialize(parametersOfSource(source, objective.requires), options.seed), restart, said: [] };
   }
-  const loaded = await loadModel(await checkpointFolder(path(options.from)));
+  const { loaded, said } = await loadFor(await checkpointFolder(path(options.from)), tokenizer, options.seed);
   const source = modelGiven ? await newSource(objective, { ...request, zeroInitHead: false }) : sourceFor(objective, options.from, loaded);
   const { weights, missing } = weightsFrom(loaded, source, objective, options);
-  return { source, weights, restart, said: missing.length > 0 ? [`${options.from} has no ${missing.join(", ")}: new ones`] : [] };
+  return { source, weights, restart, said: [...said, ...(missing.length > 0 ? [`${options.from} has no ${missing.join(", ")}: new ones`] : [])] };
 }
 
 /** A published size of a model of text takes the size of the tokenizer's vocabulary; a config.json says its own. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { ConfigError, FormatError } from "@cloze/errors";
 import type { JsonObject, JsonValue, Tokenizer } from "@cloze/tokenizer";
 import type { ProteinTokenizer } from "@cloze/tokenizer-protein";
+import type { WordPieceTokenizer } from "@cloze/tokenizer-wordpiece";
 import { didYouMean } from "./suggest.ts";
 
 export const TOKENIZER_NAMES = ["esm2", "protbert", "amplify"] as const;
@@ -18,6 +19,12 @@ export async function tokenizerFrom(name: string, path: (given: string) => strin
     throw new ConfigError(`tokenizer: expected ${TOKENIZER_NAMES.join(", ")} or a checkpoint folder, got ${JSON.stringify(name)}, which is neither.${didYouMean(name, TOKENIZER_NAMES)}`);
   }
   return tokenizerOfFolder(folder);
+}
+
+/** Whether a folder has a tokenizer's files. */
+export async function holdsTokenizer(folder: string): Promise<boolean> {
+  for (const file of ["tokenizer.json", "vocab.txt"]) if ((await stat(join(folder, file)).catch(() => undefined)) !== undefined) return true;
+  return false;
 }
 
 /** The tokenizer of a checkpoint folder: a `TextTokenizer` (`isTextTokenizer`) where its vocabulary is one of word pieces. */
@@ -47,6 +54,10 @@ export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
 export function proteinTokenizer(tokenizer: Tokenizer, where: string): ProteinTokenizer {
   if (isProteinTokenizer(tokenizer)) return tokenizer;
   throw new ConfigError(`${where}: expected a tokenizer of residues (${TOKENIZER_NAMES.join(", ")}), got "${tokenizer.name}", ${tokenizer.vocabulary.length} pieces of text. Name another one.`);
+}
+
+export function isWordPiece(tokenizer: Tokenizer): tokenizer is WordPieceTokenizer {
+  return "config" in tokenizer && typeof tokenizer.config === "object" && tokenizer.config !== null && "modelSize" in tokenizer.config;
 }
 
 export function isProteinTokenizer(tokenizer: Tokenizer): tokenizer is ProteinTokenizer {
