@@ -11,7 +11,7 @@ export interface CommandEntry {
 
 export const COMMANDS: readonly CommandEntry[] = [
   { name: "quickstart", summary: "Pretrain a small ESM-2 on the bundled sample, then fill a mask", load: async () => (await import("./commands/quickstart.ts")).quickstart },
-  { name: "pretrain", summary: "Train an encoder on sequences", load: async () => (await import("./commands/pretrain.ts")).pretrain },
+  { name: "pretrain", summary: "Train an encoder on sequences or text", load: async () => (await import("./commands/pretrain.ts")).pretrain },
   { name: "finetune", summary: "Train a checkpoint for a task: classify, tag, answer", load: async () => (await import("./commands/finetune.ts")).finetune },
   { name: "predict", summary: "What a fine-tuned model says of texts", load: async () => (await import("./commands/predict.ts")).predict },
   { name: "evaluate", summary: "Loss and metrics of a checkpoint on sequences, or of a task on labelled data", load: async () => (await import("./commands/evaluate.ts")).evaluate },
@@ -21,8 +21,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "tokenize", summary: "Show how texts become tokens", load: async () => (await import("./commands/tokenize.ts")).tokenize },
   { name: "tokenizer train", summary: "Make a vocabulary of word pieces from texts", load: async () => (await import("./commands/tokenizer-train.ts")).tokenizerTrain },
   { name: "objective new", summary: "Start a package with a pretraining objective of one's own", load: async () => (await import("./commands/objective-new.ts")).objectiveNew },
-  { name: "data prepare", summary: "Turn FASTA files into token shards", load: async () => (await import("./commands/data-prepare.ts")).dataPrepare },
-  { name: "data inspect", summary: "Show what FASTA files or token shards hold", load: async () => (await import("./commands/data-inspect.ts")).dataInspect },
+  { name: "data prepare", summary: "Turn sequences or text into token shards", load: async () => (await import("./commands/data-prepare.ts")).dataPrepare },
+  { name: "data inspect", summary: "Show what sequences, text or token shards hold", load: async () => (await import("./commands/data-inspect.ts")).dataInspect },
   { name: "download", summary: "Fetch a model of the Hugging Face Hub into the cache", load: async () => (await import("./commands/download.ts")).download },
   { name: "checkpoint inspect", summary: "Show what a checkpoint holds and whether it is whole", load: async () => (await import("./commands/checkpoint-inspect.ts")).checkpointInspect },
   { name: "checkpoint convert", summary: "Turn a checkpoint of another library into one that opens here and in Python", load: async () => (await import("./commands/checkpoint-convert.ts")).checkpointConvert },
