@@ -31,6 +31,6 @@ export { crossEntropy, crossEntropyBackwardComposite, crossEntropyComposite } fr
 export { dropout, dropoutComposite, dropoutMask } from "./composites/dropout.ts";
 export { embedding, embeddingComposite } from "./composites/embedding.ts";
 export { layerNorm, layerNormComposite, rmsNorm, rmsNormComposite } from "./composites/layer-norm.ts";
-export { newtonSchulz, newtonSchulzComposite } from "./composites/newton-schulz.ts";
+export { newtonSchulz, newtonSchulzComposite, polarExpress } from "./composites/newton-schulz.ts";
 export { rope, ropeComposite } from "./composites/rope.ts";
 export { logSumExp, softmax, softmaxComposite } from "./composites/softmax.ts";

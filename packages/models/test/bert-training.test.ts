@@ -27,7 +27,7 @@ function trace(batch: number, seq: number, predicted: number): Traced {
   const { scale, norm } = clipScale(grads, { maxNorm: options.clip, weight: graph.const(1, "f32") });
   const { state, updates } = optimizer.update({ graph, parameters: declared, gradients: grads, gradScale: scale });
   const made = program(graph, { state: [...[...declared.values()].map((p) => p.tensor), ...state], outputs: { loss, norm }, updates });
-  const fresh = Object.fromEntries(optimizer.stateNames(declared.keys()).map((name, i) => [name, new Float32Array(sizeOf((state[i] as Tensor).shape))]));
+  const fresh = Object.fromEntries(optimizer.stateNames([...declared].map(([name, { shape }]) => [name, shape])).map((name, i) => [name, new Float32Array(sizeOf((state[i] as Tensor).shape))]));
   return { fresh, outputs: [made.outputs["loss"] as Tensor, made.outputs["norm"] as Tensor, ...Object.values(made.updates)], updated: Object.keys(made.updates) };
 }
 

@@ -23,7 +23,7 @@ function train(zeroInitHead: boolean, steps: number): number[] {
 
   const values: Record<string, ArrayLike<number>> = {};
   for (const [name, { data }] of Object.entries(initialize(parameters, 5))) values[name] = data;
-  optimizer.stateNames(parameters.keys()).forEach((name, i) => { values[name] = new Float32Array((state[i] as Tensor).shape.reduce((n, d) => n * d, 1)); });
+  optimizer.stateNames([...parameters].map(([name, { shape }]) => [name, shape])).forEach((name, i) => { values[name] = new Float32Array((state[i] as Tensor).shape.reduce((n, d) => n * d, 1)); });
   const tokens = Array.from({ length: batch * seq }, (_, i) => 4 + ((7 * i * i + 3 * i) % 20));
   const feeds = {
     ids: tokens.map((id, i) => (masked.includes(i) ? config.maskTokenId : id)), labels: predicted.map((i) => tokens[i] as number), at: predicted,

@@ -36,7 +36,7 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
 
   return {
     name: "adamw",
-    stateNames: (parameters) => [...parameters].flatMap((name) => [`adamw.m.${name}`, `adamw.v.${name}`]),
+    stateNames: (parameters) => [...parameters].flatMap(([name]) => [`adamw.m.${name}`, `adamw.v.${name}`]),
 
     trains: (name, shape) => groupOf(groups, name, shape).frozen !== true,
 

@@ -1,6 +1,10 @@
 /** Optimizers, clipping and accumulation as graph; schedules as functions. */
 export { gradients, type ByName, type Optimizer, type Parameters, type Update, type UpdateInputs } from "./optimizer.ts";
 export { adamw, type AdamWOptions } from "./adamw.ts";
+export { stableAdamw } from "./stable-adamw.ts";
+export { lamb } from "./lamb.ts";
+export { muon, type MuonOptions, type Ramp } from "./muon.ts";
+export { byParameter, muonRules, type OptimizerRule } from "./by-parameter.ts";
 export { decayGroups, depthOf, groupOf, layerGroups, type LayerGroupOptions, type ParameterGroup } from "./parameter-group.ts";
 export { clipScale, globalNorm, type ClipOptions, type ClipScale } from "./clip.ts";
 export { lossScaler, type LossScale, type LossScaleOptions, type LossScaler, type StepOutcome } from "./loss-scale.ts";

@@ -29,8 +29,8 @@ export interface Update {
 
 export interface Optimizer {
   readonly name: string;
-  /** Names of the state of these parameters, in order: what a checkpoint of the optimizer holds. */
-  stateNames(parameters: Iterable<string>): readonly string[];
+  /** Names of the state of these parameters (name and shape), in order: what a checkpoint of the optimizer holds. */
+  stateNames(parameters: Iterable<readonly [name: string, shape: Shape]>): readonly string[];
   update(inputs: UpdateInputs): Update;
   /** False for a parameter that is to stay as it is: it is given no gradient. Absent: all move. */
   trains?(name: string, shape: Shape): boolean;

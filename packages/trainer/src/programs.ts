@@ -105,7 +105,7 @@ export class Programs {
     if (accumulate > 1 && hasLossScale(compute)) executables.push(await this.#emptied(part.types));
     const programs = executables.map((e) => e.program);
     this.trainedNames = Object.keys(weights).filter((name) => programs.some((p) => name in p.updates));
-    this.optimizerNames = optimizer.stateNames(this.trainedNames);
+    this.optimizerNames = optimizer.stateNames(this.trainedNames.map((name) => [name, (weights[name] as HostTensor).shape]));
     this.parameterCount = Object.values(weights).reduce((n, w) => n + w.data.length, 0);
     if (resume) checkOptimizerState(this.optimizerNames, resume.optimizer, resume.dir);
     return backend.start(initialState(programs, weights, resume?.optimizer));

@@ -1,6 +1,6 @@
 /** Cases of the composites: each in the shapes a model uses it in, and where its own gradient is easily wrong. */
 import {
-  adamwStep, attention, barrier, crossEntropy, dropout, embedding, gelu, geluTanh, layerNorm, logSumExp, newtonSchulz, relu, rmsNorm, rope, sigmoid, silu, softmax,
+  adamwStep, attention, barrier, crossEntropy, dropout, embedding, gelu, geluTanh, layerNorm, logSumExp, newtonSchulz, polarExpress, relu, rmsNorm, rope, sigmoid, silu, softmax,
   type AttentionOptions, type Graph, type Tensor,
 } from "@cloze/graph";
 import { F32, type Case, type Draw } from "../case.ts";
@@ -43,6 +43,7 @@ export const compositeCases: readonly Case[] = [
   make("rope > shared positions", (g) => rope(f(g, "x", [2, 3, 4, 8]), g.iota([1, 4], 1))),
   make("newtonSchulz > wide", (g) => newtonSchulz(f(g, "x", [4, 6]))),
   make("newtonSchulz > tall", (g) => newtonSchulz(f(g, "x", [7, 3]))),
+  make("newtonSchulz > Polar Express", (g) => polarExpress(f(g, "x", [5, 4]), 2)),
   make("adamw > with decay", (g) => {
     const s = (name: string): T => f(g, name, []);
     return Object.values(adamwStep(f(g, "p", [3, 4]), f(g, "grad", [3, 4]), f(g, "m", [3, 4]), f(g, "v", [3, 4]), { lr: s("lr"), step: s("step"), epsHat: s("epsHat"), gradScale: s("gradScale") }, { beta1: 0.9, beta2: 0.98, decay: 0.01 }));

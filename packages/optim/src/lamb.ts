@@ -1,0 +1,66 @@
+/**
+ * LAMB: Adam whose step has, tensor by tensor, the length of the parameter itself, for batches of many thousand sequences. ALBERT and
+ * ProtBert were trained with it.
+ *
+ *   m <- b1 m + (1 - b1) g        v <- b2 v + (1 - b2) g^2        r = m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps) + decay p
+ *   p <- p - lr trust r           trust = |p| / |r|, or 1 where either is 0 and for parameters that do not decay
+ *
+ * State: `lamb.m.<parameter>`, `lamb.v.<parameter>`. Feeds, f32 `[]`: `lamb.lr`, `lamb.correct1` = 1 / (1 - b1^t), `lamb.correct2`.
+ * Source: You et al. 2020, arXiv:1904.00962; that biases and norms keep Adam's step is from their code for BERT.
+ */
+import { ConfigError } from "@cloze/errors";
+import type { Tensor } from "@cloze/graph";
+import type { AdamWOptions } from "./adamw.ts";
+import { hostScalar, type Optimizer } from "./optimizer.ts";
+import { decayGroups, groupOf } from "./parameter-group.ts";
+
+/** Defaults as for BERT: beta1 0.9, beta2 0.999, eps 1e-6, weightDecay 0.01. */
+export function lamb(options: AdamWOptions = {}): Optimizer {
+  const { beta1 = 0.9, beta2 = 0.999, eps = 1e-6, weightDecay = 0.01 } = options;
+  for (const [name, beta] of [["beta1", beta1], ["beta2", beta2]] as const) {
+    if (!(beta >= 0 && beta < 1)) throw new ConfigError(`lamb: expected ${name} in [0, 1), got ${beta}.`);
+  }
+  if (!(eps > 0)) throw new ConfigError(`lamb: expected eps above 0, got ${eps}.`);
+  if (!(weightDecay >= 0)) throw new ConfigError(`lamb: expected a weightDecay of 0 or more, got ${weightDecay}.`);
+  if (options.groups && options.weightDecay !== undefined) throw new ConfigError("lamb: expected weightDecay or groups, got both. Put the decay in the groups.");
+  const groups = options.groups ?? decayGroups(weightDecay);
+
+  return {
+    name: "lamb",
+    stateNames: (parameters) => [...parameters].flatMap(([name]) => [`lamb.m.${name}`, `lamb.v.${name}`]),
+
+    trains: (name, shape) => groupOf(groups, name, shape).frozen !== true,
+
+    update({ graph, parameters, gradients, gradScale }) {
+      const scalar = (name: string): Tensor<"f32"> => graph.input(`lamb.${name}`, "f32", []), lr = scalar("lr"), correct1 = scalar("correct1"), correct2 = scalar("correct2");
+      const norm = (x: Tensor<"f32">): Tensor<"f32"> => x.square().sum().sqrt();
+      const state: Tensor<"f32">[] = [], updates: Record<string, Tensor<"f32">> = {};
+      for (const [name, { tensor: p }] of parameters) {
+        const raw = gradients.get(name);
+        if (raw === undefined) continue;
+        const { weightDecay: decay, lrScale = 1 } = groupOf(groups, name, p.shape);
+        const m = graph.input(`lamb.m.${name}`, "f32", p.shape), v = graph.input(`lamb.v.${name}`, "f32", p.shape);
+        state.push(m, v);
+        graph.within(`lamb.${name}`, () => {
+          const g = raw.mul(gradScale), next = m.mul(beta1).add(g.mul(1 - beta1)), squares = v.mul(beta2).add(g.square().mul(1 - beta2));
+          const adam = next.mul(correct1).div(squares.mul(correct2).sqrt().add(eps)), r = decay === 0 ? adam : adam.add(p.mul(decay));
+          const rate = lrScale === 1 ? lr : lr.mul(lrScale);
+          updates[name] = p.sub(r.mul(decay === 0 ? rate : rate.mul(trust(norm(p), norm(r)))));
+          updates[`lamb.m.${name}`] = next;
+          updates[`lamb.v.${name}`] = squares;
+        });
+      }
+      return { state, updates };
+    },
+
+    hostScalars(t, lr) {
+      if (!(Number.isSafeInteger(t) && t >= 1)) throw new ConfigError(`lamb: expected updates to be counted from 1, got t = ${t}.`);
+      return { "lamb.lr": hostScalar(lr), "lamb.correct1": hostScalar(1 / (1 - beta1 ** t)), "lamb.correct2": hostScalar(1 / (1 - beta2 ** t)) };
+    },
+  };
+}
+
+/** |p| / |r|, or 1 where either is 0. */
+function trust(p: Tensor<"f32">, r: Tensor<"f32">): Tensor<"f32"> {
+  return p.mul(r).greater(0).select(p.div(r.max(1e-30)), 1);
+}

@@ -1,0 +1,120 @@
+/**
+ * Muon: momentum, orthogonalised. For the matrices of hidden layers; embeddings, heads and vectors go to another optimizer (see
+ * `byParameter`).
+ *
+ *   m <- mu m + (1 - mu) g        u = mu m + (1 - mu) g (Nesterov), or m        O = orthogonalise(u)
+ *   p <- p - lr sqrt(max(1, rows / columns)) O - lr decay p
+ *
+ * Options: Polar Express instead of the fixed coefficients; NorMuon, which divides each row of O by the root of the running mean of its
+ * squares and gives O its norm back; cautious decay, which decays only where it points the same way as the step; `split`, for
+ * parameters that hold several matrices one below the other (q, k and v in one), which are orthogonalised each for itself.
+ *
+ * State: `muon.m.<parameter>`, and with NorMuon `muon.v.<parameter>` [rows, 1]. Feeds, f32 `[]`: `muon.lr`, `muon.momentum`.
+ * Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; Li et al. 2025, arXiv:2510.05491 (NorMuon);
+ * Amsel et al. 2025, arXiv:2505.16932 (Polar Express); Chen et al. 2025, arXiv:2510.12402 (cautious decay).
+ */
+import { ConfigError } from "@cloze/errors";
+import { newtonSchulz, polarExpress, type Shape, type Tensor } from "@cloze/graph";
+import { hostScalar, type Optimizer } from "./optimizer.ts";
+import { groupOf, type ParameterGroup } from "./parameter-group.ts";
+
+/** Linear from `from` to `to` over the first `updates`, then `to`. */
+export interface Ramp {
+  readonly from: number;
+  readonly to: number;
+  readonly updates: number;
+}
+
+export interface MuonOptions {
+  /** Default: from 0.85 to 0.95 over 300 updates. */
+  readonly momentum?: number | Ramp;
+  /** Default true. */
+  readonly nesterov?: boolean;
+  /** Default "newton-schulz". */
+  readonly orthogonalise?: "newton-schulz" | "polar-express";
+  /** Steps of it. Default 5. */
+  readonly steps?: number;
+  /** Decay of the mean squares of rows, for NorMuon. Default: none. */
+  readonly rowBeta?: number;
+  /** Default 0. Not with `groups`. */
+  readonly weightDecay?: number;
+  /** Decay only where it points the way of the step. Default false. */
+  readonly cautious?: boolean;
+  /** Instead of `weightDecay`: groups of your own. */
+  readonly groups?: readonly ParameterGroup[];
+  /** Parameters, by a regular expression over the name, that hold `parts` matrices of equal size one below the other. */
+  readonly split?: readonly { readonly name: string; readonly parts: number }[];
+}
+
+const EPS = 1e-10;
+
+/** Throws ConfigError for a parameter that is no matrix. */
+export function muon(options: MuonOptions = {}): Optimizer {
+  const { momentum = { from: 0.85, to: 0.95, updates: 300 }, nesterov = true, orthogonalise = "newton-schulz", steps = 5, rowBeta, cautious = false, split = [] } = options;
+  const ramp: Ramp = typeof momentum === "number" ? { from: momentum, to: momentum, updates: 0 } : momentum;
+  for (const [name, value] of [["momentum", ramp.from], ["momentum", ramp.to], ["rowBeta", rowBeta ?? 0]] as const) {
+    if (!(value >= 0 && value < 1)) throw new ConfigError(`muon: expected ${name} in [0, 1), got ${value}.`);
+  }
+  if (!(options.weightDecay === undefined || options.weightDecay >= 0)) throw new ConfigError(`muon: expected a weightDecay of 0 or more, got ${options.weightDecay}.`);
+  if (options.groups && options.weightDecay !== undefined) throw new ConfigError("muon: expected weightDecay or groups, got both. Put the decay in the groups.");
+  const groups = options.groups ?? [{ weightDecay: options.weightDecay ?? 0 }];
+  const orthogonal = (x: Tensor<"f32">): Tensor<"f32"> => (orthogonalise === "polar-express" ? polarExpress(x, steps) : newtonSchulz(x, steps));
+
+  return {
+    name: "muon",
+    stateNames: (parameters) => [...parameters].flatMap(([name]) => [`muon.m.${name}`, ...(rowBeta === undefined ? [] : [`muon.v.${name}`])]),
+
+    trains: (name, shape) => groupOf(groups, name, shape).frozen !== true,
+
+    update({ graph, parameters, gradients, gradScale }) {
+      const lr = graph.input("muon.lr", "f32", []), mu = graph.input("muon.momentum", "f32", []);
+      const state: Tensor<"f32">[] = [], updates: Record<string, Tensor<"f32">> = {};
+      for (const [name, { tensor: p }] of parameters) {
+        const raw = gradients.get(name);
+        if (raw === undefined) continue;
+        const parts = partsOf(name, p.shape, split), { weightDecay: decay, lrScale = 1 } = groupOf(groups, name, p.shape);
+        const m = graph.input(`muon.m.${name}`, "f32", p.shape), rows = p.shape[0] as number, columns = p.shape[1] as number;
+        state.push(m);
+        graph.within(`muon.${name}`, () => {
+          const g = raw.mul(gradScale), next = m.mul(mu).add(g.mul(mu.neg().add(1)));
+          const u = nesterov ? next.mul(mu).add(g.mul(mu.neg().add(1))) : next;
+          let o = stacked(Array.from({ length: parts }, (_, i) => orthogonal(parts === 1 ? u : u.slice(0, (i * rows) / parts, ((i + 1) * rows) / parts))));
+          updates[`muon.m.${name}`] = next;
+          if (rowBeta !== undefined) {
+            const v = graph.input(`muon.v.${name}`, "f32", [rows, 1]), squares = v.mul(rowBeta).add(o.square().mean(1, true).mul(1 - rowBeta));
+            const even = o.div(squares.sqrt().add(EPS));
+            o = even.mul(o.square().sum().sqrt().div(even.square().sum().sqrt().add(EPS)));
+            state.push(v);
+            updates[`muon.v.${name}`] = squares;
+          }
+          const rate = lrScale === 1 ? lr : lr.mul(lrScale), step = o.mul(rate.mul(Math.sqrt(Math.max(1, rows / parts / columns))));
+          const kept = decay === 0 ? p : p.sub((cautious ? o.mul(p).less(0).not().select(p, 0) : p).mul(rate.mul(decay)));
+          updates[name] = kept.sub(step);
+        });
+      }
+      return { state, updates };
+    },
+
+    hostScalars(t, lr) {
+      if (!(Number.isSafeInteger(t) && t >= 1)) throw new ConfigError(`muon: expected updates to be counted from 1, got t = ${t}.`);
+      return { "muon.lr": hostScalar(lr), "muon.momentum": hostScalar(rampAt(ramp, t)) };
+    },
+  };
+}
+
+/** The value at update `t`, from 1. */
+export function rampAt({ from, to, updates }: Ramp, t: number): number {
+  return updates <= 0 ? to : from + (to - from) * Math.min(1, (t - 1) / updates);
+}
+
+function partsOf(name: string, shape: Shape, split: NonNullable<MuonOptions["split"]>): number {
+  if (shape.length !== 2) throw new ConfigError(`muon: expected a matrix, got "${name}" [${shape.join(", ")}]. Give it to another optimizer with byParameter.`);
+  const parts = split.find((rule) => new RegExp(rule.name).test(name))?.parts ?? 1;
+  if (!(Number.isInteger(parts) && parts >= 1 && (shape[0] as number) % parts === 0)) throw new ConfigError(`muon: expected "${name}" [${shape.join(", ")}] to be of ${parts} equal parts one below the other. Mend split.`);
+  return parts;
+}
+
+function stacked([first, ...rest]: readonly Tensor<"f32">[]): Tensor<"f32"> {
+  if (first === undefined) throw new ConfigError("muon: expected at least one part, got none.");
+  return rest.length === 0 ? first : first.concat(rest, 0);
+}
