@@ -3,7 +3,7 @@
  *
  * Written as in Python `tokenizers`: pieces with a space between, `$A` and `$B` the sequences, `:1` a token type other than 0.
  * Reads the post_processor of a tokenizer.json (TemplateProcessing, BertProcessing, RobertaProcessing, or a Sequence holding
- * one) and writes TemplateProcessing. Encoding of pairs is not here yet; the pair template is kept so that files stay whole.
+ * one) and writes TemplateProcessing.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
 import { describeJson, isJsonObject, type JsonObject, type JsonValue } from "./json-file.ts";

@@ -33,12 +33,12 @@ export const tokenizerTrain: Command = command({
     "The same texts give the same vocabulary, in whatever order of files and on whatever number of threads.",
     "Memory grows with the number of distinct words, not with the files.",
   ],
-  async run({ options, path, status }) {
+  async run({ options, path, status, io }) {
     const { size, cased, minFrequency, alphabet, token, field, name, workers, overwrite } = options, started = performance.now(), out = path(options.out);
     await refuseOther(out, overwrite);
     const { trainVocabulary } = await import("@cloze/tokenizer-wordpiece/train"), { wordPiece } = await import("@cloze/tokenizer-wordpiece"), line = status();
     try {
-      const counter = await countWords({ names: options.data, path, field, workers, line }, { lowercase: !cased }), words = counter.words();
+      const counter = await countWords({ names: options.data, path, env: io.env, field, workers, line }, { lowercase: !cased }), words = counter.words();
       if (words.size === 0) throw new ConfigError(`--data: expected text to train on, got none in ${options.data.join(" ")}. Check the files.`);
       const vocabulary = trainVocabulary(words, {
         size, minFrequency, alphabetLimit: alphabet, initialTokens: token,
@@ -87,13 +87,14 @@ async function writeFiles(out: string, files: Readonly<Record<string, string>>):
 interface Request {
   readonly names: readonly string[];
   readonly path: Context["path"];
+  readonly env: Context["io"]["env"];
   readonly field: string | undefined;
   readonly workers: number | undefined;
   readonly line: Status;
 }
 
 /** Plain text is counted as bytes on threads; rows and data sets are read as documents first. */
-async function countWords({ names, path, field, workers, line }: Request, words: WordOptions): Promise<WordCounter> {
+async function countWords({ names, path, env, field, workers, line }: Request, words: WordOptions): Promise<WordCounter> {
   const { formatOfName, readDocuments, resolveSources } = await import("@cloze/data/node"), { WordCounter } = await import("@cloze/tokenizer-wordpiece/train");
   const texts: string[] = [], others: string[] = [];
   for (const name of names) {
@@ -106,7 +107,7 @@ async function countWords({ names, path, field, workers, line }: Request, words:
   const counter = texts.length === 0 ? new WordCounter(words) : await (await import("@cloze/tokenizer-wordpiece/node")).countFiles(texts, {
     ...settings, onProgress: ({ file, bytesRead, bytesTotal }) => line.update(share * bytesRead / Math.max(1, bytesTotal), `${file.split(/[\\/]/).at(-1) ?? file}  ${bytes(bytesRead)}`),
   });
-  const sources = others.length === 0 ? [] : await resolveSources(others);
+  const sources = others.length === 0 ? [] : await resolveSources(others, { hub: (await import("@cloze/data")).hubSettings(env) });
   for (const [i, source] of sources.entries()) {
     const reader = readDocuments(source, field === undefined ? {} : { field });
     for await (const batch of reader.batches()) {
