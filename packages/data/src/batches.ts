@@ -64,6 +64,36 @@ export interface PaddedOptions {
   readonly seed?: number;
 }
 
+/** The special tokens of a pair: `[CLS] A [SEP] B [SEP]`. */
+export interface PairFraming {
+  readonly pad: number;
+  /** `[CLS]`. */
+  readonly start?: number | undefined;
+  /** `[SEP]`: after each of the two texts. */
+  readonly end?: number | undefined;
+}
+
+export interface PairOptions {
+  readonly seed: number;
+  /** Tokens in a row. */
+  readonly length: number;
+  readonly rowsPerBatch: number;
+  readonly special: PairFraming;
+  /** What B is in half of the pairs: a text of another document, or A and B in the wrong order. */
+  readonly second: "random" | "swapped";
+  /** Most tokens of a pair, special tokens included. Default and upper bound: `length`. */
+  readonly maxSequence?: number;
+  /** Share of the documents whose pairs are shorter than they could be, so that short inputs are seen too. Default 0.1, as BERT. */
+  readonly shortRate?: number;
+  /** At most this many pairs in a row; 1 gives padded rows. Default: as many as fit. */
+  readonly sequencesPerRow?: number;
+  /** Draw the documents in a new order each epoch (default), or keep the order of the data set up to the packing window. */
+  readonly shuffle?: boolean;
+  /** Documents whose pairs are packed together. Default: enough for 256 rows, at least 32. */
+  readonly window?: number;
+}
+
 export type BatchRecipe =
   | { readonly layout: "packed"; readonly dataset: DatasetHandle; readonly options: PackedOptions }
-  | { readonly layout: "padded"; readonly dataset: DatasetHandle; readonly options: PaddedOptions };
+  | { readonly layout: "padded"; readonly dataset: DatasetHandle; readonly options: PaddedOptions }
+  | { readonly layout: "pairs"; readonly dataset: DatasetHandle; readonly options: PairOptions };

@@ -29,6 +29,7 @@ export interface Dataset {
 export type DatasetHandle =
   | { readonly kind: "memory"; readonly tokens: Tokens; readonly offsets: Float64Array }
   | { readonly kind: "shards"; readonly index: string; readonly split: string }
+  | { readonly kind: "documents"; readonly of: DatasetHandle; readonly starts: Float64Array }
   | { readonly kind: "sentences"; readonly index: string; readonly split: string }
   | { readonly kind: "windows"; readonly of: DatasetHandle; readonly length: number; readonly seed: number }
   | { readonly kind: "mix"; readonly parts: readonly { readonly of: DatasetHandle; readonly weight: number }[]; readonly by: "examples" | "tokens" };

@@ -15,6 +15,8 @@ export interface DocumentDataset extends Dataset {
    * document has at least one sentence, and a sentence at least one token.
    */
   sentencesOf(document: number): readonly [first: number, end: number];
+  /** Where documents come more than once under numbers of their own (mixtures): equal for those that are the same. Default: the number. */
+  originalOf?(document: number): number;
 }
 
 /** True of a data set that knows its documents. */
@@ -31,7 +33,7 @@ export class SentenceDocuments implements DocumentDataset {
   constructor(sentences: Dataset, starts: Float64Array) {
     this.size = sentences.size;
     this.documents = starts.length - 1;
-    if (sentences.handle !== undefined) this.handle = sentences.handle;
+    if (sentences.handle !== undefined) this.handle = { kind: "documents", of: sentences.handle, starts };
     this.#sentences = sentences;
     this.#starts = starts;
   }
@@ -40,8 +42,8 @@ export class SentenceDocuments implements DocumentDataset {
     return this.#sentences.lengthOf(example);
   }
 
-  read(example: number): Tokens | Promise<Tokens> {
-    return this.#sentences.read(example);
+  read(example: number, epoch?: number): Tokens | Promise<Tokens> {
+    return this.#sentences.read(example, epoch);
   }
 
   sentencesOf(document: number): readonly [first: number, end: number] {

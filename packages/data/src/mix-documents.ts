@@ -35,6 +35,10 @@ export function mixDocuments(parts: readonly DocumentMixPart[], options: MixOpti
     const j = partOf(example, sentenceBases), { dataset } = parts[j] as DocumentMixPart;
     return { dataset, inner: (example - (sentenceBases[j] as number)) % dataset.size };
   };
+  const original = (document: number): { readonly j: number; readonly number: number; readonly pass: number } => {
+    const j = partOf(document, documentBases), number = document - (documentBases[j] as number);
+    return { j, number, pass: Math.floor(number / (parts[j] as DocumentMixPart).dataset.documents) };
+  };
   return {
     documents, size,
     lengthOf(example) {
@@ -46,9 +50,12 @@ export function mixDocuments(parts: readonly DocumentMixPart[], options: MixOpti
       return dataset.read(inner, epoch);
     },
     sentencesOf(document) {
-      const j = partOf(document, documentBases), { dataset } = parts[j] as DocumentMixPart, number = document - (documentBases[j] as number);
-      const pass = Math.floor(number / dataset.documents), base = (sentenceBases[j] as number) + pass * dataset.size, [first, end] = dataset.sentencesOf(number - pass * dataset.documents);
+      const { j, number, pass } = original(document), { dataset } = parts[j] as DocumentMixPart, base = (sentenceBases[j] as number) + pass * dataset.size, [first, end] = dataset.sentencesOf(number - pass * dataset.documents);
       return [base + first, base + end];
+    },
+    originalOf(document) {
+      const { j, number, pass } = original(document);
+      return (documentBases[j] as number) + number - pass * (parts[j] as DocumentMixPart).dataset.documents;
     },
   };
 }

@@ -1,10 +1,13 @@
 /** Batches from their recipe: what another thread or a later process needs to make the same ones. */
+import { ConfigError } from "@cloze/errors";
 import type { BatchRecipe, Batches } from "./batches.ts";
 import type { Dataset, DatasetHandle } from "./dataset.ts";
+import { isDocumentDataset, SentenceDocuments } from "./document-dataset.ts";
 import { MemoryDataset } from "./memory-dataset.ts";
 import { mix } from "./mix.ts";
 import { packedBatches } from "./packed-batches.ts";
 import { paddedBatches } from "./padded-batches.ts";
+import { pairBatches } from "./pair-batches.ts";
 import { openSentenceShards } from "./sentence-shards.ts";
 import { openShards } from "./shard-dataset.ts";
 import { windowed } from "./windows.ts";
@@ -14,6 +17,7 @@ export async function openDataset(handle: DatasetHandle): Promise<Dataset> {
   switch (handle.kind) {
     case "memory": return new MemoryDataset(handle.tokens, handle.offsets);
     case "shards": return openShards(handle.index, { split: handle.split, verify: "sizes" });
+    case "documents": return new SentenceDocuments(await openDataset(handle.of), handle.starts);
     case "sentences": return openSentenceShards(handle.index, { split: handle.split, verify: "sizes" });
     case "windows": return windowed(await openDataset(handle.of), handle);
     case "mix": return mix(await Promise.all(handle.parts.map(async ({ of, weight }) => ({ dataset: await openDataset(of), weight }))), { by: handle.by });
@@ -22,5 +26,11 @@ export async function openDataset(handle: DatasetHandle): Promise<Dataset> {
 
 export async function openBatches(recipe: BatchRecipe): Promise<Batches> {
   const dataset = await openDataset(recipe.dataset);
-  return recipe.layout === "packed" ? packedBatches(dataset, recipe.options) : paddedBatches(dataset, recipe.options);
+  switch (recipe.layout) {
+    case "packed": return packedBatches(dataset, recipe.options);
+    case "padded": return paddedBatches(dataset, recipe.options);
+    case "pairs":
+      if (!isDocumentDataset(dataset)) throw new ConfigError(`openBatches: expected a handle of documents for pairs, got one of ${recipe.dataset.kind}. Take the recipe of pairBatches.`);
+      return pairBatches(dataset, recipe.options);
+  }
 }

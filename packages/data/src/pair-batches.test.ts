@@ -2,9 +2,14 @@ import { describe, expect, it } from "vitest";
 import { RandomStream } from "@cloze/random";
 import type { TokenBatch } from "@cloze/tokenizer";
 import { memoryDocuments, type DocumentDataset } from "./document-dataset.ts";
+import type { PairOptions } from "./batches.ts";
 import { memoryDataset } from "./memory-dataset.ts";
-import { pairBatches, pairEvaluationBatches, type PairOptions } from "./pair-batches.ts";
+import { mixDocuments } from "./mix-documents.ts";
+import { openBatches } from "./open-batches.ts";
+import { pairBatches, pairEvaluationBatches } from "./pair-batches.ts";
 import { longestFirst, pairDraws, pairsOfDocument } from "./pair-document.ts";
+import { prefetch } from "./prefetch.ts";
+import { flatten, unflatten } from "./worker-protocol.ts";
 
 const special = { pad: 0, start: 1, end: 2 }, FIRST = 10;
 
@@ -196,6 +201,35 @@ describe("pairBatches", () => {
     await expect(evaluation.batchAt(evaluation.count)).rejects.toThrow(/expected a batch from 0 to/);
   });
 
+  it("never takes the same document for another where a mixture repeats it", async () => {
+    const few = memoryDocuments([[[10], [11], [12], [13]]]), many = memoryDocuments(Array.from({ length: 12 }, (_, d) => [[20 + d], [20 + d]]));
+    const mixed = mixDocuments([{ dataset: few, weight: 0.5 }, { dataset: many, weight: 0.5 }]), batches = pairBatches(mixed, { ...options, rowsPerBatch: 1, length: 8 });
+    expect(mixed.documents).toBe(24);
+    let random = 0;
+    for (let step = 0; step < batches.rowsIn(0); step++) {
+      const { ids, sequences } = await batches.batchAt(step);
+      for (const { start, length, pair } of sequences) {
+        const text = Array.from(ids.subarray(start, start + length)), isFew = (part: number[]): boolean => part.some((id) => id >= 10 && id < 20);
+        if (pair?.label !== 1 || !isFew(text.slice(0, pair.second))) continue;
+        random++;
+        expect(isFew(text.slice(pair.second))).toBe(false);
+      }
+    }
+    expect(random).toBeGreaterThan(4);
+  });
+
+  it("is made again from its recipe, and its pairs travel between threads", async () => {
+    const batches = pairBatches(data, options), { recipe } = batches;
+    if (recipe === undefined) throw new Error("no recipe");
+    const batch = await batches.batchAt(2);
+    expect(await (await openBatches(structuredClone(recipe))).batchAt(2)).toEqual(batch);
+    expect(unflatten(structuredClone(flatten(batch)))).toEqual(batch);
+    const queue = prefetch(batches, { from: 2, until: 4, workers: 1 });
+    expect(await queue.next()).toEqual(batch);
+    await queue.close();
+    await expect(openBatches({ ...recipe, dataset: memoryDataset([[5]]).handle })).rejects.toThrow(/expected a handle of documents for pairs, got one of memory/);
+  });
+
   it("reads data that comes later, as shards do", async () => {
     const slow: DocumentDataset = { size: data.size, documents: data.documents, lengthOf: (s) => data.lengthOf(s), sentencesOf: (d) => data.sentencesOf(d), read: async (s) => data.read(s) };
     expect(await pairBatches(slow, options).batchAt(5)).toEqual(await pairBatches(data, options).batchAt(5));
@@ -209,6 +243,7 @@ describe("pairBatches", () => {
     ["a share above 1", () => pairBatches(data, { ...options, shortRate: 2 }), /shortRate to be a share/],
     ["a step below 0", () => pairBatches(data, options).epochOf(-1), /step of 0 or more/],
     ["an empty sentence", () => pairBatches({ ...memoryDataset([[1], []]), size: 2, documents: 2, lengthOf: (s) => 1 - s, read: () => Uint8Array.of(), sentencesOf: (d) => [d, d + 1] }, options).rowsIn(0), /expected tokens in every sentence, got none in sentence 1/],
+    ["one document over and over", () => pairBatches({ size: 2, documents: 2, lengthOf: () => 1, read: () => Uint8Array.of(5), sentencesOf: (d) => [d, d + 1], originalOf: () => 0 }, options).rowsIn(0), /at least two documents that differ, .+, got one alone, repeated/],
     ["an empty document", () => pairBatches({ size: 1, documents: 2, lengthOf: () => 1, read: () => Uint8Array.of(5), sentencesOf: (d) => [d, 1] }, options).rowsIn(0), /got none in document 1/],
   ])("refuses %s", (_, make, message) => expect(make).toThrow(message));
 });

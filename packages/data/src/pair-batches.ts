@@ -9,40 +9,12 @@
 import { ConfigError } from "@cloze/errors";
 import { RandomStream } from "@cloze/random";
 import type { PackedSequence, TokenBatch } from "@cloze/tokenizer";
-import type { Batches, PackedBatches } from "./batches.ts";
+import type { Batches, PackedBatches, PairOptions } from "./batches.ts";
 import type { DocumentDataset } from "./document-dataset.ts";
 import { EpochRows } from "./epoch-rows.ts";
 import { packWindow } from "./pack-window.ts";
 import { PAIR_FRAME, pairDraws, pairLength, pairsOfDocument, type PairDraws, type PairRule, type PlannedPair, type SentenceRange } from "./pair-document.ts";
 import { permutation, shuffledOrder, type Order } from "./shuffle.ts";
-
-export interface PairFraming {
-  readonly pad: number;
-  /** `[CLS]`. */
-  readonly start?: number | undefined;
-  /** `[SEP]`: after each of the two texts. */
-  readonly end?: number | undefined;
-}
-
-export interface PairOptions {
-  readonly seed: number;
-  /** Tokens in a row. */
-  readonly length: number;
-  readonly rowsPerBatch: number;
-  readonly special: PairFraming;
-  /** What B is in half of the pairs: a text of another document, or A and B in the wrong order. */
-  readonly second: "random" | "swapped";
-  /** Most tokens of a pair, special tokens included. Default and upper bound: `length`. */
-  readonly maxSequence?: number;
-  /** Share of the documents whose pairs are shorter than they could be, so that short inputs are seen too. Default 0.1, as BERT. */
-  readonly shortRate?: number;
-  /** At most this many pairs in a row; 1 gives padded rows. Default: as many as fit. */
-  readonly sequencesPerRow?: number;
-  /** Draw the documents in a new order each epoch (default), or keep the order of the data set up to the packing window. */
-  readonly shuffle?: boolean;
-  /** Documents whose pairs are packed together. Default: enough for 256 rows, at least 32. */
-  readonly window?: number;
-}
 
 /** Of every run, so that figures compare. */
 const EVALUATION_SEED = 20240520;
@@ -70,6 +42,7 @@ export function pairBatches(dataset: DocumentDataset, options: PairOptions): Pac
     firstStepOf: (epoch) => Math.floor(plan.rows.firstRowOf(epoch) / rowsPerBatch),
     rowsIn: (epoch) => plan.rows.rowsIn(epoch),
     fillOf: (epoch) => plan.tokensIn(epoch) / (plan.rows.rowsIn(epoch) * length),
+    ...(dataset.handle === undefined ? {} : { recipe: { layout: "pairs", dataset: dataset.handle, options } }),
   };
 }
 
@@ -159,11 +132,11 @@ async function fill(dataset: DocumentDataset, rows: readonly { readonly epoch: n
     for (const [i, { example, a, b, label }] of content.entries()) {
       const first = at, ends = new RandomStream(seed).split("ends").split(epoch).split(example);
       ids[at++] = start;
-      for (const token of await textOf(dataset, a, ends.split("a"))) ids[at++] = token;
+      for (const token of await textOf(dataset, a, epoch, ends.split("a"))) ids[at++] = token;
       ids[at++] = end;
       const second = at - first;
       if (b !== undefined) {
-        for (const token of await textOf(dataset, b, ends.split("b"))) ids[at++] = token;
+        for (const token of await textOf(dataset, b, epoch, ends.split("b"))) ids[at++] = token;
         ids[at++] = end;
         types.fill(1, first + second, at);
       }
@@ -176,11 +149,11 @@ async function fill(dataset: DocumentDataset, rows: readonly { readonly epoch: n
 }
 
 /** The tokens of a range but for those dropped: each from the beginning or the end, by a coin. */
-async function textOf(dataset: DocumentDataset, { first, end, kept, dropped }: SentenceRange, ends: RandomStream): Promise<Int32Array> {
+async function textOf(dataset: DocumentDataset, { first, end, kept, dropped }: SentenceRange, epoch: number, ends: RandomStream): Promise<Int32Array> {
   const text = new Int32Array(kept);
   let skip = heads(ends, dropped), at = 0;
   for (let sentence = first; sentence < end && at < kept; sentence++) {
-    const reading = dataset.read(sentence), tokens = reading instanceof Promise ? await reading : reading;
+    const reading = dataset.read(sentence, epoch), tokens = reading instanceof Promise ? await reading : reading;
     const from = Math.min(skip, tokens.length), taken = tokens.subarray(from, from + kept - at);
     skip -= from;
     text.set(taken, at);

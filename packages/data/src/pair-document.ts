@@ -82,7 +82,7 @@ export function pairsOfDocument(dataset: DocumentDataset, document: number, { se
     const chunk = gather(at, end, target, second === "swapped" ? 2 : 1), sentences = chunk.end - at;
     const cut = at + (sentences > 1 ? 1 + draws.cut.below(sentences - 1, at) : 1), a = gather(at, cut, Infinity, 1).tokens, coin = draws.label.uniform(at) < 0.5;
     if (second === "random" && (sentences === 1 || coin)) {
-      const drawn = draws.document.below(dataset.documents - 1, at), [otherFirst, otherEnd] = dataset.sentencesOf(drawn < document ? drawn : drawn + 1);
+      const [otherFirst, otherEnd] = dataset.sentencesOf(another(dataset, document, draws.document.below(dataset.documents - 1, at)));
       const start = otherFirst + draws.start.below(otherEnd - otherFirst, at), other = gather(start, otherEnd, target - a, 1);
       pairs.push(truncated(at, [at, cut, a], [start, other.end, other.tokens], 1, longest));
       at = cut;
@@ -97,6 +97,14 @@ export function pairsOfDocument(dataset: DocumentDataset, document: number, { se
     }
   }
   return pairs;
+}
+
+/** The document that a draw below documents - 1 means; where that is the same once more, the next that is not. */
+function another(dataset: DocumentDataset, document: number, drawn: number): number {
+  const { documents } = dataset, of = (each: number): number => dataset.originalOf?.(each) ?? each;
+  const start = drawn < document ? drawn : drawn + 1;
+  for (let i = 0; i < documents; i++) if (of((start + i) % documents) !== of(document)) return (start + i) % documents;
+  throw new ConfigError("sentence pairs: expected at least two documents that differ, for a random text is one of another document, got one alone, repeated. Give more data.");
 }
 
 type Measured = readonly [first: number, end: number, tokens: number];

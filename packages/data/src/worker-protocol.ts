@@ -1,6 +1,6 @@
 /** What a prefetching thread and its worker say to each other. A batch travels as its buffers, which change hands without a copy. */
 import { ClozeError, FormatError, type ErrorKind } from "@cloze/errors";
-import type { TokenBatch } from "@cloze/tokenizer";
+import type { PackedSequence, TokenBatch } from "@cloze/tokenizer";
 
 export type ToWorker = { readonly step: number };
 
@@ -9,7 +9,7 @@ export type FromWorker =
   | { readonly step: number; readonly error: FlatError };
 
 export interface FlatBatch extends Omit<TokenBatch, "sequences"> {
-  /** [example, row, start, length] of each sequence. */
+  /** [example, row, start, length, second, label] of each sequence; of one that is no pair, second is -1. */
   readonly sequences: Float64Array;
 }
 
@@ -21,14 +21,17 @@ export interface FlatError {
 }
 
 export function flatten(batch: TokenBatch): FlatBatch {
-  const sequences = new Float64Array(4 * batch.sequences.length);
-  for (const [i, { example, row, start, length }] of batch.sequences.entries()) sequences.set([example, row, start, length], 4 * i);
+  const sequences = new Float64Array(6 * batch.sequences.length);
+  for (const [i, { example, row, start, length, pair }] of batch.sequences.entries()) sequences.set([example, row, start, length, pair?.second ?? -1, pair?.label ?? -1], 6 * i);
   return { ...batch, sequences };
 }
 
 export function unflatten(flat: FlatBatch): TokenBatch {
   const of = (i: number): number => flat.sequences[i] as number;
-  const sequences = Array.from({ length: flat.sequences.length / 4 }, (_, i) => ({ example: of(4 * i), row: of(4 * i + 1), start: of(4 * i + 2), length: of(4 * i + 3) }));
+  const sequences = Array.from({ length: flat.sequences.length / 6 }, (_, i): PackedSequence => {
+    const at = 6 * i, second = of(at + 4);
+    return { example: of(at), row: of(at + 1), start: of(at + 2), length: of(at + 3), ...(second >= 0 && { pair: { second, label: of(at + 5) === 0 ? 0 : 1 } }) };
+  });
   return { ...flat, sequences };
 }
 
