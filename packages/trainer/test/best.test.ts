@@ -44,6 +44,10 @@ describe("the best checkpoint", () => {
     expect(result).toMatchObject({ steps: 10, best: { value: 2, step: 6 } });
   });
 
+  it("gives up on figures that are never numbers", async () => {
+    expect(await train(run(dir, [NaN, NaN, NaN, NaN, NaN]))).toMatchObject({ steps: 6, best: { value: NaN, step: 2 } });
+  });
+
   it("survives an interruption: the same steps, the same rows, the same best", async () => {
     const values = [0.1, 0.5, 0.4, 0.6, 0.2, 0.3], straight = join(dir, "straight"), broken = join(dir, "broken"), stop = new AbortController();
     const whole = await train(run(straight, values));
