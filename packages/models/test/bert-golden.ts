@@ -55,7 +55,7 @@ interface TrainingFile {
 const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`golden/bert-${name}.json`, import.meta.url), "utf8"));
 export const base: BaseFile = read("base") as BaseFile;
 export const gradients: GradientsFile = read("gradients") as GradientsFile;
-export const { variants }: VariantsFile = read("variants") as VariantsFile;
+export const variants: VariantsFile["variants"] = (read("variants") as VariantsFile).variants;
 export const training: TrainingFile = read("training") as TrainingFile;
 
 export const config: BertConfig = parseBertConfig(base.config);
