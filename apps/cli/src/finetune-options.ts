@@ -1,17 +1,15 @@
 /** The options of `cloze finetune`, as a table. */
-import { TASK_KINDS } from "@cloze/tasks";
-import { BACKEND_OPTIONS, PRECISION_OPTION } from "./compute-options.ts";
 
 export const COLUMNS_OPTION = {
   columns: { kind: "string", value: "NAMES", help: "text,label: columns of a file without a header, in order; text=review,label=stars: ours=theirs" },
 } as const;
 
 export const FINETUNE_OPTIONS = {
-  task: { kind: "choice", choices: TASK_KINDS, help: "what is to be learnt" },
+  task: { kind: "choice", choices: ["text-classification", "multi-label", "regression", "token-classification", "question-answering", "multiple-choice"], help: "what is to be learnt" },
   from: { kind: "string", value: "DIR|NAME", checkpoint: true, help: "the checkpoint to start from: a folder, a run, or a model of the Hub" },
   data: { kind: "list", value: "FILE", help: "training examples: TSV, CSV, JSONL, Parquet; CoNLL for tags; the JSON of SQuAD for questions" },
   valid: { kind: "list", value: "FILE", help: "examples to evaluate on after each epoch; the best checkpoint is kept" },
-  ...COLUMNS_OPTION,
+  columns: { kind: "string", value: "NAMES", help: "text,label: columns of a file without a header, in order; text=review,label=stars: ours=theirs" },
   labels: { kind: "list", value: "LABEL", help: "labels in order (default: those of the training data)" },
   classWeights: { kind: "string", value: "WEIGHTS", help: "balanced, or what a mistake costs by label: rare=5,common=1" },
   noAnswer: { kind: "boolean", help: "questions may have no answer (SQuAD 2)" },
@@ -34,6 +32,7 @@ export const FINETUNE_OPTIONS = {
   seeds: { kind: "integer", min: 1, max: 100, default: 1, help: "runs, from --seed on; figures are then a mean and a deviation" },
   out: { kind: "string", value: "DIR", help: "run folder (default: runs/…)" },
   resume: { kind: "string", value: "DIR", inFile: false, help: "go on with an interrupted run" },
-  ...PRECISION_OPTION,
-  ...BACKEND_OPTIONS,
+  precision: { kind: "choice", choices: ["f32", "f16", "bf16"], default: "f32", help: "of contractions; all else is f32" },
+  backend: { kind: "choice", choices: ["auto", "webgpu", "onnxruntime", "tfjs", "tfjs:node-gpu", "tfjs:node", "tfjs:wasm", "tfjs:cpu", "reference"], default: "auto", help: "what computes" },
+  threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
 } as const;

@@ -12,7 +12,7 @@ import { onInterrupt } from "./interrupt.ts";
 import { loadModel } from "./model-files.ts";
 import { flag, type Values } from "./options.ts";
 import { columns } from "./output.ts";
-import { checkpointFolder, holdsRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
+import { holdsRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
 import { taskFolder } from "./task-models.ts";
 import { tokenizerOfFolder } from "./tokenizers.ts";
 
@@ -32,7 +32,7 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
     if (options.data.length === 0) throw new ConfigError("finetune: --data is required: files with labelled examples. See: cloze finetune --help");
     const task: Task = taskOf(kind, taskOptions(options)) as Task, { backend, why } = await chooseBackend(options.backend as BackendChoice, options.threads === undefined ? {} : { threads: options.threads });
     try {
-      const dir = await startFolder(path(options.from)), loaded = await loadModel(dir), tokenizer = await tokenizerOfFolder(dir), read = { labelled: true, ...columnsOf(options.columns) };
+      const dir = await taskFolder(path(options.from)), loaded = await loadModel(dir), tokenizer = await tokenizerOfFolder(dir), read = { labelled: true, ...columnsOf(options.columns) };
       const train = await loadRecords(task, options.data.map(path), read), valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
       note(`${formatInteger(train.length)} examples to train on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${why}`);
       if (!resuming) await writeRunConfig(run, savedOptions(options));
@@ -60,11 +60,6 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
 interface SeedRun {
   readonly seed: number;
   readonly result: FineTuned;
-}
-
-/** A fine-tuned model may be the start of another. */
-export async function startFolder(folder: string): Promise<string> {
-  return taskFolder(folder).catch(() => checkpointFolder(folder));
 }
 
 const placeIn = (records: readonly Located<object>[]) => (record: number): string => records[record]?.where ?? `example ${record + 1}`;

@@ -17,10 +17,9 @@ import { fineTune, loadRecords, type FineTuneSettings, type Located, type ReadRe
 import type { TrainEvent } from "@cloze/trainer";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import { checkpointPath } from "./checkpoint-folder.ts";
-import { startFolder } from "./finetune.ts";
 import type { Io } from "./io.ts";
 import { loadModel } from "./model-files.ts";
-import { openTask, startTask } from "./task-models.ts";
+import { openTask, startTask, taskFolder } from "./task-models.ts";
 import { tokenizerOfFolder } from "./tokenizers.ts";
 
 /** Files, or the records themselves. */
@@ -55,7 +54,7 @@ export interface FinetunedModel<R extends object, O extends object> extends Task
 /** Fine-tunes a checkpoint and gives the model, ready to predict. Throws ConfigError where `signal` ended the run. */
 export async function finetune<R extends object, O extends object>(request: FinetuneRequest<R, O>): Promise<FinetunedModel<R, O>> {
   const { from, task, data, valid, out, backend: wanted = "auto", columns, onNote = () => {}, ...settings } = request;
-  const dir = await startFolder(await checkpointNamed(from, "from", onNote)), loaded = await loadModel(dir), tokenizer = await tokenizerOfFolder(dir), read = { labelled: true, ...(columns && { columns }) };
+  const dir = await taskFolder(await checkpointNamed(from, "from", onNote)), loaded = await loadModel(dir), tokenizer = await tokenizerOfFolder(dir), read = { labelled: true, ...(columns && { columns }) };
   const train = await recordsOf(task, data, read), held = valid === undefined ? undefined : await recordsOf(task, valid, read), { backend, close } = await running(wanted, onNote);
   const run = out === undefined ? await mkdtemp(join(tmpdir(), "cloze-finetune-")) : resolve(out), records = (all: readonly Located<R>[]): readonly R[] => all.map(({ record }) => record);
   try {

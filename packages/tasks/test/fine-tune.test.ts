@@ -72,6 +72,17 @@ describe("fineTune", () => {
     expect(choices.figures?.["accuracy"]).toBe(1);
   });
 
+  it("learns that some questions have no answer, and takes the threshold that is best", async () => {
+    const asked = Array.from({ length: 32 }, (_, i) => {
+      const where = ["rome", "oslo"][i % 2] as string, context = `ann lives in ${where} .`, answerable = (i >> 1) % 2 === 0;
+      return { question: answerable ? "where ?" : "who is bob ?", context, answers: answerable ? [{ text: where, start: context.indexOf(where) }] : [] };
+    });
+    const { task, figures } = await fineTune({ ...settings, task: questionAnswering({ noAnswer: true }), train: asked, valid: asked.slice(0, 12), run: dir, epochs: 8, lr: 0.01, maxLength: 32 });
+    expect(figures?.["bestF1"]).toBe(1);
+    expect(task.settings["threshold"]).toBe(figures?.["bestF1Threshold"]);
+    expect(figures).toHaveProperty("noAnswerAccuracy");
+  });
+
   it("refuses what makes no sense", async () => {
     await expect(fineTune(sentiment(dir, { train: [] }))).rejects.toThrow(/expected training examples, got none/);
     await expect(fineTune(sentiment(dir, { valid: [] }))).rejects.toThrow(/expected examples to evaluate on, got none/);
