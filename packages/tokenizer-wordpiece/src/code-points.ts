@@ -1,7 +1,7 @@
 /**
  * What each code point is to BERT's basic tokenizer, unpacked from the tables once per tokenizer: one byte of flags each.
  *
- * Price: 1.1 MB, of which the system backs the pages that hold characters. Source: unicode-tables.ts, read off Python `tokenizers`.
+ * Price: 3.3 MB, of which the system backs the pages that hold characters. Source: unicode-tables.ts, read off Python `tokenizers`.
  */
 import { CHINESE, COMBINING, COMPOSED, DROPPED, MARKS, PUNCTUATION, SPACES } from "./unicode-tables.ts";
 
@@ -16,11 +16,17 @@ export const IS_CHINESE = 16;
 /** Left whole by decomposition, whatever the engine's Unicode says. */
 export const IS_COMPOSED = 32;
 
+const UNCHANGED = 1, CHANGED = 2;
+
 export interface CodePoints {
   /** [0x110000] */
   readonly flags: Uint8Array;
   /** Canonical combining classes other than 0: marks are ordered by them. */
   readonly combining: ReadonlyMap<number, number>;
+  /** The canonical decomposition of a character by itself, or the character. */
+  decomposed(code: number): readonly number[];
+  /** The full lower case of a character by itself: a capital sigma is always σ. */
+  lower(code: number): readonly number[];
 }
 
 export function codePoints(): CodePoints {
@@ -37,7 +43,24 @@ export function codePoints(): CodePoints {
   for (const [combiningClass, runs] of COMBINING) {
     forEachRun(runs, (start, end) => { for (let code = start; code < end; code++) combining.set(code, combiningClass); });
   }
-  return { flags, combining };
+  return {
+    flags, combining,
+    decomposed: remembered((code) => (((flags[code] as number) & IS_COMPOSED) === 0 ? String.fromCodePoint(code).normalize("NFD") : undefined)),
+    lower: remembered((code) => String.fromCodePoint(code).toLowerCase()),
+  };
+}
+
+/** What a character becomes, as code points. The engine is asked once for each; only those that change are kept. */
+function remembered(become: (code: number) => string | undefined): (code: number) => readonly number[] {
+  const asked = new Uint8Array(0x110000), changed = new Map<number, readonly number[]>();
+  return (code) => {
+    if (asked[code] === 0) {
+      const character = String.fromCodePoint(code), text = become(code) ?? character;
+      if (text !== character) changed.set(code, Array.from(text, (c) => c.codePointAt(0) as number));
+      asked[code] = text === character ? UNCHANGED : CHANGED;
+    }
+    return asked[code] === UNCHANGED ? [code] : changed.get(code) as readonly number[];
+  };
 }
 
 function forEachRun(runs: string, take: (start: number, end: number) => void): void {

@@ -6,7 +6,7 @@
  * stay in the order of the text, as there. This is the slow and whole definition: the encoder runs it once per distinct word.
  * Source: BertNormalizer and NormalizedString of tokenizers 0.23.3; Unicode Standard Annex 15 (canonical ordering).
  */
-import { IS_CHINESE, IS_COMPOSED, IS_DROPPED, IS_MARK, IS_SPACE, type CodePoints } from "./code-points.ts";
+import { IS_CHINESE, IS_DROPPED, IS_MARK, IS_SPACE, type CodePoints } from "./code-points.ts";
 
 export interface NormalizerOptions {
   readonly cleanText: boolean;
@@ -22,7 +22,7 @@ export interface Normalized {
   readonly to: number[];
 }
 
-const SPACE = 0x20, REPLACEMENT = 0xfffd;
+const SPACE = 0x20, REPLACEMENT = 0xfffd, FIRST_COMBINING = 0x300;
 
 /**
  * Normalizes `text[start, end)`; places count from the text's start. A lone surrogate is U+FFFD, as it would be in UTF-8.
@@ -34,7 +34,7 @@ export function normalize(
 ): Normalized {
   const cleaned = cleanedText(points, options, text, start, end, dropped);
   const stripped = options.stripAccents ? withoutAccents(points, cleaned) : cleaned;
-  return options.lowercase ? lowered(stripped) : stripped;
+  return options.lowercase ? lowered(points, stripped) : stripped;
 }
 
 function cleanedText(
@@ -68,65 +68,46 @@ function codePointAt(text: string, at: number, end: number): { readonly code: nu
   return { code: 0x10000 + ((unit - 0xd800) << 10) + (next - 0xdc00), size: 2 };
 }
 
-/** The canonical decomposition of one character, or the character. */
-export function decomposed({ flags }: CodePoints, code: number): readonly number[] {
-  if (code < 0xc0 || (((flags[code] as number) & IS_COMPOSED) !== 0)) return [code];
-  const text = String.fromCodePoint(code), parts = text.normalize("NFD");
-  return parts === text ? [code] : Array.from(parts, (c) => c.codePointAt(0) as number);
-}
-
 function withoutAccents(points: CodePoints, source: Normalized): Normalized {
-  const order: { readonly code: number; readonly combining: number; readonly first: boolean }[] = [];
-  let run = 0; // where the run of combining characters at the end began
-  const close = (): void => {
-    // The sort is stable, as canonical ordering asks.
-    if (order.length - run > 1) for (const [i, mark] of order.slice(run).toSorted((a, b) => a.combining - b.combining).entries()) order[run + i] = mark;
-    run = order.length;
-  };
   const codes: number[] = [], from: number[] = [], to: number[] = [];
   let taken = 0;
+  const emit = (code: number, first: boolean): void => {
+    if (first) taken++;
+    if (((points.flags[code] as number) & IS_MARK) !== 0) return;
+    codes.push(code);
+    from.push(source.from[taken - 1] as number);
+    to.push(source.to[taken - 1] as number);
+  };
+  // A run of combining characters, which go in the order of their classes.
+  let run: { readonly code: number; readonly combining: number; readonly first: boolean }[] = [];
   const flush = (): void => {
-    for (const { code, first } of order) {
-      if (first) taken++;
-      if (((points.flags[code] as number) & IS_MARK) !== 0) continue;
-      codes.push(code);
-      from.push(source.from[taken - 1] as number);
-      to.push(source.to[taken - 1] as number);
-    }
-    order.length = 0;
-    run = 0;
+    if (run.length === 0) return;
+    for (const { code, first } of run.length === 1 ? run : run.toSorted((a, b) => a.combining - b.combining)) emit(code, first);
+    run = [];
   };
   for (const original of source.codes) {
-    for (const [i, code] of decomposed(points, original).entries()) {
-      const combining = points.combining.get(code) ?? 0;
-      if (combining === 0) {
-        close();
+    const parts = points.decomposed(original);
+    for (let i = 0; i < parts.length; i++) {
+      const code = parts[i] as number, combining = code < FIRST_COMBINING ? 0 : points.combining.get(code) ?? 0;
+      if (combining > 0) run.push({ code, combining, first: i === 0 });
+      else {
         flush();
+        emit(code, i === 0);
       }
-      order.push({ code, combining, first: i === 0 });
-      if (combining === 0) run = order.length;
     }
   }
-  close();
   flush();
   return { codes, from, to };
 }
 
-function lowered(source: Normalized): Normalized {
+function lowered(points: CodePoints, source: Normalized): Normalized {
   const codes: number[] = [], from: number[] = [], to: number[] = [];
-  for (const [i, code] of source.codes.entries()) {
-    for (const lower of lowerCase(code)) {
+  for (let i = 0; i < source.codes.length; i++) {
+    for (const lower of points.lower(source.codes[i] as number)) {
       codes.push(lower);
       from.push(source.from[i] as number);
       to.push(source.to[i] as number);
     }
   }
   return { codes, from, to };
-}
-
-/** The full lower case of one character by itself: a capital sigma is always σ. */
-export function lowerCase(code: number): readonly number[] {
-  if (code < 0x80) return [code >= 0x41 && code <= 0x5a ? code + 0x20 : code];
-  const text = String.fromCodePoint(code), lower = text.toLowerCase();
-  return lower === text ? [code] : Array.from(lower, (c) => c.codePointAt(0) as number);
 }

@@ -6,7 +6,7 @@
  * characters that decompose) is MIXED, and leaves the stretch to the whole definition in normalize.ts.
  */
 import { IS_CHINESE, IS_DROPPED, IS_MARK, IS_PUNCTUATION, IS_SPACE, type CodePoints } from "./code-points.ts";
-import { decomposed, lowerCase, type NormalizerOptions } from "./normalize.ts";
+import type { NormalizerOptions } from "./normalize.ts";
 
 export const SPACE = 0;
 export const SINGLE = 1;
@@ -26,9 +26,9 @@ function classOf(points: CodePoints, options: NormalizerOptions, unit: number, f
   if (options.cleanText && (flag & IS_DROPPED) !== 0) return MIXED;
   if ((flag & IS_SPACE) !== 0) return SPACE;
   if (options.stripAccents && ((flag & IS_MARK) !== 0 || points.combining.has(unit))) return MIXED;
-  const parts = options.stripAccents ? decomposed(points, unit) : [unit], [part = unit] = parts;
+  const parts = options.stripAccents ? points.decomposed(unit) : [unit], [part = unit] = parts;
   if (isAlone(options, flag)) return parts.length === 1 && isAlone(options, points.flags[part] as number) ? SINGLE : MIXED;
-  const small = options.lowercase ? lowerCase(unit) : [unit], [code = unit] = small;
+  const small = options.lowercase ? points.lower(unit) : [unit], [code = unit] = small;
   return parts.length > 1 || part !== unit || small.length > 1 || points.flags[code] !== flag ? MIXED : WORD;
 }
 
