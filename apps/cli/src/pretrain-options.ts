@@ -1,14 +1,15 @@
 /** What `cloze pretrain` takes: one table, read by the parser, the help, the config file and a resumed run. */
-import { DATA_HELP, READING_OPTIONS } from "./data-options.ts";
-import { TOKENIZER_NAMES } from "./tokenizers.ts";
+import { READING_OPTIONS } from "./data-options.ts";
 
-export const PRETRAIN_OPTIONS = {
+const WHAT = {
   model: { kind: "string", value: "NAME", default: "esm2-8m", help: "esm2-8m, -35m, -150m, -650m, -3b, -15b, or a config.json" },
-  data: { kind: "list", value: "[W:]NAME", help: `${DATA_HELP}; several are joined, or with weights mixed by them: 0.7:a.txt 0.3:b.jsonl` },
-  ...READING_OPTIONS,
-  tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: TOKENIZER_NAMES }, help: "esm2, protbert, amplify, or a checkpoint folder" },
-  objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, or the name of an installed objective package" },
-  objectiveOptions: { kind: "string", value: "JSON", default: "{}", help: "its options, e.g. '{\"rate\":0.2,\"replace\":\"mask\"}'" },
+  data: { kind: "list", value: "[W:]NAME", help: "FASTA, .txt, .jsonl, .csv, .tsv (plain or .gz), .parquet (also a URL), hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]], or the .json of token shards; several are joined, or mixed by weights: 0.7:a.txt 0.3:b.jsonl" },
+} as const;
+
+const HOW = {
+  tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: ["esm2", "protbert", "amplify"] }, help: "esm2, protbert, amplify, or a checkpoint folder" },
+  objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, nsp, sop, or an installed package; mlm+nsp is both at once" },
+  objectiveOptions: { kind: "string", value: "JSON", default: "{}", help: "its options, e.g. '{\"rate\":0.2,\"unit\":\"whole-word\"}'; of several by name, '{\"mlm\":{…}}'" },
   valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share of the sequences held out for evaluation" },
   steps: { kind: "count", min: 1, help: "train for so many steps" },
   epochs: { kind: "number", above: 0, help: "train for so many passes over the data (default: 1)" },
@@ -39,6 +40,8 @@ export const PRETRAIN_OPTIONS = {
   plan: { kind: "boolean", default: false, inFile: false, help: "print what a step does on the device and the memory it takes, and stop" },
   tune: { kind: "boolean", default: false, help: "measure how this GPU multiplies fastest, and keep it (webgpu)" },
 } as const;
+
+export const PRETRAIN_OPTIONS: typeof WHAT & typeof READING_OPTIONS & typeof HOW = { ...WHAT, ...READING_OPTIONS, ...HOW };
 
 /** What a resumed run may change: nothing of it changes a number, but for the length of the run. */
 export const RESUME_MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "tune", "rematerialise", "evalEvery", "saveEvery", "keep", "out", "resume", "steps", "epochs", "budget"]);
