@@ -1,17 +1,14 @@
 /** How data is read: options that pretraining, evaluation and the data commands share. */
-import type { DataFormat, ReadDocumentsOptions } from "@cloze/data/node";
-import type { DocumentRule, FilterOptions } from "@cloze/data";
+import type { FilterOptions } from "@cloze/data";
+import type { ReadDocumentsOptions } from "@cloze/data/node";
 import type { Values } from "./options.ts";
 
 export const DATA_HELP = "FASTA, .txt, .jsonl, .csv, .tsv (plain or .gz), .parquet (also a URL), hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]], or the .json of token shards";
 
-const FORMATS: readonly DataFormat[] = ["fasta", "text", "jsonl", "csv", "tsv", "parquet"];
-const RULES: readonly DocumentRule[] = ["blank-line", "line", "file"];
-
 export const READING_OPTIONS = {
-  format: { kind: "choice", choices: FORMATS, help: "of the data; default: by the ending of the name" },
+  format: { kind: "choice", choices: ["fasta", "text", "jsonl", "csv", "tsv", "parquet"], help: "of the data; default: by the ending of the name" },
   field: { kind: "string", value: "NAME|N", help: "field or column with the text (default: text, else sequence)" },
-  documents: { kind: "choice", choices: RULES, help: "what is a document in plain text (default: blank-line; line with residues)" },
+  documents: { kind: "choice", choices: ["blank-line", "line", "file"], help: "what is a document in plain text (default: blank-line; line with residues)" },
   header: { kind: "boolean", default: true, help: "the first row of CSV and TSV is data; columns are 1, 2, …" },
   quotes: { kind: "boolean", default: true, help: "a quote in CSV and TSV is a character as any other" },
 } as const;

@@ -5,6 +5,7 @@ import { ConfigError } from "@cloze/errors";
 import { checkModel } from "@cloze/objective";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
+import type { ReadingOptions } from "./data-options.ts";
 import { loadModel } from "./model-files.ts";
 import { sourceOfModel } from "./model-sources.ts";
 import { findObjective } from "./objectives.ts";
@@ -16,7 +17,7 @@ import { tokenizerOfFolder } from "./tokenizers.ts";
 import { evaluationBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf, type TrainingData } from "./training-data.ts";
 
-interface EvaluateOptions {
+interface EvaluateOptions extends ReadingOptions {
   readonly checkpoint: string;
   readonly data: readonly string[];
   readonly columns: string | undefined;
@@ -43,7 +44,7 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
   if (!loaded.heads.includes(objective.requires)) throw new ConfigError(`${options.checkpoint}: expected the weights of a model with ${objective.requires}, which --objective ${options.objective} needs, got those of ${loaded.heads.join(", ") || "no head"}. Train it with this objective first.`);
   const source = sourceOfModel(options.checkpoint, loaded, objective.requires), maxLength = Math.min(options.maxLength, source.maxLength), special = framingOf(tokenizer);
   const data = await openTrainingData({
-    files: options.data, tokenizer, validShare: options.split === "all" ? 0 : options.valid, path, env: io.env,
+    files: options.data, tokenizer, validShare: options.split === "all" ? 0 : options.valid, path, reading: options, env: io.env,
     unit: unitOf(objective), window: { length: maxLength - framingLength(special), seed: 0 },
   });
   const dataset = await part(data, options.split);

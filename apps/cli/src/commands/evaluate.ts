@@ -1,14 +1,16 @@
 /** `cloze evaluate`: the objective's loss and the token metrics of a checkpoint, over sequences; or the figures of a fine-tuned model's task. */
 import { command, type Command } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION, PRECISION_OPTION } from "../compute-options.ts";
+import { READING_OPTIONS } from "../data-options.ts";
 import { COLUMNS_OPTION } from "../finetune-options.ts";
 
 export const evaluate: Command = command({
   configFile: true,
   options: {
     ...CHECKPOINT_OPTION,
-    data: { kind: "list", value: "FILE", help: "FASTA files (plain or gzip), or the .json of token shards; of a task, labelled files as finetune reads them" },
+    data: { kind: "list", value: "FILE", help: "files of sequences or text as pretrain reads them, or the .json of token shards; of a task, labelled files as finetune reads them" },
     ...COLUMNS_OPTION,
+    ...READING_OPTIONS,
     split: { kind: "choice", choices: ["all", "train", "valid"], default: "all", help: "all sequences, or the part that pretrain made of them" },
     valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share that pretrain held out, for --split" },
     objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, or the name of an installed objective package" },
