@@ -13,7 +13,7 @@ export const FINETUNE_OPTIONS = {
   labels: { kind: "list", value: "LABEL", help: "labels in order (default: those of the training data)" },
   classWeights: { kind: "string", value: "WEIGHTS", help: "balanced, or what a mistake costs by label: rare=5,common=1" },
   noAnswer: { kind: "boolean", help: "questions may have no answer (SQuAD 2)" },
-  threshold: { kind: "number", help: "multi-label: probability above which a label is given (default 0.5)" },
+  threshold: { kind: "number", help: "multi-label: probability above which a label is given (default 0.5); questions: above it there is no answer" },
   epochs: { kind: "number", above: 0, default: 3, help: "passes over the training data" },
   batch: { kind: "integer", min: 1, default: 16, help: "examples in a step" },
   accumulate: { kind: "integer", min: 1, default: 1, help: "parts that a step is computed in" },

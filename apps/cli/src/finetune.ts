@@ -2,7 +2,7 @@
 import { join, relative } from "node:path";
 import { writeJson } from "@cloze/checkpoint/node";
 import { ConfigError } from "@cloze/errors";
-import { TASK_KINDS, taskOf, type AnyTaskOptions, type Task, type TaskFigures } from "@cloze/tasks";
+import { TASK_KINDS, taskOf, type AnyTaskOptions, type Task, type TaskFigures, type TaskKind } from "@cloze/tasks";
 import { fineTune, loadRecords, type FineTuned, type FineTuneSettings, type Located } from "@cloze/tasks/node";
 import { formatDuration, formatInteger, ProgressWriter, type TrainEvent } from "@cloze/trainer";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
@@ -30,6 +30,7 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
     if (kind === undefined) throw new ConfigError(`finetune: --task is required: one of ${TASK_KINDS.join(", ")}.`);
     if (options.from === undefined) throw new ConfigError("finetune: --from is required: a checkpoint folder, a run, or a model of the Hub.");
     if (options.data.length === 0) throw new ConfigError("finetune: --data is required: files with labelled examples. See: cloze finetune --help");
+    checkOptions(kind, context.given);
     const task: Task = taskOf(kind, taskOptions(options)) as Task, { backend, why } = await chooseBackend(options.backend as BackendChoice, options.threads === undefined ? {} : { threads: options.threads });
     try {
       const dir = await taskFolder(path(options.from)), loaded = await loadModel(dir), tokenizer = await tokenizerOfFolder(dir), read = { labelled: true, ...columnsOf(options.columns) };
@@ -77,6 +78,18 @@ async function resolve({ options, given, io, path }: FinetuneContext): Promise<{
     else if (!MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value)) throw new ConfigError(`--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave it out, or start a new run.`);
   }
   return { options: merged as FinetuneOptions, run, resuming: true };
+}
+
+/** Options that mean something to some kinds only. */
+const ONLY_FOR: Readonly<Record<string, readonly TaskKind[]>> = {
+  labels: ["text-classification", "multi-label", "token-classification"], classWeights: ["text-classification", "multi-label", "token-classification"],
+  threshold: ["multi-label", "question-answering"], noAnswer: ["question-answering"],
+};
+
+function checkOptions(kind: TaskKind, given: ReadonlySet<string>): void {
+  for (const [key, kinds] of Object.entries(ONLY_FOR)) {
+    if (given.has(key) && !kinds.includes(kind)) throw new ConfigError(`${flag(key)}: expected a task of ${kinds.join(", ")}, got ${kind}. Leave it out.`);
+  }
 }
 
 /** As `--config` reads them back: it knows no empty lists. */

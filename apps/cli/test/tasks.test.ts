@@ -110,6 +110,8 @@ describe("one line for each mistake", () => {
     ["no such folder", ["finetune", "--task", "regression", "--from", "nowhere", "--data", "train.tsv"], /nowhere/],
     ["an unknown metric", [...start, "--data", "train.tsv", "--valid", "dev.tsv", "--metric", "bleu", "--epochs", "0.1", "--out", "runs/m"], /expected a figure of text-classification \(loss, accuracy.*got "bleu"/],
     ["weights that are none", [...start, "--data", "train.tsv", "--class-weights", "1=x"], /--class-weights: expected balanced, or label=number/],
+    ["an option of another task", ["finetune", "--task", "regression", "--from", "base", "--data", "train.tsv", "--no-answer"], /--no-answer: expected a task of question-answering, got regression/],
+    ["patience without data to be patient about", [...start, "--data", "train.tsv", "--patience", "2", "--out", "runs/p"], /expected validation data for patience, got none/],
     ["mixed columns", [...start, "--data", "train.tsv", "--columns", "text=a,b"], /--columns: expected names between commas, or ours=theirs/],
     ["a task a model cannot do", ["predict", "--checkpoint", "base", "--data", "dev.tsv"], /expected a model that was fine-tuned for a task, got BertForMaskedLM\. Make one with: cloze finetune/],
   ] as const)("%s", async (_name, argv, text) => mistake([...argv, ...(argv[0] === "finetune" ? FAST : REFERENCE)], text));

@@ -24,10 +24,10 @@ export function encodeRows(tokenizer: Tokenizer, { text, pair }: TextParts, opti
     return letterRows(tokenizer, text, options);
   }
   const first = tokenizer.encode(text, { ...options, ...(pair !== undefined && { pair }) });
-  return [first, ...first.overflow].map(rowOf);
+  return [first, ...first.overflow].map((encoding) => rowOf(encoding, options.stride === undefined ? encoding.truncated : 0));
 }
 
-const rowOf = ({ ids, types, offsets, words, sequences }: TextEncoding): EncodedRow => ({ ids, types, offsets, words, sequences });
+const rowOf = ({ ids, types, offsets, words, sequences }: TextEncoding, truncated: number): EncodedRow => ({ ids, types, offsets, words, sequences, truncated });
 
 /** Rows of a tokenizer whose tokens are letters: word numbers are token numbers, or of a list the entries that they begin in. */
 function letterRows(tokenizer: Tokenizer, text: TextInput, { maxLength, stride }: RowOptions): readonly EncodedRow[] {
@@ -39,7 +39,7 @@ function letterRows(tokenizer: Tokenizer, text: TextInput, { maxLength, stride }
   const step = stride === undefined ? Infinity : Math.max(1, room - stride), rows: EncodedRow[] = [];
   for (let from = 0; from === 0 || (stride !== undefined && from - step + room < count); from += step) {
     const to = Math.min(count, from + room), length = to - from + frame.length;
-    const row = { ids: new Int32Array(length), offsets: new Int32Array(2 * length), words: new Int32Array(length).fill(-1), sequences: new Int32Array(length).fill(-1) };
+    const row = { ids: new Int32Array(length), offsets: new Int32Array(2 * length), words: new Int32Array(length).fill(-1), sequences: new Int32Array(length).fill(-1), truncated: stride === undefined ? count - to : 0 };
     row.ids.set(frame.subarray(0, before));
     row.ids.set(body.ids.subarray(from, to), before);
     row.ids.set(frame.subarray(before), before + to - from);

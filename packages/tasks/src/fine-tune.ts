@@ -96,6 +96,7 @@ export interface FineTuned<R extends object = object, O extends object = object>
 export async function fineTune<R extends object, O extends object>(options: FineTuneOptions<R, O>): Promise<FineTuned<R, O>> {
   const { opened, tokenizer, backend, run, name, valid, seed = 0, epochs = 3, batch = 16, accumulate = 1, compute = "f32", onNote } = options;
   if (options.train.length === 0) throw new ConfigError("fine-tuning: expected training examples, got none.");
+  if (valid === undefined && (options.patience !== undefined || options.metric !== undefined)) throw new ConfigError(`fine-tuning: expected validation data for ${options.patience !== undefined ? "patience" : "a metric"}, got none. Give some, or leave it out.`);
   if (batch % accumulate !== 0) throw new ConfigError(`fine-tuning: expected a batch that ${accumulate} parts divide, got ${batch}.`);
   const task = options.task.fit(options.train), { head, labels, problemType } = task, { model } = opened;
   if (!hasHead(model, head.requires)) throw new UnsupportedError(`${name}: expected a model with a head for ${task.kind}, got one of the family "${opened.family}", which has ${Object.keys(opened.architectures).join(", ")}.`);
@@ -108,6 +109,8 @@ export async function fineTune<R extends object, O extends object>(options: Fine
   const last = options.resume === true ? await newestCheckpoint(run) : undefined;
   const weights = last === undefined ? startingWeights(parameters, options.weights, seed, onNote) : await loadWeights(last, parameters, Object.keys(opened.buffers));
   const examples = encodeLabelled(task, tokenizer, options.train, { maxLength }, options.whereTrain ?? ((i) => `example ${i + 1}`));
+  const cut = examples.rows.filter(({ truncated }) => truncated > 0).length;
+  if (cut > 0) onNote?.(`${cut} of ${examples.rows.length} rows are cut to ${maxLength} tokens. A larger maxLength reads more of them.`);
   const batches = rowBatches(examples.rows, examples.groups, { seed, groupsPerBatch: batch / accumulate, padId: opened.padId });
   const stepsPerEpoch = Math.ceil(batches.batchesPerEpoch / accumulate), steps = Math.max(1, Math.round(epochs * stepsPerEpoch)), evalEvery = options.evalEvery ?? stepsPerEpoch;
   const evaluator = valid && new TaskEvaluation(task, valid, { backend, model, tokenizer, padId: opened.padId, maxLength, compute, where: options.whereValid ?? ((i) => `validation example ${i + 1}`) });

@@ -43,7 +43,7 @@ export function multiLabel(options: MultiLabelOptions = {}): Task<LabelledRecord
     columns: ["text", "pair", "labels"], head: labelsHead(Math.max(1, labels.length), classWeights(options.classWeights, labels, "multiLabel")),
     fit: (records) => multiLabel({ ...options, labels: labels.length > 0 ? labels : labelNames(records.flatMap(({ labels: given }, i) => given ?? missingLabel(i))) }),
     record: (input) => (typeof input === "string" ? { text: input } : input),
-    read: (fields, where, labelled) => ({ ...readTexts(fields, where), labels: readLabels(fields, where, labelled) }),
+    read: (fields, where, labelled) => ({ ...readTexts(fields, where), labels: readIndicators(fields, labels) ?? readLabels(fields, where, labelled) }),
     encode: (tokenizer, { text, pair }, { maxLength }) => encodeRows(tokenizer, { text, pair }, { maxLength }),
     targets({ labels: given }, _rows, where) {
       if (given === undefined) throw new ConfigError(`${where}: expected labels, got none. An empty list says that there are none.`);
@@ -60,6 +60,12 @@ export function multiLabel(options: MultiLabelOptions = {}): Task<LabelledRecord
     },
     cells: ({ labels: given }) => ({ labels: given.join(";") }),
   };
+}
+
+/** A column for each label, 0 or 1, where the labels are known; undefined where there are no such columns. */
+function readIndicators(fields: Fields, labels: readonly string[]): readonly string[] | undefined {
+  const values = labels.map((label) => String(fields[label]));
+  return labels.length > 0 && values.every((value) => value === "0" || value === "1") ? labels.filter((_, k) => values[k] === "1") : undefined;
 }
 
 /** A list; or one text with the labels between semicolons or commas. */

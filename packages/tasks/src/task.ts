@@ -29,6 +29,8 @@ export interface EncodedRow {
   readonly words: Int32Array;
   /** 0 for tokens of the first text, 1 for the second, -1 for special tokens. */
   readonly sequences: Int32Array;
+  /** Tokens that `maxLength` cut off, and no other row holds. */
+  readonly truncated: number;
 }
 
 /** What a head is to give for one row; what the numbers mean is the head's. */

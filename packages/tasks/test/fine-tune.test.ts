@@ -51,6 +51,12 @@ describe("fineTune", () => {
     expect(figures?.["accuracy"]).toBe(result.best?.value);
   });
 
+  it("says how many texts were cut", async () => {
+    const notes: string[] = [];
+    await fineTune(sentiment(dir, { maxLength: 8, epochs: 0.2, onNote: (line) => notes.push(line) }));
+    expect(notes[1]).toMatch(/^\d+ of 40 rows are cut to 8 tokens\./);
+  });
+
   it("starts a head anew where the checkpoint's is for other labels", async () => {
     const { figures } = await fineTune(sentiment(dir, { weights: weightsOf("sequence-classification", 5), epochs: 1 }));
     expect(figures?.loss).toBeGreaterThan(0);
@@ -86,6 +92,8 @@ describe("fineTune", () => {
   it("refuses what makes no sense", async () => {
     await expect(fineTune(sentiment(dir, { train: [] }))).rejects.toThrow(/expected training examples, got none/);
     await expect(fineTune(sentiment(dir, { valid: [] }))).rejects.toThrow(/expected examples to evaluate on, got none/);
+    const { valid: _, ...alone } = sentiment(dir, { patience: 2 });
+    await expect(fineTune(alone)).rejects.toThrow(/expected validation data for patience, got none/);
     await expect(fineTune(sentiment(dir, { accumulate: 3 }))).rejects.toThrow(/a batch that 3 parts divide, got 8/);
     await expect(fineTune(sentiment(dir, { valid: [{ text: "good", label: "odd" }], whereValid: () => "dev.tsv, line 1" }))).rejects.toThrow(/^dev\.tsv, line 1: expected a label the model knows/);
   });

@@ -7,7 +7,7 @@ import { planRows, singleRows } from "../src/row-batches.ts";
 const stream = new RandomStream(7).split("rows");
 const rows = Array.from({ length: 130 }, (_, i): EncodedRow => {
   const length = 3 + stream.below(60, i), ids = new Int32Array(length).fill(i + 1);
-  return { ids, offsets: new Int32Array(2 * length), words: ids, sequences: ids };
+  return { ids, offsets: new Int32Array(2 * length), words: ids, sequences: ids, truncated: 0 };
 });
 const pairs: readonly RowGroup[] = Array.from({ length: 65 }, (_, i) => ({ first: 2 * i, count: 2 }));
 

@@ -60,6 +60,7 @@ describe("regression and multi-label", () => {
   it("read, aim and decode sets of labels", () => {
     const task = multiLabel({ labels: ["x", "y", "z"] });
     expect(task.read({ text: "a", labels: "z; x" }, "", true).labels).toEqual(["z", "x"]);
+    expect(task.read({ text: "a", x: "1", y: 0, z: "1" }, "", true).labels).toEqual(["x", "z"]);
     expect(task.targets({ text: "", labels: ["z", "x"] }, [], "")).toEqual([[1, 0, 1]]);
     expect(task.targets({ text: "", labels: [] }, [], "")).toEqual([[0, 0, 0]]);
     const out = task.decode({ text: "" }, [], [f32(3, -3, 0.1)]);
