@@ -36,7 +36,7 @@ type EvaluateContext = Pick<Context, "io" | "path" | "note" | "given"> & { reado
 export async function evaluate(context: EvaluateContext): Promise<Result> {
   const { options, io, path, note, given } = context;
   if (options.data.length === 0) throw new ConfigError("evaluate: --data is required: FASTA files (plain or gzip), or the .json of token shards; for a task, labelled files. See: cloze evaluate --help");
-  const dir = await taskFolder(path(options.checkpoint)), tokenizer = await tokenizerOfFolder(dir), loaded = await loadModel(dir);
+  const dir = await taskFolder(path(options.checkpoint)), loaded = await loadModel(dir), tokenizer = await tokenizerOfFolder(dir);
   const found = given.has("objective") ? undefined : await findTask(dir, loaded);
   if (found !== undefined) return evaluateTask({ dir, loaded, tokenizer, ...found }, context);
   const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer), { weights } = loaded;
