@@ -1,11 +1,12 @@
 /** The work of `cloze evaluate`: of a pretrained model its objective, of a fine-tuned one its task. */
 import { Evaluator, formatInteger } from "@cloze/trainer";
-import { framingLength, memoryDataset, type Dataset } from "@cloze/data";
+import { framingLength, type Dataset } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { checkModel } from "@cloze/objective";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import type { ReadingOptions } from "./data-options.ts";
+import { joinParts } from "./data-parts.ts";
 import { loadModel } from "./model-files.ts";
 import { sourceOfModel } from "./model-sources.ts";
 import { findObjective } from "./objectives.ts";
@@ -89,8 +90,5 @@ async function evaluateTask(opened: OpenedTask, { options, path, note, given }: 
 async function part({ train, valid }: TrainingData, split: EvaluateOptions["split"]): Promise<Dataset> {
   if (split === "train") return train;
   if (split === "valid") return valid;
-  if (valid.size === 0) return train;
-  const examples: ArrayLike<number>[] = [];
-  for (const half of [train, valid]) for (let i = 0; i < half.size; i++) examples.push(await half.read(i));
-  return memoryDataset(examples);
+  return joinParts([train, valid].filter(({ size }) => size > 0).map((dataset) => ({ dataset, weight: undefined })));
 }
