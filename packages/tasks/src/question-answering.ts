@@ -103,16 +103,17 @@ export function questionAnswering(options: QuestionAnsweringOptions = {}): Task<
   return task;
 }
 
-/** The tokens of a row that hold [start, end) of the context, or undefined where it does not hold all of it. */
+/**
+ * The tokens of a row that hold [start, end) of the context, or undefined where it does not hold all of it. Where the answer begins or
+ * ends between tokens, the one before, or the one after.
+ */
 function spanIn({ sequences, offsets }: EncodedRow, start: number, end: number): readonly [number, number] | undefined {
-  let first = -1, last = -1;
-  for (let t = 0; t < sequences.length; t++) {
-    if (sequences[t] !== 1) continue;
-    const from = offsets[2 * t] as number, to = offsets[2 * t + 1] as number;
-    if (from <= start && start < to) first = t;
-    if (from < end && end <= to) last = t;
-  }
-  return first >= 0 && last >= first ? [first, last] : undefined;
+  const open = sequences.indexOf(1), close = sequences.lastIndexOf(1), from = (token: number): number => offsets[2 * token] as number, to = (token: number): number => offsets[2 * token + 1] as number;
+  if (open < 0 || from(open) > start || to(close) < end) return undefined;
+  let first = open, last = close;
+  while (first < close && from(first + 1) <= start) first++;
+  while (last > open && to(last - 1) >= end) last--;
+  return [first, last];
 }
 
 interface Span {
