@@ -12,7 +12,7 @@ const inLayer = (part: string, to: string): NamingRule => ({ from: new RegExp(`$
 const both = (part: string, to: string): NamingRule => ({ from: new RegExp(`${esmRoot}${part}\\.(weight|bias)`), to: `${to}.$1` });
 
 /** ESM-2, ESM-1b and ESM-1v as `esm.pretrained` loads them. */
-export const fairEsm: Naming = {
+export const fairEsm: Naming = /* @__PURE__ */ ((): Naming => ({
   name: "fair-esm",
   marks: /(?:^|\.)layers\.\d+\.self_attn\.q_proj\.weight$/,
   rules: [
@@ -37,7 +37,7 @@ export const fairEsm: Naming = {
   ],
   leaves: [[/(?:^|\.)version$/, "fairseq's version mark"]],
   copies: { "lm_head.decoder.weight": "esm.embeddings.word_embeddings.weight" },
-};
+}))();
 
 /** Scopes that Keras puts before a model, `:0` after a variable, `layer_._0` for `layer_0`: transformers' TF classes. */
 const tfBert = "(?:[^/]+/)?bert/", tfEnd = "(?::0)?", tfLayer = `${tfBert}encoder/layer_(?:\\._)?(\\d+)/`, tfCls = "(?:[^/]+/)?(?:mlm___|nsp___)?cls/";
@@ -52,7 +52,7 @@ const norm = (scope: string, to: string, group: string): readonly NamingRule[] =
 const table = (name: string): NamingRule => ({ from: new RegExp(`${tfBert}embeddings/${name}(?:/weight|/embeddings)?${tfEnd}`), to: `bert.embeddings.${name}.weight` });
 
 /** google-research/bert, and the TF classes of transformers. */
-export const tensorflowBert: Naming = {
+export const tensorflowBert: Naming = /* @__PURE__ */ ((): Naming => ({
   name: "tf-bert",
   marks: /(?:^|\/)bert\/(?:encoder\/layer_|embeddings\/)/,
   rules: [
@@ -85,7 +85,7 @@ export const tensorflowBert: Naming = {
     [/(?:^|\/)decoder(?:\/weight)?:0$/, "a copy of the word embeddings"],
   ],
   copies: {},
-};
+}))();
 
 /** Takes every name; norms under their names of old get today's. */
 export const huggingFace: Naming = {
