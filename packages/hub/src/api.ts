@@ -4,10 +4,10 @@
  * Asked through `@huggingface/hub`, with a fetch of ours beneath it, which gives the token to the Hub's own origin alone, ends
  * what hangs, asks again where an answer is worth waiting for, and turns refusals into one clear line.
  */
-import type { Repo } from "./repo.ts";
-import { isCommit } from "./repo.ts";
+import { setTimeout as wait } from "node:timers/promises";
 import { errorOfStatus, HubError, networkError, type Asked } from "./hub-error.ts";
 import type { HubOptions } from "./options.ts";
+import { isCommit, type Repo } from "./repo.ts";
 
 export interface RepoFile {
   /** As the repository names it: folders separated by `/`. Not checked: it may be anything. */
@@ -85,7 +85,6 @@ function hubFetch(repo: Repo, options: HubOptions): typeof fetch {
 
 /** Waits; an abort ends it with the signal's reason. */
 export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const { setTimeout: wait } = await import("node:timers/promises");
   await wait(ms, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
     signal?.throwIfAborted();
     throw error;
