@@ -13,14 +13,14 @@ const { dir, smoke } = values, data = values.data ?? join(dir, "data", "question
 
 const model = await finetune({
   from: values.from ?? join(dir, "bert"), task: questionAnswering(),
-  data: join(data, "train.json"), valid: join(data, "dev.json"), out, epochs: smoke ? 1 : 12, batch: 16, lr: 1e-3, maxLength: 96,
+  data: join(data, "train.json"), valid: join(data, "dev.json"), out, epochs: smoke ? 1 : 3, batch: 16, lr: 1e-3, maxLength: 96,
 });
 console.log(`exact match ${model.figures?.["exact"]?.toFixed(3)}, F1 ${model.figures?.["f1"]?.toFixed(3)}`);
 await model.dispose();
 
 const reader = await taskPipeline(out, { kind: "question-answering" });
-const context = "Ann Miller lives in Port Louis . Ann Miller is a doctor . Hugo Hill lives in Oslo . Hugo Hill is a sailor .";
-for (const question of ["Where does Hugo Hill live ?", "What is the work of Ann Miller ?"]) {
+const context = "the music is really warm Hugo Hill lives in Port Louis . Hugo Hill is a sailor .";
+for (const question of ["Where does Hugo Hill live ?", "What is the work of Hugo Hill ?"]) {
   const [answer] = await reader.predict([{ question, context }]);
   console.log(`${question} ${answer?.answer} (${answer?.score.toFixed(2)})`);
 }

@@ -38,7 +38,8 @@ function tagged(draw: Draw): string {
 }
 
 function question(draw: Draw, id: string): object {
-  const first = person(draw), people = [first, person((list) => draw(list.filter((each) => !first.name.startsWith(each))))], context = people.flatMap(facts).join(" "), { name, home, work } = people[draw(["0", "1"]) === "0" ? 0 : 1] as ReturnType<typeof person>;
+  const about = person(draw), { name, home, work } = about, said = opinion(draw).text, told = facts(about);
+  const context = (draw(["first", "last"]) === "first" ? [said, ...told] : [...told.reverse(), said]).join(" ");
   const [asked, text, before] = draw(["home", "work"]) === "home" ? [`Where does ${name} live ?`, home, `${name} lives in `] : [`What is the work of ${name} ?`, work, `${name} is a `];
   return { context, qas: [{ id, question: asked, answers: [{ text, answer_start: context.indexOf(before) + before.length }] }] };
 }
