@@ -3,6 +3,7 @@ import { Evaluator, formatInteger } from "@cloze/trainer";
 import { framingLength, type Dataset } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { checkModel } from "@cloze/objective";
+import type { LabelScores } from "@cloze/tasks";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import type { ReadingOptions } from "./data-options.ts";
@@ -79,12 +80,20 @@ async function evaluateTask(opened: OpenedTask, { options, path, note, given }: 
   note(`${formatInteger(records.length)} examples of ${task.kind}; ${why}`);
   try {
     const model = await startTask({ ...opened, maxLength }, { backend, tokensPerBatch: options.batchTokens, compute: options.precision });
-    const figures = await model.evaluate(records.map(({ record }) => record), (i) => records[i]?.where ?? "");
+    const { figures, byLabel } = await model.report(records.map(({ record }) => record), (i) => records[i]?.where ?? "");
     await model.dispose();
-    return { json: { checkpoint: dir, task: task.kind, examples: records.length, ...figures, peakBytes: peakBytes() }, text: columns(Object.entries(figures).map(([name, value]) => [name, value.toFixed(4)]), [1]) };
+    return {
+      json: { checkpoint: dir, task: task.kind, examples: records.length, ...figures, ...(byLabel && { labels: byLabel }), peakBytes: peakBytes() },
+      text: [...columns(Object.entries(figures).map(([name, value]) => [name, value.toFixed(4)]), [1]), ...(byLabel ? labelTable(byLabel) : [])],
+    };
   } finally {
     await backend.dispose();
   }
+}
+
+function labelTable(byLabel: LabelScores): readonly string[] {
+  const rows = Object.entries(byLabel).map(([label, { precision, recall, f1, support }]) => [label, precision.toFixed(4), recall.toFixed(4), f1.toFixed(4), formatInteger(support)]);
+  return ["", ...columns([["label", "precision", "recall", "F1", "examples"], ...rows], [1, 2, 3, 4])];
 }
 
 async function part({ train, valid }: TrainingData, split: EvaluateOptions["split"]): Promise<Dataset> {

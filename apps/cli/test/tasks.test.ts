@@ -56,7 +56,9 @@ describe("finetune, predict, evaluate", () => {
     expect(summary.deviation.accuracy).toBeCloseTo(Math.sqrt(scores.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 2), 12);
     await mistake(["predict", "--checkpoint", "runs/seeds", "--data", "dev.tsv", "--out", "x.csv"], /expected one model, got a run of several seeds.*seed-0/);
     const evaluated = await run("evaluate", "--checkpoint", "runs/seeds/seed-1", "--data", "dev.tsv", "--json", ...REFERENCE);
-    expect(evaluated.json()).toMatchObject({ task: "text-classification", examples: 16, ...summary.seeds[1]?.figures });
+    expect(evaluated.json()).toMatchObject({ task: "text-classification", examples: 16, ...summary.seeds[1]?.figures, labels: { 1: { support: expect.any(Number) as number } } });
+    const table = await run("evaluate", "--checkpoint", "runs/seeds/seed-1", "--data", "dev.tsv", ...REFERENCE);
+    expect(table.out).toMatch(/^loss +\d\.\d{4}\naccuracy +[^]*\n\nlabel +precision +recall +F1 +examples\n0 +[\d.]+ /);
   });
 
   test("predictions keep order and fields, in a pipe, as CSV, as TSV", async () => {

@@ -5,9 +5,9 @@ export { multiLabel, type LabelledRecord, type LabelSet, type MultiLabelOptions 
 export { tokenClassification, type TaggedEntity, type TaggedRecord, type TaggedWord, type Tagging, type TokenClassificationOptions } from "./token-classification.ts";
 export { questionAnswering, type Answer, type AnswerCandidate, type GivenAnswer, type QuestionAnsweringOptions, type QuestionRecord } from "./question-answering.ts";
 export { multipleChoice, type Choice, type ChoiceRecord } from "./multiple-choice.ts";
-export { TASK_KINDS, type EncodedRow, type EncodeLimits, type Fields, type Figures, type Head, type RowTarget, type Task, type TaskKind, type TaskPart } from "./task.ts";
+export { TASK_KINDS, type EncodedRow, type EncodeLimits, type Fields, type Figures, type Head, type LabelScores, type RowTarget, type Task, type TaskKind, type TaskPart } from "./task.ts";
 export { createTaskModel, type ManyOf, type TaskModel, type TaskModelOptions } from "./task-model.ts";
-export { TaskEvaluation, type TaskEvaluationOptions, type TaskFigures } from "./task-evaluation.ts";
+export { TaskEvaluation, type TaskEvaluationOptions, type TaskFigures, type TaskReport } from "./task-evaluation.ts";
 export { taskObjective } from "./task-objective.ts";
 export { encodeExamples, encodeLabelled, type EncodedExamples, type LabelledExamples } from "./encode-examples.ts";
 export { rowBatches, rowLength, type RowBatches, type RowBatchOptions, type RowGroup } from "./row-batches.ts";

@@ -1,6 +1,6 @@
 /** Any number of labels for a text or a pair of texts, each decided by itself. */
 import { ConfigError } from "@cloze/errors";
-import { multiLabelScores } from "@cloze/eval";
+import { multiLabelScores, type MultiLabelScores } from "@cloze/eval";
 import { encodeRows } from "./encode-text.ts";
 import { field, missing } from "./fields.ts";
 import { checkLabels, classWeights, labelId, labelNames } from "./labels.ts";
@@ -38,6 +38,8 @@ export function multiLabel(options: MultiLabelOptions = {}): Task<LabelledRecord
     const ids = new Set(chosen.map((label) => labelId(labels, label, where)));
     return labels.map((_, k) => Number(ids.has(k)));
   };
+  const scoresOf = (records: readonly LabelledRecord[], outputs: readonly LabelSet[]): MultiLabelScores =>
+    multiLabelScores(records.flatMap(({ labels: given = [] }) => decisions(given, "score")), outputs.flatMap(({ labels: given }) => decisions(given, "score")), labels.length);
   return {
     kind: "multi-label", labels, problemType: "multi_label_classification", settings: { threshold }, best: { metric: "microF1", better: "higher" }, grouped: false,
     columns: ["text", "pair", "labels"], head: labelsHead(Math.max(1, labels.length), classWeights(options.classWeights, labels, "multiLabel")),
@@ -54,10 +56,10 @@ export function multiLabel(options: MultiLabelOptions = {}): Task<LabelledRecord
       return { labels: labels.filter((_, k) => (chances[k] as number) > threshold), scores: Object.fromEntries(labels.map((label, k) => [label, chances[k] as number])) };
     },
     score(records, outputs) {
-      const targets = records.flatMap(({ labels: given = [] }) => decisions(given, "score")), guesses = outputs.flatMap(({ labels: given }) => decisions(given, "score"));
-      const { micro, macro, weighted, samples, exactMatch, hammingLoss } = multiLabelScores(targets, guesses, labels.length);
+      const { micro, macro, weighted, samples, exactMatch, hammingLoss } = scoresOf(records, outputs);
       return { microF1: micro.f1, microPrecision: micro.precision, microRecall: micro.recall, macroF1: macro.f1, weightedF1: weighted.f1, samplesF1: samples.f1, exactMatch, hammingLoss };
     },
+    byLabel: (records, outputs) => Object.fromEntries(scoresOf(records, outputs).classes.map((scores, k) => [labels[k] as string, scores])),
     cells: ({ labels: given }) => ({ labels: given.join(";") }),
   };
 }

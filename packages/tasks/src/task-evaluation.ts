@@ -4,7 +4,7 @@ import { ConfigError } from "@cloze/errors";
 import type { Tokenizer } from "@cloze/tokenizer";
 import { encodeLabelled, type LabelledExamples } from "./encode-examples.ts";
 import { LogitsRunner, type LogitsOptions } from "./logits-runner.ts";
-import type { EncodeLimits, Figures, Task } from "./task.ts";
+import type { EncodeLimits, Figures, LabelScores, Task } from "./task.ts";
 
 export interface TaskEvaluationOptions extends Omit<LogitsOptions, "head">, EncodeLimits {
   readonly tokenizer: Tokenizer;
@@ -13,6 +13,11 @@ export interface TaskEvaluationOptions extends Omit<LogitsOptions, "head">, Enco
 }
 
 export type TaskFigures = Figures & { readonly loss: number };
+
+export interface TaskReport {
+  readonly figures: TaskFigures;
+  readonly byLabel?: LabelScores;
+}
 
 /** Encodes the records once; `run` may be called as often as one likes. */
 export class TaskEvaluation<R extends object, O extends object> {
@@ -30,9 +35,15 @@ export class TaskEvaluation<R extends object, O extends object> {
   }
 
   async run(session: Session, signal?: AbortSignal): Promise<TaskFigures> {
+    return (await this.report(session, signal)).figures;
+  }
+
+  /** The figures, and those of each label. */
+  async report(session: Session, signal?: AbortSignal): Promise<TaskReport> {
     const { rows, groups, records, targets } = this.#examples, { logits, loss = NaN } = await this.#runner.run(session, rows, groups, targets, signal);
     const outputs = records.map(({ first, count }, i) => this.#task.decode(this.#records[i] as R, rows.slice(first, first + count), logits.slice(first, first + count)));
-    return { loss, ...this.#task.score(this.#records, outputs) };
+    const byLabel = this.#task.byLabel?.(this.#records, outputs);
+    return { figures: { loss, ...this.#task.score(this.#records, outputs) }, ...(byLabel && { byLabel }) };
   }
 
   dispose(): Promise<void> {

@@ -6,7 +6,7 @@ import type { Tokenizer } from "@cloze/tokenizer";
 import { encodeExamples } from "./encode-examples.ts";
 import { LogitsRunner, type LogitsOptions } from "./logits-runner.ts";
 import type { Task } from "./task.ts";
-import { TaskEvaluation, type TaskFigures } from "./task-evaluation.ts";
+import { TaskEvaluation, type TaskFigures, type TaskReport } from "./task-evaluation.ts";
 
 export interface TaskModelOptions<R extends object, O extends object> extends Omit<LogitsOptions, "head"> {
   readonly task: Task<R, O>;
@@ -28,6 +28,8 @@ export interface TaskModel<R extends object = object, O extends object = object>
   stream(inputs: ManyOf<R | string>): AsyncGenerator<O, void, undefined>;
   /** Loss and figures over labelled records. `where` names a record in errors. */
   evaluate(records: readonly R[], where?: (record: number) => string): Promise<TaskFigures>;
+  /** The same, and the scores of each label. */
+  report(records: readonly R[], where?: (record: number) => string): Promise<TaskReport>;
   /** Lets go of the weights and the programs. */
   dispose(): Promise<void>;
 }
@@ -57,6 +59,14 @@ export async function createTaskModel<R extends object, O extends object>(option
     }
     if (waiting.length > 0) yield* await answers(waiting);
   }
+  async function report(records: readonly R[], where: (record: number) => string = (i) => `example ${i + 1}`): Promise<TaskReport> {
+    const evaluation = new TaskEvaluation(task, records, { ...options, where });
+    try {
+      return await evaluation.report(session);
+    } finally {
+      await evaluation.dispose();
+    }
+  }
   return {
     task, labels: task.labels, stream,
     async predict(inputs) {
@@ -64,14 +74,8 @@ export async function createTaskModel<R extends object, O extends object>(option
       for await (const output of stream(inputs)) all.push(output);
       return all;
     },
-    async evaluate(records, where = (i) => `example ${i + 1}`) {
-      const evaluation = new TaskEvaluation(task, records, { ...options, where });
-      try {
-        return await evaluation.run(session);
-      } finally {
-        await evaluation.dispose();
-      }
-    },
+    evaluate: async (records, where) => (await report(records, where)).figures,
+    report,
     async dispose() {
       await session.dispose();
       await runner.dispose();

@@ -7,6 +7,7 @@
  *
  * A record is usually one row; several where a text is cut into windows, or where each choice is read by itself.
  */
+import type { SupportedScores } from "@cloze/eval";
 import type { HostTensors, Tensor } from "@cloze/graph";
 import type { EncoderInputs, Scope } from "@cloze/nn";
 import type { LossTerms, ModelParts } from "@cloze/objective";
@@ -56,6 +57,9 @@ export interface EncodeLimits {
 /** Figures by name. */
 export type Figures = Readonly<Record<string, number>>;
 
+/** Precision, recall, F1 and support by label. */
+export type LabelScores = Readonly<Record<string, SupportedScores>>;
+
 /** A row of a file: fields by name, as `readRows` of @cloze/data gives them. */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -87,6 +91,8 @@ export interface Task<R extends object = object, O extends object = object> {
   decode(record: R, rows: readonly EncodedRow[], logits: readonly Float32Array[]): O;
   /** Of labelled records. */
   score(records: readonly R[], outputs: readonly O[]): Figures;
+  /** The scores of each label by itself, or of each type of entity; absent where there are no labels. */
+  byLabel?(records: readonly R[], outputs: readonly O[]): LabelScores;
   /** The answer of one record as columns of a table. */
   cells(output: O): Readonly<Record<string, string | number>>;
 }

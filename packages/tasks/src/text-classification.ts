@@ -1,5 +1,5 @@
 /** One class for a text or a pair of texts: sentiment, topic, entailment, paraphrase. */
-import { classReport, rocAuc } from "@cloze/eval";
+import { classReport, rocAuc, type ClassReport } from "@cloze/eval";
 import { encodeRows } from "./encode-text.ts";
 import { field, missing, optionalText, textField } from "./fields.ts";
 import { balancedWeights, checkLabels, classWeights, labelId, labelNames, largest, softmaxOf, type LabelValue } from "./labels.ts";
@@ -52,7 +52,7 @@ export function textClassification(options: TextClassificationOptions = {}): Tas
       return { label: labels[at] ?? String(at), score: chances[at] as number, scores: Object.fromEntries(Array.from(chances, (p, k) => [labels[k] ?? String(k), p])) };
     },
     score(records, outputs) {
-      const targets = records.map(({ label }) => labelId(labels, label, "score")), report = classReport(targets, outputs.map(({ label }) => labels.indexOf(label)), labels.length);
+      const { targets, report } = reportOf(labels, records, outputs);
       const { accuracy, mcc, macro, weighted } = report;
       return {
         accuracy, mcc, macroF1: macro.f1, macroPrecision: macro.precision, macroRecall: macro.recall,
@@ -60,8 +60,14 @@ export function textClassification(options: TextClassificationOptions = {}): Tas
         ...(labels.length === 2 && { f1: report.classes[1]?.f1 ?? 0, auc: rocAuc(targets, outputs.map(({ scores }) => scores[labels[1] as string] as number)) }),
       };
     },
+    byLabel: (records, outputs) => Object.fromEntries(reportOf(labels, records, outputs).report.classes.map((scores, k) => [labels[k] as string, scores])),
     cells: ({ label, score }) => ({ label, score }),
   };
+}
+
+function reportOf(labels: readonly string[], records: readonly TextRecord[], outputs: readonly TextClass[]): { readonly targets: readonly number[]; readonly report: ClassReport } {
+  const targets = records.map(({ label }) => labelId(labels, label, "score"));
+  return { targets, report: classReport(targets, outputs.map(({ label }) => labels.indexOf(label)), labels.length) };
 }
 
 /** The texts of a row. */

@@ -5,7 +5,7 @@
  * Tags of entities are BIO or BIOES (B-PER, I-PER, O); others are taken as they are.
  */
 import { ConfigError } from "@cloze/errors";
-import { classReport, entitiesOf, entityScores } from "@cloze/eval";
+import { classReport, entitiesOf, entityScores, type ClassReport } from "@cloze/eval";
 import type { Tokenizer } from "@cloze/tokenizer";
 import { encodeRows, firstPieces } from "./encode-text.ts";
 import { field, listField, missing } from "./fields.ts";
@@ -86,14 +86,28 @@ export function tokenClassification(options: TokenClassificationOptions = {}): T
       return { words, tags, entities: ofEntities ? entitiesIn(record, words, tags) : [] };
     },
     score(records, outputs) {
-      const truth = records.map(({ tags = [] }) => tags), guess = outputs.map(({ tags }) => tags);
-      const ids = (all: readonly (readonly string[])[]): number[] => all.flatMap((tags) => tags.map((tag) => labelId(labels, tag, "score"))), report = classReport(ids(truth), ids(guess), labels.length);
+      const { truth, guess } = sidesOf(records, outputs), report = reportOf(labels, truth, guess);
       if (!ofEntities) return { accuracy: report.accuracy, macroF1: report.macro.f1, weightedF1: report.weighted.f1 };
       const { micro, macro, weighted } = entityScores(truth, guess);
       return { f1: micro.f1, precision: micro.precision, recall: micro.recall, macroF1: macro.f1, weightedF1: weighted.f1, accuracy: report.accuracy };
     },
+    byLabel(records, outputs) {
+      const { truth, guess } = sidesOf(records, outputs);
+      return ofEntities ? entityScores(truth, guess).types : Object.fromEntries(reportOf(labels, truth, guess).classes.map((scores, k) => [labels[k] as string, scores]));
+    },
     cells: ({ tags }) => ({ tags: tags.join(" ") }),
   };
+}
+
+type Tags = readonly (readonly string[])[];
+
+const sidesOf = (records: readonly TaggedRecord[], outputs: readonly Tagging[]): { readonly truth: Tags; readonly guess: Tags } =>
+  ({ truth: records.map(({ tags = [] }) => tags), guess: outputs.map(({ tags }) => tags) });
+
+/** Word by word. */
+function reportOf(labels: readonly string[], truth: Tags, guess: Tags): ClassReport {
+  const ids = (all: Tags): number[] => all.flatMap((tags) => tags.map((tag) => labelId(labels, tag, "score")));
+  return classReport(ids(truth), ids(guess), labels.length);
 }
 
 /** Tokens that windows share. */

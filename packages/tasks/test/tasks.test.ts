@@ -38,6 +38,7 @@ describe("text classification", () => {
     expect(out[0]?.label).toBe("yes");
     expect(out[0]?.scores["yes"]).toBeCloseTo(0.75, 6);
     expect(task.score([{ text: "", label: "yes" }, { text: "", label: "yes" }], out)).toMatchObject({ accuracy: 0.5, f1: 2 / 3 });
+    expect(task.byLabel?.([{ text: "", label: "yes" }, { text: "", label: "yes" }], out)).toEqual({ no: { precision: 0, recall: 0, f1: 0, support: 0 }, yes: { precision: 1, recall: 0.5, f1: 2 / 3, support: 2 } });
   });
 
   it("reads columns under the names that people use, and says what is missing", () => {
@@ -66,6 +67,7 @@ describe("regression and multi-label", () => {
     const out = task.decode({ text: "" }, [], [f32(3, -3, 0.1)]);
     expect(out.labels).toEqual(["x", "z"]);
     expect(task.score([{ text: "", labels: ["x"] }], [out])).toMatchObject({ microPrecision: 0.5, microRecall: 1, exactMatch: 0 });
+    expect(task.byLabel?.([{ text: "", labels: ["x"] }], [out])["z"]).toEqual({ precision: 0, recall: 0, f1: 0, support: 0 });
     expect(multiLabel().fit([{ text: "", labels: ["b"] }, { text: "", labels: ["a", "b"] }]).labels).toEqual(["a", "b"]);
     expect(() => multiLabel({ threshold: 1 })).toThrow(/threshold between 0 and 1/);
   });
@@ -98,6 +100,7 @@ describe("token classification", () => {
     expect(whole.entities).toMatchObject([{ type: "PER", text: "Ann films", start: 0, end: 9 }]);
     expect(whole.words.map((word) => word.text)).toEqual(["Ann", "films", "rome", "."]);
     expect(task.score([record], [byWords])).toMatchObject({ f1: 1, accuracy: 1 });
+    expect(task.byLabel?.([record], [byWords])).toEqual({ PER: { precision: 1, recall: 1, f1: 1, support: 1 } });
   });
 
   it("completes the tags of a type, and takes plain tags as they are", () => {
