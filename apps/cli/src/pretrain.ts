@@ -2,7 +2,7 @@
 import { join, relative } from "node:path";
 import { framingLength } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
-import { adamw, schedule } from "@cloze/optim";
+import { schedule } from "@cloze/optim";
 import {
   checkpointsFolder, Evaluator, formatBytes, formatCount, formatDuration, formatInteger,
   planTraining, ProgressWriter, readMetrics, renderReport, train, type ModelSource, type TrainEvent, type TrainOptions, type TrainResult, type Weights,
@@ -13,6 +13,7 @@ import type { Context, Result } from "./command.ts";
 import { furtherMetrics } from "./further-metrics.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { findObjective } from "./objectives.ts";
+import { MUON_LR, optimizerOf } from "./optimizers.ts";
 import { flag, kebab, showValue, type Values } from "./options.ts";
 import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
 import { checkpointFolder, holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
@@ -77,7 +78,8 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
     // What is trained on from a checkpoint reads with that checkpoint's tokenizer, unless another was named.
     const from = options.from === undefined || given.has("tokenizer") ? undefined : await checkpointFolder(path(options.from));
     const tokenizer = from !== undefined && (await holdsTokenizer(from)) ? from : options.tokenizer;
-    return { options: { ...options, tokenizer }, given, run, resuming: false };
+    const lr = options.optimizer === "muon" && !given.has("lr") ? MUON_LR : options.lr;
+    return { options: { ...options, tokenizer, lr }, given, run, resuming: false };
   }
   const run = options.resume !== "auto" ? path(options.resume) : options.out !== undefined ? path(options.out) : await newestRun(io.cwd);
   const saved = await readRunConfig(run, PRETRAIN_OPTIONS);
@@ -125,7 +127,7 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
     options, begin, dispose: () => backend.dispose(), finish: () => progress.finish(),
     training: {
       backend, objective, batches, until, run, signal, ...start, compute: options.precision, rematerialise: options.rematerialise,
-      optimizer: adamw({ beta1: options.beta1, beta2: options.beta2, weightDecay: options.weightDecay }),
+      optimizer: optimizerOf(options),
       clip: options.clip === 0 ? undefined : options.clip,
       accumulate, tokenizerFiles: tokenizer.files(), lr: options.lr,
       schedule: schedule(options.schedule, { warmup: options.warmup, final: options.schedule === "constant" ? 0 : options.finalLr }),

@@ -101,6 +101,18 @@ describe("cloze pretrain", () => {
     expect(rows("half-killed")).toEqual(rows("half"));
   });
 
+  it("--optimizer muon trains matrices by it and the rest by AdamW; killed and resumed, metrics are equal bit for bit", async () => {
+    const muon = settings.filter((word, i) => word !== "--lr" && settings[i - 1] !== "--lr");
+    const straight = await cloze(["pretrain", ...muon, "--optimizer", "muon", "--adam-lr", "0.005", "--out", "muon"]);
+    expect(straight.code, straight.stderr).toBe(0);
+    expect(readFileSync(join(dir, "muon", "config.yaml"), "utf8")).toMatch(/^lr: 0.02$/m);
+    expect(readMetrics(join(dir, "muon", "metrics.jsonl")).rows.findLast((row) => row.type === "eval")?.loss).toBeLessThan(Math.log(33) - 0.3);
+    const killed = await cloze(["pretrain", ...muon, "--optimizer", "muon", "--adam-lr", "0.005", "--out", "muon-killed"], { file: join(dir, "muon-killed", "metrics.jsonl"), rows: 16, signal: "SIGKILL" });
+    expect(killed.signal).toBe("SIGKILL");
+    expect((await cloze(["pretrain", "--resume", "muon-killed"])).code).toBe(0);
+    expect(rows("muon-killed")).toEqual(rows("muon"));
+  });
+
   it("--rematerialise changes no number, and a resumed run may begin or end with it", async () => {
     const { code, stderr } = await cloze(pretrain("rematerialised", "--rematerialise"));
     expect(code, stderr).toBe(0);

@@ -1,0 +1,25 @@
+/** `--optimizer`: the optimizers of @cloze/optim by name. */
+import { adamw, byParameter, lamb, muon, muonRules, stableAdamw, type Optimizer } from "@cloze/optim";
+
+export interface OptimizerSettings {
+  readonly optimizer: "adamw" | "muon" | "stable-adamw" | "lamb";
+  readonly lr: number;
+  /** With Muon: the rate of what it does not train. */
+  readonly adamLr: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly weightDecay: number;
+}
+
+/** Muon's steps have the length of the rate, AdamW's too, but by element: their rates are of different size. */
+export const MUON_LR = 0.02;
+
+export function optimizerOf({ optimizer, lr, adamLr, beta1, beta2, weightDecay }: OptimizerSettings): Optimizer {
+  const adam = { beta1, beta2, weightDecay };
+  switch (optimizer) {
+    case "adamw": return adamw(adam);
+    case "stable-adamw": return stableAdamw(adam);
+    case "lamb": return lamb(adam);
+    case "muon": return byParameter(muonRules({ matrices: muon({ weightDecay, split: [{ name: "\\.Wqkv\\.", parts: 3 }] }), rest: adamw(adam), lrScale: adamLr / lr }));
+  }
+}
