@@ -70,9 +70,9 @@ export async function probeBackend(entry: BackendEntry): Promise<ProbedBackend> 
   }
 }
 
-/** Why `auto` does not take it, as a part of a sentence; undefined where it would. */
+/** Why `auto` does not take it, as a part of a sentence and in short (`doctor` says all); undefined where it would. */
 export function passedOver({ name }: BackendEntry, probe: Probe): string | undefined {
-  if (!probe.available) return `${name} cannot: ${probe.reason}`;
+  if (!probe.available) return `${name} cannot: ${probe.reason.split(/: |\. |\.$/)[0]}`;
   return probe.lastResort === undefined ? undefined : `${name} only with --backend ${name}: ${probe.lastResort}`;
 }
 

@@ -110,7 +110,7 @@ function failure(kind: Kind, { packages }: Way, cause: unknown): UnsupportedErro
   const said = cause instanceof Error ? cause.message : String(cause), first = said.split("\n")[0]?.trim().replace(/\.$/, "") ?? "", where = `backend tfjs:${kind}: `;
   const missing = packages.find((name) => said.includes(`'${name}'`) || said.includes(`"${name}"`)), native = packages[0] as string;
   if ((cause as { readonly code?: unknown }).code === "ERR_MODULE_NOT_FOUND" && missing !== undefined) {
-    return new UnsupportedError(`${where}${packages.join(" and ")}: not installed. Run: npm install ${packages.join(" ")}`, { cause });
+    return new UnsupportedError(`${where}${packages.join(" and ")} ${packages.length > 1 ? "are" : "is"} not installed. Run: npm install ${packages.join(" ")}`, { cause });
   }
   if (/libcud|libcublas|libnv/.test(said)) {
     return new UnsupportedError(`${where}the native addon of ${native} does not load: ${first}. The CUDA libraries it was built with are not here: install that version, or put its folder into LD_LIBRARY_PATH. ${GUIDE}.`, { cause });

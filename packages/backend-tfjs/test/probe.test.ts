@@ -51,7 +51,7 @@ function probeIn(name: string, files: Readonly<Record<string, string>>, setup = 
 }
 
 test("not installed", () => {
-  expect(probeIn("absent", {})).toEqual({ available: false, reason: "@tensorflow/tfjs-node: not installed.", remedy: "Run: npm install @tensorflow/tfjs-node" });
+  expect(probeIn("absent", {})).toEqual({ available: false, reason: "@tensorflow/tfjs-node is not installed.", remedy: "Run: npm install @tensorflow/tfjs-node" });
 });
 
 const throwing = (message: string): Readonly<Record<string, string>> => ({
