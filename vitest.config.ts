@@ -9,7 +9,7 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ["packages/*/{src,test}/**/*.test.ts", "apps/*/{src,test}/**/*.test.ts", "docs/**/*.test.ts", "tooling/**/*.test.ts"],
     pool: "forks",
-    testTimeout: 60_000,
+    testTimeout: 180_000,
   },
 });
 export default config;

@@ -14,7 +14,7 @@ export async function deviceForTests(options: DeviceOptions = {}): Promise<OpenD
 }
 
 /** A test with a device of its own, closed at its end. Software adapters may take minutes to compile what GPUs are given. */
-export function onDevice(name: string, body: (opened: OpenDevice) => Promise<void>, options: DeviceOptions = { f16: false }, timeoutMs = 60_000): void {
+export function onDevice(name: string, body: (opened: OpenDevice) => Promise<void>, options: DeviceOptions = { f16: false }, timeoutMs = 300_000): void {
   test(name, async (context) => {
     const opened = await deviceForTests(options);
     if (isNotHere(opened)) return context.skip(`${opened.reason}. ${opened.remedy}`); // allow skip: this machine has no adapter, and says why
