@@ -6,9 +6,8 @@
  * (normalize.ts, word-pieces.ts); most of a corpus is words met before. The memory is emptied when full, so it is bounded and
  * decides nothing. Price: one table look-up per unit, one per stretch.
  */
-import { grown, type Body } from "./body.ts";
+import { HASH_PRIME, HASH_SEED, SliceTable, grown, type Body } from "@cloze/tokenizer/internal";
 import { normalize, type NormalizerOptions } from "./normalize.ts";
-import { HASH_PRIME, HASH_SEED, SliceTable } from "./slice-table.ts";
 import { SINGLE, SPACE, WORD, unitClasses } from "./unit-classes.ts";
 import { piecesOf, type Pieces, type WordModel } from "./word-pieces.ts";
 

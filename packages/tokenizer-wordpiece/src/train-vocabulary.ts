@@ -1,7 +1,7 @@
 /**
  * A WordPiece vocabulary from counted words: special tokens, given tokens, alphabet, then merges of the most frequent pairs.
  *
- * The first character of a word is a token, any further one a token with `##`; pairs are joined by frequency (merge-pairs.ts) until the
+ * The first character of a word is a token, any further one a token with `##`; pairs are joined by frequency (merge-pairs.ts of @cloze/tokenizer) until the
  * vocabulary is full. Deterministic: neither the order of files nor the number of threads nor chance can change it. Where Python's
  * WordPieceTrainer depends on the order of its hash table, the order here is defined: `##` characters stand in the order of code
  * points, and of characters that are equally frequent the alphabet limit keeps the ones of smaller code points. Checked: over the
@@ -9,8 +9,7 @@
  * Source: WordPieceTrainer and BpeTrainer of Python `tokenizers` 0.23.3; Sennrich et al. 2016, arXiv:1508.07909.
  */
 import { ConfigError } from "@cloze/errors";
-import { mergePairs, type SymbolRows } from "./merge-pairs.ts";
-import type { WordCounts } from "./word-counts.ts";
+import { mergePairs, type SymbolRows, type WordCounts } from "@cloze/tokenizer/internal";
 
 export interface VocabularyOptions {
   /** Tokens of the vocabulary, all told. Default 30,522, BERT's. */

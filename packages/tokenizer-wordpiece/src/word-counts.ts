@@ -4,9 +4,9 @@
  * Texts are cut as the encoder cuts them, and stretches are counted as written; normalization runs once over each distinct one, at
  * the end. So counting goes at the speed of the scanner, and threads can count apart and add up (`parts`, `addParts`).
  */
+import { CountTable, HASH_PRIME, HASH_SEED, hashOf, textOfUnits, type WordCounts } from "@cloze/tokenizer/internal";
 import { codePoints, type CodePoints } from "./code-points.ts";
 import { normalize, type NormalizerOptions } from "./normalize.ts";
-import { HASH_PRIME, HASH_SEED, SliceTable, textOfUnits } from "./slice-table.ts";
 import { SINGLE, SPACE, unitClasses } from "./unit-classes.ts";
 import { forEachWord } from "./word-pieces.ts";
 
@@ -20,13 +20,6 @@ export interface WordOptions {
   readonly chineseCharacters?: boolean;
 }
 
-/** Counts by word, in no order that means anything. */
-export interface WordCounts {
-  readonly size: number;
-  word(entry: number): string;
-  count(entry: number): number;
-}
-
 /** Distinct stretches as written, one after the other, with their counts: what a thread hands over. */
 export interface CountParts {
   readonly units: Uint16Array;
@@ -35,33 +28,6 @@ export interface CountParts {
   /** [65536] counts of the characters that are words by themselves. */
   readonly singles: Float64Array;
   readonly replacements: number;
-}
-
-class CountTable implements WordCounts {
-  readonly table: SliceTable = new SliceTable();
-  #counts: Float64Array = new Float64Array(1 << 10);
-
-  get size(): number {
-    return this.table.size;
-  }
-
-  add(text: string, start: number, end: number, hash: number, times: number): void {
-    const found = this.table.find(text, start, end, hash), entry = found < 0 ? this.table.add(text, start, end, hash) : found;
-    if (entry >= this.#counts.length) {
-      const counts = new Float64Array(2 * this.#counts.length);
-      counts.set(this.#counts);
-      this.#counts = counts;
-    }
-    this.#counts[entry] = (this.#counts[entry] as number) + times;
-  }
-
-  word(entry: number): string {
-    return this.table.at(entry);
-  }
-
-  count(entry: number): number {
-    return this.#counts[entry] as number;
-  }
 }
 
 /**
@@ -144,12 +110,6 @@ export class WordCounter {
       counts.add(word, 0, word.length, hashOf(word), times);
     });
   }
-}
-
-function hashOf(text: string): number {
-  let hash = HASH_SEED;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), HASH_PRIME);
-  return hash;
 }
 
 function textOf(codes: readonly number[], start: number, end: number): string {

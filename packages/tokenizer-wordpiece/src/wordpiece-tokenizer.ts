@@ -7,18 +7,16 @@
  */
 import { ConfigError } from "@cloze/errors";
 import {
-  sha256, specialIds, templatePieces,
-  type AddedToken, type EncodingIssues, type SpecialIds, type TemplatePiece, type TextEncodeOptions, type TextEncoding, type TextInput, type TextTokenizer,
+  sha256, specialIds,
+  type AddedToken, type SpecialIds, type TextEncodeOptions, type TextEncoding, type TextInput, type TextTokenizer,
 } from "@cloze/tokenizer";
-import { addedTokenSplitter, type Part } from "./added-tokens.ts";
-import { Body } from "./body.ts";
+import { Body, TextFramer, addedTokenSplitter, type Part } from "@cloze/tokenizer/internal";
 import { BodyEncoder, addPieces, addTrouble } from "./body-encoder.ts";
 import { codePoints } from "./code-points.ts";
 import { completeConfig, type CleanUp, type WordPieceConfig, type WordPieceOptions } from "./config.ts";
 import { decodeTokens } from "./decode.ts";
 import { normalize, type Normalized } from "./normalize.ts";
 import { VocabularyTrie } from "./vocabulary-trie.ts";
-import { windowsOf, type Window } from "./windows.ts";
 import { piecesOf } from "./word-pieces.ts";
 import { wordPieceFiles } from "./wordpiece-files.ts";
 
@@ -45,8 +43,6 @@ export function withTokens(tokenizer: WordPieceTokenizer, tokens: readonly strin
   return wordPiece({ ...config, vocabulary: [...config.vocabulary, ...fresh], addedTokens: [...config.addedTokens, ...added] });
 }
 
-const NO_ISSUES: EncodingIssues = /* @__PURE__ */ Object.freeze({ replaced: Object.freeze({}), unknown: Object.freeze({}), dropped: Object.freeze({}) });
-
 class Tokenizer implements WordPieceTokenizer {
   readonly config: WordPieceConfig;
   readonly name: string;
@@ -56,24 +52,22 @@ class Tokenizer implements WordPieceTokenizer {
   readonly regularIds: readonly number[];
   readonly hash: string;
   readonly #ids: ReadonlyMap<string, number>;
-  readonly #single: readonly TemplatePiece[];
-  readonly #pair: readonly TemplatePiece[];
+  readonly #framer: TextFramer;
   readonly #encoder: BodyEncoder;
   readonly #splitRaw: (text: string) => readonly Part[];
   /** What decode writes: added tokens that are looked for in normalized text come back normalized, as in Python. */
   readonly #written: readonly string[];
   /** Undefined where no added token is looked for in normalized text. */
   readonly #splitNormalized: ((text: string) => readonly Part[]) | undefined;
-  /** Scratch for the texts of one call. */
-  readonly #bodies: readonly [Body, Body] = [new Body(), new Body()];
+  /** Scratch of `encodeIds`. */
+  readonly #body: Body = new Body();
 
   constructor(config: WordPieceConfig) {
     this.config = config;
     ({ name: this.name, vocabulary: this.vocabulary } = config);
     const ids = new Map(config.vocabulary.map((token, id) => [token, id])), idOf = (token: string): number => ids.get(token) as number;
     this.#ids = ids;
-    this.#single = templatePieces(config.template.single);
-    this.#pair = templatePieces(config.template.pair);
+    this.#framer = new TextFramer(config.template, idOf, (text, body) => this.#encodeText(text, body));
     this.special = specialIds(config.special, config.template, idOf) as SpecialIds; // completeConfig has thrown where a token is not there
     this.specialIds = new Set([...Object.values(config.special).map(idOf), ...config.addedTokens.filter((t) => t.special).map((t) => t.id)]);
     this.regularIds = config.vocabulary.flatMap((token, id) => (this.specialIds.has(id) || /^\[unused\d+\]$/.test(token) ? [] : [id]));
@@ -93,19 +87,11 @@ class Tokenizer implements WordPieceTokenizer {
   }
 
   encode(text: TextInput, options: TextEncodeOptions = {}): TextEncoding {
-    const { pair, special = true } = options, [first, second] = this.#bodies;
-    this.#fill(text, first);
-    if (pair !== undefined) this.#fill(pair, second);
-    const bodies = pair === undefined ? [first] : [first, second];
-    const template = (pair === undefined ? this.#single : this.#pair).filter((piece) => special || piece.token === undefined);
-    const windows = windowsOf(bodies.map((b) => b.count), template.filter((p) => p.token !== undefined).length, options);
-    const issues = issuesOf(bodies);
-    const [main = [], ...further] = windows;
-    return this.#assemble(template, bodies, main, issues, further.map((window) => this.#assemble(template, bodies, window, issues, [])));
+    return this.#framer.encode(text, options);
   }
 
   encodeIds(text: string): Int32Array {
-    const [body] = this.#bodies;
+    const body = this.#body;
     body.reset();
     if (this.#splitNormalized !== undefined) this.#encodeText(text, body);
     else {
@@ -138,19 +124,6 @@ class Tokenizer implements WordPieceTokenizer {
     return wordPieceFiles(this.config);
   }
 
-  #fill(text: TextInput, body: Body): void {
-    body.reset();
-    if (typeof text === "string") {
-      this.#encodeText(text, body);
-      return;
-    }
-    for (const [number, word] of text.entries()) {
-      const first = body.count;
-      this.#encodeText(word, body);
-      body.wordOf.fill(number, first, body.count);
-    }
-  }
-
   #encodeText(text: string, body: Body): void {
     for (const { start, end, id } of this.#splitRaw(text)) {
       if (id !== undefined) body.push(id, start, end, body.words++);
@@ -180,45 +153,6 @@ class Tokenizer implements WordPieceTokenizer {
     }
     addTrouble(body, { dropped, unknown });
   }
-
-  #assemble(template: readonly TemplatePiece[], bodies: readonly Body[], window: Window, issues: EncodingIssues, overflow: readonly TextEncoding[]): TextEncoding {
-    let length = 0, total = 0;
-    for (const piece of template) length += piece.sequence === undefined ? 1 : sizeOf(window[piece.sequence === "A" ? 0 : 1]);
-    for (const body of bodies) total += body.count;
-    const ids = new Int32Array(length), offsets = new Int32Array(2 * length), types = new Int32Array(length);
-    const words = new Int32Array(length).fill(-1), sequences = new Int32Array(length).fill(-1);
-    let at = 0, kept = 0;
-    for (const { sequence, token, type } of template) {
-      if (sequence === undefined) {
-        ids[at] = this.#ids.get(token ?? "") as number;
-        types[at++] = type;
-        continue;
-      }
-      const number = sequence === "A" ? 0 : 1, body = bodies[number] as Body, [start, end] = window[number] ?? [0, 0], count = end - start;
-      ids.set(body.ids.subarray(start, end), at);
-      words.set(body.wordOf.subarray(start, end), at);
-      types.fill(type, at, at + count);
-      sequences.fill(number, at, at + count);
-      for (let i = start; i < end; i++) {
-        offsets[2 * (at + i - start)] = body.from[i] as number;
-        offsets[2 * (at + i - start) + 1] = body.to[i] as number;
-      }
-      at += count;
-      kept += count;
-    }
-    return { ids, offsets, types, words, sequences, truncated: total - kept, issues, overflow };
-  }
-}
-
-const sizeOf = (range: readonly [number, number] = [0, 0]): number => range[1] - range[0];
-
-function issuesOf([first, second]: readonly Body[]): EncodingIssues {
-  if (first === undefined || (!first.troubled && second?.troubled !== true)) return NO_ISSUES;
-  if (second?.troubled === true) {
-    first.troubled = true;
-    first.issues.add(second.issues.issues());
-  }
-  return first.issues.issues();
 }
 
 function stringOf({ codes }: Normalized): string {

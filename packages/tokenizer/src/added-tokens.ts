@@ -5,7 +5,7 @@
  * take white space along. Tokens marked `normalized` are looked for in the normalized text, the others in the text as written.
  * Source: AddedVocabulary of Python `tokenizers` 0.23.3.
  */
-import type { AddedToken } from "@cloze/tokenizer";
+import type { AddedToken } from "./tokenizer-json.ts";
 
 /** A stretch [start, end): one added token (with its id), or text between them. */
 export interface Part {

@@ -6,7 +6,7 @@
  * every window of the other. Source: truncate_encodings, Encoding::truncate and merge of Python `tokenizers` 0.23.3.
  */
 import { ConfigError } from "@cloze/errors";
-import type { TextEncodeOptions } from "@cloze/tokenizer";
+import type { TextEncodeOptions } from "./text-tokenizer.ts";
 
 /** [start, end) of the tokens of each text. */
 export type Window = readonly (readonly [start: number, end: number])[];

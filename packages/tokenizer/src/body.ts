@@ -1,5 +1,5 @@
 /** Tokens of one text before special tokens, in arrays that grow and are used again for the next text. */
-import { IssueCounter } from "@cloze/tokenizer";
+import { IssueCounter } from "./issue-counter.ts";
 
 export class Body {
   count = 0;

@@ -1,0 +1,98 @@
+/**
+ * The last step of every tokenizer of text: tokens of one or two texts, cut into windows and framed by special tokens.
+ *
+ * What becomes of a text is the tokenizer's own; how texts, words given apart, pairs, truncation, types and word numbers come together
+ * is the same for all. Source: TemplateProcessing and Encoding of Python `tokenizers` 0.23.3.
+ */
+import { Body } from "./body.ts";
+import type { EncodingIssues } from "./encoding.ts";
+import { templatePieces, type SpecialTemplate, type TemplatePiece } from "./special-template.ts";
+import type { TextEncodeOptions, TextEncoding, TextInput } from "./text-tokenizer.ts";
+import { windowsOf, type Window } from "./windows.ts";
+
+/** Adds the tokens of a text to a body; places count from the text's start, words from `body.words`. */
+export type FillBody = (text: string, body: Body) => void;
+
+const NO_ISSUES: EncodingIssues = /* @__PURE__ */ Object.freeze({ replaced: Object.freeze({}), unknown: Object.freeze({}), dropped: Object.freeze({}) });
+
+export class TextFramer {
+  readonly #single: readonly TemplatePiece[];
+  readonly #pair: readonly TemplatePiece[];
+  readonly #idOf: (token: string) => number;
+  readonly #fill: FillBody;
+  /** Scratch for the texts of one call. */
+  readonly #bodies: readonly [Body, Body] = [new Body(), new Body()];
+
+  /** @param idOf ids of the template's tokens, all of which must be there. */
+  constructor(template: SpecialTemplate, idOf: (token: string) => number, fill: FillBody) {
+    this.#single = templatePieces(template.single);
+    this.#pair = templatePieces(template.pair);
+    this.#idOf = idOf;
+    this.#fill = fill;
+  }
+
+  /** Throws ConfigError where not even the special tokens fit, and for windows that would not advance. */
+  encode(text: TextInput, options: TextEncodeOptions): TextEncoding {
+    const { pair, special = true } = options, [first, second] = this.#bodies;
+    this.#fillBody(text, first);
+    if (pair !== undefined) this.#fillBody(pair, second);
+    const bodies = pair === undefined ? [first] : [first, second];
+    const template = (pair === undefined ? this.#single : this.#pair).filter((piece) => special || piece.token === undefined);
+    const windows = windowsOf(bodies.map((b) => b.count), template.filter((p) => p.token !== undefined).length, options);
+    const issues = issuesOf(bodies);
+    const [main = [], ...further] = windows;
+    return this.#assemble(template, bodies, main, issues, further.map((window) => this.#assemble(template, bodies, window, issues, [])));
+  }
+
+  #fillBody(text: TextInput, body: Body): void {
+    body.reset();
+    if (typeof text === "string") {
+      this.#fill(text, body);
+      return;
+    }
+    for (const [number, word] of text.entries()) {
+      const first = body.count;
+      this.#fill(word, body);
+      body.wordOf.fill(number, first, body.count);
+    }
+  }
+
+  #assemble(template: readonly TemplatePiece[], bodies: readonly Body[], window: Window, issues: EncodingIssues, overflow: readonly TextEncoding[]): TextEncoding {
+    let length = 0, total = 0;
+    for (const piece of template) length += piece.sequence === undefined ? 1 : sizeOf(window[piece.sequence === "A" ? 0 : 1]);
+    for (const body of bodies) total += body.count;
+    const ids = new Int32Array(length), offsets = new Int32Array(2 * length), types = new Int32Array(length);
+    const words = new Int32Array(length).fill(-1), sequences = new Int32Array(length).fill(-1);
+    let at = 0, kept = 0;
+    for (const { sequence, token, type } of template) {
+      if (sequence === undefined) {
+        ids[at] = this.#idOf(token ?? "");
+        types[at++] = type;
+        continue;
+      }
+      const number = sequence === "A" ? 0 : 1, body = bodies[number] as Body, [start, end] = window[number] ?? [0, 0], count = end - start;
+      ids.set(body.ids.subarray(start, end), at);
+      words.set(body.wordOf.subarray(start, end), at);
+      types.fill(type, at, at + count);
+      sequences.fill(number, at, at + count);
+      for (let i = start; i < end; i++) {
+        offsets[2 * (at + i - start)] = body.from[i] as number;
+        offsets[2 * (at + i - start) + 1] = body.to[i] as number;
+      }
+      at += count;
+      kept += count;
+    }
+    return { ids, offsets, types, words, sequences, truncated: total - kept, issues, overflow };
+  }
+}
+
+const sizeOf = (range: readonly [number, number] = [0, 0]): number => range[1] - range[0];
+
+function issuesOf([first, second]: readonly Body[]): EncodingIssues {
+  if (first === undefined || (!first.troubled && second?.troubled !== true)) return NO_ISSUES;
+  if (second?.troubled === true) {
+    first.troubled = true;
+    first.issues.add(second.issues.issues());
+  }
+  return first.issues.issues();
+}
