@@ -32,7 +32,7 @@ const split = (specifier) => {
 const isBuiltin = (specifier) => specifier.startsWith("node:") || builtinModules.includes(split(specifier)[0]);
 
 // A folder with a package.json that is none of the workspace's is somebody else's: an example from outside, a template.
-const foreign = files().filter((file) => file.endsWith("/package.json") && !all.some(({ dir }) => file === `${dir}/package.json`)).map((file) => `${posix.dirname(file)}/`);
+const foreign = files().filter((file) => /\/package(\.template)?\.json$/.test(file) && !all.some(({ dir }) => file === `${dir}/package.json`)).map((file) => `${posix.dirname(file)}/`);
 const sources = files().filter((file) => /\.(ts|mts|js|mjs)$/.test(file) && !foreign.some((dir) => file.startsWith(dir)));
 const fileGraph = new Map();
 for (const pack of all) {

@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 import { ConfigError } from "@cloze/errors";
 import { installedAs, isOwn } from "./objectives.ts";
 
+/** Not package.json: a second one in a package that is packed is taken for a mistake. */
+const MANIFEST = "package.template.json";
 const TEMPLATE = fileURLToPath(new URL("../templates/objective/", import.meta.url)), TEMPLATE_NAME = "my-objective";
 
 export interface NewObjective {
@@ -25,10 +27,10 @@ export async function makeObjective({ name, folder, cwd }: NewObjective): Promis
   if (held.length > 0) throw new ConfigError(`objective new: ${folder}: expected no folder of that name or an empty one, got one with ${held.slice(0, 3).join(", ")}${held.length > 3 ? ", …" : ""}. Name another with --out.`);
   const short = name.replace(/^@.*\//, ""), version = await ownVersion(), files: string[] = [];
   for (const file of await filesOf(TEMPLATE)) {
-    const text = await readFile(join(TEMPLATE, file), "utf8"), target = file.replaceAll(TEMPLATE_NAME, short);
+    const text = await readFile(join(TEMPLATE, file), "utf8"), target = file === MANIFEST ? "package.json" : file.replaceAll(TEMPLATE_NAME, short);
     const made = file.startsWith("test") ? text.replaceAll(TEMPLATE_NAME, short) : text.replaceAll(`${TEMPLATE_NAME}.test`, `${short}.test`).replaceAll(TEMPLATE_NAME, name);
     await mkdir(dirname(join(folder, target)), { recursive: true });
-    await writeFile(join(folder, target), file === "package.json" ? made.replaceAll('"^0.0.0"', `"^${version}"`) : made);
+    await writeFile(join(folder, target), file === MANIFEST ? made.replaceAll('"^0.0.0"', `"^${version}"`) : made);
     files.push(target);
   }
   return { folder, files };
