@@ -8,10 +8,11 @@
  */
 import { FormatError } from "@cloze/errors";
 import {
-  SPECIAL_ROLES, addedToken, describeJson, isJsonObject, readSpecialTokensMap, readTemplate, readTokenizerConfig, readTokenizerJson, readVocabTxt,
-  type AddedToken, type JsonValue, type SpecialRole, type SpecialTokens, type TokenizerConfig, type TokenizerJson,
+  addedToken, describeJson, isJsonObject, readTemplate, readTokenizerConfig, readTokenizerJson, readVocabTxt,
+  type AddedToken, type JsonValue, type TokenizerConfig, type TokenizerJson,
 } from "@cloze/tokenizer";
-import { BERT_SPECIAL, vocabularyFault, type WordPieceOptions } from "./config.ts";
+import { readSpecialTokens, vocabularyFault } from "@cloze/tokenizer/internal";
+import type { WordPieceOptions } from "./config.ts";
 import { wordPiece, type WordPieceTokenizer } from "./wordpiece-tokenizer.ts";
 
 const JSON_FILE = "tokenizer.json", CONFIG_FILE = "tokenizer_config.json";
@@ -31,7 +32,7 @@ export function wordPieceFromFiles(files: Readonly<Record<string, string>>, opti
     throw new FormatError(`${JSON_FILE} or vocab.txt`, "", `expected one of them, got ${Object.keys(files).join(", ") || "no files"}. Download the tokenizer files that stand beside the weights.`);
   }
   const base = json === undefined ? fromVocabTxt(listed as readonly string[], config) : fromTokenizerJson(json, listed);
-  const special = specialTokens(files, config, base.vocabulary, json?.model["unk_token"]);
+  const special = readSpecialTokens(files, config, base.vocabulary, json?.model["unk_token"]);
   const whole: WordPieceOptions = { ...base, ...overrides(config), special, ...options };
   const fault = vocabularyFault(whole.vocabulary, special);
   if (fault !== undefined) throw new FormatError(json === undefined ? "vocab.txt" : JSON_FILE, json === undefined ? "" : "model.vocab", `${fault} Is this another kind of vocabulary?`);
@@ -129,22 +130,4 @@ function overrides(config: TokenizerConfig | undefined): Partial<WordPieceOption
 
 function textCleanUp(config: TokenizerConfig | undefined): Pick<WordPieceOptions, "cleanUp"> {
   return { cleanUp: config?.json["clean_up_tokenization_spaces"] === true ? "text" : "tokens" };
-}
-
-/** Named ones, else BERT's as far as the vocabulary has them. */
-function specialTokens(
-  files: Readonly<Record<string, string>>, config: TokenizerConfig | undefined, vocabulary: readonly string[], unknown: JsonValue | undefined,
-): SpecialTokens {
-  const mapText = files["special_tokens_map.json"], map = mapText === undefined ? {} : readSpecialTokensMap(mapText);
-  const tokens = new Set(vocabulary), special: { [R in SpecialRole]?: string } = {};
-  for (const role of SPECIAL_ROLES) {
-    const named: string | undefined = config?.special[role] ?? map[role], usual: string | undefined = BERT_SPECIAL[role as keyof typeof BERT_SPECIAL];
-    if (named !== undefined && !tokens.has(named)) {
-      throw new FormatError(config?.special[role] === undefined ? "special_tokens_map.json" : CONFIG_FILE, role, `expected a token of the vocabulary, got ${JSON.stringify(named)}. Do the files come from the same checkpoint?`);
-    }
-    const token = named ?? (role === "unk_token" && typeof unknown === "string" ? unknown : usual);
-    if (token !== undefined && (tokens.has(token) || role === "unk_token" || role === "pad_token")) special[role] = token;
-  }
-  const { unk_token = BERT_SPECIAL.unk_token, pad_token = BERT_SPECIAL.pad_token } = special;
-  return { ...special, unk_token, pad_token };
 }

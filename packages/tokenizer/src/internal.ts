@@ -2,6 +2,7 @@
 export { Body, grown } from "./body.ts";
 export { TextFramer, type FillBody } from "./frame-texts.ts";
 export { addedTokenSplitter, type Part } from "./added-tokens.ts";
+export { BERT_SPECIAL, bertTemplate, checkTokens, completeTokens, inOrder, readSpecialTokens, vocabularyFault, type TokenParts } from "./text-vocabulary.ts";
 export { HASH_PRIME, HASH_SEED, SliceTable, textOfUnits } from "./slice-table.ts";
 export { CountTable, hashOf, type WordCounts } from "./word-counts.ts";
 export { mergePairs, type MergeOptions, type SymbolRows } from "./merge-pairs.ts";
