@@ -11,6 +11,7 @@ export type { CheckpointNotes } from "./checkpoint-notes.ts";
 export const families: Readonly<Record<string, () => Promise<ModelFamily>>> = {
   bert: async () => (await import("./bert-family.ts")).bertFamily,
   esm: async () => (await import("./esm2-family.ts")).esm2Family,
+  cloze_speedrun: async () => (await import("./speedrun-family.ts")).speedrunFamily,
 };
 
 /** The family of a config.json. Throws FormatError for what is none, UnsupportedError for one that is not here. */

@@ -5,6 +5,8 @@ export interface FlopsConfig {
   readonly intermediate: number;
   readonly layers: number;
   readonly vocab: number;
+  /** The head has a dense layer before its decoder. Default true. */
+  readonly headDense?: boolean;
 }
 
 /**
@@ -12,8 +14,8 @@ export interface FlopsConfig {
  * each layer; backward twice that. The head counts for the share of tokens that is predicted.
  */
 export function flopsPerToken(config: FlopsConfig, seq: number, options: { readonly predicted?: number; readonly training?: boolean } = {}): number {
-  const { predicted = 0.15, training = true } = options, { hidden, intermediate, layers, vocab } = config;
+  const { predicted = 0.15, training = true } = options, { hidden, intermediate, layers, vocab, headDense = true } = config;
   const perLayer = 2 * (4 * hidden ** 2 + 2 * hidden * intermediate) + 4 * seq * hidden;
-  const forward = layers * perLayer + predicted * 2 * (hidden ** 2 + hidden * vocab);
+  const forward = layers * perLayer + predicted * 2 * ((headDense ? hidden ** 2 : 0) + hidden * vocab);
   return training ? 3 * forward : forward;
 }

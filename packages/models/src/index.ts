@@ -5,6 +5,10 @@ export {
 } from "./esm2.ts";
 export { bert, bertCheckpoint, bertConfigJson, bertConfigs, bertConfigText, parseBertConfig, type Bert, type BertConfig, type BertOptions, type BertSize } from "./bert.ts";
 export {
+  parseSpeedrunConfig, speedrun, speedrunConfigJson, speedrunConfigs, speedrunConfigText, speedrunIntermediate,
+  type Speedrun, type SpeedrunConfig, type SpeedrunOptions, type SpeedrunSize,
+} from "./speedrun.ts";
+export {
   families, familyOf, hasHead, headNames, headParameters, labelsJson, labelsOf, openModel, publishedConfig, publishedNames, readWeights,
   type FamilyModel, type Head, type HeadModels, type ModelFamily, type OpenedModel, type OpenOptions, type ProblemType, type ReadWeights, type SavedAs,
   type StoredTensors, type TaskLabels,

@@ -25,13 +25,13 @@ const renamed = (tensors: Tensors, change: (name: string) => string): Tensors =>
 describe("published sizes", () => {
   it("open under their names", async () => {
     const names = await publishedNames();
-    expect(names).toEqual(expect.arrayContaining(["bert-tiny", "bert-base-uncased", "protbert", "minilm-l6", "esm2-8m"]));
-    for (const name of ["bert-tiny", "esm2-8m"]) expect((await openModel(await publishedConfig(name))).labels).toEqual(["LABEL_0", "LABEL_1"]);
-    await expect(publishedConfig("bert-giant")).rejects.toThrow(/model "bert-giant": expected one of bert-tiny, .*esm2-15b/);
+    expect(names).toEqual(expect.arrayContaining(["bert-tiny", "bert-base-uncased", "protbert", "minilm-l6", "esm2-8m", "speedrun-133m"]));
+    for (const name of ["bert-tiny", "esm2-8m", "speedrun-133m"]) expect((await openModel(await publishedConfig(name))).labels).toEqual(["LABEL_0", "LABEL_1"]);
+    await expect(publishedConfig("bert-giant")).rejects.toThrow(/model "bert-giant": expected one of bert-tiny, .*esm2-15b.* got a name that is none of them/);
   });
 
   it("of families that are not here are refused", async () => {
-    await expect(openModel({ model_type: "t5" }, { file: "m/config.json" })).rejects.toThrow('m/config.json, model_type: expected "bert" or "esm", got "t5"');
+    await expect(openModel({ model_type: "t5" }, { file: "m/config.json" })).rejects.toThrow(/m\/config\.json, model_type: expected "bert" or .*"esm".*, got "t5"/);
     await expect(openModel([])).rejects.toSatisfy(FormatError.isInstance);
     await expect(openModel({ model_type: "constructor" })).rejects.toSatisfy(UnsupportedError.isInstance);
   });
@@ -43,6 +43,8 @@ describe("another vocabulary", () => {
     expect([bert.model.vocab, bert.padId, JSON.parse(bert.configText())]).toMatchObject([7, 3, { vocab_size: 7, pad_token_id: 3 }]);
     const other = await openModel(esm, { vocab: 30, special: { pad: 0, mask: 4, end: 3 } });
     expect(JSON.parse(other.configText())).toMatchObject({ vocab_size: 30, pad_token_id: 0, mask_token_id: 4, eos_token_id: 3 });
+    const text = await openModel(await publishedConfig("speedrun-133m"), { vocab: 30, special: { pad: 0, mask: 4 } });
+    expect([text.model.vocab, JSON.parse(text.configText())]).toMatchObject([30, { model_type: "cloze_speedrun", vocab_size: 30, pad_token_id: 0, mask_token_id: 4 }]);
   });
 });
 
@@ -108,6 +110,16 @@ describe("readWeights", () => {
     const bare = await read(renamed(alone, (name) => name.slice("bert.".length)));
     expect(Object.keys(bare.weights).sort()).toEqual(Object.keys(alone).sort());
     expect(bare.heads).toEqual([]);
+  });
+
+  it("reads each head of the speedrun encoder, whole or its encoder alone", async () => {
+    const json = { model_type: "cloze_speedrun", vocab_size: 9, hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 12, pad_token_id: 0, mask_token_id: 4 };
+    for (const [head, name] of [["masked-lm", "SpeedrunForMaskedLM"], ["sequence-classification", "SpeedrunForSequenceClassification"], ["token-classification", "SpeedrunForTokenClassification"]] as const) {
+      const model = await openModel({ ...json, architectures: [name] }), tensors = saved(model, head), got = await readWeights(model, stored(tensors), "m");
+      expect([got.heads, Object.keys(got.weights).sort()]).toEqual([[head], Object.keys(tensors).sort()]);
+      const alone = renamed(Object.fromEntries(Object.entries(tensors).filter(([key]) => key.startsWith("model."))), (key) => key.slice("model.".length));
+      expect((await readWeights(model, stored(alone), "m")).heads).toEqual([]);
+    }
   });
 
   it("refuses what does not belong together", async () => {

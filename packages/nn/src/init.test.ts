@@ -17,6 +17,11 @@ describe("initialize", () => {
     expect(values(init, [16], "a", 11).slice(0, 15)).toEqual(one.a?.data);
   });
 
+  it("takes values as they are, as many as there are elements", () => {
+    expect(Array.from(values({ kind: "values", values: [1, 0.5, -2] }, [3]))).toEqual([1, 0.5, -2]);
+    expect(() => values({ kind: "values", values: [1, 0] }, [3])).toThrow("init values: expected 3 of them for [3], got 2");
+  });
+
   it("tells seeds apart that differ above 32 bits", () => {
     expect(values({ kind: "normal", std: 1 }, [8], "w", 5)).not.toEqual(values({ kind: "normal", std: 1 }, [8], "w", 5 + 2 ** 32));
   });

@@ -6,7 +6,8 @@
  * outside; like torch's trunc_normal_ it does not widen the rest to make up for the lost tails.
  * Price: about 0.1 microseconds an element. Float32Array, so one element takes 4 bytes.
  */
-import { hostTensor, sizeOf, type HostTensor, type Shape } from "@cloze/graph";
+import { ConfigError } from "@cloze/errors";
+import { hostTensor, showShape, sizeOf, type HostTensor, type Shape } from "@cloze/graph";
 import { hashString, threefry2x32, type Word2 } from "@cloze/random";
 
 /** How a parameter starts: plain data. */
@@ -14,6 +15,8 @@ export type Init =
   | { readonly kind: "zeros" }
   | { readonly kind: "ones" }
   | { readonly kind: "constant"; readonly value: number }
+  /** These, in row-major order: as many as there are elements. */
+  | { readonly kind: "values"; readonly values: readonly number[] }
   /** Mean 0. `zeroRow`: this row of the first axis is zero (the padding row of an embedding table). */
   | { readonly kind: "normal"; readonly std: number; readonly zeroRow?: number }
   /** Mean 0; nothing beyond `cut` standard deviations. */
@@ -32,6 +35,10 @@ const fills: { readonly [K in Init["kind"]]: Fill<Extract<Init, { kind: K }>> } 
   zeros: () => {},
   ones: (data) => { data.fill(1); },
   constant: (data, _, { value }) => { data.fill(value); },
+  values: (data, _, { values }, shape) => {
+    if (values.length !== data.length) throw new ConfigError(`init values: expected ${data.length} of them for ${showShape(shape)}, got ${values.length}.`);
+    data.set(values);
+  },
   normal: (data, key, { std, zeroRow }, shape) => {
     for (let i = 0; i < data.length; i += 2) {
       const [a, b] = normalPair(key, i / 2, 0);

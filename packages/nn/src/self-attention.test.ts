@@ -41,13 +41,13 @@ describe("selfAttention", () => {
     expect(Math.max(...bent.map((v, i) => Math.abs(v - (plain[i] as number))))).toBeGreaterThan(1e-3);
   });
 
-  it("shows the probabilities it weighs by", () => {
-    const options = (inputs: Inputs): SelfAttentionOptions => ({ heads, segments: inputs.segments, rope: { positions: inputs.positions } });
+  it.each([{}, { softcap: 0.1 }])("shows the probabilities it weighs by: %o", (more) => {
+    const options = (inputs: Inputs): SelfAttentionOptions => ({ heads, segments: inputs.segments, rope: { positions: inputs.positions }, ...more });
     const rebuilt = run((scope, inputs) => {
       const parts = queryKeyValue(scope, inputs.x, options(inputs));
       return mergeHeads(attentionProbabilities(scope, parts, options(inputs)).matmul(parts.v));
     }, {});
-    const plain = run(attended({}), {});
+    const plain = run(attended(more), {});
     rebuilt.forEach((v, i) => expect(Math.abs(v - (plain[i] as number))).toBeLessThan(1e-12));
   });
 

@@ -23,6 +23,8 @@ export interface SelfAttentionOptions {
   readonly causal?: boolean;
   /** Largest distance that is seen. */
   readonly window?: number;
+  /** Scores stay within ± this: softcap * tanh(score / softcap). None without it. */
+  readonly softcap?: number;
   /** Of the probabilities, when training. Default 0. */
   readonly dropoutRate?: number;
   /** Of the three projections. */
@@ -55,9 +57,10 @@ export function queryKeyValue(scope: Scope, x: Tensor<"f32">, options: SelfAtten
 
 /** Attention over heads and back to `[batch, seq, hidden]`. */
 export function attend(scope: Scope, { q, k, v }: Heads, options: SelfAttentionOptions): Tensor<"f32"> {
-  const { segments, scale, causal, window, dropoutRate = 0 } = options;
+  const { segments, scale, causal, window, softcap, dropoutRate = 0 } = options;
   const mask = {
     ...(segments && { segments }), ...(scale !== undefined && { scale }), ...(causal && { causal }), ...(window !== undefined && { window }),
+    ...(softcap !== undefined && { softcap }),
   };
   return scope.within(() => mergeHeads(attention(q, k, v, { ...mask, ...attentionDropout(scope, dropoutRate) })));
 }
@@ -67,11 +70,11 @@ export function attend(scope: Scope, { q, k, v }: Heads, options: SelfAttentionO
  * contact prediction. Costs the memory that `attention` exists to avoid.
  */
 export function attentionProbabilities(scope: Scope, { q, k }: Heads, options: SelfAttentionOptions): Tensor<"f32"> {
-  const { batch, seq, headDim } = dims("attentionProbabilities(q)", q, "batch heads seq headDim"), { segments, scale = 1 / Math.sqrt(headDim) } = options;
+  const { batch, seq, headDim } = dims("attentionProbabilities(q)", q, "batch heads seq headDim"), { segments, softcap, scale = 1 / Math.sqrt(headDim) } = options;
   if (options.causal || options.window !== undefined) throw new ConfigError("attentionProbabilities: expected bidirectional attention without a window, got causal or window.");
   return scope.within(() => {
     // Node for node what the attention composite expands to, so that both share their work once it is expanded.
-    const scores = q.matmul(k, { transposeB: true, dtype: "f32" }).mul(scale);
+    const raw = q.matmul(k, { transposeB: true, dtype: "f32" }).mul(scale), scores = softcap === undefined ? raw : raw.mul(1 / softcap).tanh().mul(softcap);
     const seen = segments?.reshape([batch, 1, seq, 1]).equal(segments.reshape([batch, 1, 1, seq]));
     return softmax(seen ? seen.select(scores, -1e30) : scores);
   });

@@ -1,0 +1,139 @@
+/**
+ * Configuration of the speedrun encoder, and its config.json. No class of transformers has this model, so the keys are ours:
+ * transformers' words where it has one (`hidden_size`, `rope_theta`, `tie_word_embeddings`), and for the rest
+ *
+ *   unet                 the second half of the layers adds what the first half gave           default true
+ *   value_embeddings     a table of values for each pair of mirrored layers                     default true
+ *   token_dropout        embeddings of `<mask>` are zero                                        default false
+ *   head_dense           a dense layer, GELU and a bias in the masked-token head                default false
+ *   logit_softcap        c tanh(z / c) of the logits; 0: none                                   default 30
+ *   attention_softcap    the same of attention's scores                                         default 0
+ *   expansion_ratio      read where `intermediate_size` is missing                              default 8/3
+ *
+ * Keys that say nothing to us are kept in `extra` and written back.
+ */
+import { ConfigError } from "@cloze/errors";
+import { configObject, configText, otherKeys, readFields, writeFields, type FieldTable } from "./config-json.ts";
+
+export interface SpeedrunConfig {
+  readonly vocab: number;
+  readonly hidden: number;
+  readonly layers: number;
+  readonly heads: number;
+  /** Width of the feed-forward block. */
+  readonly intermediate: number;
+  /** Longest sequence it is made for; rotary positions themselves have no end. */
+  readonly maxPositions: number;
+  readonly padTokenId: number;
+  /** Counts for token dropout. */
+  readonly maskTokenId: number;
+  readonly rmsNormEps: number;
+  readonly ropeBase: number;
+  /** Skips from the first half of the layers to the second, weighed. Needs an even number of layers. */
+  readonly unet: boolean;
+  /** layers / 2 tables `[vocab, hidden]` that are mixed into attention's values. Needs an even number of layers. */
+  readonly valueEmbeddings: boolean;
+  /** Embeddings of `<mask>` are zero, in training and at inference. */
+  readonly tokenDropout: boolean;
+  /** The decoder is the table of token embeddings. */
+  readonly tieWordEmbeddings: boolean;
+  /** A dense layer and GELU before the decoder, and a bias after it. */
+  readonly headDense: boolean;
+  /** Logits stay within ± this; 0: as they are. */
+  readonly logitSoftcap: number;
+  /** Scores of attention stay within ± this; 0: as they are. */
+  readonly attentionSoftcap: number;
+  /** Standard deviation of the tables' first values; matrices start even over ± 1 / sqrt(columns). */
+  readonly initializerRange: number;
+  /** Other keys of the config.json it came from. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+}
+
+export type SpeedrunSize = "speedrun-133m";
+
+/** The protein model of December 2024: 132,475,500 parameters. */
+export const speedrunConfigs: Readonly<Record<SpeedrunSize, SpeedrunConfig>> = {
+  "speedrun-133m": {
+    vocab: 33, hidden: 768, layers: 24, heads: 6, intermediate: 2048, maxPositions: 2048, padTokenId: 1, maskTokenId: 32,
+    rmsNormEps: 1e-6, ropeBase: 10_000, unet: true, valueEmbeddings: true, tokenDropout: false, tieWordEmbeddings: false, headDense: false,
+    logitSoftcap: 30, attentionSoftcap: 0, initializerRange: 1,
+  },
+};
+
+/** Width of the feed-forward block by ratio: the whole part of `ratio * hidden`, rounded up to a multiple of 256. 768 * 2.6667 -> 2048. */
+export function speedrunIntermediate(hidden: number, ratio: number = 8 / 3): number {
+  return Math.ceil(Math.floor(ratio * hidden) / 256) * 256;
+}
+
+/** Throws ConfigError when the parts do not fit together. */
+export function checkSpeedrunConfig(config: SpeedrunConfig): SpeedrunConfig {
+  const { vocab, hidden, layers, heads, intermediate, maxPositions } = config;
+  const fail = (expected: string, got: string): never => { throw new ConfigError(`speedrun: expected ${expected}, got ${got}.`); };
+  for (const [name, value] of Object.entries({ vocab, hidden, layers, heads, intermediate, maxPositions })) {
+    if (!(Number.isSafeInteger(value) && value > 0)) fail(`${name} to be a whole number above 0`, `${value}`);
+  }
+  if (hidden % heads !== 0) fail(`a hidden size that ${heads} heads divide`, `${hidden}`);
+  if ((hidden / heads) % 2 !== 0) fail("an even head dimension (rotary positions turn channels in pairs)", `hidden ${hidden} / heads ${heads} = ${hidden / heads}`);
+  if ((config.unet || config.valueEmbeddings) && layers % 2 !== 0) fail("an even number of layers (unet and value_embeddings mirror the second half on the first)", `${layers}`);
+  for (const [name, id] of Object.entries({ padTokenId: config.padTokenId, maskTokenId: config.maskTokenId })) {
+    if (!(Number.isSafeInteger(id) && id >= 0 && id < vocab)) fail(`${name} in [0, ${vocab})`, `${id}`);
+  }
+  for (const [name, value] of Object.entries({ rmsNormEps: config.rmsNormEps, ropeBase: config.ropeBase, initializerRange: config.initializerRange })) {
+    if (!(value > 0)) fail(`${name} above 0`, `${value}`);
+  }
+  for (const [name, cap] of Object.entries({ logitSoftcap: config.logitSoftcap, attentionSoftcap: config.attentionSoftcap })) {
+    if (!(cap >= 0 && Number.isFinite(cap))) fail(`${name} from 0 (none)`, `${cap}`);
+  }
+  return config;
+}
+
+/** What is missing is as in the published model. */
+const FIELDS = {
+  vocab: ["vocab_size", undefined],
+  hidden: ["hidden_size", 768],
+  layers: ["num_hidden_layers", 24],
+  heads: ["num_attention_heads", 6],
+  intermediate: ["intermediate_size", undefined],
+  maxPositions: ["max_position_embeddings", 2048],
+  padTokenId: ["pad_token_id", undefined],
+  maskTokenId: ["mask_token_id", undefined],
+  rmsNormEps: ["rms_norm_eps", 1e-6],
+  ropeBase: ["rope_theta", 10_000],
+  unet: ["unet", true],
+  valueEmbeddings: ["value_embeddings", true],
+  tokenDropout: ["token_dropout", false],
+  tieWordEmbeddings: ["tie_word_embeddings", false],
+  headDense: ["head_dense", false],
+  logitSoftcap: ["logit_softcap", 30],
+  attentionSoftcap: ["attention_softcap", 0],
+  initializerRange: ["initializer_range", 1],
+} as const satisfies FieldTable;
+
+/** `expansion_ratio` stands in for a missing `intermediate_size`, and is not written. */
+const RATIO = { hidden: FIELDS.hidden, ratio: ["expansion_ratio", 8 / 3] } as const satisfies FieldTable;
+
+/** Set by us on writing, so never part of `extra`. */
+const FIXED = { model_type: "cloze_speedrun", architectures: ["SpeedrunForMaskedLM"] } as const;
+
+/**
+ * Reads a config.json. `file` is named in errors.
+ *
+ * Throws FormatError for what is not a speedrun config, ConfigError for sizes that do not fit together.
+ */
+export function parseSpeedrunConfig(json: unknown, file = "config.json"): SpeedrunConfig {
+  const given = configObject(json, FIXED.model_type, file), { hidden, ratio } = readFields(given, RATIO, file);
+  const fields = readFields({ ...given, intermediate_size: given["intermediate_size"] ?? speedrunIntermediate(hidden, ratio) }, FIELDS, file);
+  const extra = otherKeys(given, [...Object.values(FIELDS).map(([key]) => key), RATIO.ratio[0], ...Object.keys(FIXED)]);
+  return checkSpeedrunConfig({ ...fields, ...(extra && { extra }) });
+}
+
+/** The text of a config.json. `saved`: keys that win over `extra`, such as the architecture and labels. */
+export function speedrunConfigText(config: SpeedrunConfig, saved: Readonly<Record<string, unknown>> = {}): string {
+  return configText(speedrunConfigJson(config, saved));
+}
+
+/** The same as an object, to be compared or merged. */
+export function speedrunConfigJson(config: SpeedrunConfig, saved: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  checkSpeedrunConfig(config);
+  return { ...FIXED, ...config.extra, ...saved, ...writeFields(config, FIELDS) };
+}

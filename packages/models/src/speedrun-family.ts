@@ -1,0 +1,32 @@
+/** The speedrun encoder as a family: names, config.json, checkpoints. Its classes are no one else's. */
+import { headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import { labelsOf } from "./labels.ts";
+import type { CheckpointNotes } from "./checkpoint-notes.ts";
+import { parseSpeedrunConfig, speedrun, speedrunConfigJson, speedrunConfigs, speedrunConfigText, type SpeedrunSize } from "./speedrun.ts";
+
+const ARCHITECTURES: OpenedModel["architectures"] = {
+  "masked-lm": "SpeedrunForMaskedLM",
+  "sequence-classification": "SpeedrunForSequenceClassification",
+  "token-classification": "SpeedrunForTokenClassification",
+};
+
+const NOTES: CheckpointNotes = { prefix: "model.", renamed: [], ignored: [], tied: { "lm_head.decoder.weight": "model.embeddings.tokens.weight" }, optional: [] };
+
+const isSize = (name: string): name is SpeedrunSize => Object.hasOwn(speedrunConfigs, name);
+
+export const speedrunFamily: ModelFamily = {
+  type: "cloze_speedrun",
+  names: Object.keys(speedrunConfigs),
+  published: (name) => (isSize(name) ? speedrunConfigJson(speedrunConfigs[name]) : undefined),
+  open(json, { file, vocab, special, zeroInitHead }: OpenOptions = {}) {
+    const ids = special && { padTokenId: special.pad, ...(special.mask !== undefined && { maskTokenId: special.mask }) };
+    const config = { ...parseSpeedrunConfig(json, file), ...(vocab !== undefined && { vocab }), ...ids };
+    const model = speedrun(config, zeroInitHead === undefined ? {} : { zeroInitHead }), extra = config.extra ?? {};
+    const kind = { family: "cloze_speedrun", architectures: ARCHITECTURES };
+    return {
+      ...kind, model, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
+      labels: labelsOf(extra, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), notes: NOTES,
+      configText: (saved = {}) => speedrunConfigText(config, savedKeys(kind, extra, saved)),
+    };
+  },
+};

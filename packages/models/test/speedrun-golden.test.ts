@@ -1,0 +1,118 @@
+/** The speedrun encoder against a plain PyTorch implementation: goldens of tooling/golden/speedrun.py. */
+import { readFileSync } from "node:fs";
+import { crossEntropy, grad, Graph, interpret, type Tensor, type Value } from "@cloze/graph";
+import { encoderInputs, maskedLmParameters, rootScope, type EncoderInputs, type Scope } from "@cloze/nn";
+import { parseSpeedrunConfig, speedrun } from "@cloze/models/speedrun";
+import { describe, expect, it } from "vitest";
+import { floats, halves, worst, type Encoded } from "./golden.ts";
+
+type Named<T> = Readonly<Record<string, T>>;
+interface File {
+  readonly config: Named<unknown>;
+  readonly models: Named<Named<unknown>>;
+  readonly weights: Named<Encoded>;
+  readonly ids: readonly (readonly number[])[];
+  readonly labels: readonly (readonly number[])[];
+  readonly logits: Named<readonly Encoded[]>;
+}
+interface Gradients {
+  readonly models: Named<{ readonly loss: number; readonly gradients: Named<Encoded> }>;
+}
+
+const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), "utf8"));
+const file = read("speedrun") as File, gradients = (read("speedrun-gradients") as Gradients).models;
+const weights = Object.fromEntries(Object.entries(file.weights).map(([name, value]) => [name, halves(value)]));
+
+const LOGITS = 1e-4;
+/** |ours - theirs| / |theirs|, over a parameter; ours in f64. Theirs are stored as f32. */
+const GRADIENTS = 1e-5;
+
+interface Rows {
+  readonly batch: number;
+  readonly seq: number;
+  readonly feeds: Named<readonly number[]>;
+}
+
+const PAD = 1;
+
+/** Each row one sequence and its padding. */
+function padded(): Rows {
+  const seq = Math.max(...file.ids.map((row) => row.length)), fill = (row: readonly number[], value: number): number[] => Array.from({ length: seq }, (_, i) => row[i] ?? value);
+  return {
+    batch: file.ids.length, seq,
+    feeds: { ids: file.ids.flatMap((row) => fill(row, PAD)), segments: file.ids.flatMap((row) => fill(row.map(() => 1), 0)), positions: file.ids.flatMap((row) => fill(row.map((_, i) => i), 0)) },
+  };
+}
+
+/** All sequences in one row, one after another, and some padding. */
+function packed(): Rows {
+  const tail = [0, 0, 0], ids = [...file.ids.flat(), ...tail.map(() => PAD)];
+  const segments = [...file.ids.flatMap((row, r) => row.map(() => r + 1)), ...tail], positions = [...file.ids.flatMap((row) => row.map((_, i) => i)), ...tail];
+  return { batch: 1, seq: ids.length, feeds: { ids, segments, positions } };
+}
+
+function compute({ batch, seq, feeds }: Rows, build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[], precision: "native" | "f64"): Value[] {
+  const graph = new Graph();
+  return interpret(build(rootScope(graph), encoderInputs(graph, batch, seq)), { ...weights, ...feeds }, { precision });
+}
+
+describe.each(Object.keys(file.models))("%s", (name) => {
+  const model = speedrun(parseSpeedrunConfig({ ...file.config, ...file.models[name] })), { vocab, hidden } = model;
+  const alone = (file.logits[name] ?? []).map(floats), golden = gradients[name] as Gradients["models"][string];
+  const logits = (scope: Scope, inputs: EncoderInputs): Tensor<"f32"> => model.predict(scope, model.encode(scope, inputs).reshape([-1, hidden]));
+
+  it("declares the parameters that the form has, with their shapes", () => {
+    const ours = Object.fromEntries([...maskedLmParameters(model).values()].map((p) => [p.name, p.shape]));
+    expect(ours).toEqual(Object.fromEntries(Object.entries(golden.gradients).map(([key, { shape }]) => [key, shape])));
+  });
+
+  it.each(["native", "f64"] as const)("gives padded rows the logits of sequences run alone: %s", (precision) => {
+    const rows = padded(), [ours] = compute(rows, (scope, inputs) => [logits(scope, inputs)], precision), all = Array.from(ours?.data ?? []);
+    alone.forEach((theirs, r) => expect(worst(all.slice(r * rows.seq * vocab).slice(0, theirs.length), theirs)).toBeLessThan(LOGITS));
+  });
+
+  it("gives each sequence of a packed row the logits it has alone", () => {
+    const [ours] = compute(packed(), (scope, inputs) => [logits(scope, inputs)], "native"), all = Array.from(ours?.data ?? []);
+    let at = 0;
+    for (const theirs of alone) {
+      expect(worst(all.slice(at, at + theirs.length), theirs)).toBeLessThan(LOGITS);
+      at += theirs.length;
+    }
+  });
+
+  it("gives a packed row the same loss and the same gradient of every parameter", () => {
+    const targets = file.labels.flat().flatMap((label, at) => (label < 0 ? [] : [{ label, at }])), rows = packed(), names: string[] = [];
+    const feeds = { ...rows.feeds, at: targets.map((t) => t.at), labels: targets.map((t) => t.label) };
+    const [loss, ...found] = compute({ ...rows, feeds }, (scope, inputs) => {
+      const { graph } = scope, n = [targets.length], states = model.encode(scope, inputs).reshape([-1, hidden]).gather(graph.input("at", "i32", n));
+      const mean = crossEntropy(model.predict(scope, states), graph.input("labels", "i32", n)).mean(), parameters = [...scope.parameters.values()];
+      names.push(...parameters.map((p) => p.name));
+      return [mean, ...grad(mean, parameters.map((p): Tensor => p.tensor))];
+    }, "f64");
+    expect(Math.abs((loss?.data[0] ?? NaN) - golden.loss)).toBeLessThan(1e-6);
+    expect([...names].sort()).toEqual(Object.keys(golden.gradients).sort());
+    const norm = (x: ArrayLike<number>): number => Math.sqrt(Array.from(x).reduce((sum, v) => sum + v * v, 0));
+    names.forEach((parameter, i) => {
+      const ours = found[i]?.data ?? [], theirs = floats(golden.gradients[parameter] as Encoded);
+      expect(ours.length, parameter).toBe(theirs.length);
+      expect(norm(theirs.map((v, k) => v - (ours[k] as number))) / norm(theirs), parameter).toBeLessThan(GRADIENTS);
+    });
+  });
+});
+
+it("the forms are different models", () => {
+  const first = (name: string): Float32Array => floats((file.logits[name] ?? [])[0] as Encoded), plain = first("default");
+  for (const name of Object.keys(file.models).slice(1)) expect(worst(first(name), plain), name).toBeGreaterThan(10 * LOGITS);
+});
+
+it("shows hidden states, and the attention maps that it computes with", () => {
+  const rows = padded(), config = parseSpeedrunConfig({ ...file.config, attention_softcap: 1.5 }), model = speedrun(config);
+  const values = compute(rows, (scope, inputs) => {
+    const { last, hiddenStates, attentions } = model.outputs(scope, inputs);
+    expect([hiddenStates.length, attentions.length, hiddenStates.at(-1) === last]).toEqual([config.layers + 1, config.layers, true]);
+    return [model.encode(scope, inputs), last, attentions[1] as Tensor];
+  }, "native");
+  expect(worst(values[0]?.data ?? [], values[1]?.data ?? [])).toBe(0);
+  const map = Array.from(values[2]?.data ?? []), rowSums = Array.from({ length: map.length / rows.seq }, (_, i) => map.slice(i * rows.seq, (i + 1) * rows.seq).reduce((sum, v) => sum + v, 0));
+  rowSums.forEach((sum) => expect(sum).toBeCloseTo(1, 5));
+});

@@ -1,0 +1,171 @@
+"""Goldens of @cloze/models/speedrun: a plain PyTorch implementation, from the description of the model, with random weights.
+
+Pinned: torch==2.15.0, numpy==2.4.6 (checked below).
+Run:    python tooling/golden/speedrun.py     (rewrites packages/models/test/golden/speedrun.json and speedrun-gradients.json)
+
+One set of weights and several sequences of different length; for each form of the model (MODELS) the logits of every sequence, in
+f32, and the loss and its gradients in f64. Sequences are run one by one, without padding and without any mask: what padded and
+packed rows must give too. Rotation is by complex numbers; token dropout scales by 1 - (share of masks), as the original does.
+
+Weights are f16-representable (stored as f16); all else is f32, base64, little-endian.
+"""
+
+import base64
+import json
+import math
+import pathlib
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy, gelu
+
+PINNED = {"torch": "2.15.0", "numpy": "2.4.6"}
+FOUND = {m.__name__: m.__version__.split("+")[0] for m in (torch, np)}
+assert FOUND == PINNED, f"expected {PINNED}, got {FOUND}"
+OUT = pathlib.Path(__file__).resolve().parents[2] / "packages/models/test/golden"
+VOCAB, HIDDEN, HEADS, LAYERS, WIDE, CLS, PAD, EOS, MASK = 26, 12, 2, 4, 16, 0, 1, 2, 25
+LENGTHS = [9, 6, 11]
+
+CONFIG = {
+    "model_type": "cloze_speedrun", "vocab_size": VOCAB, "hidden_size": HIDDEN, "num_hidden_layers": LAYERS, "num_attention_heads": HEADS,
+    "intermediate_size": WIDE, "max_position_embeddings": 64, "pad_token_id": PAD, "mask_token_id": MASK, "rms_norm_eps": 1e-6,
+    "rope_theta": 10000.0, "unet": True, "value_embeddings": True, "token_dropout": False, "tie_word_embeddings": False, "head_dense": False,
+    "logit_softcap": 30.0, "attention_softcap": 0.0,
+}  # fmt: skip
+MODELS = {
+    "default": {},
+    "dense": {"head_dense": True},
+    "tied": {"tie_word_embeddings": True},
+    "tied dense": {"tie_word_embeddings": True, "head_dense": True},
+    "token dropout": {"token_dropout": True},
+    "attention softcap": {"attention_softcap": 1.5},
+    "no softcap": {"logit_softcap": 0.0},
+    "no unet": {"unet": False},
+    "no value embeddings": {"value_embeddings": False},
+    "numbers": {"rms_norm_eps": 0.05, "rope_theta": 100.0, "logit_softcap": 3.0},
+}
+
+
+def encode(tensor, dtype):
+    array = tensor.detach().numpy()
+    return {"shape": list(array.shape), "data": base64.b64encode(array.astype(dtype).tobytes()).decode()}
+
+
+def weights():
+    def matrix(rows, columns, scale=1.5):
+        return torch.randn(rows, columns) * scale / columns**0.5
+
+    out = {"model.embeddings.tokens.weight": torch.randn(VOCAB, HIDDEN)}
+    for i in range(LAYERS // 2):
+        out[f"model.embeddings.values.{i}.weight"] = torch.randn(VOCAB, HIDDEN)
+    out["model.skip_weights"] = torch.randn(LAYERS // 2) * 0.3 + 1
+    for i in range(LAYERS):
+        at = f"model.layers.{i}."
+        out[at + "lambdas"] = torch.tensor([1.0, 0.0]) + torch.randn(2) * 0.3
+        for name in ("query", "key", "value", "output"):
+            out[f"{at}attention.{name}.weight"] = matrix(HIDDEN, HIDDEN)
+        out[at + "attention.value_lambdas"] = 0.5 + torch.randn(2) * 0.2
+        out[at + "mlp.up.weight"], out[at + "mlp.down.weight"] = matrix(WIDE, HIDDEN), matrix(HIDDEN, WIDE)
+    out["lm_head.dense.weight"], out["lm_head.decoder.weight"] = matrix(HIDDEN, HIDDEN), matrix(VOCAB, HIDDEN)
+    out["lm_head.decoder.bias"] = torch.randn(VOCAB) * 0.5
+    return {name: value.half().float() for name, value in out.items()}
+
+
+class Model:
+    def __init__(self, config, w):
+        self.c, self.w = config, w
+
+    def norm(self, x):
+        return x * torch.rsqrt((x**2).mean(-1, keepdim=True) + self.c["rms_norm_eps"])
+
+    def turn(self, x):
+        """[heads, seq, head]: channel c of the first half and of the second are a complex number, turned by position."""
+        half = x.shape[-1] // 2
+        frequency = self.c["rope_theta"] ** (-torch.arange(half, dtype=x.dtype) / half)
+        angle = torch.arange(x.shape[1], dtype=x.dtype)[:, None] * frequency
+        z = torch.complex(x[..., :half], x[..., half:]) * torch.polar(torch.ones_like(angle), angle)
+        return torch.cat([z.real, z.imag], -1)
+
+    def attention(self, x, at, values):
+        split = lambda y: y.view(len(x), HEADS, -1).transpose(0, 1)  # noqa: E731
+        q, k, v = (split(x @ self.w[f"{at}{name}.weight"].T) for name in ("query", "key", "value"))
+        q, k = self.turn(self.norm(q)), self.turn(self.norm(k))
+        if values is not None:
+            lambdas = self.w[at + "value_lambdas"]
+            v = lambdas[0] * v + lambdas[1] * split(values)
+        scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])
+        cap = self.c["attention_softcap"]
+        if cap:
+            scores = cap * torch.tanh(scores / cap)
+        out = (scores.softmax(-1) @ v).transpose(0, 1).reshape(len(x), -1)
+        return out @ self.w[at + "output.weight"].T
+
+    def block(self, x, x0, i, values):
+        at = f"model.layers.{i}."
+        lambdas = self.w[at + "lambdas"]
+        x = lambdas[0] * x + lambdas[1] * x0
+        x = x + self.attention(self.norm(x), at + "attention.", values)
+        up = self.norm(x) @ self.w[at + "mlp.up.weight"].T
+        return x + up.relu() ** 2 @ self.w[at + "mlp.down.weight"].T
+
+    def __call__(self, ids):
+        w, c, half = self.w, self.c, LAYERS // 2
+        x = w["model.embeddings.tokens.weight"][ids]
+        if c["token_dropout"]:
+            masked = ids == MASK
+            x = x.masked_fill(masked[:, None], 0.0) * (1 - masked.sum() / len(ids))
+        x = x0 = self.norm(x)
+        tables = [w[f"model.embeddings.values.{i}.weight"][ids] if c["value_embeddings"] else None for i in range(half)]
+        skips = []
+        for i in range(half):
+            x = self.block(x, x0, i, tables[i])
+            skips.append(x)
+        for i in range(half):
+            if c["unet"]:
+                x = x + w["model.skip_weights"][i] * skips.pop()
+            x = self.block(x, x0, half + i, tables[half - 1 - i])
+        x = self.norm(x)
+        if c["head_dense"]:
+            x = gelu(x @ w["lm_head.dense.weight"].T)
+        z = x @ w["model.embeddings.tokens.weight" if c["tie_word_embeddings"] else "lm_head.decoder.weight"].T
+        if c["head_dense"]:
+            z = z + w["lm_head.decoder.bias"]
+        return c["logit_softcap"] * torch.tanh(z / c["logit_softcap"]) if c["logit_softcap"] else z
+
+
+def sequences():
+    rows, labels = [], []
+    for n in LENGTHS:
+        ids = torch.cat([torch.tensor([CLS]), torch.randint(4, MASK, (n - 2,)), torch.tensor([EOS])])
+        chosen = torch.randperm(n - 2)[:3] + 1
+        label = torch.full((n,), -100)
+        label[chosen] = ids[chosen]
+        ids[chosen[:2]] = MASK
+        rows.append(ids)
+        labels.append(label)
+    return rows, labels
+
+
+def write(name, value):
+    path = OUT / name
+    path.write_text(json.dumps({"pinned": PINNED, **value}, separators=(",", ":")) + "\n")
+    assert path.stat().st_size < 400_000, path
+
+
+if __name__ == "__main__":
+    torch.manual_seed(20241201)
+    torch.set_num_threads(1)
+    single, (rows, labels) = weights(), sequences()
+    logits, gradients = {}, {}
+    for name, changed in MODELS.items():
+        config = {**CONFIG, **changed}
+        logits[name] = [encode(Model(config, single)(ids), "<f4") for ids in rows]
+        double = {key: value.double().requires_grad_() for key, value in single.items()}
+        z = torch.cat([Model(config, double)(ids) for ids in rows])
+        loss = cross_entropy(z, torch.cat(labels))
+        loss.backward()
+        found = {key: encode(value.grad, "<f4") for key, value in double.items() if value.grad is not None}
+        gradients[name] = {"loss": loss.item(), "gradients": found}
+    inputs = {"ids": [x.tolist() for x in rows], "labels": [x.tolist() for x in labels]}
+    write("speedrun.json", {"config": CONFIG, "models": MODELS, "weights": {k: encode(v, "<f2") for k, v in single.items()}, **inputs, "logits": logits})
+    write("speedrun-gradients.json", {"models": gradients})
