@@ -2,7 +2,7 @@
 import { READING_OPTIONS } from "./data-options.ts";
 
 const WHAT = {
-  model: { kind: "string", value: "NAME", default: "esm2-8m", help: "esm2-8m, -35m, -150m, -650m, -3b, -15b, or a config.json" },
+  model: { kind: "string", value: "NAME", default: "esm2-8m", help: "esm2-8m, -35m, -150m, -650m, -3b, -15b, speedrun-133m, any other published size, or a config.json" },
   data: { kind: "list", value: "[W:]NAME", help: "FASTA, .txt, .jsonl, .csv, .tsv (plain or .gz), .parquet (also a URL), hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]], or the .json of token shards; several are joined, or mixed by weights: 0.7:a.txt 0.3:b.jsonl" },
 } as const;
 
