@@ -86,9 +86,9 @@ export function checkBertConfig(config: BertConfig): BertConfig {
 }
 
 /** The activation of feed-forward blocks and of the masked-token head. Throws UnsupportedError for one that is not built here. */
-export function bertActivation({ activation }: Pick<BertConfig, "activation">, file?: string): (x: Tensor<"f32">) => Tensor<"f32"> {
+export function bertActivation({ activation }: Pick<BertConfig, "activation">, file?: string, key = "hidden_act"): (x: Tensor<"f32">) => Tensor<"f32"> {
   const found = Object.hasOwn(ACTIVATIONS, activation) ? ACTIVATIONS[activation] : undefined;
-  if (found === undefined) throw new UnsupportedError(`${file === undefined ? "bert, activation" : `${file}, hidden_act`}: expected ${Object.keys(ACTIVATIONS).join(", ")}, got ${JSON.stringify(activation)}. Others are not built here.`);
+  if (found === undefined) throw new UnsupportedError(`${file === undefined ? "bert, activation" : `${file}, ${key}`}: expected ${Object.keys(ACTIVATIONS).join(", ")}, got ${JSON.stringify(activation)}. Others are not built here.`);
   return found;
 }
 

@@ -43,7 +43,10 @@ export function otherKeys(given: Json, known: readonly string[]): Json | undefin
 }
 
 /** Keys that Python types as floats: transformers 5 refuses a config.json in which one of them reads `0` and not `0.0`. */
-const FLOATS = ["layer_norm_eps", "rope_theta", "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range", "classifier_dropout"];
+const FLOATS = [
+  "layer_norm_eps", "norm_eps", "rope_theta", "hidden_dropout_prob", "attention_probs_dropout_prob", "attention_dropout", "embedding_dropout", "mlp_dropout",
+  "classifier_dropout", "initializer_range", "initializer_cutoff_factor",
+];
 
 /** The text of a config.json: JSON.stringify alone would make an integer of 0.0. */
 export function configText(json: Json): string {

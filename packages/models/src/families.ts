@@ -10,6 +10,7 @@ export type { CheckpointNotes } from "./checkpoint-notes.ts";
 
 export const families: Readonly<Record<string, () => Promise<ModelFamily>>> = {
   bert: async () => (await import("./bert-family.ts")).bertFamily,
+  modernbert: async () => (await import("./modernbert-family.ts")).modernBertFamily,
   esm: async () => (await import("./esm2-family.ts")).esm2Family,
   cloze_speedrun: async () => (await import("./speedrun-family.ts")).speedrunFamily,
 };

@@ -29,7 +29,7 @@ export interface OpenOptions {
   /** In place of the configuration's: the size of another tokenizer's vocabulary. */
   readonly vocab?: number;
   /** Ids of that tokenizer, where the family's configuration has them. */
-  readonly special?: { readonly pad: number; readonly mask?: number; readonly end?: number };
+  readonly special?: { readonly pad: number; readonly mask?: number; readonly start?: number; readonly end?: number };
   /** Start from masked-token logits of exactly zero. Default: as the family was published, which is false but for the speedrun encoder. */
   readonly zeroInitHead?: boolean;
   /** What a checkpoint stores under `notes.ropeFrequencies`. */

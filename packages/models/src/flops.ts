@@ -7,15 +7,34 @@ export interface FlopsConfig {
   readonly vocab: number;
   /** The head has a dense layer before its decoder. Default true. */
   readonly headDense?: boolean;
+  /** Matrices `[hidden, intermediate]` of the feed-forward block: 3 where it is gated. Default 2. */
+  readonly feedForwardMatrices?: number;
+  /** By layer, the largest distance that is seen; undefined: any. Default: all see everything. */
+  readonly windows?: readonly (number | undefined)[];
+}
+
+export interface FlopsOptions {
+  /** Share of the tokens that the head predicts. Default 0.15. */
+  readonly predicted?: number;
+  /** Forward and backward. Default true. */
+  readonly training?: boolean;
 }
 
 /**
- * Floating-point operations for one token of a row of `seq`: 2 for each weight of a matmul and 4 seq hidden for the attention of
- * each layer; backward twice that. The head counts for the share of tokens that is predicted.
+ * Floating-point operations for one token of a row of `seq`: 2 for each weight of a matmul, and in each layer 4 hidden for every
+ * token seen; backward twice that. The head counts for the share of tokens that is predicted.
  */
-export function flopsPerToken(config: FlopsConfig, seq: number, options: { readonly predicted?: number; readonly training?: boolean } = {}): number {
-  const { predicted = 0.15, training = true } = options, { hidden, intermediate, layers, vocab, headDense = true } = config;
-  const perLayer = 2 * (4 * hidden ** 2 + 2 * hidden * intermediate) + 4 * seq * hidden;
-  const forward = layers * perLayer + predicted * 2 * ((headDense ? hidden ** 2 : 0) + hidden * vocab);
+export function flopsPerToken(config: FlopsConfig, seq: number, options: FlopsOptions = {}): number {
+  const { predicted = 0.15, training = true } = options, { hidden, intermediate, layers, vocab, headDense = true, feedForwardMatrices = 2, windows = [] } = config;
+  const weights = layers * 2 * (4 * hidden ** 2 + feedForwardMatrices * hidden * intermediate);
+  let seen = 0;
+  for (let i = 0; i < layers; i++) seen += tokensSeen(seq, windows[i]);
+  const forward = weights + 4 * hidden * seen + predicted * 2 * ((headDense ? hidden ** 2 : 0) + hidden * vocab);
   return training ? 3 * forward : forward;
+}
+
+/** Tokens at a distance of at most `window`, the token itself among them: the mean over a row of `seq`, whose ends see fewer. */
+function tokensSeen(seq: number, window = Infinity): number {
+  const reach = Math.min(window, seq - 1);
+  return 2 * reach + 1 - (reach * (reach + 1)) / seq;
 }

@@ -5,6 +5,10 @@ export {
 } from "./esm2.ts";
 export { bert, bertCheckpoint, bertConfigJson, bertConfigs, bertConfigText, parseBertConfig, type Bert, type BertConfig, type BertOptions, type BertSize } from "./bert.ts";
 export {
+  modernBert, modernBertCheckpoint, modernBertConfigJson, modernBertConfigs, modernBertConfigText, modernBertFlopsPerToken, parseModernBertConfig,
+  type ModernBert, type ModernBertConfig, type ModernBertOptions, type ModernBertSize,
+} from "./modernbert.ts";
+export {
   parseSpeedrunConfig, speedrun, speedrunConfigJson, speedrunConfigs, speedrunConfigText, speedrunIntermediate,
   type Speedrun, type SpeedrunConfig, type SpeedrunOptions, type SpeedrunSize,
 } from "./speedrun.ts";

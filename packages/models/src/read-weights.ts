@@ -56,13 +56,13 @@ export async function readWeights(opened: Opened, stored: StoredTensors, where: 
   return { weights, heads: [...byHead].filter(([, parameters]) => [...parameters.keys()].every((name) => name in weights)).map(([head]) => head) };
 }
 
-/** Heads that share a name in a checkpoint; which of them it holds, config.json says. */
-const CLASSIFIERS: readonly Head[] = ["sequence-classification", "token-classification", "multiple-choice"];
+/** Where heads share a name in a checkpoint; which of them it holds, config.json says. */
+const CLASSIFIER = "classifier.";
 
 /** The heads that a checkpoint of this configuration may hold, with their parameters, the encoder's among them. */
 function headsOf({ model, labels, head: named, architectures }: Opened): ReadonlyMap<Head, Parameters> {
-  const possible = headNames.filter((head) => architectures[head] !== undefined && hasHead(model, head) && (!CLASSIFIERS.includes(head) || head === named));
-  return new Map(possible.map((head) => [head, headParameters(model, head, labels.length)]));
+  const heads = headNames.filter((head) => architectures[head] !== undefined && hasHead(model, head)).map((head) => [head, headParameters(model, head, labels.length)] as const);
+  return new Map(heads.filter(([head, parameters]) => head === named || ![...parameters.keys()].some((name) => name.startsWith(CLASSIFIER))));
 }
 
 /** Names in the file by parameter. */

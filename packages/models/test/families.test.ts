@@ -25,7 +25,7 @@ const renamed = (tensors: Tensors, change: (name: string) => string): Tensors =>
 describe("published sizes", () => {
   it("open under their names", async () => {
     const names = await publishedNames();
-    expect(names).toEqual(expect.arrayContaining(["bert-tiny", "bert-base-uncased", "protbert", "minilm-l6", "esm2-8m", "speedrun-133m"]));
+    expect(names).toEqual(expect.arrayContaining(["bert-tiny", "bert-base-uncased", "protbert", "minilm-l6", "modernbert-base", "ettin-17m", "esm2-8m", "speedrun-133m"]));
     for (const name of ["bert-tiny", "esm2-8m", "speedrun-133m"]) expect((await openModel(await publishedConfig(name))).labels).toEqual(["LABEL_0", "LABEL_1"]);
     await expect(publishedConfig("bert-giant")).rejects.toThrow(/model "bert-giant": expected one of bert-tiny, .*esm2-15b.* got a name that is none of them/);
   });
@@ -138,6 +138,32 @@ describe("readWeights", () => {
     const more = { tie_word_embeddings: false }, tensors = saved(await opened(more), "masked-lm"), { weights, heads } = await read(tensors, more);
     expect(heads).toEqual(["masked-lm"]);
     expect(Object.keys(weights).filter((name) => name.endsWith("bias") && name.startsWith("cls.predictions") && !name.includes("transform")).sort()).toEqual(["cls.predictions.bias", "cls.predictions.decoder.bias"]);
+  });
+});
+
+describe("modernbert", () => {
+  const modern = { model_type: "modernbert", vocab_size: 20, pad_token_id: 0, hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 12, id2label: { 0: "a", 1: "b", 2: "c" } };
+
+  it("names the ids of another tokenizer, and none where it has no such token", async () => {
+    const given = await openModel(await publishedConfig("ettin-17m"), { vocab: 30, special: { pad: 0, mask: 4, start: 2, end: 3 } }), none = await openModel(modern, { special: { pad: 0 } });
+    expect(JSON.parse(given.configText())).toMatchObject({ vocab_size: 30, pad_token_id: 0, bos_token_id: 2, cls_token_id: 2, eos_token_id: 3, sep_token_id: 3 });
+    expect(JSON.parse(none.configText())).toMatchObject({ bos_token_id: null, cls_token_id: null, eos_token_id: null, sep_token_id: null });
+  });
+
+  it.each([
+    ["sequence-classification", "ModernBertForSequenceClassification"], ["question-answering", "ModernBertForQuestionAnswering"], ["token-classification", "ModernBertForTokenClassification"],
+    ["multiple-choice", "ModernBertForMultipleChoice"], ["masked-lm", "ModernBertForMaskedLM"],
+  ] as const)("has classifiers of one name, of which config.json says which it is: %s", async (head, architecture) => {
+    const model = await openModel({ ...modern, architectures: [architecture] }), tensors = saved(model, head), { heads, weights } = await readWeights(model, stored(tensors), "model.safetensors");
+    expect(heads).toEqual([head]);
+    expect(Object.keys(weights).sort()).toEqual(Object.keys(tensors).sort());
+  });
+
+  it("reads an encoder that was saved alone, and a copy of the table as the decoder", async () => {
+    const model = await openModel(modern), plain = saved(model, "masked-lm"), table = plain["model.embeddings.tok_embeddings.weight"] as Tensors[string];
+    expect((await readWeights(model, stored({ ...plain, "decoder.weight": table }), "f")).heads).toEqual(["masked-lm"]);
+    const alone = Object.fromEntries(Object.entries(plain).filter(([name]) => name.startsWith("model.")));
+    expect(Object.keys((await readWeights(model, stored(renamed(alone, (name) => name.slice("model.".length))), "f")).weights).sort()).toEqual(Object.keys(alone).sort());
   });
 });
 

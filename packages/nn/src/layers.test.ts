@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { dropoutLayer } from "./dropout.ts";
 import { embeddingLayer } from "./embedding.ts";
 import { feedForward } from "./feed-forward.ts";
+import { gatedFeedForward } from "./gated-feed-forward.ts";
 import { layerNormLayer, rmsNormLayer } from "./layer-norm.ts";
 import { linear, project } from "./linear.ts";
 import { rootScope, type Scope } from "./scope.ts";
@@ -46,6 +47,7 @@ describe("norms", () => {
   it("normalise the last axis", () => {
     const y = run((s, x) => layerNormLayer(s, x, 0), [1, 2], [1, 3], { "layer.weight": [2, 2], "layer.bias": [0, 1] });
     expect(y).toEqual([-2, 3]);
+    expect(run((s, x) => layerNormLayer(s, x, 0, { kind: "ones" }, { bias: false }), [1, 2], [1, 3], { "layer.weight": [2, 2] })).toEqual([-2, 2]);
     expect(run((s, x) => rmsNormLayer(s, x, 0), [1, 2], [3, 3], { "layer.weight": [1, 2] })).toEqual([1, 2]);
   });
 });
@@ -57,6 +59,24 @@ describe("feedForward", () => {
     feedForward(scope, x, { intermediate: 8, activation: gelu, up: "mlp.Wi", down: "mlp.Wo", linear: { bias: false } });
     expect([...scope.parameters.keys()]).toEqual([
       "intermediate.dense.weight", "intermediate.dense.bias", "output.dense.weight", "output.dense.bias", "mlp.Wi.weight", "mlp.Wo.weight",
+    ]);
+  });
+});
+
+describe("gatedFeedForward", () => {
+  const options = { intermediate: 2, activation: (x: Tensor<"f32">): Tensor<"f32"> => x.max(0), up: "Wi", down: "Wo", linear: { bias: false } } as const;
+
+  it("activates the first half and multiplies it by the second", () => {
+    // up(x) = [3, -3, 6, 9], of which [relu(3) * 6, relu(-3) * 9] = [18, 0] goes down.
+    const y = run((s, x) => gatedFeedForward(s, x, options), [1, 1], [3], { "layer.Wi.weight": [1, -1, 2, 3], "layer.Wo.weight": [1, 5] });
+    expect(y).toEqual([18]);
+  });
+
+  it("may start its two projections differently", () => {
+    const scope = rootScope(new Graph());
+    gatedFeedForward(scope, scope.graph.input("x", "f32", [1, 4]), { ...options, downLinear: { init: { kind: "zeros" } } });
+    expect([...scope.parameters.values()].map(({ name, shape, init }) => [name, shape, init.kind])).toEqual([
+      ["Wi.weight", [4, 4], "normal"], ["Wo.weight", [4, 2], "zeros"], ["Wo.bias", [4], "zeros"],
     ]);
   });
 });

@@ -38,7 +38,9 @@ export interface SentencePairModel extends Encoder {
 
 /** Puts a sequence into one of `labels` classes, or gives it numbers or independent labels: what the logits mean is the task's. */
 export interface SequenceClassifier extends Encoder {
-  /** Logits `[n, labels]` of the hidden states `[n, hidden]` of first tokens. */
+  /** What stands for a sequence before its heads: the state of its first token (default), or the mean over all of its tokens. */
+  readonly pooling?: "first" | "mean";
+  /** Logits `[n, labels]` of hidden states `[n, hidden]`, pooled as `pooling` says. */
   classifySequence(scope: Scope, first: Tensor<"f32">, labels: number): Tensor<"f32">;
 }
 
@@ -55,7 +57,9 @@ export interface SpanModel extends Encoder {
 
 /** Scores each of several choices; the best of a question is its answer. */
 export interface ChoiceModel extends Encoder {
-  /** Scores `[n, 1]` of the hidden states `[n, hidden]` of first tokens. */
+  /** As for a sequence classifier. */
+  readonly pooling?: "first" | "mean";
+  /** Scores `[n, 1]` of hidden states `[n, hidden]`, pooled as `pooling` says. */
   scoreChoice(scope: Scope, first: Tensor<"f32">): Tensor<"f32">;
 }
 

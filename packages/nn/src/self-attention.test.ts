@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { initialize } from "./init.ts";
 import { rotary } from "./rotary.ts";
 import { rootScope, type Scope } from "./scope.ts";
-import { attentionProbabilities, mergeHeads, queryKeyValue, selfAttention, splitHeads, type SelfAttentionOptions } from "./self-attention.ts";
+import { attend, attentionProbabilities, fusedQueryKeyValue, mergeHeads, queryKeyValue, selfAttention, splitHeads, type SelfAttentionOptions } from "./self-attention.ts";
 
 const seq = 5, hidden = 8, heads = 2;
 const sequence = Array.from({ length: seq * hidden }, (_, i) => Math.sin(3 * i));
@@ -41,7 +41,7 @@ describe("selfAttention", () => {
     expect(Math.max(...bent.map((v, i) => Math.abs(v - (plain[i] as number))))).toBeGreaterThan(1e-3);
   });
 
-  it.each([{}, { softcap: 0.1 }])("shows the probabilities it weighs by: %o", (more) => {
+  it.each([{}, { softcap: 0.1 }, { window: 1 }])("shows the probabilities it weighs by: %o", (more) => {
     const options = (inputs: Inputs): SelfAttentionOptions => ({ heads, segments: inputs.segments, rope: { positions: inputs.positions }, ...more });
     const rebuilt = run((scope, inputs) => {
       const parts = queryKeyValue(scope, inputs.x, options(inputs));
@@ -49,6 +49,18 @@ describe("selfAttention", () => {
     }, {});
     const plain = run(attended(more), {});
     rebuilt.forEach((v, i) => expect(Math.abs(v - (plain[i] as number))).toBeLessThan(1e-12));
+  });
+
+  it("is the same from one projection whose rows are those of queries, keys and values", () => {
+    const graph = new Graph(), scope = rootScope(graph), x = graph.input("x", "f32", [1, seq, hidden]), options: SelfAttentionOptions = { heads, rope: { positions: graph.input("positions", "i32", [1, seq]) } };
+    const roots = [attend(scope, fusedQueryKeyValue(scope.at("Wqkv"), x, options), options), selfAttention(scope, x, options)], parts = ["query", "key", "value"];
+    const numbers = (size: number, kind: string): [string, number[]][] => parts.map((part, i) => [`${part}.${kind}`, Array.from({ length: size }, (_, k) => Math.cos(k * (i + 2)))]);
+    const weights = numbers(hidden * hidden, "weight"), biases = numbers(hidden, "bias"), joined = (all: [string, number[]][]): number[] => all.flatMap(([, values]) => values);
+    const feeds = { x: sequence, positions: [0, 1, 2, 3, 4], ...Object.fromEntries([...weights, ...biases]), "Wqkv.weight": joined(weights), "Wqkv.bias": joined(biases) };
+    const [fused, apart] = interpret(roots, feeds, { precision: "f64" });
+    expect(scope.parameters.get("Wqkv.weight")?.shape).toEqual([3 * hidden, hidden]);
+    expect(apart?.data.length).toBe(seq * hidden);
+    Array.from(apart?.data ?? []).forEach((v, i) => expect(Math.abs(v - (fused?.data[i] as number))).toBeLessThan(1e-12));
   });
 
   it("refuses heads that do not divide the hidden size", () => {

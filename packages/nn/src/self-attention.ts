@@ -50,9 +50,21 @@ export function selfAttention(scope: Scope, x: Tensor<"f32">, options: SelfAtten
 export function queryKeyValue(scope: Scope, x: Tensor<"f32">, options: SelfAttentionOptions): Heads {
   const { hidden } = dims("selfAttention(x)", x, "batch seq hidden"), { heads } = options;
   const part = (name: string): Tensor<"f32"> => splitHeads(linear(scope.at(name), x, hidden, options.linear), heads);
-  const q = part("query"), k = part("key"), v = part("value"), turned = options.rope;
-  if (turned === undefined) return { q, k, v };
-  return scope.within(() => ({ q: rotary(q, turned), k: rotary(k, turned), v }));
+  return turn(scope, { q: part("query"), k: part("key"), v: part("value") }, options);
+}
+
+/**
+ * The same from one projection of all three, whose rows are those of q, then of k, then of v, head by head.
+ * Parameters: weight `[3 hidden, hidden]`, bias `[3 hidden]`.
+ */
+export function fusedQueryKeyValue(scope: Scope, x: Tensor<"f32">, options: SelfAttentionOptions): Heads {
+  const { hidden } = dims("selfAttention(x)", x, "batch seq hidden"), all = linear(scope, x, 3 * hidden, options.linear);
+  const part = (i: number): Tensor<"f32"> => splitHeads(all.slice(2, i * hidden, (i + 1) * hidden), options.heads);
+  return turn(scope, scope.within(() => ({ q: part(0), k: part(1), v: part(2) })), options);
+}
+
+function turn(scope: Scope, { q, k, v }: Heads, { rope }: SelfAttentionOptions): Heads {
+  return rope === undefined ? { q, k, v } : scope.within(() => ({ q: rotary(q, rope), k: rotary(k, rope), v }));
 }
 
 /** Attention over heads and back to `[batch, seq, hidden]`. */
@@ -70,12 +82,14 @@ export function attend(scope: Scope, { q, k, v }: Heads, options: SelfAttentionO
  * contact prediction. Costs the memory that `attention` exists to avoid.
  */
 export function attentionProbabilities(scope: Scope, { q, k }: Heads, options: SelfAttentionOptions): Tensor<"f32"> {
-  const { batch, seq, headDim } = dims("attentionProbabilities(q)", q, "batch heads seq headDim"), { segments, softcap, scale = 1 / Math.sqrt(headDim) } = options;
-  if (options.causal || options.window !== undefined) throw new ConfigError("attentionProbabilities: expected bidirectional attention without a window, got causal or window.");
+  const { batch, seq, headDim } = dims("attentionProbabilities(q)", q, "batch heads seq headDim"), { segments, window, softcap, scale = 1 / Math.sqrt(headDim) } = options;
+  if (options.causal) throw new ConfigError("attentionProbabilities: expected bidirectional attention, got causal.");
   return scope.within(() => {
     // Node for node what the attention composite expands to, so that both share their work once it is expanded.
     const raw = q.matmul(k, { transposeB: true, dtype: "f32" }).mul(scale), scores = softcap === undefined ? raw : raw.mul(1 / softcap).tanh().mul(softcap);
-    const seen = segments?.reshape([batch, 1, seq, 1]).equal(segments.reshape([batch, 1, 1, seq]));
+    const same = segments?.reshape([batch, 1, seq, 1]).equal(segments.reshape([batch, 1, 1, seq]));
+    const near = window === undefined ? undefined : q.graph.iota([1, 1, seq, 1], 2).sub(q.graph.iota([1, 1, 1, seq], 3)).abs().less(window + 1);
+    const seen = same && near ? same.and(near) : (same ?? near);
     return softmax(seen ? seen.select(scores, -1e30) : scores);
   });
 }

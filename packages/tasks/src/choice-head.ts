@@ -6,12 +6,12 @@
  */
 import { crossEntropy, type Tensor } from "@cloze/graph";
 import type { ChoiceModel } from "@cloze/nn";
-import { firstStates, f32Feed, i32Feed } from "./sequence-head.ts";
+import { sequenceStates, f32Feed, i32Feed } from "./sequence-head.ts";
 import type { Head } from "./task.ts";
 
 export const choiceHead: Head = {
   requires: "multiple-choice", width: 1, perToken: false,
-  logits: (scope, model, inputs) => (model as ChoiceModel).scoreChoice(scope, firstStates(scope, model, inputs)),
+  logits: (scope, model, inputs) => (model as ChoiceModel).scoreChoice(scope, sequenceStates(scope, model as ChoiceModel, inputs)),
   targetFeeds(batch, targetOf) {
     const records: { readonly row: number; readonly choices: number; readonly right: number }[] = [];
     for (const { row, example } of batch.sequences) {

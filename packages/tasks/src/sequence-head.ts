@@ -1,5 +1,5 @@
 /**
- * Heads that judge a whole sequence by its first token: one class of several, independent labels, or a number.
+ * Heads that judge a whole sequence by its first token, or by the mean over its tokens: one class of several, independent labels, or a number.
  *
  *   classes   cross-entropy, each row by the weight of its class         targets [class]
  *   labels    binary cross-entropy, mean over the labels                 targets [0 or 1] * labels
@@ -15,13 +15,16 @@ import type { Head, RowTarget, TaskPart } from "./task.ts";
 
 function logits(width: number): Head["logits"] {
   return (scope: Scope, model: ModelParts[TaskPart], inputs: EncoderInputs) =>
-    (model as SequenceClassifier).classifySequence(scope, firstStates(scope, model, inputs), width);
+    (model as SequenceClassifier).classifySequence(scope, sequenceStates(scope, model as SequenceClassifier, inputs), width);
 }
 
-/** Hidden states `[rows, hidden]` of the first tokens. */
-export function firstStates(scope: Scope, model: ModelParts[TaskPart], inputs: EncoderInputs): Tensor<"f32"> {
-  const [rows] = inputs.ids.shape as [number, number];
-  return model.encode(scope, inputs).slice(1, 0, 1).reshape([rows, model.hidden]);
+/** What stands for each sequence, one a row: the state of its first token, or the mean over its tokens. Shapes: -> `[rows, hidden]`. */
+export function sequenceStates(scope: Scope, model: Pick<SequenceClassifier, "encode" | "hidden" | "pooling">, inputs: EncoderInputs): Tensor<"f32"> {
+  const [rows, seq] = inputs.ids.shape as [number, number], states = model.encode(scope, inputs);
+  if (model.pooling !== "mean") return states.slice(1, 0, 1).reshape([rows, model.hidden]);
+  // What stands at padding is not defined: it is taken out, not weighed by zero. A row of nothing but padding gives zero.
+  const real = inputs.segments.greater(0).reshape([rows, seq, 1]);
+  return real.select(states, 0).sum(1).div(real.cast("f32").sum(1).max(1));
 }
 
 export const f32Feed = (shape: readonly number[], data: Float32Array<ArrayBuffer>): HostTensor => ({ dtype: "f32", shape, data });

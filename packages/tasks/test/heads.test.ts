@@ -1,10 +1,12 @@
 // Heads: their loss by formula on the host, and that neither batching nor padding changes a logit or the loss.
+import { Graph, interpret } from "@cloze/graph";
 import { headParameters, type Head } from "@cloze/models/families";
-import { initialize } from "@cloze/nn";
+import { encoderInputs, initialize, rootScope } from "@cloze/nn";
 import { describe, expect, it } from "vitest";
 import { backend } from "@cloze/backend-reference";
 import { encodeLabelled, multiLabel, multipleChoice, questionAnswering, regression, textClassification, tokenClassification, type Task } from "../src/index.ts";
 import { LogitsRunner } from "../src/logits-runner.ts";
+import { sequenceStates } from "../src/sequence-head.ts";
 import { opened, tokenizer } from "./tiny.ts";
 
 const logSumExp = (x: readonly number[]): number => Math.log(x.reduce((sum, each) => sum + Math.exp(each), 0));
@@ -47,5 +49,21 @@ describe.each(cases)("%s", (_name, task, records, byHand) => {
       expect(together.logits[i]?.length).toBe(task.head.width * (task.head.perToken ? length : 1));
       alone.logits[i]?.forEach((x, k) => expect(together.logits[i]?.[k]).toBeCloseTo(x, 5));
     });
+  });
+});
+
+describe("what stands for a sequence", () => {
+  /** Its states are [id, 2 id], and no numbers at padding. */
+  const states = (pooling?: "first" | "mean"): number[] => {
+    const scope = rootScope(new Graph()), inputs = encoderInputs(scope.graph, 3, 4), column = inputs.ids.reshape([3, 4, 1]).cast("f32");
+    const encode = (): typeof column => inputs.segments.greater(0).reshape([3, 4, 1]).select(column.concat([column.mul(2)], 2), NaN);
+    const root = sequenceStates(scope, { hidden: 2, encode, ...(pooling && { pooling }) }, inputs);
+    return Array.from(interpret([root], { ids: [4, 6, 8, 0, 3, 0, 0, 0, 1, 2, 3, 6], segments: [1, 1, 1, 0, 1, 0, 0, 0, 1, 1, 1, 1], positions: new Array<number>(12).fill(0) })[0]?.data ?? []);
+  };
+
+  it("is its first token, or the mean over its tokens, by the model", () => {
+    expect(states()).toEqual([4, 8, 3, 6, 1, 2]);
+    expect(states("first")).toEqual(states());
+    expect(states("mean")).toEqual([6, 12, 3, 6, 3, 6]);
   });
 });

@@ -1,0 +1,34 @@
+/** ModernBERT as a family: names, config.json, checkpoints. */
+import { headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import { labelsOf } from "./labels.ts";
+import { modernBert, modernBertCheckpoint, modernBertConfigJson, modernBertConfigs, modernBertConfigText, parseModernBertConfig, type ModernBertSize } from "./modernbert.ts";
+
+const ARCHITECTURES: OpenedModel["architectures"] = {
+  "masked-lm": "ModernBertForMaskedLM",
+  "sequence-classification": "ModernBertForSequenceClassification",
+  "token-classification": "ModernBertForTokenClassification",
+  "question-answering": "ModernBertForQuestionAnswering",
+  "multiple-choice": "ModernBertForMultipleChoice",
+};
+
+const isSize = (name: string): name is ModernBertSize => Object.hasOwn(modernBertConfigs, name);
+
+/** The ids that config.json names for a tokenizer; null where it has no such token: transformers would take those of its own. */
+const idsOf = ({ start = null, end = null }: { readonly start?: number | null; readonly end?: number | null }): Readonly<Record<string, number | null>> =>
+  ({ bos_token_id: start, cls_token_id: start, eos_token_id: end, sep_token_id: end });
+
+export const modernBertFamily: ModelFamily = {
+  type: "modernbert",
+  names: Object.keys(modernBertConfigs),
+  published: (name) => (isSize(name) ? modernBertConfigJson({ ...modernBertConfigs[name], extra: idsOf({ start: 50_281, end: 50_282 }) }) : undefined),
+  open(json, { file, vocab, special, zeroInitHead = false }: OpenOptions = {}) {
+    const parsed = parseModernBertConfig(json, file), extra = { ...parsed.extra, ...(special && idsOf(special)) };
+    const config = { ...parsed, ...(vocab !== undefined && { vocab }), ...(special && { padTokenId: special.pad }), extra };
+    const kind = { family: "modernbert", architectures: ARCHITECTURES };
+    return {
+      ...kind, model: modernBert(config, { zeroInitHead }), maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
+      labels: labelsOf(extra, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), notes: modernBertCheckpoint,
+      configText: (saved = {}) => modernBertConfigText(config, savedKeys(kind, extra, saved)),
+    };
+  },
+};
