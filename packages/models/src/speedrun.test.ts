@@ -1,5 +1,5 @@
 import { ConfigError, FormatError } from "@cloze/errors";
-import { crossEntropy, Graph, grad, interpret, sizeOf, type Tensor } from "@cloze/graph";
+import { crossEntropy, Graph, grad, interpret, lower, program, programRoots, sizeOf, type Tensor } from "@cloze/graph";
 import { countParameters, encoderInputs, initialize, maskedLmParameters, rootScope, type EncoderInputs, type Scope } from "@cloze/nn";
 import { muonRules, type Optimizer } from "@cloze/optim";
 import { describe, expect, it } from "vitest";
@@ -72,6 +72,16 @@ describe("the first step", () => {
     expect(names.filter((_, i) => gradients[i]?.some((v) => v !== 0))).toEqual(["lm_head.decoder.weight"]);
   });
 
+  it.each([true, false])("with token dropout and nothing but masks to predict, can begin only from a head that is not zero: zeroInitHead %s", (zeroInitHead) => {
+    const config = { ...tiny, tokenDropout: true };
+    const gradients = run(config, (scope, inputs) => {
+      const model = speedrun(config, { zeroInitHead }), state = model.encode(scope, inputs).slice(1, 3, 4).reshape([1, config.hidden]);
+      const value = crossEntropy(model.predict(scope, state), scope.graph.iota([1], 0)).sum();
+      return grad(value, [...scope.parameters.values()].map((p) => p.tensor));
+    }, sequence);
+    expect(gradients.some((g) => g.some((v) => v !== 0))).toBe(!zeroInitHead);
+  });
+
   it("passes the normed embeddings through: each skip adds them once more, and the last norm takes the factor out", () => {
     const [last = [], x0 = []] = run(tiny, (scope, inputs) => {
       const { last: out, hiddenStates } = speedrun(tiny).outputs(scope, inputs);
@@ -79,6 +89,15 @@ describe("the first step", () => {
     }, sequence);
     x0.forEach((v, i) => expect(last[i]).toBeCloseTo(v, 5));
   });
+});
+
+it("traces, differentiates and lowers at its published size in a moment", () => {
+  const started = performance.now(), graph = new Graph(), scope = rootScope(graph), model = speedrun(published), inputs = encoderInputs(graph, 2, 1024);
+  const value = crossEntropy(model.predict(scope, model.encode(scope, inputs).reshape([-1, model.hidden])), inputs.ids.reshape([-1])).mean();
+  const parameters = [...scope.parameters.values()].map((p) => p.tensor), gradients = grad(value, parameters);
+  const step = program(graph, { state: parameters, outputs: { value }, updates: Object.fromEntries([...scope.parameters.keys()].map((name, i) => [name, gradients[i] as Tensor])) });
+  expect(programRoots(lower(step, {})).length).toBe(1 + parameters.length);
+  expect(performance.now() - started).toBeLessThan(20_000);
 });
 
 describe("names", () => {
