@@ -5,7 +5,7 @@ import { sameShape, showShape, type HostTensor } from "@cloze/graph";
 import type { HeadModels } from "@cloze/models/families";
 import { initialize } from "@cloze/nn";
 import { checkModel, type Objective } from "@cloze/objective";
-import { isTextTokenizer, type Tokenizer } from "@cloze/tokenizer";
+import type { Tokenizer } from "@cloze/tokenizer";
 import { loadTrainerState, newestCheckpoint, type ModelSource, type TrainOptions, type Weights } from "@cloze/trainer";
 import { loadModel, type LoadedModel } from "./model-files.ts";
 import { modelSource, parametersOfSource, sourceOfModel, type ModelRequest } from "./model-sources.ts";
@@ -53,9 +53,9 @@ export async function startingPoint({ options, modelGiven, objective, tokenizer,
   return { source, weights, restart, said: [...said, ...(missing.length > 0 ? [`${options.from} has no ${missing.join(", ")}: new ones`] : [])] };
 }
 
-/** A published size of a model of text takes the size of the tokenizer's vocabulary; a config.json says its own. */
+/** A published size takes the tokenizer's vocabulary and the ids of its special tokens; a config.json says its own. */
 function madeFor(tokenizer: Tokenizer, model: string): Pick<ModelRequest, "vocab" | "special"> {
-  return isTextTokenizer(tokenizer) && !model.endsWith(".json") ? { vocab: tokenizer.vocabulary.length, special: tokenizer.special } : {};
+  return !model.endsWith(".json") ? { vocab: tokenizer.vocabulary.length, special: tokenizer.special } : {};
 }
 
 async function newSource(objective: Objective, request: ModelRequest): Promise<Source> {
