@@ -27,7 +27,7 @@ export async function holdsTokenizer(folder: string): Promise<boolean> {
   return false;
 }
 
-/** The tokenizer of a checkpoint folder: a `TextTokenizer` (`isTextTokenizer`) where its vocabulary is one of word pieces. */
+/** The tokenizer of a checkpoint folder: a `TextTokenizer` (`isTextTokenizer`) where its vocabulary is one of word pieces or of bytes. */
 export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
   const files: Record<string, string> = {};
   for (const file of FILES) {
@@ -41,7 +41,9 @@ export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
     throw new ConfigError(`${folder}: expected tokenizer.json or vocab.txt, got neither. Copy the tokenizer's files beside the weights.`);
   }
   try {
-    if (await kindOf(files) === "wordpiece") return (await import("@cloze/tokenizer-wordpiece")).wordPieceFromFiles(files);
+    const kind = await kindOf(files);
+    if (kind === "wordpiece") return (await import("@cloze/tokenizer-wordpiece")).wordPieceFromFiles(files);
+    if (kind === "bpe") return (await import("@cloze/tokenizer-bpe")).bpeFromFiles(files);
     return (await import("@cloze/tokenizer-protein")).proteinTokenizerFromFiles(files);
   } catch (error) {
     if (!FormatError.isInstance(error)) throw error;
@@ -57,7 +59,7 @@ export function proteinTokenizer(tokenizer: Tokenizer, where: string): ProteinTo
 }
 
 export function isWordPiece(tokenizer: Tokenizer): tokenizer is WordPieceTokenizer {
-  return "config" in tokenizer && typeof tokenizer.config === "object" && tokenizer.config !== null && "modelSize" in tokenizer.config;
+  return "config" in tokenizer && typeof tokenizer.config === "object" && tokenizer.config !== null && "maxWordLength" in tokenizer.config;
 }
 
 export function isProteinTokenizer(tokenizer: Tokenizer): tokenizer is ProteinTokenizer {
@@ -66,14 +68,16 @@ export function isProteinTokenizer(tokenizer: Tokenizer): tokenizer is ProteinTo
 
 /**
  * Which package reads these files. Our own say it themselves; else tokenizer.json's model type decides, except that WordPiece (and a lone
- * vocab.txt) may be residues, as ProtBert's is: that is told by the ordinary tokens, which for residues are single characters.
+ * vocab.txt) may be residues, as ProtBert's is: that is told by the ordinary tokens, which for residues are single characters. So may BPE
+ * without a merge.
  */
-async function kindOf(files: Readonly<Record<string, string>>): Promise<"wordpiece" | "protein"> {
+async function kindOf(files: Readonly<Record<string, string>>): Promise<"wordpiece" | "bpe" | "protein"> {
   const { isJsonObject, readTokenizerConfig, readTokenizerJson, readVocabTxt } = await import("@cloze/tokenizer");
   const configText = files["tokenizer_config.json"], jsonText = files["tokenizer.json"], vocabText = files["vocab.txt"];
   const config = configText === undefined ? undefined : readTokenizerConfig(configText).json, own: JsonValue | undefined = config?.["cloze"];
-  if (isJsonObject(own)) return own["kind"] === "wordpiece" ? "wordpiece" : "protein";
+  if (isJsonObject(own)) return own["kind"] === "wordpiece" || own["kind"] === "bpe" ? own["kind"] : "protein";
   const json = jsonText === undefined ? undefined : readTokenizerJson(jsonText);
+  if (json?.modelType === "BPE" && Array.isArray(json.model["merges"]) && json.model["merges"].length > 0) return "bpe";
   if (json !== undefined && json.modelType !== "WordPiece") return "protein";
   const vocabulary = json?.vocabulary ?? readVocabTxt(vocabText ?? "");
   return vocabulary.some(isWordPart) || namesAWordClass(config) ? "wordpiece" : "protein";

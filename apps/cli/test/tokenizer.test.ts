@@ -2,10 +2,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { bpe } from "@cloze/tokenizer-bpe";
+import { WordCounter, trainMerges } from "@cloze/tokenizer-bpe/train";
 import { protbert } from "@cloze/tokenizer-protein";
 import { wordPiece } from "@cloze/tokenizer-wordpiece";
 import { describe, expect, test } from "vitest";
-import { tokenizerOfFolder } from "../src/tokenizers.ts";
+import { isWordPiece, tokenizerOfFolder } from "../src/tokenizers.ts";
 import { cli } from "./run-cli.ts";
 
 const { run, piped, write, dir } = cli();
@@ -105,12 +107,19 @@ describe("tokenize", () => {
     expect((await tokenizerOfFolder(join(dir, folder("saved", protbert().files())))).hash).toBe(protbert().hash);
     const bert = folder("bert", { "vocab.txt": "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\n##s\n" });
     expect((await run("tokenize", "--tokenizer", bert, "The")).out).toContain("2 5 3");
+    const counter = new WordCounter();
+    counter.add(text);
+    const bytes = bpe(trainMerges(counter.words(), { size: 300 })), files = bytes.files(), opened = await tokenizerOfFolder(join(dir, folder("bytes", files)));
+    expect([opened.hash, isWordPiece(opened)]).toEqual([bytes.hash, false]);
+    const { "tokenizer.json": alone = "" } = files;
+    expect((await tokenizerOfFolder(join(dir, folder("bytes-alone", { "tokenizer.json": alone })))).hash).toBe(bytes.hash);
+    expect((await run("tokenize", "--tokenizer", "bytes", "the cats")).out).toContain(`2 ${[...bytes.encodeIds("the cats")].join(" ")} 3`);
   });
 
   test("mistakes", async () => {
     await mistake(["tokenize", "MKT", "--pair", "MK"], "expected a tokenizer of text with --pair, got \"esm2\"");
-    const bpe = JSON.stringify({ model: { type: "BPE", vocab: { "<unk>": 0, a: 1, b: 2, ab: 3 }, merges: ["a b"] }, added_tokens: [] });
-    await mistake(["tokenize", "a", "--tokenizer", folder("bpe", { "tokenizer.json": bpe })], `${join("bpe", "tokenizer.json")}, model.type: expected`);
+    const unigram = JSON.stringify({ model: { type: "Unigram", vocab: [["<unk>", 0], ["a", -1]] }, added_tokens: [] });
+    await mistake(["tokenize", "a", "--tokenizer", folder("unigram", { "tokenizer.json": unigram })], `${join("unigram", "tokenizer.json")}, model.type: expected`);
     await mistake(["tokenize", "a", "--tokenizer", folder("twice", { "vocab.txt": "[PAD]\n[UNK]\nthe\ncat\nthe\n" })], `${join("twice", "vocab.txt")}, line 5: expected each token once, got "the"`);
     await mistake(["tokenize", "a", "--tokenizer", folder("lost", { "vocab.txt": "[PAD]\nthe\n##s\n" })], "expected the unk_token \"[UNK]\" in the vocabulary");
   });

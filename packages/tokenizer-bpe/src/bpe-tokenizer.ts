@@ -1,0 +1,124 @@
+/**
+ * Byte-level BPE: NFC, GPT-2's words, merges of bytes, special tokens around them. No text is unknown to it.
+ *
+ * Equal to Python `tokenizers` (NFC, ByteLevel, BPE, TemplateProcessing) in ids, offsets, words and types, with offsets in UTF-16
+ * units. Checked against it by test/golden.test.ts. Price of encoding: see byte-encoder.ts.
+ */
+import { ConfigError } from "@cloze/errors";
+import {
+  sha256, specialIds,
+  type SpecialIds, type TextEncodeOptions, type TextEncoding, type TextInput, type TextTokenizer,
+} from "@cloze/tokenizer";
+import { Body, TextFramer, addedTokenSplitter, type Part } from "@cloze/tokenizer/internal";
+import { bpeFiles } from "./bpe-files.ts";
+import { byteCharacters } from "./byte-alphabet.ts";
+import { ByteEncoder, endsOf, trimSpaces } from "./byte-encoder.ts";
+import { completeConfig, type BpeConfig, type BpeOptions } from "./config.ts";
+import { composedText, fromOf, plainText, slicePlaced, toOf } from "./placed-text.ts";
+
+export interface BpeTokenizer extends TextTokenizer {
+  readonly config: BpeConfig;
+}
+
+/** The tokenizer of a vocabulary and its merges: ModernBERT's pipeline, unless options say otherwise. Throws ConfigError where they contradict each other. */
+export function bpe(options: BpeOptions): BpeTokenizer {
+  return new Tokenizer(completeConfig(options));
+}
+
+class Tokenizer implements BpeTokenizer {
+  readonly config: BpeConfig;
+  readonly name: string;
+  readonly vocabulary: readonly string[];
+  readonly special: SpecialIds;
+  readonly specialIds: ReadonlySet<number>;
+  readonly regularIds: readonly number[];
+  readonly hash: string;
+  readonly #ids: ReadonlyMap<string, number>;
+  readonly #framer: TextFramer;
+  readonly #encoder: ByteEncoder;
+  readonly #splitRaw: (text: string) => readonly Part[];
+  /** Undefined where no added token is looked for in normalized text. */
+  readonly #splitNormalized: ((text: string) => readonly Part[]) | undefined;
+  /** Added tokens as decode writes them. */
+  readonly #written: ReadonlyMap<number, string>;
+  /** The byte of each character of the byte alphabet. */
+  readonly #bytes: ReadonlyMap<string, number> = new Map(byteCharacters().map((character, byte) => [character, byte]));
+  /** Scratch of `encodeIds`. */
+  readonly #body: Body = new Body();
+
+  constructor(config: BpeConfig) {
+    this.config = config;
+    ({ name: this.name, vocabulary: this.vocabulary } = config);
+    const ids = new Map(config.vocabulary.map((token, id) => [token, id])), idOf = (token: string): number => ids.get(token) as number;
+    this.#ids = ids;
+    this.#framer = new TextFramer(config.template, idOf, (text, body) => this.#encodeText(text, body));
+    this.special = specialIds(config.special, config.template, idOf) as SpecialIds; // completeConfig has thrown where a token is not there
+    this.specialIds = new Set([...Object.values(config.special).map(idOf), ...config.addedTokens.filter((t) => t.special).map((t) => t.id)]);
+    this.regularIds = config.vocabulary.flatMap((token, id) => (this.specialIds.has(id) || /^\[unused\d+\]$/.test(token) ? [] : [id]));
+    this.#encoder = new ByteEncoder(config);
+    const normalized = config.addedTokens.filter((t) => t.normalized === true), written = (text: string): string => (config.normalizer === "nfc" ? text.normalize("NFC") : text);
+    this.#splitRaw = addedTokenSplitter(config.addedTokens.filter((t) => t.normalized !== true).map((t) => [t.content, t]));
+    this.#splitNormalized = normalized.length === 0 ? undefined : addedTokenSplitter(normalized.map((t) => [written(t.content), t]));
+    this.#written = new Map(config.addedTokens.map((t) => [t.id, t.normalized === true ? written(t.content) : t.content]));
+    const added = config.addedTokens.map((t) => [t.id, t.special, t.normalized, t.singleWord, t.lstrip, t.rstrip].map(Number));
+    this.hash = sha256(JSON.stringify([
+      config.vocabulary, config.modelSize, config.merges, this.special, [...this.specialIds].toSorted((a, b) => a - b), added, config.template.single,
+      config.normalizer, config.addPrefixSpace, config.useRegex, config.trimOffsets, config.ignoreMerges, config.unknownByte ?? null,
+    ]));
+  }
+
+  encode(text: TextInput, options: TextEncodeOptions = {}): TextEncoding {
+    return this.#framer.encode(text, options);
+  }
+
+  encodeIds(text: string): Int32Array {
+    this.#body.reset();
+    this.#encodeText(text, this.#body);
+    return this.#body.ids.slice(0, this.#body.count);
+  }
+
+  decode(ids: ArrayLike<number>, { skipSpecial = true }: { readonly skipSpecial?: boolean } = {}): string {
+    const bytes: number[] = [], utf8 = new TextEncoder();
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i] as number, token = this.vocabulary[id];
+      if (token === undefined) throw new ConfigError(`decode: expected ids 0 to ${this.vocabulary.length - 1} of "${this.name}", got ${id} at position ${i}. Were the ids made with another tokenizer?`);
+      if (skipSpecial && this.specialIds.has(id)) continue;
+      const added = this.#written.get(id), own = added === undefined ? Array.from(token, (character) => this.#bytes.get(character)) : [undefined];
+      for (const byte of own.includes(undefined) ? utf8.encode(added ?? token) : own) bytes.push(byte as number);
+    }
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+  }
+
+  idOf(token: string): number | undefined {
+    return this.#ids.get(token);
+  }
+
+  files(): Readonly<Record<string, string>> {
+    return bpeFiles(this.config);
+  }
+
+  #encodeText(text: string, body: Body): void {
+    const normalize = this.config.normalizer === "nfc" ? composedText : plainText;
+    for (const { start, end, id } of this.#splitRaw(text)) {
+      if (id !== undefined) {
+        this.#push(body, id, text.slice(start, end), start, end);
+        continue;
+      }
+      const placed = normalize(text, start, end);
+      if (this.#splitNormalized === undefined) this.#encoder.encode(placed, body);
+      else {
+        for (const part of this.#splitNormalized(placed.text)) {
+          const within = slicePlaced(placed, part.start, part.end);
+          if (part.id === undefined) this.#encoder.encode(within, body);
+          else this.#push(body, part.id, within.text, fromOf(within, 0), toOf(within, within.text.length));
+        }
+      }
+    }
+  }
+
+  #push(body: Body, id: number, found: string, from: number, to: number): void {
+    const { trimOffsets } = this.config;
+    body.push(id, from, to, body.words++);
+    if (trimOffsets !== "none") trimSpaces(body, endsOf(found, 0, found.length, (unit) => /[\p{White_Space}\u0120]/u.test(unit)), trimOffsets === "spaces-but-prefix");
+  }
+}

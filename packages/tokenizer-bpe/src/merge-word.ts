@@ -1,0 +1,99 @@
+/**
+ * Byte-pair encoding of one word: join neighbours by the merge of lowest rank, the leftmost first, until none applies.
+ *
+ * Symbols are a linked list in arrays; candidates wait in a heap of single numbers (rank * length + place) and are checked when they
+ * come up. Price: O(n log n) for n symbols, whatever the word. Source: Sennrich et al. 2016, arXiv:1508.07909; Word::merge_all of
+ * Python `tokenizers` 0.23.3.
+ */
+
+/** The merges by pair of ids: rank, and the id that a rank makes. */
+export class MergeTable {
+  readonly #ranks = new Map<number, number>();
+  readonly #joined: number[] = [];
+  readonly #size: number;
+
+  /** @param pairs first, second and joined id, in the order of their ranks; a pair named again takes the later rank. */
+  constructor(pairs: readonly (readonly [first: number, second: number, joined: number])[], vocabularySize: number) {
+    this.#size = vocabularySize;
+    for (const [first, second, joined] of pairs) this.#ranks.set(first * vocabularySize + second, this.#joined.push(joined) - 1);
+  }
+
+  /** -1 if the two are never joined. */
+  rank(first: number, second: number): number {
+    return this.#ranks.get(first * this.#size + second) ?? -1;
+  }
+
+  joined(rank: number): number {
+    return this.#joined[rank] as number;
+  }
+}
+
+/** Ids after all merges, and the place of the first symbol that each covers. */
+export interface MergedWord {
+  readonly ids: readonly number[];
+  readonly starts: readonly number[];
+}
+
+export function mergeWord(merges: MergeTable, symbols: readonly number[]): MergedWord {
+  const length = symbols.length, ids = Int32Array.from(symbols), next = new Int32Array(length), before = new Int32Array(length), heap: number[] = [];
+  const offer = (place: number): void => {
+    const after = next[place] as number;
+    if (after >= length) return;
+    const rank = merges.rank(ids[place] as number, ids[after] as number);
+    if (rank >= 0) push(heap, rank * length + place);
+  };
+  for (let i = 0; i < length; i++) {
+    next[i] = i + 1;
+    before[i] = i - 1;
+  }
+  for (let i = 0; i < length; i++) offer(i);
+  for (let top = pop(heap); top !== undefined; top = pop(heap)) {
+    const place = top % length, rank = (top - place) / length, after = next[place] as number;
+    // Swallowed, last, or with another neighbour by now.
+    if (ids[place] === GONE || after >= length || merges.rank(ids[place] as number, ids[after] as number) !== rank) continue;
+    const behind = next[after] as number;
+    ids[place] = merges.joined(rank);
+    ids[after] = GONE;
+    next[place] = behind;
+    if (behind < length) before[behind] = place;
+    if ((before[place] as number) >= 0) offer(before[place] as number);
+    offer(place);
+  }
+  const merged: number[] = [], starts: number[] = [];
+  for (let i = 0; i < length; i = next[i] as number) {
+    merged.push(ids[i] as number);
+    starts.push(i);
+  }
+  return { ids: merged, starts };
+}
+
+const GONE = -1;
+
+/** A binary heap in an array, the smallest first. */
+function push(heap: number[], value: number): void {
+  let at = heap.length;
+  heap.push(value);
+  while (at > 0) {
+    const parent = at - 1 >> 1, above = heap[parent] as number;
+    if (above <= value) break;
+    heap[at] = above;
+    at = parent;
+  }
+  heap[at] = value;
+}
+
+function pop(heap: number[]): number | undefined {
+  const top = heap[0], last = heap.pop();
+  if (top === undefined || last === undefined || heap.length === 0) return top;
+  let at = 0;
+  for (let child = 1; child < heap.length; child = 2 * at + 1) {
+    const right = heap[child + 1];
+    if (right !== undefined && right < (heap[child] as number)) child++;
+    const below = heap[child] as number;
+    if (last <= below) break;
+    heap[at] = below;
+    at = child;
+  }
+  heap[at] = last;
+  return top;
+}
