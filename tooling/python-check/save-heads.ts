@@ -18,7 +18,7 @@ const SMALL = { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4, i
 const CONFIGS = {
   bert: { ...SMALL, model_type: "bert", vocab_size: 50, max_position_embeddings: 24 },
   untied: { ...SMALL, model_type: "bert", vocab_size: 50, max_position_embeddings: 24, tie_word_embeddings: false, hidden_act: "gelu_new" },
-  modernbert: { ...SMALL, num_hidden_layers: 4, model_type: "modernbert", vocab_size: 50, max_position_embeddings: 24, local_attention: 6, pad_token_id: 0, bos_token_id: 2, cls_token_id: 2, eos_token_id: 3, sep_token_id: 3 },
+  modernbert: { ...SMALL, num_hidden_layers: 4, model_type: "modernbert", vocab_size: 50, max_position_embeddings: 24, local_attention: 6, classifier_pooling: "mean", pad_token_id: 0, bos_token_id: 2, cls_token_id: 2, eos_token_id: 3, sep_token_id: 3 },
   esm2: { ...SMALL, model_type: "esm", position_embedding_type: "rotary", vocab_size: 33, pad_token_id: 1, mask_token_id: 32, token_dropout: true, max_position_embeddings: 26 },
 };
 const LABELS = ["NEGATIVE", "NEUTRAL", "POSITIVE"], ids = [2, 7, 11, 13, 3, 17, 19, 5, 23, 3], types = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1];
@@ -41,7 +41,7 @@ const OUTPUTS: { readonly [H in Head]: (model: FamilyModel, scope: Scope, states
 
 function outputsOf(model: FamilyModel, head: Head, weights: HostTensors): Readonly<Record<string, readonly number[]>> {
   const graph = new Graph(), scope = rootScope(graph), inputs = encoderInputs(graph, 1, ids.length, { types: model.tokenTypes !== undefined });
-  const encoded = model.encode(scope, inputs), flat = encoded.reshape([-1, model.hidden]), first = encoded.slice(1, 0, 1).reshape([1, model.hidden]);
+  const encoded = model.encode(scope, inputs), flat = encoded.reshape([-1, model.hidden]), first = model.pooling === "mean" ? encoded.mean(1) : encoded.slice(1, 0, 1).reshape([1, model.hidden]);
   const logits = OUTPUTS[head](model, scope, flat, first), feeds = { ids, types, segments: ids.map(() => 1), positions: ids.map((_, i) => i) };
   const values = interpret(Object.values(logits), { ...Object.fromEntries(Object.entries(weights).map(([key, { data }]) => [key, data])), ...feeds });
   return Object.fromEntries(Object.keys(logits).map((key, i) => [key, Array.from(values[i]?.data ?? [])]));
