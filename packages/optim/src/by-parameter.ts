@@ -52,7 +52,7 @@ export function byParameter(rules: readonly OptimizerRule[]): Optimizer {
 }
 
 /** Muon's usual division: matrices of hidden layers to it; embeddings, heads and vectors to the other. */
-export function muonRules({ matrices, rest, without = "embed|lm_head|cls\\.|decoder|classifier|qa_outputs|pooler", lrScale = 1 }: {
+export function muonRules({ matrices, rest, without = "embed|(^|\\.)(lm_)?head\\.|cls\\.|decoder|classifier|qa_outputs|pooler", lrScale = 1 }: {
   readonly matrices: Optimizer;
   readonly rest: Optimizer;
   /** Regular expression over the names of matrices that are no hidden layers'. */
