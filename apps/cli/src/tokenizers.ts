@@ -3,6 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError, FormatError } from "@cloze/errors";
 import type { JsonObject, JsonValue, Tokenizer } from "@cloze/tokenizer";
+import type { BpeTokenizer } from "@cloze/tokenizer-bpe";
 import type { ProteinTokenizer } from "@cloze/tokenizer-protein";
 import type { WordPieceTokenizer } from "@cloze/tokenizer-wordpiece";
 import { didYouMean } from "./suggest.ts";
@@ -60,6 +61,10 @@ export function proteinTokenizer(tokenizer: Tokenizer, where: string): ProteinTo
 
 export function isWordPiece(tokenizer: Tokenizer): tokenizer is WordPieceTokenizer {
   return "config" in tokenizer && typeof tokenizer.config === "object" && tokenizer.config !== null && "maxWordLength" in tokenizer.config;
+}
+
+export function isBpe(tokenizer: Tokenizer): tokenizer is BpeTokenizer {
+  return "config" in tokenizer && typeof tokenizer.config === "object" && tokenizer.config !== null && "merges" in tokenizer.config;
 }
 
 export function isProteinTokenizer(tokenizer: Tokenizer): tokenizer is ProteinTokenizer {

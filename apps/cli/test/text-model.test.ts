@@ -6,6 +6,8 @@ import { toFloat32 } from "@cloze/checkpoint";
 import { createEncoder, type SequenceEncoder } from "@cloze/inference";
 import { headParameters, openModel, type Head } from "@cloze/models/families";
 import { initialize } from "@cloze/nn";
+import { bpe } from "@cloze/tokenizer-bpe";
+import { WordCounter, trainMerges } from "@cloze/tokenizer-bpe/train";
 import { wordPiece } from "@cloze/tokenizer-wordpiece";
 import { saveCheckpoint } from "@cloze/trainer";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -75,6 +77,20 @@ describe("embed", () => {
 });
 
 describe("fill-mask", () => {
+  test("of bytes: tokens have their space in them", async () => {
+    const counter = new WordCounter();
+    counter.add(texts.join(" "));
+    const bytes = bpe(trainMerges(counter.words(), { size: 270 })), size = bytes.vocabulary.length;
+    const { model, buffers, maxLength, extraParameters, configText } = await openModel({ model_type: "bert", vocab_size: size, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 12, max_position_embeddings: 32, initializer_range: 0.3 });
+    const source = { name: "bytes", model, buffers, maxLength, extraParameters, configText: configText({ head: "masked-lm" }) };
+    await saveCheckpoint(join(dir, "bytes"), { source, weights: initialize(headParameters(model, "masked-lm", 2), 5), tokenizerFiles: bytes.files() });
+    const ran = await run("fill-mask", "--checkpoint", "bytes", "--backend", "reference", "the cat [MASK] on [MASK].", "--top", String(size), "--json");
+    const [{ filled, masks }] = ran.json()["texts"] as [{ filled: string; masks: { candidates: { token: string }[] }[] }];
+    const [first = "", second = ""] = masks.map(({ candidates }) => bytes.decode([bytes.idOf(candidates[0]?.token ?? "") as number], { skipSpecial: false }));
+    expect(masks.map(({ candidates }) => candidates.length)).toEqual([size, size]);
+    expect(filled).toBe(`${`the cat${first} on`.trimEnd()}${second}.`);
+  });
+
   test("puts the best token into the text", async () => {
     const ran = await run("fill-mask", ...reference, "the cats [MASK] on a [MASK].", "--top", "2", "--json"), [{ filled, masks }] = ran.json()["texts"] as [{ filled: string; masks: { position: number; candidates: { token: string }[] }[] }];
     expect(masks.map(({ position }) => position)).toEqual([4, 7]);

@@ -7,7 +7,7 @@ import { WordCounter, trainMerges } from "@cloze/tokenizer-bpe/train";
 import { protbert } from "@cloze/tokenizer-protein";
 import { wordPiece } from "@cloze/tokenizer-wordpiece";
 import { describe, expect, test } from "vitest";
-import { isWordPiece, tokenizerOfFolder } from "../src/tokenizers.ts";
+import { isBpe, isWordPiece, tokenizerOfFolder } from "../src/tokenizers.ts";
 import { cli } from "./run-cli.ts";
 
 const { run, piped, write, dir } = cli();
@@ -110,7 +110,7 @@ describe("tokenize", () => {
     const counter = new WordCounter();
     counter.add(text);
     const bytes = bpe(trainMerges(counter.words(), { size: 300 })), files = bytes.files(), opened = await tokenizerOfFolder(join(dir, folder("bytes", files)));
-    expect([opened.hash, isWordPiece(opened)]).toEqual([bytes.hash, false]);
+    expect([opened.hash, isBpe(opened), isWordPiece(opened)]).toEqual([bytes.hash, true, false]);
     const { "tokenizer.json": alone = "" } = files;
     expect((await tokenizerOfFolder(join(dir, folder("bytes-alone", { "tokenizer.json": alone })))).hash).toBe(bytes.hash);
     expect((await run("tokenize", "--tokenizer", "bytes", "the cats")).out).toContain(`2 ${[...bytes.encodeIds("the cats")].join(" ")} 3`);

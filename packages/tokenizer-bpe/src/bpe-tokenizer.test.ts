@@ -42,6 +42,12 @@ describe("a tokenizer of bytes", () => {
     expect(marking.encode("aéb", { special: false })).toMatchObject({ ids: Int32Array.of(5, 1, 1, 6), issues: { unknown: { é: 1 }, dropped: {} } });
   });
 
+  it("tells the tokens that go on a word, whoever calls it", () => {
+    const { continuesWord, idOf } = { continuesWord: tokenizer.continuesWord, idOf: (token: string) => tokenizer.idOf(token) as number };
+    expect(["the", "e", "7", "Ã©", "©"].map((token) => continuesWord(idOf(token)))).toEqual([true, true, true, true, true]);
+    expect(["Ġthe", "Ġ", "Ċ", ".", "'", "[MASK]", "[UNK]"].map((token) => continuesWord(idOf(token)))).toEqual(Array.from({ length: 7 }, () => false));
+  });
+
   it("writes added tokens as they are, whatever bytes their letters stand for", () => {
     const accented = bpe({ vocabulary: [...vocabulary, "é"].filter((token, id, all) => all.indexOf(token) === id), merges, addedTokens: [{ id: vocabulary.indexOf("é"), content: "é", special: false }] });
     expect(accented.decode(accented.encodeIds("é the"))).toBe("é the");

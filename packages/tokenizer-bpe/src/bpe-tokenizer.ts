@@ -18,12 +18,20 @@ import { composedText, fromOf, plainText, slicePlaced, toOf } from "./placed-tex
 
 export interface BpeTokenizer extends TextTokenizer {
   readonly config: BpeConfig;
+  /**
+   * Whether a token goes on with the word of the token before it: it begins inside a character, or with a letter, mark or digit and no
+   * space before. What masking whole words goes by; told by the token alone, so that a word behind a bracket or a line feed counts as its part.
+   */
+  readonly continuesWord: (id: number) => boolean;
 }
 
 /** The tokenizer of a vocabulary and its merges: ModernBERT's pipeline, unless options say otherwise. Throws ConfigError where they contradict each other. */
 export function bpe(options: BpeOptions): BpeTokenizer {
   return new Tokenizer(completeConfig(options));
 }
+
+/** How a token begins that goes on a word; half a character is U+FFFD in decoded text. */
+const INSIDE_WORD: RegExp = /^[\p{L}\p{M}\p{N}\ufffd]/u;
 
 class Tokenizer implements BpeTokenizer {
   readonly config: BpeConfig;
@@ -33,6 +41,7 @@ class Tokenizer implements BpeTokenizer {
   readonly specialIds: ReadonlySet<number>;
   readonly regularIds: readonly number[];
   readonly hash: string;
+  readonly continuesWord: (id: number) => boolean;
   readonly #ids: ReadonlyMap<string, number>;
   readonly #framer: TextFramer;
   readonly #encoder: ByteEncoder;
@@ -60,6 +69,8 @@ class Tokenizer implements BpeTokenizer {
     this.#splitRaw = addedTokenSplitter(config.addedTokens.filter((t) => t.normalized !== true).map((t) => [t.content, t]));
     this.#splitNormalized = normalized.length === 0 ? undefined : addedTokenSplitter(normalized.map((t) => [written(t.content), t]));
     this.#written = new Map(config.addedTokens.map((t) => [t.id, t.normalized === true ? written(t.content) : t.content]));
+    let continuing: Uint8Array | undefined;
+    this.continuesWord = (id) => (continuing ??= Uint8Array.from(config.vocabulary, (_, each) => Number(!this.#written.has(each) && INSIDE_WORD.test(this.decode([each])))))[id] === 1;
     const added = config.addedTokens.map((t) => [t.id, t.special, t.normalized, t.singleWord, t.lstrip, t.rstrip].map(Number));
     this.hash = sha256(JSON.stringify([
       config.vocabulary, config.modelSize, config.merges, this.special, [...this.specialIds].toSorted((a, b) => a - b), added, config.template.single,

@@ -1,8 +1,9 @@
 /** `cloze fill-mask`: the likeliest tokens at each mask of a text. */
+import type { Tokenizer } from "@cloze/tokenizer";
 import { command, type Command } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION } from "../compute-options.ts";
 import { columns } from "../output.ts";
-import { TOKENIZER_NAMES } from "../tokenizers.ts";
+import { TOKENIZER_NAMES, isBpe } from "../tokenizers.ts";
 
 const WIDTH = 80;
 
@@ -27,7 +28,7 @@ export const fillMask: Command = command({
       const texts: object[] = [], shown: string[] = [], mask = tokenizer.vocabulary[tokenizer.special.mask ?? -1] ?? "";
       for (const text of args) {
         const masks = await encoder.fillMask(text, { top: options.top }), best = masks.map(({ candidates }) => candidates[0]?.token ?? "");
-        texts.push({ text, filled: filled(text, mask, best, isTextTokenizer(tokenizer)), masks });
+        texts.push({ text, filled: filled(text, mask, best, tokenizer, isTextTokenizer(tokenizer)), masks });
         const rows = masks.flatMap(({ position, candidates }) => candidates.map(({ token, probability }, i) => [i === 0 ? String(position) : "", token, `${(probability * 100).toFixed(2)} %`]));
         shown.push(...(shown.length > 0 ? [""] : []), text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text, ...columns([["place", "token", "probability"], ...rows], [0, 2]));
       }
@@ -36,11 +37,12 @@ export const fillMask: Command = command({
   },
 });
 
-/** The text with the best token in each mask's place; of text, a piece that goes on a word stands right behind it. */
-function filled(text: string, mask: string, best: readonly string[], words: boolean): string {
+/** The text with the best token in each mask's place; of text, a piece that goes on a word stands right behind it, and bytes have their space in them. */
+function filled(text: string, mask: string, best: readonly string[], tokenizer: Tokenizer, words: boolean): string {
   const [first = "", ...rest] = text.split(mask);
   return rest.reduce((done, part, i) => {
-    const token = best[i] ?? mask;
+    const token = best[i] ?? mask, id = tokenizer.idOf(token);
+    if (id !== undefined && isBpe(tokenizer)) return done.trimEnd() + tokenizer.decode([id], { skipSpecial: false }) + part;
     return words && token.startsWith("##") ? done.trimEnd() + token.slice(2) + part : done + token + part;
   }, first);
 }
