@@ -38,7 +38,7 @@ NASTY = [
     "日本語のテキスト", "漢字kanji漢字 中文。English，中文", "한국어", "ไทย ภาษา", "हिन्दी देवनागरी", "العربية مَرْحَبًا", "עִבְרִית", "ΑΣ ΟΔΟΣ ς Straße",
     "😀 👍🏽 👩\u200d👩\u200d👧\u200d👦 🏳\ufe0f\u200d🌈 🇩🇪", "x👩\u200d🔬y  😀😀", "😀", "𝒜𝔅ℂ 𝟘 ½ ² Ⅷ ㊿", "☃ ♥ → ∑ €", "\U0001f9ec\U0001f1e9", "\u00e9\u0120\u010a \u0143",
     "\x00a\x01b\x7fc\x80d", "a\ufffdb", "a\u200bb\u200cc\u200dd\u2060e\ufefff", "\ufeffstart", "a\u00adb", "\ue000\U000f0000\U0010ffff", "a\u0085b\x0bc\x0cd\x1ce", "a\u00a0b\u2003c\u3000d\u2028e\u1680f\u180eg", "a \u00a0 b \u3000\u3000c", "\u0085\ufeff \u0085x", "\ufdd0\uffff",
-    "[MASK]", "a[MASK]b", "the  [MASK] of [MASK][MASK] [SEP] [CLS]x [UNK] [PAD]", "a \u00a0\n[MASK] b", "[MASK", "[mask]", "[[MASK]]", "<|padding|> [unused0]x",
+    "[MASK]", "a[MASK]b", "the  [MASK] of [MASK][MASK] [SEP] [CLS]x [UNK] [PAD]", "a \u00a0\n[MASK] b", "   [MASK]  ", " [MASK]", "\t\t[MASK]x", "[MASK", "[mask]", "[[MASK]]", "<|padding|> [unused0]x",
     "def f():\n    return 1\n\tpass\n        # eight", "a\t\tb  c   d    e     f", "mail |||EMAIL_ADDRESS|||, or|||EMAIL_ADDRESS||| ", "left <left> right <right>  x", "solo solos solo. caf\u00e9! Ca\u1e69 Cas\u0307\u0323",
     "the the the and of the aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "x" * 200, "ab" * 90 + " " + "é" * 70,
 ]

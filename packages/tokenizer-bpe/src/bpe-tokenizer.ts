@@ -70,7 +70,11 @@ class Tokenizer implements BpeTokenizer {
     this.#splitNormalized = normalized.length === 0 ? undefined : addedTokenSplitter(normalized.map((t) => [written(t.content), t]));
     this.#written = new Map(config.addedTokens.map((t) => [t.id, t.normalized === true ? written(t.content) : t.content]));
     let continuing: Uint8Array | undefined;
-    this.continuesWord = (id) => (continuing ??= Uint8Array.from(config.vocabulary, (_, each) => Number(!this.#written.has(each) && INSIDE_WORD.test(this.decode([each])))))[id] === 1;
+    const goesOn = (id: number): boolean => !this.#written.has(id) && INSIDE_WORD.test(this.decode([id]));
+    this.continuesWord = (id) => {
+      continuing ??= Uint8Array.from(config.vocabulary, (_, each) => Number(goesOn(each)));
+      return continuing[id] === 1;
+    };
     const added = config.addedTokens.map((t) => [t.id, t.special, t.normalized, t.singleWord, t.lstrip, t.rstrip].map(Number));
     this.hash = sha256(JSON.stringify([
       config.vocabulary, config.modelSize, config.merges, this.special, [...this.specialIds].toSorted((a, b) => a - b), added, config.template.single,

@@ -123,12 +123,12 @@ export function endsOf(text: string, start: number, end: number, isSpace: (unit:
 /**
  * Takes white space at both ends of the last token out of its place.
  *
- * @param keepsPrefix one space at the very start of the text is left in, where the prefix space would be.
+ * @param keepsPrefix a single space at the very start of the text is left in, where the prefix space would be.
  * @param size units of a character at the ends: that of the first one, for a space that was set before it.
  */
 export function trimSpaces(body: Body, { leading, trailing }: Ends, keepsPrefix: boolean, size = 1): void {
   const at = body.count - 1, from = body.from[at] as number, to = body.to[at] as number, behind = size * trailing;
-  const before = size * (leading > 0 && from === 0 && keepsPrefix ? leading - 1 : leading);
+  const before = leading === 1 && from === 0 && keepsPrefix ? 0 : size * leading;
   body.from[at] = Math.min(from + before, to);
   if (to >= behind) body.to[at] = Math.max(to - behind, body.from[at] as number);
 }

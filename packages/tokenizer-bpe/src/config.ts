@@ -23,7 +23,7 @@ export interface BpeConfig {
   readonly addPrefixSpace: boolean;
   /** Split into GPT-2's words first; else merges may reach across spaces. */
   readonly useRegex: boolean;
-  /** Leave spaces out of offsets: none (ModernBERT), all, or all but one at the start, where the prefix space would be (RoBERTa in some files). */
+  /** Leave spaces out of offsets: none (ModernBERT), all, or all but a single one at the start, where the prefix space would be (RoBERTa in some files). */
   readonly trimOffsets: "none" | "spaces" | "spaces-but-prefix";
   /** A word that is a token is taken whole, whatever the merges say. */
   readonly ignoreMerges: boolean;
