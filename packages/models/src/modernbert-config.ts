@@ -71,14 +71,14 @@ export type ModernBertSize = "modernbert-base" | "modernbert-large" | "ettin-17m
 
 /** Published sizes: answerdotai/ModernBERT-base and -large, jhu-clsp/ettin-encoder-*. */
 export const modernBertConfigs: Readonly<Record<ModernBertSize, ModernBertConfig>> = {
-  "modernbert-base": sized(22, 768, 1152, 12),
-  "modernbert-large": sized(28, 1024, 2624, 16),
-  "ettin-17m": ettin(7, 256, 384, 4),
-  "ettin-32m": ettin(10, 384, 576, 6),
-  "ettin-68m": ettin(19, 512, 768, 8),
-  "ettin-150m": ettin(22, 768, 1152, 12),
-  "ettin-400m": ettin(28, 1024, 2624, 16),
-  "ettin-1b": ettin(28, 1792, 3840, 28),
+  "modernbert-base": /* @__PURE__ */ sized(22, 768, 1152, 12),
+  "modernbert-large": /* @__PURE__ */ sized(28, 1024, 2624, 16),
+  "ettin-17m": /* @__PURE__ */ ettin(7, 256, 384, 4),
+  "ettin-32m": /* @__PURE__ */ ettin(10, 384, 576, 6),
+  "ettin-68m": /* @__PURE__ */ ettin(19, 512, 768, 8),
+  "ettin-150m": /* @__PURE__ */ ettin(22, 768, 1152, 12),
+  "ettin-400m": /* @__PURE__ */ ettin(28, 1024, 2624, 16),
+  "ettin-1b": /* @__PURE__ */ ettin(28, 1792, 3840, 28),
 };
 
 /** Throws ConfigError when the parts do not fit together, UnsupportedError for an activation that is not built here. */
