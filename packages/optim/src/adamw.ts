@@ -6,33 +6,13 @@
  * lr sqrt(1 - beta2^t) / (1 - beta1^t), `optim.epsHat` = eps sqrt(1 - beta2^t), computed in f64 on the host.
  * Source: Loshchilov and Hutter 2019, arXiv:1711.05101. Checked against torch.optim.AdamW, 20 steps, 1e-6 relative.
  */
-import { ConfigError } from "@cloze/errors";
 import { adamwStep, type Tensor } from "@cloze/graph";
 import { hostScalar, type Optimizer } from "./optimizer.ts";
-import { decayGroups, groupOf, type ParameterGroup } from "./parameter-group.ts";
-
-export interface AdamWOptions {
-  /** Default 0.9. */
-  readonly beta1?: number;
-  /** Default 0.999; ESM-2 took 0.98. */
-  readonly beta2?: number;
-  /** Default 1e-8. */
-  readonly eps?: number;
-  /** Of matrices and tables; vectors do not decay. Default 0.01. Not with `groups`. */
-  readonly weightDecay?: number;
-  /** Instead of `weightDecay`: groups of your own. */
-  readonly groups?: readonly ParameterGroup[];
-}
+import { adamSettings, checkUpdate, type AdamWOptions } from "./adam-options.ts";
+import { groupOf } from "./parameter-group.ts";
 
 export function adamw(options: AdamWOptions = {}): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0.01 } = options;
-  for (const [name, beta] of [["beta1", beta1], ["beta2", beta2]] as const) {
-    if (!(beta >= 0 && beta < 1)) throw new ConfigError(`adamw: expected ${name} in [0, 1), got ${beta}.`);
-  }
-  if (!(eps > 0)) throw new ConfigError(`adamw: expected eps above 0, got ${eps}.`);
-  if (!(weightDecay >= 0)) throw new ConfigError(`adamw: expected a weightDecay of 0 or more, got ${weightDecay}.`);
-  if (options.groups && options.weightDecay !== undefined) throw new ConfigError("adamw: expected weightDecay or groups, got both. Put the decay in the groups.");
-  const groups = options.groups ?? decayGroups(weightDecay);
+  const { beta1, beta2, eps, groups } = adamSettings("adamw", options, { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 });
 
   return {
     name: "adamw",
@@ -61,7 +41,7 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
     },
 
     hostScalars(t, lr) {
-      if (!(Number.isSafeInteger(t) && t >= 1)) throw new ConfigError(`adamw: expected updates to be counted from 1, got t = ${t}.`);
+      checkUpdate("adamw", t);
       const root = Math.sqrt(1 - beta2 ** t);
       return {
         "optim.lr": hostScalar(lr),

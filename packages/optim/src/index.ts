@@ -1,6 +1,7 @@
 /** Optimizers, clipping and accumulation as graph; schedules as functions. */
 export { gradients, type ByName, type Optimizer, type Parameters, type Update, type UpdateInputs } from "./optimizer.ts";
-export { adamw, type AdamWOptions } from "./adamw.ts";
+export { adamw } from "./adamw.ts";
+export type { AdamWOptions } from "./adam-options.ts";
 export { stableAdamw } from "./stable-adamw.ts";
 export { lamb } from "./lamb.ts";
 export { muon, type MuonOptions, type Ramp } from "./muon.ts";

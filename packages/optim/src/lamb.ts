@@ -8,22 +8,14 @@
  * State: `lamb.m.<parameter>`, `lamb.v.<parameter>`. Feeds, f32 `[]`: `lamb.lr`, `lamb.correct1` = 1 / (1 - b1^t), `lamb.correct2`.
  * Source: You et al. 2020, arXiv:1904.00962; that biases and norms keep Adam's step is from their code for BERT.
  */
-import { ConfigError } from "@cloze/errors";
 import type { Tensor } from "@cloze/graph";
-import type { AdamWOptions } from "./adamw.ts";
+import { adamSettings, checkUpdate, type AdamWOptions } from "./adam-options.ts";
 import { hostScalar, type Optimizer } from "./optimizer.ts";
-import { decayGroups, groupOf } from "./parameter-group.ts";
+import { groupOf } from "./parameter-group.ts";
 
 /** Defaults as for BERT: beta1 0.9, beta2 0.999, eps 1e-6, weightDecay 0.01. */
 export function lamb(options: AdamWOptions = {}): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.999, eps = 1e-6, weightDecay = 0.01 } = options;
-  for (const [name, beta] of [["beta1", beta1], ["beta2", beta2]] as const) {
-    if (!(beta >= 0 && beta < 1)) throw new ConfigError(`lamb: expected ${name} in [0, 1), got ${beta}.`);
-  }
-  if (!(eps > 0)) throw new ConfigError(`lamb: expected eps above 0, got ${eps}.`);
-  if (!(weightDecay >= 0)) throw new ConfigError(`lamb: expected a weightDecay of 0 or more, got ${weightDecay}.`);
-  if (options.groups && options.weightDecay !== undefined) throw new ConfigError("lamb: expected weightDecay or groups, got both. Put the decay in the groups.");
-  const groups = options.groups ?? decayGroups(weightDecay);
+  const { beta1, beta2, eps, groups } = adamSettings("lamb", options, { beta1: 0.9, beta2: 0.999, eps: 1e-6, weightDecay: 0.01 });
 
   return {
     name: "lamb",
@@ -54,7 +46,7 @@ export function lamb(options: AdamWOptions = {}): Optimizer {
     },
 
     hostScalars(t, lr) {
-      if (!(Number.isSafeInteger(t) && t >= 1)) throw new ConfigError(`lamb: expected updates to be counted from 1, got t = ${t}.`);
+      checkUpdate("lamb", t);
       return { "lamb.lr": hostScalar(lr), "lamb.correct1": hostScalar(1 / (1 - beta1 ** t)), "lamb.correct2": hostScalar(1 / (1 - beta2 ** t)) };
     },
   };

@@ -15,6 +15,7 @@
  */
 import { ConfigError } from "@cloze/errors";
 import { newtonSchulz, polarExpress, type Shape, type Tensor } from "@cloze/graph";
+import { checkUpdate, groupsFrom } from "./adam-options.ts";
 import { hostScalar, type Optimizer } from "./optimizer.ts";
 import { groupOf, type ParameterGroup } from "./parameter-group.ts";
 
@@ -55,9 +56,7 @@ export function muon(options: MuonOptions = {}): Optimizer {
   for (const [name, value] of [["momentum", ramp.from], ["momentum", ramp.to], ["rowBeta", rowBeta ?? 0]] as const) {
     if (!(value >= 0 && value < 1)) throw new ConfigError(`muon: expected ${name} in [0, 1), got ${value}.`);
   }
-  if (!(options.weightDecay === undefined || options.weightDecay >= 0)) throw new ConfigError(`muon: expected a weightDecay of 0 or more, got ${options.weightDecay}.`);
-  if (options.groups && options.weightDecay !== undefined) throw new ConfigError("muon: expected weightDecay or groups, got both. Put the decay in the groups.");
-  const groups = options.groups ?? [{ weightDecay: options.weightDecay ?? 0 }];
+  const groups = groupsFrom("muon", options.groups, options.weightDecay, [{ weightDecay: options.weightDecay ?? 0 }]);
   const orthogonal = (x: Tensor<"f32">): Tensor<"f32"> => (orthogonalise === "polar-express" ? polarExpress(x, steps) : newtonSchulz(x, steps));
 
   return {
@@ -96,7 +95,7 @@ export function muon(options: MuonOptions = {}): Optimizer {
     },
 
     hostScalars(t, lr) {
-      if (!(Number.isSafeInteger(t) && t >= 1)) throw new ConfigError(`muon: expected updates to be counted from 1, got t = ${t}.`);
+      checkUpdate("muon", t);
       return { "muon.lr": hostScalar(lr), "muon.momentum": hostScalar(rampAt(ramp, t)) };
     },
   };

@@ -9,22 +9,14 @@
  * State: `stable.m.<parameter>`, `stable.v.<parameter>`. Feeds, f32 `[]`: `stable.lr`, `stable.beta1`, `stable.beta2`.
  * Source: Wortsman et al. 2023, arXiv:2304.13013, algorithm 2.
  */
-import { ConfigError } from "@cloze/errors";
 import type { Tensor } from "@cloze/graph";
-import type { AdamWOptions } from "./adamw.ts";
+import { adamSettings, checkUpdate, type AdamWOptions } from "./adam-options.ts";
 import { hostScalar, type Optimizer } from "./optimizer.ts";
-import { decayGroups, groupOf } from "./parameter-group.ts";
+import { groupOf } from "./parameter-group.ts";
 
 /** Defaults as ModernBERT: beta1 0.9, beta2 0.98, eps 1e-6, weightDecay 1e-5. */
 export function stableAdamw(options: AdamWOptions = {}): Optimizer {
-  const { beta1 = 0.9, beta2 = 0.98, eps = 1e-6, weightDecay = 1e-5 } = options;
-  for (const [name, beta] of [["beta1", beta1], ["beta2", beta2]] as const) {
-    if (!(beta >= 0 && beta < 1)) throw new ConfigError(`stableAdamw: expected ${name} in [0, 1), got ${beta}.`);
-  }
-  if (!(eps > 0)) throw new ConfigError(`stableAdamw: expected eps above 0, got ${eps}.`);
-  if (!(weightDecay >= 0)) throw new ConfigError(`stableAdamw: expected a weightDecay of 0 or more, got ${weightDecay}.`);
-  if (options.groups && options.weightDecay !== undefined) throw new ConfigError("stableAdamw: expected weightDecay or groups, got both. Put the decay in the groups.");
-  const groups = options.groups ?? decayGroups(weightDecay);
+  const { beta1, beta2, eps, groups } = adamSettings("stableAdamw", options, { beta1: 0.9, beta2: 0.98, eps: 1e-6, weightDecay: 1e-5 });
 
   return {
     name: "stable-adamw",
@@ -54,7 +46,7 @@ export function stableAdamw(options: AdamWOptions = {}): Optimizer {
     },
 
     hostScalars(t, lr) {
-      if (!(Number.isSafeInteger(t) && t >= 1)) throw new ConfigError(`stableAdamw: expected updates to be counted from 1, got t = ${t}.`);
+      checkUpdate("stableAdamw", t);
       const unbiased = (beta: number): number => (beta * (1 - beta ** (t - 1))) / (1 - beta ** t);
       return { "stable.lr": hostScalar(lr), "stable.beta1": hostScalar(unbiased(beta1)), "stable.beta2": hostScalar(unbiased(beta2)) };
     },
