@@ -1,6 +1,7 @@
 /** Layers as functions over a parameter scope, and the contract between models and objectives. */
 export { countParameters, rootScope, Scope, type Parameter, type Randomness, type ScopeOptions } from "./scope.ts";
 export { encoderInputs, maskedLmParameters, parametersOf, type ChoiceModel, type Encoder, type EncoderInputs, type EncoderOutputs, type MaskedLm, type SentencePairModel, type SequenceClassifier, type SpanModel, type TokenClassifier } from "./model.ts";
+export { hasPart, missingMethods, PART_METHODS, type AnyModel, type ModelPart, type ModelParts } from "./model-parts.ts";
 export { initialize, initialValue, normal02, ones, zeros, type Init, type Initialized } from "./init.ts";
 export { linear, project, type LinearOptions } from "./linear.ts";
 export { embeddingLayer, embeddingTable, type EmbeddingOptions } from "./embedding.ts";

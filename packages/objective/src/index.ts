@@ -1,11 +1,12 @@
 /** The contract of a pretraining objective. The kit that tests one is `@cloze/objective/kit`. */
 export { feedTypes } from "./objective.ts";
 export type {
-  LossTerm, LossTerms, AnyModel, ModelPart, ModelParts, Moment, Objective, ObjectiveMaker, Prepared, Rows, TokenPredictions, TokenSet, WeightedSum,
+  LossTerm, LossTerms, Moment, Objective, ObjectiveMaker, Prepared, Rows, TokenPredictions, TokenSet, WeightedSum,
 } from "./objective.ts";
 export { shareFeed, shareFeeds, totalLoss, type TotalLoss } from "./total-loss.ts";
 export { slotCount, slotFeeds, type Target } from "./slots.ts";
 export { encoderFeeds, encoderInputs } from "./batch-feeds.ts";
-export { checkModel, hasPart, missingMethods, PART_METHODS, unionOfParts } from "./model-parts.ts";
+export { checkModel, unionOfParts } from "./model-parts.ts";
+export { hasPart, missingMethods, PART_METHODS, type AnyModel, type ModelPart, type ModelParts } from "@cloze/nn";
 export { composeObjectives, type ComposeOptions } from "./compose.ts";
 export { sentencePairObjective } from "./sentence-pair.ts";

@@ -1,30 +1,7 @@
-/** What each part of a model is made of, as a table: whether a model can do what an objective asks is known before anything runs. */
+/** Whether a model can do what an objective asks, in words; the parts themselves are contracts of @cloze/nn. */
 import { ConfigError } from "@cloze/errors";
-import type { AnyModel, ModelPart, ModelParts, Objective } from "./objective.ts";
-
-type Methods<M> = { [K in keyof M]: M[K] extends (...given: never[]) => unknown ? K : never }[keyof M] & string;
-
-/** Every method of every part. */
-export const PART_METHODS: { readonly [P in ModelPart]: { readonly [M in Methods<ModelParts[P]>]: true } } = {
-  "masked-lm": { encode: true, predict: true },
-  "sentence-pair": { encode: true, relate: true },
-  "masked-lm+sentence-pair": { encode: true, predict: true, relate: true },
-  "sequence-classification": { encode: true, classifySequence: true },
-  "token-classification": { encode: true, classifyTokens: true },
-  "question-answering": { encode: true, markSpan: true },
-  "multiple-choice": { encode: true, scoreChoice: true },
-};
-
-const methodsOf = (part: ModelPart): readonly string[] => Object.keys(PART_METHODS[part]);
-
-/** What `model` lacks of a part, by method name; empty where it has it. */
-export function missingMethods(model: object, part: ModelPart): readonly string[] {
-  return methodsOf(part).filter((method) => typeof (model as Readonly<Record<string, unknown>>)[method] !== "function");
-}
-
-export function hasPart<P extends ModelPart>(model: object, part: P): model is ModelParts[P] {
-  return missingMethods(model, part).length === 0;
-}
+import { missingMethods, PART_METHODS, type AnyModel, type ModelPart } from "@cloze/nn";
+import type { Objective } from "./objective.ts";
 
 /** Throws ConfigError where the model cannot do what the objective requires; `name` is the model's, for the message. */
 export function checkModel({ name: objective, requires }: Pick<Objective, "name" | "requires">, model: AnyModel, name: string): void {
@@ -36,6 +13,8 @@ export function checkModel({ name: objective, requires }: Pick<Objective, "name"
     throw new ConfigError(`objective ${objective}: expected a model with ${requires}, got ${name}, which has no ${missing.join(" and no ")}. Choose a model that was made for it, such as a BERT, or another objective.`);
   }
 }
+
+const methodsOf = (part: ModelPart): readonly string[] => Object.keys(PART_METHODS[part]);
 
 /** The part that has all of the given ones and nothing else. Throws ConfigError if there is none. */
 export function unionOfParts(parts: readonly ModelPart[], where: string): ModelPart {

@@ -6,22 +6,8 @@
  * padding and ranks cannot change the value. A loss of several terms divides each by its own weight (`total-loss.ts`).
  */
 import type { HostTensors, Tensor, TensorType } from "@cloze/graph";
-import type { ChoiceModel, MaskedLm, Scope, SentencePairModel, SequenceClassifier, SpanModel, TokenClassifier } from "@cloze/nn";
+import type { ModelPart, ModelParts, Scope } from "@cloze/nn";
 import type { SpecialIds, TokenBatch } from "@cloze/tokenizer";
-
-/** What an objective may ask of a model, and the type the trainer hands it. */
-export interface ModelParts {
-  readonly "masked-lm": MaskedLm;
-  readonly "sentence-pair": SentencePairModel;
-  readonly "masked-lm+sentence-pair": MaskedLm & SentencePairModel;
-  readonly "sequence-classification": SequenceClassifier;
-  readonly "token-classification": TokenClassifier;
-  readonly "question-answering": SpanModel;
-  readonly "multiple-choice": ChoiceModel;
-}
-export type ModelPart = keyof ModelParts;
-/** A model that has one of the parts; which, an objective says with `requires`. */
-export type AnyModel = ModelParts[ModelPart];
 
 /** What an objective needs to know of the tokens. */
 export interface TokenSet {
