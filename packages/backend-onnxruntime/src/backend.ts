@@ -6,9 +6,9 @@
  */
 import { createHash } from "node:crypto";
 import os from "node:os";
-import type { Backend, Capabilities, CompileOptions, Executable, Plan, Session } from "@cloze/backend";
+import { programText, type Backend, type Capabilities, type CompileOptions, type Executable, type Plan, type Session } from "@cloze/backend";
 import { ConfigError, invariant } from "@cloze/errors";
-import { lower, print, programRoots, type DType, type HostTensors, type Program } from "@cloze/graph";
+import { lower, type DType, type HostTensors, type Program } from "@cloze/graph";
 import { nativeIn, NATIVE_COMPOSITES, toOnnx, type OnnxModel, type ValueInfo } from "@cloze/onnx";
 import { planOf } from "./plan.ts";
 import { deviceName } from "./probe.ts";
@@ -138,8 +138,4 @@ function portOf({ name, type, shape }: ValueInfo): Port {
 }
 
 /** Equal programs, compiled alike, have one key. */
-function keyOf({ outputs, updates, feeds, state, ...program }: Program, compute: string): string {
-  const names = (inputs: Program["feeds"]): string[] => inputs.map((x) => x.attrs.name);
-  const shape = JSON.stringify([compute, Object.keys(outputs), Object.keys(updates), names(feeds), names(state), program.guard !== undefined]);
-  return createHash("sha256").update(shape).update(print(programRoots({ outputs, updates, feeds, state, ...program }))).digest("hex");
-}
+const keyOf = (program: Program, compute: string): string => createHash("sha256").update(`${compute}\n${programText(program)}`).digest("hex");

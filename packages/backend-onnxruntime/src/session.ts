@@ -1,7 +1,6 @@
 /** A session: state in the worker, under the names programs know it by. */
-import { checkFeeds, type Executable, type Session } from "@cloze/backend";
-import { ConfigError } from "@cloze/errors";
-import { sameShape, showType, sizeOf, type HostTensor, type HostTensors, type Program, type TensorType } from "@cloze/graph";
+import { checkFeeds, checkProgramState, checkWritten, stateNamed, type Executable, type Session } from "@cloze/backend";
+import type { HostTensor, HostTensors, Program, TensorType } from "@cloze/graph";
 import { narrow, widen } from "@cloze/onnx";
 import type { WorkerClient } from "./worker-client.ts";
 
@@ -38,18 +37,13 @@ export class OrtSession implements Session {
   }
 
   async read(names: readonly string[] = [...this.#types.keys()]): Promise<HostTensors> {
-    for (const name of names) this.#type(name);
+    for (const name of names) stateNamed(this.#types, name);
     const out = await this.#client.request("read", { session: this.#id, names });
-    return mapTensors(out, (name, value) => narrow(value, this.#type(name).dtype));
+    return mapTensors(out, (name, value) => narrow(value, stateNamed(this.#types, name).dtype));
   }
 
   async write(state: HostTensors): Promise<void> {
-    for (const [name, value] of Object.entries(state)) {
-      const want = this.#type(name);
-      if (value.dtype !== want.dtype || !sameShape(value.shape, want.shape) || value.data.length !== sizeOf(want.shape)) {
-        throw new ConfigError(`state "${name}": expected ${showType(want)}, got ${showType(value)} with ${value.data.length} elements.`);
-      }
-    }
+    checkWritten(this.#types, state);
     const { tensors, buffers } = packed(Object.entries(state));
     await this.#client.request("write", { session: this.#id, state: tensors }, buffers);
   }
@@ -58,19 +52,9 @@ export class OrtSession implements Session {
     await this.#client.request("end", { session: this.#id });
   }
 
-  #type(name: string): TensorType {
-    const found = this.#types.get(name);
-    if (found === undefined) throw new ConfigError(`state "${name}": the session has no such state. It has: ${[...this.#types.keys()].join(", ")}.`);
-    return found;
-  }
-
   #checkState(program: Program): void {
     if (this.#checked.has(program)) return;
-    for (const { attrs, dtype, shape } of program.state) {
-      const have = this.#types.get(attrs.name);
-      if (have === undefined) throw new ConfigError(`state "${attrs.name}": expected ${showType({ dtype, shape })}, got nothing. Pass it to start().`);
-      if (have.dtype !== dtype || !sameShape(have.shape, shape)) throw new ConfigError(`state "${attrs.name}": expected ${showType({ dtype, shape })}, got ${showType(have)}.`);
-    }
+    checkProgramState(program, this.#types);
     this.#checked.add(program);
   }
 }

@@ -4,7 +4,7 @@
  * Programs run through `interpret`, node by node, every result rounded to its dtype (or, on request, not at all: "f64").
  * Composites are expanded and nothing else is done to a program, so that what is measured is its definition.
  */
-import { available, checkFeeds, checkState, type Backend, type CompileOptions, type Executable, type HostTensor, type HostTensors, type Probe, type Session } from "@cloze/backend";
+import { available, checkFeeds, checkState, stateNamed, type Backend, type CompileOptions, type Executable, type HostTensor, type HostTensors, type Probe, type Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
 import {
   expandRules, fromNumbers, interpret, lower, programRoots, rewrite, sameShape, showType, sizeOf, toNumbers, withRoots,
@@ -79,13 +79,13 @@ class ReferenceSession implements Session {
 
   async read(names: readonly string[] = [...this.#state.keys()]): Promise<HostTensors> {
     this.#check("read");
-    return Object.fromEntries(names.map((name) => [name, encode(this.#known(name))]));
+    return Object.fromEntries(names.map((name) => [name, encode(stateNamed(this.#state, name))]));
   }
 
   async write(state: HostTensors): Promise<void> {
     this.#check("write");
     const next = Object.entries(state).map(([name, tensor]) => {
-      const old = this.#known(name);
+      const old = stateNamed(this.#state, name);
       if (tensor.dtype !== old.dtype || !sameShape(tensor.shape, old.shape)) {
         throw new ConfigError(`state "${name}": expected ${showType(old)}, got ${showType(tensor)}.`);
       }
@@ -101,12 +101,6 @@ class ReferenceSession implements Session {
 
   #check(what: string): void {
     if (!this.#open) throw new ConfigError(`session.${what}: the session is disposed. Start another.`);
-  }
-
-  #known(name: string): Value {
-    const value = this.#state.get(name);
-    if (value === undefined) throw new ConfigError(`state "${name}": the session has no such state. It has: ${[...this.#state.keys()].join(", ")}.`);
-    return value;
   }
 }
 

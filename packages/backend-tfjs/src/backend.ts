@@ -4,9 +4,9 @@
  * Gradients come from the graph, never from TensorFlow.js; there is no tape, no scope and no variable: slots are emptied after
  * their last reader, so that the number of tensors is the same after every run.
  */
-import type { Backend, Capabilities, CompileOptions, Executable, Session } from "@cloze/backend";
+import { programText, type Backend, type Capabilities, type CompileOptions, type Executable, type Session } from "@cloze/backend";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
-import { print, programRoots, type HostTensors, type Program } from "@cloze/graph";
+import type { HostTensors, Program } from "@cloze/graph";
 import type { Constant } from "./builder.ts";
 import { compileProgram } from "./compile.ts";
 import { DTYPES } from "./host.ts";
@@ -63,7 +63,7 @@ class TfjsBackend implements Backend, SessionHost {
   async compile(program: Program, { compute = "f32" }: CompileOptions = {}): Promise<Executable> {
     this.#check();
     if (compute !== "f32") throw new UnsupportedError(`backend ${this.name}: compute ${compute}: TensorFlow.js computes in f32 only. Leave the precision out, or take another backend.`);
-    const engine = await this.engine(), key = keyOf(program), shared = this.#shared.get(key) ?? { key, loaded: this.#load(program, engine), users: 0 };
+    const engine = await this.engine(), key = programText(program), shared = this.#shared.get(key) ?? { key, loaded: this.#load(program, engine), users: 0 };
     this.#shared.set(key, shared);
     shared.users++;
     const executable: Executable = { program, plan: shared.loaded.plan, dispose: () => this.#unload(executable) };
@@ -118,9 +118,3 @@ class TfjsBackend implements Backend, SessionHost {
 }
 
 const constantOn = (engine: Engine, { dtype, shape, values }: Constant): DeviceTensor => engine.makeTensor(values.slice(), [...shape], dtype);
-
-/** Equal programs have one key. */
-function keyOf(program: Program): string {
-  const { outputs, updates, feeds, state, guard } = program, names = (inputs: Program["feeds"]): string[] => inputs.map((x) => x.attrs.name);
-  return [JSON.stringify([Object.keys(outputs), Object.keys(updates), names(feeds), names(state), guard !== undefined]), print(programRoots(program))].join("\n");
-}

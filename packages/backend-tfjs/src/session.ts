@@ -1,12 +1,12 @@
 /** State on the device, and runs over it, one after another. */
-import { checkFeeds, checkState, type Executable, type Session } from "@cloze/backend";
+import { checkFeeds, checkProgramState, checkWritten, stateNamed, type Executable, type Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
-import { randomBits, sameShape, showType, sizeOf, type HostTensor, type HostTensors, type Program, type TensorType } from "@cloze/graph";
+import { randomBits, sizeOf, type HostTensor, type HostTensors, type Program, type TensorType } from "@cloze/graph";
 import type { Call } from "./builder.ts";
 import type { Compiled, Result } from "./compile.ts";
 import { download, upload } from "./host.ts";
 import { runError } from "./run-error.ts";
-import type { DeviceTensor, Engine, Tfjs } from "./tfjs.ts";
+import type { DeviceTensor, Engine } from "./tfjs.ts";
 
 /** What a backend knows of an executable: its calls, and its constants on the device. */
 export interface Loaded extends Compiled {
@@ -14,7 +14,6 @@ export interface Loaded extends Compiled {
 }
 
 export interface SessionHost {
-  readonly tf: Tfjs;
   readonly name: string;
   loaded(executable: Executable): Loaded;
   /** Makes the backend of this session the one that computes, and returns its engine. */
@@ -38,7 +37,7 @@ export class TfjsSession implements Session {
   }
 
   static async start(host: SessionHost, state: HostTensors): Promise<TfjsSession> {
-    for (const [name, tensor] of Object.entries(state)) checkSize(name, tensor, tensor);
+    checkWritten(new Map(Object.entries(state)), state);
     const engine = await host.engine();
     return new TfjsSession(host, new Map(Object.entries(state).map(([name, tensor]) => [name, { dtype: tensor.dtype, shape: tensor.shape, tensor: upload(engine, tensor) }])));
   }
@@ -54,17 +53,17 @@ export class TfjsSession implements Session {
 
   async read(names?: readonly string[]): Promise<HostTensors> {
     this.#check("read");
-    for (const name of names ?? []) this.#known(name);
+    for (const name of names ?? []) stateNamed(this.#state, name);
     return this.#next(async () => {
       await this.#host.engine();
-      const all = (names ?? [...this.#state.keys()]).map((name) => [name, this.#known(name)] as const);
+      const all = (names ?? [...this.#state.keys()]).map((name) => [name, stateNamed(this.#state, name)] as const);
       return Object.fromEntries(await Promise.all(all.map(async ([name, held]) => [name, await download(held.tensor, held)] as const)));
     });
   }
 
   async write(state: HostTensors): Promise<void> {
     this.#check("write");
-    for (const [name, tensor] of Object.entries(state)) checkSize(name, this.#known(name), tensor);
+    checkWritten(this.#state, state);
     const own = Object.entries(state).map(([name, t]) => [name, { ...t, data: t.data.slice() }] as const);
     await this.#next(async () => {
       const engine = await this.#host.engine();
@@ -92,7 +91,7 @@ export class TfjsSession implements Session {
   async #run(loaded: Loaded, feeds: HostTensors): Promise<HostTensors> {
     const engine = await this.#host.engine(), slots = new Array<DeviceTensor | undefined>(loaded.slots), lasting = new Set<number>();
     for (const { name, slot } of loaded.state) {
-      slots[slot] = this.#known(name).tensor;
+      slots[slot] = stateNamed(this.#state, name).tensor;
       lasting.add(slot);
     }
     for (const [slot, tensor] of loaded.held) {
@@ -125,15 +124,9 @@ export class TfjsSession implements Session {
   }
 
   #replace(name: string, tensor: DeviceTensor): void {
-    const held = this.#known(name);
+    const held = stateNamed(this.#state, name);
     held.tensor.dispose();
     held.tensor = tensor;
-  }
-
-  #known(name: string): Held {
-    const found = this.#state.get(name);
-    if (found === undefined) throw new ConfigError(`state "${name}": the session has no such state. It has: ${[...this.#state.keys()].join(", ")}.`);
-    return found;
   }
 
   #check(what: string): void {
@@ -142,15 +135,9 @@ export class TfjsSession implements Session {
 
   #checkState(program: Program): void {
     if (this.#checked.has(program)) return;
-    const data = (held: Held): { readonly length: number } & ArrayLike<unknown> => ({ length: sizeOf(held.shape) });
-    checkState(program, Object.fromEntries([...this.#state].map(([name, held]) => [name, { dtype: held.dtype, shape: held.shape, data: data(held) }])));
+    checkProgramState(program, this.#state);
     this.#checked.add(program);
   }
-}
-
-function checkSize(name: string, want: TensorType, got: HostTensor): void {
-  if (got.dtype === want.dtype && sameShape(got.shape, want.shape) && got.data.length === sizeOf(want.shape)) return;
-  throw new ConfigError(`state "${name}": expected ${showType(want)}, got ${showType(got)} with ${got.data.length} elements.`);
 }
 
 function compute(engine: Engine, call: Call, slots: readonly (DeviceTensor | undefined)[], backend: string): DeviceTensor {

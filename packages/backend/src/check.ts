@@ -26,3 +26,32 @@ export function checkFeeds(program: Program, feeds: HostTensors): void {
 export function checkState(program: Program, state: Given): void {
   check("state", program.state, state);
 }
+
+/** The state of a session by its types. */
+type StateTypes = ReadonlyMap<string, TensorType>;
+
+/** What a session holds under a name. Throws ConfigError naming what it has. */
+export function stateNamed<T>(held: ReadonlyMap<string, T>, name: string): T {
+  const found = held.get(name);
+  if (found === undefined) throw new ConfigError(`state "${name}": the session has no such state. It has: ${[...held.keys()].join(", ")}.`);
+  return found;
+}
+
+/** What is to replace state has its names and types. */
+export function checkWritten(types: StateTypes, state: HostTensors): void {
+  for (const [name, value] of Object.entries(state)) {
+    const want = stateNamed(types, name);
+    if (value.dtype !== want.dtype || !sameShape(value.shape, want.shape) || value.data.length !== sizeOf(want.shape)) {
+      throw new ConfigError(`state "${name}": expected ${showType(want)}, got ${showType(value)} with ${value.data.length} elements.`);
+    }
+  }
+}
+
+/** What a program needs is in the session, of its type. */
+export function checkProgramState(program: Program, types: StateTypes): void {
+  for (const { attrs: { name }, dtype, shape } of program.state) {
+    const have = types.get(name);
+    if (have === undefined) throw new ConfigError(`state "${name}": expected ${showType({ dtype, shape })}, got nothing. Pass it to start().`);
+    if (have.dtype !== dtype || !sameShape(have.shape, shape)) throw new ConfigError(`state "${name}": expected ${showType({ dtype, shape })}, got ${showType(have)}.`);
+  }
+}

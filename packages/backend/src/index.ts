@@ -4,5 +4,6 @@
  */
 export type { Backend, Capabilities, CompileOptions, Executable, Plan, PlanStep, Session } from "./backend.ts";
 export { available, unavailable, type Probe } from "./probe.ts";
-export { checkFeeds, checkState } from "./check.ts";
+export { checkFeeds, checkProgramState, checkState, checkWritten, stateNamed } from "./check.ts";
+export { programText } from "./program-text.ts";
 export type { HostTensor, HostTensors, Program } from "@cloze/graph";

@@ -5,9 +5,9 @@
  *   start:   state up, laid out once
  *   run:     feeds up, one submit, outputs back
  */
-import type { Backend, Capabilities, CompileOptions, Executable, Session } from "@cloze/backend";
+import { programText, type Backend, type Capabilities, type CompileOptions, type Executable, type Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
-import { print, programRoots, type DType, type HostTensors, type Program } from "@cloze/graph";
+import type { DType, HostTensors, Program } from "@cloze/graph";
 import type { Compiled } from "../kernel.ts";
 import type { Profile } from "../profile.ts";
 import { DeviceProgram } from "./device-program.ts";
@@ -147,14 +147,8 @@ class DeviceBackend implements WebGpuBackend {
 
   /** Equal programs, compiled alike, have one key. */
   #key(program: Program, compute: Compute): string {
-    const text = this.#keys.get(program) ?? textOf(program);
+    const text = this.#keys.get(program) ?? programText(program);
     this.#keys.set(program, text);
     return `${compute}\n${text}`;
   }
-}
-
-function textOf({ outputs, updates, feeds, state, ...program }: Program): string {
-  const names = (inputs: Program["feeds"]): string[] => inputs.map((x) => x.attrs.name);
-  const shape = JSON.stringify([Object.keys(outputs), Object.keys(updates), names(feeds), names(state), program.guard !== undefined]);
-  return `${shape}\n${print(programRoots({ outputs, updates, feeds, state, ...program }))}`;
 }

@@ -1,12 +1,12 @@
 /** A session: state on the device under the names programs know it by, and runs over it in the order they were called. */
-import type { Executable, Session } from "@cloze/backend";
+import { checkProgramState, checkWritten, stateNamed, type Executable, type Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
 import type { HostTensors, Program } from "@cloze/graph";
 import type { DeviceProgram } from "./device-program.ts";
 import { decode, encode } from "./host-data.ts";
 import { runProgram } from "./run.ts";
 import type { Runtime } from "./runtime.ts";
-import { checkProgramState, checkWhole, checkWritten, entryOf, layState, upload, type StateLayout } from "./state.ts";
+import { checkWhole, layState, upload, type StateLayout } from "./state.ts";
 import { DEVICE_MEMORY } from "./usage.ts";
 
 /** What the session asks of its backend. */
@@ -61,7 +61,7 @@ export class WebGpuSession implements Session {
     this.#check("run");
     const { program } = executable, found = this.#programs.find(executable), packed = found.pack(program, feeds);
     if (!this.#checked.has(program)) {
-      checkProgramState(this.layout, program);
+      checkProgramState(program, this.layout.entries);
       this.#checked.add(program);
     }
     return runProgram(this.#runtime, found, this, packed);
@@ -69,7 +69,7 @@ export class WebGpuSession implements Session {
 
   async read(names: readonly string[] = [...this.layout.entries.keys()]): Promise<HostTensors> {
     this.#check("read");
-    const wanted = [...new Set(names)].map((name) => ({ name, ...entryOf(this.layout, name) }));
+    const wanted = [...new Set(names)].map((name) => ({ name, ...stateNamed(this.layout.entries, name) }));
     return this.#runtime.lane.next(async () => {
       this.#runtime.health.check();
       const bytes = wanted.map((entry) => new Uint8Array(entry.bytes));
@@ -81,15 +81,15 @@ export class WebGpuSession implements Session {
           at += length;
         }
       }
-      return Object.fromEntries(wanted.map(({ name, type }, i) => [name, decode(type, (bytes[i] as Uint8Array<ArrayBuffer>).buffer)]));
+      return Object.fromEntries(wanted.map(({ name, dtype, shape }, i) => [name, decode({ dtype, shape }, (bytes[i] as Uint8Array<ArrayBuffer>).buffer)]));
     });
   }
 
   async write(state: HostTensors): Promise<void> {
     this.#check("write");
-    checkWritten(this.layout, state);
+    checkWritten(this.layout.entries, state);
     const copies = Object.entries(state).map(([name, value]) => {
-      const { element, spot } = entryOf(this.layout, name);
+      const { element, spot } = stateNamed(this.layout.entries, name);
       return { spot, bytes: encode(value, element) };
     });
     await this.#runtime.lane.next(async () => {

@@ -3,15 +3,14 @@
  * finds parameters and moments in few buffers and in one order.
  */
 import { ConfigError } from "@cloze/errors";
-import { sameShape, showType, sizeOf, type HostTensor, type HostTensors, type Program, type TensorType } from "@cloze/graph";
+import { showType, sizeOf, type HostTensor, type TensorType } from "@cloze/graph";
 import type { Element, Storage } from "../kernel.ts";
 import type { Profile } from "../profile.ts";
 import { deviceBytes, elementOf, encode } from "./host-data.ts";
 import { checkFits, packing } from "./layout.ts";
 import { pack, type Spot } from "./place.ts";
 
-export interface StateEntry {
-  readonly type: TensorType;
+export interface StateEntry extends TensorType {
   readonly element: Element;
   readonly spot: Spot;
   readonly bytes: number;
@@ -32,7 +31,7 @@ export function layState(types: Readonly<Record<string, TensorType>>, profile: P
   const all = Object.entries(types).map(([name, { dtype, shape }]) => {
     const element = elementOf(`state "${name}"`, dtype, profile.f16), size = sizeOf(shape);
     checkFits({ kind: "state", name, element, size } satisfies Storage, "", options.chunkBytes);
-    return { name, type: { dtype, shape: [...shape] }, element, bytes: deviceBytes(element, size) };
+    return { name, dtype, shape: [...shape], element, bytes: deviceBytes(element, size) };
   });
   const rank = (element: Element): number => ELEMENT_ORDER.indexOf(element);
   const sorted = [...all].sort((a, b) => rank(a.element) - rank(b.element) || (a.name < b.name ? -1 : 1));
@@ -44,31 +43,6 @@ export function layState(types: Readonly<Record<string, TensorType>>, profile: P
 export function checkWhole(name: string, tensor: HostTensor): void {
   if (tensor.data.length !== sizeOf(tensor.shape)) {
     throw new ConfigError(`state "${name}": expected ${sizeOf(tensor.shape)} elements for ${showType(tensor)}, got ${tensor.data.length}.`);
-  }
-}
-
-/** What a caller names or writes is there, of its type. */
-export function entryOf({ entries }: StateLayout, name: string): StateEntry {
-  const found = entries.get(name);
-  if (found === undefined) throw new ConfigError(`state "${name}": the session has no such state. It has: ${[...entries.keys()].join(", ")}.`);
-  return found;
-}
-
-export function checkWritten(layout: StateLayout, state: HostTensors): void {
-  for (const [name, value] of Object.entries(state)) {
-    const { type } = entryOf(layout, name);
-    if (value.dtype !== type.dtype || !sameShape(value.shape, type.shape) || value.data.length !== sizeOf(type.shape)) {
-      throw new ConfigError(`state "${name}": expected ${showType(type)}, got ${showType(value)} with ${value.data.length} elements.`);
-    }
-  }
-}
-
-/** What a program needs is in the session, of its type. */
-export function checkProgramState({ entries }: StateLayout, program: Program): void {
-  for (const { attrs: { name }, dtype, shape } of program.state) {
-    const have = entries.get(name)?.type;
-    if (have === undefined) throw new ConfigError(`state "${name}": expected ${showType({ dtype, shape })}, got nothing. Pass it to start().`);
-    if (have.dtype !== dtype || !sameShape(have.shape, shape)) throw new ConfigError(`state "${name}": expected ${showType({ dtype, shape })}, got ${showType(have)}.`);
   }
 }
 
