@@ -1,7 +1,7 @@
 /** BERT as a family: names, config.json, checkpoints. */
 import { bert, bertConfigJson, bertConfigs, bertConfigText, parseBertConfig, type BertSize } from "./bert.ts";
 import { bertCheckpoint } from "./bert-checkpoint.ts";
-import { headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import { checkVariation, headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
 import { labelsOf } from "./labels.ts";
 
 const ARCHITECTURES: OpenedModel["architectures"] = {
@@ -24,10 +24,15 @@ export const bertFamily: ModelFamily = {
     const parsed = parseBertConfig(json, file), config = { ...parsed, ...(vocab !== undefined && { vocab }), ...(special && { padTokenId: special.pad }) };
     const model = bert(config, { zeroInitHead }), extra = config.extra ?? {};
     const kind = { family: "bert", architectures: ARCHITECTURES };
-    return {
+    const opened: OpenedModel = {
       ...kind, model, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
       labels: labelsOf(extra, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), notes: bertCheckpoint,
       configText: (saved = {}) => bertConfigText(config, savedKeys(kind, extra, saved)),
+      vary(settings) {
+        checkVariation("bert", settings, []);
+        return opened;
+      },
     };
+    return opened;
   },
 };

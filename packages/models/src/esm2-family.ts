@@ -1,7 +1,7 @@
 /** ESM-2 as a family: names, config.json, checkpoints. */
 import { encoderInputs, parametersOf } from "@cloze/nn";
-import { esm2, esm2Checkpoint, esm2ConfigJson, esm2Configs, esm2ConfigText, parseEsm2Config, ropeFrequenciesFrom, type Esm2Size } from "./esm2.ts";
-import { headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import { esm2, esm2Checkpoint, esm2ConfigJson, esm2Configs, esm2ConfigText, parseEsm2Config, ropeFrequenciesFrom, type Esm2Config, type Esm2Options, type Esm2Size } from "./esm2.ts";
+import { checkVariation, headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
 import { labelsOf } from "./labels.ts";
 
 const ARCHITECTURES: OpenedModel["architectures"] = {
@@ -20,17 +20,25 @@ export const esm2Family: ModelFamily = {
     const parsed = parseEsm2Config(json, file);
     const ids = special && { padTokenId: special.pad, ...(special.mask !== undefined && { maskTokenId: special.mask }), ...(special.end !== undefined && { eosTokenId: special.end }) };
     const config = { ...parsed, ...(vocab !== undefined && { vocab }), ...ids }, frequencies = stored && ropeFrequenciesFrom(config, stored, file);
-    const model = esm2(config, { zeroInitHead, ...(frequencies && { ropeFrequencies: frequencies }) });
-    const kind = { family: "esm", architectures: ARCHITECTURES }, extra = config.extra ?? {};
-    return {
-      ...kind, model, maxLength: config.maxPositions - 2, padId: config.padTokenId, buffers: model.buffers,
-      labels: labelsOf(extra, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), notes: esm2Checkpoint,
-      // Every ESM-2 of transformers has a contact head.
-      extraParameters: parametersOf((scope) => {
-        const inputs = encoderInputs(scope.graph, 1, 4);
-        model.contacts(scope, inputs, model.outputs(scope, inputs).attentions);
-      }),
-      configText: (saved = {}) => esm2ConfigText(config, savedKeys(kind, extra, saved)),
-    };
+    return opened(config, headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), { zeroInitHead, ...(frequencies && { ropeFrequencies: frequencies }) }, file);
   },
 };
+
+function opened(config: Esm2Config, head: OpenedModel["head"], options: Esm2Options, file?: string): OpenedModel {
+  const model = esm2(config, options), kind = { family: "esm", architectures: ARCHITECTURES }, extra = config.extra ?? {};
+  return {
+    ...kind, model, head, maxLength: config.maxPositions - 2, padId: config.padTokenId, buffers: model.buffers, labels: labelsOf(extra, file), notes: esm2Checkpoint,
+    // Every ESM-2 of transformers has a contact head.
+    extraParameters: parametersOf((scope) => {
+      const inputs = encoderInputs(scope.graph, 1, 4);
+      model.contacts(scope, inputs, model.outputs(scope, inputs).attentions);
+    }),
+    configText: (saved = {}) => esm2ConfigText(config, savedKeys(kind, extra, saved)),
+    vary(settings) {
+      checkVariation("esm", settings, ["ropeBase"]);
+      const { ropeBase = config.ropeBase } = settings, { ropeFrequencies, ...rest } = options;
+      // Frequencies of a checkpoint are those of its own base: another one has them by formula.
+      return opened({ ...config, ropeBase }, head, ropeBase === config.ropeBase && ropeFrequencies ? options : rest, file);
+    },
+  };
+}

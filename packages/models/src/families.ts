@@ -2,7 +2,7 @@
 import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
 import type { ModelFamily, OpenedModel, OpenOptions } from "./family.ts";
 
-export { headOfConfig, type FamilyModel, type ModelFamily, type OpenedModel, type OpenOptions, type SavedAs } from "./family.ts";
+export { headOfConfig, type FamilyModel, type ModelFamily, type OpenedModel, type OpenOptions, type SavedAs, type Variation } from "./family.ts";
 export { hasHead, headNames, headParameters, type Head, type HeadModels } from "./heads.ts";
 export { labelsJson, labelsOf, type ProblemType, type TaskLabels } from "./labels.ts";
 export { readWeights, type ReadWeights, type StoredTensors } from "./read-weights.ts";

@@ -2,7 +2,7 @@
  * A family of models as loaders, trainers and command lines need it: which sizes there are by name, what config.json means, how
  * checkpoints are to be read, and what is written back. A family is one value; `families` of this package lists them.
  */
-import { UnsupportedError } from "@cloze/errors";
+import { ConfigError, UnsupportedError } from "@cloze/errors";
 import type { HostTensors, Tensor } from "@cloze/graph";
 import type { ChoiceModel, EncoderInputs, EncoderOutputs, MaskedLm, Parameter, Scope, SentencePairModel, SequenceClassifier, SpanModel, TokenClassifier } from "@cloze/nn";
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
@@ -42,6 +42,17 @@ export interface SavedAs extends TaskLabels {
   readonly head?: Head;
 }
 
+/** What may become another value without a parameter changing: what a run sets anew between its stages. */
+export interface Variation {
+  /**
+   * Largest distance between tokens that see each other, as the family's config.json says it: `window` of the speedrun encoder (0: any
+   * distance); `local_attention` of ModernBERT, which is that of its local layers and counts both sides together.
+   */
+  readonly window?: number;
+  /** Base of the rotary frequencies. ModernBERT: that of its global layers, which is what extends its context; local ones keep theirs. */
+  readonly ropeBase?: number;
+}
+
 export interface OpenedModel {
   /** `model_type`. */
   readonly family: string;
@@ -62,6 +73,11 @@ export interface OpenedModel {
   readonly notes: CheckpointNotes;
   /** The text of config.json. */
   configText(saved?: SavedAs): string;
+  /**
+   * The same parameters under another window or rotary base, which the text of config.json says too.
+   * Throws ConfigError for a setting that the family has not, and for a value that cannot be.
+   */
+  vary(settings: Variation): OpenedModel;
 }
 
 export interface ModelFamily {
@@ -79,6 +95,14 @@ export interface ModelFamily {
 export function headOfConfig(json: Readonly<Record<string, unknown>>, architectures: OpenedModel["architectures"]): Head | undefined {
   const { architectures: named } = json, first: unknown = Array.isArray(named) ? named[0] : undefined;
   return (Object.keys(architectures) as Head[]).find((head) => architectures[head] === first);
+}
+
+/** Throws ConfigError for a setting that is none of a family's. */
+export function checkVariation(family: string, settings: Variation, has: readonly (keyof Variation)[]): void {
+  for (const name of ["window", "ropeBase"] as const) {
+    if (settings[name] === undefined || has.includes(name)) continue;
+    throw new ConfigError(`${family}: expected ${has.length > 0 ? `${has.join(" or ")}, which may vary` : "no setting to vary, since it has no window and no rotary base"}, got ${name} ${settings[name]}. Leave it out, or take a family that has it.`);
+  }
 }
 
 /**

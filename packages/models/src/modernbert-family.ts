@@ -1,7 +1,7 @@
 /** ModernBERT as a family: names, config.json, checkpoints. */
-import { headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import { checkVariation, headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
 import { labelsOf } from "./labels.ts";
-import { modernBert, modernBertCheckpoint, modernBertConfigJson, modernBertConfigs, modernBertConfigText, parseModernBertConfig, type ModernBertSize } from "./modernbert.ts";
+import { modernBert, modernBertCheckpoint, modernBertConfigJson, modernBertConfigs, modernBertConfigText, parseModernBertConfig, type ModernBertConfig, type ModernBertSize } from "./modernbert.ts";
 
 const ARCHITECTURES: OpenedModel["architectures"] = {
   "masked-lm": "ModernBertForMaskedLM",
@@ -24,11 +24,20 @@ export const modernBertFamily: ModelFamily = {
   open(json, { file, vocab, special, zeroInitHead = false }: OpenOptions = {}) {
     const parsed = parseModernBertConfig(json, file), extra = { ...parsed.extra, ...(special && idsOf(special)) };
     const config = { ...parsed, ...(vocab !== undefined && { vocab }), ...(special && { padTokenId: special.pad }), extra };
-    const kind = { family: "modernbert", architectures: ARCHITECTURES };
-    return {
-      ...kind, model: modernBert(config, { zeroInitHead }), maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
-      labels: labelsOf(extra, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), notes: modernBertCheckpoint,
-      configText: (saved = {}) => modernBertConfigText(config, savedKeys(kind, extra, saved)),
-    };
+    return opened(config, headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), zeroInitHead, file);
   },
 };
+
+function opened(config: ModernBertConfig, head: OpenedModel["head"], zeroInitHead: boolean, file?: string): OpenedModel {
+  const kind = { family: "modernbert", architectures: ARCHITECTURES }, extra = config.extra ?? {};
+  return {
+    ...kind, model: modernBert(config, { zeroInitHead }), head, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
+    labels: labelsOf(extra, file), notes: modernBertCheckpoint,
+    configText: (saved = {}) => modernBertConfigText(config, savedKeys(kind, extra, saved)),
+    vary(settings) {
+      checkVariation("modernbert", settings, ["window", "ropeBase"]);
+      const { window: localWindow = config.localWindow, ropeBase: globalRopeBase = config.globalRopeBase } = settings;
+      return opened({ ...config, localWindow, globalRopeBase }, head, zeroInitHead, file);
+    },
+  };
+}

@@ -1,8 +1,8 @@
 /** The speedrun encoder as a family: names, config.json, checkpoints. Its classes are no one else's. */
-import { headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import { checkVariation, headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
 import { labelsOf } from "./labels.ts";
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
-import { parseSpeedrunConfig, speedrun, speedrunConfigJson, speedrunConfigs, speedrunConfigText, type SpeedrunSize } from "./speedrun.ts";
+import { parseSpeedrunConfig, speedrun, speedrunConfigJson, speedrunConfigs, speedrunConfigText, type SpeedrunConfig, type SpeedrunOptions, type SpeedrunSize } from "./speedrun.ts";
 
 const ARCHITECTURES: OpenedModel["architectures"] = {
   "masked-lm": "SpeedrunForMaskedLM",
@@ -21,12 +21,20 @@ export const speedrunFamily: ModelFamily = {
   open(json, { file, vocab, special, zeroInitHead }: OpenOptions = {}) {
     const ids = special && { padTokenId: special.pad, ...(special.mask !== undefined && { maskTokenId: special.mask }) };
     const config = { ...parseSpeedrunConfig(json, file), ...(vocab !== undefined && { vocab }), ...ids };
-    const model = speedrun(config, zeroInitHead === undefined ? {} : { zeroInitHead }), extra = config.extra ?? {};
-    const kind = { family: "cloze_speedrun", architectures: ARCHITECTURES };
-    return {
-      ...kind, model, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
-      labels: labelsOf(extra, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), notes: NOTES,
-      configText: (saved = {}) => speedrunConfigText(config, savedKeys(kind, extra, saved)),
-    };
+    return opened(config, headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), zeroInitHead === undefined ? {} : { zeroInitHead }, file);
   },
 };
+
+function opened(config: SpeedrunConfig, head: OpenedModel["head"], options: SpeedrunOptions, file?: string): OpenedModel {
+  const kind = { family: "cloze_speedrun", architectures: ARCHITECTURES }, extra = config.extra ?? {};
+  return {
+    ...kind, model: speedrun(config, options), head, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
+    labels: labelsOf(extra, file), notes: NOTES,
+    configText: (saved = {}) => speedrunConfigText(config, savedKeys(kind, extra, saved)),
+    vary(settings) {
+      checkVariation("cloze_speedrun", settings, ["window", "ropeBase"]);
+      const { window = config.window, ropeBase = config.ropeBase } = settings;
+      return opened({ ...config, window, ropeBase }, head, options, file);
+    },
+  };
+}

@@ -133,8 +133,8 @@ function layer(scope: Scope, config: SpeedrunConfig, inputs: EncoderInputs, befo
 
 /** Parameters: query, key, value and output, each weight `[hidden, hidden]`, and value_lambdas `[2]` where there are values to mix in. */
 function attention(scope: Scope, config: SpeedrunConfig, { segments, positions }: EncoderInputs, x: Tensor<"f32">, values: Tensor<"f32"> | undefined): { readonly mixed: Tensor<"f32">; readonly probabilities: () => Tensor<"f32"> } {
-  const { hidden, heads, ropeBase: base, attentionSoftcap: softcap } = config;
-  const options: SelfAttentionOptions = { heads, segments, linear: matrix(hidden), ...(softcap > 0 && { softcap }) };
+  const { hidden, heads, ropeBase: base, attentionSoftcap: softcap, window } = config;
+  const options: SelfAttentionOptions = { heads, segments, linear: matrix(hidden), ...(softcap > 0 && { softcap }), ...(window > 0 && { window }) };
   return scope.within(() => {
     const projected = queryKeyValue(scope, x, options), turned = (part: Tensor<"f32">): Tensor<"f32"> => rotary(norm(part, config), { positions, base });
     const v = values === undefined ? projected.v : mix(scope.param("value_lambdas", [2], VALUES), projected.v, splitHeads(values, heads));
