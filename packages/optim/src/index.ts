@@ -8,6 +8,8 @@ export { muon, type MuonOptions, type Ramp } from "./muon.ts";
 export { byParameter, muonRules, type OptimizerRule } from "./by-parameter.ts";
 export { decayGroups, depthOf, groupOf, layerGroups, type LayerGroupOptions, type ParameterGroup } from "./parameter-group.ts";
 export { clipScale, globalNorm, type ClipOptions, type ClipScale } from "./clip.ts";
+export { clipByPercentile, percentileOf, type ClipPercentileOptions } from "./clip-percentile.ts";
+export { ema, type EmaOptions } from "./ema.ts";
 export { lossScaler, type LossScale, type LossScaleOptions, type LossScaler, type StepOutcome } from "./loss-scale.ts";
 export { accumulate, accumulators, resetAccumulators, type Accumulators } from "./accumulate.ts";
 export { isScheduleName, schedule, scheduleNames, type Schedule, type ScheduleName, type ScheduleOptions } from "./schedule.ts";

@@ -34,6 +34,8 @@ export interface Optimizer {
   update(inputs: UpdateInputs): Update;
   /** False for a parameter that is to stay as it is: it is given no gradient. Absent: all move. */
   trains?(name: string, shape: Shape): boolean;
+  /** The state that is an average of a parameter, to be evaluated and saved beside it (see `ema`). Absent: there is none. */
+  averageOf?(parameter: string): string;
   /** The scalars of update `t` (from 1) at learning rate `lr`: feeds by name. */
   hostScalars(t: number, lr: number): Readonly<Record<string, HostTensor>>;
 }
