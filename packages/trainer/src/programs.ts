@@ -9,6 +9,7 @@ import type { HostTensor, HostTensors, Program } from "@cloze/graph";
 import { feedTypes, shareFeeds, type Prepared } from "@cloze/objective";
 import type { LossScale } from "@cloze/optim";
 import type { TokenBatch } from "@cloze/tokenizer";
+import { firstAverages } from "./averages.ts";
 import { scalar } from "./evaluate.ts";
 import type { TrainOptions } from "./loop.ts";
 import { checkOptimizerState, initialState } from "./state.ts";
@@ -25,8 +26,8 @@ interface PreparedPart {
   readonly key: string;
 }
 
-/** What steps are made of; how a run is evaluated is no matter to them. */
-type StepOptions = Omit<TrainOptions, "evaluator">;
+/** What steps are made of; how a run is evaluated, saved and ended is no matter to them. */
+export type StepOptions = Omit<TrainSetup, "numbered"> & Pick<TrainOptions, "backend" | "batches" | "accumulate" | "weights" | "seed" | "resume">;
 
 /** The feeds of step `step` (from 0). */
 export async function prepareStep({ batches, objective, accumulate, seed }: StepOptions, step: number): Promise<PreparedStep> {
@@ -108,7 +109,7 @@ export class Programs {
     this.optimizerNames = optimizer.stateNames(this.trainedNames.map((name) => [name, (weights[name] as HostTensor).shape]));
     this.parameterCount = Object.values(weights).reduce((n, w) => n + w.data.length, 0);
     if (resume) checkOptimizerState(this.optimizerNames, resume.optimizer, resume.dir);
-    return backend.start(initialState(programs, weights, resume?.optimizer));
+    return backend.start(initialState(programs, weights, resume?.optimizer ?? firstAverages(optimizer, weights)));
   }
 
   /** What the device will do for a step like `first`, program by program, and how often in a step. */
