@@ -9,6 +9,7 @@ import { ConfigError, FormatError } from "@cloze/errors";
 import { sameShape, showShape, type HostTensor, type HostTensors, type Shape } from "@cloze/graph";
 import type { LossScale } from "@cloze/optim";
 import type { AnyModel } from "@cloze/objective";
+import { AVERAGES_FOLDER } from "./averages.ts";
 import type { BestSoFar } from "./best.ts";
 import type { ModelSource, Weights } from "./model-source.ts";
 
@@ -36,6 +37,8 @@ export interface TrainerState {
 export interface CheckpointContents {
   readonly source: ModelSource<AnyModel>;
   readonly weights: Weights;
+  /** Averages of the weights: a checkpoint of the same model in the folder `ema`. */
+  readonly averages?: Weights;
   readonly tokenizerFiles: Readonly<Record<string, string>>;
   readonly optimizer?: HostTensors;
   readonly state?: TrainerState;
@@ -54,12 +57,18 @@ export const checkpointsFolder = (run: string): string => join(run, "checkpoints
 /** Writes `dir` in one step. Throws StorageError; an existing folder is then as it was. */
 export async function saveCheckpoint(dir: string, contents: CheckpointContents): Promise<void> {
   await writeDirectoryAtomic(dir, async (temporary) => {
-    await writeSharded(temporary, tensorSources({ ...contents.weights, ...contents.source.buffers }));
-    await writeFileAtomic(join(temporary, "config.json"), contents.source.configText);
-    for (const [name, text] of Object.entries(contents.tokenizerFiles)) await writeFileAtomic(join(temporary, name), text);
+    await writeModel(temporary, contents, contents.weights);
+    if (contents.averages) await writeModel(join(temporary, AVERAGES_FOLDER), contents, contents.averages);
     if (contents.optimizer) await writeSafetensors(join(temporary, "optimizer.safetensors"), tensorSources(contents.optimizer));
     if (contents.state) await writeJson(join(temporary, "trainer_state.json"), contents.state);
   });
+}
+
+/** What Python opens. */
+async function writeModel(dir: string, { source, tokenizerFiles }: CheckpointContents, weights: Weights): Promise<void> {
+  await writeSharded(dir, tensorSources({ ...weights, ...source.buffers }));
+  await writeFileAtomic(join(dir, "config.json"), source.configText);
+  for (const [name, text] of Object.entries(tokenizerFiles)) await writeFileAtomic(join(dir, name), text);
 }
 
 /** Writes the checkpoint of a step of a run and returns its folder. */

@@ -15,6 +15,7 @@ import type { Backend, Session } from "@cloze/backend";
 import type { Batches } from "@cloze/data";
 import type { HostTensor, HostTensors } from "@cloze/graph";
 import { lossScaler, type LossScaleOptions, type Schedule } from "@cloze/optim";
+import { evaluateAverages, readAverages } from "./averages.ts";
 import { isOver, judge, resumedBest, type BestCheckpoint, type BestRule } from "./best.ts";
 import { checkpointsFolder, checkResumable, saveStep, type TrainerState } from "./checkpoint.ts";
 import { firstNonFinite } from "./diagnose.ts";
@@ -130,7 +131,8 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
   const evaluate = async (): Promise<void> => {
     if (options.evaluator === undefined || evaluatedAt === step) return;
     const began = performance.now();
-    evaluation = await options.evaluator.run(session);
+    const averages = await readAverages(session, options.optimizer, options.weights, programs.trainedNames);
+    evaluation = { ...(await options.evaluator.run(session)), ...(averages && (await evaluateAverages(options.backend, options.evaluator, averages))) };
     evaluatedAt = step;
     const { loss, tokens: predicted, ...scores } = evaluation;
     if (recordedAt !== step) record({ type: "eval", step, tokens, loss, ...(predicted === undefined ? {} : { predicted }), ...scores, time: { elapsed: elapsed(), seconds: (performance.now() - began) / 1000 } });
@@ -146,7 +148,8 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
     const optimizer = Object.fromEntries(programs.optimizerNames.map((name) => [name, state[name] as HostTensor]));
     const weights = Object.fromEntries(Object.keys(options.weights).map((name) => [name, state[name] ?? options.weights[name]])) as Weights;
     const trainerState: TrainerState = { version: 1, step, tokens, ...settings, elapsedSeconds: elapsed(), ...(scales ? { lossScale: scales.saved } : {}), ...(evaluation ? { evalLoss: evaluation.loss } : {}), ...(best ? { best } : {}) };
-    checkpoint = await saveStep(run, step, { source: options.source, weights, tokenizerFiles: options.tokenizerFiles, optimizer, state: trainerState });
+    const averages = await readAverages(session, options.optimizer, options.weights, programs.trainedNames);
+    checkpoint = await saveStep(run, step, { source: options.source, weights, ...(averages && { averages }), tokenizerFiles: options.tokenizerFiles, optimizer, state: trainerState });
     savedAt = step;
     options.onEvent?.({ kind: "saved", dir: checkpoint, step });
     await removeOld(run, options.keep, best?.step);
