@@ -11,7 +11,8 @@ import { memoryDataset, packedBatches, paddedBatches, splitOf } from "@cloze/dat
 import { headParameters, openModel } from "@cloze/models/families";
 import { initialize } from "@cloze/nn";
 import { mlm } from "@cloze/objective-mlm";
-import { adamw, schedule } from "@cloze/optim";
+import { adamw } from "@cloze/optim";
+import { schedule } from "@cloze/schedule";
 import { wordPieceFromFiles } from "@cloze/tokenizer-wordpiece";
 import { Evaluator, saveCheckpoint, train, loadWeights, type ModelSource } from "@cloze/trainer";
 

@@ -2,7 +2,7 @@
 import { join, relative } from "node:path";
 import { framingLength } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
-import { schedule } from "@cloze/optim";
+import { schedule } from "@cloze/schedule";
 import {
   checkpointsFolder, Evaluator, formatBytes, formatCount, formatDuration, formatInteger,
   planTraining, ProgressWriter, readMetrics, renderReport, train, type ModelSource, type TrainEvent, type TrainOptions, type TrainResult, type Weights,

@@ -1,7 +1,8 @@
 /** BERT, its loss and the optimizer together follow PyTorch: 50 steps from the same weights on the same batches (tooling/golden/bert.py). */
 import { crossEntropy, Graph, interpret, program, sizeOf, type Tensor } from "@cloze/graph";
 import { encoderInputs, rootScope } from "@cloze/nn";
-import { adamw, clipScale, gradients, schedule } from "@cloze/optim";
+import { adamw, clipScale, gradients } from "@cloze/optim";
+import { schedule } from "@cloze/schedule";
 import { describe, expect, it } from "vitest";
 import { everyState, firstStates, model, padded, parameters, training } from "./bert-golden.ts";
 

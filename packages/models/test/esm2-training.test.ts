@@ -1,7 +1,8 @@
 /** Model, loss and optimizer together: a small ESM-2 learns a batch by heart, from an ordinary and from a zero head. */
 import { crossEntropy, Graph, interpret, program, type Tensor } from "@cloze/graph";
 import { initialize, rootScope } from "@cloze/nn";
-import { adamw, clipScale, gradients, schedule } from "@cloze/optim";
+import { adamw, clipScale, gradients } from "@cloze/optim";
+import { schedule } from "@cloze/schedule";
 import { esm2, esm2Configs, type Esm2Config } from "@cloze/models/esm2";
 import { describe, expect, it } from "vitest";
 

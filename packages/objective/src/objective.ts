@@ -7,6 +7,7 @@
  */
 import type { HostTensors, Tensor, TensorType } from "@cloze/graph";
 import type { ModelPart, ModelParts, Scope } from "@cloze/nn";
+import type { Progress } from "@cloze/schedule";
 import type { SpecialIds, TokenBatch } from "@cloze/tokenizer";
 
 /** What an objective needs to know of the tokens. */
@@ -28,6 +29,8 @@ export interface Moment {
   readonly step: number;
   /** Evaluation always draws the same: neither `seed` nor `step` may matter. */
   readonly evaluation: boolean;
+  /** How far the run has come, for what changes over it (a rate of masks). Left out: of the run only `step` is known. */
+  readonly progress?: Progress;
 }
 
 export interface Prepared {

@@ -1,4 +1,4 @@
-/** Optimizers, clipping and accumulation as graph; schedules as functions. */
+/** Optimizers, clipping and accumulation as graph. */
 export { gradients, type ByName, type Optimizer, type Parameters, type Update, type UpdateInputs } from "./optimizer.ts";
 export { adamw } from "./adamw.ts";
 export type { AdamWOptions } from "./adam-options.ts";
@@ -12,4 +12,3 @@ export { clipByPercentile, percentileOf, type ClipPercentileOptions } from "./cl
 export { ema, type EmaOptions } from "./ema.ts";
 export { lossScaler, type LossScale, type LossScaleOptions, type LossScaler, type StepOutcome } from "./loss-scale.ts";
 export { accumulate, accumulators, resetAccumulators, type Accumulators } from "./accumulate.ts";
-export { isScheduleName, schedule, scheduleNames, type Schedule, type ScheduleName, type ScheduleOptions } from "./schedule.ts";

@@ -1,6 +1,6 @@
-/** Schedules against transformers' get_scheduler (tooling/golden/optim.py) and their closed forms. */
+/** Schedules against transformers' get_scheduler (tooling/golden/schedule.py) and their closed forms. */
 import { readFileSync } from "node:fs";
-import { isScheduleName, schedule, scheduleNames, type ScheduleName, type ScheduleOptions } from "@cloze/optim";
+import { isScheduleName, schedule, scheduleNames, type ScheduleName, type ScheduleOptions } from "@cloze/schedule";
 import { describe, expect, it } from "vitest";
 
 interface Case {
@@ -52,11 +52,23 @@ describe("schedule", () => {
     for (const name of scheduleNames) expect(schedule(name, { warmup: 10 })(9, 10)).toBe(0.9);
   });
 
+  it("starts a cosine again at the peak: cycles", () => {
+    const rate = schedule("cosine", { cycles: 4, final: 0.2 }), total = 400;
+    for (const start of [0, 100, 200, 300]) {
+      expect(rate(start, total)).toBeCloseTo(1, 12);
+      expect(rate(start + 50, total)).toBeCloseTo(0.6, 12);
+      expect(rate(start + 99, total)).toBeLessThan(0.21);
+    }
+    expect(rate(total, total)).toBeCloseTo(0.2, 12);
+  });
+
   it("refuses what has no meaning", () => {
     expect(() => schedule("linear", { warmup: -1 })).toThrow(/warmup of 0 or more, got -1/);
     expect(() => schedule("linear", { final: 2 })).toThrow(/final in \[0, 1\], got 2/);
     expect(() => schedule("wsd", { decay: 0 })).toThrow(/decay above 0, got 0/);
     expect(() => schedule("constant", { decay: 5 })).toThrow(/no decay span/);
+    expect(() => schedule("cosine", { cycles: 1.5 })).toThrow(/whole number of at least 1, got 1.5/);
+    expect(() => schedule("linear", { cycles: 2 })).toThrow(/linear has no cycles/);
     expect(() => schedule("step" as ScheduleName)).toThrow(/expected one of constant, linear.*got "step"/);
   });
 });
