@@ -1,5 +1,5 @@
 /** `--optimizer`: the optimizers of @cloze/optim by name. */
-import { adamw, byParameter, lamb, muon, muonRules, stableAdamw, type Optimizer } from "@cloze/optim";
+import { adamw, byParameter, clipByPercentile, ema, lamb, muon, muonRules, stableAdamw, type Optimizer } from "@cloze/optim";
 
 export interface OptimizerSettings {
   readonly optimizer: "adamw" | "muon" | "stable-adamw" | "lamb";
@@ -9,12 +9,23 @@ export interface OptimizerSettings {
   readonly beta1: number;
   readonly beta2: number;
   readonly weightDecay: number;
+  readonly clipPercentile: number | undefined;
+  readonly clipHistory: number;
+  /** Decay of the moving average of the weights; undefined: there is none. */
+  readonly ema: number | undefined;
 }
 
 /** Muon's steps have the length of the rate, AdamW's too, but by element: their rates are of different size. */
 export const MUON_LR = 0.02;
 
-export function optimizerOf({ optimizer, lr, adamLr, beta1, beta2, weightDecay }: OptimizerSettings): Optimizer {
+/** The optimizer, and what was asked for around it. */
+export function optimizerOf(settings: OptimizerSettings): Optimizer {
+  const { clipPercentile: percentile, clipHistory: history, ema: decay } = settings, plain = plainOptimizer(settings);
+  const clipped = percentile === undefined ? plain : clipByPercentile(plain, { percentile, history });
+  return decay === undefined ? clipped : ema(clipped, { decay });
+}
+
+function plainOptimizer({ optimizer, lr, adamLr, beta1, beta2, weightDecay }: OptimizerSettings): Optimizer {
   const adam = { beta1, beta2, weightDecay };
   switch (optimizer) {
     case "adamw": return adamw(adam);

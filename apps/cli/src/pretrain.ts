@@ -2,7 +2,7 @@
 import { join, relative } from "node:path";
 import { framingLength } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
-import { schedule } from "@cloze/schedule";
+import { schedule } from "@cloze/optim";
 import {
   checkpointsFolder, Evaluator, formatBytes, formatCount, formatDuration, formatInteger,
   planTraining, ProgressWriter, readMetrics, renderReport, train, type ModelSource, type TrainEvent, type TrainOptions, type TrainResult, type Weights,
@@ -79,7 +79,8 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
     const from = options.from === undefined || given.has("tokenizer") ? undefined : await checkpointFolder(path(options.from));
     const tokenizer = from !== undefined && (await holdsTokenizer(from)) ? from : options.tokenizer;
     const lr = options.optimizer === "muon" && !given.has("lr") ? MUON_LR : options.lr;
-    return { options: { ...options, tokenizer, lr }, given, run, resuming: false };
+    const clip = options.clipPercentile !== undefined && !given.has("clip") ? 0 : options.clip;
+    return { options: { ...options, tokenizer, lr, clip }, given, run, resuming: false };
   }
   const run = options.resume !== "auto" ? path(options.resume) : options.out !== undefined ? path(options.out) : await newestRun(io.cwd);
   const saved = await readRunConfig(run, PRETRAIN_OPTIONS);
