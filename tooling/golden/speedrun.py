@@ -25,12 +25,13 @@ assert FOUND == PINNED, f"expected {PINNED}, got {FOUND}"
 OUT = pathlib.Path(__file__).resolve().parents[2] / "packages/models/test/golden"
 VOCAB, HIDDEN, HEADS, LAYERS, WIDE, CLS, PAD, EOS, MASK = 26, 12, 2, 4, 16, 0, 1, 2, 25
 LENGTHS = [9, 6, 11]
+PAIRED = 6  # heads of differential attention: three pairs
 
 CONFIG = {
     "model_type": "cloze_speedrun", "vocab_size": VOCAB, "hidden_size": HIDDEN, "num_hidden_layers": LAYERS, "num_attention_heads": HEADS,
     "intermediate_size": WIDE, "max_position_embeddings": 64, "pad_token_id": PAD, "mask_token_id": MASK, "rms_norm_eps": 1e-6,
     "rope_theta": 10000.0, "unet": True, "value_embeddings": True, "token_dropout": False, "tie_word_embeddings": False, "head_dense": False,
-    "logit_softcap": 30.0, "attention_softcap": 0.0,
+    "logit_softcap": 30.0, "attention_softcap": 0.0, "window": 0, "differential_attention": False,
 }  # fmt: skip
 MODELS = {
     "default": {},
@@ -42,6 +43,9 @@ MODELS = {
     "no softcap": {"logit_softcap": 0.0},
     "no unet": {"unet": False},
     "no value embeddings": {"value_embeddings": False},
+    "window": {"window": 3},
+    "differential": {"differential_attention": True, "num_attention_heads": PAIRED},
+    "differential bounded": {"differential_attention": True, "num_attention_heads": PAIRED, "window": 4, "attention_softcap": 1.5},
     "numbers": {"rms_norm_eps": 0.05, "rope_theta": 100.0, "logit_softcap": 3.0},
 }
 
@@ -68,6 +72,12 @@ def weights():
         out[at + "mlp.up.weight"], out[at + "mlp.down.weight"] = matrix(WIDE, HIDDEN), matrix(HIDDEN, WIDE)
     out["lm_head.dense.weight"], out["lm_head.decoder.weight"] = matrix(HIDDEN, HIDDEN), matrix(VOCAB, HIDDEN)
     out["lm_head.decoder.bias"] = torch.randn(VOCAB) * 0.5
+    own, head = torch.Generator().manual_seed(20241005), HIDDEN // PAIRED
+    for i in range(LAYERS):
+        at = f"model.layers.{i}.attention."
+        for name in ("lambda_q1", "lambda_k1", "lambda_q2", "lambda_k2"):
+            out[at + name] = torch.randn(head, generator=own) * 0.5
+        out[at + "subln.weight"] = 1 + torch.randn(2 * head, generator=own) * 0.3
     return {name: value.half().float() for name, value in out.items()}
 
 
@@ -86,25 +96,41 @@ class Model:
         z = torch.complex(x[..., :half], x[..., half:]) * torch.polar(torch.ones_like(angle), angle)
         return torch.cat([z.real, z.imag], -1)
 
-    def attention(self, x, at, values):
-        split = lambda y: y.view(len(x), HEADS, -1).transpose(0, 1)  # noqa: E731
-        q, k, v = (split(x @ self.w[f"{at}{name}.weight"].T) for name in ("query", "key", "value"))
+    def attention(self, x, at, values, depth):
+        heads, n = self.c["num_attention_heads"], len(x)
+        split = lambda y, parts=heads: y.view(n, parts, -1).transpose(0, 1)  # noqa: E731
+        q, k, v = (x @ self.w[f"{at}{name}.weight"].T for name in ("query", "key", "value"))
+        q, k = split(q), split(k)
         q, k = self.turn(self.norm(q)), self.turn(self.norm(k))
         if values is not None:
             lambdas = self.w[at + "value_lambdas"]
-            v = lambdas[0] * v + lambdas[1] * split(values)
+            v = lambdas[0] * v + lambdas[1] * values
         scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])
         cap = self.c["attention_softcap"]
         if cap:
             scores = cap * torch.tanh(scores / cap)
-        out = (scores.softmax(-1) @ v).transpose(0, 1).reshape(len(x), -1)
-        return out @ self.w[at + "output.weight"].T
+        if self.c["window"]:
+            place = torch.arange(n)
+            scores = scores.masked_fill((place[:, None] - place[None, :]).abs() > self.c["window"], -math.inf)
+        maps = scores.softmax(-1)
+        out = self.difference(maps, split(v, heads // 2), at, depth) if self.c["differential_attention"] else maps @ split(v)
+        return out.transpose(0, 1).reshape(n, -1) @ self.w[at + "output.weight"].T
+
+    def difference(self, maps, v, at, depth):
+        """maps [2 h, n, n], v [h, n, 2 d]: equations 1 to 3 of arXiv:2410.05258, the maps of a head one after the other."""
+        w = lambda name: self.w[at + name]  # noqa: E731
+        start = 0.8 - 0.6 * math.exp(-0.3 * depth)
+        weight = torch.exp(torch.dot(w("lambda_q1"), w("lambda_k1"))) - torch.exp(torch.dot(w("lambda_q2"), w("lambda_k2"))) + start
+        maps = maps.view(-1, 2, *maps.shape[1:])
+        out = (maps[:, 0] - weight * maps[:, 1]) @ v
+        out = out / torch.sqrt((out**2).mean(-1, keepdim=True) + 1e-5)
+        return out * w("subln.weight") * (1 - start)
 
     def block(self, x, x0, i, values):
         at = f"model.layers.{i}."
         lambdas = self.w[at + "lambdas"]
         x = lambdas[0] * x + lambdas[1] * x0
-        x = x + self.attention(self.norm(x), at + "attention.", values)
+        x = x + self.attention(self.norm(x), at + "attention.", values, i)
         up = self.norm(x) @ self.w[at + "mlp.up.weight"].T
         return x + up.relu() ** 2 @ self.w[at + "mlp.down.weight"].T
 

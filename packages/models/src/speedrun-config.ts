@@ -8,6 +8,7 @@
  *   head_dense           a dense layer, GELU and a bias in the masked-token head                default false
  *   logit_softcap        c tanh(z / c) of the logits; 0: none                                   default 30
  *   attention_softcap    the same of attention's scores                                         default 0
+ *   differential_attention   the difference of two maps for each pair of heads              default false
  *   window               largest distance between tokens that see each other; 0: any           default 0
  *   expansion_ratio      read where `intermediate_size` is missing                              default 8/3
  *
@@ -44,6 +45,8 @@ export interface SpeedrunConfig {
   readonly logitSoftcap: number;
   /** Scores of attention stay within ± this; 0: as they are. */
   readonly attentionSoftcap: number;
+  /** Each pair of heads is the difference of two attention maps. Needs an even number of heads. */
+  readonly differentialAttention: boolean;
   /** Tokens at a larger distance do not see each other, in any layer; 0: all do. The original's window w holds distances below w. */
   readonly window: number;
   /** Standard deviation of the tables' first values; matrices start even over ± 1 / sqrt(columns). */
@@ -59,7 +62,7 @@ export const speedrunConfigs: Readonly<Record<SpeedrunSize, SpeedrunConfig>> = {
   "speedrun-133m": {
     vocab: 33, hidden: 768, layers: 24, heads: 6, intermediate: 2048, maxPositions: 2048, padTokenId: 1, maskTokenId: 32,
     rmsNormEps: 1e-6, ropeBase: 10_000, unet: true, valueEmbeddings: true, tokenDropout: false, tieWordEmbeddings: false, headDense: false,
-    logitSoftcap: 30, attentionSoftcap: 0, window: 0, initializerRange: 1,
+    logitSoftcap: 30, attentionSoftcap: 0, differentialAttention: false, window: 0, initializerRange: 1,
   },
 };
 
@@ -87,6 +90,7 @@ export function checkSpeedrunConfig(config: SpeedrunConfig): SpeedrunConfig {
   for (const [name, cap] of Object.entries({ logitSoftcap: config.logitSoftcap, attentionSoftcap: config.attentionSoftcap })) {
     if (!(cap >= 0 && Number.isFinite(cap))) fail(`${name} from 0 (none)`, `${cap}`);
   }
+  if (config.differentialAttention && heads % 2 !== 0) fail("an even number of heads (differential_attention takes them in pairs)", `${heads}`);
   if (!(Number.isSafeInteger(config.window) && config.window >= 0)) fail("window to be a whole number from 0 (any distance)", `${config.window}`);
   return config;
 }
@@ -110,6 +114,7 @@ const FIELDS = {
   headDense: ["head_dense", false],
   logitSoftcap: ["logit_softcap", 30],
   attentionSoftcap: ["attention_softcap", 0],
+  differentialAttention: ["differential_attention", false],
   window: ["window", 0],
   initializerRange: ["initializer_range", 1],
 } as const satisfies FieldTable;

@@ -30,6 +30,11 @@ describe("parameter counts", () => {
   });
 });
 
+it("differential attention adds four vectors and a gain to each layer: 6 head dimensions", () => {
+  expect(count({ ...published, differentialAttention: true }) - count(published)).toBe(24 * 6 * 128);
+  expect(count({ ...tiny, window: 5 })).toBe(count(tiny));
+});
+
 function run(config: SpeedrunConfig, build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[], ids: readonly number[]): Float64Array[] {
   const graph = new Graph(), scope = rootScope(graph), roots = build(scope, encoderInputs(graph, 1, ids.length));
   const first = Object.fromEntries(Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, data]));
@@ -47,7 +52,7 @@ function loss(config: SpeedrunConfig, scope: Scope, inputs: EncoderInputs, optio
 describe("the first step", () => {
   it.each([
     ["as published", {}], ["a dense layer in the head", { headDense: true }], ["tied, dense", { headDense: true, tieWordEmbeddings: true }],
-    ["token dropout", { tokenDropout: true }], ["no softcap", { logitSoftcap: 0 }], ["text", { vocab: 120, padTokenId: 0, maskTokenId: 4 }],
+    ["token dropout", { tokenDropout: true }], ["no softcap", { logitSoftcap: 0 }], ["differential", { differentialAttention: true }], ["window", { window: 2 }], ["text", { vocab: 120, padTokenId: 0, maskTokenId: 4 }],
   ])("has a loss of exactly ln(vocabulary): %s", (_, more) => {
     const config = { ...tiny, ...more }, [value] = run(config, (scope, inputs) => [loss(config, scope, inputs)], sequence);
     expect(value?.[0]).toBeCloseTo(Math.log(config.vocab), 14);
@@ -143,6 +148,8 @@ describe("config.json", () => {
     [{ hidden_size: 6, num_attention_heads: 2 }, ConfigError, "an even head dimension (rotary positions turn channels in pairs), got hidden 6 / heads 2 = 3"],
     [{ mask_token_id: 33 }, ConfigError, "maskTokenId in [0, 33), got 33"],
     [{ logit_softcap: -1 }, ConfigError, "logitSoftcap from 0 (none), got -1"],
+    [{ differential_attention: true, num_attention_heads: 3 }, ConfigError, "an even number of heads (differential_attention takes them in pairs), got 3"],
+    [{ window: -1 }, ConfigError, "window to be a whole number from 0 (any distance), got -1"],
     [{ rms_norm_eps: 0 }, ConfigError, "rmsNormEps above 0, got 0"],
   ] as const)("refuses %o", (more, kind, message) => {
     const open = (): unknown => parseSpeedrunConfig({ ...json, ...more });

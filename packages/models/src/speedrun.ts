@@ -10,6 +10,8 @@
  * All norms are RMSNorm without gain, linear layers have no bias. Every projection back into the residual stream and the decoder start at
  * zero, so at first a layer adds nothing and the loss is ln(vocab). l starts as (1, 0), m as (.5, .5), the skips' weights as 1.
  *
+ * Options beyond the original: a window (its growing one is a run's to set: `vary` of the opened model), differential attention.
+ *
  * Rotary positions are half-split with Hugging Face's sign, y1 = x1 cos - x2 sin (the original turns the other way round: the same model
  * with the two halves of each head's rows of query and key swapped), and count from 0 in each document (the original's count over
  * the packed row, which nothing can tell: attention stays inside a document and sees differences). Token dropout there also scales
@@ -95,7 +97,7 @@ function encoder(scope: Scope, config: SpeedrunConfig, inputs: EncoderInputs): E
   for (let i = 0; i < layers; i++) {
     const block = scope.at("layers").at(i), mirror = layers - 1 - i, before = states[i] as Tensor<"f32">;
     const x = block.within(() => (skipWeights && i >= half ? before.add((states[mirror + 1] as Tensor<"f32">).mul(at(skipWeights, i - half))) : before));
-    const { y, probabilities } = layer(block, config, inputs, x, x0, values[Math.min(i, mirror)]);
+    const { y, probabilities } = layer(block, config, i, inputs, x, x0, values[Math.min(i, mirror)]);
     states.push(y);
     maps.push(probabilities);
   }
@@ -121,20 +123,23 @@ function valueEmbeddings(scope: Scope, { vocab, hidden, layers, valueEmbeddings:
 }
 
 /** Parameters: lambdas `[2]`, those of attention, mlp.up.weight `[intermediate, hidden]`, mlp.down.weight `[hidden, intermediate]`. */
-function layer(scope: Scope, config: SpeedrunConfig, inputs: EncoderInputs, before: Tensor<"f32">, x0: Tensor<"f32">, values: Tensor<"f32"> | undefined): { readonly y: Tensor<"f32">; readonly probabilities: () => Tensor<"f32"> } {
+function layer(scope: Scope, config: SpeedrunConfig, depth: number, inputs: EncoderInputs, before: Tensor<"f32">, x0: Tensor<"f32">, values: Tensor<"f32"> | undefined): { readonly y: Tensor<"f32">; readonly probabilities: () => Tensor<"f32"> } {
   const { hidden, intermediate } = config, up = scope.at("mlp.up");
   return scope.within(() => {
     const x = mix(scope.param("lambdas", [2], STREAM), before, x0);
-    const { mixed, probabilities } = attention(scope.at("attention"), config, inputs, norm(x, config), values);
+    const { mixed, probabilities } = attention(scope.at("attention"), config, depth, inputs, norm(x, config), values);
     const z = x.add(mixed), wide = linear(up, norm(z, config), intermediate, matrix(hidden));
     return { y: z.add(linear(scope.at("mlp.down"), up.within(() => relu(wide).square()), hidden, silent)), probabilities };
   });
 }
 
-/** Parameters: query, key, value and output, each weight `[hidden, hidden]`, and value_lambdas `[2]` where there are values to mix in. */
-function attention(scope: Scope, config: SpeedrunConfig, { segments, positions }: EncoderInputs, x: Tensor<"f32">, values: Tensor<"f32"> | undefined): { readonly mixed: Tensor<"f32">; readonly probabilities: () => Tensor<"f32"> } {
-  const { hidden, heads, ropeBase: base, attentionSoftcap: softcap, window } = config;
-  const options: SelfAttentionOptions = { heads, segments, linear: matrix(hidden), ...(softcap > 0 && { softcap }), ...(window > 0 && { window }) };
+/**
+ * Parameters: query, key, value and output, each weight `[hidden, hidden]`, value_lambdas `[2]` where there are values to mix in, and
+ * those of differential attention.
+ */
+function attention(scope: Scope, config: SpeedrunConfig, depth: number, { segments, positions }: EncoderInputs, x: Tensor<"f32">, values: Tensor<"f32"> | undefined): { readonly mixed: Tensor<"f32">; readonly probabilities: () => Tensor<"f32"> } {
+  const { hidden, heads, ropeBase: base, attentionSoftcap: softcap, window, differentialAttention: differential } = config;
+  const options: SelfAttentionOptions = { heads, segments, linear: matrix(hidden), ...(softcap > 0 && { softcap }), ...(window > 0 && { window }), ...(differential && { differential: { layer: depth } }) };
   return scope.within(() => {
     const projected = queryKeyValue(scope, x, options), turned = (part: Tensor<"f32">): Tensor<"f32"> => rotary(norm(part, config), { positions, base });
     const v = values === undefined ? projected.v : mix(scope.param("value_lambdas", [2], VALUES), projected.v, splitHeads(values, heads));

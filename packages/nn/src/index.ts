@@ -10,6 +10,7 @@ export { sinusoidalPositions, type SinusoidalOptions } from "./sinusoidal.ts";
 export { layerNormLayer, rmsNormLayer, type LayerNormOptions } from "./layer-norm.ts";
 export { attentionDropout, dropoutLayer } from "./dropout.ts";
 export { attend, attentionProbabilities, fusedQueryKeyValue, mergeHeads, queryKeyValue, selfAttention, splitHeads, type Heads, type SelfAttentionOptions } from "./self-attention.ts";
+export { differentialLambdaInit, type DifferentialOptions } from "./differential-attention.ts";
 export { ropeByFrequencyComposite, rotary, type RotaryOptions } from "./rotary.ts";
 export { feedForward, type FeedForwardOptions } from "./feed-forward.ts";
 export { gatedFeedForward, type GatedFeedForwardOptions } from "./gated-feed-forward.ts";

@@ -7,6 +7,7 @@
  */
 import { ConfigError } from "@cloze/errors";
 import { attention, dims, softmax, type Tensor } from "@cloze/graph";
+import { differentialHeads, differentialMaps, type DifferentialOptions } from "./differential-attention.ts";
 import { attentionDropout } from "./dropout.ts";
 import { linear, type LinearOptions } from "./linear.ts";
 import { rotary, type RotaryOptions } from "./rotary.ts";
@@ -25,6 +26,8 @@ export interface SelfAttentionOptions {
   readonly window?: number;
   /** Scores stay within ± this: softcap * tanh(score / softcap). None without it. */
   readonly softcap?: number;
+  /** Differences of two attention maps in place of one. None without it. */
+  readonly differential?: DifferentialOptions;
   /** Of the probabilities, when training. Default 0. */
   readonly dropoutRate?: number;
   /** Of the three projections. */
@@ -67,19 +70,20 @@ function turn(scope: Scope, { q, k, v }: Heads, { rope }: SelfAttentionOptions):
   return rope === undefined ? { q, k, v } : scope.within(() => ({ q: rotary(q, rope), k: rotary(k, rope), v }));
 }
 
-/** Attention over heads and back to `[batch, seq, hidden]`. */
+/** Attention over heads and back to `[batch, seq, hidden]`. Parameters: none, or those of `differentialHeads`. */
 export function attend(scope: Scope, { q, k, v }: Heads, options: SelfAttentionOptions): Tensor<"f32"> {
-  const { segments, scale, causal, window, softcap, dropoutRate = 0 } = options;
+  const { segments, scale, causal, window, softcap, differential, dropoutRate = 0 } = options;
   const mask = {
     ...(segments && { segments }), ...(scale !== undefined && { scale }), ...(causal && { causal }), ...(window !== undefined && { window }),
     ...(softcap !== undefined && { softcap }),
   };
-  return scope.within(() => mergeHeads(attention(q, k, v, { ...mask, ...attentionDropout(scope, dropoutRate) })));
+  const weigh = (values: Tensor<"f32">): Tensor<"f32"> => attention(q, k, values, { ...mask, ...attentionDropout(scope, dropoutRate) });
+  return scope.within(() => mergeHeads(differential ? differentialHeads(scope, v, weigh, differential) : weigh(v)));
 }
 
 /**
  * The probabilities `[batch, heads, seq, seq]` that bidirectional `attend` weighs values by, to be looked at: attention maps,
- * contact prediction. Costs the memory that `attention` exists to avoid.
+ * contact prediction; of differential attention the differences, `[batch, heads / 2, seq, seq]`. Costs the memory that `attention` exists to avoid.
  */
 export function attentionProbabilities(scope: Scope, { q, k }: Heads, options: SelfAttentionOptions): Tensor<"f32"> {
   const { batch, seq, headDim } = dims("attentionProbabilities(q)", q, "batch heads seq headDim"), { segments, window, softcap, scale = 1 / Math.sqrt(headDim) } = options;
@@ -90,7 +94,8 @@ export function attentionProbabilities(scope: Scope, { q, k }: Heads, options: S
     const same = segments?.reshape([batch, 1, seq, 1]).equal(segments.reshape([batch, 1, 1, seq]));
     const near = window === undefined ? undefined : q.graph.iota([1, 1, seq, 1], 2).sub(q.graph.iota([1, 1, 1, seq], 3)).abs().less(window + 1);
     const seen = same && near ? same.and(near) : (same ?? near);
-    return softmax(seen ? seen.select(scores, -1e30) : scores);
+    const maps = softmax(seen ? seen.select(scores, -1e30) : scores);
+    return options.differential ? differentialMaps(scope, maps, headDim, options.differential) : maps;
   });
 }
 

@@ -48,9 +48,10 @@ export interface Stacked {
   probabilities(): readonly Tensor<"f32">[];
 }
 
-/** `count` layers, one upon the other, in the scopes 0, 1, 2, …. Shapes: x `[batch, seq, hidden]` f32 -> states, each the same. */
+/** `count` layers, one upon the other, in the scopes 0, 1, 2, …, whose differential attention knows its place. Shapes: x `[batch, seq, hidden]` f32 -> states, each the same. */
 export function transformerLayers(scope: Scope, x: Tensor<"f32">, count: number, options: TransformerLayerOptions): Stacked {
   const layers: Attended[] = [];
-  for (let i = 0; i < count; i++) layers.push(transformerLayer(scope.at(i), layers.at(-1)?.states ?? x, options));
+  const { differential } = options, of = (layer: number): TransformerLayerOptions => (differential ? { ...options, differential: { ...differential, layer } } : options);
+  for (let i = 0; i < count; i++) layers.push(transformerLayer(scope.at(i), layers.at(-1)?.states ?? x, of(i)));
   return { states: [x, ...layers.map(({ states }) => states)], probabilities: () => layers.map((layer) => layer.probabilities()) };
 }
