@@ -89,7 +89,7 @@ export function attentionProbabilities(scope: Scope, { q, k }: Heads, options: S
   const { batch, seq, headDim } = dims("attentionProbabilities(q)", q, "batch heads seq headDim"), { segments, window, softcap, scale = 1 / Math.sqrt(headDim) } = options;
   if (options.causal) throw new ConfigError("attentionProbabilities: expected bidirectional attention, got causal.");
   return scope.within(() => {
-    // Node for node what the attention composite expands to, so that both share their work once it is expanded.
+    // Node for node what the attention composite expands to where it computes all pairs, so that both share their work then.
     const raw = q.matmul(k, { transposeB: true, dtype: "f32" }).mul(scale), scores = softcap === undefined ? raw : raw.mul(1 / softcap).tanh().mul(softcap);
     const same = segments?.reshape([batch, 1, seq, 1]).equal(segments.reshape([batch, 1, 1, seq]));
     const near = window === undefined ? undefined : q.graph.iota([1, 1, seq, 1], 2).sub(q.graph.iota([1, 1, 1, seq], 3)).abs().less(window + 1);

@@ -63,6 +63,8 @@ export const compositeCases: readonly Case[] = [
   attend("causal", [1, 2, 6, 6, 4], () => ({ causal: true })),
   attend("window", [1, 2, 9, 9, 4], () => ({ window: 2 })),
   attend("causal window", [1, 1, 9, 9, 4], () => ({ causal: true, window: 3 })),
+  attend("window, in a band", [2, 2, 70, 70, 4], (g) => ({ window: 3, segments: g.input("segments", "i32", [2, 70]) }), { segments: { values: Array.from({ length: 140 }, (_, i) => Math.floor(Math.sqrt(5 * (i % 70)))) } }),
+  attend("causal window, in a band, with dropout and softcap", [1, 2, 75, 75, 5], (g) => ({ causal: true, window: 33, softcap: 2, dropout: { rate: 0.2, stream: 4, key: key(g) } }), { key: KEY }),
   attend("bias", [2, 2, 3, 4, 4], (g) => ({ bias: f(g, "bias", [2, 2, 3, 4]) })),
   attend("bias over batch", [2, 2, 3, 3, 4], (g) => ({ bias: f(g, "bias", [1, 2, 3, 3]) })),
   attend("bias over batch and heads", [2, 2, 3, 3, 4], (g) => ({ bias: f(g, "bias", [1, 1, 3, 3]) })),

@@ -9,6 +9,8 @@
  * Outputs: the result, and the log-sum-exp of each row of scores, from which a backward kernel rebuilds the probabilities.
  * Own gradient (FlashAttention-2, arXiv:2307.08691): with P the probabilities, D = rowsum(dO * O),
  * dV = P^T dO, dS = P * (dO V^T - D), dQ = dS K, dK = dS^T Q. Its expansion shares every node up to P with the forward one.
+ *
+ * Both expansions take the cheaper of two forms (attention-form.ts): all pairs, or under a window a band of them.
  */
 import { ConfigError } from "@cloze/errors";
 import { call, composite, type Composite } from "../composite.ts";
@@ -17,26 +19,12 @@ import { sameShape } from "../dtype.ts";
 import { ShapeError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { dropoutMask } from "./dropout.ts";
+import { formOf, type AttentionForm } from "./attention-form.ts";
+import { EXTRAS, partsOf, type AttentionParams, type Extra, type Parts } from "./attention-parts.ts";
 import { logSumExp, softmax } from "./softmax.ts";
 
 /** A score no softmax sees: far below any real one, finite so that a row of nothing else gives no NaN. */
 const MASKED = -1e30;
-
-/** Optional tensors follow q, k, v in `args`, in this order. */
-const EXTRAS = ["keyPadding", "segments", "bias", "key"] as const;
-type Extra = (typeof EXTRAS)[number];
-
-type AttentionParams = {
-  readonly scale: number;
-  readonly causal: boolean;
-  /** Largest |i - j| that may see each other, or null. */
-  readonly window: number | null;
-  readonly softcap: number | null;
-  readonly dropoutRate: number;
-  readonly dropoutStream: number;
-  /** Names of the optional tensors given. */
-  readonly extras: readonly string[];
-};
 
 export interface AttentionOptions {
   /** Default 1 / sqrt(headDim). */
@@ -53,62 +41,36 @@ export interface AttentionOptions {
   readonly dropout?: { readonly rate: number; readonly stream: number; readonly key: Tensor<"u32"> };
 }
 
-interface Parts {
-  readonly q: Tensor<"f32">;
-  readonly k: Tensor<"f32">;
-  readonly v: Tensor<"f32">;
-  readonly extra: Partial<Record<Extra, Tensor>>;
-}
-
-function partsOf(args: readonly Tensor[], { extras }: AttentionParams): Parts {
-  const [q, k, v] = args as [Tensor<"f32">, Tensor<"f32">, Tensor<"f32">];
-  return { q, k, v, extra: Object.fromEntries(extras.map((name, i) => [name, args[3 + i]])) };
-}
-
 interface Scores {
-  /** After cap, bias and mask. */
+  /** After cap, bias and mask, in the layout of `form`. */
   readonly scores: Tensor<"f32">;
   /** The factor the softcap puts on their gradient. */
   readonly capSlope: Tensor<"f32"> | undefined;
-  /** Where a query may see a key; undefined where it may see all. */
-  readonly seen: Tensor<"bool"> | undefined;
+  readonly form: AttentionForm;
 }
 
-function scoresOf({ q, k, extra }: Parts, p: AttentionParams): Scores {
-  const raw = q.matmul(k, { transposeB: true, dtype: "f32" }).mul(p.scale);
+function scoresOf(parts: Parts, p: AttentionParams): Scores {
+  const { q, k, extra } = parts, form = formOf(parts, p);
+  const raw = form.rows(q).matmul(form.columns(k), { transposeB: true, dtype: "f32" }).mul(p.scale);
   const bent = p.softcap === null ? undefined : raw.mul(1 / p.softcap).tanh();
   let scores = bent === undefined ? raw : bent.mul(p.softcap as number);
-  if (extra.bias) scores = scores.add(extra.bias as Tensor<"f32">);
-  const seen = visible(q, k, extra, p);
-  return { scores: seen ? seen.select(scores, MASKED) : scores, capSlope: bent?.square().neg().add(1), seen };
+  if (extra.bias) scores = scores.add(form.pairs(extra.bias as Tensor<"f32">));
+  return { scores: form.seen ? form.seen.select(scores, MASKED) : scores, capSlope: bent?.square().neg().add(1), form };
 }
 
-function visible(q: Tensor, k: Tensor, extra: Parts["extra"], p: AttentionParams): Tensor<"bool"> | undefined {
-  const { graph } = q, [batch] = q.shape as [number], queries = q.shape[2] as number, keys = k.shape[2] as number;
-  const rules: Tensor<"bool">[] = [];
-  if (extra.keyPadding) rules.push((extra.keyPadding as Tensor<"bool">).reshape([batch, 1, 1, keys]));
-  if (extra.segments) {
-    const s = extra.segments as Tensor<"i32">;
-    rules.push(s.reshape([batch, 1, queries, 1]).equal(s.reshape([batch, 1, 1, keys])));
-  }
-  if (p.causal || p.window !== null) {
-    const distance = graph.iota([1, 1, queries, 1], 2).sub(graph.iota([1, 1, 1, keys], 3));
-    if (p.causal) rules.push(distance.less(0).not());
-    if (p.window !== null) rules.push(distance.abs().less(p.window + 1));
-  }
-  return rules.length === 0 ? undefined : rules.reduce((a, b) => a.and(b));
+/** The factors of dropout: those of all pairs, whichever of them the form computes. */
+function keptBy({ q, k, extra }: Parts, { pairs }: AttentionForm, p: AttentionParams): Tensor<"f32"> | undefined {
+  if (p.dropoutRate === 0) return undefined;
+  const [batch, heads, queries] = q.shape as [number, number, number, number], keys = k.shape[2] as number;
+  return pairs(dropoutMask([batch, heads, queries, keys], extra.key as Tensor<"u32">, p.dropoutRate, p.dropoutStream));
 }
-
-const scaleOfDropout = (probabilities: Tensor, extra: Parts["extra"], p: AttentionParams): Tensor | undefined =>
-  p.dropoutRate > 0 ? dropoutMask(probabilities.shape, extra.key as Tensor<"u32">, p.dropoutRate, p.dropoutStream) : undefined;
 
 export const attentionComposite: Composite = composite<AttentionParams>({
   name: "attention",
   expand: (args, p) => {
-    const parts = partsOf(args, p), { scores } = scoresOf(parts, p), probabilities = softmax(scores);
-    const kept = scaleOfDropout(probabilities, parts.extra, p);
-    const weights = (kept ? probabilities.mul(kept as Tensor<"f32">) : probabilities).cast(parts.v.dtype);
-    return [weights.matmul(parts.v), logSumExp(scores)];
+    const parts = partsOf(args, p), { scores, form } = scoresOf(parts, p), probabilities = softmax(scores), kept = keptBy(parts, form, p);
+    const weights = (kept ? probabilities.mul(kept) : probabilities).cast(parts.v.dtype);
+    return [form.fromRows(weights.matmul(form.columns(parts.v))), form.fromRows(logSumExp(scores))];
   },
   vjp: ([ct, ctLse], [out, lse], args, p) =>
     ct === undefined || ctLse !== undefined ? undefined : [...call(attentionBackwardComposite, [ct, out as Tensor, lse as Tensor, ...args], p)],
@@ -118,18 +80,17 @@ export const attentionComposite: Composite = composite<AttentionParams>({
 export const attentionBackwardComposite: Composite = composite<AttentionParams>({
   name: "attentionBackward",
   expand: ([ct, out, , ...args], p) => {
-    const parts = partsOf(args, p), { q, k, v, extra } = parts, dout = ct as Tensor<"f32">;
-    const { scores, capSlope, seen } = scoresOf(parts, p), probabilities = softmax(scores);
-    const kept = scaleOfDropout(probabilities, extra, p) as Tensor<"f32"> | undefined;
+    const parts = partsOf(args, p), { v, extra } = parts, { scores, capSlope, form } = scoresOf(parts, p), [q, k] = [form.rows(parts.q), form.columns(parts.k)];
+    const probabilities = softmax(scores), kept = keptBy(parts, form, p), dout = form.rows(ct as Tensor<"f32">);
     const weights = (kept ? probabilities.mul(kept) : probabilities).cast(v.dtype);
     const dv = weights.matmul(dout, { transposeA: true });
-    const dweights = dout.matmul(v, { transposeB: true, dtype: "f32" });
-    const rows = dout.cast("f32").mul((out as Tensor).cast("f32")).sum(-1, true);
+    const dweights = dout.matmul(form.columns(v), { transposeB: true, dtype: "f32" });
+    const rows = form.rows((ct as Tensor<"f32">).cast("f32").mul((out as Tensor).cast("f32")).sum(-1, true));
     const flowing = probabilities.mul((kept ? dweights.mul(kept) : dweights).sub(rows));
     // Where nothing is seen probabilities are even, not zero: no gradient flows there all the same.
-    const dscores = seen ? seen.select(flowing, 0) : flowing;
+    const dscores = form.seen ? form.seen.select(flowing, 0) : flowing;
     const draw = (capSlope ? dscores.mul(capSlope) : dscores).mul(p.scale).cast(q.dtype);
-    const grads: Tensor[] = [draw.matmul(k), draw.matmul(q, { transposeA: true }), dv];
+    const grads: Tensor[] = [form.fromRows(draw.matmul(k)), form.fromColumns(draw.matmul(q, { transposeA: true })), form.fromColumns(dv)];
     if (!extra.bias) return grads;
     const axes = (extra.bias as Tensor).shape.flatMap((d, i) => (d === 1 && dscores.shape[i] !== 1 ? [i] : []));
     // One slot per optional tensor up to the bias keeps the outputs in the order of the args.
