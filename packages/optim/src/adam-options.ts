@@ -1,5 +1,7 @@
 /** What AdamW and its kin take: two moments, a floor, and decay by group. */
 import { ConfigError } from "@cloze/errors";
+import type { Scheduled } from "@cloze/schedule";
+import { decayOf, type Decay } from "./decay.ts";
 import { decayGroups, type ParameterGroup } from "./parameter-group.ts";
 
 export interface AdamWOptions {
@@ -9,8 +11,8 @@ export interface AdamWOptions {
   readonly beta2?: number;
   /** Default 1e-8. */
   readonly eps?: number;
-  /** Of matrices and tables; vectors do not decay. Default 0.01. Not with `groups`. */
-  readonly weightDecay?: number;
+  /** Of matrices and tables; vectors do not decay. May change over the run. Default 0.01. Not with `groups`. */
+  readonly weightDecay?: Scheduled<number>;
   /** Instead of `weightDecay`: groups of your own. */
   readonly groups?: readonly ParameterGroup[];
 }
@@ -19,24 +21,17 @@ export interface AdamSettings {
   readonly beta1: number;
   readonly beta2: number;
   readonly eps: number;
-  readonly groups: readonly ParameterGroup[];
+  readonly decay: Decay;
 }
 
 /** The options, checked, with the defaults of the optimizer `name` for what is left out. Throws ConfigError. */
-export function adamSettings(name: string, options: AdamWOptions, defaults: Required<Omit<AdamWOptions, "groups">>): AdamSettings {
-  const { beta1 = defaults.beta1, beta2 = defaults.beta2, eps = defaults.eps, weightDecay = defaults.weightDecay } = options;
+export function adamSettings(name: string, options: AdamWOptions, defaults: Required<Omit<AdamWOptions, "groups" | "weightDecay">> & { readonly weightDecay: number }): AdamSettings {
+  const { beta1 = defaults.beta1, beta2 = defaults.beta2, eps = defaults.eps } = options;
   for (const [key, beta] of [["beta1", beta1], ["beta2", beta2]] as const) {
     if (!(beta >= 0 && beta < 1)) throw new ConfigError(`${name}: expected ${key} in [0, 1), got ${beta}.`);
   }
   if (!(eps > 0)) throw new ConfigError(`${name}: expected eps above 0, got ${eps}.`);
-  return { beta1, beta2, eps, groups: groupsFrom(name, options.groups, options.weightDecay, decayGroups(weightDecay)) };
-}
-
-/** Groups that were given, or those of a decay; not both. */
-export function groupsFrom(name: string, groups: readonly ParameterGroup[] | undefined, weightDecay: number | undefined, otherwise: readonly ParameterGroup[]): readonly ParameterGroup[] {
-  if (!(weightDecay === undefined || weightDecay >= 0)) throw new ConfigError(`${name}: expected a weightDecay of 0 or more, got ${weightDecay}.`);
-  if (groups && weightDecay !== undefined) throw new ConfigError(`${name}: expected weightDecay or groups, got both. Put the decay in the groups.`);
-  return groups ?? otherwise;
+  return { beta1, beta2, eps, decay: decayOf(name, options.groups, options.weightDecay, { groups: decayGroups, usual: defaults.weightDecay }) };
 }
 
 /** Throws ConfigError unless `t` counts updates from 1. */

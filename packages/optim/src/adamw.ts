@@ -12,13 +12,13 @@ import { adamSettings, checkUpdate, type AdamWOptions } from "./adam-options.ts"
 import { groupOf } from "./parameter-group.ts";
 
 export function adamw(options: AdamWOptions = {}): Optimizer {
-  const { beta1, beta2, eps, groups } = adamSettings("adamw", options, { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 });
+  const { beta1, beta2, eps, decay: decays } = adamSettings("adamw", options, { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 });
 
   return {
     name: "adamw",
     stateNames: (parameters) => [...parameters].flatMap(([name]) => [`adamw.m.${name}`, `adamw.v.${name}`]),
 
-    trains: (name, shape) => groupOf(groups, name, shape).frozen !== true,
+    trains: (name, shape) => groupOf(decays.groups, name, shape).frozen !== true,
 
     update({ graph, parameters, gradients, gradScale }) {
       const scalar = (name: string): Tensor<"f32"> => graph.input(`optim.${name}`, "f32", []);
@@ -27,11 +27,14 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
       for (const [name, { tensor }] of parameters) {
         const gradient = gradients.get(name);
         if (gradient === undefined) continue;
-        const { weightDecay: decay, lrScale = 1 } = groupOf(groups, name, tensor.shape);
+        const group = groupOf(decays.groups, name, tensor.shape), { lrScale = 1 } = group, decay = decays.of(graph, group);
         const m = graph.input(`adamw.m.${name}`, "f32", tensor.shape), v = graph.input(`adamw.v.${name}`, "f32", tensor.shape);
         const scaled = (rate: Tensor<"f32">): Tensor<"f32"> => (lrScale === 1 ? rate : rate.mul(lrScale));
-        const next = graph.within(`adamw.${name}`, () =>
-          adamwStep(tensor, gradient, m, v, { lr: scaled(lr), step: scaled(step), epsHat, gradScale }, { beta1, beta2, decay }));
+        const next = graph.within(`adamw.${name}`, () => {
+          // A decay that is a feed is taken before the step, by the same formula as within it.
+          const [p, constant] = typeof decay === "number" ? [tensor, decay] : [tensor.mul(scaled(lr).mul(decay).neg().add(1)), 0];
+          return adamwStep(p, gradient, m, v, { lr: scaled(lr), step: scaled(step), epsHat, gradScale }, { beta1, beta2, decay: constant });
+        });
         state.push(m, v);
         updates[name] = next.p;
         updates[`adamw.m.${name}`] = next.m;
@@ -40,13 +43,14 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
       return { state, updates };
     },
 
-    hostScalars(t, lr) {
+    hostScalars(t, lr, progress) {
       checkUpdate("adamw", t);
       const root = Math.sqrt(1 - beta2 ** t);
       return {
         "optim.lr": hostScalar(lr),
         "optim.step": hostScalar((lr * root) / (1 - beta1 ** t)),
         "optim.epsHat": hostScalar(eps * root),
+        ...decays.scalars(t, progress),
       };
     },
   };

@@ -47,7 +47,7 @@ export function byParameter(rules: readonly OptimizerRule[]): Optimizer {
       });
       return { state: made.flatMap(({ state }) => state), updates: Object.assign({}, ...made.map(({ updates }) => updates)) as Record<string, never> };
     },
-    hostScalars: (t, lr) => Object.assign({}, ...rules.map(({ optimizer, lrScale = 1 }) => optimizer.hostScalars(t, lr * lrScale))) as ReturnType<Optimizer["hostScalars"]>,
+    hostScalars: (t, lr, progress) => Object.assign({}, ...rules.map(({ optimizer, lrScale = 1 }) => optimizer.hostScalars(t, lr * lrScale, progress))) as ReturnType<Optimizer["hostScalars"]>,
   };
 }
 

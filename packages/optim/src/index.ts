@@ -4,7 +4,7 @@ export { adamw } from "./adamw.ts";
 export type { AdamWOptions } from "./adam-options.ts";
 export { stableAdamw } from "./stable-adamw.ts";
 export { lamb } from "./lamb.ts";
-export { muon, type MuonOptions, type Ramp } from "./muon.ts";
+export { muon, type MuonOptions } from "./muon.ts";
 export { byParameter, muonRules, type OptimizerRule } from "./by-parameter.ts";
 export { decayGroups, depthOf, groupOf, layerGroups, type LayerGroupOptions, type ParameterGroup } from "./parameter-group.ts";
 export { clipScale, globalNorm, type ClipOptions, type ClipScale } from "./clip.ts";

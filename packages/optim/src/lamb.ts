@@ -15,13 +15,13 @@ import { groupOf } from "./parameter-group.ts";
 
 /** Defaults as for BERT: beta1 0.9, beta2 0.999, eps 1e-6, weightDecay 0.01. */
 export function lamb(options: AdamWOptions = {}): Optimizer {
-  const { beta1, beta2, eps, groups } = adamSettings("lamb", options, { beta1: 0.9, beta2: 0.999, eps: 1e-6, weightDecay: 0.01 });
+  const { beta1, beta2, eps, decay: decays } = adamSettings("lamb", options, { beta1: 0.9, beta2: 0.999, eps: 1e-6, weightDecay: 0.01 });
 
   return {
     name: "lamb",
     stateNames: (parameters) => [...parameters].flatMap(([name]) => [`lamb.m.${name}`, `lamb.v.${name}`]),
 
-    trains: (name, shape) => groupOf(groups, name, shape).frozen !== true,
+    trains: (name, shape) => groupOf(decays.groups, name, shape).frozen !== true,
 
     update({ graph, parameters, gradients, gradScale }) {
       const scalar = (name: string): Tensor<"f32"> => graph.input(`lamb.${name}`, "f32", []), lr = scalar("lr"), correct1 = scalar("correct1"), correct2 = scalar("correct2");
@@ -30,7 +30,7 @@ export function lamb(options: AdamWOptions = {}): Optimizer {
       for (const [name, { tensor: p }] of parameters) {
         const raw = gradients.get(name);
         if (raw === undefined) continue;
-        const { weightDecay: decay, lrScale = 1 } = groupOf(groups, name, p.shape);
+        const group = groupOf(decays.groups, name, p.shape), { lrScale = 1 } = group, decay = decays.of(graph, group);
         const m = graph.input(`lamb.m.${name}`, "f32", p.shape), v = graph.input(`lamb.v.${name}`, "f32", p.shape);
         state.push(m, v);
         graph.within(`lamb.${name}`, () => {
@@ -45,9 +45,9 @@ export function lamb(options: AdamWOptions = {}): Optimizer {
       return { state, updates };
     },
 
-    hostScalars(t, lr) {
+    hostScalars(t, lr, progress) {
       checkUpdate("lamb", t);
-      return { "lamb.lr": hostScalar(lr), "lamb.correct1": hostScalar(1 / (1 - beta1 ** t)), "lamb.correct2": hostScalar(1 / (1 - beta2 ** t)) };
+      return { "lamb.lr": hostScalar(lr), "lamb.correct1": hostScalar(1 / (1 - beta1 ** t)), "lamb.correct2": hostScalar(1 / (1 - beta2 ** t)), ...decays.scalars(t, progress) };
     },
   };
 }

@@ -15,20 +15,15 @@
  */
 import { ConfigError } from "@cloze/errors";
 import { newtonSchulz, polarExpress, type Shape, type Tensor } from "@cloze/graph";
-import { checkUpdate, groupsFrom } from "./adam-options.ts";
+import { atStep, linearSchedule, type Scheduled } from "@cloze/schedule";
+import { checkUpdate } from "./adam-options.ts";
+import { decayOf } from "./decay.ts";
 import { hostScalar, type Optimizer } from "./optimizer.ts";
 import { groupOf, type ParameterGroup } from "./parameter-group.ts";
 
-/** Linear from `from` to `to` over the first `updates`, then `to`. */
-export interface Ramp {
-  readonly from: number;
-  readonly to: number;
-  readonly updates: number;
-}
-
 export interface MuonOptions {
-  /** Default: from 0.85 to 0.95 over 300 updates. */
-  readonly momentum?: number | Ramp;
+  /** May change over the run. Default: from 0.85 to 0.95 over 300 updates. */
+  readonly momentum?: Scheduled<number>;
   /** Default true. */
   readonly nesterov?: boolean;
   /** Default "newton-schulz". */
@@ -37,8 +32,8 @@ export interface MuonOptions {
   readonly steps?: number;
   /** Decay of the mean squares of rows, for NorMuon. Default: none. */
   readonly rowBeta?: number;
-  /** Default 0. Not with `groups`. */
-  readonly weightDecay?: number;
+  /** May change over the run. Default 0. Not with `groups`. */
+  readonly weightDecay?: Scheduled<number>;
   /** Decay only where it points the way of the step. Default false. */
   readonly cautious?: boolean;
   /** Instead of `weightDecay`: groups of your own. */
@@ -51,19 +46,17 @@ const EPS = 1e-10;
 
 /** Throws ConfigError for a parameter that is no matrix. */
 export function muon(options: MuonOptions = {}): Optimizer {
-  const { momentum = { from: 0.85, to: 0.95, updates: 300 }, nesterov = true, orthogonalise = "newton-schulz", steps = 5, rowBeta, cautious = false, split = [] } = options;
-  const ramp: Ramp = typeof momentum === "number" ? { from: momentum, to: momentum, updates: 0 } : momentum;
-  for (const [name, value] of [["momentum", ramp.from], ["momentum", ramp.to], ["rowBeta", rowBeta ?? 0]] as const) {
-    if (!(value >= 0 && value < 1)) throw new ConfigError(`muon: expected ${name} in [0, 1), got ${value}.`);
-  }
-  const groups = groupsFrom("muon", options.groups, options.weightDecay, [{ weightDecay: options.weightDecay ?? 0 }]);
+  const { momentum = { 0: 0.85, 300: 0.95 }, nesterov = true, orthogonalise = "newton-schulz", steps = 5, rowBeta, cautious = false, split = [] } = options;
+  const share = (x: number): boolean => x >= 0 && x < 1, mus = linearSchedule(momentum, { where: "muon: momentum", check: share, expected: "a number in [0, 1)" });
+  if (!share(rowBeta ?? 0)) throw new ConfigError(`muon: expected rowBeta in [0, 1), got ${rowBeta}.`);
+  const decays = decayOf("muon", options.groups, options.weightDecay, { groups: (weightDecay) => [{ weightDecay }], usual: 0 });
   const orthogonal = (x: Tensor<"f32">): Tensor<"f32"> => (orthogonalise === "polar-express" ? polarExpress(x, steps) : newtonSchulz(x, steps));
 
   return {
     name: "muon",
     stateNames: (parameters) => [...parameters].flatMap(([name]) => [`muon.m.${name}`, ...(rowBeta === undefined ? [] : [`muon.v.${name}`])]),
 
-    trains: (name, shape) => groupOf(groups, name, shape).frozen !== true,
+    trains: (name, shape) => groupOf(decays.groups, name, shape).frozen !== true,
 
     update({ graph, parameters, gradients, gradScale }) {
       const lr = graph.input("muon.lr", "f32", []), mu = graph.input("muon.momentum", "f32", []);
@@ -71,7 +64,7 @@ export function muon(options: MuonOptions = {}): Optimizer {
       for (const [name, { tensor: p }] of parameters) {
         const raw = gradients.get(name);
         if (raw === undefined) continue;
-        const parts = partsOf(name, p.shape, split), { weightDecay: decay, lrScale = 1 } = groupOf(groups, name, p.shape);
+        const parts = partsOf(name, p.shape, split), group = groupOf(decays.groups, name, p.shape), { lrScale = 1 } = group, decay = decays.of(graph, group);
         const m = graph.input(`muon.m.${name}`, "f32", p.shape), rows = p.shape[0] as number, columns = p.shape[1] as number;
         state.push(m);
         graph.within(`muon.${name}`, () => {
@@ -94,16 +87,11 @@ export function muon(options: MuonOptions = {}): Optimizer {
       return { state, updates };
     },
 
-    hostScalars(t, lr) {
+    hostScalars(t, lr, progress = atStep(t - 1)) {
       checkUpdate("muon", t);
-      return { "muon.lr": hostScalar(lr), "muon.momentum": hostScalar(rampAt(ramp, t)) };
+      return { "muon.lr": hostScalar(lr), "muon.momentum": hostScalar(mus.at(progress)), ...decays.scalars(t, progress) };
     },
   };
-}
-
-/** The value at update `t`, from 1. */
-export function rampAt({ from, to, updates }: Ramp, t: number): number {
-  return updates <= 0 ? to : from + (to - from) * Math.min(1, (t - 1) / updates);
 }
 
 function partsOf(name: string, shape: Shape, split: NonNullable<MuonOptions["split"]>): number {

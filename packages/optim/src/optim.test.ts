@@ -84,7 +84,7 @@ describe("adamw", () => {
   it("refuses what has no meaning", () => {
     expect(() => adamw({ beta1: 1 })).toThrow(/beta1 in \[0, 1\), got 1/);
     expect(() => adamw({ eps: 0 })).toThrow(/eps above 0/);
-    expect(() => adamw({ weightDecay: -1 })).toThrow(/weightDecay of 0 or more/);
+    expect(() => adamw({ weightDecay: -1 })).toThrow(/weightDecay: expected a number of 0 or more, got -1/);
     expect(() => adamw({ weightDecay: 0.1, groups: decayGroups(0.1) })).toThrow(/got both/);
     expect(() => adamw().hostScalars(0, 0.1)).toThrow(/counted from 1, got t = 0/);
   });

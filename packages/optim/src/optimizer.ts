@@ -4,6 +4,7 @@
  */
 import type { Graph, HostTensor, Shape, Tensor } from "@cloze/graph";
 import { grad, pullback } from "@cloze/graph";
+import type { Progress } from "@cloze/schedule";
 
 /** Tensors by parameter name. */
 export type ByName = ReadonlyMap<string, Tensor<"f32">>;
@@ -36,8 +37,11 @@ export interface Optimizer {
   trains?(name: string, shape: Shape): boolean;
   /** The state that is an average of a parameter, to be evaluated and saved beside it (see `ema`). Absent: there is none. */
   averageOf?(parameter: string): string;
-  /** The scalars of update `t` (from 1) at learning rate `lr`: feeds by name. */
-  hostScalars(t: number, lr: number): Readonly<Record<string, HostTensor>>;
+  /**
+   * The scalars of update `t` (from 1) at learning rate `lr`: feeds by name. `progress` is for settings that change over the run;
+   * left out, only the step t - 1 is known of it.
+   */
+  hostScalars(t: number, lr: number, progress?: Progress): Readonly<Record<string, HostTensor>>;
 }
 
 /**

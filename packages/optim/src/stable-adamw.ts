@@ -16,13 +16,13 @@ import { groupOf } from "./parameter-group.ts";
 
 /** Defaults as ModernBERT: beta1 0.9, beta2 0.98, eps 1e-6, weightDecay 1e-5. */
 export function stableAdamw(options: AdamWOptions = {}): Optimizer {
-  const { beta1, beta2, eps, groups } = adamSettings("stableAdamw", options, { beta1: 0.9, beta2: 0.98, eps: 1e-6, weightDecay: 1e-5 });
+  const { beta1, beta2, eps, decay: decays } = adamSettings("stableAdamw", options, { beta1: 0.9, beta2: 0.98, eps: 1e-6, weightDecay: 1e-5 });
 
   return {
     name: "stable-adamw",
     stateNames: (parameters) => [...parameters].flatMap(([name]) => [`stable.m.${name}`, `stable.v.${name}`]),
 
-    trains: (name, shape) => groupOf(groups, name, shape).frozen !== true,
+    trains: (name, shape) => groupOf(decays.groups, name, shape).frozen !== true,
 
     update({ graph, parameters, gradients, gradScale }) {
       const scalar = (name: string): Tensor<"f32"> => graph.input(`stable.${name}`, "f32", []), lr = scalar("lr"), b1 = scalar("beta1"), b2 = scalar("beta2");
@@ -30,7 +30,7 @@ export function stableAdamw(options: AdamWOptions = {}): Optimizer {
       for (const [name, { tensor: p }] of parameters) {
         const raw = gradients.get(name);
         if (raw === undefined) continue;
-        const { weightDecay: decay, lrScale = 1 } = groupOf(groups, name, p.shape);
+        const group = groupOf(decays.groups, name, p.shape), { lrScale = 1 } = group, decay = decays.of(graph, group);
         const m = graph.input(`stable.m.${name}`, "f32", p.shape), v = graph.input(`stable.v.${name}`, "f32", p.shape);
         state.push(m, v);
         graph.within(`stable.${name}`, () => {
@@ -45,10 +45,10 @@ export function stableAdamw(options: AdamWOptions = {}): Optimizer {
       return { state, updates };
     },
 
-    hostScalars(t, lr) {
+    hostScalars(t, lr, progress) {
       checkUpdate("stableAdamw", t);
       const unbiased = (beta: number): number => (beta * (1 - beta ** (t - 1))) / (1 - beta ** t);
-      return { "stable.lr": hostScalar(lr), "stable.beta1": hostScalar(unbiased(beta1)), "stable.beta2": hostScalar(unbiased(beta2)) };
+      return { "stable.lr": hostScalar(lr), "stable.beta1": hostScalar(unbiased(beta1)), "stable.beta2": hostScalar(unbiased(beta2)), ...decays.scalars(t, progress) };
     },
   };
 }

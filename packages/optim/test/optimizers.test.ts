@@ -72,7 +72,7 @@ const moved = (memory: Map<string, Matrix>, key: string, beta: number, x: Matrix
 
 describe("muon", () => {
   const momentum = (t: number): number => Math.fround(0.85 + 0.1 * Math.min(1, (t - 1) / 4));
-  const options = { momentum: { from: 0.85, to: 0.95, updates: 4 } };
+  const options = { momentum: { 0: 0.85, 4: 0.95 } };
   const nesterov = (g: Matrix, t: number, memory: Map<string, Matrix>): Matrix => {
     const mu = momentum(t), m = moved(memory, "m", mu, g);
     return zip(m, g, (x, y) => mu * x + (1 - mu) * y);
@@ -111,7 +111,7 @@ describe("muon", () => {
     expect(() => muon().update({ graph, parameters: new Map([["bias", { tensor: bias }]]), gradients: new Map([["bias", bias]]), gradScale })).toThrow('muon: expected a matrix, got "bias" [4]. Give it to another optimizer with byParameter.');
     const w = graph.input("w", "f32", [4, 4]);
     expect(() => muon({ split: [{ name: "w", parts: 3 }] }).update({ graph, parameters: new Map([["w", { tensor: w }]]), gradients: new Map([["w", w]]), gradScale })).toThrow("of 3 equal parts");
-    expect(() => muon({ momentum: 1 })).toThrow("expected momentum in [0, 1), got 1");
+    expect(() => muon({ momentum: 1 })).toThrow("muon: momentum: expected a number in [0, 1), got 1");
   });
 });
 
@@ -131,6 +131,33 @@ it("lamb is the published update", () => {
     const m = moved(memory, "m", b1, g), v = moved(memory, "v", b2, map(g, (x) => x * x));
     const adam = zip(m, v, (x, y) => x / (1 - b1 ** t) / (Math.sqrt(y / (1 - b2 ** t)) + eps)), r = zip(adam, p, (x, y) => x + decay * y);
     return zip(p, r, (x, y) => x - rate(t) * (norm(p) / norm(r)) * y);
+  });
+});
+
+describe("decay over the run", () => {
+  const makers = { adamw, stableAdamw, lamb, muon } as const, all = Object.entries(makers);
+
+  it.each(all)("%s decays by the value of each update as by a constant", (_, make) => {
+    const constant = run(make({ weightDecay: 0.25 }), 5), rising = run(make({ weightDecay: "2:0.25,4:0.5" }), 5);
+    for (let i = 0; i < 5; i++) {
+      for (const name of names) {
+        const off = Math.max(...zip(rising[i]?.[name] as Matrix, constant[i]?.[name] as Matrix, (x, y) => Math.abs(x - y)).flat());
+        if (i < 3) expect(off, `${name}, update ${i + 1}`).toBeLessThan(1e-12);
+        else expect(off, `${name}, update ${i + 1}`).toBeGreaterThan(1e-5);
+      }
+    }
+  });
+
+  it("is told of the run's progress by what asks for it: shares of it, through byParameter too", () => {
+    const optimizer = byParameter([{ name: "wide", optimizer: muon({ momentum: "0:0.5,1:0.9", weightDecay: "0:0,1:0.5" }) }, { optimizer: adamw({ weightDecay: { 0: 0.5, 1: 0.25 } }) }]);
+    const at = (share: number): readonly (number | undefined)[] => {
+      const scalars = optimizer.hostScalars(9, 0.1, { step: 8, share });
+      return ["muon.momentum", "muon.decay", "adamw.decay"].map((name) => scalars[name]?.data[0]);
+    };
+    expect([at(0), at(0.5), at(1)]).toEqual([[0.5, 0, 0.5], [Math.fround(0.7), 0.25, 0.375], [Math.fround(0.9), 0.5, 0.25]]);
+    expect(() => optimizer.hostScalars(9, 0.1)).toThrow("muon: momentum: expected progress that says what share of the run is done");
+    expect(() => adamw({ weightDecay: "0:0.1,1:-1" })).toThrow("adamw: weightDecay: expected a number of 0 or more, got -1 at 1");
+    expect(() => muon({ weightDecay: 0.1, groups: [{ weightDecay: 0 }] })).toThrow("expected weightDecay or groups, got both");
   });
 });
 
