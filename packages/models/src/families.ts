@@ -12,6 +12,8 @@ export const families: Readonly<Record<string, () => Promise<ModelFamily>>> = {
   bert: async () => (await import("./bert-family.ts")).bertFamily,
   modernbert: async () => (await import("./modernbert-family.ts")).modernBertFamily,
   esm: async () => (await import("./esm2-family.ts")).esm2Family,
+  AMPLIFY: async () => (await import("./amplify-family.ts")).amplifyFamily,
+  neobert: async () => (await import("./neobert-family.ts")).neoBertFamily,
   cloze_speedrun: async () => (await import("./speedrun-family.ts")).speedrunFamily,
 };
 

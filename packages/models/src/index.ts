@@ -8,6 +8,11 @@ export {
   modernBert, modernBertCheckpoint, modernBertConfigJson, modernBertConfigs, modernBertConfigText, modernBertFlopsPerToken, parseModernBertConfig,
   type ModernBert, type ModernBertConfig, type ModernBertOptions, type ModernBertSize,
 } from "./modernbert.ts";
+export { amplify, amplifyCheckpoint, amplifyConfigJson, amplifyConfigs, amplifyConfigText, parseAmplifyConfig, type AmplifySize } from "./amplify.ts";
+export {
+  gatedRmsFlopsPerToken, gatedWidth, neoBert, neoBertCheckpoint, neoBertConfigJson, neoBertConfigs, neoBertConfigText, parseNeoBertConfig,
+  type GatedRms, type GatedRmsConfig, type GatedRmsOptions, type NeoBertSize,
+} from "./neobert.ts";
 export {
   parseSpeedrunConfig, speedrun, speedrunConfigJson, speedrunConfigs, speedrunConfigText, speedrunIntermediate,
   type Speedrun, type SpeedrunConfig, type SpeedrunOptions, type SpeedrunSize,

@@ -25,7 +25,7 @@ const renamed = (tensors: Tensors, change: (name: string) => string): Tensors =>
 describe("published sizes", () => {
   it("open under their names", async () => {
     const names = await publishedNames();
-    expect(names).toEqual(expect.arrayContaining(["bert-tiny", "bert-base-uncased", "protbert", "minilm-l6", "modernbert-base", "ettin-17m", "esm2-8m", "speedrun-133m"]));
+    expect(names).toEqual(expect.arrayContaining(["bert-tiny", "bert-base-uncased", "protbert", "minilm-l6", "modernbert-base", "ettin-17m", "amplify-120m", "amplify-350m", "neobert", "esm2-8m", "speedrun-133m"]));
     for (const name of ["bert-tiny", "esm2-8m", "speedrun-133m"]) expect((await openModel(await publishedConfig(name))).labels).toEqual(["LABEL_0", "LABEL_1"]);
     await expect(publishedConfig("bert-giant")).rejects.toThrow(/model "bert-giant": expected one of bert-tiny, .*esm2-15b.* got a name that is none of them/);
   });
@@ -164,6 +164,27 @@ describe("modernbert", () => {
     expect((await readWeights(model, stored({ ...plain, "decoder.weight": table }), "f")).heads).toEqual(["masked-lm"]);
     const alone = Object.fromEntries(Object.entries(plain).filter(([name]) => name.startsWith("model.")));
     expect(Object.keys((await readWeights(model, stored(renamed(alone, (name) => name.slice("model.".length))), "f")).weights).sort()).toEqual(Object.keys(alone).sort());
+  });
+});
+
+describe("AMPLIFY and NeoBERT", () => {
+  const sizes = { vocab_size: 20, pad_token_id: 0, hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 12, id2label: { 0: "a", 1: "b", 2: "c" } };
+
+  it.each([
+    ["AMPLIFY", "masked-lm", "AMPLIFY"], ["AMPLIFY", "sequence-classification", "AMPLIFYForSequenceClassification"], ["AMPLIFY", "token-classification", "AMPLIFYForTokenClassification"],
+    ["neobert", "masked-lm", "NeoBERTLMHead"], ["neobert", "sequence-classification", "NeoBERTForSequenceClassification"], ["neobert", "token-classification", "NeoBERTForTokenClassification"],
+  ] as const)("%s: read each head, whole or the encoder alone: %s", async (type, head, architecture) => {
+    const model = await openModel({ ...sizes, model_type: type, architectures: [architecture] }), tensors = saved(model, head), { heads, weights } = await readWeights(model, stored(tensors), "f");
+    expect([heads, Object.keys(weights).sort()]).toEqual([[head], Object.keys(tensors).sort()]);
+    expect(JSON.parse(model.configText({ head }))).toMatchObject({ architectures: [architecture] });
+    const alone = Object.fromEntries(Object.entries(tensors).filter(([name]) => !/^(decoder|dense|classifier)\./.test(name)));
+    expect((await readWeights(model, stored(renamed(alone, (name) => name.replace(/^model\./, ""))), "f")).heads).toEqual([]);
+  });
+
+  it("refuse a layer that config.json does not have", async () => {
+    const model = await openModel({ ...sizes, model_type: "AMPLIFY" }), tensors = saved(model, "masked-lm");
+    const more = { ...tensors, "transformer_encoder.2.wo.weight": { shape: [8, 8], data: new Float32Array(64) } };
+    await expect(readWeights(model, stored(more), "f")).rejects.toThrow('f, tensor "transformer_encoder.2.wo.weight": the model of config.json has no such parameter');
   });
 });
 
