@@ -2,13 +2,14 @@
  * Masked language modelling: hide some tokens, predict them from both sides.
  *
  * Training corrupts a share `rate` of the tokens (which may change linearly over steps), drawn by (seed, step, example). Evaluation
- * always corrupts the same 15 % with `<mask>` only, drawn by the sequence's content, so that numbers of different runs compare.
+ * is over `evaluationMask`, always the same 15 % behind `<mask>`, so that numbers of different runs compare.
  * Source: Devlin et al. 2018, arXiv:1810.04805.
  */
 import { ConfigError } from "@cloze/errors";
-import { crossEntropy, type Tensor } from "@cloze/graph";
-import type { MaskedLm, Scope } from "@cloze/nn";
-import { encoderFeeds, encoderInputs, slotFeeds, type LossTerms, type Moment, type Objective, type Prepared, type Target, type TokenSet } from "@cloze/objective";
+import {
+  encoderFeeds, evaluationMask, maskTokenOf, predictSlots, slotFeeds, TOKEN_LOSS_KEYS, tokenLoss,
+  type Moment, type Objective, type Prepared, type Target, type TokenLossOptions, type TokenSet,
+} from "@cloze/objective";
 import { RandomStream } from "@cloze/random";
 import type { TokenBatch } from "@cloze/tokenizer";
 import { ALL_MASK, BERT_REPLACEMENT, corruptSequence, MASK_UNITS, type CorruptOptions, type MaskUnit, type Replacement } from "./masking.ts";
@@ -20,7 +21,8 @@ export interface RateSchedule {
   readonly steps: number;
 }
 
-export interface MlmOptions {
+/** With label smoothing and z-loss as further terms of training. */
+export interface MlmOptions extends TokenLossOptions {
   /** Share of the tokens to predict. Default 0.15. */
   readonly rate?: number | RateSchedule;
   /** "bert": 80 % mask, 10 % random, 10 % kept (default). "mask": always the mask token. */
@@ -29,14 +31,10 @@ export interface MlmOptions {
   readonly unit?: MaskUnit;
 }
 
-/** Evaluation's own: never an option, or numbers would not compare. */
-export const EVALUATION: { readonly seed: number; readonly rate: number; readonly replacement: Replacement } = { seed: 20240520, rate: 0.15, replacement: ALL_MASK };
-
-const KEYS = ["rate", "replace", "unit"] as const;
+const KEYS = ["rate", "replace", "unit", ...TOKEN_LOSS_KEYS] as const;
 
 export function mlm(tokens: TokenSet, options: MlmOptions = {}): Objective<"masked-lm"> {
-  const maskId = tokens.special.mask;
-  if (maskId === undefined) throw new ConfigError("mlm: the tokenizer has no mask token. Choose a tokenizer with one.");
+  const maskId = maskTokenOf(tokens, "mlm"), judge = tokenLoss("mlm", options);
   const unknown = Object.keys(options).find((key) => !KEYS.includes(key as (typeof KEYS)[number]));
   if (unknown !== undefined) throw new ConfigError(`mlm: unknown option "${unknown}". It takes: ${KEYS.join(", ")}.`);
   const rate = options.rate ?? 0.15, replacement = replacementOf(options.replace ?? "bert"), unit = options.unit ?? "token";
@@ -49,9 +47,13 @@ export function mlm(tokens: TokenSet, options: MlmOptions = {}): Objective<"mask
   return {
     name: "mlm",
     requires: "masked-lm",
-    options: { rate, replace: options.replace ?? "bert", unit },
-    prepare: (batch, moment) => prepare(batch, moment, setting),
-    loss,
+    options: { rate, replace: options.replace ?? "bert", unit, ...judge.options },
+    comparable: true,
+    prepare(batch, moment) {
+      const { feeds, weights } = moment.evaluation ? evaluationMask(batch, tokens) : prepare(batch, moment, setting);
+      return { feeds, weights: judge.weights(weights.loss) };
+    },
+    loss: (scope, model, feeds) => judge.terms(predictSlots(scope, model, feeds)),
   };
 }
 
@@ -83,40 +85,15 @@ interface Setting extends Required<Omit<CorruptOptions, "rate">> {
   readonly highest: number;
 }
 
-function prepare(batch: TokenBatch, moment: Moment, setting: Setting): Prepared {
-  const { evaluation } = moment;
-  const options: CorruptOptions = evaluation ? { ...setting, ...EVALUATION, unit: "token" } : { ...setting, rate: rateAt(setting.schedule, moment.step) };
-  const root = evaluation ? new RandomStream(EVALUATION.seed).split("mlm") : new RandomStream(moment.seed).split("mlm").split(moment.step);
-  const ids = batch.ids.slice(), targets: Target[] = [];
+function prepare(batch: TokenBatch, moment: Moment, setting: Setting): Prepared & { readonly weights: { readonly loss: number } } {
+  const options: CorruptOptions = { ...setting, rate: rateAt(setting.schedule, moment.step) };
+  const root = new RandomStream(moment.seed).split("mlm").split(moment.step), ids = batch.ids.slice(), targets: Target[] = [];
   for (const { example, row, start, length } of batch.sequences) {
     const first = row * batch.length + start, sequence = batch.ids.subarray(first, first + length);
-    for (const { at, token } of corruptSequence(sequence, options, root.split(evaluation ? contentOf(sequence) : example))) {
+    for (const { at, token } of corruptSequence(sequence, options, root.split(example))) {
       targets.push({ index: first + at, token: sequence[at] as number });
       ids[first + at] = token;
     }
   }
-  const usual = Math.ceil((evaluation ? EVALUATION.rate : setting.highest) * batch.rows * batch.length);
-  return { feeds: { ...encoderFeeds(batch, ids), ...slotFeeds(targets, usual) }, weights: { loss: targets.length } };
-}
-
-/** A number below 2^53 for a sequence's content: two FNV-1a hashes of its ids. So a sequence is masked alike in whatever file, order or part of the data it stands. */
-function contentOf(ids: Int32Array): number {
-  let low = 0x811c9dc5, high = 0x9e3779b9;
-  for (const id of ids) {
-    low = Math.imul(low ^ id, 0x01000193);
-    high = Math.imul(high ^ (id + 0x55), 0x01000193);
-  }
-  return (low >>> 0) + ((high >>> 11) & 0x1fffff) * 2 ** 32;
-}
-
-function loss(scope: Scope, model: MaskedLm, feeds: Readonly<Record<string, Tensor>>): LossTerms {
-  const hidden = model.encode(scope, encoderInputs(feeds));
-  const index = feeds["slots.index"] as Tensor<"i32">, targets = feeds["slots.target"] as Tensor<"i32">, weights = feeds["slots.weight"] as Tensor<"f32">;
-  const logits = model.predict(scope, hidden.reshape([-1, model.hidden]).gather(index));
-  const predictions = logits.argMax(-1), weight = weights.sum();
-  return {
-    loss: { sum: crossEntropy(logits, targets).mul(weights).sum(), weight },
-    metrics: { accuracy: { sum: predictions.equal(targets).cast("f32").mul(weights).sum(), weight } },
-    tokens: { predictions, targets, weights },
-  };
+  return { feeds: { ...encoderFeeds(batch, ids), ...slotFeeds(targets, Math.ceil(setting.highest * batch.rows * batch.length)) }, weights: { loss: targets.length } };
 }

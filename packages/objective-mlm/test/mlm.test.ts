@@ -43,6 +43,8 @@ testObjective({
 
 testObjective({ create: (tokens) => mlm(tokens, { rate: 0.4, replace: "mask" }) });
 
+testObjective({ create: (tokens) => mlm(tokens, { labelSmoothing: 0.1, zLoss: 1e-2 }) });
+
 describe("mlm", () => {
   const batch = kitBatch(5, 32, 64, 2), moment = { seed: 1, step: 0, evaluation: false };
 
@@ -71,6 +73,11 @@ describe("mlm", () => {
     expect(objective.prepare(moved, moment).feeds["ids"]?.data).not.toEqual(turn(objective.prepare(batch, moment).feeds["ids"]?.data as Int32Array));
   });
 
+  it("says which options are in force", () => {
+    expect(mlm(kitTokens).options).toEqual({ rate: 0.15, replace: "bert", unit: "token" });
+    expect(mlm(kitTokens, { labelSmoothing: 0.1, zLoss: 1e-4 }).options).toEqual({ rate: 0.15, replace: "bert", unit: "token", labelSmoothing: 0.1, zLoss: 1e-4 });
+  });
+
   it("follows a rate schedule", () => {
     const schedule = { from: 0.1, to: 0.3, steps: 100 }, objective = mlm(kitTokens, { rate: schedule });
     expect([rateAt(schedule, 0), rateAt(schedule, 50), rateAt(schedule, 100), rateAt(schedule, 900)]).toEqual([0.1, 0.2, 0.3, 0.3]);
@@ -91,7 +98,8 @@ describe("mlm", () => {
     [{ rate: 0 }, /rate: expected a share between 0 and 1, got 0/],
     [{ rate: 1.5 }, /got 1.5/],
     [{ replace: { mask: 0.9, random: 0.2 } }, /mask \+ random <= 1/],
-    [{ rates: 0.15 } as never, /unknown option "rates". It takes: rate, replace/],
+    [{ labelSmoothing: 1 }, /^mlm: labelSmoothing: expected a share from 0 to below 1, got 1/],
+    [{ rates: 0.15 } as never, /unknown option "rates". It takes: rate, replace, unit, labelSmoothing, zLoss/],
   ])("refuses %j", (options, message) => {
     expect(() => mlm(kitTokens, options)).toThrow(message);
   });

@@ -35,6 +35,7 @@ export function composeObjectives(parts: readonly Objective[], { factors = {} }:
     name,
     requires: unionOfParts(parts.map(({ requires }) => requires), `objective ${name}`),
     rows: rowsOf(parts, name),
+    comparable: first.comparable === true,
     options: { ...Object.fromEntries(parts.map((part) => [part.name, part.options])), ...(Object.keys(factors).length > 0 && { factors }) },
     prepare: (batch, moment) => unite(parts.map((part) => ({ part: part.name, prepared: part.prepare(batch, moment) })), batch, name),
     loss: (scope, model, feeds) => add(parts.map(({ name: part, loss }) => ({ part, terms: loss(scope, model, feedsOf(part, names, feeds)) })), factors),

@@ -11,8 +11,11 @@ import { initialize, rootScope, type Scope } from "@cloze/nn";
 import type { PackedSequence, TokenBatch } from "@cloze/tokenizer";
 import { describe, expect, it } from "vitest";
 import { kitModel } from "./kit-model.ts";
+import { evaluationMask } from "./evaluation-mask.ts";
 import { checkModel } from "./model-parts.ts";
 import { feedTypes, type LossTerms, type Moment, type Objective, type Prepared, type TokenSet } from "./objective.ts";
+import { predictSlots } from "./predict-slots.ts";
+import { tokenLoss } from "./token-loss.ts";
 import { shareFeed, shareFeeds, totalLoss } from "./total-loss.ts";
 
 export { kitModel } from "./kit-model.ts";
@@ -185,6 +188,20 @@ export function testObjective({ create, inspect, draws = true }: ObjectiveKitOpt
       const one = objective.prepare(whole, { seed: 1, step: 0, evaluation: true });
       expect(objective.prepare(whole, { seed: 9, step: 77, evaluation: true }).feeds).toEqual(one.feeds);
     });
+
+    if (objective.comparable) {
+      it("evaluates on the mask that all runs are compared by, with the plain cross entropy", () => {
+        const evaluation: Moment = { ...training, evaluation: true }, masked = evaluationMask(whole, kitTokens), { feeds } = objective.prepare(whole, evaluation);
+        expect(feeds["ids"]).toEqual(masked.feeds["ids"]);
+        const plain: Objective<"masked-lm"> = {
+          name: objective.name, requires: "masked-lm", options: {}, prepare: (batch) => evaluationMask(batch, kitTokens),
+          loss: (scope, model, slots) => tokenLoss(objective.name).terms(predictSlots(scope, model, slots)),
+        };
+        const { loss } = measure(objective, [whole], evaluation).terms, expected = measure(plain, [whole], evaluation).terms["loss"] as Measured;
+        expect(loss?.weight).toBe(expected.weight);
+        expect(loss?.sum).toBeCloseTo(expected.sum, 8);
+      });
+    }
 
     it("declares feeds whose data fits their shape", () => {
       for (const [name, { dtype, shape, data }] of Object.entries(objective.prepare(whole, training).feeds)) {

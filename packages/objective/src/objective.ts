@@ -83,6 +83,8 @@ export interface Objective<P extends ModelPart = ModelPart> {
   readonly rows?: Rows;
   /** Options it was made with, as plain data: they go into the saved configuration. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** True where evaluation's `loss` is the cross entropy over `evaluationMask`, by which runs are compared; the kit holds it to that. Default false. */
+  readonly comparable?: boolean;
   /**
    * Corrupts a batch into feeds. A pure function of the batch's examples and the moment: it may not depend on which other
    * examples share the batch, nor change the batch.

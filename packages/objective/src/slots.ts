@@ -10,6 +10,8 @@ export interface Target {
   /** Index into the flattened [rows * length] batch. */
   readonly index: number;
   readonly token: number;
+  /** How often it counts. Default 1. */
+  readonly weight?: number;
 }
 
 /** The smallest size that holds `needed` slots, for batches that expect `usual` of them. */
@@ -26,7 +28,7 @@ export function slotFeeds(targets: readonly Target[], usual: number): HostTensor
   targets.forEach((t, i) => {
     index[i] = t.index;
     target[i] = t.token;
-    weight[i] = 1;
+    weight[i] = t.weight ?? 1;
   });
   return {
     "slots.index": { dtype: "i32", shape, data: index },

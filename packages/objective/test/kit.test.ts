@@ -3,13 +3,13 @@
 import { crossEntropy, type Tensor } from "@cloze/graph";
 import { RandomStream } from "@cloze/random";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { encoderFeeds, encoderInputs, slotFeeds, type Moment, type Objective, type Prepared, type Target } from "../src/index.ts";
-import type { testObjective as TestObjective } from "../src/kit.ts";
+import { encoderFeeds, encoderInputs, evaluationMask, slotFeeds, type Moment, type Objective, type Prepared, type Target } from "../src/index.ts";
+import type { kitTokens as KitTokens, testObjective as TestObjective } from "../src/kit.ts";
 
 type Batch = Parameters<Objective<"masked-lm">["prepare"]>[0];
 
 const checks: { readonly name: string; readonly run: () => unknown }[] = [];
-let testObjective: typeof TestObjective;
+let testObjective: typeof TestObjective, kitTokens: typeof KitTokens;
 
 beforeAll(async () => {
   const collect = (name: string, run: () => unknown): void => void checks.push({ name, run });
@@ -17,7 +17,7 @@ beforeAll(async () => {
     for (const value of values) collect(name.replace("%i", String(value)), () => run(value));
   };
   vi.doMock("vitest", () => ({ describe: (_: string, body: () => void) => body(), it: Object.assign(collect, { each }), expect }));
-  ({ testObjective } = await import("../src/kit.ts"));
+  ({ testObjective, kitTokens } = await import("../src/kit.ts"));
 });
 
 /** Names of the checks that an objective fails. */
@@ -90,6 +90,18 @@ describe("the kit", () => {
 
   it("finds evaluation that depends on the seed", async () => {
     expect(await failures({ ...sound, prepare: (batch, moment) => sound.prepare(batch, { ...moment, evaluation: false }) })).toEqual(["evaluates on the same corruption whatever the seed and the step"]);
+  });
+
+  it("finds an objective that says it evaluates on the mask of all runs, and hides other tokens or smooths its loss", async () => {
+    const comparable = "evaluates on the mask that all runs are compared by, with the plain cross entropy", said: Objective<"masked-lm"> = { ...sound, comparable: true };
+    const masked: Objective<"masked-lm">["prepare"] = (batch, moment) => (moment.evaluation ? evaluationMask(batch, kitTokens) : sound.prepare(batch, moment));
+    expect(await failures(said)).toEqual([comparable]);
+    expect(await failures({ ...said, prepare: masked })).toEqual([]);
+    const halved: Objective<"masked-lm">["loss"] = (scope, model, feeds) => {
+      const { loss: { sum, weight } } = sound.loss(scope, model, feeds);
+      return { loss: { sum: sum.mul(0.5), weight }, metrics: {} };
+    };
+    expect(await failures({ ...said, prepare: masked, loss: halved })).toEqual([comparable]);
   });
 
   it("finds draws by place in the batch instead of by example", async () => {
