@@ -26,6 +26,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "download", summary: "Fetch a model of the Hugging Face Hub into the cache", load: async () => (await import("./commands/download.ts")).download },
   { name: "checkpoint inspect", summary: "Show what a checkpoint holds and whether it is whole", load: async () => (await import("./commands/checkpoint-inspect.ts")).checkpointInspect },
   { name: "checkpoint convert", summary: "Turn a checkpoint of another library into one that opens here and in Python", load: async () => (await import("./commands/checkpoint-convert.ts")).checkpointConvert },
+  { name: "checkpoint average", summary: "The mean of several checkpoints of one model", load: async () => (await import("./commands/checkpoint-average.ts")).checkpointAverage },
   { name: "checkpoint resize", summary: "Give a checkpoint another vocabulary, or further tokens", load: async () => (await import("./commands/checkpoint-resize.ts")).checkpointResize },
   { name: "doctor", summary: "Show what can run on this machine, and what would help", load: async () => (await import("./commands/doctor.ts")).doctor },
 ];

@@ -9,6 +9,7 @@ export { writeDirectoryAtomic, writeFileAtomic } from "./node/atomic.ts";
 export { convertCheckpoint, type Conversion, type ConvertOptions } from "./node/convert/convert-checkpoint.ts";
 export { openTensorSet, type TensorSet } from "./node/convert/tensor-set.ts";
 export { resizeCheckpoint, type Resized, type ResizeOptions } from "./node/resize-checkpoint.ts";
+export { averageCheckpoints, type Averaged } from "./node/average-checkpoints.ts";
 export { latestComplete, stepDirectory, type LatestCheckpoint } from "./node/latest-complete.ts";
 export { manifestFile, verifyDirectory, type ManifestEntry } from "./node/manifest.ts";
 export { cleanLeftovers } from "./node/leftovers.ts";

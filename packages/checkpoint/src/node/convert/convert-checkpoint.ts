@@ -19,6 +19,7 @@ import { writeDirectoryAtomic, writeFileAtomic } from "../atomic.ts";
 import { writeSharded } from "../checkpoint-tensors.ts";
 import { readText } from "../json-file.ts";
 import type { TensorSource } from "../safetensors-file.ts";
+import { tokenizerFiles } from "../hub-files.ts";
 import { openTensorSet, type TensorSet } from "./tensor-set.ts";
 
 export interface ConvertOptions {
@@ -47,8 +48,6 @@ export interface Conversion {
   /** Where config.json comes from. */
   readonly config: "copied" | "bert_config.json" | "made from shapes";
 }
-
-const tokenizerFiles = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 
 /**
  * Writes `output`, a folder that `writeDirectoryAtomic` makes.
