@@ -7,7 +7,6 @@ import { SentenceDocuments, type DocumentDataset } from "./document-dataset.ts";
 import { DocumentEncoder, type EncodeDocumentsOptions, type TokenDocument } from "./encode-documents.ts";
 import { MemoryDataset, sharedTokens } from "./memory-dataset.ts";
 import type { ShardCounts } from "./shard-index.ts";
-import { checkSplitRule } from "./split.ts";
 import type { TextDocument, TextReport } from "./text-document.ts";
 import { TokenBuffer, dtypeOf } from "./token-buffer.ts";
 
@@ -31,7 +30,6 @@ export interface DocumentCollector {
 }
 
 export function documentCollector(options: EncodeDocumentsOptions): DocumentCollector {
-  if (options.split !== undefined) checkSplitRule(options.split);
   const size = options.tokenizer.vocabulary.length, parts = { train: new Part(size), valid: new Part(size), test: new Part(size) };
   const encoder = new DocumentEncoder(options, (split, document) => parts[split].add(document));
   return {

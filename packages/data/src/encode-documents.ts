@@ -5,7 +5,8 @@
 import { IssueCounter, type TextTokenizer } from "@cloze/tokenizer";
 import type { ShardCounts } from "./shard-index.ts";
 import { DocumentFilter, type FilterOptions } from "./document-filter.ts";
-import { splitOf, type SplitName, type SplitRule } from "./split.ts";
+import type { SplitName, SplitRule } from "./split.ts";
+import { contentSplitter, type Splitter } from "./splitter.ts";
 import type { TextDocument, TextReport } from "./text-document.ts";
 import { TokenBuffer, dtypeOf, encoderOf, type DataTokenizer } from "./token-buffer.ts";
 
@@ -27,7 +28,7 @@ export interface EncodeDocumentsOptions {
 export class DocumentEncoder {
   readonly #issues = new IssueCounter();
   readonly #filter: DocumentFilter;
-  readonly #rule: SplitRule | undefined;
+  readonly #splitter: Splitter;
   readonly #sink: DocumentSink;
   readonly #unknown: number;
   readonly #encode: (sentence: string, into: TokenBuffer) => void;
@@ -35,11 +36,14 @@ export class DocumentEncoder {
   readonly #utf8 = new TextEncoder();
   #bytes: Uint8Array = new Uint8Array(1 << 16);
   #emptied = 0;
+  #record: number;
   #unknownTokens = 0;
 
-  constructor({ tokenizer, split, filter }: EncodeDocumentsOptions, sink: DocumentSink) {
+  /** `splitter` and `firstRecord`: instead of the rule, and the number of the first document where others come before it. */
+  constructor({ tokenizer, split, filter, splitter = contentSplitter(split), firstRecord = 0 }: EncodeDocumentsOptions & { readonly splitter?: Splitter; readonly firstRecord?: number }, sink: DocumentSink) {
     this.#filter = new DocumentFilter(filter);
-    this.#rule = split;
+    this.#splitter = splitter;
+    this.#record = firstRecord;
     this.#sink = sink;
     this.#unknown = tokenizer.special.unknown;
     this.#tokens = new TokenBuffer(dtypeOf(tokenizer.vocabulary.length), 1 << 16);
@@ -57,10 +61,11 @@ export class DocumentEncoder {
   }
 
   take({ sentences }: TextDocument): void {
+    const record = this.#record++;
     if (sentences.length === 0) return;
     const bytes = this.#utf8Of(sentences);
     if (!this.#filter.keepsText(sentences.reduce((n, sentence) => n + sentence.length, 0), bytes)) return;
-    const split = this.#rule === undefined ? "train" : splitOf(bytes, this.#rule), tokens = this.#tokens, lengths: number[] = [];
+    const split = this.#splitter(bytes, 0, bytes.length, record), tokens = this.#tokens, lengths: number[] = [];
     tokens.at = 0;
     for (const sentence of sentences) {
       const before = tokens.at;

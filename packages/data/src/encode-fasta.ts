@@ -5,7 +5,8 @@
 import { IssueCounter } from "@cloze/tokenizer";
 import type { FastaBatch, FastaReport } from "./fasta-parser.ts";
 import type { ShardCounts } from "./shard-index.ts";
-import { splitOf, type SplitName, type SplitRule } from "./split.ts";
+import type { SplitName } from "./split.ts";
+import type { Splitter } from "./splitter.ts";
 
 /** Takes one record's bytes and returns how many tokens it became; 0 means that it was not kept. */
 export type RecordSink = (split: SplitName, batch: FastaBatch, record: number) => number;
@@ -13,22 +14,24 @@ export type RecordSink = (split: SplitName, batch: FastaBatch, record: number) =
 export class RecordRouter {
   /** The sink's encoder counts here. */
   readonly issues: IssueCounter = new IssueCounter();
-  readonly #rule: SplitRule | undefined;
+  readonly #splitter: Splitter;
   readonly #sink: RecordSink;
   #emptied = 0;
+  #record: number;
 
-  /** Without a rule every record is training data. */
-  constructor(rule: SplitRule | undefined, sink: RecordSink) {
-    this.#rule = rule;
+  /** `firstRecord`: the number of the first record, where others come before it that are prepared elsewhere. */
+  constructor(splitter: Splitter, sink: RecordSink, firstRecord: number = 0) {
+    this.#splitter = splitter;
     this.#sink = sink;
+    this.#record = firstRecord;
   }
 
   take(batch: FastaBatch): void {
     const { residues, starts, ends } = batch;
     for (let i = 0; i < batch.count; i++) {
-      const start = starts[i] as number, end = ends[i] as number;
+      const start = starts[i] as number, end = ends[i] as number, record = this.#record++;
       if (start === end) continue;
-      const split = this.#rule === undefined ? "train" : splitOf(residues, this.#rule, start, end);
+      const split = this.#splitter(residues, start, end, record);
       if (this.#sink(split, batch, i) === 0) this.#emptied++;
     }
   }

@@ -7,7 +7,8 @@ import { RecordRouter } from "./encode-fasta.ts";
 import { FastaParser, type FastaBatch, type FastaReport } from "./fasta-parser.ts";
 import { MemoryDataset, sharedTokens } from "./memory-dataset.ts";
 import type { ShardCounts } from "./shard-index.ts";
-import { checkSplitRule, type SplitName, type SplitRule } from "./split.ts";
+import type { SplitName, SplitRule } from "./split.ts";
+import { contentSplitter } from "./splitter.ts";
 import { TokenBuffer, dtypeOf, encoderOf, type DataTokenizer } from "./token-buffer.ts";
 
 export interface FastaDatasetsOptions {
@@ -37,9 +38,8 @@ export interface FastaCollector {
 /** `file` names the input in messages; a function, where several files follow one another. */
 export function fastaCollector(options: FastaDatasetsOptions, file: () => string = () => "FASTA"): FastaCollector {
   const { tokenizer, split, names = false, maxRecord } = options;
-  if (split !== undefined) checkSplitRule(split);
   const encode = encoderOf(tokenizer), parts = { train: new Part(tokenizer), valid: new Part(tokenizer), test: new Part(tokenizer) };
-  const router = new RecordRouter(split, (name, batch, record) => parts[name].add(batch, record, names, (start, end, into) => encode(batch.residues, start, end, into, router.issues)));
+  const router = new RecordRouter(contentSplitter(split), (name, batch, record) => parts[name].add(batch, record, names, (start, end, into) => encode(batch.residues, start, end, into, router.issues)));
   const reports: FastaReport[] = [];
   let parser: FastaParser | undefined;
   const current = (): FastaParser => (parser ??= new FastaParser({ file: file(), headers: names, ...(maxRecord === undefined ? {} : { maxRecord }) }));

@@ -24,6 +24,8 @@ export { hubDatasetFiles, hubSettings, parseHubDataset, type HubDatasetName, typ
 export { LineParser, MAX_RECORD, type LineOptions } from "./text-lines.ts";
 export { sentencesOf, type Row, type TextDocument, type TextReport } from "./text-document.ts";
 export { splitOf, type SplitName, type SplitRule } from "./split.ts";
+export { heldOutRows, type ShuffledSplit } from "./shuffled-split.ts";
+export { numpyPermutation } from "./numpy-permutation.ts";
 export { contentHash, type ContentHash } from "./content-hash.ts";
 export { shuffledOrder, type Order } from "./shuffle.ts";
 export { cropStart, type CropKey } from "./crop.ts";

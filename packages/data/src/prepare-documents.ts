@@ -9,8 +9,11 @@ import type { FilterOptions } from "./document-filter.ts";
 import { DocumentEncoder } from "./encode-documents.ts";
 import type { PreparedShards } from "./prepare-shards.ts";
 import { readDocuments, type ReadDocumentsOptions } from "./read-documents.ts";
-import { makeShards, type ShardFolderOptions } from "./shard-folder.ts";
+import { countRecords } from "./count-records.ts";
+import { DEFAULT_SPLIT, makeShards, type ShardFolderOptions, type ShardOrigin, type Writers } from "./shard-folder.ts";
+import type { ShardCounts } from "./shard-index.ts";
 import type { DataSource } from "./sources.ts";
+import { splitterOf, type InputSize, type Splitter } from "./splitter.ts";
 import type { TextReport } from "./text-document.ts";
 import type { DataTokenizer } from "./token-buffer.ts";
 
@@ -33,17 +36,42 @@ export interface DocumentProgress {
 
 /** Makes the shards, or returns those that are there; see `makeShards` for when. `openShards` and `openSentenceShards` read them. */
 export async function prepareDocuments(options: PrepareDocumentsOptions): Promise<PreparedShards> {
-  const { sources, tokenizer, reading = {}, filter = {} } = options;
-  if (sources.length === 0) throw new ConfigError("prepareShards: expected at least one source, got none.");
-  const inputs = sources.map(({ name, place, bytes, modified }) => ({ file: "path" in place ? basename(name) : name, bytes, modified }));
-  const formats = sources.map(({ format }) => format).join(" ");
-  return makeShards(options, { inputs, reading: plain({ formats, ...reading, ...filter }) }, async (writers, split) => {
-    const encoder = new DocumentEncoder({ tokenizer, split, filter }, (part, { tokens, sentences }) => void writers[part].add(tokens.at, (into) => into.append(tokens.data.subarray(0, tokens.at)), sentences));
-    return encoder.counts(await encodeAll(options, encoder));
+  const { sources, reading = {} } = options;
+  return makeShards(options, documentsOrigin(options), async (writers) => {
+    const splitter = await splitterOf(options.split ?? DEFAULT_SPLIT, () => sizesOf(sources, reading));
+    return fillFromDocuments({ ...options, splitter, writers, firstRecord: 0 });
   });
 }
 
-async function encodeAll({ sources, reading, onProgress }: PrepareDocumentsOptions, encoder: DocumentEncoder): Promise<readonly TextReport[]> {
+/** What the index says of the sources and how they were read. */
+export function documentsOrigin({ sources, reading, filter }: Pick<PrepareDocumentsOptions, "sources" | "reading" | "filter">): ShardOrigin {
+  if (sources.length === 0) throw new ConfigError("prepareShards: expected at least one source, got none.");
+  const formats = sources.map(({ format }) => format).join(" ");
+  return { inputs: sources.map(({ name, place, bytes, modified }) => ({ file: "path" in place ? basename(name) : name, bytes, modified })), reading: plain({ formats, ...reading, ...filter }) };
+}
+
+/** Records of each source. */
+export async function sizesOf(sources: readonly DataSource[], reading: PrepareDocumentsOptions["reading"]): Promise<readonly InputSize[]> {
+  const sizes: InputSize[] = [];
+  for (const source of sources) sizes.push({ name: source.name, records: await countRecords(source, reading) });
+  return sizes;
+}
+
+export interface FillDocuments extends Pick<PrepareDocumentsOptions, "sources" | "tokenizer" | "reading" | "filter" | "onProgress"> {
+  readonly splitter: Splitter;
+  readonly writers: Writers;
+  /** Documents in sources that come before these. */
+  readonly firstRecord: number;
+}
+
+/** Reads the sources in order and writes their documents. */
+export async function fillFromDocuments(options: FillDocuments): Promise<ShardCounts> {
+  const { tokenizer, filter, splitter, firstRecord, writers } = options;
+  const encoder = new DocumentEncoder({ tokenizer, splitter, firstRecord, ...(filter === undefined ? {} : { filter }) }, (part, { tokens, sentences }) => void writers[part].add(tokens.at, (into) => into.append(tokens.data.subarray(0, tokens.at)), sentences));
+  return encoder.counts(await encodeAll(options, encoder));
+}
+
+async function encodeAll({ sources, reading, onProgress }: FillDocuments, encoder: DocumentEncoder): Promise<readonly TextReport[]> {
   const bytesTotal = sources.reduce((n, source) => n + source.bytes, 0), reports: TextReport[] = [];
   let before = 0, documents = 0;
   for (const source of sources) {

@@ -1,15 +1,18 @@
 /**
- * FASTA files to token shards, in one pass: inflate (libuv's threads), parse, hash, split, encode, write.
+ * FASTA files to token shards, in one pass: inflate (libuv's threads), parse, hash, split, encode, write. A split by row number needs
+ * the number of records, and takes a pass before.
  */
 import { ConfigError } from "@cloze/errors";
 import { statSync } from "node:fs";
 import { basename } from "node:path";
+import { countFasta } from "./count-records.ts";
 import { RecordRouter } from "./encode-fasta.ts";
 import { FastaParser, type FastaReport } from "./fasta-parser.ts";
-import { readChunks } from "./read-chunks.ts";
-import { makeShards, type ShardFolderOptions } from "./shard-folder.ts";
-import type { ShardIndex, ShardInput } from "./shard-index.ts";
-import { encoderOf } from "./token-buffer.ts";
+import { readRange, type FastaRange } from "./fasta-range.ts";
+import { DEFAULT_SPLIT, makeShards, type ShardFolderOptions, type Writers } from "./shard-folder.ts";
+import type { ShardCounts, ShardIndex, ShardInput } from "./shard-index.ts";
+import { splitterOf, type Splitter } from "./splitter.ts";
+import { encoderOf, type DataTokenizer } from "./token-buffer.ts";
 
 export interface PrepareProgress {
   readonly file: string;
@@ -32,40 +35,52 @@ export interface PreparedShards {
   readonly index: ShardIndex;
   /** The shards were there already. */
   readonly reused: boolean;
+  /** What an interrupted preparation had left was cleared, and all was made anew. */
+  readonly interrupted: boolean;
 }
 
 /** Makes the shards, or returns those that are there; see `makeShards` for when. */
 export async function prepareShards(options: PrepareOptions): Promise<PreparedShards> {
-  const { files, tokenizer } = options;
+  const { files, tokenizer, maxRecord, onProgress } = options;
   if (files.length === 0) throw new ConfigError("prepareShards: expected at least one FASTA file, got none.");
-  const inputs = files.map(describeInput), encode = encoderOf(tokenizer);
-  return makeShards(options, { inputs }, async (writers, split) => {
-    const router = new RecordRouter(split, (part, batch, record) => {
-      const from = batch.starts[record] as number, until = batch.ends[record] as number;
-      return writers[part].add(until - from, (into) => encode(batch.residues, from, until, into, router.issues));
-    });
-    return router.counts(await readAll(options, inputs, router));
+  const inputs = files.map(describeInput), bytesTotal = inputs.reduce((n, input) => n + input.bytes, 0);
+  return makeShards(options, { inputs }, async (writers) => {
+    const splitter = await splitterOf(options.split ?? DEFAULT_SPLIT, async () => Promise.all(files.map(async (name) => ({ name, records: await countFasta(name, maxRecord) }))));
+    return fillFromFasta({ ranges: files.map((file) => ({ file })), tokenizer, splitter, writers, maxRecord, ...(onProgress === undefined ? {} : { onProgress: (progress) => onProgress({ ...progress, bytesTotal }) }) });
   });
 }
 
-async function readAll(options: PrepareOptions, inputs: readonly ShardInput[], router: RecordRouter): Promise<readonly FastaReport[]> {
-  const { files, maxRecord, onProgress } = options, bytesTotal = inputs.reduce((n, input) => n + input.bytes, 0);
-  const reports: FastaReport[] = [];
+export interface FillFasta {
+  readonly ranges: readonly FastaRange[];
+  readonly tokenizer: DataTokenizer;
+  readonly splitter: Splitter;
+  readonly writers: Writers;
+  readonly maxRecord: number | undefined;
+  readonly onProgress?: (progress: Omit<PrepareProgress, "bytesTotal">) => void;
+}
+
+/** Reads the ranges in order and writes their records. */
+export async function fillFromFasta({ ranges, tokenizer, splitter, writers, maxRecord, onProgress }: FillFasta): Promise<ShardCounts> {
+  const encode = encoderOf(tokenizer), reports: FastaReport[] = [], sum = (key: "records" | "residues"): number => reports.reduce((n, report) => n + report[key], 0);
+  const router = new RecordRouter(splitter, (part, batch, record) => {
+    const from = batch.starts[record] as number, until = batch.ends[record] as number;
+    return writers[part].add(until - from, (into) => encode(batch.residues, from, until, into, router.issues));
+  });
   let before = 0;
-  for (const [i, file] of files.entries()) {
-    const parser = new FastaParser({ file, headers: false, ...(maxRecord === undefined ? {} : { maxRecord }) });
+  for (const range of ranges) {
+    const { file } = range, parser = new FastaParser({ file, headers: false, ...(maxRecord === undefined ? {} : { maxRecord }) });
     let read = 0;
-    for await (const chunk of readChunks(file, { onRead: (bytes) => { read = bytes; } })) {
+    for await (const chunk of readRange(range, (bytes) => { read = bytes; })) {
       router.take(parser.push(chunk));
       if (onProgress === undefined) continue;
-      const { records, residues } = parser.report, sum = (key: "records" | "residues"): number => reports.reduce((n, r) => n + r[key], 0);
-      onProgress({ file, bytesRead: before + read, bytesTotal, records: sum("records") + records, residues: sum("residues") + residues });
+      const { records, residues } = parser.report;
+      onProgress({ file, bytesRead: before + read, records: sum("records") + records, residues: sum("residues") + residues });
     }
     router.take(parser.finish());
     reports.push(parser.report);
-    before += (inputs[i] as ShardInput).bytes;
+    before += read;
   }
-  return reports;
+  return router.counts(reports);
 }
 
 function describeInput(file: string): ShardInput {

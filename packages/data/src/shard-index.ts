@@ -1,5 +1,7 @@
 /** The JSON index that lies beside token shards: all that a reader must know to trust and use them. */
 
+import type { ShuffledSplit } from "./shuffled-split.ts";
+
 export type TokenDtype = "uint8" | "uint16" | "uint32";
 
 export interface ShardIndex {
@@ -16,7 +18,7 @@ export interface ShardIndex {
   readonly dtype: TokenDtype;
   /** Tokens that frame every stored document; null where the vocabulary has none. */
   readonly special: { readonly start: number | null; readonly end: number | null };
-  readonly splitRule: { readonly hash: "murmur3-x86-128/64"; readonly seed: number; readonly valid: number; readonly test: number };
+  readonly splitRule: StoredSplitRule;
   readonly splits: Readonly<Record<string, ShardSplit>>;
   /** Input files, to tell whether the shards still belong to them. */
   readonly inputs: readonly ShardInput[];
@@ -24,6 +26,11 @@ export interface ShardIndex {
   readonly reading?: Readonly<Record<string, string | number | boolean>>;
   readonly counts: ShardCounts;
 }
+
+/** By content; or rows drawn by number, as published sets are split (`ShuffledSplit`). */
+export type StoredSplitRule =
+  | { readonly hash: "murmur3-x86-128/64"; readonly seed: number; readonly valid: number; readonly test: number }
+  | ({ readonly shuffle: "numpy-pcg64" } & ShuffledSplit);
 
 export interface ShardInput {
   /** Name without its folder; of what is not a file, its whole name. */

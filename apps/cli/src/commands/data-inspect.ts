@@ -44,7 +44,8 @@ function describe(file: string, size: number, result: Inspection | DocumentInspe
   return [
     `${file}: token shards, checksums match`,
     `  tokenizer ${tokenizer.name}, ${integer(tokenizer.vocabularySize)} tokens, stored as ${index.dtype}`,
-    `  split by content: seed ${splitRule.seed}, valid ${splitRule.valid}, test ${splitRule.test}`,
+    "hash" in splitRule ? `  split by content: seed ${splitRule.seed}, valid ${splitRule.valid}, test ${splitRule.test}`
+      : `  split by row: ${integer(splitRule.heldOut)} held out, seeds ${splitRule.seeds.shuffle}, ${splitRule.seeds.heldOut}, ${splitRule.seeds.halves}`,
     ...Object.entries(splits).flatMap(([split, held]) => {
       const shards = index.splits[split]?.shards ?? [], sentences = shards.reduce((n, shard) => n + (shard.sentences?.count ?? 0), 0);
       return ["", `${split}: ${counted(shards.length, "shard")}`, ...(held.sequences === 0 ? ["  empty"] : index.reading !== undefined && tokenizer.vocabularySize > 256 ? ofTokens(held, sentences) : contents(held))];
