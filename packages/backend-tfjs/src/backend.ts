@@ -96,6 +96,10 @@ class TfjsBackend implements Backend, SessionHost {
     return this.tf.engine();
   }
 
+  ended(session: Session): void {
+    this.#sessions.delete(session);
+  }
+
   #load(program: Program, engine: Engine): Loaded {
     const has = (kernel: string): boolean => Boolean(this.tf.getKernel(kernel, this.#engineName));
     const compiled = compileProgram(program, { ...deviceOf(this.#engineName), name: this.name, has });

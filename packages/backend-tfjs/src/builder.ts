@@ -129,7 +129,7 @@ export class Builder {
 }
 
 /** The shape of two broadcast together; that they fit is known. */
-function together(a: Shape, b: Shape): Shape {
+export function together(a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const x = a[a.length - rank + i] ?? 1, y = b[b.length - rank + i] ?? 1;

@@ -7,7 +7,7 @@
  *   scatter    ScatterNd, but on TensorFlow itself: the UnsortedSegmentSum of the others passes over the data once a segment
  */
 import { isFloat, sizeOf, type DType, type Node, type Op, type Shape, type Tensor } from "@cloze/graph";
-import type { Builder, Value } from "./builder.ts";
+import { together, type Builder, type Value } from "./builder.ts";
 import { tfTypeOf } from "./host.ts";
 import type { HostValues, TfDType } from "./tfjs.ts";
 
@@ -68,8 +68,11 @@ function wrappingProduct(x: Value, y: Value, b: Builder): Value {
   return b.binary("Add", b.binary("Multiply", x, low), b.binary("Multiply", b.binary("Multiply", x, high), b.scalar("int32", HALF)));
 }
 
-function multiply(x: Tensor, [p, q]: readonly Value[], b: Builder, { doubles }: Device): Value {
-  return doubles && !isFloat(x.dtype) ? wrappingProduct(p as Value, q as Value, b) : b.binary("Multiply", p as Value, q as Value);
+/** The product of integers, modulo 2^32. */
+const times = (x: Value, y: Value, b: Builder, { doubles }: Device): Value => (doubles ? wrappingProduct(x, y, b) : b.binary("Multiply", x, y));
+
+function multiply(x: Tensor, [p, q]: readonly Value[], b: Builder, device: Device): Value {
+  return isFloat(x.dtype) ? b.binary("Multiply", p as Value, q as Value) : times(p as Value, q as Value, b, device);
 }
 
 /** Quotients truncate toward zero. */
@@ -86,8 +89,6 @@ function truncatedQuotient(n: Value, d: Value, b: Builder, device: Device): Valu
   const negative = b.binary("NotEqual", b.cast(b.binary("Less", n, zero), "int32"), b.cast(b.binary("Less", d, zero), "int32"));
   return b.binary("Add", floor, asInt(b.binary("LogicalAnd", negative, b.binary("NotEqual", rest, zero)), b));
 }
-
-const times = (x: Value, y: Value, b: Builder, { doubles }: Device): Value => (doubles ? wrappingProduct(x, y, b) : b.binary("Multiply", x, y));
 
 /** Hacker's Delight 9-3: half the dividend divided signed, doubled, and one more if the rest still holds the divisor. */
 function unsignedQuotient(n: Value, d: Value, b: Builder, device: Device): Value {
@@ -122,13 +123,8 @@ const isInteger = (dtype: DType): boolean => dtype === "i32" || dtype === "u32";
 function select(x: Tensor, args: readonly Value[], b: Builder): Value {
   const [condition, t, e] = args as readonly [Value, Value, Value];
   if (x.dtype === "bool") return b.binary("LogicalOr", b.binary("LogicalAnd", condition, t), b.binary("LogicalAnd", b.unary("LogicalNot", condition), e));
-  const shape = args.reduce((joint, v) => wider(joint, v.shape), [] as Shape), slot = (v: Value): number => b.full(v, shape).slot;
+  const shape = args.reduce((joint, v) => together(joint, v.shape), [] as Shape), slot = (v: Value): number => b.full(v, shape).slot;
   return b.call("Select", { condition: slot(condition), t: slot(t), e: slot(e) }, shape);
-}
-
-function wider(a: Shape, c: Shape): Shape {
-  const rank = Math.max(a.length, c.length), at = (s: Shape, i: number): number => s[s.length - rank + i] ?? 1;
-  return Array.from({ length: rank }, (_, i) => Math.max(at(a, i), at(c, i)));
 }
 
 const reduced = (kernel: "Sum" | "Max", name: string) => (x: Node<"reduceSum"> | Node<"reduceMax">, args: readonly Value[], b: Builder, { sequentialSums }: Device): Value => {
@@ -179,7 +175,7 @@ function iota({ attrs: { shape, axis } }: Node<"iota">, _: readonly Value[], b: 
   return b.constant("int32", shape.map((d, i) => (i === axis ? d : 1)), Int32Array.from({ length: size }, (__, i) => i));
 }
 
-/** Attributes whose kernels take every axis: the value is needed whole. */
+/** What each op becomes. */
 export const table: { readonly [P in Op]: Lower<P> } = {
   input: () => { throw new TypeError("inputs have slots of their own"); },
   const: (x, _, b) => b.scalar(tfTypeOf(x.dtype), x.dtype === "u32" ? x.attrs.value | 0 : x.attrs.value),

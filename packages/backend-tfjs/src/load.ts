@@ -44,20 +44,39 @@ export interface Loaded {
   readonly device: string;
 }
 
-const GUIDE = "docs/how-to/tfjs-cuda.md has versions that work";
+const GUIDE = "docs/how-to/tfjs-cuda.md has versions that work.";
+
+/** Why a kind cannot run here, and what would help: two sentences or more. */
+class Unfit extends Error {
+  readonly reason: string;
+  readonly remedy: string;
+
+  constructor(reason: string, remedy: string, options?: ErrorOptions) {
+    super(`${reason} ${remedy}`, options);
+    this.reason = reason;
+    this.remedy = remedy;
+  }
+}
 
 /** Throws UnsupportedError with what is wrong and what to do. */
-export async function load(kind: Kind, options: LoadOptions = {}): Promise<Loaded> {
+export function load(kind: Kind, options: LoadOptions = {}): Promise<Loaded> {
+  return fit(kind, options).catch((error: unknown) => {
+    throw error instanceof Unfit ? new UnsupportedError(`backend tfjs:${kind}: ${error.message}`, { cause: error.cause }) : error;
+  });
+}
+
+/** Throws Unfit. */
+async function fit(kind: Kind, options: LoadOptions): Promise<Loaded> {
   const way = Object.hasOwn(ways, kind) ? ways[kind] : undefined;
   if (way === undefined) throw new ConfigError(`backend tfjs: expected kind ${KINDS.join(", ")}, got ${JSON.stringify(kind)}.`);
-  if (isNode()) await prepareNode(kind, way, options);
-  const tf = tfjsIn(await way.import().catch((cause: unknown) => { throw failure(kind, way, cause); }), way);
+  if (isNode()) await prepareNode(way, options);
+  const tf = tfjsIn(await way.import().catch((cause: unknown) => { throw failure(way, cause); }), way);
   // Without it the JavaScript kernels advise, on every start, to install the native ones, and every run looks for NaN.
   tf.enableProdMode();
-  if (!(await tf.setBackend(way.name).catch(() => false))) throw new UnsupportedError(`backend tfjs:${kind}: TensorFlow.js could not start its backend "${way.name}". ${isNode() && (kind === "webgl" || kind === "webgpu") ? "It is for browsers: in Node take tfjs:node or tfjs:wasm." : "Is it supported here?"}`);
+  if (!(await tf.setBackend(way.name).catch(() => false))) throw new Unfit(`TensorFlow.js could not start its backend "${way.name}".`, isNode() && (kind === "webgl" || kind === "webgpu") ? "It is for browsers: in Node take tfjs:node or tfjs:wasm." : "Is it supported here?");
   await tf.ready();
   if (kind === "node-gpu" && !usesGpu(tf)) {
-    throw new UnsupportedError(`backend tfjs:node-gpu: TensorFlow sees no GPU. It needs an NVIDIA driver and the CUDA and cuDNN libraries that its libtensorflow was built with (for 2.9.1: CUDA 11.2, cuDNN 8.1) in LD_LIBRARY_PATH, and CUDA_VISIBLE_DEVICES must not be empty; what it could not load is on stderr with TF_CPP_MIN_LOG_LEVEL=0. ${GUIDE}.`);
+    throw new Unfit("TensorFlow sees no GPU.", `It needs an NVIDIA driver and the CUDA and cuDNN libraries that its libtensorflow was built with (for 2.9.1: CUDA 11.2, cuDNN 8.1) in LD_LIBRARY_PATH, and CUDA_VISIBLE_DEVICES must not be empty; what it could not load is on stderr with TF_CPP_MIN_LOG_LEVEL=0. ${GUIDE}`);
   }
   return { tf, name: way.name, device: way.device };
 }
@@ -69,12 +88,12 @@ function tfjsIn(module: object, { packages }: Way): Tfjs {
   for (const candidate of [module, (module as { readonly default?: object }).default]) {
     if (typeof candidate === "object" && candidate !== null && "engine" in candidate && "getKernel" in candidate) return candidate as Tfjs;
   }
-  throw new UnsupportedError(`backend tfjs: ${packages.join(" and ")} loaded, but is no TensorFlow.js. Install it again.`);
+  throw new Unfit(`${packages.join(" and ")} loaded, but is no TensorFlow.js.`, "Install it again.");
 }
 
 const usesGpu = (tf: Tfjs): boolean => (tf.backend() as { readonly isUsingGpuDevice?: boolean }).isUsingGpuDevice === true;
 
-async function prepareNode(kind: Kind, way: Way, { tf32 = false, memoryGrowth = true }: LoadOptions): Promise<void> {
+async function prepareNode(way: Way, { tf32 = false, memoryGrowth = true }: LoadOptions): Promise<void> {
   // Not imported: a bundle for browsers shall not look for it.
   const util = process.getBuiltinModule("node:util") as { isNullOrUndefined?: (value: unknown) => boolean };
   util.isNullOrUndefined ??= (value) => value === null || value === undefined;
@@ -83,14 +102,14 @@ async function prepareNode(kind: Kind, way: Way, { tf32 = false, memoryGrowth = 
   env["TF_FORCE_GPU_ALLOW_GROWTH"] ??= String(memoryGrowth);
   env["NVIDIA_TF32_OVERRIDE"] ??= tf32 ? "1" : "0";
   if (way.name !== "tensorflow") return;
-  expectAddon(kind, way);
+  expectAddon(way);
   // Where both native packages are loaded, the second would warn of each kernel that it registers again.
   const shared = (await import("@tensorflow/tfjs").catch(() => undefined)) as { readonly enableProdMode?: () => void; readonly default?: { readonly enableProdMode?: () => void } } | undefined;
   (shared?.enableProdMode ?? shared?.default?.enableProdMode)?.();
 }
 
 /** A package without its addon registers all its kernels and then throws, and what it registered stays: so it is not begun. */
-function expectAddon(kind: Kind, { packages: [name = ""] }: Way): void {
+function expectAddon({ packages: [name = ""] }: Way): void {
   const { createRequire } = process.getBuiltinModule("node:module"), { existsSync, readdirSync } = process.getBuiltinModule("node:fs"), { dirname, join } = process.getBuiltinModule("node:path");
   let home: string;
   try {
@@ -99,34 +118,34 @@ function expectAddon(kind: Kind, { packages: [name = ""] }: Way): void {
     return; // Not installed: the import says so.
   }
   const lib = join(home, "lib"), built = existsSync(lib) ? readdirSync(lib, { recursive: true }) : [];
-  if (!built.some((file) => String(file).endsWith("tfjs_binding.node"))) throw withoutAddon(kind, name);
+  if (!built.some((file) => String(file).endsWith("tfjs_binding.node"))) throw withoutAddon(name);
 }
 
-const withoutAddon = (kind: Kind, name: string): UnsupportedError =>
-  new UnsupportedError(`backend tfjs:${kind}: ${name} is installed without its native addon: its install script did not run, or could not fetch libtensorflow. Run: npm rebuild ${name} (with --build-addon-from-source where there is no prebuilt one); ${GUIDE}.`);
+const withoutAddon = (name: string): Unfit =>
+  new Unfit(`${name} is installed without its native addon: its install script did not run, or could not fetch libtensorflow.`, `Run: npm rebuild ${name} (with --build-addon-from-source where there is no prebuilt one); ${GUIDE}`);
 
 /** What is wrong, from what an import threw. */
-function failure(kind: Kind, { packages }: Way, cause: unknown): UnsupportedError {
-  const said = cause instanceof Error ? cause.message : String(cause), first = said.split("\n")[0]?.trim().replace(/\.$/, "") ?? "", where = `backend tfjs:${kind}: `;
+function failure({ packages }: Way, cause: unknown): Unfit {
+  const said = cause instanceof Error ? cause.message : String(cause), first = said.split("\n")[0]?.trim().replace(/\.$/, "") ?? "";
   const missing = packages.find((name) => said.includes(`'${name}'`) || said.includes(`"${name}"`)), native = packages[0] as string;
   if ((cause as { readonly code?: unknown }).code === "ERR_MODULE_NOT_FOUND" && missing !== undefined) {
-    return new UnsupportedError(`${where}${packages.join(" and ")} ${packages.length > 1 ? "are" : "is"} not installed. Run: npm install ${packages.join(" ")}`, { cause });
+    return new Unfit(`${packages.join(" and ")} ${packages.length > 1 ? "are" : "is"} not installed.`, `Run: npm install ${packages.join(" ")}`, { cause });
   }
+  const broken = `the native addon of ${native} does not load: ${first}.`;
   if (/libcud|libcublas|libnv/.test(said)) {
-    return new UnsupportedError(`${where}the native addon of ${native} does not load: ${first}. The CUDA libraries it was built with are not here: install that version, or put its folder into LD_LIBRARY_PATH. ${GUIDE}.`, { cause });
+    return new Unfit(broken, `The CUDA libraries it was built with are not here: install that version, or put its folder into LD_LIBRARY_PATH. ${GUIDE}`, { cause });
   }
-  return new UnsupportedError(`${where}the native addon of ${native} does not load: ${first}. Run: npm rebuild ${native}; ${GUIDE}.`, { cause });
+  return new Unfit(broken, `Run: npm rebuild ${native}; ${GUIDE}`, { cause });
 }
 
 /** Whether this kind can run here. */
 export async function probeKind(kind: Kind, options: LoadOptions = {}): Promise<Probe> {
   try {
-    const { tf, device } = await load(kind, options), version = tf.version["tfjs-node"] ?? tf.version["tfjs"] ?? tf.version["tfjs-core"] ?? "unknown";
+    const { tf, device } = await fit(kind, options), version = tf.version["tfjs-node"] ?? tf.version["tfjs"] ?? tf.version["tfjs-core"] ?? "unknown";
     return available(device, { tfjs: version, ...libraryOf(tf) });
   } catch (error) {
-    if (!UnsupportedError.isInstance(error)) throw error;
-    const [, reason = error.message, remedy = GUIDE] = /^backend tfjs:\S+: (.*?\.?) ((?:Run|Install|It needs|The CUDA|It is for|Is it)\b.*)$/s.exec(error.message) ?? [];
-    return unavailable(reason, remedy);
+    if (error instanceof Unfit) return unavailable(error.reason, error.remedy);
+    throw error;
   }
 }
 

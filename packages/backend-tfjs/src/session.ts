@@ -18,6 +18,8 @@ export interface SessionHost {
   loaded(executable: Executable): Loaded;
   /** Makes the backend of this session the one that computes, and returns its engine. */
   engine(): Promise<Engine>;
+  /** The session was disposed. */
+  ended(session: Session): void;
 }
 
 interface Held extends TensorType {
@@ -79,6 +81,7 @@ export class TfjsSession implements Session {
       for (const { tensor } of this.#state.values()) tensor.dispose();
       this.#state.clear();
     });
+    this.#host.ended(this);
   }
 
   /** After everything that was asked before, whether that went well or not. */
