@@ -2,6 +2,7 @@
 import { bert, bertConfigJson, bertConfigs, bertConfigText, parseBertConfig, type BertSize } from "./bert.ts";
 import { bertCheckpoint } from "./bert-checkpoint.ts";
 import { checkVariation, headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import { flopsPerToken } from "./flops.ts";
 import { labelsOf } from "./labels.ts";
 
 const ARCHITECTURES: OpenedModel["architectures"] = {
@@ -27,6 +28,7 @@ export const bertFamily: ModelFamily = {
     const opened: OpenedModel = {
       ...kind, model, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
       labels: labelsOf(extra, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), notes: bertCheckpoint,
+      flopsPerToken: (seq, options) => flopsPerToken(config, seq, options),
       configText: (saved = {}) => bertConfigText(config, savedKeys(kind, extra, saved)),
       vary(settings) {
         checkVariation("bert", settings, []);

@@ -2,6 +2,7 @@
 import { encoderInputs, parametersOf } from "@cloze/nn";
 import { esm2, esm2Checkpoint, esm2ConfigJson, esm2Configs, esm2ConfigText, parseEsm2Config, ropeFrequenciesFrom, type Esm2Config, type Esm2Options, type Esm2Size } from "./esm2.ts";
 import { checkVariation, headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import { flopsPerToken } from "./flops.ts";
 import { labelsOf } from "./labels.ts";
 
 const ARCHITECTURES: OpenedModel["architectures"] = {
@@ -33,6 +34,7 @@ function opened(config: Esm2Config, head: OpenedModel["head"], options: Esm2Opti
       const inputs = encoderInputs(scope.graph, 1, 4);
       model.contacts(scope, inputs, model.outputs(scope, inputs).attentions);
     }),
+    flopsPerToken: (seq, options) => flopsPerToken(config, seq, options),
     configText: (saved = {}) => esm2ConfigText(config, savedKeys(kind, extra, saved)),
     vary(settings) {
       checkVariation("esm", settings, ["ropeBase"]);

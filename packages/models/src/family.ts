@@ -6,6 +6,7 @@ import { ConfigError, UnsupportedError } from "@cloze/errors";
 import type { HostTensors, Tensor } from "@cloze/graph";
 import type { ChoiceModel, EncoderInputs, EncoderOutputs, MaskedLm, Parameter, Scope, SentencePairModel, SequenceClassifier, SpanModel, TokenClassifier } from "@cloze/nn";
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
+import type { FlopsOptions } from "./flops.ts";
 import type { Head } from "./heads.ts";
 import { LABEL_KEYS, labelsJson, type TaskLabels } from "./labels.ts";
 
@@ -71,6 +72,8 @@ export interface OpenedModel {
   /** Heads of this family, and the class of transformers that has each. */
   readonly architectures: Readonly<Partial<Record<Head, string>>>;
   readonly notes: CheckpointNotes;
+  /** Floating-point operations for one token of a row of `seq` tokens that all belong together, masked-token head included. */
+  flopsPerToken(seq: number, options?: FlopsOptions): number;
   /** The text of config.json. */
   configText(saved?: SavedAs): string;
   /**

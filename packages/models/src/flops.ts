@@ -9,6 +9,8 @@ export interface FlopsConfig {
   readonly headDense?: boolean;
   /** Matrices `[hidden, intermediate]` of the feed-forward block: 3 where it is gated. Default 2. */
   readonly feedForwardMatrices?: number;
+  /** Attention whose heads come in pairs: each map weighs the values of both. Default false. */
+  readonly differential?: boolean;
   /** By layer, the largest distance that is seen; undefined: any. Default: all see everything. */
   readonly windows?: readonly (number | undefined)[];
 }
@@ -22,14 +24,14 @@ export interface FlopsOptions {
 
 /**
  * Floating-point operations for one token of a row of `seq`: 2 for each weight of a matmul, and in each layer 4 hidden for every
- * token seen; backward twice that. The head counts for the share of tokens that is predicted.
+ * token seen (6 with differential attention); backward twice that. The head counts for the share of tokens that is predicted.
  */
 export function flopsPerToken(config: FlopsConfig, seq: number, options: FlopsOptions = {}): number {
-  const { predicted = 0.15, training = true } = options, { hidden, intermediate, layers, vocab, headDense = true, feedForwardMatrices = 2, windows = [] } = config;
+  const { predicted = 0.15, training = true } = options, { hidden, intermediate, layers, vocab, headDense = true, feedForwardMatrices = 2, differential = false, windows = [] } = config;
   const weights = layers * 2 * (4 * hidden ** 2 + feedForwardMatrices * hidden * intermediate);
   let seen = 0;
   for (let i = 0; i < layers; i++) seen += tokensSeen(seq, windows[i]);
-  const forward = weights + 4 * hidden * seen + predicted * 2 * ((headDense ? hidden ** 2 : 0) + hidden * vocab);
+  const forward = weights + (differential ? 6 : 4) * hidden * seen + predicted * 2 * ((headDense ? hidden ** 2 : 0) + hidden * vocab);
   return training ? 3 * forward : forward;
 }
 

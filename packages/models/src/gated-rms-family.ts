@@ -1,7 +1,7 @@
 /** AMPLIFY and NeoBERT as families: what is alike in both; their rows are in `amplify-family.ts` and `neobert-family.ts`. */
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
 import { checkVariation, headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
-import type { GatedRms, GatedRmsOptions } from "./gated-rms.ts";
+import { gatedRmsFlopsPerToken, type GatedRms, type GatedRmsOptions } from "./gated-rms.ts";
 import type { GatedRmsConfig } from "./gated-rms-config.ts";
 import { labelsOf } from "./labels.ts";
 
@@ -40,6 +40,7 @@ function opened(family: GatedRmsFamily, config: GatedRmsConfig, head: OpenedMode
   return {
     ...kind, model: family.model(config, { zeroInitHead }), head, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
     labels: labelsOf(extra, file), notes: family.notes,
+    flopsPerToken: (seq, options) => gatedRmsFlopsPerToken(config, seq, options),
     configText: (saved = {}) => family.text(config, savedKeys(kind, extra, saved)),
     vary(settings) {
       checkVariation(family.type, settings, ["ropeBase"]);

@@ -14,7 +14,7 @@ export {
   type GatedRms, type GatedRmsConfig, type GatedRmsOptions, type NeoBertSize,
 } from "./neobert.ts";
 export {
-  parseSpeedrunConfig, speedrun, speedrunConfigJson, speedrunConfigs, speedrunConfigText, speedrunIntermediate,
+  parseSpeedrunConfig, speedrun, speedrunConfigJson, speedrunConfigs, speedrunConfigText, speedrunFlopsPerToken, speedrunIntermediate,
   type Speedrun, type SpeedrunConfig, type SpeedrunOptions, type SpeedrunSize,
 } from "./speedrun.ts";
 export {

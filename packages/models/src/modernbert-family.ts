@@ -1,7 +1,7 @@
 /** ModernBERT as a family: names, config.json, checkpoints. */
 import { checkVariation, headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
 import { labelsOf } from "./labels.ts";
-import { modernBert, modernBertCheckpoint, modernBertConfigJson, modernBertConfigs, modernBertConfigText, parseModernBertConfig, type ModernBertConfig, type ModernBertSize } from "./modernbert.ts";
+import { modernBert, modernBertCheckpoint, modernBertConfigJson, modernBertConfigs, modernBertConfigText, modernBertFlopsPerToken, parseModernBertConfig, type ModernBertConfig, type ModernBertSize } from "./modernbert.ts";
 
 const ARCHITECTURES: OpenedModel["architectures"] = {
   "masked-lm": "ModernBertForMaskedLM",
@@ -33,6 +33,7 @@ function opened(config: ModernBertConfig, head: OpenedModel["head"], zeroInitHea
   return {
     ...kind, model: modernBert(config, { zeroInitHead }), head, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
     labels: labelsOf(extra, file), notes: modernBertCheckpoint,
+    flopsPerToken: (seq, options) => modernBertFlopsPerToken(config, seq, options),
     configText: (saved = {}) => modernBertConfigText(config, savedKeys(kind, extra, saved)),
     vary(settings) {
       checkVariation("modernbert", settings, ["window", "ropeBase"]);

@@ -2,7 +2,7 @@
 import { checkVariation, headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
 import { labelsOf } from "./labels.ts";
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
-import { parseSpeedrunConfig, speedrun, speedrunConfigJson, speedrunConfigs, speedrunConfigText, type SpeedrunConfig, type SpeedrunOptions, type SpeedrunSize } from "./speedrun.ts";
+import { parseSpeedrunConfig, speedrun, speedrunConfigJson, speedrunConfigs, speedrunConfigText, speedrunFlopsPerToken, type SpeedrunConfig, type SpeedrunOptions, type SpeedrunSize } from "./speedrun.ts";
 
 const ARCHITECTURES: OpenedModel["architectures"] = {
   "masked-lm": "SpeedrunForMaskedLM",
@@ -30,6 +30,7 @@ function opened(config: SpeedrunConfig, head: OpenedModel["head"], options: Spee
   return {
     ...kind, model: speedrun(config, options), head, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
     labels: labelsOf(extra, file), notes: NOTES,
+    flopsPerToken: (seq, options) => speedrunFlopsPerToken(config, seq, options),
     configText: (saved = {}) => speedrunConfigText(config, savedKeys(kind, extra, saved)),
     vary(settings) {
       checkVariation("cloze_speedrun", settings, ["window", "ropeBase"]);

@@ -3,7 +3,7 @@ import { crossEntropy, Graph, grad, interpret, lower, program, programRoots, siz
 import { countParameters, encoderInputs, initialize, maskedLmParameters, rootScope, type EncoderInputs, type Scope } from "@cloze/nn";
 import { muonRules, type Optimizer } from "@cloze/optim";
 import { describe, expect, it } from "vitest";
-import { flopsPerToken, parseSpeedrunConfig, speedrun, speedrunConfigJson, speedrunConfigs, speedrunConfigText, speedrunIntermediate, type SpeedrunConfig } from "./speedrun.ts";
+import { parseSpeedrunConfig, speedrun, speedrunConfigJson, speedrunConfigs, speedrunConfigText, speedrunFlopsPerToken, speedrunIntermediate, type SpeedrunConfig } from "./speedrun.ts";
 
 const published = speedrunConfigs["speedrun-133m"];
 const tiny: SpeedrunConfig = { ...published, layers: 4, hidden: 16, heads: 2, intermediate: 32 };
@@ -166,7 +166,7 @@ describe("flopsPerToken", () => {
   it("counts every matrix that a token is multiplied with, and attention", () => {
     const matrices = [...maskedLmParameters(speedrun(published)).values()].filter(({ name, shape }) => shape.length === 2 && name.includes(".layers."));
     const weights = matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0), attention = 12 * published.layers * 1024 * published.hidden;
-    expect(flopsPerToken(published, 1024, { predicted: 0 })).toBe(6 * weights + attention);
-    expect(flopsPerToken(published, 1024, { predicted: 1 })).toBe(6 * weights + attention + 6 * 33 * published.hidden);
+    expect(speedrunFlopsPerToken(published, 1024, { predicted: 0 })).toBe(6 * weights + attention);
+    expect(speedrunFlopsPerToken(published, 1024, { predicted: 1 })).toBe(6 * weights + attention + 6 * 33 * published.hidden);
   });
 });

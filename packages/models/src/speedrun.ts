@@ -27,12 +27,12 @@ import {
   type EncoderInputs, type EncoderOutputs, type Init, type LinearOptions, type MaskedLm, type Scope, type SelfAttentionOptions,
   type SequenceClassifier, type TokenClassifier,
 } from "@cloze/nn";
+import { flopsPerToken, type FlopsOptions } from "./flops.ts";
 import { checkSpeedrunConfig, type SpeedrunConfig } from "./speedrun-config.ts";
 
 export {
   parseSpeedrunConfig, speedrunConfigJson, speedrunConfigs, speedrunConfigText, speedrunIntermediate, type SpeedrunConfig, type SpeedrunSize,
 } from "./speedrun-config.ts";
-export { flopsPerToken } from "./flops.ts";
 
 export interface SpeedrunOptions {
   /**
@@ -68,6 +68,12 @@ export function speedrun(config: SpeedrunConfig, options: SpeedrunOptions = {}):
     },
     classifyTokens: (scope, states, labels) => linear(scope.at("classifier"), states, labels),
   };
+}
+
+/** Floating-point operations for one token of a row of `seq`, as `flopsPerToken` counts them; tables of values and skips cost none that count. */
+export function speedrunFlopsPerToken(config: SpeedrunConfig, seq: number, options: FlopsOptions = {}): number {
+  const { window, layers, differentialAttention: differential } = config;
+  return flopsPerToken({ ...config, differential, ...(window > 0 && { windows: Array.from({ length: layers }, () => window) }) }, seq, options);
 }
 
 /** Even over ± 1 / sqrt(columns), and no bias. */
