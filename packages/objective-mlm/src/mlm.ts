@@ -1,7 +1,7 @@
 /**
  * Masked language modelling: hide some tokens, predict them from both sides.
  *
- * Training corrupts a share `rate` of the tokens (which may change linearly over steps), drawn by (seed, step, example). Evaluation
+ * Training corrupts a share `rate` of the tokens (which may change over the run), drawn by (seed, step, example). Evaluation
  * is over `evaluationMask`, always the same 15 % behind `<mask>`, so that numbers of different runs compare.
  * Source: Devlin et al. 2018, arXiv:1810.04805.
  */
@@ -11,20 +11,14 @@ import {
   type Moment, type Objective, type Prepared, type Target, type TokenLossOptions, type TokenSet,
 } from "@cloze/objective";
 import { RandomStream } from "@cloze/random";
+import { atStep, linearSchedule, type Scheduled, type ValueSchedule } from "@cloze/schedule";
 import type { TokenBatch } from "@cloze/tokenizer";
 import { ALL_MASK, BERT_REPLACEMENT, corruptSequence, MASK_UNITS, type CorruptOptions, type MaskUnit, type Replacement } from "./masking.ts";
 
-/** Linear from `from` to `to` over the first `steps` steps, then `to`. */
-export interface RateSchedule {
-  readonly from: number;
-  readonly to: number;
-  readonly steps: number;
-}
-
 /** With label smoothing and z-loss as further terms of training. */
 export interface MlmOptions extends TokenLossOptions {
-  /** Share of the tokens to predict. Default 0.15. */
-  readonly rate?: number | RateSchedule;
+  /** Share of the tokens to predict; it may change over the run, `"0:0.3,1:0.1"`. Default 0.15. */
+  readonly rate?: Scheduled<number>;
   /** "bert": 80 % mask, 10 % random, 10 % kept (default). "mask": always the mask token. */
   readonly replace?: "bert" | "mask" | Replacement;
   /** What is chosen as one: single tokens (default), whole words, runs of words as in ALBERT (1 to 3) or as in SpanBERT (1 to 10). */
@@ -38,12 +32,11 @@ export function mlm(tokens: TokenSet, options: MlmOptions = {}): Objective<"mask
   const unknown = Object.keys(options).find((key) => !KEYS.includes(key as (typeof KEYS)[number]));
   if (unknown !== undefined) throw new ConfigError(`mlm: unknown option "${unknown}". It takes: ${KEYS.join(", ")}.`);
   const rate = options.rate ?? 0.15, replacement = replacementOf(options.replace ?? "bert"), unit = options.unit ?? "token";
-  const schedule: RateSchedule = typeof rate === "number" ? { from: rate, to: rate, steps: 0 } : rate;
-  for (const r of [schedule.from, schedule.to]) if (!(r > 0 && r < 1)) throw new ConfigError(`mlm: rate: expected a share between 0 and 1, got ${r}.`);
+  const rates = linearSchedule(rate, { where: "mlm: rate", check: (r) => r > 0 && r < 1, expected: "a share between 0 and 1" });
   if (!MASK_UNITS.includes(unit)) throw new ConfigError(`mlm: unit: expected one of ${MASK_UNITS.join(", ")}, got ${JSON.stringify(unit)}.`);
 
   const { specialIds, regularIds, continuesWord = wordPieces(tokens.vocabulary) } = tokens;
-  const setting: Setting = { specialIds, regularIds, continuesWord, maskId, schedule, replacement, unit, highest: Math.max(schedule.from, schedule.to) };
+  const setting: Setting = { specialIds, regularIds, continuesWord, maskId, rates, replacement, unit, highest: Math.max(...rates.points.map(({ value }) => value)) };
   return {
     name: "mlm",
     requires: "masked-lm",
@@ -73,20 +66,14 @@ function wordPieces(vocabulary: readonly string[]): (id: number) => boolean {
   return (id) => continues[id] === 1;
 }
 
-/** The rate in force at a step. */
-export function rateAt(schedule: RateSchedule, step: number): number {
-  const done = schedule.steps <= 0 ? 1 : Math.min(1, step / schedule.steps);
-  return schedule.from + (schedule.to - schedule.from) * done;
-}
-
 interface Setting extends Required<Omit<CorruptOptions, "rate">> {
-  readonly schedule: RateSchedule;
+  readonly rates: ValueSchedule<number>;
   /** Highest rate of the schedule: what the slots are sized for. */
   readonly highest: number;
 }
 
 function prepare(batch: TokenBatch, moment: Moment, setting: Setting): Prepared & { readonly weights: { readonly loss: number } } {
-  const options: CorruptOptions = { ...setting, rate: rateAt(setting.schedule, moment.step) };
+  const options: CorruptOptions = { ...setting, rate: setting.rates.at(moment.progress ?? atStep(moment.step)) };
   const root = new RandomStream(moment.seed).split("mlm").split(moment.step), ids = batch.ids.slice(), targets: Target[] = [];
   for (const { example, row, start, length } of batch.sequences) {
     const first = row * batch.length + start, sequence = batch.ids.subarray(first, first + length);

@@ -1,7 +1,7 @@
 import { kitBatch, kitTokens, testObjective } from "@cloze/objective/kit";
 import type { TokenBatch } from "@cloze/tokenizer";
 import { describe, expect, it } from "vitest";
-import { mlm, rateAt } from "../src/index.ts";
+import { mlm } from "../src/index.ts";
 
 const { special, specialIds } = kitTokens;
 
@@ -79,11 +79,18 @@ describe("mlm", () => {
   });
 
   it("follows a rate schedule", () => {
-    const schedule = { from: 0.1, to: 0.3, steps: 100 }, objective = mlm(kitTokens, { rate: schedule });
-    expect([rateAt(schedule, 0), rateAt(schedule, 50), rateAt(schedule, 100), rateAt(schedule, 900)]).toEqual([0.1, 0.2, 0.3, 0.3]);
+    const objective = mlm(kitTokens, { rate: { 0: 0.1, 100: 0.3 } });
     const share = (step: number): number => outcome(batch, objective.prepare(batch, { ...moment, step }).feeds).predicted / maskable(batch);
-    expect(share(0)).toBeCloseTo(0.1, 1);
-    expect(share(400)).toBeCloseTo(0.3, 1);
+    expect([share(0), share(50), share(400)].map((x) => Math.round(x * 20) / 20)).toEqual([0.1, 0.2, 0.3]);
+  });
+
+  it("follows a rate over shares of the run, in slots of one size, and asks how far the run has come", () => {
+    const objective = mlm(kitTokens, { rate: "0:0.4,1:0.1" }), feedsAt = (done: number): ReturnType<typeof objective.prepare>["feeds"] => objective.prepare(batch, { ...moment, progress: { step: moment.step, share: done } }).feeds;
+    const shares = [0, 0.5, 1].map((done) => outcome(batch, feedsAt(done)).predicted / maskable(batch));
+    shares.forEach((share, i) => expect(Math.abs(share - ([0.4, 0.25, 0.1][i] as number))).toBeLessThan(0.03));
+    expect(feedsAt(0)["slots.index"]?.shape).toEqual(feedsAt(1)["slots.index"]?.shape);
+    expect(() => objective.prepare(batch, moment)).toThrow(/mlm: rate: expected progress that says what share of the run is done/);
+    expect(objective.prepare(batch, { ...moment, evaluation: true }).feeds).toEqual(mlm(kitTokens).prepare(batch, { ...moment, evaluation: true }).feeds);
   });
 
   it("gives an unusual batch more slots rather than a cut", () => {
