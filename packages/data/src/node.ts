@@ -5,6 +5,7 @@ export { readDocuments, type DocumentReader, type ReadDocumentsOptions } from ".
 export { readRows, type RowCounts, type RowOptions } from "./read-rows.ts";
 export { readChunks, type ReadChunksOptions } from "./read-chunks.ts";
 export { fastaDatasets } from "./fasta-datasets.ts";
+export { prepareParts, type PreparePartsOptions, type PreparedParts } from "./prepare-parts.ts";
 export { prepareShards, type PrepareOptions, type PrepareProgress, type PreparedShards } from "./prepare-shards.ts";
 export { textDatasets, type TextDatasetsOptions } from "./text-datasets.ts";
 export { prepareDocuments, type DocumentProgress, type PrepareDocumentsOptions } from "./prepare-documents.ts";
