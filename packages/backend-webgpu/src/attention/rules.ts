@@ -14,6 +14,9 @@ import { tileOf, type FlashKernel } from "./tiles.ts";
 /** No id is smaller, and its literal is plain WGSL. */
 const LOWEST = -2147483647;
 
+/** Where id 0 counts in the span of a block: after all others but one. */
+const LAST = 2147483646;
+
 type Attention = Node<"composite">["attrs"]["params"] & Omit<FlashParams, "masks" | "queryBlock" | "keyBlock"> & { readonly extras: readonly string[] };
 
 /** Greatest id of each block of `size` rows: [batch, rows] -> [batch, blocks]. */
@@ -25,15 +28,22 @@ function blockMost(x: Tensor<"i32">, size: number): Tensor<"i32"> {
 /** -1 - x turns the order round without overflow. */
 const turned = (x: Tensor<"i32">): Tensor<"i32"> => x.neg().sub(1);
 
+/**
+ * Ids by which the span of a block is taken. Any numbering does that keeps ids apart; packed rows end in padding, which is 0, and
+ * a block with the last document and the first padding would else span every document of its row.
+ */
+const inOrder = (ids: Tensor<"i32">): Tensor<"i32"> => ids.equal(0).select(ids.graph.const(LAST, "i32"), ids);
+
 /** The tensor that `marksLayout` describes. */
 function marksOf(p: FlashParams, extra: ReadonlyMap<string, Tensor>, [batch, queries, keys]: readonly [number, number, number]): Tensor[] {
   if (marksLayout(p, queries, keys).width === 0) return [];
   const ids = extra.get("segments") as Tensor<"i32"> | undefined, padding = extra.get("keyPadding") as Tensor<"bool"> | undefined, key = extra.get("key"), parts: Tensor<"i32">[] = [];
   if (ids) parts.push(ids);
   if (padding) parts.push(padding.cast("i32"));
-  if (ids) parts.push(turned(blockMost(turned(ids), p.queryBlock)), blockMost(ids, p.queryBlock));
-  if (ids ?? padding) {
-    const known = ids ?? (padding as Tensor<"bool">).graph.full([batch, keys], 0, "i32");
+  const spanned = ids && inOrder(ids);
+  if (spanned) parts.push(turned(blockMost(turned(spanned), p.queryBlock)), blockMost(spanned, p.queryBlock));
+  if (spanned ?? padding) {
+    const known = spanned ?? (padding as Tensor<"bool">).graph.full([batch, keys], 0, "i32");
     const visible = (x: Tensor<"i32">): Tensor<"i32"> => (padding ? padding.select(x, LOWEST) : x);
     parts.push(turned(blockMost(visible(turned(known)), p.keyBlock)), blockMost(visible(known), p.keyBlock));
   }
