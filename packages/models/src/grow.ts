@@ -1,0 +1,120 @@
+/**
+ * A larger model that begins as a smaller one of its family: every tensor tiled from the middle, layers taken evenly (`grow/tile.ts`), with the
+ * axes as the family has them (`grow/axes.ts`).
+ *
+ * Tiled alone, as ModernBERT-large was, sums over a wider axis grow with it: a matrix that meets its input twice gives twice as much.
+ * `keepSums` divides each copy of an input by the number of its copies. Where widths grow to a whole multiple at the same depth and head
+ * dimension, the large model then computes exactly what the small one does (Net2Net: Chen et al. 2015, arXiv:1511.05641); otherwise
+ * norms see other means, and layers that stand twice act twice. Not kept are the logits of a speedrun encoder whose head is the tied table:
+ * no norm stands before it that could be divided.
+ */
+import { ConfigError, UnsupportedError } from "@cloze/errors";
+import { sameShape, showShape, type HostTensor, type HostTensors, type Shape } from "@cloze/graph";
+import { initialValue, type Parameter } from "@cloze/nn";
+import type { OpenedModel } from "./family.ts";
+import { axisRules, type Axis, type AxisRule, type Factor } from "./grow/axes.ts";
+import { evenly, tileAxis, tileMatrix, timesTaken, type Factors } from "./grow/tile.ts";
+
+export interface GrowOptions {
+  /** Of parameters that the small model has nothing for. */
+  readonly seed: number;
+  /** Sums over a wider axis stay what they were. Default true. */
+  readonly keepSums?: boolean;
+}
+
+export interface Grown {
+  readonly weights: HostTensors;
+  /** For each layer the one of the small model that it is made of. */
+  readonly layers: readonly number[];
+  /** Parameters that begin anew. */
+  readonly fresh: readonly string[];
+}
+
+export { evenly } from "./grow/tile.ts";
+
+type Model = Pick<OpenedModel, "family" | "configText" | "notes">;
+
+/**
+ * `parameters` are those of the large model that are wanted; `weights` those of the small one.
+ *
+ * Throws ConfigError for models of two families, for a vocabulary or number of positions that differs, and for a size that is smaller;
+ * UnsupportedError for a parameter that no rule knows.
+ */
+export function growWeights(small: Model & { readonly weights: HostTensors }, big: Model, parameters: ReadonlyMap<string, Parameter>, { seed, keepSums = true }: GrowOptions): Grown {
+  if (small.family !== big.family) throw new ConfigError(`grow: expected two models of one family, got ${small.family} and ${big.family}. Choose a larger ${small.family}.`);
+  const rules = axisRules[big.family] ?? [], from = layerCounts(Object.keys(small.weights)), to = layerCounts([...parameters.keys()]), weights: Record<string, HostTensor> = {}, fresh: string[] = [];
+  const sizes = { small: headsOf(small), big: headsOf(big) }, tied = Object.keys(big.notes.tied).some((copy) => !parameters.has(copy));
+  for (const [name, parameter] of parameters) {
+    const axes = ruleFor(rules, name, big.family).axes, source = small.weights[sourceName(name, from, to)];
+    if (axes === "new" || source === undefined) {
+      fresh.push(name);
+      weights[name] = initialValue(name, parameter, seed);
+    } else weights[name] = { dtype: "f32", shape: parameter.shape, data: tiled(name, source, parameter.shape, axes, { ...sizes, tied, keepSums }) };
+  }
+  return { weights, layers: layersOf(from, to), fresh };
+}
+
+function headsOf({ configText }: Model): number {
+  const { num_attention_heads: heads } = JSON.parse(configText()) as { readonly num_attention_heads?: unknown };
+  if (typeof heads !== "number") throw new ConfigError(`grow: expected num_attention_heads in config.json, got ${JSON.stringify(heads)}.`);
+  return heads;
+}
+
+function ruleFor(rules: readonly AxisRule[], name: string, family: string): AxisRule {
+  const rule = rules.find((each) => each.name.test(name));
+  if (rule === undefined) throw new UnsupportedError(`grow: expected a ${family} whose parameters are known here, got "${name}", of which nothing says how it grows.`);
+  return rule;
+}
+
+interface Growth {
+  readonly small: number;
+  readonly big: number;
+  readonly tied: boolean;
+  readonly keepSums: boolean;
+}
+
+function tiled(name: string, { data, shape: from }: HostTensor, to: Shape, axes: readonly Axis[], { small, big, tied, keepSums }: Growth): Float32Array<ArrayBuffer> {
+  const places = to.map((size, k) => {
+    const { factors } = axes[k] ?? { factors: "same" }, was = from[k] ?? 0, what = `grow, ${name}`;
+    if (factors !== "same") return tileAxis(sizesOf(factors, was, small), sizesOf(factors, size, big), what);
+    if (was !== size) throw new ConfigError(`${what}: expected the same vocabulary, positions and labels, ${showShape(from)}, got ${showShape(to)}. Change config.json, or the small model first: cloze checkpoint resize.`);
+    return tileAxis([size], [size], what);
+  });
+  const { summed } = axes.at(-1) ?? {}, count = from.at(-1) ?? 1, columns = places.at(-1) as Int32Array, rows = places.length === 2 ? (places[0] as Int32Array) : Int32Array.of(0);
+  const out = tileMatrix(data, count, [rows, columns]);
+  if (!keepSums || summed === undefined || (summed === "tied" && !tied) || sameShape(from, to)) return out;
+  const times = timesTaken(columns, count);
+  return out.map((x, i) => x / (times[columns[i % columns.length] as number] as number));
+}
+
+/** The sizes of an axis's factors: `rest` is what the others leave. */
+function sizesOf(factors: readonly Factor[], size: number, heads: number): Factors {
+  const known = factors.map((factor) => (factor === "heads" ? heads : factor)), product = known.reduce<number>((all, each) => (each === "rest" ? all : all * each), 1);
+  return known.map((each) => (each === "rest" ? size / product : each));
+}
+
+/** A name with a number in it, of a layer: what stands before the number, the number, and what follows. */
+const NUMBERED = /^(.*?\.)(\d+)(\..*)$/;
+
+/** How many there are of what stands before a number: `model.layers.` -> 22. */
+function layerCounts(names: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) {
+    const [, before, number] = NUMBERED.exec(name) ?? [];
+    if (before !== undefined) counts.set(before, Math.max(counts.get(before) ?? 0, Number(number) + 1));
+  }
+  return counts;
+}
+
+/** The small model's parameter for one of the large model: the same name, of the layer at the same depth. */
+function sourceName(name: string, from: ReadonlyMap<string, number>, to: ReadonlyMap<string, number>): string {
+  const [, before, number, after] = NUMBERED.exec(name) ?? [];
+  if (before === undefined) return name;
+  return `${before}${evenly(from.get(before) ?? 0, to.get(before) ?? 0)[Number(number)] ?? ""}${after ?? ""}`;
+}
+
+/** The longest numbered list of parameters is that of the layers. */
+function layersOf(from: ReadonlyMap<string, number>, to: ReadonlyMap<string, number>): readonly number[] {
+  const [longest] = [...to].sort(([, a], [, b]) => b - a)[0] ?? [];
+  return longest === undefined ? [] : evenly(from.get(longest) ?? 0, to.get(longest) ?? 0);
+}
