@@ -33,9 +33,9 @@ export async function modelSource({ model, path, ...options }: ModelRequest, hea
 export function sourceOfModel(name: string, opened: OpenedModel): ModelSource<HeadModels["masked-lm"]>;
 export function sourceOfModel<H extends Head>(name: string, opened: OpenedModel, head: H, labels?: TaskLabels): ModelSource<HeadModels[H]>;
 export function sourceOfModel(name: string, opened: OpenedModel, head: Head = "masked-lm", labels: TaskLabels = {}): ModelSource<HeadModels[Head]> {
-  const { model, buffers, maxLength, extraParameters } = opened;
+  const { model, buffers, maxLength, extraParameters, flopsPerToken } = opened;
   if (!hasHead(model, head)) throw new UnsupportedError(`${name}: expected a model with a head for ${head}, got one of the family "${opened.family}", which has ${Object.keys(opened.architectures).join(", ")}.`);
-  return { name, model, buffers, maxLength, extraParameters, configText: opened.configText({ head, ...labels }) };
+  return { name, model, buffers, maxLength, extraParameters, flopsPerToken, configText: opened.configText({ head, ...labels }) };
 }
 
 /** The parameters that a checkpoint of the model holds: encoder and head, and those that ride along. `labels` counts for classifiers. */

@@ -1,5 +1,6 @@
 /** What `cloze pretrain` takes: one table, read by the parser, the help, the config file and a resumed run. */
 import { READING_OPTIONS } from "./data-options.ts";
+import { COST_OPTIONS } from "./cost-options.ts";
 
 const WHAT = {
   model: { kind: "string", value: "NAME", default: "esm2-8m", help: "esm2-8m, -35m, -150m, -650m, -3b, -15b, speedrun-133m, any other published size, or a config.json" },
@@ -46,7 +47,7 @@ const HOW = {
   tune: { kind: "boolean", default: false, help: "measure how this GPU multiplies fastest, and keep it (webgpu)" },
 } as const;
 
-export const PRETRAIN_OPTIONS: typeof WHAT & typeof READING_OPTIONS & typeof HOW = { ...WHAT, ...READING_OPTIONS, ...HOW };
+export const PRETRAIN_OPTIONS: typeof WHAT & typeof READING_OPTIONS & typeof HOW & typeof COST_OPTIONS = { ...WHAT, ...READING_OPTIONS, ...HOW, ...COST_OPTIONS };
 
 /** What a resumed run may change: nothing of it changes a number, but for the length of the run. */
-export const RESUME_MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "tune", "rematerialise", "evalEvery", "saveEvery", "keep", "out", "resume", "steps", "epochs", "budget"]);
+export const RESUME_MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "tune", "rematerialise", "evalEvery", "saveEvery", "keep", "out", "resume", "steps", "epochs", "budget", "price", "prices", "peakTflops"]);

@@ -17,6 +17,7 @@ import { MUON_LR, optimizerOf } from "./optimizers.ts";
 import { flag, kebab, showValue, type Values } from "./options.ts";
 import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
 import { checkpointFolder, holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
+import { costLines, deviceCosts, flopsOfSequences, runCosts, timedCosts, type CostLines, type DeviceCosts, type RunCosts } from "./run-costs.ts";
 import { startingPoint } from "./starting-point.ts";
 import { holdsTokenizer, tokenizerFrom } from "./tokenizers.ts";
 import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
@@ -31,21 +32,24 @@ export interface PretrainSummary {
   readonly result: TrainResult;
   /** Entropy in nats of the held-out residues' frequencies. */
   readonly unigramEntropy: number | undefined;
+  /** What is known of the device, and what was asked of it. */
+  readonly costs: DeviceCosts;
+  readonly spent: RunCosts;
 }
 
 export async function pretrain(context: PretrainContext): Promise<Result> {
   const interrupt = onInterrupt(() => context.note("Stopping after the steps under way; press Ctrl-C again to end at once."));
   try {
     if (context.options.plan) return await plan(context, interrupt.signal);
-    const { run, result, unigramEntropy } = await runPretraining(context, interrupt.signal);
+    const { run, result, unigramEntropy, costs, spent } = await runPretraining(context, interrupt.signal);
     const { evaluation } = result, place = relative(context.io.cwd, run) || run;
     const json = {
       steps: result.steps, tokens: result.tokens, trainLoss: result.trainLoss, evalLoss: evaluation?.loss, perplexity: evaluation?.perplexity, accuracy: evaluation?.accuracy,
       ...Object.fromEntries(Object.entries(evaluation ?? {}).filter(([name]) => name.includes("."))), unigramEntropy, tokensPerSecond: result.tokensPerSecond, stepMs: result.stepMs, parameters: result.parameters, peakBytes: peakBytes(),
-      seconds: result.seconds, interrupted: result.interrupted, run, checkpoint: result.checkpoint,
+      seconds: result.seconds, ...spent, interrupted: result.interrupted, run, checkpoint: result.checkpoint,
     };
     if (result.interrupted) return { json, exitCode: interrupt.exitCode(), text: [`Stopped after step ${formatInteger(result.steps)} and saved. Go on with: cloze pretrain --resume ${place}`] };
-    return { json, text: summary(result, unigramEntropy, place, relative(context.io.cwd, result.checkpoint) || result.checkpoint) };
+    return { json, text: summary(result, unigramEntropy, costLines(costs, spent, result.seconds), place, relative(context.io.cwd, result.checkpoint) || result.checkpoint) };
   } finally {
     interrupt.stop();
   }
@@ -59,12 +63,13 @@ function savedOptions(options: PretrainOptions, given: ReadonlySet<string>): Rec
 /** Largest resident memory of this process so far. */
 export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
 
-function summary({ steps, tokens, trainLoss, evaluation, tokensPerSecond, seconds }: TrainResult, unigramEntropy: number | undefined, run: string, checkpoint: string): string[] {
+function summary({ steps, tokens, trainLoss, evaluation, tokensPerSecond, seconds }: TrainResult, unigramEntropy: number | undefined, costs: CostLines, run: string, checkpoint: string): string[] {
   const floor = unigramEntropy === undefined ? "" : `, unigram entropy of the same residues ${unigramEntropy.toFixed(4)}`;
   return [
     `${formatInteger(steps)} steps, ${formatCount(tokens)} tokens in ${formatDuration(seconds)}, ${formatCount(tokensPerSecond)} tokens/s, peak memory ${formatBytes(peakBytes())}`,
     ...(trainLoss === undefined ? [] : [`training loss    ${trainLoss.toFixed(4)}`]),
     ...(evaluation === undefined ? [] : [`validation loss  ${evaluation.loss.toFixed(4)} (perplexity ${evaluation.perplexity.toFixed(2)}, accuracy ${(evaluation.accuracy * 100).toFixed(1)} %)${floor}`, ...furtherMetrics(evaluation).map(([name, shown]) => `${name.padEnd(16)} ${shown}`)]),
+    ...costs.map(([name, shown]) => `${name.padEnd(16)} ${shown}`),
     `report           ${join(run, "report.html")}`,
     `checkpoint       ${checkpoint}`,
   ];
@@ -97,7 +102,7 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
 }
 
 /** All that a training run is given, and what is said of it beforehand. */
-async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ readonly training: TrainOptions; readonly dispose: () => Promise<void>; readonly begin: () => Promise<number | undefined>; readonly finish: () => void; readonly options: PretrainOptions }> {
+async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ readonly training: TrainOptions; readonly dispose: () => Promise<void>; readonly begin: () => Promise<number | undefined>; readonly finish: () => void; readonly options: PretrainOptions; readonly costs: DeviceCosts }> {
   const { options, given, run, resuming } = await resolve(context), { io, path, note } = context;
   if (options.data.length === 0) throw new ConfigError("pretrain: --data is required: files of text or sequences, or the .json of token shards. See: cloze pretrain --help");
   const ends = (["steps", "epochs", "budget"] as const).filter((key) => options[key] !== undefined);
@@ -116,6 +121,7 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
   const batches = trainingBatches(data.train, { ...asked, seed: options.seed, rowsPerBatch });
   const until = endOf(options, batches.rowsIn(0) / rowsPerBatch / accumulate);
   const { backend, why } = await chooseBackend(options.backend, { tune: options.tune, ...(options.threads !== undefined && { threads: options.threads }) });
+  const costs = await costsOf(backend.capabilities.device, source, batches, options, path);
   const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
   const begin = async (): Promise<number | undefined> => {
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
@@ -125,7 +131,7 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
     return unigramEntropy;
   };
   return {
-    options, begin, dispose: () => backend.dispose(), finish: () => progress.finish(),
+    options, costs, begin, dispose: () => backend.dispose(), finish: () => progress.finish(),
     training: {
       backend, objective, batches, until, run, signal, ...start, compute: options.precision, rematerialise: options.rematerialise,
       optimizer: optimizerOf(options),
@@ -134,20 +140,27 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
       schedule: schedule(options.schedule, { warmup: options.warmup, final: options.schedule === "constant" ? 0 : options.finalLr }),
       seed: options.seed, evalEvery: options.evalEvery, saveEvery: options.saveEvery, keep: options.keep,
       ...(data.valid.size > 0 ? { evaluator: new Evaluator({ backend, source, objective, compute: options.precision, batches: evaluationBatches(data.valid, { ...asked, tokens: rowsPerBatch * maxLength }) }) } : {}),
-      onEvent: shower(progress, until),
+      onEvent: shower(progress, until), timeFigures: timedCosts(costs),
     },
   };
 }
 
 export async function runPretraining(context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
-  const { training, options, begin, finish, dispose } = await setUp(context, signal), { run, source } = training;
+  const { training, options, costs, begin, finish, dispose } = await setUp(context, signal), { run, source } = training;
   try {
     const unigramEntropy = await begin(), result = await train(training).finally(finish);
-    await writeReport(run, source, options, result, unigramEntropy);
-    return { run, result, unigramEntropy };
+    const spent = runCosts(costs, result);
+    await writeReport(run, source, options, result, unigramEntropy, costLines(costs, spent, result.seconds));
+    return { run, result, unigramEntropy, costs, spent };
   } finally {
     await dispose();
   }
+}
+
+/** What the run will take, by the sequences of its first batch. */
+async function costsOf(device: string, { flopsPerToken }: Pick<ModelSource, "flopsPerToken">, batches: TrainOptions["batches"], options: PretrainOptions, path: PretrainContext["path"]): Promise<DeviceCosts> {
+  const flops = flopsPerToken === undefined ? undefined : flopsOfSequences(flopsPerToken, (await batches.batchAt(0)).sequences.map(({ length }) => length));
+  return deviceCosts({ device, precision: options.precision, flopsPerToken: flops }, options, path);
 }
 
 /** What a step does on the device: kernels by how often they run, and memory. Nothing is written. */
@@ -217,13 +230,13 @@ function shower(progress: ProgressWriter, until: TrainOptions["until"]): (event:
   };
 }
 
-async function writeReport(run: string, source: Pick<ModelSource, "name">, options: PretrainOptions, result: TrainResult, unigramEntropy: number | undefined): Promise<void> {
+async function writeReport(run: string, source: Pick<ModelSource, "name">, options: PretrainOptions, result: TrainResult, unigramEntropy: number | undefined, costs: CostLines): Promise<void> {
   const { rows } = readMetrics(join(run, "metrics.jsonl")), { evaluation } = result;
   const config = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [kebab(key), value]));
   const summary = {
     model: source.name, parameters: formatInteger(result.parameters), steps: formatInteger(result.steps), tokens: formatInteger(result.tokens),
     ...(evaluation === undefined ? {} : { "validation loss": evaluation.loss.toFixed(4), perplexity: evaluation.perplexity.toFixed(2), accuracy: `${(evaluation.accuracy * 100).toFixed(1)} %`, MCC: evaluation.mcc.toFixed(3), ...Object.fromEntries(furtherMetrics(evaluation)) }),
-    "tokens per second": formatCount(result.tokensPerSecond), "training time": formatDuration(result.seconds),
+    "tokens per second": formatCount(result.tokensPerSecond), "training time": formatDuration(result.seconds), ...Object.fromEntries(costs),
     checkpoint: relative(run, result.checkpoint) || checkpointsFolder(run),
   };
   await writeFile(join(run, "report.html"), renderReport({ title: `${source.name} · ${options.objective}`, config, rows, summary, ...(unigramEntropy === undefined ? {} : { unigramEntropy }) }));

@@ -62,6 +62,8 @@ export interface TrainOptions<R extends EvaluationNumbers = EvaluationResult> ex
   /** Once aborted, what is under way is finished and a checkpoint written. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
+  /** Further figures of a step that follow from the clock, to be recorded with it: a share of the device's peak, dollars so far. */
+  readonly timeFigures?: (time: { readonly tokensPerSecond: number; readonly elapsed: number }) => Readonly<Record<string, number>>;
 }
 
 export type TrainEvent =
@@ -195,7 +197,8 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
     trainedSteps += 1;
     trainLoss = loss;
     const scaling = lossScale ? { lossScale: lossScale.scale, ...(finite ? {} : { skipped: true }) } : {};
-    record({ type: "train", step, tokens, loss, lr, gradNorm, ...scaling, ...metricsOf(out), time: { elapsed: elapsed(), tokensPerSecond: (prepared.tokens / stepMs) * 1000, stepMs } });
+    const time = { elapsed: elapsed(), tokensPerSecond: (prepared.tokens / stepMs) * 1000 };
+    record({ type: "train", step, tokens, loss, lr, gradNorm, ...scaling, ...metricsOf(out), time: { ...time, stepMs, ...options.timeFigures?.(time) } });
   };
 
   try {
