@@ -9,6 +9,9 @@
  *   logit_softcap        c tanh(z / c) of the logits; 0: none                                   default 30
  *   attention_softcap    the same of attention's scores                                         default 0
  *   differential_attention   the difference of two maps for each pair of heads              default false
+ *   patch_unet           pairs of neighbours are merged after each layer of the first half      default false
+ *   num_extra_layers     layers at full resolution after the patch U-net                        default 0
+ *   patch_width_multiple   widths of the merged are a multiple of this, and of the heads        default 64
  *   window               largest distance between tokens that see each other; 0: any           default 0
  *   expansion_ratio      read where `intermediate_size` is missing                              default 8/3
  *
@@ -33,7 +36,16 @@ export interface SpeedrunConfig {
   readonly ropeBase: number;
   /** Skips from the first half of the layers to the second, weighed. Needs an even number of layers. */
   readonly unet: boolean;
-  /** layers / 2 tables `[vocab, hidden]` that are mixed into attention's values. Needs an even number of layers. */
+  /**
+   * Each layer of the first half hands pairs of neighbours on as one, each of the second expands them again (`speedrun-patch.ts`). A
+   * row of `maxPositions` must have two patches left at the coarsest. Needs unet.
+   */
+  readonly patchUnet: boolean;
+  /** Layers after the patch U-net, without its skips, x0 and values; counted apart from `layers`. */
+  readonly extraLayers: number;
+  /** Widths inside the patch U-net, from 1 to 2 hidden, are rounded up to a multiple of this and of heads. */
+  readonly patchWidthMultiple: number;
+  /** layers / 2 tables `[vocab, hidden]` (patch U-net: one for each layer, as wide as it) that are mixed into attention's values. Needs an even number of layers. */
   readonly valueEmbeddings: boolean;
   /** Embeddings of `<mask>` are zero, in training and at inference. */
   readonly tokenDropout: boolean;
@@ -61,14 +73,31 @@ export type SpeedrunSize = "speedrun-133m";
 export const speedrunConfigs: Readonly<Record<SpeedrunSize, SpeedrunConfig>> = {
   "speedrun-133m": {
     vocab: 33, hidden: 768, layers: 24, heads: 6, intermediate: 2048, maxPositions: 2048, padTokenId: 1, maskTokenId: 32,
-    rmsNormEps: 1e-6, ropeBase: 10_000, unet: true, valueEmbeddings: true, tokenDropout: false, tieWordEmbeddings: false, headDense: false,
+    rmsNormEps: 1e-6, ropeBase: 10_000, unet: true, patchUnet: false, extraLayers: 0, patchWidthMultiple: 64, valueEmbeddings: true, tokenDropout: false, tieWordEmbeddings: false, headDense: false,
     logitSoftcap: 30, attentionSoftcap: 0, differentialAttention: false, window: 0, initializerRange: 1,
   },
 };
 
 /** Width of the feed-forward block by ratio: the whole part of `ratio * hidden`, rounded up to a multiple of 256. 768 * 2.6667 -> 2048. */
-export function speedrunIntermediate(hidden: number, ratio: number = 8 / 3): number {
-  return Math.ceil(Math.floor(ratio * hidden) / 256) * 256;
+export function speedrunIntermediate(hidden: number, ratio: number = 8 / 3, multiple = 256): number {
+  return Math.ceil(Math.floor(ratio * hidden) / multiple) * multiple;
+}
+
+/** Wider heads do not fit the original's attention kernel. */
+const PATCH_HEAD_DIM = 128;
+
+/**
+ * Widths of a patch U-net by resolution, from full to coarsest: evenly from 1 to 2 hidden, rounded up to a common multiple of `patchWidthMultiple`
+ * and of heads, and at most 128 for each head.
+ */
+export function speedrunPatchWidths({ hidden, layers, heads, patchWidthMultiple }: SpeedrunConfig): readonly number[] {
+  const half = layers / 2, unit = leastCommonMultiple(patchWidthMultiple, heads), most = Math.floor((heads * PATCH_HEAD_DIM) / unit) * unit;
+  return Array.from({ length: half }, (_, i) => Math.min(Math.ceil((hidden * (1 + i / Math.max(half - 1, 1))) / unit) * unit, most));
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  const divisor = (x: number, y: number): number => (y === 0 ? x : divisor(y, x % y));
+  return (a / divisor(a, b)) * b;
 }
 
 /** Throws ConfigError when the parts do not fit together. */
@@ -81,6 +110,9 @@ export function checkSpeedrunConfig(config: SpeedrunConfig): SpeedrunConfig {
   if (hidden % heads !== 0) fail(`a hidden size that ${heads} heads divide`, `${hidden}`);
   if ((hidden / heads) % 2 !== 0) fail("an even head dimension (rotary positions turn channels in pairs)", `hidden ${hidden} / heads ${heads} = ${hidden / heads}`);
   if ((config.unet || config.valueEmbeddings) && layers % 2 !== 0) fail("an even number of layers (unet and value_embeddings mirror the second half on the first)", `${layers}`);
+  if (!(Number.isSafeInteger(config.extraLayers) && config.extraLayers >= 0)) fail("extraLayers to be a whole number from 0", `${config.extraLayers}`);
+  if (config.patchUnet) checkPatches(config, fail);
+  else if (config.extraLayers > 0) fail("no extraLayers without patch_unet", `${config.extraLayers}`);
   for (const [name, id] of Object.entries({ padTokenId: config.padTokenId, maskTokenId: config.maskTokenId })) {
     if (!(Number.isSafeInteger(id) && id >= 0 && id < vocab)) fail(`${name} in [0, ${vocab})`, `${id}`);
   }
@@ -93,6 +125,16 @@ export function checkSpeedrunConfig(config: SpeedrunConfig): SpeedrunConfig {
   if (config.differentialAttention && heads % 2 !== 0) fail("an even number of heads (differential_attention takes them in pairs)", `${heads}`);
   if (!(Number.isSafeInteger(config.window) && config.window >= 0)) fail("window to be a whole number from 0 (any distance)", `${config.window}`);
   return config;
+}
+
+function checkPatches(config: SpeedrunConfig, fail: (expected: string, got: string) => never): void {
+  const { unet, layers, heads, maxPositions, patchWidthMultiple: multiple } = config;
+  if (!unet) fail("unet with patch_unet, whose halves are joined by skips", "unet false");
+  if (!(Number.isSafeInteger(multiple) && multiple > 0)) fail("patchWidthMultiple to be a whole number above 0", `${multiple}`);
+  if (2 ** (layers / 2) > maxPositions) fail(`at most ${2 * Math.floor(Math.log2(maxPositions))} layers in a patch U-net for ${maxPositions} positions, which are halved ${layers / 2 - 1} times (the original's layers for a single patch are not built)`, `${layers}`);
+  for (const width of speedrunPatchWidths(config)) {
+    if (!(width > 0 && (width / heads) % 2 === 0)) fail(`even head dimensions in a patch U-net; its widths are ${speedrunPatchWidths(config).join(", ")}`, `${width} / heads ${heads} = ${width / heads}`);
+  }
 }
 
 /** What is missing is as in the published model. */
@@ -108,6 +150,9 @@ const FIELDS = {
   rmsNormEps: ["rms_norm_eps", 1e-6],
   ropeBase: ["rope_theta", 10_000],
   unet: ["unet", true],
+  patchUnet: ["patch_unet", false],
+  extraLayers: ["num_extra_layers", 0],
+  patchWidthMultiple: ["patch_width_multiple", 64],
   valueEmbeddings: ["value_embeddings", true],
   tokenDropout: ["token_dropout", false],
   tieWordEmbeddings: ["tie_word_embeddings", false],

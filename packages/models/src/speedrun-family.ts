@@ -26,9 +26,10 @@ export const speedrunFamily: ModelFamily = {
 };
 
 function opened(config: SpeedrunConfig, head: OpenedModel["head"], options: SpeedrunOptions, file?: string): OpenedModel {
-  const kind = { family: "cloze_speedrun", architectures: ARCHITECTURES }, extra = config.extra ?? {};
+  const kind = { family: "cloze_speedrun", architectures: ARCHITECTURES }, extra = config.extra ?? {}, model = speedrun(config, options), { outputs: _, ...unseen } = model;
   return {
-    ...kind, model: speedrun(config, options), head, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
+    // A patch U-net has no outputs to show.
+    ...kind, model: config.patchUnet ? unseen : model, head, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
     labels: labelsOf(extra, file), notes: NOTES,
     flopsPerToken: (seq, options) => speedrunFlopsPerToken(config, seq, options),
     configText: (saved = {}) => speedrunConfigText(config, savedKeys(kind, extra, saved)),

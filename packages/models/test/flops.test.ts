@@ -55,9 +55,16 @@ describe.each(Object.keys(families))("%s", (type) => {
 });
 
 describe("options", () => {
-  it.each([{ differential_attention: true }, { head_dense: true }, { tie_word_embeddings: true }, { unet: false, value_embeddings: false }])("of the speedrun encoder: %j", async (options) => {
+  it.each([{ differential_attention: true }, { head_dense: true }, { tie_word_embeddings: true }, { unet: false, value_embeddings: false }, { patch_unet: true, patch_width_multiple: 8 }, { patch_unet: true, num_extra_layers: 2, patch_width_multiple: 24, differential_attention: true }])("of the speedrun encoder: %j", async (options) => {
     const model = await opened("cloze_speedrun", options), seq = 16, { graph, logits } = traced(model, seq);
     expect(model.flopsPerToken(seq, { training: false, predicted: PREDICTED / (BATCH * seq) }) * BATCH * seq).toBeCloseTo(countedFlops([logits], graph), 3);
+  });
+
+  it("of a patch U-net, whose rows are padded to whole patches", async () => {
+    const model = await opened("cloze_speedrun", { patch_unet: true, num_hidden_layers: 8, patch_width_multiple: 8 }), seq = 18, { graph, logits, parameters } = traced(model, seq);
+    const all = [logits, ...grad(logits.sum(), parameters)];
+    expect(model.flopsPerToken(seq, { training: false, predicted: PREDICTED / (BATCH * seq) }) * BATCH * seq).toBeCloseTo(countedFlops([logits], graph), 3);
+    expect(model.flopsPerToken(seq, { predicted: PREDICTED / (BATCH * seq) }) * BATCH * seq).toBeCloseTo(countedFlops(all, graph), 3);
   });
 
   it("a window makes it cheaper, and a varied one too", async () => {

@@ -21,7 +21,29 @@ interface Gradients {
 
 const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), "utf8"));
 const file = read("speedrun") as File, gradients = (read("speedrun-gradients") as Gradients).models;
-const weights = Object.fromEntries(Object.entries(file.weights).map(([name, value]) => [name, halves(value)]));
+type Weights = Named<Float32Array>;
+const numbers = (weights: Named<Encoded>): Weights => Object.fromEntries(Object.entries(weights).map(([name, value]) => [name, halves(value)]));
+
+/** A form of the model, its weights, and what it gives. */
+interface Form {
+  readonly name: string;
+  readonly config: unknown;
+  readonly weights: Weights;
+  readonly logits: readonly Encoded[];
+  readonly golden: Gradients["models"][string];
+  /** A sequence has the states it has alone where it starts at a multiple of this. */
+  readonly patch: number;
+}
+type PatchFile = Gradients["models"][string] & { readonly config: Named<unknown>; readonly weights: Named<Encoded>; readonly logits: readonly Encoded[] };
+
+const weights = numbers(file.weights);
+const forms: readonly Form[] = [
+  ...Object.entries(file.models).map(([name, more]) => ({ name, config: { ...file.config, ...more }, weights, logits: file.logits[name] ?? [], golden: gradients[name] as Form["golden"], patch: 1 })),
+  ...["patch", "patch-projected", "patch-bare"].map((name) => {
+    const golden = read(`speedrun-${name}`) as PatchFile;
+    return { name, config: golden.config, weights: numbers(golden.weights), logits: golden.logits, golden, patch: 2 ** ((golden.config["num_hidden_layers"] as number) / 2 - 1) };
+  }),
+];
 
 const LOGITS = 1e-4;
 /** |ours - theirs| / |theirs|, over a parameter; ours in f64. Theirs are stored as f32. */
@@ -44,21 +66,27 @@ function padded(): Rows {
   };
 }
 
-/** All sequences in one row, one after another, and some padding. */
-function packed(): Rows {
-  const tail = [0, 0, 0], ids = [...file.ids.flat(), ...tail.map(() => PAD)];
-  const segments = [...file.ids.flatMap((row, r) => row.map(() => r + 1)), ...tail], positions = [...file.ids.flatMap((row) => row.map((_, i) => i)), ...tail];
-  return { batch: 1, seq: ids.length, feeds: { ids, segments, positions } };
+/** All sequences in one row, one after another, and some padding: after each up to a multiple of `patch`, and at the end. */
+function packed(patch: number): Rows & { readonly starts: readonly number[] } {
+  const ids: number[] = [], segments: number[] = [], positions: number[] = [], starts: number[] = [], gap = (n: number): number[] => Array.from({ length: n }, () => 0);
+  file.ids.forEach((row, r) => {
+    const rest = gap((patch - (row.length % patch)) % patch);
+    starts.push(ids.length);
+    ids.push(...row, ...rest.map(() => PAD));
+    segments.push(...row.map(() => r + 1), ...rest);
+    positions.push(...row.map((_, i) => i), ...rest);
+  });
+  const tail = gap(3);
+  return { batch: 1, seq: ids.length + 3, starts, feeds: { ids: [...ids, ...tail.map(() => PAD)], segments: [...segments, ...tail], positions: [...positions, ...tail] } };
 }
 
-function compute({ batch, seq, feeds }: Rows, build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[], precision: "native" | "f64"): Value[] {
+function compute(weights: Weights, { batch, seq, feeds }: Rows, build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[], precision: "native" | "f64"): Value[] {
   const graph = new Graph();
   return interpret(build(rootScope(graph), encoderInputs(graph, batch, seq)), { ...weights, ...feeds }, { precision });
 }
 
-describe.each(Object.keys(file.models))("%s", (name) => {
-  const model = speedrun(parseSpeedrunConfig({ ...file.config, ...file.models[name] })), { vocab, hidden } = model;
-  const alone = (file.logits[name] ?? []).map(floats), golden = gradients[name] as Gradients["models"][string];
+describe.each(forms)("$name", ({ config, weights, logits: theirLogits, golden, patch }) => {
+  const model = speedrun(parseSpeedrunConfig(config)), { vocab, hidden } = model, alone = theirLogits.map(floats);
   const logits = (scope: Scope, inputs: EncoderInputs): Tensor<"f32"> => model.predict(scope, model.encode(scope, inputs).reshape([-1, hidden]));
 
   it("declares the parameters that the form has, with their shapes", () => {
@@ -67,23 +95,20 @@ describe.each(Object.keys(file.models))("%s", (name) => {
   });
 
   it.each(["native", "f64"] as const)("gives padded rows the logits of sequences run alone: %s", (precision) => {
-    const rows = padded(), [ours] = compute(rows, (scope, inputs) => [logits(scope, inputs)], precision), all = Array.from(ours?.data ?? []);
+    const rows = padded(), [ours] = compute(weights, rows, (scope, inputs) => [logits(scope, inputs)], precision), all = Array.from(ours?.data ?? []);
     alone.forEach((theirs, r) => expect(worst(all.slice(r * rows.seq * vocab).slice(0, theirs.length), theirs)).toBeLessThan(LOGITS));
   });
 
   it("gives each sequence of a packed row the logits it has alone", () => {
-    const [ours] = compute(packed(), (scope, inputs) => [logits(scope, inputs)], "native"), all = Array.from(ours?.data ?? []);
-    let at = 0;
-    for (const theirs of alone) {
-      expect(worst(all.slice(at, at + theirs.length), theirs)).toBeLessThan(LOGITS);
-      at += theirs.length;
-    }
+    const rows = packed(patch), [ours] = compute(weights, rows, (scope, inputs) => [logits(scope, inputs)], "native"), all = Array.from(ours?.data ?? []);
+    alone.forEach((theirs, r) => expect(worst(all.slice((rows.starts[r] as number) * vocab).slice(0, theirs.length), theirs)).toBeLessThan(LOGITS));
   });
 
   it("gives a packed row the same loss and the same gradient of every parameter", () => {
-    const targets = file.labels.flat().flatMap((label, at) => (label < 0 ? [] : [{ label, at }])), rows = packed(), names: string[] = [];
+    const rows = packed(patch), names: string[] = [];
+    const targets = file.labels.flatMap((row, r) => row.flatMap((label, i) => (label < 0 ? [] : [{ label, at: (rows.starts[r] as number) + i }])));
     const feeds = { ...rows.feeds, at: targets.map((t) => t.at), labels: targets.map((t) => t.label) };
-    const [loss, ...found] = compute({ ...rows, feeds }, (scope, inputs) => {
+    const [loss, ...found] = compute(weights, { ...rows, feeds }, (scope, inputs) => {
       const { graph } = scope, n = [targets.length], states = model.encode(scope, inputs).reshape([-1, hidden]).gather(graph.input("at", "i32", n));
       const mean = crossEntropy(model.predict(scope, states), graph.input("labels", "i32", n)).mean(), parameters = [...scope.parameters.values()];
       names.push(...parameters.map((p) => p.name));
@@ -107,7 +132,7 @@ it("the forms are different models", () => {
 
 it("shows hidden states, and the attention maps that it computes with", () => {
   const rows = padded(), config = parseSpeedrunConfig({ ...file.config, attention_softcap: 1.5 }), model = speedrun(config);
-  const values = compute(rows, (scope, inputs) => {
+  const values = compute(weights, rows, (scope, inputs) => {
     const { last, hiddenStates, attentions } = model.outputs(scope, inputs);
     expect([hiddenStates.length, attentions.length, hiddenStates.at(-1) === last]).toEqual([config.layers + 1, config.layers, true]);
     return [model.encode(scope, inputs), last, attentions[1] as Tensor];
