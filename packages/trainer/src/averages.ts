@@ -7,6 +7,7 @@ import type { HostTensor, HostTensors } from "@cloze/graph";
 import type { Optimizer } from "@cloze/optim";
 import type { Evaluation, EvaluationNumbers } from "./evaluate.ts";
 import type { Weights } from "./model-source.ts";
+import type { Stage } from "./stages.ts";
 
 /** The folder of a checkpoint that holds them, in the Hub layout as the checkpoint itself. */
 export const AVERAGES_FOLDER = "ema";
@@ -24,10 +25,10 @@ export async function readAverages(session: Session, { averageOf }: Optimizer, w
 }
 
 /** The figures of an evaluation of the averages, as `ema.<figure>`. Takes the memory of the parameters once more while it runs. */
-export async function evaluateAverages(backend: Backend, evaluator: Evaluation, averages: Weights): Promise<Readonly<Record<string, number>>> {
+export async function evaluateAverages(backend: Backend, evaluator: Evaluation, averages: Weights, source: Stage["source"]): Promise<Readonly<Record<string, number>>> {
   const session = await backend.start(averages);
   try {
-    const figures: EvaluationNumbers = await evaluator.run(session);
+    const figures: EvaluationNumbers = await evaluator.run(session, undefined, source);
     // How many tokens were predicted is the same for both.
     return Object.fromEntries(Object.entries(figures).flatMap(([name, value]) => (name === "tokens" ? [] : [[`ema.${name}`, value]])));
   } finally {

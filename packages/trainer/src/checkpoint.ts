@@ -12,6 +12,7 @@ import type { AnyModel } from "@cloze/objective";
 import { AVERAGES_FOLDER } from "./averages.ts";
 import type { BestSoFar } from "./best.ts";
 import type { ModelSource, Weights } from "./model-source.ts";
+import type { Stage } from "./stages.ts";
 
 /** What a resumed run continues from; all of it but `elapsedSeconds` is a function of the configuration and the seed. */
 export interface TrainerState {
@@ -20,6 +21,10 @@ export interface TrainerState {
   readonly step: number;
   /** Tokens consumed, padding not counted. */
   readonly tokens: number;
+  /** Parts of steps taken from the data. A state without it is of steps of one number of parts. */
+  readonly parts?: number;
+  /** The values of the last step's stage, in a run of several. */
+  readonly stage?: Stage["values"];
   readonly seed: number;
   readonly objective: string;
   readonly optimizer: string;

@@ -17,7 +17,8 @@ export type EvaluationNumbers = Readonly<Record<string, number>> & { readonly lo
 
 /** Judges the parameters of a session; which data and figures, is its own business. */
 export interface Evaluation<R extends EvaluationNumbers = EvaluationNumbers> {
-  run(session: Session, signal?: AbortSignal): Promise<R>;
+  /** `source`: the model in force, where a run has several over the same parameters. */
+  run(session: Session, signal?: AbortSignal, source?: ModelSource<AnyModel>): Promise<R>;
 }
 
 /** The metrics of the predicted tokens, and those of the objective's own that are not among them (`nsp.accuracy`). */
@@ -29,7 +30,7 @@ export class Evaluator implements Evaluation<EvaluationResult> {
   readonly #objective: Objective;
   readonly #batches: PaddedBatches;
   readonly #compute: "f32" | "f16" | "bf16";
-  readonly #executables = new Map<string, Promise<Executable>>();
+  readonly #executables = new Map<ModelSource<AnyModel>, Map<string, Promise<Executable>>>();
 
   /** `compute`: what contractions are computed in; default "f32". */
   constructor(options: { readonly backend: Backend; readonly source: ModelSource<AnyModel>; readonly objective: Objective; readonly batches: PaddedBatches; readonly compute?: "f32" | "f16" | "bf16" }) {
@@ -40,13 +41,13 @@ export class Evaluator implements Evaluation<EvaluationResult> {
     this.#compute = options.compute ?? "f32";
   }
 
-  /** One pass. Throws ConfigError if the data set holds nothing to predict. */
-  async run(session: Session, signal?: AbortSignal): Promise<EvaluationResult> {
-    const metrics = new TokenMetrics(this.#source.model.vocab), further = new MetricSums();
+  /** One pass, of the model it was made with or of another one over the same parameters. Throws ConfigError if the data set holds nothing to predict. */
+  async run(session: Session, signal?: AbortSignal, source: ModelSource<AnyModel> = this.#source): Promise<EvaluationResult> {
+    const metrics = new TokenMetrics(source.model.vocab), further = new MetricSums();
     for (let i = 0; i < this.#batches.count; i++) {
       signal?.throwIfAborted();
       const batch = await this.#batches.batchAt(i), prepared = this.#objective.prepare(batch, { seed: 0, step: 0, evaluation: true });
-      const out = await session.run(await this.#executable(prepared), prepared.feeds);
+      const out = await session.run(await this.#executable(source, prepared), prepared.feeds);
       const { targets, predictions } = labelled(out);
       metrics.add(targets, predictions, scalar(out["loss"]), scalar(out["weight"]));
       further.add(out);
@@ -56,12 +57,13 @@ export class Evaluator implements Evaluation<EvaluationResult> {
     return { ...result, ...further.without(result) };
   }
 
-  #executable(prepared: Prepared): Promise<Executable> {
-    const types = feedTypes(prepared), key = JSON.stringify(types);
-    let made = this.#executables.get(key);
+  #executable(source: ModelSource<AnyModel>, prepared: Prepared): Promise<Executable> {
+    const types = feedTypes(prepared), key = JSON.stringify(types), ofSource = this.#executables.get(source) ?? new Map<string, Promise<Executable>>();
+    this.#executables.set(source, ofSource);
+    let made = ofSource.get(key);
     if (made === undefined) {
-      made = this.#backend.compile(evaluationProgram(this.#source, this.#objective, types), { compute: this.#compute });
-      this.#executables.set(key, made);
+      made = this.#backend.compile(evaluationProgram(source, this.#objective, types), { compute: this.#compute });
+      ofSource.set(key, made);
     }
     return made;
   }

@@ -1,4 +1,6 @@
 /** The training loop and what surrounds it: evaluation, checkpoints, resume, logs, reports. Node only. */
+export { type Until } from "./budget.ts";
+export { type Stage, type Stages } from "./stages.ts";
 export { train, type TrainEvent, type TrainOptions, type TrainResult } from "./loop.ts";
 export { type BestCheckpoint, type BestRule, type BestSoFar } from "./best.ts";
 export { Evaluator, type Evaluation, type EvaluationNumbers, type EvaluationResult } from "./evaluate.ts";

@@ -1,8 +1,8 @@
 /**
  * The training loop. One value in, one result out; all it needs is given: backend, model, objective, optimizer, batches.
  *
- * A step is a pure function of (configuration, seed, step number, state), so a run that was killed and resumed continues bit for
- * bit. The device is kept busy: a step is called while the one before is under way, and the host prepares the one after it. Only
+ * A step is a pure function of (configuration, seed, step number, tokens and parts so far, state), so a run that was killed and
+ * resumed continues bit for bit; only a budget of time asks a clock. The device is kept busy: a step is called while the one before is under way, and the host prepares the one after it. Only
  * what looks at the state as of a step (evaluation, a checkpoint) finds nothing under way.
  *
  *   device   | step 7        | step 8        | step 9
@@ -15,8 +15,9 @@ import type { Backend, Session } from "@cloze/backend";
 import type { Batches } from "@cloze/data";
 import type { HostTensor, HostTensors } from "@cloze/graph";
 import { lossScaler, type LossScaleOptions } from "@cloze/optim";
-import type { Schedule } from "@cloze/schedule";
+import type { Progress, Schedule } from "@cloze/schedule";
 import { evaluateAverages, readAverages } from "./averages.ts";
+import { isSpent, rateFactor, shareOf, type Spent, type Until } from "./budget.ts";
 import { isOver, judge, resumedBest, type BestCheckpoint, type BestRule } from "./best.ts";
 import { checkpointsFolder, checkResumable, saveStep, type TrainerState } from "./checkpoint.ts";
 import { firstNonFinite } from "./diagnose.ts";
@@ -27,14 +28,17 @@ import { TensorBoardWriter } from "./log/tensorboard.ts";
 import type { Weights } from "./model-source.ts";
 import { NumericError } from "./numeric-error.ts";
 import { partFeeds, prepareStep, Programs, type PreparedStep, type StepCall } from "./programs.ts";
+import { nameOfStage, stagesOf, type Stages } from "./stages.ts";
 import { hasLossScale, type TrainSetup } from "./train-programs.ts";
 
 export interface TrainOptions<R extends EvaluationNumbers = EvaluationResult> extends Omit<TrainSetup, "numbered"> {
   readonly backend: Backend;
-  /** Micro-batches by number: step s takes those from s * accumulate to before (s + 1) * accumulate. */
+  /** Micro-batches by number, the parts of steps: step s takes those from s * accumulate to before (s + 1) * accumulate. */
   readonly batches: Batches;
   /** Micro-batches in one step. */
   readonly accumulate: number;
+  /** Other batches, numbers of parts, models and objectives as the run goes on. Default: those named here all along. */
+  readonly stages?: Stages;
   readonly weights: Weights;
   readonly tokenizerFiles: Readonly<Record<string, string>>;
   /** Peak learning rate; the schedule multiplies it. */
@@ -42,8 +46,8 @@ export interface TrainOptions<R extends EvaluationNumbers = EvaluationResult> ex
   readonly schedule: Schedule;
   /** How the loss scale moves, with compute f16. */
   readonly lossScale?: LossScaleOptions;
-  /** Ends after so many steps, or after so many seconds of training (the schedule then runs over time). */
-  readonly until: { readonly steps: number } | { readonly seconds: number };
+  /** Ends after so many steps, tokens, or seconds of training; the schedule runs over the same. */
+  readonly until: Until;
   readonly seed: number;
   readonly resume?: { readonly optimizer: HostTensors; readonly state: TrainerState; readonly dir: string };
   /** The run was begun before and left no checkpoint: it begins again, over the record it left. */
@@ -104,7 +108,13 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
   const elapsed = (): number => before + (performance.now() - started) / 1000;
   let step = resume?.state.step ?? 0, tokens = resume?.state.tokens ?? 0;
 
-  let pending: Promise<PreparedStep> | undefined = prepareStep(options, step);
+  /** What the steps that are called take, done or not: of them, the next one is a function. */
+  let called = step, calledTokens = tokens, calledParts = resume?.state.parts ?? step * options.accumulate;
+  const prepareNext = (): Promise<PreparedStep> => {
+    const progress: Progress = { step: called, share: shareOf(until, { steps: called, tokens: calledTokens, seconds: elapsed() }) };
+    return prepareStep(options, called, { progress, firstPart: calledParts });
+  };
+  let pending: Promise<PreparedStep> | undefined = prepareNext();
   const first = await pending;
   const programs = new Programs(options, step), session = await programs.start(first);
   options.onEvent?.({ kind: "compiled", seconds: (performance.now() - started) / 1000 });
@@ -119,23 +129,25 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
   let trainingMs = 0, trainedTokens = 0, trainedSteps = 0, stepMs = 0, lastDone = 0;
   /** Steps that are called and not done, in order; `called` steps have been called, `step` of them are done. */
   const inFlight: StepInFlight[] = [];
-  let called = step;
+  // The stage of the last step that is done; before there is one, of the first to come.
+  let inForce = stagesOf(options).all.find(({ values }) => nameOfStage(values) === nameOfStage(resume?.state.stage)) ?? first.stage;
+  let toldStage = nameOfStage(resume?.state.stage), doneParts = calledParts;
   const scales = hasLossScale(options.compute) ? new LateLossScale(lossScaler(options.lossScale), resume?.state.lossScale) : undefined;
 
-  const fraction = (): number => ("steps" in until ? step / until.steps : Math.min(1, elapsed() / until.seconds));
-  const done = (): boolean => isOver(options.best, best) || ("steps" in until ? step >= until.steps : elapsed() >= until.seconds);
+  const spent = (): Spent => ({ steps: step, tokens, seconds: elapsed() });
+  const done = (): boolean => isOver(options.best, best) || isSpent(until, spent());
   const record = (row: MetricsRow): void => {
     log.write(row);
     const { type, step: at, tokens: _, time, ...values } = row;
     const numbers = Object.entries({ ...values, ...time }).filter((entry): entry is [string, number] => typeof entry[1] === "number");
     board.scalars(at, Object.fromEntries(numbers.map(([name, value]) => [`${type}/${name}`, value])));
-    options.onEvent?.({ kind: "row", row, fraction: fraction() });
+    options.onEvent?.({ kind: "row", row, fraction: shareOf(until, spent()) });
   };
   const evaluate = async (): Promise<void> => {
     if (options.evaluator === undefined || evaluatedAt === step) return;
     const began = performance.now();
     const averages = await readAverages(session, options.optimizer, options.weights, programs.trainedNames);
-    evaluation = { ...(await options.evaluator.run(session)), ...(averages && (await evaluateAverages(options.backend, options.evaluator, averages))) };
+    evaluation = { ...(await options.evaluator.run(session, undefined, inForce.source)), ...(averages && (await evaluateAverages(options.backend, options.evaluator, averages, inForce.source))) };
     evaluatedAt = step;
     const { loss, tokens: predicted, ...scores } = evaluation;
     if (recordedAt !== step) record({ type: "eval", step, tokens, loss, ...(predicted === undefined ? {} : { predicted }), ...scores, time: { elapsed: elapsed(), seconds: (performance.now() - began) / 1000 } });
@@ -150,9 +162,9 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
     const state = await session.read([...programs.trainedNames, ...programs.optimizerNames]);
     const optimizer = Object.fromEntries(programs.optimizerNames.map((name) => [name, state[name] as HostTensor]));
     const weights = Object.fromEntries(Object.keys(options.weights).map((name) => [name, state[name] ?? options.weights[name]])) as Weights;
-    const trainerState: TrainerState = { version: 1, step, tokens, ...settings, elapsedSeconds: elapsed(), ...(scales ? { lossScale: scales.saved } : {}), ...(evaluation ? { evalLoss: evaluation.loss } : {}), ...(best ? { best } : {}) };
+    const trainerState: TrainerState = { version: 1, step, tokens, parts: doneParts, ...(options.stages && { stage: inForce.values }), ...settings, elapsedSeconds: elapsed(), ...(scales ? { lossScale: scales.saved } : {}), ...(evaluation ? { evalLoss: evaluation.loss } : {}), ...(best ? { best } : {}) };
     const averages = await readAverages(session, options.optimizer, options.weights, programs.trainedNames);
-    checkpoint = await saveStep(run, step, { source: options.source, weights, ...(averages && { averages }), tokenizerFiles: options.tokenizerFiles, optimizer, state: trainerState });
+    checkpoint = await saveStep(run, step, { source: inForce.source, weights, ...(averages && { averages }), tokenizerFiles: options.tokenizerFiles, optimizer, state: trainerState });
     savedAt = step;
     options.onEvent?.({ kind: "saved", dir: checkpoint, step });
     await removeOld(run, options.keep, best?.step);
@@ -162,19 +174,21 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
   /** Whether the next step may be called now, and not only when more of those under way are done. */
   const mayCall = (): boolean => {
     if (inFlight.length === IN_FLIGHT || options.signal?.aborted === true || isOver(options.best, best)) return false;
-    if ("steps" in until ? called >= until.steps : elapsed() + (inFlight.length * stepMs) / 1000 >= until.seconds) return false;
+    if (isSpent(until, { steps: called, tokens: calledTokens, seconds: elapsed() + (inFlight.length * stepMs) / 1000 })) return false;
     if (inFlight.length === 0) return true;
     // Evaluation and checkpoints find the state as of their step, an error that ends the run the state as of the step before it.
     return !due(options.evalEvery, called) && !due(options.saveEvery, called) && !inFlight.some(({ lossScale }) => lossScale && scales?.isSmallest(lossScale));
   };
   const callNext = async (): Promise<void> => {
-    const number = called, began = performance.now(), prepared = await (pending ?? prepareStep(options, number));
-    const lr = options.lr * ("steps" in until ? options.schedule(number + 1, until.steps) : options.schedule(elapsed(), until.seconds));
+    const number = called, began = performance.now(), prepared = await (pending ?? prepareNext());
+    const lr = options.lr * rateFactor(options.schedule, until, { steps: number + 1, tokens: calledTokens + prepared.tokens, seconds: elapsed() });
     const next: StepCall = { number, prepared, lr, lossScale: scales?.take() };
     inFlight.push({ ...next, began, ...(await programs.call(session, next)) });
     called += 1;
+    calledTokens += prepared.tokens;
+    calledParts += prepared.parts.length;
     // A failure of the next preparation is reported when its turn comes, not while this step is under way.
-    pending = prepareStep(options, called);
+    pending = prepareNext();
     pending.catch(() => {});
   };
   const finish = async (oldest: StepInFlight): Promise<void> => {
@@ -188,6 +202,8 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
     if (lossScale) scales?.settle(lossScale, finite);
     step += 1;
     tokens += prepared.tokens;
+    doneParts += prepared.parts.length;
+    inForce = prepared.stage;
     // Between two steps done; where the device had nothing to do before this one, since the host turned to it.
     const now = performance.now();
     stepMs = now - Math.max(lastDone, oldest.began);
@@ -197,8 +213,10 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
     trainedSteps += 1;
     trainLoss = loss;
     const scaling = lossScale ? { lossScale: lossScale.scale, ...(finite ? {} : { skipped: true }) } : {};
+    const news = nameOfStage(inForce.values) === toldStage ? {} : inForce.values;
+    toldStage = nameOfStage(inForce.values);
     const time = { elapsed: elapsed(), tokensPerSecond: (prepared.tokens / stepMs) * 1000 };
-    record({ type: "train", step, tokens, loss, lr, gradNorm, ...scaling, ...metricsOf(out), time: { ...time, stepMs, ...options.timeFigures?.(time) } });
+    record({ type: "train", step, tokens, loss, lr, gradNorm, ...news, ...scaling, ...metricsOf(out), time: { ...time, stepMs, ...options.timeFigures?.(time) } });
   };
 
   try {
@@ -239,9 +257,9 @@ function metricsOf(out: Readonly<Record<string, number>>): Record<string, number
 }
 
 async function numericError(options: Omit<TrainOptions, "evaluator">, session: Session, failed: StepCall, loss: number, gradNorm: number): Promise<NumericError> {
-  const { number, prepared: { parts }, lossScale } = failed, step = number + 1;
+  const { number, prepared, lossScale } = failed, step = number + 1;
   let culprit: Awaited<ReturnType<typeof firstNonFinite>>;
-  for (const [micro, { types }] of parts.entries()) culprit ??= await firstNonFinite(options.backend, session, options, types, partFeeds(options, failed, micro));
+  for (const [micro, { types }] of prepared.parts.entries()) culprit ??= await firstNonFinite(options.backend, session, { ...options, ...prepared.stage }, types, partFeeds(options, failed, micro));
   const where = culprit ? `first in ${culprit.layer} (${culprit.op})` : "in the sum of the gradients: each of them alone is finite";
   const scaled = lossScale ? ` with the smallest loss scale, ${lossScale.scale}` : "";
   return new NumericError(

@@ -1,5 +1,5 @@
 /**
- * A step on the device: the programs it takes, compiled once for each shape of feeds, and the calls that make it.
+ * A step on the device: the programs it takes, compiled once for each model, objective and shape of feeds, and the calls that make it.
  *
  * `call` returns when the step is with the device, not when it is done: what the runs of a session give comes in the order of
  * the calls, so that the next step may be called while this one is under way.
@@ -8,41 +8,58 @@ import type { Executable, Plan, Session } from "@cloze/backend";
 import type { HostTensor, HostTensors, Program } from "@cloze/graph";
 import { feedTypes, shareFeeds, type Prepared } from "@cloze/objective";
 import type { LossScale } from "@cloze/optim";
+import { atStep, type Progress } from "@cloze/schedule";
 import type { TokenBatch } from "@cloze/tokenizer";
 import { firstAverages } from "./averages.ts";
 import { scalar } from "./evaluate.ts";
 import type { TrainOptions } from "./loop.ts";
+import { stagesOf, type Stage, type Stages } from "./stages.ts";
 import { checkOptimizerState, initialState } from "./state.ts";
 import { accumulateProgram, applyProgram, hasLossScale, resetProgram, stepProgram, type FeedTypes, type TrainSetup } from "./train-programs.ts";
 
 export interface PreparedStep {
   readonly parts: readonly PreparedPart[];
   readonly tokens: number;
+  readonly stage: Stage;
+  readonly progress: Progress;
+  /** Number of the first of its parts in the run. */
+  readonly firstPart: number;
 }
 
 interface PreparedPart {
   readonly prepared: Prepared;
   readonly types: FeedTypes;
-  readonly key: string;
 }
 
 /** What steps are made of; how a run is evaluated, saved and ended is no matter to them. */
-export type StepOptions = Omit<TrainSetup, "numbered"> & Pick<TrainOptions, "backend" | "batches" | "accumulate" | "weights" | "seed" | "resume">;
+export type StepOptions = Omit<TrainSetup, "numbered"> & Pick<TrainOptions, "backend" | "batches" | "accumulate" | "stages" | "weights" | "seed" | "resume">;
+
+/** Where a run is when a step begins. */
+export interface StepPlace {
+  /** Default: the step alone. */
+  readonly progress?: Progress;
+  /** Parts taken by the steps before. Default: those of as many steps like this one. */
+  readonly firstPart?: number;
+}
 
 /** The feeds of step `step` (from 0). */
-export async function prepareStep({ batches, objective, accumulate, seed }: StepOptions, step: number): Promise<PreparedStep> {
-  const made: Prepared[] = [];
+export function prepareStep(options: StepOptions, step: number, { progress = atStep(step), firstPart }: StepPlace = {}): Promise<PreparedStep> {
+  return prepareParts(stagesOf(options).at(progress), options.seed, progress, firstPart);
+}
+
+async function prepareParts(stage: Stage, seed: number, progress: Progress, first?: number): Promise<PreparedStep> {
+  const { batches, objective, accumulate } = stage, { step } = progress, firstPart = first ?? step * accumulate, made: Prepared[] = [];
   let tokens = 0;
-  for (let micro = 0; micro < accumulate; micro++) {
-    const batch = await batches.batchAt(step * accumulate + micro);
-    made.push(objective.prepare(batch, { seed, step, evaluation: false }));
+  for (let part = firstPart; part < firstPart + accumulate; part++) {
+    const batch = await batches.batchAt(part);
+    made.push(objective.prepare(batch, { seed, step, evaluation: false, progress }));
     tokens += tokensIn(batch);
   }
   const shares = shareFeeds(made), parts = made.map(({ feeds }): PreparedPart => {
-    const prepared: Prepared = { feeds: { ...feeds, ...shares } }, types = feedTypes(prepared);
-    return { prepared, types, key: JSON.stringify(types) };
+    const prepared: Prepared = { feeds: { ...feeds, ...shares } };
+    return { prepared, types: feedTypes(prepared) };
   });
-  return { parts, tokens };
+  return { parts, tokens, stage, progress, firstPart };
 }
 
 const tokensIn = ({ sequences }: TokenBatch): number => sequences.reduce((n, s) => n + s.length, 0);
@@ -53,12 +70,22 @@ export interface StepPlan {
   /** Runs in a step. */
   readonly times: number;
   readonly plan: Plan;
+  /** Of which stage, in a run of several. */
+  readonly stage?: Stage["values"];
 }
 
-/** Compiles the programs of the first step and says what each will do; nothing is started, nothing written. */
+/** Compiles the programs of the first step of every stage and says what each will do; nothing is started, nothing written. */
 export async function planTraining(options: StepOptions): Promise<readonly StepPlan[]> {
-  return new Programs(options, 0).plans(await prepareStep(options, 0));
+  const programs = new Programs(options, 0), plans: StepPlan[] = [];
+  for (const stage of stagesOf(options).all) {
+    const made = await programs.plans(await firstOf(stage, options.seed));
+    plans.push(...made.map((plan) => (options.stages === undefined ? plan : { ...plan, stage: stage.values })));
+  }
+  return plans;
 }
+
+/** A step as if the run began with this stage. */
+const firstOf = (stage: Stage, seed: number): Promise<PreparedStep> => prepareParts(stage, seed, { step: 0, share: 0 });
 
 /** What is decided for a step when it is called. */
 export interface StepCall {
@@ -70,23 +97,29 @@ export interface StepCall {
   readonly lossScale: LossScale | undefined;
 }
 
-/** The key of dropout: the seed and the number of the micro-batch, so that the parts of a step draw masks of their own. */
-const randomKey = (seed: number, batch: number): HostTensors => ({ "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed >>> 0, batch >>> 0) } });
+/** The key of dropout: the seed and the number of the part, so that the parts of a step draw masks of their own. */
+const randomKey = (seed: number, part: number): HostTensors => ({ "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed >>> 0, part >>> 0) } });
 
 /** The feeds of one part of a step, but for what the update takes. */
-export function partFeeds({ seed, accumulate }: StepOptions, { number, prepared, lossScale }: StepCall, micro: number): HostTensors {
-  return { ...(prepared.parts[micro] as PreparedPart).prepared.feeds, ...randomKey(seed, number * accumulate + micro), ...scaleFeed(lossScale) };
+export function partFeeds({ seed }: Pick<StepOptions, "seed">, { prepared, lossScale }: Pick<StepCall, "prepared" | "lossScale">, micro: number): HostTensors {
+  return { ...(prepared.parts[micro] as PreparedPart).prepared.feeds, ...randomKey(seed, prepared.firstPart + micro), ...scaleFeed(lossScale) };
 }
 
 const scaleFeed = (lossScale: LossScale | undefined): HostTensors =>
   lossScale === undefined ? {} : { "optim.lossScale": { dtype: "f32", shape: [], data: Float32Array.of(lossScale.scale) } };
 
+/** `step` stands for all of a step of one part; a step of several is `part` as often, then `update`. */
+type Kind = StepPlan["program"];
+
+const TRACES: { readonly [K in Kind]: (setup: TrainSetup, types: FeedTypes) => Program } = { step: stepProgram, part: accumulateProgram, update: applyProgram, reset: resetProgram };
+
 export class Programs {
   readonly #options: StepOptions & Pick<TrainSetup, "numbered">;
+  readonly #stages: Stages;
   readonly #firstStep: number;
   readonly #compiled = new Map<string, Promise<Executable>>();
-  #apply: Promise<Executable> | undefined;
-  #reset: Promise<Executable> | undefined;
+  /** Numbers of the models and objectives that programs were made of. */
+  readonly #numbers = new Map<object, number>();
   /** Parameters that the steps change, and the optimizer's state for them. */
   trainedNames: readonly string[] = [];
   optimizerNames: readonly string[] = [];
@@ -96,15 +129,12 @@ export class Programs {
   constructor(options: StepOptions, firstStep: number) {
     // An update that overflowed is skipped and others follow: only without a loss scale is the number of the next one known.
     this.#options = { ...options, numbered: !hasLossScale(options.compute) };
+    this.#stages = stagesOf(options);
     this.#firstStep = firstStep;
   }
 
   async start(first: PreparedStep): Promise<Session> {
-    const { backend, weights, resume, optimizer, accumulate, compute } = this.#options, part = first.parts[0] as PreparedPart;
-    const executables = [await this.#part(part)];
-    if (accumulate > 1) executables.push(await this.#applied(part.types));
-    if (accumulate > 1 && hasLossScale(compute)) executables.push(await this.#emptied(part.types));
-    const programs = executables.map((e) => e.program);
+    const { backend, weights, resume, optimizer } = this.#options, programs = await this.#programsOf(first);
     this.trainedNames = Object.keys(weights).filter((name) => programs.some((p) => name in p.updates));
     this.optimizerNames = optimizer.stateNames(this.trainedNames.map((name) => [name, (weights[name] as HostTensor).shape]));
     this.parameterCount = Object.values(weights).reduce((n, w) => n + w.data.length, 0);
@@ -112,31 +142,39 @@ export class Programs {
     return backend.start(initialState(programs, weights, resume?.optimizer ?? firstAverages(optimizer, weights)));
   }
 
+  /** Programs that name all state there will be: those of the first step, compiled, and those of stages of other state, traced. */
+  async #programsOf(first: PreparedStep): Promise<readonly Program[]> {
+    const kindOf = ({ objective, accumulate }: Stage): string => `${this.#numberOf(objective)} ${accumulate === 1}`, seen = new Set([kindOf(first.stage)]);
+    const programs: Program[] = [];
+    for (const { executable } of await this.#compiledFor(first)) programs.push(executable.program);
+    for (const stage of this.#stages.all) {
+      if (seen.has(kindOf(stage))) continue;
+      seen.add(kindOf(stage));
+      const [{ types }] = (await firstOf(stage, this.#options.seed)).parts as readonly [PreparedPart];
+      programs.push(...this.#kindsOf(stage).map(({ kind }) => TRACES[kind](this.#setupOf(stage), types)));
+    }
+    return programs;
+  }
+
   /** What the device will do for a step like `first`, program by program, and how often in a step. */
   async plans(first: PreparedStep): Promise<readonly StepPlan[]> {
-    const { accumulate, compute } = this.#options, [{ types }] = first.parts as readonly [PreparedPart], part = first.parts[0] as PreparedPart;
-    if (accumulate === 1) return [{ program: "step", times: 1, plan: (await this.#part(part)).plan }];
-    return [
-      ...(hasLossScale(compute) ? [{ program: "reset" as const, times: 1, plan: (await this.#emptied(types)).plan }] : []),
-      { program: "part", times: accumulate, plan: (await this.#part(part)).plan },
-      { program: "update", times: 1, plan: (await this.#applied(types)).plan },
-    ];
+    return (await this.#compiledFor(first)).map(({ kind, times, executable }) => ({ program: kind, times, plan: executable.plan }));
   }
 
   /** Calls a step. The promise that it resolves with settles when the step is done, with its scalar outputs. */
   async call(session: Session, step: StepCall): Promise<{ readonly done: Promise<Readonly<Record<string, number>>> }> {
-    const { optimizer, accumulate, compute } = this.#options, { number, prepared: { parts }, lossScale } = step, [first] = parts as readonly [PreparedPart];
+    const { optimizer, compute } = this.#options, { number, prepared: { parts, stage, progress }, lossScale } = step, [first] = parts as readonly [PreparedPart];
     const scalars = {
-      ...optimizer.hostScalars(number + 1 - (lossScale?.skippedSteps ?? 0), step.lr), ...scaleFeed(lossScale),
+      ...optimizer.hostScalars(number + 1 - (lossScale?.skippedSteps ?? 0), step.lr, progress), ...scaleFeed(lossScale),
       ...(hasLossScale(compute) ? {} : { "train.update": { dtype: "i32", shape: [], data: Int32Array.of(number - this.#firstStep) } satisfies HostTensor }),
     };
     // Programs of shapes that are new are compiled before anything is called: the runs of a step follow each other.
-    const executables = await Promise.all(parts.map((part) => this.#part(part)));
+    const single = stage.accumulate === 1, executables = await Promise.all(parts.map(({ types }) => this.#made(single ? "step" : "part", stage, types)));
     const runs: Promise<HostTensors>[] = [];
-    if (accumulate === 1) runs.push(session.run(executables[0] as Executable, { ...partFeeds(this.#options, step, 0), ...scalars }));
+    if (single) runs.push(session.run(executables[0] as Executable, { ...partFeeds(this.#options, step, 0), ...scalars }));
     else {
-      const apply = await this.#applied(first.types);
-      if (hasLossScale(compute)) runs.push(session.run(await this.#emptied(first.types), {}));
+      const apply = await this.#made("update", stage, first.types);
+      if (hasLossScale(compute)) runs.push(session.run(await this.#made("reset", stage, first.types), {}));
       executables.forEach((executable, micro) => runs.push(session.run(executable, partFeeds(this.#options, step, micro))));
       runs.push(session.run(apply, scalars));
     }
@@ -146,27 +184,37 @@ export class Programs {
     return { done };
   }
 
-  #part({ key, types }: PreparedPart): Promise<Executable> {
+  async #compiledFor({ stage, parts }: PreparedStep): Promise<readonly { readonly kind: Kind; readonly times: number; readonly executable: Executable }[]> {
+    const [{ types }] = parts as readonly [PreparedPart];
+    return Promise.all(this.#kindsOf(stage).map(async (one) => ({ ...one, executable: await this.#made(one.kind, stage, types) })));
+  }
+
+  /** The programs of a step in the order of their calls. */
+  #kindsOf({ accumulate }: Stage): readonly { readonly kind: Kind; readonly times: number }[] {
+    if (accumulate === 1) return [{ kind: "step", times: 1 }];
+    return [...(hasLossScale(this.#options.compute) ? [{ kind: "reset" as const, times: 1 }] : []), { kind: "part", times: accumulate }, { kind: "update", times: 1 }];
+  }
+
+  /** `types` are those of the part; of an update and a reset, of any part: only names are taken from them. */
+  #made(kind: Kind, stage: Stage, types: FeedTypes): Promise<Executable> {
+    // What is summed is the objective's; the model and the shapes are no matter to an update.
+    const of = kind === "update" || kind === "reset" ? "" : `${this.#numberOf(stage.source)} ${JSON.stringify(types)}`, key = `${kind} ${this.#numberOf(stage.objective)} ${of}`;
     let made = this.#compiled.get(key);
     if (made === undefined) {
-      made = this.#compile((this.#options.accumulate === 1 ? stepProgram : accumulateProgram)(this.#options, types));
+      const { backend, compute = "f32" } = this.#options;
+      made = backend.compile(TRACES[kind](this.#setupOf(stage), types), { compute });
       this.#compiled.set(key, made);
     }
     return made;
   }
 
-  #applied(types: FeedTypes): Promise<Executable> {
-    this.#apply ??= this.#compile(applyProgram(this.#options, types));
-    return this.#apply;
+  #setupOf({ source, objective }: Stage): TrainSetup {
+    return { ...this.#options, source, objective };
   }
 
-  #emptied(types: FeedTypes): Promise<Executable> {
-    this.#reset ??= this.#compile(resetProgram(this.#options, types));
-    return this.#reset;
-  }
-
-  #compile(program: Program): Promise<Executable> {
-    const { backend, compute = "f32" } = this.#options;
-    return backend.compile(program, { compute });
+  #numberOf(value: object): number {
+    const number = this.#numbers.get(value) ?? this.#numbers.size;
+    this.#numbers.set(value, number);
+    return number;
   }
 }

@@ -2,6 +2,6 @@
 export { prepareStep, Programs, type PreparedStep, type StepCall, type StepOptions } from "./programs.ts";
 export { Evaluator, type Evaluation, type EvaluationNumbers, type EvaluationResult } from "./evaluate.ts";
 export { firstNonFinite, type Culprit } from "./diagnose.ts";
-export type { TrainSetup } from "./train-programs.ts";
+export { stepProgram, type TrainSetup } from "./train-programs.ts";
 export type { ModelSource, Weights } from "./model-source.ts";
 export type { TrainerState } from "./checkpoint.ts";
