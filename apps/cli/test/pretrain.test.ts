@@ -153,7 +153,12 @@ describe("cloze pretrain", () => {
   it.each([["8192", 4, 32], ["448", 1, 7], ["6208", 4, 24]])("computes %s tokens in %i equal parts of %i rows, and writes it down", async (tokens, parts, rows) => {
     const out = `parts-${tokens}`, { code, stderr } = await cloze(["pretrain", "--model", "tiny.json", "--data", "data.fasta", "--steps", "1", "--batch-tokens", tokens, "--max-length", "64", "--valid", "0", "--out", out]);
     expect(code, stderr).toBe(0);
-    expect(stderr).toContain(`${parts * rows} rows of 64 tokens a step`);
+    expect(stderr).toContain(`${parts * rows} rows of 64 tokens a step, `);
+    // How full the rows are is said beforehand and in the report.
+    const filled = Number(/tokens a step, ([\d.]+) % filled/.exec(stderr)?.[1]);
+    expect(filled).toBeGreaterThan(70);
+    expect(filled).toBeLessThanOrEqual(100);
+    expect(readFileSync(join(dir, out, "report.html"), "utf8")).toMatch(new RegExp(`rows filled.{0,40}${filled.toFixed(1)} %`, "s"));
     expect(readFileSync(join(dir, out, "config.yaml"), "utf8")).toMatch(new RegExp(`^accumulate: ${parts}$`, "m"));
   });
 
