@@ -32,6 +32,8 @@ export interface PretrainSummary {
   readonly result: TrainResult;
   /** Entropy in nats of the held-out residues' frequencies. */
   readonly unigramEntropy: number | undefined;
+  /** Share of the positions of the first epoch's rows that hold tokens. */
+  readonly fill: number;
   /** What is known of the device, and what was asked of it. */
   readonly costs: DeviceCosts;
   readonly spent: RunCosts;
@@ -41,12 +43,12 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
   const interrupt = onInterrupt(() => context.note("Stopping after the steps under way; press Ctrl-C again to end at once."));
   try {
     if (context.options.plan) return await plan(context, interrupt.signal);
-    const { run, result, unigramEntropy, costs, spent } = await runPretraining(context, interrupt.signal);
+    const { run, result, unigramEntropy, fill, costs, spent } = await runPretraining(context, interrupt.signal);
     const { evaluation } = result, place = relative(context.io.cwd, run) || run;
     const json = {
       steps: result.steps, tokens: result.tokens, trainLoss: result.trainLoss, evalLoss: evaluation?.loss, perplexity: evaluation?.perplexity, accuracy: evaluation?.accuracy,
       ...Object.fromEntries(Object.entries(evaluation ?? {}).filter(([name]) => name.includes("."))), unigramEntropy, tokensPerSecond: result.tokensPerSecond, stepMs: result.stepMs, parameters: result.parameters, peakBytes: peakBytes(),
-      seconds: result.seconds, ...spent, interrupted: result.interrupted, run, checkpoint: result.checkpoint,
+      seconds: result.seconds, ...spent, fill, interrupted: result.interrupted, run, checkpoint: result.checkpoint,
     };
     if (result.interrupted) return { json, exitCode: interrupt.exitCode(), text: [`Stopped after step ${formatInteger(result.steps)} and saved. Go on with: cloze pretrain --resume ${place}`] };
     return { json, text: summary(result, unigramEntropy, costLines(costs, spent, result.seconds), place, relative(context.io.cwd, result.checkpoint) || result.checkpoint) };
@@ -101,8 +103,10 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
   return { options: merged as PretrainOptions, given: new Set([...given, ...saved.keys()]), run, resuming: true };
 }
 
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
 /** All that a training run is given, and what is said of it beforehand. */
-async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ readonly training: TrainOptions; readonly dispose: () => Promise<void>; readonly begin: () => Promise<number | undefined>; readonly finish: () => void; readonly options: PretrainOptions; readonly costs: DeviceCosts }> {
+async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ readonly training: TrainOptions; readonly dispose: () => Promise<void>; readonly begin: () => Promise<number | undefined>; readonly finish: () => void; readonly options: PretrainOptions; readonly costs: DeviceCosts; readonly fill: number }> {
   const { options, given, run, resuming } = await resolve(context), { io, path, note } = context;
   if (options.data.length === 0) throw new ConfigError("pretrain: --data is required: files of text or sequences, or the .json of token shards. See: cloze pretrain --help");
   const ends = (["steps", "epochs", "budget"] as const).filter((key) => options[key] !== undefined);
@@ -119,19 +123,19 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
     unit: unitOf(objective), window: { length: maxLength - framingLength(special), seed: options.seed },
   });
   const batches = trainingBatches(data.train, { ...asked, seed: options.seed, rowsPerBatch });
-  const until = endOf(options, batches.rowsIn(0) / rowsPerBatch / accumulate);
+  const until = endOf(options, batches.rowsIn(0) / rowsPerBatch / accumulate), fill = batches.fillOf(0);
   const { backend, why } = await chooseBackend(options.backend, { tune: options.tune, ...(options.threads !== undefined && { threads: options.threads }) });
   const costs = await costsOf(backend.capabilities.device, source, batches, options, path);
   const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
   const begin = async (): Promise<number | undefined> => {
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
     if (!resuming) await writeRunConfig(run, savedOptions({ ...options, accumulate }, given));
-    note(`${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${rowsPerBatch * accumulate} rows of ${maxLength} tokens a step${accumulate > 1 ? `, in ${accumulate} parts` : ""}${options.precision === "f32" ? "" : `; contractions in ${options.precision}`}`);
+    note(`${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${rowsPerBatch * accumulate} rows of ${maxLength} tokens a step, ${percent(fill)} filled${accumulate > 1 ? `, in ${accumulate} parts` : ""}${options.precision === "f32" ? "" : `; contractions in ${options.precision}`}`);
     said.forEach(note);
     return unigramEntropy;
   };
   return {
-    options, costs, begin, dispose: () => backend.dispose(), finish: () => progress.finish(),
+    options, costs, fill, begin, dispose: () => backend.dispose(), finish: () => progress.finish(),
     training: {
       backend, objective, batches, until, run, signal, ...start, compute: options.precision, rematerialise: options.rematerialise,
       optimizer: optimizerOf(options),
@@ -146,12 +150,12 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
 }
 
 export async function runPretraining(context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
-  const { training, options, costs, begin, finish, dispose } = await setUp(context, signal), { run, source } = training;
+  const { training, options, costs, fill, begin, finish, dispose } = await setUp(context, signal), { run, source } = training;
   try {
     const unigramEntropy = await begin(), result = await train(training).finally(finish);
     const spent = runCosts(costs, result);
-    await writeReport(run, source, options, result, unigramEntropy, costLines(costs, spent, result.seconds));
-    return { run, result, unigramEntropy, costs, spent };
+    await writeReport(run, source, options, result, unigramEntropy, [["rows filled", percent(fill)], ...costLines(costs, spent, result.seconds)]);
+    return { run, result, unigramEntropy, fill, costs, spent };
   } finally {
     await dispose();
   }
