@@ -1,5 +1,5 @@
 /** The work of `cloze evaluate`: of a pretrained model its objective, of a fine-tuned one its task. */
-import { Evaluator, formatInteger } from "@cloze/trainer";
+import { formatInteger } from "@cloze/trainer";
 import { framingLength, type Dataset } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { checkModel } from "@cloze/objective";
@@ -18,6 +18,7 @@ import { findTask, startTask, taskFolder, type OpenedTask } from "./task-models.
 import { tokenizerOfFolder } from "./tokenizers.ts";
 import { evaluationBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf, type TrainingData } from "./training-data.ts";
+import { validation } from "./validation.ts";
 
 interface EvaluateOptions extends ReadingOptions {
   readonly checkpoint: string;
@@ -53,7 +54,7 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
   const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
   note(`${dataset.size.toLocaleString("en-US")} sequences; ${why}`);
   try {
-    const evaluator = new Evaluator({ backend, source, objective, compute: options.precision, batches: evaluationBatches(dataset, { objective, special, length: maxLength, tokens: options.batchTokens }) });
+    const evaluator = validation({ backend, source, objective, tokens: tokenizer, compute: options.precision, batches: evaluationBatches(dataset, { objective, special, length: maxLength, tokens: options.batchTokens }) });
     const session = await backend.start(weights), result = await evaluator.run(session);
     await session.dispose();
     const unigramEntropy = await unigramEntropyOf(dataset, tokenizer), percent = (x: number): string => `${(x * 100).toFixed(2)} %`;

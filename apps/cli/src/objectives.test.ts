@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Objective, TokenSet } from "@cloze/objective";
 import { kitTokens } from "@cloze/objective/kit";
+import { maskedDiffusion } from "@cloze/objective-masked-diffusion";
 import { mlm } from "@cloze/objective-mlm";
 import { nsp } from "@cloze/objective-nsp";
 import { sop } from "@cloze/objective-sop";
@@ -24,6 +25,7 @@ const nameOf = async (name: string, from: string = cwd): Promise<string> => (awa
 
 test("ours, by short and by full name", async () => {
   for (const name of ["mlm", "@cloze/objective-mlm"]) expect(await findObjective(name, cwd)).toEqual({ from: "@cloze/objective-mlm", objective: mlm });
+  expect((await findObjective("masked-diffusion", cwd)).objective).toBe(maskedDiffusion);
   expect((await findObjective("nsp", cwd)).objective).toBe(nsp);
   expect((await findObjective("sop", cwd)).objective).toBe(sop);
 });
@@ -82,7 +84,7 @@ describe("what is refused", () => {
     ["mml", /^--objective mml: no @cloze\/objective-mml and no mml installed in .+ or above\. Did you mean mlm\?$/],
     ["../evil", /^--objective \.\.\/evil: expected a JavaScript file there, found nothing\./],
     ["./missing.js", /^--objective \.\/missing\.js: expected a JavaScript file there/],
-    ["a b", /^--objective a b: no such name of a package\. Ours: mlm, nsp, sop; install another with npm install\.$/],
+    ["a b", /^--objective a b: no such name of a package\. Ours: mlm, nsp, sop, masked-diffusion; install another with npm install\.$/],
     ["constructor", /^--objective constructor: no @cloze\/objective-constructor/],
   ])("%j", async (name, message) => {
     await expect(findObjective(name, cwd)).rejects.toThrow(message);

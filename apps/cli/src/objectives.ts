@@ -22,6 +22,7 @@ const OWN: Readonly<Record<string, () => Promise<object>>> = {
   mlm: () => import("@cloze/objective-mlm"),
   nsp: () => import("@cloze/objective-nsp"),
   sop: () => import("@cloze/objective-sop"),
+  "masked-diffusion": () => import("@cloze/objective-masked-diffusion"),
 };
 
 export async function findObjective(name: string, cwd: string): Promise<FoundObjective> {

@@ -9,7 +9,7 @@ const WHAT = {
 
 const HOW = {
   tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: ["esm2", "protbert", "amplify"] }, help: "esm2, protbert, amplify, or a checkpoint folder" },
-  objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, nsp, sop, or an installed package; mlm+nsp is both at once" },
+  objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, nsp, sop, masked-diffusion, or an installed package; mlm+nsp is both" },
   objectiveOptions: { kind: "string", value: "JSON", default: "{}", help: "its options, e.g. '{\"rate\":0.2,\"unit\":\"whole-word\"}'; of several by name, '{\"mlm\":{…}}'" },
   valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share of the sequences held out for evaluation" },
   steps: { kind: "count", min: 1, help: "train for so many steps" },

@@ -4,7 +4,7 @@ import { framingLength } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { schedule } from "@cloze/optim";
 import {
-  checkpointsFolder, Evaluator, formatBytes, formatCount, formatDuration, formatInteger,
+  checkpointsFolder, formatBytes, formatCount, formatDuration, formatInteger,
   planTraining, ProgressWriter, readMetrics, renderReport, train, type ModelSource, type TrainEvent, type TrainOptions, type TrainResult, type Weights,
 } from "@cloze/trainer";
 import { writeFile } from "node:fs/promises";
@@ -22,6 +22,7 @@ import { startingPoint } from "./starting-point.ts";
 import { holdsTokenizer, tokenizerFrom } from "./tokenizers.ts";
 import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
+import { validation } from "./validation.ts";
 
 export type PretrainOptions = Values<typeof PRETRAIN_OPTIONS>;
 type PretrainContext = Pick<Context<typeof PRETRAIN_OPTIONS>, "options" | "given" | "json" | "io" | "path" | "print" | "note">;
@@ -143,7 +144,7 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
       accumulate, tokenizerFiles: tokenizer.files(), lr: options.lr,
       schedule: schedule(options.schedule, { warmup: options.warmup, final: options.schedule === "constant" ? 0 : options.finalLr }),
       seed: options.seed, evalEvery: options.evalEvery, saveEvery: options.saveEvery, keep: options.keep,
-      ...(data.valid.size > 0 ? { evaluator: new Evaluator({ backend, source, objective, compute: options.precision, batches: evaluationBatches(data.valid, { ...asked, tokens: rowsPerBatch * maxLength }) }) } : {}),
+      ...(data.valid.size > 0 ? { evaluator: validation({ backend, source, objective, tokens: tokenizer, compute: options.precision, batches: evaluationBatches(data.valid, { ...asked, tokens: rowsPerBatch * maxLength }) }) } : {}),
       onEvent: shower(progress, until), timeFigures: timedCosts(costs),
     },
   };

@@ -13,7 +13,7 @@ export const evaluate: Command = command({
     ...READING_OPTIONS,
     split: { kind: "choice", choices: ["all", "train", "valid"], default: "all", help: "all sequences, or the part that pretrain made of them" },
     valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share that pretrain held out, for --split" },
-    objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, or the name of an installed objective package" },
+    objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm; another one, such as masked-diffusion or an installed package, is shown beside it" },
     maxLength: { kind: "integer", min: 8, default: 1024, help: "longer sequences are cut to their beginning (of a task: as it was trained)" },
     ...PORTION_OPTION,
     ...PRECISION_OPTION,
