@@ -1,6 +1,6 @@
 /** `cloze data prepare`: sequences or text to token shards, which training reads without parsing anything again. */
 import type { ShardCounts, ShardIndex } from "@cloze/data";
-import type { PreparedShards } from "@cloze/data/node";
+import type { AnySplitRule, PreparedParts, PreparedShards } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
 import type { Tokenizer } from "@cloze/tokenizer";
 import { command, type Command, type Context } from "../command.ts";
@@ -13,35 +13,47 @@ const OPTIONS = {
   out: { kind: "string", value: "DIR", required: true, help: "folder for the shards; made if need be" },
   name: { kind: "string", value: "NAME", default: "tokens", help: "files are NAME_train_000000.bin, …, and the index NAME.json" },
   tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: TOKENIZER_NAMES }, help: `${TOKENIZER_NAMES.join(", ")}, or a checkpoint folder` },
+  preset: { kind: "choice", choices: ["omg_prot50", "og_prot90", "uniref50_09012025", "uniref50", "uniref90", "uniref100", "bfd"], help: "a published set: its format, columns, split and, of the first three, its files on the Hub" },
   ...READING_OPTIONS,
   ...FILTER_OPTIONS,
+  split: { kind: "choice", choices: ["content", "published"], help: "by a hash of the sequence, or by row: shuffled, 20,000 held out, half each (default: the preset's, else content)" },
   valid: { kind: "number", value: "SHARE", default: 0.005, min: 0, max: 1, help: "share of the documents for validation, chosen by content" },
   test: { kind: "number", value: "SHARE", default: 0, min: 0, max: 1, help: "share of the documents for testing" },
   seed: { kind: "integer", default: 0, min: 0, help: "another seed, another split" },
   tokensPerShard: { kind: "count", default: 1e8, min: 1, help: "tokens in one file" },
   maxRecord: { kind: "count", min: 1, help: "refuse sequences, lines and documents longer than this" },
+  rank: { kind: "integer", min: 0, help: "this process prepares part RANK, RANK + WORLD, …; the last one joins them" },
+  world: { kind: "integer", min: 1, help: "processes that prepare this data; with 1, parts that are done outlast an interruption" },
   overwrite: { kind: "boolean", help: "replace shards made from other inputs or settings" },
 } as const;
 
 export const dataPrepare: Command = command({
-  arguments: { name: "FILE…", help: DATA_HELP, min: 1, max: Infinity },
+  arguments: { name: "[FILE…]", help: `${DATA_HELP}; none: those of the preset on the Hub`, min: 0, max: Infinity },
   options: OPTIONS,
   examples: [
     { does: "Two files, one sequence in a hundred held out", line: "cloze data prepare a.fasta b.fasta.gz --out shards --valid 0.01" },
     { does: "Text, each document once, none of a few words", line: "cloze data prepare wiki.jsonl.gz --tokenizer bert --out shards --dedup --min-tokens 16" },
     { does: "A split of a data set of the Hub", line: "cloze data prepare hf://datasets/OWNER/NAME:default:train --tokenizer bert --out shards" },
+    { does: "A published set, by one of four processes", line: "cloze data prepare omg/*.parquet --preset omg_prot50 --out omg50 --rank 0 --world 4" },
   ],
   notes: [
     "Called again with the same inputs and settings, it keeps the shards that are there.",
     "In plain text a line is a sentence and a blank line ends a document. In JSONL, tables and Parquet a row is a document, and its lines are its sentences.",
   ],
-  async run({ args, options, path, status, io }) {
-    const started = performance.now(), named = await resolveData({ names: args, format: options.format, path, env: io.env, where: "data prepare: " });
+  async run({ args, options, given, path, status, io, note }) {
+    const { PRESETS } = await import("@cloze/data/node"), preset = options.preset === undefined ? undefined : PRESETS[options.preset], names = args.length > 0 ? args : preset?.hub ?? [];
+    if (names.length === 0) throw new ConfigError(`data prepare: expected the names of files, got none${preset === undefined ? ". Name them, or a --preset that is on the Hub" : `: ${options.preset ?? ""} is not on the Hub. Download it and name its files`}.`);
+    const started = performance.now(), named = await resolveData({ names, format: options.format ?? (preset?.format === "fasta" ? "fasta" : undefined), path, env: io.env, where: "data prepare: " });
     const odd = named.find(({ weight, shards }) => weight !== undefined || shards !== undefined);
     if (odd !== undefined) throw new ConfigError(`data prepare: expected files of text or sequences, got ${odd.shards === undefined ? `a weight for ${odd.name}. Weights are for: cloze pretrain --data` : `the index ${odd.name}. Token shards are prepared already.`}`);
     const tokenizer = await tokenizerFrom(options.tokenizer, path), line = status();
-    const prepared = await prepare({ options, path }, named.flatMap(({ sources }) => sources), tokenizer, (share, file, done) => line.update(share, `${file.split(/[\\/]/).at(-1) ?? file}  ${done}`))
+    const prepared = await prepare({ options, given, path }, named.flatMap(({ sources }) => sources), tokenizer, (share, file, done) => line.update(share, `${file.split(/[\\/]/).at(-1) ?? file}  ${done}`))
       .catch((error: unknown) => { throw inOurWords(error); }).finally(() => line.finish());
+    if (!("index" in prepared)) {
+      const { parts, done } = prepared, rest = done < parts ? "The others are with the other ranks: the last of them joins all." : "Another process joins them.";
+      return { json: { parts, done, joined: false }, text: [`${integer(done)} of ${counted(parts, "part")} done. ${rest}`] };
+    }
+    if (prepared.interrupted) note("an earlier preparation was interrupted: made anew. With --world 1, parts that are done are kept");
     const { index, reused } = prepared, seconds = (performance.now() - started) / 1000, text = index.counts.text !== undefined;
     return {
       json: { path: prepared.path, reused, tokenizer: { name: index.tokenizer.name, hash: index.tokenizer.hash }, dtype: index.dtype, splits: index.splits, counts: index.counts, seconds },
@@ -54,12 +66,24 @@ export const dataPrepare: Command = command({
   },
 });
 
+type Asked = Pick<Context<typeof OPTIONS>, "options" | "given" | "path">;
 type Sources = Awaited<ReturnType<typeof resolveData>>[number]["sources"];
 
 /** FASTA as it is goes the short way, over bytes; everything else, and what is filtered, as documents. */
-async function prepare({ options, path }: Pick<Context<typeof OPTIONS>, "options" | "path">, sources: Sources, tokenizer: Tokenizer, progress: (share: number, file: string, done: string) => void): Promise<PreparedShards> {
-  const { prepareDocuments, prepareShards } = await import("@cloze/data/node"), { name, overwrite, seed, valid, test, tokensPerShard, maxRecord } = options;
-  const filter = filterOf(options), limit = maxRecord === undefined ? {} : { maxRecord }, common = { tokenizer, out: path(options.out), name, overwrite, tokensPerShard, split: { seed, valid, test } };
+async function prepare({ options, given, path }: Asked, found: Sources, tokenizer: Tokenizer, progress: (share: number, file: string, done: string) => void): Promise<PreparedShards | PreparedParts> {
+  const { PRESETS, groupOf, prepareDocuments, prepareParts, prepareShards } = await import("@cloze/data/node"), { name, overwrite, tokensPerShard, maxRecord, rank, world, preset } = options;
+  const filter = filterOf(options), limit = maxRecord === undefined ? {} : { maxRecord }, common = { tokenizer, out: path(options.out), name, overwrite, tokensPerShard, split: await splitRule({ options, given, path }) }, { split } = common;
+  // A shell names files by the alphabet; the rule joins the parts in its own order.
+  const groups = "heldOut" in split ? split.groups : undefined, sources = groups === undefined ? found : found.toSorted((a, b) => groupOf(a.name, groups) - groupOf(b.name, groups));
+  const field = options.field ?? (preset === undefined ? undefined : PRESETS[preset].fields?.sequence), reading = { ...readingOf({ ...options, field }, isProteinTokenizer(tokenizer)), ...limit };
+  if ((rank ?? 0) >= (world ?? 1)) throw new ConfigError(`data prepare: expected a rank below the number of processes, got --rank ${rank ?? 0} and ${world === undefined ? "no --world" : `--world ${world}`}. Ranks count from 0.`);
+  if (world !== undefined) {
+    const parts = await prepareParts({
+      ...common, sources, reading, rank: rank ?? 0, world, ...(filter === undefined ? {} : { filter }),
+      onProgress: ({ source, bytesRead, bytesTotal, documents }) => progress(bytesRead / Math.max(1, bytesTotal), source, counted(documents, "document")),
+    });
+    return parts.shards ?? parts;
+  }
   if (filter === undefined && sources.every(({ format }) => format === "fasta")) {
     return prepareShards({
       ...common, ...limit, files: sources.map(({ name: file }) => file),
@@ -67,9 +91,18 @@ async function prepare({ options, path }: Pick<Context<typeof OPTIONS>, "options
     });
   }
   return prepareDocuments({
-    ...common, sources, reading: { ...readingOf(options, isProteinTokenizer(tokenizer)), ...limit }, ...(filter === undefined ? {} : { filter }),
+    ...common, sources, reading, ...(filter === undefined ? {} : { filter }),
     onProgress: ({ source, bytesRead, bytesTotal, documents }) => progress(bytesRead / Math.max(1, bytesTotal), source, counted(documents, "document")),
   });
+}
+
+/** Fractions are of the split by content, and need not be given where a preset has its own. */
+async function splitRule({ options, given }: Asked): Promise<AnySplitRule> {
+  const { PRESETS, PUBLISHED_SPLIT } = await import("@cloze/data/node"), { preset, split, seed, valid, test } = options, fractions = ["valid", "test", "seed"].find((name) => given.has(name));
+  const known = preset === undefined ? undefined : PRESETS[preset].split;
+  const rule = split === "content" || (split === undefined && (known === undefined || !("heldOut" in known))) ? { seed, valid, test } : known !== undefined && "heldOut" in known ? known : PUBLISHED_SPLIT;
+  if ("heldOut" in rule && fractions !== undefined) throw new ConfigError(`data prepare: expected no --${fractions} with the published split, whose rows and seeds are fixed. Leave it out, or pass --split content.`);
+  return rule;
 }
 
 const sizeOf = (index: ShardIndex): string => bytes(index.inputs.reduce((sum, input) => sum + input.bytes, 0));
@@ -109,7 +142,7 @@ function problems({ empty, emptied, unknown, replaced }: ShardCounts): string {
 
 /** The function's parameters under the names they have on the command line. */
 function inOurWords(error: unknown): unknown {
-  if (!ConfigError.isInstance(error) || !/^(prepareShards|filter): /.test(error.message)) return error;
-  const flags = error.message.replace(/^(prepareShards|filter): /, "data prepare: ").replace("pass overwrite: true", "pass --overwrite").replace("tokensPerShard", "--tokens-per-shard");
-  return new ConfigError(flags.replace(/\b(min|max)(Length|Tokens)\b/g, (_, side: string, what: string) => `--${side}-${what.toLowerCase()}`), { cause: error });
+  if (!ConfigError.isInstance(error) || !/^(prepareShards|prepareParts|filter|split): /.test(error.message)) return error;
+  const flags = error.message.replace(/^(prepareShards|prepareParts|filter|split): /, "data prepare: ").replace("pass overwrite: true", "pass --overwrite").replace("tokensPerShard", "--tokens-per-shard");
+  return new ConfigError(flags.replace("Use the split by content for small sets: { seed: 0, valid: 0.01 }", "Pass --split content for small sets").replace(/\b(min|max)(Length|Tokens)\b/g, (_, side: string, what: string) => `--${side}-${what.toLowerCase()}`), { cause: error });
 }
