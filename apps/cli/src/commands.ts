@@ -28,5 +28,6 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "checkpoint convert", summary: "Turn a checkpoint of another library into one that opens here and in Python", load: async () => (await import("./commands/checkpoint-convert.ts")).checkpointConvert },
   { name: "checkpoint average", summary: "The mean of several checkpoints of one model", load: async () => (await import("./commands/checkpoint-average.ts")).checkpointAverage },
   { name: "checkpoint resize", summary: "Give a checkpoint another vocabulary, or further tokens", load: async () => (await import("./commands/checkpoint-resize.ts")).checkpointResize },
+  { name: "checkpoint grow", summary: "Begin a larger model from a smaller one", load: async () => (await import("./commands/checkpoint-grow.ts")).checkpointGrow },
   { name: "doctor", summary: "Show what can run on this machine, and what would help", load: async () => (await import("./commands/doctor.ts")).doctor },
 ];

@@ -4,7 +4,7 @@
  */
 import { basename } from "node:path";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
-import { hasHead, headParameters, openModel, publishedConfig, publishedNames, type Head, type HeadModels, type OpenedModel, type OpenOptions, type TaskLabels } from "@cloze/models/families";
+import { hasHead, headParameters, openModel, publishedConfig, publishedNames, type Head, type HeadModels, type OpenedModel, type OpenOptions, type TaskLabels, type Variation } from "@cloze/models/families";
 import type { Encoder, Parameter } from "@cloze/nn";
 import type { ModelSource } from "@cloze/trainer";
 import { didYouMean } from "./suggest.ts";
@@ -19,23 +19,35 @@ export interface ModelRequest extends Pick<OpenOptions, "vocab" | "special"> {
 }
 
 /** A new model with the head for pretraining, or with another. */
-export async function modelSource(request: ModelRequest): Promise<ModelSource<HeadModels["masked-lm"]>>;
-export async function modelSource<H extends Head>(request: ModelRequest, head: H, labels?: TaskLabels): Promise<ModelSource<HeadModels[H]>>;
-export async function modelSource({ model, path, ...options }: ModelRequest, head: Head = "masked-lm", labels: TaskLabels = {}): Promise<ModelSource<HeadModels[Head]>> {
+export async function modelSource(request: ModelRequest): Promise<VariedSource<HeadModels["masked-lm"]>>;
+export async function modelSource<H extends Head>(request: ModelRequest, head: H, labels?: TaskLabels): Promise<VariedSource<HeadModels[H]>>;
+export async function modelSource(request: ModelRequest, head: Head = "masked-lm", labels: TaskLabels = {}): Promise<VariedSource<HeadModels[Head]>> {
+  const { name, opened } = await openRequested(request);
+  return sourceOfModel(name, opened, head, labels);
+}
+
+/** The model of `--model`. Throws ConfigError for a name that is none. */
+export async function openRequested({ model, path, ...options }: ModelRequest): Promise<{ readonly name: string; readonly opened: OpenedModel }> {
   const names = await publishedNames();
-  if (names.includes(model)) return sourceOfModel(model, await openModel(await publishedConfig(model), options), head, labels);
+  if (names.includes(model)) return { name: model, opened: await openModel(await publishedConfig(model), options) };
   if (!model.endsWith(".json")) throw new ConfigError(`--model ${model}: expected ${names.join(", ")} or a config.json.${didYouMean(model, names)}`);
-  const { readJson } = await import("@cloze/checkpoint/node"), opened = await openModel(await readJson(path(model)), { ...options, file: model });
-  return sourceOfModel(basename(model, ".json"), opened, head, labels);
+  const { readJson } = await import("@cloze/checkpoint/node");
+  return { name: basename(model, ".json"), opened: await openModel(await readJson(path(model)), { ...options, file: model }) };
+}
+
+/** A model that may be had with other settings over the same parameters. */
+export interface VariedSource<M extends HeadModels[Head]> extends ModelSource<M> {
+  /** Throws ConfigError for a setting that the model has not. */
+  vary(settings: Variation): ModelSource<M>;
 }
 
 /** A model that was opened or loaded, to be trained on or evaluated. Labels are those of its configuration unless others are given. */
-export function sourceOfModel(name: string, opened: OpenedModel): ModelSource<HeadModels["masked-lm"]>;
-export function sourceOfModel<H extends Head>(name: string, opened: OpenedModel, head: H, labels?: TaskLabels): ModelSource<HeadModels[H]>;
-export function sourceOfModel(name: string, opened: OpenedModel, head: Head = "masked-lm", labels: TaskLabels = {}): ModelSource<HeadModels[Head]> {
+export function sourceOfModel(name: string, opened: OpenedModel): VariedSource<HeadModels["masked-lm"]>;
+export function sourceOfModel<H extends Head>(name: string, opened: OpenedModel, head: H, labels?: TaskLabels): VariedSource<HeadModels[H]>;
+export function sourceOfModel(name: string, opened: OpenedModel, head: Head = "masked-lm", labels: TaskLabels = {}): VariedSource<HeadModels[Head]> {
   const { model, buffers, maxLength, extraParameters, flopsPerToken } = opened;
   if (!hasHead(model, head)) throw new UnsupportedError(`${name}: expected a model with a head for ${head}, got one of the family "${opened.family}", which has ${Object.keys(opened.architectures).join(", ")}.`);
-  return { name, model, buffers, maxLength, extraParameters, flopsPerToken, configText: opened.configText({ head, ...labels }) };
+  return { name, model, buffers, maxLength, extraParameters, flopsPerToken, configText: opened.configText({ head, ...labels }), vary: (settings) => sourceOfModel(name, opened.vary(settings), head, labels) };
 }
 
 /** The parameters that a checkpoint of the model holds: encoder and head, and those that ride along. `labels` counts for classifiers. */
