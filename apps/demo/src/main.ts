@@ -1,0 +1,49 @@
+/** The page: what it is, what computes, and its two sides, of which each has a worker once it is looked at. */
+import type { DeviceInfo, Side as Kind } from "./protocol.ts";
+import { h, say } from "./ui/dom.ts";
+import { Notice } from "./ui/notice.ts";
+import { Side } from "./ui/side.ts";
+
+const KINDS: readonly (readonly [Kind, string])[] = [["protein", "Proteins"], ["text", "Text"]];
+const asked = new URLSearchParams(location.search).get("device") === "wasm" ? "wasm" : "auto";
+
+const notice = new Notice(), sides = new Map<Kind, Side>();
+const device = h("p", { class: "device", role: "status" }, "Looking for a GPU…");
+const tabs = KINDS.map(([kind, words]) => h("button", { type: "button", role: "tab", id: `tab-${kind}`, "aria-controls": `panel-${kind}`, onclick: () => show(kind), onkeydown: (event) => step(event as KeyboardEvent) }, words));
+const panels = KINDS.map(([kind]) => h("div", { role: "tabpanel", id: `panel-${kind}`, "aria-labelledby": `tab-${kind}`, hidden: true }));
+
+function showDevice({ kind, device: name, reason }: DeviceInfo): void {
+  say(device, kind === "webgpu" ? `Computes on WebGPU: ${name}.` : `Computes on WebAssembly (${name}), which is slower. WebGPU: ${reason ?? "not here"}`);
+  device.classList.toggle("slow", kind === "wasm");
+}
+
+function show(kind: Kind): void {
+  KINDS.forEach(([each], i) => {
+    const chosen = each === kind;
+    tabs[i]?.setAttribute("aria-selected", String(chosen));
+    tabs[i]?.setAttribute("tabindex", chosen ? "0" : "-1");
+    panels[i]?.toggleAttribute("hidden", !chosen);
+    if (!chosen || sides.has(each)) return;
+    const side = new Side({ kind: each, device: asked, notice, onDevice: showDevice });
+    sides.set(each, side);
+    panels[i]?.append(side.element);
+  });
+}
+
+function step(event: KeyboardEvent): void {
+  const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key], from = tabs.findIndex((tab) => tab === event.currentTarget), to = move === undefined ? undefined : (from + move + tabs.length) % tabs.length;
+  if (to === undefined) return;
+  show((KINDS[to] as (typeof KINDS)[number])[0]);
+  tabs[to]?.focus();
+}
+
+document.querySelector("#page")?.append(
+  h("header", {},
+    h("h1", {}, "cloze"),
+    h("p", { class: "lead" }, "Train an encoder in this page, on the machine in front of you, and look inside as it learns. Nothing leaves the machine."),
+    device,
+    h("div", { role: "tablist", "aria-label": "What to train on" }, ...tabs)),
+  h("main", {}, ...panels),
+  notice.element,
+);
+show("protein");

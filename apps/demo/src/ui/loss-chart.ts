@@ -1,0 +1,96 @@
+/** The loss as it falls: every step, their running mean, what was held out, and the unigram floor that context has to beat. */
+import type { TrainerRow } from "../run-files.ts";
+import { h, say, svg } from "./dom.ts";
+import { nats } from "./format.ts";
+
+const HEIGHT = 260, LEFT = 44, RIGHT = 12, TOP = 14, BOTTOM = 30;
+/** Weight of the newest step in the running mean. */
+const NEWEST = 0.1;
+
+export class LossChart {
+  readonly element: HTMLElement;
+  readonly #svg = svg("svg", { class: "chart", role: "img", height: HEIGHT });
+  readonly #summary = h("p", { class: "unseen" });
+  #rows: readonly TrainerRow[] = [];
+  #steps = 0;
+  #floor: number | undefined;
+  #width = 640;
+  #queued = false;
+
+  constructor(id: string) {
+    this.#summary.id = `${id}-chart-summary`;
+    this.#svg.setAttribute("aria-label", "Loss by step");
+    this.#svg.setAttribute("aria-describedby", this.#summary.id);
+    this.element = h("figure", { class: "chart-figure" }, this.#svg, this.#summary, legend());
+    new ResizeObserver(([entry]) => {
+      const width = Math.round(entry?.contentRect.width ?? 0);
+      if (width > 0 && width !== this.#width) {
+        this.#width = width;
+        this.#queue();
+      }
+    }).observe(this.element);
+    this.#draw();
+  }
+
+  show(rows: readonly TrainerRow[], steps: number, floor: number | undefined): void {
+    this.#rows = rows;
+    this.#steps = steps;
+    this.#floor = floor;
+    this.#queue();
+  }
+
+  #queue(): void {
+    if (this.#queued) return;
+    this.#queued = true;
+    requestAnimationFrame(() => {
+      this.#queued = false;
+      this.#draw();
+    });
+  }
+
+  #draw(): void {
+    const rows = this.#rows, train = rows.filter(({ type }) => type === "train"), held = rows.filter(({ type }) => type === "eval"), floor = this.#floor;
+    const losses = [...rows.map(({ loss }) => loss), ...(floor === undefined ? [] : [floor])], width = this.#width;
+    const [low, high] = losses.length === 0 ? [2, 4] : range(losses), steps = Math.max(1, this.#steps, train.at(-1)?.step ?? 0);
+    const x = (step: number): number => LEFT + (step / steps) * (width - LEFT - RIGHT), y = (loss: number): number => TOP + ((high - loss) / (high - low)) * (HEIGHT - TOP - BOTTOM);
+    const point = (step: number, loss: number): string => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`;
+    let mean = train[0]?.loss ?? 0;
+    const smooth = train.map(({ step, loss }) => point(step, (mean = mean + NEWEST * (loss - mean))));
+    this.#svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    this.#svg.replaceChildren(
+      ...ticks(low, high, 5).flatMap((value) => [
+        svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }),
+        svg("text", { class: "tick", x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(high - low < 0.5 ? 2 : 1)),
+      ]),
+      ...ticks(0, steps, width < 480 ? 3 : 6).map((value) => svg("text", { class: "tick", x: x(value), y: HEIGHT - 8, "text-anchor": value === 0 ? "start" : value === steps ? "end" : "middle" }, value.toLocaleString("en-US"))),
+      ...(floor === undefined ? [] : [
+        svg("line", { class: "floor", x1: LEFT, x2: width - RIGHT, y1: y(floor), y2: y(floor) }),
+        svg("text", { class: "floor-label", x: width - RIGHT, y: y(floor) - 6, "text-anchor": "end" }, `unigram floor ${nats(floor)}`),
+      ]),
+      svg("polyline", { class: "raw", points: train.map(({ step, loss }) => point(step, loss)).join(" ") }),
+      svg("polyline", { class: "mean", points: smooth.join(" ") }),
+      ...held.map(({ step, loss }) => svg("circle", { class: "held", cx: x(step), cy: y(loss), r: 4 })),
+      ...(rows.length === 0 ? [svg("text", { class: "empty", x: width / 2, y: HEIGHT / 2 - 20, "text-anchor": "middle" }, "The loss will be drawn here, step by step.")] : []),
+    );
+    const last = train.at(-1), lastHeld = held.at(-1);
+    say(this.#summary, last === undefined ? "No steps yet." : `After ${last.step} of ${steps} steps the training loss is ${nats(last.loss)} nats${lastHeld ? `, the validation loss ${nats(lastHeld.loss)}` : ""}${floor === undefined ? "" : `; the unigram floor is ${nats(floor)}`}.`);
+  }
+}
+
+function legend(): HTMLElement {
+  const entry = (kind: string, label: string): HTMLElement => h("li", {}, h("span", { class: `key ${kind}`, "aria-hidden": "true" }), label);
+  return h("figcaption", {}, h("ul", { class: "legend" }, entry("mean", "training, running mean"), entry("raw", "each step"), entry("held", "held out"), entry("floor", "unigram floor")));
+}
+
+function range(losses: readonly number[]): readonly [number, number] {
+  const low = Math.min(...losses), high = Math.max(...losses), room = Math.max(0.02, (high - low) * 0.08);
+  return [low - room, high + room];
+}
+
+/** At most `most` round numbers in a range. */
+function ticks(low: number, high: number, most: number): readonly number[] {
+  const rough = (high - low) / most, size = 10 ** Math.floor(Math.log10(rough)), step = ([1, 2, 5, 10].find((times) => times * size >= rough) ?? 10) * size;
+  const found: number[] = [];
+  for (let value = Math.ceil(low / step) * step; value <= high + 1e-9; value += step) found.push(Number(value.toFixed(6)));
+  return found;
+}

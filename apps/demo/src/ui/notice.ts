@@ -1,0 +1,42 @@
+/** One place for what went wrong, above the foot of the page, so that nothing moves when it comes. */
+import { WorkerFailure } from "../worker-client.ts";
+import { h, say } from "./dom.ts";
+
+export class Notice {
+  readonly element: HTMLElement;
+  readonly #title = h("strong");
+  readonly #text = h("p");
+  readonly #box: HTMLElement;
+  /** Heard even where the notice itself was hidden a moment ago. */
+  readonly #spoken = h("p", { class: "unseen", role: "alert" });
+
+  constructor() {
+    this.#box = h("div", { class: "notice", hidden: true }, h("div", {}, this.#title, this.#text), h("button", { type: "button", class: "plain", onclick: () => this.clear() }, "Dismiss"));
+    this.element = h("div", {}, this.#spoken, this.#box);
+  }
+
+  show(error: unknown): void {
+    const { title, text } = error instanceof WorkerFailure ? error.failure : { title: "Something is wrong", text: error instanceof Error ? error.message : String(error) };
+    say(this.#title, title);
+    say(this.#text, text);
+    say(this.#spoken, `${title}. ${text}`);
+    this.#box.hidden = false;
+  }
+
+  clear(): void {
+    this.#box.hidden = true;
+    this.#spoken.textContent = "";
+  }
+
+  /** Runs work of which every failure is told. True where there was none. */
+  async during(work: () => Promise<void>): Promise<boolean> {
+    this.clear();
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      this.show(error);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,21 @@
+/** What computes: WebGPU where the browser has it, else TensorFlow.js on WebAssembly, and then the page says so. */
+import type { Backend } from "@cloze/backend";
+import type { DeviceInfo } from "../protocol.ts";
+
+export interface Device {
+  readonly backend: Backend;
+  readonly info: DeviceInfo;
+}
+
+export async function openDevice(kind: "auto" | "wasm"): Promise<Device> {
+  if (kind === "wasm") return openWasm("asked for by ?device=wasm in the address");
+  const { backend, probe } = await import("@cloze/backend-webgpu"), found = await probe();
+  if (!found.available) return openWasm(`${found.reason}. ${found.remedy}`);
+  const opened = await backend();
+  return { backend: opened, info: { kind: "webgpu", device: opened.capabilities.device } };
+}
+
+async function openWasm(reason: string): Promise<Device> {
+  const { wasmBackend } = await import("./wasm-backend.ts"), backend = await wasmBackend();
+  return { backend, info: { kind: "wasm", device: "processor, one thread", reason } };
+}

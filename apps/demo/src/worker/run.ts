@@ -1,0 +1,184 @@
+/**
+ * A training run in the page: the steps of `@cloze/trainer`, one after another, with a boundary after each at which the run may be
+ * paused, saved and looked at. A step is a pure function of (settings, data, step number, state), so a run that was saved and loaded
+ * goes on with the same losses.
+ */
+import type { Backend, Session } from "@cloze/backend";
+import { ConfigError } from "@cloze/errors";
+import type { HostTensor, HostTensors } from "@cloze/graph";
+import { initialize } from "@cloze/nn";
+import type { Objective } from "@cloze/objective";
+import { schedule, type Schedule } from "@cloze/schedule";
+import { Evaluator, prepareStep, Programs, type PreparedStep, type StepOptions, type TrainerState } from "@cloze/trainer/step";
+import type { RunPhase, Settings } from "../protocol.ts";
+import type { TrainerRow } from "../run-files.ts";
+import { rowsOf, type OpenedData } from "./data.ts";
+import { optimizerOf, type Model } from "./model.ts";
+
+/** Largest norm of the gradient. */
+const CLIP = 1;
+/** Evaluations in a run, and the fewest steps between two. */
+const EVALUATIONS = 6, EVALUATE_EVERY = 25;
+
+export interface RunOptions {
+  readonly backend: Backend;
+  readonly settings: Settings;
+  readonly model: Model;
+  readonly objective: Objective;
+  /** Undefined: the model can be looked at, and not trained. */
+  readonly data: OpenedData | undefined;
+  /** Where it goes on from. */
+  readonly saved?: SavedRun;
+  readonly onRow: (row: TrainerRow) => void;
+  readonly onPhase: (phase: RunPhase) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export interface SavedRun {
+  readonly weights: HostTensors;
+  readonly optimizer: HostTensors;
+  readonly state: TrainerState;
+  readonly rows: readonly TrainerRow[];
+}
+
+export class Run {
+  readonly options: RunOptions;
+  readonly session: Session;
+  readonly parameterCount: number;
+  readonly rows: TrainerRow[];
+  step: number;
+  validLoss: number | undefined;
+  phase: RunPhase = "paused";
+  /** Those it began with. */
+  readonly weights: HostTensors;
+  readonly #steps: StepOptions | undefined;
+  readonly #programs: Programs | undefined;
+  readonly #evaluator: Evaluator | undefined;
+  readonly #schedule: Schedule = schedule("linear", { warmup: 0.05, final: 0.1 });
+  readonly #atBoundary: (() => Promise<void>)[] = [];
+  #tokens: number;
+  #elapsed: number;
+  #ended: Promise<void> = Promise.resolve();
+
+  private constructor(options: RunOptions, session: Session, weights: HostTensors, training: { readonly steps: StepOptions; readonly programs: Programs; readonly evaluator: Evaluator | undefined } | undefined) {
+    const { saved } = options;
+    this.options = options;
+    this.session = session;
+    this.parameterCount = Object.values(weights).reduce((n, { data }) => n + data.length, 0);
+    this.rows = [...(saved?.rows ?? [])];
+    this.step = saved?.state.step ?? 0;
+    this.validLoss = this.rows.findLast(({ type }) => type === "eval")?.loss;
+    this.weights = weights;
+    this.#steps = training?.steps;
+    this.#programs = training?.programs;
+    this.#evaluator = training?.evaluator;
+    this.#tokens = saved?.state.tokens ?? 0;
+    this.#elapsed = saved?.state.elapsedSeconds ?? 0;
+  }
+
+  /** Compiles the first step and puts the parameters on the device. */
+  static async start(options: RunOptions): Promise<Run> {
+    const { backend, settings, model, objective, data, saved } = options, weights = saved?.weights ?? initialize(model.parameters, settings.seed);
+    if (data === undefined) return new Run(options, await backend.start(weights), weights, undefined);
+    const rows = rowsOf(data, settings, objective), { source } = model;
+    const steps: StepOptions = {
+      backend, source, objective, optimizer: optimizerOf(settings), clip: CLIP, batches: rows.train, accumulate: 1, weights, seed: settings.seed,
+      ...(saved && { resume: { optimizer: saved.optimizer, state: saved.state, dir: "the saved run" } }),
+    };
+    const first = saved?.state.step ?? 0, programs = new Programs(steps, first), session = await programs.start(await prepareStep(steps, first));
+    const evaluator = rows.valid && new Evaluator({ backend, source, objective, batches: rows.valid });
+    return new Run(options, session, weights, { steps, programs, evaluator });
+  }
+
+  /** Trains until the run is paused or over. */
+  train(): void {
+    if (this.#steps === undefined) throw new ConfigError("training: this run was loaded without its data. Open that data first, then load the run again.");
+    if (this.phase === "training" || this.step >= this.options.settings.steps) return;
+    this.#set("training");
+    this.#ended = this.#loop(this.#steps).catch(async (error: unknown) => {
+      this.#set("failed");
+      this.options.onFailure(error);
+      await this.#runBoundary(); // Who waits for a boundary is told the same.
+    });
+  }
+
+  /** Resolves when the step under way is done. */
+  async pause(): Promise<void> {
+    if (this.phase === "training") this.phase = "paused";
+    await this.#ended;
+  }
+
+  /** Everything that it takes to go on from here, as of the end of a step. */
+  save(): Promise<SavedRun> {
+    return this.#between(async () => {
+      const { settings, objective } = this.options, trained = this.#programs?.trainedNames ?? [], moments = this.#programs?.optimizerNames ?? [];
+      const read = this.#programs === undefined ? {} : await this.session.read([...trained, ...moments]), pick = (names: readonly string[]): HostTensors => Object.fromEntries(names.map((name) => [name, read[name] as HostTensor]));
+      const state: TrainerState = { version: 1, step: this.step, tokens: this.#tokens, seed: settings.seed, objective: objective.name, optimizer: optimizerOf(settings).name, compute: "f32", elapsedSeconds: this.#elapsed, ...(this.validLoss === undefined ? {} : { evalLoss: this.validLoss }) };
+      return { weights: { ...this.weights, ...pick(trained) }, optimizer: this.#programs === undefined ? (this.options.saved?.optimizer ?? {}) : pick(moments), state, rows: this.rows };
+    });
+  }
+
+  async dispose(): Promise<void> {
+    await this.pause();
+    await this.session.dispose();
+  }
+
+  #set(phase: RunPhase): void {
+    this.phase = phase;
+    this.options.onPhase(phase);
+  }
+
+  /** Runs `work` while no step is under way. */
+  #between<T>(work: () => Promise<T>): Promise<T> {
+    if (this.phase !== "training") return this.#ended.then(work);
+    return new Promise<T>((resolve, reject) => { this.#atBoundary.push(() => work().then(resolve, reject)); });
+  }
+
+  async #loop(steps: StepOptions): Promise<void> {
+    const { settings } = this.options, every = Math.max(EVALUATE_EVERY, Math.ceil(settings.steps / EVALUATIONS));
+    let next: Promise<PreparedStep> = prepareStep(steps, this.step);
+    while (this.phase === "training" && this.step < settings.steps) {
+      const prepared = await next;
+      next = prepareStep(steps, this.step + 1);
+      next.catch(() => {}); // It is told of when its turn comes.
+      await this.#advance(prepared);
+      if (this.step % every === 0 || this.step === settings.steps) await this.#evaluate();
+      await this.#runBoundary();
+      await turn();
+    }
+    if (this.step >= settings.steps) this.phase = "finished";
+    this.options.onPhase(this.phase);
+    await this.#runBoundary();
+  }
+
+  async #runBoundary(): Promise<void> {
+    for (let work = this.#atBoundary.shift(); work !== undefined; work = this.#atBoundary.shift()) await work();
+  }
+
+  async #advance(prepared: PreparedStep): Promise<void> {
+    const { settings } = this.options, began = performance.now(), lr = settings.lr * this.#schedule(this.step + 1, settings.steps);
+    const { done } = await (this.#programs as Programs).call(this.session, { number: this.step, prepared, lr, lossScale: undefined }), out = await done;
+    const weight = out["weight"] ?? 0, loss = (out["loss"] ?? NaN) / (weight > 0 ? weight : 1), gradNorm = out["gradNorm"] ?? NaN;
+    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw new ConfigError(`step ${this.step + 1}: expected a finite loss, got ${loss} with a gradient of norm ${gradNorm}. The model is as it was before this step. Begin again with a lower learning rate.`);
+    const stepMs = performance.now() - began;
+    this.step += 1;
+    this.#tokens += prepared.tokens;
+    this.#elapsed += stepMs / 1000;
+    this.#record({ type: "train", step: this.step, tokens: this.#tokens, loss, lr, gradNorm, time: { elapsed: this.#elapsed, tokensPerSecond: (prepared.tokens / stepMs) * 1000, stepMs } });
+  }
+
+  async #evaluate(): Promise<void> {
+    if (this.#evaluator === undefined) return;
+    const { loss, accuracy } = await this.#evaluator.run(this.session);
+    this.validLoss = loss;
+    this.#record({ type: "eval", step: this.step, tokens: this.#tokens, loss, accuracy, time: { elapsed: this.#elapsed } });
+  }
+
+  #record(row: TrainerRow): void {
+    this.rows.push(row);
+    this.options.onRow(row);
+  }
+}
+
+/** Lets messages in, which a backend that computes on this thread would keep out. */
+const turn = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve, 0); });

@@ -1,0 +1,171 @@
+/** What the worker holds, a device, data and a run, and the answer to each request of the page. */
+import { ConfigError } from "@cloze/errors";
+import { createEncoder, type SequenceEncoder } from "@cloze/inference";
+import type { Failure, RequestName, Requests, RunState, Settings } from "../protocol.ts";
+import type { RunFile, TrainerRow } from "../run-files.ts";
+import { filesOf, runFileOf, savedRunOf, textOf, tokenizerOf } from "./checkpoint-files.ts";
+import { openData, type OpenedData } from "./data.ts";
+import { openDevice, type Device } from "./device.ts";
+import { estimateRun, measureRate } from "./estimate.ts";
+import { failureOf } from "./failure.ts";
+import { mapsOf, maskResidue, piecesOf, substitutionsOf, type Looked } from "./look.ts";
+import { modelOf, newConfig, objectiveOf, type Model } from "./model.ts";
+import { Run, type SavedRun } from "./run.ts";
+import { viewOf } from "./session-view.ts";
+
+export interface StudioEvents {
+  readonly onRow: (row: TrainerRow) => void;
+  readonly onState: (state: RunState) => void;
+}
+
+/** Of one request: how far it is, and whether it was taken back. */
+export interface Work {
+  readonly progress: (share: number) => void;
+  readonly signal: AbortSignal;
+}
+
+interface Held {
+  readonly run: Run;
+  readonly model: Model;
+  readonly encoder: SequenceEncoder;
+  readonly looked: Looked;
+  readonly runFile: RunFile;
+  readonly data: OpenedData | undefined;
+}
+
+export class Studio {
+  readonly #events: StudioEvents;
+  #kind: "auto" | "wasm" = "auto";
+  #device: Promise<Device> | undefined;
+  #rate: Promise<number> | undefined;
+  #data: OpenedData | undefined;
+  #held: Held | undefined;
+
+  constructor(events: StudioEvents) {
+    this.#events = events;
+  }
+
+  answer<N extends RequestName>(name: N, ask: Requests[N]["ask"], work: Work): Promise<Requests[N]["answer"]> {
+    return this.#answers[name](ask, work);
+  }
+
+  readonly #answers: { readonly [N in RequestName]: (ask: Requests[N]["ask"], work: Work) => Promise<Requests[N]["answer"]> } = {
+    probe: async ({ kind }) => {
+      this.#kind = kind;
+      return (await this.#opened()).info;
+    },
+    openData: async (ask) => {
+      this.#data = await openData(ask);
+      return this.#data.summary;
+    },
+    estimate: async (settings) => {
+      const { backend } = await this.#opened();
+      this.#rate ??= measureRate(backend);
+      return estimateRun(settings, this.#needData(settings), await this.#rate);
+    },
+    start: async (settings) => {
+      const data = this.#needData(settings);
+      await this.#begin(settings, data, undefined);
+      this.#held?.run.train();
+      return null;
+    },
+    pause: async () => {
+      await this.#need().run.pause();
+      this.#tell();
+      return null;
+    },
+    resume: async () => {
+      this.#need().run.train();
+      return null;
+    },
+    close: async () => {
+      await this.#close();
+      this.#tell();
+      return null;
+    },
+    save: async () => {
+      const { run, model, looked, runFile, data } = this.#need();
+      return { files: filesOf(await run.save(), model, looked.tokenizer, runFile), source: data?.source };
+    },
+    load: async ({ files, source }) => {
+      const runFile = runFileOf(files), { settings } = runFile, tokenizer = await tokenizerOf(files, settings.side);
+      const opened = source === undefined ? this.#data : await openData({ side: settings.side, source, vocabulary: 0, tokenizer }), fits = opened !== undefined && opened.side === settings.side && opened.hash === runFile.data.hash;
+      // Text that was opened before has a vocabulary of its own; the run's is the one that counts.
+      const data = !fits ? undefined : opened.tokenizer.hash === tokenizer.hash ? opened : await openData({ side: settings.side, source: opened.source, vocabulary: 0, tokenizer });
+      if (data !== undefined) this.#data = data;
+      const saved = await this.#begin(settings, data, { files, runFile });
+      return { settings, data: data?.summary, rows: saved?.rows ?? [] };
+    },
+    mask: async ({ sequence, at }) => maskResidue(this.#need().looked, sequence, at),
+    maps: async ({ sequence, layer, head }) => mapsOf(this.#need().looked, sequence, layer, head),
+    substitutions: async ({ sequence }, { progress, signal }) => substitutionsOf(this.#need().looked, sequence, progress, signal),
+    pieces: async ({ text }) => piecesOf(this.#held?.looked.tokenizer ?? this.#needData({ side: "text" }).tokenizer, text),
+    fillMask: async ({ text }) => (await this.#need().encoder.fillMask(text, { top: 8 })).map(({ candidates }) => ({ candidates })),
+  };
+
+  async #begin(settings: Settings, data: OpenedData | undefined, from: { readonly files: Requests["load"]["ask"]["files"]; readonly runFile: RunFile } | undefined): Promise<SavedRun | undefined> {
+    await this.#close();
+    this.#tell({ phase: "preparing", settings, doing: "Compiling the first step" });
+    try {
+      const { backend } = await this.#opened(), tokenizer = data?.tokenizer ?? (from && (await tokenizerOf(from.files, settings.side)));
+      if (tokenizer === undefined) throw new ConfigError("training: expected data, got none. Open a file or take the sample.");
+      const objective = await objectiveOf(settings, tokenizer), config: unknown = from === undefined ? await newConfig(settings.side, settings.size) : JSON.parse(textOf(from.files, "config.json"));
+      const model = await modelOf(config, `${settings.side}-${settings.size}`, objective, tokenizer), saved = from && (await savedRunOf(from.files, model));
+      const run = await Run.start({
+        backend, settings, model, objective, data, ...(saved && { saved }),
+        onRow: (row) => { this.#events.onRow(row); this.#tell(); },
+        onPhase: () => this.#tell(),
+        onFailure: (error) => this.#failed(error),
+      });
+      const encoder = await createEncoder({ backend: viewOf(backend, run.session), model: model.opened.model, weights: saved?.weights ?? run.weights, tokenizer });
+      this.#held = { run, model, encoder, looked: { encoder, tokenizer }, runFile: from?.runFile ?? { version: 1, settings, data: { name: data?.source.name ?? "", hash: data?.hash ?? "" } }, data };
+      this.#tell();
+      return saved;
+    } catch (error) {
+      this.#tell();
+      throw error;
+    }
+  }
+
+  async #close(): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined) return;
+    await held.run.pause();
+    await held.encoder.dispose();
+    await held.run.dispose();
+  }
+
+  /** After a device was lost nothing on it can be used: the next run opens another. */
+  #failed(error: unknown): void {
+    if ((error as { readonly code?: unknown } | null)?.code === "DeviceLostError") {
+      this.#device = undefined;
+      this.#held = undefined;
+    }
+    this.#tell({ phase: "failed", error: failureOf(error) });
+  }
+
+  #opened(): Promise<Device> {
+    this.#device ??= openDevice(this.#kind);
+    this.#device.catch(() => { this.#device = undefined; });
+    return this.#device;
+  }
+
+  #need(): Held {
+    if (this.#held === undefined) throw new ConfigError("expected a model, got none yet. Train one, or load a saved run.");
+    return this.#held;
+  }
+
+  #needData({ side }: Pick<Settings, "side">): OpenedData {
+    if (this.#data === undefined || this.#data.side !== side) throw new ConfigError("expected data, got none yet. Open a file or take the sample.");
+    return this.#data;
+  }
+
+  #tell(more: Partial<RunState> & { readonly error?: Failure } = {}): void {
+    const held = this.#held;
+    this.#events.onState({
+      phase: held?.run.phase ?? "idle", step: held?.run.step ?? 0, steps: held?.run.options.settings.steps ?? 0, parameters: held?.run.parameterCount ?? 0,
+      settings: held?.run.options.settings, validLoss: held?.run.validLoss, doing: "", canTrain: held?.data !== undefined, ...more,
+    });
+  }
+}
