@@ -61,6 +61,7 @@ for (const pack of all) {
         continue;
       }
       if (isBuiltin(specifier)) continue; // held against the browser list below
+      if (specifier.startsWith("#")) continue; // a name within the package, which its build resolves
       const [target, subpath] = split(specifier);
       used.add(target);
       if (target === name ? !test : !(target in declared)) {

@@ -30,6 +30,11 @@ const tasks = {
     tasks.build();
     run(process.execPath, ["apps/cli/bin/cloze.js", "quickstart"]);
   },
+  demo: () => {
+    tasks.install();
+    pnpm("turbo run build --filter=demo --output-logs=errors-only");
+    run(process.execPath, ["node_modules/vite/bin/vite.js", "preview", "apps/demo", "--config", "apps/demo/vite.config.ts", "--open"]);
+  },
   test: () => {
     tasks.install();
     run(process.execPath, ["tooling/check.mjs"]); // builds, and goes on to the other checks when that fails

@@ -1,12 +1,13 @@
 // tsc over the whole workspace, in one program with two things more: the ```ts examples of the packages' READMEs are compiled
-// as if they were files, and a promise that nobody awaits is an error (`void promise` says that it is meant).
+// as if they were files, and a promise that nobody awaits is an error (`void promise` says that it is meant). The page of apps/demo
+// is a program of its own: it has a browser's globals, which must not be there for the packages.
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import ts from "typescript";
 import { files, root } from "./workspace.mjs";
 
-const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
-const { options, fileNames, errors } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+const configured = (folder) => ts.parseJsonConfigFileContent(ts.readConfigFile(join(root, folder, "tsconfig.json"), ts.sys.readFile).config, ts.sys, join(root, folder));
+const { options, fileNames, errors } = configured("."), page = configured("apps/demo");
 
 const examples = new Map();
 for (const readme of files().filter((file) => /^(README|(packages|apps)\/[^/]+\/README|docs\/.*)\.md$/.test(file))) {
@@ -31,10 +32,10 @@ host.resolveModuleNameLiterals = (literals, file) => literals.map(({ text }) => 
 });
 
 const program = ts.createProgram({ rootNames: [...fileNames, ...examples.keys()], options, host });
-const diagnostics = [...errors, ...ts.getPreEmitDiagnostics(program)];
+const pageProgram = ts.createProgram({ rootNames: page.fileNames, options: page.options });
+const diagnostics = [...errors, ...page.errors, ...ts.getPreEmitDiagnostics(program), ...ts.getPreEmitDiagnostics(pageProgram)];
 
-const checker = program.getTypeChecker();
-const isPromise = (type) => type.isUnion() ? type.types.some(isPromise) : checker.getPropertyOfType(type, "then") !== undefined && checker.getPropertyOfType(type, "catch") !== undefined;
+const isPromise = (type, checker) => type.isUnion() ? type.types.some((each) => isPromise(each, checker)) : checker.getPropertyOfType(type, "then") !== undefined && checker.getPropertyOfType(type, "catch") !== undefined;
 /** `.catch(handler)` and `.then(next, handler)` take care of a failure; `.finally(…)` does if what it follows does. */
 const isHandled = (call) => {
   if (!ts.isCallExpression(call) || !ts.isPropertyAccessExpression(call.expression)) return false;
@@ -42,18 +43,21 @@ const isHandled = (call) => {
   return (name.text === "catch" && call.arguments.length > 0) || (name.text === "then" && call.arguments.length > 1) || (name.text === "finally" && isHandled(expression));
 };
 const isKept = (expression) => ts.isAwaitExpression(expression) || ts.isVoidExpression(expression) || (ts.isBinaryExpression(expression) && ts.isAssignmentOperator(expression.operatorToken.kind));
-const visit = (node, source) => {
-  if (ts.isExpressionStatement(node) && !isKept(node.expression) && !isHandled(node.expression) && isPromise(checker.getTypeAtLocation(node.expression))) {
+const visit = (node, source, checker) => {
+  if (ts.isExpressionStatement(node) && !isKept(node.expression) && !isHandled(node.expression) && isPromise(checker.getTypeAtLocation(node.expression), checker)) {
     diagnostics.push({ file: source, start: node.getStart(source), length: node.getWidth(source), category: ts.DiagnosticCategory.Error, code: 0, messageText: "nobody awaits this promise: await it, catch it, or say `void` where that is meant" });
   }
-  ts.forEachChild(node, (child) => visit(child, source));
+  ts.forEachChild(node, (child) => visit(child, source, checker));
 };
-for (const source of program.getSourceFiles()) if (!source.isDeclarationFile && !source.fileName.includes("/node_modules/")) visit(source, source);
+for (const each of [program, pageProgram]) {
+  const checker = each.getTypeChecker(), roots = new Set(each === program ? each.getSourceFiles().map(({ fileName }) => fileName) : page.fileNames);
+  for (const source of each.getSourceFiles()) if (roots.has(source.fileName) && !source.isDeclarationFile && !source.fileName.includes("/node_modules/")) visit(source, source, checker);
+}
 
 if (diagnostics.length > 0) {
   console.error(ts.formatDiagnostics(diagnostics, { getCurrentDirectory: () => root, getCanonicalFileName: (file) => file, getNewLine: () => "\n" }).replace(/(\.md)\.\d+\.ts/g, "$1"));
   console.log(`${diagnostics.length} wrong`);
   process.exitCode = 1;
 } else {
-  console.log(`${fileNames.length} files and ${examples.size} README examples are well typed`);
+  console.log(`${fileNames.length + page.fileNames.length} files and ${examples.size} README examples are well typed`);
 }
