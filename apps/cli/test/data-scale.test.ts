@@ -48,6 +48,14 @@ describe("data prepare at scale", () => {
     expect(bytes("two")).toEqual(bytes("one"));
   });
 
+  test("sampled by clusters, which no split parts", async () => {
+    write("map.tsv", Array.from({ length: 500 }, (_, i) => `P${i}\tUniRef90_A${i}\tUniRef50_C${i % 90}\n`).join(""));
+    const ran = await run("data", "prepare", "uniref90.fasta.gz", "--clusters", "map.tsv", "--no-header", "--cluster-fields", "3,2", "--valid", "0.2", "--out", "clustered");
+    expect(ran.out).toContain("90 clusters; 0 sequences of none, each its own\n");
+    await mistake(["uniref90.fasta.gz", "--clusters", "map.tsv", "--world", "2", "--out", "o"], "expected FASTA without filters and by one process with --clusters");
+    await mistake(["uniref90.fasta.gz", "--clusters", "map.tsv", "--cluster-fields", "3", "--out", "o"], "expected two columns");
+  });
+
   test("says what is wrong", async () => {
     await mistake(["--preset", "bfd", "--out", "o"], "bfd is not on the Hub. Download it and name its files");
     await mistake(["--out", "o"], "expected the names of files, got none");

@@ -22,6 +22,8 @@ export interface Dataset {
   slice?(example: number, from: number, until: number): Tokens | Promise<Tokens>;
   /** The order in which training takes the examples in an epoch, where it is the data set's own business (mixtures). Default: shuffled. */
   orderOf?(key: { readonly seed: number; readonly epoch: number }): (place: number) => number;
+  /** Examples that an epoch shows, where they are fewer than all: one of each cluster, which `orderOf` draws anew. Default: `size`. */
+  readonly places?: number;
   /** How another thread opens the same data: plain data for `postMessage`. A data set without one cannot be prefetched by workers. */
   readonly handle?: DatasetHandle;
 }

@@ -27,6 +27,7 @@ export { splitOf, type SplitName, type SplitRule } from "./split.ts";
 export { heldOutRows, type ShuffledSplit } from "./shuffled-split.ts";
 export { numpyPermutation } from "./numpy-permutation.ts";
 export { contentHash, type ContentHash } from "./content-hash.ts";
+export { clusterOrder, type Clusters } from "./cluster-order.ts";
 export { shuffledOrder, type Order } from "./shuffle.ts";
 export { cropStart, type CropKey } from "./crop.ts";
 export { packWindow, type PackedWindow } from "./pack-window.ts";

@@ -73,10 +73,11 @@ export function mix(parts: readonly MixPart[], options: MixOptions = {}): MixedD
 }
 
 /** Examples of each part in an epoch of the mixture: in proportion, and at least all that it has. */
-export function mixCounts(parts: readonly { readonly dataset: Pick<Dataset, "size" | "lengthOf">; readonly weight: number }[], by: "examples" | "tokens"): readonly number[] {
+export function mixCounts(parts: readonly { readonly dataset: Pick<Dataset, "size" | "lengthOf" | "places">; readonly weight: number }[], by: "examples" | "tokens"): readonly number[] {
   if (parts.length === 0) throw new ConfigError("mix: expected at least one part, got none.");
   const rates = parts.map(({ dataset, weight }, j) => {
     if (!(weight > 0 && weight < Infinity)) throw new ConfigError(`mix: expected the weight of part ${j + 1} to be a number above 0, got ${weight}.`);
+    if (dataset.places !== undefined) throw new ConfigError(`mix: expected examples that every epoch shows in part ${j + 1}, got a data set that is sampled by clusters. Train on it alone, or prepare it without clusters.`);
     if (dataset.size === 0) throw new ConfigError(`mix: expected examples in part ${j + 1}, got none. Leave it out.`);
     if (by === "examples") return weight;
     let tokens = 0;

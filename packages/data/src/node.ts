@@ -7,6 +7,7 @@ export { readChunks, type ReadChunksOptions } from "./read-chunks.ts";
 export { fastaDatasets } from "./fasta-datasets.ts";
 export { PRESETS, PUBLISHED_SPLIT, type Preset, type PresetName } from "./presets.ts";
 export { groupOf, type AnySplitRule } from "./splitter.ts";
+export type { ClusterTable } from "./prepare-clusters.ts";
 export { prepareParts, type PreparePartsOptions, type PreparedParts } from "./prepare-parts.ts";
 export { prepareShards, type PrepareOptions, type PrepareProgress, type PreparedShards } from "./prepare-shards.ts";
 export { textDatasets, type TextDatasetsOptions } from "./text-datasets.ts";

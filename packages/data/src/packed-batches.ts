@@ -38,7 +38,8 @@ export function packedBatches(dataset: Dataset, options: PackedOptions): PackedB
   positive("window", window);
   const sequencesPerRow = options.sequencesPerRow ?? length;
   positive("sequencesPerRow", sequencesPerRow);
-  const plan = new RowPlan(lengths, { seed, rowLength: length, sequencesPerRow, shuffle: options.shuffle ?? true, window, orderOf: dataset.orderOf?.bind(dataset) });
+  const plan = new RowPlan(lengths, { seed, rowLength: length, sequencesPerRow, shuffle: options.shuffle ?? true, window, orderOf: dataset.orderOf?.bind(dataset), places: dataset.places });
+  const shuffled = options.shuffle ?? true;
 
   return {
     async batchAt(step: number): Promise<TokenBatch> {
@@ -53,7 +54,16 @@ export function packedBatches(dataset: Dataset, options: PackedOptions): PackedB
     },
     firstStepOf: (epoch: number): number => Math.floor(plan.firstRowOf(epoch) / rowsPerBatch),
     rowsIn: (epoch: number): number => plan.rowsIn(epoch),
-    fillOf: (epoch: number): number => tokens / (plan.rowsIn(epoch) * length),
+    fillOf(epoch: number): number {
+      const { places, orderOf } = dataset;
+      let shown = tokens;
+      if (shuffled && places !== undefined && orderOf !== undefined) {
+        const order = orderOf.call(dataset, { seed, epoch });
+        shown = 0;
+        for (let place = 0; place < places; place++) shown += lengths[order(place)] as number;
+      }
+      return shown / (plan.rowsIn(epoch) * length);
+    },
     ...(dataset.handle === undefined ? {} : { recipe: { layout: "packed", dataset: dataset.handle, options } }),
   };
 }

@@ -8,10 +8,12 @@ import { basename } from "node:path";
 import { countFasta } from "./count-records.ts";
 import { RecordRouter } from "./encode-fasta.ts";
 import { FastaParser, type FastaReport } from "./fasta-parser.ts";
+import { ClusterPreparation, clusterInput, type ClusterTable } from "./prepare-clusters.ts";
 import { readRange, type FastaRange } from "./fasta-range.ts";
 import { DEFAULT_SPLIT, makeShards, type ShardFolderOptions, type Writers } from "./shard-folder.ts";
 import type { ShardCounts, ShardIndex, ShardInput } from "./shard-index.ts";
-import { splitterOf, type Splitter } from "./splitter.ts";
+import type { SplitName } from "./split.ts";
+import { isShuffled, splitterOf, type Splitter } from "./splitter.ts";
 import { encoderOf, type DataTokenizer } from "./token-buffer.ts";
 
 export interface PrepareProgress {
@@ -26,6 +28,8 @@ export interface PrepareProgress {
 export interface PrepareOptions extends ShardFolderOptions {
   readonly files: readonly string[];
   readonly maxRecord?: number;
+  /** Which sequences belong together: an epoch then shows one of each cluster, drawn anew, and a cluster is in one split. */
+  readonly clusters?: ClusterTable;
   readonly onProgress?: (progress: PrepareProgress) => void;
 }
 
@@ -43,11 +47,16 @@ export interface PreparedShards {
 export async function prepareShards(options: PrepareOptions): Promise<PreparedShards> {
   const { files, tokenizer, maxRecord, onProgress } = options;
   if (files.length === 0) throw new ConfigError("prepareShards: expected at least one FASTA file, got none.");
+  const { clusters } = options, split = options.split ?? DEFAULT_SPLIT;
+  if (clusters !== undefined && isShuffled(split)) throw new ConfigError("prepareShards: expected a split by content with clusters, so that no cluster is parted, got one by row.");
+  const grouping = clusters === undefined || isShuffled(split) ? undefined : new ClusterPreparation({ table: clusters, files, split, out: options.out, name: options.name ?? "tokens" });
   const inputs = files.map(describeInput), bytesTotal = inputs.reduce((n, input) => n + input.bytes, 0);
-  return makeShards(options, { inputs }, async (writers) => {
-    const splitter = await splitterOf(options.split ?? DEFAULT_SPLIT, async () => Promise.all(files.map(async (name) => ({ name, records: await countFasta(name, maxRecord) }))));
-    return fillFromFasta({ ranges: files.map((file) => ({ file })), tokenizer, splitter, writers, maxRecord, ...(onProgress === undefined ? {} : { onProgress: (progress) => onProgress({ ...progress, bytesTotal }) }) });
-  });
+  const origin = { inputs, ...(clusters === undefined || grouping === undefined ? {} : { clusters: { table: clusterInput(clusters), finish: (part: SplitName) => grouping.finish(part) } }) };
+  return makeShards(options, origin, async (writers) => {
+    const splitter = grouping !== undefined ? await grouping.splitter() : await splitterOf(split, async () => Promise.all(files.map(async (name) => ({ name, records: await countFasta(name, maxRecord) }))));
+    const counts = await fillFromFasta({ ranges: files.map((file) => ({ file })), tokenizer, splitter, writers: grouping?.following(writers) ?? writers, maxRecord, ...(onProgress === undefined ? {} : { onProgress: (progress) => onProgress({ ...progress, bytesTotal }) }) });
+    return grouping === undefined ? counts : { ...counts, unmapped: grouping.report.unmapped };
+  }).finally(() => grouping?.close());
 }
 
 export interface FillFasta {

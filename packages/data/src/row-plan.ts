@@ -16,9 +16,14 @@ export interface RowPlanOptions {
   readonly sequencesPerRow: number;
   readonly shuffle: boolean;
   readonly window: number;
+  /** Examples that an epoch shows, where `orderOf` draws fewer than all. Default: all. */
+  readonly places?: number | undefined;
   /** The order of an epoch, where it is shuffled; default `shuffledOrder`. */
   readonly orderOf?: ((key: { readonly seed: number; readonly epoch: number }) => Order) | undefined;
 }
+
+/** Examples in an epoch; without shuffling, all of them. */
+const placesOf = (lengths: Uint32Array, { shuffle, places }: RowPlanOptions): number => (shuffle ? places ?? lengths.length : lengths.length);
 
 export interface PlannedRow {
   readonly epoch: number;
@@ -40,7 +45,7 @@ export class RowPlan {
   constructor(lengths: Uint32Array, options: RowPlanOptions) {
     this.#lengths = lengths;
     this.#options = options;
-    this.#rows = new EpochRows({ windows: Math.ceil(lengths.length / options.window), rowsOf: (epoch, window) => this.#pack(epoch, window) });
+    this.#rows = new EpochRows({ windows: Math.ceil(placesOf(lengths, options) / options.window), rowsOf: (epoch, window) => this.#pack(epoch, window) });
   }
 
   rowsIn(epoch: number): number {
@@ -74,7 +79,7 @@ export class RowPlan {
 
   #pack(epoch: number, window: number): readonly Uint32Array[] {
     const { seed, rowLength, sequencesPerRow, shuffle, window: size } = this.#options;
-    const order = this.#order(epoch), from = window * size, count = Math.min(size, this.#lengths.length - from);
+    const order = this.#order(epoch), from = window * size, count = Math.min(size, placesOf(this.#lengths, this.#options) - from);
     const examples = new Uint32Array(count), lengths = new Uint32Array(count);
     for (let i = 0; i < count; i++) {
       const example = order(from + i);

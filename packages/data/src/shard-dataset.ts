@@ -1,7 +1,7 @@
 /**
  * A split of token shards as a data set: examples are read from the files when asked for.
  *
- * In memory: four bytes an example for lengths, and a cache of blocks. An example that lies in a cached block costs no system call;
+ * In memory: four bytes an example for lengths (with clusters eight, and four a cluster), and a cache of blocks. An example that lies in a cached block costs no system call;
  * reading is synchronous, because a page that the system holds is copied faster than a promise resolves.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
@@ -12,7 +12,9 @@ import { join } from "node:path";
 import type { Dataset, DatasetHandle, Tokens } from "./dataset.ts";
 import { readShardIndex } from "./read-shard-index.ts";
 import { HEADER_BYTES, checkShardHeader } from "./shard-header.ts";
-import type { ShardEntry, ShardIndex, TokenDtype } from "./shard-index.ts";
+import { clusterOrder, type Clusters } from "./cluster-order.ts";
+import type { ShardClusters, ShardEntry, ShardIndex, TokenDtype } from "./shard-index.ts";
+import type { Order } from "./shuffle.ts";
 
 export interface OpenShardsOptions {
   /** Default "train". */
@@ -54,7 +56,8 @@ export async function openShards(path: string, options: OpenShardsOptions = {}):
     shards.push({ path: shardPath, bytes: HEADER_BYTES + entry.tokens * width, firstExample });
     firstExample += entry.documents;
   }
-  return new ShardDataset(index, { kind: "shards", index: path, split: name }, shards, lengths);
+  const clusters = split.clusters === undefined ? undefined : await readClusters(folder, split.clusters, lengths.length);
+  return new ShardDataset(index, { kind: "shards", index: path, split: name }, shards, lengths, clusters);
 }
 
 async function verifyShard(path: string, entry: ShardEntry, width: number, verify: "checksums" | "sizes"): Promise<void> {
@@ -80,6 +83,20 @@ async function verifyShard(path: string, entry: ShardEntry, width: number, verif
   }
 }
 
+async function readClusters(folder: string, { count, ends, members }: ShardClusters, documents: number): Promise<Clusters> {
+  const read = async ({ file, sha256 }: ShardClusters["ends"], size: number): Promise<Uint32Array> => {
+    const path = join(folder, file), bytes = await readFile(path).catch((cause: unknown) => {
+      throw new FormatError(path, "", `expected the clusters of the shards, got ${cause instanceof Error ? cause.message : String(cause)}. Copy the missing file, or prepare the shards again.`, { cause });
+    });
+    if (bytes.length !== 4 * size) throw new FormatError(path, "", `expected ${4 * size} bytes, got ${bytes.length}. Copy the file again, or prepare the shards again.`);
+    checkSum(path, sha256, createHash("sha256").update(bytes).digest("hex"));
+    const numbers = new Uint32Array(size);
+    new Uint8Array(numbers.buffer).set(bytes);
+    return numbers;
+  };
+  return { ends: await read(ends, count), members: await read(members, documents) };
+}
+
 async function readLengths(path: string, entry: ShardEntry): Promise<Uint32Array> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new FormatError(path, "", `expected the lengths of ${entry.file}, got ${cause instanceof Error ? cause.message : String(cause)}. Copy the missing file, or prepare the shards again.`, { cause });
@@ -101,6 +118,9 @@ export class ShardDataset implements Dataset {
   readonly size: number;
   readonly index: ShardIndex;
   readonly handle: DatasetHandle;
+  /** Of shards with clusters: how many, and one example of each in the order of an epoch. */
+  readonly places?: number;
+  readonly orderOf?: (key: { readonly seed: number; readonly epoch: number }) => Order;
   readonly #shards: readonly Shard[];
   /** Stored lengths, with start and end tokens. */
   readonly #lengths: Uint32Array;
@@ -111,8 +131,12 @@ export class ShardDataset implements Dataset {
   readonly #blocks = new Map<string, Uint8Array>();
   readonly #files = new Map<string, number>();
 
-  constructor(index: ShardIndex, handle: DatasetHandle, shards: readonly Shard[], lengths: Uint32Array) {
+  constructor(index: ShardIndex, handle: DatasetHandle, shards: readonly Shard[], lengths: Uint32Array, clusters?: Clusters) {
     this.size = lengths.length;
+    if (clusters !== undefined) {
+      this.places = clusters.ends.length;
+      this.orderOf = (key) => clusterOrder(clusters, key);
+    }
     this.index = index;
     this.handle = handle;
     this.#shards = shards;

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { codeOf, lock } from "./folder-lock.ts";
 import type { PreparedShards } from "./prepare-shards.ts";
 import { readShardIndex } from "./read-shard-index.ts";
-import type { ShardCounts, ShardIndex, ShardInput, TokenDtype } from "./shard-index.ts";
+import type { ShardClusters, ShardCounts, ShardIndex, ShardInput, TokenDtype } from "./shard-index.ts";
 import { ShardWriter, writeWhole } from "./shard-writer.ts";
 import { checkSplitRule, type SplitName } from "./split.ts";
 import { isShuffled, type AnySplitRule } from "./splitter.ts";
@@ -36,6 +36,8 @@ export interface ShardOrigin {
   readonly inputs: readonly ShardInput[];
   /** How text was read; its presence says that documents have sentences. */
   readonly reading?: Readonly<Record<string, string | number | boolean>>;
+  /** The table of clusters, and what writes them by split, after the documents. */
+  readonly clusters?: { readonly table: ShardInput & { readonly fields: string }; finish(split: SplitName): ShardClusters };
 }
 
 /** Where documents go, by split. */
@@ -56,7 +58,7 @@ export async function makeShards(options: ShardFolderOptions, origin: ShardOrigi
     const interrupted = clear(out, name), writerOf = (part: SplitName): ShardWriter => new ShardWriter({ out, prefix: `${name}_${part}`, ...formOf(tokenizer), tokensPerShard, sentences });
     const writers = { train: writerOf("train"), valid: writerOf("valid"), test: writerOf("test") };
     try {
-      const counts = await fill(writers), splits = Object.fromEntries(SPLITS.map((part) => [part, writers[part].finish()]));
+      const counts = await fill(writers), splits = Object.fromEntries(SPLITS.map((part) => [part, { ...writers[part].finish(), ...(origin.clusters === undefined ? {} : { clusters: origin.clusters.finish(part) }) }]));
       const index: ShardIndex = { ...settings, splits, counts };
       if (SPLITS.every((part) => splits[part]?.documents === 0)) throw new ConfigError(`prepareShards: expected ${sentences ? "text" : "sequences"} in ${origin.inputs.map(({ file }) => file).join(", ")}, got ${index.counts.records} records with nothing to store. Check the files${sentences ? " and the filters" : ""}.`);
       writeWhole(path, `${JSON.stringify(index, null, 2)}\n`);
@@ -109,7 +111,7 @@ export function withoutRoom(error: unknown, out: string): unknown {
 
 export type Settings = Omit<ShardIndex, "splits" | "counts">;
 
-function settingsOf(name: string, tokenizer: DataTokenizer, split: AnySplitRule, { inputs, reading }: ShardOrigin): Settings {
+function settingsOf(name: string, tokenizer: DataTokenizer, split: AnySplitRule, { inputs, reading, clusters }: ShardOrigin): Settings {
   const { vocabulary, special } = tokenizer;
   return {
     format: "cloze-token-shards", version: 1, name,
@@ -118,6 +120,7 @@ function settingsOf(name: string, tokenizer: DataTokenizer, split: AnySplitRule,
     special: { start: special.start ?? null, end: special.end ?? null },
     splitRule: isShuffled(split) ? { shuffle: "numpy-pcg64", ...split } : { hash: "murmur3-x86-128/64", seed: split.seed, valid: split.valid, test: split.test ?? 0 },
     inputs,
+    ...(clusters === undefined ? {} : { clusters: clusters.table }),
     ...(reading === undefined ? {} : { reading }),
   };
 }
@@ -144,7 +147,7 @@ function clear(out: string, name: string): boolean {
   rmSync(join(out, `${name}.json`), { force: true });
   for (const file of readdirSync(out)) {
     const rest = file.startsWith(name) ? file.slice(name.length) : "";
-    if (!/^_(train|valid|test)_\d{6}\.(bin|idx|sen)(\.tmp)?$/.test(rest) && rest !== ".json.tmp") continue;
+    if (!/^_(train|valid|test)(_\d{6}\.(bin|idx|sen)|\.(ends|members))(\.tmp)?$/.test(rest) && rest !== ".json.tmp") continue;
     rmSync(join(out, file));
     removed++;
   }

@@ -23,6 +23,8 @@ export interface ShardIndex {
   /** Input files, to tell whether the shards still belong to them. */
   readonly inputs: readonly ShardInput[];
   /** How text was read and filtered; absent for shards of FASTA, whose documents have no sentences. */
+  /** The table of clusters, of a data set that is sampled by them. */
+  readonly clusters?: ShardInput & { readonly fields: string };
   readonly reading?: Readonly<Record<string, string | number | boolean>>;
   readonly counts: ShardCounts;
 }
@@ -45,6 +47,14 @@ export interface ShardSplit {
   /** Tokens in the files, start and end tokens included. */
   readonly tokens: number;
   readonly shards: readonly ShardEntry[];
+  readonly clusters?: ShardClusters;
+}
+
+/** Examples by cluster, as little-endian uint32: those of cluster c are members[ends[c - 1], ends[c]). */
+export interface ShardClusters {
+  readonly count: number;
+  readonly ends: { readonly file: string; readonly sha256: string };
+  readonly members: { readonly file: string; readonly sha256: string };
 }
 
 export interface ShardEntry {
@@ -69,6 +79,8 @@ export interface ShardCounts {
   readonly emptied: number;
   /** Records whose header line is a bare `>`. */
   readonly unnamed: number;
+  /** Records that the table of clusters does not name: each is a cluster of its own. */
+  readonly unmapped?: number;
   /** What is counted of text alone; `residues` are then characters, and `records` documents. */
   readonly text?: TextCounts;
   /** By character, as written: what the tokenizer made the unknown token, replaced by another token, or dropped. */

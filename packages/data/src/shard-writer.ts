@@ -135,7 +135,7 @@ function writeNumbers(out: string, file: string, numbers: Uint32Array): { readon
 }
 
 /** Syncs and closes `path.tmp` and gives it its name. */
-function publish(descriptor: number, path: string): void {
+export function publish(descriptor: number, path: string): void {
   fsyncSync(descriptor);
   closeSync(descriptor);
   renameSync(`${path}.tmp`, path);
@@ -148,7 +148,7 @@ export function writeWhole(path: string, text: string): void {
   publish(descriptor, path);
 }
 
-function writeAll(descriptor: number, bytes: Uint8Array, position?: number): void {
+export function writeAll(descriptor: number, bytes: Uint8Array, position?: number): void {
   for (let at = 0; at < bytes.length;) {
     at += writeSync(descriptor, bytes, at, bytes.length - at, position === undefined ? null : position + at);
   }

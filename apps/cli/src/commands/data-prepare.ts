@@ -1,6 +1,6 @@
 /** `cloze data prepare`: sequences or text to token shards, which training reads without parsing anything again. */
 import type { ShardCounts, ShardIndex } from "@cloze/data";
-import type { AnySplitRule, PreparedParts, PreparedShards } from "@cloze/data/node";
+import type { AnySplitRule, ClusterTable, PreparedParts, PreparedShards } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
 import type { Tokenizer } from "@cloze/tokenizer";
 import { command, type Command, type Context } from "../command.ts";
@@ -24,6 +24,8 @@ const OPTIONS = {
   maxRecord: { kind: "count", min: 1, help: "refuse sequences, lines and documents longer than this" },
   rank: { kind: "integer", min: 0, help: "this process prepares part RANK, RANK + WORLD, …; the last one joins them" },
   world: { kind: "integer", min: 1, help: "processes that prepare this data; with 1, parts that are done outlast an interruption" },
+  clusters: { kind: "string", value: "FILE", help: "table of clusters and members (ids in FASTA headers): an epoch then shows one of each cluster" },
+  clusterFields: { kind: "string", value: "C,M", default: "1,2", help: "its columns of the cluster and of the member, by name or number" },
   overwrite: { kind: "boolean", help: "replace shards made from other inputs or settings" },
 } as const;
 
@@ -34,9 +36,11 @@ export const dataPrepare: Command = command({
     { does: "Two files, one sequence in a hundred held out", line: "cloze data prepare a.fasta b.fasta.gz --out shards --valid 0.01" },
     { does: "Text, each document once, none of a few words", line: "cloze data prepare wiki.jsonl.gz --tokenizer bert --out shards --dedup --min-tokens 16" },
     { does: "A split of a data set of the Hub", line: "cloze data prepare hf://datasets/OWNER/NAME:default:train --tokenizer bert --out shards" },
+    { does: "UniRef90 by the clusters of UniRef50", line: "cloze data prepare uniref90.fasta.gz --clusters idmapping.tsv.gz --no-header --cluster-fields 10,9 --out u90" },
     { does: "A published set, by one of four processes", line: "cloze data prepare omg/*.parquet --preset omg_prot50 --out omg50 --rank 0 --world 4" },
   ],
   notes: [
+    "With --clusters the split is by cluster too. UniProt's idmapping_selected.tab has UniRef90 in column 9 and UniRef50 in column 10; rename it to end in .tsv.",
     "Called again with the same inputs and settings, it keeps the shards that are there.",
     "In plain text a line is a sentence and a blank line ends a document. In JSONL, tables and Parquet a row is a document, and its lines are its sentences.",
   ],
@@ -60,6 +64,7 @@ export const dataPrepare: Command = command({
       text: [
         ...columns([["split", text ? "documents" : "sequences", "tokens", "shards"], ...Object.entries(index.splits).map(([split, { documents, tokens, shards }]) => [split, integer(documents), integer(tokens), integer(shards.length)])], [1, 2, 3]),
         ...(text ? ofText(index) : [`${counted(index.counts.records, "record")}, ${counted(index.counts.residues, "residue")} of ${sizeOf(index)}${problems(index.counts)}`]),
+        ...(index.clusters === undefined ? [] : [`${counted(Object.values(index.splits).reduce((n, each) => n + (each.clusters?.count ?? 0), 0), "cluster")}; ${counted(index.counts.unmapped ?? 0, "sequence")} of none, each its own`]),
         `${prepared.path}${reused ? " (was there already)" : `, ${seconds.toFixed(1)} s`}`,
       ],
     };
@@ -77,6 +82,8 @@ async function prepare({ options, given, path }: Asked, found: Sources, tokenize
   const groups = "heldOut" in split ? split.groups : undefined, sources = groups === undefined ? found : found.toSorted((a, b) => groupOf(a.name, groups) - groupOf(b.name, groups));
   const field = options.field ?? (preset === undefined ? undefined : PRESETS[preset].fields?.sequence), reading = { ...readingOf({ ...options, field }, isProteinTokenizer(tokenizer)), ...limit };
   if ((rank ?? 0) >= (world ?? 1)) throw new ConfigError(`data prepare: expected a rank below the number of processes, got --rank ${rank ?? 0} and ${world === undefined ? "no --world" : `--world ${world}`}. Ranks count from 0.`);
+  const clusters = options.clusters === undefined ? undefined : await clusterTable(options, path);
+  if (clusters !== undefined && (world !== undefined || filter !== undefined || sources.some(({ format }) => format !== "fasta"))) throw new ConfigError("data prepare: expected FASTA without filters and by one process with --clusters, got another format, a filter, or --world. Leave it out.");
   if (world !== undefined) {
     const parts = await prepareParts({
       ...common, sources, reading, rank: rank ?? 0, world, ...(filter === undefined ? {} : { filter }),
@@ -86,7 +93,7 @@ async function prepare({ options, given, path }: Asked, found: Sources, tokenize
   }
   if (filter === undefined && sources.every(({ format }) => format === "fasta")) {
     return prepareShards({
-      ...common, ...limit, files: sources.map(({ name: file }) => file),
+      ...common, ...limit, ...(clusters === undefined ? {} : { clusters }), files: sources.map(({ name: file }) => file),
       onProgress: ({ file, bytesRead, bytesTotal, records }) => progress(bytesRead / Math.max(1, bytesTotal), file, counted(records, "sequence")),
     });
   }
@@ -94,6 +101,12 @@ async function prepare({ options, given, path }: Asked, found: Sources, tokenize
     ...common, sources, reading, ...(filter === undefined ? {} : { filter }),
     onProgress: ({ source, bytesRead, bytesTotal, documents }) => progress(bytesRead / Math.max(1, bytesTotal), source, counted(documents, "document")),
   });
+}
+
+async function clusterTable({ clusters = "", clusterFields, header }: Asked["options"], path: Asked["path"]): Promise<ClusterTable> {
+  const [source] = await (await import("@cloze/data/node")).resolveSources([path(clusters)]), [cluster, member, ...more] = clusterFields.split(",");
+  if (source === undefined || cluster === undefined || member === undefined || more.length > 0) throw new ConfigError(`data prepare: expected two columns, the cluster's and the member's, got --cluster-fields ${clusterFields}. Write C,M`);
+  return { source, fields: [cluster, member], header };
 }
 
 /** Fractions are of the split by content, and need not be given where a preset has its own. */

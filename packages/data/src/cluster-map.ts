@@ -1,0 +1,104 @@
+/**
+ * The cluster of each record, from a table of (cluster, member) and the ids in the headers: a join through files, so that memory does
+ * not grow with the data.
+ *
+ *   members and ids are hashed (64 bits) -> 256 buckets by hash -> each joined in memory -> the clusters' numbers, in the order of the records
+ *
+ * A cluster is known by the hash of its name from here on. A record that the table does not name is a cluster of its own.
+ * Price: 24 bytes a row of the table and 12 a record of temporary files; memory is a 256th of that. A row must not say another cluster
+ * than the one before: then the table is of another level, or the columns are the wrong way round.
+ */
+import { FormatError } from "@cloze/errors";
+import { BucketFiles } from "./bucket-files.ts";
+import { contentHash, type ContentHash } from "./content-hash.ts";
+
+const BUCKETS = 256;
+/** Records whose clusters are put in order at once. */
+const RUN = 1 << 20;
+
+export class ClusterMap {
+  readonly #table: BucketFiles;
+  readonly #clusters: BucketFiles;
+  readonly #ids: BucketFiles;
+  readonly #folder: string;
+  readonly #utf8 = new TextEncoder();
+  #rows = 0;
+  #records = 0;
+
+  /** `folder` is for the temporary files. */
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.#table = new BucketFiles(folder, "members", BUCKETS);
+    this.#clusters = new BucketFiles(folder, "clusters", BUCKETS);
+    this.#ids = new BucketFiles(folder, "ids", BUCKETS);
+  }
+
+  addRow(cluster: string, member: string): void {
+    const m = this.#hash(member), c = this.#hash(cluster), bucket = m.high >>> 24;
+    this.#table.add(bucket, m.high, m.low, this.#rows++ % 2 ** 32);
+    this.#clusters.add(bucket, c.high, c.low, 0);
+  }
+
+  /** The next record's id: the first word of its header. */
+  addRecord(id: string): void {
+    const { high, low } = this.#hash(id);
+    this.#ids.add(high >>> 24, high, low, this.#records++);
+  }
+
+  /** The clusters' hashes, pairs of words in the order of the records, in runs. */
+  *join(table: string, report: ClusterReport): Generator<Uint32Array, void, undefined> {
+    const runs = new BucketFiles(this.#folder, "runs", Math.ceil(this.#records / RUN));
+    try {
+      for (let bucket = 0; bucket < BUCKETS; bucket++) this.#joinBucket(bucket, runs, table, report);
+      for (let run = 0; run < runs.count; run++) {
+        const clusters = new Uint32Array(2 * Math.min(RUN, this.#records - run * RUN)), found = runs.take(run);
+        for (let at = 0; at < found.length; at += 3) {
+          const place = (found[at] as number) - run * RUN;
+          clusters[2 * place] = found[at + 1] as number;
+          clusters[2 * place + 1] = found[at + 2] as number;
+        }
+        yield clusters;
+      }
+    } finally {
+      runs.close();
+    }
+  }
+
+  close(): void {
+    for (const files of [this.#table, this.#clusters, this.#ids]) files.close();
+  }
+
+  #joinBucket(bucket: number, runs: BucketFiles, table: string, report: ClusterReport): void {
+    const members = this.#table.take(bucket), clusters = this.#clusters.take(bucket), ids = this.#ids.take(bucket);
+    let size = 16;
+    while (size < (2 * members.length) / 3) size *= 2;
+    const slots = new Uint32Array(size); // place in `members` plus one
+    const slotOf = (high: number, low: number): number => {
+      let slot = low & (size - 1);
+      for (let at = slots[slot] as number; at !== 0 && (members[at - 1] !== high || members[at] !== low); at = slots[slot] as number) slot = (slot + 1) & (size - 1);
+      return slot;
+    };
+    for (let at = 0; at < members.length; at += 3) {
+      const slot = slotOf(members[at] as number, members[at + 1] as number), known = slots[slot] as number;
+      if (known === 0) slots[slot] = at + 1;
+      else if (clusters[known - 1] !== clusters[at] || clusters[known] !== clusters[at + 1]) {
+        throw new FormatError(table, `rows ${(members[known + 1] as number) + 1} and ${(members[at + 2] as number) + 1}`, "expected a member to be of one cluster, got two. Are the columns the right way round, cluster first?");
+      }
+    }
+    for (let at = 0; at < ids.length; at += 3) {
+      const high = ids[at] as number, low = ids[at + 1] as number, record = ids[at + 2] as number, known = slots[slotOf(high, low)] as number;
+      if (known === 0) report.unmapped++;
+      runs.add(Math.floor(record / RUN), record, known === 0 ? high : clusters[known - 1] as number, known === 0 ? low : clusters[known] as number);
+    }
+  }
+
+  #hash(text: string): ContentHash {
+    const bytes = this.#utf8.encode(text);
+    return contentHash(bytes, 0, 0, bytes.length, false);
+  }
+}
+
+export interface ClusterReport {
+  /** Records that the table does not name. */
+  unmapped: number;
+}
