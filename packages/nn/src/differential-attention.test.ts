@@ -1,4 +1,4 @@
-import { grad, Graph, interpret, lower, order, program, programRoots, type Tensor } from "@cloze/graph";
+import { attentionComposite, grad, Graph, interpret, isOp, lower, order, program, programRoots, type Tensor } from "@cloze/graph";
 import { describe, expect, it } from "vitest";
 import { differentialLambdaInit } from "./differential-attention.ts";
 import { initialize } from "./init.ts";
@@ -93,6 +93,13 @@ describe("differential attention", () => {
       return order(programRoots(lower(program(graph, { state: [], outputs: { y } }), {}))).filter(({ op }) => op === "matmul").length;
     };
     expect([products({}), products({ differential: { layer } })]).toEqual([2, 3]);
+  });
+
+  it("is two attention composites whose queries, keys and values are of one shape, as kernels take them", () => {
+    const graph = new Graph(), y = selfAttention(rootScope(graph), graph.input("x", "f32", [2, seq, hidden]), { ...options, window: 2, softcap: 3 });
+    const calls = order([y]).filter((x) => isOp(x, "composite")).filter((x) => x.attrs.composite === attentionComposite);
+    expect(calls.map(({ args }) => args.slice(0, 3).map(({ shape }) => shape))).toEqual([0, 1].map(() => [0, 1, 2].map(() => [2, heads, seq, headDim])));
+    expect(calls.map((x) => x.attrs.params)).toEqual([0, 1].map(() => expect.objectContaining({ window: 2, softcap: 3 }) as unknown));
   });
 
   it("drops the same of a map for both halves of its values", () => {
