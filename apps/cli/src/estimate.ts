@@ -1,0 +1,83 @@
+/** The work of `cloze estimate`: what a run will take of memory, time and money, before it is begun. */
+import { framingLength } from "@cloze/data";
+import { ConfigError } from "@cloze/errors";
+import { sizeOf } from "@cloze/graph";
+import { formatBytes, formatCount, formatDuration, formatInteger } from "@cloze/trainer";
+import { chooseBackend } from "./backends.ts";
+import type { Context, Result } from "./command.ts";
+import type { ESTIMATE_OPTIONS } from "./estimate-options.ts";
+import { drawnBatches, measureSpeed, memoryOfStep } from "./estimate-step.ts";
+import { modelSource, parametersOfSource } from "./model-sources.ts";
+import { findObjective } from "./objectives.ts";
+import { optimizerOf } from "./optimizers.ts";
+import { columns } from "./output.ts";
+import type { Values } from "./options.ts";
+import { deviceCosts, dollars, percent } from "./run-costs.ts";
+import { tokenizerFrom } from "./tokenizers.ts";
+import { unitOf } from "./training-batches.ts";
+import { framingOf, openTrainingData } from "./training-data.ts";
+
+type EstimateContext = Pick<Context<typeof ESTIMATE_OPTIONS>, "options" | "io" | "path" | "note"> & { readonly options: Values<typeof ESTIMATE_OPTIONS> };
+
+/** Steps that `--measure` times, after the first. */
+const MEASURED = 3;
+
+export async function estimateRun({ options, io, path, note }: EstimateContext): Promise<Result> {
+  const { model, maxLength: asked, batchTokens, accumulate, precision } = options, tokenizer = await tokenizerFrom(options.tokenizer, path);
+  const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer), made = model.endsWith(".json") ? {} : { vocab: tokenizer.vocabulary.length, special: tokenizer.special };
+  const source = await modelSource({ model, path, zeroInitHead: false, ...made }, objective.requires), maxLength = Math.min(asked, source.maxLength), rows = Math.floor(batchTokens / accumulate / maxLength);
+  if (rows < 1) throw new ConfigError(`estimate: --batch-tokens ${batchTokens} in ${accumulate} parts is less than one row of --max-length ${maxLength}. Raise --batch-tokens, or lower the others.`);
+  // No rate or decay counts here: only what is kept and computed.
+  const rates = { lr: 1, adamLr: 1, beta1: 0.9, beta2: 0.98, weightDecay: 0.01, muonMomentum: 0.95, clipPercentile: undefined, clipHistory: 1 };
+  const optimizer = optimizerOf({ ...rates, optimizer: options.optimizer, ema: options.ema }), batches = drawnBatches(tokenizer, rows, maxLength);
+  const setup = { source, objective, optimizer, clip: 1, compute: precision, rematerialise: options.rematerialise }, memory = await memoryOfStep(setup, batches, accumulate);
+
+  const parameters = [...parametersOfSource(source, objective.requires).values()].reduce((n, { shape }) => n + sizeOf(shape), 0), flopsPerToken = source.flopsPerToken?.(maxLength);
+  const measured = options.measure ? await measure({ ...setup, batches, accumulate }, options, note) : undefined;
+  const device = options.device ?? measured?.device ?? "a device that was not named", costs = await deviceCosts({ device, precision, flopsPerToken }, options, path), { peak } = costs;
+  const assumed = peak !== undefined && flopsPerToken !== undefined && measured === undefined && options.tokensPerSecond === undefined ? (options.mfu * peak) / flopsPerToken : undefined;
+  const tokensPerSecond = options.tokensPerSecond ?? measured?.tokensPerSecond ?? assumed, mfu = tokensPerSecond !== undefined && flopsPerToken !== undefined && peak !== undefined ? (tokensPerSecond * flopsPerToken) / peak : undefined;
+  const tokens = await tokensOf({ options, io, path }, tokenizer, objective, maxLength), seconds = tokens !== undefined && tokensPerSecond !== undefined ? tokens / tokensPerSecond : undefined;
+  const price = seconds !== undefined && costs.dollarsPerHour !== undefined ? (seconds / 3600) * costs.dollarsPerHour : undefined;
+
+  const how = options.tokensPerSecond !== undefined ? "as given" : measured !== undefined ? `measured on ${measured.device}` : `if it reaches ${percent(options.mfu)} of its peak; --mfu, --measure`;
+  return {
+    json: { model, parameters, maxLength, batchTokens: rows * maxLength * accumulate, accumulate, precision, optimizer: optimizer.name, flopsPerToken, memory, device, peakTflops: peak && peak / 1e12, tokens, tokensPerSecond, assumed: assumed !== undefined, mfu, seconds, dollars: price },
+    text: columns([
+      ["model", `${model}, ${formatInteger(parameters)} parameters`],
+      ["step", `${formatInteger(rows * accumulate)} rows of ${formatInteger(maxLength)} tokens${accumulate > 1 ? ` in ${accumulate} parts` : ""}, ${options.optimizer}, ${precision}`],
+      ...(flopsPerToken === undefined ? [] : [["FLOPs", `${formatCount(flopsPerToken)} a token, forward and backward`]]),
+      ["memory", `${formatBytes(memory.total)}: a plan of the step's kernels, as webgpu makes them`],
+      ["  parameters", formatBytes(memory.parameters)], ["  optimizer", formatBytes(memory.optimizer)],
+      ...(accumulate > 1 ? [["  gradients", `${formatBytes(memory.accumulated)}, summed over the parts`]] : []),
+      ["  temporaries", `${formatBytes(memory.temporaries)}: activations${accumulate > 1 ? "" : ", gradients"}`],
+      ...(tokensPerSecond === undefined
+        ? [["speed", "not known: --device, --tokens-per-second or --measure says it"]]
+        : [["speed", `${formatCount(tokensPerSecond)} tokens/s, ${how}`], ...(mfu === undefined ? [] : [["MFU", `${percent(mfu)} of ${((peak as number) / 1e12).toPrecision(4)} TFLOPS (${costs.peakIs})`]])]),
+      ...(tokens === undefined ? [] : [["run", `${formatCount(tokens)} tokens${flopsPerToken === undefined ? "" : `, ${(tokens * flopsPerToken).toExponential(2)} FLOPs`}`]]),
+      ...(seconds === undefined ? [] : [["time", formatDuration(seconds)]]),
+      ...(price === undefined ? [] : [["cost", `${dollars(price)} at ${dollars(costs.dollarsPerHour as number)} an hour`]]),
+    ]),
+  };
+}
+
+async function measure(setup: Omit<Parameters<typeof measureSpeed>[0], "backend">, { backend: choice, threads }: EstimateContext["options"], note: EstimateContext["note"]): Promise<{ readonly device: string; readonly tokensPerSecond: number }> {
+  const { backend, why } = await chooseBackend(choice, threads === undefined ? {} : { threads });
+  note(`${why}: measuring ${MEASURED} steps`);
+  try {
+    return { device: backend.capabilities.device, tokensPerSecond: await measureSpeed({ ...setup, backend }, MEASURED) };
+  } finally {
+    await backend.dispose();
+  }
+}
+
+/** Tokens of the whole run: as said, or what the data hold, framed and cropped as training does, times the epochs. */
+async function tokensOf({ options, io, path }: Omit<EstimateContext, "note">, tokenizer: Awaited<ReturnType<typeof tokenizerFrom>>, objective: Parameters<typeof unitOf>[0], maxLength: number): Promise<number | undefined> {
+  if (options.tokens !== undefined && options.data.length > 0) throw new ConfigError("estimate: expected --tokens or --data, got both. Leave one out.");
+  if (options.data.length === 0) return options.tokens;
+  const frame = framingLength(framingOf(tokenizer));
+  const { train } = await openTrainingData({ files: options.data, tokenizer, validShare: 0, path, reading: options, env: io.env, unit: unitOf(objective), window: { length: maxLength - frame, seed: 0 } });
+  let tokens = 0;
+  for (let i = 0; i < train.size; i++) tokens += Math.min(maxLength, train.lengthOf(i) + frame);
+  return tokens * options.epochs;
+}
