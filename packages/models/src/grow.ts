@@ -20,6 +20,11 @@ export interface GrowOptions {
   readonly seed: number;
   /** Sums over a wider axis stay what they were. Default true. */
   readonly keepSums?: boolean;
+  /**
+   * Weights of matrices are multiplied by 1 + this times a normal number. Default 0: copies of a neuron then have equal gradients, and
+   * without dropout stay copies.
+   */
+  readonly noise?: number;
 }
 
 export interface Grown {
@@ -40,7 +45,7 @@ type Model = Pick<OpenedModel, "family" | "configText" | "notes">;
  * Throws ConfigError for models of two families, for a vocabulary or number of positions that differs, and for a size that is smaller;
  * UnsupportedError for a parameter that no rule knows.
  */
-export function growWeights(small: Model & { readonly weights: HostTensors }, big: Model, parameters: ReadonlyMap<string, Parameter>, { seed, keepSums = true }: GrowOptions): Grown {
+export function growWeights(small: Model & { readonly weights: HostTensors }, big: Model, parameters: ReadonlyMap<string, Parameter>, { seed, keepSums = true, noise = 0 }: GrowOptions): Grown {
   if (small.family !== big.family) throw new ConfigError(`grow: expected two models of one family, got ${small.family} and ${big.family}. Choose a larger ${small.family}.`);
   const rules = axisRules[big.family] ?? [], from = layerCounts(Object.keys(small.weights)), to = layerCounts([...parameters.keys()]), weights: Record<string, HostTensor> = {}, fresh: string[] = [];
   const sizes = { small: headsOf(small), big: headsOf(big) }, tied = Object.keys(big.notes.tied).some((copy) => !parameters.has(copy));
@@ -49,9 +54,17 @@ export function growWeights(small: Model & { readonly weights: HostTensors }, bi
     if (axes === "new" || source === undefined) {
       fresh.push(name);
       weights[name] = initialValue(name, parameter, seed);
-    } else weights[name] = { dtype: "f32", shape: parameter.shape, data: tiled(name, source, parameter.shape, axes, { ...sizes, tied, keepSums }) };
+    } else {
+      const { shape } = parameter, data = tiled(name, source, shape, axes, { ...sizes, tied, keepSums });
+      weights[name] = { dtype: "f32", shape, data: noise > 0 && shape.length === 2 ? stirred(name, data, shape, noise, seed) : data };
+    }
   }
   return { weights, layers: layersOf(from, to), fresh };
+}
+
+function stirred(name: string, data: Float32Array, shape: Shape, noise: number, seed: number): Float32Array<ArrayBuffer> {
+  const drawn = initialValue(`${name} noise`, { shape, init: { kind: "normal", std: noise } }, seed).data;
+  return Float32Array.from(data, (x, i) => x * (1 + (drawn[i] as number)));
 }
 
 function headsOf({ configText }: Model): number {

@@ -154,6 +154,17 @@ describe("growWeights", () => {
     await expect(grow(from, to)).rejects.toThrow(message);
   });
 
+  it("with noise moves every matrix a little, copies apart from each other, and by the seed", async () => {
+    const config = SMALL["neobert"] ?? {}, small = await openModel(config), big = await openModel(twice(config)), weights = weightsOf(small), wanted = maskedLmParameters(big.model);
+    const grown = (noise: number, seed: number): HostTensors => growWeights({ ...small, weights }, big, wanted, { seed, noise }).weights, plain = grown(0, 1), moved = grown(0.01, 1), name = "model.encoder.weight";
+    expect(moved["model.layer_norm.weight"]).toEqual(plain["model.layer_norm.weight"]);
+    expect(Math.max(...Array.from(plain[name]?.data ?? [], (x, i) => Math.abs((moved[name]?.data[i] ?? Number.NaN) / x - 1)))).toBeLessThan(0.07);
+    expect(new Set(plain[name]?.data).size).toBe(11 * 8);
+    expect(new Set(moved[name]?.data).size).toBe(11 * 16);
+    expect(grown(0.01, 1)).toEqual(moved);
+    expect(grown(0.01, 2)).not.toEqual(moved);
+  });
+
   it("knows every parameter of every published model", async () => {
     for (const name of await publishedNames()) {
       const { family, model, extraParameters } = await openModel(await publishedConfig(name)), pretrained = headNames.filter((head) => (head === "masked-lm" || head.includes("sentence-pair")) && hasHead(model, head));

@@ -14,7 +14,8 @@ export const checkpointGrow: Command = command({
   options: {
     model: { kind: "string", value: "NAME|config.json", required: true, help: "the larger model: a published size, which takes the vocabulary of IN, or a configuration of one's own" },
     keepSums: { kind: "boolean", default: true, help: "tile alone, as ModernBERT-large was: do not divide what stands several times by how often it does" },
-    seed: { kind: "integer", min: 0, default: 0, help: "of parameters that IN has nothing for" },
+    noise: { kind: "number", min: 0, default: 0.01, help: "of every weight's size, so that copies do not stay copies; 0 for none" },
+    seed: { kind: "integer", min: 0, default: 0, help: "of the noise, and of parameters that IN has nothing for" },
   },
   examples: [
     { does: "As ModernBERT-large began, from one's own base", line: "cloze checkpoint grow runs/base large-start --model modernbert-large --no-keep-sums" },
@@ -22,7 +23,7 @@ export const checkpointGrow: Command = command({
   ],
   notes: [
     "Every tensor is tiled from the middle: what IN holds stands in the centre, and its copies continue it to both sides, head by head. Layers are taken evenly: layer i of N is made of layer floor((i + 1/2) n / N) of n.",
-    "Sums over a wider axis stay what they were, so that a model of a whole multiple of the width, with heads and layers as they are, gives the logits of IN. To train on: cloze pretrain --from OUT.",
+    "Sums over a wider axis stay what they were, so that a model of a whole multiple of the width, with heads and layers as they are, gives the logits of IN, but for the noise. To train on: cloze pretrain --from OUT.",
   ],
   async run({ args: [given = "", to = ""], options, path, io, note, status }) {
     const { checkpointFolder } = await import("../run-folder.ts"), { loadModel } = await import("../model-files.ts"), { growWeights } = await import("@cloze/models/grow");
@@ -34,7 +35,7 @@ export const checkpointGrow: Command = command({
     // A published size takes the vocabulary of the small model and the ids of its special tokens; a config.json says its own.
     const vocabulary = options.model.endsWith(".json") ? {} : { vocab: small.model.vocab, special: tokenizer?.special ?? { pad: small.padId } };
     const { name, opened: big } = await openRequested({ model: options.model, path, zeroInitHead: false, ...vocabulary }), source = sourceOfModel(name, big, head), parameters = parametersOfSource(source, head);
-    const { weights, layers, fresh } = growWeights(small, big, parameters, { seed: options.seed, keepSums: options.keepSums });
+    const { weights, layers, fresh } = growWeights(small, big, parameters, { seed: options.seed, keepSums: options.keepSums, noise: options.noise });
     await saveCheckpoint(out, { source, weights, tokenizerFiles: tokenizer?.files() ?? {} });
     const was = countParameters(new Map(Object.entries(small.weights))), is = countParameters(parameters);
     return {
