@@ -76,7 +76,7 @@ export class ClusterPreparation {
       for await (const batch of readFasta(file).batches()) for (let i = 0; i < batch.count; i++) map.addRecord(/^\S*/.exec(batch.header(i))?.[0] ?? "");
     }
     const runs = map.join(source.name, this.report), key = new Uint8Array(this.#cluster.buffer);
-    let run = new Uint32Array(), first = 0;
+    let run: Uint32Array = new Uint32Array(), first = 0;
     return (_, __, ___, record) => {
       while (record >= first + run.length / 2) {
         const next = runs.next();

@@ -27,6 +27,7 @@ export interface WindowOptions {
 export function windowed(dataset: Dataset, options: WindowOptions): Dataset {
   const { length, seed } = options;
   if (!Number.isInteger(length) || length < 1) throw new ConfigError(`windowed: expected length to be a positive integer, got ${length}.`);
+  if (dataset.places !== undefined) throw new ConfigError("windowed: expected examples that every epoch shows, got a data set that is sampled by clusters. Let long ones be cropped, or prepare it without clusters.");
   const starts = new Uint32Array(dataset.size + 1);
   let size = 0;
   for (let i = 0; i < dataset.size; i++) {

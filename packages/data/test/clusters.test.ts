@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
-import { mix, packedBatches } from "../src/index.ts";
+import { mix, packedBatches, windowed } from "../src/index.ts";
 import { openShards, prefetch, prepareShards, resolveSources, type ClusterTable, type PreparedShards, type ShardDataset } from "../src/node.ts";
 import { scratch } from "./files.ts";
 import { protein, textOf, tinyTokenizer } from "./tiny-tokenizer.ts";
@@ -88,7 +88,8 @@ describe("clusters", () => {
     expect(readdirSync(join(folder, "wrong"))).toEqual([]);
   });
 
-  it("are not mixed", () => {
+  it("are not mixed, nor cut into windows", () => {
+    expect(() => windowed(train, { length: 20, seed: 0 })).toThrow(/got a data set that is sampled by clusters/);
     expect(() => mix([{ dataset: train, weight: 1 }])).toThrow(/got a data set that is sampled by clusters/);
   });
 });

@@ -128,6 +128,7 @@ describe("one folder", () => {
     expect(await prepareShards(options)).toMatchObject({ reused: false, interrupted: true });
   });
 
+  // allow skip: only Linux has a device that is always full
   it.skipIf(!existsSync("/dev/full"))("on a full disk is an error with a way on, and leaves nothing", async () => {
     const bare = join(folder, "bare");
     mkdirSync(bare);
