@@ -46,7 +46,7 @@ export async function parseConfig(text: string, file: string, table: OptionTable
     }
     if (values.has(key)) throw new FormatError(file, place, `${kebab(key)} is given twice. Leave one out.`);
     const value = plain(content, place);
-    const read = fromFile(spec, value);
+    const read = fromFile(spec, value, `${file}, ${place}: ${typed}`);
     if (read === undefined) throw new FormatError(file, place, `${typed}: expected ${expectation(spec)}, got ${value === null ? "nothing" : JSON.stringify(value)}.`);
     values.set(key, read);
   }

@@ -36,6 +36,8 @@ export interface DataPart {
   readonly weight: number | undefined;
   readonly train: Dataset;
   readonly valid: Dataset;
+  /** The documents to train on in windows of another length. Absent: they are not cut. */
+  readonly trainOf?: (window: WindowOptions) => Dataset;
   /** Undefined for shards: they were counted when they were made. */
   readonly counts?: ShardCounts;
   readonly kind: "sequences" | "text";
@@ -54,7 +56,7 @@ export async function openPart(group: readonly NamedData[], request: DataRequest
   const { train, valid, counts } = await textDatasets(sources, { tokenizer, split, reading: readingOf(reading, residues) });
   if (unit === "sentences") return { weight, train: train.sentences, valid: valid.sentences, counts, kind: "text" };
   const cut = (dataset: Dataset): Dataset => (residues || window === undefined ? dataset : windowed(dataset, window));
-  return { weight, train: cut(train.documents), valid: cut(valid.documents), counts, kind: residues ? "sequences" : "text" };
+  return { weight, train: cut(train.documents), valid: cut(valid.documents), ...(residues ? {} : { trainOf: (other: WindowOptions) => windowed(train.documents, other) }), counts, kind: residues ? "sequences" : "text" };
 }
 
 async function openIndex(index: string, { tokenizer, unit, window }: DataRequest): Promise<Omit<DataPart, "weight">> {
@@ -62,7 +64,7 @@ async function openIndex(index: string, { tokenizer, unit, window }: DataRequest
   const train = await open("train"), valid = await open("valid");
   if (train.index.reading === undefined || isProteinTokenizer(tokenizer)) return { train, valid, kind: "sequences" };
   if (unit === "sentences") return { train: await openSentenceShards(index, { split: "train", verify: "sizes" }), valid: await openSentenceShards(index, { split: "valid", verify: "sizes" }), kind: "text" };
-  return { train: window === undefined ? train : windowed(train, window), valid: window === undefined ? valid : windowed(valid, window), kind: "text" };
+  return { train: window === undefined ? train : windowed(train, window), valid: window === undefined ? valid : windowed(valid, window), trainOf: (other) => windowed(train, other), kind: "text" };
 }
 
 /** One after another, each example once; or by weight, of tokens. */

@@ -34,6 +34,21 @@ export async function findObjective(name: string, cwd: string): Promise<FoundObj
   return { from: parts.map(({ from }) => from).join("+"), objective: (tokens, options = {}) => compose(names, parts, tokens, options) };
 }
 
+/** Objectives that follow each other in a run, by name. The options of several stand under their names, as those of `mlm+nsp` do. */
+export async function findObjectives(names: readonly string[], tokens: TokenSet, options: Readonly<Record<string, unknown>>, cwd: string): Promise<ReadonlyMap<string, Objective>> {
+  const made = new Map<string, Objective>(), single = new Set(names).size === 1, wrong = single ? undefined : Object.keys(options).find((key) => !names.includes(key));
+  if (wrong !== undefined) throw new ConfigError(`--objective-options: expected the options of each objective under its name, ${[...new Set(names)].join(", ")}, got "${wrong}". Write '{"${names[0]}":{…}}'.`);
+  for (const name of names) {
+    if (made.has(name)) continue;
+    const own = single ? options : (options[name] ?? {});
+    if (typeof own !== "object" || own === null || Array.isArray(own)) throw new ConfigError(`--objective-options: expected an object under "${name}", got ${JSON.stringify(own)}.`);
+    made.set(name, (await findObjective(name, cwd)).objective(tokens, own as Readonly<Record<string, unknown>>));
+  }
+  const [first, ...others] = [...made.values()], other = others.find(({ rows = "sequences" }) => JSON.stringify(rows) !== JSON.stringify(first?.rows ?? "sequences"));
+  if (other !== undefined) throw new ConfigError(`--objective: expected objectives that read the same rows, got ${first?.name} and ${other.name}. Train in two runs, the second with --from.`);
+  return made;
+}
+
 function compose(names: readonly string[], parts: readonly FoundObjective[], tokens: TokenSet, options: Readonly<Record<string, unknown>>): Objective {
   const known = [...names, "factors"], wrong = Object.keys(options).find((key) => !known.includes(key));
   const form = `'{"${names[0]}":{…},"factors":{"${names[1]}":0.5}}'`;

@@ -8,7 +8,9 @@ export interface OptimizerSettings {
   readonly adamLr: number;
   readonly beta1: number;
   readonly beta2: number;
-  readonly weightDecay: number;
+  /** These two may change over the run: `0:0.1,1:0.01`. */
+  readonly weightDecay: number | string;
+  readonly muonMomentum: number | string;
   readonly clipPercentile: number | undefined;
   readonly clipHistory: number;
   /** Decay of the moving average of the weights; undefined: there is none. */
@@ -25,12 +27,12 @@ export function optimizerOf(settings: OptimizerSettings): Optimizer {
   return decay === undefined ? clipped : ema(clipped, { decay });
 }
 
-function plainOptimizer({ optimizer, lr, adamLr, beta1, beta2, weightDecay }: OptimizerSettings): Optimizer {
+function plainOptimizer({ optimizer, lr, adamLr, beta1, beta2, weightDecay, muonMomentum }: OptimizerSettings): Optimizer {
   const adam = { beta1, beta2, weightDecay };
   switch (optimizer) {
     case "adamw": return adamw(adam);
     case "stable-adamw": return stableAdamw(adam);
     case "lamb": return lamb(adam);
-    case "muon": return byParameter(muonRules({ matrices: muon({ weightDecay, split: [{ name: "\\.Wqkv\\.", parts: 3 }] }), rest: adamw(adam), lrScale: adamLr / lr }));
+    case "muon": return byParameter(muonRules({ matrices: muon({ momentum: muonMomentum, weightDecay, split: [{ name: "\\.Wqkv\\.", parts: 3 }] }), rest: adamw(adam), lrScale: adamLr / lr }));
   }
 }

@@ -5,6 +5,7 @@
  * Keys are camelCase; on the command line `batchTokens` is `--batch-tokens`, in a config file either spelling.
  */
 import { ConfigError } from "@cloze/errors";
+import { readScheduled } from "./scheduled-options.ts";
 
 interface SpecBase {
   readonly help: string;
@@ -56,7 +57,14 @@ export interface ChoiceSpec extends SpecBase {
   readonly default?: string;
 }
 
-export type OptionSpec = TextSpec | NumberSpec | BooleanSpec | ListSpec | ChoiceSpec;
+/** A number, or with `string` a name, that may change over the run (`scheduled-options.ts`). */
+export interface ScheduledSpec extends SpecBase, Pick<NumberSpec, "min" | "max" | "above"> {
+  readonly kind: "scheduled";
+  readonly of: "integer" | "count" | "number" | "string";
+  readonly default?: number | string;
+}
+
+export type OptionSpec = ScheduledSpec | TextSpec | NumberSpec | BooleanSpec | ListSpec | ChoiceSpec;
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
 export type OptionValue = string | number | boolean | readonly string[];
 
@@ -64,7 +72,8 @@ type Typed<S> =
   S extends { readonly kind: "choice"; readonly choices: readonly (infer C)[] } ? C
   : S extends { readonly kind: "boolean" } ? boolean
   : S extends { readonly kind: "list" } ? readonly string[]
-  : S extends { readonly kind: "string" } ? string
+  : S extends { readonly kind: "string" } | { readonly kind: "scheduled"; readonly of: "string" } ? string
+  : S extends { readonly kind: "scheduled" } ? number | string
   : number;
 type Always<S> = S extends { readonly kind: "boolean" | "list" } | { readonly required: true } | { readonly default: string | number } ? true : false;
 
@@ -104,6 +113,7 @@ export function expectation(spec: OptionSpec): string {
   if (spec.kind === "choice") return `one of ${spec.choices.join(", ")}`;
   if (spec.kind === "list") return "a list of texts";
   if (spec.kind === "string") return "a text";
+  if (spec.kind === "scheduled") return `${expectation(singleOf(spec))}, or values over the run, at:value,at:value`;
   const show = (bound: number): string => showValue({ ...spec, help: "" }, bound);
   return [
     KIND_WORDS[spec.kind],
@@ -119,6 +129,7 @@ export function parseWord(spec: OptionSpec, word: string, where: string): Option
   switch (spec.kind) {
     case "string": return word === "" ? wrong() : word;
     case "list": return word === "" ? wrong() : [word];
+    case "scheduled": return scheduled(spec, word, where);
     case "boolean": return word === "true" ? true : word === "false" ? false : wrong();
     case "choice": return spec.choices.includes(word) ? word : wrong();
     case "integer": case "count": case "number": case "duration": {
@@ -129,8 +140,9 @@ export function parseWord(spec: OptionSpec, word: string, where: string): Option
 }
 
 /** A value of a config file as an option's value, or undefined when it is of the wrong type. */
-export function fromFile(spec: OptionSpec, value: unknown): OptionValue | undefined {
+export function fromFile(spec: OptionSpec, value: unknown, where: string = "value"): OptionValue | undefined {
   switch (spec.kind) {
+    case "scheduled": return value === null ? undefined : scheduled(spec, value, where);
     case "string": return typeof value === "string" && value !== "" ? value : value === true ? spec.bare : undefined;
     case "choice": return typeof value === "string" && spec.choices.includes(value) ? value : undefined;
     case "boolean": return typeof value === "boolean" ? value : undefined;
@@ -145,6 +157,17 @@ export function fromFile(spec: OptionSpec, value: unknown): OptionValue | undefi
       return number !== undefined && within(spec, number) ? number : undefined;
     }
   }
+}
+
+/** The option of a single value. */
+function singleOf({ of, help, min, max, above }: ScheduledSpec): TextSpec | NumberSpec {
+  if (of === "string") return { kind: of, help };
+  return { kind: of, help, ...(min !== undefined && { min }), ...(max !== undefined && { max }), ...(above !== undefined && { above }) };
+}
+
+function scheduled(spec: ScheduledSpec, value: unknown, where: string): number | string {
+  const single = singleOf(spec);
+  return readScheduled(value, { where, expected: expectation(single), read: (word) => parseWord(single, word, where) as number | string });
 }
 
 function within({ min = -Infinity, max = Infinity, above = -Infinity }: NumberSpec, value: number): boolean {

@@ -9,22 +9,26 @@ const WHAT = {
 
 const HOW = {
   tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: ["esm2", "protbert", "amplify"] }, help: "esm2, protbert, amplify, or a checkpoint folder" },
-  objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm, nsp, sop, masked-diffusion, or an installed package; mlm+nsp is both" },
+  objective: { kind: "scheduled", of: "string", value: "NAME", default: "mlm", help: "mlm, nsp, sop, masked-diffusion, or an installed package; mlm+nsp is both" },
   objectiveOptions: { kind: "string", value: "JSON", default: "{}", help: "its options, e.g. '{\"rate\":0.2,\"unit\":\"whole-word\"}'; of several by name, '{\"mlm\":{…}}'" },
   valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share of the sequences held out for evaluation" },
   steps: { kind: "count", min: 1, help: "train for so many steps" },
   epochs: { kind: "number", above: 0, help: "train for so many passes over the data (default: 1)" },
+  tokens: { kind: "count", min: 1, help: "train on so many tokens, padding not counted; the schedule runs over them" },
   budget: { kind: "duration", above: 0, help: "train for so long; the schedule runs over time" },
-  batchTokens: { kind: "count", min: 8, default: 8192, help: "tokens in a step, all parts together, padding included" },
+  batchTokens: { kind: "scheduled", of: "count", min: 8, default: 8192, help: "tokens in a step, all parts together, padding included" },
   accumulate: { kind: "integer", min: 1, help: "parts a step is computed in (default: of at most 2,048 tokens)" },
-  maxLength: { kind: "integer", min: 8, default: 512, help: "tokens in a row; longer sequences are cropped" },
+  maxLength: { kind: "scheduled", of: "integer", min: 8, default: 512, help: "tokens in a row; longer sequences are cropped" },
+  window: { kind: "scheduled", of: "integer", min: 0, help: "of attention, where the model has one (default: the model's)" },
+  ropeBase: { kind: "scheduled", of: "number", above: 0, help: "of rotary positions (default: the model's)" },
   optimizer: { kind: "choice", choices: ["adamw", "muon", "stable-adamw", "lamb"], default: "adamw", help: "muon trains the matrices of hidden layers, and AdamW what is left" },
   lr: { kind: "number", above: 0, default: 4e-4, help: "peak learning rate; with muon 0.02 unless given" },
   adamLr: { kind: "number", above: 0, default: 4e-4, help: "with muon: the peak of what AdamW trains" },
   schedule: { kind: "choice", choices: ["constant", "linear", "cosine", "inverse-sqrt", "wsd", "1-sqrt"], default: "linear", help: "of the learning rate" },
-  warmup: { kind: "number", min: 0, default: 0.1, help: "steps of warm-up; below 1, a share of the run" },
+  warmup: { kind: "number", min: 0, default: 0.1, help: "steps of warm-up (with --tokens tokens, with --budget seconds); below 1, a share of the run" },
   finalLr: { kind: "number", min: 0, max: 1, default: 0.1, help: "learning rate at the end, as a share of the peak" },
-  weightDecay: { kind: "number", min: 0, default: 0.01, help: "of matrices; biases and norms do not decay" },
+  weightDecay: { kind: "scheduled", of: "number", min: 0, default: 0.01, help: "of matrices; biases and norms do not decay" },
+  muonMomentum: { kind: "scheduled", of: "number", min: 0, max: 0.9999, default: "0:0.85,300:0.95", help: "with muon" },
   beta1: { kind: "number", min: 0, max: 0.9999, default: 0.9, help: "AdamW" },
   beta2: { kind: "number", min: 0, max: 0.999999, default: 0.98, help: "AdamW" },
   clip: { kind: "number", min: 0, default: 1, help: "largest global norm of the gradient; 0 never clips" },
@@ -50,4 +54,4 @@ const HOW = {
 export const PRETRAIN_OPTIONS: typeof WHAT & typeof READING_OPTIONS & typeof HOW & typeof COST_OPTIONS = { ...WHAT, ...READING_OPTIONS, ...HOW, ...COST_OPTIONS };
 
 /** What a resumed run may change: nothing of it changes a number, but for the length of the run. */
-export const RESUME_MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "tune", "rematerialise", "evalEvery", "saveEvery", "keep", "out", "resume", "steps", "epochs", "budget", "price", "prices", "peakTflops"]);
+export const RESUME_MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "tune", "rematerialise", "evalEvery", "saveEvery", "keep", "out", "resume", "steps", "epochs", "tokens", "budget", "price", "prices", "peakTflops"]);

@@ -1,23 +1,25 @@
 /** The work of `cloze pretrain`: resolves what was asked, trains, reports. */
 import { join, relative } from "node:path";
-import { framingLength } from "@cloze/data";
+import { framingLength, type PackedBatches } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
-import { schedule } from "@cloze/optim";
+import type { Objective } from "@cloze/objective";
+import { schedule } from "@cloze/schedule";
 import {
   checkpointsFolder, formatBytes, formatCount, formatDuration, formatInteger,
-  planTraining, ProgressWriter, readMetrics, renderReport, train, type ModelSource, type TrainEvent, type TrainOptions, type TrainResult, type Weights,
+  planTraining, ProgressWriter, readMetrics, renderReport, train, type ModelSource, type TrainEvent, type TrainOptions, type TrainResult, type Until, type Weights,
 } from "@cloze/trainer";
 import { writeFile } from "node:fs/promises";
 import { chooseBackend } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import { furtherMetrics } from "./further-metrics.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { findObjective } from "./objectives.ts";
+import { findObjectives } from "./objectives.ts";
 import { MUON_LR, optimizerOf } from "./optimizers.ts";
 import { flag, kebab, showValue, type Values } from "./options.ts";
 import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
 import { checkpointFolder, holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
 import { costLines, deviceCosts, flopsOfSequences, runCosts, timedCosts, type CostLines, type DeviceCosts, type RunCosts } from "./run-costs.ts";
+import { changesRows, heldOptions, runShape, runStages, stagesInWords, toldIn, valuesOf } from "./run-stages.ts";
 import { startingPoint } from "./starting-point.ts";
 import { holdsTokenizer, tokenizerFrom } from "./tokenizers.ts";
 import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
@@ -93,10 +95,10 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
   const run = options.resume !== "auto" ? path(options.resume) : options.out !== undefined ? path(options.out) : await newestRun(io.cwd);
   const saved = await readRunConfig(run, PRETRAIN_OPTIONS);
   const merged: Record<string, unknown> = { ...options };
-  const ends = ["steps", "epochs", "budget"] as const, newEnd = ends.some((key) => given.has(key));
+  const newEnd = ENDS.some((key) => given.has(key));
   for (const [key, value] of saved) {
     if (!given.has(key)) {
-      if (!(newEnd && ends.some((end) => end === key))) merged[key] = value;
+      if (!(newEnd && ENDS.some((end) => end === key))) merged[key] = value;
     } else if (!RESUME_MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value)) {
       throw new ConfigError(`--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave it out, or start a new run with --from.`);
     }
@@ -104,47 +106,54 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
   return { options: merged as PretrainOptions, given: new Set([...given, ...saved.keys()]), run, resuming: true };
 }
 
+/** Ways to say how long a run is. */
+const ENDS = ["steps", "epochs", "tokens", "budget"] as const;
+
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** All that a training run is given, and what is said of it beforehand. */
 async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ readonly training: TrainOptions; readonly dispose: () => Promise<void>; readonly begin: () => Promise<number | undefined>; readonly finish: () => void; readonly options: PretrainOptions; readonly costs: DeviceCosts; readonly fill: number }> {
   const { options, given, run, resuming } = await resolve(context), { io, path, note } = context;
   if (options.data.length === 0) throw new ConfigError("pretrain: --data is required: files of text or sequences, or the .json of token shards. See: cloze pretrain --help");
-  const ends = (["steps", "epochs", "budget"] as const).filter((key) => options[key] !== undefined);
-  if (ends.length > 1) throw new ConfigError(`pretrain: expected one of --steps, --epochs and --budget, got ${ends.map(flag).join(" and ")}. Leave one out.`);
+  const ends = ENDS.filter((key) => options[key] !== undefined), held = heldOptions(options);
+  if (ends.length > 1) throw new ConfigError(`pretrain: expected one of --steps, --epochs, --tokens and --budget, got ${ends.map(flag).join(" and ")}. Leave one out.`);
 
-  const tokenizer = await tokenizerFrom(options.tokenizer, path), objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer, objectiveOptions(options.objectiveOptions));
+  const tokenizer = await tokenizerFrom(options.tokenizer, path), objectives = await findObjectives(valuesOf(held.objective).map(String), tokenizer, objectiveOptions(options.objectiveOptions), io.cwd), [objective] = [...objectives.values()] as [Objective];
   const { said, ...start } = await startingPoint({ options, modelGiven: given.has("model"), objective, tokenizer, run, resuming, path, cwd: io.cwd }), { source } = start;
   if (tokenizer.vocabulary.length > source.model.vocab) throw new ConfigError(`pretrain: tokenizer ${tokenizer.name} has ${tokenizer.vocabulary.length} tokens, the model ${source.model.vocab}. Choose a config.json with vocab_size ${tokenizer.vocabulary.length}.`);
-  const { maxLength, rowsPerBatch, accumulate } = stepShape(options, source.maxLength);
+  const shape = runShape(options, held, source.maxLength), { maxLength } = shape;
 
   const special = framingOf(tokenizer), asked = { objective, special, length: maxLength };
   const data = await openTrainingData({
     files: options.data, tokenizer, validShare: options.valid, path, reading: options, env: io.env,
     unit: unitOf(objective), window: { length: maxLength - framingLength(special), seed: options.seed },
   });
-  const batches = trainingBatches(data.train, { ...asked, seed: options.seed, rowsPerBatch });
-  const until = endOf(options, batches.rowsIn(0) / rowsPerBatch / accumulate), fill = batches.fillOf(0);
+  const byLength = new Map<number, PackedBatches>(), lengths = (valuesOf(held.maxLength) as readonly number[]).map((length) => Math.min(length, maxLength));
+  for (const length of lengths) byLength.set(length, trainingBatches(await data.trainOf(length - framingLength(special)), { ...asked, length, seed: options.seed, rowsPerBatch: shape.rowsOf(length) }));
+  const length = lengths[0] as number, batches = byLength.get(length) as PackedBatches, fill = batches.fillOf(0), stepRows = shape.rowsOf(length) * shape.partsOf(valuesOf(held.batchTokens)[0] as number);
+  const until = endOf(options, { steps: batches.rowsIn(0) / stepRows, tokens: batches.rowsIn(0) * length * fill, sameSteps: !changesRows(held) });
+  const stages = runStages({ held, shape, until, source, objectives, batches: byLength }), first = stages.at({ step: 0, share: 0 }), { accumulate } = first;
   const { backend, why } = await chooseBackend(options.backend, { tune: options.tune, ...(options.threads !== undefined && { threads: options.threads }) });
-  const costs = await costsOf(backend.capabilities.device, source, batches, options, path);
+  const costs = await costsOf(backend.capabilities.device, first.source, batches, options, path);
   const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
   const begin = async (): Promise<number | undefined> => {
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
-    if (!resuming) await writeRunConfig(run, savedOptions({ ...options, accumulate }, given));
-    note(`${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${rowsPerBatch * accumulate} rows of ${maxLength} tokens a step, ${percent(fill)} filled${accumulate > 1 ? `, in ${accumulate} parts` : ""}${options.precision === "f32" ? "" : `; contractions in ${options.precision}`}`);
+    if (!resuming) await writeRunConfig(run, savedOptions({ ...options, accumulate: shape.accumulate }, given));
+    note(`${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${stepRows} rows of ${length} tokens a step, ${percent(fill)} filled${accumulate > 1 ? `, in ${accumulate} parts` : ""}${options.precision === "f32" ? "" : `; contractions in ${options.precision}`}`);
+    if (stages.all.length > 1) note(`over the run: ${stagesInWords(held)}`);
     said.forEach(note);
     return unigramEntropy;
   };
   return {
     options, costs, fill, begin, dispose: () => backend.dispose(), finish: () => progress.finish(),
     training: {
-      backend, objective, batches, until, run, signal, ...start, compute: options.precision, rematerialise: options.rematerialise,
+      backend, until, run, signal, ...start, ...first, ...(stages.all.length > 1 && { stages }), compute: options.precision, rematerialise: options.rematerialise,
       optimizer: optimizerOf(options),
       clip: options.clip === 0 ? undefined : options.clip,
-      accumulate, tokenizerFiles: tokenizer.files(), lr: options.lr,
+      tokenizerFiles: tokenizer.files(), lr: options.lr,
       schedule: schedule(options.schedule, { warmup: options.warmup, final: options.schedule === "constant" ? 0 : options.finalLr }),
       seed: options.seed, evalEvery: options.evalEvery, saveEvery: options.saveEvery, keep: options.keep,
-      ...(data.valid.size > 0 ? { evaluator: validation({ backend, source, objective, tokens: tokenizer, compute: options.precision, batches: evaluationBatches(data.valid, { ...asked, tokens: rowsPerBatch * maxLength }) }) } : {}),
+      ...(data.valid.size > 0 ? { evaluator: validation({ backend, source: first.source, objective, tokens: tokenizer, compute: options.precision, batches: evaluationBatches(data.valid, { ...asked, tokens: shape.rowsOf(maxLength) * maxLength }) }) } : {}),
       onEvent: shower(progress, until), timeFigures: timedCosts(costs),
     },
   };
@@ -172,10 +181,10 @@ async function costsOf(device: string, { flopsPerToken }: Pick<ModelSource, "flo
 async function plan(context: PretrainContext, signal: AbortSignal): Promise<Result> {
   const { training, dispose } = await setUp(context, signal);
   try {
-    const plans = await planTraining(training), text = plans.flatMap(({ program, times, plan: { backend, steps, stateBytes, peakBytes: peak } }) => {
+    const plans = await planTraining(training), text = plans.flatMap(({ program, times, stage, plan: { backend, steps, stateBytes, peakBytes: peak } }) => {
       const runs = steps.reduce((n, s) => n + s.count, 0), memory = peak === undefined ? "" : `, ${formatBytes(peak)} at most`;
       return [
-        `${program}${times > 1 ? `, ${times} times a step` : ""} on ${backend}: ${formatInteger(runs)} kernels, ${formatBytes(stateBytes)} of state${memory}`,
+        `${stage === undefined ? "" : `${toldIn(stage)}: `}${program}${times > 1 ? `, ${times} times a step` : ""} on ${backend}: ${formatInteger(runs)} kernels, ${formatBytes(stateBytes)} of state${memory}`,
         ...[...steps].sort((x, y) => y.count - x.count).map(({ kernel, count }) => `${formatInteger(count).padStart(7)}  ${kernel}`.slice(0, 80)),
       ];
     });
@@ -183,22 +192,6 @@ async function plan(context: PretrainContext, signal: AbortSignal): Promise<Resu
   } finally {
     await dispose();
   }
-}
-
-
-/** Tokens of a part where the user does not say: a processor's caches hold what is smaller better, and memory grows with the part. */
-const PART_TOKENS = 2048;
-
-/** Rows of one part and how many parts make a step. By default the fewest parts of at most PART_TOKENS, or of one row; equal parts, so a step may be a few rows short. */
-function stepShape(options: PretrainOptions, longest: number): { readonly maxLength: number; readonly rowsPerBatch: number; readonly accumulate: number } {
-  const maxLength = Math.min(options.maxLength, longest), rows = Math.floor(options.batchTokens / (options.accumulate ?? 1) / maxLength);
-  if (rows < 1) {
-    const part = options.accumulate === undefined ? "" : ` in ${options.accumulate} parts are ${Math.floor(options.batchTokens / options.accumulate)} tokens, which`;
-    throw new ConfigError(`pretrain: --batch-tokens ${options.batchTokens}${part} is less than one row of --max-length ${maxLength}. Raise --batch-tokens, or lower --max-length${options.accumulate === undefined ? "" : " or --accumulate"}.`);
-  }
-  if (options.accumulate !== undefined) return { maxLength, rowsPerBatch: rows, accumulate: options.accumulate };
-  const accumulate = Math.min(rows, Math.ceil((rows * maxLength) / PART_TOKENS));
-  return { maxLength, rowsPerBatch: Math.floor(rows / accumulate), accumulate };
 }
 
 const countOf = (weights: Weights): number => Object.values(weights).reduce((n, w) => n + w.data.length, 0);
@@ -213,19 +206,24 @@ function objectiveOptions(text: string): Record<string, unknown> {
   throw new ConfigError(`--objective-options: expected a JSON object such as '{"rate":0.2}', got ${text}.`);
 }
 
-function endOf(options: PretrainOptions, stepsPerEpoch: number): TrainOptions["until"] {
-  if (options.steps !== undefined) return { steps: options.steps };
-  if (options.budget !== undefined) return { seconds: options.budget };
-  return { steps: Math.max(1, Math.ceil((options.epochs ?? 1) * stepsPerEpoch)) };
+/** Epochs are steps where these are of one size, and tokens where they are not. */
+function endOf(options: PretrainOptions, epoch: { readonly steps: number; readonly tokens: number; readonly sameSteps: boolean }): Until {
+  const { steps, tokens, budget, epochs = 1 } = options;
+  if (steps !== undefined) return { steps };
+  if (tokens !== undefined) return { tokens };
+  if (budget !== undefined) return { seconds: budget };
+  return epoch.sameSteps ? { steps: Math.max(1, Math.ceil(epochs * epoch.steps)) } : { tokens: Math.max(1, Math.ceil(epochs * epoch.tokens)) };
 }
 
-function shower(progress: ProgressWriter, until: TrainOptions["until"]): (event: TrainEvent) => void {
+function shower(progress: ProgressWriter, until: Until): (event: TrainEvent) => void {
   const started = performance.now();
   let firstFraction: number | undefined;
   return (event) => {
     if (event.kind !== "row") return;
     const { row, fraction } = event;
     if (row.type === "eval") return progress.print(`step ${formatInteger(row.step)}: validation loss ${row.loss.toFixed(4)}, accuracy ${(Number(row["accuracy"]) * 100).toFixed(1)} %${furtherMetrics(row).map(([name, shown]) => `, ${name} ${shown}`).join("")}`);
+    const stage = toldIn(row);
+    if (stage !== "") progress.print(`step ${formatInteger(row.step)}: ${stage}`);
     firstFraction ??= fraction;
     const gone = (performance.now() - started) / 1000, made = fraction - firstFraction;
     progress.update({

@@ -19,8 +19,8 @@ const SAMPLE = fileURLToPath(new URL("../sample/", import.meta.url));
 /** A small model on short rows: a few minutes on two cores. Everything else is as `cloze pretrain` has it. */
 const SETTINGS: PretrainOptions = {
   model: join(SAMPLE, "esm2-quickstart.json"), data: [join(SAMPLE, "uniprot-sample.fasta.gz")], format: undefined, field: undefined, documents: undefined, header: true, quotes: true, tokenizer: "esm2", objective: "mlm", objectiveOptions: "{}", valid: 0.05,
-  steps: 500, epochs: undefined, budget: undefined, batchTokens: 4096, accumulate: 1, maxLength: 256,
-  optimizer: "adamw", lr: 3e-3, adamLr: 4e-4, schedule: "linear", warmup: 0.05, finalLr: 0.1, weightDecay: 0.01, beta1: 0.9, beta2: 0.98, clip: 1, clipPercentile: undefined, clipHistory: 1000, ema: undefined, precision: "f32", rematerialise: false, zeroInitHead: true, seed: 0,
+  steps: 500, epochs: undefined, tokens: undefined, budget: undefined, batchTokens: 4096, accumulate: 1, maxLength: 256, window: undefined, ropeBase: undefined,
+  optimizer: "adamw", lr: 3e-3, adamLr: 4e-4, schedule: "linear", warmup: 0.05, finalLr: 0.1, weightDecay: 0.01, muonMomentum: "0:0.85,300:0.95", beta1: 0.9, beta2: 0.98, clip: 1, clipPercentile: undefined, clipHistory: 1000, ema: undefined, precision: "f32", rematerialise: false, zeroInitHead: true, seed: 0,
   evalEvery: 100, saveEvery: 100, keep: 1, out: undefined, resume: undefined, from: undefined, backend: "auto", threads: undefined, tune: false, plan: false, price: undefined, prices: undefined, peakTflops: undefined,
 };
 

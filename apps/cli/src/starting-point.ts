@@ -6,13 +6,13 @@ import type { HeadModels } from "@cloze/models/families";
 import { initialize } from "@cloze/nn";
 import { checkModel, type Objective } from "@cloze/objective";
 import type { Tokenizer } from "@cloze/tokenizer";
-import { loadTrainerState, newestCheckpoint, type ModelSource, type TrainOptions, type Weights } from "@cloze/trainer";
+import { loadTrainerState, newestCheckpoint, type TrainOptions, type Weights } from "@cloze/trainer";
 import { loadModel, type LoadedModel } from "./model-files.ts";
-import { modelSource, parametersOfSource, sourceOfModel, type ModelRequest } from "./model-sources.ts";
+import { modelSource, parametersOfSource, sourceOfModel, type ModelRequest, type VariedSource } from "./model-sources.ts";
 import { loadFor } from "./resize-vocabulary.ts";
 import { checkpointFolder } from "./run-folder.ts";
 
-type Source = ModelSource<HeadModels[keyof HeadModels]>;
+type Source = VariedSource<HeadModels[keyof HeadModels]>;
 
 export interface StartingPoint extends Pick<TrainOptions, "weights" | "resume" | "restart"> {
   readonly source: Source;

@@ -13,6 +13,8 @@ export { SPLIT_SEED, type DataRequest } from "./data-parts.ts";
 export interface TrainingData {
   readonly train: Dataset;
   readonly valid: Dataset;
+  /** What there is to train on for windows of another length; sequences, which are not cut into windows, are the same. */
+  trainOf(length: number): Promise<Dataset>;
   /** A line for the log: how much, and what the tokenizer did not take as written. */
   readonly summary: string;
 }
@@ -29,7 +31,12 @@ export async function openTrainingData(request: DataRequest): Promise<TrainingDa
   const valid = held.length === 0 ? first.valid : await joinParts(held.map((part) => ({ dataset: part.valid, weight: undefined })));
   if (held.length === 0 && validShare > 0 && first.counts !== undefined) throw new ConfigError(`--data: ${integer(train.size)} ${noun} are too few to hold out ${validShare * 100} % for validation. Raise --valid, or pass --valid 0 to do without.`);
   const amounts = `${integer(train.size)} ${noun} to train on, ${integer(valid.size)} held out${parts.some(({ counts }) => counts === undefined) ? `, from shards of ${tokenizer.name}` : ""}`;
-  return { train, valid, summary: [amounts, ...remarks(parts)].join("; ") };
+  const trainOf = async (length: number): Promise<Dataset> => {
+    const { window } = request;
+    if (window === undefined || window.length === length || filled.every((part) => part.trainOf === undefined)) return train;
+    return joinParts(filled.map(({ train: dataset, trainOf: cut, weight }) => ({ dataset: cut?.({ ...window, length }) ?? dataset, weight })));
+  };
+  return { train, valid, trainOf, summary: [amounts, ...remarks(parts)].join("; ") };
 }
 
 /** With weights each name is a part; without, all files of one kind are read as one. */
