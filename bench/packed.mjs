@@ -9,8 +9,8 @@
 //   bucketed  one sequence a row, rows of the shortest of lengths --buckets apart that holds it: the strictest padding there is
 //             without packing. Its batches hold sequences of like length, which training on all of them in turn would not want.
 // A step is loss, gradient and AdamW of an ESM-2 (masks at 15 %), and takes as long as its shape: what is measured is the median
-// step of each shape, the shapes taking turns so that a busy neighbour disturbs all of them; a layout's time is the sum over its
-// batches. Times are of the wall clock and of the processor (all threads); on a shared machine the second is the one to read.
+// step of each shape, the shapes taking turns so that a busy neighbour disturbs all of them (one that several layouts have is one
+// program, run on the batches of each, and the median is over all); a layout's time is the sum over its batches. Times are of the wall clock and of the processor (all threads); on a shared machine the second is the one to read.
 // Preparing batches is left out: it runs beside the device. Without --data it is the bundled sample.
 import { writeFileSync } from "node:fs";
 import { basename } from "node:path";
@@ -67,16 +67,20 @@ const bucketed = paddedBatches(data, { seed, special, maxSequence: length, token
 const whole = (batches) => Math.floor(batches.rowsIn(0) / rowsPerBatch);
 const layouts = { packed: await layout(packed, whole(packed)), padded: await layout(padded, whole(padded)), bucketed: await layout(bucketed, bucketed.count) };
 
-const cpu = backend({ threads }), contenders = [];
+const cpu = backend({ threads }), contenders = [], programs = new Map();
 let session;
 for (const [name, { shapes }] of Object.entries(layouts)) for (const [shape, { batch }] of shapes) {
   const { feeds } = objective.prepare(batch, { seed, step: 0, evaluation: false }), types = Object.fromEntries(Object.entries(feeds).map(([feed, { dtype, shape: s }]) => [feed, { dtype, shape: s }]));
-  const program = stepProgram(setup, types);
-  session ??= await cpu.start(initialState([program], weights));
-  contenders.push({ name, shape, feeds, executable: await cpu.compile(program), wall: [], cpu: [], used: program.feeds.map((f) => f.attrs.name) });
+  const key = JSON.stringify(types);
+  if (!programs.has(key)) {
+    const program = stepProgram(setup, types);
+    session ??= await cpu.start(initialState([program], weights));
+    programs.set(key, { executable: await cpu.compile(program), used: program.feeds.map((f) => f.attrs.name), wall: [], cpu: [] });
+  }
+  contenders.push({ name, shape, feeds, program: programs.get(key) });
 }
 // One round to warm up.
-for (let round = 0; round <= rounds; round++) for (const { executable, feeds, wall, cpu: processor, used } of contenders) {
+for (let round = 0; round <= rounds; round++) for (const { feeds, program: { executable, wall, cpu: processor, used } } of contenders) {
   const all = { ...feeds, ...optimizer.hostScalars(round + 1, 1e-4), "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed, round) } };
   const given = Object.fromEntries(Object.entries(all).filter(([name]) => used.includes(name))), usage = process.cpuUsage(), began = performance.now();
   await session.run(executable, given);
@@ -85,13 +89,13 @@ for (let round = 0; round <= rounds; round++) for (const { executable, feeds, wa
   wall.push(ms);
   processor.push((spent.user + spent.system) / 1000);
 }
-for (const { executable } of contenders) await executable.dispose();
+for (const { executable } of programs.values()) await executable.dispose();
 await session.dispose();
 await cpu.dispose();
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor((list.length - 1) / 2)];
 const rows = Object.fromEntries(Object.entries(layouts).map(([name, { shapes, residues, fill }]) => {
-  const steps = contenders.filter((c) => c.name === name).map(({ shape, wall, cpu: processor }) => ({ shape, steps: shapes.get(shape).steps, wallMs: median(wall), cpuMs: median(processor) }));
+  const steps = contenders.filter((c) => c.name === name).map(({ shape, program: { wall, cpu: processor } }) => ({ shape, steps: shapes.get(shape).steps, wallMs: median(wall), cpuMs: median(processor) }));
   const of = (clock) => residues / (steps.reduce((sum, s) => sum + s.steps * s[clock], 0) / 1000);
   return [name, { residues, fill, residuesPerSecond: of("wallMs"), residuesPerProcessorSecond: of("cpuMs"), steps }];
 }));
