@@ -136,7 +136,7 @@ export interface Requests {
   resume: { readonly ask: null; readonly answer: null };
   close: { readonly ask: null; readonly answer: null };
   save: { readonly ask: null; readonly answer: { readonly files: Files; readonly source: Source | undefined } };
-  load: { readonly ask: { readonly files: Files; readonly source: Source | undefined }; readonly answer: { readonly settings: Settings; readonly data: DataSummary | undefined; readonly rows: readonly TrainerRow[] } };
+  load: { readonly ask: { readonly side: Side; readonly files: Files; readonly source: Source | undefined }; readonly answer: { readonly settings: Settings; readonly data: DataSummary | undefined; readonly rows: readonly TrainerRow[] } };
   mask: { readonly ask: { readonly sequence: string; readonly at: number }; readonly answer: Distribution };
   maps: { readonly ask: { readonly sequence: string; readonly layer: number; readonly head: number }; readonly answer: Maps };
   substitutions: { readonly ask: { readonly sequence: string }; readonly answer: Substitutions };

@@ -1,6 +1,6 @@
 /**
- * The page in headless Chromium: built from the packages' sources, served from memory-less files on localhost (which browsers count
- * as secure: WebGPU needs that), opened with WebGPU on SwiftShader or without WebGPU.
+ * The page in headless Chromium: built from the packages' sources, served on localhost (which browsers count as secure: WebGPU needs
+ * that), opened with WebGPU on SwiftShader or without WebGPU.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -52,16 +52,22 @@ export interface Browser {
   /** A page at the site; `problems` gets what it writes to its console as errors. */
   readonly open: (query?: string) => Promise<Page>;
   readonly problems: string[];
+  /** Hosts that the pages and their workers have asked anything of. */
+  readonly hosts: ReadonlySet<string>;
   readonly close: () => Promise<void>;
 }
 
 export async function browser(executablePath: string, { url }: Site, { webgpu = true, dark = false, width = 1440 }: { readonly webgpu?: boolean; readonly dark?: boolean; readonly width?: number } = {}): Promise<Browser> {
-  const profile = mkdtempSync(join(tmpdir(), "cloze-chromium-")), problems: string[] = [];
+  const profile = mkdtempSync(join(tmpdir(), "cloze-chromium-")), problems: string[] = [], hosts = new Set<string>();
   const context = await chromium.launchPersistentContext(profile, {
     executablePath, headless: true, args: [...COMMON, ...(webgpu ? WEBGPU : NO_WEBGPU)], viewport: { width, height: 900 }, colorScheme: dark ? "dark" : "light", reducedMotion: "reduce",
   });
+  context.on("request", (request) => {
+    const { protocol, host } = new URL(request.url());
+    if (protocol !== "blob:" && protocol !== "data:") hosts.add(host);
+  });
   return {
-    context, problems,
+    context, problems, hosts,
     open: async (query = "") => {
       const page = await context.newPage();
       page.setDefaultTimeout(60_000);

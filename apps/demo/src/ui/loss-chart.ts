@@ -54,8 +54,7 @@ export class LossChart {
     const [low, high] = losses.length === 0 ? [2, 4] : range(losses), steps = Math.max(1, this.#steps, train.at(-1)?.step ?? 0);
     const x = (step: number): number => LEFT + (step / steps) * (width - LEFT - RIGHT), y = (loss: number): number => TOP + ((high - loss) / (high - low)) * (HEIGHT - TOP - BOTTOM);
     const point = (step: number, loss: number): string => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`;
-    let mean = train[0]?.loss ?? 0;
-    const smooth = train.map(({ step, loss }) => point(step, (mean = mean + NEWEST * (loss - mean))));
+    const smooth = runningMean(train.map(({ loss }) => loss)).map((mean, i) => point(train[i]?.step ?? 0, mean));
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     this.#svg.replaceChildren(
       ...ticks(low, high, 5).flatMap((value) => [
@@ -65,7 +64,7 @@ export class LossChart {
       ...ticks(0, steps, width < 480 ? 3 : 6).map((value) => svg("text", { class: "tick", x: x(value), y: HEIGHT - 8, "text-anchor": value === 0 ? "start" : value === steps ? "end" : "middle" }, value.toLocaleString("en-US"))),
       ...(floor === undefined ? [] : [
         svg("line", { class: "floor", x1: LEFT, x2: width - RIGHT, y1: y(floor), y2: y(floor) }),
-        svg("text", { class: "floor-label", x: width - RIGHT, y: y(floor) - 6, "text-anchor": "end" }, `unigram floor ${nats(floor)}`),
+        svg("text", { class: "floor-label", x: LEFT + 4, y: y(floor) - 6 }, `unigram floor ${nats(floor)}`),
       ]),
       svg("polyline", { class: "raw", points: train.map(({ step, loss }) => point(step, loss)).join(" ") }),
       svg("polyline", { class: "mean", points: smooth.join(" ") }),
@@ -80,6 +79,16 @@ export class LossChart {
 function legend(): HTMLElement {
   const entry = (kind: string, label: string): HTMLElement => h("li", {}, h("span", { class: `key ${kind}`, "aria-hidden": "true" }), label);
   return h("figcaption", {}, h("ul", { class: "legend" }, entry("mean", "training, running mean"), entry("raw", "each step"), entry("held", "held out"), entry("floor", "unigram floor")));
+}
+
+/** Exponential, and not drawn to where it began: each value is divided by the weights so far. */
+function runningMean(losses: readonly number[]): readonly number[] {
+  let sum = 0, weight = 0;
+  return losses.map((loss) => {
+    sum += NEWEST * (loss - sum);
+    weight += NEWEST * (1 - weight);
+    return sum / weight;
+  });
 }
 
 function range(losses: readonly number[]): readonly [number, number] {

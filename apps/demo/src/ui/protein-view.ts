@@ -19,6 +19,7 @@ export class ProteinView {
   readonly #ask: Ask;
   readonly #notice: Notice;
   readonly #choose: HTMLSelectElement;
+  readonly #label = h("label", { for: "protein-choose" }, "Protein");
   readonly #residues = h("div", { class: "residues", role: "group", "aria-label": "Residues. Press one to mask it; arrow keys go from one to the next." });
   readonly #distribution = h("div", { class: "distribution", "aria-live": "polite" });
   readonly #layer = h("select", { id: "map-layer", onchange: () => void this.#look() });
@@ -43,7 +44,7 @@ export class ProteinView {
     this.#score = h("button", { type: "button", onclick: () => void this.#substitute() }, "Score every substitution");
     this.element = h("section", { "aria-labelledby": "look-title" },
       h("h2", { id: "look-title" }, "Look inside"),
-      h("div", { class: "field" }, h("label", { for: "protein-choose" }, "Protein (held out from training)"), this.#choose),
+      h("div", { class: "field" }, this.#label, this.#choose),
       h("h3", {}, "Mask a residue"), h("div", { class: "two" }, this.#residues, this.#distribution),
       h("h3", {}, "Attention and contacts"),
       h("div", { class: "map-choices" }, h("div", { class: "field" }, h("label", { for: "map-layer" }, "Layer"), this.#layer), h("div", { class: "field" }, h("label", { for: "map-head" }, "Head"), this.#head)),
@@ -54,12 +55,13 @@ export class ProteinView {
       h("p", { class: "choices" }, this.#score, this.#scoring),
       h("figure", { class: "heat" }, h("div", { class: "heat-scroll" }, h("div", { class: "heat-letters", "aria-hidden": "true" }, ...Array.from("ACDEFGHIKLMNPQRSTVWY", (letter) => h("span", {}, letter))), this.#heat.element), h("figcaption", {}, this.#heat.readout)));
     this.#residues.addEventListener("keydown", (event) => this.#walk(event));
-    this.show([]);
+    this.show([], false);
     this.ready(false);
   }
 
-  show(examples: readonly Example[]): void {
+  show(examples: readonly Example[], heldOut: boolean): void {
     this.#examples = examples;
+    say(this.#label, heldOut ? "Protein (held out from training)" : "Protein");
     this.#choose.replaceChildren(...(examples.length === 0 ? [h("option", {}, "No data yet")] : examples.map(({ name, sequence }) => h("option", {}, `${name.slice(0, 60)} (${sequence.length})`))));
     this.#choose.disabled = examples.length === 0;
     this.#pick(0);
@@ -85,11 +87,16 @@ export class ProteinView {
   #pick(index: number): void {
     this.#sequence = this.#examples[index]?.sequence ?? "";
     this.#masked = undefined;
-    this.#residues.replaceChildren(...(this.#sequence === "" ? [h("p", { class: "small" }, "The residues of a protein are shown here.")] : Array.from(this.#sequence, (letter, at) =>
-      h("button", { type: "button", tabindex: at === 0 ? 0 : -1, "data-at": at, "aria-label": `${letter}, residue ${at + 1}`, "aria-pressed": "false", onclick: () => void this.#mask(at) }, letter))));
+    this.#residues.replaceChildren(...(this.#sequence === "" ? [h("p", { class: "small" }, "The residues of a protein are shown here.")] : this.#tens(this.#sequence)));
     this.#clear();
     this.ready(this.#ready);
     if (this.#ready) void this.#look();
+  }
+
+  /** Ten residues a group, as sequence databases print them. */
+  #tens(sequence: string): readonly HTMLElement[] {
+    const buttons = Array.from(sequence, (letter, at) => h("button", { type: "button", tabindex: at === 0 ? 0 : -1, "aria-label": `${letter}, residue ${at + 1}`, "aria-pressed": "false", onclick: () => void this.#mask(at) }, letter));
+    return Array.from({ length: Math.ceil(buttons.length / 10) }, (_, group) => h("span", { class: "ten" }, ...buttons.slice(group * 10, group * 10 + 10)));
   }
 
   #clear(): void {

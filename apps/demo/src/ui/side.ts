@@ -53,8 +53,9 @@ export class Side {
     this.#text = kind === "text" ? new TextView(ask, notice) : undefined;
     const look = (this.#protein ?? this.#text)?.element, title = idOf(kind, "model-title");
     this.element = h("div", { class: "side" },
-      h("div", { class: "column" }, this.#data.element, h("section", { "aria-labelledby": title }, h("h2", { id: title }, "Model"), this.#form.element), this.#saved.element),
-      h("div", { class: "column wide" }, this.#training.element, ...(look ? [look] : [])));
+      h("div", { class: "column" }, this.#data.element, h("section", { "aria-labelledby": title }, h("h2", { id: title }, "Model"), this.#form.element)),
+      h("div", { class: "column wide" }, this.#training.element, ...(look ? [look] : [])),
+      h("div", { class: "column" }, this.#saved.element));
     void this.#probe();
     void notice.during(() => this.#saved.refresh());
   }
@@ -63,7 +64,7 @@ export class Side {
     await this.#options.notice.during(async () => this.#options.onDevice(await this.#client.ask("probe", { kind: this.#options.device })));
   }
 
-  /** The files are told apart by what they hold; only what may be changed now is open. */
+  /** What the run tells: only what may be changed now is open. */
   #take(state: RunState): void {
     const before = this.#state?.phase;
     this.#state = state;
@@ -74,6 +75,7 @@ export class Side {
       this.#saved.ready(isRun);
       this.#protein?.ready(isRun);
       this.#text?.ready(isRun);
+      if (phase === "finished") this.#estimate();
     }
     if (error !== undefined) this.#options.notice.show(new Error(`${error.title}. ${error.text}`));
   }
@@ -100,7 +102,7 @@ export class Side {
 
   #showData(data: DataSummary): void {
     this.#data.show(data);
-    this.#protein?.show(data.examples);
+    this.#protein?.show(data.examples, data.valid > 0);
     this.#text?.vocabulary(true);
     if (this.#state === undefined || this.#state.phase === "idle") this.#training.reset([], data.unigramEntropy);
     this.#estimate();
@@ -208,8 +210,7 @@ export class Side {
   }
 
   async #restore(content: SavedContent, id: string): Promise<void> {
-    const { settings, data, rows } = await this.#client.ask("load", content);
-    if (settings.side !== this.#options.kind) throw new Error(`This is a run on ${settings.side === "text" ? "text" : "proteins"}. Open it on the other side of the page.`);
+    const { settings, data, rows } = await this.#client.ask("load", { side: this.#options.kind, ...content });
     this.#id = id;
     this.#form.show(settings);
     if (data !== undefined) {

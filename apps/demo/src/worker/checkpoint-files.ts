@@ -1,5 +1,5 @@
 /** A run as files, and back: the layout of `cloze pretrain`'s checkpoints, in memory. */
-import { encodeSafetensors, parseJson, parseSafetensors, toFloat32, type TensorBytes } from "@cloze/checkpoint";
+import { encodeSafetensors, parseSafetensors, toFloat32, type TensorBytes } from "@cloze/checkpoint";
 import { ConfigError, FormatError } from "@cloze/errors";
 import type { HostTensor, HostTensors } from "@cloze/graph";
 import { readWeights } from "@cloze/models/families";
@@ -36,8 +36,18 @@ export function textOf(files: Files, name: string): string {
   return new TextDecoder().decode(bytes);
 }
 
+/** What a JSON file holds. */
+export function jsonOf(files: Files, name: string): unknown {
+  const text = textOf(files, name);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new FormatError(name, "", `expected JSON, got ${JSON.stringify(text.slice(0, 40))}. The file is damaged: save the run again.`, { cause });
+  }
+}
+
 export function runFileOf(files: Files): RunFile {
-  const run = parseJson(textOf(files, RUN_FILE), { file: RUN_FILE }) as Partial<RunFile> | null;
+  const run = jsonOf(files, RUN_FILE) as Partial<RunFile> | null;
   if (run?.version !== 1 || run.settings === undefined || run.data === undefined) throw new FormatError(RUN_FILE, "", "expected a run of version 1 with settings and data. Open a run that this page has saved.");
   return run as RunFile;
 }
@@ -48,9 +58,9 @@ export async function tokenizerOf(files: Files, side: Side): Promise<Tokenizer> 
   return (await import("@cloze/tokenizer-wordpiece")).wordPieceFromFiles(texts);
 }
 
-/** What a run goes on from. `names`: the optimizer's state is checked by who uses it. */
+/** What a run goes on from; the optimizer's state is checked by who uses it. */
 export async function savedRunOf(files: Files, { opened }: Model): Promise<SavedRun> {
-  const state = parseJson(textOf(files, STATE_FILE), { file: STATE_FILE }) as Partial<TrainerState> | null;
+  const state = jsonOf(files, STATE_FILE) as Partial<TrainerState> | null;
   if (state?.version !== 1 || !Number.isSafeInteger(state.step)) throw new FormatError(STATE_FILE, "", "expected a trainer state of version 1. Open a run that this page has saved.");
   const stored = tensorsIn(files, MODEL_FILE), { weights } = await readWeights(opened, { shapes: new Map(Object.entries(stored).map(([name, { shape }]) => [name, shape])), read: async (name) => floats(stored[name], name) }, MODEL_FILE);
   const rows: readonly TrainerRow[] = METRICS_FILE in files ? parseMetricsText(textOf(files, METRICS_FILE)) : [];

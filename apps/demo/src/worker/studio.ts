@@ -2,8 +2,8 @@
 import { ConfigError } from "@cloze/errors";
 import { createEncoder, type SequenceEncoder } from "@cloze/inference";
 import type { Failure, RequestName, Requests, RunState, Settings } from "../protocol.ts";
-import type { RunFile, TrainerRow } from "../run-files.ts";
-import { filesOf, runFileOf, savedRunOf, textOf, tokenizerOf } from "./checkpoint-files.ts";
+import { CONFIG_FILE, type RunFile, type TrainerRow } from "../run-files.ts";
+import { filesOf, jsonOf, runFileOf, savedRunOf, tokenizerOf } from "./checkpoint-files.ts";
 import { openData, type OpenedData } from "./data.ts";
 import { openDevice, type Device } from "./device.ts";
 import { estimateRun, measureRate } from "./estimate.ts";
@@ -87,11 +87,13 @@ export class Studio {
       const { run, model, looked, runFile, data } = this.#need();
       return { files: filesOf(await run.save(), model, looked.tokenizer, runFile), source: data?.source };
     },
-    load: async ({ files, source }) => {
-      const runFile = runFileOf(files), { settings } = runFile, tokenizer = await tokenizerOf(files, settings.side);
-      const opened = source === undefined ? this.#data : await openData({ side: settings.side, source, vocabulary: 0, tokenizer }), fits = opened !== undefined && opened.side === settings.side && opened.hash === runFile.data.hash;
+    load: async ({ side, files, source }) => {
+      const runFile = runFileOf(files), { settings } = runFile;
+      if (settings.side !== side) throw new ConfigError(`this is a run on ${settings.side === "text" ? "text" : "proteins"}. Open it on the other side of the page.`);
+      const tokenizer = await tokenizerOf(files, side);
+      const opened = source === undefined ? this.#data : await openData({ side, source, vocabulary: 0, tokenizer }), fits = opened !== undefined && opened.side === side && opened.hash === runFile.data.hash;
       // Text that was opened before has a vocabulary of its own; the run's is the one that counts.
-      const data = !fits ? undefined : opened.tokenizer.hash === tokenizer.hash ? opened : await openData({ side: settings.side, source: opened.source, vocabulary: 0, tokenizer });
+      const data = !fits ? undefined : opened.tokenizer.hash === tokenizer.hash ? opened : await openData({ side, source: opened.source, vocabulary: 0, tokenizer });
       if (data !== undefined) this.#data = data;
       const saved = await this.#begin(settings, data, { files, runFile });
       return { settings, data: data?.summary, rows: saved?.rows ?? [] };
@@ -109,7 +111,7 @@ export class Studio {
     try {
       const { backend } = await this.#opened(), tokenizer = data?.tokenizer ?? (from && (await tokenizerOf(from.files, settings.side)));
       if (tokenizer === undefined) throw new ConfigError("training: expected data, got none. Open a file or take the sample.");
-      const objective = await objectiveOf(settings, tokenizer), config: unknown = from === undefined ? await newConfig(settings.side, settings.size) : JSON.parse(textOf(from.files, "config.json"));
+      const objective = await objectiveOf(settings, tokenizer), config = from === undefined ? await newConfig(settings.side, settings.size) : jsonOf(from.files, CONFIG_FILE);
       const model = await modelOf(config, `${settings.side}-${settings.size}`, objective, tokenizer), saved = from && (await savedRunOf(from.files, model));
       const run = await Run.start({
         backend, settings, model, objective, data, ...(saved && { saved }),

@@ -1,0 +1,132 @@
+/**
+ * The whole of it, in Chromium with WebGPU on SwiftShader: train, pause, save, reload, go on with the same losses, mask a residue,
+ * download, and the command line finds the same loss in what was downloaded.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { createRequire } from "node:module";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { main, type Io } from "cloze";
+import type { Page } from "playwright-core";
+import { parseMetricsText, type TrainerRow } from "../src/run-files.ts";
+import { readZip } from "../src/zip.ts";
+import { browser, chromiumPath, site, type Browser, type Site } from "./browser.ts";
+import { firstLoad } from "./first-load.ts";
+import { seriousFindings } from "./axe.ts";
+
+const path = chromiumPath(), missing = "no Chromium: install it, or name one in CHROMIUM";
+const STEPS = 30, LENGTH = 32, LIMIT_BYTES = 300_000;
+
+describe.sequential("the page with WebGPU", () => {
+  let pages: Site, opened: Browser | undefined, fasta = "";
+  beforeAll(async () => {
+    if (path === undefined) {
+      if (process.env["CI"] !== undefined) throw new Error(missing);
+      return;
+    }
+    pages = await site();
+    opened = await browser(path, pages);
+    fasta = join(pages.folder, "..", `${pages.folder.split("/").at(-1)}.fasta`);
+    writeFileSync(fasta, shortProteins(200));
+  }, 120_000);
+  afterAll(async () => {
+    await opened?.close();
+    if (opened !== undefined) pages.close();
+  }, 60_000);
+
+  it("is small before anything is asked for", (context) => {
+    if (opened === undefined) return context.skip(missing); // allow skip: no browser on this machine; in CI that is a failure
+    const { files, gzipBytes } = firstLoad(pages.folder);
+    console.log(`first load: ${files.length} files, ${(gzipBytes / 1000).toFixed(0)} kB gzip`);
+    expect(gzipBytes).toBeLessThan(LIMIT_BYTES);
+  });
+
+  it("trains, saves, goes on after a reload with the same losses, and gives a checkpoint that the command line opens", async (context) => {
+    if (opened === undefined) return context.skip(missing); // allow skip: as above
+    const page = await opened.open();
+    await says(page, ".device", "Computes on WebGPU");
+    await page.setInputFiles("#protein-file", fasta);
+    await says(page, ".data-summary", "held out");
+    await says(page, ".estimate", "parameters");
+    await page.fill("#protein-steps", String(STEPS));
+    await page.click("summary");
+    await page.fill("#protein-length", String(LENGTH));
+    await page.fill("#protein-rows", "8");
+    await page.click("button.main");
+    await page.waitForFunction("/^([5-9]|[12]\\d) of/.test(document.querySelector('.stats dd').textContent)", undefined, { timeout: 240_000 });
+    await page.click("button.main");
+    await says(page, ".phase", "Paused");
+    await page.click("text=Save in this browser");
+    await says(page, ".saved", "step");
+    const savedAt = Number(/step (\d+)/.exec((await page.textContent(".saved")) ?? "")?.[1]);
+    await page.click("button.main");
+    await says(page, ".phase", "Finished", 240_000);
+    const first = await downloaded(page), rows = rowsOf(first), losses = rows.filter(({ type }) => type === "train").map(({ loss }) => loss);
+    expect(losses).toHaveLength(STEPS);
+    expect(losses[0]).toBeCloseTo(Math.log(33), 4);
+    expect(mean(losses.slice(-5))).toBeLessThan((losses[0] as number) - 0.3);
+
+    const residue = page.locator(".residues button").nth(6);
+    await residue.click();
+    await page.waitForSelector(".bars li");
+    expect(await page.textContent(".distribution strong")).toBe(await residue.textContent());
+    await page.waitForFunction("document.querySelector('.maps canvas').width > 1");
+
+    await page.reload();
+    await says(page, ".device", "Computes on WebGPU");
+    await page.click(".saved button >> text=Load");
+    await says(page, ".phase", "Paused", 240_000);
+    expect(await page.textContent(".stats dd")).toBe(`${savedAt} of ${STEPS}`);
+    await page.click("button.main");
+    await says(page, ".phase", "Finished", 240_000);
+    const second = await downloaded(page);
+    expect(untimed(rowsOf(second))).toEqual(untimed(rows));
+    expect(second["model.safetensors"]).toEqual(first["model.safetensors"]);
+
+    const folder = join(pages.folder, "downloaded");
+    mkdirSync(folder);
+    for (const [name, bytes] of Object.entries(second)) writeFileSync(join(folder, name), bytes);
+    const told = await evaluated(folder, fasta), held = rows.findLast(({ type }) => type === "eval");
+    expect(held).toMatchObject({ step: STEPS });
+    expect(Math.abs(told - (held as TrainerRow).loss)).toBeLessThan(1e-4);
+    expect(await seriousFindings(page)).toEqual([]);
+    expect(opened.problems).toEqual([]);
+    expect([...opened.hosts]).toEqual([new URL(pages.url).host]); // nothing leaves the machine
+    await page.close();
+  }, 900_000);
+});
+
+/** Of the bundled sample, proteins that are short. */
+function shortProteins(count: number): string {
+  const sample = join(createRequire(import.meta.url).resolve("cloze/package.json"), "..", "sample", "uniprot-sample.fasta.gz");
+  const records = gunzipSync(readFileSync(sample)).toString("latin1").split(/^>/m).slice(1);
+  return records.filter((record) => record.split("\n").slice(1).join("").length <= 90).slice(0, count).map((record) => `>${record}`).join("");
+}
+
+const says = async (page: Page, selector: string, text: string, timeout = 60_000): Promise<void> => {
+  await page.waitForFunction(`document.querySelector(${JSON.stringify(selector)})?.textContent.includes(${JSON.stringify(text)}) || !document.querySelector(".notice").hidden`, undefined, { timeout });
+  const said = (await page.textContent(selector)) ?? "";
+  if (!said.includes(text)) throw new Error(`${selector}: expected "${text}", got "${said}". The page says: ${await page.textContent(".notice")}`);
+};
+
+async function downloaded(page: Page): Promise<Readonly<Record<string, Uint8Array>>> {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download as .zip")]);
+  return readZip(Uint8Array.from(readFileSync(await download.path())));
+}
+
+const rowsOf = (files: Readonly<Record<string, Uint8Array>>): readonly TrainerRow[] => parseMetricsText(new TextDecoder().decode(files["metrics.jsonl"]));
+const untimed = (rows: readonly TrainerRow[]): readonly object[] => rows.map((row) => ({ ...row, time: undefined }));
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** The validation loss by `cloze evaluate`. */
+async function evaluated(checkpoint: string, data: string): Promise<number> {
+  let out = "", err = "";
+  const io: Io = {
+    stdout: { write: (text) => { out += text; } }, stderr: { write: (text) => { err += text; } }, stdin: (async function* () {})(),
+    cwd: checkpoint, env: { HF_HUB_OFFLINE: "1", HF_HOME: "/nonexistent" }, outputClosed: () => false,
+  };
+  const code = await main(["evaluate", "--checkpoint", checkpoint, "--data", data, "--split", "valid", "--max-length", String(LENGTH), "--backend", "reference", "--json"], io);
+  if (code !== 0) throw new Error(err);
+  return (JSON.parse(out.trimEnd().split("\n").at(-1) ?? "") as { readonly loss: number }).loss;
+}
