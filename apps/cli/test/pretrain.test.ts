@@ -202,7 +202,7 @@ describe("cloze pretrain", () => {
     ["a file that is no FASTA", ["pretrain", "--model", "tiny.json", "--data", "tiny.json.txt", "--format", "fasta"], /tiny\.json\.txt, line 1: /],
     ["a model of a near name", ["pretrain", "--model", "esm2-8", "--data", "data.fasta"], /--model esm2-8: expected .*esm2-8m.*Did you mean/],
     ["an unknown key of a config file", ["pretrain", "--config", "typo.yaml"], /typo\.yaml, line 2: unknown key "batch-token"\. Did you mean .?batch-tokens/],
-    ["two ends", ["pretrain", "--model", "tiny.json", "--data", "data.fasta", "--steps", "2", "--epochs", "1"], /expected one of --steps, --epochs and --budget/],
+    ["two ends", ["pretrain", "--model", "tiny.json", "--data", "data.fasta", "--steps", "2", "--epochs", "1"], /expected one of --steps, --epochs, --tokens and --budget/],
     ["rows that do not fit", ["pretrain", "--model", "tiny.json", "--data", "data.fasta", "--batch-tokens", "32", "--max-length", "64"], /less than one row/],
     ["a run in the way", ["pretrain", ...settings, "--out", "straight"], /expected a folder without a run, got one\. Continue it with --resume/],
     ["another seed on resume", ["pretrain", "--resume", "straight", "--seed", "4"], /the run was made with --seed 0, this says 4/],
