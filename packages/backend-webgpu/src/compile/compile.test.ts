@@ -54,6 +54,23 @@ describe("BERT-base, 8 x 512 tokens, a training step", () => {
   });
 });
 
+describe("packed rows on a device that binds few buffers", () => {
+  const hidden = 64, rows = 2, seq = 128, graph = new Graph(), root = rootScope(graph), x = graph.input("x", "f32", [rows, seq, hidden]), segments = graph.input("segments", "i32", [rows, seq]);
+  const loss = linear(root.at("out"), selfAttention(root.at("self"), x, { heads: 2, segments }), hidden).square().sum(), { parameters } = root;
+  const found = gradients(loss, parameters), { scale, norm } = clipScale(found, { maxNorm: 1 });
+  const { state, updates } = adamw().update({ graph, parameters, gradients: found, gradScale: scale });
+  const step = program(graph, { state: [...[...parameters.values()].map((p) => p.tensor), ...state], outputs: { loss, norm }, updates, guard: norm.abs().less(Infinity) });
+
+  // 8 is what every WebGPU device must allow.
+  it.each([8, 9, 10, 16])("a training step in kernels of at most %i", (storageBuffers) => {
+    for (const family of ["software", "nvidia"] as const) {
+      const profile = profileOf(family), { kernels } = compileProgram(step, { profile: { ...profile, limits: { ...profile.limits, storageBuffers } }, compute: "f32" });
+      for (const k of kernels) if (!isDeferred(k)) expect(k.bindings.length, k.name).toBeLessThanOrEqual(storageBuffers);
+      expect(kernels.filter((k) => k.name.startsWith("flash")).length).toBe(storageBuffers < 9 ? 2 : 3);
+    }
+  });
+});
+
 describe("what runs together", () => {
   const graph = (build: (g: Graph) => Readonly<Record<string, Tensor>>): Program => {
     const g = new Graph();

@@ -158,7 +158,8 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
       k.costs.forget();
       put(unit, heavy, [heavy], operandReads(heavy));
       if (heavy.op === "matmul") unit.problems.push({ terms: [heavy], sum: heavy, roots: unit.roots });
-      return write(tail);
+      if (tail !== heavy) write(tail);
+      return;
     }
     put(unit, tail, [tail], reads);
     if (heavy.op === "matmul") unit.problems.push({ terms: [heavy], sum: heavy, roots: unit.roots });
