@@ -13,17 +13,17 @@ import { optimizerOf } from "./optimizers.ts";
 import { columns } from "./output.ts";
 import type { Values } from "./options.ts";
 import { deviceCosts, dollars, percent } from "./run-costs.ts";
-import { tokenizerFrom } from "./tokenizers.ts";
+import { tokenizerFrom, tokenizerOfModel } from "./tokenizers.ts";
 import { unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData } from "./training-data.ts";
 
-type EstimateContext = Pick<Context<typeof ESTIMATE_OPTIONS>, "options" | "io" | "path" | "note"> & { readonly options: Values<typeof ESTIMATE_OPTIONS> };
+type EstimateContext = Pick<Context<typeof ESTIMATE_OPTIONS>, "options" | "given" | "io" | "path" | "note"> & { readonly options: Values<typeof ESTIMATE_OPTIONS> };
 
 /** Steps that `--measure` times, after the first. */
 const MEASURED = 3;
 
-export async function estimateRun({ options, io, path, note }: EstimateContext): Promise<Result> {
-  const { model, maxLength: asked, batchTokens, accumulate, precision } = options, tokenizer = await tokenizerFrom(options.tokenizer, path);
+export async function estimateRun({ options, given, io, path, note }: EstimateContext): Promise<Result> {
+  const { model, maxLength: asked, batchTokens, accumulate, precision } = options, tokenizer = await tokenizerFrom(given.has("tokenizer") ? options.tokenizer : tokenizerOfModel(model), path);
   const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer), made = model.endsWith(".json") ? {} : { vocab: tokenizer.vocabulary.length, special: tokenizer.special };
   const source = await modelSource({ model, path, zeroInitHead: false, ...made }, objective.requires), maxLength = Math.min(asked, source.maxLength), rows = Math.floor(batchTokens / accumulate / maxLength);
   if (rows < 1) throw new ConfigError(`estimate: --batch-tokens ${batchTokens} in ${accumulate} parts is less than one row of --max-length ${maxLength}. Raise --batch-tokens, or lower the others.`);
@@ -72,7 +72,7 @@ async function measure(setup: Omit<Parameters<typeof measureSpeed>[0], "backend"
 }
 
 /** Tokens of the whole run: as said, or what the data hold, framed and cropped as training does, times the epochs. */
-async function tokensOf({ options, io, path }: Omit<EstimateContext, "note">, tokenizer: Awaited<ReturnType<typeof tokenizerFrom>>, objective: Parameters<typeof unitOf>[0], maxLength: number): Promise<number | undefined> {
+async function tokensOf({ options, io, path }: Omit<EstimateContext, "note" | "given">, tokenizer: Awaited<ReturnType<typeof tokenizerFrom>>, objective: Parameters<typeof unitOf>[0], maxLength: number): Promise<number | undefined> {
   if (options.tokens !== undefined && options.data.length > 0) throw new ConfigError("estimate: expected --tokens or --data, got both. Leave one out.");
   if (options.data.length === 0) return options.tokens;
   const frame = framingLength(framingOf(tokenizer));

@@ -9,6 +9,10 @@ import type { WordPieceTokenizer } from "@cloze/tokenizer-wordpiece";
 import { didYouMean } from "./suggest.ts";
 
 export const TOKENIZER_NAMES = ["esm2", "protbert", "amplify"] as const;
+
+/** What a published model of proteins was made with, told by its name; ESM-2's where its name says nothing. */
+export const tokenizerOfModel = (model: string): string => TOKENIZER_NAMES.find((name) => model.startsWith(name)) ?? "esm2";
+
 const FILES = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"] as const;
 
 /** `name` is one of TOKENIZER_NAMES or a folder; `path` makes the folder absolute. A name wins over a folder of that name. */

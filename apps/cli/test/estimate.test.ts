@@ -37,6 +37,17 @@ describe("cloze estimate", () => {
     expect(flopsPerToken).toBe((await openModel(tinyConfig)).flopsPerToken(64));
   });
 
+  it("takes a published model with the alphabet of its name", async () => {
+    const count = async (...more: string[]): Promise<unknown> => {
+      const { code, err, json } = await run("estimate", "--model", "amplify-120m", "--max-length", "64", "--batch-tokens", "64", ...more, "--json");
+      expect(code, err).toBe(0);
+      return json()["parameters"];
+    };
+    // Of 27 tokens, as published, and of ESM-2's 33.
+    expect(await count()).toBe(118_276_507);
+    expect(await count("--tokenizer", "esm2")).toBeGreaterThan(118_276_507);
+  });
+
   it("or by a share of a device's peak, and says that it is taken to be so", async () => {
     const { tokensPerSecond, flopsPerToken } = await estimate("--tokens", "1M", "--device", "A100", "--precision", "bf16", "--mfu", "0.5");
     expect(tokensPerSecond).toBeCloseTo((0.5 * 312e12) / flopsPerToken, 3);
