@@ -8,13 +8,16 @@ const KINDS: readonly (readonly [Kind, string])[] = [["protein", "Proteins"], ["
 const asked = new URLSearchParams(location.search).get("device") === "wasm" ? "wasm" : "auto";
 
 const notice = new Notice(), sides = new Map<Kind, Side>();
-const device = h("p", { class: "device", role: "status" }, "Looking for a GPU…");
+const device = h("p", { class: "device", role: "status" }, "Looking for a GPU…"), remedy = h("p", { class: "small" });
+const help = h("details", { class: "help", style: "visibility: hidden" }, h("summary", {}, "What would help"), remedy);
 const tabs = KINDS.map(([kind, words]) => h("button", { type: "button", role: "tab", id: `tab-${kind}`, "aria-controls": `panel-${kind}`, onclick: () => show(kind), onkeydown: (event) => step(event as KeyboardEvent) }, words));
 const panels = KINDS.map(([kind]) => h("div", { role: "tabpanel", id: `panel-${kind}`, "aria-labelledby": `tab-${kind}`, hidden: true }));
 
-function showDevice({ kind, device: name, reason }: DeviceInfo): void {
-  say(device, kind === "webgpu" ? `Computes on WebGPU: ${name}.` : `Computes on WebAssembly (${name}), which is slower. WebGPU: ${reason ?? "not here"}`);
+function showDevice({ kind, device: name, reason = "", remedy: words = "" }: DeviceInfo): void {
+  say(device, kind === "webgpu" ? `Computes on WebGPU: ${name}.` : `Computes on WebAssembly (${name}), which is slower, for ${reason}.`);
+  say(remedy, words);
   device.classList.toggle("slow", kind === "wasm");
+  help.style.visibility = kind === "wasm" ? "visible" : "hidden";
 }
 
 function show(kind: Kind): void {
@@ -41,7 +44,7 @@ document.querySelector("#page")?.append(
   h("header", {},
     h("h1", {}, "cloze"),
     h("p", { class: "lead" }, "Train an encoder in this page, on the machine in front of you, and look inside as it learns. Nothing leaves the machine."),
-    device,
+    h("div", {}, device, help),
     h("div", { role: "tablist", "aria-label": "What to train on" }, ...tabs)),
   h("main", {}, ...panels),
   notice.element,

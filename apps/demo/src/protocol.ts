@@ -10,8 +10,10 @@ export interface DeviceInfo {
   readonly kind: "webgpu" | "wasm";
   /** The adapter's name, or the processor. */
   readonly device: string;
-  /** Why it is not WebGPU, and what would help. */
+  /** Why it is not WebGPU. */
   readonly reason?: string;
+  /** What would help. */
+  readonly remedy?: string;
 }
 
 export const OBJECTIVES = ["mlm", "mlm-30", "mlm+nsp"] as const;
@@ -124,6 +126,8 @@ export interface Failure {
   readonly title: string;
   /** What to do. */
   readonly text: string;
+  /** The user asked for it: nobody need be told. */
+  readonly stopped?: true;
 }
 
 /** Each request with what it answers. */

@@ -29,7 +29,7 @@ interface Waiting {
   readonly onProgress: ((share: number) => void) | undefined;
 }
 
-const STOPPED: Failure = { title: "Stopped", text: "Nothing was changed." };
+const STOPPED: Failure = { title: "Stopped", text: "Nothing was changed.", stopped: true };
 
 export class WorkerClient {
   readonly #events: ClientEvents;

@@ -1,4 +1,5 @@
 /** The page where there is no WebGPU: it says so, computes on WebAssembly, and tells of files it cannot read. The text side is tried here. */
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Page } from "playwright-core";
 import { browser, chromiumPath, site, type Browser, type Site } from "./browser.ts";
@@ -35,7 +36,8 @@ describe.sequential("the page without WebGPU", () => {
     await page.waitForFunction("document.querySelector('.device').textContent.startsWith('Computes')");
     const said = await page.textContent(".device");
     expect(said).toContain("Computes on WebAssembly");
-    expect(said).toMatch(/WebGPU: this browser (has no WebGPU|finds no WebGPU adapter)/);
+    expect(said).toMatch(/slower, for this browser (has no WebGPU|finds no WebGPU adapter)/);
+    expect(await page.isVisible(".help summary")).toBe(true);
   });
 
   it("tells of files that it cannot read, and goes on", async (context) => {
@@ -51,6 +53,50 @@ describe.sequential("the page without WebGPU", () => {
     expect(await page.isDisabled("button.main")).toBe(true);
   });
 
+  it("stops what is under way, saves while it trains, and opens what was downloaded, with its data and without", async (context) => {
+    if (opened === undefined) return context.skip(missing); // allow skip: as above
+    const proteins = Array.from({ length: 150 }, (_, i) => `>protein ${i}\n${Array.from({ length: 24 + (i % 9) }, (_, j) => "ACDEFGHIKLMNPQRSTVWY"[(i * 7 + j * j) % 20]).join("")}\n`).join("");
+    const phase = async (text: string): Promise<unknown> => page.waitForFunction(`document.querySelector(".phase").textContent.includes(${JSON.stringify(text)})`, undefined, { timeout: 120_000 });
+    await file("#protein-file", "proteins.fasta", proteins);
+    await phase("Ready");
+    await page.fill("#protein-steps", "2000");
+    await page.click(".fields summary");
+    await page.fill("#protein-length", "40");
+    await page.fill("#protein-rows", "4");
+    await page.click("button.main");
+    await page.waitForFunction("['Stop', 'Pause'].includes(document.querySelector('button.main').textContent)");
+    await page.click("button.main"); // Stop, or where that was over in a moment, Pause
+    await page.waitForFunction("/Ready|Paused/.test(document.querySelector('.phase').textContent)");
+    await page.click("button.main");
+    await phase("Training");
+    await page.waitForFunction("/^([3-9]|\\d\\d+) of/.test(document.querySelector('.stats dd').textContent)");
+    await page.click("text=Save in this browser");
+    await page.waitForSelector(".saved li");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download as .zip")]), zip = readFileSync(await download.path());
+    await page.click("text=Score every substitution");
+    await page.click("text=Stop scoring", { timeout: 5000 }).catch(() => {}); // It may be done already.
+    await page.waitForSelector("text=Score every substitution");
+    await page.click("button.main");
+    await phase("Paused");
+    await page.click("text=Start over");
+    await phase("Ready");
+
+    await page.reload();
+    const open = async (): Promise<void> => page.setInputFiles("#protein-open", { name: "run.zip", mimeType: "application/zip", buffer: zip });
+    await open();
+    await phase("Loaded without its data");
+    expect(await page.isDisabled("button.main")).toBe(true);
+    await file("#protein-file", "proteins.fasta", proteins);
+    await page.locator(".residues button").nth(3).click();
+    await page.waitForSelector(".bars li");
+    await open();
+    await phase("Paused");
+    expect(await page.textContent(".stats dd")).toMatch(/^\d+ of 2,000$/);
+    await page.click("text=Delete");
+    await page.waitForFunction("document.querySelectorAll('.saved li').length === 0");
+    expect(await page.isVisible(".notice")).toBe(false);
+  }, 300_000);
+
   it("trains a vocabulary and a text encoder on pasted text, and fills a mask", async (context) => {
     if (opened === undefined) return context.skip(missing); // allow skip: as above
     await page.click("#tab-text");
@@ -62,7 +108,7 @@ describe.sequential("the page without WebGPU", () => {
     await page.waitForSelector(".piece:not(.special)");
     await page.selectOption("#text-objective", "mlm+nsp");
     await page.fill("#text-steps", "6");
-    await page.click("#panel-text summary");
+    await page.click("#panel-text .fields summary");
     await page.fill("#text-length", "24");
     await page.fill("#text-rows", "4");
     await page.click("#panel-text button.main");

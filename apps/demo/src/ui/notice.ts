@@ -16,6 +16,7 @@ export class Notice {
   }
 
   show(error: unknown): void {
+    if (error instanceof WorkerFailure && error.failure.stopped === true) return;
     const { title, text } = error instanceof WorkerFailure ? error.failure : { title: "Something is wrong", text: error instanceof Error ? error.message : String(error) };
     say(this.#title, title);
     say(this.#text, text);

@@ -45,7 +45,7 @@ export class ProteinView {
     this.element = h("section", { "aria-labelledby": "look-title" },
       h("h2", { id: "look-title" }, "Look inside"),
       h("div", { class: "field" }, this.#label, this.#choose),
-      h("h3", {}, "Mask a residue"), h("div", { class: "two" }, this.#residues, this.#distribution),
+      h("h3", {}, "Mask a residue"), h("div", { class: "two mask" }, this.#residues, this.#distribution),
       h("h3", {}, "Attention and contacts"),
       h("div", { class: "map-choices" }, h("div", { class: "field" }, h("label", { for: "map-layer" }, "Layer"), this.#layer), h("div", { class: "field" }, h("label", { for: "map-head" }, "Head"), this.#head)),
       h("div", { class: "two maps" },

@@ -73,7 +73,7 @@ export class SettingsForm {
 
   showEstimate(estimate: Estimate | undefined): void {
     say(this.#estimate, estimate === undefined ? "What it will take is shown once there is data." :
-      `${count(estimate.parameters)} parameters; up to ${bytes(estimate.memoryBytes)} of memory; about ${duration(estimate.seconds)}.`);
+      `${count(estimate.parameters)} parameters; up to ${bytes(estimate.memoryBytes)} of memory; ${estimate.seconds < 1 ? "" : "about "}${duration(estimate.seconds)}.`);
   }
 
   /** The rate goes with size and optimizer until somebody has set it. */

@@ -1,7 +1,7 @@
 /** One side of the page, proteins or text: its worker, its data, its run, and the panels that show them. */
 import type { DataSummary, DeviceInfo, RunState, Settings, Side as Kind, Source } from "../protocol.ts";
 import { putSaved, readSaved, type SavedContent, type SavedEntry } from "../storage.ts";
-import { WorkerClient } from "../worker-client.ts";
+import { WorkerClient, WorkerFailure } from "../worker-client.ts";
 import { readZip, writeZip } from "../zip.ts";
 import { DataPanel } from "./data-panel.ts";
 import { h, idOf } from "./dom.ts";
@@ -77,7 +77,7 @@ export class Side {
       this.#text?.ready(isRun);
       if (phase === "finished") this.#estimate();
     }
-    if (error !== undefined) this.#options.notice.show(new Error(`${error.title}. ${error.text}`));
+    if (error !== undefined) this.#options.notice.show(new WorkerFailure(error));
   }
 
   #lock(): void {

@@ -1,13 +1,13 @@
 /** What the worker holds, a device, data and a run, and the answer to each request of the page. */
 import { ConfigError } from "@cloze/errors";
 import { createEncoder, type SequenceEncoder } from "@cloze/inference";
-import type { Failure, RequestName, Requests, RunState, Settings } from "../protocol.ts";
+import type { Failure, RequestName, Requests, RunState, Settings, Side } from "../protocol.ts";
 import { CONFIG_FILE, type RunFile, type TrainerRow } from "../run-files.ts";
 import { filesOf, jsonOf, runFileOf, savedRunOf, tokenizerOf } from "./checkpoint-files.ts";
 import { openData, type OpenedData } from "./data.ts";
 import { openDevice, type Device } from "./device.ts";
 import { estimateRun, measureRate } from "./estimate.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf, isDeviceLost } from "./failure.ts";
 import { mapsOf, maskResidue, piecesOf, substitutionsOf, type Looked } from "./look.ts";
 import { modelOf, newConfig, objectiveOf, type Model } from "./model.ts";
 import { Run, type SavedRun } from "./run.ts";
@@ -32,6 +32,8 @@ interface Held {
   readonly runFile: RunFile;
   readonly data: OpenedData | undefined;
 }
+
+const wordsOf = (side: Side): string => (side === "text" ? "text" : "proteins");
 
 export class Studio {
   readonly #events: StudioEvents;
@@ -89,7 +91,7 @@ export class Studio {
     },
     load: async ({ side, files, source }) => {
       const runFile = runFileOf(files), { settings } = runFile;
-      if (settings.side !== side) throw new ConfigError(`this is a run on ${settings.side === "text" ? "text" : "proteins"}. Open it on the other side of the page.`);
+      if (settings.side !== side) throw new ConfigError(`run: expected one on ${wordsOf(side)}, got one on ${wordsOf(settings.side)}. Open it on the other side of the page.`);
       const tokenizer = await tokenizerOf(files, side);
       const opened = source === undefined ? this.#data : await openData({ side, source, vocabulary: 0, tokenizer }), fits = opened !== undefined && opened.side === side && opened.hash === runFile.data.hash;
       // Text that was opened before has a vocabulary of its own; the run's is the one that counts.
@@ -140,11 +142,12 @@ export class Studio {
 
   /** After a device was lost nothing on it can be used: the next run opens another. */
   #failed(error: unknown): void {
-    if ((error as { readonly code?: unknown } | null)?.code === "DeviceLostError") {
+    const { step = 0, options } = this.#held?.run ?? {}, steps = options?.settings.steps ?? 0;
+    if (isDeviceLost(error)) {
       this.#device = undefined;
       this.#held = undefined;
     }
-    this.#tell({ phase: "failed", error: failureOf(error) });
+    this.#tell({ phase: "failed", step, steps, error: failureOf(error) });
   }
 
   #opened(): Promise<Device> {
