@@ -26,7 +26,7 @@ const on = (name) => {
 };
 
 /** What takes minutes on a software adapter and asks nothing of Node. */
-const suites = ["**/backend-webgpu/src/conformance.test.ts", "**/backend-webgpu/src/compile/training.test.ts", "**/backend-webgpu/test/browser/**"];
+const suites = ["**/backend-webgpu/src/conformance.test.ts", "**/backend-webgpu/src/compile/training.test.ts", "**/backend-webgpu/test/browser/**", "**/demo/test/page.test.ts"];
 
 const checks = [
   { name: "build", command: ["npx", "--yes", "--package", rootManifest.packageManager, "-c", "turbo run build --output-logs=errors-only"] },
