@@ -2,7 +2,7 @@
 import { framingLength } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { sizeOf } from "@cloze/graph";
-import { formatBytes, formatCount, formatDuration, formatInteger } from "@cloze/trainer";
+import { formatBytes, formatCount, formatDuration, formatFlops, formatInteger } from "@cloze/trainer";
 import { chooseBackend } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import type { ESTIMATE_OPTIONS } from "./estimate-options.ts";
@@ -46,7 +46,7 @@ export async function estimateRun({ options, given, io, path, note }: EstimateCo
     text: columns([
       ["model", `${model}, ${formatInteger(parameters)} parameters`],
       ["step", `${formatInteger(rows * accumulate)} rows of ${formatInteger(maxLength)} tokens${accumulate > 1 ? ` in ${accumulate} parts` : ""}, ${options.optimizer}, ${precision}`],
-      ...(flopsPerToken === undefined ? [] : [["FLOPs", `${formatCount(flopsPerToken)} a token, forward and backward`]]),
+      ...(flopsPerToken === undefined ? [] : [["compute", `${formatFlops(flopsPerToken)} a token, forward and backward`]]),
       ["memory", `${formatBytes(memory.total)}: a plan of the step's kernels, as webgpu makes them`],
       ["  parameters", formatBytes(memory.parameters)], ["  optimizer", formatBytes(memory.optimizer)],
       ...(accumulate > 1 ? [["  gradients", `${formatBytes(memory.accumulated)}, summed over the parts`]] : []),
@@ -54,7 +54,7 @@ export async function estimateRun({ options, given, io, path, note }: EstimateCo
       ...(tokensPerSecond === undefined
         ? [["speed", "not known: --device, --tokens-per-second or --measure says it"]]
         : [["speed", `${formatCount(tokensPerSecond)} tokens/s, ${how}`], ...(mfu === undefined ? [] : [["MFU", `${percent(mfu)} of ${((peak as number) / 1e12).toPrecision(4)} TFLOPS (${costs.peakIs})`]])]),
-      ...(tokens === undefined ? [] : [["run", `${formatCount(tokens)} tokens${flopsPerToken === undefined ? "" : `, ${(tokens * flopsPerToken).toExponential(2)} FLOPs`}`]]),
+      ...(tokens === undefined ? [] : [["run", `${formatCount(tokens)} tokens${flopsPerToken === undefined ? "" : `, ${formatFlops(tokens * flopsPerToken)}`}`]]),
       ...(seconds === undefined ? [] : [["time", formatDuration(seconds)]]),
       ...(price === undefined ? [] : [["cost", `${dollars(price)} at ${dollars(costs.dollarsPerHour as number)} an hour`]]),
     ]),

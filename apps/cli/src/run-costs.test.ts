@@ -33,12 +33,14 @@ describe("costs", () => {
     expect(timedCosts(costs)({ tokensPerSecond: 98_940, elapsed: 1200 })).toEqual({ mfu: 0.1, dollars: 1 });
     const spent = runCosts(costs, { tokens: 5, tokensPerSecond: 98_940, seconds: 1200 });
     expect(spent).toEqual({ flopsPerToken: 1e9, flops: 5e9, flopsPerSecond: 98.94e12, mfu: 0.1, dollars: 1 });
-    expect(costLines(costs, spent, 1200)).toEqual([["compute", "1.00B FLOPs a token, 5.00e+9 in all, 98.94 TFLOPS"], ["MFU", "10.0 % of 989.4 TFLOPS (H200, bf16)"], ["cost", "$1.00: 20m 00s at $3.00 an hour"]]);
+    expect(costLines(costs, spent, 1200)).toEqual([["compute", "1.00 GFLOPs a token, 5.00 GFLOPs in all, 98.9 TFLOPs a second"], ["MFU", "10.0 % of 989.4 TFLOPS (H200, bf16)"], ["cost", "$1.00: 20m 00s at $3.00 an hour"]]);
   });
 
   it("are not guessed: of a processor, of a unit that a GPU has not", async () => {
     const cpu = await deviceCosts({ ...asked, device: "CPU, 2 threads" }, none, path), spent = runCosts(cpu, { tokens: 5, tokensPerSecond: 1, seconds: 5 });
-    expect(costLines(cpu, spent, 5)[1]).toEqual(["MFU", "unknown of CPU, 2 threads: no peak known; say it with --peak-tflops"]);
+    expect(costLines(cpu, spent, 5).map(([name]) => name)).toEqual(["compute"]);
+    const gpu = await deviceCosts({ ...asked, device: "Graphics 9000" }, none, path);
+    expect(costLines(gpu, runCosts(gpu, { tokens: 5, tokensPerSecond: 1, seconds: 5 }), 5)[1]).toEqual(["MFU", "unknown of Graphics 9000: no peak known; say it with --peak-tflops"]);
     expect(timedCosts(cpu)({ tokensPerSecond: 1, elapsed: 1 })).toEqual({});
     expect((await deviceCosts({ ...asked, device: "Tesla T4", precision: "bf16" }, none, path)).peakIs).toBe("no peak of bf16 known; say it with --peak-tflops");
     expect((await deviceCosts({ ...asked, device: "CPU" }, { ...none, peakTflops: 0.5 }, path)).peak).toBe(5e11);

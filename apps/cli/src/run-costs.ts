@@ -8,7 +8,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { ConfigError, FormatError } from "@cloze/errors";
-import { formatCount, formatDuration, formatValue } from "@cloze/trainer";
+import { formatDuration, formatFlops, formatValue } from "@cloze/trainer";
 import type { CostOptions } from "./cost-options.ts";
 import { knownDevice, type Peaks } from "./device-peaks.ts";
 
@@ -102,11 +102,11 @@ export const dollars = (amount: number): string => `$${amount >= 0.995 || amount
 
 export type CostLines = readonly (readonly [name: string, shown: string])[];
 
-/** The same in words, names first. Nothing of what is not known, but for the peak, where it can be said. */
+/** The same in words, names first. Nothing of what is not known, but for the peak of a GPU, which can be said. */
 export function costLines({ device, peakIs, peak, dollarsPerHour }: DeviceCosts, { flopsPerToken, flops, flopsPerSecond, mfu, dollars: spent }: RunCosts, seconds: number): CostLines {
   const compute: CostLines = flopsPerToken === undefined || flops === undefined || flopsPerSecond === undefined ? [] : [
-    ["compute", `${formatCount(flopsPerToken)} FLOPs a token, ${flops.toExponential(2)} in all, ${formatValue(flopsPerSecond / 1e12)} TFLOPS`],
-    ["MFU", mfu === undefined || peak === undefined ? `unknown of ${device}: ${peakIs}` : `${percent(mfu)} of ${formatValue(peak / 1e12)} TFLOPS (${peakIs})`],
+    ["compute", `${formatFlops(flopsPerToken)} a token, ${formatFlops(flops)} in all, ${formatFlops(flopsPerSecond)} a second`],
+    ...(mfu !== undefined && peak !== undefined ? [["MFU", `${percent(mfu)} of ${formatValue(peak / 1e12)} TFLOPS (${peakIs})`] as const] : /^CPU\b/.test(device) ? [] : [["MFU", `unknown of ${device}: ${peakIs}`] as const]),
   ];
   return [...compute, ...(spent === undefined || dollarsPerHour === undefined ? [] : [["cost", `${dollars(spent)}: ${formatDuration(seconds)} at ${dollars(dollarsPerHour)} an hour`] as const])];
 }

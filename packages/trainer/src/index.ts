@@ -17,5 +17,5 @@ export { MetricsLog, parseMetrics, readMetrics, withoutTime, type MetricsFile, t
 export { TensorBoardWriter } from "./log/tensorboard.ts";
 export { renderReport, type ReportOptions } from "./log/report.ts";
 export { formatProgress, ProgressWriter, type ProgressState, type ProgressStream } from "./log/progress.ts";
-export { formatBytes, formatCount, formatDuration, formatInteger, formatValue } from "./log/human-format.ts";
+export { formatBytes, formatCount, formatDuration, formatFlops, formatInteger, formatValue } from "./log/human-format.ts";
 export { planTraining, type StepPlan } from "./programs.ts";

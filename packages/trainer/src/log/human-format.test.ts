@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatBytes, formatCount, formatDuration, formatInteger, formatValue } from "./human-format.ts";
+import { formatBytes, formatCount, formatDuration, formatFlops, formatInteger, formatValue } from "./human-format.ts";
 
 test.each([
   [0, "0.0s"], [0.44, "0.4s"], [9.94, "9.9s"], [9.96, "10s"], [42, "42s"], [59.6, "1m 00s"], [192, "3m 12s"], [3599.6, "1h 00m"],
@@ -19,3 +19,6 @@ test.each([[0, "0 B"], [1023, "1023 B"], [1024, "1.00 KiB"], [1536, "1.50 KiB"],
 
 test.each([[0, "0"], [2.41267, "2.413"], [0.05, "0.05000"], [123.456, "123.5"], [0.0003, "3.000e-4"], [54_321.6, "54,322"], [2e7, "2.000e+7"], [-Infinity, "-Infinity"]])(
   "value %d", (value, text) => expect(formatValue(value)).toBe(text));
+
+test.each([[0, "0 FLOPs"], [900e6, "900 MFLOPs"], [999.7e6, "1.00 GFLOPs"], [4.37e11, "437 GFLOPs"], [5.61e16, "56.1 PFLOPs"], [3e24, "3000 ZFLOPs"], [NaN, "NaN FLOPs"]])(
+  "FLOPs %d", (flops, text) => expect(formatFlops(flops)).toBe(text));

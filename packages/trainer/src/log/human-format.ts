@@ -24,6 +24,12 @@ export function formatCount(count: number): string {
   return scaled(count, 1000, ["k", "M", "B", "T"], "");
 }
 
+/** Operations, by powers of 1000: `900 MFLOPs`, `56.1 PFLOPs`. */
+export function formatFlops(flops: number): string {
+  if (!Number.isFinite(flops) || Math.abs(flops) < 999.5) return `${flops} FLOPs`;
+  return scaled(flops, 1000, ["k", "M", "G", "T", "P", "E", "Z"].map((prefix) => `${prefix}FLOPs`), " ");
+}
+
 /** Every digit, in groups of three: `1,234,567`. */
 export function formatInteger(value: number): string {
   return Number.isFinite(value) ? Math.round(value).toFixed(0).replace(/\B(?=(\d{3})+$)/g, ",") : String(value);
