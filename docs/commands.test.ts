@@ -2,13 +2,13 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { COMMANDS } from "../apps/cli/src/commands.ts";
+import { optionsOf } from "../apps/cli/src/main.ts";
 import type { OptionTable } from "../apps/cli/src/options.ts";
 import { parseArguments } from "../apps/cli/src/parse-arguments.ts";
 import { root } from "../tooling/readme.ts";
 
-/** What every command takes beside its own table. */
-const COMMON: OptionTable = { json: { kind: "boolean", help: "" }, help: { kind: "boolean", help: "" } };
-const CONFIG: OptionTable = { config: { kind: "string", help: "" } };
+/** What the help of every command is asked by. */
+const HELP: OptionTable = { help: { kind: "boolean", help: "" } };
 
 const within = (dir: string): string[] => readdirSync(`${root}/${dir}`).map((name) => `${dir}/${name}`);
 const pages = ["README.md", "CONTRIBUTING.md", ...within("docs"), ...within("docs/how-to"), ...[...within("packages"), ...within("apps")].map((dir) => `${dir}/README.md`)]
@@ -26,7 +26,7 @@ test.each(shown)("%s: cloze %s", async (_, line) => {
   const words = wordsOf(line), count = [2, 1].find((n) => COMMANDS.some(({ name }) => name === words.slice(0, n).join(" ")));
   const entry = COMMANDS.find(({ name }) => name === words.slice(0, count ?? 0).join(" "));
   if (entry === undefined) throw new Error(`there is no command ${words[0]}. There are: ${COMMANDS.map(({ name }) => name).join(", ")}`);
-  const command = await entry.load(), table = { ...command.options, ...COMMON, ...(command.configFile === true ? CONFIG : {}) };
+  const command = await entry.load(), table = { ...optionsOf(command), ...HELP };
   const { values } = parseArguments(words.slice(count), table, command.arguments, entry.name);
   const missing = Object.entries(command.options).filter(([key, { required }]) => required === true && !values.has(key));
   expect(missing.map(([key]) => key)).toEqual([]);

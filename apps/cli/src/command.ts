@@ -35,7 +35,7 @@ export interface Result {
 export interface Context<O extends OptionTable = OptionTable> {
   readonly options: Values<O>;
   readonly args: readonly string[];
-  /** Names of the options that a flag or the config file gave; the others have their defaults. */
+  /** Names of the options that a flag, the config file or the recipe gave; the others have their defaults. */
   readonly given: ReadonlySet<string>;
   /** Every option with its value under its flag's name: what a run saves, and what `--config` reads back. */
   readonly resolved: Readonly<Record<string, unknown>>;
@@ -56,6 +56,8 @@ export interface Command<O extends OptionTable = OptionTable> {
   readonly options: O;
   /** Whether it takes `--config FILE.yaml`. */
   readonly configFile?: true;
+  /** Whether it takes `--recipe NAME|FILE`. */
+  readonly recipes?: true;
   readonly examples: readonly Example[];
   /** Paragraphs for the end of its help. */
   readonly notes?: readonly string[];

@@ -12,6 +12,8 @@ export interface CommandEntry {
 export const COMMANDS: readonly CommandEntry[] = [
   { name: "quickstart", summary: "Pretrain a small ESM-2 on the bundled sample, then fill a mask", load: async () => (await import("./commands/quickstart.ts")).quickstart },
   { name: "pretrain", summary: "Train an encoder on sequences or text", load: async () => (await import("./commands/pretrain.ts")).pretrain },
+  { name: "recipe list", summary: "The recipes that come along: published ones, and small ones of each kind", load: async () => (await import("./commands/recipe-list.ts")).recipeList },
+  { name: "recipe show", summary: "Where a recipe comes from, its options, and its schedules as charts", load: async () => (await import("./commands/recipe-show.ts")).recipeShow },
   { name: "estimate", summary: "Memory, time and money of a pretraining run, before it", load: async () => (await import("./commands/estimate.ts")).estimate },
   { name: "finetune", summary: "Train a checkpoint for a task: classify, tag, answer", load: async () => (await import("./commands/finetune.ts")).finetune },
   { name: "predict", summary: "What a fine-tuned model says of texts", load: async () => (await import("./commands/predict.ts")).predict },

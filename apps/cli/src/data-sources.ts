@@ -1,5 +1,6 @@
-/** What `--data` and the data commands are given, resolved: `[WEIGHT:]NAME`, a name being a file, a URL or a data set of the Hub. */
+/** What `--data` and the data commands are given, resolved: `[WEIGHT:]NAME`, a name being a file, a URL, a data set of the Hub, or the sample that comes along. */
 import { stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import type { DataFormat, DataSource } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
 import type { Io } from "./io.ts";
@@ -23,6 +24,10 @@ export interface DataNames {
   readonly where: string;
 }
 
+/** 5,500 proteins of UniProt, in the package: for examples, recipes that run in minutes, and the benchmark. */
+export const SAMPLE_NAME = "cloze://sample";
+export const SAMPLE_FILE: string = fileURLToPath(new URL("../sample/uniprot-sample.fasta.gz", import.meta.url));
+
 const WEIGHT = /^(\d+(?:\.\d+)?|\.\d+):(.+)$/;
 
 export async function resolveData({ names, format, path, env, where }: DataNames): Promise<readonly NamedData[]> {
@@ -38,7 +43,7 @@ export async function resolveData({ names, format, path, env, where }: DataNames
       resolved.push({ ...base, shards: path(name), sources: [] });
       continue;
     }
-    const sources = await resolveSources([there ? path(name) : name], { hub, ...(format === undefined ? {} : { format }) }).catch((error: unknown) => {
+    const sources = await resolveSources([there ? path(name) : name === SAMPLE_NAME ? SAMPLE_FILE : name], { hub, ...(format === undefined ? {} : { format }) }).catch((error: unknown) => {
       if (ConfigError.isInstance(error) && error.message.endsWith("expected a file, found nothing there. Check the path.")) throw new ConfigError(`${where}${name}: expected a FASTA file, text, JSONL, CSV, Parquet or token shards, got nothing there. Check the path.`, { cause: error });
       throw error;
     });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { COMMANDS } from "./commands.ts";
 import { commandHelp, overview, wrap } from "./help.ts";
+import { optionsOf } from "./main.ts";
 import { parseWord, showValue } from "./options.ts";
 import { parseArguments } from "./parse-arguments.ts";
 
@@ -22,7 +23,7 @@ describe.each(COMMANDS.map((entry) => [entry.name, entry] as const))("%s", (name
 
   test("its examples are understood", async () => {
     const command = await entry.load();
-    const table = { ...command.options, config: { kind: "string", help: "" }, json: { kind: "boolean", help: "" } } as const;
+    const table = optionsOf(command);
     for (const { line } of command.examples) {
       const words = [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? "");
       expect(words.slice(0, 1 + name.split(" ").length).join(" ")).toBe(`cloze ${name}`);

@@ -70,7 +70,7 @@ function continued(line: string): readonly string[] {
 }
 
 const PLACEHOLDERS: { readonly [K in OptionSpec["kind"]]: string } = {
-  string: "TEXT", integer: "N", count: "N", number: "X", duration: "TIME", boolean: "", list: "TEXT…", choice: "NAME", scheduled: "X|AT:X,…",
+  string: "TEXT", json: "JSON", integer: "N", count: "N", number: "X", duration: "TIME", boolean: "", list: "TEXT…", choice: "NAME", scheduled: "X|AT:X,…",
 };
 
 /** What is on by itself is listed by the flag that turns it off. */

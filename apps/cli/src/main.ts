@@ -9,7 +9,7 @@ import { ClozeError, ConfigError } from "@cloze/errors";
 import { COMMANDS, type CommandEntry } from "./commands.ts";
 import type { Command } from "./command.ts";
 import { processIo, type Io } from "./io.ts";
-import { flag, kebab, showValue, type OptionTable, type OptionValue } from "./options.ts";
+import { flag, kebab, showValue, unsaid, type OptionTable, type OptionValue } from "./options.ts";
 import { OutputClosed, output } from "./output.ts";
 import { parseArguments } from "./parse-arguments.ts";
 import type { Status } from "./status-line.ts";
@@ -17,6 +17,10 @@ import { didYouMean } from "./suggest.ts";
 
 const EVERY_COMMAND = { json: { kind: "boolean", inFile: false, help: "print one JSON object as the last line" } } as const satisfies OptionTable;
 const CONFIG_FILE = { config: { kind: "string", value: "FILE.yaml", inFile: false, help: "read options from a file; flags beat it" } } as const satisfies OptionTable;
+const RECIPE = { recipe: { kind: "string", value: "NAME|FILE", inFile: false, help: "train by a recipe: cloze recipe list; a file and flags beat it" } } as const satisfies OptionTable;
+
+/** All that may be said to a command: its own options and what it shares with others. */
+export const optionsOf = ({ options, configFile, recipes }: Command): OptionTable => ({ ...(recipes === true ? RECIPE : {}), ...options, ...(configFile === true ? CONFIG_FILE : {}), ...EVERY_COMMAND });
 
 /** Runs a command line and gives the exit code. Never throws. */
 export async function main(argv: readonly string[], io: Io = processIo(), commands: readonly CommandEntry[] = COMMANDS): Promise<number> {
@@ -54,7 +58,7 @@ async function dispatch(argv: readonly string[], io: Io, commands: readonly Comm
     for (const line of overview(entry)) out.print(line);
     return 0;
   }
-  const command = await entry.load(), table = { ...command.options, ...(command.configFile === true ? CONFIG_FILE : {}), ...EVERY_COMMAND };
+  const command = await entry.load(), table = optionsOf(command);
   if (wantsHelp) {
     const { commandHelp } = await import("./help.ts");
     for (const line of commandHelp(entry, command, table)) out.print(line);
@@ -65,8 +69,12 @@ async function dispatch(argv: readonly string[], io: Io, commands: readonly Comm
 
 async function run(name: string, command: Command, table: OptionTable, words: readonly string[], io: Io, json: boolean): Promise<number> {
   const { values, args } = parseArguments(words, table, command.arguments, name);
-  const path = (given: string): string => resolve(io.cwd, given), file = values.get("config");
-  let inFile: ReadonlyMap<string, OptionValue> = new Map();
+  const path = (given: string): string => resolve(io.cwd, given), file = values.get("config"), recipe = values.get("recipe");
+  let inFile: ReadonlyMap<string, OptionValue> = new Map(), inRecipe = inFile;
+  if (command.recipes === true && typeof recipe === "string") {
+    const { readRecipe } = await import("./recipes.ts");
+    inRecipe = (await readRecipe(recipe, path)).options;
+  }
   if (command.configFile === true && typeof file === "string") {
     const { readConfigFile } = await import("./config-file.ts");
     inFile = await readConfigFile(path(file), file, table);
@@ -74,10 +82,10 @@ async function run(name: string, command: Command, table: OptionTable, words: re
   const options: Record<string, OptionValue | undefined> = {}, resolved: Record<string, OptionValue> = {}, given = new Set<string>();
   const out = output(io, json), { statusLine } = await import("./status-line.ts"), status = (): Status => statusLine(io.stderr);
   for (const [key, spec] of Object.entries(command.options)) {
-    const said = values.get(key) ?? inFile.get(key);
+    const said = values.get(key) ?? inFile.get(key) ?? inRecipe.get(key);
     if (said !== undefined) given.add(key);
     else if (spec.required) throw new ConfigError(`${name}: ${flag(key)} is required: ${spec.help}. See: cloze ${name} --help`);
-    let value = said ?? spec.default ?? (spec.kind === "boolean" ? false : spec.kind === "list" ? [] : undefined);
+    let value = said ?? unsaid(spec);
     if (said !== undefined && typeof value === "string" && spec.kind === "string" && spec.checkpoint !== undefined) {
       const { checkpointPath } = await import("./checkpoint-folder.ts"), known = spec.checkpoint === true ? [] : spec.checkpoint.unless;
       value = await checkpointPath(value, { path, io, note: out.note, status }, { where: flag(key), known });

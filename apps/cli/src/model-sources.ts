@@ -4,7 +4,7 @@
  */
 import { basename } from "node:path";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
-import { hasHead, headParameters, openModel, publishedConfig, publishedNames, type Head, type HeadModels, type OpenedModel, type OpenOptions, type TaskLabels, type Variation } from "@cloze/models/families";
+import { changedConfig, hasHead, headParameters, openModel, publishedConfig, publishedNames, type Head, type HeadModels, type OpenedModel, type OpenOptions, type TaskLabels, type Variation } from "@cloze/models/families";
 import type { Encoder, Parameter } from "@cloze/nn";
 import type { ModelSource } from "@cloze/trainer";
 import { didYouMean } from "./suggest.ts";
@@ -13,6 +13,8 @@ import { didYouMean } from "./suggest.ts";
 export interface ModelRequest extends Pick<OpenOptions, "vocab" | "special"> {
   /** A published name, or a path that `path` resolves. */
   readonly model: string;
+  /** Keys of config.json laid over the model's: `--model-options`. */
+  readonly modelOptions?: Readonly<Record<string, unknown>>;
   readonly path: (given: string) => string;
   /** Start from logits of exactly zero. */
   readonly zeroInitHead: boolean;
@@ -26,13 +28,16 @@ export async function modelSource(request: ModelRequest, head: Head = "masked-lm
   return sourceOfModel(name, opened, head, labels);
 }
 
-/** The model of `--model`. Throws ConfigError for a name that is none. */
-export async function openRequested({ model, path, ...options }: ModelRequest): Promise<{ readonly name: string; readonly opened: OpenedModel }> {
-  const names = await publishedNames();
-  if (names.includes(model)) return { name: model, opened: await openModel(await publishedConfig(model), options) };
+/** The model of `--model`, changed by `--model-options`. Throws ConfigError for a name that is none, and for keys that its family has not. */
+export async function openRequested({ model, path, modelOptions = {}, vocab, ...options }: ModelRequest): Promise<{ readonly name: string; readonly opened: OpenedModel }> {
+  const names = await publishedNames(), open = async (json: unknown, given: OpenOptions): Promise<OpenedModel> => {
+    const changed = Object.keys(modelOptions).length > 0 ? await changedConfig(json, modelOptions, { file: given.file ?? model, where: "--model-options" }) : json;
+    return openModel(changed, { ...given, ...(vocab !== undefined && !("vocab_size" in modelOptions) && { vocab }) });
+  };
+  if (names.includes(model)) return { name: model, opened: await open(await publishedConfig(model), options) };
   if (!model.endsWith(".json")) throw new ConfigError(`--model ${model}: expected ${names.join(", ")} or a config.json.${didYouMean(model, names)}`);
   const { readJson } = await import("@cloze/checkpoint/node");
-  return { name: basename(model, ".json"), opened: await openModel(await readJson(path(model)), { ...options, file: model }) };
+  return { name: basename(model, ".json"), opened: await open(await readJson(path(model)), { ...options, file: model }) };
 }
 
 /** A model that may be had with other settings over the same parameters. */

@@ -1,11 +1,15 @@
 /** `--optimizer`: the optimizers of @cloze/optim by name. */
-import { adamw, byParameter, clipByPercentile, ema, lamb, muon, muonRules, stableAdamw, type Optimizer } from "@cloze/optim";
+import { ConfigError } from "@cloze/errors";
+import { adamw, byParameter, clipByPercentile, ema, lamb, muon, muonRules, stableAdamw, type Optimizer, type ParameterGroup } from "@cloze/optim";
 
 export interface OptimizerSettings {
   readonly optimizer: "adamw" | "muon" | "stable-adamw" | "lamb";
   readonly lr: number;
   /** With Muon: the rate of what it does not train. */
   readonly adamLr: number;
+  /** Of those, the tables of embeddings and the matrices of the head; undefined: as the others. */
+  readonly embeddingLr?: number | undefined;
+  readonly headLr?: number | undefined;
   readonly beta1: number;
   readonly beta2: number;
   /** These two may change over the run: `0:0.1,1:0.01`. */
@@ -27,12 +31,24 @@ export function optimizerOf(settings: OptimizerSettings): Optimizer {
   return decay === undefined ? clipped : ema(clipped, { decay });
 }
 
-function plainOptimizer({ optimizer, lr, adamLr, beta1, beta2, weightDecay, muonMomentum }: OptimizerSettings): Optimizer {
-  const adam = { beta1, beta2, weightDecay };
+function plainOptimizer(settings: OptimizerSettings): Optimizer {
+  const { optimizer, lr, adamLr, beta1, beta2, weightDecay, muonMomentum } = settings, adam = { beta1, beta2, weightDecay };
+  if (optimizer !== "muon") {
+    const own = (["embeddingLr", "headLr"] as const).find((key) => settings[key] !== undefined);
+    if (own !== undefined) throw new ConfigError(`--${own === "headLr" ? "head-lr" : "embedding-lr"}: expected --optimizer muon, which divides the parameters, got ${optimizer}. Leave it out.`);
+  }
   switch (optimizer) {
     case "adamw": return adamw(adam);
     case "stable-adamw": return stableAdamw(adam);
     case "lamb": return lamb(adam);
-    case "muon": return byParameter(muonRules({ matrices: muon({ momentum: muonMomentum, weightDecay, split: [{ name: "\\.Wqkv\\.", parts: 3 }] }), rest: adamw(adam), lrScale: adamLr / lr }));
+    case "muon": return byParameter(muonRules({ matrices: muon({ momentum: muonMomentum, weightDecay, split: [{ name: "\\.Wqkv\\.", parts: 3 }] }), rest: adamw(ratesByPart(settings)), lrScale: adamLr / lr }));
   }
+}
+
+/** AdamW beside Muon: tables and the head at rates of their own, vectors and scalars at its rate and without decay. */
+function ratesByPart({ adamLr, embeddingLr, headLr, beta1, beta2, weightDecay }: OptimizerSettings): Parameters<typeof adamw>[0] {
+  if (embeddingLr === undefined && headLr === undefined) return { beta1, beta2, weightDecay };
+  if (typeof weightDecay === "string") throw new ConfigError(`--weight-decay: expected one value beside --embedding-lr and --head-lr, got ${weightDecay}. Give one, or leave the two rates out.`);
+  const matrices = (name: string, rate = adamLr): ParameterGroup => ({ name, minRank: 2, weightDecay, lrScale: rate / adamLr });
+  return { beta1, beta2, groups: [matrices("embed", embeddingLr), matrices("(^|\\.)(lm_)?head\\.|cls\\.|decoder", headLr), { maxRank: 1, weightDecay: 0 }, { weightDecay }] };
 }

@@ -64,7 +64,13 @@ export interface ScheduledSpec extends SpecBase, Pick<NumberSpec, "min" | "max" 
   readonly default?: number | string;
 }
 
-export type OptionSpec = ScheduledSpec | TextSpec | NumberSpec | BooleanSpec | ListSpec | ChoiceSpec;
+/** An object, as JSON on the command line, in a config file also as a map; its value is the JSON text. */
+export interface JsonSpec extends SpecBase {
+  readonly kind: "json";
+  readonly default?: string;
+}
+
+export type OptionSpec = JsonSpec | ScheduledSpec | TextSpec | NumberSpec | BooleanSpec | ListSpec | ChoiceSpec;
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
 export type OptionValue = string | number | boolean | readonly string[];
 
@@ -72,7 +78,7 @@ type Typed<S> =
   S extends { readonly kind: "choice"; readonly choices: readonly (infer C)[] } ? C
   : S extends { readonly kind: "boolean" } ? boolean
   : S extends { readonly kind: "list" } ? readonly string[]
-  : S extends { readonly kind: "string" } | { readonly kind: "scheduled"; readonly of: "string" } ? string
+  : S extends { readonly kind: "string" | "json" } | { readonly kind: "scheduled"; readonly of: "string" } ? string
   : S extends { readonly kind: "scheduled" } ? number | string
   : number;
 type Always<S> = S extends { readonly kind: "boolean" | "list" } | { readonly required: true } | { readonly default: string | number } ? true : false;
@@ -113,6 +119,7 @@ export function expectation(spec: OptionSpec): string {
   if (spec.kind === "choice") return `one of ${spec.choices.join(", ")}`;
   if (spec.kind === "list") return "a list of texts";
   if (spec.kind === "string") return "a text";
+  if (spec.kind === "json") return "a JSON object such as '{\"rate\":0.2}'";
   if (spec.kind === "scheduled") return `${expectation(singleOf(spec))}, or values over the run, at:value,at:value`;
   const show = (bound: number): string => showValue({ ...spec, help: "" }, bound);
   return [
@@ -130,6 +137,7 @@ export function parseWord(spec: OptionSpec, word: string, where: string): Option
     case "string": return word === "" ? wrong() : word;
     case "list": return word === "" ? wrong() : [word];
     case "scheduled": return scheduled(spec, word, where);
+    case "json": return objectText(word) ?? wrong();
     case "boolean": return word === "true" ? true : word === "false" ? false : wrong();
     case "choice": return spec.choices.includes(word) ? word : wrong();
     case "integer": case "count": case "number": case "duration": {
@@ -143,6 +151,7 @@ export function parseWord(spec: OptionSpec, word: string, where: string): Option
 export function fromFile(spec: OptionSpec, value: unknown, where: string = "value"): OptionValue | undefined {
   switch (spec.kind) {
     case "scheduled": return value === null ? undefined : scheduled(spec, value, where);
+    case "json": return typeof value === "string" ? objectText(value) : isObject(value) ? JSON.stringify(value) : undefined;
     case "string": return typeof value === "string" && value !== "" ? value : value === true ? spec.bare : undefined;
     case "choice": return typeof value === "string" && spec.choices.includes(value) ? value : undefined;
     case "boolean": return typeof value === "boolean" ? value : undefined;
@@ -158,6 +167,24 @@ export function fromFile(spec: OptionSpec, value: unknown, where: string = "valu
     }
   }
 }
+
+/** The text of a JSON object, without its spaces; undefined for other texts. */
+function objectText(text: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? JSON.stringify(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The object of an option of the kind "json". */
+export const readObject = (text: string): Readonly<Record<string, unknown>> => JSON.parse(text) as Readonly<Record<string, unknown>>;
+
+/** What an option is where nothing gives it. */
+export const unsaid = (spec: OptionSpec): OptionValue | undefined => spec.default ?? (spec.kind === "boolean" ? false : spec.kind === "list" ? [] : undefined);
 
 /** The option of a single value. */
 function singleOf({ of, help, min, max, above }: ScheduledSpec): TextSpec | NumberSpec {

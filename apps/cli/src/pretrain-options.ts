@@ -4,13 +4,14 @@ import { COST_OPTIONS } from "./cost-options.ts";
 
 const WHAT = {
   model: { kind: "string", value: "NAME", default: "esm2-8m", help: "esm2-8m, -35m, -150m, -650m, -3b, -15b, speedrun-133m, any other published size, or a config.json" },
-  data: { kind: "list", value: "[W:]NAME", help: "FASTA, .txt, .jsonl, .csv, .tsv (plain or .gz), .parquet (also a URL), hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]], or the .json of token shards; several are joined, or mixed by weights: 0.7:a.txt 0.3:b.jsonl" },
+  modelOptions: { kind: "json", default: "{}", help: "keys of its config.json to change, e.g. '{\"num_hidden_layers\":4}'" },
+  data: { kind: "list", value: "[W:]NAME", help: "FASTA, .txt, .jsonl, .csv, .tsv (plain or .gz), .parquet (also a URL), hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]], the .json of token shards, or cloze://sample, the proteins that come along; several are joined, or mixed by weights: 0.7:a.txt 0.3:b.jsonl" },
 } as const;
 
 const HOW = {
-  tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: ["esm2", "protbert", "amplify"] }, help: "esm2, protbert, amplify, or a checkpoint folder" },
+  tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: ["esm2", "protbert", "amplify"] }, help: "esm2, protbert, amplify, or a checkpoint folder; without it that of --from, or the alphabet of the model's name" },
   objective: { kind: "scheduled", of: "string", value: "NAME", default: "mlm", help: "mlm, nsp, sop, masked-diffusion, or an installed package; mlm+nsp is both" },
-  objectiveOptions: { kind: "string", value: "JSON", default: "{}", help: "its options, e.g. '{\"rate\":0.2,\"unit\":\"whole-word\"}'; of several by name, '{\"mlm\":{…}}'" },
+  objectiveOptions: { kind: "json", default: "{}", help: "its options, e.g. '{\"rate\":0.2,\"unit\":\"whole-word\"}'; of several by name, '{\"mlm\":{…}}'" },
   valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share of the sequences held out for evaluation" },
   steps: { kind: "count", min: 1, help: "train for so many steps" },
   epochs: { kind: "number", above: 0, help: "train for so many passes over the data (default: 1)" },
@@ -24,9 +25,12 @@ const HOW = {
   optimizer: { kind: "choice", choices: ["adamw", "muon", "stable-adamw", "lamb"], default: "adamw", help: "muon trains the matrices of hidden layers, and AdamW what is left" },
   lr: { kind: "number", above: 0, default: 4e-4, help: "peak learning rate; with muon 0.02 unless given" },
   adamLr: { kind: "number", above: 0, default: 4e-4, help: "with muon: the peak of what AdamW trains" },
+  embeddingLr: { kind: "number", above: 0, help: "with muon: the peak of tables of embeddings (default: --adam-lr)" },
+  headLr: { kind: "number", above: 0, help: "with muon: the peak of the head's matrices (default: --adam-lr)" },
   schedule: { kind: "choice", choices: ["constant", "linear", "cosine", "inverse-sqrt", "wsd", "1-sqrt"], default: "linear", help: "of the learning rate" },
   warmup: { kind: "number", min: 0, default: 0.1, help: "steps of warm-up (with --tokens tokens, with --budget seconds); below 1, a share of the run" },
   finalLr: { kind: "number", min: 0, max: 1, default: 0.1, help: "learning rate at the end, as a share of the peak" },
+  decay: { kind: "number", above: 0, help: "length of the decay, in the unit of --warmup: after it for linear and cosine (default: all that is left), at the end for wsd and 1-sqrt (default 0.2)" },
   weightDecay: { kind: "scheduled", of: "number", min: 0, default: 0.01, help: "of matrices; biases and norms do not decay" },
   muonMomentum: { kind: "scheduled", of: "number", min: 0, max: 0.9999, default: "0:0.85,300:0.95", help: "with muon" },
   beta1: { kind: "number", min: 0, max: 0.9999, default: 0.9, help: "AdamW" },

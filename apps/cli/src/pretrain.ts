@@ -15,13 +15,13 @@ import { furtherMetrics } from "./further-metrics.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { findObjectives } from "./objectives.ts";
 import { MUON_LR, optimizerOf } from "./optimizers.ts";
-import { flag, kebab, showValue, type Values } from "./options.ts";
+import { flag, kebab, readObject, showValue, type Values } from "./options.ts";
 import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
 import { checkpointFolder, holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
 import { costLines, deviceCosts, flopsOfSequences, runCosts, timedCosts, type CostLines, type DeviceCosts, type RunCosts } from "./run-costs.ts";
 import { changesRows, heldOptions, runShape, runStages, stagesInWords, toldIn, valuesOf } from "./run-stages.ts";
 import { startingPoint } from "./starting-point.ts";
-import { holdsTokenizer, tokenizerFrom } from "./tokenizers.ts";
+import { holdsTokenizer, tokenizerFrom, tokenizerOfModel } from "./tokenizers.ts";
 import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
 import { validation } from "./validation.ts";
@@ -87,7 +87,7 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
     if (await holdsRun(run)) throw new ConfigError(`--out ${options.out}: expected a folder without a run, got one. Continue it with --resume ${options.out}, or choose another.`);
     // What is trained on from a checkpoint reads with that checkpoint's tokenizer, unless another was named.
     const from = options.from === undefined || given.has("tokenizer") ? undefined : await checkpointFolder(path(options.from));
-    const tokenizer = from !== undefined && (await holdsTokenizer(from)) ? from : options.tokenizer;
+    const tokenizer = from !== undefined && (await holdsTokenizer(from)) ? from : given.has("tokenizer") ? options.tokenizer : tokenizerOfModel(options.model);
     const lr = options.optimizer === "muon" && !given.has("lr") ? MUON_LR : options.lr;
     const clip = options.clipPercentile !== undefined && !given.has("clip") ? 0 : options.clip;
     return { options: { ...options, tokenizer, lr, clip }, given, run, resuming: false };
@@ -118,7 +118,7 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
   const ends = ENDS.filter((key) => options[key] !== undefined), held = heldOptions(options);
   if (ends.length > 1) throw new ConfigError(`pretrain: expected one of --steps, --epochs, --tokens and --budget, got ${ends.map(flag).join(" and ")}. Leave one out.`);
 
-  const tokenizer = await tokenizerFrom(options.tokenizer, path), objectives = await findObjectives(valuesOf(held.objective).map(String), tokenizer, objectiveOptions(options.objectiveOptions), io.cwd), [objective] = [...objectives.values()] as [Objective];
+  const tokenizer = await tokenizerFrom(options.tokenizer, path), objectives = await findObjectives(valuesOf(held.objective).map(String), tokenizer, readObject(options.objectiveOptions), io.cwd), [objective] = [...objectives.values()] as [Objective];
   const { said, ...start } = await startingPoint({ options, modelGiven: given.has("model"), objective, tokenizer, run, resuming, path, cwd: io.cwd }), { source } = start;
   if (tokenizer.vocabulary.length > source.model.vocab) throw new ConfigError(`pretrain: tokenizer ${tokenizer.name} has ${tokenizer.vocabulary.length} tokens, the model ${source.model.vocab}. Choose a config.json with vocab_size ${tokenizer.vocabulary.length}.`);
   const shape = runShape(options, held, source.maxLength), { maxLength } = shape;
@@ -151,7 +151,7 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
       optimizer: optimizerOf(options),
       clip: options.clip === 0 ? undefined : options.clip,
       tokenizerFiles: tokenizer.files(), lr: options.lr,
-      schedule: schedule(options.schedule, { warmup: options.warmup, final: options.schedule === "constant" ? 0 : options.finalLr }),
+      schedule: schedule(options.schedule, { warmup: options.warmup, final: options.schedule === "constant" ? 0 : options.finalLr, ...(options.decay !== undefined && { decay: options.decay }) }),
       seed: options.seed, evalEvery: options.evalEvery, saveEvery: options.saveEvery, keep: options.keep,
       ...(data.valid.size > 0 ? { evaluator: validation({ backend, source: first.source, objective, tokens: tokenizer, compute: options.precision, batches: evaluationBatches(data.valid, { ...asked, tokens: shape.rowsOf(maxLength) * maxLength }) }) } : {}),
       onEvent: shower(progress, until), timeFigures: timedCosts(costs),
@@ -195,16 +195,6 @@ async function plan(context: PretrainContext, signal: AbortSignal): Promise<Resu
 }
 
 const countOf = (weights: Weights): number => Object.values(weights).reduce((n, w) => n + w.data.length, 0);
-
-function objectiveOptions(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch {
-    // Said below, with what was typed.
-  }
-  throw new ConfigError(`--objective-options: expected a JSON object such as '{"rate":0.2}', got ${text}.`);
-}
 
 /** Epochs are steps where these are of one size, and tokens where they are not. */
 function endOf(options: PretrainOptions, epoch: { readonly steps: number; readonly tokens: number; readonly sameSteps: boolean }): Until {

@@ -7,6 +7,7 @@ import { splitOf } from "@cloze/data";
 import { formatDuration } from "@cloze/trainer";
 import { chooseBackend } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
+import { SAMPLE_FILE, SAMPLE_NAME } from "./data-sources.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { loadModel } from "./model-files.ts";
 import { newRunFolder } from "./run-folder.ts";
@@ -18,9 +19,9 @@ const SAMPLE = fileURLToPath(new URL("../sample/", import.meta.url));
 
 /** A small model on short rows: a few minutes on two cores. Everything else is as `cloze pretrain` has it. */
 const SETTINGS: PretrainOptions = {
-  model: join(SAMPLE, "esm2-quickstart.json"), data: [join(SAMPLE, "uniprot-sample.fasta.gz")], format: undefined, field: undefined, documents: undefined, header: true, quotes: true, tokenizer: "esm2", objective: "mlm", objectiveOptions: "{}", valid: 0.05,
+  model: join(SAMPLE, "esm2-quickstart.json"), modelOptions: "{}", data: [SAMPLE_NAME], format: undefined, field: undefined, documents: undefined, header: true, quotes: true, tokenizer: "esm2", objective: "mlm", objectiveOptions: "{}", valid: 0.05,
   steps: 500, epochs: undefined, tokens: undefined, budget: undefined, batchTokens: 4096, accumulate: 1, maxLength: 256, window: undefined, ropeBase: undefined,
-  optimizer: "adamw", lr: 3e-3, adamLr: 4e-4, schedule: "linear", warmup: 0.05, finalLr: 0.1, weightDecay: 0.01, muonMomentum: "0:0.85,300:0.95", beta1: 0.9, beta2: 0.98, clip: 1, clipPercentile: undefined, clipHistory: 1000, ema: undefined, precision: "f32", rematerialise: false, zeroInitHead: true, seed: 0,
+  optimizer: "adamw", lr: 3e-3, adamLr: 4e-4, embeddingLr: undefined, headLr: undefined, decay: undefined, schedule: "linear", warmup: 0.05, finalLr: 0.1, weightDecay: 0.01, muonMomentum: "0:0.85,300:0.95", beta1: 0.9, beta2: 0.98, clip: 1, clipPercentile: undefined, clipHistory: 1000, ema: undefined, precision: "f32", rematerialise: false, zeroInitHead: true, seed: 0,
   evalEvery: 100, saveEvery: 100, keep: 1, out: undefined, resume: undefined, from: undefined, backend: "auto", threads: undefined, tune: false, plan: false, price: undefined, prices: undefined, peakTflops: undefined,
 };
 
@@ -87,7 +88,7 @@ async function fillOne(checkpoint: string): Promise<Filled> {
 }
 
 async function firstHeldOut(): Promise<{ readonly name: string; readonly sequence: string }> {
-  for await (const { header, sequence } of readFasta(join(SAMPLE, "uniprot-sample.fasta.gz")).records()) {
+  for await (const { header, sequence } of readFasta(SAMPLE_FILE).records()) {
     if (sequence.length >= 100 && splitOf(sequence, { seed: SPLIT_SEED, valid: SETTINGS.valid }) === "valid") return { name: header.split(" ")[0] as string, sequence: new TextDecoder().decode(sequence) };
   }
   throw new RangeError("the bundled sample holds no protein that is held out");

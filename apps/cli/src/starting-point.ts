@@ -1,6 +1,6 @@
 /** Where a pretraining run begins: the model, with the head that its objective requires, and its weights. */
 import { relative } from "node:path";
-import { FormatError } from "@cloze/errors";
+import { ConfigError, FormatError } from "@cloze/errors";
 import { sameShape, showShape, type HostTensor } from "@cloze/graph";
 import type { HeadModels } from "@cloze/models/families";
 import { initialize } from "@cloze/nn";
@@ -8,6 +8,7 @@ import { checkModel, type Objective } from "@cloze/objective";
 import type { Tokenizer } from "@cloze/tokenizer";
 import { loadTrainerState, newestCheckpoint, type TrainOptions, type Weights } from "@cloze/trainer";
 import { loadModel, type LoadedModel } from "./model-files.ts";
+import { readObject } from "./options.ts";
 import { modelSource, parametersOfSource, sourceOfModel, type ModelRequest, type VariedSource } from "./model-sources.ts";
 import { loadFor } from "./resize-vocabulary.ts";
 import { checkpointFolder } from "./run-folder.ts";
@@ -21,7 +22,7 @@ export interface StartingPoint extends Pick<TrainOptions, "weights" | "resume" |
 }
 
 export interface StartRequest {
-  readonly options: { readonly model: string; readonly from: string | undefined; readonly seed: number; readonly zeroInitHead: boolean };
+  readonly options: { readonly model: string; readonly modelOptions: string; readonly from: string | undefined; readonly seed: number; readonly zeroInitHead: boolean };
   /** Whether `--model` was said, and not only its default. */
   readonly modelGiven: boolean;
   readonly objective: Objective;
@@ -34,7 +35,7 @@ export interface StartRequest {
 
 /** The model and its weights: of the newest checkpoint of the run, of `--from`, or new ones. */
 export async function startingPoint({ options, modelGiven, objective, tokenizer, run, resuming, path, cwd }: StartRequest): Promise<StartingPoint> {
-  const dir = resuming ? await newestCheckpoint(run) : undefined, request = { model: options.model, path, ...madeFor(tokenizer, options.model) };
+  const dir = resuming ? await newestCheckpoint(run) : undefined, modelOptions = readObject(options.modelOptions), request = { model: options.model, modelOptions, path, ...madeFor(tokenizer, options.model) };
   if (dir !== undefined) {
     const { optimizer, state } = await loadTrainerState(dir), loaded = await loadModel(dir), source = sourceFor(objective, options.from ?? options.model, loaded);
     const { weights, missing } = weightsFrom(loaded, source, objective, options);
@@ -47,6 +48,7 @@ export async function startingPoint({ options, modelGiven, objective, tokenizer,
     const source = await newSource(objective, { ...request, zeroInitHead: options.zeroInitHead });
     return { source, weights: initialize(parametersOfSource(source, objective.requires), options.seed), restart, said: [] };
   }
+  if (!modelGiven && Object.keys(modelOptions).length > 0) throw new ConfigError("--model-options: with --from expected --model, whose keys are changed, got none. Name the model too, or leave --model-options out.");
   const { loaded, said } = await loadFor(await checkpointFolder(path(options.from)), tokenizer, options.seed);
   const source = modelGiven ? await newSource(objective, { ...request, zeroInitHead: false }) : sourceFor(objective, options.from, loaded);
   const { weights, missing } = weightsFrom(loaded, source, objective, options);

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { COMMANDS } from "../src/commands.ts";
 import { exampleId } from "../../../tooling/readme.ts";
+import { optionsOf } from "../src/main.ts";
 import { parseArguments } from "../src/parse-arguments.ts";
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
@@ -18,9 +19,8 @@ test("every command line is understood", async () => {
     const entry = COMMANDS.find(({ name }) => `${line} `.startsWith(`${name} `)), command = await entry?.load();
     expect(command, line).toBeDefined();
     if (entry === undefined || command === undefined) continue;
-    const table = { ...command.options, config: { kind: "string", help: "" }, json: { kind: "boolean", help: "" } } as const;
     const words = [...line.slice(entry.name.length).matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
-    expect(() => parseArguments(words, table, command.arguments, entry.name)).not.toThrow();
+    expect(() => parseArguments(words, optionsOf(command), command.arguments, entry.name)).not.toThrow();
   }
 });
 

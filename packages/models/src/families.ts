@@ -43,3 +43,24 @@ export async function publishedConfig(name: string): Promise<Readonly<Record<str
   }
   throw new ConfigError(`model ${JSON.stringify(name)}: expected one of ${(await publishedNames()).join(", ")}, got a name that is none of them.`);
 }
+
+/** Where a changed configuration comes from, for messages. */
+export interface ChangeRequest {
+  readonly file?: string;
+  /** What the changes were given by. */
+  readonly where: string;
+}
+
+/**
+ * A config.json with some of its keys changed. What a key says in another way, such as ModernBERT's `layer_types` beside
+ * `num_hidden_layers`, gives way unless it is given too. Throws ConfigError for keys that the family does not read, and for the ids
+ * of tokens, which are the tokenizer's.
+ */
+export async function changedConfig(json: unknown, changes: Readonly<Record<string, unknown>>, { file, where }: ChangeRequest): Promise<Readonly<Record<string, unknown>>> {
+  const { names, published, supersedes = {}, type } = await familyOf(json, file), fixed = (key: string): boolean => key === "model_type" || key === "architectures" || key.endsWith("_token_id");
+  const known = new Set([...names.flatMap((name) => Object.keys(published(name) ?? {})), ...Object.keys(supersedes)].filter((key) => !fixed(key)));
+  const wrong = Object.keys(changes).find((key) => !known.has(key));
+  if (wrong !== undefined) throw new ConfigError(`${where}: ${fixed(wrong) ? `expected no ${wrong}, which is not to be changed: ids are the tokenizer's, and the family is the model's` : `expected keys of a config.json of the family "${type}", got "${wrong}"`}. There are: ${[...known].join(", ")}.`);
+  const gone = Object.keys(changes).flatMap((key) => supersedes[key] ?? []);
+  return { ...Object.fromEntries(Object.entries(json as Readonly<Record<string, unknown>>).filter(([key]) => !gone.includes(key))), ...changes };
+}

@@ -88,6 +88,11 @@ export interface ModelFamily {
   readonly type: string;
   /** Names of published sizes. */
   readonly names: readonly string[];
+  /**
+   * Keys of config.json that say anew what others said, which then give way: ModernBERT's `num_hidden_layers` its `layer_types`. Among
+   * them may be keys that no published configuration has.
+   */
+  readonly supersedes?: Readonly<Record<string, readonly string[]>>;
   /** The content of the config.json of a published size; undefined for another name. */
   published(name: string): Readonly<Record<string, unknown>> | undefined;
   /** Throws FormatError, UnsupportedError or ConfigError for a configuration that is not this family's, or cannot be built. */

@@ -24,6 +24,8 @@ export function gatedRmsFamily(family: GatedRmsFamily): ModelFamily {
   return {
     type,
     names: Object.keys(configs),
+    // NeoBERT's also says the quotient.
+    supersedes: { hidden_size: ["dim_head"], num_attention_heads: ["dim_head"] },
     published(name) {
       const config = Object.hasOwn(configs, name) ? configs[name] : undefined;
       return config && family.json(config);

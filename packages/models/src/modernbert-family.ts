@@ -20,6 +20,7 @@ const idsOf = ({ start = null, end = null }: { readonly start?: number | null; r
 export const modernBertFamily: ModelFamily = {
   type: "modernbert",
   names: Object.keys(modernBertConfigs),
+  supersedes: { num_hidden_layers: ["layer_types"], global_attn_every_n_layers: ["layer_types"] },
   published: (name) => (isSize(name) ? modernBertConfigJson({ ...modernBertConfigs[name], extra: idsOf({ start: 50_281, end: 50_282 }) }) : undefined),
   open(json, { file, vocab, special, zeroInitHead = false }: OpenOptions = {}) {
     const parsed = parseModernBertConfig(json, file), extra = { ...parsed.extra, ...(special && idsOf(special)) };

@@ -17,6 +17,7 @@ const isSize = (name: string): name is SpeedrunSize => Object.hasOwn(speedrunCon
 export const speedrunFamily: ModelFamily = {
   type: "cloze_speedrun",
   names: Object.keys(speedrunConfigs),
+  supersedes: { expansion_ratio: ["intermediate_size"] },
   published: (name) => (isSize(name) ? speedrunConfigJson(speedrunConfigs[name]) : undefined),
   open(json, { file, vocab, special, zeroInitHead }: OpenOptions = {}) {
     const ids = special && { padTokenId: special.pad, ...(special.mask !== undefined && { maskTokenId: special.mask }) };

@@ -4,9 +4,11 @@ import { PRETRAIN_OPTIONS } from "../pretrain-options.ts";
 
 export const pretrain: Command = command({
   configFile: true,
+  recipes: true,
   options: PRETRAIN_OPTIONS,
   examples: [
     { does: "An 8 M ESM-2 on a FASTA file", line: "cloze pretrain --data proteins.fasta.gz --steps 10k --out runs/mine" },
+    { does: "A published recipe, small enough for a CPU", line: "cloze pretrain --recipe speedrun-133m-tiny" },
     { does: "Ten minutes of it, options from a file", line: "cloze pretrain --config recipe.yaml --budget 10m" },
     { does: "Go on after an interruption", line: "cloze pretrain --resume runs/mine" },
   ],

@@ -1,0 +1,61 @@
+/**
+ * Recipes: YAML files of pretrain options, as `--config` reads them, under a comment that says what they reproduce and what is different
+ * here. Those that come along have a name; any other is a file.
+ *
+ *     # ESM-2 of 8 M parameters            the first line is what lists show
+ *     #                                    then: source, what differs, what was never run
+ *     model: esm2-8m
+ */
+import { readFile, readdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { ConfigError } from "@cloze/errors";
+import { parseConfig } from "./config-file.ts";
+import { unsaid, type OptionTable, type OptionValue } from "./options.ts";
+import type { PretrainOptions } from "./pretrain.ts";
+import { PRETRAIN_OPTIONS } from "./pretrain-options.ts";
+import { didYouMean } from "./suggest.ts";
+
+const FOLDER: string = fileURLToPath(new URL("../recipes/", import.meta.url)), EXTENSION = ".yaml";
+
+export interface Recipe {
+  readonly name: string;
+  /** The first line of the comment. */
+  readonly summary: string;
+  /** Lines of the comment, without `# `. */
+  readonly header: readonly string[];
+  /** The options it gives, and no others. */
+  readonly options: ReadonlyMap<string, OptionValue>;
+}
+
+/** Names of the recipes that come along, in order. */
+export async function recipeNames(): Promise<readonly string[]> {
+  return (await readdir(FOLDER)).filter((file) => file.endsWith(EXTENSION)).map((file) => file.slice(0, -EXTENSION.length)).sort(byFamily);
+}
+
+/** Numbers within names by size, and each recipe before its tiny one. */
+const byFamily = (a: string, b: string): number => a.localeCompare(b, "en", { numeric: true });
+
+/** A recipe by name, or one's own by its file. Throws ConfigError for a name that is none, FormatError for a file that is no recipe. */
+export async function readRecipe(given: string, path: (given: string) => string): Promise<Recipe> {
+  const isFile = /\.ya?ml$|[/\\]/.test(given);
+  if (isFile) {
+    const text = await readFile(path(given), "utf8").catch((cause: NodeJS.ErrnoException) => {
+      throw new ConfigError(`recipe ${given}: expected a YAML file there, got ${cause.code === "ENOENT" ? "nothing" : cause.message}. Those that come along are listed by: cloze recipe list`, { cause });
+    });
+    return parseRecipe(text, given);
+  }
+  const names = await recipeNames();
+  if (!names.includes(given)) throw new ConfigError(`recipe ${given}: expected a name that cloze recipe list shows, or a .yaml file, got neither.${didYouMean(given, names)} There are: ${names.join(", ")}.`);
+  return parseRecipe(await readFile(FOLDER + given + EXTENSION, "utf8"), given);
+}
+
+export async function parseRecipe(text: string, name: string): Promise<Recipe> {
+  const lines = text.split("\n"), end = lines.findIndex((line) => !line.startsWith("#")), header = lines.slice(0, end < 0 ? lines.length : end).map((line) => line.replace(/^# ?/, ""));
+  return { name, header, summary: header[0] ?? "", options: await parseConfig(text, name, PRETRAIN_OPTIONS) };
+}
+
+/** All options of pretrain: those given, and what the others are without being given. */
+export function pretrainOptions(given: ReadonlyMap<string, OptionValue>): PretrainOptions {
+  const table: OptionTable = PRETRAIN_OPTIONS;
+  return Object.fromEntries(Object.entries(table).map(([key, spec]) => [key, given.get(key) ?? unsaid(spec)])) as PretrainOptions;
+}

@@ -1,0 +1,104 @@
+/**
+ * The course of a run that its options describe, before it is begun: how long it is, and each quantity that changes on the way.
+ *
+ * Steps and tokens follow from each other by the batch, whose tokens count padding: a run of so many steps takes the sum of its
+ * batches, one of so many tokens about their quotient.
+ */
+import { hasPlaces, linearSchedule, parsePoints, pointsOfMap, schedule, type Point, type Progress, type ValueSchedule } from "@cloze/schedule";
+import { formatCount, formatDuration } from "@cloze/trainer";
+import { flag, kebab, readObject } from "./options.ts";
+import { MUON_LR } from "./optimizers.ts";
+import type { PretrainOptions } from "./pretrain.ts";
+import { heldOptions, type HeldOptions } from "./run-stages.ts";
+
+export interface RunCourse {
+  /** Undefined: it depends on the data, or on the machine. */
+  readonly steps: number | undefined;
+  /** Positions of all batches, padding included. */
+  readonly tokens: number | undefined;
+  /** How long it is, in words. */
+  readonly length: string;
+  readonly quantities: readonly Quantity[];
+}
+
+export interface Quantity {
+  readonly name: string;
+  /** Its value when the run has come so far, a share; undefined where the points count steps and nobody knows how many there will be. */
+  at(share: number): number | string | undefined;
+}
+
+export function runCourse(options: PretrainOptions): RunCourse {
+  const held = heldOptions(options), length = lengthOf(options, held), stepAt = stepsBy(options, held, length);
+  const progressAt = (share: number): Progress => ({ step: Math.floor(stepAt(share) ?? NaN), share });
+  const over = (name: string, values: ValueSchedule<number | string> | undefined): Quantity[] => {
+    if (values === undefined || values.points.length < 2) return [];
+    const inSteps = (values.points.at(-1)?.at ?? 0) > 1;
+    return [{ name, at: (share) => (inSteps && stepAt(share) === undefined ? undefined : values.at(progressAt(share))) }];
+  };
+  const linear = (key: "weightDecay" | "muonMomentum"): Quantity[] => over(kebab(key), linearSchedule(options[key], { where: flag(key) }));
+  return {
+    ...length,
+    quantities: [
+      ...learningRates(options), ...linear("weightDecay"), ...(options.optimizer === "muon" ? linear("muonMomentum") : []),
+      ...(["batchTokens", "maxLength", "window", "ropeBase", "objective"] as const).flatMap((key) => over(kebab(key), held[key])),
+      ...scheduledIn(readObject(options.objectiveOptions), []).flatMap(([name, points]) => over(name, linearSchedule(points, { where: name }))),
+    ],
+  };
+}
+
+type Length = Pick<RunCourse, "steps" | "tokens" | "length">;
+
+function lengthOf({ steps, tokens, budget, epochs }: PretrainOptions, { batchTokens }: HeldOptions): Length {
+  const sizeAt = (progress: Progress): number => Number(batchTokens?.at(progress));
+  if (steps !== undefined) {
+    let sum = 0;
+    if (batchTokens?.points.length === 1) sum = steps * sizeAt({ step: 0, share: 0 });
+    else for (let step = 0; step < steps; step++) sum += sizeAt({ step, share: step / steps });
+    return { steps, tokens: sum, length: `${formatCount(steps)} steps` };
+  }
+  if (tokens !== undefined) return { steps: Math.round(walk(tokens, sizeAt).at(-1) as number), tokens, length: `${formatCount(tokens)} tokens` };
+  return { steps: undefined, tokens: undefined, length: budget !== undefined ? formatDuration(budget) : `${epochs ?? 1} epoch${epochs === undefined || epochs === 1 ? "" : "s"}` };
+}
+
+const SLICES = 10_000;
+
+/** Steps done at each slice of a run of tokens. */
+function walk(tokens: number, sizeAt: (progress: Progress) => number): readonly number[] {
+  const done = [0];
+  for (let i = 0; i < SLICES; i++) {
+    const step = done[i] as number;
+    done.push(step + tokens / SLICES / sizeAt({ step, share: i / SLICES }));
+  }
+  return done;
+}
+
+function stepsBy({ steps, tokens }: PretrainOptions, { batchTokens }: HeldOptions, length: Length): (share: number) => number | undefined {
+  if (steps !== undefined) return (share) => share * steps;
+  if (tokens === undefined || length.steps === undefined) return () => undefined;
+  const done = walk(tokens, (progress) => Number(batchTokens?.at(progress)));
+  return (share) => done[Math.round(share * SLICES)];
+}
+
+/** Update t of the schedule is the step after t - 1 others; the first of a run counts as 1. */
+function learningRates({ optimizer, lr, adamLr, schedule: shape, warmup, finalLr, decay, embeddingLr, headLr, steps, tokens, budget }: PretrainOptions): Quantity[] {
+  if (shape === "constant" && warmup === 0) return [];
+  const total = steps ?? tokens ?? budget, multiplier = schedule(shape, { warmup, final: shape === "constant" ? 0 : finalLr, ...(decay !== undefined && { decay }) });
+  const rate = (name: string, peak: number): Quantity => ({
+    name,
+    at: (share) => (total === undefined ? (warmup < 1 ? peak * multiplier(Math.max(1, share * SLICES), SLICES) : undefined) : peak * multiplier(Math.max(1, share * total), total)),
+  });
+  return [rate("lr", lr), ...(optimizer === "muon" ? [rate("adam-lr", adamLr), ...(embeddingLr === undefined ? [] : [rate("embedding-lr", embeddingLr)]), ...(headLr === undefined ? [] : [rate("head-lr", headLr)])] : [])];
+}
+
+/** Options of objectives that change over the run, by their path: `mlm rate`. */
+function scheduledIn(value: unknown, path: readonly string[]): readonly (readonly [name: string, points: string])[] {
+  const shown = (points: readonly Point<unknown>[]): string => points.map(({ at, value: each }) => `${at}:${String(each)}`).join(",");
+  if (typeof value === "string" && hasPlaces(value)) return [[path.join(" "), shown(parsePoints(value, Number, { where: path.join(" "), expected: "a number" }))]];
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+  const entries = Object.entries(value as Readonly<Record<string, unknown>>), isMap = entries.length > 0 && entries.every(([key, each]) => Number.isFinite(Number(key)) && typeof each === "number");
+  if (isMap) return [[path.join(" "), shown(pointsOfMap(value as Readonly<Record<string, number>>, path.join(" ")))]];
+  return entries.flatMap(([key, each]) => scheduledIn(each, [...path, key]));
+}
+
+/** The rate that Muon has where nothing says one: as pretrain decides. */
+export const withUsualRate = (options: PretrainOptions, given: ReadonlySet<string>): PretrainOptions => (options.optimizer === "muon" && !given.has("lr") ? { ...options, lr: MUON_LR } : options);
