@@ -80,8 +80,9 @@ for (const pack of all) {
       if (!used.has(target) && unusedIsRight[name]?.[target] === undefined) problems.push(`${dir}/package.json: ${target} is in ${field} but nothing imports it`);
     }
   }
-  if (browser.some((pattern) => matches(pattern, name))) {
-    const entries = Object.entries(manifest.exports).filter(([key, value]) => typeof value === "object" && !nodeEntries.includes(key));
+  // The list names packages, all of whose entries run in browsers but "./node", or single entries: "@cloze/trainer/step".
+  const entries = Object.entries(manifest.exports ?? {}).filter(([key, value]) => typeof value === "object" && (browser.some((pattern) => matches(pattern, name)) ? !nodeEntries.includes(key) : browser.includes(name + key.slice(1))));
+  if (entries.length > 0) {
     const reached = new Set(), todo = entries.map(([, value]) => posix.join(dir, value["@cloze/source"]));
     while (todo.length > 0) {
       const file = todo.pop();

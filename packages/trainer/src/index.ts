@@ -6,8 +6,9 @@ export { type BestCheckpoint, type BestRule, type BestSoFar } from "./best.ts";
 export { Evaluator, type Evaluation, type EvaluationNumbers, type EvaluationResult } from "./evaluate.ts";
 export {
   checkpointsFolder, checkResumable, loadTrainerState, loadWeights, newestCheckpoint, saveCheckpoint, saveStep, tensorSources,
-  type CheckpointContents, type TrainerState,
+  type CheckpointContents,
 } from "./checkpoint.ts";
+export type { TrainerState } from "./trainer-state.ts";
 export { accumulateProgram, applyProgram, resetProgram, stepProgram, traceLoss, type FeedTypes, type TrainSetup } from "./train-programs.ts";
 export type { ModelSource, Weights } from "./model-source.ts";
 export { NumericError, type NumericFacts } from "./numeric-error.ts";

@@ -11,15 +11,14 @@
 import { join } from "node:path";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { stepDirectory } from "@cloze/checkpoint/node";
-import type { Backend, Session } from "@cloze/backend";
-import type { Batches } from "@cloze/data";
-import type { HostTensor, HostTensors } from "@cloze/graph";
+import type { Session } from "@cloze/backend";
+import type { HostTensor } from "@cloze/graph";
 import { lossScaler, type LossScaleOptions } from "@cloze/optim";
 import type { Progress, Schedule } from "@cloze/schedule";
 import { evaluateAverages, readAverages } from "./averages.ts";
 import { isSpent, rateFactor, shareOf, type Spent, type Until } from "./budget.ts";
 import { isOver, judge, resumedBest, type BestCheckpoint, type BestRule } from "./best.ts";
-import { checkpointsFolder, checkResumable, saveStep, type TrainerState } from "./checkpoint.ts";
+import { checkpointsFolder, checkResumable, saveStep } from "./checkpoint.ts";
 import { firstNonFinite } from "./diagnose.ts";
 import type { Evaluation, EvaluationNumbers, EvaluationResult } from "./evaluate.ts";
 import { LateLossScale } from "./late-loss-scale.ts";
@@ -28,18 +27,12 @@ import { TensorBoardWriter } from "./log/tensorboard.ts";
 import type { Weights } from "./model-source.ts";
 import { NumericError } from "./numeric-error.ts";
 import { partFeeds, prepareStep, Programs, type PreparedStep, type StepCall } from "./programs.ts";
-import { nameOfStage, stagesOf, type Stages } from "./stages.ts";
-import { hasLossScale, type TrainSetup } from "./train-programs.ts";
+import { nameOfStage, stagesOf } from "./stages.ts";
+import type { StepOptions } from "./step-options.ts";
+import { hasLossScale } from "./train-programs.ts";
+import type { TrainerState } from "./trainer-state.ts";
 
-export interface TrainOptions<R extends EvaluationNumbers = EvaluationResult> extends Omit<TrainSetup, "numbered"> {
-  readonly backend: Backend;
-  /** Micro-batches by number, the parts of steps: step s takes those from s * accumulate to before (s + 1) * accumulate. */
-  readonly batches: Batches;
-  /** Micro-batches in one step. */
-  readonly accumulate: number;
-  /** Other batches, numbers of parts, models and objectives as the run goes on. Default: those named here all along. */
-  readonly stages?: Stages;
-  readonly weights: Weights;
+export interface TrainOptions<R extends EvaluationNumbers = EvaluationResult> extends StepOptions {
   readonly tokenizerFiles: Readonly<Record<string, string>>;
   /** Peak learning rate; the schedule multiplies it. */
   readonly lr: number;
@@ -48,8 +41,6 @@ export interface TrainOptions<R extends EvaluationNumbers = EvaluationResult> ex
   readonly lossScale?: LossScaleOptions;
   /** Ends after so many steps, tokens, or seconds of training; the schedule runs over the same. */
   readonly until: Until;
-  readonly seed: number;
-  readonly resume?: { readonly optimizer: HostTensors; readonly state: TrainerState; readonly dir: string };
   /** The run was begun before and left no checkpoint: it begins again, over the record it left. */
   readonly restart?: boolean;
   readonly evaluator?: Evaluation<R>;

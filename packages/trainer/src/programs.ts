@@ -12,9 +12,9 @@ import { atStep, type Progress } from "@cloze/schedule";
 import type { TokenBatch } from "@cloze/tokenizer";
 import { firstAverages } from "./averages.ts";
 import { scalar } from "./evaluate.ts";
-import type { TrainOptions } from "./loop.ts";
 import { stagesOf, type Stage, type Stages } from "./stages.ts";
 import { checkOptimizerState, initialState } from "./state.ts";
+import type { StepOptions } from "./step-options.ts";
 import { accumulateProgram, applyProgram, hasLossScale, resetProgram, stepProgram, type FeedTypes, type TrainSetup } from "./train-programs.ts";
 
 export interface PreparedStep {
@@ -30,9 +30,6 @@ interface PreparedPart {
   readonly prepared: Prepared;
   readonly types: FeedTypes;
 }
-
-/** What steps are made of; how a run is evaluated, saved and ended is no matter to them. */
-export type StepOptions = Omit<TrainSetup, "numbered"> & Pick<TrainOptions, "backend" | "batches" | "accumulate" | "stages" | "weights" | "seed" | "resume">;
 
 /** Where a run is when a step begins. */
 export interface StepPlace {
