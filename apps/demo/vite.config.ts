@@ -18,7 +18,7 @@ const config: UserConfig = defineConfig({
   base: "./",
   resolve: { conditions: [...conditions, "browser", "module", "import", "default"], alias: { "#sample": sample } },
   worker: { format: "es", rolldownOptions: { external: elsewhere } },
-  build: { target: "es2022", manifest: true, rolldownOptions: { external: elsewhere }, chunkSizeWarningLimit: 1500 },
+  build: { target: "es2022", rolldownOptions: { external: elsewhere }, chunkSizeWarningLimit: 1500 },
   optimizeDeps: { exclude: elsewhere },
   server: { fs: { allow: [fileURLToPath(new URL("../..", import.meta.url))] } },
 });

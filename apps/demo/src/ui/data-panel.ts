@@ -77,6 +77,6 @@ export class DataPanel {
   }
 
   #give(source: Source): void {
-    this.#events.onSource(source, this.#size.checkValidity() ? Number(this.#size.value) : 2000);
+    if (this.#side === "protein" || this.#size.reportValidity()) this.#events.onSource(source, Number(this.#size.value));
   }
 }

@@ -64,7 +64,8 @@ export class LossChart {
       ...ticks(0, steps, width < 480 ? 3 : 6).map((value) => svg("text", { class: "tick", x: x(value), y: HEIGHT - 8, "text-anchor": value === 0 ? "start" : value === steps ? "end" : "middle" }, value.toLocaleString("en-US"))),
       ...(floor === undefined ? [] : [
         svg("line", { class: "floor", x1: LEFT, x2: width - RIGHT, y1: y(floor), y2: y(floor) }),
-        svg("text", { class: "floor-label", x: LEFT + 4, y: y(floor) - 6 }, `unigram floor ${nats(floor)}`),
+        // Below the line, at the left: no curve begins there.
+        svg("text", { class: "floor-label", x: LEFT + 4, y: y(floor) + 15 }, `unigram floor ${nats(floor)}`),
       ]),
       svg("polyline", { class: "raw", points: train.map(({ step, loss }) => point(step, loss)).join(" ") }),
       svg("polyline", { class: "mean", points: smooth.join(" ") }),

@@ -159,8 +159,17 @@ export class Side {
     this.#training.show(undefined, false);
     void this.#probe();
     if (!reading && source !== undefined) void this.#open(source.source, source.vocabulary);
-    else if (reading) this.#summary = undefined;
+    else this.#forget();
     this.#lock();
+  }
+
+  #forget(): void {
+    this.#summary = undefined;
+    this.#source = undefined;
+    this.#protein?.show([], false);
+    this.#text?.vocabulary(false);
+    this.#training.reset([], undefined);
+    this.#form.showEstimate(undefined);
   }
 
   async #saveContent(): Promise<SavedContent> {
