@@ -63,7 +63,7 @@ export class TrainingPanel {
     this.#main.disabled = phase === "idle" || phase === "finished" || phase === "failed" ? !hasData : phase === "paused" && state?.canTrain !== true;
     this.#close.disabled = phase === "idle" || phase === "preparing";
     say(this.#phase, {
-      idle: hasData ? "Ready." : "Choose data, then train.", preparing: `${state?.doing ?? "Preparing"}…`, training: "Training.", paused: state?.canTrain === true ? "Paused." : "Loaded without its data: to look at. To train on, open the data, then the run again.",
+      idle: hasData ? "Ready." : "Choose data, then train.", preparing: `${state?.doing ?? "Preparing"}…`, training: state?.doing ? `${state.doing}…` : "Training.", paused: state?.canTrain === true ? "Paused." : "Loaded without its data: to look at. To train on, open the data, then the run again.",
       finished: `Finished after ${integer(state?.step ?? 0)} steps.`, failed: "Stopped by an error.",
     }[phase]);
     this.#numbers();

@@ -49,6 +49,7 @@ export class Run {
   step: number;
   validLoss: number | undefined;
   phase: RunPhase = "paused";
+  evaluating = false;
   /** Those it began with. */
   readonly weights: HostTensors;
   readonly #steps: StepOptions | undefined;
@@ -56,6 +57,7 @@ export class Run {
   readonly #evaluator: Evaluator | undefined;
   readonly #schedule: Schedule = schedule("linear", { warmup: 0.05, final: 0.1 });
   readonly #atBoundary: (() => Promise<void>)[] = [];
+  #evaluating: AbortController = new AbortController();
   #tokens: number;
   #elapsed: number;
   #ended: Promise<void> = Promise.resolve();
@@ -86,14 +88,14 @@ export class Run {
       ...(saved && { resume: { optimizer: saved.optimizer, state: saved.state, dir: "the saved run" } }),
     };
     const first = saved?.state.step ?? 0, programs = new Programs(steps, first), session = await programs.start(await prepareStep(steps, first));
-    const evaluator = rows.valid && new Evaluator({ backend, source, objective, batches: rows.valid });
+    const { valid } = rows, evaluator = valid && new Evaluator({ backend, source, objective, batches: { count: valid.count, batchAt: async (i) => (await turn(), valid.batchAt(i)) } });
     return new Run(options, session, weights, { steps, programs, evaluator });
   }
 
   /** Trains until the run is paused or over. */
   train(): void {
     if (this.#steps === undefined) throw new ConfigError("training: this run was loaded without its data. Open that data first, then load the run again.");
-    if (this.phase === "training" || this.step >= this.options.settings.steps) return;
+    if (this.phase === "training" || this.phase === "finished") return;
     this.#set("training");
     this.#ended = this.#loop(this.#steps).catch(async (error: unknown) => {
       this.#set("failed");
@@ -102,9 +104,10 @@ export class Run {
     });
   }
 
-  /** Resolves when the step under way is done. */
+  /** Resolves when the step under way is done; an evaluation is not waited for. */
   async pause(): Promise<void> {
     if (this.phase === "training") this.phase = "paused";
+    this.#evaluating.abort();
     await this.#ended;
   }
 
@@ -136,17 +139,20 @@ export class Run {
 
   async #loop(steps: StepOptions): Promise<void> {
     const { settings } = this.options, every = Math.max(EVALUATE_EVERY, Math.ceil(settings.steps / EVALUATIONS));
-    let next: Promise<PreparedStep> = prepareStep(steps, this.step);
-    while (this.phase === "training" && this.step < settings.steps) {
-      const prepared = await next;
-      next = prepareStep(steps, this.step + 1);
-      next.catch(() => {}); // It is told of when its turn comes.
-      await this.#advance(prepared);
-      if (this.step % every === 0 || this.step === settings.steps) await this.#evaluate();
+    let next: Promise<PreparedStep> | undefined;
+    while (this.phase === "training") {
+      const done = this.step >= settings.steps, last = this.rows.at(-1), isDue = this.step > 0 && (done || this.step % every === 0) && !(last?.type === "eval" && last.step === this.step);
+      if (isDue && this.#evaluator !== undefined) await this.#evaluate(this.#evaluator);
+      else if (done) this.phase = "finished";
+      else {
+        const prepared = await (next ?? prepareStep(steps, this.step));
+        next = prepareStep(steps, this.step + 1);
+        next.catch(() => {}); // It is told of when its turn comes.
+        await this.#advance(prepared);
+      }
       await this.#runBoundary();
       await turn();
     }
-    if (this.step >= settings.steps) this.phase = "finished";
     this.options.onPhase(this.phase);
     await this.#runBoundary();
   }
@@ -167,11 +173,21 @@ export class Run {
     this.#record({ type: "train", step: this.step, tokens: this.#tokens, loss, lr, gradNorm, time: { elapsed: this.#elapsed, tokensPerSecond: (prepared.tokens / stepMs) * 1000, stepMs } });
   }
 
-  async #evaluate(): Promise<void> {
-    if (this.#evaluator === undefined) return;
-    const { loss, accuracy } = await this.#evaluator.run(this.session);
-    this.validLoss = loss;
-    this.#record({ type: "eval", step: this.step, tokens: this.#tokens, loss, accuracy, time: { elapsed: this.#elapsed } });
+  /** One that is stopped by a pause leaves no row, and is made when the run goes on. */
+  async #evaluate(evaluator: Evaluator): Promise<void> {
+    const { signal } = (this.#evaluating = new AbortController());
+    this.evaluating = true;
+    this.options.onPhase(this.phase);
+    try {
+      const { loss, accuracy } = await evaluator.run(this.session, signal);
+      this.evaluating = false;
+      this.validLoss = loss;
+      this.#record({ type: "eval", step: this.step, tokens: this.#tokens, loss, accuracy, time: { elapsed: this.#elapsed } });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      this.evaluating = false;
+    }
   }
 
   #record(row: TrainerRow): void {

@@ -170,7 +170,7 @@ export class Studio {
     const held = this.#held;
     this.#events.onState({
       phase: held?.run.phase ?? "idle", step: held?.run.step ?? 0, steps: held?.run.options.settings.steps ?? 0, parameters: held?.run.parameterCount ?? 0,
-      settings: held?.run.options.settings, validLoss: held?.run.validLoss, doing: "", canTrain: held?.data !== undefined, ...more,
+      settings: held?.run.options.settings, validLoss: held?.run.validLoss, doing: held?.run.evaluating === true ? "Evaluating on what was held out" : "", canTrain: held?.data !== undefined, ...more,
     });
   }
 }
