@@ -15,6 +15,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "recipe list", summary: "The recipes that come along: published ones, and small ones of each kind", load: async () => (await import("./commands/recipe-list.ts")).recipeList },
   { name: "recipe show", summary: "Where a recipe comes from, its options, and its schedules as charts", load: async () => (await import("./commands/recipe-show.ts")).recipeShow },
   { name: "estimate", summary: "Memory, time and money of a pretraining run, before it", load: async () => (await import("./commands/estimate.ts")).estimate },
+  { name: "speedrun", summary: "The small benchmark of pretraining: its records, run again or beaten", load: async () => (await import("./commands/speedrun.ts")).speedrun },
   { name: "finetune", summary: "Train a checkpoint for a task: classify, tag, answer", load: async () => (await import("./commands/finetune.ts")).finetune },
   { name: "predict", summary: "What a fine-tuned model says of texts", load: async () => (await import("./commands/predict.ts")).predict },
   { name: "evaluate", summary: "Loss and metrics of a checkpoint on sequences, or of a task on labelled data", load: async () => (await import("./commands/evaluate.ts")).evaluate },

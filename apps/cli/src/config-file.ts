@@ -18,7 +18,8 @@ export async function readConfigFile(path: string, shown: string, table: OptionT
   return parseConfig(text, shown, table);
 }
 
-export async function parseConfig(text: string, file: string, table: OptionTable): Promise<ReadonlyMap<string, OptionValue>> {
+/** `under` names the key whose map holds the options; without it they are the whole file. */
+export async function parseConfig(text: string, file: string, table: OptionTable, under?: string): Promise<ReadonlyMap<string, OptionValue>> {
   const { LineCounter, isMap, isNode, isScalar, parseDocument } = await import("yaml");
   const lines = new LineCounter(), document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const line = (offset: number | undefined): string => (offset === undefined ? "" : `line ${lines.linePos(offset).line}`);
@@ -32,9 +33,10 @@ export async function parseConfig(text: string, file: string, table: OptionTable
       throw new FormatError(file, place, `expected YAML, got an error: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause });
     }
   };
-  const values = new Map<string, OptionValue>(), root = document.contents;
+  const values = new Map<string, OptionValue>(), whole = document.contents, root = under === undefined ? whole : isMap(whole) ? whole.get(under, true) : undefined;
   if (root === null) return values;
-  if (!isMap(root)) throw new FormatError(file, line(root.range?.[0]), "expected `key: value` lines, one for each option.");
+  if (under !== undefined && !isMap(root)) throw new FormatError(file, under, "expected a map of options, `key: value` lines under it.");
+  if (!isMap(root)) throw new FormatError(file, line(isNode(root) ? root.range?.[0] : undefined), "expected `key: value` lines, one for each option.");
   const keys = Object.keys(table).filter((key) => table[key]?.inFile !== false);
   for (const { key: node, value: content } of root.items) {
     const typed = isScalar(node) ? String(node.value) : String(node), place = line(isScalar(node) ? node.range?.[0] : undefined);

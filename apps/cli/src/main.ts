@@ -3,7 +3,6 @@
  *
  * 0 success · 1 a failure of ours or of the machine · 2 a user's mistake, said in one line · 141 the reader of stdout has gone.
  */
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ClozeError, ConfigError } from "@cloze/errors";
 import { COMMANDS, type CommandEntry } from "./commands.ts";
@@ -14,6 +13,7 @@ import { OutputClosed, output } from "./output.ts";
 import { parseArguments } from "./parse-arguments.ts";
 import type { Status } from "./status-line.ts";
 import { didYouMean } from "./suggest.ts";
+import { version } from "./version.ts";
 
 const EVERY_COMMAND = { json: { kind: "boolean", inFile: false, help: "print one JSON object as the last line" } } as const satisfies OptionTable;
 const CONFIG_FILE = { config: { kind: "string", value: "FILE.yaml", inFile: false, help: "read options from a file; flags beat it" } } as const satisfies OptionTable;
@@ -134,9 +134,4 @@ const USER_CODES: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EISDIR", 
 
 function isSystemError(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string";
-}
-
-function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { readonly version: string };
-  return manifest.version;
 }

@@ -2,6 +2,7 @@ export { TokenMetrics, type TokenMetricsResult } from "./token-metrics.ts";
 export { classScores, type ClassCounts, type ClassScores } from "./class-scores.ts";
 export { unigramEntropy } from "./unigram-entropy.ts";
 export { averageRanks, spearman } from "./spearman.ts";
+export { oneSidedTTest, studentCdf, type TTest } from "./t-test.ts";
 export { classReport, rocAuc, type ClassReport } from "./class-report.ts";
 export { averagedScores, scoresOf, type AveragedScores, type Scores, type SupportedScores } from "./averaged-scores.ts";
 export { multiLabelScores, type MultiLabelScores } from "./multi-label-scores.ts";

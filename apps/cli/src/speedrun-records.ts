@@ -1,0 +1,101 @@
+/**
+ * Records of the small benchmark: a YAML file each.
+ *
+ *     who: Ann                       date: 2026-11-21
+ *     changed: What is new in it.
+ *     recipe:                        options of pretrain, but for those that the rules fix
+ *       model: speedrun-133m
+ *       steps: 180
+ *     results:                       written by cloze speedrun FILE --record
+ *       - { seed: 0, loss: 2.85, steps: 180, tokens: 712345, seconds: 150, machine: …, version: 0.1.0 }
+ */
+import { readFile, readdir, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ConfigError, FormatError } from "@cloze/errors";
+import { parseConfig } from "./config-file.ts";
+import type { OptionValue } from "./options.ts";
+import { PRETRAIN_OPTIONS } from "./pretrain-options.ts";
+import { didYouMean } from "./suggest.ts";
+
+export interface SpeedrunResult {
+  readonly seed: number;
+  /** Validation loss after the last step, nats per masked token. */
+  readonly loss: number;
+  readonly steps: number;
+  /** Of the training, padding not counted. */
+  readonly tokens: number;
+  readonly seconds: number;
+  readonly machine: string;
+  /** Of cloze. */
+  readonly version: string;
+}
+
+export interface SpeedrunRecord {
+  readonly name: string;
+  readonly who: string;
+  /** YYYY-MM-DD. */
+  readonly date: string;
+  readonly changed: string;
+  readonly recipe: ReadonlyMap<string, OptionValue>;
+  readonly results: readonly SpeedrunResult[];
+}
+
+const FOLDER: string = fileURLToPath(new URL("../speedrun/", import.meta.url)), EXTENSION = ".yaml", LONGEST_NAME = 20;
+
+/** All records that come along. */
+export async function speedrunRecords(): Promise<readonly SpeedrunRecord[]> {
+  const files = (await readdir(FOLDER)).filter((file) => file.endsWith(EXTENSION)).sort();
+  return Promise.all(files.map(async (file) => parseRecord(await readFile(FOLDER + file, "utf8"), file)));
+}
+
+/** A record by its name, or one's own by its file. */
+export async function openRecord(given: string, path: (given: string) => string): Promise<{ readonly record: SpeedrunRecord; readonly file: string }> {
+  const isFile = /\.ya?ml$|[/\\]/.test(given), file = isFile ? path(given) : FOLDER + given + EXTENSION;
+  const text = await readFile(file, "utf8").catch(async (cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "ENOENT") throw cause;
+    if (isFile) throw new ConfigError(`speedrun ${given}: expected a record's YAML file there, got nothing. bench/speedrun/README.md says what is in one.`, { cause });
+    const names = (await speedrunRecords()).map(({ name }) => name);
+    throw new ConfigError(`speedrun ${given}: expected ${names.join(", ")}, or a record's .yaml file, got neither.${didYouMean(given, names)}`, { cause });
+  });
+  return { record: await parseRecord(text, isFile ? given : given + EXTENSION), file };
+}
+
+/** Throws FormatError with the file and the key. */
+export async function parseRecord(text: string, file: string): Promise<SpeedrunRecord> {
+  const { parse } = await import("yaml"), recipe = await parseConfig(text, file, PRETRAIN_OPTIONS, "recipe"), whole = parse(text) as Readonly<Record<string, unknown>>, name = basename(file).replace(/\.ya?ml$/, "");
+  const fail = (key: string, expected: string, got: unknown): never => { throw new FormatError(file, key, `expected ${expected}, got ${got === undefined || got === null ? "nothing" : JSON.stringify(got)}.`); };
+  const said = (key: string): string => {
+    const value = whole[key];
+    return typeof value === "string" && value.trim() !== "" ? value.trim() : fail(key, "a text", value);
+  };
+  const unknown = Object.keys(whole).find((key) => !["who", "date", "changed", "recipe", "results"].includes(key)), date = said("date"), { results = [] } = whole;
+  if (name.length > LONGEST_NAME) fail("name", `a file's name of at most ${LONGEST_NAME} letters, for the table`, name);
+  if (unknown !== undefined) fail(unknown, "no key but who, date, changed, recipe and results", whole[unknown]);
+  if (!/^\d{4}-\d\d-\d\d$/.test(date)) fail("date", "YYYY-MM-DD", date);
+  if (results !== null && !Array.isArray(results)) fail("results", "a list", results);
+  const read = ((results ?? []) as readonly unknown[]).map((result, i) => parseResult(result, (key, expected, got) => fail(`results[${i}].${key}`, expected, got)));
+  const twice = read.find(({ seed }, i) => read.findIndex((other) => other.seed === seed) !== i);
+  if (twice !== undefined) fail("results", "each seed once", twice.seed);
+  return { name, who: said("who"), date, changed: said("changed"), recipe, results: read };
+}
+
+function parseResult(result: unknown, fail: (key: string, expected: string, got: unknown) => never): SpeedrunResult {
+  const given = (typeof result === "object" && result !== null ? result : fail("seed", "a map", result)) as Readonly<Record<string, unknown>>;
+  const number = (key: "seed" | "loss" | "steps" | "tokens" | "seconds"): number => {
+    const value = given[key];
+    return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : fail(key, "a number from 0", value);
+  };
+  const word = (key: "machine" | "version"): string => {
+    const value = given[key];
+    return typeof value === "string" ? value : fail(key, "a text", value);
+  };
+  return { seed: number("seed"), loss: number("loss"), steps: number("steps"), tokens: number("tokens"), seconds: number("seconds"), machine: word("machine"), version: word("version") };
+}
+
+/** Puts results into a record's file, in the order of their seeds; the rest of it stays as it is. */
+export async function writeResults(file: string, results: readonly SpeedrunResult[]): Promise<void> {
+  const { parseDocument } = await import("yaml"), document = parseDocument(await readFile(file, "utf8"));
+  document.set("results", document.createNode([...results].sort((a, b) => a.seed - b.seed)));
+  await writeFile(file, document.toString({ lineWidth: 0 }));
+}

@@ -1,0 +1,79 @@
+/** The table of records: who reaches the target with the fewest tokens, and how sure that is. */
+import { oneSidedTTest } from "@cloze/eval";
+import { columns, integer } from "./output.ts";
+import type { SpeedrunRecord } from "./speedrun-records.ts";
+import { BASELINE, checkedFigures, LARGEST_P, LEAST_SEEDS } from "./speedrun-rules.ts";
+
+export interface Standing {
+  /** From 1; undefined: the target is not reached for certain, or it is the target itself. */
+  readonly place: number | undefined;
+  readonly record: SpeedrunRecord;
+  readonly steps: number;
+  /** Positions trained on: the score. */
+  readonly tokens: number;
+  readonly parameters: number;
+  /** Over seeds; undefined without results. */
+  readonly mean: number | undefined;
+  readonly deviation: number | undefined;
+  /** One-sided, against the target; undefined for fewer than two seeds, and for the baseline, whose mean is the target. */
+  readonly p: number | undefined;
+}
+
+export interface Standings {
+  /** Mean loss of the baseline; undefined where it has not been run. */
+  readonly target: number | undefined;
+  /** By place; then those without one, by loss, and at last those without results. */
+  readonly rows: readonly Standing[];
+}
+
+type Where = Parameters<typeof checkedFigures>[1];
+
+/** Throws ConfigError for a record that breaks the rules. */
+export async function standings(records: readonly SpeedrunRecord[], where: Where): Promise<Standings> {
+  const baseline = records.find(({ name }) => name === BASELINE), target = baseline === undefined || baseline.results.length === 0 ? undefined : mean(lossesOf(baseline));
+  const rows = await Promise.all(records.map(async (record): Promise<Omit<Standing, "place">> => {
+    const losses = lossesOf(record), figures = await checkedFigures(record, where), test = losses.length > 1 ? oneSidedTTest(losses, target ?? 0) : undefined;
+    return { record, ...figures, mean: losses.length > 0 ? mean(losses) : undefined, deviation: test?.deviation, p: target === undefined || record.name === BASELINE ? undefined : test?.p };
+  }));
+  const reaches = ({ p, record }: Omit<Standing, "place">): boolean => p !== undefined && p < LARGEST_P && record.results.length >= LEAST_SEEDS;
+  const sorted = [
+    ...rows.filter(reaches).sort((a, b) => a.tokens - b.tokens || (a.mean as number) - (b.mean as number)),
+    ...rows.filter((row) => !reaches(row)).sort((a, b) => (a.mean ?? Infinity) - (b.mean ?? Infinity) || (a.record.name < b.record.name ? -1 : 1)),
+  ];
+  return { target, rows: sorted.map((row, i) => ({ ...row, place: reaches(row) ? i + 1 : undefined })) };
+}
+
+const lossesOf = ({ results }: SpeedrunRecord): readonly number[] => results.map(({ loss }) => loss);
+const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
+
+const HEAD = ["#", "record", "tokens", "loss", "seeds", "p", "date"] as const;
+
+/** At most 80 columns. */
+export function standingsText({ target, rows }: Standings): readonly string[] {
+  const cells = rows.map((row) => [place(row), row.record.name, integer(row.tokens), loss(row, "±"), String(row.record.results.length), chance(row), row.record.date]);
+  return [targetLine(target), "", ...columns([HEAD, ...cells], [0, 2, 4])];
+}
+
+/** The same for a page, with what is new in each. */
+export function standingsMarkdown({ target, rows }: Standings): readonly string[] {
+  const cells = rows.map((row) => [place(row), row.record.name, row.record.changed.replaceAll(/\s+/g, " ").replaceAll("|", "\\|"), integer(row.steps), integer(row.tokens), loss(row, "±"), String(row.record.results.length), chance(row), row.record.who, row.record.date]);
+  return [targetLine(target), "", "| # | record | what is new | steps | tokens | loss | seeds | p | who | date |", "|---|---|---|---|---|---|---|---|---|---|", ...cells.map((row) => `| ${row.join(" | ")} |`)];
+}
+
+const targetLine = (target: number | undefined): string => (target === undefined ? `Target: the mean loss of ${BASELINE}, which has not been run.` : `Target: ${target.toFixed(4)}, the mean loss of ${BASELINE}.`);
+const place = (row: Standing): string => (row.place === undefined ? "-" : String(row.place));
+const loss = ({ mean: value, deviation }: Standing, sign: string): string => (value === undefined ? "not run" : `${value.toFixed(4)}${deviation === undefined ? "" : ` ${sign} ${deviation.toFixed(4)}`}`);
+
+function chance({ p, record }: Standing): string {
+  if (record.name === BASELINE && record.results.length > 0) return "target";
+  return p === undefined ? "-" : p < 1e-4 ? p.toExponential(0) : p.toFixed(4);
+}
+
+const BEGIN = "<!-- records -->", END = "<!-- end of records -->";
+
+/** A page with the table between its marks. Throws RangeError for a page without them. */
+export function withTable(page: string, table: Standings): string {
+  const begin = page.indexOf(BEGIN), end = page.indexOf(END);
+  if (begin < 0 || end < begin) throw new RangeError(`the page has no ${BEGIN} … ${END}`);
+  return `${page.slice(0, begin + BEGIN.length)}\n${standingsMarkdown(table).join("\n")}\n${page.slice(end)}`;
+}
