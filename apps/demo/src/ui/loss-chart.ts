@@ -11,6 +11,7 @@ export class LossChart {
   readonly element: HTMLElement;
   readonly #svg = svg("svg", { class: "chart", role: "img", height: HEIGHT });
   readonly #summary = h("p", { class: "unseen" });
+  readonly #floorKey = key("floor", "unigram floor");
   #rows: readonly TrainerRow[] = [];
   #steps = 0;
   #floor: number | undefined;
@@ -21,7 +22,8 @@ export class LossChart {
     this.#summary.id = `${id}-chart-summary`;
     this.#svg.setAttribute("aria-label", "Loss by step");
     this.#svg.setAttribute("aria-describedby", this.#summary.id);
-    this.element = h("figure", { class: "chart-figure" }, this.#svg, this.#summary, legend());
+    this.element = h("figure", { class: "chart-figure" }, this.#svg, this.#summary,
+      h("figcaption", {}, h("ul", { class: "legend" }, key("mean", "training, running mean"), key("raw", "each step"), key("held", "held out"), this.#floorKey)));
     new ResizeObserver(([entry]) => {
       const width = Math.round(entry?.contentRect.width ?? 0);
       if (width > 0 && width !== this.#width) {
@@ -55,6 +57,7 @@ export class LossChart {
     const x = (step: number): number => LEFT + (step / steps) * (width - LEFT - RIGHT), y = (loss: number): number => TOP + ((high - loss) / (high - low)) * (HEIGHT - TOP - BOTTOM);
     const point = (step: number, loss: number): string => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`;
     const smooth = runningMean(train.map(({ loss }) => loss)).map((mean, i) => point(train[i]?.step ?? 0, mean));
+    this.#floorKey.style.visibility = floor === undefined ? "hidden" : "visible";
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     this.#svg.replaceChildren(
       ...ticks(low, high, 5).flatMap((value) => [
@@ -77,10 +80,7 @@ export class LossChart {
   }
 }
 
-function legend(): HTMLElement {
-  const entry = (kind: string, label: string): HTMLElement => h("li", {}, h("span", { class: `key ${kind}`, "aria-hidden": "true" }), label);
-  return h("figcaption", {}, h("ul", { class: "legend" }, entry("mean", "training, running mean"), entry("raw", "each step"), entry("held", "held out"), entry("floor", "unigram floor")));
-}
+const key = (kind: string, label: string): HTMLElement => h("li", {}, h("span", { class: `key ${kind}`, "aria-hidden": "true" }), label);
 
 /** Exponential, and not drawn to where it began: each value is divided by the weights so far. */
 function runningMean(losses: readonly number[]): readonly number[] {

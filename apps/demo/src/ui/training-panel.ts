@@ -78,6 +78,7 @@ export class TrainingPanel {
       Left: stepMs === 0 || step >= steps ? "–" : duration(((steps - step) * stepMs) / 1000),
     };
     for (const [name, value] of Object.entries(values)) say(this.#stats.get(name) as HTMLElement, value);
-    this.#chart.show(this.#rows, steps, this.#floor);
+    // The loss of two objectives together is not one of tokens alone.
+    this.#chart.show(this.#rows, steps, state?.settings?.objective === "mlm+nsp" ? undefined : this.#floor);
   }
 }
