@@ -17,7 +17,7 @@ import { version } from "./version.ts";
 
 const EVERY_COMMAND = { json: { kind: "boolean", inFile: false, help: "print one JSON object as the last line" } } as const satisfies OptionTable;
 const CONFIG_FILE = { config: { kind: "string", value: "FILE.yaml", inFile: false, help: "read options from a file; flags beat it" } } as const satisfies OptionTable;
-const RECIPE = { recipe: { kind: "string", value: "NAME|FILE", inFile: false, help: "train by a recipe: cloze recipe list; a file and flags beat it" } } as const satisfies OptionTable;
+const RECIPE = { recipe: { kind: "string", value: "NAME|FILE", inFile: false, help: "options of a recipe: cloze recipe list; a file and flags beat them" } } as const satisfies OptionTable;
 
 /** All that may be said to a command: its own options and what it shares with others. */
 export const optionsOf = ({ options, configFile, recipes }: Command): OptionTable => ({ ...(recipes === true ? RECIPE : {}), ...options, ...(configFile === true ? CONFIG_FILE : {}), ...EVERY_COMMAND });

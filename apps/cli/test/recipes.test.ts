@@ -104,3 +104,24 @@ describe("training by a recipe", () => {
     expect(code).toBe(2);
   });
 });
+
+test("the recipe for text: a tokenizer and a text of one's own, as its header says", async () => {
+  const sentence = (i: number): string => `the ${["cat", "dog", "bird"][i % 3]} ${["sat", "ran", "slept"][(i * 7) % 3]} on the ${["mat", "hill"][i % 2]} .`;
+  write("text.txt", Array.from({ length: 30 }, (_, d) => Array.from({ length: 12 }, (__, i) => sentence(d + i)).join("\n")).join("\n\n"));
+  expect((await run("tokenizer", "train", "--data", "text.txt", "--size", "60", "--out", "tokenizer")).code).toBe(0);
+  const { code, err, json } = await run("pretrain", "--recipe", "bert-base-tiny", "--data", "text.txt", "--tokenizer", "tokenizer", "--steps", "4", "--valid", "0.2", "--backend", "onnxruntime", "--threads", "1", "--out", "bert", "--json");
+  expect(code, err).toBe(0);
+  expect([json()["steps"], err.includes("over the run: batch-tokens 0:1024,0.9:2048; max-length 0:64,0.9:128")]).toEqual([4, true]);
+}, 60_000);
+
+test("a recipe that begins as a smaller model: grown by its name, trained from there", async () => {
+  const quick = ["--steps", "1", "--batch-tokens", "256", "--max-length", "64", "--rope-base", "10000", "--valid", "0", "--backend", "reference"];
+  const small = '{"hidden_size":8,"num_hidden_layers":2,"num_attention_heads":1,"intermediate_size":8,"max_position_embeddings":64}', large = '{"hidden_size":16,"num_hidden_layers":3,"num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":64}';
+  const base = await run("pretrain", "--recipe", "modernbert-base-tiny", "--model-options", small, ...quick, "--out", "base");
+  expect(base.code, base.err).toBe(0);
+  const grown = await run("checkpoint", "grow", "base", "grown", "--recipe", "modernbert-large-tiny", "--model-options", large, "--no-keep-sums");
+  expect(grown.code, grown.err).toBe(0);
+  expect(JSON.parse(readFileSync(join(dir, "grown", "config.json"), "utf8"))).toMatchObject({ hidden_size: 16, layer_types: ["full_attention", "sliding_attention", "sliding_attention"] });
+  const trained = await run("pretrain", "--recipe", "modernbert-large-tiny", "--model-options", large, ...quick, "--from", "grown", "--out", "large");
+  expect(trained.code, trained.err).toBe(0);
+}, 60_000);

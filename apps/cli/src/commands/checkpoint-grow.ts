@@ -4,21 +4,25 @@ import type { Head } from "@cloze/models/families";
 import { checkpointPath } from "../checkpoint-folder.ts";
 import { command, type Command } from "../command.ts";
 import type { LoadedModel } from "../model-files.ts";
+import { readObject } from "../options.ts";
 import { columns, integer } from "../output.ts";
 import { expectNewFolder } from "./checkpoint-convert.ts";
 
 const WHERE = "checkpoint grow";
 
 export const checkpointGrow: Command = command({
+  recipes: true,
   arguments: { name: "IN OUT", help: "a checkpoint folder, a run folder or a model of the Hub; and a new folder", min: 2, max: 2 },
   options: {
     model: { kind: "string", value: "NAME|config.json", required: true, help: "the larger model: a published size, which takes the vocabulary of IN, or a configuration of one's own" },
+    modelOptions: { kind: "json", default: "{}", help: "keys of its config.json to change" },
     keepSums: { kind: "boolean", default: true, help: "tile alone, as ModernBERT-large was: do not divide what stands several times by how often it does" },
     noise: { kind: "number", min: 0, default: 0.01, help: "of every weight's size, so that copies do not stay copies; 0 for none" },
     seed: { kind: "integer", min: 0, default: 0, help: "of the noise, and of parameters that IN has nothing for" },
   },
   examples: [
     { does: "As ModernBERT-large began, from one's own base", line: "cloze checkpoint grow runs/base large-start --model modernbert-large --no-keep-sums" },
+    { does: "For a recipe that begins so", line: "cloze checkpoint grow runs/base grown --recipe modernbert-large --no-keep-sums" },
     { does: "A larger ESM-2", line: "cloze checkpoint grow runs/esm2-8m-1 esm2-35m-start --model esm2-35m" },
   ],
   notes: [
@@ -34,7 +38,7 @@ export const checkpointGrow: Command = command({
     const small = await loadModel(from), tokenizer = (await holdsTokenizer(from)) ? await tokenizerOfFolder(from) : undefined, head = pretrainingHead(small, given);
     // A published size takes the vocabulary of the small model and the ids of its special tokens; a config.json says its own.
     const vocabulary = options.model.endsWith(".json") ? {} : { vocab: small.model.vocab, special: tokenizer?.special ?? { pad: small.padId } };
-    const { name, opened: big } = await openRequested({ model: options.model, path, zeroInitHead: false, ...vocabulary }), source = sourceOfModel(name, big, head), parameters = parametersOfSource(source, head);
+    const { name, opened: big } = await openRequested({ model: options.model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: false, ...vocabulary }), source = sourceOfModel(name, big, head), parameters = parametersOfSource(source, head);
     const { weights, layers, fresh } = growWeights(small, big, parameters, { seed: options.seed, keepSums: options.keepSums, noise: options.noise });
     await saveCheckpoint(out, { source, weights, tokenizerFiles: tokenizer?.files() ?? {} });
     const was = countParameters(new Map(Object.entries(small.weights))), is = countParameters(parameters);
