@@ -27,7 +27,7 @@ describe.sequential("the page with WebGPU", () => {
     }
     pages = await site();
     opened = await browser(path, pages);
-    fasta = join(pages.folder, "..", `${pages.folder.split("/").at(-1)}.fasta`);
+    fasta = join(pages.folder, "short.fasta");
     writeFileSync(fasta, shortProteins(200));
   }, 120_000);
   afterAll(async () => {

@@ -139,7 +139,7 @@ export class Side {
       this.#form.element.reportValidity();
       return;
     }
-    this.#id = crypto.randomUUID();
+    this.#id = newId();
     this.#training.reset([], this.#summary?.unigramEntropy);
     this.#saved.say("");
     await this.#client.ask("start", settings);
@@ -214,7 +214,7 @@ export class Side {
   async #openFile(file: File): Promise<void> {
     await this.#options.notice.during(async () => {
       this.#saved.say(`Loading ${file.name}…`);
-      await this.#restore({ files: await readZip(new Uint8Array(await file.arrayBuffer())), source: undefined }, crypto.randomUUID());
+      await this.#restore({ files: await readZip(new Uint8Array(await file.arrayBuffer())), source: undefined }, newId());
     }).then((loaded) => { this.#saved.say(loaded ? `${file.name} is loaded.` : ""); });
   }
 
@@ -234,3 +234,6 @@ export class Side {
 }
 
 const nameOf = ({ size, objective }: Settings, data: DataSummary | undefined): string => `${data?.name ?? "Run"}, ${size}, ${objective}`;
+
+/** `crypto.randomUUID` is not there on plain http from another machine. */
+const newId = (): string => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
