@@ -5,7 +5,7 @@ import { count, integer, nats } from "./format.ts";
 
 const SAMPLES: Readonly<Record<Side, { readonly name: string; readonly words: string }>> = {
   protein: { name: "UniProt sample", words: "5,500 proteins (UniProt Consortium, CC BY 4.0)" },
-  text: { name: "Shakespeare sample", words: "160 kB of Shakespeare's plays (public domain)" },
+  text: { name: "Austen sample", words: "160 kB of Pride and Prejudice, Jane Austen (public domain)" },
 };
 const WORDS: Readonly<Record<Side, { readonly drop: string; readonly accept: string }>> = {
   protein: { drop: "Drop a FASTA file here, plain or .gz, or", accept: ".fasta,.fa,.faa,.fas,.gz,.txt" },

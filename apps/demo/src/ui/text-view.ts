@@ -10,9 +10,9 @@ export class TextView {
   readonly element: HTMLElement;
   readonly #ask: Ask;
   readonly #notice: Notice;
-  readonly #text = h("textarea", { id: "pieces-text", rows: 2, oninput: () => this.#later() }, "The king is dead, and the unkindness of ravens is gathering.");
+  readonly #text = h("textarea", { id: "pieces-text", rows: 2, oninput: () => this.#later() }, "A single man of good fortune was walking towards Netherfield.");
   readonly #pieces = h("p", { class: "pieces", "aria-live": "polite" });
-  readonly #masked = h("input", { id: "fill-text", type: "text", value: "Speak to me, my [MASK]." });
+  readonly #masked = h("input", { id: "fill-text", type: "text", value: "She was a very agreeable [MASK]." });
   readonly #fill: HTMLButtonElement;
   readonly #answers = h("div", { class: "two", "aria-live": "polite" });
   #hasVocabulary = false;

@@ -1,10 +1,10 @@
 /** The bytes of a source, unpacked: gzip is told by its first two bytes, not by the name. */
 import { FormatError } from "@cloze/errors";
 import proteins from "#sample/uniprot-sample.fasta.gz?url";
-import shakespeare from "../../sample/shakespeare.txt?url";
+import austen from "../../sample/austen.txt?url";
 import type { Side, Source } from "../protocol.ts";
 
-const SAMPLES: Readonly<Record<Side, string>> = { protein: proteins, text: shakespeare };
+const SAMPLES: Readonly<Record<Side, string>> = { protein: proteins, text: austen };
 
 export async function readSource(side: Side, { name, bytes }: Source): Promise<Uint8Array> {
   const given = bytes ?? (await fetched(SAMPLES[side], name));
