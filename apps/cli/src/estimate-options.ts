@@ -5,6 +5,7 @@ import { READING_OPTIONS } from "./data-options.ts";
 
 const RUN = {
   model: { kind: "string", value: "NAME", required: true, help: "a published size, or a config.json" },
+  modelOptions: { kind: "json", default: "{}", help: "keys of its config.json to change" },
   tokens: { kind: "count", min: 1, help: "tokens of the whole run" },
   data: { kind: "list", value: "[W:]NAME", help: "instead: the data, as pretrain takes it; its tokens are counted" },
   epochs: { kind: "number", above: 0, default: 1, help: "passes over the data" },

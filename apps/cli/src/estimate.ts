@@ -11,7 +11,7 @@ import { modelSource, parametersOfSource } from "./model-sources.ts";
 import { findObjective } from "./objectives.ts";
 import { optimizerOf } from "./optimizers.ts";
 import { columns } from "./output.ts";
-import type { Values } from "./options.ts";
+import { readObject, type Values } from "./options.ts";
 import { deviceCosts, dollars, percent } from "./run-costs.ts";
 import { tokenizerFrom, tokenizerOfModel } from "./tokenizers.ts";
 import { unitOf } from "./training-batches.ts";
@@ -25,7 +25,7 @@ const MEASURED = 3;
 export async function estimateRun({ options, given, io, path, note }: EstimateContext): Promise<Result> {
   const { model, maxLength: asked, batchTokens, accumulate, precision } = options, tokenizer = await tokenizerFrom(given.has("tokenizer") ? options.tokenizer : tokenizerOfModel(model), path);
   const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer), made = model.endsWith(".json") ? {} : { vocab: tokenizer.vocabulary.length, special: tokenizer.special };
-  const source = await modelSource({ model, path, zeroInitHead: false, ...made }, objective.requires), maxLength = Math.min(asked, source.maxLength), rows = Math.floor(batchTokens / accumulate / maxLength);
+  const source = await modelSource({ model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: false, ...made }, objective.requires), maxLength = Math.min(asked, source.maxLength), rows = Math.floor(batchTokens / accumulate / maxLength);
   if (rows < 1) throw new ConfigError(`estimate: --batch-tokens ${batchTokens} in ${accumulate} parts is less than one row of --max-length ${maxLength}. Raise --batch-tokens, or lower the others.`);
   // No rate or decay counts here: only what is kept and computed.
   const rates = { lr: 1, adamLr: 1, beta1: 0.9, beta2: 0.98, weightDecay: 0.01, muonMomentum: 0.95, clipPercentile: undefined, clipHistory: 1 };

@@ -30,6 +30,10 @@ describe("cloze estimate", () => {
     for (const { total, ...sizes } of [one, parts, averaged]) expect(Object.values(sizes).reduce((a, b) => a + b, 0)).toBe(total);
   });
 
+  it("takes changes of the model's configuration", async () => {
+    expect((await estimate("--model-options", '{"num_hidden_layers":3}')).parameters).toBeGreaterThan((await estimate()).parameters);
+  });
+
   it("tells time and dollars of a run, by a speed that is known", async () => {
     const { tokens, flopsPerToken, seconds, dollars, mfu } = await estimate("--tokens", "36M", "--tokens-per-second", "1000", "--device", "NVIDIA H200", "--price", "2");
     expect([tokens, seconds, dollars]).toEqual([36_000_000, 36_000, 20]);
