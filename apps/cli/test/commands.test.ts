@@ -95,7 +95,7 @@ describe("data", () => {
 
   test("mistakes", async () => {
     await mistake(["data", "prepare", "a.fasta"], "--out is required");
-    await mistake(["data", "prepare", "--out", "x"], "expected FILE…, got nothing");
+    await mistake(["data", "prepare", "--out", "x"], "expected the names of files, got none");
     await mistake(["data", "prepare", "none.fasta", "--out", "x"], "data prepare: none.fasta: expected a FASTA file, text, JSONL, CSV, Parquet or token shards, got nothing there");
     await mistake(["data", "prepare", "table.csv", "--out", "x"], "table.csv");
     await mistake(["data", "prepare", "a.fasta", "--out", "x", "--valid", "2"], "--valid: expected a number, at least 0, at most 1");

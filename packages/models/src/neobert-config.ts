@@ -12,7 +12,7 @@ const FIXED = { dropoutRate: 0, embeddingNorm: false, lastNorm: true, attentionB
 
 export type NeoBertSize = "neobert";
 
-/** The published size, chandar-lab/NeoBERT: 245,136,186 parameters, 221,665,536 of them the encoder's. */
+/** The published size, chandar-lab/NeoBERT: 245,136,954 parameters, 221,665,536 of them the encoder's. */
 export const neoBertConfigs: Readonly<Record<NeoBertSize, GatedRmsConfig>> = {
   neobert: {
     ...FIXED, vocab: 30_522, hidden: 768, layers: 28, heads: 12, intermediate: 3072, maxPositions: 4096, padTokenId: 0, normEps: 1e-5, ropeBase: 10_000,
