@@ -10,6 +10,7 @@ const config: ViteUserConfig = defineConfig({
     include: ["packages/*/{src,test}/**/*.test.ts", "apps/*/{src,test}/**/*.test.ts", "docs/**/*.test.ts", "tooling/**/*.test.ts"],
     pool: "forks",
     testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });
 export default config;

@@ -47,7 +47,7 @@ type Model = Pick<OpenedModel, "family" | "configText" | "notes">;
  */
 export function growWeights(small: Model & { readonly weights: HostTensors }, big: Model, parameters: ReadonlyMap<string, Parameter>, { seed, keepSums = true, noise = 0 }: GrowOptions): Grown {
   if (small.family !== big.family) throw new ConfigError(`grow: expected two models of one family, got ${small.family} and ${big.family}. Choose a larger ${small.family}.`);
-  const rules = axisRules[big.family] ?? [], from = layerCounts(Object.keys(small.weights)), to = layerCounts([...parameters.keys()]), weights: Record<string, HostTensor> = {}, fresh: string[] = [];
+  const rules = axisRules[big.family]?.() ?? [], from = layerCounts(Object.keys(small.weights)), to = layerCounts([...parameters.keys()]), weights: Record<string, HostTensor> = {}, fresh: string[] = [];
   const sizes = { small: headsOf(small), big: headsOf(big) }, tied = Object.keys(big.notes.tied).some((copy) => !parameters.has(copy));
   for (const [name, parameter] of parameters) {
     const axes = ruleFor(rules, name, big.family).axes, source = small.weights[sourceName(name, from, to)];

@@ -22,7 +22,7 @@ export interface AxisRule {
 
 const same: Axis = { factors: "same" }, width: Axis = { factors: ["rest"] };
 const summed = ({ factors }: Axis): Axis => ({ factors, summed: "in" });
-const beforeDecoder: Axis = { ...width, summed: "tied" };
+const beforeDecoder: Axis = { factors: ["rest"], summed: "tied" };
 /** Of each head: channels as they are; as two halves that turn together by rotary positions; as pairs of neighbours. */
 const heads: Axis = { factors: ["heads", "rest"] }, halves: Axis = { factors: ["heads", 2, "rest"] }, pairs: Axis = { factors: ["heads", "rest", 2] };
 const gated: Axis = { factors: [2, "rest"] };
@@ -46,23 +46,23 @@ const gatedRms = (head: Axis, projections: readonly AxisRule[]): readonly AxisRu
 ];
 
 /** By `model_type`. */
-export const axisRules: Readonly<Record<string, readonly AxisRule[]>> = {
-  bert: [
+export const axisRules: Readonly<Record<string, () => readonly AxisRule[]>> = {
+  bert: () => [
     ...transformer(heads), ...linear("cls\\.seq_relationship", same, width), ...linear("cls\\.predictions\\.decoder", same, width), vector("cls\\.predictions\\.bias", same),
   ],
-  esm: [
+  esm: () => [
     ...transformer(halves), norm("lm_head\\.layer_norm", beforeDecoder), norm("(layer_norm|emb_layer_norm_after)"), ...linear("lm_head\\.dense", width, width), ...linear("lm_head\\.decoder", same, width),
     vector("lm_head\\.bias", same), { name: /(^|\.)contact_head\.regression\.(weight|bias)$/, axes: "new" },
   ],
-  modernbert: [
+  modernbert: () => [
     table("tok_embeddings"), ...linear("attn\\.Wqkv", { factors: [3, "heads", 2, "rest"] }, width), ...linear("attn\\.Wo", width, halves), ...linear("mlp\\.Wi", gated, width),
     ...linear("(mlp\\.Wo|head\\.dense)", width, width), norm("head\\.norm", beforeDecoder), norm("(embeddings\\.norm|attn_norm|mlp_norm|final_norm)"), ...linear("decoder", same, width),
   ],
-  cloze_speedrun: [
+  cloze_speedrun: () => [
     table("tokens"), table("values\\.\\d+", halves), ...linear("attention\\.(query|key|value)", halves, width), ...linear("attention\\.output", width, halves),
     ...linear("(mlp\\.up|mlp\\.down|lm_head\\.dense)", width, width), vector("(lambdas|value_lambdas)", same), ...linear("lm_head\\.decoder", same, width),
     vector("skip_weights", width),
   ],
-  AMPLIFY: gatedRms(pairs, linear("(q|k|v)", pairs, width)),
-  neobert: gatedRms(pairs, linear("qkv", { factors: ["heads", 3, "rest", 2] }, width)),
+  AMPLIFY: () => gatedRms(pairs, linear("(q|k|v)", pairs, width)),
+  neobert: () => gatedRms(pairs, linear("qkv", { factors: ["heads", 3, "rest", 2] }, width)),
 };
