@@ -1,13 +1,13 @@
 /** The work of `cloze estimate`: what a run will take of memory, time and money, before it is begun. */
 import { framingLength } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
-import { sizeOf } from "@cloze/graph";
+import { countParameters } from "@cloze/nn";
 import { formatBytes, formatCount, formatDuration, formatFlops, formatInteger } from "@cloze/trainer";
 import { chooseBackend } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import type { ESTIMATE_OPTIONS } from "./estimate-options.ts";
 import { drawnBatches, measureSpeed, memoryOfStep } from "./estimate-step.ts";
-import { modelSource, parametersOfSource } from "./model-sources.ts";
+import { madeFor, modelSource, parametersOfSource } from "./model-sources.ts";
 import { findObjective } from "./objectives.ts";
 import { optimizerOf } from "./optimizers.ts";
 import { columns } from "./output.ts";
@@ -24,15 +24,15 @@ const MEASURED = 3;
 
 export async function estimateRun({ options, given, io, path, note }: EstimateContext): Promise<Result> {
   const { model, maxLength: asked, batchTokens, accumulate, precision } = options, tokenizer = await tokenizerFrom(given.has("tokenizer") ? options.tokenizer : tokenizerOfModel(model), path);
-  const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer), made = model.endsWith(".json") ? {} : { vocab: tokenizer.vocabulary.length, special: tokenizer.special };
-  const source = await modelSource({ model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: false, ...made }, objective.requires), maxLength = Math.min(asked, source.maxLength), rows = Math.floor(batchTokens / accumulate / maxLength);
+  const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer);
+  const source = await modelSource({ model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: false, ...madeFor(tokenizer, model) }, objective.requires), maxLength = Math.min(asked, source.maxLength), rows = Math.floor(batchTokens / accumulate / maxLength);
   if (rows < 1) throw new ConfigError(`estimate: --batch-tokens ${batchTokens} in ${accumulate} parts is less than one row of --max-length ${maxLength}. Raise --batch-tokens, or lower the others.`);
   // No rate or decay counts here: only what is kept and computed.
   const rates = { lr: 1, adamLr: 1, beta1: 0.9, beta2: 0.98, weightDecay: 0.01, muonMomentum: 0.95, clipPercentile: undefined, clipHistory: 1 };
   const optimizer = optimizerOf({ ...rates, optimizer: options.optimizer, ema: options.ema }), batches = drawnBatches(tokenizer, rows, maxLength);
   const setup = { source, objective, optimizer, clip: 1, compute: precision, rematerialise: options.rematerialise }, memory = await memoryOfStep(setup, batches, accumulate);
 
-  const parameters = [...parametersOfSource(source, objective.requires).values()].reduce((n, { shape }) => n + sizeOf(shape), 0), flopsPerToken = source.flopsPerToken?.(maxLength);
+  const parameters = countParameters(parametersOfSource(source, objective.requires)), flopsPerToken = source.flopsPerToken?.(maxLength);
   const measured = options.measure ? await measure({ ...setup, batches, accumulate }, options, note) : undefined;
   const device = options.device ?? measured?.device ?? "a device that was not named", costs = await deviceCosts({ device, precision, flopsPerToken }, options, path), { peak } = costs;
   const assumed = peak !== undefined && flopsPerToken !== undefined && measured === undefined && options.tokensPerSecond === undefined ? (options.mfu * peak) / flopsPerToken : undefined;

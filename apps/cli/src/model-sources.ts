@@ -6,6 +6,7 @@ import { basename } from "node:path";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { changedConfig, hasHead, headParameters, openModel, publishedConfig, publishedNames, type Head, type HeadModels, type OpenedModel, type OpenOptions, type TaskLabels, type Variation } from "@cloze/models/families";
 import type { Encoder, Parameter } from "@cloze/nn";
+import type { Tokenizer } from "@cloze/tokenizer";
 import type { ModelSource } from "@cloze/trainer";
 import { didYouMean } from "./suggest.ts";
 
@@ -18,6 +19,11 @@ export interface ModelRequest extends Pick<OpenOptions, "vocab" | "special"> {
   readonly path: (given: string) => string;
   /** Start from logits of exactly zero. */
   readonly zeroInitHead: boolean;
+}
+
+/** A published size takes the tokenizer's vocabulary and the ids of its special tokens, where one is known; a config.json says its own. */
+export function madeFor(tokenizer: Tokenizer | undefined, model: string): Pick<ModelRequest, "vocab" | "special"> {
+  return tokenizer === undefined || model.endsWith(".json") ? {} : { vocab: tokenizer.vocabulary.length, special: tokenizer.special };
 }
 
 /** A new model with the head for pretraining, or with another. */

@@ -1,6 +1,7 @@
 /** `--optimizer`: the optimizers of @cloze/optim by name. */
 import { ConfigError } from "@cloze/errors";
 import { adamw, byParameter, clipByPercentile, ema, lamb, muon, muonRules, stableAdamw, type Optimizer, type ParameterGroup } from "@cloze/optim";
+import { schedule, type Schedule, type ScheduleName } from "@cloze/schedule";
 
 export interface OptimizerSettings {
   readonly optimizer: "adamw" | "muon" | "stable-adamw" | "lamb";
@@ -22,7 +23,17 @@ export interface OptimizerSettings {
 }
 
 /** Muon's steps have the length of the rate, AdamW's too, but by element: their rates are of different size. */
-export const MUON_LR = 0.02;
+const MUON_LR = 0.02;
+
+/** The rate that an optimizer has where nothing says one. */
+export function withUsualRate<T extends Pick<OptimizerSettings, "optimizer" | "lr">>(options: T, given: ReadonlySet<string>): T {
+  return options.optimizer === "muon" && !given.has("lr") ? { ...options, lr: MUON_LR } : options;
+}
+
+/** `--schedule` with what belongs to it. */
+export function scheduleOf({ schedule: name, warmup, finalLr, decay }: { readonly schedule: ScheduleName; readonly warmup: number; readonly finalLr: number; readonly decay: number | undefined }): Schedule {
+  return schedule(name, { warmup, final: name === "constant" ? 0 : finalLr, ...(decay !== undefined && { decay }) });
+}
 
 /** The optimizer, and what was asked for around it. */
 export function optimizerOf(settings: OptimizerSettings): Optimizer {

@@ -3,7 +3,6 @@ import { join, relative } from "node:path";
 import { framingLength, type PackedBatches } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import type { Objective } from "@cloze/objective";
-import { schedule } from "@cloze/schedule";
 import {
   checkpointsFolder, formatBytes, formatCount, formatDuration, formatInteger,
   planTraining, ProgressWriter, readMetrics, renderReport, train, type ModelSource, type TrainEvent, type TrainOptions, type TrainResult, type Until, type Weights,
@@ -14,11 +13,11 @@ import type { Context, Result } from "./command.ts";
 import { furtherMetrics } from "./further-metrics.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { findObjectives } from "./objectives.ts";
-import { MUON_LR, optimizerOf } from "./optimizers.ts";
+import { optimizerOf, scheduleOf, withUsualRate } from "./optimizers.ts";
 import { flag, kebab, readObject, showValue, type Values } from "./options.ts";
 import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
 import { checkpointFolder, holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
-import { costLines, deviceCosts, flopsOfSequences, runCosts, timedCosts, type CostLines, type DeviceCosts, type RunCosts } from "./run-costs.ts";
+import { costLines, deviceCosts, flopsOfSequences, percent, runCosts, timedCosts, type CostLines, type DeviceCosts, type RunCosts } from "./run-costs.ts";
 import { changesRows, heldOptions, runShape, runStages, stagesInWords, toldIn, valuesOf } from "./run-stages.ts";
 import { startingPoint } from "./starting-point.ts";
 import { holdsTokenizer, tokenizerFrom, tokenizerOfModel } from "./tokenizers.ts";
@@ -88,9 +87,8 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
     // What is trained on from a checkpoint reads with that checkpoint's tokenizer, unless another was named.
     const from = options.from === undefined || given.has("tokenizer") ? undefined : await checkpointFolder(path(options.from));
     const tokenizer = from !== undefined && (await holdsTokenizer(from)) ? from : given.has("tokenizer") ? options.tokenizer : tokenizerOfModel(options.model);
-    const lr = options.optimizer === "muon" && !given.has("lr") ? MUON_LR : options.lr;
     const clip = options.clipPercentile !== undefined && !given.has("clip") ? 0 : options.clip;
-    return { options: { ...options, tokenizer, lr, clip }, given, run, resuming: false };
+    return { options: { ...withUsualRate(options, given), tokenizer, clip }, given, run, resuming: false };
   }
   const run = options.resume !== "auto" ? path(options.resume) : options.out !== undefined ? path(options.out) : await newestRun(io.cwd);
   const saved = await readRunConfig(run, PRETRAIN_OPTIONS);
@@ -108,8 +106,6 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
 
 /** Ways to say how long a run is. */
 const ENDS = ["steps", "epochs", "tokens", "budget"] as const;
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** All that a training run is given, and what is said of it beforehand. */
 async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ readonly training: TrainOptions; readonly dispose: () => Promise<void>; readonly begin: () => Promise<number | undefined>; readonly finish: () => void; readonly options: PretrainOptions; readonly costs: DeviceCosts; readonly fill: number }> {
@@ -151,7 +147,7 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
       optimizer: optimizerOf(options),
       clip: options.clip === 0 ? undefined : options.clip,
       tokenizerFiles: tokenizer.files(), lr: options.lr,
-      schedule: schedule(options.schedule, { warmup: options.warmup, final: options.schedule === "constant" ? 0 : options.finalLr, ...(options.decay !== undefined && { decay: options.decay }) }),
+      schedule: scheduleOf(options),
       seed: options.seed, evalEvery: options.evalEvery, saveEvery: options.saveEvery, keep: options.keep,
       ...(data.valid.size > 0 ? { evaluator: validation({ backend, source: first.source, objective, tokens: tokenizer, compute: options.precision, batches: evaluationBatches(data.valid, { ...asked, tokens: shape.rowsOf(maxLength) * maxLength }) }) } : {}),
       onEvent: shower(progress, until), timeFigures: timedCosts(costs),

@@ -1,12 +1,12 @@
 /** What a recipe comes to, without a device or data: parameters of its model, steps and tokens of its run. */
-import { sizeOf } from "@cloze/graph";
-import type { Tokenizer } from "@cloze/tokenizer";
-import { modelSource, parametersOfSource } from "./model-sources.ts";
+import { countParameters } from "@cloze/nn";
+import { madeFor, modelSource, parametersOfSource } from "./model-sources.ts";
 import { findObjectives } from "./objectives.ts";
 import { readObject } from "./options.ts";
 import type { Recipe } from "./recipes.ts";
 import { pretrainOptions } from "./recipes.ts";
-import { runCourse, withUsualRate, type RunCourse } from "./run-course.ts";
+import { withUsualRate } from "./optimizers.ts";
+import { runCourse, type RunCourse } from "./run-course.ts";
 import { heldOptions, valuesOf } from "./run-stages.ts";
 import { TOKENIZER_NAMES, tokenizerFrom } from "./tokenizers.ts";
 
@@ -24,9 +24,6 @@ export async function recipeFigures(recipe: Recipe, { path, cwd }: { readonly pa
   const course = runCourse(options), names = valuesOf(heldOptions(options).objective).map(String);
   // Which head is trained does not depend on the vocabulary.
   const [objective] = (await findObjectives(names, tokenizer ?? (await tokenizerFrom("esm2", path)), readObject(options.objectiveOptions), cwd)).values();
-  const source = await modelSource({ model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: options.zeroInitHead, ...madeFor(model, tokenizer) }, objective?.requires ?? "masked-lm");
-  return { ...course, parameters: [...parametersOfSource(source, objective?.requires).values()].reduce((n, { shape }) => n + sizeOf(shape), 0) };
+  const source = await modelSource({ model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: options.zeroInitHead, ...madeFor(tokenizer, model) }, objective?.requires ?? "masked-lm");
+  return { ...course, parameters: countParameters(parametersOfSource(source, objective?.requires)) };
 }
-
-const madeFor = (model: string, tokenizer: Tokenizer | undefined): { readonly vocab?: number; readonly special?: Tokenizer["special"] } =>
-  (tokenizer === undefined || model.endsWith(".json") ? {} : { vocab: tokenizer.vocabulary.length, special: tokenizer.special });

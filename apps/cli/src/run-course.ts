@@ -4,12 +4,12 @@
  * Steps and tokens follow from each other by the batch, whose tokens count padding: a run of so many steps takes the sum of its
  * batches, one of so many tokens about their quotient.
  */
-import { hasPlaces, linearSchedule, parsePoints, pointsOfMap, schedule, type Point, type Progress, type ValueSchedule } from "@cloze/schedule";
+import { hasPlaces, linearSchedule, parsePoints, pointsOfMap, type Point, type Progress, type ValueSchedule } from "@cloze/schedule";
 import { formatCount, formatDuration } from "@cloze/trainer";
 import { flag, kebab, readObject } from "./options.ts";
-import { MUON_LR } from "./optimizers.ts";
+import { scheduleOf } from "./optimizers.ts";
 import type { PretrainOptions } from "./pretrain.ts";
-import { heldOptions, type HeldOptions } from "./run-stages.ts";
+import { CHANGING, heldOptions, type HeldOptions } from "./run-stages.ts";
 
 export interface RunCourse {
   /** Undefined: it depends on the data, or on the machine. */
@@ -40,7 +40,7 @@ export function runCourse(options: PretrainOptions): RunCourse {
     ...length,
     quantities: [
       ...learningRates(options), ...linear("weightDecay"), ...(options.optimizer === "muon" ? linear("muonMomentum") : []),
-      ...(["batchTokens", "maxLength", "window", "ropeBase", "objective"] as const).flatMap((key) => over(kebab(key), held[key])),
+      ...CHANGING.flatMap((key) => over(kebab(key), held[key])),
       ...scheduledIn(readObject(options.objectiveOptions), []).flatMap(([name, points]) => over(name, linearSchedule(points, { where: name }))),
     ],
   };
@@ -80,9 +80,10 @@ function stepsBy({ steps, tokens }: PretrainOptions, { batchTokens }: HeldOption
 }
 
 /** Update t of the schedule is the step after t - 1 others; the first of a run counts as 1. */
-function learningRates({ optimizer, lr, adamLr, schedule: shape, warmup, finalLr, decay, embeddingLr, headLr, steps, tokens, budget }: PretrainOptions): Quantity[] {
+function learningRates(options: PretrainOptions): Quantity[] {
+  const { optimizer, lr, adamLr, schedule: shape, warmup, embeddingLr, headLr, steps, tokens, budget } = options;
   if (shape === "constant" && warmup === 0) return [];
-  const total = steps ?? tokens ?? budget, multiplier = schedule(shape, { warmup, final: shape === "constant" ? 0 : finalLr, ...(decay !== undefined && { decay }) });
+  const total = steps ?? tokens ?? budget, multiplier = scheduleOf(options);
   const rate = (name: string, peak: number): Quantity => ({
     name,
     at: (share) => (total === undefined ? (warmup < 1 ? peak * multiplier(Math.max(1, share * SLICES), SLICES) : undefined) : peak * multiplier(Math.max(1, share * total), total)),
@@ -99,6 +100,3 @@ function scheduledIn(value: unknown, path: readonly string[]): readonly (readonl
   if (isMap) return [[path.join(" "), shown(pointsOfMap(value as Readonly<Record<string, number>>, path.join(" ")))]];
   return entries.flatMap(([key, each]) => scheduledIn(each, [...path, key]));
 }
-
-/** The rate that Muon has where nothing says one: as pretrain decides. */
-export const withUsualRate = (options: PretrainOptions, given: ReadonlySet<string>): PretrainOptions => (options.optimizer === "muon" && !given.has("lr") ? { ...options, lr: MUON_LR } : options);

@@ -21,7 +21,8 @@ export interface StageOptions {
   readonly objective: string;
 }
 
-const CHANGING = ["batchTokens", "maxLength", "window", "ropeBase", "objective"] as const;
+/** Options whose values make stages. */
+export const CHANGING = ["batchTokens", "maxLength", "window", "ropeBase", "objective"] as const;
 type Changing = (typeof CHANGING)[number];
 type Values = { readonly [K in Changing]?: number | string };
 

@@ -9,7 +9,7 @@ import type { Tokenizer } from "@cloze/tokenizer";
 import { loadTrainerState, newestCheckpoint, type TrainOptions, type Weights } from "@cloze/trainer";
 import { loadModel, type LoadedModel } from "./model-files.ts";
 import { readObject } from "./options.ts";
-import { modelSource, parametersOfSource, sourceOfModel, type ModelRequest, type VariedSource } from "./model-sources.ts";
+import { madeFor, modelSource, parametersOfSource, sourceOfModel, type ModelRequest, type VariedSource } from "./model-sources.ts";
 import { loadFor } from "./resize-vocabulary.ts";
 import { checkpointFolder } from "./run-folder.ts";
 
@@ -53,11 +53,6 @@ export async function startingPoint({ options, modelGiven, objective, tokenizer,
   const source = modelGiven ? await newSource(objective, { ...request, zeroInitHead: false }) : sourceFor(objective, options.from, loaded);
   const { weights, missing } = weightsFrom(loaded, source, objective, options);
   return { source, weights, restart, said: [...said, ...(missing.length > 0 ? [`${options.from} has no ${missing.join(", ")}: new ones`] : [])] };
-}
-
-/** A published size takes the tokenizer's vocabulary and the ids of its special tokens; a config.json says its own. */
-function madeFor(tokenizer: Tokenizer, model: string): Pick<ModelRequest, "vocab" | "special"> {
-  return !model.endsWith(".json") ? { vocab: tokenizer.vocabulary.length, special: tokenizer.special } : {};
 }
 
 async function newSource(objective: Objective, request: ModelRequest): Promise<Source> {
