@@ -6,16 +6,13 @@
  *     #                                    then: source, what differs, what was never run
  *     model: esm2-8m
  */
-import { readFile, readdir } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import { ConfigError } from "@cloze/errors";
 import { parseConfig } from "./config-file.ts";
 import { unsaid, type OptionTable, type OptionValue } from "./options.ts";
 import type { PretrainOptions } from "./pretrain.ts";
 import { PRETRAIN_OPTIONS } from "./pretrain-options.ts";
-import { didYouMean } from "./suggest.ts";
+import { readShipped, shippedNames, type ShippedYaml } from "./shipped-yaml.ts";
 
-const FOLDER: string = fileURLToPath(new URL("../recipes/", import.meta.url)), EXTENSION = ".yaml";
+const RECIPES: ShippedYaml = { folder: "recipes", what: "recipe", help: "Those that come along are shown by: cloze recipe list" };
 
 export interface Recipe {
   readonly name: string;
@@ -27,26 +24,12 @@ export interface Recipe {
   readonly options: ReadonlyMap<string, OptionValue>;
 }
 
-/** Names of the recipes that come along, in order. */
-export async function recipeNames(): Promise<readonly string[]> {
-  return (await readdir(FOLDER)).filter((file) => file.endsWith(EXTENSION)).map((file) => file.slice(0, -EXTENSION.length)).sort(byFamily);
-}
-
-/** Numbers within names by size, and each recipe before its tiny one. */
-const byFamily = (a: string, b: string): number => a.localeCompare(b, "en", { numeric: true });
+/** Names of the recipes that come along: each before its tiny one. */
+export const recipeNames = (): Promise<readonly string[]> => shippedNames(RECIPES);
 
 /** A recipe by name, or one's own by its file. Throws ConfigError for a name that is none, FormatError for a file that is no recipe. */
 export async function readRecipe(given: string, path: (given: string) => string): Promise<Recipe> {
-  const isFile = /\.ya?ml$|[/\\]/.test(given);
-  if (isFile) {
-    const text = await readFile(path(given), "utf8").catch((cause: NodeJS.ErrnoException) => {
-      throw new ConfigError(`recipe ${given}: expected a YAML file there, got ${cause.code === "ENOENT" ? "nothing" : cause.message}. Those that come along are listed by: cloze recipe list`, { cause });
-    });
-    return parseRecipe(text, given);
-  }
-  const names = await recipeNames();
-  if (!names.includes(given)) throw new ConfigError(`recipe ${given}: expected a name that cloze recipe list shows, or a .yaml file, got neither.${didYouMean(given, names)} There are: ${names.join(", ")}.`);
-  return parseRecipe(await readFile(FOLDER + given + EXTENSION, "utf8"), given);
+  return parseRecipe((await readShipped(given, RECIPES, path)).text, given);
 }
 
 export async function parseRecipe(text: string, name: string): Promise<Recipe> {

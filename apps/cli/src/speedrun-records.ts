@@ -9,14 +9,13 @@
  *     results:                       written by cloze speedrun FILE --record
  *       - { seed: 0, loss: 2.85, steps: 180, tokens: 712345, seconds: 150, machine: …, version: 0.1.0 }
  */
-import { readFile, readdir, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { fileURLToPath } from "node:url";
-import { ConfigError, FormatError } from "@cloze/errors";
+import { FormatError } from "@cloze/errors";
 import { parseConfig } from "./config-file.ts";
 import type { OptionValue } from "./options.ts";
 import { PRETRAIN_OPTIONS } from "./pretrain-options.ts";
-import { didYouMean } from "./suggest.ts";
+import { readShipped, shippedNames, type ShippedYaml } from "./shipped-yaml.ts";
 
 export interface SpeedrunResult {
   readonly seed: number;
@@ -41,24 +40,17 @@ export interface SpeedrunRecord {
   readonly results: readonly SpeedrunResult[];
 }
 
-const FOLDER: string = fileURLToPath(new URL("../speedrun/", import.meta.url)), EXTENSION = ".yaml", LONGEST_NAME = 20;
+const RECORDS: ShippedYaml = { folder: "speedrun", what: "speedrun", help: "bench/speedrun/README.md says what is in one." }, LONGEST_NAME = 20;
 
 /** All records that come along. */
 export async function speedrunRecords(): Promise<readonly SpeedrunRecord[]> {
-  const files = (await readdir(FOLDER)).filter((file) => file.endsWith(EXTENSION)).sort();
-  return Promise.all(files.map(async (file) => parseRecord(await readFile(FOLDER + file, "utf8"), file)));
+  return Promise.all((await shippedNames(RECORDS)).map(async (name) => (await openRecord(name, (given) => given)).record));
 }
 
 /** A record by its name, or one's own by its file. */
 export async function openRecord(given: string, path: (given: string) => string): Promise<{ readonly record: SpeedrunRecord; readonly file: string }> {
-  const isFile = /\.ya?ml$|[/\\]/.test(given), file = isFile ? path(given) : FOLDER + given + EXTENSION;
-  const text = await readFile(file, "utf8").catch(async (cause: NodeJS.ErrnoException) => {
-    if (cause.code !== "ENOENT") throw cause;
-    if (isFile) throw new ConfigError(`speedrun ${given}: expected a record's YAML file there, got nothing. bench/speedrun/README.md says what is in one.`, { cause });
-    const names = (await speedrunRecords()).map(({ name }) => name);
-    throw new ConfigError(`speedrun ${given}: expected ${names.join(", ")}, or a record's .yaml file, got neither.${didYouMean(given, names)}`, { cause });
-  });
-  return { record: await parseRecord(text, isFile ? given : given + EXTENSION), file };
+  const { text, file } = await readShipped(given, RECORDS, path);
+  return { record: await parseRecord(text, given), file };
 }
 
 /** Throws FormatError with the file and the key. */

@@ -89,7 +89,7 @@ describe("training by a recipe", () => {
   }, 60_000);
 
   it.each([
-    [["--recipe", "esm2-8m-tny"], /recipe esm2-8m-tny: expected a name .* Did you mean esm2-8m-tiny\? There are: amplify-120m, /],
+    [["--recipe", "esm2-8m-tny"], /recipe esm2-8m-tny: expected one of amplify-120m, .*, got neither\. Did you mean esm2-8m-tiny\?/],
     [["--recipe", "none.yaml"], /recipe none\.yaml: expected a YAML file there, got nothing/],
     [["--recipe", "wrong.yaml"], /wrong\.yaml, line 2: unknown key "stepz"\. Did you mean steps\?/],
     [["--recipe", "bert-base-tiny"], /--data is required/],

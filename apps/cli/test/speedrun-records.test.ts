@@ -89,7 +89,7 @@ describe("a run of one's own record", () => {
   });
 
   it("has to be there", async () => {
-    expect((await run("speedrun", "speedrun-moun")).err).toMatch(/speedrun speedrun-moun: expected esm2-adamw, .* Did you mean speedrun-muon\?/);
+    expect((await run("speedrun", "speedrun-moun")).err).toMatch(/speedrun speedrun-moun: expected one of esm2-adamw, .* Did you mean speedrun-muon\?/);
     expect((await run("speedrun", "--record")).err).toMatch(/expected a record to run, got none/);
     expect((await run("speedrun", "--table", write("page.md", "no marks"))).err).toMatch(/--table .*: expected a page with the marks of the table/);
   });

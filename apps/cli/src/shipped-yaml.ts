@@ -1,0 +1,37 @@
+/** YAML files that come along in a folder of the package and are asked for by name, beside a person's own, asked for by path. */
+import { readFile, readdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { ConfigError } from "@cloze/errors";
+import { didYouMean } from "./suggest.ts";
+
+const EXTENSION = ".yaml";
+
+export interface ShippedYaml {
+  /** Of the package: `recipes`. */
+  readonly folder: "recipes" | "speedrun";
+  /** What a file holds, for messages: `recipe`. */
+  readonly what: string;
+  /** Where one reads more. */
+  readonly help: string;
+}
+
+const placeOf = ({ folder }: ShippedYaml): string => fileURLToPath(new URL(`../${folder}/`, import.meta.url));
+
+/** Names of those that come along; numbers within names by size. */
+export async function shippedNames(kind: ShippedYaml): Promise<readonly string[]> {
+  return (await readdir(placeOf(kind))).filter((file) => file.endsWith(EXTENSION)).map((file) => file.slice(0, -EXTENSION.length)).sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+}
+
+/** One by its name, or a person's own by its file. Throws ConfigError for what is neither. */
+export async function readShipped(given: string, kind: ShippedYaml, path: (given: string) => string): Promise<{ readonly text: string; readonly file: string }> {
+  const { what, help } = kind, isFile = /\.ya?ml$|[/\\]/.test(given);
+  if (!isFile) {
+    const names = await shippedNames(kind);
+    if (!names.includes(given)) throw new ConfigError(`${what} ${given}: expected one of ${names.join(", ")}, or a .yaml file, got neither.${didYouMean(given, names)} ${help}`);
+  }
+  const file = isFile ? path(given) : placeOf(kind) + given + EXTENSION;
+  const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new ConfigError(`${what} ${given}: expected a YAML file there, got ${cause.code === "ENOENT" ? "nothing" : cause.message}. ${help}`, { cause });
+  });
+  return { text, file };
+}
