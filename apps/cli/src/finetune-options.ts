@@ -1,12 +1,10 @@
 /** The options of `cloze finetune`, as a table. */
 
-export const COLUMNS_OPTION = {
-  columns: { kind: "string", value: "NAMES", help: "text,label: columns of a file without a header, in order; text=review,label=stars: ours=theirs" },
-} as const;
-
 export const FINETUNE_OPTIONS = {
   task: { kind: "choice", choices: ["text-classification", "multi-label", "regression", "token-classification", "question-answering", "multiple-choice"], help: "what is to be learnt" },
   from: { kind: "string", value: "DIR|NAME", checkpoint: true, help: "the checkpoint to start from: a folder, a run, or a model of the Hub" },
+  modelOptions: { kind: "json", default: "{}", help: "keys of its config.json to change, e.g. '{\"hidden_dropout_prob\":0.2}'" },
+  scratch: { kind: "boolean", help: "begin from new weights instead of the checkpoint's: what it is better than" },
   data: { kind: "list", value: "FILE", help: "training examples: TSV, CSV, JSONL, Parquet; CoNLL for tags; the JSON of SQuAD for questions" },
   valid: { kind: "list", value: "FILE", help: "examples to evaluate on after each epoch; the best checkpoint is kept" },
   columns: { kind: "string", value: "NAMES", help: "text,label: columns of a file without a header, in order; text=review,label=stars: ours=theirs" },
@@ -36,3 +34,6 @@ export const FINETUNE_OPTIONS = {
   backend: { kind: "choice", choices: ["auto", "webgpu", "onnxruntime", "tfjs", "tfjs:node-gpu", "tfjs:node", "tfjs:wasm", "tfjs:cpu", "reference"], default: "auto", help: "what computes" },
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
 } as const;
+
+/** Of every command that reads records. */
+export const COLUMNS_OPTION: Pick<typeof FINETUNE_OPTIONS, "columns"> = { columns: FINETUNE_OPTIONS.columns };

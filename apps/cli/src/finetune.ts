@@ -8,9 +8,10 @@ import { formatDuration, formatInteger, ProgressWriter, type TrainEvent } from "
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import { FINETUNE_OPTIONS } from "./finetune-options.ts";
+import { writeFinetuneReport } from "./finetune-report.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { loadModel } from "./model-files.ts";
-import { flag, type Values } from "./options.ts";
+import { flag, readObject, type Values } from "./options.ts";
 import { columns } from "./output.ts";
 import { holdsRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
 import { taskFolder } from "./task-models.ts";
@@ -31,9 +32,10 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
     if (options.from === undefined) throw new ConfigError("finetune: --from is required: a checkpoint folder, a run, or a model of the Hub.");
     if (options.data.length === 0) throw new ConfigError("finetune: --data is required: files with labelled examples. See: cloze finetune --help");
     checkOptions(kind, context.given);
+    if (options.scratch && options.freeze !== undefined) throw new ConfigError("--freeze: with --scratch it would keep new weights as they are, untrained. Leave one of them out.");
     const task: Task = taskOf(kind, taskOptions(options)) as Task, { backend, why } = await chooseBackend(options.backend as BackendChoice, options.threads === undefined ? {} : { threads: options.threads });
     try {
-      const dir = await taskFolder(path(options.from)), loaded = await loadModel(dir), tokenizer = await tokenizerOfFolder(dir), read = { labelled: true, ...columnsOf(options.columns) };
+      const dir = await taskFolder(path(options.from)), loaded = await loadModel(dir, { options: readObject(options.modelOptions), where: "--model-options" }), tokenizer = await tokenizerOfFolder(dir), read = { labelled: true, ...columnsOf(options.columns) };
       const train = await loadRecords(task, options.data.map(path), read), valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
       note(`${formatInteger(train.length)} examples to train on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${why}`);
       if (!resuming) await writeRunConfig(run, savedOptions(options));
@@ -42,10 +44,11 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
         const progress = new ProgressWriter(context.json ? io.stderr : io.stdout), folder = options.seeds === 1 ? run : join(run, `seed-${seed}`);
         if (options.seeds > 1) note(`seed ${seed}`);
         const result = await fineTune({
-          ...settingsOf(options), seed, task, opened: loaded, weights: loaded.weights, name: options.from, tokenizer, backend, train: train.map(({ record }) => record), whereTrain: placeIn(train),
+          ...settingsOf(options), seed, task, opened: loaded, weights: options.scratch ? {} : loaded.weights, name: options.from, tokenizer, backend, train: train.map(({ record }) => record), whereTrain: placeIn(train),
           ...(valid && { valid: valid.map(({ record }) => record), whereValid: placeIn(valid) }), run: folder, resume: resuming, signal: interrupt.signal,
           onEvent: shower(progress, task), onNote: note,
         }).finally(() => progress.finish());
+        await writeFinetuneReport({ run: folder, from: options.from, examples: train.length, options: savedOptions({ ...options, seed }), tuned: result });
         if (result.result.interrupted) return stopped(result, relative(io.cwd, run) || run, interrupt.exitCode());
         done.push({ seed, result });
       }

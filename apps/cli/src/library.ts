@@ -30,6 +30,10 @@ export interface FinetuneRequest<R extends object, O extends object> extends Fin
   readonly from: string;
   readonly task: Task<R, O>;
   readonly data: Examples<R>;
+  /** Keys of the checkpoint's config.json to change, e.g. `{ hidden_dropout_prob: 0.2 }`. */
+  readonly modelOptions?: Readonly<Record<string, unknown>>;
+  /** Begins from new weights instead of the checkpoint's, as a comparison. Default false. */
+  readonly scratch?: boolean;
   /** To evaluate on after each epoch; the best checkpoint is then the result. */
   readonly valid?: Examples<R>;
   /** The run folder, where `model/` is the result. Default: nothing is kept on disk. */
@@ -53,13 +57,13 @@ export interface FinetunedModel<R extends object, O extends object> extends Task
 
 /** Fine-tunes a checkpoint and gives the model, ready to predict. Throws ConfigError where `signal` ended the run. */
 export async function finetune<R extends object, O extends object>(request: FinetuneRequest<R, O>): Promise<FinetunedModel<R, O>> {
-  const { from, task, data, valid, out, backend: wanted = "auto", columns, onNote = () => {}, ...settings } = request;
-  const dir = await taskFolder(await checkpointNamed(from, "from", onNote)), loaded = await loadModel(dir), tokenizer = await tokenizerOfFolder(dir), read = { labelled: true, ...(columns && { columns }) };
+  const { from, task, data, valid, out, backend: wanted = "auto", columns, modelOptions = {}, scratch = false, onNote = () => {}, ...settings } = request;
+  const dir = await taskFolder(await checkpointNamed(from, "from", onNote)), loaded = await loadModel(dir, { options: modelOptions, where: "modelOptions" }), tokenizer = await tokenizerOfFolder(dir), read = { labelled: true, ...(columns && { columns }) };
   const train = await recordsOf(task, data, read), held = valid === undefined ? undefined : await recordsOf(task, valid, read), { backend, close } = await running(wanted, onNote);
   const run = out === undefined ? await mkdtemp(join(tmpdir(), "cloze-finetune-")) : resolve(out), records = (all: readonly Located<R>[]): readonly R[] => all.map(({ record }) => record);
   try {
     const tuned = await fineTune({
-      ...settings, task, opened: loaded, weights: loaded.weights, name: from, tokenizer, backend, run, onNote, train: records(train), whereTrain: (i) => train[i]?.where ?? "",
+      ...settings, task, opened: loaded, weights: scratch ? {} : loaded.weights, name: from, tokenizer, backend, run, onNote, train: records(train), whereTrain: (i) => train[i]?.where ?? "",
       ...(held && { valid: records(held), whereValid: (i: number) => held[i]?.where ?? "" }),
     });
     const { model } = loaded, { requires } = tuned.task.head;

@@ -18,8 +18,16 @@ export interface LoadedModel extends OpenedModel {
   readonly configJson: Readonly<Record<string, unknown>>;
 }
 
-export async function loadModel(dir: string): Promise<LoadedModel> {
-  const { familyOf, readWeights } = await import("@cloze/models/families"), file = join(dir, "config.json"), json = await readConfig(dir, file), family = await familyOf(json, file);
+/** Keys of config.json to change, those that the weights fit with any value, such as dropout; and what gave them, for messages. */
+export interface ConfigChange {
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly where: string;
+}
+
+/** Throws ConfigError for a folder that holds no checkpoint, and for keys that the family does not read. */
+export async function loadModel(dir: string, change?: ConfigChange): Promise<LoadedModel> {
+  const { changedConfig, familyOf, readWeights } = await import("@cloze/models/families"), file = join(dir, "config.json"), stored = await readConfig(dir, file), family = await familyOf(stored, file);
+  const json = change === undefined ? stored : await changedConfig(stored, change.options, { file, where: change.where });
   await expectSafetensors(dir);
   const tensors = await openCheckpointTensors(dir);
   try {

@@ -8,6 +8,7 @@ import { RandomStream } from "@cloze/random";
 import { wordPiece } from "@cloze/tokenizer-wordpiece";
 import { saveCheckpoint } from "@cloze/trainer";
 import { beforeAll, describe, expect, test } from "vitest";
+import { loadModel } from "../src/model-files.ts";
 import { finetune, taskPipeline, textClassification } from "../src/tasks.ts";
 import { cli } from "./run-cli.ts";
 
@@ -53,6 +54,10 @@ describe("finetune, predict, evaluate", () => {
     const scores = summary.seeds.map(({ figures }) => figures.accuracy), mean = (scores[0]! + scores[1]! + scores[2]!) / 3;
     expect(mean).toBeGreaterThan(0.8);
     expect(summary.figures.accuracy).toBeCloseTo(mean, 12);
+    const report = readFileSync(join(dir, "runs/seeds/seed-1/report.html"), "utf8");
+    expect(report).toContain("<title>base · text-classification</title>");
+    expect(report).toContain(`<th scope="row">accuracy</th><td>${(scores[1] as number).toFixed(4)}</td>`);
+    expect(report).toContain("Nats per answer, by step");
     expect(summary.deviation.accuracy).toBeCloseTo(Math.sqrt(scores.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 2), 12);
     await mistake(["predict", "--checkpoint", "runs/seeds", "--data", "dev.tsv", "--out", "x.csv"], /expected one model, got a run of several seeds.*seed-0/);
     const evaluated = await run("evaluate", "--checkpoint", "runs/seeds/seed-1", "--data", "dev.tsv", "--json", ...REFERENCE);
@@ -89,6 +94,33 @@ describe("finetune, predict, evaluate", () => {
     expect(JSON.parse(said.out)).toMatchObject({ text: "Ann is in Oslo.", prediction: { entities: [{ type: "PER", text: "Ann", start: 0, end: 3 }, { type: "LOC", text: "Oslo", start: 10, end: 14 }] } });
   });
 
+  test("keys of the checkpoint's config.json change with --model-options: a run with dropout is another, and its checkpoint says so", async () => {
+    const dropped = async (rate: number): Promise<{ readonly loss: unknown; readonly config: unknown }> => {
+      const place = `runs/dropout-${rate}`, ran = await run("finetune", "--task", "text-classification", "--from", "base", "--data", "train.tsv", "--epochs", "0.5", "--out", place, "--model-options", JSON.stringify({ hidden_dropout_prob: rate }), ...FAST);
+      expect(ran.code, ran.err).toBe(0);
+      const [first = "{}"] = readFileSync(join(dir, place, "metrics.jsonl"), "utf8").split("\n"), { loss } = JSON.parse(first) as { readonly loss: unknown };
+      return { loss, config: JSON.parse(readFileSync(join(dir, place, "model/config.json"), "utf8")) };
+    };
+    const none = await dropped(0), half = await dropped(0.5);
+    expect(half.config).toMatchObject({ hidden_dropout_prob: 0.5 });
+    expect(none.config).toMatchObject({ hidden_dropout_prob: 0 });
+    expect(half.loss).not.toBe(none.loss);
+  });
+
+  test("--scratch begins anew, each seed from weights of its own", async () => {
+    const start = async (...more: readonly string[]): Promise<readonly unknown[]> => {
+      const place = `runs/start${more.length}`, ran = await run("finetune", "--task", "text-classification", "--from", "base", "--data", "train.tsv", "--epochs", "0.2", "--seeds", "2", "--out", place, ...more, ...FAST);
+      expect(ran.code, ran.err).toBe(0);
+      expect(ran.err.includes("bert.embeddings.word_embeddings.weight")).toBe(more.length > 0);
+      return Promise.all([0, 1].map(async (seed) => (await loadModel(join(dir, place, `seed-${seed}`, "model"))).weights["bert.embeddings.position_embeddings.weight"]?.data.at(-1)));
+    };
+    const from = (await loadModel(join(dir, "base"))).weights["bert.embeddings.position_embeddings.weight"]?.data.at(-1), [a, b] = await start("--scratch");
+    // No row is so long: these weights keep what they began with, but for the decay.
+    expect(await start()).toEqual([expect.closeTo(Number(from), 3), expect.closeTo(Number(from), 3)]);
+    expect(Math.abs(Number(a) - Number(b))).toBeGreaterThan(1e-3);
+    expect(Math.abs(Number(a) - Number(from))).toBeGreaterThan(1e-3);
+  });
+
   test("questions: the JSON of SQuAD in, answers by id out", async () => {
     const paragraphs = Array.from({ length: 16 }, (_, i) => {
       const where = ["rome", "oslo"][i % 2] as string, context = `${["ann", "bob"][(i >> 1) % 2]} is in ${where} .`;
@@ -115,6 +147,9 @@ describe("one line for each mistake", () => {
     ["an option of another task", ["finetune", "--task", "regression", "--from", "base", "--data", "train.tsv", "--no-answer"], /--no-answer: expected a task of question-answering, got regression/],
     ["patience without data to be patient about", [...start, "--data", "train.tsv", "--patience", "2", "--out", "runs/p"], /expected validation data for patience, got none/],
     ["mixed columns", [...start, "--data", "train.tsv", "--columns", "text=a,b"], /--columns: expected names between commas, or ours=theirs/],
+    ["new weights that are kept", [...start, "--data", "train.tsv", "--scratch", "--freeze", "1"], /--freeze: with --scratch/],
+    ["a key that its config.json has not", [...start, "--data", "train.tsv", "--model-options", '{"dropout":0.1}'], /--model-options: expected keys of a config\.json of the family "bert"/],
+    ["a key that its weights do not fit", [...start, "--data", "train.tsv", "--model-options", '{"hidden_size":32}'], /base.*expected .*32.*got .*16/],
     ["a task a model cannot do", ["predict", "--checkpoint", "base", "--data", "dev.tsv"], /expected a model that was fine-tuned for a task, got BertForMaskedLM\. Make one with: cloze finetune/],
   ] as const)("%s", async (_name, argv, text) => mistake([...argv, ...(argv[0] === "finetune" ? FAST : REFERENCE)], text));
 

@@ -12,7 +12,7 @@ export const finetune: Command = command({
   ],
   notes: [
     "Columns are found by name: text (or sentence, sentence1, premise), pair (sentence2, hypothesis), label; words and tags; question, context, answers; text, choices, label. A table without such a name in its first line has no header, and text and label (or text, pair and label) in this order. In TSV a quote is a character as any other.",
-    "The run folder holds config.yaml, metrics.jsonl, TensorBoard events, checkpoints to resume from and model/: the best checkpoint, which Python's pipeline() opens. Several seeds have a folder each, and summary.json beside them.",
+    "The run folder holds config.yaml, metrics.jsonl, TensorBoard events, report.html, checkpoints to resume from and model/: the best checkpoint, which Python's pipeline() opens. Several seeds have a folder each, and summary.json beside them.",
     "Ctrl-C finishes the step and saves; --resume goes on bit for bit.",
   ],
   run: async (context) => (await import("../finetune.ts")).finetune(context),

@@ -17,12 +17,15 @@ export interface ReportOptions {
   readonly summary: Readonly<Record<string, string | number | boolean>>;
   /** In nats: drawn into the loss chart as the line that context has to beat. */
   readonly unigramEntropy?: number;
+  /** Default "nats per predicted token". */
+  readonly lossUnit?: string;
+  /** Figures of the evaluation that have a chart and a tile of their own, beside loss and accuracy. */
+  readonly figures?: readonly string[];
 }
 
 /** The whole page. Charts are drawn of what the rows hold; a chart without a value is left out. */
-export function renderReport({ title, config, rows, summary, unigramEntropy }: ReportOptions): string {
-  const charts = renderCharts(rows, unigramEntropy).filter((chart) => chart !== "");
-  const tiles = renderTiles(rows, unigramEntropy);
+export function renderReport(options: ReportOptions): string {
+  const { title, config, summary } = options, charts = renderCharts(options).filter((chart) => chart !== ""), tiles = renderTiles(options);
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -48,7 +51,7 @@ ${renderTable("Config", flatten(config))}
 `;
 }
 
-function renderCharts(rows: readonly MetricsRow[], unigram: number | undefined): string[] {
+function renderCharts({ rows, unigramEntropy: unigram, lossUnit = "nats per predicted token", figures = [] }: ReportOptions): string[] {
   const series = (name: string, colour: 1 | 2, type: MetricsType, value: (row: MetricsRow) => unknown, style: Partial<ChartSeries> = {}): ChartSeries => ({
     name,
     colour,
@@ -65,13 +68,14 @@ function renderCharts(rows: readonly MetricsRow[], unigram: number | undefined):
   const smoothNote = train.points.length >= 40 ? "; train as logged (faint) and as a moving average" : "";
   return [
     renderChart({
-      id: "loss", title: "Loss", wide: true, note: `Nats per predicted token, by step${smoothNote}`, steps, series: [train, evaluated],
+      id: "loss", title: "Loss", wide: true, note: `${sentence(lossUnit)}, by step${smoothNote}`, steps, series: [train, evaluated],
       ...(unigram === undefined ? {} : { rule: { value: unigram, label: "unigram entropy" } }),
     }),
     renderChart({
       id: "accuracy", title: "Accuracy", zero: true,
       steps, series: [series("train", 1, "train", (row) => row["accuracy"], { smoothed: true }), series("eval", 2, "eval", (row) => row["accuracy"], { dots: true })],
     }),
+    ...figures.filter((figure) => figure !== "accuracy").map((figure) => renderChart({ id: figure, title: figure, steps, series: [series("eval", 2, "eval", (row) => row[figure], { dots: true })] })),
     renderChart({ id: "lr", title: "Learning rate", zero: true, steps, series: [series("lr", 1, "train", (row) => row.lr)] }),
     renderChart({ id: "speed", title: "Throughput", zero: true, steps, series: [series("tokens/s", 1, "train", (row) => row.time?.tokensPerSecond, { smoothed: true })] }),
     renderChart({ id: "grad", title: "Gradient norm", steps, series: [series("norm", 1, "train", (row) => (row["skipped"] === true ? undefined : row.gradNorm), { smoothed: true })] }),
@@ -79,14 +83,20 @@ function renderCharts(rows: readonly MetricsRow[], unigram: number | undefined):
   ];
 }
 
+const sentence = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
+
 /** The few numbers that a reader wants first, as far as the rows know them. */
-function renderTiles(rows: readonly MetricsRow[], unigram: number | undefined): string {
+function renderTiles({ rows, unigramEntropy: unigram, figures = [] }: ReportOptions): string {
   const tiles: [string, string, string][] = [];
   const evals = rows.filter((row) => row.type === "eval"), lastEval = evals.at(-1), last = rows.at(-1);
   if (lastEval !== undefined) {
     const best = evals.reduce((a, b) => (b.loss < a.loss ? b : a));
     tiles.push(["Eval loss", formatValue(lastEval.loss), best === lastEval ? "the best so far" : `best ${formatValue(best.loss)} at step ${formatInteger(best.step)}`]);
-    tiles.push(["Eval perplexity", formatValue(Math.exp(lastEval.loss)), "e to the loss"]);
+    if (typeof lastEval["perplexity"] === "number") tiles.push(["Eval perplexity", formatValue(lastEval["perplexity"]), "e to the loss"]);
+    for (const figure of figures) {
+      const value = lastEval[figure];
+      if (typeof value === "number") tiles.push([`Eval ${figure}`, formatValue(value), `at step ${formatInteger(lastEval.step)}`]);
+    }
     if (unigram !== undefined) {
       const gain = unigram - lastEval.loss;
       tiles.push([gain >= 0 ? "Below the unigram entropy" : "Above the unigram entropy", `${formatValue(Math.abs(gain))}`, gain >= 0 ? "nats learnt from context" : "nats still to go"]);

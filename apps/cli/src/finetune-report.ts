@@ -1,0 +1,27 @@
+/** report.html of a fine-tuning run: the page of a training run, with the figure that the task is judged by. */
+import { writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import type { FineTuned } from "@cloze/tasks/node";
+import { formatCount, formatDuration, formatInteger, readMetrics, renderReport } from "@cloze/trainer";
+import { kebab } from "./options.ts";
+
+export interface FinetuneReport {
+  /** Folder of the run, where the page goes. */
+  readonly run: string;
+  /** What the run started from. */
+  readonly from: string;
+  readonly examples: number;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly tuned: FineTuned;
+}
+
+export async function writeFinetuneReport({ run, from, examples, options, tuned: { task, result, figures, checkpoint } }: FinetuneReport): Promise<void> {
+  const { kind, best: { metric }, labels } = task, config = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [kebab(key), value]));
+  const summary = {
+    from, task: kind, ...(labels.length > 0 && { labels: labels.join(", ") }), examples: formatInteger(examples), parameters: formatInteger(result.parameters), steps: formatInteger(result.steps),
+    ...Object.fromEntries(Object.entries(figures ?? {}).map(([name, value]) => [name, value.toFixed(4)])),
+    "tokens per second": formatCount(result.tokensPerSecond), "training time": formatDuration(result.seconds), checkpoint: relative(run, checkpoint ?? result.checkpoint),
+  };
+  const { rows } = readMetrics(join(run, "metrics.jsonl"));
+  await writeFile(join(run, "report.html"), renderReport({ title: `${from} · ${kind}`, config, rows, summary, lossUnit: kind === "regression" ? "squared error" : "nats per answer", figures: [metric] }));
+}
