@@ -16,12 +16,12 @@ export interface FinetuneReport {
 }
 
 export async function writeFinetuneReport({ run, from, examples, options, tuned: { task, result, figures, checkpoint } }: FinetuneReport): Promise<void> {
-  const { kind, best: { metric }, labels } = task, config = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [kebab(key), value]));
+  const { kind, best, labels } = task, config = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [kebab(key), value]));
   const summary = {
     from, task: kind, ...(labels.length > 0 && { labels: labels.join(", ") }), examples: formatInteger(examples), parameters: formatInteger(result.parameters), steps: formatInteger(result.steps),
     ...Object.fromEntries(Object.entries(figures ?? {}).map(([name, value]) => [name, value.toFixed(4)])),
     "tokens per second": formatCount(result.tokensPerSecond), "training time": formatDuration(result.seconds), checkpoint: relative(run, checkpoint ?? result.checkpoint),
   };
   const { rows } = readMetrics(join(run, "metrics.jsonl"));
-  await writeFile(join(run, "report.html"), renderReport({ title: `${from} · ${kind}`, config, rows, summary, lossUnit: kind === "regression" ? "squared error" : "nats per answer", figures: [metric] }));
+  await writeFile(join(run, "report.html"), renderReport({ title: `${from} · ${kind}`, config, rows, summary, lossUnit: kind === "regression" ? "squared error" : "nats per answer", figures: [best] }));
 }

@@ -40,10 +40,11 @@ describe("the page", () => {
   });
 
   test("figures of a task have a chart and a tile; perplexity is shown where it was measured", () => {
-    const rows = run(10).map((row) => (row.type === "eval" ? { ...row, f1: row.step / 20, perplexity: 8 } : row)), html = page({ rows, figures: ["f1", "accuracy"], lossUnit: "nats per answer" });
+    const rows = run(10).map((row) => (row.type === "eval" ? { ...row, f1: 1 - row.step / 20, perplexity: 8 } : row)), html = page({ rows, figures: [{ metric: "f1", better: "higher" }, { metric: "accuracy", better: "higher" }], lossUnit: "nats per answer" });
     expect([...html.matchAll(/<h2>([^<]*)<\/h2>/g)].map((m) => m[1])).toEqual(["Loss", "Accuracy", "f1", "Learning rate", "Throughput", "Gradient norm", "Summary", "Config"]);
     expect(html).toContain("<p>Nats per answer, by step</p>");
-    expect(html).toContain("<span>Eval f1</span><b>0.5000</b><small>at step 10</small>");
+    expect(html).toContain("<span>Best f1</span><b>0.9000</b><small>at step 2; 0.5000 at the last</small>");
+    expect(html).toContain("<span>Best accuracy</span><b>0.4000</b><small>at step 2; 0.4000 at the last</small>");
     expect(html).toContain("<span>Eval perplexity</span><b>8.000</b>");
     expect(page()).not.toContain("Eval perplexity");
     expect(unbalanced(html)).toEqual([]);

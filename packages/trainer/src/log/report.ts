@@ -20,7 +20,7 @@ export interface ReportOptions {
   /** Default "nats per predicted token". */
   readonly lossUnit?: string;
   /** Figures of the evaluation that have a chart and a tile of their own, beside loss and accuracy. */
-  readonly figures?: readonly string[];
+  readonly figures?: readonly { readonly metric: string; readonly better: "higher" | "lower" }[];
 }
 
 /** The whole page. Charts are drawn of what the rows hold; a chart without a value is left out. */
@@ -75,7 +75,7 @@ function renderCharts({ rows, unigramEntropy: unigram, lossUnit = "nats per pred
       id: "accuracy", title: "Accuracy", zero: true,
       steps, series: [series("train", 1, "train", (row) => row["accuracy"], { smoothed: true }), series("eval", 2, "eval", (row) => row["accuracy"], { dots: true })],
     }),
-    ...figures.filter((figure) => figure !== "accuracy").map((figure) => renderChart({ id: figure, title: figure, steps, series: [series("eval", 2, "eval", (row) => row[figure], { dots: true })] })),
+    ...figures.filter(({ metric }) => metric !== "accuracy").map(({ metric }) => renderChart({ id: metric, title: metric, steps, series: [series("eval", 2, "eval", (row) => row[metric], { dots: true })] })),
     renderChart({ id: "lr", title: "Learning rate", zero: true, steps, series: [series("lr", 1, "train", (row) => row.lr)] }),
     renderChart({ id: "speed", title: "Throughput", zero: true, steps, series: [series("tokens/s", 1, "train", (row) => row.time?.tokensPerSecond, { smoothed: true })] }),
     renderChart({ id: "grad", title: "Gradient norm", steps, series: [series("norm", 1, "train", (row) => (row["skipped"] === true ? undefined : row.gradNorm), { smoothed: true })] }),
@@ -93,9 +93,9 @@ function renderTiles({ rows, unigramEntropy: unigram, figures = [] }: ReportOpti
     const best = evals.reduce((a, b) => (b.loss < a.loss ? b : a));
     tiles.push(["Eval loss", formatValue(lastEval.loss), best === lastEval ? "the best so far" : `best ${formatValue(best.loss)} at step ${formatInteger(best.step)}`]);
     if (typeof lastEval["perplexity"] === "number") tiles.push(["Eval perplexity", formatValue(lastEval["perplexity"]), "e to the loss"]);
-    for (const figure of figures) {
-      const value = lastEval[figure];
-      if (typeof value === "number") tiles.push([`Eval ${figure}`, formatValue(value), `at step ${formatInteger(lastEval.step)}`]);
+    for (const { metric, better } of figures) {
+      const value = (row: MetricsRow): number => Number(row[metric]), best = evals.reduce((a, b) => ((better === "higher" ? value(b) > value(a) : value(b) < value(a)) ? b : a));
+      if (Number.isFinite(value(best))) tiles.push([`Best ${metric}`, formatValue(value(best)), `at step ${formatInteger(best.step)}${best === lastEval ? "" : `; ${formatValue(value(lastEval))} at the last`}`]);
     }
     if (unigram !== undefined) {
       const gain = unigram - lastEval.loss;
