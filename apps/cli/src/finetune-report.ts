@@ -1,9 +1,9 @@
 /** report.html of a fine-tuning run: the page of a training run, with the figure that the task is judged by. */
 import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import type { FineTuned } from "@cloze/tasks/node";
+import type { FineTuned, FineTuneSettings } from "@cloze/tasks/node";
 import { formatCount, formatDuration, formatInteger, readMetrics, renderReport } from "@cloze/trainer";
-import { kebab } from "./options.ts";
+import { byFlagName } from "./options.ts";
 
 export interface FinetuneReport {
   /** Folder of the run, where the page goes. */
@@ -12,16 +12,18 @@ export interface FinetuneReport {
   readonly from: string;
   readonly examples: number;
   readonly options: Readonly<Record<string, unknown>>;
+  /** The figure that chose the checkpoint, where it is not the task's own. */
+  readonly metric?: FineTuneSettings["metric"];
   readonly tuned: FineTuned;
 }
 
-export async function writeFinetuneReport({ run, from, examples, options, tuned: { task, result, figures, checkpoint } }: FinetuneReport): Promise<void> {
-  const { kind, best, labels } = task, config = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [kebab(key), value]));
+export async function writeFinetuneReport({ run, from, examples, options, metric, tuned }: FinetuneReport): Promise<void> {
+  const { task: { kind, best, labels }, result, figures, checkpoint } = tuned;
   const summary = {
     from, task: kind, ...(labels.length > 0 && { labels: labels.join(", ") }), examples: formatInteger(examples), parameters: formatInteger(result.parameters), steps: formatInteger(result.steps),
     ...Object.fromEntries(Object.entries(figures ?? {}).map(([name, value]) => [name, value.toFixed(4)])),
     "tokens per second": formatCount(result.tokensPerSecond), "training time": formatDuration(result.seconds), checkpoint: relative(run, checkpoint ?? result.checkpoint),
   };
   const { rows } = readMetrics(join(run, "metrics.jsonl"));
-  await writeFile(join(run, "report.html"), renderReport({ title: `${from} · ${kind}`, config, rows, summary, lossUnit: kind === "regression" ? "squared error" : "nats per answer", figures: [best] }));
+  await writeFile(join(run, "report.html"), renderReport({ title: `${from} · ${kind}`, config: byFlagName(options), rows, summary, lossUnit: kind === "regression" ? "squared error" : "nats per answer", figures: [metric ?? best] }));
 }

@@ -39,16 +39,16 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
       const train = await loadRecords(task, options.data.map(path), read), valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
       note(`${formatInteger(train.length)} examples to train on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${why}`);
       if (!resuming) await writeRunConfig(run, savedOptions(options));
-      const done: SeedRun[] = [];
+      const done: SeedRun[] = [], settings = settingsOf(options);
       for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
         const progress = new ProgressWriter(context.json ? io.stderr : io.stdout), folder = options.seeds === 1 ? run : join(run, `seed-${seed}`);
         if (options.seeds > 1) note(`seed ${seed}`);
         const result = await fineTune({
-          ...settingsOf(options), seed, task, opened: loaded, weights: options.scratch ? {} : loaded.weights, name: options.from, tokenizer, backend, train: train.map(({ record }) => record), whereTrain: placeIn(train),
+          ...settings, seed, task, opened: loaded, weights: options.scratch ? {} : loaded.weights, name: options.from, tokenizer, backend, train: train.map(({ record }) => record), whereTrain: placeIn(train),
           ...(valid && { valid: valid.map(({ record }) => record), whereValid: placeIn(valid) }), run: folder, resume: resuming, signal: interrupt.signal,
           onEvent: shower(progress, task), onNote: note,
         }).finally(() => progress.finish());
-        await writeFinetuneReport({ run: folder, from: options.from, examples: train.length, options: savedOptions({ ...options, seed }), tuned: result });
+        await writeFinetuneReport({ run: folder, from: options.from, examples: train.length, options: savedOptions({ ...options, seed }), metric: settings.metric, tuned: result });
         if (result.result.interrupted) return stopped(result, relative(io.cwd, run) || run, interrupt.exitCode());
         done.push({ seed, result });
       }

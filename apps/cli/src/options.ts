@@ -181,6 +181,10 @@ function objectText(text: string): string | undefined {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The object of an option of the kind "json". */
+/** Options under their flags' names, but those that are undefined: as files and pages show them. */
+export const byFlagName = (options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [kebab(key), value]));
+
 export const readObject = (text: string): Readonly<Record<string, unknown>> => JSON.parse(text) as Readonly<Record<string, unknown>>;
 
 /** What an option is where nothing gives it. */

@@ -14,7 +14,7 @@ import { furtherMetrics } from "./further-metrics.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { findObjectives } from "./objectives.ts";
 import { optimizerOf, scheduleOf, withUsualRate } from "./optimizers.ts";
-import { flag, kebab, readObject, showValue, type Values } from "./options.ts";
+import { byFlagName, flag, readObject, showValue, type Values } from "./options.ts";
 import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
 import { checkpointFolder, holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
 import { costLines, deviceCosts, flopsOfSequences, percent, runCosts, timedCosts, type CostLines, type DeviceCosts, type RunCosts } from "./run-costs.ts";
@@ -221,12 +221,11 @@ function shower(progress: ProgressWriter, until: Until): (event: TrainEvent) => 
 
 async function writeReport(run: string, source: Pick<ModelSource, "name">, options: PretrainOptions, result: TrainResult, unigramEntropy: number | undefined, costs: CostLines): Promise<void> {
   const { rows } = readMetrics(join(run, "metrics.jsonl")), { evaluation } = result;
-  const config = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [kebab(key), value]));
   const summary = {
     model: source.name, parameters: formatInteger(result.parameters), steps: formatInteger(result.steps), tokens: formatInteger(result.tokens),
     ...(evaluation === undefined ? {} : { "validation loss": evaluation.loss.toFixed(4), perplexity: evaluation.perplexity.toFixed(2), accuracy: `${(evaluation.accuracy * 100).toFixed(1)} %`, MCC: evaluation.mcc.toFixed(3), ...Object.fromEntries(furtherMetrics(evaluation)) }),
     "tokens per second": formatCount(result.tokensPerSecond), "training time": formatDuration(result.seconds), ...Object.fromEntries(costs),
     checkpoint: relative(run, result.checkpoint) || checkpointsFolder(run),
   };
-  await writeFile(join(run, "report.html"), renderReport({ title: `${source.name} · ${options.objective}`, config, rows, summary, ...(unigramEntropy === undefined ? {} : { unigramEntropy }) }));
+  await writeFile(join(run, "report.html"), renderReport({ title: `${source.name} · ${options.objective}`, config: byFlagName(options), rows, summary, ...(unigramEntropy === undefined ? {} : { unigramEntropy }) }));
 }

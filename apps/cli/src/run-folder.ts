@@ -4,7 +4,7 @@ import { join, relative } from "node:path";
 import { ConfigError } from "@cloze/errors";
 import { newestCheckpoint } from "@cloze/trainer";
 import { parseConfig } from "./config-file.ts";
-import { kebab, type OptionTable, type OptionValue } from "./options.ts";
+import { byFlagName, type OptionTable, type OptionValue } from "./options.ts";
 
 export const CONFIG_FILE = "config.yaml";
 
@@ -39,8 +39,7 @@ export async function newestRun(cwd: string): Promise<string> {
 export async function writeRunConfig(folder: string, options: Readonly<Record<string, unknown>>): Promise<void> {
   await mkdir(folder, { recursive: true });
   const { stringify } = await import("yaml");
-  const saved = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [kebab(key), value]));
-  await writeFile(join(folder, CONFIG_FILE), stringify(saved));
+  await writeFile(join(folder, CONFIG_FILE), stringify(byFlagName(options)));
 }
 
 /** The options a run was made with. */

@@ -96,7 +96,7 @@ describe("finetune, predict, evaluate", () => {
 
   test("keys of the checkpoint's config.json change with --model-options: a run with dropout is another, and its checkpoint says so", async () => {
     const dropped = async (rate: number): Promise<{ readonly loss: unknown; readonly config: unknown }> => {
-      const place = `runs/dropout-${rate}`, ran = await run("finetune", "--task", "text-classification", "--from", "base", "--data", "train.tsv", "--epochs", "0.5", "--out", place, "--model-options", JSON.stringify({ hidden_dropout_prob: rate }), ...FAST);
+      const place = `runs/dropout-${rate}`, ran = await run("finetune", "--task", "text-classification", "--from", "base", "--data", "train.tsv", "--valid", "dev.tsv", "--metric", "mcc", "--epochs", "0.5", "--out", place, "--model-options", JSON.stringify({ hidden_dropout_prob: rate }), ...FAST);
       expect(ran.code, ran.err).toBe(0);
       const [first = "{}"] = readFileSync(join(dir, place, "metrics.jsonl"), "utf8").split("\n"), { loss } = JSON.parse(first) as { readonly loss: unknown };
       return { loss, config: JSON.parse(readFileSync(join(dir, place, "model/config.json"), "utf8")) };
@@ -105,6 +105,7 @@ describe("finetune, predict, evaluate", () => {
     expect(half.config).toMatchObject({ hidden_dropout_prob: 0.5 });
     expect(none.config).toMatchObject({ hidden_dropout_prob: 0 });
     expect(half.loss).not.toBe(none.loss);
+    expect(readFileSync(join(dir, "runs/dropout-0/report.html"), "utf8")).toContain("<span>Best mcc</span>");
   });
 
   test("--scratch begins anew, each seed from weights of its own", async () => {

@@ -75,7 +75,7 @@ function renderCharts({ rows, unigramEntropy: unigram, lossUnit = "nats per pred
       id: "accuracy", title: "Accuracy", zero: true,
       steps, series: [series("train", 1, "train", (row) => row["accuracy"], { smoothed: true }), series("eval", 2, "eval", (row) => row["accuracy"], { dots: true })],
     }),
-    ...figures.filter(({ metric }) => metric !== "accuracy").map(({ metric }) => renderChart({ id: metric, title: metric, steps, series: [series("eval", 2, "eval", (row) => row[metric], { dots: true })] })),
+    ...figures.filter(({ metric }) => metric !== "accuracy" && metric !== "loss").map(({ metric }) => renderChart({ id: metric, title: metric, steps, series: [series("eval", 2, "eval", (row) => row[metric], { dots: true })] })),
     renderChart({ id: "lr", title: "Learning rate", zero: true, steps, series: [series("lr", 1, "train", (row) => row.lr)] }),
     renderChart({ id: "speed", title: "Throughput", zero: true, steps, series: [series("tokens/s", 1, "train", (row) => row.time?.tokensPerSecond, { smoothed: true })] }),
     renderChart({ id: "grad", title: "Gradient norm", steps, series: [series("norm", 1, "train", (row) => (row["skipped"] === true ? undefined : row.gradNorm), { smoothed: true })] }),
@@ -90,11 +90,11 @@ function renderTiles({ rows, unigramEntropy: unigram, figures = [] }: ReportOpti
   const tiles: [string, string, string][] = [];
   const evals = rows.filter((row) => row.type === "eval"), lastEval = evals.at(-1), last = rows.at(-1);
   if (lastEval !== undefined) {
-    const best = evals.reduce((a, b) => (b.loss < a.loss ? b : a));
-    tiles.push(["Eval loss", formatValue(lastEval.loss), best === lastEval ? "the best so far" : `best ${formatValue(best.loss)} at step ${formatInteger(best.step)}`]);
+    const bestBy = (value: (row: MetricsRow) => number, better: "higher" | "lower"): MetricsRow => evals.reduce((a, b) => ((better === "higher" ? value(b) > value(a) : value(b) < value(a)) ? b : a)), lowest = bestBy((row) => row.loss, "lower");
+    tiles.push(["Eval loss", formatValue(lastEval.loss), lowest === lastEval ? "the best so far" : `best ${formatValue(lowest.loss)} at step ${formatInteger(lowest.step)}`]);
     if (typeof lastEval["perplexity"] === "number") tiles.push(["Eval perplexity", formatValue(lastEval["perplexity"]), "e to the loss"]);
-    for (const { metric, better } of figures) {
-      const value = (row: MetricsRow): number => Number(row[metric]), best = evals.reduce((a, b) => ((better === "higher" ? value(b) > value(a) : value(b) < value(a)) ? b : a));
+    for (const { metric, better } of figures.filter((figure) => figure.metric !== "loss")) {
+      const value = (row: MetricsRow): number => Number(row[metric]), best = bestBy(value, better);
       if (Number.isFinite(value(best))) tiles.push([`Best ${metric}`, formatValue(value(best)), `at step ${formatInteger(best.step)}${best === lastEval ? "" : `; ${formatValue(value(lastEval))} at the last`}`]);
     }
     if (unigram !== undefined) {
