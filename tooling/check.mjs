@@ -31,6 +31,7 @@ const suites = ["**/backend-webgpu/src/conformance.test.ts", "**/backend-webgpu/
 const checks = [
   { name: "build", command: ["npx", "--yes", "--package", rootManifest.packageManager, "-c", "turbo run build --output-logs=errors-only"] },
   { name: "typecheck", command: tool("typecheck") },
+  { name: "format", command: [process.execPath, join(root, "node_modules/prettier/bin/prettier.cjs"), "--check", "--cache", "--log-level", "warn", "."] },
   { name: "lint", command: [process.execPath, join(root, "node_modules/oxlint/bin/oxlint"), "--deny-warnings"] },
   { name: "arrows", command: tool("arrows") },
   { name: "smells", command: tool("smells") },
