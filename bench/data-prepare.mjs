@@ -26,8 +26,10 @@ const BFD_RESIDUES = 393e9; // ProtTrans: BFD has 2.1 G sequences of 393 G resid
 const { values } = parseArgs({ options: { gb: { type: "string", default: "5" }, cases: { type: "string", default: "fasta,fasta-2,gzip,parquet" }, dollars: { type: "string", default: "0.05" }, note: { type: "string", default: "" }, tmp: { type: "string", default: tmpdir() }, file: { type: "string" }, out: { type: "string" }, rank: { type: "string" }, lines: { type: "string" } } });
 
 if (values.file !== undefined) {
-  const { prepareDocuments, prepareParts, prepareShards, resolveSources } = await import("@cloze/data/node"), { esm2 } = await import("@cloze/tokenizer-protein");
-  const sources = await resolveSources([values.file]), common = { tokenizer: esm2(), out: values.out };
+  const { prepareDocuments, prepareParts, prepareShards, resolveSources } = await import("@cloze/data/node");
+  const { esm2 } = await import("@cloze/tokenizer-protein");
+  const sources = await resolveSources([values.file]);
+  const common = { tokenizer: esm2(), out: values.out };
   if (values.rank !== undefined) await prepareParts({ ...common, sources, rank: Number(values.rank), world: 2, partBytes: 2.5e8 });
   else if (sources[0].format === "parquet") await prepareDocuments({ ...common, sources });
   else await prepareShards({ ...common, files: [values.file] });
@@ -35,25 +37,37 @@ if (values.file !== undefined) {
   console.log(JSON.stringify({ peakMb: Math.round(maxRSS / 1024), cpuSeconds: (userCPUTime + systemCPUTime) / 1e6 }));
 } else {
   const earlier = values.lines === undefined ? [] : readFileSync(values.lines, "utf8").trim().split("\n").map((line) => JSON.parse(line));
-  const folder = mkdtempSync(join(values.tmp, "cloze-prepare-")), fasta = join(folder, "data.fasta"), bytes = Number(values.gb) * 1e9, results = [...earlier];
+  const folder = mkdtempSync(join(values.tmp, "cloze-prepare-"));
+  const fasta = join(folder, "data.fasta");
+  const bytes = Number(values.gb) * 1e9;
+  const results = [...earlier];
   try {
     // A block of about 50 MB, again and again: generating must not take longer than reading.
-    const block = Buffer.concat([...proteins(4e7, { seed: 1 })]), sequences = [], descriptor = openSync(fasta, "w");
+    const block = Buffer.concat([...proteins(4e7, { seed: 1 })]);
+    const sequences = [];
+    const descriptor = openSync(fasta, "w");
     for (const record of block.toString("latin1").split(">").slice(1)) {
       const end = record.indexOf("\n");
       sequences.push([record.slice(0, record.indexOf(" ")), record.slice(end + 1).replaceAll("\n", "")]);
     }
-    const perBlock = sequences.reduce((n, [, sequence]) => n + sequence.length, 0), blocks = Math.ceil(bytes / block.length), residues = blocks * perBlock;
+    const perBlock = sequences.reduce((n, [, sequence]) => n + sequence.length, 0);
+    const blocks = Math.ceil(bytes / block.length);
+    const residues = blocks * perBlock;
     for (let i = 0; i < blocks; i++) for (let at = 0; at < block.length;) at += writeSync(descriptor, block, at);
     closeSync(descriptor);
     for (const which of values.cases.split(",").filter((each) => each !== "")) {
       let file = fasta;
       if (which === "gzip") await pipeline(createReadStream(fasta), createGzip({ level: 1 }), createWriteStream((file = `${fasta}.gz`)));
       if (which === "parquet") await writeParquet((file = join(folder, "data.parquet")), sequences, blocks);
-      const out = join(folder, which), started = performance.now(), load = loadavg()[0];
+      const out = join(folder, which);
+      const started = performance.now();
+      const load = loadavg()[0];
       mkdirSync(out);
       const done = await Promise.all((which === "fasta-2" ? ["0", "1"] : [undefined]).map((rank) => child(["--file", file, "--out", out, ...(rank === undefined ? [] : ["--rank", rank])])));
-      const seconds = (performance.now() - started) / 1000, cpuSeconds = done.reduce((n, each) => n + each.cpuSeconds, 0), perSecond = residues / seconds, coreHours = BFD_RESIDUES / (residues / cpuSeconds) / 3600;
+      const seconds = (performance.now() - started) / 1000;
+      const cpuSeconds = done.reduce((n, each) => n + each.cpuSeconds, 0);
+      const perSecond = residues / seconds;
+      const coreHours = BFD_RESIDUES / (residues / cpuSeconds) / 3600;
       results.push({
         case: which, fileMb: Math.round(statSync(file).size / 1e6), residues, seconds: +seconds.toFixed(1), residuesPerSecond: Math.round(perSecond), peakMb: done.map(({ peakMb }) => peakMb), residuesPerCoreSecond: Math.round(residues / cpuSeconds), cores: +(cpuSeconds / seconds).toFixed(2),
         loadBefore: load, hoursFor393G: +(BFD_RESIDUES / perSecond / 3600).toFixed(1), coreHoursFor393G: +coreHours.toFixed(1), dollarsFor393G: +(coreHours * Number(values.dollars)).toFixed(2),

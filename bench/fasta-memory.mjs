@@ -16,13 +16,15 @@ import { proteins } from "./random-proteins.mjs";
 const { values } = parseArgs({ options: { gb: { type: "string", default: "2" }, plain: { type: "boolean", default: false }, giant: { type: "boolean", default: false }, file: { type: "string" }, out: { type: "string" } } });
 
 if (values.file !== undefined) {
-  const { prepareShards } = await import("@cloze/data/node"), { esm2 } = await import("@cloze/tokenizer-protein");
+  const { prepareShards } = await import("@cloze/data/node");
+  const { esm2 } = await import("@cloze/tokenizer-protein");
   const start = performance.now();
   const { index } = await prepareShards({ files: [values.file], tokenizer: esm2(), out: values.out });
   const { records, residues } = index.counts;
   console.log(JSON.stringify({ peakMb: Math.round(process.resourceUsage().maxRSS / 1024), seconds: (performance.now() - start) / 1000, records, residues }));
 } else {
-  const folder = mkdtempSync(join(tmpdir(), "cloze-memory-")), file = join(folder, values.plain ? "big.fasta" : "big.fasta.gz");
+  const folder = mkdtempSync(join(tmpdir(), "cloze-memory-"));
+  const file = join(folder, values.plain ? "big.fasta" : "big.fasta.gz");
   let text = 0;
   const content = function* () {
     const counted = function* (chunks) {

@@ -36,7 +36,8 @@ const contestants = {
     return { records };
   },
   async "readline-parse"(file) {
-    let records = 0, residues = 0;
+    let records = 0;
+    let residues = 0;
     for await (const { sequence } of byLines(file)) {
       records++;
       residues += sequence.length;
@@ -44,7 +45,9 @@ const contestants = {
     return { records, residues };
   },
   async "readline-tokens"(file) {
-    const { esm2 } = await import("@cloze/tokenizer-protein"), { vocabulary } = esm2(), ids = new Map(vocabulary.map((token, id) => [token, id]));
+    const { esm2 } = await import("@cloze/tokenizer-protein");
+    const { vocabulary } = esm2();
+    const ids = new Map(vocabulary.map((token, id) => [token, id]));
     let tokens = 0;
     for await (const { sequence } of byLines(file)) tokens += Uint8Array.from(sequence, (residue) => ids.get(residue) ?? 3).length + 2;
     return { tokens };
@@ -52,14 +55,17 @@ const contestants = {
 };
 
 async function prepare(file) {
-  const { prepareShards } = await import("@cloze/data/node"), { esm2 } = await import("@cloze/tokenizer-protein");
+  const { prepareShards } = await import("@cloze/data/node");
+  const { esm2 } = await import("@cloze/tokenizer-protein");
   const { index } = await prepareShards({ files: [file], tokenizer: esm2(), out: values.out, split: { seed: 0, valid: 0.005, test: 0.005 } });
   return { records: index.counts.records, residues: index.counts.residues };
 }
 
 async function* byLines(file) {
-  const source = createReadStream(file), lines = createInterface({ input: file.endsWith(".gz") ? source.pipe(createGunzip()) : source });
-  let header, parts = [];
+  const source = createReadStream(file);
+  const lines = createInterface({ input: file.endsWith(".gz") ? source.pipe(createGunzip()) : source });
+  let header;
+  let parts = [];
   for await (const line of lines) {
     if (!line.startsWith(">")) parts.push(line);
     else {
@@ -72,19 +78,23 @@ async function* byLines(file) {
 }
 
 if (values.only !== undefined) {
-  const start = performance.now(), result = await contestants[values.only](values.file);
+  const start = performance.now();
+  const result = await contestants[values.only](values.file);
   const seconds = (performance.now() - start) / 1000;
   console.log(JSON.stringify({ seconds, peakMb: Math.round(process.resourceUsage().maxRSS / 1024), ...result }));
 } else {
   const folder = mkdtempSync(join(tmpdir(), "cloze-bench-"));
   try {
-    const zipped = values.file ?? join(folder, "random.fasta.gz"), plain = join(folder, "plain.fasta");
+    const zipped = values.file ?? join(folder, "random.fasta.gz");
+    const plain = join(folder, "plain.fasta");
     if (values.file === undefined) await pipeline(proteins(Number(values.residues)), createGzip({ level: 6 }), createWriteStream(zipped));
     await pipeline(createReadStream(zipped), createGunzip({ chunkSize: 1 << 20 }), createWriteStream(plain));
-    const textMb = statSync(plain).size / 1e6, runs = {};
+    const textMb = statSync(plain).size / 1e6;
+    const runs = {};
     for (let run = 0; run < Number(values.runs); run++) {
       for (const name of Object.keys(contestants)) {
-        const out = join(folder, "out"), file = name.endsWith("-raw") ? plain : zipped;
+        const out = join(folder, "out");
+        const file = name.endsWith("-raw") ? plain : zipped;
         rmSync(out, { recursive: true, force: true });
         const line = execFileSync(process.execPath, [fileURLToPath(import.meta.url), "--only", name, "--file", file, "--out", out], { encoding: "utf8" });
         (runs[name] ??= []).push(JSON.parse(line));

@@ -26,8 +26,17 @@ const { values: options } = parseArgs({
     rounds: { type: "string", default: "5" }, threads: { type: "string", default: "1" }, "no-step": { type: "boolean", default: false }, json: { type: "string" },
   },
 });
-const numbers = (text) => text.split(",").map(Number), rounds = Number(options.rounds), threads = Number(options.threads), lengths = numbers(options.lengths), windows = numbers(options.windows);
-const DOCUMENT = 300, HEADS = 4, HEAD_DIM = 64, tokenizer = esm2Tokenizer(), objective = mlm(tokenizer), optimizer = adamw({ beta2: 0.98 });
+const numbers = (text) => text.split(",").map(Number);
+const rounds = Number(options.rounds);
+const threads = Number(options.threads);
+const lengths = numbers(options.lengths);
+const windows = numbers(options.windows);
+const DOCUMENT = 300;
+const HEADS = 4;
+const HEAD_DIM = 64;
+const tokenizer = esm2Tokenizer();
+const objective = mlm(tokenizer);
+const optimizer = adamw({ beta2: 0.98 });
 
 const open = {
   onnxruntime: async () => (await import("@cloze/backend-onnxruntime")).backend({ threads }),
@@ -38,8 +47,12 @@ const tensor = (dtype, shape, data) => ({ dtype, shape, data });
 
 /** Attention alone: its program, and what it is fed. */
 function attentionOf(length, window) {
-  const g = new Graph(), shape = [1, HEADS, length, HEAD_DIM], inputs = ["q", "k", "v"].map((name) => g.input(name, "f32", shape)), segments = g.input("segments", "i32", [1, length]);
-  const y = attention(...inputs, { segments, ...(window !== null && { window }) }), grads = grad(y.square().sum(), inputs);
+  const g = new Graph();
+  const shape = [1, HEADS, length, HEAD_DIM];
+  const inputs = ["q", "k", "v"].map((name) => g.input(name, "f32", shape));
+  const segments = g.input("segments", "i32", [1, length]);
+  const y = attention(...inputs, { segments, ...(window !== null && { window }) });
+  const grads = grad(y.square().sum(), inputs);
   const outputs = { y: y.sum(), ...Object.fromEntries(grads.map((d, i) => [`grad ${i}`, d.square().sum()])) };
   const feeds = Object.fromEntries(inputs.map((x, n) => [x.attrs.name, tensor("f32", shape, Float32Array.from({ length: HEADS * length * HEAD_DIM }, (_, i) => Math.sin(1.3 * i + n)))]));
   return { program: program(g, { state: [], outputs }), state: {}, feeds: () => ({ ...feeds, segments: tensor("i32", [1, length], Int32Array.from({ length }, (_, i) => 1 + Math.floor(i / DOCUMENT))) }) };
@@ -48,30 +61,39 @@ function attentionOf(length, window) {
 /** A training step on one packed row. */
 function stepOf(length, window) {
   const config = { ...modernBertConfigs["ettin-17m"], vocab: tokenizer.vocabulary.length, padTokenId: tokenizer.special.pad, layers: 4, hidden: 256, heads: 4, intermediate: 384, reach: Array(4).fill(window === null ? "global" : "local"), ...(window !== null && { localWindow: 2 * window }) };
-  const source = { name: "bench", model: modernBert(config), configText: "", buffers: {}, maxLength: length }, index = Int32Array.from({ length }, (_, i) => i);
+  const source = { name: "bench", model: modernBert(config), configText: "", buffers: {}, maxLength: length };
+  const index = Int32Array.from({ length }, (_, i) => i);
   const documents = Array.from({ length: Math.ceil(length / DOCUMENT) }, (_, n) => ({ example: n, row: 0, start: n * DOCUMENT, length: Math.min(DOCUMENT, length - n * DOCUMENT) }));
   const batch = { rows: 1, length, ids: index.map((i) => 4 + ((i * 7919) % 20)), segments: index.map((i) => 1 + Math.floor(i / DOCUMENT)), positions: index.map((i) => i % DOCUMENT), sequences: documents };
-  const { feeds } = objective.prepare(batch, { seed: 1, step: 0, evaluation: false }), types = Object.fromEntries(Object.entries(feeds).map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
-  const made = stepProgram({ source, objective, optimizer, clip: undefined }, types), used = new Set(made.feeds.map((f) => f.attrs.name));
+  const { feeds } = objective.prepare(batch, { seed: 1, step: 0, evaluation: false });
+  const types = Object.fromEntries(Object.entries(feeds).map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+  const made = stepProgram({ source, objective, optimizer, clip: undefined }, types);
+  const used = new Set(made.feeds.map((f) => f.attrs.name));
   const all = (t) => ({ ...feeds, ...optimizer.hostScalars(t, 1e-4), "random.key": tensor("u32", [2], Uint32Array.of(1, t)) });
   return { program: made, state: initialState([made], initialize(maskedLmParameters(source.model), 1)), feeds: (t) => Object.fromEntries(Object.entries(all(t)).filter(([name]) => used.has(name))) };
 }
 
-const median = (list) => [...list].sort((a, b) => a - b)[Math.floor((list.length - 1) / 2)], rows = [];
+const median = (list) => [...list].sort((a, b) => a - b)[Math.floor((list.length - 1) / 2)];
+const rows = [];
 for (const name of options.backends.split(",")) {
   const opener = open[name];
   if (opener === undefined) throw new Error(`bench: --backends: expected some of ${Object.keys(open).join(", ")}, got ${name}`);
-  const backend = await opener(), kinds = name === "webgpu" || options["no-step"] ? { attention: attentionOf } : { attention: attentionOf, step: stepOf };
+  const backend = await opener();
+  const kinds = name === "webgpu" || options["no-step"] ? { attention: attentionOf } : { attention: attentionOf, step: stepOf };
   for (const [what, make] of Object.entries(kinds)) for (const length of lengths) {
     const contenders = [];
     for (const window of [null, ...windows]) {
-      const made = make(length, window), executable = await backend.compile(made.program), session = await backend.start(made.state);
+      const made = make(length, window);
+      const executable = await backend.compile(made.program);
+      const session = await backend.start(made.state);
       contenders.push({ window, wall: [], cpu: [], dispose: async () => { await session.dispose(); await executable.dispose(); }, run: (t) => session.run(executable, made.feeds(t)) });
     }
     for (let t = 1; t <= rounds + 1; t++) for (const { run, wall, cpu } of contenders) {
-      const usage = process.cpuUsage(), began = performance.now();
+      const usage = process.cpuUsage();
+      const began = performance.now();
       await run(t);
-      const ms = performance.now() - began, spent = process.cpuUsage(usage);
+      const ms = performance.now() - began;
+      const spent = process.cpuUsage(usage);
       if (t === 1) continue;
       wall.push(ms);
       cpu.push((spent.user + spent.system) / 1000);

@@ -41,36 +41,51 @@ const number = (name) => {
 const [length, tokens, layers, hidden, heads, rounds, threads, apart] = ["length", "tokens", "layers", "hidden", "heads", "rounds", "threads", "buckets"].map(number);
 if (tokens < length) throw new Error(`bench: --tokens: expected at least a row of ${length}, got ${tokens}`);
 
-const tokenizer = esm2Tokenizer(), { pad, start, end } = tokenizer.special, special = { pad, start, end }, sequences = [];
+const tokenizer = esm2Tokenizer();
+const { pad, start, end } = tokenizer.special;
+const special = { pad, start, end };
+const sequences = [];
 const text = new TextDecoder();
 for await (const { sequence } of readFasta(options.data).records()) sequences.push(tokenizer.encode(text.decode(sequence), { special: false }).ids);
-const data = memoryDataset(sequences), seed = 1;
+const data = memoryDataset(sequences);
+const seed = 1;
 
-const config = { ...esm2Configs["esm2-8m"], layers, hidden, heads, intermediate: 4 * hidden }, source = { name: "bench", model: esm2(config), configText: "", buffers: {}, maxLength: length };
-const objective = mlm(tokenizer), optimizer = adamw({ beta2: 0.98 }), setup = { source, objective, optimizer, clip: undefined }, weights = initialize(maskedLmParameters(source.model), seed);
+const config = { ...esm2Configs["esm2-8m"], layers, hidden, heads, intermediate: 4 * hidden };
+const source = { name: "bench", model: esm2(config), configText: "", buffers: {}, maxLength: length };
+const objective = mlm(tokenizer);
+const optimizer = adamw({ beta2: 0.98 });
+const setup = { source, objective, optimizer, clip: undefined };
+const weights = initialize(maskedLmParameters(source.model), seed);
 
 /** How many steps of each shape a layout takes for every sequence once, and an example of each shape. */
 async function layout(batches, count) {
   const shapes = new Map();
   let residues = 0;
   for (let step = 0; step < count; step++) {
-    const batch = await batches.batchAt(step), key = `${batch.rows} x ${batch.length}`, known = shapes.get(key);
+    const batch = await batches.batchAt(step);
+    const key = `${batch.rows} x ${batch.length}`;
+    const known = shapes.get(key);
     residues += batch.sequences.reduce((n, s) => n + s.length - 2, 0);
     shapes.set(key, { steps: (known?.steps ?? 0) + 1, batch: known?.batch ?? batch });
   }
   const positions = [...shapes.values()].reduce((n, { steps, batch }) => n + steps * batch.rows * batch.length, 0);
   return { shapes, residues, fill: residues / positions };
 }
-const rowsPerBatch = Math.floor(tokens / length), lengths = Array.from({ length: Math.ceil(length / apart) }, (_, i) => Math.min(length, (i + 1) * apart));
-const packed = packedBatches(data, { seed, length, rowsPerBatch, special }), padded = packedBatches(data, { seed, length, rowsPerBatch, special, sequencesPerRow: 1 });
+const rowsPerBatch = Math.floor(tokens / length);
+const lengths = Array.from({ length: Math.ceil(length / apart) }, (_, i) => Math.min(length, (i + 1) * apart));
+const packed = packedBatches(data, { seed, length, rowsPerBatch, special });
+const padded = packedBatches(data, { seed, length, rowsPerBatch, special, sequencesPerRow: 1 });
 const bucketed = paddedBatches(data, { seed, special, maxSequence: length, tokensPerBatch: tokens, buckets: lengths, crop: "random" });
 const whole = (batches) => Math.floor(batches.rowsIn(0) / rowsPerBatch);
 const layouts = { packed: await layout(packed, whole(packed)), padded: await layout(padded, whole(padded)), bucketed: await layout(bucketed, bucketed.count) };
 
-const cpu = backend({ threads }), contenders = [], programs = new Map();
+const cpu = backend({ threads });
+const contenders = [];
+const programs = new Map();
 let session;
 for (const [name, { shapes }] of Object.entries(layouts)) for (const [shape, { batch }] of shapes) {
-  const { feeds } = objective.prepare(batch, { seed, step: 0, evaluation: false }), types = Object.fromEntries(Object.entries(feeds).map(([feed, { dtype, shape: s }]) => [feed, { dtype, shape: s }]));
+  const { feeds } = objective.prepare(batch, { seed, step: 0, evaluation: false });
+  const types = Object.fromEntries(Object.entries(feeds).map(([feed, { dtype, shape: s }]) => [feed, { dtype, shape: s }]));
   const key = JSON.stringify(types);
   if (!programs.has(key)) {
     const program = stepProgram(setup, types);
@@ -82,9 +97,12 @@ for (const [name, { shapes }] of Object.entries(layouts)) for (const [shape, { b
 // One round to warm up.
 for (let round = 0; round <= rounds; round++) for (const { feeds, program: { executable, wall, cpu: processor, used } } of contenders) {
   const all = { ...feeds, ...optimizer.hostScalars(round + 1, 1e-4), "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed, round) } };
-  const given = Object.fromEntries(Object.entries(all).filter(([name]) => used.includes(name))), usage = process.cpuUsage(), began = performance.now();
+  const given = Object.fromEntries(Object.entries(all).filter(([name]) => used.includes(name)));
+  const usage = process.cpuUsage();
+  const began = performance.now();
   await session.run(executable, given);
-  const ms = performance.now() - began, spent = process.cpuUsage(usage);
+  const ms = performance.now() - began;
+  const spent = process.cpuUsage(usage);
   if (round === 0) continue;
   wall.push(ms);
   processor.push((spent.user + spent.system) / 1000);

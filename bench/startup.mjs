@@ -12,7 +12,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 function median(command, args) {
   const times = Array.from({ length: Number(values.runs) }, () => {
-    const start = performance.now(), { status } = spawnSync(command, args, { cwd: root, stdio: "ignore" });
+    const start = performance.now();
+    const { status } = spawnSync(command, args, { cwd: root, stdio: "ignore" });
     if (status !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${status}`);
     return performance.now() - start;
   }).sort((a, b) => a - b);

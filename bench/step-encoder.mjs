@@ -9,16 +9,20 @@ export const optimizer = { beta1: 0.9, beta2: 0.98, eps: 1e-8, weightDecay: 0.01
 
 /** The program, its first state, and the feeds of step t. `rope`: rotary positions instead of learned ones. */
 export function encoderStep(sizes = shape, { rope = false, weightDecay = optimizer.weightDecay } = {}) {
-  const { layers, hidden, heads, intermediate, batch, seq, vocab } = sizes, rows = batch * seq;
-  const graph = new Graph(), root = rootScope(graph);
-  const ids = graph.input("ids", "i32", [rows]), targets = graph.input("targets", "i32", [rows]);
+  const { layers, hidden, heads, intermediate, batch, seq, vocab } = sizes;
+  const rows = batch * seq;
+  const graph = new Graph();
+  const root = rootScope(graph);
+  const ids = graph.input("ids", "i32", [rows]);
+  const targets = graph.input("targets", "i32", [rows]);
   const positions = graph.iota([1, seq], 1);
 
   const table = embeddingTable(root.at("word_embeddings"), { vocab, hidden });
   let x = table.gather(ids).reshape([batch, seq, hidden]);
   if (!rope) x = x.add(embeddingTable(root.at("position_embeddings"), { vocab: seq, hidden }));
   for (let i = 0; i < layers; i++) {
-    const layer = root.at(`layer.${i}`), block = layer.at("attention");
+    const layer = root.at(`layer.${i}`);
+    const block = layer.at("attention");
     const mixed = selfAttention(block.at("self"), layerNormLayer(block.at("LayerNorm"), x, 1e-5), { heads, ...(rope && { rope: { positions } }) });
     x = x.add(linear(block.at("output.dense"), mixed, hidden));
     x = x.add(feedForward(layer, layerNormLayer(layer.at("LayerNorm"), x, 1e-5), { intermediate, activation: gelu }));
@@ -26,7 +30,9 @@ export function encoderStep(sizes = shape, { rope = false, weightDecay = optimiz
   const last = layerNormLayer(root.at("layer_norm_after"), x, 1e-5).reshape([rows, hidden]);
   const loss = crossEntropy(project(last, table), targets).mean();
 
-  const { lr, ...rest } = optimizer, adam = adamw({ ...rest, weightDecay }), { parameters } = root;
+  const { lr, ...rest } = optimizer;
+  const adam = adamw({ ...rest, weightDecay });
+  const { parameters } = root;
   const { state, updates } = adam.update({ graph, parameters, gradients: gradients(loss, parameters), gradScale: graph.const(1, "f32") });
   const first = initialize(parameters, 1);
   for (const s of state) first[s.attrs.name] = { dtype: "f32", shape: s.shape, data: new Float32Array(s.shape.reduce((n, d) => n * d, 1)) };

@@ -5,7 +5,9 @@ import { optimizer } from "./step-encoder.mjs";
 
 /** `run(t)` does step t and gives its loss. `state` and `feeds` are those of `encoderStep`. */
 export async function jaxStep(device, sizes, state, feeds) {
-  const { layers, hidden, heads, batch, seq, vocab } = sizes, rows = batch * seq, headDim = hidden / heads;
+  const { layers, hidden, heads, batch, seq, vocab } = sizes;
+  const rows = batch * seq;
+  const headDim = hidden / heads;
   await init(device);
   defaultDevice(device);
   const array = (t) => np.array(t.data, { shape: t.shape, dtype: t.dtype === "i32" ? np.int32 : np.float32 });
@@ -25,8 +27,11 @@ export async function jaxStep(device, sizes, state, feeds) {
   const loss = (p, ids, targets) => {
     let x = np.matmul(nn.oneHot(ids, vocab), p["word_embeddings.weight"].ref).reshape([batch, seq, hidden]).add(p["position_embeddings.weight"].ref).reshape([rows, hidden]);
     for (let i = 0; i < layers; i++) {
-      const at = (name) => `layer.${i}.${name}`, n = norm(p, at("attention.LayerNorm"), x.ref);
-      const q = split(linear(p, at("attention.self.query"), n.ref)), k = split(linear(p, at("attention.self.key"), n.ref)), v = split(linear(p, at("attention.self.value"), n));
+      const at = (name) => `layer.${i}.${name}`;
+      const n = norm(p, at("attention.LayerNorm"), x.ref);
+      const q = split(linear(p, at("attention.self.query"), n.ref));
+      const k = split(linear(p, at("attention.self.key"), n.ref));
+      const v = split(linear(p, at("attention.self.value"), n));
       const weights = nn.softmax(np.matmul(q, np.transpose(k, [0, 1, 3, 2])).mul(1 / Math.sqrt(headDim)), -1);
       const mixed = np.transpose(np.matmul(weights, v), [0, 2, 1, 3]).reshape([rows, hidden]);
       x = x.add(linear(p, at("attention.output.dense"), mixed));
@@ -41,10 +46,13 @@ export async function jaxStep(device, sizes, state, feeds) {
   const { beta1, beta2, weightDecay } = optimizer;
   const step = jit((p, s, scalars, ids, targets) => {
     const [value, grads] = valueAndGrad(loss)(Object.fromEntries(names.map((n) => [n, p[n].ref])), ids, targets);
-    const next = {}, nextState = {};
+    const next = {};
+    const nextState = {};
     for (const n of names) {
-      const g = grads[n], { m, v } = s[n];
-      const m2 = m.ref.add(g.ref.sub(m).mul(1 - beta1)), v2 = v.ref.add(np.square(g).sub(v).mul(1 - beta2));
+      const g = grads[n];
+      const { m, v } = s[n];
+      const m2 = m.ref.add(g.ref.sub(m).mul(1 - beta1));
+      const v2 = v.ref.add(np.square(g).sub(v).mul(1 - beta2));
       const decayed = p[n].shape.length < 2 ? p[n] : p[n].mul(scalars.lr.ref.mul(-weightDecay).add(1));
       next[n] = decayed.sub(m2.ref.mul(scalars.step.ref).div(np.sqrt(v2.ref).add(scalars.epsHat.ref)));
       nextState[n] = { m: m2, v: v2 };
@@ -54,7 +62,8 @@ export async function jaxStep(device, sizes, state, feeds) {
   });
 
   return async (t) => {
-    const f = feeds(t), scalars = { lr: array(f["optim.lr"]), step: array(f["optim.step"]), epsHat: array(f["optim.epsHat"]) };
+    const f = feeds(t);
+    const scalars = { lr: array(f["optim.lr"]), step: array(f["optim.step"]), epsHat: array(f["optim.epsHat"]) };
     const [value, next, nextState] = step(params, moments, scalars, array(f.ids), array(f.targets));
     params = next;
     moments = nextState;

@@ -19,13 +19,22 @@ const { values: options } = parseArgs({
     rope: { type: "boolean", default: false }, profile: { type: "string" },
   },
 });
-const rounds = Number(options.rounds), threads = Number(options.threads), withJax = !options["no-jax"] && !options.rope;
+const rounds = Number(options.rounds);
+const threads = Number(options.threads);
+const withJax = !options["no-jax"] && !options.rope;
 
-const step = encoderStep(shape, { rope: options.rope }), products = productsOf(step.program), gemms = productsOf(step.program, { transposed: true });
+const step = encoderStep(shape, { rope: options.rope });
+const products = productsOf(step.program);
+const gemms = productsOf(step.program, { transposed: true });
 const cpu = backend({ threads, ...(options.profile && { profile: options.profile }) });
-const began = performance.now(), executable = await cpu.compile(step.program), compiledMs = performance.now() - began;
-const session = await cpu.start(step.state), alone = await cpu.compile(products.program), aloneSession = await cpu.start(products.state);
-const transposed = await cpu.compile(gemms.program), transposedSession = await cpu.start(gemms.state);
+const began = performance.now();
+const executable = await cpu.compile(step.program);
+const compiledMs = performance.now() - began;
+const session = await cpu.start(step.state);
+const alone = await cpu.compile(products.program);
+const aloneSession = await cpu.start(products.state);
+const transposed = await cpu.compile(gemms.program);
+const transposedSession = await cpu.start(gemms.state);
 const jax = withJax ? await jaxStep("wasm", shape, step.state, step.feeds) : undefined;
 
 const contenders = {
@@ -38,7 +47,11 @@ const times = Object.fromEntries(Object.keys(contenders).map((name) => [name, { 
 // Two rounds to warm up.
 for (let t = 1; t <= rounds + 2; t++) {
   for (const [name, run] of Object.entries(contenders)) {
-    const usage = process.cpuUsage(), start = performance.now(), loss = await run(t), wall = performance.now() - start, used = process.cpuUsage(usage);
+    const usage = process.cpuUsage();
+    const start = performance.now();
+    const loss = await run(t);
+    const wall = performance.now() - start;
+    const used = process.cpuUsage(usage);
     if (t > 2) {
       times[name].wall.push(wall);
       times[name].cpu.push((used.user + used.system) / 1000);
@@ -54,7 +67,8 @@ console.log(`${products.count} products, ${(products.flop / 1e9).toFixed(1)} GFL
 for (const clock of ["wall", "cpu"]) {
   for (const [label, q] of [["least", 0], ["tenth", 0.1], ["median", 0.5]]) {
     const at = (name) => quantile(times[name][clock], q);
-    const of = (name) => `${at(name).toFixed(1)} ms (${(products.flop / at(name) / 1e6).toFixed(0)} GFLOPS)`, share = (name) => (at(name) / at("step")).toFixed(3);
+    const of = (name) => `${at(name).toFixed(1)} ms (${(products.flop / at(name) / 1e6).toFixed(0)} GFLOPS)`;
+    const share = (name) => (at(name) / at("step")).toFixed(3);
     console.log(
       `${clock.padEnd(4)} ${label.padEnd(6)}  step ${of("step")}; products alone ${of("products")}, ${share("products")} of the step; with their transposes ${of("gemms")}, ${share("gemms")}` +
       (jax ? `; jax-js ${at("jax").toFixed(0)} ms: ${(at("jax") / at("step")).toFixed(1)} times the step` : ""),

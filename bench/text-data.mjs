@@ -38,7 +38,8 @@ async function* chunks(format, bytes) {
 }
 
 async function writeParquet(file, bytes) {
-  const { parquetWriteBuffer } = await import("hyparquet-writer"), texts = [];
+  const { parquetWriteBuffer } = await import("hyparquet-writer");
+  const texts = [];
   for (let written = 0; written < bytes;) {
     const text = document().join("\n");
     texts.push(text);
@@ -48,22 +49,32 @@ async function writeParquet(file, bytes) {
 }
 
 if (values.file !== undefined) {
-  const { prepareDocuments, readDocuments, resolveSources } = await import("@cloze/data/node"), sources = await resolveSources([values.file]);
-  const peakMb = () => Math.round(process.resourceUsage().maxRSS / 1024), mb = sources[0].bytes / 1e6, read = performance.now(), reader = readDocuments(sources[0]);
+  const { prepareDocuments, readDocuments, resolveSources } = await import("@cloze/data/node");
+  const sources = await resolveSources([values.file]);
+  const peakMb = () => Math.round(process.resourceUsage().maxRSS / 1024);
+  const mb = sources[0].bytes / 1e6;
+  const read = performance.now();
+  const reader = readDocuments(sources[0]);
   for await (const batch of reader.batches()) void batch;
-  const readSeconds = (performance.now() - read) / 1000, readPeakMb = peakMb();
-  const { wordPieceFromFiles } = await import("@cloze/tokenizer-wordpiece"), { readFileSync } = await import("node:fs");
-  const tokenizer = wordPieceFromFiles({ "vocab.txt": readFileSync(values.vocab, "utf8") }), prepare = performance.now();
-  const { index } = await prepareDocuments({ sources, tokenizer, out: values.out, filter: { dedup: values.dedup } }), seconds = (performance.now() - prepare) / 1000;
+  const readSeconds = (performance.now() - read) / 1000;
+  const readPeakMb = peakMb();
+  const { wordPieceFromFiles } = await import("@cloze/tokenizer-wordpiece");
+  const { readFileSync } = await import("node:fs");
+  const tokenizer = wordPieceFromFiles({ "vocab.txt": readFileSync(values.vocab, "utf8") });
+  const prepare = performance.now();
+  const { index } = await prepareDocuments({ sources, tokenizer, out: values.out, filter: { dedup: values.dedup } });
+  const seconds = (performance.now() - prepare) / 1000;
   const tokens = Object.values(index.splits).reduce((n, split) => n + split.tokens, 0);
   console.log(JSON.stringify({ mb: Math.round(mb), documents: index.counts.records, readMbPerSecond: Math.round(mb / readSeconds), readPeakMb, prepareMbPerSecond: +(mb / seconds).toFixed(1), tokensPerSecond: Math.round(tokens / seconds), preparePeakMb: peakMb() }));
 } else {
-  const folder = mkdtempSync(join(tmpdir(), "cloze-text-")), vocab = join(folder, "vocab.txt");
+  const folder = mkdtempSync(join(tmpdir(), "cloze-text-"));
+  const vocab = join(folder, "vocab.txt");
   const letters = "abcdefghijklmnopqrstuvwxyz".split("");
   writeFileSync(vocab, [...new Set(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", ...letters, ...letters.map((letter) => `##${letter}`), ...words.slice(0, 12_000)])].join("\n"));
   try {
     for (const format of values.formats.split(",")) {
-      const file = join(folder, `data.${format === "text" ? "txt" : format}`), bytes = Number(values.mb) * 1e6;
+      const file = join(folder, `data.${format === "text" ? "txt" : format}`);
+      const bytes = Number(values.mb) * 1e6;
       if (format === "parquet") await writeParquet(file, bytes);
       else await pipeline(Readable.from(chunks(format, bytes)), createWriteStream(file));
       const line = execFileSync(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), "--file", file, "--out", join(folder, format), "--vocab", vocab, ...(values.dedup ? ["--dedup"] : [])], { encoding: "utf8" });

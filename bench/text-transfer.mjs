@@ -17,12 +17,16 @@ import { parseArgs } from "node:util";
 
 const { values } = parseArgs({ options: { data: { type: "string" }, minutes: { type: "string", default: "20" }, seeds: { type: "string", default: "3" }, "epochs-share": { type: "string", default: "1" }, out: { type: "string" }, note: { type: "string", default: "" } } });
 if (values.data === undefined) throw new Error("text-transfer: expected --data DIR. The first lines of this file say what it holds.");
-const bin = fileURLToPath(new URL("../apps/cli/bin/cloze.js", import.meta.url)), folder = mkdtempSync(join(tmpdir(), "cloze-transfer-")), at = (name) => join(folder, name);
-const read = (name) => readFileSync(join(values.data, name), "utf8").replace(/^\uFEFF/, ""), BREAKS = new Set([",", "but", "--", ";", ":"]);
+const bin = fileURLToPath(new URL("../apps/cli/bin/cloze.js", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "cloze-transfer-"));
+const at = (name) => join(folder, name);
+const read = (name) => readFileSync(join(values.data, name), "utf8").replace(/^\uFEFF/, "");
+const BREAKS = new Set([",", "but", "--", ";", ":"]);
 
 /** A text as clauses of at least three words; one that has a single clause is cut in the middle. */
 function clauses(text) {
-  const words = text.split(/\s+/).filter((word) => word !== ""), all = [[]];
+  const words = text.split(/\s+/).filter((word) => word !== "");
+  const all = [[]];
   for (const word of words) {
     const last = all.at(-1);
     if (!BREAKS.has(word) || last.length < 3) last.push(word);
@@ -59,8 +63,10 @@ try {
   }));
   cloze("tokenizer", "train", "--data", "wiki.txt", "sst2.txt", "wnut17.txt", "shakespeare.txt", "--size", "6000", "--out", "tokenizer");
   const half = ["--tokenizer", "tokenizer", "--data", "0.35:wiki.txt", "0.5:sst2.txt", "0.05:wnut17.txt", "0.1:shakespeare.txt", "--max-length", "64", "--batch-tokens", "2048", "--lr", "8e-4", "--warmup", `${3 * values.minutes}`, "--budget", `${30 * values.minutes}s`, "--eval-every", "0", "--save-every", "0"];
-  const masks = { rate: 0.2 }, first = cloze("pretrain", "--model", "config.json", ...half, "--objective-options", JSON.stringify(masks), "--final-lr", "0.4", "--out", "mlm");
-  const second = cloze("pretrain", "--from", "mlm", ...half, "--objective", "mlm+nsp", "--objective-options", JSON.stringify({ mlm: masks }), "--seed", "1", "--out", "pretrained"), pretraining = [first, second].map(({ steps, tokens, evalLoss }) => ({ steps, tokens, evalLoss }));
+  const masks = { rate: 0.2 };
+  const first = cloze("pretrain", "--model", "config.json", ...half, "--objective-options", JSON.stringify(masks), "--final-lr", "0.4", "--out", "mlm");
+  const second = cloze("pretrain", "--from", "mlm", ...half, "--objective", "mlm+nsp", "--objective-options", JSON.stringify({ mlm: masks }), "--seed", "1", "--out", "pretrained");
+  const pretraining = [first, second].map(({ steps, tokens, evalLoss }) => ({ steps, tokens, evalLoss }));
   console.log(JSON.stringify({ pretraining }));
   const results = [];
   for (const [task, options] of Object.entries(TASKS)) {

@@ -10,7 +10,9 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { IssueCounter, amplify, esm2, protbert } from "@cloze/tokenizer-protein";
 
-const MEGABYTES = 64, ROUNDS = 7, LENGTH = 350;
+const MEGABYTES = 64;
+const ROUNDS = 7;
+const LENGTH = 350;
 // Residues at about the frequency they have in UniRef50.
 const RESIDUES = "LLLLLLLLLLAAAAAAAAAGGGGGGGVVVVVVVSSSSSSSSEEEEEERRRRRRTTTTTTIIIIIIDDDDDDPPPPPKKKKKQQQQNNNNFFFFYYYMMHHWCX";
 
@@ -50,7 +52,8 @@ const line = (what, rates) => console.log(what.padEnd(50), rates);
 
 for (const tokenizer of [esm2(), protbert(), amplify()]) {
   for (const [name, source] of Object.entries(corpora)) {
-    const out = new Uint8Array(source.length), issues = new IssueCounter();
+    const out = new Uint8Array(source.length);
+    const issues = new IssueCounter();
     line(`encodeBytes ${tokenizer.name}, ${name}`, measure(source.length, () => {
       let at = 0;
       for (let start = 0; start < source.length; start += LENGTH) at += tokenizer.encodeBytes(source, start, Math.min(source.length, start + LENGTH), out, at, issues);

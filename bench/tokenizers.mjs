@@ -25,22 +25,27 @@ const { values: { corpus, vocabulary, native, write } } = parseArgs({
 });
 
 const text = corpus === undefined ? madeUp() : readFileSync(corpus, "utf8");
-const lines = text.split("\n").filter((line) => line.trim() !== ""), bytes = lines.reduce((sum, line) => sum + Buffer.byteLength(line), 0);
+const lines = text.split("\n").filter((line) => line.trim() !== "");
+const bytes = lines.reduce((sum, line) => sum + Buffer.byteLength(line), 0);
 const files = vocabulary === undefined ? trained() : readFiles(vocabulary);
-const started = cpuMs(), ours = wordPieceFromFiles(files), loadMs = cpuMs() - started;
+const started = cpuMs();
+const ours = wordPieceFromFiles(files);
+const loadMs = cpuMs() - started;
 const json = ours.files()["tokenizer.json"];
 const theirs = new Peer(JSON.parse(json), JSON.parse(ours.files()["tokenizer_config.json"]));
 const nativePeer = native === undefined ? undefined : createRequire(import.meta.url)(resolve(native)).Tokenizer.fromString(json);
 
 for (const line of lines) {
-  const { ids } = ours.encode(line, { special: false }), peer = theirs.encode(line, { add_special_tokens: false }).ids;
+  const { ids } = ours.encode(line, { special: false });
+  const peer = theirs.encode(line, { add_special_tokens: false }).ids;
   same(line, "ids", ids, peer);
   same(line, "encodeIds", ours.encodeIds(line), peer);
 }
 if (nativePeer !== undefined) {
   const all = await nativePeer.encodeBatch(lines, { addSpecialTokens: false });
   for (const [i, line] of lines.entries()) {
-    const { ids, offsets, words } = ours.encode(line, { special: false }), at = [0];
+    const { ids, offsets, words } = ours.encode(line, { special: false });
+    const at = [0];
     for (const character of line) at.push(at.at(-1) + character.length);
     same(line, "native ids", ids, all[i].getIds());
     same(line, "native offsets", offsets, all[i].getOffsets().flat().map((o) => at[o]));
@@ -55,7 +60,8 @@ const runs = {
   "@huggingface/tokenizers encode": () => { let n = 0; for (const line of lines) n += theirs.encode(line).ids.length; return n; },
   ...(nativePeer === undefined ? {} : { "native tokenizers encodeBatch": async () => (await nativePeer.encodeBatch(lines)).length }),
 };
-const first = await rate(() => { for (const line of lines) fresh.encodeIds(line); }), rates = Object.fromEntries(Object.keys(runs).map((name) => [name, []]));
+const first = await rate(() => { for (const line of lines) fresh.encodeIds(line); });
+const rates = Object.fromEntries(Object.keys(runs).map((name) => [name, []]));
 for (let round = 0; round <= ROUNDS; round++) for (const [name, run] of Object.entries(runs)) {
   const speed = await rate(run);
   if (round > 0) rates[name].push(speed);
@@ -65,7 +71,8 @@ const rows = Object.entries(rates).map(([name, all]) => {
   const sorted = all.toSorted((a, b) => a - b);
   return { name, medianMbPerS: round2(sorted[sorted.length >> 1]), bestMbPerS: round2(sorted.at(-1)), worstMbPerS: round2(sorted[0]) };
 });
-const median = (name) => rows.find((row) => row.name === name).medianMbPerS, peer = median("@huggingface/tokenizers encode");
+const median = (name) => rows.find((row) => row.name === name).medianMbPerS;
+const peer = median("@huggingface/tokenizers encode");
 const ratios = { ids: round2(median("cloze encodeIds") / peer), offsets: round2(median("cloze encode (offsets, words, types)") / peer) };
 const what = `${corpus === undefined ? "a made-up corpus" : corpus.split(/[\\/]/).at(-1)}, ${(bytes / 1e6).toFixed(2)} MB in ${lines.length} lines; ${ours.vocabulary.length} tokens`;
 console.log(`${cpus()[0]?.model ?? "unknown processor"}, node ${process.versions.node}; ${what}; ids equal on every line`);
@@ -116,11 +123,14 @@ function trained() {
 /** Two megabytes of words of syllables, frequent and rare as in a language (Zipf), with capitals, accents, numbers, punctuation, some Chinese. */
 function madeUp() {
   let state = 7;
-  const below = (n) => (state = (state * 48271) % 2147483647) % n, pick = (list) => list[below(list.length)];
+  const below = (n) => (state = (state * 48271) % 2147483647) % n;
+  const pick = (list) => list[below(list.length)];
   const syllables = ["an", "ber", "co", "de", "ed", "er", "fin", "gra", "he", "in", "ing", "ka", "lo", "mi", "na", "or", "pre", "qui", "ré", "st", "ti", "un", "ver", "ou", "xy", "ür"];
   const words = Array.from({ length: 20_000 }, () => Array.from({ length: 1 + below(4) }, () => pick(syllables)).join(""));
   const word = () => {
-    const rank = Math.floor(Math.exp((below(1e6) / 1e6) * Math.log(words.length))) - 1, chosen = words[rank], kind = below(60);
+    const rank = Math.floor(Math.exp((below(1e6) / 1e6) * Math.log(words.length))) - 1;
+    const chosen = words[rank];
+    const kind = below(60);
     return kind === 0 ? String(below(3000)) : kind === 1 ? `${chosen}'s` : kind === 2 ? "漢字" : kind < 9 ? chosen[0].toUpperCase() + chosen.slice(1) : chosen;
   };
   let made = "";

@@ -11,18 +11,23 @@ import { encoderInputs, rootScope } from "@cloze/nn";
 import { adamw, clipScale } from "@cloze/optim";
 
 const { values } = parseArgs({ options: { layers: { type: "string", default: "12" }, hidden: { type: "string", default: "768" }, runs: { type: "string", default: "3" } } });
-const layers = Number(values.layers), hidden = Number(values.hidden);
+const layers = Number(values.layers);
+const hidden = Number(values.hidden);
 const config = { ...esm2Configs["esm2-8m"], layers, hidden, heads: hidden / 64, intermediate: 4 * hidden };
 
 function once() {
-  const times = {}, start = performance.now();
+  const times = {};
+  const start = performance.now();
   let last = start;
   const lap = (name) => { const now = performance.now(); times[name] = now - last; last = now; };
-  const graph = new Graph(), scope = rootScope(graph), model = esm2(config);
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const model = esm2(config);
   const states = model.encode(scope, encoderInputs(graph, 8, 512));
   const loss = model.predict(scope, states.reshape([-1, hidden])).square().sum();
   lap("traceMs");
-  const parameters = scope.parameters, made = grad(loss, [...parameters.values()].map((p) => p.tensor));
+  const parameters = scope.parameters;
+  const made = grad(loss, [...parameters.values()].map((p) => p.tensor));
   const gradients = new Map([...parameters.keys()].map((name, i) => [name, made[i]]));
   lap("gradMs");
   const { scale, norm } = clipScale(gradients, { maxNorm: 1 });

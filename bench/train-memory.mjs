@@ -13,7 +13,9 @@ import { parseArgs } from "node:util";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({ options: { steps: { type: "string", default: "1000" }, model: { type: "string", default: join(root, "apps/cli/sample/esm2-quickstart.json") } } });
-const steps = Number(values.steps), dir = mkdtempSync(join(tmpdir(), "cloze-memory-")), run = join(dir, "run");
+const steps = Number(values.steps);
+const dir = mkdtempSync(join(tmpdir(), "cloze-memory-"));
+const run = join(dir, "run");
 const child = spawn(process.execPath, [
   join(root, "apps/cli/bin/cloze.js"), "pretrain", "--model", values.model, "--data", join(root, "apps/cli/sample/uniprot-sample.fasta.gz"), "--steps", String(steps),
   "--batch-tokens", "2048", "--max-length", "256", "--lr", "0.002", "--eval-every", "100", "--save-every", "100", "--out", run, "--json",

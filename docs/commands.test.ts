@@ -23,10 +23,12 @@ const wordsOf = (line: string): string[] => [...line.matchAll(/"([^"]*)"|'([^']*
 const shown = pages.flatMap((page) => linesOf(page).map((line) => [page, line] as const));
 
 test.each(shown)("%s: cloze %s", async (_, line) => {
-  const words = wordsOf(line), count = [2, 1].find((n) => COMMANDS.some(({ name }) => name === words.slice(0, n).join(" ")));
+  const words = wordsOf(line);
+  const count = [2, 1].find((n) => COMMANDS.some(({ name }) => name === words.slice(0, n).join(" ")));
   const entry = COMMANDS.find(({ name }) => name === words.slice(0, count ?? 0).join(" "));
   if (entry === undefined) throw new Error(`there is no command ${words[0]}. There are: ${COMMANDS.map(({ name }) => name).join(", ")}`);
-  const command = await entry.load(), table = { ...optionsOf(command), ...HELP };
+  const command = await entry.load();
+  const table = { ...optionsOf(command), ...HELP };
   const { values } = parseArguments(words.slice(count), table, command.arguments, entry.name);
   const missing = Object.entries(command.options).filter(([key, { required }]) => required === true && !values.has(key) && !values.has("recipe"));
   expect(missing.map(([key]) => key)).toEqual([]);

@@ -11,7 +11,8 @@ const code: string = blocks("typescript").join("\n");
 
 it("compiles in strict mode", () => {
   const options: ts.CompilerOptions = { strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, noUnusedLocals: true, target: ts.ScriptTarget.ES2022, lib: ["lib.es2023.d.ts"], noEmit: true, types: [] };
-  const host = ts.createCompilerHost(options), { getSourceFile, fileExists } = host;
+  const host = ts.createCompilerHost(options);
+  const { getSourceFile, fileExists } = host;
   host.fileExists = (name) => name === "page.ts" || fileExists.call(host, name);
   host.getSourceFile = (name, ...rest) => (name === "page.ts" ? ts.createSourceFile(name, `${code}declare const console: { log(line: string): void };\nexport {};\n`, ts.ScriptTarget.ES2022, true) : getSourceFile.call(host, name, ...rest));
   const problems = ts.getPreEmitDiagnostics(ts.createProgram(["page.ts"], options, host)).map((d) => {
@@ -22,7 +23,8 @@ it("compiles in strict mode", () => {
 });
 
 it("prints what the page shows", () => {
-  const printed: string[] = [], log = vi.spyOn(console, "log").mockImplementation((line: string) => void printed.push(line));
+  const printed: string[] = [];
+  const log = vi.spyOn(console, "log").mockImplementation((line: string) => void printed.push(line));
   try {
     const { outputText } = ts.transpileModule(code, { compilerOptions: { target: ts.ScriptTarget.ES2022 } });
     new Function(outputText)();

@@ -31,18 +31,26 @@ async function trained({ probe, backend: open }) {
   ]);
   const size = { hidden_size: 64, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 256 };
   const model = esm2(parseEsm2Config({ model_type: "esm", vocab_size: 33, max_position_embeddings: 258, pad_token_id: 1, mask_token_id: 32, token_dropout: true, position_embedding_type: "rotary", layer_norm_eps: 1e-5, emb_layer_norm_before: false, hidden_dropout_prob: 0, attention_probs_dropout_prob: 0, ...size }));
-  const tokenizer = tokens(), objective = mlm(tokenizer), optimizer = adamw({ weightDecay: 0.01 });
+  const tokenizer = tokens();
+  const objective = mlm(tokenizer);
+  const optimizer = adamw({ weightDecay: 0.01 });
   const { train } = await fastaDatasets([fileURLToPath(new URL("../apps/cli/sample/uniprot-sample.fasta.gz", import.meta.url))], { tokenizer, split: { seed: 0, valid: 0.05 } });
   const batches = packedBatches(train, { seed: 1, length: 128, rowsPerBatch: 4, special: tokenizer.special });
   const prepared = async (step) => objective.prepare(await batches.batchAt(step), { seed: 1, step, evaluation: false });
 
-  const setup = { source: { name: "tiny", model }, objective, optimizer, clip: 1 }, backend = await open();
-  const program = stepProgram(setup, feedTypes(await prepared(0))), executable = await backend.compile(program);
+  const setup = { source: { name: "tiny", model }, objective, optimizer, clip: 1 };
+  const backend = await open();
+  const program = stepProgram(setup, feedTypes(await prepared(0)));
+  const executable = await backend.compile(program);
   const session = await backend.start(initialState([program], initialize(maskedLmParameters(model), 1)));
-  const losses = [], ms = [];
+  const losses = [];
+  const ms = [];
   for (let step = 0; step < steps; step++) {
-    const { feeds } = await prepared(step), key = { dtype: "u32", shape: [2], data: Uint32Array.of(1, step) }, began = performance.now();
-    const known = new Set(program.feeds.map((feed) => feed.attrs.name)), given = { ...feeds, ...optimizer.hostScalars(step + 1, 2e-3), "random.key": key };
+    const { feeds } = await prepared(step);
+    const key = { dtype: "u32", shape: [2], data: Uint32Array.of(1, step) };
+    const began = performance.now();
+    const known = new Set(program.feeds.map((feed) => feed.attrs.name));
+    const given = { ...feeds, ...optimizer.hostScalars(step + 1, 2e-3), "random.key": key };
     const out = await session.run(executable, Object.fromEntries(Object.entries(given).filter(([name]) => known.has(name))));
     losses.push(out.loss.data[0] / out.weight.data[0]);
     ms.push(performance.now() - began);
@@ -52,7 +60,8 @@ async function trained({ probe, backend: open }) {
 }
 
 function table() {
-  const rows = [["backend", "device", ...shown().map((s) => `loss ${s}`), "ms", "peak MiB"]], not = [];
+  const rows = [["backend", "device", ...shown().map((s) => `loss ${s}`), "ms", "peak MiB"]];
+  const not = [];
   for (const name of options.only?.split(",") ?? Object.keys(backends)) {
     const args = [...process.execArgv, fileURLToPath(import.meta.url), "--child", name, "--steps", String(steps)];
     const { why, device, losses, ms, peakMiB } = JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim().split("\n").at(-1));

@@ -26,7 +26,8 @@ const mayImport = (from, to) => from === to || [...reachable(from)].some((patter
 
 /** "@cloze/models/esm2" -> ["@cloze/models", "./esm2"]; relative paths and builtins are not packages. */
 const split = (specifier) => {
-  const parts = specifier.split("/"), count = specifier.startsWith("@") ? 2 : 1;
+  const parts = specifier.split("/");
+  const count = specifier.startsWith("@") ? 2 : 1;
   return [parts.slice(0, count).join("/"), ["."].concat(parts.slice(count)).join("/")];
 };
 const isBuiltin = (specifier) => specifier.startsWith("node:") || builtinModules.includes(split(specifier)[0]);
@@ -83,7 +84,8 @@ for (const pack of all) {
   // The list names packages, all of whose entries run in browsers but "./node", or single entries: "@cloze/trainer/step".
   const entries = Object.entries(manifest.exports ?? {}).filter(([key, value]) => typeof value === "object" && (browser.some((pattern) => matches(pattern, name)) ? !nodeEntries.includes(key) : browser.includes(name + key.slice(1))));
   if (entries.length > 0) {
-    const reached = new Set(), todo = entries.map(([, value]) => posix.join(dir, value["@cloze/source"]));
+    const reached = new Set();
+    const todo = entries.map(([, value]) => posix.join(dir, value["@cloze/source"]));
     while (todo.length > 0) {
       const file = todo.pop();
       if (reached.has(file) || !fileGraph.has(file)) continue;

@@ -13,10 +13,12 @@ const anchor = (heading) => heading.replace(/[`*_]|\[([^\]]*)\]\([^)]*\)/g, "$1"
 const anchorsOf = (page) => new Set([...read(page).replace(/^```[\s\S]*?^```/gm, "").matchAll(/^#+ (.*)$/gm)].map((match) => anchor(match[1])));
 
 for (const page of pages) {
-  const text = read(page), blank = (match) => match.replace(/[^\n]/g, " ");
+  const text = read(page);
+  const blank = (match) => match.replace(/[^\n]/g, " ");
   const prose = text.replace(/^```[\s\S]*?^```/gm, blank).replace(/`[^`\n]*`/g, blank);
   for (const match of prose.matchAll(/\]\(([^)\s]+)\)/g)) {
-    const [path, heading] = match[1].split("#"), where = `${page}:${lineOf(text, match.index)}`;
+    const [path, heading] = match[1].split("#");
+    const where = `${page}:${lineOf(text, match.index)}`;
     if (/^[a-z]+:/i.test(match[1])) continue; // other hosts are not asked: a check must not depend on them
     const target = path === "" ? page : path.startsWith("/") ? path.slice(1) : posix.join(posix.dirname(page), path);
     if (!existsSync(join(root, target))) problems.push(`${where}: ${match[1]} leads nowhere`);

@@ -46,7 +46,8 @@ async function packAll() {
 }
 
 async function lint({ name }) {
-  const file = tarballOf.get(name), bytes = readFileSync(file);
+  const file = tarballOf.get(name);
+  const bytes = readFileSync(file);
   const { messages, pkg } = await publint({ pack: { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) }, strict: true });
   // The source condition is for this workspace only; a name with our scope in it is one that nobody sets by chance.
   const wrong = messages.filter((message) => !message.path.includes("@cloze/source"));
@@ -81,7 +82,8 @@ const probe = `
 
 async function tryOut({ name, manifest }) {
   const folder = await install({ name, manifest });
-  const entries = Object.keys(manifest.exports).filter((key) => key !== "./package.json"), kits = entries.filter((entry) => entry === "./kit");
+  const entries = Object.keys(manifest.exports).filter((key) => key !== "./package.json");
+  const kits = entries.filter((entry) => entry === "./kit");
   writeFileSync(join(folder, "probe.mjs"), probe);
   const imports = async (list, peers) => {
     const { stdout, stderr } = await run(process.execPath, ["probe.mjs", peers.join(), ...list.map((entry) => name + entry.slice(1))], folder);
@@ -126,7 +128,8 @@ try {
   const queue = [...chosen].sort((a, b) => Object.keys(b.manifest.dependencies ?? {}).length - Object.keys(a.manifest.dependencies ?? {}).length);
   const worker = async () => {
     for (let pack = queue.shift(); pack !== undefined; pack = queue.shift()) {
-      const started = Date.now(), failures = [];
+      const started = Date.now();
+      const failures = [];
       for (const step of [lint, tryOut]) await step(pack).catch((error) => failures.push(error.message));
       console.log(`${failures.length === 0 ? "ok    " : "FAILED"} ${pack.name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
       problems.push(...failures.map((failure) => `${pack.name}: ${failure}`));

@@ -60,9 +60,11 @@ export function instrument(code: string): string {
     ts.forEachChild(node, visit); // inner statements first: a loop's last line must not be taken for the loop
     const expected = ts.isStatement(node) ? expectation(code, node.end, claimed) : undefined;
     if (expected === undefined) return;
-    const said = JSON.stringify(expected), value = isExpression(expected) ? `() => (${expected})` : "undefined";
+    const said = JSON.stringify(expected);
+    const value = isExpression(expected) ? `() => (${expected})` : "undefined";
     if (ts.isExpressionStatement(node)) {
-      const { expression } = node, text = expression.getText(source);
+      const { expression } = node;
+      const text = expression.getText(source);
       const printed = text.startsWith("console.log(") && ts.isCallExpression(expression);
       const check = expected.startsWith("throws ")
         ? `await README.throws(async () => (${text}), ${JSON.stringify(expected.slice("throws ".length))});`

@@ -10,7 +10,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gunzipSync, gzipSync } from "node:zlib";
 
-const COUNT = 5500, SHORTEST = 30, LONGEST = 600;
+const COUNT = 5500;
+const SHORTEST = 30;
+const LONGEST = 600;
 const [source] = process.argv.slice(2);
 if (source === undefined) {
   console.error("usage: node tooling/sample.mjs DB.fasta.gz");
@@ -19,9 +21,12 @@ if (source === undefined) {
 
 const chosen = new Map();
 for (const record of gunzipSync(readFileSync(source)).toString("latin1").split(/^>/m).slice(1)) {
-  const [head, ...lines] = record.split("\n"), header = head.replace(/ Split=0\s*$/, ""), sequence = lines.join("").trim();
+  const [head, ...lines] = record.split("\n");
+  const header = head.replace(/ Split=0\s*$/, "");
+  const sequence = lines.join("").trim();
   if (header.includes("(Fragment") || !/^[ACDEFGHIKLMNPQRSTVWY]+$/.test(sequence) || sequence.length < SHORTEST || sequence.length > LONGEST) continue;
-  const hash = createHash("sha256").update(sequence).digest("hex"), other = chosen.get(hash);
+  const hash = createHash("sha256").update(sequence).digest("hex");
+  const other = chosen.get(hash);
   if (other === undefined || header < other.header) chosen.set(hash, { hash, header, sequence });
 }
 const records = [...chosen.values()].sort((a, b) => (a.hash < b.hash ? -1 : 1)).slice(0, COUNT);

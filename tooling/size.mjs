@@ -8,7 +8,8 @@ const filled = (text) => text.split("\n").filter((line) => line.trim() !== "").l
 const rows = [...packages(), { dir: "tooling" }].map(({ dir }) => {
   const row = { package: dir, files: 0, code: 0, comments: 0, tests: 0, longest: 0 };
   for (const file of sources.filter((each) => each.startsWith(`${dir}/`))) {
-    const text = read(file), all = filled(text);
+    const text = read(file);
+    const all = filled(text);
     if (isTest(file)) {
       row.tests += all;
       continue;

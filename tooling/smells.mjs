@@ -11,8 +11,12 @@ const excused = (text, at, name) => [text[at], text[at - 1]].some((line) => line
 const dirs = packages().map(({ dir }) => dir);
 
 for (const file of files().filter(isText)) {
-  const source = read(file), script = /\.(ts|mts|js|mjs)$/.test(file), library = isLibrary(file), test = script && isTest(file);
-  const text = source.split("\n"), code = script ? codeOnly(file, source).split("\n") : text;
+  const source = read(file);
+  const script = /\.(ts|mts|js|mjs)$/.test(file);
+  const library = isLibrary(file);
+  const test = script && isTest(file);
+  const text = source.split("\n");
+  const code = script ? codeOnly(file, source).split("\n") : text;
   const within = { library, test, any: true };
 
   for (const { name, find, say, in: where, on } of lines) {
@@ -38,7 +42,8 @@ for (const file of files().filter(isText)) {
 }
 
 for (const [key, places] of counts) {
-  const [dir, name] = key.split(" · "), limit = counted[name].allow[dir] ?? 0;
+  const [dir, name] = key.split(" · ");
+  const limit = counted[name].allow[dir] ?? 0;
   if (places.length > limit) problems.push(`${dir}: ${places.length} × ${name}, ${limit} allowed in tooling/smells.json:\n    ${places.join("\n    ")}`);
 }
 for (const [name, { allow }] of Object.entries(counted)) {

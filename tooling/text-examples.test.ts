@@ -8,7 +8,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";
 
-const root = fileURLToPath(new URL("..", import.meta.url)), folder = join(root, "examples/text"), dir = mkdtempSync(join(tmpdir(), "cloze-examples-"));
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = join(root, "examples/text");
+const dir = mkdtempSync(join(tmpdir(), "cloze-examples-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 async function example(name: string): Promise<string> {

@@ -11,12 +11,14 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { root } from "./workspace.mjs";
 
-const WHEEL = "tensorflow-cpu==2.15.1", PYTHONS = ["3.11", "3.10", "3.9"];
+const WHEEL = "tensorflow-cpu==2.15.1";
+const PYTHONS = ["3.11", "3.10", "3.9"];
 const LIBRARIES = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"];
 
 const require = createRequire(join(root, "packages/backend-tfjs/package.json"));
 const home = dirname(require.resolve("@tensorflow/tfjs-node/package.json"));
-const addon = join(home, "lib/napi-v8/tfjs_binding.node"), libraries = join(home, "deps/lib");
+const addon = join(home, "lib/napi-v8/tfjs_binding.node");
+const libraries = join(home, "deps/lib");
 
 /** The reason, for whoever called. */
 function cannot(why) {

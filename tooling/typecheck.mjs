@@ -7,7 +7,8 @@ import ts from "typescript";
 import { files, root } from "./workspace.mjs";
 
 const configured = (folder) => ts.parseJsonConfigFileContent(ts.readConfigFile(join(root, folder, "tsconfig.json"), ts.sys.readFile).config, ts.sys, join(root, folder));
-const { options, fileNames, errors } = configured("."), page = configured("apps/demo");
+const { options, fileNames, errors } = configured(".");
+const page = configured("apps/demo");
 
 const examples = new Map();
 for (const readme of files().filter((file) => /^(README|(packages|apps)\/[^/]+\/README|docs\/.*)\.md$/.test(file))) {
@@ -50,7 +51,8 @@ const visit = (node, source, checker) => {
   ts.forEachChild(node, (child) => visit(child, source, checker));
 };
 for (const each of [program, pageProgram]) {
-  const checker = each.getTypeChecker(), roots = new Set(each === program ? each.getSourceFiles().map(({ fileName }) => fileName) : page.fileNames);
+  const checker = each.getTypeChecker();
+  const roots = new Set(each === program ? each.getSourceFiles().map(({ fileName }) => fileName) : page.fileNames);
   for (const source of each.getSourceFiles()) if (roots.has(source.fileName) && !source.isDeclarationFile && !source.fileName.includes("/node_modules/")) visit(source, source, checker);
 }
 

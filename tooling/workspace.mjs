@@ -60,7 +60,10 @@ export function importsOf(text) {
 
 /** Every cycle's members in a graph `Map<node, Iterable<node>>` (strongly connected components of more than one, and self loops). */
 export function cycles(graph) {
-  const index = new Map(), low = new Map(), stack = [], found = [];
+  const index = new Map();
+  const low = new Map();
+  const stack = [];
+  const found = [];
   const visit = (node) => {
     index.set(node, index.size);
     low.set(node, index.get(node));

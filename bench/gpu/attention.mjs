@@ -6,7 +6,9 @@ import { timeRuns } from "./timing.mjs";
 const sizesOf = (quick) => (quick ? [{ batch: 1, heads: 2, seq: 64, headDim: 32 }] : [{ batch: 8, heads: 20, seq: 1024, headDim: 64 }, { batch: 64, heads: 20, seq: 512, headDim: 16 }, { batch: 2, heads: 12, seq: 8192, headDim: 64 }]);
 
 function built({ batch, heads, seq, headDim }, { packed, window }, backward) {
-  const g = new Graph(), shape = [batch, heads, seq, headDim], [q, k, v, ct] = ["q", "k", "v", "ct"].map((name) => g.input(name, "f32", shape));
+  const g = new Graph();
+  const shape = [batch, heads, seq, headDim];
+  const [q, k, v, ct] = ["q", "k", "v", "ct"].map((name) => g.input(name, "f32", shape));
   const segments = packed === undefined ? undefined : g.input("segments", "i32", [batch, seq]);
   const y = attention(q, k, v, { ...(segments && { segments }), ...(window && { window }) });
   // One number each comes back, that reads all of what is timed.
@@ -24,7 +26,9 @@ function pairsOf(seq, { packed, window }) {
 export async function timeAttention({ backend, mode, compute, quick, log, rounds }) {
   const rows = [];
   for (const size of sizesOf(quick)) {
-    const { batch, heads, seq, headDim } = size, shape = [batch, heads, seq, headDim], count = batch * heads * seq * headDim;
+    const { batch, heads, seq, headDim } = size;
+    const shape = [batch, heads, seq, headDim];
+    const count = batch * heads * seq * headDim;
     // Software drivers take long to compile each of these: a quick run has one with its gradient and one with a window.
     const masks = quick ? { packed: { packed: Math.floor(seq / 5) }, window: { window: seq / 8 } } : { full: {}, packed: { packed: Math.floor(seq / 5) }, window: { window: Math.min(64, seq / 8) } };
     for (const [mask, how] of Object.entries(masks)) for (const backward of quick && mask === "window" ? [false] : [false, true]) {
@@ -32,8 +36,10 @@ export async function timeAttention({ backend, mode, compute, quick, log, rounds
       if (how.packed) state.segments = { dtype: "i32", shape: [batch, seq], data: Int32Array.from({ length: batch * seq }, (_, i) => 1 + Math.floor((i % seq) / how.packed)) };
       const row = { kind: "attention", name: `${batch}x${heads}x${seq}x${headDim} ${mask} ${backward ? "forward and backward" : "forward"}`, mode };
       try {
-        const executable = await backend.compile(built(size, how, backward), { compute }), session = await backend.start(state);
-        const times = await timeRuns(session, executable, () => ({}), rounds), flops = (backward ? 14 : 4) * pairsOf(seq, how) * headDim * batch * heads;
+        const executable = await backend.compile(built(size, how, backward), { compute });
+        const session = await backend.start(state);
+        const times = await timeRuns(session, executable, () => ({}), rounds);
+        const flops = (backward ? 14 : 4) * pairsOf(seq, how) * headDim * batch * heads;
         rows.push({ ...row, ...times, tflops: flops / times.pipelinedMs / 1e9, kernels: kernelsOf(executable.plan), peakBytes: executable.plan.peakBytes, ok: true });
         await session.dispose();
         await executable.dispose();

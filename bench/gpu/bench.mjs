@@ -23,21 +23,25 @@ const { values: options } = parseArgs({
     tune: { type: "boolean", default: false }, robust: { type: "boolean", default: false }, adapter: { type: "string" },
   },
 });
-const { quick } = options, parts = options.parts.split(","), rounds = Number(options.rounds ?? (quick ? 2 : 10));
+const { quick } = options;
+const parts = options.parts.split(",");
+const rounds = Number(options.rounds ?? (quick ? 2 : 10));
 const steps = options.steps?.split(",") ?? Object.keys(workloads).filter((name) => name.startsWith("tiny") === quick);
 for (const [what, asked, known] of [["--modes", options.modes.split(","), Object.keys(modes)], ["--parts", parts, ["check", "matmul", "attention", "step"]], ["--steps", steps, Object.keys(workloads)]]) {
   const unknown = asked.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`bench: ${what}: expected some of ${known.join(", ")}, got ${unknown}`);
 }
 
-const rows = [], report = {
+const rows = [];
+const report = {
   bench: "gpu", engine: "cloze", commit: COMMIT, date: new Date().toISOString(), runtime: `node ${process.version}`, device: undefined, driver: driver(), quick, options, rows,
 };
 const save = () => { if (options.out) writeFileSync(options.out, `${JSON.stringify(report, null, 1)}\n`); };
 const log = (row) => console.log(lineOf(row));
 
 for (const mode of options.modes.split(",")) {
-  const { compute, device, expect } = modes[mode], how = { ...device, robustness: options.robust, ...(options.adapter && { adapterName: options.adapter }) };
+  const { compute, device, expect } = modes[mode];
+  const how = { ...device, robustness: options.robust, ...(options.adapter && { adapterName: options.adapter }) };
   const opened = await openDevice(how);
   if (isNotHere(opened)) throw new Error(`${opened.reason}. ${opened.remedy}`);
   report.device ??= opened.profile.device;
@@ -49,7 +53,8 @@ for (const mode of options.modes.split(",")) {
     opened.close();
     continue;
   }
-  const tuning = options.tune ? { tune: true, tuneMs: 60_000 } : {}, engine = await webgpu({ ...how, ...tuning, device: opened.device });
+  const tuning = options.tune ? { tune: true, tuneMs: 60_000 } : {};
+  const engine = await webgpu({ ...how, ...tuning, device: opened.device });
   const context = { backend: engine, opened, mode, compute, expect, quick, log, rounds };
   if (parts.includes("check")) rows.push(...await checkTraining(context), ...(options.conformance && mode !== "matrix" ? await checkConformance(context) : []));
   save();

@@ -5,8 +5,10 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const here = (path) => fileURLToPath(new URL(path, import.meta.url)), git = (...args) => execFileSync("git", args, { encoding: "utf8", cwd: here(".") }).trim();
-const commit = git("rev-parse", "HEAD"), dirty = git("status", "--porcelain", "--untracked-files=no") !== "";
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const git = (...args) => execFileSync("git", args, { encoding: "utf8", cwd: here(".") }).trim();
+const commit = git("rev-parse", "HEAD");
+const dirty = git("status", "--porcelain", "--untracked-files=no") !== "";
 const { metafile } = await build({
   entryPoints: [here("bench.mjs")], outfile: here("dist/bench.mjs"), bundle: true, format: "esm", platform: "node", target: "node20", conditions: ["@cloze/source"],
   external: ["webgpu"], define: { COMMIT: JSON.stringify(dirty ? `${commit} and uncommitted changes` : commit) }, metafile: true, legalComments: "none",

@@ -10,7 +10,9 @@ let wanted;
 /** Losses and gradient norms of three steps, relatively to the interpreter's; in f16, to those of f32 contractions. */
 export async function checkTraining({ backend, mode, compute, expect, log }) {
   const steps = async (engine, options, training) => {
-    const executable = await engine.compile(training.program, options), session = await engine.start(training.state()), got = [];
+    const executable = await engine.compile(training.program, options);
+    const session = await engine.start(training.state());
+    const got = [];
     for (let t = 1; t <= 3; t++) {
       const out = await session.run(executable, training.feeds(t));
       got.push(training.loss(out), out.gradNorm.data[0]);
@@ -31,8 +33,10 @@ export async function checkTraining({ backend, mode, compute, expect, log }) {
 }
 
 export async function checkConformance({ backend, mode, log }) {
-  const rows = [], began = performance.now();
-  let passed = 0, skipped = 0;
+  const rows = [];
+  const began = performance.now();
+  let passed = 0;
+  let skipped = 0;
   for (const check of allChecks()) {
     try {
       if ((await judge(check, backend, [], () => backend.memory().buffers)) === undefined) passed++;

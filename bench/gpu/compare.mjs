@@ -16,7 +16,8 @@ const time = ({ pipelinedMs, ms }) => pipelinedMs ?? ms;
 const best = ({ rows }) => {
   const found = new Map();
   for (const row of rows.filter(({ kind, ok, ms }) => kind !== "profile" && ok && ms !== undefined)) {
-    const key = [row.kind, row.name, row.mode].join("\n"), before = found.get(key);
+    const key = [row.kind, row.name, row.mode].join("\n");
+    const before = found.get(key);
     if (before === undefined || time(row) < time(before)) found.set(key, row);
   }
   return found;

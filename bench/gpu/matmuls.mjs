@@ -2,7 +2,9 @@
 import { matmulPart, operandBuffer, plainMatmul, preparePart, readFloats, runOnce, tileCandidates, tileName } from "@cloze/backend-webgpu/internal";
 import { quantile } from "./modes.mjs";
 
-const NN = { transposeA: false, transposeB: false }, NT = { transposeA: false, transposeB: true }, TN = { transposeA: true, transposeB: false };
+const NN = { transposeA: false, transposeB: false };
+const NT = { transposeA: false, transposeB: true };
+const TN = { transposeA: true, transposeB: false };
 
 /** Linear layers of ESM-2 650M on 8,192 tokens, forward (NT: weights are [out, in]), by inputs (NN), by weights (TN); and squares. */
 export const shapesOf = (quick) => (quick
@@ -18,10 +20,14 @@ const nameOf = ({ m, n, k, batch = 1, transposeA, transposeB }) => `${batch > 1 
 
 /** Rows of the table. `opened`: the device of the mode; candidates after the best `most` are left out. */
 export async function timeMatmuls({ opened: { device, profile }, mode, quick, log, most = 8 }) {
-  const rows = [], element = mode === "f32" ? "f32" : "f16";
+  const rows = [];
+  const element = mode === "f32" ? "f32" : "f16";
   for (const shape of shapesOf(quick)) {
-    const sizes = { batch: 1, ...shape, element, problems: 1, terms: 1, rowSums: false }, plain = plainMatmul(sizes), name = nameOf(shape);
-    const data = operands(plain.operands, element), buffer = operandBuffer(device, data.stored);
+    const sizes = { batch: 1, ...shape, element, problems: 1, terms: 1, rowSums: false };
+    const plain = plainMatmul(sizes);
+    const name = nameOf(shape);
+    const data = operands(plain.operands, element);
+    const buffer = operandBuffer(device, data.stored);
     const flops = 2 * sizes.batch * shape.m * shape.n * shape.k;
     for (const tile of tileCandidates(plain.spec, profile).slice(0, most)) {
       const row = { kind: "matmul", name, mode, tile: tileName(tile) };
@@ -45,7 +51,8 @@ export async function timeMatmuls({ opened: { device, profile }, mode, quick, lo
 
 /** Numbers that f16 holds exactly: multiples of 1/64 below 1. */
 function operands(count, element) {
-  const numbers = new Float32Array(count), stored = element === "f32" ? numbers : new Uint16Array(count);
+  const numbers = new Float32Array(count);
+  const stored = element === "f32" ? numbers : new Uint16Array(count);
   for (let i = 0; i < count; i++) {
     const whole = ((Math.imul(i + 1, 0x9e3779b1) >>> 9) % 127) - 63;
     numbers[i] = whole / 64;
@@ -57,7 +64,8 @@ function operands(count, element) {
 /** Bits of whole / 64, |whole| < 64. */
 function f16Bits(whole) {
   if (whole === 0) return 0;
-  const size = Math.abs(whole), e = Math.floor(Math.log2(size));
+  const size = Math.abs(whole);
+  const e = Math.floor(Math.log2(size));
   return (whole < 0 ? 0x8000 : 0) | ((e - 6 + 15) << 10) | ((size / 2 ** e - 1) * 1024);
 }
 
@@ -66,10 +74,15 @@ function worst({ operandAt, result }, { batch, m, n, k, transposeA, transposeB }
   let off = 0;
   const [a0, b0] = [operandAt("a", 0, 0), operandAt("b", 0, 0)];
   for (let s = 0; s < 64; s++) {
-    const b = s % batch, i = s < 4 ? [0, m - 1, 0, m - 1][s] : (s * 7919) % m, j = s < 4 ? [0, 0, n - 1, n - 1][s] : (s * 104729) % n;
-    let want = 0, size = 0, sum = 0;
+    const b = s % batch;
+    const i = s < 4 ? [0, m - 1, 0, m - 1][s] : (s * 7919) % m;
+    const j = s < 4 ? [0, 0, n - 1, n - 1][s] : (s * 104729) % n;
+    let want = 0;
+    let size = 0;
+    let sum = 0;
     for (let l = 0; l < k; l++) {
-      const x = numbers[a0 + b * m * k + (transposeA ? l * m + i : i * k + l)], y = numbers[b0 + b * k * n + (transposeB ? j * k + l : l * n + j)];
+      const x = numbers[a0 + b * m * k + (transposeA ? l * m + i : i * k + l)];
+      const y = numbers[b0 + b * k * n + (transposeB ? j * k + l : l * n + j)];
       want += x * y;
       size += (x * y) ** 2;
     }
@@ -82,14 +95,18 @@ function worst({ operandAt, result }, { batch, m, n, k, transposeA, transposeB }
 /** Least milliseconds of one dispatch: batches of dispatches in one submit, as many as take about `budget` ms. */
 async function time(device, run, budget) {
   const submit = async (count) => {
-    const began = performance.now(), encoder = device.createCommandEncoder(), pass = encoder.beginComputePass();
+    const began = performance.now();
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
     for (let i = 0; i < count; i++) run.encode(pass);
     pass.end();
     device.queue.submit([encoder.finish()]);
     await device.queue.onSubmittedWorkDone();
     return performance.now() - began;
   };
-  const one = Math.min(await submit(1), await submit(1)), count = Math.max(1, Math.min(200, Math.floor(budget / 4 / one))), times = [];
+  const one = Math.min(await submit(1), await submit(1));
+  const count = Math.max(1, Math.min(200, Math.floor(budget / 4 / one)));
+  const times = [];
   for (let i = 0; i < 4; i++) times.push((await submit(count)) / count);
   return quantile(times, 0);
 }

@@ -18,11 +18,15 @@ export const workloads = {
 
 /** Programs, state and feeds of a workload; `feeds(t)` are those of step t, from 1. */
 export function trainingOf({ config, name, rows, length }, compute) {
-  const tokens = tokenizer(), objective = mlm(tokens), model = esm2(config), optimizer = adamw({ beta2: 0.98 });
+  const tokens = tokenizer();
+  const objective = mlm(tokens);
+  const model = esm2(config);
+  const optimizer = adamw({ beta2: 0.98 });
   const source = { name, model, configText: esm2ConfigJson(config), buffers: model.buffers, maxLength: length };
   const setup = { source, objective, optimizer, clip: 1, compute };
   const at = (step) => objective.prepare(batchOf(rows, length, step), { seed: 1, step, evaluation: false });
-  const types = feedTypes(at(0)), program = stepProgram(setup, types);
+  const types = feedTypes(at(0));
+  const program = stepProgram(setup, types);
   const scale = compute === "f16" ? { "optim.lossScale": { dtype: "f32", shape: [], data: Float32Array.of(1024) } } : {};
   return {
     program,
@@ -36,7 +40,10 @@ export function trainingOf({ config, name, rows, length }, compute) {
 
 /** One sequence of residues a row, <cls> and <eos> around it. */
 function batchOf(rows, length, step) {
-  const ids = new Int32Array(rows * length), segments = new Int32Array(rows * length).fill(1), positions = new Int32Array(rows * length), sequences = [];
+  const ids = new Int32Array(rows * length);
+  const segments = new Int32Array(rows * length).fill(1);
+  const positions = new Int32Array(rows * length);
+  const sequences = [];
   for (let row = 0; row < rows; row++) {
     for (let i = 0; i < length; i++) {
       ids[row * length + i] = i === 0 ? 0 : i === length - 1 ? 2 : 4 + ((Math.imul((step * rows + row) * length + i + 1, 0x9e3779b1) >>> 12) % 20);
@@ -50,7 +57,8 @@ function batchOf(rows, length, step) {
 /** Initial values of the right spread, from one table of normal numbers: a model of 650 M parameters in a second. */
 function weightsOf(parameters) {
   const table = Float32Array.from({ length: 65521 }, (_, i) => {
-    const u = ((Math.imul(i + 1, 0x9e3779b1) >>> 0) + 1) / (2 ** 32 + 1), v = ((Math.imul(i + 1, 0x85ebca6b) >>> 0) + 1) / (2 ** 32 + 1);
+    const u = ((Math.imul(i + 1, 0x9e3779b1) >>> 0) + 1) / (2 ** 32 + 1);
+    const v = ((Math.imul(i + 1, 0x85ebca6b) >>> 0) + 1) / (2 ** 32 + 1);
     return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
   });
   return Object.fromEntries([...parameters].map(([name, { shape, init }], salt) => {
@@ -68,10 +76,13 @@ export async function timeTraining({ backend, mode, compute, names, log, rounds 
     const row = { kind: "step", name, mode };
     try {
       const training = trainingOf(workloads[name], compute);
-      const began = performance.now(), executable = await backend.compile(training.program, { compute }), compileMs = performance.now() - began;
+      const began = performance.now();
+      const executable = await backend.compile(training.program, { compute });
+      const compileMs = performance.now() - began;
       const session = await backend.start(training.state());
       const first = training.loss(await session.run(executable, training.feeds(1)));
-      const times = await timeRuns(session, executable, training.feeds, rounds), last = training.loss(await session.run(executable, training.feeds(2 * rounds + 3)));
+      const times = await timeRuns(session, executable, training.feeds, rounds);
+      const last = training.loss(await session.run(executable, training.feeds(2 * rounds + 3)));
       const seconds = times.pipelinedMs / 1000;
       rows.push({
         ...row, ...times, tokensPerSecond: training.tokens / seconds, tflops: training.flops / seconds / 1e12, kernels: kernelsOf(executable.plan),
@@ -93,7 +104,9 @@ export async function profileTraining({ backend, mode, compute, names, log }) {
   for (const name of names) {
     const row = { kind: "profile", name, mode };
     try {
-      const training = trainingOf(workloads[name], compute), executable = await backend.compile(training.program, { compute }), session = await backend.start(training.state());
+      const training = trainingOf(workloads[name], compute);
+      const executable = await backend.compile(training.program, { compute });
+      const session = await backend.start(training.state());
       for (let t = 1; t <= 2; t++) await session.run(executable, training.feeds(t));
       backend.kernelTimes(); // of the runs that warmed up
       await session.run(executable, training.feeds(3));
@@ -103,7 +116,8 @@ export async function profileTraining({ backend, mode, compute, names, log }) {
         Object.assign(all, { count: all.count + count, ms: all.ms + ms }, ms > all.longestMs && { longestMs: ms, longest: path });
         found.set(kernel, all);
       }
-      const all = [...found.values()].sort((a, b) => b.ms - a.ms), ms = all.reduce((sum, k) => sum + k.ms, 0);
+      const all = [...found.values()].sort((a, b) => b.ms - a.ms);
+      const ms = all.reduce((sum, k) => sum + k.ms, 0);
       rows.push({ ...row, ms, kernels: all.reduce((n, { count }) => n + count, 0), profile: all.slice(0, 15).map((k) => ({ ...k, share: k.ms / ms })), ok: all.length > 0 });
       await session.dispose();
       await executable.dispose();

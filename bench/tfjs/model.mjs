@@ -5,7 +5,8 @@
  * embeddings are picked by a product with one-hot rows.
  */
 export function tfjsLoss(tf, { layers, hidden, heads, batch, seq, vocab }, names, { gathers = true } = {}) {
-  const rows = batch * seq, headDim = hidden / heads;
+  const rows = batch * seq;
+  const headDim = hidden / heads;
   const norm = (p, name, x) => {
     const centred = x.sub(x.mean(-1, true));
     return centred.mul(centred.square().mean(-1, true).add(1e-5).rsqrt()).mul(p[`${name}.weight`]).add(p[`${name}.bias`]);
@@ -18,7 +19,8 @@ export function tfjsLoss(tf, { layers, hidden, heads, batch, seq, vocab }, names
     const p = Object.fromEntries(names.map((n, i) => [n, list[i]]));
     let x = pick(p["word_embeddings.weight"], ids).reshape([batch, seq, hidden]).add(p["position_embeddings.weight"]).reshape([rows, hidden]);
     for (let i = 0; i < layers; i++) {
-      const at = (name) => `layer.${i}.${name}`, h = norm(p, at("attention.LayerNorm"), x);
+      const at = (name) => `layer.${i}.${name}`;
+      const h = norm(p, at("attention.LayerNorm"), x);
       const [q, k, value] = ["query", "key", "value"].map((name) => split(linear(p, at(`attention.self.${name}`), h)));
       const mixed = tf.matMul(tf.softmax(tf.matMul(q, k, false, true).mul(1 / Math.sqrt(headDim))), value).transpose([0, 2, 1, 3]).reshape([rows, hidden]);
       x = x.add(linear(p, at("attention.output.dense"), mixed));

@@ -33,7 +33,9 @@ const segmentOf = (i, { documents: n }) => (n === undefined ? 0 : Math.floor((i 
 /** Share of the pairs of blocks that hold a pair in reach of each other, by the spans of their positions and ids. */
 function visited(mask, { queryBlock, keyBlock }) {
   const blocks = (size) => Array.from({ length: Math.ceil(length / size) }, (_, t) => ({ from: t * size, to: Math.min(length, (t + 1) * size) - 1 }));
-  const queries = blocks(queryBlock), keys = blocks(keyBlock), window = mask.window ?? length;
+  const queries = blocks(queryBlock);
+  const keys = blocks(keyBlock);
+  const window = mask.window ?? length;
   const sees = (q, k) => (!mask.causal || k.from <= q.to) && k.from <= q.to + window && q.from <= k.to + window && segmentOf(k.from, mask) <= segmentOf(q.to, mask) && segmentOf(k.to, mask) >= segmentOf(q.from, mask);
   return queries.reduce((n, q) => n + keys.filter((k) => sees(q, k)).length, 0) / (queries.length * keys.length);
 }
@@ -41,20 +43,26 @@ function visited(mask, { queryBlock, keyBlock }) {
 /** The fastest of some rounds, in ms a run; a round is as many runs as take 20 ms. */
 async function timed({ run }) {
   await run();
-  const one = await run(), times = Math.max(1, Math.ceil(20 / one)), all = [];
+  const one = await run();
+  const times = Math.max(1, Math.ceil(20 / one));
+  const all = [];
   for (let i = 0; i < rounds; i++) all.push((await run(times)) / times);
   return Math.min(...all);
 }
 
 async function measure(mask) {
-  const g = new Graph(), [q, k, v] = ["q", "k", "v"].map((name) => g.input(name, "f32", [batch, heads, length, headDim]));
+  const g = new Graph();
+  const [q, k, v] = ["q", "k", "v"].map((name) => g.input(name, "f32", [batch, heads, length, headDim]));
   const segments = mask.documents === undefined ? undefined : g.input("segments", "i32", [batch, length]);
   const y = attention(q, k, v, { ...(segments && { segments }), ...(mask.causal && { causal: true }), ...(mask.window && { window: mask.window }) });
-  const cast = options.element === "f16" ? castPolicyRules("f16") : [], { roots } = rewrite(rewrite([y, ...grad(y.sum(), [q, k, v])], cast, "f16").roots, attentionRules(opened.profile), "attention");
-  const kernels = new Map(order(roots).filter(isFlash).map((x) => [x.attrs.composite.name, x])), row = { forward: 0, backward: 0, share: 0, names: [] };
+  const cast = options.element === "f16" ? castPolicyRules("f16") : [];
+  const { roots } = rewrite(rewrite([y, ...grad(y.sum(), [q, k, v])], cast, "f16").roots, attentionRules(opened.profile), "attention");
+  const kernels = new Map(order(roots).filter(isFlash).map((x) => [x.attrs.composite.name, x]));
+  const row = { forward: 0, backward: 0, share: 0, names: [] };
   if (kernels.size !== 3) throw new Error(`bench: expected three attention kernels on ${opened.profile.device}, got ${kernels.size}: this size is left to plain kernels there`);
   for (const [name, x] of kernels) {
-    const args = x.args.map((a, n) => filled(a, n, x, mask)), ready = await prepare(opened, x, g.call(x.attrs.composite, x.args, x.attrs.params), args);
+    const args = x.args.map((a, n) => filled(a, n, x, mask));
+    const ready = await prepare(opened, x, g.call(x.attrs.composite, x.args, x.attrs.params), args);
     row[name === "flashForward" ? "forward" : "backward"] += await timed(ready);
     row.names.push(ready.part.name);
     if (name === "flashForward") row.share = visited(mask, x.attrs.params);
@@ -66,14 +74,16 @@ async function measure(mask) {
 function filled(a, n, x, mask) {
   const size = a.shape.reduce((p, d) => p * d, 1);
   if (a.dtype !== "i32") return Float32Array.from({ length: size }, (_, i) => Math.sin(i * 0.7 + n));
-  const { queryBlock, keyBlock } = x.attrs.params, span = (block, end) => Array.from({ length: Math.ceil(length / block) }, (_, t) => segmentOf(end ? Math.min(length, (t + 1) * block) - 1 : t * block, mask));
+  const { queryBlock, keyBlock } = x.attrs.params;
+  const span = (block, end) => Array.from({ length: Math.ceil(length / block) }, (_, t) => segmentOf(end ? Math.min(length, (t + 1) * block) - 1 : t * block, mask));
   const one = [...Array.from({ length }, (_, i) => segmentOf(i, mask)), ...span(queryBlock, false), ...span(queryBlock, true), ...span(keyBlock, false), ...span(keyBlock, true)];
   return Int32Array.from({ length: size }, (_, i) => one[i % one.length]);
 }
 
 const rows = {};
 for (const [name, mask] of Object.entries(masks)) rows[name] = await measure(mask);
-const full = rows.full, gflops = (ms, products) => (2 * products * batch * heads * length * length * headDim) / ms / 1e6;
+const full = rows.full;
+const gflops = (ms, products) => (2 * products * batch * heads * length * length * headDim) / ms / 1e6;
 console.log(`${opened.profile.device}: batch ${batch}, heads ${heads}, length ${length}, head ${headDim}, ${options.element}\n${full.names.join("; ")}`);
 console.log(`full: forward ${gflops(full.forward, 2).toFixed(1)} GFLOPS, backward ${gflops(full.backward, 7).toFixed(1)} GFLOPS`);
 console.table(Object.fromEntries(Object.entries(rows).map(([name, { forward, backward, share }]) => [name, {

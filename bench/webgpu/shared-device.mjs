@@ -5,7 +5,8 @@ import { create, globals } from "webgpu";
 /** `toggles`: Dawn's, as `enable-dawn-features=…`. Sets the WebGPU globals and `navigator`, once per process. */
 export async function sharedDevice({ toggles = [] } = {}) {
   Object.assign(globalThis, globals);
-  const gpu = create(toggles), adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  const gpu = create(toggles);
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   if (adapter === null) throw new Error("bench: expected a WebGPU adapter, got none. Install a Vulkan driver, or name one in VK_DRIVER_FILES.");
   const requiredLimits = {};
   for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(adapter.limits))) if (typeof adapter.limits[name] === "number") requiredLimits[name] = adapter.limits[name];
@@ -31,7 +32,8 @@ export async function sharedDevice({ toggles = [] } = {}) {
 
 /** Wraps the methods that cost something. `counts.owner = name` says on whose account what follows goes. */
 function counted() {
-  const accounts = new Map(), owners = new WeakMap();
+  const accounts = new Map();
+  const owners = new WeakMap();
   const counts = {
     owner: "setup",
     of: (name) => {

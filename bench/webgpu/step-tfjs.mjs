@@ -12,16 +12,20 @@ export async function tfjsStep(device, sizes, state, feeds) {
   if (backend.device !== device) throw new Error("bench: expected tfjs to share the device, got another");
   const array = ({ data, shape, dtype }) => tf.tensor(data, shape, dtype === "i32" ? "int32" : "float32");
   const names = Object.keys(state).filter((name) => !name.startsWith("adamw."));
-  let params = names.map((n) => array(state[n])), m = names.map((n) => array(state[`adamw.m.${n}`])), v = names.map((n) => array(state[`adamw.v.${n}`]));
+  let params = names.map((n) => array(state[n]));
+  let m = names.map((n) => array(state[`adamw.m.${n}`]));
+  let v = names.map((n) => array(state[`adamw.v.${n}`]));
 
   const lossOf = tfjsLoss(tf, sizes, names);
   const { beta1, beta2, weightDecay } = optimizer;
   return async (t) => {
-    const f = feeds(t), old = [...params, ...m, ...v];
+    const f = feeds(t);
+    const old = [...params, ...m, ...v];
     const made = tf.tidy(() => {
       const [lr, step, epsHat] = ["lr", "step", "epsHat"].map((name) => array(f[`optim.${name}`]));
       const { value, grads } = tf.valueAndGrads(lossOf(array(f.ids), array(f.targets)))(params);
-      const m2 = grads.map((g, i) => m[i].add(g.sub(m[i]).mul(1 - beta1))), v2 = grads.map((g, i) => v[i].add(g.square().sub(v[i]).mul(1 - beta2)));
+      const m2 = grads.map((g, i) => m[i].add(g.sub(m[i]).mul(1 - beta1)));
+      const v2 = grads.map((g, i) => v[i].add(g.square().sub(v[i]).mul(1 - beta2)));
       const next = params.map((p, i) => (p.rank < 2 ? p : p.mul(lr.mul(-weightDecay).add(1))).sub(m2[i].mul(step).div(v2[i].sqrt().add(epsHat))));
       return { value, next, m2, v2 };
     });

@@ -22,12 +22,17 @@ const { values: options } = parseArgs({
 });
 const sizes = { large: shape, small: { layers: 2, hidden: 128, heads: 2, intermediate: 512, batch: 4, seq: 128, vocab: 33 } }[options.size];
 if (sizes === undefined) throw new Error(`bench: --size: expected large or small, got ${options.size}`);
-const rounds = Number(options.rounds), warm = Number(options.warm), chosen = options.only.split(",");
+const rounds = Number(options.rounds);
+const warm = Number(options.warm);
+const chosen = options.only.split(",");
 
-const { device, counts, describe } = await sharedDevice(), step = encoderStep(sizes);
+const { device, counts, describe } = await sharedDevice();
+const step = encoderStep(sizes);
 const makers = {
   ours: async () => {
-    const gpu = await backend({ device, sliceMs: Infinity }), executable = await gpu.compile(step.program), session = await gpu.start(step.state);
+    const gpu = await backend({ device, sliceMs: Infinity });
+    const executable = await gpu.compile(step.program);
+    const session = await gpu.start(step.state);
     plan = executable.plan;
     return async (t) => (await session.run(executable, step.feeds(t))).loss.data[0];
   },
@@ -39,14 +44,18 @@ const rows = {};
 for (const name of chosen) {
   if (!(name in makers)) throw new Error(`bench: --only: expected some of ${Object.keys(makers).join(",")}, got ${name}`);
   counts.owner = name;
-  const began = performance.now(), run = await makers[name]();
+  const began = performance.now();
+  const run = await makers[name]();
   rows[name] = { run, setupMs: performance.now() - began, firstMs: 0, times: [], losses: [] };
 }
 for (let t = 1; t <= rounds + warm; t++) {
   for (const [name, row] of Object.entries(rows)) {
     counts.owner = name;
-    const account = counts.of(name), { dispatches, submits } = account;
-    const began = performance.now(), loss = await row.run(t), ms = performance.now() - began;
+    const account = counts.of(name);
+    const { dispatches, submits } = account;
+    const began = performance.now();
+    const loss = await row.run(t);
+    const ms = performance.now() - began;
     if (t === 1) row.firstMs = ms;
     if (t > warm) row.times.push(ms);
     row.losses.push(loss);
@@ -65,7 +74,8 @@ for (const r of table) {
   console.log(`${r.name.padEnd(5)} median ${r.medianMs.toFixed(1)} ms, least ${r.minMs.toFixed(1)} ms; set up ${r.setupMs.toFixed(0)} ms, first step ${r.firstMs.toFixed(0)} ms; ${r.dispatches} dispatches in ${r.submits} submits, ${r.pipelines} pipelines, ${r.peakMiB} MiB of buffers at most`);
 }
 if (plan !== undefined) console.log(`ours: ${plan.steps.reduce((n, s) => n + s.count, 0)} kernels in the plan, peak ${MiB(plan.peakBytes ?? 0)} MiB, state ${MiB(plan.stateBytes)} MiB`);
-const [first, ...others] = table, worst = (a, b) => Math.max(...a.losses.map((loss, i) => Math.abs(loss - b.losses[i]) / Math.abs(b.losses[i])));
+const [first, ...others] = table;
+const worst = (a, b) => Math.max(...a.losses.map((loss, i) => Math.abs(loss - b.losses[i]) / Math.abs(b.losses[i])));
 const differences = Object.fromEntries(others.map((other) => [other.name, worst(first, other)]));
 for (const other of others) {
   console.log(`${other.name} takes ${(other.medianMs / first.medianMs).toFixed(2)} times ${first.name} (least against least ${(other.minMs / first.minMs).toFixed(2)}); losses ${first.losses[0].toFixed(6)} … ${first.losses.at(-1).toFixed(6)} differ by ${differences[other.name].toExponential(1)} at most, relatively`);

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { exampleId, examplesOf, root } from "../../tooling/readme.ts";
 
 for (const page of readdirSync(`${root}/docs/how-to`).filter((name) => name.endsWith(".md")).map((name) => `docs/how-to/${name}`)) {
-  const text = readFileSync(`${root}/${page}`, "utf8"), examples = examplesOf(text);
+  const text = readFileSync(`${root}/${page}`, "utf8");
+  const examples = examplesOf(text);
   describe(page, async () => {
     test("has an example, and asks to be told of what it missed", () => {
       expect(examples.length).toBeGreaterThan(0);

@@ -9,7 +9,9 @@ import { parseArgs } from "node:util";
 import { finetune, taskPipeline, textClassification } from "cloze/tasks";
 
 const { values } = parseArgs({ options: { dir: { type: "string", default: "runs/text" }, from: { type: "string" }, data: { type: "string" }, smoke: { type: "boolean", default: false } } });
-const { dir, smoke } = values, data = values.data ?? join(dir, "data", "sentiment"), out = join(dir, `sentiment-${Date.now()}`);
+const { dir, smoke } = values;
+const data = values.data ?? join(dir, "data", "sentiment");
+const out = join(dir, `sentiment-${Date.now()}`);
 
 const model = await finetune({
   from: values.from ?? join(dir, "bert"), task: textClassification(),

@@ -9,7 +9,9 @@ import { parseArgs } from "node:util";
 import { finetune, taskPipeline, tokenClassification } from "cloze/tasks";
 
 const { values } = parseArgs({ options: { dir: { type: "string", default: "runs/text" }, from: { type: "string" }, data: { type: "string" }, smoke: { type: "boolean", default: false } } });
-const { dir, smoke } = values, data = values.data ?? join(dir, "data", "entities"), out = join(dir, `entities-${Date.now()}`);
+const { dir, smoke } = values;
+const data = values.data ?? join(dir, "data", "entities");
+const out = join(dir, `entities-${Date.now()}`);
 
 const model = await finetune({
   from: values.from ?? join(dir, "bert"), task: tokenClassification(),

@@ -6,10 +6,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RandomStream } from "@cloze/random";
 
-const FIRST = ["Ann", "Bob", "Carla", "David", "Edith", "Felix", "Greta", "Hugo"], LAST = ["Miller", "Stone", "Rivers", "Baker", "Field", "Hill"];
-const PLACES = ["Rome", "Oslo", "New Haven", "Lima", "Port Louis", "Vienna", "Kyoto"], WORK = ["teacher", "painter", "doctor", "sailor", "baker"];
-const GOOD = ["superb", "moving", "brilliant", "funny", "gripping", "warm"], BAD = ["dull", "tedious", "clumsy", "flat", "weak", "tiresome"];
-const THINGS = ["plot", "acting", "music", "ending", "film", "script"], FIRMNESS = ["", "very ", "really ", "quite "];
+const FIRST = ["Ann", "Bob", "Carla", "David", "Edith", "Felix", "Greta", "Hugo"];
+const LAST = ["Miller", "Stone", "Rivers", "Baker", "Field", "Hill"];
+const PLACES = ["Rome", "Oslo", "New Haven", "Lima", "Port Louis", "Vienna", "Kyoto"];
+const WORK = ["teacher", "painter", "doctor", "sailor", "baker"];
+const GOOD = ["superb", "moving", "brilliant", "funny", "gripping", "warm"];
+const BAD = ["dull", "tedious", "clumsy", "flat", "weak", "tiresome"];
+const THINGS = ["plot", "acting", "music", "ending", "film", "script"];
+const FIRMNESS = ["", "very ", "really ", "quite "];
 
 type Draw = (list: readonly string[]) => string;
 
@@ -22,7 +26,9 @@ function drawFrom(stream: RandomStream): Draw {
 const person = (draw: Draw): { name: string; home: string; work: string } => ({ name: `${draw(FIRST)} ${draw(LAST)}`, home: draw(PLACES), work: draw(WORK) });
 
 function opinion(draw: Draw): { text: string; label: "good" | "bad" } {
-  const label = draw(["good", "bad"]) as "good" | "bad", word = (): string => draw(label === "good" ? GOOD : BAD), [a, b] = [draw(THINGS), draw(THINGS)];
+  const label = draw(["good", "bad"]) as "good" | "bad";
+  const word = (): string => draw(label === "good" ? GOOD : BAD);
+  const [a, b] = [draw(THINGS), draw(THINGS)];
   const forms = [`the ${a} is ${draw(FIRMNESS)}${word()}`, `a ${word()} ${a} and a ${word()} ${b}`, `I found the ${a} ${draw(FIRMNESS)}${word()} .`, `${word()} , ${word()} : what a ${a}`];
   return { text: draw(forms), label };
 }
@@ -30,15 +36,20 @@ function opinion(draw: Draw): { text: string; label: "good" | "bad" } {
 const facts = ({ name, home, work }: ReturnType<typeof person>): string[] => [`${name} lives in ${home} .`, `${name} is a ${work} .`];
 
 function tagged(draw: Draw): string {
-  const { name, work, home } = person(draw), forms = [`${name} lives in ${home} .`, `the ${work} ${name} went to ${home}`, `in ${home} they met ${name} .`, `a ${work} in ${home}`];
-  const text = draw(forms), type = new Map([[name, "PER"], [home, "LOC"]]);
+  const { name, work, home } = person(draw);
+  const forms = [`${name} lives in ${home} .`, `the ${work} ${name} went to ${home}`, `in ${home} they met ${name} .`, `a ${work} in ${home}`];
+  const text = draw(forms);
+  const type = new Map([[name, "PER"], [home, "LOC"]]);
   let rest = text;
   for (const [part, kind] of type) rest = rest.replace(part, part.split(" ").map((word, i) => `${word}/${i === 0 ? "B" : "I"}-${kind}`).join(" "));
   return `${rest.split(" ").map((word) => (word.includes("/") ? word.replace("/", "\t") : `${word}\tO`)).join("\n")}\n`;
 }
 
 function question(draw: Draw, id: string): object {
-  const about = person(draw), { name, home, work } = about, said = opinion(draw).text, told = facts(about);
+  const about = person(draw);
+  const { name, home, work } = about;
+  const said = opinion(draw).text;
+  const told = facts(about);
   const context = (draw(["first", "last"]) === "first" ? [said, ...told] : [...told.reverse(), said]).join(" ");
   const [asked, text, before] = draw(["home", "work"]) === "home" ? [`Where does ${name} live ?`, home, `${name} lives in `] : [`What is the work of ${name} ?`, work, `${name} is a `];
   return { context, qas: [{ id, question: asked, answers: [{ text, answer_start: context.indexOf(before) + before.length }] }] };
@@ -46,7 +57,8 @@ function question(draw: Draw, id: string): object {
 
 /** Writes all files into `dir`: `count` examples to train on for each task, a quarter of that to evaluate on. */
 export function writeData(dir: string, count: number, seed = 0): void {
-  const all = new RandomStream(seed), each = <T>(what: string, n: number, make: (draw: Draw, i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(drawFrom(all.split(what).split(i)), i));
+  const all = new RandomStream(seed);
+  const each = <T>(what: string, n: number, make: (draw: Draw, i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(drawFrom(all.split(what).split(i)), i));
   for (const folder of ["sentiment", "entities", "questions"]) mkdirSync(join(dir, folder), { recursive: true });
   const documents = each("corpus", count, (draw) => [...facts(person(draw)), opinion(draw).text, opinion(draw).text].join("\n"));
   writeFileSync(join(dir, "corpus.txt"), `${documents.join("\n\n")}\n`);

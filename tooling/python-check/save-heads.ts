@@ -21,7 +21,9 @@ const CONFIGS = {
   modernbert: { ...SMALL, num_hidden_layers: 4, model_type: "modernbert", vocab_size: 50, max_position_embeddings: 24, local_attention: 6, classifier_pooling: "mean", pad_token_id: 0, bos_token_id: 2, cls_token_id: 2, eos_token_id: 3, sep_token_id: 3 },
   esm2: { ...SMALL, model_type: "esm", position_embedding_type: "rotary", vocab_size: 33, pad_token_id: 1, mask_token_id: 32, token_dropout: true, max_position_embeddings: 26 },
 };
-const LABELS = ["NEGATIVE", "NEUTRAL", "POSITIVE"], ids = [2, 7, 11, 13, 3, 17, 19, 5, 23, 3], types = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1];
+const LABELS = ["NEGATIVE", "NEUTRAL", "POSITIVE"];
+const ids = [2, 7, 11, 13, 3, 17, 19, 5, 23, 3];
+const types = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1];
 
 const has = <F>(method: F | undefined): F => {
   if (method === undefined) throw new Error("a family that names a head has it");
@@ -40,9 +42,14 @@ const OUTPUTS: { readonly [H in Head]: (model: FamilyModel, scope: Scope, states
 };
 
 function outputsOf(model: FamilyModel, head: Head, weights: HostTensors): Readonly<Record<string, readonly number[]>> {
-  const graph = new Graph(), scope = rootScope(graph), inputs = encoderInputs(graph, 1, ids.length, { types: model.tokenTypes !== undefined });
-  const encoded = model.encode(scope, inputs), flat = encoded.reshape([-1, model.hidden]), first = model.pooling === "mean" ? encoded.mean(1) : encoded.slice(1, 0, 1).reshape([1, model.hidden]);
-  const logits = OUTPUTS[head](model, scope, flat, first), feeds = { ids, types, segments: ids.map(() => 1), positions: ids.map((_, i) => i) };
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const inputs = encoderInputs(graph, 1, ids.length, { types: model.tokenTypes !== undefined });
+  const encoded = model.encode(scope, inputs);
+  const flat = encoded.reshape([-1, model.hidden]);
+  const first = model.pooling === "mean" ? encoded.mean(1) : encoded.slice(1, 0, 1).reshape([1, model.hidden]);
+  const logits = OUTPUTS[head](model, scope, flat, first);
+  const feeds = { ids, types, segments: ids.map(() => 1), positions: ids.map((_, i) => i) };
   const values = interpret(Object.values(logits), { ...Object.fromEntries(Object.entries(weights).map(([key, { data }]) => [key, data])), ...feeds });
   return Object.fromEntries(Object.keys(logits).map((key, i) => [key, Array.from(values[i]?.data ?? [])]));
 }

@@ -87,7 +87,8 @@ export async function chooseBackend(choice: BackendChoice, settings: BackendSett
   const passed: string[] = [];
   const asked = entries.filter(({ name, group }) => choice === "auto" || name === choice || group === choice);
   for (const entry of asked) {
-    const { probe } = await probeBackend(entry), why = choice === "auto" || (!probe.available && entry.group === choice) ? passedOver(entry, probe) : undefined;
+    const { probe } = await probeBackend(entry);
+    const why = choice === "auto" || (!probe.available && entry.group === choice) ? passedOver(entry, probe) : undefined;
     if (why !== undefined) {
       passed.push(why);
       continue;

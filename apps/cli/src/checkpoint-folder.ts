@@ -32,7 +32,8 @@ export interface Downloaded {
 
 /** A model of the Hub, by the environment's settings, with progress. */
 export async function downloadModel(name: string, revision: string | undefined, { io, note, status }: Omit<Place, "path">): Promise<Downloaded> {
-  const { hubSettings, resolveModel } = await import("@cloze/hub"), line = status();
+  const { hubSettings, resolveModel } = await import("@cloze/hub");
+  const line = status();
   try {
     return await resolveModel(name, {
       ...hubSettings(io.env), onNote: note, ...(revision !== undefined && { revision }),

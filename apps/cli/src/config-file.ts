@@ -21,7 +21,8 @@ export async function readConfigFile(path: string, shown: string, table: OptionT
 /** `under` names the key whose map holds the options; without it they are the whole file. */
 export async function parseConfig(text: string, file: string, table: OptionTable, under?: string): Promise<ReadonlyMap<string, OptionValue>> {
   const { LineCounter, isMap, isNode, isScalar, parseDocument } = await import("yaml");
-  const lines = new LineCounter(), document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const line = (offset: number | undefined): string => (offset === undefined ? "" : `line ${lines.linePos(offset).line}`);
   const [mistake] = document.errors;
   if (mistake !== undefined) throw new FormatError(file, line(mistake.pos[0]), `expected YAML, got an error: ${mistake.message}.`);
@@ -33,14 +34,18 @@ export async function parseConfig(text: string, file: string, table: OptionTable
       throw new FormatError(file, place, `expected YAML, got an error: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause });
     }
   };
-  const values = new Map<string, OptionValue>(), whole = document.contents, root = under === undefined ? whole : isMap(whole) ? whole.get(under, true) : undefined;
+  const values = new Map<string, OptionValue>();
+  const whole = document.contents;
+  const root = under === undefined ? whole : isMap(whole) ? whole.get(under, true) : undefined;
   if (root === null) return values;
   if (under !== undefined && !isMap(root)) throw new FormatError(file, under, "expected a map of options, `key: value` lines under it.");
   if (!isMap(root)) throw new FormatError(file, line(isNode(root) ? root.range?.[0] : undefined), "expected `key: value` lines, one for each option.");
   const keys = Object.keys(table).filter((key) => table[key]?.inFile !== false);
   for (const { key: node, value: content } of root.items) {
-    const typed = isScalar(node) ? String(node.value) : String(node), place = line(isScalar(node) ? node.range?.[0] : undefined);
-    const key = keys.find((each) => each === typed || kebab(each) === typed), spec = key === undefined ? undefined : table[key];
+    const typed = isScalar(node) ? String(node.value) : String(node);
+    const place = line(isScalar(node) ? node.range?.[0] : undefined);
+    const key = keys.find((each) => each === typed || kebab(each) === typed);
+    const spec = key === undefined ? undefined : table[key];
     if (key === undefined || spec === undefined) {
       const outside = Object.keys(table).some((each) => each === typed || kebab(each) === typed);
       const hint = outside ? ` It is an option of the command line only: ${flag(typed)}.` : didYouMean(typed, keys.map(kebab), ` Known: ${keys.map(kebab).join(", ")}.`);

@@ -45,9 +45,13 @@ export interface DataPart {
 
 /** Of shards, or of files that are all FASTA or all something else. */
 export async function openPart(group: readonly NamedData[], request: DataRequest): Promise<DataPart> {
-  const { tokenizer, validShare, reading, unit = "documents", window } = request, weight = group[0]?.weight, index = group[0]?.shards;
+  const { tokenizer, validShare, reading, unit = "documents", window } = request;
+  const weight = group[0]?.weight;
+  const index = group[0]?.shards;
   if (index !== undefined) return { weight, ...(await openIndex(index, request)) };
-  const sources = group.flatMap((one) => one.sources), split: SplitRule = { seed: SPLIT_SEED, valid: validShare }, residues = isProteinTokenizer(tokenizer);
+  const sources = group.flatMap((one) => one.sources);
+  const split: SplitRule = { seed: SPLIT_SEED, valid: validShare };
+  const residues = isProteinTokenizer(tokenizer);
   const { fastaDatasets, textDatasets } = await import("@cloze/data/node");
   if (sources.every(({ format }) => format === "fasta")) {
     const { train, valid, counts } = await fastaDatasets(sources.flatMap(({ place }) => ("path" in place ? [place.path] : [])), { tokenizer, split });
@@ -60,8 +64,10 @@ export async function openPart(group: readonly NamedData[], request: DataRequest
 }
 
 async function openIndex(index: string, { tokenizer, unit, window }: DataRequest): Promise<Omit<DataPart, "weight">> {
-  const { openSentenceShards, openShards } = await import("@cloze/data/node"), open = (split: string): ReturnType<typeof openShards> => openShards(index, { split, tokenizer });
-  const train = await open("train"), valid = await open("valid");
+  const { openSentenceShards, openShards } = await import("@cloze/data/node");
+  const open = (split: string): ReturnType<typeof openShards> => openShards(index, { split, tokenizer });
+  const train = await open("train");
+  const valid = await open("valid");
   if (train.index.reading === undefined || isProteinTokenizer(tokenizer)) return { train, valid, kind: "sequences" };
   if (unit === "sentences") return { train: await openSentenceShards(index, { split: "train", verify: "sizes" }), valid: await openSentenceShards(index, { split: "valid", verify: "sizes" }), kind: "text" };
   return { train: window === undefined ? train : windowed(train, window), valid: window === undefined ? valid : windowed(valid, window), trainOf: (other) => windowed(train, other), kind: "text" };
@@ -69,7 +75,8 @@ async function openIndex(index: string, { tokenizer, unit, window }: DataRequest
 
 /** One after another, each example once; or by weight, of tokens. */
 export async function joinParts(parts: readonly { readonly dataset: Dataset; readonly weight: number | undefined }[]): Promise<Dataset> {
-  const [first] = parts, by = first?.weight === undefined ? "examples" : "tokens";
+  const [first] = parts;
+  const by = first?.weight === undefined ? "examples" : "tokens";
   if (first !== undefined && parts.length === 1) return first.dataset;
   const documents = parts.flatMap(({ dataset, weight }) => (isDocumentDataset(dataset) ? [{ dataset, weight: weight ?? dataset.documents }] : []));
   if (documents.length === parts.length) return mixDocuments(documents, { by });

@@ -31,12 +31,16 @@ export const SAMPLE_FILE: string = fileURLToPath(new URL("../sample/uniprot-samp
 const WEIGHT = /^(\d+(?:\.\d+)?|\.\d+):(.+)$/;
 
 export async function resolveData({ names, format, path, env, where }: DataNames): Promise<readonly NamedData[]> {
-  const { resolveSources } = await import("@cloze/data/node"), { hubSettings } = await import("@cloze/data"), hub = hubSettings(env);
+  const { resolveSources } = await import("@cloze/data/node");
+  const { hubSettings } = await import("@cloze/data");
+  const hub = hubSettings(env);
   const exists = async (name: string): Promise<boolean> => (await stat(path(name)).catch(() => undefined)) !== undefined;
   const resolved: NamedData[] = [];
   for (const given of names) {
     // A file of that very name wins: names may hold colons.
-    const [, weight, rest] = (await exists(given)) ? [] : WEIGHT.exec(given) ?? [], name = rest ?? given, there = await exists(name);
+    const [, weight, rest] = (await exists(given)) ? [] : WEIGHT.exec(given) ?? [];
+    const name = rest ?? given;
+    const there = await exists(name);
     if (weight !== undefined && !(Number(weight) > 0)) throw new ConfigError(`${where}${given}: expected a weight above 0, got ${weight}.`);
     const base = { name, weight: weight === undefined ? undefined : Number(weight) };
     if (there && format === undefined && name.endsWith(".json")) {

@@ -41,13 +41,15 @@ export async function writeEmbeddings(path: string, table: EmbeddingTable, vecto
 
 /** Throws ConfigError for a name that ends in nothing we write. */
 export function formatOf(path: string): { readonly name: string; readonly write: Write } {
-  const ending = extname(path).toLowerCase(), write = Object.hasOwn(FORMATS, ending) ? FORMATS[ending] : undefined;
+  const ending = extname(path).toLowerCase();
+  const write = Object.hasOwn(FORMATS, ending) ? FORMATS[ending] : undefined;
   if (write === undefined) throw new ConfigError(`--out ${path}: expected a name that ends in ${Object.keys(FORMATS).join(", ")}.`);
   return { name: ending.slice(1), write };
 }
 
 async function writeTensors(path: string, { ids, residues, perToken, hidden, about }: EmbeddingTable, vectors: AsyncIterable<Embedding>): Promise<void> {
-  const list = JSON.stringify(ids), longest = perToken ? list.length + 100 * ids.length : 2 * list.length;
+  const list = JSON.stringify(ids);
+  const longest = perToken ? list.length + 100 * ids.length : 2 * list.length;
   if (longest > maxHeaderBytes) throw new ConfigError(`${path}: expected a header of at most ${maxHeaderBytes} bytes, which the names of ${ids.length} sequences exceed. Write .parquet or .npy, or several files.`);
   const specs: TensorSpec[] = perToken
     ? ids.map((name, i) => ({ name: name === "__metadata__" ? `${name}#1` : name, dtype: "F32", shape: [residues[i] as number, hidden] }))
@@ -59,7 +61,8 @@ async function writeTensors(path: string, { ids, residues, perToken, hidden, abo
 
 /** Format 1.0: magic, version, a Python dict padded with spaces so that the data begin at a multiple of 64 bytes. */
 export function npyHeader(rows: number, columns: number): Uint8Array {
-  const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${columns}), }`, length = Math.ceil((10 + dict.length + 1) / 64) * 64;
+  const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${columns}), }`;
+  const length = Math.ceil((10 + dict.length + 1) / 64) * 64;
   const header = new Uint8Array(length).fill(0x20);
   header.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, (length - 10) & 255, (length - 10) >> 8]);
   header.set(new TextEncoder().encode(dict), 10);

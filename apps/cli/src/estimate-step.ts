@@ -31,7 +31,8 @@ export interface StepMemory {
 
 /** Rows full of one sequence each, of tokens that are drawn. */
 export function drawnBatches({ regularIds }: Pick<Tokenizer, "regularIds">, rows: number, length: number): Batches {
-  const stream = new RandomStream(0).split("estimate"), ids = Int32Array.from({ length: rows * length }, (_, i) => regularIds[stream.below(regularIds.length, i)] as number);
+  const stream = new RandomStream(0).split("estimate");
+  const ids = Int32Array.from({ length: rows * length }, (_, i) => regularIds[stream.below(regularIds.length, i)] as number);
   const batch = {
     rows, length, ids, segments: new Int32Array(rows * length).fill(1), positions: Int32Array.from({ length: rows * length }, (_, i) => i % length),
     sequences: Array.from({ length: rows }, (_, row) => ({ example: row, row, start: 0, length })),
@@ -47,7 +48,9 @@ export async function memoryOfStep(setup: TrainSetup, batches: Batches, accumula
   const types = feedTypes(setup.objective.prepare(await batches.batchAt(0), { seed: 0, step: 0, evaluation: false }));
   const programs = accumulate === 1 ? [stepProgram(setup, types)] : [accumulateProgram(setup, types), applyProgram(setup, types)];
   const plans = programs.map((each) => estimate(each, { profile: ROOMY, compute: setup.compute === "bf16" ? "f16" : (setup.compute ?? "f32") }));
-  const parameters = new Set(parametersOfSource(setup.source, setup.objective.requires).keys()), state = stateOf(programs), bytes = (wanted: (name: string) => boolean): number =>
+  const parameters = new Set(parametersOfSource(setup.source, setup.objective.requires).keys());
+  const state = stateOf(programs);
+  const bytes = (wanted: (name: string) => boolean): number =>
     [...state].reduce((sum, [name, shape]) => sum + (wanted(name) ? 4 * sizeOf(shape) : 0), 0);
   const waits = (name: string): boolean => accumulate > 1 && /^(grad|sum)\./.test(name) && !parameters.has(name);
   const sizes = {
@@ -63,11 +66,14 @@ const stateOf = (programs: readonly Program[]): ReadonlyMap<string, Shape> => ne
 /** Tokens a second, padding none: the median of `steps` steps, after one that warms up. Weights are new ones and are lost. */
 export async function measureSpeed(setup: Omit<StepOptions, "weights" | "seed">, steps: number): Promise<number> {
   const options: StepOptions = { ...setup, seed: 0, weights: initialize(parametersOfSource(setup.source, setup.objective.requires), 0) };
-  const programs = new Programs(options, 0), session = await programs.start(await prepareStep(options, 0)), times: number[] = [];
+  const programs = new Programs(options, 0);
+  const session = await programs.start(await prepareStep(options, 0));
+  const times: number[] = [];
   let tokens = 0;
   try {
     for (let number = 0; number <= steps; number++) {
-      const prepared = await prepareStep(options, number), began = performance.now();
+      const prepared = await prepareStep(options, number);
+      const began = performance.now();
       await (await programs.call(session, { number, prepared, lr: 1e-6, lossScale: setup.compute === "f16" ? lossScaler().initial : undefined })).done;
       if (number > 0) times.push(performance.now() - began);
       tokens = prepared.tokens;

@@ -23,21 +23,31 @@ type EstimateContext = Pick<Context<typeof ESTIMATE_OPTIONS>, "options" | "given
 const MEASURED = 3;
 
 export async function estimateRun({ options, given, io, path, note }: EstimateContext): Promise<Result> {
-  const { model, maxLength: asked, batchTokens, accumulate, precision } = options, tokenizer = await tokenizerFrom(given.has("tokenizer") ? options.tokenizer : tokenizerOfModel(model), path);
+  const { model, maxLength: asked, batchTokens, accumulate, precision } = options;
+  const tokenizer = await tokenizerFrom(given.has("tokenizer") ? options.tokenizer : tokenizerOfModel(model), path);
   const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer);
-  const source = await modelSource({ model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: false, ...madeFor(tokenizer, model) }, objective.requires), maxLength = Math.min(asked, source.maxLength), rows = Math.floor(batchTokens / accumulate / maxLength);
+  const source = await modelSource({ model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: false, ...madeFor(tokenizer, model) }, objective.requires);
+  const maxLength = Math.min(asked, source.maxLength);
+  const rows = Math.floor(batchTokens / accumulate / maxLength);
   if (rows < 1) throw new ConfigError(`estimate: --batch-tokens ${batchTokens} in ${accumulate} parts is less than one row of --max-length ${maxLength}. Raise --batch-tokens, or lower the others.`);
   // No rate or decay counts here: only what is kept and computed.
   const rates = { lr: 1, adamLr: 1, beta1: 0.9, beta2: 0.98, weightDecay: 0.01, muonMomentum: 0.95, clipPercentile: undefined, clipHistory: 1 };
-  const optimizer = optimizerOf({ ...rates, optimizer: options.optimizer, ema: options.ema }), batches = drawnBatches(tokenizer, rows, maxLength);
-  const setup = { source, objective, optimizer, clip: 1, compute: precision, rematerialise: options.rematerialise }, memory = await memoryOfStep(setup, batches, accumulate);
+  const optimizer = optimizerOf({ ...rates, optimizer: options.optimizer, ema: options.ema });
+  const batches = drawnBatches(tokenizer, rows, maxLength);
+  const setup = { source, objective, optimizer, clip: 1, compute: precision, rematerialise: options.rematerialise };
+  const memory = await memoryOfStep(setup, batches, accumulate);
 
-  const parameters = countParameters(parametersOfSource(source, objective.requires)), flopsPerToken = source.flopsPerToken?.(maxLength);
+  const parameters = countParameters(parametersOfSource(source, objective.requires));
+  const flopsPerToken = source.flopsPerToken?.(maxLength);
   const measured = options.measure ? await measure({ ...setup, batches, accumulate }, options, note) : undefined;
-  const device = options.device ?? measured?.device ?? "a device that was not named", costs = await deviceCosts({ device, precision, flopsPerToken }, options, path), { peak } = costs;
+  const device = options.device ?? measured?.device ?? "a device that was not named";
+  const costs = await deviceCosts({ device, precision, flopsPerToken }, options, path);
+  const { peak } = costs;
   const assumed = peak !== undefined && flopsPerToken !== undefined && measured === undefined && options.tokensPerSecond === undefined ? (options.mfu * peak) / flopsPerToken : undefined;
-  const tokensPerSecond = options.tokensPerSecond ?? measured?.tokensPerSecond ?? assumed, mfu = tokensPerSecond !== undefined && flopsPerToken !== undefined && peak !== undefined ? (tokensPerSecond * flopsPerToken) / peak : undefined;
-  const tokens = await tokensOf({ options, io, path }, tokenizer, objective, maxLength), seconds = tokens !== undefined && tokensPerSecond !== undefined ? tokens / tokensPerSecond : undefined;
+  const tokensPerSecond = options.tokensPerSecond ?? measured?.tokensPerSecond ?? assumed;
+  const mfu = tokensPerSecond !== undefined && flopsPerToken !== undefined && peak !== undefined ? (tokensPerSecond * flopsPerToken) / peak : undefined;
+  const tokens = await tokensOf({ options, io, path }, tokenizer, objective, maxLength);
+  const seconds = tokens !== undefined && tokensPerSecond !== undefined ? tokens / tokensPerSecond : undefined;
   const price = seconds !== undefined && costs.dollarsPerHour !== undefined ? (seconds / 3600) * costs.dollarsPerHour : undefined;
 
   const how = options.tokensPerSecond !== undefined ? "as given" : measured !== undefined ? `measured on ${measured.device}` : `if it reaches ${percent(options.mfu)} of its peak; --mfu, --measure`;

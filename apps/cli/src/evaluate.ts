@@ -39,13 +39,18 @@ type EvaluateContext = Pick<Context, "io" | "path" | "note" | "given"> & { reado
 export async function evaluate(context: EvaluateContext): Promise<Result> {
   const { options, io, path, note, given } = context;
   if (options.data.length === 0) throw new ConfigError("evaluate: --data is required: FASTA files (plain or gzip), or the .json of token shards; for a task, labelled files. See: cloze evaluate --help");
-  const dir = await taskFolder(path(options.checkpoint)), loaded = await loadModel(dir), tokenizer = await tokenizerOfFolder(dir);
+  const dir = await taskFolder(path(options.checkpoint));
+  const loaded = await loadModel(dir);
+  const tokenizer = await tokenizerOfFolder(dir);
   const found = given.has("objective") ? undefined : await findTask(dir, loaded);
   if (found !== undefined) return evaluateTask({ dir, loaded, tokenizer, ...found }, context);
-  const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer), { weights } = loaded;
+  const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer);
+  const { weights } = loaded;
   checkModel(objective, loaded.model, options.checkpoint);
   if (!loaded.heads.includes(objective.requires)) throw new ConfigError(`${options.checkpoint}: expected the weights of a model with ${objective.requires}, which --objective ${options.objective} needs, got those of ${loaded.heads.join(", ") || "no head"}. Train it with this objective first.`);
-  const source = sourceOfModel(options.checkpoint, loaded, objective.requires), maxLength = Math.min(options.maxLength, source.maxLength), special = framingOf(tokenizer);
+  const source = sourceOfModel(options.checkpoint, loaded, objective.requires);
+  const maxLength = Math.min(options.maxLength, source.maxLength);
+  const special = framingOf(tokenizer);
   const data = await openTrainingData({
     files: options.data, tokenizer, validShare: options.split === "all" ? 0 : options.valid, path, reading: options, env: io.env,
     unit: unitOf(objective), window: { length: maxLength - framingLength(special), seed: 0 },
@@ -55,9 +60,11 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
   note(`${dataset.size.toLocaleString("en-US")} sequences; ${why}`);
   try {
     const evaluator = validation({ backend, source, objective, tokens: tokenizer, compute: options.precision, batches: evaluationBatches(dataset, { objective, special, length: maxLength, tokens: options.batchTokens }) });
-    const session = await backend.start(weights), result = await evaluator.run(session);
+    const session = await backend.start(weights);
+    const result = await evaluator.run(session);
     await session.dispose();
-    const unigramEntropy = await unigramEntropyOf(dataset, tokenizer), percent = (x: number): string => `${(x * 100).toFixed(2)} %`;
+    const unigramEntropy = await unigramEntropyOf(dataset, tokenizer);
+    const percent = (x: number): string => `${(x * 100).toFixed(2)} %`;
     return {
       json: { checkpoint: dir, sequences: dataset.size, ...result, unigramEntropy, peakBytes: peakBytes() },
       text: columns([
@@ -74,7 +81,9 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
 
 /** The figures of a fine-tuned model's task over labelled files. */
 async function evaluateTask(opened: OpenedTask, { options, path, note, given }: EvaluateContext): Promise<Result> {
-  const { loadRecords } = await import("@cloze/tasks/node"), { columnsOf } = await import("./finetune.ts"), { task, dir } = opened;
+  const { loadRecords } = await import("@cloze/tasks/node");
+  const { columnsOf } = await import("./finetune.ts");
+  const { task, dir } = opened;
   const maxLength = given.has("maxLength") ? Math.min(options.maxLength, opened.loaded.maxLength) : opened.maxLength;
   const records = await loadRecords(task, options.data.map(path), { labelled: true, ...columnsOf(options.columns) });
   const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });

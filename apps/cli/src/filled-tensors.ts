@@ -9,12 +9,14 @@ import { writeFileAtomic } from "@cloze/checkpoint/node";
 export type Fill = (name: string, at: number, data: Float32Array | Int32Array) => Promise<void>;
 
 export async function writeFilled(path: string, specs: readonly TensorSpec[], options: EncodeOptions, fill: (put: Fill) => Promise<void>): Promise<void> {
-  const layout = layoutSafetensors(specs, options), offsets = new Map(layout.tensors.map(({ spec, entry }) => [spec.name, entry.byteOffset]));
+  const layout = layoutSafetensors(specs, options);
+  const offsets = new Map(layout.tensors.map(({ spec, entry }) => [spec.name, entry.byteOffset]));
   await writeFileAtomic(path, async (handle) => {
     await handle.truncate(layout.fileSize);   // a file's holes read as zeros
     await handle.write(layout.header, 0, layout.header.length, 0);
     await fill(async (name, at, data) => {
-      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset = (offsets.get(name) as number) + 4 * at;
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      const offset = (offsets.get(name) as number) + 4 * at;
       for (let done = 0; done < bytes.length;) done += (await handle.write(bytes, done, Math.min(2 ** 30, bytes.length - done), offset + done)).bytesWritten;
     });
   });

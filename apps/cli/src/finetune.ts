@@ -26,22 +26,30 @@ const MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "resume",
 export async function finetune(context: FinetuneContext): Promise<Result> {
   const interrupt = onInterrupt(() => context.note("Stopping after the steps under way; press Ctrl-C again to end at once."));
   try {
-    const { options, run, resuming } = await resolve(context), { io, path, note } = context;
+    const { options, run, resuming } = await resolve(context);
+    const { io, path, note } = context;
     const kind = TASK_KINDS.find((each) => each === options.task);
     if (kind === undefined) throw new ConfigError(`finetune: --task is required: one of ${TASK_KINDS.join(", ")}.`);
     if (options.from === undefined) throw new ConfigError("finetune: --from is required: a checkpoint folder, a run, or a model of the Hub.");
     if (options.data.length === 0) throw new ConfigError("finetune: --data is required: files with labelled examples. See: cloze finetune --help");
     checkOptions(kind, context.given);
     if (options.scratch && options.freeze !== undefined) throw new ConfigError("--freeze: with --scratch it would keep new weights as they are, untrained. Leave one of them out.");
-    const task: Task = taskOf(kind, taskOptions(options)) as Task, { backend, why } = await chooseBackend(options.backend as BackendChoice, options.threads === undefined ? {} : { threads: options.threads });
+    const task: Task = taskOf(kind, taskOptions(options)) as Task;
+    const { backend, why } = await chooseBackend(options.backend as BackendChoice, options.threads === undefined ? {} : { threads: options.threads });
     try {
-      const dir = await taskFolder(path(options.from)), loaded = await loadModel(dir, { options: readObject(options.modelOptions), where: "--model-options" }), tokenizer = await tokenizerOfFolder(dir), read = { labelled: true, ...columnsOf(options.columns) };
-      const train = await loadRecords(task, options.data.map(path), read), valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
+      const dir = await taskFolder(path(options.from));
+      const loaded = await loadModel(dir, { options: readObject(options.modelOptions), where: "--model-options" });
+      const tokenizer = await tokenizerOfFolder(dir);
+      const read = { labelled: true, ...columnsOf(options.columns) };
+      const train = await loadRecords(task, options.data.map(path), read);
+      const valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
       note(`${formatInteger(train.length)} examples to train on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${why}`);
       if (!resuming) await writeRunConfig(run, savedOptions(options));
-      const done: SeedRun[] = [], settings = settingsOf(options);
+      const done: SeedRun[] = [];
+      const settings = settingsOf(options);
       for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
-        const progress = new ProgressWriter(context.json ? io.stderr : io.stdout), folder = options.seeds === 1 ? run : join(run, `seed-${seed}`);
+        const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
+        const folder = options.seeds === 1 ? run : join(run, `seed-${seed}`);
         if (options.seeds > 1) note(`seed ${seed}`);
         const result = await fineTune({
           ...settings, seed, task, opened: loaded, weights: options.scratch ? {} : loaded.weights, name: options.from, tokenizer, backend, train: train.map(({ record }) => record), whereTrain: placeIn(train),
@@ -75,7 +83,8 @@ async function resolve({ options, given, io, path }: FinetuneContext): Promise<{
     if (await holdsRun(run)) throw new ConfigError(`--out ${options.out}: expected a folder without a run, got one. Continue it with --resume ${options.out}, or choose another.`);
     return { options, run, resuming: false };
   }
-  const run = path(options.resume), merged: Record<string, unknown> = { ...options };
+  const run = path(options.resume);
+  const merged: Record<string, unknown> = { ...options };
   for (const [key, value] of await readRunConfig(run, FINETUNE_OPTIONS)) {
     if (!given.has(key)) merged[key] = value;
     else if (!MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value)) throw new ConfigError(`--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave it out, or start a new run.`);
@@ -107,7 +116,8 @@ function taskOptions({ labels, classWeights, threshold, noAnswer }: FinetuneOpti
 function weightsOf(text: string): Readonly<Record<string, number>> | "balanced" {
   if (text === "balanced") return text;
   return Object.fromEntries(text.split(",").map((part) => {
-    const at = part.lastIndexOf("="), weight = Number(part.slice(at + 1));
+    const at = part.lastIndexOf("=");
+    const weight = Number(part.slice(at + 1));
     if (at < 1 || part.slice(at + 1).trim() === "" || !Number.isFinite(weight)) throw new ConfigError(`--class-weights: expected balanced, or label=number between commas, got ${JSON.stringify(part)}.`);
     return [part.slice(0, at), weight];
   }));
@@ -116,7 +126,8 @@ function weightsOf(text: string): Readonly<Record<string, number>> | "balanced" 
 /** `text,label` or `text=review,label=stars`. */
 export function columnsOf(text: string | undefined): { readonly columns?: readonly string[] | Readonly<Record<string, string>> } {
   if (text === undefined) return {};
-  const parts = text.split(",").map((part) => part.trim()), pairs = parts.filter((part) => part.includes("="));
+  const parts = text.split(",").map((part) => part.trim());
+  const pairs = parts.filter((part) => part.includes("="));
   if (pairs.length > 0 && pairs.length < parts.length) throw new ConfigError(`--columns: expected names between commas, or ours=theirs for each, got ${JSON.stringify(text)}.`);
   return { columns: pairs.length > 0 ? Object.fromEntries(parts.map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)])) : parts };
 }
@@ -136,7 +147,8 @@ function shower(progress: ProgressWriter, { best }: Task): (event: TrainEvent) =
   const started = performance.now();
   return (event) => {
     if (event.kind !== "row") return;
-    const { row, fraction } = event, gone = (performance.now() - started) / 1000;
+    const { row, fraction } = event;
+    const gone = (performance.now() - started) / 1000;
     if (row.type === "eval") return progress.print(`step ${formatInteger(row.step)}: ${[["loss", row.loss], [best.metric, row[best.metric]]].map(([name, value]) => `${name} ${typeof value === "number" ? value.toFixed(4) : "?"}`).join(", ")}`);
     progress.update({ step: row.step, fraction, loss: row.loss, tokensPerSecond: row.time?.tokensPerSecond ?? 0, ...(fraction > 0 && { remaining: (gone * (1 - fraction)) / fraction }) });
   };
@@ -148,9 +160,11 @@ function stopped({ result }: FineTuned, place: string, exitCode: number): Result
 
 /** Mean and sample deviation of each figure. */
 function spreadOf(all: readonly TaskFigures[]): { readonly mean: Record<string, number>; readonly deviation: Record<string, number> } {
-  const mean: Record<string, number> = {}, deviation: Record<string, number> = {};
+  const mean: Record<string, number> = {};
+  const deviation: Record<string, number> = {};
   for (const name of Object.keys(all[0] ?? {})) {
-    const values = all.map((figures) => figures[name] ?? NaN), middle = values.reduce((a, b) => a + b, 0) / values.length;
+    const values = all.map((figures) => figures[name] ?? NaN);
+    const middle = values.reduce((a, b) => a + b, 0) / values.length;
     mean[name] = middle;
     deviation[name] = Math.sqrt(values.reduce((sum, x) => sum + (x - middle) ** 2, 0) / Math.max(1, values.length - 1));
   }
@@ -158,11 +172,14 @@ function spreadOf(all: readonly TaskFigures[]): { readonly mean: Record<string, 
 }
 
 async function summary(task: string, runs: readonly SeedRun[], run: string, cwd: string): Promise<Result> {
-  const place = (path: string | undefined): string => (path === undefined ? "" : relative(cwd, path) || path), figures = runs.flatMap(({ result }) => result.figures ?? []), { mean, deviation } = spreadOf(figures);
+  const place = (path: string | undefined): string => (path === undefined ? "" : relative(cwd, path) || path);
+  const figures = runs.flatMap(({ result }) => result.figures ?? []);
+  const { mean, deviation } = spreadOf(figures);
   const seeds = runs.map(({ seed, result }) => ({ seed, figures: result.figures, steps: result.result.steps, seconds: result.result.seconds, checkpoint: result.checkpoint }));
   const json = { task, run, seeds, ...(figures.length > 0 && { figures: mean, ...(runs.length > 1 && { deviation }) }), checkpoint: seeds[0]?.checkpoint };
   if (runs.length > 1) await writeJson(join(run, "summary.json"), json);
-  const seconds = seeds.reduce((sum, each) => sum + each.seconds, 0), names = Object.keys(mean);
+  const seconds = seeds.reduce((sum, each) => sum + each.seconds, 0);
+  const names = Object.keys(mean);
   const table = runs.length === 1 ? names.map((name) => [name, shown(mean[name])])
     : [["", ...seeds.map(({ seed }) => `seed ${seed}`), "mean", "deviation"], ...names.map((name) => [name, ...figures.map((each) => shown(each[name])), shown(mean[name]), shown(deviation[name])])];
   return {

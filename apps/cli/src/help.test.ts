@@ -16,7 +16,8 @@ test("the overview fits 80 columns and lists every command", () => {
 
 describe.each(COMMANDS.map((entry) => [entry.name, entry] as const))("%s", (name, entry) => {
   test("help fits 80 columns and has an example", async () => {
-    const command = await entry.load(), lines = commandHelp(entry, command, command.options);
+    const command = await entry.load();
+    const lines = commandHelp(entry, command, command.options);
     for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
     expect(command.examples.length).toBeGreaterThan(0);
   });

@@ -22,7 +22,8 @@ export function wrap(text: string, width: number): readonly string[] {
 
 /** `  left    right …`, right wrapped under itself; a long left gets a line of its own. */
 function entry(left: string, right: string, column: number = COLUMN): readonly string[] {
-  const lines = wrap(right, WIDTH - column), head = `  ${left}`;
+  const lines = wrap(right, WIDTH - column);
+  const head = `  ${left}`;
   const rest = lines.map((line) => " ".repeat(column) + line);
   if (head.length > column - 2) return [head, ...rest];
   return [head.padEnd(column) + (lines[0] ?? ""), ...rest.slice(1)];

@@ -9,7 +9,8 @@ export interface Interrupt {
 
 /** `onFirst` is told of the first signal. Call `stop` when the run is over. */
 export function onInterrupt(onFirst: () => void): Interrupt {
-  const controller = new AbortController(), codes = { SIGINT: 130, SIGTERM: 143 } as const;
+  const controller = new AbortController();
+  const codes = { SIGINT: 130, SIGTERM: 143 } as const;
   let code = 0;
   const handlers = (Object.keys(codes) as (keyof typeof codes)[]).map((name) => {
     const handler = (): void => {

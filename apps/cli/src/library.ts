@@ -58,15 +58,22 @@ export interface FinetunedModel<R extends object, O extends object> extends Task
 /** Fine-tunes a checkpoint and gives the model, ready to predict. Throws ConfigError where `signal` ended the run. */
 export async function finetune<R extends object, O extends object>(request: FinetuneRequest<R, O>): Promise<FinetunedModel<R, O>> {
   const { from, task, data, valid, out, backend: wanted = "auto", columns, modelOptions = {}, scratch = false, onNote = () => {}, ...settings } = request;
-  const dir = await taskFolder(await checkpointNamed(from, "from", onNote)), loaded = await loadModel(dir, { options: modelOptions, where: "modelOptions" }), tokenizer = await tokenizerOfFolder(dir), read = { labelled: true, ...(columns && { columns }) };
-  const train = await recordsOf(task, data, read), held = valid === undefined ? undefined : await recordsOf(task, valid, read), { backend, close } = await running(wanted, onNote);
-  const run = out === undefined ? await mkdtemp(join(tmpdir(), "cloze-finetune-")) : resolve(out), records = (all: readonly Located<R>[]): readonly R[] => all.map(({ record }) => record);
+  const dir = await taskFolder(await checkpointNamed(from, "from", onNote));
+  const loaded = await loadModel(dir, { options: modelOptions, where: "modelOptions" });
+  const tokenizer = await tokenizerOfFolder(dir);
+  const read = { labelled: true, ...(columns && { columns }) };
+  const train = await recordsOf(task, data, read);
+  const held = valid === undefined ? undefined : await recordsOf(task, valid, read);
+  const { backend, close } = await running(wanted, onNote);
+  const run = out === undefined ? await mkdtemp(join(tmpdir(), "cloze-finetune-")) : resolve(out);
+  const records = (all: readonly Located<R>[]): readonly R[] => all.map(({ record }) => record);
   try {
     const tuned = await fineTune({
       ...settings, task, opened: loaded, weights: scratch ? {} : loaded.weights, name: from, tokenizer, backend, run, onNote, train: records(train), whereTrain: (i) => train[i]?.where ?? "",
       ...(held && { valid: records(held), whereValid: (i: number) => held[i]?.where ?? "" }),
     });
-    const { model } = loaded, { requires } = tuned.task.head;
+    const { model } = loaded;
+    const { requires } = tuned.task.head;
     if (tuned.checkpoint === undefined) throw new ConfigError(`finetune: stopped after step ${tuned.result.steps}. ${out === undefined ? "With out and resume it could go on." : "Go on with resume: true."}`);
     if (!hasHead(model, requires)) throw new RangeError(`a model that was trained has the head ${requires}`);
     const made = await createTaskModel({ task: tuned.task, model, weights: tuned.weights, tokenizer, padId: loaded.padId, maxLength: tuned.maxLength, backend });
@@ -97,7 +104,8 @@ type ModelOf<T> = T extends Task<infer R, infer O> ? TaskModel<R, O> : never;
  * const [{ entities }] = await tagger.predict(["Ann lives in Rome."]);
  */
 export async function taskPipeline<K extends TaskKind = TaskKind>(folder: string, { kind, backend: wanted = "auto", tokensPerBatch }: PipelineOptions<K> = {}): Promise<ModelOf<TasksByKind[K]>> {
-  const opened = await openTask(await checkpointNamed(folder, "taskPipeline", () => {})), found = opened.task.kind;
+  const opened = await openTask(await checkpointNamed(folder, "taskPipeline", () => {}));
+  const found = opened.task.kind;
   if (kind !== undefined && found !== kind) throw new ConfigError(`${folder}: expected a model for ${kind}, got one for ${found}. There are: ${TASK_KINDS.join(", ")}.`);
   const { backend, close } = await running(wanted, () => {});
   try {
@@ -110,7 +118,9 @@ export async function taskPipeline<K extends TaskKind = TaskKind>(folder: string
 }
 
 async function checkpointNamed(name: string, where: string, note: (line: string) => void): Promise<string> {
-  const { stdout, stderr, stdin, env } = process, io: Io = { stdout, stderr, stdin, env, cwd: process.cwd(), outputClosed: () => false }, quiet = { update: () => {}, finish: () => {} };
+  const { stdout, stderr, stdin, env } = process;
+  const io: Io = { stdout, stderr, stdin, env, cwd: process.cwd(), outputClosed: () => false };
+  const quiet = { update: () => {}, finish: () => {} };
   return resolve(await checkpointPath(name, { path: (given) => resolve(given), io, note, status: () => quiet }, { where }));
 }
 

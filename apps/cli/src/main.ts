@@ -38,13 +38,15 @@ export async function main(argv: readonly string[], io: Io = processIo(), comman
 }
 
 async function dispatch(argv: readonly string[], io: Io, commands: readonly CommandEntry[], json: boolean): Promise<number> {
-  const out = output(io, false), [first] = argv;
+  const out = output(io, false);
+  const [first] = argv;
   if (first === "--version" || first === "-V") {
     out.print(version());
     return 0;
   }
   const asked = argv.slice(0, endOfOptions(argv)).some((word) => word === "--help" || word === "-h");
-  const words = first === "help" ? argv.slice(1) : argv, wantsHelp = asked || first === "help";
+  const words = first === "help" ? argv.slice(1) : argv;
+  const wantsHelp = asked || first === "help";
   const name = words.filter((word) => !word.startsWith("-")).length === 0 ? undefined : words[0];
   if (name === undefined || name.startsWith("-")) {
     const { overview } = await import("./help.ts");
@@ -58,7 +60,8 @@ async function dispatch(argv: readonly string[], io: Io, commands: readonly Comm
     for (const line of overview(entry)) out.print(line);
     return 0;
   }
-  const command = await entry.load(), table = optionsOf(command);
+  const command = await entry.load();
+  const table = optionsOf(command);
   if (wantsHelp) {
     const { commandHelp } = await import("./help.ts");
     for (const line of commandHelp(entry, command, table)) out.print(line);
@@ -69,8 +72,11 @@ async function dispatch(argv: readonly string[], io: Io, commands: readonly Comm
 
 async function run(name: string, command: Command, table: OptionTable, words: readonly string[], io: Io, json: boolean): Promise<number> {
   const { values, args } = parseArguments(words, table, command.arguments, name);
-  const path = (given: string): string => resolve(io.cwd, given), file = values.get("config"), recipe = values.get("recipe");
-  let inFile: ReadonlyMap<string, OptionValue> = new Map(), inRecipe = inFile;
+  const path = (given: string): string => resolve(io.cwd, given);
+  const file = values.get("config");
+  const recipe = values.get("recipe");
+  let inFile: ReadonlyMap<string, OptionValue> = new Map();
+  let inRecipe = inFile;
   if (command.recipes === true && typeof recipe === "string") {
     const { readRecipe } = await import("./recipes.ts");
     inRecipe = (await readRecipe(recipe, path)).options;
@@ -79,15 +85,20 @@ async function run(name: string, command: Command, table: OptionTable, words: re
     const { readConfigFile } = await import("./config-file.ts");
     inFile = await readConfigFile(path(file), file, table);
   }
-  const options: Record<string, OptionValue | undefined> = {}, resolved: Record<string, OptionValue> = {}, given = new Set<string>();
-  const out = output(io, json), { statusLine } = await import("./status-line.ts"), status = (): Status => statusLine(io.stderr);
+  const options: Record<string, OptionValue | undefined> = {};
+  const resolved: Record<string, OptionValue> = {};
+  const given = new Set<string>();
+  const out = output(io, json);
+  const { statusLine } = await import("./status-line.ts");
+  const status = (): Status => statusLine(io.stderr);
   for (const [key, spec] of Object.entries(command.options)) {
     const said = values.get(key) ?? inFile.get(key) ?? inRecipe.get(key);
     if (said !== undefined) given.add(key);
     else if (spec.required) throw new ConfigError(`${name}: ${flag(key)} is required: ${spec.help}. See: cloze ${name} --help`);
     let value = said ?? unsaid(spec);
     if (said !== undefined && typeof value === "string" && spec.kind === "string" && spec.checkpoint !== undefined) {
-      const { checkpointPath } = await import("./checkpoint-folder.ts"), known = spec.checkpoint === true ? [] : spec.checkpoint.unless;
+      const { checkpointPath } = await import("./checkpoint-folder.ts");
+      const known = spec.checkpoint === true ? [] : spec.checkpoint.unless;
       value = await checkpointPath(value, { path, io, note: out.note, status }, { where: flag(key), known });
     }
     options[key] = value;
@@ -109,7 +120,8 @@ function findCommand(words: readonly string[], commands: readonly CommandEntry[]
   const group = commands.filter(({ name }) => name.startsWith(`${first} `));
   if (group.length === 0) throw new ConfigError(`unknown command ${first}.${didYouMean(first, commands.map(({ name }) => name), " See: cloze --help")}`);
   if (wantsHelp && (second === "" || second.startsWith("-"))) return { entry: group, rest: [] };
-  const names = group.map(({ name }) => name.slice(first.length + 1)), got = second === "" || second.startsWith("-") ? "nothing" : second;
+  const names = group.map(({ name }) => name.slice(first.length + 1));
+  const got = second === "" || second.startsWith("-") ? "nothing" : second;
   throw new ConfigError(`${first}: expected one of ${names.join(", ")}, got ${got}.${got === "nothing" ? "" : didYouMean(got, names)}`);
 }
 

@@ -26,7 +26,10 @@ export interface ConfigChange {
 
 /** Throws ConfigError for a folder that holds no checkpoint, and for keys that the family does not read. */
 export async function loadModel(dir: string, change?: ConfigChange): Promise<LoadedModel> {
-  const { changedConfig, familyOf, readWeights } = await import("@cloze/models/families"), file = join(dir, "config.json"), stored = await readConfig(dir, file), family = await familyOf(stored, file);
+  const { changedConfig, familyOf, readWeights } = await import("@cloze/models/families");
+  const file = join(dir, "config.json");
+  const stored = await readConfig(dir, file);
+  const family = await familyOf(stored, file);
   const json = change === undefined ? stored : await changedConfig(stored, change.options, { file, where: change.where });
   await expectSafetensors(dir);
   const tensors = await openCheckpointTensors(dir);

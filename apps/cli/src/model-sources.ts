@@ -36,7 +36,8 @@ export async function modelSource(request: ModelRequest, head: Head = "masked-lm
 
 /** The model of `--model`, changed by `--model-options`. Throws ConfigError for a name that is none, and for keys that its family has not. */
 export async function openRequested({ model, path, modelOptions = {}, vocab, ...options }: ModelRequest): Promise<{ readonly name: string; readonly opened: OpenedModel }> {
-  const names = await publishedNames(), open = async (json: unknown, given: OpenOptions): Promise<OpenedModel> => {
+  const names = await publishedNames();
+  const open = async (json: unknown, given: OpenOptions): Promise<OpenedModel> => {
     const changed = Object.keys(modelOptions).length > 0 ? await changedConfig(json, modelOptions, { file: given.file ?? model, where: "--model-options" }) : json;
     return openModel(changed, { ...given, ...(vocab !== undefined && !("vocab_size" in modelOptions) && { vocab }) });
   };

@@ -7,7 +7,8 @@ import { installedAs, isOwn } from "./objectives.ts";
 
 /** Not package.json: a second one in a package that is packed is taken for a mistake. */
 const MANIFEST = "package.template.json";
-const TEMPLATE = fileURLToPath(new URL("../templates/objective/", import.meta.url)), TEMPLATE_NAME = "my-objective";
+const TEMPLATE = fileURLToPath(new URL("../templates/objective/", import.meta.url));
+const TEMPLATE_NAME = "my-objective";
 
 export interface NewObjective {
   readonly name: string;
@@ -25,9 +26,12 @@ export async function makeObjective({ name, folder, cwd }: NewObjective): Promis
     throw new ConfigError(`objective new: ${folder}: expected a folder to write to, got ${error.code === "ENOTDIR" ? "a file" : error.message}. Name another with --out.`, { cause: error });
   });
   if (held.length > 0) throw new ConfigError(`objective new: ${folder}: expected no folder of that name or an empty one, got one with ${held.slice(0, 3).join(", ")}${held.length > 3 ? ", …" : ""}. Name another with --out.`);
-  const short = name.replace(/^@.*\//, ""), version = await ownVersion(), files: string[] = [];
+  const short = name.replace(/^@.*\//, "");
+  const version = await ownVersion();
+  const files: string[] = [];
   for (const file of await filesOf(TEMPLATE)) {
-    const text = await readFile(join(TEMPLATE, file), "utf8"), target = file === MANIFEST ? "package.json" : file.replaceAll(TEMPLATE_NAME, short);
+    const text = await readFile(join(TEMPLATE, file), "utf8");
+    const target = file === MANIFEST ? "package.json" : file.replaceAll(TEMPLATE_NAME, short);
     const made = file.startsWith("test") ? text.replaceAll(TEMPLATE_NAME, short) : text.replaceAll(`${TEMPLATE_NAME}.test`, `${short}.test`).replaceAll(TEMPLATE_NAME, name);
     await mkdir(dirname(join(folder, target)), { recursive: true });
     await writeFile(join(folder, target), file === MANIFEST ? made.replaceAll('"^0.0.0"', `"^${version}"`) : made);

@@ -36,7 +36,9 @@ export async function findObjective(name: string, cwd: string): Promise<FoundObj
 
 /** Objectives that follow each other in a run, by name. The options of several stand under their names, as those of `mlm+nsp` do. */
 export async function findObjectives(names: readonly string[], tokens: TokenSet, options: Readonly<Record<string, unknown>>, cwd: string): Promise<ReadonlyMap<string, Objective>> {
-  const made = new Map<string, Objective>(), single = new Set(names).size === 1, wrong = single ? undefined : Object.keys(options).find((key) => !names.includes(key));
+  const made = new Map<string, Objective>();
+  const single = new Set(names).size === 1;
+  const wrong = single ? undefined : Object.keys(options).find((key) => !names.includes(key));
   if (wrong !== undefined) throw new ConfigError(`--objective-options: expected the options of each objective under its name, ${[...new Set(names)].join(", ")}, got "${wrong}". Write '{"${names[0]}":{…}}'.`);
   for (const name of names) {
     if (made.has(name)) continue;
@@ -44,19 +46,22 @@ export async function findObjectives(names: readonly string[], tokens: TokenSet,
     if (typeof own !== "object" || own === null || Array.isArray(own)) throw new ConfigError(`--objective-options: expected an object under "${name}", got ${JSON.stringify(own)}.`);
     made.set(name, (await findObjective(name, cwd)).objective(tokens, own as Readonly<Record<string, unknown>>));
   }
-  const [first, ...others] = [...made.values()], other = others.find(({ rows = "sequences" }) => JSON.stringify(rows) !== JSON.stringify(first?.rows ?? "sequences"));
+  const [first, ...others] = [...made.values()];
+  const other = others.find(({ rows = "sequences" }) => JSON.stringify(rows) !== JSON.stringify(first?.rows ?? "sequences"));
   if (other !== undefined) throw new ConfigError(`--objective: expected objectives that read the same rows, got ${first?.name} and ${other.name}. Train in two runs, the second with --from.`);
   return made;
 }
 
 function compose(names: readonly string[], parts: readonly FoundObjective[], tokens: TokenSet, options: Readonly<Record<string, unknown>>): Objective {
-  const known = [...names, "factors"], wrong = Object.keys(options).find((key) => !known.includes(key));
+  const known = [...names, "factors"];
+  const wrong = Object.keys(options).find((key) => !known.includes(key));
   const form = `'{"${names[0]}":{…},"factors":{"${names[1]}":0.5}}'`;
   if (wrong !== undefined) throw new ConfigError(`--objective-options: expected the options of ${names.join("+")} under their names, ${known.join(", ")}, got "${wrong}". Write ${form}.`);
   for (const [key, value] of Object.entries(options)) {
     if (typeof value !== "object" || value === null || Array.isArray(value)) throw new ConfigError(`--objective-options: expected an object under "${key}", got ${JSON.stringify(value)}. Write ${form}.`);
   }
-  const of = options as Readonly<Record<string, Readonly<Record<string, unknown>>>>, factors = of["factors"] as Readonly<Record<string, number>> | undefined;
+  const of = options as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  const factors = of["factors"] as Readonly<Record<string, number>> | undefined;
   return composeObjectives(parts.map(({ objective }, i) => objective(tokens, of[names[i] as string])), factors && { factors });
 }
 
@@ -73,9 +78,11 @@ export async function installedAs(name: string, cwd: string): Promise<string | u
 }
 
 async function findOne(name: string, cwd: string): Promise<FoundObjective> {
-  const short = shortOf(name), own = isOwn(name) ? OWN[short] : undefined;
+  const short = shortOf(name);
+  const own = isOwn(name) ? OWN[short] : undefined;
   if (own !== undefined) return { from: `@cloze/objective-${short}`, objective: makerOf(await own(), name) };
-  const isFile = /^\.{1,2}\//.test(name) || isAbsolute(name), candidates = isFile ? [name] : candidatesOf(name);
+  const isFile = /^\.{1,2}\//.test(name) || isAbsolute(name);
+  const candidates = isFile ? [name] : candidatesOf(name);
   for (const candidate of candidates) {
     const file = isFile ? resolve(cwd, name) : await packageEntry(candidate, cwd);
     if (file === undefined || (await stat(file).catch(() => undefined)) === undefined) continue;
@@ -100,7 +107,8 @@ const isPackageName = (name: string): boolean => /^(@[\w.-]+\/)?[\w-][\w.-]*$/.t
 /** The file that `import name` would load from a module in `cwd`. Node gives no API for this before version 22. */
 async function packageEntry(name: string, cwd: string): Promise<string | undefined> {
   for (let folder = cwd; ; folder = dirname(folder)) {
-    const dir = join(folder, "node_modules", name), text = await readFile(join(dir, "package.json"), "utf8").catch(() => undefined);
+    const dir = join(folder, "node_modules", name);
+    const text = await readFile(join(dir, "package.json"), "utf8").catch(() => undefined);
     if (text !== undefined) {
       const { exports, main } = JSON.parse(text) as { readonly exports?: unknown; readonly main?: string };
       const entry = exports === undefined ? main ?? "index.js" : target(isSubpaths(exports) ? exports["."] : exports);

@@ -37,13 +37,15 @@ export function scheduleOf({ schedule: name, warmup, finalLr, decay }: { readonl
 
 /** The optimizer, and what was asked for around it. */
 export function optimizerOf(settings: OptimizerSettings): Optimizer {
-  const { clipPercentile: percentile, clipHistory: history, ema: decay } = settings, plain = plainOptimizer(settings);
+  const { clipPercentile: percentile, clipHistory: history, ema: decay } = settings;
+  const plain = plainOptimizer(settings);
   const clipped = percentile === undefined ? plain : clipByPercentile(plain, { percentile, history });
   return decay === undefined ? clipped : ema(clipped, { decay });
 }
 
 function plainOptimizer(settings: OptimizerSettings): Optimizer {
-  const { optimizer, lr, adamLr, beta1, beta2, weightDecay, muonMomentum } = settings, adam = { beta1, beta2, weightDecay };
+  const { optimizer, lr, adamLr, beta1, beta2, weightDecay, muonMomentum } = settings;
+  const adam = { beta1, beta2, weightDecay };
   if (optimizer !== "muon") {
     const own = (["embeddingLr", "headLr"] as const).find((key) => settings[key] !== undefined);
     if (own !== undefined) throw new ConfigError(`--${own === "headLr" ? "head-lr" : "embedding-lr"}: expected --optimizer muon, which divides the parameters, got ${optimizer}. Leave it out.`);

@@ -209,7 +209,8 @@ function within({ min = -Infinity, max = Infinity, above = -Infinity }: NumberSp
 export function showValue(spec: OptionSpec, value: OptionValue): string {
   if (Array.isArray(value)) return value.join(" ");
   if (typeof value !== "number" || spec.kind !== "duration") return String(value);
-  let rest = value, text = "";
+  let rest = value;
+  let text = "";
   for (const [unit, seconds] of Object.entries(SECONDS)) {
     const amount = unit === "s" ? rest : Math.floor(rest / seconds);
     rest -= amount * seconds;

@@ -44,7 +44,8 @@ export const integer = (value: number): string => String(value).replace(/\B(?=(\
 
 /** Powers of 1024: `512 B`, `1.5 KiB`. */
 export function bytes(value: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"], at = Math.min(units.length - 1, value < 1024 ? 0 : Math.floor(Math.log2(value) / 10));
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const at = Math.min(units.length - 1, value < 1024 ? 0 : Math.floor(Math.log2(value) / 10));
   return `${at === 0 ? value : (value / 1024 ** at).toFixed(1)} ${units[at]}`;
 }
 

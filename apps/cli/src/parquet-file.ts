@@ -5,7 +5,8 @@ import { ByteWriter, ParquetWriter, type ColumnSource } from "hyparquet-writer";
 import type { EmbeddingTable } from "./embedding-files.ts";
 
 /** Numbers in a row group: they are JavaScript lists while it is encoded. */
-const GROUP_NUMBERS = 1 << 19, GROUP_ROWS = 100_000;
+const GROUP_NUMBERS = 1 << 19;
+const GROUP_ROWS = 100_000;
 
 type Schema = ConstructorParameters<typeof ParquetWriter>[0]["schema"];
 
@@ -25,12 +26,14 @@ export async function writeParquet(path: string, { ids, residues, perToken, hidd
     ...listOf("embedding", perToken ? listOf("element", element) : element),
   ];
   await writeFileAtomic(path, async (handle) => {
-    const bytes = new ByteWriter(), writer = new ParquetWriter({ writer: bytes, schema, createdBy: "cloze", kvMetadata: Object.entries(about).map(([key, value]) => ({ key, value })) });
+    const bytes = new ByteWriter();
+    const writer = new ParquetWriter({ writer: bytes, schema, createdBy: "cloze", kvMetadata: Object.entries(about).map(([key, value]) => ({ key, value })) });
     const drain = async (): Promise<void> => {
       await handle.writeFile(bytes.getBytes());
       bytes.index = 0;
     };
-    let group: { readonly id: string; readonly length: number; readonly embedding: readonly unknown[] }[] = [], numbers = 0;
+    let group: { readonly id: string; readonly length: number; readonly embedding: readonly unknown[] }[] = [];
+    let numbers = 0;
     const flush = async (): Promise<void> => {
       if (group.length === 0) return;
       const columnData: ColumnSource[] = [

@@ -19,7 +19,8 @@ const isFlag = (word: string): boolean => word.startsWith("-") && word !== "-" &
 
 export function parseArguments(words: readonly string[], table: OptionTable, taken: ArgumentsSpec | undefined, name: string): ParsedArguments {
   const byFlag = new Map(Object.entries(table).map(([key, spec]) => [flag(key), { key, spec }] as const));
-  const values = new Map<string, OptionValue>(), args: string[] = [];
+  const values = new Map<string, OptionValue>();
+  const args: string[] = [];
   const help = ` See: cloze ${name} --help`;
   let at = 0;
   for (; at < words.length; at++) {
@@ -36,7 +37,8 @@ export function parseArguments(words: readonly string[], table: OptionTable, tak
     const negated = typed.startsWith("--no-") ? byFlag.get(`--${typed.slice("--no-".length)}`) : undefined;
     const found = byFlag.get(typed) ?? (negated?.spec.kind === "boolean" ? negated : undefined);
     if (found === undefined) throw new ConfigError(`${name}: unknown option ${typed}.${didYouMean(typed, byFlag.keys(), help)}`);
-    const { key, spec } = found, value = valueOf(spec, typed, inline, negated === found && !byFlag.has(typed));
+    const { key, spec } = found;
+    const value = valueOf(spec, typed, inline, negated === found && !byFlag.has(typed));
     const earlier = values.get(key);
     if (earlier !== undefined && spec.kind !== "list") throw new ConfigError(`${flag(key)}: given twice. Leave one out.`);
     values.set(key, spec.kind === "list" ? [...(earlier as readonly string[] | undefined ?? []), ...(value as readonly string[])] : value);

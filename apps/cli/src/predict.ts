@@ -27,15 +27,20 @@ export interface PredictOptions {
 type PredictContext = Pick<Context, "io" | "path" | "note"> & { readonly options: PredictOptions };
 
 export async function predict({ options, io, path, note }: PredictContext): Promise<Result> {
-  const opened = await openTask(path(options.checkpoint)), { task } = opened, format = formatOfOutput(options.out, task), started = performance.now();
+  const opened = await openTask(path(options.checkpoint));
+  const { task } = opened;
+  const format = formatOfOutput(options.out, task);
+  const started = performance.now();
   const { backend, why } = await chooseBackend(options.backend as BackendChoice, options.threads === undefined ? {} : { threads: options.threads });
   try {
-    const model = await startTask(opened, { backend, tokensPerBatch: options.batchTokens, compute: options.precision }), out = options.out === "-" ? "-" : await outputFile(options.out, path);
+    const model = await startTask(opened, { backend, tokensPerBatch: options.batchTokens, compute: options.precision });
+    const out = options.out === "-" ? "-" : await outputFile(options.out, path);
     note(`${task.kind}${task.labels.length > 0 && task.kind !== "regression" ? ` (${task.labels.length} labels)` : ""}; ${why}`);
     const records = options.data === "-" ? stdinRecords(task, io, options) : readRecords(task, path(options.data), { labelled: false, ...columnsOf(options.columns), ...(options.format && { format: options.format }) });
     const count = await writePredictions(predictions(model, records), { out, format, task, io });
     await model.dispose();
-    const seconds = (performance.now() - started) / 1000, said = `${formatInteger(count)} predictions in ${formatDuration(seconds)}`;
+    const seconds = (performance.now() - started) / 1000;
+    const said = `${formatInteger(count)} predictions in ${formatDuration(seconds)}`;
     const json = { checkpoint: opened.dir, task: task.kind, predictions: count, seconds, out: options.out };
     if (options.out !== "-") return { json, text: [`${said}: ${options.out}`] };
     note(said);
@@ -62,10 +67,12 @@ async function* predictions(model: TaskModel, records: AsyncIterable<Located<obj
 
 /** JSONL, unless said otherwise. */
 async function* stdinRecords(task: Task, io: Io, { format = "jsonl", columns }: PredictOptions): AsyncGenerator<Located<object>, void, undefined> {
-  const named = columnsOf(columns).columns, list = Array.isArray(named) ? (named as readonly string[]) : undefined;
+  const named = columnsOf(columns).columns;
+  const list = Array.isArray(named) ? (named as readonly string[]) : undefined;
   const parser = format === "jsonl" ? new JsonlParser({ file: "stdin" }) : new CsvParser({ file: "stdin", delimiter: format === "tsv" ? "\t" : ",", header: list === undefined, quotes: format !== "tsv" });
   const located = ({ values, place }: Row): Located<object> => {
-    const where = `stdin, line ${place}`, cells = Object.values(values);
+    const where = `stdin, line ${place}`;
+    const cells = Object.values(values);
     if (list !== undefined && list.length !== cells.length) throw new ConfigError(`${where}: expected columns ${list.join(", ")}, got ${cells.length} of them.`);
     const fields: Fields = list === undefined ? { ...values, ...Object.fromEntries(Object.entries(named ?? {}).map(([ours, theirs]) => [ours, values[theirs as string]])) } : Object.fromEntries(list.map((name, i) => [name, cells[i]]));
     return { where, fields, record: task.read(fields, where, false) };

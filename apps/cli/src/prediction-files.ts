@@ -37,7 +37,8 @@ export function formatOfOutput(out: string, task: Task): Format {
 
 /** Writes all of them; gives their number. */
 export async function writePredictions(predictions: AsyncIterable<Predicted>, { out, format, task, io }: { readonly out: string; readonly format: Format; readonly task: Task; readonly io: Io }): Promise<number> {
-  const sink = out === "-" ? stdoutSink(io) : await fileSink(out), write = writers[format](task, (text) => sink.write(text));
+  const sink = out === "-" ? stdoutSink(io) : await fileSink(out);
+  const write = writers[format](task, (text) => sink.write(text));
   let count = 0;
   try {
     for await (const each of predictions) {
@@ -110,7 +111,8 @@ function stdoutSink(io: Io): Sink {
 const PORTION = 2 ** 16;
 
 async function fileSink(path: string): Promise<Sink> {
-  const partial = `${path}.partial`, file: FileHandle = await open(partial, "w");
+  const partial = `${path}.partial`;
+  const file: FileHandle = await open(partial, "w");
   let waiting = "";
   const flush = async (): Promise<void> => {
     if (waiting !== "") await file.write(waiting);

@@ -46,7 +46,8 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
   try {
     if (context.options.plan) return await plan(context, interrupt.signal);
     const { run, result, unigramEntropy, fill, costs, spent } = await runPretraining(context, interrupt.signal);
-    const { evaluation } = result, place = relative(context.io.cwd, run) || run;
+    const { evaluation } = result;
+    const place = relative(context.io.cwd, run) || run;
     const json = {
       steps: result.steps, tokens: result.tokens, trainLoss: result.trainLoss, evalLoss: evaluation?.loss, perplexity: evaluation?.perplexity, accuracy: evaluation?.accuracy,
       ...Object.fromEntries(Object.entries(evaluation ?? {}).filter(([name]) => name.includes("."))), unigramEntropy, tokensPerSecond: result.tokensPerSecond, stepMs: result.stepMs, parameters: result.parameters, peakBytes: peakBytes(),
@@ -109,26 +110,39 @@ const ENDS = ["steps", "epochs", "tokens", "budget"] as const;
 
 /** All that a training run is given, and what is said of it beforehand. */
 async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ readonly training: TrainOptions; readonly dispose: () => Promise<void>; readonly begin: () => Promise<number | undefined>; readonly finish: () => void; readonly options: PretrainOptions; readonly costs: DeviceCosts; readonly fill: number }> {
-  const { options, given, run, resuming } = await resolve(context), { io, path, note } = context;
+  const { options, given, run, resuming } = await resolve(context);
+  const { io, path, note } = context;
   if (options.data.length === 0) throw new ConfigError("pretrain: --data is required: files of text or sequences, or the .json of token shards. See: cloze pretrain --help");
-  const ends = ENDS.filter((key) => options[key] !== undefined), held = heldOptions(options);
+  const ends = ENDS.filter((key) => options[key] !== undefined);
+  const held = heldOptions(options);
   if (ends.length > 1) throw new ConfigError(`pretrain: expected one of --steps, --epochs, --tokens and --budget, got ${ends.map(flag).join(" and ")}. Leave one out.`);
 
-  const tokenizer = await tokenizerFrom(options.tokenizer, path), objectives = await findObjectives(valuesOf(held.objective).map(String), tokenizer, readObject(options.objectiveOptions), io.cwd), [objective] = [...objectives.values()] as [Objective];
-  const { said, ...start } = await startingPoint({ options, modelGiven: given.has("model"), objective, tokenizer, run, resuming, path, cwd: io.cwd }), { source } = start;
+  const tokenizer = await tokenizerFrom(options.tokenizer, path);
+  const objectives = await findObjectives(valuesOf(held.objective).map(String), tokenizer, readObject(options.objectiveOptions), io.cwd);
+  const [objective] = [...objectives.values()] as [Objective];
+  const { said, ...start } = await startingPoint({ options, modelGiven: given.has("model"), objective, tokenizer, run, resuming, path, cwd: io.cwd });
+  const { source } = start;
   if (tokenizer.vocabulary.length > source.model.vocab) throw new ConfigError(`pretrain: tokenizer ${tokenizer.name} has ${tokenizer.vocabulary.length} tokens, the model ${source.model.vocab}. Choose a config.json with vocab_size ${tokenizer.vocabulary.length}.`);
-  const shape = runShape(options, held, source.maxLength), { maxLength } = shape;
+  const shape = runShape(options, held, source.maxLength);
+  const { maxLength } = shape;
 
-  const special = framingOf(tokenizer), asked = { objective, special, length: maxLength };
+  const special = framingOf(tokenizer);
+  const asked = { objective, special, length: maxLength };
   const data = await openTrainingData({
     files: options.data, tokenizer, validShare: options.valid, path, reading: options, env: io.env,
     unit: unitOf(objective), window: { length: maxLength - framingLength(special), seed: options.seed },
   });
-  const byLength = new Map<number, PackedBatches>(), lengths = (valuesOf(held.maxLength) as readonly number[]).map((length) => Math.min(length, maxLength));
+  const byLength = new Map<number, PackedBatches>();
+  const lengths = (valuesOf(held.maxLength) as readonly number[]).map((length) => Math.min(length, maxLength));
   for (const length of lengths) byLength.set(length, trainingBatches(await data.trainOf(length - framingLength(special)), { ...asked, length, seed: options.seed, rowsPerBatch: shape.rowsOf(length) }));
-  const length = lengths[0] as number, batches = byLength.get(length) as PackedBatches, fill = batches.fillOf(0), stepRows = shape.rowsOf(length) * shape.partsOf(valuesOf(held.batchTokens)[0] as number);
+  const length = lengths[0] as number;
+  const batches = byLength.get(length) as PackedBatches;
+  const fill = batches.fillOf(0);
+  const stepRows = shape.rowsOf(length) * shape.partsOf(valuesOf(held.batchTokens)[0] as number);
   const until = endOf(options, { steps: batches.rowsIn(0) / stepRows, tokens: batches.rowsIn(0) * length * fill, sameSteps: !changesRows(held) });
-  const stages = runStages({ held, shape, until, source, objectives, batches: byLength }), first = stages.at({ step: 0, share: 0 }), { accumulate } = first;
+  const stages = runStages({ held, shape, until, source, objectives, batches: byLength });
+  const first = stages.at({ step: 0, share: 0 });
+  const { accumulate } = first;
   const { backend, why } = await chooseBackend(options.backend, { tune: options.tune, ...(options.threads !== undefined && { threads: options.threads }) });
   const costs = await costsOf(backend.capabilities.device, first.source, batches, options, path);
   const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
@@ -156,9 +170,11 @@ async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ r
 }
 
 export async function runPretraining(context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
-  const { training, options, costs, fill, begin, finish, dispose } = await setUp(context, signal), { run, source } = training;
+  const { training, options, costs, fill, begin, finish, dispose } = await setUp(context, signal);
+  const { run, source } = training;
   try {
-    const unigramEntropy = await begin(), result = await train(training).finally(finish);
+    const unigramEntropy = await begin();
+    const result = await train(training).finally(finish);
     const spent = runCosts(costs, result);
     await writeReport(run, source, options, result, unigramEntropy, [["rows filled", percent(fill)], ...costLines(costs, spent, result.seconds)]);
     return { run, result, unigramEntropy, fill, costs, spent };
@@ -177,8 +193,10 @@ async function costsOf(device: string, { flopsPerToken }: Pick<ModelSource, "flo
 async function plan(context: PretrainContext, signal: AbortSignal): Promise<Result> {
   const { training, dispose } = await setUp(context, signal);
   try {
-    const plans = await planTraining(training), text = plans.flatMap(({ program, times, stage, plan: { backend, steps, stateBytes, peakBytes: peak } }) => {
-      const runs = steps.reduce((n, s) => n + s.count, 0), memory = peak === undefined ? "" : `, ${formatBytes(peak)} at most`;
+    const plans = await planTraining(training);
+    const text = plans.flatMap(({ program, times, stage, plan: { backend, steps, stateBytes, peakBytes: peak } }) => {
+      const runs = steps.reduce((n, s) => n + s.count, 0);
+      const memory = peak === undefined ? "" : `, ${formatBytes(peak)} at most`;
       return [
         `${stage === undefined ? "" : `${toldIn(stage)}: `}${program}${times > 1 ? `, ${times} times a step` : ""} on ${backend}: ${formatInteger(runs)} kernels, ${formatBytes(stateBytes)} of state${memory}`,
         ...[...steps].sort((x, y) => y.count - x.count).map(({ kernel, count }) => `${formatInteger(count).padStart(7)}  ${kernel}`.slice(0, 80)),
@@ -211,7 +229,8 @@ function shower(progress: ProgressWriter, until: Until): (event: TrainEvent) => 
     const stage = toldIn(row);
     if (stage !== "") progress.print(`step ${formatInteger(row.step)}: ${stage}`);
     firstFraction ??= fraction;
-    const gone = (performance.now() - started) / 1000, made = fraction - firstFraction;
+    const gone = (performance.now() - started) / 1000;
+    const made = fraction - firstFraction;
     progress.update({
       step: row.step, fraction, loss: row.loss, tokensPerSecond: row.time?.tokensPerSecond ?? 0,
       ...("steps" in until ? { steps: until.steps } : {}), ...(made > 0 ? { remaining: (gone * (1 - fraction)) / made } : {}),
@@ -220,7 +239,8 @@ function shower(progress: ProgressWriter, until: Until): (event: TrainEvent) => 
 }
 
 async function writeReport(run: string, source: Pick<ModelSource, "name">, options: PretrainOptions, result: TrainResult, unigramEntropy: number | undefined, costs: CostLines): Promise<void> {
-  const { rows } = readMetrics(join(run, "metrics.jsonl")), { evaluation } = result;
+  const { rows } = readMetrics(join(run, "metrics.jsonl"));
+  const { evaluation } = result;
   const summary = {
     model: source.name, parameters: formatInteger(result.parameters), steps: formatInteger(result.steps), tokens: formatInteger(result.tokens),
     ...(evaluation === undefined ? {} : { "validation loss": evaluation.loss.toFixed(4), perplexity: evaluation.perplexity.toFixed(2), accuracy: `${(evaluation.accuracy * 100).toFixed(1)} %`, MCC: evaluation.mcc.toFixed(3), ...Object.fromEntries(furtherMetrics(evaluation)) }),

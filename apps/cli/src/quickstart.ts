@@ -28,7 +28,8 @@ const SETTINGS: PretrainOptions = {
 type QuickstartContext = Pick<Context, "json" | "io" | "path" | "print" | "note"> & { readonly options: { readonly out: string | undefined; readonly steps: number } };
 
 export async function quickstart({ options, ...context }: QuickstartContext): Promise<Result> {
-  const { io } = context, interrupt = onInterrupt(() => context.note("Stopping after the steps under way; press Ctrl-C again to end at once."));
+  const { io } = context;
+  const interrupt = onInterrupt(() => context.note("Stopping after the steps under way; press Ctrl-C again to end at once."));
   try {
     const out = options.out ?? (await newRunFolder(io.cwd, "quickstart"));
     context.note("A small ESM-2 learns from 5,500 proteins (UniProt Consortium, CC BY 4.0).");
@@ -36,7 +37,10 @@ export async function quickstart({ options, ...context }: QuickstartContext): Pr
     const { run, result, unigramEntropy } = await runPretraining({ ...context, given, options: { ...SETTINGS, steps: options.steps, out } }, interrupt.signal);
     const place = relative(io.cwd, run) || run;
     if (result.interrupted) return { json: { interrupted: true, run }, exitCode: interrupt.exitCode(), text: [`Stopped and saved. Go on with: npx cloze pretrain --resume ${place}`] };
-    const filled = await fillOne(result.checkpoint), loss = result.evaluation?.loss ?? NaN, entropy = unigramEntropy ?? NaN, below = loss < entropy;
+    const filled = await fillOne(result.checkpoint);
+    const loss = result.evaluation?.loss ?? NaN;
+    const entropy = unigramEntropy ?? NaN;
+    const below = loss < entropy;
     const { evaluation } = result;
     return {
       json: {
@@ -73,11 +77,15 @@ interface Filled {
 
 /** Masks a residue of the first protein that was held out, and asks the model. */
 async function fillOne(checkpoint: string): Promise<Filled> {
-  const { name, sequence } = await firstHeldOut(), at = Math.floor(sequence.length / 2), around = 10;
+  const { name, sequence } = await firstHeldOut();
+  const at = Math.floor(sequence.length / 2);
+  const around = 10;
   const masked = `${sequence.slice(0, at)}<mask>${sequence.slice(at + 1)}`;
-  const loaded = await loadModel(checkpoint), { backend } = await chooseBackend("auto");
+  const loaded = await loadModel(checkpoint);
+  const { backend } = await chooseBackend("auto");
   try {
-    const encoder = await createEncoder({ ...loaded, backend, tokenizer: await tokenizerOfFolder(checkpoint) }), [answer] = await encoder.fillMask(masked, { top: 5 });
+    const encoder = await createEncoder({ ...loaded, backend, tokenizer: await tokenizerOfFolder(checkpoint) });
+    const [answer] = await encoder.fillMask(masked, { top: 5 });
     return {
       name, truth: sequence[at] as string, shown: `…${sequence.slice(at - around, at)}<mask>${sequence.slice(at + 1, at + around + 1)}…`,
       candidates: (answer?.candidates ?? []).map(({ token, probability }) => ({ token, probability })),

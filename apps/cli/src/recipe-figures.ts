@@ -19,9 +19,12 @@ export interface RecipeFigures extends RunCourse {
  * vocabulary is then the published one. Throws as opening the model and the objectives does.
  */
 export async function recipeFigures(recipe: Recipe, { path, cwd }: { readonly path: (given: string) => string; readonly cwd: string }): Promise<RecipeFigures> {
-  const options = withUsualRate(pretrainOptions(recipe.options), new Set(recipe.options.keys())), { tokenizer: name, model } = options;
-  const known = recipe.options.has("tokenizer") && TOKENIZER_NAMES.some((each) => each === name), tokenizer = known ? await tokenizerFrom(name, path) : undefined;
-  const course = runCourse(options), names = valuesOf(heldOptions(options).objective).map(String);
+  const options = withUsualRate(pretrainOptions(recipe.options), new Set(recipe.options.keys()));
+  const { tokenizer: name, model } = options;
+  const known = recipe.options.has("tokenizer") && TOKENIZER_NAMES.some((each) => each === name);
+  const tokenizer = known ? await tokenizerFrom(name, path) : undefined;
+  const course = runCourse(options);
+  const names = valuesOf(heldOptions(options).objective).map(String);
   // Which head is trained does not depend on the vocabulary.
   const [objective] = (await findObjectives(names, tokenizer ?? (await tokenizerFrom("esm2", path)), readObject(options.objectiveOptions), cwd)).values();
   const source = await modelSource({ model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: options.zeroInitHead, ...madeFor(tokenizer, model) }, objective?.requires ?? "masked-lm");

@@ -14,7 +14,9 @@ import { terminalChart } from "./terminal-chart.ts";
 const COLUMN = 20;
 
 export async function describeRecipe(recipe: Recipe, { plot, ...where }: { readonly plot: boolean; readonly path: (given: string) => string; readonly cwd: string }): Promise<Result> {
-  const { parameters, steps, tokens, length, quantities } = await recipeFigures(recipe, where), { name, header, summary } = recipe, table: OptionTable = PRETRAIN_OPTIONS;
+  const { parameters, steps, tokens, length, quantities } = await recipeFigures(recipe, where);
+  const { name, header, summary } = recipe;
+  const table: OptionTable = PRETRAIN_OPTIONS;
   const given = [...recipe.options].map(([key, value]) => ({ key, value, spec: table[key] as OptionSpec }));
   const json = { name, summary, header, options: Object.fromEntries(given.map(({ key, value, spec }) => [kebab(key), spec.kind === "json" ? readObject(String(value)) : value])), parameters, steps, tokens, quantities: quantities.map(sampled) };
   return {

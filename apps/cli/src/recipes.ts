@@ -33,7 +33,9 @@ export async function readRecipe(given: string, path: (given: string) => string)
 }
 
 export async function parseRecipe(text: string, name: string): Promise<Recipe> {
-  const lines = text.split("\n"), end = lines.findIndex((line) => !line.startsWith("#")), header = lines.slice(0, end < 0 ? lines.length : end).map((line) => line.replace(/^# ?/, ""));
+  const lines = text.split("\n");
+  const end = lines.findIndex((line) => !line.startsWith("#"));
+  const header = lines.slice(0, end < 0 ? lines.length : end).map((line) => line.replace(/^# ?/, ""));
   return { name, header, summary: header[0] ?? "", options: await parseConfig(text, name, PRETRAIN_OPTIONS) };
 }
 

@@ -17,9 +17,11 @@ const KEYS: Readonly<Record<string, keyof SpecialIds>> = {
 
 /** Writes `output`: the checkpoint `dir`, whose tokenizer is `before`, for `after`. */
 export async function resizeFor(dir: string, output: string, before: Tokenizer, after: Tokenizer, seed: number): Promise<Resized> {
-  const { resizeCheckpoint } = await import("@cloze/checkpoint/node"), same = new Map<string, string>();
+  const { resizeCheckpoint } = await import("@cloze/checkpoint/node");
+  const same = new Map<string, string>();
   for (const role of ROLES) {
-    const ours = before.vocabulary[before.special[role] ?? -1], theirs = after.vocabulary[after.special[role] ?? -1];
+    const ours = before.vocabulary[before.special[role] ?? -1];
+    const theirs = after.vocabulary[after.special[role] ?? -1];
     if (ours !== undefined && theirs !== undefined && before.idOf(theirs) === undefined) same.set(theirs, ours);
   }
   const ids = Object.fromEntries(Object.entries(KEYS).flatMap(([key, role]) => (after.special[role] === undefined ? [] : [[key, after.special[role]]])));
@@ -33,11 +35,13 @@ export function changeOf({ kept, added, dropped }: Resized): string {
 
 /** A checkpoint to go on from with a tokenizer that may be another than its own. */
 export async function loadFor(dir: string, tokenizer: Tokenizer, seed: number): Promise<{ readonly loaded: LoadedModel; readonly said: readonly string[] }> {
-  const own = (await holdsTokenizer(dir)) ? await tokenizerOfFolder(dir) : undefined, same = own === undefined || JSON.stringify(own.vocabulary) === JSON.stringify(tokenizer.vocabulary);
+  const own = (await holdsTokenizer(dir)) ? await tokenizerOfFolder(dir) : undefined;
+  const same = own === undefined || JSON.stringify(own.vocabulary) === JSON.stringify(tokenizer.vocabulary);
   if (same) return { loaded: await loadModel(dir), said: [] };
   const folder = await mkdtemp(join(tmpdir(), "cloze-resized-"));
   try {
-    const resized = await resizeFor(dir, join(folder, "checkpoint"), own, tokenizer, seed), loaded = await loadModel(join(folder, "checkpoint"));
+    const resized = await resizeFor(dir, join(folder, "checkpoint"), own, tokenizer, seed);
+    const loaded = await loadModel(join(folder, "checkpoint"));
     return { loaded: { ...loaded, dir }, said: [`${dir}: another tokenizer: ${changeOf(resized)}`] };
   } finally {
     await rm(folder, { recursive: true, force: true });

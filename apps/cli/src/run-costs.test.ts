@@ -5,9 +5,11 @@ import { afterAll, describe, expect, it } from "vitest";
 import { knownDevice, KNOWN_DEVICES } from "./device-peaks.ts";
 import { costLines, deviceCosts, dollars, flopsOfSequences, runCosts, timedCosts } from "./run-costs.ts";
 
-const dir = mkdtempSync(join(tmpdir(), "cloze-costs-")), path = (name: string): string => join(dir, name);
+const dir = mkdtempSync(join(tmpdir(), "cloze-costs-"));
+const path = (name: string): string => join(dir, name);
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
-const none = { price: undefined, prices: undefined, peakTflops: undefined }, asked = { flopsPerToken: 1e9, precision: "f32" } as const;
+const none = { price: undefined, prices: undefined, peakTflops: undefined };
+const asked = { flopsPerToken: 1e9, precision: "f32" } as const;
 
 describe("known devices", () => {
   it.each([
@@ -37,7 +39,8 @@ describe("costs", () => {
   });
 
   it("are not guessed: of a processor, of a unit that a GPU has not", async () => {
-    const cpu = await deviceCosts({ ...asked, device: "CPU, 2 threads" }, none, path), spent = runCosts(cpu, { tokens: 5, tokensPerSecond: 1, seconds: 5 });
+    const cpu = await deviceCosts({ ...asked, device: "CPU, 2 threads" }, none, path);
+    const spent = runCosts(cpu, { tokens: 5, tokensPerSecond: 1, seconds: 5 });
     expect(costLines(cpu, spent, 5).map(([name]) => name)).toEqual(["compute"]);
     const gpu = await deviceCosts({ ...asked, device: "Graphics 9000" }, none, path);
     expect(costLines(gpu, runCosts(gpu, { tokens: 5, tokensPerSecond: 1, seconds: 5 }), 5)[1]).toEqual(["MFU", "unknown of Graphics 9000: no peak known; say it with --peak-tflops"]);

@@ -30,7 +30,8 @@ export interface CostsRequest extends Pick<DeviceCosts, "device" | "flopsPerToke
 
 export async function deviceCosts({ device, flopsPerToken, precision }: CostsRequest, { price, prices, peakTflops }: CostOptions, path: (given: string) => string): Promise<DeviceCosts> {
   if (price !== undefined && prices !== undefined) throw new ConfigError("--price and --prices: expected one of them, got both. Leave one out.");
-  const known = knownDevice(device), peak = peakTflops ?? known?.peaks[precision];
+  const known = knownDevice(device);
+  const peak = peakTflops ?? known?.peaks[precision];
   const peakIs = peakTflops !== undefined ? "as given" : peak !== undefined ? `${known?.name}, ${precision}` : `no peak ${known === undefined ? "" : `of ${precision} `}known; say it with --peak-tflops`;
   const dollarsPerHour = price ?? (prices === undefined ? undefined : await priceIn(path(prices), prices, device));
   return { device, flopsPerToken, peak: peak === undefined ? undefined : peak * 1e12, peakIs, dollarsPerHour };
@@ -41,8 +42,10 @@ async function priceIn(file: string, shown: string, device: string): Promise<num
   const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
     throw new ConfigError(`--prices: expected a YAML file at ${shown}, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}.`, { cause });
   });
-  const table = await tableIn(text, shown), names = Object.keys(table).sort((a, b) => b.length - a.length);
-  const name = names.find((each) => device.toLowerCase().includes(each.toLowerCase())), price = name === undefined ? undefined : table[name];
+  const table = await tableIn(text, shown);
+  const names = Object.keys(table).sort((a, b) => b.length - a.length);
+  const name = names.find((each) => device.toLowerCase().includes(each.toLowerCase()));
+  const price = name === undefined ? undefined : table[name];
   if (name === undefined) throw new ConfigError(`--prices ${shown}: expected a price of ${device}, got those of ${names.join(", ") || "nothing"}. Add a line, or say --price.`);
   if (typeof price !== "number" || !(price > 0)) throw new FormatError(shown, name, `expected dollars an hour, above 0, got ${JSON.stringify(price)}.`);
   return price;
@@ -64,7 +67,8 @@ async function tableIn(text: string, shown: string): Promise<Readonly<Record<str
 export function flopsOfSequences(flopsPerToken: (seq: number) => number, lengths: readonly number[]): number {
   const counts = new Map<number, number>();
   for (const length of lengths) counts.set(length, (counts.get(length) ?? 0) + 1);
-  let flops = 0, tokens = 0;
+  let flops = 0;
+  let tokens = 0;
   for (const [length, count] of counts) {
     flops += count * length * flopsPerToken(length);
     tokens += count * length;
@@ -90,7 +94,8 @@ export interface RunCosts {
 }
 
 export function runCosts(costs: DeviceCosts, { tokens, tokensPerSecond, seconds }: { readonly tokens: number; readonly tokensPerSecond: number; readonly seconds: number }): RunCosts {
-  const { mfu, dollars } = timedCosts(costs)({ tokensPerSecond, elapsed: seconds }), { flopsPerToken } = costs;
+  const { mfu, dollars } = timedCosts(costs)({ tokensPerSecond, elapsed: seconds });
+  const { flopsPerToken } = costs;
   return { flopsPerToken, flops: flopsPerToken && flopsPerToken * tokens, flopsPerSecond: flopsPerToken && flopsPerToken * tokensPerSecond, mfu, dollars };
 }
 

@@ -28,7 +28,9 @@ export interface Quantity {
 }
 
 export function runCourse(options: PretrainOptions): RunCourse {
-  const held = heldOptions(options), length = lengthOf(options, held), stepAt = stepsBy(options, held, length);
+  const held = heldOptions(options);
+  const length = lengthOf(options, held);
+  const stepAt = stepsBy(options, held, length);
   const progressAt = (share: number): Progress => ({ step: Math.floor(stepAt(share) ?? NaN), share });
   const over = (name: string, values: ValueSchedule<number | string> | undefined): Quantity[] => {
     if (values === undefined || values.points.length < 2) return [];
@@ -83,7 +85,8 @@ function stepsBy({ steps, tokens }: PretrainOptions, { batchTokens }: HeldOption
 function learningRates(options: PretrainOptions): Quantity[] {
   const { optimizer, lr, adamLr, schedule: shape, warmup, embeddingLr, headLr, steps, tokens, budget } = options;
   if (shape === "constant" && warmup === 0) return [];
-  const total = steps ?? tokens ?? budget, multiplier = scheduleOf(options);
+  const total = steps ?? tokens ?? budget;
+  const multiplier = scheduleOf(options);
   const rate = (name: string, peak: number): Quantity => ({
     name,
     at: (share) => (total === undefined ? (warmup < 1 ? peak * multiplier(Math.max(1, share * SLICES), SLICES) : undefined) : peak * multiplier(Math.max(1, share * total), total)),
@@ -96,7 +99,8 @@ function scheduledIn(value: unknown, path: readonly string[]): readonly (readonl
   const shown = (points: readonly Point<unknown>[]): string => points.map(({ at, value: each }) => `${at}:${String(each)}`).join(",");
   if (typeof value === "string" && hasPlaces(value)) return [[path.join(" "), shown(parsePoints(value, Number, { where: path.join(" "), expected: "a number" }))]];
   if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
-  const entries = Object.entries(value as Readonly<Record<string, unknown>>), isMap = entries.length > 0 && entries.every(([key, each]) => Number.isFinite(Number(key)) && typeof each === "number");
+  const entries = Object.entries(value as Readonly<Record<string, unknown>>);
+  const isMap = entries.length > 0 && entries.every(([key, each]) => Number.isFinite(Number(key)) && typeof each === "number");
   if (isMap) return [[path.join(" "), shown(pointsOfMap(value as Readonly<Record<string, number>>, path.join(" ")))]];
   return entries.flatMap(([key, each]) => scheduledIn(each, [...path, key]));
 }

@@ -24,7 +24,8 @@ export async function newRunFolder(cwd: string, name: string): Promise<string> {
 
 /** The run of `runs/` that was written last. */
 export async function newestRun(cwd: string): Promise<string> {
-  const root = join(cwd, "runs"), names = await readdir(root).catch(() => []);
+  const root = join(cwd, "runs");
+  const names = await readdir(root).catch(() => []);
   const runs: { readonly folder: string; readonly at: number }[] = [];
   for (const name of names) {
     const folder = join(root, name);
@@ -44,7 +45,8 @@ export async function writeRunConfig(folder: string, options: Readonly<Record<st
 
 /** The options a run was made with. */
 export async function readRunConfig(folder: string, table: OptionTable): Promise<ReadonlyMap<string, OptionValue>> {
-  const file = join(folder, CONFIG_FILE), text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+  const file = join(folder, CONFIG_FILE);
+  const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
     throw new ConfigError(`--resume ${folder}: expected a run folder with ${CONFIG_FILE}, got ${cause.code === "ENOENT" ? "none" : cause.message}. Name the folder that --out or runs/ holds.`, { cause });
   });
   return parseConfig(text, file, table);

@@ -31,7 +31,8 @@ export type HeldOptions = { readonly [K in Changing]?: ValueSchedule<number | st
 
 export function heldOptions(options: StageOptions): HeldOptions {
   return Object.fromEntries(CHANGING.flatMap((key) => {
-    const value = options[key], where = flag(key);
+    const value = options[key];
+    const where = flag(key);
     if (value === undefined) return [];
     const read = (word: string): number | string => (key === "objective" ? word : Number(word));
     return [[key, heldSchedule(parsePoints(String(value), read, { where, expected: "a value" }), { where })]];
@@ -65,14 +66,19 @@ export interface RunShape {
  * short. Throws ConfigError for rows that the model cannot take, or that are longer than a step.
  */
 export function runShape({ accumulate: given }: StageOptions, held: HeldOptions, longest: number): RunShape {
-  const lengths = valuesOf(held.maxLength) as readonly number[], tooLong = lengths.length > 1 ? lengths.find((length) => length > longest) : undefined;
+  const lengths = valuesOf(held.maxLength) as readonly number[];
+  const tooLong = lengths.length > 1 ? lengths.find((length) => length > longest) : undefined;
   if (tooLong !== undefined) throw new ConfigError(`--max-length: expected at most ${longest}, the longest row of the model, got ${tooLong}. Lower it, or raise max_position_embeddings in a config.json.`);
-  const maxLength = Math.min(Math.max(...lengths), longest), smallest = Math.min(...(valuesOf(held.batchTokens) as readonly number[])), rows = Math.floor(smallest / (given ?? 1) / maxLength);
+  const maxLength = Math.min(Math.max(...lengths), longest);
+  const smallest = Math.min(...(valuesOf(held.batchTokens) as readonly number[]));
+  const rows = Math.floor(smallest / (given ?? 1) / maxLength);
   if (rows < 1) {
     const part = given === undefined ? "" : ` in ${given} parts are ${Math.floor(smallest / given)} tokens, which`;
     throw new ConfigError(`pretrain: --batch-tokens ${smallest}${part} is less than one row of --max-length ${maxLength}. Raise --batch-tokens, or lower --max-length${given === undefined ? "" : " or --accumulate"}.`);
   }
-  const accumulate = given ?? Math.min(rows, Math.ceil((rows * maxLength) / PART_TOKENS)), rowsPerPart = given === undefined ? Math.floor(rows / accumulate) : rows, tokens = rowsPerPart * maxLength;
+  const accumulate = given ?? Math.min(rows, Math.ceil((rows * maxLength) / PART_TOKENS));
+  const rowsPerPart = given === undefined ? Math.floor(rows / accumulate) : rows;
+  const tokens = rowsPerPart * maxLength;
   return {
     maxLength, accumulate,
     rowsOf: (length) => Math.floor(tokens / Math.min(length, longest)),
@@ -92,16 +98,20 @@ export interface StageRequest {
 
 /** All stages that the run can come to. One where nothing changes. */
 export function runStages({ held, shape, until, source, objectives, batches }: StageRequest): Stages {
-  const sources = new Map<string, Stage["source"]>(), stages = new Map<string, Stage>();
+  const sources = new Map<string, Stage["source"]>();
+  const stages = new Map<string, Stage>();
   const sourceOf = (window: number | undefined, ropeBase: number | undefined): Stage["source"] => {
     if (window === undefined && ropeBase === undefined) return source;
-    const key = `${window} ${ropeBase}`, made = sources.get(key) ?? source.vary({ ...(window !== undefined && { window }), ...(ropeBase !== undefined && { ropeBase }) });
+    const key = `${window} ${ropeBase}`;
+    const made = sources.get(key) ?? source.vary({ ...(window !== undefined && { window }), ...(ropeBase !== undefined && { ropeBase }) });
     sources.set(key, made);
     return made;
   };
   const at = (progress: Progress): Stage => {
     const now: Values = Object.fromEntries(CHANGING.flatMap((key) => (held[key] === undefined ? [] : [[key, held[key].at(progress)]])));
-    const values = Object.fromEntries(Object.entries(now).filter(([key]) => isChanging(held[key as Changing]))), key = JSON.stringify(values), known = stages.get(key);
+    const values = Object.fromEntries(Object.entries(now).filter(([key]) => isChanging(held[key as Changing])));
+    const key = JSON.stringify(values);
+    const known = stages.get(key);
     if (known !== undefined) return known;
     const { batchTokens, maxLength, window, ropeBase, objective } = now as { readonly batchTokens: number; readonly maxLength: number; readonly window?: number; readonly ropeBase?: number; readonly objective: string };
     const stage: Stage = {
@@ -116,9 +126,12 @@ export function runStages({ held, shape, until, source, objectives, batches }: S
 
 /** Progress at which something may change, in order; in a run of tokens or time, where steps and shares go their own ways, all pairs of them. */
 function places(held: HeldOptions, until: Until): readonly Progress[] {
-  const all = [0, ...CHANGING.flatMap((key) => (held[key]?.points ?? []).map(({ at }) => at))].sort((a, b) => a - b), shares = all.filter((at) => at <= 1), steps = all.filter((at) => at === 0 || at > 1);
+  const all = [0, ...CHANGING.flatMap((key) => (held[key]?.points ?? []).map(({ at }) => at))].sort((a, b) => a - b);
+  const shares = all.filter((at) => at <= 1);
+  const steps = all.filter((at) => at === 0 || at > 1);
   if (!("steps" in until)) return shares.flatMap((share) => steps.map((step): Progress => ({ step, share })));
-  const total = until.steps, around = [...shares.flatMap((share) => [-1, 0, 1].map((d) => Math.round(share * total) + d)), ...steps];
+  const total = until.steps;
+  const around = [...shares.flatMap((share) => [-1, 0, 1].map((d) => Math.round(share * total) + d)), ...steps];
   return around.filter((step) => step >= 0 && step < total).sort((a, b) => a - b).map((step): Progress => ({ step, share: step / total }));
 }
 

@@ -29,14 +29,21 @@ export interface SequenceFiles {
 
 /** Throws FormatError for a record without residues, ConfigError for no records at all. */
 export async function readSequenceFiles(files: readonly string[], tokenizer: Tokenizer, path: (given: string) => string, options: SequenceFileOptions = {}): Promise<SequenceFiles> {
-  const ids: string[] = [], lengths: number[] = [], taken = new Set<string>(), counter = new IssueCounter(), noun = isTextTokenizer(tokenizer) ? "tokens" : "residues";
+  const ids: string[] = [];
+  const lengths: number[] = [];
+  const taken = new Set<string>();
+  const counter = new IssueCounter();
+  const noun = isTextTokenizer(tokenizer) ? "tokens" : "residues";
   const sources = (await Promise.all(files.map(async (file) => (await resolveSources([path(file)])).map((source) => ({ file, source }))))).flat();
-  let duplicates = 0, unnamed = 0;
+  let duplicates = 0;
+  let unnamed = 0;
   for (const { file, source } of sources) {
     let record = 0;
     for await (const { header, text } of recordsOf(source, options)) {
       record++;
-      const word = header.trim().split(/\s/, 1)[0] ?? "", name = word === "" ? `record-${ids.length + 1}` : word, id = free(name, taken);
+      const word = header.trim().split(/\s/, 1)[0] ?? "";
+      const name = word === "" ? `record-${ids.length + 1}` : word;
+      const id = free(name, taken);
       if (word === "") unnamed++;
       if (id !== name) duplicates++;
       const encoded = tokenizer.encode(text, { special: false });

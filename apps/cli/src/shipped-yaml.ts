@@ -24,7 +24,9 @@ export async function shippedNames(kind: ShippedYaml): Promise<readonly string[]
 
 /** One by its name, or a person's own by its file. Throws ConfigError for what is neither. */
 export async function readShipped(given: string, kind: ShippedYaml, path: (given: string) => string): Promise<{ readonly text: string; readonly file: string }> {
-  const { what, help } = kind, isFile = /\.ya?ml$|[/\\]/.test(given), file = isFile ? path(given) : placeOf(kind) + given + EXTENSION;
+  const { what, help } = kind;
+  const isFile = /\.ya?ml$|[/\\]/.test(given);
+  const file = isFile ? path(given) : placeOf(kind) + given + EXTENSION;
   const text = await readFile(file, "utf8").catch(async (cause: NodeJS.ErrnoException) => {
     if (isFile) throw new ConfigError(`${what} ${given}: expected a YAML file there, got ${cause.code === "ENOENT" ? "nothing" : cause.message}. ${help}`, { cause });
     const names = await shippedNames(kind);

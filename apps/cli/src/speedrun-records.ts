@@ -40,7 +40,8 @@ export interface SpeedrunRecord {
   readonly results: readonly SpeedrunResult[];
 }
 
-const RECORDS: ShippedYaml = { folder: "speedrun", what: "speedrun", help: "bench/speedrun/README.md says what is in one." }, LONGEST_NAME = 20;
+const RECORDS: ShippedYaml = { folder: "speedrun", what: "speedrun", help: "bench/speedrun/README.md says what is in one." };
+const LONGEST_NAME = 20;
 
 /** All records that come along. */
 export async function speedrunRecords(): Promise<readonly SpeedrunRecord[]> {
@@ -55,13 +56,18 @@ export async function openRecord(given: string, path: (given: string) => string)
 
 /** Throws FormatError with the file and the key. */
 export async function parseRecord(text: string, file: string): Promise<SpeedrunRecord> {
-  const { parse } = await import("yaml"), recipe = await parseConfig(text, file, PRETRAIN_OPTIONS, "recipe"), whole = parse(text) as Readonly<Record<string, unknown>>, name = basename(file).replace(/\.ya?ml$/, "");
+  const { parse } = await import("yaml");
+  const recipe = await parseConfig(text, file, PRETRAIN_OPTIONS, "recipe");
+  const whole = parse(text) as Readonly<Record<string, unknown>>;
+  const name = basename(file).replace(/\.ya?ml$/, "");
   const fail = (key: string, expected: string, got: unknown): never => { throw new FormatError(file, key, `expected ${expected}, got ${got === undefined || got === null ? "nothing" : JSON.stringify(got)}.`); };
   const said = (key: string): string => {
     const value = whole[key];
     return typeof value === "string" && value.trim() !== "" ? value.trim() : fail(key, "a text", value);
   };
-  const unknown = Object.keys(whole).find((key) => !["who", "date", "changed", "recipe", "results"].includes(key)), date = said("date"), { results = [] } = whole;
+  const unknown = Object.keys(whole).find((key) => !["who", "date", "changed", "recipe", "results"].includes(key));
+  const date = said("date");
+  const { results = [] } = whole;
   if (name.length > LONGEST_NAME) fail("name", `a file's name of at most ${LONGEST_NAME} letters, for the table`, name);
   if (unknown !== undefined) fail(unknown, "no key but who, date, changed, recipe and results", whole[unknown]);
   if (!/^\d{4}-\d\d-\d\d$/.test(date)) fail("date", "YYYY-MM-DD", date);
@@ -87,7 +93,8 @@ function parseResult(result: unknown, fail: (key: string, expected: string, got:
 
 /** Puts results into a record's file, in the order of their seeds; the rest of it stays as it is. */
 export async function writeResults(file: string, results: readonly SpeedrunResult[]): Promise<void> {
-  const { parseDocument } = await import("yaml"), document = parseDocument(await readFile(file, "utf8"));
+  const { parseDocument } = await import("yaml");
+  const document = parseDocument(await readFile(file, "utf8"));
   document.set("results", document.createNode([...results].sort((a, b) => a.seed - b.seed)));
   await writeFile(file, document.toString({ lineWidth: 0 }));
 }

@@ -37,14 +37,16 @@ export function optionsOfRecord({ name, recipe }: Pick<SpeedrunRecord, "name" | 
   if (!recipe.has("steps")) throw new ConfigError(`${name}, recipe: expected steps, after which the target is reached, got none.`);
   if (!recipe.has("model") || String(recipe.get("model")).endsWith(".json")) throw new ConfigError(`${name}, recipe: expected a model by its name, changed by model-options, so that one file is enough, got ${String(recipe.get("model") ?? "none")}.`);
   const given = new Map<string, OptionValue>([["maxLength", ROW], ["batchTokens", 4096], ["accumulate", 1], ...recipe, ...Object.entries(FIXED)]);
-  const lengths = valuesOf(heldOptions(pretrainOptions(given)).maxLength).map(Number), longest = Math.max(...lengths);
+  const lengths = valuesOf(heldOptions(pretrainOptions(given)).maxLength).map(Number);
+  const longest = Math.max(...lengths);
   if (longest !== ROW) throw new ConfigError(`${name}, recipe: expected a max-length that ends at, or passes, ${ROW} and never more, since validation is over rows of that length, got ${longest}.`);
   return given;
 }
 
 /** Parameters and tokens of a record, within the limits. Throws ConfigError where they are not. */
 export async function checkedFigures(record: Pick<SpeedrunRecord, "name" | "recipe">, where: { readonly path: (given: string) => string; readonly cwd: string }): Promise<{ readonly parameters: number; readonly tokens: number; readonly steps: number }> {
-  const options = optionsOfRecord(record), { parameters, tokens = NaN, steps = NaN } = await recipeFigures({ name: record.name, summary: "", header: [], options }, where);
+  const options = optionsOfRecord(record);
+  const { parameters, tokens = NaN, steps = NaN } = await recipeFigures({ name: record.name, summary: "", header: [], options }, where);
   for (const [what, count, most] of [["parameters", parameters, MOST_PARAMETERS], ["tokens", tokens, MOST_TOKENS]] as const) {
     if (!(count <= most)) throw new ConfigError(`${record.name}, recipe: expected at most ${most} ${what}, got ${count}. Make ${what === "parameters" ? "the model smaller by model-options" : "it shorter by steps or batch-tokens"}.`);
   }

@@ -30,9 +30,12 @@ type Where = Parameters<typeof checkedFigures>[1];
 
 /** Throws ConfigError for a record that breaks the rules. */
 export async function standings(records: readonly SpeedrunRecord[], where: Where): Promise<Standings> {
-  const baseline = records.find(({ name }) => name === BASELINE), target = baseline === undefined || baseline.results.length === 0 ? undefined : mean(lossesOf(baseline));
+  const baseline = records.find(({ name }) => name === BASELINE);
+  const target = baseline === undefined || baseline.results.length === 0 ? undefined : mean(lossesOf(baseline));
   const rows = await Promise.all(records.map(async (record): Promise<Omit<Standing, "place">> => {
-    const losses = lossesOf(record), figures = await checkedFigures(record, where), test = losses.length > 1 ? oneSidedTTest(losses, target ?? 0) : undefined;
+    const losses = lossesOf(record);
+    const figures = await checkedFigures(record, where);
+    const test = losses.length > 1 ? oneSidedTTest(losses, target ?? 0) : undefined;
     return { record, ...figures, mean: losses.length > 0 ? mean(losses) : undefined, deviation: test?.deviation, p: target === undefined || record.name === BASELINE ? undefined : test?.p };
   }));
   const reaches = ({ p, record }: Omit<Standing, "place">): boolean => p !== undefined && p < LARGEST_P && record.results.length >= LEAST_SEEDS;
@@ -69,11 +72,13 @@ function chance({ p, record }: Standing): string {
   return p === undefined ? "-" : p < 1e-4 ? p.toExponential(0) : p.toFixed(4);
 }
 
-const BEGIN = "<!-- records -->", END = "<!-- end of records -->";
+const BEGIN = "<!-- records -->";
+const END = "<!-- end of records -->";
 
 /** A page with the table between its marks. Throws RangeError for a page without them. */
 export function withTable(page: string, table: Standings): string {
-  const begin = page.indexOf(BEGIN), end = page.indexOf(END);
+  const begin = page.indexOf(BEGIN);
+  const end = page.indexOf(END);
   if (begin < 0 || end < begin) throw new RangeError(`the page has no ${BEGIN} … ${END}`);
   return `${page.slice(0, begin + BEGIN.length)}\n${standingsMarkdown(table).join("\n")}\n${page.slice(end)}`;
 }

@@ -28,15 +28,18 @@ type SpeedrunContext = Pick<Context, "json" | "io" | "path" | "print" | "note" |
 const SAME = 0.01;
 
 export async function speedrun(context: SpeedrunContext): Promise<Result> {
-  const { args: [given], options, path, io } = context, where = { path, cwd: io.cwd };
+  const { args: [given], options, path, io } = context;
+  const where = { path, cwd: io.cwd };
   if (given === undefined) {
     if (options.record || options.seeds !== undefined) throw new ConfigError("speedrun: expected a record to run, got none. Name one of the table, or a .yaml file.");
     const table = await standings(await speedrunRecords(), where);
     if (options.table !== undefined) await writeTable(path(options.table), table);
     return { json: tableJson(table), text: standingsText(table) };
   }
-  const { record, file } = await openRecord(given, path), { parameters, tokens, steps } = await checkedFigures(record, where);
-  const seeds = Array.from({ length: options.seeds ?? Math.max(LEAST_SEEDS, record.results.length) }, (_, seed) => seed), results: SpeedrunResult[] = [];
+  const { record, file } = await openRecord(given, path);
+  const { parameters, tokens, steps } = await checkedFigures(record, where);
+  const seeds = Array.from({ length: options.seeds ?? Math.max(LEAST_SEEDS, record.results.length) }, (_, seed) => seed);
+  const results: SpeedrunResult[] = [];
   context.note(`${record.name}: ${integer(parameters)} parameters, ${integer(steps)} steps, ${integer(tokens)} tokens, seeds ${seeds.join(", ")}`);
   const interrupt = onInterrupt(() => context.note("Stopping after the steps under way; press Ctrl-C again to end at once."));
   try {
@@ -60,11 +63,15 @@ const recorded = ({ results }: SpeedrunRecord, seed: number): string => {
 
 /** One run, in a folder that is gone afterwards; undefined where it was interrupted. */
 async function runSeed(context: SpeedrunContext, record: SpeedrunRecord, seed: number, signal: AbortSignal): Promise<SpeedrunResult | undefined> {
-  const { backend, threads } = context.options, { options, given } = runOptions(record), folder = await mkdtemp(join(tmpdir(), "cloze-speedrun-"));
+  const { backend, threads } = context.options;
+  const { options, given } = runOptions(record);
+  const folder = await mkdtemp(join(tmpdir(), "cloze-speedrun-"));
   try {
-    const out = join(folder, "run"), { result, costs } = await runPretraining({ ...context, given, options: { ...options, seed, backend, threads, evalEvery: 0, saveEvery: 0, keep: 1, out } }, signal);
+    const out = join(folder, "run");
+    const { result, costs } = await runPretraining({ ...context, given, options: { ...options, seed, backend, threads, evalEvery: 0, saveEvery: 0, keep: 1, out } }, signal);
     if (result.interrupted || result.evaluation === undefined) return undefined;
-    const { loss } = result.evaluation, [cpu] = cpus();
+    const { loss } = result.evaluation;
+    const [cpu] = cpus();
     return { seed, loss, steps: result.steps, tokens: result.tokens, seconds: Math.round(result.seconds * 10) / 10, machine: machineOf(costs.device, cpu?.model), version: version() };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -75,8 +82,10 @@ const machineOf = (device: string, cpu: string | undefined): string => (cpu === 
 
 /** Against the target, and against what the record says where it has results of the same seeds. */
 async function report(record: SpeedrunRecord, results: readonly SpeedrunResult[], kept: boolean, where: Parameters<typeof standings>[1]): Promise<Result> {
-  const others = (await speedrunRecords()).filter(({ name }) => name !== record.name), { target, rows } = await standings([...others, { ...record, results }], where);
-  const row = rows.find((each) => each.record.name === record.name) as Standing, before = record.results.filter(({ seed }) => results.some((result) => result.seed === seed));
+  const others = (await speedrunRecords()).filter(({ name }) => name !== record.name);
+  const { target, rows } = await standings([...others, { ...record, results }], where);
+  const row = rows.find((each) => each.record.name === record.name) as Standing;
+  const before = record.results.filter(({ seed }) => results.some((result) => result.seed === seed));
   const difference = before.length === results.length && before.length > 0 ? (row.mean as number) - before.reduce((sum, { loss }) => sum + loss, 0) / before.length : undefined;
   const reproduced = kept || difference === undefined ? undefined : Math.abs(difference) <= SAME;
   return {

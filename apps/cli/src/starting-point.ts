@@ -35,9 +35,13 @@ export interface StartRequest {
 
 /** The model and its weights: of the newest checkpoint of the run, of `--from`, or new ones. */
 export async function startingPoint({ options, modelGiven, objective, tokenizer, run, resuming, path, cwd }: StartRequest): Promise<StartingPoint> {
-  const dir = resuming ? await newestCheckpoint(run) : undefined, modelOptions = readObject(options.modelOptions), request = { model: options.model, modelOptions, path, ...madeFor(tokenizer, options.model) };
+  const dir = resuming ? await newestCheckpoint(run) : undefined;
+  const modelOptions = readObject(options.modelOptions);
+  const request = { model: options.model, modelOptions, path, ...madeFor(tokenizer, options.model) };
   if (dir !== undefined) {
-    const { optimizer, state } = await loadTrainerState(dir), loaded = await loadModel(dir), source = sourceFor(objective, options.from ?? options.model, loaded);
+    const { optimizer, state } = await loadTrainerState(dir);
+    const loaded = await loadModel(dir);
+    const source = sourceFor(objective, options.from ?? options.model, loaded);
     const { weights, missing } = weightsFrom(loaded, source, objective, options);
     if (missing.length > 0) throw new FormatError(dir, `tensor "${missing[0]}"`, "expected this parameter, got no such tensor. Was the checkpoint changed? Remove it to resume from the one before.");
     return { source, weights, resume: { optimizer, state, dir }, said: [`resuming ${relative(cwd, run) || run} after step ${state.step}`] };
@@ -68,8 +72,10 @@ function sourceFor(objective: Objective, name: string, loaded: LoadedModel): Sou
 
 /** A checkpoint's tensors for a model's parameters; new ones for what it has not. */
 function weightsFrom(loaded: LoadedModel, source: Source, { requires }: Objective, { model, seed }: StartRequest["options"]): { readonly weights: Weights; readonly missing: readonly string[] } {
-  const parameters = parametersOfSource(source, requires), missing = new Map([...parameters].filter(([name]) => loaded.weights[name] === undefined));
-  const fresh = initialize(missing, seed), weights: Record<string, HostTensor> = {};
+  const parameters = parametersOfSource(source, requires);
+  const missing = new Map([...parameters].filter(([name]) => loaded.weights[name] === undefined));
+  const fresh = initialize(missing, seed);
+  const weights: Record<string, HostTensor> = {};
   for (const [name, { shape }] of parameters) {
     const tensor = (loaded.weights[name] ?? fresh[name]) as HostTensor;
     if (!sameShape(tensor.shape, shape)) throw new FormatError(loaded.dir, `tensor "${name}"`, `expected ${showShape(shape)} for --model ${model}, got ${showShape(tensor.shape)}. Leave --model out to take the checkpoint's own.`);

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { statusLine } from "./status-line.ts";
 
 function drawn(isTTY: boolean, columns: number, states: readonly (readonly [time: number, fraction: number, text: string])[]): string {
-  let text = "", now = 0;
+  let text = "";
+  let now = 0;
   const line = statusLine({ write: (more) => { text += more; }, isTTY, columns }, () => now);
   for (const [time, fraction, what] of states) {
     now = time;

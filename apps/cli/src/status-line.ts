@@ -18,15 +18,18 @@ const BAR = 24;
 
 export function statusLine(stream: OutputStream, now: () => number = () => performance.now() / 1000): Status {
   const pause = stream.isTTY === true ? 0.1 : 10;
-  let shownAt = stream.isTTY === true ? -Infinity : now(), drawn = 0;
+  let shownAt = stream.isTTY === true ? -Infinity : now();
+  let drawn = 0;
   return {
     update(fraction, text) {
       if (now() - shownAt < pause) return;
       shownAt = now();
-      const done = Math.min(1, Math.max(0, fraction)), percent = `${Math.floor(done * 100)}%`;
+      const done = Math.min(1, Math.max(0, fraction));
+      const percent = `${Math.floor(done * 100)}%`;
       if (stream.isTTY !== true) return void stream.write(`${percent}  ${text}\n`);
       // One column less than there are: a character in the last one wraps on some terminals.
-      const columns = Math.max(1, (stream.columns ?? 80) - 1), full = Math.floor(done * BAR);
+      const columns = Math.max(1, (stream.columns ?? 80) - 1);
+      const full = Math.floor(done * BAR);
       const bar = `[${(full < BAR ? `${"=".repeat(full)}>` : "=".repeat(BAR)).padEnd(BAR)}]  `;
       const rest = `${percent.padStart(4)}  ${text}`;
       const line = (bar.length + rest.length <= columns ? bar + rest : rest).slice(0, columns);

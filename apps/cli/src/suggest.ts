@@ -2,7 +2,8 @@
 
 /** Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours. O(a b). */
 export function editDistance(a: string, b: string): number {
-  let before: number[] = [], last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  let before: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
@@ -19,7 +20,8 @@ export function editDistance(a: string, b: string): number {
 
 /** The candidate that was probably meant: at most a third of its letters wrong, or one that begins with what was typed. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
-  let best: string | undefined, least = Infinity;
+  let best: string | undefined;
+  let least = Infinity;
   const typed = word.toLowerCase();
   for (const candidate of candidates) {
     const distance = editDistance(typed, candidate.toLowerCase());

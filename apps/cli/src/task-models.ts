@@ -34,7 +34,8 @@ const USUAL_LENGTH = 384;
 
 /** The task of a checkpoint folder, with its model; undefined where it is of no task (a masked language model, say). */
 export async function findTask(dir: string, loaded: LoadedModel): Promise<Pick<OpenedTask, "task" | "maxLength"> | undefined> {
-  const file = join(dir, TASK_FILE), text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+  const file = join(dir, TASK_FILE);
+  const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOENT") throw cause;
     return undefined;
   });
@@ -45,7 +46,9 @@ export async function findTask(dir: string, loaded: LoadedModel): Promise<Pick<O
 
 /** Throws ConfigError where the folder holds no model of a task. */
 export async function openTask(folder: string): Promise<OpenedTask> {
-  const dir = await taskFolder(folder), loaded = await loadModel(dir), found = await findTask(dir, loaded);
+  const dir = await taskFolder(folder);
+  const loaded = await loadModel(dir);
+  const found = await findTask(dir, loaded);
   if (found === undefined) throw new ConfigError(`${dir}: expected a model that was fine-tuned for a task, got ${String((loaded.configJson["architectures"] as unknown[] | undefined)?.[0] ?? "an encoder")}. Make one with: cloze finetune --from ${folder}`);
   return { dir, ...found, loaded, tokenizer: await tokenizerOfFolder(dir) };
 }
@@ -58,7 +61,8 @@ export interface TaskCompute {
 
 /** Uploads the weights. Throws ConfigError where the checkpoint lacks the head. */
 export async function startTask({ dir, task, loaded, tokenizer, maxLength }: OpenedTask, compute: TaskCompute): Promise<TaskModel> {
-  const { model, weights, padId, heads } = loaded, { requires } = task.head;
+  const { model, weights, padId, heads } = loaded;
+  const { requires } = task.head;
   if (!hasHead(model, requires) || !heads.includes(requires)) throw new ConfigError(`${dir}: expected the weights of a head for ${task.kind}, got none. Fine-tune it first: cloze finetune --task ${task.kind} --from ${dir}`);
   return createTaskModel({ task, model, weights, tokenizer, padId, maxLength, ...compute });
 }

@@ -8,7 +8,9 @@
  *          0 |▃▃▃▃▃▃▃▃▃▃██████████████████████
  *             0                          10k steps
  */
-const EIGHTHS = " ▁▂▃▄▅▆▇█", ROWS = 4, LABEL = 10;
+const EIGHTHS = " ▁▂▃▄▅▆▇█";
+const ROWS = 4;
+const LABEL = 10;
 
 export interface TerminalChart {
   readonly title: string;
@@ -22,11 +24,16 @@ export interface TerminalChart {
 
 /** Lines of at most `width` characters. */
 export function terminalChart({ title, width = 80, at, end }: TerminalChart): readonly string[] {
-  const across = width - LABEL - 2, values = Array.from({ length: across }, (_, i) => at(i / (across - 1)));
-  const axis = `${" ".repeat(LABEL + 2)}0${end.padStart(across - 1)}`, numbers = values.filter((value): value is number => typeof value === "number");
+  const across = width - LABEL - 2;
+  const values = Array.from({ length: across }, (_, i) => at(i / (across - 1)));
+  const axis = `${" ".repeat(LABEL + 2)}0${end.padStart(across - 1)}`;
+  const numbers = values.filter((value): value is number => typeof value === "number");
   if (values.some((value) => value === undefined)) return [title, `${" ".repeat(LABEL + 2)}changes at steps, and how many there will be the options do not say`];
   if (numbers.length < values.length) return [title, `${" ".repeat(LABEL)} |${strip(values.map(String))}`, axis];
-  const least = Math.min(...numbers), most = Math.max(...numbers), base = least >= 0 && least < most / 3 ? 0 : least - (most - least) / (ROWS * 8 - 1), span = most - base || 1;
+  const least = Math.min(...numbers);
+  const most = Math.max(...numbers);
+  const base = least >= 0 && least < most / 3 ? 0 : least - (most - least) / (ROWS * 8 - 1);
+  const span = most - base || 1;
   const heights = numbers.map((value) => Math.round(((value - base) / span) * ROWS * 8));
   const labels = [label(most), ...Array.from({ length: ROWS - 2 }, () => ""), label(base === 0 ? 0 : least)];
   return [title, ...labels.map((text, row) => `${text.padStart(LABEL)} |${heights.map((height) => EIGHTHS[Math.min(8, Math.max(0, height - (ROWS - 1 - row) * 8))]).join("").trimEnd()}`), axis];

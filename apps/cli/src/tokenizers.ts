@@ -19,7 +19,8 @@ const FILES = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_
 export async function tokenizerFrom(name: string, path: (given: string) => string): Promise<Tokenizer> {
   const known = TOKENIZER_NAMES.find((each) => each === name);
   if (known !== undefined) return (await import("@cloze/tokenizer-protein"))[known]();
-  const folder = path(name), found = await stat(folder).catch(() => undefined);
+  const folder = path(name);
+  const found = await stat(folder).catch(() => undefined);
   if (found === undefined) {
     throw new ConfigError(`tokenizer: expected ${TOKENIZER_NAMES.join(", ")} or a checkpoint folder, got ${JSON.stringify(name)}, which is neither.${didYouMean(name, TOKENIZER_NAMES)}`);
   }
@@ -82,8 +83,11 @@ export function isProteinTokenizer(tokenizer: Tokenizer): tokenizer is ProteinTo
  */
 async function kindOf(files: Readonly<Record<string, string>>): Promise<"wordpiece" | "bpe" | "protein"> {
   const { isJsonObject, readTokenizerConfig, readTokenizerJson, readVocabTxt } = await import("@cloze/tokenizer");
-  const configText = files["tokenizer_config.json"], jsonText = files["tokenizer.json"], vocabText = files["vocab.txt"];
-  const config = configText === undefined ? undefined : readTokenizerConfig(configText).json, own: JsonValue | undefined = config?.["cloze"];
+  const configText = files["tokenizer_config.json"];
+  const jsonText = files["tokenizer.json"];
+  const vocabText = files["vocab.txt"];
+  const config = configText === undefined ? undefined : readTokenizerConfig(configText).json;
+  const own: JsonValue | undefined = config?.["cloze"];
   if (isJsonObject(own)) return own["kind"] === "wordpiece" || own["kind"] === "bpe" ? own["kind"] : "protein";
   const json = jsonText === undefined ? undefined : readTokenizerJson(jsonText);
   if (json?.modelType === "BPE" && Array.isArray(json.model["merges"]) && json.model["merges"].length > 0) return "bpe";

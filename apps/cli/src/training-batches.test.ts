@@ -11,10 +11,12 @@ test("an objective gets the rows that it asks for", async () => {
   expect(plain.types).toBeUndefined();
   expect(plain.sequences.every(({ pair }) => pair === undefined)).toBe(true);
   for (const second of ["random", "swapped"] as const) {
-    const pairs = asked({ kind: "sentence-pairs", second }), batch = await trainingBatches(documents, { ...pairs, seed: 0, rowsPerBatch: 2 }).batchAt(0);
+    const pairs = asked({ kind: "sentence-pairs", second });
+    const batch = await trainingBatches(documents, { ...pairs, seed: 0, rowsPerBatch: 2 }).batchAt(0);
     expect(batch.types).toBeInstanceOf(Int32Array);
     expect(batch.sequences.some(({ pair }) => pair !== undefined)).toBe(true);
-    const evaluation = evaluationBatches(documents, { ...pairs, tokens: 32 }), { rows, length } = await evaluation.batchAt(0);
+    const evaluation = evaluationBatches(documents, { ...pairs, tokens: 32 });
+    const { rows, length } = await evaluation.batchAt(0);
     expect([evaluation.count > 0, rows, length]).toEqual([true, 2, 16]);
   }
   expect((await evaluationBatches(documents, { ...asked("sequences"), tokens: 64 }).batchAt(0)).length).toBe(16);

@@ -20,14 +20,19 @@ export interface TrainingData {
 }
 
 export async function openTrainingData(request: DataRequest): Promise<TrainingData> {
-  const { files, validShare, path, env = {}, reading, tokenizer } = request, shown = files.join(" "), parts: DataPart[] = [];
+  const { files, validShare, path, env = {}, reading, tokenizer } = request;
+  const shown = files.join(" ");
+  const parts: DataPart[] = [];
   const named = await resolveData({ names: files, format: reading?.format, path, env, where: "--data " });
   for (const group of groupsOf(named)) parts.push(await openPart(group, request));
   for (const part of parts) refuseUnknown(part, shown, tokenizer);
 
-  const filled = parts.filter(({ train }) => train.size > 0), [first] = filled, noun = nounOf(parts, request);
+  const filled = parts.filter(({ train }) => train.size > 0);
+  const [first] = filled;
+  const noun = nounOf(parts, request);
   if (first === undefined) throw new ConfigError(`--data: expected ${noun} to train on, got none in ${shown}. Check the files with: cloze data inspect`);
-  const train = await joinParts(filled.map(({ train: dataset, weight }) => ({ dataset, weight }))), held = parts.filter(({ valid }) => valid.size > 0);
+  const train = await joinParts(filled.map(({ train: dataset, weight }) => ({ dataset, weight })));
+  const held = parts.filter(({ valid }) => valid.size > 0);
   const valid = held.length === 0 ? first.valid : await joinParts(held.map((part) => ({ dataset: part.valid, weight: undefined })));
   if (held.length === 0 && validShare > 0 && first.counts !== undefined) throw new ConfigError(`--data: ${integer(train.size)} ${noun} are too few to hold out ${validShare * 100} % for validation. Raise --valid, or pass --valid 0 to do without.`);
   const amounts = `${integer(train.size)} ${noun} to train on, ${integer(valid.size)} held out${parts.some(({ counts }) => counts === undefined) ? `, from shards of ${tokenizer.name}` : ""}`;
@@ -65,11 +70,13 @@ function refuseUnknown({ counts, train, valid }: DataPart, files: string, tokeni
 }
 
 function remarks(parts: readonly DataPart[]): readonly string[] {
-  const counts = parts.flatMap((part) => (part.counts === undefined ? [] : [part.counts])), total = (record: Readonly<Record<string, number>>): number => Object.values(record).reduce((n, c) => n + c, 0);
+  const counts = parts.flatMap((part) => (part.counts === undefined ? [] : [part.counts]));
+  const total = (record: Readonly<Record<string, number>>): number => Object.values(record).reduce((n, c) => n + c, 0);
   const rows = counts.flatMap(({ unknown, replaced, dropped, text, empty, emptied }) => [
     [total(unknown), "characters unknown"], [total(replaced), "characters replaced"], [total(dropped), "characters dropped"],
     [total(unknown) > 0 ? 0 : text?.unknownTokens ?? 0, "tokens unknown"], [text?.invalid ?? 0, "invalid UTF-8 sequences read as U+FFFD"], [empty + emptied, "empty records left out"],
-  ] as const), sums = new Map<string, number>();
+  ] as const);
+  const sums = new Map<string, number>();
   for (const [count, what] of rows) sums.set(what, (sums.get(what) ?? 0) + count);
   return [...sums].flatMap(([what, count]) => (count > 0 ? [`${integer(count)} ${what}`] : []));
 }
@@ -78,7 +85,8 @@ const integer = (value: number): string => value.toLocaleString("en-US");
 
 /** Entropy in nats of the regular tokens of a data set: the loss of a model that knows their frequencies and nothing else. */
 export async function unigramEntropyOf(dataset: Dataset, tokenizer: Tokenizer): Promise<number> {
-  const { unigramEntropy } = await import("@cloze/eval"), counts = new Float64Array(tokenizer.vocabulary.length);
+  const { unigramEntropy } = await import("@cloze/eval");
+  const counts = new Float64Array(tokenizer.vocabulary.length);
   for (let i = 0; i < dataset.size; i++) for (const id of await dataset.read(i)) counts[id] = (counts[id] as number) + 1;
   for (const id of tokenizer.specialIds) counts[id] = 0;
   return unigramEntropy(counts);

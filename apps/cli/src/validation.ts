@@ -26,7 +26,8 @@ const trainsMaskedLm = ({ requires }: Objective): boolean => Object.keys(PART_ME
 function beside(first: Evaluation<EvaluationResult>, name: string, other: Evaluation<EvaluationResult>): Evaluation<EvaluationResult> {
   return {
     async run(...given) {
-      const figures = await first.run(...given), own = Object.entries(await other.run(...given));
+      const figures = await first.run(...given);
+      const own = Object.entries(await other.run(...given));
       return { ...figures, ...Object.fromEntries(own.flatMap(([figure, value]) => (figure === "loss" || !(figure in figures) ? [[`${name}.${figure}`, value]] : []))) };
     },
   };

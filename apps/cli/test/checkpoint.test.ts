@@ -7,7 +7,8 @@ import { toFloat32 } from "@cloze/checkpoint";
 import { readSafetensors } from "@cloze/checkpoint/node";
 import { cli } from "./run-cli.ts";
 
-const golden = fileURLToPath(new URL("../../../packages/checkpoint/test/golden/convert", import.meta.url)), { dir, run, write } = cli();
+const golden = fileURLToPath(new URL("../../../packages/checkpoint/test/golden/convert", import.meta.url));
+const { dir, run, write } = cli();
 
 interface Golden { readonly ids: readonly (readonly number[])[]; readonly types?: readonly (readonly number[])[]; readonly logits: readonly (readonly (readonly number[])[])[]; readonly contacts?: readonly (readonly (readonly number[])[])[] }
 const read = (name: string): Golden => JSON.parse(readFileSync(join(golden, name), "utf8")) as Golden;
@@ -20,7 +21,9 @@ async function ok(...argv: readonly string[]): Promise<string> {
 
 /** Largest difference from a nested list of numbers. */
 async function distance(file: string, tensor: string, wanted: readonly unknown[]): Promise<number> {
-  const { tensors } = await readSafetensors(join(dir, file)), found = tensors.get(tensor), numbers = wanted.flat(9) as readonly number[];
+  const { tensors } = await readSafetensors(join(dir, file));
+  const found = tensors.get(tensor);
+  const numbers = wanted.flat(9) as readonly number[];
   const ours = toFloat32(found?.dtype ?? "F32", found?.data ?? new Uint8Array());
   expect(ours.length).toBe(numbers.length);
   return numbers.reduce((most, x, i) => Math.max(most, Math.abs(x - (ours[i] ?? Number.NaN))), 0);
@@ -69,7 +72,9 @@ describe("checkpoint resize", () => {
     write("ids.json", JSON.stringify([ids]));
     write("types.json", JSON.stringify([types]));
     await ok("logits", "--checkpoint", "wider", "--ids", "ids.json", "--types", "types.json", "--out", "out.safetensors", "--backend", "reference");
-    const { tensors } = await readSafetensors(join(dir, "out.safetensors")), found = tensors.get("logits"), ours = toFloat32("F32", found?.data ?? new Uint8Array());
+    const { tensors } = await readSafetensors(join(dir, "out.safetensors"));
+    const found = tensors.get("logits");
+    const ours = toFloat32("F32", found?.data ?? new Uint8Array());
     expect(found?.shape).toEqual([1, 6, 32]);
     expect(Math.max(...logits.flatMap((row, t) => row.map((x, v) => Math.abs(x - (ours[t * 32 + v] ?? Number.NaN)))))).toBeLessThan(1e-5);
     const { json } = await run("tokenize", "a kinase", "--tokenizer", "wider", "--json");
@@ -101,9 +106,15 @@ describe("pretrain --from", () => {
 
     const other = await run("pretrain", "--from", "esm", "--data", "data.fasta", "--tokenizer", "amplify", "--out", "runs/other", "--lr", "1e-12", ...train);
     expect([other.code, other.err]).toEqual([0, expect.stringContaining("another tokenizer: ")]);
-    const saved = String(other.json()["checkpoint"]), { tensors } = await readSafetensors(join(saved, "model.safetensors")), { tensors: old } = await readSafetensors(join(dir, "esm/model.safetensors"));
-    const vocabulary = (folder: string): readonly string[] => readFileSync(join(folder, "vocab.txt"), "utf8").trim().split("\n"), now = vocabulary(saved), then = vocabulary(join(dir, "esm"));
-    const name = "esm.embeddings.word_embeddings.weight", rows = toFloat32("F32", tensors.get(name)?.data ?? new Uint8Array()), were = toFloat32("F32", old.get(name)?.data ?? new Uint8Array());
+    const saved = String(other.json()["checkpoint"]);
+    const { tensors } = await readSafetensors(join(saved, "model.safetensors"));
+    const { tensors: old } = await readSafetensors(join(dir, "esm/model.safetensors"));
+    const vocabulary = (folder: string): readonly string[] => readFileSync(join(folder, "vocab.txt"), "utf8").trim().split("\n");
+    const now = vocabulary(saved);
+    const then = vocabulary(join(dir, "esm"));
+    const name = "esm.embeddings.word_embeddings.weight";
+    const rows = toFloat32("F32", tensors.get(name)?.data ?? new Uint8Array());
+    const were = toFloat32("F32", old.get(name)?.data ?? new Uint8Array());
     expect(rows.length).toBe(now.length * 16);
     expect(JSON.parse(readFileSync(join(saved, "config.json"), "utf8"))).toMatchObject({ vocab_size: now.length, pad_token_id: now.indexOf("<pad>"), mask_token_id: now.indexOf("<mask>") });
     let compared = 0;

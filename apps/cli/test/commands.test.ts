@@ -119,7 +119,8 @@ describe("checkpoint inspect", () => {
       await writeJson(join(folder, "trainer_state.json"), { version: 1, step: 5, tokens: 12_345, seed: 0, objective: "mlm", optimizer: "adamw" });
       for (const [name, text] of Object.entries(esm2().files())) await writeFileAtomic(join(folder, name), text);
     });
-    const folder = "run/checkpoints/step-00000005", ran = await run("checkpoint", "inspect", folder);
+    const folder = "run/checkpoints/step-00000005";
+    const ran = await run("checkpoint", "inspect", folder);
     expect(ran).toMatchObject({ code: 0, err: "" });
     for (const text of ["150 in 25 tensors (F32 x 25), 600 B in 1 file", "EsmForMaskedLM, layers 6, hidden 320", "esm2, 33 tokens", "step 5, tokens 12,345, seed 0, objective mlm", "optimizer 2 tensors", "complete: 8 files match", "… 5 more: --tensors"]) {
       expect(ran.out).toContain(text);

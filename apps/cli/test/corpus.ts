@@ -10,7 +10,8 @@ const LETTERS = "ACDEFGHIKLMNPQRSTVWY";
 export function fasta(count: number, seed = 3): string {
   const stream = new RandomStream(seed).split("fasta");
   return Array.from({ length: count }, (_, i) => {
-    const draw = stream.split(i), motif = Array.from({ length: 5 }, (_x, k) => LETTERS[draw.below(20, k)]).join("");
+    const draw = stream.split(i);
+    const motif = Array.from({ length: 5 }, (_x, k) => LETTERS[draw.below(20, k)]).join("");
     return `>protein_${i}\n${motif.repeat(12).slice(0, 20 + draw.below(36, 77))}\n`;
   }).join("");
 }

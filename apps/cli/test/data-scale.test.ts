@@ -7,7 +7,8 @@ import { describe, expect, test } from "vitest";
 import { cli } from "./run-cli.ts";
 
 const { run, write, dir } = cli();
-const LETTERS = "ACDEFGHIKLMNPQRSTVWY", protein = (i: number): string => Array.from({ length: 6 + (i % 5) }, (_, k) => LETTERS[Math.floor(i / 20 ** (k % 4) + k * 7) % 20]).join("");
+const LETTERS = "ACDEFGHIKLMNPQRSTVWY";
+const protein = (i: number): string => Array.from({ length: 6 + (i % 5) }, (_, k) => LETTERS[Math.floor(i / 20 ** (k % 4) + k * 7) % 20]).join("");
 const table = (name: string, column: string, from: number, until: number): string => {
   const data = Array.from({ length: until - from }, (_, i) => protein(from + i));
   return write(name, new Uint8Array(parquetWriteBuffer({ columnData: [{ name: "id", data: data.map((_, i) => `id${from + i}`) }, { name: column, data }] })));

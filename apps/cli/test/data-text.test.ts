@@ -104,7 +104,10 @@ describe("--data", () => {
   const total = (data: TrainingData): number => [data.train, data.valid].reduce((n, set) => n + Array.from({ length: set.size }, (_, i) => set.lengthOf(i)).reduce((a, b) => a + b, 0), 0);
 
   test("text as documents, as windows, as sentences: the same tokens", async () => {
-    const whole = await open(["c.txt"]), cut = await open(["c.txt"], { window: { length: 12, seed: 0 } }), sentences = await open(["c.txt"], { unit: "sentences" }), shards = await open(["shards-c.txt/tokens.json"], { unit: "sentences" });
+    const whole = await open(["c.txt"]);
+    const cut = await open(["c.txt"], { window: { length: 12, seed: 0 } });
+    const sentences = await open(["c.txt"], { unit: "sentences" });
+    const shards = await open(["shards-c.txt/tokens.json"], { unit: "sentences" });
     expect([whole.train.size + whole.valid.size, sentences.train.size + sentences.valid.size, shards.train.size + shards.valid.size]).toEqual([200, 599, 599]);
     expect(new Set([whole, cut, sentences, shards].map(total)).size).toBe(1);
     expect([isDocumentDataset(whole.train), isDocumentDataset(sentences.train), isDocumentDataset(shards.train)]).toEqual([false, true, true]);
@@ -115,10 +118,13 @@ describe("--data", () => {
   });
 
   test("several, one after another or by weight; names may hold colons", async () => {
-    const alone = await open(["c.txt"]), joined = await open(["c.txt", "c.parquet"]);
+    const alone = await open(["c.txt"]);
+    const joined = await open(["c.txt", "c.parquet"]);
     expect(joined.train.size).toBe(2 * alone.train.size);
-    const mixed = await open(["0.75:c.txt", "0.25:dup.txt"], { validShare: 0 }), pairs = await open(["3:c.txt", "1:c.parquet"], { unit: "sentences" });
-    let few = 0, all = 0;
+    const mixed = await open(["0.75:c.txt", "0.25:dup.txt"], { validShare: 0 });
+    const pairs = await open(["3:c.txt", "1:c.parquet"], { unit: "sentences" });
+    let few = 0;
+    let all = 0;
     for (let i = 0; i < mixed.train.size; i++) {
       all += mixed.train.lengthOf(i);
       if (i >= 200) few += mixed.train.lengthOf(i);
@@ -132,7 +138,8 @@ describe("--data", () => {
   });
 
   test("residues: tables, FASTA, and a sequence a line", async () => {
-    const tokenizer = esm2(), table = await open(["proteins.csv"], { tokenizer, window: { length: 8, seed: 0 } });
+    const tokenizer = esm2();
+    const table = await open(["proteins.csv"], { tokenizer, window: { length: 8, seed: 0 } });
     expect(table.train.size + table.valid.size).toBe(60);
     expect((await open(["proteins.csv", "p.fasta"], { tokenizer })).summary).toMatch(/^\d+ sequences to train on, \d+ held out$/);
     write("lines.txt", "MKT\nAYI\n\nAKQR\n");

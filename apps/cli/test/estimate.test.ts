@@ -17,10 +17,14 @@ async function estimate(...more: string[]): Promise<Estimated> {
 
 describe("cloze estimate", () => {
   it("counts what stays in memory: parameters, moments, sums of gradients, averages", async () => {
-    const opened = await openModel(tinyConfig), trained = countParameters(maskedLmParameters(opened.model)), saved = (await estimate()).parameters;
+    const opened = await openModel(tinyConfig);
+    const trained = countParameters(maskedLmParameters(opened.model));
+    const saved = (await estimate()).parameters;
     expect(saved).toBe(countParameters(new Map([...maskedLmParameters(opened.model), ...opened.extraParameters])));
     expect(saved).toBeGreaterThan(trained);
-    const one = (await estimate("--batch-tokens", "512")).memory, parts = (await estimate("--batch-tokens", "512", "--accumulate", "4")).memory, averaged = (await estimate("--batch-tokens", "512", "--ema", "0.99")).memory;
+    const one = (await estimate("--batch-tokens", "512")).memory;
+    const parts = (await estimate("--batch-tokens", "512", "--accumulate", "4")).memory;
+    const averaged = (await estimate("--batch-tokens", "512", "--ema", "0.99")).memory;
     expect([one["parameters"], one["optimizer"], one["accumulated"]]).toEqual([4 * trained, 8 * trained, 0]);
     expect(averaged["optimizer"]).toBe(12 * trained + 4);
     // Beside the gradients: loss, weight, and the objective's metrics.

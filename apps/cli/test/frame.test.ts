@@ -32,7 +32,8 @@ const echo: CommandEntry = {
     },
   }),
 };
-const { run, write } = cli([echo]), real = cli();
+const { run, write } = cli([echo]);
+const real = cli();
 
 describe("without a command", () => {
   test("help is an answer; nothing at all is a mistake", async () => {

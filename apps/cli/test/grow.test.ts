@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { fasta } from "./corpus.ts";
 import { cli } from "./run-cli.ts";
 
-const { run, write, dir } = cli(), sizes = { model_type: "AMPLIFY", vocab_size: 27, pad_token_id: 0, max_length: 64, embedding_init_range: 0.5 };
+const { run, write, dir } = cli();
+const sizes = { model_type: "AMPLIFY", vocab_size: 27, pad_token_id: 0, max_length: 64, embedding_init_range: 0.5 };
 const small = { ...sizes, hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 96 };
 const train = ["--data", "data.fasta", "--batch-tokens", "256", "--max-length", "64", "--threads", "1", "--backend", "onnxruntime", "--json"];
 

@@ -12,7 +12,8 @@ import { initialize, maskedLmParameters } from "@cloze/nn";
 import { esm2 as esm2Tokenizer } from "@cloze/tokenizer-protein";
 import { cli } from "./run-cli.ts";
 
-const commit = "0123456789abcdef0123456789abcdef01234567", home = mkdtempSync(join(tmpdir(), "cloze-cli-hub-"));
+const commit = "0123456789abcdef0123456789abcdef01234567";
+const home = mkdtempSync(join(tmpdir(), "cloze-cli-hub-"));
 const config = { ...esm2Configs["esm2-8m"], layers: 1, hidden: 16, heads: 2, intermediate: 32 };
 const weights = initialize(maskedLmParameters(esm2(config)), 0);
 const files: Readonly<Record<string, Uint8Array>> = {
@@ -22,7 +23,8 @@ const files: Readonly<Record<string, Uint8Array>> = {
 };
 const asked: string[] = [];
 const server = createServer((request, response) => {
-  const { pathname } = new URL(request.url ?? "", "http://hub"), file = files[pathname.split("/").at(-1) ?? ""];
+  const { pathname } = new URL(request.url ?? "", "http://hub");
+  const file = files[pathname.split("/").at(-1) ?? ""];
   asked.push(pathname);
   if (pathname === "/api/models/owner/tiny/revision/main") response.end(JSON.stringify({ id: "owner/tiny", sha: commit }));
   else if (pathname === `/api/models/owner/tiny/tree/${commit}`) {
@@ -31,7 +33,8 @@ const server = createServer((request, response) => {
   else response.writeHead(404, { "x-error-code": "RepoNotFound" }).end();
 });
 const env: Record<string, string> = { HF_HOME: home };
-const here = cli(undefined, env), { run } = here;
+const here = cli(undefined, env);
+const { run } = here;
 
 beforeAll(async () => {
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
@@ -45,7 +48,8 @@ afterAll(async () => {
 const fill = (checkpoint: string): readonly string[] => ["fill-mask", "MKT<mask>YI", "--checkpoint", checkpoint, "--backend", "reference", "--json"];
 
 test("download: which files, and where", async () => {
-  const { code, json } = await run("download", "owner/tiny", "--json"), total = Object.values(files).reduce((sum, bytes) => sum + bytes.length, 0);
+  const { code, json } = await run("download", "owner/tiny", "--json");
+  const total = Object.values(files).reduce((sum, bytes) => sum + bytes.length, 0);
   expect(code).toBe(0);
   expect(json()).toMatchObject({ commit, folder: join(home, "hub/models--owner--tiny/snapshots", commit), downloadedBytes: total });
   const again = await run("download", "owner/tiny");
@@ -53,7 +57,8 @@ test("download: which files, and where", async () => {
 });
 
 test("a name is as good as its folder; a folder of that name wins", async () => {
-  const { json } = await run("download", "owner/tiny", "--json"), byFolder = await run(...fill(String(json()["folder"])));
+  const { json } = await run("download", "owner/tiny", "--json");
+  const byFolder = await run(...fill(String(json()["folder"])));
   const byName = await run(...fill("owner/tiny"));
   expect([byName.code, byName.json()]).toEqual([0, byFolder.json()]);
   expect((await run("tokenize", "MKT", "--tokenizer", "owner/tiny")).out).toBe((await run("tokenize", "MKT")).out);

@@ -14,15 +14,19 @@ import { parquetReadObjects } from "hyparquet";
 import { beforeAll, describe, expect, test } from "vitest";
 import { cli } from "./run-cli.ts";
 
-const { run, write, dir } = cli(), tokenizer = esm2Tokenizer();
-const config = { ...esm2Configs["esm2-8m"], layers: 2, hidden: 8, heads: 2, intermediate: 16, initializerRange: 0.3 }, model = esm2(config);
+const { run, write, dir } = cli();
+const tokenizer = esm2Tokenizer();
+const config = { ...esm2Configs["esm2-8m"], layers: 2, hidden: 8, heads: 2, intermediate: 16, initializerRange: 0.3 };
+const model = esm2(config);
 const weights = initialize(parametersOf((scope) => {
-  const inputs = encoderInputs(scope.graph, 1, 4), { last, attentions } = model.outputs(scope, inputs);
+  const inputs = encoderInputs(scope.graph, 1, 4);
+  const { last, attentions } = model.outputs(scope, inputs);
   model.predict(scope, last.reshape([-1, 8]));
   model.contacts(scope, inputs, attentions);
 }), 5);
 const proteins = ["MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ", "MK", "MKTAYIAK", "mkx-"];
-const fasta = write("p.fasta", proteins.map((text, i) => `>${["a", "b words", "a other words", ""][i]}\n${text}\n`).join("")), ids = ["a", "b", "a#2", "record-4"];
+const fasta = write("p.fasta", proteins.map((text, i) => `>${["a", "b words", "a other words", ""][i]}\n${text}\n`).join(""));
+const ids = ["a", "b", "a#2", "record-4"];
 
 async function checkpoint(name: string, tensors: HostTensors = weights, json: object = esm2ConfigJson(config)): Promise<string> {
   await mkdir(join(dir, name), { recursive: true });
@@ -60,7 +64,8 @@ async function mistake(argv: readonly string[], text: string): Promise<void> {
 }
 
 describe("logits", () => {
-  const rows = [[0, 20, 15, 11, 5, 2], [0, 20, 2], [0, 5, 32, 2, 1, 1]], real = [6, 3, 4];
+  const rows = [[0, 20, 15, 11, 5, 2], [0, 20, 2], [0, 5, 32, 2, 1, 1]];
+  const real = [6, 3, 4];
   const all = ["--hidden-states", "--attentions", "--contacts"];
 
   test("rows of any length, with their inside, zero at padding", async () => {
@@ -68,7 +73,10 @@ describe("logits", () => {
     const ran = await run("logits", ...reference, "--ids", "ids.json", "--out", "new/l.safetensors", ...all, "--json");
     expect(ran.json()).toMatchObject({ rows: 3, longest: 6, tokens: 13, backend: "reference", tensors: { logits: [3, 6, 33], "hidden_states.2": [3, 6, 8], "attentions.1": [3, 2, 6, 6], contacts: [3, 4, 4], lengths: [3] } });
     const expected = await direct((encoder) => encoder.outputs(rows.map((row, r) => row.slice(0, real[r])), { logits: true, hiddenStates: true, attentions: true, contacts: true }));
-    const logits = await tensor("new/l.safetensors", "logits"), maps = await tensor("new/l.safetensors", "attentions.0"), contacts = await tensor("new/l.safetensors", "contacts"), states = await tensor("new/l.safetensors", "hidden_states.1");
+    const logits = await tensor("new/l.safetensors", "logits");
+    const maps = await tensor("new/l.safetensors", "attentions.0");
+    const contacts = await tensor("new/l.safetensors", "contacts");
+    const states = await tensor("new/l.safetensors", "hidden_states.1");
     expect([...(await readSafetensors(join(dir, "new/l.safetensors"))).tensors.keys()].sort()).toEqual(["attentions.0", "attentions.1", "contacts", "hidden_states.0", "hidden_states.1", "hidden_states.2", "lengths", "logits"]);
     for (const [r, n] of real.entries()) {
       const row = logits.data.subarray(r * 6 * 33, (r + 1) * 6 * 33);
@@ -106,7 +114,8 @@ describe("embed", () => {
   test("safetensors: a matrix and ids in the order of the input", async () => {
     const ran = await run("embed", fasta, ...reference, "--out", "mean.safetensors", "--json");
     expect(ran.json()).toMatchObject({ sequences: 4, residues: 47, hidden: 8, pooling: "mean", layer: -1, duplicates: 1, unnamed: 1, issues: { replaced: { m: 1, k: 1, x: 1 } }, long: { policy: "window", maxLength: 1024, windowed: 0, cut: 0 } });
-    const { shape, data } = await tensor("mean.safetensors", "embeddings"), expected = await direct((encoder) => encoder.embed(proteins));
+    const { shape, data } = await tensor("mean.safetensors", "embeddings");
+    const expected = await direct((encoder) => encoder.embed(proteins));
     expect(shape).toEqual([4, 8]);
     expected.forEach(({ vectors }, i) => close(data.subarray(i * 8, (i + 1) * 8), vectors.data));
     expect(JSON.parse((await readSafetensors(join(dir, "mean.safetensors"))).metadata["ids"] ?? "")).toEqual(ids);
@@ -125,7 +134,8 @@ describe("embed", () => {
   test(".npy: format 1.0, and ids beside it", async () => {
     for (const [pooling, rows] of [["cls", 4], ["per-token", 47]] as const) {
       await run("embed", "--data", fasta, ...reference, "--out", "v.npy", "--pooling", pooling);
-      const bytes = await readFile(join(dir, "v.npy")), start = 10 + bytes.readUInt16LE(8);
+      const bytes = await readFile(join(dir, "v.npy"));
+      const start = 10 + bytes.readUInt16LE(8);
       expect(bytes.subarray(0, 8)).toEqual(Buffer.from("\x93NUMPY\x01\x00", "latin1"));
       expect(start % 64).toBe(0);
       expect(bytes.subarray(10, start).toString()).toMatch(new RegExp(`^\\{'descr': '<f4', 'fortran_order': False, 'shape': \\(${rows}, 8\\), \\} *\\n$`));
@@ -140,7 +150,8 @@ describe("embed", () => {
   test("Parquet: id, length, embedding", async () => {
     for (const pooling of ["mean", "per-token"] as const) {
       await run("embed", fasta, ...reference, "--out", "v.parquet", "--pooling", pooling);
-      const bytes = new Uint8Array(await readFile(join(dir, "v.parquet"))), found = await parquetReadObjects({ file: bytes.buffer }) as readonly Readonly<Record<string, unknown>>[];
+      const bytes = new Uint8Array(await readFile(join(dir, "v.parquet")));
+      const found = await parquetReadObjects({ file: bytes.buffer }) as readonly Readonly<Record<string, unknown>>[];
       expect(found.map(({ id, length }) => [id, length])).toEqual(ids.map((id, i) => [id, body(proteins[i] as string)]));
       const expected = await direct((encoder) => encoder.embed(proteins, { pooling }));
       found.forEach(({ embedding }, i) => close((embedding as number[] | number[][]).flat(), expected[i]?.vectors.data ?? []));
@@ -168,7 +179,8 @@ describe("embed", () => {
 
 describe("fill-mask", () => {
   test("a table for people, everything as JSON", async () => {
-    const text = "MK<mask>AY<mask>", ran = await run("fill-mask", text, "MK<mask>", ...reference, "--top", "2");
+    const text = "MK<mask>AY<mask>";
+    const ran = await run("fill-mask", text, "MK<mask>", ...reference, "--top", "2");
     const lines = ran.out.trimEnd().split("\n");
     expect(lines.every((line) => line.length <= 80)).toBe(true);
     expect(lines[0]).toBe(text);

@@ -12,7 +12,9 @@ import { promisify } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
 import { cli } from "./run-cli.ts";
 
-const root = fileURLToPath(new URL("../../../", import.meta.url)), require = createRequire(import.meta.url), run = promisify(execFile);
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const require = createRequire(import.meta.url);
+const run = promisify(execFile);
 const dir = mkdtempSync(join(tmpdir(), "cloze-objective-packages-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -22,7 +24,8 @@ const manifestOf = (folder: string): Manifest => JSON.parse(readFileSync(join(fo
 /** What npm would put into node_modules: our packages from source, the tools as the workspace has them. */
 function install(folder: string, names: readonly string[]): void {
   for (const name of names) {
-    const target = name.startsWith("@cloze/") ? join(root, "packages", name.slice("@cloze/".length)) : dirname(require.resolve(`${name}/package.json`)), link = join(folder, "node_modules", name);
+    const target = name.startsWith("@cloze/") ? join(root, "packages", name.slice("@cloze/".length)) : dirname(require.resolve(`${name}/package.json`));
+    const link = join(folder, "node_modules", name);
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(target, link, "dir");
   }
@@ -105,7 +108,8 @@ describe("examples/objectives", () => {
   });
 
   test.each([["shuffle-detection", join(examples, "shuffle-detection")], ["token-order", join(made.dir, "token-order")]])("--objective %s is found from an empty folder and trained with", async (name, source) => {
-    const folder = mkdtempSync(join(dir, "empty-")), target = join(folder, "node_modules", name);
+    const folder = mkdtempSync(join(dir, "empty-"));
+    const target = join(folder, "node_modules", name);
     cpSync(source, target, { recursive: true, filter: (path) => !path.includes("node_modules", source.length) });
     install(folder, Object.keys(manifestOf(target).peerDependencies));
     writeFileSync(join(folder, "data.fasta"), Array.from({ length: 30 }, (_, i) => `>p${i}\nMKTAYIAKQRQISFVKSHFSRQ${"LEERLGLIEV".slice(i % 9)}\n`).join(""));
@@ -114,7 +118,8 @@ describe("examples/objectives", () => {
       token_dropout: false, mask_token_id: 32, pad_token_id: 1, layer_norm_eps: 1e-5, hidden_act: "gelu", emb_layer_norm_before: false, hidden_dropout_prob: 0, attention_probs_dropout_prob: 0,
     }));
     const words = ["pretrain", "--model", "tiny.json", "--data", "data.fasta", "--valid", "0.2", "--steps", "3", "--batch-tokens", "128", "--max-length", "64", "--backend", "reference", "--out", "run", "--json"];
-    const entry = join(root, "apps/cli/test/start.mjs"), printed = await inside(folder, "--import", import.meta.resolve("tsx"), "--conditions=@cloze/source", entry, ...words, "--objective", name);
+    const entry = join(root, "apps/cli/test/start.mjs");
+    const printed = await inside(folder, "--import", import.meta.resolve("tsx"), "--conditions=@cloze/source", entry, ...words, "--objective", name);
     expect(JSON.parse(printed.trimEnd().split("\n").findLast((line) => line.startsWith("{")) ?? "")).toMatchObject({ steps: 3, interrupted: false });
     expect(readFileSync(join(folder, "run/config.yaml"), "utf8")).toContain(`objective: ${name}`);
   });

@@ -17,7 +17,10 @@ import { traceLoss } from "@cloze/trainer";
 import { afterAll, describe, expect, it } from "vitest";
 import { framingOf } from "../src/training-data.ts";
 
-const tokenizer = proteinTokenizer(), frame = framingOf(tokenizer), { pad } = tokenizer.special, vocab = tokenizer.vocabulary.length;
+const tokenizer = proteinTokenizer();
+const frame = framingOf(tokenizer);
+const { pad } = tokenizer.special;
+const vocab = tokenizer.vocabulary.length;
 const shape = { vocab_size: vocab, pad_token_id: pad, hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 24, initializer_range: 0.3 };
 const ROW = 64;
 const configs: Readonly<Record<string, object>> = {
@@ -28,17 +31,21 @@ const configs: Readonly<Record<string, object>> = {
   speedrun: { ...shape, model_type: "cloze_speedrun", mask_token_id: tokenizer.special.mask, num_hidden_layers: 4 },
 };
 
-const objective: Objective<"masked-lm"> = mlm(tokenizer), MOMENT = { seed: 5, step: 3, evaluation: false };
+const objective: Objective<"masked-lm"> = mlm(tokenizer);
+const MOMENT = { seed: 5, step: 3, evaluation: false };
 const draw = new RandomStream(9).split("packed rows");
 const sequences = [30, 11, 24, 7, 11, 30, 50, 24].map((length, n) => Uint8Array.from({ length }, (_, i) => 4 + draw.split(n).below(20, i)));
 
 /** A batch whose rows hold these sequences of another, each under the number of its example. */
 function laidOut(from: TokenBatch, rows: readonly (readonly TokenBatch["sequences"][number][])[], length: number): TokenBatch {
-  const ids = new Int32Array(rows.length * length).fill(pad), segments = new Int32Array(ids.length), positions = new Int32Array(ids.length);
+  const ids = new Int32Array(rows.length * length).fill(pad);
+  const segments = new Int32Array(ids.length);
+  const positions = new Int32Array(ids.length);
   const placed = rows.flatMap((row, r) => {
     let start = 0;
     return row.map((s, n) => {
-      const at = r * length + start, source = s.row * from.length + s.start;
+      const at = r * length + start;
+      const source = s.row * from.length + s.start;
       ids.set(from.ids.subarray(source, source + s.length), at);
       segments.fill(n + 1, at, at + s.length);
       for (let i = 0; i < s.length; i++) positions[at + i] = i;
@@ -52,9 +59,11 @@ function laidOut(from: TokenBatch, rows: readonly (readonly TokenBatch["sequence
 /** Sums over a batch: the loss, its weight, and the gradient of every parameter. */
 async function sums(backend: Backend, source: Parameters<typeof traceLoss>[0]["source"], weights: HostTensors, feeds: HostTensors): Promise<Record<string, Float32Array>> {
   const types = Object.fromEntries(Object.entries(feeds).map(([name, { dtype, shape: s }]) => [name, { dtype, shape: s }]));
-  const { graph, loss, parameters } = traceLoss({ source, objective, optimizer: adamw({ beta2: 0.98 }) }, types), found = gradients(loss.sum, parameters);
+  const { graph, loss, parameters } = traceLoss({ source, objective, optimizer: adamw({ beta2: 0.98 }) }, types);
+  const found = gradients(loss.sum, parameters);
   const outputs = { loss: loss.sum, ...(loss.weight && { weight: loss.weight }), ...Object.fromEntries(found) };
-  const executable = await backend.compile(program(graph, { state: [...parameters.values()].map((p) => p.tensor), outputs })), session = await backend.start(Object.fromEntries([...parameters.keys()].map((name) => [name, weights[name] as HostTensor])));
+  const executable = await backend.compile(program(graph, { state: [...parameters.values()].map((p) => p.tensor), outputs }));
+  const session = await backend.start(Object.fromEntries([...parameters.keys()].map((name) => [name, weights[name] as HostTensor])));
   try {
     const result = await session.run(executable, feeds);
     return Object.fromEntries(Object.entries(result).map(([name, { data }]) => [name, Float32Array.from(data as Float32Array)]));
@@ -72,7 +81,8 @@ function expectEqual(got: Readonly<Record<string, Float32Array>>, want: Readonly
   const whole = norm(Object.entries(want).filter(([name]) => name !== "loss" && name !== "weight").map(([, g]) => norm(g)));
   expect(whole).toBeGreaterThan(0.1);
   for (const [name, expected] of Object.entries(want)) {
-    const least = name === "loss" || name === "weight" ? 0 : 1e-3 * whole, off = norm((got[name] as Float32Array).map((v, i) => v - (expected[i] as number)));
+    const least = name === "loss" || name === "weight" ? 0 : 1e-3 * whole;
+    const off = norm((got[name] as Float32Array).map((v, i) => v - (expected[i] as number)));
     expect(off / Math.max(least, norm(expected)), `${what}: ${name}`).toBeLessThanOrEqual(1e-5);
   }
 }
@@ -82,12 +92,16 @@ afterAll(async () => { for (const b of Object.values(backends)) await b.dispose(
 
 describe.each(Object.keys(configs))("%s", (family) => {
   it.each(Object.keys(backends))("packed, padded and alone are one on %s", async (engine) => {
-    const backend = backends[engine] as Backend, model = await openModel(configs[family]), source = { name: family, model: model.model, configText: "", buffers: {}, maxLength: ROW };
+    const backend = backends[engine] as Backend;
+    const model = await openModel(configs[family]);
+    const source = { name: family, model: model.model, configText: "", buffers: {}, maxLength: ROW };
     const batches = packedBatches(memoryDataset(sequences), { seed: 1, length: ROW, rowsPerBatch: 4, special: frame });
     expect(batches.rowsIn(0)).toBe(4);
-    const packed = await batches.batchAt(0), each = packed.sequences;
+    const packed = await batches.batchAt(0);
+    const each = packed.sequences;
     expect(each.length).toBe(sequences.length);
-    const padded = laidOut(packed, each.map((s) => [s]), ROW), alone = each.map((s) => laidOut(packed, [[s]], s.length));
+    const padded = laidOut(packed, each.map((s) => [s]), ROW);
+    const alone = each.map((s) => laidOut(packed, [[s]], s.length));
     const prepared = [packed, padded, ...alone].map((batch) => ({ batch, ...objective.prepare(batch, MOMENT) }));
     // Nothing is predicted at padding: every target is a place of a sequence.
     for (const { batch, feeds } of prepared) {
@@ -107,7 +121,9 @@ describe.each(Object.keys(configs))("%s", (family) => {
     expectEqual(second, total, "padded, against alone");
 
     // What stands at padding moves nothing.
-    const feeds = prepared[1]?.feeds as HostTensors, name = Object.keys(feeds).find((n) => n.endsWith("ids")) as string, ids = feeds[name] as HostTensor;
+    const feeds = prepared[1]?.feeds as HostTensors;
+    const name = Object.keys(feeds).find((n) => n.endsWith("ids")) as string;
+    const ids = feeds[name] as HostTensor;
     const other = { ...ids, data: (ids.data as Int32Array).map((id, i) => (padded.segments[i] === 0 ? 4 + (i % 20) : id)) };
     expectEqual(await sums(backend, source, weights, { ...feeds, [name]: other }), total, "other tokens at padding");
   });

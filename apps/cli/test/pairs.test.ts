@@ -11,7 +11,8 @@ const pretrain = (objective: string, ...more: string[]): Promise<Ran> => run("pr
 const rows = (name: string): string[] => readMetrics(join(dir, name, "metrics.jsonl")).rows.map(withoutTime);
 
 beforeAll(() => {
-  const letters = [..."abcdefghij"], words = letters.flatMap((a) => ["o", "u"].map((b) => `${a}${b}n`));
+  const letters = [..."abcdefghij"];
+  const words = letters.flatMap((a) => ["o", "u"].map((b) => `${a}${b}n`));
   // Each document keeps to words of one letter.
   const documents = Array.from({ length: 24 }, (_, d) => Array.from({ length: 3 + (d % 4) }, (_, s) => Array.from({ length: 3 + ((d + s) % 3) }, (_, w) => words[2 * (d % 10) + ((s + w) % 2)]).join(" ")).join("\n"));
   write("docs.txt", `${documents.join("\n\n")}\n`);
@@ -28,7 +29,8 @@ describe("pretrain --objective mlm+nsp", () => {
   test("logs both losses, saves a model for pretraining, and resumes bit for bit", async () => {
     const { code, err, json } = await pretrain("mlm+nsp", "--steps", "8", "--out", "straight");
     expect(code, err).toBe(0);
-    const said = json(), config = JSON.parse(readFileSync(join(said["checkpoint"] as string, "config.json"), "utf8")) as { readonly architectures: readonly string[] };
+    const said = json();
+    const config = JSON.parse(readFileSync(join(said["checkpoint"] as string, "config.json"), "utf8")) as { readonly architectures: readonly string[] };
     expect(config.architectures).toEqual(["BertForPreTraining"]);
     expect(said).toMatchObject({ steps: 8, "nsp.accuracy": expect.any(Number) as number, "nsp.loss": expect.any(Number) as number });
     const [first] = readMetrics(join(dir, "straight", "metrics.jsonl")).rows;

@@ -12,7 +12,8 @@ let dir: string;
 beforeAll(() => { dir = folder(); });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-const entry = fileURLToPath(new URL("./start.mjs", import.meta.url)), tsx = import.meta.resolve("tsx");
+const entry = fileURLToPath(new URL("./start.mjs", import.meta.url));
+const tsx = import.meta.resolve("tsx");
 
 interface Finished { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly stdout: string; readonly stderr: string }
 
@@ -20,7 +21,9 @@ interface Finished { readonly code: number | null; readonly signal: NodeJS.Signa
 function cloze(args: readonly string[], watch?: { readonly file: string; readonly rows: number; readonly signal: NodeJS.Signals }): Promise<Finished> {
   return new Promise((done) => {
     const child = spawn(process.execPath, ["--import", tsx, "--conditions=@cloze/source", entry, ...args], { cwd: dir, stdio: ["ignore", "pipe", "pipe"] });
-    let stdout = "", stderr = "", sent = false;
+    let stdout = "";
+    let stderr = "";
+    let sent = false;
     child.stdout.on("data", (chunk) => { stdout += String(chunk); });
     child.stderr.on("data", (chunk) => { stderr += String(chunk); });
     const timer = watch && setInterval(() => {
@@ -91,7 +94,8 @@ describe("cloze pretrain", () => {
     expect(straight.code, straight.stderr).toBe(0);
     expect(straight.stderr).toContain("contractions in f16");
     expect(readFileSync(join(dir, "half", "config.yaml"), "utf8")).toMatch(/^precision: f16$/m);
-    const train = readMetrics(join(dir, "half", "metrics.jsonl")).rows.filter((row) => row.type === "train"), kept = train.filter((row) => row["skipped"] !== true);
+    const train = readMetrics(join(dir, "half", "metrics.jsonl")).rows.filter((row) => row.type === "train");
+    const kept = train.filter((row) => row["skipped"] !== true);
     expect(train[0]).toMatchObject({ lossScale: 65_536, skipped: true });
     expect(kept.length).toBeGreaterThan(10);
     expect(kept.at(-1)?.loss).toBeLessThan(Math.log(33) - 0.3);
@@ -151,7 +155,8 @@ describe("cloze pretrain", () => {
   });
 
   it.each([["8192", 4, 32], ["448", 1, 7], ["6208", 4, 24]])("computes %s tokens in %i equal parts of %i rows, and writes it down", async (tokens, parts, rows) => {
-    const out = `parts-${tokens}`, { code, stderr } = await cloze(["pretrain", "--model", "tiny.json", "--data", "data.fasta", "--steps", "1", "--batch-tokens", tokens, "--max-length", "64", "--valid", "0", "--out", out]);
+    const out = `parts-${tokens}`;
+    const { code, stderr } = await cloze(["pretrain", "--model", "tiny.json", "--data", "data.fasta", "--steps", "1", "--batch-tokens", tokens, "--max-length", "64", "--valid", "0", "--out", out]);
     expect(code, stderr).toBe(0);
     expect(stderr).toContain(`${parts * rows} rows of 64 tokens a step, `);
     // How full the rows are is said beforehand and in the report.

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-const root = fileURLToPath(new URL("../../..", import.meta.url)), dir = mkdtempSync(join(tmpdir(), "cloze-process-")), start = join(dir, "start.mjs");
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const dir = mkdtempSync(join(tmpdir(), "cloze-process-"));
+const start = join(dir, "start.mjs");
 const argv = ["--import", "tsx", "--conditions=@cloze/source", start];
 
 beforeAll(() => {

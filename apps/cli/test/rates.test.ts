@@ -18,7 +18,8 @@ async function trained(out: string, ...more: string[]): Promise<string[]> {
 
 /** Names of the tensors that some step after the first moved. */
 async function moved(out: string): Promise<readonly string[]> {
-  const [first, last] = await Promise.all([1, 4].map((step) => loadModel(join(dir, out, "checkpoints", `step-${step}`)))), was = first?.weights ?? {};
+  const [first, last] = await Promise.all([1, 4].map((step) => loadModel(join(dir, out, "checkpoints", `step-${step}`))));
+  const was = first?.weights ?? {};
   return Object.entries(was).filter(([name, { data }]) => Array.from(data).some((x, i) => x !== last?.weights[name]?.data[i])).map(([name]) => name);
 }
 
@@ -31,7 +32,9 @@ test("rates of embeddings and head that are the others' change nothing", async (
 test("each moves its own part: tables, head, and what is left", async () => {
   // A head of zeros would be moved by any rate, and hold back the gradients of all else.
   for (const [out, ...more] of [["all"], ["tables", "--embedding-lr", "1e-30"], ["head", "--head-lr", "1e-30"]] as const) await trained(out, "--no-zero-init-head", ...more);
-  const all = await moved("all"), tables = all.filter((name) => name.includes("embed")), head = all.filter((name) => name.startsWith("lm_head"));
+  const all = await moved("all");
+  const tables = all.filter((name) => name.includes("embed"));
+  const head = all.filter((name) => name.startsWith("lm_head"));
   expect([tables.length, head.length]).toEqual([2, 1]);
   expect(await moved("tables")).toEqual(all.filter((name) => !tables.includes(name)));
   expect(await moved("head")).toEqual(all.filter((name) => !head.includes(name)));

@@ -16,7 +16,8 @@ test("every command line is understood", async () => {
   const lines = [...readme.matchAll(/^npx cloze (.+)$/gm)].map(([, line]) => line ?? "");
   expect(lines.length).toBeGreaterThan(3);
   for (const line of lines) {
-    const entry = COMMANDS.find(({ name }) => `${line} `.startsWith(`${name} `)), command = await entry?.load();
+    const entry = COMMANDS.find(({ name }) => `${line} `.startsWith(`${name} `));
+    const command = await entry?.load();
     expect(command, line).toBeDefined();
     if (entry === undefined || command === undefined) continue;
     const words = [...line.slice(entry.name.length).matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");

@@ -7,7 +7,9 @@ import { recipeFigures } from "../src/recipe-figures.ts";
 import { pretrainOptions, readRecipe, recipeNames } from "../src/recipes.ts";
 import { cli } from "./run-cli.ts";
 
-const { dir, run, write } = cli(), path = (given: string): string => resolve(dir, given), names = await recipeNames();
+const { dir, run, write } = cli();
+const path = (given: string): string => resolve(dir, given);
+const names = await recipeNames();
 
 /** Counts as published, or as their published configurations come to. */
 const PUBLISHED: Readonly<Record<string, number>> = {
@@ -24,7 +26,10 @@ const TOKENS: Readonly<Record<string, number>> = {
 
 describe.each(names)("%s", (name) => {
   it("says what it is, its options resolve, and its model has the parameters that its header says", async () => {
-    const recipe = await readRecipe(name, path), { parameters, tokens, steps } = await recipeFigures(recipe, { path, cwd: dir }), text = recipe.header.join("\n"), options = pretrainOptions(recipe.options);
+    const recipe = await readRecipe(name, path);
+    const { parameters, tokens, steps } = await recipeFigures(recipe, { path, cwd: dir });
+    const text = recipe.header.join("\n");
+    const options = pretrainOptions(recipe.options);
     expect(recipe.summary.length, recipe.summary).toBeLessThanOrEqual(39);
     for (const line of recipe.header) expect(line.length, line).toBeLessThanOrEqual(78);
     expect(Number(/Parameters: ([\d,]+)/.exec(text)?.[1]?.replaceAll(",", ""))).toBe(parameters);
@@ -57,7 +62,10 @@ test("the list and every page fit 80 columns, and their JSON is whole", async ()
 describe("charts", () => {
   it("draw what changes, where it changes", async () => {
     write("mine.yaml", "# mine\nmodel: esm2-8m\nsteps: 1000\nschedule: constant\nwarmup: 0\nbatch-tokens: { 0: 1024, 0.5: 2048 }\nobjective: 0:mlm,0.75:masked-diffusion\n");
-    const { out } = await run("recipe", "show", "mine.yaml", "--plot"), lines = out.split("\n"), at = lines.indexOf("batch-tokens"), bars = lines.slice(at + 1, at + 5).map((line) => line.slice(12).padEnd(68));
+    const { out } = await run("recipe", "show", "mine.yaml", "--plot");
+    const lines = out.split("\n");
+    const at = lines.indexOf("batch-tokens");
+    const bars = lines.slice(at + 1, at + 5).map((line) => line.slice(12).padEnd(68));
     expect(lines.slice(at + 1, at + 5).map((line) => line.slice(0, 12))).toEqual(["     2,048 |", "           |", "           |", "     1,024 |"]);
     expect(bars).toEqual([" ".repeat(34) + "█".repeat(34), " ".repeat(34) + "█".repeat(34), " ".repeat(34) + "█".repeat(34), "▁".repeat(34) + "█".repeat(34)]);
     expect(lines[lines.indexOf("objective") + 1]).toMatch(/^ {11}\|mlm─+┤masked-diffusi?o?n?/);
@@ -116,7 +124,8 @@ test("the recipe for text: a tokenizer and a text of one's own, as its header sa
 
 test("a recipe that begins as a smaller model: grown by its name, trained from there", async () => {
   const quick = ["--steps", "1", "--batch-tokens", "256", "--max-length", "64", "--rope-base", "10000", "--valid", "0", "--backend", "reference"];
-  const small = '{"hidden_size":8,"num_hidden_layers":2,"num_attention_heads":1,"intermediate_size":8,"max_position_embeddings":64}', large = '{"hidden_size":16,"num_hidden_layers":3,"num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":64}';
+  const small = '{"hidden_size":8,"num_hidden_layers":2,"num_attention_heads":1,"intermediate_size":8,"max_position_embeddings":64}';
+  const large = '{"hidden_size":16,"num_hidden_layers":3,"num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":64}';
   const base = await run("pretrain", "--recipe", "modernbert-base-tiny", "--model-options", small, ...quick, "--out", "base");
   expect(base.code, base.err).toBe(0);
   const grown = await run("checkpoint", "grow", "base", "grown", "--recipe", "modernbert-large-tiny", "--model-options", large, "--no-keep-sums");

@@ -26,7 +26,8 @@ export function cli(commands?: readonly CommandEntry[], env: Io["env"] = { HF_HU
   const dir = mkdtempSync(join(tmpdir(), "cloze-cli-"));
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
   const piped = async (input: string, ...argv: readonly string[]): Promise<Ran> => {
-    let out = "", err = "";
+    let out = "";
+    let err = "";
     const io: Io = {
       stdout: { write: (text) => { out += text; } },
       stderr: { write: (text) => { err += text; } },

@@ -7,7 +7,8 @@ import { readMetrics, withoutTime } from "@cloze/trainer";
 import { beforeAll, describe, expect, it } from "vitest";
 import { cli } from "./run-cli.ts";
 
-const { dir, run, write } = cli(), entry = fileURLToPath(new URL("./start.mjs", import.meta.url));
+const { dir, run, write } = cli();
+const entry = fileURLToPath(new URL("./start.mjs", import.meta.url));
 const config = { model_type: "cloze_speedrun", vocab_size: 33, pad_token_id: 1, mask_token_id: 32, hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, max_position_embeddings: 64 };
 const recipe = `model: tiny.json
 data: [data.fasta]
@@ -29,7 +30,8 @@ const rows = (out: string): string[] => readMetrics(join(dir, out, "metrics.json
 
 /** Runs in a process of its own and kills it after so many lines of the record. */
 function killed(after: number, out: string): Promise<NodeJS.Signals | null> {
-  const file = join(dir, out, "metrics.jsonl"), child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), "--conditions=@cloze/source", entry, "pretrain", "--config", "recipe.yaml", "--out", out], { cwd: dir, stdio: "ignore" });
+  const file = join(dir, out, "metrics.jsonl");
+  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), "--conditions=@cloze/source", entry, "pretrain", "--config", "recipe.yaml", "--out", out], { cwd: dir, stdio: "ignore" });
   const timer = setInterval(() => { if (existsSync(file) && readFileSync(file, "utf8").split("\n").length > after) child.kill("SIGKILL"); }, 5);
   return new Promise((done) => void child.on("close", (_, signal) => { clearInterval(timer); done(signal); }));
 }
@@ -82,7 +84,8 @@ describe("schedules of pretrain", () => {
     [["--config", "wrong.yaml"], /wrong\.yaml, line 1: window: expected a whole number, at least 0, got "wide"/],
   ] as const)("%j: one clear line, exit 2", async (args, message) => {
     write("wrong.yaml", "window: { 0: 4, 0.5: wide }\n");
-    const model = args[0] === "--model" ? [] : ["--model", "tiny.json"], { code, err } = await run("pretrain", ...model, "--data", "data.fasta", ...args);
+    const model = args[0] === "--model" ? [] : ["--model", "tiny.json"];
+    const { code, err } = await run("pretrain", ...model, "--data", "data.fasta", ...args);
     expect(err).toMatch(message);
     expect(code).toBe(2);
   });

@@ -7,7 +7,9 @@ import { BASELINE, checkedFigures } from "../src/speedrun-rules.ts";
 import { standings, standingsText, withTable } from "../src/speedrun-table.ts";
 import { cli } from "./run-cli.ts";
 
-const { dir, run, write } = cli(), where = { path: (given: string): string => resolve(dir, given), cwd: dir }, records = await speedrunRecords();
+const { dir, run, write } = cli();
+const where = { path: (given: string): string => resolve(dir, given), cwd: dir };
+const records = await speedrunRecords();
 const page = readFileSync(new URL("../../../bench/speedrun/README.md", import.meta.url), "utf8");
 
 test.each(records.map((record) => [record.name, record] as const))("%s is within the rules, and its results are those of its recipe", async (_, record) => {
@@ -49,7 +51,8 @@ describe("a run of one's own record", () => {
     const { code, err, out } = await run("speedrun", "mine.yaml", "--record", "--seeds", "2", "--backend", "onnxruntime", "--threads", "1");
     expect(code, err).toBe(0);
     expect(out).toMatch(/seed 0: loss \d\.\d{4} after 2 steps[\s\S]*mean loss  \d\.\d{4} ± \d\.\d{4} over 2 seeds/);
-    const text = readFileSync(join(dir, "mine.yaml"), "utf8"), { results } = await parseRecord(text, "mine.yaml");
+    const text = readFileSync(join(dir, "mine.yaml"), "utf8");
+    const { results } = await parseRecord(text, "mine.yaml");
     expect(text.startsWith(SMALL.slice(0, SMALL.indexOf("recipe")))).toBe(true);
     expect(results.map(({ seed, steps }) => [seed, steps])).toEqual([[0, 2], [1, 2]]);
     const again = await run("speedrun", "mine.yaml", "--seeds", "1", "--backend", "onnxruntime", "--threads", "1", "--json");

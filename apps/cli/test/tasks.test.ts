@@ -13,11 +13,13 @@ import { finetune, taskPipeline, textClassification } from "../src/tasks.ts";
 import { cli } from "./run-cli.ts";
 
 const { run, piped, write, dir } = cli();
-const REFERENCE = ["--backend", "reference"] as const, FAST = [...REFERENCE, "--lr", "0.01", "--batch", "8", "--max-length", "24"] as const;
+const REFERENCE = ["--backend", "reference"] as const;
+const FAST = [...REFERENCE, "--lr", "0.01", "--batch", "8", "--max-length", "24"] as const;
 
 /** Any mistake: exit code 2, nothing on stdout, its line the last on stderr. */
 async function mistake(argv: readonly string[], text: RegExp): Promise<void> {
-  const ran = await run(...argv), last = ran.err.trimEnd().split("\n").at(-1) ?? "";
+  const ran = await run(...argv);
+  const last = ran.err.trimEnd().split("\n").at(-1) ?? "";
   expect(ran).toMatchObject({ code: 2, out: "" });
   expect(last).toMatch(/^cloze: /);
   expect(last).toMatch(text);
@@ -27,7 +29,8 @@ async function mistake(argv: readonly string[], text: RegExp): Promise<void> {
 function reviews(count: number, seed: number): string {
   const stream = new RandomStream(seed).split("reviews");
   return Array.from({ length: count }, (_, i) => {
-    const good = stream.below(2, 2 * i), word = [["bad", "poor"], ["good", "fine"]][good]?.[stream.below(2, 2 * i + 1)];
+    const good = stream.below(2, 2 * i);
+    const word = [["bad", "poor"], ["good", "fine"]][good]?.[stream.below(2, 2 * i + 1)];
     return `the ${i % 3 === 0 ? "film" : "plot"} is${" very".repeat(i % 4)} ${word} .\t${good}\n`;
   }).join("");
 }
@@ -51,7 +54,8 @@ describe("finetune, predict, evaluate", () => {
     expect(ran.err).toContain("48 examples to train on, 16 to evaluate on; backend reference");
     expect(ran.out).toMatch(/seed 0 +seed 1 +seed 2 +mean +deviation\n/);
     const summary = JSON.parse(readFileSync(join(dir, "runs/seeds/summary.json"), "utf8")) as { figures: { accuracy: number }; deviation: { accuracy: number }; seeds: { figures: { accuracy: number } }[] };
-    const scores = summary.seeds.map(({ figures }) => figures.accuracy), mean = (scores[0]! + scores[1]! + scores[2]!) / 3;
+    const scores = summary.seeds.map(({ figures }) => figures.accuracy);
+    const mean = (scores[0]! + scores[1]! + scores[2]!) / 3;
     expect(mean).toBeGreaterThan(0.8);
     expect(summary.figures.accuracy).toBeCloseTo(mean, 12);
     const report = readFileSync(join(dir, "runs/seeds/seed-1/report.html"), "utf8");
@@ -67,8 +71,10 @@ describe("finetune, predict, evaluate", () => {
   });
 
   test("predictions keep order and fields, in a pipe, as CSV, as TSV", async () => {
-    const model = ["--checkpoint", "runs/seeds/seed-0", ...REFERENCE, "--batch-tokens", "64"], texts = Array.from({ length: 30 }, (_, i) => ({ id: i, text: `the plot is${" very".repeat(i % 9)} ${i % 2 === 0 ? "good" : "bad"}` }));
-    const streamed = await piped(texts.map((each) => JSON.stringify(each)).join("\n"), "predict", ...model), lines = streamed.out.trimEnd().split("\n").map((line) => JSON.parse(line) as { id: number; text: string; prediction: { label: string } });
+    const model = ["--checkpoint", "runs/seeds/seed-0", ...REFERENCE, "--batch-tokens", "64"];
+    const texts = Array.from({ length: 30 }, (_, i) => ({ id: i, text: `the plot is${" very".repeat(i % 9)} ${i % 2 === 0 ? "good" : "bad"}` }));
+    const streamed = await piped(texts.map((each) => JSON.stringify(each)).join("\n"), "predict", ...model);
+    const lines = streamed.out.trimEnd().split("\n").map((line) => JSON.parse(line) as { id: number; text: string; prediction: { label: string } });
     expect(streamed.code, streamed.err).toBe(0);
     expect(lines.map(({ id, text }) => ({ id, text }))).toEqual(texts);
     expect(lines.filter(({ prediction }, i) => prediction.label === (i % 2 === 0 ? "1" : "0")).length).toBeGreaterThanOrEqual(24);
@@ -96,12 +102,15 @@ describe("finetune, predict, evaluate", () => {
 
   test("keys of the checkpoint's config.json change with --model-options: a run with dropout is another, and its checkpoint says so", async () => {
     const dropped = async (rate: number): Promise<{ readonly loss: unknown; readonly config: unknown }> => {
-      const place = `runs/dropout-${rate}`, ran = await run("finetune", "--task", "text-classification", "--from", "base", "--data", "train.tsv", "--valid", "dev.tsv", "--metric", "mcc", "--epochs", "0.5", "--out", place, "--model-options", JSON.stringify({ hidden_dropout_prob: rate }), ...FAST);
+      const place = `runs/dropout-${rate}`;
+      const ran = await run("finetune", "--task", "text-classification", "--from", "base", "--data", "train.tsv", "--valid", "dev.tsv", "--metric", "mcc", "--epochs", "0.5", "--out", place, "--model-options", JSON.stringify({ hidden_dropout_prob: rate }), ...FAST);
       expect(ran.code, ran.err).toBe(0);
-      const [first = "{}"] = readFileSync(join(dir, place, "metrics.jsonl"), "utf8").split("\n"), { loss } = JSON.parse(first) as { readonly loss: unknown };
+      const [first = "{}"] = readFileSync(join(dir, place, "metrics.jsonl"), "utf8").split("\n");
+      const { loss } = JSON.parse(first) as { readonly loss: unknown };
       return { loss, config: JSON.parse(readFileSync(join(dir, place, "model/config.json"), "utf8")) };
     };
-    const none = await dropped(0), half = await dropped(0.5);
+    const none = await dropped(0);
+    const half = await dropped(0.5);
     expect(half.config).toMatchObject({ hidden_dropout_prob: 0.5 });
     expect(none.config).toMatchObject({ hidden_dropout_prob: 0 });
     expect(half.loss).not.toBe(none.loss);
@@ -110,12 +119,14 @@ describe("finetune, predict, evaluate", () => {
 
   test("--scratch begins anew, each seed from weights of its own", async () => {
     const start = async (...more: readonly string[]): Promise<readonly unknown[]> => {
-      const place = `runs/start${more.length}`, ran = await run("finetune", "--task", "text-classification", "--from", "base", "--data", "train.tsv", "--epochs", "0.2", "--seeds", "2", "--out", place, ...more, ...FAST);
+      const place = `runs/start${more.length}`;
+      const ran = await run("finetune", "--task", "text-classification", "--from", "base", "--data", "train.tsv", "--epochs", "0.2", "--seeds", "2", "--out", place, ...more, ...FAST);
       expect(ran.code, ran.err).toBe(0);
       expect(ran.err.includes("bert.embeddings.word_embeddings.weight")).toBe(more.length > 0);
       return Promise.all([0, 1].map(async (seed) => (await loadModel(join(dir, place, `seed-${seed}`, "model"))).weights["bert.embeddings.position_embeddings.weight"]?.data.at(-1)));
     };
-    const from = (await loadModel(join(dir, "base"))).weights["bert.embeddings.position_embeddings.weight"]?.data.at(-1), [a, b] = await start("--scratch");
+    const from = (await loadModel(join(dir, "base"))).weights["bert.embeddings.position_embeddings.weight"]?.data.at(-1);
+    const [a, b] = await start("--scratch");
     // No row is so long: these weights keep what they began with, but for the decay.
     expect(await start()).toEqual([expect.closeTo(Number(from), 3), expect.closeTo(Number(from), 3)]);
     expect(Math.abs(Number(a) - Number(b))).toBeGreaterThan(1e-3);
@@ -124,7 +135,8 @@ describe("finetune, predict, evaluate", () => {
 
   test("questions: the JSON of SQuAD in, answers by id out", async () => {
     const paragraphs = Array.from({ length: 16 }, (_, i) => {
-      const where = ["rome", "oslo"][i % 2] as string, context = `${["ann", "bob"][(i >> 1) % 2]} is in ${where} .`;
+      const where = ["rome", "oslo"][i % 2] as string;
+      const context = `${["ann", "bob"][(i >> 1) % 2]} is in ${where} .`;
       return { context, qas: [{ id: `q${i}`, question: "where ?", answers: [{ text: where, answer_start: context.indexOf(where) }] }] };
     });
     write("squad.json", JSON.stringify({ version: "1.1", data: [{ title: "t", paragraphs }] }));
@@ -170,7 +182,8 @@ describe("one line for each mistake", () => {
 
 describe("cloze/tasks", () => {
   test("three lines from a checkpoint to predictions, and a pipeline from a folder", async () => {
-    const engine = backend(), examples = reviews(48, 1).trimEnd().split("\n").map((line) => ({ text: line.split("\t")[0] as string, label: line.split("\t")[1] }));
+    const engine = backend();
+    const examples = reviews(48, 1).trimEnd().split("\n").map((line) => ({ text: line.split("\t")[0] as string, label: line.split("\t")[1] }));
     const model = await finetune({ from: join(dir, "base"), task: textClassification(), data: examples, valid: join(dir, "dev.tsv"), backend: engine, lr: 0.01, epochs: 8, batch: 8 });
     const [answer] = await model.predict(["the film is very good ."]);
     expect(answer?.label).toBe("1");
@@ -184,7 +197,8 @@ describe("cloze/tasks", () => {
   });
 
   test("opens a checkpoint that was made elsewhere, without task.json", async () => {
-    const made = join(dir, "elsewhere"), from = join(dir, "runs/seeds/seed-0/model");
+    const made = join(dir, "elsewhere");
+    const from = join(dir, "runs/seeds/seed-0/model");
     mkdirSync(made);
     for (const file of ["config.json", "model.safetensors", "tokenizer.json", "vocab.txt", "tokenizer_config.json"]) writeFileSync(join(made, file), readFileSync(join(from, file)));
     const model = await taskPipeline(made, { kind: "text-classification", backend: backend() });

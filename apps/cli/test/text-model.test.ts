@@ -17,7 +17,8 @@ const { run, write, dir } = cli();
 const words = ["the", "cat", "sat", "on", "a", "mat", "dog", "ran", "home", "where", "did", "it", "go", "?", ".", "##s", "##ing"];
 const tokenizer = wordPiece({ vocabulary: ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...words] });
 const opened = await openModel({ model_type: "bert", vocab_size: tokenizer.vocabulary.length, hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 12, max_position_embeddings: 16, initializer_range: 0.3 });
-const weightsOf = (head: Head): ReturnType<typeof initialize> => initialize(headParameters(opened.model, head, 2), 5), weights = weightsOf("masked-lm+sentence-pair");
+const weightsOf = (head: Head): ReturnType<typeof initialize> => initialize(headParameters(opened.model, head, 2), 5);
+const weights = weightsOf("masked-lm+sentence-pair");
 
 async function checkpoint(name: string, head: Head): Promise<void> {
   const { model, buffers, maxLength, extraParameters } = opened;
@@ -80,7 +81,8 @@ describe("fill-mask", () => {
   test("of bytes: tokens have their space in them", async () => {
     const counter = new WordCounter();
     counter.add(texts.join(" "));
-    const bytes = bpe(trainMerges(counter.words(), { size: 270 })), size = bytes.vocabulary.length;
+    const bytes = bpe(trainMerges(counter.words(), { size: 270 }));
+    const size = bytes.vocabulary.length;
     const { model, buffers, maxLength, extraParameters, configText } = await openModel({ model_type: "bert", vocab_size: size, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 12, max_position_embeddings: 32, initializer_range: 0.3 });
     const source = { name: "bytes", model, buffers, maxLength, extraParameters, configText: configText({ head: "masked-lm" }) };
     await saveCheckpoint(join(dir, "bytes"), { source, weights: initialize(headParameters(model, "masked-lm", 2), 5), tokenizerFiles: bytes.files() });
@@ -92,9 +94,11 @@ describe("fill-mask", () => {
   });
 
   test("puts the best token into the text", async () => {
-    const ran = await run("fill-mask", ...reference, "the cats [MASK] on a [MASK].", "--top", "2", "--json"), [{ filled, masks }] = ran.json()["texts"] as [{ filled: string; masks: { position: number; candidates: { token: string }[] }[] }];
+    const ran = await run("fill-mask", ...reference, "the cats [MASK] on a [MASK].", "--top", "2", "--json");
+    const [{ filled, masks }] = ran.json()["texts"] as [{ filled: string; masks: { position: number; candidates: { token: string }[] }[] }];
     expect(masks.map(({ position }) => position)).toEqual([4, 7]);
-    const [first = "", second = ""] = masks.map(({ candidates }) => candidates[0]?.token ?? ""), goesOn = (token: string, before: string): string => (token.startsWith("##") ? before.trimEnd() + token.slice(2) : before + token);
+    const [first = "", second = ""] = masks.map(({ candidates }) => candidates[0]?.token ?? "");
+    const goesOn = (token: string, before: string): string => (token.startsWith("##") ? before.trimEnd() + token.slice(2) : before + token);
     expect(filled).toBe(`${goesOn(second, `${goesOn(first, "the cats ")} on a `)}.`);
   });
 
@@ -104,15 +108,19 @@ describe("fill-mask", () => {
 });
 
 describe("logits", () => {
-  const pair = tokenizer.encode("where did it go?", { pair: "home." }), ids = [Array.from(pair.ids), [2, 5, 3]], types = [Array.from(pair.types), [0, 0, 0]];
+  const pair = tokenizer.encode("where did it go?", { pair: "home." });
+  const ids = [Array.from(pair.ids), [2, 5, 3]];
+  const types = [Array.from(pair.types), [0, 0, 0]];
 
   test("of pairs, by their types", async () => {
     write("ids.json", JSON.stringify(ids));
     write("types.json", JSON.stringify(types));
     const ran = await run("logits", ...reference, "--ids", "ids.json", "--types", "types.json", "--out", "l.safetensors", "--hidden-states", "--json");
     expect(ran.json()).toMatchObject({ rows: 2, longest: 10, tokens: 13 });
-    const [first] = await direct((encoder) => encoder.logits([{ ids: ids[0] as number[], types: types[0] as number[] }])), vocab = tokenizer.vocabulary.length;
-    const found = (await readSafetensors(join(dir, "l.safetensors"))).tensors.get("logits"), ours = found === undefined ? [] : Array.from(toFloat32(found.dtype, found.data)).slice(0, 10 * vocab);
+    const [first] = await direct((encoder) => encoder.logits([{ ids: ids[0] as number[], types: types[0] as number[] }]));
+    const vocab = tokenizer.vocabulary.length;
+    const found = (await readSafetensors(join(dir, "l.safetensors"))).tensors.get("logits");
+    const ours = found === undefined ? [] : Array.from(toFloat32(found.dtype, found.data)).slice(0, 10 * vocab);
     ours.forEach((x, i) => expect(Math.abs(x - (first?.data[i] as number))).toBeLessThan(1e-5));
     expect(ours.length).toBe(10 * vocab);
   });

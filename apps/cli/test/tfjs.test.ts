@@ -12,7 +12,8 @@ const NAMES = ["tfjs:node", "tfjs:wasm"] as const;
 
 /** The backend; where TensorFlow's native library is not there, the test is skipped and says why. */
 async function open(name: (typeof NAMES)[number], context: TestContext): Promise<Backend> {
-  const entry = BACKENDS.find((each) => each.name === name), probe = await entry?.probe();
+  const entry = BACKENDS.find((each) => each.name === name);
+  const probe = await entry?.probe();
   if (entry === undefined || probe === undefined) throw new Error(`no backend ${name}`);
   if (!probe.available) return context.skip(`${probe.reason} ${probe.remedy}`); // allow skip: TensorFlow's native library is not on every machine
   return entry.open({});
@@ -37,7 +38,8 @@ describe.each(NAMES)("%s", (name) => {
       rmSync(join(dir, out, "checkpoints", "step-12"), { recursive: true });
       const { code, err } = await run("pretrain", "--resume", out, "--backend", then);
       expect(code, err).toBe(0);
-      const want = losses("straight"), got = losses(out);
+      const want = losses("straight");
+      const got = losses(out);
       expect(got.length).toBe(12);
       got.forEach((loss, i) => expect(Math.abs(loss - (want[i] as number)), `step ${i + 1}`).toBeLessThan(1e-4));
     }

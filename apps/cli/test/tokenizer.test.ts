@@ -109,7 +109,9 @@ describe("tokenize", () => {
     expect((await run("tokenize", "--tokenizer", bert, "The")).out).toContain("2 5 3");
     const counter = new WordCounter();
     counter.add(text);
-    const bytes = bpe(trainMerges(counter.words(), { size: 300 })), files = bytes.files(), opened = await tokenizerOfFolder(join(dir, folder("bytes", files)));
+    const bytes = bpe(trainMerges(counter.words(), { size: 300 }));
+    const files = bytes.files();
+    const opened = await tokenizerOfFolder(join(dir, folder("bytes", files)));
     expect([opened.hash, isBpe(opened), isWordPiece(opened)]).toEqual([bytes.hash, true, false]);
     const { "tokenizer.json": alone = "" } = files;
     expect((await tokenizerOfFolder(join(dir, folder("bytes-alone", { "tokenizer.json": alone })))).hash).toBe(bytes.hash);

@@ -14,7 +14,8 @@ import { validation } from "../src/validation.ts";
 import { fasta, tinyConfig } from "./corpus.ts";
 import { cli } from "./run-cli.ts";
 
-const tokens = esm2Tokenizer(), config = { ...esm2Configs["esm2-8m"], layers: 1, hidden: 16, heads: 2, intermediate: 32 };
+const tokens = esm2Tokenizer();
+const config = { ...esm2Configs["esm2-8m"], layers: 1, hidden: 16, heads: 2, intermediate: 32 };
 const source: ModelSource = { name: "tiny", model: esm2(config), configText: esm2ConfigText(config), buffers: {}, maxLength: 64 };
 const sequences = fasta(12).trim().split("\n").filter((_, i) => i % 2 === 1).map((text) => tokens.encode(text, { special: false }).ids);
 const { pad, start, end } = tokens.special;
@@ -30,7 +31,9 @@ const everySecond: Objective<"masked-lm"> = {
 };
 
 async function judged(objective: Objective): Promise<{ readonly masks: readonly (readonly number[])[]; readonly figures: EvaluationResult }> {
-  const engine = backend(), session = await engine.start(initialize(maskedLmParameters(source.model), 1)), run = vi.spyOn(session, "run");
+  const engine = backend();
+  const session = await engine.start(initialize(maskedLmParameters(source.model), 1));
+  const run = vi.spyOn(session, "run");
   const figures = await validation({ backend: engine, source, objective, tokens, batches }).run(session);
   return { figures, masks: run.mock.calls.map(([, feeds]) => Array.from(feeds?.["ids"]?.data ?? [])) };
 }
@@ -42,7 +45,8 @@ describe("validation", () => {
     ["with masked diffusion, cosine", maskedDiffusion(tokens, { noise: "cosine", lowDiscrepancy: true }), ["masked-diffusion.loss"]],
     ["with a stranger's objective", everySecond, ["every-second.loss"]],
   ])("of a model trained %s is over the masks of plain MLM, and gives its figures", async (_, objective, beside) => {
-    const plain = await judged(mlm(tokens)), other = await judged(objective);
+    const plain = await judged(mlm(tokens));
+    const other = await judged(objective);
     expect(plain.masks).toHaveLength(batches.count);
     expect(plain.masks.some((ids) => ids.includes(32))).toBe(true);
     expect(other.masks.slice(0, batches.count)).toEqual(plain.masks);
@@ -53,7 +57,8 @@ describe("validation", () => {
 
   test("of an objective that trains no masked-LM head is its own", async () => {
     const own: Objective = { ...everySecond, requires: "token-classification" };
-    const { masks } = await judged(own), { masks: others } = await judged(mlm(tokens));
+    const { masks } = await judged(own);
+    const { masks: others } = await judged(mlm(tokens));
     expect(masks).toHaveLength(batches.count);
     expect(masks).not.toEqual(others);
   });
@@ -71,7 +76,9 @@ describe("the command line", () => {
   test("trains by masked diffusion, and validates as evaluate does with no word of it", async () => {
     const { code, err, json } = await pretrain("diffused", "masked-diffusion", { lowDiscrepancy: true });
     expect(code, err).toBe(0);
-    const said = json(), plain = (await evaluate("diffused")).json(), both = (await evaluate("diffused", "--objective", "masked-diffusion")).json();
+    const said = json();
+    const plain = (await evaluate("diffused")).json();
+    const both = (await evaluate("diffused", "--objective", "masked-diffusion")).json();
     expect(plain["loss"]).toBeCloseTo(said["evalLoss"] as number, 5);
     expect(plain).not.toHaveProperty(["masked-diffusion.loss"]);
     expect(both["loss"]).toBe(plain["loss"]);
@@ -82,7 +89,9 @@ describe("the command line", () => {
   test("adds smoothing and z-loss to what is trained, beside which the cross entropy stands, and leaves them out of validation", async () => {
     const { code, err, json } = await pretrain("smoothed", "mlm", { labelSmoothing: 0.2, zLoss: 0.01 });
     expect(code, err).toBe(0);
-    const [first] = readMetrics(join(dir, "smoothed/metrics.jsonl")).rows, loss = first?.loss ?? 0, plain = Number(first?.["crossEntropy"]);
+    const [first] = readMetrics(join(dir, "smoothed/metrics.jsonl")).rows;
+    const loss = first?.loss ?? 0;
+    const plain = Number(first?.["crossEntropy"]);
     // Fresh logits are all 0: ln 33 of cross entropy, smoothed or not, and ln(33)^2 of z-loss.
     expect(plain).toBeCloseTo(Math.log(33), 3);
     expect(Number(first?.["zLoss"])).toBeCloseTo(Math.log(33) ** 2, 2);

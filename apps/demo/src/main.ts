@@ -7,8 +7,10 @@ import { Side } from "./ui/side.ts";
 const KINDS: readonly (readonly [Kind, string])[] = [["protein", "Proteins"], ["text", "Text"]];
 const asked = new URLSearchParams(location.search).get("device") === "wasm" ? "wasm" : "auto";
 
-const notice = new Notice(), sides = new Map<Kind, Side>();
-const device = h("p", { class: "device", role: "status" }, "Looking for a GPU…"), remedy = h("p", { class: "small" });
+const notice = new Notice();
+const sides = new Map<Kind, Side>();
+const device = h("p", { class: "device", role: "status" }, "Looking for a GPU…");
+const remedy = h("p", { class: "small" });
 const help = h("details", { class: "help", style: "visibility: hidden" }, h("summary", {}, "What would help"), remedy);
 const tabs = KINDS.map(([kind, words]) => h("button", { type: "button", role: "tab", id: `tab-${kind}`, "aria-controls": `panel-${kind}`, onclick: () => show(kind), onkeydown: (event) => step(event as KeyboardEvent) }, words));
 const panels = KINDS.map(([kind]) => h("div", { role: "tabpanel", id: `panel-${kind}`, "aria-labelledby": `tab-${kind}`, hidden: true }));
@@ -34,7 +36,9 @@ function show(kind: Kind): void {
 }
 
 function step(event: KeyboardEvent): void {
-  const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key], from = tabs.findIndex((tab) => tab === event.currentTarget), to = move === undefined ? undefined : (from + move + tabs.length) % tabs.length;
+  const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  const from = tabs.findIndex((tab) => tab === event.currentTarget);
+  const to = move === undefined ? undefined : (from + move + tabs.length) % tabs.length;
   if (to === undefined) return;
   show((KINDS[to] as (typeof KINDS)[number])[0]);
   tabs[to]?.focus();

@@ -24,7 +24,12 @@ export interface RunFile {
   readonly data: { readonly name: string; readonly hash: string };
 }
 
-export const RUN_FILE = "run.json", METRICS_FILE = "metrics.jsonl", STATE_FILE = "trainer_state.json", OPTIMIZER_FILE = "optimizer.safetensors", MODEL_FILE = "model.safetensors", CONFIG_FILE = "config.json";
+export const RUN_FILE = "run.json";
+export const METRICS_FILE = "metrics.jsonl";
+export const STATE_FILE = "trainer_state.json";
+export const OPTIMIZER_FILE = "optimizer.safetensors";
+export const MODEL_FILE = "model.safetensors";
+export const CONFIG_FILE = "config.json";
 
 export const metricsText = (rows: readonly TrainerRow[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
 

@@ -17,7 +17,9 @@ export interface SavedContent {
   readonly source: Source | undefined;
 }
 
-const NAME = "cloze-demo", ENTRIES = "entries", CONTENTS = "contents";
+const NAME = "cloze-demo";
+const ENTRIES = "entries";
+const CONTENTS = "contents";
 
 function open(): Promise<IDBDatabase> {
   const request = indexedDB.open(NAME, 1);
@@ -41,7 +43,8 @@ function wordsOf(error: DOMException | null): Error {
 async function within<T>(mode: IDBTransactionMode, work: (entries: IDBObjectStore, contents: IDBObjectStore) => IDBRequest<T>): Promise<T> {
   const database = await open();
   try {
-    const transaction = database.transaction([ENTRIES, CONTENTS], mode), request = work(transaction.objectStore(ENTRIES), transaction.objectStore(CONTENTS));
+    const transaction = database.transaction([ENTRIES, CONTENTS], mode);
+    const request = work(transaction.objectStore(ENTRIES), transaction.objectStore(CONTENTS));
     await new Promise<void>((resolve, reject) => {
       transaction.addEventListener("complete", () => resolve());
       for (const wrong of ["abort", "error"] as const) transaction.addEventListener(wrong, () => reject(wordsOf(transaction.error)));

@@ -7,8 +7,17 @@
  * Source: PKWARE's APPNOTE 6.3.10, sections 4.3.7 (local header), 4.3.12 (central directory), 4.3.16 (end).
  */
 
-const LOCAL = 0x04034b50, CENTRAL = 0x02014b50, END = 0x06054b50, UTF8_NAMES = 0x0800, STORED = 0, DEFLATED = 8, VERSION = 20;
-const LOCAL_BYTES = 30, CENTRAL_BYTES = 46, END_BYTES = 22, MOST = 2 ** 32 - 1;
+const LOCAL = 0x04034b50;
+const CENTRAL = 0x02014b50;
+const END = 0x06054b50;
+const UTF8_NAMES = 0x0800;
+const STORED = 0;
+const DEFLATED = 8;
+const VERSION = 20;
+const LOCAL_BYTES = 30;
+const CENTRAL_BYTES = 46;
+const END_BYTES = 22;
+const MOST = 2 ** 32 - 1;
 /** 1 January 1980, the first day that zip knows: the same files give the same archive. */
 const DATE = 0x0021;
 
@@ -30,7 +39,8 @@ export function writeZip(files: Readonly<Record<string, Uint8Array>>): Uint8Arra
   const entries = Object.entries(files).map(([name, data]) => ({ name: new TextEncoder().encode(name), data, crc: crc32(data) }));
   const size = entries.reduce((n, { name, data }) => n + LOCAL_BYTES + CENTRAL_BYTES + 2 * name.length + data.length, END_BYTES);
   if (size > MOST) throw new RangeError(`zip: expected at most 4 GiB, got ${(size / 2 ** 30).toFixed(1)} GiB. Save the run in the browser, or train a smaller model.`);
-  const out = new Uint8Array(size), view = new DataView(out.buffer);
+  const out = new Uint8Array(size);
+  const view = new DataView(out.buffer);
   let at = 0;
   const fields = (...values: readonly (readonly [bytes: 2 | 4, value: number])[]): void => {
     for (const [bytes, value] of values) {
@@ -63,26 +73,34 @@ export function writeZip(files: Readonly<Record<string, Uint8Array>>): Uint8Arra
 
 /** Files by name, folders left out; a folder that all files are in is taken off their names. Throws Error, in words, for what is no whole archive. */
 export async function readZip(archive: Uint8Array): Promise<Readonly<Record<string, Uint8Array>>> {
-  const view = new DataView(archive.buffer, archive.byteOffset, archive.byteLength), fail = (what: string): never => { throw new Error(`This is no zip archive that can be read: ${what}. Choose the .zip file that this page has saved.`); };
+  const view = new DataView(archive.buffer, archive.byteOffset, archive.byteLength);
+  const fail = (what: string): never => { throw new Error(`This is no zip archive that can be read: ${what}. Choose the .zip file that this page has saved.`); };
   let end = archive.length - END_BYTES;
   while (end >= 0 && view.getUint32(end, true) !== END) end--;
   if (end < 0) return fail("it has no end record");
-  const count = view.getUint16(end + 10, true), found: [string, Uint8Array][] = [];
+  const count = view.getUint16(end + 10, true);
+  const found: [string, Uint8Array][] = [];
   let at = view.getUint32(end + 16, true);
   for (let i = 0; i < count; i++) {
     if (at + CENTRAL_BYTES > end || view.getUint32(at, true) !== CENTRAL) return fail("its directory is damaged");
-    const method = view.getUint16(at + 10, true), crc = view.getUint32(at + 16, true), size = view.getUint32(at + 20, true), nameLength = view.getUint16(at + 28, true), local = view.getUint32(at + 42, true);
+    const method = view.getUint16(at + 10, true);
+    const crc = view.getUint32(at + 16, true);
+    const size = view.getUint32(at + 20, true);
+    const nameLength = view.getUint16(at + 28, true);
+    const local = view.getUint32(at + 42, true);
     const name = new TextDecoder().decode(archive.subarray(at + CENTRAL_BYTES, at + CENTRAL_BYTES + nameLength));
     at += CENTRAL_BYTES + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
     if (name.endsWith("/")) continue;
     if (local + LOCAL_BYTES > archive.length || view.getUint32(local, true) !== LOCAL) return fail(`${name} is not where it should be`);
-    const start = local + LOCAL_BYTES + view.getUint16(local + 26, true) + view.getUint16(local + 28, true), packed = archive.subarray(start, start + size);
+    const start = local + LOCAL_BYTES + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
+    const packed = archive.subarray(start, start + size);
     if (packed.length !== size) return fail(`${name} is cut off`);
     const data = method === STORED ? packed : method === DEFLATED ? await inflated(packed).catch(() => fail(`${name} is damaged`)) : fail(`${name} is packed in a way that is not known here (${method})`);
     if (crc32(data) !== crc) return fail(`${name} is damaged`);
     found.push([name, data]);
   }
-  const folder = found[0]?.[0].match(/^[^/]+\//)?.[0] ?? "", inFolder = folder !== "" && found.every(([name]) => name.startsWith(folder));
+  const folder = found[0]?.[0].match(/^[^/]+\//)?.[0] ?? "";
+  const inFolder = folder !== "" && found.every(([name]) => name.startsWith(folder));
   return Object.fromEntries(found.map(([name, data]) => [inFolder ? name.slice(folder.length) : name, data]));
 }
 

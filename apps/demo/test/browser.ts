@@ -39,7 +39,8 @@ export async function site(): Promise<Site> {
 
 async function serve(folder: string): Promise<Server> {
   const server = createServer(({ url = "/" }, response) => {
-    const path = normalize(decodeURIComponent(new URL(url, "http://localhost").pathname)), file = join(folder, path === "/" ? "index.html" : path);
+    const path = normalize(decodeURIComponent(new URL(url, "http://localhost").pathname));
+    const file = join(folder, path === "/" ? "index.html" : path);
     if (!file.startsWith(folder) || !existsSync(file) || !statSync(file).isFile()) return void response.writeHead(404).end();
     response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" }).end(readFileSync(file));
   });
@@ -58,7 +59,9 @@ export interface Browser {
 }
 
 export async function browser(executablePath: string, { url }: Site, { webgpu = true, dark = false, width = 1440 }: { readonly webgpu?: boolean; readonly dark?: boolean; readonly width?: number } = {}): Promise<Browser> {
-  const profile = mkdtempSync(join(tmpdir(), "cloze-chromium-")), problems: string[] = [], hosts = new Set<string>();
+  const profile = mkdtempSync(join(tmpdir(), "cloze-chromium-"));
+  const problems: string[] = [];
+  const hosts = new Set<string>();
   const context = await chromium.launchPersistentContext(profile, {
     executablePath, headless: true, args: [...COMMON, ...(webgpu ? WEBGPU : NO_WEBGPU)], viewport: { width, height: 900 }, colorScheme: dark ? "dark" : "light", reducedMotion: "reduce",
   });

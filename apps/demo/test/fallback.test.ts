@@ -5,10 +5,13 @@ import type { Page } from "playwright-core";
 import { browser, chromiumPath, site, type Browser, type Site } from "./browser.ts";
 import { seriousFindings } from "./axe.ts";
 
-const path = chromiumPath(), missing = "no Chromium: install it, or name one in CHROMIUM";
+const path = chromiumPath();
+const missing = "no Chromium: install it, or name one in CHROMIUM";
 
 describe.sequential("the page without WebGPU", () => {
-  let pages: Site, opened: Browser | undefined, page: Page;
+  let pages: Site;
+  let opened: Browser | undefined;
+  let page: Page;
   beforeAll(async () => {
     if (path === undefined) {
       if (process.env["CI"] !== undefined) throw new Error(missing);
@@ -72,7 +75,8 @@ describe.sequential("the page without WebGPU", () => {
     await page.waitForFunction("/^([3-9]|\\d\\d+) of/.test(document.querySelector('.stats dd').textContent)");
     await page.click("text=Save in this browser");
     await page.waitForSelector(".saved li");
-    const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download as .zip")]), zip = readFileSync(await download.path());
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download as .zip")]);
+    const zip = readFileSync(await download.path());
     await page.click("text=Score every substitution");
     await page.click("text=Stop scoring", { timeout: 5000 }).catch(() => {}); // It may be done already.
     await page.waitForSelector("text=Score every substitution");
@@ -100,7 +104,8 @@ describe.sequential("the page without WebGPU", () => {
   it("trains a vocabulary and a text encoder on pasted text, and fills a mask", async (context) => {
     if (opened === undefined) return context.skip(missing); // allow skip: as above
     await page.click("#tab-text");
-    const words = ["sun", "moon", "star", "cloud", "rain", "wind"], documents = Array.from({ length: 120 }, (_, i) => `the ${words[i % 6]} is over the sea .\nthe ${words[(i * 5 + 1) % 6]} and the ${words[(i + 2) % 6]} are far number ${i} .`);
+    const words = ["sun", "moon", "star", "cloud", "rain", "wind"];
+    const documents = Array.from({ length: 120 }, (_, i) => `the ${words[i % 6]} is over the sea .\nthe ${words[(i * 5 + 1) % 6]} and the ${words[(i + 2) % 6]} are far number ${i} .`);
     await page.fill("#text-paste", documents.join("\n\n"));
     await page.fill("#text-vocabulary", "200");
     await page.click("text=Use this text");

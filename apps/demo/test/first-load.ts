@@ -10,10 +10,12 @@ export interface FirstLoad {
 
 /** `folder`: what the build wrote. Throws if the page or the worker is not there. */
 export function firstLoad(folder: string): FirstLoad {
-  const html = readFileSync(join(folder, "index.html"), "utf8"), worker = readdirSync(join(folder, "assets")).find((name) => /^worker-.*\.js$/.test(name));
+  const html = readFileSync(join(folder, "index.html"), "utf8");
+  const worker = readdirSync(join(folder, "assets")).find((name) => /^worker-.*\.js$/.test(name));
   const linked = [...html.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map((match) => match[1] as string);
   if (worker === undefined || !linked.some((file) => file.endsWith(".js"))) throw new Error(`${folder}: expected a page with a script and a worker, got ${linked.join(", ")}`);
-  const files = new Set(["index.html"]), open = [...linked, `assets/${worker}`];
+  const files = new Set(["index.html"]);
+  const open = [...linked, `assets/${worker}`];
   for (let file = open.pop(); file !== undefined; file = open.pop()) {
     if (files.has(file)) continue;
     files.add(file);

@@ -15,11 +15,17 @@ import { browser, chromiumPath, site, type Browser, type Site } from "./browser.
 import { firstLoad } from "./first-load.ts";
 import { seriousFindings } from "./axe.ts";
 
-const path = chromiumPath(), missing = "no Chromium: install it, or name one in CHROMIUM";
-const STEPS = 30, LENGTH = 32, ROWS = 8, LIMIT_BYTES = 300_000;
+const path = chromiumPath();
+const missing = "no Chromium: install it, or name one in CHROMIUM";
+const STEPS = 30;
+const LENGTH = 32;
+const ROWS = 8;
+const LIMIT_BYTES = 300_000;
 
 describe.sequential("the page with WebGPU", () => {
-  let pages: Site, opened: Browser | undefined, fasta = "";
+  let pages: Site;
+  let opened: Browser | undefined;
+  let fasta = "";
   beforeAll(async () => {
     if (path === undefined) {
       if (process.env["CI"] !== undefined) throw new Error(missing);
@@ -62,7 +68,9 @@ describe.sequential("the page with WebGPU", () => {
     const savedAt = Number(/step (\d+)/.exec((await page.textContent(".saved")) ?? "")?.[1]);
     await page.click("button.main");
     await says(page, ".phase", "Finished", 240_000);
-    const first = await downloaded(page), rows = rowsOf(first), losses = rows.filter(({ type }) => type === "train").map(({ loss }) => loss);
+    const first = await downloaded(page);
+    const rows = rowsOf(first);
+    const losses = rows.filter(({ type }) => type === "train").map(({ loss }) => loss);
     expect(losses).toHaveLength(STEPS);
     expect(losses[0]).toBeCloseTo(Math.log(33), 4);
     expect(mean(losses.slice(-5))).toBeLessThan((losses[0] as number) - 0.3);
@@ -87,7 +95,8 @@ describe.sequential("the page with WebGPU", () => {
     const folder = join(pages.folder, "downloaded");
     mkdirSync(folder);
     for (const [name, bytes] of Object.entries(second)) writeFileSync(join(folder, name), bytes);
-    const told = await cloze(folder, "evaluate", "--checkpoint", folder, "--data", fasta, "--split", "valid", "--max-length", String(LENGTH), "--backend", "reference"), held = rows.findLast(({ type }) => type === "eval");
+    const told = await cloze(folder, "evaluate", "--checkpoint", folder, "--data", fasta, "--split", "valid", "--max-length", String(LENGTH), "--backend", "reference");
+    const held = rows.findLast(({ type }) => type === "eval");
     expect(held).toMatchObject({ step: STEPS });
     expect(Math.abs(Number(told["loss"]) - (held as TrainerRow).loss)).toBeLessThan(1e-4);
 
@@ -146,7 +155,8 @@ const mean = (values: readonly number[]): number => values.reduce((a, b) => a + 
 
 /** What a command prints with --json. */
 async function cloze(cwd: string, ...words: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
-  let out = "", err = "";
+  let out = "";
+  let err = "";
   const io: Io = {
     stdout: { write: (text) => { out += text; } }, stderr: { write: (text) => { err += text; } }, stdin: (async function* () {})(),
     cwd, env: { HF_HUB_OFFLINE: "1", HF_HOME: "/nonexistent" }, outputClosed: () => false,

@@ -16,7 +16,8 @@ describe("zip", () => {
   it("reads back what it writes, of any sizes", async () => {
     const stream = new RandomStream(1).split("zip");
     for (let round = 0; round < 30; round++) {
-      const draw = stream.split(round), files = Object.fromEntries(Array.from({ length: 1 + draw.below(5, 0) }, (_, i) => [`näme-${i}`, Uint8Array.from({ length: draw.split(i).below(300, 0) }, (_, at) => draw.split(i).below(256, at))]));
+      const draw = stream.split(round);
+      const files = Object.fromEntries(Array.from({ length: 1 + draw.below(5, 0) }, (_, i) => [`näme-${i}`, Uint8Array.from({ length: draw.split(i).below(300, 0) }, (_, at) => draw.split(i).below(256, at))]));
       expect(await readZip(writeZip(files))).toEqual(files);
     }
   });
@@ -34,7 +35,8 @@ describe("zip", () => {
 
   it("tells of a file that is no archive, and of every byte of content that was changed", async () => {
     await expect(readZip(new TextEncoder().encode("nothing of the kind, though it is long enough"))).rejects.toThrow("it has no end record");
-    const archive = writeZip({ a: Uint8Array.of(1, 2, 3, 4) }), start = 30 + 1;
+    const archive = writeZip({ a: Uint8Array.of(1, 2, 3, 4) });
+    const start = 30 + 1;
     for (let at = start; at < start + 4; at++) {
       const changed = archive.slice();
       changed[at] = (changed[at] as number) ^ 1;

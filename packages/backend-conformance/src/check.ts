@@ -32,7 +32,8 @@ const toleranceOf = (forward: OpClass, direction: Direction): OpClass => (direct
 /** Compiles, starts, runs once and compares outputs and state with the interpreter's. */
 export async function runOnce(backend: Backend, program: Program, state: HostTensors, feeds: HostTensors, tolerance: OpClass): Promise<void> {
   const want = expected(program, state, feeds);
-  const executable = await backend.compile(program), session = await backend.start(state);
+  const executable = await backend.compile(program);
+  const session = await backend.start(state);
   try {
     expectClose(await session.run(executable, feeds), want.outputs, tolerance);
     if (Object.keys(state).length > 0) expectClose(await session.read(), want.state, tolerance);

@@ -5,7 +5,8 @@ const encode = ({ dtype, shape, data }: Value): HostTensor => fromNumbers(dtype,
 
 export function expected(program: Program, state: HostTensors, feeds: HostTensors): { readonly outputs: HostTensors; readonly state: HostTensors } {
   const env = Object.fromEntries(Object.entries({ ...state, ...feeds }).map(([name, tensor]) => [name, toNumbers(tensor)]));
-  const values = interpret(programRoots(program), env), names = Object.keys(program.outputs);
+  const values = interpret(programRoots(program), env);
+  const names = Object.keys(program.outputs);
   // The guard, where there is one, is the last root.
   const replaces = program.guard === undefined || values.at(-1)?.data[0] === 1;
   const updates = replaces ? Object.keys(program.updates).map((name, i) => [name, encode(values[names.length + i] as Value)] as const) : [];

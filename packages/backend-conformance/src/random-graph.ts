@@ -16,7 +16,9 @@ export function randomGraph(seed: number, length: number): { readonly graph: Gra
   const fitted = (x: T): T => {
     if (x.shape.join() === "4,6") return x;
     if (x.rank !== 2) return x.reshape([1, -1]).sum(-1, true).mul(0.1).tanh().broadcast([4, 6]);
-    const [rows, columns] = x.shape as [number, number], r = Math.min(rows, 4), c = Math.min(columns, 6);
+    const [rows, columns] = x.shape as [number, number];
+    const r = Math.min(rows, 4);
+    const c = Math.min(columns, 6);
     return x.slice(0, 0, r).slice(1, 0, c).pad([0, 0], [4 - r, 6 - c], 0.5);
   };
   const moves: readonly (() => T)[] = [
@@ -29,7 +31,8 @@ export function randomGraph(seed: number, length: number): { readonly graph: Gra
     () => pick().square().add(0.5).sqrt(),
     () => pick().erf().neg(),
     () => pick().cos(),
-    () => { const x = fitted(pick()), y = fitted(pick()); return x.less(y.add(0.01)).select(x, y.mul(0.3)); },
+    () => { const x = fitted(pick());
+ const y = fitted(pick()); return x.less(y.add(0.01)).select(x, y.mul(0.3)); },
     () => { const x = fitted(pick()); return x.sub(x.mean(-1, true)); },
     () => fitted(pick()).sum(0, true).mul(0.3),
     () => fitted(pick()).matmul(inputs[2] as T).mul(0.3).tanh(),
@@ -43,6 +46,7 @@ export function randomGraph(seed: number, length: number): { readonly graph: Gra
     () => fitted(pick()).gather(graph.iota([3], 0)).scatterAdd(graph.iota([3], 0), 5),
   ];
   for (let i = 0; i < length; i++) made.push((moves[below(moves.length)] as () => T)());
-  const last = made.slice(-4).map(fitted), total = last.reduce((a, b) => a.add(b)).square().mean();
+  const last = made.slice(-4).map(fitted);
+  const total = last.reduce((a, b) => a.add(b)).square().mean();
   return { graph, inputs, outputs: { total, last: made.at(-1) as T } };
 }

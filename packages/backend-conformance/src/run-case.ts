@@ -12,11 +12,14 @@ export interface BuiltCase {
 
 /** Undefined where there is nothing to build: no gradient to speak of. */
 export function buildCase(c: Case, dtype: DType, direction: Direction): BuiltCase | undefined {
-  const graph = new Graph(), built = c.build(graph, dtype), ys = Array.isArray(built) ? (built as readonly Tensor[]) : [built as Tensor];
+  const graph = new Graph();
+  const built = c.build(graph, dtype);
+  const ys = Array.isArray(built) ? (built as readonly Tensor[]) : [built as Tensor];
   const inputs = order(ys).filter((x) => isOp(x, "input"));
   const feeds: Record<string, HostTensor> = Object.fromEntries(inputs.map((x) => [x.attrs.name, drawInput(x.attrs.name, x.dtype, x.shape, c.inputs?.[x.attrs.name])]));
   if (direction === "forward") return { program: program(graph, { state: [], outputs: numbered("y", ys) }), feeds };
-  const through = ys.filter((y) => isFloat(y.dtype)), by = inputs.filter((x) => isFloat(x.dtype));
+  const through = ys.filter((y) => isFloat(y.dtype));
+  const by = inputs.filter((x) => isFloat(x.dtype));
   if (c.gradient === false || through.length === 0 || by.length === 0) return undefined;
   const cotangents = through.map((y, i) => graph.input(`ct${i}`, y.dtype, y.shape));
   const grads = pullback(through, cotangents, by).flatMap((g, i) => (g === undefined ? [] : [[`d ${(by[i] as (typeof by)[number]).attrs.name}`, g] as const]));

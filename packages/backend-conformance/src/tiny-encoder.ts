@@ -24,13 +24,20 @@ export interface EncoderSize {
 }
 
 const SMALL: EncoderSize = { batch: 2, seq: 6, hidden: 16, heads: 2, layers: 2, vocab: 11 };
-const LEARNING_RATE = 0.01, BETA1 = 0.9, BETA2 = 0.98, EPS = 1e-3;
+const LEARNING_RATE = 0.01;
+const BETA1 = 0.9;
+const BETA2 = 0.98;
+const EPS = 1e-3;
 
 export function trainingStep(size: EncoderSize = SMALL): TrainingStep {
-  const { batch, seq, hidden, heads, layers, vocab } = size, g = new Graph(), headDim = hidden / heads;
-  const params: T[] = [], state: Record<string, HostTensor> = {};
+  const { batch, seq, hidden, heads, layers, vocab } = size;
+  const g = new Graph();
+  const headDim = hidden / heads;
+  const params: T[] = [];
+  const state: Record<string, HostTensor> = {};
   const param = (name: string, shape: readonly number[], around = 0): T => {
-    const made = g.input(name, "f32", shape), spread = shape.length === 1 ? 0.1 : 1.5 / Math.sqrt(shape.at(-1) as number);
+    const made = g.input(name, "f32", shape);
+    const spread = shape.length === 1 ? 0.1 : 1.5 / Math.sqrt(shape.at(-1) as number);
     params.push(made);
     state[name] = drawInput(name, "f32", shape, { uniform: [around - spread, around + spread] });
     return made;
@@ -42,8 +49,11 @@ export function trainingStep(size: EncoderSize = SMALL): TrainingStep {
   const norm = (name: string, x: T): T => layerNorm(x, param(`${name}.weight`, [hidden], 1), param(`${name}.bias`, [hidden]));
   const split = (x: T): T => x.reshape([batch, seq, heads, headDim]).permute([0, 2, 1, 3]);
 
-  const ids = g.input("ids", "i32", [batch, seq]), targets = g.input("targets", "i32", [batch * seq]), segments = g.input("segments", "i32", [batch, seq]);
-  const weights = g.input("weights", "f32", [batch * seq]), key = g.input("key", "u32", [2]);
+  const ids = g.input("ids", "i32", [batch, seq]);
+  const targets = g.input("targets", "i32", [batch * seq]);
+  const segments = g.input("segments", "i32", [batch, seq]);
+  const weights = g.input("weights", "f32", [batch * seq]);
+  const key = g.input("key", "u32", [2]);
   const table = param("embedding.weight", [vocab, hidden]);
   let x: T = embedding(table, ids).reshape([batch * seq, hidden]);
   for (let layer = 0; layer < layers; layer++) {
@@ -59,10 +69,13 @@ export function trainingStep(size: EncoderSize = SMALL): TrainingStep {
   const logits = norm("finalNorm", x).matmul(table, { transposeB: true });
   const loss = crossEntropy(logits, targets).mul(weights).sum().div(weights.sum());
   const scalars = Object.fromEntries(["lr", "step", "epsHat", "gradScale"].map((name) => [name, g.input(name, "f32", [])])) as Record<"lr" | "step" | "epsHat" | "gradScale", T>;
-  const updates: Record<string, Tensor> = {}, declared: Tensor[] = [];
+  const updates: Record<string, Tensor> = {};
+  const declared: Tensor[] = [];
   grad(loss, params).forEach((d, i) => {
-    const p = params[i] as T, name = (p.attrs as { readonly name: string }).name;
-    const m = g.input(`${name}.m`, "f32", p.shape), v = g.input(`${name}.v`, "f32", p.shape);
+    const p = params[i] as T;
+    const name = (p.attrs as { readonly name: string }).name;
+    const m = g.input(`${name}.m`, "f32", p.shape);
+    const v = g.input(`${name}.v`, "f32", p.shape);
     state[`${name}.m`] = fromNumbers("f32", p.shape, new Float32Array((state[name] as HostTensor).data.length));
     state[`${name}.v`] = fromNumbers("f32", p.shape, new Float32Array((state[name] as HostTensor).data.length));
     declared.push(p, m, v);

@@ -31,12 +31,16 @@ export function difference(what: string, got: HostTensor | undefined, want: Host
   if (got.dtype !== want.dtype || !sameShape(got.shape, want.shape) || got.data.length !== want.data.length) {
     return `${what}: expected ${showType(want)} with ${want.data.length} elements, got ${showType(got)} with ${got.data.length}`;
   }
-  const a = toNumbers(got), b = toNumbers(want);
+  const a = toNumbers(got);
+  const b = toNumbers(want);
   const { relative, absolute } = isFloat(want.dtype) ? tolerances[tolerance][want.dtype] : within(0, 0);
-  let largest = 1, wrong = 0, first = -1;
+  let largest = 1;
+  let wrong = 0;
+  let first = -1;
   for (let i = 0; i < b.length; i++) if (Number.isFinite(b[i])) largest = Math.max(largest, Math.abs(b[i] as number));
   for (let i = 0; i < b.length; i++) {
-    const x = a[i] as number, y = b[i] as number;
+    const x = a[i] as number;
+    const y = b[i] as number;
     if (Object.is(x, y) || x === y || Math.abs(x - y) <= relative * Math.abs(y) + absolute * largest) continue;
     if (wrong++ === 0) first = i;
   }

@@ -76,7 +76,8 @@ class OnnxRuntimeBackend implements Backend {
   }
 
   async start(state: HostTensors): Promise<Session> {
-    const types = new Map(Object.entries(state).map(([name, { dtype, shape }]) => [name, { dtype, shape }])), session = this.#nextId++;
+    const types = new Map(Object.entries(state).map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+    const session = this.#nextId++;
     const { tensors, buffers } = packed(Object.entries(state));
     await this.#client.request("start", { session, state: tensors }, buffers);
     return new OrtSession(this.#client, session, types, (executable) => this.#find(executable));
@@ -111,7 +112,9 @@ class OnnxRuntimeBackend implements Backend {
 
   #load(program: Program, compute: NonNullable<CompileOptions["compute"]>, key: string): Shared {
     const lowered = lower(program, { native: nativeIn(program), compute });
-    const model = modelOf(lowered), id = this.#nextId++, read = new Set(model.inputs.map((i) => i.name));
+    const model = modelOf(lowered);
+    const id = this.#nextId++;
+    const read = new Set(model.inputs.map((i) => i.name));
     const names = (inputs: Program["feeds"]): readonly string[] => inputs.map((x) => x.attrs.name).filter((name) => read.has(name));
     const pick = (of: Readonly<Record<string, unknown>>, prefix: string): Readonly<Record<string, Port>> =>
       Object.fromEntries(Object.keys(of).map((name) => [name, portOf(model.outputs[prefix + name] as ValueInfo)]));
@@ -125,7 +128,8 @@ class OnnxRuntimeBackend implements Backend {
 }
 
 /** Outputs and updates are two namespaces; the model has one. */
-const UPDATE = "new ", GUARD = "guard of the updates";
+const UPDATE = "new ";
+const GUARD = "guard of the updates";
 
 function modelOf(lowered: Program): OnnxModel {
   const updates = Object.fromEntries(Object.entries(lowered.updates).map(([name, x]) => [UPDATE + name, x]));

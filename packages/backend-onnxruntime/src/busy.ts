@@ -5,7 +5,8 @@
  * nobody calls `worker.terminate()`, and a process that exits during a run waits for its end.
  */
 /** Bits. */
-const RUNNING = 1, CLOSED = 2;
+const RUNNING = 1;
+const CLOSED = 2;
 
 export class Busy {
   readonly #cell: Int32Array<SharedArrayBuffer>;

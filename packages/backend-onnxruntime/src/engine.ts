@@ -95,7 +95,8 @@ export class Engine {
   };
 
   async #run({ session, model, outputs }: Loaded, state: Map<string, State>, given: HostTensors): Promise<HostTensors> {
-    const feeds: Record<string, Tensor> = {}, fetches: Record<string, Tensor> = { ...outputs };
+    const feeds: Record<string, Tensor> = {};
+    const fetches: Record<string, Tensor> = { ...outputs };
     for (const name of model.state) feeds[name] = stateOf(state, name).front;
     for (const name of model.feeds) feeds[name] = this.#tensor(given[name] as HostTensor);
     for (const [name, port] of Object.entries(model.updates)) {
@@ -134,7 +135,8 @@ export class Engine {
   }
 
   #tensor({ dtype, shape, data }: HostTensor): Tensor {
-    const { Tensor } = this.#runtime, make = makers[dtype];
+    const { Tensor } = this.#runtime;
+    const make = makers[dtype];
     invariant(make !== undefined, `a tensor of ${dtype} reached the worker`);
     return make(Tensor, data, shape);
   }

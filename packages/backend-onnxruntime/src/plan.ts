@@ -12,9 +12,11 @@ export function planOf(lowered: Program, model: OnnxModel): Plan {
 
 /** Temporaries alive at once, each from its making to its last reader. An estimate from above: the engine also works in place. */
 function peakOf(lowered: Program): number {
-  const roots = new Set(programRoots(lowered)), nodes = order(roots).filter((x) => x.op !== "input" && x.op !== "const");
+  const roots = new Set(programRoots(lowered));
+  const nodes = order(roots).filter((x) => x.op !== "input" && x.op !== "const");
   const last = new Map(nodes.flatMap((x) => x.args.map((a) => [a, x] as const)));
-  let now = 0, peak = 0;
+  let now = 0;
+  let peak = 0;
   for (const x of nodes) {
     now += bytesOf(x);
     peak = Math.max(peak, now);

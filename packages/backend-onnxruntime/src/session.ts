@@ -28,7 +28,8 @@ export class OrtSession implements Session {
   }
 
   async run(executable: Executable, feeds: HostTensors): Promise<HostTensors> {
-    const { program } = executable, { id, feeds: read } = this.#compiled(executable);
+    const { program } = executable;
+    const { id, feeds: read } = this.#compiled(executable);
     checkFeeds(program, feeds);
     this.#checkState(program);
     const { tensors, buffers } = packed(Object.entries(feeds).filter(([name]) => read.has(name)));

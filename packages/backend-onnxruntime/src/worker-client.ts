@@ -38,7 +38,8 @@ export class WorkerClient {
 
   request<K extends Kind>(kind: K, ask: Requests[K]["ask"], transfer: readonly ArrayBufferLike[] = []): Promise<Requests[K]["answer"]> {
     if (this.#ended) return Promise.reject(this.#ended);
-    const worker = (this.#worker ??= this.#start()), id = this.#nextId++;
+    const worker = (this.#worker ??= this.#start());
+    const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { doing: DOING[kind], resolve, reject });
       worker.ref();
@@ -58,7 +59,8 @@ export class WorkerClient {
   }
 
   #start(): Worker {
-    const busy = new Busy(), atExit = (): void => busy.close();
+    const busy = new Busy();
+    const atExit = (): void => busy.close();
     const worker = openWorker({ options: this.#options, busyBuffer: busy.buffer });
     process.on("exit", atExit);
     worker.on("message", (reply: Reply) => this.#settle(reply));
@@ -95,7 +97,8 @@ const crash = (why: string, cause?: unknown): Error =>
 function openWorker(start: WorkerStart): Worker {
   const here = import.meta.url;
   if (!here.endsWith(".ts")) return new Worker(new URL("./worker.js", here), { workerData: start });
-  const tsx = new URL("./esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx"))).href, worker = new URL("./worker.ts", here).href;
+  const tsx = new URL("./esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx"))).href;
+  const worker = new URL("./worker.ts", here).href;
   const program = `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(worker)}); });`;
   return new Worker(program, { eval: true, workerData: start, execArgv: ["--conditions=@cloze/source"] });
 }

@@ -12,13 +12,15 @@ import { loadRuntime } from "./runtime.ts";
 const port = parentPort;
 invariant(port !== null, "worker.ts is started by backend(), not imported");
 
-const { options, busyBuffer } = workerData as WorkerStart, busy = new Busy(busyBuffer);
+const { options, busyBuffer } = workerData as WorkerStart;
+const busy = new Busy(busyBuffer);
 const engine = loadRuntime().then((runtime) => new Engine(runtime, options));
 // A request says what went wrong; until there is one, nobody is told.
 engine.catch(() => undefined);
 
 // allow module state: this module is the whole of the worker's program
-let last: Promise<void> = Promise.resolve(), ended = false;
+let last: Promise<void> = Promise.resolve();
+let ended = false;
 port.on("message", (request: Request | "end") => {
   if (request === "end") ended = true;
   last = last.then(async () => {

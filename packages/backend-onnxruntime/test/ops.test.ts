@@ -22,7 +22,9 @@ const numbers: { readonly [D in DType]: readonly number[] } = {
 
 /** Deterministic data for an input, from its name. */
 function dataFor(x: Tensor, name: string): HostTensor {
-  const count = x.shape.reduce((n, d) => n * d, 1), pool = numbers[x.dtype], seed = [...name].reduce((n, c) => n * 31 + c.charCodeAt(0), 7);
+  const count = x.shape.reduce((n, d) => n * d, 1);
+  const pool = numbers[x.dtype];
+  const seed = [...name].reduce((n, c) => n * 31 + c.charCodeAt(0), 7);
   const limit = /^below(\d+)/.exec(name);
   const values = Float64Array.from({ length: count }, (_, i) => (limit ? (seed + i * 7) % Number(limit[1]) : (pool[(seed + i * 5 + Math.floor(i / 8)) % pool.length] as number)));
   if (x.dtype === "i32") return { dtype: "i32", shape: x.shape, data: Int32Array.from(values) };
@@ -34,15 +36,18 @@ function dataFor(x: Tensor, name: string): HostTensor {
 const decoded = (t: HostTensor): number[] => Array.from(toNumbers(t));
 
 async function compare(cases: readonly Case[]): Promise<void> {
-  const g = new Graph(), outputs = Object.fromEntries(cases.map(([name, build]) => [name, g.within(name, () => build(g))]));
+  const g = new Graph();
+  const outputs = Object.fromEntries(cases.map(([name, build]) => [name, g.within(name, () => build(g))]));
   const p = program(g, { state: [], outputs });
   const feeds = Object.fromEntries(p.feeds.map((f) => [f.attrs.name, dataFor(f, f.attrs.name)]));
   const expected = interpret(Object.values(outputs), Object.fromEntries(Object.entries(feeds).map(([n, t]) => [n, decoded(t)])));
-  const executable = await cpu.compile(p), session = await cpu.start({});
+  const executable = await cpu.compile(p);
+  const session = await cpu.start({});
   const got = await session.run(executable, feeds);
   const wrong: string[] = [];
   Object.entries(outputs).forEach(([name, x], i) => {
-    const want = Array.from(expected[i]?.data ?? []), have = decoded(got[name] as HostTensor);
+    const want = Array.from(expected[i]?.data ?? []);
+    const have = decoded(got[name] as HostTensor);
     const step = x.dtype === "f16" ? 2 ** -10 : x.dtype === "bf16" ? 2 ** -7 : x.dtype === "f32" ? 2e-6 : 0;
     const same = want.length === have.length && want.every((w, j) => {
       const h = have[j] as number;
@@ -55,7 +60,9 @@ async function compare(cases: readonly Case[]): Promise<void> {
   expect(wrong).toEqual([]);
 }
 
-const floats = ["f32", "f16", "bf16"] as const, ordered = [...floats, "i32", "u32"] as const, all = [...ordered, "bool"] as const;
+const floats = ["f32", "f16", "bf16"] as const;
+const ordered = [...floats, "i32", "u32"] as const;
+const all = [...ordered, "bool"] as const;
 const over = (dtypes: readonly DType[], name: string, build: (x: Tensor, g: Graph) => Tensor, shape: readonly number[] = [3, 8]): Case[] =>
   dtypes.map((d) => [`${name} ${d}`, (g) => build(g.input(`x ${d} ${shape.join("x")}`, d, shape), g)]);
 
@@ -144,10 +151,17 @@ test("shapes with nothing in them", () => compare([
 const ropeByFrequency = composite<{ readonly frequencies: readonly number[]; readonly inverse: boolean }>({
   name: "ropeByFrequency",
   expand: (args, { frequencies, inverse }) => {
-    const [x, positions] = args as [Tensor, Tensor<"i32">], half = frequencies.length, { graph } = x, [rows, seq] = positions.shape as [number, number];
-    const each = frequencies.map((f) => graph.full([1], f, "f32")), [first, ...rest] = each as [Tensor<"f32">, ...Tensor<"f32">[]];
-    const angle = positions.cast("f32").reshape([rows, 1, seq, 1]).mul(first.concat(rest, 0)), cos = angle.cos() as Tensor, sin = (inverse ? angle.sin().neg() : angle.sin()) as Tensor;
-    const x1 = x.slice(3, 0, half), x2 = x.slice(3, half, 2 * half);
+    const [x, positions] = args as [Tensor, Tensor<"i32">];
+    const half = frequencies.length;
+    const { graph } = x;
+    const [rows, seq] = positions.shape as [number, number];
+    const each = frequencies.map((f) => graph.full([1], f, "f32"));
+    const [first, ...rest] = each as [Tensor<"f32">, ...Tensor<"f32">[]];
+    const angle = positions.cast("f32").reshape([rows, 1, seq, 1]).mul(first.concat(rest, 0));
+    const cos = angle.cos() as Tensor;
+    const sin = (inverse ? angle.sin().neg() : angle.sin()) as Tensor;
+    const x1 = x.slice(3, 0, half);
+    const x2 = x.slice(3, half, 2 * half);
     return [x1.mul(cos).sub(x2.mul(sin)).concat([x2.mul(cos).add(x1.mul(sin))], 3)];
   },
 });

@@ -64,7 +64,8 @@ class ReferenceSession implements Session {
   async run(executable: Executable, feeds: HostTensors): Promise<HostTensors> {
     this.#check("run");
     if (!this.#compiled.has(executable)) throw new ConfigError("session.run: expected a program compiled by this backend and not disposed, got another. Compile it first.");
-    const { program } = executable, state = Object.fromEntries(this.#state);
+    const { program } = executable;
+    const state = Object.fromEntries(this.#state);
     checkFeeds(program, feeds);
     checkState(program, state);
     const env: Record<string, ArrayLike<number>> = {};

@@ -36,8 +36,10 @@ const mapped = (tensors: HostTensors, f: (x: number, i: number) => number): Host
 const sabotages: readonly (readonly [what: string, wrong: () => Backend, noticed: string])[] = [
   ["outputs are off by one part in 100,000", () => changed((s) => ({ run: async (e, f) => mapped(await s.run(e, f), (x) => x * (1 + 1e-5)) })), "add > row > f32 > forward"],
   ["an integer is off by one", () => changed((s) => ({ run: async (e, f) => mapped(await s.run(e, f), (x, i) => (i === 1 ? x + 1 : x)) })), "argMax > first of equals > f32 > forward"],
-  ["updates are lost", () => changed((s) => ({ run: async (e, f) => { const before = await s.read(), out = await s.run(e, f); await s.write(before); return out; } })), "session > state persists and is replaced by updates"],
-  ["updates are lost", () => changed((s) => ({ run: async (e, f) => { const before = await s.read(), out = await s.run(e, f); await s.write(before); return out; } })), "training > one step of a two-layer encoder"],
+  ["updates are lost", () => changed((s) => ({ run: async (e, f) => { const before = await s.read();
+ const out = await s.run(e, f); await s.write(before); return out; } })), "session > state persists and is replaced by updates"],
+  ["updates are lost", () => changed((s) => ({ run: async (e, f) => { const before = await s.read();
+ const out = await s.run(e, f); await s.write(before); return out; } })), "training > one step of a two-layer encoder"],
   ["results are noisy", () => changed((s) => { let n = 0; return { run: async (e, f) => mapped(await s.run(e, f), (x) => x * (1 + 1e-7 * ++n)) }; }), "determinism > a random chain"],
   ["unknown feeds are let through", () => changed((s) => ({ run: (e, f) => s.run(e, Object.fromEntries(e.program.feeds.map((x) => [x.attrs.name, f[x.attrs.name] ?? hostTensor(x.dtype, x.shape)]))) })), "session > a wrong feed is an error and changes nothing"],
   ["errors are not ours", () => changed((s) => ({ read: (n) => s.read(n).catch((e: unknown) => Promise.reject(new TypeError(String(e)))) })), "session > wrong names and types are errors when reading and writing"],
@@ -68,7 +70,8 @@ describe("a backend with one thing wrong fails", () => {
 });
 
 describe("gaps", () => {
-  const check = named("add > row > f32 > forward"), off = (): Backend => changed((s) => ({ run: async (e, f) => mapped(await s.run(e, f), (x) => x + 1) }));
+  const check = named("add > row > f32 > forward");
+  const off = (): Backend => changed((s) => ({ run: async (e, f) => mapped(await s.run(e, f), (x) => x + 1) }));
 
   it("a failing check in a gap is no failure", async () => {
     await expect(judge(check, off(), [{ reason: "adds one", cases: ["add > row"] }])).resolves.toBeUndefined();
@@ -93,7 +96,8 @@ describe("what cannot run is skipped with the reason, never passed", () => {
   });
 
   it("a dtype that is not claimed", async () => {
-    const right = backend(), narrow = { ...right, capabilities: { ...right.capabilities, dtypes: ["f32"] as const } };
+    const right = backend();
+    const narrow = { ...right, capabilities: { ...right.capabilities, dtypes: ["f32"] as const } };
     expect(await judge(check, narrow, [])).toBe("the backend does not claim f16");
   });
 

@@ -63,7 +63,9 @@ class TfjsBackend implements Backend, SessionHost {
   async compile(program: Program, { compute = "f32" }: CompileOptions = {}): Promise<Executable> {
     this.#check();
     if (compute !== "f32") throw new UnsupportedError(`backend ${this.name}: compute ${compute}: TensorFlow.js computes in f32 only. Leave the precision out, or take another backend.`);
-    const engine = await this.engine(), key = programText(program), shared = this.#shared.get(key) ?? { key, loaded: this.#load(program, engine), users: 0 };
+    const engine = await this.engine();
+    const key = programText(program);
+    const shared = this.#shared.get(key) ?? { key, loaded: this.#load(program, engine), users: 0 };
     this.#shared.set(key, shared);
     shared.users++;
     const executable: Executable = { program, plan: shared.loaded.plan, dispose: () => this.#unload(executable) };

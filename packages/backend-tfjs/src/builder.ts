@@ -69,7 +69,8 @@ export class Builder {
 
   /** `shape`: that of the result. Equal calls on equal slots are made once. */
   call(kernel: string, inputs: KernelCall["inputs"], shape: Shape, attrs: KernelCall["attrs"] = {}): Value {
-    const key = JSON.stringify([kernel, inputs, attrs]), known = this.#same.get(key);
+    const key = JSON.stringify([kernel, inputs, attrs]);
+    const known = this.#same.get(key);
     if (known !== undefined) return known;
     const out = this.slot();
     this.calls.push({ kernel, inputs, attrs, out, path: this.path });
@@ -94,9 +95,11 @@ export class Builder {
   }
 
   scalar(dtype: TfDType, value: number): Value {
-    const key = `${dtype} ${Object.is(value, -0) ? "-0" : value}`, known = this.#constantOf.get(key);
+    const key = `${dtype} ${Object.is(value, -0) ? "-0" : value}`;
+    const known = this.#constantOf.get(key);
     if (known !== undefined) return known;
-    const values = dtype === "float32" ? Float32Array.of(value) : dtype === "int32" ? Int32Array.of(value) : Uint8Array.of(value), made = this.constant(dtype, [], values);
+    const values = dtype === "float32" ? Float32Array.of(value) : dtype === "int32" ? Int32Array.of(value) : Uint8Array.of(value);
+    const made = this.constant(dtype, [], values);
     this.#constantOf.set(key, made);
     return made;
   }
@@ -122,7 +125,8 @@ export class Builder {
   /** The whole of a value whose node has this shape. */
   full(x: Value, shape: Shape): Value {
     if (sameShape(x.shape, shape)) return x;
-    const aligned = [...shape.map(() => 1).slice(x.shape.length), ...x.shape], from = this.reshape(x, aligned);
+    const aligned = [...shape.map(() => 1).slice(x.shape.length), ...x.shape];
+    const from = this.reshape(x, aligned);
     if (sizeOf(aligned) === sizeOf(shape)) return from;
     return this.call("Tile", { x: from.slot }, shape, { reps: shape.map((d, i) => (aligned[i] === d ? 1 : d)) });
   }
@@ -132,7 +136,8 @@ export class Builder {
 export function together(a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
-    const x = a[a.length - rank + i] ?? 1, y = b[b.length - rank + i] ?? 1;
+    const x = a[a.length - rank + i] ?? 1;
+    const y = b[b.length - rank + i] ?? 1;
     return x === 1 ? y : x;
   });
 }

@@ -32,13 +32,17 @@ export interface Compiled {
 }
 
 export function compileProgram(given: Program, device: Device & { readonly name: string; readonly has: (kernel: string) => boolean }): Compiled {
-  const program = lower(given, { native: isNative }), roots = programRoots(program), builder = new Builder(device.has);
-  const values = new Map<Tensor, Value>(), inputs = (nodes: readonly Node<"input">[]): Result[] => nodes.map((x) => {
+  const program = lower(given, { native: isNative });
+  const roots = programRoots(program);
+  const builder = new Builder(device.has);
+  const values = new Map<Tensor, Value>();
+  const inputs = (nodes: readonly Node<"input">[]): Result[] => nodes.map((x) => {
     const slot = builder.slot();
     values.set(x, { slot, shape: x.shape });
     return { name: x.attrs.name, slot, dtype: x.dtype, shape: x.shape };
   });
-  const feeds = inputs(program.feeds), state = inputs(program.state);
+  const feeds = inputs(program.feeds);
+  const state = inputs(program.state);
   for (const x of orderByDemand(roots)) {
     if (!DTYPES.includes(x.dtype)) throw new UnsupportedError(`${x.path || x.op}: ${showType(x)}: TensorFlow.js has no ${x.dtype}. Compute in f32, or take another backend.`);
     if (isOp(x, "input")) continue;
@@ -59,7 +63,8 @@ export function compileProgram(given: Program, device: Device & { readonly name:
     builder.calls.push({ kernel: "Identity", inputs: { x }, attrs: {}, out, path: "" });
     return out;
   };
-  const outputs = Object.entries(program.outputs).map((entry) => result(entry, false)), updates = Object.entries(program.updates).map((entry) => result(entry, true));
+  const outputs = Object.entries(program.outputs).map((entry) => result(entry, false));
+  const updates = Object.entries(program.updates).map((entry) => result(entry, true));
   const guard = program.guard && builder.full(values.get(program.guard) as Value, []).slot;
   const kept = new Set([...outputs, ...updates, ...state, ...builder.constants].map((r) => r.slot));
   if (guard !== undefined) kept.add(guard);

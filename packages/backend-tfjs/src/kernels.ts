@@ -33,7 +33,8 @@ export function lowerNode<P extends Op>(x: Node<P>, args: readonly Value[], b: B
 
 export const hostValues = (dtype: TfDType, size: number): HostValues => (dtype === "float32" ? new Float32Array(size) : dtype === "int32" ? new Int32Array(size) : new Uint8Array(size));
 
-const SIGN = -(2 ** 31), HALF = 65536;
+const SIGN = -(2 ** 31);
+const HALF = 65536;
 
 const unary = (kernel: string) => (_: Tensor, [x]: readonly Value[], b: Builder): Value => b.unary(kernel, x as Value);
 const binary = (kernel: string) => (_: Tensor, [x, y]: readonly Value[], b: Builder): Value => b.binary(kernel, x as Value, y as Value);
@@ -77,7 +78,8 @@ function multiply(x: Tensor, [p, q]: readonly Value[], b: Builder, device: Devic
 
 /** Quotients truncate toward zero. */
 function divide(x: Tensor, [p, q]: readonly Value[], b: Builder, device: Device): Value {
-  const n = p as Value, d = q as Value;
+  const n = p as Value;
+  const d = q as Value;
   if (isFloat(x.dtype)) return b.binary("RealDiv", n, d);
   return x.dtype === "u32" ? unsignedQuotient(n, d, b, device) : truncatedQuotient(n, d, b, device);
 }
@@ -85,23 +87,31 @@ function divide(x: Tensor, [p, q]: readonly Value[], b: Builder, device: Device)
 const asInt = (x: Value, b: Builder): Value => b.cast(x, "int32");
 
 function truncatedQuotient(n: Value, d: Value, b: Builder, device: Device): Value {
-  const floor = b.binary("FloorDiv", n, d), rest = b.binary("Sub", n, times(floor, d, b, device)), zero = b.scalar("int32", 0);
+  const floor = b.binary("FloorDiv", n, d);
+  const rest = b.binary("Sub", n, times(floor, d, b, device));
+  const zero = b.scalar("int32", 0);
   const negative = b.binary("NotEqual", b.cast(b.binary("Less", n, zero), "int32"), b.cast(b.binary("Less", d, zero), "int32"));
   return b.binary("Add", floor, asInt(b.binary("LogicalAnd", negative, b.binary("NotEqual", rest, zero)), b));
 }
 
 /** Hacker's Delight 9-3: half the dividend divided signed, doubled, and one more if the rest still holds the divisor. */
 function unsignedQuotient(n: Value, d: Value, b: Builder, device: Device): Value {
-  const zero = b.scalar("int32", 0), big = b.binary("Less", d, zero), safe = b.binary("Maximum", d, b.scalar("int32", 1));
+  const zero = b.scalar("int32", 0);
+  const big = b.binary("Less", d, zero);
+  const safe = b.binary("Maximum", d, b.scalar("int32", 1));
   const half = b.binary("Add", floorDiv(n, 2, b), b.binary("Multiply", asInt(b.binary("Less", n, zero), b), b.scalar("int32", SIGN)));
-  const quotient = b.binary("Multiply", b.binary("FloorDiv", half, safe), b.scalar("int32", 2)), rest = b.binary("Sub", n, times(quotient, safe, b, device));
+  const quotient = b.binary("Multiply", b.binary("FloorDiv", half, safe), b.scalar("int32", 2));
+  const rest = b.binary("Sub", n, times(quotient, safe, b, device));
   const small = b.binary("Add", quotient, asInt(b.unary("LogicalNot", b.binary("Less", flipped(rest, b), flipped(safe, b))), b));
-  const large = asInt(b.unary("LogicalNot", b.binary("Less", flipped(n, b), flipped(d, b))), b), bigInt = asInt(big, b);
+  const large = asInt(b.unary("LogicalNot", b.binary("Less", flipped(n, b), flipped(d, b))), b);
+  const bigInt = asInt(big, b);
   return b.binary("Add", b.binary("Multiply", bigInt, large), b.binary("Multiply", b.binary("Sub", b.scalar("int32", 1), bigInt), small));
 }
 
 function cast(x: Node<"cast">, [p]: readonly Value[], b: Builder): Value {
-  const v = p as Value, from = x.args[0].dtype, to = x.dtype;
+  const v = p as Value;
+  const from = x.args[0].dtype;
+  const to = x.dtype;
   if (from === to || (isInteger(from) && isInteger(to))) return v;
   if (to === "bool") return b.binary("NotEqual", v, b.scalar(tfTypeOf(from), 0));
   if (from === "u32" && to === "f32") {
@@ -111,7 +121,8 @@ function cast(x: Node<"cast">, [p]: readonly Value[], b: Builder): Value {
     return b.binary("Add", b.binary("Multiply", b.cast(unsigned, "float32"), b.scalar("float32", HALF)), b.cast(low, "float32"));
   }
   if (from === "f32" && to === "u32") {
-    const big = b.unary("LogicalNot", b.binary("Less", v, b.scalar("float32", 2 ** 31))), shift = b.binary("Multiply", b.cast(big, "float32"), b.scalar("float32", 2 ** 32));
+    const big = b.unary("LogicalNot", b.binary("Less", v, b.scalar("float32", 2 ** 31)));
+    const shift = b.binary("Multiply", b.cast(big, "float32"), b.scalar("float32", 2 ** 32));
     return b.cast(b.binary("Sub", v, shift), "int32");
   }
   return b.cast(v, tfTypeOf(to));
@@ -123,26 +134,32 @@ const isInteger = (dtype: DType): boolean => dtype === "i32" || dtype === "u32";
 function select(x: Tensor, args: readonly Value[], b: Builder): Value {
   const [condition, t, e] = args as readonly [Value, Value, Value];
   if (x.dtype === "bool") return b.binary("LogicalOr", b.binary("LogicalAnd", condition, t), b.binary("LogicalAnd", b.unary("LogicalNot", condition), e));
-  const shape = args.reduce((joint, v) => together(joint, v.shape), [] as Shape), slot = (v: Value): number => b.full(v, shape).slot;
+  const shape = args.reduce((joint, v) => together(joint, v.shape), [] as Shape);
+  const slot = (v: Value): number => b.full(v, shape).slot;
   return b.call("Select", { condition: slot(condition), t: slot(t), e: slot(e) }, shape);
 }
 
 const reduced = (kernel: "Sum" | "Max", name: string) => (x: Node<"reduceSum"> | Node<"reduceMax">, args: readonly Value[], b: Builder, { sequentialSums }: Device): Value => {
-  const from = x.args[0], { axes } = x.attrs, v = whole(x, 0, args, b);
+  const from = x.args[0];
+  const { axes } = x.attrs;
+  const v = whole(x, 0, args, b);
   if (axes.every((a) => from.shape[a] === 1)) return v;
   if (sizeOf(from.shape) === 0) return b.full(b.scalar(tfTypeOf(x.dtype), 0), x.shape);
   const parts = kernel === "Sum" && sequentialSums && isFloat(x.dtype) ? partsOf(from.shape, axes) : undefined;
   if (parts !== undefined) {
-    const rows = b.reshape(v, parts), sum = (y: Value, axis: number): Value => b.call("Sum", { x: y.slot }, parts.slice(0, axis), { axis: [axis], keepDims: false });
+    const rows = b.reshape(v, parts);
+    const sum = (y: Value, axis: number): Value => b.call("Sum", { x: y.slot }, parts.slice(0, axis), { axis: [axis], keepDims: false });
     return b.reshape(sum(sum(rows, 2), 1), x.shape);
   }
-  const unsigned = kernel === "Max" && x.dtype === "u32", out = b.call(kernel, { x: (unsigned ? flipped(v, b) : v).slot }, x.shape, { [name]: [...axes], keepDims: true });
+  const unsigned = kernel === "Max" && x.dtype === "u32";
+  const out = b.call(kernel, { x: (unsigned ? flipped(v, b) : v).slot }, x.shape, { [name]: [...axes], keepDims: true });
   return unsigned ? flipped(out, b) : out;
 };
 
 /** A long sum over the last axes as a sum of sums: [outer, parts, length of one], where its length has a divisor for it. */
 function partsOf(shape: Shape, axes: readonly number[]): Shape | undefined {
-  const first = axes[0] ?? 0, length = sizeOf(shape.slice(first));
+  const first = axes[0] ?? 0;
+  const length = sizeOf(shape.slice(first));
   if (length < 4096 || axes.length !== shape.length - first) return undefined;
   let parts = Math.floor(Math.sqrt(length));
   while (length % parts !== 0) parts--;
@@ -151,7 +168,8 @@ function partsOf(shape: Shape, axes: readonly number[]): Shape | undefined {
 
 function matmul(x: Node<"matmul">, args: readonly Value[], b: Builder, device: Device): Value {
   const sides = [x.attrs.transposeA, x.attrs.transposeB].map((transposed, i) => {
-    const v = whole(x, i, args, b), rank = v.shape.length;
+    const v = whole(x, i, args, b);
+    const rank = v.shape.length;
     if (!transposed || !device.transposesFirst) return { v, transposed };
     return { v: b.transpose(v, [...v.shape.keys()].map((axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis))), transposed: false };
   });
@@ -161,7 +179,11 @@ function matmul(x: Node<"matmul">, args: readonly Value[], b: Builder, device: D
 }
 
 function scatterAdd(x: Node<"scatterAdd">, args: readonly Value[], b: Builder, { native }: Device): Value {
-  const indices = whole(x, 0, args, b), updates = whole(x, 1, args, b), count = sizeOf(indices.shape), width = sizeOf(x.shape.slice(1)), { size } = x.attrs;
+  const indices = whole(x, 0, args, b);
+  const updates = whole(x, 1, args, b);
+  const count = sizeOf(indices.shape);
+  const width = sizeOf(x.shape.slice(1));
+  const { size } = x.attrs;
   if (count === 0) return b.full(b.scalar(tfTypeOf(x.dtype), 0), x.shape);
   const rows = b.reshape(updates, [count, width]);
   const sums = native
@@ -208,7 +230,9 @@ export const table: { readonly [P in Op]: Lower<P> } = {
   reduceSum: reduced("Sum", "axis"),
   reduceMax: reduced("Max", "reductionIndices"),
   argMax: (x, args, b) => {
-    const { axis } = x.attrs, v = whole(x, 0, args, b), from = x.args[0].dtype === "u32" ? flipped(v, b) : v;
+    const { axis } = x.attrs;
+    const v = whole(x, 0, args, b);
+    const from = x.args[0].dtype === "u32" ? flipped(v, b) : v;
     return b.reshape(b.call("ArgMax", { x: from.slot }, from.shape.filter((_, i) => i !== axis), { axis }), x.shape);
   },
   reshape: (x, args, b) => (sizeOf((args[0] as Value).shape) === 1 ? (args[0] as Value).shape.length <= x.rank ? (args[0] as Value) : b.reshape(args[0] as Value, []) : b.reshape(whole(x, 0, args, b), x.shape)),

@@ -110,14 +110,17 @@ async function prepareNode(way: Way, { tf32 = false, memoryGrowth = true }: Load
 
 /** A package without its addon registers all its kernels and then throws, and what it registered stays: so it is not begun. */
 function expectAddon({ packages: [name = ""] }: Way): void {
-  const { createRequire } = process.getBuiltinModule("node:module"), { existsSync, readdirSync } = process.getBuiltinModule("node:fs"), { dirname, join } = process.getBuiltinModule("node:path");
+  const { createRequire } = process.getBuiltinModule("node:module");
+  const { existsSync, readdirSync } = process.getBuiltinModule("node:fs");
+  const { dirname, join } = process.getBuiltinModule("node:path");
   let home: string;
   try {
     home = dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
   } catch {
     return; // Not installed: the import says so.
   }
-  const lib = join(home, "lib"), built = existsSync(lib) ? readdirSync(lib, { recursive: true }) : [];
+  const lib = join(home, "lib");
+  const built = existsSync(lib) ? readdirSync(lib, { recursive: true }) : [];
   if (!built.some((file) => String(file).endsWith("tfjs_binding.node"))) throw withoutAddon(name);
 }
 
@@ -126,8 +129,10 @@ const withoutAddon = (name: string): Unfit =>
 
 /** What is wrong, from what an import threw. */
 function failure({ packages }: Way, cause: unknown): Unfit {
-  const said = cause instanceof Error ? cause.message : String(cause), first = said.split("\n")[0]?.trim().replace(/\.$/, "") ?? "";
-  const missing = packages.find((name) => said.includes(`'${name}'`) || said.includes(`"${name}"`)), native = packages[0] as string;
+  const said = cause instanceof Error ? cause.message : String(cause);
+  const first = said.split("\n")[0]?.trim().replace(/\.$/, "") ?? "";
+  const missing = packages.find((name) => said.includes(`'${name}'`) || said.includes(`"${name}"`));
+  const native = packages[0] as string;
   if ((cause as { readonly code?: unknown }).code === "ERR_MODULE_NOT_FOUND" && missing !== undefined) {
     return new Unfit(`${packages.join(" and ")} ${packages.length > 1 ? "are" : "is"} not installed.`, `Run: npm install ${packages.join(" ")}`, { cause });
   }
@@ -141,7 +146,8 @@ function failure({ packages }: Way, cause: unknown): Unfit {
 /** Whether this kind can run here. */
 export async function probeKind(kind: Kind, options: LoadOptions = {}): Promise<Probe> {
   try {
-    const { tf, device } = await fit(kind, options), version = tf.version["tfjs-node"] ?? tf.version["tfjs"] ?? tf.version["tfjs-core"] ?? "unknown";
+    const { tf, device } = await fit(kind, options);
+    const version = tf.version["tfjs-node"] ?? tf.version["tfjs"] ?? tf.version["tfjs-core"] ?? "unknown";
     return available(device, { tfjs: version, ...libraryOf(tf) });
   } catch (error) {
     if (error instanceof Unfit) return unavailable(error.reason, error.remedy);

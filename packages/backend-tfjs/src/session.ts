@@ -46,7 +46,8 @@ export class TfjsSession implements Session {
 
   async run(executable: Executable, feeds: HostTensors): Promise<HostTensors> {
     this.#check("run");
-    const { program } = executable, loaded = this.#host.loaded(executable);
+    const { program } = executable;
+    const loaded = this.#host.loaded(executable);
     checkFeeds(program, feeds);
     this.#checkState(program);
     const own = Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, { ...t, data: t.data.slice() }]));
@@ -92,7 +93,9 @@ export class TfjsSession implements Session {
   }
 
   async #run(loaded: Loaded, feeds: HostTensors): Promise<HostTensors> {
-    const engine = await this.#host.engine(), slots = new Array<DeviceTensor | undefined>(loaded.slots), lasting = new Set<number>();
+    const engine = await this.#host.engine();
+    const slots = new Array<DeviceTensor | undefined>(loaded.slots);
+    const lasting = new Set<number>();
     for (const { name, slot } of loaded.state) {
       slots[slot] = stateNamed(this.#state, name).tensor;
       lasting.add(slot);
@@ -146,7 +149,8 @@ export class TfjsSession implements Session {
 function compute(engine: Engine, call: Call, slots: readonly (DeviceTensor | undefined)[], backend: string): DeviceTensor {
   const at = (slot: number): DeviceTensor => slots[slot] as DeviceTensor;
   if ("random" in call) {
-    const { key, shape, bits, stream } = call.random, [seed = 0, step = 0] = at(key).dataSync();
+    const { key, shape, bits, stream } = call.random;
+    const [seed = 0, step = 0] = at(key).dataSync();
     const drawn = randomBits([seed >>> 0, step >>> 0], stream, sizeOf(shape), bits);
     return engine.makeTensor(new Int32Array(drawn.buffer, drawn.byteOffset, drawn.length), [...shape], "int32");
   }

@@ -24,7 +24,8 @@ test("a kind that there is not", async () => {
 
 /** Runs the source from a folder of its own whose node_modules hold what `files` says, and gives the probe's answer. */
 function probeIn(name: string, files: Readonly<Record<string, string>>, setup = ""): { readonly available: boolean; readonly reason?: string; readonly remedy?: string } {
-  const home = join(dir, name), source = fileURLToPath(new URL("../src/load.ts", import.meta.url));
+  const home = join(dir, name);
+  const source = fileURLToPath(new URL("../src/load.ts", import.meta.url));
   for (const [file, text] of Object.entries(files)) {
     mkdirSync(join(home, "node_modules", file, ".."), { recursive: true });
     writeFileSync(join(home, "node_modules", file), text);

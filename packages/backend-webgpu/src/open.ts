@@ -16,7 +16,8 @@ export interface BackendOptions extends DeviceOptions, RuntimeOptions, TileOptio
 
 /** Opens the best device there is, or the one given. Throws UnsupportedError with what would help where there is none. */
 export async function backend(options: BackendOptions = {}): Promise<WebGpuBackend> {
-  const opened = await requireDevice(options), tiles = tilesOf(opened.device, opened.profile, options);
+  const opened = await requireDevice(options);
+  const tiles = tilesOf(opened.device, opened.profile, options);
   return createBackend(opened, { composites: nativeComposites, compile: (program, how) => tiles.apply((tileFor) => compile(program, how, tileFor)) }, options);
 }
 

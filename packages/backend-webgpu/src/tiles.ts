@@ -25,7 +25,8 @@ export interface Tiles {
 }
 
 export function tilesOf(device: GPUDevice, profile: Profile, { tiles, tune = false, tuneMs = 20_000 }: TileOptions): Tiles {
-  const words = device.adapterInfo, cache = tiles?.(words) ?? memoryCache();
+  const words = device.adapterInfo;
+  const cache = tiles?.(words) ?? memoryCache();
   return {
     apply: async (compile) => {
       const specs = new Map<string, MatmulSpec>();

@@ -5,13 +5,17 @@ import { messageOf } from "../src/runtime/errors.ts";
 import { probe } from "../src/runtime/probe.ts";
 import { compilerOf, counter, scalar } from "./handmade.ts";
 
-const how = process.argv[2] ?? "", collect = (globalThis as { readonly gc?: () => void }).gc;
+const how = process.argv[2] ?? "";
+const collect = (globalThis as { readonly gc?: () => void }).gc;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function used(): Promise<WebGpuBackend> {
-  const opened = await requireDevice(), made = counter(), backend = createBackend(opened, compilerOf(made));
-  const session = await backend.start({ count: scalar(1) }), executable = await backend.compile(made.program);
+  const opened = await requireDevice();
+  const made = counter();
+  const backend = createBackend(opened, compilerOf(made));
+  const session = await backend.start({ count: scalar(1) });
+  const executable = await backend.compile(made.program);
   for (let i = 0; i < 5; i++) await session.run(executable, { by: scalar(1) });
   console.log("ran", (await session.read())["count"]?.data[0]);
   const run = (): Promise<unknown> => session.run(executable, { by: scalar(1) });

@@ -33,9 +33,13 @@ export const compilerOf = (...all: readonly Handmade[]): Compiler => ({
 
 /** count -> count + by; the count before comes back. */
 export function counter(): Handmade {
-  const g = new Graph(), count = g.input("count", "f32", []), by = g.input("by", "f32", []);
+  const g = new Graph();
+  const count = g.input("count", "f32", []);
+  const by = g.input("by", "f32", []);
   const wanted = program(g, { state: [count], outputs: { before: count.mul(1) }, updates: { count: count.add(by) } });
-  const s = storage("state", "count", 1), feed = storage("feed", "by", 1), before = storage("temporary", "before", 1);
+  const s = storage("state", "count", 1);
+  const feed = storage("feed", "by", 1);
+  const before = storage("temporary", "before", 1);
   return {
     program: wanted,
     compiled: {
@@ -47,9 +51,11 @@ export function counter(): Handmade {
 
 /** y = sum over steps of (x + k): a chain of `length` temporaries of `size` elements, the first kept to the end. */
 export function chain(length: number, size: number): Handmade {
-  const g = new Graph(), x = g.input("x", "f32", [size]);
+  const g = new Graph();
+  const x = g.input("x", "f32", [size]);
   const wanted = program(g, { state: [], outputs: { y: x.add(length + 0.5).add(x) } });
-  const feed = storage("feed", "x", size), all = Array.from({ length }, (_, k) => storage("temporary", `t${k}`, size));
+  const feed = storage("feed", "x", size);
+  const all = Array.from({ length }, (_, k) => storage("temporary", `t${k}`, size));
   const kernels = all.map((t, k) => {
     const before = all[k - 1];
     return before === undefined ? kernel("first", [writes(t), reads(feed)], size, "b0[i] = b1[i];") : kernel("next", [writes(t), writes(before)], size, "b0[i] = b1[i] + 1.0;");
@@ -60,14 +66,18 @@ export function chain(length: number, size: number): Handmade {
 
 /** All state times a factor in one kernel over the whole buffer of state, by a table of windows that is made when places are known. */
 export function scaled(sizes: Readonly<Record<string, number>>): Handmade {
-  const g = new Graph(), by = g.input("by", "f32", []), inputs = Object.entries(sizes).map(([name, size]) => [name, g.input(name, "f32", [size])] as const);
+  const g = new Graph();
+  const by = g.input("by", "f32", []);
+  const inputs = Object.entries(sizes).map(([name, size]) => [name, g.input(name, "f32", [size])] as const);
   const wanted = program(g, { state: inputs.map(([, x]) => x), outputs: {}, updates: Object.fromEntries(inputs.map(([name, x]) => [name, x.mul(by)])) });
-  const states = Object.entries(sizes).map(([name, size]) => storage("state", name, size)), feed = storage("feed", "by", 1);
+  const states = Object.entries(sizes).map(([name, size]) => storage("state", name, size));
+  const feed = storage("feed", "by", 1);
   const total = Object.values(sizes).reduce((a, b) => a + b, 0);
   const deferred: Deferred = {
     name: "windows", path: "optimizer", bindings: [...states.map(writes), reads(feed)],
     link: (placeOf) => {
-      const windows = states.map((s) => ({ ...placeOf(s), size: s.size })), buffer = windows[0]?.buffer ?? 0;
+      const windows = states.map((s) => ({ ...placeOf(s), size: s.size }));
+      const buffer = windows[0]?.buffer ?? 0;
       const rows = storage("table", "windows", 2 * windows.length, "u32", Uint32Array.from(windows.flatMap(({ offset, size }) => [offset / 4, size])));
       const text = kernel("windows", [writes(states[0] as Storage), reads(rows), reads(feed)], total, `
   var at = i; var row = 0u;

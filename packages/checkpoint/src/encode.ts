@@ -51,11 +51,13 @@ export function layoutSafetensors<Spec extends TensorSpec>(specs: Iterable<Spec>
   sorted.sort((a, b) => (rank.get(a.dtype) ?? 0) - (rank.get(b.dtype) ?? 0) || compareUtf8(a.name, b.name));
 
   let offset = 0;
-  const placed: { spec: Spec; begin: number; bytes: number }[] = [], parts: string[] = [];
+  const placed: { spec: Spec; begin: number; bytes: number }[] = [];
+  const parts: string[] = [];
   const meta = encodeMetadata(metadata);
   if (meta !== undefined) parts.push(`"__metadata__":${meta}`);
   for (const spec of sorted) {
-    const bytes = specBytes(spec), end = offset + bytes;
+    const bytes = specBytes(spec);
+    const end = offset + bytes;
     parts.push(`${JSON.stringify(spec.name)}:{"dtype":"${spec.dtype}","shape":[${spec.shape.join(",")}],"data_offsets":[${offset},${end}]}`);
     placed.push({ spec, begin: offset, bytes });
     offset = end;
@@ -105,7 +107,8 @@ export function checkData(spec: TensorSpec, data: Uint8Array): void {
 export function compareUtf8(a: string, b: string): number {
   const n = Math.min(a.length, b.length);
   for (let i = 0; i < n; i++) {
-    const x = a.charCodeAt(i), y = b.charCodeAt(i);
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
     if (x === y) continue;
     const high = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdfff;   // beyond U+FFFF: after every other unit
     return high(x) === high(y) ? x - y : high(x) ? 1 : -1;

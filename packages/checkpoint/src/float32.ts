@@ -64,7 +64,8 @@ function exactly(dtype: SafetensorsDType, values: Float64Array | Int32Array | Ui
 function wide(dtype: SafetensorsDType, values: BigInt64Array | BigUint64Array): Float32Array<ArrayBuffer> {
   const result = new Float32Array(values.length);
   for (let i = 0; i < values.length; i++) {
-    const value = values[i] ?? 0n, rounded = Math.fround(Number(value));
+    const value = values[i] ?? 0n;
+    const rounded = Math.fround(Number(value));
     if (BigInt(rounded) !== value) refuse(dtype, i, value);
     result[i] = rounded;
   }

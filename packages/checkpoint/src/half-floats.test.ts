@@ -34,7 +34,8 @@ describe("narrowing", () => {
     for (const [widen, narrow, infinity] of [[float16ToFloat32, float32ToFloat16, 0x7c00], [bfloat16ToFloat32, float32ToBfloat16, 0x7f80]] as const) {
       const back = narrow(widen(every));
       const wrong = every.filter((h) => {
-        const isNaN16 = (h & 0x7fff) > infinity, b = back[h] ?? 0;
+        const isNaN16 = (h & 0x7fff) > infinity;
+        const b = back[h] ?? 0;
         return isNaN16 ? !((b & 0x7fff) > infinity && (b & 0x8000) === (h & 0x8000)) : b !== h;
       });
       expect([...wrong]).toEqual([]);

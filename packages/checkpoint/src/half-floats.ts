@@ -13,7 +13,10 @@
 export function float16ToFloat32(half: Uint16Array): Float32Array<ArrayBuffer> {
   const bits = new Uint32Array(half.length);
   for (let i = 0; i < half.length; i++) {
-    const h = half[i] ?? 0, sign = (h & 0x8000) << 16, exponent = (h >>> 10) & 0x1f, fraction = h & 0x3ff;
+    const h = half[i] ?? 0;
+    const sign = (h & 0x8000) << 16;
+    const exponent = (h >>> 10) & 0x1f;
+    const fraction = h & 0x3ff;
     if (exponent === 0x1f) bits[i] = sign | 0x7f800000 | (fraction << 13);
     else if (exponent !== 0) bits[i] = sign | ((exponent + 112) << 23) | (fraction << 13);   // 112 = 127 - 15
     else if (fraction === 0) bits[i] = sign;
@@ -27,16 +30,22 @@ export function float16ToFloat32(half: Uint16Array): Float32Array<ArrayBuffer> {
 
 /** f32 -> bits of f16, rounded to nearest, ties to even. */
 export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length), half = new Uint16Array(values.length);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const half = new Uint16Array(values.length);
   for (let i = 0; i < half.length; i++) {
-    const f = bits[i] ?? 0, sign = (f >>> 16) & 0x8000, magnitude = f & 0x7fffffff;
+    const f = bits[i] ?? 0;
+    const sign = (f >>> 16) & 0x8000;
+    const magnitude = f & 0x7fffffff;
     if (magnitude > 0x7f800000) half[i] = sign | 0x7e00 | ((magnitude >>> 13) & 0x3ff);
     else if (magnitude >= 0x47800000) half[i] = sign | 0x7c00;                               // 2^16 and more
     else if (magnitude >= 0x38800000) half[i] = sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
     else if (magnitude < 0x33000000) half[i] = sign;                                         // below 2^-25: nearest is 0
     else {
-      const shift = 126 - (magnitude >>> 23), fraction = (magnitude & 0x7fffff) | 0x800000;  // 14..24 places lost
-      const kept = fraction >>> shift, rest = fraction & ((1 << shift) - 1), tie = 1 << (shift - 1);
+      const shift = 126 - (magnitude >>> 23);
+      const fraction = (magnitude & 0x7fffff) | 0x800000;  // 14..24 places lost
+      const kept = fraction >>> shift;
+      const rest = fraction & ((1 << shift) - 1);
+      const tie = 1 << (shift - 1);
       half[i] = sign | (kept + (rest > tie || (rest === tie && (kept & 1) === 1) ? 1 : 0));
     }
   }
@@ -52,7 +61,8 @@ export function bfloat16ToFloat32(half: Uint16Array): Float32Array<ArrayBuffer> 
 
 /** f32 -> bits of bf16, rounded to nearest, ties to even. */
 export function float32ToBfloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length), half = new Uint16Array(values.length);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const half = new Uint16Array(values.length);
   for (let i = 0; i < half.length; i++) {
     const f = bits[i] ?? 0;
     half[i] = (f & 0x7fffffff) > 0x7f800000 ? (f >>> 16) | 0x40 : (f + 0x7fff + ((f >>> 16) & 1)) >>> 16;

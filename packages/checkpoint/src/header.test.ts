@@ -11,7 +11,8 @@ const cases = JSON.parse(readFileSync(new URL("../test/golden/headers.json", imp
 const stricter = new Set(["leading space", "metadata null", "tensor twice", "metadata key twice", "unknown field", "tensor a list"]);
 
 function fileOf(header: string, dataBytes: number): Uint8Array {
-  const json = new TextEncoder().encode(header), bytes = new Uint8Array(8 + json.length + dataBytes);
+  const json = new TextEncoder().encode(header);
+  const bytes = new Uint8Array(8 + json.length + dataBytes);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
   bytes.set(json, 8);
   return bytes;

@@ -58,7 +58,8 @@ export function readHeaderLength(bytes: Uint8Array, { file, fileSize }: HeaderSo
  */
 export function parseHeader(bytes: Uint8Array, source: HeaderSource): SafetensorsHeader {
   const { file, fileSize } = source;
-  const length = readHeaderLength(bytes, source), dataOffset = 8 + length;
+  const length = readHeaderLength(bytes, source);
+  const dataOffset = 8 + length;
   if (bytes.length < dataOffset) {
     throw new FormatError(file, `byte ${bytes.length}`, `expected ${dataOffset} bytes of header, got ${bytes.length}. Pass at least the header that readHeaderLength measures.`);
   }
@@ -128,11 +129,14 @@ function readEntry(name: string, value: JsonValue, dataOffset: number, file: str
   for (const key of value.keys()) {
     if (key !== "dtype" && key !== "shape" && key !== "data_offsets") fail(`expected only dtype, shape and data_offsets, got the field ${JSON.stringify(key)}. The header is damaged or of a newer format.`);
   }
-  const dtype = value.get("dtype"), shape = value.get("shape"), offsets = value.get("data_offsets");
+  const dtype = value.get("dtype");
+  const shape = value.get("shape");
+  const offsets = value.get("data_offsets");
   if (!isSafetensorsDType(dtype)) return fail(`expected a dtype of ${dtypes.join(", ")}, got ${show(dtype)}. Convert the checkpoint to one of these.`);
   if (!isIntegers(shape)) return fail(`expected shape to be a list of non-negative integers, got ${show(shape)}. The header is damaged: fetch or write the file again.`);
   if (!isIntegers(offsets) || offsets.length !== 2) return fail(`expected data_offsets to be [begin, end], got ${show(offsets)}. The header is damaged: fetch or write the file again.`);
-  const [begin = 0, end = 0] = offsets, bytes = tensorBytes(dtype, shape);
+  const [begin = 0, end = 0] = offsets;
+  const bytes = tensorBytes(dtype, shape);
   if (bytes === undefined || end - begin !== bytes) {
     fail(`expected ${bytes ?? `more than ${Number.MAX_SAFE_INTEGER}`} bytes for ${dtype} [${shape.join(", ")}], got data_offsets [${begin}, ${end}], ${end - begin} bytes. The header is damaged: fetch or write the file again.`);
   }

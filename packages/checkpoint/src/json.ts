@@ -100,7 +100,8 @@ export function parseJson(text: string, { file, place = lineAndColumn(text), int
     if (take("}")) return members;
     do {
       blanks();
-      const start = at, key = string();
+      const start = at;
+      const key = string();
       if (members.has(key)) fail(`each key once, ${JSON.stringify(key)} comes a second time`, start);
       if (!take(":")) fail("':'");
       members.set(key, value(depth));

@@ -23,7 +23,8 @@ export interface Shard<Spec extends TensorSpec> {
 export function planShards<Spec extends TensorSpec>(specs: Iterable<Spec>, maxShardBytes: number): readonly Shard<Spec>[] {
   if (!(maxShardBytes > 0)) throw new ConfigError(`maxShardBytes: expected a positive number of bytes, got ${maxShardBytes}. Hugging Face's usual bound is 5e9.`);
   const shards: Spec[][] = [];
-  let open: Spec[] = [], size = 0;
+  let open: Spec[] = [];
+  let size = 0;
   for (const spec of specs) {
     const bytes = specBytes(spec);
     if (bytes > maxShardBytes) {

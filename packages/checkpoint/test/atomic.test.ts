@@ -14,7 +14,8 @@ const fill = (text: string) => async (temporary: string): Promise<void> => {
 
 describe("writeDirectoryAtomic", () => {
   it("makes the folders above, writes the manifest last, and leaves nothing beside", async () => {
-    const run = scratch(), dir = join(run, "a/b/step-1");
+    const run = scratch();
+    const dir = join(run, "a/b/step-1");
     await writeDirectoryAtomic(dir, fill("one"));
     expect(readdirSync(dir).sort()).toEqual([manifestFile, "model.safetensors", "tokenizer"]);
     expect((await verifyDirectory(dir)).map((f) => [f.path, f.bytes])).toEqual([["model.safetensors", 3], ["tokenizer/vocab.txt", 1]]);
@@ -22,7 +23,8 @@ describe("writeDirectoryAtomic", () => {
   });
 
   it("replaces an old folder whole: no file of it stays", async () => {
-    const run = scratch(), dir = join(run, "step-1");
+    const run = scratch();
+    const dir = join(run, "step-1");
     await writeDirectoryAtomic(dir, async (temporary) => writeFileSync(join(temporary, "stale"), ""));
     await writeDirectoryAtomic(dir, fill("two"));
     expect(readdirSync(dir).sort()).toEqual([manifestFile, "model.safetensors", "tokenizer"]);
@@ -30,7 +32,8 @@ describe("writeDirectoryAtomic", () => {
   });
 
   it("keeps the old folder while the new one is written, and when that fails", async () => {
-    const run = scratch(), dir = join(run, "step-1");
+    const run = scratch();
+    const dir = join(run, "step-1");
     await writeDirectoryAtomic(dir, fill("one"));
     const failing = writeDirectoryAtomic(dir, async (temporary) => {
       await fill("two")(temporary);
@@ -43,7 +46,8 @@ describe("writeDirectoryAtomic", () => {
   });
 
   it("several writers of one folder: each result is whole, the last one stays", async () => {
-    const run = scratch(), dir = join(run, "step-1");
+    const run = scratch();
+    const dir = join(run, "step-1");
     await Promise.all(Array.from({ length: 6 }, (_, i) => writeDirectoryAtomic(dir, fill(`writer ${i}`))));
     await verifyDirectory(dir);
     expect(readFileSync(join(dir, "model.safetensors"), "utf8")).toMatch(/^writer \d$/);
@@ -58,7 +62,8 @@ describe("writeDirectoryAtomic", () => {
 });
 
 it("writeFileAtomic keeps the old file when writing fails", async () => {
-  const dir = scratch(), path = join(dir, "a.json");
+  const dir = scratch();
+  const path = join(dir, "a.json");
   await writeFileAtomic(path, "old");
   await expect(writeFileAtomic(path, async (handle) => {
     await handle.writeFile("new");
@@ -78,7 +83,8 @@ describe("verifyDirectory names the file", () => {
     ["no manifest", (dir: string) => rmSync(join(dir, manifestFile)), /expected a complete checkpoint with cloze-manifest\.json, got none/],
     ["a cut manifest", (dir: string) => truncateSync(join(dir, manifestFile), 100), /cloze-manifest\.json, line \d+, column \d+/],
     ["a shorter list", (dir: string) => {
-      const path = join(dir, manifestFile), manifest = JSON.parse(readFileSync(path, "utf8")) as { files: unknown[] };
+      const path = join(dir, manifestFile);
+      const manifest = JSON.parse(readFileSync(path, "utf8")) as { files: unknown[] };
       manifest.files.pop();
       writeFileSync(path, JSON.stringify(manifest));
     }, /cloze-manifest\.json, files: expected a version 1 list of files that fits its digest/],

@@ -21,7 +21,8 @@ async function checkpoint(root: string, name: string, tensors: readonly TensorSo
 }
 
 async function valuesOf(dir: string): Promise<Record<string, number[]>> {
-  const set = await openCheckpointTensors(dir), all: Record<string, number[]> = {};
+  const set = await openCheckpointTensors(dir);
+  const all: Record<string, number[]> = {};
   for (const [name, { dtype }] of set.entries) all[name] = Array.from(toFloat32(dtype, await set.read(name)));
   await set.close();
   return all;
@@ -29,7 +30,8 @@ async function valuesOf(dir: string): Promise<Record<string, number[]>> {
 
 describe("averageCheckpoints", () => {
   it("is the mean of each tensor, in the dtype of the first, from one file or shards", async () => {
-    const root = scratch(), out = join(root, "mean");
+    const root = scratch();
+    const out = join(root, "mean");
     const a = await checkpoint(root, "a", [f32("w", 1, 2, 1e8), half("h", 1, 3), ints("ids", 5, 6)]);
     const b = await checkpoint(root, "b", [f32("w", 4, 2, 1), half("h", 2, 5), ints("ids", 5, 6)], 8);
     const c = await checkpoint(root, "c", [f32("w", 1, -1, 1), f32("h", 0, 1), ints("ids", 5, 6)].map((t) => (t.name === "h" ? { ...t, shape: [1, 2] } : t)));
@@ -43,7 +45,9 @@ describe("averageCheckpoints", () => {
   });
 
   it("names what does not fit, and writes nothing", async () => {
-    const root = scratch(), out = join(root, "mean"), a = await checkpoint(root, "a", [f32("w", 1, 2), ints("ids", 1)]);
+    const root = scratch();
+    const out = join(root, "mean");
+    const a = await checkpoint(root, "a", [f32("w", 1, 2), ints("ids", 1)]);
     const against = async (name: string, ...tensors: TensorSource[]): Promise<unknown> => averageCheckpoints([a, await checkpoint(root, name, tensors)], out).catch((error: unknown) => (error as Error).message);
     expect(await against("missing", ints("ids", 1))).toMatch(/missing.*tensor "w": expected \[2\], as in .*\/a, got no such tensor/);
     expect(await against("longer", f32("w", 1, 2, 3), ints("ids", 1))).toMatch(/tensor "w": expected \[2\].* got \[3\]/);

@@ -17,7 +17,8 @@ async function sharded(): Promise<string> {
 
 describe("openCheckpointTensors", () => {
   it("reads one file or several alike", async () => {
-    const one = scratch(), several = await sharded();
+    const one = scratch();
+    const several = await sharded();
     expect(await writeSharded(one, six)).toEqual(["model.safetensors"]);
     expect(readdirSync(several).sort()).toEqual([1, 2, 3].map((i) => `model-0000${i}-of-00003.safetensors`).concat(index));
     for (const dir of [one, several]) {
@@ -31,7 +32,8 @@ describe("openCheckpointTensors", () => {
   });
 
   it("follows links, as the Hub's cache lays files out", async () => {
-    const blobs = scratch(), dir = scratch();
+    const blobs = scratch();
+    const dir = scratch();
     await writeSafetensors(join(blobs, "0a1b2c"), six);
     symlinkSync(join(blobs, "0a1b2c"), join(dir, "model.safetensors"));
     const opened = await openCheckpointTensors(dir);
@@ -90,7 +92,9 @@ describe("writing", () => {
   });
 
   it("holds one tensor at a time, and reads none that is not asked for", async () => {
-    const path = join(scratch(), "large.safetensors"), size = 16 << 20, count = 24;
+    const path = join(scratch(), "large.safetensors");
+    const size = 16 << 20;
+    const count = 24;
     const before = process.memoryUsage().rss;
     let peak = 0;
     await writeSafetensors(path, Array.from({ length: count }, (_, i) => ({

@@ -11,11 +11,14 @@ const golden = fileURLToPath(new URL("./golden/convert", import.meta.url));
 
 /** Compares all tensors but rotary frequencies, which transformers 5 holds once and checkpoints in every layer. */
 async function same(folder: string, expected: string): Promise<void> {
-  const theirs = await readSafetensors(join(golden, expected)), ours = await openCheckpointTensors(folder), frequencies = /\.inv_freq$/;
+  const theirs = await readSafetensors(join(golden, expected));
+  const ours = await openCheckpointTensors(folder);
+  const frequencies = /\.inv_freq$/;
   const names = (all: Iterable<string>): readonly string[] => [...all].filter((name) => !frequencies.test(name)).sort();
   expect(names(ours.entries.keys())).toEqual(names(theirs.tensors.keys()));
   for (const name of ours.entries.keys()) {
-    const wanted = theirs.tensors.get(frequencies.test(name) ? "esm.rotary_embeddings.inv_freq" : name), { dtype, shape } = ours.entries.get(name) ?? {};
+    const wanted = theirs.tensors.get(frequencies.test(name) ? "esm.rotary_embeddings.inv_freq" : name);
+    const { dtype, shape } = ours.entries.get(name) ?? {};
     expect([name, dtype, shape]).toEqual([name, wanted?.dtype, wanted?.shape]);
     expect(Buffer.compare(await ours.read(name), wanted?.data ?? Buffer.alloc(0)), name).toBe(0);
   }
@@ -41,7 +44,8 @@ describe("fair-esm", () => {
   });
 
   it("with fairseq's prefixes as without; an untied head stays", async () => {
-    const { tensors } = await readSafetensors(join(golden, "fair-esm.safetensors")), file = join(scratch(), "fairseq.safetensors");
+    const { tensors } = await readSafetensors(join(golden, "fair-esm.safetensors"));
+    const file = join(scratch(), "fairseq.safetensors");
     await writeSafetensors(file, [...tensors.values()].map(({ name, data, ...spec }): TensorSource => ({
       ...spec, name: /^(lm_head|contact_head)/.test(name) ? `encoder.${name}` : `encoder.sentence_encoder.${name}`, data: name === "lm_head.weight" ? data.map((x) => x ^ 1) : data,
     })));
@@ -113,13 +117,16 @@ describe("TensorFlow's files", () => {
   it("of which any byte changed are refused, or read the same", async () => {
     const { tensors: theirs } = await readSafetensors(join(golden, "bert-hf.safetensors"));
     for (const file of ["bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001"]) {
-      const folder = scratch(), bytes = readFileSync(join(golden, "tf1", file));
+      const folder = scratch();
+      const bytes = readFileSync(join(golden, "tf1", file));
       for (const name of readdirSync(join(golden, "tf1"))) copyFileSync(join(golden, "tf1", name), join(folder, name));
       for (let i = 0; i < 30; i++) {
-        const changed = Buffer.from(bytes), at = Math.floor((i * bytes.length) / 30);
+        const changed = Buffer.from(bytes);
+        const at = Math.floor((i * bytes.length) / 30);
         changed[at] = (changed[at] ?? 0) ^ (1 << (i % 8));
         writeFileSync(join(folder, file), changed);
-        const out = join(folder, `out-${i}`), done = await convertCheckpoint(folder, out).then(() => true, (error: unknown) => (expect((error as Error).message).toContain("bert_model.ckpt"), false));
+        const out = join(folder, `out-${i}`);
+        const done = await convertCheckpoint(folder, out).then(() => true, (error: unknown) => (expect((error as Error).message).toContain("bert_model.ckpt"), false));
         if (!done) continue;
         const { tensors } = await readSafetensors(join(out, "model.safetensors"));
         for (const [name, { data }] of theirs) expect(Buffer.compare(tensors.get(name)?.data ?? Buffer.alloc(0), data), `${file} ${at} ${name}`).toBe(0);
@@ -128,7 +135,8 @@ describe("TensorFlow's files", () => {
   });
 
   it("cut off or incomplete are refused", async () => {
-    const folder = scratch(), index = readFileSync(join(golden, "tf1/bert_model.ckpt.index"));
+    const folder = scratch();
+    const index = readFileSync(join(golden, "tf1/bert_model.ckpt.index"));
     writeFileSync(join(folder, "a.index"), index.subarray(0, 100));
     await expect(converted(join(folder, "a.index"))).rejects.toThrow("a.index: expected a sorted table, which ends in its magic number, got other bytes.");
     writeFileSync(join(folder, "b.index"), index);
@@ -142,13 +150,16 @@ describe("NumPy's archives", () => {
   it("of which any byte changed are refused, or read the same", async () => {
     const { tensors: theirs } = await readSafetensors(join(golden, "bert-hf.safetensors"));
     for (const file of ["bert-tf.npz", "bert-tf-z.npz"]) {
-      const folder = scratch(), bytes = readFileSync(join(golden, file));
+      const folder = scratch();
+      const bytes = readFileSync(join(golden, file));
       let refused = 0;
       for (let i = 0; i < 32; i++) {
-        const changed = Buffer.from(bytes), at = i < 16 ? Math.floor((i * bytes.length) / 16) : bytes.length - 1 - 97 * (i - 16);
+        const changed = Buffer.from(bytes);
+        const at = i < 16 ? Math.floor((i * bytes.length) / 16) : bytes.length - 1 - 97 * (i - 16);
         changed[at] = (changed[at] ?? 0) ^ (1 << (i % 8));
         writeFileSync(join(folder, "a.npz"), changed);
-        const out = join(folder, `out-${i}`), done = await convertCheckpoint(join(folder, "a.npz"), out, { heads: 3 }).then(() => true, () => false);
+        const out = join(folder, `out-${i}`);
+        const done = await convertCheckpoint(join(folder, "a.npz"), out, { heads: 3 }).then(() => true, () => false);
         if (!done) {
           refused++;
           continue;
@@ -188,7 +199,8 @@ describe("any checkpoint", () => {
   });
 
   it("with unknown names is refused, and listed where they are left out", async () => {
-    const { tensors } = await readSafetensors(join(golden, "fair-esm.safetensors")), file = join(scratch(), "a.safetensors");
+    const { tensors } = await readSafetensors(join(golden, "fair-esm.safetensors"));
+    const file = join(scratch(), "a.safetensors");
     await writeSafetensors(file, [...tensors.values(), spec("layers.0.adapter", [1]), spec("version", [3])]);
     await expect(converted(file)).rejects.toThrow("expected names of fair-esm, got 1 others: layers.0.adapter. Leave them out with --leave-unknown");
     expect((await converted(file, { leaveUnknown: true })).left.map(({ name, why }) => `${name}: ${why}`)).toEqual(["version: fairseq's version mark", "lm_head.weight: a copy of embed_tokens.weight", "layers.0.adapter: unknown"]);

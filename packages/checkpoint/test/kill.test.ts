@@ -12,8 +12,12 @@ const writer = fileURLToPath(new URL("replacing-writer.ts", import.meta.url));
 const files = ["model.safetensors", "optimizer.safetensors", "trainer_state.json"];
 
 it("kill -9 in the middle of replacing leaves a whole checkpoint", { timeout: 120_000 }, async () => {
-  const run = scratch(), dir = join(run, "step-7"), size = 200_000, random = seeded(11);
-  let leftovers = 0, aside = 0;
+  const run = scratch();
+  const dir = join(run, "step-7");
+  const size = 200_000;
+  const random = seeded(11);
+  let leftovers = 0;
+  let aside = 0;
   for (let kill = 0; kill < 8; kill++) {
     const child = spawn(process.execPath, ["--conditions=@cloze/source", "--import", "tsx", writer, dir, String(size)], { stdio: ["ignore", "pipe", "inherit"] });
     await once(child.stdout, "data");   // at least one round is done
@@ -38,7 +42,8 @@ it("kill -9 in the middle of replacing leaves a whole checkpoint", { timeout: 12
 
 /** The names that a writer with this pid would have used; no process has a pid this high. */
 async function plant(run: string, pid: number): Promise<{ readonly fresh: string; readonly aside: string; readonly dir: string }> {
-  const dir = join(run, "step-7"), seen: string[] = [];
+  const dir = join(run, "step-7");
+  const seen: string[] = [];
   await writeDirectoryAtomic(dir, async (temporary) => {
     writeFileSync(join(temporary, "a"), "old");
     seen.push(temporary);
@@ -49,7 +54,8 @@ async function plant(run: string, pid: number): Promise<{ readonly fresh: string
 const deadPid = 2 ** 31 - 2;
 
 it("a kill between the two renames: the new checkpoint takes its place", async () => {
-  const run = scratch(), { dir, fresh, aside } = await plant(run, deadPid);
+  const run = scratch();
+  const { dir, fresh, aside } = await plant(run, deadPid);
   await writeDirectoryAtomic(join(run, "other"), async (temporary) => writeFileSync(join(temporary, "a"), "new"));
   renameSync(dir, aside);
   renameSync(join(run, "other"), fresh);
@@ -59,7 +65,8 @@ it("a kill between the two renames: the new checkpoint takes its place", async (
 });
 
 it("a kill between the two renames, the new one damaged since: the old one comes back", async () => {
-  const run = scratch(), { dir, fresh, aside } = await plant(run, deadPid);
+  const run = scratch();
+  const { dir, fresh, aside } = await plant(run, deadPid);
   renameSync(dir, aside);
   mkdirSync(fresh);
   writeFileSync(join(fresh, "a"), "half");
@@ -69,7 +76,9 @@ it("a kill between the two renames, the new one damaged since: the old one comes
 });
 
 it("touches nothing of a live writer, of another machine, of another name, or of a person", async () => {
-  const run = scratch(), dead = await plant(run, deadPid), live = await plant(run, process.pid);
+  const run = scratch();
+  const dead = await plant(run, deadPid);
+  const live = await plant(run, process.pid);
   const elsewhere = dead.fresh.replace(/-[0-9a-f]{8}-(?=\d)/, "-00000000-");
   const kept = [live.fresh, live.aside, elsewhere, join(run, ".tmp-mine"), join(run, ".tmp-step-7"), join(run, "tmp")];
   for (const path of [...kept, dead.fresh]) mkdirSync(path);
@@ -80,7 +89,8 @@ it("touches nothing of a live writer, of another machine, of another name, or of
 
 // allow skip: start times of processes are read from /proc, which Linux has
 it.runIf(process.platform === "linux")("a pid that now belongs to another process counts as dead", async () => {
-  const run = scratch(), { fresh } = await plant(run, process.pid);
+  const run = scratch();
+  const { fresh } = await plant(run, process.pid);
   const reused = fresh.replace(/-\d+-([0-9a-f]{8})$/, "-1-$1");   // this pid, but started at tick 1
   mkdirSync(reused);
   expect(await cleanLeftovers(run)).toEqual([reused]);

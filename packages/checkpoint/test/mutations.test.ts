@@ -20,13 +20,15 @@ const headerLength = (bytes: Uint8Array): number => new DataView(bytes.buffer, b
 
 /** Changes the header's text and its length field with it, so that the JSON's content is what is tested. */
 function editHeader(bytes: Uint8Array, edit: (text: string) => string): Uint8Array {
-  const old = headerLength(bytes), text = new TextEncoder().encode(edit(new TextDecoder().decode(bytes.subarray(8, 8 + old))));
+  const old = headerLength(bytes);
+  const text = new TextEncoder().encode(edit(new TextDecoder().decode(bytes.subarray(8, 8 + old))));
   const result = splice(bytes, 8, old, text);
   new DataView(result.buffer).setBigUint64(0, BigInt(text.length), true);
   return result;
 }
 function replaceOne(text: string, pattern: RegExp, random: Random, by: (found: string) => string): string {
-  const found = [...text.matchAll(pattern)], hit = found[random.below(Math.max(1, found.length))];
+  const found = [...text.matchAll(pattern)];
+  const hit = found[random.below(Math.max(1, found.length))];
   return hit === undefined ? text : text.slice(0, hit.index) + by(hit[0]) + text.slice(hit.index + hit[0].length);
 }
 const numbers = ["0", "1", "2", "-1", "3.0", "1e1", "9007199254740991", "9007199254740992", "18446744073709551615", "1e400", "null", '"8"', "[]", "{}", "01", ""];
@@ -34,12 +36,14 @@ const words = ["F32", "I32", "F16", "BF16", "F8_E4M3", "f32", "", "__proto__", "
 
 const mutations: { readonly [name: string]: Mutation } = {
   bit: (b, r) => {
-    const c = Uint8Array.from(b), at = r.below(c.length);
+    const c = Uint8Array.from(b);
+    const at = r.below(c.length);
     c[at] = (c[at] ?? 0) ^ (1 << r.below(8));
     return c;
   },
   headerBit: (b, r) => {
-    const c = Uint8Array.from(b), at = r.below(8 + headerLength(b));
+    const c = Uint8Array.from(b);
+    const at = r.below(8 + headerLength(b));
     c[at] = (c[at] ?? 0) ^ (1 << r.below(8));
     return c;
   },
@@ -49,7 +53,8 @@ const mutations: { readonly [name: string]: Mutation } = {
   insert: (b, r) => splice(b, r.below(b.length), 0, noise(1 + r.below(9), r)),
   remove: (b, r) => splice(b, r.below(b.length), 1 + r.below(9)),
   length: (b, r) => {
-    const c = Uint8Array.from(b), values = [0n, 1n, 2n, BigInt(r.below(4000)), BigInt(headerLength(b) - 8 + r.below(17)), 100_000_001n, 2n ** 63n, 2n ** 64n - 1n];
+    const c = Uint8Array.from(b);
+    const values = [0n, 1n, 2n, BigInt(r.below(4000)), BigInt(headerLength(b) - 8 + r.below(17)), 100_000_001n, 2n ** 63n, 2n ** 64n - 1n];
     new DataView(c.buffer).setBigUint64(0, values[r.below(values.length)] ?? 0n, true);
     return c;
   },
@@ -76,7 +81,9 @@ it(`${count} mutated files`, { timeout: 300_000 }, async () => {
     { name: "encoder.bias", dtype: "F32", shape: [16], data: noise(64, seeded(2)) },
     { name: "ids", dtype: "I64", shape: [1, 4], data: noise(32, seeded(3)) },
   ], { metadata: { format: "pt", step: "100" } });
-  const dir = scratch(), random = seeded(20240520), kinds = Object.entries(mutations);
+  const dir = scratch();
+  const random = seeded(20240520);
+  const kinds = Object.entries(mutations);
   const outcomes = { refused: 0, dataOnly: 0, otherHeader: 0, unchanged: 0 };
   let slowestMs = 0;
   const folders = [];
@@ -90,7 +97,8 @@ it(`${count} mutated files`, { timeout: 300_000 }, async () => {
     const [kind, mutate] = kinds[random.below(kinds.length)] ?? ["", (b: Uint8Array) => b];
     let bytes = mutate(original, random);
     if (random.below(5) === 0) bytes = (kinds[random.below(8)]?.[1] ?? mutations["bit"])?.(bytes.length < 16 ? original : bytes, random) ?? bytes;   // some twice
-    const path = join(folder, "model.safetensors"), label = `mutation ${i}, ${kind}`;
+    const path = join(folder, "model.safetensors");
+    const label = `mutation ${i}, ${kind}`;
     writeFileSync(path, bytes);
     const begin = performance.now();
     const file = await openSafetensors(path).catch((error: unknown) => {
@@ -102,11 +110,13 @@ it(`${count} mutated files`, { timeout: 300_000 }, async () => {
       outcomes.refused++;
       expect(() => parseSafetensors(bytes), label).toThrow(FormatError);
     } else {
-      const said = plainReading(bytes), memory = parseSafetensors(bytes);
+      const said = plainReading(bytes);
+      const memory = parseSafetensors(bytes);
       expect([...file.entries.keys()].sort(), label).toEqual([...said.keys()].sort());
       let total = 0;
       for (const [name, { dtype, shape, byteLength }] of file.entries) {
-        const plain = said.get(name), read = await file.read(name);
+        const plain = said.get(name);
+        const read = await file.read(name);
         const right = plain !== undefined && dtype === plain.dtype && shape.join() === plain.shape.join() && byteLength === tensorBytes(dtype as SafetensorsDType, shape);
         if (!right || !equal(read, plain.data) || !equal(read, memory.read(name))) expect.fail(`${label}: ${name} was loaded as something else`);
         total += read.length;
@@ -129,7 +139,9 @@ it(`${count} mutated files`, { timeout: 300_000 }, async () => {
 });
 
 it("500 mutations of any file of a sharded folder: refused, or loaded as it was", async () => {
-  const dir = join(scratch(), "step-1"), random = seeded(7), byteKinds = ["bit", "bytes", "truncate", "append", "insert", "remove"];
+  const dir = join(scratch(), "step-1");
+  const random = seeded(7);
+  const byteKinds = ["bit", "bytes", "truncate", "append", "insert", "remove"];
   const tensors = Array.from({ length: 6 }, (_, i) => ({ name: `layer.${i}.weight`, dtype: "U8" as const, shape: [8, 8], data: noise(64, seeded(i)) }));
   await writeDirectoryAtomic(dir, async (temporary) => {
     await writeSharded(temporary, tensors, { maxShardBytes: 130 });
@@ -139,7 +151,8 @@ it("500 mutations of any file of a sharded folder: refused, or loaded as it was"
   const files = [...(await verifyDirectory(dir)).map((f) => f.path), "cloze-manifest.json"];
   let loaded = 0;
   for (let i = 0; i < 500; i++) {
-    const path = join(dir, files[random.below(files.length)] ?? ""), original = readFileSync(path);
+    const path = join(dir, files[random.below(files.length)] ?? "");
+    const original = readFileSync(path);
     const mutated = mutations[byteKinds[random.below(byteKinds.length)] ?? ""]?.(original, random) ?? original;
     writeFileSync(path, mutated);
     try {

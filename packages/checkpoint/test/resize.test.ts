@@ -6,7 +6,8 @@ import { fromFloat32, matchVocabulary, resizeRows, toFloat32 } from "../src/inde
 import { openCheckpointTensors, resizeCheckpoint, writeSafetensors, type ResizeOptions, type TensorSource } from "../src/node.ts";
 import { scratch, seeded } from "./scratch.ts";
 
-const before = ["[PAD]", "[UNK]", "[MASK]", "a", "b", "c"], after = ["<pad>", "a", "new", "<mask>", "c", "newer", "[UNK]"];
+const before = ["[PAD]", "[UNK]", "[MASK]", "a", "b", "c"];
+const after = ["<pad>", "a", "new", "<mask>", "c", "newer", "[UNK]"];
 const same = new Map([["<pad>", "[PAD]"], ["<mask>", "[MASK]"]]);
 
 describe("matchVocabulary", () => {
@@ -18,14 +19,20 @@ describe("matchVocabulary", () => {
 });
 
 describe("resizeRows", () => {
-  const draw = seeded(7), columns = 64, old = 2000, values = Float32Array.from({ length: old * columns }, (_, i) => (i % columns) / 10 + (1 + (i % 3)) * (draw.below(2001) / 1000 - 1));
-  const change = { rows: Int32Array.from({ length: 4000 }, (_, i) => (i % 2 === 0 ? i / 2 : -1)) }, out = resizeRows(values, columns, change, 3);
+  const draw = seeded(7);
+  const columns = 64;
+  const old = 2000;
+  const values = Float32Array.from({ length: old * columns }, (_, i) => (i % columns) / 10 + (1 + (i % 3)) * (draw.below(2001) / 1000 - 1));
+  const change = { rows: Int32Array.from({ length: 4000 }, (_, i) => (i % 2 === 0 ? i / 2 : -1)) };
+  const out = resizeRows(values, columns, change, 3);
 
   it("keeps rows of old, and draws new ones about their mean", () => {
     for (let row = 0; row < 4000; row += 2) expect(out.subarray(row * columns, (row + 1) * columns)).toEqual(values.subarray((row / 2) * columns, (row / 2 + 1) * columns));
     for (const c of [0, 13, 63]) {
-      const fresh = Array.from({ length: 2000 }, (_, i) => out[(2 * i + 1) * columns + c] ?? 0), theirs = Array.from({ length: old }, (_, i) => values[i * columns + c] ?? 0);
-      const mean = (x: readonly number[]): number => x.reduce((a, b) => a + b) / x.length, deviation = (x: readonly number[]): number => Math.sqrt(mean(x.map((y) => (y - mean(x)) ** 2)));
+      const fresh = Array.from({ length: 2000 }, (_, i) => out[(2 * i + 1) * columns + c] ?? 0);
+      const theirs = Array.from({ length: old }, (_, i) => values[i * columns + c] ?? 0);
+      const mean = (x: readonly number[]): number => x.reduce((a, b) => a + b) / x.length;
+      const deviation = (x: readonly number[]): number => Math.sqrt(mean(x.map((y) => (y - mean(x)) ** 2)));
       expect(Math.abs(mean(fresh) - mean(theirs))).toBeLessThan(5 * 0.1 * deviation(theirs) / Math.sqrt(2000));
       expect(deviation(fresh) / deviation(theirs)).toBeCloseTo(0.1, 2);
     }
@@ -46,7 +53,8 @@ describe("resizeRows", () => {
 
 describe("resizeCheckpoint", () => {
   const options: ResizeOptions = { before, after, same, seed: 1, ids: { pad_token_id: 0, mask_token_id: 3 }, tokenizerFiles: { "vocab.txt": "<pad>\n" } };
-  const table = Float32Array.from({ length: 12 }, (_, i) => i), tensor = (name: string, shape: readonly number[], data: Float32Array, dtype: "F32" | "BF16" = "F32"): TensorSource => ({ name, dtype, shape, data: fromFloat32(dtype, data) });
+  const table = Float32Array.from({ length: 12 }, (_, i) => i);
+  const tensor = (name: string, shape: readonly number[], data: Float32Array, dtype: "F32" | "BF16" = "F32"): TensorSource => ({ name, dtype, shape, data: fromFloat32(dtype, data) });
 
   async function folder(tensors: readonly TensorSource[], config: string = '{ "model_type": "bert", "vocab_size": 6, "pad_token_id": 5, "hidden_dropout_prob": 0.0 }'): Promise<string> {
     const dir = scratch();
@@ -57,14 +65,17 @@ describe("resizeCheckpoint", () => {
   }
 
   it("moves every table of the vocabulary, and nothing else", async () => {
-    const bias = Float32Array.from([0, 1, 2, 3, 4, 5]), input = await folder([
+    const bias = Float32Array.from([0, 1, 2, 3, 4, 5]);
+    const input = await folder([
       tensor("bert.embeddings.word_embeddings.weight", [6, 2], table), tensor("cls.predictions.decoder.weight", [6, 2], table), tensor("cls.predictions.bias", [6], bias, "BF16"), tensor("bert.embeddings.position_embeddings.weight", [6, 2], table),
-    ]), output = join(scratch(), "out");
+    ]);
+    const output = join(scratch(), "out");
     const done = await resizeCheckpoint(input, output, options);
     expect(done).toMatchObject({ kept: 5, added: ["new", "newer"], dropped: ["b"], files: ["config.json", "model.safetensors", "vocab.txt"] });
     expect(done.tensors.map(({ name, to }) => `${name} ${to.join("x")}`).sort()).toEqual(["bert.embeddings.word_embeddings.weight 7x2", "cls.predictions.bias 7", "cls.predictions.decoder.weight 7x2"]);
     expect(readFileSync(join(output, "config.json"), "utf8")).toBe('{\n  "model_type": "bert",\n  "vocab_size": 7,\n  "pad_token_id": 0,\n  "hidden_dropout_prob": 0.0\n}\n');
-    const set = await openCheckpointTensors(output), words = toFloat32("F32", await set.read("bert.embeddings.word_embeddings.weight"));
+    const set = await openCheckpointTensors(output);
+    const words = toFloat32("F32", await set.read("bert.embeddings.word_embeddings.weight"));
     const change = matchVocabulary(before, after, same);
     expect(words).toEqual(resizeRows(table, 2, change, 1));
     expect([...words.subarray(0, 4), ...words.subarray(6, 8)]).toEqual([0, 1, 6, 7, 4, 5]);
@@ -75,7 +86,8 @@ describe("resizeCheckpoint", () => {
   });
 
   it("refuses what does not belong together", async () => {
-    const words = tensor("bert.embeddings.word_embeddings.weight", [6, 2], table), out = join(scratch(), "out");
+    const words = tensor("bert.embeddings.word_embeddings.weight", [6, 2], table);
+    const out = join(scratch(), "out");
     await expect(resizeCheckpoint(await folder([words], '{ "vocab_size": 7 }'), out, options)).rejects.toThrow('tensor "bert.embeddings.word_embeddings.weight": expected f32, f16 or bf16 with a row for each of the 7 tokens of config.json, of which the tokenizer names 6, got F32 [6, 2].');
     await expect(resizeCheckpoint(await folder([words]), out, { ...options, before: [...before, "d"] })).rejects.toThrow("of which the tokenizer names 7");
     await expect(resizeCheckpoint(await folder([tensor("w", [6], table.slice(0, 6))]), out, options)).rejects.toThrow("expected word embeddings of a BERT or ESM-2, got none");

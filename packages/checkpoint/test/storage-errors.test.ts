@@ -7,7 +7,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { StorageError, latestComplete, openSafetensors, readJson, verifyDirectory, writeDirectoryAtomic, writeSafetensors } from "../src/node.ts";
 import { scratch } from "./scratch.ts";
 
-const linux = process.platform === "linux", root = process.getuid?.() === 0;
+const linux = process.platform === "linux";
+const root = process.getuid?.() === 0;
 const weights = (n: number) => [{ name: "w", dtype: "U8" as const, shape: [n], data: () => new Uint8Array(n) }];
 
 async function refusal(promise: Promise<unknown>): Promise<StorageError> {
@@ -19,7 +20,8 @@ async function refusal(promise: Promise<unknown>): Promise<StorageError> {
 // allow skip: /dev/full and tmpfs are Linux's
 describe.runIf(linux)("a full disk", () => {
   it("by the device that is always full", async () => {
-    const run = scratch(), dir = join(run, "step-2");
+    const run = scratch();
+    const dir = join(run, "step-2");
     await writeDirectoryAtomic(join(run, "step-1"), (temporary) => writeSafetensors(join(temporary, "model.safetensors"), weights(10)));
     const error = await refusal(writeDirectoryAtomic(dir, async (temporary) => {
       symlinkSync("/dev/full", join(temporary, "log"));
@@ -63,7 +65,8 @@ describe.runIf(linux)("a full disk", () => {
 
 describe("no folder can be made", () => {
   it("a file in place of the folder", async () => {
-    const run = scratch(), path = join(run, "step-1");
+    const run = scratch();
+    const path = join(run, "step-1");
     writeFileSync(path, "mine");
     const error = await refusal(writeDirectoryAtomic(path, async () => undefined));
     expect(error.message).toBe(`${path}: expected a folder or nothing, got a file. Move it away or choose another folder.`);

@@ -35,11 +35,13 @@ export class BucketFiles {
 
   /** The records of a bucket, in the order in which they came; its file is removed. */
   take(bucket: number): Uint32Array {
-    const buffer = this.#buffers.get(bucket), path = this.#paths[bucket] as string;
+    const buffer = this.#buffers.get(bucket);
+    const path = this.#paths[bucket] as string;
     if (buffer === undefined) return new Uint32Array();
     this.#write(bucket, buffer.subarray(0, this.#used[bucket]));
     this.#buffers.delete(bucket);
-    const bytes = readFileSync(path), records = new Uint32Array(bytes.length / 4);
+    const bytes = readFileSync(path);
+    const records = new Uint32Array(bytes.length / 4);
     new Uint8Array(records.buffer).set(bytes);
     rmSync(path);
     return records;
@@ -50,7 +52,8 @@ export class BucketFiles {
   }
 
   #write(bucket: number, words: Uint32Array): void {
-    const descriptor = openSync(this.#paths[bucket] as string, "a"), bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+    const descriptor = openSync(this.#paths[bucket] as string, "a");
+    const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
     for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
     closeSync(descriptor);
   }

@@ -34,7 +34,9 @@ export class ClusterMap {
   }
 
   addRow(cluster: string, member: string): void {
-    const m = this.#hash(member), c = this.#hash(cluster), bucket = m.high >>> 24;
+    const m = this.#hash(member);
+    const c = this.#hash(cluster);
+    const bucket = m.high >>> 24;
     this.#table.add(bucket, m.high, m.low, this.#rows++ % 2 ** 32);
     this.#clusters.add(bucket, c.high, c.low, 0);
   }
@@ -51,7 +53,8 @@ export class ClusterMap {
     try {
       for (let bucket = 0; bucket < BUCKETS; bucket++) this.#joinBucket(bucket, runs, table, report);
       for (let run = 0; run < runs.count; run++) {
-        const clusters = new Uint32Array(2 * Math.min(RUN, this.#records - run * RUN)), found = runs.take(run);
+        const clusters = new Uint32Array(2 * Math.min(RUN, this.#records - run * RUN));
+        const found = runs.take(run);
         for (let at = 0; at < found.length; at += 3) {
           const place = (found[at] as number) - run * RUN;
           clusters[2 * place] = found[at + 1] as number;
@@ -69,7 +72,9 @@ export class ClusterMap {
   }
 
   #joinBucket(bucket: number, runs: BucketFiles, table: string, report: ClusterReport): void {
-    const members = this.#table.take(bucket), clusters = this.#clusters.take(bucket), ids = this.#ids.take(bucket);
+    const members = this.#table.take(bucket);
+    const clusters = this.#clusters.take(bucket);
+    const ids = this.#ids.take(bucket);
     let size = 16;
     while (size < (2 * members.length) / 3) size *= 2;
     const slots = new Uint32Array(size); // place in `members` plus one
@@ -79,14 +84,18 @@ export class ClusterMap {
       return slot;
     };
     for (let at = 0; at < members.length; at += 3) {
-      const slot = slotOf(members[at] as number, members[at + 1] as number), known = slots[slot] as number;
+      const slot = slotOf(members[at] as number, members[at + 1] as number);
+      const known = slots[slot] as number;
       if (known === 0) slots[slot] = at + 1;
       else if (clusters[known - 1] !== clusters[at] || clusters[known] !== clusters[at + 1]) {
         throw new FormatError(table, `rows ${(members[known + 1] as number) + 1} and ${(members[at + 2] as number) + 1}`, "expected a member to be of one cluster, got two. Are the columns the right way round, cluster first?");
       }
     }
     for (let at = 0; at < ids.length; at += 3) {
-      const high = ids[at] as number, low = ids[at + 1] as number, record = ids[at + 2] as number, known = slots[slotOf(high, low)] as number;
+      const high = ids[at] as number;
+      const low = ids[at + 1] as number;
+      const record = ids[at + 2] as number;
+      const known = slots[slotOf(high, low)] as number;
       if (known === 0) report.unmapped++;
       runs.add(Math.floor(record / RUN), record, known === 0 ? high : clusters[known - 1] as number, known === 0 ? low : clusters[known] as number);
     }

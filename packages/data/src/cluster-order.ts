@@ -18,9 +18,12 @@ export interface Clusters {
  * [order(0), order(1)].includes(7)  // => true
  */
 export function clusterOrder({ ends, members }: Clusters, key: { readonly seed: number; readonly epoch: number }): Order {
-  const order = shuffledOrder(ends.length, key), stream = new RandomStream(key.seed).split("cluster").split(key.epoch);
+  const order = shuffledOrder(ends.length, key);
+  const stream = new RandomStream(key.seed).split("cluster").split(key.epoch);
   return (place) => {
-    const cluster = order(place), from = cluster === 0 ? 0 : (ends[cluster - 1] as number), size = (ends[cluster] as number) - from;
+    const cluster = order(place);
+    const from = cluster === 0 ? 0 : (ends[cluster - 1] as number);
+    const size = (ends[cluster] as number) - from;
     // 32 bits times the size, and the upper part: even to one in 2^32 / size.
     return members[from + (size === 1 ? 0 : Math.floor((stream.bits(cluster) * size) / 2 ** 32))] as number;
   };

@@ -6,7 +6,10 @@
  * Source: Austin Appleby, smhasher, MurmurHash3.cpp (public domain); checked against its vectors in the test.
  */
 
-const C1 = 0x239b961b, C2 = 0xab0e9789 | 0, C3 = 0x38b34ae5, C4 = 0xa1e38b93 | 0;
+const C1 = 0x239b961b;
+const C2 = 0xab0e9789 | 0;
+const C3 = 0x38b34ae5;
+const C4 = 0xa1e38b93 | 0;
 
 function finalMix(h: number): number {
   let x = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
@@ -32,8 +35,14 @@ export interface ContentHash {
  */
 export function contentHash(bytes: Uint8Array, seed: number, start: number = 0, end: number = bytes.length, foldCase: boolean = true): ContentHash {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const mask = foldCase ? 0xdfdfdfdf | 0 : -1, byteMask = mask & 0xff, length = end - start;
-  let h1 = seed | 0, h2 = h1, h3 = h1, h4 = h1, at = start;
+  const mask = foldCase ? 0xdfdfdfdf | 0 : -1;
+  const byteMask = mask & 0xff;
+  const length = end - start;
+  let h1 = seed | 0;
+  let h2 = h1;
+  let h3 = h1;
+  let h4 = h1;
+  let at = start;
   for (const last = end - 15; at < last; at += 16) {
     h1 ^= Math.imul(rotate(Math.imul(view.getInt32(at, true) & mask, C1), 15), C2);
     h1 = (Math.imul((rotate(h1, 19) + h2) | 0, 5) + 0x561ccd1b) | 0;
@@ -44,9 +53,13 @@ export function contentHash(bytes: Uint8Array, seed: number, start: number = 0, 
     h4 ^= Math.imul(rotate(Math.imul(view.getInt32(at + 12, true) & mask, C4), 18), C1);
     h4 = (Math.imul((rotate(h4, 13) + h1) | 0, 5) + 0x32ac3b17) | 0;
   }
-  let k1 = 0, k2 = 0, k3 = 0, k4 = 0;
+  let k1 = 0;
+  let k2 = 0;
+  let k3 = 0;
+  let k4 = 0;
   for (let i = end - 1; i >= at; i--) {
-    const lane = (i - at) >> 2, byte = (bytes[i] as number) & byteMask;
+    const lane = (i - at) >> 2;
+    const byte = (bytes[i] as number) & byteMask;
     if (lane === 0) k1 = (k1 << 8) | byte;
     else if (lane === 1) k2 = (k2 << 8) | byte;
     else if (lane === 2) k3 = (k3 << 8) | byte;

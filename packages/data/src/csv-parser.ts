@@ -156,7 +156,8 @@ export class CsvParser {
   }
 
   #header(fields: readonly string[]): readonly string[] {
-    const names = fields.map((field, i) => (field.trim() === "" ? String(i + 1) : field.trim())), twice = names.find((name, i) => names.indexOf(name) < i);
+    const names = fields.map((field, i) => (field.trim() === "" ? String(i + 1) : field.trim()));
+    const twice = names.find((name, i) => names.indexOf(name) < i);
     if (twice !== undefined) throw new FormatError(this.#file, `line ${this.#begin}`, `expected a header with each name once, got ${JSON.stringify(twice)} twice. If the first line is a row, read the file without a header.`);
     return names;
   }

@@ -30,7 +30,8 @@ export interface DocumentCollector {
 }
 
 export function documentCollector(options: EncodeDocumentsOptions): DocumentCollector {
-  const size = options.tokenizer.vocabulary.length, parts = { train: new Part(size), valid: new Part(size), test: new Part(size) };
+  const size = options.tokenizer.vocabulary.length;
+  const parts = { train: new Part(size), valid: new Part(size), test: new Part(size) };
   const encoder = new DocumentEncoder(options, (split, document) => parts[split].add(document));
   return {
     push: (document) => encoder.take(document),

@@ -65,7 +65,9 @@ export class DocumentEncoder {
     if (sentences.length === 0) return;
     const bytes = this.#utf8Of(sentences);
     if (!this.#filter.keepsText(sentences.reduce((n, sentence) => n + sentence.length, 0), bytes)) return;
-    const split = this.#splitter(bytes, 0, bytes.length, record), tokens = this.#tokens, lengths: number[] = [];
+    const split = this.#splitter(bytes, 0, bytes.length, record);
+    const tokens = this.#tokens;
+    const lengths: number[] = [];
     tokens.at = 0;
     for (const sentence of sentences) {
       const before = tokens.at;

@@ -29,7 +29,9 @@ export class RecordRouter {
   take(batch: FastaBatch): void {
     const { residues, starts, ends } = batch;
     for (let i = 0; i < batch.count; i++) {
-      const start = starts[i] as number, end = ends[i] as number, record = this.#record++;
+      const start = starts[i] as number;
+      const end = ends[i] as number;
+      const record = this.#record++;
       if (start === end) continue;
       const split = this.#splitter(residues, start, end, record);
       if (this.#sink(split, batch, i) === 0) this.#emptied++;

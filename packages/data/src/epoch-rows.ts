@@ -25,7 +25,8 @@ interface WindowRows<R> {
   readonly rows: readonly R[];
 }
 
-const EPOCHS_KEPT = 2, WINDOWS_KEPT = 4;
+const EPOCHS_KEPT = 2;
+const WINDOWS_KEPT = 4;
 
 export class EpochRows<R> {
   readonly #source: RowSource<R>;
@@ -50,8 +51,10 @@ export class EpochRows<R> {
 
   /** The row with this number in the run. */
   rowAt(number: number): NumberedRow<R> {
-    const { epoch, row } = this.locate(number), rowsBefore = this.#count(epoch);
-    let low = 0, high = rowsBefore.length - 1; // rowsBefore[low] <= row < rowsBefore[high]
+    const { epoch, row } = this.locate(number);
+    const rowsBefore = this.#count(epoch);
+    let low = 0;
+    let high = rowsBefore.length - 1; // rowsBefore[low] <= row < rowsBefore[high]
     while (high - low > 1) {
       const middle = (low + high) >> 1;
       if ((rowsBefore[middle] as number) <= row) low = middle;
@@ -64,7 +67,8 @@ export class EpochRows<R> {
   locate(number: number): { readonly epoch: number; readonly row: number } {
     let epoch = this.#firstRow.findLastIndex((first) => first <= number);
     for (;;) {
-      const rowsBefore = this.#count(epoch), row = number - (this.#firstRow[epoch] as number);
+      const rowsBefore = this.#count(epoch);
+      const row = number - (this.#firstRow[epoch] as number);
       while (row >= (rowsBefore.at(-1) as number) && rowsBefore.length <= this.#source.windows) this.#countWindow(epoch);
       if (row < (rowsBefore.at(-1) as number)) return { epoch, row };
       this.#finish(epoch++);
@@ -87,7 +91,8 @@ export class EpochRows<R> {
   }
 
   #countWindow(epoch: number): void {
-    const rowsBefore = this.#count(epoch), { rows } = this.#window(epoch, rowsBefore.length - 1);
+    const rowsBefore = this.#count(epoch);
+    const { rows } = this.#window(epoch, rowsBefore.length - 1);
     rowsBefore.push((rowsBefore.at(-1) as number) + rows.length);
   }
 

@@ -38,7 +38,8 @@ export interface FastaCollector {
 /** `file` names the input in messages; a function, where several files follow one another. */
 export function fastaCollector(options: FastaDatasetsOptions, file: () => string = () => "FASTA"): FastaCollector {
   const { tokenizer, split, names = false, maxRecord } = options;
-  const encode = encoderOf(tokenizer), parts = { train: new Part(tokenizer), valid: new Part(tokenizer), test: new Part(tokenizer) };
+  const encode = encoderOf(tokenizer);
+  const parts = { train: new Part(tokenizer), valid: new Part(tokenizer), test: new Part(tokenizer) };
   const router = new RecordRouter(contentSplitter(split), (name, batch, record) => parts[name].add(batch, record, names, (start, end, into) => encode(batch.residues, start, end, into, router.issues)));
   const reports: FastaReport[] = [];
   let parser: FastaParser | undefined;

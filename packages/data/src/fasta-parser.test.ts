@@ -7,7 +7,8 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 type Records = [header: string, sequence: string][];
 
 function parse(chunks: readonly Uint8Array[], options: FastaOptions = {}): { records: Records; report: FastaReport } {
-  const parser = new FastaParser(options), records: Records = [];
+  const parser = new FastaParser(options);
+  const records: Records = [];
   const take = (batch: ReturnType<FastaParser["push"]>): void => {
     for (let i = 0; i < batch.count; i++) records.push([batch.header(i), new TextDecoder().decode(batch.sequence(i))]);
   };
@@ -47,7 +48,9 @@ const NASTY: Readonly<Record<string, string>> = {
 
 describe("FastaParser", () => {
   it.each(Object.entries(NASTY))("reads %s, cut in two anywhere", (_, text) => {
-    const whole = bytes(text), expected = oracle(text), step = whole.length > 2000 ? 37 : 1;
+    const whole = bytes(text);
+    const expected = oracle(text);
+    const step = whole.length > 2000 ? 37 : 1;
     for (let cut = 0; cut <= whole.length; cut += step) {
       expect(parse([whole.slice(0, cut), whole.slice(cut)]).records).toEqual(expected);
     }
@@ -98,7 +101,8 @@ describe("FastaParser", () => {
   });
 
   it("refuses a header without end", () => {
-    const parser = new FastaParser({ file: "f" }), chunk = bytes(`>${"x".repeat(700_000)}`);
+    const parser = new FastaParser({ file: "f" });
+    const chunk = bytes(`>${"x".repeat(700_000)}`);
     parser.push(chunk);
     expect(() => parser.push(chunk)).toThrow(/header line of at most 1048576 bytes/);
   });

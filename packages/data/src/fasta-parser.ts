@@ -50,10 +50,19 @@ export interface FastaBatch {
   header(i: number): string;
 }
 
-const KEEP = 1, BINARY = 2, SEMICOLON = 4;
-const LF = 10, CR = 13, GT = 62;
-const START = 0, HEADER = 1, BODY = 2, COMMENT = 3;
-const MAX_HEADER = 1 << 20, MAX_RECORD = 2 ** 30, NAME_BYTES = 64;
+const KEEP = 1;
+const BINARY = 2;
+const SEMICOLON = 4;
+const LF = 10;
+const CR = 13;
+const GT = 62;
+const START = 0;
+const HEADER = 1;
+const BODY = 2;
+const COMMENT = 3;
+const MAX_HEADER = 1 << 20;
+const MAX_RECORD = 2 ** 30;
+const NAME_BYTES = 64;
 
 /** What to do with each byte of a sequence. */
 const KIND: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
@@ -138,7 +147,8 @@ export class FastaParser implements FastaBatch {
   /** Drops the records already handed out and moves the unfinished one to the front. */
   #beginBatch(): void {
     if (this.count === 0) return;
-    const from = this.ends[this.count - 1] as number, size = this.#at - from;
+    const from = this.ends[this.count - 1] as number;
+    const size = this.#at - from;
     this.residues.copyWithin(0, from, this.#at);
     if (this.#keepHeaders) {
       const headerFrom = this.#headerEnds[this.count - 1] as number;
@@ -153,7 +163,8 @@ export class FastaParser implements FastaBatch {
 
   #start(chunk: Uint8Array, from: number): number {
     for (let at = from; at < chunk.length; at++) {
-      const byte = chunk[at] as number, offset = this.#bytes + at;
+      const byte = chunk[at] as number;
+      const offset = this.#bytes + at;
       if (byte === GT) {
         this.#beginRecord();
         return at + 1;
@@ -231,9 +242,11 @@ export class FastaParser implements FastaBatch {
     }
     this.#reserve(end - from);
     const out = this.residues;
-    let at = this.#at, flags = 0;
+    let at = this.#at;
+    let flags = 0;
     for (let i = from; i < end; i++) {
-      const byte = chunk[i] as number, kind = KIND[byte] as number;
+      const byte = chunk[i] as number;
+      const kind = KIND[byte] as number;
       out[at] = byte;
       at += kind & KEEP;
       flags |= kind;
@@ -255,9 +268,12 @@ export class FastaParser implements FastaBatch {
 
   /** The rare region with a `;`: takes what comes before a comment line and returns its place, or -1 when there is none. */
   #bodyToComment(chunk: Uint8Array, from: number, end: number): number {
-    let at = this.#at, flags = 0;
+    let at = this.#at;
+    let flags = 0;
     for (let i = from; i < end; i++) {
-      const byte = chunk[i] as number, kind = KIND[byte] as number, before = i > 0 ? chunk[i - 1] : this.#lastByte;
+      const byte = chunk[i] as number;
+      const kind = KIND[byte] as number;
+      const before = i > 0 ? chunk[i - 1] : this.#lastByte;
       if (byte === 59 && (before === LF || before === CR)) {
         if ((flags & BINARY) !== 0) this.#notText(chunk, from);
         this.#at = at;

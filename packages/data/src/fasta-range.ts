@@ -12,7 +12,10 @@ export interface FastaRange {
   readonly until?: number;
 }
 
-const CHUNK = 1 << 20, GT = 62, LF = 10, CR = 13;
+const CHUNK = 1 << 20;
+const GT = 62;
+const LF = 10;
+const CR = 13;
 
 /** Chunks of the records' text. `onRead` is told how many bytes of the range were read. */
 export async function* readRange({ file, from = 0, until = Infinity }: FastaRange, onRead: (bytes: number) => void): AsyncGenerator<Uint8Array, void, undefined> {
@@ -20,15 +23,19 @@ export async function* readRange({ file, from = 0, until = Infinity }: FastaRang
     yield* readChunks(file, { onRead });
     return;
   }
-  const descriptor = openSync(file, "r"), buffer = new Uint8Array(CHUNK);
+  const descriptor = openSync(file, "r");
+  const buffer = new Uint8Array(CHUNK);
   try {
     const size = fstatSync(descriptor).size;
     // One byte before tells whether a `>` at `from` begins a line.
-    let at = Math.max(0, from - 1), before = LF, started = from === 0;
+    let at = Math.max(0, from - 1);
+    let before = LF;
+    let started = from === 0;
     while (at < size) {
       const read = readSync(descriptor, buffer, 0, CHUNK, at);
       if (read === 0) return;
-      const chunk = buffer.subarray(0, read), begin = started ? 0 : recordStart(chunk, before, from - at);
+      const chunk = buffer.subarray(0, read);
+      const begin = started ? 0 : recordStart(chunk, before, from - at);
       started ||= begin >= 0;
       const end = at + read > until ? recordStart(chunk, before, until - at) : -1;
       if (begin >= 0 && (end < 0 || end > begin)) yield chunk.subarray(begin, end < 0 ? read : end);
@@ -53,7 +60,8 @@ function recordStart(chunk: Uint8Array, before: number, least: number): number {
 
 /** Whether the file begins as gzip does. */
 export function isGzip(file: string): boolean {
-  const descriptor = openSync(file, "r"), head = new Uint8Array(2);
+  const descriptor = openSync(file, "r");
+  const head = new Uint8Array(2);
   try {
     return readSync(descriptor, head, 0, 2, 0) === 2 && head[0] === 0x1f && head[1] === 0x8b;
   } finally {

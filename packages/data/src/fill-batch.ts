@@ -20,14 +20,18 @@ export interface FillOptions {
 }
 
 export async function fillBatch(dataset: Dataset, content: readonly RowContent[], options: FillOptions): Promise<TokenBatch> {
-  const { rows, length, special, crop, seed } = options, kept = options.maxSequence - framingLength(special);
+  const { rows, length, special, crop, seed } = options;
+  const kept = options.maxSequence - framingLength(special);
   const ids = new Int32Array(rows * length).fill(special.pad);
-  const segments = new Int32Array(rows * length), positions = new Int32Array(rows * length);
+  const segments = new Int32Array(rows * length);
+  const positions = new Int32Array(rows * length);
   const sequences: PackedSequence[] = [];
   for (const [row, { epoch, examples }] of content.entries()) {
     let at = row * length;
     for (let i = 0; i < examples.length; i++) {
-      const example = examples[i] as number, start = at, reading = dataset.read(example, epoch);
+      const example = examples[i] as number;
+      const start = at;
+      const reading = dataset.read(example, epoch);
       const tokens = reading instanceof Promise ? await reading : reading;
       const from = crop === "random" ? cropStart(tokens.length, kept, { seed, epoch, example }) : 0;
       const until = Math.min(tokens.length, from + kept);

@@ -36,7 +36,8 @@ export function tryLock(path: string): (() => void) | undefined {
 export function lock(path: string, where: string): () => void {
   const release = tryLock(path);
   if (release !== undefined) return release;
-  const holder = holderOf(path), who = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}, since ${holder.since}`;
+  const holder = holderOf(path);
+  const who = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}, since ${holder.since}`;
   throw new ConfigError(`${where}: expected to be the only one that writes here, got ${path}, held by ${who}. Wait for it, or choose another name or folder; if that process is gone, remove the file.`);
 }
 

@@ -28,7 +28,8 @@ export class HashSet {
     const old = this.#slots;
     this.#slots = new Uint32Array(2 * old.length);
     for (let i = 0; i < old.length; i += 2) {
-      const high = old[i] as number, low = old[i + 1] as number;
+      const high = old[i] as number;
+      const low = old[i + 1] as number;
       if (high !== 0 || low !== 0) insert(this.#slots, high, low);
     }
   }
@@ -37,7 +38,8 @@ export class HashSet {
 function insert(slots: Uint32Array, high: number, low: number): boolean {
   const mask = slots.length / 2 - 1;
   for (let at = low & mask; ; at = (at + 1) & mask) {
-    const there = slots[2 * at], under = slots[2 * at + 1];
+    const there = slots[2 * at];
+    const under = slots[2 * at + 1];
     if (there === high && under === low) return false;
     if (there !== 0 || under !== 0) continue;
     slots[2 * at] = high;

@@ -21,7 +21,9 @@ export interface HttpFileOptions {
 
 /** Throws ConfigError for what is not there or not allowed, UnsupportedError for a server that cannot be reached or has no ranges. */
 export async function httpFile(url: string, options: HttpFileOptions = {}): Promise<RangeReader> {
-  const { headers = {}, onRead } = options, ask: Fetch = options.fetch ?? fetch, plain = { ...headers, "accept-encoding": "identity" };
+  const { headers = {}, onRead } = options;
+  const ask: Fetch = options.fetch ?? fetch;
+  const plain = { ...headers, "accept-encoding": "identity" };
   const byteLength = options.bytes ?? (await sizeOf(url, ask, plain));
   let read = 0;
   return {
@@ -44,7 +46,8 @@ export async function httpFile(url: string, options: HttpFileOptions = {}): Prom
 
 /** The total in the answer to a request for one byte: what a HEAD says may be of a redirect, or of a compressed form. */
 async function sizeOf(url: string, ask: Fetch, headers: Readonly<Record<string, string>>): Promise<number> {
-  const response = await request(ask, url, { headers: { ...headers, range: "bytes=0-0" } }), total = /\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1];
+  const response = await request(ask, url, { headers: { ...headers, range: "bytes=0-0" } });
+  const total = /\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1];
   await response.body?.cancel();
   if (response.status !== 206 || total === undefined) throw noRanges(url);
   return Number(total);
@@ -52,12 +55,14 @@ async function sizeOf(url: string, ask: Fetch, headers: Readonly<Record<string, 
 
 const noRanges = (url: string): UnsupportedError => new UnsupportedError(`${url}: expected a server that gives parts of a file (HTTP ranges), got one that does not. Download the file and give its path.`);
 
-const TRIES = 3, FIRST_WAIT_MS = 200;
+const TRIES = 3;
+const FIRST_WAIT_MS = 200;
 
 /** The answer to a request, where it is a success. */
 export async function request(ask: Fetch, url: string, init: { readonly headers: Readonly<Record<string, string>> }): Promise<Response> {
   for (let tried = 1; ; tried++) {
-    let failed: string, cause: unknown;
+    let failed: string;
+    let cause: unknown;
     try {
       const response = await ask(url, init);
       if (response.ok) return response;

@@ -22,7 +22,8 @@ export interface HubSettings {
 
 /** Settings from the variables that Python's huggingface_hub reads: HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE. */
 export function hubSettings(env: Readonly<Record<string, string | undefined>>): HubSettings {
-  const { HF_ENDPOINT: endpoint, HF_TOKEN: token } = env, isSet = (value: string | undefined): boolean => /^(1|on|yes|true)$/i.test(value ?? "");
+  const { HF_ENDPOINT: endpoint, HF_TOKEN: token } = env;
+  const isSet = (value: string | undefined): boolean => /^(1|on|yes|true)$/i.test(value ?? "");
   return {
     ...(endpoint === undefined || endpoint === "" ? {} : { endpoint: endpoint.replace(/\/+$/, "") }),
     ...(token === undefined || token === "" ? {} : { token }),
@@ -36,7 +37,8 @@ export interface HubDatasetName {
   readonly split?: string;
 }
 
-const PART = String.raw`[A-Za-z0-9][\w.-]*`, PREFIX = "hf://datasets/";
+const PART = String.raw`[A-Za-z0-9][\w.-]*`;
+const PREFIX = "hf://datasets/";
 const NAME = new RegExp(`^(?:${PREFIX}((?:${PART}/)?${PART})|(${PART}/${PART}))(?::([^:/]+))?(?::([^:/]+))?$`);
 
 /**
@@ -46,7 +48,8 @@ const NAME = new RegExp(`^(?:${PREFIX}((?:${PART}/)?${PART})|(${PART}/${PART}))(
  * parseHubDataset("hf://datasets/owner/name:config:test")  // => { dataset: "owner/name", config: "config", split: "test" }
  */
 export function parseHubDataset(name: string): HubDatasetName | undefined {
-  const [, long, short, config, split] = NAME.exec(name) ?? [], dataset = long ?? short;
+  const [, long, short, config, split] = NAME.exec(name) ?? [];
+  const dataset = long ?? short;
   if (dataset === undefined) return undefined;
   return { dataset, ...(config === undefined ? {} : { config }), ...(split === undefined ? {} : { split }) };
 }
@@ -71,17 +74,22 @@ const BRANCH = "refs%2Fconvert%2Fparquet";
 
 /** The Parquet files of a split, in order. Throws ConfigError with the names there are, when the one asked for is not among them. */
 export async function hubDatasetFiles({ dataset, config, split = "train" }: HubDatasetName, settings: HubSettings = {}): Promise<readonly HubFile[]> {
-  const { endpoint = "https://huggingface.co", token, offline } = settings, ask: Fetch = settings.fetch ?? fetch, shown = `${PREFIX}${dataset}`;
+  const { endpoint = "https://huggingface.co", token, offline } = settings;
+  const ask: Fetch = settings.fetch ?? fetch;
+  const shown = `${PREFIX}${dataset}`;
   if (offline === true) throw new UnsupportedError(`${shown}: expected the network, got HF_HUB_OFFLINE. Unset it, or download the Parquet files and give their paths.`);
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const folders = new Map<string, Map<string, TreeEntry[]>>();
   for (const entry of await tree(`${endpoint}/api/datasets/${dataset}/tree/${BRANCH}?recursive=true`, ask, headers, shown)) {
     const [inConfig, inSplit, file, ...deeper] = entry.path.split("/");
     if (inConfig === undefined || inSplit === undefined || file === undefined || deeper.length > 0 || !file.endsWith(".parquet")) continue;
-    const splits = folders.get(inConfig) ?? new Map<string, TreeEntry[]>(), files = splits.get(inSplit) ?? [];
+    const splits = folders.get(inConfig) ?? new Map<string, TreeEntry[]>();
+    const files = splits.get(inSplit) ?? [];
     folders.set(inConfig, splits.set(inSplit, [...files, entry]));
   }
-  const configs = [...folders.keys()], chosen = config ?? (configs.length === 1 ? configs[0] : "default"), splits = folders.get(chosen ?? "");
+  const configs = [...folders.keys()];
+  const chosen = config ?? (configs.length === 1 ? configs[0] : "default");
+  const splits = folders.get(chosen ?? "");
   if (splits === undefined) {
     if (configs.length === 0) throw new ConfigError(`${shown}: expected Parquet files on the branch refs/convert/parquet, got none. Download the data set's own files.`);
     throw new ConfigError(`${shown}: expected ${config === undefined ? "a config to be named" : `the config ${JSON.stringify(config)}`}, got ${configs.slice(0, 12).join(", ")}${configs.length > 12 ? ", …" : ""}. Write ${dataset}:CONFIG`);
@@ -97,7 +105,8 @@ export async function hubDatasetFiles({ dataset, config, split = "train" }: HubD
 async function tree(first: string, ask: Fetch, headers: Readonly<Record<string, string>>, shown: string): Promise<readonly TreeEntry[]> {
   const entries: TreeEntry[] = [];
   for (let url: string | undefined = first; url !== undefined;) {
-    const response: Response = await request(ask, url, { headers }), page: unknown = await response.json().catch(() => undefined);
+    const response: Response = await request(ask, url, { headers });
+    const page: unknown = await response.json().catch(() => undefined);
     if (!Array.isArray(page)) throw new FormatError(shown, "", `expected a list of files from ${url}, got something else. Is HF_ENDPOINT right?`);
     for (const entry of page as readonly Readonly<Record<string, unknown>>[]) {
       const { type, path, size, oid } = entry;

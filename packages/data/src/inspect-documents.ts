@@ -24,8 +24,12 @@ export interface InspectDocumentsOptions extends ReadDocumentsOptions {
 }
 
 export async function inspectDocuments(source: DataSource, options: InspectDocumentsOptions = {}): Promise<DocumentInspection> {
-  const { dedup = false, ...reading } = options, reader = readDocuments(source, reading), lengths = new LengthCounts(), sentenceLengths = new LengthCounts();
-  const seen = dedup ? new HashSet() : undefined, utf8 = new TextEncoder();
+  const { dedup = false, ...reading } = options;
+  const reader = readDocuments(source, reading);
+  const lengths = new LengthCounts();
+  const sentenceLengths = new LengthCounts();
+  const seen = dedup ? new HashSet() : undefined;
+  const utf8 = new TextEncoder();
   let filled = 0;
   for await (const batch of reader.batches()) {
     for (const { sentences } of batch) {

@@ -34,11 +34,14 @@ export interface InspectOptions {
 export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
   if (path.endsWith(".json")) return inspectShards(path);
   if (path.endsWith(".bin")) throw new FormatError(path, "", "expected a FASTA file or the NAME.json of token shards, got a single shard. Give the index beside it.");
-  const lengths = new LengthCounts(), counts = new Float64Array(256), fasta = readFasta(path, { headers: false, ...options });
+  const lengths = new LengthCounts();
+  const counts = new Float64Array(256);
+  const fasta = readFasta(path, { headers: false, ...options });
   let sequences = 0;
   for await (const { count, residues, starts, ends } of fasta.batches()) {
     for (let i = 0; i < count; i++) {
-      const start = starts[i] as number, end = ends[i] as number;
+      const start = starts[i] as number;
+      const end = ends[i] as number;
       if (start === end) continue;
       sequences++;
       lengths.add(end - start);
@@ -53,9 +56,12 @@ async function inspectShards(path: string): Promise<Inspection> {
   await stat(path).catch((cause: unknown) => {
     throw new FormatError(path, "", "expected a file to read, found nothing there. Check the path.", { cause });
   });
-  const { index } = await readShardIndex(path), splits: Record<string, Contents> = {};
+  const { index } = await readShardIndex(path);
+  const splits: Record<string, Contents> = {};
   for (const split of Object.keys(index.splits)) {
-    const data = await openShards(path, { split }), lengths = new LengthCounts(), counts = new Float64Array(index.tokenizer.vocabularySize);
+    const data = await openShards(path, { split });
+    const lengths = new LengthCounts();
+    const counts = new Float64Array(index.tokenizer.vocabularySize);
     for (let i = 0; i < data.size; i++) {
       const tokens = data.read(i);
       lengths.add(tokens.length);
@@ -68,11 +74,14 @@ async function inspectShards(path: string): Promise<Inspection> {
 }
 
 function contentsOf(sequences: number, lengths: LengthCounts, counts: Float64Array, nameOf: (value: number) => string): Contents {
-  const named: (readonly [name: string, count: number])[] = [], standard = new Map<string, number>();
-  let residues = 0, standardResidues = 0;
+  const named: (readonly [name: string, count: number])[] = [];
+  const standard = new Map<string, number>();
+  let residues = 0;
+  let standardResidues = 0;
   counts.forEach((count, value) => {
     if (count === 0) return;
-    const name = nameOf(value), residue = name.toUpperCase();
+    const name = nameOf(value);
+    const residue = name.toUpperCase();
     named.push([name, count]);
     residues += count;
     if (residue.length !== 1 || !"ACDEFGHIKLMNPQRSTVWY".includes(residue)) return;

@@ -39,7 +39,9 @@ export class LengthCounts {
       return all.at(-1)?.[0] ?? 0;
     };
     const quantile = (q: number): number => {
-      const rank = q * Math.max(0, this.#count - 1), low = Math.floor(rank), value = atRank(low);
+      const rank = q * Math.max(0, this.#count - 1);
+      const low = Math.floor(rank);
+      const value = atRank(low);
       return value + (rank - low) * (atRank(Math.ceil(rank)) - value);
     };
     return {

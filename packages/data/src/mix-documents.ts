@@ -21,10 +21,14 @@ export interface DocumentMixPart {
  */
 export function mixDocuments(parts: readonly DocumentMixPart[], options: MixOptions = {}): DocumentDataset {
   const counts = mixCounts(parts.map(({ dataset, weight }) => ({ dataset: documentsOf(dataset), weight })), options.by ?? "examples");
-  const documentBases: number[] = [], sentenceBases: number[] = [];
-  let documents = 0, size = 0;
+  const documentBases: number[] = [];
+  const sentenceBases: number[] = [];
+  let documents = 0;
+  let size = 0;
   for (const [j, { dataset }] of parts.entries()) {
-    const count = counts[j] as number, passes = Math.floor(count / dataset.documents), rest = count % dataset.documents;
+    const count = counts[j] as number;
+    const passes = Math.floor(count / dataset.documents);
+    const rest = count % dataset.documents;
     documentBases.push(documents);
     sentenceBases.push(size);
     documents += count;
@@ -32,11 +36,13 @@ export function mixDocuments(parts: readonly DocumentMixPart[], options: MixOpti
   }
   const partOf = (number: number, bases: readonly number[]): number => bases.findLastIndex((base) => base <= number);
   const sentence = (example: number): { readonly dataset: DocumentDataset; readonly inner: number } => {
-    const j = partOf(example, sentenceBases), { dataset } = parts[j] as DocumentMixPart;
+    const j = partOf(example, sentenceBases);
+    const { dataset } = parts[j] as DocumentMixPart;
     return { dataset, inner: (example - (sentenceBases[j] as number)) % dataset.size };
   };
   const original = (document: number): { readonly j: number; readonly number: number; readonly pass: number } => {
-    const j = partOf(document, documentBases), number = document - (documentBases[j] as number);
+    const j = partOf(document, documentBases);
+    const number = document - (documentBases[j] as number);
     return { j, number, pass: Math.floor(number / (parts[j] as DocumentMixPart).dataset.documents) };
   };
   return {
@@ -50,7 +56,10 @@ export function mixDocuments(parts: readonly DocumentMixPart[], options: MixOpti
       return dataset.read(inner, epoch);
     },
     sentencesOf(document) {
-      const { j, number, pass } = original(document), { dataset } = parts[j] as DocumentMixPart, base = (sentenceBases[j] as number) + pass * dataset.size, [first, end] = dataset.sentencesOf(number - pass * dataset.documents);
+      const { j, number, pass } = original(document);
+      const { dataset } = parts[j] as DocumentMixPart;
+      const base = (sentenceBases[j] as number) + pass * dataset.size;
+      const [first, end] = dataset.sentencesOf(number - pass * dataset.documents);
       return [base + first, base + end];
     },
     originalOf(document) {

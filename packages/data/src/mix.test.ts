@@ -19,7 +19,8 @@ describe("mix", () => {
   ];
 
   it.each(cases.map((sizes) => [sizes] as const))("of %j: an order that is a permutation, in proportion everywhere", (sizes) => {
-    const mixed = mix(sizes.map(([size, weight], j) => ({ dataset: part(j, size), weight }))), { size, counts } = mixed;
+    const mixed = mix(sizes.map(([size, weight], j) => ({ dataset: part(j, size), weight })));
+    const { size, counts } = mixed;
     expect(size).toBe(counts.reduce((n, count) => n + count, 0));
     sizes.forEach(([have], j) => expect(counts[j]).toBeGreaterThanOrEqual(have));
     expect(sizes.some(([have], j) => counts[j] === have)).toBe(true);
@@ -31,7 +32,9 @@ describe("mix", () => {
     for (const order of orders) {
       expect(order.toSorted((a, b) => a - b)).toEqual(Array.from({ length: size }, (_, i) => i));
       // Borders between windows: the first x places hold each part's share, within one.
-      const needed = Math.max(1024, Math.ceil((4 * size) / Math.min(...counts))), windows = Math.max(1, Math.floor(size / needed)), held = counts.map(() => 0);
+      const needed = Math.max(1024, Math.ceil((4 * size) / Math.min(...counts)));
+      const windows = Math.max(1, Math.floor(size / needed));
+      const held = counts.map(() => 0);
       let window = 1;
       for (const [place, example] of order.entries()) {
         const j = partOf(example);
@@ -52,7 +55,8 @@ describe("mix", () => {
   });
 
   it("shows every example of every part, and repeats evenly", () => {
-    const mixed = mix([{ dataset: part(0, 700), weight: 0.5 }, { dataset: part(1, 40), weight: 0.5 }]), times = new Map<number, number>();
+    const mixed = mix([{ dataset: part(0, 700), weight: 0.5 }, { dataset: part(1, 40), weight: 0.5 }]);
+    const times = new Map<number, number>();
     for (let i = 0; i < mixed.size; i++) {
       const [value = -1] = read(mixed, i);
       times.set(value, (times.get(value) ?? 0) + 1);
@@ -66,7 +70,8 @@ describe("mix", () => {
   });
 
   it("by tokens: as many tokens of each", () => {
-    const mixed = mix([{ dataset: part(0, 3000, (i) => 20 + (i % 10)), weight: 0.3 }, { dataset: part(1, 1000, () => 2), weight: 0.7 }], { by: "tokens" }), tokens = [0, 0];
+    const mixed = mix([{ dataset: part(0, 3000, (i) => 20 + (i % 10)), weight: 0.3 }, { dataset: part(1, 1000, () => 2), weight: 0.7 }], { by: "tokens" });
+    const tokens = [0, 0];
     for (let i = 0; i < mixed.size; i++) {
       const j = Math.floor((read(mixed, i)[0] as number) / 1e6);
       tokens[j] = (tokens[j] as number) + mixed.lengthOf(i);
@@ -75,8 +80,10 @@ describe("mix", () => {
   });
 
   it("goes into batches in proportion, and resumes at any of them", async () => {
-    const mixed = mix([{ dataset: part(0, 4000), weight: 3 }, { dataset: part(1, 4000), weight: 1 }]), options = { seed: 5, length: 64, rowsPerBatch: 8, window: 512, special: { pad: 0 } };
-    const batches = packedBatches(mixed, options), counts = [0, 0];
+    const mixed = mix([{ dataset: part(0, 4000), weight: 3 }, { dataset: part(1, 4000), weight: 1 }]);
+    const options = { seed: 5, length: 64, rowsPerBatch: 8, window: 512, special: { pad: 0 } };
+    const batches = packedBatches(mixed, options);
+    const counts = [0, 0];
     for (let step = 0; step < 8; step++) for (const id of (await batches.batchAt(step)).ids) counts[id < 1e6 ? 0 : 1] = (counts[id < 1e6 ? 0 : 1] as number) + 1;
     expect((counts[0] as number) / (8 * 512)).toBeCloseTo(0.75, 2);
     expect(await packedBatches(mixed, options).batchAt(7)).toEqual(await batches.batchAt(7));
@@ -94,10 +101,13 @@ describe("mix", () => {
 describe("mixDocuments", () => {
   it("has each document whole, as often as its part's weight asks", () => {
     const parts = [40, 7, 15].map((documents, j) => memoryDocuments(Array.from({ length: documents }, (_, d) => Array.from({ length: 1 + (d % 3) }, (__, s) => [j * 10_000 + d * 10 + s, 1]))));
-    const mixed = mixDocuments(parts.map((dataset, j) => ({ dataset, weight: [4, 2, 2][j] as number }))), times = new Map<string, number>();
+    const mixed = mixDocuments(parts.map((dataset, j) => ({ dataset, weight: [4, 2, 2][j] as number })));
+    const times = new Map<string, number>();
     let next = 0;
     for (let d = 0; d < mixed.documents; d++) {
-      const [first, end] = mixed.sentencesOf(d), heads = Array.from({ length: end - first }, (_, s) => read(mixed, first + s)[0] as number), [head = -1] = heads;
+      const [first, end] = mixed.sentencesOf(d);
+      const heads = Array.from({ length: end - first }, (_, s) => read(mixed, first + s)[0] as number);
+      const [head = -1] = heads;
       expect([first, mixed.lengthOf(first)]).toEqual([next, 2]);
       expect(heads).toEqual(heads.map((_, s) => head + s));
       expect(heads.length).toBe(1 + (Math.floor((head % 10_000) / 10) % 3));
@@ -133,11 +143,13 @@ describe("windowed", () => {
   });
 
   it("reads nothing but the window, where the data set can", async () => {
-    const asked: number[][] = [], dataset: Dataset = { size: 1, lengthOf: () => 1e9, read: () => { throw new RangeError("all of it"); }, slice: async (_, from, until) => { asked.push([from, until]); return new Uint8Array(until - from); } };
+    const asked: number[][] = [];
+    const dataset: Dataset = { size: 1, lengthOf: () => 1e9, read: () => { throw new RangeError("all of it"); }, slice: async (_, from, until) => { asked.push([from, until]); return new Uint8Array(until - from); } };
     const windows = windowed(dataset, { length: 100, seed: 0 });
     expect([windows.size, (await windows.read(9_999_999, 3)).length]).toEqual([1e7, 100]);
     expect((asked[0]?.[1] ?? 0) - (asked[0]?.[0] ?? 0)).toBe(100);
-    const { slice: _, ...plain } = documents, asynchronous: Dataset = { ...plain, size: documents.size, lengthOf: (i) => documents.lengthOf(i), read: async (i) => documents.read(i) };
+    const { slice: _, ...plain } = documents;
+    const asynchronous: Dataset = { ...plain, size: documents.size, lengthOf: (i) => documents.lengthOf(i), read: async (i) => documents.read(i) };
     const [one, other] = [windowed(documents, { length: 9, seed: 1 }), windowed(asynchronous, { length: 9, seed: 1 })];
     for (let i = 0; i < one.size; i++) expect(await other.read(i, 1)).toEqual(one.read(i, 1));
   });
@@ -150,11 +162,13 @@ describe("windowed", () => {
 
 describe("HashSet", () => {
   it("is a set", () => {
-    const set = new HashSet(), known = new Set<string>();
+    const set = new HashSet();
+    const known = new Set<string>();
     let state = 1;
     const draw = (below: number): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % below;
     for (let i = 0; i < 20_000; i++) {
-      const hash = i % 3 === 0 ? { high: 0, low: draw(5000) } : { high: draw(200), low: draw(100) * 65_536 }, key = `${hash.high} ${hash.low}`;
+      const hash = i % 3 === 0 ? { high: 0, low: draw(5000) } : { high: draw(200), low: draw(100) * 65_536 };
+      const key = `${hash.high} ${hash.low}`;
       if (set.add(hash) === known.has(key)) throw new RangeError(`${key} is wrong`);
       known.add(key);
     }

@@ -40,7 +40,9 @@ const WINDOW = 1024;
  * [mixed.size, mixed.counts]  // => [4, [3, 1]]
  */
 export function mix(parts: readonly MixPart[], options: MixOptions = {}): MixedDataset {
-  const by = options.by ?? "examples", counts = mixCounts(parts, by), size = counts.reduce((n, count) => n + count, 0);
+  const by = options.by ?? "examples";
+  const counts = mixCounts(parts, by);
+  const size = counts.reduce((n, count) => n + count, 0);
   const bases: number[] = [];
   counts.reduce((base, count) => (bases.push(base), base + count), 0);
   const handles = parts.map(({ dataset, weight }) => (dataset.handle === undefined ? undefined : { of: dataset.handle, weight }));
@@ -52,7 +54,10 @@ export function mix(parts: readonly MixPart[], options: MixOptions = {}): MixedD
     if (!Number.isInteger(example) || example < 0 || example >= size) throw new ConfigError(`read: expected an example from 0 to ${size - 1}, got ${example}.`);
     let j = parts.length - 1;
     while (example < (bases[j] as number)) j--;
-    const { dataset } = parts[j] as MixPart, number = example - (bases[j] as number), pass = Math.floor(number / dataset.size), place = number - pass * dataset.size;
+    const { dataset } = parts[j] as MixPart;
+    const number = example - (bases[j] as number);
+    const pass = Math.floor(number / dataset.size);
+    const place = number - pass * dataset.size;
     const whole = (pass + 1) * dataset.size <= (counts[j] as number);
     return { dataset, inner: whole ? place : (extras[j] as Order)(place), pass, passes: Math.ceil((counts[j] as number) / dataset.size) };
   };
@@ -101,13 +106,18 @@ interface Numbering {
  * each part are within one of its share at every border between windows, and a border is found without those before it.
  */
 function mixedOrder({ counts, sizes, bases }: Numbering, stream: RandomStream): Order {
-  const size = counts.reduce((n, count) => n + count, 0), sums: number[] = [];
+  const size = counts.reduce((n, count) => n + count, 0);
+  const sums: number[] = [];
   counts.reduce((n, count) => (sums.push(n + count), n + count), 0);
   // Four places for the rarest part, so that rounding cannot take one away.
-  const windows = Math.max(1, Math.floor(size / Math.max(WINDOW, Math.ceil((4 * size) / Math.min(...counts))))), borderOf = (window: number): number => Math.floor((window * size) / windows);
+  const windows = Math.max(1, Math.floor(size / Math.max(WINDOW, Math.ceil((4 * size) / Math.min(...counts)))));
+  const borderOf = (window: number): number => Math.floor((window * size) / windows);
   const before = (j: number, x: number): number => (j < 0 ? 0 : Math.round(((sums[j] as number) / size) * x));
   const passes = counts.map((_, j) => passOrder(stream.split("pass").split(j), sizes[j] as number, counts[j] as number));
-  let window = -1, from = 0, until = 0, slotOf: Order = (place) => place;
+  let window = -1;
+  let from = 0;
+  let until = 0;
+  let slotOf: Order = (place) => place;
   return (place) => {
     if (place < from || place >= until) {
       window = Math.min(windows - 1, Math.floor((place / size) * windows));
@@ -120,14 +130,16 @@ function mixedOrder({ counts, sizes, bases }: Numbering, stream: RandomStream): 
     const slot = slotOf(place - from);
     let j = 0;
     while (slot >= before(j, until) - before(j, from)) j++;
-    const first = before(j - 1, until) - before(j - 1, from), rank = before(j, from) - before(j - 1, from) + slot - first;
+    const first = before(j - 1, until) - before(j - 1, from);
+    const rank = before(j, from) - before(j - 1, from) + slot - first;
     return (bases[j] as number) + (passes[j] as Order)(rank);
   };
 }
 
 /** Passes through a part one after another, each in an order of its own; the last may be unfinished. */
 function passOrder(stream: RandomStream, size: number, count: number): Order {
-  let pass = -1, order: Order = (place) => place;
+  let pass = -1;
+  let order: Order = (place) => place;
   return (rank) => {
     const wanted = Math.floor(rank / size);
     if (wanted !== pass) {

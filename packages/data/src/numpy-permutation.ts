@@ -58,14 +58,16 @@ class Pcg64 {
   constructor(seed: number) {
     const [a, b, c, d, ...sequence] = seedWords(seed, 8) as [number, number, number, number, number, number, number, number];
     // 64-bit words are the pairs (low, high), the upper one of 128 bits comes first; the increment is 2 sequence + 1.
-    const [high0, high1, low0, low1] = sequence, words = [low0, low1, high0, high1];
+    const [high0, high1, low0, low1] = sequence;
+    const words = [low0, low1, high0, high1];
     for (let i = 0; i < 4; i++) {
       const word = ((words[i] as number) * 2 + (i === 0 ? 1 : (words[i - 1] as number) >>> 31)) % 2 ** 32;
       this.#increment[2 * i] = word % 65_536;
       this.#increment[2 * i + 1] = Math.floor(word / 65_536);
     }
     this.#step();
-    const state = [this.#s0, this.#s1, this.#s2, this.#s3], initial = [c, d, a, b];
+    const state = [this.#s0, this.#s1, this.#s2, this.#s3];
+    const initial = [c, d, a, b];
     let carry = 0;
     const sum = state.map((word, i) => {
       const total = word + (initial[i] as number) + carry;
@@ -93,7 +95,10 @@ class Pcg64 {
       return half;
     }
     this.#step();
-    const low = this.#s0 ^ this.#s2, high = this.#s1 ^ this.#s3, turn = this.#s3 >>> 26, by = turn & 31;
+    const low = this.#s0 ^ this.#s2;
+    const high = this.#s1 ^ this.#s3;
+    const turn = this.#s3 >>> 26;
+    const by = turn & 31;
     const [from, other] = turn < 32 ? [low, high] : [high, low];
     this.#half = (by === 0 ? other : (other >>> by) | (from << (32 - by))) >>> 0;
     return (by === 0 ? from : (from >>> by) | (other << (32 - by))) >>> 0;
@@ -110,15 +115,28 @@ class Pcg64 {
 
   /** state = state * MULTIPLIER + increment: words of 32 bits by pieces of 16, so that every sum is exact in a double. */
   #step(): void {
-    const a = this.#s0, b = this.#s1, c = this.#s2, d = this.#s3, [m0, m1, m2, m3, m4, m5, m6, m7] = MULTIPLIER as [number, number, number, number, number, number, number, number], n = this.#increment;
-    const p0 = a * m0 + (n[0] as number), c0 = Math.floor(p0 / 65_536);
-    const p1 = a * m1 + (n[1] as number) + c0, c1 = Math.floor(p1 / 65_536);
-    const p2 = a * m2 + b * m0 + (n[2] as number) + c1, c2 = Math.floor(p2 / 65_536);
-    const p3 = a * m3 + b * m1 + (n[3] as number) + c2, c3 = Math.floor(p3 / 65_536);
-    const p4 = a * m4 + b * m2 + c * m0 + (n[4] as number) + c3, c4 = Math.floor(p4 / 65_536);
-    const p5 = a * m5 + b * m3 + c * m1 + (n[5] as number) + c4, c5 = Math.floor(p5 / 65_536);
-    const p6 = a * m6 + b * m4 + c * m2 + d * m0 + (n[6] as number) + c5, c6 = Math.floor(p6 / 65_536);
-    const p7 = a * m7 + b * m5 + c * m3 + d * m1 + (n[7] as number) + c6, c7 = Math.floor(p7 / 65_536);
+    const a = this.#s0;
+    const b = this.#s1;
+    const c = this.#s2;
+    const d = this.#s3;
+    const [m0, m1, m2, m3, m4, m5, m6, m7] = MULTIPLIER as [number, number, number, number, number, number, number, number];
+    const n = this.#increment;
+    const p0 = a * m0 + (n[0] as number);
+    const c0 = Math.floor(p0 / 65_536);
+    const p1 = a * m1 + (n[1] as number) + c0;
+    const c1 = Math.floor(p1 / 65_536);
+    const p2 = a * m2 + b * m0 + (n[2] as number) + c1;
+    const c2 = Math.floor(p2 / 65_536);
+    const p3 = a * m3 + b * m1 + (n[3] as number) + c2;
+    const c3 = Math.floor(p3 / 65_536);
+    const p4 = a * m4 + b * m2 + c * m0 + (n[4] as number) + c3;
+    const c4 = Math.floor(p4 / 65_536);
+    const p5 = a * m5 + b * m3 + c * m1 + (n[5] as number) + c4;
+    const c5 = Math.floor(p5 / 65_536);
+    const p6 = a * m6 + b * m4 + c * m2 + d * m0 + (n[6] as number) + c5;
+    const c6 = Math.floor(p6 / 65_536);
+    const p7 = a * m7 + b * m5 + c * m3 + d * m1 + (n[7] as number) + c6;
+    const c7 = Math.floor(p7 / 65_536);
     this.#s0 = p0 - c0 * 65_536 + (p1 - c1 * 65_536) * 65_536;
     this.#s1 = p2 - c2 * 65_536 + (p3 - c3 * 65_536) * 65_536;
     this.#s2 = p4 - c4 * 65_536 + (p5 - c5 * 65_536) * 65_536;
@@ -135,29 +153,37 @@ class Pcg64 {
 export function numpyPermutation(seed: number, size: number, places: ArrayLike<number>): Uint32Array {
   if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) throw new ConfigError(`numpyPermutation: expected a seed from 0 to 2^32 - 1, got ${seed}.`);
   if (!Number.isInteger(size) || size < 0 || size >= 2 ** 32) throw new ConfigError(`numpyPermutation: expected a size from 0 to 2^32 - 1, got ${size}.`);
-  const marked = new Uint8Array(Math.ceil(size / 8)), followed = new Map<number, number>();
+  const marked = new Uint8Array(Math.ceil(size / 8));
+  const followed = new Map<number, number>();
   const put = (place: number, which: number | undefined): void => {
-    const byte = place >>> 3, bit = 1 << (place & 7), before = marked[byte] as number;
+    const byte = place >>> 3;
+    const bit = 1 << (place & 7);
+    const before = marked[byte] as number;
     marked[byte] = which === undefined ? before & ~bit : before | bit;
     if (which === undefined) followed.delete(place);
     else followed.set(place, which);
   };
   for (let which = 0; which < places.length; which++) put(places[which] as number, which);
 
-  const generator = new Pcg64(seed), starts: PcgState[] = [], swaps = Math.max(0, size - 1);
+  const generator = new Pcg64(seed);
+  const starts: PcgState[] = [];
+  const swaps = Math.max(0, size - 1);
   for (let done = 0; done < swaps; done++) {
     if (done % BLOCK === 0) starts.push(generator.save());
     generator.below(size - 1 - done);
   }
   const drawn = new Uint32Array(Math.min(BLOCK, swaps));
   for (let block = starts.length - 1; block >= 0; block--) {
-    const from = block * BLOCK, count = Math.min(BLOCK, swaps - from);
+    const from = block * BLOCK;
+    const count = Math.min(BLOCK, swaps - from);
     generator.restore(starts[block] as PcgState);
     for (let k = 0; k < count; k++) drawn[k] = generator.below(size - 1 - from - k);
     for (let k = count - 1; k >= 0; k--) {
-      const i = size - 1 - from - k, j = drawn[k] as number;
+      const i = size - 1 - from - k;
+      const j = drawn[k] as number;
       if (i === j || (((marked[i >>> 3] as number) >> (i & 7)) & 1) + (((marked[j >>> 3] as number) >> (j & 7)) & 1) === 0) continue;
-      const atI = followed.get(i), atJ = followed.get(j);
+      const atI = followed.get(i);
+      const atJ = followed.get(j);
       put(i, atJ);
       put(j, atI);
     }

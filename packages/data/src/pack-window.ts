@@ -14,13 +14,17 @@ export interface PackedWindow {
 
 /** Packs items 0 to lengths.length - 1; every length is at most `rowLength`. */
 export function packWindow(lengths: Uint32Array, rowLength: number, sequencesPerRow: number = Infinity): PackedWindow {
-  const count = lengths.length, order = longestFirst(lengths, rowLength);
+  const count = lengths.length;
+  const order = longestFirst(lengths, rowLength);
   const free = new FreeRows(rowLength, count);
-  const rowOf = new Uint32Array(count), held = new Uint32Array(count + 1);
+  const rowOf = new Uint32Array(count);
+  const held = new Uint32Array(count + 1);
   let rows = 0;
   for (let i = 0; i < count; i++) {
-    const item = order[i] as number, length = lengths[item] as number;
-    let room = free.smallestFrom(length), row: number;
+    const item = order[i] as number;
+    const length = lengths[item] as number;
+    let room = free.smallestFrom(length);
+    let row: number;
     if (room < 0) {
       room = rowLength;
       row = rows++;
@@ -31,11 +35,14 @@ export function packWindow(lengths: Uint32Array, rowLength: number, sequencesPer
     held[row] = (held[row] as number) + 1;
     if (room > length && (held[row] as number) < sequencesPerRow) free.put(row, room - length);
   }
-  const starts = new Uint32Array(rows + 1), items = new Uint32Array(count);
+  const starts = new Uint32Array(rows + 1);
+  const items = new Uint32Array(count);
   for (let row = 0; row < rows; row++) starts[row + 1] = (starts[row] as number) + (held[row] as number);
   const next = starts.slice();
   for (let i = 0; i < count; i++) {
-    const item = order[i] as number, row = rowOf[item] as number, at = next[row] as number;
+    const item = order[i] as number;
+    const row = rowOf[item] as number;
+    const at = next[row] as number;
     items[at] = item;
     next[row] = at + 1;
   }
@@ -44,14 +51,16 @@ export function packWindow(lengths: Uint32Array, rowLength: number, sequencesPer
 
 /** Item numbers by falling length, equal lengths in their order: a counting sort. */
 function longestFirst(lengths: Uint32Array, rowLength: number): Uint32Array {
-  const starts = new Uint32Array(rowLength + 2), order = new Uint32Array(lengths.length);
+  const starts = new Uint32Array(rowLength + 2);
+  const order = new Uint32Array(lengths.length);
   for (let i = 0; i < lengths.length; i++) {
     const slot = rowLength - (lengths[i] as number) + 1;
     starts[slot] = (starts[slot] as number) + 1;
   }
   for (let slot = 1; slot < starts.length; slot++) starts[slot] = (starts[slot] as number) + (starts[slot - 1] as number);
   for (let i = 0; i < lengths.length; i++) {
-    const slot = rowLength - (lengths[i] as number), at = starts[slot] as number;
+    const slot = rowLength - (lengths[i] as number);
+    const at = starts[slot] as number;
     order[at] = i;
     starts[slot] = at + 1;
   }
@@ -84,7 +93,9 @@ class FreeRows {
 
   /** Takes a row out of a stack that is not empty. */
   take(room: number): number {
-    const row = (this.#top[room] as number) - 1, below = this.#below[row] as number, word = room >> 5;
+    const row = (this.#top[room] as number) - 1;
+    const below = this.#below[row] as number;
+    const word = room >> 5;
     this.#top[room] = below;
     if (below === 0) {
       const left = (this.#bits[word] as number) & ~(1 << (room & 31));
@@ -96,9 +107,11 @@ class FreeRows {
 
   /** The smallest free size of at least `room` that some row has, or -1. */
   smallestFrom(room: number): number {
-    const word = room >> 5, here = (this.#bits[word] as number) & (-1 << (room & 31));
+    const word = room >> 5;
+    const here = (this.#bits[word] as number) & (-1 << (room & 31));
     if (here !== 0) return word * 32 + lowestBit(here);
-    let block = (word + 1) >> 5, words = block < this.#summary.length ? (this.#summary[block] as number) & (-1 << ((word + 1) & 31)) : 0;
+    let block = (word + 1) >> 5;
+    let words = block < this.#summary.length ? (this.#summary[block] as number) & (-1 << ((word + 1) & 31)) : 0;
     while (words === 0) {
       if (++block >= this.#summary.length) return -1;
       words = this.#summary[block] as number;

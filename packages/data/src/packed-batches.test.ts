@@ -21,9 +21,11 @@ const options: PackedOptions = { seed: 5, length: 64, rowsPerBatch: 4, special, 
 function checkBatch(batch: TokenBatch, source: number[][], crop: (example: number, length: number) => readonly [from: number, kept: number]): void {
   const { rows, length, ids, segments, positions, sequences } = batch;
   expect([ids.length, segments.length, positions.length]).toEqual([rows * length, rows * length, rows * length]);
-  const covered = new Int32Array(rows * length), next = new Map<number, { end: number; segment: number }>();
+  const covered = new Int32Array(rows * length);
+  const next = new Map<number, { end: number; segment: number }>();
   for (const { example, row, start, length: tokens } of sequences) {
-    const before = next.get(row) ?? { end: 0, segment: 0 }, at = row * length + start;
+    const before = next.get(row) ?? { end: 0, segment: 0 };
+    const at = row * length + start;
     expect(start).toBe(before.end);
     expect(start + tokens).toBeLessThanOrEqual(length);
     next.set(row, { end: start + tokens, segment: before.segment + 1 });
@@ -46,7 +48,8 @@ describe("packWindow", () => {
         const held = [...items.subarray(starts[row], starts[row + 1])].map((item) => lengths[item] as number);
         expect(held.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(rowLength);
       }
-      const least = Math.ceil(lengths.reduce((a, b) => a + b, 0) / rowLength), large = lengths.filter((length) => 2 * length > rowLength).length;
+      const least = Math.ceil(lengths.reduce((a, b) => a + b, 0) / rowLength);
+      const large = lengths.filter((length) => 2 * length > rowLength).length;
       expect(rows).toBeLessThanOrEqual(Math.ceil((11 / 9) * Math.max(least, large)) + 1);
     }
   });
@@ -62,15 +65,18 @@ describe("packWindow", () => {
 });
 
 describe("packedBatches", () => {
-  const source = examples(500, scattered), batches = packedBatches(data, options);
+  const source = examples(500, scattered);
+  const batches = packedBatches(data, options);
 
   it("holds every example once an epoch, for several epochs, across batches", async () => {
-    const rows = batches.rowsIn(0) + batches.rowsIn(1) + batches.rowsIn(2), byEpoch: number[][] = [[], [], []];
+    const rows = batches.rowsIn(0) + batches.rowsIn(1) + batches.rowsIn(2);
+    const byEpoch: number[][] = [[], [], []];
     for (let step = 0; step * 4 < rows; step++) {
       const batch = await batches.batchAt(step);
       checkBatch(batch, source, (_, length) => [0, length]);
       for (const { example, row } of batch.sequences) {
-        const at = step * 4 + row, epoch = at < batches.rowsIn(0) ? 0 : at < batches.rowsIn(0) + batches.rowsIn(1) ? 1 : 2;
+        const at = step * 4 + row;
+        const epoch = at < batches.rowsIn(0) ? 0 : at < batches.rowsIn(0) + batches.rowsIn(1) ? 1 : 2;
         if (at < rows) byEpoch[epoch]?.push(example);
       }
     }
@@ -95,12 +101,14 @@ describe("packedBatches", () => {
 
   it("does not put long sequences first", async () => {
     const lengths = await Promise.all(Array.from({ length: batches.firstStepOf(1) }, async (_, step) => (await batches.batchAt(step)).sequences.length));
-    const half = lengths.length >> 1, mean = (part: number[]): number => part.reduce((a, b) => a + b, 0) / part.length;
+    const half = lengths.length >> 1;
+    const mean = (part: number[]): number => part.reduce((a, b) => a + b, 0) / part.length;
     expect(Math.abs(mean(lengths.slice(0, half)) / mean(lengths.slice(half)) - 1)).toBeLessThan(0.1);
   });
 
   it("crops by (seed, epoch, example) and frames the crop", async () => {
-    const few = examples(3, () => 300), long = packedBatches(memoryDataset(few), { ...options, rowsPerBatch: 3 });
+    const few = examples(3, () => 300);
+    const long = packedBatches(memoryDataset(few), { ...options, rowsPerBatch: 3 });
     const starts = new Set<number>();
     for (let epoch = 0; epoch < 20; epoch++) {
       checkBatch(await long.batchAt(epoch), few, (example) => {
@@ -142,8 +150,10 @@ describe("packedBatches", () => {
 
 describe("paddedBatches", () => {
   it("holds every example once, in few shapes", async () => {
-    const source = examples(300, (i) => 1 + (i * 37) % 250), padded = paddedBatches(memoryDataset(source), { special, maxSequence: 200, tokensPerBatch: 1024 });
-    const seen: number[] = [], shapes = new Set<string>();
+    const source = examples(300, (i) => 1 + (i * 37) % 250);
+    const padded = paddedBatches(memoryDataset(source), { special, maxSequence: 200, tokensPerBatch: 1024 });
+    const seen: number[] = [];
+    const shapes = new Set<string>();
     for (let step = 0; step < padded.count; step++) {
       const batch = await padded.batchAt(step);
       checkBatch(batch, source, (_, length) => [0, Math.min(length, 198)]);

@@ -14,7 +14,8 @@ import { fillBatch } from "./fill-batch.ts";
 import { framingLength } from "./framing.ts";
 import { RowPlan, type PlannedRow } from "./row-plan.ts";
 
-const ROWS_PER_WINDOW = 256, SMALLEST_WINDOW = 2048;
+const ROWS_PER_WINDOW = 256;
+const SMALLEST_WINDOW = 2048;
 
 /**
  * @example
@@ -24,7 +25,8 @@ const ROWS_PER_WINDOW = 256, SMALLEST_WINDOW = 2048;
  */
 export function packedBatches(dataset: Dataset, options: PackedOptions): PackedBatches {
   const { seed, length, rowsPerBatch, special } = options;
-  const maxSequence = options.maxSequence ?? length, frame = framingLength(special);
+  const maxSequence = options.maxSequence ?? length;
+  const frame = framingLength(special);
   positive("rowsPerBatch", rowsPerBatch);
   positive("length", length);
   if (!(Number.isInteger(maxSequence) && maxSequence > frame && maxSequence <= length)) {

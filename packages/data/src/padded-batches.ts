@@ -20,7 +20,8 @@ interface Bucket {
 }
 
 export function paddedBatches(dataset: Dataset, options: PaddedOptions): PaddedBatches {
-  const { special, maxSequence, crop = "start", seed = 0 } = options, frame = framingLength(special);
+  const { special, maxSequence, crop = "start", seed = 0 } = options;
+  const frame = framingLength(special);
   const lengths = options.buckets ?? powersUpTo(maxSequence);
   if (!(Number.isInteger(maxSequence) && maxSequence > frame)) throw new ConfigError(`paddedBatches: expected maxSequence to be an integer above ${frame}, got ${maxSequence}.`);
   if (lengths.some((length, i) => !Number.isInteger(length) || length <= (lengths[i - 1] ?? 0)) || (lengths.at(-1) ?? 0) < maxSequence) {
@@ -43,7 +44,8 @@ export function paddedBatches(dataset: Dataset, options: PaddedOptions): PaddedB
 }
 
 function fillBuckets(dataset: Dataset, lengths: readonly number[], options: PaddedOptions): readonly Bucket[] {
-  const { maxSequence, rowsPerBatch = 32, tokensPerBatch } = options, frame = framingLength(options.special);
+  const { maxSequence, rowsPerBatch = 32, tokensPerBatch } = options;
+  const frame = framingLength(options.special);
   const bucketOf = (example: number): number => {
     const tokens = Math.min(dataset.lengthOf(example) + frame, maxSequence);
     return lengths.findIndex((length) => tokens <= length);
@@ -59,7 +61,8 @@ function fillBuckets(dataset: Dataset, lengths: readonly number[], options: Padd
   });
   const next = new Uint32Array(lengths.length);
   for (let i = 0; i < dataset.size; i++) {
-    const b = bucketOf(i), at = next[b] as number;
+    const b = bucketOf(i);
+    const at = next[b] as number;
     (buckets[b] as Bucket).examples[at] = i;
     next[b] = at + 1;
   }

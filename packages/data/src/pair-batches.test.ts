@@ -11,7 +11,8 @@ import { longestFirst, pairDraws, pairsOfDocument } from "./pair-document.ts";
 import { prefetch } from "./prefetch.ts";
 import { flatten, unflatten } from "./worker-protocol.ts";
 
-const special = { pad: 0, start: 1, end: 2 }, FIRST = 10;
+const special = { pad: 0, start: 1, end: 2 };
+const FIRST = 10;
 
 /** Documents of 1 to 12 sentences of 1 to `most` tokens; every token of sentence s is FIRST + s, so that ids tell where they are from. */
 function corpus(documents: number, most = 9): DocumentDataset {
@@ -22,7 +23,8 @@ function corpus(documents: number, most = 9): DocumentDataset {
     return Array.from({ length: 1 + draw.split(d).below(most, i + 1) }, () => token);
   })));
 }
-const data = corpus(60), options: PairOptions = { seed: 3, length: 48, rowsPerBatch: 4, special, second: "random" };
+const data = corpus(60);
+const options: PairOptions = { seed: 3, length: 48, rowsPerBatch: 4, special, second: "random" };
 
 interface Pair {
   /** Sentences by number, each once, in order. */
@@ -41,10 +43,15 @@ const documentOf = (source: DocumentDataset, sentence: number): number => {
 
 /** What stands in the rows, told from ids and types alone; also checks all that a TokenBatch promises. */
 function pairsIn(batch: TokenBatch): Pair[] {
-  const { rows, length, ids, segments, positions, types = new Int32Array(0), sequences } = batch, covered = new Uint8Array(rows * length), next = new Map<number, number>();
+  const { rows, length, ids, segments, positions, types = new Int32Array(0), sequences } = batch;
+  const covered = new Uint8Array(rows * length);
+  const next = new Map<number, number>();
   expect([ids, segments, positions, types].map((x) => x.length)).toEqual([1, 1, 1, 1].map(() => rows * length));
   const pairs = sequences.flatMap(({ row, start, length: size, pair }): Pair[] => {
-    const at = row * length + start, own = Array.from(ids.subarray(at, at + size)), second = pair?.second ?? size, number = (next.get(row) ?? 0) + 1;
+    const at = row * length + start;
+    const own = Array.from(ids.subarray(at, at + size));
+    const second = pair?.second ?? size;
+    const number = (next.get(row) ?? 0) + 1;
     next.set(row, number);
     covered.fill(1, at, at + size);
     expect(start + size).toBeLessThanOrEqual(length);
@@ -61,7 +68,9 @@ function pairsIn(batch: TokenBatch): Pair[] {
 }
 
 async function epochPairs(source: DocumentDataset, given: PairOptions, epoch = 0): Promise<Pair[]> {
-  const batches = pairBatches(source, { ...given, rowsPerBatch: 1 }), first = batches.firstStepOf(epoch), all: Pair[] = [];
+  const batches = pairBatches(source, { ...given, rowsPerBatch: 1 });
+  const first = batches.firstStepOf(epoch);
+  const all: Pair[] = [];
   for (let step = first; step < first + batches.rowsIn(epoch); step++) all.push(...pairsIn(await batches.batchAt(step)));
   return all;
 }
@@ -70,7 +79,8 @@ async function epochPairs(source: DocumentDataset, given: PairOptions, epoch = 0
 function wrongLabels(pairs: readonly Pair[], source: DocumentDataset): Set<string> {
   const wrong = new Set<string>();
   for (const { a, b, label, cut } of pairs) {
-    const [from, to] = [a.at(-1) ?? -1, b[0] ?? -1], same = documentOf(source, from) === documentOf(source, to);
+    const [from, to] = [a.at(-1) ?? -1, b[0] ?? -1];
+    const same = documentOf(source, from) === documentOf(source, to);
     const follows = same && (cut ? to >= from : to === from + 1);
     if (label === 0 && !follows) wrong.add("called next and is not");
     if (label === 1 && follows) wrong.add("called random and is the next");
@@ -86,9 +96,11 @@ describe("next-sentence pairs", () => {
 
   it("are held to labels that a known implementation gets wrong: 1 for the next, and random lines of anywhere", () => {
     // As codertimo/BERT-pytorch, dataset/dataset.py: line after line, isNext = 1, a random line from the whole corpus.
-    const draw = new RandomStream(1), documents = corpus(4);
+    const draw = new RandomStream(1);
+    const documents = corpus(4);
     const theirs = Array.from({ length: 400 }, (_, i): Pair => {
-      const from = draw.split("line").below(documents.size - 1, i), coin = draw.uniform(i) > 0.5;
+      const from = draw.split("line").below(documents.size - 1, i);
+      const coin = draw.uniform(i) > 0.5;
       return { a: [from], b: [coin ? from + 1 : draw.split("any").below(documents.size, i)], label: coin ? 1 : 0, cut: false, tokens: 0 };
     });
     expect(wrongLabels(theirs, documents)).toEqual(new Set(["called next and is not", "called random and is the next", "random text of the same document"]));
@@ -105,7 +117,8 @@ describe("next-sentence pairs", () => {
   });
 
   it("are random in half of the cases, and always where one sentence is all there is", async () => {
-    const long = memoryDocuments(Array.from({ length: 20 }, () => Array.from({ length: 300 }, () => [10, 10, 10, 10]))), batches = pairBatches(long, { ...options, rowsPerBatch: 64, length: 64 });
+    const long = memoryDocuments(Array.from({ length: 20 }, () => Array.from({ length: 300 }, () => [10, 10, 10, 10])));
+    const batches = pairBatches(long, { ...options, rowsPerBatch: 64, length: 64 });
     const labels: number[] = [];
     for (let step = 0; step < 6; step++) for (const { pair } of (await batches.batchAt(step)).sequences) labels.push(pair?.label ?? -1);
     expect(Math.abs(labels.reduce((n, x) => n + x, 0) / labels.length - 0.5)).toBeLessThan(4 * Math.sqrt(0.25 / labels.length));
@@ -114,7 +127,9 @@ describe("next-sentence pairs", () => {
   });
 
   it("reach the target length, but for the share of documents that have a shorter one", () => {
-    const long = memoryDocuments(Array.from({ length: 400 }, () => Array.from({ length: 40 }, () => [10, 10]))), rule = { second: "random", longest: 30, shortRate: 0.1 } as const, draws = pairDraws(1, 0);
+    const long = memoryDocuments(Array.from({ length: 400 }, () => Array.from({ length: 40 }, () => [10, 10])));
+    const rule = { second: "random", longest: 30, shortRate: 0.1 } as const;
+    const draws = pairDraws(1, 0);
     const targets = Array.from({ length: 400 }, (_, d) => Math.max(...pairsOfDocument(long, d, rule, draws).map(({ a, b }) => a.kept + (b?.kept ?? 0))));
     const short = targets.filter((t) => t < 30).length;
     expect(Math.abs(short - 40)).toBeLessThan(4 * Math.sqrt(400 * 0.09));
@@ -122,14 +137,18 @@ describe("next-sentence pairs", () => {
   });
 
   it("are cut at both ends, never beyond the row, and equally often", async () => {
-    const long = corpus(40, 60), pairs = await epochPairs(long, { ...options, length: 32 });
+    const long = corpus(40, 60);
+    const pairs = await epochPairs(long, { ...options, length: 32 });
     expect(Math.max(...pairs.map(({ tokens }) => tokens))).toBe(32);
     expect(pairs.filter(({ cut }) => cut).length).toBeGreaterThan(20);
     // Tokens that count up inside a sentence say where it was cut.
-    const counting = memoryDocuments(Array.from({ length: 50 }, () => [Array.from({ length: 200 }, (_, t) => 10 + t)])), fronts: number[] = [];
+    const counting = memoryDocuments(Array.from({ length: 50 }, () => [Array.from({ length: 200 }, (_, t) => 10 + t)]));
+    const fronts: number[] = [];
     const batches = pairBatches(counting, { ...options, length: 103, rowsPerBatch: 1 });
     for (let step = 0; step < 50; step++) {
-      const { ids } = await batches.batchAt(step), a = ids.indexOf(2) - 1, b = ids.lastIndexOf(2) - ids.indexOf(2) - 1;
+      const { ids } = await batches.batchAt(step);
+      const a = ids.indexOf(2) - 1;
+      const b = ids.lastIndexOf(2) - ids.indexOf(2) - 1;
       expect([a, b]).toEqual([50, 50]);
       fronts.push((ids[1] as number) - 10, (ids[a + 2] as number) - 10);
     }
@@ -143,7 +162,8 @@ describe("sentence-order pairs", () => {
   const swapped: PairOptions = { ...options, second: "swapped" };
 
   it("are neighbours in one document, in order with label 0 and swapped with label 1", async () => {
-    const pairs = await epochPairs(data, { ...swapped, length: 256 }), seen = [0, 0];
+    const pairs = await epochPairs(data, { ...swapped, length: 256 });
+    const seen = [0, 0];
     for (const { a, b, label } of pairs) {
       const [first, then] = label === 1 ? [b, a] : [a, b];
       expect([...first, ...then]).toEqual(Array.from({ length: a.length + b.length }, (_, i) => (first[0] as number) + i));
@@ -156,7 +176,8 @@ describe("sentence-order pairs", () => {
   });
 
   it("leave what has no neighbour a single text, and lose nothing", async () => {
-    const pairs = await epochPairs(data, { ...swapped, length: 256, shortRate: 0.5 }), single = pairs.filter(({ label }) => label === -1);
+    const pairs = await epochPairs(data, { ...swapped, length: 256, shortRate: 0.5 });
+    const single = pairs.filter(({ label }) => label === -1);
     expect(pairs.flatMap(({ a, b }) => [...a, ...b]).toSorted((x, y) => x - y)).toEqual(Array.from({ length: data.size }, (_, s) => s));
     expect(single.length).toBeGreaterThan(0);
     for (const { a, b } of single) expect([a.length, b.length]).toEqual([1, 0]);
@@ -165,7 +186,9 @@ describe("sentence-order pairs", () => {
 
 describe("pairBatches", () => {
   it("gives the same batch in any order of asking, from a fresh start, and another for another seed and epoch", async () => {
-    const batches = pairBatches(data, options), steps = batches.firstStepOf(3), later = pairBatches(data, options);
+    const batches = pairBatches(data, options);
+    const steps = batches.firstStepOf(3);
+    const later = pairBatches(data, options);
     for (const step of [steps, 3, steps - 1, 0, 7]) expect(await later.batchAt(step)).toEqual(await batches.batchAt(step));
     expect(await pairBatches(data, { ...options, seed: 4 }).batchAt(0)).not.toEqual(await batches.batchAt(0));
     const texts = (pairs: Pair[]): string[] => pairs.map(({ a, b }) => `${a.join()}|${b.join()}`).toSorted();
@@ -173,7 +196,8 @@ describe("pairBatches", () => {
   });
 
   it("knows epochs and how full they are", async () => {
-    const batches = pairBatches(data, { ...options, length: 128 }), first = batches.rowsIn(0);
+    const batches = pairBatches(data, { ...options, length: 128 });
+    const first = batches.rowsIn(0);
     expect([batches.epochOf(0), batches.epochOf(Math.ceil(first / 4)), batches.firstStepOf(0), batches.firstStepOf(1)]).toEqual([0, 1, 0, Math.floor(first / 4)]);
     const tokens = (await epochPairs(data, { ...options, length: 128 })).reduce((n, p) => n + p.tokens, 0);
     expect(batches.fillOf(0)).toBeCloseTo(tokens / (first * 128), 12);
@@ -185,31 +209,37 @@ describe("pairBatches", () => {
   });
 
   it("keys each pair of an epoch by a number of its own", async () => {
-    const batches = pairBatches(data, { ...options, rowsPerBatch: 1 }), seen: number[] = [];
+    const batches = pairBatches(data, { ...options, rowsPerBatch: 1 });
+    const seen: number[] = [];
     for (let step = 0; step < batches.rowsIn(0); step++) seen.push(...(await batches.batchAt(step)).sequences.map(({ example }) => example));
     expect(new Set(seen).size).toBe(seen.length);
   });
 
   it("evaluates on the same pairs, each once, with blank rows at the end", async () => {
-    const evaluation = pairEvaluationBatches(data, { length: 64, rowsPerBatch: 4, special, second: "random" }), pairs: Pair[] = [];
+    const evaluation = pairEvaluationBatches(data, { length: 64, rowsPerBatch: 4, special, second: "random" });
+    const pairs: Pair[] = [];
     for (let i = 0; i < evaluation.count; i++) pairs.push(...pairsIn(await evaluation.batchAt(i)));
     expect(pairs.flatMap(({ a, b, label }) => (label === 1 ? a : [...a, ...b])).length).toBeGreaterThan(0.9 * data.size);
     expect(wrongLabels(pairs, data)).toEqual(new Set());
-    const last = await evaluation.batchAt(evaluation.count - 1), other = pairEvaluationBatches(data, { length: 64, rowsPerBatch: 3, special, second: "random" });
+    const last = await evaluation.batchAt(evaluation.count - 1);
+    const other = pairEvaluationBatches(data, { length: 64, rowsPerBatch: 3, special, second: "random" });
     expect(last.rows).toBe(4);
     expect((await other.batchAt(0)).ids).toEqual((await evaluation.batchAt(0)).ids.subarray(0, 192));
     await expect(evaluation.batchAt(evaluation.count)).rejects.toThrow(/expected a batch from 0 to/);
   });
 
   it("never takes the same document for another where a mixture repeats it", async () => {
-    const few = memoryDocuments([[[10], [11], [12], [13]]]), many = memoryDocuments(Array.from({ length: 12 }, (_, d) => [[20 + d], [20 + d]]));
-    const mixed = mixDocuments([{ dataset: few, weight: 0.5 }, { dataset: many, weight: 0.5 }]), batches = pairBatches(mixed, { ...options, rowsPerBatch: 1, length: 8 });
+    const few = memoryDocuments([[[10], [11], [12], [13]]]);
+    const many = memoryDocuments(Array.from({ length: 12 }, (_, d) => [[20 + d], [20 + d]]));
+    const mixed = mixDocuments([{ dataset: few, weight: 0.5 }, { dataset: many, weight: 0.5 }]);
+    const batches = pairBatches(mixed, { ...options, rowsPerBatch: 1, length: 8 });
     expect(mixed.documents).toBe(24);
     let random = 0;
     for (let step = 0; step < batches.rowsIn(0); step++) {
       const { ids, sequences } = await batches.batchAt(step);
       for (const { start, length, pair } of sequences) {
-        const text = Array.from(ids.subarray(start, start + length)), isFew = (part: number[]): boolean => part.some((id) => id >= 10 && id < 20);
+        const text = Array.from(ids.subarray(start, start + length));
+        const isFew = (part: number[]): boolean => part.some((id) => id >= 10 && id < 20);
         if (pair?.label !== 1 || !isFew(text.slice(0, pair.second))) continue;
         random++;
         expect(isFew(text.slice(pair.second))).toBe(false);
@@ -219,7 +249,8 @@ describe("pairBatches", () => {
   });
 
   it("is made again from its recipe, and its pairs travel between threads", async () => {
-    const batches = pairBatches(data, options), { recipe } = batches;
+    const batches = pairBatches(data, options);
+    const { recipe } = batches;
     if (recipe === undefined) throw new Error("no recipe");
     const batch = await batches.batchAt(2);
     expect(await (await openBatches(structuredClone(recipe))).batchAt(2)).toEqual(batch);

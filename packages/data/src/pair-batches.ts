@@ -18,7 +18,8 @@ import { permutation, shuffledOrder, type Order } from "./shuffle.ts";
 
 /** Of every run, so that figures compare. */
 const EVALUATION_SEED = 20240520;
-const ROWS_PER_WINDOW = 256, SMALLEST_WINDOW = 32;
+const ROWS_PER_WINDOW = 256;
+const SMALLEST_WINDOW = 32;
 
 /**
  * Endless training batches of pairs. Throws ConfigError for fewer than two documents, where a random text has none to come from.
@@ -29,7 +30,8 @@ const ROWS_PER_WINDOW = 256, SMALLEST_WINDOW = 32;
  * (await batches.batchAt(0)).sequences[0]?.pair
  */
 export function pairBatches(dataset: DocumentDataset, options: PairOptions): PackedBatches {
-  const plan = new PairPlan(dataset, options), { rowsPerBatch, length } = options;
+  const plan = new PairPlan(dataset, options);
+  const { rowsPerBatch, length } = options;
   return {
     batchAt: async (step) => {
       checkStep(step);
@@ -49,7 +51,10 @@ export function pairBatches(dataset: DocumentDataset, options: PairOptions): Pac
 /** The same pairs for every run, each once: packed rows in the order of the documents, blank ones at the end of the last batch. */
 export function pairEvaluationBatches(dataset: DocumentDataset, options: Pick<PairOptions, "length" | "rowsPerBatch" | "special" | "second">): Batches & { readonly count: number } {
   const all: PairOptions = { ...options, seed: EVALUATION_SEED, shortRate: 0, shuffle: false };
-  const plan = new PairPlan(dataset, all), { rowsPerBatch } = options, rows = plan.rows.rowsIn(0), count = Math.ceil(rows / rowsPerBatch);
+  const plan = new PairPlan(dataset, all);
+  const { rowsPerBatch } = options;
+  const rows = plan.rows.rowsIn(0);
+  const count = Math.ceil(rows / rowsPerBatch);
   return {
     count,
     batchAt: async (step) => {
@@ -70,7 +75,8 @@ class PairPlan {
   #epoch: { readonly epoch: number; readonly order: Order; readonly draws: PairDraws } | undefined;
 
   constructor(dataset: DocumentDataset, options: PairOptions) {
-    const { length, rowsPerBatch, second, shortRate = 0.1, special, maxSequence = length } = options, { documents } = dataset;
+    const { length, rowsPerBatch, second, shortRate = 0.1, special, maxSequence = length } = options;
+    const { documents } = dataset;
     positive("rowsPerBatch", rowsPerBatch);
     positive("length", length);
     if (special.start === undefined || special.end === undefined) throw new ConfigError("pairBatches: expected a start and an end token, [CLS] A [SEP] B [SEP], got a tokenizer without. Choose another tokenizer.");
@@ -111,8 +117,11 @@ class PairPlan {
   }
 
   #pack(epoch: number, window: number): readonly (readonly PlannedPair[])[] {
-    const { seed, length, sequencesPerRow = length, shuffle = true } = this.#options, { order } = this.#of(epoch);
-    const from = window * this.#window, until = Math.min(from + this.#window, this.#dataset.documents), pairs: PlannedPair[] = [];
+    const { seed, length, sequencesPerRow = length, shuffle = true } = this.#options;
+    const { order } = this.#of(epoch);
+    const from = window * this.#window;
+    const until = Math.min(from + this.#window, this.#dataset.documents);
+    const pairs: PlannedPair[] = [];
     for (let place = from; place < until; place++) for (const pair of this.#pairsOf(epoch, order(place))) pairs.push(pair);
     const packed = packWindow(Uint32Array.from(pairs, pairLength), length, sequencesPerRow);
     const place = shuffle ? permutation(new RandomStream(seed).split("rows").split(epoch).split(window), packed.rows) : (row: number): number => row;
@@ -124,13 +133,20 @@ class PairPlan {
 }
 
 async function fill(dataset: DocumentDataset, rows: readonly { readonly epoch: number; readonly content: readonly PlannedPair[] }[], options: PairOptions): Promise<TokenBatch> {
-  const { rowsPerBatch, length, special, seed } = options, size = rowsPerBatch * length;
-  const ids = new Int32Array(size).fill(special.pad), segments = new Int32Array(size), positions = new Int32Array(size), types = new Int32Array(size);
-  const sequences: PackedSequence[] = [], start = special.start as number, end = special.end as number;
+  const { rowsPerBatch, length, special, seed } = options;
+  const size = rowsPerBatch * length;
+  const ids = new Int32Array(size).fill(special.pad);
+  const segments = new Int32Array(size);
+  const positions = new Int32Array(size);
+  const types = new Int32Array(size);
+  const sequences: PackedSequence[] = [];
+  const start = special.start as number;
+  const end = special.end as number;
   for (const [row, { epoch, content }] of rows.entries()) {
     let at = row * length;
     for (const [i, { example, a, b, label }] of content.entries()) {
-      const first = at, ends = new RandomStream(seed).split("ends").split(epoch).split(example);
+      const first = at;
+      const ends = new RandomStream(seed).split("ends").split(epoch).split(example);
       ids[at++] = start;
       for (const token of await textOf(dataset, a, epoch, ends.split("a"))) ids[at++] = token;
       ids[at++] = end;
@@ -151,10 +167,13 @@ async function fill(dataset: DocumentDataset, rows: readonly { readonly epoch: n
 /** The tokens of a range but for those dropped: each from the beginning or the end, by a coin. */
 async function textOf(dataset: DocumentDataset, { first, end, kept, dropped }: SentenceRange, epoch: number, ends: RandomStream): Promise<Int32Array> {
   const text = new Int32Array(kept);
-  let skip = heads(ends, dropped), at = 0;
+  let skip = heads(ends, dropped);
+  let at = 0;
   for (let sentence = first; sentence < end && at < kept; sentence++) {
-    const reading = dataset.read(sentence, epoch), tokens = reading instanceof Promise ? await reading : reading;
-    const from = Math.min(skip, tokens.length), taken = tokens.subarray(from, from + kept - at);
+    const reading = dataset.read(sentence, epoch);
+    const tokens = reading instanceof Promise ? await reading : reading;
+    const from = Math.min(skip, tokens.length);
+    const taken = tokens.subarray(from, from + kept - at);
     skip -= from;
     text.set(taken, at);
     at += taken.length;

@@ -58,13 +58,15 @@ export interface PairDraws {
 }
 
 export function pairDraws(seed: number, epoch: number): PairDraws {
-  const root = new RandomStream(seed).split("pairs").split(epoch), of = (use: string): RandomStream => root.split(use);
+  const root = new RandomStream(seed).split("pairs").split(epoch);
+  const of = (use: string): RandomStream => root.split(use);
   return { isShort: of("short"), target: of("target"), cut: of("cut"), label: of("label"), document: of("document"), start: of("start") };
 }
 
 /** In the order of the text. Throws ConfigError if the document or one of the sentences is empty. */
 export function pairsOfDocument(dataset: DocumentDataset, document: number, { second, longest, shortRate }: PairRule, draws: PairDraws): readonly PlannedPair[] {
-  const [first, end] = dataset.sentencesOf(document), pairs: PlannedPair[] = [];
+  const [first, end] = dataset.sentencesOf(document);
+  const pairs: PlannedPair[] = [];
   if (!(end > first)) throw new ConfigError(`sentence pairs: expected sentences in every document, got none in document ${document}. Leave empty documents out.`);
   const lengthOf = (sentence: number): number => {
     const length = dataset.lengthOf(sentence);
@@ -73,17 +75,22 @@ export function pairsOfDocument(dataset: DocumentDataset, document: number, { se
   };
   /** Sentences from `from` until they hold `wanted` tokens, at least one, or the document ends. */
   const gather = (from: number, until: number, wanted: number, least: number): { readonly end: number; readonly tokens: number } => {
-    let at = from, tokens = 0;
+    let at = from;
+    let tokens = 0;
     while (at < until && (tokens < wanted || at < from + least)) tokens += lengthOf(at++);
     return { end: at, tokens };
   };
   const target = draws.isShort.uniform(document) < shortRate ? 2 + draws.target.below(longest - 1, document) : longest;
   for (let at = first; at < end;) {
-    const chunk = gather(at, end, target, second === "swapped" ? 2 : 1), sentences = chunk.end - at;
-    const cut = at + (sentences > 1 ? 1 + draws.cut.below(sentences - 1, at) : 1), a = gather(at, cut, Infinity, 1).tokens, coin = draws.label.uniform(at) < 0.5;
+    const chunk = gather(at, end, target, second === "swapped" ? 2 : 1);
+    const sentences = chunk.end - at;
+    const cut = at + (sentences > 1 ? 1 + draws.cut.below(sentences - 1, at) : 1);
+    const a = gather(at, cut, Infinity, 1).tokens;
+    const coin = draws.label.uniform(at) < 0.5;
     if (second === "random" && (sentences === 1 || coin)) {
       const [otherFirst, otherEnd] = dataset.sentencesOf(another(dataset, document, draws.document.below(dataset.documents - 1, at)));
-      const start = otherFirst + draws.start.below(otherEnd - otherFirst, at), other = gather(start, otherEnd, target - a, 1);
+      const start = otherFirst + draws.start.below(otherEnd - otherFirst, at);
+      const other = gather(start, otherEnd, target - a, 1);
       pairs.push(truncated(at, [at, cut, a], [start, other.end, other.tokens], 1, longest));
       at = cut;
     } else if (sentences === 1) {
@@ -91,7 +98,9 @@ export function pairsOfDocument(dataset: DocumentDataset, document: number, { se
       pairs.push({ example: at, a: { first: at, end: cut, kept, dropped: a - kept }, b: undefined, label: 0 });
       at = chunk.end;
     } else {
-      const before = [at, cut, a] as const, after = [cut, chunk.end, chunk.tokens - a] as const, swapped = second === "swapped" && coin;
+      const before = [at, cut, a] as const;
+      const after = [cut, chunk.end, chunk.tokens - a] as const;
+      const swapped = second === "swapped" && coin;
       pairs.push(truncated(at, swapped ? after : before, swapped ? before : after, swapped ? 1 : 0, longest));
       at = chunk.end;
     }
@@ -101,7 +110,8 @@ export function pairsOfDocument(dataset: DocumentDataset, document: number, { se
 
 /** The document that a draw below documents - 1 means; where that is the same once more, the next that is not. */
 function another(dataset: DocumentDataset, document: number, drawn: number): number {
-  const { documents } = dataset, of = (each: number): number => dataset.originalOf?.(each) ?? each;
+  const { documents } = dataset;
+  const of = (each: number): number => dataset.originalOf?.(each) ?? each;
   const start = drawn < document ? drawn : drawn + 1;
   for (let i = 0; i < documents; i++) if (of((start + i) % documents) !== of(document)) return (start + i) % documents;
   throw new ConfigError("sentence pairs: expected at least two documents that differ, for a random text is one of another document, got one alone, repeated. Give more data.");
@@ -123,7 +133,8 @@ function truncated(example: number, a: Measured, b: Measured, label: 0 | 1, long
  */
 export function longestFirst(a: number, b: number, longest: number): readonly [a: number, b: number] {
   let over = Math.max(0, a + b - longest);
-  const level = Math.min(over, Math.abs(a - b)), shorter = Math.min(a, b);
+  const level = Math.min(over, Math.abs(a - b));
+  const shorter = Math.min(a, b);
   over -= level;
   const [levelA, levelB] = a > b ? [a - level, shorter] : [shorter, b - level];
   return [levelA - Math.floor(over / 2), levelB - Math.ceil(over / 2)];

@@ -103,17 +103,24 @@ export class PartReader {
 
   /** Offers every document to the writer as it was offered to the part's. */
   copy({ shards }: ShardSplit, into: Pick<ShardWriter, "add">): void {
-    const offers = new NumberFile(join(this.#folder, `${this.#prefix}.max`)), { start, end, dtype } = this.#form, before = start === undefined ? 0 : 1, frame = before + (end === undefined ? 0 : 1);
+    const offers = new NumberFile(join(this.#folder, `${this.#prefix}.max`));
+    const { start, end, dtype } = this.#form;
+    const before = start === undefined ? 0 : 1;
+    const frame = before + (end === undefined ? 0 : 1);
     const refused = (): void => { // offered, and nothing was left of them
       for (let offer = offers.peek(); offer !== undefined && offer % 2 === 0; offer = offers.peek()) into.add(Math.floor((offers.next() as number) / 2), () => undefined);
     };
     for (const { file, lengths, documents, sentences } of shards) {
-      const tokens = new TokenFile(join(this.#folder, file), dtype), each = new NumberFile(join(this.#folder, lengths.file)), of = sentences === undefined ? undefined : new NumberFile(join(this.#folder, sentences.file));
+      const tokens = new TokenFile(join(this.#folder, file), dtype);
+      const each = new NumberFile(join(this.#folder, lengths.file));
+      const of = sentences === undefined ? undefined : new NumberFile(join(this.#folder, sentences.file));
       for (let document = 0; document < documents; document++) {
         refused();
-        const offer = offers.next(), length = each.next();
+        const offer = offers.next();
+        const length = each.next();
         if (offer === undefined || length === undefined) throw new FormatError(join(this.#folder, file), `document ${document}`, "expected its length, got the end of the file. Remove the folder of parts and prepare it again.");
-        const held = tokens.next(length).subarray(before, length - frame + before), counts: number[] = [];
+        const held = tokens.next(length).subarray(before, length - frame + before);
+        const counts: number[] = [];
         for (let left = held.length; of !== undefined && left > 0;) {
           const count = of.next() ?? left;
           counts.push(count);
@@ -190,7 +197,8 @@ class TokenFile {
   }
 
   #fill(count: number): void {
-    const width = this.#tokens.BYTES_PER_ELEMENT, rest = this.#tokens.subarray(this.#from, this.#until);
+    const width = this.#tokens.BYTES_PER_ELEMENT;
+    const rest = this.#tokens.subarray(this.#from, this.#until);
     if (count > this.#tokens.length) {
       const larger = tokensOf(this.#dtype, 2 * count);
       larger.set(rest);

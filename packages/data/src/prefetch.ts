@@ -38,12 +38,15 @@ export interface Prefetcher extends AsyncIterable<TokenBatch> {
  * for await (const batch of queue) { … }   // leaving the loop closes the queue
  */
 export function prefetch(batches: Batches & { readonly count?: number }, options: PrefetchOptions = {}): Prefetcher {
-  const { from = 0, workers = 1, until = batches.count ?? Infinity } = options, ahead = Math.max(options.ahead ?? 4, workers, 1);
+  const { from = 0, workers = 1, until = batches.count ?? Infinity } = options;
+  const ahead = Math.max(options.ahead ?? 4, workers, 1);
   if (!Number.isSafeInteger(from) || from < 0) throw new ConfigError(`prefetch: expected from to be a step of 0 or more, got ${from}.`);
   if (!Number.isInteger(workers) || workers < 0) throw new ConfigError(`prefetch: expected a number of workers of 0 or more, got ${workers}.`);
   const pool = workers === 0 ? inline(batches) : threads(batches, workers);
   const waiting: Promise<TokenBatch>[] = [];
-  let asked = from, given = from, closed = false;
+  let asked = from;
+  let given = from;
+  let closed = false;
   const fill = (): void => {
     for (; waiting.length < ahead && asked < until; asked++) {
       const batch = pool.make(asked);
@@ -143,7 +146,8 @@ function startWorker(recipe: BatchRecipe): WorkerThread {
 function openWorker(recipe: BatchRecipe): Worker {
   const here = import.meta.url;
   if (!here.endsWith(".ts")) return new Worker(new URL("./worker.js", here), { workerData: recipe });
-  const tsx = new URL("./esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx"))).href, worker = new URL("./worker.ts", here).href;
+  const tsx = new URL("./esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx"))).href;
+  const worker = new URL("./worker.ts", here).href;
   const program = `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(worker)}); });`;
   return new Worker(program, { eval: true, workerData: recipe, execArgv: ["--conditions=@cloze/source"] });
 }

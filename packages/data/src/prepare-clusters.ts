@@ -58,13 +58,16 @@ export class ClusterPreparation {
 
   /** Reads the table and the headers. The splitter takes the records in order. */
   async splitter(): Promise<Splitter> {
-    const { table, files, split } = this.#options, [wantedCluster, wantedMember] = fieldsOf(table), { source, header } = table;
+    const { table, files, split } = this.#options;
+    const [wantedCluster, wantedMember] = fieldsOf(table);
+    const { source, header } = table;
     rmSync(this.#folder, { recursive: true, force: true });
     mkdirSync(this.#folder);
     const map = new ClusterMap(this.#folder);
     for await (const rows of readRows(source, header === undefined ? {} : { header })) {
       for (const { values, place } of rows) {
-        const names = Object.keys(values), [cluster, member] = [wantedCluster, wantedMember].map((wanted) => values[textField(source.name, `row ${place}`, names, wanted)]);
+        const names = Object.keys(values);
+        const [cluster, member] = [wantedCluster, wantedMember].map((wanted) => values[textField(source.name, `row ${place}`, names, wanted)]);
         if (typeof cluster !== "string" || cluster === "") throw new FormatError(source.name, `row ${place}`, `expected the name of a cluster, got ${JSON.stringify(cluster)}. Name the columns: cluster first.`);
         for (const each of Array.isArray(member) ? (member as readonly unknown[]) : [member]) {
           if (typeof each !== "string") throw new FormatError(source.name, `row ${place}`, `expected the id of a member, got ${JSON.stringify(each)}. Name the columns: cluster first.`);
@@ -75,8 +78,10 @@ export class ClusterPreparation {
     for (const file of files) {
       for await (const batch of readFasta(file).batches()) for (let i = 0; i < batch.count; i++) map.addRecord(/^\S*/.exec(batch.header(i))?.[0] ?? "");
     }
-    const runs = map.join(source.name, this.report), key = new Uint8Array(this.#cluster.buffer);
-    let run: Uint32Array = new Uint32Array(), first = 0;
+    const runs = map.join(source.name, this.report);
+    const key = new Uint8Array(this.#cluster.buffer);
+    let run: Uint32Array = new Uint32Array();
+    let first = 0;
     return (_, __, ___, record) => {
       while (record >= first + run.length / 2) {
         const next = runs.next();
@@ -93,7 +98,9 @@ export class ClusterPreparation {
   following(writers: Writers): Writers {
     const follow = (split: SplitName): Writers[SplitName] => ({
       add: (longest: number, append: (into: TokenBuffer) => void, sentences?: readonly number[]) => {
-        const added = writers[split].add(longest, append, sentences), high = this.#cluster[0] as number, low = this.#cluster[1] as number;
+        const added = writers[split].add(longest, append, sentences);
+        const high = this.#cluster[0] as number;
+        const low = this.#cluster[1] as number;
         if (added > 0) (this.#found[split] ??= new BucketFiles(this.#folder, split, BUCKETS)).add(high >>> 24, high, low, this.#documents[split]++);
         return added;
       },
@@ -103,11 +110,15 @@ export class ClusterPreparation {
 
   /** Writes a split's clusters, in the order of their hashes. */
   finish(split: SplitName): ShardClusters {
-    const { out, name } = this.#options, found = this.#found[split], prefix = join(out, `${name}_${split}`);
-    const ends = new NumberWriter(`${prefix}.ends`), members = new NumberWriter(`${prefix}.members`);
+    const { out, name } = this.#options;
+    const found = this.#found[split];
+    const prefix = join(out, `${name}_${split}`);
+    const ends = new NumberWriter(`${prefix}.ends`);
+    const members = new NumberWriter(`${prefix}.members`);
     let total = 0;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      const records = found?.take(bucket) ?? new Uint32Array(), word = (i: number, k: number): number => records[3 * i + k] as number;
+      const records = found?.take(bucket) ?? new Uint32Array();
+      const word = (i: number, k: number): number => records[3 * i + k] as number;
       const order = Uint32Array.from({ length: records.length / 3 }, (_, i) => i).sort((i, j) => word(i, 0) - word(j, 0) || word(i, 1) - word(j, 1) || i - j);
       for (const [place, i] of order.entries()) {
         members.add(word(i, 2));

@@ -72,8 +72,10 @@ export async function fillFromDocuments(options: FillDocuments): Promise<ShardCo
 }
 
 async function encodeAll({ sources, reading, onProgress }: FillDocuments, encoder: DocumentEncoder): Promise<readonly TextReport[]> {
-  const bytesTotal = sources.reduce((n, source) => n + source.bytes, 0), reports: TextReport[] = [];
-  let before = 0, documents = 0;
+  const bytesTotal = sources.reduce((n, source) => n + source.bytes, 0);
+  const reports: TextReport[] = [];
+  let before = 0;
+  let documents = 0;
   for (const source of sources) {
     let read = 0;
     const reader = readDocuments(source, { ...reading, onRead: (bytes) => { read = bytes; } });

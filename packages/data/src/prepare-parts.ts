@@ -53,21 +53,26 @@ export async function prepareParts(options: PreparePartsOptions): Promise<Prepar
   if (!(partBytes >= 1)) throw new ConfigError(`prepareParts: expected partBytes to be at least 1, got ${partBytes}.`);
   if (filter?.dedup === true) throw new ConfigError("prepareParts: expected filters that look at one document, got dedup, for which all have to be seen. Prepare in one process.");
   // As `prepareShards` where that would do: FASTA without filters.
-  const bytesOnly = filter === undefined && sources.every(({ format }) => format === "fasta"), whole = documentsOrigin(options);
-  const origin = bytesOnly ? { inputs: whole.inputs } : whole, { name, path, settings } = checkedFolder(options, origin);
+  const bytesOnly = filter === undefined && sources.every(({ format }) => format === "fasta");
+  const whole = documentsOrigin(options);
+  const origin = bytesOnly ? { inputs: whole.inputs } : whole;
+  const { name, path, settings } = checkedFolder(options, origin);
   const existing = await existingShards(options, path, settings);
   if (existing !== undefined) return { parts: 0, done: 0, kept: 0, shards: existing };
-  const parts = await partsOf(options, bytesOnly ? partBytes : Infinity), folder = join(out, `${name}.parts`);
+  const parts = await partsOf(options, bytesOnly ? partBytes : Infinity);
+  const folder = join(out, `${name}.parts`);
   openParts(folder, settings, parts, overwrite);
   const splitter = await splitterOf(options.split ?? DEFAULT_SPLIT, () => sizesOf(sources, reading));
-  const fileOf = (part: number): string => join(folder, `part-${String(part).padStart(6, "0")}.json`), isDone = (part: number): boolean => existsSync(fileOf(part));
+  const fileOf = (part: number): string => join(folder, `part-${String(part).padStart(6, "0")}.json`);
+  const isDone = (part: number): boolean => existsSync(fileOf(part));
   let kept = 0;
   for (let part = rank; part < parts.length; part += world) {
     if (isDone(part)) {
       kept++;
       continue;
     }
-    const release = lock(fileOf(part).replace(/json$/, "lock"), "prepareParts"), { source, range, firstRecord } = parts[part] as Part;
+    const release = lock(fileOf(part).replace(/json$/, "lock"), "prepareParts");
+    const { source, range, firstRecord } = parts[part] as Part;
     const writers = new PartWriter({ folder, part, sentences: origin.reading !== undefined, ...formOf(options.tokenizer) });
     try {
       const { tokenizer, onProgress } = options;
@@ -82,7 +87,8 @@ export async function prepareParts(options: PreparePartsOptions): Promise<Prepar
       release();
     }
   }
-  const done = parts.filter((_, part) => isDone(part)).length, state = { parts: parts.length, done, kept };
+  const done = parts.filter((_, part) => isDone(part)).length;
+  const state = { parts: parts.length, done, kept };
   if (done < parts.length) return state;
   const release = tryLock(join(folder, "join.lock"));
   if (release === undefined) return state;
@@ -100,7 +106,8 @@ export async function prepareParts(options: PreparePartsOptions): Promise<Prepar
 }
 
 async function partsOf({ sources, reading, split = DEFAULT_SPLIT }: PreparePartsOptions, partBytes: number): Promise<readonly Part[]> {
-  const sizes = isShuffled(split) ? await sizesOf(sources, reading) : [], parts: Part[] = [];
+  const sizes = isShuffled(split) ? await sizesOf(sources, reading) : [];
+  const parts: Part[] = [];
   let firstRecord = 0;
   for (const [i, source] of sources.entries()) {
     const path = partBytes === Infinity || !("path" in source.place) ? undefined : source.place.path;
@@ -115,7 +122,8 @@ async function partsOf({ sources, reading, split = DEFAULT_SPLIT }: PrepareParts
 
 /** Makes the folder of parts, or checks that the one that is there is of the same. */
 function openParts(folder: string, settings: Settings, parts: readonly Part[], overwrite: boolean): void {
-  const plan = JSON.stringify({ settings, parts: parts.map(({ source, range }) => [source.name, range?.from ?? 0]) }), file = join(folder, "plan.json");
+  const plan = JSON.stringify({ settings, parts: parts.map(({ source, range }) => [source.name, range?.from ?? 0]) });
+  const file = join(folder, "plan.json");
   if (existsSync(file)) {
     if (readFileSync(file, "utf8") === plan) return;
     if (!overwrite) throw new ConfigError(`prepareParts: ${folder} holds parts of other inputs or settings. Give those to go on with it, choose another name or folder, or pass overwrite: true.`);

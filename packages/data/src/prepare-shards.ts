@@ -47,10 +47,12 @@ export interface PreparedShards {
 export async function prepareShards(options: PrepareOptions): Promise<PreparedShards> {
   const { files, tokenizer, maxRecord, onProgress } = options;
   if (files.length === 0) throw new ConfigError("prepareShards: expected at least one FASTA file, got none.");
-  const { clusters } = options, split = options.split ?? DEFAULT_SPLIT;
+  const { clusters } = options;
+  const split = options.split ?? DEFAULT_SPLIT;
   if (clusters !== undefined && isShuffled(split)) throw new ConfigError("prepareShards: expected a split by content with clusters, so that no cluster is parted, got one by row.");
   const grouping = clusters === undefined || isShuffled(split) ? undefined : new ClusterPreparation({ table: clusters, files, split, out: options.out, name: options.name ?? "tokens" });
-  const inputs = files.map(describeInput), bytesTotal = inputs.reduce((n, input) => n + input.bytes, 0);
+  const inputs = files.map(describeInput);
+  const bytesTotal = inputs.reduce((n, input) => n + input.bytes, 0);
   const origin = { inputs, ...(clusters === undefined || grouping === undefined ? {} : { clusters: { table: clusterInput(clusters), finish: (part: SplitName) => grouping.finish(part) } }) };
   return makeShards(options, origin, async (writers) => {
     const splitter = grouping !== undefined ? await grouping.splitter() : await splitterOf(split, async () => Promise.all(files.map(async (name) => ({ name, records: await countFasta(name, maxRecord) }))));
@@ -70,14 +72,18 @@ export interface FillFasta {
 
 /** Reads the ranges in order and writes their records. */
 export async function fillFromFasta({ ranges, tokenizer, splitter, writers, maxRecord, onProgress }: FillFasta): Promise<ShardCounts> {
-  const encode = encoderOf(tokenizer), reports: FastaReport[] = [], sum = (key: "records" | "residues"): number => reports.reduce((n, report) => n + report[key], 0);
+  const encode = encoderOf(tokenizer);
+  const reports: FastaReport[] = [];
+  const sum = (key: "records" | "residues"): number => reports.reduce((n, report) => n + report[key], 0);
   const router = new RecordRouter(splitter, (part, batch, record) => {
-    const from = batch.starts[record] as number, until = batch.ends[record] as number;
+    const from = batch.starts[record] as number;
+    const until = batch.ends[record] as number;
     return writers[part].add(until - from, (into) => encode(batch.residues, from, until, into, router.issues));
   });
   let before = 0;
   for (const range of ranges) {
-    const { file } = range, parser = new FastaParser({ file, headers: false, ...(maxRecord === undefined ? {} : { maxRecord }) });
+    const { file } = range;
+    const parser = new FastaParser({ file, headers: false, ...(maxRecord === undefined ? {} : { maxRecord }) });
     let read = 0;
     for await (const chunk of readRange(range, (bytes) => { read = bytes; })) {
       router.take(parser.push(chunk));

@@ -16,7 +16,8 @@ export async function rangesOfFile(path: string, onRead?: (bytes: number) => voi
   return {
     byteLength,
     async slice(start, end = byteLength) {
-      const buffer = new ArrayBuffer(end - start), bytes = new Uint8Array(buffer);
+      const buffer = new ArrayBuffer(end - start);
+      const bytes = new Uint8Array(buffer);
       for (let at = 0; at < bytes.length;) {
         const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at);
         if (bytesRead === 0) throw new FormatError(path, `byte ${start + at}`, `expected ${byteLength} bytes, got the end of the file: it was cut while in use, or its footer is wrong. Write or download it again.`);

@@ -66,7 +66,10 @@ async function* ofText(source: DataSource, parser: TextParser, { onRead }: ReadD
 }
 
 async function* ofRows(source: DataSource, report: MutableReport, options: ReadDocumentsOptions): AsyncGenerator<readonly TextDocument[], void, undefined> {
-  const { name, format } = source, { field: wanted, ...rowOptions } = options, counts: RowCounts = { bytes: 0, invalid: 0 }, place = format === "parquet" ? "row" : "line";
+  const { name, format } = source;
+  const { field: wanted, ...rowOptions } = options;
+  const counts: RowCounts = { bytes: 0, invalid: 0 };
+  const place = format === "parquet" ? "row" : "line";
   let field: string | undefined;
   const columns = (file: { readonly columns: readonly string[] }): readonly string[] => [(field = textField(name, "", file.columns, wanted))];
   for await (const rows of readRows(source, { ...rowOptions, columns }, counts)) {
@@ -85,7 +88,8 @@ async function* ofRows(source: DataSource, report: MutableReport, options: ReadD
 }
 
 async function* ofFasta(source: DataSource, report: MutableReport, { maxRecord, onRead }: ReadDocumentsOptions): AsyncGenerator<readonly TextDocument[], void, undefined> {
-  const fasta = readFasta(pathOf(source), { headers: false, ...(maxRecord === undefined ? {} : { maxRecord }), ...(onRead === undefined ? {} : { onRead }) }), decoder = new TextDecoder();
+  const fasta = readFasta(pathOf(source), { headers: false, ...(maxRecord === undefined ? {} : { maxRecord }), ...(onRead === undefined ? {} : { onRead }) });
+  const decoder = new TextDecoder();
   let record = 0;
   for await (const batch of fasta.batches()) {
     yield Array.from({ length: batch.count }, (_, i) => {

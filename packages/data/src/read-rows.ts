@@ -36,7 +36,9 @@ export interface RowCounts {
  * for await (const rows of readRows(source)) for (const { values } of rows) console.log(values["label"]);
  */
 export async function* readRows(source: DataSource, options: RowOptions = {}, counts: RowCounts = { bytes: 0, invalid: 0 }): AsyncGenerator<readonly Row[], void, undefined> {
-  const { name, format, place } = source, { header, quotes, columns, maxRecord, onRead } = options, limit = maxRecord === undefined ? {} : { maxRecord, maxLine: maxRecord };
+  const { name, format, place } = source;
+  const { header, quotes, columns, maxRecord, onRead } = options;
+  const limit = maxRecord === undefined ? {} : { maxRecord, maxLine: maxRecord };
   if (format === "parquet") {
     const read = (bytes: number): void => {
       counts.bytes = bytes;

@@ -79,8 +79,11 @@ export class RowPlan {
 
   #pack(epoch: number, window: number): readonly Uint32Array[] {
     const { seed, rowLength, sequencesPerRow, shuffle, window: size } = this.#options;
-    const order = this.#order(epoch), from = window * size, count = Math.min(size, placesOf(this.#lengths, this.#options) - from);
-    const examples = new Uint32Array(count), lengths = new Uint32Array(count);
+    const order = this.#order(epoch);
+    const from = window * size;
+    const count = Math.min(size, placesOf(this.#lengths, this.#options) - from);
+    const examples = new Uint32Array(count);
+    const lengths = new Uint32Array(count);
     for (let i = 0; i < count; i++) {
       const example = order(from + i);
       examples[i] = example;

@@ -15,9 +15,14 @@ import type { ShardEntry } from "./shard-index.ts";
 
 /** Throws ConfigError for shards without sentences (of FASTA), and as `openShards` does. */
 export async function openSentenceShards(path: string, options: OpenShardsOptions = {}): Promise<SentenceShards> {
-  const documents = await openShards(path, options), split = options.split ?? "train", { shards } = documents.index.splits[split] ?? { shards: [] };
-  const count = shards.reduce((n, { sentences }) => n + (sentences?.count ?? 0), 0), ends = new Float64Array(count + 1), starts = new Float64Array(documents.size + 1);
-  let sentence = 0, document = 0;
+  const documents = await openShards(path, options);
+  const split = options.split ?? "train";
+  const { shards } = documents.index.splits[split] ?? { shards: [] };
+  const count = shards.reduce((n, { sentences }) => n + (sentences?.count ?? 0), 0);
+  const ends = new Float64Array(count + 1);
+  const starts = new Float64Array(documents.size + 1);
+  let sentence = 0;
+  let document = 0;
   for (const entry of shards) {
     if (entry.sentences === undefined) throw new ConfigError(`${path}: expected shards of text, which know their sentences, got shards of ${documents.index.reading === undefined ? "FASTA" : "another version"}. Prepare them from text, JSONL, CSV or Parquet.`);
     const lengths = await readSentenceLengths(join(dirname(path), entry.sentences.file), entry);
@@ -77,13 +82,15 @@ export class SentenceShards implements DocumentDataset {
 
   read(example: number): Tokens {
     if (!Number.isInteger(example) || example < 0 || example >= this.size) throw new ConfigError(`read: expected a sentence from 0 to ${this.size - 1}, got ${example}.`);
-    let low = 0, high = this.documents;
+    let low = 0;
+    let high = this.documents;
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
       if ((this.#starts[middle] as number) <= example) low = middle;
       else high = middle;
     }
-    const base = this.#ends[this.#starts[low] as number] as number, from = (this.#ends[example] as number) - base;
+    const base = this.#ends[this.#starts[low] as number] as number;
+    const from = (this.#ends[example] as number) - base;
     return this.#documents.slice(low, from, from + this.lengthOf(example));
   }
 

@@ -4,7 +4,8 @@ import type { ShardCounts, TextCounts } from "./shard-index.ts";
 
 export function sumCounts(all: readonly ShardCounts[]): ShardCounts {
   const sum = (key: "records" | "residues" | "empty" | "emptied" | "unnamed"): number => all.reduce((n, counts) => n + counts[key], 0);
-  const issues = new IssueCounter(), texts = all.flatMap(({ text }) => (text === undefined ? [] : [text]));
+  const issues = new IssueCounter();
+  const texts = all.flatMap(({ text }) => (text === undefined ? [] : [text]));
   for (const counts of all) issues.add(counts);
   const ofText = (key: keyof TextCounts): number => texts.reduce((n, text) => n + text[key], 0);
   return {

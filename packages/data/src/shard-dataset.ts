@@ -30,7 +30,9 @@ export interface OpenShardsOptions {
 
 /** Every so many examples the place of one is stored; the places between are sums of lengths. */
 const STRIDE = 64;
-const BLOCK_BYTES = 1 << 16, BLOCKS_KEPT = 256, FILES_KEPT = 64;
+const BLOCK_BYTES = 1 << 16;
+const BLOCKS_KEPT = 256;
+const FILES_KEPT = 64;
 const BYTES_PER_TOKEN: Readonly<Record<TokenDtype, number>> = { uint8: 1, uint16: 2, uint32: 4 };
 
 interface Shard {
@@ -40,14 +42,17 @@ interface Shard {
 }
 
 export async function openShards(path: string, options: OpenShardsOptions = {}): Promise<ShardDataset> {
-  const { index, folder } = await readShardIndex(path), name = options.split ?? "train", split = index.splits[name];
+  const { index, folder } = await readShardIndex(path);
+  const name = options.split ?? "train";
+  const split = index.splits[name];
   if (split === undefined) throw new ConfigError(`openShards: expected one of the splits ${Object.keys(index.splits).join(", ")} of ${path}, got "${name}".`);
   const { tokenizer } = options;
   if (tokenizer !== undefined && tokenizer.hash !== index.tokenizer.hash) {
     throw new ConfigError(`openShards: expected shards of the tokenizer ${tokenizer.name} (${tokenizer.hash.slice(0, 12)}), got ${index.tokenizer.name} (${index.tokenizer.hash.slice(0, 12)}) in ${path}. Use that tokenizer, or prepare the shards again.`);
   }
   const lengths = new Uint32Array(split.shards.reduce((n, shard) => n + shard.documents, 0));
-  const width = BYTES_PER_TOKEN[index.dtype], shards: Shard[] = [];
+  const width = BYTES_PER_TOKEN[index.dtype];
+  const shards: Shard[] = [];
   let firstExample = 0;
   for (const entry of split.shards) {
     const shardPath = join(folder, entry.file);
@@ -65,12 +70,15 @@ async function verifyShard(path: string, entry: ShardEntry, width: number, verif
     throw new FormatError(path, "", `expected a shard that the index lists, got ${cause instanceof Error ? cause.message : String(cause)}. Copy the missing file, or prepare the shards again.`, { cause });
   });
   try {
-    const header = new Uint8Array(HEADER_BYTES), { bytesRead } = await handle.read(header, 0, HEADER_BYTES, 0);
+    const header = new Uint8Array(HEADER_BYTES);
+    const { bytesRead } = await handle.read(header, 0, HEADER_BYTES, 0);
     checkShardHeader(path, header.subarray(0, bytesRead), entry.tokens);
-    const { size } = await handle.stat(), expected = HEADER_BYTES + entry.tokens * width;
+    const { size } = await handle.stat();
+    const expected = HEADER_BYTES + entry.tokens * width;
     if (size !== expected) throw new FormatError(path, "", `expected ${expected} bytes, got ${size}. Copy the file again, or prepare the shards again.`);
     if (verify === "sizes") return;
-    const hash = createHash("sha256"), buffer = new Uint8Array(1 << 20);
+    const hash = createHash("sha256");
+    const buffer = new Uint8Array(1 << 20);
     for (let at = HEADER_BYTES; at < size;) {
       const { bytesRead: read } = await handle.read(buffer, 0, buffer.length, at);
       if (read === 0) break;
@@ -85,7 +93,8 @@ async function verifyShard(path: string, entry: ShardEntry, width: number, verif
 
 async function readClusters(folder: string, { count, ends, members }: ShardClusters, documents: number): Promise<Clusters> {
   const read = async ({ file, sha256 }: ShardClusters["ends"], size: number): Promise<Uint32Array> => {
-    const path = join(folder, file), bytes = await readFile(path).catch((cause: unknown) => {
+    const path = join(folder, file);
+    const bytes = await readFile(path).catch((cause: unknown) => {
       throw new FormatError(path, "", `expected the clusters of the shards, got ${cause instanceof Error ? cause.message : String(cause)}. Copy the missing file, or prepare the shards again.`, { cause });
     });
     if (bytes.length !== 4 * size) throw new FormatError(path, "", `expected ${4 * size} bytes, got ${bytes.length}. Copy the file again, or prepare the shards again.`);
@@ -145,7 +154,8 @@ export class ShardDataset implements Dataset {
     this.#frame = this.#before + (index.special.end === null ? 0 : 1);
     this.#places = new Float64Array(Math.ceil(lengths.length / STRIDE));
     const width = BYTES_PER_TOKEN[index.dtype];
-    let place = HEADER_BYTES, next = 0;
+    let place = HEADER_BYTES;
+    let next = 0;
     for (let i = 0; i < lengths.length; i++) {
       while (shards[next]?.firstExample === i) {
         place = HEADER_BYTES;
@@ -167,9 +177,11 @@ export class ShardDataset implements Dataset {
   /** Some of an example's tokens: only their bytes are read. */
   slice(example: number, from: number, until: number): Tokens {
     if (!Number.isInteger(example) || example < 0 || example >= this.size) throw new ConfigError(`read: expected an example from 0 to ${this.size - 1}, got ${example}.`);
-    const shard = this.#shardOf(example), width = BYTES_PER_TOKEN[this.index.dtype];
+    const shard = this.#shardOf(example);
+    const width = BYTES_PER_TOKEN[this.index.dtype];
     // Sum from the last stored place, or from the beginning of the shard if that is later.
-    const stored = example - (example % STRIDE), first = Math.max(stored, shard.firstExample);
+    const stored = example - (example % STRIDE);
+    const first = Math.max(stored, shard.firstExample);
     let place = first === stored ? this.#places[stored / STRIDE] as number : HEADER_BYTES;
     for (let i = first; i < example; i++) place += (this.#lengths[i] as number) * width;
     const bytes = this.#bytes(shard, place + (this.#before + from) * width, (until - from) * width);
@@ -184,7 +196,8 @@ export class ShardDataset implements Dataset {
   }
 
   #shardOf(example: number): Shard {
-    let low = 0, high = this.#shards.length;
+    let low = 0;
+    let high = this.#shards.length;
     while (high - low > 1) {
       const middle = (low + high) >> 1;
       if ((this.#shards[middle] as Shard).firstExample <= example) low = middle;
@@ -194,7 +207,8 @@ export class ShardDataset implements Dataset {
   }
 
   #bytes(shard: Shard, from: number, count: number): Uint8Array {
-    const block = Math.floor(from / BLOCK_BYTES), offset = from - block * BLOCK_BYTES;
+    const block = Math.floor(from / BLOCK_BYTES);
+    const offset = from - block * BLOCK_BYTES;
     if (offset + count <= BLOCK_BYTES) return this.#block(shard, block).subarray(offset, offset + count);
     const bytes = new Uint8Array(count);
     this.#readInto(shard, bytes, from);
@@ -202,9 +216,11 @@ export class ShardDataset implements Dataset {
   }
 
   #block(shard: Shard, block: number): Uint8Array {
-    const key = `${shard.path}:${block}`, known = this.#blocks.get(key);
+    const key = `${shard.path}:${block}`;
+    const known = this.#blocks.get(key);
     if (known !== undefined) return known;
-    const from = block * BLOCK_BYTES, bytes = new Uint8Array(Math.min(BLOCK_BYTES, shard.bytes - from));
+    const from = block * BLOCK_BYTES;
+    const bytes = new Uint8Array(Math.min(BLOCK_BYTES, shard.bytes - from));
     this.#readInto(shard, bytes, from);
     evictOldest(this.#blocks, BLOCKS_KEPT);
     this.#blocks.set(key, bytes);

@@ -48,17 +48,21 @@ export const DEFAULT_SPLIT: AnySplitRule = { seed: 0, valid: 0.005 };
 
 /** `fill` reads the inputs and writes their documents, and gives the counts. */
 export async function makeShards(options: ShardFolderOptions, origin: ShardOrigin, fill: (writers: Writers) => Promise<ShardCounts>): Promise<PreparedShards> {
-  const { tokenizer, out, tokensPerShard = 1e8 } = options, { name, path, settings } = checkedFolder(options, origin), sentences = origin.reading !== undefined;
+  const { tokenizer, out, tokensPerShard = 1e8 } = options;
+  const { name, path, settings } = checkedFolder(options, origin);
+  const sentences = origin.reading !== undefined;
   const there = await existingShards(options, path, settings);
   if (there !== undefined) return there;
   const release = lock(join(out, `${name}.lock`), "prepareShards");
   try {
     const meanwhile = await existingShards(options, path, settings);
     if (meanwhile !== undefined) return meanwhile;
-    const interrupted = clear(out, name), writerOf = (part: SplitName): ShardWriter => new ShardWriter({ out, prefix: `${name}_${part}`, ...formOf(tokenizer), tokensPerShard, sentences });
+    const interrupted = clear(out, name);
+    const writerOf = (part: SplitName): ShardWriter => new ShardWriter({ out, prefix: `${name}_${part}`, ...formOf(tokenizer), tokensPerShard, sentences });
     const writers = { train: writerOf("train"), valid: writerOf("valid"), test: writerOf("test") };
     try {
-      const counts = await fill(writers), splits = Object.fromEntries(SPLITS.map((part) => [part, { ...writers[part].finish(), ...(origin.clusters === undefined ? {} : { clusters: origin.clusters.finish(part) }) }]));
+      const counts = await fill(writers);
+      const splits = Object.fromEntries(SPLITS.map((part) => [part, { ...writers[part].finish(), ...(origin.clusters === undefined ? {} : { clusters: origin.clusters.finish(part) }) }]));
       const index: ShardIndex = { ...settings, splits, counts };
       if (SPLITS.every((part) => splits[part]?.documents === 0)) throw new ConfigError(`prepareShards: expected ${sentences ? "text" : "sequences"} in ${origin.inputs.map(({ file }) => file).join(", ")}, got ${index.counts.records} records with nothing to store. Check the files${sentences ? " and the filters" : ""}.`);
       writeWhole(path, `${JSON.stringify(index, null, 2)}\n`);

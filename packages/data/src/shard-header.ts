@@ -4,10 +4,12 @@ import { FormatError } from "@cloze/errors";
 export const HEADER_BYTES = 1024;
 /** The count is an int32. */
 export const MAX_SHARD_TOKENS: number = 2 ** 31 - 1;
-const MAGIC = 20240520, VERSION = 1;
+const MAGIC = 20240520;
+const VERSION = 1;
 
 export function shardHeader(tokens: number): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES), view = new DataView(bytes.buffer);
+  const bytes = new Uint8Array(HEADER_BYTES);
+  const view = new DataView(bytes.buffer);
   view.setInt32(0, MAGIC, true);
   view.setInt32(4, VERSION, true);
   view.setInt32(8, tokens, true);

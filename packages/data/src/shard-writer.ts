@@ -58,7 +58,8 @@ export class ShardWriter {
    * Returns the number of tokens that it wrote; a document of none is left out. `sentences`: how many of them each sentence has.
    */
   add(longest: number, append: (into: TokenBuffer) => void, sentences: readonly number[] = []): number {
-    const { start, end, tokensPerShard } = this.#options, buffer = this.#buffer;
+    const { start, end, tokensPerShard } = this.#options;
+    const buffer = this.#buffer;
     if (this.#shard !== undefined && this.#shard.documents > 0 && this.#shard.tokens + longest + 2 > Math.min(tokensPerShard, MAX_SHARD_TOKENS)) this.#finishShard();
     const shard = (this.#shard ??= this.#open());
     buffer.reserve(Math.min(longest, PIECE) + 2);
@@ -111,7 +112,9 @@ export class ShardWriter {
   }
 
   #finishShard(): void {
-    const shard = this.#shard as OpenShard, { out } = this.#options, { file, documents, tokens } = shard;
+    const shard = this.#shard as OpenShard;
+    const { out } = this.#options;
+    const { file, documents, tokens } = shard;
     this.#buffer.drain();
     this.#shard = undefined;
     if (documents === 0) {
@@ -128,7 +131,8 @@ export class ShardWriter {
 }
 
 function writeNumbers(out: string, file: string, numbers: Uint32Array): { readonly file: string; readonly sha256: string } {
-  const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength), descriptor = openSync(join(out, `${file}.tmp`), "w");
+  const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+  const descriptor = openSync(join(out, `${file}.tmp`), "w");
   writeAll(descriptor, bytes);
   publish(descriptor, join(out, file));
   return { file, sha256: createHash("sha256").update(bytes).digest("hex") };

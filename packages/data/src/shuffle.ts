@@ -23,7 +23,9 @@ export function shuffledOrder(size: number, key: { readonly seed: number; readon
 /** The same bijection as `permute(stream, size, index)`, prepared for many indexes. */
 export function permutation(stream: RandomStream, size: number): Order {
   if (size <= 2) return size === 2 ? (index) => index ^ (stream.bits(0) & 1) : (index) => index;
-  const half = Math.ceil(Math.log2(size) / 2), base = 2 ** half, mask = base - 1;
+  const half = Math.ceil(Math.log2(size) / 2);
+  const base = 2 ** half;
+  const mask = base - 1;
   const tables = Array.from({ length: 4 }, (_, round) => {
     const table = new Uint32Array(base);
     for (let right = 0; right < base; right++) table[right] = stream.bits(round * 2 ** 40 + right) % base;
@@ -34,7 +36,8 @@ export function permutation(stream: RandomStream, size: number): Order {
     let at = index;
     do {
       // Two rounds at a time, so that the halves keep their names: (l, r) -> (r, l + f(r)).
-      let left = Math.floor(at / base), right = at % base;
+      let left = Math.floor(at / base);
+      let right = at % base;
       left = (left + (t0[right] as number)) & mask;
       right = (right + (t1[left] as number)) & mask;
       left = (left + (t2[right] as number)) & mask;

@@ -30,8 +30,10 @@ export function heldOutRows(sizes: readonly number[], { heldOut, seeds }: Shuffl
   const size = sizes.reduce((n, each) => n + each, 0);
   if (!Number.isInteger(heldOut) || heldOut < 2) throw new ConfigError(`split: expected to hold out two rows or more, got ${heldOut}.`);
   if (heldOut >= size) throw new ConfigError(`split: expected more than the ${heldOut} rows that are held out, got ${size}. Use the split by content for small sets: { seed: 0, valid: 0.01 }.`);
-  const shuffledPlaces = numpyPermutation(seeds.heldOut, size, count(heldOut)), rows = rowsAt(shuffledPlaces, sizes, seeds.shuffle);
-  const order = numpyPermutation(seeds.halves, heldOut, count(heldOut)), tested = Math.ceil(heldOut / 2);
+  const shuffledPlaces = numpyPermutation(seeds.heldOut, size, count(heldOut));
+  const rows = rowsAt(shuffledPlaces, sizes, seeds.shuffle);
+  const order = numpyPermutation(seeds.halves, heldOut, count(heldOut));
+  const tested = Math.ceil(heldOut / 2);
   return new Map(Array.from(order, (which, i) => [rows[which] as number, i < tested ? "test" : "valid"] as const));
 }
 

@@ -20,7 +20,8 @@ describe("contentHash", () => {
 
   it("does not depend on where the bytes lie, on case, or on what is around them", () => {
     for (let n = 0; n < 40; n++) {
-      const text = protein(n, 40), around = bytes(`xyz${text}QQQQ`);
+      const text = protein(n, 40);
+      const around = bytes(`xyz${text}QQQQ`);
       expect(contentHash(around, 7, 3, 3 + text.length)).toEqual(contentHash(bytes(text.toLowerCase()), 7));
       expect(contentHash(bytes(text), 7)).not.toEqual(contentHash(bytes(text), 8));
       expect(contentHash(bytes(text), 7)).not.toEqual(contentHash(bytes(`${text}A`), 7));
@@ -34,7 +35,8 @@ describe("splitOf", () => {
   it("gives the fractions, and what is held out with a small fraction stays held out with a larger", () => {
     const count = { train: 0, valid: 0, test: 0 };
     for (let n = 0; n < 20_000; n++) {
-      const sequence = bytes(`${protein(n, 30)}${n}`), split = splitOf(sequence, rule);
+      const sequence = bytes(`${protein(n, 30)}${n}`);
+      const split = splitOf(sequence, rule);
       count[split]++;
       if (splitOf(sequence, { seed: 3, valid: 0.02 }) === "valid") expect(split).toBe("valid");
     }
@@ -56,14 +58,16 @@ describe("splitOf", () => {
 
 describe("shuffledOrder", () => {
   it.each([1, 2, 3, 5, 64, 65, 1000, 4097])("equals permute of @cloze/random on %i", (size) => {
-    const stream = new RandomStream(9).split("shuffle").split(4), order = shuffledOrder(size, { seed: 9, epoch: 4 });
+    const stream = new RandomStream(9).split("shuffle").split(4);
+    const order = shuffledOrder(size, { seed: 9, epoch: 4 });
     const image = Array.from({ length: size }, (_, i) => order(i));
     expect(image).toEqual(Array.from({ length: size }, (_, i) => permute(stream, size, i)));
     expect(image.toSorted((a, b) => a - b)).toEqual(Array.from({ length: size }, (_, i) => i));
   });
 
   it("reaches the far end of a large set", () => {
-    const size = 70_000_001, order = permutation(new RandomStream(1), size);
+    const size = 70_000_001;
+    const order = permutation(new RandomStream(1), size);
     for (const place of [0, 1, size - 1]) expect(order(place)).toBe(permute(new RandomStream(1), size, place));
   });
 });

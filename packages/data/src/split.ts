@@ -31,7 +31,8 @@ export function splitOf(bytes: Uint8Array, rule: SplitRule, start: number = 0, e
 
 /** Throws when the fractions are not fractions. */
 export function checkSplitRule(rule: SplitRule): void {
-  const test = rule.test ?? 0, sum = rule.valid + test;
+  const test = rule.test ?? 0;
+  const sum = rule.valid + test;
   if (!(rule.valid >= 0) || !(test >= 0) || !(sum <= 1)) {
     throw new ConfigError(`split: expected valid and test to be fractions with a sum of at most 1, got valid ${rule.valid}, test ${test}. Try { valid: 0.01, test: 0.01 }.`);
   }

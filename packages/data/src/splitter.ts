@@ -32,7 +32,8 @@ export interface InputSize {
 
 /** The group that an input belongs to, told by a word in its name. */
 export function groupOf(name: string, groups: readonly string[]): number {
-  const words = name.split(/[^A-Za-z0-9]+/), found = groups.findIndex((group) => words.includes(group));
+  const words = name.split(/[^A-Za-z0-9]+/);
+  const found = groups.findIndex((group) => words.includes(group));
   if (found < 0) throw new ConfigError(`split: expected a name with one of the words ${groups.join(", ")}, the parts in which the set is published and shuffled, got ${name}. Name all of its files as they are published, or take the split by content.`);
   return found;
 }

@@ -11,7 +11,8 @@ export interface TextDatasetsOptions extends EncodeDocumentsOptions {
 
 /** Reads whole sources into memory; for corpora beyond memory use `prepareDocuments` and `openShards`. */
 export async function textDatasets(sources: readonly DataSource[], options: TextDatasetsOptions): Promise<TextDatasets> {
-  const collector = documentCollector(options), reports: TextReport[] = [];
+  const collector = documentCollector(options);
+  const reports: TextReport[] = [];
   for (const source of sources) {
     const reader = readDocuments(source, options.reading);
     for await (const batch of reader.batches()) for (const document of batch) collector.push(document);

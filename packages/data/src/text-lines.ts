@@ -19,7 +19,8 @@ export interface LineOptions {
 /** Most bytes of a line, and most characters of a document, where nothing else is said. */
 export const MAX_RECORD: number = 2 ** 26;
 
-const LF = 10, REPLACEMENT = "\ufffd";
+const LF = 10;
+const REPLACEMENT = "\ufffd";
 
 /** First bytes of what people pass by mistake. */
 const MISTAKEN: readonly (readonly [string, string])[] = [
@@ -133,7 +134,8 @@ export class LineParser {
   }
 
   #refuseOthers(bytes: Uint8Array): void {
-    const head = String.fromCharCode(...bytes.subarray(0, 8)), known = MISTAKEN.find(([magic]) => head.startsWith(magic))?.[1];
+    const head = String.fromCharCode(...bytes.subarray(0, 8));
+    const known = MISTAKEN.find(([magic]) => head.startsWith(magic))?.[1];
     if (known !== undefined) throw new FormatError(this.#file, "line 1", `expected UTF-8 text, got bytes that look like ${known}.`);
   }
 }

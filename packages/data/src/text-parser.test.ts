@@ -18,8 +18,10 @@ function all<T>(parser: Parser<T>, chunks: readonly Uint8Array[]): T[] {
 
 /** Whole, in two at every place, and byte by byte: the result may not depend on the chunks. A chunk is a Buffer, as of files, and overwritten after its push. */
 function everyCut<T>(make: () => Parser<T>, whole: Uint8Array): T[] {
-  const expected = all(make(), [whole]), reused = (chunks: readonly Uint8Array[]): T[] => {
-    const parser = make(), out: T[] = [];
+  const expected = all(make(), [whole]);
+  const reused = (chunks: readonly Uint8Array[]): T[] => {
+    const parser = make();
+    const out: T[] = [];
     for (const chunk of chunks) {
       const own = Buffer.from(chunk);
       out.push(...parser.push(own));
@@ -63,7 +65,8 @@ describe("LineParser", () => {
   });
 
   it("takes a line of many chunks, up to the limit, and refuses the next byte with its line", () => {
-    const chunk = new Uint8Array(1 << 20).fill(0x61), parser = new LineParser({ file: "f.txt" });
+    const chunk = new Uint8Array(1 << 20).fill(0x61);
+    const parser = new LineParser({ file: "f.txt" });
     parser.push(bytes("first\n"));
     for (let i = 0; i < 50; i++) expect(parser.push(chunk)).toEqual([]);
     expect(parser.push(bytes("b\nnext"))[0]?.length).toBe(50 * 2 ** 20 + 1);

@@ -78,7 +78,8 @@ export function encoderOf(tokenizer: DataTokenizer): Encoder {
   }
   const text = new TextDecoder();
   return (source, start, end, into, issues) => {
-    const encoded = tokenizer.encode(text.decode(source.subarray(start, end)), { special: false }), { ids } = encoded;
+    const encoded = tokenizer.encode(text.decode(source.subarray(start, end)), { special: false });
+    const { ids } = encoded;
     issues.add(encoded.issues);
     into.append(ids);
   };

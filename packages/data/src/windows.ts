@@ -38,7 +38,8 @@ export function windowed(dataset: Dataset, options: WindowOptions): Dataset {
   const stream = new RandomStream(seed).split("windows");
   const documentOf = (example: number): number => {
     if (!Number.isInteger(example) || example < 0 || example >= size) throw new ConfigError(`read: expected an example from 0 to ${size - 1}, got ${example}.`);
-    let low = 0, high = dataset.size;
+    let low = 0;
+    let high = dataset.size;
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
       if ((starts[middle] as number) <= example) low = middle;
@@ -52,17 +53,23 @@ export function windowed(dataset: Dataset, options: WindowOptions): Dataset {
   return {
     size,
     lengthOf(example) {
-      const document = documentOf(example), last = countOf(document) - 1;
+      const document = documentOf(example);
+      const last = countOf(document) - 1;
       return example - (starts[document] as number) < last ? length : dataset.lengthOf(document) - last * length;
     },
     read(example, epoch = 0) {
-      const document = documentOf(example), count = countOf(document);
+      const document = documentOf(example);
+      const count = countOf(document);
       if (count === 1) return dataset.read(document, epoch);
-      const k = example - (starts[document] as number), total = dataset.lengthOf(document), rest = total - (count - 1) * length;
+      const k = example - (starts[document] as number);
+      const total = dataset.lengthOf(document);
+      const rest = total - (count - 1) * length;
       const short = stream.split(epoch).below(count, document);
-      const from = k === count - 1 ? short * length : k * length + (k < short ? 0 : rest), until = from + (k === count - 1 ? rest : length);
+      const from = k === count - 1 ? short * length : k * length + (k < short ? 0 : rest);
+      const until = from + (k === count - 1 ? rest : length);
       if (dataset.slice !== undefined) return dataset.slice(document, from, until);
-      const whole = dataset.read(document, epoch), cut = (tokens: Tokens): Tokens => tokens.subarray(from, until);
+      const whole = dataset.read(document, epoch);
+      const cut = (tokens: Tokens): Tokens => tokens.subarray(from, until);
       return whole instanceof Promise ? whole.then(cut) : cut(whole);
     },
     ...(handle === undefined ? {} : { handle }),

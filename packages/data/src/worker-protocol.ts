@@ -29,7 +29,8 @@ export function flatten(batch: TokenBatch): FlatBatch {
 export function unflatten(flat: FlatBatch): TokenBatch {
   const of = (i: number): number => flat.sequences[i] as number;
   const sequences = Array.from({ length: flat.sequences.length / 6 }, (_, i): PackedSequence => {
-    const at = 6 * i, second = of(at + 4);
+    const at = 6 * i;
+    const second = of(at + 4);
     return { example: of(at), row: of(at + 1), start: of(at + 2), length: of(at + 3), ...(second >= 0 && { pair: { second, label: of(at + 5) === 0 ? 0 : 1 } }) };
   });
   return { ...flat, sequences };
@@ -48,7 +49,8 @@ export function flattenError(error: unknown): FlatError {
 export function unflattenError({ message, stack, cloze, format }: FlatError): Error {
   let error: Error;
   if (format !== undefined) {
-    const { file, place } = format, head = `${file}${place === "" ? "" : `, ${place}`}: `;
+    const { file, place } = format;
+    const head = `${file}${place === "" ? "" : `, ${place}`}: `;
     error = new FormatError(file, place, message.startsWith(head) ? message.slice(head.length) : message);
   } else if (cloze !== undefined) {
     error = new ClozeError(cloze.kind, cloze.code, message);

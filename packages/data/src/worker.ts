@@ -5,7 +5,8 @@ import { openBatches } from "./open-batches.ts";
 import { flatten, flattenError, type FromWorker, type ToWorker } from "./worker-protocol.ts";
 
 if (parentPort !== null) {
-  const port = parentPort, batches = openBatches(workerData as BatchRecipe);
+  const port = parentPort;
+  const batches = openBatches(workerData as BatchRecipe);
   batches.catch(() => undefined); // told with the first step
   port.on("message", async ({ step }: ToWorker) => {
     try {

@@ -7,13 +7,19 @@ import { openShards, prefetch, prepareShards, resolveSources, type ClusterTable,
 import { scratch } from "./files.ts";
 import { protein, textOf, tinyTokenizer } from "./tiny-tokenizer.ts";
 
-const { folder, write } = scratch(), tokenizer = tinyTokenizer(), count = 3000, split = { seed: 1, valid: 0.1 };
+const { folder, write } = scratch();
+const tokenizer = tinyTokenizer();
+const count = 3000;
+const split = { seed: 1, valid: 0.1 };
 /** Clusters of 1 to 9 members that lie far apart in the file; every hundredth sequence is in no cluster. */
 const clusterOf = (i: number): string => (i % 100 === 99 ? `UniRef90_A${i}` : `UniRef50_C${(i * 7919) % 701 % 500}`);
-const sequences = Array.from({ length: count }, (_, i) => `${protein(i, 60)}${[0, 1, 2].map((k) => "ACDEFGHIKLMNPQRSTVWY"[Math.floor(i / 20 ** k) % 20]).join("")}`), byText = new Map(sequences.map((text, i) => [text, i]));
+const sequences = Array.from({ length: count }, (_, i) => `${protein(i, 60)}${[0, 1, 2].map((k) => "ACDEFGHIKLMNPQRSTVWY"[Math.floor(i / 20 ** k) % 20]).join("")}`);
+const byText = new Map(sequences.map((text, i) => [text, i]));
 const mapped = Array.from({ length: count }, (_, i) => i).filter((i) => i % 100 !== 99);
 
-let made: PreparedShards, table: ClusterTable, train: ShardDataset;
+let made: PreparedShards;
+let table: ClusterTable;
+let train: ShardDataset;
 beforeAll(async () => {
   const fasta = [0, 1].map((half) => write(`u90-${half}.fasta.gz`, gzipSync(Array.from({ length: count / 2 }, (_, i) => half * (count / 2) + i).map((i) => `>UniRef90_A${i} Protein ${i} n=1\n${i === 7 ? "" : sequences[i]}\n`).join(""))));
   const [source] = await resolveSources([write("map.tsv", `cluster\tmember\n${mapped.toReversed().map((i) => `${clusterOf(i)}\tUniRef90_A${i}\n`).join("")}`)]);
@@ -27,7 +33,9 @@ const membersOf = async (data: ShardDataset): Promise<number[]> => Promise.all(A
 
 describe("clusters", () => {
   it("are counted, are in one split each, and leave no temporary files", async () => {
-    const valid = await openShards(made.path, { split: "valid" }), inTrain = new Set((await membersOf(train)).map(clusterOf)), inValid = new Set((await membersOf(valid)).map(clusterOf));
+    const valid = await openShards(made.path, { split: "valid" });
+    const inTrain = new Set((await membersOf(train)).map(clusterOf));
+    const inValid = new Set((await membersOf(valid)).map(clusterOf));
     expect(made.index.counts).toMatchObject({ records: count, empty: 1, unmapped: 30 });
     expect([train.places, valid.places]).toEqual([inTrain.size, inValid.size]);
     expect([...inValid].filter((cluster) => inTrain.has(cluster))).toEqual([]);
@@ -37,16 +45,20 @@ describe("clusters", () => {
   });
 
   it("show one member of each in every epoch, drawn anew, as a function of the seed, the epoch and the place", async () => {
-    const members = await membersOf(train), seen = new Map<string, number[]>();
+    const members = await membersOf(train);
+    const seen = new Map<string, number[]>();
     for (let epoch = 0; epoch < 200; epoch++) {
-      const order = train.orderOf?.({ seed: 3, epoch }), shown = Array.from({ length: train.places ?? 0 }, (_, place) => members[order?.(place) ?? -1] as number);
+      const order = train.orderOf?.({ seed: 3, epoch });
+      const shown = Array.from({ length: train.places ?? 0 }, (_, place) => members[order?.(place) ?? -1] as number);
       expect(new Set(shown.map(clusterOf)).size).toBe(train.places);
       for (const member of shown) seen.set(clusterOf(member), [...(seen.get(clusterOf(member)) ?? []), member]);
     }
     // Members are drawn alike: chi-squared over all clusters, whose mean is the degrees of freedom.
-    let squared = 0, freedom = 0;
+    let squared = 0;
+    let freedom = 0;
     for (const [cluster, drawn] of seen) {
-      const own = members.filter((member) => clusterOf(member) === cluster), expected = 200 / own.length;
+      const own = members.filter((member) => clusterOf(member) === cluster);
+      const expected = 200 / own.length;
       for (const member of own) squared += (drawn.filter((each) => each === member).length - expected) ** 2 / expected;
       freedom += own.length - 1;
     }
@@ -55,14 +67,18 @@ describe("clusters", () => {
   });
 
   it("make epochs of batches, the same in worker threads and for every number of ranks", async () => {
-    const options = { seed: 0, length: 128, rowsPerBatch: 4, special: tokenizer.special }, batches = packedBatches(train, options);
+    const options = { seed: 0, length: 128, rowsPerBatch: 4, special: tokenizer.special };
+    const batches = packedBatches(train, options);
     const sequencesIn = async (steps: readonly number[]): Promise<number[]> => (await Promise.all(steps.map((step) => batches.batchAt(step)))).flatMap(({ sequences: all }) => all.map(({ example }) => example));
-    const one = Array.from({ length: 24 }, (_, step) => step), all = await sequencesIn(one);
+    const one = Array.from({ length: 24 }, (_, step) => step);
+    const all = await sequencesIn(one);
     for (const world of [2, 3, 4]) {
-      const ranks = Array.from({ length: world }, (_, rank) => one.filter((step) => step % world === rank)), parts = await Promise.all(ranks.map(sequencesIn));
+      const ranks = Array.from({ length: world }, (_, rank) => one.filter((step) => step % world === rank));
+      const parts = await Promise.all(ranks.map(sequencesIn));
       expect(parts.flat().toSorted((a, b) => a - b)).toEqual(all.toSorted((a, b) => a - b));
     }
-    const rows = batches.rowsIn(0), epoch = await sequencesIn(Array.from({ length: Math.floor(rows / 4) }, (_, step) => step));
+    const rows = batches.rowsIn(0);
+    const epoch = await sequencesIn(Array.from({ length: Math.floor(rows / 4) }, (_, step) => step));
     expect(new Set(epoch).size).toBe(epoch.length);
     expect((train.places ?? 0) - epoch.length).toBeLessThan(100);
     expect(batches.fillOf(0)).toBeGreaterThan(0.9);
@@ -72,7 +88,8 @@ describe("clusters", () => {
   });
 
   it("of lists, by number of column, or without a header give the same", async () => {
-    const lists = new Map<string, number[]>(), files = [0, 1].map((half) => join(folder, `u90-${half}.fasta.gz`));
+    const lists = new Map<string, number[]>();
+    const files = [0, 1].map((half) => join(folder, `u90-${half}.fasta.gz`));
     for (const i of mapped) lists.set(clusterOf(i), [...(lists.get(clusterOf(i)) ?? []), i]);
     const jsonl = write("map.jsonl", [...lists].map(([ur50_id, members]) => JSON.stringify({ ur50_id, ur90_id: members.map((i) => `UniRef90_A${i}`) })).join("\n"));
     const bare = write("idmapping.tsv", mapped.map((i) => `P${i}\tUniRef90_A${i}\t${clusterOf(i)}\n`).join(""));
@@ -82,7 +99,8 @@ describe("clusters", () => {
       const other = await prepareShards({ files, tokenizer, out: `${name}.out`, split, clusters: { source, ...more }, tokensPerShard: 20_000 });
       expect(other.index.splits).toEqual(made.index.splits);
     }
-    const wrong = await resolveSources([bare]), source = wrong[0] ?? table.source;
+    const wrong = await resolveSources([bare]);
+    const source = wrong[0] ?? table.source;
     await expect(prepareShards({ files, tokenizer, out: join(folder, "wrong"), split, clusters: { source, fields: ["2", "3"], header: false } })).rejects.toThrow(/rows \d+ and \d+: expected a member to be of one cluster, got two/);
     await expect(prepareShards({ files, tokenizer, out: join(folder, "rows"), split: { heldOut: 20, seeds: { shuffle: 1, heldOut: 2, halves: 3 } }, clusters: table })).rejects.toThrow(/expected a split by content with clusters/);
     expect(readdirSync(join(folder, "wrong"))).toEqual([]);

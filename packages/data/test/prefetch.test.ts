@@ -9,7 +9,8 @@ import { scratch } from "./files.ts";
 import { fastaText, tinyTokenizer } from "./tiny-tokenizer.ts";
 
 const { folder, write } = scratch();
-const tokenizer = tinyTokenizer(), special = tokenizer.special;
+const tokenizer = tinyTokenizer();
+const special = tokenizer.special;
 const memory = memoryDataset(Array.from({ length: 200 }, (_, i) => Array.from({ length: 1 + i % 50 }, (_, t) => (i + t) % 20 + 4)));
 const packed = packedBatches(memory, { seed: 1, length: 64, rowsPerBatch: 8, special });
 
@@ -19,7 +20,8 @@ async function direct(batches: { batchAt(step: number): Promise<TokenBatch> }, f
 
 describe("prefetch", () => {
   it.each([0, 1, 2, 3])("gives with %i workers what batchAt gives, in order", async (workers) => {
-    const queue = prefetch(packed, { from: 7, until: 40, ahead: 5, workers }), got: TokenBatch[] = [];
+    const queue = prefetch(packed, { from: 7, until: 40, ahead: 5, workers });
+    const got: TokenBatch[] = [];
     expect(queue.step).toBe(7);
     for await (const batch of queue) got.push(batch);
     expect(got).toEqual(await direct(packed, 7, 40));
@@ -28,7 +30,9 @@ describe("prefetch", () => {
 
   it("works on shards, and ends with padded batches", async () => {
     const { path } = await prepareShards({ files: [write("a.fa", fastaText(400))], tokenizer, out: join(folder, "shards"), split: { seed: 0, valid: 0 } });
-    const data = await openShards(path), padded = paddedBatches(data, { special, maxSequence: 128 }), got: TokenBatch[] = [];
+    const data = await openShards(path);
+    const padded = paddedBatches(data, { special, maxSequence: 128 });
+    const got: TokenBatch[] = [];
     for await (const batch of prefetch(padded, { workers: 2 })) got.push(batch);
     expect(got).toEqual(await direct(padded, 0, padded.count));
     const queue = prefetch(packedBatches(data, { seed: 3, length: 256, rowsPerBatch: 2, special }), { from: 1000 });
@@ -40,7 +44,8 @@ describe("prefetch", () => {
 
   it("passes a worker's error on to the step that it belongs to", async () => {
     const { path } = await prepareShards({ files: [write("b.fa", fastaText(50))], tokenizer, out: join(folder, "bad"), split: { seed: 0, valid: 0 } });
-    const data = await openShards(path), batches = packedBatches(data, { seed: 3, length: 256, rowsPerBatch: 2, special });
+    const data = await openShards(path);
+    const batches = packedBatches(data, { seed: 3, length: 256, rowsPerBatch: 2, special });
     writeFileSync(join(folder, "bad", "tokens_train_000000.bin"), "gone");
     const queue = prefetch(batches);
     const first = queue.next();

@@ -11,7 +11,9 @@ import { readRange } from "../src/fasta-range.ts";
 import { scratch } from "./files.ts";
 import { fastaText, protein, textOf, tinyTokenizer } from "./tiny-tokenizer.ts";
 
-const { folder, write } = scratch(), tokenizer = tinyTokenizer(), split = { seed: 2, valid: 0.2, test: 0.1 };
+const { folder, write } = scratch();
+const tokenizer = tinyTokenizer();
+const split = { seed: 2, valid: 0.2, test: 0.1 };
 const contents = (out: string): Record<string, string> => Object.fromEntries(readdirSync(out).toSorted().map((file) => [file, readFileSync(join(out, file)).toString("base64")]));
 
 /** Records that end in a stop, records of nothing else, empty ones, `>` inside a line, and both kinds of line end. */
@@ -28,7 +30,9 @@ describe("prepareParts", () => {
   const files = [write("a.fasta", fastaText(600)), write("b.fasta", odd), write("c.fasta.gz", gzipSync(fastaText(300, 30)))];
 
   it.each([[1, 1e9], [2, 9000], [3, 30_001]])("%i processes and parts of %i bytes make the bytes of one", async (world, partBytes) => {
-    const one = join(folder, `one-${world}`), many = join(folder, `many-${world}`), common = { tokenizer, split, tokensPerShard: 9000 };
+    const one = join(folder, `one-${world}`);
+    const many = join(folder, `many-${world}`);
+    const common = { tokenizer, split, tokensPerShard: 9000 };
     const { index } = await prepareShards({ ...common, files, out: one });
     await inParts({ ...common, sources: await resolveSources(files), out: many, partBytes }, world);
     expect(contents(many)).toEqual(contents(one));
@@ -37,7 +41,9 @@ describe("prepareParts", () => {
 
   it.each([1, 2, 7, 64, 1000, 1_100_000])("ranges of %i bytes hold each record once", async (bytes) => {
     // Of more than one chunk for the longest ranges.
-    const text = bytes < 1000 ? odd.slice(0, 3000) : `${odd}${fastaText(10_000)}`, file = write(`ranges-${bytes}.fa`, text), read: string[] = [];
+    const text = bytes < 1000 ? odd.slice(0, 3000) : `${odd}${fastaText(10_000)}`;
+    const file = write(`ranges-${bytes}.fa`, text);
+    const read: string[] = [];
     for (let from = 0; from < text.length; from += bytes) {
       let part = "";
       for await (const chunk of readRange({ file, from, until: from + bytes }, () => undefined)) part += Buffer.from(chunk).toString();
@@ -48,7 +54,8 @@ describe("prepareParts", () => {
   });
 
   it("of text, with sentences and filters", async () => {
-    const names = ["t1.txt", "t2.txt", "t3.txt"].map((name, n) => write(name, Array.from({ length: 80 }, (_, i) => `${protein(n * 80 + i, 40)}\n${protein(i, 9)}\n`).join("\n"))), sources = await resolveSources(names);
+    const names = ["t1.txt", "t2.txt", "t3.txt"].map((name, n) => write(name, Array.from({ length: 80 }, (_, i) => `${protein(n * 80 + i, 40)}\n${protein(i, 9)}\n`).join("\n")));
+    const sources = await resolveSources(names);
     const common = { tokenizer, split, tokensPerShard: 900, filter: { minTokens: 10 }, sources };
     await prepareDocuments({ ...common, out: join(folder, "text-one") });
     await inParts({ ...common, out: join(folder, "text-many") }, 2);
@@ -57,16 +64,19 @@ describe("prepareParts", () => {
   });
 
   it("of Parquet, split by row as published", async () => {
-    const rows = Array.from({ length: 500 }, (_, i) => (i % 50 === 7 ? "" : protein(i))), cuts = [0, 130, 131, 500];
+    const rows = Array.from({ length: 500 }, (_, i) => (i % 50 === 7 ? "" : protein(i)));
+    const cuts = [0, 130, 131, 500];
     const names = cuts.slice(1).map((until, n) => write(`train-0000${n}.parquet`, new Uint8Array(parquetWriteBuffer({ columnData: [{ name: "id", data: rows.slice(cuts[n], until).map((_, i) => `id${i}`) }, { name: "sequence", data: rows.slice(cuts[n], until) }], rowGroupSize: 100 }))));
-    const rule = { heldOut: 40, seeds: { shuffle: 11, heldOut: 22, halves: 33 } }, common = { tokenizer, split: rule, sources: await resolveSources(names) };
+    const rule = { heldOut: 40, seeds: { shuffle: 11, heldOut: 22, halves: 33 } };
+    const common = { tokenizer, split: rule, sources: await resolveSources(names) };
     const { path, index } = await prepareDocuments({ ...common, out: join(folder, "rows-one") });
     await inParts({ ...common, out: join(folder, "rows-many") }, 3);
     expect(contents(join(folder, "rows-many"))).toEqual(contents(join(folder, "rows-one")));
     expect(index.splitRule).toEqual({ shuffle: "numpy-pcg64", ...rule });
     const held = heldOutRows([500], rule);
     for (const name of ["train", "valid", "test"] as const) {
-      const data = await openShards(path, { split: name }), wanted = rows.filter((text, i) => text !== "" && (held.get(i) ?? "train") === name);
+      const data = await openShards(path, { split: name });
+      const wanted = rows.filter((text, i) => text !== "" && (held.get(i) ?? "train") === name);
       expect(Array.from({ length: data.size }, (_, i) => textOf(data.read(i)))).toEqual(wanted);
       data.close();
     }
@@ -74,8 +84,10 @@ describe("prepareParts", () => {
   });
 
   it("the same split of FASTA, and groups that are shuffled one by one", async () => {
-    const groups = ["train", "valid"], rule = { heldOut: 20, seeds: { shuffle: 11, heldOut: 22, halves: 33 }, groups };
-    const named = [write("uni-train-0.fa", fastaText(100)), write("uni-valid-0.fa", fastaText(30))], held = heldOutRows([100, 30], rule);
+    const groups = ["train", "valid"];
+    const rule = { heldOut: 20, seeds: { shuffle: 11, heldOut: 22, halves: 33 }, groups };
+    const named = [write("uni-train-0.fa", fastaText(100)), write("uni-valid-0.fa", fastaText(30))];
+    const held = heldOutRows([100, 30], rule);
     const { index } = await prepareShards({ files: named, tokenizer, out: join(folder, "groups"), split: rule });
     expect(index.splits["valid"]?.documents).toBe([...held.values()].filter((name) => name === "valid").length);
     await expect(prepareShards({ files: named.toReversed(), tokenizer, out: join(folder, "g2"), split: rule })).rejects.toThrow(/in the order train, valid, got .*uni-train-0\.fa after one of valid/);
@@ -84,7 +96,8 @@ describe("prepareParts", () => {
   });
 
   it("goes on after an interruption, with another number of processes", async () => {
-    const out = join(folder, "again"), common = { tokenizer, split, tokensPerShard: 9000, sources: await resolveSources(files), partBytes: 9000 };
+    const out = join(folder, "again");
+    const common = { tokenizer, split, tokensPerShard: 9000, sources: await resolveSources(files), partBytes: 9000 };
     const first = await prepareParts({ ...common, out, rank: 1, world: 3 });
     expect(first.done).toBeGreaterThan(1);
     // What a killed process leaves: a lock of a process that is gone, and files without their index.
@@ -97,7 +110,8 @@ describe("prepareParts", () => {
   });
 
   it("leaves a part to the process that is at it, and keeps to one plan", async () => {
-    const out = join(folder, "busy"), options = { tokenizer, split, sources: await resolveSources(files), out, rank: 0, world: 2 };
+    const out = join(folder, "busy");
+    const options = { tokenizer, split, sources: await resolveSources(files), out, rank: 0, world: 2 };
     mkdirSync(join(out, "tokens.parts"), { recursive: true });
     const held = join(out, "tokens.parts", "part-000000.lock");
     writeFileSync(held, JSON.stringify({ pid: process.pid, host: hostname(), since: "just now" }));
@@ -112,14 +126,17 @@ describe("prepareParts", () => {
 
 describe("one folder", () => {
   it("is written by one process at a time", async () => {
-    const out = join(folder, "locked"), file = write("locked.fa", fastaText(20_000)), first = prepareShards({ files: [file], tokenizer, out });
+    const out = join(folder, "locked");
+    const file = write("locked.fa", fastaText(20_000));
+    const first = prepareShards({ files: [file], tokenizer, out });
     await expect(prepareShards({ files: [file], tokenizer, out, split })).rejects.toThrow(/expected to be the only one that writes here, got .*tokens\.lock, held by process \d+/);
     expect((await first).interrupted).toBe(false);
     expect(existsSync(join(out, "tokens.lock"))).toBe(false);
   });
 
   it("left by a process of another host is not taken over, of a dead one is, and says so", async () => {
-    const out = join(folder, "stale"), options = { files: [write("stale.fa", fastaText(20))], tokenizer, out };
+    const out = join(folder, "stale");
+    const options = { files: [write("stale.fa", fastaText(20))], tokenizer, out };
     mkdirSync(out);
     writeFileSync(join(out, "tokens.lock"), JSON.stringify({ pid: 1, host: `not-${hostname()}`, since: "then" }));
     await expect(prepareShards(options)).rejects.toThrow(/if that process is gone, remove the file/);

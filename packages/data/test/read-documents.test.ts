@@ -16,7 +16,8 @@ async function source(name: string, format?: DataFormat, hub?: HubSettings): Pro
 }
 
 async function read(from: DataSource | string, options: ReadDocumentsOptions = {}): Promise<{ texts: (readonly string[])[]; report: object }> {
-  const reader = readDocuments(typeof from === "string" ? await source(from) : from, options), texts: (readonly string[])[] = [];
+  const reader = readDocuments(typeof from === "string" ? await source(from) : from, options);
+  const texts: (readonly string[])[] = [];
   for await (const { sentences } of reader.documents()) texts.push(sentences);
   return { texts, report: reader.report };
 }
@@ -80,7 +81,8 @@ describe("readDocuments", () => {
     ["Parquet without the column", "col.parquet", parquet([{ name: "body", data: ["x"] }]), /col\.parquet: expected a field "text" or "sequence" with the text, got "body"/],
     ["a long line", "long.txt", `${"x".repeat(3000)}\n`, /long\.txt, line 1: expected a line of at most 2000 bytes/, { maxRecord: 2000 }],
   ])("refuses %s", async (_, name, content, message, options) => {
-    const path = write(name, content), reading = read(path, options);
+    const path = write(name, content);
+    const reading = read(path, options);
     await expect(reading).rejects.toThrow(message);
     await expect(reading).rejects.toSatisfy(FormatError.isInstance);
   });
@@ -117,7 +119,9 @@ describe("over HTTP", () => {
   const noise = Array.from({ length: 4000 }, () => Array.from({ length: 60 }, () => String.fromCharCode(97 + (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) % 65_521 % 26)).join(""));
   const file = parquet([{ name: "other", data: noise.toReversed() }, { name: "text", data: noise }], 100);
   const seen: { path: string; range: string | undefined; authorization: string | undefined }[] = [];
-  let sent = 0, endpoint = "", failures = 0;
+  let sent = 0;
+  let endpoint = "";
+  let failures = 0;
   const entry = (path: string): object => ({ type: "file", path, size: file.length, oid: `oid-${path}` });
   const trees: Record<string, readonly object[]> = {
     "/api/datasets/me/one": [entry("default/train/0001.parquet"), entry("default/train/0000.parquet"), entry("default/test/0000.parquet"), { type: "directory", path: "default", size: 0, oid: "d" }],
@@ -125,13 +129,15 @@ describe("over HTTP", () => {
     "/api/datasets/me/none": [{ type: "file", path: "README.md", size: 3, oid: "r" }],
   };
   const server = createServer((request: IncomingMessage, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost"), { range, authorization } = request.headers;
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
+    const { range, authorization } = request.headers;
     seen.push({ path: pathname, range, authorization });
     const [, dataset] = /^(.+)\/tree\/refs%2Fconvert%2Fparquet$/.exec(pathname) ?? [];
     if (dataset !== undefined) {
       const entries = trees[dataset];
       if (entries === undefined) return void response.writeHead(dataset.includes("private") && authorization === undefined ? 401 : 404).end("{}");
-      const at = Number(searchParams.get("cursor") ?? 0), more = at + 2 < entries.length;
+      const at = Number(searchParams.get("cursor") ?? 0);
+      const more = at + 2 < entries.length;
       return void response.writeHead(200, { "content-type": "application/json", ...(more ? { link: `<${endpoint}${pathname}?recursive=true&cursor=${at + 2}>; rel="next"` } : {}) }).end(JSON.stringify(entries.slice(at, at + 2)));
     }
     if (pathname === "/busy.parquet" && failures-- > 0) return void response.writeHead(503).end();
@@ -151,10 +157,12 @@ describe("over HTTP", () => {
 
   it("fetches the footer and the column, and no more", async () => {
     sent = 0;
-    const from = await source(`${endpoint}/a.parquet`), opened = sent;
+    const from = await source(`${endpoint}/a.parquet`);
+    const opened = sent;
     expect(from).toMatchObject({ format: "parquet", bytes: file.length });
     expect(opened).toBe(1);
-    const arrived: number[] = [], { texts } = await read(from, { onRead: (bytes) => arrived.push(bytes) });
+    const arrived: number[] = [];
+    const { texts } = await read(from, { onRead: (bytes) => arrived.push(bytes) });
     expect(texts.map(([text]) => text)).toEqual(noise);
     expect(arrived.at(-1)).toBe(sent - opened);
     const column = Buffer.byteLength(noise.join("")) + 4 * noise.length;
@@ -224,7 +232,8 @@ describe("over HTTP", () => {
 
 describe("openParquet", () => {
   it("reads from any bytes, lists too", async () => {
-    const bytes = parquet([{ name: "id", data: [1, 2, 3] }, { name: "text", data: [["a", "b"], [], ["c"]], type: "JSON" }], 2), { buffer } = bytes.slice();
+    const bytes = parquet([{ name: "id", data: [1, 2, 3] }, { name: "text", data: [["a", "b"], [], ["c"]], type: "JSON" }], 2);
+    const { buffer } = bytes.slice();
     const file = await openParquet({ byteLength: bytes.length, slice: async (start, end) => buffer.slice(start, end) }, "p");
     expect([file.columns, file.rowCount]).toEqual([["id", "text"], 3]);
     const rows = [];

@@ -6,10 +6,13 @@ import { scratch } from "./files.ts";
 import { fastaText, protein } from "./tiny-tokenizer.ts";
 
 const { write, folder } = scratch();
-const text = fastaText(20_000), records = 20_000;
+const text = fastaText(20_000);
+const records = 20_000;
 
 async function read(file: string): Promise<{ sequences: string[]; headers: string[] }> {
-  const sequences: string[] = [], headers: string[] = [], decoder = new TextDecoder();
+  const sequences: string[] = [];
+  const headers: string[] = [];
+  const decoder = new TextDecoder();
   for await (const { header, sequence } of readFasta(file).records()) {
     headers.push(header);
     sequences.push(decoder.decode(sequence));

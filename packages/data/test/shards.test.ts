@@ -9,8 +9,10 @@ import { scratch } from "./files.ts";
 import { fastaText, protein, textOf, tinyTokenizer } from "./tiny-tokenizer.ts";
 
 const { folder, write } = scratch();
-const tokenizer = tinyTokenizer(), split = { seed: 2, valid: 0.2, test: 0.1 };
-const count = 3000, sequences = Array.from({ length: count }, (_, i) => protein(i));
+const tokenizer = tinyTokenizer();
+const split = { seed: 2, valid: 0.2, test: 0.1 };
+const count = 3000;
+const sequences = Array.from({ length: count }, (_, i) => protein(i));
 
 async function documents(path: string, name: string): Promise<string[]> {
   const data = await openShards(path, { split: name, tokenizer });
@@ -27,7 +29,8 @@ beforeAll(async () => {
 
 describe("prepareShards", () => {
   it("writes shards in the speedrun format", () => {
-    const [entry] = made.index.splits["train"]?.shards ?? [], bytes = readFileSync(join(folder, "out", "uni_train_000000.bin"));
+    const [entry] = made.index.splits["train"]?.shards ?? [];
+    const bytes = readFileSync(join(folder, "out", "uni_train_000000.bin"));
     expect(Array.from({ length: 4 }, (_, i) => bytes.readInt32LE(4 * i))).toEqual([20240520, 1, entry?.tokens, 0]);
     expect(bytes.length).toBe(1024 + (entry?.tokens ?? 0));
     expect(bytes[1024]).toBe(0);
@@ -39,7 +42,9 @@ describe("prepareShards", () => {
   });
 
   it("keeps every sequence, in one split, in order", async () => {
-    const train = await documents(made.path, "train"), valid = await documents(made.path, "valid"), test = await documents(made.path, "test");
+    const train = await documents(made.path, "train");
+    const valid = await documents(made.path, "valid");
+    const test = await documents(made.path, "test");
     expect(train.length + valid.length + test.length).toBeGreaterThan(count - 2);
     expect(valid.length / count).toBeCloseTo(0.2, 1);
     const known = new Set([...sequences, "X"]);
@@ -66,7 +71,8 @@ describe("prepareShards", () => {
   });
 
   it("is reused when nothing changed, refused when something did, made anew when told", async () => {
-    const out = join(folder, "again"), options = { files: [write("again.fa", fastaText(50))], tokenizer, out, split };
+    const out = join(folder, "again");
+    const options = { files: [write("again.fa", fastaText(50))], tokenizer, out, split };
     expect((await prepareShards(options)).reused).toBe(false);
     expect((await prepareShards(options)).reused).toBe(true);
     await expect(prepareShards({ ...options, split: { seed: 3, valid: 0.5 } })).rejects.toThrow(/holds shards of other inputs or settings/);
@@ -85,7 +91,8 @@ describe("prepareShards", () => {
   });
 
   it("reports progress and refuses inputs with nothing in them", async () => {
-    const seen: number[] = [], file = write("p.fa", fastaText(1000));
+    const seen: number[] = [];
+    const file = write("p.fa", fastaText(1000));
     await prepareShards({ files: [file, file], tokenizer, out: join(folder, "progress"), onProgress: ({ bytesRead, bytesTotal, records }) => seen.push(bytesRead / bytesTotal, records) });
     expect(seen.slice(-2)).toEqual([1, 1999]); // the last record ends with its file
     await expect(prepareShards({ files: [write("none.fa", ">a\n>b\n")], tokenizer, out: join(folder, "none") })).rejects.toThrow(/got 2 records with nothing to store/);
@@ -93,7 +100,8 @@ describe("prepareShards", () => {
   });
 
   it("takes long records in pieces", async () => {
-    const long = `${"ACDEFGHIKL".repeat(350_000)}*`, file = write("long.fa", `>l\n${long}\n>s\nMK*\n>stops\n***\n>star\n*\n`);
+    const long = `${"ACDEFGHIKL".repeat(350_000)}*`;
+    const file = write("long.fa", `>l\n${long}\n>s\nMK*\n>stops\n***\n>star\n*\n`);
     const { path, index } = await prepareShards({ files: [file], tokenizer, out: join(folder, "long"), split: { seed: 0, valid: 0 } });
     expect((await documents(path, "train")).map((text) => text.length)).toEqual([3_500_000, 2, "<unk><unk>".length]);
     expect(index.counts).toMatchObject({ emptied: 1, dropped: { "*": 4 }, unknown: { "*": 2 } });
@@ -109,10 +117,12 @@ describe("openShards", () => {
   });
 
   it.each(["uint16", "uint32"] as const)("reads %s tokens", async (dtype) => {
-    const out = join(folder, "out"), writer = new ShardWriter({ out, prefix: `wide_${dtype}_train`, dtype, start: 1, end: undefined, tokensPerShard: 9000 });
+    const out = join(folder, "out");
+    const writer = new ShardWriter({ out, prefix: `wide_${dtype}_train`, dtype, start: 1, end: undefined, tokensPerShard: 9000 });
     const documentOf = (i: number): number[] => Array.from({ length: 1 + i % 30 }, (_, t) => (dtype === "uint16" ? 60_000 : 100_000) + i + t);
     for (let i = 0; i < 900; i++) writer.add(30, (into) => { for (const token of documentOf(i)) into.push(token); });
-    const path = join(out, `wide_${dtype}.json`), tokenizerOf = { name: "wide", hash: "w", vocabularySize: 200_000 };
+    const path = join(out, `wide_${dtype}.json`);
+    const tokenizerOf = { name: "wide", hash: "w", vocabularySize: 200_000 };
     writeFileSync(path, JSON.stringify({ ...made.index, tokenizer: tokenizerOf, dtype, special: { start: 1, end: null }, splits: { train: writer.finish() } }));
     const data = await openShards(path);
     expect(data.size).toBe(900);
@@ -132,7 +142,9 @@ describe("openShards", () => {
     ["an index that is cut off", "uni.json", (bytes: Buffer) => bytes.subarray(0, 50), /expected a JSON index of token shards/],
     ["an index that leads elsewhere", "uni.json", (bytes: Buffer) => Buffer.from(bytes.toString().replaceAll("uni_train_", "../uni_train_")), /without some of them/],
   ])("refuses %s", async (_, file, damage, message) => {
-    const path = join(folder, "out", file), whole = readFileSync(path), bytes = Buffer.from(whole);
+    const path = join(folder, "out", file);
+    const whole = readFileSync(path);
+    const bytes = Buffer.from(whole);
     const changed = damage(bytes);
     writeFileSync(path, Buffer.isBuffer(changed) ? changed : bytes);
     try {

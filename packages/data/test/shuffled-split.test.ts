@@ -29,7 +29,8 @@ describe("numpyPermutation", () => {
 
 describe("heldOutRows", () => {
   it.each(golden.splits)("holds out $heldOut of $sizes as datasets does", ({ sizes, heldOut, valid, test }) => {
-    const rows = [...heldOutRows(sizes, { heldOut, seeds })], of = (name: string): number[] => rows.flatMap(([row, split]) => (split === name ? [row] : [])).toSorted((a, b) => a - b);
+    const rows = [...heldOutRows(sizes, { heldOut, seeds })];
+    const of = (name: string): number[] => rows.flatMap(([row, split]) => (split === name ? [row] : [])).toSorted((a, b) => a - b);
     expect(of("valid")).toEqual(valid);
     expect(of("test")).toEqual(test);
   });

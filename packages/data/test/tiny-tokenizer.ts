@@ -11,7 +11,8 @@ export function tinyTokenizer(options: { readonly fast?: boolean } = {}): DataTo
   const encodeBytes = (source: Uint8Array, start: number, end: number, out: Uint8Array, at: number, issues: IssueCounter): number => {
     let to = at;
     for (let i = start; i < end; i++) {
-      const byte = source[i] as number, id = vocabulary.indexOf(String.fromCharCode(byte).toUpperCase());
+      const byte = source[i] as number;
+      const id = vocabulary.indexOf(String.fromCharCode(byte).toUpperCase());
       if (byte === 42 && i === end - 1) issues.dropped.add(byte);
       else if (id < 0) {
         issues.unknown.add(byte);
@@ -23,7 +24,9 @@ export function tinyTokenizer(options: { readonly fast?: boolean } = {}): DataTo
   return {
     name: "tiny", hash: "0123456789abcdef", vocabulary, special: { start: 0, pad: 1, end: 2, unknown: 3 },
     encode(text) {
-      const source = new TextEncoder().encode(text), out = new Uint8Array(source.length), issues = new IssueCounter();
+      const source = new TextEncoder().encode(text);
+      const out = new Uint8Array(source.length);
+      const issues = new IssueCounter();
       const ids = Int32Array.from(out.subarray(0, encodeBytes(source, 0, source.length, out, 0, issues)));
       return { ids, offsets: new Int32Array(2 * ids.length), truncated: 0, issues: issues.issues() };
     },

@@ -23,9 +23,12 @@ export interface ClassReport extends AveragedScores {
  */
 export function classReport(targets: ArrayLike<number>, predictions: ArrayLike<number>, count: number): ClassReport {
   expectPairs("classReport", targets, predictions);
-  const hits = new Float64Array(count), predicted = new Float64Array(count), present = new Float64Array(count);
+  const hits = new Float64Array(count);
+  const predicted = new Float64Array(count);
+  const present = new Float64Array(count);
   for (let i = 0; i < targets.length; i++) {
-    const target = targets[i] as number, prediction = predictions[i] as number;
+    const target = targets[i] as number;
+    const prediction = predictions[i] as number;
     for (const [what, id] of [["target", target], ["prediction", prediction]] as const) {
       if (!(Number.isInteger(id) && id >= 0 && id < count)) throw new ConfigError(`classReport: expected every ${what} in [0, ${count}), got ${id} at position ${i}. Is the number of classes right?`);
     }
@@ -33,7 +36,8 @@ export function classReport(targets: ArrayLike<number>, predictions: ArrayLike<n
     predicted[prediction] = (predicted[prediction] as number) + 1;
     if (target === prediction) hits[target] = (hits[target] as number) + 1;
   }
-  const counts = { hits, predicted, present }, { accuracy, mcc } = classScores(counts);
+  const counts = { hits, predicted, present };
+  const { accuracy, mcc } = classScores(counts);
   return { accuracy, mcc, examples: targets.length, ...averagedScores(counts) };
 }
 
@@ -49,7 +53,8 @@ export function classReport(targets: ArrayLike<number>, predictions: ArrayLike<n
 export function rocAuc(targets: ArrayLike<number>, scores: ArrayLike<number>): number {
   expectPairs("rocAuc", targets, scores);
   const ranks = averageRanks(scores);
-  let positives = 0, sum = 0;
+  let positives = 0;
+  let sum = 0;
   for (let i = 0; i < targets.length; i++) {
     if (targets[i] !== 0 && targets[i] !== 1) throw new ConfigError(`rocAuc: expected targets of 0 or 1, got ${targets[i]} at position ${i}. Ask of one class at a time.`);
     if (targets[i] === 0) continue;

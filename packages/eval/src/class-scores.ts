@@ -35,9 +35,16 @@ export interface ClassScores {
  */
 export function classScores({ hits, predicted, present }: ClassCounts): ClassScores {
   const total = sum(present);
-  let right = 0, precision = 0, f1 = 0, covariance = 0, spreadPredicted = 0, spreadPresent = 0;
+  let right = 0;
+  let precision = 0;
+  let f1 = 0;
+  let covariance = 0;
+  let spreadPredicted = 0;
+  let spreadPresent = 0;
   for (let k = 0; k < present.length; k++) {
-    const h = hits[k] ?? 0, p = predicted[k] ?? 0, t = present[k] ?? 0;
+    const h = hits[k] ?? 0;
+    const p = predicted[k] ?? 0;
+    const t = present[k] ?? 0;
     right += h;
     if (p > 0) precision += (t / total) * (h / p);
     if (p + t > 0) f1 += (t / total) * ((2 * h) / (p + t));

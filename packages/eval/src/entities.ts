@@ -42,7 +42,8 @@ function tagOf(text: string): Tag {
  * entitiesOf(["B-PER", "I-PER", "O", "I-LOC"])  // => [{ type: "PER", start: 0, end: 2 }, { type: "LOC", start: 3, end: 4 }]
  */
 export function entitiesOf(tags: readonly string[], scheme: TagScheme = "conll"): readonly Entity[] {
-  const parsed = tags.map(tagOf), letters = scheme === "IOB2" ? "OBI" : "OBIES";
+  const parsed = tags.map(tagOf);
+  const letters = scheme === "IOB2" ? "OBI" : "OBIES";
   const wrong = parsed.findIndex(({ letter }) => !letters.includes(letter) || letter === "");
   if (wrong >= 0) throw new ConfigError(`entities: expected tags of ${scheme} (${[...letters].join(", ")}), got ${JSON.stringify(tags[wrong])} at word ${wrong + 1}. Is it another scheme?`);
   return scheme === "conll" ? lenient(parsed) : strict(parsed, scheme);
@@ -50,7 +51,8 @@ export function entitiesOf(tags: readonly string[], scheme: TagScheme = "conll")
 
 function lenient(tags: readonly Tag[]): Entity[] {
   const found: Entity[] = [];
-  let before = OUTSIDE, start = 0;
+  let before = OUTSIDE;
+  let start = 0;
   for (const [i, tag] of [...tags, OUTSIDE].entries()) {
     if (endsBefore(before, tag)) found.push({ type: before.type, start, end: i });
     if (startsAt(before, tag)) start = i;
@@ -72,7 +74,8 @@ const startsAt = (before: Tag, tag: Tag): boolean =>
 function strict(tags: readonly Tag[], scheme: "IOB2" | "IOBES"): Entity[] {
   const found: Entity[] = [];
   for (let i = 0; i < tags.length;) {
-    const { letter, type } = tags[i] as Tag, start = i++;
+    const { letter, type } = tags[i] as Tag;
+    const start = i++;
     if (letter === "S") found.push({ type, start, end: i });
     if (letter !== "B") continue;
     while (tags[i]?.letter === "I" && tags[i]?.type === type) i++;
@@ -99,14 +102,18 @@ export interface EntityScores {
  */
 export function entityScores(targets: readonly (readonly string[])[], predictions: readonly (readonly string[])[], scheme: TagScheme = "conll"): EntityScores {
   if (targets.length !== predictions.length) throw new ConfigError(`entityScores: expected predictions for ${targets.length} sentences, got ${predictions.length}.`);
-  const hits = new Map<string, number>(), predicted = new Map<string, number>(), present = new Map<string, number>();
-  let words = 0, right = 0;
+  const hits = new Map<string, number>();
+  const predicted = new Map<string, number>();
+  const present = new Map<string, number>();
+  let words = 0;
+  let right = 0;
   for (const [i, truth] of targets.entries()) {
     const guess = predictions[i] as readonly string[];
     if (guess.length !== truth.length) throw new ConfigError(`entityScores: sentence ${i + 1}: expected ${truth.length} tags, got ${guess.length}. Give one for each word.`);
     words += truth.length;
     right += truth.filter((tag, w) => tag === guess[w]).length;
-    const there = entitiesOf(truth, scheme), keys = new Set(there.map(keyOf));
+    const there = entitiesOf(truth, scheme);
+    const keys = new Set(there.map(keyOf));
     for (const { type } of there) count(present, type);
     for (const entity of entitiesOf(guess, scheme)) {
       count(predicted, entity.type);

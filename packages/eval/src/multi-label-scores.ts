@@ -24,13 +24,20 @@ export function multiLabelScores(targets: ArrayLike<number>, predictions: ArrayL
   expectPairs("multiLabelScores", targets, predictions);
   const examples = targets.length / labels;
   if (!Number.isInteger(examples)) throw new ConfigError(`multiLabelScores: expected a multiple of ${labels} labels, got ${targets.length} decisions. Pass a row of labels for each example.`);
-  const hits = new Float64Array(labels), predicted = new Float64Array(labels), present = new Float64Array(labels);
+  const hits = new Float64Array(labels);
+  const predicted = new Float64Array(labels);
+  const present = new Float64Array(labels);
   const samples = { precision: 0, recall: 0, f1: 0 };
-  let exact = 0, wrong = 0;
+  let exact = 0;
+  let wrong = 0;
   for (let row = 0; row < examples; row++) {
-    let h = 0, p = 0, t = 0;
+    let h = 0;
+    let p = 0;
+    let t = 0;
     for (let k = 0; k < labels; k++) {
-      const target = targets[row * labels + k] === 1 ? 1 : 0, prediction = predictions[row * labels + k] === 1 ? 1 : 0, hit = target * prediction;
+      const target = targets[row * labels + k] === 1 ? 1 : 0;
+      const prediction = predictions[row * labels + k] === 1 ? 1 : 0;
+      const hit = target * prediction;
       hits[k] = (hits[k] as number) + hit;
       predicted[k] = (predicted[k] as number) + prediction;
       present[k] = (present[k] as number) + target;

@@ -23,15 +23,20 @@ export interface RegressionScores {
 /** Shapes: targets and predictions `[n]`. Throws ConfigError on lengths that differ, or nothing at all. */
 export function regressionScores(targets: ArrayLike<number>, predictions: ArrayLike<number>): RegressionScores {
   expectPairs("regressionScores", targets, predictions);
-  const n = targets.length, mean = sumOf(targets) / n;
-  let squares = 0, absolute = 0, spread = 0;
+  const n = targets.length;
+  const mean = sumOf(targets) / n;
+  let squares = 0;
+  let absolute = 0;
+  let spread = 0;
   for (let i = 0; i < n; i++) {
-    const y = targets[i] as number, error = y - (predictions[i] as number);
+    const y = targets[i] as number;
+    const error = y - (predictions[i] as number);
     squares += error * error;
     absolute += Math.abs(error);
     spread += (y - mean) ** 2;
   }
-  const r2 = spread > 0 ? 1 - squares / spread : squares === 0 ? 1 : 0, ranked = n > 1;
+  const r2 = spread > 0 ? 1 - squares / spread : squares === 0 ? 1 : 0;
+  const ranked = n > 1;
   return {
     mse: squares / n, rmse: Math.sqrt(squares / n), mae: absolute / n, r2,
     pearson: ranked ? pearson(targets, predictions) : NaN, spearman: ranked ? spearman(targets, predictions) : NaN,
@@ -46,10 +51,15 @@ export function regressionScores(targets: ArrayLike<number>, predictions: ArrayL
  */
 export function pearson(x: ArrayLike<number>, y: ArrayLike<number>): number {
   if (x.length !== y.length || x.length < 2) throw new ConfigError(`pearson: expected two lists of one length >= 2, got ${x.length} and ${y.length}.`);
-  const n = x.length, mx = sumOf(x) / n, my = sumOf(y) / n;
-  let xy = 0, xx = 0, yy = 0;
+  const n = x.length;
+  const mx = sumOf(x) / n;
+  const my = sumOf(y) / n;
+  let xy = 0;
+  let xx = 0;
+  let yy = 0;
   for (let i = 0; i < n; i++) {
-    const dx = (x[i] as number) - mx, dy = (y[i] as number) - my;
+    const dx = (x[i] as number) - mx;
+    const dy = (y[i] as number) - my;
     xy += dx * dy;
     xx += dx * dx;
     yy += dy * dy;

@@ -19,10 +19,15 @@ export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
   if (x.length !== y.length || x.length < 2) {
     throw new ConfigError(`spearman: expected two lists of one length >= 2, got ${x.length} and ${y.length}. Pair each score with its measurement.`);
   }
-  const rx = averageRanks(x), ry = averageRanks(y), mean = (x.length + 1) / 2;
-  let xy = 0, xx = 0, yy = 0;
+  const rx = averageRanks(x);
+  const ry = averageRanks(y);
+  const mean = (x.length + 1) / 2;
+  let xy = 0;
+  let xx = 0;
+  let yy = 0;
   for (let i = 0; i < x.length; i++) {
-    const dx = rx[i]! - mean, dy = ry[i]! - mean;
+    const dx = rx[i]! - mean;
+    const dy = ry[i]! - mean;
     xy += dx * dy;
     xx += dx * dx;
     yy += dy * dy;

@@ -52,7 +52,8 @@ const wordsOf = (text: string): string[] =>
 
 /** F1 of the words that a prediction and an answer share; 1 where both are empty. */
 export function answerF1(prediction: string, answer: string): number {
-  const guess = wordsOf(prediction), truth = wordsOf(answer);
+  const guess = wordsOf(prediction);
+  const truth = wordsOf(answer);
   if (guess.length === 0 || truth.length === 0) return Number(guess.length === truth.length);
   const left = new Map<string, number>();
   for (const word of truth) left.set(word, (left.get(word) ?? 0) + 1);
@@ -81,7 +82,8 @@ export function squadScores(questions: readonly AnsweredQuestion[], { threshold 
     const right = Number(!each.answerable);
     return { ...each, exact: right, f1: right };
   });
-  const has = judged.filter(({ answerable }) => answerable), no = judged.filter(({ answerable }) => !answerable);
+  const has = judged.filter(({ answerable }) => answerable);
+  const no = judged.filter(({ answerable }) => !answerable);
   const scored = raw.every(({ question }) => question.noAnswer !== undefined);
   return {
     ...meanOf(judged), ...(has.length > 0 && { hasAnswer: meanOf(has) }), ...(no.length > 0 && { noAnswer: meanOf(no) }),
@@ -90,8 +92,10 @@ export function squadScores(questions: readonly AnsweredQuestion[], { threshold 
 }
 
 function scoreOf(question: AnsweredQuestion): Scored {
-  const { prediction, answers } = question, given = answers.filter((answer) => wordsOf(answer).length > 0);
-  const truths = given.length > 0 ? given : [""], guess = normalizeAnswer(prediction);
+  const { prediction, answers } = question;
+  const given = answers.filter((answer) => wordsOf(answer).length > 0);
+  const truths = given.length > 0 ? given : [""];
+  const guess = normalizeAnswer(prediction);
   return {
     question, answerable: answers.length > 0,
     exact: Number(truths.some((truth) => normalizeAnswer(truth) === guess)),
@@ -106,16 +110,20 @@ const meanOf = (scored: readonly Scored[]): AnswerScores => ({
 });
 
 function bestOf(scored: readonly Scored[]): NonNullable<SquadScores["best"]> {
-  const sure = ({ question }: Scored): number => question.noAnswer as number, sorted = [...scored].sort((a, b) => sure(a) - sure(b));
+  const sure = ({ question }: Scored): number => question.noAnswer as number;
+  const sorted = [...scored].sort((a, b) => sure(a) - sure(b));
   const best = (key: "exact" | "f1"): readonly [score: number, threshold: number] => {
     // At a threshold below all scores every question is unanswered.
-    let now = scored.filter(({ answerable }) => !answerable).length, most = now, at = 0;
+    let now = scored.filter(({ answerable }) => !answerable).length;
+    let most = now;
+    let at = 0;
     for (const each of sorted) {
       now += each.answerable ? each[key] : each.question.prediction === "" ? 0 : -1;
       if (now > most) [most, at] = [now, sure(each)];
     }
     return [most / scored.length, at];
   };
-  const [exact, exactThreshold] = best("exact"), [f1, f1Threshold] = best("f1");
+  const [exact, exactThreshold] = best("exact");
+  const [f1, f1Threshold] = best("f1");
   return { exact, exactThreshold, f1, f1Threshold };
 }

@@ -30,7 +30,9 @@ export interface TTest {
 export function oneSidedTTest(values: readonly number[], target: number): TTest {
   const wrong = [...values, target].find((value) => !Number.isFinite(value));
   if (values.length < 2 || wrong !== undefined) throw new ConfigError(`oneSidedTTest: expected at least 2 finite values and a finite target, got ${wrong === undefined ? `${values.length} values` : String(wrong)}. Run more seeds.`);
-  const n = values.length, mean = values.reduce((sum, x) => sum + x, 0) / n, deviation = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (n - 1));
+  const n = values.length;
+  const mean = values.reduce((sum, x) => sum + x, 0) / n;
+  const deviation = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (n - 1));
   const t = (mean - target) / (deviation / Math.sqrt(n));
   return { mean, deviation, t, p: studentCdf(t, n - 1) };
 }
@@ -54,9 +56,12 @@ const TINY = 1e-300;
 
 function betaFraction(x: number, a: number, b: number): number {
   const away = (value: number): number => (Math.abs(value) < TINY ? TINY : value);
-  let c = 1, d = 1 / away(1 - ((a + b) * x) / (a + 1)), h = d;
+  let c = 1;
+  let d = 1 / away(1 - ((a + b) * x) / (a + 1));
+  let h = d;
   for (let m = 1; m < 500; m++) {
-    const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m)), odd = (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
+    const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m));
+    const odd = (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
     d = 1 / away(1 + even * d);
     c = away(1 + even / c);
     h *= d * c;
@@ -73,6 +78,7 @@ const LANCZOS = [0.99999999999980993, 676.5203681218851, -1259.1392167224028, 77
 
 function logGamma(x: number): number {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);
-  const t = x + 6.5, sum = LANCZOS.reduce((total, term, i) => total + (i === 0 ? term : term / (x + i - 1)), 0);
+  const t = x + 6.5;
+  const sum = LANCZOS.reduce((total, term, i) => total + (i === 0 ? term : term / (x + i - 1)), 0);
   return 0.5 * Math.log(2 * Math.PI) + (x - 0.5) * Math.log(t) - t + Math.log(sum);
 }

@@ -65,7 +65,8 @@ export class TokenMetrics {
       this.#check("prediction", predictions[i]!, i);
     }
     for (let i = 0; i < targets.length; i++) {
-      const target = targets[i]!, prediction = predictions[i]!;
+      const target = targets[i]!;
+      const prediction = predictions[i]!;
       if (target < 0) continue;
       this.#present[target]! += 1;
       this.#predicted[prediction]! += 1;

@@ -57,7 +57,8 @@ describe("TokenMetrics", () => {
   });
 
   test("stays exact in the trillions of tokens", () => {
-    const vector = new Float64Array(2 + 6), n = 1e12;
+    const vector = new Float64Array(2 + 6);
+    const n = 1e12;
     vector.set([n, n, n - 1, 0, n, 0, n - 1, 1]); // one token of class 1, predicted as class 0
     expect(TokenMetrics.fromVector(vector).result().mcc).toBe(0);
     vector.set([n, n, n - 1, 1, n - 1, 1, n - 1, 1]); // the same token, predicted right

@@ -54,7 +54,8 @@ describe("entityScores equals seqeval", () => {
 
 describe("squadScores equals the scripts of SQuAD", () => {
   test.each(goldens.squad)("$name", ({ questions, expected, ...more }) => {
-    const given = questions as readonly AnsweredQuestion[], got = squadScores(given, "threshold" in more ? { threshold: more.threshold as number } : {});
+    const given = questions as readonly AnsweredQuestion[];
+    const got = squadScores(given, "threshold" in more ? { threshold: more.threshold as number } : {});
     expectNumbers(got, expected);
     if ("squad1" in more) expectNumbers(got, more.squad1);
     expect(Object.keys(got).sort()).toEqual(Object.keys(expected).sort());

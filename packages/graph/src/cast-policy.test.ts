@@ -3,9 +3,13 @@ import { attention, grad, Graph, interpret, lower, order, program, programRoots,
 
 /** Attention between two projections, and its gradients: every contraction there is in a layer. */
 function layer(): Program {
-  const g = new Graph(), x = g.input("x", "f32", [4, 8]), w = g.input("w", "f32", [8, 8]);
-  const q = x.matmul(w).reshape([1, 2, 4, 4]), y = attention(q, q.mul(0.5), q.add(1)).reshape([4, 8]).matmul(w, { transposeB: true });
-  const loss = y.square().sum(), [dx, dw] = grad(loss, [x, w]);
+  const g = new Graph();
+  const x = g.input("x", "f32", [4, 8]);
+  const w = g.input("w", "f32", [8, 8]);
+  const q = x.matmul(w).reshape([1, 2, 4, 4]);
+  const y = attention(q, q.mul(0.5), q.add(1)).reshape([4, 8]).matmul(w, { transposeB: true });
+  const loss = y.square().sum();
+  const [dx, dw] = grad(loss, [x, w]);
   return program(g, { state: [], outputs: { loss, dx: dx as typeof x, dw: dw as typeof w } });
 }
 
@@ -22,7 +26,8 @@ describe("cast policy", () => {
   it("stays near f32", () => {
     const env = { x: Float64Array.from({ length: 32 }, (_, i) => Math.sin(i)), w: Float64Array.from({ length: 64 }, (_, i) => Math.cos(3 * i) / 3) };
     const values = (p: Program): number[][] => interpret(programRoots(p), env).map((v) => Array.from(v.data));
-    const exact = values(lower(layer())), low = values(lower(layer(), { compute: "f16" }));
+    const exact = values(lower(layer()));
+    const low = values(lower(layer(), { compute: "f16" }));
     exact.forEach((want, i) => {
       const scale = Math.max(...want.map(Math.abs));
       want.forEach((x, k) => expect(Math.abs((low[i]?.[k] as number) - x) / scale).toBeLessThan(5e-3));

@@ -25,7 +25,8 @@ export function castPolicyRules(compute: "f16" | "bf16"): readonly Rule[] {
     rule(
       `composite with ${compute} contractions -> ${compute} inputs`, "composite",
       (x) => {
-        const { composite, params, index } = x.attrs, cast = LOW_PRECISION_COMPOSITES[composite.name];
+        const { composite, params, index } = x.attrs;
+        const cast = LOW_PRECISION_COMPOSITES[composite.name];
         if (cast === undefined || x.args[0]?.dtype !== "f32") return undefined;
         const made = x.graph.call(composite, x.args.map((a, i) => (cast.includes(i) ? low(a) : a)), params)[index] as Tensor;
         return made.cast(x.dtype);

@@ -1,7 +1,8 @@
 import { expect, expectTypeOf, it } from "vitest";
 import { dims, Graph } from "./index.ts";
 
-const g = new Graph(), x = g.input("x", "f32", [8, 128, 768]);
+const g = new Graph();
+const x = g.input("x", "f32", [8, 128, 768]);
 
 it("gives the sizes by name", () => {
   expect(dims("encode(x)", x, "batch seq hidden", { hidden: 768 })).toEqual({ batch: 8, seq: 128, hidden: 768 });

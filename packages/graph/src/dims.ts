@@ -17,9 +17,12 @@ export function dims<const S extends string>(
   spec: S,
   known: Partial<Record<Words<S>, number>> = {},
 ): Record<Words<S>, number> {
-  const names = spec === "" ? [] : spec.split(" "), pinned = known as Readonly<Record<string, number | undefined>>, out: Record<string, number> = {};
+  const names = spec === "" ? [] : spec.split(" ");
+  const pinned = known as Readonly<Record<string, number | undefined>>;
+  const out: Record<string, number> = {};
   const fits = names.length === x.shape.length && names.every((name, i) => {
-    const want = pinned[name] ?? out[name], got = x.shape[i] as number;
+    const want = pinned[name] ?? out[name];
+    const got = x.shape[i] as number;
     out[name] = got;
     return want === undefined || want === got;
   });

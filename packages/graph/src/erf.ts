@@ -8,7 +8,8 @@ export function erf(x: number): number {
   if (!(a < 6)) return a !== a ? NaN : Math.sign(x);
   if (a < 2.5) {
     // 2/sqrt(pi) * exp(-x^2) * sum 2^n x^(2n+1) / (1 3 5 … (2n+1)): all terms positive, no cancellation.
-    let term = a, sum = a;
+    let term = a;
+    let sum = a;
     for (let n = 1; term > sum * 1e-17; n++) {
       term *= (2 * a * a) / (2 * n + 1);
       sum += term;

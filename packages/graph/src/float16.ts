@@ -15,13 +15,16 @@ export function numberToBfloat16(value: number): number {
   let bits = u32[0] as number;
   if (value !== value) return (bits >>> 16) | 0x40;
   // Rounding to f32 first must not make or break a tie: a value that only fell on the midpoint is put back on its side.
-  const near = Math.abs(f32[0] as number), exact = Math.abs(value);
+  const near = Math.abs(f32[0] as number);
+  const exact = Math.abs(value);
   if ((bits & 0xffff) === 0x8000 && near !== exact) bits += near < exact ? 1 : -1;
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
 export function float16ToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
   if (exponent === 0) return sign * fraction * 2 ** -24;
   if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
@@ -29,7 +32,8 @@ export function float16ToNumber(bits: number): number {
 
 export function numberToFloat16(value: number): number {
   if (value !== value) return 0x7e00;
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0, magnitude = Math.abs(value);
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const magnitude = Math.abs(value);
   if (magnitude === 0) return sign;
   if (magnitude >= 65520) return sign | 0x7c00;
   const exponent = Math.max(-14, Math.floor(Math.log2(magnitude)));
@@ -44,7 +48,8 @@ export function numberToFloat16(value: number): number {
 }
 
 function roundHalfEven(x: number): number {
-  const down = Math.floor(x), rest = x - down;
+  const down = Math.floor(x);
+  const rest = x - down;
   return rest > 0.5 || (rest === 0.5 && down % 2 === 1) ? down + 1 : down;
 }
 

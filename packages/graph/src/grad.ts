@@ -46,11 +46,14 @@ export function pullback(ys: readonly Tensor[], cotangents: readonly (Tensor | u
 
 /** The walk. Nothing flows through `leaves`: with them the result is the partial derivative of an expansion by its args. */
 function walkBack(ys: readonly Tensor[], cotangents: readonly (Tensor | undefined)[], xs: readonly Tensor[], leaves: ReadonlySet<Tensor>): (Tensor | undefined)[] {
-  const nodes = order(ys, leaves), walked = new Set(nodes), wanted = between(nodes, xs);
+  const nodes = order(ys, leaves);
+  const walked = new Set(nodes);
+  const wanted = between(nodes, xs);
   const cts = new Map<Tensor, Tensor>();
   const flow = (to: Tensor, ct: Tensor | undefined): void => {
     if (ct === undefined || !wanted.has(to) || !isFloat(to.dtype)) return;
-    const fitted = unbroadcast(ct, to), before = cts.get(to);
+    const fitted = unbroadcast(ct, to);
+    const before = cts.get(to);
     cts.set(to, before === undefined ? fitted : before.add(fitted));
   };
   ys.forEach((y, i) => flow(y, cotangents[i]));
@@ -61,7 +64,8 @@ function walkBack(ys: readonly Tensor[], cotangents: readonly (Tensor | undefine
     graph.within(backwardPath(y.path), () => {
       if (isOp(y, "composite")) {
         // All outputs at once, at the oldest of them: by then every reader of every one of them has been visited.
-        const { composite, params } = y.attrs, siblings = graph.call(composite, y.args, params);
+        const { composite, params } = y.attrs;
+        const siblings = graph.call(composite, y.args, params);
         if (siblings.some((s) => s.id < y.id && walked.has(s))) return;
         const given = siblings.map((s) => cts.get(s));
         if (given.every((ct) => ct === undefined)) return;
@@ -69,7 +73,8 @@ function walkBack(ys: readonly Tensor[], cotangents: readonly (Tensor | undefine
         if (own !== undefined) y.args.forEach((arg, at) => flow(arg, own[at]));
         else {
           // An arg given twice is one leaf: its cotangent is the sum already.
-          const distinct = new Set(y.args), parts = walkBack(graph.expansion(composite, y.args, params), given, [...distinct], distinct);
+          const distinct = new Set(y.args);
+          const parts = walkBack(graph.expansion(composite, y.args, params), given, [...distinct], distinct);
           [...distinct].forEach((arg, at) => flow(arg, parts[at]));
         }
         return;

@@ -5,14 +5,17 @@ const f = (g: Graph, name = "x", shape: readonly number[] = [2, 3]): Tensor<"f32
 
 describe("hash-consing", () => {
   it("same op, args and attrs are the same node", () => {
-    const g = new Graph(), x = f(g), size = g.size;
+    const g = new Graph();
+    const x = f(g);
+    const size = g.size;
     expect(f(g) === x && x.add(1) === x.add(1) && x.sum(0) === x.sum([0]) && x.sum(-1) === x.sum(1)).toBe(true);
     expect(x.reshape([3, -1]) === x.reshape([3, 2]) && g.full([2], 1, "f32") === g.full([2], 1, "f32")).toBe(true);
     expect(g.size).toBe(size + 8);
   });
 
   it("tells apart attributes that differ by as little as a sign", () => {
-    const g = new Graph(), numbers = [0, -0, NaN, Infinity, -Infinity, 1e-320, 0.1, 0.1 + 2 ** -56];
+    const g = new Graph();
+    const numbers = [0, -0, NaN, Infinity, -Infinity, 1e-320, 0.1, 0.1 + 2 ** -56];
     expect(new Set(numbers.map((n) => g.const(n, "f32"))).size).toBe(numbers.length);
     expect(g.const(NaN, "f32") === g.const(NaN, "f32")).toBe(true);
     expect(g.const(1, "f32") === (g.const(1, "i32") as Tensor)).toBe(false);
@@ -24,7 +27,9 @@ describe("hash-consing", () => {
   });
 
   it("params of composites count, whatever they are called", () => {
-    const g = new Graph(), x = f(g), composite = { name: "test", expand: ([a]: readonly Tensor[]): readonly Tensor[] => [(a as Tensor).neg()] };
+    const g = new Graph();
+    const x = f(g);
+    const composite = { name: "test", expand: ([a]: readonly Tensor[]): readonly Tensor[] => [(a as Tensor).neg()] };
     const of = (params: Readonly<Record<string, number | string | boolean | null | readonly number[] | readonly string[]>>): Tensor => call(composite, [x], params)[0] as Tensor;
     const all = [of({ name: "a", rate: 1 }), of({ name: "a", rate: 2 }), of({ name: "b", rate: 1 }), of({ name: null }), of({ name: "null" }), of({ list: ["a", "b"] }), of({ list: ["a,b"] }), of({ list: [0] }), of({ list: [-0] })];
     expect(new Set(all).size).toBe(all.length);
@@ -32,29 +37,38 @@ describe("hash-consing", () => {
   });
 
   it("two composites of one name are an error", () => {
-    const g = new Graph(), expand = ([a]: readonly Tensor[]): readonly Tensor[] => [(a as Tensor).neg()];
+    const g = new Graph();
+    const expand = ([a]: readonly Tensor[]): readonly Tensor[] => [(a as Tensor).neg()];
     call({ name: "twin", expand }, [f(g)]);
     expect(() => call({ name: "twin", expand: (args) => expand(args) }, [f(g)])).toThrow('two composites are named "twin"');
   });
 
   it("common subexpressions of forward and backward are shared", () => {
-    const g = new Graph(), x = f(g), y = x.tanh().sum(), [d] = grad(y, [x]) as [Tensor];
+    const g = new Graph();
+    const x = f(g);
+    const y = x.tanh().sum();
+    const [d] = grad(y, [x]) as [Tensor];
     expect(order([y, d]).filter((n) => n.op === "tanh").length).toBe(1);
   });
 });
 
 describe("gradients", () => {
   it("stop at detach and nowhere else", () => {
-    const g = new Graph(), x = f(g, "x", [2]), [d, inner] = grad(x.mul(x.tanh().detach()).sum(), [x, x.tanh()]) as [Tensor, Tensor];
+    const g = new Graph();
+    const x = f(g, "x", [2]);
+    const [d, inner] = grad(x.mul(x.tanh().detach()).sum(), [x, x.tanh()]) as [Tensor, Tensor];
     const [slope, tanh, none] = interpret([d, x.tanh(), inner], { x: [0.5, -2] });
     expect([slope?.data, none?.data]).toEqual([tanh?.data, new Float32Array(2)]);
   });
 
   it("are complete where rewriting made the outputs of one composite at different times", () => {
-    const g = new Graph(), x = f(g, "x", [2]), pair = { name: "pair", expand: ([a]: readonly Tensor[]): readonly Tensor[] => [(a as Tensor).square(), (a as Tensor).tanh()] };
+    const g = new Graph();
+    const x = f(g, "x", [2]);
+    const pair = { name: "pair", expand: ([a]: readonly Tensor[]): readonly Tensor[] => [(a as Tensor).square(), (a as Tensor).tanh()] };
     const [s, t] = call(pair, [x.add(0)]) as [Tensor, Tensor];
     // The reader of the first output is rebuilt before the second output is.
-    const [early] = rewrite([s.mul(3)], simplifyRules, "first").roots as [Tensor], [late] = rewrite([t], simplifyRules, "second").roots as [Tensor];
+    const [early] = rewrite([s.mul(3)], simplifyRules, "first").roots as [Tensor];
+    const [late] = rewrite([t], simplifyRules, "second").roots as [Tensor];
     expect(early.id < late.id && late.args[0] === x && early.args[0]?.args[0] === x).toBe(true);
     const [d] = grad(early.add(late).sum(), [x]) as [Tensor];
     const got = Array.from(interpret([d], { x: [0.5, -2] }, { precision: "f64" })[0]?.data as ArrayLike<number>);
@@ -73,7 +87,8 @@ describe("inputs", () => {
 
 describe("two graphs", () => {
   it("do not mix", () => {
-    const a = new Graph(), b = new Graph();
+    const a = new Graph();
+    const b = new Graph();
     expect(() => f(a).add(f(b))).toThrow("add mixes tensors of two graphs");
     expect(() => call({ name: "pair", expand: ([x, y]) => [(x as Tensor).add(y as Tensor)] }, [f(a), f(b)])).toThrow("pair mixes tensors of two graphs");
     expect(() => verify([f(a), f(b)])).toThrow("a node of another graph");
@@ -94,7 +109,8 @@ describe("layer paths", () => {
 
 describe("a graph 50,000 nodes deep", () => {
   const DEPTH = 50_000;
-  const g = new Graph(), x = g.input("x", "f32", []);
+  const g = new Graph();
+  const x = g.input("x", "f32", []);
   let y: Tensor<"f32"> = x;
   for (let i = 0; i < DEPTH / 2; i++) y = y.mul(0.9999).add(i % 3 === 0 ? 0 : 1e-6);
 
@@ -102,7 +118,8 @@ describe("a graph 50,000 nodes deep", () => {
     expect(order([y]).length).toBeGreaterThan(DEPTH);
     verify([y]);
     expect(print([y]).split("\n").length).toBeGreaterThan(DEPTH);
-    const [d] = grad(y, [x]) as [Tensor], slope = interpret([d], { x: [1] }, { precision: "f64" })[0]?.data[0] as number;
+    const [d] = grad(y, [x]) as [Tensor];
+    const slope = interpret([d], { x: [1] }, { precision: "f64" })[0]?.data[0] as number;
     expect(Math.abs(slope / 0.9999 ** (DEPTH / 2) - 1)).toBeLessThan(1e-9);
     const lowered = lower(program(g, { state: [], outputs: { y, d } }), { check: true });
     expect(interpret(programRoots(lowered), { x: [1] })[0]?.data[0]).toBe(interpret([y], { x: [1] })[0]?.data[0]);
@@ -118,8 +135,11 @@ describe("a graph 50,000 nodes deep", () => {
   });
 
   it("and a wide one", () => {
-    const wide = new Graph(), a = wide.input("a", "f32", [2]), parts = Array.from({ length: 5000 }, (_, i) => a.mul(i + 0.5));
-    const all = wide.node("concat", parts, { axis: 0 }), { roots } = rewrite([all], simplifyRules, "simplify");
+    const wide = new Graph();
+    const a = wide.input("a", "f32", [2]);
+    const parts = Array.from({ length: 5000 }, (_, i) => a.mul(i + 0.5));
+    const all = wide.node("concat", parts, { axis: 0 });
+    const { roots } = rewrite([all], simplifyRules, "simplify");
     expect(roots[0] === all && readers(order([all])).get(a)?.length).toBe(5000);
   });
 });
@@ -134,7 +154,8 @@ describe("verify", () => {
   });
 
   it("catches a wrong shape, dtype, order and a second input of one name, and prints where", () => {
-    const g = new Graph(), y = g.within("layer.0", () => f(g).exp());
+    const g = new Graph();
+    const y = g.within("layer.0", () => f(g).exp());
     expect(() => verify([corrupted(y, { shape: [3, 2] })], "after pass x")).toThrow(/internal: after pass x: exp says f32\[3, 2\] but infers f32\[2, 3\] in\n%0 = input[^]*# layer.0/);
     expect(() => verify([corrupted(y, { dtype: "f16" })])).toThrow("exp says f16[2, 3] but infers f32[2, 3]");
     expect(() => verify([corrupted(y, { args: [f(g, "younger")] })])).toThrow("an arg that is younger than its reader");
@@ -145,7 +166,8 @@ describe("verify", () => {
 
 describe("print", () => {
   const build = (): Tensor => {
-    const g = new Graph(), x = f(g);
+    const g = new Graph();
+    const x = f(g);
     g.const(5, "f32");
     return g.within("head", () => call({ name: "scale", expand: ([a], { by }) => [(a as Tensor).mul(by as number), a as Tensor] }, [x], { by: 2 })[0] as Tensor).matmul(f(g, "w", [4, 3]), { transposeB: true }).sum(1);
   };
@@ -178,7 +200,8 @@ describe("print", () => {
 });
 
 describe("program", () => {
-  const g = new Graph(), [a, b, x] = ["a", "b", "x"].map((n) => g.input(n, "f32", [2])) as [Tensor, Tensor, Tensor];
+  const g = new Graph();
+  const [a, b, x] = ["a", "b", "x"].map((n) => g.input(n, "f32", [2])) as [Tensor, Tensor, Tensor];
 
   it("tells feeds from state, and leaves out state that nothing needs", () => {
     const p = program(g, { state: [a, b], outputs: { y: a.add(x) } });
@@ -196,7 +219,10 @@ describe("program", () => {
 });
 
 it("interpret says what is missing", () => {
-  const g = new Graph(), x = f(g), table = f(g, "table", [3, 1]), ids = g.input("ids", "i32", [2]);
+  const g = new Graph();
+  const x = f(g);
+  const table = f(g, "table", [3, 1]);
+  const ids = g.input("ids", "i32", [2]);
   expect(() => interpret([x.exp()], {})).toThrow('no value for input "x" f32[2, 3]');
   expect(() => interpret([x], { x: [1] })).toThrow('input "x": expected 6 numbers for f32[2, 3], got 1');
   expect(() => g.within("embeddings", () => interpret([table.gather(ids)], { table: [1, 2, 3], ids: [0, 3] }))).toThrow(/gather: expected indices in \[0, 3\), got 3/);
@@ -204,7 +230,9 @@ it("interpret says what is missing", () => {
 });
 
 it("dtypes are in the types", () => {
-  const g = new Graph(), x = f(g), ids = g.input("ids", "i32", [2]);
+  const g = new Graph();
+  const x = f(g);
+  const ids = g.input("ids", "i32", [2]);
   expectTypeOf(x.less(0)).toEqualTypeOf<Tensor<"bool">>();
   expectTypeOf(x.argMax(0)).toEqualTypeOf<Tensor<"i32">>();
   expectTypeOf(x.cast("f16")).toEqualTypeOf<Tensor<"f16">>();

@@ -5,7 +5,8 @@ import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } 
 /** Row-major numbers of a host tensor; the tensor's own array where that holds numbers already. */
 export function toNumbers({ dtype, data }: HostTensor): ArrayLike<number> {
   if (dtype !== "f16" && dtype !== "bf16") return data;
-  const decode = dtype === "f16" ? float16ToNumber : bfloat16ToNumber, out = new Float32Array(data.length);
+  const decode = dtype === "f16" ? float16ToNumber : bfloat16ToNumber;
+  const out = new Float32Array(data.length);
   for (let i = 0; i < out.length; i++) out[i] = decode(data[i] as number);
   return out;
 }

@@ -24,9 +24,11 @@ function need(op: string, kind: Kind, x: Tensor, path: string): void {
 
 /** NumPy's broadcast of two shapes. */
 export function broadcastShapes(a: Shape, b: Shape): Shape | undefined {
-  const rank = Math.max(a.length, b.length), out: number[] = [];
+  const rank = Math.max(a.length, b.length);
+  const out: number[] = [];
   for (let i = 0; i < rank; i++) {
-    const x = a[a.length - rank + i] ?? 1, y = b[b.length - rank + i] ?? 1;
+    const x = a[a.length - rank + i] ?? 1;
+    const y = b[b.length - rank + i] ?? 1;
     if (x !== y && x !== 1 && y !== 1) return undefined;
     out.push(x === 1 ? y : x);
   }
@@ -150,7 +152,9 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     need("matmul", "float", a, path);
     if (a.dtype !== b.dtype) throw new DTypeError({ op: "matmul", path, expected: "two tensors of one dtype", got: showTypes([a, b]) }, "Cast one of them.");
     if (!isFloat(dtype)) throw new DTypeError({ op: "matmul", path, expected: "a float result", got: dtype });
-    const rank = a.shape.length, [m, k] = lastTwo(a.shape, transposeA), [k2, n] = lastTwo(b.shape, transposeB);
+    const rank = a.shape.length;
+    const [m, k] = lastTwo(a.shape, transposeA);
+    const [k2, n] = lastTwo(b.shape, transposeB);
     if (rank < 2 || b.shape.length !== rank || k !== k2 || !sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))) {
       const how = transposeA || transposeB ? ` (transposeA=${transposeA}, transposeB=${transposeB})` : "";
       throw new ShapeError({ op: "matmul", path, expected: `[..., m, k] x [..., k, n] with equal batch axes${how}`, got: showTypes([a, b]) });
@@ -171,7 +175,8 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     return { dtype: updates.dtype, shape: [size, ...updates.shape.slice(rank)] };
   },
   composite: (args, { composite, params, index }) => {
-    const outputs = (args[0] as Tensor).graph.expansion(composite, args, params), output = outputs[index];
+    const outputs = (args[0] as Tensor).graph.expansion(composite, args, params);
+    const output = outputs[index];
     invariant(output !== undefined, `output ${index} of composite ${composite.name}, which has ${outputs.length}`);
     return { shape: output.shape, dtype: output.dtype };
   },

@@ -29,11 +29,15 @@ export interface InterpretOptions {
 
 /** Values of `roots`. `env` holds row-major numbers by input name. */
 export function interpret(roots: readonly Tensor[], env: Readonly<Record<string, ArrayLike<number>>>, options: InterpretOptions = {}): Value[] {
-  const exact = options.precision === "f64", nodes = evaluationOrder(roots), keep = new Set(roots);
-  const values = new Map<Tensor, Value>(), readersLeft = new Map<Tensor, number>();
+  const exact = options.precision === "f64";
+  const nodes = evaluationOrder(roots);
+  const keep = new Set(roots);
+  const values = new Map<Tensor, Value>();
+  const readersLeft = new Map<Tensor, number>();
   for (const n of nodes) for (const a of needs(n)) readersLeft.set(a, (readersLeft.get(a) ?? 0) + 1);
   for (const n of nodes) {
-    const args = needs(n), raw = run(n as Node, args.map((a) => values.get(a) as Value), env);
+    const args = needs(n);
+    const raw = run(n as Node, args.map((a) => values.get(a) as Value), env);
     values.set(n, { dtype: n.dtype, shape: n.shape, data: exact && isFloat(n.dtype) ? raw : store(raw, n.dtype) });
     for (const a of args) {
       const left = (readersLeft.get(a) as number) - 1;
@@ -50,7 +54,8 @@ const needs = (x: Tensor): readonly Tensor[] =>
 
 /** Everything the values of `roots` need, oldest first: an expansion is older than its composite. */
 function evaluationOrder(roots: readonly Tensor[]): Tensor[] {
-  const seen = new Set(roots), stack = [...seen];
+  const seen = new Set(roots);
+  const stack = [...seen];
   for (let x = stack.pop(); x !== undefined; x = stack.pop()) {
     for (const a of needs(x)) {
       if (seen.has(a)) continue;
@@ -68,7 +73,8 @@ const stores: { readonly [D in DType]: (n: number) => Float32Array | Int32Array 
 
 /** Rounded to `dtype`. Typed arrays of 32 bits round by themselves, to nearest or by wrapping round. */
 function store(raw: ArrayLike<number>, dtype: DType): ArrayLike<number> {
-  const out = stores[dtype](raw.length), round = dtype === "f16" || dtype === "bf16" || dtype === "bool" ? roundTo[dtype] : undefined;
+  const out = stores[dtype](raw.length);
+  const round = dtype === "f16" || dtype === "bf16" || dtype === "bool" ? roundTo[dtype] : undefined;
   if (round === undefined) for (let i = 0; i < raw.length; i++) out[i] = raw[i] as number;
   else for (let i = 0; i < raw.length; i++) out[i] = round(raw[i] as number);
   return out;
@@ -83,12 +89,15 @@ function run<P extends Op>(x: Node<P>, args: readonly Value[], env: Env): ArrayL
 
 type Elementwise = (x: Tensor, args: readonly Value[]) => ArrayLike<number>;
 const map = (f: (a: number) => number): Elementwise => (x, [a]) => {
-  const from = (a as Value).data, out = new Float64Array(from.length);
+  const from = (a as Value).data;
+  const out = new Float64Array(from.length);
   for (let i = 0; i < out.length; i++) out[i] = f(from[i] as number);
   return out;
 };
 const zip = (f: (a: number, b: number, x: Tensor) => number): Elementwise => (x, [a, b]) => {
-  const va = spread(a as Value, x.shape), vb = spread(b as Value, x.shape), out = new Float64Array(va.length);
+  const va = spread(a as Value, x.shape);
+  const vb = spread(b as Value, x.shape);
+  const out = new Float64Array(va.length);
   for (let i = 0; i < out.length; i++) out[i] = f(va[i] as number, vb[i] as number, x);
   return out;
 };
@@ -102,7 +111,8 @@ export const table: { readonly [P in Op]: Run<P> } = {
   },
   const: (x) => [x.attrs.value],
   iota: (x) => {
-    const inner = sizeOf(x.shape.slice(x.attrs.axis + 1)), size = x.shape[x.attrs.axis] as number;
+    const inner = sizeOf(x.shape.slice(x.attrs.axis + 1));
+    const size = x.shape[x.attrs.axis] as number;
     return fill(sizeOf(x.shape), (i) => Math.floor(i / inner) % size);
   },
   randomBits: (x, [key]) => randomBits([at(key, 0), at(key, 1)], x.attrs.stream, sizeOf(x.shape), x.attrs.bits),
@@ -119,7 +129,8 @@ export const table: { readonly [P in Op]: Run<P> } = {
   not: map((a) => (a ? 0 : 1)),
   detach: map((a) => a),
   cast: (x, [a]) => {
-    const to = x.attrs.dtype, toInteger = to === "i32" || to === "u32";
+    const to = x.attrs.dtype;
+    const toInteger = to === "i32" || to === "u32";
     return fill(sizeOf(x.shape), (i) => (to === "bool" ? Number(at(a, i) !== 0) : toInteger ? Math.trunc(at(a, i)) : at(a, i)));
   },
   add: zip((a, b) => a + b),
@@ -133,13 +144,17 @@ export const table: { readonly [P in Op]: Run<P> } = {
   less: zip((a, b) => Number(a < b)),
   equal: zip((a, b) => Number(a === b)),
   select: (x, [c, a, b]) => {
-    const vc = spread(c as Value, x.shape), va = spread(a as Value, x.shape), vb = spread(b as Value, x.shape);
+    const vc = spread(c as Value, x.shape);
+    const va = spread(a as Value, x.shape);
+    const vb = spread(b as Value, x.shape);
     return fill(sizeOf(x.shape), (i) => (vc[i] ? (va[i] as number) : (vb[i] as number)));
   },
   reduceSum: (x, [a]) => reduce(a as Value, x.shape, 0, (sum, v) => sum + v),
   reduceMax: (x, [a]) => reduce(a as Value, x.shape, -Infinity, Math.max),
   argMax: (x, [a]) => {
-    const { axis } = x.attrs, value = a as Value, size = value.shape[axis] as number;
+    const { axis } = x.attrs;
+    const value = a as Value;
+    const size = value.shape[axis] as number;
     const inner = sizeOf(value.shape.slice(axis + 1));
     return fill(sizeOf(x.shape), (i) => {
       const first = Math.floor(i / inner) * inner * size + (i % inner);
@@ -150,7 +165,8 @@ export const table: { readonly [P in Op]: Run<P> } = {
   },
   reshape: (_, [a]) => (a as Value).data,
   permute: (x, [a]) => {
-    const strides = stridesOf((a as Value).shape), order = x.attrs.order;
+    const strides = stridesOf((a as Value).shape);
+    const order = x.attrs.order;
     return gatherBy(x.shape, order.map((i) => strides[i] as number), 0, a as Value);
   },
   broadcast: (x, [a]) => spread(a as Value, x.shape),
@@ -160,13 +176,16 @@ export const table: { readonly [P in Op]: Run<P> } = {
     return gatherBy(x.shape, strides, first, a as Value);
   },
   pad: (x, [a]) => {
-    const out = new Float64Array(sizeOf(x.shape)).fill(x.attrs.value), strides = stridesOf(x.shape), source = a as Value;
+    const out = new Float64Array(sizeOf(x.shape)).fill(x.attrs.value);
+    const strides = stridesOf(x.shape);
+    const source = a as Value;
     const first = x.attrs.before.reduce((s, n, i) => s + n * (strides[i] as number), 0);
     each(source.shape, strides, first, (to, from) => { out[to] = at(source, from); });
     return out;
   },
   concat: (x, args) => {
-    const out = new Float64Array(sizeOf(x.shape)), strides = stridesOf(x.shape);
+    const out = new Float64Array(sizeOf(x.shape));
+    const strides = stridesOf(x.shape);
     let offset = 0;
     for (const a of args) {
       each(a.shape, strides, offset * (strides[x.attrs.axis] as number), (to, from) => { out[to] = at(a, from); });
@@ -175,10 +194,18 @@ export const table: { readonly [P in Op]: Run<P> } = {
     return out;
   },
   matmul: (x, [a, b]) => {
-    const { transposeA, transposeB } = x.attrs, va = a as Value, vb = b as Value, rank = x.shape.length;
-    const m = x.shape[rank - 2] as number, n = x.shape[rank - 1] as number, k = va.shape[rank - (transposeA ? 2 : 1)] as number;
-    const [sm, ska] = transposeA ? [1, m] : [k, 1], [skb, sn] = transposeB ? [1, k] : [n, 1];
-    const out = new Float64Array(sizeOf(x.shape)), da = Float64Array.from(va.data), db = Float64Array.from(vb.data);
+    const { transposeA, transposeB } = x.attrs;
+    const va = a as Value;
+    const vb = b as Value;
+    const rank = x.shape.length;
+    const m = x.shape[rank - 2] as number;
+    const n = x.shape[rank - 1] as number;
+    const k = va.shape[rank - (transposeA ? 2 : 1)] as number;
+    const [sm, ska] = transposeA ? [1, m] : [k, 1];
+    const [skb, sn] = transposeB ? [1, k] : [n, 1];
+    const out = new Float64Array(sizeOf(x.shape));
+    const da = Float64Array.from(va.data);
+    const db = Float64Array.from(vb.data);
     for (let batch = 0; batch * m * n < out.length; batch++) {
       for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) {
         let sum = 0;
@@ -189,11 +216,14 @@ export const table: { readonly [P in Op]: Run<P> } = {
     return out;
   },
   gather: (x, [t, indices]) => {
-    const rows = (t as Value).shape[0] as number, width = sizeOf((t as Value).shape.slice(1));
+    const rows = (t as Value).shape[0] as number;
+    const width = sizeOf((t as Value).shape.slice(1));
     return fill(sizeOf(x.shape), (i) => at(t, checkIndex(at(indices, Math.floor(i / width)), rows, x) * width + (i % width)));
   },
   scatterAdd: (x, [indices, updates]) => {
-    const out = new Float64Array(sizeOf(x.shape)), width = sizeOf(x.shape.slice(1)), count = (indices as Value).data.length;
+    const out = new Float64Array(sizeOf(x.shape));
+    const width = sizeOf(x.shape.slice(1));
+    const count = (indices as Value).data.length;
     for (let i = 0; i < count; i++) {
       const row = checkIndex(at(indices, i), x.attrs.size, x);
       for (let j = 0; j < width; j++) out[row * width + j] = (out[row * width + j] as number) + at(updates, i * width + j);
@@ -224,13 +254,15 @@ function spread(v: Value, shape: Shape): ArrayLike<number> {
   invariant(broadcastShapes(v.shape, shape) !== undefined, "interpret: shapes that do not broadcast");
   if (v.data.length === sizeOf(shape)) return v.data;
   if (v.data.length === 1) return new Float64Array(sizeOf(shape)).fill(at(v, 0));
-  const lead = shape.length - v.shape.length, own = stridesOf(v.shape);
+  const lead = shape.length - v.shape.length;
+  const own = stridesOf(v.shape);
   return gatherBy(shape, shape.map((_, i) => (i < lead || v.shape[i - lead] === 1 ? 0 : (own[i - lead] as number))), 0, v);
 }
 
 /** Calls visit(strided index, flat index) for every element of `shape`. */
 function each(shape: Shape, strides: readonly number[], first: number, visit: (to: number, from: number) => void): void {
-  const count = sizeOf(shape), index = new Array<number>(shape.length).fill(0);
+  const count = sizeOf(shape);
+  const index = new Array<number>(shape.length).fill(0);
   let to = first;
   for (let from = 0; from < count; from++) {
     visit(to, from);
@@ -250,7 +282,8 @@ function gatherBy(shape: Shape, strides: readonly number[], first: number, sourc
 }
 
 function reduce(v: Value, shape: Shape, start: number, f: (acc: number, x: number) => number): Float64Array {
-  const out = new Float64Array(sizeOf(shape)).fill(start), own = stridesOf(shape);
+  const out = new Float64Array(sizeOf(shape)).fill(start);
+  const own = stridesOf(shape);
   each(v.shape, own.map((s, i) => (shape[i] === 1 && v.shape[i] !== 1 ? 0 : s)), 0, (to, from) => { out[to] = f(out[to] as number, at(v, from)); });
   return out;
 }

@@ -12,10 +12,12 @@ import { order } from "./walk.ts";
  * lower the program first. `nodes`: all of the program in the order they run in; by default that of their ids.
  */
 export function peakLiveBytes(program: Program, nodes: readonly Tensor[] = order(programRoots(program))): number {
-  const roots = programRoots(program), last = new Map<Tensor, Tensor>();
+  const roots = programRoots(program);
+  const last = new Map<Tensor, Tensor>();
   for (const n of nodes) for (const a of n.args) last.set(held(a), n);
   const kept = new Set(roots.map(held));
-  let alive = 0, peak = 0;
+  let alive = 0;
+  let peak = 0;
   for (const n of nodes) {
     if (held(n) === n) alive += bytesOf(n);
     peak = Math.max(peak, alive);

@@ -39,7 +39,8 @@ describe("16-bit floats", () => {
     for (let i = 1; i < 4000; i++) {
       const x = Math.sin(i) * 2 ** ((i % 38) - 22);
       for (const [decode, encode] of [[float16ToNumber, numberToFloat16], [bfloat16ToNumber, numberToBfloat16]] as const) {
-        const bits = encode(x), off = Math.abs(decode(bits) - x);
+        const bits = encode(x);
+        const off = Math.abs(decode(bits) - x);
         for (const next of [bits - 1, bits + 1]) if (Math.abs(decode(next & 0xffff) - x) < off) throw new Error(`${x}: ${next.toString(16)} is nearer than ${bits.toString(16)}`);
       }
     }
@@ -61,7 +62,8 @@ it.each(ERF)("erf of %d", (x, want) => {
 describe("host tensors", () => {
   const all = Object.keys(bytesPerElement) as DType[];
   it.each(all)("%s: zeros, and numbers there and back", (dtype) => {
-    const zeros = hostTensor(dtype, [2, 3]), numbers = dtype === "bool" ? [1, 0, 1] : dtype === "u32" ? [0, 7, 4294967295] : [-2, 0, 5];
+    const zeros = hostTensor(dtype, [2, 3]);
+    const numbers = dtype === "bool" ? [1, 0, 1] : dtype === "u32" ? [0, 7, 4294967295] : [-2, 0, 5];
     expect(zeros.data.length).toBe(6);
     expect(zeros.data.BYTES_PER_ELEMENT).toBe(bytesPerElement[dtype]);
     expect(Array.from(toNumbers(fromNumbers(dtype, [3], numbers)))).toEqual(numbers);
@@ -76,7 +78,8 @@ describe("host tensors", () => {
 
 describe("random bits", () => {
   it("are threefry blocks: first words first, then second words", () => {
-    const bits = randomBits([7, 11], 3, 5, 32), block = (i: number): readonly number[] => threefry2x32([7, 11], [i, 3]);
+    const bits = randomBits([7, 11], 3, 5, 32);
+    const block = (i: number): readonly number[] => threefry2x32([7, 11], [i, 3]);
     expect(Array.from(bits)).toEqual([block(0)[0], block(1)[0], block(2)[0], block(0)[1], block(1)[1]]);
     expect(Array.from(randomBits([7, 11], 3, 5, 8))).toEqual(Array.from(bits, (b) => b >>> 24));
     expect(randomBits([7, 11], 3, 0, 32).length).toBe(0);
@@ -88,8 +91,11 @@ describe("random bits", () => {
   });
 
   it("are uniform: mean, variance, each bit, neighbours", () => {
-    const n = 100_000, bits = randomBits([42, 0], 9, n, 24), u = Array.from(bits, (b) => b / 2 ** 24);
-    const mean = u.reduce((a, b) => a + b, 0) / n, variance = u.reduce((a, b) => a + (b - 0.5) ** 2, 0) / n;
+    const n = 100_000;
+    const bits = randomBits([42, 0], 9, n, 24);
+    const u = Array.from(bits, (b) => b / 2 ** 24);
+    const mean = u.reduce((a, b) => a + b, 0) / n;
+    const variance = u.reduce((a, b) => a + (b - 0.5) ** 2, 0) / n;
     // Five standard deviations of each statistic.
     expect(Math.abs(mean - 0.5)).toBeLessThan(5 * Math.sqrt(1 / 12 / n));
     expect(Math.abs(variance - 1 / 12)).toBeLessThan(5 * Math.sqrt(1 / 180 / n));
@@ -100,19 +106,26 @@ describe("random bits", () => {
 });
 
 describe("dropout", () => {
-  const g = new Graph(), key = g.input("key", "u32", [2]), n = 40_000, x = g.input("x", "f32", [200, 200]);
+  const g = new Graph();
+  const key = g.input("key", "u32", [2]);
+  const n = 40_000;
+  const x = g.input("x", "f32", [200, 200]);
   const data = Float32Array.from({ length: n }, (_, i) => 1 + (i % 7));
 
   it.each([0.1, 0.5, 0.9])("keeps 1 - %d of the elements and their mean", (rate) => {
-    const [mask] = interpret([dropoutMask([200, 200], key, rate, 4)], { key: [3, 5] }), kept = Array.from(mask?.data as ArrayLike<number>);
+    const [mask] = interpret([dropoutMask([200, 200], key, rate, 4)], { key: [3, 5] });
+    const kept = Array.from(mask?.data as ArrayLike<number>);
     expect(new Set(kept)).toEqual(new Set([0, Math.fround(1 / (1 - rate))]));
     expect(Math.abs(kept.filter((k) => k > 0).length / n - (1 - rate))).toBeLessThan(5 * Math.sqrt((rate * (1 - rate)) / n));
   });
 
   it("draws the same mask forward and backward, another at the next step and in another layer", () => {
-    const y = dropout(x, { rate: 0.3, stream: 1, key }), [d] = grad(y.sum(), [x]) as [Tensor], other = dropout(x, { rate: 0.3, stream: 2, key });
+    const y = dropout(x, { rate: 0.3, stream: 1, key });
+    const [d] = grad(y.sum(), [x]) as [Tensor];
+    const other = dropout(x, { rate: 0.3, stream: 2, key });
     const at = (step: number): number[][] => interpret([y, d, other], { x: data, key: [9, step] }).map((v) => Array.from(v.data));
-    const [y1, d1, o1] = at(1) as [number[], number[], number[]], [y2] = at(2) as [number[]];
+    const [y1, d1, o1] = at(1) as [number[], number[], number[]];
+    const [y2] = at(2) as [number[]];
     expect(y1.every((v, i) => (v === 0) === (d1[i] === 0))).toBe(true);
     expect(y1).toEqual(Array.from(data, (v, i) => Math.fround(v * (d1[i] as number))));
     const agree = (a: number[], b: number[]): number => a.filter((v, i) => (v === 0) === (b[i] === 0)).length / n;

@@ -75,6 +75,7 @@ export const programRoots = (p: Program): readonly Tensor[] => [...Object.values
 export function withRoots(p: Program, roots: readonly Tensor[]): Program {
   let at = 0;
   const take = (record: Readonly<Record<string, Tensor>>): Record<string, Tensor> => Object.fromEntries(Object.keys(record).map((name) => [name, roots[at++] as Tensor]));
-  const outputs = take(p.outputs), updates = take(p.updates);
+  const outputs = take(p.outputs);
+  const updates = take(p.updates);
   return { ...p, outputs, updates, ...(p.guard ? { guard: roots[at] as Tensor } : {}) };
 }

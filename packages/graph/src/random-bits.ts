@@ -8,7 +8,9 @@
 import { threefry2x32 } from "@cloze/random";
 
 export function randomBits(key: readonly [number, number], stream: number, count: number, bits: number): Uint32Array {
-  const out = new Uint32Array(count), half = Math.ceil(count / 2), shift = 32 - bits;
+  const out = new Uint32Array(count);
+  const half = Math.ceil(count / 2);
+  const shift = 32 - bits;
   for (let i = 0; i < half; i++) {
     const [a, b] = threefry2x32(key, [i, stream]);
     out[i] = a >>> shift;

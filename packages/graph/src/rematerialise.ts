@@ -27,11 +27,15 @@ const NUMBERED = /^(?:.*?\.)?\d+(?=\.|$)/;
 
 /** The same outputs and updates, in a program that holds less at once. What has no layers, or no gradient, stays as it is. */
 export function rematerialise(p: Program, { layer = NUMBERED }: RematerialiseOptions = {}): Program {
-  const roots = programRoots(p), nodes = order(roots), facts = learn(nodes, new Set(p.state), layer);
-  const values = repeated(nodes, roots, facts), copies = new Map<string, Copies>();
+  const roots = programRoots(p);
+  const nodes = order(roots);
+  const facts = learn(nodes, new Set(p.state), layer);
+  const values = repeated(nodes, roots, facts);
+  const copies = new Map<string, Copies>();
   for (const [name, gate] of gates(nodes, values, facts)) copies.set(name, new Copies(values.get(name) ?? [], gate, facts.fixed));
   if (copies.size === 0) return p;
-  const done = new Map<Tensor, Tensor>(), now = (x: Tensor): Tensor => done.get(x) as Tensor;
+  const done = new Map<Tensor, Tensor>();
+  const now = (x: Tensor): Tensor => done.get(x) as Tensor;
   const copiesOf = (x: Tensor): Copies | undefined => copies.get(facts.layerOf.get(x) ?? "");
   for (const n of nodes) {
     const inside = copiesOf(n);
@@ -50,9 +54,12 @@ interface Facts {
 }
 
 function learn(nodes: readonly Tensor[], state: ReadonlySet<Tensor>, pattern: RegExp): Facts {
-  const late = new Set<Tensor>(), fixed = new Set<Tensor>(), named = new Map<Tensor, string>();
+  const late = new Set<Tensor>();
+  const fixed = new Set<Tensor>();
+  const named = new Map<Tensor, string>();
   for (const n of nodes) {
-    const backward = n.path.endsWith("'"), name = pattern.exec(backward ? n.path.slice(0, -1) : n.path)?.[0];
+    const backward = n.path.endsWith("'");
+    const name = pattern.exec(backward ? n.path.slice(0, -1) : n.path)?.[0];
     if (backward || n.args.some((a) => late.has(a))) late.add(n);
     if (isOp(n, "input") ? state.has(n) : n.args.every((a) => fixed.has(a))) fixed.add(n);
     if (name !== undefined) named.set(n, name);
@@ -65,15 +72,18 @@ function learn(nodes: readonly Tensor[], state: ReadonlySet<Tensor>, pattern: Re
  * part of it, and so is a residual sum, `x + layer(x)`.
  */
 function withOutsiders(forward: readonly Tensor[], named: ReadonlyMap<Tensor, string>): Map<Tensor, string> {
-  const layerOf = new Map(named), none: ReadonlySet<string> = new Set();
+  const layerOf = new Map(named);
+  const none: ReadonlySet<string> = new Set();
   /** Layers that a node without a name is reached from, and reaches, over nodes without a name. */
-  const from = new Map<Tensor, ReadonlySet<string>>(), to = new Map<Tensor, Set<string>>();
+  const from = new Map<Tensor, ReadonlySet<string>>();
+  const to = new Map<Tensor, Set<string>>();
   for (const n of forward) {
     const name = named.get(n);
     from.set(n, name === undefined ? new Set(n.args.flatMap((a) => [...(from.get(a) ?? none)])) : new Set([name]));
   }
   for (const n of [...forward].reverse()) {
-    const name = named.get(n), reached = name === undefined ? (to.get(n) ?? none) : [name];
+    const name = named.get(n);
+    const reached = name === undefined ? (to.get(n) ?? none) : [name];
     for (const a of n.args) {
       const known = to.get(a) ?? new Set();
       for (const layer of reached) known.add(layer);
@@ -92,17 +102,20 @@ function withOutsiders(forward: readonly Tensor[], named: ReadonlyMap<Tensor, st
 
 /** By layer, the forward values to compute again, oldest first: those that its backward pass reads and no other layer, and what they need of the same kind. */
 function repeated(nodes: readonly Tensor[], roots: readonly Tensor[], { late, fixed, layerOf }: Facts): Map<string, Tensor[]> {
-  const kept = new Set<Tensor>(roots), read = new Set<Tensor>();
+  const kept = new Set<Tensor>(roots);
+  const read = new Set<Tensor>();
   for (const n of nodes) {
     for (const a of n.args) {
-      const from = layerOf.get(a), to = layerOf.get(n);
+      const from = layerOf.get(a);
+      const to = layerOf.get(n);
       if (late.has(a)) continue;
       if (late.has(n) && (to === from || to === undefined)) read.add(a);
       else if (to !== from) kept.add(a);
     }
   }
   const ours = (x: Tensor): boolean => layerOf.has(x) && !late.has(x) && !fixed.has(x) && !kept.has(x) && !isOp(x, "input");
-  const found = new Set<Tensor>([...read].filter(ours)), stack = [...found];
+  const found = new Set<Tensor>([...read].filter(ours));
+  const stack = [...found];
   for (let x = stack.pop(); x !== undefined; x = stack.pop()) {
     for (const a of x.args) {
       if (found.has(a) || !ours(a)) continue;
@@ -112,7 +125,8 @@ function repeated(nodes: readonly Tensor[], roots: readonly Tensor[], { late, fi
   }
   const byLayer = new Map<string, Tensor[]>();
   for (const x of [...found].sort((a, b) => a.id - b.id)) {
-    const name = layerOf.get(x) as string, list = byLayer.get(name);
+    const name = layerOf.get(x) as string;
+    const list = byLayer.get(name);
     if (list === undefined) byLayer.set(name, [x]);
     else list.push(x);
   }
@@ -121,7 +135,8 @@ function repeated(nodes: readonly Tensor[], roots: readonly Tensor[], { late, fi
 
 /** By layer, the youngest gradient from outside that its backward pass reads and that is there when it first needs one of the layer's values. */
 function gates(nodes: readonly Tensor[], values: ReadonlyMap<string, readonly Tensor[]>, { late, layerOf }: Facts): Map<string, Tensor> {
-  const owner = new Map([...values].flatMap(([name, list]) => list.map((x) => [x, name] as const))), first = new Map<string, Tensor>();
+  const owner = new Map([...values].flatMap(([name, list]) => list.map((x) => [x, name] as const)));
+  const first = new Map<string, Tensor>();
   for (const n of nodes) {
     if (!late.has(n)) continue;
     for (const a of n.args) {
@@ -131,7 +146,8 @@ function gates(nodes: readonly Tensor[], values: ReadonlyMap<string, readonly Te
   }
   const found = new Map<string, Tensor>();
   for (const n of nodes) {
-    const name = layerOf.get(n), needed = name === undefined ? undefined : first.get(name);
+    const name = layerOf.get(n);
+    const needed = name === undefined ? undefined : first.get(name);
     if (name === undefined || needed === undefined || !late.has(n)) continue;
     for (const a of n.args) {
       if (late.has(a) && layerOf.get(a) !== name && a.id < needed.id && a.id > (found.get(name)?.id ?? -1)) found.set(name, a);
@@ -171,7 +187,8 @@ class Copies {
   }
 
   #make(now: Now): ReadonlyMap<Tensor, Tensor> {
-    const made = new Map<Tensor, Tensor>(), gate = now(this.#gate);
+    const made = new Map<Tensor, Tensor>();
+    const gate = now(this.#gate);
     const arg = (a: Tensor): Tensor => made.get(a) ?? (this.#inputs.has(a) ? barrier(a, gate) : a);
     for (const x of this.#values) made.set(x, x.graph.within(x.path, () => sameOver(x as Node, x.args.map(arg))));
     return made;

@@ -37,7 +37,9 @@ export interface Rewritten {
 export function rewrite(roots: readonly Tensor[], rules: readonly Rule[], pass: string): Rewritten {
   const byOp = new Map<Op, Rule[]>();
   for (const r of rules) byOp.set(r.op, [...(byOp.get(r.op) ?? []), r]);
-  const done = new Map<Tensor, Tensor>(), next = new Map<Tensor, Tensor>(), fired = new Map<string, number>();
+  const done = new Map<Tensor, Tensor>();
+  const next = new Map<Tensor, Tensor>();
+  const fired = new Map<string, number>();
   /** Far above what any pass needs: rules that make ever new nodes end here. */
   const limit = 100_000 + 100 * order(roots).length;
   let steps = 0;

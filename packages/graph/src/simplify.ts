@@ -65,7 +65,8 @@ export const simplifyRules: readonly Rule[] = [
 /** True of a permute that swaps the last two axes and moves no other. */
 function swapsLastTwo(x: Tensor): x is Node<"permute"> {
   if (!isOp(x, "permute") || x.rank < 2) return false;
-  const { order } = x.attrs, n = order.length;
+  const { order } = x.attrs;
+  const n = order.length;
   return order[n - 1] === n - 2 && order[n - 2] === n - 1 && order.slice(0, -2).every((o, i) => o === i);
 }
 

@@ -92,7 +92,8 @@ export class Tensor<D extends DType = DType> {
   // Movement.
   /** One size may be -1: what the others leave. */
   reshape(shape: Shape): Tensor<D> {
-    const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1), rest = sizeOf(this.shape) / known;
+    const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
+    const rest = sizeOf(this.shape) / known;
     const open = shape.filter((d) => d === -1).length;
     if (open > 1 || (open === 1 && !Number.isInteger(rest))) {
       throw new ShapeError({ op: "reshape", path: this.graph.path, expected: `a shape of ${sizeOf(this.shape)} elements, as ${showType(this)} has, with at most one -1`, got: showShape(shape) });
@@ -103,7 +104,9 @@ export class Tensor<D extends DType = DType> {
   permute(order: readonly number[]): Tensor<D> { return this.graph.node("permute", [this], { order }) as Tensor as Tensor<D>; }
   /** Swaps two axes, by default the last two. */
   transpose(a = -2, b = -1): Tensor<D> {
-    const order = this.shape.map((_, i) => i), i = a < 0 ? a + this.rank : a, j = b < 0 ? b + this.rank : b;
+    const order = this.shape.map((_, i) => i);
+    const i = a < 0 ? a + this.rank : a;
+    const j = b < 0 ? b + this.rank : b;
     [order[i], order[j]] = [j, i];
     return this.permute(order);
   }

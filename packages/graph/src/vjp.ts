@@ -56,7 +56,8 @@ export const vjp: { readonly [P in Op]: Vjp<P> } = {
   reduceSum: (ct, _, [x]) => [ct.broadcast(x.shape)],
   reduceMax: (ct, y, [x]) => {
     // Ties share the gradient.
-    const zero = x.graph.const(0, x.dtype), at = x.equal(y).select(x.graph.const(1, x.dtype), zero);
+    const zero = x.graph.const(0, x.dtype);
+    const at = x.equal(y).select(x.graph.const(1, x.dtype), zero);
     return [at.mul(ct.div(at.sum(y.attrs.axes, true)))];
   },
   argMax: none,
@@ -73,7 +74,8 @@ export const vjp: { readonly [P in Op]: Vjp<P> } = {
   },
   matmul: (ct, y, [a, b]) => {
     // With C = A B: dA = dC B^T, dB = A^T dC; a side stored transposed receives its gradient transposed.
-    const { transposeA: ta, transposeB: tb } = y.attrs, g = ct.cast(a.dtype);
+    const { transposeA: ta, transposeB: tb } = y.attrs;
+    const g = ct.cast(a.dtype);
     const da = ta
       ? b.matmul(g, { transposeA: tb, transposeB: true })
       : g.matmul(b, { transposeA: false, transposeB: !tb });

@@ -3,7 +3,8 @@ import type { Tensor } from "./tensor.ts";
 
 /** Everything `roots` depend on, arguments before results; below `leaves` nothing is looked at. */
 export function order(roots: Iterable<Tensor>, leaves?: ReadonlySet<Tensor>): Tensor[] {
-  const seen = new Set<Tensor>(roots), stack = [...seen];
+  const seen = new Set<Tensor>(roots);
+  const stack = [...seen];
   for (let x = stack.pop(); x !== undefined; x = stack.pop()) {
     if (leaves?.has(x)) continue;
     for (const arg of x.args) {
@@ -22,7 +23,8 @@ export function order(roots: Iterable<Tensor>, leaves?: ReadonlySet<Tensor>): Te
  */
 export function orderByDemand(roots: Iterable<Tensor>): Tensor[] {
   const youngestFirst = (a: Tensor, b: Tensor): number => b.id - a.id;
-  const done = new Set<Tensor>(), stack = [...roots].sort(youngestFirst);
+  const done = new Set<Tensor>();
+  const stack = [...roots].sort(youngestFirst);
   for (let x = stack.at(-1); x !== undefined; x = stack.at(-1)) {
     const pending = done.has(x) ? [] : x.args.filter((a) => !done.has(a)).sort(youngestFirst);
     if (pending.length > 0) stack.push(...pending);

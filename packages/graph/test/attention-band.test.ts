@@ -19,9 +19,14 @@ const layouts = [1, 5, 12, 17].flatMap((seq) => [0, 1, 3, 4, 9].flatMap((window)
 
 describe("the band", () => {
   it.each(layouts)("of $seq by blocks of $block, window $window, causal $causal: each pair once, its key in place, and back", ({ seq, window, block, causal }) => {
-    const g = new Graph(), parts = partsOf(g, seq), p = params(window, causal), band = banded(parts, p, window, block);
-    const width = block + (causal ? 1 : 2) * window, shape = [2, 2, Math.ceil(seq / block), block, width];
-    const pairs = g.input("pairs", "f32", [2, 2, seq, seq]), one = g.input("x", "f32", [2, 2, seq, 1]);
+    const g = new Graph();
+    const parts = partsOf(g, seq);
+    const p = params(window, causal);
+    const band = banded(parts, p, window, block);
+    const width = block + (causal ? 1 : 2) * window;
+    const shape = [2, 2, Math.ceil(seq / block), block, width];
+    const pairs = g.input("pairs", "f32", [2, 2, seq, seq]);
+    const one = g.input("x", "f32", [2, 2, seq, 1]);
     const [at, q, k, seen] = interpret([
       band.pairs(pairs), band.rows(one).broadcast(shape), band.columns(one).reshape([2, 2, shape[2] as number, 1, width]).broadcast(shape), (band.seen as Tensor).broadcast(shape),
     ], { pairs: Array.from({ length: 4 * seq * seq }, (_, i) => i + 1), x: Array.from({ length: 4 * seq }, (_, i) => i) }).map((v) => Array.from(v.data)) as [number[], number[], number[], number[]];
@@ -29,7 +34,8 @@ describe("the band", () => {
     at.forEach((pair, n) => {
       if (seen[n] === 0 || pair === 0) return; // A row past the end is masked by nothing, and cut off.
       // Query and key that share a batch and a head are told by their rows; those of the pair are its index.
-      const query = Math.floor((pair - 1) / seq), key = Math.floor(query / seq) * seq + ((pair - 1) % seq);
+      const query = Math.floor((pair - 1) / seq);
+      const key = Math.floor(query / seq) * seq + ((pair - 1) % seq);
       expect([q[n], k[n]]).toEqual([query, key]);
       found.push(pair);
     });
@@ -40,7 +46,9 @@ describe("the band", () => {
     expect(found.sort((a, b) => a - b)).toEqual(want);
 
     // fromRows undoes rows; fromColumns is the adjoint of columns: <columns(x), y> = <x, fromColumns(y)>.
-    const x = parts.k, y = g.input("y", "f32", band.columns(x).shape), env: Env = { k: numbers(sizeOf(x.shape)), y: numbers(sizeOf(y.shape), 50) };
+    const x = parts.k;
+    const y = g.input("y", "f32", band.columns(x).shape);
+    const env: Env = { k: numbers(sizeOf(x.shape)), y: numbers(sizeOf(y.shape), 50) };
     const [back, left, right] = interpret([band.fromRows(band.rows(x)), band.columns(x).mul(y).sum(), x.mul(band.fromColumns(y)).sum()], env, EXACT).map((v) => Array.from(v.data)) as [number[], number[], number[]];
     expect(back).toEqual(env["k"]);
     expect(left[0]).toBeCloseTo(right[0] as number, 9);
@@ -48,7 +56,11 @@ describe("the band", () => {
 });
 
 describe("which form", () => {
-  const g = new Graph(), q = g.input("q", "f32", [1, 1, 1024, 8]), short = g.input("short", "f32", [1, 1, 512, 8]), padding = g.input("p", "bool", [1, 1024]), bias = g.input("bias", "f32", [1, 1, 1024, 1024]);
+  const g = new Graph();
+  const q = g.input("q", "f32", [1, 1, 1024, 8]);
+  const short = g.input("short", "f32", [1, 1, 512, 8]);
+  const padding = g.input("p", "bool", [1, 1024]);
+  const bias = g.input("bias", "f32", [1, 1, 1024, 1024]);
   it("takes the band where it has at most three quarters of all pairs", () => {
     const of = (window: number | null, causal = false): number | undefined => bandOf({ q, k: q, extra: {} }, { window, causal });
     expect([of(null), of(0), of(8), of(64), of(256), of(257), of(1023)]).toEqual([undefined, 32, 32, 64, 256, undefined, undefined]);
@@ -62,7 +74,9 @@ describe("which form", () => {
     expect(bandOf({ q, k: q, extra: { segments: padding } }, mask)).toBe(32);
   });
   it("never makes all scores in a band, forward or backward", () => {
-    const x = g.input("x", "f32", [1, 2, 1024, 8]), segments = g.input("segments", "i32", [1, 1024]), y = attention(x, x, x, { window: 64, segments });
+    const x = g.input("x", "f32", [1, 2, 1024, 8]);
+    const segments = g.input("segments", "i32", [1, 1024]);
+    const y = attention(x, x, x, { window: 64, segments });
     const { roots } = rewrite([y, ...grad(y.square().sum(), [x])], expandRules(() => false), "expand");
     expect(Math.max(...order(roots).map((n) => sizeOf(n.shape)))).toBe(2 * 1024 * (64 + 2 * 64));
   });
@@ -86,7 +100,9 @@ const cases: Readonly<Record<string, Masked>> = {
 
 /** Attention of a case and its inputs; `pairs`: in the full form, which a bias of zeros asks for. */
 function build(c: Masked, pairs: boolean, [batch, heads, dim]: readonly [number, number, number] = [2, 2, 3]): { readonly y: T; readonly inputs: readonly T[]; readonly env: Record<string, readonly number[]> } {
-  const g = new Graph(), { seq } = c, env: Record<string, readonly number[]> = {};
+  const g = new Graph();
+  const { seq } = c;
+  const env: Record<string, readonly number[]> = {};
   const inputs = ["q", "k", "v"].map((name, i) => {
     env[name] = numbers(batch * heads * seq * dim, 100 * i);
     return g.input(name, "f32", [batch, heads, seq, dim]);
@@ -105,9 +121,12 @@ function build(c: Masked, pairs: boolean, [batch, heads, dim]: readonly [number,
 describe("equals all pairs", () => {
   it.each(Object.entries(cases))("%s", (_, c) => {
     const results = [false, true].map((pairs) => {
-      const { y, inputs, env } = build(c, pairs), [q, k] = inputs as readonly [T, T];
+      const { y, inputs, env } = build(c, pairs);
+      const [q, k] = inputs as readonly [T, T];
       expect(bandOf({ q, k, extra: pairs ? { bias: q } : {} }, { window: c.window, causal: c.causal ?? false }) === undefined).toBe(pairs);
-      const ct = y.graph.input("ct", "f32", y.shape), grads = grad(y.mul(ct).sum(), inputs), full = { ...env, ct: numbers(sizeOf(y.shape), 900) };
+      const ct = y.graph.input("ct", "f32", y.shape);
+      const grads = grad(y.mul(ct).sum(), inputs);
+      const full = { ...env, ct: numbers(sizeOf(y.shape), 900) };
       // A gradient of the gradient is that of the expansion itself.
       const second = grad(grads.map((d) => d.square().sum()).reduce((a, b) => a.add(b)), inputs);
       return interpret([y, ...grads, ...second], full, EXACT).map((v) => Array.from(v.data));
@@ -126,7 +145,8 @@ describe("equals all pairs", () => {
 
   it("in the log-sum-exp of scores as well", () => {
     const [band, pairs] = [false, true].map((all) => {
-      const { y, env } = build({ seq: 64, window: 4 }, all), { composite, params } = (y as Node<"composite">).attrs;
+      const { y, env } = build({ seq: 64, window: 4 }, all);
+      const { composite, params } = (y as Node<"composite">).attrs;
       return Array.from(interpret([y.graph.call(composite, y.args, params)[1] as Tensor], env, EXACT)[0]?.data ?? []);
     }) as [number[], number[]];
     expect(band.length).toBe(2 * 2 * 64);

@@ -19,12 +19,14 @@ interface Mask {
   readonly dropout?: number;
 }
 
-const KEY = [17, 4] as const, STREAM = 6;
+const KEY = [17, 4] as const;
+const STREAM = 6;
 
 /** Keys a query may see; probabilities even over all where it may see none. */
 function loops([batch, heads, queries, keys, dim]: Size, env: Readonly<Record<string, readonly number[]>>, m: Mask): number[] {
   const at = (name: string, i: number): number => (env[name] as readonly number[])[i] as number;
-  const scale = m.scale ?? 1 / Math.sqrt(dim), out: number[] = [];
+  const scale = m.scale ?? 1 / Math.sqrt(dim);
+  const out: number[] = [];
   const bits = randomBits(KEY, STREAM, batch * heads * queries * keys, 24);
   for (let b = 0; b < batch; b++) for (let h = 0; h < heads; h++) for (let i = 0; i < queries; i++) {
     const scores: number[] = [];
@@ -37,10 +39,13 @@ function loops([batch, heads, queries, keys, dim]: Size, env: Readonly<Record<st
       const hidden = (m.keyPadding && !at("padding", b * keys + j)) || (m.segments && at("segments", b * keys + i) !== at("segments", b * keys + j)) || (m.causal && j > i) || (m.window !== undefined && Math.abs(i - j) > m.window);
       scores.push(hidden ? -Infinity : s);
     }
-    const max = Math.max(...scores), e = scores.map((s) => (max === -Infinity ? 1 : Math.exp(s - max))), total = e.reduce((a, c) => a + c, 0);
+    const max = Math.max(...scores);
+    const e = scores.map((s) => (max === -Infinity ? 1 : Math.exp(s - max)));
+    const total = e.reduce((a, c) => a + c, 0);
     for (let d = 0; d < dim; d++) {
       out.push(e.reduce((sum, w, j) => {
-        const index = ((b * heads + h) * queries + i) * keys + j, kept = m.dropout === undefined ? 1 : (bits[index] as number) < m.dropout * 2 ** 24 ? 0 : 1 / (1 - m.dropout);
+        const index = ((b * heads + h) * queries + i) * keys + j;
+        const kept = m.dropout === undefined ? 1 : (bits[index] as number) < m.dropout * 2 ** 24 ? 0 : 1 / (1 - m.dropout);
         return sum + (w / total) * kept * at("v", ((b * heads + h) * keys + j) * dim + d);
       }, 0));
     }
@@ -51,7 +56,8 @@ function loops([batch, heads, queries, keys, dim]: Size, env: Readonly<Record<st
 type Size = readonly [batch: number, heads: number, queries: number, keys: number, dim: number];
 
 function attend(name: string, size: Size, m: Mask = {}): CompositeCase {
-  const [batch, heads, queries, keys, dim] = size, draw = (n: number, from: number): number[] => Array.from({ length: n }, (_, i) => 0.8 * noise(i + from));
+  const [batch, heads, queries, keys, dim] = size;
+  const draw = (n: number, from: number): number[] => Array.from({ length: n }, (_, i) => 0.8 * noise(i + from));
   const env: Record<string, readonly number[]> = { q: draw(batch * heads * queries * dim, 0), k: draw(batch * heads * keys * dim, 100), v: draw(batch * heads * keys * dim, 200) };
   if (m.keyPadding) env["padding"] = m.keyPadding;
   if (m.segments) env["segments"] = m.segments;

@@ -24,11 +24,15 @@ const sum = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0)
 const mean = (list: readonly number[]): number => sum(list) / list.length;
 const at = (list: readonly number[], i: number): number => list[i] as number;
 
-const soft = (x: readonly number[]): number[] => { const m = Math.max(...x), e = x.map((v) => Math.exp(v - m)), s = sum(e); return e.map((v) => v / s); };
+const soft = (x: readonly number[]): number[] => { const m = Math.max(...x);
+ const e = x.map((v) => Math.exp(v - m));
+ const s = sum(e); return e.map((v) => v / s); };
 const lse = (x: readonly number[]): number => { const m = Math.max(...x); return m + Math.log(sum(x.map((v) => Math.exp(v - m)))); };
 /** P(X <= x) of a standard normal: Simpson's rule. */
 function cdf(x: number): number {
-  const n = 2000, h = x / n, pdf = (t: number): number => Math.exp(-t * t / 2) / Math.sqrt(2 * Math.PI);
+  const n = 2000;
+  const h = x / n;
+  const pdf = (t: number): number => Math.exp(-t * t / 2) / Math.sqrt(2 * Math.PI);
   let total = pdf(0) + pdf(x);
   for (let i = 1; i < n; i++) total += (i % 2 === 1 ? 4 : 2) * pdf(i * h);
   return 0.5 + (total * h) / 3;
@@ -43,29 +47,36 @@ const activations: readonly (readonly [string, (x: T) => T, (x: number) => numbe
   ["relu", relu, (x) => Math.max(x, 0)],
 ];
 
-const W = some(4, 0.5, 50), B = some(4, 0.5, 60);
-const normed = (x: readonly number[], eps: number): number[] => { const m = mean(x), v = mean(x.map((e) => (e - m) ** 2)); return x.map((e, i) => ((e - m) / Math.sqrt(v + eps)) * at(W, i) + at(B, i)); };
+const W = some(4, 0.5, 50);
+const B = some(4, 0.5, 60);
+const normed = (x: readonly number[], eps: number): number[] => { const m = mean(x);
+ const v = mean(x.map((e) => (e - m) ** 2)); return x.map((e, i) => ((e - m) / Math.sqrt(v + eps)) * at(W, i) + at(B, i)); };
 const rms = (x: readonly number[], eps: number, w?: readonly number[]): number[] => { const r = Math.sqrt(mean(x.map((e) => e * e)) + eps); return x.map((e, i) => (e / r) * (w ? at(w, i) : 1)); };
 
 /** Half-split rotation of one head vector. */
 const turned = (x: readonly number[], position: number, base: number): number[] => {
   const half = x.length / 2;
   return x.map((v, i) => {
-    const c = i % half, angle = position * base ** (-c / half);
+    const c = i % half;
+    const angle = position * base ** (-c / half);
     return i < half ? v * Math.cos(angle) - at(x, i + half) * Math.sin(angle) : v * Math.cos(angle) + at(x, i - half) * Math.sin(angle);
   });
 };
 
 /** The textbook form of AdamW: bias-corrected moments, decay apart. */
 function adamw(p: number, g: number, m: number, v: number, t: number): readonly [number, number, number] {
-  const [lr, b1, b2, eps, decay] = [0.01, 0.9, 0.99, 1e-6, 0.1], m2 = b1 * m + (1 - b1) * g, v2 = b2 * v + (1 - b2) * g * g;
+  const [lr, b1, b2, eps, decay] = [0.01, 0.9, 0.99, 1e-6, 0.1];
+  const m2 = b1 * m + (1 - b1) * g;
+  const v2 = b2 * v + (1 - b2) * g * g;
   return [p - lr * decay * p - (lr * (m2 / (1 - b1 ** t))) / (Math.sqrt(v2 / (1 - b2 ** t)) + eps), m2, v2];
 }
 const ADAM = { p: some(3), grad: some(3, 1, 5), m: some(3, 1, 9), v: some(3, 1, 12).map((x) => x * x), t: 3 };
 const CORRECTION = Math.sqrt(1 - 0.99 ** ADAM.t);
-const ROTATED = rows(some(16), 4), POSITIONS = [0, 1, 7, 300];
+const ROTATED = rows(some(16), 4);
+const POSITIONS = [0, 1, 7, 300];
 const KEPT = Array.from(randomBits([5, 9], 3, 12, 24)).map((b) => (b < 0.25 * 2 ** 24 ? 0 : 1 / 0.75));
-const LOGITS = rows(some(10, 3), 5), TARGETS = [4, 0];
+const LOGITS = rows(some(10, 3), 5);
+const TARGETS = [4, 0];
 
 /** X <- aX + (bA + cA^2) X five times on a 2 x 2 diagonal matrix: each singular value goes by itself. */
 const polynomial = (s: number): number => { let x = s; for (let i = 0; i < 5; i++) x = 3.4445 * x - 4.775 * x ** 3 + 2.0315 * x ** 5; return x; };

@@ -28,7 +28,8 @@ describe("forward", () => {
       close(values(ys, c.env), c.want, 5e-6);
     });
     it(`${c.name}: the expansion`, () => {
-      const ys = rootsOf(c), { roots } = rewrite(ys, expandRules(() => false), "expand");
+      const ys = rootsOf(c);
+      const { roots } = rewrite(ys, expandRules(() => false), "expand");
       expect(order(roots).some((x) => x.op === "composite")).toBe(false);
       expect(values(roots, c.env)).toEqual(values(ys, c.env));
     });
@@ -44,7 +45,8 @@ describe("gradient", () => {
 
 /** The composite nodes of a case, and of its expansions, that have a gradient of their own. */
 function withOwnGradient(ys: readonly Tensor[]): Node<"composite">[] {
-  const found = new Set<Node<"composite">>(), queue = order(ys).filter((x): x is Node<"composite"> => isOp(x, "composite"));
+  const found = new Set<Node<"composite">>();
+  const queue = order(ys).filter((x): x is Node<"composite"> => isOp(x, "composite"));
   for (let x = queue.pop(); x !== undefined; x = queue.pop()) {
     if (found.has(x)) continue;
     found.add(x);
@@ -59,15 +61,18 @@ describe("own gradients equal those of the expansion", () => {
     if (own.length === 0) continue;
     it(c.name, () => {
       for (const x of own) {
-        const { composite, params } = x.attrs, { graph, args } = x;
+        const { composite, params } = x.attrs;
+        const { graph, args } = x;
         const bare: Composite = { name: `${composite.name}, without its own gradient`, expand: composite.expand };
-        const [ys, zs] = [call(composite, args, params), call(bare, args, params)], through = args.filter((a) => isFloat(a.dtype));
+        const [ys, zs] = [call(composite, args, params), call(bare, args, params)];
+        const through = args.filter((a) => isFloat(a.dtype));
         // Every output has a cotangent in turn, then all of them.
         for (const which of [...ys.keys(), -1]) {
           const cts = ys.map((y, i) => (which === -1 || which === i) && isFloat(y.dtype) ? graph.input(`weight:${i}:${y.shape.join("x")}`, "f32", y.shape).cast(y.dtype) : undefined);
           const env: Record<string, readonly number[]> = { ...c.env };
           for (const n of order(cts.filter((ct) => ct !== undefined))) if (isOp(n, "input")) env[n.attrs.name] = Array.from({ length: n.shape.reduce((a, b) => a * b, 1) }, (_, i) => noise(i));
-          const got = pullback(ys, cts, through), want = pullback(zs, cts, through);
+          const got = pullback(ys, cts, through);
+          const want = pullback(zs, cts, through);
           got.forEach((d, i) => {
             // Nothing flows is zeros.
             const of = (t: Tensor | undefined): number[] => (t === undefined ? new Array<number>((through[i] as Tensor).shape.reduce((n, m) => n * m, 1)).fill(0) : values([t], env, EXACT));
@@ -82,8 +87,10 @@ describe("own gradients equal those of the expansion", () => {
 describe("second derivatives", () => {
   for (const c of cases.filter((each) => each.gradient !== false && !/head dim 2|everything|far out/.test(each.name))) {
     it(c.name, () => {
-      const { loss, env } = inTheMiddle(c.build, c.env), xs = floatInputs([loss]);
-      const first = grad(loss, xs), full: Record<string, readonly number[]> = { ...env };
+      const { loss, env } = inTheMiddle(c.build, c.env);
+      const xs = floatInputs([loss]);
+      const first = grad(loss, xs);
+      const full: Record<string, readonly number[]> = { ...env };
       const again = first.map((d, i) => {
         const name = `weight:second:${i}`;
         full[name] = Array.from({ length: d.shape.reduce((a, b) => a * b, 1) }, (_, j) => noise(j + 7 * i));
@@ -96,14 +103,19 @@ describe("second derivatives", () => {
 
 describe("attention", () => {
   it("gives f16 inputs an f16 result with f32 scores, and f16 gradients", () => {
-    const g = new Graph(), x = (name: string): Tensor<"f32"> => g.input(name, "f16", [1, 2, 3, 4]) as Tensor as Tensor<"f32">;
-    const q = x("q"), k = x("k"), v = x("v"), y = attention(q, k, v, { causal: true });
+    const g = new Graph();
+    const x = (name: string): Tensor<"f32"> => g.input(name, "f16", [1, 2, 3, 4]) as Tensor as Tensor<"f32">;
+    const q = x("q");
+    const k = x("k");
+    const v = x("v");
+    const y = attention(q, k, v, { causal: true });
     const f = (name: string): Tensor<"f32"> => g.input(name, "f16", [1, 2, 3, 4]).cast("f32");
     const want = attention(f("q"), f("k"), f("v"), { causal: true });
     const env = { q: Array.from({ length: 24 }, (_, i) => noise(i)), k: Array.from({ length: 24 }, (_, i) => noise(i + 30)), v: Array.from({ length: 24 }, (_, i) => noise(i + 60)) };
     expect(y.dtype).toBe("f16");
     close(values([y], env), values([want], env), 2e-3);
-    const grads = grad(y.cast("f32").square().sum(), [q, k, v]), wanted = grad(want.square().sum(), [q, k, v]);
+    const grads = grad(y.cast("f32").square().sum(), [q, k, v]);
+    const wanted = grad(want.square().sum(), [q, k, v]);
     expect(grads.map((d) => d.dtype)).toEqual(["f16", "f16", "f16"]);
     close(values(grads, env), values(wanted, env), 1e-2);
   });
@@ -114,7 +126,9 @@ describe("attention", () => {
   });
 
   it("gives a padded row no influence", () => {
-    const g = new Graph(), x = g.input("x", "f32", [2, 1, 2, 2]), y = attention(x, x, x, { keyPadding: g.input("padding", "bool", [2, 2]) });
+    const g = new Graph();
+    const x = g.input("x", "f32", [2, 1, 2, 2]);
+    const y = attention(x, x, x, { keyPadding: g.input("padding", "bool", [2, 2]) });
     const [d] = grad(y.slice(0, 1, 2).sum(), [x]);
     const got = values([d as Tensor], { x: [1, 2, 3, 4, 5, 6, 7, 8], padding: [1, 1, 0, 0] });
     // The row sees nothing, so its scores are no function of q and k; what is left is the even mean of v.
@@ -123,11 +137,17 @@ describe("attention", () => {
 });
 
 it("newtonSchulz brings singular values to between 0.68 and 1.13", () => {
-  const g = new Graph(), n = 6, x = g.input("x", "f32", [n, n]);
+  const g = new Graph();
+  const n = 6;
+  const x = g.input("x", "f32", [n, n]);
   // An orthogonal matrix (a Householder reflection) times singular values from 1 down to 1/50.
-  const v = Array.from({ length: n }, (_, i) => noise(i)), norm = v.reduce((s, e) => s + e * e, 0), s = [1, 0.5, 0.2, 0.1, 0.05, 0.02];
-  const h = Array.from({ length: n * n }, (_, e) => { const i = Math.floor(e / n), j = e % n; return ((i === j ? 1 : 0) - (2 * (v[i] as number) * (v[j] as number)) / norm) * (s[j] as number); });
-  const y = newtonSchulz(x), gram = values([y.matmul(y, { transposeA: true })], { x: h }, EXACT);
+  const v = Array.from({ length: n }, (_, i) => noise(i));
+  const norm = v.reduce((s, e) => s + e * e, 0);
+  const s = [1, 0.5, 0.2, 0.1, 0.05, 0.02];
+  const h = Array.from({ length: n * n }, (_, e) => { const i = Math.floor(e / n);
+ const j = e % n; return ((i === j ? 1 : 0) - (2 * (v[i] as number) * (v[j] as number)) / norm) * (s[j] as number); });
+  const y = newtonSchulz(x);
+  const gram = values([y.matmul(y, { transposeA: true })], { x: h }, EXACT);
   for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) {
     const e = gram[i * n + j] as number;
     if (i !== j) expect(Math.abs(e)).toBeLessThan(1e-9);

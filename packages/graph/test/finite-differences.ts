@@ -27,7 +27,8 @@ const list = (ys: Tensor | readonly Tensor[]): readonly Tensor[] => (Array.isArr
 
 /** The op alone under a weighted sum. */
 export function alone(build: Build, env: Env): { readonly loss: Tensor; readonly env: Env } {
-  const g = new Graph(), full: Record<string, readonly number[]> = { ...env };
+  const g = new Graph();
+  const full: Record<string, readonly number[]> = { ...env };
   return { loss: weighted(g, list(build(g, (x) => x)), full), env: full };
 }
 
@@ -36,7 +37,8 @@ export function alone(build: Build, env: Env): { readonly loss: Tensor; readonly
  * passes through others, and the inputs are shared with another branch.
  */
 export function inTheMiddle(build: Build, env: Env): { readonly loss: Tensor; readonly env: Env } {
-  const g = new Graph(), full: Record<string, readonly number[]> = { ...env };
+  const g = new Graph();
+  const full: Record<string, readonly number[]> = { ...env };
   const bent = (x: Tensor): Tensor => (isFloat(x.dtype) ? x.add(x.mul(0.3).sin().mul(0.2)) : x);
   const ys = list(build(g, bent)).filter((y) => isFloat(y.dtype));
   const once = weighted(g, ys.map((y) => y.mul(0.5).tanh()), full);
@@ -49,13 +51,16 @@ const value = (x: Tensor, env: Env): number => interpret([x], env, EXACT)[0]?.da
 
 /** Compares grad(loss) with central differences, before and after lowering. */
 export function checkGradient({ loss, env }: { readonly loss: Tensor; readonly env: Env }, tolerance = 2e-7): void {
-  const inputs = floatInputs([loss]), grads = grad(loss, inputs);
+  const inputs = floatInputs([loss]);
+  const grads = grad(loss, inputs);
   expect(inputs.length, "inputs to differentiate by").toBeGreaterThan(0);
   const got = interpret(grads, env, EXACT);
   const lowered = lower(program(loss.graph, { state: [], outputs: Object.fromEntries(grads.map((d, i) => [`${i}`, d])) }), { check: true });
   const again = interpret(Object.values(lowered.outputs), env, EXACT);
   inputs.forEach((x, k) => {
-    const name = x.attrs.name, at = env[name] as readonly number[], h = 1e-5;
+    const name = x.attrs.name;
+    const at = env[name] as readonly number[];
+    const h = 1e-5;
     at.forEach((_, i) => {
       const moved = (by: number): number => value(loss, { ...env, [name]: at.map((v, j) => (j === i ? v + by : v)) });
       const difference = (8 * (moved(h) - moved(-h)) - (moved(2 * h) - moved(-2 * h))) / (12 * h);

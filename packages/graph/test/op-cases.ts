@@ -36,8 +36,11 @@ function unary(op: (x: Tensor) => Tensor, f: (x: number) => number, special: rea
 
 /** f over every way of broadcasting [2, 3] and its like, with gradient, and over special values, without. */
 function binary(op: (a: Tensor, b: Tensor) => Tensor, f: (a: number, b: number) => number, special: readonly (readonly [a: number, b: number, y: number])[], gradient = true): readonly OpCase[] {
-  const a = some(6, (i) => noise(i)).map(Math.fround), b = some(6, (i) => Math.sign(noise(i + 9)) * (0.6 + Math.abs(noise(i + 9)))).map(Math.fround);
-  const pick = (list: readonly number[], i: number): number => list[i] as number, rows = [0, 0, 0, 1, 1, 1], columns = [0, 1, 2, 0, 1, 2];
+  const a = some(6, (i) => noise(i)).map(Math.fround);
+  const b = some(6, (i) => Math.sign(noise(i + 9)) * (0.6 + Math.abs(noise(i + 9)))).map(Math.fround);
+  const pick = (list: readonly number[], i: number): number => list[i] as number;
+  const rows = [0, 0, 0, 1, 1, 1];
+  const columns = [0, 1, 2, 0, 1, 2];
   const more = gradient ? { gradient: true as const } : {};
   return [
     { name: "same shape", build: (g, r) => op(f32(g, r, "a", [2, 3]), f32(g, r, "b", [2, 3])), env: { a, b }, want: a.map((x, i) => f(x, pick(b, i))), shape: [2, 3], ...more },
@@ -63,7 +66,8 @@ const x23 = (g: Graph, r: Read): Tensor => f32(g, r, "x", [2, 3]);
 const X = some(6).map(Math.fround);
 const MIN = -2147483648;
 const matrix = (rows: number, columns: number, f: (i: number, j: number) => number): number[] => Array.from({ length: rows * columns }, (_, n) => f(Math.floor(n / columns), n % columns));
-const A = some(6).map(Math.fround), B = some(12, (i) => noise(i + 20)).map(Math.fround);
+const A = some(6).map(Math.fround);
+const B = some(12, (i) => noise(i + 20)).map(Math.fround);
 /** A [2, 3] times B [3, 4], from the definition. */
 const PRODUCT = matrix(2, 4, (i, j) => [0, 1, 2].reduce((sum, k) => sum + (A[3 * i + k] as number) * (B[4 * k + j] as number), 0));
 const transposed = (list: readonly number[], rows: number, columns: number): number[] => matrix(columns, rows, (i, j) => list[j * columns + i] as number);
@@ -217,14 +221,17 @@ export const opCases: { readonly [P in Op]: readonly OpCase[] } = {
     { name: "is its expansion", build: (g, r) => g.call({ name: "test: a * b + a", expand: ([a, b]) => [(a as Tensor).mul(b as Tensor).add(a as Tensor)] }, [f32(g, r, "a", [2]), f32(g, r, "b", [2])], {})[0] as Tensor, env: { a: [1, 2], b: [3, 4] }, want: [4, 10], gradient: true },
     { name: "one tensor in two places", build: (g, r) => { const x = f32(g, r, "a", [2]); return g.call({ name: "test: a * b", expand: ([a, b]) => [(a as Tensor).mul(b as Tensor)] }, [x, x], {})[0] as Tensor; }, env: { a: [3, 4] }, want: [9, 16], gradient: true },
     { name: "an arg that depends on another", build: (g, r) => { const x = f32(g, r, "a", [2]); return g.call({ name: "test: a * b", expand: ([a, b]) => [(a as Tensor).mul(b as Tensor)] }, [x, x.mul(x)], {})[0] as Tensor; }, env: { a: [3, 4] }, want: [27, 64], gradient: true },
-    { name: "second of two outputs", build: (g, r) => { const x = f32(g, r, "a", [2]), [s, d] = g.call({ name: "test: sum, difference", expand: ([a, b]) => [(a as Tensor).add(b as Tensor), (a as Tensor).sub(b as Tensor)] }, [x, f32(g, r, "b", [2])], {}); return (s as Tensor).mul(0.5).mul(d as Tensor); }, env: { a: [3, 4], b: [1, 6] }, want: [4, -10], gradient: true },
+    { name: "second of two outputs", build: (g, r) => { const x = f32(g, r, "a", [2]);
+ const [s, d] = g.call({ name: "test: sum, difference", expand: ([a, b]) => [(a as Tensor).add(b as Tensor), (a as Tensor).sub(b as Tensor)] }, [x, f32(g, r, "b", [2])], {}); return (s as Tensor).mul(0.5).mul(d as Tensor); }, env: { a: [3, 4], b: [1, 6] }, want: [4, -10], gradient: true },
     { name: "one output is an arg", build: (g, r) => g.call({ name: "test: the second", expand: ([, b]) => [b as Tensor] }, [f32(g, r, "a", [2]), f32(g, r, "b", [2])], {})[0] as Tensor, env: { a: [3, 4], b: [1, 6] }, want: [1, 6], gradient: true },
   ],
 };
 
 /** erf by the integral: Simpson's rule on exp(-t^2), 2000 steps. */
 function ERF(x: number): number {
-  const n = 2000, h = x / n, f = (t: number): number => Math.exp(-t * t);
+  const n = 2000;
+  const h = x / n;
+  const f = (t: number): number => Math.exp(-t * t);
   let sum = f(0) + f(x);
   for (let i = 1; i < n; i++) sum += (i % 2 === 1 ? 4 : 2) * f(i * h);
   return ((2 / Math.sqrt(Math.PI)) * sum * h) / 3;

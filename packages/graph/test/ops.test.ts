@@ -10,7 +10,9 @@ const ops = Object.entries(opCases) as [Op, readonly OpCase[]][];
 describe("forward", () => {
   for (const [op, cases] of ops) for (const c of cases) {
     it(`${op}: ${c.name}`, () => {
-      const y = c.build(new Graph(), plain), [value] = interpret([y], c.env ?? {}), tolerance = c.tolerance ?? 2e-7;
+      const y = c.build(new Graph(), plain);
+      const [value] = interpret([y], c.env ?? {});
+      const tolerance = c.tolerance ?? 2e-7;
       verify([y]);
       if (c.shape !== undefined) expect(y.shape).toEqual(c.shape);
       expect(value?.data.length).toBe(c.want.length);
@@ -37,14 +39,18 @@ describe("gradient", () => {
 
   it("of what has none is undefined, or zeros", () => {
     for (const op of ["detach", "argMax", "less", "floor"] as const) for (const c of opCases[op].filter((each) => !each.gradient && each.env !== undefined)) {
-      const y = c.build(new Graph(), plain), xs = floatInputs([y]);
+      const y = c.build(new Graph(), plain);
+      const xs = floatInputs([y]);
       const cts = [isFloat(y.dtype) ? y.graph.full(y.shape, 1, y.dtype) : undefined];
       expect(pullback([y], cts, xs).every((d) => d === undefined), op).toBe(true);
     }
   });
 
   it("ties share it", () => {
-    const g = new Graph(), x = g.input("x", "f32", [3]), y = g.input("y", "f32", [3]), env = { x: [1, 2, 3], y: [1, 3, 2] };
+    const g = new Graph();
+    const x = g.input("x", "f32", [3]);
+    const y = g.input("y", "f32", [3]);
+    const env = { x: [1, 2, 3], y: [1, 3, 2] };
     const of = (z: Tensor, xs: readonly Tensor[]): number[][] => interpret(grad(z.sum(), xs), env).map((v) => Array.from(v.data));
     expect(of(x.max(y), [x, y])).toEqual([[0.5, 0, 1], [0.5, 1, 0]]);
     expect(of(x.min(y), [x, y])).toEqual([[0.5, 1, 0], [0.5, 0, 1]]);
@@ -56,7 +62,8 @@ describe("gradient", () => {
 
 describe("groups", () => {
   it("name ops that exist, each in one group of structure", () => {
-    const all = new Set(ops.map(([op]) => op)), { commutative, ...structure } = groups;
+    const all = new Set(ops.map(([op]) => op));
+    const { commutative, ...structure } = groups;
     const listed = Object.values(structure).flatMap((set) => [...set]);
     expect(new Set(listed).size).toBe(listed.length);
     expect([...all].filter((op) => !listed.includes(op)).sort()).toEqual(["composite", "gather", "matmul", "scatterAdd"]);
@@ -64,9 +71,12 @@ describe("groups", () => {
   });
 
   it("commutative ops commute", () => {
-    const g = new Graph(), env = { a: [1, 0, 3, NaN], b: [2, 0, -1, 4] };
+    const g = new Graph();
+    const env = { a: [1, 0, 3, NaN], b: [2, 0, -1, 4] };
     for (const op of groups.commutative) {
-      const dtype = op === "and" || op === "or" ? "bool" : "f32", a = g.input(`a`, "f32", [4]).cast(dtype), b = g.input("b", "f32", [4]).cast(dtype);
+      const dtype = op === "and" || op === "or" ? "bool" : "f32";
+      const a = g.input(`a`, "f32", [4]).cast(dtype);
+      const b = g.input("b", "f32", [4]).cast(dtype);
       const [ab, ba] = interpret([g.node(op as "add", [a, b], {}), g.node(op as "add", [b, a], {})], env);
       expect(ab?.data).toEqual(ba?.data);
     }

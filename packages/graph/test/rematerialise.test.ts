@@ -18,7 +18,11 @@ interface Net {
 
 /** A pre-norm encoder with attention and dropout, its gradients and an update by them. */
 function net({ layers, scoped = true, path = (layer) => `net.layer.${layer}`, rows = 6 }: Net): Program {
-  const g = new Graph(), hidden = 8, heads = 2, key = g.input("key", "u32", [2]), params: T[] = [];
+  const g = new Graph();
+  const hidden = 8;
+  const heads = 2;
+  const key = g.input("key", "u32", [2]);
+  const params: T[] = [];
   const param = (name: string, shape: readonly number[]): T => {
     const made = g.input(name, "f32", shape);
     params.push(made);
@@ -31,13 +35,17 @@ function net({ layers, scoped = true, path = (layer) => `net.layer.${layer}`, ro
       const norm = (name: string, v: T): T => layerNorm(v, param(`${i}.${name}.weight`, [hidden]), param(`${i}.${name}.bias`, [hidden]));
       const linear = (name: string, v: T, out: number): T => v.matmul(param(`${i}.${name}`, [v.shape.at(-1) as number, out]));
       const split = (v: T): T => outside(() => v.reshape([1, rows, heads, hidden / heads]).permute([0, 2, 1, 3]));
-      const h = norm("norm", x), mixed = attention(split(linear("q", h, hidden)), split(linear("k", h, hidden)), split(linear("v", h, hidden)), { dropout: { rate: 0.2, stream: 2 * i, key } });
-      const joined = outside(() => mixed.permute([0, 2, 1, 3]).reshape([rows, hidden])), a = dropout(linear("o", joined, hidden), { rate: 0.2, stream: 2 * i + 1, key });
-      const y = outside(() => x.add(a)), fed = linear("down", gelu(linear("up", norm("second", y), 4 * hidden)), hidden);
+      const h = norm("norm", x);
+      const mixed = attention(split(linear("q", h, hidden)), split(linear("k", h, hidden)), split(linear("v", h, hidden)), { dropout: { rate: 0.2, stream: 2 * i, key } });
+      const joined = outside(() => mixed.permute([0, 2, 1, 3]).reshape([rows, hidden]));
+      const a = dropout(linear("o", joined, hidden), { rate: 0.2, stream: 2 * i + 1, key });
+      const y = outside(() => x.add(a));
+      const fed = linear("down", gelu(linear("up", norm("second", y), 4 * hidden)), hidden);
       return outside(() => y.add(fed));
     });
   }
-  const last = x, loss = g.within("net.head", () => last.matmul(param("head", [hidden, 3])).tanh().square().sum());
+  const last = x;
+  const loss = g.within("net.head", () => last.matmul(param("head", [hidden, 3])).tanh().square().sum());
   const updates = Object.fromEntries(grad(loss, params).map((d, i) => [((params[i] as T).attrs as { readonly name: string }).name, (params[i] as T).sub((d as T).mul(0.1))]));
   return program(g, { state: params, outputs: { loss }, updates });
 }
@@ -52,14 +60,17 @@ function values(p: Program): number[][] {
 
 /** Forward values, inputs aside, that are read once the first gradient has reached a layer: what the forward pass keeps for it. */
 function keptFor(p: Program): Tensor[] {
-  const nodes = order(programRoots(p)), first = Math.min(...barriers(p).map((b) => (b.args[1] as Tensor).id)), kept = new Set<Tensor>();
+  const nodes = order(programRoots(p));
+  const first = Math.min(...barriers(p).map((b) => (b.args[1] as Tensor).id));
+  const kept = new Set<Tensor>();
   for (const n of nodes) if (n.id > first) for (const a of n.args) if (a.id < first && !isOp(a, "input") && !isOp(a, "const") && a.rank > 0) kept.add(a);
   return [...kept];
 }
 
 describe("rematerialise", () => {
   it.each([[{ layers: 1 }], [{ layers: 3 }], [{ layers: 3, scoped: false }]] as const)("%o: loss and updates are equal to the bit", (size) => {
-    const p = net(size), r = rematerialise(p);
+    const p = net(size);
+    const r = rematerialise(p);
     verify(programRoots(r));
     expect(barriers(r).length).toBeGreaterThan(0);
     expect(values(r)).toEqual(values(p));
@@ -69,7 +80,8 @@ describe("rematerialise", () => {
   });
 
   it("expanded, it is the program it was made of", () => {
-    const p = net({ layers: 3 }), [before, after] = [programRoots(lower(p)), programRoots(lower(rematerialise(p)))];
+    const p = net({ layers: 3 });
+    const [before, after] = [programRoots(lower(p)), programRoots(lower(rematerialise(p)))];
     expect(after.every((x, i) => x === before[i])).toBe(true);
   });
 
@@ -82,7 +94,8 @@ describe("rematerialise", () => {
   });
 
   it("each layer waits for the gradient that flows into it: later layers first", () => {
-    const r = rematerialise(net({ layers: 4 })), layerOf = (x: Tensor): number => Number(/layer\.(\d)/.exec(x.path)?.[1]);
+    const r = rematerialise(net({ layers: 4 }));
+    const layerOf = (x: Tensor): number => Number(/layer\.(\d)/.exec(x.path)?.[1]);
     const gates = new Map<number, Tensor>();
     for (const n of order(programRoots(r))) {
       for (const a of n.args) if (barriers(r).includes(a as Node<"composite">) && !n.path.endsWith("'")) gates.set(layerOf(n), a.args[1] as Tensor);
@@ -95,7 +108,9 @@ describe("rematerialise", () => {
   });
 
   it.each([["f32", 6, 2, 2.5], ["f16", 6, 2, 2.5], ["f32", 12, 2.5, 4], ["f16", 12, 2.5, 4]] as const)("%s, %i layers: less than 1/%d is alive at once by ids, 1/%d by demand", (compute, layers, byIds, byDemand) => {
-    const p = net({ layers, rows: 96 }), r = rematerialise(p), [whole, less, unknown] = [lower(p, { compute }), lower(r, { compute, native: NATIVE }), lower(r, { compute })];
+    const p = net({ layers, rows: 96 });
+    const r = rematerialise(p);
+    const [whole, less, unknown] = [lower(p, { compute }), lower(r, { compute, native: NATIVE }), lower(r, { compute })];
     const demanded = (x: Program): number => peakLiveBytes(x, orderByDemand(programRoots(x)));
     expect(peakLiveBytes(whole) / peakLiveBytes(less)).toBeGreaterThan(byIds);
     expect(demanded(whole) / demanded(less)).toBeGreaterThan(byDemand);
@@ -104,7 +119,8 @@ describe("rematerialise", () => {
   });
 
   it.each(["f16", "bf16"] as const)("lowered to %s, values are equal to the bit", (compute) => {
-    const p = net({ layers: 3 }), lowered = lower(rematerialise(p), { compute, native: NATIVE, check: true });
+    const p = net({ layers: 3 });
+    const lowered = lower(rematerialise(p), { compute, native: NATIVE, check: true });
     expect(barriers(lowered).length).toBeGreaterThan(0);
     expect(values(lowered)).toEqual(values(lower(p, { compute })));
   });
@@ -115,7 +131,8 @@ describe("rematerialise", () => {
   });
 
   it("layers are what the pattern says", () => {
-    const named = (layer: number): string => `net.${["a", "b", "c"][layer] as string}.block`, p = net({ layers: 3, path: named });
+    const named = (layer: number): string => `net.${["a", "b", "c"][layer] as string}.block`;
+    const p = net({ layers: 3, path: named });
     expect(rematerialise(p)).toBe(p);
     const r = rematerialise(p, { layer: /^net\.[abc]/ });
     expect(values(r)).toEqual(values(p));
@@ -123,21 +140,28 @@ describe("rematerialise", () => {
   });
 
   it("leaves alone what has no gradient, and what has no layers", () => {
-    const g = new Graph(), x = g.input("x", "f32", [2, 2]);
+    const g = new Graph();
+    const x = g.input("x", "f32", [2, 2]);
     const forward = program(g, { state: [], outputs: { y: g.within("layer.0", () => x.exp().sum()) } });
     expect(rematerialise(forward)).toBe(forward);
-    const [d] = grad(x.exp().square().sum(), [x]) as [Tensor], flat = program(g, { state: [], outputs: { d } });
+    const [d] = grad(x.exp().square().sum(), [x]) as [Tensor];
+    const flat = program(g, { state: [], outputs: { d } });
     expect(rematerialise(flat)).toBe(flat);
   });
 });
 
 describe("peakLiveBytes", () => {
   it("adds up what is alive, frees it after its last reader, and counts a barrier as a name", () => {
-    const g = new Graph(), x = g.input("x", "f32", [10]), a = x.exp(), b = a.neg(), y = b.sum();
+    const g = new Graph();
+    const x = g.input("x", "f32", [10]);
+    const a = x.exp();
+    const b = a.neg();
+    const y = b.sum();
     const p = program(g, { state: [], outputs: { y } });
     // x and a, then a and b, then b and its sum [1], which is reshaped to [].
     expect(peakLiveBytes(p)).toBe(80);
-    const c = g.call(barrierComposite, [a, b], {})[0] as T, named = program(g, { state: [], outputs: { y: c.add(b).sum() } });
+    const c = g.call(barrierComposite, [a, b], {})[0] as T;
+    const named = program(g, { state: [], outputs: { y: c.add(b).sum() } });
     // a, b and a + b: the barrier adds nothing.
     expect(peakLiveBytes(named)).toBe(120);
   });
@@ -145,8 +169,13 @@ describe("peakLiveBytes", () => {
 
 describe("orderByDemand", () => {
   it("makes a value just before what first needs it", () => {
-    const g = new Graph(), s = g.input("s", "f32", []), early = s.broadcast([12]), first = s.exp().broadcast([10]).neg().sum(), second = early.mul(first).sum();
-    const p = program(g, { state: [], outputs: { second, first } }), shown = orderByDemand(programRoots(p));
+    const g = new Graph();
+    const s = g.input("s", "f32", []);
+    const early = s.broadcast([12]);
+    const first = s.exp().broadcast([10]).neg().sum();
+    const second = early.mul(first).sum();
+    const p = program(g, { state: [], outputs: { second, first } });
+    const shown = orderByDemand(programRoots(p));
     expect(new Set(shown)).toEqual(new Set(order([second])));
     shown.forEach((n, i) => n.args.forEach((a) => expect(shown.indexOf(a)).toBeLessThan(i)));
     // By ids it is there all the while that the first root is computed.

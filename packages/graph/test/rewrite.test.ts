@@ -34,7 +34,9 @@ function expectSame(before: readonly number[], after: readonly number[], toleran
 
 describe.each(Object.entries(lists))("%s", (_, { rules, tolerance }) => {
   it.each(rules.map((r) => [r.name, r] as const))("%s", (_name, r) => {
-    const g = new Graph(), before = r.example(g), { roots, fired } = rewrite([before], [r], "one rule");
+    const g = new Graph();
+    const before = r.example(g);
+    const { roots, fired } = rewrite([before], [r], "one rule");
     expect(fired.get(r.name) ?? 0, "times it fired").toBeGreaterThan(0);
     verify(roots);
     expect(roots[0] === before).toBe(false);
@@ -71,7 +73,8 @@ describe("lower", () => {
     let compared = 0;
     for (let seed = 400; seed < 460; seed++) {
       const { roots, graph, env } = randomGraph(seed, 20);
-      const loss = roots.map((r) => r.tanh().sum()).reduce((a, b) => a.add(b)), xs = order([loss]).filter((x) => isOp(x, "input"));
+      const loss = roots.map((r) => r.tanh().sum()).reduce((a, b) => a.add(b));
+      const xs = order([loss]).filter((x) => isOp(x, "input"));
       if (xs.length === 0) continue;
       compared++;
       const p = program(graph, { state: [], outputs: Object.fromEntries(grad(loss, xs).map((d, i) => [`${i}`, d])) });
@@ -87,7 +90,8 @@ describe("lower", () => {
   };
 
   it("leaves native composites whole, by name or by predicate", () => {
-    const g = new Graph(), p = program(g, { state: [], outputs: { y: encoder(g) } });
+    const g = new Graph();
+    const p = program(g, { state: [], outputs: { y: encoder(g) } });
     const left = (native: ReadonlySet<string> | ((name: string) => boolean)): string[] =>
       order(programRoots(lower(p, { native: typeof native === "function" ? (x) => native(x.attrs.composite.name) : native }))).flatMap((x) => (isOp(x, "composite") ? [x.attrs.composite.name] : []));
     expect(left(new Set())).toEqual([]);
@@ -96,8 +100,11 @@ describe("lower", () => {
   });
 
   it("puts contractions, and only them, into 16 bits", () => {
-    const g = new Graph(), p = program(g, { state: [], outputs: { y: encoder(g) } }), lowered = lower(p, { compute: "bf16", check: true });
-    const nodes = order(programRoots(lowered)), matmuls = nodes.filter((x) => isOp(x, "matmul"));
+    const g = new Graph();
+    const p = program(g, { state: [], outputs: { y: encoder(g) } });
+    const lowered = lower(p, { compute: "bf16", check: true });
+    const nodes = order(programRoots(lowered));
+    const matmuls = nodes.filter((x) => isOp(x, "matmul"));
     expect(matmuls.length).toBe(3);
     for (const m of matmuls) expect(m.args.map((a) => a.dtype)).toEqual(["bf16", "bf16"]);
     expect(new Set(nodes.filter((x) => x.dtype === "bf16").map((x) => x.op))).toEqual(new Set(["cast", "matmul"]));
@@ -105,13 +112,15 @@ describe("lower", () => {
   });
 
   it("tells of each pass in order", () => {
-    const g = new Graph(), names: string[] = [];
+    const g = new Graph();
+    const names: string[] = [];
     lower(program(g, { state: [], outputs: { y: encoder(g) } }), { compute: "f16", onPass: (name, after, fired) => { names.push(name); verify(programRoots(after)); expect(fired).toBeInstanceOf(Map); } });
     expect(names).toEqual(["simplify", "cast policy", "expand composites", "drop detach", "simplify"]);
   });
 
   it("keeps feeds that nothing reads any more, and state in its order", () => {
-    const g = new Graph(), [a, b, x, unread] = ["a", "b", "x", "unread"].map((n) => g.input(n, "f32", [2])) as [Tensor, Tensor, Tensor, Tensor];
+    const g = new Graph();
+    const [a, b, x, unread] = ["a", "b", "x", "unread"].map((n) => g.input(n, "f32", [2])) as [Tensor, Tensor, Tensor, Tensor];
     const p = program(g, { state: [b, a], feeds: [unread], outputs: { y: x.less(0).select(a, a) }, updates: { b: a } });
     const lowered = lower(p);
     expect(lowered.feeds.map((f) => f.attrs.name)).toEqual(["x", "unread"]);
@@ -125,12 +134,17 @@ describe("the engine", () => {
   const one = (name: string, op: "add" | "mul" | "neg" | "exp", apply: (x: Tensor) => Tensor | undefined): Rule => rule(name, op, apply, (g) => f(g));
 
   it("rewrites roots that are args of each other, in the order given", () => {
-    const g = new Graph(), a = f(g).add(0), b = a.mul(1).exp(), { roots } = rewrite([b, a, b, f(g)], simplifyRules, "test");
+    const g = new Graph();
+    const a = f(g).add(0);
+    const b = a.mul(1).exp();
+    const { roots } = rewrite([b, a, b, f(g)], simplifyRules, "test");
     expect([roots[0] === f(g).exp(), roots[1] === f(g), roots[2] === roots[0], roots[3] === f(g)]).toEqual([true, true, true, true]);
   });
 
   it("rewrites what a rule returns: older nodes, newer ones and their args", () => {
-    const g = new Graph(), x = f(g), old = x.exp().add(0);
+    const g = new Graph();
+    const x = f(g);
+    const old = x.exp().add(0);
     const { roots } = rewrite([x.mul(2), old], [...simplifyRules, one("x * 2 -> the old node", "mul", () => old)], "test");
     expect(roots.every((r) => r === x.exp())).toBe(true);
     const made = rewrite([x.mul(2)], [...simplifyRules, one("x * c -> exp(x + 0) * 1", "mul", (y) => (isOp(y.args[1] as Tensor, "const") && (y.args[1] as Tensor & { attrs: { value: number } }).attrs.value === 2 ? (y.args[0] as Tensor).add(0).exp().mul(1) : undefined))], "test");
@@ -138,18 +152,24 @@ describe("the engine", () => {
   });
 
   it("counts how often each rule fired", () => {
-    const g = new Graph(), x = f(g), { fired } = rewrite([x.add(0).mul(1).exp().add(0)], simplifyRules, "test");
+    const g = new Graph();
+    const x = f(g);
+    const { fired } = rewrite([x.add(0).mul(1).exp().add(0)], simplifyRules, "test");
     expect(Object.fromEntries(fired)).toEqual({ "x + 0 -> x": 2, "x * 1 -> x": 1 });
   });
 
   it("does not touch the graph it is given", () => {
-    const g = new Graph(), y = f(g).add(0).exp(), before = print([y]);
+    const g = new Graph();
+    const y = f(g).add(0).exp();
+    const before = print([y]);
     rewrite([y], simplifyRules, "test");
     expect(print([y])).toBe(before);
   });
 
   it("two rules that undo each other are an error", () => {
-    const g = new Graph(), there = one("neg -> exp", "neg", (x) => x.args[0]?.exp()), back = one("exp -> neg", "exp", (x) => x.args[0]?.neg());
+    const g = new Graph();
+    const there = one("neg -> exp", "neg", (x) => x.args[0]?.exp());
+    const back = one("exp -> neg", "exp", (x) => x.args[0]?.neg());
     expect(() => rewrite([f(g).neg()], [there, back], "ping-pong")).toThrow(/internal: pass ping-pong goes round in a circle/);
   });
 
@@ -175,7 +195,9 @@ describe("the engine", () => {
   });
 
   it("withRoots puts roots back where they were", () => {
-    const g = new Graph(), x = f(g), p = program(g, { state: [x], outputs: { a: x.exp(), b: x.neg() }, updates: { x: x.add(1) } });
+    const g = new Graph();
+    const x = f(g);
+    const p = program(g, { state: [x], outputs: { a: x.exp(), b: x.neg() }, updates: { x: x.add(1) } });
     const same = withRoots(p, programRoots(p));
     expect(same.outputs["a"] === p.outputs["a"] && same.outputs["b"] === p.outputs["b"] && same.updates["x"] === p.updates["x"]).toBe(true);
   });

@@ -33,10 +33,12 @@ export async function commitOf(repo: Repo, options: HubOptions): Promise<string>
 
 /** The files of a commit that lie in no folder. Throws: HubError. */
 export async function filesOf(repo: Repo, commit: string, options: HubOptions): Promise<readonly RepoFile[]> {
-  const { listFiles } = await import("@huggingface/hub"), files: RepoFile[] = [];
+  const { listFiles } = await import("@huggingface/hub");
+  const files: RepoFile[] = [];
   for await (const { type, path, size, oid, lfs } of listFiles({ repo: { type: "model", name: repo.name }, revision: commit, hubUrl: options.endpoint, fetch: hubFetch(repo, options) })) {
     if (type !== "file") continue;
-    const etag = lfs?.oid ?? oid, sizeBytes = lfs?.size ?? size;
+    const etag = lfs?.oid ?? oid;
+    const sizeBytes = lfs?.size ?? size;
     if (typeof path !== "string" || typeof etag !== "string" || !/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(etag) || !Number.isSafeInteger(sizeBytes) || sizeBytes < 0) {
       throw new HubError("hostile", `${asked(repo, options).what}: expected a size and a checksum for each file from ${options.endpoint}, got ${JSON.stringify({ path, etag, sizeBytes }).slice(0, 200)}. Check HF_ENDPOINT.`);
     }
@@ -62,7 +64,8 @@ export const isTransient = (status: number): boolean => status === 408 || status
 const ATTEMPTS = 3;
 
 function hubFetch(repo: Repo, options: HubOptions): typeof fetch {
-  const { signal, stallMs = 30_000, retryMs = 500 } = options, about = asked(repo, options);
+  const { signal, stallMs = 30_000, retryMs = 500 } = options;
+  const about = asked(repo, options);
   return async (input) => {
     const url = input instanceof Request ? input.url : String(input);
     for (let attempt = 1; ; attempt++) {

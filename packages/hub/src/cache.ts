@@ -23,7 +23,8 @@ export interface RepoCache {
 }
 
 export function repoCache(cacheDir: string, { name }: Repo): RepoCache {
-  const own = `models--${name.split("/").join("--")}`, folder = join(cacheDir, own);
+  const own = `models--${name.split("/").join("--")}`;
+  const folder = join(cacheDir, own);
   return { folder, blobs: join(folder, "blobs"), locks: join(cacheDir, ".locks", own) };
 }
 
@@ -73,7 +74,8 @@ export function checkedPath(path: string, what: string): string {
 
 /** Puts `path` of a snapshot in place: a link to the blob, or a copy where the system makes no links. */
 export async function linkBlob(cache: RepoCache, commit: string, path: string, etag: string): Promise<void> {
-  const pointer = join(snapshotFolder(cache, commit), path), blob = join(cache.blobs, etag);
+  const pointer = join(snapshotFolder(cache, commit), path);
+  const blob = join(cache.blobs, etag);
   await onStorage(pointer, "put this file into the snapshot", async () => {
     await makeInside(cache, dirname(pointer));
     const temporary = join(cache.blobs, `${etag}.${randomBytes(4).toString("hex")}.link`);
@@ -92,6 +94,7 @@ export async function linkBlob(cache: RepoCache, commit: string, path: string, e
 /** Makes a folder of the repository's, and refuses one that a link leads out of it. */
 export async function makeInside({ folder }: RepoCache, wanted: string): Promise<void> {
   await makeFolder(wanted);
-  const root = await realpath(folder), real = await realpath(wanted);
+  const root = await realpath(folder);
+  const real = await realpath(wanted);
   if (real !== root && !real.startsWith(root + sep)) throw new HubError("hostile", `${wanted}: expected a folder inside ${folder}, got a link to ${real}. Remove the link.`);
 }

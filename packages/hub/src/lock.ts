@@ -18,7 +18,10 @@ export interface LockOptions {
   readonly onWait: () => void;
 }
 
-const BEAT_MS = 15_000, FOREIGN_MS = 120_000, EMPTY_MS = 10_000, POLL_MS = 200;
+const BEAT_MS = 15_000;
+const FOREIGN_MS = 120_000;
+const EMPTY_MS = 10_000;
+const POLL_MS = 200;
 
 /** Runs `run` while holding the lock. */
 export async function withLock<T>(file: string, { signal, onWait }: LockOptions, run: () => Promise<T>): Promise<T> {
@@ -61,9 +64,11 @@ async function take(file: string, tag: string): Promise<boolean> {
 
 /** Removes a lock that nobody holds any more; true if the lock is worth trying again at once. */
 async function takeAway(file: string, tag: string): Promise<boolean> {
-  const found = await owner(file), made = await ignoring(["ENOENT"], stat(file));
+  const found = await owner(file);
+  const made = await ignoring(["ENOENT"], stat(file));
   if (found === undefined || made === undefined) return true;
-  const state = ownerState(found), ageMs = Date.now() - made.mtimeMs;
+  const state = ownerState(found);
+  const ageMs = Date.now() - made.mtimeMs;
   const dead = state === "gone" || (state === "elsewhere" && ageMs > FOREIGN_MS) || (state === undefined && ageMs > EMPTY_MS);
   if (!dead) return false;
   const aside = `${file}.${tag}`;

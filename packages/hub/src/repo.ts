@@ -25,7 +25,9 @@ const revisionPattern = /^[A-Za-z0-9_][A-Za-z0-9_.+-]*(?:\/[A-Za-z0-9_][A-Za-z0-
  * parseRepoName("../checkpoint")  // => undefined
  */
 export function parseRepoName(text: string): Repo | undefined {
-  const at = text.indexOf("@"), name = at < 0 ? text : text.slice(0, at), revision = at < 0 ? "main" : text.slice(at + 1);
+  const at = text.indexOf("@");
+  const name = at < 0 ? text : text.slice(0, at);
+  const revision = at < 0 ? "main" : text.slice(at + 1);
   const parts = name.split("/");
   if (parts.length > 2 || !parts.every((each) => part.test(each) && !each.includes("--") && !each.includes(".."))) return undefined;
   if (/\.(?:git|ipynb|json|safetensors)$/.test(name) || !isRevision(revision)) return undefined;

@@ -22,7 +22,8 @@ export interface HubSettings {
 
 /** What an environment says. Reads the token's file where no variable holds a token. Throws: ConfigError for HF_ENDPOINT that is no address. */
 export function hubSettings(env: Readonly<Record<string, string | undefined>>): HubSettings {
-  const home = homedir(), expand = (path: string): string => resolve(path.replace(/^~(?=$|[/\\])/, home));
+  const home = homedir();
+  const expand = (path: string): string => resolve(path.replace(/^~(?=$|[/\\])/, home));
   const said = (...names: readonly string[]): string | undefined => names.map((name) => env[name]).find((value) => value !== undefined && value !== "");
   const hfHome = said("HF_HOME") ?? join(said("XDG_CACHE_HOME") ?? join(home, ".cache"), "huggingface");
   const endpoint = (said("HF_ENDPOINT") ?? "https://huggingface.co").replace(/\/+$/, "");

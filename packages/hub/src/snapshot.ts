@@ -35,10 +35,12 @@ export interface Snapshot {
 
 /** Throws: HubError, StorageError, and what `choose` throws. */
 export async function fetchSnapshot(request: SnapshotRequest, options: HubOptions): Promise<Snapshot> {
-  const { repo } = request, cache = repoCache(options.cacheDir, repo);
+  const { repo } = request;
+  const cache = repoCache(options.cacheDir, repo);
   if (options.offline) return fromCache(request, cache, options);
   if (isCommit(repo.revision) && (await isWhole(request, cache))) return fromCache(request, cache, options);
-  let commit: string, files: readonly RepoFile[];
+  let commit: string;
+  let files: readonly RepoFile[];
   try {
     commit = await commitOf(repo, options);
     files = await filesOf(repo, commit, options);
@@ -53,7 +55,8 @@ export async function fetchSnapshot(request: SnapshotRequest, options: HubOption
 }
 
 async function fromCache({ repo, usable }: SnapshotRequest, cache: RepoCache, options: HubOptions): Promise<Snapshot> {
-  const commit = await cachedCommit(cache, repo.revision), folder = commit === undefined ? undefined : snapshotFolder(cache, commit);
+  const commit = await cachedCommit(cache, repo.revision);
+  const folder = commit === undefined ? undefined : snapshotFolder(cache, commit);
   if (commit !== undefined && folder !== undefined && (await usable(folder))) return { folder, commit, downloadedBytes: 0 };
   throw new HubError("not-cached", `${asked(repo, options).what}: expected it in the cache ${cache.folder}, since the Hub is not asked (offline), got ${folder === undefined ? "nothing" : "a part of it"}. Download it once with the network: cloze download ${repo.name}${repo.revision === "main" ? "" : ` --revision ${repo.revision}`}`);
 }
@@ -67,15 +70,19 @@ async function isWhole({ repo: { revision }, usable, optional = [] }: SnapshotRe
 }
 
 async function download({ repo, choose, optional = [] }: SnapshotRequest, cache: RepoCache, commit: string, files: readonly RepoFile[], options: HubOptions): Promise<Snapshot> {
-  const folder = snapshotFolder(cache, commit), byPath = new Map(files.map((file) => [file.path, file])), what = asked(repo, options).what;
+  const folder = snapshotFolder(cache, commit);
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const what = asked(repo, options).what;
   const sizes = new Map<string, number>();
-  let downloadedBytes = 0, totalBytes = 0;
+  let downloadedBytes = 0;
+  let totalBytes = 0;
 
   const fetch = async (path: string): Promise<void> => {
     const file = byPath.get(checkedPath(path, what));
     if (file === undefined) throw new HubError("file-not-found", `${what}: expected the file ${JSON.stringify(path)} in the repository, got none. Choose another revision.`);
     if (await isFile(join(folder, path))) return void sizes.set(path, file.sizeBytes);
-    let first: number | undefined, last = 0;
+    let first: number | undefined;
+    let last = 0;
     const onBytes = (bytes: number): void => {
       first ??= bytes;
       last = bytes;

@@ -30,7 +30,8 @@ export interface Transfer {
 
 /** Makes sure that the blob is in the cache. Throws: HubError, StorageError; the part that came is then kept. */
 export async function fetchBlob(transfer: Transfer): Promise<void> {
-  const { cache, file: { path, etag, sizeBytes }, options } = transfer, blob = join(cache.blobs, etag);
+  const { cache, file: { path, etag, sizeBytes }, options } = transfer;
+  const blob = join(cache.blobs, etag);
   const here = async (): Promise<boolean> => (await ignoring(["ENOENT"], stat(blob)))?.size === sizeBytes;
   if (await here()) return;
   await makeInside(cache, cache.blobs);
@@ -47,7 +48,8 @@ export async function fetchBlob(transfer: Transfer): Promise<void> {
 
 /** A part that an earlier process left, under a name of this process; or a new name. Of several the largest, and the others go. */
 async function claimPartial(blobs: string, etag: string): Promise<string> {
-  const mine = join(blobs, `${etag}.${ownerTag()}.incomplete`), left: { readonly file: string; readonly size: number }[] = [];
+  const mine = join(blobs, `${etag}.${ownerTag()}.incomplete`);
+  const left: { readonly file: string; readonly size: number }[] = [];
   for (const name of await readdir(blobs)) {
     const tag = name.startsWith(`${etag}.`) && name.endsWith(".incomplete") ? name.slice(etag.length + 1, -".incomplete".length) : "";
     // A part of this process is one whose download failed, since the lock is ours now.
@@ -66,7 +68,8 @@ const ATTEMPTS = 5;
 
 /** Fills the part until it is whole and right. */
 async function download(transfer: Transfer, partial: string): Promise<void> {
-  const { repo, file: { path, etag }, options } = transfer, handle = await open(partial, constants.O_RDWR | constants.O_CREAT);
+  const { repo, file: { path, etag }, options } = transfer;
+  const handle = await open(partial, constants.O_RDWR | constants.O_CREAT);
   try {
     const part = new Part(handle, etag, transfer.file.sizeBytes);
     await part.reread();
@@ -114,8 +117,11 @@ class Interrupted extends Error {
 
 /** One connection: asks for what is missing and appends what comes. */
 async function request({ repo, commit, file: { path, sizeBytes }, options, onBytes }: Transfer, part: Part): Promise<void> {
-  const { signal, stallMs = 30_000 } = options, url = fileUrl(repo, commit, path, options.endpoint), about = asked(repo, options, path);
-  const stalled = new AbortController(), ends = AbortSignal.any([stalled.signal, ...(signal === undefined ? [] : [signal])]);
+  const { signal, stallMs = 30_000 } = options;
+  const url = fileUrl(repo, commit, path, options.endpoint);
+  const about = asked(repo, options, path);
+  const stalled = new AbortController();
+  const ends = AbortSignal.any([stalled.signal, ...(signal === undefined ? [] : [signal])]);
   const alarm = setTimeout(() => stalled.abort(new Error(`nothing for ${stallMs / 1000} s`)), stallMs);
   const lost = (cause: unknown): Interrupted => new Interrupted(networkError(`${about.what}, after ${part.bytes} of ${sizeBytes} bytes`, url, cause));
   try {
@@ -170,7 +176,8 @@ class Part {
 
   /** Takes over what the file holds. More than there should be is nothing of worth. */
   async reread(): Promise<void> {
-    const { size } = await this.#handle.stat(), buffer = new Uint8Array(1 << 20);
+    const { size } = await this.#handle.stat();
+    const buffer = new Uint8Array(1 << 20);
     if (size > this.#sizeBytes) return this.restart();
     this.#hash = this.#newHash();
     for (this.bytes = 0; this.bytes < size;) {

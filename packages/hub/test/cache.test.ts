@@ -15,7 +15,8 @@ const incomplete = (hub: FakeHub): readonly string[] => readdirSync(join(repoFol
 
 /** The layout that huggingface_hub leaves, links and all. */
 function pythonCache(files: Readonly<Record<string, FakeFile>>, name: string = "models--owner--tiny"): HubOptions {
-  const cacheDir = mkdtempSync(join(tmpdir(), "cloze-hub-")), folder = join(cacheDir, name);
+  const cacheDir = mkdtempSync(join(tmpdir(), "cloze-hub-"));
+  const folder = join(cacheDir, name);
   onTestFinished(() => rmSync(cacheDir, { recursive: true, force: true }));
   for (const sub of ["blobs", "refs/refs/pr", `snapshots/${commit}`, ".no_exist"]) mkdirSync(join(folder, sub), { recursive: true });
   writeFileSync(join(cacheDir, "CACHEDIR.TAG"), "Signature: 8a477f597d28d172789f06886806bc55\n");
@@ -30,7 +31,8 @@ function pythonCache(files: Readonly<Record<string, FakeFile>>, name: string = "
 
 describe("a cache that Python wrote", () => {
   it("is read offline, by branch, by pull request and by commit", async () => {
-    const options = pythonCache(tinyModel), folder = join(options.cacheDir, "models--owner--tiny", "snapshots", commit);
+    const options = pythonCache(tinyModel);
+    const folder = join(options.cacheDir, "models--owner--tiny", "snapshots", commit);
     for (const name of ["owner/tiny", "owner/tiny@refs/pr/1", `owner/tiny@${commit}`]) {
       expect(await resolveModel(name, options)).toMatchObject({ folder, commit, downloadedBytes: 0 });
     }
@@ -45,13 +47,15 @@ describe("a cache that Python wrote", () => {
   });
 
   it("is taken where the Hub cannot be reached, and that is said", async () => {
-    const notes: string[] = [], options = { ...pythonCache(tinyModel), offline: false, onNote: (note: string) => notes.push(note) };
+    const notes: string[] = [];
+    const options = { ...pythonCache(tinyModel), offline: false, onNote: (note: string) => notes.push(note) };
     expect(await resolveModel("owner/tiny", options)).toMatchObject({ commit, downloadedBytes: 0 });
     expect(notes).toEqual([expect.stringMatching(/expected an answer of http:\/\/127\.0\.0\.1:1, got .* Taking what the cache has: commit 0123456789ab\.$/)]);
   });
 
   it("that lacks the weights is no model", async () => {
-    const { "config.json": config } = tinyModel, options = pythonCache(config === undefined ? {} : { "config.json": config });
+    const { "config.json": config } = tinyModel;
+    const options = pythonCache(config === undefined ? {} : { "config.json": config });
     const errors = await Promise.all(["owner/tiny", "owner/other", "owner/tiny@v2"].map((name) => resolveModel(name, options).catch((error: unknown) => error)));
     expect(errors.every((error) => HubError.isInstance(error) && error.reason === "not-cached")).toBe(true);
     expect(errors.map((error) => (error as Error).message.replaceAll(options.cacheDir, "CACHE"))).toEqual([
@@ -62,7 +66,9 @@ describe("a cache that Python wrote", () => {
   });
 
   it("without the tokenizer is completed where it is pinned", async () => {
-    const { "config.json": config = weights } = tinyModel, hub = await fakeHub(tinyModel), { cacheDir } = pythonCache({ "config.json": config, "model.safetensors": weights });
+    const { "config.json": config = weights } = tinyModel;
+    const hub = await fakeHub(tinyModel);
+    const { cacheDir } = pythonCache({ "config.json": config, "model.safetensors": weights });
     cpSync(cacheDir, hub.cacheDir, { recursive: true, verbatimSymlinks: true });
     const { folder, downloadedBytes } = await resolveModel(`owner/tiny@${commit}`, hub.options);
     expect(readdirSync(folder).sort()).toEqual(["config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"]);
@@ -81,7 +87,8 @@ describe("a cache that Python wrote", () => {
 
 /** Another process that resolves `owner/tiny`; its last line is the result. */
 function other(hub: FakeHub): { readonly child: ChildProcess; readonly done: Promise<{ readonly code: number | null; readonly out: string }> } {
-  const file = fileURLToPath(new URL("./resolving-process.ts", import.meta.url)), root = fileURLToPath(new URL("../../..", import.meta.url));
+  const file = fileURLToPath(new URL("./resolving-process.ts", import.meta.url));
+  const root = fileURLToPath(new URL("../../..", import.meta.url));
   const child = spawn(process.execPath, ["--import", "tsx", "--conditions=@cloze/source", file, JSON.stringify(hub.options)], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
   let out = "";
   child.stdout.on("data", (piece: Buffer) => { out += piece.toString(); });
@@ -100,7 +107,8 @@ describe("several processes", () => {
   });
 
   it("that are killed leave what they had to the next", async () => {
-    const hub = await fakeHub(tinyModel), { child, done } = other(hub);
+    const hub = await fakeHub(tinyModel);
+    const { child, done } = other(hub);
     hub.faults.push({ kind: "slow", ms: 1 }, { kind: "hang", afterBytes: 150_000 });
     await until(() => incomplete(hub).some((name) => statSync(join(repoFolder(hub), "blobs", name)).size === 150_000));
     child.kill("SIGKILL");
@@ -114,7 +122,9 @@ describe("several processes", () => {
   });
 
   it("of another machine are waited for while they are at work, and no longer", async () => {
-    const hub = await fakeHub(tinyModel), lock = join(hub.cacheDir, ".locks", "models--owner--tiny", `${sha256(weights.bytes)}.cloze.lock`), notes: string[] = [];
+    const hub = await fakeHub(tinyModel);
+    const lock = join(hub.cacheDir, ".locks", "models--owner--tiny", `${sha256(weights.bytes)}.cloze.lock`);
+    const notes: string[] = [];
     mkdirSync(dirname(lock), { recursive: true });
     writeFileSync(lock, ownerTag().replace(/^.{8}/, "00000000"));
     const under = resolveModel("owner/tiny", { ...hub.options, onNote: (note) => notes.push(note) });

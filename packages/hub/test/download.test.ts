@@ -21,7 +21,8 @@ async function refusal(promise: Promise<unknown>): Promise<HubError> {
 
 describe("a download", () => {
   it("brings what an encoder needs, in the layout of Python's cache", async () => {
-    const hub = await fakeHub(tinyModel), progress: HubProgress[] = [];
+    const hub = await fakeHub(tinyModel);
+    const progress: HubProgress[] = [];
     const { folder, commit: got, downloadedBytes } = await resolveModel("owner/tiny", { ...hub.options, onProgress: (each) => progress.push(each) });
     expect([folder, got]).toEqual([join(repoFolder(hub), "snapshots", commit), commit]);
     expect(readdirSync(folder).sort()).toEqual(["config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"]);
@@ -70,12 +71,14 @@ describe("a download", () => {
 
 describe("a connection", () => {
   it("that drops is made again and goes on where it ended", async () => {
-    const hub = await fakeHub({ "config.json": tinyModel["config.json"] ?? weights, "model.safetensors": weights }), half = 70_000;
+    const hub = await fakeHub({ "config.json": tinyModel["config.json"] ?? weights, "model.safetensors": weights });
+    const half = 70_000;
     hub.faults.push({ kind: "slow", ms: 1 }, { kind: "drop", afterBytes: half }, { kind: "drop", afterBytes: 1000 }, { kind: "status", status: 503 });
     const { folder } = await resolveModel("owner/tiny", hub.options);
     expect(sha256(readFileSync(join(folder, "model.safetensors")))).toBe(sha256(weights.bytes));
     // What a dropped connection had sent last may be lost on the way.
-    const [first, ...starts] = served(hub).map((range) => (range === undefined ? undefined : Number(/^bytes=(\d+)-$/.exec(range)?.[1]))), [second = 0, third = 0, fourth] = starts;
+    const [first, ...starts] = served(hub).map((range) => (range === undefined ? undefined : Number(/^bytes=(\d+)-$/.exec(range)?.[1])));
+    const [second = 0, third = 0, fourth] = starts;
     expect([first, starts.length, fourth]).toEqual([undefined, 3, third]);
     expect(second).toBeGreaterThan(0);
     expect(second).toBeLessThanOrEqual(half);
@@ -113,7 +116,8 @@ describe("a connection", () => {
   });
 
   it("ends when it is asked to", async () => {
-    const hub = await fakeHub(tinyModel), abort = new AbortController();
+    const hub = await fakeHub(tinyModel);
+    const abort = new AbortController();
     hub.faults.push(...small.map(() => ({ kind: "hang", afterBytes: 1 }) as const));
     const under = resolveModel("owner/tiny", { ...hub.options, signal: abort.signal, onProgress: ({ bytes }) => bytes === 1 && abort.abort(new Error("enough")) });
     await expect(under).rejects.toThrow("enough");
@@ -125,7 +129,8 @@ describe("bytes that are not the right ones", () => {
     for (const [name, skip] of [["model.safetensors", 1], ["config.json", 0]] as const) {
       const hub = await fakeHub(tinyModel);
       hub.faults.push(...Array.from({ length: skip }, () => ({ kind: "slow", ms: 1 }) as const), { kind: "other-bytes" });
-      const error = await refusal(resolveModel("owner/tiny", hub.options)), file = tinyModel[name];
+      const error = await refusal(resolveModel("owner/tiny", hub.options));
+      const file = tinyModel[name];
       expect(error.reason).toBe("damaged");
       expect(error.message).toContain(`owner/tiny, ${name}: expected the checksum ${file === undefined ? "" : etagOf(file)}, got `);
       expect(blobs(hub).some((blob) => file !== undefined && blob === etagOf(file))).toBe(false);
@@ -134,7 +139,8 @@ describe("bytes that are not the right ones", () => {
   });
 
   it("of an earlier part are downloaded anew", async () => {
-    const hub = await fakeHub(tinyModel), notes: string[] = [];
+    const hub = await fakeHub(tinyModel);
+    const notes: string[] = [];
     hub.faults.push({ kind: "slow", ms: 1 }, { kind: "drop", afterBytes: 60_000 }, ...Array.from({ length: 4 }, () => ({ kind: "drop", afterBytes: 0 }) as const));
     await refusal(resolveModel("owner/tiny", hub.options));
     const part = blobs(hub).find((name) => name.endsWith(".incomplete")) ?? "";
@@ -172,7 +178,9 @@ describe("a hostile server", () => {
   });
 
   it("finds no link that leads out", async () => {
-    const hub = await fakeHub(tinyModel), elsewhere = join(hub.cacheDir, "elsewhere"), { symlinkSync } = await import("node:fs");
+    const hub = await fakeHub(tinyModel);
+    const elsewhere = join(hub.cacheDir, "elsewhere");
+    const { symlinkSync } = await import("node:fs");
     mkdirSync(elsewhere);
     mkdirSync(repoFolder(hub));
     symlinkSync(elsewhere, join(repoFolder(hub), "blobs"));
@@ -193,7 +201,8 @@ describe("a refusal is one line with the way on", () => {
   ];
   for (const [reason, refused, token, line] of cases) {
     it(`${reason}, ${refused.status}${token === undefined ? "" : " with a token"}`, async () => {
-      const hub = await fakeHub(tinyModel), { message, ...rest } = refused;
+      const hub = await fakeHub(tinyModel);
+      const { message, ...rest } = refused;
       hub.refusal = message === undefined || message.includes("\n") ? rest : { ...rest, message };
       const error = await refusal(resolveModel("owner/tiny", { ...hub.options, token }));
       expect([error.reason, error.status]).toEqual([reason, refused.status]);
@@ -213,7 +222,8 @@ describe("a refusal is one line with the way on", () => {
   });
 
   it("only pickles", async () => {
-    const { "model.safetensors": left, ...rest } = tinyModel, hub = await fakeHub(rest);
+    const { "model.safetensors": left, ...rest } = tinyModel;
+    const hub = await fakeHub(rest);
     expect(left).toBe(weights);
     await expect(resolveModel("owner/tiny", hub.options)).rejects.toThrow(/owner\/tiny: expected model\.safetensors, got only pytorch_model\.bin, a pickle, which can run code when it is read\. Convert it once in Python .*save_pretrained\('DIR'\)/);
     expect(existsSync(join(repoFolder(hub), "blobs"))).toBe(false);

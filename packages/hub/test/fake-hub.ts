@@ -52,7 +52,9 @@ export const gitOid = (bytes: Uint8Array): string => createHash("sha1").update(`
 export const etagOf = ({ bytes, lfs }: FakeFile): string => (lfs === true ? sha256(bytes) : gitOid(bytes));
 
 export async function fakeHub(files: Readonly<Record<string, FakeFile>>, repo: string = "owner/tiny"): Promise<FakeHub> {
-  const cacheDir = mkdtempSync(join(tmpdir(), "cloze-hub-")), seen: Seen[] = [], faults: Fault[] = [];
+  const cacheDir = mkdtempSync(join(tmpdir(), "cloze-hub-"));
+  const seen: Seen[] = [];
+  const faults: Fault[] = [];
   const cdn = await listen((request, response) => {
     note("cdn", request);
     const found = Object.values(files).find((file) => request.url === `/${sha256(file.bytes)}`);
@@ -60,7 +62,9 @@ export async function fakeHub(files: Readonly<Record<string, FakeFile>>, repo: s
   });
   const hub = await listen((request, response) => {
     note("hub", request);
-    const url = new URL(request.url ?? "", "http://hub"), path = decodeURIComponent(url.pathname), json = (value: unknown): void => {
+    const url = new URL(request.url ?? "", "http://hub");
+    const path = decodeURIComponent(url.pathname);
+    const json = (value: unknown): void => {
       response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
     };
     const { refusal } = state;

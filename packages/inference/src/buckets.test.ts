@@ -19,7 +19,8 @@ describe("planBatches", () => {
     planBatches(lengths, (seq) => tokens / seq).map(({ rows, seq, items }) => [rows, seq, items.length] as const);
 
   it("takes each sequence once, within the limit", () => {
-    const lengths = Array.from({ length: 500 }, (_, i) => 1 + ((i * 7919) % 900)), batches = planBatches(lengths, (seq) => 2048 / seq);
+    const lengths = Array.from({ length: 500 }, (_, i) => 1 + ((i * 7919) % 900));
+    const batches = planBatches(lengths, (seq) => 2048 / seq);
     expect(batches.flatMap(({ items }) => items).toSorted((a, b) => a - b)).toEqual(lengths.map((_, i) => i));
     for (const { rows, seq, items } of batches) {
       expect(rows === 1 || rows * seq <= 2048).toBe(true);

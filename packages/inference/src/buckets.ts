@@ -14,7 +14,8 @@ export interface PlannedBatch {
   readonly items: readonly number[];
 }
 
-const SMALLEST = 32, THREES = 96;
+const SMALLEST = 32;
+const THREES = 96;
 
 /** The smallest bucket that holds `length`. */
 export function lengthBucket(length: number): number {
@@ -28,12 +29,14 @@ export function lengthBucket(length: number): number {
 export function planBatches(lengths: readonly number[], rowLimit: (seq: number) => number): readonly PlannedBatch[] {
   const byBucket = new Map<number, number[]>();
   lengths.forEach((length, i) => {
-    const seq = lengthBucket(length), items = byBucket.get(seq);
+    const seq = lengthBucket(length);
+    const items = byBucket.get(seq);
     if (items) items.push(i);
     else byBucket.set(seq, [i]);
   });
   return [...byBucket].sort(([a], [b]) => b - a).flatMap(([seq, items]) => {
-    const full = powerBelow(Math.max(1, Math.floor(rowLimit(seq)))), batches: PlannedBatch[] = [];
+    const full = powerBelow(Math.max(1, Math.floor(rowLimit(seq))));
+    const batches: PlannedBatch[] = [];
     for (let at = 0; at < items.length;) {
       const rows = rowsFor(items.length - at, full);
       batches.push({ rows, seq, items: items.slice(at, at + rows) });
@@ -47,6 +50,7 @@ const powerBelow = (n: number): number => 2 ** Math.floor(Math.log2(n));
 
 function rowsFor(left: number, full: number): number {
   if (left >= full) return full;
-  const below = powerBelow(left), above = below * 2;
+  const below = powerBelow(left);
+  const above = below * 2;
   return left * 4 >= above * 3 ? above : below;
 }

@@ -66,7 +66,8 @@ interface EmbedPiece extends Piece {
 
 /** `layer` is from 0 here. */
 export async function* embeddings(runner: Runner, tokenizer: Tokenizer, hidden: number, texts: Many<string | TextPair>, options: Required<EmbedOptions>): AsyncGenerator<Embedding, void, undefined> {
-  const { layer, pooling, normalize } = options, perToken = pooling === "per-token";
+  const { layer, pooling, normalize } = options;
+  const perToken = pooling === "per-token";
   const job: Job<EmbedPiece, { readonly piece: EmbedPiece; readonly data: Float32Array }> = {
     wanted: perToken ? { states: [layer] } : { pooled: layer, ...(pooling === "pooler" && { pooler: true }) },
     elements: (seq) => (perToken ? seq * hidden : hidden),
@@ -81,7 +82,8 @@ export async function* embeddings(runner: Runner, tokenizer: Tokenizer, hidden: 
     if (first && last) sum = data;
     else {
       if (first) sum = new Float32Array(perToken ? of.residues * hidden : hidden);
-      const at = perToken ? piece.start * hidden : 0, whole = pooling === "pooler" ? 1 / of.windows : 1;
+      const at = perToken ? piece.start * hidden : 0;
+      const whole = pooling === "pooler" ? 1 / of.windows : 1;
       for (let i = 0; i < data.length; i++) sum[at + i] = (sum[at + i] as number) + (data[i] as number) * (perToken ? piece.shares[Math.floor(i / hidden)] as number : whole);
     }
     if (last) yield { ...of, vectors: f32(perToken ? [of.residues, hidden] : [hidden], normalize ? unitRows(sum, hidden) : sum) };
@@ -117,14 +119,18 @@ interface Frame {
 
 /** What the tokenizer puts around a text. */
 function frameOf(tokenizer: Tokenizer): Frame {
-  const { ids } = tokenizer.encode(""), { start } = tokenizer.special, at = start === undefined ? 0 : ids.indexOf(start) + 1;
+  const { ids } = tokenizer.encode("");
+  const { start } = tokenizer.special;
+  const at = start === undefined ? 0 : ids.indexOf(start) + 1;
   return { start: ids.slice(0, at), end: ids.slice(at) };
 }
 
 type PieceOptions = Required<EmbedOptions>;
 
 async function* pieces(tokenizer: Tokenizer, texts: Many<string | TextPair>, options: PieceOptions): AsyncGenerator<EmbedPiece, void, undefined> {
-  const { pooling, maxLength } = options, frame = frameOf(tokenizer), size = maxLength - frame.start.length - frame.end.length;
+  const { pooling, maxLength } = options;
+  const frame = frameOf(tokenizer);
+  const size = maxLength - frame.start.length - frame.end.length;
   if (!(Number.isSafeInteger(maxLength) && size >= 1)) throw new ConfigError(`embed, maxLength: expected a whole number from ${maxLength - size + 1}, got ${maxLength}.`);
   if ((pooling === "cls" || pooling === "pooler") && frame.start.length === 0) throw new ConfigError(`embed, pooling "${pooling}": the tokenizer "${tokenizer.name}" puts no start token before a text. Use "mean".`);
   let index = -1;
@@ -136,15 +142,19 @@ async function* pieces(tokenizer: Tokenizer, texts: Many<string | TextPair>, opt
 }
 
 function* windowPieces(tokenizer: Tokenizer, frame: Frame, size: number, text: string, index: number, options: PieceOptions): Generator<EmbedPiece, void, undefined> {
-  const { long } = options, noun = isTextTokenizer(tokenizer) ? "token" : "residue", where = `embed, sequence ${index + 1}`;
+  const { long } = options;
+  const noun = isTextTokenizer(tokenizer) ? "token" : "residue";
+  const where = `embed, sequence ${index + 1}`;
   const { ids, issues } = tokenizer.encode(text, { special: false });
   if (ids.length === 0) throw new ConfigError(`${where}: expected at least one ${noun}, got none. Leave empty sequences out.`);
   if (ids.length > size && long === "error") throw new ConfigError(`${where}: expected at most ${size} ${noun}s, got ${ids.length}. Raise maxLength, or let long sequences be cut into windows.`);
   const residues = long === "truncate" ? Math.min(size, ids.length) : ids.length;
-  const windows = windowsOf(residues, size), counts = coverage(windows, residues);
+  const windows = windowsOf(residues, size);
+  const counts = coverage(windows, residues);
   const of = { index, residues, windows: windows.length, cut: ids.length - residues, issues };
   for (const [i, { start, stop }] of windows.entries()) {
-    const shares = Float32Array.from(counts.subarray(start, stop), (count) => 1 / count), places = Array.from(shares, (_, k) => frame.start.length + k);
+    const shares = Float32Array.from(counts.subarray(start, stop), (count) => 1 / count);
+    const places = Array.from(shares, (_, k) => frame.start.length + k);
     const tokens = framed(frame, ids.subarray(start, stop));
     yield { of, first: i === 0, last: i === windows.length - 1, start, shares, places, ids: tokens, weights: weightsOf(options, of, tokens.length, places, shares, frame.start.length - 1) };
   }
@@ -152,13 +162,17 @@ function* windowPieces(tokenizer: Tokenizer, frame: Frame, size: number, text: s
 
 /** A pair is never cut into windows: its texts belong together. */
 function pairPiece(tokenizer: Tokenizer, { text, pair }: TextPair, index: number, options: PieceOptions): EmbedPiece {
-  const { long, maxLength } = options, where = `embed, pair ${index + 1}`;
+  const { long, maxLength } = options;
+  const where = `embed, pair ${index + 1}`;
   if (!isTextTokenizer(tokenizer)) throw new ConfigError(`${where}: expected a tokenizer of text, which joins two of them, got "${tokenizer.name}".`);
-  const encoded: TextEncoding = tokenizer.encode(text, { pair, ...(long === "truncate" && { maxLength }) }), { ids, types, sequences, truncated: cut, issues } = encoded;
+  const encoded: TextEncoding = tokenizer.encode(text, { pair, ...(long === "truncate" && { maxLength }) });
+  const { ids, types, sequences, truncated: cut, issues } = encoded;
   if (ids.length > maxLength) throw new ConfigError(`${where}: expected at most ${maxLength} tokens, got ${ids.length}. Pairs are not cut into windows: raise maxLength, or let them be truncated.`);
-  const places = Array.from(sequences.keys()).filter((i) => (sequences[i] as number) >= 0), residues = places.length;
+  const places = Array.from(sequences.keys()).filter((i) => (sequences[i] as number) >= 0);
+  const residues = places.length;
   if (residues === 0) throw new ConfigError(`${where}: expected at least one token, got none. Leave empty pairs out.`);
-  const of = { index, residues, windows: 1, cut, issues }, shares = new Float32Array(residues).fill(1);
+  const of = { index, residues, windows: 1, cut, issues };
+  const shares = new Float32Array(residues).fill(1);
   return { of, first: true, last: true, start: 0, shares, places, ids, types, weights: weightsOf(options, of, ids.length, places, shares, sequences.findIndex((s) => s < 0)) };
 }
 
@@ -176,7 +190,8 @@ function weightsOf({ pooling, special }: PieceOptions, { residues, windows }: Pi
   if (pooling === "cls") weights[first] = 1 / windows;
   else if (pooling === "pooler") weights[first] = 1;
   else {
-    const others = special ? length - places.length : 0, total = residues + others;
+    const others = special ? length - places.length : 0;
+    const total = residues + others;
     if (special) weights.fill(1 / windows / total);
     places.forEach((place, i) => { weights[place] = (shares[i] as number) / total; });
   }

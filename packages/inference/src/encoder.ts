@@ -77,10 +77,13 @@ export interface SequenceEncoder {
 
 /** Uploads the weights; programs are compiled as their shapes come up. */
 export async function createEncoder(options: EncoderOptions): Promise<SequenceEncoder> {
-  const { backend, model, weights, tokenizer, padId = tokenizer?.special.pad ?? 0, tokensPerBatch = 2048, compute } = options, { hidden, vocab } = model;
+  const { backend, model, weights, tokenizer, padId = tokenizer?.special.pad ?? 0, tokensPerBatch = 2048, compute } = options;
+  const { hidden, vocab } = model;
   if (!(Number.isSafeInteger(tokensPerBatch) && tokensPerBatch >= 1)) throw new ConfigError(`createEncoder, tokensPerBatch: expected a whole number from 1, got ${tokensPerBatch}.`);
   if (tokenizer && tokenizer.vocabulary.length > vocab) throw new ConfigError(`createEncoder: expected a tokenizer of at most the model's ${vocab} tokens, got "${tokenizer.name}" with ${tokenizer.vocabulary.length}. Use the tokenizer that stands beside the weights.`);
-  const inside = insideOf(model), count = inside.hiddenStates, longest = model.maxPositions ?? Infinity;
+  const inside = insideOf(model);
+  const count = inside.hiddenStates;
+  const longest = model.maxPositions ?? Infinity;
   const runner = await Runner.start({ backend, model, weights, padId, tokensPerBatch, compile: compute ? { compute } : {} });
   const needed = (what: string): Tokenizer => {
     if (!tokenizer) throw new ConfigError(`${what}: expected an encoder with a tokenizer, got one without. Pass it to createEncoder.`);
@@ -90,7 +93,8 @@ export async function createEncoder(options: EncoderOptions): Promise<SequenceEn
     for await (const each of outputs(sequences, wanted)) yield each[name] as NonNullable<SequenceOutputs[K]>;
   }
   function outputs(sequences: Many<Sequence>, wanted: Wanted): AsyncGenerator<SequenceOutputs, void, undefined> {
-    const { hiddenStates = false } = wanted, all = Array.from({ length: count }, (_, i) => i);
+    const { hiddenStates = false } = wanted;
+    const all = Array.from({ length: count }, (_, i) => i);
     const layers = typeof hiddenStates === "boolean" ? (hiddenStates ? all : []) : hiddenStates.map((layer) => layerIndex(layer, count));
     return runner.stream(checked(sequences, model, wanted.contacts ? 3 : 1), outputsJob(model, inside, wanted, layers));
   }
@@ -124,7 +128,9 @@ async function* checked(sequences: Many<Sequence>, { vocab, maxPositions = Infin
   let index = 0;
   for await (const sequence of sequences) {
     index++;
-    const piece: Piece = "ids" in sequence ? sequence : { ids: sequence }, { ids, types } = piece, where = `sequence ${index}`;
+    const piece: Piece = "ids" in sequence ? sequence : { ids: sequence };
+    const { ids, types } = piece;
+    const where = `sequence ${index}`;
     if (ids.length < shortest) throw new ConfigError(`${where}: expected at least ${shortest} token id${shortest === 1 ? "" : "s"}, got ${ids.length}.`);
     if (ids.length > maxPositions) throw new ConfigError(`${where}: expected at most the ${maxPositions} tokens that the model takes, got ${ids.length}. Cut it.`);
     expectBelow(ids, vocab, `${where}: expected token ids`, "Were they made with another tokenizer?");
@@ -145,7 +151,8 @@ function expectBelow(values: Ids, end: number, expected: string, next: string): 
 }
 
 function outputsJob(model: InferenceModel, inside: Inside, { logits = false, attentions = false, contacts = false }: Wanted, states: readonly number[]): Job<Piece, SequenceOutputs> {
-  const { hidden, vocab } = model, maps = attentions ? inside.attentions : 0;
+  const { hidden, vocab } = model;
+  const maps = attentions ? inside.attentions : 0;
   return {
     wanted: { logits, states, attentions, contacts },
     elements: (seq) => Math.max(1, seq * ((logits ? vocab : 0) + states.length * hidden + (contacts ? seq : 0) + maps * inside.heads * seq)),

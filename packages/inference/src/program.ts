@@ -45,16 +45,22 @@ export interface ProgramSpec {
 
 /** Throws UnsupportedError where the model does not show what is asked for. */
 export function inferenceProgram(model: InferenceModel, spec: ProgramSpec): Program {
-  const { rows, seq } = spec, graph = new Graph(), scope = rootScope(graph), inputs = encoderInputs(graph, rows, seq, { types: spec.types ?? false });
-  const { hiddenStates, attentions } = trace(model, scope, inputs, spec), last = hiddenStates.at(-1) as Tensor<"f32">;
-  const outputs: Record<string, Tensor> = {}, feeds: Tensor[] = Object.values(inputs);
+  const { rows, seq } = spec;
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const inputs = encoderInputs(graph, rows, seq, { types: spec.types ?? false });
+  const { hiddenStates, attentions } = trace(model, scope, inputs, spec);
+  const last = hiddenStates.at(-1) as Tensor<"f32">;
+  const outputs: Record<string, Tensor> = {};
+  const feeds: Tensor[] = Object.values(inputs);
   const flat = (): Tensor<"f32"> => last.reshape([rows * seq, model.hidden]);
   if (spec.logits) outputs["logits"] = model.predict(scope, flat()).reshape([rows, seq, model.vocab]);
   for (const layer of spec.states ?? []) outputs[`states.${layer}`] = hiddenStates[layer] as Tensor<"f32">;
   if (spec.attentions) attentions.forEach((each, i) => { outputs[`attentions.${i}`] = each; });
   if (spec.contacts) outputs["contacts"] = contactsOf(model)(scope, inputs, attentions);
   if (spec.pooled !== undefined) {
-    const weights = graph.input("weights", "f32", [rows, seq]), column = weights.reshape([rows, seq, 1]);
+    const weights = graph.input("weights", "f32", [rows, seq]);
+    const column = weights.reshape([rows, seq, 1]);
     feeds.push(weights);
     // Nothing is promised of what stands at padding: it is chosen away, not multiplied by 0.
     const pooled = column.greater(0).select(hiddenStates[spec.pooled] as Tensor<"f32">, 0).mul(column).sum(1);
@@ -95,6 +101,7 @@ export interface Inside {
 
 export function insideOf(model: InferenceModel): Inside {
   if (!model.outputs) return { hiddenStates: 1, attentions: 0, heads: 0 };
-  const graph = new Graph(), { hiddenStates, attentions } = model.outputs(rootScope(graph), encoderInputs(graph, 1, 2));
+  const graph = new Graph();
+  const { hiddenStates, attentions } = model.outputs(rootScope(graph), encoderInputs(graph, 1, 2));
   return { hiddenStates: hiddenStates.length, attentions: attentions.length, heads: attentions[0]?.shape[1] ?? 0 };
 }

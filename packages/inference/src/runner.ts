@@ -48,10 +48,12 @@ export interface RunnerOptions {
   readonly compile: CompileOptions;
 }
 
-const BATCHES_AHEAD = 64, BYTES_AHEAD = 2 ** 28;
+const BATCHES_AHEAD = 64;
+const BYTES_AHEAD = 2 ** 28;
 
 /** What is kept of programs that do not run: an engine may hold on to a program's temporaries for as long as it has the program. */
-const PROGRAMS_KEPT = 32, BYTES_KEPT = 2 ** 29;
+const PROGRAMS_KEPT = 32;
+const BYTES_KEPT = 2 ** 29;
 
 interface Compiled {
   readonly made: Promise<Executable>;
@@ -87,7 +89,8 @@ export class Runner {
     for await (const stretch of stretches(pieces, weigh)) {
       const results = new Array<R>(stretch.length);
       for (const { rows, seq, items } of planBatches(stretch.map(({ ids }) => ids.length), rowLimit)) {
-        const batch = items.map((i) => stretch[i] as P), types = batch.some((piece) => piece.types !== undefined);
+        const batch = items.map((i) => stretch[i] as P);
+        const types = batch.some((piece) => piece.types !== undefined);
         const outputs = await this.run({ ...job.wanted, rows, seq, ...(types && { types }) }, this.#feeds(batch, rows, seq, job.wanted.pooled !== undefined));
         items.forEach((i, row) => { results[i] = job.take(outputs, row, seq, stretch[i] as P); });
       }
@@ -97,7 +100,8 @@ export class Runner {
 
   /** One batch of a shape, with the feeds of `ids` and whatever else the program takes. */
   async run(spec: ProgramSpec, feeds: HostTensors): Promise<Readonly<Record<string, Float32Array>>> {
-    const key = JSON.stringify(spec), compiled = this.#programs.get(key) ?? { made: this.#compile(spec), running: 0, bytes: 0 };
+    const key = JSON.stringify(spec);
+    const compiled = this.#programs.get(key) ?? { made: this.#compile(spec), running: 0, bytes: 0 };
     this.#programs.delete(key);
     this.#programs.set(key, compiled);
     compiled.running++;
@@ -117,8 +121,11 @@ export class Runner {
 
   /** Feeds of rows that are padded to `seq`; `types` among them where a row has some. A pad id inside a sequence is padding too: nothing sees it. */
   rowFeeds(batch: readonly Piece[], rows: number, seq: number): Record<string, HostTensor> {
-    const { padId } = this.#options, size = rows * seq;
-    const ids = new Int32Array(size).fill(padId), segments = new Int32Array(size), positions = new Int32Array(size);
+    const { padId } = this.#options;
+    const size = rows * seq;
+    const ids = new Int32Array(size).fill(padId);
+    const segments = new Int32Array(size);
+    const positions = new Int32Array(size);
     batch.forEach((piece, row) => {
       for (let i = 0, at = row * seq; i < piece.ids.length; i++, at++) {
         const id = piece.ids[i] as number;
@@ -150,7 +157,8 @@ export class Runner {
   }
 
   async #compile(spec: ProgramSpec): Promise<Executable> {
-    const { backend, model, weights, compile } = this.#options, program = inferenceProgram(model, spec);
+    const { backend, model, weights, compile } = this.#options;
+    const program = inferenceProgram(model, spec);
     const missing = program.state.find(({ attrs }) => !(attrs.name in weights));
     if (missing) throw new ConfigError(`weights: expected the parameter "${missing.attrs.name}", got none. These weights were saved without that head: ask for other outputs, or use a checkpoint that has it.`);
     return backend.compile(program, compile);
@@ -158,7 +166,8 @@ export class Runner {
 
   /** Forgets programs that were not used for longest; those that run stay, and so does the one used last. */
   async #makeRoom(): Promise<void> {
-    let count = this.#programs.size, bytes = [...this.#programs.values()].reduce((sum, each) => sum + each.bytes, 0);
+    let count = this.#programs.size;
+    let bytes = [...this.#programs.values()].reduce((sum, each) => sum + each.bytes, 0);
     for (const [key, program] of this.#programs) {
       if (count <= 1 || (count <= PROGRAMS_KEPT && bytes <= BYTES_KEPT)) return;
       if (program.running > 0) continue;
@@ -174,7 +183,8 @@ const failed = (made: Promise<unknown>): Promise<boolean> => made.then(() => fal
 
 /** Lists of items whose weights add up to about 1; one that weighs more is alone. */
 async function* stretches<T>(items: Many<T>, weigh: (item: T) => number): AsyncGenerator<T[], void, undefined> {
-  let list: T[] = [], sum = 0;
+  let list: T[] = [];
+  let sum = 0;
   for await (const item of items) {
     const weight = weigh(item);
     if (list.length > 0 && sum + weight > 1) {

@@ -10,7 +10,8 @@ describe("windowsOf", () => {
   it("covers every place, each window full, at least a quarter shared with the next", () => {
     for (let size = 1; size < 20; size++) {
       for (let length = size + 1; length < 200; length++) {
-        const windows = windowsOf(length, size), counts = coverage(windows, length);
+        const windows = windowsOf(length, size);
+        const counts = coverage(windows, length);
         const full = windows.every(({ start, stop }) => stop - start === size);
         const shared = windows.slice(1).every(({ start }, i) => (windows[i]?.stop ?? 0) - start >= Math.floor(size / 4));
         expect([counts.every((count) => count >= 1), windows[0]?.start, windows.at(-1)?.stop, full, shared]).toEqual([true, 0, length, true, true]);

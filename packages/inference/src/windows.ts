@@ -13,7 +13,8 @@ export interface Window {
 /** Windows of at most `size` that cover a body of `length`; the first begins at 0, the last ends at `length`. */
 export function windowsOf(length: number, size: number): readonly Window[] {
   if (length <= size) return [{ start: 0, stop: length }];
-  const step = size - Math.floor(size / 4), count = 1 + Math.ceil((length - size) / step);
+  const step = size - Math.floor(size / 4);
+  const count = 1 + Math.ceil((length - size) / step);
   return Array.from({ length: count }, (_, i) => {
     const start = Math.floor((i * (length - size)) / (count - 1));
     return { start, stop: start + size };

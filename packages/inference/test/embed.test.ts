@@ -4,7 +4,8 @@ import { all, difference, encoder, protein, tokenizer } from "./tiny.ts";
 
 /** The states of one layer, by the other path. */
 async function states(text: string, layer = -1): Promise<Float32Array[]> {
-  const [seen] = await all((await encoder()).hiddenStates([tokenizer.encode(text).ids], [layer])), data = seen?.[0]?.data ?? new Float32Array();
+  const [seen] = await all((await encoder()).hiddenStates([tokenizer.encode(text).ids], [layer]));
+  const data = seen?.[0]?.data ?? new Float32Array();
   return Array.from({ length: data.length / 16 }, (_, i) => data.slice(i * 16, (i + 1) * 16));
 }
 
@@ -12,10 +13,14 @@ const mean = (rows: readonly Float32Array[]): number[] => Array.from({ length: 1
 
 describe("embed", () => {
   it.each([0, 1, -1])("layer %i: mean over residues, the start token, each residue", async (layer) => {
-    const texts = [5, 40, 1, 12].map(protein), tiny = await encoder();
-    const means = await all(tiny.embed(texts, { layer })), starts = await all(tiny.embed(texts, { layer, pooling: "cls" })), rows = await all(tiny.embed(texts, { layer, pooling: "per-token" }));
+    const texts = [5, 40, 1, 12].map(protein);
+    const tiny = await encoder();
+    const means = await all(tiny.embed(texts, { layer }));
+    const starts = await all(tiny.embed(texts, { layer, pooling: "cls" }));
+    const rows = await all(tiny.embed(texts, { layer, pooling: "per-token" }));
     for (const [i, text] of texts.entries()) {
-      const all16 = await states(text, layer), residues = all16.slice(1, -1);
+      const all16 = await states(text, layer);
+      const residues = all16.slice(1, -1);
       expect(means[i]).toMatchObject({ index: i, residues: text.length, windows: 1, cut: 0 });
       expect(difference(means[i]?.vectors.data ?? [], mean(residues))).toBeLessThan(1e-5);
       expect(difference(starts[i]?.vectors.data ?? [], all16[0] ?? [])).toBeLessThan(1e-5);
@@ -25,8 +30,11 @@ describe("embed", () => {
   });
 
   it("averages overlapping windows of what is too long", async () => {
-    const text = protein(21), options = { maxLength: 12 };   // bodies of 10: starts 0, 5, 11
-    const sum = Array.from({ length: 21 }, () => new Float32Array(16)), count = new Array<number>(21).fill(0), starts: Float32Array[] = [];
+    const text = protein(21);
+    const options = { maxLength: 12 };   // bodies of 10: starts 0, 5, 11
+    const sum = Array.from({ length: 21 }, () => new Float32Array(16));
+    const count = new Array<number>(21).fill(0);
+    const starts: Float32Array[] = [];
     for (const start of [0, 5, 11]) {
       const [first, ...rows] = await states(text.slice(start, start + 10));
       starts.push(first as Float32Array);
@@ -36,7 +44,9 @@ describe("embed", () => {
       });
     }
     const residues = sum.map((row, i) => row.map((x) => x / (count[i] as number)));
-    const [each] = await all((await encoder()).embed([text], { ...options, pooling: "per-token" })), [middle] = await all((await encoder()).embed([text], options)), [start] = await all((await encoder()).embed([text], { ...options, pooling: "cls" }));
+    const [each] = await all((await encoder()).embed([text], { ...options, pooling: "per-token" }));
+    const [middle] = await all((await encoder()).embed([text], options));
+    const [start] = await all((await encoder()).embed([text], { ...options, pooling: "cls" }));
     expect(each).toMatchObject({ windows: 3, residues: 21, cut: 0 });
     expect(difference(each?.vectors.data ?? [], residues.flatMap((row) => [...row]))).toBeLessThan(1e-5);
     expect(difference(middle?.vectors.data ?? [], mean(residues))).toBeLessThan(1e-5);
@@ -44,12 +54,16 @@ describe("embed", () => {
   });
 
   it("keeps the order among long and short ones", async () => {
-    const lengths = [30, 3, 25, 8, 9], found = await all((await encoder({ tokensPerBatch: 32 })).embed(lengths.map(protein), { maxLength: 10, pooling: "per-token" }));
+    const lengths = [30, 3, 25, 8, 9];
+    const found = await all((await encoder({ tokensPerBatch: 32 })).embed(lengths.map(protein), { maxLength: 10, pooling: "per-token" }));
     expect(found.map(({ index, residues, vectors }) => [index, residues, vectors.shape[0]])).toEqual(lengths.map((n, i) => [i, n, n]));
   });
 
   it("truncates or refuses, as told", async () => {
-    const text = protein(21), tiny = await encoder(), [cut] = await all(tiny.embed([text], { maxLength: 12, long: "truncate", pooling: "per-token" })), [short] = await all(tiny.embed([text.slice(0, 10)], { pooling: "per-token" }));
+    const text = protein(21);
+    const tiny = await encoder();
+    const [cut] = await all(tiny.embed([text], { maxLength: 12, long: "truncate", pooling: "per-token" }));
+    const [short] = await all(tiny.embed([text.slice(0, 10)], { pooling: "per-token" }));
     expect(cut).toMatchObject({ residues: 10, cut: 11, windows: 1 });
     expect(cut?.vectors).toEqual(short?.vectors);
     await expect(all(tiny.embed(["MK", text], { maxLength: 12, long: "error" }))).rejects.toThrow(/sequence 2: expected at most 10 residues, got 21/);
@@ -72,11 +86,15 @@ describe("embed", () => {
 
 describe("fillMask", () => {
   it("gives the softmax over the vocabulary at each mask", async () => {
-    const tiny = await encoder(), text = "MK<mask>AY<mask><mask>K", { ids } = tokenizer.encode(text);
-    const masks = await tiny.fillMask(text, { top: 33 }), [logits] = await all(tiny.logits([ids]));
+    const tiny = await encoder();
+    const text = "MK<mask>AY<mask><mask>K";
+    const { ids } = tokenizer.encode(text);
+    const masks = await tiny.fillMask(text, { top: 33 });
+    const [logits] = await all(tiny.logits([ids]));
     expect(masks.map(({ position, index }) => [position, index])).toEqual([[3, 3], [6, 6], [7, 7]]);
     for (const { index, candidates } of masks) {
-      const row = Array.from(logits?.data.subarray(index * 33, (index + 1) * 33) ?? [], Math.exp), sum = row.reduce((a, b) => a + b, 0);
+      const row = Array.from(logits?.data.subarray(index * 33, (index + 1) * 33) ?? [], Math.exp);
+      const sum = row.reduce((a, b) => a + b, 0);
       expect(candidates.map(({ probability }) => probability)).toEqual(candidates.map(({ probability }) => probability).toSorted((a, b) => b - a));
       expect(difference(candidates.map(({ probability }) => probability), candidates.map(({ id }) => (row[id] as number) / sum))).toBeLessThan(1e-6);
       expect(candidates.every(({ token, id }) => tokenizer.vocabulary[id] === token)).toBe(true);

@@ -22,7 +22,8 @@ describe("outputs", () => {
   });
 
   it("gives a sequence in company, in any order, what it gives it alone", async () => {
-    const lengths = [5, 31, 3, 40, 6, 1, 12], tiny = await encoder({ tokensPerBatch: 128 });
+    const lengths = [5, 31, 3, 40, 6, 1, 12];
+    const tiny = await encoder({ tokensPerBatch: 128 });
     const together = await all(tiny.outputs(lengths.map(ids), everything));
     for (const [i, n] of lengths.entries()) {
       const [alone] = await all((await encoder({ tokensPerBatch: 1 })).outputs([ids(n)], everything));
@@ -31,7 +32,8 @@ describe("outputs", () => {
   });
 
   it("equals a row that is exactly as long as its program", async () => {
-    const n = 30, [alone] = await all((await encoder()).outputs([ids(n)], everything));   // 32 with its special tokens
+    const n = 30;
+    const [alone] = await all((await encoder()).outputs([ids(n)], everything));   // 32 with its special tokens
     const [beside] = await all((await encoder()).outputs([ids(n), ids(33)], everything));
     const padded = [...ids(n), ...new Array<number>(9).fill(tokenizer.special.pad)];       // a bucket of 64, most of it padding
     const [wide] = await all((await encoder()).outputs([padded], { logits: true, contacts: true }));
@@ -40,7 +42,9 @@ describe("outputs", () => {
   });
 
   it("gives the layers that are asked for", async () => {
-    const tiny = await encoder(), [every] = await all(tiny.hiddenStates([ids(4)])), [some] = await all(tiny.hiddenStates([ids(4)], [-1, 0]));
+    const tiny = await encoder();
+    const [every] = await all(tiny.hiddenStates([ids(4)]));
+    const [some] = await all(tiny.hiddenStates([ids(4)], [-1, 0]));
     expect(every?.length).toBe(tiny.hiddenStateCount);
     expect(some?.map(({ data }) => data)).toEqual([every?.[2]?.data, every?.[0]?.data]);
     await expect(all(tiny.hiddenStates([ids(4)], [3]))).rejects.toThrow(/layer: expected a whole number from -3 to 2 .*got 3/);
@@ -50,13 +54,16 @@ describe("outputs", () => {
     async function* source(): AsyncGenerator<Int32Array> {
       for (let i = 0; i < 60; i++) yield ids(1 + (i % 7));
     }
-    const tiny = await encoder({ tokensPerBatch: 32 }), seen: number[] = [];
+    const tiny = await encoder({ tokensPerBatch: 32 });
+    const seen: number[] = [];
     for await (const logits of tiny.logits(source())) seen.push(logits.shape[0] as number);
     expect(seen).toEqual(Array.from({ length: 60 }, (_, i) => 3 + (i % 7)));
   });
 
   it("holds a bounded part of a stream", async () => {
-    let read = 0, given = 0, ahead = 0;
+    let read = 0;
+    let given = 0;
+    let ahead = 0;
     function* source(): Generator<number[]> {
       for (let i = 0; i < 300; i++) {
         read++;
@@ -80,16 +87,19 @@ describe("mistakes", () => {
   });
 
   it("a head that the weights lack, and only when it is asked for", async () => {
-    const { "esm.contact_head.regression.weight": _, ...rest } = weights, tiny = await encoder({ weights: rest });
+    const { "esm.contact_head.regression.weight": _, ...rest } = weights;
+    const tiny = await encoder({ weights: rest });
     expect((await all(tiny.logits([ids(3)]))).length).toBe(1);
     await expect(all(tiny.contacts([ids(3)]))).rejects.toThrow(/expected the parameter "esm.contact_head.regression.weight", got none/);
     expect((await all(tiny.logits([ids(3)]))).length).toBe(1);
   });
 
   it("a model that does not show its inside, and a text without a tokenizer", async () => {
-    const { hidden, vocab, encode, predict } = model, plain = await createEncoder({ backend: backend(), model: { hidden, vocab, encode, predict }, weights, padId: 1 });
+    const { hidden, vocab, encode, predict } = model;
+    const plain = await createEncoder({ backend: backend(), model: { hidden, vocab, encode, predict }, weights, padId: 1 });
     expect(plain.hiddenStateCount).toBe(1);
-    const [ours] = await all(plain.logits([ids(3)])), [theirs] = await all((await encoder()).logits([ids(3)]));
+    const [ours] = await all(plain.logits([ids(3)]));
+    const [theirs] = await all((await encoder()).logits([ids(3)]));
     expect(ours?.data).toEqual(theirs?.data);
     await expect(all(plain.attentions([ids(3)]))).rejects.toThrow(/does not show its attention maps/);
     await expect(all(plain.embed(["MKT"]))).rejects.toThrow(/expected an encoder with a tokenizer/);
@@ -98,11 +108,14 @@ describe("mistakes", () => {
 
 describe("many shapes", () => {
   it("forgets programs and makes them again", async () => {
-    let compiled = 0, disposed = 0;
-    const inner = backend(), tiny = await encoder({ backend: {
+    let compiled = 0;
+    let disposed = 0;
+    const inner = backend();
+    const tiny = await encoder({ backend: {
       ...inner,
       async compile(...args) {
-        const made = await inner.compile(...args), dispose = made.dispose.bind(made);
+        const made = await inner.compile(...args);
+        const dispose = made.dispose.bind(made);
         compiled++;
         return Object.assign(made, { dispose: () => { disposed++; return dispose(); } });   // the same object: a session knows its own
       },
@@ -132,17 +145,21 @@ describe("against transformers", () => {
     const state = Object.fromEntries(Object.entries(golden.weights).map(([key, w]): [string, HostTensor] =>
       [key, { dtype: "f32", shape: w.shape, data: Float32Array.from(new Uint16Array(bytes(w)), float16ToNumber) }]));
     const ours = await createEncoder({ backend: backend(), model: esm2(parseEsm2Config(golden.config)), weights: state, padId: 1 });
-    const rows = golden.ids.map((row, r) => row.filter((_, i) => golden.attention_mask[r]?.[i] === 1)), width = golden.ids[0]?.length ?? 0;
+    const rows = golden.ids.map((row, r) => row.filter((_, i) => golden.attention_mask[r]?.[i] === 1));
+    const width = golden.ids[0]?.length ?? 0;
     const check = (got: ArrayLike<number> | undefined, at: (i: number) => number, theirs: Encoded): void => {
       const all32 = new Float32Array(bytes(theirs));
       expect(difference(got ?? [], Array.from(got ?? [], (_, i) => all32[at(i)] as number))).toBeLessThan(1e-4);
     };
     for (const [r, seen] of (await all(ours.outputs(rows, everything))).entries()) {
-      const n = rows[r]?.length ?? 0, { hidden, vocab } = ours;
+      const n = rows[r]?.length ?? 0;
+      const { hidden, vocab } = ours;
       check(seen.logits?.data, (i) => r * width * vocab + i, golden.logits);
       golden.hidden_states.forEach((theirs, k) => check(seen.hiddenStates?.[k]?.data, (i) => r * width * hidden + i, theirs));
       golden.attentions.forEach((theirs, k) => check(seen.attentions?.[k]?.data, (i) => {
-        const heads = theirs.shape[1] as number, h = Math.floor(i / (n * n)), q = Math.floor(i / n) % n;
+        const heads = theirs.shape[1] as number;
+        const h = Math.floor(i / (n * n));
+        const q = Math.floor(i / n) % n;
         return ((r * heads + h) * width + q) * width + (i % n);
       }, theirs));
       check(seen.contacts?.data, (i) => (r * (width - 2) + Math.floor(i / (n - 2))) * (width - 2) + (i % (n - 2)), golden.contacts);

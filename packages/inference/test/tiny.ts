@@ -10,7 +10,8 @@ export const tokenizer: ProteinTokenizer = esm2Tokenizer();
 export const model: Esm2 = esm2({ ...esm2Configs["esm2-8m"], layers: 2, hidden: 16, heads: 2, intermediate: 32, initializerRange: 0.3 });
 
 export const weights: HostTensors = initialize(parametersOf((scope) => {
-  const inputs = encoderInputs(scope.graph, 1, 4), { last, attentions } = model.outputs(scope, inputs);
+  const inputs = encoderInputs(scope.graph, 1, 4);
+  const { last, attentions } = model.outputs(scope, inputs);
   model.predict(scope, last.reshape([-1, model.hidden]));
   model.contacts(scope, inputs, attentions);
 }), 3);

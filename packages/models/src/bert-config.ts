@@ -43,7 +43,8 @@ const sized = (layers: number, hidden: number, heads: number, vocab: number): Be
   tieWordEmbeddings: true, hiddenDropoutRate: 0.1, attentionDropoutRate: 0.1, initializerRange: 0.02,
 });
 
-const UNCASED = 30_522, CASED = 28_996;
+const UNCASED = 30_522;
+const CASED = 28_996;
 
 export type BertSize =
   | "bert-tiny" | "bert-mini" | "bert-small" | "bert-medium" | "bert-base-uncased" | "bert-base-cased" | "bert-large-uncased" | "bert-large-cased"
@@ -118,7 +119,8 @@ const OWN = ["model_type", "architectures", "position_embedding_type", "is_decod
  * that are not built here, ConfigError for sizes that do not fit together.
  */
 export function parseBertConfig(json: unknown, file = "config.json"): BertConfig {
-  const given = configObject(json, "bert", file), { position_embedding_type: positions = "absolute", hidden_act: activation = "gelu", classifier_dropout: dropout, pruned_heads: pruned } = given;
+  const given = configObject(json, "bert", file);
+  const { position_embedding_type: positions = "absolute", hidden_act: activation = "gelu", classifier_dropout: dropout, pruned_heads: pruned } = given;
   if (positions !== "absolute") throw new UnsupportedError(`${file}, position_embedding_type: only "absolute" (a learnt vector for each place) is built here, got ${JSON.stringify(positions)}.`);
   for (const key of ["is_decoder", "add_cross_attention"]) {
     if (given[key] === true) throw new UnsupportedError(`${file}, ${key}: only encoders are built here, got true.`);

@@ -22,8 +22,10 @@ export const bertFamily: ModelFamily = {
   names: Object.keys(bertConfigs),
   published: (name) => (isSize(name) ? bertConfigJson(bertConfigs[name]) : undefined),
   open(json, { file, vocab, special, zeroInitHead = false }: OpenOptions = {}) {
-    const parsed = parseBertConfig(json, file), config = { ...parsed, ...(vocab !== undefined && { vocab }), ...(special && { padTokenId: special.pad }) };
-    const model = bert(config, { zeroInitHead }), extra = config.extra ?? {};
+    const parsed = parseBertConfig(json, file);
+    const config = { ...parsed, ...(vocab !== undefined && { vocab }), ...(special && { padTokenId: special.pad }) };
+    const model = bert(config, { zeroInitHead });
+    const extra = config.extra ?? {};
     const kind = { family: "bert", architectures: ARCHITECTURES };
     const opened: OpenedModel = {
       ...kind, model, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),

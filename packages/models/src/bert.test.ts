@@ -22,7 +22,8 @@ const counts: readonly Counts[] = [
 
 describe("parameter counts", () => {
   it.each(counts)("of $size", ({ size, backbone, pooled, maskedLm, others = {} }) => {
-    const model = bert(bertConfigs[size]), encode = (scope: Scope): Tensor<"f32"> => model.encode(scope, encoderInputs(scope.graph, 1, 4)).reshape([-1, model.hidden]);
+    const model = bert(bertConfigs[size]);
+    const encode = (scope: Scope): Tensor<"f32"> => model.encode(scope, encoderInputs(scope.graph, 1, 4)).reshape([-1, model.hidden]);
     expect(countParameters(parametersOf(encode))).toBe(backbone);
     expect(countParameters(parametersOf((scope) => model.pool(scope, encode(scope))))).toBe(pooled);
     expect(countParameters(maskedLmParameters(model))).toBe(maskedLm);
@@ -40,14 +41,16 @@ interface Feeds {
 }
 
 function run(config: BertConfig, build: (scope: Scope, inputs: EncoderInputs) => Tensor, { ids, types }: Feeds, key?: readonly [number, number]): Float64Array {
-  const graph = new Graph(), scope = rootScope(graph, key ? { random: { key: graph.input("key", "u32", [2]) } } : {});
+  const graph = new Graph();
+  const scope = rootScope(graph, key ? { random: { key: graph.input("key", "u32", [2]) } } : {});
   const root = build(scope, encoderInputs(graph, 1, ids.length, { types: types !== undefined }));
   const first = Object.fromEntries(Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, data]));
   const feeds = { ids, segments: ids.map(() => 1), positions: ids.map((_, i) => i), ...(types && { types }), ...(key && { key }) };
   return Float64Array.from(interpret([root], { ...first, ...feeds }, { precision: "f64" })[0]?.data ?? []);
 }
 
-const ids = [2, 7, 9, 4, 3, 11, 12, 3], types = [0, 0, 0, 0, 0, 1, 1, 1];
+const ids = [2, 7, 9, 4, 3, 11, 12, 3];
+const types = [0, 0, 0, 0, 0, 1, 1, 1];
 
 describe("token types", () => {
   const encode = (scope: Scope, inputs: EncoderInputs): Tensor<"f32"> => bert(tiny).encode(scope, inputs);
@@ -63,7 +66,8 @@ describe("token types", () => {
 
 describe("zeroInitHead", () => {
   it.each([true, false])("starts at a loss of exactly ln vocab (tied: %s)", (tieWordEmbeddings) => {
-    const config = { ...tiny, tieWordEmbeddings }, model = bert(config, { zeroInitHead: true });
+    const config = { ...tiny, tieWordEmbeddings };
+    const model = bert(config, { zeroInitHead: true });
     const loss = run(config, (scope, inputs) => crossEntropy(model.predict(scope, model.encode(scope, inputs).reshape([-1, config.hidden])), inputs.ids.reshape([-1])).mean(), { ids });
     expect(loss[0]).toBeCloseTo(Math.log(config.vocab), 14);
   });
@@ -93,7 +97,8 @@ describe("dropout", () => {
 
 describe("names", () => {
   it("remember their layer on every node", () => {
-    const scope = rootScope(new Graph()), x = bert(tiny).encode(scope, encoderInputs(scope.graph, 1, 4));
+    const scope = rootScope(new Graph());
+    const x = bert(tiny).encode(scope, encoderInputs(scope.graph, 1, 4));
     expect(x.path).toBe("bert.encoder.layer.1.output.LayerNorm");
     expect(x.graph.path).toBe("");
   });
@@ -101,7 +106,8 @@ describe("names", () => {
 
 describe("flopsPerToken", () => {
   it("is close to 6 N + 12 L s h", () => {
-    const config = bertConfigs["bert-base-uncased"], matrices = [...maskedLmParameters(bert(config)).values()].filter((p) => p.shape.length === 2 && p.name.includes("layer"));
+    const config = bertConfigs["bert-base-uncased"];
+    const matrices = [...maskedLmParameters(bert(config)).values()].filter((p) => p.shape.length === 2 && p.name.includes("layer"));
     const expected = 6 * matrices.reduce((sum, p) => sum + sizeOf(p.shape), 0) + 12 * config.layers * 512 * config.hidden;
     expect(flopsPerToken(config, 512, { predicted: 0 })).toBe(expected);
     expect(flopsPerToken(config, 512, { predicted: 0, training: false })).toBe(expected / 3);

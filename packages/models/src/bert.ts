@@ -47,7 +47,8 @@ export interface Bert extends MaskedLm, SentencePairModel, SequenceClassifier, T
 
 export function bert(config: BertConfig, options: BertOptions = {}): Bert {
   checkBertConfig(config);
-  const { hidden, vocab, hiddenDropoutRate, classifierDropoutRate = hiddenDropoutRate } = config, weights = linearOptions(config);
+  const { hidden, vocab, hiddenDropoutRate, classifierDropoutRate = hiddenDropoutRate } = config;
+  const weights = linearOptions(config);
   const pool = (scope: Scope, first: Tensor<"f32">): Tensor<"f32"> => pooler(scope.at("bert.pooler"), first, weights);
   const classify = (scope: Scope, states: Tensor<"f32">, labels: number): Tensor<"f32"> => {
     const classifier = scope.at("classifier");
@@ -74,7 +75,8 @@ const linearOptions = (config: BertConfig): LinearOptions => ({ init: initOf(con
 const words = ({ vocab, hidden, initializerRange: std, padTokenId: padId }: BertConfig): TokenEmbeddingOptions => ({ vocab, hidden, std, padId });
 
 function encoder(scope: Scope, config: BertConfig, inputs: EncoderInputs): Omit<EncoderOutputs, "attentions"> & Pick<Stacked, "probabilities"> {
-  const { heads, intermediate, layerNormEps: eps, hiddenDropoutRate: outputDropoutRate, attentionDropoutRate: dropoutRate } = config, { segments } = inputs;
+  const { heads, intermediate, layerNormEps: eps, hiddenDropoutRate: outputDropoutRate, attentionDropoutRate: dropoutRate } = config;
+  const { segments } = inputs;
   const { states, probabilities } = transformerLayers(scope.at("encoder.layer"), embeddings(scope.at("embeddings"), config, inputs), config.layers, {
     norm: "post", eps, heads, intermediate, activation: bertActivation(config), segments, dropoutRate, outputDropoutRate, linear: linearOptions(config),
   });
@@ -83,7 +85,8 @@ function encoder(scope: Scope, config: BertConfig, inputs: EncoderInputs): Omit<
 
 /** ids, types, positions [batch, seq] -> [batch, seq, hidden]. */
 function embeddings(scope: Scope, config: BertConfig, { ids, types, positions }: EncoderInputs): Tensor<"f32"> {
-  const { hidden, layerNormEps: eps, hiddenDropoutRate } = config, init = initOf(config);
+  const { hidden, layerNormEps: eps, hiddenDropoutRate } = config;
+  const init = initOf(config);
   const token = tokenEmbedding(scope.at("word_embeddings"), ids, words(config));
   const segment = segmentEmbedding(scope.at("token_type_embeddings"), types, { count: config.types, hidden, init });
   const place = positionEmbedding(scope.at("position_embeddings"), positions, { count: config.maxPositions, hidden, init });
@@ -92,8 +95,11 @@ function embeddings(scope: Scope, config: BertConfig, { ids, types, positions }:
 
 /** Hidden states [n, hidden] -> logits [n, vocab]. */
 function maskedTokenHead(root: Scope, config: BertConfig, states: Tensor<"f32">, zeroInit: boolean): Tensor<"f32"> {
-  const { vocab, hidden, tieWordEmbeddings: tied, layerNormEps: eps } = config, scope = root.at("cls.predictions"), transform = scope.at("transform");
-  const zero: Init = { kind: "zeros" }, init = initOf(config);
+  const { vocab, hidden, tieWordEmbeddings: tied, layerNormEps: eps } = config;
+  const scope = root.at("cls.predictions");
+  const transform = scope.at("transform");
+  const zero: Init = { kind: "zeros" };
+  const init = initOf(config);
   const dense = linear(transform.at("dense"), states, hidden, { init: zeroInit && tied ? zero : init });
   const x = layerNormLayer(transform.at("LayerNorm"), transform.within(() => bertActivation(config)(dense)), eps);
   const bias = scope.param("bias", [vocab], zero);

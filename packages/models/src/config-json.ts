@@ -25,7 +25,8 @@ export function configObject(json: unknown, type: string, file: string): Json {
 /** Throws FormatError for a value of another type, and for one that is missing and has no default. */
 export function readFields<T extends FieldTable>(given: Json, table: T, file: string): Fields<T> {
   return Object.fromEntries(Object.entries(table).map(([field, [key, missing]]) => {
-    const value = given[key] ?? missing, kind = typeof missing === "boolean" ? "boolean" : "number";
+    const value = given[key] ?? missing;
+    const kind = typeof missing === "boolean" ? "boolean" : "number";
     if (typeof value !== kind) throw new FormatError(file, key, `expected a ${kind}, got ${value === undefined ? "nothing" : JSON.stringify(value)}.`);
     return [field, value];
   })) as Fields<T>;

@@ -34,7 +34,8 @@ export function ropeFormula({ hidden, heads, ropeBase }: Esm2Config): number[] {
  * Throws FormatError if there are not headDim / 2 of them or they are not finite numbers above 0.
  */
 export function ropeFrequenciesFrom(config: Esm2Config, stored: ArrayLike<number>, file = "checkpoint"): readonly number[] | undefined {
-  const expected = ropeFormula(config), got = Array.from(stored);
+  const expected = ropeFormula(config);
+  const got = Array.from(stored);
   if (got.length !== expected.length) throw new FormatError(file, "rotary_embeddings.inv_freq", `expected ${expected.length} frequencies (half of head dimension ${config.hidden / config.heads}), got ${got.length}.`);
   const wrong = got.find((f) => !(f > 0 && Number.isFinite(f)));
   if (wrong !== undefined) throw new FormatError(file, "rotary_embeddings.inv_freq", `expected finite frequencies above 0, got ${wrong}.`);

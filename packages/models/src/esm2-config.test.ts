@@ -35,7 +35,8 @@ describe("parseEsm2Config", () => {
   });
 
   it("writes floats as floats, which transformers 5 insists on", () => {
-    const config = { ...esm2Configs["esm2-8m"], extra: { note: "rope_theta: 3", classifier_dropout: 0 } }, text = esm2ConfigText(config);
+    const config = { ...esm2Configs["esm2-8m"], extra: { note: "rope_theta: 3", classifier_dropout: 0 } };
+    const text = esm2ConfigText(config);
     expect(text).toContain('"hidden_dropout_prob": 0.0,');
     expect(text).toContain('"rope_theta": 10000.0,');
     expect(text).toContain('"classifier_dropout": 0.0,');
@@ -70,7 +71,8 @@ describe("parseEsm2Config", () => {
 });
 
 describe("rotary frequencies of a checkpoint", () => {
-  const config = esm2Configs["esm2-8m"], formula = Float32Array.from({ length: 8 }, (_, c) => 10_000 ** (-c / 8));
+  const config = esm2Configs["esm2-8m"];
+  const formula = Float32Array.from({ length: 8 }, (_, c) => 10_000 ** (-c / 8));
 
   it("are the formula's, or are kept", () => {
     expect(ropeFrequenciesFrom(config, formula)).toBeUndefined();

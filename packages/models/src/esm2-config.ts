@@ -106,7 +106,8 @@ const FIXED = { model_type: "esm", architectures: ["EsmForMaskedLM"], position_e
  * ConfigError for sizes that do not fit together.
  */
 export function parseEsm2Config(json: unknown, file = "config.json"): Esm2Config {
-  const given = configObject(json, "esm", file), positions = given["position_embedding_type"] ?? "absolute";
+  const given = configObject(json, "esm", file);
+  const positions = given["position_embedding_type"] ?? "absolute";
   if (positions !== "rotary") throw new UnsupportedError(`${file}, position_embedding_type: only "rotary" (ESM-2) is built here, got ${JSON.stringify(positions)} (ESM-1b and ESM-1v).`);
   for (const key of ["is_folding_model", "is_decoder", "add_cross_attention"]) {
     if (given[key] === true) throw new UnsupportedError(`${file}, ${key}: only the encoder and its heads are built here, got true.`);

@@ -20,13 +20,16 @@ export const esm2Family: ModelFamily = {
   open(json, { file, vocab, special, zeroInitHead = false, ropeFrequencies: stored }: OpenOptions = {}) {
     const parsed = parseEsm2Config(json, file);
     const ids = special && { padTokenId: special.pad, ...(special.mask !== undefined && { maskTokenId: special.mask }), ...(special.end !== undefined && { eosTokenId: special.end }) };
-    const config = { ...parsed, ...(vocab !== undefined && { vocab }), ...ids }, frequencies = stored && ropeFrequenciesFrom(config, stored, file);
+    const config = { ...parsed, ...(vocab !== undefined && { vocab }), ...ids };
+    const frequencies = stored && ropeFrequenciesFrom(config, stored, file);
     return opened(config, headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), { zeroInitHead, ...(frequencies && { ropeFrequencies: frequencies }) }, file);
   },
 };
 
 function opened(config: Esm2Config, head: OpenedModel["head"], options: Esm2Options, file?: string): OpenedModel {
-  const model = esm2(config, options), kind = { family: "esm", architectures: ARCHITECTURES }, extra = config.extra ?? {};
+  const model = esm2(config, options);
+  const kind = { family: "esm", architectures: ARCHITECTURES };
+  const extra = config.extra ?? {};
   return {
     ...kind, model, head, maxLength: config.maxPositions - 2, padId: config.padTokenId, buffers: model.buffers, labels: labelsOf(extra, file), notes: esm2Checkpoint,
     // Every ESM-2 of transformers has a contact head.
@@ -38,7 +41,8 @@ function opened(config: Esm2Config, head: OpenedModel["head"], options: Esm2Opti
     configText: (saved = {}) => esm2ConfigText(config, savedKeys(kind, extra, saved)),
     vary(settings) {
       checkVariation("esm", settings, ["ropeBase"]);
-      const { ropeBase = config.ropeBase } = settings, { ropeFrequencies, ...rest } = options;
+      const { ropeBase = config.ropeBase } = settings;
+      const { ropeFrequencies, ...rest } = options;
       // Frequencies of a checkpoint are those of its own base: another one has them by formula.
       return opened({ ...config, ropeBase }, head, ropeBase === config.ropeBase && ropeFrequencies ? options : rest, file);
     },

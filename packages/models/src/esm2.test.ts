@@ -17,10 +17,12 @@ const counts: Readonly<Record<Esm2Size, readonly [number, number, number]>> = {
 
 describe("parameter counts", () => {
   it.each(Object.keys(counts) as Esm2Size[])("of %s", (size) => {
-    const model = esm2(esm2Configs[size]), started = performance.now();
+    const model = esm2(esm2Configs[size]);
+    const started = performance.now();
     const encoder = parametersOf((scope) => model.encode(scope, encoderInputs(scope.graph, 1, 4)));
     const withContacts = parametersOf((scope) => {
-      const inputs = encoderInputs(scope.graph, 1, 4), { last, attentions } = model.outputs(scope, inputs);
+      const inputs = encoderInputs(scope.graph, 1, 4);
+      const { last, attentions } = model.outputs(scope, inputs);
       model.predict(scope, last.reshape([-1, model.hidden]));
       model.contacts(scope, inputs, attentions);
     });
@@ -36,7 +38,8 @@ interface Feeds {
 }
 
 function run(config: Esm2Config, build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[], { ids, segments }: Feeds, key?: readonly [number, number]): Float64Array[] {
-  const graph = new Graph(), scope = rootScope(graph, key ? { random: { key: graph.input("key", "u32", [2]) } } : {});
+  const graph = new Graph();
+  const scope = rootScope(graph, key ? { random: { key: graph.input("key", "u32", [2]) } } : {});
   const roots = build(scope, encoderInputs(graph, 1, ids.length));
   const first = Object.fromEntries(Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, data]));
   const feeds = { ids, segments: segments ?? ids.map(() => 1), positions: ids.map((_, i) => i), ...(key && { key }) };
@@ -47,12 +50,14 @@ const sequence = [0, 20, 15, 32, 5, 19, 2];
 
 describe("zeroInitHead", () => {
   const loss = (config: Esm2Config) => (scope: Scope, inputs: EncoderInputs): Tensor<"f32"> => {
-    const model = esm2(config, { zeroInitHead: true }), states = model.encode(scope, inputs).reshape([-1, config.hidden]);
+    const model = esm2(config, { zeroInitHead: true });
+    const states = model.encode(scope, inputs).reshape([-1, config.hidden]);
     return crossEntropy(model.predict(scope, states), inputs.ids.reshape([-1])).mean();
   };
 
   it.each([true, false])("starts at a loss of exactly ln 33 (tied: %s)", (tieWordEmbeddings) => {
-    const config = { ...tiny, tieWordEmbeddings }, [value] = run(config, (scope, inputs) => [loss(config)(scope, inputs)], { ids: sequence });
+    const config = { ...tiny, tieWordEmbeddings };
+    const [value] = run(config, (scope, inputs) => [loss(config)(scope, inputs)], { ids: sequence });
     expect(value?.[0]).toBeCloseTo(Math.log(33), 14);
   });
 
@@ -72,7 +77,8 @@ describe("token dropout", () => {
   const embedded = (config: Esm2Config, feeds: Feeds): number[] =>
     Array.from(run(config, (scope, inputs) => [esm2(config).outputs(scope, inputs).hiddenStates[0] as Tensor], feeds)[0] ?? []);
   const ratio = (feeds: Feeds, at: number): number => {
-    const scaled = embedded(tiny, feeds), plain = embedded({ ...tiny, tokenDropout: false }, feeds);
+    const scaled = embedded(tiny, feeds);
+    const plain = embedded({ ...tiny, tokenDropout: false }, feeds);
     return (scaled[at * tiny.hidden] as number) / (plain[at * tiny.hidden] as number);
   };
 
@@ -84,7 +90,8 @@ describe("token dropout", () => {
     const feeds: Feeds = { ids: [0, 32, 15, 2, 0, 20, 5, 7, 2, 1], segments: [1, 1, 1, 1, 2, 2, 2, 2, 2, 0] };
     expect(ratio(feeds, 2)).toBeCloseTo(0.88 / (1 - 1 / 4), 12);
     expect(ratio(feeds, 5)).toBeCloseTo(0.88, 12);
-    const hidden = tiny.hidden, all = embedded(tiny, feeds);
+    const hidden = tiny.hidden;
+    const all = embedded(tiny, feeds);
     expect(all.slice(hidden, 2 * hidden).every((v) => v === 0)).toBe(true);
     expect(all.slice(9 * hidden).every((v) => v === 0)).toBe(true);
   });
@@ -110,7 +117,8 @@ describe("dropout", () => {
 
 describe("names", () => {
   it("remember their layer on every node", () => {
-    const scope = rootScope(new Graph()), x = esm2(tiny).encode(scope, encoderInputs(scope.graph, 1, 4));
+    const scope = rootScope(new Graph());
+    const x = esm2(tiny).encode(scope, encoderInputs(scope.graph, 1, 4));
     expect(x.path).toBe("esm.encoder.emb_layer_norm_after");
     expect(x.graph.path).toBe("");
   });
@@ -118,7 +126,8 @@ describe("names", () => {
 
 describe("flopsPerToken", () => {
   it("is close to 6 N + 12 L s h", () => {
-    const config = esm2Configs["esm2-650m"], matrices = [...maskedLmParameters(esm2(config)).values()].filter((p) => p.shape.length === 2 && p.name.includes("layer"));
+    const config = esm2Configs["esm2-650m"];
+    const matrices = [...maskedLmParameters(esm2(config)).values()].filter((p) => p.shape.length === 2 && p.name.includes("layer"));
     const weights = matrices.reduce((sum, p) => sum + sizeOf(p.shape), 0);
     const expected = 6 * weights + 12 * config.layers * 1024 * config.hidden;
     expect(flopsPerToken(config, 1024, { predicted: 0 })).toBe(expected);

@@ -60,7 +60,9 @@ export interface Esm2 extends MaskedLm, SequenceClassifier, TokenClassifier {
 
 export function esm2(config: Esm2Config, options: Esm2Options = {}): Esm2 {
   checkEsm2Config(config);
-  const { hidden, vocab, heads } = config, { ropeFrequencies: frequencies } = options, half = hidden / heads / 2;
+  const { hidden, vocab, heads } = config;
+  const { ropeFrequencies: frequencies } = options;
+  const half = hidden / heads / 2;
   if (frequencies && frequencies.length !== half) throw new ConfigError(`esm2: expected ${half} rotary frequencies (hidden ${hidden} / heads ${heads} / 2), got ${frequencies.length}.`);
   const rope: Rope = frequencies ? { frequencies } : { base: config.ropeBase };
   return {
@@ -87,7 +89,8 @@ type Rope = Omit<RotaryOptions, "positions">;
 type Encoded = Omit<EncoderOutputs, "attentions"> & Pick<Stacked, "probabilities">;
 
 function encoder(scope: Scope, config: Esm2Config, inputs: EncoderInputs, rope: Rope): Encoded {
-  const { heads, intermediate, layerNormEps: eps, hiddenDropoutRate: outputDropoutRate, attentionDropoutRate: dropoutRate } = config, { segments, positions } = inputs;
+  const { heads, intermediate, layerNormEps: eps, hiddenDropoutRate: outputDropoutRate, attentionDropoutRate: dropoutRate } = config;
+  const { segments, positions } = inputs;
   // Scaling q by headDim^-0.5 before its rotation, as ESM-2 does, and scaling scores are the same: a rotation is linear.
   const options: TransformerLayerOptions = {
     norm: "pre", eps, heads, intermediate, activation: gelu, segments, rope: { positions, ...rope }, dropoutRate, outputDropoutRate, linear: { init: weights(config) },
@@ -104,7 +107,8 @@ const wordEmbeddings = (scope: Scope, { vocab, hidden, initializerRange: std, pa
 /** ids [batch, seq] -> [batch, seq, hidden], zero at padding. */
 function embeddings(scope: Scope, config: Esm2Config, inputs: EncoderInputs): Tensor<"f32"> {
   return scope.within(() => {
-    const { ids, segments } = inputs, perToken = [...ids.shape, 1];
+    const { ids, segments } = inputs;
+    const perToken = [...ids.shape, 1];
     let x = embedding(wordEmbeddings(scope, config), ids);
     if (config.tokenDropout) x = x.mul(tokenDropoutScale(inputs, config.maskTokenId).reshape(perToken));
     if (config.embLayerNormBefore) x = layerNormLayer(scope.at("layer_norm"), x, config.layerNormEps);
@@ -117,18 +121,24 @@ function embeddings(scope: Scope, config: Esm2Config, inputs: EncoderInputs): Te
  * a sequence of nothing but masks gives zeros where the quotient of transformers gives NaN.
  */
 function tokenDropoutScale({ ids, segments }: EncoderInputs, maskTokenId: number): Tensor<"f32"> {
-  const { graph } = ids, [batch, seq] = ids.shape as [number, number];
+  const { graph } = ids;
+  const [batch, seq] = ids.shape as [number, number];
   // Segments are 0..seq in each row; every (row, segment) has a slot of its own.
-  const slots = batch * (seq + 1), slot = graph.iota([batch, 1], 0).mul(seq + 1).add(segments).reshape([batch * seq]);
-  const kept = ids.equal(maskTokenId).not().cast("f32"), flat = kept.reshape([batch * seq]);
-  const total = graph.full([batch * seq], 1, "f32").scatterAdd(slot, slots), unmasked = flat.scatterAdd(slot, slots);
+  const slots = batch * (seq + 1);
+  const slot = graph.iota([batch, 1], 0).mul(seq + 1).add(segments).reshape([batch * seq]);
+  const kept = ids.equal(maskTokenId).not().cast("f32");
+  const flat = kept.reshape([batch * seq]);
+  const total = graph.full([batch * seq], 1, "f32").scatterAdd(slot, slots);
+  const unmasked = flat.scatterAdd(slot, slots);
   const scale = total.mul(1 - MASK_RATIO_TRAIN).div(unmasked.max(1)).gather(slot);
   return kept.mul(scale.reshape([batch, seq]));
 }
 
 /** Hidden states [n, hidden] -> logits [n, vocab]. */
 function head(root: Scope, config: Esm2Config, states: Tensor<"f32">, zeroInit: boolean): Tensor<"f32"> {
-  const scope = root.at("lm_head"), { vocab, hidden, tieWordEmbeddings: tied } = config, zero: Init = { kind: "zeros" };
+  const scope = root.at("lm_head");
+  const { vocab, hidden, tieWordEmbeddings: tied } = config;
+  const zero: Init = { kind: "zeros" };
   return scope.within(() => {
     const x = gelu(linear(scope.at("dense"), states, hidden, { init: zeroInit && tied ? zero : weights(config) }));
     const normed = layerNormLayer(scope.at("layer_norm"), x, config.layerNormEps);
@@ -141,7 +151,9 @@ function head(root: Scope, config: Esm2Config, states: Tensor<"f32">, zeroInit: 
 
 /** Hidden states of first tokens [n, hidden] -> logits [n, labels]. */
 function sequenceHead(scope: Scope, { hidden, hiddenDropoutRate: rate, ...config }: Esm2Config, first: Tensor<"f32">, labels: number): Tensor<"f32"> {
-  const dense = scope.at("dense"), out = scope.at("out_proj"), init = { init: weights(config) };
+  const dense = scope.at("dense");
+  const out = scope.at("out_proj");
+  const init = { init: weights(config) };
   const x = linear(dense, dropoutLayer(dense, first, rate), hidden, init);
   return linear(out, dropoutLayer(out, dense.within(() => x.tanh()), rate), labels, init);
 }
@@ -151,15 +163,20 @@ function sequenceHead(scope: Scope, { hidden, hiddenDropoutRate: rate, ...config
  * (APC, Dunn et al. 2008): m - rowsum(m) colsum(m) / sum(m).
  */
 function contactHead(scope: Scope, config: Esm2Config, { ids, segments }: EncoderInputs, attentions: readonly Tensor<"f32">[]): Tensor<"f32"> {
-  const [batch, seq] = ids.shape as [number, number], { heads, eosTokenId } = config;
+  const [batch, seq] = ids.shape as [number, number];
+  const { heads, eosTokenId } = config;
   return scope.within(() => {
     const features = config.layers * heads;
-    const weight = scope.param("regression.weight", [1, features], weights(config)), bias = scope.param("regression.bias", [1], { kind: "zeros" });
+    const weight = scope.param("regression.weight", [1, features], weights(config));
+    const bias = scope.param("regression.bias", [1], { kind: "zeros" });
     const residue = segments.greater(0).and(ids.equal(eosTokenId).not()).cast("f32");
     const pairs = residue.reshape([batch, 1, seq, 1]).mul(residue.reshape([batch, 1, 1, seq]));
     const votes = attentions.map((attention, i) => {
-      const inner = attention.mul(pairs).slice(2, 1, seq - 1).slice(3, 1, seq - 1), m = inner.add(inner.transpose());
-      const rows = m.sum(-1, true), columns = m.sum(-2, true), all = rows.sum(-2, true);
+      const inner = attention.mul(pairs).slice(2, 1, seq - 1).slice(3, 1, seq - 1);
+      const m = inner.add(inner.transpose());
+      const rows = m.sum(-1, true);
+      const columns = m.sum(-2, true);
+      const all = rows.sum(-2, true);
       const corrected = m.sub(rows.mul(columns).div(all.max(1e-30)));
       return corrected.mul(weight.slice(1, i * heads, (i + 1) * heads).reshape([1, heads, 1, 1])).sum(1);
     });

@@ -20,7 +20,8 @@ export const families: Readonly<Record<string, () => Promise<ModelFamily>>> = {
 /** The family of a config.json. Throws FormatError for what is none, UnsupportedError for one that is not here. */
 export async function familyOf(json: unknown, file = "config.json"): Promise<ModelFamily> {
   if (typeof json !== "object" || json === null || Array.isArray(json)) throw new FormatError(file, "", `expected an object, got ${JSON.stringify(json)?.slice(0, 40)}.`);
-  const { model_type: type } = json as { readonly model_type?: unknown }, load = typeof type === "string" && Object.hasOwn(families, type) ? families[type] : undefined;
+  const { model_type: type } = json as { readonly model_type?: unknown };
+  const load = typeof type === "string" && Object.hasOwn(families, type) ? families[type] : undefined;
   if (load === undefined) throw new UnsupportedError(`${file}, model_type: expected ${Object.keys(families).map((name) => JSON.stringify(name)).join(" or ")}, got ${type === undefined ? "nothing" : JSON.stringify(type)}. Other families cannot be opened yet.`);
   return load();
 }
@@ -57,7 +58,8 @@ export interface ChangeRequest {
  * of tokens, which are the tokenizer's.
  */
 export async function changedConfig(json: unknown, changes: Readonly<Record<string, unknown>>, { file, where }: ChangeRequest): Promise<Readonly<Record<string, unknown>>> {
-  const { names, published, supersedes = {}, type } = await familyOf(json, file), fixed = (key: string): boolean => key === "model_type" || key === "architectures" || key.endsWith("_token_id");
+  const { names, published, supersedes = {}, type } = await familyOf(json, file);
+  const fixed = (key: string): boolean => key === "model_type" || key === "architectures" || key.endsWith("_token_id");
   const known = new Set([...names.flatMap((name) => Object.keys(published(name) ?? {})), ...Object.keys(supersedes)].filter((key) => !fixed(key)));
   const wrong = Object.keys(changes).find((key) => !known.has(key));
   if (wrong !== undefined) throw new ConfigError(`${where}: ${fixed(wrong) ? `expected no ${wrong}, which is not to be changed: ids are the tokenizer's, and the family is the model's` : `expected keys of a config.json of the family "${type}", got "${wrong}"`}. There are: ${[...known].join(", ")}.`);

@@ -101,7 +101,8 @@ export interface ModelFamily {
 
 /** The head whose class is named by `architectures`. */
 export function headOfConfig(json: Readonly<Record<string, unknown>>, architectures: OpenedModel["architectures"]): Head | undefined {
-  const { architectures: named } = json, first: unknown = Array.isArray(named) ? named[0] : undefined;
+  const { architectures: named } = json;
+  const first: unknown = Array.isArray(named) ? named[0] : undefined;
   return (Object.keys(architectures) as Head[]).find((head) => architectures[head] === first);
 }
 
@@ -119,7 +120,9 @@ export function checkVariation(family: string, settings: Variation, has: readonl
  * Throws UnsupportedError for a head that the family has not.
  */
 export function savedKeys({ family, architectures }: Pick<OpenedModel, "family" | "architectures">, extra: Readonly<Record<string, unknown>>, { head = "masked-lm", ...labels }: SavedAs): Readonly<Record<string, unknown>> {
-  const architecture = architectures[head], given = labelsJson(labels), classifies = head === "sequence-classification" || head === "token-classification";
+  const architecture = architectures[head];
+  const given = labelsJson(labels);
+  const classifies = head === "sequence-classification" || head === "token-classification";
   if (architecture === undefined) throw new UnsupportedError(`${family}: expected a head of this family (${Object.keys(architectures).join(", ")}), got ${head}.`);
   const stale = classifies && Object.keys(given).length === 0 ? [] : LABEL_KEYS;
   const numbers = ["dtype", "torch_dtype"].filter((key) => key in extra).map((key) => [key, "float32"]);

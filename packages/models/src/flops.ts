@@ -27,7 +27,8 @@ export interface FlopsOptions {
  * token seen (6 with differential attention); backward twice that. The head counts for the share of tokens that is predicted.
  */
 export function flopsPerToken(config: FlopsConfig, seq: number, options: FlopsOptions = {}): number {
-  const { predicted = 0.15, training = true } = options, { hidden, intermediate, layers, vocab, headDense = true, feedForwardMatrices = 2, differential = false, windows = [] } = config;
+  const { predicted = 0.15, training = true } = options;
+  const { hidden, intermediate, layers, vocab, headDense = true, feedForwardMatrices = 2, differential = false, windows = [] } = config;
   const weights = layers * 2 * (4 * hidden ** 2 + feedForwardMatrices * hidden * intermediate);
   let seen = 0;
   for (let i = 0; i < layers; i++) seen += tokensSeen(seq, windows[i]);

@@ -70,7 +70,8 @@ const BUILT: Readonly<Record<string, boolean>> = { rms_norm: true, rope: true, n
  * SwiGLU.
  */
 export function gatedRmsObject(json: unknown, type: string, file: string): Json {
-  const given = configObject(json, type, file), { hidden_act: activation = "SwiGLU" } = given;
+  const given = configObject(json, type, file);
+  const { hidden_act: activation = "SwiGLU" } = given;
   for (const [key, built] of Object.entries(BUILT)) {
     if ((given[key] ?? built) !== built) throw new UnsupportedError(`${file}, ${key}: only ${built} is built here, got ${JSON.stringify(given[key])}.`);
   }

@@ -38,7 +38,8 @@ export function gatedRmsFamily(family: GatedRmsFamily): ModelFamily {
 }
 
 function opened(family: GatedRmsFamily, config: GatedRmsConfig, head: OpenedModel["head"], zeroInitHead: boolean, file?: string): OpenedModel {
-  const kind = { family: family.type, architectures: family.architectures }, extra = config.extra ?? {};
+  const kind = { family: family.type, architectures: family.architectures };
+  const extra = config.extra ?? {};
   return {
     ...kind, model: family.model(config, { zeroInitHead }), head, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
     labels: labelsOf(extra, file), notes: family.notes,

@@ -21,7 +21,8 @@ describe("parameter counts", () => {
 
 describe("config.json", () => {
   it.each(["amplify-120m", "amplify-350m", "neobert"])("of %s comes back as it was", async (name) => {
-    const json = await publishedConfig(name), again = name === "neobert" ? neoBertConfigJson(parseNeoBertConfig(json)) : amplifyConfigJson(parseAmplifyConfig(json));
+    const json = await publishedConfig(name);
+    const again = name === "neobert" ? neoBertConfigJson(parseNeoBertConfig(json)) : amplifyConfigJson(parseAmplifyConfig(json));
     expect(again).toEqual(json);
   });
 
@@ -59,7 +60,8 @@ describe("config.json", () => {
 });
 
 function run(build: (scope: Scope, inputs: EncoderInputs) => Tensor, ids: readonly number[], key?: readonly [number, number]): Float64Array {
-  const graph = new Graph(), scope = rootScope(graph, key ? { random: { key: graph.input("key", "u32", [2]) } } : {});
+  const graph = new Graph();
+  const scope = rootScope(graph, key ? { random: { key: graph.input("key", "u32", [2]) } } : {});
   const root = build(scope, encoderInputs(graph, 1, ids.length));
   const first = Object.fromEntries(Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, data]));
   const feeds = { ids, segments: ids.map(() => 1), positions: ids.map((_, i) => i), ...(key && { key }) };
@@ -71,7 +73,8 @@ describe("first values", () => {
   it("are even over the ranges of the configuration", () => {
     const values = initialize(maskedLmParameters(amplify({ ...small, embeddingRange: 0.5, linearRange: 0.03, attentionBias: true })), 1);
     for (const [name, { data }] of Object.entries(values)) {
-      const bound = name.endsWith("bias") ? 0 : name.includes("norm") ? 1 : name === "encoder.weight" ? 0.5 : 0.03, largest = Math.max(...Array.from(data).map(Math.abs));
+      const bound = name.endsWith("bias") ? 0 : name.includes("norm") ? 1 : name === "encoder.weight" ? 0.5 : 0.03;
+      const largest = Math.max(...Array.from(data).map(Math.abs));
       expect(largest, name).toBeLessThanOrEqual(bound);
       expect(largest, name).toBeGreaterThanOrEqual(0.9 * bound);
     }
@@ -93,7 +96,8 @@ it("drops out by step when training, and not otherwise", () => {
 });
 
 it("costs 6 N + 12 L s h floating-point operations for a token", () => {
-  const config = amplifyConfigs["amplify-120m"], matrices = 24 * (4 * 640 ** 2 + 3 * 640 * 1712);
+  const config = amplifyConfigs["amplify-120m"];
+  const matrices = 24 * (4 * 640 ** 2 + 3 * 640 * 1712);
   expect(gatedRmsFlopsPerToken(config, 512, { predicted: 0 })).toBe(6 * matrices + 12 * 24 * 512 * 640);
   expect(gatedRmsFlopsPerToken(config, 512, { predicted: 1 }) - gatedRmsFlopsPerToken(config, 512, { predicted: 0 })).toBe(6 * 640 * 27);
 });

@@ -50,9 +50,12 @@ export interface GatedRms extends MaskedLm, SequenceClassifier, TokenClassifier 
 
 /** `config` is checked where it is made. */
 export function gatedRms(config: GatedRmsConfig, names: GatedRmsNames, { zeroInitHead = false }: GatedRmsOptions = {}): GatedRms {
-  const { hidden, vocab, maxPositions, classifierDropoutRate: rate } = config, place = (scope: Scope): Scope => (names.encoder === "" ? scope : scope.at(names.encoder));
+  const { hidden, vocab, maxPositions, classifierDropoutRate: rate } = config;
+  const place = (scope: Scope): Scope => (names.encoder === "" ? scope : scope.at(names.encoder));
   const classify = (scope: Scope, states: Tensor<"f32">, labels: number): Tensor<"f32"> => {
-    const dense = scope.at("dense"), classifier = scope.at("classifier"), init = even(config.linearRange);
+    const dense = scope.at("dense");
+    const classifier = scope.at("classifier");
+    const init = even(config.linearRange);
     const x = linear(dense, dropoutLayer(dense, states, rate), hidden, { init });
     return linear(classifier, dropoutLayer(classifier, dense.within(() => x.tanh()), rate), labels, { init });
   };
@@ -78,11 +81,13 @@ const even = (bound: number): Init => ({ kind: "uniform", bound });
 
 /** ids `[batch, seq]` -> last `[batch, seq, hidden]`. */
 function encoder(scope: Scope, config: GatedRmsConfig, names: GatedRmsNames, inputs: EncoderInputs): Omit<EncoderOutputs, "attentions"> & { readonly layers: readonly Attended[] } {
-  const { vocab, hidden, normEps, embeddingRange } = config, layers: Attended[] = [];
+  const { vocab, hidden, normEps, embeddingRange } = config;
+  const layers: Attended[] = [];
   const token = embeddingLayer(scope.at("encoder"), inputs.ids, { vocab, hidden, init: even(embeddingRange) });
   const embedded = config.embeddingNorm ? rmsNormLayer(scope.at(names.embeddingNorm), token, normEps) : token;
   for (let i = 0; i < config.layers; i++) layers.push(layer(scope.at("transformer_encoder").at(i), config, names, layers.at(-1)?.states ?? embedded, inputs));
-  const states = [embedded, ...layers.map((each) => each.states)], deepest = states.at(-1) as Tensor<"f32">;
+  const states = [embedded, ...layers.map((each) => each.states)];
+  const deepest = states.at(-1) as Tensor<"f32">;
   const last = config.lastNorm ? rmsNormLayer(scope.at(names.lastNorm), deepest, normEps) : deepest;
   return { last, hiddenStates: [...states.slice(0, -1), last], layers };
 }
@@ -92,7 +97,9 @@ function encoder(scope: Scope, config: GatedRmsConfig, names: GatedRmsNames, inp
  * Shapes: x `[batch, seq, hidden]` -> states, same.
  */
 function layer(scope: Scope, config: GatedRmsConfig, { projections }: GatedRmsNames, x: Tensor<"f32">, { segments, positions }: EncoderInputs): Attended {
-  const { hidden, heads, normEps, dropoutRate, attentionBias, feedForwardBias } = config, wo = scope.at("wo"), ffn = scope.at("ffn");
+  const { hidden, heads, normEps, dropoutRate, attentionBias, feedForwardBias } = config;
+  const wo = scope.at("wo");
+  const ffn = scope.at("ffn");
   const weights = (bias: boolean): LinearOptions => ({ bias, init: even(config.linearRange) });
   const seen: SelfAttentionOptions = { heads, segments, dropoutRate, rope: { positions, base: config.ropeBase }, linear: weights(attentionBias) };
   const parts = queryKeyValue(scope, projections, rmsNormLayer(scope.at("attention_norm"), x, normEps), seen);
@@ -106,7 +113,8 @@ function layer(scope: Scope, config: GatedRmsConfig, { projections }: GatedRmsNa
 
 /** Shapes: x `[batch, seq, hidden]` -> each `[batch, heads, seq, headDim]`, q and k turned by position, their channels in order of halves. */
 function queryKeyValue(scope: Scope, projections: GatedRmsNames["projections"], x: Tensor<"f32">, { heads, rope, linear: weights }: SelfAttentionOptions): Heads {
-  const { batch, seq, hidden } = dims("gatedRms(x)", x, "batch seq hidden"), headDim = hidden / heads;
+  const { batch, seq, hidden } = dims("gatedRms(x)", x, "batch seq hidden");
+  const headDim = hidden / heads;
   const all = projections === "by head" ? linear(scope.at("qkv"), x, 3 * hidden, weights) : undefined;
   const part = (name: string, i: number): Tensor<"f32"> => all?.reshape([batch, seq, heads, 3, headDim]).slice(3, i, i + 1) ?? linear(scope.at(name), x, hidden, weights);
   const [q, k, v] = [part("q", 0), part("k", 1), part("v", 2)] as const;

@@ -47,15 +47,22 @@ type Model = Pick<OpenedModel, "family" | "configText" | "notes">;
  */
 export function growWeights(small: Model & { readonly weights: HostTensors }, big: Model, parameters: ReadonlyMap<string, Parameter>, { seed, keepSums = true, noise = 0 }: GrowOptions): Grown {
   if (small.family !== big.family) throw new ConfigError(`grow: expected two models of one family, got ${small.family} and ${big.family}. Choose a larger ${small.family}.`);
-  const rules = axisRules[big.family]?.() ?? [], from = layerCounts(Object.keys(small.weights)), to = layerCounts([...parameters.keys()]), weights: Record<string, HostTensor> = {}, fresh: string[] = [];
-  const sizes = { small: headsOf(small), big: headsOf(big) }, tied = Object.keys(big.notes.tied).some((copy) => !parameters.has(copy));
+  const rules = axisRules[big.family]?.() ?? [];
+  const from = layerCounts(Object.keys(small.weights));
+  const to = layerCounts([...parameters.keys()]);
+  const weights: Record<string, HostTensor> = {};
+  const fresh: string[] = [];
+  const sizes = { small: headsOf(small), big: headsOf(big) };
+  const tied = Object.keys(big.notes.tied).some((copy) => !parameters.has(copy));
   for (const [name, parameter] of parameters) {
-    const axes = ruleFor(rules, name, big.family).axes, source = small.weights[sourceName(name, from, to)];
+    const axes = ruleFor(rules, name, big.family).axes;
+    const source = small.weights[sourceName(name, from, to)];
     if (axes === "new" || source === undefined) {
       fresh.push(name);
       weights[name] = initialValue(name, parameter, seed);
     } else {
-      const { shape } = parameter, data = tiled(name, source, shape, axes, { ...sizes, tied, keepSums });
+      const { shape } = parameter;
+      const data = tiled(name, source, shape, axes, { ...sizes, tied, keepSums });
       weights[name] = { dtype: "f32", shape, data: noise > 0 && shape.length === 2 ? stirred(name, data, shape, noise, seed) : data };
     }
   }
@@ -88,12 +95,17 @@ interface Growth {
 
 function tiled(name: string, { data, shape: from }: HostTensor, to: Shape, axes: readonly Axis[], { small, big, tied, keepSums }: Growth): Float32Array<ArrayBuffer> {
   const places = to.map((size, k) => {
-    const { factors } = axes[k] ?? { factors: "same" }, was = from[k] ?? 0, what = `grow, ${name}`;
+    const { factors } = axes[k] ?? { factors: "same" };
+    const was = from[k] ?? 0;
+    const what = `grow, ${name}`;
     if (factors !== "same") return tileAxis(sizesOf(factors, was, small), sizesOf(factors, size, big), what);
     if (was !== size) throw new ConfigError(`${what}: expected the same vocabulary, positions and labels, ${showShape(from)}, got ${showShape(to)}. Change config.json, or the small model first: cloze checkpoint resize.`);
     return tileAxis([size], [size], what);
   });
-  const { summed } = axes.at(-1) ?? {}, count = from.at(-1) ?? 1, columns = places.at(-1) as Int32Array, rows = places.length === 2 ? (places[0] as Int32Array) : Int32Array.of(0);
+  const { summed } = axes.at(-1) ?? {};
+  const count = from.at(-1) ?? 1;
+  const columns = places.at(-1) as Int32Array;
+  const rows = places.length === 2 ? (places[0] as Int32Array) : Int32Array.of(0);
   const out = tileMatrix(data, count, [rows, columns]);
   if (!keepSums || summed === undefined || (summed === "tied" && !tied) || sameShape(from, to)) return out;
   const times = timesTaken(columns, count);
@@ -102,7 +114,8 @@ function tiled(name: string, { data, shape: from }: HostTensor, to: Shape, axes:
 
 /** The sizes of an axis's factors: `rest` is what the others leave. */
 function sizesOf(factors: readonly Factor[], size: number, heads: number): Factors {
-  const known = factors.map((factor) => (factor === "heads" ? heads : factor)), product = known.reduce<number>((all, each) => (each === "rest" ? all : all * each), 1);
+  const known = factors.map((factor) => (factor === "heads" ? heads : factor));
+  const product = known.reduce<number>((all, each) => (each === "rest" ? all : all * each), 1);
   return known.map((each) => (each === "rest" ? size / product : each));
 }
 

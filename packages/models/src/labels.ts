@@ -35,7 +35,8 @@ export function labelsOf(json: Readonly<Record<string, unknown>>, file = "config
   }
   const fail = (message: string): never => { throw new FormatError(file, "id2label", message); };
   if (typeof id2label !== "object" || Array.isArray(id2label)) return fail(`expected an object from numbers to names, got ${JSON.stringify(id2label).slice(0, 40)}.`);
-  const byNumber = id2label as Readonly<Record<string, unknown>>, size = Object.keys(byNumber).length;
+  const byNumber = id2label as Readonly<Record<string, unknown>>;
+  const size = Object.keys(byNumber).length;
   if (size === 0) fail("expected at least one label, got none.");
   return Array.from({ length: size }, (_, i) => {
     const label = byNumber[i];

@@ -147,12 +147,14 @@ const OWN = [
  * activations that are not built here, ConfigError for sizes that do not fit together.
  */
 export function parseModernBertConfig(json: unknown, file = "config.json"): ModernBertConfig {
-  const given = configObject(json, "modernbert", file), fields = readFields(given, FIELDS, file);
+  const given = configObject(json, "modernbert", file);
+  const fields = readFields(given, FIELDS, file);
   const { classifier_pooling: pooling = "cls", initializer_cutoff_factor: cut = 2 } = given;
   if (given["rope_scaling"] !== undefined && given["rope_scaling"] !== null) throw new UnsupportedError(`${file}, rope_scaling: only plain rotary positions are built here, got ${JSON.stringify(given["rope_scaling"]).slice(0, 60)}.`);
   if (!(typeof pooling === "string" && Object.hasOwn(POOLINGS, pooling))) throw new FormatError(file, "classifier_pooling", `expected "cls" or "mean", got ${JSON.stringify(pooling)}.`);
   if (cut !== null && typeof cut !== "number") throw new FormatError(file, "initializer_cutoff_factor", `expected a number or null, got ${JSON.stringify(cut)}.`);
-  const extra = otherKeys(given, [...OWN, ...Object.values(FIELDS).map(([key]) => key)]), globalRopeBase = ropeBase(given, "full_attention", "global_rope_theta", 160_000, file);
+  const extra = otherKeys(given, [...OWN, ...Object.values(FIELDS).map(([key]) => key)]);
+  const globalRopeBase = ropeBase(given, "full_attention", "global_rope_theta", 160_000, file);
   return checkModernBertConfig({
     ...fields, reach: reachOf(given, fields.layers, file), globalRopeBase,
     // What null once meant: local layers have no base of their own.
@@ -185,7 +187,9 @@ function reachOf(given: Json, layers: number, file: string): readonly AttentionR
 
 /** From `rope_parameters` where it says so, else under the older key. */
 function ropeBase(given: Json, type: string, older: string, missing: number, file: string): number {
-  const { rope_parameters: parameters } = given, own = isObject(parameters) ? parameters[type] : undefined, { rope_type: kind = "default", rope_theta: base = given[older] ?? missing } = isObject(own) ? own : {};
+  const { rope_parameters: parameters } = given;
+  const own = isObject(parameters) ? parameters[type] : undefined;
+  const { rope_type: kind = "default", rope_theta: base = given[older] ?? missing } = isObject(own) ? own : {};
   if (kind !== "default") throw new UnsupportedError(`${file}, rope_parameters.${type}.rope_type: only "default" is built here, got ${JSON.stringify(kind)}.`);
   if (typeof base !== "number") throw new FormatError(file, isObject(own) ? `rope_parameters.${type}.rope_theta` : older, `expected a number, got ${JSON.stringify(base)}.`);
   return base;

@@ -23,14 +23,16 @@ export const modernBertFamily: ModelFamily = {
   supersedes: { num_hidden_layers: ["layer_types"], global_attn_every_n_layers: ["layer_types"] },
   published: (name) => (isSize(name) ? modernBertConfigJson({ ...modernBertConfigs[name], extra: idsOf({ start: 50_281, end: 50_282 }) }) : undefined),
   open(json, { file, vocab, special, zeroInitHead = false }: OpenOptions = {}) {
-    const parsed = parseModernBertConfig(json, file), extra = { ...parsed.extra, ...(special && idsOf(special)) };
+    const parsed = parseModernBertConfig(json, file);
+    const extra = { ...parsed.extra, ...(special && idsOf(special)) };
     const config = { ...parsed, ...(vocab !== undefined && { vocab }), ...(special && { padTokenId: special.pad }), extra };
     return opened(config, headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), zeroInitHead, file);
   },
 };
 
 function opened(config: ModernBertConfig, head: OpenedModel["head"], zeroInitHead: boolean, file?: string): OpenedModel {
-  const kind = { family: "modernbert", architectures: ARCHITECTURES }, extra = config.extra ?? {};
+  const kind = { family: "modernbert", architectures: ARCHITECTURES };
+  const extra = config.extra ?? {};
   return {
     ...kind, model: modernBert(config, { zeroInitHead }), head, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
     labels: labelsOf(extra, file), notes: modernBertCheckpoint,

@@ -31,7 +31,8 @@ describe("parameter counts", () => {
 });
 
 function run(build: (scope: Scope, inputs: EncoderInputs) => Tensor, ids: readonly number[], key?: readonly [number, number]): Float64Array {
-  const graph = new Graph(), scope = rootScope(graph, key ? { random: { key: graph.input("key", "u32", [2]) } } : {});
+  const graph = new Graph();
+  const scope = rootScope(graph, key ? { random: { key: graph.input("key", "u32", [2]) } } : {});
   const root = build(scope, encoderInputs(graph, 1, ids.length));
   const first = Object.fromEntries(Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, data]));
   const feeds = { ids, segments: ids.map(() => 1), positions: ids.map((_, i) => i), ...(key && { key }) };
@@ -42,10 +43,12 @@ const ids = Array.from({ length: 12 }, (_, i) => (7 * i) % 40);
 const encoded = (config: ModernBertConfig, given = ids, key?: readonly [number, number]): Float64Array => run((scope, inputs) => modernBert(config).encode(scope, inputs), given, key);
 
 describe("reach", () => {
-  const local: ModernBertConfig = { ...tiny, reach: ["local", "local", "local"], initializerRange: 0.3 }, last = 11 * tiny.hidden;
+  const local: ModernBertConfig = { ...tiny, reach: ["local", "local", "local"], initializerRange: 0.3 };
+  const last = 11 * tiny.hidden;
 
   it("of local layers is half the window to each side, and adds up over layers", () => {
-    const plain = encoded(local), at = (place: number): Float64Array => encoded(local, ids.map((id, i) => (i === place ? 39 : id)));
+    const plain = encoded(local);
+    const at = (place: number): Float64Array => encoded(local, ids.map((id, i) => (i === place ? 39 : id)));
     // Three layers of two tokens each: the last one feels the sixth before it, and no token farther away.
     expect(at(4).slice(last)).toEqual(plain.slice(last));
     expect(at(5).slice(last)).not.toEqual(plain.slice(last));
@@ -64,13 +67,16 @@ describe("reach", () => {
 
 describe("first values", () => {
   it("are those of transformers", () => {
-    const config: ModernBertConfig = { ...tiny, hidden: 64, heads: 4, vocab: 500, intermediate: 96, tieWordEmbeddings: false }, model = modernBert(config);
-    const parameters = new Map([...maskedLmParameters(model), ...headParameters(model, "token-classification", 40)]), values = initialize(parameters, 3);
+    const config: ModernBertConfig = { ...tiny, hidden: 64, heads: 4, vocab: 500, intermediate: 96, tieWordEmbeddings: false };
+    const model = modernBert(config);
+    const parameters = new Map([...maskedLmParameters(model), ...headParameters(model, "token-classification", 40)]);
+    const values = initialize(parameters, 3);
     const spread = (name: string): readonly [std: number, largest: number] => {
       const data = Array.from(values[name]?.data ?? []);
       return [Math.sqrt(data.reduce((sum, x) => sum + x * x, 0) / data.length), Math.max(...data.map(Math.abs))];
     };
-    const into = 0.02 / Math.sqrt(2 * config.layers), expected = {
+    const into = 0.02 / Math.sqrt(2 * config.layers);
+    const expected = {
       "model.embeddings.tok_embeddings.weight": 0.02, "model.layers.1.attn.Wqkv.weight": 0.02, "model.layers.1.mlp.Wi.weight": 0.02, "model.layers.1.attn.Wo.weight": into,
       "model.layers.2.mlp.Wo.weight": into, "head.dense.weight": into, "decoder.weight": into, "classifier.weight": config.hidden ** -0.5,
     };
@@ -85,7 +91,8 @@ describe("first values", () => {
   });
 
   it.each([true, false])("of a zero head give a loss of exactly ln vocab (tied: %s)", (tieWordEmbeddings) => {
-    const config = { ...tiny, tieWordEmbeddings }, model = modernBert(config, { zeroInitHead: true });
+    const config = { ...tiny, tieWordEmbeddings };
+    const model = modernBert(config, { zeroInitHead: true });
     const loss = run((scope, inputs) => crossEntropy(model.predict(scope, model.encode(scope, inputs).reshape([-1, config.hidden])), inputs.ids.reshape([-1])).mean(), ids);
     expect(loss[0]).toBeCloseTo(Math.log(config.vocab), 14);
   });
@@ -110,14 +117,17 @@ describe("dropout", () => {
 
 describe("names", () => {
   it("are a layer's on every node, and the first layer has no norm before its attention", () => {
-    const scope = rootScope(new Graph()), x = modernBert(tiny).encode(scope, encoderInputs(scope.graph, 1, 4));
+    const scope = rootScope(new Graph());
+    const x = modernBert(tiny).encode(scope, encoderInputs(scope.graph, 1, 4));
     expect(x.path).toBe("model.final_norm");
     expect([...scope.parameters.keys()].filter((name) => name.includes("attn_norm"))).toEqual(["model.layers.1.attn_norm.weight", "model.layers.2.attn_norm.weight"]);
   });
 });
 
 describe("flopsPerToken", () => {
-  const config = modernBertConfigs["modernbert-base"], { layers, hidden } = config, globals = config.reach.filter((reach) => reach === "global").length;
+  const config = modernBertConfigs["modernbert-base"];
+  const { layers, hidden } = config;
+  const globals = config.reach.filter((reach) => reach === "global").length;
   const matrices = [...maskedLmParameters(modernBert(config)).values()].filter((p) => p.shape.length === 2 && p.name.includes("layers")).reduce((sum, p) => sum + sizeOf(p.shape), 0);
   const flops = (seq: number): number => modernBertFlopsPerToken(config, seq, { predicted: 0 });
 

@@ -54,9 +54,11 @@ export interface ModernBert extends MaskedLm, SequenceClassifier, TokenClassifie
 
 export function modernBert(config: ModernBertConfig, options: ModernBertOptions = {}): ModernBert {
   checkModernBertConfig(config);
-  const { hidden, vocab, maxPositions, pooling } = config, zeroInit = options.zeroInitHead ?? false;
+  const { hidden, vocab, maxPositions, pooling } = config;
+  const zeroInit = options.zeroInitHead ?? false;
   const classify = (scope: Scope, states: Tensor<"f32">, labels: number): Tensor<"f32"> => {
-    const classifier = scope.at("classifier"), x = dropoutLayer(classifier, head(scope.at("head"), config, states), config.classifierDropoutRate);
+    const classifier = scope.at("classifier");
+    const x = dropoutLayer(classifier, head(scope.at("head"), config, states), config.classifierDropoutRate);
     return linear(classifier, x, labels, { init: cutNormal(config, hidden ** -0.5) });
   };
   return {
@@ -92,16 +94,21 @@ const norm = (scope: Scope, x: Tensor<"f32">, { layerNormEps, normBias: bias }: 
 const words = (config: ModernBertConfig): EmbeddingOptions => ({ vocab: config.vocab, hidden: config.hidden, init: inward(config) });
 
 function encoder(scope: Scope, config: ModernBertConfig, inputs: EncoderInputs): Omit<EncoderOutputs, "attentions"> & { readonly layers: readonly Attended[] } {
-  const embeddings = scope.at("embeddings"), token = embeddingLayer(embeddings.at("tok_embeddings"), inputs.ids, words(config));
-  const embedded = dropoutLayer(embeddings, norm(embeddings.at("norm"), token, config), config.embeddingDropoutRate), layers: Attended[] = [];
+  const embeddings = scope.at("embeddings");
+  const token = embeddingLayer(embeddings.at("tok_embeddings"), inputs.ids, words(config));
+  const embedded = dropoutLayer(embeddings, norm(embeddings.at("norm"), token, config), config.embeddingDropoutRate);
+  const layers: Attended[] = [];
   for (let i = 0; i < config.layers; i++) layers.push(encoderLayer(scope.at("layers").at(i), config, i, layers.at(-1)?.states ?? embedded, inputs));
-  const states = [embedded, ...layers.map((layer) => layer.states)], last = norm(scope.at("final_norm"), states.at(-1) as Tensor<"f32">, config);
+  const states = [embedded, ...layers.map((layer) => layer.states)];
+  const last = norm(scope.at("final_norm"), states.at(-1) as Tensor<"f32">, config);
   return { last, hiddenStates: [...states.slice(0, -1), last], layers };
 }
 
 /** Layer `i`. Shapes: x `[batch, seq, hidden]` -> states, same. */
 function encoderLayer(scope: Scope, config: ModernBertConfig, i: number, x: Tensor<"f32">, { segments, positions }: EncoderInputs): Attended {
-  const { hidden, heads, intermediate, attentionDropoutRate: dropoutRate, attentionBias, feedForwardBias } = config, local = config.reach[i] === "local", at = scope.at("attn");
+  const { hidden, heads, intermediate, attentionDropoutRate: dropoutRate, attentionBias, feedForwardBias } = config;
+  const local = config.reach[i] === "local";
+  const at = scope.at("attn");
   const weights = (bias: boolean, init: Init): LinearOptions => ({ bias, init });
   const seen: SelfAttentionOptions = {
     heads, segments, dropoutRate, rope: { positions, base: local ? config.localRopeBase : config.globalRopeBase }, linear: weights(attentionBias, inward(config)),
@@ -125,7 +132,9 @@ function head(scope: Scope, config: ModernBertConfig, states: Tensor<"f32">, ini
 
 /** Hidden states [n, hidden] -> logits [n, vocab]. */
 function maskedTokenHead(scope: Scope, config: ModernBertConfig, states: Tensor<"f32">, zeroInit: boolean): Tensor<"f32"> {
-  const { vocab, tieWordEmbeddings: tied, decoderBias } = config, zero: Init = { kind: "zeros" }, decoder = scope.at("decoder");
+  const { vocab, tieWordEmbeddings: tied, decoderBias } = config;
+  const zero: Init = { kind: "zeros" };
+  const decoder = scope.at("decoder");
   const x = head(scope.at("head"), config, states, zeroInit && tied ? zero : outward(config));
   if (!tied) return linear(decoder, x, vocab, { bias: decoderBias, init: zeroInit ? zero : outward(config) });
   const logits = decoder.within(() => project(x, embeddingTable(scope.at("model.embeddings.tok_embeddings"), words(config))));

@@ -29,13 +29,17 @@ type Opened = Pick<OpenedModel, "model" | "notes" | "labels" | "head" | "extraPa
  * another encoder.
  */
 export async function readWeights(opened: Opened, stored: StoredTensors, where: string): Promise<ReadWeights> {
-  const { notes } = opened, encoder = parametersOf((scope) => opened.model.encode(scope, encoderInputs(scope.graph, 1, 2)));
-  const byHead = headsOf(opened), optional = new Map([...byHead.values(), opened.extraParameters].flatMap((parameters) => [...parameters]).filter(([name]) => !encoder.has(name)));
+  const { notes } = opened;
+  const encoder = parametersOf((scope) => opened.model.encode(scope, encoderInputs(scope.graph, 1, 2)));
+  const byHead = headsOf(opened);
+  const optional = new Map([...byHead.values(), opened.extraParameters].flatMap((parameters) => [...parameters]).filter(([name]) => !encoder.has(name)));
   const fail = (name: string, message: string): never => { throw new FormatError(where, `tensor "${name}"`, message); };
-  const names = storedNames(stored, notes, (name) => encoder.has(name) || optional.has(name), fail), weights: Record<string, HostTensor> = {};
+  const names = storedNames(stored, notes, (name) => encoder.has(name) || optional.has(name), fail);
+  const weights: Record<string, HostTensor> = {};
   const copies = new Map(Object.entries(notes.tied).map(([copy, original]) => [original, copy]));
   for (const [parameter, { shape }] of [...encoder, ...optional]) {
-    const name = names.get(parameter) ?? names.get(copies.get(parameter) ?? ""), got = name === undefined ? undefined : stored.shapes.get(name);
+    const name = names.get(parameter) ?? names.get(copies.get(parameter) ?? "");
+    const got = name === undefined ? undefined : stored.shapes.get(name);
     if (name === undefined || got === undefined) {
       if (optional.has(parameter)) continue;
       return fail(parameter, `expected ${showShape(shape)}, got no such tensor. Is this a checkpoint of another model? It holds: ${[...stored.shapes.keys()].slice(0, 5).join(", ")}, ….`);
@@ -67,10 +71,13 @@ function headsOf({ model, labels, head: named, architectures }: Opened): Readonl
 
 /** Names in the file by parameter. */
 function storedNames({ shapes }: StoredTensors, { prefix, renamed }: OpenedModel["notes"], known: (name: string) => boolean, fail: (name: string, message: string) => never): ReadonlyMap<string, string> {
-  const bare = ![...shapes.keys()].some((name) => name.startsWith(prefix)), names = new Map<string, string>();
+  const bare = ![...shapes.keys()].some((name) => name.startsWith(prefix));
+  const names = new Map<string, string>();
   for (const name of shapes.keys()) {
-    const full = bare && !known(name) ? prefix + name : name, [pattern, replacement = ""] = renamed.find(([from]) => from.test(full)) ?? [];
-    const parameter = pattern === undefined ? full : full.replace(pattern, replacement), twin = names.get(parameter);
+    const full = bare && !known(name) ? prefix + name : name;
+    const [pattern, replacement = ""] = renamed.find(([from]) => from.test(full)) ?? [];
+    const parameter = pattern === undefined ? full : full.replace(pattern, replacement);
+    const twin = names.get(parameter);
     if (twin !== undefined) fail(name, `the same parameter as "${twin}", which is there too. Remove one of them.`);
     names.set(parameter, name);
   }

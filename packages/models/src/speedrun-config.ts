@@ -91,7 +91,9 @@ const PATCH_HEAD_DIM = 128;
  * and of heads, and at most 128 for each head.
  */
 export function speedrunPatchWidths({ hidden, layers, heads, patchWidthMultiple }: SpeedrunConfig): readonly number[] {
-  const half = layers / 2, unit = leastCommonMultiple(patchWidthMultiple, heads), most = Math.floor((heads * PATCH_HEAD_DIM) / unit) * unit;
+  const half = layers / 2;
+  const unit = leastCommonMultiple(patchWidthMultiple, heads);
+  const most = Math.floor((heads * PATCH_HEAD_DIM) / unit) * unit;
   return Array.from({ length: half }, (_, i) => Math.min(Math.ceil((hidden * (1 + i / Math.max(half - 1, 1))) / unit) * unit, most));
 }
 
@@ -176,7 +178,8 @@ const FIXED = { model_type: "cloze_speedrun", architectures: ["SpeedrunForMasked
  * Throws FormatError for what is not a speedrun config, ConfigError for sizes that do not fit together.
  */
 export function parseSpeedrunConfig(json: unknown, file = "config.json"): SpeedrunConfig {
-  const given = configObject(json, FIXED.model_type, file), { hidden, ratio } = readFields(given, RATIO, file);
+  const given = configObject(json, FIXED.model_type, file);
+  const { hidden, ratio } = readFields(given, RATIO, file);
   const fields = readFields({ ...given, intermediate_size: given["intermediate_size"] ?? speedrunIntermediate(hidden, ratio) }, FIELDS, file);
   const extra = otherKeys(given, [...Object.values(FIELDS).map(([key]) => key), RATIO.ratio[0], ...Object.keys(FIXED)]);
   return checkSpeedrunConfig({ ...fields, ...(extra && { extra }) });

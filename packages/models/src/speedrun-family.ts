@@ -27,7 +27,10 @@ export const speedrunFamily: ModelFamily = {
 };
 
 function opened(config: SpeedrunConfig, head: OpenedModel["head"], options: SpeedrunOptions, file?: string): OpenedModel {
-  const kind = { family: "cloze_speedrun", architectures: ARCHITECTURES }, extra = config.extra ?? {}, model = speedrun(config, options), { outputs: _, ...unseen } = model;
+  const kind = { family: "cloze_speedrun", architectures: ARCHITECTURES };
+  const extra = config.extra ?? {};
+  const model = speedrun(config, options);
+  const { outputs: _, ...unseen } = model;
   return {
     // A patch U-net has no outputs to show.
     ...kind, model: config.patchUnet ? unseen : model, head, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),

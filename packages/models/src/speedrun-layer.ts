@@ -15,7 +15,8 @@ export type Places = Pick<EncoderInputs, "segments" | "positions">;
 export const matrix = (columns: number): LinearOptions => ({ bias: false, init: { kind: "uniform", bound: 1 / Math.sqrt(columns) } });
 /** What a residual branch ends in. */
 export const silent: LinearOptions = { bias: false, init: zeros };
-const STREAM: Init = { kind: "values", values: [1, 0] }, VALUES: Init = { kind: "values", values: [0.5, 0.5] };
+const STREAM: Init = { kind: "values", values: [1, 0] };
+const VALUES: Init = { kind: "values", values: [0.5, 0.5] };
 
 export const norm = (x: Tensor<"f32">, { rmsNormEps: eps }: SpeedrunConfig): Tensor<"f32"> => rmsNorm(x, undefined, eps);
 
@@ -57,11 +58,14 @@ export interface LayerPlace {
  * mlp.up.weight `[intermediate, width]`, mlp.down.weight `[width, intermediate]`. Shapes: before `[batch, seq, width]` -> states, same.
  */
 export function layer(scope: Scope, config: SpeedrunConfig, inputs: Places, before: Tensor<"f32">, place: LayerPlace): Attended {
-  const { x0, intermediate } = place, up = scope.at("mlp.up"), width = before.shape[2] as number;
+  const { x0, intermediate } = place;
+  const up = scope.at("mlp.up");
+  const width = before.shape[2] as number;
   return scope.within(() => {
     const x = x0 === undefined ? before : mix(scope.param("lambdas", [2], STREAM), before, widened(scope.at("x0"), x0, width));
     const { states: mixed, probabilities } = attention(scope.at("attention"), config, inputs, norm(x, config), place);
-    const z = x.add(mixed), wide = linear(up, norm(z, config), intermediate, matrix(width));
+    const z = x.add(mixed);
+    const wide = linear(up, norm(z, config), intermediate, matrix(width));
     return { states: z.add(linear(scope.at("mlp.down"), up.within(() => relu(wide).square()), width, silent)), probabilities };
   });
 }
@@ -76,10 +80,12 @@ export function widened(scope: Scope, x: Tensor<"f32">, width: number): Tensor<"
  * those of differential attention.
  */
 function attention(scope: Scope, config: SpeedrunConfig, { segments, positions }: Places, x: Tensor<"f32">, { depth, values }: LayerPlace): Attended {
-  const { heads, ropeBase: base, attentionSoftcap: softcap, window, differentialAttention: differential } = config, width = x.shape[2] as number;
+  const { heads, ropeBase: base, attentionSoftcap: softcap, window, differentialAttention: differential } = config;
+  const width = x.shape[2] as number;
   const options: SelfAttentionOptions = { heads, segments, linear: matrix(width), ...(softcap > 0 && { softcap }), ...(window > 0 && { window }), ...(differential && { differential: { layer: depth } }) };
   return scope.within(() => {
-    const projected = queryKeyValue(scope, x, options), turned = (part: Tensor<"f32">): Tensor<"f32"> => rotary(norm(part, config), { positions, base });
+    const projected = queryKeyValue(scope, x, options);
+    const turned = (part: Tensor<"f32">): Tensor<"f32"> => rotary(norm(part, config), { positions, base });
     const v = values === undefined ? projected.v : mix(scope.param("value_lambdas", [2], VALUES), projected.v, splitHeads(values, heads));
     const parts = { q: turned(projected.q), k: turned(projected.k), v };
     return { states: linear(scope.at("output"), attend(scope, parts, options), width, silent), probabilities: () => attentionProbabilities(scope, parts, options) };

@@ -18,10 +18,14 @@ describe("sizes", () => {
   });
 
   it("are counted by formula", () => {
-    const h = 768, widths = [768, 960, 1152, 1344, 1536, 1536], up = (w: number): number => Math.ceil(Math.floor((2048 / 768) * w) / 256) * 256;
-    const layer = (w: number): number => 4 * w ** 2 + 2 * w * up(w), twice = (f: (w: number, i: number) => number): number => 2 * widths.map(f).reduce((a, b) => a + b);
+    const h = 768;
+    const widths = [768, 960, 1152, 1344, 1536, 1536];
+    const up = (w: number): number => Math.ceil(Math.floor((2048 / 768) * w) / 256) * 256;
+    const layer = (w: number): number => 4 * w ** 2 + 2 * w * up(w);
+    const twice = (f: (w: number, i: number) => number): number => 2 * widths.map(f).reduce((a, b) => a + b);
     // Two weights for x0, two for values, a matrix for x0 where it is wider, and a table of values.
-    const layers = twice((w) => layer(w) + 4 + (w === h ? 0 : w * h) + 33 * w), steps = widths.slice(1).map((w, i) => 2 * w * 2 * (widths[i] as number)).reduce((a, b) => a + b);
+    const layers = twice((w) => layer(w) + 4 + (w === h ? 0 : w * h) + 33 * w);
+    const steps = widths.slice(1).map((w, i) => 2 * w * 2 * (widths[i] as number)).reduce((a, b) => a + b);
     expect(widths.map((w) => patchIntermediate(published, w))).toEqual(widths.map(up));
     expect(count(published)).toBe(33 * h + layers + steps + 6 + 4 * layer(h) + (h * h + 33 * h + 33));
   });
@@ -31,9 +35,13 @@ const rows = { one: [0, 5, 6, 7, 8, 2], two: [0, 9, 10, 11, 2], three: [0, 12, 1
 
 /** Hidden states `[seq, 8]` of a row of sequences, each from where `starts` says. */
 function states(config: SpeedrunConfig, sequences: readonly (readonly number[])[], starts: readonly number[], seq: number): number[] {
-  const ids = Array.from({ length: seq }, () => 1), segments = ids.map(() => 0), positions = ids.map(() => 0);
+  const ids = Array.from({ length: seq }, () => 1);
+  const segments = ids.map(() => 0);
+  const positions = ids.map(() => 0);
   sequences.forEach((sequence, s) => sequence.forEach((id, i) => [ids, segments, positions].forEach((list, k) => { list[(starts[s] as number) + i] = [id, s + 1, i][k] as number; })));
-  const graph = new Graph(), scope = rootScope(graph), y = speedrun(config).encode(scope, encoderInputs(graph, 1, seq));
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const y = speedrun(config).encode(scope, encoderInputs(graph, 1, seq));
   const wide = new Map([...scope.parameters].map(([name, { shape }]) => [name, { shape, init: { kind: "normal", std: 0.5 } as const }]));
   const parameters = Object.fromEntries(Object.entries(initialize(wide, 1)).map(([name, { data }]) => [name, Array.from(data)]));
   return Array.from(interpret([y], { ...parameters, ids, segments, positions }, { precision: "f64" })[0]?.data ?? []);
@@ -50,7 +58,9 @@ describe("packed rows", () => {
   });
 
   it.each([[0, 6, 11], [1, 7, 12], [3, 9, 14]])("never let a sequence feel another, wherever they stand: at %d, %d and %d", (...starts) => {
-    const seq = 18, plain = states(tiny, [rows.one, rows.two, rows.three], starts, seq), all = [rows.one, rows.two, rows.three];
+    const seq = 18;
+    const plain = states(tiny, [rows.one, rows.two, rows.three], starts, seq);
+    const all = [rows.one, rows.two, rows.three];
     expect(plain.every(Number.isFinite)).toBe(true);
     all.forEach((sequence, changed) => {
       const other = states(tiny, all.map((one, s) => (s === changed ? one.map((id) => (id > 2 ? id + 10 : id)) : one)), starts, seq);
@@ -70,7 +80,10 @@ describe("packed rows", () => {
 
 describe("the model", () => {
   it("starts from a loss of ln(vocabulary) and passes x0 through", () => {
-    const graph = new Graph(), scope = rootScope(graph), model = speedrun(tiny), inputs = encoderInputs(graph, 1, 6);
+    const graph = new Graph();
+    const scope = rootScope(graph);
+    const model = speedrun(tiny);
+    const inputs = encoderInputs(graph, 1, 6);
     const logits = model.predict(scope, model.encode(scope, inputs).reshape([6, tiny.hidden]));
     const first = Object.fromEntries(Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, data]));
     const [value] = interpret([logits], { ...first, ids: rows.one, segments: rows.one.map(() => 1), positions: rows.one.map((_, i) => i) });
@@ -78,14 +91,18 @@ describe("the model", () => {
   });
 
   it("traces, differentiates and lowers at its published size", () => {
-    const graph = new Graph(), scope = rootScope(graph), y = speedrun(published).encode(scope, encoderInputs(graph, 1, 1024)).square().mean(), parameters = [...scope.parameters.values()].map((p) => p.tensor);
+    const graph = new Graph();
+    const scope = rootScope(graph);
+    const y = speedrun(published).encode(scope, encoderInputs(graph, 1, 1024)).square().mean();
+    const parameters = [...scope.parameters.values()].map((p) => p.tensor);
     const updates = Object.fromEntries(grad(y, parameters).map((g, i) => [[...scope.parameters.keys()][i] as string, g as Tensor]));
     const lowered = lower(program(graph, { state: parameters, outputs: { y }, updates }), {});
     expect(order(programRoots(lowered)).filter(({ op }) => op === "matmul").length).toBeGreaterThan(16 * 18);
   });
 
   it("shows nothing of its inside, where no two layers are of one shape", async () => {
-    const graph = new Graph(), inputs = encoderInputs(graph, 1, 6);
+    const graph = new Graph();
+    const inputs = encoderInputs(graph, 1, 6);
     expect(() => speedrun(tiny).outputs(rootScope(graph), inputs)).toThrow("speedrun, outputs: expected a form whose layers all have one resolution, got patch_unet. Use encode");
     const { model, configText } = await openModel({ model_type: "cloze_speedrun", vocab_size: 33, pad_token_id: 1, mask_token_id: 32, patch_unet: true, num_hidden_layers: 4, num_extra_layers: 1 });
     expect(model.outputs).toBe(undefined);

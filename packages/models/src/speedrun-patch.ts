@@ -35,12 +35,16 @@ export function patchIntermediate({ hidden, intermediate, patchWidthMultiple }: 
 
 /** Of the patch U-net and its extra layers and head, as `speedrunFlopsPerToken` says it. A row is as long as its padding makes it. */
 export function patchFlopsPerToken(config: SpeedrunConfig, seq: number, { predicted = 0.15, training = true }: FlopsOptions = {}): number {
-  const { hidden, extraLayers, window, differentialAttention: differential } = config, patch = speedrunPatch(config), row = Math.ceil(seq / patch) * patch, widths = speedrunPatchWidths(config);
+  const { hidden, extraLayers, window, differentialAttention: differential } = config;
+  const patch = speedrunPatch(config);
+  const row = Math.ceil(seq / patch) * patch;
+  const widths = speedrunPatchWidths(config);
   const layers = (count: number, width: number, length: number, share: number): number =>
     flopsPerToken({ ...config, hidden: width, intermediate: patchIntermediate(config, width), layers: count, differential, windows: Array.from({ length: count }, () => window || undefined) }, length, { predicted: share, training: false });
   const between = (from: number, to: number): number => (from === to ? 0 : 2 * from * to);
   const inside = widths.reduce((sum, width, level) => {
-    const finer = widths[level - 1], steps = finer === undefined ? 2 * between(hidden, width) : 2 * 4 * finer * width;
+    const finer = widths[level - 1];
+    const steps = finer === undefined ? 2 * between(hidden, width) : 2 * 4 * finer * width;
     return sum + (layers(2, width, row / 2 ** level, 0) + 2 * between(hidden, width) + steps) / 2 ** level;
   }, 0);
   const forward = (inside * row) / seq + layers(extraLayers, hidden, seq, predicted);
@@ -59,13 +63,25 @@ interface Resolution extends Places {
  * Shapes: ids `[batch, seq]` -> `[batch, seq, hidden]`.
  */
 export function patchEncoder(scope: Scope, config: SpeedrunConfig, inputs: EncoderInputs): Tensor<"f32"> {
-  const { layers, extraLayers, hidden, intermediate } = config, half = layers / 2, seq = inputs.ids.shape[1] as number, at0 = scope.at("embeddings");
-  const whole = padded(config, inputs), x0 = embeddings(at0, config, whole), widths = speedrunPatchWidths(config);
-  const resolutions = scope.within(() => resolutionsOf(whole, half)), skipWeights = scope.param("skip_weights", [half], { kind: "ones" }), states: Tensor<"f32">[] = [];
+  const { layers, extraLayers, hidden, intermediate } = config;
+  const half = layers / 2;
+  const seq = inputs.ids.shape[1] as number;
+  const at0 = scope.at("embeddings");
+  const whole = padded(config, inputs);
+  const x0 = embeddings(at0, config, whole);
+  const widths = speedrunPatchWidths(config);
+  const resolutions = scope.within(() => resolutionsOf(whole, half));
+  const skipWeights = scope.param("skip_weights", [half], { kind: "ones" });
+  const states: Tensor<"f32">[] = [];
   const pooled = (x: Tensor<"f32">, level: number): Tensor<"f32"> => scope.within(() => resolutions.slice(0, level).reduce(meanOfPairs, x));
-  const x0s = widths.map((_, level) => pooled(x0, level)), state = (i: number): Tensor<"f32"> => states[i] as Tensor<"f32">;
+  const x0s = widths.map((_, level) => pooled(x0, level));
+  const state = (i: number): Tensor<"f32"> => states[i] as Tensor<"f32">;
   for (let i = 0; i < layers; i++) {
-    const mirror = layers - 1 - i, level = Math.min(i, mirror), width = widths[level] as number, block = scope.at("layers").at(i), values = valueEmbedding(at0, config, whole, i, width);
+    const mirror = layers - 1 - i;
+    const level = Math.min(i, mirror);
+    const width = widths[level] as number;
+    const block = scope.at("layers").at(i);
+    const values = valueEmbedding(at0, config, whole, i, width);
     const before = i === 0 ? widened(scope.at("input"), x0, width)
       : i < half ? merge(scope.at("merges").at(level - 1), state(i - 1), resolutions[level - 1] as Resolution, width)
       : i === half ? state(i - 1) : expand(scope.at("expansions").at(level), state(i - 1), resolutions[level] as Resolution, width);
@@ -82,7 +98,8 @@ export function patchEncoder(scope: Scope, config: SpeedrunConfig, inputs: Encod
 
 /** The same rows, long enough to be merged down to the last: what is added is padding. */
 function padded(config: SpeedrunConfig, { ids, segments, positions }: EncoderInputs): EncoderInputs {
-  const patch = speedrunPatch(config), missing = (patch - ((ids.shape[1] as number) % patch)) % patch;
+  const patch = speedrunPatch(config);
+  const missing = (patch - ((ids.shape[1] as number) % patch)) % patch;
   const longer = (x: Tensor<"i32">, value: number): Tensor<"i32"> => (missing === 0 ? x : x.pad([0, 0], [0, missing], value));
   return { ids: longer(ids, config.padTokenId), segments: longer(segments, 0), positions: longer(positions, 0) };
 }
@@ -92,7 +109,8 @@ function resolutionsOf({ segments, positions }: Places, count: number): readonly
   const out: Resolution[] = [];
   for (let places = { segments, positions }, i = 0; i < count; i++) {
     const pair = (x: Tensor<"i32">): [Tensor<"i32">, Tensor<"i32">] => {
-      const [batch, n] = x.shape as [number, number], pairs = x.reshape([batch, Math.floor(n / 2), 2]);
+      const [batch, n] = x.shape as [number, number];
+      const pairs = x.reshape([batch, Math.floor(n / 2), 2]);
       return [pairs.slice(2, 0, 1), pairs.slice(2, 1, 2)];
     };
     const [batch, n] = places.segments.shape as [number, number];
@@ -101,7 +119,9 @@ function resolutionsOf({ segments, positions }: Places, count: number): readonly
       out.push({ ...places, kept: segments.graph.full([batch, n], 1, "f32") });
       break;
     }
-    const [first, second] = pair(places.segments), owner = first.max(second), kept = first.equal(owner).concat([second.equal(owner)], 2);
+    const [first, second] = pair(places.segments);
+    const owner = first.max(second);
+    const kept = first.equal(owner).concat([second.equal(owner)], 2);
     const [from, to] = pair(places.positions.mul(kept.cast("i32").reshape([batch, n])));
     out.push({ ...places, kept: kept.cast("f32").reshape([batch, n]) });
     places = { segments: owner.reshape([batch, n / 2]), positions: from.max(to).cast("f32").mul(0.5).floor().cast("i32").reshape([batch, n / 2]) };
@@ -114,7 +134,8 @@ const own = (x: Tensor<"f32">, { kept }: Resolution): Tensor<"f32"> => x.mul(kep
 
 /** Shapes: x `[batch, places, width]` -> `[batch, places / 2, width]`. */
 function meanOfPairs(x: Tensor<"f32">, resolution: Resolution): Tensor<"f32"> {
-  const [batch, n, width] = x.shape as [number, number, number], { kept } = resolution;
+  const [batch, n, width] = x.shape as [number, number, number];
+  const { kept } = resolution;
   return own(x, resolution).reshape([batch, n / 2, 2, width]).sum(2).div(kept.reshape([batch, n / 2, 2]).sum(2, true));
 }
 
@@ -126,6 +147,7 @@ function merge(scope: Scope, x: Tensor<"f32">, resolution: Resolution, width: nu
 
 /** Shapes: x `[batch, places / 2, before]` -> `[batch, places, width]`. */
 function expand(scope: Scope, x: Tensor<"f32">, resolution: Resolution, width: number): Tensor<"f32"> {
-  const [batch, n, before] = x.shape as [number, number, number], wide = linear(scope, x, 2 * width, matrix(before));
+  const [batch, n, before] = x.shape as [number, number, number];
+  const wide = linear(scope, x, 2 * width, matrix(before));
   return scope.within(() => own(wide.reshape([batch, 2 * n, width]), resolution));
 }

@@ -11,7 +11,11 @@ const count = (config: SpeedrunConfig): number => countParameters(maskedLmParame
 
 describe("parameter counts", () => {
   it("of the published model, by the formula", () => {
-    const h = 768, tables = 33 * h + 12 * 33 * h, layers = 24 * (4 * h ** 2 + 2 * h * 2048 + 4), skips = 12, head = 33 * h;
+    const h = 768;
+    const tables = 33 * h + 12 * 33 * h;
+    const layers = 24 * (4 * h ** 2 + 2 * h * 2048 + 4);
+    const skips = 12;
+    const head = 33 * h;
     expect(count(published)).toBe(tables + layers + skips + head);
     expect(count(published)).toBe(132_475_500);
   });
@@ -22,7 +26,8 @@ describe("parameter counts", () => {
   });
 
   it("fall by what an option leaves out", () => {
-    const all = count(tiny), table = 33 * tiny.hidden;
+    const all = count(tiny);
+    const table = 33 * tiny.hidden;
     expect(all - count({ ...tiny, tieWordEmbeddings: true })).toBe(table);
     expect(all - count({ ...tiny, unet: false })).toBe(2);
     // A table for each pair of layers, and two weights for each layer.
@@ -36,7 +41,9 @@ it("differential attention adds four vectors and a gain to each layer: 6 head di
 });
 
 function run(config: SpeedrunConfig, build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[], ids: readonly number[]): Float64Array[] {
-  const graph = new Graph(), scope = rootScope(graph), roots = build(scope, encoderInputs(graph, 1, ids.length));
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const roots = build(scope, encoderInputs(graph, 1, ids.length));
   const first = Object.fromEntries(Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, data]));
   return interpret(roots, { ...first, ids, segments: ids.map(() => 1), positions: ids.map((_, i) => i) }, { precision: "f64" }).map((v) => Float64Array.from(v.data));
 }
@@ -45,7 +52,8 @@ const sequence = [0, 20, 15, 32, 5, 19, 2];
 
 /** The mean loss of predicting each token as it is. */
 function loss(config: SpeedrunConfig, scope: Scope, inputs: EncoderInputs, options = {}): Tensor<"f32"> {
-  const model = speedrun(config, options), states = model.encode(scope, inputs).reshape([-1, config.hidden]);
+  const model = speedrun(config, options);
+  const states = model.encode(scope, inputs).reshape([-1, config.hidden]);
   return crossEntropy(model.predict(scope, states), inputs.ids.reshape([-1])).mean();
 }
 
@@ -54,7 +62,8 @@ describe("the first step", () => {
     ["as published", {}], ["a dense layer in the head", { headDense: true }], ["tied, dense", { headDense: true, tieWordEmbeddings: true }],
     ["token dropout", { tokenDropout: true }], ["no softcap", { logitSoftcap: 0 }], ["differential", { differentialAttention: true }], ["window", { window: 2 }], ["text", { vocab: 120, padTokenId: 0, maskTokenId: 4 }],
   ])("has a loss of exactly ln(vocabulary): %s", (_, more) => {
-    const config = { ...tiny, ...more }, [value] = run(config, (scope, inputs) => [loss(config, scope, inputs)], sequence);
+    const config = { ...tiny, ...more };
+    const [value] = run(config, (scope, inputs) => [loss(config, scope, inputs)], sequence);
     expect(value?.[0]).toBeCloseTo(Math.log(config.vocab), 14);
   });
 
@@ -80,7 +89,8 @@ describe("the first step", () => {
   it.each([true, false])("with token dropout and nothing but masks to predict, can begin only from a head that is not zero: zeroInitHead %s", (zeroInitHead) => {
     const config = { ...tiny, tokenDropout: true };
     const gradients = run(config, (scope, inputs) => {
-      const model = speedrun(config, { zeroInitHead }), state = model.encode(scope, inputs).slice(1, 3, 4).reshape([1, config.hidden]);
+      const model = speedrun(config, { zeroInitHead });
+      const state = model.encode(scope, inputs).slice(1, 3, 4).reshape([1, config.hidden]);
       const value = crossEntropy(model.predict(scope, state), scope.graph.iota([1], 0)).sum();
       return grad(value, [...scope.parameters.values()].map((p) => p.tensor));
     }, sequence);
@@ -97,9 +107,14 @@ describe("the first step", () => {
 });
 
 it("traces, differentiates and lowers at its published size in a moment", () => {
-  const started = performance.now(), graph = new Graph(), scope = rootScope(graph), model = speedrun(published), inputs = encoderInputs(graph, 2, 1024);
+  const started = performance.now();
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const model = speedrun(published);
+  const inputs = encoderInputs(graph, 2, 1024);
   const value = crossEntropy(model.predict(scope, model.encode(scope, inputs).reshape([-1, model.hidden])), inputs.ids.reshape([-1])).mean();
-  const parameters = [...scope.parameters.values()].map((p) => p.tensor), gradients = grad(value, parameters);
+  const parameters = [...scope.parameters.values()].map((p) => p.tensor);
+  const gradients = grad(value, parameters);
   const step = program(graph, { state: parameters, outputs: { value }, updates: Object.fromEntries([...scope.parameters.keys()].map((name, i) => [name, gradients[i] as Tensor])) });
   expect(programRoots(lower(step, {})).length).toBe(1 + parameters.length);
   expect(performance.now() - started).toBeLessThan(20_000);
@@ -165,7 +180,8 @@ describe("config.json", () => {
 describe("flopsPerToken", () => {
   it("counts every matrix that a token is multiplied with, and attention", () => {
     const matrices = [...maskedLmParameters(speedrun(published)).values()].filter(({ name, shape }) => shape.length === 2 && name.includes(".layers."));
-    const weights = matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0), attention = 12 * published.layers * 1024 * published.hidden;
+    const weights = matrices.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    const attention = 12 * published.layers * 1024 * published.hidden;
     expect(speedrunFlopsPerToken(published, 1024, { predicted: 0 })).toBe(6 * weights + attention);
     expect(speedrunFlopsPerToken(published, 1024, { predicted: 1 })).toBe(6 * weights + attention + 6 * 33 * published.hidden);
   });

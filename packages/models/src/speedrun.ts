@@ -54,7 +54,9 @@ export interface Speedrun extends MaskedLm, SequenceClassifier, TokenClassifier 
 /** Throws ConfigError for a configuration that does not fit together, and for a zero head where a tied decoder is the whole head. */
 export function speedrun(config: SpeedrunConfig, options: SpeedrunOptions = {}): Speedrun {
   checkSpeedrunConfig(config);
-  const { hidden, vocab, headDense, tieWordEmbeddings: tied } = config, canBeZero = !tied || headDense, zeroInitHead = options.zeroInitHead ?? canBeZero;
+  const { hidden, vocab, headDense, tieWordEmbeddings: tied } = config;
+  const canBeZero = !tied || headDense;
+  const zeroInitHead = options.zeroInitHead ?? canBeZero;
   if (zeroInitHead && !canBeZero) throw new ConfigError("speedrun: expected zeroInitHead false for a head that is the table of embeddings alone (tie_word_embeddings), got true. Set head_dense, or leave the embeddings untied.");
   return {
     config, hidden, vocab,
@@ -66,7 +68,8 @@ export function speedrun(config: SpeedrunConfig, options: SpeedrunOptions = {}):
       return { last, hiddenStates: [...states.slice(0, -1), last], attentions: probabilities() };
     },
     classifySequence(scope, first, labels) {
-      const dense = scope.at("classifier.dense"), x = linear(dense, first, hidden, matrix(hidden));
+      const dense = scope.at("classifier.dense");
+      const x = linear(dense, first, hidden, matrix(hidden));
       return linear(scope.at("classifier.out_proj"), dense.within(() => x.tanh()), labels);
     },
     classifyTokens: (scope, states, labels) => linear(scope.at("classifier"), states, labels),
@@ -89,11 +92,18 @@ interface Encoded {
 
 /** Parameters: those of the embeddings and layers, and skip_weights `[layers / 2]`. ids `[batch, seq]` -> last `[batch, seq, hidden]`. */
 function encoder(scope: Scope, config: SpeedrunConfig, inputs: EncoderInputs): Encoded {
-  const { layers, unet, hidden, intermediate } = config, half = layers / 2, at0 = scope.at("embeddings"), x0 = embeddings(at0, config, inputs);
-  const values = Array.from({ length: half }, (_, i) => valueEmbedding(at0, config, inputs, i, hidden)), states = [x0], attended: Attended[] = [];
+  const { layers, unet, hidden, intermediate } = config;
+  const half = layers / 2;
+  const at0 = scope.at("embeddings");
+  const x0 = embeddings(at0, config, inputs);
+  const values = Array.from({ length: half }, (_, i) => valueEmbedding(at0, config, inputs, i, hidden));
+  const states = [x0];
+  const attended: Attended[] = [];
   const skipWeights = unet ? scope.param("skip_weights", [half], { kind: "ones" }) : undefined;
   for (let i = 0; i < layers; i++) {
-    const block = scope.at("layers").at(i), mirror = layers - 1 - i, before = states[i] as Tensor<"f32">;
+    const block = scope.at("layers").at(i);
+    const mirror = layers - 1 - i;
+    const before = states[i] as Tensor<"f32">;
     const x = block.within(() => (skipWeights && i >= half ? before.add((states[mirror + 1] as Tensor<"f32">).mul(at(skipWeights, i - half))) : before));
     attended.push(layer(block, config, inputs, x, { depth: i, intermediate, x0, values: values[Math.min(i, mirror)] }));
     states.push((attended[i] as Attended).states);
@@ -106,11 +116,13 @@ function encoder(scope: Scope, config: SpeedrunConfig, inputs: EncoderInputs): E
  * `headDense` dense.weight `[hidden, hidden]` and decoder.bias `[vocab]`.
  */
 function head(root: Scope, config: SpeedrunConfig, states: Tensor<"f32">, zeroInit: boolean): Tensor<"f32"> {
-  const scope = root.at("lm_head"), { vocab, hidden, headDense, tieWordEmbeddings: tied, logitSoftcap: cap } = config;
+  const scope = root.at("lm_head");
+  const { vocab, hidden, headDense, tieWordEmbeddings: tied, logitSoftcap: cap } = config;
   return scope.within(() => {
     const x = headDense ? gelu(linear(scope.at("dense"), states, hidden, zeroInit && tied ? silent : matrix(hidden))) : states;
     const decoder = tied ? tokens(root.at("model.embeddings"), config) : scope.param("decoder.weight", [vocab, hidden], zeroInit ? zeros : (matrix(hidden).init as Init));
-    const z = project(x, decoder), logits = headDense ? z.add(scope.param("decoder.bias", [vocab], zeros)) : z;
+    const z = project(x, decoder);
+    const logits = headDense ? z.add(scope.param("decoder.bias", [vocab], zeros)) : z;
     return cap > 0 ? logits.mul(1 / cap).tanh().mul(cap) : logits;
   });
 }

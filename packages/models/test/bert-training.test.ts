@@ -20,11 +20,14 @@ const optimizer = adamw({ beta1: options.beta1, beta2: options.beta2, eps: optio
 
 /** Loss, gradient norm and the next state, for batches of a shape with so many labels. */
 function trace(batch: number, seq: number, predicted: number): Traced {
-  const graph = new Graph(), scope = rootScope(graph), inputs = encoderInputs(graph, batch, seq, { types: true });
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const inputs = encoderInputs(graph, batch, seq, { types: true });
   const feed = (name: string, n: number): Tensor<"i32"> => graph.input(name, "i32", [n]);
   const tokens = crossEntropy(model.predict(scope, everyState(model, scope, inputs).gather(feed("at", predicted))), feed("labels", predicted)).mean();
   const loss = tokens.add(crossEntropy(model.relate(scope, firstStates(model, scope, inputs)), feed("next", batch)).mean());
-  const { parameters: declared } = scope, grads = gradients(loss, declared);
+  const { parameters: declared } = scope;
+  const grads = gradients(loss, declared);
   const { scale, norm } = clipScale(grads, { maxNorm: options.clip, weight: graph.const(1, "f32") });
   const { state, updates } = optimizer.update({ graph, parameters: declared, gradients: grads, gradScale: scale });
   const made = program(graph, { state: [...[...declared.values()].map((p) => p.tensor), ...state], outputs: { loss, norm }, updates });
@@ -39,11 +42,16 @@ describe("50 steps of pretraining", () => {
     const rate = schedule("linear", { warmup: options.warmup });
     expect(steps.length).toBe(50);
     const off = steps.map((step, i) => {
-      const { batch, seq, feeds } = padded(step), flat = step.labels.flat(), at = flat.flatMap((label, place) => (label < 0 ? [] : [place]));
-      const key = `${seq} ${at.length}`, known = traced.get(key) ?? trace(batch, seq, at.length), { outputs, updated, fresh } = known;
+      const { batch, seq, feeds } = padded(step);
+      const flat = step.labels.flat();
+      const at = flat.flatMap((label, place) => (label < 0 ? [] : [place]));
+      const key = `${seq} ${at.length}`;
+      const known = traced.get(key) ?? trace(batch, seq, at.length);
+      const { outputs, updated, fresh } = known;
       traced.set(key, known);
       if (i === 0) state = { ...state, ...fresh };
-      const lr = options.lr * rate(i + 1, options.steps), scalars = Object.fromEntries(Object.entries(optimizer.hostScalars(i + 1, lr)).map(([name, { data }]) => [name, data]));
+      const lr = options.lr * rate(i + 1, options.steps);
+      const scalars = Object.fromEntries(Object.entries(optimizer.hostScalars(i + 1, lr)).map(([name, { data }]) => [name, data]));
       expect(lr).toBeCloseTo(step.lr, 12);
       const [loss, norm, ...next] = interpret(outputs, { ...state, ...feeds, at, labels: at.map((place) => flat[place] as number), next: step.next_sentence_label, ...scalars });
       state = { ...state, ...Object.fromEntries(updated.map((name, k) => [name, next[k]?.data ?? []])) };

@@ -16,14 +16,18 @@ interface HeadsFile {
 }
 
 const golden = JSON.parse(readFileSync(new URL("golden/esm2-heads.json", import.meta.url), "utf8")) as HeadsFile;
-const model = esm2(parseEsm2Config(golden.config)), labels = labelsOf(golden.config).length, [batch, seq] = [golden.ids.length, golden.ids[0]?.length ?? 0];
+const model = esm2(parseEsm2Config(golden.config));
+const labels = labelsOf(golden.config).length;
+const [batch, seq] = [golden.ids.length, golden.ids[0]?.length ?? 0];
 const isReal = (row: number): boolean => golden.attention_mask.flat()[row] === 1;
 
 describe.each(["sequence-classification", "token-classification"] as const)("%s", (head) => {
   const { weights, logits } = golden.heads[head];
 
   it("gives the logits of transformers", () => {
-    const graph = new Graph(), scope = rootScope(graph), states = model.encode(scope, encoderInputs(graph, batch, seq));
+    const graph = new Graph();
+    const scope = rootScope(graph);
+    const states = model.encode(scope, encoderInputs(graph, batch, seq));
     const ours: Tensor = head === "token-classification"
       ? model.classifyTokens(scope, states.reshape([-1, model.hidden]), labels)
       : model.classifySequence(scope, states.slice(1, 0, 1).reshape([batch, model.hidden]), labels);

@@ -89,7 +89,9 @@ describe("readWeights", () => {
     ["sequence-classification", "BertForSequenceClassification", ["sequence-classification"]], ["multiple-choice", "BertForMultipleChoice", ["multiple-choice"]],
     ["question-answering", "BertForQuestionAnswering", ["question-answering"]],
   ] as const)("finds the head that is there: %s", async (head, architecture, heads) => {
-    const more = { architectures: [architecture] }, tensors = saved(await opened(more), head), got = await read(tensors, more);
+    const more = { architectures: [architecture] };
+    const tensors = saved(await opened(more), head);
+    const got = await read(tensors, more);
     expect(got.heads).toEqual(heads);
     expect(Object.keys(got.weights).sort()).toEqual(Object.keys(tensors).sort());
   });
@@ -100,9 +102,11 @@ describe("readWeights", () => {
   });
 
   it("reads names of old, copies, buffers, and an encoder that was saved alone", async () => {
-    const plain = saved(await opened(), "masked-lm+sentence-pair"), { weights: expected } = await read(plain);
+    const plain = saved(await opened(), "masked-lm+sentence-pair");
+    const { weights: expected } = await read(plain);
     const old = renamed(plain, (name) => name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"));
-    const table = plain["bert.embeddings.word_embeddings.weight"] as Tensors[string], bias = plain["cls.predictions.bias"] as Tensors[string];
+    const table = plain["bert.embeddings.word_embeddings.weight"] as Tensors[string];
+    const bias = plain["cls.predictions.bias"] as Tensors[string];
     expect((await read({ ...old, "cls.predictions.decoder.weight": table, "cls.predictions.decoder.bias": bias, "bert.embeddings.position_ids": { shape: [1, 10], data: new Float32Array(10) } })).weights).toEqual(expected);
     const { "cls.predictions.bias": _, ...others } = plain;
     expect((await read({ ...others, "cls.predictions.decoder.bias": bias })).weights).toEqual(expected);
@@ -115,7 +119,9 @@ describe("readWeights", () => {
   it("reads each head of the speedrun encoder, whole or its encoder alone", async () => {
     const json = { model_type: "cloze_speedrun", vocab_size: 9, hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 12, pad_token_id: 0, mask_token_id: 4 };
     for (const [head, name] of [["masked-lm", "SpeedrunForMaskedLM"], ["sequence-classification", "SpeedrunForSequenceClassification"], ["token-classification", "SpeedrunForTokenClassification"]] as const) {
-      const model = await openModel({ ...json, architectures: [name] }), tensors = saved(model, head), got = await readWeights(model, stored(tensors), "m");
+      const model = await openModel({ ...json, architectures: [name] });
+      const tensors = saved(model, head);
+      const got = await readWeights(model, stored(tensors), "m");
       expect([got.heads, Object.keys(got.weights).sort()]).toEqual([[head], Object.keys(tensors).sort()]);
       const alone = renamed(Object.fromEntries(Object.entries(tensors).filter(([key]) => key.startsWith("model."))), (key) => key.slice("model.".length));
       expect((await readWeights(model, stored(alone), "m")).heads).toEqual([]);
@@ -123,8 +129,11 @@ describe("readWeights", () => {
   });
 
   it("refuses what does not belong together", async () => {
-    const plain = saved(await opened(), "masked-lm"), table = plain["bert.embeddings.word_embeddings.weight"] as Tensors[string], zeros = (shape: Shape): Tensors[string] => ({ shape, data: new Float32Array(sizeOf(shape)) });
-    const { "bert.encoder.layer.0.output.dense.bias": _, ...short } = plain, name = "bert.encoder.layer.1.output.dense.bias";
+    const plain = saved(await opened(), "masked-lm");
+    const table = plain["bert.embeddings.word_embeddings.weight"] as Tensors[string];
+    const zeros = (shape: Shape): Tensors[string] => ({ shape, data: new Float32Array(sizeOf(shape)) });
+    const { "bert.encoder.layer.0.output.dense.bias": _, ...short } = plain;
+    const name = "bert.encoder.layer.1.output.dense.bias";
     await expect(read(short)).rejects.toThrow('model.safetensors, tensor "bert.encoder.layer.0.output.dense.bias": expected [8], got no such tensor');
     await expect(read({ ...plain, [name]: zeros([8]) })).rejects.toThrow(`tensor "${name}": the model of config.json has no such parameter`);
     await expect(read({ ...plain, "bert.encoder.layer.0.output.dense.bias": zeros([9]) })).rejects.toThrow("expected [8], got [9]");
@@ -135,7 +144,9 @@ describe("readWeights", () => {
   });
 
   it("reads an untied decoder as its own parameter, with the bias that nothing uses", async () => {
-    const more = { tie_word_embeddings: false }, tensors = saved(await opened(more), "masked-lm"), { weights, heads } = await read(tensors, more);
+    const more = { tie_word_embeddings: false };
+    const tensors = saved(await opened(more), "masked-lm");
+    const { weights, heads } = await read(tensors, more);
     expect(heads).toEqual(["masked-lm"]);
     expect(Object.keys(weights).filter((name) => name.endsWith("bias") && name.startsWith("cls.predictions") && !name.includes("transform")).sort()).toEqual(["cls.predictions.bias", "cls.predictions.decoder.bias"]);
   });
@@ -145,7 +156,8 @@ describe("modernbert", () => {
   const modern = { model_type: "modernbert", vocab_size: 20, pad_token_id: 0, hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 12, id2label: { 0: "a", 1: "b", 2: "c" } };
 
   it("names the ids of another tokenizer, and none where it has no such token", async () => {
-    const given = await openModel(await publishedConfig("ettin-17m"), { vocab: 30, special: { pad: 0, mask: 4, start: 2, end: 3 } }), none = await openModel(modern, { special: { pad: 0 } });
+    const given = await openModel(await publishedConfig("ettin-17m"), { vocab: 30, special: { pad: 0, mask: 4, start: 2, end: 3 } });
+    const none = await openModel(modern, { special: { pad: 0 } });
     expect(JSON.parse(given.configText())).toMatchObject({ vocab_size: 30, pad_token_id: 0, bos_token_id: 2, cls_token_id: 2, eos_token_id: 3, sep_token_id: 3 });
     expect(JSON.parse(none.configText())).toMatchObject({ bos_token_id: null, cls_token_id: null, eos_token_id: null, sep_token_id: null });
   });
@@ -154,13 +166,17 @@ describe("modernbert", () => {
     ["sequence-classification", "ModernBertForSequenceClassification"], ["question-answering", "ModernBertForQuestionAnswering"], ["token-classification", "ModernBertForTokenClassification"],
     ["multiple-choice", "ModernBertForMultipleChoice"], ["masked-lm", "ModernBertForMaskedLM"],
   ] as const)("has classifiers of one name, of which config.json says which it is: %s", async (head, architecture) => {
-    const model = await openModel({ ...modern, architectures: [architecture] }), tensors = saved(model, head), { heads, weights } = await readWeights(model, stored(tensors), "model.safetensors");
+    const model = await openModel({ ...modern, architectures: [architecture] });
+    const tensors = saved(model, head);
+    const { heads, weights } = await readWeights(model, stored(tensors), "model.safetensors");
     expect(heads).toEqual([head]);
     expect(Object.keys(weights).sort()).toEqual(Object.keys(tensors).sort());
   });
 
   it("reads an encoder that was saved alone, and a copy of the table as the decoder", async () => {
-    const model = await openModel(modern), plain = saved(model, "masked-lm"), table = plain["model.embeddings.tok_embeddings.weight"] as Tensors[string];
+    const model = await openModel(modern);
+    const plain = saved(model, "masked-lm");
+    const table = plain["model.embeddings.tok_embeddings.weight"] as Tensors[string];
     expect((await readWeights(model, stored({ ...plain, "decoder.weight": table }), "f")).heads).toEqual(["masked-lm"]);
     const alone = Object.fromEntries(Object.entries(plain).filter(([name]) => name.startsWith("model.")));
     expect(Object.keys((await readWeights(model, stored(renamed(alone, (name) => name.slice("model.".length))), "f")).weights).sort()).toEqual(Object.keys(alone).sort());
@@ -174,7 +190,9 @@ describe("AMPLIFY and NeoBERT", () => {
     ["AMPLIFY", "masked-lm", "AMPLIFY"], ["AMPLIFY", "sequence-classification", "AMPLIFYForSequenceClassification"], ["AMPLIFY", "token-classification", "AMPLIFYForTokenClassification"],
     ["neobert", "masked-lm", "NeoBERTLMHead"], ["neobert", "sequence-classification", "NeoBERTForSequenceClassification"], ["neobert", "token-classification", "NeoBERTForTokenClassification"],
   ] as const)("%s: read each head, whole or the encoder alone: %s", async (type, head, architecture) => {
-    const model = await openModel({ ...sizes, model_type: type, architectures: [architecture] }), tensors = saved(model, head), { heads, weights } = await readWeights(model, stored(tensors), "f");
+    const model = await openModel({ ...sizes, model_type: type, architectures: [architecture] });
+    const tensors = saved(model, head);
+    const { heads, weights } = await readWeights(model, stored(tensors), "f");
     expect([heads, Object.keys(weights).sort()]).toEqual([[head], Object.keys(tensors).sort()]);
     expect(JSON.parse(model.configText({ head }))).toMatchObject({ architectures: [architecture] });
     const alone = Object.fromEntries(Object.entries(tensors).filter(([name]) => !/^(decoder|dense|classifier)\./.test(name)));
@@ -182,7 +200,8 @@ describe("AMPLIFY and NeoBERT", () => {
   });
 
   it("refuse a layer that config.json does not have", async () => {
-    const model = await openModel({ ...sizes, model_type: "AMPLIFY" }), tensors = saved(model, "masked-lm");
+    const model = await openModel({ ...sizes, model_type: "AMPLIFY" });
+    const tensors = saved(model, "masked-lm");
     const more = { ...tensors, "transformer_encoder.2.wo.weight": { shape: [8, 8], data: new Float32Array(64) } };
     await expect(readWeights(model, stored(more), "f")).rejects.toThrow('f, tensor "transformer_encoder.2.wo.weight": the model of config.json has no such parameter');
   });

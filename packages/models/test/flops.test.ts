@@ -4,7 +4,8 @@ import { rootScope } from "@cloze/nn";
 import { describe, expect, it } from "vitest";
 import { families, openModel, type OpenedModel } from "../src/families.ts";
 
-const BATCH = 2, PREDICTED = 5;
+const BATCH = 2;
+const PREDICTED = 5;
 
 /** 2 rows k columns for each matmul of the graph with every composite expanded, where equal nodes are one. */
 function countedFlops(roots: readonly Tensor[], graph: Graph): number {
@@ -12,7 +13,8 @@ function countedFlops(roots: readonly Tensor[], graph: Graph): number {
   let flops = 0;
   for (const x of order(Object.values(lowered.outputs))) {
     if (x.op !== "matmul") continue;
-    const [a] = x.args as readonly [Tensor], { transposeA } = x.attrs as { readonly transposeA: boolean };
+    const [a] = x.args as readonly [Tensor];
+    const { transposeA } = x.attrs as { readonly transposeA: boolean };
     flops += 2 * x.shape.reduce((n, d) => n * d, 1) * (a.shape.at(transposeA ? -2 : -1) as number);
   }
   return flops;
@@ -20,7 +22,9 @@ function countedFlops(roots: readonly Tensor[], graph: Graph): number {
 
 /** The hidden states of BATCH rows of `seq`, and logits of PREDICTED of their tokens. */
 function traced({ model }: OpenedModel, seq: number): { readonly graph: Graph; readonly logits: Tensor<"f32">; readonly parameters: readonly Tensor[] } {
-  const graph = new Graph(), scope = rootScope(graph), ids = graph.input("ids", "i32", [BATCH, seq]);
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const ids = graph.input("ids", "i32", [BATCH, seq]);
   const inputs = { ids, segments: graph.input("segments", "i32", [BATCH, seq]), positions: graph.input("positions", "i32", [BATCH, seq]) };
   const states = model.encode(scope, inputs).reshape([BATCH * seq, model.hidden]).gather(graph.input("predicted", "i32", [PREDICTED]));
   return { graph, logits: model.predict(scope, states), parameters: [...scope.parameters.values()].map(({ tensor }) => tensor) };
@@ -38,37 +42,50 @@ const shrunk: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 };
 
 async function opened(type: string, more: Readonly<Record<string, unknown>> = {}): Promise<OpenedModel> {
-  const family = await (families[type] as NonNullable<(typeof families)[string]>)(), published = family.published(family.names[0] as string);
+  const family = await (families[type] as NonNullable<(typeof families)[string]>)();
+  const published = family.published(family.names[0] as string);
   return openModel({ ...published, ...shrunk[type], vocab_size: 40, pad_token_id: 0, ...more }, { file: type });
 }
 
 describe.each(Object.keys(families))("%s", (type) => {
   it("has the FLOPs of its graph's matmuls, forward", async () => {
-    const model = await opened(type), seq = 24, { graph, logits } = traced(model, seq);
+    const model = await opened(type);
+    const seq = 24;
+    const { graph, logits } = traced(model, seq);
     expect(model.flopsPerToken(seq, { training: false, predicted: PREDICTED / (BATCH * seq) }) * BATCH * seq).toBeCloseTo(countedFlops([logits], graph), 3);
   });
 
   it("and three times that with the gradient", async () => {
-    const model = await opened(type), seq = 24, { graph, logits, parameters } = traced(model, seq), made = grad(logits.sum(), parameters);
+    const model = await opened(type);
+    const seq = 24;
+    const { graph, logits, parameters } = traced(model, seq);
+    const made = grad(logits.sum(), parameters);
     expect(model.flopsPerToken(seq, { predicted: PREDICTED / (BATCH * seq) }) * BATCH * seq).toBeCloseTo(countedFlops([logits, ...made], graph), 3);
   });
 });
 
 describe("options", () => {
   it.each([{ differential_attention: true }, { head_dense: true }, { tie_word_embeddings: true }, { unet: false, value_embeddings: false }, { patch_unet: true, patch_width_multiple: 8 }, { patch_unet: true, num_extra_layers: 2, patch_width_multiple: 24, differential_attention: true }])("of the speedrun encoder: %j", async (options) => {
-    const model = await opened("cloze_speedrun", options), seq = 16, { graph, logits } = traced(model, seq);
+    const model = await opened("cloze_speedrun", options);
+    const seq = 16;
+    const { graph, logits } = traced(model, seq);
     expect(model.flopsPerToken(seq, { training: false, predicted: PREDICTED / (BATCH * seq) }) * BATCH * seq).toBeCloseTo(countedFlops([logits], graph), 3);
   });
 
   it("of a patch U-net, whose rows are padded to whole patches", async () => {
-    const model = await opened("cloze_speedrun", { patch_unet: true, num_hidden_layers: 8, patch_width_multiple: 8 }), seq = 18, { graph, logits, parameters } = traced(model, seq);
+    const model = await opened("cloze_speedrun", { patch_unet: true, num_hidden_layers: 8, patch_width_multiple: 8 });
+    const seq = 18;
+    const { graph, logits, parameters } = traced(model, seq);
     const all = [logits, ...grad(logits.sum(), parameters)];
     expect(model.flopsPerToken(seq, { training: false, predicted: PREDICTED / (BATCH * seq) }) * BATCH * seq).toBeCloseTo(countedFlops([logits], graph), 3);
     expect(model.flopsPerToken(seq, { predicted: PREDICTED / (BATCH * seq) }) * BATCH * seq).toBeCloseTo(countedFlops(all, graph), 3);
   });
 
   it("a window makes it cheaper, and a varied one too", async () => {
-    const model = await opened("cloze_speedrun"), windowed = await opened("cloze_speedrun", { window: 3 }), seq = 64, { layers, hidden } = { layers: 4, hidden: 32 };
+    const model = await opened("cloze_speedrun");
+    const windowed = await opened("cloze_speedrun", { window: 3 });
+    const seq = 64;
+    const { layers, hidden } = { layers: 4, hidden: 32 };
     let pairs = 0;
     for (let i = 0; i < seq; i++) for (let j = 0; j < seq; j++) if (Math.abs(i - j) <= 3) pairs++;
     expect(model.flopsPerToken(seq, { training: false }) - windowed.flopsPerToken(seq, { training: false })).toBeCloseTo(4 * hidden * layers * (seq - pairs / seq), 6);

@@ -29,7 +29,8 @@ describe("tiling from the middle", () => {
   it("is the formula on every size", () => {
     for (let n = 1; n <= 6; n++) {
       for (let N = n; N <= 20; N++) {
-        const places = tileAxis([n], [N], "x"), o = Math.floor((N - n) / 2);
+        const places = tileAxis([n], [N], "x");
+        const o = Math.floor((N - n) / 2);
         expect(Array.from(places.slice(o, o + n))).toEqual(Array.from({ length: n }, (_, i) => i));
         for (let j = n; j < N; j++) expect(places[j]).toBe(places[j - n]);
       }
@@ -47,7 +48,8 @@ describe("layers", () => {
     expect(evenly(2, 6)).toEqual([0, 0, 0, 1, 1, 1]);
     for (let n = 1; n <= 12; n++) {
       for (let N = n; N <= 30; N++) {
-        const taken = evenly(n, N), times = Array.from({ length: n }, (_, k) => taken.filter((each) => each === k).length);
+        const taken = evenly(n, N);
+        const times = Array.from({ length: n }, (_, k) => taken.filter((each) => each === k).length);
         expect([...taken].sort((a, b) => a - b)).toEqual(taken);
         expect([Math.min(...times), Math.max(...times)]).toEqual([Math.floor(N / n), Math.ceil(N / n)]);
       }
@@ -79,13 +81,16 @@ const twice = (config: Readonly<Record<string, unknown>>): Readonly<Record<strin
 
 /** Weights of a model, none of which is 0 or 1: what starts as such is moved. */
 function weightsOf({ model }: OpenedModel, seed = 1): HostTensors {
-  const first = initialize(maskedLmParameters(model), seed), noise = initialize(new Map([...maskedLmParameters(model)].map(([name, { shape }]) => [name, { shape, init: { kind: "normal", std: 0.3 } as const }])), seed + 1);
+  const first = initialize(maskedLmParameters(model), seed);
+  const noise = initialize(new Map([...maskedLmParameters(model)].map(([name, { shape }]) => [name, { shape, init: { kind: "normal", std: 0.3 } as const }])), seed + 1);
   return Object.fromEntries(Object.entries(first).map(([name, tensor]) => [name, { ...tensor, data: Float32Array.from(tensor.data as Float32Array, (x, i) => x + (noise[name]?.data[i] ?? 0)) }]));
 }
 
 const ids = [2, 7, 9, 4, 10, 5, 4, 6, 8, 3];
 function logits({ model }: OpenedModel, weights: HostTensors): readonly number[] {
-  const graph = new Graph(), scope = rootScope(graph), states = model.encode(scope, encoderInputs(graph, 1, ids.length));
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const states = model.encode(scope, encoderInputs(graph, 1, ids.length));
   const feeds = { ids, segments: ids.map(() => 1), positions: ids.map((_, i) => i) };
   const [value] = interpret([model.predict(scope, states.reshape([-1, model.hidden]))], { ...Object.fromEntries(Object.entries(weights).map(([name, { data }]) => [name, data])), ...feeds }, { precision: "f64" });
   return Array.from(value?.data ?? []);
@@ -96,8 +101,11 @@ describe.each(Object.keys(SMALL))("%s", (name) => {
   const config = SMALL[name] ?? {};
 
   it("of twice the width computes what the small one did", async () => {
-    const small = await openModel(config), big = await openModel(twice(config)), weights = weightsOf(small);
-    const grown = growWeights({ ...small, weights }, big, maskedLmParameters(big.model), { seed: 1 }), before = logits(small, weights);
+    const small = await openModel(config);
+    const big = await openModel(twice(config));
+    const weights = weightsOf(small);
+    const grown = growWeights({ ...small, weights }, big, maskedLmParameters(big.model), { seed: 1 });
+    const before = logits(small, weights);
     expect([grown.fresh, grown.layers]).toEqual([[], [0, 1]]);
     expect(distance(logits(big, grown.weights), before)).toBeLessThan(1e-4);
     expect(Math.max(...before) - Math.min(...before)).toBeGreaterThan(0.5);
@@ -106,7 +114,9 @@ describe.each(Object.keys(SMALL))("%s", (name) => {
   });
 
   it("holds the small one's numbers in the middle of every tensor, undivided where sums may grow", async () => {
-    const small = await openModel(config), big = await openModel({ ...twice(config), num_hidden_layers: 4, hidden_size: 24, num_attention_heads: 6, intermediate_size: 48 }), weights = weightsOf(small);
+    const small = await openModel(config);
+    const big = await openModel({ ...twice(config), num_hidden_layers: 4, hidden_size: 24, num_attention_heads: 6, intermediate_size: 48 });
+    const weights = weightsOf(small);
     const { weights: grown, layers } = growWeights({ ...small, weights }, big, maskedLmParameters(big.model), { seed: 1, keepSums: false });
     expect(layers).toEqual([0, 0, 1, 1]);
     for (const [parameter, { shape, data }] of Object.entries(grown)) {
@@ -124,10 +134,16 @@ describe.each(Object.keys(SMALL))("%s", (name) => {
 });
 
 it("places every weight of a matrix by the formula: AMPLIFY from 8 to 12, 2 heads to 3", async () => {
-  const config = { ...SMALL["AMPLIFY"], num_hidden_layers: 1 }, small = await openModel(config), big = await openModel({ ...config, hidden_size: 12, num_attention_heads: 3, intermediate_size: 36 });
-  const weights = weightsOf(small), { weights: grown } = growWeights({ ...small, weights }, big, maskedLmParameters(big.model), { seed: 1 }), from = (name: string): ArrayLike<number> => weights[`transformer_encoder.0.${name}.weight`]?.data ?? [];
+  const config = { ...SMALL["AMPLIFY"], num_hidden_layers: 1 };
+  const small = await openModel(config);
+  const big = await openModel({ ...config, hidden_size: 12, num_attention_heads: 3, intermediate_size: 36 });
+  const weights = weightsOf(small);
+  const { weights: grown } = growWeights({ ...small, weights }, big, maskedLmParameters(big.model), { seed: 1 });
+  const from = (name: string): ArrayLike<number> => weights[`transformer_encoder.0.${name}.weight`]?.data ?? [];
   const at = (i: number, was: number, is: number): number => (((i - Math.floor((is - was) / 2)) % was) + was) % was;
-  const head = (i: number): number => at(Math.floor(i / 4), 2, 3) * 4 + (i % 4), plain = (i: number): number => at(i, 8, 12), wide = (i: number): number => at(i, 8, 24);
+  const head = (i: number): number => at(Math.floor(i / 4), 2, 3) * 4 + (i % 4);
+  const plain = (i: number): number => at(i, 8, 12);
+  const wide = (i: number): number => at(i, 8, 24);
   const times = (map: (i: number) => number, size: number, place: number): number => Array.from({ length: size }, (_, i) => map(i)).filter((each) => each === place).length;
   const cases: readonly (readonly [name: string, rows: number, columns: number, row: (i: number) => number, column: (i: number) => number, from: number])[] = [
     ["q", 12, 12, head, plain, 8], ["wo", 12, 12, plain, head, 8], ["ffn.w12", 48, 12, (i) => Math.floor(i / 24) * 8 + wide(i % 24), plain, 8], ["ffn.w3", 12, 24, plain, wide, 8],
@@ -140,7 +156,8 @@ it("places every weight of a matrix by the formula: AMPLIFY from 8 to 12, 2 head
 
 describe("growWeights", () => {
   const grow = async (from: object, to: object): Promise<unknown> => {
-    const small = await openModel(from), big = await openModel(to);
+    const small = await openModel(from);
+    const big = await openModel(to);
     return growWeights({ ...small, weights: weightsOf(small) }, big, maskedLmParameters(big.model), { seed: 1 });
   };
   const { bert = {}, neobert = {} } = SMALL;
@@ -155,8 +172,15 @@ describe("growWeights", () => {
   });
 
   it("with noise moves every matrix a little, copies apart from each other, and by the seed", async () => {
-    const config = SMALL["neobert"] ?? {}, small = await openModel(config), big = await openModel(twice(config)), weights = weightsOf(small), wanted = maskedLmParameters(big.model);
-    const grown = (noise: number, seed: number): HostTensors => growWeights({ ...small, weights }, big, wanted, { seed, noise }).weights, plain = grown(0, 1), moved = grown(0.01, 1), name = "model.encoder.weight";
+    const config = SMALL["neobert"] ?? {};
+    const small = await openModel(config);
+    const big = await openModel(twice(config));
+    const weights = weightsOf(small);
+    const wanted = maskedLmParameters(big.model);
+    const grown = (noise: number, seed: number): HostTensors => growWeights({ ...small, weights }, big, wanted, { seed, noise }).weights;
+    const plain = grown(0, 1);
+    const moved = grown(0.01, 1);
+    const name = "model.encoder.weight";
     expect(moved["model.layer_norm.weight"]).toEqual(plain["model.layer_norm.weight"]);
     expect(Math.max(...Array.from(plain[name]?.data ?? [], (x, i) => Math.abs((moved[name]?.data[i] ?? Number.NaN) / x - 1)))).toBeLessThan(0.07);
     expect(new Set(plain[name]?.data).size).toBe(11 * 8);
@@ -167,7 +191,8 @@ describe("growWeights", () => {
 
   it("knows every parameter of every published model", async () => {
     for (const name of await publishedNames()) {
-      const { family, model, extraParameters } = await openModel(await publishedConfig(name)), pretrained = headNames.filter((head) => (head === "masked-lm" || head.includes("sentence-pair")) && hasHead(model, head));
+      const { family, model, extraParameters } = await openModel(await publishedConfig(name));
+      const pretrained = headNames.filter((head) => (head === "masked-lm" || head.includes("sentence-pair")) && hasHead(model, head));
       for (const parameter of [...pretrained.flatMap((head) => [...headParameters(model, head, 2).keys()]), ...extraParameters.keys()]) {
         expect((axisRules[family]?.() ?? []).some((rule) => rule.name.test(parameter)), parameter).toBe(true);
       }

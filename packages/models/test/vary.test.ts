@@ -17,7 +17,9 @@ const ids = [0, 20, 15, 4, 5, 19, 7, 2];
 
 /** Hidden states `[8, hidden]` with parameters that are far from zero. */
 function states({ model }: OpenedModel, tokens: readonly number[] = ids): number[] {
-  const graph = new Graph(), scope = rootScope(graph), out = model.encode(scope, encoderInputs(graph, 1, tokens.length));
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const out = model.encode(scope, encoderInputs(graph, 1, tokens.length));
   const parameters = Object.fromEntries([...scope.parameters].map(([name, { shape }]) => [name, Array.from(initialize(new Map([[name, { shape, init: { kind: "normal", std: 0.6 } as const }]]), 1)[name]?.data ?? [])]));
   const feeds = { ids: tokens, segments: tokens.map(() => 1), positions: tokens.map((_, i) => i) };
   return Array.from(interpret([out], { ...parameters, ...feeds }, { precision: "f64" })[0]?.data ?? []);
@@ -35,7 +37,10 @@ describe.each([
   ["esm", { ropeBase: 7 }, { rope_theta: 7 }],
 ] as const satisfies readonly (readonly [keyof typeof configs, Variation, object])[])("%s varied by %o", (family, settings, keys) => {
   it("is what its own config.json opens, of the same parameters, and another model", async () => {
-    const plain = await open(family), varied = plain.vary(settings), text = JSON.parse(varied.configText()) as object, again = await openModel(text);
+    const plain = await open(family);
+    const varied = plain.vary(settings);
+    const text = JSON.parse(varied.configText()) as object;
+    const again = await openModel(text);
     expect(text).toMatchObject(keys);
     expect(names(varied)).toEqual(names(plain));
     expect(states(varied)).toEqual(states(again));
@@ -45,7 +50,9 @@ describe.each([
   });
 
   it("keeps the head, the labels and how it starts", async () => {
-    const labels = { id2label: { 0: "no", 1: "yes", 2: "maybe" } }, plain = await open(family, labels, { zeroInitHead: true }), varied = plain.vary(settings);
+    const labels = { id2label: { 0: "no", 1: "yes", 2: "maybe" } };
+    const plain = await open(family, labels, { zeroInitHead: true });
+    const varied = plain.vary(settings);
     expect([varied.labels, varied.head, varied.maxLength, varied.padId]).toEqual([plain.labels, plain.head, plain.maxLength, plain.padId]);
     const inits = ({ model }: OpenedModel): unknown[] => [...maskedLmParameters(model).values()].map(({ init }) => init);
     expect(inits(varied)).toEqual(inits(plain));
@@ -53,9 +60,11 @@ describe.each([
 });
 
 it("a window of one layer is the largest distance that is felt", async () => {
-  const changed = [...ids.slice(0, 6), 9, 2], hidden = size.hidden_size;
+  const changed = [...ids.slice(0, 6), 9, 2];
+  const hidden = size.hidden_size;
   for (const window of [1, 3]) {
-    const { vary } = await open("speedrun", { num_hidden_layers: 1, unet: false, value_embeddings: false }), model = vary({ window });
+    const { vary } = await open("speedrun", { num_hidden_layers: 1, unet: false, value_embeddings: false });
+    const model = vary({ window });
     const [before, after] = [states(model), states(model, changed)];
     const felt = ids.filter((_, i) => before.slice(i * hidden, (i + 1) * hidden).some((v, c) => v !== after[i * hidden + c]));
     expect(felt).toEqual(ids.slice(6 - window));
@@ -64,7 +73,8 @@ it("a window of one layer is the largest distance that is felt", async () => {
 });
 
 it("frequencies of a checkpoint belong to its own base", async () => {
-  const stored = await open("esm", {}, { ropeFrequencies: [1, 0.25] }), plain = await open("esm");
+  const stored = await open("esm", {}, { ropeFrequencies: [1, 0.25] });
+  const plain = await open("esm");
   expect(states(stored)).not.toEqual(states(plain));
   expect(states(stored.vary({ ropeBase: 10_000 }))).toEqual(states(stored));
   expect(states(stored.vary({ ropeBase: 7 }))).toEqual(states(plain.vary({ ropeBase: 7 })));

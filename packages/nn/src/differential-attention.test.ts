@@ -6,7 +6,11 @@ import { rootScope, type Scope } from "./scope.ts";
 import { attend, attentionProbabilities, mergeHeads, queryKeyValue, selfAttention, splitHeads, type Heads, type SelfAttentionOptions } from "./self-attention.ts";
 import { transformerLayers } from "./transformer-layer.ts";
 
-const seq = 5, hidden = 16, heads = 4, headDim = hidden / heads, layer = 2;
+const seq = 5;
+const hidden = 16;
+const heads = 4;
+const headDim = hidden / heads;
+const layer = 2;
 const options: SelfAttentionOptions = { heads, differential: { layer } };
 const sequence = Array.from({ length: seq * hidden }, (_, i) => Math.sin(3 * i));
 
@@ -17,7 +21,9 @@ const numbers = ({ parameters }: Scope): Record<string, number[]> => {
 
 /** What `build` gives for the sequence, in f64, with parameters that are far from zero. `given` ones in place of those. */
 function run(build: (scope: Scope, x: Tensor<"f32">, segments: Tensor<"i32">) => readonly Tensor[], given: Readonly<Record<string, readonly number[]>> = {}): number[][] {
-  const graph = new Graph(), scope = rootScope(graph), roots = build(scope, graph.input("x", "f32", [1, seq, hidden]), graph.input("segments", "i32", [1, seq]));
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const roots = build(scope, graph.input("x", "f32", [1, seq, hidden]), graph.input("segments", "i32", [1, seq]));
   return interpret(roots, { x: sequence, segments: [1, 1, 1, 2, 2], ...numbers(scope), ...given }, { precision: "f64" }).map(({ data }) => Array.from(data));
 }
 
@@ -42,10 +48,12 @@ describe("differential attention", () => {
 
   it("is what its maps say, normed: a pair's values are its two heads'", () => {
     const [ours, maps, values] = run((scope, x, segments) => {
-      const given = { ...options, segments }, parts = queryKeyValue(scope, x, given);
+      const given = { ...options, segments };
+      const parts = queryKeyValue(scope, x, given);
       return [attend(scope, parts, given), attentionProbabilities(scope, parts, given), parts.v];
     }, { "subln.weight": Array.from({ length: 2 * headDim }, (_, c) => 1 + c) }) as [number[], number[], number[]];
-    const start = differentialLambdaInit(layer), expected: number[] = [];
+    const start = differentialLambdaInit(layer);
+    const expected: number[] = [];
     for (let i = 0; i < seq; i++) {
       for (let pair = 0; pair < heads / 2; pair++) {
         const row = Array.from({ length: 2 * headDim }, (_, c) => {
@@ -71,7 +79,8 @@ describe("differential attention", () => {
   it("of two maps that are the same is that map, normed", () => {
     const alike = (x: Tensor<"f32">): Tensor<"f32"> => x.slice(1, 0, 1).broadcast([1, heads, seq, headDim]);
     const [ours = [], plain = []] = run((scope, x) => {
-      const { q, k, v } = queryKeyValue(scope, x, options), parts: Heads = { q: alike(q), k: alike(k), v };
+      const { q, k, v } = queryKeyValue(scope, x, options);
+      const parts: Heads = { q: alike(q), k: alike(k), v };
       const one = splitHeads(attend(scope, parts, { heads }), heads / 2);
       return [attend(scope, parts, options), mergeHeads(one.div(one.square().mean(-1, true).add(1e-5 / (1 - differentialLambdaInit(layer)) ** 2).sqrt()))];
     }, vectors(0, 0));
@@ -89,31 +98,40 @@ describe("differential attention", () => {
 
   it("shares one set of scores where attention is expanded: 2 products of a map with values, not 2 maps more", () => {
     const products = (more: Partial<SelfAttentionOptions>): number => {
-      const graph = new Graph(), x = graph.input("x", "f32", [1, seq, hidden]), y = attend(rootScope(graph), { q: splitHeads(x, heads), k: splitHeads(x.exp(), heads), v: splitHeads(x.sin(), heads) }, { heads, ...more });
+      const graph = new Graph();
+      const x = graph.input("x", "f32", [1, seq, hidden]);
+      const y = attend(rootScope(graph), { q: splitHeads(x, heads), k: splitHeads(x.exp(), heads), v: splitHeads(x.sin(), heads) }, { heads, ...more });
       return order(programRoots(lower(program(graph, { state: [], outputs: { y } }), {}))).filter(({ op }) => op === "matmul").length;
     };
     expect([products({}), products({ differential: { layer } })]).toEqual([2, 3]);
   });
 
   it("is two attention composites whose queries, keys and values are of one shape, as kernels take them", () => {
-    const graph = new Graph(), y = selfAttention(rootScope(graph), graph.input("x", "f32", [2, seq, hidden]), { ...options, window: 2, softcap: 3 });
+    const graph = new Graph();
+    const y = selfAttention(rootScope(graph), graph.input("x", "f32", [2, seq, hidden]), { ...options, window: 2, softcap: 3 });
     const calls = order([y]).filter((x) => isOp(x, "composite")).filter((x) => x.attrs.composite === attentionComposite);
     expect(calls.map(({ args }) => args.slice(0, 3).map(({ shape }) => shape))).toEqual([0, 1].map(() => [0, 1, 2].map(() => [2, heads, seq, headDim])));
     expect(calls.map((x) => x.attrs.params)).toEqual([0, 1].map(() => expect.objectContaining({ window: 2, softcap: 3 }) as unknown));
   });
 
   it("drops the same of a map for both halves of its values", () => {
-    const graph = new Graph(), scope = rootScope(graph, { random: { key: graph.input("key", "u32", [2]) } }), x = graph.input("x", "f32", [1, seq, hidden]);
-    const { q, k, v } = queryKeyValue(scope, x, options), even = v.slice(1, 0, 1).broadcast([1, heads, seq, headDim]);
+    const graph = new Graph();
+    const scope = rootScope(graph, { random: { key: graph.input("key", "u32", [2]) } });
+    const x = graph.input("x", "f32", [1, seq, hidden]);
+    const { q, k, v } = queryKeyValue(scope, x, options);
+    const even = v.slice(1, 0, 1).broadcast([1, heads, seq, headDim]);
     const [out] = interpret([splitHeads(attend(scope, { q, k, v: even }, { ...options, dropoutRate: 0.5 }), heads)], { x: sequence, key: [1, 2], ...numbers(scope), "subln.weight": Array.from({ length: 2 * headDim }, () => 1) }, { precision: "f64" });
-    const all = Array.from(out?.data ?? []), size = seq * headDim;
+    const all = Array.from(out?.data ?? []);
+    const size = seq * headDim;
     expect(all.length).toBe(heads * size);
     close(all.slice(0, size), all.slice(size, 2 * size));
     expect(all.slice(0, size)).not.toEqual(all.slice(2 * size, 3 * size));
   });
 
   it("knows the depth of each layer of a stack", () => {
-    const graph = new Graph(), scope = rootScope(graph), x = graph.input("x", "f32", [1, seq, hidden]);
+    const graph = new Graph();
+    const scope = rootScope(graph);
+    const x = graph.input("x", "f32", [1, seq, hidden]);
     const { probabilities } = transformerLayers(scope, x, 2, { norm: "pre", eps: 1e-5, heads, intermediate: 4, activation: (y) => y, differential: { layer: 7 } });
     const flat = Object.fromEntries(Object.entries(numbers(scope)).map(([name, values]) => [name, name.includes("lambda") ? values.map(() => 0) : values]));
     const maps = interpret(probabilities(), { x: sequence, ...flat }, { precision: "f64" });

@@ -63,7 +63,8 @@ function twice(x: Tensor<"f32">): Tensor<"f32"> {
  * 2 headDim]`. Throws ConfigError for an odd number of heads.
  */
 export function differentialHeads(scope: Scope, v: Tensor<"f32">, weigh: (v: Tensor<"f32">) => Tensor<"f32">, options: DifferentialOptions): Tensor<"f32"> {
-  const headDim = v.shape[3] as number, less = lambda(scope, headDim, options);
+  const headDim = v.shape[3] as number;
+  const less = lambda(scope, headDim, options);
   const [left, right] = pairs(v).map((half) => {
     const [first, second] = pairs(weigh(twice(half)));
     return first.sub(second.mul(less));

@@ -6,8 +6,11 @@ const moment = (x: Float32Array, power: number): number => x.reduce((sum, v) => 
 
 describe("initialize", () => {
   it("is a function of seed, name and element, and of nothing else", () => {
-    const init: Init = { kind: "normal", std: 1 }, a = { shape: [5, 3], init }, b = { shape: [7], init };
-    const one = initialize(new Map([["a", a], ["b", b]]), 11), two = initialize(new Map([["b", b], ["a", a]]), 11);
+    const init: Init = { kind: "normal", std: 1 };
+    const a = { shape: [5, 3], init };
+    const b = { shape: [7], init };
+    const one = initialize(new Map([["a", a], ["b", b]]), 11);
+    const two = initialize(new Map([["b", b], ["a", a]]), 11);
     expect(one.a).toEqual(two.a);
     expect(one.b).toEqual(two.b);
     expect(values(init, [15], "a", 11)).toEqual(one.a?.data);

@@ -67,7 +67,8 @@ const address = (element: number, attempt: number): Word2 => [element >>> 0, (Ma
 
 function normalPair(key: Word2, element: number, attempt: number): readonly [number, number] {
   const [a, b] = threefry2x32(key, address(element, attempt));
-  const radius = Math.sqrt(-2 * Math.log((a + 0.5) / 2 ** 32)), angle = (2 * Math.PI * b) / 2 ** 32;
+  const radius = Math.sqrt(-2 * Math.log((a + 0.5) / 2 ** 32));
+  const angle = (2 * Math.PI * b) / 2 ** 32;
   return [radius * Math.cos(angle), radius * Math.sin(angle)];
 }
 

@@ -9,12 +9,14 @@ import { linear, project } from "./linear.ts";
 import { rootScope, type Scope } from "./scope.ts";
 
 function run(build: (scope: Scope, x: Tensor<"f32">) => Tensor, shape: readonly number[], x: readonly number[], parameters: Readonly<Record<string, readonly number[]>>): number[] {
-  const scope = rootScope(new Graph()), y = build(scope.at("layer"), scope.graph.input("x", "f32", shape));
+  const scope = rootScope(new Graph());
+  const y = build(scope.at("layer"), scope.graph.input("x", "f32", shape));
   return Array.from(interpret([y], { x, ...parameters })[0]?.data ?? []);
 }
 
 describe("linear", () => {
-  const weight = [1, 2, 3, 4, 5, 6], bias = [10, 20, 30];
+  const weight = [1, 2, 3, 4, 5, 6];
+  const bias = [10, 20, 30];
 
   it("is x W^T + b, W stored [out, in], over any leading axes", () => {
     const expected = [1 * 1 + 2 * -1 + 10, 3 - 4 + 20, 5 - 6 + 30];
@@ -24,21 +26,24 @@ describe("linear", () => {
   });
 
   it("makes one 2-D matmul of a batch", () => {
-    const scope = rootScope(new Graph()), y = linear(scope, scope.graph.input("x", "f32", [4, 5, 2]), 3, { bias: false });
+    const scope = rootScope(new Graph());
+    const y = linear(scope, scope.graph.input("x", "f32", [4, 5, 2]), 3, { bias: false });
     expect(y.shape).toEqual([4, 5, 3]);
     expect(y.args[0]?.shape).toEqual([20, 3]);
     expect([...scope.parameters.keys()]).toEqual(["weight"]);
   });
 
   it("shares a weight through project", () => {
-    const scope = rootScope(new Graph()), x = scope.graph.input("x", "f32", [1, 2]);
+    const scope = rootScope(new Graph());
+    const x = scope.graph.input("x", "f32", [1, 2]);
     expect(project(x, scope.param("weight", [3, 2], { kind: "ones" }))).toBe(linear(scope, x, 3, { bias: false }));
   });
 });
 
 describe("embeddingLayer", () => {
   it("takes rows by id", () => {
-    const scope = rootScope(new Graph()), y = embeddingLayer(scope.at("table"), scope.graph.input("ids", "i32", [1, 3]), { vocab: 3, hidden: 2 });
+    const scope = rootScope(new Graph());
+    const y = embeddingLayer(scope.at("table"), scope.graph.input("ids", "i32", [1, 3]), { vocab: 3, hidden: 2 });
     expect(Array.from(interpret([y], { ids: [2, 0, 2], "table.weight": [1, 2, 3, 4, 5, 6] })[0]?.data ?? [])).toEqual([5, 6, 1, 2, 5, 6]);
   });
 });
@@ -54,7 +59,8 @@ describe("norms", () => {
 
 describe("feedForward", () => {
   it("is up, activation, down, under the names it is told", () => {
-    const scope = rootScope(new Graph()), x = scope.graph.input("x", "f32", [1, 2, 4]);
+    const scope = rootScope(new Graph());
+    const x = scope.graph.input("x", "f32", [1, 2, 4]);
     expect(feedForward(scope, x, { intermediate: 8, activation: gelu }).shape).toEqual([1, 2, 4]);
     feedForward(scope, x, { intermediate: 8, activation: gelu, up: "mlp.Wi", down: "mlp.Wo", linear: { bias: false } });
     expect([...scope.parameters.keys()]).toEqual([
@@ -85,14 +91,17 @@ describe("dropoutLayer", () => {
   const drop = (scope: Scope, x: Tensor<"f32">, rate: number): Tensor<"f32"> => dropoutLayer(scope.at("a"), x, rate);
 
   it("does nothing without randomness or rate", () => {
-    const still = rootScope(new Graph()), x = still.graph.input("x", "f32", [8]);
+    const still = rootScope(new Graph());
+    const x = still.graph.input("x", "f32", [8]);
     expect(drop(still, x, 0.5)).toBe(x);
     const training = rootScope(still.graph, { random: { key: still.graph.input("key", "u32", [2]) } });
     expect(drop(training, x, 0)).toBe(x);
   });
 
   it("draws by key and by layer", () => {
-    const graph = new Graph(), scope = rootScope(graph, { random: { key: graph.input("key", "u32", [2]) } }), x = graph.input("x", "f32", [256]);
+    const graph = new Graph();
+    const scope = rootScope(graph, { random: { key: graph.input("key", "u32", [2]) } });
+    const x = graph.input("x", "f32", [256]);
     const at = (step: number, path = "a"): number[] =>
       Array.from(interpret([dropoutLayer(scope.at(path), x, 0.25)], { key: [7, step], x: new Array<number>(256).fill(1) })[0]?.data ?? []);
     expect(at(1)).toEqual(at(1));

@@ -21,9 +21,11 @@ export interface LinearOptions {
  * Shapes: x `[..., in]` f32 -> `[..., out]`.
  */
 export function linear(scope: Scope, x: Tensor<"f32">, out: number, options: LinearOptions = {}): Tensor<"f32"> {
-  const { bias = true, init = normal02, biasInit = zeros } = options, width = x.shape[x.rank - 1] as number;
+  const { bias = true, init = normal02, biasInit = zeros } = options;
+  const width = x.shape[x.rank - 1] as number;
   return scope.within(() => {
-    const weight = scope.param("weight", [out, width], init), rows = sizeOf(x.shape) / width;
+    const weight = scope.param("weight", [out, width], init);
+    const rows = sizeOf(x.shape) / width;
     const flat = project(x.rank === 2 ? x : x.reshape([rows, width]), weight);
     const y = bias ? flat.add(scope.param("bias", [out], biasInit)) : flat;
     return x.rank === 2 ? y : y.reshape([...x.shape.slice(0, -1), out]);

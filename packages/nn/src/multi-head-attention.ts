@@ -26,7 +26,9 @@ export interface Attended {
  * Shapes: x `[batch, seq, hidden]` f32 -> same. Throws ConfigError if heads do not divide hidden.
  */
 export function multiHeadAttention(scope: Scope, x: Tensor<"f32">, options: MultiHeadAttentionOptions): Attended {
-  const self = scope.at("self"), heads = queryKeyValue(self, x, options), hidden = x.shape[x.rank - 1] as number;
+  const self = scope.at("self");
+  const heads = queryKeyValue(self, x, options);
+  const hidden = x.shape[x.rank - 1] as number;
   const mixed = linear(scope.at("output.dense"), attend(self, heads, options), hidden, options.linear);
   return {
     states: dropoutLayer(scope.at("output"), mixed, options.outputDropoutRate ?? 0),

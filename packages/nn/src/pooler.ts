@@ -5,6 +5,7 @@ import type { Scope } from "./scope.ts";
 
 /** tanh(dense(first)). Parameters: dense.weight `[hidden, hidden]`, dense.bias `[hidden]`. Shapes: first `[n, hidden]` f32 -> same. */
 export function pooler(scope: Scope, first: Tensor<"f32">, options: LinearOptions = {}): Tensor<"f32"> {
-  const dense = scope.at("dense"), y = linear(dense, first, first.shape[first.rank - 1] as number, options);
+  const dense = scope.at("dense");
+  const y = linear(dense, first, first.shape[first.rank - 1] as number, options);
   return scope.within(() => y.tanh());
 }

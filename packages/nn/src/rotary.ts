@@ -12,11 +12,15 @@ type TurnParams = { readonly frequencies: readonly number[]; readonly inverse: b
 export const ropeByFrequencyComposite: Composite = composite<TurnParams>({
   name: "ropeByFrequency",
   expand: (args, { frequencies, inverse }) => {
-    const [x, positions] = args as [Tensor, Tensor<"i32">], half = frequencies.length, { graph } = x;
+    const [x, positions] = args as [Tensor, Tensor<"i32">];
+    const half = frequencies.length;
+    const { graph } = x;
     const [first, ...rest] = frequencies.map((f) => graph.full([1], f, "f32")) as [Tensor<"f32">, ...Tensor<"f32">[]];
     const angle = positions.cast("f32").reshape([...positions.shape.slice(0, 1), 1, ...positions.shape.slice(1), 1]).mul(rest.length > 0 ? first.concat(rest, 0) : first);
-    const cos = angle.cos() as Tensor, sin = (inverse ? angle.sin().neg() : angle.sin()) as Tensor;
-    const x1 = x.slice(3, 0, half), x2 = x.slice(3, half, 2 * half);
+    const cos = angle.cos() as Tensor;
+    const sin = (inverse ? angle.sin().neg() : angle.sin()) as Tensor;
+    const x1 = x.slice(3, 0, half);
+    const x2 = x.slice(3, half, 2 * half);
     return [x1.mul(cos).sub(x2.mul(sin)).concat([x2.mul(cos).add(x1.mul(sin))], 3)];
   },
   vjp: ([ct], _, [, positions], params) => [

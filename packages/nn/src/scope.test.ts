@@ -17,7 +17,8 @@ describe("Scope", () => {
   });
 
   it("gives the same tensor for a name, whoever asks", () => {
-    const scope = rootScope(new Graph()), first = scope.at("table").param("weight", [3, 2], { kind: "ones" });
+    const scope = rootScope(new Graph());
+    const first = scope.at("table").param("weight", [3, 2], { kind: "ones" });
     expect(scope.at("table").param("weight", [3, 2], zero)).toBe(first);
     expect(scope.parameters.get("table.weight")).toEqual({ name: "table.weight", shape: [3, 2], init: { kind: "ones" }, tensor: first });
   });
@@ -40,7 +41,8 @@ describe("Scope", () => {
   });
 
   it("makes nodes remember their layer", () => {
-    const scope = rootScope(new Graph()), x = scope.graph.input("x", "f32", [2, 3]);
+    const scope = rootScope(new Graph());
+    const x = scope.graph.input("x", "f32", [2, 3]);
     expect(linear(scope.at("head.dense"), x, 4).path).toBe("head.dense");
     expect(scope.graph.path).toBe("");
   });

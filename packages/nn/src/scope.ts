@@ -55,7 +55,8 @@ export class Scope {
 
   /** Declares a parameter, or finds the one of that name. */
   param(name: string, shape: Shape, init: Init): Tensor<"f32"> {
-    const full = this.#join(name), known = this.#parameters.get(full);
+    const full = this.#join(name);
+    const known = this.#parameters.get(full);
     if (known === undefined) {
       const tensor = this.graph.input(full, "f32", shape);
       this.#parameters.set(full, { name: full, shape, init, tensor });

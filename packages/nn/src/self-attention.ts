@@ -51,7 +51,8 @@ export function selfAttention(scope: Scope, x: Tensor<"f32">, options: SelfAtten
 
 /** The three projections by head, with q and k turned by position where `options.rope` says so. */
 export function queryKeyValue(scope: Scope, x: Tensor<"f32">, options: SelfAttentionOptions): Heads {
-  const { hidden } = dims("selfAttention(x)", x, "batch seq hidden"), { heads } = options;
+  const { hidden } = dims("selfAttention(x)", x, "batch seq hidden");
+  const { heads } = options;
   const part = (name: string): Tensor<"f32"> => splitHeads(linear(scope.at(name), x, hidden, options.linear), heads);
   return turn(scope, { q: part("query"), k: part("key"), v: part("value") }, options);
 }
@@ -61,7 +62,8 @@ export function queryKeyValue(scope: Scope, x: Tensor<"f32">, options: SelfAtten
  * Parameters: weight `[3 hidden, hidden]`, bias `[3 hidden]`.
  */
 export function fusedQueryKeyValue(scope: Scope, x: Tensor<"f32">, options: SelfAttentionOptions): Heads {
-  const { hidden } = dims("selfAttention(x)", x, "batch seq hidden"), all = linear(scope, x, 3 * hidden, options.linear);
+  const { hidden } = dims("selfAttention(x)", x, "batch seq hidden");
+  const all = linear(scope, x, 3 * hidden, options.linear);
   const part = (i: number): Tensor<"f32"> => splitHeads(all.slice(2, i * hidden, (i + 1) * hidden), options.heads);
   return turn(scope, scope.within(() => ({ q: part(0), k: part(1), v: part(2) })), options);
 }
@@ -86,11 +88,13 @@ export function attend(scope: Scope, { q, k, v }: Heads, options: SelfAttentionO
  * contact prediction; of differential attention the differences, `[batch, heads / 2, seq, seq]`. Costs the memory that `attention` exists to avoid.
  */
 export function attentionProbabilities(scope: Scope, { q, k }: Heads, options: SelfAttentionOptions): Tensor<"f32"> {
-  const { batch, seq, headDim } = dims("attentionProbabilities(q)", q, "batch heads seq headDim"), { segments, window, softcap, scale = 1 / Math.sqrt(headDim) } = options;
+  const { batch, seq, headDim } = dims("attentionProbabilities(q)", q, "batch heads seq headDim");
+  const { segments, window, softcap, scale = 1 / Math.sqrt(headDim) } = options;
   if (options.causal) throw new ConfigError("attentionProbabilities: expected bidirectional attention, got causal.");
   return scope.within(() => {
     // Node for node what the attention composite expands to where it computes all pairs, so that both share their work then.
-    const raw = q.matmul(k, { transposeB: true, dtype: "f32" }).mul(scale), scores = softcap === undefined ? raw : raw.mul(1 / softcap).tanh().mul(softcap);
+    const raw = q.matmul(k, { transposeB: true, dtype: "f32" }).mul(scale);
+    const scores = softcap === undefined ? raw : raw.mul(1 / softcap).tanh().mul(softcap);
     const same = segments?.reshape([batch, 1, seq, 1]).equal(segments.reshape([batch, 1, 1, seq]));
     const near = window === undefined ? undefined : q.graph.iota([1, 1, seq, 1], 2).sub(q.graph.iota([1, 1, 1, seq], 3)).abs().less(window + 1);
     const seen = same && near ? same.and(near) : (same ?? near);

@@ -9,7 +9,9 @@ const [batch, seq, hidden] = [2, 3, 8];
 
 /** Values of what `build` makes, in f64, from first weights of a seed and inputs that are all different. */
 function values(build: (scope: Scope, x: Tensor<"f32">, positions: Tensor<"i32">) => readonly Tensor[], positions: readonly number[] = [0, 1, 2, 0, 1, 2]): { readonly names: string[]; readonly numbers: number[][] } {
-  const graph = new Graph(), scope = rootScope(graph), x = graph.input("x", "f32", [batch, seq, hidden]);
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const x = graph.input("x", "f32", [batch, seq, hidden]);
   const roots = build(scope, x, graph.input("positions", "i32", [batch, seq]));
   const weights = Object.fromEntries(Object.entries(initialize(scope.parameters, 5)).map(([name, { data }]) => [name, Float32Array.from(data, (w) => w * 10)]));
   const feeds = { x: Float32Array.from({ length: batch * seq * hidden }, (_, i) => Math.sin(i * i)), positions };
@@ -31,8 +33,10 @@ describe("transformerLayer", () => {
     { norm: "pre", first: "attention.LayerNorm", second: "LayerNorm", is: "x + f(norm(x))" },
   ] as const)("$norm-norm is $is", ({ norm, first, second }) => {
     const { names, numbers: [layer, byHand] } = values((scope, x) => {
-      const { states } = transformerLayer(scope, x, { ...options, norm }), normed = (name: string, y: Tensor<"f32">): Tensor<"f32"> => layerNormLayer(scope.at(name), y, options.eps);
-      const attend = (y: Tensor<"f32">): Tensor<"f32"> => multiHeadAttention(scope.at("attention"), y, options).states, feed = (y: Tensor<"f32">): Tensor<"f32"> => feedForward(scope, y, options);
+      const { states } = transformerLayer(scope, x, { ...options, norm });
+      const normed = (name: string, y: Tensor<"f32">): Tensor<"f32"> => layerNormLayer(scope.at(name), y, options.eps);
+      const attend = (y: Tensor<"f32">): Tensor<"f32"> => multiHeadAttention(scope.at("attention"), y, options).states;
+      const feed = (y: Tensor<"f32">): Tensor<"f32"> => feedForward(scope, y, options);
       if (norm === "post") {
         const y = normed(first, x.add(attend(x)));
         return [states, normed(second, y.add(feed(y)))];
@@ -46,8 +50,11 @@ describe("transformerLayer", () => {
 
   it("drops out only when training, attention and both blocks in streams of their own", () => {
     const draw = (rates: Partial<TransformerLayerOptions>): string => {
-      const graph = new Graph(), scope = rootScope(graph, { random: { key: graph.input("key", "u32", [2]) } }), x = graph.input("x", "f32", [batch, seq, hidden]);
-      const { states } = transformerLayer(scope, x, { ...options, ...rates }), feeds = { key: [1, 2], x: new Float32Array(batch * seq * hidden).map((_, i) => Math.cos(i)) };
+      const graph = new Graph();
+      const scope = rootScope(graph, { random: { key: graph.input("key", "u32", [2]) } });
+      const x = graph.input("x", "f32", [batch, seq, hidden]);
+      const { states } = transformerLayer(scope, x, { ...options, ...rates });
+      const feeds = { key: [1, 2], x: new Float32Array(batch * seq * hidden).map((_, i) => Math.cos(i)) };
       const weights = Object.fromEntries(Object.entries(initialize(scope.parameters, 5)).map(([name, { data }]) => [name, data]));
       return Array.from(interpret([states], { ...weights, ...feeds })[0]?.data ?? []).join();
     };
@@ -59,7 +66,8 @@ describe("transformerLayer", () => {
 describe("transformerLayers", () => {
   it("stand one upon the other, each in a scope of its own", () => {
     const { names, numbers: [stacked, byHand, map] } = values((scope, x) => {
-      const { states, probabilities } = transformerLayers(scope.at("layer"), x, 2, options), below = transformerLayer(scope.at("layer.0"), x, options).states;
+      const { states, probabilities } = transformerLayers(scope.at("layer"), x, 2, options);
+      const below = transformerLayer(scope.at("layer.0"), x, options).states;
       expect([states.length, states[0] === x]).toEqual([3, true]);
       return [states[2] as Tensor, transformerLayer(scope.at("layer.1"), below, options).states, probabilities()[1] as Tensor];
     });
@@ -91,7 +99,8 @@ describe("input embeddings", () => {
 });
 
 describe("sinusoidalPositions", () => {
-  const places = [0, 1, 2, 7, 100, 511], at = (p: number, c: number, base = 10_000): number => p / base ** ((2 * c) / hidden);
+  const places = [0, 1, 2, 7, 100, 511];
+  const at = (p: number, c: number, base = 10_000): number => p / base ** ((2 * c) / hidden);
 
   it.each([["interleaved", undefined], ["halves", 500]] as const)("%s, base %s, is the formula", (layout, base) => {
     const { numbers: [ours] } = values((_, __, positions) => [sinusoidalPositions(positions, { hidden, layout, ...(base && { base }) })], places);
@@ -110,8 +119,10 @@ describe("sinusoidalPositions", () => {
 describe("pooler", () => {
   it("is tanh of a dense layer", () => {
     const { names, numbers: [ours, byHand] } = values((scope, x) => {
-      const first = x.slice(1, 0, 1).reshape([batch, hidden]), dense = scope.at("pooler.dense");
-      const weight = dense.param("weight", [hidden, hidden], normal02), bias = dense.param("bias", [hidden], zeros);
+      const first = x.slice(1, 0, 1).reshape([batch, hidden]);
+      const dense = scope.at("pooler.dense");
+      const weight = dense.param("weight", [hidden, hidden], normal02);
+      const bias = dense.param("bias", [hidden], zeros);
       return [pooler(scope.at("pooler"), first), first.matmul(weight.transpose()).add(bias).tanh()];
     });
     expect(names).toEqual(["pooler.dense.weight", "pooler.dense.bias"]);

@@ -33,7 +33,8 @@ const NORMS = {
  * Shapes: x `[batch, seq, hidden]` f32 -> states, same. `outputDropoutRate` is that of both blocks.
  */
 export function transformerLayer(scope: Scope, x: Tensor<"f32">, options: TransformerLayerOptions): Attended {
-  const { norm, eps, intermediate, activation, linear, outputDropoutRate = 0 } = options, names = NORMS[norm];
+  const { norm, eps, intermediate, activation, linear, outputDropoutRate = 0 } = options;
+  const names = NORMS[norm];
   const normed = (where: typeof norm, name: string, states: Tensor<"f32">): Tensor<"f32"> => (norm === where ? layerNormLayer(scope.at(name), states, eps) : states);
   const { states, probabilities } = multiHeadAttention(scope.at("attention"), normed("pre", names.attention, x), options);
   const y = normed("post", names.attention, x.add(states));
@@ -51,7 +52,8 @@ export interface Stacked {
 /** `count` layers, one upon the other, in the scopes 0, 1, 2, …, whose differential attention knows its place. Shapes: x `[batch, seq, hidden]` f32 -> states, each the same. */
 export function transformerLayers(scope: Scope, x: Tensor<"f32">, count: number, options: TransformerLayerOptions): Stacked {
   const layers: Attended[] = [];
-  const { differential } = options, of = (layer: number): TransformerLayerOptions => (differential ? { ...options, differential: { ...differential, layer } } : options);
+  const { differential } = options;
+  const of = (layer: number): TransformerLayerOptions => (differential ? { ...options, differential: { ...differential, layer } } : options);
   for (let i = 0; i < count; i++) layers.push(transformerLayer(scope.at(i), layers.at(-1)?.states ?? x, of(i)));
   return { states: [x, ...layers.map(({ states }) => states)], probabilities: () => layers.map((layer) => layer.probabilities()) };
 }

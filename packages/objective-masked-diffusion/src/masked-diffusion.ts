@@ -33,13 +33,16 @@ export interface MaskedDiffusionOptions extends TokenLossOptions {
   readonly lowDiscrepancy?: boolean;
 }
 
-const NAME = "masked-diffusion", KEYS = ["noise", "weight", "smallest", "lowDiscrepancy", ...TOKEN_LOSS_KEYS] as const, WEIGHTS = ["nelbo", "none"] as const;
+const NAME = "masked-diffusion";
+const KEYS = ["noise", "weight", "smallest", "lowDiscrepancy", ...TOKEN_LOSS_KEYS] as const;
+const WEIGHTS = ["nelbo", "none"] as const;
 
 /** Evaluation's draws are these, whatever the training's. */
 const EVALUATION_SEED = 20240520;
 
 export function maskedDiffusion(tokens: TokenSet, options: MaskedDiffusionOptions = {}): Objective<"masked-lm"> {
-  const maskId = maskTokenOf(tokens, NAME), judge = tokenLoss(NAME, options);
+  const maskId = maskTokenOf(tokens, NAME);
+  const judge = tokenLoss(NAME, options);
   const unknown = Object.keys(options).find((key) => !KEYS.includes(key as (typeof KEYS)[number]));
   if (unknown !== undefined) throw new ConfigError(`${NAME}: unknown option "${unknown}". It takes: ${KEYS.join(", ")}.`);
   const { noise = "linear", weight = "nelbo", smallest = 1e-3, lowDiscrepancy = false } = options;
@@ -54,7 +57,8 @@ export function maskedDiffusion(tokens: TokenSet, options: MaskedDiffusionOption
     requires: "masked-lm",
     options: { noise, weight, smallest, lowDiscrepancy, ...judge.options },
     prepare(batch, moment) {
-      const { ids, targets, count } = diffuse(batch, moment, setting), usual = Math.ceil(setting.noise.mean * batch.rows * batch.length);
+      const { ids, targets, count } = diffuse(batch, moment, setting);
+      const usual = Math.ceil(setting.noise.mean * batch.rows * batch.length);
       return {
         feeds: { ...encoderFeeds(batch, ids), ...slotFeeds(targets, usual), ...(setting.weighed && { tokens: { dtype: "f32" as const, shape: [], data: Float32Array.of(count) } }) },
         weights: setting.weighed ? judge.weights(targets.length, count) : judge.weights(targets.length),
@@ -88,13 +92,20 @@ interface Diffused {
 }
 
 function diffuse(batch: TokenBatch, { seed, step, evaluation }: Moment, setting: Setting): Diffused {
-  const { maskId, specialIds, noise, weighed, smallest } = setting, ids = batch.ids.slice(), targets: Target[] = [];
+  const { maskId, specialIds, noise, weighed, smallest } = setting;
+  const ids = batch.ids.slice();
+  const targets: Target[] = [];
   const root = evaluation ? new RandomStream(EVALUATION_SEED).split(NAME) : new RandomStream(seed).split(NAME).split(step);
   const spread = setting.lowDiscrepancy && !evaluation ? spreadTimes(batch.sequences, root) : undefined;
   let count = 0;
   for (const [i, { example, row, start, length }] of batch.sequences.entries()) {
-    const first = row * batch.length + start, sequence = batch.ids.subarray(first, first + length), stream = root.split(evaluation ? contentKey(sequence) : example);
-    const t = smallest + (1 - smallest) * (spread?.[i] ?? stream.split("time").uniform(0)), share = noise.share(t), weight = weighed ? noise.weight(t) : 1, draws = stream.split("mask");
+    const first = row * batch.length + start;
+    const sequence = batch.ids.subarray(first, first + length);
+    const stream = root.split(evaluation ? contentKey(sequence) : example);
+    const t = smallest + (1 - smallest) * (spread?.[i] ?? stream.split("time").uniform(0));
+    const share = noise.share(t);
+    const weight = weighed ? noise.weight(t) : 1;
+    const draws = stream.split("mask");
     for (const [at, token] of sequence.entries()) {
       if (specialIds.has(token)) continue;
       count += 1;
@@ -108,7 +119,8 @@ function diffuse(batch: TokenBatch, { seed, step, evaluation }: Moment, setting:
 
 /** Uniforms in [0, 1), one a sequence: those of a row, K of them, are 1/K apart, from a start that is drawn for its first example. */
 function spreadTimes(sequences: readonly PackedSequence[], root: RandomStream): readonly number[] {
-  const rows = new Map<number, number[]>(), times: number[] = [];
+  const rows = new Map<number, number[]>();
+  const times: number[] = [];
   for (const [i, { row }] of sequences.entries()) rows.set(row, [...(rows.get(row) ?? []), i]);
   for (const members of rows.values()) {
     const start = root.split("row").split((sequences[members[0] as number] as PackedSequence).example).uniform(0);

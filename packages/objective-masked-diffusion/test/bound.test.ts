@@ -5,8 +5,11 @@ import type { TokenBatch } from "@cloze/tokenizer";
 import { describe, expect, it } from "vitest";
 import { maskedDiffusion, NOISE, type MaskedDiffusionOptions, type NoiseSchedule } from "../src/index.ts";
 
-const N = 3, LENGTH = N + 2;
-const tokens = [0, 1, 2], masks = Array.from({ length: 2 ** N }, (_, mask) => mask), hides = (mask: number, i: number): boolean => (mask >> i) % 2 === 1;
+const N = 3;
+const LENGTH = N + 2;
+const tokens = [0, 1, 2];
+const masks = Array.from({ length: 2 ** N }, (_, mask) => mask);
+const hides = (mask: number, i: number): boolean => (mask >> i) % 2 === 1;
 const countOf = (mask: number): number => tokens.filter((i) => hides(mask, i)).length;
 
 /** -log p(token i | the tokens that the mask leaves), in nats. */
@@ -27,17 +30,23 @@ function bound(smallest: number, noise: NoiseSchedule): number {
 
 /** One sequence of three tokens, `perRow` times in each of `rows` rows, each an example of its own. */
 function copies(rows: number, perRow: number): TokenBatch {
-  const length = LENGTH * perRow, at = Array.from({ length: rows * perRow }, (_, example) => ({ example, row: Math.floor(example / perRow), start: (example % perRow) * LENGTH, length: LENGTH }));
+  const length = LENGTH * perRow;
+  const at = Array.from({ length: rows * perRow }, (_, example) => ({ example, row: Math.floor(example / perRow), start: (example % perRow) * LENGTH, length: LENGTH }));
   const repeated = (values: readonly number[]): Int32Array => Int32Array.from(at.flatMap(() => values));
   return { rows, length, ids: repeated([2, 5, 6, 7, 3]), segments: Int32Array.from(at.flatMap(({ start }) => new Array<number>(LENGTH).fill(start / LENGTH + 1))), positions: repeated([0, 1, 2, 3, 4]), sequences: at };
 }
 
 /** Losses by sequence, from the feeds, over some steps. */
 function losses(options: MaskedDiffusionOptions, batch: TokenBatch, steps: number): number[] {
-  const objective = maskedDiffusion(kitTokens, options), found: number[] = [];
+  const objective = maskedDiffusion(kitTokens, options);
+  const found: number[] = [];
   for (let step = 0; step < steps; step++) {
-    const { feeds } = objective.prepare(batch, { seed: 1, step, evaluation: false }), hidden = new Uint8Array(batch.sequences.length), sums = new Float64Array(batch.sequences.length);
-    const index = feeds["slots.index"]?.data as Int32Array, weight = feeds["slots.weight"]?.data as Float32Array, used = Array.from(weight.keys()).filter((slot) => (weight[slot] as number) > 0);
+    const { feeds } = objective.prepare(batch, { seed: 1, step, evaluation: false });
+    const hidden = new Uint8Array(batch.sequences.length);
+    const sums = new Float64Array(batch.sequences.length);
+    const index = feeds["slots.index"]?.data as Int32Array;
+    const weight = feeds["slots.weight"]?.data as Float32Array;
+    const used = Array.from(weight.keys()).filter((slot) => (weight[slot] as number) > 0);
     const placeOf = (slot: number): { sequence: number; i: number } => ({ sequence: Math.floor((index[slot] as number) / LENGTH), i: ((index[slot] as number) % LENGTH) - 1 });
     for (const { sequence, i } of used.map(placeOf)) hidden[sequence] = (hidden[sequence] as number) | (1 << i);
     for (const slot of used) {
@@ -65,8 +74,10 @@ describe("the bound", () => {
     ["cosine", { noise: "cosine" }, 1],
     ["linear and spread over rows", { lowDiscrepancy: true }, 4],
   ])("is what the loss is in the mean: %s", (_, options, perRow) => {
-    const found = losses(options, copies(256 / perRow, perRow), 60), expected = bound(options.smallest ?? 1e-3, options.noise ?? "linear");
-    const rows = Array.from({ length: found.length / perRow }, (_x, r) => mean(found.slice(r * perRow, (r + 1) * perRow))), error = deviation(rows) / Math.sqrt(rows.length);
+    const found = losses(options, copies(256 / perRow, perRow), 60);
+    const expected = bound(options.smallest ?? 1e-3, options.noise ?? "linear");
+    const rows = Array.from({ length: found.length / perRow }, (_x, r) => mean(found.slice(r * perRow, (r + 1) * perRow)));
+    const error = deviation(rows) / Math.sqrt(rows.length);
     expect(error).toBeLessThan(0.02 * expected);
     expect(Math.abs(mean(found) - expected)).toBeLessThan(4 * error);
   });
@@ -77,8 +88,10 @@ describe("the bound", () => {
   });
 
   it("has rows that are alike where times are spread over them: what is masked of a row varies half as much", () => {
-    const batch = copies(64, 8), masked = (lowDiscrepancy: boolean): number[] => Array.from({ length: 40 }, (_, step) => {
-      const { feeds } = maskedDiffusion(kitTokens, { lowDiscrepancy }).prepare(batch, { seed: 1, step, evaluation: false }), ids = feeds["ids"]?.data as Int32Array;
+    const batch = copies(64, 8);
+    const masked = (lowDiscrepancy: boolean): number[] => Array.from({ length: 40 }, (_, step) => {
+      const { feeds } = maskedDiffusion(kitTokens, { lowDiscrepancy }).prepare(batch, { seed: 1, step, evaluation: false });
+      const ids = feeds["ids"]?.data as Int32Array;
       return Array.from({ length: batch.rows }, (_x, row) => ids.slice(row * batch.length, (row + 1) * batch.length).filter((id) => id === kitTokens.special.mask).length);
     }).flat();
     // 24 coins of share t: by themselves 24 E[t (1 - t)] = 4. Eight free times add 8 * 9 / 12 = 6; eight that go together 24^2 / 64 / 12 = 0.75.

@@ -7,17 +7,21 @@ import type { TokenBatch } from "@cloze/tokenizer";
 import { describe, expect, it } from "vitest";
 import { maskedDiffusion, type MaskedDiffusionOptions } from "../src/index.ts";
 
-const MASK = 4, moment: Moment = { seed: 3, step: 5, evaluation: false };
+const MASK = 4;
+const moment: Moment = { seed: 3, step: 5, evaluation: false };
 const maskable = (id: number): boolean => !kitTokens.specialIds.has(id);
 
 testObjective({
   create: (tokens) => maskedDiffusion(tokens),
   inspect: ({ feeds, weights }, batch) => {
-    const ids = feeds["ids"]?.data as Int32Array, index = feeds["slots.index"]?.data as Int32Array, weight = feeds["slots.weight"]?.data as Float32Array;
+    const ids = feeds["ids"]?.data as Int32Array;
+    const index = feeds["slots.index"]?.data as Int32Array;
+    const weight = feeds["slots.weight"]?.data as Float32Array;
     const weightAt = new Map(Array.from(index, (at, i) => [at, weight[i] as number] as const).filter(([, w]) => w > 0));
     const rates = batch.sequences.map(({ row, start, length }) => {
       const places = Array.from({ length }, (_, i) => row * batch.length + start + i).filter((at) => maskable(batch.ids[at] as number));
-      const hidden = places.filter((at) => ids[at] === MASK), [one] = new Set(hidden.map((at) => weightAt.get(at) as number));
+      const hidden = places.filter((at) => ids[at] === MASK);
+      const [one] = new Set(hidden.map((at) => weightAt.get(at) as number));
       for (const at of hidden) expect(weightAt.get(at)).toBe(one);
       return hidden.length / places.length;
     });
@@ -34,9 +38,15 @@ testObjective({ create: (tokens) => maskedDiffusion(tokens, { weight: "none", zL
 
 /** The logits of the kit's model at every place of some rows, [rows * length][vocab], and what an objective makes of the same parameters. */
 function computed(objective: Objective, batch: TokenBatch): { readonly logits: number[][]; readonly loss: number; readonly weight: number } {
-  const prepared = objective.prepare(batch, moment), vocab = kitTokens.vocabulary.length, graph = new Graph(), scope = rootScope(graph), feeds: Record<string, Tensor> = {};
+  const prepared = objective.prepare(batch, moment);
+  const vocab = kitTokens.vocabulary.length;
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const feeds: Record<string, Tensor> = {};
   for (const [name, { dtype, shape }] of Object.entries(feedTypes(prepared))) feeds[name] = graph.input(name, dtype, shape);
-  const model = kitModel(vocab), { loss } = objective.loss(scope, model, feeds), all = model.predict(scope, model.encode(scope, encoderInputs(feeds)).reshape([-1, model.hidden]));
+  const model = kitModel(vocab);
+  const { loss } = objective.loss(scope, model, feeds);
+  const all = model.predict(scope, model.encode(scope, encoderInputs(feeds)).reshape([-1, model.hidden]));
   const env: Record<string, ArrayLike<number>> = Object.fromEntries(Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, Float64Array.from(data as Float32Array, (x) => x * 20)]));
   for (const [name, { data }] of Object.entries(prepared.feeds)) env[name] = data;
   const [logits, sum, weight] = interpret([all, loss.sum, loss.weight], env, { precision: "f64" }).map(({ data }) => Array.from(data)) as [number[], number[], number[]];
@@ -47,12 +57,16 @@ const negativeLogLikelihood = (logits: readonly number[], target: number): numbe
 
 describe("masked diffusion", () => {
   it("is the plain loop: a rate for each sequence, a coin for each token, losses over the rate, over all tokens", () => {
-    const batch = kitBatch(8, 4, 24, 2), { logits, loss, weight } = computed(maskedDiffusion(kitTokens), batch);
-    let sum = 0, tokens = 0;
+    const batch = kitBatch(8, 4, 24, 2);
+    const { logits, loss, weight } = computed(maskedDiffusion(kitTokens), batch);
+    let sum = 0;
+    let tokens = 0;
     for (const { example, row, start, length } of batch.sequences) {
-      const stream = new RandomStream(3).split("masked-diffusion").split(5).split(example), rate = 0.001 + 0.999 * stream.split("time").uniform(0);
+      const stream = new RandomStream(3).split("masked-diffusion").split(5).split(example);
+      const rate = 0.001 + 0.999 * stream.split("time").uniform(0);
       for (let i = 0; i < length; i++) {
-        const at = row * batch.length + start + i, token = batch.ids[at] as number;
+        const at = row * batch.length + start + i;
+        const token = batch.ids[at] as number;
         if (!maskable(token)) continue;
         tokens += 1;
         if (stream.split("mask").uniform(i) < rate) sum += negativeLogLikelihood(logits[at] as number[], token) / rate;
@@ -64,10 +78,14 @@ describe("masked diffusion", () => {
   });
 
   it("masks and weighs a sequence alike alone and packed, and so is its loss", () => {
-    const objective = maskedDiffusion(kitTokens), packed = kitBatch(8, 4, 24, 3), whole = computed(objective, packed);
-    let sum = 0, weight = 0;
+    const objective = maskedDiffusion(kitTokens);
+    const packed = kitBatch(8, 4, 24, 3);
+    const whole = computed(objective, packed);
+    let sum = 0;
+    let weight = 0;
     for (const { example, row, start, length } of packed.sequences) {
-      const first = row * packed.length + start, alone: TokenBatch = {
+      const first = row * packed.length + start;
+      const alone: TokenBatch = {
         rows: 1, length, ids: packed.ids.slice(first, first + length), segments: new Int32Array(length).fill(1), positions: packed.positions.slice(first, first + length),
         sequences: [{ example, row: 0, start: 0, length }],
       };
@@ -104,7 +122,8 @@ describe("masked diffusion", () => {
   });
 
   it("leaves evaluation as it is, whatever the draw of training", () => {
-    const batch = kitBatch(8, 4, 24, 2), prepare = (lowDiscrepancy: boolean) => maskedDiffusion(kitTokens, { lowDiscrepancy }).prepare(batch, { ...moment, evaluation: true });
+    const batch = kitBatch(8, 4, 24, 2);
+    const prepare = (lowDiscrepancy: boolean) => maskedDiffusion(kitTokens, { lowDiscrepancy }).prepare(batch, { ...moment, evaluation: true });
     expect(prepare(true)).toEqual(prepare(false));
     expect(prepare(false).feeds["ids"]).not.toEqual(encoderFeeds(batch)["ids"]);
   });

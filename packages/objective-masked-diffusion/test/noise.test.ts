@@ -13,7 +13,8 @@ describe.each(Object.keys(NOISE) as NoiseSchedule[])("the %s schedule", (name) =
   });
 
   it("masks as much in the mean as it says", () => {
-    const steps = 10_000, sum = Array.from({ length: steps }, (_, i) => share((i + 0.5) / steps)).reduce((n, p) => n + p, 0);
+    const steps = 10_000;
+    const sum = Array.from({ length: steps }, (_, i) => share((i + 0.5) / steps)).reduce((n, p) => n + p, 0);
     expect(sum / steps).toBeCloseTo(mean, 7);
   });
 });

@@ -53,10 +53,12 @@ export interface CorruptOptions {
 }
 
 export function corruptSequence(ids: ArrayLike<number>, options: CorruptOptions, stream: RandomStream): readonly Corruption[] {
-  const { rate, replacement, maskId, regularIds, unit = "token" } = options, words = wordsOf(ids, options);
+  const { rate, replacement, maskId, regularIds, unit = "token" } = options;
+  const words = wordsOf(ids, options);
   const count = words.reduce((n, { first, end }) => n + end - first, 0);
   const wanted = Math.floor(rate * count + stream.split("count").uniform(0));
-  const kind = stream.split("kind"), token = stream.split("token");
+  const kind = stream.split("kind");
+  const token = stream.split("token");
   return choose(words, wanted, unit, stream).flatMap(({ first, end }) => {
     const corrupted: Corruption[] = [];
     for (let at = first; at < end; at++) {
@@ -79,7 +81,8 @@ interface Stretch {
 function wordsOf(ids: ArrayLike<number>, { specialIds, unit = "token", continuesWord }: CorruptOptions): readonly Stretch[] {
   const words: { first: number; end: number }[] = [];
   for (let i = 0; i < ids.length; i++) {
-    const id = ids[i] as number, last = words.at(-1);
+    const id = ids[i] as number;
+    const last = words.at(-1);
     if (specialIds.has(id)) continue;
     if (unit !== "token" && last?.end === i && continuesWord?.(id) === true) last.end = i + 1;
     else words.push({ first: i, end: i + 1 });
@@ -89,14 +92,19 @@ function wordsOf(ids: ArrayLike<number>, { specialIds, unit = "token", continues
 
 /** Runs of words with `wanted` tokens together, in the order of the text. */
 function choose(words: readonly Stretch[], wanted: number, unit: MaskUnit, stream: RandomStream): readonly Stretch[] {
-  const order = stream.split("choice"), draws = words.map(({ first }) => order.uniform(first));
+  const order = stream.split("choice");
+  const draws = words.map(({ first }) => order.uniform(first));
   const turns = [...words.keys()].sort((a, b) => (draws[a] as number) - (draws[b] as number) || a - b);
-  const lengths = RUN_LENGTHS[unit], length = stream.split("length"), taken = new Uint8Array(words.length), chosen: Stretch[] = [];
+  const lengths = RUN_LENGTHS[unit];
+  const length = stream.split("length");
+  const taken = new Uint8Array(words.length);
+  const chosen: Stretch[] = [];
   let room = wanted;
   for (const turn of turns) {
     if (room === 0) break;
     if (taken[turn] === 1) continue;
-    const { first, end: wordEnd } = words[turn] as Stretch, run = lengths.length === 1 ? 1 : drawLength(lengths, length.uniform(first));
+    const { first, end: wordEnd } = words[turn] as Stretch;
+    const run = lengths.length === 1 ? 1 : drawLength(lengths, length.uniform(first));
     if (wordEnd - first > room && !(stream.split("last").uniform(first) < room / (wordEnd - first))) break;
     let end = wordEnd;
     taken[turn] = 1;

@@ -28,10 +28,13 @@ export interface MlmOptions extends TokenLossOptions {
 const KEYS = ["rate", "replace", "unit", ...TOKEN_LOSS_KEYS] as const;
 
 export function mlm(tokens: TokenSet, options: MlmOptions = {}): Objective<"masked-lm"> {
-  const maskId = maskTokenOf(tokens, "mlm"), judge = tokenLoss("mlm", options);
+  const maskId = maskTokenOf(tokens, "mlm");
+  const judge = tokenLoss("mlm", options);
   const unknown = Object.keys(options).find((key) => !KEYS.includes(key as (typeof KEYS)[number]));
   if (unknown !== undefined) throw new ConfigError(`mlm: unknown option "${unknown}". It takes: ${KEYS.join(", ")}.`);
-  const rate = options.rate ?? 0.15, replacement = replacementOf(options.replace ?? "bert"), unit = options.unit ?? "token";
+  const rate = options.rate ?? 0.15;
+  const replacement = replacementOf(options.replace ?? "bert");
+  const unit = options.unit ?? "token";
   const rates = linearSchedule(rate, { where: "mlm: rate", check: (r) => r > 0 && r < 1, expected: "a share between 0 and 1" });
   if (!MASK_UNITS.includes(unit)) throw new ConfigError(`mlm: unit: expected one of ${MASK_UNITS.join(", ")}, got ${JSON.stringify(unit)}.`);
 
@@ -74,9 +77,12 @@ interface Setting extends Required<Omit<CorruptOptions, "rate">> {
 
 function prepare(batch: TokenBatch, moment: Moment, setting: Setting): Prepared & { readonly weights: { readonly loss: number } } {
   const options: CorruptOptions = { ...setting, rate: setting.rates.at(moment.progress ?? atStep(moment.step)) };
-  const root = new RandomStream(moment.seed).split("mlm").split(moment.step), ids = batch.ids.slice(), targets: Target[] = [];
+  const root = new RandomStream(moment.seed).split("mlm").split(moment.step);
+  const ids = batch.ids.slice();
+  const targets: Target[] = [];
   for (const { example, row, start, length } of batch.sequences) {
-    const first = row * batch.length + start, sequence = batch.ids.subarray(first, first + length);
+    const first = row * batch.length + start;
+    const sequence = batch.ids.subarray(first, first + length);
     for (const { at, token } of corruptSequence(sequence, options, root.split(example))) {
       targets.push({ index: first + at, token: sequence[at] as number });
       ids[first + at] = token;

@@ -25,7 +25,9 @@ const chosen = (ids: readonly number[], seed: number, more: Partial<CorruptOptio
 describe.each(units)("the unit %s", (unit) => {
   it("takes whole words, never a special token, and none twice", () => {
     for (let seed = 0; seed < 300; seed++) {
-      const ids = sequence(seed, 1 + (seed % 50)), at = chosen(ids, seed, { unit, rate: 0.1 + (seed % 8) / 10 }), set = new Set(at);
+      const ids = sequence(seed, 1 + (seed % 50));
+      const at = chosen(ids, seed, { unit, rate: 0.1 + (seed % 8) / 10 });
+      const set = new Set(at);
       expect(at).toEqual([...set].toSorted((a, b) => a - b));
       for (const [first, end] of words(ids)) expect(new Set(Array.from({ length: end - first }, (_, i) => set.has(first + i))).size).toBe(1);
       expect(at.every((i) => (ids[i] as number) >= 10)).toBe(true);
@@ -37,7 +39,9 @@ describe.each(units)("the unit %s", (unit) => {
       let [sum, expected] = [0, 0];
       const seeds = 4000;
       for (let seed = 0; seed < seeds; seed++) {
-        const ids = sequence(seed, 12), n = ids.length - 3, count = chosen(ids, seed, { unit, rate }).length;
+        const ids = sequence(seed, 12);
+        const n = ids.length - 3;
+        const count = chosen(ids, seed, { unit, rate }).length;
         expect(count).toBeGreaterThan(rate * n - 1 - 4);
         expect(count).toBeLessThan(rate * n + 1 + 4);
         sum += count;
@@ -52,9 +56,11 @@ describe.each(units)("the unit %s", (unit) => {
 describe("runs of words", () => {
   /** Runs of one-token words that were chosen, by length, as shares; of a long sequence at a low rate, where two seldom meet. */
   function runs(unit: MaskUnit): number[] {
-    const counts: number[] = [], ids = [1, ...new Array<number>(3000).fill(10), 2];
+    const counts: number[] = [];
+    const ids = [1, ...new Array<number>(3000).fill(10), 2];
     for (let seed = 0; seed < 60; seed++) {
-      let length = 0, before = -1;
+      let length = 0;
+      let before = -1;
       for (const at of [...chosen(ids, seed, { unit, rate: 0.01 }), Infinity]) {
         if (at !== before + 1 && length > 0) counts[length] = (counts[length] ?? 0) + 1;
         length = at === before + 1 ? length + 1 : 1;
@@ -72,7 +78,8 @@ describe("runs of words", () => {
   });
 
   it("have the lengths of SpanBERT: geometric, 1 to 10, 3.8 in the mean", () => {
-    const shares = runs("span"), mean = shares.reduce((n, share, l) => n + share * l, 0);
+    const shares = runs("span");
+    const mean = shares.reduce((n, share, l) => n + share * l, 0);
     expect(Math.abs(mean - 3.8)).toBeLessThan(0.4);
     expect(Math.abs((shares[1] as number) - 0.2 / (1 - 0.8 ** 10))).toBeLessThan(0.06);
     expect(Math.abs((shares[2] as number) / (shares[1] as number) - 0.8)).toBeLessThan(0.2);
@@ -87,7 +94,8 @@ describe("runs of words", () => {
   });
 
   it("are replaced as one where they are spans, and token by token elsewhere", () => {
-    const ids = [1, ...new Array<number>(400).fill(10), 2], kinds = (unit: MaskUnit): number => {
+    const ids = [1, ...new Array<number>(400).fill(10), 2];
+    const kinds = (unit: MaskUnit): number => {
       let mixed = 0;
       for (let seed = 0; seed < 40; seed++) {
         const found = corruptSequence(ids, { ...base, unit, rate: 0.02, replacement: BERT_REPLACEMENT }, new RandomStream(seed));

@@ -7,11 +7,15 @@ const { special, specialIds } = kitTokens;
 
 /** What happened to each predicted position of a batch. */
 function outcome(batch: TokenBatch, feeds: ReturnType<ReturnType<typeof mlm>["prepare"]>["feeds"]): { masked: number; kept: number; random: number; predicted: number } {
-  const index = feeds["slots.index"]?.data as Int32Array, target = feeds["slots.target"]?.data as Int32Array, weight = feeds["slots.weight"]?.data as Float32Array;
-  const ids = feeds["ids"]?.data as Int32Array, counts = { masked: 0, kept: 0, random: 0, predicted: 0 };
+  const index = feeds["slots.index"]?.data as Int32Array;
+  const target = feeds["slots.target"]?.data as Int32Array;
+  const weight = feeds["slots.weight"]?.data as Float32Array;
+  const ids = feeds["ids"]?.data as Int32Array;
+  const counts = { masked: 0, kept: 0, random: 0, predicted: 0 };
   for (let i = 0; i < index.length; i++) {
     if (weight[i] === 0) continue;
-    const at = index[i] as number, now = ids[at] as number;
+    const at = index[i] as number;
+    const now = ids[at] as number;
     expect(batch.ids[at]).toBe(target[i]);
     expect(specialIds.has(target[i] as number)).toBe(false);
     counts.predicted++;
@@ -30,7 +34,8 @@ const maskable = (batch: TokenBatch): number => batch.ids.reduce((n, id) => n + 
 testObjective({
   create: (tokens) => mlm(tokens),
   inspect: (prepared, batch) => {
-    const { masked, kept, random, predicted } = outcome(batch, prepared.feeds), n = maskable(batch);
+    const { masked, kept, random, predicted } = outcome(batch, prepared.feeds);
+    const n = maskable(batch);
     // Each sequence chooses floor(0.15 n + u): the total is within its number of sequences of 15 %.
     expect(Math.abs(predicted - 0.15 * n)).toBeLessThan(3 * Math.sqrt(batch.sequences.length));
     const sd = (p: number): number => 4 * Math.sqrt((p * (1 - p)) / predicted);
@@ -46,7 +51,8 @@ testObjective({ create: (tokens) => mlm(tokens, { rate: 0.4, replace: "mask" }) 
 testObjective({ create: (tokens) => mlm(tokens, { labelSmoothing: 0.1, zLoss: 1e-2 }) });
 
 describe("mlm", () => {
-  const batch = kitBatch(5, 32, 64, 2), moment = { seed: 1, step: 0, evaluation: false };
+  const batch = kitBatch(5, 32, 64, 2);
+  const moment = { seed: 1, step: 0, evaluation: false };
 
   it("masks everything chosen when told to", () => {
     const { masked, predicted } = outcome(batch, mlm(kitTokens, { replace: "mask" }).prepare(batch, moment).feeds);
@@ -61,7 +67,9 @@ describe("mlm", () => {
   });
 
   it("masks a sequence alike in evaluation wherever it stands", () => {
-    const objective = mlm(kitTokens), evaluation = { ...moment, evaluation: true }, rows = batch.rows;
+    const objective = mlm(kitTokens);
+    const evaluation = { ...moment, evaluation: true };
+    const rows = batch.rows;
     const order = Array.from({ length: rows }, (_, i) => (i * 7 + 3) % rows);
     const turn = (x: Int32Array): Int32Array => Int32Array.from(order.flatMap((row) => Array.from(x.subarray(row * batch.length, (row + 1) * batch.length))));
     const moved: TokenBatch = {
@@ -85,7 +93,8 @@ describe("mlm", () => {
   });
 
   it("follows a rate over shares of the run, in slots of one size, and asks how far the run has come", () => {
-    const objective = mlm(kitTokens, { rate: "0:0.4,1:0.1" }), feedsAt = (done: number): ReturnType<typeof objective.prepare>["feeds"] => objective.prepare(batch, { ...moment, progress: { step: moment.step, share: done } }).feeds;
+    const objective = mlm(kitTokens, { rate: "0:0.4,1:0.1" });
+    const feedsAt = (done: number): ReturnType<typeof objective.prepare>["feeds"] => objective.prepare(batch, { ...moment, progress: { step: moment.step, share: done } }).feeds;
     const shares = [0, 0.5, 1].map((done) => outcome(batch, feedsAt(done)).predicted / maskable(batch));
     shares.forEach((share, i) => expect(Math.abs(share - ([0.4, 0.25, 0.1][i] as number))).toBeLessThan(0.03));
     expect(feedsAt(0)["slots.index"]?.shape).toEqual(feedsAt(1)["slots.index"]?.shape);
@@ -94,7 +103,8 @@ describe("mlm", () => {
   });
 
   it("gives an unusual batch more slots rather than a cut", () => {
-    const dense = kitBatch(9, 8, 64, 16), objective = mlm(kitTokens, { rate: 0.9 });
+    const dense = kitBatch(9, 8, 64, 16);
+    const objective = mlm(kitTokens, { rate: 0.9 });
     const usual = objective.prepare(kitBatch(9, 8, 64, 1), moment).feeds["slots.index"]?.shape[0] as number;
     const { predicted } = outcome(dense, objective.prepare(dense, moment).feeds);
     expect(predicted).toBeGreaterThan(0);

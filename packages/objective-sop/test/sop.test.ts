@@ -8,7 +8,8 @@ testObjective({
   create: (tokens) => sop(tokens),
   draws: false,
   inspect({ feeds, weights }, batch) {
-    const pairs = batch.sequences.filter(({ pair }) => pair !== undefined), used = pairs.length;
+    const pairs = batch.sequences.filter(({ pair }) => pair !== undefined);
+    const used = pairs.length;
     expect(Array.from(feeds["slots.index"]?.data.slice(0, used) ?? [])).toEqual(pairs.map(({ row, start }) => row * batch.length + start));
     expect(Array.from(feeds["slots.target"]?.data.slice(0, used) ?? [])).toEqual(pairs.map(({ pair }) => pair?.label));
     expect(Array.from(feeds["slots.weight"]?.data ?? []).filter((w) => w === 1)).toHaveLength(used);
@@ -29,7 +30,8 @@ describe("sop", () => {
   });
 
   it("takes a batch whose sequences are all single texts", () => {
-    const batch = kitPairs(1, 2, 24, 1), single = { ...batch, sequences: batch.sequences.map(({ pair: _, ...s }) => s) };
+    const batch = kitPairs(1, 2, 24, 1);
+    const single = { ...batch, sequences: batch.sequences.map(({ pair: _, ...s }) => s) };
     expect(sop(kitTokens).prepare(single, moment).weights).toEqual({ loss: 0 });
   });
 

@@ -22,7 +22,9 @@ export interface ComposeOptions {
 
 /** Throws ConfigError if the parts cannot go together: names that are equal, rows or model parts that no one has at once. */
 export function composeObjectives(parts: readonly Objective[], { factors = {} }: ComposeOptions = {}): Objective {
-  const [first] = parts, names = parts.map(({ name }) => name), name = names.join("+");
+  const [first] = parts;
+  const names = parts.map(({ name }) => name);
+  const name = names.join("+");
   if (first === undefined) throw new ConfigError("composeObjectives: expected at least one objective, got none.");
   if (parts.length === 1) return first;
   const twice = names.find((each, i) => names.indexOf(each) < i);
@@ -44,7 +46,8 @@ export function composeObjectives(parts: readonly Objective[], { factors = {} }:
 
 /** Plain sequences are what every objective can read. */
 function rowsOf(parts: readonly Objective[], name: string): Rows {
-  const asking = parts.flatMap((part) => (typeof part.rows === "object" ? [{ part: part.name, rows: part.rows }] : [])), [one] = asking;
+  const asking = parts.flatMap((part) => (typeof part.rows === "object" ? [{ part: part.name, rows: part.rows }] : []));
+  const [one] = asking;
   if (one === undefined) return "sequences";
   const other = asking.find(({ rows }) => rows.kind !== one.rows.kind || rows.second !== one.rows.second);
   if (other !== undefined) throw new ConfigError(`objective ${name}: expected parts that read the same rows, got ${one.part} with ${one.rows.second} and ${other.part} with ${other.rows.second} second texts. Leave one out.`);
@@ -57,7 +60,10 @@ interface PartPrepared {
 }
 
 function unite(made: readonly PartPrepared[], batch: TokenBatch, name: string): Prepared {
-  const plain = encoderFeeds(batch), feeds: Record<string, HostTensor> = { ...plain }, changedBy: Record<string, string> = {}, weights: Record<string, number> = {};
+  const plain = encoderFeeds(batch);
+  const feeds: Record<string, HostTensor> = { ...plain };
+  const changedBy: Record<string, string> = {};
+  const weights: Record<string, number> = {};
   for (const [i, { part, prepared }] of made.entries()) {
     for (const [feed, value] of Object.entries(prepared.feeds)) {
       const given = plain[feed];
@@ -91,7 +97,8 @@ function feedsOf(part: string, names: readonly string[], feeds: Readonly<Record<
 
 function add(parts: readonly { readonly part: string; readonly terms: LossTerms }[], factors: Readonly<Record<string, number>>): LossTerms {
   const [first, ...others] = parts as readonly [(typeof parts)[number], ...(typeof parts)[number][]];
-  const further: Record<string, LossTerm> = {}, metrics: Record<string, WeightedSum> = { ...first.terms.metrics };
+  const further: Record<string, LossTerm> = {};
+  const metrics: Record<string, WeightedSum> = { ...first.terms.metrics };
   for (const { part, terms } of parts) {
     const factor = factors[part] ?? 1;
     metrics[`${part}.loss`] = terms.loss;

@@ -23,9 +23,13 @@ const SEED = 20240520;
  * Throws ConfigError if the tokens have no mask token.
  */
 export function evaluationMask(batch: TokenBatch, tokens: Pick<TokenSet, "special" | "specialIds">): Prepared & { readonly weights: { readonly loss: number } } {
-  const maskId = maskTokenOf(tokens, "evaluation"), root = new RandomStream(SEED).split("mlm"), ids = batch.ids.slice(), targets: Target[] = [];
+  const maskId = maskTokenOf(tokens, "evaluation");
+  const root = new RandomStream(SEED).split("mlm");
+  const ids = batch.ids.slice();
+  const targets: Target[] = [];
   for (const { row, start, length } of batch.sequences) {
-    const first = row * batch.length + start, sequence = batch.ids.subarray(first, first + length);
+    const first = row * batch.length + start;
+    const sequence = batch.ids.subarray(first, first + length);
     for (const at of chosen(sequence, tokens.specialIds, root.split(contentKey(sequence)))) {
       targets.push({ index: first + at, token: sequence[at] as number });
       ids[first + at] = maskId;
@@ -35,7 +39,8 @@ export function evaluationMask(batch: TokenBatch, tokens: Pick<TokenSet, "specia
 }
 
 function chosen(sequence: Int32Array, specialIds: ReadonlySet<number>, stream: RandomStream): readonly number[] {
-  const order = stream.split("choice"), draws: { readonly at: number; readonly draw: number }[] = [];
+  const order = stream.split("choice");
+  const draws: { readonly at: number; readonly draw: number }[] = [];
   for (const [at, id] of sequence.entries()) if (!specialIds.has(id)) draws.push({ at, draw: order.uniform(at) });
   const count = Math.floor(EVALUATION_RATE * draws.length + stream.split("count").uniform(0));
   return draws.toSorted((a, b) => a.draw - b.draw || a.at - b.at).slice(0, count).map(({ at }) => at).toSorted((a, b) => a - b);
@@ -49,7 +54,8 @@ export function maskTokenOf({ special }: Pick<TokenSet, "special">, where: strin
 
 /** A number below 2^53 for a sequence's content, two FNV-1a hashes of its ids: what draws are keyed by that are to be alike wherever it stands. */
 export function contentKey(ids: Int32Array): number {
-  let low = 0x811c9dc5, high = 0x9e3779b9;
+  let low = 0x811c9dc5;
+  let high = 0x9e3779b9;
   for (const id of ids) {
     low = Math.imul(low ^ id, 0x01000193);
     high = Math.imul(high ^ (id + 0x55), 0x01000193);

@@ -40,12 +40,16 @@ export const kitTokens: TokenSet = {
 /** Random sequences in rows: `perRow` sequences packed in each, the rest padding. */
 export function kitBatch(seed: number, rows: number, length: number, perRow: number): TokenBatch {
   const stream = new RandomStream(seed).split("kit");
-  const ids = new Int32Array(rows * length), segments = new Int32Array(rows * length), positions = new Int32Array(rows * length);
+  const ids = new Int32Array(rows * length);
+  const segments = new Int32Array(rows * length);
+  const positions = new Int32Array(rows * length);
   const sequences: PackedSequence[] = [];
   for (let row = 0; row < rows; row++) {
     let start = 0;
     for (let s = 0; s < perRow; s++) {
-      const draw = stream.split(row).split(s), room = Math.floor(length / perRow), size = Math.max(3, room - draw.below(4, 0));
+      const draw = stream.split(row).split(s);
+      const room = Math.floor(length / perRow);
+      const size = Math.max(3, room - draw.below(4, 0));
       for (let i = 0; i < size; i++) {
         const at = row * length + start + i;
         ids[at] = i === 0 ? 2 : i === size - 1 ? 3 : 5 + draw.below(12, i + 1);
@@ -61,10 +65,14 @@ export function kitBatch(seed: number, rows: number, length: number, perRow: num
 
 /** The same rows as pairs: a second `<eos>` inside each sequence, types, labels by a coin. The last sequence stays a single text. */
 export function kitPairs(seed: number, rows: number, length: number, perRow: number): TokenBatch {
-  const batch = kitBatch(seed, rows, length, perRow), stream = new RandomStream(seed).split("pairs"), types = new Int32Array(rows * length), ids = batch.ids.slice();
+  const batch = kitBatch(seed, rows, length, perRow);
+  const stream = new RandomStream(seed).split("pairs");
+  const types = new Int32Array(rows * length);
+  const ids = batch.ids.slice();
   const sequences = batch.sequences.map((s, i): PackedSequence => {
     if (i === batch.sequences.length - 1) return s;
-    const second = 2 + stream.below(s.length - 3, 2 * i), first = s.row * length + s.start;
+    const second = 2 + stream.below(s.length - 3, 2 * i);
+    const first = s.row * length + s.start;
     ids[first + second - 1] = 3;
     types.fill(1, first + second, first + s.length);
     return { ...s, pair: { second, label: stream.below(2, 2 * i + 1) === 0 ? 0 : 1 } };
@@ -79,7 +87,8 @@ export function rowsOf(batch: TokenBatch, first: number, last: number): TokenBat
 
 /** These rows of a batch, as a batch of their own. */
 export function rowsAt(batch: TokenBatch, rows: readonly number[]): TokenBatch {
-  const { length } = batch, part = (x: Int32Array): Int32Array => Int32Array.from(rows.flatMap((row) => Array.from(x.subarray(row * length, (row + 1) * length))));
+  const { length } = batch;
+  const part = (x: Int32Array): Int32Array => Int32Array.from(rows.flatMap((row) => Array.from(x.subarray(row * length, (row + 1) * length))));
   return {
     rows: rows.length, length, ids: part(batch.ids), segments: part(batch.segments), positions: part(batch.positions), ...(batch.types && { types: part(batch.types) }),
     sequences: rows.flatMap((row, at) => batch.sequences.filter((s) => s.row === row).map((s) => ({ ...s, row: at }))),
@@ -105,7 +114,8 @@ interface Traced {
 }
 
 function trace(objective: Objective, types: Readonly<Record<string, TensorType>>, vocab: number): Traced {
-  const graph = new Graph(), scope = rootScope(graph);
+  const graph = new Graph();
+  const scope = rootScope(graph);
   const feeds: Record<string, Tensor> = {};
   for (const [name, { dtype, shape }] of Object.entries(types)) feeds[name] = graph.input(name, dtype, shape);
   const terms = objective.loss(scope, kitModel(vocab), feeds);
@@ -128,17 +138,24 @@ interface Measured {
 
 /** The terms of the loss over the parts of one global batch, each added up over the parts, and the total that is minimised. */
 function measure(objective: Objective, parts: readonly TokenBatch[], moment: Moment): { readonly terms: Readonly<Record<string, Measured>>; readonly total: number } {
-  const made = parts.map((batch) => objective.prepare(batch, moment)), shares = shareFeeds(made), terms: Record<string, Measured> = {};
+  const made = parts.map((batch) => objective.prepare(batch, moment));
+  const shares = shareFeeds(made);
+  const terms: Record<string, Measured> = {};
   let total = 0;
   for (const { feeds, weights } of made) {
-    const prepared: Prepared = { feeds: { ...feeds, ...shares } }, traced = trace(objective, feedTypes(prepared), kitTokens.vocabulary.length);
-    const named = { loss: traced.terms.loss, ...traced.terms.further }, env = environment(traced, prepared), names = Object.keys(named);
+    const prepared: Prepared = { feeds: { ...feeds, ...shares } };
+    const traced = trace(objective, feedTypes(prepared), kitTokens.vocabulary.length);
+    const named = { loss: traced.terms.loss, ...traced.terms.further };
+    const env = environment(traced, prepared);
+    const names = Object.keys(named);
     // The shares are rounded to f32, which the comparison is not to see.
     for (const feed of Object.keys(shares)) env[feed] = [1 / made.reduce((n, p) => n + (p.weights?.[feed.slice(shareFeed("").length)] ?? 0), 0)];
     const values = interpret([traced.total, ...Object.values(named).flatMap(({ sum, weight }) => [sum, weight])], env, { precision: "f64" }).map(({ data }) => data[0] as number);
     total += values[0] as number;
     for (const [i, name] of names.entries()) {
-      const sum = values[1 + 2 * i] as number, weight = values[2 + 2 * i] as number, before = terms[name] ?? { sum: 0, weight: 0 };
+      const sum = values[1 + 2 * i] as number;
+      const weight = values[2 + 2 * i] as number;
+      const before = terms[name] ?? { sum: 0, weight: 0 };
       if (weights !== undefined) expect(weights[name], `prepare's weight of ${name}, against the graph's`).toBeCloseTo(weight, 6);
       terms[name] = { sum: before.sum + sum, weight: before.weight + weight };
     }
@@ -158,20 +175,25 @@ function expectSame(got: ReturnType<typeof measure>, whole: ReturnType<typeof me
 
 /** Runs the kit: a vitest suite for one objective. */
 export function testObjective({ create, inspect, draws = true }: ObjectiveKitOptions): void {
-  const objective = create(kitTokens), training: Moment = { seed: 3, step: 5, evaluation: false };
-  const batchOf = typeof objective.rows === "object" ? kitPairs : kitBatch, whole = batchOf(1, 6, 24, 2);
+  const objective = create(kitTokens);
+  const training: Moment = { seed: 3, step: 5, evaluation: false };
+  const batchOf = typeof objective.rows === "object" ? kitPairs : kitBatch;
+  const whole = batchOf(1, 6, 24, 2);
 
   describe(`objective ${objective.name}`, () => {
     it("requires a part that models have", () => checkModel(objective, kitModel(kitTokens.vocabulary.length), "the kit's model"));
 
     it("prepares the same feeds again, and leaves the batch as it was", () => {
-      const before = structuredClone(whole), first = objective.prepare(whole, training), second = create(kitTokens).prepare(whole, training);
+      const before = structuredClone(whole);
+      const first = objective.prepare(whole, training);
+      const second = create(kitTokens).prepare(whole, training);
       expect(second).toEqual(first);
       expect(whole).toEqual(before);
     });
 
     it("prepares a step alike whether those before it were prepared or not: a resumed run goes on as it would have", () => {
-      const resumed = create(kitTokens), steps = [4, 5, 6].map((step) => objective.prepare(whole, { ...training, step }));
+      const resumed = create(kitTokens);
+      const steps = [4, 5, 6].map((step) => objective.prepare(whole, { ...training, step }));
       expect(resumed.prepare(whole, { ...training, step: 6 })).toEqual(steps[2]);
       expect(resumed.prepare(whole, { ...training, step: 4 })).toEqual(steps[0]);
     });
@@ -191,13 +213,16 @@ export function testObjective({ create, inspect, draws = true }: ObjectiveKitOpt
 
     if (objective.comparable) {
       it("evaluates on the mask that all runs are compared by, with the plain cross entropy", () => {
-        const evaluation: Moment = { ...training, evaluation: true }, masked = evaluationMask(whole, kitTokens), { feeds } = objective.prepare(whole, evaluation);
+        const evaluation: Moment = { ...training, evaluation: true };
+        const masked = evaluationMask(whole, kitTokens);
+        const { feeds } = objective.prepare(whole, evaluation);
         expect(feeds["ids"]).toEqual(masked.feeds["ids"]);
         const plain: Objective<"masked-lm"> = {
           name: objective.name, requires: "masked-lm", options: {}, prepare: (batch) => evaluationMask(batch, kitTokens),
           loss: (scope, model, slots) => tokenLoss(objective.name).terms(predictSlots(scope, model, slots)),
         };
-        const { loss } = measure(objective, [whole], evaluation).terms, expected = measure(plain, [whole], evaluation).terms["loss"] as Measured;
+        const { loss } = measure(objective, [whole], evaluation).terms;
+        const expected = measure(plain, [whole], evaluation).terms["loss"] as Measured;
         expect(loss?.weight).toBe(expected.weight);
         expect(loss?.sum).toBeCloseTo(expected.sum, 8);
       });
@@ -210,7 +235,9 @@ export function testObjective({ create, inspect, draws = true }: ObjectiveKitOpt
     });
 
     it.each([2, 3])("gives the same loss whole and in %i parts: micro-batches and ranks", (parts) => {
-      const total = measure(objective, [whole], training), size = whole.rows / parts, each = Array.from({ length: parts }, (_, i) => i);
+      const total = measure(objective, [whole], training);
+      const size = whole.rows / parts;
+      const each = Array.from({ length: parts }, (_, i) => i);
       expectSame(measure(objective, each.map((i) => rowsOf(whole, i * size, (i + 1) * size)), training), total);
       expectSame(measure(objective, each.map((rank) => rowsAt(whole, Array.from({ length: size }, (_, i) => i * parts + rank))), training), total);
     });
@@ -220,12 +247,16 @@ export function testObjective({ create, inspect, draws = true }: ObjectiveKitOpt
     });
 
     it("has the gradient that finite differences give", () => {
-      const { feeds, ...more } = objective.prepare(rowsOf(whole, 0, 2), training), prepared: Prepared = { ...more, feeds: { ...feeds, ...shareFeeds([{ feeds, ...more }]) } };
-      const traced = trace(objective, feedTypes(prepared), kitTokens.vocabulary.length), env = environment(traced, prepared), parameters = [...traced.scope.parameters.values()];
+      const { feeds, ...more } = objective.prepare(rowsOf(whole, 0, 2), training);
+      const prepared: Prepared = { ...more, feeds: { ...feeds, ...shareFeeds([{ feeds, ...more }]) } };
+      const traced = trace(objective, feedTypes(prepared), kitTokens.vocabulary.length);
+      const env = environment(traced, prepared);
+      const parameters = [...traced.scope.parameters.values()];
       const grads = interpret(grad(traced.total, parameters.map((p) => p.tensor)), env, { precision: "f64" });
       const loss = (): number => interpret([traced.total], env, { precision: "f64" })[0]?.data[0] as number;
       for (const [i, p] of parameters.entries()) {
-        const values = env[p.name] as Float64Array, h = 1e-5;
+        const values = env[p.name] as Float64Array;
+        const h = 1e-5;
         for (const at of [0, Math.floor(values.length / 2), values.length - 1]) {
           const old = values[at] as number;
           values[at] = old + h;

@@ -29,7 +29,9 @@ export function sentencePairObjective(name: string, second: Exclude<Rows, string
         readonly "slots.index": Tensor<"i32">; readonly "slots.target": Tensor<"i32">; readonly "slots.weight": Tensor<"f32">;
       };
       const first = model.encode(scope, encoderInputs(feeds)).reshape([-1, model.hidden]).gather(index);
-      const logits = model.relate(scope, first), predictions = logits.argMax(-1), weight = weights.sum();
+      const logits = model.relate(scope, first);
+      const predictions = logits.argMax(-1);
+      const weight = weights.sum();
       return {
         loss: { sum: crossEntropy(logits, targets).mul(weights).sum(), weight },
         metrics: { accuracy: { sum: predictions.equal(targets).cast("f32").mul(weights).sum(), weight } },

@@ -23,8 +23,11 @@ export function slotCount(usual: number, needed: number): number {
 
 /** Feeds `slots.index` i32 [n], `slots.target` i32 [n], `slots.weight` f32 [n]. Empty slots point at token 0 with weight 0. */
 export function slotFeeds(targets: readonly Target[], usual: number): HostTensors {
-  const size = slotCount(usual, targets.length), shape = [size];
-  const index = new Int32Array(size), target = new Int32Array(size), weight = new Float32Array(size);
+  const size = slotCount(usual, targets.length);
+  const shape = [size];
+  const index = new Int32Array(size);
+  const target = new Int32Array(size);
+  const weight = new Float32Array(size);
   targets.forEach((t, i) => {
     index[i] = t.index;
     target[i] = t.token;

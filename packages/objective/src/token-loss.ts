@@ -53,10 +53,13 @@ export function tokenLoss(objective: string, { labelSmoothing = 0, zLoss = 0 }: 
     options: { ...(labelSmoothing > 0 && { labelSmoothing }), ...(zLoss > 0 && { zLoss }) },
     weights: (predicted, loss = predicted) => ({ loss, ...(labelSmoothing > 0 && { labelSmoothing: loss }), ...(zLoss > 0 && { zLoss: predicted }) }),
     terms(predicted) {
-      const { logits, targets, weights } = predicted, each = predicted.weight === undefined ? weights : weights.greater(0).cast("f32");
-      const count = each.sum(), predictions = logits.argMax(-1);
+      const { logits, targets, weights } = predicted;
+      const each = predicted.weight === undefined ? weights : weights.greater(0).cast("f32");
+      const count = each.sum();
+      const predictions = logits.argMax(-1);
       const loss: WeightedSum = { sum: crossEntropy(logits, targets).mul(weights).sum(), weight: predicted.weight ?? count };
-      const further: Record<string, LossTerm> = {}, metrics: Record<string, WeightedSum> = { accuracy: { sum: predictions.equal(targets).cast("f32").mul(each).sum(), weight: count } };
+      const further: Record<string, LossTerm> = {};
+      const metrics: Record<string, WeightedSum> = { accuracy: { sum: predictions.equal(targets).cast("f32").mul(each).sum(), weight: count } };
       if (labelSmoothing > 0) further["labelSmoothing"] = { sum: aboveMean(logits, targets).mul(weights).sum(), weight: loss.weight, factor: labelSmoothing };
       if (zLoss > 0) {
         metrics["zLoss"] = { sum: logSumExp(logits).reshape([-1]).square().mul(each).sum(), weight: count };

@@ -9,7 +9,8 @@ function everyToken(name: string, change: number, more: Partial<Objective> = {})
   return {
     name, requires: "masked-lm", options: { change },
     prepare(batch) {
-      const shape = [batch.ids.length], ids = change === 0 ? batch.ids.slice() : batch.ids.map((id, i) => (batch.segments[i] === 0 ? id : (id + change) % 17));
+      const shape = [batch.ids.length];
+      const ids = change === 0 ? batch.ids.slice() : batch.ids.map((id, i) => (batch.segments[i] === 0 ? id : (id + change) % 17));
       const weight = Float32Array.from(batch.segments, (s) => (s > 0 ? 1 : 0));
       const of = (data: Int32Array): { dtype: "i32"; shape: number[]; data: Int32Array } => ({ dtype: "i32", shape: [batch.rows, batch.length], data });
       return {
@@ -37,7 +38,8 @@ describe("composeObjectives", () => {
   const batch = kitPairs(4, 3, 24, 2);
 
   it("unites feeds: what a part reads of its own has its name, what the model reads is there once, as the one that changes it has it", () => {
-    const both = composeObjectives([pairs(), everyToken("shift", 1)]), { feeds, weights } = both.prepare(batch, moment);
+    const both = composeObjectives([pairs(), everyToken("shift", 1)]);
+    const { feeds, weights } = both.prepare(batch, moment);
     expect(both).toMatchObject({ name: "nsp+shift", requires: "masked-lm+sentence-pair", rows: { kind: "sentence-pairs", second: "random" }, options: { nsp: {}, shift: { change: 1 } } });
     expect(Object.keys(feeds)).toEqual(["ids", "segments", "positions", "types", "nsp/slots.index", "nsp/slots.target", "nsp/slots.weight", "shift/target", "shift/weight"]);
     expect(feeds["ids"]?.data).toEqual(everyToken("shift", 1).prepare(batch, moment).feeds["ids"]?.data);
@@ -46,18 +48,26 @@ describe("composeObjectives", () => {
   });
 
   it("is the sum of the means, each weighed by its factor, and names the terms in the metrics", () => {
-    const parts = [everyToken("shift", 1), pairs()], both = composeObjectives(parts, { factors: { nsp: 0.5 } });
+    const parts = [everyToken("shift", 1), pairs()];
+    const both = composeObjectives(parts, { factors: { nsp: 0.5 } });
     const value = (objective: Objective): Record<string, number> => {
-      const made = objective.prepare(batch, moment), prepared = { feeds: { ...made.feeds, ...shareFeeds([made]) } }, graph = new Graph(), scope = rootScope(graph), feeds: Record<string, Tensor> = {};
+      const made = objective.prepare(batch, moment);
+      const prepared = { feeds: { ...made.feeds, ...shareFeeds([made]) } };
+      const graph = new Graph();
+      const scope = rootScope(graph);
+      const feeds: Record<string, Tensor> = {};
       for (const [name, { dtype, shape }] of Object.entries(feedTypes(prepared))) feeds[name] = graph.input(name, dtype, shape);
-      const terms = objective.loss(scope, kitModel(kitTokens.vocabulary.length), feeds), { sum, weight = graph.const(1, "f32") } = totalLoss(terms, feeds);
+      const terms = objective.loss(scope, kitModel(kitTokens.vocabulary.length), feeds);
+      const { sum, weight = graph.const(1, "f32") } = totalLoss(terms, feeds);
       const env: Record<string, ArrayLike<number>> = Object.fromEntries([...Object.entries(initialize(scope.parameters, 1)), ...Object.entries(prepared.feeds)].map(([name, { data }]) => [name, data]));
       const asked = { total: sum.div(weight), ...Object.fromEntries(Object.entries(terms.metrics).map(([name, metric]) => [name, metric.sum.div(metric.weight)])) };
       const values = interpret(Object.values(asked), env, { precision: "f64" });
       return Object.fromEntries(Object.keys(asked).map((name, i) => [name, values[i]?.data[0] as number]));
     };
     // The pair objective alone sees the ids as they are: compose it with the change for its own figure.
-    const shift = value(everyToken("shift", 1)), related = value(composeObjectives([pairs(), everyToken("shift", 1)])), whole = value(both);
+    const shift = value(everyToken("shift", 1));
+    const related = value(composeObjectives([pairs(), everyToken("shift", 1)]));
+    const whole = value(both);
     expect(whole["total"]).toBeCloseTo((shift["total"] as number) + 0.5 * (related["nsp.loss"] as number), 6);
     expect(whole).toMatchObject({ accuracy: shift["accuracy"], "shift.loss": shift["total"], "nsp.loss": related["nsp.loss"], "nsp.accuracy": related["accuracy"] });
   });
@@ -92,7 +102,8 @@ describe("shareFeeds", () => {
   });
 
   it("is missed by name", () => {
-    const graph = new Graph(), one = { sum: graph.const(1, "f32"), weight: graph.const(1, "f32") };
+    const graph = new Graph();
+    const one = { sum: graph.const(1, "f32"), weight: graph.const(1, "f32") };
     expect(() => totalLoss({ loss: one, further: { nsp: { ...one, factor: 1 } }, metrics: {} }, {})).toThrow(/expected prepare to give its weight/);
   });
 });

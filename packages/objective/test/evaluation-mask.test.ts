@@ -11,7 +11,10 @@ describe("the evaluation mask", () => {
   });
 
   it("hides 15 % of the tokens that are not special, and says what stood there", () => {
-    const batch = kitBatch(7, 64, 64, 2), { feeds, weights } = evaluationMask(batch, kitTokens), at = maskedAt(batch), count = weights.loss;
+    const batch = kitBatch(7, 64, 64, 2);
+    const { feeds, weights } = evaluationMask(batch, kitTokens);
+    const at = maskedAt(batch);
+    const count = weights.loss;
     const maskable = batch.ids.reduce((n, id) => n + (kitTokens.specialIds.has(id) ? 0 : 1), 0);
     // Each of the 128 sequences rounds by a draw of its own.
     expect(Math.abs(count - 0.15 * maskable)).toBeLessThan(3 * Math.sqrt(128));
@@ -22,7 +25,8 @@ describe("the evaluation mask", () => {
   });
 
   it("goes by a sequence's content: row, number, padding and company do not matter", () => {
-    const batch = kitBatch(5, 4, 32, 2), moved = rowsAt({ ...batch, sequences: batch.sequences.map((s) => ({ ...s, example: 99 - s.example })) }, [2, 0]);
+    const batch = kitBatch(5, 4, 32, 2);
+    const moved = rowsAt({ ...batch, sequences: batch.sequences.map((s) => ({ ...s, example: 99 - s.example })) }, [2, 0]);
     const inRow = (row: number): number[] => maskedAt(batch).flatMap((i) => (Math.floor(i / 32) === row ? [i % 32] : []));
     expect(maskedAt(moved)).toEqual([...inRow(2), ...inRow(0).map((i) => 32 + i)]);
     expect(maskedAt(paddedBy(batch, 8))).toEqual(maskedAt(batch).map((i) => i + 8 * Math.floor(i / 32)));

@@ -9,7 +9,8 @@ import type { kitTokens as KitTokens, testObjective as TestObjective } from "../
 type Batch = Parameters<Objective<"masked-lm">["prepare"]>[0];
 
 const checks: { readonly name: string; readonly run: () => unknown }[] = [];
-let testObjective: typeof TestObjective, kitTokens: typeof KitTokens;
+let testObjective: typeof TestObjective;
+let kitTokens: typeof KitTokens;
 
 beforeAll(async () => {
   const collect = (name: string, run: () => unknown): void => void checks.push({ name, run });
@@ -40,7 +41,8 @@ const stream = ({ seed, step, evaluation }: Moment): RandomStream => new RandomS
 
 /** Hides one token of each sequence, its second to its last but one. */
 function hide(batch: Batch, draw: (example: number, i: number) => RandomStream): Prepared {
-  const ids = batch.ids.slice(), targets: Target[] = batch.sequences.map(({ example, row, start, length }, i) => {
+  const ids = batch.ids.slice();
+  const targets: Target[] = batch.sequences.map(({ example, row, start, length }, i) => {
     const at = row * batch.length + start + 1 + draw(example, i).below(length - 2, 0);
     return { index: at, token: batch.ids[at] as number };
   });
@@ -54,7 +56,8 @@ const sound: Objective<"masked-lm"> = {
   options: {},
   prepare: (batch, moment) => hide(batch, (example) => stream(moment).split(example)),
   loss(scope, model, feeds) {
-    const slots = feeds as Readonly<Record<string, Tensor>>, weights = slots["slots.weight"] as Tensor<"f32">;
+    const slots = feeds as Readonly<Record<string, Tensor>>;
+    const weights = slots["slots.weight"] as Tensor<"f32">;
     const states = model.encode(scope, encoderInputs(feeds)).reshape([-1, model.hidden]).gather(slots["slots.index"] as Tensor<"i32">);
     const losses = crossEntropy(model.predict(scope, states), slots["slots.target"] as Tensor<"i32">);
     return { loss: { sum: losses.mul(weights).sum(), weight: weights.sum() }, metrics: {} };
@@ -62,7 +65,8 @@ const sound: Objective<"masked-lm"> = {
 };
 
 const PARTS = ["gives the same loss whole and in 2 parts: micro-batches and ranks", "gives the same loss whole and in 3 parts: micro-batches and ranks"];
-const PADDING = "gives the same loss with more padding", AGAIN = "prepares the same feeds again, and leaves the batch as it was";
+const PADDING = "gives the same loss with more padding";
+const AGAIN = "prepares the same feeds again, and leaves the batch as it was";
 
 describe("the kit", () => {
   it("passes an objective that keeps the rules", async () => {
@@ -93,7 +97,8 @@ describe("the kit", () => {
   });
 
   it("finds an objective that says it evaluates on the mask of all runs, and hides other tokens or smooths its loss", async () => {
-    const comparable = "evaluates on the mask that all runs are compared by, with the plain cross entropy", said: Objective<"masked-lm"> = { ...sound, comparable: true };
+    const comparable = "evaluates on the mask that all runs are compared by, with the plain cross entropy";
+    const said: Objective<"masked-lm"> = { ...sound, comparable: true };
     const masked: Objective<"masked-lm">["prepare"] = (batch, moment) => (moment.evaluation ? evaluationMask(batch, kitTokens) : sound.prepare(batch, moment));
     expect(await failures(said)).toEqual([comparable]);
     expect(await failures({ ...said, prepare: masked })).toEqual([]);
@@ -118,12 +123,14 @@ describe("the kit", () => {
 
   it("finds a weight that counts empty slots, and a loss that counts padding", async () => {
     const slots: Objective<"masked-lm">["loss"] = (scope, model, feeds) => {
-      const { loss: { sum } } = sound.loss(scope, model, feeds), { graph } = scope;
+      const { loss: { sum } } = sound.loss(scope, model, feeds);
+      const { graph } = scope;
       return { loss: { sum, weight: graph.full((feeds["slots.index"] as Tensor).shape, 1, "f32").sum() }, metrics: {} };
     };
     expect(await failures({ ...sound, loss: slots })).toEqual(PARTS);
     const padding: Objective<"masked-lm">["loss"] = (scope, model, feeds) => {
-      const { loss: { sum, weight } } = sound.loss(scope, model, feeds), length = (feeds["ids"] as Tensor).shape[1] as number;
+      const { loss: { sum, weight } } = sound.loss(scope, model, feeds);
+      const length = (feeds["ids"] as Tensor).shape[1] as number;
       return { loss: { sum: sum.mul(length), weight }, metrics: {} };
     };
     expect(await failures({ ...sound, loss: padding })).toEqual([PADDING]);
@@ -131,7 +138,8 @@ describe("the kit", () => {
 
   it("finds feeds whose data does not fit their shape", async () => {
     const prepare: Objective<"masked-lm">["prepare"] = (batch, moment) => {
-      const { feeds } = sound.prepare(batch, moment), { shape } = feeds["slots.weight"] as Prepared["feeds"][string];
+      const { feeds } = sound.prepare(batch, moment);
+      const { shape } = feeds["slots.weight"] as Prepared["feeds"][string];
       return { feeds: { ...feeds, extra: { dtype: "f32", shape, data: new Float32Array(1) } } };
     };
     expect(await failures({ ...sound, prepare })).toContain("declares feeds whose data fits their shape");

@@ -39,7 +39,8 @@ describe("encoder feeds", () => {
   });
 
   it("go back to the inputs of an encoder", () => {
-    const graph = new Graph(), feeds: Record<string, Tensor> = {};
+    const graph = new Graph();
+    const feeds: Record<string, Tensor> = {};
     for (const [name, { dtype, shape }] of Object.entries(feedTypes({ feeds: encoderFeeds(batch) }))) feeds[name] = graph.input(name, dtype, shape);
     expect(encoderInputs(feeds)).toEqual({ ids: feeds["ids"], segments: feeds["segments"], positions: feeds["positions"] });
   });
@@ -51,7 +52,8 @@ describe("the kit's batches", () => {
   it("say where each sequence lies", () => {
     for (const [i, { example, row, start, length }] of batch.sequences.entries()) {
       expect(example).toBe(i);
-      const first = row * 24 + start, segment = batch.segments[first];
+      const first = row * 24 + start;
+      const segment = batch.segments[first];
       expect(Array.from(batch.segments.slice(first, first + length)).every((s) => s === segment && s > 0)).toBe(true);
       expect(Array.from(batch.positions.slice(first, first + length))).toEqual(Array.from({ length }, (_, p) => p));
       expect([batch.ids[first], batch.ids[first + length - 1]]).toEqual([2, 3]);

@@ -23,10 +23,18 @@ interface Traced {
 
 /** The loss of rows of logits, with weights of their own where they are given, divided by `divisor` then. */
 function traced(options: TokenLossOptions, { logits, targets }: Pick<Case, "logits" | "targets">, given?: { readonly weights: readonly number[]; readonly divisor: number }): Traced {
-  const n = targets.length, vocab = (logits[0] as readonly number[]).length, graph = new Graph(), judge = tokenLoss("test", options);
-  const x = graph.input("x", "f32", [n, vocab]), targetIds = graph.input("targets", "i32", [n]), weights = graph.input("weights", "f32", [n]), divisor = graph.input("divisor", "f32", []);
+  const n = targets.length;
+  const vocab = (logits[0] as readonly number[]).length;
+  const graph = new Graph();
+  const judge = tokenLoss("test", options);
+  const x = graph.input("x", "f32", [n, vocab]);
+  const targetIds = graph.input("targets", "i32", [n]);
+  const weights = graph.input("weights", "f32", [n]);
+  const divisor = graph.input("divisor", "f32", []);
   const terms = judge.terms({ logits: x, targets: targetIds, weights, ...(given && { weight: divisor }) });
-  const each = given?.weights ?? targets.map(() => 1), predicted = each.filter((w) => w > 0).length, totals = judge.weights(predicted, given?.divisor);
+  const each = given?.weights ?? targets.map(() => 1);
+  const predicted = each.filter((w) => w > 0).length;
+  const totals = judge.weights(predicted, given?.divisor);
   const shares = Object.fromEntries(Object.keys(totals).map((term) => [shareFeed(term), graph.input(shareFeed(term), "f32", [])]));
   const env = { x: logits.flat(), targets, weights: each, divisor: [given?.divisor ?? 0], ...Object.fromEntries(Object.entries(totals).map(([term, total]) => [shareFeed(term), [1 / total]])) };
   const { sum, weight } = totalLoss(terms, shares);
@@ -48,28 +56,34 @@ describe("label smoothing", () => {
   });
 
   it("is weighed as the cross entropy is", () => {
-    const golden = cases[1] as Case, weights = [2, 0, 0.5, 4, 1], { total, evaluate } = traced({ labelSmoothing: golden.smoothing }, golden, { weights, divisor: 20 });
+    const golden = cases[1] as Case;
+    const weights = [2, 0, 0.5, 4, 1];
+    const { total, evaluate } = traced({ labelSmoothing: golden.smoothing }, golden, { weights, divisor: 20 });
     expect(evaluate([total])[0]?.[0]).toBeCloseTo(sumOf(golden.losses.map((loss, i) => loss * (weights[i] as number))) / 20, 12);
   });
 });
 
 describe("z-loss", () => {
-  const { logits, targets } = cases[2] as Case, n = targets.length;
-  const crossEntropies = logits.map((row, i) => logSumExp(row) - (row[targets[i] as number] as number)), squares = logits.map((row) => logSumExp(row) ** 2);
+  const { logits, targets } = cases[2] as Case;
+  const n = targets.length;
+  const crossEntropies = logits.map((row, i) => logSumExp(row) - (row[targets[i] as number] as number));
+  const squares = logits.map((row) => logSumExp(row) ** 2);
 
   it("adds the weighed mean of logSumExp^2, with the gradient 2 logSumExp softmax", () => {
     const { total, logits: x, evaluate } = traced({ zLoss: 0.01 }, { logits, targets });
     const [[value] = [], gradient = []] = evaluate([total, grad(total, [x])[0] as Tensor]);
     expect(value).toBeCloseTo((sumOf(crossEntropies) + 0.01 * sumOf(squares)) / n, 12);
     const expected = logits.flatMap((row, i) => row.map((z, k) => {
-      const lse = logSumExp(row), p = Math.exp(z - lse);
+      const lse = logSumExp(row);
+      const p = Math.exp(z - lse);
       return (p - (targets[i] === k ? 1 : 0) + 0.01 * 2 * lse * p) / n;
     }));
     expected.forEach((each, i) => expect(gradient[i]).toBeCloseTo(each, 12));
   });
 
   it("is a mean over the predicted tokens, whatever their weights", () => {
-    const weights = [3, 0, 0.25, 8], { total, evaluate } = traced({ zLoss: 0.01 }, { logits, targets }, { weights, divisor: 10 });
+    const weights = [3, 0, 0.25, 8];
+    const { total, evaluate } = traced({ zLoss: 0.01 }, { logits, targets }, { weights, divisor: 10 });
     const mean = sumOf(squares.filter((_, i) => weights[i] !== 0)) / 3;
     expect(evaluate([total])[0]?.[0]).toBeCloseTo(sumOf(crossEntropies.map((ce, i) => ce * (weights[i] as number))) / 10 + 0.01 * mean, 12);
   });
@@ -79,7 +93,8 @@ describe("the token loss", () => {
   const golden = cases[1] as Case;
 
   it("has the cross entropy for its loss, whatever training adds, and the parts beside it", () => {
-    const { terms, evaluate } = traced({ labelSmoothing: 0.3, zLoss: 1 }, golden), plain = traced({}, golden);
+    const { terms, evaluate } = traced({ labelSmoothing: 0.3, zLoss: 1 }, golden);
+    const plain = traced({}, golden);
     expect(Object.keys(terms.further ?? {})).toEqual(["labelSmoothing", "zLoss"]);
     expect(Object.keys(terms.metrics)).toEqual(["accuracy", "zLoss", "crossEntropy"]);
     expect(evaluate([terms.loss.sum, terms.loss.weight])).toEqual(plain.evaluate([plain.terms.loss.sum, plain.terms.loss.weight]));

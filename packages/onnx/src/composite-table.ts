@@ -30,14 +30,16 @@ export const compositeTable: Readonly<Record<string, LowerComposite>> = {
   sigmoid: { lower: (x, [a], _, e) => [e.emit("Sigmoid", [a], "f32", x.shape)] },
   rope: {
     lower: (x, args, _, e) => {
-      const half = (x.shape[3] as number) / 2, slope = Math.fround(-Math.log(x.attrs.params.base as number) / half);
+      const half = (x.shape[3] as number) / 2;
+      const slope = Math.fround(-Math.log(x.attrs.params.base as number) / half);
       return [rotate(x, args, Array.from({ length: half }, (__, i) => Math.fround(Math.exp(Math.fround(i * slope)))), e)];
     },
   },
   ropeByFrequency: { lower: (x, args, _, e) => [rotate(x, args, x.attrs.params.frequencies as readonly number[], e)] },
   layerNorm: {
     lower: (x, args, wanted, e) => {
-      const input = x.args[0] as Tensor, kept = { type: "f32", shape: lastAxis(input) } as const;
+      const input = x.args[0] as Tensor;
+      const kept = { type: "f32", shape: lastAxis(input) } as const;
       return e.emitAll(
         "LayerNormalization", args, [{ type: "f32", shape: input.shape }, wanted[1] ? kept : undefined, wanted[2] ? kept : undefined],
         { axis: { int: -1 }, epsilon: { float: x.attrs.params.eps as number } },
@@ -51,13 +53,17 @@ export const compositeTable: Readonly<Record<string, LowerComposite>> = {
  * row of tables is indexed by 0, 1, 2, ….
  */
 function rotate(x: Node<"composite">, args: readonly Value[], frequencies: readonly number[], e: Emitter): Value {
-  const [input, positions] = args as [Value, Value], [batch, , seq] = x.shape as [number, number, number, number], half = frequencies.length, rows = positions.shape[0] as number;
+  const [input, positions] = args as [Value, Value];
+  const [batch, , seq] = x.shape as [number, number, number, number];
+  const half = frequencies.length;
+  const rows = positions.shape[0] as number;
   const table = (op: "Cos" | "Sin"): Value => e.shared(`${op} ${positions.name} ${frequencies.join()}`, () => {
     const angles = e.shared(`angles ${positions.name} ${frequencies.join()}`, () =>
       e.emit("Mul", [e.reshape(e.cast(positions, "f32"), [rows, seq, 1]), e.constant("f32", [half], frequencies)], "f32", [rows, seq, half]));
     return e.emit(op, [angles], "f32", angles.shape);
   });
-  const cos = table("Cos"), turned = table("Sin");
+  const cos = table("Cos");
+  const turned = table("Sin");
   const sin = x.attrs.params.inverse ? e.shared(`Neg ${turned.name}`, () => e.emit("Neg", [turned], "f32", turned.shape)) : turned;
   if (rows === batch) return e.emit("RotaryEmbedding", [input, cos, sin], "f32", x.shape);
   const flat = (v: Value): Value => e.shared(`flat ${v.name}`, () => e.reshape(v, [seq, half]));
@@ -79,7 +85,9 @@ function fits(x: Node<"composite">): boolean {
  * A row with `alone` is not, where the program uses inner nodes of its expansion anyway.
  */
 export function nativeIn(p: Program): (x: Node<"composite">) => boolean {
-  const nodes = order(programRoots(p)), used = new Set(nodes), shared = new Set<string>();
+  const nodes = order(programRoots(p));
+  const used = new Set(nodes);
+  const shared = new Set<string>();
   for (const x of nodes) {
     if (isOp(x, "composite") && fits(x) && compositeTable[x.attrs.composite.name]?.alone && innerNodes(x).some((y) => used.has(y))) shared.add(x.attrs.composite.name);
   }
@@ -88,7 +96,9 @@ export function nativeIn(p: Program): (x: Node<"composite">) => boolean {
 
 /** Nodes of the expansion between the args and the outputs, constants left out. */
 function innerNodes(x: Node<"composite">): readonly Tensor[] {
-  const seen = new Set<Tensor>(x.args), stack = [...x.graph.expansion(x.attrs.composite, x.args, x.attrs.params)], inner: Tensor[] = [];
+  const seen = new Set<Tensor>(x.args);
+  const stack = [...x.graph.expansion(x.attrs.composite, x.args, x.attrs.params)];
+  const inner: Tensor[] = [];
   for (let y = stack.pop(); y !== undefined; y = stack.pop()) {
     if (seen.has(y) || y.args.length === 0) continue;
     seen.add(y);

@@ -99,7 +99,8 @@ export class Emitter {
 
   /** What `make` emits, once for each key. */
   shared(key: string, make: () => Value): Value {
-    const known = this.#shared.get(key), made = known ?? make();
+    const known = this.#shared.get(key);
+    const made = known ?? make();
     if (known === undefined) this.#shared.set(key, made);
     return made;
   }

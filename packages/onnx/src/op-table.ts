@@ -26,7 +26,8 @@ const elementwise = (op: string, via: Via = {}) => (x: Node, args: readonly Valu
 };
 
 const reduce = (op: string, via: Via = {}) => (x: Node<"reduceSum"> | Node<"reduceMax">, [a]: readonly Value[], e: Emitter): Value => {
-  const source = a as Value, type = via[x.dtype] ?? source.type;
+  const source = a as Value;
+  const type = via[x.dtype] ?? source.type;
   if (x.attrs.axes.length === 0) return source;
   if (sizeOf(source.shape) === 0) return e.full(carrier[x.dtype], x.shape, 0);
   const made = e.emit(op, [e.cast(source, type), e.list(x.attrs.axes)], type, x.shape, { keepdims: { int: 1 } });
@@ -66,7 +67,8 @@ export const opTable: { readonly [P in Op]: Lower<P> } = {
   not: elementwise("Not"),
   detach: (_, [a]) => a as Value,
   cast: (x, [a], e) => {
-    const from = a as Value, to = x.attrs.dtype;
+    const from = a as Value;
+    const to = x.attrs.dtype;
     // Through 64 bits a float out of range wraps, as in the interpreter; a direct conversion would be undefined.
     if (from.type === "f32" && (to === "i32" || to === "u32")) return e.cast(e.cast(from, "i64"), to);
     return e.round(e.cast(from, carrier[to]), to);
@@ -99,13 +101,16 @@ export const opTable: { readonly [P in Op]: Lower<P> } = {
   permute: (x, [a], e) => e.emit("Transpose", [a], (a as Value).type, x.shape, { perm: { ints: x.attrs.order } }),
   broadcast: (x, [a], e) => e.emit("Expand", [a, e.list(x.shape)], (a as Value).type, x.shape),
   slice: (x, [a], e) => {
-    const { start, stop } = x.attrs, source = a as Value;
+    const { start, stop } = x.attrs;
+    const source = a as Value;
     const cut = source.shape.flatMap((d, i) => (start[i] === 0 && stop[i] === d ? [] : [i]));
     const pick = (values: readonly number[]): Value => e.list(cut.map((i) => values[i] as number));
     return cut.length === 0 ? source : e.emit("Slice", [source, pick(start), pick(stop), e.list(cut)], source.type, x.shape);
   },
   pad: (x, [a], e) => {
-    const source = a as Value, { before, after, value } = x.attrs, filler = stored[x.dtype](value);
+    const source = a as Value;
+    const { before, after, value } = x.attrs;
+    const filler = stored[x.dtype](value);
     if (sizeOf(source.shape) === 0) return e.full(source.type, x.shape, filler);
     return e.emit("Pad", [source, e.list([...before, ...after]), e.scalar(source.type, filler)], source.type, x.shape, { mode: { text: "constant" } });
   },
@@ -123,7 +128,8 @@ export const opTable: { readonly [P in Op]: Lower<P> } = {
 
 /** Gemm for matrices, MatMul where nothing is transposed, scaled or added, else ONNX Runtime's FusedMatMul. A third arg is a bias. */
 export function lowerProduct(x: Node<"matmul">, args: readonly Value[], e: Emitter): Value {
-  const [a, b, bias] = args as [Value, Value, Value?], { transposeA, transposeB, dtype } = x.attrs;
+  const [a, b, bias] = args as [Value, Value, Value?];
+  const { transposeA, transposeB, dtype } = x.attrs;
   if (sizeOf(a.shape) === 0 || sizeOf(b.shape) === 0) return e.full("f32", x.shape, 0);
   const alpha = x.args.reduce((product, arg) => product * scaled(arg).by, 1);
   const plain = alpha === 1 && bias === undefined && !transposeB;
@@ -147,7 +153,8 @@ function lowerOuterProduct(a: Value, b: Value, [m, n]: readonly [number, number]
 
 /** In 64 bits, where nothing overflows; x / 0 is 0, as in the interpreter: the processor would trap. */
 function divideIntegers(x: Node<"div">, args: readonly Value[], e: Emitter): Value {
-  const [a, b] = args.map((v) => e.cast(v, "i64")) as [Value, Value], zero = e.scalar("i64", 0);
+  const [a, b] = args.map((v) => e.cast(v, "i64")) as [Value, Value];
+  const zero = e.scalar("i64", 0);
   const isZero = e.emit("Equal", [b, zero], "bool", b.shape);
   const safe = e.emit("Where", [isZero, e.scalar("i64", 1), b], "i64", b.shape);
   const quotient = e.emit("Div", [a, safe], "i64", x.shape);
@@ -159,9 +166,12 @@ const ONE_HOT = { rows: 256, numbers: 2 ** 15 } as const;
 
 /** Never ScatterND(reduction=add): with more than one thread it loses updates. */
 function lowerScatterAdd(x: Node<"scatterAdd">, [indices, updates]: readonly Value[], e: Emitter): Value {
-  const type: ElementType = x.dtype === "u32" ? "i32" : carrier[x.dtype], { size } = x.attrs, width = sizeOf(x.shape.slice(1));
+  const type: ElementType = x.dtype === "u32" ? "i32" : carrier[x.dtype];
+  const { size } = x.attrs;
+  const width = sizeOf(x.shape.slice(1));
   if (sizeOf((updates as Value).shape) === 0) return e.full(carrier[x.dtype], x.shape, 0);
-  const count = sizeOf((indices as Value).shape), rows = e.cast(e.reshape(updates as Value, [count, width]), type);
+  const count = sizeOf((indices as Value).shape);
+  const rows = e.cast(e.reshape(updates as Value, [count, width]), type);
   const sums = type === "f32" && size <= ONE_HOT.rows && count * width >= ONE_HOT.numbers ? byProduct() : byElement();
   return e.reshape(e.round(e.cast(sums, carrier[x.dtype]), x.dtype), x.shape);
 

@@ -58,7 +58,10 @@ export interface Reading {
 }
 
 export function readingOf(roots: readonly Tensor[]): Reading {
-  const all = readers(order(roots)), ends = new Set(roots), operands = new Map<Tensor, readonly Tensor[]>(), products = new Map<Tensor, Node<"matmul">>();
+  const all = readers(order(roots));
+  const ends = new Set(roots);
+  const operands = new Map<Tensor, readonly Tensor[]>();
+  const products = new Map<Tensor, Node<"matmul">>();
   const stack = [...ends];
   for (let x = stack.pop(); x !== undefined; x = stack.pop()) {
     if (operands.has(x)) continue;
@@ -79,7 +82,8 @@ export function readingOf(roots: readonly Tensor[]): Reading {
 function scheduled(roots: readonly Tensor[], operands: ReadonlyMap<Tensor, readonly Tensor[]>): readonly Tensor[] {
   const depth = new Map<Tensor, number>();
   for (const x of [...operands.keys()].sort((a, b) => a.id - b.id)) depth.set(x, 1 + Math.max(0, ...(operands.get(x) as readonly Tensor[]).map((a) => depth.get(a) as number)));
-  const done = new Set<Tensor>(), stack = [...new Set(roots)].sort((a, b) => (depth.get(a) as number) - (depth.get(b) as number));
+  const done = new Set<Tensor>();
+  const stack = [...new Set(roots)].sort((a, b) => (depth.get(a) as number) - (depth.get(b) as number));
   for (let x = stack.at(-1); x !== undefined; x = stack.at(-1)) {
     const pending = done.has(x) ? [] : (operands.get(x) as readonly Tensor[]).filter((a) => !done.has(a));
     if (pending.length > 0) stack.push(...pending);

@@ -47,7 +47,8 @@ export const ints = (field: number, values: readonly number[]): Field => (values
 
 /** All fields in one array. */
 export function join(parts: readonly Field[]): Uint8Array {
-  const flat = parts.flat(), out = new Uint8Array(flat.reduce((n, b) => n + b.length, 0));
+  const flat = parts.flat();
+  const out = new Uint8Array(flat.reduce((n, b) => n + b.length, 0));
   let at = 0;
   for (const b of flat) {
     out.set(b, at);

@@ -11,12 +11,16 @@ const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
 const PARITY = 0x1bd11bda;
 
 export function lowerRandomBits(x: Node<"randomBits">, key: Value, e: Emitter): Value {
-  const count = sizeOf(x.shape), half = Math.ceil(count / 2), { bits, stream } = x.attrs;
+  const count = sizeOf(x.shape);
+  const half = Math.ceil(count / 2);
+  const { bits, stream } = x.attrs;
   const words = e.cast(key, "i32");
   const word = (i: number): Value => e.emit("Slice", [words, e.list([i]), e.list([i + 1]), e.list([0])], "i32", [1]);
-  const k0 = word(0), k1 = word(1);
+  const k0 = word(0);
+  const k1 = word(1);
   const k2 = xor(xor(k0, k1, e), e.constant("i32", [1], [PARITY]), e);
-  const schedule = [k0, k1, k2] as const, at = (i: number): Value => schedule[i % 3] as Value;
+  const schedule = [k0, k1, k2] as const;
+  const at = (i: number): Value => schedule[i % 3] as Value;
 
   let x0 = add(e.constant("i32", [half], Array.from({ length: half }, (_, i) => i)), k0, e);
   let x1 = add(e.constant("i32", [1], [stream | 0]), k1, e);

@@ -39,13 +39,16 @@ export interface OnnxModel {
 }
 
 export function toOnnx(parts: OnnxParts): OnnxModel {
-  const e = new Emitter(), { nodes, operands, products } = readingOf(Object.values(parts.outputs));
-  const values = new Map<Tensor, Value>(), inputs: ValueInfo[] = [];
+  const e = new Emitter();
+  const { nodes, operands, products } = readingOf(Object.values(parts.outputs));
+  const values = new Map<Tensor, Value>();
+  const inputs: ValueInfo[] = [];
   const needed = new Set(nodes);
 
   for (const x of parts.inputs) {
     if (!needed.has(x)) continue;
-    const name = e.name(x.attrs.name), stored = parts.values?.[x.attrs.name];
+    const name = e.name(x.attrs.name);
+    const stored = parts.values?.[x.attrs.name];
     invariant(name === x.attrs.name, `two inputs named "${name}"`);
     const value: ValueInfo = { name, type: carrier[x.dtype], shape: x.shape };
     values.set(x, value);
@@ -57,16 +60,19 @@ export function toOnnx(parts: OnnxParts): OnnxModel {
     if (values.has(x)) continue;
     invariant(!isOp(x, "input"), `"${"name" in x.attrs ? String(x.attrs.name) : ""}" is read and not among the inputs`);
     e.path = x.path;
-    const args = (operands.get(x) as readonly Tensor[]).map((a) => values.get(a) as Value), product = products.get(x);
+    const args = (operands.get(x) as readonly Tensor[]).map((a) => values.get(a) as Value);
+    const product = products.get(x);
     if (sizeOf(x.shape) === 0) values.set(x, e.constant(carrier[x.dtype], x.shape, []));
     else if (product !== undefined) values.set(x, lowerProduct(product, args, e));
     else lowerInto(values, x, args, needed, e);
   }
 
   e.path = "";
-  const renamed = new Map<string, string>(), outputs: Record<string, ValueInfo> = {};
+  const renamed = new Map<string, string>();
+  const outputs: Record<string, ValueInfo> = {};
   for (const [name, x] of Object.entries(parts.outputs)) {
-    const value = values.get(x) as Value, free = value.constant !== true && !isOp(x, "input") && !renamed.has(value.name) && !inputs.some((i) => i.name === value.name);
+    const value = values.get(x) as Value;
+    const free = value.constant !== true && !isOp(x, "input") && !renamed.has(value.name) && !inputs.some((i) => i.name === value.name);
     const made = free ? value : e.emit("Identity", [value], value.type, value.shape);
     const called = e.name(inputs.some((i) => i.name === name) ? `${name}.next` : name);
     renamed.set(made.name, called);
@@ -87,9 +93,11 @@ function lowerInto(values: Map<Tensor, Value>, x: Tensor, args: readonly Value[]
     values.set(x, lowerNode(x as Node, args, e));
     return;
   }
-  const { composite, params } = x.attrs, row = compositeTable[composite.name];
+  const { composite, params } = x.attrs;
+  const row = compositeTable[composite.name];
   invariant(row !== undefined, `composite ${composite.name} reached the model: lower the program with native = nativeIn(program) first`);
-  const siblings = x.graph.call(composite, x.args, params), made = row.lower(x, args, siblings.map((s) => needed.has(s)), e);
+  const siblings = x.graph.call(composite, x.args, params);
+  const made = row.lower(x, args, siblings.map((s) => needed.has(s)), e);
   siblings.forEach((s, i) => {
     const value = made[i];
     if (value !== undefined) values.set(s, value);

@@ -23,7 +23,8 @@ describe("protobuf", () => {
 });
 
 function modelOf(g: Graph, outputs: Readonly<Record<string, Tensor>>, parts: Partial<Parameters<typeof toOnnx>[0]> = {}): OnnxModel {
-  const p = program(g, { state: [], outputs }), lowered = lower(p, { native: nativeIn(p) });
+  const p = program(g, { state: [], outputs });
+  const lowered = lower(p, { native: nativeIn(p) });
   return toOnnx({ inputs: lowered.feeds, outputs: lowered.outputs, ...parts });
 }
 
@@ -32,7 +33,8 @@ const texts = ({ bytes }: OnnxModel): string => Buffer.from(bytes).toString("lat
 const count = ({ operators }: OnnxModel): Record<string, number> => Object.fromEntries(operators);
 
 test("nodes are named by layer and operator, inputs and outputs as in the program", () => {
-  const g = new Graph(), x = g.input("x", "f32", [2, 3]);
+  const g = new Graph();
+  const x = g.input("x", "f32", [2, 3]);
   const model = modelOf(g, { y: g.within("encoder.layers.3", () => softmax(x)), x: x.mul(2) });
   expect(texts(model)).toContain("encoder.layers.3/Softmax");
   expect(model.inputs.map((i) => i.name)).toEqual(["x"]);
@@ -40,7 +42,10 @@ test("nodes are named by layer and operator, inputs and outputs as in the progra
 });
 
 test("values are stored in the model and are no inputs; what nothing reads is left out", () => {
-  const g = new Graph(), x = g.input("x", "f32", [2]), w = g.input("w", "f32", [2]), unread = g.input("unread", "i32", [1]) as Tensor as Node<"input">;
+  const g = new Graph();
+  const x = g.input("x", "f32", [2]);
+  const w = g.input("w", "f32", [2]);
+  const unread = g.input("unread", "i32", [1]) as Tensor as Node<"input">;
   const data = Float32Array.of(0.5, 123.456);
   const p = program(g, { state: [], outputs: { y: x.mul(w) }, feeds: [unread] });
   const model = toOnnx({ inputs: p.feeds, outputs: p.outputs, values: { w: { dtype: "f32", shape: [2], data } } });
@@ -50,14 +55,17 @@ test("values are stored in the model and are no inputs; what nothing reads is le
 
 test("equal graphs give equal bytes", () => {
   const build = (): OnnxModel => {
-    const g = new Graph(), x = g.input("x", "f32", [4, 8]);
+    const g = new Graph();
+    const x = g.input("x", "f32", [4, 8]);
     return modelOf(g, { y: layerNorm(x, g.input("w", "f32", [8]), g.input("b", "f32", [8])) });
   };
   expect(hex(build().bytes)).toBe(hex(build().bytes));
 });
 
 test("GELU is one operator alone, and its expansion beside its gradient", () => {
-  const g = new Graph(), x = g.input("x", "f32", [4]), y = gelu(x).sum();
+  const g = new Graph();
+  const x = g.input("x", "f32", [4]);
+  const y = gelu(x).sum();
   expect(count(modelOf(g, { y }))).toMatchObject({ Gelu: 1 });
   const both = count(modelOf(g, { y, dx: grad(y, [x])[0] as Tensor }));
   expect(both.Gelu).toBeUndefined();
@@ -65,37 +73,52 @@ test("GELU is one operator alone, and its expansion beside its gradient", () => 
 });
 
 test("a product takes a factor and a bias; the bias stays apart where the product is read again", () => {
-  const g = new Graph(), x = g.input("x", "f32", [4, 8]), w = g.input("w", "f32", [8, 8]), b = g.input("b", "f32", [8]);
-  const y = x.mul(0.5).matmul(w), z = y.add(b);
+  const g = new Graph();
+  const x = g.input("x", "f32", [4, 8]);
+  const w = g.input("w", "f32", [8, 8]);
+  const b = g.input("b", "f32", [8]);
+  const y = x.mul(0.5).matmul(w);
+  const z = y.add(b);
   expect(count(modelOf(g, { z }))).toEqual({ Gemm: 1 });
   expect(count(modelOf(g, { z, y }))).toEqual({ Gemm: 1, Add: 1 });
 });
 
 test("the gradient of a weight transposes the smaller side first", () => {
-  const g = new Graph(), ct = g.input("ct", "f32", [64, 16]), x = g.input("x", "f32", [64, 4]);
+  const g = new Graph();
+  const ct = g.input("ct", "f32", [64, 16]);
+  const x = g.input("x", "f32", [64, 4]);
   expect(count(modelOf(g, { narrow: x.matmul(ct, { transposeA: true }) }))).toEqual({ Transpose: 1, MatMul: 1 });
   expect(count(modelOf(g, { wide: ct.matmul(x, { transposeA: true }) }))).toEqual({ Transpose: 2, MatMul: 1 });
 });
 
 test("all rotations of a model share their tables", () => {
-  const g = new Graph(), positions = g.input("positions", "i32", [1, 6]), q = g.input("q", "f32", [2, 2, 6, 8]), k = g.input("k", "f32", [2, 2, 6, 8]);
-  const turned = rope(rope(q, positions), positions).add(rope(k, positions)), ct = grad(turned.sum(), [q])[0] as Tensor;
+  const g = new Graph();
+  const positions = g.input("positions", "i32", [1, 6]);
+  const q = g.input("q", "f32", [2, 2, 6, 8]);
+  const k = g.input("k", "f32", [2, 2, 6, 8]);
+  const turned = rope(rope(q, positions), positions).add(rope(k, positions));
+  const ct = grad(turned.sum(), [q])[0] as Tensor;
   expect(count(modelOf(g, { turned, ct }))).toMatchObject({ RotaryEmbedding: 5, Sin: 1, Cos: 1, Neg: 1 });
 });
 
 test("broadcasts that only feed elementwise operators are not made", () => {
-  const g = new Graph(), x = g.input("x", "f32", [3, 8]);
+  const g = new Graph();
+  const x = g.input("x", "f32", [3, 8]);
   expect(count(modelOf(g, { y: x.mul(g.full([3, 8], 2, "f32")).add(g.input("b", "f32", [8]).broadcast([3, 8])) }))).toEqual({ Mul: 1, Add: 1 });
 });
 
 test("small tables are summed by a product, others by ScatterElements, none by ScatterND", () => {
-  const g = new Graph(), rows = g.input("rows", "f32", [1024, 64]), ids = g.input("ids", "i32", [1024]);
+  const g = new Graph();
+  const rows = g.input("rows", "f32", [1024, 64]);
+  const ids = g.input("ids", "i32", [1024]);
   expect(count(modelOf(g, { sums: rows.scatterAdd(ids, 33) })).MatMul).toBe(1);
   expect(count(modelOf(g, { sums: rows.scatterAdd(ids, 1000) })).ScatterElements).toBe(1);
 });
 
 test("what the caller forgot is named", () => {
-  const g = new Graph(), x = g.input("x", "f32", [4]) as Tensor as Node<"input">, y = silu(x as Tensor as Tensor<"f32">);
+  const g = new Graph();
+  const x = g.input("x", "f32", [4]) as Tensor as Node<"input">;
+  const y = silu(x as Tensor as Tensor<"f32">);
   expect(() => toOnnx({ inputs: [x], outputs: { y } })).toThrow(/composite silu reached the model: lower the program/);
   expect(() => toOnnx({ inputs: [], outputs: { y: x.neg() } })).toThrow('"x" is read and not among the inputs');
 });

@@ -22,13 +22,19 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
 
     update({ graph, parameters, gradients, gradScale }) {
       const scalar = (name: string): Tensor<"f32"> => graph.input(`optim.${name}`, "f32", []);
-      const lr = scalar("lr"), step = scalar("step"), epsHat = scalar("epsHat");
-      const state: Tensor<"f32">[] = [], updates: Record<string, Tensor<"f32">> = {};
+      const lr = scalar("lr");
+      const step = scalar("step");
+      const epsHat = scalar("epsHat");
+      const state: Tensor<"f32">[] = [];
+      const updates: Record<string, Tensor<"f32">> = {};
       for (const [name, { tensor }] of parameters) {
         const gradient = gradients.get(name);
         if (gradient === undefined) continue;
-        const group = groupOf(decays.groups, name, tensor.shape), { lrScale = 1 } = group, decay = decays.of(graph, group);
-        const m = graph.input(`adamw.m.${name}`, "f32", tensor.shape), v = graph.input(`adamw.v.${name}`, "f32", tensor.shape);
+        const group = groupOf(decays.groups, name, tensor.shape);
+        const { lrScale = 1 } = group;
+        const decay = decays.of(graph, group);
+        const m = graph.input(`adamw.m.${name}`, "f32", tensor.shape);
+        const v = graph.input(`adamw.v.${name}`, "f32", tensor.shape);
         const scaled = (rate: Tensor<"f32">): Tensor<"f32"> => (lrScale === 1 ? rate : rate.mul(lrScale));
         const next = graph.within(`adamw.${name}`, () => {
           // A decay that is a feed is taken before the step, by the same formula as within it.

@@ -25,7 +25,8 @@ export interface OptimizerRule {
  * byParameter(muonRules({ matrices: muon(), rest: adamw() })).name  // => "muon+adamw"
  */
 export function byParameter(rules: readonly OptimizerRule[]): Optimizer {
-  const names = rules.map(({ optimizer }) => optimizer.name), twice = names.find((name, i) => names.indexOf(name) !== i);
+  const names = rules.map(({ optimizer }) => optimizer.name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new ConfigError(`byParameter: expected optimizers of different kinds, got ${twice} twice. Give one of them parameter groups instead.`);
   const ruleOf = (name: string, shape: Shape): OptimizerRule => {
     const found = rules.find((r) =>

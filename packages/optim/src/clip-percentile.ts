@@ -38,10 +38,13 @@ export function clipByPercentile(optimizer: Optimizer, { percentile = 10, histor
     stateNames: (parameters) => [...optimizer.stateNames(parameters), "clip.norms", "clip.count"],
     update(inputs) {
       const { graph, gradients, gradScale } = inputs;
-      const norms = graph.input("clip.norms", "f32", [history]), count = graph.input("clip.count", "f32", []);
+      const norms = graph.input("clip.norms", "f32", [history]);
+      const count = graph.input("clip.count", "f32", []);
       const { limited, next } = graph.within("clip", () => {
-        const norm = globalNorm(gradients).mul(gradScale), known = history === 1 ? norm.reshape([1]) : norm.reshape([1]).concat([norms.slice(0, 0, history - 1)], 0);
-        const filled = count.add(1).min(history), limit = percentileOf(known, filled, percentile);
+        const norm = globalNorm(gradients).mul(gradScale);
+        const known = history === 1 ? norm.reshape([1]) : norm.reshape([1]).concat([norms.slice(0, 0, history - 1)], 0);
+        const filled = count.add(1).min(history);
+        const limit = percentileOf(known, filled, percentile);
         // A batch without anything to predict has no gradient, and says nothing of how long gradients are.
         const counts = norm.greater(0);
         return { limited: limit.div(norm.add(1e-6)).min(1).mul(gradScale), next: { norms: counts.select(known, norms), count: counts.select(filled, count) } };
@@ -54,11 +57,19 @@ export function clipByPercentile(optimizer: Optimizer, { percentile = 10, histor
 
 /** The percentile of the first `count` (f32 `[]`, 1 or more) of `values` f32 `[n]`; as numpy's "linear". f32 `[]`. */
 export function percentileOf(values: Tensor<"f32">, count: Tensor<"f32">, percentile: number): Tensor<"f32"> {
-  const { graph } = values, n = values.shape[0] as number, at = graph.iota([n], 0);
-  const known = at.cast("f32").less(count).select(values, HUGE), row = known.reshape([1, n]), column = known.reshape([n, 1]);
+  const { graph } = values;
+  const n = values.shape[0] as number;
+  const at = graph.iota([n], 0);
+  const known = at.cast("f32").less(count).select(values, HUGE);
+  const row = known.reshape([1, n]);
+  const column = known.reshape([n, 1]);
   // Equal values rank in their order, so that each rank has one value.
   const before = row.less(column).or(row.equal(column).and(at.reshape([1, n]).less(at.reshape([n, 1]))));
-  const ranks = before.cast("f32").sum(1), valueAt = (rank: Tensor<"f32">): Tensor<"f32"> => ranks.equal(rank).select(known, 0).sum();
-  const position = count.sub(1).mul(percentile / 100), low = position.floor(), high = low.add(1).min(count.sub(1)), share = position.sub(low);
+  const ranks = before.cast("f32").sum(1);
+  const valueAt = (rank: Tensor<"f32">): Tensor<"f32"> => ranks.equal(rank).select(known, 0).sum();
+  const position = count.sub(1).mul(percentile / 100);
+  const low = position.floor();
+  const high = low.add(1).min(count.sub(1));
+  const share = position.sub(low);
   return valueAt(low).mul(share.neg().add(1)).add(valueAt(high).mul(share));
 }

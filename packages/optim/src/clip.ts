@@ -29,7 +29,8 @@ export interface ClipScale {
 
 /** Throws RangeError if there are no gradients. */
 export function clipScale(gradients: ByName, { maxNorm, weight, lossScale }: ClipOptions = {}): ClipScale {
-  const sum = globalNorm(gradients), { graph } = sum;
+  const sum = globalNorm(gradients);
+  const { graph } = sum;
   return graph.within("clip", () => {
     const one = graph.const(1, "f32");
     const mean = weight === undefined ? one : weight.greater(0).select(one.div(weight), 0);

@@ -32,8 +32,11 @@ export function ema(optimizer: Optimizer, { decay = 0.999 }: EmaOptions = {}): O
       return [...optimizer.stateNames(all), ...all.map(([name]) => stateOf(name)), "ema.count"];
     },
     update(inputs) {
-      const { graph, parameters } = inputs, made = optimizer.update(inputs), count = graph.input("ema.count", "f32", []);
-      const state: Tensor<"f32">[] = [...made.state, count], n = graph.within("ema", () => count.add(1));
+      const { graph, parameters } = inputs;
+      const made = optimizer.update(inputs);
+      const count = graph.input("ema.count", "f32", []);
+      const state: Tensor<"f32">[] = [...made.state, count];
+      const n = graph.within("ema", () => count.add(1));
       const updates: Record<string, Tensor<"f32">> = { ...made.updates, "ema.count": n };
       const { kept, moved } = graph.within("ema", () => {
         const d = n.add(1).div(n.add(10)).min(decay);

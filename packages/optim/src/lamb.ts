@@ -24,18 +24,28 @@ export function lamb(options: AdamWOptions = {}): Optimizer {
     trains: (name, shape) => groupOf(decays.groups, name, shape).frozen !== true,
 
     update({ graph, parameters, gradients, gradScale }) {
-      const scalar = (name: string): Tensor<"f32"> => graph.input(`lamb.${name}`, "f32", []), lr = scalar("lr"), correct1 = scalar("correct1"), correct2 = scalar("correct2");
+      const scalar = (name: string): Tensor<"f32"> => graph.input(`lamb.${name}`, "f32", []);
+      const lr = scalar("lr");
+      const correct1 = scalar("correct1");
+      const correct2 = scalar("correct2");
       const norm = (x: Tensor<"f32">): Tensor<"f32"> => x.square().sum().sqrt();
-      const state: Tensor<"f32">[] = [], updates: Record<string, Tensor<"f32">> = {};
+      const state: Tensor<"f32">[] = [];
+      const updates: Record<string, Tensor<"f32">> = {};
       for (const [name, { tensor: p }] of parameters) {
         const raw = gradients.get(name);
         if (raw === undefined) continue;
-        const group = groupOf(decays.groups, name, p.shape), { lrScale = 1 } = group, decay = decays.of(graph, group);
-        const m = graph.input(`lamb.m.${name}`, "f32", p.shape), v = graph.input(`lamb.v.${name}`, "f32", p.shape);
+        const group = groupOf(decays.groups, name, p.shape);
+        const { lrScale = 1 } = group;
+        const decay = decays.of(graph, group);
+        const m = graph.input(`lamb.m.${name}`, "f32", p.shape);
+        const v = graph.input(`lamb.v.${name}`, "f32", p.shape);
         state.push(m, v);
         graph.within(`lamb.${name}`, () => {
-          const g = raw.mul(gradScale), next = m.mul(beta1).add(g.mul(1 - beta1)), squares = v.mul(beta2).add(g.square().mul(1 - beta2));
-          const adam = next.mul(correct1).div(squares.mul(correct2).sqrt().add(eps)), r = decay === 0 ? adam : adam.add(p.mul(decay));
+          const g = raw.mul(gradScale);
+          const next = m.mul(beta1).add(g.mul(1 - beta1));
+          const squares = v.mul(beta2).add(g.square().mul(1 - beta2));
+          const adam = next.mul(correct1).div(squares.mul(correct2).sqrt().add(eps));
+          const r = decay === 0 ? adam : adam.add(p.mul(decay));
           const rate = lrScale === 1 ? lr : lr.mul(lrScale);
           updates[name] = p.sub(r.mul(decay === 0 ? rate : rate.mul(trust(norm(p), norm(r)))));
           updates[`lamb.m.${name}`] = next;

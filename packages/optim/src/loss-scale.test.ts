@@ -12,7 +12,8 @@ function scalesAfter(scaler: ReturnType<typeof lossScaler>, finite: readonly boo
 
 describe("lossScaler", () => {
   it("starts at 2^16, halves after an overflow, doubles after 2000 good steps", () => {
-    const scaler = lossScaler(), good = (n: number): boolean[] => new Array<boolean>(n).fill(true);
+    const scaler = lossScaler();
+    const good = (n: number): boolean[] => new Array<boolean>(n).fill(true);
     expect(scaler.initial.scale).toBe(65_536);
     expect(scalesAfter(scaler, [false, false, true])).toEqual([32_768, 16_384, 16_384]);
     expect(scalesAfter(scaler, good(2000)).slice(-2)).toEqual([65_536, 131_072]);
@@ -26,7 +27,9 @@ describe("lossScaler", () => {
   });
 
   it("is lowered once by the steps that were under way together", () => {
-    const scaler = lossScaler(), one = scaler.next(scaler.initial, { scale: 65_536, finite: false }), two = scaler.next(one, { scale: 65_536, finite: false });
+    const scaler = lossScaler();
+    const one = scaler.next(scaler.initial, { scale: 65_536, finite: false });
+    const two = scaler.next(one, { scale: 65_536, finite: false });
     expect(two).toEqual({ scale: 32_768, goodSteps: 0, skippedSteps: 2 });
     // And one that had the old scale is no evidence for the new one.
     expect(scaler.next(two, { scale: 65_536, finite: true })).toEqual(two);
@@ -48,10 +51,16 @@ describe("lossScaler", () => {
 });
 
 it("a loss scale leaves norm and update as they are, to the bit", () => {
-  const graph = new Graph(), w = graph.input("w", "f32", [3]), unused = graph.input("unused", "f32", [2]), weight = graph.input("weight", "f32", []), s = graph.input("s", "f32", []);
-  const loss = w.square().mul(w).sum(), parameters = new Map([["w", { tensor: w }], ["unused", { tensor: unused }]]);
+  const graph = new Graph();
+  const w = graph.input("w", "f32", [3]);
+  const unused = graph.input("unused", "f32", [2]);
+  const weight = graph.input("weight", "f32", []);
+  const s = graph.input("s", "f32", []);
+  const loss = w.square().mul(w).sum();
+  const parameters = new Map([["w", { tensor: w }], ["unused", { tensor: unused }]]);
   const of = (lossScale?: typeof s): number[] => {
-    const grads = gradients(loss, parameters, lossScale), { scale, norm } = clipScale(grads, { weight, maxNorm: 1, ...(lossScale && { lossScale }) });
+    const grads = gradients(loss, parameters, lossScale);
+    const { scale, norm } = clipScale(grads, { weight, maxNorm: 1, ...(lossScale && { lossScale }) });
     return interpret([norm, ...[...grads.values()].map((g) => g.mul(scale))], { w: [0.3, -1.7, 2], unused: [1, 1], weight: [3], s: [2 ** 16] }).flatMap((v) => Array.from(v.data));
   };
   expect(of(s)).toEqual(of());

@@ -47,7 +47,8 @@ const EPS = 1e-10;
 /** Throws ConfigError for a parameter that is no matrix. */
 export function muon(options: MuonOptions = {}): Optimizer {
   const { momentum = { 0: 0.85, 300: 0.95 }, nesterov = true, orthogonalise = "newton-schulz", steps = 5, rowBeta, cautious = false, split = [] } = options;
-  const share = (x: number): boolean => x >= 0 && x < 1, mus = linearSchedule(momentum, { where: "muon: momentum", check: share, expected: "a number in [0, 1)" });
+  const share = (x: number): boolean => x >= 0 && x < 1;
+  const mus = linearSchedule(momentum, { where: "muon: momentum", check: share, expected: "a number in [0, 1)" });
   if (!share(rowBeta ?? 0)) throw new ConfigError(`muon: expected rowBeta in [0, 1), got ${rowBeta}.`);
   const decays = decayOf("muon", options.groups, options.weightDecay, { groups: (weightDecay) => [{ weightDecay }], usual: 0 });
   const orthogonal = (x: Tensor<"f32">): Tensor<"f32"> => (orthogonalise === "polar-express" ? polarExpress(x, steps) : newtonSchulz(x, steps));
@@ -59,27 +60,37 @@ export function muon(options: MuonOptions = {}): Optimizer {
     trains: (name, shape) => groupOf(decays.groups, name, shape).frozen !== true,
 
     update({ graph, parameters, gradients, gradScale }) {
-      const lr = graph.input("muon.lr", "f32", []), mu = graph.input("muon.momentum", "f32", []);
-      const state: Tensor<"f32">[] = [], updates: Record<string, Tensor<"f32">> = {};
+      const lr = graph.input("muon.lr", "f32", []);
+      const mu = graph.input("muon.momentum", "f32", []);
+      const state: Tensor<"f32">[] = [];
+      const updates: Record<string, Tensor<"f32">> = {};
       for (const [name, { tensor: p }] of parameters) {
         const raw = gradients.get(name);
         if (raw === undefined) continue;
-        const parts = partsOf(name, p.shape, split), group = groupOf(decays.groups, name, p.shape), { lrScale = 1 } = group, decay = decays.of(graph, group);
-        const m = graph.input(`muon.m.${name}`, "f32", p.shape), rows = p.shape[0] as number, columns = p.shape[1] as number;
+        const parts = partsOf(name, p.shape, split);
+        const group = groupOf(decays.groups, name, p.shape);
+        const { lrScale = 1 } = group;
+        const decay = decays.of(graph, group);
+        const m = graph.input(`muon.m.${name}`, "f32", p.shape);
+        const rows = p.shape[0] as number;
+        const columns = p.shape[1] as number;
         state.push(m);
         graph.within(`muon.${name}`, () => {
-          const g = raw.mul(gradScale), next = m.mul(mu).add(g.mul(mu.neg().add(1)));
+          const g = raw.mul(gradScale);
+          const next = m.mul(mu).add(g.mul(mu.neg().add(1)));
           const u = nesterov ? next.mul(mu).add(g.mul(mu.neg().add(1))) : next;
           let o = stacked(Array.from({ length: parts }, (_, i) => orthogonal(parts === 1 ? u : u.slice(0, (i * rows) / parts, ((i + 1) * rows) / parts))));
           updates[`muon.m.${name}`] = next;
           if (rowBeta !== undefined) {
-            const v = graph.input(`muon.v.${name}`, "f32", [rows, 1]), squares = v.mul(rowBeta).add(o.square().mean(1, true).mul(1 - rowBeta));
+            const v = graph.input(`muon.v.${name}`, "f32", [rows, 1]);
+            const squares = v.mul(rowBeta).add(o.square().mean(1, true).mul(1 - rowBeta));
             const even = o.div(squares.sqrt().add(EPS));
             o = even.mul(o.square().sum().sqrt().div(even.square().sum().sqrt().add(EPS)));
             state.push(v);
             updates[`muon.v.${name}`] = squares;
           }
-          const rate = lrScale === 1 ? lr : lr.mul(lrScale), step = o.mul(rate.mul(Math.sqrt(Math.max(1, rows / parts / columns))));
+          const rate = lrScale === 1 ? lr : lr.mul(lrScale);
+          const step = o.mul(rate.mul(Math.sqrt(Math.max(1, rows / parts / columns))));
           const kept = decay === 0 ? p : p.sub((cautious ? o.mul(p).less(0).not().select(p, 0) : p).mul(rate.mul(decay)));
           updates[name] = kept.sub(step);
         });

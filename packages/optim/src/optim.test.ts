@@ -7,7 +7,8 @@ import { gradients } from "./optimizer.ts";
 import { decayGroups, depthOf, groupOf, layerGroups } from "./parameter-group.ts";
 
 describe("clipScale", () => {
-  const graph = new Graph(), weight = graph.input("weight", "f32", []);
+  const graph = new Graph();
+  const weight = graph.input("weight", "f32", []);
   const sums = new Map([["a", graph.input("a", "f32", [2])], ["b", graph.input("b", "f32", [])]]);
   const run = (maxNorm: number | undefined, w: number, a: readonly number[], b: number): number[] => {
     const { scale, norm } = clipScale(sums, { weight, ...(maxNorm !== undefined && { maxNorm }) });
@@ -46,7 +47,8 @@ describe("parameter groups", () => {
 
   it("by layer: the rate falls with depth, vectors do not decay, what is frozen is said so", () => {
     const names = ["bert.embeddings.LayerNorm.weight", "bert.encoder.layer.0.output.dense.weight", "bert.encoder.layer.10.output.dense.bias", "bert.encoder.layer.1.output.dense.weight", "classifier.weight"];
-    const groups = layerGroups(names, { weightDecay: 0.1, lrDecay: 0.5, freeze: 1 }), of = (i: number, rank: number): unknown => groupOf(groups, names[i] as string, new Array<number>(rank).fill(2));
+    const groups = layerGroups(names, { weightDecay: 0.1, lrDecay: 0.5, freeze: 1 });
+    const of = (i: number, rank: number): unknown => groupOf(groups, names[i] as string, new Array<number>(rank).fill(2));
     expect(of(0, 1)).toMatchObject({ frozen: true });
     expect(of(1, 2)).toMatchObject({ frozen: true });
     expect(of(2, 1)).toMatchObject({ weightDecay: 0, lrScale: 0.5 });
@@ -74,8 +76,11 @@ describe("adamw", () => {
   });
 
   it("leaves parameters without a gradient alone, and keeps no state for them", () => {
-    const graph = new Graph(), tensor = graph.input("w", "f32", [2]), frozen = graph.input("frozen", "f32", [2]);
-    const loss = tensor.square().sum(), parameters = new Map([["w", { tensor }], ["frozen", { tensor: frozen }]]);
+    const graph = new Graph();
+    const tensor = graph.input("w", "f32", [2]);
+    const frozen = graph.input("frozen", "f32", [2]);
+    const loss = tensor.square().sum();
+    const parameters = new Map([["w", { tensor }], ["frozen", { tensor: frozen }]]);
     const { state, updates } = adamw().update({ graph, parameters, gradients: gradients(loss, new Map([["w", { tensor }]])), gradScale: graph.const(1, "f32") });
     expect(Object.keys(updates)).toEqual(["w", "adamw.m.w", "adamw.v.w"]);
     expect(state.length).toBe(2);
@@ -92,7 +97,9 @@ describe("adamw", () => {
 
 describe("accumulate", () => {
   it("wants every gradient and every sum", () => {
-    const graph = new Graph(), tensor = graph.input("w", "f32", [2]), acc = accumulators(graph, new Map([["w", { tensor }]]), ["loss"]);
+    const graph = new Graph();
+    const tensor = graph.input("w", "f32", [2]);
+    const acc = accumulators(graph, new Map([["w", { tensor }]]), ["loss"]);
     const loss: Tensor<"f32"> = tensor.sum();
     expect(() => accumulate(acc, new Map(), { loss })).toThrow(/gradient of "w"/);
     expect(() => accumulate(acc, new Map([["w", tensor]]), {})).toThrow(/the sum "loss"/);

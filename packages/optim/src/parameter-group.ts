@@ -58,7 +58,8 @@ export interface LayerGroupOptions {
  */
 export function layerGroups(names: Iterable<string>, { weightDecay, lrDecay = 1, freeze }: LayerGroupOptions): readonly ParameterGroup[] {
   if (!(lrDecay > 0 && lrDecay <= 1)) throw new ConfigError(`layer groups: expected lrDecay above 0 and at most 1, got ${lrDecay}.`);
-  const all = [...names], layers = all.reduce((n, name) => Math.max(n, Number(/(?:^|\.)layers?\.(\d+)\./.exec(name)?.[1] ?? -1) + 1), 0);
+  const all = [...names];
+  const layers = all.reduce((n, name) => Math.max(n, Number(/(?:^|\.)layers?\.(\d+)\./.exec(name)?.[1] ?? -1) + 1), 0);
   if (freeze !== undefined && !(Number.isSafeInteger(freeze) && freeze >= 0 && freeze <= layers)) throw new ConfigError(`layer groups: expected freeze from 0 (the embeddings) to ${layers} (all layers), got ${freeze}.`);
   const byDepth = new Map<number, string[]>();
   for (const name of all) {

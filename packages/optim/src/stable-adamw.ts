@@ -25,17 +25,28 @@ export function stableAdamw(options: AdamWOptions = {}): Optimizer {
     trains: (name, shape) => groupOf(decays.groups, name, shape).frozen !== true,
 
     update({ graph, parameters, gradients, gradScale }) {
-      const scalar = (name: string): Tensor<"f32"> => graph.input(`stable.${name}`, "f32", []), lr = scalar("lr"), b1 = scalar("beta1"), b2 = scalar("beta2");
-      const state: Tensor<"f32">[] = [], updates: Record<string, Tensor<"f32">> = {};
+      const scalar = (name: string): Tensor<"f32"> => graph.input(`stable.${name}`, "f32", []);
+      const lr = scalar("lr");
+      const b1 = scalar("beta1");
+      const b2 = scalar("beta2");
+      const state: Tensor<"f32">[] = [];
+      const updates: Record<string, Tensor<"f32">> = {};
       for (const [name, { tensor: p }] of parameters) {
         const raw = gradients.get(name);
         if (raw === undefined) continue;
-        const group = groupOf(decays.groups, name, p.shape), { lrScale = 1 } = group, decay = decays.of(graph, group);
-        const m = graph.input(`stable.m.${name}`, "f32", p.shape), v = graph.input(`stable.v.${name}`, "f32", p.shape);
+        const group = groupOf(decays.groups, name, p.shape);
+        const { lrScale = 1 } = group;
+        const decay = decays.of(graph, group);
+        const m = graph.input(`stable.m.${name}`, "f32", p.shape);
+        const v = graph.input(`stable.v.${name}`, "f32", p.shape);
         state.push(m, v);
         graph.within(`stable.${name}`, () => {
-          const g = raw.mul(gradScale), square = g.square(), next = m.mul(b1).add(g.mul(b1.neg().add(1))), squares = v.mul(b2).add(square.mul(b2.neg().add(1)));
-          const rms = square.div(squares.max(eps ** 2)).mean().sqrt(), rate = (lrScale === 1 ? lr : lr.mul(lrScale)).div(rms.max(1));
+          const g = raw.mul(gradScale);
+          const square = g.square();
+          const next = m.mul(b1).add(g.mul(b1.neg().add(1)));
+          const squares = v.mul(b2).add(square.mul(b2.neg().add(1)));
+          const rms = square.div(squares.max(eps ** 2)).mean().sqrt();
+          const rate = (lrScale === 1 ? lr : lr.mul(lrScale)).div(rms.max(1));
           const kept = decay === 0 ? p : p.sub(p.mul(rate.mul(decay)));
           updates[name] = kept.sub(next.mul(rate).div(squares.sqrt().add(eps)));
           updates[`stable.m.${name}`] = next;

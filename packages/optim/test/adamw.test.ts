@@ -24,7 +24,8 @@ const optimizer = adamw({ beta1, beta2, eps, groups });
 
 /** Runs a program on state that it replaces, as a backend would. */
 function step(p: Program, state: Record<string, ArrayLike<number>>, feeds: Readonly<Record<string, ArrayLike<number>>>): Record<string, ArrayLike<number>> {
-  const names = Object.keys(p.updates), outputs = Object.keys(p.outputs);
+  const names = Object.keys(p.updates);
+  const outputs = Object.keys(p.outputs);
   const values = interpret([...Object.values(p.updates), ...Object.values(p.outputs)], { ...state, ...feeds }, { precision: "f64" });
   names.forEach((name, i) => { state[name] = values[i]?.data ?? []; });
   return Object.fromEntries(outputs.map((name, i) => [name, values[names.length + i]?.data ?? []]));
@@ -44,7 +45,8 @@ const worst = (a: ArrayLike<number>, b: readonly number[]): number => b.reduce((
 
 describe("adamw", () => {
   it("equals torch.optim.AdamW with clip_grad_norm_ over 20 steps, groups and all", () => {
-    const graph = new Graph(), parameters = parametersOn(graph);
+    const graph = new Graph();
+    const parameters = parametersOn(graph);
     const gradients = new Map([...parameters].map(([name, { tensor }]) => [name, graph.input(`gradient.${name}`, "f32", tensor.shape)]));
     const { scale, norm } = clipScale(gradients, { maxNorm, weight: graph.input("weight", "f32", []) });
     const { state: moments, updates } = optimizer.update({ graph, parameters, gradients, gradScale: scale });
@@ -64,13 +66,16 @@ describe("adamw", () => {
   });
 
   it("gives the same through accumulation of uneven parts", () => {
-    const graph = new Graph(), parameters = parametersOn(graph), acc = accumulators(graph, parameters);
+    const graph = new Graph();
+    const parameters = parametersOn(graph);
+    const acc = accumulators(graph, parameters);
     const parts = new Map([...parameters].map(([name, { tensor }]) => [name, graph.input(`gradient.${name}`, "f32", tensor.shape)]));
     const add = program(graph, {
       state: acc.state, outputs: { weight: graph.input("weight", "f32", []) },
       updates: accumulate(acc, parts, { loss: graph.input("loss", "f32", []), weight: graph.input("weight", "f32", []) }),
     });
-    const weight = acc.sums.get("weight") as Tensor<"f32">, loss = acc.sums.get("loss") as Tensor<"f32">;
+    const weight = acc.sums.get("weight") as Tensor<"f32">;
+    const loss = acc.sums.get("loss") as Tensor<"f32">;
     const { scale, norm } = clipScale(acc.gradients, { maxNorm, weight });
     const { state: moments, updates } = optimizer.update({ graph, parameters, gradients: acc.gradients, gradScale: scale });
     const tensors = [...parameters.values()].map((x) => x.tensor);

@@ -17,10 +17,12 @@ const POLAR = [
 ] as const;
 
 function orthogonal(g: Matrix, coefficients: readonly (readonly [number, number, number])[], bound: number): Matrix {
-  const tall = g.length > (g[0] as number[]).length, length = norm(g) * bound + 1e-7;
+  const tall = g.length > (g[0] as number[]).length;
+  const length = norm(g) * bound + 1e-7;
   let x = map(tall ? transposed(g) : g, (v) => v / length);
   for (const [a, b, c] of coefficients) {
-    const gram = times(x, transposed(x)), poly = zip(map(gram, (v) => b * v), map(times(gram, gram), (v) => c * v), (p, q) => p + q);
+    const gram = times(x, transposed(x));
+    const poly = zip(map(gram, (v) => b * v), map(times(gram, gram), (v) => c * v), (p, q) => p + q);
     x = zip(map(x, (v) => a * v), times(poly, x), (p, q) => p + q);
   }
   return tall ? transposed(x) : x;
@@ -31,13 +33,15 @@ const SHAPES: Readonly<Record<Name, readonly [number, number]>> = { wide: [3, 5]
 const names = Object.keys(SHAPES) as Name[];
 /** Numbers in (-1, 1) that look drawn. */
 const drawn = (what: "p" | "g", name: Name, t: number): Matrix => {
-  const [rows, columns] = SHAPES[name], seed = (what === "p" ? 0.3 : 1.7) + 12.9 * names.indexOf(name) + 78.2 * t;
+  const [rows, columns] = SHAPES[name];
+  const seed = (what === "p" ? 0.3 : 1.7) + 12.9 * names.indexOf(name) + 78.2 * t;
   return Array.from({ length: rows }, (_, i) => Array.from({ length: columns }, (__, j) => Math.sin(seed + 43.7 * i + 7.31 * j * (i + 1))));
 };
 
 /** Runs an optimizer on drawn gradients, in f64; the parameters after each update. */
 function run(optimizer: Optimizer, updates: number, gradScale = 0.5): Record<Name, Matrix>[] {
-  const graph = new Graph(), parameters = new Map(names.map((name) => [name, { tensor: graph.input(name, "f32", [...SHAPES[name]]) }]));
+  const graph = new Graph();
+  const parameters = new Map(names.map((name) => [name, { tensor: graph.input(name, "f32", [...SHAPES[name]]) }]));
   const gradients = new Map(names.map((name) => [name, graph.input(`g.${name}`, "f32", [...SHAPES[name]])]));
   const made = optimizer.update({ graph, parameters, gradients, gradScale: graph.const(gradScale, "f32") });
   const step = program(graph, { state: [...[...parameters.values()].map((p) => p.tensor), ...made.state], outputs: {}, updates: made.updates });
@@ -46,7 +50,8 @@ function run(optimizer: Optimizer, updates: number, gradScale = 0.5): Record<Nam
   for (const name of names) state[name] = drawn("p", name, 0).flat();
   return Array.from({ length: updates }, (_, i) => {
     const scalars = Object.fromEntries(Object.entries(optimizer.hostScalars(i + 1, 0.1 / (i + 1))).map(([name, { data }]) => [name, Float64Array.from(data)]));
-    const given = Object.fromEntries(names.map((name) => [`g.${name}`, drawn("g", name, i).flat()])), keys = Object.keys(step.updates);
+    const given = Object.fromEntries(names.map((name) => [`g.${name}`, drawn("g", name, i).flat()]));
+    const keys = Object.keys(step.updates);
     const out = interpret(keys.map((key) => step.updates[key] as Tensor), { ...state, ...given, ...scalars }, { precision: "f64" });
     keys.forEach((key, k) => { state[key] = out[k]?.data as ArrayLike<number>; });
     return Object.fromEntries(names.map((name) => [name, Array.from({ length: SHAPES[name][0] }, (__, r) => Array.from(state[name] as ArrayLike<number>).slice(r * SHAPES[name][1], (r + 1) * SHAPES[name][1]))])) as Record<Name, Matrix>;
@@ -74,7 +79,8 @@ describe("muon", () => {
   const momentum = (t: number): number => Math.fround(0.85 + 0.1 * Math.min(1, (t - 1) / 4));
   const options = { momentum: { 0: 0.85, 4: 0.95 } };
   const nesterov = (g: Matrix, t: number, memory: Map<string, Matrix>): Matrix => {
-    const mu = momentum(t), m = moved(memory, "m", mu, g);
+    const mu = momentum(t);
+    const m = moved(memory, "m", mu, g);
     return zip(m, g, (x, y) => mu * x + (1 - mu) * y);
   };
   const scale = (x: Matrix): number => Math.sqrt(Math.max(1, x.length / (x[0] as number[]).length));
@@ -88,26 +94,33 @@ describe("muon", () => {
 
   it("orthogonalises: singular values come to about 1, closer with Polar Express", () => {
     for (const [coefficients, bound, least, most] of [[Array.from({ length: 5 }, () => MUON), 1, 0.6, 1.3], [POLAR, 1.02, 0.85, 1.15]] as const) {
-      const o = orthogonal(drawn("g", "wide", 3), coefficients, bound), gram = times(o, transposed(o));
+      const o = orthogonal(drawn("g", "wide", 3), coefficients, bound);
+      const gram = times(o, transposed(o));
       for (let i = 0; i < 3; i++) expect(gram[i]?.[i]).toBeGreaterThan(least ** 2 - 0.1);
       expect(norm(o) ** 2 / 3).toBeLessThan(most ** 2);
     }
   });
 
   it("with Polar Express, NorMuon, cautious decay and split parameters", () => {
-    const decay = 0.2, beta = 0.95;
+    const decay = 0.2;
+    const beta = 0.95;
     same(run(muon({ ...options, orthogonalise: "polar-express", rowBeta: beta, weightDecay: decay, cautious: true, split: [{ name: "^fused$", parts: 3 }] }), 8), (p, g, t, memory, name) => {
-      const u = nesterov(g, t, memory), parts = name === "fused" ? 3 : 1, rows = u.length / parts;
+      const u = nesterov(g, t, memory);
+      const parts = name === "fused" ? 3 : 1;
+      const rows = u.length / parts;
       const o = Array.from({ length: parts }, (_, i) => orthogonal(u.slice(i * rows, (i + 1) * rows), POLAR, 1.02)).flat();
       const squares = moved(memory, "v", beta, o.map((row) => [row.reduce((sum, x) => sum + x * x, 0) / row.length]));
-      const even = o.map((row, i) => row.map((x) => x / (Math.sqrt(squares[i]?.[0] as number) + 1e-10))), back = norm(o) / (norm(even) + 1e-10);
+      const even = o.map((row, i) => row.map((x) => x / (Math.sqrt(squares[i]?.[0] as number) + 1e-10)));
+      const back = norm(o) / (norm(even) + 1e-10);
       const shape = Math.sqrt(Math.max(1, rows / (p[0] as number[]).length));
       return zip(p, even, (x, y) => x - (x * y >= 0 ? rate(t) * decay * x : 0) - rate(t) * shape * back * y);
     });
   });
 
   it("refuses what is no matrix, and parts that do not fit", () => {
-    const graph = new Graph(), bias = graph.input("bias", "f32", [4]), gradScale = graph.const(1, "f32");
+    const graph = new Graph();
+    const bias = graph.input("bias", "f32", [4]);
+    const gradScale = graph.const(1, "f32");
     expect(() => muon().update({ graph, parameters: new Map([["bias", { tensor: bias }]]), gradients: new Map([["bias", bias]]), gradScale })).toThrow('muon: expected a matrix, got "bias" [4]. Give it to another optimizer with byParameter.');
     const w = graph.input("w", "f32", [4, 4]);
     expect(() => muon({ split: [{ name: "w", parts: 3 }] }).update({ graph, parameters: new Map([["w", { tensor: w }]]), gradients: new Map([["w", w]]), gradScale })).toThrow("of 3 equal parts");
@@ -118,9 +131,12 @@ describe("muon", () => {
 it("stableAdamw is the published update", () => {
   const [b1, b2, eps, decay] = [0.9, 0.98, 1e-6, 0.1];
   same(run(stableAdamw({ weightDecay: decay }), 8), (p, g, t, memory) => {
-    const unbiased = (b: number): number => Math.fround((b * (1 - b ** (t - 1))) / (1 - b ** t)), square = map(g, (x) => x * x);
-    const m = moved(memory, "m", unbiased(b1), g), v = moved(memory, "v", unbiased(b2), square);
-    const ratio = zip(square, v, (x, y) => x / Math.max(y, eps ** 2)).flat(), held = rate(t) / Math.max(1, Math.sqrt(ratio.reduce((sum, x) => sum + x, 0) / ratio.length));
+    const unbiased = (b: number): number => Math.fround((b * (1 - b ** (t - 1))) / (1 - b ** t));
+    const square = map(g, (x) => x * x);
+    const m = moved(memory, "m", unbiased(b1), g);
+    const v = moved(memory, "v", unbiased(b2), square);
+    const ratio = zip(square, v, (x, y) => x / Math.max(y, eps ** 2)).flat();
+    const held = rate(t) / Math.max(1, Math.sqrt(ratio.reduce((sum, x) => sum + x, 0) / ratio.length));
     return zip(map(p, (x) => x * (1 - held * decay)), zip(m, v, (x, y) => x / (Math.sqrt(y) + eps)), (x, y) => x - held * y);
   });
 });
@@ -128,17 +144,21 @@ it("stableAdamw is the published update", () => {
 it("lamb is the published update", () => {
   const [b1, b2, eps, decay] = [0.9, 0.999, 1e-6, 0.1];
   same(run(lamb({ weightDecay: decay }), 8), (p, g, t, memory) => {
-    const m = moved(memory, "m", b1, g), v = moved(memory, "v", b2, map(g, (x) => x * x));
-    const adam = zip(m, v, (x, y) => x / (1 - b1 ** t) / (Math.sqrt(y / (1 - b2 ** t)) + eps)), r = zip(adam, p, (x, y) => x + decay * y);
+    const m = moved(memory, "m", b1, g);
+    const v = moved(memory, "v", b2, map(g, (x) => x * x));
+    const adam = zip(m, v, (x, y) => x / (1 - b1 ** t) / (Math.sqrt(y / (1 - b2 ** t)) + eps));
+    const r = zip(adam, p, (x, y) => x + decay * y);
     return zip(p, r, (x, y) => x - rate(t) * (norm(p) / norm(r)) * y);
   });
 });
 
 describe("decay over the run", () => {
-  const makers = { adamw, stableAdamw, lamb, muon } as const, all = Object.entries(makers);
+  const makers = { adamw, stableAdamw, lamb, muon } as const;
+  const all = Object.entries(makers);
 
   it.each(all)("%s decays by the value of each update as by a constant", (_, make) => {
-    const constant = run(make({ weightDecay: 0.25 }), 5), rising = run(make({ weightDecay: "2:0.25,4:0.5" }), 5);
+    const constant = run(make({ weightDecay: 0.25 }), 5);
+    const rising = run(make({ weightDecay: "2:0.25,4:0.5" }), 5);
     for (let i = 0; i < 5; i++) {
       for (const name of names) {
         const off = Math.max(...zip(rising[i]?.[name] as Matrix, constant[i]?.[name] as Matrix, (x, y) => Math.abs(x - y)).flat());
@@ -177,7 +197,8 @@ describe("byParameter", () => {
   });
 
   it("changes each parameter as its optimizer alone would", () => {
-    const both = run(byParameter([{ name: "wide", optimizer: muon() }, { optimizer: adamw() }]), 3), alone = [run(muon(), 3), run(adamw(), 3)] as const;
+    const both = run(byParameter([{ name: "wide", optimizer: muon() }, { optimizer: adamw() }]), 3);
+    const alone = [run(muon(), 3), run(adamw(), 3)] as const;
     for (let i = 0; i < 3; i++) {
       expect(both[i]?.wide).toEqual(alone[0][i]?.wide);
       expect(both[i]?.tall).toEqual(alone[1][i]?.tall);

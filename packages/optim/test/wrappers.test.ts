@@ -20,7 +20,9 @@ interface Stepper { readonly state: Values; readonly names: readonly string[]; s
 
 /** Parameters a [2] and b [], which start at (1, -2) and 3; `frozen` has no gradient. */
 function stepper(optimizer: Optimizer, gradScale = 1, state?: Values): Stepper {
-  const shapes = { a: [2], b: [], frozen: [1] } as const, graph = new Graph(), trained = ["a", "b"] as const;
+  const shapes = { a: [2], b: [], frozen: [1] } as const;
+  const graph = new Graph();
+  const trained = ["a", "b"] as const;
   const parameters = new Map(Object.entries(shapes).map(([name, shape]) => [name, { tensor: graph.input(name, "f32", [...shape]) }]));
   const gradients = new Map(trained.map((name) => [name, graph.input(`g.${name}`, "f32", [...shapes[name]])]));
   const made = optimizer.update({ graph, parameters, gradients, gradScale: graph.const(gradScale, "f32") });
@@ -31,7 +33,8 @@ function stepper(optimizer: Optimizer, gradScale = 1, state?: Values): Stepper {
   return {
     state: now, names,
     step(given) {
-      const keys = Object.keys(step.updates), out = interpret(keys.map((key) => step.updates[key] as Tensor), { ...now, ...Object.fromEntries(Object.entries(given).map(([name, g]) => [`g.${name}`, g])) }, { precision: "f64" });
+      const keys = Object.keys(step.updates);
+      const out = interpret(keys.map((key) => step.updates[key] as Tensor), { ...now, ...Object.fromEntries(Object.entries(given).map(([name, g]) => [`g.${name}`, g])) }, { precision: "f64" });
       keys.forEach((key, i) => { now[key] = out[i]?.data as ArrayLike<number>; });
     },
   };
@@ -42,7 +45,8 @@ const at = (values: ArrayLike<number> | undefined, i: number): number => values?
 
 describe("percentileOf", () => {
   const percentile = (values: readonly number[], count: number, p: number): number => {
-    const graph = new Graph(), x = graph.input("x", "f32", [values.length]);
+    const graph = new Graph();
+    const x = graph.input("x", "f32", [values.length]);
     return interpret([percentileOf(x, graph.const(count, "f32"), p)], { x: values }, { precision: "f64" })[0]?.data[0] as number;
   };
 
@@ -66,12 +70,18 @@ describe("percentileOf", () => {
 describe("clipByPercentile", () => {
   const norm = ({ a, b }: ReturnType<typeof drawn>, scale: number): number => Math.hypot(...a, ...b) * scale;
   const reference = (p: number, history: number, steps: number, scale: number): { readonly a: number[]; readonly b: number[] } => {
-    const seen: number[] = [], a = [1, -2], b = [3];
+    const seen: number[] = [];
+    const a = [1, -2];
+    const b = [3];
     for (let t = 0; t < steps; t++) {
-      const g = drawn(t), length = norm(g, scale);
+      const g = drawn(t);
+      const length = norm(g, scale);
       seen.push(length);
-      const sorted = seen.slice(-history).sort((x, y) => x - y), position = (p / 100) * (sorted.length - 1), low = Math.floor(position);
-      const limit = at(sorted, low) + (position - low) * (at(sorted, Math.min(low + 1, sorted.length - 1)) - at(sorted, low)), factor = Math.min(1, limit / (length + 1e-6)) * scale;
+      const sorted = seen.slice(-history).sort((x, y) => x - y);
+      const position = (p / 100) * (sorted.length - 1);
+      const low = Math.floor(position);
+      const limit = at(sorted, low) + (position - low) * (at(sorted, Math.min(low + 1, sorted.length - 1)) - at(sorted, low));
+      const factor = Math.min(1, limit / (length + 1e-6)) * scale;
       g.a.forEach((x, i) => { a[i] = at(a, i) - x * factor; });
       b[0] = at(b, 0) - at(g.b, 0) * factor;
     }
@@ -97,7 +107,9 @@ describe("clipByPercentile", () => {
   });
 
   it("shares the norm with whoever logs it", () => {
-    const graph = new Graph(), tensor = graph.input("w", "f32", [2]), gradients = new Map([["w", graph.input("g", "f32", [2])]]);
+    const graph = new Graph();
+    const tensor = graph.input("w", "f32", [2]);
+    const gradients = new Map([["w", graph.input("g", "f32", [2])]]);
     expect(globalNorm(gradients)).toBe(globalNorm(gradients));
     expect(clipByPercentile(adamw()).update({ graph, parameters: new Map([["w", { tensor }]]), gradients, gradScale: graph.const(1, "f32") }).state).toHaveLength(4);
   });
@@ -111,9 +123,11 @@ describe("clipByPercentile", () => {
 
 describe("ema", () => {
   const reference = (decay: number, steps: number): { readonly p: number[]; readonly e: number[] } => {
-    let p = [1, -2, 3], e = [...p];
+    let p = [1, -2, 3];
+    let e = [...p];
     for (let t = 1; t <= steps; t++) {
-      const { a, b } = drawn(t - 1), d = Math.min(decay, (1 + t) / (10 + t));
+      const { a, b } = drawn(t - 1);
+      const d = Math.min(decay, (1 + t) / (10 + t));
       p = p.map((x, i) => x - at([...a, ...b], i));
       e = e.map((x, i) => d * x + (1 - d) * at(p, i));
     }

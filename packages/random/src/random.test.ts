@@ -14,7 +14,8 @@ describe("threefry2x32", () => {
 
 describe("RandomStream", () => {
   it("is a function of its address", () => {
-    const a = new RandomStream(7).split("mask").split(3), b = new RandomStream(7).split("mask").split(3);
+    const a = new RandomStream(7).split("mask").split(3);
+    const b = new RandomStream(7).split("mask").split(3);
     expect(a.bits(41)).toBe(b.bits(41));
     expect(a.bits(41)).not.toBe(a.bits(42));
     expect(a.bits(41)).not.toBe(new RandomStream(7).split("crop").split(3).bits(41));
@@ -40,7 +41,9 @@ describe("permute", () => {
   });
 
   it("moves most elements, differently for another stream", () => {
-    const size = 1000, one = new RandomStream(5).split(0), two = new RandomStream(5).split(1);
+    const size = 1000;
+    const one = new RandomStream(5).split(0);
+    const two = new RandomStream(5).split(1);
     const fixed = Array.from({ length: size }, (_, i) => i).filter((i) => permute(one, size, i) === i);
     const same = Array.from({ length: size }, (_, i) => i).filter((i) => permute(one, size, i) === permute(two, size, i));
     expect(fixed.length).toBeLessThan(15);

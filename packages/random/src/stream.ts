@@ -64,10 +64,12 @@ export class RandomStream {
 export function permute(stream: RandomStream, size: number, index: number): number {
   invariant(Number.isSafeInteger(index) && index >= 0 && index < size, `permute: index ${index} is outside [0, ${size})`);
   if (size <= 2) return size === 2 ? index ^ (stream.bits(0) & 1) : index;
-  const half = Math.ceil(Math.log2(size) / 2), base = 2 ** half;
+  const half = Math.ceil(Math.log2(size) / 2);
+  const base = 2 ** half;
   let at = index;
   do {
-    let left = Math.floor(at / base), right = at % base;
+    let left = Math.floor(at / base);
+    let right = at % base;
     for (let round = 0; round < 4; round++) {
       const mixed = stream.bits(round * 2 ** 40 + right) % base;
       [left, right] = [right, (left + mixed) % base];

@@ -12,9 +12,11 @@ const PARITY = 0x1bd11bda;
  * threefry2x32([0, 0], [0, 0])  // => [0x6b200159, 0x99ba4efe]
  */
 export function threefry2x32(key: Word2, counter: Word2): [number, number] {
-  const k0 = key[0] | 0, k1 = key[1] | 0;
+  const k0 = key[0] | 0;
+  const k1 = key[1] | 0;
   const schedule = [k0, k1, k0 ^ k1 ^ PARITY] as const;
-  let x0 = (counter[0] + k0) | 0, x1 = (counter[1] + k1) | 0;
+  let x0 = (counter[0] + k0) | 0;
+  let x1 = (counter[1] + k1) | 0;
   for (let round = 0; round < 20; round++) {
     const r = ROTATIONS[round & 7] as number;
     x0 = (x0 + x1) | 0;

@@ -4,13 +4,16 @@ import { atStep, hasPlaces, heldSchedule, linearSchedule, parsePoints, pointsOfM
 
 /** Points of a schedule drawn by number: shares or steps, rising. */
 function drawn(n: number): readonly Point<number>[] {
-  const draw = new RandomStream(5).split("points").split(n), count = 1 + draw.below(5, 0), inSteps = n % 2 === 0;
+  const draw = new RandomStream(5).split("points").split(n);
+  const count = 1 + draw.below(5, 0);
+  const inSteps = n % 2 === 0;
   const places = new Set(Array.from({ length: count }, (_, i) => (inSteps ? draw.below(40, i + 1) * 3 + (i === 0 ? 0 : 2) : draw.below(33, i + 1) / 32)));
   return [...places].sort((a, b) => a - b).map((at, i) => ({ at: inSteps && at === 1 ? 2 : at, value: draw.below(1000, 50 + i) / 8 }));
 }
 
 const textOf = (points: readonly Point<number>[]): string => points.map(({ at, value }) => `${at}:${value}`).join(",");
-const where = "value", all = Array.from({ length: 200 }, (_, n) => drawn(n));
+const where = "value";
+const all = Array.from({ length: 200 }, (_, n) => drawn(n));
 const progressAt = (points: readonly Point<unknown>[], x: number): { step: number; share: number } => ((points.at(-1)?.at ?? 0) > 1 ? { step: x, share: 0.5 } : { step: 77, share: x });
 
 describe("values over a run", () => {
@@ -18,7 +21,8 @@ describe("values over a run", () => {
     for (const points of all) {
       const map = Object.fromEntries(points.map(({ at, value }) => [String(at), value]));
       for (const spec of [textOf(points), map]) {
-        const linear = linearSchedule(spec, { where }), held = heldSchedule(spec, { where });
+        const linear = linearSchedule(spec, { where });
+        const held = heldSchedule(spec, { where });
         if (points.at(-1)?.at === 0) expect([linear.at(atStep(9)), held.at(atStep(9))]).toEqual([points[0]?.value, points[0]?.value]);
         else for (const { at, value } of points) expect([linear.at(progressAt(points, at)), held.at(progressAt(points, at))], `${textOf(points)} at ${at}`).toEqual([value, value]);
       }
@@ -27,7 +31,8 @@ describe("values over a run", () => {
 
   it("lie between their neighbours, in a straight line or held, and keep their ends", () => {
     for (const points of all) {
-      const linear = linearSchedule(textOf(points), { where }), held = heldSchedule(textOf(points), { where });
+      const linear = linearSchedule(textOf(points), { where });
+      const held = heldSchedule(textOf(points), { where });
       for (const [i, { at, value }] of points.entries()) {
         const next = points[i + 1];
         if (next === undefined) continue;

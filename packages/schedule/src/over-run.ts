@@ -38,7 +38,10 @@ export function linearSchedule(spec: Scheduled<number>, { where, check = Number.
   return {
     points,
     at(progress) {
-      const x = place(points, progress, where), next = points.findIndex(({ at }) => at > x), to = points[next], from = points[next < 0 ? points.length - 1 : next - 1];
+      const x = place(points, progress, where);
+      const next = points.findIndex(({ at }) => at > x);
+      const to = points[next];
+      const from = points[next < 0 ? points.length - 1 : next - 1];
       if (from === undefined) return (to as Point<number>).value;
       return to === undefined ? from.value : from.value + ((to.value - from.value) * (x - from.at)) / (to.at - from.at);
     },

@@ -63,7 +63,8 @@ function checkPoints<T>(points: readonly Point<T>[], where: string): readonly Po
     if (before !== undefined && !(at > before)) throw new ConfigError(`${where}: expected places in rising order, got ${at} after ${before}. Put them in order, each once.`);
     if (at > 1 && !Number.isInteger(at)) throw new ConfigError(`${where}: expected a share of the run up to 1, or a whole number of steps, got ${at}.`);
   }
-  const share = points.find(({ at }) => at > 0 && at <= 1), step = points.find(({ at }) => at > 1);
+  const share = points.find(({ at }) => at > 0 && at <= 1);
+  const step = points.find(({ at }) => at > 1);
   if (share !== undefined && step !== undefined) throw new ConfigError(`${where}: expected places that are all shares of the run (up to 1) or all steps (above 1), got ${share.at} and ${step.at}. Say them all in one way.`);
   return points;
 }

@@ -26,7 +26,8 @@ describe("schedule", () => {
   });
 
   it("follows the ESM-2 recipe: 2,000 to warm up, then linear to a tenth over 90 % of training", () => {
-    const rate = schedule("linear", { warmup: 2_000, final: 0.1, decay: 0.9 }), total = 500_000;
+    const rate = schedule("linear", { warmup: 2_000, final: 0.1, decay: 0.9 });
+    const total = 500_000;
     expect(rate(1, total)).toBe(1 / 2_000);
     expect(rate(2_000, total)).toBe(1);
     expect(rate(2_000 + 225_000, total)).toBeCloseTo(0.55, 12);
@@ -35,7 +36,8 @@ describe("schedule", () => {
   });
 
   it.each(scheduleNames)("%s warms up linearly, never leaves [0, 1], and holds its end", (name) => {
-    const rate = schedule(name, { warmup: 7, final: 0.05 }), total = 50;
+    const rate = schedule(name, { warmup: 7, final: 0.05 });
+    const total = 50;
     for (let t = 1; t < 7; t++) expect(rate(t, total)).toBe(t / 7);
     expect(rate(7, total)).toBe(1);
     for (let t = 8; t <= 60; t++) {
@@ -53,7 +55,8 @@ describe("schedule", () => {
   });
 
   it("starts a cosine again at the peak: cycles", () => {
-    const rate = schedule("cosine", { cycles: 4, final: 0.2 }), total = 400;
+    const rate = schedule("cosine", { cycles: 4, final: 0.2 });
+    const total = 400;
     for (const start of [0, 100, 200, 300]) {
       expect(rate(start, total)).toBeCloseTo(1, 12);
       expect(rate(start + 50, total)).toBeCloseTo(0.6, 12);

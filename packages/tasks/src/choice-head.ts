@@ -15,11 +15,19 @@ export const choiceHead: Head = {
   targetFeeds(batch, targetOf) {
     const records: { readonly row: number; readonly choices: number; readonly right: number }[] = [];
     for (const { row, example } of batch.sequences) {
-      const target = targetOf(example), place = target[0] as number, choices = target[1] as number, right = target[2] as number;
+      const target = targetOf(example);
+      const place = target[0] as number;
+      const choices = target[1] as number;
+      const right = target[2] as number;
       if (place === 0) records.push({ row, choices, right });
     }
-    const most = records.reduce((n, { choices }) => Math.max(n, choices), 1), room = Math.max(1, Math.floor(batch.rows / 2)), shape = [room, most];
-    const index = new Int32Array(room * most), present = new Float32Array(room * most), target = new Int32Array(room), weight = new Float32Array(room);
+    const most = records.reduce((n, { choices }) => Math.max(n, choices), 1);
+    const room = Math.max(1, Math.floor(batch.rows / 2));
+    const shape = [room, most];
+    const index = new Int32Array(room * most);
+    const present = new Float32Array(room * most);
+    const target = new Int32Array(room);
+    const weight = new Float32Array(room);
     for (const [i, { row, choices, right }] of records.entries()) {
       for (let c = 0; c < choices; c++) {
         index[i * most + c] = row + c;
@@ -31,7 +39,9 @@ export const choiceHead: Head = {
     return { "task.rows": i32Feed(shape, index), "task.present": f32Feed(shape, present), "task.target": i32Feed([room], target), "task.weight": f32Feed([room], weight) };
   },
   loss(logits, feeds) {
-    const rows = feeds["task.rows"] as Tensor<"i32">, target = feeds["task.target"] as Tensor<"i32">, weight = feeds["task.weight"] as Tensor<"f32">;
+    const rows = feeds["task.rows"] as Tensor<"i32">;
+    const target = feeds["task.target"] as Tensor<"i32">;
+    const weight = feeds["task.weight"] as Tensor<"f32">;
     const scores = (feeds["task.present"] as Tensor<"f32">).greater(0).select(logits.reshape([-1]).gather(rows), -1e9);
     return {
       loss: { sum: crossEntropy(scores, target).mul(weight).sum(), weight: weight.sum() },

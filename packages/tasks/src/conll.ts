@@ -15,7 +15,9 @@ export interface TaggedSentence extends TaggedRecord {
 /** Throws FormatError, with the line, for a word without a tag and for a file without words. */
 export function parseConll(text: string, file: string): readonly TaggedSentence[] {
   const sentences: TaggedSentence[] = [];
-  let words: string[] = [], tags: string[] = [], line = 0;
+  let words: string[] = [];
+  let tags: string[] = [];
+  let line = 0;
   const end = (): void => {
     if (words.length > 0) sentences.push({ words, tags, line: line - words.length });
     [words, tags] = [[], []];
@@ -26,7 +28,9 @@ export function parseConll(text: string, file: string): readonly TaggedSentence[
       end();
       continue;
     }
-    const columns = raw.includes("\t") ? raw.split("\t") : raw.trim().split(/ +/), word = columns[0] as string, tag = (columns.at(-1) as string).trim();
+    const columns = raw.includes("\t") ? raw.split("\t") : raw.trim().split(/ +/);
+    const word = columns[0] as string;
+    const tag = (columns.at(-1) as string).trim();
     if (columns.length < 2 || tag === "" || word === "") throw new FormatError(file, `line ${line}`, `expected a word and its tag, got ${JSON.stringify(raw.slice(0, 40))}. Separate them by a tab, and sentences by a blank line.`);
     words.push(word);
     tags.push(tag);

@@ -17,7 +17,8 @@ export interface LabelledExamples extends EncodedExamples {
 }
 
 export function encodeExamples<R extends object, O extends object>(task: Task<R, O>, tokenizer: Tokenizer, records: readonly R[], limits: EncodeLimits): EncodedExamples {
-  const rows: EncodedRow[] = [], places: RowGroup[] = [];
+  const rows: EncodedRow[] = [];
+  const places: RowGroup[] = [];
   for (const record of records) {
     const made = task.encode(tokenizer, record, limits);
     places.push({ first: rows.length, count: made.length });

@@ -32,13 +32,19 @@ const rowOf = ({ ids, types, offsets, words, sequences }: TextEncoding, truncate
 /** Rows of a tokenizer whose tokens are letters: word numbers are token numbers, or of a list the entries that they begin in. */
 function letterRows(tokenizer: Tokenizer, text: TextInput, { maxLength, stride }: RowOptions): readonly EncodedRow[] {
   const whole = typeof text === "string" ? text : text.join("");
-  const body = tokenizer.encode(whole, { special: false }), frame = tokenizer.encode("", {}).ids, { start } = tokenizer.special;
-  const before = start === undefined ? 0 : frame.indexOf(start) + 1, room = maxLength - frame.length, count = body.ids.length;
+  const body = tokenizer.encode(whole, { special: false });
+  const frame = tokenizer.encode("", {}).ids;
+  const { start } = tokenizer.special;
+  const before = start === undefined ? 0 : frame.indexOf(start) + 1;
+  const room = maxLength - frame.length;
+  const count = body.ids.length;
   if (!(room >= 1)) throw new ConfigError(`encode: expected maxLength above ${frame.length}, the special tokens alone, got ${maxLength}.`);
   const words = typeof text === "string" ? Int32Array.from({ length: count }, (_, i) => i) : entriesOf(body.offsets, text);
-  const step = stride === undefined ? Infinity : Math.max(1, room - stride), rows: EncodedRow[] = [];
+  const step = stride === undefined ? Infinity : Math.max(1, room - stride);
+  const rows: EncodedRow[] = [];
   for (let from = 0; from === 0 || (stride !== undefined && from - step + room < count); from += step) {
-    const to = Math.min(count, from + room), length = to - from + frame.length;
+    const to = Math.min(count, from + room);
+    const length = to - from + frame.length;
     const row = { ids: new Int32Array(length), offsets: new Int32Array(2 * length), words: new Int32Array(length).fill(-1), sequences: new Int32Array(length).fill(-1), truncated: stride === undefined ? count - to : 0 };
     row.ids.set(frame.subarray(0, before));
     row.ids.set(body.ids.subarray(from, to), before);
@@ -54,7 +60,8 @@ function letterRows(tokenizer: Tokenizer, text: TextInput, { maxLength, stride }
 /** For each token, the entry of the list that it begins in. */
 function entriesOf(offsets: Int32Array, entries: readonly string[]): Int32Array {
   const found = new Int32Array(offsets.length / 2);
-  let entry = 0, end = entries[0]?.length ?? 0;
+  let entry = 0;
+  let end = entries[0]?.length ?? 0;
   for (let token = 0; token < found.length; token++) {
     while ((offsets[2 * token] as number) >= end && entry + 1 < entries.length) end += (entries[++entry] as string).length;
     found[token] = entry;
@@ -72,7 +79,9 @@ export function firstPieces(rows: readonly EncodedRow[]): ReadonlyMap<number, { 
     for (let token = 0; token < words.length; token++) {
       const word = words[token] as number;
       if (word < 0 || sequences[token] !== 0 || (token > 0 && words[token - 1] === word && sequences[token - 1] === 0)) continue;
-      const start = offsets[2 * token] as number, context = Math.min(token, words.length - 1 - token), known = best.get(word);
+      const start = offsets[2 * token] as number;
+      const context = Math.min(token, words.length - 1 - token);
+      const known = best.get(word);
       // A window may begin inside a word; its first piece is then in the one before.
       if (known === undefined || start < known.start || (start === known.start && context > known.context)) best.set(word, { row, token, start, context });
     }

@@ -99,7 +99,9 @@ export async function fineTune<R extends object, O extends object>(options: Fine
   if (options.train.length === 0) throw new ConfigError("fine-tuning: expected training examples, got none.");
   if (valid === undefined && (options.patience !== undefined || options.metric !== undefined)) throw new ConfigError(`fine-tuning: expected validation data for ${options.patience !== undefined ? "patience" : "a metric"}, got none. Give some, or leave it out.`);
   if (batch % accumulate !== 0) throw new ConfigError(`fine-tuning: expected a batch that ${accumulate} parts divide, got ${batch}.`);
-  const task = options.task.fit(options.train), { head, labels, problemType } = task, { model } = opened;
+  const task = options.task.fit(options.train);
+  const { head, labels, problemType } = task;
+  const { model } = opened;
   if (!hasHead(model, head.requires)) throw new UnsupportedError(`${name}: expected a model with a head for ${task.kind}, got one of the family "${opened.family}", which has ${Object.keys(opened.architectures).join(", ")}.`);
   const maxLength = Math.min(options.maxLength ?? (task.kind === "question-answering" ? 384 : 128), opened.maxLength);
   const source: ModelSource<AnyModel> = {
@@ -113,7 +115,9 @@ export async function fineTune<R extends object, O extends object>(options: Fine
   const cut = examples.rows.filter(({ truncated }) => truncated > 0).length;
   if (cut > 0) onNote?.(`${cut} of ${examples.rows.length} rows are cut to ${maxLength} tokens. A larger maxLength reads more of them.`);
   const batches = rowBatches(examples.rows, examples.groups, { seed, groupsPerBatch: batch / accumulate, padId: opened.padId });
-  const stepsPerEpoch = Math.ceil(batches.batchesPerEpoch / accumulate), steps = Math.max(1, Math.round(epochs * stepsPerEpoch)), evalEvery = options.evalEvery ?? stepsPerEpoch;
+  const stepsPerEpoch = Math.ceil(batches.batchesPerEpoch / accumulate);
+  const steps = Math.max(1, Math.round(epochs * stepsPerEpoch));
+  const evalEvery = options.evalEvery ?? stepsPerEpoch;
   const evaluator = valid && new TaskEvaluation(task, valid, { backend, model, tokenizer, padId: opened.padId, maxLength, compute, where: options.whereValid ?? ((i) => `validation example ${i + 1}`) });
   if (options.metric !== undefined && valid !== undefined) checkMetric(options.metric.metric, task, tokenizer, valid, maxLength);
   const tokenizerFiles = { ...tokenizer.files(), [TASK_FILE]: taskText(task as Task, maxLength) };
@@ -127,9 +131,12 @@ export async function fineTune<R extends object, O extends object>(options: Fine
       ...(evaluator && { evaluator, best: { ...(options.metric ?? task.best), ...(options.patience !== undefined && { patience: options.patience }) } }),
       ...(last === undefined ? { restart: options.resume === true } : { resume: { ...(await loadTrainerState(last)), dir: last } }),
     });
-    const best = result.best?.checkpoint ?? result.checkpoint, chosen = await loadWeights(best, parameters, Object.keys(opened.buffers));
+    const best = result.best?.checkpoint ?? result.checkpoint;
+    const chosen = await loadWeights(best, parameters, Object.keys(opened.buffers));
     if (result.interrupted) return { task, result, figures: undefined, checkpoint: undefined, weights: chosen, maxLength };
-    const figures = evaluator && (await figuresOf(backend, evaluator, chosen)), settled = withThreshold(task, figures), checkpoint = join(run, "model");
+    const figures = evaluator && (await figuresOf(backend, evaluator, chosen));
+    const settled = withThreshold(task, figures);
+    const checkpoint = join(run, "model");
     await saveCheckpoint(checkpoint, { source, weights: chosen, tokenizerFiles: { ...tokenizerFiles, [TASK_FILE]: taskText(settled as Task, maxLength) } });
     return { task: settled, result, figures, checkpoint, weights: chosen, maxLength };
   } finally {
@@ -139,8 +146,11 @@ export async function fineTune<R extends object, O extends object>(options: Fine
 
 /** Said before anything is trained: what a task calls its figures is seen by scoring an answer to nothing. */
 function checkMetric<R extends object, O extends object>(metric: string, task: Task<R, O>, tokenizer: Tokenizer, valid: readonly R[], maxLength: number): void {
-  const record = valid[0] as R, rows = task.encode(tokenizer, record, { maxLength }), { width, perToken } = task.head;
-  const output = task.decode(record, rows, rows.map(({ ids }) => new Float32Array(width * (perToken ? ids.length : 1)))), names = ["loss", ...Object.keys(task.score([record], [output]))];
+  const record = valid[0] as R;
+  const rows = task.encode(tokenizer, record, { maxLength });
+  const { width, perToken } = task.head;
+  const output = task.decode(record, rows, rows.map(({ ids }) => new Float32Array(width * (perToken ? ids.length : 1))));
+  const names = ["loss", ...Object.keys(task.score([record], [output]))];
   if (!names.includes(metric)) throw new ConfigError(`fine-tuning: expected a figure of ${task.kind} (${names.join(", ")}) to choose the best checkpoint by, got "${metric}".`);
 }
 
@@ -162,7 +172,8 @@ function withThreshold<R extends object, O extends object>(task: Task<R, O>, fig
 
 /** Weights of the checkpoint; first values for what it does not hold, or holds for other labels. */
 function startingWeights(parameters: ReadonlyMap<string, Parameter>, given: HostTensors, seed: number, note?: (line: string) => void): HostTensors {
-  const fresh: string[] = [], weights: Record<string, HostTensor> = {};
+  const fresh: string[] = [];
+  const weights: Record<string, HostTensor> = {};
   for (const [name, parameter] of parameters) {
     const known = given[name];
     if (known !== undefined && sameShape(known.shape, parameter.shape)) weights[name] = known;

@@ -5,7 +5,8 @@ export type LabelValue = string | number | boolean;
 
 /** Distinct names in a fixed order: numbers by size, texts by their characters. */
 export function labelNames(values: Iterable<LabelValue>): readonly string[] {
-  const names = [...new Set(Array.from(values, String))], numbers = names.every((name) => name.trim() !== "" && Number.isFinite(Number(name)));
+  const names = [...new Set(Array.from(values, String))];
+  const numbers = names.every((name) => name.trim() !== "" && Number.isFinite(Number(name)));
   return names.sort(numbers ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
@@ -45,7 +46,9 @@ export function balancedWeights(values: readonly LabelValue[]): Readonly<Record<
 }
 
 export function softmaxOf(logits: ArrayLike<number>): Float64Array {
-  const all = Float64Array.from(logits), most = all.reduce((a, b) => Math.max(a, b), -Infinity), weights = all.map((x) => Math.exp(x - most));
+  const all = Float64Array.from(logits);
+  const most = all.reduce((a, b) => Math.max(a, b), -Infinity);
+  const weights = all.map((x) => Math.exp(x - most));
   const sum = weights.reduce((a, b) => a + b, 0);
   return weights.map((w) => w / sum);
 }

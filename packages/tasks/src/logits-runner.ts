@@ -43,13 +43,16 @@ export class LogitsRunner {
   }
 
   async run(session: Session, rows: readonly EncodedRow[], groups: readonly RowGroup[], targets?: readonly RowTarget[], signal?: AbortSignal): Promise<RowLogits> {
-    const { head, padId } = this.#options, logits = new Array<Float32Array>(rows.length);
-    let sum = 0, weight = 0;
+    const { head, padId } = this.#options;
+    const logits = new Array<Float32Array>(rows.length);
+    let sum = 0;
+    let weight = 0;
     for (const planned of planRows(rows, groups, this.tokensPerBatch)) {
       signal?.throwIfAborted();
       const batch = fillRows(rows, planned.numbers, planned.rows, padId);
       const feeds: HostTensors = { ...encoderFeeds(batch), ...(targets && head.targetFeeds(batch, (example) => targets[example] as RowTarget)) };
-      const out = await session.run(await this.#executable(feeds), feeds), all = (out["logits"] as HostTensor).data as Float32Array;
+      const out = await session.run(await this.#executable(feeds), feeds);
+      const all = (out["logits"] as HostTensor).data as Float32Array;
       const perRow = head.width * (head.perToken ? batch.length : 1);
       for (const { example, row, length } of batch.sequences) logits[example] = all.slice(row * perRow, row * perRow + head.width * (head.perToken ? length : 1));
       sum += (out["loss"]?.data[0] as number | undefined) ?? 0;
@@ -64,7 +67,9 @@ export class LogitsRunner {
   }
 
   async #executable(feeds: HostTensors): Promise<Executable> {
-    const { backend, compute = "f32" } = this.#options, key = JSON.stringify(feedTypes({ feeds })), made = this.#programs.get(key) ?? backend.compile(this.#program(feeds), { compute });
+    const { backend, compute = "f32" } = this.#options;
+    const key = JSON.stringify(feedTypes({ feeds }));
+    const made = this.#programs.get(key) ?? backend.compile(this.#program(feeds), { compute });
     // The one used last stands last; the one that has waited longest goes.
     this.#programs.delete(key);
     this.#programs.set(key, made);
@@ -77,9 +82,13 @@ export class LogitsRunner {
   }
 
   #program(given: HostTensors): Program {
-    const { model, head } = this.#options, graph = new Graph(), scope = rootScope(graph), feeds: Record<string, Tensor> = {};
+    const { model, head } = this.#options;
+    const graph = new Graph();
+    const scope = rootScope(graph);
+    const feeds: Record<string, Tensor> = {};
     for (const [name, { dtype, shape }] of Object.entries(given)) feeds[name] = graph.input(name, dtype, shape);
-    const logits = head.logits(scope, model, encoderInputs(feeds)), labelled = Object.keys(given).some((name) => name.startsWith("task."));
+    const logits = head.logits(scope, model, encoderInputs(feeds));
+    const labelled = Object.keys(given).some((name) => name.startsWith("task."));
     const loss = labelled ? head.loss(logits, feeds).loss : undefined;
     return program(graph, {
       state: [...scope.parameters.values()].map((p) => p.tensor), feeds: Object.values(feeds),

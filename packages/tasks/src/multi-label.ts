@@ -32,7 +32,8 @@ export interface MultiLabelOptions {
 }
 
 export function multiLabel(options: MultiLabelOptions = {}): Task<LabelledRecord, LabelSet> {
-  const { threshold = 0.5 } = options, labels = checkLabels(options.labels ?? [], "multiLabel", 1);
+  const { threshold = 0.5 } = options;
+  const labels = checkLabels(options.labels ?? [], "multiLabel", 1);
   if (!(threshold > 0 && threshold < 1)) throw new ConfigError(`multiLabel: expected a threshold between 0 and 1, got ${threshold}.`);
   const decisions = (chosen: readonly string[], where: string): readonly number[] => {
     const ids = new Set(chosen.map((label) => labelId(labels, label, where)));

@@ -31,7 +31,8 @@ export function multipleChoice(): Task<ChoiceRecord, Choice> {
       return input;
     },
     read(fields, where, labelled) {
-      const record = { text: textField(fields, "text", where), choices: readChoices(fields, where) }, given = field(fields, "label");
+      const record = { text: textField(fields, "text", where), choices: readChoices(fields, where) };
+      const given = field(fields, "label");
       if (given === undefined && !labelled) return record;
       const label = typeof given === "string" && given.trim() !== "" ? Number(given) : given;
       if (typeof label !== "number" || !isChoice(label, record.choices)) throw missing(fields, "label", `the number of a choice, 0 to ${record.choices.length - 1},`, given, where);
@@ -45,7 +46,8 @@ export function multipleChoice(): Task<ChoiceRecord, Choice> {
       return choices.map((_, place) => [place, choices.length, label]);
     },
     decode({ choices }, _rows, logits) {
-      const scores = Array.from(softmaxOf(logits.map((each) => each[0] as number))), choice = largest(scores);
+      const scores = Array.from(softmaxOf(logits.map((each) => each[0] as number)));
+      const choice = largest(scores);
       return { choice, text: choices[choice] ?? "", score: scores[choice] ?? 0, scores };
     },
     score: (records, outputs) => ({ accuracy: records.reduce((right, { label }, i) => right + Number(outputs[i]?.choice === label), 0) / records.length }),

@@ -74,7 +74,8 @@ export function questionAnswering(options: QuestionAnsweringOptions = {}): Task<
       return input;
     },
     read: (fields, where, labelled) => {
-      const context = textField(fields, "context", where), { id } = fields;
+      const context = textField(fields, "context", where);
+      const { id } = fields;
       return { question: textField(fields, "question", where), context, id: id === undefined || id === null ? undefined : String(id), answers: readAnswers(fields, context, where, labelled) };
     },
     encode: (tokenizer, { question, context }, { maxLength }) =>
@@ -108,9 +109,13 @@ export function questionAnswering(options: QuestionAnsweringOptions = {}): Task<
  * ends between tokens, the one before, or the one after.
  */
 function spanIn({ sequences, offsets }: EncodedRow, start: number, end: number): readonly [number, number] | undefined {
-  const open = sequences.indexOf(1), close = sequences.lastIndexOf(1), from = (token: number): number => offsets[2 * token] as number, to = (token: number): number => offsets[2 * token + 1] as number;
+  const open = sequences.indexOf(1);
+  const close = sequences.lastIndexOf(1);
+  const from = (token: number): number => offsets[2 * token] as number;
+  const to = (token: number): number => offsets[2 * token + 1] as number;
   if (open < 0 || from(open) > start || to(close) < end) return undefined;
-  let first = open, last = close;
+  let first = open;
+  let last = close;
   while (first < close && from(first + 1) <= start) first++;
   while (last > open && to(last - 1) >= end) last--;
   return [first, last];
@@ -124,10 +129,13 @@ interface Span {
 
 function answerFrom(context: string, rows: readonly EncodedRow[], logits: readonly Float32Array[], { noAnswer, threshold, maxAnswer, candidates }: Required<Omit<QuestionAnsweringOptions, "stride">>): Answer {
   const spans = rows.flatMap((row, r) => bestSpans(row, logits[r] as Float32Array, maxAnswer, candidates)).sort((a, b) => b.logit - a.logit).slice(0, candidates);
-  const none = logits.reduce((least, each) => Math.min(least, (each[0] as number) + (each[1] as number)), Infinity), sure = none - (spans[0]?.logit ?? -Infinity);
-  const ranked = noAnswer ? [...spans, { start: 0, end: 0, logit: none }].sort((a, b) => b.logit - a.logit) : spans, chances = softmaxOf(ranked.map(({ logit }) => logit));
+  const none = logits.reduce((least, each) => Math.min(least, (each[0] as number) + (each[1] as number)), Infinity);
+  const sure = none - (spans[0]?.logit ?? -Infinity);
+  const ranked = noAnswer ? [...spans, { start: 0, end: 0, logit: none }].sort((a, b) => b.logit - a.logit) : spans;
+  const chances = softmaxOf(ranked.map(({ logit }) => logit));
   const found = ranked.map(({ start, end }, i): AnswerCandidate => ({ text: context.slice(start, end), start, end, score: chances[i] as number }));
-  const empty = noAnswer && sure > threshold, chosen = found.find(({ text }) => (text === "") === empty);
+  const empty = noAnswer && sure > threshold;
+  const chosen = found.find(({ text }) => (text === "") === empty);
   return { answer: chosen?.text ?? "", score: chosen?.score ?? 0, start: chosen?.start ?? 0, end: chosen?.end ?? 0, noAnswer: sure, candidates: found };
 }
 
@@ -143,10 +151,12 @@ function bestSpans({ sequences, offsets }: EncodedRow, logits: Float32Array, max
 
 /** `answers` as lists ({ text: […], answer_start: […] }) or as a list of objects; starts count code points, as Python does. */
 function readAnswers(fields: Fields, context: string, where: string, labelled: boolean): readonly GivenAnswer[] | undefined {
-  const { answers } = fields, wrong = (): never => { throw missing(fields, "question", 'answers such as {"text": ["…"], "answer_start": [0]} beside it', answers, where); };
+  const { answers } = fields;
+  const wrong = (): never => { throw missing(fields, "question", 'answers such as {"text": ["…"], "answer_start": [0]} beside it', answers, where); };
   if (answers === undefined || answers === null) return labelled || field(fields, "question") === undefined ? wrong() : undefined;
   if (typeof answers !== "object") return wrong();
-  const lists = answers as { readonly text?: unknown; readonly answer_start?: unknown }, list = Array.isArray(answers) ? (answers as readonly unknown[]) : undefined;
+  const lists = answers as { readonly text?: unknown; readonly answer_start?: unknown };
+  const list = Array.isArray(answers) ? (answers as readonly unknown[]) : undefined;
   const pairs = list?.map((each) => [(each as { text?: unknown }).text, (each as { answer_start?: unknown }).answer_start] as const)
     ?? (Array.isArray(lists.text) && Array.isArray(lists.answer_start) ? lists.text.map((text: unknown, i) => [text, (lists.answer_start as unknown[])[i]] as const) : wrong());
   return pairs.map(([text, start]) => (typeof text === "string" && typeof start === "number" ? answerAt(context, text, start, where) : wrong()));

@@ -49,7 +49,8 @@ export async function loadRecords<R extends object, O extends object>(task: Task
 }
 
 async function* recordsOf<R extends object, O extends object>(task: Task<R, O>, name: string, { labelled, columns, format }: ReadRecordsOptions): AsyncGenerator<Located<R>, void, undefined> {
-  const bare = name.toLowerCase().replace(/\.gz$/, ""), kind = format ?? formatOfName(name);
+  const bare = name.toLowerCase().replace(/\.gz$/, "");
+  const kind = format ?? formatOfName(name);
   if (task.kind === "question-answering" && bare.endsWith(".json")) {
     for (const record of parseSquad(await textOf(name), name)) yield { record: record as object as R, where: `${name}, question ${record.id ?? ""}` };
     return;
@@ -59,11 +60,14 @@ async function* recordsOf<R extends object, O extends object>(task: Task<R, O>, 
     return;
   }
   for (const source of await resolveSources([name], kind === undefined ? {} : { format: kind })) {
-    const names = Array.isArray(columns) ? (columns as readonly string[]) : undefined, renamed = names === undefined ? Object.entries((columns ?? {}) as Readonly<Record<string, string>>) : [];
-    const header = names === undefined && (!isTable(source) || renamed.length > 0 || (await hasHeader(source))), unit = source.format === "parquet" ? "row" : "line";
+    const names = Array.isArray(columns) ? (columns as readonly string[]) : undefined;
+    const renamed = names === undefined ? Object.entries((columns ?? {}) as Readonly<Record<string, string>>) : [];
+    const header = names === undefined && (!isTable(source) || renamed.length > 0 || (await hasHeader(source)));
+    const unit = source.format === "parquet" ? "row" : "line";
     for await (const rows of readRows(source, { header, quotes: source.format !== "tsv" })) {
       for (const { values, place } of rows) {
-        const where = `${name}, ${unit} ${place}`, fields = isTable(source) && !header ? named(values, names ?? task.columns, names !== undefined, where) : withNames(values, renamed, where);
+        const where = `${name}, ${unit} ${place}`;
+        const fields = isTable(source) && !header ? named(values, names ?? task.columns, names !== undefined, where) : withNames(values, renamed, where);
         yield { record: task.read(fields, where, labelled), where, fields };
       }
     }
@@ -93,7 +97,9 @@ async function hasHeader({ name, format, place }: DataSource): Promise<boolean> 
 
 /** The fields of a row without a header. A task's own columns may lack the pair, and the label. */
 function named(values: Fields, columns: readonly string[], exact: boolean, where: string): Fields {
-  const cells = Object.values(values), without = columns.filter((column) => column !== "pair"), fits = (list: readonly string[]): boolean => list.length === cells.length;
+  const cells = Object.values(values);
+  const without = columns.filter((column) => column !== "pair");
+  const fits = (list: readonly string[]): boolean => list.length === cells.length;
   const chosen = fits(columns) ? columns : exact ? undefined : [without, without.slice(0, -1), columns.slice(0, -1)].find(fits);
   if (chosen === undefined) throw new ConfigError(`${where}: expected columns ${(exact ? columns : without).join(", ")}, got ${cells.length} of them. Name them with --columns, or put a header in the first line.`);
   return Object.fromEntries(chosen.map((column, i) => [column, cells[i]]));

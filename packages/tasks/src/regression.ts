@@ -24,7 +24,9 @@ export function regression(): Task<ScoredRecord, NumberPrediction> {
     fit: () => task,
     record: (input) => (typeof input === "string" ? { text: input } : input),
     read(fields, where, labelled) {
-      const texts = readTexts(fields, where), given = field(fields, "label"), value = typeof given === "string" && given.trim() !== "" ? Number(given) : given;
+      const texts = readTexts(fields, where);
+      const given = field(fields, "label");
+      const value = typeof given === "string" && given.trim() !== "" ? Number(given) : given;
       if (typeof value === "number" && Number.isFinite(value)) return { ...texts, label: value };
       if (!labelled && given === undefined) return texts;
       throw missing(fields, "label", "a number", given, where);

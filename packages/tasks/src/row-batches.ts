@@ -31,7 +31,8 @@ export interface RowBatches extends Batches {
   readonly batchesPerEpoch: number;
 }
 
-const SPAN = 50, SMALLEST = 16;
+const SPAN = 50;
+const SMALLEST = 16;
 
 /** The row length that holds `length` tokens. */
 export function rowLength(length: number): number {
@@ -46,7 +47,8 @@ export const singleRows = (count: number): readonly RowGroup[] => Array.from({ l
 export function rowBatches(rows: readonly EncodedRow[], groups: readonly RowGroup[], { seed, groupsPerBatch, padId }: RowBatchOptions): RowBatches {
   if (groups.length === 0) throw new ConfigError("training data: expected at least one example, got none.");
   if (!(Number.isSafeInteger(groupsPerBatch) && groupsPerBatch >= 1)) throw new ConfigError(`rowBatches: expected a batch of 1 example or more, got ${groupsPerBatch}.`);
-  const batchesPerEpoch = Math.ceil(groups.length / groupsPerBatch), rowsPerBatch = groupsPerBatch * groups.reduce((n, { count }) => Math.max(n, count), 1);
+  const batchesPerEpoch = Math.ceil(groups.length / groupsPerBatch);
+  const rowsPerBatch = groupsPerBatch * groups.reduce((n, { count }) => Math.max(n, count), 1);
   const longest = groups.map(({ first, count }) => rows.slice(first, first + count).reduce((n, { ids }) => Math.max(n, ids.length), 1));
   const planOf = (epoch: number): readonly Uint32Array[] => planEpoch(longest, groupsPerBatch, { seed, epoch });
   let latest = { epoch: 0, plan: planOf(0) };
@@ -63,7 +65,9 @@ export function rowBatches(rows: readonly EncodedRow[], groups: readonly RowGrou
 
 /** The groups of each batch of an epoch. */
 function planEpoch(longest: readonly number[], size: number, key: { readonly seed: number; readonly epoch: number }): readonly Uint32Array[] {
-  const stream = new RandomStream(key.seed).split("examples").split(key.epoch), all = Uint32Array.from(longest, (_, place) => permute(stream, longest.length, place)), batches: Uint32Array[] = [];
+  const stream = new RandomStream(key.seed).split("examples").split(key.epoch);
+  const all = Uint32Array.from(longest, (_, place) => permute(stream, longest.length, place));
+  const batches: Uint32Array[] = [];
   for (let at = 0, span = 0; at < all.length; at += SPAN * size, span++) {
     // The sort is stable, so that groups of one length stay in the order that was drawn.
     const sorted = Array.from(all.subarray(at, at + SPAN * size)).sort((a, b) => rowLength(longest[a] as number) - rowLength(longest[b] as number));
@@ -82,16 +86,20 @@ export interface PlannedRows {
 
 /** Every group once, the longest first; batches of at most `tokens`, of as many rows as a power of two. */
 export function planRows(rows: readonly EncodedRow[], groups: readonly RowGroup[], tokens: number): readonly PlannedRows[] {
-  const most = groups.reduce((n, { count }) => Math.max(n, count), 1), byLength = new Map<number, RowGroup[]>();
+  const most = groups.reduce((n, { count }) => Math.max(n, count), 1);
+  const byLength = new Map<number, RowGroup[]>();
   for (const group of groups) {
-    const length = rowLength(rows.slice(group.first, group.first + group.count).reduce((n, { ids }) => Math.max(n, ids.length), 1)), same = byLength.get(length);
+    const length = rowLength(rows.slice(group.first, group.first + group.count).reduce((n, { ids }) => Math.max(n, ids.length), 1));
+    const same = byLength.get(length);
     if (same) same.push(group);
     else byLength.set(length, [group]);
   }
   return [...byLength].sort(([a], [b]) => b - a).flatMap(([length, same]): PlannedRows[] => {
-    const full = powerOfTwo(Math.max(1, Math.floor(tokens / length / most))), planned: PlannedRows[] = [];
+    const full = powerOfTwo(Math.max(1, Math.floor(tokens / length / most)));
+    const planned: PlannedRows[] = [];
     for (let at = 0; at < same.length; at += full) {
-      const part = same.slice(at, at + full), size = part.length === full ? full : 2 ** Math.ceil(Math.log2(part.length));
+      const part = same.slice(at, at + full);
+      const size = part.length === full ? full : 2 ** Math.ceil(Math.log2(part.length));
       planned.push({ numbers: part.flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i)), rows: size * most });
     }
     return planned;
@@ -102,10 +110,18 @@ const powerOfTwo = (n: number): number => 2 ** Math.floor(Math.log2(n));
 
 /** The rows of these numbers, padded to one length, and blank ones up to `count`. `sequences` names rows by number. */
 export function fillRows(rows: readonly EncodedRow[], numbers: readonly number[], count: number, padId: number): TokenBatch {
-  const length = rowLength(numbers.reduce((n, number) => Math.max(n, (rows[number] as EncodedRow).ids.length), 1)), size = count * length;
-  const ids = new Int32Array(size).fill(padId), segments = new Int32Array(size), positions = new Int32Array(size), types = new Int32Array(size), sequences: PackedSequence[] = [];
+  const length = rowLength(numbers.reduce((n, number) => Math.max(n, (rows[number] as EncodedRow).ids.length), 1));
+  const size = count * length;
+  const ids = new Int32Array(size).fill(padId);
+  const segments = new Int32Array(size);
+  const positions = new Int32Array(size);
+  const types = new Int32Array(size);
+  const sequences: PackedSequence[] = [];
   for (let row = 0; row < count; row++) {
-    const number = numbers[row], held = number === undefined ? undefined : rows[number], at = row * length, filled = held?.ids.length ?? 1;
+    const number = numbers[row];
+    const held = number === undefined ? undefined : rows[number];
+    const at = row * length;
+    const filled = held?.ids.length ?? 1;
     segments.fill(1, at, at + filled);
     for (let i = 0; i < filled; i++) positions[at + i] = i;
     if (held === undefined || number === undefined) continue;

@@ -72,7 +72,8 @@ export function parseTask(text: string, file: string): { readonly task: Task; re
   } catch (cause) {
     throw new FormatError(file, "", "expected JSON. Was the file edited?", { cause });
   }
-  const { kind, labels = [], settings = {}, maxLength } = json, known = TASK_KINDS.find((each) => each === kind);
+  const { kind, labels = [], settings = {}, maxLength } = json;
+  const known = TASK_KINDS.find((each) => each === kind);
   if (known === undefined) throw new FormatError(file, "kind", `expected one of ${TASK_KINDS.join(", ")}, got ${JSON.stringify(kind)}.`);
   if (!(typeof maxLength === "number" && Number.isSafeInteger(maxLength) && maxLength > 0)) throw new FormatError(file, "maxLength", `expected a whole number, got ${JSON.stringify(maxLength)}.`);
   return { task: taskOf(known, { ...settings, ...(labels.length > 0 && { labels }) }), maxLength };
@@ -86,7 +87,8 @@ const KIND_OF_PART: { readonly [P in TaskPart]: TaskKind } = {
 /** The task of a checkpoint without task.json, by the head that its config.json names; undefined where it names none of a task. */
 export function taskOfConfig(json: Readonly<Record<string, unknown>>, head: string | undefined, labels: readonly string[]): Task | undefined {
   if (head === undefined || !Object.hasOwn(KIND_OF_PART, head)) return undefined;
-  const part = head as TaskPart, { problem_type: problem } = json;
+  const part = head as TaskPart;
+  const { problem_type: problem } = json;
   if (part !== "sequence-classification") return taskOf(KIND_OF_PART[part], part === "token-classification" ? { labels } : {});
   if (problem === "multi_label_classification") return taskOf("multi-label", { labels });
   return problem === "regression" || labels.length === 1 ? taskOf("regression") : taskOf("text-classification", { labels });

@@ -20,7 +20,8 @@ function logits(width: number): Head["logits"] {
 
 /** What stands for each sequence, one a row: the state of its first token, or the mean over its tokens. Shapes: -> `[rows, hidden]`. */
 export function sequenceStates(scope: Scope, model: Pick<SequenceClassifier, "encode" | "hidden" | "pooling">, inputs: EncoderInputs): Tensor<"f32"> {
-  const [rows, seq] = inputs.ids.shape as [number, number], states = model.encode(scope, inputs);
+  const [rows, seq] = inputs.ids.shape as [number, number];
+  const states = model.encode(scope, inputs);
   if (model.pooling !== "mean") return states.slice(1, 0, 1).reshape([rows, model.hidden]);
   // What stands at padding is not defined: it is taken out, not weighed by zero. A row of nothing but padding gives zero.
   const real = inputs.segments.greater(0).reshape([rows, seq, 1]);
@@ -40,7 +41,8 @@ export function classesHead(classes: number, weights?: readonly number[]): Head 
   return {
     requires: "sequence-classification", width: classes, perToken: false, logits: logits(classes),
     targetFeeds(batch, targetOf) {
-      const target = new Int32Array(batch.rows), weight = new Float32Array(batch.rows);
+      const target = new Int32Array(batch.rows);
+      const weight = new Float32Array(batch.rows);
       eachTarget(batch, targetOf, (row, given) => {
         const id = given[0] as number;
         target[row] = id;
@@ -49,7 +51,9 @@ export function classesHead(classes: number, weights?: readonly number[]): Head 
       return { "task.target": i32Feed([batch.rows], target), "task.weight": f32Feed([batch.rows], weight) };
     },
     loss(x, feeds) {
-      const target = feeds["task.target"] as Tensor<"i32">, weight = feeds["task.weight"] as Tensor<"f32">, counted = weight.greater(0).cast("f32");
+      const target = feeds["task.target"] as Tensor<"i32">;
+      const weight = feeds["task.weight"] as Tensor<"f32">;
+      const counted = weight.greater(0).cast("f32");
       return {
         loss: { sum: crossEntropy(x, target).mul(weight).sum(), weight: weight.sum() },
         metrics: { accuracy: { sum: x.argMax(-1).equal(target).cast("f32").mul(counted).sum(), weight: counted.sum() } },
@@ -62,7 +66,9 @@ export function labelsHead(labels: number, weights?: readonly number[]): Head {
   return {
     requires: "sequence-classification", width: labels, perToken: false, logits: logits(labels),
     targetFeeds(batch, targetOf) {
-      const shape = [batch.rows, labels], target = new Float32Array(batch.rows * labels), weight = new Float32Array(batch.rows * labels);
+      const shape = [batch.rows, labels];
+      const target = new Float32Array(batch.rows * labels);
+      const weight = new Float32Array(batch.rows * labels);
       eachTarget(batch, targetOf, (row, given) => {
         for (let k = 0; k < labels; k++) {
           target[row * labels + k] = given[k] as number;
@@ -72,7 +78,9 @@ export function labelsHead(labels: number, weights?: readonly number[]): Head {
       return { "task.target": f32Feed(shape, target), "task.weight": f32Feed(shape, weight) };
     },
     loss(x, feeds) {
-      const target = feeds["task.target"] as Tensor<"f32">, weight = feeds["task.weight"] as Tensor<"f32">, counted = weight.greater(0).cast("f32");
+      const target = feeds["task.target"] as Tensor<"f32">;
+      const weight = feeds["task.weight"] as Tensor<"f32">;
+      const counted = weight.greater(0).cast("f32");
       // log(1 + e^x) - x y, without an exponential that overflows.
       const loss = x.max(0).sub(x.mul(target)).add(x.abs().neg().exp().add(1).log());
       return {
@@ -86,7 +94,8 @@ export function labelsHead(labels: number, weights?: readonly number[]): Head {
 export const numberHead: Head = {
   requires: "sequence-classification", width: 1, perToken: false, logits: logits(1),
   targetFeeds(batch, targetOf) {
-    const target = new Float32Array(batch.rows), weight = new Float32Array(batch.rows);
+    const target = new Float32Array(batch.rows);
+    const weight = new Float32Array(batch.rows);
     eachTarget(batch, targetOf, (row, given) => {
       target[row] = given[0] as number;
       weight[row] = 1;
@@ -94,7 +103,8 @@ export const numberHead: Head = {
     return { "task.target": f32Feed([batch.rows], target), "task.weight": f32Feed([batch.rows], weight) };
   },
   loss(x, feeds) {
-    const target = feeds["task.target"] as Tensor<"f32">, weight = feeds["task.weight"] as Tensor<"f32">;
+    const target = feeds["task.target"] as Tensor<"f32">;
+    const weight = feeds["task.weight"] as Tensor<"f32">;
     return { loss: { sum: x.reshape([-1]).sub(target).square().mul(weight).sum(), weight: weight.sum() }, metrics: {} };
   },
 };

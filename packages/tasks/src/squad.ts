@@ -23,9 +23,12 @@ export function parseSquad(text: string, file: string): readonly QuestionRecord[
     return value;
   };
   const records = list(json, "data", "").flatMap((article, a) => list(article, "paragraphs", `data[${a}]`).flatMap((paragraph, p) => {
-    const place = `data[${a}].paragraphs[${p}]`, context = textOf(paragraph, "context", place);
+    const place = `data[${a}].paragraphs[${p}]`;
+    const context = textOf(paragraph, "context", place);
     return list(paragraph, "qas", place).map((qa, q): QuestionRecord => {
-      const id = textOf(qa, "id", `${place}.qas[${q}]`), where = `${file}, question ${id}`, given = qa["is_impossible"] === true ? [] : qa["answers"];
+      const id = textOf(qa, "id", `${place}.qas[${q}]`);
+      const where = `${file}, question ${id}`;
+      const given = qa["is_impossible"] === true ? [] : qa["answers"];
       const answers = Array.isArray(given) ? (given as readonly Json[]).map((each) => answerAt(context, textOf(each, "text", `question ${id}`), Number(each["answer_start"]), where)) : undefined;
       return { id, question: textOf(qa, "question", `question ${id}`), context, answers };
     });

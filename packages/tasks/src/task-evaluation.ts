@@ -40,7 +40,8 @@ export class TaskEvaluation<R extends object, O extends object> {
 
   /** The figures, and those of each label. */
   async report(session: Session, signal?: AbortSignal): Promise<TaskReport> {
-    const { rows, groups, records, targets } = this.#examples, { logits, loss = NaN } = await this.#runner.run(session, rows, groups, targets, signal);
+    const { rows, groups, records, targets } = this.#examples;
+    const { logits, loss = NaN } = await this.#runner.run(session, rows, groups, targets, signal);
     const outputs = records.map(({ first, count }, i) => this.#task.decode(this.#records[i] as R, rows.slice(first, first + count), logits.slice(first, first + count)));
     const byLabel = this.#task.byLabel?.(this.#records, outputs);
     return { figures: { loss, ...this.#task.score(this.#records, outputs) }, ...(byLabel && { byLabel }) };

@@ -39,15 +39,18 @@ const AHEAD = 32;
 
 /** Uploads the weights. Throws ConfigError where the head's are not among them. */
 export async function createTaskModel<R extends object, O extends object>(options: TaskModelOptions<R, O>): Promise<TaskModel<R, O>> {
-  const { task, weights, tokenizer, maxLength, backend, model } = options, runner = new LogitsRunner({ ...options, head: task.head });
+  const { task, weights, tokenizer, maxLength, backend, model } = options;
+  const runner = new LogitsRunner({ ...options, head: task.head });
   if (tokenizer.vocabulary.length > model.vocab) throw new ConfigError(`${task.kind}: expected a tokenizer of at most the model's ${model.vocab} tokens, got ${tokenizer.name} with ${tokenizer.vocabulary.length}. Use the one that stands beside the weights.`);
   const session: Session = await backend.start(weights);
   const answers = async (records: readonly R[]): Promise<readonly O[]> => {
-    const { rows, groups, records: places } = encodeExamples(task, tokenizer, records, { maxLength }), { logits } = await runner.run(session, rows, groups);
+    const { rows, groups, records: places } = encodeExamples(task, tokenizer, records, { maxLength });
+    const { logits } = await runner.run(session, rows, groups);
     return places.map(({ first, count }, i) => task.decode(records[i] as R, rows.slice(first, first + count), logits.slice(first, first + count)));
   };
   async function* stream(inputs: ManyOf<R | string>): AsyncGenerator<O, void, undefined> {
-    let waiting: R[] = [], characters = 0;
+    let waiting: R[] = [];
+    let characters = 0;
     for await (const input of inputs) {
       const record = task.record(input);
       waiting.push(record);

@@ -33,7 +33,8 @@ export interface TextClassificationOptions {
  * const task = textClassification({ labels: ["negative", "positive"] });
  */
 export function textClassification(options: TextClassificationOptions = {}): Task<TextRecord, TextClass> {
-  const { classWeights: given } = options, labels = checkLabels(options.labels ?? [], "textClassification", 2);
+  const { classWeights: given } = options;
+  const labels = checkLabels(options.labels ?? [], "textClassification", 2);
   return {
     kind: "text-classification", labels, problemType: "single_label_classification", settings: {}, best: { metric: "accuracy", better: "higher" }, grouped: false,
     columns: ["text", "pair", "label"],
@@ -48,7 +49,8 @@ export function textClassification(options: TextClassificationOptions = {}): Tas
     encode: (tokenizer, { text, pair }, { maxLength }) => encodeRows(tokenizer, { text, pair }, { maxLength }),
     targets: ({ label }, _rows, where) => [[labelId(labels, label, where)]],
     decode(_record, _rows, [logits = new Float32Array(0)]) {
-      const chances = softmaxOf(logits), at = largest(chances);
+      const chances = softmaxOf(logits);
+      const at = largest(chances);
       return { label: labels[at] ?? String(at), score: chances[at] as number, scores: Object.fromEntries(Array.from(chances, (p, k) => [labels[k] ?? String(k), p])) };
     },
     score(records, outputs) {

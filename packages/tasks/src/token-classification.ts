@@ -58,7 +58,8 @@ const ENTITY_TAG = /^[BIES]-./;
 const OVERLAP = 1 / 4;
 
 export function tokenClassification(options: TokenClassificationOptions = {}): Task<TaggedRecord, Tagging> {
-  const labels = checkLabels(options.labels ?? [], "tokenClassification", 2), ofEntities = labels.some((tag) => ENTITY_TAG.test(tag));
+  const labels = checkLabels(options.labels ?? [], "tokenClassification", 2);
+  const ofEntities = labels.some((tag) => ENTITY_TAG.test(tag));
   const outside = labels.includes("O") ? "O" : labels[0] ?? "O";
   return {
     kind: "token-classification", labels, settings: {}, best: { metric: ofEntities || labels.length === 0 ? "f1" : "accuracy", better: "higher" }, grouped: false,
@@ -68,7 +69,8 @@ export function tokenClassification(options: TokenClassificationOptions = {}): T
     read(fields, where, labelled) {
       const text = field(fields, "words") === undefined ? field(fields, "text") : undefined;
       if (!labelled && typeof text === "string") return { words: text };
-      const words = listField(fields, "words", where), given = field(fields, "tags");
+      const words = listField(fields, "words", where);
+      const given = field(fields, "tags");
       if (given === undefined && !labelled) return { words };
       const tags = listField(fields, "tags", where);
       if (tags.length !== words.length) throw missing(fields, "tags", `${words.length} tags, one for each word`, tags, where);
@@ -77,16 +79,19 @@ export function tokenClassification(options: TokenClassificationOptions = {}): T
     encode: (tokenizer, { words }, { maxLength }) => encodeRows(tokenizer, { text: words }, { maxLength, stride: strideOf(tokenizer, maxLength) }),
     targets({ words, tags }, rows, where) {
       if (tags === undefined || typeof words === "string" || tags.length !== words.length) throw new ConfigError(`${where}: expected words with a tag for each, got ${typeof words === "string" ? "a text" : `${words.length} words`} and ${tags?.length ?? "no"} tags.`);
-      const ids = tags.map((tag, w) => labelId(labels, tag, `${where}, word ${w + 1}`)), targets = rows.map(({ ids: { length } }) => new Int32Array(length).fill(UNLABELLED));
+      const ids = tags.map((tag, w) => labelId(labels, tag, `${where}, word ${w + 1}`));
+      const targets = rows.map(({ ids: { length } }) => new Int32Array(length).fill(UNLABELLED));
       for (const [word, { row, token }] of firstPieces(rows)) (targets[row] as Int32Array)[token] = ids[word] as number;
       return targets;
     },
     decode(record, rows, logits) {
-      const words = readWords(record, rows, logits, labels, outside), tags = words.map(({ tag }) => tag);
+      const words = readWords(record, rows, logits, labels, outside);
+      const tags = words.map(({ tag }) => tag);
       return { words, tags, entities: ofEntities ? entitiesIn(record, words, tags) : [] };
     },
     score(records, outputs) {
-      const { truth, guess } = sidesOf(records, outputs), report = reportOf(labels, truth, guess);
+      const { truth, guess } = sidesOf(records, outputs);
+      const report = reportOf(labels, truth, guess);
       if (!ofEntities) return { accuracy: report.accuracy, macroF1: report.macro.f1, weightedF1: report.weighted.f1 };
       const { micro, macro, weighted } = entityScores(truth, guess);
       return { f1: micro.f1, precision: micro.precision, recall: micro.recall, macroF1: macro.f1, weightedF1: weighted.f1, accuracy: report.accuracy };
@@ -117,7 +122,9 @@ function strideOf(tokenizer: Tokenizer, maxLength: number): number {
 
 /** "O", then for each type the tags of its scheme: a type of which the data happens to show only B- has an I- too. */
 function tagSet(records: readonly TaggedRecord[]): readonly string[] {
-  const seen = new Set(records.flatMap(({ tags }, i) => tags ?? noTags(i))), types = new Set<string>(), others = new Set<string>();
+  const seen = new Set(records.flatMap(({ tags }, i) => tags ?? noTags(i)));
+  const types = new Set<string>();
+  const others = new Set<string>();
   for (const tag of seen) {
     if (ENTITY_TAG.test(tag)) types.add(tag.slice(2));
     else others.add(tag);
@@ -132,12 +139,15 @@ function noTags(index: number): never {
 }
 
 function readWords({ words }: TaggedRecord, rows: readonly EncodedRow[], logits: readonly Float32Array[], labels: readonly string[], outside: string): readonly TaggedWord[] {
-  const places = firstPieces(rows), count = typeof words === "string" ? Math.max(-1, ...places.keys()) + 1 : words.length;
+  const places = firstPieces(rows);
+  const count = typeof words === "string" ? Math.max(-1, ...places.keys()) + 1 : words.length;
   const ends = typeof words === "string" ? wordEnds(rows) : undefined;
   return Array.from({ length: count }, (_, w): TaggedWord => {
-    const place = places.get(w), end = ends?.get(w);
+    const place = places.get(w);
+    const end = ends?.get(w);
     const chances = place && softmaxOf((logits[place.row] as Float32Array).subarray(place.token * labels.length, (place.token + 1) * labels.length));
-    const at = chances ? largest(chances) : -1, tagged = { tag: labels[at] ?? outside, score: chances?.[at] ?? 0 };
+    const at = chances ? largest(chances) : -1;
+    const tagged = { tag: labels[at] ?? outside, score: chances?.[at] ?? 0 };
     if (typeof words !== "string") return { text: words[w] as string, ...tagged };
     return { text: words.slice(end?.start, end?.end), ...tagged, start: end?.start ?? 0, end: end?.end ?? 0 };
   }).filter((_, w) => typeof words !== "string" || places.has(w));
@@ -149,7 +159,10 @@ function wordEnds(rows: readonly EncodedRow[]): ReadonlyMap<number, { readonly s
   for (const { words, offsets, sequences } of rows) {
     for (let t = 0; t < words.length; t++) {
       if (sequences[t] !== 0) continue;
-      const word = words[t] as number, start = offsets[2 * t] as number, end = offsets[2 * t + 1] as number, known = found.get(word);
+      const word = words[t] as number;
+      const start = offsets[2 * t] as number;
+      const end = offsets[2 * t + 1] as number;
+      const known = found.get(word);
       found.set(word, known ? { start: Math.min(known.start, start), end: Math.max(known.end, end) } : { start, end });
     }
   }
@@ -158,9 +171,11 @@ function wordEnds(rows: readonly EncodedRow[]): ReadonlyMap<number, { readonly s
 
 function entitiesIn({ words: given }: TaggedRecord, words: readonly TaggedWord[], tags: readonly string[]): readonly TaggedEntity[] {
   return entitiesOf(tags).map(({ type, start, end }) => {
-    const part = words.slice(start, end), score = part.reduce((sum, word) => sum + word.score, 0) / part.length;
+    const part = words.slice(start, end);
+    const score = part.reduce((sum, word) => sum + word.score, 0) / part.length;
     if (typeof given !== "string") return { type, text: part.map(({ text }) => text).join(" "), score, start, end };
-    const first = part[0]?.start ?? 0, last = part.at(-1)?.end ?? 0;
+    const first = part[0]?.start ?? 0;
+    const last = part.at(-1)?.end ?? 0;
     return { type, text: given.slice(first, last), score, start: first, end: last };
   });
 }

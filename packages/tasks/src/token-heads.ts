@@ -26,7 +26,9 @@ export function tagsHead(tags: number, weights?: readonly number[]): Head {
     requires: "token-classification", width: tags, perToken: true,
     logits: (scope, model, inputs) => (model as TokenClassifier).classifyTokens(scope, statesOf(scope, model, inputs), tags).reshape([...inputs.ids.shape, tags]),
     targetFeeds(batch, targetOf) {
-      const shape = [batch.rows * batch.length], target = new Int32Array(shape[0] as number), weight = new Float32Array(shape[0] as number);
+      const shape = [batch.rows * batch.length];
+      const target = new Int32Array(shape[0] as number);
+      const weight = new Float32Array(shape[0] as number);
       eachTarget(batch, targetOf, (row, given) => {
         for (let i = 0; i < given.length; i++) {
           const tag = given[i] as number;
@@ -38,7 +40,10 @@ export function tagsHead(tags: number, weights?: readonly number[]): Head {
       return { "task.target": i32Feed(shape, target), "task.weight": f32Feed(shape, weight) };
     },
     loss(logits, feeds) {
-      const x = logits.reshape([-1, tags]), target = feeds["task.target"] as Tensor<"i32">, weight = feeds["task.weight"] as Tensor<"f32">, counted = weight.greater(0).cast("f32");
+      const x = logits.reshape([-1, tags]);
+      const target = feeds["task.target"] as Tensor<"i32">;
+      const weight = feeds["task.weight"] as Tensor<"f32">;
+      const counted = weight.greater(0).cast("f32");
       return {
         loss: { sum: crossEntropy(x, target).mul(weight).sum(), weight: weight.sum() },
         metrics: { accuracy: { sum: x.argMax(-1).equal(target).cast("f32").mul(counted).sum(), weight: counted.sum() } },
@@ -51,7 +56,9 @@ export const spanHead: Head = {
   requires: "question-answering", width: 2, perToken: true,
   logits: (scope, model, inputs) => (model as SpanModel).markSpan(scope, statesOf(scope, model, inputs)).reshape([...inputs.ids.shape, 2]),
   targetFeeds(batch, targetOf) {
-    const start = new Int32Array(batch.rows), end = new Int32Array(batch.rows), weight = new Float32Array(batch.rows);
+    const start = new Int32Array(batch.rows);
+    const end = new Int32Array(batch.rows);
+    const weight = new Float32Array(batch.rows);
     eachTarget(batch, targetOf, (row, given) => {
       start[row] = given[0] as number;
       end[row] = given[1] as number;
@@ -60,9 +67,14 @@ export const spanHead: Head = {
     return { "task.start": i32Feed([batch.rows], start), "task.end": i32Feed([batch.rows], end), "task.weight": f32Feed([batch.rows], weight) };
   },
   loss(logits, feeds) {
-    const [rows, length] = logits.shape as [number, number, number], weight = feeds["task.weight"] as Tensor<"f32">, inside = (feeds["segments"] as Tensor<"i32">).greater(0);
+    const [rows, length] = logits.shape as [number, number, number];
+    const weight = feeds["task.weight"] as Tensor<"f32">;
+    const inside = (feeds["segments"] as Tensor<"i32">).greater(0);
     const side = (at: number): Tensor<"f32"> => inside.select(logits.slice(2, at, at + 1).reshape([rows, length]), -1e9);
-    const start = side(0), end = side(1), first = feeds["task.start"] as Tensor<"i32">, last = feeds["task.end"] as Tensor<"i32">;
+    const start = side(0);
+    const end = side(1);
+    const first = feeds["task.start"] as Tensor<"i32">;
+    const last = feeds["task.end"] as Tensor<"i32">;
     const right = start.argMax(-1).equal(first).and(end.argMax(-1).equal(last)).cast("f32");
     return {
       loss: { sum: crossEntropy(start, first).add(crossEntropy(end, last)).mul(0.5).mul(weight).sum(), weight: weight.sum() },

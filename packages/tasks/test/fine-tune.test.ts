@@ -19,13 +19,15 @@ const rowsOf = (run: string): string[] => parseMetrics(readFileSync(join(run, "m
 
 describe("fineTune", () => {
   it("learns sentiment, and its model says the same when it is opened again", async () => {
-    const notes: string[] = [], { task, figures, checkpoint, weights, maxLength } = await fineTune(sentiment(dir, { onNote: (line) => notes.push(line) }));
+    const notes: string[] = [];
+    const { task, figures, checkpoint, weights, maxLength } = await fineTune(sentiment(dir, { onNote: (line) => notes.push(line) }));
     expect(figures?.["accuracy"]).toBeGreaterThan(0.9);
     expect(notes).toEqual(["new, not from the checkpoint: bert.pooler.dense.weight, bert.pooler.dense.bias, classifier.weight, classifier.bias"]);
     const config = JSON.parse(readFileSync(join(checkpoint as string, "config.json"), "utf8")) as Record<string, unknown>;
     expect(config).toMatchObject({ architectures: ["BertForSequenceClassification"], id2label: { 0: "negative", 1: "positive" }, label2id: { negative: 0, positive: 1 }, problem_type: "single_label_classification" });
     const model = await createTaskModel({ task, model: opened.model as never, weights, tokenizer, backend: engine, padId: 0, maxLength, tokensPerBatch: 64 });
-    const texts = reviews(20, 9), answers = await model.predict(texts.map(({ text }) => text));
+    const texts = reviews(20, 9);
+    const answers = await model.predict(texts.map(({ text }) => text));
     expect(answers.filter(({ label }, i) => label === texts[i]?.label).length).toBeGreaterThanOrEqual(16);
     const again = await model.evaluate(reviews(16, 4)); // in other batches
     expect(again).toMatchObject({ accuracy: figures?.["accuracy"], mcc: figures?.["mcc"] });
@@ -34,7 +36,10 @@ describe("fineTune", () => {
   });
 
   it("resumes exactly, and the same with layer-wise rates, frozen layers and parts", async () => {
-    const changes = { layerDecay: 0.5, freeze: 0, accumulate: 2, epochs: 2 } as const, straight = join(dir, "straight"), broken = join(dir, "broken"), stop = new AbortController();
+    const changes = { layerDecay: 0.5, freeze: 0, accumulate: 2, epochs: 2 } as const;
+    const straight = join(dir, "straight");
+    const broken = join(dir, "broken");
+    const stop = new AbortController();
     const whole = await fineTune(sentiment(straight, changes));
     const halted = await fineTune(sentiment(broken, { ...changes, signal: stop.signal, onEvent: (e) => { if (e.kind === "row" && e.row.step === 3) stop.abort(); } }));
     expect(halted).toMatchObject({ checkpoint: undefined, result: { interrupted: true } });
@@ -63,7 +68,9 @@ describe("fineTune", () => {
   });
 
   it("learns tags, answers and choices", async () => {
-    const people = ["ann", "bob"], places = ["rome", "oslo"], facts = Array.from({ length: 32 }, (_, i) => ({ who: people[i % 2] as string, where: places[(i >> 1) % 2] as string, filler: i % 3 }));
+    const people = ["ann", "bob"];
+    const places = ["rome", "oslo"];
+    const facts = Array.from({ length: 32 }, (_, i) => ({ who: people[i % 2] as string, where: places[(i >> 1) % 2] as string, filler: i % 3 }));
     const tagged = facts.map(({ who, where, filler }) => ({ words: ["is", who, ...new Array<string>(filler).fill("very"), "in", where], tags: ["O", "B-PER", ...new Array<string>(filler).fill("O"), "O", "B-LOC"] }));
     const tags = await fineTune({ ...settings, task: tokenClassification(), train: tagged, valid: tagged.slice(0, 8), run: join(dir, "tags"), epochs: 4 });
     expect([tags.task.labels, tags.figures?.["f1"]]).toEqual([["O", "B-LOC", "I-LOC", "B-PER", "I-PER"], 1]);
@@ -80,7 +87,9 @@ describe("fineTune", () => {
 
   it("learns that some questions have no answer, and takes the threshold that is best", async () => {
     const asked = Array.from({ length: 32 }, (_, i) => {
-      const where = ["rome", "oslo"][i % 2] as string, context = `ann lives in ${where} .`, answerable = (i >> 1) % 2 === 0;
+      const where = ["rome", "oslo"][i % 2] as string;
+      const context = `ann lives in ${where} .`;
+      const answerable = (i >> 1) % 2 === 0;
       return { question: answerable ? "where ?" : "who is bob ?", context, answers: answerable ? [{ text: where, start: context.indexOf(where) }] : [] };
     });
     const { task, figures } = await fineTune({ ...settings, task: questionAnswering({ noAnswer: true }), train: asked, valid: asked.slice(0, 12), run: dir, epochs: 8, lr: 0.01, maxLength: 32 });

@@ -34,15 +34,19 @@ const cases: readonly (readonly [name: string, task: Task, records: readonly obj
 ];
 
 describe.each(cases)("%s", (_name, task, records, byHand) => {
-  const examples = encodeLabelled(task, tokenizer, records, { maxLength: 24 }, (i) => `${i}`), { rows, groups, targets } = examples;
+  const examples = encodeLabelled(task, tokenizer, records, { maxLength: 24 }, (i) => `${i}`);
+  const { rows, groups, targets } = examples;
   const run = async (tokensPerBatch: number): ReturnType<LogitsRunner["run"]> => {
-    const engine = backend({ precision: "f64" }), model = opened.model as ConstructorParameters<typeof LogitsRunner>[0]["model"];
+    const engine = backend({ precision: "f64" });
+    const model = opened.model as ConstructorParameters<typeof LogitsRunner>[0]["model"];
     const session = await engine.start(initialize(headParameters(opened.model, task.head.requires as Head, task.head.width), 2));
     return new LogitsRunner({ backend: engine, model, head: task.head, padId: 0, tokensPerBatch }).run(session, rows, groups, targets);
   };
 
   it("has the loss of its formula, whatever the batches and the padding", async () => {
-    const alone = await run(16), together = await run(1024), [sum, weight] = byHand(together.logits, targets);
+    const alone = await run(16);
+    const together = await run(1024);
+    const [sum, weight] = byHand(together.logits, targets);
     expect(together.loss).toBeCloseTo(sum / weight, 5);
     expect(alone.loss).toBeCloseTo(together.loss as number, 6);
     rows.forEach(({ ids: { length } }, i) => {
@@ -55,7 +59,9 @@ describe.each(cases)("%s", (_name, task, records, byHand) => {
 describe("what stands for a sequence", () => {
   /** Its states are [id, 2 id], and no numbers at padding. */
   const states = (pooling?: "first" | "mean"): number[] => {
-    const scope = rootScope(new Graph()), inputs = encoderInputs(scope.graph, 3, 4), column = inputs.ids.reshape([3, 4, 1]).cast("f32");
+    const scope = rootScope(new Graph());
+    const inputs = encoderInputs(scope.graph, 3, 4);
+    const column = inputs.ids.reshape([3, 4, 1]).cast("f32");
     const encode = (): typeof column => inputs.segments.greater(0).reshape([3, 4, 1]).select(column.concat([column.mul(2)], 2), NaN);
     const root = sequenceStates(scope, { hidden: 2, encode, ...(pooling && { pooling }) }, inputs);
     return Array.from(interpret([root], { ids: [4, 6, 8, 0, 3, 0, 0, 0, 1, 2, 3, 6], segments: [1, 1, 1, 0, 1, 0, 0, 0, 1, 1, 1, 1], positions: new Array<number>(12).fill(0) })[0]?.data ?? []);

@@ -10,7 +10,8 @@ let dir: string;
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), "cloze-records-")); });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const text = textClassification() as Task, tags = tokenClassification() as Task;
+const text = textClassification() as Task;
+const tags = tokenClassification() as Task;
 async function read(task: Task, name: string, content: string, options: Partial<ReadRecordsOptions> = {}): Promise<readonly object[]> {
   const file = join(dir, name);
   writeFileSync(file, content);

@@ -6,14 +6,16 @@ import { planRows, singleRows } from "../src/row-batches.ts";
 
 const stream = new RandomStream(7).split("rows");
 const rows = Array.from({ length: 130 }, (_, i): EncodedRow => {
-  const length = 3 + stream.below(60, i), ids = new Int32Array(length).fill(i + 1);
+  const length = 3 + stream.below(60, i);
+  const ids = new Int32Array(length).fill(i + 1);
   return { ids, offsets: new Int32Array(2 * length), words: ids, sequences: ids, truncated: 0 };
 });
 const pairs: readonly RowGroup[] = Array.from({ length: 65 }, (_, i) => ({ first: 2 * i, count: 2 }));
 
 describe("rowBatches", () => {
   it.each([["single rows", singleRows(rows.length), 1], ["groups of two", pairs, 2]] as const)("%s: each once an epoch, in another order the next", async (_name, groups, width) => {
-    const batches = rowBatches(rows, groups, { seed: 3, groupsPerBatch: 8, padId: 0 }), orders: number[][] = [];
+    const batches = rowBatches(rows, groups, { seed: 3, groupsPerBatch: 8, padId: 0 });
+    const orders: number[][] = [];
     for (const epoch of [0, 1]) {
       const seen: number[] = [];
       for (let i = 0; i < batches.batchesPerEpoch; i++) {
@@ -34,15 +36,18 @@ describe("rowBatches", () => {
 
   it("are a function of seed and number", async () => {
     const made = (seed: number): ReturnType<typeof rowBatches> => rowBatches(rows, singleRows(rows.length), { seed, groupsPerBatch: 16, padId: 0 });
-    const late = await made(1).batchAt(20), batches = made(1);
+    const late = await made(1).batchAt(20);
+    const batches = made(1);
     for (let i = 0; i < 20; i++) await batches.batchAt(i);
     expect(await batches.batchAt(20)).toEqual(late);
     expect(await made(2).batchAt(20)).not.toEqual(late);
   });
 
   it("waste little on padding, and compile few shapes", async () => {
-    const batches = rowBatches(rows, singleRows(rows.length), { seed: 3, groupsPerBatch: 8, padId: 0 }), shapes = new Set<number>();
-    let tokens = 0, room = 0;
+    const batches = rowBatches(rows, singleRows(rows.length), { seed: 3, groupsPerBatch: 8, padId: 0 });
+    const shapes = new Set<number>();
+    let tokens = 0;
+    let room = 0;
     for (let i = 0; i < batches.batchesPerEpoch; i++) {
       const { rows: count, length, sequences } = await batches.batchAt(i);
       shapes.add(length);

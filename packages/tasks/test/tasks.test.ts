@@ -16,7 +16,8 @@ describe("text classification", () => {
   const task = textClassification({ labels: ["no", "yes"] });
 
   it("reads texts and pairs", () => {
-    const [single] = task.encode(tokenizer, { text: "good film" }, { maxLength: 16 }) as [EncodedRow], [pair] = task.encode(tokenizer, { text: "good", pair: "bad" }, { maxLength: 16 }) as [EncodedRow];
+    const [single] = task.encode(tokenizer, { text: "good film" }, { maxLength: 16 }) as [EncodedRow];
+    const [pair] = task.encode(tokenizer, { text: "good", pair: "bad" }, { maxLength: 16 }) as [EncodedRow];
     expect(tokensOf(single)).toBe("[CLS] good film [SEP]");
     expect([tokensOf(pair), [...(pair.types ?? [])]]).toEqual(["[CLS] good [SEP] bad [SEP]", [0, 0, 0, 1, 1]]);
     expect(task.encode(tokenizer, { text: "good ".repeat(40) }, { maxLength: 8 })[0]?.ids.length).toBe(8);
@@ -74,29 +75,37 @@ describe("regression and multi-label", () => {
 });
 
 describe("token classification", () => {
-  const labels = ["O", "B-PER", "I-PER"], task = tokenClassification({ labels }), record = { words: ["ann", "films", "rome", "\u200d", "."], tags: ["B-PER", "I-PER", "O", "O", "O"] };
+  const labels = ["O", "B-PER", "I-PER"];
+  const task = tokenClassification({ labels });
+  const record = { words: ["ann", "films", "rome", "\u200d", "."], tags: ["B-PER", "I-PER", "O", "O", "O"] };
 
   it("labels the first piece of each word, and no other token", () => {
-    const rows = task.encode(tokenizer, record, { maxLength: 16 }), [target] = task.targets(record, rows, "");
+    const rows = task.encode(tokenizer, record, { maxLength: 16 });
+    const [target] = task.targets(record, rows, "");
     expect(rows.map(tokensOf)).toEqual(["[CLS] ann film ##s rome . [SEP]"]);
     expect([...(target as Int32Array)]).toEqual([-100, 1, 2, -100, 0, 0, -100]);
   });
 
   it("reads a long text in windows, each word once, where most is around it", () => {
-    const words = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? "films" : "badly")), tags = words.map(() => "O"), rows = task.encode(tokenizer, { words }, { maxLength: 12 });
+    const words = Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? "films" : "badly"));
+    const tags = words.map(() => "O");
+    const rows = task.encode(tokenizer, { words }, { maxLength: 12 });
     expect(rows.length).toBeGreaterThan(6);
-    const targets = task.targets({ words, tags }, rows, ""), labelled = targets.flatMap((row) => Array.from(row).filter((id) => id !== -100));
+    const targets = task.targets({ words, tags }, rows, "");
+    const labelled = targets.flatMap((row) => Array.from(row).filter((id) => id !== -100));
     expect(labelled.length).toBe(40);
     for (const [word, { row, token }] of firstPieces(rows)) expect((rows[row] as EncodedRow).ids[token]).toBe(tokenizer.idOf(words[word] === "films" ? "film" : "bad"));
   });
 
   it("decodes tags, entities and their places", () => {
-    const rows = task.encode(tokenizer, record, { maxLength: 16 }), logits = new Float32Array(7 * 3);
+    const rows = task.encode(tokenizer, record, { maxLength: 16 });
+    const logits = new Float32Array(7 * 3);
     for (const [token, tag] of [1, 1, 2, 1, 0, 0, 0].entries()) logits[token * 3 + tag] = 5;
     const byWords = task.decode(record, rows, [logits]);
     expect(byWords.tags).toEqual(["B-PER", "I-PER", "O", "O", "O"]);
     expect(byWords.entities).toMatchObject([{ type: "PER", text: "ann films", start: 0, end: 2 }]);
-    const text = { words: "Ann films rome." }, whole = task.decode(text, task.encode(tokenizer, text, { maxLength: 16 }), [logits]);
+    const text = { words: "Ann films rome." };
+    const whole = task.decode(text, task.encode(tokenizer, text, { maxLength: 16 }), [logits]);
     expect(whole.entities).toMatchObject([{ type: "PER", text: "Ann films", start: 0, end: 9 }]);
     expect(whole.words.map((word) => word.text)).toEqual(["Ann", "films", "rome", "."]);
     expect(task.score([record], [byWords])).toMatchObject({ f1: 1, accuracy: 1 });
@@ -111,8 +120,10 @@ describe("token classification", () => {
   });
 
   it("tags residues of proteins", () => {
-    const structure = tokenClassification({ labels: ["C", "H"] }), protein = { words: [..."MKTAYI"], tags: [..."CCHHHC"] };
-    const rows = structure.encode(esm2(), protein, { maxLength: 6 }), targets = structure.targets(protein, rows, "");
+    const structure = tokenClassification({ labels: ["C", "H"] });
+    const protein = { words: [..."MKTAYI"], tags: [..."CCHHHC"] };
+    const rows = structure.encode(esm2(), protein, { maxLength: 6 });
+    const targets = structure.targets(protein, rows, "");
     expect(targets.flatMap((row) => Array.from(row).filter((id) => id >= 0)).length).toBe(6);
     expect(rows[0]?.ids.length).toBe(6);
   });
@@ -123,20 +134,26 @@ describe("token classification", () => {
 });
 
 describe("question answering", () => {
-  const task = questionAnswering(), context = "ann lives in rome . bob lives in oslo .", record = { question: "where is bob ?", context, answers: [{ text: "oslo", start: context.indexOf("oslo") }] };
+  const task = questionAnswering();
+  const context = "ann lives in rome . bob lives in oslo .";
+  const record = { question: "where is bob ?", context, answers: [{ text: "oslo", start: context.indexOf("oslo") }] };
 
   it("aims at the tokens of the answer, and at the first token where a window does not hold it", () => {
-    const rows = task.encode(tokenizer, record, { maxLength: 14 }), targets = task.targets(record, rows, "");
+    const rows = task.encode(tokenizer, record, { maxLength: 14 });
+    const targets = task.targets(record, rows, "");
     expect(rows.length).toBeGreaterThan(1);
     targets.forEach((target, r) => {
-      const [start, end] = [target[0] as number, target[1] as number], token = tokenizer.vocabulary[(rows[r] as EncodedRow).ids[start] as number];
+      const [start, end] = [target[0] as number, target[1] as number];
+      const token = tokenizer.vocabulary[(rows[r] as EncodedRow).ids[start] as number];
       expect([token, end]).toEqual(tokensOf(rows[r] as EncodedRow).includes("oslo") ? ["oslo", start] : ["[CLS]", 0]);
     });
     expect(() => task.targets({ ...record, answers: [] }, rows, "q7")).toThrow(/q7: expected an answer, got none.*--no-answer/);
   });
 
   it("decodes the best span of the text, never of the question", () => {
-    const rows = task.encode(tokenizer, record, { maxLength: 32 }), [row] = rows as [EncodedRow], logits = new Float32Array(row.ids.length * 2);
+    const rows = task.encode(tokenizer, record, { maxLength: 32 });
+    const [row] = rows as [EncodedRow];
+    const logits = new Float32Array(row.ids.length * 2);
     logits[2 * 1] = 9; // a start in the question
     const at = tokensOf(row).split(" ").indexOf("rome");
     logits[2 * at] = 4;
@@ -149,12 +166,15 @@ describe("question answering", () => {
   });
 
   it("answers nothing where the first token's score is above the best span's by more than the threshold", () => {
-    const rows = questionAnswering({ noAnswer: true }).encode(tokenizer, record, { maxLength: 32 }), [row] = rows as [EncodedRow], logits = new Float32Array(row.ids.length * 2);
+    const rows = questionAnswering({ noAnswer: true }).encode(tokenizer, record, { maxLength: 32 });
+    const [row] = rows as [EncodedRow];
+    const logits = new Float32Array(row.ids.length * 2);
     logits[0] = 2;
     const out = (threshold: number): string => questionAnswering({ noAnswer: true, threshold }).decode(record, rows, [logits]).answer;
     expect(out(0)).toBe("");
     expect(out(2.5)).not.toBe("");
-    const v2 = questionAnswering({ noAnswer: true }), answers = [v2.decode(record, rows, [logits])];
+    const v2 = questionAnswering({ noAnswer: true });
+    const answers = [v2.decode(record, rows, [logits])];
     expect(v2.score([{ ...record, answers: [] }], answers)).toMatchObject({ noAnswerAccuracy: 1, f1: 1 });
   });
 
@@ -170,7 +190,8 @@ describe("multiple choice", () => {
   const task = multipleChoice();
 
   it("makes a row of each choice, and decodes the best", () => {
-    const record = { text: "ann lives", choices: ["in rome", "very bad", "good film"], label: 2 }, rows = task.encode(tokenizer, record, { maxLength: 16 });
+    const record = { text: "ann lives", choices: ["in rome", "very bad", "good film"], label: 2 };
+    const rows = task.encode(tokenizer, record, { maxLength: 16 });
     expect(rows.map(tokensOf)).toEqual(["[CLS] ann lives [SEP] in rome [SEP]", "[CLS] ann lives [SEP] very bad [SEP]", "[CLS] ann lives [SEP] good film [SEP]"]);
     expect(task.targets(record, rows, "")).toEqual([[0, 3, 2], [1, 3, 2], [2, 3, 2]]);
     expect(task.decode(record, rows, [f32(0), f32(2), f32(1)])).toMatchObject({ choice: 1, text: "very bad" });

@@ -25,7 +25,10 @@ export const weightsOf = (head: Head, labels: number, seed = 1): HostTensors => 
 export function reviews(count: number, seed = 3): { readonly text: string; readonly label: string }[] {
   const stream = new RandomStream(seed).split("reviews");
   return Array.from({ length: count }, (_, i) => {
-    const draw = stream.split(i), good = draw.below(2, 0) === 1, word = (good ? ["good", "fine"] : ["bad", "poor"])[draw.below(2, 1)] as string, noun = ["film", "plot"][draw.below(2, 2)] as string;
+    const draw = stream.split(i);
+    const good = draw.below(2, 0) === 1;
+    const word = (good ? ["good", "fine"] : ["bad", "poor"])[draw.below(2, 1)] as string;
+    const noun = ["film", "plot"][draw.below(2, 2)] as string;
     return { text: `the ${noun} ${draw.below(2, 3) === 0 ? "is" : "was"}${" very".repeat(draw.below(4, 4))} ${word} .`, label: good ? "positive" : "negative" };
   });
 }

@@ -7,7 +7,8 @@ import { templateJson, writeSpecialTokensMap, writeTokenizerConfig, writeTokeniz
 import type { BpeConfig } from "./config.ts";
 
 export function bpeFiles(config: BpeConfig): Readonly<Record<string, string>> {
-  const { vocabulary, special, addedTokens, addPrefixSpace, trimOffsets } = config, ids = new Map(vocabulary.map((token, id) => [token, id]));
+  const { vocabulary, special, addedTokens, addPrefixSpace, trimOffsets } = config;
+  const ids = new Map(vocabulary.map((token, id) => [token, id]));
   const template = templateJson(config.template, (token) => ids.get(token));
   const byteLevel = (add: boolean, trim: boolean): JsonObject => ({ type: "ByteLevel", add_prefix_space: add, trim_offsets: trim, use_regex: config.useRegex });
   return {

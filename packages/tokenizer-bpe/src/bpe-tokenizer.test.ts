@@ -3,8 +3,10 @@ import { encodeBatch, isTextTokenizer } from "@cloze/tokenizer";
 import { byteCharacters } from "./byte-alphabet.ts";
 import { bpe, bpeFromFiles, type Merge } from "./index.ts";
 
-const special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], merges: readonly Merge[] = [["t", "h"], ["th", "e"], ["Ġ", "the"], ["Ã", "©"]];
-const vocabulary = [...special, ...byteCharacters(), "th", "the", "Ġthe", "Ã©"], tokenizer = bpe({ vocabulary, merges });
+const special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+const merges: readonly Merge[] = [["t", "h"], ["th", "e"], ["Ġ", "the"], ["Ã", "©"]];
+const vocabulary = [...special, ...byteCharacters(), "th", "the", "Ġthe", "Ã©"];
+const tokenizer = bpe({ vocabulary, merges });
 const tokens = (text: string): (string | undefined)[] => [...tokenizer.encodeIds(text)].map((id) => tokenizer.vocabulary[id]);
 
 describe("a tokenizer of bytes", () => {
@@ -37,7 +39,9 @@ describe("a tokenizer of bytes", () => {
   });
 
   it("drops or marks bytes that the vocabulary lacks, and counts their characters", () => {
-    const fewer = [...special, "a", "b"], dropping = bpe({ vocabulary: fewer, merges: [] }), marking = bpe({ vocabulary: fewer, merges: [], unknownByte: "[UNK]" });
+    const fewer = [...special, "a", "b"];
+    const dropping = bpe({ vocabulary: fewer, merges: [] });
+    const marking = bpe({ vocabulary: fewer, merges: [], unknownByte: "[UNK]" });
     expect(dropping.encode("aéb", { special: false })).toMatchObject({ ids: Int32Array.of(5, 6), offsets: Int32Array.of(0, 1, 2, 3), issues: { dropped: { é: 1 } } });
     expect(marking.encode("aéb", { special: false })).toMatchObject({ ids: Int32Array.of(5, 1, 1, 6), issues: { unknown: { é: 1 }, dropped: {} } });
   });
@@ -78,7 +82,8 @@ describe("refusals", () => {
     expect(() => bpe(options)).toThrow(message);
   });
 
-  const files = tokenizer.files(), json = JSON.parse(files["tokenizer.json"] as string) as { model: object };
+  const files = tokenizer.files();
+  const json = JSON.parse(files["tokenizer.json"] as string) as { model: object };
   it.each([
     [{ normalizer: { type: "NFKC" } }, /normalizer: expected NFC or none, got the string "NFKC"/],
     [{ pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Digits" }, { type: "ByteLevel" }] } }, /pre_tokenizer: expected ByteLevel alone, got the string "Digits", the string "ByteLevel"/],
@@ -108,7 +113,8 @@ describe("ModernBERT's layout", () => {
   for (const content of ["|||EMAIL_ADDRESS|||", "|||PHONE_NUMBER|||"]) add(content);
   for (const content of ["<|endoftext|>", "[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]) add(content, true);
   for (let n = 0; n < 83; n++) add(`[unused${n}]`);
-  const sides = (token: string): object => ({ SpecialToken: { id: token, type_id: 0 } }), sequence = (id: string): object => ({ Sequence: { id, type_id: 0 } });
+  const sides = (token: string): object => ({ SpecialToken: { id: token, type_id: 0 } });
+  const sequence = (id: string): object => ({ Sequence: { id, type_id: 0 } });
   const one = [sides("[CLS]"), sequence("A"), sides("[SEP]")];
   const json = {
     version: "1.0", truncation: null, padding: null, added_tokens: added, normalizer: { type: "NFC" },

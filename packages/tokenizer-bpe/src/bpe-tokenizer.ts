@@ -58,14 +58,16 @@ class Tokenizer implements BpeTokenizer {
   constructor(config: BpeConfig) {
     this.config = config;
     ({ name: this.name, vocabulary: this.vocabulary } = config);
-    const ids = new Map(config.vocabulary.map((token, id) => [token, id])), idOf = (token: string): number => ids.get(token) as number;
+    const ids = new Map(config.vocabulary.map((token, id) => [token, id]));
+    const idOf = (token: string): number => ids.get(token) as number;
     this.#ids = ids;
     this.#framer = new TextFramer(config.template, idOf, (text, body) => this.#encodeText(text, body));
     this.special = specialIds(config.special, config.template, idOf) as SpecialIds; // completeConfig has thrown where a token is not there
     this.specialIds = new Set([...Object.values(config.special).map(idOf), ...config.addedTokens.filter((t) => t.special).map((t) => t.id)]);
     this.regularIds = config.vocabulary.flatMap((token, id) => (this.specialIds.has(id) || /^\[unused\d+\]$/.test(token) ? [] : [id]));
     this.#encoder = new ByteEncoder(config);
-    const normalized = config.addedTokens.filter((t) => t.normalized === true), written = (text: string): string => (config.normalizer === "nfc" ? text.normalize("NFC") : text);
+    const normalized = config.addedTokens.filter((t) => t.normalized === true);
+    const written = (text: string): string => (config.normalizer === "nfc" ? text.normalize("NFC") : text);
     this.#splitRaw = addedTokenSplitter(config.addedTokens.filter((t) => t.normalized !== true).map((t) => [t.content, t]));
     this.#splitNormalized = normalized.length === 0 ? undefined : addedTokenSplitter(normalized.map((t) => [written(t.content), t]));
     this.#written = new Map(config.addedTokens.map((t) => [t.id, t.normalized === true ? written(t.content) : t.content]));
@@ -93,12 +95,15 @@ class Tokenizer implements BpeTokenizer {
   }
 
   decode(ids: ArrayLike<number>, { skipSpecial = true }: { readonly skipSpecial?: boolean } = {}): string {
-    const bytes: number[] = [], utf8 = new TextEncoder();
+    const bytes: number[] = [];
+    const utf8 = new TextEncoder();
     for (let i = 0; i < ids.length; i++) {
-      const id = ids[i] as number, token = this.vocabulary[id];
+      const id = ids[i] as number;
+      const token = this.vocabulary[id];
       if (token === undefined) throw new ConfigError(`decode: expected ids 0 to ${this.vocabulary.length - 1} of "${this.name}", got ${id} at position ${i}. Were the ids made with another tokenizer?`);
       if (skipSpecial && this.specialIds.has(id)) continue;
-      const added = this.#written.get(id), own = added === undefined ? Array.from(token, (character) => this.#bytes.get(character)) : [undefined];
+      const added = this.#written.get(id);
+      const own = added === undefined ? Array.from(token, (character) => this.#bytes.get(character)) : [undefined];
       for (const byte of own.includes(undefined) ? utf8.encode(added ?? token) : own) bytes.push(byte as number);
     }
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));

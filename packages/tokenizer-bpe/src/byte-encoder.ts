@@ -39,7 +39,8 @@ export class ByteEncoder {
   readonly #words = new Map<string, Pieces>();
 
   constructor(config: BpeConfig) {
-    const model = config.vocabulary.slice(0, config.modelSize), ids = new Map(model.map((token, id) => [token, id]));
+    const model = config.vocabulary.slice(0, config.modelSize);
+    const ids = new Map(model.map((token, id) => [token, id]));
     this.#config = config;
     this.#merges = new MergeTable(mergeIds(config), config.modelSize);
     this.#byteIds = Int32Array.from(this.#characters, (character) => ids.get(character) ?? -1);
@@ -49,14 +50,19 @@ export class ByteEncoder {
 
   /** Adds the tokens of a stretch of text between added tokens. */
   encode(placed: PlacedText, body: Body): void {
-    const { addPrefixSpace, useRegex, trimOffsets } = this.#config, prefixed = addPrefixSpace && !placed.text.startsWith(" ");
-    const text = prefixed ? ` ${placed.text}` : placed.text, first = prefixed ? (placed.text.codePointAt(0) as number) > 0xffff ? 2 : 1 : 0;
+    const { addPrefixSpace, useRegex, trimOffsets } = this.#config;
+    const prefixed = addPrefixSpace && !placed.text.startsWith(" ");
+    const text = prefixed ? ` ${placed.text}` : placed.text;
+    const first = prefixed ? (placed.text.codePointAt(0) as number) > 0xffff ? 2 : 1 : 0;
     // A space set before the text stands where its first character does.
     let at = prefixed ? -1 : 0;
     for (const word of useRegex ? splitWords(text) : [text]) {
-      const pieces = this.#piecesOf(word), { ids, from, to } = pieces, number = body.words++;
+      const pieces = this.#piecesOf(word);
+      const { ids, from, to } = pieces;
+      const number = body.words++;
       for (let p = 0; p < ids.length; p++) {
-        const start = at + (from[p] as number), end = at + (to[p] as number);
+        const start = at + (from[p] as number);
+        const end = at + (to[p] as number);
         body.push(ids[p] as number, fromOf(placed, Math.max(0, start)), toOf(placed, end > 0 ? end : first), number);
         if (trimOffsets !== "none") trimSpaces(body, endsOf(word, from[p] as number, to[p] as number, (unit) => unit === " "), trimOffsets === "spaces-but-prefix", start < 0 ? first : 1);
       }
@@ -66,7 +72,8 @@ export class ByteEncoder {
   }
 
   #addTrouble({ missing, replaced }: Pieces, body: Body): void {
-    const { issues } = body, kind = this.#unknownId === undefined ? issues.dropped : issues.unknown;
+    const { issues } = body;
+    const kind = this.#unknownId === undefined ? issues.dropped : issues.unknown;
     body.troubled = true;
     for (const code of missing) kind.add(code);
     if (replaced > 0) issues.replaced.add(REPLACEMENT, replaced);
@@ -84,10 +91,16 @@ export class ByteEncoder {
   }
 
   #pieces(word: string): Pieces {
-    const symbols: number[] = [], starts: number[] = [], ends: number[] = [], missing: number[] = [];
-    let replaced = 0, written = "", last = -1;
+    const symbols: number[] = [];
+    const starts: number[] = [];
+    const ends: number[] = [];
+    const missing: number[] = [];
+    let replaced = 0;
+    let written = "";
+    let last = -1;
     forEachByte(word, (byte, from, to) => {
-      const id = this.#byteIds[byte] as number, kept = id < 0 ? this.#unknownId : id;
+      const id = this.#byteIds[byte] as number;
+      const kept = id < 0 ? this.#unknownId : id;
       if (this.#whole.size > 0) written += this.#characters[byte];
       if (id < 0 && from !== last) {
         missing.push(word.codePointAt(from) as number);
@@ -114,7 +127,8 @@ export interface Ends { readonly leading: number; readonly trailing: number }
 
 /** How many units at the ends of `text[start, end)` are spaces to `isSpace`. */
 export function endsOf(text: string, start: number, end: number, isSpace: (unit: string) => boolean): Ends {
-  let leading = 0, trailing = 0;
+  let leading = 0;
+  let trailing = 0;
   while (start + leading < end && isSpace(text.charAt(start + leading))) leading++;
   while (end - trailing > start && isSpace(text.charAt(end - 1 - trailing))) trailing++;
   return { leading, trailing };
@@ -127,7 +141,10 @@ export function endsOf(text: string, start: number, end: number, isSpace: (unit:
  * @param size units of a character at the ends: that of the first one, for a space that was set before it.
  */
 export function trimSpaces(body: Body, { leading, trailing }: Ends, keepsPrefix: boolean, size = 1): void {
-  const at = body.count - 1, from = body.from[at] as number, to = body.to[at] as number, behind = size * trailing;
+  const at = body.count - 1;
+  const from = body.from[at] as number;
+  const to = body.to[at] as number;
+  const behind = size * trailing;
   const before = leading === 1 && from === 0 && keepsPrefix ? 0 : size * leading;
   body.from[at] = Math.min(from + before, to);
   if (to >= behind) body.to[at] = Math.max(to - behind, body.from[at] as number);

@@ -43,7 +43,8 @@ export type BpeOptions = Partial<Omit<BpeConfig, "vocabulary" | "merges" | "spec
 
 /** Fills in what is not given. Throws ConfigError where the parts contradict each other. */
 export function completeConfig(options: BpeOptions): BpeConfig {
-  const special = inOrder(options.special ?? BERT_SPECIAL), { vocabulary } = options;
+  const special = inOrder(options.special ?? BERT_SPECIAL);
+  const { vocabulary } = options;
   // The mask takes the space before it along: a token that stands for a word has that space in itself.
   const made = (content: string, id: number): AddedToken => ({ id, content, special: true, ...(content === special.mask_token ? { lstrip: true } : {}) });
   const addedTokens = completeTokens("bpe", { ...options, special }, made);

@@ -35,7 +35,11 @@ export interface MergedWord {
 }
 
 export function mergeWord(merges: MergeTable, symbols: readonly number[]): MergedWord {
-  const length = symbols.length, ids = Int32Array.from(symbols), next = new Int32Array(length), before = new Int32Array(length), heap: number[] = [];
+  const length = symbols.length;
+  const ids = Int32Array.from(symbols);
+  const next = new Int32Array(length);
+  const before = new Int32Array(length);
+  const heap: number[] = [];
   const offer = (place: number): void => {
     const after = next[place] as number;
     if (after >= length) return;
@@ -48,7 +52,9 @@ export function mergeWord(merges: MergeTable, symbols: readonly number[]): Merge
   }
   for (let i = 0; i < length; i++) offer(i);
   for (let top = pop(heap); top !== undefined; top = pop(heap)) {
-    const place = top % length, rank = (top - place) / length, after = next[place] as number;
+    const place = top % length;
+    const rank = (top - place) / length;
+    const after = next[place] as number;
     // Swallowed, last, or with another neighbour by now.
     if (ids[place] === GONE || after >= length || merges.rank(ids[place] as number, ids[after] as number) !== rank) continue;
     const behind = next[after] as number;
@@ -59,7 +65,8 @@ export function mergeWord(merges: MergeTable, symbols: readonly number[]): Merge
     if ((before[place] as number) >= 0) offer(before[place] as number);
     offer(place);
   }
-  const merged: number[] = [], starts: number[] = [];
+  const merged: number[] = [];
+  const starts: number[] = [];
   for (let i = 0; i < length; i = next[i] as number) {
     merged.push(ids[i] as number);
     starts.push(i);
@@ -74,7 +81,8 @@ function push(heap: number[], value: number): void {
   let at = heap.length;
   heap.push(value);
   while (at > 0) {
-    const parent = at - 1 >> 1, above = heap[parent] as number;
+    const parent = at - 1 >> 1;
+    const above = heap[parent] as number;
     if (above <= value) break;
     heap[at] = above;
     at = parent;
@@ -83,7 +91,8 @@ function push(heap: number[], value: number): void {
 }
 
 function pop(heap: number[]): number | undefined {
-  const top = heap[0], last = heap.pop();
+  const top = heap[0];
+  const last = heap.pop();
   if (top === undefined || last === undefined || heap.length === 0) return top;
   let at = 0;
   for (let child = 1; child < heap.length; child = 2 * at + 1) {

@@ -25,10 +25,13 @@ export function plainText(text: string, start: number, end: number): PlacedText 
 
 /** `text[start, end)` in NFC. */
 export function composedText(text: string, start: number, end: number): PlacedText {
-  const source = text.slice(start, end), composed = source.normalize("NFC");
+  const source = text.slice(start, end);
+  const composed = source.normalize("NFC");
   if (composed === source) return { text: source, base: start };
-  const from = new Int32Array(composed.length), to = new Int32Array(composed.length);
-  let out = 0, at = start;
+  const from = new Int32Array(composed.length);
+  const to = new Int32Array(composed.length);
+  let out = 0;
+  let at = start;
   const place = (character: string, begin: number, size: number): void => {
     for (let unit = 0; unit < character.length; unit++) {
       from[out] = begin;
@@ -53,7 +56,9 @@ function placeRun(run: string, start: number, place: (character: string, begin: 
     return;
   }
   // Equal parts keep their order in NFC, so that each is found by its character alone.
-  const parts = new Map<string, { readonly further: number[]; next: number }>(), begins: number[] = [], sizes: number[] = [];
+  const parts = new Map<string, { readonly further: number[]; next: number }>();
+  const begins: number[] = [];
+  const sizes: number[] = [];
   for (const character of run) {
     begins.push(at);
     sizes.push(character.length);

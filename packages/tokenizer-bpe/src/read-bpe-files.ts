@@ -11,7 +11,8 @@ import { readSpecialTokens, vocabularyFault } from "@cloze/tokenizer/internal";
 import { bpe, type BpeTokenizer } from "./bpe-tokenizer.ts";
 import type { BpeConfig, BpeOptions, Merge } from "./config.ts";
 
-const FILE = "tokenizer.json", AGAIN = "Save the tokenizer again from Python, or use it there.";
+const FILE = "tokenizer.json";
+const AGAIN = "Save the tokenizer again from Python, or use it there.";
 /** Python's stand-in for "no limit" is 1e30. */
 const NO_LIMIT = 1e9;
 
@@ -20,15 +21,19 @@ const NO_LIMIT = 1e9;
  * @param options override what the files say.
  */
 export function bpeFromFiles(files: Readonly<Record<string, string>>, options: Partial<BpeOptions> = {}): BpeTokenizer {
-  const text = files[FILE], configText = files["tokenizer_config.json"];
+  const text = files[FILE];
+  const configText = files["tokenizer_config.json"];
   if (text === undefined) throw new FormatError(FILE, "", `expected the file, got ${Object.keys(files).join(", ") || "no files"}. vocab.json and merges.txt alone do not say the pipeline: ${AGAIN}`);
-  const json = readTokenizerJson(text), { model, modelType, vocabulary, addedTokens } = json;
+  const json = readTokenizerJson(text);
+  const { model, modelType, vocabulary, addedTokens } = json;
   if (modelType !== "BPE") throw new FormatError(FILE, "model.type", `expected BPE, got ${modelType}. Read it with the package of its kind (@cloze/tokenizer-wordpiece for WordPiece).`);
-  const vocab = isJsonObject(model["vocab"]) ? model["vocab"] : {}, modelSize = Object.keys(vocab).length;
+  const vocab = isJsonObject(model["vocab"]) ? model["vocab"] : {};
+  const modelSize = Object.keys(vocab).length;
   const outside = addedTokens.find((t) => t.id < modelSize && !Object.hasOwn(vocab, t.content));
   if (outside !== undefined) throw new FormatError(FILE, "added_tokens", `expected added tokens behind the model's ${modelSize}, got ${JSON.stringify(outside.content)} with id ${outside.id}. ${AGAIN}`);
   const config = configText === undefined ? undefined : readTokenizerConfig(configText);
-  const special = readSpecialTokens(files, config, vocabulary, model["unk_token"]), fault = vocabularyFault(vocabulary, special);
+  const special = readSpecialTokens(files, config, vocabulary, model["unk_token"]);
+  const fault = vocabularyFault(vocabulary, special);
   if (fault !== undefined) throw new FormatError(FILE, "model.vocab", `${fault} Is this another kind of vocabulary?`);
   return bpe({
     vocabulary, modelSize, addedTokens, special, template: readTemplate(json.postProcessor), merges: mergesOf(model["merges"]), ...modelOptions(model),
@@ -75,7 +80,8 @@ function typeOf(value: JsonValue | undefined): JsonValue | undefined {
 }
 
 function normalizerOf(normalizer: JsonValue): "nfc" | "none" {
-  const steps = stepsOf(normalizer, "normalizers"), other = steps.find((step) => typeOf(step) !== "NFC");
+  const steps = stepsOf(normalizer, "normalizers");
+  const other = steps.find((step) => typeOf(step) !== "NFC");
   if (other !== undefined) throw new FormatError(FILE, "normalizer", `expected NFC or none, got ${describeJson(typeOf(other))}. ${AGAIN}`);
   return steps.length === 0 ? "none" : "nfc";
 }
@@ -102,7 +108,9 @@ function decoderChecked(decoder: JsonValue): Record<never, never> {
 }
 
 function ownOptions(config: TokenizerConfig | undefined): Partial<BpeOptions> {
-  const limit = config?.json["model_max_length"], names = config?.json["model_input_names"], own: JsonValue | undefined = config?.json["cloze"];
+  const limit = config?.json["model_max_length"];
+  const names = config?.json["model_input_names"];
+  const own: JsonValue | undefined = config?.json["cloze"];
   const name = isJsonObject(own) ? own["name"] : undefined;
   return {
     ...(typeof name === "string" ? { name } : {}),

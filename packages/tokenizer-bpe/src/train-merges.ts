@@ -35,8 +35,10 @@ export function trainMerges(words: WordCounts, options: MergeTrainingOptions = {
   const { size = 50280, minFrequency = 2, specialTokens = DEFAULT_SPECIAL_TOKENS, onProgress } = options;
   if (words.size === 0) throw new ConfigError("trainMerges: expected words to train on, got none. Are the files empty?");
   if (specialTokens.includes("")) throw new ConfigError("trainMerges: expected special tokens of at least one character, got an empty one.");
-  const characters = byteCharacters(), vocabulary = [...new Set([...specialTokens, ...characters.toSorted((a, b) => (a < b ? -1 : 1))])];
-  const ids = new Map(vocabulary.map((token, id) => [token, id])), merges = new Map<string, Merge>();
+  const characters = byteCharacters();
+  const vocabulary = [...new Set([...specialTokens, ...characters.toSorted((a, b) => (a < b ? -1 : 1))])];
+  const ids = new Map(vocabulary.map((token, id) => [token, id]));
+  const merges = new Map<string, Merge>();
   if (!(vocabulary.length <= size)) {
     throw new ConfigError(`trainMerges: expected a size of at least ${vocabulary.length} for the special tokens and the 256 bytes, got ${size}. Raise the size.`);
   }
@@ -44,7 +46,9 @@ export function trainMerges(words: WordCounts, options: MergeTrainingOptions = {
     minFrequency,
     enough: () => vocabulary.length >= size,
     join: (first, second) => {
-      const merge: Merge = [vocabulary[first] as string, vocabulary[second] as string], token = merge.join(""), key = merge.join(" ");
+      const merge: Merge = [vocabulary[first] as string, vocabulary[second] as string];
+      const token = merge.join("");
+      const key = merge.join(" ");
       // A pair that comes up again has the later rank, as in Python.
       merges.delete(key);
       merges.set(key, merge);
@@ -62,10 +66,13 @@ export function trainMerges(words: WordCounts, options: MergeTrainingOptions = {
 
 /** The words as rows of their bytes' ids. */
 function rowsOf(words: WordCounts, byteIds: readonly number[]): SymbolRows {
-  const starts = new Int32Array(words.size + 1), counts = new Float64Array(words.size);
-  let symbols = new Int32Array(1 << 12), used = 0;
+  const starts = new Int32Array(words.size + 1);
+  const counts = new Float64Array(words.size);
+  let symbols = new Int32Array(1 << 12);
+  let used = 0;
   for (let entry = 0; entry < words.size; entry++) {
-    const word = words.word(entry), most = used + 3 * word.length;
+    const word = words.word(entry);
+    const most = used + 3 * word.length;
     if (most > symbols.length) {
       const more = new Int32Array(Math.max(2 * symbols.length, most));
       more.set(symbols);

@@ -36,12 +36,14 @@ function wellFormed(text: string): string {
 }
 
 describe("decode(encode(text))", () => {
-  const modern = bpeFromFiles(configs.modern.files), roberta = bpeFromFiles(configs.roberta.files);
+  const modern = bpeFromFiles(configs.modern.files);
+  const roberta = bpeFromFiles(configs.roberta.files);
 
   it.each([false, true])("is the text in NFC (any UTF-16 unit: %s)", (units) => {
     const below = draws(units ? 7 : 3);
     for (let round = 0; round < ROUNDS; round++) {
-      const text = randomText(below, units), { ids } = modern.encode(text, { special: false });
+      const text = randomText(below, units);
+      const { ids } = modern.encode(text, { special: false });
       expect(modern.decode(ids, { skipSpecial: false })).toBe(wellFormed(text.normalize("NFC")));
     }
   });
@@ -49,14 +51,16 @@ describe("decode(encode(text))", () => {
   it("is the text itself where nothing normalizes, with the prefix space", () => {
     const below = draws(11);
     for (let round = 0; round < ROUNDS; round++) {
-      const text = randomText(below, false), { ids } = roberta.encode(text, { special: false });
+      const text = randomText(below, false);
+      const { ids } = roberta.encode(text, { special: false });
       expect(roberta.decode(ids)).toBe(text === "" || text.startsWith(" ") ? text : ` ${text}`);
     }
   });
 });
 
 describe("offsets", () => {
-  const tokenizer = bpeFromFiles(configs.modern.files), untouched = bpeFromFiles(configs.modern.files, { normalizer: "none" });
+  const tokenizer = bpeFromFiles(configs.modern.files);
+  const untouched = bpeFromFiles(configs.modern.files, { normalizer: "none" });
 
   it("go forward, lie on characters, and miss nothing but what joined the character before", () => {
     const below = draws(5);
@@ -66,7 +70,9 @@ describe("offsets", () => {
         const { offsets, ids } = each.encode(text, { special: false });
         let end = 0;
         for (let i = 0; i < ids.length; i++) {
-          const from = offsets[2 * i] as number, to = offsets[2 * i + 1] as number, gap = text.slice(end, from);
+          const from = offsets[2 * i] as number;
+          const to = offsets[2 * i + 1] as number;
+          const gap = text.slice(end, from);
           expect(to).toBeGreaterThan(from);
           if (from > end) expect([each === tokenizer, /^[\p{M}\u1160-\u11ff]+$/u.test(gap)]).toEqual([true, true]);
           expect(/^[\udc00-\udfff]/.test(text.slice(from)) || /[\ud800-\udbff]$/.test(text.slice(0, to))).toBe(false);
@@ -78,7 +84,8 @@ describe("offsets", () => {
   });
 
   it("give each token the text that it is, where tokens hold whole characters", () => {
-    const text = "Hello world, the  end 42!", { ids, offsets } = untouched.encode(text, { special: false });
+    const text = "Hello world, the  end 42!";
+    const { ids, offsets } = untouched.encode(text, { special: false });
     for (let i = 0; i < ids.length; i++) expect(untouched.decode([ids[i] as number])).toBe(text.slice(offsets[2 * i], offsets[2 * i + 1]));
   });
 });
@@ -98,7 +105,8 @@ describe("mergeWord", () => {
   function plain(merges: MergeTable, symbols: readonly number[]): number[] {
     const ids = [...symbols];
     for (;;) {
-      let best = -1, rank = Infinity;
+      let best = -1;
+      let rank = Infinity;
       for (let i = 0; i + 1 < ids.length; i++) {
         const found = merges.rank(ids[i] as number, ids[i + 1] as number);
         if (found >= 0 && found < rank) [best, rank] = [i, found];
@@ -111,13 +119,17 @@ describe("mergeWord", () => {
   it("is the plain definition, over random merges and words", () => {
     const below = draws(17);
     for (let round = 0; round < 300; round++) {
-      const letters = 2 + below(3), pairs: [number, number, number][] = [], lengths = Array.from({ length: letters }, () => 1);
+      const letters = 2 + below(3);
+      const pairs: [number, number, number][] = [];
+      const lengths = Array.from({ length: letters }, () => 1);
       for (let i = below(25); i > 0; i--) {
-        const first = below(lengths.length), second = below(lengths.length);
+        const first = below(lengths.length);
+        const second = below(lengths.length);
         lengths.push((lengths[first] as number) + (lengths[second] as number));
         pairs.push([first, second, lengths.length - 1]);
       }
-      const merges = new MergeTable(pairs, lengths.length), symbols = Array.from({ length: below(40) }, () => below(letters));
+      const merges = new MergeTable(pairs, lengths.length);
+      const symbols = Array.from({ length: below(40) }, () => below(letters));
       const { ids, starts } = mergeWord(merges, symbols);
       expect(ids).toEqual(plain(merges, symbols));
       expect(starts).toEqual(ids.map((_, i) => ids.slice(0, i).reduce((sum, id) => sum + (lengths[id] as number), 0)));

@@ -39,7 +39,8 @@ export function alphabetFiles(alphabet: ProteinAlphabet): Readonly<Record<string
 
 /** The policy as a chain of replacements; special tokens in the text are taken out before it runs, on each stretch between them. */
 function normalizerJson({ vocabulary, policy }: ProteinAlphabet): JsonValue {
-  const steps: JsonValue[] = [], tokens = new Set(vocabulary);
+  const steps: JsonValue[] = [];
+  const tokens = new Set(vocabulary);
   const replaceText = (from: string, to: string): void => { steps.push({ type: "Replace", pattern: { String: from }, content: to }); };
   const removeMatches = (pattern: string): void => { steps.push({ type: "Replace", pattern: { Regex: pattern }, content: "" }); };
   if (policy.whiteSpace === "drop") removeMatches(`[${[...WHITE_SPACE].map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")}]`);

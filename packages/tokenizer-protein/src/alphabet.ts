@@ -55,11 +55,13 @@ const quote = (token: string): string => JSON.stringify(token);
 
 /** What is wrong with an alphabet, as `expected …, got …. Next step.`, or undefined when nothing is. */
 export function alphabetFault(alphabet: ProteinAlphabet): string | undefined {
-  const { vocabulary, special, policy } = alphabet, tokens = new Set(vocabulary);
+  const { vocabulary, special, policy } = alphabet;
+  const tokens = new Set(vocabulary);
   if (vocabulary.length > 256) return `expected at most 256 tokens, so that an id is a byte, got ${vocabulary.length}. A vocabulary of words needs @cloze/tokenizer-wordpiece or another text tokenizer.`;
   const twice = vocabulary.find((t, i) => vocabulary.indexOf(t) !== i);
   if (twice !== undefined) return `expected each token once, got ${quote(twice)} twice. Remove one of them, knowing that later ids move.`;
-  const named = Object.entries(special), lost = named.find(([, token]) => !tokens.has(token));
+  const named = Object.entries(special);
+  const lost = named.find(([, token]) => !tokens.has(token));
   if (lost !== undefined) return `expected the ${lost[0]} ${quote(lost[1])} in the vocabulary, got none. Add it, or name the token that plays this role.`;
   const roles = new Set(named.map(([, token]) => token));
   const long = vocabulary.find((t) => !roles.has(t) && !isCharacter(t) && !/^(<.+>|\[.+\])$/u.test(t));

@@ -33,7 +33,8 @@ export interface BodyWriter {
 export function encodeText(actions: CharacterActions, text: string, start: number, end: number, body: BodyWriter, issues: IssueCounter): void {
   let stopAt = -1;
   for (let i = start; i < end;) {
-    const codePoint = text.codePointAt(i) as number, width = codePoint > 0xffff ? 2 : 1;
+    const codePoint = text.codePointAt(i) as number;
+    const width = codePoint > 0xffff ? 2 : 1;
     const action = actions.of(codePoint);
     if (action > 0xff) count(codePoint, action, issues);
     if ((action & KIND) === STOP) stopAt = body.count;
@@ -61,8 +62,11 @@ export function encodeBytes(
   if (!(at >= 0 && out.length - at >= end - start)) {
     throw new ConfigError(`encodeBytes: expected room for ${end - start} ids in out, got ${out.length - at} (length ${out.length}, at ${at}). Pass a larger out.`);
   }
-  const table = actions.ofByte, replaced = issues.replaced.ascii, dropped = issues.dropped.ascii;
-  let to = at, stopAt = -1;
+  const table = actions.ofByte;
+  const replaced = issues.replaced.ascii;
+  const dropped = issues.dropped.ascii;
+  let to = at;
+  let stopAt = -1;
   for (let i = start; i < end; i++) {
     const byte = source[i] as number;
     const action = table[byte] as number;
@@ -74,7 +78,8 @@ export function encodeBytes(
     } else if (action === DROPPED) {
       dropped[byte] = (dropped[byte] as number) + 1;
     } else if (action === MULTIBYTE) {
-      const width = sequenceWidth(source, i, end), codePoint = codePointAt(source, i, width);
+      const width = sequenceWidth(source, i, end);
+      const codePoint = codePointAt(source, i, width);
       const wide = actions.of(codePoint);
       if (wide > 0xff) count(codePoint, wide, issues);
       if (wide !== DROPPED) out[to++] = wide & 0xff;

@@ -128,7 +128,9 @@ describe("hash", () => {
 describe("encodeBytes", () => {
   const encoder = new TextEncoder();
   const bytes = (tokenizer: ProteinTokenizer, text: string): { ids: number[]; issues: unknown } => {
-    const source = encoder.encode(`>${text}<`), out = new Uint8Array(source.length + 3), issues = new IssueCounter();
+    const source = encoder.encode(`>${text}<`);
+    const out = new Uint8Array(source.length + 3);
+    const issues = new IssueCounter();
     const written = tokenizer.encodeBytes(source, 1, source.length - 1, out, 2, issues);
     expect(out.subarray(0, 2)).toEqual(new Uint8Array(2));
     return { ids: [...out.subarray(2, 2 + written)], issues: issues.issues() };
@@ -152,14 +154,16 @@ describe("encodeBytes", () => {
   });
 
   it("counts broken UTF-8, one unknown per byte", () => {
-    const out = new Uint8Array(8), issues = new IssueCounter();
+    const out = new Uint8Array(8);
+    const issues = new IssueCounter();
     expect(esm2().encodeBytes(Uint8Array.of(0x4d, 0xff, 0xc3, 0x4b, 0xe2, 0x82), 0, 6, out, 0, issues)).toBe(6);
     expect([...out.subarray(0, 6)]).toEqual([20, 3, 3, 15, 3, 3]);
     expect(issues.issues().unknown).toEqual({ "\ufffd": 4 });
   });
 
   it("adds to the counter it is given, and refuses an out that is too small", () => {
-    const issues = new IssueCounter(), out = new Uint8Array(4);
+    const issues = new IssueCounter();
+    const out = new Uint8Array(4);
     for (const text of ["M*", "mJ"]) esm2().encodeBytes(encoder.encode(text), 0, 2, out, 0, issues);
     expect(issues.issues()).toEqual({ replaced: { m: 1 }, unknown: { J: 1 }, dropped: { "*": 1 } });
     expect(issues.total).toBe(3);

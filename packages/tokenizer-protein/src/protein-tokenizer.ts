@@ -59,7 +59,8 @@ export function proteinTokenizer(custom: CustomAlphabet): ProteinTokenizer {
 }
 
 export function defaultTemplate(special: SpecialTokens): SpecialTemplate {
-  const start = special.cls_token ?? special.bos_token, end = special.eos_token ?? special.sep_token;
+  const start = special.cls_token ?? special.bos_token;
+  const end = special.eos_token ?? special.sep_token;
   const single = [start, "$A", end].filter((t) => t !== undefined).join(" ");
   return { single, pair: [single, "$B:1", ...(end === undefined ? [] : [`${end}:1`])].join(" ") };
 }
@@ -141,9 +142,11 @@ class AlphabetTokenizer implements ProteinTokenizer {
   }
 
   decode(ids: ArrayLike<number>, options: { readonly skipSpecial?: boolean } = {}): string {
-    const { skipSpecial = true } = options, tokens: string[] = [];
+    const { skipSpecial = true } = options;
+    const tokens: string[] = [];
     for (let i = 0; i < ids.length; i++) {
-      const id = ids[i] as number, token = this.vocabulary[id];
+      const id = ids[i] as number;
+      const token = this.vocabulary[id];
       if (token === undefined) throw new ConfigError(`decode: expected ids 0 to ${this.vocabulary.length - 1} of "${this.name}", got ${id} at position ${i}. Were the ids made with another tokenizer?`);
       if (!skipSpecial || !this.specialIds.has(id)) tokens.push(token);
     }

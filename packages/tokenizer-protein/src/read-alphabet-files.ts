@@ -25,7 +25,9 @@ const USUAL: { readonly [R in SpecialRole]: readonly string[] } = {
  * @param options override what the files say.
  */
 export function proteinTokenizerFromFiles(files: Readonly<Record<string, string>>, options: ProteinOptions = {}): ProteinTokenizer {
-  const jsonText = files["tokenizer.json"], vocabText = files["vocab.txt"], configText = files["tokenizer_config.json"];
+  const jsonText = files["tokenizer.json"];
+  const vocabText = files["vocab.txt"];
+  const configText = files["tokenizer_config.json"];
   const json = jsonText === undefined ? undefined : readTokenizerJson(jsonText);
   const listed = vocabText === undefined ? undefined : readVocabTxt(vocabText);
   const vocabulary = json?.vocabulary ?? listed;
@@ -54,7 +56,8 @@ export function proteinTokenizerFromFiles(files: Readonly<Record<string, string>
 
 /** A model is ours if it maps single characters: WordLevel, or another type with nothing to join (no merges, no scores). */
 function refuseOtherModels({ modelType, model }: TokenizerJson): void {
-  const merges = model["merges"], joins = Array.isArray(merges) ? merges.length : 0;
+  const merges = model["merges"];
+  const joins = Array.isArray(merges) ? merges.length : 0;
   if (modelType === "Unigram" || (modelType === "BPE" && joins > 0)) {
     const other = modelType === "BPE" ? `BPE with ${joins} merges` : modelType;
     throw new FormatError("tokenizer.json", "model.type", `expected a protein alphabet (WordLevel over single residues), got ${other}. Read it with the ${modelType === "BPE" ? "@cloze/tokenizer-bpe" : "@cloze/tokenizer-unigram"} package.`);
@@ -113,7 +116,8 @@ function savedPolicy(config: TokenizerConfig | undefined): { readonly name?: str
     const options: readonly (typeof CHOICES)[K][number][] = CHOICES[key];
     return options.find((o) => o === saved[key]) ?? fail(`cloze.${key}`, options.map((o) => `"${o}"`).join(" or "), saved[key]);
   };
-  const name = saved["name"], replace: JsonValue | undefined = saved["replace"];
+  const name = saved["name"];
+  const replace: JsonValue | undefined = saved["replace"];
   return {
     ...(typeof name === "string" ? { name } : {}),
     policy: {

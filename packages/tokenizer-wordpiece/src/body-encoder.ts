@@ -13,7 +13,8 @@ import { piecesOf, type Pieces, type WordModel } from "./word-pieces.ts";
 
 /** Longer stretches are not remembered. */
 const LONGEST = 128;
-const MOST_WORDS = 1 << 17, MOST_UNITS = 1 << 21;
+const MOST_WORDS = 1 << 17;
+const MOST_UNITS = 1 << 21;
 const UNSEEN = -1;
 
 /** What stood in the way in one stretch: characters that were dropped, and those at which unknown words broke off. */
@@ -86,7 +87,8 @@ export class BodyEncoder {
         const entry = this.#entry(text, from, i, hash);
         if (entry < 0) this.#stretch(text, from, i, hash, body);
         else {
-          const first = this.#first[entry] as number, last = this.#first[entry + 1] as number;
+          const first = this.#first[entry] as number;
+          const last = this.#first[entry + 1] as number;
           body.reserve(last - first);
           for (let p = first; p < last; p++) body.ids[body.count++] = this.#ids[p] as number;
         }
@@ -95,13 +97,15 @@ export class BodyEncoder {
   }
 
   #firstSingle(text: string, at: number, unit: number): number {
-    const pieces = this.#whole(text, at, at + 1), [id = this.model.unknownId] = pieces.ids;
+    const pieces = this.#whole(text, at, at + 1);
+    const [id = this.model.unknownId] = pieces.ids;
     this.#singles[unit] = id;
     return id;
   }
 
   #single(text: string, at: number, unit: number, body: Body): void {
-    const known = this.#singles[unit] as number, id = known === UNSEEN ? this.#firstSingle(text, at, unit) : known;
+    const known = this.#singles[unit] as number;
+    const id = known === UNSEEN ? this.#firstSingle(text, at, unit) : known;
     if (id === this.model.unknownId) {
       body.troubled = true;
       body.issues.unknown.add(unit);
@@ -115,7 +119,8 @@ export class BodyEncoder {
       this.#longStretch(text, from, until, body);
       return;
     }
-    const first = this.#first[entry] as number, last = this.#first[entry + 1] as number;
+    const first = this.#first[entry] as number;
+    const last = this.#first[entry + 1] as number;
     body.reserve(last - first);
     const { ids, from: starts, to: ends, wordOf, words } = body;
     let at = body.count;
@@ -142,7 +147,8 @@ export class BodyEncoder {
       body.push(this.model.unknownId, from, until, body.words++);
       return;
     }
-    const dropped: number[] = [], pieces = this.#whole(text, from, until, dropped);
+    const dropped: number[] = [];
+    const pieces = this.#whole(text, from, until, dropped);
     addPieces(pieces, body);
     addTrouble(body, { dropped, unknown: pieces.unknown });
   }
@@ -153,7 +159,9 @@ export class BodyEncoder {
     if (found >= 0) return found;
     if (until - from > LONGEST) return -1;
     if (this.#table.size >= MOST_WORDS || this.#table.units >= MOST_UNITS) this.#forget();
-    const dropped: number[] = [], pieces = this.#whole(text, from, until, dropped), entry = this.#table.add(text, from, until, hash);
+    const dropped: number[] = [];
+    const pieces = this.#whole(text, from, until, dropped);
+    const entry = this.#table.add(text, from, until, hash);
     if (entry + 1 >= this.#first.length) {
       this.#first = grown(this.#first, 2 * this.#first.length);
       this.#words = grown(this.#words, this.#first.length);

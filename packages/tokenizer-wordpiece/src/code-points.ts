@@ -16,7 +16,8 @@ export const IS_CHINESE = 16;
 /** Left whole by decomposition, whatever the engine's Unicode says. */
 export const IS_COMPOSED = 32;
 
-const UNCHANGED = 1, CHANGED = 2;
+const UNCHANGED = 1;
+const CHANGED = 2;
 
 export interface CodePoints {
   /** [0x110000] */
@@ -30,7 +31,8 @@ export interface CodePoints {
 }
 
 export function codePoints(): CodePoints {
-  const flags = new Uint8Array(0x110000), combining = new Map<number, number>();
+  const flags = new Uint8Array(0x110000);
+  const combining = new Map<number, number>();
   const set = (runs: string, flag: number): void => {
     forEachRun(runs, (start, end) => { for (let code = start; code < end; code++) flags[code] = (flags[code] as number) | flag; });
   };
@@ -52,10 +54,12 @@ export function codePoints(): CodePoints {
 
 /** What a character becomes, as code points. The engine is asked once for each; only those that change are kept. */
 function remembered(become: (code: number) => string | undefined): (code: number) => readonly number[] {
-  const asked = new Uint8Array(0x110000), changed = new Map<number, readonly number[]>();
+  const asked = new Uint8Array(0x110000);
+  const changed = new Map<number, readonly number[]>();
   return (code) => {
     if (asked[code] === 0) {
-      const character = String.fromCodePoint(code), text = become(code) ?? character;
+      const character = String.fromCodePoint(code);
+      const text = become(code) ?? character;
       if (text !== character) changed.set(code, Array.from(text, (c) => c.codePointAt(0) as number));
       asked[code] = text === character ? UNCHANGED : CHANGED;
     }

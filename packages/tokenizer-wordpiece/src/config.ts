@@ -43,7 +43,8 @@ export type WordPieceOptions = Partial<Omit<WordPieceConfig, "vocabulary" | "spe
 
 /** Fills in what is not given. Throws ConfigError where the parts contradict each other. */
 export function completeConfig(options: WordPieceOptions): WordPieceConfig {
-  const special = inOrder(options.special ?? BERT_SPECIAL), { vocabulary } = options;
+  const special = inOrder(options.special ?? BERT_SPECIAL);
+  const { vocabulary } = options;
   const addedTokens = completeTokens("wordPiece", { ...options, special }, (content, id) => ({ id, content, special: true }));
   const config: WordPieceConfig = {
     name: "wordpiece", modelSize: vocabulary.length, lowercase: true, chineseCharacters: true, cleanText: true, prefix: "##", maxWordLength: 100,

@@ -33,11 +33,15 @@ const AHEAD = 2;
 
 /** The words of all files, plain or gzip. */
 export async function countFiles(files: readonly string[], options: CountOptions = {}): Promise<WordCounter> {
-  const { onProgress, workers, ...words } = options, sizes = files.map(sizeOf), bytesTotal = sizes.reduce((sum, n) => sum + n, 0);
+  const { onProgress, workers, ...words } = options;
+  const sizes = files.map(sizeOf);
+  const bytesTotal = sizes.reduce((sum, n) => sum + n, 0);
   if (files.length === 0) throw new ConfigError("countFiles: expected at least one file, got none.");
   if (workers !== undefined && !(Number.isInteger(workers) && workers >= 0)) throw new ConfigError(`countFiles: expected a number of workers of 0 or more, got ${workers}.`);
   const threads = workers ?? (bytesTotal < WORTH_THREADS ? 0 : Math.min(8, availableParallelism() - 1));
-  const counter = new WordCounter(words), pool = threads === 0 ? undefined : new CounterPool(threads, words), decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const counter = new WordCounter(words);
+  const pool = threads === 0 ? undefined : new CounterPool(threads, words);
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   try {
     let before = 0;
     for (const [i, file] of files.entries()) {
@@ -141,7 +145,8 @@ class CounterThread {
 function openWorker(options: WordOptions): Worker {
   const here = import.meta.url;
   if (!here.endsWith(".ts")) return new Worker(new URL("./count-worker.js", here), { workerData: options });
-  const tsx = new URL("./esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx"))).href, worker = new URL("./count-worker.ts", here).href;
+  const tsx = new URL("./esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx"))).href;
+  const worker = new URL("./count-worker.ts", here).href;
   const program = `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(worker)}); });`;
   return new Worker(program, { eval: true, workerData: options, execArgv: ["--conditions=@cloze/source"] });
 }

@@ -6,7 +6,9 @@ export type ToCounter = { readonly chunk: Uint8Array } | { readonly finish: true
 export type FromCounter = { readonly words: number } | { readonly parts: ReturnType<WordCounter["parts"]> };
 
 if (parentPort !== null) {
-  const port = parentPort, counter = new WordCounter(workerData as WordOptions), decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const port = parentPort;
+  const counter = new WordCounter(workerData as WordOptions);
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   port.on("message", (message: ToCounter) => {
     if ("chunk" in message) {
       counter.add(decoder.decode(message.chunk));

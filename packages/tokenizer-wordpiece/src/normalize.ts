@@ -22,7 +22,9 @@ export interface Normalized {
   readonly to: number[];
 }
 
-const SPACE = 0x20, REPLACEMENT = 0xfffd, FIRST_COMBINING = 0x300;
+const SPACE = 0x20;
+const REPLACEMENT = 0xfffd;
+const FIRST_COMBINING = 0x300;
 
 /**
  * Normalizes `text[start, end)`; places count from the text's start. A lone surrogate is U+FFFD, as it would be in UTF-8.
@@ -40,14 +42,17 @@ export function normalize(
 function cleanedText(
   { flags }: CodePoints, { cleanText, chineseCharacters }: NormalizerOptions, text: string, start: number, end: number, dropped?: (code: number) => void,
 ): Normalized {
-  const codes: number[] = [], from: number[] = [], to: number[] = [];
+  const codes: number[] = [];
+  const from: number[] = [];
+  const to: number[] = [];
   const push = (code: number, at: number, size: number): void => {
     codes.push(code);
     from.push(at);
     to.push(at + size);
   };
   for (let i = start; i < end;) {
-    const { code, size } = codePointAt(text, i, end), flag = flags[code] as number;
+    const { code, size } = codePointAt(text, i, end);
+    const flag = flags[code] as number;
     if (cleanText && (flag & IS_DROPPED) !== 0) dropped?.(code);
     else if (cleanText && (flag & IS_SPACE) !== 0) push(SPACE, i, size);
     else if (chineseCharacters && (flag & IS_CHINESE) !== 0) {
@@ -69,7 +74,9 @@ function codePointAt(text: string, at: number, end: number): { readonly code: nu
 }
 
 function withoutAccents(points: CodePoints, source: Normalized): Normalized {
-  const codes: number[] = [], from: number[] = [], to: number[] = [];
+  const codes: number[] = [];
+  const from: number[] = [];
+  const to: number[] = [];
   let taken = 0;
   const emit = (code: number, first: boolean): void => {
     if (first) taken++;
@@ -88,7 +95,8 @@ function withoutAccents(points: CodePoints, source: Normalized): Normalized {
   for (const original of source.codes) {
     const parts = points.decomposed(original);
     for (let i = 0; i < parts.length; i++) {
-      const code = parts[i] as number, combining = code < FIRST_COMBINING ? 0 : points.combining.get(code) ?? 0;
+      const code = parts[i] as number;
+      const combining = code < FIRST_COMBINING ? 0 : points.combining.get(code) ?? 0;
       if (combining > 0) run.push({ code, combining, first: i === 0 });
       else {
         flush();
@@ -101,7 +109,9 @@ function withoutAccents(points: CodePoints, source: Normalized): Normalized {
 }
 
 function lowered(points: CodePoints, source: Normalized): Normalized {
-  const codes: number[] = [], from: number[] = [], to: number[] = [];
+  const codes: number[] = [];
+  const from: number[] = [];
+  const to: number[] = [];
   for (let i = 0; i < source.codes.length; i++) {
     for (const lower of points.lower(source.codes[i] as number)) {
       codes.push(lower);

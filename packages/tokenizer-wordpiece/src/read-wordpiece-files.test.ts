@@ -3,7 +3,9 @@ import { FormatError } from "@cloze/errors";
 import { withTokens, wordPiece, wordPieceFromFiles } from "./index.ts";
 
 const vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s"];
-const tokenizer = wordPiece({ vocabulary }), files = tokenizer.files(), vocab = files["vocab.txt"] as string;
+const tokenizer = wordPiece({ vocabulary });
+const files = tokenizer.files();
+const vocab = files["vocab.txt"] as string;
 
 function fault(given: Readonly<Record<string, string>>): FormatError {
   try {

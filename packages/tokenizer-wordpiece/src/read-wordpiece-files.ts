@@ -15,7 +15,8 @@ import { readSpecialTokens, vocabularyFault } from "@cloze/tokenizer/internal";
 import type { WordPieceOptions } from "./config.ts";
 import { wordPiece, type WordPieceTokenizer } from "./wordpiece-tokenizer.ts";
 
-const JSON_FILE = "tokenizer.json", CONFIG_FILE = "tokenizer_config.json";
+const JSON_FILE = "tokenizer.json";
+const CONFIG_FILE = "tokenizer_config.json";
 /** Python's stand-in for "no limit" is 1e30. */
 const NO_LIMIT = 1e9;
 
@@ -24,7 +25,9 @@ const NO_LIMIT = 1e9;
  * @param options override what the files say.
  */
 export function wordPieceFromFiles(files: Readonly<Record<string, string>>, options: Partial<WordPieceOptions> = {}): WordPieceTokenizer {
-  const jsonText = files[JSON_FILE], vocabText = files["vocab.txt"], configText = files[CONFIG_FILE];
+  const jsonText = files[JSON_FILE];
+  const vocabText = files["vocab.txt"];
+  const configText = files[CONFIG_FILE];
   const json = jsonText === undefined ? undefined : readTokenizerJson(jsonText);
   const listed = vocabText === undefined ? undefined : readVocabTxt(vocabText);
   const config = configText === undefined ? undefined : readTokenizerConfig(configText);
@@ -40,10 +43,13 @@ export function wordPieceFromFiles(files: Readonly<Record<string, string>>, opti
 }
 
 function fromVocabTxt(listed: readonly string[], config: TokenizerConfig | undefined): WordPieceOptions {
-  const decoder = config?.json["added_tokens_decoder"], vocabulary = [...listed], addedTokens: AddedToken[] = [];
+  const decoder = config?.json["added_tokens_decoder"];
+  const vocabulary = [...listed];
+  const addedTokens: AddedToken[] = [];
   const entries = isJsonObject(decoder) ? Object.entries(decoder).map(([key, entry]) => [Number(key), entry] as const).toSorted(([a], [b]) => a - b) : [];
   for (const [id, entry] of entries) {
-    const place = `added_tokens_decoder["${id}"]`, content = isJsonObject(entry) ? entry["content"] : undefined;
+    const place = `added_tokens_decoder["${id}"]`;
+    const content = isJsonObject(entry) ? entry["content"] : undefined;
     if (!isJsonObject(entry) || typeof content !== "string") throw new FormatError(CONFIG_FILE, place, `expected an object with a content, got ${describeJson(entry)}. Save the tokenizer again from Python.`);
     if (id === vocabulary.length) vocabulary.push(content);
     if (vocabulary[id] !== content) throw new FormatError(CONFIG_FILE, place, `expected ${describeJson(vocabulary[id])} as in vocab.txt, got ${JSON.stringify(content)}. The two belong to different tokenizers: leave the wrong one out.`);
@@ -108,7 +114,8 @@ function preTokenizer(value: JsonValue): Record<never, never> {
 /** What tokenizer_config.json says about the pipeline; null means nothing. */
 function overrides(config: TokenizerConfig | undefined): Partial<WordPieceOptions> {
   if (config === undefined) return {};
-  const { json } = config, flag = (key: string): boolean | undefined => {
+  const { json } = config;
+  const flag = (key: string): boolean | undefined => {
     const value: JsonValue | undefined = json[key];
     if (value === undefined || value === null || typeof value === "boolean") return value ?? undefined;
     throw new FormatError(CONFIG_FILE, key, `expected true or false, got ${describeJson(value)}. Mend the entry or remove it.`);
@@ -116,8 +123,12 @@ function overrides(config: TokenizerConfig | undefined): Partial<WordPieceOption
   if (flag("do_basic_tokenize") === false) {
     throw new FormatError(CONFIG_FILE, "do_basic_tokenize", "expected true, got false: words split by somebody else. Remove the entry, and pass the text as a list of words.");
   }
-  const lowercase = flag("do_lower_case"), stripAccents = flag("strip_accents"), chineseCharacters = flag("tokenize_chinese_chars");
-  const limit = json["model_max_length"], names = json["model_input_names"], own: JsonValue | undefined = json["cloze"];
+  const lowercase = flag("do_lower_case");
+  const stripAccents = flag("strip_accents");
+  const chineseCharacters = flag("tokenize_chinese_chars");
+  const limit = json["model_max_length"];
+  const names = json["model_input_names"];
+  const own: JsonValue | undefined = json["cloze"];
   const name = isJsonObject(own) ? own["name"] : undefined;
   return {
     ...(lowercase === undefined ? {} : { lowercase }), ...(stripAccents === undefined ? {} : { stripAccents }),

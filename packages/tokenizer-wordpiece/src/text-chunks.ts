@@ -9,16 +9,19 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
 
-const CHUNK = 1 << 22, LONGEST = 1 << 26;
+const CHUNK = 1 << 22;
+const LONGEST = 1 << 26;
 
 /** @param onRead is told the bytes of the file (compressed ones, for gzip) read so far. */
 export async function* textChunks(file: string, onRead: (bytes: number) => void): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-  let parts: Uint8Array[] = [], held = 0;
+  let parts: Uint8Array[] = [];
+  let held = 0;
   for await (const bytes of bytesOf(file, onRead)) {
     parts.push(bytes);
     held += bytes.length;
     if (held < CHUNK) continue;
-    const all = joined(parts, held), cut = cutOf(all);
+    const all = joined(parts, held);
+    const cut = cutOf(all);
     if (cut === 0) {
       parts = [all];
       continue;
@@ -31,7 +34,8 @@ export async function* textChunks(file: string, onRead: (bytes: number) => void)
 }
 
 async function* bytesOf(file: string, onRead: (bytes: number) => void): AsyncGenerator<Uint8Array, void, undefined> {
-  const zipped = await isGzip(file), source = createReadStream(file, { highWaterMark: 1 << 20 });
+  const zipped = await isGzip(file);
+  const source = createReadStream(file, { highWaterMark: 1 << 20 });
   if (!zipped) {
     for await (const chunk of source as AsyncIterable<Uint8Array>) {
       onRead(source.bytesRead);

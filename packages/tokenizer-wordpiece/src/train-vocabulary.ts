@@ -52,7 +52,8 @@ export function trainVocabulary(words: WordCounts, options: VocabularyOptions = 
     minFrequency,
     enough: () => tokens.list.length >= size,
     join: (first, second) => {
-      const behind = tokens.list[second] as string, id = tokens.idOf(`${tokens.list[first]}${behind.startsWith(prefix) ? behind.slice(prefix.length) : behind}`);
+      const behind = tokens.list[second] as string;
+      const id = tokens.idOf(`${tokens.list[first]}${behind.startsWith(prefix) ? behind.slice(prefix.length) : behind}`);
       if (id % PROGRESS_EVERY === 0) onProgress?.(tokens.list.length, size);
       return id;
     },
@@ -111,8 +112,10 @@ function followers(words: WordCounts, tokens: TokenList): string[] {
 
 /** The words as rows of characters' ids; characters outside the alphabet are left out of them. */
 function rowsOf(words: WordCounts, tokens: TokenList, prefix: string): SymbolRows {
-  const starts = new Int32Array(words.size + 1), counts = new Float64Array(words.size);
-  let symbols = new Int32Array(1 << 12), used = 0;
+  const starts = new Int32Array(words.size + 1);
+  const counts = new Float64Array(words.size);
+  let symbols = new Int32Array(1 << 12);
+  let used = 0;
   for (let entry = 0; entry < words.size; entry++) {
     const word = words.word(entry);
     if (used + word.length > symbols.length) {

@@ -26,9 +26,11 @@ function classOf(points: CodePoints, options: NormalizerOptions, unit: number, f
   if (options.cleanText && (flag & IS_DROPPED) !== 0) return MIXED;
   if ((flag & IS_SPACE) !== 0) return SPACE;
   if (options.stripAccents && ((flag & IS_MARK) !== 0 || points.combining.has(unit))) return MIXED;
-  const parts = options.stripAccents ? points.decomposed(unit) : [unit], [part = unit] = parts;
+  const parts = options.stripAccents ? points.decomposed(unit) : [unit];
+  const [part = unit] = parts;
   if (isAlone(options, flag)) return parts.length === 1 && isAlone(options, points.flags[part] as number) ? SINGLE : MIXED;
-  const small = options.lowercase ? points.lower(unit) : [unit], [code = unit] = small;
+  const small = options.lowercase ? points.lower(unit) : [unit];
+  const [code = unit] = small;
   return parts.length > 1 || part !== unit || small.length > 1 || points.flags[code] !== flag ? MIXED : WORD;
 }
 

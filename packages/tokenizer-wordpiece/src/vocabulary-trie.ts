@@ -30,7 +30,8 @@ export class VocabularyTrie {
     for (const [id, token] of tokens.entries()) {
       let node = this.root;
       for (let i = 0; i < token.length; i++) {
-        const unit = token.charCodeAt(i), slot = this.#slot(node, unit);
+        const unit = token.charCodeAt(i);
+        const slot = this.#slot(node, unit);
         if (this.#parents[slot] === -1) {
           this.#parents[slot] = node;
           this.#units[slot] = unit;

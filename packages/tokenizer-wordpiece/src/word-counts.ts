@@ -58,7 +58,8 @@ export class WordCounter {
 
   /** Counts the words of a text that ends between words. */
   add(text: string): void {
-    const classes = this.#classes, end = text.length;
+    const classes = this.#classes;
+    const end = text.length;
     for (let at = text.indexOf("\ufffd"); at >= 0; at = text.indexOf("\ufffd", at + 1)) this.replacements++;
     for (let i = 0; i < end;) {
       let unit = text.charCodeAt(i);

@@ -53,7 +53,8 @@ export function forEachWord({ flags }: CodePoints, { codes }: Normalized, start:
 }
 
 function addWord(model: WordModel, text: Normalized, start: number, end: number, pieces: Pieces): void {
-  const first = pieces.ids.length, failed = matchWord(model, text, start, end, pieces);
+  const first = pieces.ids.length;
+  const failed = matchWord(model, text, start, end, pieces);
   if (failed >= 0) {
     for (const list of [pieces.ids, pieces.from, pieces.to, pieces.words]) list.length = first;
     pieces.unknown.push(text.codes[failed] as number);
@@ -73,7 +74,9 @@ function push(pieces: Pieces, id: number, from: number, to: number): void {
 function matchWord({ trie, maxWordLength }: WordModel, text: Normalized, start: number, end: number, pieces: Pieces): number {
   if (end - start > maxWordLength) return start;
   for (let at = start; at < end;) {
-    let node = at === start ? trie.root : trie.continuing, id = -1, until = at;
+    let node = at === start ? trie.root : trie.continuing;
+    let id = -1;
+    let until = at;
     for (let i = at; i < end && node >= 0; i++) {
       node = step(trie, node, text.codes[i] as number);
       const found = node < 0 ? -1 : trie.ids[node] as number;

@@ -8,8 +8,10 @@ import { templateJson, writeSpecialTokensMap, writeTokenizerConfig, writeTokeniz
 import type { WordPieceConfig } from "./config.ts";
 
 export function wordPieceFiles(config: WordPieceConfig): Readonly<Record<string, string>> {
-  const { vocabulary, special, addedTokens, lowercase, prefix } = config, model = vocabulary.slice(0, config.modelSize);
-  const ids = new Map(vocabulary.map((token, id) => [token, id])), stripAccents = config.stripAccents ?? null;
+  const { vocabulary, special, addedTokens, lowercase, prefix } = config;
+  const model = vocabulary.slice(0, config.modelSize);
+  const ids = new Map(vocabulary.map((token, id) => [token, id]));
+  const stripAccents = config.stripAccents ?? null;
   return {
     "tokenizer.json": writeTokenizerJson({
       addedTokens,

@@ -16,7 +16,8 @@ describe("a tokenizer of text", () => {
   });
 
   it("counts what it drops and what it cannot match, met before or not", () => {
-    const once = tokenizer.encode("the c\u200dat\0 catx 漢!"), again = tokenizer.encode("the c\u200dat\0 catx 漢!", { pair: "catx" });
+    const once = tokenizer.encode("the c\u200dat\0 catx 漢!");
+    const again = tokenizer.encode("the c\u200dat\0 catx 漢!", { pair: "catx" });
     expect(once.issues).toEqual({ replaced: {}, unknown: { x: 1, 漢: 1, "!": 1 }, dropped: { "\0": 1, "\u200d": 1 } });
     expect(again.issues).toEqual({ ...once.issues, unknown: { x: 2, 漢: 1, "!": 1 } });
     expect(tokenizer.encode("the cat").issues).toEqual({ replaced: {}, unknown: {}, dropped: {} });
@@ -54,7 +55,8 @@ describe("a tokenizer of text", () => {
 });
 
 describe("lines of ten megabytes", () => {
-  const words = "the cats sat on the mat. ", times = 400_000;
+  const words = "the cats sat on the mat. ";
+  const times = 400_000;
 
   it("of words", () => {
     const ids = tokenizer.encodeIds(words.repeat(times));

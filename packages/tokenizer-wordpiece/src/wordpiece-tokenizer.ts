@@ -38,7 +38,8 @@ export function wordPiece(options: WordPieceOptions): WordPieceTokenizer {
  * Tokens that are there already are left as they are.
  */
 export function withTokens(tokenizer: WordPieceTokenizer, tokens: readonly string[], { special = false }: { readonly special?: boolean } = {}): WordPieceTokenizer {
-  const { config } = tokenizer, fresh = [...new Set(tokens)].filter((token) => tokenizer.idOf(token) === undefined && token !== "");
+  const { config } = tokenizer;
+  const fresh = [...new Set(tokens)].filter((token) => tokenizer.idOf(token) === undefined && token !== "");
   const added = fresh.map((content, i): AddedToken => ({ id: config.vocabulary.length + i, content, special, ...(special ? {} : { normalized: true }) }));
   return wordPiece({ ...config, vocabulary: [...config.vocabulary, ...fresh], addedTokens: [...config.addedTokens, ...added] });
 }
@@ -65,13 +66,15 @@ class Tokenizer implements WordPieceTokenizer {
   constructor(config: WordPieceConfig) {
     this.config = config;
     ({ name: this.name, vocabulary: this.vocabulary } = config);
-    const ids = new Map(config.vocabulary.map((token, id) => [token, id])), idOf = (token: string): number => ids.get(token) as number;
+    const ids = new Map(config.vocabulary.map((token, id) => [token, id]));
+    const idOf = (token: string): number => ids.get(token) as number;
     this.#ids = ids;
     this.#framer = new TextFramer(config.template, idOf, (text, body) => this.#encodeText(text, body));
     this.special = specialIds(config.special, config.template, idOf) as SpecialIds; // completeConfig has thrown where a token is not there
     this.specialIds = new Set([...Object.values(config.special).map(idOf), ...config.addedTokens.filter((t) => t.special).map((t) => t.id)]);
     this.regularIds = config.vocabulary.flatMap((token, id) => (this.specialIds.has(id) || /^\[unused\d+\]$/.test(token) ? [] : [id]));
-    const points = codePoints(), { lowercase, cleanText, chineseCharacters, stripAccents = lowercase, prefix, maxWordLength } = config;
+    const points = codePoints();
+    const { lowercase, cleanText, chineseCharacters, stripAccents = lowercase, prefix, maxWordLength } = config;
     const options = { lowercase, cleanText, chineseCharacters, stripAccents };
     const trie = new VocabularyTrie(config.vocabulary.slice(0, config.modelSize), prefix);
     this.#encoder = new BodyEncoder({ points, trie, unknownId: this.special.unknown, maxWordLength }, options);
@@ -107,9 +110,11 @@ class Tokenizer implements WordPieceTokenizer {
   }
 
   decode(ids: ArrayLike<number>, options: { readonly skipSpecial?: boolean; readonly cleanUp?: CleanUp } = {}): string {
-    const { skipSpecial = true, cleanUp = this.config.cleanUp } = options, tokens: string[] = [];
+    const { skipSpecial = true, cleanUp = this.config.cleanUp } = options;
+    const tokens: string[] = [];
     for (let i = 0; i < ids.length; i++) {
-      const id = ids[i] as number, token = this.#written[id];
+      const id = ids[i] as number;
+      const token = this.#written[id];
       if (token === undefined) throw new ConfigError(`decode: expected ids 0 to ${this.vocabulary.length - 1} of "${this.name}", got ${id} at position ${i}. Were the ids made with another tokenizer?`);
       if (!skipSpecial || !this.specialIds.has(id)) tokens.push(token);
     }
@@ -134,16 +139,19 @@ class Tokenizer implements WordPieceTokenizer {
 
   /** As the encoder does, with added tokens looked for in between. */
   #encodeNormalized(split: (text: string) => readonly Part[], text: string, start: number, end: number, body: Body): void {
-    const { model, options } = this.#encoder, dropped: number[] = [];
+    const { model, options } = this.#encoder;
+    const dropped: number[] = [];
     const normalized = normalize(model.points, options, text, start, end, (code) => dropped.push(code));
     const parts = split(stringOf(normalized));
     if (parts.every((part) => part.id === undefined)) {
       this.#encoder.encode(text, start, end, body);
       return;
     }
-    const placeOf = unitPlaces(normalized), unknown: number[] = [];
+    const placeOf = unitPlaces(normalized);
+    const unknown: number[] = [];
     for (const part of parts) {
-      const from = placeOf[part.start] as number, to = placeOf[part.end] as number;
+      const from = placeOf[part.start] as number;
+      const to = placeOf[part.end] as number;
       if (part.id !== undefined) body.push(part.id, normalized.from[from] as number, normalized.to[to - 1] as number, body.words++);
       else {
         const pieces = piecesOf(model, normalized, from, to);

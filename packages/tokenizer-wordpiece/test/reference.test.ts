@@ -6,7 +6,8 @@ import { wordPiece } from "../src/index.ts";
 import { referenceTokens } from "./reference.ts";
 
 const { vocabulary } = JSON.parse(readFileSync(new URL("./golden/tokenizers.json", import.meta.url), "utf8")) as { readonly vocabulary: string[] };
-const SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], ROUNDS = 700;
+const SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+const ROUNDS = 700;
 
 function draws(seed: number): (below: number) => number {
   let state = seed;
@@ -30,7 +31,8 @@ function randomText(below: (n: number) => number): string {
 }
 
 describe.each([["uncased", true], ["cased", false]] as const)("%s", (_, uncased) => {
-  const tokenizer = wordPiece({ vocabulary, lowercase: uncased }), reference = { points: codePoints(), vocabulary, uncased, special: SPECIAL };
+  const tokenizer = wordPiece({ vocabulary, lowercase: uncased });
+  const reference = { points: codePoints(), vocabulary, uncased, special: SPECIAL };
   // Marks with a combining class that are not stripped change places, which the reference does not follow.
   const moved = [...reference.points.combining.keys()].filter((code) => ((reference.points.flags[code] as number) & 8) === 0).map((code) => String.fromCodePoint(code));
 

@@ -17,7 +17,8 @@ interface Piece { readonly character: string; readonly from: number; readonly to
 
 export function referenceTokens(reference: Reference, text: string): ReferenceToken[] {
   const tokens: ReferenceToken[] = [];
-  let word = 0, rest = 0;
+  let word = 0;
+  let rest = 0;
   for (let i = 0; i <= text.length; i++) {
     const special = reference.special.filter((token) => text.startsWith(token, i)).toSorted((a, b) => b.length - a.length)[0];
     if (special === undefined && i < text.length) continue;
@@ -36,7 +37,8 @@ export function referenceTokens(reference: Reference, text: string): ReferenceTo
 /** Characters after normalization, each with its place. */
 function characters({ points: { flags }, uncased }: Reference, text: string, start: number, end: number): Piece[] {
   const is = (character: string, flag: number): boolean => ((flags[character.codePointAt(0) as number] as number) & flag) !== 0;
-  let pieces: Piece[] = [], at = start;
+  let pieces: Piece[] = [];
+  let at = start;
   for (const given of text.slice(start, end)) {
     pieces.push({ character: /^\p{Cs}$/u.test(given) ? "\ufffd" : given, from: at, to: at + given.length });
     at += given.length;
@@ -63,11 +65,13 @@ function words({ points: { flags } }: Reference, pieces: readonly Piece[]): Piec
 }
 
 function matched({ vocabulary }: Reference, word: readonly Piece[]): Omit<ReferenceToken, "word">[] {
-  const tokens: Omit<ReferenceToken, "word">[] = [], place = (from: number, to: number) => ({ from: (word[from] as Piece).from, to: (word[to - 1] as Piece).to });
+  const tokens: Omit<ReferenceToken, "word">[] = [];
+  const place = (from: number, to: number) => ({ from: (word[from] as Piece).from, to: (word[to - 1] as Piece).to });
   const unknown = [{ id: vocabulary.indexOf("[UNK]"), ...place(0, word.length) }];
   if (word.length > 100) return unknown;
   for (let start = 0; start < word.length;) {
-    let end = word.length, id = -1;
+    let end = word.length;
+    let id = -1;
     for (; end > start; end--) {
       id = vocabulary.indexOf((start > 0 ? "##" : "") + word.slice(start, end).map((piece) => piece.character).join(""));
       if (id >= 0) break;

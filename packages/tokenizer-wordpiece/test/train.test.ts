@@ -25,14 +25,17 @@ describe("trainVocabulary", () => {
   });
 
   it("does not depend on the order of texts", () => {
-    const forward = new WordCounter(), backward = new WordCounter(), lines = training.text.split("\n");
+    const forward = new WordCounter();
+    const backward = new WordCounter();
+    const lines = training.text.split("\n");
     for (const line of lines) forward.add(line);
     for (const line of lines.toReversed()) backward.add(line);
     expect(trainVocabulary(backward.words(), { size: 500 })).toEqual(trainVocabulary(forward.words(), { size: 500 }));
   });
 
   it("keeps the most frequent characters, of equal ones those of smaller code points", () => {
-    const words = counted("aaaa bbb cc dd ee zz"), options = { minFrequency: 99, specialTokens: ["[UNK]"] };
+    const words = counted("aaaa bbb cc dd ee zz");
+    const options = { minFrequency: 99, specialTokens: ["[UNK]"] };
     expect(trainVocabulary(words, { ...options, alphabetLimit: 4 })).toEqual(["[UNK]", "a", "b", "c", "d", "##a", "##b", "##c", "##d"]);
     expect(trainVocabulary(words, { ...options, alphabetLimit: 2, initialAlphabet: ["z", "9"] })).toEqual(["[UNK]", "9", "z", "##z"]);
     expect(trainVocabulary(words, { ...options, alphabetLimit: 1, initialTokens: ["whole"] })).toEqual(["[UNK]", "whole", "a", "##a"]);
@@ -43,7 +46,8 @@ describe("trainVocabulary", () => {
   });
 
   it("tells how far it is", () => {
-    const seen: number[] = [], tokens = trainVocabulary(counted(training.text), { size: 700, onProgress: (n) => seen.push(n) });
+    const seen: number[] = [];
+    const tokens = trainVocabulary(counted(training.text), { size: 700, onProgress: (n) => seen.push(n) });
     expect(seen.at(-1)).toBe(tokens.length);
     expect(seen.length).toBeGreaterThan(1);
   });
@@ -70,16 +74,19 @@ describe("countFiles", () => {
     writeFileSync(join(dir, name), content);
     return join(dir, name);
   };
-  const text = `${training.text}\nÀ l'été 漢字 👩\u200d👧 x\u0000y\n`, plain = write("plain.txt", text);
+  const text = `${training.text}\nÀ l'été 漢字 👩\u200d👧 x\u0000y\n`;
+  const plain = write("plain.txt", text);
 
   it("counts as one text does; plain and gzip, on threads and without", async () => {
-    const expected = listed(counted(text)), zipped = write("zipped", gzipSync(text));
+    const expected = listed(counted(text));
+    const zipped = write("zipped", gzipSync(text));
     expect(expected).toMatchObject({ 字: 1, ete: 1, xy: 1, 漢: 225 });
     for (const workers of [0, 2]) for (const file of [plain, zipped]) expect(listed((await countFiles([file], { workers })).words())).toEqual(expected);
   });
 
   it("adds files up, whichever thread counts them", async () => {
-    const rest = write("rest.txt", "one two\ntwo"), seen: number[] = [];
+    const rest = write("rest.txt", "one two\ntwo");
+    const seen: number[] = [];
     const counter = await countFiles([rest, plain, rest], { workers: 3, onProgress: ({ bytesRead }) => seen.push(bytesRead) });
     expect(listed(counter.words())).toEqual(listed(counted(`one two\ntwo\n${text}\none two\ntwo`)));
     expect(seen.at(-1)).toBe(2 * 11 + Buffer.byteLength(text));

@@ -31,7 +31,8 @@ export function addedTokenSplitter(tokens: readonly (readonly [content: string, 
     pattern.lastIndex = 0;
     for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
       const token = byContent.get(match[0]) as AddedToken;
-      let start = match.index, end = start + match[0].length;
+      let start = match.index;
+      let end = start + match[0].length;
       if (token.singleWord === true && (touchesBefore(text, start) || touchesAfter(text, end))) continue;
       if (token.lstrip === true) while (start > from && SPACES.test(text.charAt(start - 1))) start--;
       if (token.rstrip === true) while (end < text.length && SPACES.test(text.charAt(end))) end++;

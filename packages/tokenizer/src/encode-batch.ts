@@ -41,7 +41,8 @@ export function encodeBatch(tokenizer: TextTokenizer, inputs: readonly BatchInpu
   const { pad = "longest", multipleOf = 1, padSide = "right", ...encode } = options;
   if (pad === "maxLength" && encode.maxLength === undefined) throw new ConfigError("encodeBatch: expected maxLength with pad: \"maxLength\", got none. Give it, or pad to the longest.");
   if (!(Number.isInteger(multipleOf) && multipleOf > 0)) throw new ConfigError(`encodeBatch: expected multipleOf to be a whole number from 1, got ${multipleOf}.`);
-  const encodings: TextEncoding[] = [], samples: number[] = [];
+  const encodings: TextEncoding[] = [];
+  const samples: number[] = [];
   for (const [sample, input] of inputs.entries()) {
     const { text, pair } = typeof input === "string" || isWords(input) ? { text: input, pair: undefined } : input;
     const encoding = tokenizer.encode(text, { ...encode, ...(pair === undefined ? {} : { pair }) });
@@ -51,8 +52,11 @@ export function encodeBatch(tokenizer: TextTokenizer, inputs: readonly BatchInpu
     }
   }
   const needed = pad === "maxLength" ? encode.maxLength as number : encodings.reduce((most, { ids }) => Math.max(most, ids.length), 0);
-  const length = Math.ceil(needed / multipleOf) * multipleOf, size = encodings.length * length;
-  const ids = new Int32Array(size).fill(tokenizer.special.pad), mask = new Int32Array(size), types = new Int32Array(size);
+  const length = Math.ceil(needed / multipleOf) * multipleOf;
+  const size = encodings.length * length;
+  const ids = new Int32Array(size).fill(tokenizer.special.pad);
+  const mask = new Int32Array(size);
+  const types = new Int32Array(size);
   for (const [row, encoding] of encodings.entries()) {
     const at = row * length + (padSide === "right" ? 0 : length - encoding.ids.length);
     ids.set(encoding.ids, at);

@@ -38,7 +38,8 @@ describe("specialSplitter", () => {
 
 describe("frameEncoding", () => {
   const body = { ids: Int32Array.of(7, 8, 9, 0), offsets: Int32Array.of(0, 1, 1, 2, 2, 3, 0, 0), count: 3 };
-  const frame = { before: [1], after: [2] }, issues = { replaced: {}, unknown: {}, dropped: {} };
+  const frame = { before: [1], after: [2] };
+  const issues = { replaced: {}, unknown: {}, dropped: {} };
 
   it("puts the frame around the body and cuts the body only", () => {
     expect(frameEncoding(body, frame, issues)).toEqual({ ids: Int32Array.of(1, 7, 8, 9, 2), offsets: Int32Array.of(0, 0, 0, 1, 1, 2, 2, 3, 0, 0), truncated: 0, issues });

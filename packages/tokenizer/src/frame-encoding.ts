@@ -22,13 +22,16 @@ export function frameEncoding(
   options: EncodeOptions = {},
 ): Encoding {
   const { special = true, maxLength = Infinity } = options;
-  const before = special ? frame.before : [], after = special ? frame.after : [];
+  const before = special ? frame.before : [];
+  const after = special ? frame.after : [];
   const room = maxLength - before.length - after.length;
   if (!(room >= 0)) {
     throw new ConfigError(`encode: expected maxLength of at least ${before.length + after.length}, the special tokens alone, got ${maxLength}. Raise it, or pass special: false.`);
   }
-  const kept = Math.min(body.count, Math.floor(room)), length = before.length + kept + after.length;
-  const ids = new Int32Array(length), offsets = new Int32Array(2 * length);
+  const kept = Math.min(body.count, Math.floor(room));
+  const length = before.length + kept + after.length;
+  const ids = new Int32Array(length);
+  const offsets = new Int32Array(2 * length);
   ids.set(before);
   ids.set(body.ids.subarray(0, kept), before.length);
   ids.set(after, before.length + kept);

@@ -33,7 +33,8 @@ export class TextFramer {
 
   /** Throws ConfigError where not even the special tokens fit, and for windows that would not advance. */
   encode(text: TextInput, options: TextEncodeOptions): TextEncoding {
-    const { pair, special = true } = options, [first, second] = this.#bodies;
+    const { pair, special = true } = options;
+    const [first, second] = this.#bodies;
     this.#fillBody(text, first);
     if (pair !== undefined) this.#fillBody(pair, second);
     const bodies = pair === undefined ? [first] : [first, second];
@@ -58,19 +59,27 @@ export class TextFramer {
   }
 
   #assemble(template: readonly TemplatePiece[], bodies: readonly Body[], window: Window, issues: EncodingIssues, overflow: readonly TextEncoding[]): TextEncoding {
-    let length = 0, total = 0;
+    let length = 0;
+    let total = 0;
     for (const piece of template) length += piece.sequence === undefined ? 1 : sizeOf(window[piece.sequence === "A" ? 0 : 1]);
     for (const body of bodies) total += body.count;
-    const ids = new Int32Array(length), offsets = new Int32Array(2 * length), types = new Int32Array(length);
-    const words = new Int32Array(length).fill(-1), sequences = new Int32Array(length).fill(-1);
-    let at = 0, kept = 0;
+    const ids = new Int32Array(length);
+    const offsets = new Int32Array(2 * length);
+    const types = new Int32Array(length);
+    const words = new Int32Array(length).fill(-1);
+    const sequences = new Int32Array(length).fill(-1);
+    let at = 0;
+    let kept = 0;
     for (const { sequence, token, type } of template) {
       if (sequence === undefined) {
         ids[at] = this.#idOf(token ?? "");
         types[at++] = type;
         continue;
       }
-      const number = sequence === "A" ? 0 : 1, body = bodies[number] as Body, [start, end] = window[number] ?? [0, 0], count = end - start;
+      const number = sequence === "A" ? 0 : 1;
+      const body = bodies[number] as Body;
+      const [start, end] = window[number] ?? [0, 0];
+      const count = end - start;
       ids.set(body.ids.subarray(start, end), at);
       words.set(body.wordOf.subarray(start, end), at);
       types.fill(type, at, at + count);

@@ -28,9 +28,13 @@ export interface MergeOptions {
 
 /** Runs merges until there are enough, or none is frequent enough. Rows are rewritten in place. */
 export function mergePairs({ symbols, starts, counts }: SymbolRows, { minFrequency, join, enough }: MergeOptions): void {
-  const pairs = new PairTable(), queue: Candidate[] = [], lengths = new Int32Array(counts.length);
+  const pairs = new PairTable();
+  const queue: Candidate[] = [];
+  const lengths = new Int32Array(counts.length);
   for (let row = 0; row < counts.length; row++) {
-    const from = starts[row] as number, until = starts[row + 1] as number, times = counts[row] as number;
+    const from = starts[row] as number;
+    const until = starts[row + 1] as number;
+    const times = counts[row] as number;
     lengths[row] = until - from;
     for (let i = from; i + 1 < until; i++) pairs.change(symbols[i] as number, symbols[i + 1] as number, times, row);
   }
@@ -44,7 +48,8 @@ export function mergePairs({ symbols, starts, counts }: SymbolRows, { minFrequen
       continue;
     }
     if (count < 1 || count < minFrequency) return;
-    const { first, second } = top, joined = join(first, second);
+    const { first, second } = top;
+    const joined = join(first, second);
     for (let place = top.place; place >= 0; place = pairs.next(place)) {
       const row = pairs.row(place);
       lengths[row] = mergeRow(symbols, starts[row] as number, lengths[row] as number, first, second, joined, counts[row] as number, row, pairs);
@@ -129,7 +134,8 @@ class PairTable {
   /** Closes the open chains: each becomes a candidate, if its pair is there at all. */
   enqueue(queue: Candidate[]): void {
     for (const pair of this.#open) {
-      const count = this.#counts[pair] as number, place = this.#heads[pair] as number;
+      const count = this.#counts[pair] as number;
+      const place = this.#heads[pair] as number;
       if (count > 0) push(queue, { pair, first: this.#first[pair] as number, second: this.#second[pair] as number, count, place });
       this.#heads[pair] = -1;
     }
@@ -137,7 +143,8 @@ class PairTable {
   }
 
   #pairOf(first: number, second: number): number {
-    let slot = this.#slot(first, second), pair = this.#slots[slot] as number;
+    let slot = this.#slot(first, second);
+    let pair = this.#slots[slot] as number;
     if (pair >= 0) return pair;
     pair = this.#size++;
     if (pair === this.#first.length) this.#grow();
@@ -153,14 +160,16 @@ class PairTable {
   }
 
   #slot(first: number, second: number): number {
-    const mask = this.#slots.length - 1, mixed = Math.imul(first, 0x9e3779b1) ^ Math.imul(second, 0x85ebca6b);
+    const mask = this.#slots.length - 1;
+    const mixed = Math.imul(first, 0x9e3779b1) ^ Math.imul(second, 0x85ebca6b);
     let slot = (mixed ^ mixed >>> 15) & mask;
     for (let pair = this.#slots[slot] as number; pair >= 0 && (this.#first[pair] !== first || this.#second[pair] !== second); pair = this.#slots[slot] as number) slot = slot + 1 & mask;
     return slot;
   }
 
   #grow(): void {
-    const length = 2 * this.#first.length, counts = new Float64Array(length);
+    const length = 2 * this.#first.length;
+    const counts = new Float64Array(length);
     counts.set(this.#counts);
     this.#counts = counts;
     this.#first = grown(this.#first, length);
@@ -185,7 +194,8 @@ function push(heap: Candidate[], candidate: Candidate): void {
   let at = heap.length;
   heap.push(candidate);
   while (at > 0) {
-    const parent = at - 1 >> 1, above = heap[parent] as Candidate;
+    const parent = at - 1 >> 1;
+    const above = heap[parent] as Candidate;
     if (!before(candidate, above)) break;
     heap[at] = above;
     at = parent;
@@ -194,7 +204,8 @@ function push(heap: Candidate[], candidate: Candidate): void {
 }
 
 function pop(heap: Candidate[]): Candidate | undefined {
-  const top = heap[0], last = heap.pop();
+  const top = heap[0];
+  const last = heap.pop();
   if (top === undefined || last === undefined || heap.length === 0) return top;
   let at = 0;
   for (let child = 1; child < heap.length; child = 2 * at + 1) {

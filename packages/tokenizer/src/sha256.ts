@@ -34,7 +34,8 @@ function padded(message: Uint8Array): DataView {
 function schedule(view: DataView, block: number, w: Int32Array): void {
   for (let t = 0; t < 16; t++) w[t] = view.getInt32(block + 4 * t);
   for (let t = 16; t < 64; t++) {
-    const a = w[t - 15] as number, b = w[t - 2] as number;
+    const a = w[t - 15] as number;
+    const b = w[t - 2] as number;
     const s0 = rotate(a, 7) ^ rotate(a, 18) ^ (a >>> 3);
     const s1 = rotate(b, 17) ^ rotate(b, 19) ^ (b >>> 10);
     w[t] = (w[t - 16] as number) + s0 + (w[t - 7] as number) + s1;
@@ -47,7 +48,8 @@ function schedule(view: DataView, block: number, w: Int32Array): void {
  */
 export function sha256(text: string): string {
   const view = padded(new TextEncoder().encode(text));
-  const state = Int32Array.from(START), w = new Int32Array(64);
+  const state = Int32Array.from(START);
+  const w = new Int32Array(64);
   for (let block = 0; block < view.byteLength; block += 64) {
     schedule(view, block, w);
     let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state;

@@ -39,7 +39,9 @@ export class SliceTable {
 
   /** Gives the next number to a stretch that `find` did not find. */
   add(text: string, start: number, end: number, hash: number): number {
-    const entry = this.size, at = this.units, length = end - start;
+    const entry = this.size;
+    const at = this.units;
+    const length = end - start;
     if (entry + 1 >= this.#starts.length) this.#growEntries();
     if (at + length > this.#units.length) this.#units = grown(this.#units, new Uint16Array(Math.max(2 * this.#units.length, at + length)));
     for (let i = 0; i < length; i++) this.#units[at + i] = text.charCodeAt(start + i);

@@ -32,7 +32,8 @@ export function templatePieces(template: string): TemplatePiece[] {
 
 /** Special tokens before and after the one sequence of `template.single`. Throws ConfigError unless `$A` is there once. */
 export function templateSides(template: SpecialTemplate): { readonly before: readonly string[]; readonly after: readonly string[] } {
-  const pieces = templatePieces(template.single), at = pieces.findIndex((p) => p.sequence === "A");
+  const pieces = templatePieces(template.single);
+  const at = pieces.findIndex((p) => p.sequence === "A");
   const tokens = (side: readonly TemplatePiece[]): string[] => side.flatMap((p) => (p.token === undefined ? [] : [p.token]));
   if (pieces.filter((p) => p.sequence !== undefined).length !== 1 || at < 0) {
     throw new ConfigError(`special template: expected "$A" exactly once, got ${JSON.stringify(template.single)}. Write for example "<cls> $A <eos>".`);
@@ -45,7 +46,8 @@ export function templateJson(template: SpecialTemplate, idOf: (token: string) =>
   const json = (piece: TemplatePiece): JsonObject => piece.sequence === undefined
     ? { SpecialToken: { id: piece.token ?? "", type_id: piece.type } }
     : { Sequence: { id: piece.sequence, type_id: piece.type } };
-  const single = templatePieces(template.single), pair = templatePieces(template.pair);
+  const single = templatePieces(template.single);
+  const pair = templatePieces(template.pair);
   const tokens = [...new Set([...single, ...pair].flatMap((p) => (p.token === undefined ? [] : [p.token])))];
   const special: Record<string, JsonValue> = {};
   for (const token of tokens) {
@@ -79,13 +81,15 @@ function bertTemplate(processor: JsonObject, separators: 1 | 2, file: string): S
     if (Array.isArray(pair) && typeof pair[0] === "string") return pair[0];
     throw new FormatError(file, `post_processor.${key}`, `expected [token, id], got ${describeJson(pair)}. Save the tokenizer again from Python.`);
   };
-  const cls = name("cls"), sep = name("sep");
+  const cls = name("cls");
+  const sep = name("sep");
   // RoBERTa puts two separators between the sequences and has one token type.
   return { single: `${cls} $A ${sep}`, pair: separators === 1 ? `${cls} $A ${sep} $B:1 ${sep}:1` : `${cls} $A ${sep} ${sep} $B ${sep}` };
 }
 
 function piecesText(processor: JsonObject, key: "single" | "pair", file: string): string {
-  const pieces = processor[key], place = `post_processor.${key}`;
+  const pieces = processor[key];
+  const place = `post_processor.${key}`;
   if (!Array.isArray(pieces)) throw new FormatError(file, place, `expected a list of pieces, got ${describeJson(pieces)}. Save the tokenizer again from Python.`);
   return pieces.map((piece: JsonValue, i): string => {
     const special = isJsonObject(piece) ? piece["SpecialToken"] : undefined;

@@ -13,7 +13,8 @@ export type SpecialTokens = { readonly [R in SpecialRole]?: string } & { readonl
 /** Ids by role. Start and end are the tokens that the template puts around a sequence. Undefined if a token is not in the vocabulary. */
 export function specialIds(special: SpecialTokens, template: SpecialTemplate, idOf: (token: string) => number | undefined): SpecialIds | undefined {
   const sides = templateSides(template);
-  const pad = idOf(special.pad_token), unknown = idOf(special.unk_token);
+  const pad = idOf(special.pad_token);
+  const unknown = idOf(special.unk_token);
   if (pad === undefined || unknown === undefined) return undefined;
   const id = <K extends string>(key: K, token: string | undefined): { [P in K]?: number } => {
     const found = token === undefined ? undefined : idOf(token);

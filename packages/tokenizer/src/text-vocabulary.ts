@@ -32,7 +32,8 @@ export interface TokenParts {
 export function completeTokens(where: string, { vocabulary, special, addedTokens = [] }: TokenParts, made: (content: string, id: number) => AddedToken): readonly AddedToken[] {
   const fault = vocabularyFault(vocabulary, special);
   if (fault !== undefined) throw new ConfigError(`${where}: ${fault}`);
-  const idOf = new Map(vocabulary.map((token, id) => [token, id])), known = new Set(addedTokens.map((t) => t.content));
+  const idOf = new Map(vocabulary.map((token, id) => [token, id]));
+  const known = new Set(addedTokens.map((t) => t.content));
   const roles = [...new Set(SPECIAL_ROLES.flatMap((role) => special[role] ?? []))].filter((token) => !known.has(token));
   return [...addedTokens, ...roles.map((content) => made(content, idOf.get(content) as number))].toSorted((a, b) => a.id - b.id);
 }
@@ -75,10 +76,13 @@ export function vocabularyFault(vocabulary: readonly string[], special: SpecialT
 export function readSpecialTokens(
   files: Readonly<Record<string, string>>, config: TokenizerConfig | undefined, vocabulary: readonly string[], unknown: JsonValue | undefined,
 ): SpecialTokens {
-  const mapText = files["special_tokens_map.json"], map = mapText === undefined ? {} : readSpecialTokensMap(mapText);
-  const tokens = new Set(vocabulary), special: { [R in SpecialRole]?: string } = {};
+  const mapText = files["special_tokens_map.json"];
+  const map = mapText === undefined ? {} : readSpecialTokensMap(mapText);
+  const tokens = new Set(vocabulary);
+  const special: { [R in SpecialRole]?: string } = {};
   for (const role of SPECIAL_ROLES) {
-    const named: string | undefined = config?.special[role] ?? map[role], usual: string | undefined = BERT_SPECIAL[role as keyof typeof BERT_SPECIAL];
+    const named: string | undefined = config?.special[role] ?? map[role];
+    const usual: string | undefined = BERT_SPECIAL[role as keyof typeof BERT_SPECIAL];
     if (named !== undefined && !tokens.has(named)) {
       throw new FormatError(config?.special[role] === undefined ? "special_tokens_map.json" : "tokenizer_config.json", role, `expected a token of the vocabulary, got ${JSON.stringify(named)}. Do the files come from the same checkpoint?`);
     }

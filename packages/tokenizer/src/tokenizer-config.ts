@@ -20,14 +20,16 @@ export function readSpecialTokensMap(text: string, file = "special_tokens_map.js
 }
 
 export function readTokenizerConfig(text: string, file = "tokenizer_config.json"): TokenizerConfig {
-  const json = parseJsonObject(text, file), tokenizerClass = json["tokenizer_class"];
+  const json = parseJsonObject(text, file);
+  const tokenizerClass = json["tokenizer_class"];
   return { ...(typeof tokenizerClass === "string" ? { tokenizerClass } : {}), special: rolesOf(json, file), json };
 }
 
 function rolesOf(json: JsonObject, file: string): { [R in SpecialRole]?: string } {
   const roles: { [R in SpecialRole]?: string } = {};
   for (const role of SPECIAL_ROLES) {
-    const value: JsonValue | undefined = json[role], token = isJsonObject(value) ? value["content"] : value;
+    const value: JsonValue | undefined = json[role];
+    const token = isJsonObject(value) ? value["content"] : value;
     if (token === undefined || token === null) continue;
     if (typeof token !== "string") throw new FormatError(file, role, `expected a token or an object with its content, got ${describeJson(value)}. Write the token as a string.`);
     roles[role] = token;

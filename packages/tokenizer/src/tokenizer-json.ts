@@ -41,11 +41,13 @@ const AGAIN = "Fetch the file again, or save the tokenizer again from Python.";
 
 /** Throws FormatError, naming file and place, when the file is not a whole tokenizer.json. */
 export function readTokenizerJson(text: string, file = "tokenizer.json"): TokenizerJson {
-  const json = parseJsonObject(text, file), model = json["model"];
+  const json = parseJsonObject(text, file);
+  const model = json["model"];
   if (!isJsonObject(model)) {
     throw new FormatError(file, "model", `expected an object, got ${describeJson(model)}. Is this perhaps tokenizer_config.json or config.json? ${AGAIN}`);
   }
-  const modelType = modelTypeOf(model, file), added = readAddedTokens(json["added_tokens"], file);
+  const modelType = modelTypeOf(model, file);
+  const added = readAddedTokens(json["added_tokens"], file);
   return {
     modelType, model, addedTokens: added, vocabulary: joinVocabulary(modelPairs(model, modelType, file), added, file),
     normalizer: json["normalizer"] ?? null, preTokenizer: json["pre_tokenizer"] ?? null,
@@ -84,7 +86,8 @@ function readAddedTokens(value: JsonValue | undefined, file: string): AddedToken
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw new FormatError(file, "added_tokens", `expected a list, got ${describeJson(value)}. ${AGAIN}`);
   return value.map((entry: JsonValue, i) => {
-    const place = `added_tokens[${i}]`, content = isJsonObject(entry) ? entry["content"] : undefined;
+    const place = `added_tokens[${i}]`;
+    const content = isJsonObject(entry) ? entry["content"] : undefined;
     if (!isJsonObject(entry) || typeof content !== "string") throw new FormatError(file, place, `expected an object with a content, got ${describeJson(entry)}. ${AGAIN}`);
     return addedToken(entry, wholeNumber(entry["id"], file, `${place}.id`), content);
   });
@@ -102,9 +105,11 @@ export function addedToken(entry: JsonObject, id: number, content: string): Adde
 }
 
 function joinVocabulary(pairs: readonly (readonly [string, number])[], added: readonly AddedToken[], file: string): string[] {
-  const byId = new Map<number, string>(), byToken = new Map<string, number>();
+  const byId = new Map<number, string>();
+  const byToken = new Map<string, number>();
   for (const [token, id, place] of [...pairs.map(([t, i]) => [t, i, "model.vocab"] as const), ...added.map((a) => [a.content, a.id, "added_tokens"] as const)]) {
-    const other = byId.get(id), otherId = byToken.get(token);
+    const other = byId.get(id);
+    const otherId = byToken.get(token);
     if (other !== undefined && other !== token) throw new FormatError(file, place, `expected one token per id, got ${JSON.stringify(other)} and ${JSON.stringify(token)} for id ${id}. ${AGAIN}`);
     if (otherId !== undefined && otherId !== id) throw new FormatError(file, place, `expected one id per token, got ids ${otherId} and ${id} for ${JSON.stringify(token)}. ${AGAIN}`);
     byId.set(id, token);

@@ -13,7 +13,8 @@ export function readVocabTxt(text: string, file = "vocab.txt"): string[] {
   if (tokens.length === 0) throw new FormatError(file, "", "expected one token per line, got an empty file. Fetch the file again.");
   const lineOf = new Map<string, number>();
   tokens.forEach((token, id) => {
-    const line = `line ${id + 1}`, first = lineOf.get(token);
+    const line = `line ${id + 1}`;
+    const first = lineOf.get(token);
     if (token === "") throw new FormatError(file, line, "expected a token, got an empty line. Every later id would be off by one: remove the line, or restore the token that was there.");
     if (first !== undefined) throw new FormatError(file, line, `expected each token once, got ${JSON.stringify(token)}, which is also on line ${first}. Remove one of them, knowing that later ids move.`);
     lineOf.set(token, id + 1);

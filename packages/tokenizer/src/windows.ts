@@ -18,7 +18,8 @@ export type Window = readonly (readonly [start: number, end: number])[];
  * @param frame special tokens that will stand around them.
  */
 export function windowsOf(lengths: readonly number[], frame: number, options: TextEncodeOptions): readonly Window[] {
-  const { maxLength = Infinity, truncateSide = "right", stride } = options, room = Math.floor(maxLength - frame);
+  const { maxLength = Infinity, truncateSide = "right", stride } = options;
+  const room = Math.floor(maxLength - frame);
   if (!(room >= 0)) {
     throw new ConfigError(`encode: expected maxLength of at least ${frame}, the special tokens alone, got ${maxLength}. Raise it, or pass special: false.`);
   }
@@ -27,26 +28,30 @@ export function windowsOf(lengths: readonly number[], frame: number, options: Te
   const ranges = lengths.map((length, i) => rangesOf(length, kept[i] as number, stride, truncateSide));
   const [first = [], second] = ranges;
   if (second === undefined) return first.map((range) => [range]);
-  const [a, ...moreA] = first as [Range, ...Range[]], [b, ...moreB] = second as [Range, ...Range[]];
+  const [a, ...moreA] = first as [Range, ...Range[]];
+  const [b, ...moreB] = second as [Range, ...Range[]];
   return [[a, b], ...moreA.flatMap((x) => second.map((y) => [x, y])), ...moreB.map((y) => [a, y])];
 }
 
 type Range = readonly [start: number, end: number];
 
 function keptLengths(lengths: readonly number[], room: number, { truncate = "longest-first" }: TextEncodeOptions): readonly number[] {
-  const [first = 0, second] = lengths, excess = first + (second ?? 0) - room;
+  const [first = 0, second] = lengths;
+  const excess = first + (second ?? 0) - room;
   if (excess <= 0) return lengths;
   if (truncate === "longest-first") {
     if (second === undefined) return [room];
     const short = Math.min(first, second);
-    let shorter = short, longer = short > room ? short : Math.max(short, room - short);
+    let shorter = short;
+    let longer = short > room ? short : Math.max(short, room - short);
     if (shorter + longer > room) {
       shorter = Math.floor(room / 2);
       longer = shorter + room % 2;
     }
     return first > second ? [longer, shorter] : [shorter, longer];
   }
-  const at = truncate === "only-first" ? 0 : 1, length = lengths[at];
+  const at = truncate === "only-first" ? 0 : 1;
+  const length = lengths[at];
   if (length === undefined) throw new ConfigError("encode: expected a pair for truncate: \"only-second\", got one text. Pass pair, or another way to truncate.");
   if (length <= excess && !(length === excess && room === 0)) {
     throw new ConfigError(`encode: expected truncate: "${truncate}" to make room for ${room} tokens, got a text of ${length} where ${excess} are too many. Raise maxLength, or truncate the other text.`);
@@ -60,7 +65,8 @@ function rangesOf(length: number, kept: number, stride: number | undefined, side
   if (stride >= kept) {
     throw new ConfigError(`encode: expected stride to be less than the ${kept} tokens that a window keeps of the text, got ${stride}. Lower stride, or raise maxLength.`);
   }
-  const ranges: Range[] = [], step = kept - stride;
+  const ranges: Range[] = [];
+  const step = kept - stride;
   if (side === "right") {
     for (let start = 0; ; start += step) {
       const end = Math.min(start + kept, length);

@@ -21,7 +21,8 @@ export class CountTable implements WordCounts {
   }
 
   add(text: string, start: number, end: number, hash: number, times: number): void {
-    const found = this.table.find(text, start, end, hash), entry = found < 0 ? this.table.add(text, start, end, hash) : found;
+    const found = this.table.find(text, start, end, hash);
+    const entry = found < 0 ? this.table.add(text, start, end, hash) : found;
     if (entry >= this.#counts.length) {
       const counts = new Float64Array(2 * this.#counts.length);
       counts.set(this.#counts);

@@ -33,7 +33,8 @@ export function judge(rule: BestRule, before: BestSoFar | undefined, step: numbe
   if (before !== undefined && before.judgedAt >= step) return before;
   const value = evaluation[rule.metric];
   if (value === undefined) throw new ConfigError(`best checkpoint: expected a metric of the evaluation (${Object.keys(evaluation).join(", ")}), got "${rule.metric}".`);
-  const isBetter = (than: number): boolean => (Number.isNaN(than) ? !Number.isNaN(value) : rule.better === "higher" ? value > than : value < than), better = before === undefined || isBetter(before.value);
+  const isBetter = (than: number): boolean => (Number.isNaN(than) ? !Number.isNaN(value) : rule.better === "higher" ? value > than : value < than);
+  const better = before === undefined || isBetter(before.value);
   return better ? { metric: rule.metric, value, step, waited: 0, judgedAt: step } : { ...before, waited: before.waited + 1, judgedAt: step };
 }
 

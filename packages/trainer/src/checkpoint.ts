@@ -77,7 +77,8 @@ export async function loadWeights(dir: string, parameters: ReadonlyMap<string, {
       if (!sameShape(entry.shape, shape)) throw new FormatError(dir, `tensor "${name}"`, `expected ${showShape(shape)}, got ${showShape(entry.shape)}. Check that config.json belongs to these tensors.`);
       weights[name] = { dtype: "f32", shape, data: toFloat32(entry.dtype, await file.read(name)) };
     }
-    const beside = new Set(buffers), unknown = [...file.entries.keys()].find((name) => !parameters.has(name) && !beside.has(name));
+    const beside = new Set(buffers);
+    const unknown = [...file.entries.keys()].find((name) => !parameters.has(name) && !beside.has(name));
     if (unknown !== undefined) throw new FormatError(dir, `tensor "${unknown}"`, "the model has no such parameter. Is this a checkpoint of another model?");
     return weights;
   } finally {
@@ -87,7 +88,8 @@ export async function loadWeights(dir: string, parameters: ReadonlyMap<string, {
 
 /** Optimizer state and trainer state of a checkpoint that a run wrote. */
 export async function loadTrainerState(dir: string): Promise<{ readonly optimizer: HostTensors; readonly state: TrainerState }> {
-  const path = join(dir, "trainer_state.json"), json = (await readJson(path)) as Partial<TrainerState> | null;
+  const path = join(dir, "trainer_state.json");
+  const json = (await readJson(path)) as Partial<TrainerState> | null;
   if (typeof json !== "object" || json === null || json.version !== 1 || !Number.isSafeInteger(json.step) || !Number.isSafeInteger(json.tokens)) {
     throw new FormatError(path, "", `expected a trainer state of version 1 with step and tokens, got ${JSON.stringify(json)?.slice(0, 80)}. To start from these weights alone, use them as --from.`);
   }
@@ -103,7 +105,8 @@ const isLossScales = (value: unknown): boolean =>
 
 /** Refuses to resume under settings that would change the numbers. */
 export function checkResumable(state: TrainerState, given: Pick<TrainerState, "seed" | "objective" | "optimizer" | "compute">, dir: string): void {
-  const was = { compute: "f32", ...state }, now = { compute: "f32", ...given };
+  const was = { compute: "f32", ...state };
+  const now = { compute: "f32", ...given };
   for (const key of ["seed", "objective", "optimizer", "compute"] as const) {
     if (was[key] !== now[key]) throw new ConfigError(`resume from ${dir}: it was trained with ${key} ${was[key]}, this run says ${now[key]}. Use the same, or start a new run with --from.`);
   }

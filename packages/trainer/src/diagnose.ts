@@ -13,9 +13,13 @@ export interface Culprit {
 
 /** The first node, arguments before results, that is not finite: of the parameters, the loss, then its gradient. */
 export async function firstNonFinite(backend: Backend, session: Session, setup: TrainSetup, types: FeedTypes, feeds: HostTensors): Promise<Culprit | undefined> {
-  const traced = traceLoss(setup, types), { graph, loss, parameters, lossScale } = traced, inputs = { ...traced.feeds, ...(lossScale && { lossScale }) };
+  const traced = traceLoss(setup, types);
+  const { graph, loss, parameters, lossScale } = traced;
+  const inputs = { ...traced.feeds, ...(lossScale && { lossScale }) };
   const tensors = [...parameters.values()].map((p) => p.tensor);
-  const forward = order([loss.sum]), gradients = [...gradientsOf(traced).values()], seen = new Set(forward);
+  const forward = order([loss.sum]);
+  const gradients = [...gradientsOf(traced).values()];
+  const seen = new Set(forward);
   const nodes = [...forward, ...order(gradients).filter((x) => !seen.has(x))].filter((x) => isFloat(x.dtype) && x.op !== "const");
   // Programs of bounded size: each output keeps its node alive while it runs.
   for (let first = 0; first < nodes.length; first += 200) {

@@ -43,10 +43,12 @@ export class Evaluator implements Evaluation<EvaluationResult> {
 
   /** One pass, of the model it was made with or of another one over the same parameters. Throws ConfigError if the data set holds nothing to predict. */
   async run(session: Session, signal?: AbortSignal, source: ModelSource<AnyModel> = this.#source): Promise<EvaluationResult> {
-    const metrics = new TokenMetrics(source.model.vocab), further = new MetricSums();
+    const metrics = new TokenMetrics(source.model.vocab);
+    const further = new MetricSums();
     for (let i = 0; i < this.#batches.count; i++) {
       signal?.throwIfAborted();
-      const batch = await this.#batches.batchAt(i), prepared = this.#objective.prepare(batch, { seed: 0, step: 0, evaluation: true });
+      const batch = await this.#batches.batchAt(i);
+      const prepared = this.#objective.prepare(batch, { seed: 0, step: 0, evaluation: true });
       const out = await session.run(await this.#executable(source, prepared), prepared.feeds);
       const { targets, predictions } = labelled(out);
       metrics.add(targets, predictions, scalar(out["loss"]), scalar(out["weight"]));
@@ -58,7 +60,9 @@ export class Evaluator implements Evaluation<EvaluationResult> {
   }
 
   #executable(source: ModelSource<AnyModel>, prepared: Prepared): Promise<Executable> {
-    const types = feedTypes(prepared), key = JSON.stringify(types), ofSource = this.#executables.get(source) ?? new Map<string, Promise<Executable>>();
+    const types = feedTypes(prepared);
+    const key = JSON.stringify(types);
+    const ofSource = this.#executables.get(source) ?? new Map<string, Promise<Executable>>();
     this.#executables.set(source, ofSource);
     let made = ofSource.get(key);
     if (made === undefined) {
@@ -70,7 +74,9 @@ export class Evaluator implements Evaluation<EvaluationResult> {
 }
 
 function evaluationProgram(source: ModelSource<AnyModel>, objective: Objective, types: ReturnType<typeof feedTypes>): ReturnType<typeof program> {
-  const graph = new Graph(), scope = rootScope(graph), feeds: Record<string, Tensor> = {};
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const feeds: Record<string, Tensor> = {};
   for (const [name, { dtype, shape }] of Object.entries(types)) feeds[name] = graph.input(name, dtype, shape);
   const { loss, metrics, tokens } = objective.loss(scope, source.model, feeds);
   if (tokens === undefined) throw new ConfigError(`evaluation: objective ${objective.name} predicts no tokens, so there are no token metrics to report.`);

@@ -95,34 +95,50 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
   const { seed, resume, run, until } = options;
   const settings = { seed, objective: options.objective.name, optimizer: options.optimizer.name, compute: options.compute ?? "f32" } as const;
   if (resume) checkResumable(resume.state, settings, resume.dir);
-  const started = performance.now(), before = resume?.state.elapsedSeconds ?? 0;
+  const started = performance.now();
+  const before = resume?.state.elapsedSeconds ?? 0;
   const elapsed = (): number => before + (performance.now() - started) / 1000;
-  let step = resume?.state.step ?? 0, tokens = resume?.state.tokens ?? 0;
+  let step = resume?.state.step ?? 0;
+  let tokens = resume?.state.tokens ?? 0;
 
   /** What the steps that are called take, done or not: of them, the next one is a function. */
-  let called = step, calledTokens = tokens, calledParts = resume?.state.parts ?? step * options.accumulate;
+  let called = step;
+  let calledTokens = tokens;
+  let calledParts = resume?.state.parts ?? step * options.accumulate;
   const prepareNext = (): Promise<PreparedStep> => {
     const progress: Progress = { step: called, share: shareOf(until, { steps: called, tokens: calledTokens, seconds: elapsed() }) };
     return prepareStep(options, called, { progress, firstPart: calledParts });
   };
   let pending: Promise<PreparedStep> | undefined = prepareNext();
   const first = await pending;
-  const programs = new Programs(options, step), session = await programs.start(first);
+  const programs = new Programs(options, step);
+  const session = await programs.start(first);
   options.onEvent?.({ kind: "compiled", seconds: (performance.now() - started) / 1000 });
 
   await mkdir(run, { recursive: true });
   const kept = resume || options.restart ? { resumeAfter: step } : {};
-  const log = new MetricsLog(join(run, "metrics.jsonl"), kept), board = new TensorBoardWriter(run, kept);
+  const log = new MetricsLog(join(run, "metrics.jsonl"), kept);
+  const board = new TensorBoardWriter(run, kept);
   // What the run that is resumed has recorded and saved of this very step is not done twice.
-  const last = resume && readMetrics(log.path).rows.at(-1), recordedAt = last?.type === "eval" ? last.step : -1;
-  let trainLoss: number | undefined, evaluation: R | undefined, evaluatedAt = -1, savedAt = resume ? step : -1, checkpoint = resume?.dir ?? "";
+  const last = resume && readMetrics(log.path).rows.at(-1);
+  const recordedAt = last?.type === "eval" ? last.step : -1;
+  let trainLoss: number | undefined;
+  let evaluation: R | undefined;
+  let evaluatedAt = -1;
+  let savedAt = resume ? step : -1;
+  let checkpoint = resume?.dir ?? "";
   let best = resumedBest(options.best, resume?.state.best, resume?.dir ?? "");
-  let trainingMs = 0, trainedTokens = 0, trainedSteps = 0, stepMs = 0, lastDone = 0;
+  let trainingMs = 0;
+  let trainedTokens = 0;
+  let trainedSteps = 0;
+  let stepMs = 0;
+  let lastDone = 0;
   /** Steps that are called and not done, in order; `called` steps have been called, `step` of them are done. */
   const inFlight: StepInFlight[] = [];
   // The stage of the last step that is done; before there is one, of the first to come.
   let inForce = stagesOf(options).all.find(({ values }) => nameOfStage(values) === nameOfStage(resume?.state.stage)) ?? first.stage;
-  let toldStage = nameOfStage(resume?.state.stage), doneParts = calledParts;
+  let toldStage = nameOfStage(resume?.state.stage);
+  let doneParts = calledParts;
   const scales = hasLossScale(options.compute) ? new LateLossScale(lossScaler(options.lossScale), resume?.state.lossScale) : undefined;
 
   const spent = (): Spent => ({ steps: step, tokens, seconds: elapsed() });
@@ -171,7 +187,9 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
     return !due(options.evalEvery, called) && !due(options.saveEvery, called) && !inFlight.some(({ lossScale }) => lossScale && scales?.isSmallest(lossScale));
   };
   const callNext = async (): Promise<void> => {
-    const number = called, began = performance.now(), prepared = await (pending ?? prepareNext());
+    const number = called;
+    const began = performance.now();
+    const prepared = await (pending ?? prepareNext());
     const lr = options.lr * rateFactor(options.schedule, until, { steps: number + 1, tokens: calledTokens + prepared.tokens, seconds: elapsed() });
     const next: StepCall = { number, prepared, lr, lossScale: scales?.take() };
     inFlight.push({ ...next, began, ...(await programs.call(session, next)) });
@@ -183,8 +201,11 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
     pending.catch(() => {});
   };
   const finish = async (oldest: StepInFlight): Promise<void> => {
-    const { prepared, lr, lossScale } = oldest, out = await oldest.done;
-    const weight = out["weight"] ?? 0, loss = (out["loss"] ?? NaN) / (weight > 0 ? weight : 1), gradNorm = out["gradNorm"] ?? NaN;
+    const { prepared, lr, lossScale } = oldest;
+    const out = await oldest.done;
+    const weight = out["weight"] ?? 0;
+    const loss = (out["loss"] ?? NaN) / (weight > 0 ? weight : 1);
+    const gradNorm = out["gradNorm"] ?? NaN;
     const finite = Number.isFinite(loss) && Number.isFinite(gradNorm);
     if (!finite && (!lossScale || scales?.isSmallest(lossScale))) {
       await settled(inFlight);
@@ -248,7 +269,8 @@ function metricsOf(out: Readonly<Record<string, number>>): Record<string, number
 }
 
 async function numericError(options: Omit<TrainOptions, "evaluator">, session: Session, failed: StepCall, loss: number, gradNorm: number): Promise<NumericError> {
-  const { number, prepared, lossScale } = failed, step = number + 1;
+  const { number, prepared, lossScale } = failed;
+  const step = number + 1;
   let culprit: Awaited<ReturnType<typeof firstNonFinite>>;
   for (const [micro, { types }] of prepared.parts.entries()) culprit ??= await firstNonFinite(options.backend, session, { ...options, ...prepared.stage }, types, partFeeds(options, failed, micro));
   const where = culprit ? `first in ${culprit.layer} (${culprit.op})` : "in the sum of the gradients: each of them alone is finite";
@@ -261,6 +283,7 @@ async function numericError(options: Omit<TrainOptions, "evaluator">, session: S
 
 /** Keeps the newest `keep` checkpoints of a run, and the best. */
 async function removeOld(run: string, keep: number, best: number | undefined): Promise<void> {
-  const folder = checkpointsFolder(run), steps = (await readdir(folder)).flatMap((name) => (/^step-\d+$/.test(name) ? [Number(name.slice(5))] : []));
+  const folder = checkpointsFolder(run);
+  const steps = (await readdir(folder)).flatMap((name) => (/^step-\d+$/.test(name) ? [Number(name.slice(5))] : []));
   for (const step of steps.sort((a, b) => b - a).slice(Math.max(1, keep))) if (step !== best) await rm(join(folder, `step-${step}`), { recursive: true, force: true });
 }

@@ -45,14 +45,18 @@ export function prepareStep(options: StepOptions, step: number, { progress = atS
 }
 
 async function prepareParts(stage: Stage, seed: number, progress: Progress, first?: number): Promise<PreparedStep> {
-  const { batches, objective, accumulate } = stage, { step } = progress, firstPart = first ?? step * accumulate, made: Prepared[] = [];
+  const { batches, objective, accumulate } = stage;
+  const { step } = progress;
+  const firstPart = first ?? step * accumulate;
+  const made: Prepared[] = [];
   let tokens = 0;
   for (let part = firstPart; part < firstPart + accumulate; part++) {
     const batch = await batches.batchAt(part);
     made.push(objective.prepare(batch, { seed, step, evaluation: false, progress }));
     tokens += tokensIn(batch);
   }
-  const shares = shareFeeds(made), parts = made.map(({ feeds }): PreparedPart => {
+  const shares = shareFeeds(made);
+  const parts = made.map(({ feeds }): PreparedPart => {
     const prepared: Prepared = { feeds: { ...feeds, ...shares } };
     return { prepared, types: feedTypes(prepared) };
   });
@@ -73,7 +77,8 @@ export interface StepPlan {
 
 /** Compiles the programs of the first step of every stage and says what each will do; nothing is started, nothing written. */
 export async function planTraining(options: StepOptions): Promise<readonly StepPlan[]> {
-  const programs = new Programs(options, 0), plans: StepPlan[] = [];
+  const programs = new Programs(options, 0);
+  const plans: StepPlan[] = [];
   for (const stage of stagesOf(options).all) {
     const made = await programs.plans(await firstOf(stage, options.seed));
     plans.push(...made.map((plan) => (options.stages === undefined ? plan : { ...plan, stage: stage.values })));
@@ -131,7 +136,8 @@ export class Programs {
   }
 
   async start(first: PreparedStep): Promise<Session> {
-    const { backend, weights, resume, optimizer } = this.#options, programs = await this.#programsOf(first);
+    const { backend, weights, resume, optimizer } = this.#options;
+    const programs = await this.#programsOf(first);
     this.trainedNames = Object.keys(weights).filter((name) => programs.some((p) => name in p.updates));
     this.optimizerNames = optimizer.stateNames(this.trainedNames.map((name) => [name, (weights[name] as HostTensor).shape]));
     this.parameterCount = Object.values(weights).reduce((n, w) => n + w.data.length, 0);
@@ -141,7 +147,8 @@ export class Programs {
 
   /** Programs that name all state there will be: those of the first step, compiled, and those of stages of other state, traced. */
   async #programsOf(first: PreparedStep): Promise<readonly Program[]> {
-    const kindOf = ({ objective, accumulate }: Stage): string => `${this.#numberOf(objective)} ${accumulate === 1}`, seen = new Set([kindOf(first.stage)]);
+    const kindOf = ({ objective, accumulate }: Stage): string => `${this.#numberOf(objective)} ${accumulate === 1}`;
+    const seen = new Set([kindOf(first.stage)]);
     const programs: Program[] = [];
     for (const { executable } of await this.#compiledFor(first)) programs.push(executable.program);
     for (const stage of this.#stages.all) {
@@ -160,13 +167,16 @@ export class Programs {
 
   /** Calls a step. The promise that it resolves with settles when the step is done, with its scalar outputs. */
   async call(session: Session, step: StepCall): Promise<{ readonly done: Promise<Readonly<Record<string, number>>> }> {
-    const { optimizer, compute } = this.#options, { number, prepared: { parts, stage, progress }, lossScale } = step, [first] = parts as readonly [PreparedPart];
+    const { optimizer, compute } = this.#options;
+    const { number, prepared: { parts, stage, progress }, lossScale } = step;
+    const [first] = parts as readonly [PreparedPart];
     const scalars = {
       ...optimizer.hostScalars(number + 1 - (lossScale?.skippedSteps ?? 0), step.lr, progress), ...scaleFeed(lossScale),
       ...(hasLossScale(compute) ? {} : { "train.update": { dtype: "i32", shape: [], data: Int32Array.of(number - this.#firstStep) } satisfies HostTensor }),
     };
     // Programs of shapes that are new are compiled before anything is called: the runs of a step follow each other.
-    const single = stage.accumulate === 1, executables = await Promise.all(parts.map(({ types }) => this.#made(single ? "step" : "part", stage, types)));
+    const single = stage.accumulate === 1;
+    const executables = await Promise.all(parts.map(({ types }) => this.#made(single ? "step" : "part", stage, types)));
     const runs: Promise<HostTensors>[] = [];
     if (single) runs.push(session.run(executables[0] as Executable, { ...partFeeds(this.#options, step, 0), ...scalars }));
     else {
@@ -195,7 +205,8 @@ export class Programs {
   /** `types` are those of the part; of an update and a reset, of any part: only names are taken from them. */
   #made(kind: Kind, stage: Stage, types: FeedTypes): Promise<Executable> {
     // What is summed is the objective's; the model and the shapes are no matter to an update.
-    const of = kind === "update" || kind === "reset" ? "" : `${this.#numberOf(stage.source)} ${JSON.stringify(types)}`, key = `${kind} ${this.#numberOf(stage.objective)} ${of}`;
+    const of = kind === "update" || kind === "reset" ? "" : `${this.#numberOf(stage.source)} ${JSON.stringify(types)}`;
+    const key = `${kind} ${this.#numberOf(stage.objective)} ${of}`;
     let made = this.#compiled.get(key);
     if (made === undefined) {
       const { backend, compute = "f32" } = this.#options;

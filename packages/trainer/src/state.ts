@@ -7,7 +7,8 @@ import type { Weights } from "./model-source.ts";
 export function initialState(programs: readonly Program[], weights: Weights, optimizer?: HostTensors): HostTensors {
   const state: Record<string, HostTensor> = {};
   for (const { attrs, dtype, shape } of programs.flatMap((p) => p.state)) {
-    const { name } = attrs, given = weights[name] ?? optimizer?.[name];
+    const { name } = attrs;
+    const given = weights[name] ?? optimizer?.[name];
     if (given !== undefined && !sameShape(given.shape, shape)) throw new ConfigError(`state "${name}": expected ${showShape(shape)}, got ${showShape(given.shape)}.`);
     state[name] ??= given ?? hostTensor(dtype, shape);
   }

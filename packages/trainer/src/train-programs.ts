@@ -55,11 +55,14 @@ export interface TracedLoss {
 
 /** Traces the loss over feeds of these types. The dropout key is the feed `random.key`, u32 [2] = (seed, step). */
 export function traceLoss({ source, objective, optimizer, compute }: Pick<TrainSetup, "source" | "objective" | "optimizer" | "compute">, types: FeedTypes): TracedLoss {
-  const graph = new Graph(), key = graph.input("random.key", "u32", [2]), scope = rootScope(graph, { random: { key } });
+  const graph = new Graph();
+  const key = graph.input("random.key", "u32", [2]);
+  const scope = rootScope(graph, { random: { key } });
   const feeds: Record<string, Tensor> = { "random.key": key };
   for (const [name, { dtype, shape }] of Object.entries(types)) feeds[name] = graph.input(name, dtype, shape);
   const terms = objective.loss(scope, source.model, feeds);
-  const parameters = scope.parameters, trained = new Map([...parameters].filter(([name, { shape }]) => optimizer.trains?.(name, shape) ?? true));
+  const parameters = scope.parameters;
+  const trained = new Map([...parameters].filter(([name, { shape }]) => optimizer.trains?.(name, shape) ?? true));
   return { graph, feeds, terms, loss: totalLoss(terms, feeds), parameters, trained, lossScale: hasLossScale(compute) ? graph.input("optim.lossScale", "f32", []) : undefined };
 }
 
@@ -95,7 +98,8 @@ function updateProgram({ graph, parameters, lossScale }: TracedLoss, setup: Trai
   const { weight, loss } = sums as { readonly loss: Tensor<"f32">; readonly weight?: Tensor<"f32"> };
   const { scale, norm } = clipScale(found, { ...(weight && { weight }), ...(lossScale && { lossScale }), ...(setup.clip === undefined ? {} : { maxNorm: setup.clip }) });
   const { state, updates } = setup.optimizer.update({ graph, parameters, gradients: found, gradScale: scale });
-  const finite = isFinite(norm.add(loss)), count = setup.numbered === true ? numbering(graph) : undefined;
+  const finite = isFinite(norm.add(loss));
+  const count = setup.numbered === true ? numbering(graph) : undefined;
   return program(graph, {
     state: [...tensorsOf(parameters), ...state, ...more.state, ...(count ? [count.done] : [])],
     outputs: { ...sums, gradNorm: norm },
@@ -121,7 +125,9 @@ export function stepProgram(setup: TrainSetup, types: FeedTypes): Program {
 
 /** Adds the sums of one part of a batch to the accumulators. Outputs the part's loss sum, to be checked as it goes. */
 export function accumulateProgram(setup: TrainSetup, types: FeedTypes): Program {
-  const traced = traceLoss(setup, types), sums = sumsOf(traced), into = accumulatorsOf(traced);
+  const traced = traceLoss(setup, types);
+  const sums = sumsOf(traced);
+  const into = accumulatorsOf(traced);
   return keeping(setup, program(traced.graph, {
     state: [...tensorsOf(traced.parameters), ...into.state],
     outputs: { loss: sums["loss"] as Tensor },
@@ -132,14 +138,16 @@ export function accumulateProgram(setup: TrainSetup, types: FeedTypes): Program 
 
 /** The update from the accumulated sums, which empties them. `types` are those of any part: only names are taken from them. */
 export function applyProgram(setup: TrainSetup, types: FeedTypes): Program {
-  const traced = traceLoss(setup, types), into = accumulatorsOf(traced);
+  const traced = traceLoss(setup, types);
+  const into = accumulatorsOf(traced);
   const updates = hasLossScale(setup.compute) ? {} : resetAccumulators(into);
   return updateProgram(traced, setup, { gradients: into.gradients, sums: Object.fromEntries(into.sums), state: into.state, updates, feeds: [] });
 }
 
 /** Empties the accumulators, whatever they hold. */
 export function resetProgram(setup: TrainSetup, types: FeedTypes): Program {
-  const traced = traceLoss(setup, types), into = accumulatorsOf(traced);
+  const traced = traceLoss(setup, types);
+  const into = accumulatorsOf(traced);
   return program(traced.graph, { state: into.state, outputs: {}, updates: resetAccumulators(into) });
 }
 

@@ -24,11 +24,14 @@ const weightsOf = (dir: string, run: TrainOptions): Promise<Weights> => loadWeig
 
 describe("a run with a moving average", () => {
   it("saves, step by step, what the checkpoints' own parameters come to", async () => {
-    const run = await scratch(), options = tinyRun(run, { ...averaged, saveEvery: 1, evalEvery: 0, until: { steps: 4 }, keep: 9 });
+    const run = await scratch();
+    const options = tinyRun(run, { ...averaged, saveEvery: 1, evalEvery: 0, until: { steps: 4 }, keep: 9 });
     await train(options);
     let expected = new Map(Object.entries(options.weights).map(([name, { data }]) => [name, Float64Array.from(data)]));
     for (let n = 1; n <= 4; n++) {
-      const now = await weightsOf(step(run, n), options), saved = await weightsOf(join(step(run, n), "ema"), options), decay = Math.min(0.6, (1 + n) / (10 + n));
+      const now = await weightsOf(step(run, n), options);
+      const saved = await weightsOf(join(step(run, n), "ema"), options);
+      const decay = Math.min(0.6, (1 + n) / (10 + n));
       expected = new Map([...expected].map(([name, before]) => [name, before.map((x, i) => decay * x + (1 - decay) * (now[name]?.data[i] as number))]));
       for (const [name, values] of expected) values.forEach((x, i) => expect(Math.abs((saved[name]?.data[i] as number) - x), name).toBeLessThan(1e-6));
     }
@@ -38,8 +41,11 @@ describe("a run with a moving average", () => {
   });
 
   it("evaluates both, and each figure has its name", async () => {
-    const run = await scratch(), options = tinyRun(run, { ...averaged, until: { steps: 3 } }), { evaluation, checkpoint } = await train(options);
-    const session = await options.backend.start(await weightsOf(join(checkpoint, "ema"), options)), alone = await options.evaluator?.run(session);
+    const run = await scratch();
+    const options = tinyRun(run, { ...averaged, until: { steps: 3 } });
+    const { evaluation, checkpoint } = await train(options);
+    const session = await options.backend.start(await weightsOf(join(checkpoint, "ema"), options));
+    const alone = await options.evaluator?.run(session);
     expect(evaluation?.["ema.loss"]).toBe(alone?.loss);
     expect(evaluation?.["ema.accuracy"]).toBe(alone?.accuracy);
     expect(evaluation?.["ema.loss"]).not.toBe(evaluation?.loss);
@@ -51,7 +57,9 @@ describe("a run with a moving average", () => {
     ["in two parts", { accumulate: 2 }],
     ["with a loss scale that overflows at first", { compute: "f16", lossScale: { initScale: 2 ** 24 } }],
   ] as const)("goes on bit for bit, %s", async (_, changes) => {
-    const straight = await scratch(), halved = await scratch(), settings = { ...averaged, ...changes, evalEvery: 2 };
+    const straight = await scratch();
+    const halved = await scratch();
+    const settings = { ...averaged, ...changes, evalEvery: 2 };
     await train(tinyRun(straight, { ...settings, until: { steps: 6 } }));
     await cp(straight, halved, { recursive: true });
     for (const n of [4, 6]) await rm(step(halved, n), { recursive: true });
@@ -59,13 +67,16 @@ describe("a run with a moving average", () => {
     for (const file of ["model.safetensors", "optimizer.safetensors", "ema/model.safetensors"]) {
       expect((await readFile(join(step(halved, 6), file))).equals(await readFile(join(step(straight, 6), file))), file).toBe(true);
     }
-    const { optimizer: state } = await loadTrainerState(step(straight, 6)), count = state["ema.count"]?.data[0] as number;
+    const { optimizer: state } = await loadTrainerState(step(straight, 6));
+    const count = state["ema.count"]?.data[0] as number;
     expect(state["clip.count"]?.data[0]).toBe(Math.min(3, count));
     expect(count).toBe("compute" in changes ? 6 - skippedIn(await readFile(join(straight, "metrics.jsonl"), "utf8")) : 6);
   });
 
   it("is the weights themselves before anything moved them", async () => {
-    const run = await scratch(), options = tinyRun(run, { ...averaged, compute: "f16", lossScale: { initScale: 2 ** 24, maxScale: 2 ** 24 }, until: { steps: 1 }, saveEvery: 0 }), { checkpoint } = await train(options);
+    const run = await scratch();
+    const options = tinyRun(run, { ...averaged, compute: "f16", lossScale: { initScale: 2 ** 24, maxScale: 2 ** 24 }, until: { steps: 1 }, saveEvery: 0 });
+    const { checkpoint } = await train(options);
     expect(skippedIn(await readFile(join(run, "metrics.jsonl"), "utf8"))).toBe(1);
     expect((await weightsOf(join(checkpoint, "ema"), options))).toEqual(await weightsOf(checkpoint, options));
   });

@@ -25,7 +25,9 @@ function run(folder: string, values: readonly number[], changes: Partial<Options
 }
 
 async function resumed(folder: string, values: readonly number[], from: number, changes: Partial<Options> = {}): Promise<Options> {
-  const last = (await newestCheckpoint(folder)) as string, { optimizer, state } = await loadTrainerState(last), options = run(folder, values, { evaluator: scores(values, from), ...changes });
+  const last = (await newestCheckpoint(folder)) as string;
+  const { optimizer, state } = await loadTrainerState(last);
+  const options = run(folder, values, { evaluator: scores(values, from), ...changes });
   return { ...options, weights: await loadWeights(last, new Map(Object.entries(options.weights))), resume: { optimizer, state, dir: last } };
 }
 
@@ -49,7 +51,10 @@ describe("the best checkpoint", () => {
   });
 
   it("survives an interruption: the same steps, the same rows, the same best", async () => {
-    const values = [0.1, 0.5, 0.4, 0.6, 0.2, 0.3], straight = join(dir, "straight"), broken = join(dir, "broken"), stop = new AbortController();
+    const values = [0.1, 0.5, 0.4, 0.6, 0.2, 0.3];
+    const straight = join(dir, "straight");
+    const broken = join(dir, "broken");
+    const stop = new AbortController();
     const whole = await train(run(straight, values));
     await train(run(broken, values, { signal: stop.signal, onEvent: (e) => { if (e.kind === "row" && e.row.type === "train" && e.row.step === 7) stop.abort(); } }));
     // Step 8 was under way, and so was judged before the end.
@@ -73,8 +78,11 @@ describe("frozen layers", () => {
 
   it("stay as they are, without gradient and without state, also in parts", async () => {
     for (const accumulate of [1, 2]) {
-      const folder = join(dir, `parts-${accumulate}`), options = tinyRun(folder, { optimizer: adamw({ groups: layerGroups(names, { weightDecay: 0.01, freeze: 0 }) }), accumulate });
-      const { checkpoint } = await train(options), after = await loadWeights(checkpoint, new Map(Object.entries(options.weights))), { optimizer } = await loadTrainerState(checkpoint);
+      const folder = join(dir, `parts-${accumulate}`);
+      const options = tinyRun(folder, { optimizer: adamw({ groups: layerGroups(names, { weightDecay: 0.01, freeze: 0 }) }), accumulate });
+      const { checkpoint } = await train(options);
+      const after = await loadWeights(checkpoint, new Map(Object.entries(options.weights)));
+      const { optimizer } = await loadTrainerState(checkpoint);
       const moved = names.filter((name) => after[name]?.data.some((x, i) => x !== options.weights[name]?.data[i]));
       expect(moved.some((name) => name.includes(".layer.0."))).toBe(true);
       expect(moved.filter((name) => name.includes("embeddings"))).toEqual([]);

@@ -26,10 +26,14 @@ async function held(checkpoint: string): Promise<{ readonly weights: unknown; re
 
 describe("compute f16", () => {
   it("skips the steps that overflow, comes down from 2^16, and then learns as f32 does", async () => {
-    const low = join(dir, "f16"), full = join(dir, "f32"), until = { steps: 80 }, lr = 0.02;
+    const low = join(dir, "f16");
+    const full = join(dir, "f32");
+    const until = { steps: 80 };
+    const lr = 0.02;
     await train(f16(low, { until, lr }));
     await train(tinyRun(full, { until, lr, evalEvery: 0, saveEvery: 0 }));
-    const all = rows(low), lost = skipped(low);
+    const all = rows(low);
+    const lost = skipped(low);
     expect(all[0]).toMatchObject({ lossScale: 65_536, skipped: true });
     // A prefix: the scale falls until gradients fit, each time two steps late at most.
     expect(lost).toEqual(lost.map((_, i) => i + 1));
@@ -52,7 +56,9 @@ describe("compute f16", () => {
 
   // 3 and 8 are on the way down, 13 after it; with a growth interval of 3 the scale also rises, overflows again and comes back.
   it.each([3, 8, 13])("resumed after step %i, it is bit for bit the run that was not interrupted", async (at) => {
-    const straight = join(dir, "straight"), broken = join(dir, "broken"), settings: Partial<TrainOptions> = { until: { steps: 24 }, lossScale: { growthInterval: 3 } };
+    const straight = join(dir, "straight");
+    const broken = join(dir, "broken");
+    const settings: Partial<TrainOptions> = { until: { steps: 24 }, lossScale: { growthInterval: 3 } };
     const whole = await train(f16(straight, settings));
     const scales = rows(straight).map((row) => row["lossScale"] as number);
     expect(scales.some((s, i) => i > 0 && s > (scales[i - 1] as number))).toBe(true);
@@ -72,7 +78,8 @@ describe("compute f16", () => {
 
   it("in parts: sums that overflowed are gone when the next step begins", async () => {
     await train(f16(dir, { until: { steps: 40 }, accumulate: 3, lr: 0.02 }));
-    const lost = skipped(dir), after = rows(dir).slice(lost.length);
+    const lost = skipped(dir);
+    const after = rows(dir).slice(lost.length);
     expect(lost).toEqual(lost.map((_, i) => i + 1));
     expect(lost.length).toBeGreaterThan(2);
     expect(after.every((row) => Number.isFinite(row.loss) && Number.isFinite(row.gradNorm))).toBe(true);
@@ -82,7 +89,9 @@ describe("compute f16", () => {
   });
 
   it("a skipped step is no update of the optimizer, and the schedule goes on", async () => {
-    const inner = adamw(), updates: number[] = [], rates: number[] = [];
+    const inner = adamw();
+    const updates: number[] = [];
+    const rates: number[] = [];
     const optimizer: Optimizer = { ...inner, hostScalars: (t, lr) => { updates.push(t); rates.push(lr); return inner.hostScalars(t, lr); } };
     await train(f16(dir, { optimizer, until: { steps: 16 }, lr: 1, schedule: (step) => step / 1000 }));
     const lost = new Set(skipped(dir));
@@ -93,7 +102,8 @@ describe("compute f16", () => {
   });
 
   it("an overflow with the smallest scale ends the run and names the layer", async () => {
-    const options = f16(dir, { until: { steps: 12 }, lossScale: { initScale: 4, minScale: 1 } }), name = "esm.encoder.layer.0.intermediate.dense.weight";
+    const options = f16(dir, { until: { steps: 12 }, lossScale: { initScale: 4, minScale: 1 } });
+    const name = "esm.encoder.layer.0.intermediate.dense.weight";
     const huge = hostTensor("f32", options.weights[name]?.shape ?? []);
     huge.data.forEach((_, i) => { huge.data[i] = i % 3 === 0 ? 3e5 : -1e5; });
     const error = await train({ ...options, weights: { ...options.weights, [name]: huge } }).then(() => undefined, (e: unknown) => e);
@@ -114,7 +124,8 @@ describe("compute f16", () => {
 
 describe("f32 and bf16", () => {
   it.each(["f32", "bf16"] as const)("%s has no loss scale", async (compute) => {
-    const batch = await tinyRun(dir).batches.batchAt(0), prepared = objective.prepare(batch, { seed: 0, step: 0, evaluation: false });
+    const batch = await tinyRun(dir).batches.batchAt(0);
+    const prepared = objective.prepare(batch, { seed: 0, step: 0, evaluation: false });
     const program = stepProgram({ source, objective, optimizer: adamw(), clip: 1, compute }, feedTypes(prepared));
     expect(program.feeds.map((f) => f.attrs.name)).not.toContain("optim.lossScale");
     await train(tinyRun(dir, { compute, until: { steps: 3 }, evalEvery: 0 }));

@@ -12,7 +12,8 @@ export interface Observation {
 export function observed(backend: Backend): { readonly backend: Backend; readonly seen: Observation } {
   const seen: Observation = { events: [], last: {} };
   const watch = (session: Session): Session => {
-    let steps = 0, before: Promise<unknown> = Promise.resolve();
+    let steps = 0;
+    let before: Promise<unknown> = Promise.resolve();
     const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
       const result = before.then(() => new Promise((resolve) => void setImmediate(resolve))).then(work);
       before = result.catch(() => {});

@@ -26,16 +26,19 @@ const NATIVE = new Set([barrierComposite.name]);
 
 describe("a rematerialised ESM-2", () => {
   it.each([["step", stepProgram], ["accumulate", accumulateProgram]] as const)("%s: outputs and updates are equal to the bit", async (_, make) => {
-    const { feeds } = await prepared(), [plain, less] = [make(setup(2, false), feedTypes({ feeds })), make(setup(2, true), feedTypes({ feeds }))];
+    const { feeds } = await prepared();
+    const [plain, less] = [make(setup(2, false), feedTypes({ feeds })), make(setup(2, true), feedTypes({ feeds }))];
     expect(order(programRoots(less)).some((x) => isOp(x, "composite") && x.attrs.composite === barrierComposite)).toBe(true);
-    const state = initialState([plain], initialize(maskedLmParameters(sourceOf(2).model), 1)), scalars = adamw().hostScalars(1, 0.01);
+    const state = initialState([plain], initialize(maskedLmParameters(sourceOf(2).model), 1));
+    const scalars = adamw().hostScalars(1, 0.01);
     const given = Object.fromEntries(Object.entries({ ...state, ...feeds, ...scalars }).map(([name, { data }]) => [name, data]));
     const run = (p: Program): unknown => interpret(programRoots(p), { ...given, "random.key": [0, 1] }).map(({ data }) => Array.from(data));
     expect(run(less)).toEqual(run(plain));
   });
 
   it.each([1, 2])("trains as it does without, bit for bit (%i parts)", async (accumulate) => {
-    const source = sourceOf(2), weights = initialize(maskedLmParameters(source.model), 1);
+    const source = sourceOf(2);
+    const weights = initialize(maskedLmParameters(source.model), 1);
     const settings: Partial<TrainOptions> = { source, weights, accumulate, until: { steps: 3 }, saveEvery: 0 };
     const rows = (run: string): string[] => parseMetrics(readFileSync(join(run, "metrics.jsonl")), "metrics.jsonl").rows.map(withoutTime);
     await train(tinyRun(join(dir, "plain"), settings));
@@ -44,7 +47,8 @@ describe("a rematerialised ESM-2", () => {
   });
 
   it.each(["f32", "f16"] as const)("%s: less than half is alive at once with 6 layers", async (compute) => {
-    const types = feedTypes(await prepared()), demanded = (p: Program): number => peakLiveBytes(p, orderByDemand(programRoots(p)));
+    const types = feedTypes(await prepared());
+    const demanded = (p: Program): number => peakLiveBytes(p, orderByDemand(programRoots(p)));
     const peak = (rematerialise: boolean): number => demanded(lower(accumulateProgram({ ...setup(6, rematerialise), compute }, types), { compute, native: NATIVE }));
     expect(peak(false) / peak(true)).toBeGreaterThan(2);
   });

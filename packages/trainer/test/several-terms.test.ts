@@ -42,7 +42,9 @@ function run(folder: string, rowsPerBatch: number, accumulate: number, more: Par
 
 describe("a loss of several terms", () => {
   it("is the sum of the means of its terms, and each of them is in the log and in the evaluation", async () => {
-    const { evaluation } = await train(run(dir, 4, 1)), all = rows(dir), last = all.at(-1) as MetricsRow;
+    const { evaluation } = await train(run(dir, 4, 1));
+    const all = rows(dir);
+    const last = all.at(-1) as MetricsRow;
     for (const row of all.filter(({ type }) => type === "train")) {
       expect(row.loss).toBeCloseTo((row["mlm.loss"] as number) + (row["nsp.loss"] as number), 6);
       expect(row["nsp.loss"]).toBeGreaterThan(0.05);
@@ -55,7 +57,8 @@ describe("a loss of several terms", () => {
   });
 
   it("has the same steps in one batch and in accumulated parts", async () => {
-    const whole = join(dir, "whole"), parts = join(dir, "parts");
+    const whole = join(dir, "whole");
+    const parts = join(dir, "parts");
     await train(run(whole, 4, 1));
     await train(run(parts, 1, 4));
     const [a, b] = [rows(whole), rows(parts)];
@@ -70,7 +73,8 @@ describe("a loss of several terms", () => {
   });
 
   it("learns both, and resumes bit for bit", async () => {
-    const straight = join(dir, "straight"), broken = join(dir, "broken");
+    const straight = join(dir, "straight");
+    const broken = join(dir, "broken");
     await train(run(straight, 2, 2, { backend: backend() }));
     await train(run(broken, 2, 2, { backend: backend(), until: { steps: 4 } }));
     const { weights, resume } = await resumed(broken, { weights: initialize(parameters, 1) });

@@ -47,11 +47,20 @@ interface Plan {
 const PLAN: Plan = { window: "0:2,4:4", ropeBase: "0:100,6:1000", length: "0:16,6:32", accumulate: "0:1,3:3,10:1", second: "0:0,8:1" };
 
 async function stagedRun(run: string, plan: Plan, changes: Partial<TrainOptions> = {}): Promise<TrainOptions> {
-  const opened = await openModel(config), engine = changes.backend ?? backend(), data = memoryDataset(corpus(60)), objective = mlm(tokenizer, { rate: "0:0.4,1:0.1" });
+  const opened = await openModel(config);
+  const engine = changes.backend ?? backend();
+  const data = memoryDataset(corpus(60));
+  const objective = mlm(tokenizer, { rate: "0:0.4,1:0.1" });
   const held = Object.fromEntries(Object.entries(plan).map(([name, spec]) => [name, heldSchedule(spec as string, { where: name })])) as Record<keyof Plan, ReturnType<typeof heldSchedule>>;
-  const sources = new Map<string, Stage["source"]>(), batches = new Map<number, Stage["batches"]>(), objectives = [objective, counting(objective)] as const, made = new Map<string, Stage>();
+  const sources = new Map<string, Stage["source"]>();
+  const batches = new Map<number, Stage["batches"]>();
+  const objectives = [objective, counting(objective)] as const;
+  const made = new Map<string, Stage>();
   const stageOf = (values: Record<keyof Plan, number>): Stage => {
-    const key = JSON.stringify(values), { window, ropeBase, length, accumulate, second } = values, varied = opened.vary({ window, ropeBase }), name = `${window} ${ropeBase}`;
+    const key = JSON.stringify(values);
+    const { window, ropeBase, length, accumulate, second } = values;
+    const varied = opened.vary({ window, ropeBase });
+    const name = `${window} ${ropeBase}`;
     const source = sources.get(name) ?? { name: "tiny", model: varied.model, configText: varied.configText(), buffers: {}, maxLength: 64 };
     const rowsOf = batches.get(length) ?? packedBatches(data, { seed: 1, length, rowsPerBatch: 64 / length, special });
     sources.set(name, source);
@@ -61,7 +70,8 @@ async function stagedRun(run: string, plan: Plan, changes: Partial<TrainOptions>
     return stage;
   };
   const at = (progress: Progress): Stage => stageOf(Object.fromEntries(Object.entries(held).map(([name, value]) => [name, value.at(progress)])) as Record<keyof Plan, number>);
-  const all = [...new Set(Array.from({ length: 13 }, (_, step) => at({ step, share: step / 12 })))], stages: Stages = { all, at };
+  const all = [...new Set(Array.from({ length: 13 }, (_, step) => at({ step, share: step / 12 })))];
+  const stages: Stages = { all, at };
   const first = at({ step: 0, share: 0 });
   return {
     ...tinyRun(run), backend: engine, source: first.source, objective, batches: first.batches, accumulate: first.accumulate, stages,
@@ -72,7 +82,9 @@ async function stagedRun(run: string, plan: Plan, changes: Partial<TrainOptions>
 }
 
 async function resumedRun(run: string, plan: Plan, changes: Partial<TrainOptions> = {}): Promise<TrainOptions> {
-  const from = (await newestCheckpoint(run)) as string, options = await stagedRun(run, plan, changes), { optimizer, state } = await loadTrainerState(from);
+  const from = (await newestCheckpoint(run)) as string;
+  const options = await stagedRun(run, plan, changes);
+  const { optimizer, state } = await loadTrainerState(from);
   return { ...options, weights: await loadWeights(from, new Map(Object.entries(options.weights))), resume: { optimizer, state, dir: from } };
 }
 
@@ -92,7 +104,9 @@ describe("stages", () => {
     ["steps", { steps: 12 }, PLAN],
     ["tokens", { tokens: 1500 }, { window: "0:2,0.3:4", ropeBase: "0:100,0.5:1000", length: "0:16,0.5:32", accumulate: "0:1,0.25:3,0.8:1", second: "0:0,0.6:1" }],
   ] as const)("a run by %s that was stopped, again and again, has the numbers of one that was not, bit for bit", async (_, until, plan) => {
-    const straight = join(dir, "straight"), broken = join(dir, "broken"), options = await stagedRun(straight, plan, { until });
+    const straight = join(dir, "straight");
+    const broken = join(dir, "broken");
+    const options = await stagedRun(straight, plan, { until });
     const whole = await train(options);
     const stops = [await train(await stagedRun(broken, plan, { until, ...stoppingAt(1) }))];
     for (const step of [4, 7]) stops.push(await train(await resumedRun(broken, plan, { until, ...stoppingAt(step) })));
@@ -106,7 +120,9 @@ describe("stages", () => {
   }, 60_000);
 
   it("says in the record what a stage is, where it begins, and saves the model that is in force", async () => {
-    const options = await stagedRun(dir, PLAN), { checkpoint } = await train(options), told = rows(dir).filter((row) => row["window"] !== undefined);
+    const options = await stagedRun(dir, PLAN);
+    const { checkpoint } = await train(options);
+    const told = rows(dir).filter((row) => row["window"] !== undefined);
     expect(told.map(({ step, window, ropeBase, length, accumulate, second }) => [step, window, ropeBase, length, accumulate, second])).toEqual([
       [1, 2, 100, 16, 1, 0], [4, 2, 100, 16, 3, 0], [5, 4, 100, 16, 3, 0], [7, 4, 1000, 32, 3, 0], [9, 4, 1000, 32, 3, 1], [11, 4, 1000, 32, 1, 1],
     ]);
@@ -114,7 +130,8 @@ describe("stages", () => {
     expect(JSON.parse(readFileSync(join(checkpoint, "config.json"), "utf8"))).toMatchObject({ window: 4, rope_theta: 1000 });
     expect((await loadTrainerState(checkpoint)).state).toMatchObject({ parts: 3 * 1 + 7 * 3 + 2 * 1, stage: { window: 4, accumulate: 1 } });
     // Three parts of equal size hold three times the tokens, give or take the padding.
-    const tokens = rows(dir).flatMap((row) => (row.type === "train" ? [row.tokens] : [])), taken = tokens.map((n, i) => n - (tokens[i - 1] ?? 0));
+    const tokens = rows(dir).flatMap((row) => (row.type === "train" ? [row.tokens] : []));
+    const taken = tokens.map((n, i) => n - (tokens[i - 1] ?? 0));
     expect(Math.min(...taken.slice(3, 10))).toBeGreaterThan(2 * Math.max(...taken.slice(0, 3), ...taken.slice(10)));
   }, 60_000);
 
@@ -129,8 +146,11 @@ describe("stages", () => {
   }, 60_000);
 
   it("evaluates the model of the stage: the last figures are those of the weights under the saved config.json", async () => {
-    const options = await stagedRun(dir, PLAN), { evaluation, checkpoint } = await train(options), engine = backend();
-    const opened = await openModel(JSON.parse(readFileSync(join(checkpoint, "config.json"), "utf8"))), session = await engine.start(await loadWeights(checkpoint, new Map(Object.entries(options.weights))));
+    const options = await stagedRun(dir, PLAN);
+    const { evaluation, checkpoint } = await train(options);
+    const engine = backend();
+    const opened = await openModel(JSON.parse(readFileSync(join(checkpoint, "config.json"), "utf8")));
+    const session = await engine.start(await loadWeights(checkpoint, new Map(Object.entries(options.weights))));
     const evaluate = (model: typeof opened): Promise<unknown> => new Evaluator({ backend: engine, source: { ...options.source, model: model.model }, objective: mlm(tokenizer), batches: paddedBatches(memoryDataset(corpus(6)), { special, maxSequence: 32, rowsPerBatch: 3 }) }).run(session);
     expect(await evaluate(opened)).toEqual(evaluation);
     expect(await evaluate(opened.vary({ window: 2, ropeBase: 100 }))).not.toEqual(evaluation);
@@ -144,8 +164,10 @@ describe("stages", () => {
   });
 
   it("refuses objectives that ask for different things of the model, and a stage that was not named", async () => {
-    const options = await stagedRun(dir, PLAN), [first] = (options.stages as Stages).all as readonly [Stage];
-    const objective: Objective = { ...first.objective, name: "nsp", requires: "sentence-pair" }, other: Stage = { ...first, objective, values: { other: 1 } };
+    const options = await stagedRun(dir, PLAN);
+    const [first] = (options.stages as Stages).all as readonly [Stage];
+    const objective: Objective = { ...first.objective, name: "nsp", requires: "sentence-pair" };
+    const other: Stage = { ...first, objective, values: { other: 1 } };
     await expect(train({ ...options, stages: { all: [first, other], at: () => first } })).rejects.toThrow(/objectives that require the same of the model, got mlm for masked-lm and nsp for sentence-pair/);
     await expect(train({ ...options, stages: { all: [first], at: () => ({ ...first }) } })).rejects.toThrow(/expected at\(\) to give one of all/);
   });

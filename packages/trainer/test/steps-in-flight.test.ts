@@ -20,7 +20,8 @@ const quiet = { evalEvery: 0, saveEvery: 0 } as const;
 const failingAt = (step: number): Objective => ({
   ...objective,
   prepare(batch, moment) {
-    const { feeds } = objective.prepare(batch, moment), weight = feeds["slots.weight"];
+    const { feeds } = objective.prepare(batch, moment);
+    const weight = feeds["slots.weight"];
     if (weight === undefined) throw new Error("expected slots.weight among the feeds of mlm");
     return moment.step !== step || moment.evaluation ? { feeds } : { feeds: { ...feeds, "slots.weight": { ...weight, data: new Float32Array(weight.data.length).fill(Infinity) } } };
   },
@@ -38,9 +39,11 @@ describe("steps in flight", () => {
   it("finds nothing under way where the state is looked at", async () => {
     const { backend: engine, seen } = observed(backend());
     await train(tinyRun(dir, { backend: engine, evalEvery: 3, saveEvery: 4, until: { steps: 8 } }));
-    const open = new Set<string>(), looked: (readonly [string, number])[] = [];
+    const open = new Set<string>();
+    const looked: (readonly [string, number])[] = [];
     for (const event of seen.events) {
-      const [what, ...name] = event.split(" "), which = name.join(" ");
+      const [what, ...name] = event.split(" ");
+      const which = name.join(" ");
       if (event === "read" || event === "call evaluation") looked.push([event, open.size]);
       if (name[0] === "step") { if (what === "call") open.add(which); else open.delete(which); }
     }
@@ -52,7 +55,9 @@ describe("steps in flight", () => {
   });
 
   it("an abort ends with what is under way, saved; what follows is as if nothing had happened", async () => {
-    const straight = join(dir, "straight"), broken = join(dir, "broken"), stop = new AbortController();
+    const straight = join(dir, "straight");
+    const broken = join(dir, "broken");
+    const stop = new AbortController();
     await train(tinyRun(straight, { ...quiet, until: { steps: 7 } }));
     const options = { ...quiet, until: { steps: 7 }, backend: observed(backend()).backend } as const;
     const halted = await train(tinyRun(broken, { ...options, signal: stop.signal, onEvent: (e) => { if (e.kind === "row" && e.row.step === 3) stop.abort(); } }));
@@ -63,7 +68,9 @@ describe("steps in flight", () => {
   });
 
   it.each([1, 3])("nothing happens after a step that failed (%i parts): the state is that of the step before it, and none is saved", async (accumulate) => {
-    const good = observed(backend()), bad = observed(backend()), settings: Partial<TrainOptions> = { ...quiet, accumulate, until: { steps: 6 } };
+    const good = observed(backend());
+    const bad = observed(backend());
+    const settings: Partial<TrainOptions> = { ...quiet, accumulate, until: { steps: 6 } };
     await train(tinyRun(join(dir, "good"), { ...settings, backend: good.backend, until: { steps: 2 } }));
     const error = await train(tinyRun(join(dir, "bad"), { ...settings, backend: bad.backend, objective: failingAt(2) })).then(() => undefined, (e: unknown) => e);
     expect(NumericError.isInstance(error) && error.facts.step).toBe(3);
@@ -77,8 +84,11 @@ describe("steps in flight", () => {
   });
 
   it("an engine that fails is reported by the step that failed, once nothing is under way", async () => {
-    const engine = backend(), start = engine.start.bind(engine);
-    let calls = 0, open = 0, openAtTheEnd = -1;
+    const engine = backend();
+    const start = engine.start.bind(engine);
+    let calls = 0;
+    let open = 0;
+    let openAtTheEnd = -1;
     const breaking: typeof engine = {
       ...engine,
       start: async (state) => {
@@ -103,7 +113,8 @@ describe("steps in flight", () => {
   });
 
   it("the time of a step is from one that is done to the next", async () => {
-    const steps: number[] = [], began = performance.now();
+    const steps: number[] = [];
+    const began = performance.now();
     const { stepMs, seconds } = await train(tinyRun(dir, { ...quiet, backend: observed(backend()).backend, until: { steps: 12 }, onEvent: (e) => { if (e.kind === "row" && e.row.type === "train") steps.push(e.row.time?.["stepMs"] as number); } }));
     const sum = steps.reduce((a, b) => a + b);
     // Two at once, timed from their calls, would add up to nearly twice the time that there was.

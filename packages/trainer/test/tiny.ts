@@ -19,7 +19,9 @@ const frame = { pad: special.pad, ...(special.start === undefined ? {} : { start
 export function corpus(count: number): Uint8Array[] {
   const stream = new RandomStream(11).split("corpus");
   return Array.from({ length: count }, (_, i) => {
-    const draw = stream.split(i), motif = [4, 5, 6, 7].map((id) => id + draw.below(3, id)), length = 6 + draw.below(8, 99);
+    const draw = stream.split(i);
+    const motif = [4, 5, 6, 7].map((id) => id + draw.below(3, id));
+    const length = 6 + draw.below(8, 99);
     return Uint8Array.from({ length }, (_, k) => motif[k % motif.length] as number);
   });
 }
@@ -37,7 +39,8 @@ export const source: ModelSource = {
 export const objective: Objective = mlm(tokenizer);
 
 export function tinyRun(run: string, changes: Partial<TrainOptions> = {}): TrainOptions {
-  const engine = changes.backend ?? backend(), data = memoryDataset(corpus(40));
+  const engine = changes.backend ?? backend();
+  const data = memoryDataset(corpus(40));
   return {
     backend: engine, source, objective, optimizer: adamw({ beta2: 0.98 }), clip: 1, accumulate: 1,
     batches: packedBatches(data, { seed: 1, length: 32, rowsPerBatch: 2, special: frame }),
@@ -51,7 +54,9 @@ export function tinyRun(run: string, changes: Partial<TrainOptions> = {}): Train
 
 /** The options that continue the run of a folder from its newest checkpoint. */
 export async function resumed(run: string, changes: Partial<TrainOptions> = {}): Promise<TrainOptions> {
-  const from = (await newestCheckpoint(run)) as string, { optimizer, state } = await loadTrainerState(from);
-  const options = tinyRun(run, changes), parameters = new Map(Object.entries(options.weights));
+  const from = (await newestCheckpoint(run)) as string;
+  const { optimizer, state } = await loadTrainerState(from);
+  const options = tinyRun(run, changes);
+  const parameters = new Map(Object.entries(options.weights));
   return { ...options, weights: await loadWeights(from, parameters), resume: { optimizer, state, dir: from } };
 }

@@ -27,7 +27,8 @@ describe("train", () => {
   });
 
   it("resumes bit for bit: metrics and weights as of an uninterrupted run", async () => {
-    const straight = join(dir, "straight"), broken = join(dir, "broken");
+    const straight = join(dir, "straight");
+    const broken = join(dir, "broken");
     const whole = await train(tinyRun(straight));
     await train(tinyRun(broken, { until: { steps: 4 }, evalEvery: 3 }));
     // The final evaluation of the shorter run is not part of the longer one: resuming cuts back to the checkpoint's step.
@@ -38,7 +39,9 @@ describe("train", () => {
   });
 
   it("resuming what is finished evaluates, and writes nothing twice", async () => {
-    const first = await train(tinyRun(dir)), before = plain(dir), again = await train(await resumed(dir));
+    const first = await train(tinyRun(dir));
+    const before = plain(dir);
+    const again = await train(await resumed(dir));
     expect(again).toMatchObject({ steps: 6, checkpoint: first.checkpoint, interrupted: false });
     expect(again.evaluation).toEqual(first.evaluation);
     expect(plain(dir)).toEqual(before);
@@ -50,7 +53,9 @@ describe("train", () => {
   });
 
   it("stops when told to, saves, and says so; what follows is as if nothing had happened", async () => {
-    const straight = join(dir, "straight"), broken = join(dir, "broken"), stop = new AbortController();
+    const straight = join(dir, "straight");
+    const broken = join(dir, "broken");
+    const stop = new AbortController();
     await train(tinyRun(straight));
     const halted = await train(tinyRun(broken, { signal: stop.signal, onEvent: (e) => { if (e.kind === "row" && e.row.step === 3) stop.abort(); } }));
     expect(halted).toMatchObject({ interrupted: true, steps: 3 });
@@ -60,7 +65,9 @@ describe("train", () => {
   });
 
   it("gives the same steps in one batch and in accumulated parts", async () => {
-    const whole = join(dir, "whole"), parts = join(dir, "parts"), data = memoryDataset(corpus(40));
+    const whole = join(dir, "whole");
+    const parts = join(dir, "parts");
+    const data = memoryDataset(corpus(40));
     const special = { pad: tokenizer.special.pad, start: 0, end: 2 };
     const batches = (rowsPerBatch: number): TrainOptions["batches"] => packedBatches(data, { seed: 1, length: 32, rowsPerBatch, special });
     const f64 = backend({ precision: "f64" });
@@ -75,7 +82,8 @@ describe("train", () => {
   });
 
   it("names the layer when a number overflows, and keeps the parameters of the step before", async () => {
-    const options = tinyRun(dir, { saveEvery: 1 }), name = "esm.encoder.layer.0.intermediate.dense.weight";
+    const options = tinyRun(dir, { saveEvery: 1 });
+    const name = "esm.encoder.layer.0.intermediate.dense.weight";
     const huge = hostTensor("f32", options.weights[name]?.shape ?? []);
     // Not one value: a normalised input sums to zero against a constant row.
     huge.data.forEach((_, i) => { huge.data[i] = i % 3 === 0 ? 3e38 : -1e38; });
@@ -100,6 +108,7 @@ describe("train", () => {
 });
 
 async function read(checkpoint: string): Promise<unknown> {
-  const { optimizer } = await loadTrainerState(checkpoint), parameters = new Map(Object.entries(tinyRun(dir).weights));
+  const { optimizer } = await loadTrainerState(checkpoint);
+  const parameters = new Map(Object.entries(tinyRun(dir).weights));
   return { optimizer, weights: await loadWeights(checkpoint, parameters) };
 }

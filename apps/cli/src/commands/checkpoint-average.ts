@@ -23,7 +23,9 @@ export const checkpointAverage: Command = command({
     "A run keeps only its newest checkpoints: pretrain --keep says how many. pretrain --ema averages while it trains.",
   ],
   async run({ args, options, path, io, note, status }) {
-    const { averageCheckpoints } = await import("@cloze/checkpoint/node"), { checkpointFolder } = await import("../run-folder.ts"), out = path(options.out);
+    const { averageCheckpoints } = await import("@cloze/checkpoint/node");
+    const { checkpointFolder } = await import("../run-folder.ts");
+    const out = path(options.out);
     const named = await Promise.all(args.map((given) => checkpointPath(given, { path, io, note, status }, { where: "checkpoint average" })));
     const inputs = options.last === undefined ? await Promise.all(named.map((name) => checkpointFolder(path(name)))) : await lastOf(named.map(path), args, options.last);
     if (inputs.length < 2) throw new ConfigError("checkpoint average: expected two checkpoints or more, got one. Name others, or --last N for those of a run.");
@@ -39,7 +41,8 @@ export const checkpointAverage: Command = command({
 /** The newest checkpoints of a run, oldest first. */
 async function lastOf([run, ...others]: readonly string[], [shown = ""]: readonly string[], last: number): Promise<readonly string[]> {
   if (run === undefined || others.length > 0) throw new ConfigError(`checkpoint average --last: expected one run folder, got ${others.length + 1} folders. Name the run alone.`);
-  const { checkpointsFolder } = await import("@cloze/trainer"), folder = checkpointsFolder(run);
+  const { checkpointsFolder } = await import("@cloze/trainer");
+  const folder = checkpointsFolder(run);
   const names = await readdir(folder).catch(() => {
     throw new ConfigError(`checkpoint average --last: expected a run folder with checkpoints, got ${shown}. Name the folder that pretrain wrote.`);
   });

@@ -27,16 +27,22 @@ export const checkpointConvert: Command = command({
     "Pickles (.bin, .pt) run code when they are read, so they are not; the error says how to turn one into safetensors.",
   ],
   async run({ args: [given = "", to = ""], options, path, io, note, status }) {
-    const { namings } = await import("@cloze/checkpoint"), { convertCheckpoint } = await import("@cloze/checkpoint/node"), { checkpointFolder } = await import("../run-folder.ts");
-    const from = await checkpointFolder(path(await checkpointPath(given, { path, io, note, status }, { where: "checkpoint convert" }))), out = path(to);
+    const { namings } = await import("@cloze/checkpoint");
+    const { convertCheckpoint } = await import("@cloze/checkpoint/node");
+    const { checkpointFolder } = await import("../run-folder.ts");
+    const from = await checkpointFolder(path(await checkpointPath(given, { path, io, note, status }, { where: "checkpoint convert" })));
+    const out = path(to);
     await expectNewFolder(out, to, "checkpoint convert");
-    const naming = namings.find(({ name }) => name === options.names), dtype = DTYPES[options.dtype];
+    const naming = namings.find(({ name }) => name === options.names);
+    const dtype = DTYPES[options.dtype];
     const done = await convertCheckpoint(from, out, {
       ...(naming && { naming }), ...(dtype && { dtype }), maxShardBytes: options.shardSize, ...(options.heads !== undefined && { heads: options.heads }), leaveUnknown: options.leaveUnknown,
       // fair-esm has its alphabet in its code.
       tokenizerFiles: async (config) => (config["model_type"] === "esm" ? (await import("@cloze/tokenizer-protein")).esm2().files() : {}),
     });
-    const { tensors, left, files } = done, renamed = tensors.filter((each) => each.from !== each.to).length, turned = tensors.filter(({ transpose }) => transpose).length;
+    const { tensors, left, files } = done;
+    const renamed = tensors.filter((each) => each.from !== each.to).length;
+    const turned = tensors.filter(({ transpose }) => transpose).length;
     const reasons = [...new Set(left.map(({ why }) => why))].map((why) => [why, left.filter((each) => each.why === why).map(({ name }) => name)] as const);
     return {
       json: { ...done, out },

@@ -30,18 +30,28 @@ export const checkpointGrow: Command = command({
     "Sums over a wider axis stay what they were, so that a model of a whole multiple of the width, with heads and layers as they are, gives the logits of IN, but for the noise. To train on: cloze pretrain --from OUT.",
   ],
   async run({ args: [given = "", to = ""], options, path, io, note, status }) {
-    const { checkpointFolder } = await import("../run-folder.ts"), { loadModel } = await import("../model-files.ts"), { growWeights } = await import("@cloze/models/grow");
-    const { openRequested, parametersOfSource, sourceOfModel } = await import("../model-sources.ts"), { holdsTokenizer, tokenizerOfFolder } = await import("../tokenizers.ts");
-    const { countParameters } = await import("@cloze/nn"), { saveCheckpoint } = await import("@cloze/trainer");
-    const from = await checkpointFolder(path(await checkpointPath(given, { path, io, note, status }, { where: WHERE }))), out = path(to);
+    const { checkpointFolder } = await import("../run-folder.ts");
+    const { loadModel } = await import("../model-files.ts");
+    const { growWeights } = await import("@cloze/models/grow");
+    const { openRequested, parametersOfSource, sourceOfModel } = await import("../model-sources.ts");
+    const { holdsTokenizer, tokenizerOfFolder } = await import("../tokenizers.ts");
+    const { countParameters } = await import("@cloze/nn");
+    const { saveCheckpoint } = await import("@cloze/trainer");
+    const from = await checkpointFolder(path(await checkpointPath(given, { path, io, note, status }, { where: WHERE })));
+    const out = path(to);
     await expectNewFolder(out, to, WHERE);
-    const small = await loadModel(from), tokenizer = (await holdsTokenizer(from)) ? await tokenizerOfFolder(from) : undefined, head = pretrainingHead(small, given);
+    const small = await loadModel(from);
+    const tokenizer = (await holdsTokenizer(from)) ? await tokenizerOfFolder(from) : undefined;
+    const head = pretrainingHead(small, given);
     // A published size takes the vocabulary of the small model and the ids of its special tokens; a config.json says its own.
     const vocabulary = options.model.endsWith(".json") ? {} : { vocab: small.model.vocab, special: tokenizer?.special ?? { pad: small.padId } };
-    const { name, opened: big } = await openRequested({ model: options.model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: false, ...vocabulary }), source = sourceOfModel(name, big, head), parameters = parametersOfSource(source, head);
+    const { name, opened: big } = await openRequested({ model: options.model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: false, ...vocabulary });
+    const source = sourceOfModel(name, big, head);
+    const parameters = parametersOfSource(source, head);
     const { weights, layers, fresh } = growWeights(small, big, parameters, { seed: options.seed, keepSums: options.keepSums, noise: options.noise });
     await saveCheckpoint(out, { source, weights, tokenizerFiles: tokenizer?.files() ?? {} });
-    const was = countParameters(new Map(Object.entries(small.weights))), is = countParameters(parameters);
+    const was = countParameters(new Map(Object.entries(small.weights)));
+    const is = countParameters(parameters);
     return {
       json: { out, model: name, parameters: { from: was, to: is }, layers, fresh },
       text: [

@@ -25,10 +25,12 @@ export const checkpointInspect: Command = command({
     { does: "One file, every tensor", line: "cloze checkpoint inspect model.safetensors --tensors" },
   ],
   async run({ args: [given = ""], options, path }) {
-    const folderOrFile = path(given), found = await stat(folderOrFile).catch(() => undefined);
+    const folderOrFile = path(given);
+    const found = await stat(folderOrFile).catch(() => undefined);
     if (found === undefined) throw new ConfigError(`checkpoint inspect: expected a checkpoint at ${given}, found nothing there. Check the path.`);
     if (!found.isDirectory()) {
-      const { openSafetensors } = await import("@cloze/checkpoint/node"), file = await openSafetensors(folderOrFile);
+      const { openSafetensors } = await import("@cloze/checkpoint/node");
+      const file = await openSafetensors(folderOrFile);
       await file.close();
       const tensors: Tensors = { files: [basename(folderOrFile)], metadata: file.metadata, entries: file.entries };
       const integrity = "header consistent with the file's size";
@@ -42,19 +44,22 @@ export const checkpointInspect: Command = command({
 async function checkpointIn(folder: string): Promise<string> {
   const names = new Set(await readdir(folder));
   if (names.has("model.safetensors") || names.has("model.safetensors.index.json") || !names.has("checkpoints")) return folder;
-  const { latestComplete } = await import("@cloze/checkpoint/node"), latest = await latestComplete(join(folder, "checkpoints"));
+  const { latestComplete } = await import("@cloze/checkpoint/node");
+  const latest = await latestComplete(join(folder, "checkpoints"));
   if (latest === undefined) throw new ConfigError(`${folder}: expected a checkpoint in this run, got none that is complete. It may not have saved yet.`);
   return latest.path;
 }
 
 async function inspectFolder(dir: string, verify: boolean, all: boolean): Promise<{ readonly json: Json; readonly text: readonly string[] }> {
   const { manifestFile, openCheckpointTensors, openSafetensors, readJson, verifyDirectory } = await import("@cloze/checkpoint/node");
-  const names = new Set(await readdir(dir)), manifest = names.has(manifestFile);
+  const names = new Set(await readdir(dir));
+  const manifest = names.has(manifestFile);
   const verified = manifest && verify ? (await verifyDirectory(dir)).length : undefined;
   const file = await openCheckpointTensors(dir, { verify: false });
   await file.close();
   const object = async (name: string): Promise<Json | undefined> => (names.has(name) ? await readJson(join(dir, name)) as Json : undefined);
-  const config = await object("config.json"), state = await object("trainer_state.json");
+  const config = await object("config.json");
+  const state = await object("trainer_state.json");
   let optimizer: number | undefined;
   if (names.has("optimizer.safetensors")) {
     const saved = await openSafetensors(join(dir, "optimizer.safetensors"));
@@ -142,7 +147,8 @@ const CONFIG_KEYS: readonly (readonly [string, string])[] = [
 ];
 
 function configSummary(config: Json): string {
-  const architectures = config["architectures"], name = Array.isArray(architectures) ? architectures.join(", ") : config["model_type"];
+  const architectures = config["architectures"];
+  const name = Array.isArray(architectures) ? architectures.join(", ") : config["model_type"];
   const parts = CONFIG_KEYS.flatMap(([key, word]) => (typeof config[key] === "number" ? [`${word} ${integer(config[key])}`] : []));
   return [typeof name === "string" ? name : "unnamed", ...parts].join(", ");
 }

@@ -25,11 +25,16 @@ export const checkpointResize: Command = command({
   ],
   async run({ args: [given = "", to = ""], options, path, io, note, status }) {
     if ((options.tokenizer === undefined) === (options.addToken.length === 0)) throw new ConfigError("checkpoint resize: expected either --tokenizer or --add-token, got " + (options.tokenizer === undefined ? "neither." : "both. Leave one out."));
-    const { checkpointFolder } = await import("../run-folder.ts"), { tokenizerFrom, tokenizerOfFolder } = await import("../tokenizers.ts"), { changeOf, resizeFor } = await import("../resize-vocabulary.ts");
-    const from = await checkpointFolder(path(await checkpointPath(given, { path, io, note, status }, { where: "checkpoint resize" }))), out = path(to), before = await tokenizerOfFolder(from);
+    const { checkpointFolder } = await import("../run-folder.ts");
+    const { tokenizerFrom, tokenizerOfFolder } = await import("../tokenizers.ts");
+    const { changeOf, resizeFor } = await import("../resize-vocabulary.ts");
+    const from = await checkpointFolder(path(await checkpointPath(given, { path, io, note, status }, { where: "checkpoint resize" })));
+    const out = path(to);
+    const before = await tokenizerOfFolder(from);
     await expectNewFolder(out, to, "checkpoint resize");
     const after = options.tokenizer !== undefined ? await tokenizerFrom(options.tokenizer, path) : await withTokensOf(from, options.addToken, options.special);
-    const done = await resizeFor(from, out, before, after, options.seed), few = (tokens: readonly string[]): string => `${tokens.slice(0, 8).join(" ")}${tokens.length > 8 ? " …" : ""}`;
+    const done = await resizeFor(from, out, before, after, options.seed);
+    const few = (tokens: readonly string[]): string => `${tokens.slice(0, 8).join(" ")}${tokens.length > 8 ? " …" : ""}`;
     return {
       json: { out, kept: done.kept, added: done.added, dropped: done.dropped, tensors: done.tensors, files: done.files },
       text: [
@@ -44,7 +49,9 @@ export const checkpointResize: Command = command({
 });
 
 async function withTokensOf(folder: string, tokens: readonly string[], special: boolean): Promise<Tokenizer> {
-  const { isWordPiece, tokenizerOfFolder } = await import("../tokenizers.ts"), { withTokens } = await import("@cloze/tokenizer-wordpiece"), tokenizer = await tokenizerOfFolder(folder);
+  const { isWordPiece, tokenizerOfFolder } = await import("../tokenizers.ts");
+  const { withTokens } = await import("@cloze/tokenizer-wordpiece");
+  const tokenizer = await tokenizerOfFolder(folder);
   if (!isWordPiece(tokenizer)) throw new ConfigError(`--add-token: expected a WordPiece tokenizer in ${folder}, got "${tokenizer.name}", whose vocabulary is fixed. Name a tokenizer that has the tokens: --tokenizer DIR.`);
   const there = tokens.filter((token) => tokenizer.idOf(token) !== undefined);
   if (there.length > 0) throw new ConfigError(`--add-token: expected tokens that are new, got ${there.join(", ")}, which the vocabulary has. Leave them out.`);

@@ -18,10 +18,13 @@ export const dataInspect: Command = command({
     { does: "Shards: checksums are compared too", line: "cloze data inspect shards/tokens.json --json" },
   ],
   async run({ args, options, path, status, print, io }) {
-    const { inspect, inspectDocuments } = await import("@cloze/data/node"), results: (Inspection | DocumentInspection)[] = [];
+    const { inspect, inspectDocuments } = await import("@cloze/data/node");
+    const results: (Inspection | DocumentInspection)[] = [];
     for (const { name, shards, sources } of await resolveData({ names: args, format: options.format, path, env: io.env, where: "" })) {
       for (const source of sources.length === 0 ? [undefined] : sources) {
-        const line = status(), size = source?.bytes ?? (await stat(shards ?? "").catch(() => undefined))?.size ?? 0, onRead = (read: number): void => line.update(size === 0 ? 0 : read / size, name);
+        const line = status();
+        const size = source?.bytes ?? (await stat(shards ?? "").catch(() => undefined))?.size ?? 0;
+        const onRead = (read: number): void => line.update(size === 0 ? 0 : read / size, name);
         const reading = source === undefined || source.format === "fasta" ? inspect(shards ?? source?.name ?? "", { onRead }) : inspectDocuments(source, { ...readingOf(options, false), dedup: options.dedup, onRead });
         const result = await reading.finally(() => line.finish());
         if (results.length > 0) print("");
@@ -40,14 +43,16 @@ function describe(file: string, size: number, result: Inspection | DocumentInspe
     const odd = [empty > 0 ? `${integer(empty)} without residues` : "", unnamed > 0 ? `${integer(unnamed)} without a name` : "", comments > 0 ? counted(comments, "comment line") : ""].filter((text) => text !== "");
     return [`${file}: FASTA, ${bytes(size)}`, ...contents(result.contents), ...(odd.length > 0 ? [`  note       ${odd.join(", ")}`] : [])];
   }
-  const { index, splits } = result, { tokenizer, splitRule } = index;
+  const { index, splits } = result;
+  const { tokenizer, splitRule } = index;
   return [
     `${file}: token shards, checksums match`,
     `  tokenizer ${tokenizer.name}, ${integer(tokenizer.vocabularySize)} tokens, stored as ${index.dtype}`,
     "hash" in splitRule ? `  split by content: seed ${splitRule.seed}, valid ${splitRule.valid}, test ${splitRule.test}`
       : `  split by row: ${integer(splitRule.heldOut)} held out, seeds ${splitRule.seeds.shuffle}, ${splitRule.seeds.heldOut}, ${splitRule.seeds.halves}`,
     ...Object.entries(splits).flatMap(([split, held]) => {
-      const shards = index.splits[split]?.shards ?? [], sentences = shards.reduce((n, shard) => n + (shard.sentences?.count ?? 0), 0);
+      const shards = index.splits[split]?.shards ?? [];
+      const sentences = shards.reduce((n, shard) => n + (shard.sentences?.count ?? 0), 0);
       return ["", `${split}: ${counted(shards.length, "shard")}`, ...(held.sequences === 0 ? ["  empty"] : index.reading !== undefined && tokenizer.vocabularySize > 256 ? ofTokens(held, sentences) : contents(held))];
     }),
   ];
@@ -70,7 +75,8 @@ function ofText(file: string, size: number, { format, report, lengths, sentenceL
 
 /** Shards of a vocabulary of words: tokens have ids there, not names. */
 function ofTokens({ sequences, residues, lengths, histogram }: Contents, sentences: number): readonly string[] {
-  const counts = Object.values(histogram), entropy = counts.reduce((sum, count) => sum - (count / residues) * Math.log(count / residues), 0);
+  const counts = Object.values(histogram);
+  const entropy = counts.reduce((sum, count) => sum - (count / residues) * Math.log(count / residues), 0);
   return [
     `  documents  ${integer(sequences)}`,
     `  sentences  ${integer(sentences)}`,

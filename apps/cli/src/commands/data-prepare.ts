@@ -45,20 +45,27 @@ export const dataPrepare: Command = command({
     "In plain text a line is a sentence and a blank line ends a document. In JSONL, tables and Parquet a row is a document, and its lines are its sentences.",
   ],
   async run({ args, options, given, path, status, io, note }) {
-    const { PRESETS } = await import("@cloze/data/node"), preset = options.preset === undefined ? undefined : PRESETS[options.preset], names = args.length > 0 ? args : preset?.hub ?? [];
+    const { PRESETS } = await import("@cloze/data/node");
+    const preset = options.preset === undefined ? undefined : PRESETS[options.preset];
+    const names = args.length > 0 ? args : preset?.hub ?? [];
     if (names.length === 0) throw new ConfigError(`data prepare: expected the names of files, got none${preset === undefined ? ". Name them, or a --preset that is on the Hub" : `: ${options.preset ?? ""} is not on the Hub. Download it and name its files`}.`);
-    const started = performance.now(), named = await resolveData({ names, format: options.format ?? (preset?.format === "fasta" ? "fasta" : undefined), path, env: io.env, where: "data prepare: " });
+    const started = performance.now();
+    const named = await resolveData({ names, format: options.format ?? (preset?.format === "fasta" ? "fasta" : undefined), path, env: io.env, where: "data prepare: " });
     const odd = named.find(({ weight, shards }) => weight !== undefined || shards !== undefined);
     if (odd !== undefined) throw new ConfigError(`data prepare: expected files of text or sequences, got ${odd.shards === undefined ? `a weight for ${odd.name}. Weights are for: cloze pretrain --data` : `the index ${odd.name}. Token shards are prepared already.`}`);
-    const tokenizer = await tokenizerFrom(options.tokenizer, path), line = status();
+    const tokenizer = await tokenizerFrom(options.tokenizer, path);
+    const line = status();
     const prepared = await prepare({ options, given, path }, named.flatMap(({ sources }) => sources), tokenizer, (share, file, done) => line.update(share, `${file.split(/[\\/]/).at(-1) ?? file}  ${done}`))
       .catch((error: unknown) => { throw inOurWords(error); }).finally(() => line.finish());
     if (!("index" in prepared)) {
-      const { parts, done } = prepared, rest = done < parts ? "The others are with the other ranks: the last of them joins all." : "Another process joins them.";
+      const { parts, done } = prepared;
+      const rest = done < parts ? "The others are with the other ranks: the last of them joins all." : "Another process joins them.";
       return { json: { parts, done, joined: false }, text: [`${integer(done)} of ${counted(parts, "part")} done. ${rest}`] };
     }
     if (prepared.interrupted) note("an earlier preparation was interrupted: made anew. With --world 1, parts that are done are kept");
-    const { index, reused } = prepared, seconds = (performance.now() - started) / 1000, text = index.counts.text !== undefined;
+    const { index, reused } = prepared;
+    const seconds = (performance.now() - started) / 1000;
+    const text = index.counts.text !== undefined;
     return {
       json: { path: prepared.path, reused, tokenizer: { name: index.tokenizer.name, hash: index.tokenizer.hash }, dtype: index.dtype, splits: index.splits, counts: index.counts, seconds },
       text: [
@@ -76,11 +83,17 @@ type Sources = Awaited<ReturnType<typeof resolveData>>[number]["sources"];
 
 /** FASTA as it is goes the short way, over bytes; everything else, and what is filtered, as documents. */
 async function prepare({ options, given, path }: Asked, found: Sources, tokenizer: Tokenizer, progress: (share: number, file: string, done: string) => void): Promise<PreparedShards | PreparedParts> {
-  const { PRESETS, groupOf, prepareDocuments, prepareParts, prepareShards } = await import("@cloze/data/node"), { name, overwrite, tokensPerShard, maxRecord, rank, world, preset } = options;
-  const filter = filterOf(options), limit = maxRecord === undefined ? {} : { maxRecord }, common = { tokenizer, out: path(options.out), name, overwrite, tokensPerShard, split: await splitRule({ options, given, path }) }, { split } = common;
+  const { PRESETS, groupOf, prepareDocuments, prepareParts, prepareShards } = await import("@cloze/data/node");
+  const { name, overwrite, tokensPerShard, maxRecord, rank, world, preset } = options;
+  const filter = filterOf(options);
+  const limit = maxRecord === undefined ? {} : { maxRecord };
+  const common = { tokenizer, out: path(options.out), name, overwrite, tokensPerShard, split: await splitRule({ options, given, path }) };
+  const { split } = common;
   // A shell names files by the alphabet; the rule joins the parts in its own order.
-  const groups = "heldOut" in split ? split.groups : undefined, sources = groups === undefined ? found : found.toSorted((a, b) => groupOf(a.name, groups) - groupOf(b.name, groups));
-  const field = options.field ?? (preset === undefined ? undefined : PRESETS[preset].fields?.sequence), reading = { ...readingOf({ ...options, field }, isProteinTokenizer(tokenizer)), ...limit };
+  const groups = "heldOut" in split ? split.groups : undefined;
+  const sources = groups === undefined ? found : found.toSorted((a, b) => groupOf(a.name, groups) - groupOf(b.name, groups));
+  const field = options.field ?? (preset === undefined ? undefined : PRESETS[preset].fields?.sequence);
+  const reading = { ...readingOf({ ...options, field }, isProteinTokenizer(tokenizer)), ...limit };
   if ((rank ?? 0) >= (world ?? 1)) throw new ConfigError(`data prepare: expected a rank below the number of processes, got --rank ${rank ?? 0} and ${world === undefined ? "no --world" : `--world ${world}`}. Ranks count from 0.`);
   const clusters = options.clusters === undefined ? undefined : await clusterTable(options, path);
   if (clusters !== undefined && (world !== undefined || filter !== undefined || sources.some(({ format }) => format !== "fasta"))) throw new ConfigError("data prepare: expected FASTA without filters and by one process with --clusters, got another format, a filter, or --world. Leave it out.");
@@ -104,14 +117,17 @@ async function prepare({ options, given, path }: Asked, found: Sources, tokenize
 }
 
 async function clusterTable({ clusters = "", clusterFields, header }: Asked["options"], path: Asked["path"]): Promise<ClusterTable> {
-  const [source] = await (await import("@cloze/data/node")).resolveSources([path(clusters)]), [cluster, member, ...more] = clusterFields.split(",");
+  const [source] = await (await import("@cloze/data/node")).resolveSources([path(clusters)]);
+  const [cluster, member, ...more] = clusterFields.split(",");
   if (source === undefined || cluster === undefined || member === undefined || more.length > 0) throw new ConfigError(`data prepare: expected two columns, the cluster's and the member's, got --cluster-fields ${clusterFields}. Write C,M`);
   return { source, fields: [cluster, member], header };
 }
 
 /** Fractions are of the split by content, and need not be given where a preset has its own. */
 async function splitRule({ options, given }: Asked): Promise<AnySplitRule> {
-  const { PRESETS, PUBLISHED_SPLIT } = await import("@cloze/data/node"), { preset, split, seed, valid, test } = options, fractions = ["valid", "test", "seed"].find((name) => given.has(name));
+  const { PRESETS, PUBLISHED_SPLIT } = await import("@cloze/data/node");
+  const { preset, split, seed, valid, test } = options;
+  const fractions = ["valid", "test", "seed"].find((name) => given.has(name));
   const known = preset === undefined ? undefined : PRESETS[preset].split;
   const rule = split === "content" || (split === undefined && (known === undefined || !("heldOut" in known))) ? { seed, valid, test } : known !== undefined && "heldOut" in known ? known : PUBLISHED_SPLIT;
   if ("heldOut" in rule && fractions !== undefined) throw new ConfigError(`data prepare: expected no --${fractions} with the published split, whose rows and seeds are fixed. Leave it out, or pass --split content.`);
@@ -122,7 +138,8 @@ const sizeOf = (index: ShardIndex): string => bytes(index.inputs.reduce((sum, in
 
 /** Lines of at most 80 columns. */
 function ofText(index: ShardIndex): readonly string[] {
-  const { records, residues, empty, emptied, text, unknown } = index.counts, frame = [index.special.start, index.special.end].filter((token) => token !== null).length;
+  const { records, residues, empty, emptied, text, unknown } = index.counts;
+  const frame = [index.special.start, index.special.end].filter((token) => token !== null).length;
   const tokens = Object.values(index.splits).reduce((n, split) => n + split.tokens - frame * split.documents, 0);
   if (text === undefined) return [];
   const left = [[empty, "empty"], [emptied, "without a token"], [text.duplicates, text.duplicates === 1 ? "duplicate" : "duplicates"], [text.tooShort, "too short"], [text.tooLong, "too long"]] as const;
@@ -138,7 +155,8 @@ function ofText(index: ShardIndex): readonly string[] {
 
 /** The most frequent, as many as fit a line. */
 function characters(record: Readonly<Record<string, number>>): string {
-  const sorted = Object.entries(record).toSorted((a, b) => b[1] - a[1]), shown = sorted.slice(0, 6).map(([character, times]) => `${character} ${integer(times)}`).join(", ");
+  const sorted = Object.entries(record).toSorted((a, b) => b[1] - a[1]);
+  const shown = sorted.slice(0, 6).map(([character, times]) => `${character} ${integer(times)}`).join(", ");
   return sorted.length > 6 ? `${shown}, … ${sorted.length - 6} more` : shown;
 }
 

@@ -59,13 +59,16 @@ function linesOf({ entry, probe }: ProbedBackend): readonly string[] {
 }
 
 function nodeVersion(version: string): Finding {
-  const [major = 0, minor = 0] = version.split(".").map(Number), [wantedMajor, wantedMinor] = OLDEST_NODE;
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [wantedMajor, wantedMinor] = OLDEST_NODE;
   const ok = major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
   return { name: "node", ok, value: version, ...(ok ? {} : { remedy: `expected Node ${OLDEST_NODE.join(".")} or newer: install it from https://nodejs.org` }) };
 }
 
 function hardware(): readonly Finding[] {
-  const cpus = os.cpus(), usable = os.availableParallelism(), limit = process.constrainedMemory();
+  const cpus = os.cpus();
+  const usable = os.availableParallelism();
+  const limit = process.constrainedMemory();
   // Without a limit node answers 0, or a number near 2^64.
   const limited = limit > 0 && limit < os.totalmem() ? `, limited to ${bytes(limit)}` : "";
   return [
@@ -83,7 +86,8 @@ async function existing(folder: string): Promise<string> {
 
 /** Writes a file and removes it: permission bits do not tell of full disks and read-only mounts. */
 async function writable(wanted: string): Promise<Finding> {
-  const folder = await existing(wanted), file = join(folder, `.cloze-doctor-${randomBytes(6).toString("hex")}`);
+  const folder = await existing(wanted);
+  const file = join(folder, `.cloze-doctor-${randomBytes(6).toString("hex")}`);
   try {
     const handle = await open(file, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY);
     try {

@@ -8,7 +8,8 @@ import { TOKENIZER_NAMES } from "../tokenizers.ts";
 import type { SequenceFiles } from "../sequence-files.ts";
 import type { Status } from "../status-line.ts";
 
-const POOLINGS = ["mean", "cls", "pooler", "per-token"] as const, POLICIES = ["window", "truncate", "error"] as const;
+const POOLINGS = ["mean", "cls", "pooler", "per-token"] as const;
+const POLICIES = ["window", "truncate", "error"] as const;
 
 export const embed: Command = command({
   arguments: { name: "[FILE…]", help: "FASTA, or text: a line each of .txt, a row each of .jsonl, .csv, .tsv, .parquet; plain or gzip", min: 0, max: Infinity },
@@ -40,20 +41,30 @@ export const embed: Command = command({
   async run({ args, options, path, note, status }) {
     const files = [...args, ...options.data];
     if (files.length === 0) throw new ConfigError("embed: expected a file, got none. See: cloze embed --help");
-    const { formatOf, writeEmbeddings } = await import("../embedding-files.ts"), { modelOf, outputFile, tokenizerOf, withEncoder } = await import("../encoder-options.ts");
-    const { readSequenceFiles } = await import("../sequence-files.ts"), { isTextTokenizer } = await import("@cloze/tokenizer"), format = formatOf(options.out);
-    const loaded = await modelOf(options, path), tokenizer = await tokenizerOf(options.tokenizer, loaded, path);
-    const { maxLength = loaded.maxLength, pooling, special, normalize, long, layer } = options, room = maxLength - tokenizer.encode("").ids.length;
-    const sequences = await readSequenceFiles(files, tokenizer, path, { field: options.field }), noun = isTextTokenizer(tokenizer) ? "token" : "residue", residues = sequences.lengths.map((n) => (long === "truncate" ? Math.min(n, room) : n));
+    const { formatOf, writeEmbeddings } = await import("../embedding-files.ts");
+    const { modelOf, outputFile, tokenizerOf, withEncoder } = await import("../encoder-options.ts");
+    const { readSequenceFiles } = await import("../sequence-files.ts");
+    const { isTextTokenizer } = await import("@cloze/tokenizer");
+    const format = formatOf(options.out);
+    const loaded = await modelOf(options, path);
+    const tokenizer = await tokenizerOf(options.tokenizer, loaded, path);
+    const { maxLength = loaded.maxLength, pooling, special, normalize, long, layer } = options;
+    const room = maxLength - tokenizer.encode("").ids.length;
+    const sequences = await readSequenceFiles(files, tokenizer, path, { field: options.field });
+    const noun = isTextTokenizer(tokenizer) ? "token" : "residue";
+    const residues = sequences.lengths.map((n) => (long === "truncate" ? Math.min(n, room) : n));
     refuseLong(sequences, room, long, noun);
     const out = await outputFile(options.out, path);
     return withEncoder(options, loaded, tokenizer, note, async ({ encoder, backend }) => {
-      const started = performance.now(), seen = { windowed: 0, windows: 0, truncated: 0, cut: 0 }, line = status();
+      const started = performance.now();
+      const seen = { windowed: 0, windows: 0, truncated: 0, cut: 0 };
+      const line = status();
       const about = { model: loaded.family, pooling, layer: String(layer), special: String(special), normalize: String(normalize), long, max_length: String(maxLength) };
       const vectors = counting(encoder.embed(sequences.texts(), { layer, pooling, special, normalize, maxLength, long }), sequences, residues, seen, line);
       await writeEmbeddings(out, { ids: sequences.ids, residues, perToken: pooling === "per-token", hidden: encoder.hidden, about }, vectors);
       line.finish();
-      const seconds = (performance.now() - started) / 1000, total = residues.reduce((a, b) => a + b, 0);
+      const seconds = (performance.now() - started) / 1000;
+      const total = residues.reduce((a, b) => a + b, 0);
       return report({ out, shown: options.out, format: format.name, checkpoint: loaded.dir, backend, sequences, residues: total, noun, hidden: encoder.hidden, pooling, layer, long: { policy: long, maxLength, ...seen }, seconds });
     });
   },
@@ -89,7 +100,9 @@ interface Report {
 }
 
 function report({ shown, sequences, noun, ...rest }: Report): Result {
-  const { ids, duplicates, unnamed, issues } = sequences, { long, seconds, residues } = rest, says = (character: string, n: number): string => `${character} ${integer(n)}`;
+  const { ids, duplicates, unnamed, issues } = sequences;
+  const { long, seconds, residues } = rest;
+  const says = (character: string, n: number): string => `${character} ${integer(n)}`;
   const changed = (["unknown", "replaced", "dropped"] as const).flatMap((kind) => Object.entries(issues[kind]).length === 0 ? [] : [[kind, Object.entries(issues[kind]).map(([c, n]) => says(c.trim() === "" ? JSON.stringify(c) : c, n)).join(", ")]]);
   return {
     json: { ...rest, sequences: ids.length, duplicates, unnamed, issues, residuesPerSecond: residues / seconds },

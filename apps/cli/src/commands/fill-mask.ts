@@ -22,12 +22,17 @@ export const fillMask: Command = command({
   ],
   notes: ["Places count residues, or of text tokens, from 1. Probabilities are over the whole vocabulary, special tokens included; all masks of a text are predicted at once, from what is not masked."],
   async run({ args, options, path, note }) {
-    const { modelOf, tokenizerOf, withEncoder } = await import("../encoder-options.ts"), { isTextTokenizer } = await import("@cloze/tokenizer");
-    const loaded = await modelOf(options, path), tokenizer = await tokenizerOf(options.tokenizer, loaded, path);
+    const { modelOf, tokenizerOf, withEncoder } = await import("../encoder-options.ts");
+    const { isTextTokenizer } = await import("@cloze/tokenizer");
+    const loaded = await modelOf(options, path);
+    const tokenizer = await tokenizerOf(options.tokenizer, loaded, path);
     return withEncoder({ ...options, batchTokens: 2048 }, loaded, tokenizer, note, async ({ encoder, backend }) => {
-      const texts: object[] = [], shown: string[] = [], mask = tokenizer.vocabulary[tokenizer.special.mask ?? -1] ?? "";
+      const texts: object[] = [];
+      const shown: string[] = [];
+      const mask = tokenizer.vocabulary[tokenizer.special.mask ?? -1] ?? "";
       for (const text of args) {
-        const masks = await encoder.fillMask(text, { top: options.top }), best = masks.map(({ candidates }) => candidates[0]?.token ?? "");
+        const masks = await encoder.fillMask(text, { top: options.top });
+        const best = masks.map(({ candidates }) => candidates[0]?.token ?? "");
         texts.push({ text, filled: filled(text, mask, best, tokenizer, isTextTokenizer(tokenizer)), masks });
         const rows = masks.flatMap(({ position, candidates }) => candidates.map(({ token, probability }, i) => [i === 0 ? String(position) : "", token, `${(probability * 100).toFixed(2)} %`]));
         shown.push(...(shown.length > 0 ? [""] : []), text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text, ...columns([["place", "token", "probability"], ...rows], [0, 2]));
@@ -41,7 +46,8 @@ export const fillMask: Command = command({
 function filled(text: string, mask: string, best: readonly string[], tokenizer: Tokenizer, words: boolean): string {
   const [first = "", ...rest] = text.split(mask);
   return rest.reduce((done, part, i) => {
-    const token = best[i] ?? mask, id = tokenizer.idOf(token);
+    const token = best[i] ?? mask;
+    const id = tokenizer.idOf(token);
     if (id !== undefined && isBpe(tokenizer)) return done.trimEnd() + tokenizer.decode([id], { skipSpecial: false }) + part;
     return words && token.startsWith("##") ? done.trimEnd() + token.slice(2) + part : done + token + part;
   }, first);

@@ -30,12 +30,17 @@ export const logits: Command = command({
   ],
   async run({ options, path, note }) {
     if (!options.out.endsWith(".safetensors")) throw new ConfigError(`--out ${options.out}: expected a name that ends in .safetensors.`);
-    const { modelOf, outputFile, withEncoder } = await import("../encoder-options.ts"), { readIdLists } = await import("../id-lists.ts");
-    const loaded = await modelOf(options, path), { vocab } = loaded.model;
-    const given = await readIdLists(path(options.ids), options.ids, vocab), kept = withoutPadding(given, loaded.padId, options.ids, options.contacts), withLogits = expectLogits(loaded, options);
+    const { modelOf, outputFile, withEncoder } = await import("../encoder-options.ts");
+    const { readIdLists } = await import("../id-lists.ts");
+    const loaded = await modelOf(options, path);
+    const { vocab } = loaded.model;
+    const given = await readIdLists(path(options.ids), options.ids, vocab);
+    const kept = withoutPadding(given, loaded.padId, options.ids, options.contacts);
+    const withLogits = expectLogits(loaded, options);
     const rows = options.types === undefined ? kept : withTypes(kept, given, await readIdLists(path(options.types), options.types, loaded.model.tokenTypes ?? 1, "token type"), options.types);
     const longest = given.reduce((most, { length }) => Math.max(most, length), 0);
-    const out = await outputFile(options.out, path), started = performance.now();
+    const out = await outputFile(options.out, path);
+    const started = performance.now();
     return withEncoder(options, loaded, undefined, note, async ({ encoder, backend }) => {
       const specs = specsOf(encoder, rows.length, longest, withLogits, options);
       const { enlarged, writeFilled } = await import("../filled-tensors.ts");
@@ -51,7 +56,8 @@ export const logits: Command = command({
           row++;
         }
       });
-      const seconds = (performance.now() - started) / 1000, tensors = Object.fromEntries(specs.map(({ name, shape }) => [name, shape]));
+      const seconds = (performance.now() - started) / 1000;
+      const tensors = Object.fromEntries(specs.map(({ name, shape }) => [name, shape]));
       return {
         json: { out, checkpoint: loaded.dir, backend, rows: rows.length, longest, tokens: kept.reduce((sum, row) => sum + row.length, 0), tensors, seconds },
         text: [`${options.out}: ${counted(rows.length, "row")} in ${seconds.toFixed(2)} s`, ...columns(specs.map(({ name, shape }) => [`  ${name}`, `[${shape.join(", ")}]`]))],
@@ -63,7 +69,8 @@ export const logits: Command = command({
 /** Pad ids at the end of a row say nothing: left out here, zero in the file. */
 function withoutPadding(given: Rows, padId: number, file: string, contacts: boolean): Rows {
   return given.map((row, r) => {
-    const last = row.findLastIndex((id) => id !== padId), kept = row.slice(0, last + 1);
+    const last = row.findLastIndex((id) => id !== padId);
+    const kept = row.slice(0, last + 1);
     if (kept.length === 0) throw new ConfigError(`${file}, [${r}]: expected a token that is not padding, got only the pad id ${padId}.`);
     if (contacts && kept.length < 3) throw new ConfigError(`${file}, [${r}]: --contacts: expected a residue between a first and a last token, got ${counted(kept.length, "token")}.`);
     return kept;
@@ -80,7 +87,8 @@ function expectLogits({ heads, dir }: LoadedModel, { hiddenStates, attentions, c
 function withTypes(rows: Rows, given: Rows, types: Rows, file: string): readonly Sequence[] {
   if (types.length !== given.length) throw new ConfigError(`${file}: expected ${counted(given.length, "list")}, as many as ids, got ${types.length}.`);
   return rows.map((ids, r) => {
-    const row = types[r] ?? [], expected = given[r]?.length ?? 0;
+    const row = types[r] ?? [];
+    const expected = given[r]?.length ?? 0;
     if (row.length !== expected) throw new ConfigError(`${file}, [${r}]: expected ${counted(expected, "token type")}, as many as ids, got ${row.length}.`);
     return { ids, types: row.slice(0, ids.length) };
   });

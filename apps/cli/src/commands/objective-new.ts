@@ -11,7 +11,8 @@ export const objectiveNew: Command = command({
   ],
   notes: ["Then, in the new folder: npm install && npm test. What an objective promises is in docs/how-to/add-an-objective.md."],
   async run({ options, args: [name = ""], io, path }) {
-    const { makeObjective } = await import("../objective-template.ts"), { folder, files } = await makeObjective({ name, folder: path(options.out ?? basename(name)), cwd: io.cwd });
+    const { makeObjective } = await import("../objective-template.ts");
+    const { folder, files } = await makeObjective({ name, folder: path(options.out ?? basename(name)), cwd: io.cwd });
     const place = relative(io.cwd, folder) || ".";
     return {
       json: { name, folder, files },

@@ -9,7 +9,8 @@ export const recipeList: Command = command({
     const [{ readRecipe, recipeNames }, { recipeFigures }, { columns }, { formatCount }] = await Promise.all([import("../recipes.ts"), import("../recipe-figures.ts"), import("../output.ts"), import("@cloze/trainer")]);
     const recipes: { readonly name: string; readonly summary: string; readonly parameters: number; readonly tokens: number | undefined; readonly steps: number | undefined }[] = [];
     for (const name of await recipeNames()) {
-      const recipe = await readRecipe(name, path), { parameters, tokens, steps } = await recipeFigures(recipe, { path, cwd: io.cwd });
+      const recipe = await readRecipe(name, path);
+      const { parameters, tokens, steps } = await recipeFigures(recipe, { path, cwd: io.cwd });
       recipes.push({ name, summary: recipe.summary, parameters, tokens, steps });
     }
     const count = (value: number | undefined): string => (value === undefined ? "-" : formatCount(value));

@@ -9,7 +9,8 @@ export const recipeShow: Command = command({
     { does: "Its schedules as charts", line: "cloze recipe show speedrun-133m --plot" },
   ],
   run: async ({ args: [name = ""], options: { plot }, path, io }) => {
-    const { readRecipe } = await import("../recipes.ts"), { describeRecipe } = await import("../recipe-page.ts");
+    const { readRecipe } = await import("../recipes.ts");
+    const { describeRecipe } = await import("../recipe-page.ts");
     return describeRecipe(await readRecipe(name, path), { plot, path, cwd: io.cwd });
   },
 });

@@ -42,16 +42,21 @@ export const tokenize: Command = command({
   ],
   async run({ args, options, io, path, json, print }) {
     if (options.file !== undefined && args.length > 0) throw new ConfigError(`tokenize: expected texts or --file, got both (${JSON.stringify(args[0])} and ${options.file}). Leave one out.`);
-    const tokenizer = await tokenizerFrom(options.tokenizer, path), sequences: Tokenized[] = [];
-    const { IssueCounter, isTextTokenizer } = await import("@cloze/tokenizer"), counter = new IssueCounter(), text = isTextTokenizer(tokenizer);
+    const tokenizer = await tokenizerFrom(options.tokenizer, path);
+    const sequences: Tokenized[] = [];
+    const { IssueCounter, isTextTokenizer } = await import("@cloze/tokenizer");
+    const counter = new IssueCounter();
+    const text = isTextTokenizer(tokenizer);
     if (!text && (options.pair !== undefined || options.stride !== undefined)) {
       throw new ConfigError(`tokenize: expected a tokenizer of text with ${options.pair === undefined ? "--stride" : "--pair"}, got "${tokenizer.name}", one of residues. Leave the option out, or name a folder with a WordPiece vocabulary.`);
     }
     const { special, maxLength, pair, stride } = options;
     const settings: TextEncodeOptions = { special, ...(maxLength === undefined ? {} : { maxLength }), ...(pair === undefined ? {} : { pair }), ...(stride === undefined ? {} : { stride }) };
-    let tokens = 0, count = 0;
+    let tokens = 0;
+    let count = 0;
     for await (const { name, text: given } of sources(args, options.file, path, io.stdin, text)) {
-      const encoded = tokenizer.encode(given, settings), result = describe(name, encoded, tokenizer);
+      const encoded = tokenizer.encode(given, settings);
+      const result = describe(name, encoded, tokenizer);
       counter.add(encoded.issues);
       tokens += result.ids.length;
       count++;
@@ -67,7 +72,8 @@ export const tokenize: Command = command({
 });
 
 function describe(name: string, encoding: Encoding | TextEncoding, tokenizer: Tokenizer): Tokenized {
-  const { ids, offsets, truncated, issues } = encoding, list = Array.from(ids);
+  const { ids, offsets, truncated, issues } = encoding;
+  const list = Array.from(ids);
   const plain: Tokenized = {
     name, ids: list, tokens: list.map((id) => tokenizer.vocabulary[id] ?? ""),
     offsets: list.map((_, i) => [offsets[2 * i] ?? 0, offsets[2 * i + 1] ?? 0] as const), truncated, issues,
@@ -78,7 +84,8 @@ function describe(name: string, encoding: Encoding | TextEncoding, tokenizer: To
 }
 
 function lines(result: Tokenized, table: boolean): readonly string[] {
-  const { name, ids, tokens, truncated, issues, words, overflow = [] } = result, cut = truncated > 0 ? `, ${integer(truncated)} cut off` : "";
+  const { name, ids, tokens, truncated, issues, words, overflow = [] } = result;
+  const cut = truncated > 0 ? `, ${integer(truncated)} cut off` : "";
   const body = table ? tableOf(result) : [tokens.join(" "), ids.join(" ")];
   const counts = `${counted(ids.length, "token")}${words === undefined ? "" : ` of ${counted(wordsIn(result), "word")}`}${cut}${said(issues)}`;
   return [...(name === "" ? [] : [`>${name}`]), ...body, counts, ...overflow.flatMap((window) => ["", ...lines({ ...window, name: "", truncated: 0, issues: NOTHING }, table)])];
@@ -93,7 +100,8 @@ function wordsIn({ words = [], types = [] }: Tokenized): number {
 
 function tableOf({ ids, tokens, offsets, words, types }: Tokenized): readonly string[] {
   const rows = ids.map((id, i) => {
-    const [from, to] = offsets[i] ?? [0, 0], word = words?.[i] ?? -1;
+    const [from, to] = offsets[i] ?? [0, 0];
+    const word = words?.[i] ?? -1;
     return [tokens[i] ?? "", String(id), ...(from === to ? ["", ""] : [String(from), String(to)]), ...(words === undefined ? [] : [word < 0 ? "" : String(word), String(types?.[i] ?? 0)])];
   });
   return columns([["token", "id", "from", "to", ...(words === undefined ? [] : ["word", "type"])], ...rows], [1, 2, 3, 4, 5]);
@@ -116,7 +124,8 @@ async function* sources(args: readonly string[], file: string | undefined, path:
     return;
   }
   if (file !== undefined) {
-    const { readFasta } = await import("@cloze/data/node"), decoder = new TextDecoder();
+    const { readFasta } = await import("@cloze/data/node");
+    const decoder = new TextDecoder();
     for await (const { header, sequence } of readFasta(path(file)).records()) yield { name: header, text: decoder.decode(sequence) };
     return;
   }
@@ -147,7 +156,9 @@ async function* textLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Sou
 
 /** Standard input: FASTA when it begins with `>` or `;`, else one sequence a line. */
 async function* streamed(stdin: AsyncIterable<Uint8Array>): AsyncGenerator<Source> {
-  const data = await import("@cloze/data"), byteDecoder = new TextDecoder(), chunks = stdin[Symbol.asyncIterator]();
+  const data = await import("@cloze/data");
+  const byteDecoder = new TextDecoder();
+  const chunks = stdin[Symbol.asyncIterator]();
   let first = await chunks.next();
   while (first.done !== true && first.value.length === 0) first = await chunks.next();
   if (first.done === true) return;

@@ -34,11 +34,16 @@ export const tokenizerTrain: Command = command({
     "Memory grows with the number of distinct words, not with the files.",
   ],
   async run({ options, path, status, io }) {
-    const { size, cased, minFrequency, alphabet, token, field, name, workers, overwrite } = options, started = performance.now(), out = path(options.out);
+    const { size, cased, minFrequency, alphabet, token, field, name, workers, overwrite } = options;
+    const started = performance.now();
+    const out = path(options.out);
     await refuseOther(out, overwrite);
-    const { trainVocabulary } = await import("@cloze/tokenizer-wordpiece/train"), { wordPiece } = await import("@cloze/tokenizer-wordpiece"), line = status();
+    const { trainVocabulary } = await import("@cloze/tokenizer-wordpiece/train");
+    const { wordPiece } = await import("@cloze/tokenizer-wordpiece");
+    const line = status();
     try {
-      const counter = await countWords({ names: options.data, path, env: io.env, field, workers, line }, { lowercase: !cased }), words = counter.words();
+      const counter = await countWords({ names: options.data, path, env: io.env, field, workers, line }, { lowercase: !cased });
+      const words = counter.words();
       if (words.size === 0) throw new ConfigError(`--data: expected text to train on, got none in ${options.data.join(" ")}. Check the files.`);
       const vocabulary = trainVocabulary(words, {
         size, minFrequency, alphabetLimit: alphabet, initialTokens: token,
@@ -46,9 +51,11 @@ export const tokenizerTrain: Command = command({
       });
       let total = 0;
       for (let entry = 0; entry < words.size; entry++) total += words.count(entry);
-      const tokenizer = wordPiece({ name, vocabulary, lowercase: !cased }), files = tokenizer.files();
+      const tokenizer = wordPiece({ name, vocabulary, lowercase: !cased });
+      const files = tokenizer.files();
       await writeFiles(out, files);
-      const seconds = (performance.now() - started) / 1000, { replacements } = counter;
+      const seconds = (performance.now() - started) / 1000;
+      const { replacements } = counter;
       return {
         json: {
           path: out, files: Object.keys(files), tokenizer: { name, hash: tokenizer.hash, vocabularySize: vocabulary.length },
@@ -95,15 +102,19 @@ interface Request {
 
 /** Plain text is counted as bytes on threads; rows and data sets are read as documents first. */
 async function countWords({ names, path, env, field, workers, line }: Request, words: WordOptions): Promise<WordCounter> {
-  const { formatOfName, readDocuments, resolveSources } = await import("@cloze/data/node"), { WordCounter } = await import("@cloze/tokenizer-wordpiece/train");
-  const texts: string[] = [], others: string[] = [];
+  const { formatOfName, readDocuments, resolveSources } = await import("@cloze/data/node");
+  const { WordCounter } = await import("@cloze/tokenizer-wordpiece/train");
+  const texts: string[] = [];
+  const others: string[] = [];
   for (const name of names) {
-    const local = await stat(path(name)).then((found) => found.isFile(), () => false), format = formatOfName(name);
+    const local = await stat(path(name)).then((found) => found.isFile(), () => false);
+    const format = formatOfName(name);
     if (format === "fasta") throw new ConfigError(`--data ${name}: expected text, got residues. Proteins have their alphabets: esm2, protbert, amplify.`);
     if (format === "text" || (local && format === undefined)) texts.push(path(name));
     else others.push(local ? path(name) : name);
   }
-  const share = COUNTING / (others.length > 0 && texts.length > 0 ? 2 : 1), settings = { ...words, ...(workers === undefined ? {} : { workers }) };
+  const share = COUNTING / (others.length > 0 && texts.length > 0 ? 2 : 1);
+  const settings = { ...words, ...(workers === undefined ? {} : { workers }) };
   const counter = texts.length === 0 ? new WordCounter(words) : await (await import("@cloze/tokenizer-wordpiece/node")).countFiles(texts, {
     ...settings, onProgress: ({ file, bytesRead, bytesTotal }) => line.update(share * bytesRead / Math.max(1, bytesTotal), `${file.split(/[\\/]/).at(-1) ?? file}  ${bytes(bytesRead)}`),
   });

@@ -40,7 +40,9 @@ export class GridCanvas {
   }
 
   #paint(): void {
-    const grid = this.#grid, { canvas } = this, context = canvas.getContext("2d");
+    const grid = this.#grid;
+    const { canvas } = this;
+    const context = canvas.getContext("2d");
     if (context === null) return;
     canvas.width = grid?.columns ?? 1;
     canvas.height = grid?.rows ?? 1;
@@ -48,7 +50,9 @@ export class GridCanvas {
     const [ground, above, below] = (["--cell-ground", "--cell-above", "--cell-below"] as const).map((name) => colourOf(canvas, name)) as [Colour, Colour, Colour];
     const image = context.createImageData(grid.columns, grid.rows);
     grid.values.forEach((value, at) => {
-      const share = Math.max(-1, Math.min(1, grid.scale(value))), to = share < 0 ? below : above, amount = Math.abs(share);
+      const share = Math.max(-1, Math.min(1, grid.scale(value)));
+      const to = share < 0 ? below : above;
+      const amount = Math.abs(share);
       for (let c = 0; c < 3; c++) image.data[at * 4 + c] = (ground[c] as number) + ((to[c] as number) - (ground[c] as number)) * amount;
       image.data[at * 4 + 3] = 255;
     });
@@ -56,14 +60,17 @@ export class GridCanvas {
   }
 
   #key(event: KeyboardEvent): void {
-    const moves: Readonly<Record<string, readonly [number, number]>> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }, move = moves[event.key], grid = this.#grid;
+    const moves: Readonly<Record<string, readonly [number, number]>> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+    const move = moves[event.key];
+    const grid = this.#grid;
     if (move === undefined || grid === undefined) return;
     event.preventDefault();
     this.#say(Math.max(0, Math.min(grid.rows - 1, this.#at[0] + move[0])), Math.max(0, Math.min(grid.columns - 1, this.#at[1] + move[1])));
   }
 
   #point(event: PointerEvent): void {
-    const grid = this.#grid, box = this.canvas.getBoundingClientRect();
+    const grid = this.#grid;
+    const box = this.canvas.getBoundingClientRect();
     if (grid === undefined) return;
     this.#say(Math.min(grid.rows - 1, Math.floor(((event.clientY - box.top) / box.height) * grid.rows)), Math.min(grid.columns - 1, Math.floor(((event.clientX - box.left) / box.width) * grid.columns)));
   }

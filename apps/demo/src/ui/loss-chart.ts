@@ -3,7 +3,11 @@ import type { TrainerRow } from "../run-files.ts";
 import { h, say, svg } from "./dom.ts";
 import { nats } from "./format.ts";
 
-const HEIGHT = 260, LEFT = 44, RIGHT = 12, TOP = 14, BOTTOM = 30;
+const HEIGHT = 260;
+const LEFT = 44;
+const RIGHT = 12;
+const TOP = 14;
+const BOTTOM = 30;
 /** Weight of the newest step in the running mean. */
 const NEWEST = 0.1;
 
@@ -51,10 +55,16 @@ export class LossChart {
   }
 
   #draw(): void {
-    const rows = this.#rows, train = rows.filter(({ type }) => type === "train"), held = rows.filter(({ type }) => type === "eval"), floor = this.#floor;
-    const losses = [...rows.map(({ loss }) => loss), ...(floor === undefined ? [] : [floor])], width = this.#width;
-    const [low, high] = losses.length === 0 ? [2, 4] : range(losses), steps = Math.max(1, this.#steps, train.at(-1)?.step ?? 0);
-    const x = (step: number): number => LEFT + (step / steps) * (width - LEFT - RIGHT), y = (loss: number): number => TOP + ((high - loss) / (high - low)) * (HEIGHT - TOP - BOTTOM);
+    const rows = this.#rows;
+    const train = rows.filter(({ type }) => type === "train");
+    const held = rows.filter(({ type }) => type === "eval");
+    const floor = this.#floor;
+    const losses = [...rows.map(({ loss }) => loss), ...(floor === undefined ? [] : [floor])];
+    const width = this.#width;
+    const [low, high] = losses.length === 0 ? [2, 4] : range(losses);
+    const steps = Math.max(1, this.#steps, train.at(-1)?.step ?? 0);
+    const x = (step: number): number => LEFT + (step / steps) * (width - LEFT - RIGHT);
+    const y = (loss: number): number => TOP + ((high - loss) / (high - low)) * (HEIGHT - TOP - BOTTOM);
     const point = (step: number, loss: number): string => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`;
     const smooth = runningMean(train.map(({ loss }) => loss)).map((mean, i) => point(train[i]?.step ?? 0, mean));
     this.#floorKey.style.visibility = floor === undefined ? "hidden" : "visible";
@@ -75,7 +85,8 @@ export class LossChart {
       ...held.map(({ step, loss }) => svg("circle", { class: "held", cx: x(step), cy: y(loss), r: 4 })),
       ...(rows.length === 0 ? [svg("text", { class: "empty", x: width / 2, y: HEIGHT / 2 - 20, "text-anchor": "middle" }, "The loss will be drawn here, step by step.")] : []),
     );
-    const last = train.at(-1), lastHeld = held.at(-1);
+    const last = train.at(-1);
+    const lastHeld = held.at(-1);
     say(this.#summary, last === undefined ? "No steps yet." : `After ${last.step} of ${steps} steps the training loss is ${nats(last.loss)} nats${lastHeld ? `, the validation loss ${nats(lastHeld.loss)}` : ""}${floor === undefined ? "" : `; the unigram floor is ${nats(floor)}`}.`);
   }
 }
@@ -84,7 +95,8 @@ const key = (kind: string, label: string): HTMLElement => h("li", {}, h("span", 
 
 /** Exponential, and not drawn to where it began: each value is divided by the weights so far. */
 function runningMean(losses: readonly number[]): readonly number[] {
-  let sum = 0, weight = 0;
+  let sum = 0;
+  let weight = 0;
   return losses.map((loss) => {
     sum += NEWEST * (loss - sum);
     weight += NEWEST * (1 - weight);
@@ -93,13 +105,17 @@ function runningMean(losses: readonly number[]): readonly number[] {
 }
 
 function range(losses: readonly number[]): readonly [number, number] {
-  const low = Math.min(...losses), high = Math.max(...losses), room = Math.max(0.02, (high - low) * 0.08);
+  const low = Math.min(...losses);
+  const high = Math.max(...losses);
+  const room = Math.max(0.02, (high - low) * 0.08);
   return [low - room, high + room];
 }
 
 /** At most `most` round numbers in a range. */
 function ticks(low: number, high: number, most: number): readonly number[] {
-  const rough = (high - low) / most, size = 10 ** Math.floor(Math.log10(rough)), step = ([1, 2, 5, 10].find((times) => times * size >= rough) ?? 10) * size;
+  const rough = (high - low) / most;
+  const size = 10 ** Math.floor(Math.log10(rough));
+  const step = ([1, 2, 5, 10].find((times) => times * size >= rough) ?? 10) * size;
   const found: number[] = [];
   for (let value = Math.ceil(low / step) * step; value <= high + 1e-9; value += step) found.push(Number(value.toFixed(6)));
   return found;

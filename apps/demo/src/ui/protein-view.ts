@@ -105,7 +105,9 @@ export class ProteinView {
   }
 
   #walk(event: KeyboardEvent): void {
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10 }[event.key], buttons = [...this.#residues.querySelectorAll("button")], from = buttons.findIndex((button) => button === document.activeElement);
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10 }[event.key];
+    const buttons = [...this.#residues.querySelectorAll("button")];
+    const from = buttons.findIndex((button) => button === document.activeElement);
     const target = event.key === "Home" ? 0 : event.key === "End" ? buttons.length - 1 : step === undefined ? -1 : from + step;
     if (from < 0 || buttons[target] === undefined) return;
     event.preventDefault();
@@ -119,7 +121,8 @@ export class ProteinView {
 
   async #mask(at: number): Promise<void> {
     if (!this.#ready) return;
-    const sequence = this.#sequence, buttons = [...this.#residues.querySelectorAll("button")];
+    const sequence = this.#sequence;
+    const buttons = [...this.#residues.querySelectorAll("button")];
     this.#masked = at;
     this.#focusable(buttons, at);
     for (const [i, button] of buttons.entries()) button.setAttribute("aria-pressed", String(i === at));
@@ -134,7 +137,8 @@ export class ProteinView {
     if (!this.#ready || this.#looking || this.#sequence === "") return;
     this.#looking = true;
     try {
-      const sequence = this.#sequence, maps = await this.#ask("maps", { sequence, layer: Math.max(0, this.#layer.selectedIndex), head: Math.max(0, this.#head.selectedIndex) });
+      const sequence = this.#sequence;
+      const maps = await this.#ask("maps", { sequence, layer: Math.max(0, this.#layer.selectedIndex), head: Math.max(0, this.#head.selectedIndex) });
       if (this.#ready && sequence === this.#sequence) this.#draw(maps, sequence);
     } catch (error) {
       if (this.#ready) this.#notice.show(error);
@@ -148,14 +152,17 @@ export class ProteinView {
     options(this.#layer, layers);
     options(this.#head, heads);
     const place = (at: number): string => `${sequence[at] ?? ""}${at + 1}`;
-    const largest = attention.reduce((a, b) => Math.max(a, b), 1e-9), sorted = contacts.toSorted(), bright = Math.max(1e-9, sorted[Math.floor(sorted.length * 0.99)] as number);
+    const largest = attention.reduce((a, b) => Math.max(a, b), 1e-9);
+    const sorted = contacts.toSorted();
+    const bright = Math.max(1e-9, sorted[Math.floor(sorted.length * 0.99)] as number);
     this.#attention.show({ rows: length, columns: length, values: attention, scale: (value) => Math.sqrt(value / largest), words: (i, j, value) => `${place(i)} looks at ${place(j)}: ${value.toFixed(4)}` });
     this.#contacts.show({ rows: length, columns: length, values: contacts, scale: (value) => Math.max(0, value / bright), words: (i, j, value) => `${place(i)} and ${place(j)}: ${value.toFixed(4)}` });
   }
 
   async #substitute(): Promise<void> {
     if (this.#abort !== undefined) return this.#abort.abort();
-    const controller = new AbortController(), sequence = this.#sequence;
+    const controller = new AbortController();
+    const sequence = this.#sequence;
     this.#abort = controller;
     say(this.#score, "Stop scoring");
     this.#scoring.value = 0;

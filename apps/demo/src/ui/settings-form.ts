@@ -9,7 +9,8 @@ const SIZE_WORDS: Readonly<Record<Side, Readonly<Record<Size, string>>>> = {
 };
 const OBJECTIVE_WORDS: Readonly<Record<ObjectiveChoice, string>> = { mlm: "Masked tokens, 15 %", "mlm-30": "Masked tokens, 30 %", "mlm+nsp": "Masked tokens and next sentence" };
 const OPTIMIZER_WORDS: Readonly<Record<OptimizerChoice, string>> = { adamw: "AdamW", muon: "Muon", "stable-adamw": "StableAdamW", lamb: "LAMB" };
-const RATES: Readonly<Record<Size, number>> = { tiny: 3e-3, small: 1e-3, medium: 4e-4 }, MUON_RATE = 0.02;
+const RATES: Readonly<Record<Size, number>> = { tiny: 3e-3, small: 1e-3, medium: 4e-4 };
+const MUON_RATE = 0.02;
 
 interface NumberField {
   readonly name: "steps" | "lr" | "length" | "rows" | "seed";
@@ -55,7 +56,8 @@ export class SettingsForm {
   /** Undefined where a field holds no number of its range. */
   get value(): Settings | undefined {
     if (!this.element.checkValidity()) return undefined;
-    const text = (name: string): string => this.#fields.get(name)?.value ?? "", number = (name: string): number => Number(text(name));
+    const text = (name: string): string => this.#fields.get(name)?.value ?? "";
+    const number = (name: string): number => Number(text(name));
     return {
       side: this.#side, size: text("size") as Size, objective: text("objective") as ObjectiveChoice, optimizer: text("optimizer") as OptimizerChoice,
       lr: number("lr"), steps: number("steps"), length: number("length"), rows: number("rows"), seed: number("seed"),
@@ -78,19 +80,22 @@ export class SettingsForm {
 
   /** The rate goes with size and optimizer until somebody has set it. */
   #changed(target: EventTarget | null): void {
-    const rate = this.#fields.get("lr"), size = this.#fields.get("size")?.value as Size;
+    const rate = this.#fields.get("lr");
+    const size = this.#fields.get("size")?.value as Size;
     if (target === rate) this.#rateTouched = true;
     else if (rate !== undefined && !this.#rateTouched) rate.value = String(this.#fields.get("optimizer")?.value === "muon" ? MUON_RATE : RATES[size]);
   }
 
   #choice(name: string, label: string, choices: readonly (readonly [value: string, words: string])[]): HTMLElement {
-    const id = idOf(this.#side, name), field = h("select", { id, name }, ...choices.map(([value, words]) => h("option", { value }, words)));
+    const id = idOf(this.#side, name);
+    const field = h("select", { id, name }, ...choices.map(([value, words]) => h("option", { value }, words)));
     this.#fields.set(name, field);
     return h("div", { class: "field" }, h("label", { for: id }, label), field);
   }
 
   #number({ name, label, value, min, max, step }: NumberField): HTMLElement {
-    const id = idOf(this.#side, name), field = h("input", { id, name, type: "number", inputmode: "decimal", value, min, max, step, required: true });
+    const id = idOf(this.#side, name);
+    const field = h("input", { id, name, type: "number", inputmode: "decimal", value, min, max, step, required: true });
     this.#fields.set(name, field);
     return h("div", { class: "field" }, h("label", { for: id }, label), field);
   }

@@ -42,7 +42,8 @@ export class Side {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: SideOptions) {
-    const { kind, notice } = options, ask: Ask = (name, asked, how) => this.#client.ask(name, asked, how);
+    const { kind, notice } = options;
+    const ask: Ask = (name, asked, how) => this.#client.ask(name, asked, how);
     this.#options = options;
     this.#client = new WorkerClient({ onRow: (row) => { this.#training.add(row); this.#protein?.trained(); }, onState: (state) => this.#take(state) });
     this.#data = new DataPanel(kind, { onSource: (source, vocabulary) => void this.#open(source, vocabulary), onCancel: () => this.#restart() });
@@ -51,7 +52,8 @@ export class Side {
     this.#saved = new SavedPanel(kind, { onSave: () => void this.#save(), onDownload: () => void this.#download(), onLoad: (entry) => void this.#load(entry), onFile: (file) => void this.#openFile(file) }, notice);
     this.#protein = kind === "protein" ? new ProteinView(ask, notice) : undefined;
     this.#text = kind === "text" ? new TextView(ask, notice) : undefined;
-    const look = (this.#protein ?? this.#text)?.element, title = idOf(kind, "model-title");
+    const look = (this.#protein ?? this.#text)?.element;
+    const title = idOf(kind, "model-title");
     this.element = h("div", { class: "side" },
       h("div", { class: "column" }, this.#data.element, h("section", { "aria-labelledby": title }, h("h2", { id: title }, "Model"), this.#form.element)),
       h("div", { class: "column wide" }, this.#training.element, ...(look ? [look] : [])),
@@ -68,7 +70,8 @@ export class Side {
   #take(state: RunState): void {
     const before = this.#state?.phase;
     this.#state = state;
-    const { phase, error } = state, isRun = phase === "training" || phase === "paused" || phase === "finished";
+    const { phase, error } = state;
+    const isRun = phase === "training" || phase === "paused" || phase === "finished";
     this.#training.show(state, this.#summary !== undefined);
     this.#lock();
     if (phase !== before) {
@@ -81,7 +84,8 @@ export class Side {
   }
 
   #lock(): void {
-    const phase = this.#state?.phase ?? "idle", locked = phase === "preparing" || phase === "training" || phase === "paused";
+    const phase = this.#state?.phase ?? "idle";
+    const locked = phase === "preparing" || phase === "training" || phase === "paused";
     this.#form.lock(locked);
     this.#data.busy(this.#reading, locked);
     if (!this.#reading) this.#data.show(this.#summary);
@@ -115,7 +119,8 @@ export class Side {
   }
 
   async #ask(): Promise<void> {
-    const settings = this.#form.value, phase = this.#state?.phase ?? "idle";
+    const settings = this.#form.value;
+    const phase = this.#state?.phase ?? "idle";
     if (settings === undefined || this.#summary === undefined || phase === "preparing" || phase === "training") return;
     await this.#options.notice.during(async () => {
       const estimate = await this.#client.ask("estimate", settings);
@@ -153,7 +158,8 @@ export class Side {
 
   /** What the worker was doing is ended with it; its data is read again by a new one. */
   #restart(): void {
-    const reading = this.#reading, source = this.#source;
+    const reading = this.#reading;
+    const source = this.#source;
     this.#client.restart();
     this.#state = undefined;
     this.#training.show(undefined, false);
@@ -182,7 +188,8 @@ export class Side {
     if (settings === undefined) return;
     await this.#options.notice.during(async () => {
       this.#saved.say("Saving…");
-      const content = await this.#saveContent(), { step } = JSON.parse(new TextDecoder().decode(content.files["trainer_state.json"])) as { readonly step: number };
+      const content = await this.#saveContent();
+      const { step } = JSON.parse(new TextDecoder().decode(content.files["trainer_state.json"])) as { readonly step: number };
       const size = Object.values(content.files).reduce((n, file) => n + file.length, content.source?.bytes?.length ?? 0);
       const entry: SavedEntry = { id: this.#id, side: settings.side, name: nameOf(settings, this.#summary), step, loss: this.#training.rows.findLast((row) => row.type === "train" && row.step <= step)?.loss, bytes: size, savedAt: Date.now() };
       await putSaved(entry, content);
@@ -195,7 +202,8 @@ export class Side {
     const settings = this.#state?.settings;
     if (settings === undefined) return;
     await this.#options.notice.during(async () => {
-      const { files } = await this.#saveContent(), name = `cloze-${settings.side}-${settings.size}`;
+      const { files } = await this.#saveContent();
+      const name = `cloze-${settings.side}-${settings.size}`;
       const url = URL.createObjectURL(new Blob([writeZip(Object.fromEntries(Object.entries(files).map(([file, data]) => [`${name}/${file}`, data])))], { type: "application/zip" }));
       h("a", { href: url, download: `${name}.zip` }).click();
       // The download has the address by then.

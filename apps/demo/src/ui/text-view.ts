@@ -4,7 +4,8 @@ import { h } from "./dom.ts";
 import type { Notice } from "./notice.ts";
 import type { Ask } from "./protein-view.ts";
 
-const BARS = 6, WAIT_MS = 150;
+const BARS = 6;
+const WAIT_MS = 150;
 
 export class TextView {
   readonly element: HTMLElement;

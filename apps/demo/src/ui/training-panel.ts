@@ -58,7 +58,8 @@ export class TrainingPanel {
 
   show(state: RunState | undefined, hasData: boolean): void {
     this.#state = state;
-    const phase = state?.phase ?? "idle", labels = { idle: "Train", preparing: "Stop", training: "Pause", paused: "Resume", finished: "Train anew", failed: "Train anew" } as const;
+    const phase = state?.phase ?? "idle";
+    const labels = { idle: "Train", preparing: "Stop", training: "Pause", paused: "Resume", finished: "Train anew", failed: "Train anew" } as const;
     say(this.#main, labels[phase]);
     this.#main.disabled = phase === "idle" || phase === "finished" || phase === "failed" ? !hasData : phase === "paused" && state?.canTrain !== true;
     this.#close.disabled = phase === "idle" || phase === "preparing";
@@ -70,8 +71,14 @@ export class TrainingPanel {
   }
 
   #numbers(): void {
-    const state = this.#state, train = this.#rows.filter(({ type }) => type === "train"), last = train.at(-1), recent = train.slice(-RECENT), steps = state?.steps ?? 0, step = last?.step ?? state?.step ?? 0;
-    const stepMs = recent.length === 0 ? 0 : recent.reduce((sum, { time }) => sum + (time.stepMs ?? 0), 0) / recent.length, held = this.#rows.findLast(({ type }) => type === "eval");
+    const state = this.#state;
+    const train = this.#rows.filter(({ type }) => type === "train");
+    const last = train.at(-1);
+    const recent = train.slice(-RECENT);
+    const steps = state?.steps ?? 0;
+    const step = last?.step ?? state?.step ?? 0;
+    const stepMs = recent.length === 0 ? 0 : recent.reduce((sum, { time }) => sum + (time.stepMs ?? 0), 0) / recent.length;
+    const held = this.#rows.findLast(({ type }) => type === "eval");
     const values: Readonly<Record<(typeof STATS)[number], string>> = {
       Step: steps === 0 ? "–" : `${integer(step)} of ${integer(steps)}`, Loss: nats(last?.loss), "Held out": nats(held?.loss),
       "Tokens/s": last?.time.tokensPerSecond === undefined ? "–" : count(last.time.tokensPerSecond), "Step time": stepMs === 0 ? "–" : `${stepMs < 10 ? stepMs.toFixed(1) : Math.round(stepMs)} ms`,

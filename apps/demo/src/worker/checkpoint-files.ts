@@ -62,7 +62,8 @@ export async function tokenizerOf(files: Files, side: Side): Promise<Tokenizer> 
 export async function savedRunOf(files: Files, { opened }: Model): Promise<SavedRun> {
   const state = jsonOf(files, STATE_FILE) as Partial<TrainerState> | null;
   if (state?.version !== 1 || !Number.isSafeInteger(state.step)) throw new FormatError(STATE_FILE, "", "expected a trainer state of version 1. Open a run that this page has saved.");
-  const stored = tensorsIn(files, MODEL_FILE), { weights } = await readWeights(opened, { shapes: new Map(Object.entries(stored).map(([name, { shape }]) => [name, shape])), read: async (name) => floats(stored[name], name) }, MODEL_FILE);
+  const stored = tensorsIn(files, MODEL_FILE);
+  const { weights } = await readWeights(opened, { shapes: new Map(Object.entries(stored).map(([name, { shape }]) => [name, shape])), read: async (name) => floats(stored[name], name) }, MODEL_FILE);
   const rows: readonly TrainerRow[] = METRICS_FILE in files ? parseMetricsText(textOf(files, METRICS_FILE)) : [];
   return { weights, optimizer: tensorsIn(files, OPTIMIZER_FILE), state: state as TrainerState, rows };
 }

@@ -12,7 +12,8 @@ import { readSource } from "./read-source.ts";
 
 /** As the command line holds out: it does not depend on the run's seed. */
 const SPLIT = { seed: 0, valid: 0.05 };
-const EXAMPLES = 40, EXAMPLE_LENGTHS = [40, 250] as const;
+const EXAMPLES = 40;
+const EXAMPLE_LENGTHS = [40, 250] as const;
 /** With fewer documents between blank lines than this, each line is taken as one. */
 const FEWEST_DOCUMENTS = 20;
 
@@ -35,15 +36,19 @@ export interface OpenRequest {
 }
 
 export async function openData(request: OpenRequest): Promise<OpenedData> {
-  const bytes = await readSource(request.side, request.source), { high, low } = contentHash(bytes, 0, 0, bytes.length);
+  const bytes = await readSource(request.side, request.source);
+  const { high, low } = contentHash(bytes, 0, 0, bytes.length);
   const hash = [high, low].map((part) => part.toString(16).padStart(8, "0")).join("");
   return request.side === "protein" ? openProteins(request, bytes, hash) : openText(request, bytes, hash);
 }
 
 async function openProteins({ side, source }: OpenRequest, bytes: Uint8Array, hash: string): Promise<OpenedData> {
-  const { esm2 } = await import("@cloze/tokenizer-protein"), tokenizer = esm2(), collector = fastaCollector({ tokenizer, split: SPLIT, names: true }, () => source.name);
+  const { esm2 } = await import("@cloze/tokenizer-protein");
+  const tokenizer = esm2();
+  const collector = fastaCollector({ tokenizer, split: SPLIT, names: true }, () => source.name);
   collector.push(bytes);
-  const sets = collector.finish(), { train, valid } = sets;
+  const sets = collector.finish();
+  const { train, valid } = sets;
   if (train.size === 0) throw new ConfigError(`${source.name}: expected proteins to train on, got none. Is it a FASTA file of amino acids?`);
   const unknown = Object.keys(sets.counts.unknown);
   const summary: DataSummary = {
@@ -56,10 +61,13 @@ async function openProteins({ side, source }: OpenRequest, bytes: Uint8Array, ha
 
 async function openText({ side, source, vocabulary, tokenizer: given }: OpenRequest, bytes: Uint8Array, hash: string): Promise<OpenedData> {
   if (bytes.subarray(0, 4096).includes(0)) throw new ConfigError(`${source.name}: expected text, got binary data. Open a plain text file, or paste text.`);
-  const documents = documentsIn(bytes, source.name), tokenizer = given ?? (await trainedTokenizer(documents.all, vocabulary));
+  const documents = documentsIn(bytes, source.name);
+  const tokenizer = given ?? (await trainedTokenizer(documents.all, vocabulary));
   const collector = documentCollector({ tokenizer, split: SPLIT });
   for (const document of documents.all) collector.push(document);
-  const sets = collector.finish([documents.report]), { train, valid } = sets, held = valid.documents.size;
+  const sets = collector.finish([documents.report]);
+  const { train, valid } = sets;
+  const held = valid.documents.size;
   if (train.documents.size === 0) throw new ConfigError(`${source.name}: expected text to train on, got none. Paste at least a few paragraphs.`);
   const counted = held > 0 ? valid.documents : train.documents;
   const summary: DataSummary = {
@@ -75,7 +83,8 @@ type Documents = ReturnType<TextParser["push"]>;
 
 function documentsIn(bytes: Uint8Array, file: string): { readonly all: Documents; readonly report: TextParser["report"]; readonly byLine: boolean } {
   const read = (rule: "blank-line" | "line"): { readonly all: Documents; readonly report: TextParser["report"] } => {
-    const parser = new TextParser({ file, documents: rule }), all = [...parser.push(bytes), ...parser.finish()];
+    const parser = new TextParser({ file, documents: rule });
+    const all = [...parser.push(bytes), ...parser.finish()];
     return { all, report: parser.report };
   };
   const found = read("blank-line");
@@ -83,7 +92,9 @@ function documentsIn(bytes: Uint8Array, file: string): { readonly all: Documents
 }
 
 async function trainedTokenizer(documents: Documents, size: number): Promise<Tokenizer> {
-  const { trainVocabulary, WordCounter } = await import("@cloze/tokenizer-wordpiece/train"), { wordPiece } = await import("@cloze/tokenizer-wordpiece"), counter = new WordCounter();
+  const { trainVocabulary, WordCounter } = await import("@cloze/tokenizer-wordpiece/train");
+  const { wordPiece } = await import("@cloze/tokenizer-wordpiece");
+  const counter = new WordCounter();
   for (const { sentences } of documents) counter.add(sentences.join("\n"));
   return wordPiece({ name: "wordpiece", vocabulary: trainVocabulary(counter.words(), { size }), lowercase: true });
 }
@@ -103,7 +114,8 @@ async function floorOf(dataset: Dataset, tokenizer: Tokenizer): Promise<number |
 
 /** Proteins of a length that one can look at, and where there are none of it the first ones, cut. */
 async function examplesOf(dataset: FastaDatasets["valid"], tokenizer: Tokenizer): Promise<readonly Example[]> {
-  const [shortest, longest] = EXAMPLE_LENGTHS, all = Array.from({ length: dataset.size }, (_, i) => i);
+  const [shortest, longest] = EXAMPLE_LENGTHS;
+  const all = Array.from({ length: dataset.size }, (_, i) => i);
   const fitting = all.filter((i) => dataset.lengthOf(i) >= shortest && dataset.lengthOf(i) <= longest);
   return (fitting.length > 0 ? fitting : all).slice(0, EXAMPLES).map((i) => ({
     name: dataset.names?.[i]?.slice(0, 80) || `Protein ${i + 1}`, sequence: Array.from(dataset.read(i).subarray(0, longest), (id) => tokenizer.vocabulary[id] ?? "X").join(""),
@@ -117,17 +129,21 @@ export interface Rows {
 }
 
 export function rowsOf({ sets, tokenizer }: OpenedData, { seed, length, rows: rowsPerBatch }: Settings, { rows = "sequences" }: Objective): Rows {
-  const { pad, start, end } = tokenizer.special, special = { pad, ...(start !== undefined && { start }), ...(end !== undefined && { end }) }, tokens = Math.max(length, 4096);
+  const { pad, start, end } = tokenizer.special;
+  const special = { pad, ...(start !== undefined && { start }), ...(end !== undefined && { end }) };
+  const tokens = Math.max(length, 4096);
   if (rows !== "sequences") {
     if (!("counts" in sets) || !isText(sets)) throw new ConfigError("next sentences: expected text, got proteins. Choose another objective.");
-    const held = sets.valid.sentences, { second } = rows;
+    const held = sets.valid.sentences;
+    const { second } = rows;
     return {
       train: pairBatches(sets.train.sentences, { seed, length, rowsPerBatch, special, second }),
       valid: held.documents < 2 ? undefined : pairEvaluationBatches(held, { special, length, rowsPerBatch: Math.max(1, Math.floor(tokens / length)), second }),
     };
   }
   const cut = (dataset: Dataset, windowSeed: number): Dataset => windowed(dataset, { length: length - framingLength(special), seed: windowSeed });
-  const train = isText(sets) ? cut(sets.train.documents, seed) : sets.train, valid = isText(sets) ? cut(sets.valid.documents, 0) : sets.valid;
+  const train = isText(sets) ? cut(sets.train.documents, seed) : sets.train;
+  const valid = isText(sets) ? cut(sets.valid.documents, 0) : sets.valid;
   return {
     train: packedBatches(train, { seed, length, rowsPerBatch, special }),
     valid: valid.size === 0 ? undefined : paddedBatches(valid, { special, maxSequence: length, tokensPerBatch: tokens }),

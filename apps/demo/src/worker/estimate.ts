@@ -15,16 +15,21 @@ import { modelOf, newConfig, objectiveOf, optimizerOf } from "./model.ts";
 const SHARE_OF_PRODUCT = 0.35;
 
 export async function estimateRun(settings: Settings, data: OpenedData, flopsPerSecond: number): Promise<Estimate> {
-  const objective = await objectiveOf(settings, data.tokenizer), config = await newConfig(settings.side, settings.size), { source, parameters } = await modelOf(config, settings.size, objective, data.tokenizer);
-  const batch = await rowsOf(data, settings, objective).train.batchAt(0), types = feedTypes(objective.prepare(batch, { seed: settings.seed, step: 0, evaluation: false }));
+  const objective = await objectiveOf(settings, data.tokenizer);
+  const config = await newConfig(settings.side, settings.size);
+  const { source, parameters } = await modelOf(config, settings.size, objective, data.tokenizer);
+  const batch = await rowsOf(data, settings, objective).train.batchAt(0);
+  const types = feedTypes(objective.prepare(batch, { seed: settings.seed, step: 0, evaluation: false }));
   const setup: TrainSetup = { source, objective, optimizer: optimizerOf(settings), clip: 1 };
-  const memoryBytes = peakLiveBytes(stepProgram(setup, types)), sizes = sizesOf(config, data.tokenizer.vocabulary.length);
+  const memoryBytes = peakLiveBytes(stepProgram(setup, types));
+  const sizes = sizesOf(config, data.tokenizer.vocabulary.length);
   const flops = flopsPerToken(sizes, settings.length) * settings.length * settings.rows * settings.steps;
   return { parameters: [...parameters.values()].reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0), memoryBytes, seconds: flops / (flopsPerSecond * SHARE_OF_PRODUCT) };
 }
 
 function sizesOf(config: unknown, vocab: number): Parameters<typeof flopsPerToken>[0] {
-  const json = config as Readonly<Record<string, number>>, size = (key: string): number => json[key] ?? 0;
+  const json = config as Readonly<Record<string, number>>;
+  const size = (key: string): number => json[key] ?? 0;
   return { vocab, hidden: size("hidden_size"), layers: size("num_hidden_layers"), intermediate: size("intermediate_size") };
 }
 
@@ -35,9 +40,13 @@ export async function measureRate(backend: Backend): Promise<number> {
 }
 
 async function productRate(backend: Backend, n: number): Promise<{ readonly rate: number; readonly seconds: number }> {
-  const graph = new Graph(), a = graph.input("a", "f32", [n, n]), b = graph.input("b", "f32", [n, n]), made = program(graph, { state: [a, b], outputs: { sum: a.matmul(b).sum() }, feeds: [] });
+  const graph = new Graph();
+  const a = graph.input("a", "f32", [n, n]);
+  const b = graph.input("b", "f32", [n, n]);
+  const made = program(graph, { state: [a, b], outputs: { sum: a.matmul(b).sum() }, feeds: [] });
   const ones = (): HostTensor => ({ dtype: "f32", shape: [n, n], data: new Float32Array(n * n).fill(1) });
-  const executable = await backend.compile(made), session = await backend.start({ a: ones(), b: ones() });
+  const executable = await backend.compile(made);
+  const session = await backend.start({ a: ones(), b: ones() });
   await session.run(executable, {});
   const began = performance.now();
   await session.run(executable, {});

@@ -12,16 +12,26 @@ export interface Looked {
 }
 
 export async function maskResidue({ encoder, tokenizer }: Looked, sequence: string, at: number): Promise<Distribution> {
-  const { ids } = tokenizer.encode(sequence), masked = Int32Array.from(ids), place = at + 1;
+  const { ids } = tokenizer.encode(sequence);
+  const masked = Int32Array.from(ids);
+  const place = at + 1;
   masked[place] = maskOf(tokenizer);
-  const { data } = await only(encoder.logits([masked])), row = data.subarray(place * encoder.vocab, (place + 1) * encoder.vocab);
-  const log = logSoftmax(row), candidates = AMINO_ACIDS.map((token) => ({ token, probability: Math.exp(log[idOf(tokenizer, token)] as number) }));
+  const { data } = await only(encoder.logits([masked]));
+  const row = data.subarray(place * encoder.vocab, (place + 1) * encoder.vocab);
+  const log = logSoftmax(row);
+  const candidates = AMINO_ACIDS.map((token) => ({ token, probability: Math.exp(log[idOf(tokenizer, token)] as number) }));
   return { truth: tokenizer.vocabulary[ids[place] as number] ?? "", candidates: candidates.sort((a, b) => b.probability - a.probability) };
 }
 
 export async function mapsOf({ encoder, tokenizer }: Looked, sequence: string, layer: number, head: number): Promise<Maps> {
-  const { ids } = tokenizer.encode(sequence), attentions = await only(encoder.attentions([ids])), n = ids.length, length = n - 2, { heads } = encoder, layers = attentions.length;
-  const attention = new Float32Array(length * length), mean = new Float32Array(length * length);
+  const { ids } = tokenizer.encode(sequence);
+  const attentions = await only(encoder.attentions([ids]));
+  const n = ids.length;
+  const length = n - 2;
+  const { heads } = encoder;
+  const layers = attentions.length;
+  const attention = new Float32Array(length * length);
+  const mean = new Float32Array(length * length);
   const chosen = attentions[Math.min(layer, layers - 1)];
   if (chosen === undefined) throw new ConfigError("maps: expected a model that shows its attention, got one that does not.");
   for (let i = 0; i < length; i++) {
@@ -39,13 +49,18 @@ function symmetric(map: Float32Array, n: number): Float32Array {
 
 /** Average product correction: map[i, j] - row[i] row[j] / all, each a mean. Dunn et al. 2008. */
 function withoutAverageProduct(map: Float32Array, n: number): Float32Array {
-  const rows = Float64Array.from({ length: n }, (_, i) => map.subarray(i * n, (i + 1) * n).reduce((a, b) => a + b, 0)), all = rows.reduce((a, b) => a + b, 0);
+  const rows = Float64Array.from({ length: n }, (_, i) => map.subarray(i * n, (i + 1) * n).reduce((a, b) => a + b, 0));
+  const all = rows.reduce((a, b) => a + b, 0);
   return map.map((value, at) => value - ((rows[Math.floor(at / n)] as number) * (rows[at % n] as number)) / all);
 }
 
 /** log p(letter) - log p(what stands there) at every place, each masked in turn: masked marginals, Meier et al. 2021. */
 export async function substitutionsOf({ encoder, tokenizer }: Looked, sequence: string, onProgress: (share: number) => void, signal: AbortSignal): Promise<Substitutions> {
-  const { ids } = tokenizer.encode(sequence), length = ids.length - 2, mask = maskOf(tokenizer), letters = AMINO_ACIDS.map((letter) => idOf(tokenizer, letter)), scores = new Float32Array(letters.length * length);
+  const { ids } = tokenizer.encode(sequence);
+  const length = ids.length - 2;
+  const mask = maskOf(tokenizer);
+  const letters = AMINO_ACIDS.map((letter) => idOf(tokenizer, letter));
+  const scores = new Float32Array(letters.length * length);
   function* masked(): Generator<Int32Array, void, undefined> {
     for (let at = 0; at < length; at++) {
       const copy = Int32Array.from(ids);
@@ -55,11 +70,13 @@ export async function substitutionsOf({ encoder, tokenizer }: Looked, sequence: 
   }
   let at = 0;
   // A part of the places at a time, so that it can be stopped between them.
-  const places = [...masked()], part = Math.max(1, Math.floor(2048 / ids.length));
+  const places = [...masked()];
+  const part = Math.max(1, Math.floor(2048 / ids.length));
   for (let from = 0; from < length; from += part) {
     signal.throwIfAborted();
     for await (const { data } of encoder.logits(places.slice(from, from + part))) {
-      const log = logSoftmax(data.subarray((at + 1) * encoder.vocab, (at + 2) * encoder.vocab)), truth = log[ids[at + 1] as number] as number;
+      const log = logSoftmax(data.subarray((at + 1) * encoder.vocab, (at + 2) * encoder.vocab));
+      const truth = log[ids[at + 1] as number] as number;
       for (const [row, id] of letters.entries()) scores[row * length + at] = (log[id] as number) - truth;
       at += 1;
     }
@@ -81,7 +98,8 @@ function maskOf({ special, name }: Tokenizer): number {
 }
 
 function logSoftmax(logits: Float32Array): Float64Array {
-  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity), sum = logits.reduce((total, x) => total + Math.exp(x - largest), 0);
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const sum = logits.reduce((total, x) => total + Math.exp(x - largest), 0);
   return Float64Array.from(logits, (x) => x - largest - Math.log(sum));
 }
 

@@ -32,7 +32,8 @@ export interface Model {
 }
 
 export async function modelOf(config: unknown, name: string, objective: Objective, tokenizer: Tokenizer): Promise<Model> {
-  const opened = await openModel(config, { vocab: tokenizer.vocabulary.length, special: tokenizer.special, zeroInitHead: true }), { model, buffers, maxLength, extraParameters } = opened;
+  const opened = await openModel(config, { vocab: tokenizer.vocabulary.length, special: tokenizer.special, zeroInitHead: true });
+  const { model, buffers, maxLength, extraParameters } = opened;
   const head: Head = objective.requires as Head;
   return {
     opened, source: { name, model, buffers, maxLength, extraParameters, configText: opened.configText({ head }) },

@@ -18,7 +18,8 @@ import { optimizerOf, type Model } from "./model.ts";
 /** Largest norm of the gradient. */
 const CLIP = 1;
 /** Evaluations in a run, and the fewest steps between two. */
-const EVALUATIONS = 6, EVALUATE_EVERY = 25;
+const EVALUATIONS = 6;
+const EVALUATE_EVERY = 25;
 
 export interface RunOptions {
   readonly backend: Backend;
@@ -80,15 +81,20 @@ export class Run {
 
   /** Compiles the first step and puts the parameters on the device. */
   static async start(options: RunOptions): Promise<Run> {
-    const { backend, settings, model, objective, data, saved } = options, weights = saved?.weights ?? initialize(model.parameters, settings.seed);
+    const { backend, settings, model, objective, data, saved } = options;
+    const weights = saved?.weights ?? initialize(model.parameters, settings.seed);
     if (data === undefined) return new Run(options, await backend.start(weights), weights, undefined);
-    const rows = rowsOf(data, settings, objective), { source } = model;
+    const rows = rowsOf(data, settings, objective);
+    const { source } = model;
     const steps: StepOptions = {
       backend, source, objective, optimizer: optimizerOf(settings), clip: CLIP, batches: rows.train, accumulate: 1, weights, seed: settings.seed,
       ...(saved && { resume: { optimizer: saved.optimizer, state: saved.state, dir: "the saved run" } }),
     };
-    const first = saved?.state.step ?? 0, programs = new Programs(steps, first), session = await programs.start(await prepareStep(steps, first));
-    const { valid } = rows, evaluator = valid && new Evaluator({ backend, source, objective, batches: { count: valid.count, batchAt: async (i) => (await turn(), valid.batchAt(i)) } });
+    const first = saved?.state.step ?? 0;
+    const programs = new Programs(steps, first);
+    const session = await programs.start(await prepareStep(steps, first));
+    const { valid } = rows;
+    const evaluator = valid && new Evaluator({ backend, source, objective, batches: { count: valid.count, batchAt: async (i) => (await turn(), valid.batchAt(i)) } });
     return new Run(options, session, weights, { steps, programs, evaluator });
   }
 
@@ -114,8 +120,11 @@ export class Run {
   /** Everything that it takes to go on from here, as of the end of a step. */
   save(): Promise<SavedRun> {
     return this.#between(async () => {
-      const { settings, objective } = this.options, trained = this.#programs?.trainedNames ?? [], moments = this.#programs?.optimizerNames ?? [];
-      const read = this.#programs === undefined ? {} : await this.session.read([...trained, ...moments]), pick = (names: readonly string[]): HostTensors => Object.fromEntries(names.map((name) => [name, read[name] as HostTensor]));
+      const { settings, objective } = this.options;
+      const trained = this.#programs?.trainedNames ?? [];
+      const moments = this.#programs?.optimizerNames ?? [];
+      const read = this.#programs === undefined ? {} : await this.session.read([...trained, ...moments]);
+      const pick = (names: readonly string[]): HostTensors => Object.fromEntries(names.map((name) => [name, read[name] as HostTensor]));
       const state: TrainerState = { version: 1, step: this.step, tokens: this.#tokens, seed: settings.seed, objective: objective.name, optimizer: optimizerOf(settings).name, compute: "f32", elapsedSeconds: this.#elapsed, ...(this.validLoss === undefined ? {} : { evalLoss: this.validLoss }) };
       return { weights: { ...this.weights, ...pick(trained) }, optimizer: this.#programs === undefined ? (this.options.saved?.optimizer ?? {}) : pick(moments), state, rows: this.rows };
     });
@@ -138,10 +147,13 @@ export class Run {
   }
 
   async #loop(steps: StepOptions): Promise<void> {
-    const { settings } = this.options, every = Math.max(EVALUATE_EVERY, Math.ceil(settings.steps / EVALUATIONS));
+    const { settings } = this.options;
+    const every = Math.max(EVALUATE_EVERY, Math.ceil(settings.steps / EVALUATIONS));
     let next: Promise<PreparedStep> | undefined;
     while (this.phase === "training") {
-      const done = this.step >= settings.steps, last = this.rows.at(-1), isDue = this.step > 0 && (done || this.step % every === 0) && !(last?.type === "eval" && last.step === this.step);
+      const done = this.step >= settings.steps;
+      const last = this.rows.at(-1);
+      const isDue = this.step > 0 && (done || this.step % every === 0) && !(last?.type === "eval" && last.step === this.step);
       if (isDue && this.#evaluator !== undefined) await this.#evaluate(this.#evaluator);
       else if (done) this.phase = "finished";
       else {
@@ -162,9 +174,14 @@ export class Run {
   }
 
   async #advance(prepared: PreparedStep): Promise<void> {
-    const { settings } = this.options, began = performance.now(), lr = settings.lr * this.#schedule(this.step + 1, settings.steps);
-    const { done } = await (this.#programs as Programs).call(this.session, { number: this.step, prepared, lr, lossScale: undefined }), out = await done;
-    const weight = out["weight"] ?? 0, loss = (out["loss"] ?? NaN) / (weight > 0 ? weight : 1), gradNorm = out["gradNorm"] ?? NaN;
+    const { settings } = this.options;
+    const began = performance.now();
+    const lr = settings.lr * this.#schedule(this.step + 1, settings.steps);
+    const { done } = await (this.#programs as Programs).call(this.session, { number: this.step, prepared, lr, lossScale: undefined });
+    const out = await done;
+    const weight = out["weight"] ?? 0;
+    const loss = (out["loss"] ?? NaN) / (weight > 0 ? weight : 1);
+    const gradNorm = out["gradNorm"] ?? NaN;
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw new ConfigError(`step ${this.step + 1}: expected a finite loss, got ${loss} with a gradient of norm ${gradNorm}. The model is as it was before this step. Begin again with a lower learning rate.`);
     const stepMs = performance.now() - began;
     this.step += 1;

@@ -90,10 +90,12 @@ export class Studio {
       return { files: filesOf(await run.save(), model, looked.tokenizer, runFile), source: data?.source };
     },
     load: async ({ side, files, source }) => {
-      const runFile = runFileOf(files), { settings } = runFile;
+      const runFile = runFileOf(files);
+      const { settings } = runFile;
       if (settings.side !== side) throw new ConfigError(`run: expected one on ${wordsOf(side)}, got one on ${wordsOf(settings.side)}. Open it on the other side of the page.`);
       const tokenizer = await tokenizerOf(files, side);
-      const opened = source === undefined ? this.#data : await openData({ side, source, vocabulary: 0, tokenizer }), fits = opened !== undefined && opened.side === side && opened.hash === runFile.data.hash;
+      const opened = source === undefined ? this.#data : await openData({ side, source, vocabulary: 0, tokenizer });
+      const fits = opened !== undefined && opened.side === side && opened.hash === runFile.data.hash;
       // Text that was opened before has a vocabulary of its own; the run's is the one that counts.
       const data = !fits ? undefined : opened.tokenizer.hash === tokenizer.hash ? opened : await openData({ side, source: opened.source, vocabulary: 0, tokenizer });
       if (data !== undefined) this.#data = data;
@@ -111,10 +113,13 @@ export class Studio {
     await this.#close();
     this.#tell({ phase: "preparing", settings, doing: "Compiling the first step" });
     try {
-      const { backend } = await this.#opened(), tokenizer = data?.tokenizer ?? (from && (await tokenizerOf(from.files, settings.side)));
+      const { backend } = await this.#opened();
+      const tokenizer = data?.tokenizer ?? (from && (await tokenizerOf(from.files, settings.side)));
       if (tokenizer === undefined) throw new ConfigError("training: expected data, got none. Open a file or take the sample.");
-      const objective = await objectiveOf(settings, tokenizer), config = from === undefined ? await newConfig(settings.side, settings.size) : jsonOf(from.files, CONFIG_FILE);
-      const model = await modelOf(config, `${settings.side}-${settings.size}`, objective, tokenizer), saved = from && (await savedRunOf(from.files, model));
+      const objective = await objectiveOf(settings, tokenizer);
+      const config = from === undefined ? await newConfig(settings.side, settings.size) : jsonOf(from.files, CONFIG_FILE);
+      const model = await modelOf(config, `${settings.side}-${settings.size}`, objective, tokenizer);
+      const saved = from && (await savedRunOf(from.files, model));
       const run = await Run.start({
         backend, settings, model, objective, data, ...(saved && { saved }),
         onRow: (row) => { this.#events.onRow(row); this.#tell(); },
@@ -142,7 +147,8 @@ export class Studio {
 
   /** After a device was lost nothing on it can be used: the next run opens another. */
   #failed(error: unknown): void {
-    const { step = 0, options } = this.#held?.run ?? {}, steps = options?.settings.steps ?? 0;
+    const { step = 0, options } = this.#held?.run ?? {};
+    const steps = options?.settings.steps ?? 0;
     if (isDeviceLost(error)) {
       this.#device = undefined;
       this.#held = undefined;

@@ -28,9 +28,12 @@ export const objective = ({ specialIds }, options = {}) => {
 
     prepare(batch, { seed, step, evaluation }) {
       const draws = evaluation ? new RandomStream(0).split("shuffle") : new RandomStream(seed).split("shuffle").split(step);
-      const ids = batch.ids.slice(), targets = [];
+      const ids = batch.ids.slice();
+      const targets = [];
       for (const { example, row, start, length } of batch.sequences) {
-        const first = row * batch.length + start, own = draws.split(example), order = own.split("order");
+        const first = row * batch.length + start;
+        const own = draws.split(example);
+        const order = own.split("order");
         const places = Array.from({ length }, (_, i) => first + i).filter((at) => !specialIds.has(batch.ids[at] ?? 0));
         const count = Math.floor(rate * places.length + own.uniform(0));
         const ring = places.map((at) => ({ at, draw: order.uniform(at - first) })).sort((a, b) => a.draw - b.draw).slice(0, count).map(({ at }) => at);
@@ -41,10 +44,13 @@ export const objective = ({ specialIds }, options = {}) => {
     },
 
     loss(scope, model, feeds) {
-      const index = /** @type {Tensor<"i32">} */ (feeds["slots.index"]), targets = /** @type {Tensor<"i32">} */ (feeds["slots.target"]);
-      const weights = /** @type {Tensor<"f32">} */ (feeds["slots.weight"]), weight = weights.sum();
+      const index = /** @type {Tensor<"i32">} */ (feeds["slots.index"]);
+      const targets = /** @type {Tensor<"i32">} */ (feeds["slots.target"]);
+      const weights = /** @type {Tensor<"f32">} */ (feeds["slots.weight"]);
+      const weight = weights.sum();
       const states = model.encode(scope, encoderInputs(feeds)).reshape([-1, model.hidden]).gather(index);
-      const logits = model.classifyTokens(scope, states, 2), predictions = logits.argMax(-1);
+      const logits = model.classifyTokens(scope, states, 2);
+      const predictions = logits.argMax(-1);
       return {
         loss: { sum: crossEntropy(logits, targets).mul(weights).sum(), weight },
         metrics: { accuracy: { sum: predictions.equal(targets).cast("f32").mul(weights).sum(), weight } },

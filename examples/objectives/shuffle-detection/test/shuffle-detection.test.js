@@ -5,10 +5,16 @@ import { objective } from "../src/index.js";
 testObjective({
   create: (tokens) => objective(tokens),
   inspect({ feeds }, batch, { specialIds }) {
-    const ids = Array.from(feeds["ids"]?.data ?? []), index = feeds["slots.index"]?.data ?? [], target = feeds["slots.target"]?.data ?? [], weight = feeds["slots.weight"]?.data ?? [];
-    let moved = 0, judged = 0;
+    const ids = Array.from(feeds["ids"]?.data ?? []);
+    const index = feeds["slots.index"]?.data ?? [];
+    const target = feeds["slots.target"]?.data ?? [];
+    const weight = feeds["slots.weight"]?.data ?? [];
+    let moved = 0;
+    let judged = 0;
     for (const { row, start, length } of batch.sequences) {
-      const from = row * batch.length + start, before = Array.from(batch.ids.subarray(from, from + length)), after = ids.slice(from, from + length);
+      const from = row * batch.length + start;
+      const before = Array.from(batch.ids.subarray(from, from + length));
+      const after = ids.slice(from, from + length);
       // The same tokens in other places, and the special ones where they were.
       expect(after.toSorted()).toEqual(before.toSorted());
       for (const [i, id] of before.entries()) if (specialIds.has(id)) expect(after[i]).toBe(id);

@@ -36,7 +36,9 @@ export const compositeCases: readonly Case[] = [
   make("crossEntropy > large logits", (g) => crossEntropy(f(g, "logits", [4, 33]), g.input("targets", "i32", [4])), { logits: { uniform: [-60, 60] }, targets: { below: 33 } }),
   make("dropout > cube", (g) => dropout(f(g, "x", [2, 5, 7]), { rate: 0.3, stream: 5, key: key(g) }), { key: KEY }),
   make("barrier > twice the same", (g) => {
-    const x = f(g, "x", [3, 5]), once = x.exp().sum(0), again = barrier(x, once).exp().sum(0);
+    const x = f(g, "x", [3, 5]);
+    const once = x.exp().sum(0);
+    const again = barrier(x, once).exp().sum(0);
     return [once, again.sub(once), barrier(once, again)];
   }),
   make("rope > own positions", (g) => rope(f(g, "x", [2, 2, 5, 6]), g.input("positions", "i32", [2, 5])), { positions: { below: 40 } }),

@@ -16,7 +16,8 @@ const INFINITE: Draw = { values: [1, Infinity, 3, -Infinity, 5, 4, 0, -1] };
 
 export const specialCases: readonly Case[] = [
   make("special > arithmetic with NaN and infinities", "arithmetic", (g) => {
-    const x = f(g, "x", [8]), y = f(g, "y", [8]);
+    const x = f(g, "x", [8]);
+    const y = f(g, "y", [8]);
     return [x.add(y), x.sub(x), x.mul(y), x.div(y), x.neg(), x.abs()];
   }, { x: WILD, y: { values: [1, 1, Infinity, 2, 0, 0, 2, 1] } }),
   make("special > exp, sqrt and tanh of infinities", "transcendental", (g) => {
@@ -25,7 +26,8 @@ export const specialCases: readonly Case[] = [
   }, { x: { values: [NaN, Infinity, -Infinity, 0, 1, -2, 100, -100] } }),
   make("special > log of zero and of negatives", "transcendental", (g) => f(g, "x", [4]).log(), { x: { values: [0, -1, 1, Infinity] } }),
   make("special > comparisons with NaN", "exact", (g) => {
-    const x = f(g, "x", [8]), y = f(g, "y", [8]);
+    const x = f(g, "x", [8]);
+    const y = f(g, "y", [8]);
     return [x.less(y), x.equal(y), x.equal(x), y.less(x)];
   }, { x: WILD, y: { values: [NaN, Infinity, 0, 0, 2, -2, 1, 1] } }),
   make("special > select does not touch the other branch", "exact", (g) => g.input("c", "bool", [8]).select(f(g, "x", [8]), 0), { x: WILD, c: { values: [0, 0, 0, 1, 1, 1, 1, 1] } }),

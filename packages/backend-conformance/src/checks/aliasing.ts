@@ -13,14 +13,17 @@ const check = (name: string, build: Build): Check => ({
   name,
   needs: ["f32"],
   run: async (backend) => {
-    const g = new Graph(), [a, b, x] = ["a", "b", "x"].map((n) => g.input(n, "f32", [3, 3])) as [T, T, T];
+    const g = new Graph();
+    const [a, b, x] = ["a", "b", "x"].map((n) => g.input(n, "f32", [3, 3])) as [T, T, T];
     const { outputs = {}, updates = {}, guard } = build({ a, b, x });
     const p: Program = program(g, { state: [a, b], outputs, updates, feeds: [x], guard });
     let state: Record<string, HostTensor> = { a: drawInput("a", "f32", [3, 3]), b: drawInput("b", "f32", [3, 3]) };
-    const executable = await backend.compile(p), session = await backend.start(state);
+    const executable = await backend.compile(p);
+    const session = await backend.start(state);
     try {
       for (let run = 0; run < 3; run++) {
-        const feeds = { x: drawInput(`x${run}`, "f32", [3, 3]) }, want = expected(p, state, feeds);
+        const feeds = { x: drawInput(`x${run}`, "f32", [3, 3]) };
+        const want = expected(p, state, feeds);
         expectClose(await session.run(executable, feeds), want.outputs, "arithmetic");
         expectClose(await session.read(), want.state, "arithmetic");
         state = { ...want.state };

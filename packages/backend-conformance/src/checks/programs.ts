@@ -19,7 +19,9 @@ function chain(seed: number, length: number): { readonly program: Program; reado
 
 /** Twice in one session, once in another: equal to the bit. */
 async function sameBits(backend: Backend, p: Program, feeds: HostTensors): Promise<void> {
-  const executable = await backend.compile(p), one = await backend.start({}), two = await backend.start({});
+  const executable = await backend.compile(p);
+  const one = await backend.start({});
+  const two = await backend.start({});
   try {
     const [first, ...others] = [await one.run(executable, feeds), await one.run(executable, feeds), await two.run(executable, feeds)] as const;
     for (const other of others) expectClose(other, first, "exact");
@@ -31,16 +33,21 @@ async function sameBits(backend: Backend, p: Program, feeds: HostTensors): Promi
 }
 
 function scattered(): { readonly program: Program; readonly feeds: HostTensors } {
-  const g = new Graph(), table = g.input("table", "f32", [5, 16]), ids = g.input("ids", "i32", [300]), x = embedding(table, ids);
+  const g = new Graph();
+  const table = g.input("table", "f32", [5, 16]);
+  const ids = g.input("ids", "i32", [300]);
+  const x = embedding(table, ids);
   const [d] = grad(x.tanh().mul(x).sum(), [table]) as [Tensor];
   return { program: program(g, { state: [], outputs: { d } }), feeds: { table: drawInput("table", "f32", [5, 16]), ids: drawInput("ids", "i32", [300], { below: 5 }) } };
 }
 
 /** Steps of training, loss and all state compared with the interpreter's after each. */
 async function train(backend: Backend, steps: number, change: (p: Program) => Program = (p) => p): Promise<void> {
-  const { program: whole, state: initial, feeds } = trainingStep(), p = change(whole);
+  const { program: whole, state: initial, feeds } = trainingStep();
+  const p = change(whole);
   let state = initial;
-  const executable = await backend.compile(p), session = await backend.start(initial);
+  const executable = await backend.compile(p);
+  const session = await backend.start(initial);
   try {
     for (let step = 1; step <= steps; step++) {
       const want = expected(p, state, feeds(step));
@@ -56,10 +63,15 @@ async function train(backend: Backend, steps: number, change: (p: Program) => Pr
 
 /** 16-bit contractions: refused with UnsupportedError, or near the f32 loss, with the gradients' signs and sizes. */
 async function mixed(backend: Backend, compute: "f16" | "bf16"): Promise<void> {
-  const g = new Graph(), x = g.input("x", "f32", [8, 32]), w = g.input("w", "f32", [32, 9]), targets = g.input("targets", "i32", [8]);
-  const loss = crossEntropy(x.matmul(w), targets).mean(), [dw] = grad(loss, [w]) as [Tensor];
+  const g = new Graph();
+  const x = g.input("x", "f32", [8, 32]);
+  const w = g.input("w", "f32", [32, 9]);
+  const targets = g.input("targets", "i32", [8]);
+  const loss = crossEntropy(x.matmul(w), targets).mean();
+  const [dw] = grad(loss, [w]) as [Tensor];
   const p = program(g, { state: [w], outputs: { loss, dw } });
-  const feeds = { x: drawInput("x", "f32", [8, 32]), targets: drawInput("targets", "i32", [8], { below: 9 }) }, state = { w: drawInput("w", "f32", [32, 9], { uniform: [-0.3, 0.3] }) };
+  const feeds = { x: drawInput("x", "f32", [8, 32]), targets: drawInput("targets", "i32", [8], { below: 9 }) };
+  const state = { w: drawInput("w", "f32", [32, 9], { uniform: [-0.3, 0.3] }) };
   const compiled = await backend.compile(p, { compute }).catch((error: unknown) => {
     if (UnsupportedError.isInstance(error)) return undefined;
     throw error;
@@ -67,9 +79,11 @@ async function mixed(backend: Backend, compute: "f16" | "bf16"): Promise<void> {
   if (compiled === undefined) return;
   const session = await backend.start(state);
   try {
-    const got = await session.run(compiled, feeds), want = expected(p, state, feeds).outputs;
+    const got = await session.run(compiled, feeds);
+    const want = expected(p, state, feeds).outputs;
     for (const [name, tensor] of Object.entries(want)) {
-      const off = worst(name, got[name], tensor), allowed = compute === "f16" ? 0.01 : 0.06;
+      const off = worst(name, got[name], tensor);
+      const allowed = compute === "f16" ? 0.01 : 0.06;
       if (!(off <= allowed)) throw new Error(`${name}: expected to be within ${allowed} of the f32 value, relative to its largest element; it is off by ${off}`);
     }
   } finally {
@@ -81,7 +95,8 @@ async function mixed(backend: Backend, compute: "f16" | "bf16"): Promise<void> {
 /** Largest difference over the largest value; types are equal. */
 function worst(name: string, got: HostTensor | undefined, want: HostTensor): number {
   if (got === undefined || showType(got) !== showType(want)) throw new Error(`${name}: expected ${showType(want)}, got ${got === undefined ? "nothing" : showType(got)}`);
-  let largest = 0, off = 0;
+  let largest = 0;
+  let off = 0;
   for (let i = 0; i < want.data.length; i++) {
     largest = Math.max(largest, Math.abs(want.data[i] as number));
     off = Math.max(off, Math.abs((want.data[i] as number) - (got.data[i] as number)));

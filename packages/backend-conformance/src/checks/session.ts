@@ -26,7 +26,9 @@ async function rejects(what: string, action: () => Promise<unknown>): Promise<vo
 
 /** count -> count + by; returns the count before. */
 function counter(): Program {
-  const g = new Graph(), count = g.input("count", "f32", []), by = g.input("by", "f32", []);
+  const g = new Graph();
+  const count = g.input("count", "f32", []);
+  const by = g.input("by", "f32", []);
   return program(g, { state: [count], outputs: { before: count.mul(1) }, updates: { count: count.add(by) } });
 }
 
@@ -64,20 +66,25 @@ export const sessionChecks: readonly Check[] = [
     equal("after", numbersOf(await session.read(), "count"), [16]);
   }),
   over("a program without updates changes nothing", start, async (session, backend) => {
-    const g = new Graph(), count = g.input("count", "f32", []);
+    const g = new Graph();
+    const count = g.input("count", "f32", []);
     const executable = await backend.compile(program(g, { state: [count], outputs: { twice: count.mul(2) } }));
     equal("twice", numbersOf(await session.run(executable, {}), "twice"), [20]);
     equal("again", numbersOf(await session.run(executable, {}), "twice"), [20]);
     equal("state", numbersOf(await session.read(), "count"), [10]);
   }),
   over("a program with updates alone", start, async (session, backend) => {
-    const g = new Graph(), count = g.input("count", "f32", []);
+    const g = new Graph();
+    const count = g.input("count", "f32", []);
     const executable = await backend.compile(program(g, { state: [count], outputs: {}, updates: { count: count.mul(3) } }));
     equal("outputs", await session.run(executable, {}), {});
     equal("state", numbersOf(await session.read(), "count"), [30]);
   }),
   over("a guard that says no keeps all state, and the outputs come back all the same", { ...start, other: f32([2], 1, 2) }, async (session, backend) => {
-    const g = new Graph(), count = g.input("count", "f32", []), other = g.input("other", "f32", [2]), by = g.input("by", "f32", []);
+    const g = new Graph();
+    const count = g.input("count", "f32", []);
+    const other = g.input("other", "f32", [2]);
+    const by = g.input("by", "f32", []);
     const executable = await backend.compile(program(g, {
       state: [count, other], outputs: { sum: count.add(by) }, updates: { count: count.add(by), other: other.mul(2) }, guard: count.add(by).abs().less(Infinity),
     }));
@@ -109,19 +116,28 @@ export const sessionChecks: readonly Check[] = [
   }),
   over("programs of several shapes share state", { w: f32([3], 1, 2, 3) }, async (session, backend) => {
     const bucket = (rows: number): Program => {
-      const g = new Graph(), w = g.input("w", "f32", [3]), x = g.input("x", "f32", [rows, 3]);
+      const g = new Graph();
+      const w = g.input("w", "f32", [3]);
+      const x = g.input("x", "f32", [rows, 3]);
       return program(g, { state: [w], outputs: { y: x.mul(w).sum(-1) }, updates: { w: w.add(x.sum(0)) } });
     };
-    const two = await backend.compile(bucket(2)), three = await backend.compile(bucket(3));
+    const two = await backend.compile(bucket(2));
+    const three = await backend.compile(bucket(3));
     equal("two", numbersOf(await session.run(two, { x: f32([2, 3], 1, 0, 0, 0, 1, 0) }), "y"), [1, 2]);
     equal("three", numbersOf(await session.run(three, { x: f32([3, 3], 1, 0, 0, 0, 1, 0, 0, 0, 1) }), "y"), [2, 3, 3]);
     equal("two again", numbersOf(await session.run(two, { x: f32([2, 3], 0, 0, 1, 1, 0, 0) }), "y"), [4, 3]);
     equal("w", numbersOf(await session.read(), "w"), [4, 4, 5]);
   }),
   over("accumulate, then apply", { p: f32([2], 1, 1), sum: f32([2], 0, 0) }, async (session, backend) => {
-    const a = new Graph(), sum = a.input("sum", "f32", [2]), p = a.input("p", "f32", [2]), x = a.input("x", "f32", [2]);
+    const a = new Graph();
+    const sum = a.input("sum", "f32", [2]);
+    const p = a.input("p", "f32", [2]);
+    const x = a.input("x", "f32", [2]);
     const accumulate = await backend.compile(program(a, { state: [p, sum], outputs: { loss: x.mul(p).sum() }, updates: { sum: sum.add(x) } }));
-    const b = new Graph(), p2 = b.input("p", "f32", [2]), sum2 = b.input("sum", "f32", [2]), lr = b.input("lr", "f32", []);
+    const b = new Graph();
+    const p2 = b.input("p", "f32", [2]);
+    const sum2 = b.input("sum", "f32", [2]);
+    const lr = b.input("lr", "f32", []);
     const apply = await backend.compile(program(b, { state: [p2, sum2], outputs: {}, updates: { p: p2.sub(sum2.mul(lr)), sum: b.full([2], 0, "f32") } }));
     for (let round = 0; round < 2; round++) {
       equal("loss", numbersOf(await session.run(accumulate, { x: f32([2], 1, 2) }), "loss"), [round === 0 ? 3 : -3]);
@@ -132,7 +148,8 @@ export const sessionChecks: readonly Check[] = [
     }
   }),
   over("two sessions are apart", start, async (session, backend) => {
-    const executable = await backend.compile(counter()), other = await backend.start({ count: f32([], 50) });
+    const executable = await backend.compile(counter());
+    const other = await backend.start({ count: f32([], 50) });
     await session.run(executable, by(1));
     await other.run(executable, by(2));
     equal("one", numbersOf(await session.read(), "count"), [11]);
@@ -147,14 +164,19 @@ export const sessionChecks: readonly Check[] = [
     equal("after", numbersOf(await session.read(), "count"), [20]);
   }),
   over("a read waits for the runs before it", start, async (session, backend) => {
-    const executable = await backend.compile(counter()), run = session.run(executable, by(7)), read = session.read();
+    const executable = await backend.compile(counter());
+    const run = session.run(executable, by(7));
+    const read = session.read();
     equal("read", numbersOf(await read, "count"), [17]);
     await run;
   }),
   over("arrays of the caller stay the caller's", { v: f32([2], 1, 2) }, async (session, backend) => {
-    const g = new Graph(), v = g.input("v", "f32", [2]), x = g.input("x", "f32", [2]);
+    const g = new Graph();
+    const v = g.input("v", "f32", [2]);
+    const x = g.input("x", "f32", [2]);
     const executable = await backend.compile(program(g, { state: [v], outputs: { sum: v.add(x), x: x.add(0) }, updates: { v: x } }));
-    const feed = f32([2], 5, 6), first = await session.run(executable, { x: feed });
+    const feed = f32([2], 5, 6);
+    const first = await session.run(executable, { x: feed });
     feed.data.fill(9);
     equal("state", numbersOf(await session.read(), "v"), [5, 6]);
     const second = await session.run(executable, { x: f32([2], 7, 8) });
@@ -189,7 +211,9 @@ export const sessionChecks: readonly Check[] = [
     equal("state", numbersOf(await session.read(), "count"), [10]);
   }),
   over("a feed that nothing reads is accepted where it is declared", start, async (session, backend) => {
-    const g = new Graph(), count = g.input("count", "f32", []), unread = g.input("unread", "f32", [2]);
+    const g = new Graph();
+    const count = g.input("count", "f32", []);
+    const unread = g.input("unread", "f32", [2]);
     const executable = await backend.compile(program(g, { state: [count], outputs: { y: count.add(1) }, feeds: [unread] }));
     equal("y", numbersOf(await session.run(executable, { unread: f32([2], 1, 2) }), "y"), [11]);
   }),
@@ -202,7 +226,8 @@ export const sessionChecks: readonly Check[] = [
     await rejects("write", () => session.write(start));
   }),
   over("a program may be compiled while another runs, and ended", start, async (session, backend) => {
-    const first = await backend.compile(counter()), second = await backend.compile(counter());
+    const first = await backend.compile(counter());
+    const second = await backend.compile(counter());
     await session.run(first, by(1));
     await first.dispose();
     equal("second", numbersOf(await session.run(second, by(1)), "before"), [11]);
@@ -217,14 +242,19 @@ export const sessionChecks: readonly Check[] = [
   }),
   over("hundreds of runs, sessions and programs", { w: drawInput("w", "f32", [64, 64]) }, async (session, backend) => {
     const build = (): Program => {
-      const g = new Graph(), w = g.input("w", "f32", [64, 64]), x = g.input("x", "f32", [8, 64]), y = x.matmul(w).tanh();
+      const g = new Graph();
+      const w = g.input("w", "f32", [64, 64]);
+      const x = g.input("x", "f32", [8, 64]);
+      const y = x.matmul(w).tanh();
       return program(g, { state: [w], outputs: { y: y.sum() }, updates: { w: w.mul(0.5).add(y.sum(0).mul(1e-3)) } });
     };
-    const executable = await backend.compile(build()), x = drawInput("x", "f32", [8, 64]);
+    const executable = await backend.compile(build());
+    const x = drawInput("x", "f32", [8, 64]);
     for (let i = 0; i < 100; i++) await session.run(executable, { x });
     const state = await session.read();
     for (let i = 0; i < 20; i++) {
-      const other = await backend.start(state), again = await backend.compile(build());
+      const other = await backend.start(state);
+      const again = await backend.compile(build());
       const [y1, y2] = [await other.run(again, { x }), await other.run(executable, { x })];
       if (i === 0) equal("finite", [...numbersOf(y1, "y"), ...numbersOf(y2, "y")].every(Number.isFinite), true);
       await other.dispose();
@@ -236,13 +266,18 @@ export const sessionChecks: readonly Check[] = [
   }),
   {
     ...over("runs, sessions and programs leave no buffers behind", { w: drawInput("w", "f32", [64, 64]) }, async (session, backend, live) => {
-      const g = new Graph(), w = g.input("w", "f32", [64, 64]), x = g.input("x", "f32", [8, 64]), y = x.matmul(w).tanh();
+      const g = new Graph();
+      const w = g.input("w", "f32", [64, 64]);
+      const x = g.input("x", "f32", [8, 64]);
+      const y = x.matmul(w).tanh();
       const p = program(g, { state: [w], outputs: { y: y.sum() }, updates: { w: w.mul(0.5).add(y.sum(0).mul(1e-3)) } });
-      const executable = await backend.compile(p), feeds = { x: drawInput("x", "f32", [8, 64]) };
+      const executable = await backend.compile(p);
+      const feeds = { x: drawInput("x", "f32", [8, 64]) };
       const round = async (): Promise<void> => {
         for (let i = 0; i < 50; i++) await session.run(executable, feeds);
         for (let i = 0; i < 5; i++) {
-          const other = await backend.start(await session.read()), again = await backend.compile(p);
+          const other = await backend.start(await session.read());
+          const again = await backend.compile(p);
           await other.run(again, feeds);
           await other.write(await session.read());
           await other.dispose();

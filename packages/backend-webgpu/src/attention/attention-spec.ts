@@ -44,10 +44,13 @@ export interface MarksLayout {
 }
 
 export function marksLayout(p: FlashParams, queries: number, keys: number): MarksLayout {
-  const segments = p.masks.includes("segments"), padding = p.masks.includes("keyPadding"), key = p.masks.includes("key");
+  const segments = p.masks.includes("segments");
+  const padding = p.masks.includes("keyPadding");
+  const key = p.masks.includes("key");
   let width = 0;
   const next = (size: number): number => (width += size) - size;
-  const queryBlocks = Math.ceil(queries / p.queryBlock), keyBlocks = Math.ceil(keys / p.keyBlock);
+  const queryBlocks = Math.ceil(queries / p.queryBlock);
+  const keyBlocks = Math.ceil(keys / p.keyBlock);
   return {
     ...(segments && { segments: next(queries) }),
     ...(padding && { padding: next(keys) }),
@@ -86,7 +89,8 @@ export interface AttentionSpec extends Omit<FlashParams, "dropoutStream" | "mask
 
 /** Names of the args of a node, in order. */
 export function argNames(node: Node<"composite">): readonly string[] {
-  const p = node.attrs.params as FlashParams, needsMarks = p.masks.some((name) => name !== "bias");
+  const p = node.attrs.params as FlashParams;
+  const needsMarks = p.masks.some((name) => name !== "bias");
   return [
     "q", "k", "v", ...(node.attrs.composite.name === "flashForward" ? [] : ["dout", "lse", "delta"]),
     ...(needsMarks ? ["marks"] : []), ...(p.masks.includes("bias") ? ["bias"] : []),
@@ -94,8 +98,11 @@ export function argNames(node: Node<"composite">): readonly string[] {
 }
 
 export function specOf(node: Node<"composite">, hooks: AttentionHooks): AttentionSpec {
-  const p = node.attrs.params as FlashParams, names = argNames(node), [q, k] = node.args as [Tensor, Tensor];
-  const [batch, heads, queries, headDim] = q.shape as readonly [number, number, number, number], keys = k.shape[2] as number;
+  const p = node.attrs.params as FlashParams;
+  const names = argNames(node);
+  const [q, k] = node.args as [Tensor, Tensor];
+  const [batch, heads, queries, headDim] = q.shape as readonly [number, number, number, number];
+  const keys = k.shape[2] as number;
   const bias = names.includes("bias") ? node.args[names.indexOf("bias")]?.shape : undefined;
   return {
     ...p, batch, heads, queries, keys, headDim,

@@ -28,8 +28,12 @@ interface Rows {
 }
 
 function rowsOf(q: Tensor, k: Tensor, rest: readonly Tensor[], p: FlashParams): Rows {
-  const [batch] = q.shape as [number], queries = q.shape[2] as number, keys = k.shape[2] as number, at = marksLayout(p, queries, keys);
-  const marks = rest[0] as Tensor<"i32">, bias = p.masks.includes("bias") ? (rest.at(-1) as F32) : undefined;
+  const [batch] = q.shape as [number];
+  const queries = q.shape[2] as number;
+  const keys = k.shape[2] as number;
+  const at = marksLayout(p, queries, keys);
+  const marks = rest[0] as Tensor<"i32">;
+  const bias = p.masks.includes("bias") ? (rest.at(-1) as F32) : undefined;
   const part = (from: number, size: number): Tensor<"i32"> => marks.slice(1, from, from + size);
   const raw = (q as F32).matmul(k as F32, { transposeB: true, dtype: "f32" }).mul(p.scale);
   const bent = p.softcap === null ? undefined : raw.mul(1 / p.softcap).tanh();
@@ -47,7 +51,8 @@ function rowsOf(q: Tensor, k: Tensor, rest: readonly Tensor[], p: FlashParams): 
   if (p.window !== null) rules.push(distance.abs().less(p.window + 1));
   const seen = rules.length === 0 ? undefined : rules.reduce((a, b) => a.and(b));
 
-  const masked = seen ? seen.select(scores, MASKED) : scores, probabilities = softmax(masked);
+  const masked = seen ? seen.select(scores, MASKED) : scores;
+  const probabilities = softmax(masked);
   const key = at.key === undefined ? undefined : part(at.key, 2).slice(0, 0, 1).reshape([2]).cast("u32");
   const kept = key && dropoutMask(probabilities.shape, key, p.dropoutRate, p.dropoutStream);
   return { probabilities, weights: kept ? probabilities.mul(kept) : probabilities, scores: masked, kept, capSlope: bent?.square().neg().add(1), seen };
@@ -55,7 +60,8 @@ function rowsOf(q: Tensor, k: Tensor, rest: readonly Tensor[], p: FlashParams): 
 
 /** Gradient of the scores before the mask. */
 function scoreGradient(args: readonly Tensor[], { probabilities, kept, seen }: Rows): F32 {
-  const [, , v, dout, , delta] = args as readonly F32[], dweights = (dout as F32).matmul(v as F32, { transposeB: true, dtype: "f32" });
+  const [, , v, dout, , delta] = args as readonly F32[];
+  const dweights = (dout as F32).matmul(v as F32, { transposeB: true, dtype: "f32" });
   const flowing = probabilities.mul((kept ? dweights.mul(kept) : dweights).sub(delta as F32));
   return seen ? seen.select(flowing, 0) : flowing;
 }
@@ -85,7 +91,8 @@ export const flashGradQ: Composite = /* @__PURE__ */ composite<FlashParams>({
 export const flashGradKV: Composite = /* @__PURE__ */ composite<FlashParams>({
   name: "flashGradKV",
   expand: (args, p) => {
-    const [q, k, v, dout] = args as [Tensor, Tensor, Tensor, Tensor], rows = rowsOf(q, k, args.slice(6), p);
+    const [q, k, v, dout] = args as [Tensor, Tensor, Tensor, Tensor];
+    const rows = rowsOf(q, k, args.slice(6), p);
     return [productGradient(args, rows, p).matmul(q, { transposeA: true }), rows.weights.cast(v.dtype as "f32").matmul(dout as F32, { transposeA: true })];
   },
 });
@@ -93,7 +100,9 @@ export const flashGradKV: Composite = /* @__PURE__ */ composite<FlashParams>({
 export const flashGradBias: Composite = /* @__PURE__ */ composite<FlashParams>({
   name: "flashGradBias",
   expand: (args, p) => {
-    const [q, k] = args as [Tensor, Tensor], bias = args.at(-1) as Tensor, ds = scoreGradient(args, rowsOf(q, k, args.slice(6), p));
+    const [q, k] = args as [Tensor, Tensor];
+    const bias = args.at(-1) as Tensor;
+    const ds = scoreGradient(args, rowsOf(q, k, args.slice(6), p));
     const axes = bias.shape.flatMap((d, i) => (d === 1 && ds.shape[i] !== 1 ? [i] : []));
     return [axes.length > 0 ? ds.sum(axes, true) : ds];
   },

@@ -6,7 +6,8 @@
  * store begins at an offset, and rows (columns in `col_major`) are a stride apart.
  */
 export function emulateMatrices(wgsl: string): string {
-  const made = new Map<string, string>(), at: Record<string, string> = {};
+  const made = new Map<string, string>();
+  const at: Record<string, string> = {};
   /** A bound that no compiler sees: unrolled, all this takes minutes to compile. */
   const eight = "8u + emuLane / 8u";
   const body = wgsl.split("\n").map((line) => line
@@ -16,7 +17,8 @@ export function emulateMatrices(wgsl: string): string {
       return "vec2<u32>(";
     })
     .replace(/subgroupMatrixMultiplyAccumulate/g, () => {
-      const [left = "", right = "", order = ""] = [at["left"], at["right"]].join("_").replace("_row_", "_").split("_"), name = `emu_${left}_${right}_${order}`;
+      const [left = "", right = "", order = ""] = [at["left"], at["right"]].join("_").replace("_row_", "_").split("_");
+      const name = `emu_${left}_${right}_${order}`;
       const [inner, outer] = order === "row" ? ["4u * h + c", "k"] : ["k", "4u * h + c"];
       made.set(name, `fn ${name}(l: vec2<u32>, r: vec2<u32>, sum: array<vec4<f32>, 2>) -> array<vec4<f32>, 2> {
 var x = sum;

@@ -31,22 +31,27 @@ export interface Shader {
 export function shaderOf(node: Node<"composite">, outputs: readonly Tensor[], profile: Profile, vec4: boolean): Shader {
   const lines: string[] = [];
   const loaders = node.args.map((x, n): Loader => {
-    const element = stored(x.dtype), wide = vec4 && (x.shape.at(-1) as number) % 4 === 0 && element.startsWith("f");
+    const element = stored(x.dtype);
+    const wide = vec4 && (x.shape.at(-1) as number) % 4 === 0 && element.startsWith("f");
     lines.push(`@group(0) @binding(${n}) var<storage, read> arg${n}: array<${element}>;`);
     lines.push(`fn load${n}(${params(x.shape)}) -> ${x.dtype} { return ${x.dtype === "bool" ? `arg${n}[${offset(x.shape)}] != 0u` : `arg${n}[${offset(x.shape)}]`}; }`);
     if (wide) lines.push(`fn load${n}v(${params(x.shape)}) -> vec4<${element}> { let o = ${offset(x.shape)}; return vec4<${element}>(arg${n}[o], arg${n}[o + 1u], arg${n}[o + 2u], arg${n}[o + 3u]); }`);
     return { name: `load${n}`, element: x.dtype as Loader["element"], ...(wide && { vec4: `load${n}v` }) };
   });
   const storers = outputs.map((x, n): Storer => {
-    const element = stored(x.dtype), wide = vec4 && (x.shape.at(-1) as number) % 4 === 0;
+    const element = stored(x.dtype);
+    const wide = vec4 && (x.shape.at(-1) as number) % 4 === 0;
     lines.push(`@group(0) @binding(${node.args.length + n}) var<storage, read_write> out${n}: array<${element}>;`);
     lines.push(`fn store${n}(${params(x.shape)}, value: f32) { out${n}[${offset(x.shape)}] = ${element}(value); }`);
     if (wide) lines.push(`fn store${n}v(${params(x.shape)}, value: vec4<f32>) { let o = ${offset(x.shape)}; out${n}[o] = ${element}(value.x); out${n}[o + 1u] = ${element}(value.y); out${n}[o + 2u] = ${element}(value.z); out${n}[o + 3u] = ${element}(value.w); }`);
     return { name: `store${n}`, ...(wide && { vec4: `store${n}v` }) };
   });
-  const last = node.args.length + outputs.length, { params: p, composite } = node.attrs, streams = (p["dropoutRate"] as number) > 0;
+  const last = node.args.length + outputs.length;
+  const { params: p, composite } = node.attrs;
+  const streams = (p["dropoutRate"] as number) > 0;
   if (streams) lines.push(`@group(0) @binding(${last}) var<storage, read> params: array<u32>;`);
-  const template = attentionTemplates[composite.name] as AttentionTemplate, [part] = template(node, { loaders, storers, stream: "params[0]" }, profile) as [Part];
+  const template = attentionTemplates[composite.name] as AttentionTemplate;
+  const [part] = template(node, { loaders, storers, stream: "params[0]" }, profile) as [Part];
   return { part, wgsl: `${part.enables.map((name) => `enable ${name};`).join("\n")}\n${lines.join("\n")}\n${part.body}` };
 }
 
@@ -63,7 +68,9 @@ export interface Ready {
 
 /** Buffers filled with `args` and a pipeline. */
 export async function prepare({ device, profile, rewrite = (x) => x }: Lab, node: Node<"composite">, outputs: readonly Tensor[], args: readonly ArrayLike<number>[], vec4 = true): Promise<Ready> {
-  const { part, wgsl: written } = shaderOf(node, outputs, profile, vec4), wgsl = rewrite(written), { usage, map } = { usage: 0x80 | 0x4 | 0x8, map: 0x1 | 0x8 };
+  const { part, wgsl: written } = shaderOf(node, outputs, profile, vec4);
+  const wgsl = rewrite(written);
+  const { usage, map } = { usage: 0x80 | 0x4 | 0x8, map: 0x1 | 0x8 };
   const buffer = (bytes: number): GPUBuffer => device.createBuffer({ size: Math.ceil(bytes / 4) * 4, usage });
   device.pushErrorScope("validation");
   const module = device.createShaderModule({ code: wgsl });
@@ -71,7 +78,9 @@ export async function prepare({ device, profile, rewrite = (x) => x }: Lab, node
   const error = await device.popErrorScope();
   if (error !== null) throw new Error(`${part.name}: ${error.message}\n${wgsl.split("\n").map((line, i) => `${i + 1}: ${line}`).join("\n")}`);
   const inputs = node.args.map((x, n) => {
-    const data = arrays[stored(x.dtype)](args[n] as ArrayLike<number>), to = buffer(data.byteLength), padded = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
+    const data = arrays[stored(x.dtype)](args[n] as ArrayLike<number>);
+    const to = buffer(data.byteLength);
+    const padded = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
     padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     device.queue.writeBuffer(to, 0, padded);
     return to;
@@ -83,7 +92,8 @@ export async function prepare({ device, profile, rewrite = (x) => x }: Lab, node
   return {
     part,
     run: async (times = 1) => {
-      const encoder = device.createCommandEncoder(), pass = encoder.beginComputePass();
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, group);
       for (let n = 0; n < times; n++) pass.dispatchWorkgroups(...part.grid);
@@ -94,11 +104,13 @@ export async function prepare({ device, profile, rewrite = (x) => x }: Lab, node
       return performance.now() - start;
     },
     read: () => Promise.all(results.map(async (from, n) => {
-      const to = device.createBuffer({ size: from.size, usage: map }), encoder = device.createCommandEncoder();
+      const to = device.createBuffer({ size: from.size, usage: map });
+      const encoder = device.createCommandEncoder();
       encoder.copyBufferToBuffer(from, 0, to, 0, from.size);
       device.queue.submit([encoder.finish()]);
       await to.mapAsync(1);
-      const bytes = to.getMappedRange().slice(0), size = sizeOf((outputs[n] as Tensor).shape);
+      const bytes = to.getMappedRange().slice(0);
+      const size = sizeOf((outputs[n] as Tensor).shape);
       to.destroy();
       return (outputs[n] as Tensor).dtype === "f16" ? Array.from(new Uint16Array(bytes).subarray(0, size), float16ToNumber) : Array.from(new Float32Array(bytes).subarray(0, size));
     })),

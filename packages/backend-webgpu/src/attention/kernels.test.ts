@@ -35,12 +35,17 @@ const noise = (i: number): number => Math.sin(i * 12.9898 + Math.sin(i * 78.233)
 const fill = (n: number, f: (i: number) => number): Float32Array => Float32Array.from({ length: n }, (_, i) => f(i));
 
 function build(c: Case, f16: boolean): { readonly roots: readonly Tensor[]; readonly env: Readonly<Record<string, ArrayLike<number>>> } {
-  const [batch, heads, queries, keys, dim] = c.size, g = new Graph(), env: Record<string, ArrayLike<number>> = {};
+  const [batch, heads, queries, keys, dim] = c.size;
+  const g = new Graph();
+  const env: Record<string, ArrayLike<number>> = {};
   const f = (name: string, shape: readonly number[], seed: number): Tensor<"f32"> => {
     env[name] = fill(shape.reduce((a, b) => a * b, 1), (i) => noise(i + seed));
     return g.input(name, "f32", shape);
   };
-  const q = f("q", [batch, heads, queries, dim], 1), k = f("k", [batch, heads, keys, dim], 5000), v = f("v", [batch, heads, keys, dim], 9000), ct = f("ct", [batch, heads, queries, dim], 13000);
+  const q = f("q", [batch, heads, queries, dim], 1);
+  const k = f("k", [batch, heads, keys, dim], 5000);
+  const v = f("v", [batch, heads, keys, dim], 9000);
+  const ct = f("ct", [batch, heads, queries, dim], 13000);
   const bias = c.bias && f("bias", [...c.bias, queries, keys], 17000);
   if (c.padding) env["padding"] = fill(batch * keys, (i) => Number((i % keys) < (c.padding?.[Math.floor(i / keys)] as number) * keys));
   if (c.segments) env["segments"] = fill(batch * queries, (i) => c.segments?.(Math.floor(i / queries), i % queries) as number);
@@ -50,14 +55,17 @@ function build(c: Case, f16: boolean): { readonly roots: readonly Tensor[]; read
     ...(c.padding && { keyPadding: g.input("padding", "bool", [batch, keys]) }), ...(c.segments && { segments: g.input("segments", "i32", [batch, queries]) }),
     ...(bias && { bias }), ...(c.dropout && { dropout: { rate: c.dropout, stream: 11, key: g.input("key", "u32", [2]) } }),
   };
-  const out = attention(q, k, v, options), roots = [out, ...grad(out.mul(ct).sum(), [q, k, v, ...(bias ? [bias] : [])])];
+  const out = attention(q, k, v, options);
+  const roots = [out, ...grad(out.mul(ct).sum(), [q, k, v, ...(bias ? [bias] : [])])];
   return { roots: f16 ? rewrite(roots, castPolicyRules("f16"), "f16").roots : roots, env };
 }
 
 function expectClose(got: ArrayLike<number>, want: ArrayLike<number>, tolerance: number, what: string): void {
   expect(got.length).toBe(want.length);
   // What cancels to nothing is as exact as its terms, which are near 1.
-  let worst = 0, at = 0, most = 0.1;
+  let worst = 0;
+  let at = 0;
+  let most = 0.1;
   for (let i = 0; i < want.length; i++) {
     const off = Math.abs((got[i] as number) - (want[i] as number));
     most = Math.max(most, Math.abs(want[i] as number) > 1e29 ? 0 : Math.abs(want[i] as number));
@@ -97,12 +105,17 @@ const cases: Readonly<Record<string, Case>> = {
 
 /** Every flash node of the case, its args as the interpreter has them, against the interpreter; and the rules against none. */
 async function check(l: Lab, c: Case, f16: boolean, vec4: boolean): Promise<void> {
-  const { roots, env } = build(c, f16), rules = attentionRules(l.profile), { roots: after } = rewrite(roots, rules, "attention");
-  const nodes = order(after).filter(isFlash), before = interpret(roots, env);
+  const { roots, env } = build(c, f16);
+  const rules = attentionRules(l.profile);
+  const { roots: after } = rewrite(roots, rules, "attention");
+  const nodes = order(after).filter(isFlash);
+  const before = interpret(roots, env);
   expect(new Set(nodes.map((x) => x.attrs.composite.name))).toEqual(new Set(["flashForward", "flashGradQ", "flashGradKV", ...(c.bias ? ["flashGradBias"] : [])]));
   interpret(after, env).forEach((value, i) => expectClose(value.data, before[i]?.data as ArrayLike<number>, f16 ? 5e-3 : 1e-5, `rules, root ${i}`));
   for (const node of nodes.filter((x, i) => nodes.findIndex((y) => y.attrs.composite === x.attrs.composite) === i)) {
-    const { composite, params } = node.attrs, outputs = node.graph.call(composite, node.args, params), values = interpret([...outputs, ...node.args], env);
+    const { composite, params } = node.attrs;
+    const outputs = node.graph.call(composite, node.args, params);
+    const values = interpret([...outputs, ...node.args], env);
     const ready = await prepare(l, node, outputs, values.slice(outputs.length).map((x) => x.data), vec4);
     await ready.run();
     (await ready.read()).forEach((got, i) => expectClose(got, values[i]?.data as ArrayLike<number>, f16 ? 5e-3 : 2e-5, `${ready.part.name}, output ${i}`));
@@ -113,9 +126,11 @@ const reason = isNotHere(opened) ? opened.reason : undefined;
 
 // allow skip: this machine has no adapter, and says why
 describe.skipIf(reason !== undefined)(`kernels (${reason ?? "here"})`, () => {
-  const lab = opened as OpenDevice, profile = isNotHere(opened) ? baseProfile : opened.profile;
+  const lab = opened as OpenDevice;
+  const profile = isNotHere(opened) ? baseProfile : opened.profile;
   // Within the floor of limits: small tiles, which software adapters compile in a second.
-  const limits = { ...profile.limits, sharedBytes: 16384, invocations: 256 }, floor: Lab = { ...lab, profile: { ...profile, limits, subgroupMatrix: [] } };
+  const limits = { ...profile.limits, sharedBytes: 16384, invocations: 256 };
+  const floor: Lab = { ...lab, profile: { ...profile, limits, subgroupMatrix: [] } };
   const only = (...names: readonly string[]): readonly (readonly [string, Case])[] => Object.entries(cases).filter(([name]) => names.some((n) => name.startsWith(n)));
   const tiny: Lab = { ...floor, profile: { ...floor.profile, limits: { ...limits, sharedBytes: 8192 } } };
   it.each(Object.entries(cases))("%s", (name, c) => check(c.size[4] > 40 ? floor : tiny, c, false, name.length % 2 === 0));

@@ -24,7 +24,9 @@ const call = (s: AttentionSpec, name: string, ...index: readonly (string | numbe
 
 /** `fn faQ(b, h, row, c) -> vec4<f32 | f16>` for an operand [batch, heads, rows, headDim]; zeros past the head's end. */
 export function loadText(s: AttentionSpec, name: string): string {
-  const loader = s.load[name], rest = s.headDim % 4, at = (d: number): string => call(s, name, "b", "h", "i", d === 0 ? "d" : `d + ${d}u`);
+  const loader = s.load[name];
+  const rest = s.headDim % 4;
+  const at = (d: number): string => call(s, name, "b", "h", "i", d === 0 ? "d" : `d + ${d}u`);
   const four = (n: number): string => `vec4<${s.element}>(${[0, 1, 2, 3].map((d) => (d < n ? at(d) : "0.0")).join(", ")})`;
   const whole = rest === 0 && loader?.vec4 !== undefined ? `${loader.vec4}(b, h, i, d)` : four(4);
   return `fn fa_${name}(b: u32, h: u32, i: u32, c: u32) -> vec4<${s.element}> {
@@ -36,7 +38,8 @@ return ${whole};
 
 /** A statement that stores the vec4<f32> expression `value` as channels 4c to 4c + 3 of an output's row. */
 export function storeText(s: AttentionSpec, output: number, row: string, c: string, value: string): string {
-  const storer = s.store[output], rest = s.headDim % 4;
+  const storer = s.store[output];
+  const rest = s.headDim % 4;
   if (storer === undefined) return "";
   if (rest === 0 && storer.vec4 !== undefined) return `${storer.vec4}(b, h, ${row}, 4u * ${c}, ${value});`;
   const put = (d: number): string => `${storer.name}(b, h, ${row}, 4u * ${c} + ${d}u, x[${d}]);`;
@@ -48,7 +51,8 @@ export function storeText(s: AttentionSpec, output: number, row: string, c: stri
  * No branches (`&`, `select`) in what is inlined once a pair: with them SwiftShader compiles a kernel for minutes.
  */
 function seesText(s: AttentionSpec): string {
-  const { segments, padding } = s.marks, seen = [`(i < ${s.queries}u)`, `(j < ${s.keys}u)`];
+  const { segments, padding } = s.marks;
+  const seen = [`(i < ${s.queries}u)`, `(j < ${s.keys}u)`];
   if (s.causal) seen.push("(j <= i)");
   if (s.window !== null) seen.push(`(max(i, j) - min(i, j) <= ${s.window}u)`);
   if (segments !== undefined) seen.push("(row == col.x)");
@@ -61,7 +65,8 @@ fn faSees(i: u32, j: u32, row: i32, col: vec2<i32>) -> bool { return ${seen.join
 
 /** Score after cap and bias, and the factor from its gradient to that of q k^T. */
 function scoreText(s: AttentionSpec): string {
-  const bias = s.bias && call(s, "bias", s.bias.oneBatch ? "0u" : "b", s.bias.oneHead ? "0u" : "h", `min(i, ${s.queries - 1}u)`, `min(j, ${s.keys - 1}u)`), cap = s.softcap;
+  const bias = s.bias && call(s, "bias", s.bias.oneBatch ? "0u" : "b", s.bias.oneHead ? "0u" : "h", `min(i, ${s.queries - 1}u)`, `min(j, ${s.keys - 1}u)`);
+  const cap = s.softcap;
   // Past 15 tanh is 1 in f32, and some drivers overflow.
   const bent = cap === null ? undefined : `let t = tanh(clamp(x * ${f32(s.scale)} * ${f32(1 / cap)}, -15.0, 15.0));`;
   const plain = cap === null ? `x * ${f32(s.scale)}` : `t * ${f32(cap)}`;
@@ -75,7 +80,9 @@ const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
 
 /** threefry2x32 of @cloze/random, and the element of `randomBits` that belongs to (b, h, i, j): 0 or 1 / (1 - rate). */
 function dropoutText(s: AttentionSpec): string {
-  const count = s.batch * s.heads * s.queries * s.keys, half = Math.ceil(count / 2), threshold = Math.ceil(Math.fround(s.dropoutRate * 2 ** 24));
+  const count = s.batch * s.heads * s.queries * s.keys;
+  const half = Math.ceil(count / 2);
+  const threshold = Math.ceil(Math.fround(s.dropoutRate * 2 ** 24));
   const round = (n: number): string => `x0 += x1; x1 = ((x1 << ${ROTATIONS[n % 8]}u) | (x1 >> ${32 - (ROTATIONS[n % 8] as number)}u)) ^ x0;`;
   const inject = (n: number): string => `x0 += k${n % 3}; x1 += k${(n + 1) % 3} + ${n}u;`;
   return `fn faKeep(key: vec2<u32>, b: u32, h: u32, i: u32, j: u32) -> f32 {
@@ -102,8 +109,10 @@ export const openText = (s: AttentionSpec): string => `let b = wg.y / ${s.heads}
 
 /** Loops over the batches and heads that share the element of the bias that wg.z stands for, where blocks wg.x of queries and wg.y of keys meet. */
 export function biasLoopText(s: AttentionSpec, walk: Walk, body: string): string {
-  const { oneBatch, oneHead } = s.bias ?? { oneBatch: false, oneHead: false }, heads = oneHead ? 1 : s.heads;
-  const [low, high] = rangeText(s, "queries", "r0", "r1"), visit = tested(s, walk)
+  const { oneBatch, oneHead } = s.bias ?? { oneBatch: false, oneHead: false };
+  const heads = oneHead ? 1 : s.heads;
+  const [low, high] = rangeText(s, "queries", "r0", "r1");
+  const visit = tested(s, walk)
     ? "if (lid == 0u) { faWord = select(0u, 1u, faVisit(b, h0, wg.x, wg.y)); }\nif (workgroupUniformLoad(&faWord) == 0u) { continue; }" : "";
   return `let b0 = wg.z / ${heads}u; let h0 = wg.z % ${heads}u; let r0 = wg.x * ${walk.own}u; let r1 = min(r0 + ${walk.own}u, ${s.queries}u);
 if (wg.y * ${walk.other}u < ${high} && (wg.y + 1u) * ${walk.other}u > ${low}) {
@@ -141,7 +150,8 @@ return select(vec2<f32>(), vec2<f32>(${call(s, "lse", "b", "h", "n", "0u")}, ${c
 
 /** First and last + 1 of the others that rows [from, to) may see or be seen by, as far as causal and window tell. */
 function rangeText(s: AttentionSpec, owns: "queries" | "keys", from: string, to: string): readonly [string, string] {
-  const count = owns === "queries" ? s.keys : s.queries, w = s.window;
+  const count = owns === "queries" ? s.keys : s.queries;
+  const w = s.window;
   if (owns === "keys" && mayBeBlind(s)) return ["0u", `${count}u`];
   const low = [w === null ? "0u" : `${from} - min(${from}, ${w}u)`, ...(s.causal && owns === "keys" ? [from] : [])];
   const high = [`${count}u`, ...(w === null ? [] : [`${to} + ${w}u`]), ...(s.causal && owns === "queries" ? [to] : [])];
@@ -161,7 +171,10 @@ const tested = (s: AttentionSpec, { owns }: Walk): boolean => s.marks.keyLeast !
 /** `fn faVisit(b, h, own, other) -> bool`: must a pair of blocks be visited? */
 function visitText(s: AttentionSpec, walk: Walk): string {
   if (!tested(s, walk)) return "";
-  const { owns, own, other } = walk, m = s.marks, [q, k] = owns === "queries" ? ["a", "t"] : ["t", "a"], at = (from: number, t: string): string => call(s, "marks", "b", `${from}u + ${t}`);
+  const { owns, own, other } = walk;
+  const m = s.marks;
+  const [q, k] = owns === "queries" ? ["a", "t"] : ["t", "a"];
+  const at = (from: number, t: string): string => call(s, "marks", "b", `${from}u + ${t}`);
   const conditions: string[] = [];
   if (m.keyLeast !== undefined && m.keyMost !== undefined) {
     const [least, most] = m.queryLeast === undefined ? ["0", "0"] : [at(m.queryLeast, q), at(m.queryMost ?? 0, q)];
@@ -188,7 +201,8 @@ export const maskText = (s: AttentionSpec, walk: Walk): string => [seesText(s), 
  * next to nothing.
  */
 export function loopText(s: AttentionSpec, walk: Walk, body: string): string {
-  const { owns, own, other } = walk, rows = owns === "queries" ? s.queries : s.keys;
+  const { owns, own, other } = walk;
+  const rows = owns === "queries" ? s.queries : s.keys;
   const [low, high] = rangeText(s, owns, "r0", "r1");
   const open = `let r0 = wg.x * ${own}u; let r1 = min(r0 + ${own}u, ${rows}u); let first = (${low}) / ${other}u; let last = (${high} + ${other - 1}u) / ${other}u;`;
   if (!tested(s, walk)) return `${open}\nfor (var t = first; t < last; t++) {\n${body}\n}`;

@@ -72,8 +72,12 @@ const across = (f: MatrixFrame, name: string, join: (x: string, y: string) => st
 const open = ({ s, tile: { matrix: [m], lanes } }: MatrixFrame): string => `${openText(s)}\nlet own = lid / ${lanes}u * ${m}u;`;
 
 export function matrixForward(s: AttentionSpec, tile: MatrixTile): string {
-  const f = matrixFrame(s, tile, "queries"), { mr, mc, tx, own, other, head } = f, count = head / tx, pitch = scorePitch(head);
-  const i = (a: number): string => `i0 + base + ${a}u`, j = (c: number): string => `j0 + tx + ${tx * c}u`;
+  const f = matrixFrame(s, tile, "queries");
+  const { mr, mc, tx, own, other, head } = f;
+  const count = head / tx;
+  const pitch = scorePitch(head);
+  const i = (a: number): string => `i0 + base + ${a}u`;
+  const j = (c: number): string => `j0 + tx + ${tx * c}u`;
   const kept = (a: number, c: number): string => (hasDropout(s) ? timesKept(s, i(a), j(c)) : "");
   const values = (fade: (a: number) => string): string => `{
 ${zeros(f, "y", head)}
@@ -142,8 +146,13 @@ if (i < ${rows}u && c < ${vectors(f.s.headDim)}u) { ${storeText(f.s, output, "i"
 
 /** flashGradQ, or flashGradKV where `owns` is keys. */
 export function matrixGrad(s: AttentionSpec, tile: MatrixTile, owns: Walk["owns"]): string {
-  const f = matrixFrame(s, tile, owns), { own, other, head } = f, queries = owns === "queries", sides = sidesOf(owns), count = queries ? s.queries : s.keys;
-  const rows = (name: string): number => (name === "q" || name === "dout" ? s.queries : s.keys), wide = stagePitch(head);
+  const f = matrixFrame(s, tile, owns);
+  const { own, other, head } = f;
+  const queries = owns === "queries";
+  const sides = sidesOf(owns);
+  const count = queries ? s.queries : s.keys;
+  const rows = (name: string): number => (name === "q" || name === "dout" ? s.queries : s.keys);
+  const wide = stagePitch(head);
   const loop = loopText(s, f, `let j0 = t * ${other}u;
 faStage_${sides[2]}(lid, b, h, j0); faStage_${sides[3]}(lid, b, h, j0);
 workgroupBarrier();

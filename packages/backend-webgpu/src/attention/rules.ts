@@ -21,7 +21,8 @@ type Attention = Node<"composite">["attrs"]["params"] & Omit<FlashParams, "masks
 
 /** Greatest id of each block of `size` rows: [batch, rows] -> [batch, blocks]. */
 function blockMost(x: Tensor<"i32">, size: number): Tensor<"i32"> {
-  const [batch, rows] = x.shape as [number, number], blocks = Math.ceil(rows / size);
+  const [batch, rows] = x.shape as [number, number];
+  const blocks = Math.ceil(rows / size);
   return x.pad([0, 0], [0, blocks * size - rows], LOWEST).reshape([batch, blocks, size]).reduceMax(2);
 }
 
@@ -37,7 +38,10 @@ const inOrder = (ids: Tensor<"i32">): Tensor<"i32"> => ids.equal(0).select(ids.g
 /** The tensor that `marksLayout` describes. */
 function marksOf(p: FlashParams, extra: ReadonlyMap<string, Tensor>, [batch, queries, keys]: readonly [number, number, number]): Tensor[] {
   if (marksLayout(p, queries, keys).width === 0) return [];
-  const ids = extra.get("segments") as Tensor<"i32"> | undefined, padding = extra.get("keyPadding") as Tensor<"bool"> | undefined, key = extra.get("key"), parts: Tensor<"i32">[] = [];
+  const ids = extra.get("segments") as Tensor<"i32"> | undefined;
+  const padding = extra.get("keyPadding") as Tensor<"bool"> | undefined;
+  const key = extra.get("key");
+  const parts: Tensor<"i32">[] = [];
   if (ids) parts.push(ids);
   if (padding) parts.push(padding.cast("i32"));
   const spanned = ids && inOrder(ids);
@@ -54,7 +58,8 @@ function marksOf(p: FlashParams, extra: ReadonlyMap<string, Tensor>, [batch, que
 
 /** `outputs`: how many storages a kernel writes. The stream of a dropout takes a binding too. */
 function fits(kernel: FlashKernel, q: Tensor, k: Tensor, rest: number, outputs: number, p: Attention, { limits, f16 }: Profile): boolean {
-  const [batch, heads, queries, headDim] = q.shape as readonly [number, number, number, number], keys = k.shape[2] as number;
+  const [batch, heads, queries, headDim] = q.shape as readonly [number, number, number, number];
+  const keys = k.shape[2] as number;
   return Math.min(batch, heads, queries, keys, headDim) > 0 && headDim <= MAX_HEAD_DIM && (q.dtype === "f32" || (q.dtype === "f16" && f16))
     && (p.dropoutRate === 0 || batch * heads * queries * keys <= 2 ** 32)
     && Math.max(batch * heads, queries, keys) <= limits.workgroups
@@ -63,10 +68,12 @@ function fits(kernel: FlashKernel, q: Tensor, k: Tensor, rest: number, outputs: 
 
 /** Params and trailing args of a kernel, or undefined where it cannot be. */
 function prepared(kernel: FlashKernel, outputs: number, q: Tensor, k: Tensor, extras: readonly Tensor[], p: Attention, profile: Profile): { readonly params: FlashParams; readonly rest: readonly Tensor[] } | undefined {
-  const extra = new Map(p.extras.map((name, i) => [name, extras[i] as Tensor])), bias = extra.get("bias");
+  const extra = new Map(p.extras.map((name, i) => [name, extras[i] as Tensor]));
+  const bias = extra.get("bias");
   const needsMarks = p.extras.some((name) => name !== "bias");
   if (!fits(kernel, q, k, Number(needsMarks) + Number(bias !== undefined), outputs, p, profile)) return undefined;
-  const tile = tileOf(kernel, q.shape[3] as number, q.dtype as "f32" | "f16", profile), overKeys = kernel === "flashGradKV";
+  const tile = tileOf(kernel, q.shape[3] as number, q.dtype as "f32" | "f16", profile);
+  const overKeys = kernel === "flashGradKV";
   if (tile === undefined) return undefined;
   const { scale, causal, window, softcap, dropoutRate, dropoutStream } = p;
   const params: FlashParams = {
@@ -83,7 +90,9 @@ function forward(x: Node<"composite">, profile: Profile): Tensor | undefined {
 }
 
 function backward(x: Node<"composite">, profile: Profile): Tensor | undefined {
-  const [ct, out, lse, q, k, v, ...extras] = x.args as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, ...Tensor[]], { index, count } = x.attrs, p = x.attrs.params as Attention;
+  const [ct, out, lse, q, k, v, ...extras] = x.args as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, ...Tensor[]];
+  const { index, count } = x.attrs;
+  const p = x.attrs.params as Attention;
   // Slots of the integer args before the bias are constants that nobody reads.
   if (index > 2 && index < count - 1) return x.graph.const(0, x.dtype);
   const [made, at] = index === 0 ? [flashGradQ, 0] : index < 3 ? [flashGradKV, index - 1] : [flashGradBias, 0];
@@ -98,7 +107,8 @@ export function attentionRules(profile: Profile): readonly Rule[] {
   return [
     rule("attention -> flashForward", "composite", (x) => (named(x, "attention") ? forward(x, profile) : undefined), (g) => example(g)),
     rule("attentionBackward -> flashGradQ, flashGradKV, flashGradBias", "composite", (x) => (named(x, "attentionBackward") ? backward(x, profile) : undefined), (g) => {
-      const inputs = ["q", "k", "v", "bias"].map((name) => operand(g, name)), ct = g.input("ct", "f32", SHAPE);
+      const inputs = ["q", "k", "v", "bias"].map((name) => operand(g, name));
+      const ct = g.input("ct", "f32", SHAPE);
       return grad(example(g).mul(ct).sum(), inputs).reduce((sum, d) => sum.add(d.sum()), g.const(0, "f32"));
     }),
   ];

@@ -25,7 +25,9 @@ const recipes: { readonly [K in FlashKernel]: Recipe } = {
 };
 
 const template = (name: FlashKernel): AttentionTemplate => (node, hooks, profile) => {
-  const { owns, products, text } = recipes[name], s = specOf(node, hooks), tile = tileOf(name, s.headDim, s.element, profile);
+  const { owns, products, text } = recipes[name];
+  const s = specOf(node, hooks);
+  const tile = tileOf(name, s.headDim, s.element, profile);
   if (tile === undefined) invariant(false, `${name}: no tile of heads of ${s.headDim} ${s.element} fits ${profile.device}: the rules should have left it alone`);
   const blocks = Math.ceil((owns === "queries" ? s.queries : s.keys) / tile.own);
   return [{

@@ -12,7 +12,9 @@ const matrices: Profile = { ...baseProfile, family: "nvidia", f16: true, limits,
 
 describe("rules", () => {
   it.each(attentionRules(matrices).map((r) => [r.name, r] as const))("%s", (_, r) => {
-    const g = new Graph(), before = r.example(g), { roots, fired } = rewrite([before], [r], "one rule");
+    const g = new Graph();
+    const before = r.example(g);
+    const { roots, fired } = rewrite([before], [r], "one rule");
     expect(fired.get(r.name) ?? 0).toBeGreaterThan(0);
     for (let seed = 0; seed < 5; seed++) {
       const env = Object.fromEntries(order([before]).flatMap((x) => (isOp(x, "input") ? [[x.attrs.name, Array.from({ length: x.shape.reduce((n, d) => n * d, 1) }, (_x, i) => (isFloat(x.dtype) ? Math.sin(i * 12.9 + seed * 3.7 + x.id) : (i * 7 + seed) % 2))]] : [])));
@@ -22,7 +24,9 @@ describe("rules", () => {
   });
 
   const rewritten = (shape: readonly [number, number, number, number], profile: Profile, dtype: "f32" | "bf16" = "f32", dropoutRate = 0): number => {
-    const g = new Graph(), q = g.input("q", "f32", shape), key = g.input("key", "u32", [2]);
+    const g = new Graph();
+    const q = g.input("q", "f32", shape);
+    const key = g.input("key", "u32", [2]);
     const [root] = rewrite([attention(q, q, q, dropoutRate > 0 ? { dropout: { rate: dropoutRate, stream: 0, key } } : {})], dtype === "bf16" ? castPolicyRules("bf16") : [], "dtype").roots as [Tensor];
     return order(rewrite([root], attentionRules(profile), "attention").roots).filter(isFlash).length;
   };
@@ -37,7 +41,9 @@ describe("rules", () => {
   });
 
   it("make one set of marks for all layers", () => {
-    const g = new Graph(), shape = [2, 2, 40, 16], segments = g.input("segments", "i32", [2, 40]);
+    const g = new Graph();
+    const shape = [2, 2, 40, 16];
+    const segments = g.input("segments", "i32", [2, 40]);
     let x: Tensor<"f32"> = g.input("x", "f32", shape);
     for (let layer = 0; layer < 3; layer++) x = attention(x, x, x, { segments, window: 3 + layer });
     const nodes = order(rewrite(grad(x.sum(), [g.input("x", "f32", shape)]), attentionRules(matrices), "attention").roots).filter(isFlash);
@@ -67,20 +73,23 @@ describe("text for matrix units", () => {
     const gpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
     // A collected instance of Dawn crashes the process, so this one stays as long as that.
     Object.assign(globalThis, { clozeNullGpu: gpu });
-    const adapter = await gpu.requestAdapter(), feature = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
+    const adapter = await gpu.requestAdapter();
+    const feature = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
     if (adapter === null || !adapter.features.has(feature)) return context.skip("Dawn's null backend has no subgroup matrices here"); // allow skip: says why
     const { maxComputeWorkgroupStorageSize, maxStorageBuffersPerShaderStage } = adapter.limits;
     const device = await adapter.requestDevice({ requiredFeatures: [feature, "subgroups", "shader-f16"], requiredLimits: { maxComputeWorkgroupStorageSize, maxStorageBuffersPerShaderStage } });
     const profile: Profile = { ...matrices, limits: { ...limits, sharedBytes: 32768, storageBuffers: 10 } };
     for (const dim of [16, 20, 64]) for (const masked of [false, true]) {
-      const g = new Graph(), [q, k, v] = ["q", "k", "v"].map((name) => g.input(name, "f32", [2, 2, 100, dim])) as [Tensor<"f32">, Tensor<"f32">, Tensor<"f32">];
+      const g = new Graph();
+      const [q, k, v] = ["q", "k", "v"].map((name) => g.input(name, "f32", [2, 2, 100, dim])) as [Tensor<"f32">, Tensor<"f32">, Tensor<"f32">];
       const out = attention(q, k, v, masked ? { segments: g.input("s", "i32", [2, 100]), keyPadding: g.input("p", "bool", [2, 100]), window: 20, softcap: 3, dropout: { rate: 0.1, stream: 2, key: g.input("key", "u32", [2]) } } : {});
       const { roots } = rewrite(rewrite([out, ...grad(out.sum(), [q, k, v])], castPolicyRules("f16"), "f16").roots, attentionRules(profile), "attention");
       for (const node of order(roots).filter(isFlash)) {
         const { part, wgsl } = shaderOf(node, g.call(node.attrs.composite, node.args, node.attrs.params), profile, true);
         expect(part.name).toContain("matrix");
         device.pushErrorScope("validation");
-        const module = device.createShaderModule({ code: wgsl }), { messages } = await module.getCompilationInfo();
+        const module = device.createShaderModule({ code: wgsl });
+        const { messages } = await module.getCompilationInfo();
         expect(messages.map((m) => `${part.name}: ${m.message}`)).toEqual([]);
         expect((await device.popErrorScope())?.message).toBeUndefined();
       }

@@ -81,8 +81,10 @@ ${each(f.mn, (n) => `if (tx + ${f.tx * n}u < ${vectors(f.s.headDim)}u) { ${store
 }`);
 
 export function tileForward(s: AttentionSpec, tile: Tile): string {
-  const f = frameOf(s, tile, "queries"), { mr, mc, mn, tx, own, other } = f;
-  const i = (a: number): string => `i0 + base + ${a}u`, j = (c: number): string => `j0 + tx + ${tx * c}u`;
+  const f = frameOf(s, tile, "queries");
+  const { mr, mc, mn, tx, own, other } = f;
+  const i = (a: number): string => `i0 + base + ${a}u`;
+  const j = (c: number): string => `j0 + tx + ${tx * c}u`;
   const kept = (a: number, c: number): string => (hasDropout(s) ? timesKept(s, i(a), j(c)) : "");
   const loop = loopText(s, f, `let j0 = t * ${other}u;
 faStage_k(lid, b, h, j0);
@@ -146,7 +148,8 @@ export function otherMarks({ mc, tx, owns }: Frame): string {
 
 /** `faGrad` of own row a and other c, whose products are x and d. */
 export function gradCall({ s, owns, tx }: Frame, a: number, c: number): string {
-  const own = `i0 + base + ${a}u`, other = `j0 + tx + ${tx * c}u`;
+  const own = `i0 + base + ${a}u`;
+  const other = `j0 + tx + ${tx * c}u`;
   const [i, j, row, col, stats] = owns === "queries" ? [own, other, `row${a}`, `col${c}`, `stats${a}`] : [other, own, `row${c}`, `col${a}`, `stats${c}`];
   return `faGrad(${hasDropout(s) ? "key, " : ""}b, h, ${i}, ${j}, faSees(${i}, ${j}, ${row}, ${col}), x${a}_${c}, d${a}_${c}, ${stats}.x, ${stats}.y)`;
 }
@@ -155,7 +158,8 @@ export function gradCall({ s, owns, tx }: Frame, a: number, c: number): string {
 const gradProducts = (f: Frame): string => products(f, [["x", "faA", "faC"], ["d", "faB", "faD"]]);
 
 const gradMemory = (f: Frame, sides: readonly [string, string, string, string], ofBias: boolean): string => {
-  const count = (name: string): number => (name === "q" || name === "dout" ? f.s.queries : f.s.keys), rows = [f.own, f.own, f.other, f.other] as const;
+  const count = (name: string): number => (name === "q" || name === "dout" ? f.s.queries : f.s.keys);
+  const rows = [f.own, f.own, f.other, f.other] as const;
   return `${memory(f, [["faA", f.own], ["faB", f.own], ["faC", f.other], ["faD", f.other]])}
 ${statsText(f.s)}
 ${gradText(f.s, ofBias)}
@@ -164,7 +168,10 @@ ${sides.map((name, n) => `${loadText(f.s, name)}\n${stage(f, name, `fa${"ABCD"[n
 
 /** flashGradQ, or flashGradKV where `owns` is keys. */
 export function tileGrad(s: AttentionSpec, tile: Tile, owns: Walk["owns"]): string {
-  const f = frameOf(s, tile, owns), queries = owns === "queries", sides = sidesOf(owns), count = queries ? s.queries : s.keys;
+  const f = frameOf(s, tile, owns);
+  const queries = owns === "queries";
+  const sides = sidesOf(owns);
+  const count = queries ? s.queries : s.keys;
   const loop = loopText(s, f, `let j0 = t * ${f.other}u;
 faStage_${sides[2]}(lid, b, h, j0); faStage_${sides[3]}(lid, b, h, j0);
 workgroupBarrier();
@@ -189,7 +196,8 @@ ${queries ? "" : store(f, 1, count, (a, n) => `u${a}_${n}`)}`);
 
 /** flashGradBias: a workgroup owns a block of queries and one of keys. */
 export function tileGradBias(s: AttentionSpec, tile: Tile): string {
-  const f = frameOf(s, tile, "queries"), sides = sidesOf("queries");
+  const f = frameOf(s, tile, "queries");
+  const sides = sidesOf("queries");
   return kernel(f, gradMemory(f, sides, true), "", `let j0 = wg.y * ${f.other}u;
 ${pairs(f, (a, c) => `var sum${a}_${c} = 0.0;`)}
 ${biasLoopText(s, f, `${sides.map((name, n) => `faStage_${name}(lid, b, h, ${n < 2 ? "i0" : "j0"});`).join(" ")}

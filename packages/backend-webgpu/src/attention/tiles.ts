@@ -51,7 +51,11 @@ export const stagePitch = (width: number): number => width + 8;
 export const scorePitch = (width: number): number => width + 4;
 
 function matrixBytes(kernel: FlashKernel, tile: MatrixTile, headDim: number): number {
-  const { own, other } = tile, head = matrixHead(headDim, tile), weights = own * stagePitch(other) * 2, scores = own * scorePitch(other) * 4, wide = own * scorePitch(Math.max(other, head)) * 4;
+  const { own, other } = tile;
+  const head = matrixHead(headDim, tile);
+  const weights = own * stagePitch(other) * 2;
+  const scores = own * scorePitch(other) * 4;
+  const wide = own * scorePitch(Math.max(other, head)) * 4;
   return kernel === "flashForward"
     ? (own + other) * stagePitch(head) * 2 + weights + wide + 256
     : 2 * (own + other) * stagePitch(head) * 2 + 2 * scores + (kernel === "flashGradKV" ? 2 : 1) * weights + 256;
@@ -65,7 +69,10 @@ function matrixTileOf(kernel: FlashKernel, headDim: number, { limits, subgroups,
   const lanes = subgroups?.max ?? 0;
   if (!f16 || subgroups?.min !== lanes || kernel === "flashGradBias") return undefined;
   for (const [own, other] of MATRIX_SIZES) for (const { component, result, m, n, k } of subgroupMatrix) {
-    const tx = 8, mr = (m * tx) / lanes, invocations = (own / m) * lanes, tile: MatrixTile = { own, other, tx, ty: own / mr, unroll: true, matrix: [m, n, k], lanes };
+    const tx = 8;
+    const mr = (m * tx) / lanes;
+    const invocations = (own / m) * lanes;
+    const tile: MatrixTile = { own, other, tx, ty: own / mr, unroll: true, matrix: [m, n, k], lanes };
     const whole = [mr, own / m, other / n, other / k, other / tx, n / 4, Math.max(n, k) / Math.min(n, k), Math.max(n, k) / tx].every((x) => Number.isInteger(x) && x > 0);
     if (component !== "f16" || result !== "f32" || !whole || invocations < 32 || invocations > limits.invocations) continue;
     if (matrixBytes(kernel, tile, headDim) <= limits.sharedBytes) return tile;
@@ -74,7 +81,8 @@ function matrixTileOf(kernel: FlashKernel, headDim: number, { limits, subgroups,
 }
 
 export function tileOf(kernel: FlashKernel, headDim: number, element: "f32" | "f16", profile: Profile): Tile | undefined {
-  const { limits, family } = profile, matrix = element === "f16" ? matrixTileOf(kernel, headDim, profile) : undefined;
+  const { limits, family } = profile;
+  const matrix = element === "f16" ? matrixTileOf(kernel, headDim, profile) : undefined;
   if (matrix !== undefined) return matrix;
   for (const [own, other, ty, tx] of SIZES) {
     // Gradients hold two more rows of registers an invocation: larger tiles would spill.

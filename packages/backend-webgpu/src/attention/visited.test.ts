@@ -27,7 +27,8 @@ const segmentsOf = ({ length, documents = [] }: Rows): number[] =>
 
 /** The walk over blocks in a kernel's text, with a counter in it, whose value is stored in place of a result. */
 function counting(wgsl: string): string {
-  const walks = [/todo &= todo - 1u;/g, /for \(var t = first; t < last; t\+\+\) \{/g], stores = /(fn store\d+\([^)]*value: f32\) \{ out\d+\[[^\]]*\] = )f32\(value\)/g;
+  const walks = [/todo &= todo - 1u;/g, /for \(var t = first; t < last; t\+\+\) \{/g];
+  const stores = /(fn store\d+\([^)]*value: f32\) \{ out\d+\[[^\]]*\] = )f32\(value\)/g;
   expect(walks.reduce((n, w) => n + [...wgsl.matchAll(w)].length, 0)).toBe(1);
   expect([...wgsl.matchAll(stores)].length).toBeGreaterThan(0);
   const counted = walks.reduce((text, w) => text.replace(w, (line) => `${line}\nfaVisits += 1u;`), wgsl).replace(stores, "$1f32(faVisits)");
@@ -36,7 +37,10 @@ function counting(wgsl: string): string {
 
 /** Of each block that a kernel owns, in every batch: how many others hold a pair that sees each other. */
 function needed(rows: Rows, { own, other, overKeys }: Blocks): number[] {
-  const { length, window, causal = false, documents } = rows, ids = segmentsOf(rows), batch = documents?.length ?? 1, counts: number[] = [];
+  const { length, window, causal = false, documents } = rows;
+  const ids = segmentsOf(rows);
+  const batch = documents?.length ?? 1;
+  const counts: number[] = [];
   const sees = (b: number, i: number, j: number): boolean => (window === undefined || Math.abs(i - j) <= window) && (!causal || j <= i) && (!documents || ids[b * length + i] === ids[b * length + j]);
   for (let b = 0; b < batch; b++) for (let r = 0; r < length; r += own) {
     const met = new Set<number>();
@@ -54,15 +58,22 @@ interface Blocks {
 
 /** How many blocks each workgroup visited, in the order of `needed`. */
 async function visits(lab: Lab, rows: Rows, name: string): Promise<{ readonly got: readonly number[]; readonly blocks: Blocks; readonly all: number }> {
-  const { length, window, causal = false, documents } = rows, batch = documents?.length ?? 1, g = new Graph();
-  const q = g.input("q", "f32", [batch, 1, length, 4]), segments = documents && g.input("segments", "i32", [batch, length]);
+  const { length, window, causal = false, documents } = rows;
+  const batch = documents?.length ?? 1;
+  const g = new Graph();
+  const q = g.input("q", "f32", [batch, 1, length, 4]);
+  const segments = documents && g.input("segments", "i32", [batch, length]);
   const y = attention(q, q.mul(2), q.mul(3), { ...(window !== undefined && { window }), ...(causal && { causal }), ...(segments && { segments }) });
   const { roots } = rewrite([y, ...grad(y.square().sum(), [q])], attentionRules(lab.profile), "attention");
   const node = order(roots).filter(isFlash).find((x) => x.attrs.composite.name === name) as Node<"composite">;
   const env = { q: Array.from({ length: batch * length * 4 }, (_, i) => Math.sin(i)), ...(documents && { segments: segmentsOf(rows) }) };
-  const outputs = g.call(node.attrs.composite, node.args, node.attrs.params), ready = await prepare({ ...lab, rewrite: counting }, node, outputs, interpret(node.args, env).map((v) => v.data), false);
+  const outputs = g.call(node.attrs.composite, node.args, node.attrs.params);
+  const ready = await prepare({ ...lab, rewrite: counting }, node, outputs, interpret(node.args, env).map((v) => v.data), false);
   await ready.run();
-  const [stored] = await ready.read(), { queryBlock, keyBlock } = node.attrs.params as FlashParams, overKeys = name === "flashGradKV", [own, other] = overKeys ? [keyBlock, queryBlock] : [queryBlock, keyBlock];
+  const [stored] = await ready.read();
+  const { queryBlock, keyBlock } = node.attrs.params as FlashParams;
+  const overKeys = name === "flashGradKV";
+  const [own, other] = overKeys ? [keyBlock, queryBlock] : [queryBlock, keyBlock];
   const got: number[] = [];
   for (let b = 0; b < batch; b++) for (let r = 0; r < length; r += own) got.push(stored?.[(b * length + r) * 4] as number);
   return { got, blocks: { own, other, overKeys }, all: Math.ceil(length / other) * got.length };
@@ -74,7 +85,8 @@ const reason = isNotHere(opened) ? opened.reason : undefined;
 
 // allow skip: this machine has no adapter, and says why
 describe.skipIf(reason !== undefined)(`blocks visited (${reason ?? "here"})`, () => {
-  const device = opened as OpenDevice, profile = reason === undefined ? { ...device.profile, limits: { ...device.profile.limits, sharedBytes: 8192, invocations: 256 }, subgroupMatrix: [] } : device.profile;
+  const device = opened as OpenDevice;
+  const profile = reason === undefined ? { ...device.profile, limits: { ...device.profile.limits, sharedBytes: 8192, invocations: 256 }, subgroupMatrix: [] } : device.profile;
   const lab: Lab = { ...device, profile };
   const masks: Readonly<Record<string, Rows>> = { "a window": { length: 300, window: 20 }, "a causal window": { length: 300, window: 33, causal: true }, "documents and padding": { length: 224, documents: packed } };
   it("without a mask, all of them", async () => {
@@ -83,12 +95,14 @@ describe.skipIf(reason !== undefined)(`blocks visited (${reason ?? "here"})`, ()
   });
   for (const name of ["flashForward", "flashGradQ", "flashGradKV"]) {
     it.each(Object.keys(masks))(`${name}: of %s those with a pair that sees, no more`, async (mask) => {
-      const rows = masks[mask] as Rows, { got, blocks, all } = await visits(lab, rows, name);
+      const rows = masks[mask] as Rows;
+      const { got, blocks, all } = await visits(lab, rows, name);
       expect(got).toEqual(needed(rows, blocks));
       expect(sum(got)).toBeLessThan(0.75 * all);
     });
     it(`${name}: of documents under a window those that both leave`, async () => {
-      const rows = { length: 224, documents: packed, window: 24 }, { got, blocks } = await visits(lab, rows, name);
+      const rows = { length: 224, documents: packed, window: 24 };
+      const { got, blocks } = await visits(lab, rows, name);
       const [both, byDocuments, byWindow] = [rows, { length: 224, documents: packed }, { length: 224, documents: packed.map(() => [224]), window: 24 }].map((r) => needed(r, blocks)) as [number[], number[], number[]];
       got.forEach((n, i) => {
         expect(n).toBeGreaterThanOrEqual(both[i] as number);

@@ -37,10 +37,13 @@ class Hooks {
 
   /** A function of indices that yields an element of `x`, seen with the shape `shape`. */
   loader(name: string, x: Tensor, args: readonly (readonly [name: string, extent: number])[], at: readonly Lin[], shape: readonly number[]): Loader {
-    const element = x.dtype === "f16" ? "f16" : x.dtype === "bf16" ? "f32" : x.dtype, wide = shape.length > 0 && (shape.at(-1) as number) % 4 === 0 && x.rank > 0 && (x.shape.at(-1) as number) % 4 === 0;
+    const element = x.dtype === "f16" ? "f16" : x.dtype === "bf16" ? "f32" : x.dtype;
+    const wide = shape.length > 0 && (shape.at(-1) as number) % 4 === 0 && x.rank > 0 && (x.shape.at(-1) as number) % 4 === 0;
     for (const lanes of wide ? ([1, 4] as const) : ([1] as const)) {
-      const e = emitterFor(this.#unit, this.text, this.#context), value = e.value(x, Index.at(shape, at, lanes).reshaped(x.shape));
-      const type = lanes === 4 ? `vec4<${element}>` : element, computed = wgslType(x.dtype, lanes);
+      const e = emitterFor(this.#unit, this.text, this.#context);
+      const value = e.value(x, Index.at(shape, at, lanes).reshaped(x.shape));
+      const type = lanes === 4 ? `vec4<${element}>` : element;
+      const computed = wgslType(x.dtype, lanes);
       if (element === "f16") this.text.needF16();
       e.line(`return ${computed === type ? value : `${type}(${value})`};`);
       this.text.functions.push(`fn ${name}${lanes === 4 ? "x4" : ""}(${args.map(([n]) => `${n}: u32`).join(", ")}) -> ${type} {\n${e.lines.map((l) => `  ${l}`).join("\n")}\n}`);
@@ -50,9 +53,11 @@ class Hooks {
 
   /** A function that takes an element of a result through the epilogue. */
   storer({ name, args, node, roots }: Result): Storer {
-    const unit = this.#unit, wide = unit.wide.has(node) && roots.every((r) => unit.wide.has(r));
+    const unit = this.#unit;
+    const wide = unit.wide.has(node) && roots.every((r) => unit.wide.has(r));
     for (const lanes of wide ? ([1, 4] as const) : ([1] as const)) {
-      const e = emitterFor(unit, this.text, this.#context), type = wgslType(node.dtype, lanes);
+      const e = emitterFor(unit, this.text, this.#context);
+      const type = wgslType(node.dtype, lanes);
       e.know({ node, index: (unit.own.get(node) as Index).withLanes(lanes), text: "value" });
       writeRoots(e, unit, roots, lanes, this.#context);
       this.#storer(name, args, type, lanes, e.lines);
@@ -79,11 +84,15 @@ class Hooks {
 export type TileChoice = (spec: MatmulSpec) => Tile;
 
 export function writeMatmul(unit: Unit, context: Context, tileFor: TileChoice): Kernel[] {
-  const hooks = new Hooks(unit, context), first = (unit.problems[0] as Problem).terms[0] as Node<"matmul">, { batch, m, n, k } = sizesOf(first);
-  const { transposeA, transposeB } = first.attrs, element = first.args[0].dtype === "f16" ? "f16" : "f32";
+  const hooks = new Hooks(unit, context);
+  const first = (unit.problems[0] as Problem).terms[0] as Node<"matmul">;
+  const { batch, m, n, k } = sizesOf(first);
+  const { transposeA, transposeB } = first.attrs;
+  const element = first.args[0].dtype === "f16" ? "f16" : "f32";
   const zij = [["z", batch], ["i", m], ["j", n]] as const;
   const operand = (name: string, x: Tensor): Loader => {
-    const [rows, cols] = x.shape.slice(-2) as [number, number], lead = x.shape.slice(0, -2);
+    const [rows, cols] = x.shape.slice(-2) as [number, number];
+    const lead = x.shape.slice(0, -2);
     return hooks.loader(name, x, [["z", batch], ["i", rows], ["j", cols]], [...axesOf(variable("z", batch), lead), variable("i", rows), variable("j", cols)], x.shape);
   };
   const terms = unit.problems.map((p, i) => p.terms.map((t, j) => {
@@ -94,18 +103,22 @@ export function writeMatmul(unit: Unit, context: Context, tileFor: TileChoice): 
     batch, m, n, k, transposeA, transposeB, element,
     problems: terms.map((t, i) => ({ terms: t, store: storers[i] as Storer, ...(rowSums[i] && { rowSums: rowSums[i] }) })),
   });
-  const some: Storer = { name: "store" }, tile = tileFor(sums(unit.problems.map(() => some), unit.problems.map((p) => p.rowSums && some)));
+  const some: Storer = { name: "store" };
+  const tile = tileFor(sums(unit.problems.map(() => some), unit.problems.map((p) => p.rowSums && some)));
   if (tile.splits === 1) {
     const storers = unit.problems.map((p, i) => hooks.storer({ name: `st_${i}`, args: zij, node: p.sum, roots: p.roots }));
     const rowSums = unit.problems.map((p, i) => p.rowSums && hooks.storer({ name: `sum_${i}`, args: [["z", 1], ["o", m]], node: p.rowSums.heavy, roots: p.rowSums.roots }));
     return [hooks.finish(matmulPart(sums(storers, rowSums), tile, context.profile))];
   }
-  const size = batch * m * n, partials = unit.problems.map((_, i) => context.scratch(`products ${i}`, "f32", tile.splits * size));
+  const size = batch * m * n;
+  const partials = unit.problems.map((_, i) => context.scratch(`products ${i}`, "f32", tile.splits * size));
   const partialSums = unit.problems.map((p, i) => (p.rowSums ? context.scratch(`row sums ${i}`, "f32", tile.splits * m) : undefined));
   const storers = partials.map((to, i) => hooks.partialStorer(`st_${i}`, zij, to, `(z * ${m}u + i) * ${n}u + j`, n % 4 === 0));
   const rowSums = partialSums.map((to, i) => (to ? hooks.partialStorer(`sum_${i}`, [["z", 1], ["o", m]], to, `z * ${m}u + o`, false) : undefined));
-  const main = hooks.finish(matmulPart(sums(storers, rowSums), tile, context.profile)), out = [main];
-  const o = variable("o", size), name = (end: string): string => `${main.name} ${end}`;
+  const main = hooks.finish(matmulPart(sums(storers, rowSums), tile, context.profile));
+  const out = [main];
+  const o = variable("o", size);
+  const name = (end: string): string => `${main.name} ${end}`;
   out.push(writeJoin(unit, unit.problems.map((p, i) => ({ heavy: p.sum, partial: partials[i] as Storage, base: 0 })), tile.splits, size, o, context, main.name, (e) => {
     for (const [variableName, at] of [["z", divide(o, m * n)], ["i", modulo(divide(o, n), m)], ["j", modulo(o, n)]] as const) e.line(`let ${variableName} = ${e.index(at)};`);
   }, unit.problems.flatMap((p) => p.roots)));
@@ -115,8 +128,13 @@ export function writeMatmul(unit: Unit, context: Context, tileFor: TileChoice): 
 }
 
 export function writeScatter(unit: Unit, context: Context): Kernel[] {
-  const x = unit.heavies[0] as Node<"scatterAdd">, [indices, updates] = x.args, { size } = x.attrs;
-  const count = sizeOf(indices.shape), width = sizeOf(x.shape) / size, flat = [count, width], rows: readonly [string, number][] = [["i", count], ["j", width]];
+  const x = unit.heavies[0] as Node<"scatterAdd">;
+  const [indices, updates] = x.args;
+  const { size } = x.attrs;
+  const count = sizeOf(indices.shape);
+  const width = sizeOf(x.shape) / size;
+  const flat = [count, width];
+  const rows: readonly [string, number][] = [["i", count], ["j", width]];
   const write = (parts: readonly Part[], scratch: readonly Scratch[], hooks: readonly Hooks[]): Kernel[] => {
     const storages = new Map(scratch.map((s) => [s.name, context.scratch(s.name, s.element, s.size)]));
     return parts.map((part, p) => {
@@ -150,9 +168,12 @@ function hooksFor(unit: Unit, context: Context, write: (hooks: Hooks) => void): 
 }
 
 export function writeComposite(unit: Unit, context: Context): Kernel[] {
-  const x = unit.heavies[0] as Node<"composite">, { composite, params, count } = x.attrs, template = attentionTemplates[composite.name];
+  const x = unit.heavies[0] as Node<"composite">;
+  const { composite, params, count } = x.attrs;
+  const template = attentionTemplates[composite.name];
   if (template === undefined) throw new UnsupportedError(`${x.path}: composite ${composite.name}: this backend has no kernel for it.`);
-  const hooks = new Hooks(unit, context), named = (x: Tensor): (readonly [string, number])[] => x.shape.map((d, i) => [`x${i}`, d] as const);
+  const hooks = new Hooks(unit, context);
+  const named = (x: Tensor): (readonly [string, number])[] => x.shape.map((d, i) => [`x${i}`, d] as const);
   const loaders = x.args.map((a, i) => hooks.loader(`arg${i}`, a, named(a), a.shape.map((d, k) => variable(`x${k}`, d)), a.shape));
   const storers = Array.from({ length: count }, (_, index) => {
     const heavy = unit.heavies.find((h) => isOp(h, "composite") && h.attrs.index === index);

@@ -17,24 +17,38 @@ const namesOf = (p: Program, family?: Family): string[] => kernelsOf(p, family).
 
 /** BERT's layers (post-norm) with a head on 614 predicted positions, AdamW with clipping, and a guard. */
 function bert(layers: number): Program {
-  const hidden = 768, batch = 8, seq = 512, rows = batch * seq, predicted = 614, vocab = 30_522, graph = new Graph(), root = rootScope(graph);
-  const ids = graph.input("ids", "i32", [rows]), at = graph.input("at", "i32", [predicted]), targets = graph.input("targets", "i32", [predicted]);
+  const hidden = 768;
+  const batch = 8;
+  const seq = 512;
+  const rows = batch * seq;
+  const predicted = 614;
+  const vocab = 30_522;
+  const graph = new Graph();
+  const root = rootScope(graph);
+  const ids = graph.input("ids", "i32", [rows]);
+  const at = graph.input("at", "i32", [predicted]);
+  const targets = graph.input("targets", "i32", [predicted]);
   const table = embeddingTable(root.at("word_embeddings"), { vocab, hidden });
   let x: Tensor<"f32"> = table.gather(ids).reshape([batch, seq, hidden]).add(embeddingTable(root.at("position_embeddings"), { vocab: seq, hidden }));
   x = layerNormLayer(root.at("LayerNorm"), x, 1e-12);
   for (let i = 0; i < layers; i++) {
-    const layer = root.at(`layer.${i}`), block = layer.at("attention"), mixed = selfAttention(block.at("self"), x, { heads: 12 });
+    const layer = root.at(`layer.${i}`);
+    const block = layer.at("attention");
+    const mixed = selfAttention(block.at("self"), x, { heads: 12 });
     x = layerNormLayer(block.at("output.LayerNorm"), x.add(linear(block.at("output.dense"), mixed, hidden)), 1e-12);
     x = layerNormLayer(layer.at("output.LayerNorm"), x.add(feedForward(layer, x, { intermediate: 3072, activation: gelu })), 1e-12);
   }
-  const loss = crossEntropy(project(x.reshape([rows, hidden]).gather(at), table), targets).mean(), { parameters } = root;
-  const found = gradients(loss, parameters), { scale, norm } = clipScale(found, { maxNorm: 1 });
+  const loss = crossEntropy(project(x.reshape([rows, hidden]).gather(at), table), targets).mean();
+  const { parameters } = root;
+  const found = gradients(loss, parameters);
+  const { scale, norm } = clipScale(found, { maxNorm: 1 });
   const { state, updates } = adamw().update({ graph, parameters, gradients: found, gradScale: scale });
   return program(graph, { state: [...[...parameters.values()].map((p) => p.tensor), ...state], outputs: { loss, norm }, updates, guard: norm.abs().less(Infinity) });
 }
 
 describe("BERT-base, 8 x 512 tokens, a training step", () => {
-  const one = kernelsOf(bert(1)), two = kernelsOf(bert(2));
+  const one = kernelsOf(bert(1));
+  const two = kernelsOf(bert(2));
 
   it("takes at most 25 kernels a layer, forward, backward and update", () => {
     expect(two.length - one.length).toBeLessThanOrEqual(25);
@@ -55,16 +69,25 @@ describe("BERT-base, 8 x 512 tokens, a training step", () => {
 });
 
 describe("packed rows on a device that binds few buffers", () => {
-  const hidden = 64, rows = 2, seq = 128, graph = new Graph(), root = rootScope(graph), x = graph.input("x", "f32", [rows, seq, hidden]), segments = graph.input("segments", "i32", [rows, seq]);
-  const loss = linear(root.at("out"), selfAttention(root.at("self"), x, { heads: 2, segments }), hidden).square().sum(), { parameters } = root;
-  const found = gradients(loss, parameters), { scale, norm } = clipScale(found, { maxNorm: 1 });
+  const hidden = 64;
+  const rows = 2;
+  const seq = 128;
+  const graph = new Graph();
+  const root = rootScope(graph);
+  const x = graph.input("x", "f32", [rows, seq, hidden]);
+  const segments = graph.input("segments", "i32", [rows, seq]);
+  const loss = linear(root.at("out"), selfAttention(root.at("self"), x, { heads: 2, segments }), hidden).square().sum();
+  const { parameters } = root;
+  const found = gradients(loss, parameters);
+  const { scale, norm } = clipScale(found, { maxNorm: 1 });
   const { state, updates } = adamw().update({ graph, parameters, gradients: found, gradScale: scale });
   const step = program(graph, { state: [...[...parameters.values()].map((p) => p.tensor), ...state], outputs: { loss, norm }, updates, guard: norm.abs().less(Infinity) });
 
   // 8 is what every WebGPU device must allow.
   it.each([8, 9, 10, 16])("a training step in kernels of at most %i", (storageBuffers) => {
     for (const family of ["software", "nvidia"] as const) {
-      const profile = profileOf(family), { kernels } = compileProgram(step, { profile: { ...profile, limits: { ...profile.limits, storageBuffers } }, compute: "f32" });
+      const profile = profileOf(family);
+      const { kernels } = compileProgram(step, { profile: { ...profile, limits: { ...profile.limits, storageBuffers } }, compute: "f32" });
       for (const k of kernels) if (!isDeferred(k)) expect(k.bindings.length, k.name).toBeLessThanOrEqual(storageBuffers);
       expect(kernels.filter((k) => k.name.startsWith("flash")).length).toBe(storageBuffers < 9 ? 2 : 3);
     }
@@ -95,21 +118,26 @@ describe("what runs together", () => {
 
 describe("state", () => {
   it("is written over in place where nobody needs the old value any more", () => {
-    const g = new Graph(), a = g.input("a", "f32", [8]), x = g.input("x", "f32", [8]);
+    const g = new Graph();
+    const a = g.input("a", "f32", [8]);
+    const x = g.input("x", "f32", [8]);
     const [only, ...others] = kernelsOf(program(g, { state: [a], outputs: {}, updates: { a: a.mul(0.5).add(x) } })) as Kernel[];
     expect(others).toEqual([]);
     expect(only?.bindings.map((b) => [b.storage.kind, b.access])).toEqual([["state", "read_write"], ["feed", "read"]]);
   });
 
   it("is swapped through memory of its own", () => {
-    const g = new Graph(), a = g.input("a", "f32", [8]), b = g.input("b", "f32", [8]);
+    const g = new Graph();
+    const a = g.input("a", "f32", [8]);
+    const b = g.input("b", "f32", [8]);
     expect(kernelsOf(program(g, { state: [a, b], outputs: {}, updates: { a: b, b: a } })).length).toBeGreaterThan(1);
   });
 });
 
 describe("the text", () => {
   it("of a map: four elements at a time, movement as index arithmetic", () => {
-    const g = new Graph(), y = g.input("x", "f32", [8, 12]).mul(2).add(g.input("b", "f32", [12])).max(0);
+    const g = new Graph();
+    const y = g.input("x", "f32", [8, 12]).mul(2).add(g.input("b", "f32", [12])).max(0);
     const [kernel] = kernelsOf(program(g, { state: [], outputs: { y } })) as Kernel[];
     expect(kernel?.wgsl).toMatchInlineSnapshot(`
       "@group(0) @binding(0) var<storage, read> b0: array<vec4<f32>>;
@@ -139,7 +167,9 @@ describe("the text", () => {
   });
 
   it("of rows on a GPU: a workgroup takes a row, and joins what its invocations added", () => {
-    const g = new Graph(), x = g.input("x", "f32", [8, 256]), y = x.sub(x.mean(-1, true));
+    const g = new Graph();
+    const x = g.input("x", "f32", [8, 256]);
+    const y = x.sub(x.mean(-1, true));
     const [kernel] = kernelsOf(program(g, { state: [], outputs: { y } }), "nvidia") as Kernel[];
     expect(kernel?.wgsl).toMatchInlineSnapshot(`
       "@group(0) @binding(0) var<storage, read> b0: array<vec4<f32>>;

@@ -46,15 +46,20 @@ function copiesOfInputs(p: Program): Program {
 }
 
 export function compileProgram(given: Program, options: CompileProgramOptions): Compiled {
-  const { profile } = options, program = lowered(given, options), roots = programRoots(program), nodes = order(roots);
+  const { profile } = options;
+  const program = lowered(given, options);
+  const roots = programRoots(program);
+  const nodes = order(roots);
   for (const x of nodes) {
     if (x.dtype === "bf16") throw new UnsupportedError(`${x.path || x.op}: ${showType(x)}: WebGPU has no bf16. Use f16 or f32.`);
     if (x.dtype === "f16" && !profile.f16) throw new UnsupportedError(`${x.path || x.op}: ${showType(x)}: ${profile.device} has no f16 in WGSL (shader-f16). Use f32.`);
   }
-  const kept = keep(nodes, roots, profile), formed = formUnits(kept, profile, new Set(Object.values(program.updates).map(bare)));
+  const kept = keep(nodes, roots, profile);
+  const formed = formUnits(kept, profile, new Set(Object.values(program.updates).map(bare)));
   dropUnread(formed, new Set(roots.map(bare)));
   joinMatmuls(formed, kept, profile);
-  const inputs = new Map<Tensor, Placed>(), state = new Set<Tensor>(program.state);
+  const inputs = new Map<Tensor, Placed>();
+  const state = new Set<Tensor>(program.state);
   for (const x of [...program.state, ...program.feeds]) inputs.set(x, { storage: { kind: state.has(x) ? "state" : "feed", name: x.attrs.name, element: elementOf(x), size: sizeOf(x.shape) }, offset: 0 });
   const targets = chooseTargets(program, formed, kept, (name) => inputs.get(program.state.find((s) => s.attrs.name === name) as Tensor) as Placed);
   const { placeOf, targetOf } = places(inputs, targets, formed.units, new Set(Object.values(program.outputs).map(bare)));
@@ -77,7 +82,8 @@ function outputOf(x: Tensor, placeOf: Context["placeOf"]): Storage {
 
 /** Every kept value in a storage; scalars that nobody asks for share one, so that a kernel may read many of them. */
 function places(inputs: ReadonlyMap<Tensor, Placed>, targets: Targets, units: readonly Unit[], outputs: ReadonlySet<Tensor>): Pick<Context, "placeOf" | "targetOf"> {
-  const made = new Map<Tensor, Placed>(), scalars: Tensor[] = [];
+  const made = new Map<Tensor, Placed>();
+  const scalars: Tensor[] = [];
   for (const unit of units) {
     for (const root of unit.roots) {
       if (made.has(root) || targets.commits.has(unit)) continue;

@@ -58,7 +58,8 @@ export class Costs {
     if (isHeavy(x)) made = { cost: 0, reads: new Set([x]), waits: nothing.waits };
     else if (x.args.length === 0) made = nothing;
     else {
-      const parts = [...new Set(valueArgs(x))].map((a) => this.of(a)), own = instructions[x.op] ?? (groups.elementwise.has(x.op) && x.op !== "cast" ? 1 : 0);
+      const parts = [...new Set(valueArgs(x))].map((a) => this.of(a));
+      const own = instructions[x.op] ?? (groups.elementwise.has(x.op) && x.op !== "cast" ? 1 : 0);
       const reads = parts.length === 1 ? (parts[0] as Inline).reads : new Set(parts.flatMap((p) => [...p.reads]));
       const waits = parts.length === 1 ? (parts[0] as Inline).waits : new Set(parts.flatMap((p) => [...p.waits]));
       made = { cost: Math.min(1e6, parts.reduce((n, p) => n + p.cost, own)), reads, waits: isBarrier(x) ? new Set([...waits, ...this.#after(x)]) : waits };
@@ -81,7 +82,8 @@ export class Costs {
 
 /** Number of buffers that values take: those of one element share one, unless they are results. */
 export const bufferCount = (values: Iterable<Tensor>, results: ReadonlySet<Tensor>): number => {
-  let scalars = 0, others = 0;
+  let scalars = 0;
+  let others = 0;
   for (const x of values) {
     if (sizeOf(x.shape) <= 1 && !isOp(x, "input") && !results.has(x)) scalars = 1;
     else others += 1;

@@ -109,8 +109,10 @@ export class Emitter {
   }
 
   #load(x: Tensor, { storage, offset, raw }: Placed, index: Index): string {
-    const at = add(index.linear, constant(offset)), lanes = index.lanes;
-    const text = this.kernel.load(storage, this.index(at), lanes), type = wgslType(x.dtype, lanes);
+    const at = add(index.linear, constant(offset));
+    const lanes = index.lanes;
+    const text = this.kernel.load(storage, this.index(at), lanes);
+    const type = wgslType(x.dtype, lanes);
     if (x.dtype === "bool") return `(${text} != ${wgslType("u32", lanes)}(0u))`;
     return raw && x.dtype !== "u32" ? `bitcast<${type}>(${text})` : text;
   }
@@ -125,7 +127,8 @@ export class Emitter {
 
   /** The value of `a` where it is broadcast to the shape of `index`: a vec4 where the index has four lanes. */
   spread(a: Tensor, index: Index): string {
-    const own = broadcastIndex(index, a.shape), text = this.value(a, own);
+    const own = broadcastIndex(index, a.shape);
+    const text = this.value(a, own);
     return own.lanes === index.lanes ? text : `${wgslType(a.dtype, index.lanes)}(${text})`;
   }
 
@@ -140,7 +143,8 @@ const valueKey = (x: Tensor, index: Index): string => `${x.id}@${index.key}`;
 /** The index of the element of `shape` that is broadcast to `index`. */
 export function broadcastIndex(index: Index, shape: Shape): Index {
   if (shape.length === index.shape.length && shape.every((d, i) => d === index.shape[i])) return index;
-  const lead = index.shape.length - shape.length, last = shape.length - 1;
+  const lead = index.shape.length - shape.length;
+  const last = shape.length - 1;
   const axes = shape.map((d, i) => (d === 1 && index.shape[lead + i] !== 1 ? constant(0) : (index.axes[lead + i] as Lin)));
   const lanes: Lanes = index.lanes === 4 && last >= 0 && shape[last] === index.shape[lead + last] ? 4 : 1;
   return Index.at(shape, axes, lanes);
@@ -159,15 +163,19 @@ const table: { readonly [P in Op]?: Emit<P> } = {
     return vec(index) ? `${wgslType(x.dtype, 4)}(${text})` : text;
   },
   iota: (x, index, e) => {
-    const { axis } = x.attrs, text = `i32(${e.index(index.axes[axis] as Lin)})`;
+    const { axis } = x.attrs;
+    const text = `i32(${e.index(index.axes[axis] as Lin)})`;
     if (!vec(index)) return text;
     return axis === x.rank - 1 ? `(vec4<i32>(${text}) + vec4<i32>(0, 1, 2, 3))` : `vec4<i32>(${text})`;
   },
   randomBits: (x, index, e) => {
-    const { bits, stream } = x.attrs, key = x.args[0], half = Math.ceil(sizeOf(x.shape) / 2);
+    const { bits, stream } = x.attrs;
+    const key = x.args[0];
+    const half = Math.ceil(sizeOf(x.shape) / 2);
     const words = [0, 1].map((i) => e.value(key, Index.at([2], [constant(i)])));
     e.kernel.need(`threefry${index.lanes}`);
-    const base = e.index(index.linear), element = vec(index) ? `vec4<u32>(${base}) + vec4<u32>(0u, 1u, 2u, 3u)` : base;
+    const base = e.index(index.linear);
+    const element = vec(index) ? `vec4<u32>(${base}) + vec4<u32>(0u, 1u, 2u, 3u)` : base;
     const drawn = `random_bits${vec(index) ? "4" : ""}(vec2<u32>(${words.join(", ")}), ${e.kernel.param(stream)}, ${element}, ${half}u)`;
     return bits === 32 ? drawn : `(${drawn} >> ${wgslType("u32", index.lanes)}(${32 - bits}u))`;
   },
@@ -178,7 +186,8 @@ const table: { readonly [P in Op]?: Emit<P> } = {
     return vec(index) && !index.flat && lastOf(from.shape) % 4 !== 0 ? e.lanes(x, index) : e.value(from, index.reshaped(from.shape));
   },
   permute: (x, index, e) => {
-    const { order } = x.attrs, from = x.args[0];
+    const { order } = x.attrs;
+    const from = x.args[0];
     if (vec(index) && order.at(-1) !== x.rank - 1) return e.lanes(x, index);
     const axes = new Array<Lin>(x.rank);
     order.forEach((o, i) => { axes[o] = index.axes[i] as Lin; });
@@ -186,18 +195,23 @@ const table: { readonly [P in Op]?: Emit<P> } = {
   },
   broadcast: (x, index, e) => e.spread(x.args[0], index),
   slice: (x, index, e) => {
-    const { start } = x.attrs, from = x.args[0];
+    const { start } = x.attrs;
+    const from = x.args[0];
     if (vec(index) && ((start.at(-1) as number) % 4 !== 0 || lastOf(from.shape) % 4 !== 0)) return e.lanes(x, index);
     return e.value(from, Index.at(from.shape, index.axes.map((a, i) => add(a, constant(start[i] as number))), index.lanes));
   },
   pad: (x, index, e) => {
-    const { before, value } = x.attrs, from = x.args[0];
+    const { before, value } = x.attrs;
+    const from = x.args[0];
     if (vec(index) && ((before.at(-1) as number) % 4 !== 0 || lastOf(from.shape) % 4 !== 0)) return e.lanes(x, index);
     const inside = index.axes.flatMap((a, i) => {
-      const low = before[i] as number, high = low + (from.shape[i] as number), text = e.index(a);
+      const low = before[i] as number;
+      const high = low + (from.shape[i] as number);
+      const text = e.index(a);
       return [...(low > 0 ? [`${text} >= ${low}u`] : []), ...(high < (x.shape[i] as number) ? [`${text} < ${high}u`] : [])];
     });
-    const { text, needs } = literal(value, x.dtype), out = e.fresh("p");
+    const { text, needs } = literal(value, x.dtype);
+    const out = e.fresh("p");
     if (needs !== undefined) e.kernel.need(needs);
     e.line(`var ${out} = ${wgslType(x.dtype, index.lanes)}(${text});`);
     e.block(inside.length > 0 ? `if (${inside.join(" && ")})` : "", () => {
@@ -207,9 +221,11 @@ const table: { readonly [P in Op]?: Emit<P> } = {
     return out;
   },
   concat: (x, index, e) => {
-    const { axis } = x.attrs, along = axis === x.rank - 1;
+    const { axis } = x.attrs;
+    const along = axis === x.rank - 1;
     if (vec(index) && along && x.args.some((a) => lastOf(a.shape) % 4 !== 0)) return e.lanes(x, index);
-    const out = e.fresh("c"), text = e.index(index.axes[axis] as Lin);
+    const out = e.fresh("c");
+    const text = e.index(index.axes[axis] as Lin);
     e.line(`var ${out}: ${wgslType(x.dtype, index.lanes)};`);
     let start = 0;
     const parts = x.args.filter((a) => sizeOf(a.shape) > 0);
@@ -224,11 +240,13 @@ const table: { readonly [P in Op]?: Emit<P> } = {
     return out;
   },
   gather: (x, index, e) => {
-    const [tableArg, indices] = x.args, rest = tableArg.rank - 1;
+    const [tableArg, indices] = x.args;
+    const rest = tableArg.rank - 1;
     if (vec(index) && rest === 0) return e.lanes(x, index);
     const row = e.value(indices, Index.at(indices.shape, index.axes.slice(0, indices.rank)));
     // A row of the data is an atom of its own; out of range, the last row is read, and nothing else.
-    const rows = tableArg.shape[0] as number, name = e.fresh("r");
+    const rows = tableArg.shape[0] as number;
+    const name = e.fresh("r");
     e.line(`let ${name} = min(u32(${row}), ${rows - 1}u);`);
     return e.value(tableArg, Index.at(tableArg.shape, [variable(name, rows), ...index.axes.slice(indices.rank)], index.lanes));
   },

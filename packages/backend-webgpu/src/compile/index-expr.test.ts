@@ -14,7 +14,9 @@ const drawn = (seed: number): ((below: number) => number) => {
 
 describe("index terms", () => {
   it("cancel where a head split is undone", () => {
-    const i = variable("i", 4096), j = variable("j", 768), flat = linearOf([i, j], [4096, 768]);
+    const i = variable("i", 4096);
+    const j = variable("j", 768);
+    const flat = linearOf([i, j], [4096, 768]);
     const heads = axesOf(flat, [8, 512, 12, 64]);
     expect(heads.map((a) => textOf(a))).toEqual(["(i / 512u)", "(i % 512u)", "(j / 64u)", "(j % 64u)"]);
     const permuted = [heads[0], heads[2], heads[1], heads[3]] as Lin[];
@@ -24,13 +26,17 @@ describe("index terms", () => {
 
   it("keep their value: 400 random terms", () => {
     for (let seed = 1; seed <= 400; seed++) {
-      const below = drawn(seed), extents = { a: 1 + below(9), b: 1 + below(12), c: 1 + below(30) };
+      const below = drawn(seed);
+      const extents = { a: 1 + below(9), b: 1 + below(12), c: 1 + below(30) };
       const start = add(...Object.entries(extents).map(([name, extent]) => scale(variable(name, extent), 1 + below(24))), constant(below(7)));
       const values = Object.fromEntries(Object.entries(extents).map(([name, extent]) => [name, below(extent)]));
-      let term = start, want = evaluate(start, values);
+      let term = start;
+      let want = evaluate(start, values);
       for (let step = 0; step < 4; step++) {
-        const by = 1 + below(24), what = below(4);
-        const other = Math.floor(want / by) * by, rest = want % by;
+        const by = 1 + below(24);
+        const what = below(4);
+        const other = Math.floor(want / by) * by;
+        const rest = want % by;
         if (what === 0) [term, want] = [divide(term, by), Math.floor(want / by)];
         else if (what === 1) [term, want] = [modulo(term, by), rest];
         else if (what === 2) [term, want] = [add(scale(divide(term, by), by), modulo(term, by)), other + rest];
@@ -43,7 +49,8 @@ describe("index terms", () => {
 
   it("split into axes and back are the same element", () => {
     for (const shape of [[3, 4, 5], [1, 7, 1], [2, 2, 2, 9], [12]]) {
-      const size = shape.reduce((n, d) => n * d, 1), index = Index.linear(shape, variable("i", size));
+      const size = shape.reduce((n, d) => n * d, 1);
+      const index = Index.linear(shape, variable("i", size));
       expect(Index.at(shape, index.axes).linear.key).toBe(index.linear.key);
       expect(index.reshaped([size]).linear.key).toBe(index.linear.key);
     }

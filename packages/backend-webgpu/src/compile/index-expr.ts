@@ -51,7 +51,8 @@ export function add(...parts: readonly Lin[]): Lin {
   // c (x / c) + x % c -> x
   for (const { atom, by } of sum.values()) {
     if (atom.kind !== "mod" || by === 0) continue;
-    const [quotient, ...others] = divide(atom.of as Lin, atom.by as number).terms, whole = quotient && sum.get(quotient.atom.key);
+    const [quotient, ...others] = divide(atom.of as Lin, atom.by as number).terms;
+    const whole = quotient && sum.get(quotient.atom.key);
     if (quotient?.by !== 1 || others.length > 0 || whole?.by !== by * (atom.by as number)) continue;
     sum.delete(atom.key);
     sum.delete(whole.atom.key);
@@ -62,7 +63,8 @@ export function add(...parts: readonly Lin[]): Lin {
 
 /** The multiples of `by`, divided by it, and the rest: x = by * whole + rest. */
 function split(x: Lin, by: number): { readonly whole: Lin; readonly rest: Lin } {
-  const inside = x.terms.filter((t) => t.by % by === 0), carry = Math.floor(x.plus / by);
+  const inside = x.terms.filter((t) => t.by % by === 0);
+  const carry = Math.floor(x.plus / by);
   return {
     whole: make(inside.map((t) => ({ atom: t.atom, by: t.by / by })), carry),
     rest: make(x.terms.filter((t) => t.by % by !== 0), x.plus - carry * by),

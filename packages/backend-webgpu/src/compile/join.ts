@@ -29,13 +29,16 @@ export interface Sizes {
 }
 
 export function sizesOf(x: Node<"matmul">): Sizes {
-  const [a] = x.args, [m, n] = x.shape.slice(-2) as [number, number], k = a.shape.at(x.attrs.transposeA ? -2 : -1) as number;
+  const [a] = x.args;
+  const [m, n] = x.shape.slice(-2) as [number, number];
+  const k = a.shape.at(x.attrs.transposeA ? -2 : -1) as number;
   return { batch: sizeOf(x.shape.slice(0, -2)), m, n, k };
 }
 
 /** Equal for products that one kernel can compute. */
 const specKey = (x: Tensor): string => {
-  const matmul = x as Node<"matmul">, { batch, m, n, k } = sizesOf(matmul);
+  const matmul = x as Node<"matmul">;
+  const { batch, m, n, k } = sizesOf(matmul);
   return [batch, m, n, k, matmul.attrs.transposeA, matmul.attrs.transposeB, matmul.args[0].dtype].join();
 };
 
@@ -65,9 +68,11 @@ const dependsIndirectly = (a: Unit, b: Unit): boolean => [...a.deps].some((d) =>
 function joinSums(formed: Units, k: Kept, unit: Unit, cap: number): void {
   if (!isMatmul(unit) || !formed.units.includes(unit)) return;
   for (;;) {
-    const { sum, terms, roots } = first(unit), [y, ...others] = k.readersOf.get(sum) ?? [];
+    const { sum, terms, roots } = first(unit);
+    const [y, ...others] = k.readersOf.get(sum) ?? [];
     if (y === undefined || others.length > 0 || y.op !== "add" || roots.includes(sum) || !unit.own.has(y)) return;
-    const t = y.args.find((a) => a !== sum), from = t && formed.unitOf.get(t);
+    const t = y.args.find((a) => a !== sum);
+    const from = t && formed.unitOf.get(t);
     if (t === undefined || from === undefined || from === unit || !isMatmul(from) || from.problems.length !== 1) return;
     const other = first(from);
     if (other.sum !== t || from.roots.length !== 1 || k.readersOf.get(t)?.length !== 1 || specKey(termOf(other)) !== specKey(terms[0] as Tensor)) return;
@@ -83,7 +88,9 @@ function joinSums(formed: Units, k: Kept, unit: Unit, cap: number): void {
 function joinRowSums(formed: Units, k: Kept, unit: Unit, cap: number): void {
   const [heavy, ...more] = unit.heavies;
   if (unit.space.kind !== "reduce" || heavy === undefined || more.length > 0 || !isOp(heavy, "reduceSum") || heavy.dtype !== "f32") return;
-  const operand = heavy.args[0], { axes } = heavy.attrs, { outputs, reduced } = unit.space;
+  const operand = heavy.args[0];
+  const { axes } = heavy.attrs;
+  const { outputs, reduced } = unit.space;
   const leading = operand.shape.every((d, i) => d === 1 || axes.includes(i) === i < axes.length);
   if (!leading) return;
   for (const target of formed.units) {
@@ -98,7 +105,8 @@ function joinRowSums(formed: Units, k: Kept, unit: Unit, cap: number): void {
 
 /** Whether the product's left side, stored [k, m], is `operand` summed over its rows. */
 function sumsRows(p: Problem, operand: Tensor, outputs: number, reduced: number): boolean {
-  const term = termOf(p), { batch, m, k } = sizesOf(term);
+  const term = termOf(p);
+  const { batch, m, k } = sizesOf(term);
   return term.attrs.transposeA && batch === 1 && m === outputs && k === reduced && bare(term.args[0]) === bare(operand);
 }
 
@@ -106,7 +114,8 @@ function joinSideBySide(formed: Units, k: Kept, cap: number): void {
   const open = new Map<string, Unit[]>();
   for (const unit of [...formed.units].sort((a, b) => a.id - b.id)) {
     if (!isMatmul(unit)) continue;
-    const p = first(unit), keys = [0, 1].map((side) => `${specKey(p.terms[0] as Tensor)}|${p.terms.length}|${p.rowSums !== undefined}|${side}|${bare(termOf(p).args[side] as Tensor).id}`);
+    const p = first(unit);
+    const keys = [0, 1].map((side) => `${specKey(p.terms[0] as Tensor)}|${p.terms.length}|${p.rowSums !== undefined}|${side}|${bare(termOf(p).args[side] as Tensor).id}`);
     const target = keys.flatMap((key) => open.get(key) ?? []).find((u) =>
       u.problems.length < SIDE_BY_SIDE && !dependsOn(u, unit) && !dependsOn(unit, u) && buffersOf(k, u, unit) <= cap);
     if (target === undefined) {

@@ -47,19 +47,24 @@ function isView(x: Tensor, kept: ReadonlySet<Tensor>): boolean {
 }
 
 export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile: Profile): Kept {
-  const readersOf = readersOfValues(nodes), kept = new Set<Tensor>(), costs = new Costs((x) => kept.has(x));
-  const software = profile.family === "software", cap = profile.limits.storageBuffers;
+  const readersOf = readersOfValues(nodes);
+  const kept = new Set<Tensor>();
+  const costs = new Costs((x) => kept.has(x));
+  const software = profile.family === "software";
+  const cap = profile.limits.storageBuffers;
   const store = (x: Tensor): void => {
     if (kept.has(x) || isInput(x)) return;
     kept.add(x);
     costs.forget();
   };
-  const results = new Set(roots.map(bare)), buffers: Kept["buffers"] = (values) => bufferCount(values, results);
+  const results = new Set(roots.map(bare));
+  const buffers: Kept["buffers"] = (values) => bufferCount(values, results);
   for (const r of results) store(r);
   for (const x of nodes) {
     if (isContraction(x)) bindable(x);
     if (isInput(x) || isHeavy(x) || kept.has(x)) continue;
-    const size = sizeOf(x.shape), used = readersOf.get(x) ?? [];
+    const size = sizeOf(x.shape);
+    const used = readersOf.get(x) ?? [];
     let made = costs.making(x);
     // One kernel can bind so many buffers and no more: its outputs and the guard are some of them.
     while (buffers(made.reads) > cap - 4) {
@@ -78,7 +83,8 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
   }
   /** Operands that are computed on the way from several buffers are kept until the kernel can bind what is left: with its outputs, a table and the guard. */
   function bindable(x: Tensor): void {
-    const reads = (a: Tensor): number => buffers(costs.of(a).reads), outputs = isOp(x, "composite") ? x.attrs.count : 1;
+    const reads = (a: Tensor): number => buffers(costs.of(a).reads);
+    const outputs = isOp(x, "composite") ? x.attrs.count : 1;
     while (buffers(new Set(x.args.flatMap((a) => [...costs.of(a).reads]))) > cap - outputs - 2) {
       const [widest] = [...x.args].filter((a) => reads(a) > 1 && !kept.has(bare(a))).sort((a, b) => reads(b) - reads(a));
       if (widest === undefined) return;
@@ -107,7 +113,9 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
   }
   for (const x of nodes) {
     if (kept.has(x) || isInput(x) || isHeavy(x) || isBijective(x) || (sinks.get(x)?.size ?? 0) < 2) continue;
-    const { cost, reads } = costs.making(x), size = sizeOf(x.shape), full = [...reads].filter((r) => sizeOf(r.shape) >= size && !isInput(r) && r.op !== "matmul").length;
+    const { cost, reads } = costs.making(x);
+    const size = sizeOf(x.shape);
+    const full = [...reads].filter((r) => sizeOf(r.shape) >= size && !isInput(r) && r.op !== "matmul").length;
     if (size > 1 && (full >= 3 || (cost >= 40 && full > 0))) store(x);
   }
 
@@ -123,11 +131,13 @@ const shifts = (x: Tensor): boolean => x.op === "slice" || x.op === "pad" || x.o
 const isContraction = (x: Tensor): boolean => x.op === "matmul" || x.op === "scatterAdd" || (isHeavy(x) && x.op === "composite");
 
 function tails(nodes: readonly Tensor[], readersOf: ReadonlyMap<Tensor, readonly Tensor[]>, kept: ReadonlySet<Tensor>): Map<Tensor, Tensor> {
-  const owned = new Set<Tensor>(), tailOf = new Map<Tensor, Tensor>();
+  const owned = new Set<Tensor>();
+  const tailOf = new Map<Tensor, Tensor>();
   // The last heavy op of a sum takes the chain; the sums before it end where it begins.
   for (const heavy of [...nodes].reverse()) {
     if (!isHeavy(heavy)) continue;
-    const size = sizeOf(heavy.shape), region = [heavy];
+    const size = sizeOf(heavy.shape);
+    const region = [heavy];
     // Sums to a scalar stay apart: a norm over all parameters would chain them up.
     if (size === 1) {
       tailOf.set(heavy, heavy);
@@ -149,7 +159,8 @@ function tails(nodes: readonly Tensor[], readersOf: ReadonlyMap<Tensor, readonly
 
 /** The nearest value through which every use of `from` passes, with all in between of a kind that `follows`; or undefined. */
 function closes(from: Tensor, readersOf: ReadonlyMap<Tensor, readonly Tensor[]>, kept: ReadonlySet<Tensor>, follows: (y: Tensor) => boolean): { readonly tail: Tensor; readonly through: readonly Tensor[] } | undefined {
-  const open = new Set(readersOf.get(from) ?? []), through: Tensor[] = [];
+  const open = new Set(readersOf.get(from) ?? []);
+  const through: Tensor[] = [];
   if (open.size === 0) return undefined;
   for (let steps = 0; steps < 64; steps++) {
     let y: Tensor | undefined;

@@ -93,8 +93,11 @@ export class KernelText {
   /** The kernel around `part`. */
   finish(part: Part, path: string): Kernel {
     for (const feature of part.enables) this.#enables.add(feature);
-    const uses = [...this.#uses.values()], lines: string[] = [...this.#enables].sort().map((e) => `enable ${e};`), bindings: Binding[] = [];
-    const writesState = uses.some((u) => u.writes && u.storage.kind === "state"), scratchNames = new Map([...this.#scratch].map(([name, s]) => [s, name]));
+    const uses = [...this.#uses.values()];
+    const lines: string[] = [...this.#enables].sort().map((e) => `enable ${e};`);
+    const bindings: Binding[] = [];
+    const writesState = uses.some((u) => u.writes && u.storage.kind === "state");
+    const scratchNames = new Map([...this.#scratch].map(([name, s]) => [s, name]));
     uses.forEach(({ storage, wide, writes }, i) => {
       invariant(!writes || storage.kind === "state" || storage.kind === "temporary", `kernel ${part.name} writes ${storage.kind} "${storage.name}"`);
       const access = storage.kind === "temporary" || (storage.kind === "state" && writesState) ? "read_write" : "read";
@@ -120,8 +123,11 @@ export const tableOf = (name: string, data: Uint32Array | Int32Array | Float32Ar
 
 /** Functions that hide how wide a buffer is bound and that f16 is computed in f32. */
 function accessors(element: Element, wide: boolean, reads: boolean, writes: boolean, i: number): string[] {
-  const half = element === "f16", type = half ? "f32" : element, up = (v: string, t: string): string => (half ? `${t}(${v})` : v);
-  const scalar = wide ? `b${i}[e >> 2u][e & 3u]` : `b${i}[e]`, out: string[] = [];
+  const half = element === "f16";
+  const type = half ? "f32" : element;
+  const up = (v: string, t: string): string => (half ? `${t}(${v})` : v);
+  const scalar = wide ? `b${i}[e >> 2u][e & 3u]` : `b${i}[e]`;
+  const out: string[] = [];
   if (reads) out.push(`fn ld${i}(e: u32) -> ${type} { return ${up(scalar, "f32")}; }`);
   if (reads && wide) out.push(`fn ld${i}x4(e: u32) -> vec4<${type}> { return ${up(`b${i}[e >> 2u]`, "vec4<f32>")}; }`);
   if (writes) out.push(`fn st${i}(e: u32, v: ${type}) { ${scalar} = ${up("v", "f16")}; }`);

@@ -30,8 +30,12 @@ interface Flat {
 function flatOf(unit: Unit, context: Context): Flat | undefined {
   const sums = unit.space.kind === "reduce";
   if (sums ? !(unit.space.outputs === 1 && unit.heavies.length === 1 && unit.heavies[0]?.op === "reduceSum" && unit.roots[0] === unit.heavies[0] && unit.heavies[0].dtype === "f32") : unit.space.kind !== "map") return undefined;
-  const tops = sums ? [(unit.heavies[0] as Tensor).args[0] as Tensor] : unit.roots, size = sizeOf((tops[0] as Tensor).shape);
-  const lines: string[] = [], numbers = new Map<Tensor, number>(), operands: Tensor[] = [], scalars: Tensor[] = [];
+  const tops = sums ? [(unit.heavies[0] as Tensor).args[0] as Tensor] : unit.roots;
+  const size = sizeOf((tops[0] as Tensor).shape);
+  const lines: string[] = [];
+  const numbers = new Map<Tensor, number>();
+  const operands: Tensor[] = [];
+  const scalars: Tensor[] = [];
   const visit = (x: Tensor, index: Index): boolean => {
     if (numbers.has(x)) return true;
     if (lines.length > 200) return false;
@@ -76,7 +80,8 @@ function flatOf(unit: Unit, context: Context): Flat | undefined {
 
 /** Joins units that are alike and independent. Those that need nothing computed go first, all others as late as they can. */
 export function joinAlike(units: Unit[], context: Context): void {
-  const height = new Map<Unit, number>(), dependents = new Map<Unit, Unit[]>();
+  const height = new Map<Unit, number>();
+  const dependents = new Map<Unit, Unit[]>();
   for (const u of units) for (const d of u.deps) dependents.set(d, [...(dependents.get(d) ?? []), u]);
   const heightOf = (start: Unit): number => {
     const stack = [start];
@@ -99,7 +104,8 @@ export function joinAlike(units: Unit[], context: Context): void {
   }
   for (const members of alike.values()) {
     if (members.length < 2) continue;
-    const joined = new Unit({ kind: "map", size: 0 }), gone = new Set(members.map((m) => m.unit));
+    const joined = new Unit({ kind: "map", size: 0 });
+    const gone = new Set(members.map((m) => m.unit));
     joined.group.push(...gone);
     for (const { unit } of members) {
       joined.roots.push(...unit.roots);
@@ -125,12 +131,18 @@ interface Segment {
 
 /** The kernels of a joined unit. */
 export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[] {
-  const [model] = joined.group as [Unit], sums = model.space.kind === "reduce", { profile } = context;
-  const width = Math.min(256, profile.limits.invocations), block = width * 4 * VECTORS;
-  const flats = joined.group.map((unit) => flatOf(unit, context) as Flat), { scalars } = flats[0] as Flat;
+  const [model] = joined.group as [Unit];
+  const sums = model.space.kind === "reduce";
+  const { profile } = context;
+  const width = Math.min(256, profile.limits.invocations);
+  const block = width * 4 * VECTORS;
+  const flats = joined.group.map((unit) => flatOf(unit, context) as Flat);
+  const { scalars } = flats[0] as Flat;
   let blocks = 0;
   const segments: Segment[] = joined.group.map((unit, i) => {
-    const top = sums ? ((unit.heavies[0] as Tensor).args[0] as Tensor) : (unit.roots[0] as Tensor), size = sizeOf(top.shape), start = blocks;
+    const top = sums ? ((unit.heavies[0] as Tensor).args[0] as Tensor) : (unit.roots[0] as Tensor);
+    const size = sizeOf(top.shape);
+    const start = blocks;
     blocks += Math.ceil(size / block);
     const targets = sums ? [] : unit.roots.map((r) => context.targetOf(unit, r).storage);
     return { unit, size, start, storages: [...(flats[i] as Flat).operands.map((x) => (context.placeOf(x) as Placed).storage), ...targets] };
@@ -142,7 +154,8 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
   const all = new Set([...segments.flatMap((s) => s.storages), ...scalarPlaces.map((s) => s.place.storage), ...(partials ? [partials] : [])]);
   const writesState = [...written].some((s) => s.kind === "state");
   const access = (kind: Storage["kind"]): Binding["access"] => (kind === "temporary" || (kind === "state" && writesState) ? "read_write" : "read");
-  const name = `${sums ? "sums" : `map ${[...new Set(model.roots.map((r) => r.op))].join("+")}`} of ${segments.length} tensors`, path = pathOf(joined);
+  const name = `${sums ? "sums" : `map ${[...new Set(model.roots.map((r) => r.op))].join("+")}`} of ${segments.length} tensors`;
+  const path = pathOf(joined);
 
   const link = (placeOf: (s: Storage) => Place): readonly WindowKernel[] => {
     const alike = new Map<string, Segment[]>();
@@ -154,17 +167,25 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
   };
 
   function windowKernel(members: readonly Segment[], placeOf: (s: Storage) => Place): WindowKernel {
-    const text = new KernelText(), slots: Storage[] = [], windows: { buffer: number; kind: Storage["kind"]; half: boolean }[] = [], lines: string[] = [];
+    const text = new KernelText();
+    const slots: Storage[] = [];
+    const windows: { buffer: number; kind: Storage["kind"]; half: boolean }[] = [];
+    const lines: string[] = [];
     const windowOf = (s: Storage): number => {
-      const { buffer } = placeOf(s), at = windows.findIndex((w) => w.buffer === buffer);
+      const { buffer } = placeOf(s);
+      const at = windows.findIndex((w) => w.buffer === buffer);
       if (at >= 0) return at;
       return windows.push({ buffer, kind: s.kind, half: s.element === "f16" }) - 1;
     };
-    const first = members[0] as Segment, { operands } = flats[segments.indexOf(first)] as Flat;
+    const first = members[0] as Segment;
+    const { operands } = flats[segments.indexOf(first)] as Flat;
     // Each slot is a storage of its own in the text, and an offset into a window in truth.
-    const slotOf = new Map<Tensor, Placed>(), declared: string[] = [];
+    const slotOf = new Map<Tensor, Placed>();
+    const declared: string[] = [];
     first.storages.forEach((s, k) => {
-      const slot = temporary(`slot ${k}`, s.element, 0), w = windowOf(s), half = s.element === "f16";
+      const slot = temporary(`slot ${k}`, s.element, 0);
+      const w = windowOf(s);
+      const half = s.element === "f16";
       slots.push(slot);
       if (k < operands.length) slotOf.set(operands[k] as Tensor, { storage: slot, offset: 0 });
       declared.push(`var<private> o${k}: u32;`, half
@@ -173,10 +194,14 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
       text.slot(slot, k);
     });
     scalarPlaces.forEach(({ x, place }, j) => {
-      const k = first.storages.length + j, w = windowOf(place.storage), at = placeOf(place.storage).offset / 4 + place.offset, slot = temporary(`scalar ${j}`, place.raw ? "u32" : place.storage.element, 1);
+      const k = first.storages.length + j;
+      const w = windowOf(place.storage);
+      const at = placeOf(place.storage).offset / 4 + place.offset;
+      const slot = temporary(`scalar ${j}`, place.raw ? "u32" : place.storage.element, 1);
       slotOf.set(x, { storage: slot, offset: 0, ...(place.raw && { raw: true as const }) });
       text.slot(slot, k);
-      const bits = `bitcast<vec4<u32>>(w${w}[${at >> 2}u])[${at & 3}u]`, type = slot.element;
+      const bits = `bitcast<vec4<u32>>(w${w}[${at >> 2}u])[${at & 3}u]`;
+      const type = slot.element;
       invariant(type !== "f16", "a scalar of 16 bits");
       declared.push(`fn ld${k}(e: u32) -> ${type} { return ${type === "u32" ? bits : `bitcast<${type}>(${bits})`}; }`);
     });
@@ -186,7 +211,9 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
       table.push(at, s.size, s.start, ...s.storages.map((x) => placeOf(x).offset / (x.element === "f16" ? 2 : 4)));
       at += Math.ceil(s.size / block);
     }
-    const record = 3 + first.storages.length, e = new Emitter(text, (x) => slotOf.get(x)), grid = flatGrid(at, profile);
+    const record = 3 + first.storages.length;
+    const e = new Emitter(text, (x) => slotOf.get(x));
+    const grid = flatGrid(at, profile);
     e.line(`let group = wg.x + wg.y * ${grid[0]}u;`);
     e.line(`if (group >= ${at}u) { return; }`);
     e.line(`var low = 0u; var high = ${members.length}u;`);
@@ -194,7 +221,9 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
     e.line(`let record = low * ${record}u; let size = segments[record + 1u];`);
     first.storages.forEach((_, k) => e.line(`o${k} = segments[record + ${3 + k}u];`));
     e.line(`let begin = (group - segments[record]) * ${block}u + t * 4u;`);
-    const unit = first.unit, size = first.size, index = (x: Tensor): Index => Index.linear(x.shape, variable("i", size), 4, true);
+    const unit = first.unit;
+    const size = first.size;
+    const index = (x: Tensor): Index => Index.linear(x.shape, variable("i", size), 4, true);
     // One text for all sizes: the walk is over `i`, and no other number of this segment is in it.
     const tops = sums ? [(unit.heavies[0] as Tensor).args[0] as Tensor] : unit.roots;
     if (guarded) {
@@ -210,9 +239,11 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
       if (sums) e.line(`acc += select(vec4<f32>(0.0f), ${values[0]}, vec4<u32>(i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(size));`);
       else tops.forEach((_, r) => e.line(`st${operands.length + r}x4(i, ${values[r]});`));
     });
-    const fold = sums ? workgroupFold(unit.heavies[0] as Tensor, width, text, profile) : undefined, half = windows.some((w) => w.half);
+    const fold = sums ? workgroupFold(unit.heavies[0] as Tensor, width, text, profile) : undefined;
+    const half = windows.some((w) => w.half);
     if (fold && partials) {
-      const w = windowOf(partials), place = placeOf(partials).offset / 4;
+      const w = windowOf(partials);
+      const place = placeOf(partials).offset / 4;
       e.line(`let total = ${fold.name}(dot(acc, vec4<f32>(1.0f)), t);`);
       e.line(`if (t == 0u) { let to = ${place}u + segments[record + 2u] + group - segments[record]; w${w}[to >> 2u][to & 3u] = total; }`);
     }
@@ -233,10 +264,15 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
 
 /** Each segment's partial sums, added in their order. */
 function joinSums(joined: Unit, segments: readonly Segment[], partials: Storage, blocks: number, context: Context): Kernel {
-  const text = new KernelText(), width = 64, e = new Emitter(text, () => undefined), grid = flatGrid(segments.length, context.profile);
-  const [model] = joined.group as [Unit], fold = workgroupFold(model.heavies[0] as Tensor, width, text, context.profile);
+  const text = new KernelText();
+  const width = 64;
+  const e = new Emitter(text, () => undefined);
+  const grid = flatGrid(segments.length, context.profile);
+  const [model] = joined.group as [Unit];
+  const fold = workgroupFold(model.heavies[0] as Tensor, width, text, context.profile);
   const ends = tableOf("ends", Uint32Array.from([...segments.slice(1).map((s) => s.start), blocks]));
-  const targets = segments.map(({ unit }) => context.targetOf(unit, unit.roots[0] as Tensor)), [to] = targets as [Placed];
+  const targets = segments.map(({ unit }) => context.targetOf(unit, unit.roots[0] as Tensor));
+  const [to] = targets as [Placed];
   const shared = targets.every((t) => t.storage === to.storage && t.raw);
   invariant(shared, `${pathOf(joined)}: sums of many tensors are scalars that share a storage`);
   const slots = tableOf("slots", Uint32Array.from(targets.map((t) => t.offset)));

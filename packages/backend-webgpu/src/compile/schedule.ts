@@ -3,9 +3,12 @@ import { invariant } from "@cloze/errors";
 import type { Unit } from "./units.ts";
 
 export function inOrder(units: readonly Unit[]): Unit[] {
-  const waiting = new Map<Unit, number>(units.map((u) => [u, u.deps.size])), dependents = new Map<Unit, Unit[]>(), out: Unit[] = [];
+  const waiting = new Map<Unit, number>(units.map((u) => [u, u.deps.size]));
+  const dependents = new Map<Unit, Unit[]>();
+  const out: Unit[] = [];
   for (const u of units) for (const d of u.deps) dependents.set(d, [...(dependents.get(d) ?? []), u]);
-  const ids = new Map(units.map((u) => [u, u.id])), ready = new Heap<Unit>((a, b) => (ids.get(a) as number) - (ids.get(b) as number));
+  const ids = new Map(units.map((u) => [u, u.id]));
+  const ready = new Heap<Unit>((a, b) => (ids.get(a) as number) - (ids.get(b) as number));
   for (const u of units) if (u.deps.size === 0) ready.push(u);
   for (let u = ready.pop(); u !== undefined; u = ready.pop()) {
     out.push(u);
@@ -34,7 +37,9 @@ class Heap<T> {
   }
 
   pop(): T | undefined {
-    const a = this.#items, top = a[0], last = a.pop();
+    const a = this.#items;
+    const top = a[0];
+    const last = a.pop();
     if (top === undefined || a.length === 0) return top;
     a[0] = last as T;
     for (let i = 0; ;) {

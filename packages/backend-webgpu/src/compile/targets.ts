@@ -17,15 +17,21 @@ export interface Targets {
 }
 
 export function chooseTargets(program: Program, formed: Units, k: Kept, stateOf: (name: string) => Placed): Targets {
-  const direct = new Map<Tensor, Placed>(), commits = new Map<Unit, Placed>(), outputs = new Set(Object.values(program.outputs).map(bare));
-  const inputs = new Map(program.state.map((s) => [s.attrs.name, s as Tensor])), guard = program.guard && formed.unitOf.get(bare(program.guard));
+  const direct = new Map<Tensor, Placed>();
+  const commits = new Map<Unit, Placed>();
+  const outputs = new Set(Object.values(program.outputs).map(bare));
+  const inputs = new Map(program.state.map((s) => [s.attrs.name, s as Tensor]));
+  const guard = program.guard && formed.unitOf.get(bare(program.guard));
   const readersOf = new Map<Tensor, Unit[]>();
   for (const unit of formed.units) for (const r of unit.reads) readersOf.set(r, [...(readersOf.get(r) ?? []), unit]);
 
   for (const [name, value] of Object.entries(program.updates)) {
-    const old = inputs.get(name) as Tensor, base = bare(value), unit = formed.unitOf.get(base);
+    const old = inputs.get(name) as Tensor;
+    const base = bare(value);
+    const unit = formed.unitOf.get(base);
     if (unit === undefined) continue;
-    const before = (readersOf.get(old) ?? []).filter((u) => u !== unit), waits = guard !== undefined ? [...before, guard] : before;
+    const before = (readersOf.get(old) ?? []).filter((u) => u !== unit);
+    const waits = guard !== undefined ? [...before, guard] : before;
     const free = !outputs.has(base) && !direct.has(base) && (program.guard === undefined || !readersOf.has(base)) && waits.every((w) => w !== unit && !dependsOn(w, unit));
     if (free && readsOnlyInPlace(unit, old, base, k)) {
       for (const w of waits) unit.deps.add(w);
@@ -50,7 +56,8 @@ function readsOnlyInPlace(unit: Unit, old: Tensor, value: Tensor, k: Kept): bool
   if (unit.space.kind === "rows" || unit.space.kind === "reduce") return false;
   const operands = unit.heavies.flatMap((h) => [...h.args]);
   if (operands.some((a) => k.costs.of(a).reads.has(old))) return false;
-  const place = unit.own.get(value)?.linear.key, seen = new Set<string>();
+  const place = unit.own.get(value)?.linear.key;
+  const seen = new Set<string>();
   const walk = (x: Tensor, index: Index): boolean => {
     const key = `${x.id}@${index.key}`;
     if (seen.has(key)) return true;

@@ -14,7 +14,9 @@ const backendOn = (opened: OpenDevice, family: Family = opened.profile.family): 
   createBackend({ ...opened, profile: { ...opened.profile, family } }, { composites: nativeComposites, compile: (p, { profile, compute }) => compileProgram(p, { profile, compute: compute === "f16" ? "f16" : "f32" }) });
 
 async function losses(backend: Backend, steps: number, compute: "f32" | "f16" = "f32"): Promise<{ readonly losses: readonly number[]; readonly state: HostTensors }> {
-  const { program, state, feeds } = trainingStep(), executable = await backend.compile(program, { compute }), session = await backend.start(state);
+  const { program, state, feeds } = trainingStep();
+  const executable = await backend.compile(program, { compute });
+  const session = await backend.start(state);
   const out: number[] = [];
   for (let t = 1; t <= steps; t++) out.push(Number((await session.run(executable, feeds(t)))["loss"]?.data[0]));
   const last = await session.read();
@@ -29,7 +31,8 @@ const farthest = (a: readonly number[], b: readonly number[]): number => Math.ma
 
 describe("a two-layer encoder", () => {
   onDevice("30 steps give the reference backend's losses within 1e-5", async (opened) => {
-    const want = await losses(reference(), 30), got = await losses(backendOn(opened), 30);
+    const want = await losses(reference(), 30);
+    const got = await losses(backendOn(opened), 30);
     expect(farthest(got.losses, want.losses)).toBeLessThan(1e-5);
     expect(got.losses[29]).toBeLessThan(got.losses[0] as number);
   });
@@ -42,13 +45,17 @@ describe("a two-layer encoder", () => {
   // Contractions read values rounded to 11 bits: 5e-4 of each; 30 steps of AdamW carry that on.
   onDevice("30 steps with contractions in f16 stay within 0.02 of f32", async (opened) => {
     if (!opened.profile.f16) return;
-    const f32 = await losses(backendOn(opened), 30), f16 = await losses(backendOn(opened), 30, "f16");
+    const f32 = await losses(backendOn(opened), 30);
+    const f16 = await losses(backendOn(opened), 30, "f16");
     expect(farthest(f16.losses, f32.losses)).toBeLessThan(0.02);
     expect(farthest(f16.losses, f32.losses)).toBeGreaterThan(0);
   }, {}, MINUTES);
 
   onDevice("200 steps add no buffer and no byte", async (opened) => {
-    const backend = backendOn(opened), { program, state, feeds } = trainingStep(), executable = await backend.compile(program), session = await backend.start(state);
+    const backend = backendOn(opened);
+    const { program, state, feeds } = trainingStep();
+    const executable = await backend.compile(program);
+    const session = await backend.start(state);
     const run = async (from: number, to: number): Promise<void> => {
       for (let t = from; t <= to; t++) await session.run(executable, feeds(t));
     };
@@ -65,7 +72,8 @@ describe("kernels for GPUs, on whatever adapter there is", () => {
   const groups = ["matmul", "reduceSum", "reduceMax", "argMax", "softmax", "layerNorm", "crossEntropy", "gather", "scatterAdd", "rope", "adamw", "guard"];
   for (const group of groups) {
     onDevice(group, async (opened) => {
-      const backend = backendOn(opened, "mobile"), problems: string[] = [];
+      const backend = backendOn(opened, "mobile");
+      const problems: string[] = [];
       for (const check of allChecks()) {
         if (!check.name.startsWith(`${group} >`) || check.needs.some((d) => !backend.capabilities.dtypes.includes(d))) continue;
         try {

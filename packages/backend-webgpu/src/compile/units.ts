@@ -69,9 +69,12 @@ const colVariable = (cols: number): Lin => variable("col", cols);
 
 /** Axes that a reduction takes together, and how its input is laid out: rows [outer, reduced], or anything else. */
 function spaceOf(x: Tensor): Space {
-  const from = x.args[0] as Tensor, reduced = sizeOf(from.shape) / Math.max(1, sizeOf(x.shape)), outputs = sizeOf(x.shape);
+  const from = x.args[0] as Tensor;
+  const reduced = sizeOf(from.shape) / Math.max(1, sizeOf(x.shape));
+  const outputs = sizeOf(x.shape);
   const axes = isOp(x, "argMax") ? [x.attrs.axis] : (x.attrs as { readonly axes: readonly number[] }).axes;
-  const first = Math.min(...axes.filter((a) => from.shape[a] !== 1), from.rank), trailing = from.shape.every((d, i) => d === 1 || (i >= first) === axes.includes(i));
+  const first = Math.min(...axes.filter((a) => from.shape[a] !== 1), from.rank);
+  const trailing = from.shape.every((d, i) => d === 1 || (i >= first) === axes.includes(i));
   const long = reduced >= 16384 && outputs < 64;
   return trailing && !long && outputs > 1 && sizeOf(from.shape) > 0 ? { kind: "rows", rows: outputs, cols: reduced } : { kind: "reduce", outputs, reduced: outputs === 0 ? 0 : reduced };
 }
@@ -82,7 +85,9 @@ export interface Units {
 }
 
 export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor>): Units {
-  const units: Unit[] = [], unitOf = new Map<Tensor, Unit>(), cap = profile.limits.storageBuffers - 1;
+  const units: Unit[] = [];
+  const unitOf = new Map<Tensor, Unit>();
+  const cap = profile.limits.storageBuffers - 1;
   const heavyOfTail = new Map<Tensor, Tensor>([...k.tailOf].map(([heavy, tail]) => [tail, heavy]));
   const readingUnits = new Map<Tensor, Set<Unit>>();
   const open = (space: Space): Unit => {
@@ -180,7 +185,8 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
       return Index.at(heavy.shape, [variable("i", size), ...axesOf(variable("j", sizeOf(rest)), rest)]);
     }
     if (heavy.op !== "matmul") return Index.at(heavy.shape, heavy.shape.map((d, i) => variable(`x${i}`, d)));
-    const batch = heavy.shape.slice(0, -2), [m, n] = heavy.shape.slice(-2) as [number, number];
+    const batch = heavy.shape.slice(0, -2);
+    const [m, n] = heavy.shape.slice(-2) as [number, number];
     return Index.at(heavy.shape, [...axesOf(variable("z", sizeOf(batch)), batch), variable("i", m), variable("j", n)]);
   }
 
@@ -194,7 +200,8 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
 
   /** Gives the values between what a unit computes and `x` their indices; true if every use of the unit's values is at their own. */
   function claim(unit: Unit, x: Tensor): boolean {
-    const made = new Map<Tensor, Index>(), wide = new Set<Tensor>();
+    const made = new Map<Tensor, Index>();
+    const wide = new Set<Tensor>();
     const place = (y: Tensor): Index | undefined => {
       const known = unit.own.get(y) ?? made.get(y);
       if (known !== undefined) return known;
@@ -218,7 +225,8 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     made.set(x, own);
     const uses = new Set<Tensor>();
     if (!agrees(unit, x, own, new Set(), uses)) return false;
-    const origins = new Set([...uses].flatMap((u) => unit.origin.get(u) ?? [])), [origin] = origins;
+    const origins = new Set([...uses].flatMap((u) => unit.origin.get(u) ?? []));
+    const [origin] = origins;
     if (origins.size > 1 && unit.heavies.some((h) => isOp(h, "composite"))) return false;
     if (origin !== undefined && !unit.origin.has(x)) unit.origin.set(x, origin);
     for (const [y, at] of made) {
@@ -230,7 +238,8 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
   }
 
   function ownBySize(unit: Unit, x: Tensor): Index | undefined {
-    const { space } = unit, size = sizeOf(x.shape);
+    const { space } = unit;
+    const size = sizeOf(x.shape);
     if (space.kind === "map") return size === space.size ? Index.linear(x.shape, variable("i", size)) : undefined;
     if (space.kind === "rows") return size === space.rows * space.cols ? fullIndex(unit, x) : size === space.rows ? Index.linear(x.shape, rowVariable(space.rows)) : undefined;
     if (space.kind === "reduce") return size === space.outputs ? Index.linear(x.shape, variable("o", size)) : undefined;
@@ -276,7 +285,8 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
 
   /** Writes `x` beside other elements of the same domain that are computed from some of the same values. */
   function join(x: Tensor): boolean {
-    const reads = readsOf(x), size = sizeOf(x.shape);
+    const reads = readsOf(x);
+    const size = sizeOf(x.shape);
     for (const unit of neighbours(reads)) {
       if (unit.space.kind !== "map" || unit.space.size !== size || ![...reads].some((r) => unit.reads.has(r) && sizeOf(r.shape) === size)) continue;
       if (!fits(unit, reads) || !canJoin(unit, needsOf(x)) || !claim(unit, x)) continue;
@@ -287,12 +297,14 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
   }
 
   function joinReduction(heavy: Tensor, tail: Tensor): Unit | undefined {
-    const space = spaceOf(heavy), reads = new Set([...operandReads(heavy), ...readsOf(tail)]);
+    const space = spaceOf(heavy);
+    const reads = new Set([...operandReads(heavy), ...readsOf(tail)]);
     for (const unit of neighbours(reads)) {
       if (JSON.stringify(unit.space) !== JSON.stringify(space) || space.kind === "anchor") continue;
       if (space.kind === "reduce" && !sameLayout(unit.heavies[0] as Tensor, heavy)) continue;
       const shares = [...reads].some((r) => unitOf.get(r) === unit || (unit.reads.has(r) && sizeOf(r.shape) > 1));
-      const operand = heavy.args[0] as Tensor, needs = new Set([...reads].flatMap((r) => unitOf.get(r) ?? []));
+      const operand = heavy.args[0] as Tensor;
+      const needs = new Set([...reads].flatMap((r) => unitOf.get(r) ?? []));
       for (const x of [tail, operand]) for (const u of needsOf(x)) needs.add(u);
       if (!shares || !fits(unit, reads) || !canJoin(unit, needs)) continue;
       const mine = [...k.costs.of(operand).reads].some((r) => unitOf.get(r) === unit);
@@ -338,7 +350,8 @@ export function dropUnread({ units }: Units, roots: ReadonlySet<Tensor>): void {
 }
 
 function sameLayout(a: Tensor, b: Tensor): boolean {
-  const from = a.args[0] as Tensor, other = b.args[0] as Tensor;
+  const from = a.args[0] as Tensor;
+  const other = b.args[0] as Tensor;
   return a.op !== "argMax" && b.op !== "argMax" && from.shape.join() === other.shape.join() && a.shape.join() === b.shape.join();
 }
 
@@ -351,7 +364,8 @@ export function fullIndex(unit: Unit, x: Tensor): Index {
 
 /** Whether `a` runs after `b` because of what it needs, directly or not. */
 export function dependsOn(a: Unit, b: Unit): boolean {
-  const seen = new Set<Unit>([a]), stack = [a];
+  const seen = new Set<Unit>([a]);
+  const stack = [a];
   for (let u = stack.pop(); u !== undefined; u = stack.pop()) {
     for (const d of u.deps) {
       if (d === b) return true;
@@ -380,8 +394,10 @@ export function argumentIndex(x: Tensor, a: Tensor, index: Index): Index | undef
 
 /** Element `o` of the outputs and `r` of what is reduced, as an index of a reduction's operand. */
 export function reducedIndex(x: Tensor, o: Lin, r: Lin): Index {
-  const from = x.args[0] as Tensor, axes = isOp(x, "argMax") ? [x.attrs.axis] : (x.attrs as { readonly axes: readonly number[] }).axes;
-  const outer = Index.linear(x.shape, o), inner = Index.linear(from.shape.map((d, i) => (axes.includes(i) ? d : 1)), r);
+  const from = x.args[0] as Tensor;
+  const axes = isOp(x, "argMax") ? [x.attrs.axis] : (x.attrs as { readonly axes: readonly number[] }).axes;
+  const outer = Index.linear(x.shape, o);
+  const inner = Index.linear(from.shape.map((d, i) => (axes.includes(i) ? d : 1)), r);
   return Index.at(from.shape, from.shape.map((_, i) => (axes.includes(i) ? inner.axes[i] : outer.axes[i]) as Lin));
 }
 

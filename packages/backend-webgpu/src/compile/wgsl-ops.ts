@@ -22,7 +22,8 @@ export function literal(value: number, dtype: DType): { readonly text: string; r
   const f = Math.fround(value);
   if (Number.isNaN(f)) return { text: "bitcast<f32>(NAN_BITS)", needs: "nan" };
   if (!Number.isFinite(f)) return { text: f > 0 ? "bitcast<f32>(INF_BITS)" : "(-bitcast<f32>(INF_BITS))", needs: "inf" };
-  const text = `${f}`, number = /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
+  const text = `${f}`;
+  const number = /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
   return { text: f < 0 || Object.is(f, -0) ? `(${Object.is(f, -0) ? "-0.0f" : number})` : number };
 }
 
@@ -127,7 +128,8 @@ export const elementwise: { readonly [P in Elementwise]: Write<P> } = {
   not: ([a]) => `(!${a})`,
   detach: ([a]) => a as string,
   cast: ([a], x, { lanes }) => {
-    const from = x.args[0].dtype, to = x.attrs.dtype;
+    const from = x.args[0].dtype;
+    const to = x.attrs.dtype;
     if (to === "bf16" || from === "bf16") throw new UnsupportedError(`${x.path}: ${showType(x)}: WebGPU has no bf16. Use f16 or f32.`);
     if (to === "bool") return `(${a} != ${wgslType(from, lanes)}(0))`;
     if (to === "f16" && from !== "f16") return `${wgslType("f32", lanes)}(${lanes === 1 ? "f16" : "vec4<f16>"}(${a}))`;
@@ -136,7 +138,8 @@ export const elementwise: { readonly [P in Elementwise]: Write<P> } = {
   add: infix("+"),
   sub: ([a, b], x, ask) => (a === b && isFloat(x.dtype) ? `${ask.call("self", "minus_self")}(${a})` : `(${a} - ${b})`),
   mul: ([a, b], x, ask) => {
-    const [p, q] = x.args, other = isZero(p) ? b : isZero(q) ? a : undefined;
+    const [p, q] = x.args;
+    const other = isZero(p) ? b : isZero(q) ? a : undefined;
     return other !== undefined && isFloat(x.dtype) ? `${ask.call("self", "minus_self")}(${other})` : `(${a} * ${b})`;
   },
   div: infix("/"),

@@ -38,7 +38,8 @@ export function emitterFor(unit: Unit, text: KernelText, context: Context): Emit
 export function writeRoots(e: Emitter, unit: Unit, roots: readonly Tensor[], lanes: Lanes, context: Context): void {
   const guarded: string[] = [];
   for (const root of roots) {
-    const index = (unit.own.get(root) as Index).withLanes(lanes), to = context.targetOf(unit, root);
+    const index = (unit.own.get(root) as Index).withLanes(lanes);
+    const to = context.targetOf(unit, root);
     const value = e.value(root, index);
     const stored = root.dtype === "bool" ? `select(${wgslType("u32", lanes)}(0u), ${wgslType("u32", lanes)}(1u), ${value})` : to.raw && root.dtype !== "u32" ? `bitcast<${wgslType("u32", lanes)}>(${value})` : value;
     const at = to.offset === 0 ? e.index(index.linear) : `${e.index(index.linear)} + ${to.offset}u`;
@@ -53,7 +54,8 @@ export function writeRoots(e: Emitter, unit: Unit, roots: readonly Tensor[], lan
 
 /** Workgroups of a flat grid: x is full rows of at most the device's limit, y what is left. */
 export function flatGrid(groupsWanted: number, profile: Profile): readonly [number, number, number] {
-  const limit = profile.limits.workgroups, y = Math.max(1, Math.ceil(groupsWanted / limit));
+  const limit = profile.limits.workgroups;
+  const y = Math.max(1, Math.ceil(groupsWanted / limit));
   return [Math.max(1, Math.ceil(groupsWanted / y)), y, 1];
 }
 
@@ -83,8 +85,11 @@ export const pathOf = (unit: Unit): string => unit.roots.at(-1)?.path ?? "";
 
 export function writeMap(unit: Unit, context: Context): Kernel {
   invariant(unit.space.kind === "map", "a map");
-  const { size } = unit.space, lanes: Lanes = size % 4 === 0 && unit.roots.every((r) => unit.wide.has(r)) ? 4 : 1;
-  const text = new KernelText(), e = emitterFor(unit, text, context), width = workgroupOf(context.profile);
+  const { size } = unit.space;
+  const lanes: Lanes = size % 4 === 0 && unit.roots.every((r) => unit.wide.has(r)) ? 4 : 1;
+  const text = new KernelText();
+  const e = emitterFor(unit, text, context);
+  const width = workgroupOf(context.profile);
   const grid = flatGrid(Math.ceil(size / lanes / width), context.profile);
   e.line(`if (g >= ${size / lanes}u) { return; }`);
   e.line(`let i = g${lanes === 4 ? " * 4u" : ""};`);
@@ -102,9 +107,12 @@ interface Fold {
 }
 
 function foldOf(x: Tensor, lanes: Lanes, text: KernelText): Fold {
-  const from = x.args[0] as Tensor, type = wgslType(from.dtype, lanes), one = wgslType(from.dtype, 1);
+  const from = x.args[0] as Tensor;
+  const type = wgslType(from.dtype, lanes);
+  const one = wgslType(from.dtype, 1);
   if (isOp(x, "reduceSum")) return { type, init: `${type}(0)`, step: (a, v) => `${a} + ${v}`, lanes: (a) => (lanes === 1 ? a : one === "f32" ? `dot(${a}, vec4<f32>(1.0f))` : `(${a}.x + ${a}.y + ${a}.z + ${a}.w)`) };
-  const float = one === "f32", max = (a: string, b: string, wide: boolean): string => {
+  const float = one === "f32";
+  const max = (a: string, b: string, wide: boolean): string => {
     if (!float) return `max(${a}, ${b})`;
     text.need(wide ? "max4" : "max1");
     return `max_${wide ? "4" : ""}(${a}, ${b})`;
@@ -119,7 +127,9 @@ function foldOf(x: Tensor, lanes: Lanes, text: KernelText): Fold {
 
 /** Joins what the invocations of a workgroup hold of one reduction; every invocation has the result. */
 export function workgroupFold(x: Tensor, width: number, text: KernelText, profile: Profile): { readonly name: string; readonly declare: string } {
-  const fold = foldOf(x, 1, text), kind = isOp(x, "reduceSum") ? "sum" : "max", name = `all_${kind}_${fold.type}`;
+  const fold = foldOf(x, 1, text);
+  const kind = isOp(x, "reduceSum") ? "sum" : "max";
+  const name = `all_${kind}_${fold.type}`;
   const sub = profile.subgroups;
   if (sub !== undefined && sub.min === sub.max && width > sub.max && fold.type !== "bool" && kind === "sum") {
     const slots = width / sub.max;
@@ -149,7 +159,8 @@ fn ${name}(v: ${fold.type}, t: u32) -> ${fold.type} {
 
 /** Rounds of reductions: those of a round need only the results of rounds before it. */
 function rounds(unit: Unit): Tensor[][] {
-  const level = new Map<Tensor, number>(), memo = new Map<Tensor, number>();
+  const level = new Map<Tensor, number>();
+  const memo = new Map<Tensor, number>();
   const depth = (x: Tensor): number => {
     const known = level.get(x) ?? memo.get(x);
     if (known !== undefined) return known;
@@ -168,13 +179,17 @@ function rounds(unit: Unit): Tensor[][] {
 
 export function writeRows(unit: Unit, context: Context): Kernel {
   invariant(unit.space.kind === "rows", "rows");
-  const { rows, cols } = unit.space, { profile } = context, full = unit.roots.filter((r) => sizeOf(r.shape) === rows * cols && (cols > 1 || unit.own.get(r)?.key === fullIndex(unit, r).key));
+  const { rows, cols } = unit.space;
+  const { profile } = context;
+  const full = unit.roots.filter((r) => sizeOf(r.shape) === rows * cols && (cols > 1 || unit.own.get(r)?.key === fullIndex(unit, r).key));
   const lanes: Lanes = cols % 4 === 0 && unit.heavies.every((h) => unit.wide.has(h.args[0] as Tensor) && !isOp(h, "argMax")) && full.every((r) => unit.wide.has(r)) ? 4 : 1;
   const alone = profile.family === "software" || cols / lanes < 16;
-  const text = new KernelText(), e = emitterFor(unit, text, context);
+  const text = new KernelText();
+  const e = emitterFor(unit, text, context);
   let width = workgroupOf(profile);
   if (!alone) for (width = 32; width < Math.min(256, profile.limits.invocations) && width * lanes * 2 <= cols; width *= 2);
-  const grid = flatGrid(alone ? Math.ceil(rows / width) : rows, profile), declared = new Map<string, string>();
+  const grid = flatGrid(alone ? Math.ceil(rows / width) : rows, profile);
+  const declared = new Map<string, string>();
   e.line(alone ? `if (g >= ${rows}u) { return; }` : `if (wg.x + wg.y * ${grid[0]}u >= ${rows}u) { return; }`);
   e.line(`let row = ${alone ? "g" : `wg.x + wg.y * ${grid[0]}u`};`);
   const loop = (write: () => void): void => e.block(alone ? `for (var col = 0u; col < ${bound(cols, profile)}; col += ${lanes}u)` : `for (var col = t * ${lanes}u; col < ${cols}u; col += ${width * lanes}u)`, write);
@@ -186,7 +201,8 @@ export function writeRows(unit: Unit, context: Context): Kernel {
     }
     loop(() => {
       for (const { h, fold, acc, at } of accs) {
-        const operand = h.args[0] as Tensor, v = e.value(operand, fullIndex(unit, operand).withLanes(lanes));
+        const operand = h.args[0] as Tensor;
+        const v = e.value(operand, fullIndex(unit, operand).withLanes(lanes));
         if (isOp(h, "argMax")) e.line(`if (${at} == ${cols}u || ${v} > ${acc}) { ${acc} = ${v}; ${at} = col; }`);
         else e.line(`${acc} = ${fold.step(acc, v)};`);
       }
@@ -235,29 +251,41 @@ fn all_arg(v: ${type}, at: u32, t: u32) -> u32 {
 /** Reductions that are not along rows: columns, whole tensors, axes in the middle. */
 export function writeReduce(unit: Unit, context: Context): Kernel[] {
   invariant(unit.space.kind === "reduce", "a reduction");
-  const { outputs, reduced } = unit.space, { profile } = context, software = profile.family === "software";
-  const operands = unit.heavies.map((h) => h.args[0] as Tensor), arg = unit.heavies.some((h) => isOp(h, "argMax"));
+  const { outputs, reduced } = unit.space;
+  const { profile } = context;
+  const software = profile.family === "software";
+  const operands = unit.heavies.map((h) => h.args[0] as Tensor);
+  const arg = unit.heavies.some((h) => isOp(h, "argMax"));
   const axesOfHeavy = (h: Tensor): readonly number[] => (isOp(h, "argMax") ? [h.attrs.axis] : (h.attrs as { readonly axes: readonly number[] }).axes);
   const wide = !arg && operands.every((x) => x.rank > 0 && (x.shape.at(-1) as number) % 4 === 0);
   /** Four neighbours are four parts of one sum, or four sums. */
   const along = wide && unit.heavies.every((h, i) => axesOfHeavy(h).includes((operands[i] as Tensor).rank - 1));
   const across = wide && unit.roots.every((r) => unit.wide.has(r)) && unit.heavies.every((h, i) => !axesOfHeavy(h).includes((operands[i] as Tensor).rank - 1));
-  const lanes: Lanes = along || across ? 4 : 1, perOutput = across ? 4 : 1, threads = outputs / perOutput;
+  const lanes: Lanes = along || across ? 4 : 1;
+  const perOutput = across ? 4 : 1;
+  const threads = outputs / perOutput;
   const together = !software && !arg && threads < 1024 && reduced >= 256 && !across;
-  const width = together ? Math.min(256, profile.limits.invocations) : workgroupOf(profile), step = along ? 4 : 1;
+  const width = together ? Math.min(256, profile.limits.invocations) : workgroupOf(profile);
+  const step = along ? 4 : 1;
   const wanted = software ? Math.ceil(64 / threads) : together ? Math.ceil(512 / threads) : Math.ceil(32768 / threads);
   const splits = arg ? 1 : Math.max(1, Math.min(wanted, Math.floor(reduced / (software ? 256 : together ? width * step * 4 : 32)), 128));
 
   const partials = splits > 1 ? partialsOf(unit, splits * outputs, context) : [];
-  const text = new KernelText(), e = emitterFor(unit, text, context), total = threads * splits;
-  const grid = flatGrid(together ? total : Math.ceil(total / width), profile), declared = new Map<string, string>();
+  const text = new KernelText();
+  const e = emitterFor(unit, text, context);
+  const total = threads * splits;
+  const grid = flatGrid(together ? total : Math.ceil(total / width), profile);
+  const declared = new Map<string, string>();
   if (together) e.line(`let p = wg.x + wg.y * ${grid[0]}u;`);
   else e.line("let p = g;");
   e.line(`if (p >= ${total}u) { return; }`);
   const p = variable("p", total);
   e.line(`let o = ${e.index(modulo(p, threads))}${perOutput === 4 ? " * 4u" : ""};`);
   if (splits > 1) e.line(`let s = ${e.index(divide(p, threads))};`);
-  const s = splits > 1 ? "s" : "0u", o = variable("o", outputs), r = variable("r", Math.max(1, reduced)), stride = splits * step * (together ? width : 1);
+  const s = splits > 1 ? "s" : "0u";
+  const o = variable("o", outputs);
+  const r = variable("r", Math.max(1, reduced));
+  const stride = splits * step * (together ? width : 1);
   const first = together ? `(${s} * ${width}u + t) * ${step}u` : `${s} * ${step}u`;
   const accs = unit.heavies.map((h) => ({ h, fold: foldOf(h, lanes, text), acc: e.fresh("acc"), at: e.fresh("at") }));
   for (const { h, fold, acc, at } of accs) {
@@ -266,7 +294,8 @@ export function writeReduce(unit: Unit, context: Context): Kernel[] {
   }
   e.block(`for (var r = ${first}; r < ${bound(reduced, profile)}; r += ${stride}u)`, () => {
     for (const { h, fold, acc, at } of accs) {
-      const operand = h.args[0] as Tensor, v = e.value(operand, reducedIndex(h, o, r).withLanes(lanes));
+      const operand = h.args[0] as Tensor;
+      const v = e.value(operand, reducedIndex(h, o, r).withLanes(lanes));
       if (isOp(h, "argMax")) e.line(`if (${at} == ${reduced}u || ${v} > ${acc}) { ${acc} = ${v}; ${at} = r; }`);
       else e.line(`${acc} = ${fold.step(acc, v)};`);
     }
@@ -282,7 +311,9 @@ export function writeReduce(unit: Unit, context: Context): Kernel[] {
   text.functions.push(...declared.values());
   const enables = [...declared.values()].some((d) => d.includes("subgroup")) ? ["subgroups"] : [];
   const finish = (write: () => void): void => { if (together) e.block("if (t == 0u)", write); else write(); };
-  const outLanes: Lanes = across ? 4 : 1, name = `reduce ${[...new Set(unit.heavies.map((h) => h.op))].join("+")}`, flopless = { uses: [], flops: 0 };
+  const outLanes: Lanes = across ? 4 : 1;
+  const name = `reduce ${[...new Set(unit.heavies.map((h) => h.op))].join("+")}`;
+  const flopless = { uses: [], flops: 0 };
   const named = results.map((result) => {
     const v = e.fresh("r");
     e.line(`let ${v} = ${result};`);
@@ -311,7 +342,8 @@ interface Partial {
 
 /** Room for the partial results of a unit's reductions: one storage for each type, since a kernel may bind only so many. */
 function partialsOf(unit: Unit, size: number, context: Context): Partial[] {
-  const elements = unit.heavies.map(elementOf), count = (e: string, until: number): number => elements.slice(0, until).filter((other) => other === e).length;
+  const elements = unit.heavies.map(elementOf);
+  const count = (e: string, until: number): number => elements.slice(0, until).filter((other) => other === e).length;
   const storages = new Map([...new Set(elements)].map((e) => [e, context.scratch(`partial ${e}`, e, count(e, elements.length) * size)]));
   return unit.heavies.map((heavy, i) => ({ heavy, partial: storages.get(elements[i] as Storage["element"]) as Storage, base: count(elements[i] as string, i) * size }));
 }
@@ -319,7 +351,10 @@ function partialsOf(unit: Unit, size: number, context: Context): Partial[] {
 /** The sum (or maximum) of partial results, in order, and all that follows from it. `o`: flat variable of the outputs. */
 export function writeJoin(unit: Unit, parts: readonly Partial[], splits: number, size: number, o: Lin, context: Context, name: string, before: (e: Emitter, lanes: Lanes) => void = () => {}, roots: readonly Tensor[] = unit.roots): Kernel {
   const lanes: Lanes = size % 4 === 0 && roots.every((r) => unit.wide.has(r)) && parts.every(({ heavy }) => unit.wide.has(heavy)) ? 4 : 1;
-  const text = new KernelText(), e = emitterFor(unit, text, context), width = workgroupOf(context.profile), grid = flatGrid(Math.ceil(size / lanes / width), context.profile);
+  const text = new KernelText();
+  const e = emitterFor(unit, text, context);
+  const width = workgroupOf(context.profile);
+  const grid = flatGrid(Math.ceil(size / lanes / width), context.profile);
   e.line(`if (g >= ${size / lanes}u) { return; }`);
   e.line(`let o = g${lanes === 4 ? " * 4u" : ""};`);
   invariant(o.key === variable("o", size).key, "flat variable of a join");

@@ -26,14 +26,16 @@ export class Arena {
 
   /** Buffers for the chunks asked for, in their order; grows what is too small. Only between runs. `more`: a sentence for the error where there is no memory. */
   async hold(chunks: readonly Chunk[], more: string): Promise<readonly GPUBuffer[]> {
-    const next: { [G in Group]: number } = { "16-bit": 0, "32-bit": 0 }, held: GPUBuffer[] = [];
+    const next: { [G in Group]: number } = { "16-bit": 0, "32-bit": 0 };
+    const held: GPUBuffer[] = [];
     for (const { group, bytes } of chunks) held.push(await this.#grown(group, next[group]++, bytes, more));
     return held;
   }
 
   /** The old chunk goes first: there may not be room for both. */
   async #grown(group: Group, index: number, bytes: number, more: string): Promise<GPUBuffer> {
-    const slots = this.#chunks[group], old = slots[index];
+    const slots = this.#chunks[group];
+    const old = slots[index];
     if (old !== undefined && old.size >= bytes) return old;
     this.#generation++;
     if (old !== undefined) this.#buffers.release(old);

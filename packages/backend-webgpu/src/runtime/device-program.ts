@@ -36,7 +36,8 @@ export class DeviceProgram {
 
   /** Makes what does not depend on a session: pipelines, all at once, and the buffer of feeds. */
   async prepare(): Promise<void> {
-    const { pipelines, buffers } = this.#runtime, plain = this.#compiled.kernels.filter((k): k is Kernel => !isDeferred(k));
+    const { pipelines, buffers } = this.#runtime;
+    const plain = this.#compiled.kernels.filter((k): k is Kernel => !isDeferred(k));
     const feeds = this.layout.feedChunks.map((bytes) => buffers.make("feeds", bytes, DEVICE_MEMORY));
     this.#feeds = feeds.map(({ buffer }) => buffer);
     const results = await Promise.allSettled([...feeds.map(({ ready }) => ready), ...plain.map((kernel) => pipelines.get(kernel))]);

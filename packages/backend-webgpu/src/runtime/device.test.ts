@@ -33,7 +33,8 @@ describe("a profile", () => {
       maxBufferSize: 2 ** 32 - 1, maxStorageBufferBindingSize: 2 ** 31 - 4, maxStorageBuffersPerShaderStage: 16, minStorageBufferOffsetAlignment: 32, maxComputeWorkgroupStorageSize: 49152,
       maxComputeInvocationsPerWorkgroup: 1024, maxComputeWorkgroupSizeX: 1024, maxComputeWorkgroupSizeY: 1024, maxComputeWorkgroupSizeZ: 64, maxComputeWorkgroupsPerDimension: 65535,
     };
-    const info = { ...words("nvidia", "", "", "NVIDIA H200"), subgroupMinSize: 32, subgroupMaxSize: 32 }, config = { component: "f16", result: "f32", m: 16, n: 16, k: 16 } as const;
+    const info = { ...words("nvidia", "", "", "NVIDIA H200"), subgroupMinSize: 32, subgroupMaxSize: 32 };
+    const config = { component: "f16", result: "f32", m: 16, n: 16, k: 16 } as const;
     const facts = { info, limits, features: new Set(["subgroups"]), f16: true, subgroupMatrix: [config] };
     expect(profileOf(facts)).toMatchObject({ family: "nvidia", f16: true, subgroups: { min: 32, max: 32 }, subgroupMatrix: [config], limits: { bufferBytes: 2 ** 32 - 4, bindingBytes: 2 ** 31 - 4, offsetAlignment: 32 } });
     expect(profileOf({ ...facts, features: new Set() })).toMatchObject({ subgroups: undefined, subgroupMatrix: [] });
@@ -67,8 +68,11 @@ describe("a device", () => {
 describe("16-bit floats", () => {
   /** What a device that computes rightly gives; `spoil` changes it. */
   function given(spoil: (halves: Uint16Array, quads: Uint16Array, results: Float32Array) => void): string | undefined {
-    const numbers = Float32Array.from({ length: 64 }, (_, i) => (i - 20) * 37), bytes = new ArrayBuffer(1024);
-    const halves = new Uint16Array(bytes, 0, 64), quads = new Uint16Array(bytes, 128, 64), results = new Float32Array(bytes, 256, 192);
+    const numbers = Float32Array.from({ length: 64 }, (_, i) => (i - 20) * 37);
+    const bytes = new ArrayBuffer(1024);
+    const halves = new Uint16Array(bytes, 0, 64);
+    const quads = new Uint16Array(bytes, 128, 64);
+    const results = new Float32Array(bytes, 256, 192);
     let sum = 0;
     numbers.forEach((x, i) => {
       halves[i] = numberToFloat16(x);
@@ -98,13 +102,15 @@ describe("where there is nothing", () => {
 
   test("no driver: a remedy for each system; the process lives", async () => {
     for (const host of ["dawn", "browser"] as const) expect(noAdapter(host)).toMatchObject({ available: false, reason: expect.stringMatching(/\w/), remedy: expect.stringMatching(/\w/) });
-    const here = new URL("./probe.ts", import.meta.url).href, script = `const { probe } = await import(${JSON.stringify(here)}); console.log(JSON.stringify(await probe()));`;
+    const here = new URL("./probe.ts", import.meta.url).href;
+    const script = `const { probe } = await import(${JSON.stringify(here)}); console.log(JSON.stringify(await probe()));`;
     const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", "--conditions=@cloze/source", "--input-type=module", "-e", script], { env: { ...process.env, VK_DRIVER_FILES: "/nothing/here.json" }, timeout: 30_000 });
     if (process.platform === "linux") expect(JSON.parse(stdout)).toEqual(noAdapter("dawn"));
   });
 
   test("a probe of a caller's adapter that fails is an answer", async () => {
-    const info = words("nvidia", "", "", "NVIDIA H200"), adapter = { info, features: new Set<string>(), limits: {}, requestDevice: () => Promise.reject(new Error("out of memory\nat line 7")) };
+    const info = words("nvidia", "", "", "NVIDIA H200");
+    const adapter = { info, features: new Set<string>(), limits: {}, requestDevice: () => Promise.reject(new Error("out of memory\nat line 7")) };
     expect(await probe({ adapter: adapter as object as GPUAdapter })).toMatchObject({ available: false, reason: "NVIDIA H200 gives no device (out of memory)" });
   });
 });

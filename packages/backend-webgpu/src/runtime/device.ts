@@ -48,7 +48,9 @@ export async function openDevice(options: DeviceOptions = {}): Promise<OpenDevic
   if (options.device !== undefined) return describe(options.device, "browser", options, new Set(options.device.features), () => undefined);
   const found = await findAdapter(options);
   if (isNotHere(found)) return found;
-  const { adapter, host } = found, offered = new Set<string>(adapter.features), wanted = wantedFeatures(options, offered);
+  const { adapter, host } = found;
+  const offered = new Set<string>(adapter.features);
+  const wanted = wantedFeatures(options, offered);
   let device: GPUDevice;
   try {
     const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
@@ -93,7 +95,8 @@ function wantedFeatures({ f16 = true, subgroups = true, subgroupMatrix = false, 
 }
 
 async function describe(device: GPUDevice, host: OpenDevice["host"], options: DeviceOptions, offered: ReadonlySet<string>, close: () => void): Promise<OpenDevice> {
-  const features = new Set<string>(device.features), { f16 = true } = options;
+  const features = new Set<string>(device.features);
+  const { f16 = true } = options;
   const wrong = f16 && features.has("shader-f16") ? await checkF16(device) : undefined;
   const limits = Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]])) as Limits;
   const profile = profileOf({

@@ -26,7 +26,8 @@ const sum = (all: readonly number[]): number => all.reduce((total, bytes) => tot
 export function estimateOf(program: Program, { arenaBytes, feedChunks, outputBytes, largest }: Layout, profile: Profile): Estimate {
   for (const { attrs: { name }, dtype } of program.feeds) elementOf(`feed "${name}"`, dtype, profile.f16);
   const state = layState(Object.fromEntries(program.state.map(({ attrs: { name }, dtype, shape }) => [name, { dtype, shape }])), profile);
-  const stateBytes = sum([...state.entries.values()].map(({ bytes }) => bytes)), feedBytes = sum(feedChunks);
+  const stateBytes = sum([...state.entries.values()].map(({ bytes }) => bytes));
+  const feedBytes = sum(feedChunks);
   return { stateBytes, arenaBytes, feedBytes, outputBytes, peakBytes: sum(state.chunks) + arenaBytes + feedBytes + (outputBytes === 0 ? 0 : readbackBytes(outputBytes)), largest };
 }
 

@@ -48,11 +48,16 @@ export async function checkF16(device: GPUDevice): Promise<string | undefined> {
   device.pushErrorScope("validation");
   let scoped = true;
   try {
-    const numbers = inputs(), sizes = [2 * COUNT, 2 * COUNT, 12 * COUNT] as const, total = 16 * COUNT;
+    const numbers = inputs();
+    const sizes = [2 * COUNT, 2 * COUNT, 12 * COUNT] as const;
+    const total = 16 * COUNT;
     const pipeline = device.createComputePipeline({ layout: "auto", compute: { module: device.createShaderModule({ code: WGSL }), entryPoint: "main" } });
-    const source = buffer(4 * COUNT, usage.STORAGE | usage.COPY_DST), outs = sizes.map((size) => buffer(size, usage.STORAGE | usage.COPY_SRC)), back = buffer(total, usage.MAP_READ | usage.COPY_DST);
+    const source = buffer(4 * COUNT, usage.STORAGE | usage.COPY_DST);
+    const outs = sizes.map((size) => buffer(size, usage.STORAGE | usage.COPY_SRC));
+    const back = buffer(total, usage.MAP_READ | usage.COPY_DST);
     device.queue.writeBuffer(source, 0, numbers);
-    const encoder = device.createCommandEncoder(), pass = encoder.beginComputePass();
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [source, ...outs].map((b, binding) => ({ binding, resource: { buffer: b } })) }));
     pass.dispatchWorkgroups(1);
@@ -79,16 +84,22 @@ export async function checkF16(device: GPUDevice): Promise<string | undefined> {
 
 /** halves, quads (each turned around), then three rows of f32: conversions back, running sums of squares, exp of i / 8. */
 export function judgeF16(numbers: Float32Array, bytes: ArrayBuffer): string | undefined {
-  const halves = new Uint16Array(bytes, 0, COUNT), quads = new Uint16Array(bytes, 2 * COUNT, COUNT), results = new Float32Array(bytes, 4 * COUNT);
+  const halves = new Uint16Array(bytes, 0, COUNT);
+  const quads = new Uint16Array(bytes, 2 * COUNT, COUNT);
+  const results = new Float32Array(bytes, 4 * COUNT);
   let sum = 0;
   for (let i = 0; i < COUNT; i++) {
-    const x = numbers[i] as number, bits = halves[i] as number, got = float16ToNumber(bits), square = got * got;
+    const x = numbers[i] as number;
+    const bits = halves[i] as number;
+    const got = float16ToNumber(bits);
+    const square = got * got;
     if (!converts(x, got)) return `f16(${x}) is ${got}`;
     if (results[i] !== got && !(Math.abs(got) < SMALLEST && results[i] === 0)) return `f32(f16(${x})) is ${results[i]}, its bits say ${got}`;
     if (quads[(i & ~3) + 3 - (i & 3)] !== bits) return `a vec4 of f16 holds other bits at ${i} than were stored`;
     sum += square;
     if (!near(results[COUNT + i] as number, sum, 1e-5)) return `a sum of ${i + 1} products in f32 is ${results[COUNT + i]}, expected ${sum}`;
-    const power = Math.exp(i / 8), e = results[2 * COUNT + i] as number;
+    const power = Math.exp(i / 8);
+    const e = results[2 * COUNT + i] as number;
     if (!near(e, power, 0.02)) return `exp(${i / 8}) in f16 is ${e}, expected ${power}`;
   }
   return undefined;

@@ -42,7 +42,8 @@ export async function openGpu({ robustness = true, adapterName, timestamps = fal
   // Without them Dawn offers no f16 on NVIDIA and no subgroup matrices anywhere; the second is used only where asked for.
   const on = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia", ...(robustness ? [] : ["disable_robustness"])];
   const flags = [`enable-dawn-features=${on.join()}`, ...(timestamps ? ["disable-dawn-features=timestamp_quantization"] : []), ...(adapterName === undefined ? [] : [`adapter=${adapterName}`])];
-  const key = [dawn, ...flags].join("\n"), known = instances.get(key);
+  const key = [dawn, ...flags].join("\n");
+  const known = instances.get(key);
   if (known !== undefined) return { gpu: known, host: "dawn" };
   try {
     // By a name that bundlers cannot see, so that what they make for browsers does not hold it.
@@ -62,7 +63,8 @@ function browserGpu(): GPU | undefined {
 const BROWSER_REMEDY = "Use a browser with WebGPU (Chrome, Edge, Safari 26, Firefox 141 or newer) over https or on localhost. In Chrome on Linux it may have to be switched on: chrome://flags/#enable-unsafe-webgpu and --enable-features=Vulkan.";
 
 function notLoaded(dawn: string, error: unknown): NotHere {
-  const code = (error as { readonly code?: unknown } | null)?.code, why = messageOf(error);
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  const why = messageOf(error);
   if (code === "ERR_MODULE_NOT_FOUND" && why.includes(dawn)) return unavailable(`the package ${dawn} is not installed`, `Install it beside this package: npm install ${dawn}@0.6.`);
   return unavailable(`the package ${dawn} does not load (${why})`, `Its binary covers Linux and Windows on x64 and arm64 and macOS; on Linux it needs glibc 2.34 or newer. Reinstall it: npm install ${dawn}@0.6.`);
 }

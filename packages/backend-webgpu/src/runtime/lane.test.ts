@@ -12,7 +12,9 @@ function later<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 test("two fly at once, a third waits; results come as they land; what fails keeps nobody", async () => {
-  const lane = new Lane(2), submitted: number[] = [], landings = [0, 1, 2, 3].map(() => later<string>());
+  const lane = new Lane(2);
+  const submitted: number[] = [];
+  const landings = [0, 1, 2, 3].map(() => later<string>());
   const flights = landings.map(({ promise }, i) => lane.fly(async () => {
     submitted.push(i);
     return { result: promise };
@@ -35,7 +37,9 @@ test("two fly at once, a third waits; results come as they land; what fails keep
 });
 
 test("a turn that fails is told to who asked for it, and the next has its turn", async () => {
-  const lane = new Lane(1), failed = lane.next(() => Promise.reject(new Error("no"))), next = lane.next(async () => 2);
+  const lane = new Lane(1);
+  const failed = lane.next(() => Promise.reject(new Error("no")));
+  const next = lane.next(async () => 2);
   await expect(failed).rejects.toThrow("no");
   expect(await next).toBe(2);
   await expect(lane.fly(() => Promise.reject(new Error("never sent")))).rejects.toThrow("never sent");

@@ -27,7 +27,8 @@ export class Lane {
   async fly<T>(submit: () => Promise<{ readonly result: Promise<T> }>): Promise<T> {
     const { result } = await this.next(async () => {
       while (this.#flying.size >= this.#depth) await Promise.race(this.#flying);
-      const sent = await submit(), landed = sent.result.then(() => undefined, () => undefined).finally(() => this.#flying.delete(landed));
+      const sent = await submit();
+      const landed = sent.result.then(() => undefined, () => undefined).finally(() => this.#flying.delete(landed));
       this.#flying.add(landed);
       return sent;
     });

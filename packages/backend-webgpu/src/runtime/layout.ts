@@ -51,7 +51,9 @@ export const packing = ({ limits }: Profile): PlaceOptions => {
 export const bytesOfStorage = ({ element, size }: Storage): number => deviceBytes(element, size);
 
 export function layoutOf({ kernels, outputs }: Compiled, program: Program, profile: Profile): Layout {
-  const options = packing(profile), uses = usesOf(kernels), last = kernels.length;
+  const options = packing(profile);
+  const uses = usesOf(kernels);
+  const last = kernels.length;
   for (const [name, storage] of outputs) {
     const use = uses.get(storage);
     invariant(use !== undefined || storage.kind !== "temporary", `no kernel writes the output "${name}"`);
@@ -59,8 +61,10 @@ export function layoutOf({ kernels, outputs }: Compiled, program: Program, profi
   }
   for (const [storage, { path }] of uses) checkFits(storage, path, options.chunkBytes);
   const of = (kind: Storage["kind"]): readonly Storage[] => [...uses.keys()].filter((s) => s.kind === kind);
-  const temporaries = of("temporary"), placed = place(temporaries.map((s) => lifetimeOf(s, uses.get(s) as Use)), options);
-  const feeds = of("feed"), packed = pack(feeds.map(bytesOfStorage), options);
+  const temporaries = of("temporary");
+  const placed = place(temporaries.map((s) => lifetimeOf(s, uses.get(s) as Use)), options);
+  const feeds = of("feed");
+  const packed = pack(feeds.map(bytesOfStorage), options);
   const copies = outputsOf(outputs, program);
   return {
     temporaries: spots(temporaries, placed.spots), chunks: placed.chunks,
@@ -99,9 +103,11 @@ export function checkFits(storage: Storage, path: string, chunkBytes: number): v
 function outputsOf(outputs: Compiled["outputs"], program: Program): readonly Output[] {
   let offset = 0;
   return Object.entries(program.outputs).map(([name, { dtype, shape }]) => {
-    const storage = outputs.get(name), type = { dtype, shape };
+    const storage = outputs.get(name);
+    const type = { dtype, shape };
     invariant(storage !== undefined && storage.size >= sizeOf(shape), `the output "${name}" (${showType(type)}) was compiled to ${storage === undefined ? "nothing" : `${storage.element}[${storage.size}]`}`);
-    const bytes = sizeOf(shape) === 0 ? 0 : deviceBytes(storage.element, sizeOf(shape)), at = offset;
+    const bytes = sizeOf(shape) === 0 ? 0 : deviceBytes(storage.element, sizeOf(shape));
+    const at = offset;
     offset += bytes;
     return { name, storage, type, bytes, offset: at };
   });

@@ -68,7 +68,8 @@ export class Linked {
 
   /** `buffers`: all but tables, by number. */
   async bind(buffers: readonly GPUBuffer[]): Promise<void> {
-    const { device, health, arena, pipelines } = this.#runtime, all = [...buffers, ...this.#tables];
+    const { device, health, arena, pipelines } = this.#runtime;
+    const all = [...buffers, ...this.#tables];
     const source = ({ buffer, offset }: Range): Source => {
       const found = all[buffer];
       invariant(found !== undefined, `there is no buffer ${buffer}`);
@@ -80,7 +81,8 @@ export class Linked {
       const group = device.createBindGroup({ label: kernel.name, layout: pipelines.layoutOf(kernel), entries });
       return { dispatch: { kernel, pipeline: this.#pipelines[i] as GPUComputePipeline, group }, error: device.popErrorScope() };
     });
-    const generation = arena.generation, errors = await health.guard(Promise.all(made.map(({ error }) => error)));
+    const generation = arena.generation;
+    const errors = await health.guard(Promise.all(made.map(({ error }) => error)));
     errors.forEach((error, i) => {
       if (error !== null) throw new KernelError(this.#resolved.kernels[i] as Resolved, `its buffers are refused: ${messageOf(error)}.`);
     });

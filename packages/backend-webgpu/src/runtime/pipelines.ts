@@ -35,7 +35,8 @@ export class Pipelines {
 
   /** The pipeline of a kernel; kernels of one text and one access share it. */
   get(kernel: PipelineSource): Promise<GPUComputePipeline> {
-    const key = `${accessOf(kernel)}\n${kernel.wgsl}`, known = this.#made.get(key);
+    const key = `${accessOf(kernel)}\n${kernel.wgsl}`;
+    const known = this.#made.get(key);
     if (known !== undefined) return known;
     const made = this.#health.guard(this.#make(kernel));
     this.#made.set(key, made);
@@ -48,7 +49,8 @@ export class Pipelines {
   }
 
   #layout(kernel: Pick<PipelineSource, "bindings">): { readonly group: GPUBindGroupLayout; readonly pipeline: GPUPipelineLayout } {
-    const key = accessOf(kernel), known = this.#layouts.get(key);
+    const key = accessOf(kernel);
+    const known = this.#layouts.get(key);
     if (known !== undefined) return known;
     const group = this.#device.createBindGroupLayout({
       entries: kernel.bindings.map(({ access }, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer: { type: access === "read" ? "read-only-storage" : "storage" } })),
@@ -59,7 +61,8 @@ export class Pipelines {
   }
 
   async #make(kernel: PipelineSource): Promise<GPUComputePipeline> {
-    const label = kernel.path === "" ? kernel.name : `${kernel.name} (${kernel.path})`, device = this.#device;
+    const label = kernel.path === "" ? kernel.name : `${kernel.name} (${kernel.path})`;
+    const device = this.#device;
     // An invalid module is told of twice: here, where its scope keeps it from being everybody's error, and by the pipeline.
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ label, code: kernel.wgsl });
@@ -75,7 +78,8 @@ const accessOf = ({ bindings }: Pick<PipelineSource, "bindings">): string => bin
 
 /** The compiler's first complaint with the line it is about; else what the pipeline said. */
 async function explain(module: GPUShaderModule, wgsl: string, cause: string): Promise<string> {
-  const info = await module.getCompilationInfo().catch(() => undefined), first = info?.messages.find(({ type }) => type === "error");
+  const info = await module.getCompilationInfo().catch(() => undefined);
+  const first = info?.messages.find(({ type }) => type === "error");
   if (first === undefined) return `its pipeline cannot be made: ${cause}`;
   const line = wgsl.split("\n")[first.lineNum - 1]?.trim() ?? "";
   return `its text does not compile: line ${first.lineNum}: ${first.message.trim()}: \`${line}\`.`;

@@ -11,7 +11,8 @@ function dice(seed: number): (below: number) => number {
 }
 
 function random(seed: number): Lifetime[] {
-  const draw = dice(seed), kernels = 20 + draw(100);
+  const draw = dice(seed);
+  const kernels = 20 + draw(100);
   return Array.from({ length: 10 + draw(200) }, () => {
     const first = draw(kernels);
     return { bytes: 1 + draw(2) * 4 + draw(40_000), group: draw(4) === 0 ? "16-bit" : "32-bit", first, last: Math.min(kernels - 1, first + draw(12) * draw(4)) };
@@ -20,10 +21,13 @@ function random(seed: number): Lifetime[] {
 
 /** Forward keeps two activations a layer for backward, both directions have temporaries of their own. */
 function training(layers: number): Lifetime[] {
-  const all: Lifetime[] = [], kernels = layers * 8 * 2, hidden = 8 * 128 * 256 * 4;
+  const all: Lifetime[] = [];
+  const kernels = layers * 8 * 2;
+  const hidden = 8 * 128 * 256 * 4;
   const add = (bytes: number, first: number, last: number): void => void all.push({ bytes, group: "32-bit", first, last });
   for (let layer = 0; layer < layers; layer++) {
-    const forward = layer * 8, backward = kernels - 1 - forward;
+    const forward = layer * 8;
+    const backward = kernels - 1 - forward;
     add(hidden, forward, backward - 1);
     add(4 * hidden, forward + 4, backward - 5);
     add(hidden / 64, forward + 2, backward - 3);
@@ -45,7 +49,8 @@ function check(lifetimes: readonly Lifetime[], { spots, chunks }: Placement, { a
     expect(at.offset + a.bytes).toBeLessThanOrEqual(chunks[at.chunk]?.bytes as number);
     expect(chunks[at.chunk]?.group).toBe(a.group);
     for (let j = 0; j < i; j++) {
-      const b = lifetimes[j] as Lifetime, other = spots[j] as { chunk: number; offset: number };
+      const b = lifetimes[j] as Lifetime;
+      const other = spots[j] as { chunk: number; offset: number };
       if (other.chunk !== at.chunk || a.first > b.last || b.first > a.last) continue;
       const apart = at.offset >= other.offset + b.bytes || other.offset >= at.offset + a.bytes;
       if (!apart) throw new Error(`${i} and ${j} live at once and overlap`);
@@ -55,21 +60,26 @@ function check(lifetimes: readonly Lifetime[], { spots, chunks }: Placement, { a
 
 describe("temporaries", () => {
   test.each(Array.from({ length: 40 }, (_, seed) => seed))("random lifetimes %i: no two that live at once overlap, in few bytes", (seed) => {
-    const lifetimes = random(seed), placement = place(lifetimes, options);
+    const lifetimes = random(seed);
+    const placement = place(lifetimes, options);
     check(lifetimes, placement, options);
     const groups = (["16-bit", "32-bit"] as const).map((group) => lowerBound(lifetimes.filter((l) => l.group === group), 256));
     expect(bytesOf(placement)).toBeLessThanOrEqual(1.2 * groups.reduce((a, b) => a + b, 0));
   });
 
   test.each([[1, 1.1], [4, 1.06], [12, 1.06], [30, 1.06]])("a training step of %i layers: within %f of the most that lives at once", (layers, allowed) => {
-    const lifetimes = training(layers), placement = place(lifetimes, options), bound = lowerBound(lifetimes, 256);
+    const lifetimes = training(layers);
+    const placement = place(lifetimes, options);
+    const bound = lowerBound(lifetimes, 256);
     check(lifetimes, placement, options);
     expect(placement.chunks.length).toBe(1);
     expect(bytesOf(placement)).toBeLessThanOrEqual(allowed * bound);
   });
 
   test.each([1, 2, 3])("chunks of limited size hold the same (%i)", (seed) => {
-    const lifetimes = random(seed), small = { alignment: 256, chunkBytes: 100_000 }, placement = place(lifetimes, small);
+    const lifetimes = random(seed);
+    const small = { alignment: 256, chunkBytes: 100_000 };
+    const placement = place(lifetimes, small);
     check(lifetimes, placement, small);
     expect(placement.chunks.length).toBeGreaterThan(2);
   });

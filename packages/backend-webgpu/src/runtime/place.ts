@@ -68,10 +68,13 @@ interface Block { readonly first: number; readonly last: number; readonly start:
 interface Growing { readonly group: Group; bytes: number; /** By start. */ readonly blocks: Block[] }
 
 function placeIn(order: Order, lifetimes: readonly Lifetime[], { alignment, chunkBytes }: PlaceOptions): Placement {
-  const limit = Math.floor(chunkBytes / alignment) * alignment, chunks: Growing[] = [], spots: Spot[] = [];
+  const limit = Math.floor(chunkBytes / alignment) * alignment;
+  const chunks: Growing[] = [];
+  const spots: Spot[] = [];
   const sequence = lifetimes.map((_, i) => i).sort((i, j) => order(lifetimes[i] as Lifetime, lifetimes[j] as Lifetime) || i - j);
   for (const i of sequence) {
-    const item = lifetimes[i] as Lifetime, bytes = roundUp(Math.max(item.bytes, 1), alignment);
+    const item = lifetimes[i] as Lifetime;
+    const bytes = roundUp(Math.max(item.bytes, 1), alignment);
     const { chunk, offset } = bestSpot(chunks, item, bytes, limit) ?? { chunk: chunks.push({ group: item.group, bytes: 0, blocks: [] }) - 1, offset: 0 };
     const into = chunks[chunk] as Growing;
     into.bytes = Math.max(into.bytes, offset + bytes);
@@ -83,7 +86,9 @@ function placeIn(order: Order, lifetimes: readonly Lifetime[], { alignment, chun
 
 /** The tightest gap of any chunk; else the end of the chunk that grows least, in the limit. */
 function bestSpot(chunks: readonly Growing[], item: Lifetime, bytes: number, limit: number): Spot | undefined {
-  let best: Spot | undefined, slack = Infinity, growth = Infinity;
+  let best: Spot | undefined;
+  let slack = Infinity;
+  let growth = Infinity;
   for (const [chunk, { group, bytes: size, blocks }] of chunks.entries()) {
     if (group !== item.group) continue;
     let free = 0;
@@ -95,14 +100,16 @@ function bestSpot(chunks: readonly Growing[], item: Lifetime, bytes: number, lim
     }
     if (free + bytes > limit) continue;
     // Behind the last block that lives at the same time: within the chunk it is a gap like others.
-    const more = Math.max(0, free + bytes - size), left = Math.max(0, size - free - bytes);
+    const more = Math.max(0, free + bytes - size);
+    const left = Math.max(0, size - free - bytes);
     if (more < growth || (more === growth && left < slack)) [best, slack, growth] = [{ chunk, offset: free }, left, more];
   }
   return best;
 }
 
 function insert(blocks: Block[], block: Block): void {
-  let low = 0, high = blocks.length;
+  let low = 0;
+  let high = blocks.length;
   while (low < high) {
     const middle = (low + high) >> 1;
     if ((blocks[middle] as Block).start <= block.start) low = middle + 1;
@@ -119,7 +126,8 @@ export function lowerBound(lifetimes: readonly Lifetime[], alignment: number): n
     add(first, roundUp(Math.max(bytes, 1), alignment));
     add(last + 1, -roundUp(Math.max(bytes, 1), alignment));
   }
-  let now = 0, peak = 0;
+  let now = 0;
+  let peak = 0;
   for (const at of [...change.keys()].sort((a, b) => a - b)) {
     now += change.get(at) as number;
     peak = Math.max(peak, now);
@@ -129,11 +137,14 @@ export function lowerBound(lifetimes: readonly Lifetime[], alignment: number): n
 
 /** What lives all the time, one behind the other, in as few chunks as that takes. */
 export function pack(bytes: readonly number[], { alignment, chunkBytes }: PlaceOptions): { readonly spots: readonly Spot[]; readonly chunks: readonly number[] } {
-  const limit = Math.floor(chunkBytes / alignment) * alignment, chunks: number[] = [];
+  const limit = Math.floor(chunkBytes / alignment) * alignment;
+  const chunks: number[] = [];
   const spots = bytes.map((size) => {
-    const wanted = roundUp(Math.max(size, 1), alignment), end = chunks.at(-1);
+    const wanted = roundUp(Math.max(size, 1), alignment);
+    const end = chunks.at(-1);
     if (end === undefined || end + wanted > limit) chunks.push(0);
-    const chunk = chunks.length - 1, offset = chunks[chunk] as number;
+    const chunk = chunks.length - 1;
+    const offset = chunks[chunk] as number;
     chunks[chunk] = offset + wanted;
     return { chunk, offset };
   });

@@ -42,12 +42,15 @@ export interface Numbering {
 }
 
 export const numberingOf = (layout: Layout, stateChunks: number): Numbering => {
-  const state = layout.chunks.length, feeds = state + stateChunks;
+  const state = layout.chunks.length;
+  const feeds = state + stateChunks;
   return { state, feeds, tables: feeds + layout.feedChunks.length };
 };
 
 export function resolve({ kernels }: Compiled, layout: Layout, state: { readonly spots: ReadonlyMap<string, Spot>; readonly chunks: number }, profile: Profile): ResolvedProgram {
-  const numbers = numberingOf(layout, state.chunks), tables: Storage[] = [], known = new Map<Storage, number>();
+  const numbers = numberingOf(layout, state.chunks);
+  const tables: Storage[] = [];
+  const known = new Map<Storage, number>();
   const table = (storage: Storage): Place => {
     invariant(storage.data !== undefined, `the table "${storage.name}" has no contents`);
     const at = known.get(storage) ?? tables.push(storage) - 1;

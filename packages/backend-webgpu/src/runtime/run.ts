@@ -12,12 +12,16 @@ import { cutsOf } from "./slices.ts";
 const TELLING_MS = 20;
 
 export function runProgram(runtime: Runtime, program: DeviceProgram, state: BoundState, packed: readonly Uint8Array<ArrayBuffer>[]): Promise<HostTensors> {
-  const { device, health, readback, lane } = runtime, { outputs, outputBytes } = program.layout;
+  const { device, health, readback, lane } = runtime;
+  const { outputs, outputBytes } = program.layout;
   return lane.fly(async () => {
     health.check();
-    const linked = await program.link(state), back = outputBytes === 0 ? undefined : await readback.take(outputBytes);
+    const linked = await program.link(state);
+    const back = outputBytes === 0 ? undefined : await readback.take(outputBytes);
     health.check();
-    const alone = lane.idle, proven = linked.proven, began = performance.now();
+    const alone = lane.idle;
+    const proven = linked.proven;
+    const began = performance.now();
     const refused = inScope(runtime, proven, () => {
       program.upload(packed);
       submit(runtime, linked, (encoder) => {
@@ -31,7 +35,9 @@ export function runProgram(runtime: Runtime, program: DeviceProgram, state: Boun
     async function finish(): Promise<HostTensors> {
       const error = await refused;
       if (error !== null) throw refusal(linked, error.message);
-      const bytes = await done, took = performance.now() - began, guess = linked.guessesMs.reduce((sum, ms) => sum + ms, 0);
+      const bytes = await done;
+      const took = performance.now() - began;
+      const guess = linked.guessesMs.reduce((sum, ms) => sum + ms, 0);
       if (alone && proven && took > TELLING_MS && guess > 0) runtime.pace = took / guess;
       linked.proven = true;
       await runtime.timing?.collect(linked.dispatches.map(({ kernel }) => kernel));
@@ -64,7 +70,9 @@ function copy(encoder: GPUCommandEncoder, from: GPUBuffer, offset: number, to: G
 function submit({ device, pace, sliceMs, timing }: Runtime, { dispatches, guessesMs }: Linked, last: (encoder: GPUCommandEncoder) => void): void {
   const cuts = [0, ...cutsOf(guessesMs.map((ms) => ms * pace), sliceMs), dispatches.length];
   for (let slice = 1; slice < cuts.length; slice++) {
-    const encoder = device.createCommandEncoder(), from = cuts[slice - 1] as number, part = dispatches.slice(from, cuts[slice]);
+    const encoder = device.createCommandEncoder();
+    const from = cuts[slice - 1] as number;
+    const part = dispatches.slice(from, cuts[slice]);
     if (timing === undefined) encode(encoder.beginComputePass(), part);
     else part.forEach((dispatch, i) => encode(encoder.beginComputePass(timing.pass(from + i)), [dispatch]));
     if (slice === cuts.length - 1) last(encoder);

@@ -40,11 +40,14 @@ export interface Runtime {
 }
 
 export function createRuntime({ device, profile, host }: Pick<OpenDevice, "device" | "profile" | "host">, options: RuntimeOptions = {}): Runtime {
-  const { maxBytes = Infinity, sliceMs = host === "dawn" && profile.family === "software" ? Infinity : 250, depth = 2, timestamps = false } = options, timed = timestamps && device.features.has("timestamp-query");
+  const { maxBytes = Infinity, sliceMs = host === "dawn" && profile.family === "software" ? Infinity : 250, depth = 2, timestamps = false } = options;
+  const timed = timestamps && device.features.has("timestamp-query");
   if (!(maxBytes > 0)) throw new ConfigError(`backend webgpu: expected maxBytes above 0, got ${maxBytes}.`);
   if (!(sliceMs > 0)) throw new ConfigError(`backend webgpu: expected sliceMs above 0, got ${sliceMs}.`);
   if (!(Number.isInteger(depth) && depth >= 1)) throw new ConfigError(`backend webgpu: expected depth from 1, got ${depth}.`);
-  const health = new Health(device), buffers = new Buffers(device, health, maxBytes), readback = new Readback(buffers, health);
+  const health = new Health(device);
+  const buffers = new Buffers(device, health, maxBytes);
+  const readback = new Readback(buffers, health);
   return {
     device, profile, health, buffers, sliceMs,
     pipelines: new Pipelines(device, health), arena: new Arena(buffers), tables: new Tables(device, buffers), readback,

@@ -7,11 +7,14 @@ import { createBackend } from "./backend.ts";
 
 describe("runs", () => {
   onDevice("happen in the order called, with more under way than the depth", async (opened) => {
-    const made = counter(), backend = createBackend(opened, compilerOf(made)), session = await backend.start({ count: scalar(10) });
+    const made = counter();
+    const backend = createBackend(opened, compilerOf(made));
+    const session = await backend.start({ count: scalar(10) });
     const executable = await backend.compile(made.program);
     const all = await Promise.all([1, 2, 3, 4, 5, 6].map((n) => session.run(executable, { by: scalar(n) })));
     expect(all.map((out) => numbersOf(out, "before")[0])).toEqual([10, 11, 13, 16, 20, 25]);
-    const run = session.run(executable, { by: scalar(1) }), read = session.read();
+    const run = session.run(executable, { by: scalar(1) });
+    const read = session.read();
     expect(numbersOf(await read, "count")).toEqual([32]);
     await run;
     await session.write({ count: scalar(100) });
@@ -19,7 +22,10 @@ describe("runs", () => {
   });
 
   onDevice("of two programs share scratch memory, which grows; sessions are apart", async (opened) => {
-    const small = chain(3, 100), large = chain(6, 5000), made = counter(), backend = createBackend(opened, compilerOf(small, large, made));
+    const small = chain(3, 100);
+    const large = chain(6, 5000);
+    const made = counter();
+    const backend = createBackend(opened, compilerOf(small, large, made));
     const [a, b] = [await backend.start({ count: scalar(1) }), await backend.start({ count: scalar(50) })];
     const [one, two, count] = [await backend.compile(small.program), await backend.compile(large.program), await backend.compile(made.program)];
     const x = (n: number): { x: ReturnType<typeof f32> } => ({ x: f32(...Array.from({ length: n }, (_, i) => i)) });
@@ -36,7 +42,9 @@ describe("runs", () => {
   });
 
   onDevice("of kernels over whole buffers find what their tables say", async (opened) => {
-    const made = scaled({ z: 3, a: 100, m: 1 }), backend = createBackend(opened, compilerOf(made)), executable = await backend.compile(made.program);
+    const made = scaled({ z: 3, a: 100, m: 1 });
+    const backend = createBackend(opened, compilerOf(made));
+    const executable = await backend.compile(made.program);
     const state = { z: f32(1, 2, 3), a: f32(...Array.from({ length: 100 }, (_, i) => i)), m: f32(7), other: f32(9) };
     const [one, two] = [await backend.start(state), await backend.start(state)];
     const buffers = backend.memory().buffers;
@@ -55,7 +63,9 @@ describe("runs", () => {
   });
 
   onDevice("are cut into several submits where they would take long, with the same values", async (opened) => {
-    const made = chain(40, 5000), whole = createBackend(opened, compilerOf(made)), cut = createBackend(opened, compilerOf(made), { sliceMs: 0.05 });
+    const made = chain(40, 5000);
+    const whole = createBackend(opened, compilerOf(made));
+    const cut = createBackend(opened, compilerOf(made), { sliceMs: 0.05 });
     const feeds = { x: f32(...Array.from({ length: 5000 }, (_, i) => Math.sin(i))) };
     const out = [];
     for (const backend of [whole, cut]) out.push(await (await backend.start({})).run(await backend.compile(made.program), feeds));
@@ -64,7 +74,10 @@ describe("runs", () => {
   });
 
   onDevice("tell what each kernel took, where the device is opened for it", async (opened) => {
-    const made = chain(6, 20_000), backend = createBackend(opened, compilerOf(made), { timestamps: true }), executable = await backend.compile(made.program), session = await backend.start({});
+    const made = chain(6, 20_000);
+    const backend = createBackend(opened, compilerOf(made), { timestamps: true });
+    const executable = await backend.compile(made.program);
+    const session = await backend.start({});
     const feeds = { x: f32(...Array.from({ length: 20_000 }, () => 1)) };
     for (let i = 0; i < 3; i++) expect(numbersOf(await session.run(executable, feeds), "y")[0]).toBe(8.5);
     const times = backend.kernelTimes();
@@ -75,11 +88,15 @@ describe("runs", () => {
   }, { timestamps: true, f16: false });
 
   onDevice("and sessions leave no buffers behind", async (opened) => {
-    const made = chain(5, 1000), count = counter(), backend = createBackend(opened, compilerOf(made, count));
-    const executable = await backend.compile(made.program), feeds = { x: f32(...Array.from({ length: 1000 }, () => 1)) };
+    const made = chain(5, 1000);
+    const count = counter();
+    const backend = createBackend(opened, compilerOf(made, count));
+    const executable = await backend.compile(made.program);
+    const feeds = { x: f32(...Array.from({ length: 1000 }, () => 1)) };
     const round = async (): Promise<void> => {
       for (let i = 0; i < 5; i++) {
-        const session = await backend.start({ count: scalar(i) }), again = await backend.compile(count.program);
+        const session = await backend.start({ count: scalar(i) });
+        const again = await backend.compile(count.program);
         await session.run(executable, feeds);
         await session.run(again, { by: scalar(1) });
         await session.write(await session.read());
@@ -96,14 +113,18 @@ describe("runs", () => {
 
 describe("state and feeds", () => {
   onDevice("of every type come back bit for bit", async (opened) => {
-    const g = new Graph(), u = g.input("u", "u32", [3]), b = g.input("b", "bool", [5]), i = g.input("i", "i32", [2]);
+    const g = new Graph();
+    const u = g.input("u", "u32", [3]);
+    const b = g.input("b", "bool", [5]);
+    const i = g.input("i", "i32", [2]);
     const [bs, us, is] = [storage("state", "b", 5, "u32"), storage("feed", "u", 3, "u32"), storage("feed", "i", 2, "i32")];
     const flipped = storage("temporary", "flipped", 5, "u32");
     const made: Handmade = {
       program: program(g, { state: [b], outputs: { flipped: b.not(), u, i }, feeds: [u, i] }),
       compiled: { kernels: [kernel("not", [writes(flipped), reads(bs)], 5, "b0[i] = 1u - b1[i];")], outputs: new Map([["flipped", flipped], ["u", us], ["i", is]]) },
     };
-    const backend = createBackend(opened, compilerOf(made)), bools = { dtype: "bool", shape: [5], data: Uint8Array.of(1, 0, 0, 1, 1) } as const;
+    const backend = createBackend(opened, compilerOf(made));
+    const bools = { dtype: "bool", shape: [5], data: Uint8Array.of(1, 0, 0, 1, 1) } as const;
     const session = await backend.start({ b: bools, n: { dtype: "i32", shape: [1], data: Int32Array.of(-7) }, none: { dtype: "f32", shape: [0], data: new Float32Array(0) } });
     const feeds = { u: { dtype: "u32", shape: [3], data: Uint32Array.of(1, 4294967295, 3) }, i: { dtype: "i32", shape: [2], data: Int32Array.of(-1, 2) } } as const;
     const out = await session.run(await backend.compile(made.program), feeds);
@@ -116,21 +137,30 @@ describe("state and feeds", () => {
   });
 
   onDevice("are the caller's: what becomes of the arrays later changes nothing", async (opened) => {
-    const made = counter(), backend = createBackend(opened, compilerOf(made)), given = scalar(10), by = scalar(1);
+    const made = counter();
+    const backend = createBackend(opened, compilerOf(made));
+    const given = scalar(10);
+    const by = scalar(1);
     const starting = backend.start({ count: given });
     given.data.fill(99);
-    const session = await starting, executable = await backend.compile(made.program), run = session.run(executable, { by });
+    const session = await starting;
+    const executable = await backend.compile(made.program);
+    const run = session.run(executable, { by });
     by.data.fill(99);
     expect(numbersOf(await run, "before")).toEqual([10]);
     expect(numbersOf(await session.read(), "count")).toEqual([11]);
-    const written = scalar(5), writing = session.write({ count: written });
+    const written = scalar(5);
+    const writing = session.write({ count: written });
     written.data.fill(99);
     await writing;
     expect(numbersOf(await session.read(), "count")).toEqual([5]);
   });
 
   onDevice("that do not fit are refused with both types", async (opened) => {
-    const made = counter(), backend = createBackend(opened, compilerOf(made)), executable = await backend.compile(made.program), session = await backend.start({ count: scalar(1) });
+    const made = counter();
+    const backend = createBackend(opened, compilerOf(made));
+    const executable = await backend.compile(made.program);
+    const session = await backend.start({ count: scalar(1) });
     await expect(session.run(executable, {})).rejects.toThrow('feed "by": expected f32[], got nothing');
     await expect(session.write({ count: f32(1) })).rejects.toThrow('state "count": expected f32[], got f32[1]');
     await expect(session.write({ nobody: f32(1) })).rejects.toThrow('state "nobody": the session has no such state. It has: count.');
@@ -149,7 +179,9 @@ describe("state and feeds", () => {
 describe("compiling", () => {
   onDevice("the same program again is free", async (opened) => {
     let compiled = 0;
-    const made = counter(), inner = compilerOf(made), backend = createBackend(opened, { ...inner, compile: (p, options) => (compiled++, inner.compile(p, options)) });
+    const made = counter();
+    const inner = compilerOf(made);
+    const backend = createBackend(opened, { ...inner, compile: (p, options) => (compiled++, inner.compile(p, options)) });
     const [a, b] = await Promise.all([backend.compile(made.program), backend.compile(made.program)]);
     await backend.compile(counter().program); // another graph, the same text
     expect(compiled).toBe(1);

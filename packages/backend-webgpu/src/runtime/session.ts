@@ -24,7 +24,8 @@ export async function startSession(runtime: Runtime, programs: Programs, state: 
   const { device, health, buffers, profile } = runtime;
   health.check();
   for (const [name, tensor] of Object.entries(state)) checkWhole(name, tensor);
-  const layout = layState(state, profile), made: ReturnType<typeof buffers.make>[] = [];
+  const layout = layState(state, profile);
+  const made: ReturnType<typeof buffers.make>[] = [];
   try {
     for (const bytes of layout.chunks) made.push(buffers.make("state", bytes, DEVICE_MEMORY));
     // Into a buffer that there was no memory for, nothing can be written: that error is told by `ready`.
@@ -59,7 +60,9 @@ export class WebGpuSession implements Session {
 
   async run(executable: Executable, feeds: HostTensors): Promise<HostTensors> {
     this.#check("run");
-    const { program } = executable, found = this.#programs.find(executable), packed = found.pack(program, feeds);
+    const { program } = executable;
+    const found = this.#programs.find(executable);
+    const packed = found.pack(program, feeds);
     if (!this.#checked.has(program)) {
       checkProgramState(program, this.layout.entries);
       this.#checked.add(program);
@@ -110,7 +113,9 @@ export class WebGpuSession implements Session {
 
   /** Parts of the state, one behind the other. */
   async #copy(parts: readonly (Part & { readonly spot: { readonly chunk: number; readonly offset: number } })[]): Promise<ArrayBuffer> {
-    const { device, readback, health } = this.#runtime, total = parts.reduce((sum, { length }) => sum + length, 0), back = await readback.take(total);
+    const { device, readback, health } = this.#runtime;
+    const total = parts.reduce((sum, { length }) => sum + length, 0);
+    const back = await readback.take(total);
     health.check();
     const encoder = device.createCommandEncoder();
     let at = 0;

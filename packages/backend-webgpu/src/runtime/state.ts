@@ -29,13 +29,15 @@ const ELEMENT_ORDER: readonly Element[] = ["f32", "i32", "u32", "f16"];
 export function layState(types: Readonly<Record<string, TensorType>>, profile: Profile): StateLayout {
   const options = packing(profile);
   const all = Object.entries(types).map(([name, { dtype, shape }]) => {
-    const element = elementOf(`state "${name}"`, dtype, profile.f16), size = sizeOf(shape);
+    const element = elementOf(`state "${name}"`, dtype, profile.f16);
+    const size = sizeOf(shape);
     checkFits({ kind: "state", name, element, size } satisfies Storage, "", options.chunkBytes);
     return { name, dtype, shape: [...shape], element, bytes: deviceBytes(element, size) };
   });
   const rank = (element: Element): number => ELEMENT_ORDER.indexOf(element);
   const sorted = [...all].sort((a, b) => rank(a.element) - rank(b.element) || (a.name < b.name ? -1 : 1));
-  const packed = pack(sorted.map(({ bytes }) => bytes), options), spots = new Map(sorted.map(({ name }, i) => [name, packed.spots[i] as Spot]));
+  const packed = pack(sorted.map(({ bytes }) => bytes), options);
+  const spots = new Map(sorted.map(({ name }, i) => [name, packed.spots[i] as Spot]));
   return { entries: new Map(all.map(({ name, ...entry }) => [name, { ...entry, spot: spots.get(name) as Spot }])), spots, chunks: packed.chunks };
 }
 

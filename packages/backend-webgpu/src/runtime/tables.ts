@@ -51,7 +51,9 @@ export class Tables {
 
   #table({ name, data }: Storage): Table {
     invariant(data !== undefined, `the table "${name}" has no contents`);
-    const words = wordsOf(data), hash = hashOf(words), same = this.#tables.get(hash) ?? [];
+    const words = wordsOf(data);
+    const hash = hashOf(words);
+    const same = this.#tables.get(hash) ?? [];
     const known = same.find((t) => equal(t.data, words));
     if (known !== undefined) {
       known.users++;

@@ -32,16 +32,19 @@ export class Timing {
 
   /** The pass of kernel `i` of a run. */
   pass(i: number): GPUComputePassDescriptor {
-    const set = Math.floor((2 * i) / SET), at = (2 * i) % SET;
+    const set = Math.floor((2 * i) / SET);
+    const at = (2 * i) % SET;
     const querySet = (this.#sets[set] ??= this.#device.createQuerySet({ type: "timestamp", count: SET }));
     return { timestampWrites: { querySet, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 } };
   }
 
   /** After the last kernel of a run: adds up what each took. */
   async collect(kernels: readonly { readonly name: string; readonly path: string }[]): Promise<void> {
-    const bytes = 16 * kernels.length, resolved = await this.#buffers.allocate("timestamps", Math.max(bytes, 16), usage.QUERY_RESOLVE | usage.COPY_SRC);
+    const bytes = 16 * kernels.length;
+    const resolved = await this.#buffers.allocate("timestamps", Math.max(bytes, 16), usage.QUERY_RESOLVE | usage.COPY_SRC);
     try {
-      const back = await this.#readback.take(Math.max(bytes, 16)), encoder = this.#device.createCommandEncoder();
+      const back = await this.#readback.take(Math.max(bytes, 16));
+      const encoder = this.#device.createCommandEncoder();
       this.#sets.forEach((set, i) => {
         const count = Math.min(SET, 2 * kernels.length - i * SET);
         if (count > 0) encoder.resolveQuerySet(set, 0, count, resolved, i * SET * 8);
@@ -63,7 +66,8 @@ export class Timing {
   }
 
   #add({ name, path }: { readonly name: string; readonly path: string }, ms: number): void {
-    const key = `${name}\n${path}`, sum = this.#sums.get(key) ?? { kernel: name, path, count: 0, ms: 0 };
+    const key = `${name}\n${path}`;
+    const sum = this.#sums.get(key) ?? { kernel: name, path, count: 0, ms: 0 };
     sum.count++;
     sum.ms += Math.max(0, ms);
     this.#sums.set(key, sum);

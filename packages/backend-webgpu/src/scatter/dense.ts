@@ -11,7 +11,8 @@ import type { ScatterParts, ScatterSpec } from "./scatter.ts";
 import { addUp, enablesOf, gridOf, laneOf, perThread } from "./text.ts";
 
 /** Threads of a workgroup: as many as leave room for all rows, a warp at least. */
-const WIDEST = 64, NARROWEST = 32;
+const WIDEST = 64;
+const NARROWEST = 32;
 /** More rows than this, and the sums of stretches outweigh what sorting costs. */
 const MOST_ROWS = 192;
 /** Stretches that the second kernel adds up one after another. */
@@ -23,10 +24,13 @@ export const denseRows = (profile: Profile): number => Math.min(MOST_ROWS, Math.
 const powerOfTwo = (n: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, n)));
 
 export function denseParts(spec: ScatterSpec, profile: Profile): ScatterParts {
-  const { count, width, size, index, store } = spec, lane = laneOf(spec, false);
-  const stretch = Math.max(powerOfTwo(2 * size), powerOfTwo(count / MOST_STRETCHES)), stretches = Math.ceil(count / stretch);
+  const { count, width, size, index, store } = spec;
+  const lane = laneOf(spec, false);
+  const stretch = Math.max(powerOfTwo(2 * size), powerOfTwo(count / MOST_STRETCHES));
+  const stretches = Math.ceil(count / stretch);
   const threads = (size + 1) * WIDEST * 4 <= profile.limits.sharedBytes ? WIDEST : NARROWEST;
-  const { grid, number } = gridOf(Math.ceil((stretches * width) / threads), profile), alone = stretches === 1;
+  const { grid, number } = gridOf(Math.ceil((stretches * width) / threads), profile);
+  const alone = stretches === 1;
   const put = (row: string, value: string): string => (alone ? `${store.name}(${row}, j, ${value})` : `partials[(stretch * ${size}u + ${row}) * ${width}u + j] = ${value}`);
   const step = (k: number): string => `    let row${k} = min(u32(${index.name}(i + ${k}u)), ${size}u) * ${threads}u + lane;
     let value${k} = ${lane.type}(${lane.update}(i + ${k}u, j));`;

@@ -23,11 +23,15 @@ const shapes = [
   ...(values.quick ? [] : [{ count: 32768, width: 320, size: 33 }, { count: 32768, width: 384, size: 30522 }]),
 ];
 for (const shape of shapes) {
-  const indices = Int32Array.from({ length: shape.count }, (_, i) => zipf(i, shape.size)), updates = new Float32Array(shape.count * shape.width).fill(0.5);
+  const indices = Int32Array.from({ length: shape.count }, (_, i) => zipf(i, shape.size));
+  const updates = new Float32Array(shape.count * shape.width).fill(0.5);
   for (const [way, make] of Object.entries({ dense: denseParts, sorted: sortedParts })) {
     if (way === "dense" && shape.size > denseRows(profile)) continue;
-    const { spec, functions } = specOf(shape, "f32", true), parts = make(spec, profile);
-    const began = performance.now(), runner = await runnerOf(device, parts, functions, shape.size * shape.width, indices, updates), made = performance.now() - began;
+    const { spec, functions } = specOf(shape, "f32", true);
+    const parts = make(spec, profile);
+    const began = performance.now();
+    const runner = await runnerOf(device, parts, functions, shape.size * shape.width, indices, updates);
+    const made = performance.now() - began;
     const times: number[] = [];
     for (let i = 0; i < Number(values.rounds) + 1; i++) times.push((await runner.run()).ms);
     runner.end();

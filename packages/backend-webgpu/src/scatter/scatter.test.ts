@@ -8,7 +8,8 @@ import { isNotHere } from "../runtime/gpu.ts";
 import { runnerOf, specOf, type Numbers } from "./test/run.ts";
 import type { Profile } from "../profile.ts";
 
-const proteins = { count: 4096, width: 320, size: 33 }, words = { count: 4096, width: 768, size: 30522 };
+const proteins = { count: 4096, width: 320, size: 33 };
+const words = { count: 4096, width: 768, size: 30522 };
 const partsOf = (shape: typeof proteins, profile: Profile = baseProfile): ScatterParts => scatterParts(specOf(shape, "f32", true).spec, profile);
 
 describe("what is made", () => {
@@ -31,7 +32,8 @@ describe("what is made", () => {
 
   it("keys stay below 2^32, whatever the number of rows", () => {
     for (const size of [2 ** 20, 2 ** 22, 50368]) {
-      const { scratch } = partsOf({ count: 65536, width: 4, size }), chunk = Number(partsOf({ count: 65536, width: 4, size }).parts[0]?.name.split(" ")[2]);
+      const { scratch } = partsOf({ count: 65536, width: 4, size });
+      const chunk = Number(partsOf({ count: 65536, width: 4, size }).parts[0]?.name.split(" ")[2]);
       expect((size + 2) * chunk).toBeLessThanOrEqual(2 ** 32);
       expect(scratch.find((s) => s.name === "sorted")?.size).toBe(65536);
     }
@@ -49,12 +51,15 @@ describe("what is made", () => {
 const opened = await deviceForTests();
 afterAll(() => { if (!isNotHere(opened)) opened.close(); });
 
-const f16 = (bits: number): number => { const e = (bits >> 10) & 31, f = bits & 1023; return (bits >> 15 ? -1 : 1) * (e === 0 ? f * 2 ** -24 : (1 + f / 1024) * 2 ** (e - 15)); };
+const f16 = (bits: number): number => { const e = (bits >> 10) & 31;
+ const f = bits & 1023; return (bits >> 15 ? -1 : 1) * (e === 0 ? f * 2 ** -24 : (1 + f / 1024) * 2 ** (e - 15)); };
 const noise = (i: number): number => ((Math.imul(i + 1, 0x9e3779b1) >>> 0) % 2001) / 1000 - 1;
 
 /** The sums, in f64, and of each the sum of its terms' sizes. */
 function reference(spec: ScatterSpec, indices: Int32Array, updates: Numbers): { readonly sums: Float64Array; readonly sizes: Float64Array } {
-  const { width, size } = spec, sums = new Float64Array(size * width), sizes = new Float64Array(size * width);
+  const { width, size } = spec;
+  const sums = new Float64Array(size * width);
+  const sizes = new Float64Array(size * width);
   const at = (i: number): number => (updates instanceof Uint16Array ? f16(updates[i] as number) : (updates[i] as number));
   indices.forEach((row, i) => {
     if (row < 0 || row >= size) return;
@@ -82,7 +87,9 @@ describe("on the device", () => {
   for (const [way, make, shapes] of ways) for (const shape of shapes) for (const [pattern, indexOf] of Object.entries(patterns)) {
     it(`${way}, ${shape.count} of ${shape.width} onto ${shape.size}, ${pattern}`, async (context) => {
       if (isNotHere(opened)) return context.skip(`${opened.reason}. ${opened.remedy}`); // allow skip: no adapter on this machine; in CI that is a failure
-      const { device, profile } = opened, { count, width } = shape, indices = Int32Array.from({ length: count }, (_, i) => indexOf(i, shape.size));
+      const { device, profile } = opened;
+      const { count, width } = shape;
+      const indices = Int32Array.from({ length: count }, (_, i) => indexOf(i, shape.size));
       const kinds: readonly Numbers[] = [
         Float32Array.from({ length: count * width }, (_, i) => noise(i)),
         ...(pattern === "random" ? [Int32Array.from({ length: count * width }, (_, i) => 2 ** 24 + i)] : []),
@@ -90,9 +97,11 @@ describe("on the device", () => {
       ];
       for (const updates of kinds) {
         const element = updates instanceof Float32Array ? "f32" : updates instanceof Int32Array ? "i32" : "f16";
-        const { spec, functions } = specOf(shape, element, true), { sums, sizes } = reference(spec, indices, updates);
+        const { spec, functions } = specOf(shape, element, true);
+        const { sums, sizes } = reference(spec, indices, updates);
         const runner = await runnerOf(device, make(spec, profile), functions, shape.size * width, indices, updates);
-        const { out } = await runner.run(), again = await runner.run();
+        const { out } = await runner.run();
+        const again = await runner.run();
         runner.end();
         expect(again.out).toEqual(out);
         // Each sum is of at most ~count roundings of half a unit in the last place; pairwise sums are far below that.

@@ -20,7 +20,8 @@ import { addUp, enablesOf, laneOf, perThread } from "./text.ts";
 const BLOCK = 32;
 /** Chunks are made larger until there are this many: each one more is a binary search more for every element. */
 const CHUNKS = 16;
-const SMALLEST = 256, LARGEST = 4096;
+const SMALLEST = 256;
+const LARGEST = 4096;
 /** Beyond the key of every element; what pads the last chunk. */
 const PAD = "0xffffffffu";
 
@@ -32,8 +33,14 @@ function chunkOf({ count, size }: ScatterSpec, profile: Profile): number {
 }
 
 export function sortedParts(spec: ScatterSpec, profile: Profile): ScatterParts {
-  const { count, width, size, index } = spec, chunk = chunkOf(spec, profile), chunks = Math.ceil(count / chunk);
-  const lane = laneOf(spec, true), { type, columns } = lane, across = width / columns, blocks = Math.floor(count / BLOCK), enables = enablesOf(spec);
+  const { count, width, size, index } = spec;
+  const chunk = chunkOf(spec, profile);
+  const chunks = Math.ceil(count / chunk);
+  const lane = laneOf(spec, true);
+  const { type, columns } = lane;
+  const across = width / columns;
+  const blocks = Math.floor(count / BLOCK);
+  const enables = enablesOf(spec);
   const part = (name: string, threads: number, body: string, functions: string, uses: readonly string[]): Part => {
     const { text, grid } = perThread(threads, profile, body);
     return { name: `scatter ${name}`, body: functions + text, grid, flops: 0, enables: uses.includes(lane.update) ? enables : [], uses };

@@ -30,7 +30,8 @@ export const enablesOf = ({ update }: ScatterSpec): readonly string[] => (update
 
 /** `groups` workgroups as a grid, and the number of a workgroup in it. */
 export function gridOf(groups: number, profile: Profile): { readonly grid: readonly [number, number, number]; readonly number: string } {
-  const rows = Math.ceil(groups / profile.limits.workgroups), x = Math.ceil(groups / rows);
+  const rows = Math.ceil(groups / profile.limits.workgroups);
+  const x = Math.ceil(groups / rows);
   return { grid: [x, rows, 1], number: rows === 1 ? "group.x" : `group.y * ${x}u + group.x` };
 }
 

@@ -39,7 +39,8 @@ test("plain data is a tile only if templates take it", () => {
 });
 
 test("a stored tile that this device does not take is not used", async () => {
-  const cache = memoryCache(), large = spec({ m: 128, n: 128, k: 128 });
+  const cache = memoryCache();
+  const large = spec({ m: 128, n: 128, k: 128 });
   await cache.set(tileKey(words, large), { ...register, lanes: 4 });
   expect(await tunedTile(words, lavapipe, large, cache)).toBeUndefined();
   await cache.set(tileKey(words, large), register);

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { allChecks } from "@cloze/backend-conformance";
 import { chromiumPath, openPage, type Page } from "./chromium.ts";
 
-const path = chromiumPath(), missing = "no Chromium: install it, or name one in CHROMIUM";
+const path = chromiumPath();
+const missing = "no Chromium: install it, or name one in CHROMIUM";
 
 describe("backend webgpu in Chromium", () => {
   let page: Page | undefined;

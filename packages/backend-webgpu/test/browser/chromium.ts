@@ -39,7 +39,8 @@ export async function openPage(executablePath: string): Promise<Page> {
   };
   try {
     context = await chromium.launchPersistentContext(profile, { executablePath, headless: true, args: FLAGS });
-    const page = await context.newPage(), problems: string[] = [];
+    const page = await context.newPage();
+    const problems: string[] = [];
     page.on("pageerror", (error) => problems.push(error.message));
     await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
     await page.waitForFunction("globalThis.cloze !== undefined", undefined, { timeout: 20_000 }).catch(() => { throw new Error(`the page did not load: ${problems.join("; ") || "no error told"}`); });

@@ -17,7 +17,8 @@ let opened: Promise<Backend> | undefined;
 const get = (): Promise<Backend> => (opened ??= Promise.resolve(backend()));
 
 async function run(name: string): Promise<Verdict> {
-  const check = checks.get(name), began = performance.now();
+  const check = checks.get(name);
+  const began = performance.now();
   if (check === undefined) return { error: `the page knows no check "${name}"`, ms: 0 };
   try {
     const skipped = await judge(check, await get(), []);

@@ -14,8 +14,10 @@ export type Shapes = ReadonlyMap<string, readonly number[]>;
 export function configFromShapes(shapes: Shapes, { heads, source }: { readonly heads?: number | undefined; readonly source: string }): ConfigObject {
   const family = ([["bert", "bert."], ["esm", "esm."]] as const).find(([, prefix]) => shapes.has(`${prefix}embeddings.word_embeddings.weight`));
   if (family === undefined) throw new UnsupportedError(`${source}: expected a config.json, or the tensors of a BERT or ESM-2, of which one can be made, got ${[...shapes.keys()].slice(0, 3).join(", ")}, …. Put the model's config.json beside the weights.`);
-  const [type, prefix] = family, of = (name: string): readonly number[] => shapes.get(name) ?? [];
-  const [vocab = 0, hidden = 0] = of(`${prefix}embeddings.word_embeddings.weight`), [intermediate = 0] = of(`${prefix}encoder.layer.0.intermediate.dense.weight`);
+  const [type, prefix] = family;
+  const of = (name: string): readonly number[] => shapes.get(name) ?? [];
+  const [vocab = 0, hidden = 0] = of(`${prefix}embeddings.word_embeddings.weight`);
+  const [intermediate = 0] = of(`${prefix}encoder.layer.0.intermediate.dense.weight`);
   let layers = 0;
   while (shapes.has(`${prefix}encoder.layer.${layers}.attention.self.query.weight`)) layers++;
   if (layers === 0 || intermediate === 0) throw new ConfigError(`${source}: expected encoder layers from 0 on, got none. Is this the whole checkpoint?`);
@@ -29,8 +31,11 @@ export function configFromShapes(shapes: Shapes, { heads, source }: { readonly h
 type Sizes = Readonly<Record<string, number>>;
 
 function bertConfig(shapes: Shapes, sizes: Sizes): ConfigObject {
-  const [positions] = shapes.get("bert.embeddings.position_embeddings.weight") ?? [], [types] = shapes.get("bert.embeddings.token_type_embeddings.weight") ?? [];
-  const [labels] = shapes.get("classifier.weight") ?? [], lm = shapes.has("cls.predictions.bias"), pair = shapes.has("cls.seq_relationship.weight");
+  const [positions] = shapes.get("bert.embeddings.position_embeddings.weight") ?? [];
+  const [types] = shapes.get("bert.embeddings.token_type_embeddings.weight") ?? [];
+  const [labels] = shapes.get("classifier.weight") ?? [];
+  const lm = shapes.has("cls.predictions.bias");
+  const pair = shapes.has("cls.seq_relationship.weight");
   const architecture = labels !== undefined ? "BertForSequenceClassification" : shapes.has("qa_outputs.weight") ? "BertForQuestionAnswering" : lm && pair ? "BertForPreTraining" : lm ? "BertForMaskedLM" : "BertModel";
   return {
     architectures: [architecture], model_type: "bert", ...sizes, max_position_embeddings: positions ?? 512, type_vocab_size: types ?? 2,
@@ -57,6 +62,7 @@ function esmConfig(shapes: Shapes, sizes: Sizes): ConfigObject {
 }
 
 function esmHeads(shapes: Shapes, hidden: number, layers: number): number | undefined {
-  const contacts = shapes.get("esm.contact_head.regression.weight")?.[1], half = shapes.get("esm.encoder.layer.0.attention.self.rotary_embeddings.inv_freq")?.[0];
+  const contacts = shapes.get("esm.contact_head.regression.weight")?.[1];
+  const half = shapes.get("esm.encoder.layer.0.attention.self.rotary_embeddings.inv_freq")?.[0];
   return contacts !== undefined ? contacts / layers : half !== undefined ? hidden / (2 * half) : undefined;
 }

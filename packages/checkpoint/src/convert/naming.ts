@@ -40,7 +40,10 @@ export interface Renaming {
 
 /** Gives each name its place. Throws: ConfigError where two names become one. */
 export function renameTensors(naming: Naming, names: Iterable<string>): Renaming {
-  const renamed: Renamed[] = [], left: { readonly name: string; readonly why: string }[] = [], unknown: string[] = [], taken = new Map<string, string>();
+  const renamed: Renamed[] = [];
+  const left: { readonly name: string; readonly why: string }[] = [];
+  const unknown: string[] = [];
+  const taken = new Map<string, string>();
   for (const name of names) {
     const why = naming.leaves.find(([pattern]) => pattern.test(name))?.[1];
     if (why !== undefined) {
@@ -52,7 +55,8 @@ export function renameTensors(naming: Naming, names: Iterable<string>): Renaming
       unknown.push(name);
       continue;
     }
-    const to = name.replace(rule.from, rule.to), twin = taken.get(to);
+    const to = name.replace(rule.from, rule.to);
+    const twin = taken.get(to);
     if (twin !== undefined) throw new ConfigError(`tensor ${JSON.stringify(name)}: expected a name of its own, got ${JSON.stringify(to)}, which ${JSON.stringify(twin)} becomes, too. Remove one of them from the input.`);
     taken.set(to, name);
     renamed.push({ from: name, to, transpose: rule.transpose === true });

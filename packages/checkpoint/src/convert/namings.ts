@@ -7,7 +7,8 @@
 import type { Naming, NamingRule } from "./naming.ts";
 
 /** fairseq saves what fair-esm strips: `encoder.sentence_encoder.` before the encoder, `encoder.` before the head. */
-const esmLayer = "(?:encoder\\.)?(?:sentence_encoder\\.)?layers\\.(\\d+)\\.", esmRoot = "(?:encoder\\.)?(?:sentence_encoder\\.)?";
+const esmLayer = "(?:encoder\\.)?(?:sentence_encoder\\.)?layers\\.(\\d+)\\.";
+const esmRoot = "(?:encoder\\.)?(?:sentence_encoder\\.)?";
 const inLayer = (part: string, to: string): NamingRule => ({ from: new RegExp(`${esmLayer}${part}\\.(weight|bias)`), to: `esm.encoder.layer.$1.${to}.$2` });
 const both = (part: string, to: string): NamingRule => ({ from: new RegExp(`${esmRoot}${part}\\.(weight|bias)`), to: `${to}.$1` });
 
@@ -40,7 +41,10 @@ export const fairEsm: Naming = /* @__PURE__ */ ((): Naming => ({
 }))();
 
 /** Scopes that Keras puts before a model, `:0` after a variable, `layer_._0` for `layer_0`: transformers' TF classes. */
-const tfBert = "(?:[^/]+/)?bert/", tfEnd = "(?::0)?", tfLayer = `${tfBert}encoder/layer_(?:\\._)?(\\d+)/`, tfCls = "(?:[^/]+/)?(?:mlm___|nsp___)?cls/";
+const tfBert = "(?:[^/]+/)?bert/";
+const tfEnd = "(?::0)?";
+const tfLayer = `${tfBert}encoder/layer_(?:\\._)?(\\d+)/`;
+const tfCls = "(?:[^/]+/)?(?:mlm___|nsp___)?cls/";
 const dense = (scope: string, to: string, group: string): readonly NamingRule[] => [
   { from: new RegExp(`${scope}/kernel${tfEnd}`), to: `${to}.weight`.replace("#", group), transpose: true },
   { from: new RegExp(`${scope}/bias${tfEnd}`), to: `${to}.bias`.replace("#", group) },

@@ -23,7 +23,9 @@ import { syncFile, syncFolder } from "./sync.ts";
  * Throws: StorageError (disk full, read-only, a file in the way) or whatever `fill` throws; `dir` is then as it was before.
  */
 export async function writeDirectoryAtomic(dir: string, fill: (temporary: string) => Promise<void>): Promise<void> {
-  const target = resolve(dir), parent = dirname(target), name = basename(target);
+  const target = resolve(dir);
+  const parent = dirname(target);
+  const name = basename(target);
   if (parent === target) throw new ConfigError(`${dir}: expected a folder to write, got the root of the disk. Choose a folder in it.`);
   await onStorage(target, "write this folder", async () => {
     const existing = await ignoring(["ENOENT"], lstat(target));
@@ -32,7 +34,8 @@ export async function writeDirectoryAtomic(dir: string, fill: (temporary: string
     }
     await makeFolder(parent);
     await cleanLeftovers(parent, name);
-    const suffix = writerSuffix(name), temporary = join(parent, `.tmp-${suffix}`);
+    const suffix = writerSuffix(name);
+    const temporary = join(parent, `.tmp-${suffix}`);
     try {
       await mkdir(temporary);
       await fill(temporary);
@@ -49,7 +52,9 @@ export async function writeDirectoryAtomic(dir: string, fill: (temporary: string
 
 /** Writes one file beside `path`, syncs it and renames it over `path`. Throws: StorageError; `path` is then as it was before. */
 export async function writeFileAtomic(path: string, write: string | Uint8Array | ((handle: FileHandle) => Promise<void>)): Promise<void> {
-  const target = resolve(path), parent = dirname(target), name = basename(target);
+  const target = resolve(path);
+  const parent = dirname(target);
+  const name = basename(target);
   await onStorage(target, "write this file", async () => {
     const existing = await ignoring(["ENOENT"], stat(target));
     if (existing !== undefined && !existing.isFile()) throw new StorageError(target, "EEXIST", "expected a file or nothing, got a folder or device. Move it away or choose another name.");

@@ -45,7 +45,8 @@ export async function averageCheckpoints(inputs: readonly string[], output: stri
     for (const dir of inputs) opened.push({ dir, set: await openCheckpointTensors(dir) });
     const [first, ...others] = opened as [Input, ...Input[]];
     for (const other of others) checkAlike(first, other);
-    const sources = [...first.set.entries].map(([name, entry]) => meanOf(name, entry, opened)), files: string[] = [];
+    const sources = [...first.set.entries].map(([name, entry]) => meanOf(name, entry, opened));
+    const files: string[] = [];
     await writeDirectoryAtomic(output, async (temporary) => {
       files.push(...(await writeSharded(temporary, sources, options)));
       const beside = (await readdir(first.dir)).filter((name) => BESIDE.has(name));
@@ -90,9 +91,11 @@ function meanOf(name: string, { dtype, shape }: TensorEntry, inputs: readonly In
 }
 
 async function equalIn(name: string, [first, ...others]: readonly Input[]): Promise<Uint8Array> {
-  const { dir, set } = first as Input, bytes = await set.read(name);
+  const { dir, set } = first as Input;
+  const bytes = await set.read(name);
   for (const other of others) {
-    const found = await other.set.read(name), at = bytes.findIndex((byte, i) => byte !== found[i]);
+    const found = await other.set.read(name);
+    const at = bytes.findIndex((byte, i) => byte !== found[i]);
     if (at >= 0) throw new FormatError(other.dir, `tensor ${JSON.stringify(name)}`, `expected the integers of ${dir}, which have no mean, got others from byte ${at}. Only checkpoints of one model have a mean.`);
   }
   return bytes;

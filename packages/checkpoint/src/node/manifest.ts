@@ -42,7 +42,8 @@ export async function verifyDirectory(dir: string): Promise<readonly ManifestEnt
     const files = await readManifest(dir);
     const listed = new Set(files.map((file) => file.path));
     for (const { path, bytes, sha256 } of files) {
-      const full = join(dir, path), found = (await isFile(full)) ? await hashFile(full) : undefined;
+      const full = join(dir, path);
+      const found = (await isFile(full)) ? await hashFile(full) : undefined;
       if (found === undefined) throw new FormatError(full, "", `expected a file of ${bytes} bytes, got none. The checkpoint is damaged: use an earlier one.`);
       if (found.bytes !== bytes) throw new FormatError(full, `byte ${Math.min(found.bytes, bytes)}`, `expected ${bytes} bytes, got ${found.bytes}. The checkpoint is damaged: use an earlier one.`);
       if (found.sha256 !== sha256) throw new FormatError(full, "", `expected the SHA-256 ${sha256}, got ${found.sha256}. The checkpoint is damaged: use an earlier one.`);
@@ -90,7 +91,9 @@ async function readManifest(dir: string): Promise<readonly ManifestEntry[]> {
 
 function readEntry(value: JsonValue): ManifestEntry | undefined {
   if (!(value instanceof Map)) return undefined;
-  const path = value.get("path"), bytes = value.get("bytes"), sha256 = value.get("sha256");
+  const path = value.get("path");
+  const bytes = value.get("bytes");
+  const sha256 = value.get("sha256");
   if (typeof path !== "string" || typeof bytes !== "number" || typeof sha256 !== "string") return undefined;
   const leaves = path.includes("\\") || path.includes("\0") || path.split("/").some((part) => part === "" || part === "." || part === "..");
   return leaves ? undefined : { path, bytes, sha256 };
@@ -109,7 +112,8 @@ async function isFile(path: string): Promise<boolean> {
 async function hashFile(path: string): Promise<{ readonly bytes: number; readonly sha256: string }> {
   const handle = await open(path, "r");
   try {
-    const hash = createHash("sha256"), buffer = new Uint8Array(1 << 20);
+    const hash = createHash("sha256");
+    const buffer = new Uint8Array(1 << 20);
     let bytes = 0;
     for (;;) {
       const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);

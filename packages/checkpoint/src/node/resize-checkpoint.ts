@@ -29,9 +29,13 @@ export interface Resized extends VocabularyChange {
 
 /** Throws: FormatError for a checkpoint without word embeddings, ConfigError for a tokenizer that is not its own, StorageError. */
 export async function resizeCheckpoint(input: string, output: string, { before, after, same, seed, ids, tokenizerFiles }: ResizeOptions): Promise<Resized> {
-  const set = await openCheckpointTensors(input), change = matchVocabulary(before, after, same), changed: { readonly name: string; readonly from: readonly number[]; readonly to: readonly number[] }[] = [];
+  const set = await openCheckpointTensors(input);
+  const change = matchVocabulary(before, after, same);
+  const changed: { readonly name: string; readonly from: readonly number[]; readonly to: readonly number[] }[] = [];
   try {
-    const file = join(input, "config.json"), config = parseConfigText(await readText(file), file), vocab = numberIn(config["vocab_size"]);
+    const file = join(input, "config.json");
+    const config = parseConfigText(await readText(file), file);
+    const vocab = numberIn(config["vocab_size"]);
     const sources = [...set.entries].map(([name, { dtype, shape }]): TensorSource => {
       const rows = shape[0] ?? 0;
       if (!holdsVocabulary(name)) return { name, dtype, shape, data: () => set.read(name) };
@@ -41,7 +45,8 @@ export async function resizeCheckpoint(input: string, output: string, { before, 
       return { name, dtype, shape: to, data: async () => resized(await set.read(name), dtype, rows, change, seed, { file: input, name }) };
     });
     if (changed.length === 0) throw new FormatError(input, "", "expected word embeddings of a BERT or ESM-2, got none. Other models cannot be resized yet.");
-    const files: string[] = [], special = Object.fromEntries(Object.entries(ids).filter(([key]) => numberIn(config[key]) !== undefined));
+    const files: string[] = [];
+    const special = Object.fromEntries(Object.entries(ids).filter(([key]) => numberIn(config[key]) !== undefined));
     await writeDirectoryAtomic(output, async (temporary) => {
       await writeFileAtomic(join(temporary, "config.json"), configText({ ...config, ...special, vocab_size: after.length }));
       files.push("config.json", ...(await writeSharded(temporary, sources)));
@@ -56,6 +61,7 @@ export async function resizeCheckpoint(input: string, output: string, { before, 
 
 /** 16-bit rows of old keep their bits: to f32 and back is exact. */
 function resized(bytes: Uint8Array, dtype: FloatDType, count: number, change: VocabularyChange, seed: number, where: { readonly file: string; readonly name: string }): Uint8Array {
-  const values = toFloat32(dtype, bytes), out = resizeRows(values, values.length / count, change, seed);
+  const values = toFloat32(dtype, bytes);
+  const out = resizeRows(values, values.length / count, change, seed);
   return castFloats("F32", dtype, fromFloat32("F32", out), where);
 }

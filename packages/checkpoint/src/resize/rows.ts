@@ -24,7 +24,10 @@ export interface VocabularyChange {
  * A vocabulary that names a token twice is refused: it would not be known whose row it is.
  */
 export function matchVocabulary(before: readonly string[], after: readonly string[], same: ReadonlyMap<string, string> = new Map()): VocabularyChange {
-  const idOf = new Map(before.map((token, id) => [token, id])), seen = new Set<string>(), taken = new Set<number>(), added: string[] = [];
+  const idOf = new Map(before.map((token, id) => [token, id]));
+  const seen = new Set<string>();
+  const taken = new Set<number>();
+  const added: string[] = [];
   for (const [tokens, which] of [[before, "old"], [after, "new"]] as const) {
     seen.clear();
     for (const token of tokens) {
@@ -43,7 +46,9 @@ export function matchVocabulary(before: readonly string[], after: readonly strin
 
 /** `values` [old rows, columns] as [new rows, columns]. Rows of old are copied bit for bit. */
 export function resizeRows(values: Float32Array, columns: number, { rows }: Pick<VocabularyChange, "rows">, seed: number): Float32Array<ArrayBuffer> {
-  const count = values.length / columns, out = new Float32Array(rows.length * columns), stream = new RandomStream(seed).split("new rows");
+  const count = values.length / columns;
+  const out = new Float32Array(rows.length * columns);
+  const stream = new RandomStream(seed).split("new rows");
   const { mean, deviation } = columnsOf(values, columns, count);
   rows.forEach((from, row) => {
     if (from >= count) throw new ConfigError(`resize: expected a row for each of the old tokens, got ${count} rows for the token ${from}. The tokenizer is not this checkpoint's.`);
@@ -55,7 +60,8 @@ export function resizeRows(values: Float32Array, columns: number, { rows }: Pick
 }
 
 function columnsOf(values: Float32Array, columns: number, count: number): { readonly mean: Float64Array; readonly deviation: Float64Array } {
-  const mean = new Float64Array(columns), deviation = new Float64Array(columns);
+  const mean = new Float64Array(columns);
+  const deviation = new Float64Array(columns);
   for (let i = 0; i < values.length; i++) mean[i % columns] = (mean[i % columns] ?? 0) + (values[i] ?? 0) / count;
   for (let i = 0; i < values.length; i++) deviation[i % columns] = (deviation[i % columns] ?? 0) + ((values[i] ?? 0) - (mean[i % columns] ?? 0)) ** 2 / count;
   return { mean, deviation: deviation.map(Math.sqrt) };

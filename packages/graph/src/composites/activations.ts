@@ -12,7 +12,8 @@ export const geluComposite: Composite = composite<Record<never, never>>({
   expand: ([x]) => [(x as Tensor).mul(normalCdf(x as Tensor))],
   // d/dx [x cdf(x)] = cdf(x) + x pdf(x); with t = x / sqrt(2), which the cdf has too, x pdf(x) = t / exp(t^2) / sqrt(pi)
   vjp: ([ct], _, [input]) => {
-    const x = input as Tensor, t = x.mul(Math.SQRT1_2);
+    const x = input as Tensor;
+    const t = x.mul(Math.SQRT1_2);
     return [(ct as Tensor).mul(normalCdf(x).add(t.div(t.square().exp()).mul(1 / Math.sqrt(Math.PI))))];
   },
 });
@@ -22,7 +23,8 @@ const normalCdf = (x: Tensor): Tensor => x.mul(Math.SQRT1_2).erf().mul(0.5).add(
 export const geluTanhComposite: Composite = composite<Record<never, never>>({
   name: "geluTanh",
   expand: ([input]) => {
-    const x = input as Tensor, inner = x.add(x.square().mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
+    const x = input as Tensor;
+    const inner = x.add(x.square().mul(x).mul(0.044715)).mul(Math.sqrt(2 / Math.PI));
     return [x.mul(inner.tanh().add(1)).mul(0.5)];
   },
 });

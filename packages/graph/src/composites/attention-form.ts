@@ -47,9 +47,11 @@ const LEAST_BLOCK = 32;
  * smaller products, are paid by a band of at most 3/4 of all pairs.
  */
 export function bandOf({ q, k, extra }: Pick<Parts, "q" | "k" | "extra">, { window, causal }: Pick<AttentionParams, "window" | "causal">): number | undefined {
-  const queries = q.shape[2] as number, keys = k.shape[2] as number;
+  const queries = q.shape[2] as number;
+  const keys = k.shape[2] as number;
   if (window === null || queries !== keys || extra.keyPadding || extra.bias) return undefined;
-  const block = Math.max(LEAST_BLOCK, window), width = block + (causal ? 1 : 2) * window;
+  const block = Math.max(LEAST_BLOCK, window);
+  const width = block + (causal ? 1 : 2) * window;
   return 4 * Math.ceil(queries / block) * block * width <= 3 * queries * keys ? block : undefined;
 }
 
@@ -57,7 +59,10 @@ const same = <T extends Tensor>(x: T): T => x;
 const all = (rules: readonly Tensor<"bool">[]): Tensor<"bool"> | undefined => (rules.length === 0 ? undefined : rules.reduce((a, b) => a.and(b)));
 
 function full({ q, k, extra }: Parts, { causal, window }: AttentionParams): AttentionForm {
-  const { graph } = q, [batch] = q.shape as [number], queries = q.shape[2] as number, keys = k.shape[2] as number;
+  const { graph } = q;
+  const [batch] = q.shape as [number];
+  const queries = q.shape[2] as number;
+  const keys = k.shape[2] as number;
   const rules: Tensor<"bool">[] = [];
   if (extra.keyPadding) rules.push((extra.keyPadding as Tensor<"bool">).reshape([batch, 1, 1, keys]));
   if (extra.segments) {
@@ -74,15 +79,20 @@ function full({ q, k, extra }: Parts, { causal, window }: AttentionParams): Atte
 
 /** `size` of the elements from `start` on along `axis`, with `value` in place of those that are not there. */
 const cut = <T extends Tensor>(x: T, axis: number, start: number, size: number): T => {
-  const length = x.shape[axis] as number, from = Math.max(0, start), to = Math.min(length, start + size);
-  const kept = from === 0 && to === length ? x : x.slice(axis, from, to), at = (n: number): number[] => x.shape.map((_, i) => (i === axis ? n : 0));
+  const length = x.shape[axis] as number;
+  const from = Math.max(0, start);
+  const to = Math.min(length, start + size);
+  const kept = from === 0 && to === length ? x : x.slice(axis, from, to);
+  const at = (n: number): number[] => x.shape.map((_, i) => (i === axis ? n : 0));
   return (from === start && to === start + size ? kept : kept.pad(at(from - start), at(start + size - to))) as T;
 };
 
 /** The band by blocks of any size. */
 export function banded({ q, extra }: Parts, { causal }: AttentionParams, window: number, block: number): AttentionForm {
-  const { graph } = q, [batch, heads, seq] = q.shape as [number, number, number, number];
-  const blocks = Math.ceil(seq / block), width = block + (causal ? 1 : 2) * window;
+  const { graph } = q;
+  const [batch, heads, seq] = q.shape as [number, number, number, number];
+  const blocks = Math.ceil(seq / block);
+  const width = block + (causal ? 1 : 2) * window;
   // A block's columns in pieces of a block: [offset, length].
   const pieces = Array.from({ length: Math.ceil(width / block) }, (_, i) => [i * block, Math.min(block, width - i * block)] as const);
   const padded = (pieces.length - 1 + blocks) * block;
@@ -91,7 +101,8 @@ export function banded({ q, extra }: Parts, { causal }: AttentionParams, window:
   const joined = (x: Tensor): Tensor => x.reshape([...x.shape.slice(0, 2), blocks * block, ...x.shape.slice(4)]);
   const rows = (x: Tensor): Tensor => split(cut(x, 2, 0, blocks * block));
   const columns = (x: Tensor): Tensor => {
-    const from = cut(x, 2, -window, padded), [first, ...rest] = pieces.map(([at, size]) => cut(split(cut(from, 2, at, blocks * block)), 3, 0, size));
+    const from = cut(x, 2, -window, padded);
+    const [first, ...rest] = pieces.map(([at, size]) => cut(split(cut(from, 2, at, blocks * block)), 3, 0, size));
     return (first as Tensor).concat(rest, 3);
   };
   const fromColumns = (x: Tensor): Tensor => {
@@ -100,7 +111,9 @@ export function banded({ q, extra }: Parts, { causal }: AttentionParams, window:
   };
   // Of all squares of block x block, those from the diagonal on: in rows that are one square longer they stand one below another.
   const pairs = (x: Tensor): Tensor => {
-    const across = pieces.length - 1 + blocks, whole = cut(cut(x, 2, 0, blocks * block), 3, -window, padded), area = block * block;
+    const across = pieces.length - 1 + blocks;
+    const whole = cut(cut(x, 2, 0, blocks * block), 3, -window, padded);
+    const area = block * block;
     const squares = whole.reshape([batch * heads * blocks, block, across, block]).permute([0, 2, 1, 3]).reshape([batch * heads, blocks * across, area]);
     const skewed = cut(squares, 1, 0, blocks * (across + 1)).reshape([batch * heads * blocks, across + 1, block, block]);
     const near = cut(skewed, 1, 0, pieces.length).permute([0, 2, 1, 3]).reshape([batch, heads, blocks, block, pieces.length * block]);
@@ -108,7 +121,8 @@ export function banded({ q, extra }: Parts, { causal }: AttentionParams, window:
   };
 
   // Column c of row r stands at r + (c - window - r), c - window being counted from the block's first query.
-  const ahead = graph.iota([1, 1, 1, 1, width], 4).sub(graph.iota([1, 1, 1, block, 1], 3)), at = graph.iota([1, 1, blocks, 1, 1], 2).mul(block).add(graph.iota([1, 1, 1, 1, width], 4));
+  const ahead = graph.iota([1, 1, 1, 1, width], 4).sub(graph.iota([1, 1, 1, block, 1], 3));
+  const at = graph.iota([1, 1, blocks, 1, 1], 2).mul(block).add(graph.iota([1, 1, 1, 1, width], 4));
   const rules: Tensor<"bool">[] = [ahead.less(0).not(), ahead.less((causal ? 1 : 2) * window + 1), at.less(window).not().and(at.less(window + seq))];
   if (extra.segments) {
     const s = extra.segments.reshape([batch, 1, seq, 1]);

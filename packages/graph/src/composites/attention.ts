@@ -50,7 +50,8 @@ interface Scores {
 }
 
 function scoresOf(parts: Parts, p: AttentionParams): Scores {
-  const { q, k, extra } = parts, form = formOf(parts, p);
+  const { q, k, extra } = parts;
+  const form = formOf(parts, p);
   const raw = form.rows(q).matmul(form.columns(k), { transposeB: true, dtype: "f32" }).mul(p.scale);
   const bent = p.softcap === null ? undefined : raw.mul(1 / p.softcap).tanh();
   let scores = bent === undefined ? raw : bent.mul(p.softcap as number);
@@ -61,14 +62,18 @@ function scoresOf(parts: Parts, p: AttentionParams): Scores {
 /** The factors of dropout: those of all pairs, whichever of them the form computes. */
 function keptBy({ q, k, extra }: Parts, { pairs }: AttentionForm, p: AttentionParams): Tensor<"f32"> | undefined {
   if (p.dropoutRate === 0) return undefined;
-  const [batch, heads, queries] = q.shape as [number, number, number, number], keys = k.shape[2] as number;
+  const [batch, heads, queries] = q.shape as [number, number, number, number];
+  const keys = k.shape[2] as number;
   return pairs(dropoutMask([batch, heads, queries, keys], extra.key as Tensor<"u32">, p.dropoutRate, p.dropoutStream));
 }
 
 export const attentionComposite: Composite = composite<AttentionParams>({
   name: "attention",
   expand: (args, p) => {
-    const parts = partsOf(args, p), { scores, form } = scoresOf(parts, p), probabilities = softmax(scores), kept = keptBy(parts, form, p);
+    const parts = partsOf(args, p);
+    const { scores, form } = scoresOf(parts, p);
+    const probabilities = softmax(scores);
+    const kept = keptBy(parts, form, p);
     const weights = (kept ? probabilities.mul(kept) : probabilities).cast(parts.v.dtype);
     return [form.fromRows(weights.matmul(form.columns(parts.v))), form.fromRows(logSumExp(scores))];
   },
@@ -80,8 +85,13 @@ export const attentionComposite: Composite = composite<AttentionParams>({
 export const attentionBackwardComposite: Composite = composite<AttentionParams>({
   name: "attentionBackward",
   expand: ([ct, out, , ...args], p) => {
-    const parts = partsOf(args, p), { v, extra } = parts, { scores, capSlope, form } = scoresOf(parts, p), [q, k] = [form.rows(parts.q), form.columns(parts.k)];
-    const probabilities = softmax(scores), kept = keptBy(parts, form, p), dout = form.rows(ct as Tensor<"f32">);
+    const parts = partsOf(args, p);
+    const { v, extra } = parts;
+    const { scores, capSlope, form } = scoresOf(parts, p);
+    const [q, k] = [form.rows(parts.q), form.columns(parts.k)];
+    const probabilities = softmax(scores);
+    const kept = keptBy(parts, form, p);
+    const dout = form.rows(ct as Tensor<"f32">);
     const weights = (kept ? probabilities.mul(kept) : probabilities).cast(v.dtype);
     const dv = weights.matmul(dout, { transposeA: true });
     const dweights = dout.matmul(form.columns(v), { transposeB: true, dtype: "f32" });
@@ -117,10 +127,12 @@ export function attention(q: Tensor<"f32">, k: Tensor<"f32">, v: Tensor<"f32">, 
     if (queries !== keys) throw new ShapeError({ op: "attention(segments)", path: q.graph.path, expected: "as many queries as keys", got: `${queries} and ${keys}` });
   }
   if (options.bias) {
-    const full = [batch, heads, queries, keys], fits = options.bias.rank === 4 && options.bias.shape.every((d, i) => d === full[i] || (i < 2 && d === 1));
+    const full = [batch, heads, queries, keys];
+    const fits = options.bias.rank === 4 && options.bias.shape.every((d, i) => d === full[i] || (i < 2 && d === 1));
     if (!fits || !sameShape(options.bias.shape.slice(2), full.slice(2))) throw new ShapeError({ op: "attention(bias)", path: q.graph.path, expected: `[${batch} or 1, ${heads} or 1, ${queries}, ${keys}]`, got: `[${options.bias.shape.join(", ")}]` });
   }
-  const { dropout } = options, rate = dropout?.rate ?? 0;
+  const { dropout } = options;
+  const rate = dropout?.rate ?? 0;
   if (!(rate >= 0 && rate < 1)) throw new ConfigError(`attention: expected a dropout rate in [0, 1), got ${rate}`);
   const given: Partial<Record<Extra, Tensor | undefined>> = { keyPadding: options.keyPadding, segments: options.segments, bias: options.bias, key: rate > 0 ? dropout?.key : undefined };
   const extras = EXTRAS.filter((name) => given[name] !== undefined);

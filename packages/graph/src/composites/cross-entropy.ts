@@ -15,7 +15,8 @@ const isTarget = (logits: Tensor, targets: Tensor<"i32">): Tensor<"bool"> =>
 export const crossEntropyComposite: Composite = composite<Record<never, never>>({
   name: "crossEntropy",
   expand: (args) => {
-    const [logits, targets] = args as [Tensor<"f32">, Tensor<"i32">], lse = logSumExp(logits);
+    const [logits, targets] = args as [Tensor<"f32">, Tensor<"i32">];
+    const lse = logSumExp(logits);
     const picked = isTarget(logits, targets).select(logits, 0).sum(-1, true);
     return [lse.sub(picked).reshape([-1]), lse];
   },
@@ -28,7 +29,8 @@ export const crossEntropyBackwardComposite: Composite = composite<Record<never, 
   name: "crossEntropyBackward",
   expand: (args) => {
     const [ct, lse, logits, targets] = args as [Tensor<"f32">, Tensor<"f32">, Tensor<"f32">, Tensor<"i32">];
-    const probabilities = logits.sub(lse).exp(), one = logits.graph.const(1, logits.dtype);
+    const probabilities = logits.sub(lse).exp();
+    const one = logits.graph.const(1, logits.dtype);
     return [probabilities.sub(isTarget(logits, targets).select(one, 0)).mul(ct.reshape([-1, 1]))];
   },
 });

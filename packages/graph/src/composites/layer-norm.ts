@@ -17,15 +17,19 @@ export const layerNormComposite: Composite = composite<NormParams>({
   name: "layerNorm",
   expand: (args, { eps }) => {
     const [x, weight, bias] = args as [Tensor, Tensor, Tensor];
-    const mean = x.mean(-1, true), centred = x.sub(mean);
+    const mean = x.mean(-1, true);
+    const centred = x.sub(mean);
     const rstd = x.graph.const(1, x.dtype).div(centred.square().mean(-1, true).add(eps).sqrt());
     return [centred.mul(rstd).mul(weight).add(bias), mean, rstd];
   },
   vjp: (cts, outputs, args) => {
-    const [x, weight, bias] = args as [Tensor, Tensor, Tensor], [, mean, rstd] = outputs as [Tensor, Tensor, Tensor];
+    const [x, weight, bias] = args as [Tensor, Tensor, Tensor];
+    const [, mean, rstd] = outputs as [Tensor, Tensor, Tensor];
     const ct = cts[0];
     if (ct === undefined || cts[1] !== undefined || cts[2] !== undefined) return undefined;
-    const n = x.sub(mean).mul(rstd), g = ct.mul(weight), leading = x.shape.map((_, i) => i).slice(0, -1);
+    const n = x.sub(mean).mul(rstd);
+    const g = ct.mul(weight);
+    const leading = x.shape.map((_, i) => i).slice(0, -1);
     const dx = rstd.mul(g.sub(g.mean(-1, true)).sub(n.mul(g.mul(n).mean(-1, true))));
     return [dx, ct.mul(n).sum(leading).reshape(weight.shape), ct.sum(leading).reshape(bias.shape)];
   },
@@ -42,7 +46,10 @@ export const rmsNormComposite: Composite = composite<NormParams>({
   },
   vjp: ([ct, ctRstd], [, rstd], [x, weight]) => {
     if (ct === undefined || ctRstd !== undefined) return undefined;
-    const input = x as Tensor, r = rstd as Tensor, n = input.mul(r), g = weight ? ct.mul(weight) : ct;
+    const input = x as Tensor;
+    const r = rstd as Tensor;
+    const n = input.mul(r);
+    const g = weight ? ct.mul(weight) : ct;
     const dx = r.mul(g.sub(n.mul(g.mul(n).mean(-1, true))));
     return weight ? [dx, ct.mul(n).sum(input.shape.map((_, i) => i).slice(0, -1)).reshape(weight.shape)] : [dx];
   },

@@ -27,12 +27,15 @@ type NewtonSchulzParams = { readonly coefficients: readonly number[]; readonly b
 export const newtonSchulzComposite: Composite = composite<NewtonSchulzParams>({
   name: "newtonSchulz",
   expand: ([g], { coefficients, bound }) => {
-    const matrix = g as Tensor, [rows, columns] = matrix.shape as [number, number], tall = rows > columns;
+    const matrix = g as Tensor;
+    const [rows, columns] = matrix.shape as [number, number];
+    const tall = rows > columns;
     const norm = matrix.square().sum().sqrt();
     let x = matrix.div((bound === 1 ? norm : norm.mul(bound)).add(1e-7));
     if (tall) x = x.transpose();
     for (let i = 0; i < coefficients.length; i += 3) {
-      const [a, b, c] = coefficients.slice(i, i + 3) as [number, number, number], gram = x.matmul(x, { transposeB: true });
+      const [a, b, c] = coefficients.slice(i, i + 3) as [number, number, number];
+      const gram = x.matmul(x, { transposeB: true });
       x = x.mul(a).add(gram.mul(b).add(gram.matmul(gram).mul(c)).matmul(x));
     }
     return [tall ? x.transpose() : x];

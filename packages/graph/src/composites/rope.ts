@@ -15,9 +15,11 @@ type RopeParams = { readonly base: number; readonly inverse: boolean };
 export const ropeComposite: Composite = composite<RopeParams>({
   name: "rope",
   expand: (args, params) => {
-    const [x, positions] = args as [Tensor, Tensor<"i32">], half = (x.shape[3] as number) / 2;
+    const [x, positions] = args as [Tensor, Tensor<"i32">];
+    const half = (x.shape[3] as number) / 2;
     const { cos, sin } = angles(positions, half, params.base);
-    const x1 = x.slice(3, 0, half), x2 = x.slice(3, half, 2 * half);
+    const x1 = x.slice(3, 0, half);
+    const x2 = x.slice(3, half, 2 * half);
     const turn = params.inverse ? sin.neg() : sin;
     return [x1.mul(cos).sub(x2.mul(turn)).concat([x2.mul(cos).add(x1.mul(turn))], 3)];
   },

@@ -20,11 +20,14 @@ export interface AxisRule {
   readonly axes: readonly Axis[] | "new";
 }
 
-const same: Axis = { factors: "same" }, width: Axis = { factors: ["rest"] };
+const same: Axis = { factors: "same" };
+const width: Axis = { factors: ["rest"] };
 const summed = ({ factors }: Axis): Axis => ({ factors, summed: "in" });
 const beforeDecoder: Axis = { factors: ["rest"], summed: "tied" };
 /** Of each head: channels as they are; as two halves that turn together by rotary positions; as pairs of neighbours. */
-const heads: Axis = { factors: ["heads", "rest"] }, halves: Axis = { factors: ["heads", 2, "rest"] }, pairs: Axis = { factors: ["heads", "rest", 2] };
+const heads: Axis = { factors: ["heads", "rest"] };
+const halves: Axis = { factors: ["heads", 2, "rest"] };
+const pairs: Axis = { factors: ["heads", "rest", 2] };
 const gated: Axis = { factors: [2, "rest"] };
 
 /** A linear layer: weight and, where it has one, bias. */

@@ -21,7 +21,10 @@ export type Factors = readonly number[];
 export function tileAxis(from: Factors, to: Factors, what: string): Int32Array {
   let places = Int32Array.of(0);
   for (const [k, size] of to.entries()) {
-    const was = from[k] ?? 1, inner = places, offset = Math.floor((size - was) / 2), { length } = inner;
+    const was = from[k] ?? 1;
+    const inner = places;
+    const offset = Math.floor((size - was) / 2);
+    const { length } = inner;
     if (size < was) throw new ConfigError(`${what}: expected at least the size of the small model, [${from.join(", ")}], got [${to.join(", ")}]. A model can only grow; choose a larger one.`);
     places = new Int32Array(length * size);
     // Every place so far is `was` places now.

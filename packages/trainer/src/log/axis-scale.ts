@@ -13,7 +13,8 @@ export interface AxisScale {
  */
 export function linearScale(low: number, high: number, count: number, minStep = 0): AxisScale {
   if (low === high) [low, high] = low === 0 ? [0, 1] : [low - Math.abs(low) * 0.05, high + Math.abs(high) * 0.05];
-  const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
+  const rough = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
   const off = (m: number): number => Math.abs(Math.log((m * power) / rough));
   const step = Math.max(minStep, power * [1, 2, 5, 10].reduce((best, m) => (off(m) < off(best) ? m : best)));
   const ticks: number[] = [];
@@ -24,7 +25,9 @@ export function linearScale(low: number, high: number, count: number, minStep = 
 
 /** Ticks at powers of ten, or at some multiples of each where the range is narrow. `low` must be above 0. */
 export function logScale(low: number, high: number): AxisScale {
-  const decades = Math.log10(high / low), stride = Math.max(1, Math.ceil(decades / 6)), ticks: number[] = [];
+  const decades = Math.log10(high / low);
+  const stride = Math.max(1, Math.ceil(decades / 6));
+  const ticks: number[] = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += stride) {
     for (const m of decades <= 1.5 ? [1, 2, 5] : decades <= 3 ? [1, 3] : [1]) {
       const tick = Number((m * 10 ** power).toPrecision(12));

@@ -10,10 +10,14 @@ export interface Point {
 /** At most about `limit` points of `points`, in their order; the first and the last always among them. */
 export function downsample(points: readonly Point[], limit: number): readonly Point[] {
   if (points.length <= limit) return points;
-  const buckets = Math.max(1, Math.floor((limit - 2) / 2)), kept: Point[] = [];
+  const buckets = Math.max(1, Math.floor((limit - 2) / 2));
+  const kept: Point[] = [];
   for (let b = 0; b < buckets; b++) {
-    const start = Math.floor((b * points.length) / buckets), end = Math.floor(((b + 1) * points.length) / buckets);
-    let low = -1, high = -1, broken = -1;
+    const start = Math.floor((b * points.length) / buckets);
+    const end = Math.floor(((b + 1) * points.length) / buckets);
+    let low = -1;
+    let high = -1;
+    let broken = -1;
     for (let i = start; i < end; i++) {
       const y = points[i]!.y;
       if (!Number.isFinite(y)) broken = broken < 0 ? i : broken;
@@ -35,7 +39,8 @@ export function downsample(points: readonly Point[], limit: number): readonly Po
  * finite are left out.
  */
 export function smooth(points: readonly Point[], half: number): readonly Point[] {
-  const finite = points.filter(({ y }) => Number.isFinite(y)), sums = new Float64Array(finite.length + 1);
+  const finite = points.filter(({ y }) => Number.isFinite(y));
+  const sums = new Float64Array(finite.length + 1);
   finite.forEach(({ y }, i) => void (sums[i + 1] = sums[i]! + y));
   return finite.flatMap(({ x }, i) => {
     const reach = Math.min(half, i, finite.length - 1 - i);

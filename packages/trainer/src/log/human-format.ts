@@ -51,7 +51,8 @@ export function formatValue(value: number): string {
 }
 
 function scaled(value: number, base: number, units: readonly string[], space: string): string {
-  let scaledValue = value / base, unit = 0;
+  let scaledValue = value / base;
+  let unit = 0;
   // 999.5 rounds to four digits: the next unit says it in three.
   while (Math.abs(scaledValue) >= base - (base === 1000 ? 0.5 : 0.05) && unit < units.length - 1) {
     scaledValue /= base;

@@ -43,9 +43,11 @@ const unit = 1000;
 export function renderChart(options: ChartOptions): string {
   const { id, title, note, rule, wide } = options;
   const series = options.series.filter(({ points }) => points.length > 0);
-  const points = series.flatMap((one) => one.points), finite = points.filter(({ y }) => Number.isFinite(y));
+  const points = series.flatMap((one) => one.points);
+  const finite = points.filter(({ y }) => Number.isFinite(y));
   if (points.length === 0) return "";
-  const x = linearScale(options.steps[0], options.steps[1], 5, 1), y = valueScale([...finite.map((p) => p.y), ...(rule ? [rule.value] : [])], options.zero ?? false);
+  const x = linearScale(options.steps[0], options.steps[1], 5, 1);
+  const y = valueScale([...finite.map((p) => p.y), ...(rule ? [rule.value] : [])], options.zero ?? false);
   const broken = points.filter((p) => !Number.isFinite(p.y));
   const hover = series.map((one) => {
     const shown = downsample(one.points, maxPoints).filter((p) => Number.isFinite(p.y));
@@ -84,7 +86,8 @@ function curves({ points, colour, dots, smoothed }: ChartSeries, x: AxisScale, y
 
 /** A value that is not finite breaks the line; a point alone is a line of no length, which round caps make a dot. */
 function pathOf(points: readonly Point[], x: AxisScale, y: AxisScale): string {
-  let d = "", open = false;
+  let d = "";
+  let open = false;
   points.forEach((p, i) => {
     if (!Number.isFinite(p.y)) return void (open = false);
     d += `${open ? "L" : "M"}${along(x, p.x)} ${down(y, p.y)}`;
@@ -108,7 +111,8 @@ function valueScale(values: readonly number[], zero: boolean): AxisScale {
   if (values.length === 0) return linearScale(0, 1, 4);
   const [low, high] = extent(values);
   if (!zero && low > 0 && high / low > 30) return logScale(low / 1.15, high * 1.15);
-  const from = zero ? Math.min(0, low) : low, room = (high - from) * 0.06;
+  const from = zero ? Math.min(0, low) : low;
+  const room = (high - from) * 0.06;
   return linearScale(zero && low >= 0 ? 0 : from - room, high + room, 4);
 }
 
@@ -125,7 +129,8 @@ function legend(series: readonly ChartSeries[]): string {
 }
 
 function describe({ name, points }: ChartSeries): string {
-  const first = points[0]!, last = points.at(-1)!;
+  const first = points[0]!;
+  const last = points.at(-1)!;
   const lowest = points.reduce((best, p) => (p.y < best.y ? p : best), first);
   const at = (p: Point): string => `${formatValue(p.y)} at step ${formatInteger(p.x)}`;
   return `${name}: from ${at(first)} to ${at(last)}; lowest ${at(lowest)}.`;

@@ -5,7 +5,8 @@ import { ConfigError, FormatError } from "@cloze/errors";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { formatMetricsRow, MetricsLog, parseMetrics, readMetrics, withoutTime, type MetricsRow } from "./metrics-log.ts";
 
-let folder: string, path: string;
+let folder: string;
+let path: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "metrics-log-"));
   path = join(folder, "metrics.jsonl");
@@ -80,7 +81,8 @@ test.runIf(existsSync("/dev/full"))("after a failed write nothing more is writte
 describe("resuming", () => {
   test("after a kill at any byte, the resumed file equals the unbroken one but for time", () => {
     record(rowsOf(0, 10));
-    const whole = deterministic(), bytes = readFileSync(path);
+    const whole = deterministic();
+    const bytes = readFileSync(path);
     const afterFour = bytes.indexOf('{"type":"train","step":5');
     for (let cut = afterFour; cut <= bytes.length; cut++) {
       writeFileSync(path, bytes);

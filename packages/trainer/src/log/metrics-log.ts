@@ -64,7 +64,8 @@ export class MetricsLog {
     const kept = resumeAfter === undefined ? undefined : keptPart(path, resumeAfter);
     this.dropped = { lines: kept?.lines ?? 0, torn: kept?.torn };
     this.#lastStep = kept?.lastStep ?? -1;
-    const file = openSync(path, "a"), found = fstatSync(file).size;
+    const file = openSync(path, "a");
+    const found = fstatSync(file).size;
     this.#file = new AppendFile(file, `MetricsLog: expected an open log, got ${path} after close. Open it again with resumeAfter.`);
     if (resumeAfter === undefined && found > 0) {
       this.close();
@@ -131,7 +132,9 @@ export function parseMetrics(bytes: Uint8Array, file: string): MetricsFile {
 function keptPart(path: string, step: number): { bytes: number; lines: number; torn: string | undefined; lastStep: number } | undefined {
   if (!existsSync(path)) return undefined;
   const bytes = readFileSync(path);
-  let kept = 0, lines = 0, lastStep = -1;
+  let kept = 0;
+  let lines = 0;
+  let lastStep = -1;
   const end = eachLine(bytes, path, (row, lineEnd) => {
     if (row.step > step) lines++;
     else [kept, lastStep] = [lineEnd, row.step];
@@ -142,7 +145,8 @@ function keptPart(path: string, step: number): { bytes: number; lines: number; t
 /** Calls `visit` with every complete line's row and the offset behind its newline; returns the offset behind the last one. */
 function eachLine(bytes: Uint8Array, file: string, visit: (row: MetricsRow, end: number) => void): number {
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  let start = 0, lastStep = 0;
+  let start = 0;
+  let lastStep = 0;
   for (let line = 1; ; line++) {
     const newline = bytes.indexOf(10, start);
     if (newline < 0) return start;

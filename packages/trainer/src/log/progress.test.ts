@@ -42,7 +42,8 @@ describe("formatProgress", () => {
 
 /** A stream that remembers, a clock that is set by hand, and what a terminal would show. */
 function terminal(tty: { readonly columns?: number } | undefined) {
-  let text = "", seconds = 0;
+  let text = "";
+  let seconds = 0;
   const stream: ProgressStream = { write: (part: string) => (text += part), ...(tty ? { isTTY: true, ...tty } : {}) };
   const writer = new ProgressWriter(stream, { now: () => seconds });
   const screen = (): string[] =>

@@ -73,7 +73,8 @@ export class ProgressWriter {
 
   update(state: ProgressState): void {
     this.#state = state;
-    const now = this.#now(), elapsed = now - (this.#started ??= now);
+    const now = this.#now();
+    const elapsed = now - (this.#started ??= now);
     const pause = this.#stream.isTTY ? 0.1 : Math.max(10, elapsed / 20);
     if (now - this.#shownAt >= pause) this.#show(state, now);
   }
@@ -103,7 +104,8 @@ export class ProgressWriter {
       return;
     }
     // One column less than there are: a character in the last one wraps on some terminals.
-    const columns = Math.max(1, (this.#stream.columns ?? 80) - 1), line = formatProgress(state, columns);
+    const columns = Math.max(1, (this.#stream.columns ?? 80) - 1);
+    const line = formatProgress(state, columns);
     this.#stream.write(`\r${line.padEnd(Math.min(this.#drawn, columns))}`);
     this.#drawn = line.length;
   }

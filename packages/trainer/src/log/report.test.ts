@@ -6,7 +6,8 @@ import { reportScript } from "./report-style.ts";
 
 function run(steps: number): MetricsRow[] {
   return Array.from({ length: steps }, (_, i): MetricsRow[] => {
-    const step = i + 1, loss = 2 + 1 / step;
+    const step = i + 1;
+    const loss = 2 + 1 / step;
     const train: MetricsRow = { type: "train", step, tokens: step * 512, loss, lr: 1e-3 / step, gradNorm: 1 + (i % 3), time: { elapsed: step * 2, tokensPerSecond: 250 + (i % 5) } };
     return step % Math.ceil(steps / 5) === 0 ? [train, { type: "eval", step, tokens: step * 512, loss: loss + 0.1, accuracy: 0.4 }] : [train];
   }).flat();
@@ -17,7 +18,8 @@ const page = (more: Partial<ReportOptions> = {}): string =>
 
 /** Every element that is opened is closed, in order. */
 function unbalanced(html: string): string[] {
-  const open: string[] = [], bare = new Set(["meta", "link", "wbr"]);
+  const open: string[] = [];
+  const bare = new Set(["meta", "link", "wbr"]);
   for (const [, slash, name, self] of html.replace(/<(style|script)>[^]*?<\/\1>/g, "").matchAll(/<(\/?)([a-z][a-z0-9]*)(?:"[^"]*"|[^">])*?(\/?)>/g)) {
     if (bare.has(name!) || self) continue;
     if (!slash) open.push(name!);
@@ -40,7 +42,8 @@ describe("the page", () => {
   });
 
   test("figures of a task have a chart and a tile; perplexity is shown where it was measured", () => {
-    const rows = run(10).map((row) => (row.type === "eval" ? { ...row, f1: 1 - row.step / 20, perplexity: 8 } : row)), html = page({ rows, figures: [{ metric: "f1", better: "higher" }, { metric: "accuracy", better: "higher" }], lossUnit: "nats per answer" });
+    const rows = run(10).map((row) => (row.type === "eval" ? { ...row, f1: 1 - row.step / 20, perplexity: 8 } : row));
+    const html = page({ rows, figures: [{ metric: "f1", better: "higher" }, { metric: "accuracy", better: "higher" }], lossUnit: "nats per answer" });
     expect([...html.matchAll(/<h2>([^<]*)<\/h2>/g)].map((m) => m[1])).toEqual(["Loss", "Accuracy", "f1", "Learning rate", "Throughput", "Gradient norm", "Summary", "Config"]);
     expect(html).toContain("<p>Nats per answer, by step</p>");
     expect(html).toContain("<span>Best f1</span><b>0.9000</b><small>at step 2; 0.5000 at the last</small>");

@@ -25,7 +25,9 @@ export interface ReportOptions {
 
 /** The whole page. Charts are drawn of what the rows hold; a chart without a value is left out. */
 export function renderReport(options: ReportOptions): string {
-  const { title, config, summary } = options, charts = renderCharts(options).filter((chart) => chart !== ""), tiles = renderTiles(options);
+  const { title, config, summary } = options;
+  const charts = renderCharts(options).filter((chart) => chart !== "");
+  const tiles = renderTiles(options);
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -63,7 +65,8 @@ function renderCharts({ rows, unigramEntropy: unigram, lossUnit = "nats per pred
   });
   const train = series("train", 1, "train", (row) => row.loss, { smoothed: true });
   const evaluated = series("eval", 2, "eval", (row) => row.loss, { dots: true });
-  const first = rows[0]?.step ?? 0, last = rows.at(-1)?.step ?? 0;
+  const first = rows[0]?.step ?? 0;
+  const last = rows.at(-1)?.step ?? 0;
   const steps = [first < last / 20 ? 0 : first, last] as const;
   const smoothNote = train.points.length >= 40 ? "; train as logged (faint) and as a moving average" : "";
   return [
@@ -88,13 +91,17 @@ const sentence = (text: string): string => text.slice(0, 1).toUpperCase() + text
 /** The few numbers that a reader wants first, as far as the rows know them. */
 function renderTiles({ rows, unigramEntropy: unigram, figures = [] }: ReportOptions): string {
   const tiles: [string, string, string][] = [];
-  const evals = rows.filter((row) => row.type === "eval"), lastEval = evals.at(-1), last = rows.at(-1);
+  const evals = rows.filter((row) => row.type === "eval");
+  const lastEval = evals.at(-1);
+  const last = rows.at(-1);
   if (lastEval !== undefined) {
-    const bestBy = (value: (row: MetricsRow) => number, better: "higher" | "lower"): MetricsRow => evals.reduce((a, b) => ((better === "higher" ? value(b) > value(a) : value(b) < value(a)) ? b : a)), lowest = bestBy((row) => row.loss, "lower");
+    const bestBy = (value: (row: MetricsRow) => number, better: "higher" | "lower"): MetricsRow => evals.reduce((a, b) => ((better === "higher" ? value(b) > value(a) : value(b) < value(a)) ? b : a));
+    const lowest = bestBy((row) => row.loss, "lower");
     tiles.push(["Eval loss", formatValue(lastEval.loss), lowest === lastEval ? "the best so far" : `best ${formatValue(lowest.loss)} at step ${formatInteger(lowest.step)}`]);
     if (typeof lastEval["perplexity"] === "number") tiles.push(["Eval perplexity", formatValue(lastEval["perplexity"]), "e to the loss"]);
     for (const { metric, better } of figures.filter((figure) => figure.metric !== "loss")) {
-      const value = (row: MetricsRow): number => Number(row[metric]), best = bestBy(value, better);
+      const value = (row: MetricsRow): number => Number(row[metric]);
+      const best = bestBy(value, better);
       if (Number.isFinite(value(best))) tiles.push([`Best ${metric}`, formatValue(value(best)), `at step ${formatInteger(best.step)}${best === lastEval ? "" : `; ${formatValue(value(lastEval))} at the last`}`]);
     }
     if (unigram !== undefined) {

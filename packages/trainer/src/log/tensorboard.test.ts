@@ -51,7 +51,9 @@ function fields(bytes: Buffer): Field[] {
   };
   const take = (size: number): Buffer => bytes.subarray(at, (at += size));
   while (at < bytes.length) {
-    const key = varint(), type = Number(key & 7n), field = Number(key >> 3n);
+    const key = varint();
+    const type = Number(key & 7n);
+    const field = Number(key >> 3n);
     if (type === 0) out.push([field, varint()]);
     else if (type === 1) out.push([field, take(8)]);
     else if (type === 5) out.push([field, take(4)]);
@@ -114,7 +116,8 @@ describe("the file", () => {
   });
 
   test("is named for its second, host and process, and never written over", () => {
-    const now = (): number => 1_700_000_000.9, nested = join(folder, "a/b");
+    const now = (): number => 1_700_000_000.9;
+    const nested = join(folder, "a/b");
     const boards = [0, 1].map(() => new TensorBoardWriter(nested, { now }));
     boards.forEach((board) => board.close());
     const stem = `events.out.tfevents.1700000000.${hostname()}.${process.pid}`;

@@ -22,7 +22,8 @@ export function crc32c(bytes: Uint8Array): number {
 
 /** One record around `data`. */
 export function frameRecord(data: Uint8Array): Uint8Array {
-  const record = new Uint8Array(8 + 4 + data.length + 4), view = new DataView(record.buffer);
+  const record = new Uint8Array(8 + 4 + data.length + 4);
+  const view = new DataView(record.buffer);
   view.setBigUint64(0, BigInt(data.length), true);
   view.setUint32(8, maskedCrc(record.subarray(0, 8)), true);
   record.set(data, 12);

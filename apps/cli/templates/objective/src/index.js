@@ -19,7 +19,8 @@ import { RandomStream } from "@cloze/random";
  * @type {import("@cloze/objective").ObjectiveMaker<"masked-lm">}
  */
 export const objective = ({ special, specialIds }, options = {}) => {
-  const { count = 2, ...unknown } = options, maskId = special.mask;
+  const { count = 2, ...unknown } = options;
+  const maskId = special.mask;
   if (typeof count !== "number" || !Number.isInteger(count) || count < 1) throw new ConfigError(`my-objective: count: expected a whole number of 1 or more, got ${JSON.stringify(count)}.`);
   if (Object.keys(unknown).length > 0) throw new ConfigError(`my-objective: unknown option ${Object.keys(unknown).join(", ")}. It takes: count.`);
   if (maskId === undefined) throw new ConfigError("my-objective: the tokenizer has no mask token. Choose a tokenizer with one.");
@@ -34,9 +35,11 @@ export const objective = ({ special, specialIds }, options = {}) => {
     // spread over machines; evaluation draws the same whatever the run, so that runs compare.
     prepare(batch, { seed, step, evaluation }) {
       const draws = evaluation ? new RandomStream(0).split("my-objective") : new RandomStream(seed).split("my-objective").split(step);
-      const ids = batch.ids.slice(), targets = [];
+      const ids = batch.ids.slice();
+      const targets = [];
       for (const { example, row, start, length } of batch.sequences) {
-        const first = row * batch.length + start, own = draws.split(example);
+        const first = row * batch.length + start;
+        const own = draws.split(example);
         const maskable = Array.from({ length }, (_, i) => first + i).filter((at) => !specialIds.has(batch.ids[at] ?? 0));
         const hidden = maskable.map((at) => ({ at, draw: own.uniform(at - first) })).sort((a, b) => a.draw - b.draw).slice(0, count);
         for (const { at } of hidden) {
@@ -50,10 +53,13 @@ export const objective = ({ special, specialIds }, options = {}) => {
 
     // On the graph: the same arrays as inputs -> a sum and its weight. The trainer adds both over the whole batch and divides once.
     loss(scope, model, feeds) {
-      const index = /** @type {Tensor<"i32">} */ (feeds["slots.index"]), targets = /** @type {Tensor<"i32">} */ (feeds["slots.target"]);
-      const weights = /** @type {Tensor<"f32">} */ (feeds["slots.weight"]), weight = weights.sum();
+      const index = /** @type {Tensor<"i32">} */ (feeds["slots.index"]);
+      const targets = /** @type {Tensor<"i32">} */ (feeds["slots.target"]);
+      const weights = /** @type {Tensor<"f32">} */ (feeds["slots.weight"]);
+      const weight = weights.sum();
       const states = model.encode(scope, encoderInputs(feeds)).reshape([-1, model.hidden]);
-      const logits = model.predict(scope, states.gather(index)), predictions = logits.argMax(-1);
+      const logits = model.predict(scope, states.gather(index));
+      const predictions = logits.argMax(-1);
       return {
         loss: { sum: crossEntropy(logits, targets).mul(weights).sum(), weight },
         metrics: { accuracy: { sum: predictions.equal(targets).cast("f32").mul(weights).sum(), weight } },

@@ -8,7 +8,8 @@ testObjective({
   inspect({ feeds }, batch, { special }) {
     const ids = feeds["ids"]?.data ?? [];
     for (const { row, start, length } of batch.sequences) {
-      const from = row * batch.length + start, hidden = Array.from({ length }, (_, i) => ids[from + i]).filter((id) => id === special.mask);
+      const from = row * batch.length + start;
+      const hidden = Array.from({ length }, (_, i) => ids[from + i]).filter((id) => id === special.mask);
       expect(hidden).toHaveLength(Math.min(2, length - 2));
     }
   },

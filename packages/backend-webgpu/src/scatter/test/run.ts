@@ -11,7 +11,8 @@ const scalarOf = (numbers: Numbers): "f32" | "i32" | "f16" => (numbers instanceo
 
 /** The spec of `updates` [count, width], and the text its names stand for. */
 export function specOf(shape: { readonly count: number; readonly width: number; readonly size: number }, element: "f32" | "i32" | "f16", vec4: boolean): { readonly spec: ScatterSpec; readonly functions: string } {
-  const value = element === "i32" ? "i32" : "f32", { width } = shape;
+  const value = element === "i32" ? "i32" : "f32";
+  const { width } = shape;
   const flat = `i * ${width}u + j`;
   return {
     spec: {
@@ -37,20 +38,25 @@ export interface Runner {
 
 /** Makes pipelines and buffers once. The result and all scratch hold garbage before each run: nothing may count on zeros. */
 export async function runnerOf(device: GPUDevice, { parts, scratch }: ScatterParts, functions: string, size: number, indices: Int32Array, updates: Numbers): Promise<Runner> {
-  const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = usage, made: GPUBuffer[] = [];
+  const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = usage;
+  const made: GPUBuffer[] = [];
   const buffer = (bytes: number, bits: number): GPUBuffer => {
     const one = device.createBuffer({ size: Math.ceil(bytes / 4) * 4, usage: bits });
     made.push(one);
     return one;
   };
   const upload = (data: Numbers): GPUBuffer => {
-    const one = buffer(data.byteLength, STORAGE | COPY_DST), bytes = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
+    const one = buffer(data.byteLength, STORAGE | COPY_DST);
+    const bytes = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     device.queue.writeBuffer(one, 0, bytes);
     return one;
   };
-  const outBytes = size * 4, scalar = scalarOf(updates), value = scalar === "i32" ? "i32" : "f32";
-  const result = buffer(outBytes, STORAGE | COPY_SRC | COPY_DST), back = buffer(outBytes, MAP_READ | COPY_DST);
+  const outBytes = size * 4;
+  const scalar = scalarOf(updates);
+  const value = scalar === "i32" ? "i32" : "f32";
+  const result = buffer(outBytes, STORAGE | COPY_SRC | COPY_DST);
+  const back = buffer(outBytes, MAP_READ | COPY_DST);
   const all = [
     { name: "indices", element: "i32", access: "read", buffer: upload(indices), of: ["indexAt"] },
     { name: "updates", element: scalar, access: "read", buffer: upload(updates), of: ["updateAt", "updatesAt"] },
@@ -74,7 +80,9 @@ export async function runnerOf(device: GPUDevice, { parts, scratch }: ScatterPar
     run: async () => {
       for (const b of all) if (b.access === "read_write") device.queue.writeBuffer(b.buffer, 0, garbage, 0, b.buffer.size / 4);
       await device.queue.onSubmittedWorkDone();
-      const began = performance.now(), encoder = device.createCommandEncoder(), pass = encoder.beginComputePass();
+      const began = performance.now();
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
       for (const { pipeline, grid, group } of steps) {
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, group);
@@ -83,7 +91,8 @@ export async function runnerOf(device: GPUDevice, { parts, scratch }: ScatterPar
       pass.end();
       device.queue.submit([encoder.finish()]);
       await device.queue.onSubmittedWorkDone();
-      const ms = performance.now() - began, copy = device.createCommandEncoder();
+      const ms = performance.now() - began;
+      const copy = device.createCommandEncoder();
       copy.copyBufferToBuffer(result, 0, back, 0, outBytes);
       device.queue.submit([copy.finish()]);
       await back.mapAsync(MAP_READ_MODE);

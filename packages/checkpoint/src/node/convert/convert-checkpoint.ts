@@ -56,14 +56,17 @@ export interface Conversion {
 export async function convertCheckpoint(input: string, output: string, options: ConvertOptions = {}): Promise<Conversion> {
   const set = await openTensorSet(input);
   try {
-    const naming = options.naming ?? namingOf(namings, [...set.entries.keys()]), { renamed, left, unknown } = renameTensors(naming, set.entries.keys());
+    const naming = options.naming ?? namingOf(namings, [...set.entries.keys()]);
+    const { renamed, left, unknown } = renameTensors(naming, set.entries.keys());
     if (unknown.length > 0 && options.leaveUnknown !== true) {
       throw new ConfigError(`${set.source}: expected names of ${naming.name}, got ${unknown.length} others: ${unknown.slice(0, 8).join(", ")}${unknown.length > 8 ? ", …" : ""}. Leave them out with --leave-unknown, or name another convention with --names.`);
     }
     if (renamed.length === 0) throw new ConfigError(`${set.source}: expected tensors of a model, got none. Name another file.`);
     const { tensors, copies } = await withoutCopies(set, naming, renamed.map((each) => specOf(set, each, options.dtype)));
-    const folder = await folderOf(input), beside: readonly string[] = await readdir(folder);
-    const { config, origin } = await configOf(folder, beside, tensors, set.source, options), stored = dtypeName(tensors);
+    const folder = await folderOf(input);
+    const beside: readonly string[] = await readdir(folder);
+    const { config, origin } = await configOf(folder, beside, tensors, set.source, options);
+    const stored = dtypeName(tensors);
     const files: string[] = [];
     await writeDirectoryAtomic(output, async (temporary) => {
       await writeFileAtomic(join(temporary, "config.json"), configText({ ...config, ...("torch_dtype" in config ? { torch_dtype: stored } : {}), ...("dtype" in config ? { dtype: stored } : {}) }));
@@ -100,14 +103,16 @@ function specOf(set: TensorSet, renamed: Renamed, wanted: FloatDType | undefined
 const sourceOf = (set: TensorSet, { from, to, transpose, dtype, shape, given }: Placed): TensorSource => ({
   name: to, dtype, shape,
   data: async () => {
-    const bytes = await set.read(from), turned = transpose ? transposed(given.dtype, given.shape, bytes, from) : bytes;
+    const bytes = await set.read(from);
+    const turned = transpose ? transposed(given.dtype, given.shape, bytes, from) : bytes;
     return given.dtype === dtype ? turned : castFloats(given.dtype, dtype as FloatDType, turned, { file: set.source, name: from });
   },
 });
 
 /** Tied weights are stored once. A copy that holds other numbers is no copy, and stays. */
 async function withoutCopies(set: TensorSet, { copies }: Naming, tensors: readonly Placed[]): Promise<{ readonly tensors: readonly Placed[]; readonly copies: Conversion["left"] }> {
-  const kept: Placed[] = [], dropped: { readonly name: string; readonly why: string }[] = [];
+  const kept: Placed[] = [];
+  const dropped: { readonly name: string; readonly why: string }[] = [];
   for (const each of tensors) {
     const original = tensors.find(({ to }) => to === copies[each.to]);
     const same = original !== undefined && original.transpose === each.transpose && Buffer.compare(await set.read(original.from), await set.read(each.from)) === 0;
@@ -124,9 +129,11 @@ async function configOf(folder: string, beside: readonly string[], tensors: read
   const read = async (name: string): Promise<ConfigObject> => parseConfigText(await readText(join(folder, name)), join(folder, name));
   if (beside.includes("config.json")) return { config: await read("config.json"), origin: "copied" };
   if (!beside.includes("bert_config.json")) return { config: configFromShapes(shapes, { heads, source }), origin: "made from shapes" };
-  const theirs = await read("bert_config.json"), shaped = configFromShapes(shapes, { heads: heads ?? numberIn(theirs["num_attention_heads"]), source });
+  const theirs = await read("bert_config.json");
+  const shaped = configFromShapes(shapes, { heads: heads ?? numberIn(theirs["num_attention_heads"]), source });
   for (const key of ["hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size", "max_position_embeddings", "type_vocab_size"]) {
-    const said = numberIn(theirs[key]), found = numberIn(shaped[key]);
+    const said = numberIn(theirs[key]);
+    const found = numberIn(shaped[key]);
     if (said !== undefined && said !== found) throw new FormatError(join(folder, "bert_config.json"), key, `expected ${found}, as the tensors have it, got ${said}. Is it the config of this checkpoint?`);
   }
   return { config: { ...shaped, ...theirs }, origin: "bert_config.json" };

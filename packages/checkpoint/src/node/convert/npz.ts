@@ -39,12 +39,14 @@ export async function openNpz(path: string): Promise<TensorSet> {
   return onStorage(path, "read this archive", async () => {
     const { handle, size } = await openFile(path);
     const at = async (offset: number, length: number): Promise<Buffer> => {
-      const bytes = Buffer.alloc(length), { bytesRead } = offset < 0 || offset + length > size ? { bytesRead: -1 } : await handle.read(bytes, 0, length, offset);
+      const bytes = Buffer.alloc(length);
+      const { bytesRead } = offset < 0 || offset + length > size ? { bytesRead: -1 } : await handle.read(bytes, 0, length, offset);
       if (bytesRead !== length) throw new FormatError(path, `byte ${offset}`, `expected ${length} bytes there, got the end of the file. The archive is cut off: fetch it again.`);
       return bytes;
     };
     const unpack = async (name: string, { method, packed, size: whole, crc, offset }: Member): Promise<Buffer> => {
-      const local = await at(offset, 30), nameLength = local.readUInt16LE(26);
+      const local = await at(offset, 30);
+      const nameLength = local.readUInt16LE(26);
       // The name stands at both places, and no checksum covers it.
       if (local.readUInt32LE(0) !== 0x04034b50 || (await at(offset + 30, nameLength)).toString("utf8") !== name) {
         throw new FormatError(path, JSON.stringify(name), "expected a file of this name where the directory points, got other bytes. The archive is damaged: fetch it again.");
@@ -56,7 +58,9 @@ export async function openNpz(path: string): Promise<TensorSet> {
       return plain;
     };
     try {
-      const members = await directory(path, size, at), entries = new Map<string, NpyArray>(), others: string[] = [];
+      const members = await directory(path, size, at);
+      const entries = new Map<string, NpyArray>();
+      const others: string[] = [];
       for (const [file, member] of members) {
         if (!file.endsWith(".npy")) {
           await unpack(file, member);
@@ -69,9 +73,11 @@ export async function openNpz(path: string): Promise<TensorSet> {
       return {
         source: path, entries, others, close: () => handle.close(),
         read: (name) => onStorage(path, `read the array ${JSON.stringify(name)}`, async () => {
-          const array = entries.get(name), member = members.get(`${name}.npy`);
+          const array = entries.get(name);
+          const member = members.get(`${name}.npy`);
           if (array === undefined || member === undefined) throw new FormatError(path, JSON.stringify(name), "expected this array, got none.");
-          const data = (await unpack(`${name}.npy`, member)).subarray(array.start), { dtype, shape } = array;
+          const data = (await unpack(`${name}.npy`, member)).subarray(array.start);
+          const { dtype, shape } = array;
           return array.fortran && shape.length === 2 ? transposed(dtype, [...shape].reverse(), data, name) : data;
         }),
       };
@@ -93,19 +99,25 @@ function inflated(path: string, name: string, bytes: Buffer, whole: number): Buf
 /** The central directory. */
 async function directory(path: string, size: number, at: (offset: number, length: number) => Promise<Buffer>): Promise<ReadonlyMap<string, Member>> {
   const fail = (what: string): FormatError => new FormatError(path, "", `expected a zip archive of numpy, got ${what}. Is it an .npz?`);
-  const tail = await at(Math.max(0, size - 65_557), Math.min(size, 65_557)), end = tail.lastIndexOf(Buffer.from([0x50, 0x4b, 5, 6]));
+  const tail = await at(Math.max(0, size - 65_557), Math.min(size, 65_557));
+  const end = tail.lastIndexOf(Buffer.from([0x50, 0x4b, 5, 6]));
   if (end < 0 || end + 22 > tail.length) throw fail("a file without a directory at its end");
-  let count = tail.readUInt16LE(end + 10), length = tail.readUInt32LE(end + 12), offset = tail.readUInt32LE(end + 16);
+  let count = tail.readUInt16LE(end + 10);
+  let length = tail.readUInt32LE(end + 12);
+  let offset = tail.readUInt32LE(end + 16);
   if (count === 0xffff || length === 0xffffffff || offset === 0xffffffff) {
     const locator = await at(size - tail.length + end - 20, 20);
     if (locator.readUInt32LE(0) !== 0x07064b50) throw fail("a large archive without its zip64 record");
     const record = await at(Number(locator.readBigUInt64LE(8)), 56);
     [count, length, offset] = [Number(record.readBigUInt64LE(32)), Number(record.readBigUInt64LE(40)), Number(record.readBigUInt64LE(48))];
   }
-  const bytes = await at(offset, length), members = new Map<string, Member>();
+  const bytes = await at(offset, length);
+  const members = new Map<string, Member>();
   for (let i = 0, p = 0; i < count; i++) {
     if (p + 46 > bytes.length || bytes.readUInt32LE(p) !== 0x02014b50) throw fail("a directory that ends early");
-    const nameLength = bytes.readUInt16LE(p + 28), extraLength = bytes.readUInt16LE(p + 30), name = bytes.toString("utf8", p + 46, p + 46 + nameLength);
+    const nameLength = bytes.readUInt16LE(p + 28);
+    const extraLength = bytes.readUInt16LE(p + 30);
+    const name = bytes.toString("utf8", p + 46, p + 46 + nameLength);
     const member = zip64({ method: bytes.readUInt16LE(p + 10), crc: bytes.readUInt32LE(p + 16), packed: bytes.readUInt32LE(p + 20), size: bytes.readUInt32LE(p + 24), offset: bytes.readUInt32LE(p + 42) }, bytes.subarray(p + 46 + nameLength, p + 46 + nameLength + extraLength));
     if (members.has(name)) throw fail(`the name ${JSON.stringify(name)} twice`);
     members.set(name, member);
@@ -124,7 +136,9 @@ function zip64(member: Member, extra: Buffer): Member {
       q += 8;
       return Number(extra.readBigUInt64LE(q - 8));
     };
-    const size = next(member.size), packed = next(member.packed), offset = next(member.offset);
+    const size = next(member.size);
+    const packed = next(member.packed);
+    const offset = next(member.offset);
     return { ...member, size, packed, offset };
   }
   return member;
@@ -133,10 +147,17 @@ function zip64(member: Member, extra: Buffer): Member {
 function parseNpy(path: string, name: string, bytes: Buffer): NpyArray {
   const fail = (expected: string, got: string): FormatError => new FormatError(path, JSON.stringify(name), `expected ${expected}, got ${got}. Write it again with numpy.savez.`);
   if (bytes.length < 12 || bytes.toString("latin1", 0, 6) !== "\x93NUMPY") throw fail("an array of numpy", "other bytes");
-  const wide = (bytes[6] ?? 0) >= 2, headerLength = wide ? bytes.readUInt32LE(8) : bytes.readUInt16LE(8), start = (wide ? 12 : 10) + headerLength;
-  const header = bytes.toString("latin1", wide ? 12 : 10, start), descriptor = /'descr': *'([^']*)'/.exec(header)?.[1], order = /'fortran_order': *(True|False)/.exec(header)?.[1], sizes = /'shape': *\(([0-9, ]*)\)/.exec(header)?.[1];
+  const wide = (bytes[6] ?? 0) >= 2;
+  const headerLength = wide ? bytes.readUInt32LE(8) : bytes.readUInt16LE(8);
+  const start = (wide ? 12 : 10) + headerLength;
+  const header = bytes.toString("latin1", wide ? 12 : 10, start);
+  const descriptor = /'descr': *'([^']*)'/.exec(header)?.[1];
+  const order = /'fortran_order': *(True|False)/.exec(header)?.[1];
+  const sizes = /'shape': *\(([0-9, ]*)\)/.exec(header)?.[1];
   if (descriptor === undefined || order === undefined || sizes === undefined || start > bytes.length) throw fail("the header of an array of numbers", JSON.stringify(header.slice(0, 60)));
-  const dtype = descriptors[descriptor], shape = sizes.split(",").map((each) => each.trim()).filter((each) => each !== "").map(Number), fortran = order === "True" && shape.length > 1;
+  const dtype = descriptors[descriptor];
+  const shape = sizes.split(",").map((each) => each.trim()).filter((each) => each !== "").map(Number);
+  const fortran = order === "True" && shape.length > 1;
   if (dtype === undefined) throw new UnsupportedError(`${path}, ${name}: expected little-endian numbers, got the type ${JSON.stringify(descriptor)}${descriptor.includes("O") ? ", Python objects, which are pickles" : ""}. Convert it in Python: array.astype("<f4").`);
   if (fortran && shape.length > 2) throw new UnsupportedError(`${path}, ${name}: expected an array in C order, got ${shape.length} dimensions in Fortran order. Write it with numpy.ascontiguousarray.`);
   if (tensorBytes(dtype, shape) !== bytes.length - start) throw fail(`${String(tensorBytes(dtype, shape))} bytes for ${dtype} [${shape.join(", ")}]`, String(bytes.length - start));

@@ -32,7 +32,8 @@ interface Entry {
 export async function openTfCheckpoint(prefix: string): Promise<TensorSet> {
   const file = `${prefix}.index`;
   return onStorage(file, "read this checkpoint", async () => {
-    const { entries, others, shards } = parseIndex(file, await readFile(file)), handles: { readonly path: string; readonly handle: FileHandle; readonly size: number }[] = [];
+    const { entries, others, shards } = parseIndex(file, await readFile(file));
+    const handles: { readonly path: string; readonly handle: FileHandle; readonly size: number }[] = [];
     const close = async (): Promise<void> => {
       for (const { handle } of handles) await handle.close();
     };
@@ -46,9 +47,11 @@ export async function openTfCheckpoint(prefix: string): Promise<TensorSet> {
       return {
         source: file, entries, others, close,
         read: async (name) => {
-          const entry = entries.get(name), data = handles[entry?.shard ?? 0];
+          const entry = entries.get(name);
+          const data = handles[entry?.shard ?? 0];
           if (entry === undefined || data === undefined) throw new FormatError(file, JSON.stringify(name), "expected this tensor, got none.");
-          const bytes = new Uint8Array(entry.size), { bytesRead } = entry.offset + entry.size > data.size ? { bytesRead: -1 } : await data.handle.read(bytes, 0, entry.size, entry.offset);
+          const bytes = new Uint8Array(entry.size);
+          const { bytesRead } = entry.offset + entry.size > data.size ? { bytesRead: -1 } : await data.handle.read(bytes, 0, entry.size, entry.offset);
           if (bytesRead !== entry.size) throw new FormatError(data.path, `byte ${entry.offset}`, `expected ${entry.size} bytes of ${JSON.stringify(name)}, got the end of the file. It is cut off: fetch it again.`);
           if (entry.crc !== undefined && maskedCrc(bytes) !== entry.crc) throw new FormatError(data.path, JSON.stringify(name), "expected the bytes of its checksum, got others. The file is damaged: fetch it again.");
           return bytes;
@@ -67,7 +70,9 @@ function parseIndex(file: string, bytes: Buffer): { readonly entries: ReadonlyMa
   const footer = new Reader(bytes.subarray(bytes.length - 48), file);
   footer.varint();   // where the block of filters lies: there are none
   footer.varint();
-  const index = block(file, bytes, footer.varint(), footer.varint()), entries = new Map<string, Entry>(), others: string[] = [];
+  const index = block(file, bytes, footer.varint(), footer.varint());
+  const entries = new Map<string, Entry>();
+  const others: string[] = [];
   let shards = 0;
   for (const { value: where } of index) {
     const handle = new Reader(where, file);
@@ -89,7 +94,11 @@ function parseIndex(file: string, bytes: Buffer): { readonly entries: ReadonlyMa
 
 /** Undefined for what is no array of numbers: text. */
 function parseEntry(file: string, name: string, bytes: Buffer): Entry | undefined {
-  let type = 0, shard = 0, offset = 0, size = 0, crc: number | undefined;
+  let type = 0;
+  let shard = 0;
+  let offset = 0;
+  let size = 0;
+  let crc: number | undefined;
   const shape: number[] = [];
   for (const { number, value } of new Reader(bytes, file).fields()) {
     if (number === 1) type = Number(value);
@@ -116,14 +125,18 @@ function parseEntry(file: string, name: string, bytes: Buffer): Entry | undefine
 /** The entries of one block, its checksum compared. */
 function block(file: string, bytes: Buffer, offset: number, length: number): readonly { readonly key: string; readonly value: Buffer }[] {
   if (offset + length + 5 > bytes.length) throw new FormatError(file, `byte ${offset}`, `expected a block of ${length} bytes, got the end of the file. It is cut off: fetch it again.`);
-  const whole = bytes.subarray(offset, offset + length + 1), compression = bytes[offset + length];
+  const whole = bytes.subarray(offset, offset + length + 1);
+  const compression = bytes[offset + length];
   if (compression !== 0) throw new UnsupportedError(`${file}: expected plain blocks, as TensorFlow writes them, got compression ${compression}. Save it again with tf.train.Checkpoint.`);
   if (maskedCrc(whole) !== bytes.readUInt32LE(offset + length + 1)) throw new FormatError(file, `byte ${offset}`, "expected the bytes of the block's checksum, got others. The file is damaged: fetch it again.");
-  const restarts = length >= 4 ? bytes.readUInt32LE(offset + length - 4) : 0, reader = new Reader(bytes.subarray(offset, offset + Math.max(0, length - 4 * (restarts + 1))), file);
+  const restarts = length >= 4 ? bytes.readUInt32LE(offset + length - 4) : 0;
+  const reader = new Reader(bytes.subarray(offset, offset + Math.max(0, length - 4 * (restarts + 1))), file);
   const entries: { readonly key: string; readonly value: Buffer }[] = [];
   let key: Buffer = Buffer.alloc(0);
   while (!reader.done) {
-    const shared = reader.varint(), unshared = reader.varint(), size = reader.varint();
+    const shared = reader.varint();
+    const unshared = reader.varint();
+    const size = reader.varint();
     key = Buffer.concat([key.subarray(0, shared), reader.take(unshared)]);
     entries.push({ key: key.toString("utf8"), value: reader.take(size) });
   }
@@ -166,7 +179,9 @@ class Reader {
 
   *fields(): Generator<{ readonly number: number; readonly value: number | Buffer }> {
     while (!this.done) {
-      const tag = this.varint(), wire = tag & 7, number = Math.floor(tag / 8);
+      const tag = this.varint();
+      const wire = tag & 7;
+      const number = Math.floor(tag / 8);
       if (wire === 0) yield { number, value: this.varint() };
       else if (wire === 2) yield { number, value: this.take(this.varint()) };
       else if (wire === 5) yield { number, value: this.take(4).readUInt32LE(0) };
