@@ -1,4 +1,5 @@
-// The bundle's limit, gzipped, as a page would get it. Sources are bundled, so no build is needed; an import of a Node built-in fails it.
+// The bundle's limit, gzipped, as a page would get it. Sources are bundled, so no build is needed; an import of a Node
+// built-in fails it.
 module.exports = [
   {
     name: "graph + nn + models/esm2 + backend-webgpu, for the browser",

@@ -7,7 +7,12 @@ const config: ViteUserConfig = defineConfig({
   resolve: { conditions: ["@cloze/source"] },
   ssr: { resolve: { conditions: ["@cloze/source"] } },
   test: {
-    include: ["packages/*/{src,test}/**/*.test.ts", "apps/*/{src,test}/**/*.test.ts", "docs/**/*.test.ts", "tooling/**/*.test.ts"],
+    include: [
+      "packages/*/{src,test}/**/*.test.ts",
+      "apps/*/{src,test}/**/*.test.ts",
+      "docs/**/*.test.ts",
+      "tooling/**/*.test.ts",
+    ],
     pool: "forks",
     testTimeout: 180_000,
     hookTimeout: 180_000,

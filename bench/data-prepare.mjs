@@ -1,19 +1,35 @@
-// Throughput and peak memory of preparing protein sets at scale: FASTA plain and gzip, Parquet, and plain FASTA by two processes.
-// Prints JSON lines, and writes bench/results/data-prepare.json with the hours and dollars that 393 G residues would take.
+// Throughput and peak memory of preparing protein sets at scale: FASTA plain and gzip, Parquet, and plain FASTA by two
+// processes. Prints JSON lines, and writes bench/results/data-prepare.json with the hours and dollars that 393 G
+// residues would take.
 //
-//   node bench/data-prepare.mjs [--gb 5] [--cases fasta,fasta-2,gzip,parquet] [--dollars 0.05] [--note TEXT]     (after a build)
+//   node bench/data-prepare.mjs [--gb 5] [--cases fasta,fasta-2,gzip,parquet] [--dollars 0.05] [--note TEXT]     (after
+//   a build)
 //
-// --gb is of text; --dollars is the price of a core for an hour; --lines FILE puts lines printed by earlier calls before. The folder needs
-// four times the size; it is removed.
+// --gb is of text; --dollars is the price of a core for an hour; --lines FILE puts lines printed by earlier calls
+// before. The folder needs four times the size; it is removed.
 //
-//   hours = 393e9 / (residues per second) / 3600                      as long as it took here, whatever else the machine did
-//   core hours = 393e9 / (residues per core second) / 3600            processor time, threads and all processes included
+//   hours = 393e9 / (residues per second) / 3600                      as long as it took here, whatever else the
+//   machine did
+//   core hours = 393e9 / (residues per core second) / 3600            processor time, threads and all processes
+//   included
 //   dollars = core hours * (dollars per core and hour)
 //
 // Reading from the disk is in it, downloading is not.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, createReadStream, createWriteStream, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -23,20 +39,39 @@ import { createGzip } from "node:zlib";
 import { proteins } from "./random-proteins.mjs";
 
 const BFD_RESIDUES = 393e9; // ProtTrans: BFD has 2.1 G sequences of 393 G residues
-const { values } = parseArgs({ options: { gb: { type: "string", default: "5" }, cases: { type: "string", default: "fasta,fasta-2,gzip,parquet" }, dollars: { type: "string", default: "0.05" }, note: { type: "string", default: "" }, tmp: { type: "string", default: tmpdir() }, file: { type: "string" }, out: { type: "string" }, rank: { type: "string" }, lines: { type: "string" } } });
+const { values } = parseArgs({
+  options: {
+    gb: { type: "string", default: "5" },
+    cases: { type: "string", default: "fasta,fasta-2,gzip,parquet" },
+    dollars: { type: "string", default: "0.05" },
+    note: { type: "string", default: "" },
+    tmp: { type: "string", default: tmpdir() },
+    file: { type: "string" },
+    out: { type: "string" },
+    rank: { type: "string" },
+    lines: { type: "string" },
+  },
+});
 
 if (values.file !== undefined) {
   const { prepareDocuments, prepareParts, prepareShards, resolveSources } = await import("@cloze/data/node");
   const { esm2 } = await import("@cloze/tokenizer-protein");
   const sources = await resolveSources([values.file]);
   const common = { tokenizer: esm2(), out: values.out };
-  if (values.rank !== undefined) await prepareParts({ ...common, sources, rank: Number(values.rank), world: 2, partBytes: 2.5e8 });
+  if (values.rank !== undefined)
+    await prepareParts({ ...common, sources, rank: Number(values.rank), world: 2, partBytes: 2.5e8 });
   else if (sources[0].format === "parquet") await prepareDocuments({ ...common, sources });
   else await prepareShards({ ...common, files: [values.file] });
   const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
   console.log(JSON.stringify({ peakMb: Math.round(maxRSS / 1024), cpuSeconds: (userCPUTime + systemCPUTime) / 1e6 }));
 } else {
-  const earlier = values.lines === undefined ? [] : readFileSync(values.lines, "utf8").trim().split("\n").map((line) => JSON.parse(line));
+  const earlier =
+    values.lines === undefined
+      ? []
+      : readFileSync(values.lines, "utf8")
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line));
   const folder = mkdtempSync(join(values.tmp, "cloze-prepare-"));
   const fasta = join(folder, "data.fasta");
   const bytes = Number(values.gb) * 1e9;
@@ -57,20 +92,35 @@ if (values.file !== undefined) {
     closeSync(descriptor);
     for (const which of values.cases.split(",").filter((each) => each !== "")) {
       let file = fasta;
-      if (which === "gzip") await pipeline(createReadStream(fasta), createGzip({ level: 1 }), createWriteStream((file = `${fasta}.gz`)));
+      if (which === "gzip")
+        await pipeline(createReadStream(fasta), createGzip({ level: 1 }), createWriteStream((file = `${fasta}.gz`)));
       if (which === "parquet") await writeParquet((file = join(folder, "data.parquet")), sequences, blocks);
       const out = join(folder, which);
       const started = performance.now();
       const load = loadavg()[0];
       mkdirSync(out);
-      const done = await Promise.all((which === "fasta-2" ? ["0", "1"] : [undefined]).map((rank) => child(["--file", file, "--out", out, ...(rank === undefined ? [] : ["--rank", rank])])));
+      const done = await Promise.all(
+        (which === "fasta-2" ? ["0", "1"] : [undefined]).map((rank) =>
+          child(["--file", file, "--out", out, ...(rank === undefined ? [] : ["--rank", rank])]),
+        ),
+      );
       const seconds = (performance.now() - started) / 1000;
       const cpuSeconds = done.reduce((n, each) => n + each.cpuSeconds, 0);
       const perSecond = residues / seconds;
       const coreHours = BFD_RESIDUES / (residues / cpuSeconds) / 3600;
       results.push({
-        case: which, fileMb: Math.round(statSync(file).size / 1e6), residues, seconds: +seconds.toFixed(1), residuesPerSecond: Math.round(perSecond), peakMb: done.map(({ peakMb }) => peakMb), residuesPerCoreSecond: Math.round(residues / cpuSeconds), cores: +(cpuSeconds / seconds).toFixed(2),
-        loadBefore: load, hoursFor393G: +(BFD_RESIDUES / perSecond / 3600).toFixed(1), coreHoursFor393G: +coreHours.toFixed(1), dollarsFor393G: +(coreHours * Number(values.dollars)).toFixed(2),
+        case: which,
+        fileMb: Math.round(statSync(file).size / 1e6),
+        residues,
+        seconds: +seconds.toFixed(1),
+        residuesPerSecond: Math.round(perSecond),
+        peakMb: done.map(({ peakMb }) => peakMb),
+        residuesPerCoreSecond: Math.round(residues / cpuSeconds),
+        cores: +(cpuSeconds / seconds).toFixed(2),
+        loadBefore: load,
+        hoursFor393G: +(BFD_RESIDUES / perSecond / 3600).toFixed(1),
+        coreHoursFor393G: +coreHours.toFixed(1),
+        dollarsFor393G: +(coreHours * Number(values.dollars)).toFixed(2),
       });
       console.log(JSON.stringify(results.at(-1)));
       rmSync(out, { recursive: true });
@@ -80,13 +130,20 @@ if (values.file !== undefined) {
     rmSync(folder, { recursive: true, force: true });
   }
   const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
-  writeFileSync(fileURLToPath(new URL("./results/data-prepare.json", import.meta.url)), `${JSON.stringify({ ...machine, note: values.note, dollarsPerCoreHour: Number(values.dollars), results }, null, 2)}\n`);
+  writeFileSync(
+    fileURLToPath(new URL("./results/data-prepare.json", import.meta.url)),
+    `${JSON.stringify({ ...machine, note: values.note, dollarsPerCoreHour: Number(values.dollars), results }, null, 2)}\n`,
+  );
 }
 
 async function child(args) {
-  const running = spawn(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const running = spawn(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let text = "";
-  running.stdout.on("data", (chunk) => { text += chunk; });
+  running.stdout.on("data", (chunk) => {
+    text += chunk;
+  });
   const [code] = await once(running, "close");
   if (code !== 0) throw new Error(`expected the preparation to end well, got exit code ${code}.`);
   return JSON.parse(text);
@@ -95,7 +152,10 @@ async function child(args) {
 /** Row groups of one block, as published sets have them: id and sequence. */
 async function writeParquet(file, sequences, blocks) {
   const { ParquetWriter, fileWriter, schemaFromColumnData } = await import("hyparquet-writer");
-  const columnData = [{ name: "id", data: sequences.map(([id]) => id) }, { name: "sequence", data: sequences.map(([, sequence]) => sequence) }];
+  const columnData = [
+    { name: "id", data: sequences.map(([id]) => id) },
+    { name: "sequence", data: sequences.map(([, sequence]) => sequence) },
+  ];
   const writer = new ParquetWriter({ writer: fileWriter(file), schema: schemaFromColumnData({ columnData }) });
   for (let i = 0; i < blocks; i++) await writer.write({ columnData, rowGroupSize: sequences.length });
   await writer.finish();

@@ -1,9 +1,10 @@
-// How fast FASTA.gz becomes token shards, in MB of (decompressed) text a second, beside what else reads FASTA in Node. Prints JSON.
+// How fast FASTA.gz becomes token shards, in MB of (decompressed) text a second, beside what else reads FASTA in Node.
+// Prints JSON.
 //
 //   node bench/fasta.mjs [--file some.fasta.gz] [--residues 200000000] [--runs 3]       (after a build)
 //
-// Without --file it makes a file of random proteins with UniRef-like headers and lengths. Every contestant runs in a process of its
-// own, in turn, `runs` times; the best time counts. Contestants:
+// Without --file it makes a file of random proteins with UniRef-like headers and lengths. Every contestant runs in a
+// process of its own, in turn, `runs` times; the best time counts. Contestants:
 //   gunzip            inflating only: the ceiling of one stream
 //   cloze-shards      prepareShards: inflate, parse, hash, split, encode, write, sync
 //   cloze-shards-raw  the same from the plain text
@@ -21,11 +22,22 @@ import { parseArgs } from "node:util";
 import { createGunzip, createGzip } from "node:zlib";
 import { proteins } from "./random-proteins.mjs";
 
-const { values } = parseArgs({ options: { file: { type: "string" }, residues: { type: "string", default: "200000000" }, runs: { type: "string", default: "3" }, only: { type: "string" }, out: { type: "string" } } });
+const { values } = parseArgs({
+  options: {
+    file: { type: "string" },
+    residues: { type: "string", default: "200000000" },
+    runs: { type: "string", default: "3" },
+    only: { type: "string" },
+    out: { type: "string" },
+  },
+});
 
 const contestants = {
   async gunzip(file) {
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 18 }).pipe(createGunzip({ chunkSize: 1 << 20 }))) void chunk;
+    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 18 }).pipe(
+      createGunzip({ chunkSize: 1 << 20 }),
+    ))
+      void chunk;
   },
   "cloze-shards": prepare,
   "cloze-shards-raw": prepare,
@@ -49,7 +61,8 @@ const contestants = {
     const { vocabulary } = esm2();
     const ids = new Map(vocabulary.map((token, id) => [token, id]));
     let tokens = 0;
-    for await (const { sequence } of byLines(file)) tokens += Uint8Array.from(sequence, (residue) => ids.get(residue) ?? 3).length + 2;
+    for await (const { sequence } of byLines(file))
+      tokens += Uint8Array.from(sequence, (residue) => ids.get(residue) ?? 3).length + 2;
     return { tokens };
   },
 };
@@ -57,7 +70,12 @@ const contestants = {
 async function prepare(file) {
   const { prepareShards } = await import("@cloze/data/node");
   const { esm2 } = await import("@cloze/tokenizer-protein");
-  const { index } = await prepareShards({ files: [file], tokenizer: esm2(), out: values.out, split: { seed: 0, valid: 0.005, test: 0.005 } });
+  const { index } = await prepareShards({
+    files: [file],
+    tokenizer: esm2(),
+    out: values.out,
+    split: { seed: 0, valid: 0.005, test: 0.005 },
+  });
   return { records: index.counts.records, residues: index.counts.residues };
 }
 
@@ -87,7 +105,8 @@ if (values.only !== undefined) {
   try {
     const zipped = values.file ?? join(folder, "random.fasta.gz");
     const plain = join(folder, "plain.fasta");
-    if (values.file === undefined) await pipeline(proteins(Number(values.residues)), createGzip({ level: 6 }), createWriteStream(zipped));
+    if (values.file === undefined)
+      await pipeline(proteins(Number(values.residues)), createGzip({ level: 6 }), createWriteStream(zipped));
     await pipeline(createReadStream(zipped), createGunzip({ chunkSize: 1 << 20 }), createWriteStream(plain));
     const textMb = statSync(plain).size / 1e6;
     const runs = {};
@@ -96,15 +115,41 @@ if (values.only !== undefined) {
         const out = join(folder, "out");
         const file = name.endsWith("-raw") ? plain : zipped;
         rmSync(out, { recursive: true, force: true });
-        const line = execFileSync(process.execPath, [fileURLToPath(import.meta.url), "--only", name, "--file", file, "--out", out], { encoding: "utf8" });
+        const line = execFileSync(
+          process.execPath,
+          [fileURLToPath(import.meta.url), "--only", name, "--file", file, "--out", out],
+          { encoding: "utf8" },
+        );
         (runs[name] ??= []).push(JSON.parse(line));
       }
     }
-    const results = Object.fromEntries(Object.entries(runs).map(([name, all]) => {
-      const seconds = Math.min(...all.map((one) => one.seconds));
-      return [name, { mbPerSecond: Math.round(textMb / seconds), seconds: all.map((one) => Number(one.seconds.toFixed(2))), peakMb: Math.max(...all.map((one) => one.peakMb)) }];
-    }));
-    console.log(JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, textMb: Math.round(textMb), gzipMb: Math.round(statSync(zipped).size / 1e6), results }, null, 2));
+    const results = Object.fromEntries(
+      Object.entries(runs).map(([name, all]) => {
+        const seconds = Math.min(...all.map((one) => one.seconds));
+        return [
+          name,
+          {
+            mbPerSecond: Math.round(textMb / seconds),
+            seconds: all.map((one) => Number(one.seconds.toFixed(2))),
+            peakMb: Math.max(...all.map((one) => one.peakMb)),
+          },
+        ];
+      }),
+    );
+    console.log(
+      JSON.stringify(
+        {
+          node: process.version,
+          cpu: cpus()[0]?.model,
+          cores: cpus().length,
+          textMb: Math.round(textMb),
+          gzipMb: Math.round(statSync(zipped).size / 1e6),
+          results,
+        },
+        null,
+        2,
+      ),
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,17 +1,23 @@
-// Packed rows against padded ones: residues a second of training steps of one model over the same sequences, on the CPU.
+// Packed rows against padded ones: residues a second of training steps of one model over the same sequences, on the
+// CPU.
 //
-//   node --import tsx --conditions=@cloze/source bench/packed.mjs [--data FILE.fasta[.gz]] [--length 512] [--tokens 2048]
+//   node --import tsx --conditions=@cloze/source bench/packed.mjs [--data FILE.fasta[.gz]] [--length 512] [--tokens
+//   2048]
 //     [--layers 4] [--hidden 256] [--heads 4] [--rounds 5] [--threads 1] [--buckets 64] [--json FILE]
 //
 // Three layouts of every sequence once, each in batches of --tokens positions:
 //   packed    as `cloze pretrain` trains: as many whole sequences in a row of --length as fit
 //   padded    one sequence a row of --length
-//   bucketed  one sequence a row, rows of the shortest of lengths --buckets apart that holds it: the strictest padding there is
-//             without packing. Its batches hold sequences of like length, which training on all of them in turn would not want.
-// A step is loss, gradient and AdamW of an ESM-2 (masks at 15 %), and takes as long as its shape: what is measured is the median
-// step of each shape, the shapes taking turns so that a busy neighbour disturbs all of them (one that several layouts have is one
-// program, run on the batches of each, and the median is over all); a layout's time is the sum over its batches. Times are of the wall clock and of the processor (all threads); on a shared machine the second is the one to read.
-// Preparing batches is left out: it runs beside the device. Without --data it is the bundled sample.
+//   bucketed  one sequence a row, rows of the shortest of lengths --buckets apart that holds it: the strictest padding
+//             there is
+//             without packing. Its batches hold sequences of like length, which training on all of them in turn would
+//             not want.
+// A step is loss, gradient and AdamW of an ESM-2 (masks at 15 %), and takes as long as its shape: what is measured is
+// the median step of each shape, the shapes taking turns so that a busy neighbour disturbs all of them (one that
+// several layouts have is one program, run on the batches of each, and the median is over all); a layout's time is the
+// sum over its batches. Times are of the wall clock and of the processor (all threads); on a shared machine the second
+// is the one to read. Preparing batches is left out: it runs beside the device. Without --data it is the bundled
+// sample.
 import { writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,16 +35,34 @@ import { initialState, stepProgram } from "@cloze/trainer";
 const SAMPLE = fileURLToPath(new URL("../apps/cli/sample/uniprot-sample.fasta.gz", import.meta.url));
 const { values: options } = parseArgs({
   options: {
-    data: { type: "string", default: SAMPLE }, length: { type: "string", default: "512" }, tokens: { type: "string", default: "2048" }, layers: { type: "string", default: "4" }, hidden: { type: "string", default: "256" },
-    heads: { type: "string", default: "4" }, rounds: { type: "string", default: "5" }, threads: { type: "string", default: "1" }, buckets: { type: "string", default: "64" }, json: { type: "string" },
+    data: { type: "string", default: SAMPLE },
+    length: { type: "string", default: "512" },
+    tokens: { type: "string", default: "2048" },
+    layers: { type: "string", default: "4" },
+    hidden: { type: "string", default: "256" },
+    heads: { type: "string", default: "4" },
+    rounds: { type: "string", default: "5" },
+    threads: { type: "string", default: "1" },
+    buckets: { type: "string", default: "64" },
+    json: { type: "string" },
   },
 });
 const number = (name) => {
   const n = Number(options[name]);
-  if (!Number.isInteger(n) || n < 1) throw new Error(`bench: --${name}: expected a whole number from 1, got ${options[name]}`);
+  if (!Number.isInteger(n) || n < 1)
+    throw new Error(`bench: --${name}: expected a whole number from 1, got ${options[name]}`);
   return n;
 };
-const [length, tokens, layers, hidden, heads, rounds, threads, apart] = ["length", "tokens", "layers", "hidden", "heads", "rounds", "threads", "buckets"].map(number);
+const [length, tokens, layers, hidden, heads, rounds, threads, apart] = [
+  "length",
+  "tokens",
+  "layers",
+  "hidden",
+  "heads",
+  "rounds",
+  "threads",
+  "buckets",
+].map(number);
 if (tokens < length) throw new Error(`bench: --tokens: expected at least a row of ${length}, got ${tokens}`);
 
 const tokenizer = esm2Tokenizer();
@@ -46,7 +70,8 @@ const { pad, start, end } = tokenizer.special;
 const special = { pad, start, end };
 const sequences = [];
 const text = new TextDecoder();
-for await (const { sequence } of readFasta(options.data).records()) sequences.push(tokenizer.encode(text.decode(sequence), { special: false }).ids);
+for await (const { sequence } of readFasta(options.data).records())
+  sequences.push(tokenizer.encode(text.decode(sequence), { special: false }).ids);
 const data = memoryDataset(sequences);
 const seed = 1;
 
@@ -75,54 +100,112 @@ const rowsPerBatch = Math.floor(tokens / length);
 const lengths = Array.from({ length: Math.ceil(length / apart) }, (_, i) => Math.min(length, (i + 1) * apart));
 const packed = packedBatches(data, { seed, length, rowsPerBatch, special });
 const padded = packedBatches(data, { seed, length, rowsPerBatch, special, sequencesPerRow: 1 });
-const bucketed = paddedBatches(data, { seed, special, maxSequence: length, tokensPerBatch: tokens, buckets: lengths, crop: "random" });
+const bucketed = paddedBatches(data, {
+  seed,
+  special,
+  maxSequence: length,
+  tokensPerBatch: tokens,
+  buckets: lengths,
+  crop: "random",
+});
 const whole = (batches) => Math.floor(batches.rowsIn(0) / rowsPerBatch);
-const layouts = { packed: await layout(packed, whole(packed)), padded: await layout(padded, whole(padded)), bucketed: await layout(bucketed, bucketed.count) };
+const layouts = {
+  packed: await layout(packed, whole(packed)),
+  padded: await layout(padded, whole(padded)),
+  bucketed: await layout(bucketed, bucketed.count),
+};
 
 const cpu = backend({ threads });
 const contenders = [];
 const programs = new Map();
 let session;
-for (const [name, { shapes }] of Object.entries(layouts)) for (const [shape, { batch }] of shapes) {
-  const { feeds } = objective.prepare(batch, { seed, step: 0, evaluation: false });
-  const types = Object.fromEntries(Object.entries(feeds).map(([feed, { dtype, shape: s }]) => [feed, { dtype, shape: s }]));
-  const key = JSON.stringify(types);
-  if (!programs.has(key)) {
-    const program = stepProgram(setup, types);
-    session ??= await cpu.start(initialState([program], weights));
-    programs.set(key, { executable: await cpu.compile(program), used: program.feeds.map((f) => f.attrs.name), wall: [], cpu: [] });
+for (const [name, { shapes }] of Object.entries(layouts))
+  for (const [shape, { batch }] of shapes) {
+    const { feeds } = objective.prepare(batch, { seed, step: 0, evaluation: false });
+    const types = Object.fromEntries(
+      Object.entries(feeds).map(([feed, { dtype, shape: s }]) => [feed, { dtype, shape: s }]),
+    );
+    const key = JSON.stringify(types);
+    if (!programs.has(key)) {
+      const program = stepProgram(setup, types);
+      session ??= await cpu.start(initialState([program], weights));
+      programs.set(key, {
+        executable: await cpu.compile(program),
+        used: program.feeds.map((f) => f.attrs.name),
+        wall: [],
+        cpu: [],
+      });
+    }
+    contenders.push({ name, shape, feeds, program: programs.get(key) });
   }
-  contenders.push({ name, shape, feeds, program: programs.get(key) });
-}
 // One round to warm up.
-for (let round = 0; round <= rounds; round++) for (const { feeds, program: { executable, wall, cpu: processor, used } } of contenders) {
-  const all = { ...feeds, ...optimizer.hostScalars(round + 1, 1e-4), "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed, round) } };
-  const given = Object.fromEntries(Object.entries(all).filter(([name]) => used.includes(name)));
-  const usage = process.cpuUsage();
-  const began = performance.now();
-  await session.run(executable, given);
-  const ms = performance.now() - began;
-  const spent = process.cpuUsage(usage);
-  if (round === 0) continue;
-  wall.push(ms);
-  processor.push((spent.user + spent.system) / 1000);
-}
+for (let round = 0; round <= rounds; round++)
+  for (const {
+    feeds,
+    program: { executable, wall, cpu: processor, used },
+  } of contenders) {
+    const all = {
+      ...feeds,
+      ...optimizer.hostScalars(round + 1, 1e-4),
+      "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed, round) },
+    };
+    const given = Object.fromEntries(Object.entries(all).filter(([name]) => used.includes(name)));
+    const usage = process.cpuUsage();
+    const began = performance.now();
+    await session.run(executable, given);
+    const ms = performance.now() - began;
+    const spent = process.cpuUsage(usage);
+    if (round === 0) continue;
+    wall.push(ms);
+    processor.push((spent.user + spent.system) / 1000);
+  }
 for (const { executable } of programs.values()) await executable.dispose();
 await session.dispose();
 await cpu.dispose();
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor((list.length - 1) / 2)];
-const rows = Object.fromEntries(Object.entries(layouts).map(([name, { shapes, residues, fill }]) => {
-  const steps = contenders.filter((c) => c.name === name).map(({ shape, program: { wall, cpu: processor } }) => ({ shape, steps: shapes.get(shape).steps, wallMs: median(wall), cpuMs: median(processor) }));
-  const of = (clock) => residues / (steps.reduce((sum, s) => sum + s.steps * s[clock], 0) / 1000);
-  return [name, { residues, fill, residuesPerSecond: of("wallMs"), residuesPerProcessorSecond: of("cpuMs"), steps }];
-}));
-const ratio = (key) => Object.fromEntries(["padded", "bucketed"].map((name) => [`packed / ${name}`, rows.packed[key] / rows[name][key]]));
+const rows = Object.fromEntries(
+  Object.entries(layouts).map(([name, { shapes, residues, fill }]) => {
+    const steps = contenders
+      .filter((c) => c.name === name)
+      .map(({ shape, program: { wall, cpu: processor } }) => ({
+        shape,
+        steps: shapes.get(shape).steps,
+        wallMs: median(wall),
+        cpuMs: median(processor),
+      }));
+    const of = (clock) => residues / (steps.reduce((sum, s) => sum + s.steps * s[clock], 0) / 1000);
+    return [name, { residues, fill, residuesPerSecond: of("wallMs"), residuesPerProcessorSecond: of("cpuMs"), steps }];
+  }),
+);
+const ratio = (key) =>
+  Object.fromEntries(["padded", "bucketed"].map((name) => [`packed / ${name}`, rows.packed[key] / rows[name][key]]));
 const result = {
-  bench: "packed", data: basename(options.data), sequences: sequences.length, model: { layers, hidden, heads, intermediate: 4 * hidden }, length, tokens, bucketsApart: apart, threads, rounds, node: process.version,
-  note: "medians; shapes take turns in one run on a shared machine", rows, ratio: { wall: ratio("residuesPerSecond"), cpu: ratio("residuesPerProcessorSecond") },
+  bench: "packed",
+  data: basename(options.data),
+  sequences: sequences.length,
+  model: { layers, hidden, heads, intermediate: 4 * hidden },
+  length,
+  tokens,
+  bucketsApart: apart,
+  threads,
+  rounds,
+  node: process.version,
+  note: "medians; shapes take turns in one run on a shared machine",
+  rows,
+  ratio: { wall: ratio("residuesPerSecond"), cpu: ratio("residuesPerProcessorSecond") },
 };
-console.log(`${result.data}: ${sequences.length} sequences; ESM-2 of ${layers} x ${hidden}, ${heads} heads; ${tokens} positions a step, rows of ${length}; ${threads} thread(s), ${rounds} rounds`);
-for (const [name, { fill, residuesPerSecond, residuesPerProcessorSecond, steps }] of Object.entries(rows)) console.log(`${name.padEnd(9)} ${(100 * fill).toFixed(1).padStart(5)} % residues  ${residuesPerSecond.toFixed(0).padStart(6)} residues/s, ${residuesPerProcessorSecond.toFixed(0).padStart(6)} a processor second  ${steps.map((s) => `${s.shape}: ${s.steps} of ${s.cpuMs.toFixed(0)} ms`).join(", ")}`);
-for (const [name, value] of Object.entries(result.ratio.cpu)) console.log(`${name} ${value.toFixed(2)} by the processor, ${result.ratio.wall[name].toFixed(2)} by the wall clock`);
+console.log(
+  `${result.data}: ${sequences.length} sequences; ESM-2 of ${layers} x ${hidden}, ${heads} heads; ${tokens} ` +
+    `positions a step, rows of ${length}; ${threads} thread(s), ${rounds} rounds`,
+);
+for (const [name, { fill, residuesPerSecond, residuesPerProcessorSecond, steps }] of Object.entries(rows))
+  console.log(
+    `${name.padEnd(9)} ${(100 * fill).toFixed(1).padStart(5)} % residues  ` +
+      `${residuesPerSecond.toFixed(0).padStart(6)} residues/s, ` +
+      `${residuesPerProcessorSecond.toFixed(0).padStart(6)} a processor second  ` +
+      `${steps.map((s) => `${s.shape}: ${s.steps} of ${s.cpuMs.toFixed(0)} ms`).join(", ")}`,
+  );
+for (const [name, value] of Object.entries(result.ratio.cpu))
+  console.log(`${name} ${value.toFixed(2)} by the processor, ${result.ratio.wall[name].toFixed(2)} by the wall clock`);
 if (options.json) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`);

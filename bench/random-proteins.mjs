@@ -1,7 +1,28 @@
-// Random proteins as FASTA text: residues at UniProt's frequencies, lengths log-normal with a median of 280, headers as UniRef writes them.
-// A generator of Buffers of about 1 MB, the same for the same arguments.
+// Random proteins as FASTA text: residues at UniProt's frequencies, lengths log-normal with a median of 280, headers as
+// UniRef writes them. A generator of Buffers of about 1 MB, the same for the same arguments.
 
-const FREQUENCIES = { L: 9.9, A: 8.3, G: 7.1, V: 6.9, E: 6.2, S: 6.6, I: 5.9, K: 5.8, R: 5.5, D: 5.5, T: 5.3, P: 4.7, N: 4.1, Q: 3.9, F: 3.9, Y: 2.9, M: 2.4, H: 2.3, C: 1.4, W: 1.1 };
+const FREQUENCIES = {
+  L: 9.9,
+  A: 8.3,
+  G: 7.1,
+  V: 6.9,
+  E: 6.2,
+  S: 6.6,
+  I: 5.9,
+  K: 5.8,
+  R: 5.5,
+  D: 5.5,
+  T: 5.3,
+  P: 4.7,
+  N: 4.1,
+  Q: 3.9,
+  F: 3.9,
+  Y: 2.9,
+  M: 2.4,
+  H: 2.3,
+  C: 1.4,
+  W: 1.1,
+};
 
 export function* proteins(residues, { seed = 1, medianLength = 280, longest = 35_000 } = {}) {
   const total = Object.values(FREQUENCIES).reduce((a, b) => a + b, 0);
@@ -23,7 +44,9 @@ export function* proteins(residues, { seed = 1, medianLength = 280, longest = 35
   for (let made = 0; made < residues;) {
     const normal = Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
     const length = Math.max(12, Math.min(longest, residues - made, Math.round(medianLength * Math.exp(0.7 * normal))));
-    const header = `>UniRef50_A0A${next().toString(36).toUpperCase().padStart(7, "0")} Uncharacterized protein n=${1 + (next() >>> 28)} Tax=Bacterium sp. TaxID=${next() >>> 12} RepID=A0A${record}_9BACT\n`;
+    const header =
+      `>UniRef50_A0A${next().toString(36).toUpperCase().padStart(7, "0")} Uncharacterized protein ` +
+      `n=${1 + (next() >>> 28)} Tax=Bacterium sp. TaxID=${next() >>> 12} RepID=A0A${record}_9BACT\n`;
     if (at + header.length + 2 * length + 2 > out.length) {
       yield out.subarray(0, at);
       out = Buffer.alloc(Math.max(1 << 20, header.length + 2 * length + 2));

@@ -20,9 +20,12 @@ function median(command, args) {
   return { medianMs: Math.round(times[Math.floor(times.length / 2)]), minMs: Math.round(times[0]) };
 }
 
-console.log(JSON.stringify({
-  bench: "startup", node: process.version,
-  emptyNode: median(process.execPath, ["-e", ""]),
-  direct: median(process.execPath, ["apps/cli/bin/cloze.js", "--help"]),
-  npx: median("npx", ["cloze", "--help"]),
-}));
+console.log(
+  JSON.stringify({
+    bench: "startup",
+    node: process.version,
+    emptyNode: median(process.execPath, ["-e", ""]),
+    direct: median(process.execPath, ["apps/cli/bin/cloze.js", "--help"]),
+    npx: median("npx", ["cloze", "--help"]),
+  }),
+);

@@ -1,7 +1,16 @@
-// The step that bench/step.mjs measures: forward, backward and AdamW of a pre-LN encoder with GELU, learned positions and a
-// tied head on every position. As a program of ours, and its data; step-jax.mjs writes the same in jax-js.
+// The step that bench/step.mjs measures: forward, backward and AdamW of a pre-LN encoder with GELU, learned positions
+// and a tied head on every position. As a program of ours, and its data; step-jax.mjs writes the same in jax-js.
 import { crossEntropy, gelu, Graph, program } from "@cloze/graph";
-import { embeddingTable, feedForward, initialize, layerNormLayer, linear, project, rootScope, selfAttention } from "@cloze/nn";
+import {
+  embeddingTable,
+  feedForward,
+  initialize,
+  layerNormLayer,
+  linear,
+  project,
+  rootScope,
+  selfAttention,
+} from "@cloze/nn";
 import { adamw, gradients } from "@cloze/optim";
 
 export const shape = { layers: 4, hidden: 256, heads: 4, intermediate: 1024, batch: 8, seq: 128, vocab: 33 };
@@ -23,7 +32,10 @@ export function encoderStep(sizes = shape, { rope = false, weightDecay = optimiz
   for (let i = 0; i < layers; i++) {
     const layer = root.at(`layer.${i}`);
     const block = layer.at("attention");
-    const mixed = selfAttention(block.at("self"), layerNormLayer(block.at("LayerNorm"), x, 1e-5), { heads, ...(rope && { rope: { positions } }) });
+    const mixed = selfAttention(block.at("self"), layerNormLayer(block.at("LayerNorm"), x, 1e-5), {
+      heads,
+      ...(rope && { rope: { positions } }),
+    });
     x = x.add(linear(block.at("output.dense"), mixed, hidden));
     x = x.add(feedForward(layer, layerNormLayer(layer.at("LayerNorm"), x, 1e-5), { intermediate, activation: gelu }));
   }
@@ -33,14 +45,28 @@ export function encoderStep(sizes = shape, { rope = false, weightDecay = optimiz
   const { lr, ...rest } = optimizer;
   const adam = adamw({ ...rest, weightDecay });
   const { parameters } = root;
-  const { state, updates } = adam.update({ graph, parameters, gradients: gradients(loss, parameters), gradScale: graph.const(1, "f32") });
+  const { state, updates } = adam.update({
+    graph,
+    parameters,
+    gradients: gradients(loss, parameters),
+    gradScale: graph.const(1, "f32"),
+  });
   const first = initialize(parameters, 1);
-  for (const s of state) first[s.attrs.name] = { dtype: "f32", shape: s.shape, data: new Float32Array(s.shape.reduce((n, d) => n * d, 1)) };
+  for (const s of state)
+    first[s.attrs.name] = { dtype: "f32", shape: s.shape, data: new Float32Array(s.shape.reduce((n, d) => n * d, 1)) };
 
-  const drawn = (salt) => Int32Array.from({ length: rows }, (_, i) => Math.imul(i * 2 + salt, 2654435761) >>> 8).map((v) => v % vocab);
-  const data = { ids: { dtype: "i32", shape: [rows], data: drawn(1) }, targets: { dtype: "i32", shape: [rows], data: drawn(7) } };
+  const drawn = (salt) =>
+    Int32Array.from({ length: rows }, (_, i) => Math.imul(i * 2 + salt, 2654435761) >>> 8).map((v) => v % vocab);
+  const data = {
+    ids: { dtype: "i32", shape: [rows], data: drawn(1) },
+    targets: { dtype: "i32", shape: [rows], data: drawn(7) },
+  };
   return {
-    program: program(graph, { state: [...[...parameters.values()].map((p) => p.tensor), ...state], outputs: { loss }, updates }),
+    program: program(graph, {
+      state: [...[...parameters.values()].map((p) => p.tensor), ...state],
+      outputs: { loss },
+      updates,
+    }),
     state: first,
     feeds: (t) => ({ ...data, ...adam.hostScalars(t, lr) }),
   };

@@ -1,6 +1,7 @@
-// The products of a program alone, nothing else: a plain ONNX MatMul [m, k] x [k, n] for each one it runs, or (`transposed`) Gemm
-// and FusedMatMul with the transposes they have in the step, which the engine does itself and which cost it up to 15 %. One element of each result is read, so that none can be left out; operands come from small pools, so that none is computed twice
-// and caches stay at least as warm as they are in the step.
+// The products of a program alone, nothing else: a plain ONNX MatMul [m, k] x [k, n] for each one it runs, or
+// (`transposed`) Gemm and FusedMatMul with the transposes they have in the step, which the engine does itself and which
+// cost it up to 15 %. One element of each result is read, so that none can be left out; operands come from small pools,
+// so that none is computed twice and caches stay at least as warm as they are in the step.
 import { Graph, isOp, lower, order, program, programRoots } from "@cloze/graph";
 import { nativeIn } from "@cloze/onnx";
 
@@ -25,7 +26,11 @@ export function productsOf(step, { transposed = false } = {}) {
       const name = `${side} ${key} ${at}`;
       const t = graph.input(name, "f32", shape);
       if (!(name in state)) {
-        state[name] = { dtype: "f32", shape, data: Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => Math.sin(i)) };
+        state[name] = {
+          dtype: "f32",
+          shape,
+          data: Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => Math.sin(i)),
+        };
         inputs.push(t);
       }
       return t;

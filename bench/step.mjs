@@ -1,12 +1,14 @@
 // One training step of an encoder (forward, backward, AdamW; see step-encoder.mjs) on the CPU backend, against
-//   1. its products alone: the same matrix products as plain ONNX MatMul nodes, what the engine can do at best, and as Gemm nodes
+//   1. its products alone: the same matrix products as plain ONNX MatMul nodes, what the engine can do at best, and as
+//      Gemm nodes
 //      with the transposes they have in the step;
 //   2. @jax-js/jax on wasm, jitted, the same step to the same losses.
 //
-//   taskset -c 0 node --import tsx --conditions=@cloze/source bench/step.mjs [--rounds 30] [--threads 1] [--no-jax] [--rope] [--profile PREFIX]
+//   taskset -c 0 node --import tsx --conditions=@cloze/source bench/step.mjs [--rounds 30] [--threads 1] [--no-jax]
+//   [--rope] [--profile PREFIX]
 //
-// The three take turns, so that a busy neighbour disturbs all of them; what counts is the ratios of one run. Times are of the
-// wall clock and of the processor (all threads); on a shared machine the second is the one to read.
+// The three take turns, so that a busy neighbour disturbs all of them; what counts is the ratios of one run. Times are
+// of the wall clock and of the processor (all threads); on a shared machine the second is the one to read.
 import { parseArgs } from "node:util";
 import { backend } from "@cloze/backend-onnxruntime";
 import { encoderStep, shape } from "./step-encoder.mjs";
@@ -15,8 +17,11 @@ import { jaxStep } from "./step-jax.mjs";
 
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: "string", default: "30" }, threads: { type: "string", default: "1" }, "no-jax": { type: "boolean", default: false },
-    rope: { type: "boolean", default: false }, profile: { type: "string" },
+    rounds: { type: "string", default: "30" },
+    threads: { type: "string", default: "1" },
+    "no-jax": { type: "boolean", default: false },
+    rope: { type: "boolean", default: false },
+    profile: { type: "string" },
   },
 });
 const rounds = Number(options.rounds);
@@ -63,19 +68,33 @@ await executable.dispose();
 await cpu.dispose();
 
 const quantile = (list, q) => [...list].sort((a, b) => a - b)[Math.floor((list.length - 1) * q)];
-console.log(`${products.count} products, ${(products.flop / 1e9).toFixed(1)} GFLOP; ${threads} thread(s), ${rounds} rounds; compiled in ${compiledMs.toFixed(0)} ms`);
+console.log(
+  `${products.count} products, ${(products.flop / 1e9).toFixed(1)} GFLOP; ${threads} thread(s), ${rounds} ` +
+    `rounds; compiled in ${compiledMs.toFixed(0)} ms`,
+);
 for (const clock of ["wall", "cpu"]) {
-  for (const [label, q] of [["least", 0], ["tenth", 0.1], ["median", 0.5]]) {
+  for (const [label, q] of [
+    ["least", 0],
+    ["tenth", 0.1],
+    ["median", 0.5],
+  ]) {
     const at = (name) => quantile(times[name][clock], q);
     const of = (name) => `${at(name).toFixed(1)} ms (${(products.flop / at(name) / 1e6).toFixed(0)} GFLOPS)`;
     const share = (name) => (at(name) / at("step")).toFixed(3);
     console.log(
-      `${clock.padEnd(4)} ${label.padEnd(6)}  step ${of("step")}; products alone ${of("products")}, ${share("products")} of the step; with their transposes ${of("gemms")}, ${share("gemms")}` +
-      (jax ? `; jax-js ${at("jax").toFixed(0)} ms: ${(at("jax") / at("step")).toFixed(1)} times the step` : ""),
+      `${clock.padEnd(4)} ${label.padEnd(6)}  step ${of("step")}; products alone ${of("products")}, ` +
+        `${share("products")} of the step; with their transposes ${of("gemms")}, ${share("gemms")}` +
+        (jax ? `; jax-js ${at("jax").toFixed(0)} ms: ${(at("jax") / at("step")).toFixed(1)} times the step` : ""),
     );
   }
 }
 if (jax) {
-  const worst = Math.max(...times.step.losses.map((loss, i) => Math.abs(loss - times.jax.losses[i]) / times.jax.losses[i]));
-  console.log(`losses ${times.step.losses[0].toFixed(6)} … ${times.step.losses.at(-1).toFixed(6)}, jax-js ${times.jax.losses[0].toFixed(6)} … ${times.jax.losses.at(-1).toFixed(6)}; largest relative difference ${worst.toExponential(1)}`);
+  const worst = Math.max(
+    ...times.step.losses.map((loss, i) => Math.abs(loss - times.jax.losses[i]) / times.jax.losses[i]),
+  );
+  console.log(
+    `losses ${times.step.losses[0].toFixed(6)} … ${times.step.losses.at(-1).toFixed(6)}, jax-js ` +
+      `${times.jax.losses[0].toFixed(6)} … ${times.jax.losses.at(-1).toFixed(6)}; largest relative difference ` +
+      `${worst.toExponential(1)}`,
+  );
 }

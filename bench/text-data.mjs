@@ -1,8 +1,11 @@
-// Throughput and peak memory of reading text, and of preparing shards from it, each format in a process of its own. Prints JSON lines.
+// Throughput and peak memory of reading text, and of preparing shards from it, each format in a process of its own.
+// Prints JSON lines.
 //
-//   node bench/text-data.mjs [--mb 500] [--formats text,jsonl,csv,parquet] [--dedup]       (after a build; needs twice that much disk)
+//   node bench/text-data.mjs [--mb 500] [--formats text,jsonl,csv,parquet] [--dedup]       (after a build; needs twice
+//   that much disk)
 //
-// MB are of the file (of Parquet, uncompressed text is about twice that); peakMb is the largest resident size of the process.
+// MB are of the file (of Parquet, uncompressed text is about twice that); peakMb is the largest resident size of the
+// process.
 import { execFileSync } from "node:child_process";
 import { createWriteStream, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,14 +15,30 @@ import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-const { values } = parseArgs({ options: { mb: { type: "string", default: "500" }, formats: { type: "string", default: "text,jsonl,csv,parquet" }, dedup: { type: "boolean", default: false }, file: { type: "string" }, out: { type: "string" }, vocab: { type: "string" } } });
+const { values } = parseArgs({
+  options: {
+    mb: { type: "string", default: "500" },
+    formats: { type: "string", default: "text,jsonl,csv,parquet" },
+    dedup: { type: "boolean", default: false },
+    file: { type: "string" },
+    out: { type: "string" },
+    vocab: { type: "string" },
+  },
+});
 
 let state = 1;
 const draw = (below) => ((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 8) % below;
-const words = Array.from({ length: 20_000 }, (_, i) => Array.from({ length: 2 + (i % 9) }, () => String.fromCharCode(97 + draw(26))).join(""));
+const words = Array.from({ length: 20_000 }, (_, i) =>
+  Array.from({ length: 2 + (i % 9) }, () => String.fromCharCode(97 + draw(26))).join(""),
+);
 
 /** A document of 1 to 12 sentences; frequent words are frequent. */
-const document = () => Array.from({ length: 1 + draw(12) }, () => `${Array.from({ length: 5 + draw(25) }, () => words[Math.floor(draw(1000) ** 2 / 50 / (1 + draw(8)))]).join(" ")}.`);
+const document = () =>
+  Array.from(
+    { length: 1 + draw(12) },
+    () =>
+      `${Array.from({ length: 5 + draw(25) }, () => words[Math.floor(draw(1000) ** 2 / 50 / (1 + draw(8)))]).join(" ")}.`,
+  );
 
 const WRITERS = {
   text: (sentences) => `${sentences.join("\n")}\n\n`,
@@ -45,7 +64,10 @@ async function writeParquet(file, bytes) {
     texts.push(text);
     written += text.length;
   }
-  writeFileSync(file, new Uint8Array(parquetWriteBuffer({ columnData: [{ name: "text", data: texts }], rowGroupSize: 10_000 })));
+  writeFileSync(
+    file,
+    new Uint8Array(parquetWriteBuffer({ columnData: [{ name: "text", data: texts }], rowGroupSize: 10_000 })),
+  );
 }
 
 if (values.file !== undefined) {
@@ -65,20 +87,66 @@ if (values.file !== undefined) {
   const { index } = await prepareDocuments({ sources, tokenizer, out: values.out, filter: { dedup: values.dedup } });
   const seconds = (performance.now() - prepare) / 1000;
   const tokens = Object.values(index.splits).reduce((n, split) => n + split.tokens, 0);
-  console.log(JSON.stringify({ mb: Math.round(mb), documents: index.counts.records, readMbPerSecond: Math.round(mb / readSeconds), readPeakMb, prepareMbPerSecond: +(mb / seconds).toFixed(1), tokensPerSecond: Math.round(tokens / seconds), preparePeakMb: peakMb() }));
+  console.log(
+    JSON.stringify({
+      mb: Math.round(mb),
+      documents: index.counts.records,
+      readMbPerSecond: Math.round(mb / readSeconds),
+      readPeakMb,
+      prepareMbPerSecond: +(mb / seconds).toFixed(1),
+      tokensPerSecond: Math.round(tokens / seconds),
+      preparePeakMb: peakMb(),
+    }),
+  );
 } else {
   const folder = mkdtempSync(join(tmpdir(), "cloze-text-"));
   const vocab = join(folder, "vocab.txt");
   const letters = "abcdefghijklmnopqrstuvwxyz".split("");
-  writeFileSync(vocab, [...new Set(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", ...letters, ...letters.map((letter) => `##${letter}`), ...words.slice(0, 12_000)])].join("\n"));
+  writeFileSync(
+    vocab,
+    [
+      ...new Set([
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        ".",
+        ...letters,
+        ...letters.map((letter) => `##${letter}`),
+        ...words.slice(0, 12_000),
+      ]),
+    ].join("\n"),
+  );
   try {
     for (const format of values.formats.split(",")) {
       const file = join(folder, `data.${format === "text" ? "txt" : format}`);
       const bytes = Number(values.mb) * 1e6;
       if (format === "parquet") await writeParquet(file, bytes);
       else await pipeline(Readable.from(chunks(format, bytes)), createWriteStream(file));
-      const line = execFileSync(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), "--file", file, "--out", join(folder, format), "--vocab", vocab, ...(values.dedup ? ["--dedup"] : [])], { encoding: "utf8" });
-      console.log(JSON.stringify({ node: process.version, format, fileMb: Math.round(statSync(file).size / 1e6), ...JSON.parse(line) }));
+      const line = execFileSync(
+        process.execPath,
+        [
+          ...process.execArgv,
+          fileURLToPath(import.meta.url),
+          "--file",
+          file,
+          "--out",
+          join(folder, format),
+          "--vocab",
+          vocab,
+          ...(values.dedup ? ["--dedup"] : []),
+        ],
+        { encoding: "utf8" },
+      );
+      console.log(
+        JSON.stringify({
+          node: process.version,
+          format,
+          fileMb: Math.round(statSync(file).size / 1e6),
+          ...JSON.parse(line),
+        }),
+      );
       rmSync(file);
     }
   } finally {

@@ -1,8 +1,9 @@
 /**
- * Bytes to uint8 ids, MB/s on one core: the byte path of @cloze/tokenizer-protein on clean, soft-masked and line-wrapped residues.
+ * Bytes to uint8 ids, MB/s on one core: the byte path of @cloze/tokenizer-protein on clean, soft-masked and
+ * line-wrapped residues.
  *
- * Run: node bench/tokenizer-protein.mjs [folder of an installed @huggingface/tokenizers], after a build. Beside it: `encode` of the
- * same records, and the peer on the files that our tokenizer writes.
+ * Run: node bench/tokenizer-protein.mjs [folder of an installed @huggingface/tokenizers], after a build. Beside it:
+ * `encode` of the same records, and the peer on the files that our tokenizer writes.
  */
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -14,7 +15,8 @@ const MEGABYTES = 64;
 const ROUNDS = 7;
 const LENGTH = 350;
 // Residues at about the frequency they have in UniRef50.
-const RESIDUES = "LLLLLLLLLLAAAAAAAAAGGGGGGGVVVVVVVSSSSSSSSEEEEEERRRRRRTTTTTTIIIIIIDDDDDDPPPPPKKKKKQQQQNNNNFFFFYYYMMHHWCX";
+const RESIDUES =
+  "LLLLLLLLLLAAAAAAAAAGGGGGGGVVVVVVVSSSSSSSSEEEEEERRRRRRTTTTTTIIIIIIDDDDDDPPPPPKKKKKQQQQNNNNFFFFYYYMMHHWCX";
 
 let state = 7;
 const below = (bound) => (state = (state * 48271) % 2147483647) % bound;
@@ -32,9 +34,15 @@ const corpora = {
   "all lower case": corpus(() => residue().toLowerCase()),
 };
 
-const cpuMs = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1e3; };
+const cpuMs = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e3;
+};
 
-/** Best and median MB per second of processor time over the rounds (so that a busy machine tells the same); the first is warm-up. */
+/**
+ * Best and median MB per second of processor time over the rounds (so that a busy machine tells the same); the first is
+ * warm-up.
+ */
 function measure(bytes, run) {
   const rates = [];
   for (let round = 0; round <= ROUNDS; round++) {
@@ -46,7 +54,9 @@ function measure(bytes, run) {
   return `${sorted.at(-1).toFixed(0).padStart(6)} ${sorted[sorted.length >> 1].toFixed(0).padStart(8)}`;
 }
 
-console.log(`${cpus()[0]?.model ?? "unknown processor"}, node ${process.versions.node}; ${MEGABYTES} MB in records of ${LENGTH}`);
+console.log(
+  `${cpus()[0]?.model ?? "unknown processor"}, node ${process.versions.node}; ${MEGABYTES} MB in records of ${LENGTH}`,
+);
 console.log(`${"MB/s".padEnd(52)}   best   median`);
 const line = (what, rates) => console.log(what.padEnd(50), rates);
 
@@ -54,28 +64,46 @@ for (const tokenizer of [esm2(), protbert(), amplify()]) {
   for (const [name, source] of Object.entries(corpora)) {
     const out = new Uint8Array(source.length);
     const issues = new IssueCounter();
-    line(`encodeBytes ${tokenizer.name}, ${name}`, measure(source.length, () => {
-      let at = 0;
-      for (let start = 0; start < source.length; start += LENGTH) at += tokenizer.encodeBytes(source, start, Math.min(source.length, start + LENGTH), out, at, issues);
-    }));
+    line(
+      `encodeBytes ${tokenizer.name}, ${name}`,
+      measure(source.length, () => {
+        let at = 0;
+        for (let start = 0; start < source.length; start += LENGTH)
+          at += tokenizer.encodeBytes(source, start, Math.min(source.length, start + LENGTH), out, at, issues);
+      }),
+    );
   }
 }
 
 const sample = new TextDecoder().decode(corpora["upper case"].subarray(0, 2e6));
-const records = Array.from({ length: Math.floor(sample.length / LENGTH) }, (_, i) => sample.slice(i * LENGTH, (i + 1) * LENGTH));
+const records = Array.from({ length: Math.floor(sample.length / LENGTH) }, (_, i) =>
+  sample.slice(i * LENGTH, (i + 1) * LENGTH),
+);
 const characters = records.length * LENGTH;
 const tokenizer = esm2();
-line("encode esm2, upper case (ids, offsets, counts)", measure(characters, () => { for (const text of records) tokenizer.encode(text); }));
+line(
+  "encode esm2, upper case (ids, offsets, counts)",
+  measure(characters, () => {
+    for (const text of records) tokenizer.encode(text);
+  }),
+);
 
 const [peerAt] = process.argv.slice(2);
-if (peerAt === undefined) console.log("no peer measured: name the folder of an installed @huggingface/tokenizers to have it beside");
+if (peerAt === undefined)
+  console.log("no peer measured: name the folder of an installed @huggingface/tokenizers to have it beside");
 else {
   const manifest = JSON.parse(readFileSync(join(peerAt, "package.json"), "utf8"));
   const peer = await import(pathToFileURL(join(resolve(peerAt), "dist/tokenizers.mjs")).href);
   const files = tokenizer.files();
   const theirs = new peer.Tokenizer(JSON.parse(files["tokenizer.json"]), JSON.parse(files["tokenizer_config.json"]));
   const [text] = records;
-  if (theirs.encode(text).ids.join() !== [...tokenizer.encode(text).ids].join()) throw new Error("the peer gives other ids: the comparison would be void");
+  if (theirs.encode(text).ids.join() !== [...tokenizer.encode(text).ids].join())
+    throw new Error("the peer gives other ids: the comparison would be void");
   const few = records.slice(0, 300);
-  line(`@huggingface/tokenizers ${manifest.version} encode, upper case`, measure(few.length * LENGTH, () => { for (const record of few) theirs.encode(record); }));
+  line(
+    `@huggingface/tokenizers ${manifest.version} encode, upper case`,
+    measure(few.length * LENGTH, () => {
+      for (const record of few) theirs.encode(record);
+    }),
+  );
 }

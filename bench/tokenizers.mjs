@@ -1,13 +1,15 @@
 /**
- * Text to ids and offsets, MB/s on one thread: @cloze/tokenizer-wordpiece beside @huggingface/tokenizers and, where it is named, the
- * native `tokenizers`.
+ * Text to ids and offsets, MB/s on one thread: @cloze/tokenizer-wordpiece beside @huggingface/tokenizers and, where it
+ * is named, the native `tokenizers`.
  *
- * Run: node bench/tokenizers.mjs [--corpus FILE] [--vocabulary DIR] [--native DIR] [--write], after a build. DIR of the vocabulary holds
- * vocab.txt or tokenizer.json, DIR of the native peer is its installed package. Without them a corpus is made up and a vocabulary trained
- * on it. All get the same lines; ids (and the native offsets) are compared line by line first, and a difference ends the run.
+ * Run: node bench/tokenizers.mjs [--corpus FILE] [--vocabulary DIR] [--native DIR] [--write], after a build. DIR of the
+ * vocabulary holds vocab.txt or tokenizer.json, DIR of the native peer is its installed package. Without them a corpus
+ * is made up and a vocabulary trained on it. All get the same lines; ids (and the native offsets) are compared line by
+ * line first, and a difference ends the run.
  *
- * Rounds take turns, so that a busy machine is busy for all; MB/s are bytes of UTF-8 per second of processor time. "first" is the first
- * pass of a new tokenizer, with nothing compiled and no word met. `--write` puts the table into bench/results/tokenizers.json.
+ * Rounds take turns, so that a busy machine is busy for all; MB/s are bytes of UTF-8 per second of processor time.
+ * "first" is the first pass of a new tokenizer, with nothing compiled and no word met. `--write` puts the table into
+ * bench/results/tokenizers.json.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -20,8 +22,15 @@ import { WordCounter, trainVocabulary } from "@cloze/tokenizer-wordpiece/train";
 
 process.env.TOKENIZERS_PARALLELISM = "false";
 const ROUNDS = 9;
-const { values: { corpus, vocabulary, native, write } } = parseArgs({
-  options: { corpus: { type: "string" }, vocabulary: { type: "string" }, native: { type: "string" }, write: { type: "boolean", default: false } },
+const {
+  values: { corpus, vocabulary, native, write },
+} = parseArgs({
+  options: {
+    corpus: { type: "string" },
+    vocabulary: { type: "string" },
+    native: { type: "string" },
+    write: { type: "boolean", default: false },
+  },
 });
 
 const text = corpus === undefined ? madeUp() : readFileSync(corpus, "utf8");
@@ -33,7 +42,8 @@ const ours = wordPieceFromFiles(files);
 const loadMs = cpuMs() - started;
 const json = ours.files()["tokenizer.json"];
 const theirs = new Peer(JSON.parse(json), JSON.parse(ours.files()["tokenizer_config.json"]));
-const nativePeer = native === undefined ? undefined : createRequire(import.meta.url)(resolve(native)).Tokenizer.fromString(json);
+const nativePeer =
+  native === undefined ? undefined : createRequire(import.meta.url)(resolve(native)).Tokenizer.fromString(json);
 
 for (const line of lines) {
   const { ids } = ours.encode(line, { special: false });
@@ -48,40 +58,92 @@ if (nativePeer !== undefined) {
     const at = [0];
     for (const character of line) at.push(at.at(-1) + character.length);
     same(line, "native ids", ids, all[i].getIds());
-    same(line, "native offsets", offsets, all[i].getOffsets().flat().map((o) => at[o]));
+    same(
+      line,
+      "native offsets",
+      offsets,
+      all[i]
+        .getOffsets()
+        .flat()
+        .map((o) => at[o]),
+    );
     same(line, "native words", words, all[i].getWordIds());
   }
 }
 
 const fresh = wordPieceFromFiles(files);
 const runs = {
-  "cloze encodeIds": () => { let n = 0; for (const line of lines) n += ours.encodeIds(line).length; return n; },
-  "cloze encode (offsets, words, types)": () => { let n = 0; for (const line of lines) n += ours.encode(line).ids.length; return n; },
-  "@huggingface/tokenizers encode": () => { let n = 0; for (const line of lines) n += theirs.encode(line).ids.length; return n; },
-  ...(nativePeer === undefined ? {} : { "native tokenizers encodeBatch": async () => (await nativePeer.encodeBatch(lines)).length }),
+  "cloze encodeIds": () => {
+    let n = 0;
+    for (const line of lines) n += ours.encodeIds(line).length;
+    return n;
+  },
+  "cloze encode (offsets, words, types)": () => {
+    let n = 0;
+    for (const line of lines) n += ours.encode(line).ids.length;
+    return n;
+  },
+  "@huggingface/tokenizers encode": () => {
+    let n = 0;
+    for (const line of lines) n += theirs.encode(line).ids.length;
+    return n;
+  },
+  ...(nativePeer === undefined
+    ? {}
+    : { "native tokenizers encodeBatch": async () => (await nativePeer.encodeBatch(lines)).length }),
 };
-const first = await rate(() => { for (const line of lines) fresh.encodeIds(line); });
+const first = await rate(() => {
+  for (const line of lines) fresh.encodeIds(line);
+});
 const rates = Object.fromEntries(Object.keys(runs).map((name) => [name, []]));
-for (let round = 0; round <= ROUNDS; round++) for (const [name, run] of Object.entries(runs)) {
-  const speed = await rate(run);
-  if (round > 0) rates[name].push(speed);
-}
+for (let round = 0; round <= ROUNDS; round++)
+  for (const [name, run] of Object.entries(runs)) {
+    const speed = await rate(run);
+    if (round > 0) rates[name].push(speed);
+  }
 
 const rows = Object.entries(rates).map(([name, all]) => {
   const sorted = all.toSorted((a, b) => a - b);
-  return { name, medianMbPerS: round2(sorted[sorted.length >> 1]), bestMbPerS: round2(sorted.at(-1)), worstMbPerS: round2(sorted[0]) };
+  return {
+    name,
+    medianMbPerS: round2(sorted[sorted.length >> 1]),
+    bestMbPerS: round2(sorted.at(-1)),
+    worstMbPerS: round2(sorted[0]),
+  };
 });
 const median = (name) => rows.find((row) => row.name === name).medianMbPerS;
 const peer = median("@huggingface/tokenizers encode");
-const ratios = { ids: round2(median("cloze encodeIds") / peer), offsets: round2(median("cloze encode (offsets, words, types)") / peer) };
-const what = `${corpus === undefined ? "a made-up corpus" : corpus.split(/[\\/]/).at(-1)}, ${(bytes / 1e6).toFixed(2)} MB in ${lines.length} lines; ${ours.vocabulary.length} tokens`;
-console.log(`${cpus()[0]?.model ?? "unknown processor"}, node ${process.versions.node}; ${what}; ids equal on every line`);
+const ratios = {
+  ids: round2(median("cloze encodeIds") / peer),
+  offsets: round2(median("cloze encode (offsets, words, types)") / peer),
+};
+const what =
+  `${corpus === undefined ? "a made-up corpus" : corpus.split(/[\\/]/).at(-1)}, ${(bytes / 1e6).toFixed(2)} MB in ` +
+  `${lines.length} lines; ${ours.vocabulary.length} tokens`;
+console.log(
+  `${cpus()[0]?.model ?? "unknown processor"}, node ${process.versions.node}; ${what}; ids equal on every line`,
+);
 console.log(`${"MB/s".padEnd(44)} median     best    worst`);
-for (const { name, medianMbPerS, bestMbPerS, worstMbPerS } of rows) console.log(name.padEnd(40), ...[medianMbPerS, bestMbPerS, worstMbPerS].map((n) => n.toFixed(1).padStart(8)));
-console.log(`${"cloze encodeIds, first pass".padEnd(40)} ${first.toFixed(1).padStart(8)}   after ${loadMs.toFixed(0)} ms to load`);
+for (const { name, medianMbPerS, bestMbPerS, worstMbPerS } of rows)
+  console.log(name.padEnd(40), ...[medianMbPerS, bestMbPerS, worstMbPerS].map((n) => n.toFixed(1).padStart(8)));
+console.log(
+  `${"cloze encodeIds, first pass".padEnd(40)} ${first.toFixed(1).padStart(8)}   after ${loadMs.toFixed(0)} ms to load`,
+);
 console.log(`ratio to @huggingface/tokenizers: ${ratios.ids} x for ids, ${ratios.offsets} x with offsets`);
 if (write) {
-  const result = { bench: "tokenizers", cpu: cpus()[0]?.model, node: process.version, date: new Date().toISOString(), corpus: what, rounds: ROUNDS, equal: true, rows, firstPassMbPerS: round2(first), loadMs: Math.round(loadMs), ratios };
+  const result = {
+    bench: "tokenizers",
+    cpu: cpus()[0]?.model,
+    node: process.version,
+    date: new Date().toISOString(),
+    corpus: what,
+    rounds: ROUNDS,
+    equal: true,
+    rows,
+    firstPassMbPerS: round2(first),
+    loadMs: Math.round(loadMs),
+    ratios,
+  };
   writeFileSync(new URL("results/tokenizers.json", import.meta.url), `${JSON.stringify(result, null, 2)}\n`);
 }
 
@@ -96,10 +158,13 @@ async function rate(run) {
   return bytes / 1e3 / (cpuMs() - from);
 }
 
-function round2(n) { return Math.round(n * 100) / 100; }
+function round2(n) {
+  return Math.round(n * 100) / 100;
+}
 
 function same(line, what, a, b) {
-  if (Array.from(a).join() !== Array.from(b).join()) throw new Error(`${what} differ on ${JSON.stringify(line.slice(0, 200))}: the comparison would be void`);
+  if (Array.from(a).join() !== Array.from(b).join())
+    throw new Error(`${what} differ on ${JSON.stringify(line.slice(0, 200))}: the comparison would be void`);
 }
 
 function readFiles(dir) {
@@ -120,22 +185,63 @@ function trained() {
   return wordPiece({ vocabulary: trainVocabulary(counter.words(), { size: 8000 }) }).files();
 }
 
-/** Two megabytes of words of syllables, frequent and rare as in a language (Zipf), with capitals, accents, numbers, punctuation, some Chinese. */
+/**
+ * Two megabytes of words of syllables, frequent and rare as in a language (Zipf), with capitals, accents, numbers,
+ * punctuation, some Chinese.
+ */
 function madeUp() {
   let state = 7;
   const below = (n) => (state = (state * 48271) % 2147483647) % n;
   const pick = (list) => list[below(list.length)];
-  const syllables = ["an", "ber", "co", "de", "ed", "er", "fin", "gra", "he", "in", "ing", "ka", "lo", "mi", "na", "or", "pre", "qui", "ré", "st", "ti", "un", "ver", "ou", "xy", "ür"];
-  const words = Array.from({ length: 20_000 }, () => Array.from({ length: 1 + below(4) }, () => pick(syllables)).join(""));
+  const syllables = [
+    "an",
+    "ber",
+    "co",
+    "de",
+    "ed",
+    "er",
+    "fin",
+    "gra",
+    "he",
+    "in",
+    "ing",
+    "ka",
+    "lo",
+    "mi",
+    "na",
+    "or",
+    "pre",
+    "qui",
+    "ré",
+    "st",
+    "ti",
+    "un",
+    "ver",
+    "ou",
+    "xy",
+    "ür",
+  ];
+  const words = Array.from({ length: 20_000 }, () =>
+    Array.from({ length: 1 + below(4) }, () => pick(syllables)).join(""),
+  );
   const word = () => {
     const rank = Math.floor(Math.exp((below(1e6) / 1e6) * Math.log(words.length))) - 1;
     const chosen = words[rank];
     const kind = below(60);
-    return kind === 0 ? String(below(3000)) : kind === 1 ? `${chosen}'s` : kind === 2 ? "漢字" : kind < 9 ? chosen[0].toUpperCase() + chosen.slice(1) : chosen;
+    return kind === 0
+      ? String(below(3000))
+      : kind === 1
+        ? `${chosen}'s`
+        : kind === 2
+          ? "漢字"
+          : kind < 9
+            ? chosen[0].toUpperCase() + chosen.slice(1)
+            : chosen;
   };
   let made = "";
   while (made.length < 2e6) {
-    for (let n = 5 + below(60); n > 0; n--) made += word() + pick([" ", " ", " ", " ", " ", " ", ", ", ". ", " - ", "; "]);
+    for (let n = 5 + below(60); n > 0; n--)
+      made += word() + pick([" ", " ", " ", " ", " ", " ", ", ", ". ", " - ", "; "]);
     made += "\n";
   }
   return made;

@@ -11,14 +11,23 @@ import { root } from "../tooling/readme.ts";
 const HELP: OptionTable = { help: { kind: "boolean", help: "" } };
 
 const within = (dir: string): string[] => readdirSync(`${root}/${dir}`).map((name) => `${dir}/${name}`);
-const pages = ["README.md", "CONTRIBUTING.md", ...within("docs"), ...within("docs/how-to"), ...[...within("packages"), ...within("apps")].map((dir) => `${dir}/README.md`)]
-  .filter((page) => page.endsWith(".md") && existsSync(`${root}/${page}`));
+const pages = [
+  "README.md",
+  "CONTRIBUTING.md",
+  ...within("docs"),
+  ...within("docs/how-to"),
+  ...[...within("packages"), ...within("apps")].map((dir) => `${dir}/README.md`),
+].filter((page) => page.endsWith(".md") && existsSync(`${root}/${page}`));
 
 /** `npx cloze …` in a block or in backticks, up to its end or a comment. */
-const linesOf = (page: string): string[] => [...readFileSync(`${root}/${page}`, "utf8").matchAll(/npx cloze (.+?)(?= +#|`|$)/gm)].map(([, line = ""]) => line.trim());
+const linesOf = (page: string): string[] =>
+  [...readFileSync(`${root}/${page}`, "utf8").matchAll(/npx cloze (.+?)(?= +#|`|$)/gm)].map(([, line = ""]) =>
+    line.trim(),
+  );
 
 /** Words as a shell would cut them: quotes hold together what is in them. */
-const wordsOf = (line: string): string[] => [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, double, single, bare]) => double ?? single ?? bare ?? "");
+const wordsOf = (line: string): string[] =>
+  [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, double, single, bare]) => double ?? single ?? bare ?? "");
 
 const shown = pages.flatMap((page) => linesOf(page).map((line) => [page, line] as const));
 
@@ -26,11 +35,14 @@ test.each(shown)("%s: cloze %s", async (_, line) => {
   const words = wordsOf(line);
   const count = [2, 1].find((n) => COMMANDS.some(({ name }) => name === words.slice(0, n).join(" ")));
   const entry = COMMANDS.find(({ name }) => name === words.slice(0, count ?? 0).join(" "));
-  if (entry === undefined) throw new Error(`there is no command ${words[0]}. There are: ${COMMANDS.map(({ name }) => name).join(", ")}`);
+  if (entry === undefined)
+    throw new Error(`there is no command ${words[0]}. There are: ${COMMANDS.map(({ name }) => name).join(", ")}`);
   const command = await entry.load();
   const table = { ...optionsOf(command), ...HELP };
   const { values } = parseArguments(words.slice(count), table, command.arguments, entry.name);
-  const missing = Object.entries(command.options).filter(([key, { required }]) => required === true && !values.has(key) && !values.has("recipe"));
+  const missing = Object.entries(command.options).filter(
+    ([key, { required }]) => required === true && !values.has(key) && !values.has("recipe"),
+  );
   expect(missing.map(([key]) => key)).toEqual([]);
 });
 

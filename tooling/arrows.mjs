@@ -1,12 +1,15 @@
 // The arrows between packages, as ARCHITECTURE.md section 2 draws them; the table is arrows.json.
 //
-// An import is allowed when its target is reachable from the importer by the table (the transitive closure): who may import
-// @cloze/nn may name @cloze/graph too, because nn's types already do. "@cloze/objective-*" is a row for each such package;
-// an exact name comes before a pattern. Checked, in package.json and in every import of src/, bin/ and test/:
-//   the arrow itself · the target is declared, its subpath exported, and what is declared is used · no relative path into another
+// An import is allowed when its target is reachable from the importer by the table (the transitive closure): who may
+// import
+// @cloze/nn may name @cloze/graph too, because nn's types already do. "@cloze/objective-*" is a row for each such
+// package; an exact name comes before a pattern. Checked, in package.json and in every import of src/, bin/ and test/:
+//   the arrow itself · the target is declared, its subpath exported, and what is declared is used · no relative path
+//   into another
 //   package · no cycle between packages · no node: builtin in what a browser loads (all entries but "./node").
-// Cycles between files of one package are oxlint's import/no-cycle, which lets type-only imports be (types may name each other).
-// Tests are bound by what is declared, devDependencies included, but not by the table: a trainer is tested on some backend.
+// Cycles between files of one package are oxlint's import/no-cycle, which lets type-only imports be (types may name
+// each other). Tests are bound by what is declared, devDependencies included, but not by the table: a trainer is tested
+// on some backend.
 import { builtinModules } from "node:module";
 import { posix } from "node:path";
 import { cycles, files, importsOf, isTest, packages, read, readJson, report, rootManifest } from "./workspace.mjs";
@@ -17,7 +20,13 @@ const byName = new Map(all.map((each) => [each.name, each]));
 const problems = [];
 
 const matches = (pattern, name) => pattern === name || (pattern.endsWith("*") && name.startsWith(pattern.slice(0, -1)));
-const rowOf = (name) => allowed[name] ?? allowed[Object.keys(allowed).filter((key) => key !== "*" && matches(key, name)).sort((a, b) => b.length - a.length)[0]];
+const rowOf = (name) =>
+  allowed[name] ??
+  allowed[
+    Object.keys(allowed)
+      .filter((key) => key !== "*" && matches(key, name))
+      .sort((a, b) => b.length - a.length)[0]
+  ];
 const reachable = (name, seen = new Set()) => {
   for (const next of rowOf(name) ?? []) if (!seen.has(next)) reachable(next, seen.add(next));
   return seen;
@@ -33,8 +42,14 @@ const split = (specifier) => {
 const isBuiltin = (specifier) => specifier.startsWith("node:") || builtinModules.includes(split(specifier)[0]);
 
 // A folder with a package.json that is none of the workspace's is somebody else's: an example from outside, a template.
-const foreign = files().filter((file) => /\/package(\.template)?\.json$/.test(file) && !all.some(({ dir }) => file === `${dir}/package.json`)).map((file) => `${posix.dirname(file)}/`);
-const sources = files().filter((file) => /\.(ts|mts|js|mjs)$/.test(file) && !foreign.some((dir) => file.startsWith(dir)));
+const foreign = files()
+  .filter(
+    (file) => /\/package(\.template)?\.json$/.test(file) && !all.some(({ dir }) => file === `${dir}/package.json`),
+  )
+  .map((file) => `${posix.dirname(file)}/`);
+const sources = files().filter(
+  (file) => /\.(ts|mts|js|mjs)$/.test(file) && !foreign.some((dir) => file.startsWith(dir)),
+);
 const fileGraph = new Map();
 for (const pack of all) {
   const { dir, name, manifest } = pack;
@@ -42,10 +57,12 @@ for (const pack of all) {
   const shipped = { ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.optionalDependencies };
   const forTests = { ...shipped, ...manifest.devDependencies, ...rootManifest.devDependencies };
   const used = new Set();
-  if (rowOf(name) === undefined) problems.push(`${dir}/package.json: ${name} has no row in tooling/arrows.json. Add one beside its likes.`);
+  if (rowOf(name) === undefined)
+    problems.push(`${dir}/package.json: ${name} has no row in tooling/arrows.json. Add one beside its likes.`);
 
   for (const target of Object.keys(shipped)) {
-    if (byName.has(target) && !mayImport(name, target)) problems.push(`${dir}/package.json: ${name} -> ${target} is not an arrow of tooling/arrows.json`);
+    if (byName.has(target) && !mayImport(name, target))
+      problems.push(`${dir}/package.json: ${name} -> ${target} is not an arrow of tooling/arrows.json`);
   }
   for (const file of own) {
     const test = isTest(file) || file.endsWith(".config.ts");
@@ -57,7 +74,8 @@ for (const pack of all) {
         const target = posix.normalize(posix.join(posix.dirname(file), specifier));
         targets.add(target);
         const other = all.find((each) => target.startsWith(`${each.dir}/`));
-        if (other !== undefined && other !== pack) wrong(`"${specifier}" reaches into ${other.name}; import it by its name`);
+        if (other !== undefined && other !== pack)
+          wrong(`"${specifier}" reaches into ${other.name}; import it by its name`);
         else if (!target.startsWith(`${dir}/`) && !test) wrong(`"${specifier}" leaves the package`);
         continue;
       }
@@ -66,7 +84,12 @@ for (const pack of all) {
       const [target, subpath] = split(specifier);
       used.add(target);
       if (target === name ? !test : !(target in declared)) {
-        wrong(target === name ? `${name} imports itself by name; use a relative path` : `${name} -> ${target} is imported but not declared in ${dir}/package.json${test ? "" : " as a dependency"}`);
+        wrong(
+          target === name
+            ? `${name} imports itself by name; use a relative path`
+            : `${name} -> ${target} is imported but not declared in ` +
+                `${dir}/package.json${test ? "" : " as a dependency"}`,
+        );
       }
       const ours = byName.get(target);
       if (ours === undefined) continue;
@@ -78,11 +101,19 @@ for (const pack of all) {
 
   if (!pack.empty) {
     for (const [field, target] of [...fieldOf(manifest, "dependencies"), ...fieldOf(manifest, "devDependencies")]) {
-      if (!used.has(target) && unusedIsRight[name]?.[target] === undefined) problems.push(`${dir}/package.json: ${target} is in ${field} but nothing imports it`);
+      if (!used.has(target) && unusedIsRight[name]?.[target] === undefined)
+        problems.push(`${dir}/package.json: ${target} is in ${field} but nothing imports it`);
     }
   }
-  // The list names packages, all of whose entries run in browsers but "./node", or single entries: "@cloze/trainer/step".
-  const entries = Object.entries(manifest.exports ?? {}).filter(([key, value]) => typeof value === "object" && (browser.some((pattern) => matches(pattern, name)) ? !nodeEntries.includes(key) : browser.includes(name + key.slice(1))));
+  // The list names packages, all of whose entries run in browsers but "./node", or single entries:
+  // "@cloze/trainer/step".
+  const entries = Object.entries(manifest.exports ?? {}).filter(
+    ([key, value]) =>
+      typeof value === "object" &&
+      (browser.some((pattern) => matches(pattern, name))
+        ? !nodeEntries.includes(key)
+        : browser.includes(name + key.slice(1))),
+  );
   if (entries.length > 0) {
     const reached = new Set();
     const todo = entries.map(([, value]) => posix.join(dir, value["@cloze/source"]));
@@ -94,7 +125,11 @@ for (const pack of all) {
     }
     for (const file of reached) {
       for (const { specifier, line } of importsOf(read(file))) {
-        if (isBuiltin(specifier)) problems.push(`${file}:${line}: ${name} runs in a browser: no "${specifier}" here. What needs Node goes behind the subpath ${nodeEntries.join(", ")}.`);
+        if (isBuiltin(specifier))
+          problems.push(
+            `${file}:${line}: ${name} runs in a browser: no "${specifier}" here. What needs Node goes behind the ` +
+              `subpath ${nodeEntries.join(", ")}.`,
+          );
       }
     }
   }
@@ -105,7 +140,14 @@ function fieldOf(manifest, field) {
 }
 
 // Turbo counts devDependencies too: "^build" in a circle does not build.
-const packageGraph = new Map(all.map(({ name, manifest }) => [name, Object.keys({ ...manifest.dependencies, ...manifest.devDependencies, ...manifest.peerDependencies }).filter((to) => byName.has(to))]));
+const packageGraph = new Map(
+  all.map(({ name, manifest }) => [
+    name,
+    Object.keys({ ...manifest.dependencies, ...manifest.devDependencies, ...manifest.peerDependencies }).filter((to) =>
+      byName.has(to),
+    ),
+  ]),
+);
 for (const cycle of cycles(packageGraph)) problems.push(`packages in a circle: ${cycle.join(" <-> ")}`);
 
 report(problems, `${all.length} packages, ${fileGraph.size} files: every arrow points the right way`);

@@ -6,6 +6,7 @@ From the Debian package r-cran-janeaustenr, version 1.0.0-1 (texts of Project Gu
     apt-get download r-cran-janeaustenr && dpkg -x r-cran-janeaustenr_*.deb austen
     python3 tooling/austen-sample.py austen apps/demo/sample/austen.txt
 """
+
 import re
 import struct
 import sys

@@ -1,5 +1,5 @@
-// Documentation that has come loose from the repository: relative links to files or headings that are not there, `npm run` scripts
-// that do not exist, and `@cloze/...` names that are no package of this workspace.
+// Documentation that has come loose from the repository: relative links to files or headings that are not there, `npm
+// run` scripts that do not exist, and `@cloze/...` names that are no package of this workspace.
 import { existsSync } from "node:fs";
 import { join, posix } from "node:path";
 import { files, lineOf, packages, read, report, root, rootManifest } from "./workspace.mjs";
@@ -9,8 +9,21 @@ const pages = files().filter((file) => file.endsWith(".md"));
 const problems = [];
 
 /** GitHub's anchor of a heading. */
-const anchor = (heading) => heading.replace(/[`*_]|\[([^\]]*)\]\([^)]*\)/g, "$1").trim().toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").replace(/\s/g, "-");
-const anchorsOf = (page) => new Set([...read(page).replace(/^```[\s\S]*?^```/gm, "").matchAll(/^#+ (.*)$/gm)].map((match) => anchor(match[1])));
+const anchor = (heading) =>
+  heading
+    .replace(/[`*_]|\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .trim()
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+    .replace(/\s/g, "-");
+const anchorsOf = (page) =>
+  new Set(
+    [
+      ...read(page)
+        .replace(/^```[\s\S]*?^```/gm, "")
+        .matchAll(/^#+ (.*)$/gm),
+    ].map((match) => anchor(match[1])),
+  );
 
 for (const page of pages) {
   const text = read(page);
@@ -22,16 +35,27 @@ for (const page of pages) {
     if (/^[a-z]+:/i.test(match[1])) continue; // other hosts are not asked: a check must not depend on them
     const target = path === "" ? page : path.startsWith("/") ? path.slice(1) : posix.join(posix.dirname(page), path);
     if (!existsSync(join(root, target))) problems.push(`${where}: ${match[1]} leads nowhere`);
-    else if (heading && target.endsWith(".md") && !anchorsOf(target).has(heading)) problems.push(`${where}: ${target} has no heading #${heading}`);
+    else if (heading && target.endsWith(".md") && !anchorsOf(target).has(heading))
+      problems.push(`${where}: ${target} has no heading #${heading}`);
   }
   for (const match of text.matchAll(/\bnpm run ([\w:-]+)/g)) {
-    if (!(match[1] in rootManifest.scripts)) problems.push(`${page}:${lineOf(text, match.index)}: \`npm run ${match[1]}\` is not a script of package.json`);
+    if (!(match[1] in rootManifest.scripts))
+      problems.push(`${page}:${lineOf(text, match.index)}: \`npm run ${match[1]}\` is not a script of package.json`);
   }
   if (page.startsWith(".changeset/")) continue; // a release note may name what was removed
   for (const match of text.matchAll(/@cloze\/([a-z][a-z0-9-]*[a-z0-9])/g)) {
     const before = text.slice(0, match.index).split("\n").at(-1);
-    if (!names.has(match[0]) && !match[0].endsWith("-") && text[match.index + match[0].length] !== "-" && match[0] !== "@cloze/source" && !before.includes("planned")) {
-      problems.push(`${page}:${lineOf(text, match.index)}: ${match[0]} is not a package of this workspace (if it is to come, say "planned" before it on the line)`);
+    if (
+      !names.has(match[0]) &&
+      !match[0].endsWith("-") &&
+      text[match.index + match[0].length] !== "-" &&
+      match[0] !== "@cloze/source" &&
+      !before.includes("planned")
+    ) {
+      problems.push(
+        `${page}:${lineOf(text, match.index)}: ${match[0]} is not a package of this workspace (if it is to come, ` +
+          `say "planned" before it on the line)`,
+      );
     }
   }
 }

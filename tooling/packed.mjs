@@ -1,9 +1,10 @@
-// What npm would get, tried as a stranger would: every publishable package is packed, linted (publint, are-the-types-wrong),
-// installed ALONE in an empty folder with plain npm, and each of its exports is imported in plain Node. `node tooling/packed.mjs [name...]`.
+// What npm would get, tried as a stranger would: every publishable package is packed, linted (publint,
+// are-the-types-wrong), installed ALONE in an empty folder with plain npm, and each of its exports is imported in plain
+// Node. `node tooling/packed.mjs [name...]`.
 //
-// Our own packages resolve to the other tarballs through `overrides`; everything else comes from the registry npm is configured
-// with. Optional peers stay away, as for a user who did not ask for them: importing must work without. A test kit (`./kit`) is
-// what its optional peer is for, and is tried once that is there. Needs a build.
+// Our own packages resolve to the other tarballs through `overrides`; everything else comes from the registry npm is
+// configured with. Optional peers stay away, as for a user who did not ask for them: importing must work without. A
+// test kit (`./kit`) is what its optional peer is for, and is tried once that is there. Needs a build.
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -24,19 +25,33 @@ const temp = mkdtempSync(join(tmpdir(), "packed-"));
 const problems = [];
 
 const sh = promisify(execFile);
-/** Runs a program; its output when it fails becomes the error's message. Windows finds npm and npx through a shell only. */
+/**
+ * Runs a program; its output when it fails becomes the error's message. Windows finds npm and npx through a shell only.
+ */
 async function run(command, args, cwd, env = {}) {
   try {
-    return await sh(command, args, { cwd, env: { ...process.env, ...env }, maxBuffer: 1 << 26, shell: process.platform === "win32" && command !== process.execPath });
+    return await sh(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      maxBuffer: 1 << 26,
+      shell: process.platform === "win32" && command !== process.execPath,
+    });
   } catch (error) {
-    throw new Error(`${command} ${args.join(" ")}\n${[error.stdout, error.stderr].join("\n").trim() || error.message}`, { cause: error });
+    throw new Error(
+      `${command} ${args.join(" ")}\n${[error.stdout, error.stderr].join("\n").trim() || error.message}`,
+      { cause: error },
+    );
   }
 }
 
 const tarballOf = new Map();
 async function packAll() {
   const filters = all.map(({ dir }) => `--filter ./${dir}`).join(" ");
-  await run("npx", ["--yes", "--package", rootManifest.packageManager, "-c", `pnpm -r ${filters} pack --pack-destination "${temp}"`], root);
+  await run(
+    "npx",
+    ["--yes", "--package", rootManifest.packageManager, "-c", `pnpm -r ${filters} pack --pack-destination "${temp}"`],
+    root,
+  );
   const made = readdirSync(temp);
   for (const { name, manifest } of all) {
     const file = `${name.replace("@", "").replace("/", "-")}-${manifest.version}.tgz`;
@@ -48,26 +63,56 @@ async function packAll() {
 async function lint({ name }) {
   const file = tarballOf.get(name);
   const bytes = readFileSync(file);
-  const { messages, pkg } = await publint({ pack: { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) }, strict: true });
+  const { messages, pkg } = await publint({
+    pack: { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) },
+    strict: true,
+  });
   // The source condition is for this workspace only; a name with our scope in it is one that nobody sets by chance.
   const wrong = messages.filter((message) => !message.path.includes("@cloze/source"));
-  if (wrong.length > 0) throw new Error(`publint: ${wrong.map((message) => formatMessage(message, pkg, { color: false })).join("\n")}`);
-  await run(process.execPath, [join(root, "node_modules/@arethetypeswrong/cli/dist/index.js"), file, "--profile", "esm-only", "--no-definitely-typed", "--format", "ascii", "--no-color", "--no-emoji"], temp);
+  if (wrong.length > 0)
+    throw new Error(`publint: ${wrong.map((message) => formatMessage(message, pkg, { color: false })).join("\n")}`);
+  await run(
+    process.execPath,
+    [
+      join(root, "node_modules/@arethetypeswrong/cli/dist/index.js"),
+      file,
+      "--profile",
+      "esm-only",
+      "--no-definitely-typed",
+      "--format",
+      "ascii",
+      "--no-color",
+      "--no-emoji",
+    ],
+    temp,
+  );
 }
 
 /** Installs the package alone and returns the folder. A required peer takes the version this workspace tests with. */
 async function install({ name, manifest }) {
   const folder = join(temp, name.replace("/", "-"));
   const ours = Object.fromEntries([...tarballOf].map(([each, file]) => [each, `file:${file}`]));
-  const peers = Object.keys(manifest.peerDependencies ?? {}).filter((peer) => !manifest.peerDependenciesMeta?.[peer]?.optional && !(peer in ours));
-  const pins = Object.fromEntries(peers.map((peer) => [peer, rootManifest.devDependencies[peer] ?? manifest.peerDependencies[peer]]));
+  const peers = Object.keys(manifest.peerDependencies ?? {}).filter(
+    (peer) => !manifest.peerDependenciesMeta?.[peer]?.optional && !(peer in ours),
+  );
+  const pins = Object.fromEntries(
+    peers.map((peer) => [peer, rootManifest.devDependencies[peer] ?? manifest.peerDependencies[peer]]),
+  );
   mkdirSync(folder);
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, dependencies: { [name]: ours[name], ...pins }, overrides: ours }));
-  await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], folder);
+  writeFileSync(
+    join(folder, "package.json"),
+    JSON.stringify({ private: true, dependencies: { [name]: ours[name], ...pins }, overrides: ours }),
+  );
+  await run(
+    "npm",
+    ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"],
+    folder,
+  );
   return folder;
 }
 
-// Run inside the folder. An import that registers, prints, starts something or adds a global is not free of side effects.
+// Run inside the folder. An import that registers, prints, starts something or adds a global is not free of side
+// effects.
 const probe = `
   const held = () => process.getActiveResourcesInfo().filter((name) => !/Req/.test(name)); // requests end by themselves, handles do not
   const peers = process.argv[2].split(",").filter((name) => name !== "");
@@ -86,52 +131,92 @@ async function tryOut({ name, manifest }) {
   const kits = entries.filter((entry) => entry === "./kit");
   writeFileSync(join(folder, "probe.mjs"), probe);
   const imports = async (list, peers) => {
-    const { stdout, stderr } = await run(process.execPath, ["probe.mjs", peers.join(), ...list.map((entry) => name + entry.slice(1))], folder);
+    const { stdout, stderr } = await run(
+      process.execPath,
+      ["probe.mjs", peers.join(), ...list.map((entry) => name + entry.slice(1))],
+      folder,
+    );
     if ((stdout + stderr).trim() !== "") throw new Error(`importing ${name} printed: ${(stdout + stderr).trim()}`);
   };
-  const [required, optional] = [false, true].map((wanted) => Object.keys(manifest.peerDependencies ?? {}).filter((peer) => !peer.startsWith("@cloze/") && Boolean(manifest.peerDependenciesMeta?.[peer]?.optional) === wanted));
-  await imports(entries.filter((entry) => !kits.includes(entry)), required);
+  const [required, optional] = [false, true].map((wanted) =>
+    Object.keys(manifest.peerDependencies ?? {}).filter(
+      (peer) => !peer.startsWith("@cloze/") && Boolean(manifest.peerDependenciesMeta?.[peer]?.optional) === wanted,
+    ),
+  );
+  await imports(
+    entries.filter((entry) => !kits.includes(entry)),
+    required,
+  );
   if (kits.length > 0) {
-    await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", ...optional.map((peer) => `${peer}@${rootManifest.devDependencies[peer]}`)], folder);
+    await run(
+      "npm",
+      [
+        "install",
+        "--prefer-offline",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--loglevel=error",
+        ...optional.map((peer) => `${peer}@${rootManifest.devDependencies[peer]}`),
+      ],
+      folder,
+    );
     await imports(kits, [...required, ...optional]);
   }
   if (manifest.sideEffects === false) for (const entry of entries) await leavesNothing(name, entry, folder);
   for (const [command] of Object.entries(manifest.bin ?? {})) {
-    const help = await run(process.execPath, [join(folder, "node_modules", name, manifest.bin[command]), "--help"], folder);
-    if (!help.stdout.includes(command)) throw new Error(`${command} --help does not say how to use ${command}:\n${help.stdout}`);
+    const help = await run(
+      process.execPath,
+      [join(folder, "node_modules", name, manifest.bin[command]), "--help"],
+      folder,
+    );
+    if (!help.stdout.includes(command))
+      throw new Error(`${command} --help does not say how to use ${command}:\n${help.stdout}`);
   }
 }
 
-// sideEffects: false is our word. Rollup is asked not to take it and to find out: of `import "@cloze/x"` (near) nothing may stay.
-// Only the package's own code is looked at; what it imports is held to the same in its own turn.
+// sideEffects: false is our word. Rollup is asked not to take it and to find out: of `import "@cloze/x"` (near) nothing
+// may stay. Only the package's own code is looked at; what it imports is held to the same in its own turn.
 const { rollup } = createRequire(createRequire(import.meta.url).resolve("tsup"))("rollup");
 async function leavesNothing(name, entry, folder) {
   const own = createRequire(join(folder, "package.json")).resolve(`${name}/package.json`);
   const file = join(own, "..", JSON.parse(readFileSync(own, "utf8")).exports[entry].default);
   const resolveId = (specifier, importer) => {
     if (specifier === "entry" || specifier === file) return specifier;
-    return specifier.startsWith(".") ? join(importer, "..", specifier) : { id: specifier, external: true, moduleSideEffects: false };
+    return specifier.startsWith(".")
+      ? join(importer, "..", specifier)
+      : { id: specifier, external: true, moduleSideEffects: false };
   };
   const bundle = await rollup({
     input: "entry",
-    plugins: [{ name: "packed", resolveId, load: (id) => (id === "entry" ? `import ${JSON.stringify(file)};` : undefined) }],
+    plugins: [
+      { name: "packed", resolveId, load: (id) => (id === "entry" ? `import ${JSON.stringify(file)};` : undefined) },
+    ],
     onwarn: () => {},
   });
   const { output } = await bundle.generate({ format: "esm" });
   await bundle.close();
   const left = output[0].code.replace(/^\s*\/\/.*$|\/\*[\s\S]*?\*\//gm, "").trim();
-  if (left.length > maxLeftover) throw new Error(`sideEffects is false, but of \`import "${name}${entry.slice(1)}"\` ${left.length} bytes remain (mark pure calls /* @__PURE__ */, or make them lazy):\n${left.slice(0, 800)}`);
+  if (left.length > maxLeftover)
+    throw new Error(
+      `sideEffects is false, but of \`import "${name}${entry.slice(1)}"\` ${left.length} bytes remain (mark pure ` +
+        `calls /* @__PURE__ */, or make them lazy):\n${left.slice(0, 800)}`,
+    );
 }
 
 try {
   await packAll();
-  const queue = [...chosen].sort((a, b) => Object.keys(b.manifest.dependencies ?? {}).length - Object.keys(a.manifest.dependencies ?? {}).length);
+  const queue = [...chosen].sort(
+    (a, b) => Object.keys(b.manifest.dependencies ?? {}).length - Object.keys(a.manifest.dependencies ?? {}).length,
+  );
   const worker = async () => {
     for (let pack = queue.shift(); pack !== undefined; pack = queue.shift()) {
       const started = Date.now();
       const failures = [];
       for (const step of [lint, tryOut]) await step(pack).catch((error) => failures.push(error.message));
-      console.log(`${failures.length === 0 ? "ok    " : "FAILED"} ${pack.name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+      console.log(
+        `${failures.length === 0 ? "ok    " : "FAILED"} ${pack.name} (${((Date.now() - started) / 1000).toFixed(1)} s)`,
+      );
       problems.push(...failures.map((failure) => `${pack.name}: ${failure}`));
     }
   };

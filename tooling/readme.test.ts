@@ -6,9 +6,12 @@ import { exampleId, examplesOf, instrument, root } from "./readme.ts";
 
 const read = (file: string): string => readFileSync(`${root}/${file}`, "utf8");
 /** Reserved, not written yet: such a package owes no README. */
-const isEmpty = (dir: string): boolean => !existsSync(`${root}/${dir}/src/index.ts`) || /^\s*(\/\/.*\s*)*export \{\};?\s*$/.test(read(`${dir}/src/index.ts`));
+const isEmpty = (dir: string): boolean =>
+  !existsSync(`${root}/${dir}/src/index.ts`) || /^\s*(\/\/.*\s*)*export \{\};?\s*$/.test(read(`${dir}/src/index.ts`));
 
-const packages = ["packages", "apps"].flatMap((dir) => readdirSync(`${root}/${dir}`).map((name) => `${dir}/${name}`)).filter((each) => !isEmpty(each));
+const packages = ["packages", "apps"]
+  .flatMap((dir) => readdirSync(`${root}/${dir}`).map((name) => `${dir}/${name}`))
+  .filter((each) => !isEmpty(each));
 for (const readme of ["README.md", ...packages.map((dir) => `${dir}/README.md`)]) {
   const examples = existsSync(`${root}/${readme}`) ? examplesOf(read(readme)) : [];
   test(`${readme} shows an example`, () => {
@@ -38,7 +41,9 @@ describe("the convention itself", () => {
     const body = (code: string): string => instrument(code).split("; ").slice(1).join("; ");
     expect(body("f(2) // => [4]\n")).toBe('README.equals(f(2), "[4]", () => ([4])); // => [4]\n');
     expect(body("const x = f(2); // => 4")).toBe('const x = f(2); README.equals(x, "4", () => (4)); // => 4');
-    expect(body("await f({\n  a: 1,\n});\n// => a b")).toBe('README.equals(await f({\n  a: 1,\n}), "a b", undefined);\n// => a b');
+    expect(body("await f({\n  a: 1,\n});\n// => a b")).toBe(
+      'README.equals(await f({\n  a: 1,\n}), "a b", undefined);\n// => a b',
+    );
     expect(body("f() // => throws got 3")).toBe('await README.throws(async () => (f()), "got 3"); // => throws got 3');
   });
 

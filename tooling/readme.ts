@@ -1,12 +1,14 @@
-// Examples that are run. Every ```ts block of a README, or of another page a test names, is a program of its own, executed top to bottom:
+// Examples that are run. Every ```ts block of a README, or of another page a test names, is a program of its own,
+// executed top to bottom:
 //
-//   expression  // => value      the expression deeply equals the value, itself an expression (typed arrays count as arrays)
+//   expression  // => value      the expression deeply equals the value, itself an expression (typed arrays count as
+//                                arrays)
 //   const x = …  // => value     the same for x
 //   console.log(a, b)  // => text      prints exactly that line
 //   expression  // => throws text      throws an Error whose message holds the text
 //
-// The comment may also stand alone on the next line. What follows => and is no expression is compared with what console.log
-// would print. A block that only shows a shape is fenced as ```typescript, and is not run.
+// The comment may also stand alone on the next line. What follows => and is no expression is compared with what
+// console.log would print. A block that only shows a shape is fenced as ```typescript, and is not run.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
@@ -15,7 +17,10 @@ import type { Plugin } from "vite";
 export const root: string = fileURLToPath(new URL("..", import.meta.url)).replace(/[\\/]$/, "");
 
 /** A block's code and the line of the page it begins on. */
-export interface Example { readonly line: number; readonly code: string }
+export interface Example {
+  readonly line: number;
+  readonly code: string;
+}
 
 /** The runnable blocks of a markdown text, in order. */
 export function examplesOf(markdown: string): Example[] {
@@ -25,12 +30,17 @@ export function examplesOf(markdown: string): Example[] {
   }));
 }
 
-/** The module id under which vitest loads one example. The file does not exist; `readmeExamples` makes it from the page. */
+/**
+ * The module id under which vitest loads one example. The file does not exist; `readmeExamples` makes it from the page.
+ */
 export function exampleId(page: string, index: number): string {
   return `${root}/${page}.${index}.ts`;
 }
 
-/** Vite's side: makes the modules, and lets an example name any package of the workspace, also one its package does not depend on. */
+/**
+ * Vite's side: makes the modules, and lets an example name any package of the workspace, also one its package does not
+ * depend on.
+ */
 export function readmeExamples(): Plugin {
   const example = /^(.*\.md)\.(\d+)\.ts$/;
   return {
@@ -41,7 +51,12 @@ export function readmeExamples(): Plugin {
       if (importer === undefined || !example.test(importer)) return undefined;
       const own = await this.resolve(source, importer, { skipSelf: true });
       const name = source.match(/^@cloze\/([^/]+)/)?.[1];
-      return own ?? (name === undefined ? undefined : this.resolve(source, `${root}/packages/${name}/README.md`, { skipSelf: true }));
+      return (
+        own ??
+        (name === undefined
+          ? undefined
+          : this.resolve(source, `${root}/packages/${name}/README.md`, { skipSelf: true }))
+      );
     },
     load(id) {
       const [, page, index] = example.exec(id) ?? [];
@@ -51,7 +66,9 @@ export function readmeExamples(): Plugin {
   };
 }
 
-/** Turns each `// => value` into a call of a function that tooling/readme.test.ts provides; lines stay where they are. */
+/**
+ * Turns each `// => value` into a call of a function that tooling/readme.test.ts provides; lines stay where they are.
+ */
 export function instrument(code: string): string {
   const source = ts.createSourceFile("example.ts", code, ts.ScriptTarget.Latest, true);
   const edits: { readonly start: number; readonly end: number; readonly text: string }[] = [];
@@ -69,19 +86,22 @@ export function instrument(code: string): string {
       const check = expected.startsWith("throws ")
         ? `await README.throws(async () => (${text}), ${JSON.stringify(expected.slice("throws ".length))});`
         : printed
-          ? `README.prints([${expression.arguments.map((each) => each.getText(source)).join(", ")}], ${said}, ${value});`
+          ? `README.prints([${expression.arguments.map((each) => each.getText(source)).join(", ")}], ${said}, ` +
+            `${value});`
           : `README.equals(${text}, ${said}, ${value});`;
       edits.push({ start: node.getStart(source), end: node.end, text: check });
     } else {
       const declared = ts.isVariableStatement(node) ? node.declarationList.declarations : [];
       const name = declared.length === 1 ? declared[0]?.name : undefined;
-      if (name === undefined || !ts.isIdentifier(name)) throw new Error(`"// => ${expected}" must follow an expression or the declaration of one name`);
+      if (name === undefined || !ts.isIdentifier(name))
+        throw new Error(`"// => ${expected}" must follow an expression or the declaration of one name`);
       edits.push({ start: node.end, end: node.end, text: ` README.equals(${name.text}, ${said}, ${value});` });
     }
   };
   visit(source);
   const unclaimed = [...code.matchAll(/\/\/ => /g)].filter((match) => !claimed.has(match.index));
-  if (unclaimed.length > 0) throw new Error(`"// =>" belongs to no statement: ${code.slice(unclaimed[0]?.index).split("\n")[0]}`);
+  if (unclaimed.length > 0)
+    throw new Error(`"// =>" belongs to no statement: ${code.slice(unclaimed[0]?.index).split("\n")[0]}`);
   edits.sort((a, b) => b.start - a.start);
   const checked = edits.reduce((text, { start, end, text: by }) => text.slice(0, start) + by + text.slice(end), code);
   return `import { README } from ${JSON.stringify(`${root}/tooling/readme-checks.ts`)}; ${checked}`;

@@ -3,8 +3,9 @@
 //   dpkg-deb -x mmseqs2-examples_14-7e284+ds-1_all.deb there
 //   node tooling/sample.mjs there/usr/share/doc/mmseqs2/example-data/DB.fasta.gz
 //
-// The choice depends on content only: whole proteins (no fragments) of 30 to 600 standard residues, each sequence once, the 5,500
-// with the smallest SHA-256, in that order. Headers lose the " Split=0 " that MMseqs2's own tool has put behind them.
+// The choice depends on content only: whole proteins (no fragments) of 30 to 600 standard residues, each sequence once,
+// the 5,500 with the smallest SHA-256, in that order. Headers lose the " Split=0 " that MMseqs2's own tool has put
+// behind them.
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -24,7 +25,13 @@ for (const record of gunzipSync(readFileSync(source)).toString("latin1").split(/
   const [head, ...lines] = record.split("\n");
   const header = head.replace(/ Split=0\s*$/, "");
   const sequence = lines.join("").trim();
-  if (header.includes("(Fragment") || !/^[ACDEFGHIKLMNPQRSTVWY]+$/.test(sequence) || sequence.length < SHORTEST || sequence.length > LONGEST) continue;
+  if (
+    header.includes("(Fragment") ||
+    !/^[ACDEFGHIKLMNPQRSTVWY]+$/.test(sequence) ||
+    sequence.length < SHORTEST ||
+    sequence.length > LONGEST
+  )
+    continue;
   const hash = createHash("sha256").update(sequence).digest("hex");
   const other = chosen.get(hash);
   if (other === undefined || header < other.header) chosen.set(hash, { hash, header, sequence });
@@ -34,4 +41,11 @@ const text = records.map(({ header, sequence }) => `>${header}\n${sequence.repla
 const target = fileURLToPath(new URL("../apps/cli/sample/uniprot-sample.fasta.gz", import.meta.url));
 writeFileSync(target, gzipSync(text, { level: 9 }));
 const residues = records.reduce((n, { sequence }) => n + sequence.length, 0);
-console.log(JSON.stringify({ sequences: records.length, residues, textBytes: text.length, textSha256: createHash("sha256").update(text).digest("hex") }));
+console.log(
+  JSON.stringify({
+    sequences: records.length,
+    residues,
+    textBytes: text.length,
+    textSha256: createHash("sha256").update(text).digest("hex"),
+  }),
+);

@@ -9,13 +9,21 @@ const { packageManager, engines } = JSON.parse(readFileSync(new URL("../package.
 
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
-  console.error(`cloze needs Node ${engines.node}; this is ${process.versions.node}. Install a newer Node and run the command again.`);
+  console.error(
+    `cloze needs Node ${engines.node}; this is ${process.versions.node}. Install a newer Node and run the ` +
+      "command again.",
+  );
   process.exit(2);
 }
 
 const windows = process.platform === "win32";
 const run = (command, args) => {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", shell: windows, env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" } });
+  const { status, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: "inherit",
+    shell: windows,
+    env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" },
+  });
   if (error) throw error;
   if (status !== 0) process.exit(status ?? 1);
 };
@@ -33,7 +41,14 @@ const tasks = {
   demo: () => {
     tasks.install();
     pnpm("turbo run build --filter=demo --output-logs=errors-only");
-    run(process.execPath, ["node_modules/vite/bin/vite.js", "preview", "apps/demo", "--config", "apps/demo/vite.config.ts", "--open"]);
+    run(process.execPath, [
+      "node_modules/vite/bin/vite.js",
+      "preview",
+      "apps/demo",
+      "--config",
+      "apps/demo/vite.config.ts",
+      "--open",
+    ]);
   },
   test: () => {
     tasks.install();
@@ -47,5 +62,6 @@ if (names.length === 0 || unknown.length > 0) {
   console.error(`usage: node tooling/setup.mjs <${Object.keys(tasks).join("|")}>...`);
   process.exit(2);
 }
-if (!existsSync(new URL("../pnpm-lock.yaml", import.meta.url))) throw new Error("pnpm-lock.yaml is missing: this is not a whole checkout");
+if (!existsSync(new URL("../pnpm-lock.yaml", import.meta.url)))
+  throw new Error("pnpm-lock.yaml is missing: this is not a whole checkout");
 for (const name of names) tasks[name]();

@@ -1,4 +1,5 @@
-// How large each package is: lines of code, tests and comments. Growth should be seen; over 3,000 lines a package is probably two.
+// How large each package is: lines of code, tests and comments. Growth should be seen; over 3,000 lines a package is
+// probably two.
 import { codeOnly, files, isTest, packages, read } from "./workspace.mjs";
 
 const limit = 3000;
@@ -22,10 +23,37 @@ const rows = [...packages(), { dir: "tooling" }].map(({ dir }) => {
   }
   return row;
 });
-const total = rows.reduce((sum, row) => ({ package: "total", files: sum.files + row.files, code: sum.code + row.code, comments: sum.comments + row.comments, tests: sum.tests + row.tests, longest: Math.max(sum.longest, row.longest) }));
+const total = rows.reduce((sum, row) => ({
+  package: "total",
+  files: sum.files + row.files,
+  code: sum.code + row.code,
+  comments: sum.comments + row.comments,
+  tests: sum.tests + row.tests,
+  longest: Math.max(sum.longest, row.longest),
+}));
 
-const share = ({ code, comments }) => (code + comments === 0 ? "" : `${Math.round((100 * comments) / (code + comments))} %`);
-const table = [["package", "files", "code", "comments", "share", "tests", "longest file"], ...[...rows, total].map((row) => [row.package, row.files, row.code, row.comments, share(row), row.tests, row.longest])];
+const share = ({ code, comments }) =>
+  code + comments === 0 ? "" : `${Math.round((100 * comments) / (code + comments))} %`;
+const table = [
+  ["package", "files", "code", "comments", "share", "tests", "longest file"],
+  ...[...rows, total].map((row) => [
+    row.package,
+    row.files,
+    row.code,
+    row.comments,
+    share(row),
+    row.tests,
+    row.longest,
+  ]),
+];
 const widths = table[0].map((_, column) => Math.max(...table.map((row) => String(row[column]).length)));
-for (const row of table) console.log(row.map((cell, column) => (column === 0 ? String(cell).padEnd(widths[column]) : String(cell).padStart(widths[column]))).join("  "));
-for (const { package: dir, code, comments } of rows) if (code + comments > limit) console.log(`${dir}: ${code + comments} lines, over ${limit}: is it two packages?`);
+for (const row of table)
+  console.log(
+    row
+      .map((cell, column) =>
+        column === 0 ? String(cell).padEnd(widths[column]) : String(cell).padStart(widths[column]),
+      )
+      .join("  "),
+  );
+for (const { package: dir, code, comments } of rows)
+  if (code + comments > limit) console.log(`${dir}: ${code + comments} lines, over ${limit}: is it two packages?`);

@@ -1,5 +1,5 @@
-// The examples of examples/text, one after another in one folder, in their smoke mode: each is at most 80 lines, ends well, and leaves
-// what the next one takes.
+// The examples of examples/text, one after another in one folder, in their smoke mode: each is at most 80 lines, ends
+// well, and leaves what the next one takes.
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,12 +14,17 @@ const dir = mkdtempSync(join(tmpdir(), "cloze-examples-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 async function example(name: string): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", "--conditions=@cloze/source", join(folder, name), "--smoke", "--dir", dir], { cwd: root });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ["--import", "tsx", "--conditions=@cloze/source", join(folder, name), "--smoke", "--dir", dir],
+    { cwd: root },
+  );
   return stdout;
 }
 
 test("none is longer than 80 lines", () => {
-  for (const name of readdirSync(folder)) expect(readFileSync(join(folder, name), "utf8").split("\n").length, name).toBeLessThanOrEqual(81);
+  for (const name of readdirSync(folder))
+    expect(readFileSync(join(folder, name), "utf8").split("\n").length, name).toBeLessThanOrEqual(81);
 });
 
 test.each([

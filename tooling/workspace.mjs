@@ -14,30 +14,49 @@ export const rootManifest = readJson("package.json");
 export function packages() {
   const globs = [...read("pnpm-workspace.yaml").matchAll(/^ {2}- (\S+)$/gm)].map((match) => match[1]);
   const dirs = globs.flatMap((glob) =>
-    glob.endsWith("/*") ? readdirSync(join(root, glob.slice(0, -2))).sort().map((name) => `${glob.slice(0, -2)}/${name}`) : [glob],
+    glob.endsWith("/*")
+      ? readdirSync(join(root, glob.slice(0, -2)))
+          .sort()
+          .map((name) => `${glob.slice(0, -2)}/${name}`)
+      : [glob],
   );
-  return dirs.filter((dir) => existsSync(join(root, dir, "package.json"))).map((dir) => {
-    const manifest = readJson(`${dir}/package.json`);
-    return { dir, name: manifest.name, manifest, empty: isEmpty(dir) };
-  });
+  return dirs
+    .filter((dir) => existsSync(join(root, dir, "package.json")))
+    .map((dir) => {
+      const manifest = readJson(`${dir}/package.json`);
+      return { dir, name: manifest.name, manifest, empty: isEmpty(dir) };
+    });
 }
 
 /** A package that is reserved but not written yet: its index says `export {}` or is not there. */
 function isEmpty(dir) {
   const index = join(root, dir, "src/index.ts");
-  return !existsSync(index) || readFileSync(index, "utf8").replace(/\/\/.*$/gm, "").trim().replace(/;$/, "") === "export {}";
+  return (
+    !existsSync(index) ||
+    readFileSync(index, "utf8")
+      .replace(/\/\/.*$/gm, "")
+      .trim()
+      .replace(/;$/, "") === "export {}"
+  );
 }
 
 /** Paths of all files git knows or would know (not ignored), relative to the root. */
 export function files() {
-  const listed = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"], { cwd: root, encoding: "utf8", maxBuffer: 1 << 26 });
+  const listed = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"], {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: 1 << 26,
+  });
   return [...new Set(listed.split("\0"))].filter((file) => file !== "" && existsSync(join(root, file))).sort();
 }
 
 export const isTest = (file) => /(^|\/)test\/|\.(test|test-d|bench)\.ts$/.test(file);
 export const lineOf = (text, position) => text.slice(0, position).split("\n").length;
 
-/** The source with everything that is not code turned into spaces: comments, and the insides of strings unless `strings`. */
+/**
+ * The source with everything that is not code turned into spaces: comments, and the insides of strings unless
+ * `strings`.
+ */
 export function codeOnly(file, text, { strings = false } = {}) {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, false);
   const out = text.replace(/[^\n]/g, " ").split("");
@@ -45,9 +64,15 @@ export function codeOnly(file, text, { strings = false } = {}) {
     if (ts.isJSDoc(node)) return;
     const children = node.getChildren(source);
     if (children.length > 0) return children.forEach(visit);
-    const literal = !strings && (ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node) || ts.isRegularExpressionLiteral(node));
+    const literal =
+      !strings &&
+      (ts.isStringLiteralLike(node) ||
+        ts.isTemplateHead(node) ||
+        ts.isTemplateMiddleOrTemplateTail(node) ||
+        ts.isRegularExpressionLiteral(node));
     const start = node.getStart(source);
-    for (let i = start; i < node.end; i++) if (out[i] !== "\n" && (!literal || i === start || i === node.end - 1)) out[i] = text[i];
+    for (let i = start; i < node.end; i++)
+      if (out[i] !== "\n" && (!literal || i === start || i === node.end - 1)) out[i] = text[i];
   };
   visit(source);
   return out.join("");
@@ -55,10 +80,15 @@ export function codeOnly(file, text, { strings = false } = {}) {
 
 /** What a source file imports, type imports and `import("...")` included: `{ specifier, line }`. */
 export function importsOf(text) {
-  return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName, pos }) => ({ specifier: fileName, line: lineOf(text, pos) }));
+  return ts
+    .preProcessFile(text, true, true)
+    .importedFiles.map(({ fileName, pos }) => ({ specifier: fileName, line: lineOf(text, pos) }));
 }
 
-/** Every cycle's members in a graph `Map<node, Iterable<node>>` (strongly connected components of more than one, and self loops). */
+/**
+ * Every cycle's members in a graph `Map<node, Iterable<node>>` (strongly connected components of more than one, and
+ * self loops).
+ */
 export function cycles(graph) {
   const index = new Map();
   const low = new Map();

@@ -1,7 +1,9 @@
 /**
- * The page's build. By default it takes the packages as they are published (dist); `CLOZE_SOURCE=1` takes their sources.
+ * The page's build. By default it takes the packages as they are published (dist); `CLOZE_SOURCE=1` takes their
+ * sources.
  *
- * First load is `index` and `worker` with what they import at once; backends, models and data come when they are asked for.
+ * First load is `index` and `worker` with what they import at once; backends, models and data come when they are asked
+ * for.
  */
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -11,7 +13,12 @@ import { defineConfig, type UserConfig } from "vite";
 const sample = join(createRequire(import.meta.url).resolve("cloze/package.json"), "..", "sample");
 const conditions = process.env["CLOZE_SOURCE"] === undefined ? [] : ["@cloze/source"];
 /** The ways to a TensorFlow.js that this page never takes: it brings its core and its WebAssembly backend itself. */
-const elsewhere = ["@tensorflow/tfjs", "@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-backend-webgpu"];
+const elsewhere = [
+  "@tensorflow/tfjs",
+  "@tensorflow/tfjs-node",
+  "@tensorflow/tfjs-node-gpu",
+  "@tensorflow/tfjs-backend-webgpu",
+];
 
 const config: UserConfig = defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),

@@ -1,9 +1,16 @@
-// Attention alone, forward and with its gradient: whole rows, packed rows, a window. FLOP/s count the pairs that see each other:
-// 4 pairs headDim forward, 10 more backward (five products; the probabilities are computed again).
+// Attention alone, forward and with its gradient: whole rows, packed rows, a window. FLOP/s count the pairs that see
+// each other: 4 pairs headDim forward, 10 more backward (five products; the probabilities are computed again).
 import { attention, Graph, program, pullback } from "@cloze/graph";
 import { timeRuns } from "./timing.mjs";
 
-const sizesOf = (quick) => (quick ? [{ batch: 1, heads: 2, seq: 64, headDim: 32 }] : [{ batch: 8, heads: 20, seq: 1024, headDim: 64 }, { batch: 64, heads: 20, seq: 512, headDim: 16 }, { batch: 2, heads: 12, seq: 8192, headDim: 64 }]);
+const sizesOf = (quick) =>
+  quick
+    ? [{ batch: 1, heads: 2, seq: 64, headDim: 32 }]
+    : [
+        { batch: 8, heads: 20, seq: 1024, headDim: 64 },
+        { batch: 64, heads: 20, seq: 512, headDim: 16 },
+        { batch: 2, heads: 12, seq: 8192, headDim: 64 },
+      ];
 
 function built({ batch, heads, seq, headDim }, { packed, window }, backward) {
   const g = new Graph();
@@ -30,24 +37,55 @@ export async function timeAttention({ backend, mode, compute, quick, log, rounds
     const shape = [batch, heads, seq, headDim];
     const count = batch * heads * seq * headDim;
     // Software drivers take long to compile each of these: a quick run has one with its gradient and one with a window.
-    const masks = quick ? { packed: { packed: Math.floor(seq / 5) }, window: { window: seq / 8 } } : { full: {}, packed: { packed: Math.floor(seq / 5) }, window: { window: Math.min(64, seq / 8) } };
-    for (const [mask, how] of Object.entries(masks)) for (const backward of quick && mask === "window" ? [false] : [false, true]) {
-      const state = Object.fromEntries(["q", "k", "v", ...(backward ? ["ct"] : [])].map((name, salt) => [name, { dtype: "f32", shape, data: Float32Array.from({ length: count }, (_, i) => (((Math.imul(i + salt, 0x9e3779b1) >>> 0) % 2048) - 1024) / 1024) }]));
-      if (how.packed) state.segments = { dtype: "i32", shape: [batch, seq], data: Int32Array.from({ length: batch * seq }, (_, i) => 1 + Math.floor((i % seq) / how.packed)) };
-      const row = { kind: "attention", name: `${batch}x${heads}x${seq}x${headDim} ${mask} ${backward ? "forward and backward" : "forward"}`, mode };
-      try {
-        const executable = await backend.compile(built(size, how, backward), { compute });
-        const session = await backend.start(state);
-        const times = await timeRuns(session, executable, () => ({}), rounds);
-        const flops = (backward ? 14 : 4) * pairsOf(seq, how) * headDim * batch * heads;
-        rows.push({ ...row, ...times, tflops: flops / times.pipelinedMs / 1e9, kernels: kernelsOf(executable.plan), peakBytes: executable.plan.peakBytes, ok: true });
-        await session.dispose();
-        await executable.dispose();
-      } catch (error) {
-        rows.push({ ...row, ok: false, failed: String(error.message ?? error) });
+    const masks = quick
+      ? { packed: { packed: Math.floor(seq / 5) }, window: { window: seq / 8 } }
+      : { full: {}, packed: { packed: Math.floor(seq / 5) }, window: { window: Math.min(64, seq / 8) } };
+    for (const [mask, how] of Object.entries(masks))
+      for (const backward of quick && mask === "window" ? [false] : [false, true]) {
+        const state = Object.fromEntries(
+          ["q", "k", "v", ...(backward ? ["ct"] : [])].map((name, salt) => [
+            name,
+            {
+              dtype: "f32",
+              shape,
+              data: Float32Array.from(
+                { length: count },
+                (_, i) => (((Math.imul(i + salt, 0x9e3779b1) >>> 0) % 2048) - 1024) / 1024,
+              ),
+            },
+          ]),
+        );
+        if (how.packed)
+          state.segments = {
+            dtype: "i32",
+            shape: [batch, seq],
+            data: Int32Array.from({ length: batch * seq }, (_, i) => 1 + Math.floor((i % seq) / how.packed)),
+          };
+        const row = {
+          kind: "attention",
+          name: `${batch}x${heads}x${seq}x${headDim} ${mask} ${backward ? "forward and backward" : "forward"}`,
+          mode,
+        };
+        try {
+          const executable = await backend.compile(built(size, how, backward), { compute });
+          const session = await backend.start(state);
+          const times = await timeRuns(session, executable, () => ({}), rounds);
+          const flops = (backward ? 14 : 4) * pairsOf(seq, how) * headDim * batch * heads;
+          rows.push({
+            ...row,
+            ...times,
+            tflops: flops / times.pipelinedMs / 1e9,
+            kernels: kernelsOf(executable.plan),
+            peakBytes: executable.plan.peakBytes,
+            ok: true,
+          });
+          await session.dispose();
+          await executable.dispose();
+        } catch (error) {
+          rows.push({ ...row, ok: false, failed: String(error.message ?? error) });
+        }
+        log(rows.at(-1));
       }
-      log(rows.at(-1));
-    }
   }
   return rows;
 }

@@ -1,6 +1,7 @@
 // Correctness and speed of the WebGPU backend on this machine's GPU. See README.md beside it.
 //
-//   node bench.mjs --out FILE.json [--quick] [--modes f32,f16,matrix] [--parts check,matmul,attention,step] [--steps NAME,NAME]
+//   node bench.mjs --out FILE.json [--quick] [--modes f32,f16,matrix] [--parts check,matmul,attention,step] [--steps
+//   NAME,NAME]
 //                  [--rounds 10] [--tune] [--conformance] [--profile] [--robust] [--adapter NAME]
 //
 // Everything is written to FILE after each part, so that what was measured before a crash is not lost.
@@ -18,25 +19,48 @@ import { profileTraining, timeTraining, workloads } from "./training.mjs";
 
 const { values: options } = parseArgs({
   options: {
-    out: { type: "string" }, quick: { type: "boolean", default: false }, modes: { type: "string", default: "f32,f16,matrix" }, parts: { type: "string", default: "check,matmul,attention,step" },
-    steps: { type: "string" }, rounds: { type: "string" }, conformance: { type: "boolean", default: false }, profile: { type: "boolean", default: false },
-    tune: { type: "boolean", default: false }, robust: { type: "boolean", default: false }, adapter: { type: "string" },
+    out: { type: "string" },
+    quick: { type: "boolean", default: false },
+    modes: { type: "string", default: "f32,f16,matrix" },
+    parts: { type: "string", default: "check,matmul,attention,step" },
+    steps: { type: "string" },
+    rounds: { type: "string" },
+    conformance: { type: "boolean", default: false },
+    profile: { type: "boolean", default: false },
+    tune: { type: "boolean", default: false },
+    robust: { type: "boolean", default: false },
+    adapter: { type: "string" },
   },
 });
 const { quick } = options;
 const parts = options.parts.split(",");
 const rounds = Number(options.rounds ?? (quick ? 2 : 10));
 const steps = options.steps?.split(",") ?? Object.keys(workloads).filter((name) => name.startsWith("tiny") === quick);
-for (const [what, asked, known] of [["--modes", options.modes.split(","), Object.keys(modes)], ["--parts", parts, ["check", "matmul", "attention", "step"]], ["--steps", steps, Object.keys(workloads)]]) {
+for (const [what, asked, known] of [
+  ["--modes", options.modes.split(","), Object.keys(modes)],
+  ["--parts", parts, ["check", "matmul", "attention", "step"]],
+  ["--steps", steps, Object.keys(workloads)],
+]) {
   const unknown = asked.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`bench: ${what}: expected some of ${known.join(", ")}, got ${unknown}`);
 }
 
 const rows = [];
 const report = {
-  bench: "gpu", engine: "cloze", commit: COMMIT, date: new Date().toISOString(), runtime: `node ${process.version}`, device: undefined, driver: driver(), quick, options, rows,
+  bench: "gpu",
+  engine: "cloze",
+  commit: COMMIT,
+  date: new Date().toISOString(),
+  runtime: `node ${process.version}`,
+  device: undefined,
+  driver: driver(),
+  quick,
+  options,
+  rows,
 };
-const save = () => { if (options.out) writeFileSync(options.out, `${JSON.stringify(report, null, 1)}\n`); };
+const save = () => {
+  if (options.out) writeFileSync(options.out, `${JSON.stringify(report, null, 1)}\n`);
+};
 const log = (row) => console.log(lineOf(row));
 
 for (const mode of options.modes.split(",")) {
@@ -46,7 +70,11 @@ for (const mode of options.modes.split(",")) {
   if (isNotHere(opened)) throw new Error(`${opened.reason}. ${opened.remedy}`);
   report.device ??= opened.profile.device;
   const why = missing(mode, opened.profile);
-  console.log(`\n${mode}: ${opened.profile.device}; ${Object.entries(opened.notes).map(([name, note]) => `${name}: ${note}`).join("; ")}`);
+  console.log(
+    `\n${mode}: ${opened.profile.device}; ${Object.entries(opened.notes)
+      .map(([name, note]) => `${name}: ${note}`)
+      .join("; ")}`,
+  );
   if (why !== undefined) {
     rows.push({ kind: "mode", name: mode, mode, ok: true, skipped: why });
     console.log(`left out: ${why}`);
@@ -56,18 +84,22 @@ for (const mode of options.modes.split(",")) {
   const tuning = options.tune ? { tune: true, tuneMs: 60_000 } : {};
   const engine = await webgpu({ ...how, ...tuning, device: opened.device });
   const context = { backend: engine, opened, mode, compute, expect, quick, log, rounds };
-  if (parts.includes("check")) rows.push(...await checkTraining(context), ...(options.conformance && mode !== "matrix" ? await checkConformance(context) : []));
+  if (parts.includes("check"))
+    rows.push(
+      ...(await checkTraining(context)),
+      ...(options.conformance && mode !== "matrix" ? await checkConformance(context) : []),
+    );
   save();
-  if (parts.includes("matmul")) rows.push(...await timeMatmuls(context));
+  if (parts.includes("matmul")) rows.push(...(await timeMatmuls(context)));
   save();
-  if (parts.includes("attention")) rows.push(...await timeAttention(context));
+  if (parts.includes("attention")) rows.push(...(await timeAttention(context)));
   save();
-  if (parts.includes("step")) rows.push(...await timeTraining({ ...context, names: steps }));
+  if (parts.includes("step")) rows.push(...(await timeTraining({ ...context, names: steps })));
   save();
   if (parts.includes("step") && (options.profile || quick)) {
     // On a backend of its own: timed kernels run one by one, each in a pass of its own.
     const timed = await webgpu({ ...how, ...tuning, timestamps: true });
-    rows.push(...await profileTraining({ ...context, backend: timed, names: steps }));
+    rows.push(...(await profileTraining({ ...context, backend: timed, names: steps })));
     await timed.dispose();
     save();
   }
@@ -80,6 +112,10 @@ process.exit(failed.length === 0 ? 0 : 1);
 
 /** What nvidia-smi says, where there is one. */
 function driver() {
-  const { status, stdout } = spawnSync("nvidia-smi", ["--query-gpu=name,driver_version,clocks.max.sm,power.limit", "--format=csv,noheader"], { encoding: "utf8" });
+  const { status, stdout } = spawnSync(
+    "nvidia-smi",
+    ["--query-gpu=name,driver_version,clocks.max.sm,power.limit", "--format=csv,noheader"],
+    { encoding: "utf8" },
+  );
   return status === 0 ? stdout.trim() : "no nvidia-smi";
 }

@@ -1,4 +1,5 @@
-// Bundles the bench into one file, dist/bench.mjs, for a machine with a GPU; only `webgpu` has to be installed beside it.
+// Bundles the bench into one file, dist/bench.mjs, for a machine with a GPU; only `webgpu` has to be installed beside
+// it.
 //
 //   node bench/gpu/build.mjs
 import { execFileSync } from "node:child_process";
@@ -10,10 +11,24 @@ const git = (...args) => execFileSync("git", args, { encoding: "utf8", cwd: here
 const commit = git("rev-parse", "HEAD");
 const dirty = git("status", "--porcelain", "--untracked-files=no") !== "";
 const { metafile } = await build({
-  entryPoints: [here("bench.mjs")], outfile: here("dist/bench.mjs"), bundle: true, format: "esm", platform: "node", target: "node20", conditions: ["@cloze/source"],
-  external: ["webgpu"], define: { COMMIT: JSON.stringify(dirty ? `${commit} and uncommitted changes` : commit) }, metafile: true, legalComments: "none",
+  entryPoints: [here("bench.mjs")],
+  outfile: here("dist/bench.mjs"),
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  conditions: ["@cloze/source"],
+  external: ["webgpu"],
+  define: { COMMIT: JSON.stringify(dirty ? `${commit} and uncommitted changes` : commit) },
+  metafile: true,
+  legalComments: "none",
   // The suite's index also exports what needs vitest; nothing here uses it.
-  plugins: [{ name: "without-vitest", setup: (b) => b.onResolve({ filter: /^vitest$/ }, () => ({ path: "vitest", external: true, sideEffects: false })) }],
+  plugins: [
+    {
+      name: "without-vitest",
+      setup: (b) => b.onResolve({ filter: /^vitest$/ }, () => ({ path: "vitest", external: true, sideEffects: false })),
+    },
+  ],
 });
 const [[file, { bytes }]] = Object.entries(metafile.outputs);
 console.log(`${file}: ${(bytes / 1024).toFixed(0)} KiB, commit ${commit}${dirty ? " and uncommitted changes" : ""}`);

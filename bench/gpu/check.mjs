@@ -1,5 +1,5 @@
-// Is it right, before it is fast: training steps of a tiny ESM-2 against the reference interpreter, and with --conformance the whole
-// suite that defines a backend.
+// Is it right, before it is fast: training steps of a tiny ESM-2 against the reference interpreter, and with
+// --conformance the whole suite that defines a backend.
 import { allChecks, judge } from "@cloze/backend-conformance";
 import { backend as reference } from "@cloze/backend-reference";
 import { trainingOf, workloads } from "./training.mjs";
@@ -42,11 +42,26 @@ export async function checkConformance({ backend, mode, log }) {
       if ((await judge(check, backend, [], () => backend.memory().buffers)) === undefined) passed++;
       else skipped++;
     } catch (error) {
-      rows.push({ kind: "check", name: check.name, mode, ok: false, failed: String(error.message ?? error).slice(0, 300) });
+      rows.push({
+        kind: "check",
+        name: check.name,
+        mode,
+        ok: false,
+        failed: String(error.message ?? error).slice(0, 300),
+      });
       log(rows.at(-1));
     }
   }
-  rows.push({ kind: "check", name: "conformance", mode, passed, skipped, failures: rows.length, ok: rows.length === 0, ms: performance.now() - began });
+  rows.push({
+    kind: "check",
+    name: "conformance",
+    mode,
+    passed,
+    skipped,
+    failures: rows.length,
+    ok: rows.length === 0,
+    ms: performance.now() - began,
+  });
   log(rows.at(-1));
   return rows;
 }

@@ -1,22 +1,50 @@
 // Matrix products alone: every tile that the backend would consider, checked on samples and timed.
-import { matmulPart, operandBuffer, plainMatmul, preparePart, readFloats, runOnce, tileCandidates, tileName } from "@cloze/backend-webgpu/internal";
+import {
+  matmulPart,
+  operandBuffer,
+  plainMatmul,
+  preparePart,
+  readFloats,
+  runOnce,
+  tileCandidates,
+  tileName,
+} from "@cloze/backend-webgpu/internal";
 import { quantile } from "./modes.mjs";
 
 const NN = { transposeA: false, transposeB: false };
 const NT = { transposeA: false, transposeB: true };
 const TN = { transposeA: true, transposeB: false };
 
-/** Linear layers of ESM-2 650M on 8,192 tokens, forward (NT: weights are [out, in]), by inputs (NN), by weights (TN); and squares. */
-export const shapesOf = (quick) => (quick
-  ? [{ m: 64, n: 64, k: 64, ...NN }, { m: 96, n: 132, k: 70, ...NT }, { m: 33, n: 64, k: 300, ...TN }, { m: 128, n: 128, k: 64, batch: 3, ...NN }]
-  : [
-      { m: 1024, n: 1024, k: 1024, ...NN }, { m: 4096, n: 4096, k: 4096, ...NN }, { m: 4096, n: 4096, k: 4096, ...NT }, { m: 4096, n: 4096, k: 4096, ...TN },
-      { m: 8192, n: 1280, k: 1280, ...NT }, { m: 8192, n: 5120, k: 1280, ...NT }, { m: 8192, n: 1280, k: 5120, ...NT },
-      { m: 8192, n: 1280, k: 5120, ...NN }, { m: 1280, n: 1280, k: 8192, ...TN }, { m: 5120, n: 1280, k: 8192, ...TN },
-      { m: 32768, n: 320, k: 320, ...NT }, { m: 320, n: 320, k: 32768, ...TN }, { m: 5000, n: 33, k: 1280, ...NT },
-    ]);
+/**
+ * Linear layers of ESM-2 650M on 8,192 tokens, forward (NT: weights are [out, in]), by inputs (NN), by weights (TN);
+ * and squares.
+ */
+export const shapesOf = (quick) =>
+  quick
+    ? [
+        { m: 64, n: 64, k: 64, ...NN },
+        { m: 96, n: 132, k: 70, ...NT },
+        { m: 33, n: 64, k: 300, ...TN },
+        { m: 128, n: 128, k: 64, batch: 3, ...NN },
+      ]
+    : [
+        { m: 1024, n: 1024, k: 1024, ...NN },
+        { m: 4096, n: 4096, k: 4096, ...NN },
+        { m: 4096, n: 4096, k: 4096, ...NT },
+        { m: 4096, n: 4096, k: 4096, ...TN },
+        { m: 8192, n: 1280, k: 1280, ...NT },
+        { m: 8192, n: 5120, k: 1280, ...NT },
+        { m: 8192, n: 1280, k: 5120, ...NT },
+        { m: 8192, n: 1280, k: 5120, ...NN },
+        { m: 1280, n: 1280, k: 8192, ...TN },
+        { m: 5120, n: 1280, k: 8192, ...TN },
+        { m: 32768, n: 320, k: 320, ...NT },
+        { m: 320, n: 320, k: 32768, ...TN },
+        { m: 5000, n: 33, k: 1280, ...NT },
+      ];
 
-const nameOf = ({ m, n, k, batch = 1, transposeA, transposeB }) => `${batch > 1 ? `${batch} x ` : ""}${m}x${n}x${k} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
+const nameOf = ({ m, n, k, batch = 1, transposeA, transposeB }) =>
+  `${batch > 1 ? `${batch} x ` : ""}${m}x${n}x${k} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
 
 /** Rows of the table. `opened`: the device of the mode; candidates after the best `most` are left out. */
 export async function timeMatmuls({ opened: { device, profile }, mode, quick, log, most = 8 }) {
@@ -69,7 +97,10 @@ function f16Bits(whole) {
   return (whole < 0 ? 0x8000 : 0) | ((e - 6 + 15) << 10) | ((size / 2 ** e - 1) * 1024);
 }
 
-/** Largest difference from sums in f64, over the square root of the sum of squares of its terms, in 64 places of the result. */
+/**
+ * Largest difference from sums in f64, over the square root of the sum of squares of its terms, in 64 places of the
+ * result.
+ */
 function worst({ operandAt, result }, { batch, m, n, k, transposeA, transposeB }, splits, numbers, got) {
   let off = 0;
   const [a0, b0] = [operandAt("a", 0, 0), operandAt("b", 0, 0)];

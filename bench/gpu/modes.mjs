@@ -1,5 +1,5 @@
-// How a device is opened and what contractions are computed in: the columns of every table. `expect` is the error that a
-// checksum or loss of the mode may have beside f32.
+// How a device is opened and what contractions are computed in: the columns of every table. `expect` is the error that
+// a checksum or loss of the mode may have beside f32.
 export const modes = {
   f32: { compute: "f32", device: { f16: false }, expect: 1e-3 },
   f16: { compute: "f16", device: { f16: true }, expect: 3e-2 },

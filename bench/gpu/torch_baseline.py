@@ -8,6 +8,7 @@ fused AdamW, compiled (torch.compile), with SDPA attention, the head on the pred
 what bench.mjs trains. Dropout is 0 in both. Token dropout of ESM-2 (a factor for each token) is in both as well.
 Written for torch 2.4 or newer. Times: CUDA events are not used; both benches read the clock around synchronised work.
 """
+
 import argparse, datetime, json, math, platform, subprocess, time
 
 import torch
@@ -48,7 +49,11 @@ class Layer(nn.Module):
 
     def forward(self, x, cos, sin):
         rows, length, hidden = x.shape
-        q, k, v = self.qkv(self.attention_norm(x)).view(rows, length, 3, self.heads, hidden // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = (
+            self.qkv(self.attention_norm(x))
+            .view(rows, length, 3, self.heads, hidden // self.heads)
+            .permute(2, 0, 3, 1, 4)
+        )
         mixed = F.scaled_dot_product_attention(rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype), v)
         x = x + self.out(mixed.transpose(1, 2).reshape(rows, length, hidden))
         return x + self.down(F.gelu(self.up(self.norm(x))))
@@ -104,7 +109,11 @@ class Clock:
         for _ in range(rounds):
             run()
         self.sync()
-        return {"ms": sorted(single)[(rounds - 1) // 2], "minMs": min(single), "pipelinedMs": (time.perf_counter() - began) * 1e3 / rounds}
+        return {
+            "ms": sorted(single)[(rounds - 1) // 2],
+            "minMs": min(single),
+            "pipelinedMs": (time.perf_counter() - began) * 1e3 / rounds,
+        }
 
 
 MODES = {"f32": (False, None), "tf32": (True, None), "bf16": (True, torch.bfloat16)}
@@ -112,9 +121,25 @@ MODES = {"f32": (False, None), "tf32": (True, None), "bf16": (True, torch.bfloat
 
 def matmuls(device, mode, quick):
     dtype = MODES[mode][1] or torch.float32
-    shapes = [(64, 64, 64, "NN"), (96, 132, 70, "NT")] if quick else [
-        (1024, 1024, 1024, "NN"), (4096, 4096, 4096, "NN"), (4096, 4096, 4096, "NT"), (4096, 4096, 4096, "TN"), (8192, 1280, 1280, "NT"), (8192, 5120, 1280, "NT"), (8192, 1280, 5120, "NT"),
-        (8192, 1280, 5120, "NN"), (1280, 1280, 8192, "TN"), (5120, 1280, 8192, "TN"), (32768, 320, 320, "NT"), (320, 320, 32768, "TN"), (5000, 33, 1280, "NT")]
+    shapes = (
+        [(64, 64, 64, "NN"), (96, 132, 70, "NT")]
+        if quick
+        else [
+            (1024, 1024, 1024, "NN"),
+            (4096, 4096, 4096, "NN"),
+            (4096, 4096, 4096, "NT"),
+            (4096, 4096, 4096, "TN"),
+            (8192, 1280, 1280, "NT"),
+            (8192, 5120, 1280, "NT"),
+            (8192, 1280, 5120, "NT"),
+            (8192, 1280, 5120, "NN"),
+            (1280, 1280, 8192, "TN"),
+            (5120, 1280, 8192, "TN"),
+            (32768, 320, 320, "NT"),
+            (320, 320, 32768, "TN"),
+            (5000, 33, 1280, "NT"),
+        ]
+    )
     clock = Clock(device)
     for m, n, k, layout in shapes:
         a = torch.rand((k, m) if layout[0] == "T" else (m, k), device=device).to(dtype) - 0.5
@@ -129,15 +154,24 @@ def attentions(device, mode, quick, rounds):
     sizes = [(1, 2, 64, 32)] if quick else [(8, 20, 1024, 64), (64, 20, 512, 16), (2, 12, 8192, 64)]
     clock = Clock(device)
     for batch, heads, seq, head_dim in sizes:
-        q, k, v, ct = (torch.randn(batch, heads, seq, head_dim, device=device, dtype=dtype, requires_grad=i < 3) for i in range(4))
+        q, k, v, ct = (
+            torch.randn(batch, heads, seq, head_dim, device=device, dtype=dtype, requires_grad=i < 3) for i in range(4)
+        )
         for backward in (False, True):
+
             def run():
                 y = F.scaled_dot_product_attention(q, k, v)
                 if backward:
                     torch.autograd.grad(y, (q, k, v), ct)
+
             times = clock.runs(run, rounds)
             flops = (14 if backward else 4) * seq**2 * head_dim * batch * heads
-            yield {"kind": "attention", "name": f"{batch}x{heads}x{seq}x{head_dim} full {'forward and backward' if backward else 'forward'}", **times, "tflops": flops / times["pipelinedMs"] / 1e9}
+            yield {
+                "kind": "attention",
+                "name": f"{batch}x{heads}x{seq}x{head_dim} full {'forward and backward' if backward else 'forward'}",
+                **times,
+                "tflops": flops / times["pipelinedMs"] / 1e9,
+            }
 
 
 def training(device, mode, name, rounds, compiled):
@@ -147,7 +181,13 @@ def training(device, mode, name, rounds, compiled):
     model = Encoder(layers, hidden, heads, length).to(device)
     decayed = [p for p in model.parameters() if p.ndim >= 2]
     rest = [p for p in model.parameters() if p.ndim < 2]
-    optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}], lr=1e-4, betas=(0.9, 0.98), eps=1e-8, fused=True)
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}],
+        lr=1e-4,
+        betas=(0.9, 0.98),
+        eps=1e-8,
+        fused=True,
+    )
     ids = torch.randint(4, 24, (rows, length), device=device)
     targets = torch.randint(4, 24, (slots_of(tokens),), device=device)
     index = torch.randperm(tokens, device=device)[: len(targets)].sort().values
@@ -172,14 +212,25 @@ def training(device, mode, name, rounds, compiled):
     times = Clock(device).runs(run, rounds)
     seconds = times["pipelinedMs"] / 1e3
     return {
-        "kind": "step", "name": name, **times, "tokensPerSecond": tokens / seconds, "tflops": tokens * flops_per_token(layers, hidden, length) / seconds / 1e12,
-        "compileMs": compile_ms, "losses": [first, float(last[0])], **({"peakBytes": torch.cuda.max_memory_allocated()} if device.type == "cuda" else {}),
+        "kind": "step",
+        "name": name,
+        **times,
+        "tokensPerSecond": tokens / seconds,
+        "tflops": tokens * flops_per_token(layers, hidden, length) / seconds / 1e12,
+        "compileMs": compile_ms,
+        "losses": [first, float(last[0])],
+        **({"peakBytes": torch.cuda.max_memory_allocated()} if device.type == "cuda" else {}),
     }
 
 
 def driver():
     try:
-        return subprocess.run(["nvidia-smi", "--query-gpu=name,driver_version,clocks.max.sm,power.limit", "--format=csv,noheader"], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["nvidia-smi", "--query-gpu=name,driver_version,clocks.max.sm,power.limit", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "no nvidia-smi"
 
@@ -196,18 +247,38 @@ def main():
     options = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rounds = options.rounds or (2 if options.quick else 20)
-    steps = options.steps.split(",") if options.steps else [name for name in WORKLOADS if name.startswith("tiny") == options.quick]
+    steps = (
+        options.steps.split(",")
+        if options.steps
+        else [name for name in WORKLOADS if name.startswith("tiny") == options.quick]
+    )
     rows = []
     report = {
-        "bench": "gpu", "engine": "torch", "commit": f"torch {torch.__version__}", "date": datetime.datetime.now(datetime.timezone.utc).isoformat(), "runtime": f"python {platform.python_version()}",
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU", "driver": driver(), "quick": options.quick, "options": vars(options), "rows": rows,
+        "bench": "gpu",
+        "engine": "torch",
+        "commit": f"torch {torch.__version__}",
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(),
+        "runtime": f"python {platform.python_version()}",
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
+        "driver": driver(),
+        "quick": options.quick,
+        "options": vars(options),
+        "rows": rows,
     }
 
     def keep(made, mode):
         for row in made:
             row = {**row, "mode": mode, "ok": True}
             rows.append(row)
-            print(row["kind"], mode, row["name"], f"{row.get('pipelinedMs', row['ms']):.3f} ms", f"{row['tflops']:.2f} TFLOP/s", f"{row['tokensPerSecond']:.0f} tokens/s" if "tokensPerSecond" in row else "", flush=True)
+            print(
+                row["kind"],
+                mode,
+                row["name"],
+                f"{row.get('pipelinedMs', row['ms']):.3f} ms",
+                f"{row['tflops']:.2f} TFLOP/s",
+                f"{row['tokensPerSecond']:.0f} tokens/s" if "tokensPerSecond" in row else "",
+                flush=True,
+            )
             if options.out:
                 with open(options.out, "w") as file:
                     json.dump(report, file, indent=1)

@@ -1,4 +1,5 @@
-// Whole training steps of ESM-2 as the trainer builds them: masked language modelling, AdamW, clipping, one program a step.
+// Whole training steps of ESM-2 as the trainer builds them: masked language modelling, AdamW, clipping, one program a
+// step.
 import { feedTypes } from "@cloze/objective";
 import { mlm } from "@cloze/objective-mlm";
 import { esm2, esm2ConfigJson, esm2Configs, flopsPerToken } from "@cloze/models/esm2";
@@ -27,11 +28,17 @@ export function trainingOf({ config, name, rows, length }, compute) {
   const at = (step) => objective.prepare(batchOf(rows, length, step), { seed: 1, step, evaluation: false });
   const types = feedTypes(at(0));
   const program = stepProgram(setup, types);
-  const scale = compute === "f16" ? { "optim.lossScale": { dtype: "f32", shape: [], data: Float32Array.of(1024) } } : {};
+  const scale =
+    compute === "f16" ? { "optim.lossScale": { dtype: "f32", shape: [], data: Float32Array.of(1024) } } : {};
   return {
     program,
     state: () => initialState([program], weightsOf(traceLoss(setup, types).parameters)),
-    feeds: (t) => ({ ...at(t).feeds, "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(1, t) }, ...optimizer.hostScalars(t, 1e-4), ...scale }),
+    feeds: (t) => ({
+      ...at(t).feeds,
+      "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(1, t) },
+      ...optimizer.hostScalars(t, 1e-4),
+      ...scale,
+    }),
     tokens: rows * length,
     flops: rows * length * flopsPerToken(config, length),
     loss: ({ loss, weight }) => loss.data[0] / weight.data[0],
@@ -46,7 +53,12 @@ function batchOf(rows, length, step) {
   const sequences = [];
   for (let row = 0; row < rows; row++) {
     for (let i = 0; i < length; i++) {
-      ids[row * length + i] = i === 0 ? 0 : i === length - 1 ? 2 : 4 + ((Math.imul((step * rows + row) * length + i + 1, 0x9e3779b1) >>> 12) % 20);
+      ids[row * length + i] =
+        i === 0
+          ? 0
+          : i === length - 1
+            ? 2
+            : 4 + ((Math.imul((step * rows + row) * length + i + 1, 0x9e3779b1) >>> 12) % 20);
       positions[row * length + i] = i;
     }
     sequences.push({ example: step * rows + row, row, start: 0, length });
@@ -61,13 +73,17 @@ function weightsOf(parameters) {
     const v = ((Math.imul(i + 1, 0x85ebca6b) >>> 0) + 1) / (2 ** 32 + 1);
     return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
   });
-  return Object.fromEntries([...parameters].map(([name, { shape, init }], salt) => {
-    const data = new Float32Array(shape.reduce((n, d) => n * d, 1));
-    if (init.kind === "ones") data.fill(1);
-    else if (init.kind === "normal") for (let i = 0; i < data.length; i++) data[i] = init.std * table[(i + 7919 * salt) % table.length];
-    else if (init.kind !== "zeros") throw new Error(`bench: expected an init of normal, ones or zeros, got ${init.kind}`);
-    return [name, { dtype: "f32", shape, data }];
-  }));
+  return Object.fromEntries(
+    [...parameters].map(([name, { shape, init }], salt) => {
+      const data = new Float32Array(shape.reduce((n, d) => n * d, 1));
+      if (init.kind === "ones") data.fill(1);
+      else if (init.kind === "normal")
+        for (let i = 0; i < data.length; i++) data[i] = init.std * table[(i + 7919 * salt) % table.length];
+      else if (init.kind !== "zeros")
+        throw new Error(`bench: expected an init of normal, ones or zeros, got ${init.kind}`);
+      return [name, { dtype: "f32", shape, data }];
+    }),
+  );
 }
 
 export async function timeTraining({ backend, mode, compute, names, log, rounds }) {
@@ -85,8 +101,16 @@ export async function timeTraining({ backend, mode, compute, names, log, rounds 
       const last = training.loss(await session.run(executable, training.feeds(2 * rounds + 3)));
       const seconds = times.pipelinedMs / 1000;
       rows.push({
-        ...row, ...times, tokensPerSecond: training.tokens / seconds, tflops: training.flops / seconds / 1e12, kernels: kernelsOf(executable.plan),
-        peakBytes: executable.plan.peakBytes, stateBytes: executable.plan.stateBytes, compileMs, losses: [first, last], ok: Number.isFinite(last),
+        ...row,
+        ...times,
+        tokensPerSecond: training.tokens / seconds,
+        tflops: training.flops / seconds / 1e12,
+        kernels: kernelsOf(executable.plan),
+        peakBytes: executable.plan.peakBytes,
+        stateBytes: executable.plan.stateBytes,
+        compileMs,
+        losses: [first, last],
+        ok: Number.isFinite(last),
       });
       await session.dispose();
       await executable.dispose();
@@ -113,12 +137,22 @@ export async function profileTraining({ backend, mode, compute, names, log }) {
       const found = new Map();
       for (const { kernel, path, count, ms } of backend.kernelTimes()) {
         const all = found.get(kernel) ?? { kernel, count: 0, ms: 0, longestMs: 0, longest: "" };
-        Object.assign(all, { count: all.count + count, ms: all.ms + ms }, ms > all.longestMs && { longestMs: ms, longest: path });
+        Object.assign(
+          all,
+          { count: all.count + count, ms: all.ms + ms },
+          ms > all.longestMs && { longestMs: ms, longest: path },
+        );
         found.set(kernel, all);
       }
       const all = [...found.values()].sort((a, b) => b.ms - a.ms);
       const ms = all.reduce((sum, k) => sum + k.ms, 0);
-      rows.push({ ...row, ms, kernels: all.reduce((n, { count }) => n + count, 0), profile: all.slice(0, 15).map((k) => ({ ...k, share: k.ms / ms })), ok: all.length > 0 });
+      rows.push({
+        ...row,
+        ms,
+        kernels: all.reduce((n, { count }) => n + count, 0),
+        profile: all.slice(0, 15).map((k) => ({ ...k, share: k.ms / ms })),
+        ok: all.length > 0,
+      });
       await session.dispose();
       await executable.dispose();
     } catch (error) {

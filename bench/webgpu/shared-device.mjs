@@ -1,5 +1,5 @@
-// One Dawn device for several engines: `navigator.gpu` hands every one of them the same GPUDevice, and what each asks of it is
-// counted: dispatches, submits, pipelines, and the bytes of its buffers that are alive.
+// One Dawn device for several engines: `navigator.gpu` hands every one of them the same GPUDevice, and what each asks
+// of it is counted: dispatches, submits, pipelines, and the bytes of its buffers that are alive.
 import { create, globals } from "webgpu";
 
 /** `toggles`: Dawn's, as `enable-dawn-features=…`. Sets the WebGPU globals and `navigator`, once per process. */
@@ -7,13 +7,19 @@ export async function sharedDevice({ toggles = [] } = {}) {
   Object.assign(globalThis, globals);
   const gpu = create(toggles);
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-  if (adapter === null) throw new Error("bench: expected a WebGPU adapter, got none. Install a Vulkan driver, or name one in VK_DRIVER_FILES.");
+  if (adapter === null)
+    throw new Error(
+      "bench: expected a WebGPU adapter, got none. Install a Vulkan driver, or name one in VK_DRIVER_FILES.",
+    );
   const requiredLimits = {};
-  for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(adapter.limits))) if (typeof adapter.limits[name] === "number") requiredLimits[name] = adapter.limits[name];
+  for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(adapter.limits)))
+    if (typeof adapter.limits[name] === "number") requiredLimits[name] = adapter.limits[name];
   // Not timestamps: an engine that finds them may time every kernel of every step.
   const requiredFeatures = ["shader-f16", "subgroups"].filter((name) => adapter.features.has(name));
   const device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
-  device.addEventListener("uncapturederror", ({ error }) => { throw new Error(`WebGPU: ${error.message}`); });
+  device.addEventListener("uncapturederror", ({ error }) => {
+    throw new Error(`WebGPU: ${error.message}`);
+  });
   // What an engine sees of the adapter, except that its device is there already.
   const adapterFor = new Proxy(adapter, {
     get(target, key) {
@@ -27,7 +33,13 @@ export async function sharedDevice({ toggles = [] } = {}) {
   const shared = { dawn: gpu, requestAdapter: async () => adapterFor, getPreferredCanvasFormat: () => "bgra8unorm" };
   Object.defineProperty(globalThis, "navigator", { configurable: true, value: { userAgent: "node", gpu: shared } });
   const { description, vendor, architecture, device: name } = adapter.info;
-  return { gpu, adapter, device, counts, describe: [vendor, architecture, name, description].filter((word) => word !== "").join(" ") };
+  return {
+    gpu,
+    adapter,
+    device,
+    counts,
+    describe: [vendor, architecture, name, description].filter((word) => word !== "").join(" "),
+  };
 }
 
 /** Wraps the methods that cost something. `counts.owner = name` says on whose account what follows goes. */
@@ -49,9 +61,17 @@ function counted() {
       return result;
     };
   };
-  for (const method of ["dispatchWorkgroups", "dispatchWorkgroupsIndirect"]) wrap("GPUComputePassEncoder", method, (c) => { c.dispatches++; });
-  for (const method of ["createComputePipeline", "createComputePipelineAsync"]) wrap("GPUDevice", method, (c) => { c.pipelines++; });
-  wrap("GPUQueue", "submit", (c) => { c.submits++; });
+  for (const method of ["dispatchWorkgroups", "dispatchWorkgroupsIndirect"])
+    wrap("GPUComputePassEncoder", method, (c) => {
+      c.dispatches++;
+    });
+  for (const method of ["createComputePipeline", "createComputePipelineAsync"])
+    wrap("GPUDevice", method, (c) => {
+      c.pipelines++;
+    });
+  wrap("GPUQueue", "submit", (c) => {
+    c.submits++;
+  });
   wrap("GPUDevice", "createBuffer", (c, [{ size }], buffer) => {
     owners.set(buffer, { account: c, size });
     c.bytes += size;

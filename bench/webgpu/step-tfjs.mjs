@@ -1,4 +1,5 @@
-// The step of step-encoder.mjs in @tensorflow/tfjs on its WebGPU backend: same parameters by name, same data, same AdamW.
+// The step of step-encoder.mjs in @tensorflow/tfjs on its WebGPU backend: same parameters by name, same data, same
+// AdamW.
 import { optimizer } from "../step-encoder.mjs";
 import { tfjsLoss } from "../tfjs/model.mjs";
 
@@ -25,8 +26,17 @@ export async function tfjsStep(device, sizes, state, feeds) {
       const [lr, step, epsHat] = ["lr", "step", "epsHat"].map((name) => array(f[`optim.${name}`]));
       const { value, grads } = tf.valueAndGrads(lossOf(array(f.ids), array(f.targets)))(params);
       const m2 = grads.map((g, i) => m[i].add(g.sub(m[i]).mul(1 - beta1)));
-      const v2 = grads.map((g, i) => v[i].add(g.square().sub(v[i]).mul(1 - beta2)));
-      const next = params.map((p, i) => (p.rank < 2 ? p : p.mul(lr.mul(-weightDecay).add(1))).sub(m2[i].mul(step).div(v2[i].sqrt().add(epsHat))));
+      const v2 = grads.map((g, i) =>
+        v[i].add(
+          g
+            .square()
+            .sub(v[i])
+            .mul(1 - beta2),
+        ),
+      );
+      const next = params.map((p, i) =>
+        (p.rank < 2 ? p : p.mul(lr.mul(-weightDecay).add(1))).sub(m2[i].mul(step).div(v2[i].sqrt().add(epsHat))),
+      );
       return { value, next, m2, v2 };
     });
     [params, m, v] = [made.next, made.m2, made.v2];

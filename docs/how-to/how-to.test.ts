@@ -3,7 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { exampleId, examplesOf, root } from "../../tooling/readme.ts";
 
-for (const page of readdirSync(`${root}/docs/how-to`).filter((name) => name.endsWith(".md")).map((name) => `docs/how-to/${name}`)) {
+for (const page of readdirSync(`${root}/docs/how-to`)
+  .filter((name) => name.endsWith(".md"))
+  .map((name) => `docs/how-to/${name}`)) {
   const text = readFileSync(`${root}/${page}`, "utf8");
   const examples = examplesOf(text);
   describe(page, async () => {

@@ -1,6 +1,8 @@
-// A WordPiece vocabulary from a text file, written as the four files that Python's `tokenizers` and `transformers` open.
+// A WordPiece vocabulary from a text file, written as the four files that Python's `tokenizers` and `transformers`
+// open.
 //
-//   node --import tsx --conditions=@cloze/source examples/text/1-vocabulary.ts [--dir runs/text] [--data corpus.txt] [--size 2000] [--smoke]
+//   node --import tsx --conditions=@cloze/source examples/text/1-vocabulary.ts [--dir runs/text] [--data corpus.txt]
+//   [--size 2000] [--smoke]
 //
 // Without --data it makes up a corpus (data.ts). The other examples go on in the same folder: pretrain, then fine-tune.
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -11,7 +13,14 @@ import { countFiles } from "@cloze/tokenizer-wordpiece/node";
 import { trainVocabulary } from "@cloze/tokenizer-wordpiece/train";
 import { writeData } from "./data.ts";
 
-const { values } = parseArgs({ options: { dir: { type: "string", default: "runs/text" }, data: { type: "string" }, size: { type: "string", default: "2000" }, smoke: { type: "boolean", default: false } } });
+const { values } = parseArgs({
+  options: {
+    dir: { type: "string", default: "runs/text" },
+    data: { type: "string" },
+    size: { type: "string", default: "2000" },
+    smoke: { type: "boolean", default: false },
+  },
+});
 const { dir, smoke } = values;
 
 if (values.data === undefined) writeData(join(dir, "data"), smoke ? 120 : 2000);
@@ -26,4 +35,6 @@ mkdirSync(join(dir, "tokenizer"), { recursive: true });
 for (const [name, text] of Object.entries(tokenizer.files())) writeFileSync(join(dir, "tokenizer", name), text);
 
 const { ids } = tokenizer.encode("Ann Miller lives in Port Louis .");
-console.log(`${vocabulary.length} tokens from ${words.size} distinct words: ${Array.from(ids, (id) => vocabulary[id]).join(" ")}`);
+console.log(
+  `${vocabulary.length} tokens from ${words.size} distinct words: ${Array.from(ids, (id) => vocabulary[id]).join(" ")}`,
+);

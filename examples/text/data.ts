@@ -1,4 +1,5 @@
-// Texts that a program made up, so that the examples need no download: facts about people and opinions of films. One call writes
+// Texts that a program made up, so that the examples need no download: facts about people and opinions of films. One
+// call writes
 //   corpus.txt      documents of sentences, a blank line between them
 //   sentiment/*.tsv sentence TAB label        entities/*.conll  word TAB tag        questions/*.json  as SQuAD has it
 // each of the last three as train and dev. The same count and seed give the same files.
@@ -23,26 +24,56 @@ function drawFrom(stream: RandomStream): Draw {
 }
 
 /** Somebody: a name in words, where they live, what they do. */
-const person = (draw: Draw): { name: string; home: string; work: string } => ({ name: `${draw(FIRST)} ${draw(LAST)}`, home: draw(PLACES), work: draw(WORK) });
+const person = (draw: Draw): { name: string; home: string; work: string } => ({
+  name: `${draw(FIRST)} ${draw(LAST)}`,
+  home: draw(PLACES),
+  work: draw(WORK),
+});
 
 function opinion(draw: Draw): { text: string; label: "good" | "bad" } {
   const label = draw(["good", "bad"]) as "good" | "bad";
   const word = (): string => draw(label === "good" ? GOOD : BAD);
   const [a, b] = [draw(THINGS), draw(THINGS)];
-  const forms = [`the ${a} is ${draw(FIRMNESS)}${word()}`, `a ${word()} ${a} and a ${word()} ${b}`, `I found the ${a} ${draw(FIRMNESS)}${word()} .`, `${word()} , ${word()} : what a ${a}`];
+  const forms = [
+    `the ${a} is ${draw(FIRMNESS)}${word()}`,
+    `a ${word()} ${a} and a ${word()} ${b}`,
+    `I found the ${a} ${draw(FIRMNESS)}${word()} .`,
+    `${word()} , ${word()} : what a ${a}`,
+  ];
   return { text: draw(forms), label };
 }
 
-const facts = ({ name, home, work }: ReturnType<typeof person>): string[] => [`${name} lives in ${home} .`, `${name} is a ${work} .`];
+const facts = ({ name, home, work }: ReturnType<typeof person>): string[] => [
+  `${name} lives in ${home} .`,
+  `${name} is a ${work} .`,
+];
 
 function tagged(draw: Draw): string {
   const { name, work, home } = person(draw);
-  const forms = [`${name} lives in ${home} .`, `the ${work} ${name} went to ${home}`, `in ${home} they met ${name} .`, `a ${work} in ${home}`];
+  const forms = [
+    `${name} lives in ${home} .`,
+    `the ${work} ${name} went to ${home}`,
+    `in ${home} they met ${name} .`,
+    `a ${work} in ${home}`,
+  ];
   const text = draw(forms);
-  const type = new Map([[name, "PER"], [home, "LOC"]]);
+  const type = new Map([
+    [name, "PER"],
+    [home, "LOC"],
+  ]);
   let rest = text;
-  for (const [part, kind] of type) rest = rest.replace(part, part.split(" ").map((word, i) => `${word}/${i === 0 ? "B" : "I"}-${kind}`).join(" "));
-  return `${rest.split(" ").map((word) => (word.includes("/") ? word.replace("/", "\t") : `${word}\tO`)).join("\n")}\n`;
+  for (const [part, kind] of type)
+    rest = rest.replace(
+      part,
+      part
+        .split(" ")
+        .map((word, i) => `${word}/${i === 0 ? "B" : "I"}-${kind}`)
+        .join(" "),
+    );
+  return `${rest
+    .split(" ")
+    .map((word) => (word.includes("/") ? word.replace("/", "\t") : `${word}\tO`))
+    .join("\n")}\n`;
 }
 
 function question(draw: Draw, id: string): object {
@@ -51,20 +82,44 @@ function question(draw: Draw, id: string): object {
   const said = opinion(draw).text;
   const told = facts(about);
   const context = (draw(["first", "last"]) === "first" ? [said, ...told] : [...told.reverse(), said]).join(" ");
-  const [asked, text, before] = draw(["home", "work"]) === "home" ? [`Where does ${name} live ?`, home, `${name} lives in `] : [`What is the work of ${name} ?`, work, `${name} is a `];
-  return { context, qas: [{ id, question: asked, answers: [{ text, answer_start: context.indexOf(before) + before.length }] }] };
+  const [asked, text, before] =
+    draw(["home", "work"]) === "home"
+      ? [`Where does ${name} live ?`, home, `${name} lives in `]
+      : [`What is the work of ${name} ?`, work, `${name} is a `];
+  return {
+    context,
+    qas: [{ id, question: asked, answers: [{ text, answer_start: context.indexOf(before) + before.length }] }],
+  };
 }
 
 /** Writes all files into `dir`: `count` examples to train on for each task, a quarter of that to evaluate on. */
 export function writeData(dir: string, count: number, seed = 0): void {
   const all = new RandomStream(seed);
-  const each = <T>(what: string, n: number, make: (draw: Draw, i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(drawFrom(all.split(what).split(i)), i));
+  const each = <T>(what: string, n: number, make: (draw: Draw, i: number) => T): T[] =>
+    Array.from({ length: n }, (_, i) => make(drawFrom(all.split(what).split(i)), i));
   for (const folder of ["sentiment", "entities", "questions"]) mkdirSync(join(dir, folder), { recursive: true });
-  const documents = each("corpus", count, (draw) => [...facts(person(draw)), opinion(draw).text, opinion(draw).text].join("\n"));
+  const documents = each("corpus", count, (draw) =>
+    [...facts(person(draw)), opinion(draw).text, opinion(draw).text].join("\n"),
+  );
   writeFileSync(join(dir, "corpus.txt"), `${documents.join("\n\n")}\n`);
-  for (const [part, n] of [["train", count], ["dev", Math.ceil(count / 4)]] as const) {
-    writeFileSync(join(dir, "sentiment", `${part}.tsv`), each(`sentiment ${part}`, n, (draw) => { const { text, label } = opinion(draw); return `${text}\t${label}\n`; }).join(""));
+  for (const [part, n] of [
+    ["train", count],
+    ["dev", Math.ceil(count / 4)],
+  ] as const) {
+    writeFileSync(
+      join(dir, "sentiment", `${part}.tsv`),
+      each(`sentiment ${part}`, n, (draw) => {
+        const { text, label } = opinion(draw);
+        return `${text}\t${label}\n`;
+      }).join(""),
+    );
     writeFileSync(join(dir, "entities", `${part}.conll`), each(`entities ${part}`, n, tagged).join("\n"));
-    writeFileSync(join(dir, "questions", `${part}.json`), JSON.stringify({ version: "1.1", data: [{ title: part, paragraphs: each(`questions ${part}`, n, (draw, i) => question(draw, `${part}-${i}`)) }] }));
+    writeFileSync(
+      join(dir, "questions", `${part}.json`),
+      JSON.stringify({
+        version: "1.1",
+        data: [{ title: part, paragraphs: each(`questions ${part}`, n, (draw, i) => question(draw, `${part}-${i}`)) }],
+      }),
+    );
   }
 }

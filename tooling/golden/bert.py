@@ -47,7 +47,16 @@ VARIANTS = {
     "eps": {"layer_norm_eps": 0.05},
     "no types": {},
 }
-TRAINING = {"steps": 50, "warmup": 10, "lr": 2e-3, "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "clip": 1.0}
+TRAINING = {
+    "steps": 50,
+    "warmup": 10,
+    "lr": 2e-3,
+    "weight_decay": 0.01,
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "eps": 1e-8,
+    "clip": 1.0,
+}
 
 
 def encode(tensor, dtype):
@@ -146,7 +155,12 @@ def base(weights):
     alone = []
     for row, n in enumerate(batch["mask"].sum(1).tolist()):
         single = run(model, {key: value[row : row + 1, :n] for key, value in batch.items()})
-        alone.append({"prediction_logits": f32(single.prediction_logits[0]), "seq_relationship_logits": f32(single.seq_relationship_logits[0])})
+        alone.append(
+            {
+                "prediction_logits": f32(single.prediction_logits[0]),
+                "seq_relationship_logits": f32(single.seq_relationship_logits[0]),
+            }
+        )
     pooled = model.bert(batch["ids"], attention_mask=batch["mask"], token_type_ids=batch["types"]).pooler_output
     return batch, question, {
         "config": {"model_type": "bert", "architectures": ["BertForPreTraining"], **SIZES, "id2label": {str(i): f"L{i}" for i in range(LABELS)}},
@@ -173,10 +187,17 @@ def gradients(weights, batch, question):
     heads = {}
     for head, target in targets.items():
         model = build(head, weights).double()
-        given = {"multiple-choice": question, "masked-lm+sentence-pair": corrupted, "question-answering": whole}.get(head, batch)
+        given = {"multiple-choice": question, "masked-lm+sentence-pair": corrupted, "question-answering": whole}.get(
+            head, batch
+        )
         loss = run(model, given, **target).loss
         loss.backward()
-        kept = lambda name: head == "masked-lm+sentence-pair" or "encoder" not in name and "embeddings.w" not in name and "_embeddings" not in name  # noqa: E731
+        kept = (
+            lambda name: head == "masked-lm+sentence-pair"
+            or "encoder" not in name
+            and "embeddings.w" not in name
+            and "_embeddings" not in name
+        )  # noqa: E731
         heads[head] = {
             "loss": loss.item(), "targets": {key: value.tolist() for key, value in target.items()},
             "gradients": {name: f32(p.grad) for name, p in model.named_parameters() if p.grad is not None and kept(name)},
@@ -190,7 +211,11 @@ def variants(weights, batch):
         own = dict(weights)
         model = build("masked-lm", own, **overrides)
         new = {key: encode(value, "<f2") for key, value in own.items() if key not in weights}
-        out[name] = {"config": overrides, "weights": new, "logits": f32(run(model, batch, types=name != "no types").logits)}
+        out[name] = {
+            "config": overrides,
+            "weights": new,
+            "logits": f32(run(model, batch, types=name != "no types").logits),
+        }
     return {"variants": out}
 
 

@@ -58,7 +58,9 @@ def all_dtypes():
     tensors["\uff21 in the plane"] = torch.tensor([2.0])
     tensors['quote " backslash \\ tab \t'] = torch.tensor([3.0])
     safetensors.torch.save_file(tensors, OUT / "all-dtypes.safetensors", metadata={"format": "pt"})
-    rows = [{"name": k, "dtype": names[v.dtype], "shape": list(v.shape), "hex": raw(v).hex()} for k, v in tensors.items()]
+    rows = [
+        {"name": k, "dtype": names[v.dtype], "shape": list(v.shape), "hex": raw(v).hex()} for k, v in tensors.items()
+    ]
     write_json("all-dtypes.json", sorted(rows, key=lambda row: hashlib.sha256(row["name"].encode()).digest()))
 
 
@@ -70,7 +72,10 @@ def half_floats():
             middle = np.float32((a + b) / 2 if np.isfinite(b) else 65520.0)
             edges += [a, middle, np.nextafter(middle, np.float32(0)), np.nextafter(middle, np.float32(np.inf))]
     edges += [0.0, 65504.0, 65519.996, 65520.0, 65536.0, 2.0**-24, 2.0**-25, 2.0**-14, np.inf, 3.4028234e38, 1e-45]
-    edges += [float(np.nextafter(np.float32(2.0**-25), np.float32(1))), float(np.nextafter(np.float32(2.0**-14), np.float32(0)))]
+    edges += [
+        float(np.nextafter(np.float32(2.0**-25), np.float32(1))),
+        float(np.nextafter(np.float32(2.0**-14), np.float32(0))),
+    ]
     f32 = np.array(edges, dtype=np.float32)
     bits = rng.integers(0, 0x7F800000, size=8192 // 2 - len(f32) - 64, dtype=np.uint32)
     ties = (rng.integers(0, 0x7F80, size=64, dtype=np.uint32) << 16) | 0x8000  # halfway between two bf16
@@ -81,9 +86,14 @@ def half_floats():
         f16 = f32.astype(np.float16)
     assert np.array_equal(torch.from_numpy(f32).to(torch.float16).view(torch.int16).numpy(), f16.view(np.int16))
     bf16 = torch.from_numpy(f32).to(torch.bfloat16)
-    safetensors.torch.save_file({"f32": torch.from_numpy(f32), "f16": torch.from_numpy(f16), "bf16": bf16}, OUT / "half-floats.safetensors")
+    safetensors.torch.save_file(
+        {"f32": torch.from_numpy(f32), "f16": torch.from_numpy(f16), "bf16": bf16}, OUT / "half-floats.safetensors"
+    )
     every = np.arange(65536, dtype=np.uint16)
-    wide = {"f16": every.view(np.float16).astype(np.float32), "bf16": torch.from_numpy(every.view(np.int16)).view(torch.bfloat16).float().numpy()}
+    wide = {
+        "f16": every.view(np.float16).astype(np.float32),
+        "bf16": torch.from_numpy(every.view(np.int16)).view(torch.bfloat16).float().numpy(),
+    }
     digests = {}
     for name, values in wide.items():
         bits = values.view(np.uint32).copy()
@@ -97,7 +107,9 @@ def sharded():
 
     shutil.rmtree(OUT / "sharded", ignore_errors=True)
     (OUT / "sharded").mkdir()
-    state = {f"layer.{i}.weight": torch.from_numpy(rng.standard_normal((2 + i, 4)).astype(np.float32)) for i in (2, 0, 3, 1)}
+    state = {
+        f"layer.{i}.weight": torch.from_numpy(rng.standard_normal((2 + i, 4)).astype(np.float32)) for i in (2, 0, 3, 1)
+    }
     state["layer.0.steps"] = torch.tensor([1, 2, 3])
     state["big"] = torch.from_numpy(rng.standard_normal((10, 4)).astype(np.float32))
     save_torch_state_dict(state, OUT / "sharded", max_shard_size=128)
@@ -198,10 +210,18 @@ def verify(directory):
     directory = pathlib.Path(directory)
     for file in sorted(directory.glob("*.safetensors")):
         with safetensors.safe_open(file, "pt") as opened:
-            print(file.name, opened.metadata(), {k: (str(opened.get_tensor(k).dtype), list(opened.get_tensor(k).shape)) for k in opened.keys()})
+            print(
+                file.name,
+                opened.metadata(),
+                {k: (str(opened.get_tensor(k).dtype), list(opened.get_tensor(k).shape)) for k in opened.keys()},
+            )
     if (directory / "config.json").exists():
         model, info = transformers.AutoModel.from_pretrained(directory, output_loading_info=True)
-        print(type(model).__name__, info, {k: round(float(v.double().sum()), 6) for k, v in list(model.state_dict().items())[:4]})
+        print(
+            type(model).__name__,
+            info,
+            {k: round(float(v.double().sum()), 6) for k, v in list(model.state_dict().items())[:4]},
+        )
 
 
 if sys.argv[1:2] == ["verify"]:

@@ -34,11 +34,26 @@ def split(sizes, size):
 
 
 def main():
-    small = [{"seed": seed, "size": size, "values": permutation(seed, size).tolist()} for seed in (0, 11, 22, 33, 2**32 - 1) for size in (1, 2, 5, 1000)]
+    small = [
+        {"seed": seed, "size": size, "values": permutation(seed, size).tolist()}
+        for seed in (0, 11, 22, 33, 2**32 - 1)
+        for size in (1, 2, 5, 1000)
+    ]
     # Beyond two blocks of 2^20 swaps; entries at some places.
     size, places = 2_500_001, [0, 1, 2, 999, 20_000, 1_048_575, 1_048_576, 2_000_000, 2_500_000]
     large = {"seed": 22, "size": size, "places": places, "values": permutation(22, size)[places].tolist()}
-    OUT.write_text(json.dumps({"numpy": np.__version__, "small": small, "large": large, "splits": [split([5000], 200), split([3000, 400, 600], 101)]}, separators=(",", ":")) + "\n")
+    OUT.write_text(
+        json.dumps(
+            {
+                "numpy": np.__version__,
+                "small": small,
+                "large": large,
+                "splits": [split([5000], 200), split([3000, 400, 600], 101)],
+            },
+            separators=(",", ":"),
+        )
+        + "\n"
+    )
 
 
 main()

@@ -90,8 +90,17 @@ def golden(name, overrides, lengths):
     out.loss.backward()
     alone = [model(ids[row : row + 1, :n]).logits[0] for row, n in enumerate(lengths)]
     contacts = model.predict_contacts(ids, mask)
-    parameters = {k: v for k, v in model.named_parameters() if k != "lm_head.decoder.weight" or not config.tie_word_embeddings}
-    wanted = ["vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob", "pad_token_id", "mask_token_id", "position_embedding_type"]
+    parameters = {
+        k: v for k, v in model.named_parameters() if k != "lm_head.decoder.weight" or not config.tie_word_embeddings
+    }
+    wanted = [
+        "vocab_size",
+        "hidden_dropout_prob",
+        "attention_probs_dropout_prob",
+        "pad_token_id",
+        "mask_token_id",
+        "position_embedding_type",
+    ]
     written = {key: config.to_dict()[key] for key in [*wanted, *overrides]}
     head = {"pinned": PINNED, "config": {"model_type": "esm", "architectures": ["EsmForMaskedLM"], **written}}
     body = {
@@ -110,14 +119,33 @@ def golden(name, overrides, lengths):
 
 
 def heads():
-    overrides = {**ESM2, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 24, "num_labels": 3}
+    overrides = {
+        **ESM2,
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 24,
+        "num_labels": 3,
+    }
     ids, mask, _ = batch([9, 6])
     out = {}
-    for head, kind in (("sequence-classification", EsmForSequenceClassification), ("token-classification", EsmForTokenClassification)):
+    for head, kind in (
+        ("sequence-classification", EsmForSequenceClassification),
+        ("token-classification", EsmForTokenClassification),
+    ):
         config, model = build(overrides, kind)
         weights = {k: encode(v, "<f2") for k, v in model.named_parameters()}
         out[head] = {"weights": weights, "logits": f32(model(ids, attention_mask=mask).logits)}
-    wanted = ["model_type", "vocab_size", "hidden_dropout_prob", "attention_probs_dropout_prob", "pad_token_id", "mask_token_id", "position_embedding_type", "id2label"]
+    wanted = [
+        "model_type",
+        "vocab_size",
+        "hidden_dropout_prob",
+        "attention_probs_dropout_prob",
+        "pad_token_id",
+        "mask_token_id",
+        "position_embedding_type",
+        "id2label",
+    ]
     written = {key: config.to_dict()[key] for key in [*wanted, *overrides] if key != "num_labels"}
     golden = {"pinned": PINNED, "config": written, "ids": ids.tolist(), "attention_mask": mask.tolist(), "heads": out}
     (OUT / "esm2-heads.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")

@@ -46,7 +46,8 @@ def case(name, classes, targets, predictions, cuts=()):
         "name": name,
         "classes": classes,
         "batches": [
-            {"targets": targets[r].tolist(), "predictions": predictions[r].tolist(), "lossSum": nats(r, False)} for r in rows
+            {"targets": targets[r].tolist(), "predictions": predictions[r].tolist(), "lossSum": nats(r, False)}
+            for r in rows
         ],
         "expected": {
             "loss": nats(np.arange(len(targets)), True),
@@ -68,7 +69,12 @@ def draw(classes, n, skill):
 
 def spearman_case(name, x, y):
     rho = float(scipy.stats.spearmanr(x, y).statistic)
-    return {"name": name, "x": np.asarray(x).tolist(), "y": np.asarray(y).tolist(), "expected": None if np.isnan(rho) else rho}
+    return {
+        "name": name,
+        "x": np.asarray(x).tolist(),
+        "y": np.asarray(y).tolist(),
+        "expected": None if np.isnan(rho) else rho,
+    }
 
 
 cases = [
@@ -100,6 +106,10 @@ counts = [rng.integers(0, 10_000, size=33).tolist(), [5, 5], [1, 0, 0], [3, 0, 9
 entropy = [{"counts": c, "expected": float(scipy.stats.entropy(c))} for c in counts]
 
 parts = {"pinned": PINNED, "cases": cases, "spearman": spearman, "entropy": entropy}
-rows = lambda v: "[\n" + ",\n".join("    " + json.dumps(x) for x in v) + "\n  ]" if isinstance(v, list) else json.dumps(v)
+rows = (
+    lambda v: "[\n" + ",\n".join("    " + json.dumps(x) for x in v) + "\n  ]" if isinstance(v, list) else json.dumps(v)
+)
 OUT.write_text("{\n" + ",\n".join(f'  "{k}": {rows(v)}' for k, v in parts.items()) + "\n}\n")
-print(f"{OUT.name}: {len(cases)} cases, {len(spearman)} rank correlations, {len(entropy)} entropies, {OUT.stat().st_size} bytes")
+print(
+    f"{OUT.name}: {len(cases)} cases, {len(spearman)} rank correlations, {len(entropy)} entropies, {OUT.stat().st_size} bytes"
+)

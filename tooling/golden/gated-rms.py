@@ -105,7 +105,9 @@ class Model:
     def turn(self, x):
         """[heads, seq, head]: channels 2c and 2c + 1 are a complex number, turned by position."""
         half = x.shape[-1] // 2
-        angle = torch.arange(x.shape[1], dtype=x.dtype)[:, None] * 10000.0 ** (-torch.arange(half, dtype=x.dtype) / half)
+        angle = torch.arange(x.shape[1], dtype=x.dtype)[:, None] * 10000.0 ** (
+            -torch.arange(half, dtype=x.dtype) / half
+        )
         z = torch.complex(x[..., 0::2], x[..., 1::2]) * torch.polar(torch.ones_like(angle), angle)
         return torch.stack([z.real, z.imag], -1).flatten(-2)
 

@@ -53,7 +53,12 @@ def random_value(name, shape):
 
 def build(head, weights, **overrides):
     """A model with these weights; those it has and `weights` has not are drawn and put there, classifiers under `HEAD:`."""
-    config = ModernBertConfig(**{**json.loads(json.dumps({**SIZES, **overrides})), "num_labels": 2 if head == "question-answering" else LABELS})
+    config = ModernBertConfig(
+        **{
+            **json.loads(json.dumps({**SIZES, **overrides})),
+            "num_labels": 2 if head == "question-answering" else LABELS,
+        }
+    )
     config._attn_implementation = "eager"
     model = getattr(transformers, HEADS[head])(config).eval()
     with torch.no_grad():
@@ -69,7 +74,10 @@ def rows(lengths):
     """[CLS] A [SEP], padded."""
     lists = [[CLS, *torch.randint(FIRST, VOCAB, (n - 2,)).tolist(), SEP] for n in lengths]
     pad = lambda row, with_: row + [with_] * (max(lengths) - len(row))  # noqa: E731
-    return {"ids": torch.tensor([pad(ids, PAD) for ids in lists]), "mask": torch.tensor([pad([1] * len(ids), 0) for ids in lists])}
+    return {
+        "ids": torch.tensor([pad(ids, PAD) for ids in lists]),
+        "mask": torch.tensor([pad([1] * len(ids), 0) for ids in lists]),
+    }
 
 
 def run(model, batch, **more):
@@ -85,10 +93,21 @@ def write(name, value):
 def base(weights):
     batch = rows(LENGTHS)
     question = {key: value.view(2, 3, -1) for key, value in rows([10, 9, 11, 10, 8, 11]).items()}
-    heads = {head: {name: f32(x) for name, x in logits_of(run(build(head, weights), question if head == "multiple-choice" else batch)).items()} for head in HEADS}
+    heads = {
+        head: {
+            name: f32(x)
+            for name, x in logits_of(
+                run(build(head, weights), question if head == "multiple-choice" else batch)
+            ).items()
+        }
+        for head in HEADS
+    }
     model = build("masked-lm", weights)
     out = run(model, batch, output_hidden_states=True, output_attentions=True)
-    alone = [f32(run(model, {key: value[row : row + 1, :n] for key, value in batch.items()}).logits[0]) for row, n in enumerate(LENGTHS)]
+    alone = [
+        f32(run(model, {key: value[row : row + 1, :n] for key, value in batch.items()}).logits[0])
+        for row, n in enumerate(LENGTHS)
+    ]
     return batch, question, {
         "config": {"model_type": "modernbert", "architectures": ["ModernBertForMaskedLM"], **SIZES, "id2label": {str(i): f"L{i}" for i in range(LABELS)}},
         "weights": {name: encode(value, "<f2") for name, value in weights.items()},
@@ -114,12 +133,22 @@ def gradients(weights, batch, question):
         model = build(head, weights).double()
         # The eager softmax is f32, where the mask of an f64 model is -inf: NaN at padding that sees nothing but padding.
         model.set_attn_implementation("sdpa")
-        given = {"multiple-choice": question, "masked-lm": {**batch, "ids": ids}, "question-answering": whole}.get(head, batch)
+        given = {"multiple-choice": question, "masked-lm": {**batch, "ids": ids}, "question-answering": whole}.get(
+            head, batch
+        )
         loss = run(model, given, **target).loss
         loss.backward()
         assert torch.isfinite(loss)
-        kept = {name: f32(p.grad) for name, p in model.named_parameters() if head == "masked-lm" or not name.startswith("model.") or name.endswith("norm.weight")}
-        heads[head] = {"loss": loss.item(), "targets": {key: value.tolist() for key, value in target.items()}, "gradients": kept}
+        kept = {
+            name: f32(p.grad)
+            for name, p in model.named_parameters()
+            if head == "masked-lm" or not name.startswith("model.") or name.endswith("norm.weight")
+        }
+        heads[head] = {
+            "loss": loss.item(),
+            "targets": {key: value.tolist() for key, value in target.items()},
+            "gradients": kept,
+        }
     return {"ids": ids.tolist(), "heads": heads}
 
 

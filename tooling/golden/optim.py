@@ -38,7 +38,9 @@ def adamw():
     steps = []
     for t in range(1, STEPS + 1):
         lr, weight = 0.01 * min(1.0, t / 5), float(3 + t % 4)
-        sums = {name: f32(torch.randn(shape) * weight * (0.05 if t % 3 == 0 else 0.5)) for name, shape in shapes.items()}
+        sums = {
+            name: f32(torch.randn(shape) * weight * (0.05 if t % 3 == 0 else 0.5)) for name, shape in shapes.items()
+        }
         for name, parameter in parameters.items():
             parameter.grad = sums[name] / weight
         norm = torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)

@@ -35,7 +35,9 @@ def schedules():
 
     def case(name, options, make, first=0):
         """`first`: from which step on the two are to agree (transformers' wsd warms up from the final ratio, ours from 0)."""
-        cases.append({"name": name, "options": options, "total": total, "first": first, "multipliers": multipliers(make)})
+        cases.append(
+            {"name": name, "options": options, "total": total, "first": first, "multipliers": multipliers(make)}
+        )
 
     for warmup in (0, 10):
         options = {"warmup": warmup}
@@ -50,10 +52,20 @@ def schedules():
                     lambda o: get_wsd_schedule(o, warmup, 25, total, decay_type=theirs, min_lr_ratio=final),
                     first=warmup if final else 0,
                 )  # fmt: skip
-    case("cosine", {"warmup": 0.1, "final": 0.1}, lambda o: get_scheduler("cosine_with_min_lr", o, 10, total, scheduler_specific_kwargs={"min_lr_rate": 0.1}))
+    case(
+        "cosine",
+        {"warmup": 0.1, "final": 0.1},
+        lambda o: get_scheduler("cosine_with_min_lr", o, 10, total, scheduler_specific_kwargs={"min_lr_rate": 0.1}),
+    )
     for cycles in (2, 3):
         options = {"warmup": 10, "cycles": cycles}
-        case("cosine", options, lambda o: get_scheduler("cosine_with_restarts", o, 10, total, scheduler_specific_kwargs={"num_cycles": cycles}))
+        case(
+            "cosine",
+            options,
+            lambda o: get_scheduler(
+                "cosine_with_restarts", o, 10, total, scheduler_specific_kwargs={"num_cycles": cycles}
+            ),
+        )
     return {"pinned": PINNED, "cases": cases}
 
 

@@ -48,7 +48,12 @@ MODELS = {
     "no value embeddings": {"value_embeddings": False},
     "window": {"window": 3},
     "differential": {"differential_attention": True, "num_attention_heads": PAIRED},
-    "differential bounded": {"differential_attention": True, "num_attention_heads": PAIRED, "window": 4, "attention_softcap": 1.5},
+    "differential bounded": {
+        "differential_attention": True,
+        "num_attention_heads": PAIRED,
+        "window": 4,
+        "attention_softcap": 1.5,
+    },
     "numbers": {"rms_norm_eps": 0.05, "rope_theta": 100.0, "logit_softcap": 3.0},
 }
 
@@ -99,7 +104,10 @@ def patch_weights(form, config):
         return torch.randn(rows, columns) * scale / columns**0.5
 
     widths, half, heads = form["widths"], form["layers"] // 2, config["num_attention_heads"]
-    out = {"model.embeddings.tokens.weight": torch.randn(VOCAB, HIDDEN), "model.skip_weights": torch.randn(half) * 0.3 + 1}
+    out = {
+        "model.embeddings.tokens.weight": torch.randn(VOCAB, HIDDEN),
+        "model.skip_weights": torch.randn(half) * 0.3 + 1,
+    }
     if widths[0] != HIDDEN:
         out["model.input.weight"], out["model.output.weight"] = matrix(widths[0], HIDDEN), matrix(HIDDEN, widths[0])
     for i in range(half - 1):
@@ -162,14 +170,22 @@ class Model:
             place = torch.arange(n)
             scores = scores.masked_fill((place[:, None] - place[None, :]).abs() > self.c["window"], -math.inf)
         maps = scores.softmax(-1)
-        out = self.difference(maps, split(v, heads // 2), at, depth) if self.c["differential_attention"] else maps @ split(v)
+        out = (
+            self.difference(maps, split(v, heads // 2), at, depth)
+            if self.c["differential_attention"]
+            else maps @ split(v)
+        )
         return out.transpose(0, 1).reshape(n, -1) @ self.w[at + "output.weight"].T
 
     def difference(self, maps, v, at, depth):
         """maps [2 h, n, n], v [h, n, 2 d]: equations 1 to 3 of arXiv:2410.05258, the maps of a head one after the other."""
         w = lambda name: self.w[at + name]  # noqa: E731
         start = 0.8 - 0.6 * math.exp(-0.3 * depth)
-        weight = torch.exp(torch.dot(w("lambda_q1"), w("lambda_k1"))) - torch.exp(torch.dot(w("lambda_q2"), w("lambda_k2"))) + start
+        weight = (
+            torch.exp(torch.dot(w("lambda_q1"), w("lambda_k1")))
+            - torch.exp(torch.dot(w("lambda_q2"), w("lambda_k2")))
+            + start
+        )
         maps = maps.view(-1, 2, *maps.shape[1:])
         out = (maps[:, 0] - weight * maps[:, 1]) @ v
         out = out / torch.sqrt((out**2).mean(-1, keepdim=True) + 1e-5)
@@ -282,7 +298,10 @@ def differentiated(make, weights, rows, labels):
     double = {key: value.double().requires_grad_() for key, value in weights.items()}
     loss = cross_entropy(torch.cat([make(double)(ids) for ids in rows]), torch.cat(labels))
     loss.backward()
-    return {"loss": loss.item(), "gradients": {key: encode(value.grad, "<f4") for key, value in double.items() if value.grad is not None}}
+    return {
+        "loss": loss.item(),
+        "gradients": {key: encode(value.grad, "<f4") for key, value in double.items() if value.grad is not None},
+    }
 
 
 if __name__ == "__main__":
@@ -295,10 +314,25 @@ if __name__ == "__main__":
         logits[name] = [encode(Model(config, single)(ids), "<f4") for ids in rows]
         gradients[name] = differentiated(lambda w, c=config: Model(c, w), single, rows, labels)
     inputs = {"ids": [x.tolist() for x in rows], "labels": [x.tolist() for x in labels]}
-    write("speedrun.json", {"config": CONFIG, "models": MODELS, "weights": {k: encode(v, "<f2") for k, v in single.items()}, **inputs, "logits": logits})
+    write(
+        "speedrun.json",
+        {
+            "config": CONFIG,
+            "models": MODELS,
+            "weights": {k: encode(v, "<f2") for k, v in single.items()},
+            **inputs,
+            "logits": logits,
+        },
+    )
     write("speedrun-gradients.json", {"models": gradients})
     for name, form in PATCHES.items():
-        config = {**CONFIG, "patch_unet": True, "num_hidden_layers": form["layers"], "num_extra_layers": form["extra"], **form["config"]}
+        config = {
+            **CONFIG,
+            "patch_unet": True,
+            "num_hidden_layers": form["layers"],
+            "num_extra_layers": form["extra"],
+            **form["config"],
+        }
         own, make = patch_weights(form, config), lambda w, f=form, c=config: PatchModel(f, c, w)
         found = {"logits": [encode(make(own)(ids), "<f4") for ids in rows], **differentiated(make, own, rows, labels)}
         stored = {k: encode(v, "<f2") for k, v in own.items()}

@@ -23,7 +23,9 @@ for n in (2, 3, 4, 5, 10, 40, 300):
         values = np.round(rng.normal(2.86, 0.004, n), 6)
         target = float(np.round(2.86 - shift * 0.004, 6))
         found = scipy.stats.ttest_1samp(values, target, alternative="less")
-        samples.append({"values": values.tolist(), "target": target, "t": float(found.statistic), "p": float(found.pvalue)})
+        samples.append(
+            {"values": values.tolist(), "target": target, "t": float(found.statistic), "p": float(found.pvalue)}
+        )
 
 cdf = [
     {"t": t, "degrees": d, "p": float(scipy.stats.t.cdf(t, d))}

@@ -22,9 +22,67 @@ assert FOUND == PINNED, f"expected {PINNED}, got {FOUND}"
 OUT = pathlib.Path(__file__).resolve().parents[2] / "packages/tasks/test/golden/features.json"
 draw = random.Random(20240522)
 
-PIECES = ["a", "an", "the", "cat", "dog", "lives", "in", "rome", "oslo", "who", "where", "is", "un", "##a", "##s", "##ly", "##ff", "##able", "b", "##b", "##o", "o", "n", "##n", ",", ".", "?", "'", "-", "1", "##2", "9", "é", "e", "猫", "😀"]
+PIECES = [
+    "a",
+    "an",
+    "the",
+    "cat",
+    "dog",
+    "lives",
+    "in",
+    "rome",
+    "oslo",
+    "who",
+    "where",
+    "is",
+    "un",
+    "##a",
+    "##s",
+    "##ly",
+    "##ff",
+    "##able",
+    "b",
+    "##b",
+    "##o",
+    "o",
+    "n",
+    "##n",
+    ",",
+    ".",
+    "?",
+    "'",
+    "-",
+    "1",
+    "##2",
+    "9",
+    "é",
+    "e",
+    "猫",
+    "😀",
+]
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *PIECES]
-WORDS = ["a", "an", "the", "cats", "Dog", "lives", "in", "Rome", "Oslo's", "unaffable", "bob", "ann", "12-9", "Éa", "猫猫", "😀", "xyz", "o.", "is,", "dogly"]
+WORDS = [
+    "a",
+    "an",
+    "the",
+    "cats",
+    "Dog",
+    "lives",
+    "in",
+    "Rome",
+    "Oslo's",
+    "unaffable",
+    "bob",
+    "ann",
+    "12-9",
+    "Éa",
+    "猫猫",
+    "😀",
+    "xyz",
+    "o.",
+    "is,",
+    "dogly",
+]
 folder = tempfile.mkdtemp()
 pathlib.Path(folder, "vocab.txt").write_text("\n".join(VOCABULARY) + "\n")
 tokenizer = transformers.BertTokenizerFast.from_pretrained(folder)
@@ -43,7 +101,15 @@ def question(max_length, stride):
     start = len("".join(w + s for w, s in zip(words[:first], joint)))
     answer = "".join(w + s for w, s in zip(words[first : last + 1], joint[first:])).rstrip()
     asked = " ".join(draw.choice(["who", "where", "is", "the cat", "?"]) for _ in range(draw.randint(1, 4)))
-    encoded = tokenizer(asked, context, truncation="only_second", max_length=max_length, stride=stride, return_overflowing_tokens=True, return_offsets_mapping=True)
+    encoded = tokenizer(
+        asked,
+        context,
+        truncation="only_second",
+        max_length=max_length,
+        stride=stride,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+    )
     spans = []
     for row, offsets in enumerate(encoded["offset_mapping"]):
         sequence = encoded.sequence_ids(row)
@@ -80,6 +146,12 @@ parts = {
     "questions": [question(*draw.choice([(24, 6), (32, 10), (48, 16), (64, 0)])) for _ in range(30)],
     "tags": [tags() for _ in range(20)],
 }
-rows = lambda v: "[\n" + ",\n".join("    " + json.dumps(x, ensure_ascii=False) for x in v) + "\n  ]" if isinstance(v, list) and isinstance(v[0], dict) else json.dumps(v, ensure_ascii=False)
+rows = (
+    lambda v: "[\n" + ",\n".join("    " + json.dumps(x, ensure_ascii=False) for x in v) + "\n  ]"
+    if isinstance(v, list) and isinstance(v[0], dict)
+    else json.dumps(v, ensure_ascii=False)
+)
 OUT.write_text("{\n" + ",\n".join(f'  "{k}": {rows(v)}' for k, v in parts.items()) + "\n}\n")
-print(f"{OUT.name}: {len(parts['questions'])} questions in {sum(len(q['ids']) for q in parts['questions'])} windows, {len(parts['tags'])} sentences, {OUT.stat().st_size} bytes")
+print(
+    f"{OUT.name}: {len(parts['questions'])} questions in {sum(len(q['ids']) for q in parts['questions'])} windows, {len(parts['tags'])} sentences, {OUT.stat().st_size} bytes"
+)

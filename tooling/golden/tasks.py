@@ -62,7 +62,9 @@ def classification(name, classes, targets, predictions):
     def compute(average):
         return sk.precision_recall_fscore_support(targets, predictions, average=average, zero_division=0)
 
-    each = sk.precision_recall_fscore_support(targets, predictions, labels=range(classes), average=None, zero_division=0)
+    each = sk.precision_recall_fscore_support(
+        targets, predictions, labels=range(classes), average=None, zero_division=0
+    )
     return {
         "name": name, "classes": classes, "targets": targets, "predictions": predictions,
         "expected": {
@@ -102,7 +104,9 @@ def multi_label(name, targets, predictions):
 
 
 def tags(letters, length):
-    return [draw.choice(["O", "O", *(f"{p}-{t}" for p in letters for t in ("PER", "LOC", "ORG-X"))]) for _ in range(length)]
+    return [
+        draw.choice(["O", "O", *(f"{p}-{t}" for p in letters for t in ("PER", "LOC", "ORG-X"))]) for _ in range(length)
+    ]
 
 
 def valid(scheme, length):
@@ -127,7 +131,9 @@ def entity(name, scheme, targets, predictions):
     def compute(average):
         if scheme == "conll":
             return entity_default(targets, predictions, average=average, zero_division=0)
-        return entity_strict(targets, predictions, average=average, zero_division=0, scheme={"IOB2": IOB2, "IOBES": IOBES}[scheme])
+        return entity_strict(
+            targets, predictions, average=average, zero_division=0, scheme={"IOB2": IOB2, "IOBES": IOBES}[scheme]
+        )
 
     return {
         "name": name, "scheme": scheme, "targets": targets, "predictions": predictions,
@@ -140,15 +146,37 @@ def entities():
     for scheme, letters in (("IOB2", "BI"), ("IOBES", "BIES")):
         truth = [valid(scheme, draw.randint(3, 12)) for _ in range(20)]
         guess = [noisy(sentence, letters) for sentence in truth]
-        cases += [entity(f"{scheme}, strict", scheme, truth, guess), entity(f"{scheme}, lenient", "conll", truth, guess)]
+        cases += [
+            entity(f"{scheme}, strict", scheme, truth, guess),
+            entity(f"{scheme}, lenient", "conll", truth, guess),
+        ]
         wild = [tags(letters, draw.randint(1, 9)) for _ in range(30)], [None] * 30
         other = [tags(letters, len(s)) for s in wild[0]]
-        cases += [entity(f"{scheme} at random, strict", scheme, wild[0], other), entity(f"{scheme} at random, lenient", "conll", wild[0], other)]
+        cases += [
+            entity(f"{scheme} at random, strict", scheme, wild[0], other),
+            entity(f"{scheme} at random, lenient", "conll", wild[0], other),
+        ]
     cases.append(entity("bare letters", "conll", [["B", "I", "O", "I"]], [["B", "I", "O", "B"]]))
     return cases
 
 
-ANSWERS = ["the cat", "Cat", "a big, black cat", "An apple", "ça a été", "1,000 km", "U.S.A.", "Straße", "  spaced\u00a0out\tnow ", "the", "...", "the U.S.A", "naïve café", "a_b the", "Ünder the Äpfel"]
+ANSWERS = [
+    "the cat",
+    "Cat",
+    "a big, black cat",
+    "An apple",
+    "ça a été",
+    "1,000 km",
+    "U.S.A.",
+    "Straße",
+    "  spaced\u00a0out\tnow ",
+    "the",
+    "...",
+    "the U.S.A",
+    "naïve café",
+    "a_b the",
+    "Ünder the Äpfel",
+]
 
 
 def squad(name, questions, threshold=None):
@@ -182,7 +210,18 @@ def squad(name, questions, threshold=None):
     if threshold is not None:
         case["threshold"] = threshold
     if all(any(squad2.normalize_answer(a) for a in q["answers"]) for q in questions) and threshold is None:
-        plain = [{"paragraphs": [{"qas": [{"id": i, "answers": [{"text": a} for a in q["answers"] if squad2.normalize_answer(a)]} for i, q in zip(ids, questions)]}]}]
+        plain = [
+            {
+                "paragraphs": [
+                    {
+                        "qas": [
+                            {"id": i, "answers": [{"text": a} for a in q["answers"] if squad2.normalize_answer(a)]}
+                            for i, q in zip(ids, questions)
+                        ]
+                    }
+                ]
+            }
+        ]
         old = squad1.compute_score(plain, preds)
         case["squad1"] = {"exact": old["exact_match"] / 100, "f1": old["f1"] / 100}
     return case
@@ -191,7 +230,11 @@ def squad(name, questions, threshold=None):
 def question(answerable, scored):
     answers = draw.sample(ANSWERS, draw.randint(1, 3)) if answerable else []
     guess = draw.choice([*answers, draw.choice(ANSWERS), f"{draw.choice(ANSWERS)} {draw.choice(ANSWERS)}", ""])
-    return {"prediction": guess, "answers": answers, **({"noAnswer": round(draw.random() * (0.5 if answerable else 1), 3)} if scored else {})}
+    return {
+        "prediction": guess,
+        "answers": answers,
+        **({"noAnswer": round(draw.random() * (0.5 if answerable else 1), 3)} if scored else {}),
+    }
 
 
 def ids(classes, n, skill):
@@ -235,6 +278,10 @@ parts = {
     ],
     "normalize": [{"text": a, "expected": script(2).normalize_answer(a)} for a in [*ANSWERS, "", "A", "a a an the THE", "İstanbul", "ΣΑΣ", "x\x1cy\x85z", "[a]b{c}`d~", "a\u0301 the\u200b"]],
 }  # fmt: skip
-rows = lambda v: "[\n" + ",\n".join("    " + json.dumps(x) for x in v) + "\n  ]" if isinstance(v, list) else json.dumps(v)
+rows = (
+    lambda v: "[\n" + ",\n".join("    " + json.dumps(x) for x in v) + "\n  ]" if isinstance(v, list) else json.dumps(v)
+)
 OUT.write_text("{\n" + ",\n".join(f'  "{k}": {rows(v)}' for k, v in parts.items()) + "\n}\n")
-print(f"{OUT.name}: {', '.join(f'{len(v)} {k}' for k, v in parts.items() if isinstance(v, list))}, {OUT.stat().st_size} bytes")
+print(
+    f"{OUT.name}: {', '.join(f'{len(v)} {k}' for k, v in parts.items() if isinstance(v, list))}, {OUT.stat().st_size} bytes"
+)

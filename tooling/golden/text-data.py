@@ -18,7 +18,20 @@ import pyarrow.parquet as pq
 assert pa.__version__ == "21.0.0", f"expected pyarrow 21.0.0, got {pa.__version__}"
 OUT = pathlib.Path(__file__).resolve().parents[2] / "packages/data/test/golden"
 
-PIECES = ["plain words", "a, b", 'he said "no"', '"', "two\nlines", "tab\there", "été 蛋白 😀", "", "  spaces  ", "'single'", "a;b|c", "ends with quote\""]
+PIECES = [
+    "plain words",
+    "a, b",
+    'he said "no"',
+    '"',
+    "two\nlines",
+    "tab\there",
+    "été 蛋白 😀",
+    "",
+    "  spaces  ",
+    "'single'",
+    "a;b|c",
+    'ends with quote"',
+]
 
 
 def rows():
@@ -37,7 +50,14 @@ def main():
         table = pa.Table.from_pylist(all_rows, schema=schema)
         if large:
             table = table.set_column(1, "text", table["text"].cast(pa.large_string()))
-        pq.write_table(table, OUT / f"{codec}.parquet", compression=codec, row_group_size=25, data_page_version="2.0" if large else "1.0", use_dictionary=not large)
+        pq.write_table(
+            table,
+            OUT / f"{codec}.parquet",
+            compression=codec,
+            row_group_size=25,
+            data_page_version="2.0" if large else "1.0",
+            use_dictionary=not large,
+        )
     for name, dialect in (("table.csv", "excel"), ("table.tsv", "excel-tab")):
         with open(OUT / name, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, dialect)

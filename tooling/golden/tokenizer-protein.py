@@ -20,7 +20,9 @@ import transformers
 from tokenizers import Regex, models, pre_tokenizers, processors
 from transformers import AutoTokenizer, BertTokenizer, EsmTokenizer, PreTrainedTokenizerFast
 
-assert transformers.__version__ == "5.23.0" and tokenizers.__version__ == "0.23.3", "other versions than the golden was made with"
+assert transformers.__version__ == "5.23.0" and tokenizers.__version__ == "0.23.3", (
+    "other versions than the golden was made with"
+)
 
 OUT = Path("packages/tokenizer-protein/test/golden/transformers.json")
 NAMES = ("esm2", "protbert", "amplify")
@@ -33,18 +35,82 @@ console.log(JSON.stringify(Object.fromEntries([esm2(), protbert(), amplify()].ma
 """
 
 TEXTS = [
-    "", "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ", "ACDEFGHIKLMNPQRSTVWY", "mktayiak", "MKtaYI", "UZOBX", "uzobx", "J", "MJJK", "jj",
-    "MKT*", "MKT**", "M*KT", "M*KT*", "*", "**", "* *", "MKT* \n", "MKT*\r\n", "M-KT", "M.KT", "M..--KT", "-", ".", "M|KT",
-    "M K T", " MKT ", "MK\tT\nAY\r\nIA", "MK\u00a0T", "MK\u2028T\u3000A", "\ufeffMKT", "MK\u0085T", "M\u200bK", " ",
-    "MKT<mask>YIA", "MKT <mask> YIA", "<mask>", "<mask><mask>", "MKT[MASK]YIA", "M K [MASK] A", "<MASK>", "mkt<mask>yia", "MKT*<mask>YIA*",
-    "MKT*[MASK]YIA*", "<cls>MKT<eos>", "[CLS]MKT[SEP]", "<null_1>M", "<unk>", "[UNK]M", "<pad>", "<bos>M<eos>", "M<K", "M1K2", "M_K", "M\u00c9K",
-    "M\u00dfK", "\u0131K\u017f", "M\U0001f9ecK", "\u041cK", "M\u0130K", "a\u0301K", "M\x00K", "\\d+", "M$K^", "##A", "M##K",
+    "",
+    "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ",
+    "ACDEFGHIKLMNPQRSTVWY",
+    "mktayiak",
+    "MKtaYI",
+    "UZOBX",
+    "uzobx",
+    "J",
+    "MJJK",
+    "jj",
+    "MKT*",
+    "MKT**",
+    "M*KT",
+    "M*KT*",
+    "*",
+    "**",
+    "* *",
+    "MKT* \n",
+    "MKT*\r\n",
+    "M-KT",
+    "M.KT",
+    "M..--KT",
+    "-",
+    ".",
+    "M|KT",
+    "M K T",
+    " MKT ",
+    "MK\tT\nAY\r\nIA",
+    "MK\u00a0T",
+    "MK\u2028T\u3000A",
+    "\ufeffMKT",
+    "MK\u0085T",
+    "M\u200bK",
+    " ",
+    "MKT<mask>YIA",
+    "MKT <mask> YIA",
+    "<mask>",
+    "<mask><mask>",
+    "MKT[MASK]YIA",
+    "M K [MASK] A",
+    "<MASK>",
+    "mkt<mask>yia",
+    "MKT*<mask>YIA*",
+    "MKT*[MASK]YIA*",
+    "<cls>MKT<eos>",
+    "[CLS]MKT[SEP]",
+    "<null_1>M",
+    "<unk>",
+    "[UNK]M",
+    "<pad>",
+    "<bos>M<eos>",
+    "M<K",
+    "M1K2",
+    "M_K",
+    "M\u00c9K",
+    "M\u00dfK",
+    "\u0131K\u017f",
+    "M\U0001f9ecK",
+    "\u041cK",
+    "M\u0130K",
+    "a\u0301K",
+    "M\x00K",
+    "\\d+",
+    "M$K^",
+    "##A",
+    "M##K",
 ]
 
 
 def random_texts(count: int) -> list[str]:
     draw = random.Random(5)
-    pieces = list("LAGVSERTIDPKQNFYMHWCXBUZOJ") * 3 + list("lagvxbuzoj*.-| \n\t|1\u00e9\u2028") + ["<mask>", "[MASK]", "<null_1>", "*", "*"]
+    pieces = (
+        list("LAGVSERTIDPKQNFYMHWCXBUZOJ") * 3
+        + list("lagvxbuzoj*.-| \n\t|1\u00e9\u2028")
+        + ["<mask>", "[MASK]", "<null_1>", "*", "*"]
+    )
     return ["".join(draw.choice(pieces) for _ in range(draw.randrange(1, 40))) for _ in range(count)]
 
 
@@ -65,8 +131,17 @@ def plain(vocab: list[str], start: str, end: str) -> PreTrainedTokenizerFast:
     ids = {t: i for i, t in enumerate(vocab)}
     backend = tokenizers.Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
     backend.pre_tokenizer = pre_tokenizers.Split(Regex("[\\s\\S]"), "isolated")
-    backend.post_processor = processors.TemplateProcessing(single=f"{start} $A {end}", special_tokens=[(start, ids[start]), (end, ids[end])])
-    return PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>", pad_token="<pad>", mask_token="<mask>", bos_token=start, eos_token=end)
+    backend.post_processor = processors.TemplateProcessing(
+        single=f"{start} $A {end}", special_tokens=[(start, ids[start]), (end, ids[end])]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        unk_token="<unk>",
+        pad_token="<pad>",
+        mask_token="<mask>",
+        bos_token=start,
+        eos_token=end,
+    )
 
 
 def case(auto, upstream, text: str) -> dict:
@@ -97,10 +172,14 @@ def main() -> None:
             auto = AutoTokenizer.from_pretrained(folder)
             vocab = (folder / "vocab.txt").read_text().splitlines()
             if name == "esm2":
-                native = EsmTokenizer.from_pretrained(write(root / "esm2-native", {"vocab.txt": ours[name]["vocab.txt"]}))
+                native = EsmTokenizer.from_pretrained(
+                    write(root / "esm2-native", {"vocab.txt": ours[name]["vocab.txt"]})
+                )
                 upstream = lambda text: native(text)["input_ids"]
             elif name == "protbert":
-                native = BertTokenizer.from_pretrained(write(root / "protbert-native", {"vocab.txt": ours[name]["vocab.txt"]}), do_lower_case=False)
+                native = BertTokenizer.from_pretrained(
+                    write(root / "protbert-native", {"vocab.txt": ours[name]["vocab.txt"]}), do_lower_case=False
+                )
                 # As its model card says: a space between residues, and X for the rare ones.
                 upstream = lambda text: native(" ".join(re.sub(r"[UZOB]", "X", text)))["input_ids"]
             else:
@@ -109,7 +188,19 @@ def main() -> None:
             golden["alphabets"][name] = {
                 "class": type(auto).__name__,
                 "vocabSize": len(auto),
-                "special": {role: getattr(auto, role + "_id") for role in ("pad_token", "unk_token", "mask_token", "cls_token", "sep_token", "bos_token", "eos_token") if getattr(auto, role)},
+                "special": {
+                    role: getattr(auto, role + "_id")
+                    for role in (
+                        "pad_token",
+                        "unk_token",
+                        "mask_token",
+                        "cls_token",
+                        "sep_token",
+                        "bos_token",
+                        "eos_token",
+                    )
+                    if getattr(auto, role)
+                },
                 "specialIds": sorted(auto.all_special_ids),
                 "modelInputs": list(auto("MK").keys()),
                 "ourFiles": ours[name],
@@ -118,7 +209,9 @@ def main() -> None:
                 "cases": [case(auto, upstream, text) for text in TEXTS + random_texts(40)],
             }
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(golden, indent=None, separators=(",", ":"), ensure_ascii=True).replace('{"text"', '\n{"text"') + "\n")
+    OUT.write_text(
+        json.dumps(golden, indent=None, separators=(",", ":"), ensure_ascii=True).replace('{"text"', '\n{"text"') + "\n"
+    )
 
 
 main()

@@ -25,7 +25,9 @@ POINTS = [c for c in range(0x110000) if c not in SURROGATES]
 
 
 def bert(**on):
-    return normalizers.BertNormalizer(**{"clean_text": False, "handle_chinese_chars": False, "strip_accents": False, "lowercase": False, **on})
+    return normalizers.BertNormalizer(
+        **{"clean_text": False, "handle_chinese_chars": False, "strip_accents": False, "lowercase": False, **on}
+    )
 
 
 CLEAN, STRIP, LOWER = bert(clean_text=True), bert(strip_accents=True), bert(lowercase=True)
@@ -78,7 +80,20 @@ def main():
     punctuation = [c for c in POINTS if pieces[c] == 3]
     chinese = [c for c in POINTS if CHINESE.normalize_str(chr(c)) != chr(c)]
     marks = [c for c in POINTS if STRIP.normalize_str(chr(c)) == "" and NFD.normalize_str(chr(c)) == chr(c)]
-    composed = [0x105C9, 0x105E4, 0x11383, 0x11385, 0x1138E, 0x11391, 0x113C5, 0x113C7, 0x113C8, 0x11938, *range(0x16121, 0x16129), *range(0x16D68, 0x16D6B)]
+    composed = [
+        0x105C9,
+        0x105E4,
+        0x11383,
+        0x11385,
+        0x1138E,
+        0x11391,
+        0x113C5,
+        0x113C7,
+        0x113C8,
+        0x11938,
+        *range(0x16121, 0x16129),
+        *range(0x16D68, 0x16D6B),
+    ]
     assert all(NFD.normalize_str(chr(c)) == chr(c) for c in composed)
     by_class = {}
     for c in POINTS:
@@ -86,7 +101,10 @@ def main():
             by_class.setdefault(value, []).append(c)
     tables = {
         "DROPPED": ("Controls, formats, private use, U+0000 and U+FFFD: cleaned away.", ranges(dropped)),
-        "SPACES": ("White space. U+000B, U+000C and U+0085 among it are controls, and gone where text is cleaned.", ranges(spaces)),
+        "SPACES": (
+            "White space. U+000B, U+000C and U+0085 among it are controls, and gone where text is cleaned.",
+            ranges(spaces),
+        ),
         "PUNCTUATION": ("A word of its own each. ASCII symbols count, other symbols do not.", ranges(punctuation)),
         "CHINESE": ("The blocks that BERT puts spaces around.", ranges(chinese)),
         "MARKS": ("Non-spacing marks: what accent stripping strips.", ranges(marks)),
@@ -99,13 +117,26 @@ def main():
     for name, (doc, value) in tables.items():
         text += f"\n/** {doc} */\nexport const {name}: string =\n{wrapped(value)};\n"
     text += "\n/** Runs by canonical combining class, for the classes other than 0. */\nexport const COMBINING: readonly (readonly [combiningClass: number, runs: string])[] = [\n"
-    text += "".join(f'  [{value}, "{ranges(points)}"],\n' if len(ranges(points)) < 90 else f"  [{value},\n{wrapped(ranges(points))}],\n" for value, points in sorted(by_class.items()))
+    text += "".join(
+        f'  [{value}, "{ranges(points)}"],\n'
+        if len(ranges(points)) < 90
+        else f"  [{value},\n{wrapped(ranges(points))}],\n"
+        for value, points in sorted(by_class.items())
+    )
     text += "];\n"
     OUT.write_text(text)
     # Only characters that every supported engine knows.
     assigned = [c for c in POINTS if unicodedata.category(chr(c)) not in ("Cn", "Co")]
-    digests = {"tokenizers": tokenizers.__version__, "unicode": unicodedata.unidata_version, "assigned": ranges(assigned)}
-    for name, normalizer in {"uncased": normalizers.BertNormalizer(), "cased": normalizers.BertNormalizer(lowercase=False), "accented": normalizers.BertNormalizer(strip_accents=False)}.items():
+    digests = {
+        "tokenizers": tokenizers.__version__,
+        "unicode": unicodedata.unidata_version,
+        "assigned": ranges(assigned),
+    }
+    for name, normalizer in {
+        "uncased": normalizers.BertNormalizer(),
+        "cased": normalizers.BertNormalizer(lowercase=False),
+        "accented": normalizers.BertNormalizer(strip_accents=False),
+    }.items():
         digest = hashlib.sha256()
         for c in assigned:
             words = [w for w, _ in WORDS.pre_tokenize_str(normalizer.normalize_str(f"a{chr(c)}b"))]

@@ -69,7 +69,11 @@ with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings(record=
     tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
     auto = AutoModelForPreTraining if pretraining else AutoModelForMaskedLM
     model, info = auto.from_pretrained(checkpoint, local_files_only=True, output_loading_info=True)
-    said = [*heard.said, *(str(w.message) for w in caught), *(f"{kind}: {names}" for kind, names in info.items() if names)]
+    said = [
+        *heard.said,
+        *(str(w.message) for w in caught),
+        *(f"{kind}: {names}" for kind, names in info.items() if names),
+    ]
     check(f"{type(model).__name__} and {type(tokenizer).__name__} opened", not said, "; ".join(said) or "no warning")
 
     with open(texts_file, encoding="utf-8") as lines:
@@ -77,7 +81,12 @@ with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings(record=
     heard.said.clear()
     theirs, ours = [tokenizer(text)["input_ids"] for text in texts], ids_of(checkpoint)
     wrong = [i for i, (a, b) in enumerate(zip(theirs, ours)) if a != b]
-    check("ids", len(ours) == len(theirs) and not wrong, f"{sum(map(len, theirs))} of {len(texts)} texts, {len(wrong)} texts differ" + (f", first text {wrong[0] + 1}" if wrong else ""))
+    check(
+        "ids",
+        len(ours) == len(theirs) and not wrong,
+        f"{sum(map(len, theirs))} of {len(texts)} texts, {len(wrong)} texts differ"
+        + (f", first text {wrong[0] + 1}" if wrong else ""),
+    )
 
     rows = [row[: min(128, config.get("max_position_embeddings", 128))] for row in theirs[:ROWS]]
     (work / "ids.json").write_text(json.dumps(rows))
@@ -91,5 +100,9 @@ with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings(record=
     model.save_pretrained(work / "again")
     tokenizer.save_pretrained(work / "again")
     back = logits_of(work / "again", work)
-    check("the way back", ids_of(work / "again") == ours and torch.equal(back, there), f"ids and logits, largest difference {(back - there).abs().max().item():.1e}")
+    check(
+        "the way back",
+        ids_of(work / "again") == ours and torch.equal(back, there),
+        f"ids and logits, largest difference {(back - there).abs().max().item():.1e}",
+    )
 sys.exit(len(failed) > 0)

@@ -48,7 +48,11 @@ for folder in sorted(path.parent for path in pathlib.Path(sys.argv[1]).glob("*/e
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model, info = auto.from_pretrained(folder, local_files_only=True, output_loading_info=True)
-    said = [*heard.said, *(str(w.message) for w in caught), *(f"{kind}: {names}" for kind, names in info.items() if names)]
+    said = [
+        *heard.said,
+        *(str(w.message) for w in caught),
+        *(f"{kind}: {names}" for kind, names in info.items() if names),
+    ]
     assert type(model).__name__ == architecture, f"{type(model).__name__} is not {architecture}"
     if expected.get("labels"):
         assert [model.config.id2label[i] for i in range(len(expected["labels"]))] == expected["labels"]
@@ -58,7 +62,9 @@ for folder in sorted(path.parent for path in pathlib.Path(sys.argv[1]).glob("*/e
         ids, given = ids[None], {key: value[None] for key, value in given.items()}
     with torch.no_grad():
         out = model.eval()(input_ids=ids, attention_mask=torch.ones_like(ids), **given)
-    worst = max((out[name].flatten() - torch.tensor(values)).abs().max().item() for name, values in expected["outputs"].items())
+    worst = max(
+        (out[name].flatten() - torch.tensor(values)).abs().max().item() for name, values in expected["outputs"].items()
+    )
     bad = worst > 1e-4 or said
     failed += bool(bad)
     print(f"{folder.name}: {architecture}, largest difference {worst:.1e}{'; ' + '; '.join(said) if said else ''}")

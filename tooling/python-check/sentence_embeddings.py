@@ -19,11 +19,16 @@ with open(texts_file, encoding="utf-8") as lines:
     texts = [line.strip() for line in lines if line.strip()]
 ours = np.load(ours_file)
 assert len(ours) == len(texts), f"expected {len(texts)} vectors, got {len(ours)}"
-tokenizer, model = AutoTokenizer.from_pretrained(folder, local_files_only=True), AutoModel.from_pretrained(folder, local_files_only=True).eval().float()
+tokenizer, model = (
+    AutoTokenizer.from_pretrained(folder, local_files_only=True),
+    AutoModel.from_pretrained(folder, local_files_only=True).eval().float(),
+)
 length, worst, where = model.config.max_position_embeddings, 0.0, 0
 with torch.no_grad():
     for start in range(0, len(texts), 32):
-        batch = tokenizer(texts[start : start + 32], padding=True, truncation=True, max_length=length, return_tensors="pt")
+        batch = tokenizer(
+            texts[start : start + 32], padding=True, truncation=True, max_length=length, return_tensors="pt"
+        )
         states, mask = model(**batch).last_hidden_state, batch["attention_mask"].unsqueeze(-1).float()
         theirs = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=1).numpy()
         off = np.abs(theirs - ours[start : start + 32]).max(axis=1)

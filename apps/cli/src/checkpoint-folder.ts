@@ -1,6 +1,7 @@
 /**
- * A checkpoint as a person names it, as a path: a folder or file that is here wins; else a model of the Hugging Face Hub, which is
- * downloaded into the cache that Python shares. What is neither is left as it was, for whoever opens it to say what is wrong.
+ * A checkpoint as a person names it, as a path: a folder or file that is here wins; else a model of the Hugging Face
+ * Hub, which is downloaded into the cache that Python shares. What is neither is left as it was, for whoever opens it
+ * to say what is wrong.
  */
 import { stat } from "node:fs/promises";
 import { ClozeError, ConfigError } from "@cloze/errors";
@@ -10,8 +11,15 @@ import { didYouMean } from "./suggest.ts";
 
 export type Place = Pick<Context, "path" | "io" | "note" | "status">;
 
-/** `given` itself, or the folder of the Hub's model of that name. `where` is the flag, for errors; `known` are names of other things. */
-export async function checkpointPath(given: string, place: Place, { where, known = [] }: { readonly where: string; readonly known?: readonly string[] }): Promise<string> {
+/**
+ * `given` itself, or the folder of the Hub's model of that name. `where` is the flag, for errors; `known` are names of
+ * other things.
+ */
+export async function checkpointPath(
+  given: string,
+  place: Place,
+  { where, known = [] }: { readonly where: string; readonly known?: readonly string[] },
+): Promise<string> {
   if (known.includes(given) || (!given.includes("/") && didYouMean(given, known) !== "")) return given;
   if ((await stat(place.path(given)).catch(() => undefined)) !== undefined) return given;
   const { parseRepoName } = await import("@cloze/hub");
@@ -20,7 +28,11 @@ export async function checkpointPath(given: string, place: Place, { where, known
     return (await downloadModel(given, undefined, place)).folder;
   } catch (cause) {
     if (!ClozeError.isInstance(cause) || cause.kind === "internal") throw cause;
-    throw new ConfigError(`${where} ${given}: expected a checkpoint folder, found nothing there; and as a model of the Hub: ${cause.message}`, { cause });
+    throw new ConfigError(
+      `${where} ${given}: expected a checkpoint folder, found nothing there; and as a model of the Hub: ` +
+        `${cause.message}`,
+      { cause },
+    );
   }
 }
 
@@ -31,13 +43,23 @@ export interface Downloaded {
 }
 
 /** A model of the Hub, by the environment's settings, with progress. */
-export async function downloadModel(name: string, revision: string | undefined, { io, note, status }: Omit<Place, "path">): Promise<Downloaded> {
+export async function downloadModel(
+  name: string,
+  revision: string | undefined,
+  { io, note, status }: Omit<Place, "path">,
+): Promise<Downloaded> {
   const { hubSettings, resolveModel } = await import("@cloze/hub");
   const line = status();
   try {
     return await resolveModel(name, {
-      ...hubSettings(io.env), onNote: note, ...(revision !== undefined && { revision }),
-      onProgress: ({ file, bytes: done, totalBytes }) => line.update(totalBytes === 0 ? 1 : done / totalBytes, `${name}: ${file}, ${bytes(done)} of ${bytes(totalBytes)}`),
+      ...hubSettings(io.env),
+      onNote: note,
+      ...(revision !== undefined && { revision }),
+      onProgress: ({ file, bytes: done, totalBytes }) =>
+        line.update(
+          totalBytes === 0 ? 1 : done / totalBytes,
+          `${name}: ${file}, ${bytes(done)} of ${bytes(totalBytes)}`,
+        ),
     });
   } finally {
     line.finish();

@@ -1,7 +1,16 @@
-/** Options that the commands with a model share: which one, how much at once, and what computes. Spread into their own tables. */
+/**
+ * Options that the commands with a model share: which one, how much at once, and what computes. Spread into their own
+ * tables.
+ */
 
 export const CHECKPOINT_OPTION = {
-  checkpoint: { kind: "string", value: "DIR|NAME", required: true, checkpoint: true, help: "checkpoint folder, a run folder (its newest checkpoint), or a model of the Hub" },
+  checkpoint: {
+    kind: "string",
+    value: "DIR|NAME",
+    required: true,
+    checkpoint: true,
+    help: "checkpoint folder, a run folder (its newest checkpoint), or a model of the Hub",
+  },
 } as const;
 
 export const PORTION_OPTION = {
@@ -9,10 +18,30 @@ export const PORTION_OPTION = {
 } as const;
 
 export const PRECISION_OPTION = {
-  precision: { kind: "choice", choices: ["f32", "f16", "bf16"], default: "f32", help: "of contractions; all else is f32" },
+  precision: {
+    kind: "choice",
+    choices: ["f32", "f16", "bf16"],
+    default: "f32",
+    help: "of contractions; all else is f32",
+  },
 } as const;
 
 export const BACKEND_OPTIONS = {
-  backend: { kind: "choice", choices: ["auto", "webgpu", "onnxruntime", "tfjs", "tfjs:node-gpu", "tfjs:node", "tfjs:wasm", "tfjs:cpu", "reference"], default: "auto", help: "what computes" },
+  backend: {
+    kind: "choice",
+    choices: [
+      "auto",
+      "webgpu",
+      "onnxruntime",
+      "tfjs",
+      "tfjs:node-gpu",
+      "tfjs:node",
+      "tfjs:wasm",
+      "tfjs:cpu",
+      "reference",
+    ],
+    default: "auto",
+    help: "what computes",
+  },
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
 } as const;

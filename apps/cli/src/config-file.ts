@@ -1,5 +1,6 @@
 /**
- * Options from a YAML file: keys are the option's names, `batch-tokens` or `batchTokens`; flags on the command line win.
+ * Options from a YAML file: keys are the option's names, `batch-tokens` or `batchTokens`; flags on the command line
+ * win.
  *
  *     data: [train.fasta]
  *     batch-tokens: 64k
@@ -11,35 +12,60 @@ import { expectation, flag, fromFile, kebab, type OptionTable, type OptionValue 
 import { didYouMean } from "./suggest.ts";
 
 /** Values by the table's keys. Throws FormatError with the file, the line and the key. */
-export async function readConfigFile(path: string, shown: string, table: OptionTable): Promise<ReadonlyMap<string, OptionValue>> {
+export async function readConfigFile(
+  path: string,
+  shown: string,
+  table: OptionTable,
+): Promise<ReadonlyMap<string, OptionValue>> {
   const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigError(`--config: expected a YAML file at ${shown}, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}.`, { cause });
+    throw new ConfigError(
+      `--config: expected a YAML file at ${shown}, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}.`,
+      { cause },
+    );
   });
   return parseConfig(text, shown, table);
 }
 
 /** `under` names the key whose map holds the options; without it they are the whole file. */
-export async function parseConfig(text: string, file: string, table: OptionTable, under?: string): Promise<ReadonlyMap<string, OptionValue>> {
+export async function parseConfig(
+  text: string,
+  file: string,
+  table: OptionTable,
+  under?: string,
+): Promise<ReadonlyMap<string, OptionValue>> {
   const { LineCounter, isMap, isNode, isScalar, parseDocument } = await import("yaml");
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const line = (offset: number | undefined): string => (offset === undefined ? "" : `line ${lines.linePos(offset).line}`);
+  const line = (offset: number | undefined): string =>
+    offset === undefined ? "" : `line ${lines.linePos(offset).line}`;
   const [mistake] = document.errors;
-  if (mistake !== undefined) throw new FormatError(file, line(mistake.pos[0]), `expected YAML, got an error: ${mistake.message}.`);
+  if (mistake !== undefined)
+    throw new FormatError(file, line(mistake.pos[0]), `expected YAML, got an error: ${mistake.message}.`);
   /** An alias without its anchor, or one that grows without end, is noticed only here. */
   const plain = (content: unknown, place: string): unknown => {
     try {
       return isNode(content) ? content.toJS(document) : null;
     } catch (cause) {
-      throw new FormatError(file, place, `expected YAML, got an error: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause });
+      throw new FormatError(
+        file,
+        place,
+        `expected YAML, got an error: ${cause instanceof Error ? cause.message : String(cause)}.`,
+        { cause },
+      );
     }
   };
   const values = new Map<string, OptionValue>();
   const whole = document.contents;
   const root = under === undefined ? whole : isMap(whole) ? whole.get(under, true) : undefined;
   if (root === null) return values;
-  if (under !== undefined && !isMap(root)) throw new FormatError(file, under, "expected a map of options, `key: value` lines under it.");
-  if (!isMap(root)) throw new FormatError(file, line(isNode(root) ? root.range?.[0] : undefined), "expected `key: value` lines, one for each option.");
+  if (under !== undefined && !isMap(root))
+    throw new FormatError(file, under, "expected a map of options, `key: value` lines under it.");
+  if (!isMap(root))
+    throw new FormatError(
+      file,
+      line(isNode(root) ? root.range?.[0] : undefined),
+      "expected `key: value` lines, one for each option.",
+    );
   const keys = Object.keys(table).filter((key) => table[key]?.inFile !== false);
   for (const { key: node, value: content } of root.items) {
     const typed = isScalar(node) ? String(node.value) : String(node);
@@ -48,13 +74,20 @@ export async function parseConfig(text: string, file: string, table: OptionTable
     const spec = key === undefined ? undefined : table[key];
     if (key === undefined || spec === undefined) {
       const outside = Object.keys(table).some((each) => each === typed || kebab(each) === typed);
-      const hint = outside ? ` It is an option of the command line only: ${flag(typed)}.` : didYouMean(typed, keys.map(kebab), ` Known: ${keys.map(kebab).join(", ")}.`);
+      const hint = outside
+        ? ` It is an option of the command line only: ${flag(typed)}.`
+        : didYouMean(typed, keys.map(kebab), ` Known: ${keys.map(kebab).join(", ")}.`);
       throw new FormatError(file, place, `unknown key ${JSON.stringify(typed)}.${hint}`);
     }
     if (values.has(key)) throw new FormatError(file, place, `${kebab(key)} is given twice. Leave one out.`);
     const value = plain(content, place);
     const read = fromFile(spec, value, `${file}, ${place}: ${typed}`);
-    if (read === undefined) throw new FormatError(file, place, `${typed}: expected ${expectation(spec)}, got ${value === null ? "nothing" : JSON.stringify(value)}.`);
+    if (read === undefined)
+      throw new FormatError(
+        file,
+        place,
+        `${typed}: expected ${expectation(spec)}, got ${value === null ? "nothing" : JSON.stringify(value)}.`,
+      );
     values.set(key, read);
   }
   return values;

@@ -3,7 +3,11 @@
 export const COST_OPTIONS = {
   price: { kind: "number", above: 0, help: "dollars an hour of the device: the run then says what it cost" },
   prices: { kind: "string", value: "FILE", help: "the same by device, YAML: H200: 2.5" },
-  peakTflops: { kind: "number", above: 0, help: "what the device could do at most, in 10^12 operations a second, for MFU (known of common GPUs)" },
+  peakTflops: {
+    kind: "number",
+    above: 0,
+    help: "what the device could do at most, in 10^12 operations a second, for MFU (known of common GPUs)",
+  },
 } as const;
 
 export interface CostOptions {

@@ -3,12 +3,22 @@ import type { FilterOptions } from "@cloze/data";
 import type { ReadDocumentsOptions } from "@cloze/data/node";
 import type { Values } from "./options.ts";
 
-export const DATA_HELP = "FASTA, .txt, .jsonl, .csv, .tsv (plain or .gz), .parquet (also a URL), hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]], or the .json of token shards";
+export const DATA_HELP: string =
+  "FASTA, .txt, .jsonl, .csv, .tsv (plain or .gz), .parquet (also a URL), " +
+  "hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]], or the .json of token shards";
 
 export const READING_OPTIONS = {
-  format: { kind: "choice", choices: ["fasta", "text", "jsonl", "csv", "tsv", "parquet"], help: "of the data; default: by the ending of the name" },
+  format: {
+    kind: "choice",
+    choices: ["fasta", "text", "jsonl", "csv", "tsv", "parquet"],
+    help: "of the data; default: by the ending of the name",
+  },
   field: { kind: "string", value: "NAME|N", help: "field or column with the text (default: text, else sequence)" },
-  documents: { kind: "choice", choices: ["blank-line", "line", "file"], help: "what is a document in plain text (default: blank-line; line with residues)" },
+  documents: {
+    kind: "choice",
+    choices: ["blank-line", "line", "file"],
+    help: "what is a document in plain text (default: blank-line; line with residues)",
+  },
   header: { kind: "boolean", default: true, help: "the first row of CSV and TSV is data; columns are 1, 2, …" },
   quotes: { kind: "boolean", default: true, help: "a quote in CSV and TSV is a character as any other" },
 } as const;
@@ -18,7 +28,12 @@ export type ReadingOptions = Values<typeof READING_OPTIONS>;
 /** As the readers take them. `residues`: a line of plain text is then a sequence. */
 export function readingOf(options: ReadingOptions | undefined, residues: boolean): ReadDocumentsOptions {
   const { field, documents, header = true, quotes = true } = options ?? {};
-  return { documents: documents ?? (residues ? "line" : "blank-line"), header, quotes, ...(field === undefined ? {} : { field }) };
+  return {
+    documents: documents ?? (residues ? "line" : "blank-line"),
+    header,
+    quotes,
+    ...(field === undefined ? {} : { field }),
+  };
 }
 
 export const FILTER_OPTIONS = {
@@ -30,7 +45,19 @@ export const FILTER_OPTIONS = {
 } as const;
 
 /** The filters that were asked for; undefined for none. */
-export function filterOf({ dedup, minLength, maxLength, minTokens, maxTokens }: Values<typeof FILTER_OPTIONS>): FilterOptions | undefined {
-  const given = { ...(dedup ? { dedup } : {}), ...(minLength === undefined ? {} : { minLength }), ...(maxLength === undefined ? {} : { maxLength }), ...(minTokens === undefined ? {} : { minTokens }), ...(maxTokens === undefined ? {} : { maxTokens }) };
+export function filterOf({
+  dedup,
+  minLength,
+  maxLength,
+  minTokens,
+  maxTokens,
+}: Values<typeof FILTER_OPTIONS>): FilterOptions | undefined {
+  const given = {
+    ...(dedup ? { dedup } : {}),
+    ...(minLength === undefined ? {} : { minLength }),
+    ...(maxLength === undefined ? {} : { maxLength }),
+    ...(minTokens === undefined ? {} : { minTokens }),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+  };
   return Object.keys(given).length === 0 ? undefined : given;
 }

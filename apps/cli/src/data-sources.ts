@@ -1,4 +1,7 @@
-/** What `--data` and the data commands are given, resolved: `[WEIGHT:]NAME`, a name being a file, a URL, a data set of the Hub, or the sample that comes along. */
+/**
+ * What `--data` and the data commands are given, resolved: `[WEIGHT:]NAME`, a name being a file, a URL, a data set of
+ * the Hub, or the sample that comes along.
+ */
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { DataFormat, DataSource } from "@cloze/data/node";
@@ -34,26 +37,43 @@ export async function resolveData({ names, format, path, env, where }: DataNames
   const { resolveSources } = await import("@cloze/data/node");
   const { hubSettings } = await import("@cloze/data");
   const hub = hubSettings(env);
-  const exists = async (name: string): Promise<boolean> => (await stat(path(name)).catch(() => undefined)) !== undefined;
+  const exists = async (name: string): Promise<boolean> =>
+    (await stat(path(name)).catch(() => undefined)) !== undefined;
   const resolved: NamedData[] = [];
   for (const given of names) {
     // A file of that very name wins: names may hold colons.
-    const [, weight, rest] = (await exists(given)) ? [] : WEIGHT.exec(given) ?? [];
+    const [, weight, rest] = (await exists(given)) ? [] : (WEIGHT.exec(given) ?? []);
     const name = rest ?? given;
     const there = await exists(name);
-    if (weight !== undefined && !(Number(weight) > 0)) throw new ConfigError(`${where}${given}: expected a weight above 0, got ${weight}.`);
+    if (weight !== undefined && !(Number(weight) > 0))
+      throw new ConfigError(`${where}${given}: expected a weight above 0, got ${weight}.`);
     const base = { name, weight: weight === undefined ? undefined : Number(weight) };
     if (there && format === undefined && name.endsWith(".json")) {
       resolved.push({ ...base, shards: path(name), sources: [] });
       continue;
     }
-    const sources = await resolveSources([there ? path(name) : name === SAMPLE_NAME ? SAMPLE_FILE : name], { hub, ...(format === undefined ? {} : { format }) }).catch((error: unknown) => {
-      if (ConfigError.isInstance(error) && error.message.endsWith("expected a file, found nothing there. Check the path.")) throw new ConfigError(`${where}${name}: expected a FASTA file, text, JSONL, CSV, Parquet or token shards, got nothing there. Check the path.`, { cause: error });
+    const sources = await resolveSources([there ? path(name) : name === SAMPLE_NAME ? SAMPLE_FILE : name], {
+      hub,
+      ...(format === undefined ? {} : { format }),
+    }).catch((error: unknown) => {
+      if (
+        ConfigError.isInstance(error) &&
+        error.message.endsWith("expected a file, found nothing there. Check the path.")
+      )
+        throw new ConfigError(
+          `${where}${name}: expected a FASTA file, text, JSONL, CSV, Parquet or token shards, got nothing there. ` +
+            "Check the path.",
+          { cause: error },
+        );
       throw error;
     });
     resolved.push({ ...base, sources });
   }
   const weighted = resolved.filter(({ weight }) => weight !== undefined).length;
-  if (weighted > 0 && weighted < resolved.length) throw new ConfigError(`${where}expected a weight for each of ${names.join(" ")}, got ${weighted}. Write WEIGHT:NAME for all, or for none.`);
+  if (weighted > 0 && weighted < resolved.length)
+    throw new ConfigError(
+      `${where}expected a weight for each of ${names.join(" ")}, got ${weighted}. Write WEIGHT:NAME for all, or ` +
+        "for none.",
+    );
   return resolved;
 }

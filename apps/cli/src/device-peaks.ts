@@ -1,9 +1,9 @@
 /**
  * What GPUs can do at most, to set what a run does against: dense operations a second, in 10^12, by what they multiply.
  *
- * `f32` is that of the ordinary cores, `tf32`, `f16` and `bf16` those of the matrix units with f32 sums and without sparsity (data
- * sheets print twice as much, with it). Of a processor nothing is known here: cores, clock and vector width differ too much.
- * Sources: the makers' data sheets and architecture papers, named in each row.
+ * `f32` is that of the ordinary cores, `tf32`, `f16` and `bf16` those of the matrix units with f32 sums and without
+ * sparsity (data sheets print twice as much, with it). Of a processor nothing is known here: cores, clock and vector
+ * width differ too much. Sources: the makers' data sheets and architecture papers, named in each row.
  */
 
 export interface Peaks {
@@ -24,20 +24,76 @@ export interface KnownDevice {
 
 /** The first that fits is it: the particular before the general. */
 export const KNOWN_DEVICES: readonly KnownDevice[] = [
-  { name: "H200", pattern: /\bG?H200\b/i, peaks: { f32: 67, tf32: 494.7, f16: 989.4, bf16: 989.4 }, source: "NVIDIA H200 data sheet (SXM)" },
-  { name: "H100 PCIe", pattern: /\bH100.?PCIe/i, peaks: { f32: 51.2, tf32: 378, f16: 756, bf16: 756 }, source: "NVIDIA H100 architecture paper" },
-  { name: "H100 NVL", pattern: /\bH100.?NVL/i, peaks: { f32: 60, tf32: 417.5, f16: 835.5, bf16: 835.5 }, source: "NVIDIA H100 data sheet (NVL)" },
-  { name: "H100", pattern: /\bH100\b/i, peaks: { f32: 66.9, tf32: 494.7, f16: 989.4, bf16: 989.4 }, source: "NVIDIA H100 architecture paper (SXM5)" },
-  { name: "A100", pattern: /\bA100\b/i, peaks: { f32: 19.5, tf32: 156, f16: 312, bf16: 312 }, source: "NVIDIA A100 data sheet" },
-  { name: "A10", pattern: /\bA10\b/i, peaks: { f32: 31.2, tf32: 62.5, f16: 125, bf16: 125 }, source: "NVIDIA A10 data sheet" },
-  { name: "L40S", pattern: /\bL40S\b/i, peaks: { f32: 91.6, tf32: 183, f16: 362.05, bf16: 362.05 }, source: "NVIDIA L40S data sheet" },
-  { name: "L4", pattern: /\bL4\b/i, peaks: { f32: 30.3, tf32: 60, f16: 121, bf16: 121 }, source: "NVIDIA L4 data sheet" },
+  {
+    name: "H200",
+    pattern: /\bG?H200\b/i,
+    peaks: { f32: 67, tf32: 494.7, f16: 989.4, bf16: 989.4 },
+    source: "NVIDIA H200 data sheet (SXM)",
+  },
+  {
+    name: "H100 PCIe",
+    pattern: /\bH100.?PCIe/i,
+    peaks: { f32: 51.2, tf32: 378, f16: 756, bf16: 756 },
+    source: "NVIDIA H100 architecture paper",
+  },
+  {
+    name: "H100 NVL",
+    pattern: /\bH100.?NVL/i,
+    peaks: { f32: 60, tf32: 417.5, f16: 835.5, bf16: 835.5 },
+    source: "NVIDIA H100 data sheet (NVL)",
+  },
+  {
+    name: "H100",
+    pattern: /\bH100\b/i,
+    peaks: { f32: 66.9, tf32: 494.7, f16: 989.4, bf16: 989.4 },
+    source: "NVIDIA H100 architecture paper (SXM5)",
+  },
+  {
+    name: "A100",
+    pattern: /\bA100\b/i,
+    peaks: { f32: 19.5, tf32: 156, f16: 312, bf16: 312 },
+    source: "NVIDIA A100 data sheet",
+  },
+  {
+    name: "A10",
+    pattern: /\bA10\b/i,
+    peaks: { f32: 31.2, tf32: 62.5, f16: 125, bf16: 125 },
+    source: "NVIDIA A10 data sheet",
+  },
+  {
+    name: "L40S",
+    pattern: /\bL40S\b/i,
+    peaks: { f32: 91.6, tf32: 183, f16: 362.05, bf16: 362.05 },
+    source: "NVIDIA L40S data sheet",
+  },
+  {
+    name: "L4",
+    pattern: /\bL4\b/i,
+    peaks: { f32: 30.3, tf32: 60, f16: 121, bf16: 121 },
+    source: "NVIDIA L4 data sheet",
+  },
   { name: "V100", pattern: /\bV100\b/i, peaks: { f32: 15.7, f16: 125 }, source: "NVIDIA V100 data sheet (SXM2)" },
   { name: "T4", pattern: /\bT4\b/i, peaks: { f32: 8.1, f16: 65 }, source: "NVIDIA T4 data sheet" },
-  { name: "RTX 4090", pattern: /\bRTX 4090\b/i, peaks: { f32: 82.6, tf32: 82.6, f16: 165.2, bf16: 165.2 }, source: "NVIDIA Ada architecture paper" },
-  { name: "RTX 3090", pattern: /\bRTX 3090\b(?! Ti)/i, peaks: { f32: 35.6, tf32: 35.6, f16: 71, bf16: 71 }, source: "NVIDIA GA102 architecture paper" },
-  { name: "MI300X", pattern: /\bMI300X\b/i, peaks: { f32: 163.4, tf32: 653.7, f16: 1307.4, bf16: 1307.4 }, source: "AMD Instinct MI300X data sheet" },
+  {
+    name: "RTX 4090",
+    pattern: /\bRTX 4090\b/i,
+    peaks: { f32: 82.6, tf32: 82.6, f16: 165.2, bf16: 165.2 },
+    source: "NVIDIA Ada architecture paper",
+  },
+  {
+    name: "RTX 3090",
+    pattern: /\bRTX 3090\b(?! Ti)/i,
+    peaks: { f32: 35.6, tf32: 35.6, f16: 71, bf16: 71 },
+    source: "NVIDIA GA102 architecture paper",
+  },
+  {
+    name: "MI300X",
+    pattern: /\bMI300X\b/i,
+    peaks: { f32: 163.4, tf32: 653.7, f16: 1307.4, bf16: 1307.4 },
+    source: "AMD Instinct MI300X data sheet",
+  },
 ];
 
 /** The device that a name, as a person or a driver says it, stands for. */
-export const knownDevice = (name: string): KnownDevice | undefined => KNOWN_DEVICES.find(({ pattern }) => pattern.test(name));
+export const knownDevice = (name: string): KnownDevice | undefined =>
+  KNOWN_DEVICES.find(({ pattern }) => pattern.test(name));

@@ -3,7 +3,8 @@
  *
  *   .safetensors   pooled: `embeddings` [n, hidden], the ids as a JSON list under "ids" of the metadata;
  *                  per token: a tensor [residues, hidden] for each sequence, under its id
- *   .npy           [n, hidden], or per token [all residues, hidden]; FILE.npy.ids.txt has a line for each row: the id, and per
+ *   .npy           [n, hidden], or per token [all residues, hidden]; FILE.npy.ids.txt has a line for each row: the id,
+ *                  and per
  *                  token after a tab the residue's place from 1
  *   .parquet       a row for each sequence: id, length, embedding (a list, per token a list of lists)
  *
@@ -35,7 +36,11 @@ const FORMATS: Readonly<Record<string, Write>> = {
 };
 
 /** Writes the format that the name's ending says. */
-export async function writeEmbeddings(path: string, table: EmbeddingTable, vectors: AsyncIterable<Embedding>): Promise<void> {
+export async function writeEmbeddings(
+  path: string,
+  table: EmbeddingTable,
+  vectors: AsyncIterable<Embedding>,
+): Promise<void> {
   await formatOf(path).write(path, table, vectors);
 }
 
@@ -43,20 +48,42 @@ export async function writeEmbeddings(path: string, table: EmbeddingTable, vecto
 export function formatOf(path: string): { readonly name: string; readonly write: Write } {
   const ending = extname(path).toLowerCase();
   const write = Object.hasOwn(FORMATS, ending) ? FORMATS[ending] : undefined;
-  if (write === undefined) throw new ConfigError(`--out ${path}: expected a name that ends in ${Object.keys(FORMATS).join(", ")}.`);
+  if (write === undefined)
+    throw new ConfigError(`--out ${path}: expected a name that ends in ${Object.keys(FORMATS).join(", ")}.`);
   return { name: ending.slice(1), write };
 }
 
-async function writeTensors(path: string, { ids, residues, perToken, hidden, about }: EmbeddingTable, vectors: AsyncIterable<Embedding>): Promise<void> {
+async function writeTensors(
+  path: string,
+  { ids, residues, perToken, hidden, about }: EmbeddingTable,
+  vectors: AsyncIterable<Embedding>,
+): Promise<void> {
   const list = JSON.stringify(ids);
   const longest = perToken ? list.length + 100 * ids.length : 2 * list.length;
-  if (longest > maxHeaderBytes) throw new ConfigError(`${path}: expected a header of at most ${maxHeaderBytes} bytes, which the names of ${ids.length} sequences exceed. Write .parquet or .npy, or several files.`);
+  if (longest > maxHeaderBytes)
+    throw new ConfigError(
+      `${path}: expected a header of at most ${maxHeaderBytes} bytes, which the names of ${ids.length} sequences ` +
+        "exceed. Write .parquet or .npy, or several files.",
+    );
   const specs: TensorSpec[] = perToken
-    ? ids.map((name, i) => ({ name: name === "__metadata__" ? `${name}#1` : name, dtype: "F32", shape: [residues[i] as number, hidden] }))
+    ? ids.map((name, i) => ({
+        name: name === "__metadata__" ? `${name}#1` : name,
+        dtype: "F32",
+        shape: [residues[i] as number, hidden],
+      }))
     : [{ name: "embeddings", dtype: "F32", shape: [ids.length, hidden] }];
-  await writeFilled(path, specs, { metadata: { format: "pt", ...about, ...(perToken ? {} : { ids: list }) } }, async (put) => {
-    for await (const { index, vectors: { data } } of vectors) await (perToken ? put((specs[index] as TensorSpec).name, 0, data) : put("embeddings", index * hidden, data));
-  });
+  await writeFilled(
+    path,
+    specs,
+    { metadata: { format: "pt", ...about, ...(perToken ? {} : { ids: list }) } },
+    async (put) => {
+      for await (const {
+        index,
+        vectors: { data },
+      } of vectors)
+        await (perToken ? put((specs[index] as TensorSpec).name, 0, data) : put("embeddings", index * hidden, data));
+    },
+  );
 }
 
 /** Format 1.0: magic, version, a Python dict padded with spaces so that the data begin at a multiple of 64 bytes. */
@@ -70,13 +97,23 @@ export function npyHeader(rows: number, columns: number): Uint8Array {
   return header;
 }
 
-async function writeNumpy(path: string, { ids, residues, perToken, hidden }: EmbeddingTable, vectors: AsyncIterable<Embedding>): Promise<void> {
+async function writeNumpy(
+  path: string,
+  { ids, residues, perToken, hidden }: EmbeddingTable,
+  vectors: AsyncIterable<Embedding>,
+): Promise<void> {
   const rows = perToken ? residues.reduce((sum, n) => sum + n, 0) : ids.length;
   await writeFileAtomic(path, async (handle) => {
-    await handle.writeFile(npyHeader(rows, hidden));   // an open handle goes on where it stands
-    for await (const { vectors: { data } } of vectors) await handle.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    await handle.writeFile(npyHeader(rows, hidden)); // an open handle goes on where it stands
+    for await (const {
+      vectors: { data },
+    } of vectors)
+      await handle.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   });
   await writeFileAtomic(`${path}.ids.txt`, async (handle) => {
-    for (const [i, id] of ids.entries()) await handle.writeFile(perToken ? Array.from({ length: residues[i] as number }, (_, k) => `${id}\t${k + 1}\n`).join("") : `${id}\n`);
+    for (const [i, id] of ids.entries())
+      await handle.writeFile(
+        perToken ? Array.from({ length: residues[i] as number }, (_, k) => `${id}\t${k + 1}\n`).join("") : `${id}\n`,
+      );
   });
 }

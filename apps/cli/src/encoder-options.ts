@@ -30,23 +30,44 @@ export async function outputFile(out: string, path: Context["path"]): Promise<st
 }
 
 /** The model of `--checkpoint`: a checkpoint folder, or a run folder and then its newest. */
-export async function modelOf({ checkpoint }: Pick<EncoderSettings, "checkpoint">, path: Context["path"]): Promise<LoadedModel> {
+export async function modelOf(
+  { checkpoint }: Pick<EncoderSettings, "checkpoint">,
+  path: Context["path"],
+): Promise<LoadedModel> {
   return loadModel(await checkpointFolder(path(checkpoint)));
 }
 
 /** The tokenizer of `--tokenizer`, or else the one beside the weights. */
-export function tokenizerOf(named: string | undefined, { dir }: LoadedModel, path: Context["path"]): Promise<Tokenizer> {
+export function tokenizerOf(
+  named: string | undefined,
+  { dir }: LoadedModel,
+  path: Context["path"],
+): Promise<Tokenizer> {
   return named === undefined ? tokenizerOfFolder(dir) : tokenizerFrom(named, path);
 }
 
 /** Uploads the weights to the backend, runs `use`, and lets go of both. `note` is told which backend it is. */
 export async function withEncoder<T>(
-  settings: EncoderSettings, { model, weights, padId }: LoadedModel, tokenizer: Tokenizer | undefined, note: Context["note"], use: (started: StartedEncoder) => Promise<T>,
+  settings: EncoderSettings,
+  { model, weights, padId }: LoadedModel,
+  tokenizer: Tokenizer | undefined,
+  note: Context["note"],
+  use: (started: StartedEncoder) => Promise<T>,
 ): Promise<T> {
-  const { backend, name, why } = await chooseBackend(settings.backend as BackendChoice, settings.threads === undefined ? {} : { threads: settings.threads });
+  const { backend, name, why } = await chooseBackend(
+    settings.backend as BackendChoice,
+    settings.threads === undefined ? {} : { threads: settings.threads },
+  );
   note(why);
   try {
-    const encoder = await createEncoder({ backend, model, weights, padId, tokensPerBatch: settings.batchTokens, ...(tokenizer && { tokenizer }) });
+    const encoder = await createEncoder({
+      backend,
+      model,
+      weights,
+      padId,
+      tokensPerBatch: settings.batchTokens,
+      ...(tokenizer && { tokenizer }),
+    });
     try {
       return await use({ encoder, backend: name });
     } finally {

@@ -1,4 +1,7 @@
-/** The options of `cloze estimate`: those of pretrain that count for memory and speed, and what says how fast and how dear. */
+/**
+ * The options of `cloze estimate`: those of pretrain that count for memory and speed, and what says how fast and how
+ * dear.
+ */
 import { BACKEND_OPTIONS, PRECISION_OPTION } from "./compute-options.ts";
 import { COST_OPTIONS } from "./cost-options.ts";
 import { READING_OPTIONS } from "./data-options.ts";
@@ -9,12 +12,23 @@ const RUN = {
   tokens: { kind: "count", min: 1, help: "tokens of the whole run" },
   data: { kind: "list", value: "[W:]NAME", help: "instead: the data, as pretrain takes it; its tokens are counted" },
   epochs: { kind: "number", above: 0, default: 1, help: "passes over the data" },
-  tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: ["esm2", "protbert", "amplify"] }, help: "whose vocabulary a published size takes" },
+  tokenizer: {
+    kind: "string",
+    value: "NAME|DIR",
+    default: "esm2",
+    checkpoint: { unless: ["esm2", "protbert", "amplify"] },
+    help: "whose vocabulary a published size takes",
+  },
   objective: { kind: "string", value: "NAME", default: "mlm", help: "what is trained for" },
   batchTokens: { kind: "count", min: 8, default: 8192, help: "tokens in a step" },
   accumulate: { kind: "integer", min: 1, default: 1, help: "parts a step is computed in" },
   maxLength: { kind: "integer", min: 8, default: 512, help: "tokens in a row" },
-  optimizer: { kind: "choice", choices: ["adamw", "muon", "stable-adamw", "lamb"], default: "adamw", help: "whose moments are kept" },
+  optimizer: {
+    kind: "choice",
+    choices: ["adamw", "muon", "stable-adamw", "lamb"],
+    default: "adamw",
+    help: "whose moments are kept",
+  },
   ema: { kind: "number", min: 0, max: 0.999999, help: "with a moving average of the weights" },
   rematerialise: { kind: "boolean", default: false, help: "compute each layer again for its gradient" },
 } as const;
@@ -26,6 +40,16 @@ const SPEED = {
   measure: { kind: "boolean", help: "instead: measure a few steps on --backend" },
 } as const;
 
-export const ESTIMATE_OPTIONS: typeof RUN & typeof READING_OPTIONS & typeof PRECISION_OPTION & typeof SPEED & typeof BACKEND_OPTIONS & typeof COST_OPTIONS = {
-  ...RUN, ...READING_OPTIONS, ...PRECISION_OPTION, ...SPEED, ...BACKEND_OPTIONS, ...COST_OPTIONS,
+export const ESTIMATE_OPTIONS: typeof RUN &
+  typeof READING_OPTIONS &
+  typeof PRECISION_OPTION &
+  typeof SPEED &
+  typeof BACKEND_OPTIONS &
+  typeof COST_OPTIONS = {
+  ...RUN,
+  ...READING_OPTIONS,
+  ...PRECISION_OPTION,
+  ...SPEED,
+  ...BACKEND_OPTIONS,
+  ...COST_OPTIONS,
 };

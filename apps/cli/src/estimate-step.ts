@@ -1,8 +1,9 @@
 /**
- * A training step before it is run: the memory it takes, by a plan of its kernels that needs no device and no weights, and the speed,
- * measured over a few steps of drawn tokens where that is wanted.
+ * A training step before it is run: the memory it takes, by a plan of its kernels that needs no device and no weights,
+ * and the speed, measured over a few steps of drawn tokens where that is wanted.
  *
- *   memory = state (parameters, moments, averages; accumulated gradients) + the largest temporaries of a program + its feeds
+ *   memory = state (parameters, moments, averages; accumulated gradients) + the largest temporaries of a program + its
+ *   feeds
  */
 import { baseProfile, estimate, type Profile } from "@cloze/backend-webgpu";
 import type { Batches } from "@cloze/data";
@@ -32,40 +33,74 @@ export interface StepMemory {
 /** Rows full of one sequence each, of tokens that are drawn. */
 export function drawnBatches({ regularIds }: Pick<Tokenizer, "regularIds">, rows: number, length: number): Batches {
   const stream = new RandomStream(0).split("estimate");
-  const ids = Int32Array.from({ length: rows * length }, (_, i) => regularIds[stream.below(regularIds.length, i)] as number);
+  const ids = Int32Array.from(
+    { length: rows * length },
+    (_, i) => regularIds[stream.below(regularIds.length, i)] as number,
+  );
   const batch = {
-    rows, length, ids, segments: new Int32Array(rows * length).fill(1), positions: Int32Array.from({ length: rows * length }, (_, i) => i % length),
+    rows,
+    length,
+    ids,
+    segments: new Int32Array(rows * length).fill(1),
+    positions: Int32Array.from({ length: rows * length }, (_, i) => i % length),
     sequences: Array.from({ length: rows }, (_, row) => ({ example: row, row, start: 0, length })),
   };
   return { batchAt: async () => batch };
 }
 
 /** A device with room for anything: what is asked is how much. */
-const ROOMY: Profile = { ...baseProfile, family: "nvidia", device: "a GPU", f16: true, limits: { ...baseProfile.limits, storageBuffers: 16, bindingBytes: 2 ** 32, bufferBytes: 2 ** 32, invocations: 1024, sharedBytes: 48 * 2 ** 10 } };
+const ROOMY: Profile = {
+  ...baseProfile,
+  family: "nvidia",
+  device: "a GPU",
+  f16: true,
+  limits: {
+    ...baseProfile.limits,
+    storageBuffers: 16,
+    bindingBytes: 2 ** 32,
+    bufferBytes: 2 ** 32,
+    invocations: 1024,
+    sharedBytes: 48 * 2 ** 10,
+  },
+};
 
 /** Of a step in `accumulate` parts like the batches'. Plans with 16 bits are made for f16; bf16 takes the same. */
 export async function memoryOfStep(setup: TrainSetup, batches: Batches, accumulate: number): Promise<StepMemory> {
   const types = feedTypes(setup.objective.prepare(await batches.batchAt(0), { seed: 0, step: 0, evaluation: false }));
-  const programs = accumulate === 1 ? [stepProgram(setup, types)] : [accumulateProgram(setup, types), applyProgram(setup, types)];
-  const plans = programs.map((each) => estimate(each, { profile: ROOMY, compute: setup.compute === "bf16" ? "f16" : (setup.compute ?? "f32") }));
+  const programs =
+    accumulate === 1 ? [stepProgram(setup, types)] : [accumulateProgram(setup, types), applyProgram(setup, types)];
+  const plans = programs.map((each) =>
+    estimate(each, { profile: ROOMY, compute: setup.compute === "bf16" ? "f16" : (setup.compute ?? "f32") }),
+  );
   const parameters = new Set(parametersOfSource(setup.source, setup.objective.requires).keys());
   const state = stateOf(programs);
   const bytes = (wanted: (name: string) => boolean): number =>
     [...state].reduce((sum, [name, shape]) => sum + (wanted(name) ? 4 * sizeOf(shape) : 0), 0);
   const waits = (name: string): boolean => accumulate > 1 && /^(grad|sum)\./.test(name) && !parameters.has(name);
   const sizes = {
-    parameters: bytes((name) => parameters.has(name)), accumulated: bytes(waits), optimizer: bytes((name) => !parameters.has(name) && !waits(name)),
-    temporaries: Math.max(...plans.map(({ arenaBytes }) => arenaBytes)), feeds: plans.reduce((sum, { feedBytes, outputBytes }) => sum + feedBytes + outputBytes, 0),
+    parameters: bytes((name) => parameters.has(name)),
+    accumulated: bytes(waits),
+    optimizer: bytes((name) => !parameters.has(name) && !waits(name)),
+    temporaries: Math.max(...plans.map(({ arenaBytes }) => arenaBytes)),
+    feeds: plans.reduce((sum, { feedBytes, outputBytes }) => sum + feedBytes + outputBytes, 0),
   };
   return { ...sizes, total: Object.values(sizes).reduce((sum, size) => sum + size, 0) };
 }
 
 /** State of a session that runs them all, by name. */
-const stateOf = (programs: readonly Program[]): ReadonlyMap<string, Shape> => new Map(programs.flatMap(({ state }) => state.map(({ attrs: { name }, shape }) => [name, shape] as const)));
+const stateOf = (programs: readonly Program[]): ReadonlyMap<string, Shape> =>
+  new Map(programs.flatMap(({ state }) => state.map(({ attrs: { name }, shape }) => [name, shape] as const)));
 
-/** Tokens a second, padding none: the median of `steps` steps, after one that warms up. Weights are new ones and are lost. */
+/**
+ * Tokens a second, padding none: the median of `steps` steps, after one that warms up. Weights are new ones and are
+ * lost.
+ */
 export async function measureSpeed(setup: Omit<StepOptions, "weights" | "seed">, steps: number): Promise<number> {
-  const options: StepOptions = { ...setup, seed: 0, weights: initialize(parametersOfSource(setup.source, setup.objective.requires), 0) };
+  const options: StepOptions = {
+    ...setup,
+    seed: 0,
+    weights: initialize(parametersOfSource(setup.source, setup.objective.requires), 0),
+  };
   const programs = new Programs(options, 0);
   const session = await programs.start(await prepareStep(options, 0));
   const times: number[] = [];
@@ -74,7 +109,14 @@ export async function measureSpeed(setup: Omit<StepOptions, "weights" | "seed">,
     for (let number = 0; number <= steps; number++) {
       const prepared = await prepareStep(options, number);
       const began = performance.now();
-      await (await programs.call(session, { number, prepared, lr: 1e-6, lossScale: setup.compute === "f16" ? lossScaler().initial : undefined })).done;
+      await (
+        await programs.call(session, {
+          number,
+          prepared,
+          lr: 1e-6,
+          lossScale: setup.compute === "f16" ? lossScaler().initial : undefined,
+        })
+      ).done;
       if (number > 0) times.push(performance.now() - began);
       tokens = prepared.tokens;
     }

@@ -17,7 +17,9 @@ import { tokenizerFrom, tokenizerOfModel } from "./tokenizers.ts";
 import { unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData } from "./training-data.ts";
 
-type EstimateContext = Pick<Context<typeof ESTIMATE_OPTIONS>, "options" | "given" | "io" | "path" | "note"> & { readonly options: Values<typeof ESTIMATE_OPTIONS> };
+type EstimateContext = Pick<Context<typeof ESTIMATE_OPTIONS>, "options" | "given" | "io" | "path" | "note"> & {
+  readonly options: Values<typeof ESTIMATE_OPTIONS>;
+};
 
 /** Steps that `--measure` times, after the first. */
 const MEASURED = 3;
@@ -26,12 +28,28 @@ export async function estimateRun({ options, given, io, path, note }: EstimateCo
   const { model, maxLength: asked, batchTokens, accumulate, precision } = options;
   const tokenizer = await tokenizerFrom(given.has("tokenizer") ? options.tokenizer : tokenizerOfModel(model), path);
   const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer);
-  const source = await modelSource({ model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: false, ...madeFor(tokenizer, model) }, objective.requires);
+  const source = await modelSource(
+    { model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: false, ...madeFor(tokenizer, model) },
+    objective.requires,
+  );
   const maxLength = Math.min(asked, source.maxLength);
   const rows = Math.floor(batchTokens / accumulate / maxLength);
-  if (rows < 1) throw new ConfigError(`estimate: --batch-tokens ${batchTokens} in ${accumulate} parts is less than one row of --max-length ${maxLength}. Raise --batch-tokens, or lower the others.`);
+  if (rows < 1)
+    throw new ConfigError(
+      `estimate: --batch-tokens ${batchTokens} in ${accumulate} parts is less than one row of --max-length ` +
+        `${maxLength}. Raise --batch-tokens, or lower the others.`,
+    );
   // No rate or decay counts here: only what is kept and computed.
-  const rates = { lr: 1, adamLr: 1, beta1: 0.9, beta2: 0.98, weightDecay: 0.01, muonMomentum: 0.95, clipPercentile: undefined, clipHistory: 1 };
+  const rates = {
+    lr: 1,
+    adamLr: 1,
+    beta1: 0.9,
+    beta2: 0.98,
+    weightDecay: 0.01,
+    muonMomentum: 0.95,
+    clipPercentile: undefined,
+    clipHistory: 1,
+  };
   const optimizer = optimizerOf({ ...rates, optimizer: options.optimizer, ema: options.ema });
   const batches = drawnBatches(tokenizer, rows, maxLength);
   const setup = { source, objective, optimizer, clip: 1, compute: precision, rematerialise: options.rematerialise };
@@ -43,50 +61,124 @@ export async function estimateRun({ options, given, io, path, note }: EstimateCo
   const device = options.device ?? measured?.device ?? "a device that was not named";
   const costs = await deviceCosts({ device, precision, flopsPerToken }, options, path);
   const { peak } = costs;
-  const assumed = peak !== undefined && flopsPerToken !== undefined && measured === undefined && options.tokensPerSecond === undefined ? (options.mfu * peak) / flopsPerToken : undefined;
+  const assumed =
+    peak !== undefined && flopsPerToken !== undefined && measured === undefined && options.tokensPerSecond === undefined
+      ? (options.mfu * peak) / flopsPerToken
+      : undefined;
   const tokensPerSecond = options.tokensPerSecond ?? measured?.tokensPerSecond ?? assumed;
-  const mfu = tokensPerSecond !== undefined && flopsPerToken !== undefined && peak !== undefined ? (tokensPerSecond * flopsPerToken) / peak : undefined;
+  const mfu =
+    tokensPerSecond !== undefined && flopsPerToken !== undefined && peak !== undefined
+      ? (tokensPerSecond * flopsPerToken) / peak
+      : undefined;
   const tokens = await tokensOf({ options, io, path }, tokenizer, objective, maxLength);
   const seconds = tokens !== undefined && tokensPerSecond !== undefined ? tokens / tokensPerSecond : undefined;
-  const price = seconds !== undefined && costs.dollarsPerHour !== undefined ? (seconds / 3600) * costs.dollarsPerHour : undefined;
+  const price =
+    seconds !== undefined && costs.dollarsPerHour !== undefined ? (seconds / 3600) * costs.dollarsPerHour : undefined;
 
-  const how = options.tokensPerSecond !== undefined ? "as given" : measured !== undefined ? `measured on ${measured.device}` : `if it reaches ${percent(options.mfu)} of its peak; --mfu, --measure`;
+  const how =
+    options.tokensPerSecond !== undefined
+      ? "as given"
+      : measured !== undefined
+        ? `measured on ${measured.device}`
+        : `if it reaches ${percent(options.mfu)} of its peak; --mfu, --measure`;
   return {
-    json: { model, parameters, maxLength, batchTokens: rows * maxLength * accumulate, accumulate, precision, optimizer: optimizer.name, flopsPerToken, memory, device, peakTflops: peak && peak / 1e12, tokens, tokensPerSecond, assumed: assumed !== undefined, mfu, seconds, dollars: price },
+    json: {
+      model,
+      parameters,
+      maxLength,
+      batchTokens: rows * maxLength * accumulate,
+      accumulate,
+      precision,
+      optimizer: optimizer.name,
+      flopsPerToken,
+      memory,
+      device,
+      peakTflops: peak && peak / 1e12,
+      tokens,
+      tokensPerSecond,
+      assumed: assumed !== undefined,
+      mfu,
+      seconds,
+      dollars: price,
+    },
     text: columns([
       ["model", `${model}, ${formatInteger(parameters)} parameters`],
-      ["step", `${formatInteger(rows * accumulate)} rows of ${formatInteger(maxLength)} tokens${accumulate > 1 ? ` in ${accumulate} parts` : ""}, ${options.optimizer}, ${precision}`],
-      ...(flopsPerToken === undefined ? [] : [["compute", `${formatFlops(flopsPerToken)} a token, forward and backward`]]),
+      [
+        "step",
+        `${formatInteger(rows * accumulate)} rows of ${formatInteger(maxLength)} ` +
+          `tokens${accumulate > 1 ? ` in ${accumulate} parts` : ""}, ${options.optimizer}, ${precision}`,
+      ],
+      ...(flopsPerToken === undefined
+        ? []
+        : [["compute", `${formatFlops(flopsPerToken)} a token, forward and backward`]]),
       ["memory", `${formatBytes(memory.total)}: a plan of the step's kernels, as webgpu makes them`],
-      ["  parameters", formatBytes(memory.parameters)], ["  optimizer", formatBytes(memory.optimizer)],
+      ["  parameters", formatBytes(memory.parameters)],
+      ["  optimizer", formatBytes(memory.optimizer)],
       ...(accumulate > 1 ? [["  gradients", `${formatBytes(memory.accumulated)}, summed over the parts`]] : []),
       ["  temporaries", `${formatBytes(memory.temporaries)}: activations${accumulate > 1 ? "" : ", gradients"}`],
       ...(tokensPerSecond === undefined
         ? [["speed", "not known: --device, --tokens-per-second or --measure says it"]]
-        : [["speed", `${formatCount(tokensPerSecond)} tokens/s, ${how}`], ...(mfu === undefined ? [] : [["MFU", `${percent(mfu)} of ${((peak as number) / 1e12).toPrecision(4)} TFLOPS (${costs.peakIs})`]])]),
-      ...(tokens === undefined ? [] : [["run", `${formatCount(tokens)} tokens${flopsPerToken === undefined ? "" : `, ${formatFlops(tokens * flopsPerToken)}`}`]]),
+        : [
+            ["speed", `${formatCount(tokensPerSecond)} tokens/s, ${how}`],
+            ...(mfu === undefined
+              ? []
+              : [["MFU", `${percent(mfu)} of ${((peak as number) / 1e12).toPrecision(4)} TFLOPS (${costs.peakIs})`]]),
+          ]),
+      ...(tokens === undefined
+        ? []
+        : [
+            [
+              "run",
+              `${formatCount(tokens)} ` +
+                `tokens${flopsPerToken === undefined ? "" : `, ${formatFlops(tokens * flopsPerToken)}`}`,
+            ],
+          ]),
       ...(seconds === undefined ? [] : [["time", formatDuration(seconds)]]),
-      ...(price === undefined ? [] : [["cost", `${dollars(price)} at ${dollars(costs.dollarsPerHour as number)} an hour`]]),
+      ...(price === undefined
+        ? []
+        : [["cost", `${dollars(price)} at ${dollars(costs.dollarsPerHour as number)} an hour`]]),
     ]),
   };
 }
 
-async function measure(setup: Omit<Parameters<typeof measureSpeed>[0], "backend">, { backend: choice, threads }: EstimateContext["options"], note: EstimateContext["note"]): Promise<{ readonly device: string; readonly tokensPerSecond: number }> {
+async function measure(
+  setup: Omit<Parameters<typeof measureSpeed>[0], "backend">,
+  { backend: choice, threads }: EstimateContext["options"],
+  note: EstimateContext["note"],
+): Promise<{ readonly device: string; readonly tokensPerSecond: number }> {
   const { backend, why } = await chooseBackend(choice, threads === undefined ? {} : { threads });
   note(`${why}: measuring ${MEASURED} steps`);
   try {
-    return { device: backend.capabilities.device, tokensPerSecond: await measureSpeed({ ...setup, backend }, MEASURED) };
+    return {
+      device: backend.capabilities.device,
+      tokensPerSecond: await measureSpeed({ ...setup, backend }, MEASURED),
+    };
   } finally {
     await backend.dispose();
   }
 }
 
 /** Tokens of the whole run: as said, or what the data hold, framed and cropped as training does, times the epochs. */
-async function tokensOf({ options, io, path }: Omit<EstimateContext, "note" | "given">, tokenizer: Awaited<ReturnType<typeof tokenizerFrom>>, objective: Parameters<typeof unitOf>[0], maxLength: number): Promise<number | undefined> {
-  if (options.tokens !== undefined && options.data.length > 0) throw new ConfigError("estimate: expected --tokens or --data, got both. Leave one out.");
+async function tokensOf(
+  { options, io, path }: Omit<EstimateContext, "note" | "given">,
+  tokenizer: Awaited<ReturnType<typeof tokenizerFrom>>,
+  objective: Parameters<typeof unitOf>[0],
+  maxLength: number,
+): Promise<number | undefined> {
+  if (options.tokens !== undefined && options.data.length > 0)
+    throw new ConfigError("estimate: expected --tokens or --data, got both. Leave one out.");
   if (options.data.length === 0) return options.tokens;
   const frame = framingLength(framingOf(tokenizer));
-  const { train } = await openTrainingData({ files: options.data, tokenizer, validShare: 0, path, reading: options, env: io.env, unit: unitOf(objective), window: { length: maxLength - frame, seed: 0 } });
+  const { train } = await openTrainingData({
+    files: options.data,
+    tokenizer,
+    validShare: 0,
+    path,
+    reading: options,
+    env: io.env,
+    unit: unitOf(objective),
+    window: { length: maxLength - frame, seed: 0 },
+  });
   let tokens = 0;
   for (let i = 0; i < train.size; i++) tokens += Math.min(maxLength, train.lengthOf(i) + frame);
   return tokens * options.epochs;

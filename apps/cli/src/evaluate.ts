@@ -38,7 +38,11 @@ type EvaluateContext = Pick<Context, "io" | "path" | "note" | "given"> & { reado
 
 export async function evaluate(context: EvaluateContext): Promise<Result> {
   const { options, io, path, note, given } = context;
-  if (options.data.length === 0) throw new ConfigError("evaluate: --data is required: FASTA files (plain or gzip), or the .json of token shards; for a task, labelled files. See: cloze evaluate --help");
+  if (options.data.length === 0)
+    throw new ConfigError(
+      "evaluate: --data is required: FASTA files (plain or gzip), or the .json of token shards; for a task, " +
+        "labelled files. See: cloze evaluate --help",
+    );
   const dir = await taskFolder(path(options.checkpoint));
   const loaded = await loadModel(dir);
   const tokenizer = await tokenizerOfFolder(dir);
@@ -47,19 +51,40 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
   const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer);
   const { weights } = loaded;
   checkModel(objective, loaded.model, options.checkpoint);
-  if (!loaded.heads.includes(objective.requires)) throw new ConfigError(`${options.checkpoint}: expected the weights of a model with ${objective.requires}, which --objective ${options.objective} needs, got those of ${loaded.heads.join(", ") || "no head"}. Train it with this objective first.`);
+  if (!loaded.heads.includes(objective.requires))
+    throw new ConfigError(
+      `${options.checkpoint}: expected the weights of a model with ${objective.requires}, which --objective ` +
+        `${options.objective} needs, got those of ${loaded.heads.join(", ") || "no head"}. Train it with this ` +
+        "objective first.",
+    );
   const source = sourceOfModel(options.checkpoint, loaded, objective.requires);
   const maxLength = Math.min(options.maxLength, source.maxLength);
   const special = framingOf(tokenizer);
   const data = await openTrainingData({
-    files: options.data, tokenizer, validShare: options.split === "all" ? 0 : options.valid, path, reading: options, env: io.env,
-    unit: unitOf(objective), window: { length: maxLength - framingLength(special), seed: 0 },
+    files: options.data,
+    tokenizer,
+    validShare: options.split === "all" ? 0 : options.valid,
+    path,
+    reading: options,
+    env: io.env,
+    unit: unitOf(objective),
+    window: { length: maxLength - framingLength(special), seed: 0 },
   });
   const dataset = await part(data, options.split);
-  const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
+  const { backend, why } = await chooseBackend(
+    options.backend,
+    options.threads === undefined ? {} : { threads: options.threads },
+  );
   note(`${dataset.size.toLocaleString("en-US")} sequences; ${why}`);
   try {
-    const evaluator = validation({ backend, source, objective, tokens: tokenizer, compute: options.precision, batches: evaluationBatches(dataset, { objective, special, length: maxLength, tokens: options.batchTokens }) });
+    const evaluator = validation({
+      backend,
+      source,
+      objective,
+      tokens: tokenizer,
+      compute: options.precision,
+      batches: evaluationBatches(dataset, { objective, special, length: maxLength, tokens: options.batchTokens }),
+    });
     const session = await backend.start(weights);
     const result = await evaluator.run(session);
     await session.dispose();
@@ -70,8 +95,13 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
       text: columns([
         ["loss", `${result.loss.toFixed(4)} nats over ${formatInteger(result.tokens)} masked residues`],
         ["unigram entropy", `${unigramEntropy.toFixed(4)} nats of the same sequences' residues`],
-        ["perplexity", result.perplexity.toFixed(3)], ["accuracy", percent(result.accuracy)],
-        ["precision", percent(result.precision)], ["recall", percent(result.recall)], ["F1", percent(result.f1)], ["MCC", result.mcc.toFixed(4)], ...furtherMetrics(result),
+        ["perplexity", result.perplexity.toFixed(3)],
+        ["accuracy", percent(result.accuracy)],
+        ["precision", percent(result.precision)],
+        ["recall", percent(result.recall)],
+        ["F1", percent(result.f1)],
+        ["MCC", result.mcc.toFixed(4)],
+        ...furtherMetrics(result),
       ]),
     };
   } finally {
@@ -86,15 +116,37 @@ async function evaluateTask(opened: OpenedTask, { options, path, note, given }: 
   const { task, dir } = opened;
   const maxLength = given.has("maxLength") ? Math.min(options.maxLength, opened.loaded.maxLength) : opened.maxLength;
   const records = await loadRecords(task, options.data.map(path), { labelled: true, ...columnsOf(options.columns) });
-  const { backend, why } = await chooseBackend(options.backend, options.threads === undefined ? {} : { threads: options.threads });
+  const { backend, why } = await chooseBackend(
+    options.backend,
+    options.threads === undefined ? {} : { threads: options.threads },
+  );
   note(`${formatInteger(records.length)} examples of ${task.kind}; ${why}`);
   try {
-    const model = await startTask({ ...opened, maxLength }, { backend, tokensPerBatch: options.batchTokens, compute: options.precision });
-    const { figures, byLabel } = await model.report(records.map(({ record }) => record), (i) => records[i]?.where ?? "");
+    const model = await startTask(
+      { ...opened, maxLength },
+      { backend, tokensPerBatch: options.batchTokens, compute: options.precision },
+    );
+    const { figures, byLabel } = await model.report(
+      records.map(({ record }) => record),
+      (i) => records[i]?.where ?? "",
+    );
     await model.dispose();
     return {
-      json: { checkpoint: dir, task: task.kind, examples: records.length, ...figures, ...(byLabel && { labels: byLabel }), peakBytes: peakBytes() },
-      text: [...columns(Object.entries(figures).map(([name, value]) => [name, value.toFixed(4)]), [1]), ...(byLabel ? labelTable(byLabel) : [])],
+      json: {
+        checkpoint: dir,
+        task: task.kind,
+        examples: records.length,
+        ...figures,
+        ...(byLabel && { labels: byLabel }),
+        peakBytes: peakBytes(),
+      },
+      text: [
+        ...columns(
+          Object.entries(figures).map(([name, value]) => [name, value.toFixed(4)]),
+          [1],
+        ),
+        ...(byLabel ? labelTable(byLabel) : []),
+      ],
     };
   } finally {
     await backend.dispose();
@@ -102,7 +154,13 @@ async function evaluateTask(opened: OpenedTask, { options, path, note, given }: 
 }
 
 function labelTable(byLabel: LabelScores): readonly string[] {
-  const rows = Object.entries(byLabel).map(([label, { precision, recall, f1, support }]) => [label, precision.toFixed(4), recall.toFixed(4), f1.toFixed(4), formatInteger(support)]);
+  const rows = Object.entries(byLabel).map(([label, { precision, recall, f1, support }]) => [
+    label,
+    precision.toFixed(4),
+    recall.toFixed(4),
+    f1.toFixed(4),
+    formatInteger(support),
+  ]);
   return ["", ...columns([["label", "precision", "recall", "F1", "examples"], ...rows], [1, 2, 3, 4])];
 }
 

@@ -1,6 +1,6 @@
 /**
- * A safetensors file whose tensors are filled in pieces, in any order, as results come: what is never filled is zero. Written
- * beside its place and moved there at the end; memory is one piece.
+ * A safetensors file whose tensors are filled in pieces, in any order, as results come: what is never filled is zero.
+ * Written beside its place and moved there at the end; memory is one piece.
  */
 import { layoutSafetensors, type EncodeOptions, type TensorSpec } from "@cloze/checkpoint";
 import { writeFileAtomic } from "@cloze/checkpoint/node";
@@ -8,16 +8,22 @@ import { writeFileAtomic } from "@cloze/checkpoint/node";
 /** Puts numbers into a tensor from its element `at` on. */
 export type Fill = (name: string, at: number, data: Float32Array | Int32Array) => Promise<void>;
 
-export async function writeFilled(path: string, specs: readonly TensorSpec[], options: EncodeOptions, fill: (put: Fill) => Promise<void>): Promise<void> {
+export async function writeFilled(
+  path: string,
+  specs: readonly TensorSpec[],
+  options: EncodeOptions,
+  fill: (put: Fill) => Promise<void>,
+): Promise<void> {
   const layout = layoutSafetensors(specs, options);
   const offsets = new Map(layout.tensors.map(({ spec, entry }) => [spec.name, entry.byteOffset]));
   await writeFileAtomic(path, async (handle) => {
-    await handle.truncate(layout.fileSize);   // a file's holes read as zeros
+    await handle.truncate(layout.fileSize); // a file's holes read as zeros
     await handle.write(layout.header, 0, layout.header.length, 0);
     await fill(async (name, at, data) => {
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       const offset = (offsets.get(name) as number) + 4 * at;
-      for (let done = 0; done < bytes.length;) done += (await handle.write(bytes, done, Math.min(2 ** 30, bytes.length - done), offset + done)).bytesWritten;
+      for (let done = 0; done < bytes.length;)
+        done += (await handle.write(bytes, done, Math.min(2 ** 30, bytes.length - done), offset + done)).bytesWritten;
     });
   });
 }
@@ -25,10 +31,10 @@ export async function writeFilled(path: string, specs: readonly TensorSpec[], op
 /** Squares [count, n, n] in the corners of zero squares [count, size, size]. */
 export function enlarged(data: Float32Array, n: number, size: number): Float32Array {
   if (n === size) return data;
-  const out = new Float32Array(data.length / (n * n) * size * size);
-  for (let row = 0; row < data.length / n; row++) out.set(data.subarray(row * n, (row + 1) * n), (Math.floor(row / n) * size + (row % n)) * size);
+  const out = new Float32Array((data.length / (n * n)) * size * size);
+  for (let row = 0; row < data.length / n; row++)
+    out.set(data.subarray(row * n, (row + 1) * n), (Math.floor(row / n) * size + (row % n)) * size);
   return out;
 }
 
 export const f32Spec = (name: string, shape: readonly number[]): TensorSpec => ({ name, dtype: "F32", shape });
-

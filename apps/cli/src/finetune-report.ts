@@ -17,13 +17,42 @@ export interface FinetuneReport {
   readonly tuned: FineTuned;
 }
 
-export async function writeFinetuneReport({ run, from, examples, options, metric, tuned }: FinetuneReport): Promise<void> {
-  const { task: { kind, best, labels }, result, figures, checkpoint } = tuned;
+export async function writeFinetuneReport({
+  run,
+  from,
+  examples,
+  options,
+  metric,
+  tuned,
+}: FinetuneReport): Promise<void> {
+  const {
+    task: { kind, best, labels },
+    result,
+    figures,
+    checkpoint,
+  } = tuned;
   const summary = {
-    from, task: kind, ...(labels.length > 0 && { labels: labels.join(", ") }), examples: formatInteger(examples), parameters: formatInteger(result.parameters), steps: formatInteger(result.steps),
+    from,
+    task: kind,
+    ...(labels.length > 0 && { labels: labels.join(", ") }),
+    examples: formatInteger(examples),
+    parameters: formatInteger(result.parameters),
+    steps: formatInteger(result.steps),
     ...Object.fromEntries(Object.entries(figures ?? {}).map(([name, value]) => [name, value.toFixed(4)])),
-    "tokens per second": formatCount(result.tokensPerSecond), "training time": formatDuration(result.seconds), checkpoint: relative(run, checkpoint ?? result.checkpoint),
+    "tokens per second": formatCount(result.tokensPerSecond),
+    "training time": formatDuration(result.seconds),
+    checkpoint: relative(run, checkpoint ?? result.checkpoint),
   };
   const { rows } = readMetrics(join(run, "metrics.jsonl"));
-  await writeFile(join(run, "report.html"), renderReport({ title: `${from} · ${kind}`, config: byFlagName(options), rows, summary, lossUnit: kind === "regression" ? "squared error" : "nats per answer", figures: [metric ?? best] }));
+  await writeFile(
+    join(run, "report.html"),
+    renderReport({
+      title: `${from} · ${kind}`,
+      config: byFlagName(options),
+      rows,
+      summary,
+      lossUnit: kind === "regression" ? "squared error" : "nats per answer",
+      figures: [metric ?? best],
+    }),
+  );
 }

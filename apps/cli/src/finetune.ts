@@ -1,4 +1,6 @@
-/** The work of `cloze finetune`: a checkpoint and labelled files become a model of a task, once or for several seeds. */
+/**
+ * The work of `cloze finetune`: a checkpoint and labelled files become a model of a task, once or for several seeds.
+ */
 import { join, relative } from "node:path";
 import { writeJson } from "@cloze/checkpoint/node";
 import { ConfigError } from "@cloze/errors";
@@ -18,24 +20,37 @@ import { taskFolder } from "./task-models.ts";
 import { tokenizerOfFolder } from "./tokenizers.ts";
 
 type FinetuneOptions = Values<typeof FINETUNE_OPTIONS>;
-type FinetuneContext = Pick<Context<typeof FINETUNE_OPTIONS>, "options" | "given" | "json" | "io" | "path" | "print" | "note">;
+type FinetuneContext = Pick<
+  Context<typeof FINETUNE_OPTIONS>,
+  "options" | "given" | "json" | "io" | "path" | "print" | "note"
+>;
 
 /** A resumed run may be told to compute elsewhere; all else would make it another run. */
 const MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "resume", "out"]);
 
 export async function finetune(context: FinetuneContext): Promise<Result> {
-  const interrupt = onInterrupt(() => context.note("Stopping after the steps under way; press Ctrl-C again to end at once."));
+  const interrupt = onInterrupt(() =>
+    context.note("Stopping after the steps under way; press Ctrl-C again to end at once."),
+  );
   try {
     const { options, run, resuming } = await resolve(context);
     const { io, path, note } = context;
     const kind = TASK_KINDS.find((each) => each === options.task);
     if (kind === undefined) throw new ConfigError(`finetune: --task is required: one of ${TASK_KINDS.join(", ")}.`);
-    if (options.from === undefined) throw new ConfigError("finetune: --from is required: a checkpoint folder, a run, or a model of the Hub.");
-    if (options.data.length === 0) throw new ConfigError("finetune: --data is required: files with labelled examples. See: cloze finetune --help");
+    if (options.from === undefined)
+      throw new ConfigError("finetune: --from is required: a checkpoint folder, a run, or a model of the Hub.");
+    if (options.data.length === 0)
+      throw new ConfigError("finetune: --data is required: files with labelled examples. See: cloze finetune --help");
     checkOptions(kind, context.given);
-    if (options.scratch && options.freeze !== undefined) throw new ConfigError("--freeze: with --scratch it would keep new weights as they are, untrained. Leave one of them out.");
+    if (options.scratch && options.freeze !== undefined)
+      throw new ConfigError(
+        "--freeze: with --scratch it would keep new weights as they are, untrained. Leave one of them out.",
+      );
     const task: Task = taskOf(kind, taskOptions(options)) as Task;
-    const { backend, why } = await chooseBackend(options.backend as BackendChoice, options.threads === undefined ? {} : { threads: options.threads });
+    const { backend, why } = await chooseBackend(
+      options.backend as BackendChoice,
+      options.threads === undefined ? {} : { threads: options.threads },
+    );
     try {
       const dir = await taskFolder(path(options.from));
       const loaded = await loadModel(dir, { options: readObject(options.modelOptions), where: "--model-options" });
@@ -43,7 +58,10 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
       const read = { labelled: true, ...columnsOf(options.columns) };
       const train = await loadRecords(task, options.data.map(path), read);
       const valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
-      note(`${formatInteger(train.length)} examples to train on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${why}`);
+      note(
+        `${formatInteger(train.length)} examples to train ` +
+          `on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${why}`,
+      );
       if (!resuming) await writeRunConfig(run, savedOptions(options));
       const done: SeedRun[] = [];
       const settings = settingsOf(options);
@@ -52,11 +70,31 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
         const folder = options.seeds === 1 ? run : join(run, `seed-${seed}`);
         if (options.seeds > 1) note(`seed ${seed}`);
         const result = await fineTune({
-          ...settings, seed, task, opened: loaded, weights: options.scratch ? {} : loaded.weights, name: options.from, tokenizer, backend, train: train.map(({ record }) => record), whereTrain: placeIn(train),
-          ...(valid && { valid: valid.map(({ record }) => record), whereValid: placeIn(valid) }), run: folder, resume: resuming, signal: interrupt.signal,
-          onEvent: shower(progress, task), onNote: note,
+          ...settings,
+          seed,
+          task,
+          opened: loaded,
+          weights: options.scratch ? {} : loaded.weights,
+          name: options.from,
+          tokenizer,
+          backend,
+          train: train.map(({ record }) => record),
+          whereTrain: placeIn(train),
+          ...(valid && { valid: valid.map(({ record }) => record), whereValid: placeIn(valid) }),
+          run: folder,
+          resume: resuming,
+          signal: interrupt.signal,
+          onEvent: shower(progress, task),
+          onNote: note,
         }).finally(() => progress.finish());
-        await writeFinetuneReport({ run: folder, from: options.from, examples: train.length, options: savedOptions({ ...options, seed }), metric: settings.metric, tuned: result });
+        await writeFinetuneReport({
+          run: folder,
+          from: options.from,
+          examples: train.length,
+          options: savedOptions({ ...options, seed }),
+          metric: settings.metric,
+          tuned: result,
+        });
         if (result.result.interrupted) return stopped(result, relative(io.cwd, run) || run, interrupt.exitCode());
         done.push({ seed, result });
       }
@@ -74,72 +112,141 @@ interface SeedRun {
   readonly result: FineTuned;
 }
 
-const placeIn = (records: readonly Located<object>[]) => (record: number): string => records[record]?.where ?? `example ${record + 1}`;
+const placeIn =
+  (records: readonly Located<object>[]) =>
+  (record: number): string =>
+    records[record]?.where ?? `example ${record + 1}`;
 
 /** The options in force: those given, over those of the run that is resumed. */
-async function resolve({ options, given, io, path }: FinetuneContext): Promise<{ readonly options: FinetuneOptions; readonly run: string; readonly resuming: boolean }> {
+async function resolve({
+  options,
+  given,
+  io,
+  path,
+}: FinetuneContext): Promise<{ readonly options: FinetuneOptions; readonly run: string; readonly resuming: boolean }> {
   if (options.resume === undefined) {
     const run = options.out === undefined ? await newRunFolder(io.cwd, options.task ?? "task") : path(options.out);
-    if (await holdsRun(run)) throw new ConfigError(`--out ${options.out}: expected a folder without a run, got one. Continue it with --resume ${options.out}, or choose another.`);
+    if (await holdsRun(run))
+      throw new ConfigError(
+        `--out ${options.out}: expected a folder without a run, got one. Continue it with --resume ` +
+          `${options.out}, or choose another.`,
+      );
     return { options, run, resuming: false };
   }
   const run = path(options.resume);
   const merged: Record<string, unknown> = { ...options };
   for (const [key, value] of await readRunConfig(run, FINETUNE_OPTIONS)) {
     if (!given.has(key)) merged[key] = value;
-    else if (!MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value)) throw new ConfigError(`--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave it out, or start a new run.`);
+    else if (!MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value))
+      throw new ConfigError(
+        `--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave ` +
+          "it out, or start a new run.",
+      );
   }
   return { options: merged as FinetuneOptions, run, resuming: true };
 }
 
 /** Options that mean something to some kinds only. */
 const ONLY_FOR: Readonly<Record<string, readonly TaskKind[]>> = {
-  labels: ["text-classification", "multi-label", "token-classification"], classWeights: ["text-classification", "multi-label", "token-classification"],
-  threshold: ["multi-label", "question-answering"], noAnswer: ["question-answering"],
+  labels: ["text-classification", "multi-label", "token-classification"],
+  classWeights: ["text-classification", "multi-label", "token-classification"],
+  threshold: ["multi-label", "question-answering"],
+  noAnswer: ["question-answering"],
 };
 
 function checkOptions(kind: TaskKind, given: ReadonlySet<string>): void {
   for (const [key, kinds] of Object.entries(ONLY_FOR)) {
-    if (given.has(key) && !kinds.includes(kind)) throw new ConfigError(`${flag(key)}: expected a task of ${kinds.join(", ")}, got ${kind}. Leave it out.`);
+    if (given.has(key) && !kinds.includes(kind))
+      throw new ConfigError(`${flag(key)}: expected a task of ${kinds.join(", ")}, got ${kind}. Leave it out.`);
   }
 }
 
 /** As `--config` reads them back: it knows no empty lists. */
 function savedOptions(options: FinetuneOptions): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries({ ...options, out: undefined, resume: undefined }).filter(([, value]) => !(Array.isArray(value) && value.length === 0)));
+  return Object.fromEntries(
+    Object.entries({ ...options, out: undefined, resume: undefined }).filter(
+      ([, value]) => !(Array.isArray(value) && value.length === 0),
+    ),
+  );
 }
 
 function taskOptions({ labels, classWeights, threshold, noAnswer }: FinetuneOptions): AnyTaskOptions {
-  return { ...(labels.length > 0 && { labels }), ...(classWeights !== undefined && { classWeights: weightsOf(classWeights) }), ...(threshold !== undefined && { threshold }), ...(noAnswer && { noAnswer }) };
+  return {
+    ...(labels.length > 0 && { labels }),
+    ...(classWeights !== undefined && { classWeights: weightsOf(classWeights) }),
+    ...(threshold !== undefined && { threshold }),
+    ...(noAnswer && { noAnswer }),
+  };
 }
 
 function weightsOf(text: string): Readonly<Record<string, number>> | "balanced" {
   if (text === "balanced") return text;
-  return Object.fromEntries(text.split(",").map((part) => {
-    const at = part.lastIndexOf("=");
-    const weight = Number(part.slice(at + 1));
-    if (at < 1 || part.slice(at + 1).trim() === "" || !Number.isFinite(weight)) throw new ConfigError(`--class-weights: expected balanced, or label=number between commas, got ${JSON.stringify(part)}.`);
-    return [part.slice(0, at), weight];
-  }));
+  return Object.fromEntries(
+    text.split(",").map((part) => {
+      const at = part.lastIndexOf("=");
+      const weight = Number(part.slice(at + 1));
+      if (at < 1 || part.slice(at + 1).trim() === "" || !Number.isFinite(weight))
+        throw new ConfigError(
+          `--class-weights: expected balanced, or label=number between commas, got ${JSON.stringify(part)}.`,
+        );
+      return [part.slice(0, at), weight];
+    }),
+  );
 }
 
 /** `text,label` or `text=review,label=stars`. */
-export function columnsOf(text: string | undefined): { readonly columns?: readonly string[] | Readonly<Record<string, string>> } {
+export function columnsOf(text: string | undefined): {
+  readonly columns?: readonly string[] | Readonly<Record<string, string>>;
+} {
   if (text === undefined) return {};
   const parts = text.split(",").map((part) => part.trim());
   const pairs = parts.filter((part) => part.includes("="));
-  if (pairs.length > 0 && pairs.length < parts.length) throw new ConfigError(`--columns: expected names between commas, or ours=theirs for each, got ${JSON.stringify(text)}.`);
-  return { columns: pairs.length > 0 ? Object.fromEntries(parts.map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)])) : parts };
+  if (pairs.length > 0 && pairs.length < parts.length)
+    throw new ConfigError(
+      `--columns: expected names between commas, or ours=theirs for each, got ${JSON.stringify(text)}.`,
+    );
+  return {
+    columns:
+      pairs.length > 0
+        ? Object.fromEntries(parts.map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)]))
+        : parts,
+  };
 }
 
 const LOWER: ReadonlySet<string> = new Set(["loss", "mse", "rmse", "mae", "hammingLoss"]);
 
-function settingsOf({ epochs, batch, accumulate, lr, warmup, weightDecay, layerDecay, clip, schedule, precision, ...options }: FinetuneOptions): FineTuneSettings {
+function settingsOf({
+  epochs,
+  batch,
+  accumulate,
+  lr,
+  warmup,
+  weightDecay,
+  layerDecay,
+  clip,
+  schedule,
+  precision,
+  ...options
+}: FinetuneOptions): FineTuneSettings {
   const { freeze, maxLength, evalEvery, patience, metric } = options;
   return {
-    epochs, batch, accumulate, lr, schedule, warmup, weightDecay, layerDecay, clip, compute: precision,
-    ...(freeze !== undefined && { freeze }), ...(maxLength !== undefined && { maxLength }), ...(evalEvery !== undefined && { evalEvery }), ...(patience !== undefined && { patience }),
-    ...(metric !== undefined && { metric: { metric, better: LOWER.has(metric) ? "lower" as const : "higher" as const } }),
+    epochs,
+    batch,
+    accumulate,
+    lr,
+    schedule,
+    warmup,
+    weightDecay,
+    layerDecay,
+    clip,
+    compute: precision,
+    ...(freeze !== undefined && { freeze }),
+    ...(maxLength !== undefined && { maxLength }),
+    ...(evalEvery !== undefined && { evalEvery }),
+    ...(patience !== undefined && { patience }),
+    ...(metric !== undefined && {
+      metric: { metric, better: LOWER.has(metric) ? ("lower" as const) : ("higher" as const) },
+    }),
   };
 }
 
@@ -149,17 +256,38 @@ function shower(progress: ProgressWriter, { best }: Task): (event: TrainEvent) =
     if (event.kind !== "row") return;
     const { row, fraction } = event;
     const gone = (performance.now() - started) / 1000;
-    if (row.type === "eval") return progress.print(`step ${formatInteger(row.step)}: ${[["loss", row.loss], [best.metric, row[best.metric]]].map(([name, value]) => `${name} ${typeof value === "number" ? value.toFixed(4) : "?"}`).join(", ")}`);
-    progress.update({ step: row.step, fraction, loss: row.loss, tokensPerSecond: row.time?.tokensPerSecond ?? 0, ...(fraction > 0 && { remaining: (gone * (1 - fraction)) / fraction }) });
+    if (row.type === "eval")
+      return progress.print(
+        `step ${formatInteger(row.step)}: ${[
+          ["loss", row.loss],
+          [best.metric, row[best.metric]],
+        ]
+          .map(([name, value]) => `${name} ${typeof value === "number" ? value.toFixed(4) : "?"}`)
+          .join(", ")}`,
+      );
+    progress.update({
+      step: row.step,
+      fraction,
+      loss: row.loss,
+      tokensPerSecond: row.time?.tokensPerSecond ?? 0,
+      ...(fraction > 0 && { remaining: (gone * (1 - fraction)) / fraction }),
+    });
   };
 }
 
 function stopped({ result }: FineTuned, place: string, exitCode: number): Result {
-  return { json: { interrupted: true, steps: result.steps, run: place }, exitCode, text: [`Stopped after step ${formatInteger(result.steps)} and saved. Go on with: cloze finetune --resume ${place}`] };
+  return {
+    json: { interrupted: true, steps: result.steps, run: place },
+    exitCode,
+    text: [`Stopped after step ${formatInteger(result.steps)} and saved. Go on with: cloze finetune --resume ${place}`],
+  };
 }
 
 /** Mean and sample deviation of each figure. */
-function spreadOf(all: readonly TaskFigures[]): { readonly mean: Record<string, number>; readonly deviation: Record<string, number> } {
+function spreadOf(all: readonly TaskFigures[]): {
+  readonly mean: Record<string, number>;
+  readonly deviation: Record<string, number>;
+} {
   const mean: Record<string, number> = {};
   const deviation: Record<string, number> = {};
   for (const name of Object.keys(all[0] ?? {})) {
@@ -175,21 +303,45 @@ async function summary(task: string, runs: readonly SeedRun[], run: string, cwd:
   const place = (path: string | undefined): string => (path === undefined ? "" : relative(cwd, path) || path);
   const figures = runs.flatMap(({ result }) => result.figures ?? []);
   const { mean, deviation } = spreadOf(figures);
-  const seeds = runs.map(({ seed, result }) => ({ seed, figures: result.figures, steps: result.result.steps, seconds: result.result.seconds, checkpoint: result.checkpoint }));
-  const json = { task, run, seeds, ...(figures.length > 0 && { figures: mean, ...(runs.length > 1 && { deviation }) }), checkpoint: seeds[0]?.checkpoint };
+  const seeds = runs.map(({ seed, result }) => ({
+    seed,
+    figures: result.figures,
+    steps: result.result.steps,
+    seconds: result.result.seconds,
+    checkpoint: result.checkpoint,
+  }));
+  const json = {
+    task,
+    run,
+    seeds,
+    ...(figures.length > 0 && { figures: mean, ...(runs.length > 1 && { deviation }) }),
+    checkpoint: seeds[0]?.checkpoint,
+  };
   if (runs.length > 1) await writeJson(join(run, "summary.json"), json);
   const seconds = seeds.reduce((sum, each) => sum + each.seconds, 0);
   const names = Object.keys(mean);
-  const table = runs.length === 1 ? names.map((name) => [name, shown(mean[name])])
-    : [["", ...seeds.map(({ seed }) => `seed ${seed}`), "mean", "deviation"], ...names.map((name) => [name, ...figures.map((each) => shown(each[name])), shown(mean[name]), shown(deviation[name])])];
+  const table =
+    runs.length === 1
+      ? names.map((name) => [name, shown(mean[name])])
+      : [
+          ["", ...seeds.map(({ seed }) => `seed ${seed}`), "mean", "deviation"],
+          ...names.map((name) => [
+            name,
+            ...figures.map((each) => shown(each[name])),
+            shown(mean[name]),
+            shown(deviation[name]),
+          ]),
+        ];
   return {
     json,
     text: [
-      `${seeds.map(({ steps }) => formatInteger(steps)).join(" + ")} steps in ${formatDuration(seconds)}`, ...columns(table, table[0]?.map((_, i) => i).slice(1) ?? []),
-      ...seeds.map(({ checkpoint }) => `checkpoint  ${place(checkpoint)}`), `Go on: npx cloze predict --checkpoint ${place(seeds[0] && (runs.length > 1 ? join(run, `seed-${seeds[0].seed}`) : run))} --data FILE`,
+      `${seeds.map(({ steps }) => formatInteger(steps)).join(" + ")} steps in ${formatDuration(seconds)}`,
+      ...columns(table, table[0]?.map((_, i) => i).slice(1) ?? []),
+      ...seeds.map(({ checkpoint }) => `checkpoint  ${place(checkpoint)}`),
+      "Go on: npx cloze predict --checkpoint " +
+        `${place(seeds[0] && (runs.length > 1 ? join(run, `seed-${seeds[0].seed}`) : run))} --data FILE`,
     ],
   };
 }
 
 export const shown = (value: number | undefined): string => (value === undefined ? "" : value.toFixed(4));
-

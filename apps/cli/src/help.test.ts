@@ -29,7 +29,9 @@ describe.each(COMMANDS.map((entry) => [entry.name, entry] as const))("%s", (name
       const words = [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? "");
       expect(words.slice(0, 1 + name.split(" ").length).join(" ")).toBe(`cloze ${name}`);
       const { values } = parseArguments(words.slice(1 + name.split(" ").length), table, command.arguments, name);
-      if (!values.has("config") && !values.has("recipe")) for (const [key, spec] of Object.entries(command.options)) if (spec.required) expect([...values.keys()], line).toContain(key);
+      if (!values.has("config") && !values.has("recipe"))
+        for (const [key, spec] of Object.entries(command.options))
+          if (spec.required) expect([...values.keys()], line).toContain(key);
     }
   });
 

@@ -45,17 +45,30 @@ export function overview(commands: readonly CommandEntry[]): readonly string[] {
 }
 
 export function commandHelp({ name, summary }: CommandEntry, command: Command, table: OptionTable): readonly string[] {
-  const required = Object.entries(command.options).filter(([, spec]) => spec.required).map(([key, spec]) => `${flag(key)} ${placeholder(spec)}`);
-  const usage = ["cloze", name, ...(command.arguments === undefined ? [] : [command.arguments.name]), ...required, "[OPTIONS]"].join(" ");
+  const required = Object.entries(command.options)
+    .filter(([, spec]) => spec.required)
+    .map(([key, spec]) => `${flag(key)} ${placeholder(spec)}`);
+  const usage = [
+    "cloze",
+    name,
+    ...(command.arguments === undefined ? [] : [command.arguments.name]),
+    ...required,
+    "[OPTIONS]",
+  ].join(" ");
   const [first = "", ...more] = wrap(usage, WIDTH - 7);
   return [
     ...wrap(`${summary}.`, WIDTH),
     "",
-    `Usage: ${first}`, ...more.map((line) => `       ${line}`),
-    ...(command.arguments === undefined ? [] : ["", "Arguments:", ...entry(command.arguments.name, command.arguments.help)]),
+    `Usage: ${first}`,
+    ...more.map((line) => `       ${line}`),
+    ...(command.arguments === undefined
+      ? []
+      : ["", "Arguments:", ...entry(command.arguments.name, command.arguments.help)]),
     "",
     "Options:",
-    ...Object.entries(table).flatMap(([key, spec]) => entry([shownFlag(key, spec), placeholder(spec)].join(" ").trim(), explanation(spec))),
+    ...Object.entries(table).flatMap(([key, spec]) =>
+      entry([shownFlag(key, spec), placeholder(spec)].join(" ").trim(), explanation(spec)),
+    ),
     ...entry("--help", "this text"),
     "",
     command.examples.length > 1 ? "Examples:" : "Example:",
@@ -71,19 +84,36 @@ function continued(line: string): readonly string[] {
 }
 
 const PLACEHOLDERS: { readonly [K in OptionSpec["kind"]]: string } = {
-  string: "TEXT", json: "JSON", integer: "N", count: "N", number: "X", duration: "TIME", boolean: "", list: "TEXT…", choice: "NAME", scheduled: "X|AT:X,…",
+  string: "TEXT",
+  json: "JSON",
+  integer: "N",
+  count: "N",
+  number: "X",
+  duration: "TIME",
+  boolean: "",
+  list: "TEXT…",
+  choice: "NAME",
+  scheduled: "X|AT:X,…",
 };
 
 /** What is on by itself is listed by the flag that turns it off. */
-const shownFlag = (key: string, spec: OptionSpec): string => (spec.kind === "boolean" && spec.default === true ? `--no-${kebab(key)}` : flag(key));
+const shownFlag = (key: string, spec: OptionSpec): string =>
+  spec.kind === "boolean" && spec.default === true ? `--no-${kebab(key)}` : flag(key);
 
 function placeholder(spec: OptionSpec): string {
-  const word = spec.value ?? (spec.kind === "choice" && spec.choices.join("|").length < 20 ? spec.choices.join("|") : PLACEHOLDERS[spec.kind]);
+  const word =
+    spec.value ??
+    (spec.kind === "choice" && spec.choices.join("|").length < 20 ? spec.choices.join("|") : PLACEHOLDERS[spec.kind]);
   return spec.kind === "string" && spec.bare !== undefined ? `[${word}]` : word;
 }
 
 function explanation(spec: OptionSpec): string {
-  const choices = spec.kind === "choice" && placeholder(spec) !== spec.choices.join("|") ? `: ${spec.choices.join(", ")}` : "";
-  const state = spec.required ? " (required)" : spec.default === undefined || spec.kind === "boolean" ? "" : ` (default ${showValue(spec, spec.default)})`;
+  const choices =
+    spec.kind === "choice" && placeholder(spec) !== spec.choices.join("|") ? `: ${spec.choices.join(", ")}` : "";
+  const state = spec.required
+    ? " (required)"
+    : spec.default === undefined || spec.kind === "boolean"
+      ? ""
+      : ` (default ${showValue(spec, spec.default)})`;
   return `${spec.help}${choices}${state}`;
 }

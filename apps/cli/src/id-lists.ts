@@ -2,24 +2,42 @@
 import { readText } from "@cloze/checkpoint/node";
 import { FormatError } from "@cloze/errors";
 
-/** Throws FormatError naming the file and the place of the first thing that is no id in [0, end). `noun` names what they are. */
-export async function readIdLists(path: string, shown: string, end: number, noun = "token id"): Promise<readonly (readonly number[])[]> {
+/**
+ * Throws FormatError naming the file and the place of the first thing that is no id in [0, end). `noun` names what they
+ * are.
+ */
+export async function readIdLists(
+  path: string,
+  shown: string,
+  end: number,
+  noun = "token id",
+): Promise<readonly (readonly number[])[]> {
   const text = await readText(path);
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new FormatError(shown, "", `expected JSON, got ${JSON.stringify(text.slice(0, 30))}: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause });
+    throw new FormatError(
+      shown,
+      "",
+      `expected JSON, got ${JSON.stringify(text.slice(0, 30))}: ` +
+        `${cause instanceof Error ? cause.message : String(cause)}.`,
+      { cause },
+    );
   }
   return idLists(json, shown, end, noun);
 }
 
 export function idLists(json: unknown, file: string, end: number, noun = "token id"): readonly (readonly number[])[] {
-  const fail = (place: string, message: string): never => { throw new FormatError(file, place, message); };
-  if (!Array.isArray(json)) return fail("", `expected a list of lists of ${noun}s, such as [[0, 20, 15, 2]], got ${kind(json)}.`);
+  const fail = (place: string, message: string): never => {
+    throw new FormatError(file, place, message);
+  };
+  if (!Array.isArray(json))
+    return fail("", `expected a list of lists of ${noun}s, such as [[0, 20, 15, 2]], got ${kind(json)}.`);
   if (json.length === 0) return fail("", `expected at least one list of ${noun}s, got an empty list.`);
   const lists: readonly unknown[] = json;
-  if (lists.every((each) => typeof each === "number")) return fail("", `expected a list of lists of ${noun}s, got one list of numbers. Put it into brackets once more.`);
+  if (lists.every((each) => typeof each === "number"))
+    return fail("", `expected a list of lists of ${noun}s, got one list of numbers. Put it into brackets once more.`);
   return lists.map((list, row) => {
     if (!Array.isArray(list)) return fail(`[${row}]`, `expected a list of ${noun}s, got ${kind(list)}.`);
     if (list.length === 0) return fail(`[${row}]`, `expected at least one ${noun}, got an empty list.`);
@@ -35,5 +53,9 @@ export function idLists(json: unknown, file: string, end: number, noun = "token 
 function kind(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";
-  return typeof value === "object" ? "an object" : typeof value === "string" ? `the text ${JSON.stringify(value.slice(0, 20))}` : `${typeof value} ${String(value)}`;
+  return typeof value === "object"
+    ? "an object"
+    : typeof value === "string"
+      ? `the text ${JSON.stringify(value.slice(0, 20))}`
+      : `${typeof value} ${String(value)}`;
 }

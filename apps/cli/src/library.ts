@@ -4,7 +4,8 @@
  *     const model = await finetune({ from: "runs/bert", task: textClassification(), data: "train.tsv" });
  *     await model.predict(["a fine film"]);
  *
- * What a command line is told by flags is told here by options of the same names; the backend is the best one, unless one is given.
+ * What a command line is told by flags is told here by options of the same names; the backend is the best one, unless
+ * one is given.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,7 +13,15 @@ import { join, resolve } from "node:path";
 import type { Backend } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
 import { hasHead } from "@cloze/models/families";
-import { createTaskModel, TASK_KINDS, type Task, type TaskFigures, type TaskKind, type TaskModel, type TasksByKind } from "@cloze/tasks";
+import {
+  createTaskModel,
+  TASK_KINDS,
+  type Task,
+  type TaskFigures,
+  type TaskKind,
+  type TaskModel,
+  type TasksByKind,
+} from "@cloze/tasks";
 import { fineTune, loadRecords, type FineTuneSettings, type Located, type ReadRecordsOptions } from "@cloze/tasks/node";
 import type { TrainEvent } from "@cloze/trainer";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
@@ -56,8 +65,22 @@ export interface FinetunedModel<R extends object, O extends object> extends Task
 }
 
 /** Fine-tunes a checkpoint and gives the model, ready to predict. Throws ConfigError where `signal` ended the run. */
-export async function finetune<R extends object, O extends object>(request: FinetuneRequest<R, O>): Promise<FinetunedModel<R, O>> {
-  const { from, task, data, valid, out, backend: wanted = "auto", columns, modelOptions = {}, scratch = false, onNote = () => {}, ...settings } = request;
+export async function finetune<R extends object, O extends object>(
+  request: FinetuneRequest<R, O>,
+): Promise<FinetunedModel<R, O>> {
+  const {
+    from,
+    task,
+    data,
+    valid,
+    out,
+    backend: wanted = "auto",
+    columns,
+    modelOptions = {},
+    scratch = false,
+    onNote = () => {},
+    ...settings
+  } = request;
   const dir = await taskFolder(await checkpointNamed(from, "from", onNote));
   const loaded = await loadModel(dir, { options: modelOptions, where: "modelOptions" });
   const tokenizer = await tokenizerOfFolder(dir);
@@ -69,15 +92,41 @@ export async function finetune<R extends object, O extends object>(request: Fine
   const records = (all: readonly Located<R>[]): readonly R[] => all.map(({ record }) => record);
   try {
     const tuned = await fineTune({
-      ...settings, task, opened: loaded, weights: scratch ? {} : loaded.weights, name: from, tokenizer, backend, run, onNote, train: records(train), whereTrain: (i) => train[i]?.where ?? "",
+      ...settings,
+      task,
+      opened: loaded,
+      weights: scratch ? {} : loaded.weights,
+      name: from,
+      tokenizer,
+      backend,
+      run,
+      onNote,
+      train: records(train),
+      whereTrain: (i) => train[i]?.where ?? "",
       ...(held && { valid: records(held), whereValid: (i: number) => held[i]?.where ?? "" }),
     });
     const { model } = loaded;
     const { requires } = tuned.task.head;
-    if (tuned.checkpoint === undefined) throw new ConfigError(`finetune: stopped after step ${tuned.result.steps}. ${out === undefined ? "With out and resume it could go on." : "Go on with resume: true."}`);
+    if (tuned.checkpoint === undefined)
+      throw new ConfigError(
+        `finetune: stopped after step ${tuned.result.steps}. ` +
+          `${out === undefined ? "With out and resume it could go on." : "Go on with resume: true."}`,
+      );
     if (!hasHead(model, requires)) throw new RangeError(`a model that was trained has the head ${requires}`);
-    const made = await createTaskModel({ task: tuned.task, model, weights: tuned.weights, tokenizer, padId: loaded.padId, maxLength: tuned.maxLength, backend });
-    return { ...closing(made, close), figures: tuned.figures, checkpoint: out === undefined ? undefined : tuned.checkpoint };
+    const made = await createTaskModel({
+      task: tuned.task,
+      model,
+      weights: tuned.weights,
+      tokenizer,
+      padId: loaded.padId,
+      maxLength: tuned.maxLength,
+      backend,
+    });
+    return {
+      ...closing(made, close),
+      figures: tuned.figures,
+      checkpoint: out === undefined ? undefined : tuned.checkpoint,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -103,10 +152,16 @@ type ModelOf<T> = T extends Task<infer R, infer O> ? TaskModel<R, O> : never;
  * const tagger = await taskPipeline("runs/ner", { kind: "token-classification" });
  * const [{ entities }] = await tagger.predict(["Ann lives in Rome."]);
  */
-export async function taskPipeline<K extends TaskKind = TaskKind>(folder: string, { kind, backend: wanted = "auto", tokensPerBatch }: PipelineOptions<K> = {}): Promise<ModelOf<TasksByKind[K]>> {
+export async function taskPipeline<K extends TaskKind = TaskKind>(
+  folder: string,
+  { kind, backend: wanted = "auto", tokensPerBatch }: PipelineOptions<K> = {},
+): Promise<ModelOf<TasksByKind[K]>> {
   const opened = await openTask(await checkpointNamed(folder, "taskPipeline", () => {}));
   const found = opened.task.kind;
-  if (kind !== undefined && found !== kind) throw new ConfigError(`${folder}: expected a model for ${kind}, got one for ${found}. There are: ${TASK_KINDS.join(", ")}.`);
+  if (kind !== undefined && found !== kind)
+    throw new ConfigError(
+      `${folder}: expected a model for ${kind}, got one for ${found}. There are: ${TASK_KINDS.join(", ")}.`,
+    );
   const { backend, close } = await running(wanted, () => {});
   try {
     const model = await startTask(opened, { backend, ...(tokensPerBatch !== undefined && { tokensPerBatch }) });
@@ -121,25 +176,42 @@ async function checkpointNamed(name: string, where: string, note: (line: string)
   const { stdout, stderr, stdin, env } = process;
   const io: Io = { stdout, stderr, stdin, env, cwd: process.cwd(), outputClosed: () => false };
   const quiet = { update: () => {}, finish: () => {} };
-  return resolve(await checkpointPath(name, { path: (given) => resolve(given), io, note, status: () => quiet }, { where }));
+  return resolve(
+    await checkpointPath(name, { path: (given) => resolve(given), io, note, status: () => quiet }, { where }),
+  );
 }
 
-async function recordsOf<R extends object, O extends object>(task: Task<R, O>, given: Examples<R>, options: ReadRecordsOptions): Promise<readonly Located<R>[]> {
+async function recordsOf<R extends object, O extends object>(
+  task: Task<R, O>,
+  given: Examples<R>,
+  options: ReadRecordsOptions,
+): Promise<readonly Located<R>[]> {
   if (typeof given === "string") return loadRecords(task, [resolve(given)], options);
   const files = given.filter((each): each is string & R => typeof each === "string");
-  if (files.length > 0) return loadRecords(task, files.map((file) => resolve(file)), options);
+  if (files.length > 0)
+    return loadRecords(
+      task,
+      files.map((file) => resolve(file)),
+      options,
+    );
   return (given as readonly R[]).map((record, i) => ({ record: task.record(record), where: `example ${i + 1}` }));
 }
 
 /** The backend, and how to let go of it: not at all, where it was given. */
-async function running(wanted: Backend | BackendChoice, note: (line: string) => void): Promise<{ readonly backend: Backend; readonly close: () => Promise<void> }> {
+async function running(
+  wanted: Backend | BackendChoice,
+  note: (line: string) => void,
+): Promise<{ readonly backend: Backend; readonly close: () => Promise<void> }> {
   if (typeof wanted !== "string") return { backend: wanted, close: async () => {} };
   const { backend, why } = await chooseBackend(wanted);
   note(why);
   return { backend, close: () => backend.dispose() };
 }
 
-function closing<R extends object, O extends object>(model: TaskModel<R, O>, close: () => Promise<void>): TaskModel<R, O> {
+function closing<R extends object, O extends object>(
+  model: TaskModel<R, O>,
+  close: () => Promise<void>,
+): TaskModel<R, O> {
   return {
     ...model,
     async dispose() {

@@ -1,7 +1,8 @@
 /**
  * From a command line to an exit code: find the command, load it, parse, run, print.
  *
- * 0 success · 1 a failure of ours or of the machine · 2 a user's mistake, said in one line · 141 the reader of stdout has gone.
+ * 0 success · 1 a failure of ours or of the machine · 2 a user's mistake, said in one line · 141 the reader of stdout
+ * has gone.
  */
 import { resolve } from "node:path";
 import { ClozeError, ConfigError } from "@cloze/errors";
@@ -15,15 +16,35 @@ import type { Status } from "./status-line.ts";
 import { didYouMean } from "./suggest.ts";
 import { version } from "./version.ts";
 
-const EVERY_COMMAND = { json: { kind: "boolean", inFile: false, help: "print one JSON object as the last line" } } as const satisfies OptionTable;
-const CONFIG_FILE = { config: { kind: "string", value: "FILE.yaml", inFile: false, help: "read options from a file; flags beat it" } } as const satisfies OptionTable;
-const RECIPE = { recipe: { kind: "string", value: "NAME|FILE", inFile: false, help: "options of a recipe: cloze recipe list; a file and flags beat them" } } as const satisfies OptionTable;
+const EVERY_COMMAND = {
+  json: { kind: "boolean", inFile: false, help: "print one JSON object as the last line" },
+} as const satisfies OptionTable;
+const CONFIG_FILE = {
+  config: { kind: "string", value: "FILE.yaml", inFile: false, help: "read options from a file; flags beat it" },
+} as const satisfies OptionTable;
+const RECIPE = {
+  recipe: {
+    kind: "string",
+    value: "NAME|FILE",
+    inFile: false,
+    help: "options of a recipe: cloze recipe list; a file and flags beat them",
+  },
+} as const satisfies OptionTable;
 
 /** All that may be said to a command: its own options and what it shares with others. */
-export const optionsOf = ({ options, configFile, recipes }: Command): OptionTable => ({ ...(recipes === true ? RECIPE : {}), ...options, ...(configFile === true ? CONFIG_FILE : {}), ...EVERY_COMMAND });
+export const optionsOf = ({ options, configFile, recipes }: Command): OptionTable => ({
+  ...(recipes === true ? RECIPE : {}),
+  ...options,
+  ...(configFile === true ? CONFIG_FILE : {}),
+  ...EVERY_COMMAND,
+});
 
 /** Runs a command line and gives the exit code. Never throws. */
-export async function main(argv: readonly string[], io: Io = processIo(), commands: readonly CommandEntry[] = COMMANDS): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  io: Io = processIo(),
+  commands: readonly CommandEntry[] = COMMANDS,
+): Promise<number> {
   const json = argv.slice(0, endOfOptions(argv)).includes("--json");
   const out = output(io, json);
   try {
@@ -37,7 +58,12 @@ export async function main(argv: readonly string[], io: Io = processIo(), comman
   }
 }
 
-async function dispatch(argv: readonly string[], io: Io, commands: readonly CommandEntry[], json: boolean): Promise<number> {
+async function dispatch(
+  argv: readonly string[],
+  io: Io,
+  commands: readonly CommandEntry[],
+  json: boolean,
+): Promise<number> {
   const out = output(io, false);
   const [first] = argv;
   if (first === "--version" || first === "-V") {
@@ -70,7 +96,14 @@ async function dispatch(argv: readonly string[], io: Io, commands: readonly Comm
   return run(entry.name, command, table, rest, io, json);
 }
 
-async function run(name: string, command: Command, table: OptionTable, words: readonly string[], io: Io, json: boolean): Promise<number> {
+async function run(
+  name: string,
+  command: Command,
+  table: OptionTable,
+  words: readonly string[],
+  io: Io,
+  json: boolean,
+): Promise<number> {
   const { values, args } = parseArguments(words, table, command.arguments, name);
   const path = (given: string): string => resolve(io.cwd, given);
   const file = values.get("config");
@@ -94,7 +127,8 @@ async function run(name: string, command: Command, table: OptionTable, words: re
   for (const [key, spec] of Object.entries(command.options)) {
     const said = values.get(key) ?? inFile.get(key) ?? inRecipe.get(key);
     if (said !== undefined) given.add(key);
-    else if (spec.required) throw new ConfigError(`${name}: ${flag(key)} is required: ${spec.help}. See: cloze ${name} --help`);
+    else if (spec.required)
+      throw new ConfigError(`${name}: ${flag(key)} is required: ${spec.help}. See: cloze ${name} --help`);
     let value = said ?? unsaid(spec);
     if (said !== undefined && typeof value === "string" && spec.kind === "string" && spec.checkpoint !== undefined) {
       const { checkpointPath } = await import("./checkpoint-folder.ts");
@@ -102,27 +136,52 @@ async function run(name: string, command: Command, table: OptionTable, words: re
       value = await checkpointPath(value, { path, io, note: out.note, status }, { where: flag(key), known });
     }
     options[key] = value;
-    if (value !== undefined) resolved[kebab(key)] = spec.kind === "duration" ? showValue(spec, value) : value; // a time keeps its unit
+    // a time keeps its unit
+    if (value !== undefined) resolved[kebab(key)] = spec.kind === "duration" ? showValue(spec, value) : value;
   }
-  const result = await command.run({ options, args, given, resolved, json, io, path, print: out.print, note: out.note, status });
+  const result = await command.run({
+    options,
+    args,
+    given,
+    resolved,
+    json,
+    io,
+    path,
+    print: out.print,
+    note: out.note,
+    status,
+  });
   if (json) out.object(result.json);
   else for (const line of result.text ?? []) out.print(line);
   return result.exitCode ?? 0;
 }
 
 /** The command that the first word, or the first two, name; a group (`data`) when its help is wanted. */
-function findCommand(words: readonly string[], commands: readonly CommandEntry[], wantsHelp: boolean): { readonly entry: CommandEntry | CommandEntry[]; readonly rest: readonly string[] } {
+function findCommand(
+  words: readonly string[],
+  commands: readonly CommandEntry[],
+  wantsHelp: boolean,
+): { readonly entry: CommandEntry | CommandEntry[]; readonly rest: readonly string[] } {
   const [first = "", second = ""] = words;
   for (const count of [2, 1]) {
     const entry = commands.find(({ name }) => name === words.slice(0, count).join(" "));
     if (entry !== undefined) return { entry, rest: words.slice(count) };
   }
   const group = commands.filter(({ name }) => name.startsWith(`${first} `));
-  if (group.length === 0) throw new ConfigError(`unknown command ${first}.${didYouMean(first, commands.map(({ name }) => name), " See: cloze --help")}`);
+  if (group.length === 0)
+    throw new ConfigError(
+      `unknown command ${first}.${didYouMean(
+        first,
+        commands.map(({ name }) => name),
+        " See: cloze --help",
+      )}`,
+    );
   if (wantsHelp && (second === "" || second.startsWith("-"))) return { entry: group, rest: [] };
   const names = group.map(({ name }) => name.slice(first.length + 1));
   const got = second === "" || second.startsWith("-") ? "nothing" : second;
-  throw new ConfigError(`${first}: expected one of ${names.join(", ")}, got ${got}.${got === "nothing" ? "" : didYouMean(got, names)}`);
+  throw new ConfigError(
+    `${first}: expected one of ${names.join(", ")}, got ${got}.${got === "nothing" ? "" : didYouMean(got, names)}`,
+  );
 }
 
 function endOfOptions(argv: readonly string[]): number {
@@ -130,15 +189,34 @@ function endOfOptions(argv: readonly string[]): number {
   return at < 0 ? argv.length : at;
 }
 
-interface Description { readonly exitCode: number; readonly kind: string; readonly code: string; readonly message: string; readonly stack?: string }
+interface Description {
+  readonly exitCode: number;
+  readonly kind: string;
+  readonly code: string;
+  readonly message: string;
+  readonly stack?: string;
+}
 
 /** One line for what is wrong outside of cloze; the stack for what is wrong inside. */
 function describe(error: unknown): Description {
   const message = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, " ");
-  if (ClozeError.isInstance(error) && error.kind !== "internal") return { exitCode: 2, kind: error.kind, code: error.code, message };
-  if (isSystemError(error)) return { exitCode: USER_CODES.has(error.code) ? 2 : 1, kind: USER_CODES.has(error.code) ? "user" : "system", code: error.code, message };
+  if (ClozeError.isInstance(error) && error.kind !== "internal")
+    return { exitCode: 2, kind: error.kind, code: error.code, message };
+  if (isSystemError(error))
+    return {
+      exitCode: USER_CODES.has(error.code) ? 2 : 1,
+      kind: USER_CODES.has(error.code) ? "user" : "system",
+      code: error.code,
+      message,
+    };
   const code = error instanceof Error ? error.name : "Error";
-  return { exitCode: 1, kind: "internal", code, message, stack: error instanceof Error ? error.stack ?? message : message };
+  return {
+    exitCode: 1,
+    kind: "internal",
+    code,
+    message,
+    stack: error instanceof Error ? (error.stack ?? message) : message,
+  };
 }
 
 /** What the operating system says of a path that a user gave. */

@@ -1,6 +1,6 @@
 /**
- * A checkpoint folder as a model that can be run: config.json says which family, the family says how its tensors are read
- * (`readWeights` of @cloze/models). Here is only what has to do with files.
+ * A checkpoint folder as a model that can be run: config.json says which family, the family says how its tensors are
+ * read (`readWeights` of @cloze/models). Here is only what has to do with files.
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,7 +18,10 @@ export interface LoadedModel extends OpenedModel {
   readonly configJson: Readonly<Record<string, unknown>>;
 }
 
-/** Keys of config.json to change, those that the weights fit with any value, such as dropout; and what gave them, for messages. */
+/**
+ * Keys of config.json to change, those that the weights fit with any value, such as dropout; and what gave them, for
+ * messages.
+ */
 export interface ConfigChange {
   readonly options: Readonly<Record<string, unknown>>;
   readonly where: string;
@@ -30,14 +33,20 @@ export async function loadModel(dir: string, change?: ConfigChange): Promise<Loa
   const file = join(dir, "config.json");
   const stored = await readConfig(dir, file);
   const family = await familyOf(stored, file);
-  const json = change === undefined ? stored : await changedConfig(stored, change.options, { file, where: change.where });
+  const json =
+    change === undefined ? stored : await changedConfig(stored, change.options, { file, where: change.where });
   await expectSafetensors(dir);
   const tensors = await openCheckpointTensors(dir);
   try {
     const ropeFrequencies = await readFrequencies(tensors, family.open(json, { file }));
     const opened = family.open(json, { file, ...(ropeFrequencies && { ropeFrequencies }) });
     const shapes = new Map([...tensors.entries].map(([name, { shape }]) => [name, shape]));
-    return { ...opened, dir, configJson: json, ...(await readWeights(opened, { shapes, read: (name) => readTensor(tensors, name) }, dir)) };
+    return {
+      ...opened,
+      dir,
+      configJson: json,
+      ...(await readWeights(opened, { shapes, read: (name) => readTensor(tensors, name) }, dir)),
+    };
   } finally {
     await tensors.close();
   }
@@ -50,7 +59,10 @@ async function readTensor(tensors: CheckpointTensors, name: string): Promise<Flo
 }
 
 /** What the checkpoint stores of its rotary frequencies, where the family has them. */
-async function readFrequencies(tensors: CheckpointTensors, { notes: { ropeFrequencies: pattern, prefix } }: OpenedModel): Promise<Float32Array | undefined> {
+async function readFrequencies(
+  tensors: CheckpointTensors,
+  { notes: { ropeFrequencies: pattern, prefix } }: OpenedModel,
+): Promise<Float32Array | undefined> {
   const name = pattern && [...tensors.entries.keys()].find((each) => pattern.test(each) || pattern.test(prefix + each));
   return name === undefined ? undefined : readTensor(tensors, name);
 }
@@ -59,20 +71,33 @@ const exists = async (path: string): Promise<boolean> => (await stat(path).catch
 
 async function readConfig(dir: string, file: string): Promise<Readonly<Record<string, unknown>>> {
   const found = await stat(dir).catch(() => undefined);
-  if (found === undefined) throw new ConfigError(`${dir}: expected a checkpoint folder, found nothing there. Check the path.`);
-  if (!found.isDirectory()) throw new ConfigError(`${dir}: expected a checkpoint folder, got a file. Name the folder that holds config.json and model.safetensors.`);
-  if (!(await exists(file))) throw new ConfigError(`${dir}: expected a checkpoint folder, got one without config.json. It holds the model's sizes: copy it beside the weights.`);
+  if (found === undefined)
+    throw new ConfigError(`${dir}: expected a checkpoint folder, found nothing there. Check the path.`);
+  if (!found.isDirectory())
+    throw new ConfigError(
+      `${dir}: expected a checkpoint folder, got a file. Name the folder that holds config.json and model.safetensors.`,
+    );
+  if (!(await exists(file)))
+    throw new ConfigError(
+      `${dir}: expected a checkpoint folder, got one without config.json. It holds the model's sizes: copy it ` +
+        "beside the weights.",
+    );
   const json = await readJson(file);
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new FormatError(file, "", `expected an object, got ${JSON.stringify(json).slice(0, 40)}.`);
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new FormatError(file, "", `expected an object, got ${JSON.stringify(json).slice(0, 40)}.`);
   return json as Readonly<Record<string, unknown>>;
 }
 
 /** Pickled weights run code when they are read; so they are not. */
 async function expectSafetensors(dir: string): Promise<void> {
-  if ((await exists(join(dir, "model.safetensors"))) || (await exists(join(dir, "model.safetensors.index.json")))) return;
+  if ((await exists(join(dir, "model.safetensors"))) || (await exists(join(dir, "model.safetensors.index.json"))))
+    return;
   for (const name of ["pytorch_model.bin", "pytorch_model.bin.index.json"]) {
     if (!(await exists(join(dir, name)))) continue;
-    throw new UnsupportedError(`${dir}: expected model.safetensors, got ${name}, a pickle, which can run code. Convert it in Python: AutoModelForMaskedLM.from_pretrained(DIR).save_pretrained(DIR)`);
+    throw new UnsupportedError(
+      `${dir}: expected model.safetensors, got ${name}, a pickle, which can run code. Convert it in Python: ` +
+        "AutoModelForMaskedLM.from_pretrained(DIR).save_pretrained(DIR)",
+    );
   }
   throw new ConfigError(`${dir}: expected model.safetensors, got none. Is the download complete?`);
 }

@@ -1,10 +1,23 @@
 /**
- * Models as the trainer takes them: `--model` by a published name or a config.json, or what a checkpoint folder holds. Which head
- * is trained decides which parameters there are and what `architectures` of the saved config.json says.
+ * Models as the trainer takes them: `--model` by a published name or a config.json, or what a checkpoint folder holds.
+ * Which head is trained decides which parameters there are and what `architectures` of the saved config.json says.
  */
 import { basename } from "node:path";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
-import { changedConfig, hasHead, headParameters, openModel, publishedConfig, publishedNames, type Head, type HeadModels, type OpenedModel, type OpenOptions, type TaskLabels, type Variation } from "@cloze/models/families";
+import {
+  changedConfig,
+  hasHead,
+  headParameters,
+  openModel,
+  publishedConfig,
+  publishedNames,
+  type Head,
+  type HeadModels,
+  type OpenedModel,
+  type OpenOptions,
+  type TaskLabels,
+  type Variation,
+} from "@cloze/models/families";
 import type { Encoder, Parameter } from "@cloze/nn";
 import type { Tokenizer } from "@cloze/tokenizer";
 import type { ModelSource } from "@cloze/trainer";
@@ -21,30 +34,61 @@ export interface ModelRequest extends Pick<OpenOptions, "vocab" | "special"> {
   readonly zeroInitHead: boolean;
 }
 
-/** A published size takes the tokenizer's vocabulary and the ids of its special tokens, where one is known; a config.json says its own. */
+/**
+ * A published size takes the tokenizer's vocabulary and the ids of its special tokens, where one is known; a
+ * config.json says its own.
+ */
 export function madeFor(tokenizer: Tokenizer | undefined, model: string): Pick<ModelRequest, "vocab" | "special"> {
-  return tokenizer === undefined || model.endsWith(".json") ? {} : { vocab: tokenizer.vocabulary.length, special: tokenizer.special };
+  return tokenizer === undefined || model.endsWith(".json")
+    ? {}
+    : { vocab: tokenizer.vocabulary.length, special: tokenizer.special };
 }
 
 /** A new model with the head for pretraining, or with another. */
 export async function modelSource(request: ModelRequest): Promise<VariedSource<HeadModels["masked-lm"]>>;
-export async function modelSource<H extends Head>(request: ModelRequest, head: H, labels?: TaskLabels): Promise<VariedSource<HeadModels[H]>>;
-export async function modelSource(request: ModelRequest, head: Head = "masked-lm", labels: TaskLabels = {}): Promise<VariedSource<HeadModels[Head]>> {
+export async function modelSource<H extends Head>(
+  request: ModelRequest,
+  head: H,
+  labels?: TaskLabels,
+): Promise<VariedSource<HeadModels[H]>>;
+export async function modelSource(
+  request: ModelRequest,
+  head: Head = "masked-lm",
+  labels: TaskLabels = {},
+): Promise<VariedSource<HeadModels[Head]>> {
   const { name, opened } = await openRequested(request);
   return sourceOfModel(name, opened, head, labels);
 }
 
-/** The model of `--model`, changed by `--model-options`. Throws ConfigError for a name that is none, and for keys that its family has not. */
-export async function openRequested({ model, path, modelOptions = {}, vocab, ...options }: ModelRequest): Promise<{ readonly name: string; readonly opened: OpenedModel }> {
+/**
+ * The model of `--model`, changed by `--model-options`. Throws ConfigError for a name that is none, and for keys that
+ * its family has not.
+ */
+export async function openRequested({
+  model,
+  path,
+  modelOptions = {},
+  vocab,
+  ...options
+}: ModelRequest): Promise<{ readonly name: string; readonly opened: OpenedModel }> {
   const names = await publishedNames();
   const open = async (json: unknown, given: OpenOptions): Promise<OpenedModel> => {
-    const changed = Object.keys(modelOptions).length > 0 ? await changedConfig(json, modelOptions, { file: given.file ?? model, where: "--model-options" }) : json;
+    const changed =
+      Object.keys(modelOptions).length > 0
+        ? await changedConfig(json, modelOptions, { file: given.file ?? model, where: "--model-options" })
+        : json;
     return openModel(changed, { ...given, ...(vocab !== undefined && !("vocab_size" in modelOptions) && { vocab }) });
   };
   if (names.includes(model)) return { name: model, opened: await open(await publishedConfig(model), options) };
-  if (!model.endsWith(".json")) throw new ConfigError(`--model ${model}: expected ${names.join(", ")} or a config.json.${didYouMean(model, names)}`);
+  if (!model.endsWith(".json"))
+    throw new ConfigError(
+      `--model ${model}: expected ${names.join(", ")} or a config.json.${didYouMean(model, names)}`,
+    );
   const { readJson } = await import("@cloze/checkpoint/node");
-  return { name: basename(model, ".json"), opened: await open(await readJson(path(model)), { ...options, file: model }) };
+  return {
+    name: basename(model, ".json"),
+    opened: await open(await readJson(path(model)), { ...options, file: model }),
+  };
 }
 
 /** A model that may be had with other settings over the same parameters. */
@@ -53,16 +97,49 @@ export interface VariedSource<M extends HeadModels[Head]> extends ModelSource<M>
   vary(settings: Variation): ModelSource<M>;
 }
 
-/** A model that was opened or loaded, to be trained on or evaluated. Labels are those of its configuration unless others are given. */
+/**
+ * A model that was opened or loaded, to be trained on or evaluated. Labels are those of its configuration unless others
+ * are given.
+ */
 export function sourceOfModel(name: string, opened: OpenedModel): VariedSource<HeadModels["masked-lm"]>;
-export function sourceOfModel<H extends Head>(name: string, opened: OpenedModel, head: H, labels?: TaskLabels): VariedSource<HeadModels[H]>;
-export function sourceOfModel(name: string, opened: OpenedModel, head: Head = "masked-lm", labels: TaskLabels = {}): VariedSource<HeadModels[Head]> {
+export function sourceOfModel<H extends Head>(
+  name: string,
+  opened: OpenedModel,
+  head: H,
+  labels?: TaskLabels,
+): VariedSource<HeadModels[H]>;
+export function sourceOfModel(
+  name: string,
+  opened: OpenedModel,
+  head: Head = "masked-lm",
+  labels: TaskLabels = {},
+): VariedSource<HeadModels[Head]> {
   const { model, buffers, maxLength, extraParameters, flopsPerToken } = opened;
-  if (!hasHead(model, head)) throw new UnsupportedError(`${name}: expected a model with a head for ${head}, got one of the family "${opened.family}", which has ${Object.keys(opened.architectures).join(", ")}.`);
-  return { name, model, buffers, maxLength, extraParameters, flopsPerToken, configText: opened.configText({ head, ...labels }), vary: (settings) => sourceOfModel(name, opened.vary(settings), head, labels) };
+  if (!hasHead(model, head))
+    throw new UnsupportedError(
+      `${name}: expected a model with a head for ${head}, got one of the family "${opened.family}", which has ` +
+        `${Object.keys(opened.architectures).join(", ")}.`,
+    );
+  return {
+    name,
+    model,
+    buffers,
+    maxLength,
+    extraParameters,
+    flopsPerToken,
+    configText: opened.configText({ head, ...labels }),
+    vary: (settings) => sourceOfModel(name, opened.vary(settings), head, labels),
+  };
 }
 
-/** The parameters that a checkpoint of the model holds: encoder and head, and those that ride along. `labels` counts for classifiers. */
-export function parametersOfSource(source: Pick<ModelSource, "name" | "extraParameters"> & { readonly model: Encoder }, head: Head = "masked-lm", labels = 2): ReadonlyMap<string, Parameter> {
+/**
+ * The parameters that a checkpoint of the model holds: encoder and head, and those that ride along. `labels` counts for
+ * classifiers.
+ */
+export function parametersOfSource(
+  source: Pick<ModelSource, "name" | "extraParameters"> & { readonly model: Encoder },
+  head: Head = "masked-lm",
+  labels = 2,
+): ReadonlyMap<string, Parameter> {
   return new Map([...headParameters(source.model, head, labels, source.name), ...(source.extraParameters ?? [])]);
 }

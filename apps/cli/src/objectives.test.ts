@@ -16,28 +16,37 @@ afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 function install(name: string, exports: unknown, files: Readonly<Record<string, string>>): void {
   const dir = join(cwd, "node_modules", name);
   mkdirSync(join(dir, "lib"), { recursive: true });
-  writeFileSync(join(dir, "package.json"), JSON.stringify({ name, type: "module", ...(exports === undefined ? {} : { exports }) }));
+  writeFileSync(
+    join(dir, "package.json"),
+    JSON.stringify({ name, type: "module", ...(exports === undefined ? {} : { exports }) }),
+  );
   for (const [file, text] of Object.entries(files)) writeFileSync(join(dir, file), text);
 }
 const source = (tag: string): string => `export const objective = () => ({ name: "${tag}" });\n`;
 const tokens: TokenSet = { special: { pad: 0, unknown: 1 }, specialIds: new Set(), regularIds: [], vocabulary: [] };
-const nameOf = async (name: string, from: string = cwd): Promise<string> => (await findObjective(name, from)).objective(tokens).name;
+const nameOf = async (name: string, from: string = cwd): Promise<string> =>
+  (await findObjective(name, from)).objective(tokens).name;
 
 test("ours, by short and by full name", async () => {
-  for (const name of ["mlm", "@cloze/objective-mlm"]) expect(await findObjective(name, cwd)).toEqual({ from: "@cloze/objective-mlm", objective: mlm });
+  for (const name of ["mlm", "@cloze/objective-mlm"])
+    expect(await findObjective(name, cwd)).toEqual({ from: "@cloze/objective-mlm", objective: mlm });
   expect((await findObjective("masked-diffusion", cwd)).objective).toBe(maskedDiffusion);
   expect((await findObjective("nsp", cwd)).objective).toBe(nsp);
   expect((await findObjective("sop", cwd)).objective).toBe(sop);
 });
 
 describe("several at once", () => {
-  const made = async (name: string, options?: Readonly<Record<string, unknown>>): Promise<Objective> => (await findObjective(name, cwd)).objective(kitTokens, options);
+  const made = async (name: string, options?: Readonly<Record<string, unknown>>): Promise<Objective> =>
+    (await findObjective(name, cwd)).objective(kitTokens, options);
 
   test("each found by its name, with options under it", async () => {
     const found = await findObjective("mlm+nsp", cwd);
     expect(found.from).toBe("@cloze/objective-mlm+@cloze/objective-nsp");
     expect(found.objective(kitTokens, { mlm: { rate: 0.3 }, factors: { nsp: 2 } })).toMatchObject({
-      name: "mlm+nsp", requires: "masked-lm+sentence-pair", rows: { kind: "sentence-pairs", second: "random" }, options: { mlm: { rate: 0.3 }, nsp: {}, factors: { nsp: 2 } },
+      name: "mlm+nsp",
+      requires: "masked-lm+sentence-pair",
+      rows: { kind: "sentence-pairs", second: "random" },
+      options: { mlm: { rate: 0.3 }, nsp: {}, factors: { nsp: 2 } },
     });
     expect(await made("@cloze/objective-mlm+sop")).toMatchObject({ name: "mlm+sop", rows: { second: "swapped" } });
   });
@@ -47,7 +56,11 @@ describe("several at once", () => {
     ["mlm+nps", {}, /^--objective nps: no @cloze\/objective-nps .+ Did you mean nsp\?$/],
     ["mlm+mlm", {}, /expected each part once, got mlm twice/],
     ["nsp+sop", {}, /got nsp with random and sop with swapped second texts/],
-    ["mlm+nsp", { rate: 0.2 }, /^--objective-options: expected the options of mlm\+nsp under their names, mlm, nsp, factors, got "rate"\. Write '\{"mlm":\{…\},"factors":\{"nsp":0\.5\}\}'\.$/],
+    [
+      "mlm+nsp",
+      { rate: 0.2 },
+      /^--objective-options: expected the options of mlm\+nsp under their names, mlm, nsp, factors, got "rate"\. Write '\{"mlm":\{…\},"factors":\{"nsp":0\.5\}\}'\.$/,
+    ],
     ["mlm+nsp", { mlm: 0.2 }, /^--objective-options: expected an object under "mlm", got 0\.2\./],
     ["mlm+nsp", { factors: { nsp: "2" } }, /factors: expected a number above 0 for nsp, got 2/],
   ])("refuses %s with %j", async (name, options, message) => {
@@ -59,7 +72,14 @@ describe("a stranger's", () => {
   test("package, by whatever its exports look like", async () => {
     install("@cloze/objective-alien", "./lib/a.js", { "lib/a.js": source("short name") });
     install("plain", undefined, { "index.js": source("plain") });
-    install("@them/conditions", { ".": { types: "./lib/a.d.ts", require: "./no.cjs", node: { import: "./lib/b.js" }, default: "./no.js" }, "./x": "./no.js" }, { "lib/b.js": source("conditions") });
+    install(
+      "@them/conditions",
+      {
+        ".": { types: "./lib/a.d.ts", require: "./no.cjs", node: { import: "./lib/b.js" }, default: "./no.js" },
+        "./x": "./no.js",
+      },
+      { "lib/b.js": source("conditions") },
+    );
     install("import-only", { import: "./lib/c.js" }, { "lib/c.js": source("import only") });
     expect(await nameOf("alien")).toBe("short name");
     expect(await nameOf("plain")).toBe("plain");
@@ -84,7 +104,10 @@ describe("what is refused", () => {
     ["mml", /^--objective mml: no @cloze\/objective-mml and no mml installed in .+ or above\. Did you mean mlm\?$/],
     ["../evil", /^--objective \.\.\/evil: expected a JavaScript file there, found nothing\./],
     ["./missing.js", /^--objective \.\/missing\.js: expected a JavaScript file there/],
-    ["a b", /^--objective a b: no such name of a package\. Ours: mlm, nsp, sop, masked-diffusion; install another with npm install\.$/],
+    [
+      "a b",
+      /^--objective a b: no such name of a package\. Ours: mlm, nsp, sop, masked-diffusion; install another with npm install\.$/,
+    ],
     ["constructor", /^--objective constructor: no @cloze\/objective-constructor/],
   ])("%j", async (name, message) => {
     await expect(findObjective(name, cwd)).rejects.toThrow(message);
@@ -93,7 +116,9 @@ describe("what is refused", () => {
   test("a package without an objective, one that does not load", async () => {
     install("empty", undefined, { "index.js": "export const nothing = 1;\n" });
     install("throws", undefined, { "index.js": 'throw new Error("boom");\n' });
-    await expect(findObjective("empty", cwd)).rejects.toThrow('expected it to export a function "objective", got nothing.');
+    await expect(findObjective("empty", cwd)).rejects.toThrow(
+      'expected it to export a function "objective", got nothing.',
+    );
     await expect(findObjective("throws", cwd)).rejects.toThrow("which does not load: boom");
   });
 });

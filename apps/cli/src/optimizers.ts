@@ -1,6 +1,17 @@
 /** `--optimizer`: the optimizers of @cloze/optim by name. */
 import { ConfigError } from "@cloze/errors";
-import { adamw, byParameter, clipByPercentile, ema, lamb, muon, muonRules, stableAdamw, type Optimizer, type ParameterGroup } from "@cloze/optim";
+import {
+  adamw,
+  byParameter,
+  clipByPercentile,
+  ema,
+  lamb,
+  muon,
+  muonRules,
+  stableAdamw,
+  type Optimizer,
+  type ParameterGroup,
+} from "@cloze/optim";
 import { schedule, type Schedule, type ScheduleName } from "@cloze/schedule";
 
 export interface OptimizerSettings {
@@ -26,12 +37,25 @@ export interface OptimizerSettings {
 const MUON_LR = 0.02;
 
 /** The rate that an optimizer has where nothing says one. */
-export function withUsualRate<T extends Pick<OptimizerSettings, "optimizer" | "lr">>(options: T, given: ReadonlySet<string>): T {
+export function withUsualRate<T extends Pick<OptimizerSettings, "optimizer" | "lr">>(
+  options: T,
+  given: ReadonlySet<string>,
+): T {
   return options.optimizer === "muon" && !given.has("lr") ? { ...options, lr: MUON_LR } : options;
 }
 
 /** `--schedule` with what belongs to it. */
-export function scheduleOf({ schedule: name, warmup, finalLr, decay }: { readonly schedule: ScheduleName; readonly warmup: number; readonly finalLr: number; readonly decay: number | undefined }): Schedule {
+export function scheduleOf({
+  schedule: name,
+  warmup,
+  finalLr,
+  decay,
+}: {
+  readonly schedule: ScheduleName;
+  readonly warmup: number;
+  readonly finalLr: number;
+  readonly decay: number | undefined;
+}): Schedule {
   return schedule(name, { warmup, final: name === "constant" ? 0 : finalLr, ...(decay !== undefined && { decay }) });
 }
 
@@ -48,20 +72,59 @@ function plainOptimizer(settings: OptimizerSettings): Optimizer {
   const adam = { beta1, beta2, weightDecay };
   if (optimizer !== "muon") {
     const own = (["embeddingLr", "headLr"] as const).find((key) => settings[key] !== undefined);
-    if (own !== undefined) throw new ConfigError(`--${own === "headLr" ? "head-lr" : "embedding-lr"}: expected --optimizer muon, which divides the parameters, got ${optimizer}. Leave it out.`);
+    if (own !== undefined)
+      throw new ConfigError(
+        `--${own === "headLr" ? "head-lr" : "embedding-lr"}: expected --optimizer muon, which divides the ` +
+          `parameters, got ${optimizer}. Leave it out.`,
+      );
   }
   switch (optimizer) {
-    case "adamw": return adamw(adam);
-    case "stable-adamw": return stableAdamw(adam);
-    case "lamb": return lamb(adam);
-    case "muon": return byParameter(muonRules({ matrices: muon({ momentum: muonMomentum, weightDecay, split: [{ name: "\\.Wqkv\\.", parts: 3 }] }), rest: adamw(ratesByPart(settings)), lrScale: adamLr / lr }));
+    case "adamw":
+      return adamw(adam);
+    case "stable-adamw":
+      return stableAdamw(adam);
+    case "lamb":
+      return lamb(adam);
+    case "muon":
+      return byParameter(
+        muonRules({
+          matrices: muon({ momentum: muonMomentum, weightDecay, split: [{ name: "\\.Wqkv\\.", parts: 3 }] }),
+          rest: adamw(ratesByPart(settings)),
+          lrScale: adamLr / lr,
+        }),
+      );
   }
 }
 
 /** AdamW beside Muon: tables and the head at rates of their own, vectors and scalars at its rate and without decay. */
-function ratesByPart({ adamLr, embeddingLr, headLr, beta1, beta2, weightDecay }: OptimizerSettings): Parameters<typeof adamw>[0] {
+function ratesByPart({
+  adamLr,
+  embeddingLr,
+  headLr,
+  beta1,
+  beta2,
+  weightDecay,
+}: OptimizerSettings): Parameters<typeof adamw>[0] {
   if (embeddingLr === undefined && headLr === undefined) return { beta1, beta2, weightDecay };
-  if (typeof weightDecay === "string") throw new ConfigError(`--weight-decay: expected one value beside --embedding-lr and --head-lr, got ${weightDecay}. Give one, or leave the two rates out.`);
-  const matrices = (name: string, rate = adamLr): ParameterGroup => ({ name, minRank: 2, weightDecay, lrScale: rate / adamLr });
-  return { beta1, beta2, groups: [matrices("embed", embeddingLr), matrices("(^|\\.)(lm_)?head\\.|cls\\.|decoder", headLr), { maxRank: 1, weightDecay: 0 }, { weightDecay }] };
+  if (typeof weightDecay === "string")
+    throw new ConfigError(
+      `--weight-decay: expected one value beside --embedding-lr and --head-lr, got ${weightDecay}. Give one, or ` +
+        "leave the two rates out.",
+    );
+  const matrices = (name: string, rate = adamLr): ParameterGroup => ({
+    name,
+    minRank: 2,
+    weightDecay,
+    lrScale: rate / adamLr,
+  });
+  return {
+    beta1,
+    beta2,
+    groups: [
+      matrices("embed", embeddingLr),
+      matrices("(^|\\.)(lm_)?head\\.|cls\\.|decoder", headLr),
+      { maxRank: 1, weightDecay: 0 },
+      { weightDecay },
+    ],
+  };
 }

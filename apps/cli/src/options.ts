@@ -1,6 +1,6 @@
 /**
- * Options as data: one table per command says names, kinds, defaults and help, and everything else is derived from it: the
- * parser, the config file's keys, the help text, and the type of the values that `run` is given.
+ * Options as data: one table per command says names, kinds, defaults and help, and everything else is derived from it:
+ * the parser, the config file's keys, the help text, and the type of the values that `run` is given.
  *
  * Keys are camelCase; on the command line `batchTokens` is `--batch-tokens`, in a config file either spelling.
  */
@@ -22,7 +22,10 @@ export interface TextSpec extends SpecBase {
   readonly default?: string;
   /** The value of the flag without one: `--resume` is `--resume auto`. */
   readonly bare?: string;
-  /** It names a checkpoint: where nothing of the name is here, a model of the Hub, unless it is one of these other things. */
+  /**
+   * It names a checkpoint: where nothing of the name is here, a model of the Hub, unless it is one of these other
+   * things.
+   */
   readonly checkpoint?: true | { readonly unless: readonly string[] };
 }
 
@@ -74,17 +77,26 @@ export type OptionSpec = JsonSpec | ScheduledSpec | TextSpec | NumberSpec | Bool
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
 export type OptionValue = string | number | boolean | readonly string[];
 
-type Typed<S> =
-  S extends { readonly kind: "choice"; readonly choices: readonly (infer C)[] } ? C
-  : S extends { readonly kind: "boolean" } ? boolean
-  : S extends { readonly kind: "list" } ? readonly string[]
-  : S extends { readonly kind: "string" | "json" } | { readonly kind: "scheduled"; readonly of: "string" } ? string
-  : S extends { readonly kind: "scheduled" } ? number | string
-  : number;
-type Always<S> = S extends { readonly kind: "boolean" | "list" } | { readonly required: true } | { readonly default: string | number } ? true : false;
+type Typed<S> = S extends { readonly kind: "choice"; readonly choices: readonly (infer C)[] }
+  ? C
+  : S extends { readonly kind: "boolean" }
+    ? boolean
+    : S extends { readonly kind: "list" }
+      ? readonly string[]
+      : S extends { readonly kind: "string" | "json" } | { readonly kind: "scheduled"; readonly of: "string" }
+        ? string
+        : S extends { readonly kind: "scheduled" }
+          ? number | string
+          : number;
+type Always<S> = S extends
+  { readonly kind: "boolean" | "list" } | { readonly required: true } | { readonly default: string | number }
+  ? true
+  : false;
 
 /** Values of a table: undefined only where an option has no default and is not required. */
-export type Values<O extends OptionTable> = { readonly [K in keyof O]: Always<O[K]> extends true ? Typed<O[K]> : Typed<O[K]> | undefined };
+export type Values<O extends OptionTable> = {
+  readonly [K in keyof O]: Always<O[K]> extends true ? Typed<O[K]> : Typed<O[K]> | undefined;
+};
 
 export const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 export const flag = (key: string): string => `--${kebab(key)}`;
@@ -110,7 +122,10 @@ export function readNumber(kind: NumberSpec["kind"], text: string): number | und
 }
 
 const KIND_WORDS: { readonly [K in NumberSpec["kind"]]: string } = {
-  integer: "a whole number", count: "a whole number such as 512 or 64k", number: "a number", duration: "a time such as 90s, 10m or 2h",
+  integer: "a whole number",
+  count: "a whole number such as 512 or 64k",
+  number: "a number",
+  duration: "a time such as 90s, 10m or 2h",
 };
 
 /** What a value of an option must be, in words. */
@@ -127,20 +142,33 @@ export function expectation(spec: OptionSpec): string {
     spec.above === undefined ? "" : `above ${show(spec.above)}`,
     spec.min === undefined ? "" : `at least ${show(spec.min)}`,
     spec.max === undefined ? "" : `at most ${show(spec.max)}`,
-  ].filter((part) => part !== "").join(", ");
+  ]
+    .filter((part) => part !== "")
+    .join(", ");
 }
 
 /** A word of the command line as a value. `where` begins the message of what it throws. */
 export function parseWord(spec: OptionSpec, word: string, where: string): OptionValue {
-  const wrong = (): never => { throw new ConfigError(`${where}: expected ${expectation(spec)}, got ${JSON.stringify(word)}.`); };
+  const wrong = (): never => {
+    throw new ConfigError(`${where}: expected ${expectation(spec)}, got ${JSON.stringify(word)}.`);
+  };
   switch (spec.kind) {
-    case "string": return word === "" ? wrong() : word;
-    case "list": return word === "" ? wrong() : [word];
-    case "scheduled": return scheduled(spec, word, where);
-    case "json": return objectText(word) ?? wrong();
-    case "boolean": return word === "true" ? true : word === "false" ? false : wrong();
-    case "choice": return spec.choices.includes(word) ? word : wrong();
-    case "integer": case "count": case "number": case "duration": {
+    case "string":
+      return word === "" ? wrong() : word;
+    case "list":
+      return word === "" ? wrong() : [word];
+    case "scheduled":
+      return scheduled(spec, word, where);
+    case "json":
+      return objectText(word) ?? wrong();
+    case "boolean":
+      return word === "true" ? true : word === "false" ? false : wrong();
+    case "choice":
+      return spec.choices.includes(word) ? word : wrong();
+    case "integer":
+    case "count":
+    case "number":
+    case "duration": {
       const value = readNumber(spec.kind, word);
       return value === undefined || !within(spec, value) ? wrong() : value;
     }
@@ -150,18 +178,33 @@ export function parseWord(spec: OptionSpec, word: string, where: string): Option
 /** A value of a config file as an option's value, or undefined when it is of the wrong type. */
 export function fromFile(spec: OptionSpec, value: unknown, where: string = "value"): OptionValue | undefined {
   switch (spec.kind) {
-    case "scheduled": return value === null ? undefined : scheduled(spec, value, where);
-    case "json": return typeof value === "string" ? objectText(value) : isObject(value) ? JSON.stringify(value) : undefined;
-    case "string": return typeof value === "string" && value !== "" ? value : value === true ? spec.bare : undefined;
-    case "choice": return typeof value === "string" && spec.choices.includes(value) ? value : undefined;
-    case "boolean": return typeof value === "boolean" ? value : undefined;
+    case "scheduled":
+      return value === null ? undefined : scheduled(spec, value, where);
+    case "json":
+      return typeof value === "string" ? objectText(value) : isObject(value) ? JSON.stringify(value) : undefined;
+    case "string":
+      return typeof value === "string" && value !== "" ? value : value === true ? spec.bare : undefined;
+    case "choice":
+      return typeof value === "string" && spec.choices.includes(value) ? value : undefined;
+    case "boolean":
+      return typeof value === "boolean" ? value : undefined;
     case "list": {
       const list = typeof value === "string" ? [value] : value;
-      return Array.isArray(list) && list.length > 0 && list.every((item) => typeof item === "string" && item !== "") ? list as readonly string[] : undefined;
+      return Array.isArray(list) && list.length > 0 && list.every((item) => typeof item === "string" && item !== "")
+        ? (list as readonly string[])
+        : undefined;
     }
-    case "integer": case "count": case "number": case "duration": {
+    case "integer":
+    case "count":
+    case "number":
+    case "duration": {
       // A number is one already, but a time needs its unit.
-      const text = typeof value === "string" ? value : typeof value === "number" && spec.kind !== "duration" ? String(value) : undefined;
+      const text =
+        typeof value === "string"
+          ? value
+          : typeof value === "number" && spec.kind !== "duration"
+            ? String(value)
+            : undefined;
       const number = text === undefined ? undefined : readNumber(spec.kind, text);
       return number !== undefined && within(spec, number) ? number : undefined;
     }
@@ -178,27 +221,44 @@ function objectText(text: string): string | undefined {
   }
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The object of an option of the kind "json". */
 /** Options under their flags' names, but those that are undefined: as files and pages show them. */
 export const byFlagName = (options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined).map(([key, value]) => [kebab(key), value]));
+  Object.fromEntries(
+    Object.entries(options)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [kebab(key), value]),
+  );
 
-export const readObject = (text: string): Readonly<Record<string, unknown>> => JSON.parse(text) as Readonly<Record<string, unknown>>;
+export const readObject = (text: string): Readonly<Record<string, unknown>> =>
+  JSON.parse(text) as Readonly<Record<string, unknown>>;
 
 /** What an option is where nothing gives it. */
-export const unsaid = (spec: OptionSpec): OptionValue | undefined => spec.default ?? (spec.kind === "boolean" ? false : spec.kind === "list" ? [] : undefined);
+export const unsaid = (spec: OptionSpec): OptionValue | undefined =>
+  spec.default ?? (spec.kind === "boolean" ? false : spec.kind === "list" ? [] : undefined);
 
 /** The option of a single value. */
 function singleOf({ of, help, min, max, above }: ScheduledSpec): TextSpec | NumberSpec {
   if (of === "string") return { kind: of, help };
-  return { kind: of, help, ...(min !== undefined && { min }), ...(max !== undefined && { max }), ...(above !== undefined && { above }) };
+  return {
+    kind: of,
+    help,
+    ...(min !== undefined && { min }),
+    ...(max !== undefined && { max }),
+    ...(above !== undefined && { above }),
+  };
 }
 
 function scheduled(spec: ScheduledSpec, value: unknown, where: string): number | string {
   const single = singleOf(spec);
-  return readScheduled(value, { where, expected: expectation(single), read: (word) => parseWord(single, word, where) as number | string });
+  return readScheduled(value, {
+    where,
+    expected: expectation(single),
+    read: (word) => parseWord(single, word, where) as number | string,
+  });
 }
 
 function within({ min = -Infinity, max = Infinity, above = -Infinity }: NumberSpec, value: number): boolean {

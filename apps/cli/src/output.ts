@@ -17,9 +17,12 @@ export function output(io: Io, json: boolean): Output {
     io.stdout.write(`${line}\n`);
   };
   // Names in files may hold anything; a terminal must not be steered by them.
-  const safe = (line: string): string => line.replace(/\p{Cc}/gu, (character) => (character === "\t" ? character : "\u{fffd}"));
+  const safe = (line: string): string =>
+    line.replace(/\p{Cc}/gu, (character) => (character === "\t" ? character : "\u{fffd}"));
   return {
-    print: (line) => { if (!json) out(safe(line)); },
+    print: (line) => {
+      if (!json) out(safe(line));
+    },
     note: (line) => void io.stderr.write(`${line}\n`),
     object: (value) => out(JSON.stringify(value, plain)),
   };
@@ -36,7 +39,12 @@ function plain(_key: string, value: unknown): unknown {
 /** Rows as aligned columns; columns named in `right` (numbers) are aligned at their end. */
 export function columns(rows: readonly (readonly string[])[], right: readonly number[] = []): readonly string[] {
   const widths = rows.reduce<number[]>((sizes, row) => row.map((cell, i) => Math.max(sizes[i] ?? 0, cell.length)), []);
-  return rows.map((row) => row.map((cell, i) => (right.includes(i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join("  ").trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, i) => (right.includes(i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+      .join("  ")
+      .trimEnd(),
+  );
 }
 
 /** `1,234,567`. */

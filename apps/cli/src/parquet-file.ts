@@ -17,17 +17,32 @@ const listOf = (name: string, element: Schema): Schema => [
   ...element,
 ];
 
-export async function writeParquet(path: string, { ids, residues, perToken, hidden, about }: EmbeddingTable, vectors: AsyncIterable<Embedding>): Promise<void> {
+export async function writeParquet(
+  path: string,
+  { ids, residues, perToken, hidden, about }: EmbeddingTable,
+  vectors: AsyncIterable<Embedding>,
+): Promise<void> {
   const element: Schema = [{ name: "element", type: "FLOAT", repetition_type: "REQUIRED" }];
   const schema: Schema = [
     { name: "root", num_children: 3 },
-    { name: "id", type: "BYTE_ARRAY", converted_type: "UTF8", logical_type: { type: "STRING" }, repetition_type: "REQUIRED" },
+    {
+      name: "id",
+      type: "BYTE_ARRAY",
+      converted_type: "UTF8",
+      logical_type: { type: "STRING" },
+      repetition_type: "REQUIRED",
+    },
     { name: "length", type: "INT32", repetition_type: "REQUIRED" },
     ...listOf("embedding", perToken ? listOf("element", element) : element),
   ];
   await writeFileAtomic(path, async (handle) => {
     const bytes = new ByteWriter();
-    const writer = new ParquetWriter({ writer: bytes, schema, createdBy: "cloze", kvMetadata: Object.entries(about).map(([key, value]) => ({ key, value })) });
+    const writer = new ParquetWriter({
+      writer: bytes,
+      schema,
+      createdBy: "cloze",
+      kvMetadata: Object.entries(about).map(([key, value]) => ({ key, value })),
+    });
     const drain = async (): Promise<void> => {
       await handle.writeFile(bytes.getBytes());
       bytes.index = 0;
@@ -40,16 +55,31 @@ export async function writeParquet(path: string, { ids, residues, perToken, hidd
         { name: "id", data: group.map(({ id }) => id) },
         { name: "length", data: group.map(({ length }) => length) },
         // Vectors neither repeat nor compress.
-        { name: "embedding", data: group.map(({ embedding }) => embedding), encoding: "PLAIN", codec: "UNCOMPRESSED", statistics: false },
+        {
+          name: "embedding",
+          data: group.map(({ embedding }) => embedding),
+          encoding: "PLAIN",
+          codec: "UNCOMPRESSED",
+          statistics: false,
+        },
       ];
       await writer.write({ columnData, rowGroupSize: group.length });
       await drain();
       group = [];
       numbers = 0;
     };
-    for await (const { index, vectors: { data } } of vectors) {
-      const rows = Array.from({ length: data.length / hidden }, (_, i) => Array.from(data.subarray(i * hidden, (i + 1) * hidden)));
-      group.push({ id: ids[index] as string, length: residues[index] as number, embedding: perToken ? rows : rows[0] ?? [] });
+    for await (const {
+      index,
+      vectors: { data },
+    } of vectors) {
+      const rows = Array.from({ length: data.length / hidden }, (_, i) =>
+        Array.from(data.subarray(i * hidden, (i + 1) * hidden)),
+      );
+      group.push({
+        id: ids[index] as string,
+        length: residues[index] as number,
+        embedding: perToken ? rows : (rows[0] ?? []),
+      });
       numbers += data.length;
       if (numbers >= GROUP_NUMBERS || group.length >= GROUP_ROWS) await flush();
     }

@@ -14,7 +14,8 @@ const table: OptionTable = {
   fast: { kind: "boolean", help: "" },
 };
 const texts: ArgumentsSpec = { name: "[TEXT…]", help: "", min: 0, max: Infinity };
-const values = (...words: string[]): Record<string, unknown> => Object.fromEntries(parseArguments(words, table, undefined, "go").values);
+const values = (...words: string[]): Record<string, unknown> =>
+  Object.fromEntries(parseArguments(words, table, undefined, "go").values);
 
 describe("what is understood", () => {
   test.each([
@@ -35,9 +36,17 @@ describe("what is understood", () => {
   });
 
   test("words beside options, and after --", () => {
-    expect(parseArguments(["a", "--fast", "b", "-", "--", "--fast"], table, texts, "go").args).toEqual(["a", "b", "-", "--fast"]);
+    expect(parseArguments(["a", "--fast", "b", "-", "--", "--fast"], table, texts, "go").args).toEqual([
+      "a",
+      "b",
+      "-",
+      "--fast",
+    ]);
     // With words of its own a command's list takes one word at a time.
-    expect(parseArguments(["--data", "x", "y"], table, texts, "go")).toEqual({ values: new Map([["data", ["x"]]]), args: ["y"] });
+    expect(parseArguments(["--data", "x", "y"], table, texts, "go")).toEqual({
+      values: new Map([["data", ["x"]]]),
+      args: ["y"],
+    });
   });
 });
 

@@ -1,8 +1,9 @@
 /**
  * The words of a command line to values, by the command's table.
  *
- * `--name value`, `--name=value`, `--flag`, `--no-flag`, lists of several words, `--` before words that begin with a dash.
- * The word after a flag is its value, unless it is a flag itself; `-1` is a number. Each option once, lists excepted.
+ * `--name value`, `--name=value`, `--flag`, `--no-flag`, lists of several words, `--` before words that begin with a
+ * dash. The word after a flag is its value, unless it is a flag itself; `-1` is a number. Each option once, lists
+ * excepted.
  */
 import { ConfigError } from "@cloze/errors";
 import type { ArgumentsSpec } from "./command.ts";
@@ -17,7 +18,12 @@ export interface ParsedArguments {
 
 const isFlag = (word: string): boolean => word.startsWith("-") && word !== "-" && !/^-\.?\d/.test(word);
 
-export function parseArguments(words: readonly string[], table: OptionTable, taken: ArgumentsSpec | undefined, name: string): ParsedArguments {
+export function parseArguments(
+  words: readonly string[],
+  table: OptionTable,
+  taken: ArgumentsSpec | undefined,
+  name: string,
+): ParsedArguments {
   const byFlag = new Map(Object.entries(table).map(([key, spec]) => [flag(key), { key, spec }] as const));
   const values = new Map<string, OptionValue>();
   const args: string[] = [];
@@ -36,19 +42,27 @@ export function parseArguments(words: readonly string[], table: OptionTable, tak
     const [, typed = word, inline] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
     const negated = typed.startsWith("--no-") ? byFlag.get(`--${typed.slice("--no-".length)}`) : undefined;
     const found = byFlag.get(typed) ?? (negated?.spec.kind === "boolean" ? negated : undefined);
-    if (found === undefined) throw new ConfigError(`${name}: unknown option ${typed}.${didYouMean(typed, byFlag.keys(), help)}`);
+    if (found === undefined)
+      throw new ConfigError(`${name}: unknown option ${typed}.${didYouMean(typed, byFlag.keys(), help)}`);
     const { key, spec } = found;
     const value = valueOf(spec, typed, inline, negated === found && !byFlag.has(typed));
     const earlier = values.get(key);
-    if (earlier !== undefined && spec.kind !== "list") throw new ConfigError(`${flag(key)}: given twice. Leave one out.`);
-    values.set(key, spec.kind === "list" ? [...(earlier as readonly string[] | undefined ?? []), ...(value as readonly string[])] : value);
+    if (earlier !== undefined && spec.kind !== "list")
+      throw new ConfigError(`${flag(key)}: given twice. Leave one out.`);
+    values.set(
+      key,
+      spec.kind === "list"
+        ? [...((earlier as readonly string[] | undefined) ?? []), ...(value as readonly string[])]
+        : value,
+    );
   }
   checkArguments(args, taken, name, help);
   return { values, args };
 
   function valueOf(spec: OptionSpec, typed: string, inline: string | undefined, no: boolean): OptionValue {
     if (spec.kind === "boolean") {
-      if (no && inline !== undefined) throw new ConfigError(`${typed}: expected no value, got ${JSON.stringify(inline)}.`);
+      if (no && inline !== undefined)
+        throw new ConfigError(`${typed}: expected no value, got ${JSON.stringify(inline)}.`);
       return inline === undefined ? !no : parseWord(spec, inline, typed);
     }
     if (inline !== undefined) return parseWord(spec, inline, typed);
@@ -71,8 +85,14 @@ export function parseArguments(words: readonly string[], table: OptionTable, tak
 function checkArguments(args: readonly string[], taken: ArgumentsSpec | undefined, name: string, help: string): void {
   const extra = args[taken?.max ?? 0];
   if (extra !== undefined) {
-    const room = taken === undefined ? "no words but options" : taken.max === 1 ? `one ${taken.name}` : `at most ${taken.max} words`;
+    const room =
+      taken === undefined
+        ? "no words but options"
+        : taken.max === 1
+          ? `one ${taken.name}`
+          : `at most ${taken.max} words`;
     throw new ConfigError(`${name}: expected ${room}, got ${JSON.stringify(extra)}.${help}`);
   }
-  if (taken !== undefined && args.length < taken.min) throw new ConfigError(`${name}: expected ${taken.name}, got nothing.${help}`);
+  if (taken !== undefined && args.length < taken.min)
+    throw new ConfigError(`${name}: expected ${taken.name}, got nothing.${help}`);
 }

@@ -31,12 +31,25 @@ export async function predict({ options, io, path, note }: PredictContext): Prom
   const { task } = opened;
   const format = formatOfOutput(options.out, task);
   const started = performance.now();
-  const { backend, why } = await chooseBackend(options.backend as BackendChoice, options.threads === undefined ? {} : { threads: options.threads });
+  const { backend, why } = await chooseBackend(
+    options.backend as BackendChoice,
+    options.threads === undefined ? {} : { threads: options.threads },
+  );
   try {
     const model = await startTask(opened, { backend, tokensPerBatch: options.batchTokens, compute: options.precision });
     const out = options.out === "-" ? "-" : await outputFile(options.out, path);
-    note(`${task.kind}${task.labels.length > 0 && task.kind !== "regression" ? ` (${task.labels.length} labels)` : ""}; ${why}`);
-    const records = options.data === "-" ? stdinRecords(task, io, options) : readRecords(task, path(options.data), { labelled: false, ...columnsOf(options.columns), ...(options.format && { format: options.format }) });
+    note(
+      `${task.kind}${task.labels.length > 0 && task.kind !== "regression" ? ` (${task.labels.length} labels)` : ""}; ` +
+        `${why}`,
+    );
+    const records =
+      options.data === "-"
+        ? stdinRecords(task, io, options)
+        : readRecords(task, path(options.data), {
+            labelled: false,
+            ...columnsOf(options.columns),
+            ...(options.format && { format: options.format }),
+          });
     const count = await writePredictions(predictions(model, records), { out, format, task, io });
     await model.dispose();
     const seconds = (performance.now() - started) / 1000;
@@ -51,7 +64,10 @@ export async function predict({ options, io, path, note }: PredictContext): Prom
 }
 
 /** Outputs come in the order of the inputs; what was read waits for its output. */
-async function* predictions(model: TaskModel, records: AsyncIterable<Located<object>>): AsyncGenerator<Predicted, void, undefined> {
+async function* predictions(
+  model: TaskModel,
+  records: AsyncIterable<Located<object>>,
+): AsyncGenerator<Predicted, void, undefined> {
   const waiting: Located<object>[] = [];
   async function* inputs(): AsyncGenerator<object, void, undefined> {
     for await (const each of records) {
@@ -66,15 +82,36 @@ async function* predictions(model: TaskModel, records: AsyncIterable<Located<obj
 }
 
 /** JSONL, unless said otherwise. */
-async function* stdinRecords(task: Task, io: Io, { format = "jsonl", columns }: PredictOptions): AsyncGenerator<Located<object>, void, undefined> {
+async function* stdinRecords(
+  task: Task,
+  io: Io,
+  { format = "jsonl", columns }: PredictOptions,
+): AsyncGenerator<Located<object>, void, undefined> {
   const named = columnsOf(columns).columns;
   const list = Array.isArray(named) ? (named as readonly string[]) : undefined;
-  const parser = format === "jsonl" ? new JsonlParser({ file: "stdin" }) : new CsvParser({ file: "stdin", delimiter: format === "tsv" ? "\t" : ",", header: list === undefined, quotes: format !== "tsv" });
+  const parser =
+    format === "jsonl"
+      ? new JsonlParser({ file: "stdin" })
+      : new CsvParser({
+          file: "stdin",
+          delimiter: format === "tsv" ? "\t" : ",",
+          header: list === undefined,
+          quotes: format !== "tsv",
+        });
   const located = ({ values, place }: Row): Located<object> => {
     const where = `stdin, line ${place}`;
     const cells = Object.values(values);
-    if (list !== undefined && list.length !== cells.length) throw new ConfigError(`${where}: expected columns ${list.join(", ")}, got ${cells.length} of them.`);
-    const fields: Fields = list === undefined ? { ...values, ...Object.fromEntries(Object.entries(named ?? {}).map(([ours, theirs]) => [ours, values[theirs as string]])) } : Object.fromEntries(list.map((name, i) => [name, cells[i]]));
+    if (list !== undefined && list.length !== cells.length)
+      throw new ConfigError(`${where}: expected columns ${list.join(", ")}, got ${cells.length} of them.`);
+    const fields: Fields =
+      list === undefined
+        ? {
+            ...values,
+            ...Object.fromEntries(
+              Object.entries(named ?? {}).map(([ours, theirs]) => [ours, values[theirs as string]]),
+            ),
+          }
+        : Object.fromEntries(list.map((name, i) => [name, cells[i]]));
     return { where, fields, record: task.read(fields, where, false) };
   };
   let count = 0;

@@ -1,5 +1,6 @@
 /**
- * Predictions as lines, in the order of the input: JSONL (the fields of the record and `prediction`), CSV or TSV (its columns, then
+ * Predictions as lines, in the order of the input: JSONL (the fields of the record and `prediction`), CSV or TSV (its
+ * columns, then
  * `predicted_…`), or for questions one .json of answers by id, as the script of SQuAD takes it.
  *
  * A file is there whole or not at all: it is written beside its place and renamed.
@@ -32,11 +33,17 @@ export function formatOfOutput(out: string, task: Task): Format {
   if (task.kind === "question-answering" && out.endsWith(".json")) return "answers";
   const format = formatOfName(out);
   if (format === "jsonl" || format === "csv" || format === "tsv") return format;
-  throw new ConfigError(`--out ${out}: expected a name that ends in .jsonl, .csv or .tsv${task.kind === "question-answering" ? ", or .json for answers by id" : ""}.`);
+  throw new ConfigError(
+    `--out ${out}: expected a name that ends in .jsonl, .csv or ` +
+      `.tsv${task.kind === "question-answering" ? ", or .json for answers by id" : ""}.`,
+  );
 }
 
 /** Writes all of them; gives their number. */
-export async function writePredictions(predictions: AsyncIterable<Predicted>, { out, format, task, io }: { readonly out: string; readonly format: Format; readonly task: Task; readonly io: Io }): Promise<number> {
+export async function writePredictions(
+  predictions: AsyncIterable<Predicted>,
+  { out, format, task, io }: { readonly out: string; readonly format: Format; readonly task: Task; readonly io: Io },
+): Promise<number> {
   const sink = out === "-" ? stdoutSink(io) : await fileSink(out);
   const write = writers[format](task, (text) => sink.write(text));
   let count = 0;
@@ -63,26 +70,37 @@ type MakeWriter = (task: Task, write: (text: string) => Promise<void>) => Writer
 
 const nothing = async (): Promise<void> => {};
 
-const table = (delimiter: string, quote: (cell: string) => string): MakeWriter => (task, write) => {
-  let names: readonly string[] | undefined;
-  return {
-    async record({ fields, output }) {
-      const row = { ...fields, ...Object.fromEntries(Object.entries(task.cells(output)).map(([name, value]) => [`predicted_${name}`, value])) };
-      if (names === undefined) {
-        names = Object.keys(row);
-        await write(`${names.map(quote).join(delimiter)}\n`);
-      }
-      await write(`${names.map((name) => quote(cellOf(row[name]))).join(delimiter)}\n`);
-    },
-    end: nothing,
+const table =
+  (delimiter: string, quote: (cell: string) => string): MakeWriter =>
+  (task, write) => {
+    let names: readonly string[] | undefined;
+    return {
+      async record({ fields, output }) {
+        const row = {
+          ...fields,
+          ...Object.fromEntries(
+            Object.entries(task.cells(output)).map(([name, value]) => [`predicted_${name}`, value]),
+          ),
+        };
+        if (names === undefined) {
+          names = Object.keys(row);
+          await write(`${names.map(quote).join(delimiter)}\n`);
+        }
+        await write(`${names.map((name) => quote(cellOf(row[name]))).join(delimiter)}\n`);
+      },
+      end: nothing,
+    };
   };
-};
 
-const cellOf = (value: unknown): string => (value === undefined || value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
+const cellOf = (value: unknown): string =>
+  value === undefined || value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
 const quoted = (cell: string): string => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
 
 const writers: { readonly [F in Format]: MakeWriter } = {
-  jsonl: (_task, write) => ({ record: ({ fields, output }) => write(`${JSON.stringify({ ...fields, prediction: output })}\n`), end: nothing }),
+  jsonl: (_task, write) => ({
+    record: ({ fields, output }) => write(`${JSON.stringify({ ...fields, prediction: output })}\n`),
+    end: nothing,
+  }),
   csv: table(",", quoted),
   // TSV has no quotes: what would end a cell or a line becomes a space.
   tsv: table("\t", (cell) => cell.replace(/[\t\r\n]/g, " ")),
@@ -90,7 +108,11 @@ const writers: { readonly [F in Format]: MakeWriter } = {
     const answers: Record<string, string> = {};
     return {
       async record({ fields: { id }, output }) {
-        if (typeof id !== "string" || id in answers) throw new ConfigError(`predict: expected an id of its own for each question, got ${JSON.stringify(id) ?? "none"}. Write .jsonl instead.`);
+        if (typeof id !== "string" || id in answers)
+          throw new ConfigError(
+            `predict: expected an id of its own for each question, got ${JSON.stringify(id) ?? "none"}. Write ` +
+              ".jsonl instead.",
+          );
         answers[id] = (output as { readonly answer: string }).answer;
       },
       end: () => write(`${JSON.stringify(answers, null, 1)}\n`),
@@ -104,7 +126,8 @@ function stdoutSink(io: Io): Sink {
       if (io.outputClosed()) throw new OutputClosed();
       io.stdout.write(text);
     },
-    close: nothing, drop: nothing,
+    close: nothing,
+    drop: nothing,
   };
 }
 

@@ -4,8 +4,22 @@ import { framingLength, type PackedBatches } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import type { Objective } from "@cloze/objective";
 import {
-  checkpointsFolder, formatBytes, formatCount, formatDuration, formatInteger,
-  planTraining, ProgressWriter, readMetrics, renderReport, train, type ModelSource, type TrainEvent, type TrainOptions, type TrainResult, type Until, type Weights,
+  checkpointsFolder,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatInteger,
+  planTraining,
+  ProgressWriter,
+  readMetrics,
+  renderReport,
+  train,
+  type ModelSource,
+  type TrainEvent,
+  type TrainOptions,
+  type TrainResult,
+  type Until,
+  type Weights,
 } from "@cloze/trainer";
 import { writeFile } from "node:fs/promises";
 import { chooseBackend } from "./backends.ts";
@@ -17,8 +31,19 @@ import { optimizerOf, scheduleOf, withUsualRate } from "./optimizers.ts";
 import { byFlagName, flag, readObject, showValue, type Values } from "./options.ts";
 import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
 import { checkpointFolder, holdsRun, newestRun, newRunFolder, readRunConfig, writeRunConfig } from "./run-folder.ts";
-import { costLines, deviceCosts, flopsOfSequences, percent, runCosts, timedCosts, type CostLines, type DeviceCosts, type RunCosts } from "./run-costs.ts";
+import {
+  costLines,
+  deviceCosts,
+  flopsOfSequences,
+  percent,
+  runCosts,
+  timedCosts,
+  type CostLines,
+  type DeviceCosts,
+  type RunCosts,
+} from "./run-costs.ts";
 import { changesRows, heldOptions, runShape, runStages, stagesInWords, toldIn, valuesOf } from "./run-stages.ts";
+import { showProgress } from "./show-progress.ts";
 import { startingPoint } from "./starting-point.ts";
 import { holdsTokenizer, tokenizerFrom, tokenizerOfModel } from "./tokenizers.ts";
 import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
@@ -26,7 +51,10 @@ import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.t
 import { validation } from "./validation.ts";
 
 export type PretrainOptions = Values<typeof PRETRAIN_OPTIONS>;
-type PretrainContext = Pick<Context<typeof PRETRAIN_OPTIONS>, "options" | "given" | "json" | "io" | "path" | "print" | "note">;
+type PretrainContext = Pick<
+  Context<typeof PRETRAIN_OPTIONS>,
+  "options" | "given" | "json" | "io" | "path" | "print" | "note"
+>;
 
 /** What a finished run says of itself, beyond the trainer's result. */
 export interface PretrainSummary {
@@ -42,19 +70,52 @@ export interface PretrainSummary {
 }
 
 export async function pretrain(context: PretrainContext): Promise<Result> {
-  const interrupt = onInterrupt(() => context.note("Stopping after the steps under way; press Ctrl-C again to end at once."));
+  const interrupt = onInterrupt(() =>
+    context.note("Stopping after the steps under way; press Ctrl-C again to end at once."),
+  );
   try {
     if (context.options.plan) return await plan(context, interrupt.signal);
     const { run, result, unigramEntropy, fill, costs, spent } = await runPretraining(context, interrupt.signal);
     const { evaluation } = result;
     const place = relative(context.io.cwd, run) || run;
     const json = {
-      steps: result.steps, tokens: result.tokens, trainLoss: result.trainLoss, evalLoss: evaluation?.loss, perplexity: evaluation?.perplexity, accuracy: evaluation?.accuracy,
-      ...Object.fromEntries(Object.entries(evaluation ?? {}).filter(([name]) => name.includes("."))), unigramEntropy, tokensPerSecond: result.tokensPerSecond, stepMs: result.stepMs, parameters: result.parameters, peakBytes: peakBytes(),
-      seconds: result.seconds, ...spent, fill, interrupted: result.interrupted, run, checkpoint: result.checkpoint,
+      steps: result.steps,
+      tokens: result.tokens,
+      trainLoss: result.trainLoss,
+      evalLoss: evaluation?.loss,
+      perplexity: evaluation?.perplexity,
+      accuracy: evaluation?.accuracy,
+      ...Object.fromEntries(Object.entries(evaluation ?? {}).filter(([name]) => name.includes("."))),
+      unigramEntropy,
+      tokensPerSecond: result.tokensPerSecond,
+      stepMs: result.stepMs,
+      parameters: result.parameters,
+      peakBytes: peakBytes(),
+      seconds: result.seconds,
+      ...spent,
+      fill,
+      interrupted: result.interrupted,
+      run,
+      checkpoint: result.checkpoint,
     };
-    if (result.interrupted) return { json, exitCode: interrupt.exitCode(), text: [`Stopped after step ${formatInteger(result.steps)} and saved. Go on with: cloze pretrain --resume ${place}`] };
-    return { json, text: summary(result, unigramEntropy, costLines(costs, spent, result.seconds), place, relative(context.io.cwd, result.checkpoint) || result.checkpoint) };
+    if (result.interrupted)
+      return {
+        json,
+        exitCode: interrupt.exitCode(),
+        text: [
+          `Stopped after step ${formatInteger(result.steps)} and saved. Go on with: cloze pretrain --resume ${place}`,
+        ],
+      };
+    return {
+      json,
+      text: summary(
+        result,
+        unigramEntropy,
+        costLines(costs, spent, result.seconds),
+        place,
+        relative(context.io.cwd, result.checkpoint) || result.checkpoint,
+      ),
+    };
   } finally {
     interrupt.stop();
   }
@@ -62,18 +123,39 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
 
 /** Every option as `--config` reads it back: times with their unit, and no model where it is that of `--from`. */
 function savedOptions(options: PretrainOptions, given: ReadonlySet<string>): Record<string, unknown> {
-  return { ...options, out: undefined, plan: undefined, resume: undefined, ...(options.from !== undefined && !given.has("model") ? { model: undefined } : {}), ...(options.budget === undefined ? {} : { budget: showValue(PRETRAIN_OPTIONS.budget, options.budget) }) };
+  return {
+    ...options,
+    out: undefined,
+    plan: undefined,
+    resume: undefined,
+    ...(options.from !== undefined && !given.has("model") ? { model: undefined } : {}),
+    ...(options.budget === undefined ? {} : { budget: showValue(PRETRAIN_OPTIONS.budget, options.budget) }),
+  };
 }
 
 /** Largest resident memory of this process so far. */
 export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
 
-function summary({ steps, tokens, trainLoss, evaluation, tokensPerSecond, seconds }: TrainResult, unigramEntropy: number | undefined, costs: CostLines, run: string, checkpoint: string): string[] {
-  const floor = unigramEntropy === undefined ? "" : `, unigram entropy of the same residues ${unigramEntropy.toFixed(4)}`;
+function summary(
+  { steps, tokens, trainLoss, evaluation, tokensPerSecond, seconds }: TrainResult,
+  unigramEntropy: number | undefined,
+  costs: CostLines,
+  run: string,
+  checkpoint: string,
+): string[] {
+  const floor =
+    unigramEntropy === undefined ? "" : `, unigram entropy of the same residues ${unigramEntropy.toFixed(4)}`;
   return [
-    `${formatInteger(steps)} steps, ${formatCount(tokens)} tokens in ${formatDuration(seconds)}, ${formatCount(tokensPerSecond)} tokens/s, peak memory ${formatBytes(peakBytes())}`,
+    `${formatInteger(steps)} steps, ${formatCount(tokens)} tokens in ${formatDuration(seconds)}, ` +
+      `${formatCount(tokensPerSecond)} tokens/s, peak memory ${formatBytes(peakBytes())}`,
     ...(trainLoss === undefined ? [] : [`training loss    ${trainLoss.toFixed(4)}`]),
-    ...(evaluation === undefined ? [] : [`validation loss  ${evaluation.loss.toFixed(4)} (perplexity ${evaluation.perplexity.toFixed(2)}, accuracy ${(evaluation.accuracy * 100).toFixed(1)} %)${floor}`, ...furtherMetrics(evaluation).map(([name, shown]) => `${name.padEnd(16)} ${shown}`)]),
+    ...(evaluation === undefined
+      ? []
+      : [
+          `validation loss  ${evaluation.loss.toFixed(4)} (perplexity ${evaluation.perplexity.toFixed(2)}, ` +
+            `accuracy ${(evaluation.accuracy * 100).toFixed(1)} %)${floor}`,
+          ...furtherMetrics(evaluation).map(([name, shown]) => `${name.padEnd(16)} ${shown}`),
+        ]),
     ...costs.map(([name, shown]) => `${name.padEnd(16)} ${shown}`),
     `report           ${join(run, "report.html")}`,
     `checkpoint       ${checkpoint}`,
@@ -81,17 +163,37 @@ function summary({ steps, tokens, trainLoss, evaluation, tokensPerSecond, second
 }
 
 /** The options in force: those given, over those of the run that is resumed, over the defaults. */
-async function resolve({ options, given, io, path }: PretrainContext): Promise<{ readonly options: PretrainOptions; readonly given: ReadonlySet<string>; readonly run: string; readonly resuming: boolean }> {
+async function resolve({ options, given, io, path }: PretrainContext): Promise<{
+  readonly options: PretrainOptions;
+  readonly given: ReadonlySet<string>;
+  readonly run: string;
+  readonly resuming: boolean;
+}> {
   if (options.resume === undefined) {
     const run = options.out === undefined ? await newRunFolder(io.cwd, options.model) : path(options.out);
-    if (await holdsRun(run)) throw new ConfigError(`--out ${options.out}: expected a folder without a run, got one. Continue it with --resume ${options.out}, or choose another.`);
+    if (await holdsRun(run))
+      throw new ConfigError(
+        `--out ${options.out}: expected a folder without a run, got one. Continue it with --resume ` +
+          `${options.out}, or choose another.`,
+      );
     // What is trained on from a checkpoint reads with that checkpoint's tokenizer, unless another was named.
-    const from = options.from === undefined || given.has("tokenizer") ? undefined : await checkpointFolder(path(options.from));
-    const tokenizer = from !== undefined && (await holdsTokenizer(from)) ? from : given.has("tokenizer") ? options.tokenizer : tokenizerOfModel(options.model);
+    const from =
+      options.from === undefined || given.has("tokenizer") ? undefined : await checkpointFolder(path(options.from));
+    const tokenizer =
+      from !== undefined && (await holdsTokenizer(from))
+        ? from
+        : given.has("tokenizer")
+          ? options.tokenizer
+          : tokenizerOfModel(options.model);
     const clip = options.clipPercentile !== undefined && !given.has("clip") ? 0 : options.clip;
     return { options: { ...withUsualRate(options, given), tokenizer, clip }, given, run, resuming: false };
   }
-  const run = options.resume !== "auto" ? path(options.resume) : options.out !== undefined ? path(options.out) : await newestRun(io.cwd);
+  const run =
+    options.resume !== "auto"
+      ? path(options.resume)
+      : options.out !== undefined
+        ? path(options.out)
+        : await newestRun(io.cwd);
   const saved = await readRunConfig(run, PRETRAIN_OPTIONS);
   const merged: Record<string, unknown> = { ...options };
   const newEnd = ENDS.some((key) => given.has(key));
@@ -99,7 +201,10 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
     if (!given.has(key)) {
       if (!(newEnd && ENDS.some((end) => end === key))) merged[key] = value;
     } else if (!RESUME_MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value)) {
-      throw new ConfigError(`--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave it out, or start a new run with --from.`);
+      throw new ConfigError(
+        `--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave ` +
+          "it out, or start a new run with --from.",
+      );
     }
   }
   return { options: merged as PretrainOptions, given: new Set([...given, ...saved.keys()]), run, resuming: true };
@@ -109,62 +214,154 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
 const ENDS = ["steps", "epochs", "tokens", "budget"] as const;
 
 /** All that a training run is given, and what is said of it beforehand. */
-async function setUp(context: PretrainContext, signal: AbortSignal): Promise<{ readonly training: TrainOptions; readonly dispose: () => Promise<void>; readonly begin: () => Promise<number | undefined>; readonly finish: () => void; readonly options: PretrainOptions; readonly costs: DeviceCosts; readonly fill: number }> {
+async function setUp(
+  context: PretrainContext,
+  signal: AbortSignal,
+): Promise<{
+  readonly training: TrainOptions;
+  readonly dispose: () => Promise<void>;
+  readonly begin: () => Promise<number | undefined>;
+  readonly finish: () => void;
+  readonly options: PretrainOptions;
+  readonly costs: DeviceCosts;
+  readonly fill: number;
+}> {
   const { options, given, run, resuming } = await resolve(context);
   const { io, path, note } = context;
-  if (options.data.length === 0) throw new ConfigError("pretrain: --data is required: files of text or sequences, or the .json of token shards. See: cloze pretrain --help");
+  if (options.data.length === 0)
+    throw new ConfigError(
+      "pretrain: --data is required: files of text or sequences, or the .json of token shards. See: cloze " +
+        "pretrain --help",
+    );
   const ends = ENDS.filter((key) => options[key] !== undefined);
   const held = heldOptions(options);
-  if (ends.length > 1) throw new ConfigError(`pretrain: expected one of --steps, --epochs, --tokens and --budget, got ${ends.map(flag).join(" and ")}. Leave one out.`);
+  if (ends.length > 1)
+    throw new ConfigError(
+      `pretrain: expected one of --steps, --epochs, --tokens and --budget, got ${ends.map(flag).join(" and ")}. ` +
+        "Leave one out.",
+    );
 
   const tokenizer = await tokenizerFrom(options.tokenizer, path);
-  const objectives = await findObjectives(valuesOf(held.objective).map(String), tokenizer, readObject(options.objectiveOptions), io.cwd);
+  const objectives = await findObjectives(
+    valuesOf(held.objective).map(String),
+    tokenizer,
+    readObject(options.objectiveOptions),
+    io.cwd,
+  );
   const [objective] = [...objectives.values()] as [Objective];
-  const { said, ...start } = await startingPoint({ options, modelGiven: given.has("model"), objective, tokenizer, run, resuming, path, cwd: io.cwd });
+  const { said, ...start } = await startingPoint({
+    options,
+    modelGiven: given.has("model"),
+    objective,
+    tokenizer,
+    run,
+    resuming,
+    path,
+    cwd: io.cwd,
+  });
   const { source } = start;
-  if (tokenizer.vocabulary.length > source.model.vocab) throw new ConfigError(`pretrain: tokenizer ${tokenizer.name} has ${tokenizer.vocabulary.length} tokens, the model ${source.model.vocab}. Choose a config.json with vocab_size ${tokenizer.vocabulary.length}.`);
+  if (tokenizer.vocabulary.length > source.model.vocab)
+    throw new ConfigError(
+      `pretrain: tokenizer ${tokenizer.name} has ${tokenizer.vocabulary.length} tokens, the model ` +
+        `${source.model.vocab}. Choose a config.json with vocab_size ${tokenizer.vocabulary.length}.`,
+    );
   const shape = runShape(options, held, source.maxLength);
   const { maxLength } = shape;
 
   const special = framingOf(tokenizer);
   const asked = { objective, special, length: maxLength };
   const data = await openTrainingData({
-    files: options.data, tokenizer, validShare: options.valid, path, reading: options, env: io.env,
-    unit: unitOf(objective), window: { length: maxLength - framingLength(special), seed: options.seed },
+    files: options.data,
+    tokenizer,
+    validShare: options.valid,
+    path,
+    reading: options,
+    env: io.env,
+    unit: unitOf(objective),
+    window: { length: maxLength - framingLength(special), seed: options.seed },
   });
   const byLength = new Map<number, PackedBatches>();
   const lengths = (valuesOf(held.maxLength) as readonly number[]).map((length) => Math.min(length, maxLength));
-  for (const length of lengths) byLength.set(length, trainingBatches(await data.trainOf(length - framingLength(special)), { ...asked, length, seed: options.seed, rowsPerBatch: shape.rowsOf(length) }));
+  for (const length of lengths)
+    byLength.set(
+      length,
+      trainingBatches(await data.trainOf(length - framingLength(special)), {
+        ...asked,
+        length,
+        seed: options.seed,
+        rowsPerBatch: shape.rowsOf(length),
+      }),
+    );
   const length = lengths[0] as number;
   const batches = byLength.get(length) as PackedBatches;
   const fill = batches.fillOf(0);
   const stepRows = shape.rowsOf(length) * shape.partsOf(valuesOf(held.batchTokens)[0] as number);
-  const until = endOf(options, { steps: batches.rowsIn(0) / stepRows, tokens: batches.rowsIn(0) * length * fill, sameSteps: !changesRows(held) });
+  const until = endOf(options, {
+    steps: batches.rowsIn(0) / stepRows,
+    tokens: batches.rowsIn(0) * length * fill,
+    sameSteps: !changesRows(held),
+  });
   const stages = runStages({ held, shape, until, source, objectives, batches: byLength });
   const first = stages.at({ step: 0, share: 0 });
   const { accumulate } = first;
-  const { backend, why } = await chooseBackend(options.backend, { tune: options.tune, ...(options.threads !== undefined && { threads: options.threads }) });
+  const { backend, why } = await chooseBackend(options.backend, {
+    tune: options.tune,
+    ...(options.threads !== undefined && { threads: options.threads }),
+  });
   const costs = await costsOf(backend.capabilities.device, first.source, batches, options, path);
   const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
   const begin = async (): Promise<number | undefined> => {
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
     if (!resuming) await writeRunConfig(run, savedOptions({ ...options, accumulate: shape.accumulate }, given));
-    note(`${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${stepRows} rows of ${length} tokens a step, ${percent(fill)} filled${accumulate > 1 ? `, in ${accumulate} parts` : ""}${options.precision === "f32" ? "" : `; contractions in ${options.precision}`}`);
+    note(
+      `${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${stepRows} ` +
+        `rows of ${length} tokens a step, ${percent(fill)} ` +
+        `filled${accumulate > 1 ? `, in ${accumulate} parts` : ""}${options.precision === "f32" ? "" : `; contractions in ${options.precision}`}`,
+    );
     if (stages.all.length > 1) note(`over the run: ${stagesInWords(held)}`);
     said.forEach(note);
     return unigramEntropy;
   };
   return {
-    options, costs, fill, begin, dispose: () => backend.dispose(), finish: () => progress.finish(),
+    options,
+    costs,
+    fill,
+    begin,
+    dispose: () => backend.dispose(),
+    finish: () => progress.finish(),
     training: {
-      backend, until, run, signal, ...start, ...first, ...(stages.all.length > 1 && { stages }), compute: options.precision, rematerialise: options.rematerialise,
+      backend,
+      until,
+      run,
+      signal,
+      ...start,
+      ...first,
+      ...(stages.all.length > 1 && { stages }),
+      compute: options.precision,
+      rematerialise: options.rematerialise,
       optimizer: optimizerOf(options),
       clip: options.clip === 0 ? undefined : options.clip,
-      tokenizerFiles: tokenizer.files(), lr: options.lr,
+      tokenizerFiles: tokenizer.files(),
+      lr: options.lr,
       schedule: scheduleOf(options),
-      seed: options.seed, evalEvery: options.evalEvery, saveEvery: options.saveEvery, keep: options.keep,
-      ...(data.valid.size > 0 ? { evaluator: validation({ backend, source: first.source, objective, tokens: tokenizer, compute: options.precision, batches: evaluationBatches(data.valid, { ...asked, tokens: shape.rowsOf(maxLength) * maxLength }) }) } : {}),
-      onEvent: shower(progress, until), timeFigures: timedCosts(costs),
+      seed: options.seed,
+      evalEvery: options.evalEvery,
+      saveEvery: options.saveEvery,
+      keep: options.keep,
+      ...(data.valid.size > 0
+        ? {
+            evaluator: validation({
+              backend,
+              source: first.source,
+              objective,
+              tokens: tokenizer,
+              compute: options.precision,
+              batches: evaluationBatches(data.valid, { ...asked, tokens: shape.rowsOf(maxLength) * maxLength }),
+            }),
+          }
+        : {}),
+      onEvent: showProgress(progress, until),
+      timeFigures: timedCosts(costs),
     },
   };
 }
@@ -176,7 +373,10 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
     const unigramEntropy = await begin();
     const result = await train(training).finally(finish);
     const spent = runCosts(costs, result);
-    await writeReport(run, source, options, result, unigramEntropy, [["rows filled", percent(fill)], ...costLines(costs, spent, result.seconds)]);
+    await writeReport(run, source, options, result, unigramEntropy, [
+      ["rows filled", percent(fill)],
+      ...costLines(costs, spent, result.seconds),
+    ]);
     return { run, result, unigramEntropy, fill, costs, spent };
   } finally {
     await dispose();
@@ -184,8 +384,20 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
 }
 
 /** What the run will take, by the sequences of its first batch. */
-async function costsOf(device: string, { flopsPerToken }: Pick<ModelSource, "flopsPerToken">, batches: TrainOptions["batches"], options: PretrainOptions, path: PretrainContext["path"]): Promise<DeviceCosts> {
-  const flops = flopsPerToken === undefined ? undefined : flopsOfSequences(flopsPerToken, (await batches.batchAt(0)).sequences.map(({ length }) => length));
+async function costsOf(
+  device: string,
+  { flopsPerToken }: Pick<ModelSource, "flopsPerToken">,
+  batches: TrainOptions["batches"],
+  options: PretrainOptions,
+  path: PretrainContext["path"],
+): Promise<DeviceCosts> {
+  const flops =
+    flopsPerToken === undefined
+      ? undefined
+      : flopsOfSequences(
+          flopsPerToken,
+          (await batches.batchAt(0)).sequences.map(({ length }) => length),
+        );
   return deviceCosts({ device, precision: options.precision, flopsPerToken: flops }, options, path);
 }
 
@@ -198,8 +410,11 @@ async function plan(context: PretrainContext, signal: AbortSignal): Promise<Resu
       const runs = steps.reduce((n, s) => n + s.count, 0);
       const memory = peak === undefined ? "" : `, ${formatBytes(peak)} at most`;
       return [
-        `${stage === undefined ? "" : `${toldIn(stage)}: `}${program}${times > 1 ? `, ${times} times a step` : ""} on ${backend}: ${formatInteger(runs)} kernels, ${formatBytes(stateBytes)} of state${memory}`,
-        ...[...steps].sort((x, y) => y.count - x.count).map(({ kernel, count }) => `${formatInteger(count).padStart(7)}  ${kernel}`.slice(0, 80)),
+        `${stage === undefined ? "" : `${toldIn(stage)}: `}${program}${times > 1 ? `, ${times} times a step` : ""} ` +
+          `on ${backend}: ${formatInteger(runs)} kernels, ${formatBytes(stateBytes)} of state${memory}`,
+        ...[...steps]
+          .sort((x, y) => y.count - x.count)
+          .map(({ kernel, count }) => `${formatInteger(count).padStart(7)}  ${kernel}`.slice(0, 80)),
       ];
     });
     return { json: { plans }, text };
@@ -211,41 +426,56 @@ async function plan(context: PretrainContext, signal: AbortSignal): Promise<Resu
 const countOf = (weights: Weights): number => Object.values(weights).reduce((n, w) => n + w.data.length, 0);
 
 /** Epochs are steps where these are of one size, and tokens where they are not. */
-function endOf(options: PretrainOptions, epoch: { readonly steps: number; readonly tokens: number; readonly sameSteps: boolean }): Until {
+function endOf(
+  options: PretrainOptions,
+  epoch: { readonly steps: number; readonly tokens: number; readonly sameSteps: boolean },
+): Until {
   const { steps, tokens, budget, epochs = 1 } = options;
   if (steps !== undefined) return { steps };
   if (tokens !== undefined) return { tokens };
   if (budget !== undefined) return { seconds: budget };
-  return epoch.sameSteps ? { steps: Math.max(1, Math.ceil(epochs * epoch.steps)) } : { tokens: Math.max(1, Math.ceil(epochs * epoch.tokens)) };
+  return epoch.sameSteps
+    ? { steps: Math.max(1, Math.ceil(epochs * epoch.steps)) }
+    : { tokens: Math.max(1, Math.ceil(epochs * epoch.tokens)) };
 }
 
-function shower(progress: ProgressWriter, until: Until): (event: TrainEvent) => void {
-  const started = performance.now();
-  let firstFraction: number | undefined;
-  return (event) => {
-    if (event.kind !== "row") return;
-    const { row, fraction } = event;
-    if (row.type === "eval") return progress.print(`step ${formatInteger(row.step)}: validation loss ${row.loss.toFixed(4)}, accuracy ${(Number(row["accuracy"]) * 100).toFixed(1)} %${furtherMetrics(row).map(([name, shown]) => `, ${name} ${shown}`).join("")}`);
-    const stage = toldIn(row);
-    if (stage !== "") progress.print(`step ${formatInteger(row.step)}: ${stage}`);
-    firstFraction ??= fraction;
-    const gone = (performance.now() - started) / 1000;
-    const made = fraction - firstFraction;
-    progress.update({
-      step: row.step, fraction, loss: row.loss, tokensPerSecond: row.time?.tokensPerSecond ?? 0,
-      ...("steps" in until ? { steps: until.steps } : {}), ...(made > 0 ? { remaining: (gone * (1 - fraction)) / made } : {}),
-    });
-  };
-}
-
-async function writeReport(run: string, source: Pick<ModelSource, "name">, options: PretrainOptions, result: TrainResult, unigramEntropy: number | undefined, costs: CostLines): Promise<void> {
+async function writeReport(
+  run: string,
+  source: Pick<ModelSource, "name">,
+  options: PretrainOptions,
+  result: TrainResult,
+  unigramEntropy: number | undefined,
+  costs: CostLines,
+): Promise<void> {
   const { rows } = readMetrics(join(run, "metrics.jsonl"));
   const { evaluation } = result;
   const summary = {
-    model: source.name, parameters: formatInteger(result.parameters), steps: formatInteger(result.steps), tokens: formatInteger(result.tokens),
-    ...(evaluation === undefined ? {} : { "validation loss": evaluation.loss.toFixed(4), perplexity: evaluation.perplexity.toFixed(2), accuracy: `${(evaluation.accuracy * 100).toFixed(1)} %`, MCC: evaluation.mcc.toFixed(3), ...Object.fromEntries(furtherMetrics(evaluation)) }),
-    "tokens per second": formatCount(result.tokensPerSecond), "training time": formatDuration(result.seconds), ...Object.fromEntries(costs),
+    model: source.name,
+    parameters: formatInteger(result.parameters),
+    steps: formatInteger(result.steps),
+    tokens: formatInteger(result.tokens),
+    ...(evaluation === undefined
+      ? {}
+      : {
+          "validation loss": evaluation.loss.toFixed(4),
+          perplexity: evaluation.perplexity.toFixed(2),
+          accuracy: `${(evaluation.accuracy * 100).toFixed(1)} %`,
+          MCC: evaluation.mcc.toFixed(3),
+          ...Object.fromEntries(furtherMetrics(evaluation)),
+        }),
+    "tokens per second": formatCount(result.tokensPerSecond),
+    "training time": formatDuration(result.seconds),
+    ...Object.fromEntries(costs),
     checkpoint: relative(run, result.checkpoint) || checkpointsFolder(run),
   };
-  await writeFile(join(run, "report.html"), renderReport({ title: `${source.name} · ${options.objective}`, config: byFlagName(options), rows, summary, ...(unigramEntropy === undefined ? {} : { unigramEntropy }) }));
+  await writeFile(
+    join(run, "report.html"),
+    renderReport({
+      title: `${source.name} · ${options.objective}`,
+      config: byFlagName(options),
+      rows,
+      summary,
+      ...(unigramEntropy === undefined ? {} : { unigramEntropy }),
+    }),
+  );
 }

@@ -15,10 +15,13 @@ export interface RecipeFigures extends RunCourse {
 }
 
 /**
- * A tokenizer that comes along gives the model its vocabulary; any other is not opened, since it may be on the Hub, and the
- * vocabulary is then the published one. Throws as opening the model and the objectives does.
+ * A tokenizer that comes along gives the model its vocabulary; any other is not opened, since it may be on the Hub, and
+ * the vocabulary is then the published one. Throws as opening the model and the objectives does.
  */
-export async function recipeFigures(recipe: Recipe, { path, cwd }: { readonly path: (given: string) => string; readonly cwd: string }): Promise<RecipeFigures> {
+export async function recipeFigures(
+  recipe: Recipe,
+  { path, cwd }: { readonly path: (given: string) => string; readonly cwd: string },
+): Promise<RecipeFigures> {
   const options = withUsualRate(pretrainOptions(recipe.options), new Set(recipe.options.keys()));
   const { tokenizer: name, model } = options;
   const known = recipe.options.has("tokenizer") && TOKENIZER_NAMES.some((each) => each === name);
@@ -26,7 +29,23 @@ export async function recipeFigures(recipe: Recipe, { path, cwd }: { readonly pa
   const course = runCourse(options);
   const names = valuesOf(heldOptions(options).objective).map(String);
   // Which head is trained does not depend on the vocabulary.
-  const [objective] = (await findObjectives(names, tokenizer ?? (await tokenizerFrom("esm2", path)), readObject(options.objectiveOptions), cwd)).values();
-  const source = await modelSource({ model, modelOptions: readObject(options.modelOptions), path, zeroInitHead: options.zeroInitHead, ...madeFor(tokenizer, model) }, objective?.requires ?? "masked-lm");
+  const [objective] = (
+    await findObjectives(
+      names,
+      tokenizer ?? (await tokenizerFrom("esm2", path)),
+      readObject(options.objectiveOptions),
+      cwd,
+    )
+  ).values();
+  const source = await modelSource(
+    {
+      model,
+      modelOptions: readObject(options.modelOptions),
+      path,
+      zeroInitHead: options.zeroInitHead,
+      ...madeFor(tokenizer, model),
+    },
+    objective?.requires ?? "masked-lm",
+  );
   return { ...course, parameters: countParameters(parametersOfSource(source, objective?.requires)) };
 }

@@ -13,20 +13,42 @@ import { terminalChart } from "./terminal-chart.ts";
 /** Where the values stand. */
 const COLUMN = 20;
 
-export async function describeRecipe(recipe: Recipe, { plot, ...where }: { readonly plot: boolean; readonly path: (given: string) => string; readonly cwd: string }): Promise<Result> {
+export async function describeRecipe(
+  recipe: Recipe,
+  { plot, ...where }: { readonly plot: boolean; readonly path: (given: string) => string; readonly cwd: string },
+): Promise<Result> {
   const { parameters, steps, tokens, length, quantities } = await recipeFigures(recipe, where);
   const { name, header, summary } = recipe;
   const table: OptionTable = PRETRAIN_OPTIONS;
   const given = [...recipe.options].map(([key, value]) => ({ key, value, spec: table[key] as OptionSpec }));
-  const json = { name, summary, header, options: Object.fromEntries(given.map(({ key, value, spec }) => [kebab(key), spec.kind === "json" ? readObject(String(value)) : value])), parameters, steps, tokens, quantities: quantities.map(sampled) };
+  const json = {
+    name,
+    summary,
+    header,
+    options: Object.fromEntries(
+      given.map(({ key, value, spec }) => [kebab(key), spec.kind === "json" ? readObject(String(value)) : value]),
+    ),
+    parameters,
+    steps,
+    tokens,
+    quantities: quantities.map(sampled),
+  };
   return {
     json,
     text: [
-      name, ...header, "",
+      name,
+      ...header,
+      "",
       ...given.flatMap(({ key, value, spec }) => line(kebab(key), worded(spec, value))),
       ...line("parameters", integer(parameters)),
-      ...(steps === undefined || tokens === undefined ? [] : line("run", `${formatCount(steps)} steps, ${formatCount(tokens)} tokens`)),
-      ...(!plot ? [] : quantities.length === 0 ? ["", "Nothing changes over the run."] : quantities.flatMap(({ name: title, at }) => ["", ...terminalChart({ title, at, end: length })])),
+      ...(steps === undefined || tokens === undefined
+        ? []
+        : line("run", `${formatCount(steps)} steps, ${formatCount(tokens)} tokens`)),
+      ...(!plot
+        ? []
+        : quantities.length === 0
+          ? ["", "Nothing changes over the run."]
+          : quantities.flatMap(({ name: title, at }) => ["", ...terminalChart({ title, at, end: length })])),
     ],
   };
 }
@@ -43,4 +65,7 @@ function worded(spec: OptionSpec, value: OptionValue): string {
 }
 
 /** Values at every hundredth of the run. */
-const sampled = ({ name, at }: Quantity): object => ({ name, values: Array.from({ length: 101 }, (_, i) => at(i / 100) ?? null) });
+const sampled = ({ name, at }: Quantity): object => ({
+  name,
+  values: Array.from({ length: 101 }, (_, i) => at(i / 100) ?? null),
+});

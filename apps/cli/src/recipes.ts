@@ -1,6 +1,6 @@
 /**
- * Recipes: YAML files of pretrain options, as `--config` reads them, under a comment that says what they reproduce and what is different
- * here. Those that come along have a name; any other is a file.
+ * Recipes: YAML files of pretrain options, as `--config` reads them, under a comment that says what they reproduce and
+ * what is different here. Those that come along have a name; any other is a file.
  *
  *     # ESM-2 of 8 M parameters            the first line is what lists show
  *     #                                    then: source, what differs, what was never run
@@ -12,7 +12,11 @@ import type { PretrainOptions } from "./pretrain.ts";
 import { PRETRAIN_OPTIONS } from "./pretrain-options.ts";
 import { readShipped, shippedNames, type ShippedYaml } from "./shipped-yaml.ts";
 
-const RECIPES: ShippedYaml = { folder: "recipes", what: "recipe", help: "Those that come along are shown by: cloze recipe list" };
+const RECIPES: ShippedYaml = {
+  folder: "recipes",
+  what: "recipe",
+  help: "Those that come along are shown by: cloze recipe list",
+};
 
 export interface Recipe {
   readonly name: string;
@@ -27,7 +31,10 @@ export interface Recipe {
 /** Names of the recipes that come along: each before its tiny one. */
 export const recipeNames = (): Promise<readonly string[]> => shippedNames(RECIPES);
 
-/** A recipe by name, or one's own by its file. Throws ConfigError for a name that is none, FormatError for a file that is no recipe. */
+/**
+ * A recipe by name, or one's own by its file. Throws ConfigError for a name that is none, FormatError for a file that
+ * is no recipe.
+ */
 export async function readRecipe(given: string, path: (given: string) => string): Promise<Recipe> {
   return parseRecipe((await readShipped(given, RECIPES, path)).text, given);
 }
@@ -42,5 +49,7 @@ export async function parseRecipe(text: string, name: string): Promise<Recipe> {
 /** All options of pretrain: those given, and what the others are without being given. */
 export function pretrainOptions(given: ReadonlyMap<string, OptionValue>): PretrainOptions {
   const table: OptionTable = PRETRAIN_OPTIONS;
-  return Object.fromEntries(Object.entries(table).map(([key, spec]) => [key, given.get(key) ?? unsaid(spec)])) as PretrainOptions;
+  return Object.fromEntries(
+    Object.entries(table).map(([key, spec]) => [key, given.get(key) ?? unsaid(spec)]),
+  ) as PretrainOptions;
 }

@@ -1,4 +1,6 @@
-/** A checkpoint for another tokenizer: tokens keep their rows, by their text or by their role, whatever their ids are. */
+/**
+ * A checkpoint for another tokenizer: tokens keep their rows, by their text or by their role, whatever their ids are.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,11 +14,23 @@ const ROLES: readonly (keyof SpecialIds)[] = ["pad", "unknown", "mask", "start",
 
 /** config.json's keys for the special tokens, by role. */
 const KEYS: Readonly<Record<string, keyof SpecialIds>> = {
-  pad_token_id: "pad", unk_token_id: "unknown", mask_token_id: "mask", cls_token_id: "start", bos_token_id: "start", sep_token_id: "end", eos_token_id: "end",
+  pad_token_id: "pad",
+  unk_token_id: "unknown",
+  mask_token_id: "mask",
+  cls_token_id: "start",
+  bos_token_id: "start",
+  sep_token_id: "end",
+  eos_token_id: "end",
 };
 
 /** Writes `output`: the checkpoint `dir`, whose tokenizer is `before`, for `after`. */
-export async function resizeFor(dir: string, output: string, before: Tokenizer, after: Tokenizer, seed: number): Promise<Resized> {
+export async function resizeFor(
+  dir: string,
+  output: string,
+  before: Tokenizer,
+  after: Tokenizer,
+  seed: number,
+): Promise<Resized> {
   const { resizeCheckpoint } = await import("@cloze/checkpoint/node");
   const same = new Map<string, string>();
   for (const role of ROLES) {
@@ -24,8 +38,19 @@ export async function resizeFor(dir: string, output: string, before: Tokenizer, 
     const theirs = after.vocabulary[after.special[role] ?? -1];
     if (ours !== undefined && theirs !== undefined && before.idOf(theirs) === undefined) same.set(theirs, ours);
   }
-  const ids = Object.fromEntries(Object.entries(KEYS).flatMap(([key, role]) => (after.special[role] === undefined ? [] : [[key, after.special[role]]])));
-  return resizeCheckpoint(dir, output, { before: before.vocabulary, after: after.vocabulary, same, seed, ids, tokenizerFiles: after.files() });
+  const ids = Object.fromEntries(
+    Object.entries(KEYS).flatMap(([key, role]) =>
+      after.special[role] === undefined ? [] : [[key, after.special[role]]],
+    ),
+  );
+  return resizeCheckpoint(dir, output, {
+    before: before.vocabulary,
+    after: after.vocabulary,
+    same,
+    seed,
+    ids,
+    tokenizerFiles: after.files(),
+  });
 }
 
 /** `12 tokens have new rows, 3 of old are gone`. */
@@ -34,7 +59,11 @@ export function changeOf({ kept, added, dropped }: Resized): string {
 }
 
 /** A checkpoint to go on from with a tokenizer that may be another than its own. */
-export async function loadFor(dir: string, tokenizer: Tokenizer, seed: number): Promise<{ readonly loaded: LoadedModel; readonly said: readonly string[] }> {
+export async function loadFor(
+  dir: string,
+  tokenizer: Tokenizer,
+  seed: number,
+): Promise<{ readonly loaded: LoadedModel; readonly said: readonly string[] }> {
   const own = (await holdsTokenizer(dir)) ? await tokenizerOfFolder(dir) : undefined;
   const same = own === undefined || JSON.stringify(own.vocabulary) === JSON.stringify(tokenizer.vocabulary);
   if (same) return { loaded: await loadModel(dir), said: [] };

@@ -1,7 +1,8 @@
 /**
  * What a run takes of its device and its owner: operations, the share of what the device could do (MFU), dollars.
  *
- *   MFU     = tokens/s * FLOPs/token / peak          FLOPs of the model by formula, recomputation and optimizer not counted
+ *   MFU     = tokens/s * FLOPs/token / peak          FLOPs of the model by formula, recomputation and optimizer not
+ *                                                    counted
  *   dollars = hours * price
  *
  * A peak that is not known is not guessed, and a price is the user's: by flag, or of the device in a file of prices.
@@ -28,26 +29,47 @@ export interface CostsRequest extends Pick<DeviceCosts, "device" | "flopsPerToke
   readonly precision: keyof Peaks;
 }
 
-export async function deviceCosts({ device, flopsPerToken, precision }: CostsRequest, { price, prices, peakTflops }: CostOptions, path: (given: string) => string): Promise<DeviceCosts> {
-  if (price !== undefined && prices !== undefined) throw new ConfigError("--price and --prices: expected one of them, got both. Leave one out.");
+export async function deviceCosts(
+  { device, flopsPerToken, precision }: CostsRequest,
+  { price, prices, peakTflops }: CostOptions,
+  path: (given: string) => string,
+): Promise<DeviceCosts> {
+  if (price !== undefined && prices !== undefined)
+    throw new ConfigError("--price and --prices: expected one of them, got both. Leave one out.");
   const known = knownDevice(device);
   const peak = peakTflops ?? known?.peaks[precision];
-  const peakIs = peakTflops !== undefined ? "as given" : peak !== undefined ? `${known?.name}, ${precision}` : `no peak ${known === undefined ? "" : `of ${precision} `}known; say it with --peak-tflops`;
+  const peakIs =
+    peakTflops !== undefined
+      ? "as given"
+      : peak !== undefined
+        ? `${known?.name}, ${precision}`
+        : `no peak ${known === undefined ? "" : `of ${precision} `}known; say it with --peak-tflops`;
   const dollarsPerHour = price ?? (prices === undefined ? undefined : await priceIn(path(prices), prices, device));
   return { device, flopsPerToken, peak: peak === undefined ? undefined : peak * 1e12, peakIs, dollarsPerHour };
 }
 
-/** The price of the device in a YAML file of `name: dollars an hour`: of the names that the device's own holds, the longest. */
+/**
+ * The price of the device in a YAML file of `name: dollars an hour`: of the names that the device's own holds, the
+ * longest.
+ */
 async function priceIn(file: string, shown: string, device: string): Promise<number> {
   const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigError(`--prices: expected a YAML file at ${shown}, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}.`, { cause });
+    throw new ConfigError(
+      `--prices: expected a YAML file at ${shown}, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}.`,
+      { cause },
+    );
   });
   const table = await tableIn(text, shown);
   const names = Object.keys(table).sort((a, b) => b.length - a.length);
   const name = names.find((each) => device.toLowerCase().includes(each.toLowerCase()));
   const price = name === undefined ? undefined : table[name];
-  if (name === undefined) throw new ConfigError(`--prices ${shown}: expected a price of ${device}, got those of ${names.join(", ") || "nothing"}. Add a line, or say --price.`);
-  if (typeof price !== "number" || !(price > 0)) throw new FormatError(shown, name, `expected dollars an hour, above 0, got ${JSON.stringify(price)}.`);
+  if (name === undefined)
+    throw new ConfigError(
+      `--prices ${shown}: expected a price of ${device}, got those of ${names.join(", ") || "nothing"}. Add a ` +
+        "line, or say --price.",
+    );
+  if (typeof price !== "number" || !(price > 0))
+    throw new FormatError(shown, name, `expected dollars an hour, above 0, got ${JSON.stringify(price)}.`);
   return price;
 }
 
@@ -57,9 +79,15 @@ async function tableIn(text: string, shown: string): Promise<Readonly<Record<str
   try {
     table = parse(text);
   } catch (cause) {
-    throw new FormatError(shown, "", `expected YAML, got an error: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause });
+    throw new FormatError(
+      shown,
+      "",
+      `expected YAML, got an error: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      { cause },
+    );
   }
-  if (typeof table === "object" && table !== null && !Array.isArray(table)) return table as Readonly<Record<string, unknown>>;
+  if (typeof table === "object" && table !== null && !Array.isArray(table))
+    return table as Readonly<Record<string, unknown>>;
   throw new FormatError(shown, "", "expected lines of `device: dollars an hour`.");
 }
 
@@ -76,8 +104,18 @@ export function flopsOfSequences(flopsPerToken: (seq: number) => number, lengths
   return tokens > 0 ? flops / tokens : 0;
 }
 
-/** What a clock makes of it, for a row of metrics.jsonl: `mfu` where the peak is known, `dollars` so far where the price is. */
-export function timedCosts({ flopsPerToken, peak, dollarsPerHour }: DeviceCosts): (time: { readonly tokensPerSecond: number; readonly elapsed: number }) => Readonly<Record<string, number>> {
+/**
+ * What a clock makes of it, for a row of metrics.jsonl: `mfu` where the peak is known, `dollars` so far where the price
+ * is.
+ */
+export function timedCosts({
+  flopsPerToken,
+  peak,
+  dollarsPerHour,
+}: DeviceCosts): (time: {
+  readonly tokensPerSecond: number;
+  readonly elapsed: number;
+}) => Readonly<Record<string, number>> {
   return ({ tokensPerSecond, elapsed }) => ({
     ...(peak !== undefined && flopsPerToken !== undefined && { mfu: (tokensPerSecond * flopsPerToken) / peak }),
     ...(dollarsPerHour !== undefined && { dollars: (elapsed / 3600) * dollarsPerHour }),
@@ -93,25 +131,59 @@ export interface RunCosts {
   readonly dollars: number | undefined;
 }
 
-export function runCosts(costs: DeviceCosts, { tokens, tokensPerSecond, seconds }: { readonly tokens: number; readonly tokensPerSecond: number; readonly seconds: number }): RunCosts {
+export function runCosts(
+  costs: DeviceCosts,
+  {
+    tokens,
+    tokensPerSecond,
+    seconds,
+  }: { readonly tokens: number; readonly tokensPerSecond: number; readonly seconds: number },
+): RunCosts {
   const { mfu, dollars } = timedCosts(costs)({ tokensPerSecond, elapsed: seconds });
   const { flopsPerToken } = costs;
-  return { flopsPerToken, flops: flopsPerToken && flopsPerToken * tokens, flopsPerSecond: flopsPerToken && flopsPerToken * tokensPerSecond, mfu, dollars };
+  return {
+    flopsPerToken,
+    flops: flopsPerToken && flopsPerToken * tokens,
+    flopsPerSecond: flopsPerToken && flopsPerToken * tokensPerSecond,
+    mfu,
+    dollars,
+  };
 }
 
 /** `12.3 %`. */
 export const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 /** `$0.0042`, `$12.30`. */
-export const dollars = (amount: number): string => `$${amount >= 0.995 || amount === 0 ? amount.toFixed(2) : amount.toPrecision(2)}`;
+export const dollars = (amount: number): string =>
+  `$${amount >= 0.995 || amount === 0 ? amount.toFixed(2) : amount.toPrecision(2)}`;
 
 export type CostLines = readonly (readonly [name: string, shown: string])[];
 
 /** The same in words, names first. Nothing of what is not known, but for the peak of a GPU, which can be said. */
-export function costLines({ device, peakIs, peak, dollarsPerHour }: DeviceCosts, { flopsPerToken, flops, flopsPerSecond, mfu, dollars: spent }: RunCosts, seconds: number): CostLines {
-  const compute: CostLines = flopsPerToken === undefined || flops === undefined || flopsPerSecond === undefined ? [] : [
-    ["compute", `${formatFlops(flopsPerToken)} a token, ${formatFlops(flops)} in all, ${formatFlops(flopsPerSecond)} a second`],
-    ...(mfu !== undefined && peak !== undefined ? [["MFU", `${percent(mfu)} of ${formatValue(peak / 1e12)} TFLOPS (${peakIs})`] as const] : /^CPU\b/.test(device) ? [] : [["MFU", `unknown of ${device}: ${peakIs}`] as const]),
+export function costLines(
+  { device, peakIs, peak, dollarsPerHour }: DeviceCosts,
+  { flopsPerToken, flops, flopsPerSecond, mfu, dollars: spent }: RunCosts,
+  seconds: number,
+): CostLines {
+  const compute: CostLines =
+    flopsPerToken === undefined || flops === undefined || flopsPerSecond === undefined
+      ? []
+      : [
+          [
+            "compute",
+            `${formatFlops(flopsPerToken)} a token, ${formatFlops(flops)} in all, ${formatFlops(flopsPerSecond)} ` +
+              "a second",
+          ],
+          ...(mfu !== undefined && peak !== undefined
+            ? [["MFU", `${percent(mfu)} of ${formatValue(peak / 1e12)} TFLOPS (${peakIs})`] as const]
+            : /^CPU\b/.test(device)
+              ? []
+              : [["MFU", `unknown of ${device}: ${peakIs}`] as const]),
+        ];
+  return [
+    ...compute,
+    ...(spent === undefined || dollarsPerHour === undefined
+      ? []
+      : [["cost", `${dollars(spent)}: ${formatDuration(seconds)} at ${dollars(dollarsPerHour)} an hour`] as const]),
   ];
-  return [...compute, ...(spent === undefined || dollarsPerHour === undefined ? [] : [["cost", `${dollars(spent)}: ${formatDuration(seconds)} at ${dollars(dollarsPerHour)} an hour`] as const])];
 }

@@ -1,10 +1,19 @@
 /**
- * The course of a run that its options describe, before it is begun: how long it is, and each quantity that changes on the way.
+ * The course of a run that its options describe, before it is begun: how long it is, and each quantity that changes on
+ * the way.
  *
- * Steps and tokens follow from each other by the batch, whose tokens count padding: a run of so many steps takes the sum of its
- * batches, one of so many tokens about their quotient.
+ * Steps and tokens follow from each other by the batch, whose tokens count padding: a run of so many steps takes the
+ * sum of its batches, one of so many tokens about their quotient.
  */
-import { hasPlaces, linearSchedule, parsePoints, pointsOfMap, type Point, type Progress, type ValueSchedule } from "@cloze/schedule";
+import {
+  hasPlaces,
+  linearSchedule,
+  parsePoints,
+  pointsOfMap,
+  type Point,
+  type Progress,
+  type ValueSchedule,
+} from "@cloze/schedule";
 import { formatCount, formatDuration } from "@cloze/trainer";
 import { flag, kebab, readObject } from "./options.ts";
 import { scheduleOf } from "./optimizers.ts";
@@ -23,7 +32,10 @@ export interface RunCourse {
 
 export interface Quantity {
   readonly name: string;
-  /** Its value when the run has come so far, a share; undefined where the points count steps and nobody knows how many there will be. */
+  /**
+   * Its value when the run has come so far, a share; undefined where the points count steps and nobody knows how many
+   * there will be.
+   */
   at(share: number): number | string | undefined;
 }
 
@@ -35,15 +47,22 @@ export function runCourse(options: PretrainOptions): RunCourse {
   const over = (name: string, values: ValueSchedule<number | string> | undefined): Quantity[] => {
     if (values === undefined || values.points.length < 2) return [];
     const inSteps = (values.points.at(-1)?.at ?? 0) > 1;
-    return [{ name, at: (share) => (inSteps && stepAt(share) === undefined ? undefined : values.at(progressAt(share))) }];
+    return [
+      { name, at: (share) => (inSteps && stepAt(share) === undefined ? undefined : values.at(progressAt(share))) },
+    ];
   };
-  const linear = (key: "weightDecay" | "muonMomentum"): Quantity[] => over(kebab(key), linearSchedule(options[key], { where: flag(key) }));
+  const linear = (key: "weightDecay" | "muonMomentum"): Quantity[] =>
+    over(kebab(key), linearSchedule(options[key], { where: flag(key) }));
   return {
     ...length,
     quantities: [
-      ...learningRates(options), ...linear("weightDecay"), ...(options.optimizer === "muon" ? linear("muonMomentum") : []),
+      ...learningRates(options),
+      ...linear("weightDecay"),
+      ...(options.optimizer === "muon" ? linear("muonMomentum") : []),
       ...CHANGING.flatMap((key) => over(kebab(key), held[key])),
-      ...scheduledIn(readObject(options.objectiveOptions), []).flatMap(([name, points]) => over(name, linearSchedule(points, { where: name }))),
+      ...scheduledIn(readObject(options.objectiveOptions), []).flatMap(([name, points]) =>
+        over(name, linearSchedule(points, { where: name })),
+      ),
     ],
   };
 }
@@ -58,8 +77,20 @@ function lengthOf({ steps, tokens, budget, epochs }: PretrainOptions, { batchTok
     else for (let step = 0; step < steps; step++) sum += sizeAt({ step, share: step / steps });
     return { steps, tokens: sum, length: `${formatCount(steps)} steps` };
   }
-  if (tokens !== undefined) return { steps: Math.round(walk(tokens, sizeAt).at(-1) as number), tokens, length: `${formatCount(tokens)} tokens` };
-  return { steps: undefined, tokens: undefined, length: budget !== undefined ? formatDuration(budget) : `${epochs ?? 1} epoch${epochs === undefined || epochs === 1 ? "" : "s"}` };
+  if (tokens !== undefined)
+    return {
+      steps: Math.round(walk(tokens, sizeAt).at(-1) as number),
+      tokens,
+      length: `${formatCount(tokens)} tokens`,
+    };
+  return {
+    steps: undefined,
+    tokens: undefined,
+    length:
+      budget !== undefined
+        ? formatDuration(budget)
+        : `${epochs ?? 1} epoch${epochs === undefined || epochs === 1 ? "" : "s"}`,
+  };
 }
 
 const SLICES = 10_000;
@@ -74,7 +105,11 @@ function walk(tokens: number, sizeAt: (progress: Progress) => number): readonly 
   return done;
 }
 
-function stepsBy({ steps, tokens }: PretrainOptions, { batchTokens }: HeldOptions, length: Length): (share: number) => number | undefined {
+function stepsBy(
+  { steps, tokens }: PretrainOptions,
+  { batchTokens }: HeldOptions,
+  length: Length,
+): (share: number) => number | undefined {
   if (steps !== undefined) return (share) => share * steps;
   if (tokens === undefined || length.steps === undefined) return () => undefined;
   const done = walk(tokens, (progress) => Number(batchTokens?.at(progress)));
@@ -89,18 +124,35 @@ function learningRates(options: PretrainOptions): Quantity[] {
   const multiplier = scheduleOf(options);
   const rate = (name: string, peak: number): Quantity => ({
     name,
-    at: (share) => (total === undefined ? (warmup < 1 ? peak * multiplier(Math.max(1, share * SLICES), SLICES) : undefined) : peak * multiplier(Math.max(1, share * total), total)),
+    at: (share) =>
+      total === undefined
+        ? warmup < 1
+          ? peak * multiplier(Math.max(1, share * SLICES), SLICES)
+          : undefined
+        : peak * multiplier(Math.max(1, share * total), total),
   });
-  return [rate("lr", lr), ...(optimizer === "muon" ? [rate("adam-lr", adamLr), ...(embeddingLr === undefined ? [] : [rate("embedding-lr", embeddingLr)]), ...(headLr === undefined ? [] : [rate("head-lr", headLr)])] : [])];
+  return [
+    rate("lr", lr),
+    ...(optimizer === "muon"
+      ? [
+          rate("adam-lr", adamLr),
+          ...(embeddingLr === undefined ? [] : [rate("embedding-lr", embeddingLr)]),
+          ...(headLr === undefined ? [] : [rate("head-lr", headLr)]),
+        ]
+      : []),
+  ];
 }
 
 /** Options of objectives that change over the run, by their path: `mlm rate`. */
 function scheduledIn(value: unknown, path: readonly string[]): readonly (readonly [name: string, points: string])[] {
-  const shown = (points: readonly Point<unknown>[]): string => points.map(({ at, value: each }) => `${at}:${String(each)}`).join(",");
-  if (typeof value === "string" && hasPlaces(value)) return [[path.join(" "), shown(parsePoints(value, Number, { where: path.join(" "), expected: "a number" }))]];
+  const shown = (points: readonly Point<unknown>[]): string =>
+    points.map(({ at, value: each }) => `${at}:${String(each)}`).join(",");
+  if (typeof value === "string" && hasPlaces(value))
+    return [[path.join(" "), shown(parsePoints(value, Number, { where: path.join(" "), expected: "a number" }))]];
   if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
   const entries = Object.entries(value as Readonly<Record<string, unknown>>);
-  const isMap = entries.length > 0 && entries.every(([key, each]) => Number.isFinite(Number(key)) && typeof each === "number");
+  const isMap =
+    entries.length > 0 && entries.every(([key, each]) => Number.isFinite(Number(key)) && typeof each === "number");
   if (isMap) return [[path.join(" "), shown(pointsOfMap(value as Readonly<Record<string, number>>, path.join(" ")))]];
   return entries.flatMap(([key, each]) => scheduledIn(each, [...path, key]));
 }

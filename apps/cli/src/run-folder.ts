@@ -15,7 +15,11 @@ export const holdsRun = (folder: string): Promise<boolean> => exists(join(folder
 
 /** `runs/NAME-1`, `runs/NAME-2`, …: the first that is free. */
 export async function newRunFolder(cwd: string, name: string): Promise<string> {
-  const clean = name.replace(/\.json$/, "").replace(/.*[/\\]/, "").replace(/[^\w.-]+/g, "-") || "run";
+  const clean =
+    name
+      .replace(/\.json$/, "")
+      .replace(/.*[/\\]/, "")
+      .replace(/[^\w.-]+/g, "-") || "run";
   for (let n = 1; ; n++) {
     const folder = join(cwd, "runs", `${clean}-${n}`);
     if (!(await exists(folder))) return folder;
@@ -29,10 +33,17 @@ export async function newestRun(cwd: string): Promise<string> {
   const runs: { readonly folder: string; readonly at: number }[] = [];
   for (const name of names) {
     const folder = join(root, name);
-    if (await holdsRun(folder)) runs.push({ folder, at: (await stat(join(folder, "metrics.jsonl")).catch(() => stat(join(folder, CONFIG_FILE)))).mtimeMs });
+    if (await holdsRun(folder))
+      runs.push({
+        folder,
+        at: (await stat(join(folder, "metrics.jsonl")).catch(() => stat(join(folder, CONFIG_FILE)))).mtimeMs,
+      });
   }
   const newest = runs.sort((a, b) => b.at - a.at)[0];
-  if (newest === undefined) throw new ConfigError(`--resume: expected a run in ${relative(cwd, root) || root}, got none. Name its folder: --resume DIR`);
+  if (newest === undefined)
+    throw new ConfigError(
+      `--resume: expected a run in ${relative(cwd, root) || root}, got none. Name its folder: --resume DIR`,
+    );
   return newest.folder;
 }
 
@@ -47,7 +58,11 @@ export async function writeRunConfig(folder: string, options: Readonly<Record<st
 export async function readRunConfig(folder: string, table: OptionTable): Promise<ReadonlyMap<string, OptionValue>> {
   const file = join(folder, CONFIG_FILE);
   const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigError(`--resume ${folder}: expected a run folder with ${CONFIG_FILE}, got ${cause.code === "ENOENT" ? "none" : cause.message}. Name the folder that --out or runs/ holds.`, { cause });
+    throw new ConfigError(
+      `--resume ${folder}: expected a run folder with ${CONFIG_FILE}, got ` +
+        `${cause.code === "ENOENT" ? "none" : cause.message}. Name the folder that --out or runs/ holds.`,
+      { cause },
+    );
   });
   return parseConfig(text, file, table);
 }
@@ -56,6 +71,9 @@ export async function readRunConfig(folder: string, table: OptionTable): Promise
 export async function checkpointFolder(folder: string): Promise<string> {
   if (!(await holdsRun(folder))) return folder;
   const newest = await newestCheckpoint(folder);
-  if (newest === undefined) throw new ConfigError(`${folder}: expected a run with a checkpoint, got one without. Train on with: cloze pretrain --resume ${folder}`);
+  if (newest === undefined)
+    throw new ConfigError(
+      `${folder}: expected a run with a checkpoint, got one without. Train on with: cloze pretrain --resume ${folder}`,
+    );
   return newest;
 }

@@ -1,8 +1,9 @@
 /**
- * The stages of a pretraining run: what `--batch-tokens`, `--max-length`, `--window`, `--rope-base` and `--objective` are as it goes on.
+ * The stages of a pretraining run: what `--batch-tokens`, `--max-length`, `--window`, `--rope-base` and `--objective`
+ * are as it goes on.
  *
- * The parts of a step hold the same number of tokens in every stage: more tokens a step are more parts, and longer rows are fewer of
- * them. So a batch that grows compiles nothing, and memory is that of the longest rows from the start.
+ * The parts of a step hold the same number of tokens in every stage: more tokens a step are more parts, and longer rows
+ * are fewer of them. So a batch that grows compiles nothing, and memory is that of the longest rows from the start.
  */
 import { ConfigError } from "@cloze/errors";
 import type { PackedBatches } from "@cloze/data";
@@ -30,24 +31,31 @@ type Values = { readonly [K in Changing]?: number | string };
 export type HeldOptions = { readonly [K in Changing]?: ValueSchedule<number | string> };
 
 export function heldOptions(options: StageOptions): HeldOptions {
-  return Object.fromEntries(CHANGING.flatMap((key) => {
-    const value = options[key];
-    const where = flag(key);
-    if (value === undefined) return [];
-    const read = (word: string): number | string => (key === "objective" ? word : Number(word));
-    return [[key, heldSchedule(parsePoints(String(value), read, { where, expected: "a value" }), { where })]];
-  }));
+  return Object.fromEntries(
+    CHANGING.flatMap((key) => {
+      const value = options[key];
+      const where = flag(key);
+      if (value === undefined) return [];
+      const read = (word: string): number | string => (key === "objective" ? word : Number(word));
+      return [[key, heldSchedule(parsePoints(String(value), read, { where, expected: "a value" }), { where })]];
+    }),
+  );
 }
 
 /** The values that an option takes in the run. */
-export const valuesOf = <T extends number | string>(held: ValueSchedule<T> | undefined): readonly T[] => held?.points.map(({ value }) => value) ?? [];
+export const valuesOf = <T extends number | string>(held: ValueSchedule<T> | undefined): readonly T[] =>
+  held?.points.map(({ value }) => value) ?? [];
 
 const isChanging = (held: ValueSchedule<number | string> | undefined): boolean => (held?.points.length ?? 0) > 1;
 
 /** Whether epochs and steps may differ in size. */
-export const changesRows = ({ batchTokens, maxLength }: HeldOptions): boolean => isChanging(batchTokens) || isChanging(maxLength);
+export const changesRows = ({ batchTokens, maxLength }: HeldOptions): boolean =>
+  isChanging(batchTokens) || isChanging(maxLength);
 
-/** Tokens of a part where the user does not say: a processor's caches hold what is smaller better, and memory grows with the part. */
+/**
+ * Tokens of a part where the user does not say: a processor's caches hold what is smaller better, and memory grows with
+ * the part.
+ */
 const PART_TOKENS = 2048;
 
 export interface RunShape {
@@ -62,25 +70,33 @@ export interface RunShape {
 }
 
 /**
- * By default the fewest parts of at most PART_TOKENS, or of one row, for the smallest step; equal parts, so a step may be a few rows
- * short. Throws ConfigError for rows that the model cannot take, or that are longer than a step.
+ * By default the fewest parts of at most PART_TOKENS, or of one row, for the smallest step; equal parts, so a step may
+ * be a few rows short. Throws ConfigError for rows that the model cannot take, or that are longer than a step.
  */
 export function runShape({ accumulate: given }: StageOptions, held: HeldOptions, longest: number): RunShape {
   const lengths = valuesOf(held.maxLength) as readonly number[];
   const tooLong = lengths.length > 1 ? lengths.find((length) => length > longest) : undefined;
-  if (tooLong !== undefined) throw new ConfigError(`--max-length: expected at most ${longest}, the longest row of the model, got ${tooLong}. Lower it, or raise max_position_embeddings in a config.json.`);
+  if (tooLong !== undefined)
+    throw new ConfigError(
+      `--max-length: expected at most ${longest}, the longest row of the model, got ${tooLong}. Lower it, or ` +
+        "raise max_position_embeddings in a config.json.",
+    );
   const maxLength = Math.min(Math.max(...lengths), longest);
   const smallest = Math.min(...(valuesOf(held.batchTokens) as readonly number[]));
   const rows = Math.floor(smallest / (given ?? 1) / maxLength);
   if (rows < 1) {
     const part = given === undefined ? "" : ` in ${given} parts are ${Math.floor(smallest / given)} tokens, which`;
-    throw new ConfigError(`pretrain: --batch-tokens ${smallest}${part} is less than one row of --max-length ${maxLength}. Raise --batch-tokens, or lower --max-length${given === undefined ? "" : " or --accumulate"}.`);
+    throw new ConfigError(
+      `pretrain: --batch-tokens ${smallest}${part} is less than one row of --max-length ${maxLength}. Raise ` +
+        `--batch-tokens, or lower --max-length${given === undefined ? "" : " or --accumulate"}.`,
+    );
   }
   const accumulate = given ?? Math.min(rows, Math.ceil((rows * maxLength) / PART_TOKENS));
   const rowsPerPart = given === undefined ? Math.floor(rows / accumulate) : rows;
   const tokens = rowsPerPart * maxLength;
   return {
-    maxLength, accumulate,
+    maxLength,
+    accumulate,
     rowsOf: (length) => Math.floor(tokens / Math.min(length, longest)),
     partsOf: (batchTokens) => (batchTokens === smallest ? accumulate : Math.max(1, Math.round(batchTokens / tokens))),
   };
@@ -103,20 +119,33 @@ export function runStages({ held, shape, until, source, objectives, batches }: S
   const sourceOf = (window: number | undefined, ropeBase: number | undefined): Stage["source"] => {
     if (window === undefined && ropeBase === undefined) return source;
     const key = `${window} ${ropeBase}`;
-    const made = sources.get(key) ?? source.vary({ ...(window !== undefined && { window }), ...(ropeBase !== undefined && { ropeBase }) });
+    const made =
+      sources.get(key) ??
+      source.vary({ ...(window !== undefined && { window }), ...(ropeBase !== undefined && { ropeBase }) });
     sources.set(key, made);
     return made;
   };
   const at = (progress: Progress): Stage => {
-    const now: Values = Object.fromEntries(CHANGING.flatMap((key) => (held[key] === undefined ? [] : [[key, held[key].at(progress)]])));
+    const now: Values = Object.fromEntries(
+      CHANGING.flatMap((key) => (held[key] === undefined ? [] : [[key, held[key].at(progress)]])),
+    );
     const values = Object.fromEntries(Object.entries(now).filter(([key]) => isChanging(held[key as Changing])));
     const key = JSON.stringify(values);
     const known = stages.get(key);
     if (known !== undefined) return known;
-    const { batchTokens, maxLength, window, ropeBase, objective } = now as { readonly batchTokens: number; readonly maxLength: number; readonly window?: number; readonly ropeBase?: number; readonly objective: string };
+    const { batchTokens, maxLength, window, ropeBase, objective } = now as {
+      readonly batchTokens: number;
+      readonly maxLength: number;
+      readonly window?: number;
+      readonly ropeBase?: number;
+      readonly objective: string;
+    };
     const stage: Stage = {
-      source: sourceOf(window, ropeBase), objective: objectives.get(objective) as Objective, batches: batches.get(Math.min(maxLength, shape.maxLength)) as PackedBatches,
-      accumulate: shape.partsOf(batchTokens), values,
+      source: sourceOf(window, ropeBase),
+      objective: objectives.get(objective) as Objective,
+      batches: batches.get(Math.min(maxLength, shape.maxLength)) as PackedBatches,
+      accumulate: shape.partsOf(batchTokens),
+      values,
     };
     stages.set(key, stage);
     return stage;
@@ -124,7 +153,10 @@ export function runStages({ held, shape, until, source, objectives, batches }: S
   return { all: [...new Set(places(held, until).map(at))], at };
 }
 
-/** Progress at which something may change, in order; in a run of tokens or time, where steps and shares go their own ways, all pairs of them. */
+/**
+ * Progress at which something may change, in order; in a run of tokens or time, where steps and shares go their own
+ * ways, all pairs of them.
+ */
 function places(held: HeldOptions, until: Until): readonly Progress[] {
   const all = [0, ...CHANGING.flatMap((key) => (held[key]?.points ?? []).map(({ at }) => at))].sort((a, b) => a - b);
   const shares = all.filter((at) => at <= 1);
@@ -132,15 +164,22 @@ function places(held: HeldOptions, until: Until): readonly Progress[] {
   if (!("steps" in until)) return shares.flatMap((share) => steps.map((step): Progress => ({ step, share })));
   const total = until.steps;
   const around = [...shares.flatMap((share) => [-1, 0, 1].map((d) => Math.round(share * total) + d)), ...steps];
-  return around.filter((step) => step >= 0 && step < total).sort((a, b) => a - b).map((step): Progress => ({ step, share: step / total }));
+  return around
+    .filter((step) => step >= 0 && step < total)
+    .sort((a, b) => a - b)
+    .map((step): Progress => ({ step, share: step / total }));
 }
 
 /** What changes, in words: `window 0:64,0.5:128`. Nothing where nothing does. */
 export function stagesInWords(held: HeldOptions): string {
-  return CHANGING.filter((key) => isChanging(held[key])).map((key) => `${kebab(key)} ${held[key]?.points.map(({ at, value }) => `${at}:${value}`).join(",")}`).join("; ");
+  return CHANGING.filter((key) => isChanging(held[key]))
+    .map((key) => `${kebab(key)} ${held[key]?.points.map(({ at, value }) => `${at}:${value}`).join(",")}`)
+    .join("; ");
 }
 
 /** The values of a stage as a row of the record tells them where it begins; nothing in other rows. */
 export function toldIn(row: Readonly<Record<string, unknown>>): string {
-  return CHANGING.flatMap((key) => (typeof row[key] === "number" || typeof row[key] === "string" ? [`${kebab(key)} ${row[key]}`] : [])).join(", ");
+  return CHANGING.flatMap((key) =>
+    typeof row[key] === "number" || typeof row[key] === "string" ? [`${kebab(key)} ${row[key]}`] : [],
+  ).join(", ");
 }

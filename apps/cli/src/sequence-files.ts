@@ -1,9 +1,10 @@
 /**
- * Sequences of files, read twice: once for names, lengths and mistakes, before anything is computed; once for the sequences themselves.
+ * Sequences of files, read twice: once for names, lengths and mistakes, before anything is computed; once for the
+ * sequences themselves.
  *
- * FASTA, or text: a line of plain text, a row of JSONL, CSV, TSV or Parquet. A sequence's id is the first word of its header; of
- * text, the number of its line or row. Ids are made unique in the order of the files: an id that was there before gets `#2`, `#3`, …,
- * and a record without one is `record-7` by its number. Memory: ids and lengths.
+ * FASTA, or text: a line of plain text, a row of JSONL, CSV, TSV or Parquet. A sequence's id is the first word of its
+ * header; of text, the number of its line or row. Ids are made unique in the order of the files: an id that was there
+ * before gets `#2`, `#3`, …, and a record without one is `record-7` by its number. Memory: ids and lengths.
  */
 import { readDocuments, readFasta, resolveSources, type DataSource } from "@cloze/data/node";
 import { ConfigError, FormatError } from "@cloze/errors";
@@ -28,13 +29,22 @@ export interface SequenceFiles {
 }
 
 /** Throws FormatError for a record without residues, ConfigError for no records at all. */
-export async function readSequenceFiles(files: readonly string[], tokenizer: Tokenizer, path: (given: string) => string, options: SequenceFileOptions = {}): Promise<SequenceFiles> {
+export async function readSequenceFiles(
+  files: readonly string[],
+  tokenizer: Tokenizer,
+  path: (given: string) => string,
+  options: SequenceFileOptions = {},
+): Promise<SequenceFiles> {
   const ids: string[] = [];
   const lengths: number[] = [];
   const taken = new Set<string>();
   const counter = new IssueCounter();
   const noun = isTextTokenizer(tokenizer) ? "tokens" : "residues";
-  const sources = (await Promise.all(files.map(async (file) => (await resolveSources([path(file)])).map((source) => ({ file, source }))))).flat();
+  const sources = (
+    await Promise.all(
+      files.map(async (file) => (await resolveSources([path(file)])).map((source) => ({ file, source }))),
+    )
+  ).flat();
   let duplicates = 0;
   let unnamed = 0;
   for (const { file, source } of sources) {
@@ -47,7 +57,8 @@ export async function readSequenceFiles(files: readonly string[], tokenizer: Tok
       if (word === "") unnamed++;
       if (id !== name) duplicates++;
       const encoded = tokenizer.encode(text, { special: false });
-      if (encoded.ids.length === 0) throw new FormatError(file, `record ${record} (${name})`, `expected ${noun}, got none. Remove the record.`);
+      if (encoded.ids.length === 0)
+        throw new FormatError(file, `record ${record} (${name})`, `expected ${noun}, got none. Remove the record.`);
       counter.add(encoded.issues);
       taken.add(id);
       ids.push(id);
@@ -56,8 +67,14 @@ export async function readSequenceFiles(files: readonly string[], tokenizer: Tok
   }
   if (ids.length === 0) throw new ConfigError(`${files.join(", ")}: expected at least one sequence, got none.`);
   return {
-    ids, lengths, duplicates, unnamed, issues: counter.issues(),
-    async *texts() { for (const { source } of sources) for await (const { text } of recordsOf(source, options)) yield text; },
+    ids,
+    lengths,
+    duplicates,
+    unnamed,
+    issues: counter.issues(),
+    async *texts() {
+      for (const { source } of sources) for await (const { text } of recordsOf(source, options)) yield text;
+    },
   };
 }
 
@@ -68,12 +85,17 @@ function free(name: string, taken: ReadonlySet<string>): string {
   return `${name}#${n}`;
 }
 
-async function* recordsOf(source: DataSource, { field }: SequenceFileOptions): AsyncGenerator<{ readonly header: string; readonly text: string }> {
+async function* recordsOf(
+  source: DataSource,
+  { field }: SequenceFileOptions,
+): AsyncGenerator<{ readonly header: string; readonly text: string }> {
   if (source.format === "fasta" && "path" in source.place) {
     const decoder = new TextDecoder();
-    for await (const { header, sequence } of readFasta(source.place.path).records()) yield { header, text: decoder.decode(sequence) };
+    for await (const { header, sequence } of readFasta(source.place.path).records())
+      yield { header, text: decoder.decode(sequence) };
     return;
   }
   const reader = readDocuments(source, { documents: "line", ...(field !== undefined && { field }) });
-  for await (const { sentences, place } of reader.documents()) yield { header: String(place), text: sentences.join(" ") };
+  for await (const { sentences, place } of reader.documents())
+    yield { header: String(place), text: sentences.join(" ") };
 }

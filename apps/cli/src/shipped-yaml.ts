@@ -1,4 +1,7 @@
-/** YAML files that come along in a folder of the package and are asked for by name, beside a person's own, asked for by path. */
+/**
+ * YAML files that come along in a folder of the package and are asked for by name, beside a person's own, asked for by
+ * path.
+ */
 import { readFile, readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "@cloze/errors";
@@ -19,18 +22,34 @@ const placeOf = ({ folder }: ShippedYaml): string => fileURLToPath(new URL(`../$
 
 /** Names of those that come along; numbers within names by size. */
 export async function shippedNames(kind: ShippedYaml): Promise<readonly string[]> {
-  return (await readdir(placeOf(kind))).filter((file) => file.endsWith(EXTENSION)).map((file) => file.slice(0, -EXTENSION.length)).sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+  return (await readdir(placeOf(kind)))
+    .filter((file) => file.endsWith(EXTENSION))
+    .map((file) => file.slice(0, -EXTENSION.length))
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
 }
 
 /** One by its name, or a person's own by its file. Throws ConfigError for what is neither. */
-export async function readShipped(given: string, kind: ShippedYaml, path: (given: string) => string): Promise<{ readonly text: string; readonly file: string }> {
+export async function readShipped(
+  given: string,
+  kind: ShippedYaml,
+  path: (given: string) => string,
+): Promise<{ readonly text: string; readonly file: string }> {
   const { what, help } = kind;
   const isFile = /\.ya?ml$|[/\\]/.test(given);
   const file = isFile ? path(given) : placeOf(kind) + given + EXTENSION;
   const text = await readFile(file, "utf8").catch(async (cause: NodeJS.ErrnoException) => {
-    if (isFile) throw new ConfigError(`${what} ${given}: expected a YAML file there, got ${cause.code === "ENOENT" ? "nothing" : cause.message}. ${help}`, { cause });
+    if (isFile)
+      throw new ConfigError(
+        `${what} ${given}: expected a YAML file there, got ` +
+          `${cause.code === "ENOENT" ? "nothing" : cause.message}. ${help}`,
+        { cause },
+      );
     const names = await shippedNames(kind);
-    throw new ConfigError(`${what} ${given}: expected one of ${names.join(", ")}, or a .yaml file, got neither.${didYouMean(given, names)} ${help}`, { cause });
+    throw new ConfigError(
+      `${what} ${given}: expected one of ${names.join(", ")}, or a .yaml file, got ` +
+        `neither.${didYouMean(given, names)} ${help}`,
+      { cause },
+    );
   });
   return { text, file };
 }

@@ -40,16 +40,25 @@ export interface SpeedrunRecord {
   readonly results: readonly SpeedrunResult[];
 }
 
-const RECORDS: ShippedYaml = { folder: "speedrun", what: "speedrun", help: "bench/speedrun/README.md says what is in one." };
+const RECORDS: ShippedYaml = {
+  folder: "speedrun",
+  what: "speedrun",
+  help: "bench/speedrun/README.md says what is in one.",
+};
 const LONGEST_NAME = 20;
 
 /** All records that come along. */
 export async function speedrunRecords(): Promise<readonly SpeedrunRecord[]> {
-  return Promise.all((await shippedNames(RECORDS)).map(async (name) => (await openRecord(name, (given) => given)).record));
+  return Promise.all(
+    (await shippedNames(RECORDS)).map(async (name) => (await openRecord(name, (given) => given)).record),
+  );
 }
 
 /** A record by its name, or one's own by its file. */
-export async function openRecord(given: string, path: (given: string) => string): Promise<{ readonly record: SpeedrunRecord; readonly file: string }> {
+export async function openRecord(
+  given: string,
+  path: (given: string) => string,
+): Promise<{ readonly record: SpeedrunRecord; readonly file: string }> {
   const { text, file } = await readShipped(given, RECORDS, path);
   return { record: await parseRecord(text, given), file };
 }
@@ -60,7 +69,13 @@ export async function parseRecord(text: string, file: string): Promise<SpeedrunR
   const recipe = await parseConfig(text, file, PRETRAIN_OPTIONS, "recipe");
   const whole = parse(text) as Readonly<Record<string, unknown>>;
   const name = basename(file).replace(/\.ya?ml$/, "");
-  const fail = (key: string, expected: string, got: unknown): never => { throw new FormatError(file, key, `expected ${expected}, got ${got === undefined || got === null ? "nothing" : JSON.stringify(got)}.`); };
+  const fail = (key: string, expected: string, got: unknown): never => {
+    throw new FormatError(
+      file,
+      key,
+      `expected ${expected}, got ${got === undefined || got === null ? "nothing" : JSON.stringify(got)}.`,
+    );
+  };
   const said = (key: string): string => {
     const value = whole[key];
     return typeof value === "string" && value.trim() !== "" ? value.trim() : fail(key, "a text", value);
@@ -72,23 +87,37 @@ export async function parseRecord(text: string, file: string): Promise<SpeedrunR
   if (unknown !== undefined) fail(unknown, "no key but who, date, changed, recipe and results", whole[unknown]);
   if (!/^\d{4}-\d\d-\d\d$/.test(date)) fail("date", "YYYY-MM-DD", date);
   if (results !== null && !Array.isArray(results)) fail("results", "a list", results);
-  const read = ((results ?? []) as readonly unknown[]).map((result, i) => parseResult(result, (key, expected, got) => fail(`results[${i}].${key}`, expected, got)));
+  const read = ((results ?? []) as readonly unknown[]).map((result, i) =>
+    parseResult(result, (key, expected, got) => fail(`results[${i}].${key}`, expected, got)),
+  );
   const twice = read.find(({ seed }, i) => read.findIndex((other) => other.seed === seed) !== i);
   if (twice !== undefined) fail("results", "each seed once", twice.seed);
   return { name, who: said("who"), date, changed: said("changed"), recipe, results: read };
 }
 
 function parseResult(result: unknown, fail: (key: string, expected: string, got: unknown) => never): SpeedrunResult {
-  const given = (typeof result === "object" && result !== null ? result : fail("seed", "a map", result)) as Readonly<Record<string, unknown>>;
+  const given = (typeof result === "object" && result !== null ? result : fail("seed", "a map", result)) as Readonly<
+    Record<string, unknown>
+  >;
   const number = (key: "seed" | "loss" | "steps" | "tokens" | "seconds"): number => {
     const value = given[key];
-    return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : fail(key, "a number from 0", value);
+    return typeof value === "number" && Number.isFinite(value) && value >= 0
+      ? value
+      : fail(key, "a number from 0", value);
   };
   const word = (key: "machine" | "version"): string => {
     const value = given[key];
     return typeof value === "string" ? value : fail(key, "a text", value);
   };
-  return { seed: number("seed"), loss: number("loss"), steps: number("steps"), tokens: number("tokens"), seconds: number("seconds"), machine: word("machine"), version: word("version") };
+  return {
+    seed: number("seed"),
+    loss: number("loss"),
+    steps: number("steps"),
+    tokens: number("tokens"),
+    seconds: number("seconds"),
+    machine: word("machine"),
+    version: word("version"),
+  };
 }
 
 /** Puts results into a record's file, in the order of their seeds; the rest of it stays as it is. */

@@ -1,8 +1,9 @@
 /**
  * The rules of the small benchmark, as code; bench/speedrun/README.md has them in words.
  *
- * Data, split, validation mask and longest row are the same for all; a recipe trains at most 850,000 parameters on at most 1,228,800
- * tokens, which are the positions of its batches. The fewer it needs to reach the target loss, the better.
+ * Data, split, validation mask and longest row are the same for all; a recipe trains at most 850,000 parameters on at
+ * most 1,228,800 tokens, which are the positions of its batches. The fewer it needs to reach the target loss, the
+ * better.
  */
 import { ConfigError } from "@cloze/errors";
 import { SAMPLE_NAME } from "./data-sources.ts";
@@ -27,33 +28,94 @@ const FIXED: Readonly<Record<string, OptionValue>> = { data: [SAMPLE_NAME], toke
 
 /** What a record may not say: it would change the data or the measure, or is no part of a recipe. */
 const CLOSED: ReadonlySet<string> = new Set([
-  ...Object.keys(FIXED), "format", "field", "documents", "header", "quotes", "seed", "epochs", "tokens", "budget", "evalEvery", "saveEvery", "keep", "out", "from", "backend", "threads", "tune", "price", "prices", "peakTflops",
+  ...Object.keys(FIXED),
+  "format",
+  "field",
+  "documents",
+  "header",
+  "quotes",
+  "seed",
+  "epochs",
+  "tokens",
+  "budget",
+  "evalEvery",
+  "saveEvery",
+  "keep",
+  "out",
+  "from",
+  "backend",
+  "threads",
+  "tune",
+  "price",
+  "prices",
+  "peakTflops",
 ]);
 
 /** All options of a record that were given, the fixed ones among them. Throws ConfigError for what the rules close. */
-export function optionsOfRecord({ name, recipe }: Pick<SpeedrunRecord, "name" | "recipe">): ReadonlyMap<string, OptionValue> {
+export function optionsOfRecord({
+  name,
+  recipe,
+}: Pick<SpeedrunRecord, "name" | "recipe">): ReadonlyMap<string, OptionValue> {
   const closed = [...recipe.keys()].find((key) => CLOSED.has(key));
-  if (closed !== undefined) throw new ConfigError(`${name}, recipe: expected no ${kebab(closed)}, which is the same for all records or no part of a recipe. Leave it out.`);
-  if (!recipe.has("steps")) throw new ConfigError(`${name}, recipe: expected steps, after which the target is reached, got none.`);
-  if (!recipe.has("model") || String(recipe.get("model")).endsWith(".json")) throw new ConfigError(`${name}, recipe: expected a model by its name, changed by model-options, so that one file is enough, got ${String(recipe.get("model") ?? "none")}.`);
-  const given = new Map<string, OptionValue>([["maxLength", ROW], ["batchTokens", 4096], ["accumulate", 1], ...recipe, ...Object.entries(FIXED)]);
+  if (closed !== undefined)
+    throw new ConfigError(
+      `${name}, recipe: expected no ${kebab(closed)}, which is the same for all records or no part of a recipe. ` +
+        "Leave it out.",
+    );
+  if (!recipe.has("steps"))
+    throw new ConfigError(`${name}, recipe: expected steps, after which the target is reached, got none.`);
+  if (!recipe.has("model") || String(recipe.get("model")).endsWith(".json"))
+    throw new ConfigError(
+      `${name}, recipe: expected a model by its name, changed by model-options, so that one file is enough, got ` +
+        `${String(recipe.get("model") ?? "none")}.`,
+    );
+  const given = new Map<string, OptionValue>([
+    ["maxLength", ROW],
+    ["batchTokens", 4096],
+    ["accumulate", 1],
+    ...recipe,
+    ...Object.entries(FIXED),
+  ]);
   const lengths = valuesOf(heldOptions(pretrainOptions(given)).maxLength).map(Number);
   const longest = Math.max(...lengths);
-  if (longest !== ROW) throw new ConfigError(`${name}, recipe: expected a max-length that ends at, or passes, ${ROW} and never more, since validation is over rows of that length, got ${longest}.`);
+  if (longest !== ROW)
+    throw new ConfigError(
+      `${name}, recipe: expected a max-length that ends at, or passes, ${ROW} and never more, since validation ` +
+        `is over rows of that length, got ${longest}.`,
+    );
   return given;
 }
 
 /** Parameters and tokens of a record, within the limits. Throws ConfigError where they are not. */
-export async function checkedFigures(record: Pick<SpeedrunRecord, "name" | "recipe">, where: { readonly path: (given: string) => string; readonly cwd: string }): Promise<{ readonly parameters: number; readonly tokens: number; readonly steps: number }> {
+export async function checkedFigures(
+  record: Pick<SpeedrunRecord, "name" | "recipe">,
+  where: { readonly path: (given: string) => string; readonly cwd: string },
+): Promise<{ readonly parameters: number; readonly tokens: number; readonly steps: number }> {
   const options = optionsOfRecord(record);
-  const { parameters, tokens = NaN, steps = NaN } = await recipeFigures({ name: record.name, summary: "", header: [], options }, where);
-  for (const [what, count, most] of [["parameters", parameters, MOST_PARAMETERS], ["tokens", tokens, MOST_TOKENS]] as const) {
-    if (!(count <= most)) throw new ConfigError(`${record.name}, recipe: expected at most ${most} ${what}, got ${count}. Make ${what === "parameters" ? "the model smaller by model-options" : "it shorter by steps or batch-tokens"}.`);
+  const {
+    parameters,
+    tokens = NaN,
+    steps = NaN,
+  } = await recipeFigures({ name: record.name, summary: "", header: [], options }, where);
+  for (const [what, count, most] of [
+    ["parameters", parameters, MOST_PARAMETERS],
+    ["tokens", tokens, MOST_TOKENS],
+  ] as const) {
+    if (!(count <= most))
+      throw new ConfigError(
+        `${record.name}, recipe: expected at most ${most} ${what}, got ${count}. Make ` +
+          `${what === "parameters" ? "the model smaller by model-options" : "it shorter by steps or batch-tokens"}.`,
+      );
   }
   return { parameters, tokens, steps };
 }
 
-export const runOptions = (record: Pick<SpeedrunRecord, "name" | "recipe">): { readonly options: ReturnType<typeof pretrainOptions>; readonly given: ReadonlySet<string> } => {
+export const runOptions = (
+  record: Pick<SpeedrunRecord, "name" | "recipe">,
+): { readonly options: ReturnType<typeof pretrainOptions>; readonly given: ReadonlySet<string> } => {
   const given = optionsOfRecord(record);
-  return { options: pretrainOptions(given), given: new Set([...given.keys()].filter((key) => key in PRETRAIN_OPTIONS)) };
+  return {
+    options: pretrainOptions(given),
+    given: new Set([...given.keys()].filter((key) => key in PRETRAIN_OPTIONS)),
+  };
 };

@@ -15,7 +15,9 @@ export interface Standing {
   /** Over seeds; undefined without results. */
   readonly mean: number | undefined;
   readonly deviation: number | undefined;
-  /** One-sided, against the target; undefined for fewer than two seeds, and for the baseline, whose mean is the target. */
+  /**
+   * One-sided, against the target; undefined for fewer than two seeds, and for the baseline, whose mean is the target.
+   */
   readonly p: number | undefined;
 }
 
@@ -32,16 +34,27 @@ type Where = Parameters<typeof checkedFigures>[1];
 export async function standings(records: readonly SpeedrunRecord[], where: Where): Promise<Standings> {
   const baseline = records.find(({ name }) => name === BASELINE);
   const target = baseline === undefined || baseline.results.length === 0 ? undefined : mean(lossesOf(baseline));
-  const rows = await Promise.all(records.map(async (record): Promise<Omit<Standing, "place">> => {
-    const losses = lossesOf(record);
-    const figures = await checkedFigures(record, where);
-    const test = losses.length > 1 ? oneSidedTTest(losses, target ?? 0) : undefined;
-    return { record, ...figures, mean: losses.length > 0 ? mean(losses) : undefined, deviation: test?.deviation, p: target === undefined || record.name === BASELINE ? undefined : test?.p };
-  }));
-  const reaches = ({ p, record }: Omit<Standing, "place">): boolean => p !== undefined && p < LARGEST_P && record.results.length >= LEAST_SEEDS;
+  const rows = await Promise.all(
+    records.map(async (record): Promise<Omit<Standing, "place">> => {
+      const losses = lossesOf(record);
+      const figures = await checkedFigures(record, where);
+      const test = losses.length > 1 ? oneSidedTTest(losses, target ?? 0) : undefined;
+      return {
+        record,
+        ...figures,
+        mean: losses.length > 0 ? mean(losses) : undefined,
+        deviation: test?.deviation,
+        p: target === undefined || record.name === BASELINE ? undefined : test?.p,
+      };
+    }),
+  );
+  const reaches = ({ p, record }: Omit<Standing, "place">): boolean =>
+    p !== undefined && p < LARGEST_P && record.results.length >= LEAST_SEEDS;
   const sorted = [
     ...rows.filter(reaches).sort((a, b) => a.tokens - b.tokens || (a.mean as number) - (b.mean as number)),
-    ...rows.filter((row) => !reaches(row)).sort((a, b) => (a.mean ?? Infinity) - (b.mean ?? Infinity) || (a.record.name < b.record.name ? -1 : 1)),
+    ...rows
+      .filter((row) => !reaches(row))
+      .sort((a, b) => (a.mean ?? Infinity) - (b.mean ?? Infinity) || (a.record.name < b.record.name ? -1 : 1)),
   ];
   return { target, rows: sorted.map((row, i) => ({ ...row, place: reaches(row) ? i + 1 : undefined })) };
 }
@@ -53,19 +66,50 @@ const HEAD = ["#", "record", "tokens", "loss", "seeds", "p", "date"] as const;
 
 /** At most 80 columns. */
 export function standingsText({ target, rows }: Standings): readonly string[] {
-  const cells = rows.map((row) => [place(row), row.record.name, integer(row.tokens), loss(row, "±"), String(row.record.results.length), chance(row), row.record.date]);
+  const cells = rows.map((row) => [
+    place(row),
+    row.record.name,
+    integer(row.tokens),
+    loss(row, "±"),
+    String(row.record.results.length),
+    chance(row),
+    row.record.date,
+  ]);
   return [targetLine(target), "", ...columns([HEAD, ...cells], [0, 2, 4])];
 }
 
 /** The same for a page, with what is new in each. */
 export function standingsMarkdown({ target, rows }: Standings): readonly string[] {
-  const cells = rows.map((row) => [place(row), row.record.name, row.record.changed.replaceAll(/\s+/g, " ").replaceAll("|", "\\|"), integer(row.steps), integer(row.tokens), loss(row, "±"), String(row.record.results.length), chance(row), row.record.who, row.record.date]);
-  return [targetLine(target), "", "| # | record | what is new | steps | tokens | loss | seeds | p | who | date |", "|---|---|---|---|---|---|---|---|---|---|", ...cells.map((row) => `| ${row.join(" | ")} |`)];
+  const cells = rows.map((row) => [
+    place(row),
+    row.record.name,
+    row.record.changed.replaceAll(/\s+/g, " ").replaceAll("|", "\\|"),
+    integer(row.steps),
+    integer(row.tokens),
+    loss(row, "±"),
+    String(row.record.results.length),
+    chance(row),
+    row.record.who,
+    row.record.date,
+  ]);
+  return [
+    targetLine(target),
+    "",
+    "| # | record | what is new | steps | tokens | loss | seeds | p | who | date |",
+    "|---|---|---|---|---|---|---|---|---|---|",
+    ...cells.map((row) => `| ${row.join(" | ")} |`),
+  ];
 }
 
-const targetLine = (target: number | undefined): string => (target === undefined ? `Target: the mean loss of ${BASELINE}, which has not been run.` : `Target: ${target.toFixed(4)}, the mean loss of ${BASELINE}.`);
+const targetLine = (target: number | undefined): string =>
+  target === undefined
+    ? `Target: the mean loss of ${BASELINE}, which has not been run.`
+    : `Target: ${target.toFixed(4)}, the mean loss of ${BASELINE}.`;
 const place = (row: Standing): string => (row.place === undefined ? "-" : String(row.place));
-const loss = ({ mean: value, deviation }: Standing, sign: string): string => (value === undefined ? "not run" : `${value.toFixed(4)}${deviation === undefined ? "" : ` ${sign} ${deviation.toFixed(4)}`}`);
+const loss = ({ mean: value, deviation }: Standing, sign: string): string =>
+  value === undefined
+    ? "not run"
+    : `${value.toFixed(4)}${deviation === undefined ? "" : ` ${sign} ${deviation.toFixed(4)}`}`;
 
 function chance({ p, record }: Standing): string {
   if (record.name === BASELINE && record.results.length > 0) return "target";

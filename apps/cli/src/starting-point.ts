@@ -9,7 +9,14 @@ import type { Tokenizer } from "@cloze/tokenizer";
 import { loadTrainerState, newestCheckpoint, type TrainOptions, type Weights } from "@cloze/trainer";
 import { loadModel, type LoadedModel } from "./model-files.ts";
 import { readObject } from "./options.ts";
-import { madeFor, modelSource, parametersOfSource, sourceOfModel, type ModelRequest, type VariedSource } from "./model-sources.ts";
+import {
+  madeFor,
+  modelSource,
+  parametersOfSource,
+  sourceOfModel,
+  type ModelRequest,
+  type VariedSource,
+} from "./model-sources.ts";
 import { loadFor } from "./resize-vocabulary.ts";
 import { checkpointFolder } from "./run-folder.ts";
 
@@ -22,7 +29,13 @@ export interface StartingPoint extends Pick<TrainOptions, "weights" | "resume" |
 }
 
 export interface StartRequest {
-  readonly options: { readonly model: string; readonly modelOptions: string; readonly from: string | undefined; readonly seed: number; readonly zeroInitHead: boolean };
+  readonly options: {
+    readonly model: string;
+    readonly modelOptions: string;
+    readonly from: string | undefined;
+    readonly seed: number;
+    readonly zeroInitHead: boolean;
+  };
   /** Whether `--model` was said, and not only its default. */
   readonly modelGiven: boolean;
   readonly objective: Objective;
@@ -34,7 +47,16 @@ export interface StartRequest {
 }
 
 /** The model and its weights: of the newest checkpoint of the run, of `--from`, or new ones. */
-export async function startingPoint({ options, modelGiven, objective, tokenizer, run, resuming, path, cwd }: StartRequest): Promise<StartingPoint> {
+export async function startingPoint({
+  options,
+  modelGiven,
+  objective,
+  tokenizer,
+  run,
+  resuming,
+  path,
+  cwd,
+}: StartRequest): Promise<StartingPoint> {
   const dir = resuming ? await newestCheckpoint(run) : undefined;
   const modelOptions = readObject(options.modelOptions);
   const request = { model: options.model, modelOptions, path, ...madeFor(tokenizer, options.model) };
@@ -43,20 +65,47 @@ export async function startingPoint({ options, modelGiven, objective, tokenizer,
     const loaded = await loadModel(dir);
     const source = sourceFor(objective, options.from ?? options.model, loaded);
     const { weights, missing } = weightsFrom(loaded, source, objective, options);
-    if (missing.length > 0) throw new FormatError(dir, `tensor "${missing[0]}"`, "expected this parameter, got no such tensor. Was the checkpoint changed? Remove it to resume from the one before.");
-    return { source, weights, resume: { optimizer, state, dir }, said: [`resuming ${relative(cwd, run) || run} after step ${state.step}`] };
+    if (missing.length > 0)
+      throw new FormatError(
+        dir,
+        `tensor "${missing[0]}"`,
+        "expected this parameter, got no such tensor. Was the checkpoint changed? Remove it to resume from the " +
+          "one before.",
+      );
+    return {
+      source,
+      weights,
+      resume: { optimizer, state, dir },
+      said: [`resuming ${relative(cwd, run) || run} after step ${state.step}`],
+    };
   }
   // A run that was killed before its first checkpoint begins again, on the same numbers.
   const restart = resuming;
   if (options.from === undefined) {
     const source = await newSource(objective, { ...request, zeroInitHead: options.zeroInitHead });
-    return { source, weights: initialize(parametersOfSource(source, objective.requires), options.seed), restart, said: [] };
+    return {
+      source,
+      weights: initialize(parametersOfSource(source, objective.requires), options.seed),
+      restart,
+      said: [],
+    };
   }
-  if (!modelGiven && Object.keys(modelOptions).length > 0) throw new ConfigError("--model-options: with --from expected --model, whose keys are changed, got none. Name the model too, or leave --model-options out.");
+  if (!modelGiven && Object.keys(modelOptions).length > 0)
+    throw new ConfigError(
+      "--model-options: with --from expected --model, whose keys are changed, got none. Name the model too, or " +
+        "leave --model-options out.",
+    );
   const { loaded, said } = await loadFor(await checkpointFolder(path(options.from)), tokenizer, options.seed);
-  const source = modelGiven ? await newSource(objective, { ...request, zeroInitHead: false }) : sourceFor(objective, options.from, loaded);
+  const source = modelGiven
+    ? await newSource(objective, { ...request, zeroInitHead: false })
+    : sourceFor(objective, options.from, loaded);
   const { weights, missing } = weightsFrom(loaded, source, objective, options);
-  return { source, weights, restart, said: [...said, ...(missing.length > 0 ? [`${options.from} has no ${missing.join(", ")}: new ones`] : [])] };
+  return {
+    source,
+    weights,
+    restart,
+    said: [...said, ...(missing.length > 0 ? [`${options.from} has no ${missing.join(", ")}: new ones`] : [])],
+  };
 }
 
 async function newSource(objective: Objective, request: ModelRequest): Promise<Source> {
@@ -71,14 +120,25 @@ function sourceFor(objective: Objective, name: string, loaded: LoadedModel): Sou
 }
 
 /** A checkpoint's tensors for a model's parameters; new ones for what it has not. */
-function weightsFrom(loaded: LoadedModel, source: Source, { requires }: Objective, { model, seed }: StartRequest["options"]): { readonly weights: Weights; readonly missing: readonly string[] } {
+function weightsFrom(
+  loaded: LoadedModel,
+  source: Source,
+  { requires }: Objective,
+  { model, seed }: StartRequest["options"],
+): { readonly weights: Weights; readonly missing: readonly string[] } {
   const parameters = parametersOfSource(source, requires);
   const missing = new Map([...parameters].filter(([name]) => loaded.weights[name] === undefined));
   const fresh = initialize(missing, seed);
   const weights: Record<string, HostTensor> = {};
   for (const [name, { shape }] of parameters) {
     const tensor = (loaded.weights[name] ?? fresh[name]) as HostTensor;
-    if (!sameShape(tensor.shape, shape)) throw new FormatError(loaded.dir, `tensor "${name}"`, `expected ${showShape(shape)} for --model ${model}, got ${showShape(tensor.shape)}. Leave --model out to take the checkpoint's own.`);
+    if (!sameShape(tensor.shape, shape))
+      throw new FormatError(
+        loaded.dir,
+        `tensor "${name}"`,
+        `expected ${showShape(shape)} for --model ${model}, got ${showShape(tensor.shape)}. Leave --model out to ` +
+          "take the checkpoint's own.",
+      );
     weights[name] = tensor;
   }
   return { weights, missing: [...missing.keys()] };

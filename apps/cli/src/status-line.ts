@@ -3,7 +3,8 @@
  *
  *     [=========>            ]   42%  uniref50.fasta.gz  12,300 sequences
  *
- * ASCII and no escape codes, so that NO_COLOR and dumb terminals see the same. For training see the trainer's own progress.
+ * ASCII and no escape codes, so that NO_COLOR and dumb terminals see the same. For training see the trainer's own
+ * progress.
  */
 import type { OutputStream } from "./io.ts";
 

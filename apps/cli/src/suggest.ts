@@ -9,7 +9,8 @@ export function editDistance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1];
       let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + (same ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
       row.push(cost);
     }
     before = last;
@@ -18,14 +19,17 @@ export function editDistance(a: string, b: string): number {
   return last[b.length] ?? 0;
 }
 
-/** The candidate that was probably meant: at most a third of its letters wrong, or one that begins with what was typed. */
+/**
+ * The candidate that was probably meant: at most a third of its letters wrong, or one that begins with what was typed.
+ */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let least = Infinity;
   const typed = word.toLowerCase();
   for (const candidate of candidates) {
     const distance = editDistance(typed, candidate.toLowerCase());
-    if (distance < least && distance <= Math.max(1, Math.round(Math.max(typed.length, candidate.length) / 3))) [best, least] = [candidate, distance];
+    if (distance < least && distance <= Math.max(1, Math.round(Math.max(typed.length, candidate.length) / 3)))
+      [best, least] = [candidate, distance];
   }
   if (best !== undefined || typed.length < 3) return best;
   return [...candidates].find((candidate) => candidate.startsWith(typed));

@@ -16,7 +16,11 @@ const exists = async (path: string): Promise<boolean> => (await stat(path).catch
 export async function taskFolder(folder: string): Promise<string> {
   if (await exists(join(folder, "model", TASK_FILE))) return join(folder, "model");
   const seeds = join(folder, "seed-0", "model");
-  if (await exists(join(seeds, TASK_FILE))) throw new ConfigError(`${folder}: expected one model, got a run of several seeds. Name one of them, such as ${relative(process.cwd(), join(folder, "seed-0"))}`);
+  if (await exists(join(seeds, TASK_FILE)))
+    throw new ConfigError(
+      `${folder}: expected one model, got a run of several seeds. Name one of them, such as ` +
+        `${relative(process.cwd(), join(folder, "seed-0"))}`,
+    );
   return checkpointFolder(folder);
 }
 
@@ -33,7 +37,10 @@ export interface OpenedTask {
 const USUAL_LENGTH = 384;
 
 /** The task of a checkpoint folder, with its model; undefined where it is of no task (a masked language model, say). */
-export async function findTask(dir: string, loaded: LoadedModel): Promise<Pick<OpenedTask, "task" | "maxLength"> | undefined> {
+export async function findTask(
+  dir: string,
+  loaded: LoadedModel,
+): Promise<Pick<OpenedTask, "task" | "maxLength"> | undefined> {
   const file = join(dir, TASK_FILE);
   const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOENT") throw cause;
@@ -49,7 +56,12 @@ export async function openTask(folder: string): Promise<OpenedTask> {
   const dir = await taskFolder(folder);
   const loaded = await loadModel(dir);
   const found = await findTask(dir, loaded);
-  if (found === undefined) throw new ConfigError(`${dir}: expected a model that was fine-tuned for a task, got ${String((loaded.configJson["architectures"] as unknown[] | undefined)?.[0] ?? "an encoder")}. Make one with: cloze finetune --from ${folder}`);
+  if (found === undefined)
+    throw new ConfigError(
+      `${dir}: expected a model that was fine-tuned for a task, got ` +
+        `${String((loaded.configJson["architectures"] as unknown[] | undefined)?.[0] ?? "an encoder")}. Make one ` +
+        `with: cloze finetune --from ${folder}`,
+    );
   return { dir, ...found, loaded, tokenizer: await tokenizerOfFolder(dir) };
 }
 
@@ -60,9 +72,16 @@ export interface TaskCompute {
 }
 
 /** Uploads the weights. Throws ConfigError where the checkpoint lacks the head. */
-export async function startTask({ dir, task, loaded, tokenizer, maxLength }: OpenedTask, compute: TaskCompute): Promise<TaskModel> {
+export async function startTask(
+  { dir, task, loaded, tokenizer, maxLength }: OpenedTask,
+  compute: TaskCompute,
+): Promise<TaskModel> {
   const { model, weights, padId, heads } = loaded;
   const { requires } = task.head;
-  if (!hasHead(model, requires) || !heads.includes(requires)) throw new ConfigError(`${dir}: expected the weights of a head for ${task.kind}, got none. Fine-tune it first: cloze finetune --task ${task.kind} --from ${dir}`);
+  if (!hasHead(model, requires) || !heads.includes(requires))
+    throw new ConfigError(
+      `${dir}: expected the weights of a head for ${task.kind}, got none. Fine-tune it first: cloze finetune ` +
+        `--task ${task.kind} --from ${dir}`,
+    );
   return createTaskModel({ task, model, weights, tokenizer, padId, maxLength, ...compute });
 }

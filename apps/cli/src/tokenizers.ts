@@ -1,4 +1,7 @@
-/** Tokenizers by name, or from the files beside a checkpoint's weights: of residues or of text, told by what the files hold. */
+/**
+ * Tokenizers by name, or from the files beside a checkpoint's weights: of residues or of text, told by what the files
+ * hold.
+ */
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError, FormatError } from "@cloze/errors";
@@ -11,29 +14,40 @@ import { didYouMean } from "./suggest.ts";
 export const TOKENIZER_NAMES = ["esm2", "protbert", "amplify"] as const;
 
 /** What a published model of proteins was made with, told by its name; ESM-2's where its name says nothing. */
-export const tokenizerOfModel = (model: string): string => TOKENIZER_NAMES.find((name) => model.startsWith(name)) ?? "esm2";
+export const tokenizerOfModel = (model: string): string =>
+  TOKENIZER_NAMES.find((name) => model.startsWith(name)) ?? "esm2";
 
 const FILES = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"] as const;
 
-/** `name` is one of TOKENIZER_NAMES or a folder; `path` makes the folder absolute. A name wins over a folder of that name. */
+/**
+ * `name` is one of TOKENIZER_NAMES or a folder; `path` makes the folder absolute. A name wins over a folder of that
+ * name.
+ */
 export async function tokenizerFrom(name: string, path: (given: string) => string): Promise<Tokenizer> {
   const known = TOKENIZER_NAMES.find((each) => each === name);
   if (known !== undefined) return (await import("@cloze/tokenizer-protein"))[known]();
   const folder = path(name);
   const found = await stat(folder).catch(() => undefined);
   if (found === undefined) {
-    throw new ConfigError(`tokenizer: expected ${TOKENIZER_NAMES.join(", ")} or a checkpoint folder, got ${JSON.stringify(name)}, which is neither.${didYouMean(name, TOKENIZER_NAMES)}`);
+    throw new ConfigError(
+      `tokenizer: expected ${TOKENIZER_NAMES.join(", ")} or a checkpoint folder, got ${JSON.stringify(name)}, ` +
+        `which is neither.${didYouMean(name, TOKENIZER_NAMES)}`,
+    );
   }
   return tokenizerOfFolder(folder);
 }
 
 /** Whether a folder has a tokenizer's files. */
 export async function holdsTokenizer(folder: string): Promise<boolean> {
-  for (const file of ["tokenizer.json", "vocab.txt"]) if ((await stat(join(folder, file)).catch(() => undefined)) !== undefined) return true;
+  for (const file of ["tokenizer.json", "vocab.txt"])
+    if ((await stat(join(folder, file)).catch(() => undefined)) !== undefined) return true;
   return false;
 }
 
-/** The tokenizer of a checkpoint folder: a `TextTokenizer` (`isTextTokenizer`) where its vocabulary is one of word pieces or of bytes. */
+/**
+ * The tokenizer of a checkpoint folder: a `TextTokenizer` (`isTextTokenizer`) where its vocabulary is one of word
+ * pieces or of bytes.
+ */
 export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
   const files: Record<string, string> = {};
   for (const file of FILES) {
@@ -44,7 +58,9 @@ export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
     if (text !== undefined) files[file] = text;
   }
   if (!("tokenizer.json" in files) && !("vocab.txt" in files)) {
-    throw new ConfigError(`${folder}: expected tokenizer.json or vocab.txt, got neither. Copy the tokenizer's files beside the weights.`);
+    throw new ConfigError(
+      `${folder}: expected tokenizer.json or vocab.txt, got neither. Copy the tokenizer's files beside the weights.`,
+    );
   }
   try {
     const kind = await kindOf(files);
@@ -61,15 +77,28 @@ export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
 /** For what is about residues alone. Throws ConfigError when given a tokenizer of text. */
 export function proteinTokenizer(tokenizer: Tokenizer, where: string): ProteinTokenizer {
   if (isProteinTokenizer(tokenizer)) return tokenizer;
-  throw new ConfigError(`${where}: expected a tokenizer of residues (${TOKENIZER_NAMES.join(", ")}), got "${tokenizer.name}", ${tokenizer.vocabulary.length} pieces of text. Name another one.`);
+  throw new ConfigError(
+    `${where}: expected a tokenizer of residues (${TOKENIZER_NAMES.join(", ")}), got "${tokenizer.name}", ` +
+      `${tokenizer.vocabulary.length} pieces of text. Name another one.`,
+  );
 }
 
 export function isWordPiece(tokenizer: Tokenizer): tokenizer is WordPieceTokenizer {
-  return "config" in tokenizer && typeof tokenizer.config === "object" && tokenizer.config !== null && "maxWordLength" in tokenizer.config;
+  return (
+    "config" in tokenizer &&
+    typeof tokenizer.config === "object" &&
+    tokenizer.config !== null &&
+    "maxWordLength" in tokenizer.config
+  );
 }
 
 export function isBpe(tokenizer: Tokenizer): tokenizer is BpeTokenizer {
-  return "config" in tokenizer && typeof tokenizer.config === "object" && tokenizer.config !== null && "merges" in tokenizer.config;
+  return (
+    "config" in tokenizer &&
+    typeof tokenizer.config === "object" &&
+    tokenizer.config !== null &&
+    "merges" in tokenizer.config
+  );
 }
 
 export function isProteinTokenizer(tokenizer: Tokenizer): tokenizer is ProteinTokenizer {
@@ -77,9 +106,9 @@ export function isProteinTokenizer(tokenizer: Tokenizer): tokenizer is ProteinTo
 }
 
 /**
- * Which package reads these files. Our own say it themselves; else tokenizer.json's model type decides, except that WordPiece (and a lone
- * vocab.txt) may be residues, as ProtBert's is: that is told by the ordinary tokens, which for residues are single characters. So may BPE
- * without a merge.
+ * Which package reads these files. Our own say it themselves; else tokenizer.json's model type decides, except that
+ * WordPiece (and a lone vocab.txt) may be residues, as ProtBert's is: that is told by the ordinary tokens, which for
+ * residues are single characters. So may BPE without a merge.
  */
 async function kindOf(files: Readonly<Record<string, string>>): Promise<"wordpiece" | "bpe" | "protein"> {
   const { isJsonObject, readTokenizerConfig, readTokenizerJson, readVocabTxt } = await import("@cloze/tokenizer");
@@ -101,7 +130,10 @@ function isWordPart(token: string): boolean {
   return token.startsWith("##") || /^[\p{L}\p{N}]{2,}$/u.test(token);
 }
 
-/** Only fast BERT vocabularies without a single word ask for this: the class is BERT's and it lower-cases, which residues never are. */
+/**
+ * Only fast BERT vocabularies without a single word ask for this: the class is BERT's and it lower-cases, which
+ * residues never are.
+ */
 function namesAWordClass(config: JsonObject | undefined): boolean {
   const name = config?.["tokenizer_class"];
   return typeof name === "string" && name.startsWith("BertTokenizer") && config?.["do_lower_case"] === true;

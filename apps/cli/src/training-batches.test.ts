@@ -3,8 +3,16 @@ import type { Rows } from "@cloze/objective";
 import { expect, test } from "vitest";
 import { evaluationBatches, trainingBatches, type RowsRequest } from "./training-batches.ts";
 
-const documents = memoryDocuments([[[5, 6], [7]], [[8, 9, 10], [11]], [[12], [13], [14]]]);
-const asked = (rows?: Rows): RowsRequest => ({ objective: { name: "mine", ...(rows && { rows }) }, special: { pad: 0, start: 1, end: 2 }, length: 16 });
+const documents = memoryDocuments([
+  [[5, 6], [7]],
+  [[8, 9, 10], [11]],
+  [[12], [13], [14]],
+]);
+const asked = (rows?: Rows): RowsRequest => ({
+  objective: { name: "mine", ...(rows && { rows }) },
+  special: { pad: 0, start: 1, end: 2 },
+  length: 16,
+});
 
 test("an objective gets the rows that it asks for", async () => {
   const plain = await trainingBatches(documents, { ...asked(), seed: 0, rowsPerBatch: 2 }).batchAt(0);
@@ -24,11 +32,21 @@ test("an objective gets the rows that it asks for", async () => {
 
 test("pairs need documents", () => {
   const pairs = asked({ kind: "sentence-pairs", second: "random" });
-  for (const make of [() => trainingBatches(memoryDataset([[5]]), { ...pairs, seed: 0, rowsPerBatch: 1 }), () => evaluationBatches(memoryDataset([[5]]), { ...pairs, tokens: 16 })]) {
-    expect(make).toThrow(/^--objective mine: expected data with documents, .+ Give --data text files: a line is a sentence, a blank line ends a document\.$/);
+  for (const make of [
+    () => trainingBatches(memoryDataset([[5]]), { ...pairs, seed: 0, rowsPerBatch: 1 }),
+    () => evaluationBatches(memoryDataset([[5]]), { ...pairs, tokens: 16 }),
+  ]) {
+    expect(make).toThrow(
+      /^--objective mine: expected data with documents, .+ Give --data text files: a line is a sentence, a blank line ends a document\.$/,
+    );
   }
 });
 
 test("one document is not enough to evaluate random pairs on", () => {
-  expect(() => evaluationBatches(memoryDocuments([[[5], [6]]]), { ...asked({ kind: "sentence-pairs", second: "random" }), tokens: 16 })).toThrow(/at least two documents to evaluate on, .+, got 1\. Raise --valid/);
+  expect(() =>
+    evaluationBatches(memoryDocuments([[[5], [6]]]), {
+      ...asked({ kind: "sentence-pairs", second: "random" }),
+      tokens: 16,
+    }),
+  ).toThrow(/at least two documents to evaluate on, .+, got 1\. Raise --valid/);
 });

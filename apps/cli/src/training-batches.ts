@@ -1,5 +1,15 @@
 /** The rows that an objective asks for: packed sequences, or sentence pairs where the data knows its documents. */
-import { isDocumentDataset, packedBatches, paddedBatches, pairBatches, pairEvaluationBatches, type Batches, type Dataset, type DocumentDataset, type PackedBatches } from "@cloze/data";
+import {
+  isDocumentDataset,
+  packedBatches,
+  paddedBatches,
+  pairBatches,
+  pairEvaluationBatches,
+  type Batches,
+  type Dataset,
+  type DocumentDataset,
+  type PackedBatches,
+} from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import type { Objective } from "@cloze/objective";
 import type { framingOf } from "./training-data.ts";
@@ -12,24 +22,56 @@ export interface RowsRequest {
 }
 
 /** What the examples of text have to be. */
-export const unitOf = ({ rows = "sequences" }: Pick<Objective, "rows">): "documents" | "sentences" => (rows === "sequences" ? "documents" : "sentences");
+export const unitOf = ({ rows = "sequences" }: Pick<Objective, "rows">): "documents" | "sentences" =>
+  rows === "sequences" ? "documents" : "sentences";
 
-export function trainingBatches(dataset: Dataset, { objective, special, length, seed, rowsPerBatch }: RowsRequest & { readonly seed: number; readonly rowsPerBatch: number }): PackedBatches {
+export function trainingBatches(
+  dataset: Dataset,
+  {
+    objective,
+    special,
+    length,
+    seed,
+    rowsPerBatch,
+  }: RowsRequest & { readonly seed: number; readonly rowsPerBatch: number },
+): PackedBatches {
   const { rows = "sequences" } = objective;
   if (rows === "sequences") return packedBatches(dataset, { seed, length, rowsPerBatch, special });
-  return pairBatches(documentsOf(dataset, objective.name), { seed, length, rowsPerBatch, special, second: rows.second });
+  return pairBatches(documentsOf(dataset, objective.name), {
+    seed,
+    length,
+    rowsPerBatch,
+    special,
+    second: rows.second,
+  });
 }
 
 /** Each sequence or pair once, in batches of `tokens`, padding included. */
-export function evaluationBatches(dataset: Dataset, { objective, special, length, tokens }: RowsRequest & { readonly tokens: number }): Batches & { readonly count: number } {
+export function evaluationBatches(
+  dataset: Dataset,
+  { objective, special, length, tokens }: RowsRequest & { readonly tokens: number },
+): Batches & { readonly count: number } {
   const { rows = "sequences" } = objective;
-  if (rows === "sequences") return paddedBatches(dataset, { special, maxSequence: length, tokensPerBatch: Math.max(length, tokens) });
+  if (rows === "sequences")
+    return paddedBatches(dataset, { special, maxSequence: length, tokensPerBatch: Math.max(length, tokens) });
   const held = documentsOf(dataset, objective.name);
-  if (rows.second === "random" && held.documents < 2) throw new ConfigError(`--objective ${objective.name}: expected at least two documents to evaluate on, for a random text is one of another document, got ${held.documents}. Raise --valid, or give more documents: a blank line ends one.`);
-  return pairEvaluationBatches(held, { special, length, rowsPerBatch: Math.max(1, Math.floor(tokens / length)), second: rows.second });
+  if (rows.second === "random" && held.documents < 2)
+    throw new ConfigError(
+      `--objective ${objective.name}: expected at least two documents to evaluate on, for a random text is one ` +
+        `of another document, got ${held.documents}. Raise --valid, or give more documents: a blank line ends one.`,
+    );
+  return pairEvaluationBatches(held, {
+    special,
+    length,
+    rowsPerBatch: Math.max(1, Math.floor(tokens / length)),
+    second: rows.second,
+  });
 }
 
 function documentsOf(dataset: Dataset, objective: string): DocumentDataset {
   if (isDocumentDataset(dataset)) return dataset;
-  throw new ConfigError(`--objective ${objective}: expected data with documents, for it learns from pairs of sentences, got sequences that stand alone. Give --data text files: a line is a sentence, a blank line ends a document.`);
+  throw new ConfigError(
+    `--objective ${objective}: expected data with documents, for it learns from pairs of sentences, got ` +
+      "sequences that stand alone. Give --data text files: a line is a sentence, a blank line ends a document.",
+  );
 }

@@ -17,8 +17,21 @@ export function fasta(count: number, seed = 3): string {
 }
 
 export const tinyConfig = {
-  model_type: "esm", vocab_size: 33, hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32, max_position_embeddings: 130,
-  pad_token_id: 1, mask_token_id: 32, token_dropout: true, position_embedding_type: "rotary", layer_norm_eps: 1e-5, hidden_dropout_prob: 0, attention_probs_dropout_prob: 0, emb_layer_norm_before: false,
+  model_type: "esm",
+  vocab_size: 33,
+  hidden_size: 16,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  intermediate_size: 32,
+  max_position_embeddings: 130,
+  pad_token_id: 1,
+  mask_token_id: 32,
+  token_dropout: true,
+  position_embedding_type: "rotary",
+  layer_norm_eps: 1e-5,
+  hidden_dropout_prob: 0,
+  attention_probs_dropout_prob: 0,
+  emb_layer_norm_before: false,
 };
 
 /** A fresh folder with data.fasta and tiny.json. */

@@ -6,7 +6,16 @@ import { fasta, tinyConfig } from "./corpus.ts";
 import { cli } from "./run-cli.ts";
 
 const { run, write } = cli();
-interface Estimated { readonly parameters: number; readonly flopsPerToken: number; readonly tokens: number; readonly tokensPerSecond: number; readonly seconds: number; readonly dollars: number; readonly mfu: number; readonly memory: Readonly<Record<string, number>> }
+interface Estimated {
+  readonly parameters: number;
+  readonly flopsPerToken: number;
+  readonly tokens: number;
+  readonly tokensPerSecond: number;
+  readonly seconds: number;
+  readonly dollars: number;
+  readonly mfu: number;
+  readonly memory: Readonly<Record<string, number>>;
+}
 
 async function estimate(...more: string[]): Promise<Estimated> {
   write("tiny.json", JSON.stringify(tinyConfig));
@@ -31,15 +40,27 @@ describe("cloze estimate", () => {
     expect((parts["accumulated"] as number) - 4 * trained).toBeGreaterThan(0);
     expect((parts["accumulated"] as number) - 4 * trained).toBeLessThan(64);
     expect(parts["temporaries"]).toBeLessThan(one["temporaries"] as number);
-    for (const { total, ...sizes } of [one, parts, averaged]) expect(Object.values(sizes).reduce((a, b) => a + b, 0)).toBe(total);
+    for (const { total, ...sizes } of [one, parts, averaged])
+      expect(Object.values(sizes).reduce((a, b) => a + b, 0)).toBe(total);
   });
 
   it("takes changes of the model's configuration", async () => {
-    expect((await estimate("--model-options", '{"num_hidden_layers":3}')).parameters).toBeGreaterThan((await estimate()).parameters);
+    expect((await estimate("--model-options", '{"num_hidden_layers":3}')).parameters).toBeGreaterThan(
+      (await estimate()).parameters,
+    );
   });
 
   it("tells time and dollars of a run, by a speed that is known", async () => {
-    const { tokens, flopsPerToken, seconds, dollars, mfu } = await estimate("--tokens", "36M", "--tokens-per-second", "1000", "--device", "NVIDIA H200", "--price", "2");
+    const { tokens, flopsPerToken, seconds, dollars, mfu } = await estimate(
+      "--tokens",
+      "36M",
+      "--tokens-per-second",
+      "1000",
+      "--device",
+      "NVIDIA H200",
+      "--price",
+      "2",
+    );
     expect([tokens, seconds, dollars]).toEqual([36_000_000, 36_000, 20]);
     expect(mfu).toBeCloseTo((1000 * flopsPerToken) / 67e12, 12);
     expect(flopsPerToken).toBe((await openModel(tinyConfig)).flopsPerToken(64));
@@ -47,7 +68,17 @@ describe("cloze estimate", () => {
 
   it("takes a published model with the alphabet of its name", async () => {
     const count = async (...more: string[]): Promise<unknown> => {
-      const { code, err, json } = await run("estimate", "--model", "amplify-120m", "--max-length", "64", "--batch-tokens", "64", ...more, "--json");
+      const { code, err, json } = await run(
+        "estimate",
+        "--model",
+        "amplify-120m",
+        "--max-length",
+        "64",
+        "--batch-tokens",
+        "64",
+        ...more,
+        "--json",
+      );
       expect(code, err).toBe(0);
       return json()["parameters"];
     };
@@ -57,9 +88,30 @@ describe("cloze estimate", () => {
   });
 
   it("or by a share of a device's peak, and says that it is taken to be so", async () => {
-    const { tokensPerSecond, flopsPerToken } = await estimate("--tokens", "1M", "--device", "A100", "--precision", "bf16", "--mfu", "0.5");
+    const { tokensPerSecond, flopsPerToken } = await estimate(
+      "--tokens",
+      "1M",
+      "--device",
+      "A100",
+      "--precision",
+      "bf16",
+      "--mfu",
+      "0.5",
+    );
     expect(tokensPerSecond).toBeCloseTo((0.5 * 312e12) / flopsPerToken, 3);
-    const { out, code } = await run("estimate", "--model", "tiny.json", "--tokens", "1M", "--device", "A100", "--price", "1.5", "--accumulate", "2");
+    const { out, code } = await run(
+      "estimate",
+      "--model",
+      "tiny.json",
+      "--tokens",
+      "1M",
+      "--device",
+      "A100",
+      "--price",
+      "1.5",
+      "--accumulate",
+      "2",
+    );
     expect(code).toBe(0);
     expect(out).toMatch(/tokens\/s, if it reaches 40\.0 % of its peak/);
     expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
@@ -67,8 +119,21 @@ describe("cloze estimate", () => {
 
   it("counts the tokens of data, and measures", async () => {
     write("data.fasta", fasta(50));
-    const lengths = fasta(50).split("\n").filter((line) => line !== "" && !line.startsWith(">")).map((line) => Math.min(64, line.length + 2));
-    const { tokens, tokensPerSecond, seconds } = await estimate("--data", "data.fasta", "--epochs", "3", "--measure", "--backend", "reference", "--batch-tokens", "128");
+    const lengths = fasta(50)
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith(">"))
+      .map((line) => Math.min(64, line.length + 2));
+    const { tokens, tokensPerSecond, seconds } = await estimate(
+      "--data",
+      "data.fasta",
+      "--epochs",
+      "3",
+      "--measure",
+      "--backend",
+      "reference",
+      "--batch-tokens",
+      "128",
+    );
     expect(tokens).toBe(3 * lengths.reduce((a, b) => a + b, 0));
     expect(tokensPerSecond).toBeGreaterThan(0);
     expect(seconds).toBeCloseTo(tokens / tokensPerSecond, 6);

@@ -18,17 +18,36 @@ const config = { ...esm2Configs["esm2-8m"], layers: 1, hidden: 16, heads: 2, int
 const weights = initialize(maskedLmParameters(esm2(config)), 0);
 const files: Readonly<Record<string, Uint8Array>> = {
   "config.json": new TextEncoder().encode(JSON.stringify(esm2ConfigJson(config))),
-  "model.safetensors": encodeSafetensors(Object.entries(weights).map(([name, { shape, data }]) => ({ name, shape, dtype: "F32" as const, data: fromFloat32("F32", Float32Array.from(data)) }))),
-  ...Object.fromEntries(Object.entries(esm2Tokenizer().files()).map(([name, text]) => [name, new TextEncoder().encode(text)])),
+  "model.safetensors": encodeSafetensors(
+    Object.entries(weights).map(([name, { shape, data }]) => ({
+      name,
+      shape,
+      dtype: "F32" as const,
+      data: fromFloat32("F32", Float32Array.from(data)),
+    })),
+  ),
+  ...Object.fromEntries(
+    Object.entries(esm2Tokenizer().files()).map(([name, text]) => [name, new TextEncoder().encode(text)]),
+  ),
 };
 const asked: string[] = [];
 const server = createServer((request, response) => {
   const { pathname } = new URL(request.url ?? "", "http://hub");
   const file = files[pathname.split("/").at(-1) ?? ""];
   asked.push(pathname);
-  if (pathname === "/api/models/owner/tiny/revision/main") response.end(JSON.stringify({ id: "owner/tiny", sha: commit }));
+  if (pathname === "/api/models/owner/tiny/revision/main")
+    response.end(JSON.stringify({ id: "owner/tiny", sha: commit }));
   else if (pathname === `/api/models/owner/tiny/tree/${commit}`) {
-    response.end(JSON.stringify(Object.entries(files).map(([path, bytes]) => ({ type: "file", path, size: bytes.length, oid: createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex") }))));
+    response.end(
+      JSON.stringify(
+        Object.entries(files).map(([path, bytes]) => ({
+          type: "file",
+          path,
+          size: bytes.length,
+          oid: createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex"),
+        })),
+      ),
+    );
   } else if (pathname.startsWith(`/owner/tiny/resolve/${commit}/`) && file !== undefined) response.end(file);
   else response.writeHead(404, { "x-error-code": "RepoNotFound" }).end();
 });
@@ -45,13 +64,25 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-const fill = (checkpoint: string): readonly string[] => ["fill-mask", "MKT<mask>YI", "--checkpoint", checkpoint, "--backend", "reference", "--json"];
+const fill = (checkpoint: string): readonly string[] => [
+  "fill-mask",
+  "MKT<mask>YI",
+  "--checkpoint",
+  checkpoint,
+  "--backend",
+  "reference",
+  "--json",
+];
 
 test("download: which files, and where", async () => {
   const { code, json } = await run("download", "owner/tiny", "--json");
   const total = Object.values(files).reduce((sum, bytes) => sum + bytes.length, 0);
   expect(code).toBe(0);
-  expect(json()).toMatchObject({ commit, folder: join(home, "hub/models--owner--tiny/snapshots", commit), downloadedBytes: total });
+  expect(json()).toMatchObject({
+    commit,
+    folder: join(home, "hub/models--owner--tiny/snapshots", commit),
+    downloadedBytes: total,
+  });
   const again = await run("download", "owner/tiny");
   expect(again.out).toMatch(/downloaded +nothing: it was in the cache/);
 });
@@ -72,16 +103,25 @@ test("a name is as good as its folder; a folder of that name wins", async () => 
 test("what is neither is one line", async () => {
   const { code, err } = await run(...fill("owner/other"));
   expect([code, err.trim().split("\n").length]).toEqual([2, 1]);
-  expect(err).toMatch(/^cloze: --checkpoint owner\/other: expected a checkpoint folder, found nothing there; and as a model of the Hub: owner\/other: expected a repository of this name on http:.*, got 404\. Check the name/);
-  expect((await run(...fill("./owner/tiny"))).err).toMatch(/owner\/tiny: expected a checkpoint folder, found nothing there\. Check the path\.$/m);
+  expect(err).toMatch(
+    /^cloze: --checkpoint owner\/other: expected a checkpoint folder, found nothing there; and as a model of the Hub: owner\/other: expected a repository of this name on http:.*, got 404\. Check the name/,
+  );
+  expect((await run(...fill("./owner/tiny"))).err).toMatch(
+    /owner\/tiny: expected a checkpoint folder, found nothing there\. Check the path\.$/m,
+  );
   expect((await run("tokenize", "MKT", "--tokenizer", "esm3")).err).toContain("Did you mean esm2?");
-  expect((await run("download", "../tiny"))).toMatchObject({ code: 2, err: expect.stringContaining('"../tiny": expected the name of a model') });
+  expect(await run("download", "../tiny")).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('"../tiny": expected the name of a model'),
+  });
 });
 
 test("offline: what is in the cache, and nothing else", async () => {
   const offline = cli(undefined, { ...env, TRANSFORMERS_OFFLINE: "1" });
   asked.length = 0;
   expect((await offline.run(...fill("owner/tiny"))).code).toBe(0);
-  expect((await offline.run("download", "owner/other")).err).toContain("since the Hub is not asked (offline), got nothing");
+  expect((await offline.run("download", "owner/other")).err).toContain(
+    "since the Hub is not asked (offline), got nothing",
+  );
   expect(asked).toEqual([]);
 });

@@ -1,4 +1,7 @@
-/** ModernBERT on the command line: pretrained from a config.json, resumed, computed in layers again, fine-tuned; and a published size by name. */
+/**
+ * ModernBERT on the command line: pretrained from a config.json, resumed, computed in layers again, fine-tuned; and a
+ * published size by name.
+ */
 import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { readMetrics, withoutTime } from "@cloze/trainer";
@@ -7,17 +10,54 @@ import { fasta } from "./corpus.ts";
 import { cli } from "./run-cli.ts";
 
 const { run, write, dir } = cli();
-const shared = ["--data", "data.fasta", "--batch-tokens", "256", "--max-length", "64", "--threads", "1", "--backend", "onnxruntime"];
-const settings = [...shared, "--model", "small.json", "--lr", "0.005", "--steps", "24", "--eval-every", "12", "--save-every", "12"];
+const shared = [
+  "--data",
+  "data.fasta",
+  "--batch-tokens",
+  "256",
+  "--max-length",
+  "64",
+  "--threads",
+  "1",
+  "--backend",
+  "onnxruntime",
+];
+const settings = [
+  ...shared,
+  "--model",
+  "small.json",
+  "--lr",
+  "0.005",
+  "--steps",
+  "24",
+  "--eval-every",
+  "12",
+  "--save-every",
+  "12",
+];
 const rows = (name: string): string[] => readMetrics(join(dir, name, "metrics.jsonl")).rows.map(withoutTime);
-const configOf = (...path: string[]): Record<string, unknown> => JSON.parse(readFileSync(join(dir, ...path, "config.json"), "utf8")) as Record<string, unknown>;
+const configOf = (...path: string[]): Record<string, unknown> =>
+  JSON.parse(readFileSync(join(dir, ...path, "config.json"), "utf8")) as Record<string, unknown>;
 
 beforeAll(async () => {
   write("data.fasta", fasta(120));
-  write("small.json", JSON.stringify({
-    model_type: "modernbert", vocab_size: 33, pad_token_id: 1, hidden_size: 16, num_hidden_layers: 4, num_attention_heads: 2, intermediate_size: 24, max_position_embeddings: 64,
-    local_attention: 8, attention_dropout: 0.1, embedding_dropout: 0.1, classifier_pooling: "mean",
-  }));
+  write(
+    "small.json",
+    JSON.stringify({
+      model_type: "modernbert",
+      vocab_size: 33,
+      pad_token_id: 1,
+      hidden_size: 16,
+      num_hidden_layers: 4,
+      num_attention_heads: 2,
+      intermediate_size: 24,
+      max_position_embeddings: 64,
+      local_attention: 8,
+      attention_dropout: 0.1,
+      embedding_dropout: 0.1,
+      classifier_pooling: "mean",
+    }),
+  );
   const { code, err } = await run("pretrain", ...settings, "--out", "straight");
   expect(code, err).toBe(0);
 }, 60_000);
@@ -38,17 +78,61 @@ test("resumes bit for bit, and computing its layers again changes no number", as
 
 test("its checkpoint fills masks, and learns to classify by the mean of a sequence", async () => {
   const checkpoint = join("straight", "checkpoints", "step-24");
-  const filled = await run("fill-mask", "MKTAYI<mask>KQRQ", "--checkpoint", checkpoint, "--json", "--backend", "reference");
+  const filled = await run(
+    "fill-mask",
+    "MKTAYI<mask>KQRQ",
+    "--checkpoint",
+    checkpoint,
+    "--json",
+    "--backend",
+    "reference",
+  );
   expect(filled.code, filled.err).toBe(0);
-  write("kinds.jsonl", ["MKTAYI", "KKRRKK", "MAYLLT", "RKKRKR"].map((text, i) => JSON.stringify({ text, label: i % 2 === 0 ? "other" : "basic" })).join("\n"));
-  const tuned = await run("finetune", "--from", checkpoint, "--task", "text-classification", "--data", "kinds.jsonl", "--epochs", "1", "--out", "tuned", "--backend", "reference");
+  write(
+    "kinds.jsonl",
+    ["MKTAYI", "KKRRKK", "MAYLLT", "RKKRKR"]
+      .map((text, i) => JSON.stringify({ text, label: i % 2 === 0 ? "other" : "basic" }))
+      .join("\n"),
+  );
+  const tuned = await run(
+    "finetune",
+    "--from",
+    checkpoint,
+    "--task",
+    "text-classification",
+    "--data",
+    "kinds.jsonl",
+    "--epochs",
+    "1",
+    "--out",
+    "tuned",
+    "--backend",
+    "reference",
+  );
   expect(tuned.code, tuned.err).toBe(0);
-  expect(configOf("tuned", "model")).toMatchObject({ architectures: ["ModernBertForSequenceClassification"], classifier_pooling: "mean" });
+  expect(configOf("tuned", "model")).toMatchObject({
+    architectures: ["ModernBertForSequenceClassification"],
+    classifier_pooling: "mean",
+  });
 }, 60_000);
 
 test("a published size takes the vocabulary and the special tokens of any tokenizer", async () => {
-  for (const [tokenizer, vocab_size, pad_token_id] of [["esm2", 33, 1], ["protbert", 30, 0]] as const) {
-    const { code, err } = await run("pretrain", ...shared, "--model", "bert-tiny", "--tokenizer", tokenizer, "--steps", "1", "--out", tokenizer);
+  for (const [tokenizer, vocab_size, pad_token_id] of [
+    ["esm2", 33, 1],
+    ["protbert", 30, 0],
+  ] as const) {
+    const { code, err } = await run(
+      "pretrain",
+      ...shared,
+      "--model",
+      "bert-tiny",
+      "--tokenizer",
+      tokenizer,
+      "--steps",
+      "1",
+      "--out",
+      tokenizer,
+    );
     expect(code, err).toBe(0);
     expect(configOf(tokenizer, "checkpoints", "step-1")).toMatchObject({ vocab_size, pad_token_id });
   }

@@ -1,9 +1,20 @@
 /**
- * Objectives from outside: the package that `cloze objective new` makes, and the one in examples/objectives. Each passes its own tests
- * and types in a folder of its own, as after `npm install`, and `pretrain` finds it by name from an empty folder that has it installed.
+ * Objectives from outside: the package that `cloze objective new` makes, and the one in examples/objectives. Each
+ * passes its own tests and types in a folder of its own, as after `npm install`, and `pretrain` finds it by name from
+ * an empty folder that has it installed.
  */
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -18,13 +29,20 @@ const run = promisify(execFile);
 const dir = mkdtempSync(join(tmpdir(), "cloze-objective-packages-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-interface Manifest { readonly name: string; readonly peerDependencies: Readonly<Record<string, string>>; readonly devDependencies: Readonly<Record<string, string>> }
-const manifestOf = (folder: string): Manifest => JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
+interface Manifest {
+  readonly name: string;
+  readonly peerDependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+const manifestOf = (folder: string): Manifest =>
+  JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
 
 /** What npm would put into node_modules: our packages from source, the tools as the workspace has them. */
 function install(folder: string, names: readonly string[]): void {
   for (const name of names) {
-    const target = name.startsWith("@cloze/") ? join(root, "packages", name.slice("@cloze/".length)) : dirname(require.resolve(`${name}/package.json`));
+    const target = name.startsWith("@cloze/")
+      ? join(root, "packages", name.slice("@cloze/".length))
+      : dirname(require.resolve(`${name}/package.json`));
     const link = join(folder, "node_modules", name);
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(target, link, "dir");
@@ -47,9 +65,21 @@ async function inside(folder: string, ...args: readonly string[]): Promise<strin
 async function passesItsTests(folder: string): Promise<void> {
   const { peerDependencies, devDependencies } = manifestOf(folder);
   install(folder, [...Object.keys(peerDependencies), ...Object.keys(devDependencies), "@types/node"]);
-  writeFileSync(join(folder, "vitest.config.mjs"), 'const conditions = ["@cloze/source"];\nexport default { resolve: { conditions }, ssr: { resolve: { conditions } } };\n');
+  writeFileSync(
+    join(folder, "vitest.config.mjs"),
+    'const conditions = ["@cloze/source"];\nexport default { resolve: { conditions }, ssr: { resolve: { ' +
+      "conditions } } };\n",
+  );
   expect(await inside(folder, "node_modules/vitest/vitest.mjs", "run", "--no-color")).toMatch(/Tests {2}1\d passed/);
-  await inside(folder, "node_modules/typescript/bin/tsc", "-p", ".", "--customConditions", "@cloze/source", "--allowImportingTsExtensions");
+  await inside(
+    folder,
+    "node_modules/typescript/bin/tsc",
+    "-p",
+    ".",
+    "--customConditions",
+    "@cloze/source",
+    "--allowImportingTsExtensions",
+  );
 }
 
 const made = cli();
@@ -61,10 +91,25 @@ describe("cloze objective new", () => {
     const { code, out, err } = await made.run("objective", "new", "token-order");
     expect([code, err]).toEqual([0, ""]);
     expect(out).toContain("Made token-order in token-order");
-    expect(readdirSync(folder, { recursive: true }).toSorted()).toEqual(["README.md", "package.json", "src", "src/index.d.ts", "src/index.js", "test", "test/token-order.test.js", "tsconfig.json"]);
-    for (const file of ["README.md", "package.json", "src/index.js", "test/token-order.test.js"]) expect(readFileSync(join(folder, file), "utf8"), file).not.toContain("my-objective");
-    const { version } = JSON.parse(readFileSync(join(root, "apps/cli/package.json"), "utf8")) as { readonly version: string };
-    expect(manifestOf(folder)).toMatchObject({ name: "token-order", peerDependencies: { "@cloze/objective": `^${version}` } });
+    expect(readdirSync(folder, { recursive: true }).toSorted()).toEqual([
+      "README.md",
+      "package.json",
+      "src",
+      "src/index.d.ts",
+      "src/index.js",
+      "test",
+      "test/token-order.test.js",
+      "tsconfig.json",
+    ]);
+    for (const file of ["README.md", "package.json", "src/index.js", "test/token-order.test.js"])
+      expect(readFileSync(join(folder, file), "utf8"), file).not.toContain("my-objective");
+    const { version } = JSON.parse(readFileSync(join(root, "apps/cli/package.json"), "utf8")) as {
+      readonly version: string;
+    };
+    expect(manifestOf(folder)).toMatchObject({
+      name: "token-order",
+      peerDependencies: { "@cloze/objective": `^${version}` },
+    });
     await passesItsTests(folder);
   });
 
@@ -83,7 +128,10 @@ describe("cloze objective new", () => {
     [["../up"], /expected a name that npm takes/],
     [["fs"], /expected a name that npm takes/],
     [["there"], /but there is installed in .+ or above\. Choose another\.$/],
-    [["full"], /full: expected no folder of that name or an empty one, got one with a\.txt\. Name another with --out\.$/],
+    [
+      ["full"],
+      /full: expected no folder of that name or an empty one, got one with a\.txt\. Name another with --out\.$/,
+    ],
     [["mine", "--out", "full/a.txt"], /a\.txt: expected a folder to write to, got a file\. Name another with --out\.$/],
   ])("refuses %j", async (words, message) => {
     mkdirSync(join(made.dir, "full"), { recursive: true });
@@ -107,20 +155,78 @@ describe("examples/objectives", () => {
     await passesItsTests(folder);
   });
 
-  test.each([["shuffle-detection", join(examples, "shuffle-detection")], ["token-order", join(made.dir, "token-order")]])("--objective %s is found from an empty folder and trained with", async (name, source) => {
+  test.each([
+    ["shuffle-detection", join(examples, "shuffle-detection")],
+    ["token-order", join(made.dir, "token-order")],
+  ])("--objective %s is found from an empty folder and trained with", async (name, source) => {
     const folder = mkdtempSync(join(dir, "empty-"));
     const target = join(folder, "node_modules", name);
     cpSync(source, target, { recursive: true, filter: (path) => !path.includes("node_modules", source.length) });
     install(folder, Object.keys(manifestOf(target).peerDependencies));
-    writeFileSync(join(folder, "data.fasta"), Array.from({ length: 30 }, (_, i) => `>p${i}\nMKTAYIAKQRQISFVKSHFSRQ${"LEERLGLIEV".slice(i % 9)}\n`).join(""));
-    writeFileSync(join(folder, "tiny.json"), JSON.stringify({
-      model_type: "esm", vocab_size: 33, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32, max_position_embeddings: 66, position_embedding_type: "rotary",
-      token_dropout: false, mask_token_id: 32, pad_token_id: 1, layer_norm_eps: 1e-5, hidden_act: "gelu", emb_layer_norm_before: false, hidden_dropout_prob: 0, attention_probs_dropout_prob: 0,
-    }));
-    const words = ["pretrain", "--model", "tiny.json", "--data", "data.fasta", "--valid", "0.2", "--steps", "3", "--batch-tokens", "128", "--max-length", "64", "--backend", "reference", "--out", "run", "--json"];
+    writeFileSync(
+      join(folder, "data.fasta"),
+      Array.from({ length: 30 }, (_, i) => `>p${i}\nMKTAYIAKQRQISFVKSHFSRQ${"LEERLGLIEV".slice(i % 9)}\n`).join(""),
+    );
+    writeFileSync(
+      join(folder, "tiny.json"),
+      JSON.stringify({
+        model_type: "esm",
+        vocab_size: 33,
+        hidden_size: 16,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        intermediate_size: 32,
+        max_position_embeddings: 66,
+        position_embedding_type: "rotary",
+        token_dropout: false,
+        mask_token_id: 32,
+        pad_token_id: 1,
+        layer_norm_eps: 1e-5,
+        hidden_act: "gelu",
+        emb_layer_norm_before: false,
+        hidden_dropout_prob: 0,
+        attention_probs_dropout_prob: 0,
+      }),
+    );
+    const words = [
+      "pretrain",
+      "--model",
+      "tiny.json",
+      "--data",
+      "data.fasta",
+      "--valid",
+      "0.2",
+      "--steps",
+      "3",
+      "--batch-tokens",
+      "128",
+      "--max-length",
+      "64",
+      "--backend",
+      "reference",
+      "--out",
+      "run",
+      "--json",
+    ];
     const entry = join(root, "apps/cli/test/start.mjs");
-    const printed = await inside(folder, "--import", import.meta.resolve("tsx"), "--conditions=@cloze/source", entry, ...words, "--objective", name);
-    expect(JSON.parse(printed.trimEnd().split("\n").findLast((line) => line.startsWith("{")) ?? "")).toMatchObject({ steps: 3, interrupted: false });
+    const printed = await inside(
+      folder,
+      "--import",
+      import.meta.resolve("tsx"),
+      "--conditions=@cloze/source",
+      entry,
+      ...words,
+      "--objective",
+      name,
+    );
+    expect(
+      JSON.parse(
+        printed
+          .trimEnd()
+          .split("\n")
+          .findLast((line) => line.startsWith("{")) ?? "",
+      ),
+    ).toMatchObject({ steps: 3, interrupted: false });
     expect(readFileSync(join(folder, "run/config.yaml"), "utf8")).toContain(`objective: ${name}`);
   });
 });

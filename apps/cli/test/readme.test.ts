@@ -9,7 +9,9 @@ import { parseArguments } from "../src/parse-arguments.ts";
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 
 test("one row of the table for each command, in the order of the help", () => {
-  expect([...readme.matchAll(/^\| `([a-z -]+)` \|/gm)].map(([, name]) => name)).toEqual(COMMANDS.map(({ name }) => name));
+  expect([...readme.matchAll(/^\| `([a-z -]+)` \|/gm)].map(([, name]) => name)).toEqual(
+    COMMANDS.map(({ name }) => name),
+  );
 });
 
 test("every command line is understood", async () => {
@@ -20,7 +22,9 @@ test("every command line is understood", async () => {
     const command = await entry?.load();
     expect(command, line).toBeDefined();
     if (entry === undefined || command === undefined) continue;
-    const words = [...line.slice(entry.name.length).matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
+    const words = [...line.slice(entry.name.length).matchAll(/"([^"]*)"|(\S+)/g)].map(
+      ([, quoted, plain]) => quoted ?? plain ?? "",
+    );
     expect(() => parseArguments(words, optionsOf(command), command.arguments, entry.name)).not.toThrow();
   }
 });

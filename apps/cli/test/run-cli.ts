@@ -22,23 +22,44 @@ export interface Cli {
 }
 
 /** `env` is what the process would have; without one nothing asks the Hub. */
-export function cli(commands?: readonly CommandEntry[], env: Io["env"] = { HF_HUB_OFFLINE: "1", HF_HOME: "/nonexistent" }): Cli {
+export function cli(
+  commands?: readonly CommandEntry[],
+  env: Io["env"] = { HF_HUB_OFFLINE: "1", HF_HOME: "/nonexistent" },
+): Cli {
   const dir = mkdtempSync(join(tmpdir(), "cloze-cli-"));
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
   const piped = async (input: string, ...argv: readonly string[]): Promise<Ran> => {
     let out = "";
     let err = "";
     const io: Io = {
-      stdout: { write: (text) => { out += text; } },
-      stderr: { write: (text) => { err += text; } },
-      stdin: (async function* () { if (input !== "") yield new TextEncoder().encode(input); })(),
-      cwd: dir, env, outputClosed: () => false,
+      stdout: {
+        write: (text) => {
+          out += text;
+        },
+      },
+      stderr: {
+        write: (text) => {
+          err += text;
+        },
+      },
+      stdin: (async function* () {
+        if (input !== "") yield new TextEncoder().encode(input);
+      })(),
+      cwd: dir,
+      env,
+      outputClosed: () => false,
     };
     const code = await main(argv, io, commands);
-    return { code, out, err, json: () => JSON.parse(out.trimEnd().split("\n").at(-1) ?? "") as Readonly<Record<string, unknown>> };
+    return {
+      code,
+      out,
+      err,
+      json: () => JSON.parse(out.trimEnd().split("\n").at(-1) ?? "") as Readonly<Record<string, unknown>>,
+    };
   };
   return {
-    dir, piped,
+    dir,
+    piped,
     run: (...argv) => piped("", ...argv),
     write: (name, text) => {
       writeFileSync(join(dir, name), text);

@@ -12,14 +12,19 @@ const where = { path: (given: string): string => resolve(dir, given), cwd: dir }
 const records = await speedrunRecords();
 const page = readFileSync(new URL("../../../bench/speedrun/README.md", import.meta.url), "utf8");
 
-test.each(records.map((record) => [record.name, record] as const))("%s is within the rules, and its results are those of its recipe", async (_, record) => {
-  const { steps } = await checkedFigures(record, where);
-  expect(record.results.every((result) => result.steps === steps)).toBe(true);
-  expect(record.results.map(({ seed }) => seed)).toEqual(record.results.map((__, i) => i));
-});
+test.each(records.map((record) => [record.name, record] as const))(
+  "%s is within the rules, and its results are those of its recipe",
+  async (_, record) => {
+    const { steps } = await checkedFigures(record, where);
+    expect(record.results.every((result) => result.steps === steps)).toBe(true);
+    expect(record.results.map(({ seed }) => seed)).toEqual(record.results.map((__, i) => i));
+  },
+);
 
 test("the page has the table of the files", async () => {
-  expect(page, "write it with: npx cloze speedrun --table bench/speedrun/README.md").toBe(withTable(page, await standings(records, where)));
+  expect(page, "write it with: npx cloze speedrun --table bench/speedrun/README.md").toBe(
+    withTable(page, await standings(records, where)),
+  );
 });
 
 test("the page's example is a record", async () => {
@@ -28,36 +33,104 @@ test("the page's example is a record", async () => {
 });
 
 const made = (name: string, steps: number, losses: readonly number[]): SpeedrunRecord => ({
-  name, who: "Ann", date: "2026-11-30", changed: "a | b", results: losses.map((loss, seed): SpeedrunResult => ({ seed, loss, steps, tokens: 7, seconds: 1, machine: "m", version: "0" })),
-  recipe: new Map<string, string | number>([["model", "esm2-8m"], ["modelOptions", '{"hidden_size":64,"num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":64}'], ["steps", steps]]),
+  name,
+  who: "Ann",
+  date: "2026-11-30",
+  changed: "a | b",
+  results: losses.map((loss, seed): SpeedrunResult => ({
+    seed,
+    loss,
+    steps,
+    tokens: 7,
+    seconds: 1,
+    machine: "m",
+    version: "0",
+  })),
+  recipe: new Map<string, string | number>([
+    ["model", "esm2-8m"],
+    ["modelOptions", '{"hidden_size":64,"num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":64}'],
+    ["steps", steps],
+  ]),
 });
 
 test("the table is in order: by tokens where the target is reached for certain, then by loss", async () => {
-  const table = await standings([
-    made("unsure", 100, [2.8, 2.88, 2.7]), made("two-seeds", 50, [2.7, 2.7001]), made("not-run", 60, []), made("slow", 200, [2.84, 2.841, 2.842]), made(BASELINE, 300, [2.86, 2.861, 2.862]), made("fast", 150, [2.85, 2.851, 2.849]), made("tie", 150, [2.84, 2.841, 2.839]),
-  ], where);
+  const table = await standings(
+    [
+      made("unsure", 100, [2.8, 2.88, 2.7]),
+      made("two-seeds", 50, [2.7, 2.7001]),
+      made("not-run", 60, []),
+      made("slow", 200, [2.84, 2.841, 2.842]),
+      made(BASELINE, 300, [2.86, 2.861, 2.862]),
+      made("fast", 150, [2.85, 2.851, 2.849]),
+      made("tie", 150, [2.84, 2.841, 2.839]),
+    ],
+    where,
+  );
   expect(table.target).toBeCloseTo(2.861, 12);
-  expect(table.rows.map(({ place, record }) => [place, record.name])).toEqual([[1, "tie"], [2, "fast"], [3, "slow"], [undefined, "two-seeds"], [undefined, "unsure"], [undefined, BASELINE], [undefined, "not-run"]]);
+  expect(table.rows.map(({ place, record }) => [place, record.name])).toEqual([
+    [1, "tie"],
+    [2, "fast"],
+    [3, "slow"],
+    [undefined, "two-seeds"],
+    [undefined, "unsure"],
+    [undefined, BASELINE],
+    [undefined, "not-run"],
+  ]);
   expect(table.rows[1]?.tokens).toBe(150 * 4096);
   for (const line of standingsText(table)) expect(line.length, line).toBeLessThanOrEqual(80);
-  expect(withTable("a <!-- records --> old <!-- end of records --> z", table)).toContain("| 1 | tie | a \\| b | 150 | 614,400 | 2.8400 ± 0.0010 | 3 |");
+  expect(withTable("a <!-- records --> old <!-- end of records --> z", table)).toContain(
+    "| 1 | tie | a \\| b | 150 | 614,400 | 2.8400 ± 0.0010 | 3 |",
+  );
 });
 
-const SMALL = "who: Ann\ndate: 2026-11-30\nchanged: small # a comment\nrecipe:\n  model: esm2-8m\n  model-options: { hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16 }\n  steps: 2\n  batch-tokens: 512\n";
+const SMALL =
+  "who: Ann\ndate: 2026-11-30\nchanged: small # a comment\nrecipe:\n  model: esm2-8m\n  model-options: { " +
+  "hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16 }\n  steps: 2\n  " +
+  "batch-tokens: 512\n";
 
 describe("a run of one's own record", () => {
   it("is written into its file by --record, and reproduced", async () => {
     write("mine.yaml", SMALL);
-    const { code, err, out } = await run("speedrun", "mine.yaml", "--record", "--seeds", "2", "--backend", "onnxruntime", "--threads", "1");
+    const { code, err, out } = await run(
+      "speedrun",
+      "mine.yaml",
+      "--record",
+      "--seeds",
+      "2",
+      "--backend",
+      "onnxruntime",
+      "--threads",
+      "1",
+    );
     expect(code, err).toBe(0);
     expect(out).toMatch(/seed 0: loss \d\.\d{4} after 2 steps[\s\S]*mean loss  \d\.\d{4} ± \d\.\d{4} over 2 seeds/);
     const text = readFileSync(join(dir, "mine.yaml"), "utf8");
     const { results } = await parseRecord(text, "mine.yaml");
     expect(text.startsWith(SMALL.slice(0, SMALL.indexOf("recipe")))).toBe(true);
-    expect(results.map(({ seed, steps }) => [seed, steps])).toEqual([[0, 2], [1, 2]]);
-    const again = await run("speedrun", "mine.yaml", "--seeds", "1", "--backend", "onnxruntime", "--threads", "1", "--json");
+    expect(results.map(({ seed, steps }) => [seed, steps])).toEqual([
+      [0, 2],
+      [1, 2],
+    ]);
+    const again = await run(
+      "speedrun",
+      "mine.yaml",
+      "--seeds",
+      "1",
+      "--backend",
+      "onnxruntime",
+      "--threads",
+      "1",
+      "--json",
+    );
     expect(again.code, again.err).toBe(0);
-    expect(again.json()).toMatchObject({ record: "mine", reproduced: true, steps: 2, tokens: 1024, difference: 0, results: [{ loss: results[0]?.loss }] });
+    expect(again.json()).toMatchObject({
+      record: "mine",
+      reproduced: true,
+      steps: 2,
+      tokens: 1024,
+      difference: 0,
+      results: [{ loss: results[0]?.loss }],
+    });
     write("mine.yaml", text.replace(/loss: [\d.]+/, "loss: 1.5"));
     const other = await run("speedrun", "mine.yaml", "--seeds", "1", "--backend", "onnxruntime", "--threads", "1");
     expect(other.code).toBe(1);
@@ -92,8 +165,12 @@ describe("a run of one's own record", () => {
   });
 
   it("has to be there", async () => {
-    expect((await run("speedrun", "speedrun-moun")).err).toMatch(/speedrun speedrun-moun: expected one of esm2-adamw, .* Did you mean speedrun-muon\?/);
+    expect((await run("speedrun", "speedrun-moun")).err).toMatch(
+      /speedrun speedrun-moun: expected one of esm2-adamw, .* Did you mean speedrun-muon\?/,
+    );
     expect((await run("speedrun", "--record")).err).toMatch(/expected a record to run, got none/);
-    expect((await run("speedrun", "--table", write("page.md", "no marks"))).err).toMatch(/--table .*: expected a page with the marks of the table/);
+    expect((await run("speedrun", "--table", write("page.md", "no marks"))).err).toMatch(
+      /--table .*: expected a page with the marks of the table/,
+    );
   });
 });

@@ -1,4 +1,7 @@
-/** The speedrun encoder on the command line: pretrained with Muon from a config.json, resumed, computed in layers again, and used. */
+/**
+ * The speedrun encoder on the command line: pretrained with Muon from a config.json, resumed, computed in layers again,
+ * and used.
+ */
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { readMetrics, withoutTime } from "@cloze/trainer";
@@ -7,14 +10,48 @@ import { fasta } from "./corpus.ts";
 import { cli } from "./run-cli.ts";
 
 const { run, write, dir } = cli();
-const settings = ["--model", "small.json", "--data", "data.fasta", "--optimizer", "muon", "--adam-lr", "0.01", "--steps", "24", "--batch-tokens", "256", "--max-length", "64", "--eval-every", "12", "--save-every", "12", "--threads", "1", "--backend", "onnxruntime"];
+const settings = [
+  "--model",
+  "small.json",
+  "--data",
+  "data.fasta",
+  "--optimizer",
+  "muon",
+  "--adam-lr",
+  "0.01",
+  "--steps",
+  "24",
+  "--batch-tokens",
+  "256",
+  "--max-length",
+  "64",
+  "--eval-every",
+  "12",
+  "--save-every",
+  "12",
+  "--threads",
+  "1",
+  "--backend",
+  "onnxruntime",
+];
 const rows = (name: string): string[] => readMetrics(join(dir, name, "metrics.jsonl")).rows.map(withoutTime);
 
 beforeAll(async () => {
   write("data.fasta", fasta(120));
-  write("small.json", JSON.stringify({
-    model_type: "cloze_speedrun", vocab_size: 33, pad_token_id: 1, mask_token_id: 32, hidden_size: 16, num_hidden_layers: 4, num_attention_heads: 2, intermediate_size: 32, max_position_embeddings: 64,
-  }));
+  write(
+    "small.json",
+    JSON.stringify({
+      model_type: "cloze_speedrun",
+      vocab_size: 33,
+      pad_token_id: 1,
+      mask_token_id: 32,
+      hidden_size: 16,
+      num_hidden_layers: 4,
+      num_attention_heads: 2,
+      intermediate_size: 32,
+      max_position_embeddings: 64,
+    }),
+  );
   const { code, err } = await run("pretrain", ...settings, "--out", "straight");
   expect(code, err).toBe(0);
 }, 60_000);
@@ -34,7 +71,15 @@ test("resumes bit for bit, and computing its layers again changes no number", as
 }, 60_000);
 
 test("its checkpoint fills masks", async () => {
-  const { code, err, json } = await run("fill-mask", "MKTAYI<mask>KQRQ", "--checkpoint", join("straight", "checkpoints", "step-24"), "--json", "--backend", "reference");
+  const { code, err, json } = await run(
+    "fill-mask",
+    "MKTAYI<mask>KQRQ",
+    "--checkpoint",
+    join("straight", "checkpoints", "step-24"),
+    "--json",
+    "--backend",
+    "reference",
+  );
   expect(code, err).toBe(0);
   expect(JSON.stringify(json())).toContain("probability");
 });

@@ -15,7 +15,8 @@ async function open(name: (typeof NAMES)[number], context: TestContext): Promise
   const entry = BACKENDS.find((each) => each.name === name);
   const probe = await entry?.probe();
   if (entry === undefined || probe === undefined) throw new Error(`no backend ${name}`);
-  if (!probe.available) return context.skip(`${probe.reason} ${probe.remedy}`); // allow skip: TensorFlow's native library is not on every machine
+  // allow skip: TensorFlow's native library is not on every machine
+  if (!probe.available) return context.skip(`${probe.reason} ${probe.remedy}`);
   return entry.open({});
 }
 
@@ -25,14 +26,35 @@ describe.each(NAMES)("%s", (name) => {
     const { dir, run, write } = cli();
     write("data.fasta", fasta(120));
     write("tiny.json", JSON.stringify(tinyConfig));
-    const settings = ["--model", "tiny.json", "--data", "data.fasta", "--steps", "12", "--batch-tokens", "256", "--max-length", "64", "--lr", "0.005", "--save-every", "6"];
-    const losses = (out: string): number[] => readMetrics(join(dir, out, "metrics.jsonl")).rows.filter((row) => row.type === "train").map((row) => row.loss);
+    const settings = [
+      "--model",
+      "tiny.json",
+      "--data",
+      "data.fasta",
+      "--steps",
+      "12",
+      "--batch-tokens",
+      "256",
+      "--max-length",
+      "64",
+      "--lr",
+      "0.005",
+      "--save-every",
+      "6",
+    ];
+    const losses = (out: string): number[] =>
+      readMetrics(join(dir, out, "metrics.jsonl"))
+        .rows.filter((row) => row.type === "train")
+        .map((row) => row.loss);
     const trained = async (out: string, ...more: string[]): Promise<void> => {
       const { code, err } = await run("pretrain", ...settings, "--out", out, ...more);
       expect(code, err).toBe(0);
     };
     await trained("straight", "--backend", "onnxruntime");
-    for (const [first, then] of [["onnxruntime", name], [name, "onnxruntime"]] as const) {
+    for (const [first, then] of [
+      ["onnxruntime", name],
+      [name, "onnxruntime"],
+    ] as const) {
       const out = `${first}-${then}`.replaceAll(":", "-");
       await trained(out, "--backend", first);
       rmSync(join(dir, out, "checkpoints", "step-12"), { recursive: true });

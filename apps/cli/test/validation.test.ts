@@ -1,4 +1,5 @@
-// Whatever trained a model, it is judged by the same mask: objectives, rates and smoothing differ, and the feeds of validation do not.
+// Whatever trained a model, it is judged by the same mask: objectives, rates and smoothing differ, and the feeds of
+// validation do not.
 import { backend } from "@cloze/backend-reference";
 import { memoryDataset, paddedBatches } from "@cloze/data";
 import { esm2, esm2Configs, esm2ConfigText } from "@cloze/models/esm2";
@@ -16,21 +17,49 @@ import { cli } from "./run-cli.ts";
 
 const tokens = esm2Tokenizer();
 const config = { ...esm2Configs["esm2-8m"], layers: 1, hidden: 16, heads: 2, intermediate: 32 };
-const source: ModelSource = { name: "tiny", model: esm2(config), configText: esm2ConfigText(config), buffers: {}, maxLength: 64 };
-const sequences = fasta(12).trim().split("\n").filter((_, i) => i % 2 === 1).map((text) => tokens.encode(text, { special: false }).ids);
+const source: ModelSource = {
+  name: "tiny",
+  model: esm2(config),
+  configText: esm2ConfigText(config),
+  buffers: {},
+  maxLength: 64,
+};
+const sequences = fasta(12)
+  .trim()
+  .split("\n")
+  .filter((_, i) => i % 2 === 1)
+  .map((text) => tokens.encode(text, { special: false }).ids);
 const { pad, start, end } = tokens.special;
-const batches = paddedBatches(memoryDataset(sequences), { special: { pad, ...(start !== undefined && { start }), ...(end !== undefined && { end }) }, maxSequence: 64, rowsPerBatch: 4 });
+const batches = paddedBatches(memoryDataset(sequences), {
+  special: { pad, ...(start !== undefined && { start }), ...(end !== undefined && { end }) },
+  maxSequence: 64,
+  rowsPerBatch: 4,
+});
 
 /** One that hides every second token, as no other does, and knows nothing of evaluation. */
 const everySecond: Objective<"masked-lm"> = {
-  ...mlm(tokens), name: "every-second", comparable: false,
+  ...mlm(tokens),
+  name: "every-second",
+  comparable: false,
   prepare(batch) {
     const { feeds, weights } = evaluationMask(batch, tokens);
-    return { feeds: { ...feeds, ids: { dtype: "i32", shape: [batch.rows, batch.length], data: batch.ids.map((id, i) => (i % 2 === 1 && !tokens.specialIds.has(id) ? 32 : id)) } }, weights };
+    return {
+      feeds: {
+        ...feeds,
+        ids: {
+          dtype: "i32",
+          shape: [batch.rows, batch.length],
+          data: batch.ids.map((id, i) => (i % 2 === 1 && !tokens.specialIds.has(id) ? 32 : id)),
+        },
+      },
+      weights,
+    };
   },
 };
 
-async function judged(objective: Objective): Promise<{ readonly masks: readonly (readonly number[])[]; readonly figures: EvaluationResult }> {
+async function judged(
+  objective: Objective,
+): Promise<{ readonly masks: readonly (readonly number[])[]; readonly figures: EvaluationResult }> {
   const engine = backend();
   const session = await engine.start(initialize(maskedLmParameters(source.model), 1));
   const run = vi.spyOn(session, "run");
@@ -40,9 +69,17 @@ async function judged(objective: Objective): Promise<{ readonly masks: readonly 
 
 describe("validation", () => {
   test.each<[string, Objective, readonly string[]]>([
-    ["at a rate of 50 %, whole words, smoothed", mlm(tokens, { rate: 0.5, unit: "whole-word", labelSmoothing: 0.2, zLoss: 1e-3 }), []],
+    [
+      "at a rate of 50 %, whole words, smoothed",
+      mlm(tokens, { rate: 0.5, unit: "whole-word", labelSmoothing: 0.2, zLoss: 1e-3 }),
+      [],
+    ],
     ["with masked diffusion", maskedDiffusion(tokens), ["masked-diffusion.loss"]],
-    ["with masked diffusion, cosine", maskedDiffusion(tokens, { noise: "cosine", lowDiscrepancy: true }), ["masked-diffusion.loss"]],
+    [
+      "with masked diffusion, cosine",
+      maskedDiffusion(tokens, { noise: "cosine", lowDiscrepancy: true }),
+      ["masked-diffusion.loss"],
+    ],
     ["with a stranger's objective", everySecond, ["every-second.loss"]],
   ])("of a model trained %s is over the masks of plain MLM, and gives its figures", async (_, objective, beside) => {
     const plain = await judged(mlm(tokens));
@@ -69,9 +106,53 @@ describe("the command line", () => {
   const pretrain = (out: string, objective: string, options: object): ReturnType<typeof run> => {
     write("data.fasta", fasta(60));
     write("tiny.json", JSON.stringify(tinyConfig));
-    return run("pretrain", "--model", "tiny.json", "--data", "data.fasta", "--valid", "0.3", "--steps", "12", "--batch-tokens", "256", "--max-length", "64", "--lr", "0.005", "--backend", "reference", "--eval-every", "6", "--objective", objective, "--objective-options", JSON.stringify(options), "--out", out, "--json");
+    return run(
+      "pretrain",
+      "--model",
+      "tiny.json",
+      "--data",
+      "data.fasta",
+      "--valid",
+      "0.3",
+      "--steps",
+      "12",
+      "--batch-tokens",
+      "256",
+      "--max-length",
+      "64",
+      "--lr",
+      "0.005",
+      "--backend",
+      "reference",
+      "--eval-every",
+      "6",
+      "--objective",
+      objective,
+      "--objective-options",
+      JSON.stringify(options),
+      "--out",
+      out,
+      "--json",
+    );
   };
-  const evaluate = (checkpoint: string, ...more: string[]): ReturnType<typeof run> => run("evaluate", "--checkpoint", checkpoint, "--data", "data.fasta", "--split", "valid", "--valid", "0.3", "--max-length", "64", "--backend", "reference", "--json", ...more);
+  const evaluate = (checkpoint: string, ...more: string[]): ReturnType<typeof run> =>
+    run(
+      "evaluate",
+      "--checkpoint",
+      checkpoint,
+      "--data",
+      "data.fasta",
+      "--split",
+      "valid",
+      "--valid",
+      "0.3",
+      "--max-length",
+      "64",
+      "--backend",
+      "reference",
+      "--json",
+      ...more,
+    );
 
   test("trains by masked diffusion, and validates as evaluate does with no word of it", async () => {
     const { code, err, json } = await pretrain("diffused", "masked-diffusion", { lowDiscrepancy: true });
@@ -83,19 +164,27 @@ describe("the command line", () => {
     expect(plain).not.toHaveProperty(["masked-diffusion.loss"]);
     expect(both["loss"]).toBe(plain["loss"]);
     expect(both["masked-diffusion.loss"]).toBeCloseTo(said["masked-diffusion.loss"] as number, 5);
-    expect(readMetrics(join(dir, "diffused/metrics.jsonl")).rows.filter(({ type }) => type === "eval").map((row) => typeof row["masked-diffusion.loss"])).toEqual(["number", "number"]);
+    expect(
+      readMetrics(join(dir, "diffused/metrics.jsonl"))
+        .rows.filter(({ type }) => type === "eval")
+        .map((row) => typeof row["masked-diffusion.loss"]),
+    ).toEqual(["number", "number"]);
   });
 
-  test("adds smoothing and z-loss to what is trained, beside which the cross entropy stands, and leaves them out of validation", async () => {
-    const { code, err, json } = await pretrain("smoothed", "mlm", { labelSmoothing: 0.2, zLoss: 0.01 });
-    expect(code, err).toBe(0);
-    const [first] = readMetrics(join(dir, "smoothed/metrics.jsonl")).rows;
-    const loss = first?.loss ?? 0;
-    const plain = Number(first?.["crossEntropy"]);
-    // Fresh logits are all 0: ln 33 of cross entropy, smoothed or not, and ln(33)^2 of z-loss.
-    expect(plain).toBeCloseTo(Math.log(33), 3);
-    expect(Number(first?.["zLoss"])).toBeCloseTo(Math.log(33) ** 2, 2);
-    expect(loss - plain).toBeCloseTo(0.01 * Math.log(33) ** 2, 3);
-    expect((await evaluate("smoothed")).json()["loss"]).toBeCloseTo(json()["evalLoss"] as number, 5);
-  });
+  test(
+    "adds smoothing and z-loss to what is trained, beside which the cross entropy stands, and leaves them out of " +
+      "validation",
+    async () => {
+      const { code, err, json } = await pretrain("smoothed", "mlm", { labelSmoothing: 0.2, zLoss: 0.01 });
+      expect(code, err).toBe(0);
+      const [first] = readMetrics(join(dir, "smoothed/metrics.jsonl")).rows;
+      const loss = first?.loss ?? 0;
+      const plain = Number(first?.["crossEntropy"]);
+      // Fresh logits are all 0: ln 33 of cross entropy, smoothed or not, and ln(33)^2 of z-loss.
+      expect(plain).toBeCloseTo(Math.log(33), 3);
+      expect(Number(first?.["zLoss"])).toBeCloseTo(Math.log(33) ** 2, 2);
+      expect(loss - plain).toBeCloseTo(0.01 * Math.log(33) ** 2, 3);
+      expect((await evaluate("smoothed")).json()["loss"]).toBeCloseTo(json()["evalLoss"] as number, 5);
+    },
+  );
 });

@@ -4,7 +4,10 @@ import { h, say } from "./ui/dom.ts";
 import { Notice } from "./ui/notice.ts";
 import { Side } from "./ui/side.ts";
 
-const KINDS: readonly (readonly [Kind, string])[] = [["protein", "Proteins"], ["text", "Text"]];
+const KINDS: readonly (readonly [Kind, string])[] = [
+  ["protein", "Proteins"],
+  ["text", "Text"],
+];
 const asked = new URLSearchParams(location.search).get("device") === "wasm" ? "wasm" : "auto";
 
 const notice = new Notice();
@@ -12,11 +15,31 @@ const sides = new Map<Kind, Side>();
 const device = h("p", { class: "device", role: "status" }, "Looking for a GPU…");
 const remedy = h("p", { class: "small" });
 const help = h("details", { class: "help", style: "visibility: hidden" }, h("summary", {}, "What would help"), remedy);
-const tabs = KINDS.map(([kind, words]) => h("button", { type: "button", role: "tab", id: `tab-${kind}`, "aria-controls": `panel-${kind}`, onclick: () => show(kind), onkeydown: (event) => step(event as KeyboardEvent) }, words));
-const panels = KINDS.map(([kind]) => h("div", { role: "tabpanel", id: `panel-${kind}`, "aria-labelledby": `tab-${kind}`, hidden: true }));
+const tabs = KINDS.map(([kind, words]) =>
+  h(
+    "button",
+    {
+      type: "button",
+      role: "tab",
+      id: `tab-${kind}`,
+      "aria-controls": `panel-${kind}`,
+      onclick: () => show(kind),
+      onkeydown: (event) => step(event as KeyboardEvent),
+    },
+    words,
+  ),
+);
+const panels = KINDS.map(([kind]) =>
+  h("div", { role: "tabpanel", id: `panel-${kind}`, "aria-labelledby": `tab-${kind}`, hidden: true }),
+);
 
 function showDevice({ kind, device: name, reason = "", remedy: words = "" }: DeviceInfo): void {
-  say(device, kind === "webgpu" ? `Computes on WebGPU: ${name}.` : `Computes on WebAssembly (${name}), which is slower, for ${reason}.`);
+  say(
+    device,
+    kind === "webgpu"
+      ? `Computes on WebGPU: ${name}.`
+      : `Computes on WebAssembly (${name}), which is slower, for ${reason}.`,
+  );
   say(remedy, words);
   device.classList.toggle("slow", kind === "wasm");
   help.style.visibility = kind === "wasm" ? "visible" : "hidden";
@@ -44,13 +67,23 @@ function step(event: KeyboardEvent): void {
   tabs[to]?.focus();
 }
 
-document.querySelector("#page")?.append(
-  h("header", {},
-    h("h1", {}, "cloze"),
-    h("p", { class: "lead" }, "Train an encoder in this page, on the machine in front of you, and look inside as it learns. Nothing leaves the machine."),
-    h("div", {}, device, help),
-    h("div", { role: "tablist", "aria-label": "What to train on" }, ...tabs)),
-  h("main", {}, ...panels),
-  notice.element,
-);
+document
+  .querySelector("#page")
+  ?.append(
+    h(
+      "header",
+      {},
+      h("h1", {}, "cloze"),
+      h(
+        "p",
+        { class: "lead" },
+        "Train an encoder in this page, on the machine in front of you, and look inside as it learns. Nothing " +
+          "leaves the machine.",
+      ),
+      h("div", {}, device, help),
+      h("div", { role: "tablist", "aria-label": "What to train on" }, ...tabs),
+    ),
+    h("main", {}, ...panels),
+    notice.element,
+  );
 show("protein");

@@ -1,6 +1,6 @@
 /**
- * What the page and its worker say to each other. The page asks and is answered once by number; beside that the worker tells of
- * what happens in it. Everything here is plain data.
+ * What the page and its worker say to each other. The page asks and is answered once by number; beside that the worker
+ * tells of what happens in it. Everything here is plain data.
  */
 import type { TrainerRow } from "./run-files.ts";
 
@@ -133,23 +133,40 @@ export interface Failure {
 /** Each request with what it answers. */
 export interface Requests {
   probe: { readonly ask: { readonly kind: "auto" | "wasm" }; readonly answer: DeviceInfo };
-  openData: { readonly ask: { readonly side: Side; readonly source: Source; readonly vocabulary: number }; readonly answer: DataSummary };
+  openData: {
+    readonly ask: { readonly side: Side; readonly source: Source; readonly vocabulary: number };
+    readonly answer: DataSummary;
+  };
   estimate: { readonly ask: Settings; readonly answer: Estimate };
   start: { readonly ask: Settings; readonly answer: null };
   pause: { readonly ask: null; readonly answer: null };
   resume: { readonly ask: null; readonly answer: null };
   close: { readonly ask: null; readonly answer: null };
   save: { readonly ask: null; readonly answer: { readonly files: Files; readonly source: Source | undefined } };
-  load: { readonly ask: { readonly side: Side; readonly files: Files; readonly source: Source | undefined }; readonly answer: { readonly settings: Settings; readonly data: DataSummary | undefined; readonly rows: readonly TrainerRow[] } };
+  load: {
+    readonly ask: { readonly side: Side; readonly files: Files; readonly source: Source | undefined };
+    readonly answer: {
+      readonly settings: Settings;
+      readonly data: DataSummary | undefined;
+      readonly rows: readonly TrainerRow[];
+    };
+  };
   mask: { readonly ask: { readonly sequence: string; readonly at: number }; readonly answer: Distribution };
-  maps: { readonly ask: { readonly sequence: string; readonly layer: number; readonly head: number }; readonly answer: Maps };
+  maps: {
+    readonly ask: { readonly sequence: string; readonly layer: number; readonly head: number };
+    readonly answer: Maps;
+  };
   substitutions: { readonly ask: { readonly sequence: string }; readonly answer: Substitutions };
   pieces: { readonly ask: { readonly text: string }; readonly answer: readonly Piece[] };
   fillMask: { readonly ask: { readonly text: string }; readonly answer: readonly FilledMask[] };
 }
 export type RequestName = keyof Requests;
 
-export type ToWorker = { readonly [N in RequestName]: { readonly id: number; readonly name: N; readonly ask: Requests[N]["ask"] } }[RequestName] | { readonly cancel: number };
+export type ToWorker =
+  | {
+      readonly [N in RequestName]: { readonly id: number; readonly name: N; readonly ask: Requests[N]["ask"] };
+    }[RequestName]
+  | { readonly cancel: number };
 
 export type FromWorker =
   | { readonly id: number; readonly answer: unknown }

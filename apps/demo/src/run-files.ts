@@ -1,6 +1,7 @@
 /**
- * The files of a saved run: a checkpoint in the Hub's layout (config.json, model.safetensors, the tokenizer's files), what an exact
- * resume needs (optimizer.safetensors, trainer_state.json), and the page's own: run.json and metrics.jsonl.
+ * The files of a saved run: a checkpoint in the Hub's layout (config.json, model.safetensors, the tokenizer's files),
+ * what an exact resume needs (optimizer.safetensors, trainer_state.json), and the page's own: run.json and
+ * metrics.jsonl.
  */
 import type { Settings } from "./protocol.ts";
 
@@ -31,6 +32,11 @@ export const OPTIMIZER_FILE = "optimizer.safetensors";
 export const MODEL_FILE = "model.safetensors";
 export const CONFIG_FILE = "config.json";
 
-export const metricsText = (rows: readonly TrainerRow[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+export const metricsText = (rows: readonly TrainerRow[]): string =>
+  rows.map((row) => `${JSON.stringify(row)}\n`).join("");
 
-export const parseMetricsText = (text: string): readonly TrainerRow[] => text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as TrainerRow);
+export const parseMetricsText = (text: string): readonly TrainerRow[] =>
+  text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as TrainerRow);

@@ -1,4 +1,7 @@
-/** Saved runs in the browser's own storage (IndexedDB): a run and its entry in the list are there together or not at all. */
+/**
+ * Saved runs in the browser's own storage (IndexedDB): a run and its entry in the list are there together or not at
+ * all.
+ */
 import type { Files, Side, Source } from "./protocol.ts";
 
 export interface SavedEntry {
@@ -30,24 +33,33 @@ function open(): Promise<IDBDatabase> {
   return resultOf(request);
 }
 
-const resultOf = <T>(request: IDBRequest<T>): Promise<T> => new Promise((resolve, reject) => {
-  request.addEventListener("success", () => resolve(request.result));
-  request.addEventListener("error", () => reject(wordsOf(request.error)));
-});
+const resultOf = <T>(request: IDBRequest<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    request.addEventListener("success", () => resolve(request.result));
+    request.addEventListener("error", () => reject(wordsOf(request.error)));
+  });
 
 function wordsOf(error: DOMException | null): Error {
-  if (error?.name === "QuotaExceededError") return new Error("The browser's storage is full. Delete a saved run, or download this one as a file.");
-  return new Error(`The browser's storage does not work here (${error?.message ?? "no reason given"}). In a private window it may be off. Download the run as a file instead.`);
+  if (error?.name === "QuotaExceededError")
+    return new Error("The browser's storage is full. Delete a saved run, or download this one as a file.");
+  return new Error(
+    `The browser's storage does not work here (${error?.message ?? "no reason given"}). In a private window it ` +
+      "may be off. Download the run as a file instead.",
+  );
 }
 
-async function within<T>(mode: IDBTransactionMode, work: (entries: IDBObjectStore, contents: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+async function within<T>(
+  mode: IDBTransactionMode,
+  work: (entries: IDBObjectStore, contents: IDBObjectStore) => IDBRequest<T>,
+): Promise<T> {
   const database = await open();
   try {
     const transaction = database.transaction([ENTRIES, CONTENTS], mode);
     const request = work(transaction.objectStore(ENTRIES), transaction.objectStore(CONTENTS));
     await new Promise<void>((resolve, reject) => {
       transaction.addEventListener("complete", () => resolve());
-      for (const wrong of ["abort", "error"] as const) transaction.addEventListener(wrong, () => reject(wordsOf(transaction.error)));
+      for (const wrong of ["abort", "error"] as const)
+        transaction.addEventListener(wrong, () => reject(wordsOf(transaction.error)));
     });
     return request.result;
   } finally {
@@ -69,8 +81,14 @@ export async function putSaved(entry: SavedEntry, content: SavedContent): Promis
 }
 
 export async function readSaved(id: string): Promise<SavedContent> {
-  const found = await within<SavedContent | undefined>("readonly", (_, contents) => contents.get(id) as IDBRequest<SavedContent | undefined>);
-  if (found === undefined) throw new Error("This run is no longer in the browser's storage. Another tab may have deleted it: reload the page.");
+  const found = await within<SavedContent | undefined>(
+    "readonly",
+    (_, contents) => contents.get(id) as IDBRequest<SavedContent | undefined>,
+  );
+  if (found === undefined)
+    throw new Error(
+      "This run is no longer in the browser's storage. Another tab may have deleted it: reload the page.",
+    );
   return found;
 }
 

@@ -1,4 +1,7 @@
-/** The page's end of the worker: questions with one answer each, progress while they are under way, and what the run tells of itself. */
+/**
+ * The page's end of the worker: questions with one answer each, progress while they are under way, and what the run
+ * tells of itself.
+ */
 import type { Failure, FromWorker, RequestName, Requests, RunState, ToWorker } from "./protocol.ts";
 import type { TrainerRow } from "./run-files.ts";
 
@@ -42,7 +45,11 @@ export class WorkerClient {
     this.#worker = this.#open();
   }
 
-  ask<N extends RequestName>(name: N, ask: Requests[N]["ask"], { signal, onProgress, transfer = [] }: AskOptions = {}): Promise<Requests[N]["answer"]> {
+  ask<N extends RequestName>(
+    name: N,
+    ask: Requests[N]["ask"],
+    { signal, onProgress, transfer = [] }: AskOptions = {},
+  ): Promise<Requests[N]["answer"]> {
     const id = ++this.#last;
     return new Promise<Requests[N]["answer"]>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (answer: never) => void, reject, onProgress });
@@ -61,7 +68,12 @@ export class WorkerClient {
   #open(): Worker {
     const worker = new Worker(new URL("./worker/worker.ts", import.meta.url), { type: "module", name: "cloze" });
     worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => this.#take(data));
-    worker.addEventListener("error", (event) => this.#rejectAll({ title: "The worker has failed", text: `${event.message || "It could not be loaded."} Reload the page; what was saved is still there.` }));
+    worker.addEventListener("error", (event) =>
+      this.#rejectAll({
+        title: "The worker has failed",
+        text: `${event.message || "It could not be loaded."} Reload the page; what was saved is still there.`,
+      }),
+    );
     return worker;
   }
 

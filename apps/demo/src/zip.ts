@@ -1,6 +1,6 @@
 /**
- * Zip archives, as much of them as a checkpoint needs: written without compression (weights do not compress), read also where
- * another program has packed them again with deflate. Archives above 4 GiB and encrypted ones are refused.
+ * Zip archives, as much of them as a checkpoint needs: written without compression (weights do not compress), read also
+ * where another program has packed them again with deflate. Archives above 4 GiB and encrypted ones are refused.
  *
  *   [local header, bytes] for each file · the central directory · its end record
  *
@@ -36,9 +36,20 @@ export function crc32(bytes: Uint8Array): number {
 
 /** Throws RangeError for more than 4 GiB. */
 export function writeZip(files: Readonly<Record<string, Uint8Array>>): Uint8Array<ArrayBuffer> {
-  const entries = Object.entries(files).map(([name, data]) => ({ name: new TextEncoder().encode(name), data, crc: crc32(data) }));
-  const size = entries.reduce((n, { name, data }) => n + LOCAL_BYTES + CENTRAL_BYTES + 2 * name.length + data.length, END_BYTES);
-  if (size > MOST) throw new RangeError(`zip: expected at most 4 GiB, got ${(size / 2 ** 30).toFixed(1)} GiB. Save the run in the browser, or train a smaller model.`);
+  const entries = Object.entries(files).map(([name, data]) => ({
+    name: new TextEncoder().encode(name),
+    data,
+    crc: crc32(data),
+  }));
+  const size = entries.reduce(
+    (n, { name, data }) => n + LOCAL_BYTES + CENTRAL_BYTES + 2 * name.length + data.length,
+    END_BYTES,
+  );
+  if (size > MOST)
+    throw new RangeError(
+      `zip: expected at most 4 GiB, got ${(size / 2 ** 30).toFixed(1)} GiB. Save the run in the browser, or ` +
+        "train a smaller model.",
+    );
   const out = new Uint8Array(size);
   const view = new DataView(out.buffer);
   let at = 0;
@@ -49,8 +60,23 @@ export function writeZip(files: Readonly<Record<string, Uint8Array>>): Uint8Arra
       at += bytes;
     }
   };
-  const bytes = (data: Uint8Array): void => { out.set(data, at); at += data.length; };
-  const shared = ({ name, data, crc }: (typeof entries)[number]): void => fields([2, VERSION], [2, UTF8_NAMES], [2, STORED], [2, 0], [2, DATE], [4, crc], [4, data.length], [4, data.length], [2, name.length], [2, 0]);
+  const bytes = (data: Uint8Array): void => {
+    out.set(data, at);
+    at += data.length;
+  };
+  const shared = ({ name, data, crc }: (typeof entries)[number]): void =>
+    fields(
+      [2, VERSION],
+      [2, UTF8_NAMES],
+      [2, STORED],
+      [2, 0],
+      [2, DATE],
+      [4, crc],
+      [4, data.length],
+      [4, data.length],
+      [2, name.length],
+      [2, 0],
+    );
   const offsets = entries.map((entry) => {
     const offset = at;
     fields([4, LOCAL]);
@@ -71,10 +97,15 @@ export function writeZip(files: Readonly<Record<string, Uint8Array>>): Uint8Arra
   return out;
 }
 
-/** Files by name, folders left out; a folder that all files are in is taken off their names. Throws Error, in words, for what is no whole archive. */
+/**
+ * Files by name, folders left out; a folder that all files are in is taken off their names. Throws Error, in words, for
+ * what is no whole archive.
+ */
 export async function readZip(archive: Uint8Array): Promise<Readonly<Record<string, Uint8Array>>> {
   const view = new DataView(archive.buffer, archive.byteOffset, archive.byteLength);
-  const fail = (what: string): never => { throw new Error(`This is no zip archive that can be read: ${what}. Choose the .zip file that this page has saved.`); };
+  const fail = (what: string): never => {
+    throw new Error(`This is no zip archive that can be read: ${what}. Choose the .zip file that this page has saved.`);
+  };
   let end = archive.length - END_BYTES;
   while (end >= 0 && view.getUint32(end, true) !== END) end--;
   if (end < 0) return fail("it has no end record");
@@ -91,11 +122,17 @@ export async function readZip(archive: Uint8Array): Promise<Readonly<Record<stri
     const name = new TextDecoder().decode(archive.subarray(at + CENTRAL_BYTES, at + CENTRAL_BYTES + nameLength));
     at += CENTRAL_BYTES + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
     if (name.endsWith("/")) continue;
-    if (local + LOCAL_BYTES > archive.length || view.getUint32(local, true) !== LOCAL) return fail(`${name} is not where it should be`);
+    if (local + LOCAL_BYTES > archive.length || view.getUint32(local, true) !== LOCAL)
+      return fail(`${name} is not where it should be`);
     const start = local + LOCAL_BYTES + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
     const packed = archive.subarray(start, start + size);
     if (packed.length !== size) return fail(`${name} is cut off`);
-    const data = method === STORED ? packed : method === DEFLATED ? await inflated(packed).catch(() => fail(`${name} is damaged`)) : fail(`${name} is packed in a way that is not known here (${method})`);
+    const data =
+      method === STORED
+        ? packed
+        : method === DEFLATED
+          ? await inflated(packed).catch(() => fail(`${name} is damaged`))
+          : fail(`${name} is packed in a way that is not known here (${method})`);
     if (crc32(data) !== crc) return fail(`${name} is damaged`);
     found.push([name, data]);
   }

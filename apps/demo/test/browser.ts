@@ -1,6 +1,6 @@
 /**
- * The page in headless Chromium: built from the packages' sources, served on localhost (which browsers count as secure: WebGPU needs
- * that), opened with WebGPU on SwiftShader or without WebGPU.
+ * The page in headless Chromium: built from the packages' sources, served on localhost (which browsers count as secure:
+ * WebGPU needs that), opened with WebGPU on SwiftShader or without WebGPU.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -13,13 +13,33 @@ import { build } from "vite";
 
 /** Where Chromium is, or undefined. CHROMIUM names another one. */
 export const chromiumPath = (): string | undefined =>
-  [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"].find((path) => path !== undefined && existsSync(path));
+  [
+    process.env["CHROMIUM"],
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  ].find((path) => path !== undefined && existsSync(path));
 
-const COMMON = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const COMMON = [
+  "--no-sandbox",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 const WEBGPU = ["--enable-unsafe-webgpu", "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader"];
 const NO_WEBGPU = ["--disable-features=WebGPU", "--disable-gpu"];
 
-const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".txt": "text/plain", ".json": "application/json" };
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".wasm": "application/wasm",
+  ".txt": "text/plain",
+  ".json": "application/json",
+};
 
 export interface Site {
   readonly url: string;
@@ -32,19 +52,35 @@ export interface Site {
 export async function site(): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), "cloze-demo-"));
   process.env["CLOZE_SOURCE"] = "1";
-  await build({ configFile: fileURLToPath(new URL("../vite.config.ts", import.meta.url)), logLevel: "error", build: { outDir: folder, emptyOutDir: true } });
+  await build({
+    configFile: fileURLToPath(new URL("../vite.config.ts", import.meta.url)),
+    logLevel: "error",
+    build: { outDir: folder, emptyOutDir: true },
+  });
   const server = await serve(folder);
-  return { folder, url: `http://localhost:${(server.address() as AddressInfo).port}/`, close: () => { server.close(); rmSync(folder, { recursive: true, force: true, maxRetries: 3 }); } };
+  return {
+    folder,
+    url: `http://localhost:${(server.address() as AddressInfo).port}/`,
+    close: () => {
+      server.close();
+      rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
 }
 
 async function serve(folder: string): Promise<Server> {
   const server = createServer(({ url = "/" }, response) => {
     const path = normalize(decodeURIComponent(new URL(url, "http://localhost").pathname));
     const file = join(folder, path === "/" ? "index.html" : path);
-    if (!file.startsWith(folder) || !existsSync(file) || !statSync(file).isFile()) return void response.writeHead(404).end();
-    response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" }).end(readFileSync(file));
+    if (!file.startsWith(folder) || !existsSync(file) || !statSync(file).isFile())
+      return void response.writeHead(404).end();
+    response
+      .writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" })
+      .end(readFileSync(file));
   });
-  await new Promise<void>((resolve) => { server.listen(0, "localhost", resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(0, "localhost", resolve);
+  });
   return server;
 }
 
@@ -58,24 +94,41 @@ export interface Browser {
   readonly close: () => Promise<void>;
 }
 
-export async function browser(executablePath: string, { url }: Site, { webgpu = true, dark = false, width = 1440 }: { readonly webgpu?: boolean; readonly dark?: boolean; readonly width?: number } = {}): Promise<Browser> {
+export async function browser(
+  executablePath: string,
+  { url }: Site,
+  {
+    webgpu = true,
+    dark = false,
+    width = 1440,
+  }: { readonly webgpu?: boolean; readonly dark?: boolean; readonly width?: number } = {},
+): Promise<Browser> {
   const profile = mkdtempSync(join(tmpdir(), "cloze-chromium-"));
   const problems: string[] = [];
   const hosts = new Set<string>();
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath, headless: true, args: [...COMMON, ...(webgpu ? WEBGPU : NO_WEBGPU)], viewport: { width, height: 900 }, colorScheme: dark ? "dark" : "light", reducedMotion: "reduce",
+    executablePath,
+    headless: true,
+    args: [...COMMON, ...(webgpu ? WEBGPU : NO_WEBGPU)],
+    viewport: { width, height: 900 },
+    colorScheme: dark ? "dark" : "light",
+    reducedMotion: "reduce",
   });
   context.on("request", (request) => {
     const { protocol, host } = new URL(request.url());
     if (protocol !== "blob:" && protocol !== "data:") hosts.add(host);
   });
   return {
-    context, problems, hosts,
+    context,
+    problems,
+    hosts,
     open: async (query = "") => {
       const page = await context.newPage();
       page.setDefaultTimeout(60_000);
       page.on("pageerror", (error) => problems.push(error.message));
-      page.on("console", (message) => { if (message.type() === "error") problems.push(message.text()); });
+      page.on("console", (message) => {
+        if (message.type() === "error") problems.push(message.text());
+      });
       await page.goto(`${url}${query}`);
       return page;
     },

@@ -1,4 +1,7 @@
-/** The page where there is no WebGPU: it says so, computes on WebAssembly, and tells of files it cannot read. The text side is tried here. */
+/**
+ * The page where there is no WebGPU: it says so, computes on WebAssembly, and tells of files it cannot read. The text
+ * side is tried here.
+ */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Page } from "playwright-core";
@@ -26,7 +29,8 @@ describe.sequential("the page without WebGPU", () => {
     if (opened !== undefined) pages.close();
   }, 60_000);
 
-  const file = async (selector: string, name: string, text: string): Promise<void> => page.setInputFiles(selector, { name, mimeType: "application/octet-stream", buffer: Buffer.from(text) });
+  const file = async (selector: string, name: string, text: string): Promise<void> =>
+    page.setInputFiles(selector, { name, mimeType: "application/octet-stream", buffer: Buffer.from(text) });
   const notice = async (): Promise<string> => {
     await page.waitForSelector(".notice:not([hidden])");
     const text = (await page.textContent(".notice > div")) ?? "";
@@ -35,7 +39,8 @@ describe.sequential("the page without WebGPU", () => {
   };
 
   it("says that it computes on WebAssembly, and why", async (context) => {
-    if (opened === undefined) return context.skip(missing); // allow skip: no browser on this machine; in CI that is a failure
+    // allow skip: no browser on this machine; in CI that is a failure
+    if (opened === undefined) return context.skip(missing);
     await page.waitForFunction("document.querySelector('.device').textContent.startsWith('Computes')");
     const said = await page.textContent(".device");
     expect(said).toContain("Computes on WebAssembly");
@@ -58,8 +63,18 @@ describe.sequential("the page without WebGPU", () => {
 
   it("stops what is under way, saves while it trains, and opens what was downloaded, with its data and without", async (context) => {
     if (opened === undefined) return context.skip(missing); // allow skip: as above
-    const proteins = Array.from({ length: 150 }, (_, i) => `>protein ${i}\n${Array.from({ length: 24 + (i % 9) }, (_, j) => "ACDEFGHIKLMNPQRSTVWY"[(i * 7 + j * j) % 20]).join("")}\n`).join("");
-    const phase = async (text: string): Promise<unknown> => page.waitForFunction(`document.querySelector(".phase").textContent.includes(${JSON.stringify(text)})`, undefined, { timeout: 120_000 });
+    const proteins = Array.from(
+      { length: 150 },
+      (_, i) =>
+        ">protein " +
+        `${i}\n${Array.from({ length: 24 + (i % 9) }, (_, j) => "ACDEFGHIKLMNPQRSTVWY"[(i * 7 + j * j) % 20]).join("")}\n`,
+    ).join("");
+    const phase = async (text: string): Promise<unknown> =>
+      page.waitForFunction(
+        `document.querySelector(".phase").textContent.includes(${JSON.stringify(text)})`,
+        undefined,
+        { timeout: 120_000 },
+      );
     await file("#protein-file", "proteins.fasta", proteins);
     await phase("Ready");
     await page.fill("#protein-steps", "2000");
@@ -86,7 +101,8 @@ describe.sequential("the page without WebGPU", () => {
     await phase("Ready");
 
     await page.reload();
-    const open = async (): Promise<void> => page.setInputFiles("#protein-open", { name: "run.zip", mimeType: "application/zip", buffer: zip });
+    const open = async (): Promise<void> =>
+      page.setInputFiles("#protein-open", { name: "run.zip", mimeType: "application/zip", buffer: zip });
     await open();
     await phase("Loaded without its data");
     expect(await page.isDisabled("button.main")).toBe(true);
@@ -105,11 +121,18 @@ describe.sequential("the page without WebGPU", () => {
     if (opened === undefined) return context.skip(missing); // allow skip: as above
     await page.click("#tab-text");
     const words = ["sun", "moon", "star", "cloud", "rain", "wind"];
-    const documents = Array.from({ length: 120 }, (_, i) => `the ${words[i % 6]} is over the sea .\nthe ${words[(i * 5 + 1) % 6]} and the ${words[(i + 2) % 6]} are far number ${i} .`);
+    const documents = Array.from(
+      { length: 120 },
+      (_, i) =>
+        `the ${words[i % 6]} is over the sea .\nthe ${words[(i * 5 + 1) % 6]} and the ${words[(i + 2) % 6]} are ` +
+        `far number ${i} .`,
+    );
     await page.fill("#text-paste", documents.join("\n\n"));
     await page.fill("#text-vocabulary", "200");
     await page.click("text=Use this text");
-    await page.waitForFunction("document.querySelector('#panel-text .data-summary').textContent.includes('a vocabulary of')");
+    await page.waitForFunction(
+      "document.querySelector('#panel-text .data-summary').textContent.includes('a vocabulary of')",
+    );
     await page.waitForSelector(".piece:not(.special)");
     await page.selectOption("#text-objective", "mlm+nsp");
     await page.fill("#text-steps", "6");
@@ -117,7 +140,11 @@ describe.sequential("the page without WebGPU", () => {
     await page.fill("#text-length", "24");
     await page.fill("#text-rows", "4");
     await page.click("#panel-text button.main");
-    await page.waitForFunction("document.querySelector('#panel-text .phase').textContent.startsWith('Finished')", undefined, { timeout: 240_000 });
+    await page.waitForFunction(
+      "document.querySelector('#panel-text .phase').textContent.startsWith('Finished')",
+      undefined,
+      { timeout: 240_000 },
+    );
     await page.fill("#fill-text", "the [MASK] is over the sea .");
     await page.click("text=Fill the mask");
     await page.waitForSelector("#panel-text .bars li");

@@ -1,4 +1,7 @@
-/** What a visitor's browser fetches before anything is asked for: the page, and its worker, each with what it imports at once. */
+/**
+ * What a visitor's browser fetches before anything is asked for: the page, and its worker, each with what it imports at
+ * once.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -13,7 +16,8 @@ export function firstLoad(folder: string): FirstLoad {
   const html = readFileSync(join(folder, "index.html"), "utf8");
   const worker = readdirSync(join(folder, "assets")).find((name) => /^worker-.*\.js$/.test(name));
   const linked = [...html.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map((match) => match[1] as string);
-  if (worker === undefined || !linked.some((file) => file.endsWith(".js"))) throw new Error(`${folder}: expected a page with a script and a worker, got ${linked.join(", ")}`);
+  if (worker === undefined || !linked.some((file) => file.endsWith(".js")))
+    throw new Error(`${folder}: expected a page with a script and a worker, got ${linked.join(", ")}`);
   const files = new Set(["index.html"]);
   const open = [...linked, `assets/${worker}`];
   for (let file = open.pop(); file !== undefined; file = open.pop()) {
@@ -21,7 +25,13 @@ export function firstLoad(folder: string): FirstLoad {
     files.add(file);
     if (!file.endsWith(".js")) continue;
     // Static imports stand at the start of a chunk; `import(…)` is what comes later.
-    for (const match of readFileSync(join(folder, file), "utf8").matchAll(/(?:import|from)\s*["']\.\/([^"']+\.js)["']/g)) open.push(`assets/${match[1]}`);
+    for (const match of readFileSync(join(folder, file), "utf8").matchAll(
+      /(?:import|from)\s*["']\.\/([^"']+\.js)["']/g,
+    ))
+      open.push(`assets/${match[1]}`);
   }
-  return { files: [...files], gzipBytes: [...files].reduce((n, file) => n + gzipSync(readFileSync(join(folder, file))).length, 0) };
+  return {
+    files: [...files],
+    gzipBytes: [...files].reduce((n, file) => n + gzipSync(readFileSync(join(folder, file))).length, 0),
+  };
 }

@@ -1,6 +1,7 @@
 /**
- * The whole of it, in Chromium with WebGPU on SwiftShader: train, pause, save, reload, go on with the same losses, mask a residue,
- * download; the command line finds the same loss in what was downloaded, and has the same losses when it trains. At last the GPU is lost.
+ * The whole of it, in Chromium with WebGPU on SwiftShader: train, pause, save, reload, go on with the same losses, mask
+ * a residue, download; the command line finds the same loss in what was downloaded, and has the same losses when it
+ * trains. At last the GPU is lost.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -42,7 +43,8 @@ describe.sequential("the page with WebGPU", () => {
   }, 60_000);
 
   it("is small before anything is asked for", (context) => {
-    if (opened === undefined) return context.skip(missing); // allow skip: no browser on this machine; in CI that is a failure
+    // allow skip: no browser on this machine; in CI that is a failure
+    if (opened === undefined) return context.skip(missing);
     const { files, gzipBytes } = firstLoad(pages.folder);
     console.log(`first load: ${files.length} files, ${(gzipBytes / 1000).toFixed(0)} kB gzip`);
     expect(gzipBytes).toBeLessThan(LIMIT_BYTES);
@@ -60,7 +62,11 @@ describe.sequential("the page with WebGPU", () => {
     await page.fill("#protein-length", String(LENGTH));
     await page.fill("#protein-rows", String(ROWS));
     await page.click("button.main");
-    await page.waitForFunction("/^([5-9]|[12]\\d) of/.test(document.querySelector('.stats dd').textContent)", undefined, { timeout: 240_000 });
+    await page.waitForFunction(
+      "/^([5-9]|[12]\\d) of/.test(document.querySelector('.stats dd').textContent)",
+      undefined,
+      { timeout: 240_000 },
+    );
     await page.click("button.main");
     await says(page, ".phase", "Paused");
     await page.click("text=Save in this browser");
@@ -95,18 +101,60 @@ describe.sequential("the page with WebGPU", () => {
     const folder = join(pages.folder, "downloaded");
     mkdirSync(folder);
     for (const [name, bytes] of Object.entries(second)) writeFileSync(join(folder, name), bytes);
-    const told = await cloze(folder, "evaluate", "--checkpoint", folder, "--data", fasta, "--split", "valid", "--max-length", String(LENGTH), "--backend", "reference");
+    const told = await cloze(
+      folder,
+      "evaluate",
+      "--checkpoint",
+      folder,
+      "--data",
+      fasta,
+      "--split",
+      "valid",
+      "--max-length",
+      String(LENGTH),
+      "--backend",
+      "reference",
+    );
     const held = rows.findLast(({ type }) => type === "eval");
     expect(held).toMatchObject({ step: STEPS });
     expect(Math.abs(Number(told["loss"]) - (held as TrainerRow).loss)).toBeLessThan(1e-4);
 
     // The same run by the command line, on another engine.
     const run = join(folder, "run");
-    await cloze(folder, "pretrain", "--model", join(folder, "config.json"), "--data", fasta, "--out", run, "--steps", String(STEPS), "--batch-tokens", String(ROWS * LENGTH), "--max-length", String(LENGTH),
-      "--lr", "3e-3", "--warmup", "0.05", "--save-every", "0", "--eval-every", "25", "--backend", "onnxruntime", "--threads", "1");
+    await cloze(
+      folder,
+      "pretrain",
+      "--model",
+      join(folder, "config.json"),
+      "--data",
+      fasta,
+      "--out",
+      run,
+      "--steps",
+      String(STEPS),
+      "--batch-tokens",
+      String(ROWS * LENGTH),
+      "--max-length",
+      String(LENGTH),
+      "--lr",
+      "3e-3",
+      "--warmup",
+      "0.05",
+      "--save-every",
+      "0",
+      "--eval-every",
+      "25",
+      "--backend",
+      "onnxruntime",
+      "--threads",
+      "1",
+    );
     const theirs = parseMetricsText(readFileSync(join(run, "metrics.jsonl"), "utf8"));
-    expect(theirs.map(({ type, step, tokens }) => ({ type, step, tokens }))).toEqual(rows.map(({ type, step, tokens }) => ({ type, step, tokens })));
-    for (const [i, { loss }] of theirs.entries()) expect(Math.abs(loss - (rows[i] as TrainerRow).loss)).toBeLessThan(1e-3);
+    expect(theirs.map(({ type, step, tokens }) => ({ type, step, tokens }))).toEqual(
+      rows.map(({ type, step, tokens }) => ({ type, step, tokens })),
+    );
+    for (const [i, { loss }] of theirs.entries())
+      expect(Math.abs(loss - (rows[i] as TrainerRow).loss)).toBeLessThan(1e-3);
     expect(await seriousFindings(page)).toEqual([]);
     await page.emulateMedia({ colorScheme: "dark" });
     expect(await seriousFindings(page)).toEqual([]);
@@ -133,15 +181,32 @@ async function crashGpu(page: Page): Promise<void> {
 
 /** Of the bundled sample, proteins that are short. */
 function shortProteins(count: number): string {
-  const sample = join(createRequire(import.meta.url).resolve("cloze/package.json"), "..", "sample", "uniprot-sample.fasta.gz");
+  const sample = join(
+    createRequire(import.meta.url).resolve("cloze/package.json"),
+    "..",
+    "sample",
+    "uniprot-sample.fasta.gz",
+  );
   const records = gunzipSync(readFileSync(sample)).toString("latin1").split(/^>/m).slice(1);
-  return records.filter((record) => record.split("\n").slice(1).join("").length <= 90).slice(0, count).map((record) => `>${record}`).join("");
+  return records
+    .filter((record) => record.split("\n").slice(1).join("").length <= 90)
+    .slice(0, count)
+    .map((record) => `>${record}`)
+    .join("");
 }
 
 const says = async (page: Page, selector: string, text: string, timeout = 60_000): Promise<void> => {
-  await page.waitForFunction(`document.querySelector(${JSON.stringify(selector)})?.textContent.includes(${JSON.stringify(text)}) || !document.querySelector(".notice").hidden`, undefined, { timeout });
+  await page.waitForFunction(
+    `document.querySelector(${JSON.stringify(selector)})?.textContent.includes(${JSON.stringify(text)}) || ` +
+      `!document.querySelector(".notice").hidden`,
+    undefined,
+    { timeout },
+  );
   const said = (await page.textContent(selector)) ?? "";
-  if (!said.includes(text)) throw new Error(`${selector}: expected "${text}", got "${said}". The page says: ${await page.textContent(".notice")}`);
+  if (!said.includes(text))
+    throw new Error(
+      `${selector}: expected "${text}", got "${said}". The page says: ${await page.textContent(".notice")}`,
+    );
 };
 
 async function downloaded(page: Page): Promise<Readonly<Record<string, Uint8Array>>> {
@@ -149,7 +214,8 @@ async function downloaded(page: Page): Promise<Readonly<Record<string, Uint8Arra
   return readZip(Uint8Array.from(readFileSync(await download.path())));
 }
 
-const rowsOf = (files: Readonly<Record<string, Uint8Array>>): readonly TrainerRow[] => parseMetricsText(new TextDecoder().decode(files["metrics.jsonl"]));
+const rowsOf = (files: Readonly<Record<string, Uint8Array>>): readonly TrainerRow[] =>
+  parseMetricsText(new TextDecoder().decode(files["metrics.jsonl"]));
 const untimed = (rows: readonly TrainerRow[]): readonly object[] => rows.map((row) => ({ ...row, time: undefined }));
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
@@ -158,8 +224,20 @@ async function cloze(cwd: string, ...words: readonly string[]): Promise<Readonly
   let out = "";
   let err = "";
   const io: Io = {
-    stdout: { write: (text) => { out += text; } }, stderr: { write: (text) => { err += text; } }, stdin: (async function* () {})(),
-    cwd, env: { HF_HUB_OFFLINE: "1", HF_HOME: "/nonexistent" }, outputClosed: () => false,
+    stdout: {
+      write: (text) => {
+        out += text;
+      },
+    },
+    stderr: {
+      write: (text) => {
+        err += text;
+      },
+    },
+    stdin: (async function* () {})(),
+    cwd,
+    env: { HF_HUB_OFFLINE: "1", HF_HOME: "/nonexistent" },
+    outputClosed: () => false,
   };
   const code = await main([...words, "--json"], io);
   if (code !== 0) throw new Error(err);

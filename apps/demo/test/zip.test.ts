@@ -4,7 +4,8 @@ import { RandomStream } from "@cloze/random";
 import { crc32, readZip, writeZip } from "../src/zip.ts";
 
 /** By Python 3's zipfile: run/config.json deflated, run/vocab.txt stored, and an entry for the folder. */
-const FROM_PYTHON = "UEsDBBQAAAAIAAAAIVD9NnVADgAAAEUAAAAPAAAAcnVuL2NvbmZpZy5qc29uq1ZKVLJSUEqiACjVAgBQSwMEFAAAAAAAAAAhUNxuPHIMAAAADAAAAA0AAABydW4vdm9jYWIudHh0PGNscz4KPHBhZD4KUEsDBBQAAAAAAAAAIVAAAAAAAAAAAAAAAAAEAAAAcnVuL1BLAQIUAxQAAAAIAAAAIVD9NnVADgAAAEUAAAAPAAAAAAAAAAAAAACAAQAAAABydW4vY29uZmlnLmpzb25QSwECFAMUAAAAAAAAACFQ3G48cgwAAAAMAAAADQAAAAAAAAAAAAAAgAE7AAAAcnVuL3ZvY2FiLnR4dFBLAQIUAxQAAAAAAAAAIVAAAAAAAAAAAAAAAAAEAAAAAAAAAAAAAACAAXIAAABydW4vUEsFBgAAAAADAAMAqgAAAJQAAAAAAA==";
+const FROM_PYTHON =
+  "UEsDBBQAAAAIAAAAIVD9NnVADgAAAEUAAAAPAAAAcnVuL2NvbmZpZy5qc29uq1ZKVLJSUEqiACjVAgBQSwMEFAAAAAAAAAAhUNxuPHIMAAAADAAAAA0AAABydW4vdm9jYWIudHh0PGNscz4KPHBhZD4KUEsDBBQAAAAAAAAAIVAAAAAAAAAAAAAAAAAEAAAAcnVuL1BLAQIUAxQAAAAIAAAAIVD9NnVADgAAAEUAAAAPAAAAAAAAAAAAAACAAQAAAABydW4vY29uZmlnLmpzb25QSwECFAMUAAAAAAAAACFQ3G48cgwAAAAMAAAADQAAAAAAAAAAAAAAgAE7AAAAcnVuL3ZvY2FiLnR4dFBLAQIUAxQAAAAAAAAAIVAAAAAAAAAAAAAAAAAEAAAAAAAAAAAAAACAAXIAAABydW4vUEsFBgAAAAADAAMAqgAAAJQAAAAAAA==";
 
 const text = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
 
@@ -17,13 +18,21 @@ describe("zip", () => {
     const stream = new RandomStream(1).split("zip");
     for (let round = 0; round < 30; round++) {
       const draw = stream.split(round);
-      const files = Object.fromEntries(Array.from({ length: 1 + draw.below(5, 0) }, (_, i) => [`näme-${i}`, Uint8Array.from({ length: draw.split(i).below(300, 0) }, (_, at) => draw.split(i).below(256, at))]));
+      const files = Object.fromEntries(
+        Array.from({ length: 1 + draw.below(5, 0) }, (_, i) => [
+          `näme-${i}`,
+          Uint8Array.from({ length: draw.split(i).below(300, 0) }, (_, at) => draw.split(i).below(256, at)),
+        ]),
+      );
       expect(await readZip(writeZip(files))).toEqual(files);
     }
   });
 
   it("takes the folder that all files are in off their names", async () => {
-    expect(Object.keys(await readZip(writeZip({ "a/x": new Uint8Array(1), "a/b/y": new Uint8Array(2) })))).toEqual(["x", "b/y"]);
+    expect(Object.keys(await readZip(writeZip({ "a/x": new Uint8Array(1), "a/b/y": new Uint8Array(2) })))).toEqual([
+      "x",
+      "b/y",
+    ]);
   });
 
   it("reads what Python wrote, compressed too", async () => {
@@ -34,7 +43,9 @@ describe("zip", () => {
   });
 
   it("tells of a file that is no archive, and of every byte of content that was changed", async () => {
-    await expect(readZip(new TextEncoder().encode("nothing of the kind, though it is long enough"))).rejects.toThrow("it has no end record");
+    await expect(readZip(new TextEncoder().encode("nothing of the kind, though it is long enough"))).rejects.toThrow(
+      "it has no end record",
+    );
     const archive = writeZip({ a: Uint8Array.of(1, 2, 3, 4) });
     const start = 30 + 1;
     for (let at = start; at < start + 4; at++) {

@@ -1,13 +1,17 @@
 /**
- * A case is data: a name, a graph to build for a dtype, and how its inputs are drawn. It has no expected values: those come
- * from the interpreter. The same cases are what benches measure.
+ * A case is data: a name, a graph to build for a dtype, and how its inputs are drawn. It has no expected values: those
+ * come from the interpreter. The same cases are what benches measure.
  */
 import type { DType, Graph, Tensor } from "@cloze/graph";
 
 /** Rows of the tolerance table. */
-export type OpClass = "exact" | "arithmetic" | "transcendental" | "reduction" | "contraction" | "composite" | "training";
+export type OpClass =
+  "exact" | "arithmetic" | "transcendental" | "reduction" | "contraction" | "composite" | "training";
 
-/** How the numbers of an input are drawn. Floats default to uniform in [-2, 2), integers to [-5, 5] (u32: [0, 9]), bools to a coin. */
+/**
+ * How the numbers of an input are drawn. Floats default to uniform in [-2, 2), integers to [-5, 5] (u32: [0, 9]), bools
+ * to a coin.
+ */
 export type Draw =
   | { readonly uniform: readonly [low: number, high: number] }
   /** Whole numbers from 0 to below `below`. */
@@ -23,7 +27,10 @@ export interface Case {
   readonly dtypes: readonly DType[];
   readonly build: (g: Graph, dtype: DType) => Tensor | readonly Tensor[];
   readonly inputs?: Readonly<Record<string, Draw>>;
-  /** False where the gradient is nothing to compare (integers, ties, NaN). Default true where an output and an input are float. */
+  /**
+   * False where the gradient is nothing to compare (integers, ties, NaN). Default true where an output and an input are
+   * float.
+   */
   readonly gradient?: boolean;
 }
 

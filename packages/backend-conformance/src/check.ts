@@ -19,18 +19,36 @@ export interface Check {
 const DIRECTIONS: readonly Direction[] = ["forward", "gradient"];
 
 /** One check for each case, dtype and direction: `add > broadcast > f32 > gradient`. */
-export const caseChecks: () => Check[] = () => cases.flatMap((c) => c.dtypes.flatMap((dtype) => DIRECTIONS.flatMap((direction): Check[] => {
-  const built = buildCase(c, dtype, direction);
-  if (built === undefined) return [];
-  const needs = [...new Set([dtype, ...order(programRoots(built.program)).map((x) => x.dtype)])];
-  return [{ name: `${c.name} > ${dtype} > ${direction}`, needs, run: (backend) => runOnce(backend, built.program, {}, built.feeds, toleranceOf(c.tolerance, direction)) }];
-})));
+export const caseChecks: () => Check[] = () =>
+  cases.flatMap((c) =>
+    c.dtypes.flatMap((dtype) =>
+      DIRECTIONS.flatMap((direction): Check[] => {
+        const built = buildCase(c, dtype, direction);
+        if (built === undefined) return [];
+        const needs = [...new Set([dtype, ...order(programRoots(built.program)).map((x) => x.dtype)])];
+        return [
+          {
+            name: `${c.name} > ${dtype} > ${direction}`,
+            needs,
+            run: (backend) => runOnce(backend, built.program, {}, built.feeds, toleranceOf(c.tolerance, direction)),
+          },
+        ];
+      }),
+    ),
+  );
 
 /** The gradient of what was broadcast is a sum, and the order of a sum is the backend's. */
-const toleranceOf = (forward: OpClass, direction: Direction): OpClass => (direction === "gradient" && (forward === "exact" || forward === "arithmetic") ? "reduction" : forward);
+const toleranceOf = (forward: OpClass, direction: Direction): OpClass =>
+  direction === "gradient" && (forward === "exact" || forward === "arithmetic") ? "reduction" : forward;
 
 /** Compiles, starts, runs once and compares outputs and state with the interpreter's. */
-export async function runOnce(backend: Backend, program: Program, state: HostTensors, feeds: HostTensors, tolerance: OpClass): Promise<void> {
+export async function runOnce(
+  backend: Backend,
+  program: Program,
+  state: HostTensors,
+  feeds: HostTensors,
+  tolerance: OpClass,
+): Promise<void> {
   const want = expected(program, state, feeds);
   const executable = await backend.compile(program);
   const session = await backend.start(state);

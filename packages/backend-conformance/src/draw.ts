@@ -10,7 +10,8 @@ export function uniform(seed: number, i: number): number {
   return ((h ^ (h >>> 16)) >>> 0) / 2 ** 32;
 }
 
-const seedOf = (name: string): number => [...name].reduce((seed, c) => (Math.imul(seed, 31) + (c.codePointAt(0) as number)) | 0, 7);
+const seedOf = (name: string): number =>
+  [...name].reduce((seed, c) => (Math.imul(seed, 31) + (c.codePointAt(0) as number)) | 0, 7);
 
 const defaults: { readonly [D in DType]: (u: number) => number } = {
   f32: (u) => 4 * u - 2,
@@ -29,5 +30,9 @@ export function drawInput(name: string, dtype: DType, shape: Shape, how?: Draw):
     if ("below" in how) return Math.floor(how.below * uniform(seed, i));
     return how.uniform[0] + (how.uniform[1] - how.uniform[0]) * uniform(seed, i);
   };
-  return fromNumbers(dtype, shape, Array.from({ length: sizeOf(shape) }, (_, i) => one(i)));
+  return fromNumbers(
+    dtype,
+    shape,
+    Array.from({ length: sizeOf(shape) }, (_, i) => one(i)),
+  );
 }

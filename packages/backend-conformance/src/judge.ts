@@ -1,4 +1,6 @@
-/** What becomes of a check on a backend: passed, skipped with a reason, or failed; and what a gap changes about that. */
+/**
+ * What becomes of a check on a backend: passed, skipped with a reason, or failed; and what a gap changes about that.
+ */
 import type { Backend, Probe } from "@cloze/backend";
 import type { Check } from "./check.ts";
 
@@ -21,14 +23,28 @@ const covers = (gap: string, name: string): boolean => name === gap || name.star
 export const unknownGaps = (gaps: readonly Gap[], checks: readonly Check[]): readonly string[] =>
   gaps.flatMap((g) => g.cases).filter((gap) => !checks.some((c) => covers(gap, c.name)));
 
-/** Throws when the check fails, or passes in a gap. Returns why it did not run, or undefined when it passed (or failed in a gap). */
-export async function judge(check: Check, made: Made, gaps: readonly Gap[], live?: () => number | Promise<number>): Promise<string | undefined> {
+/**
+ * Throws when the check fails, or passes in a gap. Returns why it did not run, or undefined when it passed (or failed
+ * in a gap).
+ */
+export async function judge(
+  check: Check,
+  made: Made,
+  gaps: readonly Gap[],
+  live?: () => number | Promise<number>,
+): Promise<string | undefined> {
   if (!isBackend(made)) return made === undefined ? "not on this machine" : `${made.reason} ${made.remedy}`;
   const unclaimed = check.needs.filter((d) => !made.capabilities.dtypes.includes(d));
   if (unclaimed.length > 0) return `the backend does not claim ${unclaimed.join(", ")}`;
   if (check.countsBuffers && live === undefined) return "the backend does not say how many buffers are alive";
   const gap = gaps.find((g) => g.cases.some((c) => covers(c, check.name)));
   if (gap === undefined) await check.run(made, live ?? (() => 0));
-  else if (await check.run(made, live ?? (() => 0)).then(() => true, () => false)) throw new Error(`the gap "${check.name}" (${gap.reason}) passes: take it out`);
+  else if (
+    await check.run(made, live ?? (() => 0)).then(
+      () => true,
+      () => false,
+    )
+  )
+    throw new Error(`the gap "${check.name}" (${gap.reason}) passes: take it out`);
   return undefined;
 }

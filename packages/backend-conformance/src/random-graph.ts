@@ -4,12 +4,22 @@ import { uniform } from "./draw.ts";
 
 type T = Tensor<"f32">;
 
-/** `length` ops over three inputs; every op keeps its values of order 1. Returns the sum of what is left, a scalar, and one of the last tensors. */
-export function randomGraph(seed: number, length: number): { readonly graph: Graph; readonly outputs: Readonly<Record<string, Tensor>>; readonly inputs: readonly T[] } {
+/**
+ * `length` ops over three inputs; every op keeps its values of order 1. Returns the sum of what is left, a scalar, and
+ * one of the last tensors.
+ */
+export function randomGraph(
+  seed: number,
+  length: number,
+): { readonly graph: Graph; readonly outputs: Readonly<Record<string, Tensor>>; readonly inputs: readonly T[] } {
   const graph = new Graph();
   let draws = 0;
   const below = (n: number): number => Math.floor(uniform(seed, draws++) * n);
-  const inputs: T[] = [graph.input("x", "f32", [4, 6]), graph.input("y", "f32", [4, 6]), graph.input("z", "f32", [6, 6])];
+  const inputs: T[] = [
+    graph.input("x", "f32", [4, 6]),
+    graph.input("y", "f32", [4, 6]),
+    graph.input("z", "f32", [6, 6]),
+  ];
   const made: T[] = [...inputs];
   const pick = (): T => made[Math.max(0, made.length - 1 - below(6))] as T;
   /** Any tensor brought to [4, 6]. */
@@ -19,7 +29,10 @@ export function randomGraph(seed: number, length: number): { readonly graph: Gra
     const [rows, columns] = x.shape as [number, number];
     const r = Math.min(rows, 4);
     const c = Math.min(columns, 6);
-    return x.slice(0, 0, r).slice(1, 0, c).pad([0, 0], [4 - r, 6 - c], 0.5);
+    return x
+      .slice(0, 0, r)
+      .slice(1, 0, c)
+      .pad([0, 0], [4 - r, 6 - c], 0.5);
   };
   const moves: readonly (() => T)[] = [
     () => fitted(pick()).add(fitted(pick())).mul(0.5),
@@ -31,22 +44,50 @@ export function randomGraph(seed: number, length: number): { readonly graph: Gra
     () => pick().square().add(0.5).sqrt(),
     () => pick().erf().neg(),
     () => pick().cos(),
-    () => { const x = fitted(pick());
- const y = fitted(pick()); return x.less(y.add(0.01)).select(x, y.mul(0.3)); },
-    () => { const x = fitted(pick()); return x.sub(x.mean(-1, true)); },
+    () => {
+      const x = fitted(pick());
+      const y = fitted(pick());
+      return x.less(y.add(0.01)).select(x, y.mul(0.3));
+    },
+    () => {
+      const x = fitted(pick());
+      return x.sub(x.mean(-1, true));
+    },
     () => fitted(pick()).sum(0, true).mul(0.3),
-    () => fitted(pick()).matmul(inputs[2] as T).mul(0.3).tanh(),
+    () =>
+      fitted(pick())
+        .matmul(inputs[2] as T)
+        .mul(0.3)
+        .tanh(),
     () => fitted(pick()).matmul(fitted(pick()), { transposeB: true }).mul(0.2).tanh(),
     () => pick().transpose(),
-    () => { const x = pick(); return x.reshape([x.shape[1] as number, x.shape[0] as number]); },
-    () => { const x = fitted(pick()); return x.slice(1, 1, 4).concat([x.slice(1, 0, 3)], 1); },
+    () => {
+      const x = pick();
+      return x.reshape([x.shape[1] as number, x.shape[0] as number]);
+    },
+    () => {
+      const x = fitted(pick());
+      return x.slice(1, 1, 4).concat([x.slice(1, 0, 3)], 1);
+    },
     () => fitted(pick()).pad([1, 0], [0, 2], 0.25),
     () => softmax(pick()),
-    () => layerNorm(fitted(pick()), inputs[0]?.slice(0, 1, 2).reshape([6]) as T, inputs[1]?.slice(0, 2, 3).reshape([6]) as T, 1e-2).mul(0.5),
-    () => fitted(pick()).gather(graph.iota([3], 0)).scatterAdd(graph.iota([3], 0), 5),
+    () =>
+      layerNorm(
+        fitted(pick()),
+        inputs[0]?.slice(0, 1, 2).reshape([6]) as T,
+        inputs[1]?.slice(0, 2, 3).reshape([6]) as T,
+        1e-2,
+      ).mul(0.5),
+    () =>
+      fitted(pick())
+        .gather(graph.iota([3], 0))
+        .scatterAdd(graph.iota([3], 0), 5),
   ];
   for (let i = 0; i < length; i++) made.push((moves[below(moves.length)] as () => T)());
   const last = made.slice(-4).map(fitted);
-  const total = last.reduce((a, b) => a.add(b)).square().mean();
+  const total = last
+    .reduce((a, b) => a.add(b))
+    .square()
+    .mean();
   return { graph, inputs, outputs: { total, last: made.at(-1) as T } };
 }

@@ -1,9 +1,9 @@
 /**
  * testBackend: the suite that says whether something is a backend.
  *
- * Every check is a vitest test named as in its data. A gap names a check, or a group of them, with its reason: those must fail.
- * A gap that passes is a failure, and so is one that names nothing. Where the backend cannot run, every test is reported as
- * skipped with the reason.
+ * Every check is a vitest test named as in its data. A gap names a check, or a group of them, with its reason: those
+ * must fail. A gap that passes is a failure, and so is one that names nothing. Where the backend cannot run, every test
+ * is reported as skipped with the reason.
  */
 import { afterAll, describe, it } from "vitest";
 import { caseChecks, type Check } from "./check.ts";
@@ -34,7 +34,10 @@ export function testBackend({ name, create, gaps = [], live }: Suite): void {
 
     it("gaps name checks that exist", () => {
       const unknown = unknownGaps(gaps, checks);
-      if (unknown.length > 0) throw new Error(`no check is named ${unknown.map((u) => `"${u}"`).join(", ")}: take the gap out, or correct its name`);
+      if (unknown.length > 0)
+        throw new Error(
+          `no check is named ${unknown.map((u) => `"${u}"`).join(", ")}: take the gap out, or correct its name`,
+        );
     });
 
     for (const check of checks) {

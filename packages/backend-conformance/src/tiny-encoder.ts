@@ -1,7 +1,23 @@
-/** A two-layer encoder in training with AdamW: masked tokens, dropout, packed segments. Small enough for the interpreter. */
+/**
+ * A two-layer encoder in training with AdamW: masked tokens, dropout, packed segments. Small enough for the
+ * interpreter.
+ */
 import {
-  adamwStep, attention, crossEntropy, dropout, embedding, fromNumbers, gelu, grad, Graph, layerNorm, program,
-  type HostTensor, type HostTensors, type Program, type Tensor,
+  adamwStep,
+  attention,
+  crossEntropy,
+  dropout,
+  embedding,
+  fromNumbers,
+  gelu,
+  grad,
+  Graph,
+  layerNorm,
+  program,
+  type HostTensor,
+  type HostTensors,
+  type Program,
+  type Tensor,
 } from "@cloze/graph";
 import { drawInput } from "./draw.ts";
 
@@ -46,7 +62,8 @@ export function trainingStep(size: EncoderSize = SMALL): TrainingStep {
     const y = x.matmul(param(`${name}.weight`, [out, x.shape.at(-1) as number]), { transposeB: true });
     return bias ? y.add(param(`${name}.bias`, [out])) : y;
   };
-  const norm = (name: string, x: T): T => layerNorm(x, param(`${name}.weight`, [hidden], 1), param(`${name}.bias`, [hidden]));
+  const norm = (name: string, x: T): T =>
+    layerNorm(x, param(`${name}.weight`, [hidden], 1), param(`${name}.bias`, [hidden]));
   const split = (x: T): T => x.reshape([batch, seq, heads, headDim]).permute([0, 2, 1, 3]);
 
   const ids = g.input("ids", "i32", [batch, seq]);
@@ -60,15 +77,21 @@ export function trainingStep(size: EncoderSize = SMALL): TrainingStep {
     const name = `layer.${layer}`;
     x = g.within(name, () => {
       const h = norm(`${name}.attentionNorm`, x);
-      const [q, k, v] = (["query", "key", "value"] as const).map((part) => split(linear(`${name}.${part}`, h, hidden, part !== "key"))) as [T, T, T];
-      const mixed = attention(q, k, v, { segments, dropout: { rate: 0.1, stream: 2 * layer, key } }).permute([0, 2, 1, 3]).reshape([batch * seq, hidden]);
+      const [q, k, v] = (["query", "key", "value"] as const).map((part) =>
+        split(linear(`${name}.${part}`, h, hidden, part !== "key")),
+      ) as [T, T, T];
+      const mixed = attention(q, k, v, { segments, dropout: { rate: 0.1, stream: 2 * layer, key } })
+        .permute([0, 2, 1, 3])
+        .reshape([batch * seq, hidden]);
       const y = x.add(dropout(linear(`${name}.output`, mixed, hidden), { rate: 0.1, stream: 2 * layer + 1, key }));
       return y.add(linear(`${name}.down`, gelu(linear(`${name}.up`, norm(`${name}.mlpNorm`, y), 2 * hidden)), hidden));
     });
   }
   const logits = norm("finalNorm", x).matmul(table, { transposeB: true });
   const loss = crossEntropy(logits, targets).mul(weights).sum().div(weights.sum());
-  const scalars = Object.fromEntries(["lr", "step", "epsHat", "gradScale"].map((name) => [name, g.input(name, "f32", [])])) as Record<"lr" | "step" | "epsHat" | "gradScale", T>;
+  const scalars = Object.fromEntries(
+    ["lr", "step", "epsHat", "gradScale"].map((name) => [name, g.input(name, "f32", [])]),
+  ) as Record<"lr" | "step" | "epsHat" | "gradScale", T>;
   const updates: Record<string, Tensor> = {};
   const declared: Tensor[] = [];
   grad(loss, params).forEach((d, i) => {
@@ -92,10 +115,15 @@ export function trainingStep(size: EncoderSize = SMALL): TrainingStep {
       return {
         ids: drawInput(`ids${step}`, "i32", [batch, seq], { below: vocab }),
         targets: drawInput(`targets${step}`, "i32", [batch * seq], { below: vocab }),
-        segments: drawInput("segments", "i32", [batch, seq], { values: Array.from({ length: seq }, (_, i) => (i < half ? 0 : 1)) }),
+        segments: drawInput("segments", "i32", [batch, seq], {
+          values: Array.from({ length: seq }, (_, i) => (i < half ? 0 : 1)),
+        }),
         weights: drawInput("weights", "f32", [batch * seq], { values: [1, 0, 1, 1, 0.5] }),
         key: fromNumbers("u32", [2], [7, step]),
-        lr: scalar(LEARNING_RATE), step: scalar((LEARNING_RATE * correction) / (1 - BETA1 ** step)), epsHat: scalar(EPS * correction), gradScale: scalar(1),
+        lr: scalar(LEARNING_RATE),
+        step: scalar((LEARNING_RATE * correction) / (1 - BETA1 ** step)),
+        epsHat: scalar(EPS * correction),
+        gradScale: scalar(1),
       };
     },
   };

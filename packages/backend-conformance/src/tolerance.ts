@@ -1,8 +1,8 @@
 /**
  * How far a backend may be from the interpreter: one table by (op class, dtype), and the comparison that uses it.
  *
- * `|got - want| <= relative * |want| + absolute * max(1, largest |want|)`: the second part carries sums whose terms cancel.
- * NaN equals NaN, infinities equal themselves; integers and bools are equal or wrong.
+ * `|got - want| <= relative * |want| + absolute * max(1, largest |want|)`: the second part carries sums whose terms
+ * cancel. NaN equals NaN, infinities equal themselves; integers and bools are equal or wrong.
  */
 import { isFloat, sameShape, showType, toNumbers, type FloatDType, type HostTensor } from "@cloze/graph";
 import type { OpClass } from "./case.ts";
@@ -26,10 +26,18 @@ export const tolerances: { readonly [C in OpClass]: { readonly [D in FloatDType]
 };
 
 /** What is wrong with `got`, or undefined. Says where and by how much. */
-export function difference(what: string, got: HostTensor | undefined, want: HostTensor, tolerance: OpClass): string | undefined {
+export function difference(
+  what: string,
+  got: HostTensor | undefined,
+  want: HostTensor,
+  tolerance: OpClass,
+): string | undefined {
   if (got === undefined) return `${what}: expected ${showType(want)}, got nothing`;
   if (got.dtype !== want.dtype || !sameShape(got.shape, want.shape) || got.data.length !== want.data.length) {
-    return `${what}: expected ${showType(want)} with ${want.data.length} elements, got ${showType(got)} with ${got.data.length}`;
+    return (
+      `${what}: expected ${showType(want)} with ${want.data.length} elements, got ${showType(got)} with ` +
+      `${got.data.length}`
+    );
   }
   const a = toNumbers(got);
   const b = toNumbers(want);
@@ -45,12 +53,21 @@ export function difference(what: string, got: HostTensor | undefined, want: Host
     if (wrong++ === 0) first = i;
   }
   if (wrong === 0) return undefined;
-  return `${what} ${showType(want)}: ${wrong} of ${b.length} elements differ; element ${first}: expected ${b[first]}, got ${a[first]} (allowed ${relative} relative, ${absolute} absolute)`;
+  return (
+    `${what} ${showType(want)}: ${wrong} of ${b.length} elements differ; element ${first}: expected ${b[first]}, ` +
+    `got ${a[first]} (allowed ${relative} relative, ${absolute} absolute)`
+  );
 }
 
 /** Throws an Error that lists every output that differs. */
-export function expectClose(got: Readonly<Record<string, HostTensor>>, want: Readonly<Record<string, HostTensor>>, tolerance: OpClass): void {
-  const problems = Object.entries(want).flatMap(([name, tensor]) => difference(name, got[name], tensor, tolerance) ?? []);
+export function expectClose(
+  got: Readonly<Record<string, HostTensor>>,
+  want: Readonly<Record<string, HostTensor>>,
+  tolerance: OpClass,
+): void {
+  const problems = Object.entries(want).flatMap(
+    ([name, tensor]) => difference(name, got[name], tensor, tolerance) ?? [],
+  );
   const extra = Object.keys(got).filter((name) => !(name in want));
   if (extra.length > 0) problems.push(`unexpected: ${extra.join(", ")}`);
   if (problems.length > 0) throw new Error(problems.join("\n"));

@@ -1,12 +1,21 @@
 /**
- * The CPU backend: a program becomes one ONNX graph, and ONNX Runtime runs it in a worker thread, where all state stays.
+ * The CPU backend: a program becomes one ONNX graph, and ONNX Runtime runs it in a worker thread, where all state
+ * stays.
  *
  *   compile: lower -> ONNX bytes -> a session in the worker, kept by the text of the program
  *   run:     feeds go over, the step runs, updated state changes places with its old buffer, small outputs come back
  */
 import { createHash } from "node:crypto";
 import os from "node:os";
-import { programText, type Backend, type Capabilities, type CompileOptions, type Executable, type Plan, type Session } from "@cloze/backend";
+import {
+  programText,
+  type Backend,
+  type Capabilities,
+  type CompileOptions,
+  type Executable,
+  type Plan,
+  type Session,
+} from "@cloze/backend";
 import { ConfigError, invariant } from "@cloze/errors";
 import { lower, type DType, type HostTensors, type Program } from "@cloze/graph";
 import { nativeIn, NATIVE_COMPOSITES, toOnnx, type OnnxModel, type ValueInfo } from "@cloze/onnx";
@@ -27,7 +36,8 @@ const DTYPES: readonly DType[] = ["f32", "f16", "bf16", "i32", "u32", "bool"];
 
 export function backend(options: OnnxRuntimeOptions = {}): Backend {
   const { threads = os.availableParallelism(), profile } = options;
-  if (!(Number.isInteger(threads) && threads >= 1)) throw new ConfigError(`backend onnxruntime: expected threads from 1, got ${threads}.`);
+  if (!(Number.isInteger(threads) && threads >= 1))
+    throw new ConfigError(`backend onnxruntime: expected threads from 1, got ${threads}.`);
   return new OnnxRuntimeBackend(threads, profile);
 }
 
@@ -106,7 +116,11 @@ class OnnxRuntimeBackend implements Backend {
 
   #find(executable: Executable): Compiled {
     const found = this.#compiled.get(executable);
-    if (found === undefined) throw new ConfigError("backend onnxruntime: expected an executable that this backend compiled and that is not disposed, got another. Compile the program with the backend that started the session.");
+    if (found === undefined)
+      throw new ConfigError(
+        "backend onnxruntime: expected an executable that this backend compiled and that is not disposed, got " +
+          "another. Compile the program with the backend that started the session.",
+      );
     return found;
   }
 
@@ -115,14 +129,28 @@ class OnnxRuntimeBackend implements Backend {
     const model = modelOf(lowered);
     const id = this.#nextId++;
     const read = new Set(model.inputs.map((i) => i.name));
-    const names = (inputs: Program["feeds"]): readonly string[] => inputs.map((x) => x.attrs.name).filter((name) => read.has(name));
+    const names = (inputs: Program["feeds"]): readonly string[] =>
+      inputs.map((x) => x.attrs.name).filter((name) => read.has(name));
     const pick = (of: Readonly<Record<string, unknown>>, prefix: string): Readonly<Record<string, Port>> =>
       Object.fromEntries(Object.keys(of).map((name) => [name, portOf(model.outputs[prefix + name] as ValueInfo)]));
     const feeds = names(lowered.feeds);
-    const loaded = this.#client.request("load", {
-      executable: id,
-      model: { bytes: model.bytes, state: names(lowered.state), feeds, outputs: pick(lowered.outputs, ""), updates: pick(lowered.updates, UPDATE), ...(lowered.guard ? { guard: portOf(model.outputs[GUARD] as ValueInfo) } : {}) },
-    }, [model.bytes.buffer]).then(() => undefined);
+    const loaded = this.#client
+      .request(
+        "load",
+        {
+          executable: id,
+          model: {
+            bytes: model.bytes,
+            state: names(lowered.state),
+            feeds,
+            outputs: pick(lowered.outputs, ""),
+            updates: pick(lowered.updates, UPDATE),
+            ...(lowered.guard ? { guard: portOf(model.outputs[GUARD] as ValueInfo) } : {}),
+          },
+        },
+        [model.bytes.buffer],
+      )
+      .then(() => undefined);
     return { id, key, feeds: new Set(feeds), loaded, plan: planOf(lowered, model), users: 0 };
   }
 }
@@ -133,7 +161,10 @@ const GUARD = "guard of the updates";
 
 function modelOf(lowered: Program): OnnxModel {
   const updates = Object.fromEntries(Object.entries(lowered.updates).map(([name, x]) => [UPDATE + name, x]));
-  return toOnnx({ inputs: [...lowered.feeds, ...lowered.state], outputs: { ...lowered.outputs, ...updates, ...(lowered.guard ? { [GUARD]: lowered.guard } : {}) } });
+  return toOnnx({
+    inputs: [...lowered.feeds, ...lowered.state],
+    outputs: { ...lowered.outputs, ...updates, ...(lowered.guard ? { [GUARD]: lowered.guard } : {}) },
+  });
 }
 
 function portOf({ name, type, shape }: ValueInfo): Port {
@@ -142,4 +173,7 @@ function portOf({ name, type, shape }: ValueInfo): Port {
 }
 
 /** Equal programs, compiled alike, have one key. */
-const keyOf = (program: Program, compute: string): string => createHash("sha256").update(`${compute}\n${programText(program)}`).digest("hex");
+const keyOf = (program: Program, compute: string): string =>
+  createHash("sha256")
+    .update(`${compute}\n${programText(program)}`)
+    .digest("hex");

@@ -1,8 +1,9 @@
 /**
- * Busy: a flag in shared memory by which the main thread learns, without an event loop, whether the worker is inside the engine.
+ * Busy: a flag in shared memory by which the main thread learns, without an event loop, whether the worker is inside
+ * the engine.
  *
- * A worker that is stopped in the middle of a run aborts the whole process: the addon throws where nothing may be thrown. So
- * nobody calls `worker.terminate()`, and a process that exits during a run waits for its end.
+ * A worker that is stopped in the middle of a run aborts the whole process: the addon throws where nothing may be
+ * thrown. So nobody calls `worker.terminate()`, and a process that exits during a run waits for its end.
  */
 /** Bits. */
 const RUNNING = 1;

@@ -1,9 +1,10 @@
 /**
  * Engine: the half that lives in the worker. It owns the ONNX Runtime sessions and all state tensors.
  *
- * State is fed back without a copy: each tensor has a front buffer, which runs read, and once something updates it a back
- * buffer, which runs write; after a run the two change places. One buffer as both input and output would be accepted by
- * ONNX Runtime and silently wrong. Outputs are preallocated too: letting the engine allocate them costs 7-9 % of a step.
+ * State is fed back without a copy: each tensor has a front buffer, which runs read, and once something updates it a
+ * back buffer, which runs write; after a run the two change places. One buffer as both input and output would be
+ * accepted by ONNX Runtime and silently wrong. Outputs are preallocated too: letting the engine allocate them costs 7-9
+ * % of a step.
  */
 import { invariant } from "@cloze/errors";
 import { hostTensor, type DType, type HostTensor, type HostTensors, type TensorType } from "@cloze/graph";
@@ -37,8 +38,9 @@ export function sessionOptions({ threads, profile }: EngineOptions): InferenceSe
     // A failure comes back as an error; the engine need not print it too.
     logSeverityLevel: 4,
     // A spinning thread takes the core from whoever else needs it: with a busy neighbour a step took twice as long.
-    // Numbers below 1.2e-38 are zero: moments of rows that get no gradient decay to there, and some processors then take 100 times as long.
-    // Transposes before products are there on purpose (see lowerOuterProduct in @cloze/onnx): the engine must not take them back.
+    // Numbers below 1.2e-38 are zero: moments of rows that get no gradient decay to there, and some processors then
+    // take 100 times as long. Transposes before products are there on purpose (see lowerOuterProduct in @cloze/onnx):
+    // the engine must not take them back.
     extra: {
       session: { "intra_op.allow_spinning": "0", "inter_op.allow_spinning": "0", set_denormal_as_zero: "1" },
       optimization: { disable_specified_optimizers: "MatmulTransposeFusion;GemmTransposeFusion" },
@@ -61,7 +63,12 @@ export class Engine {
   readonly handlers: Handlers = {
     load: async ({ executable, model }) => {
       const session = await this.#runtime.InferenceSession.create(model.bytes, sessionOptions(this.#options));
-      const outputs = Object.fromEntries([...Object.values(model.outputs), ...(model.guard ? [model.guard] : [])].map((port) => [port.name, this.#empty(port)]));
+      const outputs = Object.fromEntries(
+        [...Object.values(model.outputs), ...(model.guard ? [model.guard] : [])].map((port) => [
+          port.name,
+          this.#empty(port),
+        ]),
+      );
       this.#loaded.set(executable, { session, model: { ...model, bytes: new Uint8Array(0) }, outputs });
       return undefined;
     },
@@ -80,13 +87,16 @@ export class Engine {
       for (const [name, value] of Object.entries(state)) this.#session(session).set(name, this.#state(value));
       return undefined;
     },
-    run: async ({ session, executable, feeds }) => this.#run(this.#executable(executable), this.#session(session), feeds),
+    run: async ({ session, executable, feeds }) =>
+      this.#run(this.#executable(executable), this.#session(session), feeds),
     read: async ({ session, names }) => {
       const state = this.#session(session);
-      return Object.fromEntries(names.map((name) => {
-        const { front, type } = stateOf(state, name);
-        return [name, hostOf(front, type)];
-      }));
+      return Object.fromEntries(
+        names.map((name) => {
+          const { front, type } = stateOf(state, name);
+          return [name, hostOf(front, type)];
+        }),
+      );
     },
     end: async ({ session }) => {
       this.#sessions.delete(session);
@@ -111,7 +121,9 @@ export class Engine {
       const slot = stateOf(state, name);
       [slot.front, slot.back] = [slot.back as Tensor, slot.front];
     }
-    return Object.fromEntries(Object.entries(model.outputs).map(([name, port]) => [name, hostOf(outputs[port.name] as Tensor, port)]));
+    return Object.fromEntries(
+      Object.entries(model.outputs).map(([name, port]) => [name, hostOf(outputs[port.name] as Tensor, port)]),
+    );
   }
 
   #executable(id: number): Loaded {
@@ -157,4 +169,8 @@ function stateOf(state: Map<string, State>, name: string): State {
   return found;
 }
 
-const hostOf = (tensor: Tensor, { dtype, shape }: TensorType): HostTensor => ({ dtype, shape, data: tensor.data as HostTensor["data"] });
+const hostOf = (tensor: Tensor, { dtype, shape }: TensorType): HostTensor => ({
+  dtype,
+  shape,
+  data: tensor.data as HostTensor["data"],
+});

@@ -1,4 +1,6 @@
-/** What will happen in a run, as far as it is known before: operators, bytes of state, and the most bytes alive at once. */
+/**
+ * What will happen in a run, as far as it is known before: operators, bytes of state, and the most bytes alive at once.
+ */
 import type { Plan } from "@cloze/backend";
 import { bytesPerElement, order, programRoots, sizeOf, type Program, type TensorType } from "@cloze/graph";
 import type { OnnxModel } from "@cloze/onnx";
@@ -6,11 +8,21 @@ import type { OnnxModel } from "@cloze/onnx";
 const bytesOf = (x: TensorType): number => sizeOf(x.shape) * bytesPerElement[x.dtype];
 
 export function planOf(lowered: Program, model: OnnxModel): Plan {
-  const steps = [...model.operators].map(([kernel, count]) => ({ kernel, count })).sort((a, b) => b.count - a.count || (a.kernel < b.kernel ? -1 : 1));
-  return { backend: "onnxruntime", steps, stateBytes: lowered.state.reduce((n, s) => n + bytesOf(s), 0), peakBytes: peakOf(lowered) };
+  const steps = [...model.operators]
+    .map(([kernel, count]) => ({ kernel, count }))
+    .sort((a, b) => b.count - a.count || (a.kernel < b.kernel ? -1 : 1));
+  return {
+    backend: "onnxruntime",
+    steps,
+    stateBytes: lowered.state.reduce((n, s) => n + bytesOf(s), 0),
+    peakBytes: peakOf(lowered),
+  };
 }
 
-/** Temporaries alive at once, each from its making to its last reader. An estimate from above: the engine also works in place. */
+/**
+ * Temporaries alive at once, each from its making to its last reader. An estimate from above: the engine also works in
+ * place.
+ */
 function peakOf(lowered: Program): number {
   const roots = new Set(programRoots(lowered));
   const nodes = order(roots).filter((x) => x.op !== "input" && x.op !== "const");
@@ -20,7 +32,8 @@ function peakOf(lowered: Program): number {
   for (const x of nodes) {
     now += bytesOf(x);
     peak = Math.max(peak, now);
-    for (const a of new Set(x.args)) if (last.get(a) === x && !roots.has(a) && a.op !== "input" && a.op !== "const") now -= bytesOf(a);
+    for (const a of new Set(x.args))
+      if (last.get(a) === x && !roots.has(a) && a.op !== "input" && a.op !== "const") now -= bytesOf(a);
   }
   return peak;
 }

@@ -9,7 +9,10 @@ export const deviceName = (threads: number): string => `CPU, ${threads} thread${
 export async function probe(): Promise<Probe> {
   try {
     const { env } = await loadRuntime();
-    return available(deviceName(os.availableParallelism()), { cpu: os.cpus()[0]?.model.trim() ?? "unknown", onnxruntime: env.versions.node ?? env.versions.common });
+    return available(deviceName(os.availableParallelism()), {
+      cpu: os.cpus()[0]?.model.trim() ?? "unknown",
+      onnxruntime: env.versions.node ?? env.versions.common,
+    });
   } catch (error) {
     return unavailable(error instanceof Error ? error.message : String(error), REMEDY);
   }

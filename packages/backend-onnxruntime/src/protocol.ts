@@ -35,14 +35,19 @@ export interface Requests {
   load: { readonly ask: { readonly executable: number; readonly model: Model }; readonly answer: undefined };
   unload: { readonly ask: { readonly executable: number }; readonly answer: undefined };
   start: { readonly ask: { readonly session: number; readonly state: HostTensors }; readonly answer: undefined };
-  run: { readonly ask: { readonly session: number; readonly executable: number; readonly feeds: HostTensors }; readonly answer: HostTensors };
+  run: {
+    readonly ask: { readonly session: number; readonly executable: number; readonly feeds: HostTensors };
+    readonly answer: HostTensors;
+  };
   read: { readonly ask: { readonly session: number; readonly names: readonly string[] }; readonly answer: HostTensors };
   write: { readonly ask: { readonly session: number; readonly state: HostTensors }; readonly answer: undefined };
   end: { readonly ask: { readonly session: number }; readonly answer: undefined };
 }
 
 export type Kind = keyof Requests;
-export type Request = { readonly [K in Kind]: { readonly id: number; readonly kind: K; readonly ask: Requests[K]["ask"] } }[Kind];
+export type Request = {
+  readonly [K in Kind]: { readonly id: number; readonly kind: K; readonly ask: Requests[K]["ask"] };
+}[Kind];
 
 export type Reply =
   | { readonly id: number; readonly answer: HostTensors | undefined }

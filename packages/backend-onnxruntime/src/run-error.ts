@@ -30,7 +30,10 @@ export function explain({ kind, message }: Failure, doing: string): ClozeError {
   const where = operator === "" ? "" : `${path === "" ? "" : `${path}: `}${operator} (node "${name}"): `;
   const said = (status as string).trim().replace(/\.$/, "");
   if (MEMORY.test(said)) {
-    return new UnsupportedError(`${where}ONNX Runtime could not ${doing}: not enough memory (${said}). Make the batch or the sequence smaller, or accumulate gradients over micro-batches.`);
+    return new UnsupportedError(
+      `${where}ONNX Runtime could not ${doing}: not enough memory (${said}). Make the batch or the sequence ` +
+        "smaller, or accumulate gradients over micro-batches.",
+    );
   }
   return new RunError(path, operator as string, `${where}ONNX Runtime could not ${doing}: ${said}.`);
 }

@@ -13,5 +13,6 @@ export async function loadRuntime(): Promise<Runtime> {
   }
 }
 
-export const REMEDY =
-  "Install it beside this package: npm install onnxruntime-node@1.30 --ignore-scripts (its script only fetches a CUDA provider). Its CPU library covers Linux and Windows on x64, Linux and macOS on arm64.";
+export const REMEDY: string =
+  "Install it beside this package: npm install onnxruntime-node@1.30 --ignore-scripts (its script only fetches a " +
+  "CUDA provider). Its CPU library covers Linux and Windows on x64, Linux and macOS on arm64.";

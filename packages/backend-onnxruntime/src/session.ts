@@ -20,7 +20,12 @@ export class OrtSession implements Session {
   /** Programs whose state was found here. */
   readonly #checked = new WeakSet<Program>();
 
-  constructor(client: WorkerClient, id: number, types: ReadonlyMap<string, TensorType>, compiled: (executable: Executable) => Compiled) {
+  constructor(
+    client: WorkerClient,
+    id: number,
+    types: ReadonlyMap<string, TensorType>,
+    compiled: (executable: Executable) => Compiled,
+  ) {
     this.#client = client;
     this.#id = id;
     this.#types = types;
@@ -61,11 +66,19 @@ export class OrtSession implements Session {
 }
 
 /** Widened copies, whose buffers can be handed over. */
-export function packed(entries: readonly (readonly [string, HostTensor])[]): { readonly tensors: HostTensors; readonly buffers: readonly ArrayBufferLike[] } {
-  const tensors = Object.fromEntries(entries.map(([name, value]) => {
-    const wide = widen(value);
-    return [name, { dtype: wide.dtype, shape: [...wide.shape], data: wide === value ? value.data.slice() : wide.data }];
-  }));
+export function packed(entries: readonly (readonly [string, HostTensor])[]): {
+  readonly tensors: HostTensors;
+  readonly buffers: readonly ArrayBufferLike[];
+} {
+  const tensors = Object.fromEntries(
+    entries.map(([name, value]) => {
+      const wide = widen(value);
+      return [
+        name,
+        { dtype: wide.dtype, shape: [...wide.shape], data: wide === value ? value.data.slice() : wide.data },
+      ];
+    }),
+  );
   return { tensors, buffers: Object.values(tensors).map((t) => t.data.buffer) };
 }
 

@@ -20,8 +20,13 @@ interface Pending {
 
 /** How each request is named in an error. */
 const DOING: { readonly [K in Kind]: string } = {
-  load: "build the program", unload: "free the program", start: "take the state", run: "run the program", read: "read the state",
-  write: "write the state", end: "free the state",
+  load: "build the program",
+  unload: "free the program",
+  start: "take the state",
+  run: "run the program",
+  read: "read the state",
+  write: "write the state",
+  end: "free the state",
 };
 
 export class WorkerClient {
@@ -36,7 +41,11 @@ export class WorkerClient {
     this.#options = options;
   }
 
-  request<K extends Kind>(kind: K, ask: Requests[K]["ask"], transfer: readonly ArrayBufferLike[] = []): Promise<Requests[K]["answer"]> {
+  request<K extends Kind>(
+    kind: K,
+    ask: Requests[K]["ask"],
+    transfer: readonly ArrayBufferLike[] = [],
+  ): Promise<Requests[K]["answer"]> {
     if (this.#ended) return Promise.reject(this.#ended);
     const worker = (this.#worker ??= this.#start());
     const id = this.#nextId++;
@@ -91,7 +100,11 @@ export class WorkerClient {
 }
 
 const crash = (why: string, cause?: unknown): Error =>
-  new UnsupportedError(`backend onnxruntime: its worker ended unexpectedly (${why}); the state it held is lost. Start again from the last checkpoint; with less memory per step if it ran out.`, { cause });
+  new UnsupportedError(
+    `backend onnxruntime: its worker ended unexpectedly (${why}); the state it held is lost. Start again from ` +
+      "the last checkpoint; with less memory per step if it ran out.",
+    { cause },
+  );
 
 /** The built worker, or in the workspace its source, through tsx. */
 function openWorker(start: WorkerStart): Worker {
@@ -99,6 +112,8 @@ function openWorker(start: WorkerStart): Worker {
   if (!here.endsWith(".ts")) return new Worker(new URL("./worker.js", here), { workerData: start });
   const tsx = new URL("./esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx"))).href;
   const worker = new URL("./worker.ts", here).href;
-  const program = `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(worker)}); });`;
+  const program =
+    `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(worker)}); ` +
+    "});";
   return new Worker(program, { eval: true, workerData: start, execArgv: ["--conditions=@cloze/source"] });
 }

@@ -1,6 +1,6 @@
 /**
- * The worker: ONNX Runtime's `run` blocks its thread, so it has a thread of its own. Requests are handled one after another,
- * in the order sent.
+ * The worker: ONNX Runtime's `run` blocks its thread, so it has a thread of its own. Requests are handled one after
+ * another, in the order sent.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { ClozeError, invariant } from "@cloze/errors";
@@ -20,6 +20,7 @@ engine.catch(() => undefined);
 
 // allow module state: this module is the whole of the worker's program
 let last: Promise<void> = Promise.resolve();
+// allow module state: as above
 let ended = false;
 port.on("message", (request: Request | "end") => {
   if (request === "end") ended = true;
@@ -36,10 +37,18 @@ async function answer(request: Request): Promise<Reply> {
     return { id, answer: await handle(await engine, request) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { id, failure: { kind: ClozeError.isInstance(error) && error.kind === "unsupported" ? "missing" : "engine", message } };
+    return {
+      id,
+      failure: { kind: ClozeError.isInstance(error) && error.kind === "unsupported" ? "missing" : "engine", message },
+    };
   }
 }
 
-function handle<K extends Kind>(running: Engine, request: Extract<Request, { kind: K }>): ReturnType<Engine["handlers"][K]> {
-  return running.handlers[request.kind as K](request.ask as Parameters<Engine["handlers"][K]>[0]) as ReturnType<Engine["handlers"][K]>;
+function handle<K extends Kind>(
+  running: Engine,
+  request: Extract<Request, { kind: K }>,
+): ReturnType<Engine["handlers"][K]> {
+  return running.handlers[request.kind as K](request.ask as Parameters<Engine["handlers"][K]>[0]) as ReturnType<
+    Engine["handlers"][K]
+  >;
 }

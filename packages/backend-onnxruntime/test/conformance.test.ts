@@ -3,7 +3,9 @@ import { backend } from "../src/index.ts";
 
 const gaps: readonly Gap[] = [
   {
-    reason: "ReduceMax of ONNX Runtime passes over NaN. Whatever sums what the maximum was taken of (logSumExp, softmax) still gives NaN.",
+    reason:
+      "ReduceMax of ONNX Runtime passes over NaN. Whatever sums what the maximum was taken of (logSumExp, " +
+      "softmax) still gives NaN.",
     cases: ["special > reductions over NaN > f32 > forward"],
   },
 ];

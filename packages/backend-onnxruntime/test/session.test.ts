@@ -2,15 +2,33 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";
-import { adamwStep, Graph, grad, hostTensor, interpret, program, type HostTensor, type Program, type Tensor } from "@cloze/graph";
+import {
+  adamwStep,
+  Graph,
+  grad,
+  hostTensor,
+  interpret,
+  program,
+  type HostTensor,
+  type Program,
+  type Tensor,
+} from "@cloze/graph";
 import { backend, RunError } from "../src/index.ts";
 import { sessionOptions } from "../src/engine.ts";
 
 const cpu = backend({ threads: 2 });
 afterAll(() => cpu.dispose());
 
-const f32 = (shape: readonly number[], values: readonly number[]): HostTensor => ({ dtype: "f32", shape, data: Float32Array.from(values) });
-const filled = (shape: readonly number[], f: (i: number) => number): HostTensor => f32(shape, Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => f(i)));
+const f32 = (shape: readonly number[], values: readonly number[]): HostTensor => ({
+  dtype: "f32",
+  shape,
+  data: Float32Array.from(values),
+});
+const filled = (shape: readonly number[], f: (i: number) => number): HostTensor =>
+  f32(
+    shape,
+    Array.from({ length: shape.reduce((n, d) => n * d, 1) }, (_, i) => f(i)),
+  );
 
 /** One AdamW step of least squares, |x w - y|^2. */
 function leastSquares(rows: number, columns: number): Program {
@@ -18,10 +36,22 @@ function leastSquares(rows: number, columns: number): Program {
   const w = g.input("w", "f32", [columns, 1]);
   const m = g.input("m", "f32", [columns, 1]);
   const v = g.input("v", "f32", [columns, 1]);
-  const residue = g.input("x", "f32", [rows, columns]).matmul(w).sub(g.input("y", "f32", [rows, 1]));
+  const residue = g
+    .input("x", "f32", [rows, columns])
+    .matmul(w)
+    .sub(g.input("y", "f32", [rows, 1]));
   const loss = residue.square().sum();
-  const scalars = { lr: g.const(0.01, "f32"), step: g.const(0.01, "f32"), epsHat: g.const(1e-8, "f32"), gradScale: g.const(1, "f32") };
-  const next = adamwStep(w, grad(loss, [w])[0] as Tensor<"f32">, m, v, scalars, { beta1: 0.9, beta2: 0.99, decay: 0.1 });
+  const scalars = {
+    lr: g.const(0.01, "f32"),
+    step: g.const(0.01, "f32"),
+    epsHat: g.const(1e-8, "f32"),
+    gradScale: g.const(1, "f32"),
+  };
+  const next = adamwStep(w, grad(loss, [w])[0] as Tensor<"f32">, m, v, scalars, {
+    beta1: 0.9,
+    beta2: 0.99,
+    decay: 0.1,
+  });
   return program(g, { state: [w, m, v], outputs: { loss }, updates: { w: next.p, m: next.m, v: next.v } });
 }
 
@@ -35,14 +65,18 @@ test("200 updates of state equal the interpreter's: input and output never share
   let state: Record<string, ArrayLike<number>> = { w: start.w.data, m: start.m.data, v: start.v.data };
   const env = { x: feeds.x.data, y: feeds.y.data };
   for (let i = 0; i < 200; i++) {
-    const [loss, w, m, v] = interpret([p.outputs.loss as Tensor, ...["w", "m", "v"].map((n) => p.updates[n] as Tensor)], { ...env, ...state });
+    const [loss, w, m, v] = interpret(
+      [p.outputs.loss as Tensor, ...["w", "m", "v"].map((n) => p.updates[n] as Tensor)],
+      { ...env, ...state },
+    );
     const got = await session.run(executable, feeds);
     expect(got.loss?.data[0]).toBeCloseTo(loss?.data[0] as number, 3);
     state = { w: w?.data as ArrayLike<number>, m: m?.data as ArrayLike<number>, v: v?.data as ArrayLike<number> };
   }
   const read = await session.read();
   expect(Object.keys(read)).toEqual(["w", "m", "v"]);
-  for (const name of ["w", "m", "v"]) (read[name] as HostTensor).data.forEach((x, i) => expect(x).toBeCloseTo(state[name]?.[i] as number, 4));
+  for (const name of ["w", "m", "v"])
+    (read[name] as HostTensor).data.forEach((x, i) => expect(x).toBeCloseTo(state[name]?.[i] as number, 4));
   await session.dispose();
 });
 
@@ -56,7 +90,11 @@ test("an update that is the other state, or itself, is a copy", async () => {
   const session = await cpu.start({ a: f32([3], [1, 2, 3]), b: f32([3], [4, 5, 6]), c: f32([3], [7, 8, 9]) });
   for (let i = 0; i < 3; i++) expect((await session.run(executable, {})).sum?.data[0]).toBe(21);
   const { a: a3, b: b3, c: c3 } = await session.read();
-  expect([a3?.data, b3?.data, c3?.data].map((d) => [...(d ?? [])])).toEqual([[4, 5, 6], [1, 2, 3], [7, 8, 9]]);
+  expect([a3?.data, b3?.data, c3?.data].map((d) => [...(d ?? [])])).toEqual([
+    [4, 5, 6],
+    [1, 2, 3],
+    [7, 8, 9],
+  ]);
   await session.dispose();
 });
 
@@ -91,10 +129,14 @@ test("what does not fit is refused with both types", async () => {
   const session = await cpu.start(start);
   await expect(session.run(executable, { x: feeds.x })).rejects.toThrow('feed "y": expected f32[8, 1], got nothing');
   await expect(session.write({ w: f32([2], [1, 2]) })).rejects.toThrow('state "w": expected f32[4, 1], got f32[2]');
-  await expect(session.write({ nobody: f32([2], [1, 2]) })).rejects.toThrow('state "nobody": the session has no such state');
+  await expect(session.write({ nobody: f32([2], [1, 2]) })).rejects.toThrow(
+    'state "nobody": the session has no such state',
+  );
   await expect(session.read(["nobody"])).rejects.toThrow("It has: w, m, v.");
   const { w, m } = start;
-  await expect((await cpu.start({ w, m })).run(executable, feeds)).rejects.toThrow('state "v": expected f32[4, 1], got nothing');
+  await expect((await cpu.start({ w, m })).run(executable, feeds)).rejects.toThrow(
+    'state "v": expected f32[4, 1], got nothing',
+  );
 });
 
 test("scatterAdd of many equal indices loses nothing on two threads", async () => {
@@ -161,7 +203,9 @@ test("200 runs leave no memory behind", async () => {
   const g = new Graph();
   const w = g.input("w", "f32", [512, 512]);
   const x = g.input("x", "f32", [512, 512]);
-  const executable = await cpu.compile(program(g, { state: [w], outputs: { y: x.matmul(w) }, updates: { w: w.mul(0.99).add(x) } }));
+  const executable = await cpu.compile(
+    program(g, { state: [w], outputs: { y: x.matmul(w) }, updates: { w: w.mul(0.99).add(x) } }),
+  );
   const session = await cpu.start({ w: filled([512, 512], () => 1) });
   const given = filled([512, 512], (i) => i % 7);
   const runs = async (count: number): Promise<number> => {
@@ -181,8 +225,13 @@ test("a failure in a run names the layer and the operator, and the session goes 
   const rows = g.within("encoder.embeddings", () => table.gather(ids));
   const executable = await cpu.compile(program(g, { state: [table], outputs: { rows } }));
   const session = await cpu.start({ table: filled([4, 2], (i) => i) });
-  const at = (...values: number[]): { ids: HostTensor } => ({ ids: { dtype: "i32", shape: [2], data: Int32Array.from(values) } });
-  const error = await session.run(executable, at(1, 9)).then(() => undefined, (e: unknown) => e);
+  const at = (...values: number[]): { ids: HostTensor } => ({
+    ids: { dtype: "i32", shape: [2], data: Int32Array.from(values) },
+  });
+  const error = await session.run(executable, at(1, 9)).then(
+    () => undefined,
+    (e: unknown) => e,
+  );
   expect(RunError.isInstance(error)).toBe(true);
   expect(error).toMatchObject({ path: "encoder.embeddings", operator: "Gather" });
   expect(String(error)).toContain("encoder.embeddings: Gather");
@@ -212,7 +261,9 @@ test("a disposed backend refuses, and what was pending is rejected", async () =>
 test("a process that disposed its backend exits by itself; so does one that forgot to, and one that exits during a run", async () => {
   const here = new URL("../src/index.ts", import.meta.url).href;
   const graph = import.meta.resolve("@cloze/graph");
-  const during = "for (let i = 0; i < 3; i++) session.run(big, { x: { dtype: 'f32', shape: [2048, 2048], data: new Float32Array(2 ** 22) } }); setTimeout(() => process.exit(), 300);";
+  const during =
+    "for (let i = 0; i < 3; i++) session.run(big, { x: { dtype: 'f32', shape: [2048, 2048], data: new " +
+    "Float32Array(2 ** 22) } }); setTimeout(() => process.exit(), 300);";
   for (const end of ["await cpu.dispose();", "", during]) {
     const script = `
       const { backend } = await import(${JSON.stringify(here)}); const { Graph, program } = await import(${JSON.stringify(graph)});
@@ -220,7 +271,11 @@ test("a process that disposed its backend exits by itself; so does one that forg
       const a = g.input("x", "f32", [2048, 2048]), big = await cpu.compile(program(g, { state: [], outputs: { y: Array.from({ length: 9 }).reduce((y) => y.matmul(y), a).sum() } }));
       const session = await cpu.start({}), out = await session.run(await cpu.compile(program(g, { state: [], outputs: { y: x.mul(2) } })), { small: { dtype: "f32", shape: [2], data: Float32Array.of(1, 2) } });
       console.log(out.y.data.join()); ${end}`;
-    const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", "--conditions=@cloze/source", "--input-type=module", "-e", script], { timeout: 30_000 });
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--import", "tsx", "--conditions=@cloze/source", "--input-type=module", "-e", script],
+      { timeout: 30_000 },
+    );
     expect(stdout.trim()).toBe("2,4");
   }
 });

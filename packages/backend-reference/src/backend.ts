@@ -1,19 +1,45 @@
 /**
  * The interpreter behind the backend interface: slow, exact, and what every other backend is compared with.
  *
- * Programs run through `interpret`, node by node, every result rounded to its dtype (or, on request, not at all: "f64").
- * Composites are expanded and nothing else is done to a program, so that what is measured is its definition.
+ * Programs run through `interpret`, node by node, every result rounded to its dtype (or, on request, not at all:
+ * "f64"). Composites are expanded and nothing else is done to a program, so that what is measured is its definition.
  */
-import { available, checkFeeds, checkState, stateNamed, type Backend, type CompileOptions, type Executable, type HostTensor, type HostTensors, type Probe, type Session } from "@cloze/backend";
+import {
+  available,
+  checkFeeds,
+  checkState,
+  stateNamed,
+  type Backend,
+  type CompileOptions,
+  type Executable,
+  type HostTensor,
+  type HostTensors,
+  type Probe,
+  type Session,
+} from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
 import {
-  expandRules, fromNumbers, interpret, lower, programRoots, rewrite, sameShape, showType, sizeOf, toNumbers, withRoots,
-  type Program, type Value,
+  expandRules,
+  fromNumbers,
+  interpret,
+  lower,
+  programRoots,
+  rewrite,
+  sameShape,
+  showType,
+  sizeOf,
+  toNumbers,
+  withRoots,
+  type Program,
+  type Value,
 } from "@cloze/graph";
 import { planOf } from "./plan.ts";
 
 export interface ReferenceOptions {
-  /** "native" rounds every result to its dtype; "f64" never rounds a float between the start of a session and what is read. Default "native". */
+  /**
+   * "native" rounds every result to its dtype; "f64" never rounds a float between the start of a session and what is
+   * read. Default "native".
+   */
   readonly precision?: "native" | "f64";
 }
 
@@ -35,7 +61,11 @@ export function backend(options: ReferenceOptions = {}): Backend {
     },
     async compile(program: Program, { compute = "f32" }: CompileOptions = {}): Promise<Executable> {
       const lowered = compute === "f32" ? expanded(program) : lower(program, { compute });
-      const executable = { program: lowered, plan: planOf(lowered), dispose: async (): Promise<void> => void compiled.delete(executable) };
+      const executable = {
+        program: lowered,
+        plan: planOf(lowered),
+        dispose: async (): Promise<void> => void compiled.delete(executable),
+      };
       compiled.add(executable);
       return executable;
     },
@@ -47,7 +77,14 @@ export function backend(options: ReferenceOptions = {}): Backend {
 }
 
 const expanded = (program: Program): Program =>
-  withRoots(program, rewrite(programRoots(program), expandRules(() => false), "expand composites").roots);
+  withRoots(
+    program,
+    rewrite(
+      programRoots(program),
+      expandRules(() => false),
+      "expand composites",
+    ).roots,
+  );
 
 class ReferenceSession implements Session {
   readonly #state = new Map<string, Value>();
@@ -63,18 +100,28 @@ class ReferenceSession implements Session {
 
   async run(executable: Executable, feeds: HostTensors): Promise<HostTensors> {
     this.#check("run");
-    if (!this.#compiled.has(executable)) throw new ConfigError("session.run: expected a program compiled by this backend and not disposed, got another. Compile it first.");
+    if (!this.#compiled.has(executable))
+      throw new ConfigError(
+        "session.run: expected a program compiled by this backend and not disposed, got another. Compile it first.",
+      );
     const { program } = executable;
     const state = Object.fromEntries(this.#state);
     checkFeeds(program, feeds);
     checkState(program, state);
     const env: Record<string, ArrayLike<number>> = {};
-    for (const { attrs: { name } } of program.feeds) env[name] = Float64Array.from(toNumbers(feeds[name] as HostTensor));
-    for (const { attrs: { name } } of program.state) env[name] = (state[name] as Value).data;
+    for (const {
+      attrs: { name },
+    } of program.feeds)
+      env[name] = Float64Array.from(toNumbers(feeds[name] as HostTensor));
+    for (const {
+      attrs: { name },
+    } of program.state)
+      env[name] = (state[name] as Value).data;
     const values = interpret(programRoots(program), env, { precision: this.#precision });
     const names = Object.keys(program.outputs);
     const kept = program.guard !== undefined && values.at(-1)?.data[0] === 0;
-    if (!kept) Object.keys(program.updates).forEach((name, i) => this.#state.set(name, values[names.length + i] as Value));
+    if (!kept)
+      Object.keys(program.updates).forEach((name, i) => this.#state.set(name, values[names.length + i] as Value));
     return Object.fromEntries(names.map((name, i) => [name, encode(values[i] as Value)]));
   }
 
@@ -108,7 +155,9 @@ class ReferenceSession implements Session {
 /** A copy: what the caller does to its arrays later changes nothing here. */
 function decode(name: string, tensor: HostTensor): Value {
   if (tensor.data.length !== sizeOf(tensor.shape)) {
-    throw new ConfigError(`state "${name}": expected ${sizeOf(tensor.shape)} elements for ${showType(tensor)}, got ${tensor.data.length}.`);
+    throw new ConfigError(
+      `state "${name}": expected ${sizeOf(tensor.shape)} elements for ${showType(tensor)}, got ${tensor.data.length}.`,
+    );
   }
   return { dtype: tensor.dtype, shape: tensor.shape, data: toNumbers({ ...tensor, data: tensor.data.slice() }) };
 }

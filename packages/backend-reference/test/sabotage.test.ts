@@ -16,7 +16,10 @@ function changed(change: SessionChange): Backend {
     start: async (state) => {
       const session = await right.start(state);
       const base: Session = {
-        run: (e, f) => session.run(e, f), read: (n) => session.read(n), write: (s) => session.write(s), dispose: () => session.dispose(),
+        run: (e, f) => session.run(e, f),
+        read: (n) => session.read(n),
+        write: (s) => session.write(s),
+        dispose: () => session.dispose(),
       };
       return { ...base, ...change(session) };
     },
@@ -34,30 +37,131 @@ const mapped = (tensors: HostTensors, f: (x: number, i: number) => number): Host
   Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, { ...t, data: t.data.map(f) }]));
 
 const sabotages: readonly (readonly [what: string, wrong: () => Backend, noticed: string])[] = [
-  ["outputs are off by one part in 100,000", () => changed((s) => ({ run: async (e, f) => mapped(await s.run(e, f), (x) => x * (1 + 1e-5)) })), "add > row > f32 > forward"],
-  ["an integer is off by one", () => changed((s) => ({ run: async (e, f) => mapped(await s.run(e, f), (x, i) => (i === 1 ? x + 1 : x)) })), "argMax > first of equals > f32 > forward"],
-  ["updates are lost", () => changed((s) => ({ run: async (e, f) => { const before = await s.read();
- const out = await s.run(e, f); await s.write(before); return out; } })), "session > state persists and is replaced by updates"],
-  ["updates are lost", () => changed((s) => ({ run: async (e, f) => { const before = await s.read();
- const out = await s.run(e, f); await s.write(before); return out; } })), "training > one step of a two-layer encoder"],
-  ["results are noisy", () => changed((s) => { let n = 0; return { run: async (e, f) => mapped(await s.run(e, f), (x) => x * (1 + 1e-7 * ++n)) }; }), "determinism > a random chain"],
-  ["unknown feeds are let through", () => changed((s) => ({ run: (e, f) => s.run(e, Object.fromEntries(e.program.feeds.map((x) => [x.attrs.name, f[x.attrs.name] ?? hostTensor(x.dtype, x.shape)]))) })), "session > a wrong feed is an error and changes nothing"],
-  ["errors are not ours", () => changed((s) => ({ read: (n) => s.read(n).catch((e: unknown) => Promise.reject(new TypeError(String(e)))) })), "session > wrong names and types are errors when reading and writing"],
-  ["a session does not end", () => changed(() => ({ dispose: async () => {} })), "session > after its end everything is an error, ending again is not"],
-  ["reads give everything", () => changed((s) => ({ read: () => s.read() })), "session > reads some names, in one call"],
-  ["f32 is kept in 16 bits", () => changed((s) => ({ read: async (n) => mapped(await s.read(n), (x) => Number(x.toPrecision(3))) })), "session > state of f32 comes back bit for bit"],
-  ["outputs of one tensor are given once", () => changed((s) => ({ run: async (e, f) => Object.fromEntries(Object.entries(await s.run(e, f)).slice(0, 1)) })), "aliasing > one tensor is two outputs"],
-  ["the guard is not looked at", () => { const right = backend(); return { ...right, compile: (p) => right.compile(program(p.graph, { state: p.state, feeds: p.feeds, updates: p.updates, outputs: p.outputs })) }; }, "guard > by what is fed"],
-  ["updates are applied before the outputs are read", () => ({
-    ...backend(),
-    ...(() => {
+  [
+    "outputs are off by one part in 100,000",
+    () => changed((s) => ({ run: async (e, f) => mapped(await s.run(e, f), (x) => x * (1 + 1e-5)) })),
+    "add > row > f32 > forward",
+  ],
+  [
+    "an integer is off by one",
+    () => changed((s) => ({ run: async (e, f) => mapped(await s.run(e, f), (x, i) => (i === 1 ? x + 1 : x)) })),
+    "argMax > first of equals > f32 > forward",
+  ],
+  [
+    "updates are lost",
+    () =>
+      changed((s) => ({
+        run: async (e, f) => {
+          const before = await s.read();
+          const out = await s.run(e, f);
+          await s.write(before);
+          return out;
+        },
+      })),
+    "session > state persists and is replaced by updates",
+  ],
+  [
+    "updates are lost",
+    () =>
+      changed((s) => ({
+        run: async (e, f) => {
+          const before = await s.read();
+          const out = await s.run(e, f);
+          await s.write(before);
+          return out;
+        },
+      })),
+    "training > one step of a two-layer encoder",
+  ],
+  [
+    "results are noisy",
+    () =>
+      changed((s) => {
+        let n = 0;
+        return { run: async (e, f) => mapped(await s.run(e, f), (x) => x * (1 + 1e-7 * ++n)) };
+      }),
+    "determinism > a random chain",
+  ],
+  [
+    "unknown feeds are let through",
+    () =>
+      changed((s) => ({
+        run: (e, f) =>
+          s.run(
+            e,
+            Object.fromEntries(
+              e.program.feeds.map((x) => [x.attrs.name, f[x.attrs.name] ?? hostTensor(x.dtype, x.shape)]),
+            ),
+          ),
+      })),
+    "session > a wrong feed is an error and changes nothing",
+  ],
+  [
+    "errors are not ours",
+    () => changed((s) => ({ read: (n) => s.read(n).catch((e: unknown) => Promise.reject(new TypeError(String(e)))) })),
+    "session > wrong names and types are errors when reading and writing",
+  ],
+  [
+    "a session does not end",
+    () => changed(() => ({ dispose: async () => {} })),
+    "session > after its end everything is an error, ending again is not",
+  ],
+  [
+    "reads give everything",
+    () => changed((s) => ({ read: () => s.read() })),
+    "session > reads some names, in one call",
+  ],
+  [
+    "f32 is kept in 16 bits",
+    () => changed((s) => ({ read: async (n) => mapped(await s.read(n), (x) => Number(x.toPrecision(3))) })),
+    "session > state of f32 comes back bit for bit",
+  ],
+  [
+    "outputs of one tensor are given once",
+    () => changed((s) => ({ run: async (e, f) => Object.fromEntries(Object.entries(await s.run(e, f)).slice(0, 1)) })),
+    "aliasing > one tensor is two outputs",
+  ],
+  [
+    "the guard is not looked at",
+    () => {
       const right = backend();
       return {
-        compile: (p) => right.compile(program(p.graph, { state: p.state, feeds: p.feeds, updates: p.updates, outputs: Object.fromEntries(Object.entries(p.outputs).map(([name, x]) => [name, Object.entries(p.updates).find(([s]) => p.state.some((input) => input === x && input.attrs.name === s))?.[1] ?? x])) })),
-        start: (state) => right.start(state),
-      } satisfies Partial<Backend>;
-    })(),
-  }), "aliasing > the old value is an output"],
+        ...right,
+        compile: (p) =>
+          right.compile(program(p.graph, { state: p.state, feeds: p.feeds, updates: p.updates, outputs: p.outputs })),
+      };
+    },
+    "guard > by what is fed",
+  ],
+  [
+    "updates are applied before the outputs are read",
+    () => ({
+      ...backend(),
+      ...(() => {
+        const right = backend();
+        return {
+          compile: (p) =>
+            right.compile(
+              program(p.graph, {
+                state: p.state,
+                feeds: p.feeds,
+                updates: p.updates,
+                outputs: Object.fromEntries(
+                  Object.entries(p.outputs).map(([name, x]) => [
+                    name,
+                    Object.entries(p.updates).find(([s]) =>
+                      p.state.some((input) => input === x && input.attrs.name === s),
+                    )?.[1] ?? x,
+                  ]),
+                ),
+              }),
+            ),
+          start: (state) => right.start(state),
+        } satisfies Partial<Backend>;
+      })(),
+    }),
+    "aliasing > the old value is an output",
+  ],
 ];
 
 describe("a backend with one thing wrong fails", () => {
@@ -79,11 +183,16 @@ describe("gaps", () => {
   });
 
   it("a gap that passes is a failure", async () => {
-    await expect(judge(check, backend(), [{ reason: "once broken", cases: ["add > row > f32 > forward"] }])).rejects.toThrow('(once broken) passes: take it out');
+    await expect(
+      judge(check, backend(), [{ reason: "once broken", cases: ["add > row > f32 > forward"] }]),
+    ).rejects.toThrow("(once broken) passes: take it out");
   });
 
   it("a gap that names nothing is found", () => {
-    expect(unknownGaps([{ reason: "", cases: ["add > row", "add > rows", "ad"] }], checks)).toEqual(["add > rows", "ad"]);
+    expect(unknownGaps([{ reason: "", cases: ["add > row", "add > rows", "ad"] }], checks)).toEqual([
+      "add > rows",
+      "ad",
+    ]);
   });
 });
 
@@ -92,7 +201,9 @@ describe("what cannot run is skipped with the reason, never passed", () => {
 
   it("no backend", async () => {
     expect(await judge(check, undefined, [])).toBe("not on this machine");
-    expect(await judge(check, unavailable("No adapter.", "Install a driver."), [])).toBe("No adapter. Install a driver.");
+    expect(await judge(check, unavailable("No adapter.", "Install a driver."), [])).toBe(
+      "No adapter. Install a driver.",
+    );
   });
 
   it("a dtype that is not claimed", async () => {
@@ -102,9 +213,13 @@ describe("what cannot run is skipped with the reason, never passed", () => {
   });
 
   it("no count of buffers", async () => {
-    expect(await judge(named("session > runs, sessions and programs leave no buffers behind"), backend(), [])).toContain("does not say");
+    expect(
+      await judge(named("session > runs, sessions and programs leave no buffers behind"), backend(), []),
+    ).toContain("does not say");
     let alive = 0;
-    await expect(judge(named("session > runs, sessions and programs leave no buffers behind"), backend(), [], () => alive++)).rejects.toThrow("alive after a hundred runs");
+    await expect(
+      judge(named("session > runs, sessions and programs leave no buffers behind"), backend(), [], () => alive++),
+    ).rejects.toThrow("alive after a hundred runs");
   });
 });
 

@@ -1,10 +1,18 @@
 /**
- * The TensorFlow.js backend: a program is walked once into a flat list of kernel calls, and a run makes them one after another.
+ * The TensorFlow.js backend: a program is walked once into a flat list of kernel calls, and a run makes them one after
+ * another.
  *
- * Gradients come from the graph, never from TensorFlow.js; there is no tape, no scope and no variable: slots are emptied after
- * their last reader, so that the number of tensors is the same after every run.
+ * Gradients come from the graph, never from TensorFlow.js; there is no tape, no scope and no variable: slots are
+ * emptied after their last reader, so that the number of tensors is the same after every run.
  */
-import { programText, type Backend, type Capabilities, type CompileOptions, type Executable, type Session } from "@cloze/backend";
+import {
+  programText,
+  type Backend,
+  type Capabilities,
+  type CompileOptions,
+  type Executable,
+  type Session,
+} from "@cloze/backend";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import type { HostTensors, Program } from "@cloze/graph";
 import type { Constant } from "./builder.ts";
@@ -33,7 +41,12 @@ export async function backend({ tf, kind = "node", ...options }: TfjsOptions = {
   return new TfjsBackend(tf, name, `TensorFlow.js, ${name}`, `tfjs:${name}`);
 }
 
-const deviceOf = (name: string): Device => ({ native: name === "tensorflow", transposesFirst: name === "wasm", doubles: name === "cpu", sequentialSums: name === "wasm" });
+const deviceOf = (name: string): Device => ({
+  native: name === "tensorflow",
+  transposesFirst: name === "wasm",
+  doubles: name === "cpu",
+  sequentialSums: name === "wasm",
+});
 
 /** A compiled program; equal ones share it. */
 interface Shared {
@@ -62,7 +75,11 @@ class TfjsBackend implements Backend, SessionHost {
 
   async compile(program: Program, { compute = "f32" }: CompileOptions = {}): Promise<Executable> {
     this.#check();
-    if (compute !== "f32") throw new UnsupportedError(`backend ${this.name}: compute ${compute}: TensorFlow.js computes in f32 only. Leave the precision out, or take another backend.`);
+    if (compute !== "f32")
+      throw new UnsupportedError(
+        `backend ${this.name}: compute ${compute}: TensorFlow.js computes in f32 only. Leave the precision out, ` +
+          "or take another backend.",
+      );
     const engine = await this.engine();
     const key = programText(program);
     const shared = this.#shared.get(key) ?? { key, loaded: this.#load(program, engine), users: 0 };
@@ -89,7 +106,11 @@ class TfjsBackend implements Backend, SessionHost {
 
   loaded(executable: Executable): Loaded {
     const found = this.#compiled.get(executable);
-    if (found === undefined) throw new ConfigError(`backend ${this.name}: expected an executable that this backend compiled and that is not disposed, got another. Compile the program with the backend that started the session.`);
+    if (found === undefined)
+      throw new ConfigError(
+        `backend ${this.name}: expected an executable that this backend compiled and that is not disposed, got ` +
+          "another. Compile the program with the backend that started the session.",
+      );
     return found.loaded;
   }
 
@@ -123,4 +144,5 @@ class TfjsBackend implements Backend, SessionHost {
   }
 }
 
-const constantOn = (engine: Engine, { dtype, shape, values }: Constant): DeviceTensor => engine.makeTensor(values.slice(), [...shape], dtype);
+const constantOn = (engine: Engine, { dtype, shape, values }: Constant): DeviceTensor =>
+  engine.makeTensor(values.slice(), [...shape], dtype);

@@ -1,5 +1,6 @@
 /**
- * A program as a flat list of kernel calls over numbered slots, each of which is filled once and emptied after its last reader.
+ * A program as a flat list of kernel calls over numbered slots, each of which is filled once and emptied after its last
+ * reader.
  *
  * A value may be narrower than its node: what broadcasting would only repeat stays small until a kernel needs the whole
  * (`full`), since every elementwise kernel of TensorFlow.js broadcasts by itself.
@@ -98,7 +99,8 @@ export class Builder {
     const key = `${dtype} ${Object.is(value, -0) ? "-0" : value}`;
     const known = this.#constantOf.get(key);
     if (known !== undefined) return known;
-    const values = dtype === "float32" ? Float32Array.of(value) : dtype === "int32" ? Int32Array.of(value) : Uint8Array.of(value);
+    const values =
+      dtype === "float32" ? Float32Array.of(value) : dtype === "int32" ? Int32Array.of(value) : Uint8Array.of(value);
     const made = this.constant(dtype, [], values);
     this.#constantOf.set(key, made);
     return made;
@@ -115,7 +117,12 @@ export class Builder {
   }
 
   transpose(x: Value, perm: readonly number[]): Value {
-    return this.call("Transpose", { x: x.slot }, perm.map((p) => x.shape[p] as number), { perm: [...perm] });
+    return this.call(
+      "Transpose",
+      { x: x.slot },
+      perm.map((p) => x.shape[p] as number),
+      { perm: [...perm] },
+    );
   }
 
   cast(x: Value, dtype: TfDType): Value {

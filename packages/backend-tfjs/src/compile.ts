@@ -3,7 +3,19 @@
  */
 import type { Plan } from "@cloze/backend";
 import { UnsupportedError } from "@cloze/errors";
-import { bytesOf, isOp, lower, orderByDemand, peakLiveBytes, programRoots, showType, type Node, type Program, type Tensor, type TensorType } from "@cloze/graph";
+import {
+  bytesOf,
+  isOp,
+  lower,
+  orderByDemand,
+  peakLiveBytes,
+  programRoots,
+  showType,
+  type Node,
+  type Program,
+  type Tensor,
+  type TensorType,
+} from "@cloze/graph";
 import { Builder, type Call, type Constant, type Slot, type Value } from "./builder.ts";
 import { DTYPES } from "./host.ts";
 import { isNative, lowerNode, type Device } from "./kernels.ts";
@@ -31,23 +43,38 @@ export interface Compiled {
   readonly plan: Plan;
 }
 
-export function compileProgram(given: Program, device: Device & { readonly name: string; readonly has: (kernel: string) => boolean }): Compiled {
+export function compileProgram(
+  given: Program,
+  device: Device & { readonly name: string; readonly has: (kernel: string) => boolean },
+): Compiled {
   const program = lower(given, { native: isNative });
   const roots = programRoots(program);
   const builder = new Builder(device.has);
   const values = new Map<Tensor, Value>();
-  const inputs = (nodes: readonly Node<"input">[]): Result[] => nodes.map((x) => {
-    const slot = builder.slot();
-    values.set(x, { slot, shape: x.shape });
-    return { name: x.attrs.name, slot, dtype: x.dtype, shape: x.shape };
-  });
+  const inputs = (nodes: readonly Node<"input">[]): Result[] =>
+    nodes.map((x) => {
+      const slot = builder.slot();
+      values.set(x, { slot, shape: x.shape });
+      return { name: x.attrs.name, slot, dtype: x.dtype, shape: x.shape };
+    });
   const feeds = inputs(program.feeds);
   const state = inputs(program.state);
   for (const x of orderByDemand(roots)) {
-    if (!DTYPES.includes(x.dtype)) throw new UnsupportedError(`${x.path || x.op}: ${showType(x)}: TensorFlow.js has no ${x.dtype}. Compute in f32, or take another backend.`);
+    if (!DTYPES.includes(x.dtype))
+      throw new UnsupportedError(
+        `${x.path || x.op}: ${showType(x)}: TensorFlow.js has no ${x.dtype}. Compute in f32, or take another backend.`,
+      );
     if (isOp(x, "input")) continue;
     builder.path = x.path;
-    values.set(x, lowerNode(x as Node, x.args.map((a) => values.get(a) as Value), builder, device));
+    values.set(
+      x,
+      lowerNode(
+        x as Node,
+        x.args.map((a) => values.get(a) as Value),
+        builder,
+        device,
+      ),
+    );
   }
   const taken = new Set<Slot>([...feeds, ...state].map((r) => r.slot));
   for (const { slot } of builder.constants) taken.add(slot);
@@ -68,7 +95,17 @@ export function compileProgram(given: Program, device: Device & { readonly name:
   const guard = program.guard && builder.full(values.get(program.guard) as Value, []).slot;
   const kept = new Set([...outputs, ...updates, ...state, ...builder.constants].map((r) => r.slot));
   if (guard !== undefined) kept.add(guard);
-  return { steps: withDrops(builder.calls, kept), constants: builder.constants, slots: builder.slots, feeds, state, outputs, updates, guard, plan: planOf(program, builder.calls, device.name) };
+  return {
+    steps: withDrops(builder.calls, kept),
+    constants: builder.constants,
+    slots: builder.slots,
+    feeds,
+    state,
+    outputs,
+    updates,
+    guard,
+    plan: planOf(program, builder.calls, device.name),
+  };
 }
 
 const inputsOf = (call: Call): readonly Slot[] => ("random" in call ? [call.random.key] : Object.values(call.inputs));
@@ -87,6 +124,13 @@ function planOf(program: Program, calls: readonly Call[], name: string): Plan {
     const kernel = "random" in call ? "random bits, drawn on the host" : call.kernel;
     counts.set(kernel, (counts.get(kernel) ?? 0) + 1);
   }
-  const steps = [...counts].map(([kernel, count]) => ({ kernel, count })).sort((a, b) => b.count - a.count || (a.kernel < b.kernel ? -1 : 1));
-  return { backend: name, steps, stateBytes: program.state.reduce((n, s) => n + bytesOf(s), 0), peakBytes: peakLiveBytes(program) };
+  const steps = [...counts]
+    .map(([kernel, count]) => ({ kernel, count }))
+    .sort((a, b) => b.count - a.count || (a.kernel < b.kernel ? -1 : 1));
+  return {
+    backend: name,
+    steps,
+    stateBytes: program.state.reduce((n, s) => n + bytesOf(s), 0),
+    peakBytes: peakLiveBytes(program),
+  };
 }

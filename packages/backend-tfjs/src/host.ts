@@ -5,7 +5,14 @@ import type { DeviceTensor, Engine, HostValues, TfDType } from "./tfjs.ts";
 
 export const DTYPES: readonly DType[] = ["f32", "i32", "u32", "bool"];
 
-const types: { readonly [D in DType]: TfDType | undefined } = { f32: "float32", i32: "int32", u32: "int32", bool: "bool", f16: undefined, bf16: undefined };
+const types: { readonly [D in DType]: TfDType | undefined } = {
+  f32: "float32",
+  i32: "int32",
+  u32: "int32",
+  bool: "bool",
+  f16: undefined,
+  bf16: undefined,
+};
 
 export function tfTypeOf(dtype: DType): TfDType {
   const type = types[dtype];
@@ -28,10 +35,15 @@ function bitsOf(data: HostTensor["data"]): HostValues {
 export async function download(tensor: DeviceTensor, { dtype, shape }: TensorType): Promise<HostTensor> {
   const values = await tensor.data();
   switch (dtype) {
-    case "f32": return { dtype, shape, data: Float32Array.from(values) };
-    case "i32": return { dtype, shape, data: Int32Array.from(values) };
-    case "u32": return { dtype, shape, data: new Uint32Array(Int32Array.from(values).buffer) };
-    case "bool": return { dtype, shape, data: Uint8Array.from(values) };
-    default: throw new TypeError(`TensorFlow.js has no ${dtype}`);
+    case "f32":
+      return { dtype, shape, data: Float32Array.from(values) };
+    case "i32":
+      return { dtype, shape, data: Int32Array.from(values) };
+    case "u32":
+      return { dtype, shape, data: new Uint32Array(Int32Array.from(values).buffer) };
+    case "bool":
+      return { dtype, shape, data: Uint8Array.from(values) };
+    default:
+      throw new TypeError(`TensorFlow.js has no ${dtype}`);
   }
 }

@@ -1,9 +1,10 @@
 /**
- * The ways to a TensorFlow.js, by kind: the package that brings it, the name it goes by inside, and what to say when it is not there.
+ * The ways to a TensorFlow.js, by kind: the package that brings it, the name it goes by inside, and what to say when it
+ * is not there.
  *
- * Packages are loaded when asked for, never before. Two things are set right first, in Node: `util.isNullOrUndefined`, which
- * TensorFlow.js still calls and Node 23 took away, and the environment that TensorFlow reads when it starts (memory growth, TF32,
- * its chatter on stderr), where the user has not set it.
+ * Packages are loaded when asked for, never before. Two things are set right first, in Node: `util.isNullOrUndefined`,
+ * which TensorFlow.js still calls and Node 23 took away, and the environment that TensorFlow reads when it starts
+ * (memory growth, TF32, its chatter on stderr), where the user has not set it.
  */
 import { available, unavailable, type Probe } from "@cloze/backend";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
@@ -13,7 +14,9 @@ export const KINDS = ["node-gpu", "node", "webgpu", "webgl", "wasm", "cpu"] as c
 export type Kind = (typeof KINDS)[number];
 
 export interface LoadOptions {
-  /** CUDA: products in TF32, 10 bits of mantissa, several times faster. Default false: f32, as on every other backend. */
+  /**
+   * CUDA: products in TF32, 10 bits of mantissa, several times faster. Default false: f32, as on every other backend.
+   */
   readonly tf32?: boolean;
   /** CUDA: take memory as it is needed and not all of it at the start. Default true. */
   readonly memoryGrowth?: boolean;
@@ -29,12 +32,42 @@ interface Way {
 }
 
 const ways: { readonly [K in Kind]: Way } = {
-  "node-gpu": { packages: ["@tensorflow/tfjs-node-gpu"], name: "tensorflow", device: "GPU, TensorFlow with CUDA", import: () => import("@tensorflow/tfjs-node-gpu") },
-  node: { packages: ["@tensorflow/tfjs-node"], name: "tensorflow", device: "CPU, TensorFlow", import: () => import("@tensorflow/tfjs-node") },
-  webgpu: { packages: ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-webgpu"], name: "webgpu", device: "GPU, TensorFlow.js with WebGPU", import: async () => (await import("@tensorflow/tfjs-backend-webgpu"), import("@tensorflow/tfjs")) },
-  webgl: { packages: ["@tensorflow/tfjs"], name: "webgl", device: "GPU, TensorFlow.js with WebGL", import: () => import("@tensorflow/tfjs") },
-  wasm: { packages: ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"], name: "wasm", device: "CPU, TensorFlow.js with WebAssembly", import: async () => (await import("@tensorflow/tfjs-backend-wasm"), import("@tensorflow/tfjs")) },
-  cpu: { packages: ["@tensorflow/tfjs"], name: "cpu", device: "CPU, TensorFlow.js in JavaScript", import: () => import("@tensorflow/tfjs") },
+  "node-gpu": {
+    packages: ["@tensorflow/tfjs-node-gpu"],
+    name: "tensorflow",
+    device: "GPU, TensorFlow with CUDA",
+    import: () => import("@tensorflow/tfjs-node-gpu"),
+  },
+  node: {
+    packages: ["@tensorflow/tfjs-node"],
+    name: "tensorflow",
+    device: "CPU, TensorFlow",
+    import: () => import("@tensorflow/tfjs-node"),
+  },
+  webgpu: {
+    packages: ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-webgpu"],
+    name: "webgpu",
+    device: "GPU, TensorFlow.js with WebGPU",
+    import: async () => (await import("@tensorflow/tfjs-backend-webgpu"), import("@tensorflow/tfjs")),
+  },
+  webgl: {
+    packages: ["@tensorflow/tfjs"],
+    name: "webgl",
+    device: "GPU, TensorFlow.js with WebGL",
+    import: () => import("@tensorflow/tfjs"),
+  },
+  wasm: {
+    packages: ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"],
+    name: "wasm",
+    device: "CPU, TensorFlow.js with WebAssembly",
+    import: async () => (await import("@tensorflow/tfjs-backend-wasm"), import("@tensorflow/tfjs")),
+  },
+  cpu: {
+    packages: ["@tensorflow/tfjs"],
+    name: "cpu",
+    device: "CPU, TensorFlow.js in JavaScript",
+    import: () => import("@tensorflow/tfjs"),
+  },
 };
 
 export interface Loaded {
@@ -61,22 +94,41 @@ class Unfit extends Error {
 /** Throws UnsupportedError with what is wrong and what to do. */
 export function load(kind: Kind, options: LoadOptions = {}): Promise<Loaded> {
   return fit(kind, options).catch((error: unknown) => {
-    throw error instanceof Unfit ? new UnsupportedError(`backend tfjs:${kind}: ${error.message}`, { cause: error.cause }) : error;
+    throw error instanceof Unfit
+      ? new UnsupportedError(`backend tfjs:${kind}: ${error.message}`, { cause: error.cause })
+      : error;
   });
 }
 
 /** Throws Unfit. */
 async function fit(kind: Kind, options: LoadOptions): Promise<Loaded> {
   const way = Object.hasOwn(ways, kind) ? ways[kind] : undefined;
-  if (way === undefined) throw new ConfigError(`backend tfjs: expected kind ${KINDS.join(", ")}, got ${JSON.stringify(kind)}.`);
+  if (way === undefined)
+    throw new ConfigError(`backend tfjs: expected kind ${KINDS.join(", ")}, got ${JSON.stringify(kind)}.`);
   if (isNode()) await prepareNode(way, options);
-  const tf = tfjsIn(await way.import().catch((cause: unknown) => { throw failure(way, cause); }), way);
+  const tf = tfjsIn(
+    await way.import().catch((cause: unknown) => {
+      throw failure(way, cause);
+    }),
+    way,
+  );
   // Without it the JavaScript kernels advise, on every start, to install the native ones, and every run looks for NaN.
   tf.enableProdMode();
-  if (!(await tf.setBackend(way.name).catch(() => false))) throw new Unfit(`TensorFlow.js could not start its backend "${way.name}".`, isNode() && (kind === "webgl" || kind === "webgpu") ? "It is for browsers: in Node take tfjs:node or tfjs:wasm." : "Is it supported here?");
+  if (!(await tf.setBackend(way.name).catch(() => false)))
+    throw new Unfit(
+      `TensorFlow.js could not start its backend "${way.name}".`,
+      isNode() && (kind === "webgl" || kind === "webgpu")
+        ? "It is for browsers: in Node take tfjs:node or tfjs:wasm."
+        : "Is it supported here?",
+    );
   await tf.ready();
   if (kind === "node-gpu" && !usesGpu(tf)) {
-    throw new Unfit("TensorFlow sees no GPU.", `It needs an NVIDIA driver and the CUDA and cuDNN libraries that its libtensorflow was built with (for 2.9.1: CUDA 11.2, cuDNN 8.1) in LD_LIBRARY_PATH, and CUDA_VISIBLE_DEVICES must not be empty; what it could not load is on stderr with TF_CPP_MIN_LOG_LEVEL=0. ${GUIDE}`);
+    throw new Unfit(
+      "TensorFlow sees no GPU.",
+      "It needs an NVIDIA driver and the CUDA and cuDNN libraries that its libtensorflow was built with (for " +
+        "2.9.1: CUDA 11.2, cuDNN 8.1) in LD_LIBRARY_PATH, and CUDA_VISIBLE_DEVICES must not be empty; what it " +
+        `could not load is on stderr with TF_CPP_MIN_LOG_LEVEL=0. ${GUIDE}`,
+    );
   }
   return { tf, name: way.name, device: way.device };
 }
@@ -86,12 +138,14 @@ const isNode = (): boolean => typeof process === "object" && typeof process.vers
 /** A CommonJS package gives its exports once more as the default. */
 function tfjsIn(module: object, { packages }: Way): Tfjs {
   for (const candidate of [module, (module as { readonly default?: object }).default]) {
-    if (typeof candidate === "object" && candidate !== null && "engine" in candidate && "getKernel" in candidate) return candidate as Tfjs;
+    if (typeof candidate === "object" && candidate !== null && "engine" in candidate && "getKernel" in candidate)
+      return candidate as Tfjs;
   }
   throw new Unfit(`${packages.join(" and ")} loaded, but is no TensorFlow.js.`, "Install it again.");
 }
 
-const usesGpu = (tf: Tfjs): boolean => (tf.backend() as { readonly isUsingGpuDevice?: boolean }).isUsingGpuDevice === true;
+const usesGpu = (tf: Tfjs): boolean =>
+  (tf.backend() as { readonly isUsingGpuDevice?: boolean }).isUsingGpuDevice === true;
 
 async function prepareNode(way: Way, { tf32 = false, memoryGrowth = true }: LoadOptions): Promise<void> {
   // Not imported: a bundle for browsers shall not look for it.
@@ -104,11 +158,15 @@ async function prepareNode(way: Way, { tf32 = false, memoryGrowth = true }: Load
   if (way.name !== "tensorflow") return;
   expectAddon(way);
   // Where both native packages are loaded, the second would warn of each kernel that it registers again.
-  const shared = (await import("@tensorflow/tfjs").catch(() => undefined)) as { readonly enableProdMode?: () => void; readonly default?: { readonly enableProdMode?: () => void } } | undefined;
+  const shared = (await import("@tensorflow/tfjs").catch(() => undefined)) as
+    { readonly enableProdMode?: () => void; readonly default?: { readonly enableProdMode?: () => void } } | undefined;
   (shared?.enableProdMode ?? shared?.default?.enableProdMode)?.();
 }
 
-/** A package without its addon registers all its kernels and then throws, and what it registered stays: so it is not begun. */
+/**
+ * A package without its addon registers all its kernels and then throws, and what it registered stays: so it is not
+ * begun.
+ */
 function expectAddon({ packages: [name = ""] }: Way): void {
   const { createRequire } = process.getBuiltinModule("node:module");
   const { existsSync, readdirSync } = process.getBuiltinModule("node:fs");
@@ -125,7 +183,10 @@ function expectAddon({ packages: [name = ""] }: Way): void {
 }
 
 const withoutAddon = (name: string): Unfit =>
-  new Unfit(`${name} is installed without its native addon: its install script did not run, or could not fetch libtensorflow.`, `Run: npm rebuild ${name} (with --build-addon-from-source where there is no prebuilt one); ${GUIDE}`);
+  new Unfit(
+    `${name} is installed without its native addon: its install script did not run, or could not fetch libtensorflow.`,
+    `Run: npm rebuild ${name} (with --build-addon-from-source where there is no prebuilt one); ${GUIDE}`,
+  );
 
 /** What is wrong, from what an import threw. */
 function failure({ packages }: Way, cause: unknown): Unfit {
@@ -134,11 +195,20 @@ function failure({ packages }: Way, cause: unknown): Unfit {
   const missing = packages.find((name) => said.includes(`'${name}'`) || said.includes(`"${name}"`));
   const native = packages[0] as string;
   if ((cause as { readonly code?: unknown }).code === "ERR_MODULE_NOT_FOUND" && missing !== undefined) {
-    return new Unfit(`${packages.join(" and ")} ${packages.length > 1 ? "are" : "is"} not installed.`, `Run: npm install ${packages.join(" ")}`, { cause });
+    return new Unfit(
+      `${packages.join(" and ")} ${packages.length > 1 ? "are" : "is"} not installed.`,
+      `Run: npm install ${packages.join(" ")}`,
+      { cause },
+    );
   }
   const broken = `the native addon of ${native} does not load: ${first}.`;
   if (/libcud|libcublas|libnv/.test(said)) {
-    return new Unfit(broken, `The CUDA libraries it was built with are not here: install that version, or put its folder into LD_LIBRARY_PATH. ${GUIDE}`, { cause });
+    return new Unfit(
+      broken,
+      "The CUDA libraries it was built with are not here: install that version, or put its folder into " +
+        `LD_LIBRARY_PATH. ${GUIDE}`,
+      { cause },
+    );
   }
   return new Unfit(broken, `Run: npm rebuild ${native}; ${GUIDE}`, { cause });
 }

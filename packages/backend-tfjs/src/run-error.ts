@@ -9,7 +9,12 @@ export class RunError extends ClozeError {
   readonly kernel: string;
 
   constructor(backend: string, kernel: string, path: string, cause: unknown) {
-    super("user", "RunError", `${path === "" ? "" : `${path}: `}backend ${backend} could not run ${kernel}: ${said(cause)}.`, { cause });
+    super(
+      "user",
+      "RunError",
+      `${path === "" ? "" : `${path}: `}backend ${backend} could not run ${kernel}: ${said(cause)}.`,
+      { cause },
+    );
     this.path = path;
     this.kernel = kernel;
   }
@@ -19,10 +24,16 @@ export class RunError extends ClozeError {
   }
 }
 
-const said = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause)).trim().replace(/\.$/, "");
+const said = (cause: unknown): string =>
+  (cause instanceof Error ? cause.message : String(cause)).trim().replace(/\.$/, "");
 
 /** Memory that ran out is the user's to mend; all else names the kernel. */
 export function runError(backend: string, kernel: string, path: string, cause: unknown): ClozeError {
   if (!MEMORY.test(said(cause))) return new RunError(backend, kernel, path, cause);
-  return new UnsupportedError(`${path === "" ? "" : `${path}: `}backend ${backend} has not enough memory for ${kernel} (${said(cause).split("\n")[0]}). Make the batch or the sequence smaller, or accumulate gradients over micro-batches.`, { cause });
+  return new UnsupportedError(
+    `${path === "" ? "" : `${path}: `}backend ${backend} has not enough memory for ${kernel} ` +
+      `(${said(cause).split("\n")[0]}). Make the batch or the sequence smaller, or accumulate gradients over ` +
+      "micro-batches.",
+    { cause },
+  );
 }

@@ -41,7 +41,15 @@ export class TfjsSession implements Session {
   static async start(host: SessionHost, state: HostTensors): Promise<TfjsSession> {
     checkWritten(new Map(Object.entries(state)), state);
     const engine = await host.engine();
-    return new TfjsSession(host, new Map(Object.entries(state).map(([name, tensor]) => [name, { dtype: tensor.dtype, shape: tensor.shape, tensor: upload(engine, tensor) }])));
+    return new TfjsSession(
+      host,
+      new Map(
+        Object.entries(state).map(([name, tensor]) => [
+          name,
+          { dtype: tensor.dtype, shape: tensor.shape, tensor: upload(engine, tensor) },
+        ]),
+      ),
+    );
   }
 
   async run(executable: Executable, feeds: HostTensors): Promise<HostTensors> {
@@ -60,7 +68,9 @@ export class TfjsSession implements Session {
     return this.#next(async () => {
       await this.#host.engine();
       const all = (names ?? [...this.#state.keys()]).map((name) => [name, stateNamed(this.#state, name)] as const);
-      return Object.fromEntries(await Promise.all(all.map(async ([name, held]) => [name, await download(held.tensor, held)] as const)));
+      return Object.fromEntries(
+        await Promise.all(all.map(async ([name, held]) => [name, await download(held.tensor, held)] as const)),
+      );
     });
   }
 
@@ -121,12 +131,16 @@ export class TfjsSession implements Session {
       }
       return outputs;
     } finally {
-      slots.forEach((tensor, slot) => { if (!lasting.has(slot)) tensor?.dispose(); });
+      slots.forEach((tensor, slot) => {
+        if (!lasting.has(slot)) tensor?.dispose();
+      });
     }
   }
 
   async #results(results: readonly Result[], slots: readonly (DeviceTensor | undefined)[]): Promise<HostTensors> {
-    return Object.fromEntries(await Promise.all(results.map(async (r) => [r.name, await download(slots[r.slot] as DeviceTensor, r)] as const)));
+    return Object.fromEntries(
+      await Promise.all(results.map(async (r) => [r.name, await download(slots[r.slot] as DeviceTensor, r)] as const)),
+    );
   }
 
   #replace(name: string, tensor: DeviceTensor): void {
@@ -146,7 +160,12 @@ export class TfjsSession implements Session {
   }
 }
 
-function compute(engine: Engine, call: Call, slots: readonly (DeviceTensor | undefined)[], backend: string): DeviceTensor {
+function compute(
+  engine: Engine,
+  call: Call,
+  slots: readonly (DeviceTensor | undefined)[],
+  backend: string,
+): DeviceTensor {
   const at = (slot: number): DeviceTensor => slots[slot] as DeviceTensor;
   if ("random" in call) {
     const { key, shape, bits, stream } = call.random;
@@ -156,7 +175,11 @@ function compute(engine: Engine, call: Call, slots: readonly (DeviceTensor | und
   }
   const { kernel, inputs, attrs, path } = call;
   try {
-    const named = Array.isArray(inputs) ? inputs.map(at) : Object.fromEntries(Object.entries(inputs as Readonly<Record<string, number>>).map(([name, slot]) => [name, at(slot)]));
+    const named = Array.isArray(inputs)
+      ? inputs.map(at)
+      : Object.fromEntries(
+          Object.entries(inputs as Readonly<Record<string, number>>).map(([name, slot]) => [name, at(slot)]),
+        );
     return engine.runKernel(kernel, named as Readonly<Record<string, unknown>>, attrs) as DeviceTensor;
   } catch (error) {
     throw runError(backend, kernel, path, error);

@@ -1,8 +1,9 @@
 /**
- * What this backend uses of a TensorFlow.js, whichever of its packages it comes from: kernels by name, tensors, memory counts.
+ * What this backend uses of a TensorFlow.js, whichever of its packages it comes from: kernels by name, tensors, memory
+ * counts.
  *
- * Kernels are run by name on the engine, below the functions of the tensor API: no checks are paid twice, no scope is kept, and a
- * kernel that a backend lacks is known when a program is compiled.
+ * Kernels are run by name on the engine, below the functions of the tensor API: no checks are paid twice, no scope is
+ * kept, and a kernel that a backend lacks is known when a program is compiled.
  */
 export interface Tfjs {
   engine(): Engine;
@@ -17,7 +18,11 @@ export interface Tfjs {
 }
 
 export interface Engine {
-  runKernel(kernel: string, inputs: Readonly<Record<string, unknown>>, attrs?: Readonly<Record<string, unknown>>): unknown;
+  runKernel(
+    kernel: string,
+    inputs: Readonly<Record<string, unknown>>,
+    attrs?: Readonly<Record<string, unknown>>,
+  ): unknown;
   makeTensor(values: HostValues, shape: number[], dtype: TfDType): DeviceTensor;
 }
 

@@ -1,4 +1,6 @@
-/** Backends of the kinds that Node can run, each opened once; a kind that cannot run here is skipped, with its reason. */
+/**
+ * Backends of the kinds that Node can run, each opened once; a kind that cannot run here is skipped, with its reason.
+ */
 import { afterAll, describe, test } from "vitest";
 import type { Backend } from "@cloze/backend";
 import { backend, probe, type Kind } from "../src/index.ts";
@@ -6,14 +8,19 @@ import { backend, probe, type Kind } from "../src/index.ts";
 export const NODE_KINDS = ["cpu", "wasm", "node"] as const;
 
 /** One test for each kind. */
-export function onEach(name: string, body: (made: Backend, kind: Kind) => Promise<void>, kinds: readonly Kind[] = NODE_KINDS): void {
+export function onEach(
+  name: string,
+  body: (made: Backend, kind: Kind) => Promise<void>,
+  kinds: readonly Kind[] = NODE_KINDS,
+): void {
   describe(name, () => {
     for (const kind of kinds) {
       let made: Backend | undefined;
       afterAll(async () => made?.dispose());
       test(`tfjs:${kind}`, async (context) => {
         const found = await probe(kind);
-        if (!found.available) return context.skip(`${found.reason} ${found.remedy}`); // allow skip: TensorFlow's native library is not on every machine
+        // allow skip: TensorFlow's native library is not on every machine
+        if (!found.available) return context.skip(`${found.reason} ${found.remedy}`);
         made = await backend({ kind });
         await body(made, kind);
       }, 120_000);

@@ -20,7 +20,8 @@ async function losses(backend: Backend, steps: number): Promise<number[]> {
 onEach("30 steps give the reference backend's losses within 1e-5", async (backend) => {
   const want = await losses(reference(), 30);
   const got = await losses(backend, 30);
-  for (const [i, loss] of got.entries()) expect(Math.abs(loss - (want[i] as number)), `step ${i + 1}`).toBeLessThan(1e-5);
+  for (const [i, loss] of got.entries())
+    expect(Math.abs(loss - (want[i] as number)), `step ${i + 1}`).toBeLessThan(1e-5);
   expect(got[29]).toBeLessThan(got[0] as number);
 });
 

@@ -1,6 +1,6 @@
 /**
- * The seam inside this backend: compilation makes kernels over storages, the runtime places storages in buffers and replays
- * kernels. Both sides are plain data; WGSL is text.
+ * The seam inside this backend: compilation makes kernels over storages, the runtime places storages in buffers and
+ * replays kernels. Both sides are plain data; WGSL is text.
  */
 
 /** How elements lie in memory. A bool is a u32, 0 or 1. */
@@ -44,7 +44,10 @@ export interface Place {
   readonly offset: number;
 }
 
-/** A kernel over windows of whole buffers: its text and its table depend on where storages lie, so it is made when that is known. */
+/**
+ * A kernel over windows of whole buffers: its text and its table depend on where storages lie, so it is made when that
+ * is known.
+ */
 export interface Deferred {
   readonly name: string;
   readonly path: string;
@@ -72,7 +75,9 @@ export interface Compiled {
 export interface Loader {
   /** `fn name(i: u32, …) -> element`. */
   readonly name: string;
-  /** The same for 4 elements that follow each other along the last index, which is a multiple of 4: `-> vec4<element>`. */
+  /**
+   * The same for 4 elements that follow each other along the last index, which is a multiple of 4: `-> vec4<element>`.
+   */
   readonly vec4?: string;
   readonly element: "f32" | "f16" | "i32" | "u32" | "bool";
 }
@@ -87,9 +92,15 @@ export interface Storer {
 /** What a template makes of a spec: the module-scope text of one kernel that calls loaders and storers by name. */
 export interface Part {
   readonly name: string;
-  /** WGSL: `var<workgroup>`, functions, `@compute fn main`. No bindings: they belong to whoever wrote the loaders and storers. */
+  /**
+   * WGSL: `var<workgroup>`, functions, `@compute fn main`. No bindings: they belong to whoever wrote the loaders and
+   * storers.
+   */
   readonly body: string;
-  /** `enable` and `requires` lines the text needs, by feature: `f16`, `subgroups`, `chromium_experimental_subgroup_matrix`. */
+  /**
+   * `enable` and `requires` lines the text needs, by feature: `f16`, `subgroups`,
+   * `chromium_experimental_subgroup_matrix`.
+   */
   readonly enables: readonly string[];
   /** Names of the loaders, storers and scratch arrays that the text uses. */
   readonly uses: readonly string[];
@@ -97,7 +108,9 @@ export interface Part {
   readonly flops: number;
 }
 
-/** Memory that parts of one template hand each other: in the text, an array of that name, `array<element>`, read_write. */
+/**
+ * Memory that parts of one template hand each other: in the text, an array of that name, `array<element>`, read_write.
+ */
 export interface Scratch {
   readonly name: string;
   readonly element: Element;

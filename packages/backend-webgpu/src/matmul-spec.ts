@@ -17,13 +17,18 @@ export interface MatmulSpec {
 }
 
 export interface MatmulProblem {
-  /** Summed one after another into one accumulator: dX of q, k and v. Loaders take (batch, i, j) in the order stored. */
+  /**
+   * Summed one after another into one accumulator: dX of q, k and v. Loaders take (batch, i, j) in the order stored.
+   */
   readonly terms: readonly { readonly a: Loader; readonly b: Loader }[];
   /**
-   * Takes (batch, row, col, value), each element once. With `splits` > 1 the first index is split * batch + batch index,
-   * and the value is that split's part of the sum over k.
+   * Takes (batch, row, col, value), each element once. With `splits` > 1 the first index is split * batch + batch
+   * index, and the value is that split's part of the sum over k.
    */
   readonly store: Storer;
-  /** Takes (batch, row, value): the sum over k of row `row` of A (the first term): the bias gradient beside a weight gradient. */
+  /**
+   * Takes (batch, row, value): the sum over k of row `row` of A (the first term): the bias gradient beside a weight
+   * gradient.
+   */
   readonly rowSums?: Storer;
 }

@@ -14,11 +14,20 @@ import { tilesOf, type TileOptions } from "./tiles.ts";
 
 export interface BackendOptions extends DeviceOptions, RuntimeOptions, TileOptions {}
 
-/** Opens the best device there is, or the one given. Throws UnsupportedError with what would help where there is none. */
+/**
+ * Opens the best device there is, or the one given. Throws UnsupportedError with what would help where there is none.
+ */
 export async function backend(options: BackendOptions = {}): Promise<WebGpuBackend> {
   const opened = await requireDevice(options);
   const tiles = tilesOf(opened.device, opened.profile, options);
-  return createBackend(opened, { composites: nativeComposites, compile: (program, how) => tiles.apply((tileFor) => compile(program, how, tileFor)) }, options);
+  return createBackend(
+    opened,
+    {
+      composites: nativeComposites,
+      compile: (program, how) => tiles.apply((tileFor) => compile(program, how, tileFor)),
+    },
+    options,
+  );
 }
 
 export interface EstimateOptions {
@@ -27,13 +36,27 @@ export interface EstimateOptions {
   readonly compute?: Compute;
 }
 
-/** What a program will take, without a device and without allocating anything. Throws where a single tensor is too large for the device. */
+/**
+ * What a program will take, without a device and without allocating anything. Throws where a single tensor is too large
+ * for the device.
+ */
 export function estimate(program: Program, { profile, compute = "f32" }: EstimateOptions): Estimate {
   return estimateOf(program, layoutOf(compile(program, { profile, compute }), program, profile), profile);
 }
 
-function compile(program: Program, { profile, compute }: { readonly profile: Profile; readonly compute: Compute }, tileFor?: TileChoice): Compiled {
-  if (compute === "bf16") throw new UnsupportedError("backend webgpu: compute: expected f32 or f16, got bf16: WGSL has no such type. Use f16.");
-  if (compute === "f16" && !profile.f16) throw new UnsupportedError(`backend webgpu: compute: expected f32, got f16: ${profile.device} has no 16-bit floats, or they are off. See: cloze doctor`);
+function compile(
+  program: Program,
+  { profile, compute }: { readonly profile: Profile; readonly compute: Compute },
+  tileFor?: TileChoice,
+): Compiled {
+  if (compute === "bf16")
+    throw new UnsupportedError(
+      "backend webgpu: compute: expected f32 or f16, got bf16: WGSL has no such type. Use f16.",
+    );
+  if (compute === "f16" && !profile.f16)
+    throw new UnsupportedError(
+      `backend webgpu: compute: expected f32, got f16: ${profile.device} has no 16-bit floats, or they are off. ` +
+        "See: cloze doctor",
+    );
   return compileProgram(program, { profile, compute, ...(tileFor && { tileFor }) });
 }

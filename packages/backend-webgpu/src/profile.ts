@@ -1,9 +1,11 @@
 /**
- * What a device is, in plain data: all that compilation may ask of it. Text, tiles and plans are functions of a program and a
- * profile, so they are tested without a device.
+ * What a device is, in plain data: all that compilation may ask of it. Text, tiles and plans are functions of a program
+ * and a profile, so they are tested without a device.
  */
 
-/** Whose defaults to take. `software`: SwiftShader, lavapipe: barriers are dear and a workgroup is a loop on a CPU core. */
+/**
+ * Whose defaults to take. `software`: SwiftShader, lavapipe: barriers are dear and a workgroup is a loop on a CPU core.
+ */
 export type Family = "nvidia" | "amd" | "intel" | "apple" | "mobile" | "software" | "unknown";
 
 export interface SubgroupMatrixConfig {
@@ -45,7 +47,15 @@ export interface Profile {
 export const baseProfile: Profile = {
   family: "unknown",
   device: "any WebGPU device",
-  limits: { storageBuffers: 8, bindingBytes: 128 * 2 ** 20, bufferBytes: 256 * 2 ** 20, invocations: 256, sharedBytes: 16 * 2 ** 10, workgroups: 65535, offsetAlignment: 256 },
+  limits: {
+    storageBuffers: 8,
+    bindingBytes: 128 * 2 ** 20,
+    bufferBytes: 256 * 2 ** 20,
+    invocations: 256,
+    sharedBytes: 16 * 2 ** 10,
+    workgroups: 65535,
+    offsetAlignment: 256,
+  },
   f16: false,
   subgroups: undefined,
   subgroupMatrix: [],

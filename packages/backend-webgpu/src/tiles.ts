@@ -1,6 +1,7 @@
 /**
- * Tiles of a program's matmuls: what was measured on this device before, or is measured now, else the defaults of its family.
- * A program is compiled with the defaults first, which tells its products; and once more where something better is known.
+ * Tiles of a program's matmuls: what was measured on this device before, or is measured now, else the defaults of its
+ * family. A program is compiled with the defaults first, which tells its products; and once more where something better
+ * is known.
  */
 /// <reference types="@webgpu/types" />
 import type { TileChoice } from "./compile/anchor.ts";
@@ -11,7 +12,10 @@ import type { Profile } from "./profile.ts";
 import { memoryCache, tileKey, tunedTile, tuneMatmul, type DeviceWords, type TileCache } from "./tune/index.ts";
 
 export interface TileOptions {
-  /** Where measured tiles are kept: `diskCache` of `@cloze/backend-webgpu/node`, or `() => browserCache(indexedDB)`. Default: nowhere. */
+  /**
+   * Where measured tiles are kept: `diskCache` of `@cloze/backend-webgpu/node`, or `() => browserCache(indexedDB)`.
+   * Default: nowhere.
+   */
   readonly tiles?: (device: DeviceWords) => TileCache;
   /** Measures products that this device has not met, some seconds a program. Default false: what is kept is used. */
   readonly tune?: boolean;
@@ -24,7 +28,11 @@ export interface Tiles {
   readonly apply: (compile: (tileFor: TileChoice) => Compiled) => Promise<Compiled>;
 }
 
-export function tilesOf(device: GPUDevice, profile: Profile, { tiles, tune = false, tuneMs = 20_000 }: TileOptions): Tiles {
+export function tilesOf(
+  device: GPUDevice,
+  profile: Profile,
+  { tiles, tune = false, tuneMs = 20_000 }: TileOptions,
+): Tiles {
   const words = device.adapterInfo;
   const cache = tiles?.(words) ?? memoryCache();
   return {
@@ -41,7 +49,9 @@ export function tilesOf(device: GPUDevice, profile: Profile, { tiles, tune = fal
         const tile = await tunedTile(words, profile, spec, cache);
         if (tile !== undefined) known.set(key, tile);
       }
-      return known.size === 0 ? plain : compile((spec) => known.get(tileKey(words, spec)) ?? defaultTile(spec, profile));
+      return known.size === 0
+        ? plain
+        : compile((spec) => known.get(tileKey(words, spec)) ?? defaultTile(spec, profile));
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * The one place where tests get a device. Where there is none, a test is skipped with the reason; with CI set that is a failure,
- * because CI installs drivers (`.ci/run`).
+ * The one place where tests get a device. Where there is none, a test is skipped with the reason; with CI set that is a
+ * failure, because CI installs drivers (`.ci/run`).
  */
 import { test } from "vitest";
 import { openDevice, type DeviceOptions, type OpenDevice } from "../src/runtime/device.ts";
@@ -9,19 +9,33 @@ import { isNotHere, type NotHere } from "../src/runtime/gpu.ts";
 /** A device of the test's own, or why there is none here. */
 export async function deviceForTests(options: DeviceOptions = {}): Promise<OpenDevice | NotHere> {
   const opened = await openDevice(options);
-  if (isNotHere(opened) && process.env["CI"] !== undefined && process.env["CI"] !== "") throw new Error(`CI must have an adapter: ${opened.reason}. ${opened.remedy}`);
+  if (isNotHere(opened) && process.env["CI"] !== undefined && process.env["CI"] !== "")
+    throw new Error(`CI must have an adapter: ${opened.reason}. ${opened.remedy}`);
   return opened;
 }
 
-/** A test with a device of its own, closed at its end. Software adapters may take minutes to compile what GPUs are given. */
-export function onDevice(name: string, body: (opened: OpenDevice) => Promise<void>, options: DeviceOptions = { f16: false }, timeoutMs = 300_000): void {
-  test(name, async (context) => {
-    const opened = await deviceForTests(options);
-    if (isNotHere(opened)) return context.skip(`${opened.reason}. ${opened.remedy}`); // allow skip: this machine has no adapter, and says why
-    try {
-      await body(opened);
-    } finally {
-      opened.close();
-    }
-  }, timeoutMs);
+/**
+ * A test with a device of its own, closed at its end. Software adapters may take minutes to compile what GPUs are
+ * given.
+ */
+export function onDevice(
+  name: string,
+  body: (opened: OpenDevice) => Promise<void>,
+  options: DeviceOptions = { f16: false },
+  timeoutMs = 300_000,
+): void {
+  test(
+    name,
+    async (context) => {
+      const opened = await deviceForTests(options);
+      // allow skip: this machine has no adapter, and says why
+      if (isNotHere(opened)) return context.skip(`${opened.reason}. ${opened.remedy}`);
+      try {
+        await body(opened);
+      } finally {
+        opened.close();
+      }
+    },
+    timeoutMs,
+  );
 }

@@ -1,4 +1,7 @@
-/** A process of its own for `exit.test.ts`: opens the backend, runs, and ends in the way it is told. Prints "ran" and its last words. */
+/**
+ * A process of its own for `exit.test.ts`: opens the backend, runs, and ends in the way it is told. Prints "ran" and
+ * its last words.
+ */
 import { createBackend, type WebGpuBackend } from "../src/runtime/backend.ts";
 import { requireDevice } from "../src/runtime/device.ts";
 import { messageOf } from "../src/runtime/errors.ts";

@@ -1,4 +1,5 @@
-// The process ends by itself, soon, with the right code, however the backend was left: Dawn in Node is known to hang and to crash there.
+// The process ends by itself, soon, with the right code, however the backend was left: Dawn in Node is known to hang
+// and to crash there.
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -14,8 +15,16 @@ async function end(how: string): Promise<{ readonly code: number; readonly said:
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 30_000, killSignal: "SIGKILL" });
     return { code: 0, said: stdout.trim().split("\n") };
   } catch (error) {
-    const { code, signal, stdout, stderr } = error as { readonly code: number | null; readonly signal: string | null; readonly stdout: string; readonly stderr: string };
-    if (code === null) throw new Error(`"${how}" ended by ${signal}: it hung, or crashed\n${stderr.split("\n").slice(-5).join("\n")}`, { cause: error });
+    const { code, signal, stdout, stderr } = error as {
+      readonly code: number | null;
+      readonly signal: string | null;
+      readonly stdout: string;
+      readonly stderr: string;
+    };
+    if (code === null)
+      throw new Error(`"${how}" ended by ${signal}: it hung, or crashed\n${stderr.split("\n").slice(-5).join("\n")}`, {
+        cause: error,
+      });
     return { code, said: stdout.trim().split("\n") };
   }
 }

@@ -8,16 +8,33 @@ export interface Handmade {
   readonly compiled: Compiled;
 }
 
-export const storage = (kind: Storage["kind"], name: string, size: number, element: Storage["element"] = "f32", data?: Storage["data"]): Storage => ({ kind, name, element, size, ...(data === undefined ? {} : { data }) });
+export const storage = (
+  kind: Storage["kind"],
+  name: string,
+  size: number,
+  element: Storage["element"] = "f32",
+  data?: Storage["data"],
+): Storage => ({ kind, name, element, size, ...(data === undefined ? {} : { data }) });
 
 export const reads = (s: Storage): Binding => ({ storage: s, access: "read" });
 export const writes = (s: Storage): Binding => ({ storage: s, access: "read_write" });
 
 /** Bindings are b0, b1, …; `body` runs for each `i` below `count`. */
-export function kernel(name: string, bindings: readonly Binding[], count: number, body: string, path: string = "model.layer"): Kernel {
-  const declared = bindings.map(({ storage: { element }, access }, i) => `@group(0) @binding(${i}) var<storage, ${access}> b${i}: array<${element}>;`);
+export function kernel(
+  name: string,
+  bindings: readonly Binding[],
+  count: number,
+  body: string,
+  path: string = "model.layer",
+): Kernel {
+  const declared = bindings.map(
+    ({ storage: { element }, access }, i) =>
+      `@group(0) @binding(${i}) var<storage, ${access}> b${i}: array<${element}>;`,
+  );
   const f16 = bindings.some(({ storage: { element } }) => element === "f16") ? "enable f16;\n" : "";
-  const wgsl = `${f16}${declared.join("\n")}\n@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {\n  let i = id.x;\n  if (i >= ${count}u) { return; }\n  ${body}\n}\n`;
+  const wgsl =
+    `${f16}${declared.join("\n")}\n@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: ` +
+    `vec3<u32>) {\n  let i = id.x;\n  if (i >= ${count}u) { return; }\n  ${body}\n}\n`;
   return { name, path, wgsl, bindings, grid: [Math.ceil(count / 64), 1, 1], flops: 0 };
 }
 
@@ -43,7 +60,10 @@ export function counter(): Handmade {
   return {
     program: wanted,
     compiled: {
-      kernels: [kernel("copy", [writes(before), reads(s)], 1, "b0[i] = b1[i];"), kernel("add", [writes(s), reads(feed)], 1, "b0[i] = b0[i] + b1[i];")],
+      kernels: [
+        kernel("copy", [writes(before), reads(s)], 1, "b0[i] = b1[i];"),
+        kernel("add", [writes(s), reads(feed)], 1, "b0[i] = b0[i] + b1[i];"),
+      ],
       outputs: new Map([["before", before]]),
     },
   };
@@ -58,32 +78,69 @@ export function chain(length: number, size: number): Handmade {
   const all = Array.from({ length }, (_, k) => storage("temporary", `t${k}`, size));
   const kernels = all.map((t, k) => {
     const before = all[k - 1];
-    return before === undefined ? kernel("first", [writes(t), reads(feed)], size, "b0[i] = b1[i];") : kernel("next", [writes(t), writes(before)], size, "b0[i] = b1[i] + 1.0;");
+    return before === undefined
+      ? kernel("first", [writes(t), reads(feed)], size, "b0[i] = b1[i];")
+      : kernel("next", [writes(t), writes(before)], size, "b0[i] = b1[i] + 1.0;");
   });
   const y = storage("temporary", "y", size);
-  return { program: wanted, compiled: { kernels: [...kernels, kernel("end", [writes(y), writes(all.at(-1) as Storage), writes(all[0] as Storage)], size, "b0[i] = b1[i] + 1.5 + b2[i];")], outputs: new Map([["y", y]]) } };
+  return {
+    program: wanted,
+    compiled: {
+      kernels: [
+        ...kernels,
+        kernel(
+          "end",
+          [writes(y), writes(all.at(-1) as Storage), writes(all[0] as Storage)],
+          size,
+          "b0[i] = b1[i] + 1.5 + b2[i];",
+        ),
+      ],
+      outputs: new Map([["y", y]]),
+    },
+  };
 }
 
-/** All state times a factor in one kernel over the whole buffer of state, by a table of windows that is made when places are known. */
+/**
+ * All state times a factor in one kernel over the whole buffer of state, by a table of windows that is made when places
+ * are known.
+ */
 export function scaled(sizes: Readonly<Record<string, number>>): Handmade {
   const g = new Graph();
   const by = g.input("by", "f32", []);
   const inputs = Object.entries(sizes).map(([name, size]) => [name, g.input(name, "f32", [size])] as const);
-  const wanted = program(g, { state: inputs.map(([, x]) => x), outputs: {}, updates: Object.fromEntries(inputs.map(([name, x]) => [name, x.mul(by)])) });
+  const wanted = program(g, {
+    state: inputs.map(([, x]) => x),
+    outputs: {},
+    updates: Object.fromEntries(inputs.map(([name, x]) => [name, x.mul(by)])),
+  });
   const states = Object.entries(sizes).map(([name, size]) => storage("state", name, size));
   const feed = storage("feed", "by", 1);
   const total = Object.values(sizes).reduce((a, b) => a + b, 0);
   const deferred: Deferred = {
-    name: "windows", path: "optimizer", bindings: [...states.map(writes), reads(feed)],
+    name: "windows",
+    path: "optimizer",
+    bindings: [...states.map(writes), reads(feed)],
     link: (placeOf) => {
       const windows = states.map((s) => ({ ...placeOf(s), size: s.size }));
       const buffer = windows[0]?.buffer ?? 0;
-      const rows = storage("table", "windows", 2 * windows.length, "u32", Uint32Array.from(windows.flatMap(({ offset, size }) => [offset / 4, size])));
-      const text = kernel("windows", [writes(states[0] as Storage), reads(rows), reads(feed)], total, `
+      const rows = storage(
+        "table",
+        "windows",
+        2 * windows.length,
+        "u32",
+        Uint32Array.from(windows.flatMap(({ offset, size }) => [offset / 4, size])),
+      );
+      const text = kernel(
+        "windows",
+        [writes(states[0] as Storage), reads(rows), reads(feed)],
+        total,
+        `
   var at = i; var row = 0u;
   loop { if (at < b1[2u * row + 1u]) { break; } at -= b1[2u * row + 1u]; row += 1u; }
   let place = b1[2u * row] + at;
-  b0[place] = b0[place] * b2[0];`, "optimizer");
+  b0[place] = b0[place] * b2[0];`,
+        "optimizer",
+      );
       return [{ ...text, bindings: [{ buffer, access: "read_write" }, reads(rows), reads(feed)] }];
     },
   };

@@ -1,8 +1,8 @@
 import type { DType, HostTensors, Program } from "@cloze/graph";
 
 /**
- * Compiles programs and holds state. Several programs (a training step, an evaluation, other shapes) run over one Session's
- * state: micro-batches, buckets and evaluation share parameters without copies.
+ * Compiles programs and holds state. Several programs (a training step, an evaluation, other shapes) run over one
+ * Session's state: micro-batches, buckets and evaluation share parameters without copies.
  */
 export interface Backend {
   readonly name: string;

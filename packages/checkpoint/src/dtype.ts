@@ -1,21 +1,31 @@
 /**
  * The element types of a safetensors file that cloze reads and writes, and how many bytes an array of them takes.
  *
- * Not here: the 8-bit and smaller floats (F8_E4M3, F4, …) and complex numbers. No model of this project stores them, and a file
- * that does is refused by name instead of being read half.
+ * Not here: the 8-bit and smaller floats (F8_E4M3, F4, …) and complex numbers. No model of this project stores them,
+ * and a file that does is refused by name instead of being read half.
  */
 
 export type SafetensorsDType =
-  | "F64" | "F32" | "F16" | "BF16"
-  | "I64" | "I32" | "I16" | "I8"
-  | "U64" | "U32" | "U16" | "U8" | "BOOL";
+  "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U64" | "U32" | "U16" | "U8" | "BOOL";
 
-/** Bytes of one element. The order of the keys is the order of the writer: the reference library's, widest alignment first. */
+/**
+ * Bytes of one element. The order of the keys is the order of the writer: the reference library's, widest alignment
+ * first.
+ */
 export const dtypeBytes: { readonly [D in SafetensorsDType]: 1 | 2 | 4 | 8 } = {
-  U64: 8, I64: 8, F64: 8,
-  F32: 4, U32: 4, I32: 4,
-  BF16: 2, F16: 2, U16: 2, I16: 2,
-  I8: 1, U8: 1, BOOL: 1,
+  U64: 8,
+  I64: 8,
+  F64: 8,
+  F32: 4,
+  U32: 4,
+  I32: 4,
+  BF16: 2,
+  F16: 2,
+  U16: 2,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
 };
 
 /** All element types, in the order in which the writer lays them out. */

@@ -3,13 +3,25 @@ import { describe, expect, it } from "vitest";
 import { compareUtf8, encodeSafetensors, layoutSafetensors, type TensorBytes } from "./encode.ts";
 import { parseSafetensors } from "./header.ts";
 
-const u8 = (name: string, ...data: number[]): TensorBytes => ({ name, dtype: "U8", shape: [data.length], data: new Uint8Array(data) });
+const u8 = (name: string, ...data: number[]): TensorBytes => ({
+  name,
+  dtype: "U8",
+  shape: [data.length],
+  data: new Uint8Array(data),
+});
 
 describe("encodeSafetensors", () => {
   it("gives the same bytes for any order, 8-byte aligned data, and what was put in", () => {
-    const tensors: readonly TensorBytes[] = [u8("b", 1, 2, 3), u8("a"), { name: "w", dtype: "F32", shape: [], data: new Uint8Array(4) }, { name: "n", dtype: "I64", shape: [1], data: new Uint8Array(8) }];
+    const tensors: readonly TensorBytes[] = [
+      u8("b", 1, 2, 3),
+      u8("a"),
+      { name: "w", dtype: "F32", shape: [], data: new Uint8Array(4) },
+      { name: "n", dtype: "I64", shape: [1], data: new Uint8Array(8) },
+    ];
     const bytes = encodeSafetensors(tensors, { metadata: { z: "1", a: "2", "10": "x", "9": "y" } });
-    expect(encodeSafetensors([...tensors].reverse(), { metadata: { "9": "y", "10": "x", a: "2", z: "1" } })).toEqual(bytes);
+    expect(encodeSafetensors([...tensors].reverse(), { metadata: { "9": "y", "10": "x", a: "2", z: "1" } })).toEqual(
+      bytes,
+    );
     const file = parseSafetensors(bytes);
     expect(file.dataOffset % 8).toBe(0);
     expect([...file.entries.keys()]).toEqual(["n", "w", "a", "b"]);
@@ -26,7 +38,10 @@ describe("encodeSafetensors", () => {
     ["each name once", [u8("a"), u8("a")]],
     ["the format's own", [u8("__metadata__")]],
     ["half of a surrogate", [u8("\ud83d")]],
-    ["expected 8 bytes for F32 [2] (4 each), got 7", [{ name: "a", dtype: "F32", shape: [2], data: new Uint8Array(7) }]],
+    [
+      "expected 8 bytes for F32 [2] (4 each), got 7",
+      [{ name: "a", dtype: "F32", shape: [2], data: new Uint8Array(7) }],
+    ],
     ["got [-1]", [{ name: "a", dtype: "F32", shape: [-1], data: new Uint8Array() }]],
     ["got [1.5]", [{ name: "a", dtype: "F32", shape: [1.5], data: new Uint8Array() }]],
     ["got [4294967296, 4294967296]", [{ name: "a", dtype: "U8", shape: [2 ** 32, 2 ** 32], data: new Uint8Array() }]],

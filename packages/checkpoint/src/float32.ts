@@ -1,9 +1,9 @@
 /**
  * A tensor's bytes as f32 numbers, and f32 numbers as bytes of a floating dtype.
  *
- * Reading always copies, so the result never aliases a file's buffer. Numbers that f32 does not hold are an error and not a
- * rounding: integers beyond 2^24 that are no multiples of a power of two, and f64 values beyond f32's range. An f64 within the
- * range rounds to nearest, which is what asking for f32 means.
+ * Reading always copies, so the result never aliases a file's buffer. Numbers that f32 does not hold are an error and
+ * not a rounding: integers beyond 2^24 that are no multiples of a power of two, and f64 values beyond f32's range. An
+ * f64 within the range rounds to nearest, which is what asking for f32 means.
  */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { dtypeBytes, type SafetensorsDType } from "./dtype.ts";
@@ -36,7 +36,10 @@ const readers: { readonly [D in SafetensorsDType]: Reader } = {
  */
 export function toFloat32(dtype: SafetensorsDType, bytes: Uint8Array): Float32Array<ArrayBuffer> {
   if (bytes.length % dtypeBytes[dtype] !== 0) {
-    throw new ConfigError(`toFloat32: expected a multiple of ${dtypeBytes[dtype]} bytes for ${dtype}, got ${bytes.length}. Pass all that read(name) gave.`);
+    throw new ConfigError(
+      `toFloat32: expected a multiple of ${dtypeBytes[dtype]} bytes for ${dtype}, got ${bytes.length}. Pass all ` +
+        "that read(name) gave.",
+    );
   }
   needLittleEndian();
   return readers[dtype](copyOf(bytes));
@@ -45,17 +48,22 @@ export function toFloat32(dtype: SafetensorsDType, bytes: Uint8Array): Float32Ar
 /** f32 numbers as the bytes of a floating dtype, rounded to nearest; the counterpart of `toFloat32` for writing. */
 export function fromFloat32(dtype: "F32" | "F16" | "BF16", values: Float32Array): Uint8Array<ArrayBuffer> {
   needLittleEndian();
-  if (dtype === "F32") return new Uint8Array(copyOf(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)));
+  if (dtype === "F32")
+    return new Uint8Array(copyOf(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)));
   return new Uint8Array((dtype === "F16" ? float32ToFloat16(values) : float32ToBfloat16(values)).buffer);
 }
 
 function copyOf(bytes: Uint8Array): ArrayBuffer {
-  const copy = new Uint8Array(bytes.length);   // not slice(): a Node Buffer's slice is a view
+  const copy = new Uint8Array(bytes.length); // not slice(): a Node Buffer's slice is a view
   copy.set(bytes);
   return copy.buffer;
 }
 
-function exactly(dtype: SafetensorsDType, values: Float64Array | Int32Array | Uint32Array, holds: (from: number, to: number) => boolean): Float32Array<ArrayBuffer> {
+function exactly(
+  dtype: SafetensorsDType,
+  values: Float64Array | Int32Array | Uint32Array,
+  holds: (from: number, to: number) => boolean,
+): Float32Array<ArrayBuffer> {
   const result = Float32Array.from(values);
   for (let i = 0; i < values.length; i++) if (!holds(values[i] ?? 0, result[i] ?? 0)) refuse(dtype, i, values[i]);
   return result;
@@ -73,12 +81,21 @@ function wide(dtype: SafetensorsDType, values: BigInt64Array | BigUint64Array): 
 }
 
 function refuse(dtype: SafetensorsDType, index: number, value: number | bigint | undefined): never {
-  throw new UnsupportedError(`toFloat32: expected ${dtype} values that f32 holds, got ${value} at element ${index}. Read the bytes as ${dtype} (${dtypeBytes[dtype]} each) instead.`);
+  throw new UnsupportedError(
+    `toFloat32: expected ${dtype} values that f32 holds, got ${value} at element ${index}. Read the bytes as ` +
+      `${dtype} (${dtypeBytes[dtype]} each) instead.`,
+  );
 }
 
-/** Typed arrays have the machine's byte order, files are little endian. No machine that runs Node today differs but s390x. */
+/**
+ * Typed arrays have the machine's byte order, files are little endian. No machine that runs Node today differs but
+ * s390x.
+ */
 function needLittleEndian(): void {
   if (new Uint8Array(new Uint16Array([1]).buffer)[0] !== 1) {
-    throw new UnsupportedError("toFloat32: expected a little-endian machine, got a big-endian one. Convert on another machine, or read the bytes with a DataView.");
+    throw new UnsupportedError(
+      "toFloat32: expected a little-endian machine, got a big-endian one. Convert on another machine, or read " +
+        "the bytes with a DataView.",
+    );
   }
 }

@@ -9,12 +9,17 @@ const golden = (name: string): Uint8Array => readFileSync(new URL(`../test/golde
 const every = Uint16Array.from({ length: 65536 }, (_, i) => i);
 
 function digest(values: Float32Array): string {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length).map((b) => ((b & 0x7fffffff) > 0x7f800000 ? 0x7fc00000 : b));
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length).map((b) =>
+    (b & 0x7fffffff) > 0x7f800000 ? 0x7fc00000 : b,
+  );
   return createHash("sha256").update(new Uint8Array(bits.buffer)).digest("hex");
 }
 
 describe("widening, all 65,536 values against numpy and torch", () => {
-  const expected = JSON.parse(new TextDecoder().decode(golden("half-floats.json"))) as { readonly f16: string; readonly bf16: string };
+  const expected = JSON.parse(new TextDecoder().decode(golden("half-floats.json"))) as {
+    readonly f16: string;
+    readonly bf16: string;
+  };
   it("f16", () => expect(digest(float16ToFloat32(every))).toBe(expected.f16));
   it("bf16", () => expect(digest(bfloat16ToFloat32(every))).toBe(expected.bf16));
 });
@@ -31,7 +36,10 @@ describe("narrowing", () => {
   });
 
   it("undoes widening for every value that is no NaN, and keeps a NaN a NaN of its sign", () => {
-    for (const [widen, narrow, infinity] of [[float16ToFloat32, float32ToFloat16, 0x7c00], [bfloat16ToFloat32, float32ToBfloat16, 0x7f80]] as const) {
+    for (const [widen, narrow, infinity] of [
+      [float16ToFloat32, float32ToFloat16, 0x7c00],
+      [bfloat16ToFloat32, float32ToBfloat16, 0x7f80],
+    ] as const) {
       const back = narrow(widen(every));
       const wrong = every.filter((h) => {
         const isNaN16 = (h & 0x7fff) > infinity;

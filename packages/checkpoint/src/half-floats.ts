@@ -4,9 +4,9 @@
  *     f16  = 1 sign, 5 exponent, 10 fraction   (IEEE binary16: least subnormal 2^-24, largest 65504)
  *     bf16 = 1 sign, 8 exponent,  7 fraction   (the upper half of an f32)
  *
- * Widening is exact. Narrowing rounds to nearest, ties to even; beyond the range it gives infinity, as numpy and torch do. A NaN
- * stays a NaN of its sign and upper payload, made quiet. Price: a few integer operations an element.
- * Checked against numpy and torch in test/golden: all 65,536 f16 and bf16 values, 8,192 f32 values at and between the edges.
+ * Widening is exact. Narrowing rounds to nearest, ties to even; beyond the range it gives infinity, as numpy and torch
+ * do. A NaN stays a NaN of its sign and upper payload, made quiet. Price: a few integer operations an element. Checked
+ * against numpy and torch in test/golden: all 65,536 f16 and bf16 values, 8,192 f32 values at and between the edges.
  */
 
 /** Bits of f16 -> f32. */
@@ -18,10 +18,11 @@ export function float16ToFloat32(half: Uint16Array): Float32Array<ArrayBuffer> {
     const exponent = (h >>> 10) & 0x1f;
     const fraction = h & 0x3ff;
     if (exponent === 0x1f) bits[i] = sign | 0x7f800000 | (fraction << 13);
-    else if (exponent !== 0) bits[i] = sign | ((exponent + 112) << 23) | (fraction << 13);   // 112 = 127 - 15
+    else if (exponent !== 0)
+      bits[i] = sign | ((exponent + 112) << 23) | (fraction << 13); // 112 = 127 - 15
     else if (fraction === 0) bits[i] = sign;
     else {
-      const shift = Math.clz32(fraction) - 21;   // a subnormal is normal in f32: move its first 1 to the hidden place
+      const shift = Math.clz32(fraction) - 21; // a subnormal is normal in f32: move its first 1 to the hidden place
       bits[i] = sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
     }
   }
@@ -37,12 +38,15 @@ export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer>
     const sign = (f >>> 16) & 0x8000;
     const magnitude = f & 0x7fffffff;
     if (magnitude > 0x7f800000) half[i] = sign | 0x7e00 | ((magnitude >>> 13) & 0x3ff);
-    else if (magnitude >= 0x47800000) half[i] = sign | 0x7c00;                               // 2^16 and more
-    else if (magnitude >= 0x38800000) half[i] = sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
-    else if (magnitude < 0x33000000) half[i] = sign;                                         // below 2^-25: nearest is 0
+    else if (magnitude >= 0x47800000)
+      half[i] = sign | 0x7c00; // 2^16 and more
+    else if (magnitude >= 0x38800000)
+      half[i] = sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+    else if (magnitude < 0x33000000)
+      half[i] = sign; // below 2^-25: nearest is 0
     else {
       const shift = 126 - (magnitude >>> 23);
-      const fraction = (magnitude & 0x7fffff) | 0x800000;  // 14..24 places lost
+      const fraction = (magnitude & 0x7fffff) | 0x800000; // 14..24 places lost
       const kept = fraction >>> shift;
       const rest = fraction & ((1 << shift) - 1);
       const tie = 1 << (shift - 1);

@@ -6,8 +6,8 @@
  *
  * Price: one pass over the header; nothing of the data is read. Stricter than the reference library in what it leaves
  * undefined: a key twice, an unknown field beside the three, space before `{`, `"__metadata__": null`.
- * Source: https://github.com/huggingface/safetensors#format and its safetensors/src/tensor.rs; the verdicts of version 0.8 on
- * hand-made headers are in test/golden/headers.json.
+ * Source: https://github.com/huggingface/safetensors#format and its safetensors/src/tensor.rs; the verdicts of version
+ * 0.8 on hand-made headers are in test/golden/headers.json.
  */
 import { FormatError } from "@cloze/errors";
 import { dtypes, isSafetensorsDType, tensorBytes, type TensorEntry } from "./dtype.ts";
@@ -35,12 +35,22 @@ export interface HeaderSource {
 /** Reads the first 8 bytes: how long the header is, so that a caller knows how much to fetch for `parseHeader`. */
 export function readHeaderLength(bytes: Uint8Array, { file, fileSize }: HeaderSource): number {
   if (fileSize < 8 || bytes.length < 8) {
-    throw new FormatError(file, "byte 0", `expected a safetensors file, at least 8 bytes long, got ${Math.min(fileSize, bytes.length)}. The file is cut off or of another kind: fetch it again.`);
+    throw new FormatError(
+      file,
+      "byte 0",
+      `expected a safetensors file, at least 8 bytes long, got ${Math.min(fileSize, bytes.length)}. The file is ` +
+        "cut off or of another kind: fetch it again.",
+    );
   }
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   const room = Math.min(maxHeaderBytes, fileSize - 8);
   if (length < 2n || length > BigInt(room)) {
-    throw new FormatError(file, "byte 0", `expected a header length between 2 and ${room}, got ${length}. The file is cut off or no safetensors file: compare its size with the source's and fetch it again.`);
+    throw new FormatError(
+      file,
+      "byte 0",
+      `expected a header length between 2 and ${room}, got ${length}. The file is cut off or no safetensors ` +
+        "file: compare its size with the source's and fetch it again.",
+    );
   }
   return Number(length);
 }
@@ -48,9 +58,9 @@ export function readHeaderLength(bytes: Uint8Array, { file, fileSize }: HeaderSo
 /**
  * Reads and checks a header. `bytes` begins with the file's first byte and holds at least the header.
  *
- * Checked: length; UTF-8; strict JSON without a key twice; known dtypes; sizes that are non-negative safe integers; elements x
- * bytes = range; the ranges, put in order, cover the data exactly, without holes or overlap, to the last byte of the file.
- * Throws: FormatError with the file and the tensor or byte.
+ * Checked: length; UTF-8; strict JSON without a key twice; known dtypes; sizes that are non-negative safe integers;
+ * elements x bytes = range; the ranges, put in order, cover the data exactly, without holes or overlap, to the last
+ * byte of the file. Throws: FormatError with the file and the tensor or byte.
  *
  * @example
  * const bytes = encodeSafetensors([{ name: "bias", dtype: "U8", shape: [2], data: new Uint8Array([1, 2]) }]);
@@ -61,35 +71,60 @@ export function parseHeader(bytes: Uint8Array, source: HeaderSource): Safetensor
   const length = readHeaderLength(bytes, source);
   const dataOffset = 8 + length;
   if (bytes.length < dataOffset) {
-    throw new FormatError(file, `byte ${bytes.length}`, `expected ${dataOffset} bytes of header, got ${bytes.length}. Pass at least the header that readHeaderLength measures.`);
+    throw new FormatError(
+      file,
+      `byte ${bytes.length}`,
+      `expected ${dataOffset} bytes of header, got ${bytes.length}. Pass at least the header that ` +
+        "readHeaderLength measures.",
+    );
   }
   const text = decodeUtf8(bytes.subarray(8, dataOffset), file, "header", { keepBom: true });
-  if (text[0] !== "{") throw new FormatError(file, "byte 8", `expected '{', got ${JSON.stringify(text.slice(0, 1))}. This is no safetensors file.`);
+  if (text[0] !== "{")
+    throw new FormatError(
+      file,
+      "byte 8",
+      `expected '{', got ${JSON.stringify(text.slice(0, 1))}. This is no safetensors file.`,
+    );
   const place = (index: number): string => `byte ${8 + new TextEncoder().encode(text.slice(0, index)).length}`;
   const root = parseJson(text, { file, place, integers: true });
-  if (!(root instanceof Map)) throw new FormatError(file, "byte 8", "expected a JSON object. This is no safetensors file.");
+  if (!(root instanceof Map))
+    throw new FormatError(file, "byte 8", "expected a JSON object. This is no safetensors file.");
 
   const metadata = readMetadata(root.get("__metadata__"), file);
   const found: (readonly [string, TensorEntry])[] = [];
-  for (const [name, value] of root) if (name !== "__metadata__") found.push([name, readEntry(name, value, dataOffset, file)]);
+  for (const [name, value] of root)
+    if (name !== "__metadata__") found.push([name, readEntry(name, value, dataOffset, file)]);
   // Ranges in order; an empty tensor sorts before the one that begins where it does.
   found.sort(([, a], [, b]) => a.byteOffset - b.byteOffset || a.byteLength - b.byteLength);
   let end = dataOffset;
   for (const [name, entry] of found) {
     if (entry.byteOffset !== end) {
       const what = entry.byteOffset < end ? "overlaps the tensor before it" : "leaves a hole before it";
-      throw new FormatError(file, tensor(name), `expected data_offsets to begin at ${end - dataOffset}, got ${entry.byteOffset - dataOffset}: it ${what}. The header is damaged: fetch or write the file again.`);
+      throw new FormatError(
+        file,
+        tensor(name),
+        `expected data_offsets to begin at ${end - dataOffset}, got ${entry.byteOffset - dataOffset}: it ` +
+          `${what}. The header is damaged: fetch or write the file again.`,
+      );
     }
     end += entry.byteLength;
   }
   if (end !== fileSize) {
-    throw new FormatError(file, `byte ${Math.min(end, fileSize)}`, `expected a file of ${end} bytes by its header, got ${fileSize}. It is ${fileSize < end ? "cut off" : "longer than it says"}: fetch or write it again.`);
+    throw new FormatError(
+      file,
+      `byte ${Math.min(end, fileSize)}`,
+      `expected a file of ${end} bytes by its header, got ${fileSize}. It is ` +
+        `${fileSize < end ? "cut off" : "longer than it says"}: fetch or write it again.`,
+    );
   }
   return { metadata, entries: new Map(found), dataOffset };
 }
 
 /** A whole file in memory: its header, and views of `bytes` (no copies) by name. For browsers and small files. */
-export function parseSafetensors(bytes: Uint8Array, file: string = "safetensors bytes"): SafetensorsHeader & { read(name: string): Uint8Array } {
+export function parseSafetensors(
+  bytes: Uint8Array,
+  file: string = "safetensors bytes",
+): SafetensorsHeader & { read(name: string): Uint8Array } {
   const header = parseHeader(bytes, { file, fileSize: bytes.length });
   return {
     ...header,
@@ -105,17 +140,35 @@ export function entryOf<Entry>(entries: ReadonlyMap<string, Entry>, name: string
   const entry = entries.get(name);
   if (entry !== undefined) return entry;
   const last = name.split(".").at(-1);
-  const near = [...entries.keys()].filter((key) => key.endsWith(name) || name.endsWith(key) || key.split(".").at(-1) === last).slice(0, 3);
+  const near = [...entries.keys()]
+    .filter((key) => key.endsWith(name) || name.endsWith(key) || key.split(".").at(-1) === last)
+    .slice(0, 3);
   const hint = near.length > 0 ? near : [...entries.keys()].slice(0, 3);
-  throw new FormatError(file, tensor(name), `expected a tensor of this name, got ${entries.size} others${hint.length > 0 ? ` (${hint.map((key) => JSON.stringify(key)).join(", ")}, …)` : ""}. Ask for a name that entries has, or check that the checkpoint is of this model.`);
+  throw new FormatError(
+    file,
+    tensor(name),
+    `expected a tensor of this name, got ${entries.size} ` +
+      `others${hint.length > 0 ? ` (${hint.map((key) => JSON.stringify(key)).join(", ")}, …)` : ""}. Ask for a ` +
+      "name that entries has, or check that the checkpoint is of this model.",
+  );
 }
 
 function readMetadata(value: JsonValue | undefined, file: string): Readonly<Record<string, string>> {
   const metadata: Record<string, string> = Object.create(null) as Record<string, string>;
   if (value === undefined) return metadata;
-  if (!(value instanceof Map)) throw new FormatError(file, "__metadata__", `expected an object of strings, got ${show(value)}. Write the file again.`);
+  if (!(value instanceof Map))
+    throw new FormatError(
+      file,
+      "__metadata__",
+      `expected an object of strings, got ${show(value)}. Write the file again.`,
+    );
   for (const [key, text] of value) {
-    if (typeof text !== "string") throw new FormatError(file, `__metadata__ ${JSON.stringify(key)}`, `expected a string, got ${show(text)}. Write the file again with metadata of strings.`);
+    if (typeof text !== "string")
+      throw new FormatError(
+        file,
+        `__metadata__ ${JSON.stringify(key)}`,
+        `expected a string, got ${show(text)}. Write the file again with metadata of strings.`,
+      );
     metadata[key] = text;
   }
   return metadata;
@@ -125,20 +178,43 @@ function readEntry(name: string, value: JsonValue, dataOffset: number, file: str
   const fail = (message: string): never => {
     throw new FormatError(file, tensor(name), message);
   };
-  if (!(value instanceof Map)) return fail(`expected an object with dtype, shape and data_offsets, got ${show(value)}. The header is damaged: fetch or write the file again.`);
+  if (!(value instanceof Map))
+    return fail(
+      `expected an object with dtype, shape and data_offsets, got ${show(value)}. The header is damaged: fetch ` +
+        "or write the file again.",
+    );
   for (const key of value.keys()) {
-    if (key !== "dtype" && key !== "shape" && key !== "data_offsets") fail(`expected only dtype, shape and data_offsets, got the field ${JSON.stringify(key)}. The header is damaged or of a newer format.`);
+    if (key !== "dtype" && key !== "shape" && key !== "data_offsets")
+      fail(
+        `expected only dtype, shape and data_offsets, got the field ${JSON.stringify(key)}. The header is ` +
+          "damaged or of a newer format.",
+      );
   }
   const dtype = value.get("dtype");
   const shape = value.get("shape");
   const offsets = value.get("data_offsets");
-  if (!isSafetensorsDType(dtype)) return fail(`expected a dtype of ${dtypes.join(", ")}, got ${show(dtype)}. Convert the checkpoint to one of these.`);
-  if (!isIntegers(shape)) return fail(`expected shape to be a list of non-negative integers, got ${show(shape)}. The header is damaged: fetch or write the file again.`);
-  if (!isIntegers(offsets) || offsets.length !== 2) return fail(`expected data_offsets to be [begin, end], got ${show(offsets)}. The header is damaged: fetch or write the file again.`);
+  if (!isSafetensorsDType(dtype))
+    return fail(
+      `expected a dtype of ${dtypes.join(", ")}, got ${show(dtype)}. Convert the checkpoint to one of these.`,
+    );
+  if (!isIntegers(shape))
+    return fail(
+      `expected shape to be a list of non-negative integers, got ${show(shape)}. The header is damaged: fetch or ` +
+        "write the file again.",
+    );
+  if (!isIntegers(offsets) || offsets.length !== 2)
+    return fail(
+      `expected data_offsets to be [begin, end], got ${show(offsets)}. The header is damaged: fetch or write the ` +
+        "file again.",
+    );
   const [begin = 0, end = 0] = offsets;
   const bytes = tensorBytes(dtype, shape);
   if (bytes === undefined || end - begin !== bytes) {
-    fail(`expected ${bytes ?? `more than ${Number.MAX_SAFE_INTEGER}`} bytes for ${dtype} [${shape.join(", ")}], got data_offsets [${begin}, ${end}], ${end - begin} bytes. The header is damaged: fetch or write the file again.`);
+    fail(
+      `expected ${bytes ?? `more than ${Number.MAX_SAFE_INTEGER}`} bytes for ${dtype} [${shape.join(", ")}], got ` +
+        `data_offsets [${begin}, ${end}], ${end - begin} bytes. The header is damaged: fetch or write the file ` +
+        "again.",
+    );
   }
   // A begin near the largest safe integer stays exact enough to fail the coverage check: dataOffset is at most 1e8.
   return { dtype, shape, byteOffset: dataOffset + begin, byteLength: end - begin };

@@ -1,9 +1,10 @@
 /**
- * Strict JSON (RFC 8259) with two checks that `JSON.parse` does not make: no key twice in one object, and a bound on nesting.
+ * Strict JSON (RFC 8259) with two checks that `JSON.parse` does not make: no key twice in one object, and a bound on
+ * nesting.
  *
- * `JSON.parse` keeps the last of two equal keys, so a damaged or hostile header could name one tensor twice and load only one.
- * Objects become Maps, which have no `__proto__` to trip over. Lone surrogates, which no UTF-8 file can hold, are refused.
- * With `integers`, a number must be a plain non-negative safe integer (`7`; not `7.0`, `7e0` or `-0`).
+ * `JSON.parse` keeps the last of two equal keys, so a damaged or hostile header could name one tensor twice and load
+ * only one. Objects become Maps, which have no `__proto__` to trip over. Lone surrogates, which no UTF-8 file can hold,
+ * are refused. With `integers`, a number must be a plain non-negative safe integer (`7`; not `7.0`, `7e0` or `-0`).
  */
 import { FormatError } from "@cloze/errors";
 
@@ -23,12 +24,19 @@ const integerPattern = /^(?:0|[1-9][0-9]*)$/;
 const words: Readonly<Record<string, null | boolean>> = { t: true, f: false, n: null };
 
 /** Parses a whole text; throws FormatError at the first character that does not belong. */
-export function parseJson(text: string, { file, place = lineAndColumn(text), integers = false }: JsonOptions): JsonValue {
+export function parseJson(
+  text: string,
+  { file, place = lineAndColumn(text), integers = false }: JsonOptions,
+): JsonValue {
   let at = 0;
 
   const fail = (expected: string, index: number = at): never => {
     const got = index < text.length ? JSON.stringify(text.slice(index, index + 16)) : "the end of the text";
-    throw new FormatError(file, place(index), `expected ${expected}, got ${got}. The JSON is damaged: fetch or write the file again.`);
+    throw new FormatError(
+      file,
+      place(index),
+      `expected ${expected}, got ${got}. The JSON is damaged: fetch or write the file again.`,
+    );
   };
   const blanks = (): void => {
     for (; at < text.length; at++) {
@@ -49,7 +57,7 @@ export function parseJson(text: string, { file, place = lineAndColumn(text), int
     if (text[at] !== '"') fail("a string");
     let escaped = false;
     for (at++; ; at++) {
-      const c = text.charCodeAt(at);   // NaN past the end
+      const c = text.charCodeAt(at); // NaN past the end
       if (c === 0x22) break;
       if (Number.isNaN(c)) fail('the closing " of a string');
       if (c < 0x20) fail("no control character inside a string");
@@ -74,7 +82,8 @@ export function parseJson(text: string, { file, place = lineAndColumn(text), int
     const token = numberPattern.exec(text)?.[0];
     if (token === undefined) return fail("a JSON value");
     const value = Number(token);
-    if (integers && !(integerPattern.test(token) && Number.isSafeInteger(value))) fail(`a non-negative integer up to ${Number.MAX_SAFE_INTEGER}`);
+    if (integers && !(integerPattern.test(token) && Number.isSafeInteger(value)))
+      fail(`a non-negative integer up to ${Number.MAX_SAFE_INTEGER}`);
     if (!Number.isFinite(value)) fail("a number that a double can hold");
     at += token.length;
     return value;
@@ -90,7 +99,8 @@ export function parseJson(text: string, { file, place = lineAndColumn(text), int
   const list = (depth: number): JsonValue[] => {
     const items: JsonValue[] = [];
     if (take("]")) return items;
-    do items.push(value(depth)); while (take(","));
+    do items.push(value(depth));
+    while (take(","));
     if (!take("]")) fail("',' or ']'");
     return items;
   };
@@ -129,11 +139,21 @@ export function parseJson(text: string, { file, place = lineAndColumn(text), int
 }
 
 /** UTF-8 bytes as text, or FormatError: a replacement character would change a name silently. */
-export function decodeUtf8(bytes: Uint8Array, file: string, place: string, { keepBom = false }: { readonly keepBom?: boolean } = {}): string {
+export function decodeUtf8(
+  bytes: Uint8Array,
+  file: string,
+  place: string,
+  { keepBom = false }: { readonly keepBom?: boolean } = {},
+): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: keepBom }).decode(bytes);
   } catch (cause) {
-    throw new FormatError(file, place, "expected UTF-8 text, got bytes that are none. The file is damaged or of another kind: fetch or write it again.", { cause });
+    throw new FormatError(
+      file,
+      place,
+      "expected UTF-8 text, got bytes that are none. The file is damaged or of another kind: fetch or write it again.",
+      { cause },
+    );
   }
 }
 

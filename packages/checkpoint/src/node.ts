@@ -3,8 +3,20 @@
  *
  * Node only; the format itself, for browsers too, is `@cloze/checkpoint`.
  */
-export { openSafetensors, readSafetensors, writeSafetensors, type SafetensorsFile, type TensorSource } from "./node/safetensors-file.ts";
-export { openCheckpointTensors, writeSharded, type CheckpointTensors, type OpenOptions, type ShardOptions } from "./node/checkpoint-tensors.ts";
+export {
+  openSafetensors,
+  readSafetensors,
+  writeSafetensors,
+  type SafetensorsFile,
+  type TensorSource,
+} from "./node/safetensors-file.ts";
+export {
+  openCheckpointTensors,
+  writeSharded,
+  type CheckpointTensors,
+  type OpenOptions,
+  type ShardOptions,
+} from "./node/checkpoint-tensors.ts";
 export { writeDirectoryAtomic, writeFileAtomic } from "./node/atomic.ts";
 export { convertCheckpoint, type Conversion, type ConvertOptions } from "./node/convert/convert-checkpoint.ts";
 export { openTensorSet, type TensorSet } from "./node/convert/tensor-set.ts";

@@ -1,11 +1,13 @@
 /**
- * The index of a checkpoint in several files (`model.safetensors.index.json`), and the plan by which tensors are dealt to files.
+ * The index of a checkpoint in several files (`model.safetensors.index.json`), and the plan by which tensors are dealt
+ * to files.
  *
  *     { "metadata": { "total_size": bytes }, "weight_map": { "tensor name": "model-00001-of-00002.safetensors" } }
  *
  * Tensors keep their order and fill one file after the other; one that is larger than the bound gets a file of its own.
- * `metadata` is not trusted when reading: on the Hub `total_size` is often of another dtype or counts tied weights twice.
- * Source: huggingface_hub `serialization/_base.py`, `split_state_dict_into_shards_factory`; transformers `save_pretrained`.
+ * `metadata` is not trusted when reading: on the Hub `total_size` is often of another dtype or counts tied weights
+ * twice. Source: huggingface_hub `serialization/_base.py`, `split_state_dict_into_shards_factory`; transformers
+ * `save_pretrained`.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
 import { compareUtf8, specBytes, type TensorSpec } from "./encode.ts";
@@ -20,8 +22,14 @@ export interface Shard<Spec extends TensorSpec> {
 }
 
 /** Deals tensors to files. One shard is called `model.safetensors` and needs no index. */
-export function planShards<Spec extends TensorSpec>(specs: Iterable<Spec>, maxShardBytes: number): readonly Shard<Spec>[] {
-  if (!(maxShardBytes > 0)) throw new ConfigError(`maxShardBytes: expected a positive number of bytes, got ${maxShardBytes}. Hugging Face's usual bound is 5e9.`);
+export function planShards<Spec extends TensorSpec>(
+  specs: Iterable<Spec>,
+  maxShardBytes: number,
+): readonly Shard<Spec>[] {
+  if (!(maxShardBytes > 0))
+    throw new ConfigError(
+      `maxShardBytes: expected a positive number of bytes, got ${maxShardBytes}. Hugging Face's usual bound is 5e9.`,
+    );
   const shards: Spec[][] = [];
   let open: Spec[] = [];
   let size = 0;
@@ -69,14 +77,25 @@ export function encodeShardIndex(shards: readonly Shard<TensorSpec>[]): string {
 export function parseShardIndex(text: string, file: string): ReadonlyMap<string, string> {
   const root = parseJson(text, { file });
   const map = root instanceof Map ? root.get("weight_map") : undefined;
-  if (!(map instanceof Map)) throw new FormatError(file, "weight_map", "expected an object of tensor name -> file name, got none. This is no safetensors index: fetch it again.");
+  if (!(map instanceof Map))
+    throw new FormatError(
+      file,
+      "weight_map",
+      "expected an object of tensor name -> file name, got none. This is no safetensors index: fetch it again.",
+    );
   const files = new Map<string, string>();
   for (const [name, shard] of map) {
     if (typeof shard !== "string" || !/^[^/\\\0:]+\.safetensors$/.test(shard) || shard.startsWith(".")) {
-      throw new FormatError(file, `weight_map ${JSON.stringify(name)}`, `expected the plain name of a .safetensors file in the same directory, got ${JSON.stringify(shard)}. Do not use an index that points elsewhere: fetch the checkpoint from its source.`);
+      throw new FormatError(
+        file,
+        `weight_map ${JSON.stringify(name)}`,
+        `expected the plain name of a .safetensors file in the same directory, got ${JSON.stringify(shard)}. Do ` +
+          "not use an index that points elsewhere: fetch the checkpoint from its source.",
+      );
     }
     files.set(name, shard);
   }
-  if (files.size === 0) throw new FormatError(file, "weight_map", "expected at least one tensor, got none. Fetch the index again.");
+  if (files.size === 0)
+    throw new FormatError(file, "weight_map", "expected at least one tensor, got none. Fetch the index again.");
   return files;
 }

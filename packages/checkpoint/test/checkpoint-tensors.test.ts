@@ -2,11 +2,23 @@ import { mkdirSync, readFileSync, readdirSync, renameSync, symlinkSync, writeFil
 import { join } from "node:path";
 import { FormatError } from "@cloze/errors";
 import { describe, expect, it } from "vitest";
-import { openCheckpointTensors, openSafetensors, writeDirectoryAtomic, writeSafetensors, writeSharded, type TensorSource } from "../src/node.ts";
+import {
+  openCheckpointTensors,
+  openSafetensors,
+  writeDirectoryAtomic,
+  writeSafetensors,
+  writeSharded,
+  type TensorSource,
+} from "../src/node.ts";
 import { scratch } from "./scratch.ts";
 
 const index = "model.safetensors.index.json";
-const u8 = (name: string, n: number, value: number): TensorSource => ({ name, dtype: "U8", shape: [n], data: new Uint8Array(n).fill(value) });
+const u8 = (name: string, n: number, value: number): TensorSource => ({
+  name,
+  dtype: "U8",
+  shape: [n],
+  data: new Uint8Array(n).fill(value),
+});
 const six = Array.from({ length: 6 }, (_, i) => u8(`layer.${i}.weight`, 10, i));
 
 async function sharded(): Promise<string> {
@@ -20,13 +32,17 @@ describe("openCheckpointTensors", () => {
     const one = scratch();
     const several = await sharded();
     expect(await writeSharded(one, six)).toEqual(["model.safetensors"]);
-    expect(readdirSync(several).sort()).toEqual([1, 2, 3].map((i) => `model-0000${i}-of-00003.safetensors`).concat(index));
+    expect(readdirSync(several).sort()).toEqual(
+      [1, 2, 3].map((i) => `model-0000${i}-of-00003.safetensors`).concat(index),
+    );
     for (const dir of [one, several]) {
       const opened = await openCheckpointTensors(dir);
       expect([...opened.entries.keys()].sort()).toEqual(six.map((t) => t.name));
       expect({ ...opened.metadata }).toEqual({ format: "pt" });
       for (const { name, data } of six) expect(await opened.read(name)).toEqual(data);
-      await expect(opened.read("layer.9.weight")).rejects.toThrow('tensor "layer.9.weight": expected a tensor of this name');
+      await expect(opened.read("layer.9.weight")).rejects.toThrow(
+        'tensor "layer.9.weight": expected a tensor of this name',
+      );
       await opened.close();
     }
   });
@@ -42,15 +58,36 @@ describe("openCheckpointTensors", () => {
   });
 
   it.each([
-    ["a shard is missing", (dir: string) => renameSync(join(dir, "model-00002-of-00003.safetensors"), join(dir, "gone")), 'expected the file "model-00002-of-00003.safetensors" beside the index, got none'],
-    ["two shards were exchanged", (dir: string) => {
-      renameSync(join(dir, "model-00001-of-00003.safetensors"), join(dir, "x"));
-      renameSync(join(dir, "model-00002-of-00003.safetensors"), join(dir, "model-00001-of-00003.safetensors"));
-      renameSync(join(dir, "x"), join(dir, "model-00002-of-00003.safetensors"));
-    }, "Index and files are not of one checkpoint"],
-    ["the index names a tensor that is nowhere", (dir: string) => edit(dir, '"layer.0.weight"', '"layer.7.weight": "model-00001-of-00003.safetensors", "layer.0.weight"'), 'tensor "layer.7.weight": expected this tensor'],
-    ["the index forgot a tensor", (dir: string) => edit(dir, '    "layer.0.weight": "model-00001-of-00003.safetensors",\n', ""), "got null"],
-    ["the index leaves the folder", (dir: string) => edit(dir, "model-00003-of-00003.safetensors", "../model-00003-of-00003.safetensors"), "expected the plain name of a .safetensors file"],
+    [
+      "a shard is missing",
+      (dir: string) => renameSync(join(dir, "model-00002-of-00003.safetensors"), join(dir, "gone")),
+      'expected the file "model-00002-of-00003.safetensors" beside the index, got none',
+    ],
+    [
+      "two shards were exchanged",
+      (dir: string) => {
+        renameSync(join(dir, "model-00001-of-00003.safetensors"), join(dir, "x"));
+        renameSync(join(dir, "model-00002-of-00003.safetensors"), join(dir, "model-00001-of-00003.safetensors"));
+        renameSync(join(dir, "x"), join(dir, "model-00002-of-00003.safetensors"));
+      },
+      "Index and files are not of one checkpoint",
+    ],
+    [
+      "the index names a tensor that is nowhere",
+      (dir: string) =>
+        edit(dir, '"layer.0.weight"', '"layer.7.weight": "model-00001-of-00003.safetensors", "layer.0.weight"'),
+      'tensor "layer.7.weight": expected this tensor',
+    ],
+    [
+      "the index forgot a tensor",
+      (dir: string) => edit(dir, '    "layer.0.weight": "model-00001-of-00003.safetensors",\n', ""),
+      "got null",
+    ],
+    [
+      "the index leaves the folder",
+      (dir: string) => edit(dir, "model-00003-of-00003.safetensors", "../model-00003-of-00003.safetensors"),
+      "expected the plain name of a .safetensors file",
+    ],
     ["a whole model beside the index", (dir: string) => writeFileSync(join(dir, "model.safetensors"), ""), "got both"],
     ["no model", (dir: string) => renameSync(join(dir, index), join(dir, "x")), "got neither"],
   ])("refuses: %s", async (_, damage, message) => {
@@ -84,11 +121,17 @@ describe("writing", () => {
 
   it("writes nothing for tensors that cannot be written", async () => {
     const dir = scratch();
-    await expect(writeSharded(dir, [...six, u8("layer.0.weight", 10, 9)], { maxShardBytes: 25 })).rejects.toThrow("each name once");
-    await expect(writeSafetensors(join(dir, "a"), [{ ...u8("a", 2, 0), data: async () => new Uint8Array(3) }])).rejects.toThrow("expected 2 bytes for U8 [2] (1 each), got 3");
+    await expect(writeSharded(dir, [...six, u8("layer.0.weight", 10, 9)], { maxShardBytes: 25 })).rejects.toThrow(
+      "each name once",
+    );
+    await expect(
+      writeSafetensors(join(dir, "a"), [{ ...u8("a", 2, 0), data: async () => new Uint8Array(3) }]),
+    ).rejects.toThrow("expected 2 bytes for U8 [2] (1 each), got 3");
     expect(readdirSync(dir)).toEqual([]);
     mkdirSync(join(dir, "folder"));
-    await expect(writeSafetensors(join(dir, "folder"), six)).rejects.toThrow("expected a file or nothing, got a folder");
+    await expect(writeSafetensors(join(dir, "folder"), six)).rejects.toThrow(
+      "expected a file or nothing, got a folder",
+    );
   });
 
   it("holds one tensor at a time, and reads none that is not asked for", async () => {
@@ -97,20 +140,27 @@ describe("writing", () => {
     const count = 24;
     const before = process.memoryUsage().rss;
     let peak = 0;
-    await writeSafetensors(path, Array.from({ length: count }, (_, i) => ({
-      name: `t${i}`, dtype: "F32" as const, shape: [size / 4],
-      data: () => {
-        peak = Math.max(peak, process.memoryUsage().rss);
-        return new Uint8Array(size).fill(i);
-      },
-    })));
+    await writeSafetensors(
+      path,
+      Array.from({ length: count }, (_, i) => ({
+        name: `t${i}`,
+        dtype: "F32" as const,
+        shape: [size / 4],
+        data: () => {
+          peak = Math.max(peak, process.memoryUsage().rss);
+          return new Uint8Array(size).fill(i);
+        },
+      })),
+    );
     const file = await openSafetensors(path);
     for (const name of file.entries.keys()) {
       expect((await file.read(name))[5]).toBe(Number(name.slice(1)));
       peak = Math.max(peak, process.memoryUsage().rss);
     }
     await file.close();
-    console.log(`${(size * count) >> 20} MiB written and read, memory grew by ${((peak - before) / 2 ** 20).toFixed(0)} MiB`);
-    expect(peak - before).toBeLessThan((size * count) / 2);   // the collector may lag behind by some tensors
+    console.log(
+      `${(size * count) >> 20} MiB written and read, memory grew by ${((peak - before) / 2 ** 20).toFixed(0)} MiB`,
+    );
+    expect(peak - before).toBeLessThan((size * count) / 2); // the collector may lag behind by some tensors
   });
 });

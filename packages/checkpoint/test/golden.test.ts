@@ -4,13 +4,30 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { encodeSafetensors, type SafetensorsDType, type TensorBytes } from "../src/index.ts";
-import { openCheckpointTensors, openSafetensors, readJson, readSafetensors, writeSafetensors, writeSharded } from "../src/node.ts";
+import {
+  openCheckpointTensors,
+  openSafetensors,
+  readJson,
+  readSafetensors,
+  writeSafetensors,
+  writeSharded,
+} from "../src/node.ts";
 import { scratch } from "./scratch.ts";
 
 const golden = fileURLToPath(new URL("golden", import.meta.url));
-interface Row { readonly name: string; readonly dtype: SafetensorsDType; readonly shape: readonly number[]; readonly hex: string }
+interface Row {
+  readonly name: string;
+  readonly dtype: SafetensorsDType;
+  readonly shape: readonly number[];
+  readonly hex: string;
+}
 const rows = JSON.parse(readFileSync(join(golden, "all-dtypes.json"), "utf8")) as readonly Row[];
-const tensors: readonly TensorBytes[] = rows.map(({ name, dtype, shape, hex }) => ({ name, dtype, shape, data: Uint8Array.from(Buffer.from(hex, "hex")) }));
+const tensors: readonly TensorBytes[] = rows.map(({ name, dtype, shape, hex }) => ({
+  name,
+  dtype,
+  shape,
+  data: Uint8Array.from(Buffer.from(hex, "hex")),
+}));
 const file = join(golden, "all-dtypes.safetensors");
 
 describe("all dtypes, a scalar, empty tensors, hard names", () => {
@@ -31,22 +48,30 @@ describe("all dtypes, a scalar, empty tensors, hard names", () => {
   it("written in another order, give Python's bytes", async () => {
     expect(encodeSafetensors(tensors)).toEqual(new Uint8Array(readFileSync(file)));
     const path = join(scratch(), "a.safetensors");
-    await writeSafetensors(path, (async function* () {
-      for (const tensor of tensors) yield { ...tensor, data: async () => tensor.data };
-    })());
+    await writeSafetensors(
+      path,
+      (async function* () {
+        for (const tensor of tensors) yield { ...tensor, data: async () => tensor.data };
+      })(),
+    );
     expect(readFileSync(path)).toEqual(readFileSync(file));
   });
 });
 
 it("shards of huggingface_hub are read as one and written again to the same bytes", async () => {
-  const dir = join(golden, "sharded"), copy = scratch();
+  const dir = join(golden, "sharded"),
+    copy = scratch();
   const order = (await readJson(join(dir, "order.json"))) as readonly string[];
   const opened = await openCheckpointTensors(dir);
   expect([...opened.entries.keys()].sort()).toEqual([...order].sort());
-  const files = await writeSharded(copy, order.map((name) => {
-    const { dtype, shape } = opened.entries.get(name) ?? { dtype: "U8" as const, shape: [] };
-    return { name, dtype, shape, data: () => opened.read(name) };
-  }), { maxShardBytes: 128, metadata: opened.metadata });
+  const files = await writeSharded(
+    copy,
+    order.map((name) => {
+      const { dtype, shape } = opened.entries.get(name) ?? { dtype: "U8" as const, shape: [] };
+      return { name, dtype, shape, data: () => opened.read(name) };
+    }),
+    { maxShardBytes: 128, metadata: opened.metadata },
+  );
   await opened.close();
   expect(readdirSync(copy).sort()).toEqual([...files].sort());
   for (const name of opened.files) expect(readFileSync(join(copy, name))).toEqual(readFileSync(join(dir, name)));

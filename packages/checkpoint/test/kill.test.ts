@@ -19,8 +19,12 @@ it("kill -9 in the middle of replacing leaves a whole checkpoint", { timeout: 12
   let leftovers = 0;
   let aside = 0;
   for (let kill = 0; kill < 8; kill++) {
-    const child = spawn(process.execPath, ["--conditions=@cloze/source", "--import", "tsx", writer, dir, String(size)], { stdio: ["ignore", "pipe", "inherit"] });
-    await once(child.stdout, "data");   // at least one round is done
+    const child = spawn(
+      process.execPath,
+      ["--conditions=@cloze/source", "--import", "tsx", writer, dir, String(size)],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
+    await once(child.stdout, "data"); // at least one round is done
     await new Promise((resolve) => setTimeout(resolve, random.below(60)));
     child.kill("SIGKILL");
     await once(child, "exit");
@@ -41,7 +45,10 @@ it("kill -9 in the middle of replacing leaves a whole checkpoint", { timeout: 12
 });
 
 /** The names that a writer with this pid would have used; no process has a pid this high. */
-async function plant(run: string, pid: number): Promise<{ readonly fresh: string; readonly aside: string; readonly dir: string }> {
+async function plant(
+  run: string,
+  pid: number,
+): Promise<{ readonly fresh: string; readonly aside: string; readonly dir: string }> {
   const dir = join(run, "step-7");
   const seen: string[] = [];
   await writeDirectoryAtomic(dir, async (temporary) => {
@@ -91,7 +98,7 @@ it("touches nothing of a live writer, of another machine, of another name, or of
 it.runIf(process.platform === "linux")("a pid that now belongs to another process counts as dead", async () => {
   const run = scratch();
   const { fresh } = await plant(run, process.pid);
-  const reused = fresh.replace(/-\d+-([0-9a-f]{8})$/, "-1-$1");   // this pid, but started at tick 1
+  const reused = fresh.replace(/-\d+-([0-9a-f]{8})$/, "-1-$1"); // this pid, but started at tick 1
   mkdirSync(reused);
   expect(await cleanLeftovers(run)).toEqual([reused]);
 });

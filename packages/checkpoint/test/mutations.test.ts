@@ -1,11 +1,18 @@
-// 10,000 damaged files: none crashes, none hangs, none is loaded as something it does not say, and a manifest finds each.
+// 10,000 damaged files: none crashes, none hangs, none is loaded as something it does not say, and a manifest finds
+// each.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ClozeError, FormatError } from "@cloze/errors";
 import { expect, it } from "vitest";
 import { encodeSafetensors, parseSafetensors, tensorBytes, type SafetensorsDType } from "../src/index.ts";
-import { openCheckpointTensors, openSafetensors, verifyDirectory, writeDirectoryAtomic, writeSharded } from "../src/node.ts";
+import {
+  openCheckpointTensors,
+  openSafetensors,
+  verifyDirectory,
+  writeDirectoryAtomic,
+  writeSharded,
+} from "../src/node.ts";
 import { scratch, seeded } from "./scratch.ts";
 
 const count = 10_000;
@@ -31,8 +38,40 @@ function replaceOne(text: string, pattern: RegExp, random: Random, by: (found: s
   const hit = found[random.below(Math.max(1, found.length))];
   return hit === undefined ? text : text.slice(0, hit.index) + by(hit[0]) + text.slice(hit.index + hit[0].length);
 }
-const numbers = ["0", "1", "2", "-1", "3.0", "1e1", "9007199254740991", "9007199254740992", "18446744073709551615", "1e400", "null", '"8"', "[]", "{}", "01", ""];
-const words = ["F32", "I32", "F16", "BF16", "F8_E4M3", "f32", "", "__proto__", "__metadata__", "scalar", "constructor", "\\ud800", "dtype", "shape"];
+const numbers = [
+  "0",
+  "1",
+  "2",
+  "-1",
+  "3.0",
+  "1e1",
+  "9007199254740991",
+  "9007199254740992",
+  "18446744073709551615",
+  "1e400",
+  "null",
+  '"8"',
+  "[]",
+  "{}",
+  "01",
+  "",
+];
+const words = [
+  "F32",
+  "I32",
+  "F16",
+  "BF16",
+  "F8_E4M3",
+  "f32",
+  "",
+  "__proto__",
+  "__metadata__",
+  "scalar",
+  "constructor",
+  "\\ud800",
+  "dtype",
+  "shape",
+];
 
 const mutations: { readonly [name: string]: Mutation } = {
   bit: (b, r) => {
@@ -54,33 +93,66 @@ const mutations: { readonly [name: string]: Mutation } = {
   remove: (b, r) => splice(b, r.below(b.length), 1 + r.below(9)),
   length: (b, r) => {
     const c = Uint8Array.from(b);
-    const values = [0n, 1n, 2n, BigInt(r.below(4000)), BigInt(headerLength(b) - 8 + r.below(17)), 100_000_001n, 2n ** 63n, 2n ** 64n - 1n];
+    const values = [
+      0n,
+      1n,
+      2n,
+      BigInt(r.below(4000)),
+      BigInt(headerLength(b) - 8 + r.below(17)),
+      100_000_001n,
+      2n ** 63n,
+      2n ** 64n - 1n,
+    ];
     new DataView(c.buffer).setBigUint64(0, values[r.below(values.length)] ?? 0n, true);
     return c;
   },
   number: (b, r) => editHeader(b, (t) => replaceOne(t, /\d+/g, r, () => numbers[r.below(numbers.length)] ?? "")),
   digit: (b, r) => editHeader(b, (t) => replaceOne(t, /\d/g, r, () => String(r.below(10)))),
   word: (b, r) => editHeader(b, (t) => replaceOne(t, /"[^"\\]*"/g, r, () => `"${words[r.below(words.length)] ?? ""}"`)),
-  entryTwice: (b, r) => editHeader(b, (t) => replaceOne(t, /"[^"\\]*":\{"dtype"[^}]*\},/g, r, (e) => (r.below(2) === 0 ? e + e : ""))),
-  punctuation: (b, r) => editHeader(b, (t) => replaceOne(t, /[{}[\]:,"]/g, r, () => ["", "{", "}", "[", "]", ":", ",", '"', " ", "\0"][r.below(10)] ?? "")),
-  swapOffsets: (b, r) => editHeader(b, (t) => replaceOne(t, /\[\d+,\d+\]/g, r, (p) => `[${p.slice(1, -1).split(",").reverse().join(",")}]`)),
+  entryTwice: (b, r) =>
+    editHeader(b, (t) => replaceOne(t, /"[^"\\]*":\{"dtype"[^}]*\},/g, r, (e) => (r.below(2) === 0 ? e + e : ""))),
+  punctuation: (b, r) =>
+    editHeader(b, (t) =>
+      replaceOne(t, /[{}[\]:,"]/g, r, () => ["", "{", "}", "[", "]", ":", ",", '"', " ", "\0"][r.below(10)] ?? ""),
+    ),
+  swapOffsets: (b, r) =>
+    editHeader(b, (t) => replaceOne(t, /\[\d+,\d+\]/g, r, (p) => `[${p.slice(1, -1).split(",").reverse().join(",")}]`)),
 };
 
 /** What a file says by the plainest reading of the format, to compare a load that was accepted with. */
-function plainReading(bytes: Uint8Array): ReadonlyMap<string, { readonly dtype: string; readonly shape: readonly number[]; readonly data: Uint8Array }> {
+function plainReading(
+  bytes: Uint8Array,
+): ReadonlyMap<string, { readonly dtype: string; readonly shape: readonly number[]; readonly data: Uint8Array }> {
   const start = 8 + headerLength(bytes);
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start))) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start))) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >;
   const tensors = Object.entries(header).filter(([name]) => name !== "__metadata__");
-  return new Map(tensors.map(([name, { dtype, shape, data_offsets: [from, to] }]) => [name, { dtype, shape, data: bytes.subarray(start + from, start + to) }]));
+  return new Map(
+    tensors.map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [from, to],
+        },
+      ]) => [name, { dtype, shape, data: bytes.subarray(start + from, start + to) }],
+    ),
+  );
 }
 const equal = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((x, i) => x === b[i]);
 
 it(`${count} mutated files`, { timeout: 300_000 }, async () => {
-  const other = encodeSafetensors([
-    { name: "encoder.weight", dtype: "F32", shape: [16, 8], data: noise(512, seeded(1)) },
-    { name: "encoder.bias", dtype: "F32", shape: [16], data: noise(64, seeded(2)) },
-    { name: "ids", dtype: "I64", shape: [1, 4], data: noise(32, seeded(3)) },
-  ], { metadata: { format: "pt", step: "100" } });
+  const other = encodeSafetensors(
+    [
+      { name: "encoder.weight", dtype: "F32", shape: [16, 8], data: noise(512, seeded(1)) },
+      { name: "encoder.bias", dtype: "F32", shape: [16], data: noise(64, seeded(2)) },
+      { name: "ids", dtype: "I64", shape: [1, 4], data: noise(32, seeded(3)) },
+    ],
+    { metadata: { format: "pt", step: "100" } },
+  );
   const dir = scratch();
   const random = seeded(20240520);
   const kinds = Object.entries(mutations);
@@ -89,14 +161,19 @@ it(`${count} mutated files`, { timeout: 300_000 }, async () => {
   const folders = [];
   for (const [i, original] of [golden, other].entries()) {
     const folder = join(dir, `step-${i}`);
-    await writeDirectoryAtomic(folder, async (temporary) => writeFileSync(join(temporary, "model.safetensors"), original));
+    await writeDirectoryAtomic(folder, async (temporary) =>
+      writeFileSync(join(temporary, "model.safetensors"), original),
+    );
     folders.push({ folder, original, header: 8 + headerLength(original) });
   }
   for (let i = 0; i < count; i++) {
     const { folder, original, header } = folders[i % 2] ?? { folder: "", original: golden, header: 0 };
     const [kind, mutate] = kinds[random.below(kinds.length)] ?? ["", (b: Uint8Array) => b];
     let bytes = mutate(original, random);
-    if (random.below(5) === 0) bytes = (kinds[random.below(8)]?.[1] ?? mutations["bit"])?.(bytes.length < 16 ? original : bytes, random) ?? bytes;   // some twice
+    if (random.below(5) === 0)
+      bytes =
+        // some twice
+        (kinds[random.below(8)]?.[1] ?? mutations["bit"])?.(bytes.length < 16 ? original : bytes, random) ?? bytes;
     const path = join(folder, "model.safetensors");
     const label = `mutation ${i}, ${kind}`;
     writeFileSync(path, bytes);
@@ -117,11 +194,17 @@ it(`${count} mutated files`, { timeout: 300_000 }, async () => {
       for (const [name, { dtype, shape, byteLength }] of file.entries) {
         const plain = said.get(name);
         const read = await file.read(name);
-        const right = plain !== undefined && dtype === plain.dtype && shape.join() === plain.shape.join() && byteLength === tensorBytes(dtype as SafetensorsDType, shape);
-        if (!right || !equal(read, plain.data) || !equal(read, memory.read(name))) expect.fail(`${label}: ${name} was loaded as something else`);
+        const right =
+          plain !== undefined &&
+          dtype === plain.dtype &&
+          shape.join() === plain.shape.join() &&
+          byteLength === tensorBytes(dtype as SafetensorsDType, shape);
+        if (!right || !equal(read, plain.data) || !equal(read, memory.read(name)))
+          expect.fail(`${label}: ${name} was loaded as something else`);
         total += read.length;
       }
-      expect(8 + headerLength(bytes) + total, label).toBe(bytes.length);   // every byte belongs to the header or to one tensor
+      // every byte belongs to the header or to one tensor
+      expect(8 + headerLength(bytes) + total, label).toBe(bytes.length);
       await file.close();
       if (equal(bytes, original)) outcomes.unchanged++;
       else if (equal(bytes.subarray(0, header), original.subarray(0, header))) outcomes.dataOnly++;
@@ -142,7 +225,12 @@ it("500 mutations of any file of a sharded folder: refused, or loaded as it was"
   const dir = join(scratch(), "step-1");
   const random = seeded(7);
   const byteKinds = ["bit", "bytes", "truncate", "append", "insert", "remove"];
-  const tensors = Array.from({ length: 6 }, (_, i) => ({ name: `layer.${i}.weight`, dtype: "U8" as const, shape: [8, 8], data: noise(64, seeded(i)) }));
+  const tensors = Array.from({ length: 6 }, (_, i) => ({
+    name: `layer.${i}.weight`,
+    dtype: "U8" as const,
+    shape: [8, 8],
+    data: noise(64, seeded(i)),
+  }));
   await writeDirectoryAtomic(dir, async (temporary) => {
     await writeSharded(temporary, tensors, { maxShardBytes: 130 });
     mkdirSync(join(temporary, "tokenizer"));
@@ -159,7 +247,7 @@ it("500 mutations of any file of a sharded folder: refused, or loaded as it was"
       const opened = await openCheckpointTensors(dir);
       for (const { name, data } of tensors) expect(await opened.read(name)).toEqual(data);
       await opened.close();
-      loaded++;   // only blanks of the manifest's JSON may differ
+      loaded++; // only blanks of the manifest's JSON may differ
       expect(equal(mutated, original) || path.endsWith("cloze-manifest.json"), `mutation ${i} of ${path}`).toBe(true);
     } catch (error) {
       if (!ClozeError.isInstance(error)) throw error;

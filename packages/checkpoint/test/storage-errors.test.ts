@@ -4,7 +4,15 @@ import { chmodSync, readFileSync, readdirSync, symlinkSync, truncateSync, writeF
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { StorageError, latestComplete, openSafetensors, readJson, verifyDirectory, writeDirectoryAtomic, writeSafetensors } from "../src/node.ts";
+import {
+  StorageError,
+  latestComplete,
+  openSafetensors,
+  readJson,
+  verifyDirectory,
+  writeDirectoryAtomic,
+  writeSafetensors,
+} from "../src/node.ts";
 import { scratch } from "./scratch.ts";
 
 const linux = process.platform === "linux";
@@ -12,7 +20,10 @@ const root = process.getuid?.() === 0;
 const weights = (n: number) => [{ name: "w", dtype: "U8" as const, shape: [n], data: () => new Uint8Array(n) }];
 
 async function refusal(promise: Promise<unknown>): Promise<StorageError> {
-  const error: unknown = await promise.then(() => undefined, (e: unknown) => e);
+  const error: unknown = await promise.then(
+    () => undefined,
+    (e: unknown) => e,
+  );
   if (!StorageError.isInstance(error)) throw new Error(`expected a StorageError, got ${String(error)}`);
   return error;
 }
@@ -22,13 +33,19 @@ describe.runIf(linux)("a full disk", () => {
   it("by the device that is always full", async () => {
     const run = scratch();
     const dir = join(run, "step-2");
-    await writeDirectoryAtomic(join(run, "step-1"), (temporary) => writeSafetensors(join(temporary, "model.safetensors"), weights(10)));
-    const error = await refusal(writeDirectoryAtomic(dir, async (temporary) => {
-      symlinkSync("/dev/full", join(temporary, "log"));
-      await appendFile(join(temporary, "log"), "x");
-    }));
+    await writeDirectoryAtomic(join(run, "step-1"), (temporary) =>
+      writeSafetensors(join(temporary, "model.safetensors"), weights(10)),
+    );
+    const error = await refusal(
+      writeDirectoryAtomic(dir, async (temporary) => {
+        symlinkSync("/dev/full", join(temporary, "log"));
+        await appendFile(join(temporary, "log"), "x");
+      }),
+    );
     expect(error).toMatchObject({ errno: "ENOSPC", path: dir });
-    expect(error.message).toContain("The disk is full: free some space or choose a folder on another disk. What was saved before is untouched.");
+    expect(error.message).toContain(
+      "The disk is full: free some space or choose a folder on another disk. What was saved before is untouched.",
+    );
     expect(readdirSync(run)).toEqual(["step-1"]);
     await verifyDirectory(join(run, "step-1"));
   });
@@ -46,21 +63,27 @@ describe.runIf(linux)("a full disk", () => {
   }
 
   // allow skip: mounting needs root; the test above fills a device without it
-  it.runIf(root)("by a small file system: earlier checkpoints stay, no leftovers take the space, and the next one fits", async (context) => {
-    const run = smallDisk();
-    // allow skip: a container may forbid root to mount
-    if (run === undefined) return context.skip("mount is not permitted here");
-    const save = (step: number, n: number): Promise<void> => writeDirectoryAtomic(join(run, `step-${step}`), (temporary) => writeSafetensors(join(temporary, "model.safetensors"), weights(n)));
-    await save(1, 50_000);
-    const error = await refusal(save(2, 300_000));
-    expect(error.errno).toBe("ENOSPC");
-    expect(error.message).toContain(run);
-    expect((await refusal(save(1, 300_000))).errno).toBe("ENOSPC");   // replacing fails as well, and the old one stays
-    expect(readdirSync(run)).toEqual(["step-1"]);
-    expect(await latestComplete(run)).toMatchObject({ step: 1, rejected: [] });
-    await save(3, 100_000);
-    expect(await latestComplete(run)).toMatchObject({ step: 3 });
-  });
+  it.runIf(root)(
+    "by a small file system: earlier checkpoints stay, no leftovers take the space, and the next one fits",
+    async (context) => {
+      const run = smallDisk();
+      // allow skip: a container may forbid root to mount
+      if (run === undefined) return context.skip("mount is not permitted here");
+      const save = (step: number, n: number): Promise<void> =>
+        writeDirectoryAtomic(join(run, `step-${step}`), (temporary) =>
+          writeSafetensors(join(temporary, "model.safetensors"), weights(n)),
+        );
+      await save(1, 50_000);
+      const error = await refusal(save(2, 300_000));
+      expect(error.errno).toBe("ENOSPC");
+      expect(error.message).toContain(run);
+      expect((await refusal(save(1, 300_000))).errno).toBe("ENOSPC"); // replacing fails as well, and the old one stays
+      expect(readdirSync(run)).toEqual(["step-1"]);
+      expect(await latestComplete(run)).toMatchObject({ step: 1, rejected: [] });
+      await save(3, 100_000);
+      expect(await latestComplete(run)).toMatchObject({ step: 3 });
+    },
+  );
 });
 
 describe("no folder can be made", () => {
@@ -69,7 +92,9 @@ describe("no folder can be made", () => {
     const path = join(run, "step-1");
     writeFileSync(path, "mine");
     const error = await refusal(writeDirectoryAtomic(path, async () => undefined));
-    expect(error.message).toBe(`${path}: expected a folder or nothing, got a file. Move it away or choose another folder.`);
+    expect(error.message).toBe(
+      `${path}: expected a folder or nothing, got a file. Move it away or choose another folder.`,
+    );
     expect((await refusal(writeDirectoryAtomic(join(path, "step-2"), async () => undefined))).message).toContain(path);
     expect(readFileSync(path, "utf8")).toBe("mine");
     expect(readdirSync(run)).toEqual(["step-1"]);
@@ -113,8 +138,12 @@ describe("no folder can be made", () => {
 describe("reading", () => {
   it("a path that is no file", async () => {
     const dir = scratch();
-    expect((await refusal(openSafetensors(join(dir, "no.safetensors")))).message).toContain("no.safetensors: expected to read this file, got ENOENT");
-    expect((await refusal(openSafetensors(dir))).message).toBe(`${dir}: expected a file, got a folder. Check the path.`);
+    expect((await refusal(openSafetensors(join(dir, "no.safetensors")))).message).toContain(
+      "no.safetensors: expected to read this file, got ENOENT",
+    );
+    expect((await refusal(openSafetensors(dir))).message).toBe(
+      `${dir}: expected a file, got a folder. Check the path.`,
+    );
   });
 
   // allow skip: Windows has no mkfifo

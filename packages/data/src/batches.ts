@@ -1,6 +1,7 @@
 /**
- * Batches by number. `batchAt(step)` is a pure function of the data set, the options and the step: no state advances, any step may
- * be asked for in any order, and a resumed run gets the same bytes. With several ranks or micro-batches, ask for the batch
+ * Batches by number. `batchAt(step)` is a pure function of the data set, the options and the step: no state advances,
+ * any step may be asked for in any order, and a resumed run gets the same bytes. With several ranks or micro-batches,
+ * ask for the batch
  * `(step * microBatches + micro) * world + rank`: the union is then the same for every world size.
  */
 import type { TokenBatch } from "@cloze/tokenizer";
@@ -13,7 +14,10 @@ export interface Batches {
   readonly recipe?: BatchRecipe;
 }
 
-/** Endless training batches: the rows of epoch 0, then those of epoch 1, …; a batch may begin in one epoch and end in the next. */
+/**
+ * Endless training batches: the rows of epoch 0, then those of epoch 1, …; a batch may begin in one epoch and end in
+ * the next.
+ */
 export interface PackedBatches extends Batches {
   /** The epoch that the first row of this batch belongs to. */
   epochOf(step: number): number;
@@ -37,13 +41,18 @@ export interface PackedOptions {
   readonly length: number;
   readonly rowsPerBatch: number;
   readonly special: Framing;
-  /** Longest sequence with its start and end tokens; longer examples are cropped to it. Default and upper bound: `length`. */
+  /**
+   * Longest sequence with its start and end tokens; longer examples are cropped to it. Default and upper bound:
+   * `length`.
+   */
   readonly maxSequence?: number;
   /** At most this many sequences in a row; 1 gives padded rows. Default: as many as fit. */
   readonly sequencesPerRow?: number;
   /** Where a long example is cut: a window drawn anew each epoch, or its beginning. Default "random". */
   readonly crop?: "random" | "start";
-  /** Draw the examples in a new order each epoch (default), or keep the order of the data set up to the packing window. */
+  /**
+   * Draw the examples in a new order each epoch (default), or keep the order of the data set up to the packing window.
+   */
   readonly shuffle?: boolean;
   /** Examples that are packed together. Default: enough for 256 rows, at least 2,048. */
   readonly window?: number;
@@ -83,11 +92,16 @@ export interface PairOptions {
   readonly second: "random" | "swapped";
   /** Most tokens of a pair, special tokens included. Default and upper bound: `length`. */
   readonly maxSequence?: number;
-  /** Share of the documents whose pairs are shorter than they could be, so that short inputs are seen too. Default 0.1, as BERT. */
+  /**
+   * Share of the documents whose pairs are shorter than they could be, so that short inputs are seen too. Default 0.1,
+   * as BERT.
+   */
   readonly shortRate?: number;
   /** At most this many pairs in a row; 1 gives padded rows. Default: as many as fit. */
   readonly sequencesPerRow?: number;
-  /** Draw the documents in a new order each epoch (default), or keep the order of the data set up to the packing window. */
+  /**
+   * Draw the documents in a new order each epoch (default), or keep the order of the data set up to the packing window.
+   */
   readonly shuffle?: boolean;
   /** Documents whose pairs are packed together. Default: enough for 256 rows, at least 32. */
   readonly window?: number;

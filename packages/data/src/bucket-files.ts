@@ -1,4 +1,7 @@
-/** Records of three 32-bit words in temporary files, a file for each bucket: what is too large to sort at once is sorted by bucket. */
+/**
+ * Records of three 32-bit words in temporary files, a file for each bucket: what is too large to sort at once is sorted
+ * by bucket.
+ */
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 

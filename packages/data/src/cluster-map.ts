@@ -1,12 +1,13 @@
 /**
- * The cluster of each record, from a table of (cluster, member) and the ids in the headers: a join through files, so that memory does
- * not grow with the data.
+ * The cluster of each record, from a table of (cluster, member) and the ids in the headers: a join through files, so
+ * that memory does not grow with the data.
  *
- *   members and ids are hashed (64 bits) -> 256 buckets by hash -> each joined in memory -> the clusters' numbers, in the order of the records
+ *   members and ids are hashed (64 bits) -> 256 buckets by hash -> each joined in memory -> the clusters' numbers, in
+ *   the order of the records
  *
- * A cluster is known by the hash of its name from here on. A record that the table does not name is a cluster of its own.
- * Price: 24 bytes a row of the table and 12 a record of temporary files; memory is a 256th of that. A row must not say another cluster
- * than the one before: then the table is of another level, or the columns are the wrong way round.
+ * A cluster is known by the hash of its name from here on. A record that the table does not name is a cluster of its
+ * own. Price: 24 bytes a row of the table and 12 a record of temporary files; memory is a 256th of that. A row must not
+ * say another cluster than the one before: then the table is of another level, or the columns are the wrong way round.
  */
 import { FormatError } from "@cloze/errors";
 import { BucketFiles } from "./bucket-files.ts";
@@ -80,7 +81,12 @@ export class ClusterMap {
     const slots = new Uint32Array(size); // place in `members` plus one
     const slotOf = (high: number, low: number): number => {
       let slot = low & (size - 1);
-      for (let at = slots[slot] as number; at !== 0 && (members[at - 1] !== high || members[at] !== low); at = slots[slot] as number) slot = (slot + 1) & (size - 1);
+      for (
+        let at = slots[slot] as number;
+        at !== 0 && (members[at - 1] !== high || members[at] !== low);
+        at = slots[slot] as number
+      )
+        slot = (slot + 1) & (size - 1);
       return slot;
     };
     for (let at = 0; at < members.length; at += 3) {
@@ -88,7 +94,11 @@ export class ClusterMap {
       const known = slots[slot] as number;
       if (known === 0) slots[slot] = at + 1;
       else if (clusters[known - 1] !== clusters[at] || clusters[known] !== clusters[at + 1]) {
-        throw new FormatError(table, `rows ${(members[known + 1] as number) + 1} and ${(members[at + 2] as number) + 1}`, "expected a member to be of one cluster, got two. Are the columns the right way round, cluster first?");
+        throw new FormatError(
+          table,
+          `rows ${(members[known + 1] as number) + 1} and ${(members[at + 2] as number) + 1}`,
+          "expected a member to be of one cluster, got two. Are the columns the right way round, cluster first?",
+        );
       }
     }
     for (let at = 0; at < ids.length; at += 3) {
@@ -97,7 +107,12 @@ export class ClusterMap {
       const record = ids[at + 2] as number;
       const known = slots[slotOf(high, low)] as number;
       if (known === 0) report.unmapped++;
-      runs.add(Math.floor(record / RUN), record, known === 0 ? high : clusters[known - 1] as number, known === 0 ? low : clusters[known] as number);
+      runs.add(
+        Math.floor(record / RUN),
+        record,
+        known === 0 ? high : (clusters[known - 1] as number),
+        known === 0 ? low : (clusters[known] as number),
+      );
     }
   }
 

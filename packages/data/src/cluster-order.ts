@@ -1,7 +1,7 @@
 /**
- * The order of an epoch that shows one example of each cluster: the clusters shuffled, and of each a member drawn anew, as ESM-2 drew a
- * UniRef90 sequence of each UniRef50 cluster. A pure function of (seed, epoch, place); nothing is stored but the clusters.
- * Source: Lin et al. 2023, doi:10.1126/science.ade2574, supplement A.1.1.
+ * The order of an epoch that shows one example of each cluster: the clusters shuffled, and of each a member drawn anew,
+ * as ESM-2 drew a UniRef90 sequence of each UniRef50 cluster. A pure function of (seed, epoch, place); nothing is
+ * stored but the clusters. Source: Lin et al. 2023, doi:10.1126/science.ade2574, supplement A.1.1.
  */
 import { RandomStream } from "@cloze/random";
 import { shuffledOrder, type Order } from "./shuffle.ts";
@@ -17,7 +17,10 @@ export interface Clusters {
  * const order = clusterOrder({ ends: Uint32Array.of(1, 3), members: Uint32Array.of(7, 8, 9) }, { seed: 0, epoch: 0 });
  * [order(0), order(1)].includes(7)  // => true
  */
-export function clusterOrder({ ends, members }: Clusters, key: { readonly seed: number; readonly epoch: number }): Order {
+export function clusterOrder(
+  { ends, members }: Clusters,
+  key: { readonly seed: number; readonly epoch: number },
+): Order {
   const order = shuffledOrder(ends.length, key);
   const stream = new RandomStream(key.seed).split("cluster").split(key.epoch);
   return (place) => {

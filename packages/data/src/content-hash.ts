@@ -1,9 +1,9 @@
 /**
  * MurmurHash3_x86_128 of a sequence's bytes: the first 64 of its 128 bits.
  *
- * Not a cryptographic hash: it spreads examples over splits, fast. Each byte is taken with its case bit cleared (`& 0xdf`), so that a
- * soft-masked copy of a protein hashes like the plain one. About 1 GB/s on one core.
- * Source: Austin Appleby, smhasher, MurmurHash3.cpp (public domain); checked against its vectors in the test.
+ * Not a cryptographic hash: it spreads examples over splits, fast. Each byte is taken with its case bit cleared (`&
+ * 0xdf`), so that a soft-masked copy of a protein hashes like the plain one. About 1 GB/s on one core. Source: Austin
+ * Appleby, smhasher, MurmurHash3.cpp (public domain); checked against its vectors in the test.
  */
 
 const C1 = 0x239b961b;
@@ -31,9 +31,16 @@ export interface ContentHash {
  * Hash of `bytes[start, end)`. `foldCase: false` gives MurmurHash3_x86_128 of the bytes as they are.
  *
  * @example
- * contentHash(new TextEncoder().encode("mktay"), 0).high === contentHash(new TextEncoder().encode("MKTAY"), 0).high  // => true
+ * contentHash(new TextEncoder().encode("mktay"), 0).high === contentHash(new TextEncoder().encode("MKTAY"), 0).high  //
+ * => true
  */
-export function contentHash(bytes: Uint8Array, seed: number, start: number = 0, end: number = bytes.length, foldCase: boolean = true): ContentHash {
+export function contentHash(
+  bytes: Uint8Array,
+  seed: number,
+  start: number = 0,
+  end: number = bytes.length,
+  foldCase: boolean = true,
+): ContentHash {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const mask = foldCase ? 0xdfdfdfdf | 0 : -1;
   const byteMask = mask & 0xff;

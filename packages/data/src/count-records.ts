@@ -7,10 +7,16 @@ import { readChunks } from "./read-chunks.ts";
 import { readDocuments, type ReadDocumentsOptions } from "./read-documents.ts";
 import type { DataSource } from "./sources.ts";
 
-export async function countRecords(source: DataSource, reading: Omit<ReadDocumentsOptions, "onRead"> = {}): Promise<number> {
+export async function countRecords(
+  source: DataSource,
+  reading: Omit<ReadDocumentsOptions, "onRead"> = {},
+): Promise<number> {
   const { name, format, place } = source;
   if (format === "parquet") {
-    const ranges = "path" in place ? await rangesOfFile(place.path) : { ...(await httpFile(place.url, { ...place, bytes: source.bytes })), close: async () => undefined };
+    const ranges =
+      "path" in place
+        ? await rangesOfFile(place.path)
+        : { ...(await httpFile(place.url, { ...place, bytes: source.bytes })), close: async () => undefined };
     try {
       return (await openParquet(ranges, name)).rowCount;
     } finally {

@@ -15,5 +15,8 @@ export interface CropKey {
  */
 export function cropStart(length: number, kept: number, key: CropKey): number {
   if (length <= kept) return 0;
-  return new RandomStream(key.seed).split("crop").split(key.epoch).below(length - kept + 1, key.example);
+  return new RandomStream(key.seed)
+    .split("crop")
+    .split(key.epoch)
+    .below(length - kept + 1, key.example);
 }

@@ -1,12 +1,15 @@
 /**
- * CSV and TSV to rows, after RFC 4180: a field that begins with a quote goes to the next single quote, may hold delimiters and line
- * ends, and `""` in it is a quote. Elsewhere a quote is a character as any other, as in Python's csv module.
+ * CSV and TSV to rows, after RFC 4180: a field that begins with a quote goes to the next single quote, may hold
+ * delimiters and line ends, and `""` in it is a quote. Elsewhere a quote is a character as any other, as in Python's
+ * csv module.
  *
- * Refused, with the line: a quote that never closes (the line where it opened), text after a closing quote, a row with another number
- * of fields than the first. Blank lines between rows are passed over; a line end inside quotes is read as "\n".
+ * Refused, with the line: a quote that never closes (the line where it opened), text after a closing quote, a row with
+ * another number of fields than the first. Blank lines between rows are passed over; a line end inside quotes is read
+ * as "\n".
  *
- * Own code, because parsers at hand name the line where the file ends, not the one where the quote was opened, and keep all of the
- * file between in memory; this one is also 5 times as fast as csv-parse 7. Price: a line without quotes is one `split`.
+ * Own code, because parsers at hand name the line where the file ends, not the one where the quote was opened, and keep
+ * all of the file between in memory; this one is also 5 times as fast as csv-parse 7. Price: a line without quotes is
+ * one `split`.
  */
 import { FormatError } from "@cloze/errors";
 import { LineParser, MAX_RECORD } from "./text-lines.ts";
@@ -33,7 +36,8 @@ interface Open {
 
 /**
  * @example
- * new CsvParser().push(new TextEncoder().encode('id,text\n1,"a, ""b"""\n'))  // => [{ values: { id: "1", text: 'a, "b"' }, place: 2 }]
+ * new CsvParser().push(new TextEncoder().encode('id,text\n1,"a, ""b"""\n'))  // => [{ values: { id: "1", text: 'a, "b"'
+ * }, place: 2 }]
  */
 export class CsvParser {
   readonly #file: string;
@@ -57,10 +61,16 @@ export class CsvParser {
     this.#lines = new LineParser({ file: this.#file, maxLine: this.#max });
   }
 
-  get bytes(): number { return this.#lines.bytes; }
-  get invalid(): number { return this.#lines.invalid; }
+  get bytes(): number {
+    return this.#lines.bytes;
+  }
+  get invalid(): number {
+    return this.#lines.invalid;
+  }
   /** Names of the columns; undefined before the first row. */
-  get columns(): readonly string[] | undefined { return this.#names; }
+  get columns(): readonly string[] | undefined {
+    return this.#names;
+  }
 
   push(chunk: Uint8Array): readonly Row[] {
     return this.#rows(this.#lines.push(chunk));
@@ -68,7 +78,8 @@ export class CsvParser {
 
   finish(): readonly Row[] {
     const rows = this.#rows(this.#lines.finish());
-    if (this.#open !== undefined) this.#fail(this.#open.line, "expected the quote that opens here to be closed, got the end of the file");
+    if (this.#open !== undefined)
+      this.#fail(this.#open.line, "expected the quote that opens here to be closed, got the end of the file");
     return rows;
   }
 
@@ -80,7 +91,8 @@ export class CsvParser {
         if (line === "") continue;
         this.#begin = this.#line;
       }
-      if (this.#open === undefined && (!this.#quotes || !line.includes('"'))) this.#fields = line.split(this.#delimiter);
+      if (this.#open === undefined && (!this.#quotes || !line.includes('"')))
+        this.#fields = line.split(this.#delimiter);
       else if (!this.#quoted(line)) continue;
       const row = this.#row();
       if (row !== undefined) rows.push(row);
@@ -114,14 +126,22 @@ export class CsvParser {
     return true;
   }
 
-  /** Reads the open field from `from` to its closing quote; gives the place of the next field, or -1 where the field goes on. */
+  /**
+   * Reads the open field from `from` to its closing quote; gives the place of the next field, or -1 where the field
+   * goes on.
+   */
   #closing(line: string, from: number): number {
     const open = this.#open as Open;
     for (let at = from; ;) {
       const quote = line.indexOf('"', at);
       if (quote < 0) {
         open.text += `${line.slice(at)}\n`;
-        if (open.text.length > this.#max) this.#fail(open.line, `expected a quoted field of at most ${this.#max} characters, got more: is the quote that opens here ever closed?`);
+        if (open.text.length > this.#max)
+          this.#fail(
+            open.line,
+            `expected a quoted field of at most ${this.#max} characters, got more: is the quote that opens here ` +
+              "ever closed?",
+          );
         return -1;
       }
       open.text += line.slice(at, quote);
@@ -132,7 +152,11 @@ export class CsvParser {
         continue;
       }
       if (at < line.length && !line.startsWith(this.#delimiter, at)) {
-        this.#fail(this.#line, `expected ${JSON.stringify(this.#delimiter)} or the end of the line after a closing quote, got ${JSON.stringify(line.slice(at, at + 12))}${open.line === this.#line ? "" : ` (the quote opens in line ${open.line})`}`);
+        this.#fail(
+          this.#line,
+          `expected ${JSON.stringify(this.#delimiter)} or the end of the line after a closing quote, got ` +
+            `${JSON.stringify(line.slice(at, at + 12))}${open.line === this.#line ? "" : ` (the quote opens in line ${open.line})`}`,
+        );
       }
       this.#fields.push(open.text);
       this.#open = undefined;
@@ -148,7 +172,12 @@ export class CsvParser {
     }
     const names = this.#names;
     if (fields.length !== names.length) {
-      throw new FormatError(this.#file, `line ${this.#begin}`, `expected ${names.length} fields, as in the first row, got ${fields.length}. Is a delimiter (${JSON.stringify(this.#delimiter)}) in a text without quotes?`);
+      throw new FormatError(
+        this.#file,
+        `line ${this.#begin}`,
+        `expected ${names.length} fields, as in the first row, got ${fields.length}. Is a delimiter ` +
+          `(${JSON.stringify(this.#delimiter)}) in a text without quotes?`,
+      );
     }
     const values: Record<string, string> = {};
     for (let i = 0; i < names.length; i++) values[names[i] as string] = fields[i] as string;
@@ -158,11 +187,21 @@ export class CsvParser {
   #header(fields: readonly string[]): readonly string[] {
     const names = fields.map((field, i) => (field.trim() === "" ? String(i + 1) : field.trim()));
     const twice = names.find((name, i) => names.indexOf(name) < i);
-    if (twice !== undefined) throw new FormatError(this.#file, `line ${this.#begin}`, `expected a header with each name once, got ${JSON.stringify(twice)} twice. If the first line is a row, read the file without a header.`);
+    if (twice !== undefined)
+      throw new FormatError(
+        this.#file,
+        `line ${this.#begin}`,
+        `expected a header with each name once, got ${JSON.stringify(twice)} twice. If the first line is a row, ` +
+          "read the file without a header.",
+      );
     return names;
   }
 
   #fail(line: number, message: string): never {
-    throw new FormatError(this.#file, `line ${line}`, `${message}. Double a quote that is part of a quoted text (""), or read the file without quotes.`);
+    throw new FormatError(
+      this.#file,
+      `line ${line}`,
+      `${message}. Double a quote that is part of a quoted text (""), or read the file without quotes.`,
+    );
   }
 }

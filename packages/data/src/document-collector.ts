@@ -10,7 +10,10 @@ import type { ShardCounts } from "./shard-index.ts";
 import type { TextDocument, TextReport } from "./text-document.ts";
 import { TokenBuffer, dtypeOf } from "./token-buffer.ts";
 
-/** The same tokens twice: as whole documents, for masked language modelling, and as sentences that know their documents, for pairs. */
+/**
+ * The same tokens twice: as whole documents, for masked language modelling, and as sentences that know their documents,
+ * for pairs.
+ */
 export interface TextDataset {
   readonly documents: MemoryDataset;
   readonly sentences: DocumentDataset;
@@ -35,7 +38,12 @@ export function documentCollector(options: EncodeDocumentsOptions): DocumentColl
   const encoder = new DocumentEncoder(options, (split, document) => parts[split].add(document));
   return {
     push: (document) => encoder.take(document),
-    finish: (reports) => ({ train: parts.train.finish(), valid: parts.valid.finish(), test: parts.test.finish(), counts: encoder.counts(reports) }),
+    finish: (reports) => ({
+      train: parts.train.finish(),
+      valid: parts.valid.finish(),
+      test: parts.test.finish(),
+      counts: encoder.counts(reports),
+    }),
   };
 }
 
@@ -65,7 +73,10 @@ class Part {
     tokens.set(this.#tokens.data.subarray(0, this.#tokens.at));
     return {
       documents: new MemoryDataset(tokens, Float64Array.from(this.#documentEnds)),
-      sentences: new SentenceDocuments(new MemoryDataset(tokens, Float64Array.from(this.#sentenceEnds)), Float64Array.from(this.#starts)),
+      sentences: new SentenceDocuments(
+        new MemoryDataset(tokens, Float64Array.from(this.#sentenceEnds)),
+        Float64Array.from(this.#starts),
+      ),
     };
   }
 }

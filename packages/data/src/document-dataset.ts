@@ -1,8 +1,8 @@
 /**
  * Documents made of sentences: a data set whose examples are sentences, and which says which of them follow each other.
  *
- * What looks at sentences alone sees a `Dataset`; sentence pairs (`pairBatches`) ask for the documents. Sentences are numbered through
- * in reading order, so a document is a range of them.
+ * What looks at sentences alone sees a `Dataset`; sentence pairs (`pairBatches`) ask for the documents. Sentences are
+ * numbered through in reading order, so a document is a range of them.
  */
 import type { Dataset, DatasetHandle, Tokens } from "./dataset.ts";
 import { memoryDataset } from "./memory-dataset.ts";
@@ -11,16 +11,20 @@ export interface DocumentDataset extends Dataset {
   /** Documents, numbered 0 to documents - 1. */
   readonly documents: number;
   /**
-   * The sentences of a document: examples `first` to before `end`. Ranges ascend with the document and leave no example out; a
-   * document has at least one sentence, and a sentence at least one token.
+   * The sentences of a document: examples `first` to before `end`. Ranges ascend with the document and leave no example
+   * out; a document has at least one sentence, and a sentence at least one token.
    */
   sentencesOf(document: number): readonly [first: number, end: number];
-  /** Where documents come more than once under numbers of their own (mixtures): equal for those that are the same. Default: the number. */
+  /**
+   * Where documents come more than once under numbers of their own (mixtures): equal for those that are the same.
+   * Default: the number.
+   */
   originalOf?(document: number): number;
 }
 
 /** True of a data set that knows its documents. */
-export const isDocumentDataset = (dataset: Dataset): dataset is DocumentDataset => "documents" in dataset && "sentencesOf" in dataset;
+export const isDocumentDataset = (dataset: Dataset): dataset is DocumentDataset =>
+  "documents" in dataset && "sentencesOf" in dataset;
 
 /** Documents over any data set of sentences: document d is the examples `[starts[d], starts[d + 1])`. */
 export class SentenceDocuments implements DocumentDataset {
@@ -52,14 +56,16 @@ export class SentenceDocuments implements DocumentDataset {
 }
 
 /**
- * Documents in memory: each a list of sentences, each a list of token ids without special tokens. Documents and sentences that are
- * empty are left out.
+ * Documents in memory: each a list of sentences, each a list of token ids without special tokens. Documents and
+ * sentences that are empty are left out.
  *
  * @example
  * memoryDocuments([[[5, 6], [7]], [[8]]]).sentencesOf(1)  // => [2, 3]
  */
 export function memoryDocuments(documents: readonly (readonly ArrayLike<number>[])[]): SentenceDocuments {
-  const filled = documents.map((sentences) => sentences.filter((s) => s.length > 0)).filter((sentences) => sentences.length > 0);
+  const filled = documents
+    .map((sentences) => sentences.filter((s) => s.length > 0))
+    .filter((sentences) => sentences.length > 0);
   const starts = new Float64Array(filled.length + 1);
   for (const [d, sentences] of filled.entries()) starts[d + 1] = (starts[d] as number) + sentences.length;
   return new SentenceDocuments(memoryDataset(filled.flat()), starts);

@@ -26,9 +26,15 @@ export class DocumentFilter {
   readonly #counts = { duplicates: 0, tooShort: 0, tooLong: 0 };
 
   constructor(options: FilterOptions = {}) {
-    for (const [least, most, what] of [[options.minLength, options.maxLength, "Length"], [options.minTokens, options.maxTokens, "Tokens"]] as const) {
-      for (const value of [least, most]) if (value !== undefined && !(value >= 0)) throw new ConfigError(`filter: expected min${what} and max${what} to be 0 or more, got ${value}.`);
-      if (least !== undefined && most !== undefined && least > most) throw new ConfigError(`filter: expected min${what} to be at most max${what}, got ${least} and ${most}.`);
+    for (const [least, most, what] of [
+      [options.minLength, options.maxLength, "Length"],
+      [options.minTokens, options.maxTokens, "Tokens"],
+    ] as const) {
+      for (const value of [least, most])
+        if (value !== undefined && !(value >= 0))
+          throw new ConfigError(`filter: expected min${what} and max${what} to be 0 or more, got ${value}.`);
+      if (least !== undefined && most !== undefined && least > most)
+        throw new ConfigError(`filter: expected min${what} to be at most max${what}, got ${least} and ${most}.`);
     }
     this.#options = options;
     this.#seen = options.dedup === true ? new HashSet() : undefined;

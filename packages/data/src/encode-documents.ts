@@ -1,6 +1,6 @@
 /**
- * From documents to tokens: what shards and in-memory data sets of text have in common. A document is filtered, goes to the split its
- * content belongs to, and is tokenised sentence by sentence; what the tokenizer did not know is counted.
+ * From documents to tokens: what shards and in-memory data sets of text have in common. A document is filtered, goes to
+ * the split its content belongs to, and is tokenised sentence by sentence; what the tokenizer did not know is counted.
  */
 import { IssueCounter, type TextTokenizer } from "@cloze/tokenizer";
 import type { ShardCounts } from "./shard-index.ts";
@@ -10,7 +10,9 @@ import { contentSplitter, type Splitter } from "./splitter.ts";
 import type { TextDocument, TextReport } from "./text-document.ts";
 import { TokenBuffer, dtypeOf, encoderOf, type DataTokenizer } from "./token-buffer.ts";
 
-/** A tokenised document: all its tokens, and how many of them each sentence has (none has 0). Valid until the next one. */
+/**
+ * A tokenised document: all its tokens, and how many of them each sentence has (none has 0). Valid until the next one.
+ */
 export interface TokenDocument {
   readonly tokens: TokenBuffer;
   readonly sentences: readonly number[];
@@ -39,8 +41,20 @@ export class DocumentEncoder {
   #record: number;
   #unknownTokens = 0;
 
-  /** `splitter` and `firstRecord`: instead of the rule, and the number of the first document where others come before it. */
-  constructor({ tokenizer, split, filter, splitter = contentSplitter(split), firstRecord = 0 }: EncodeDocumentsOptions & { readonly splitter?: Splitter; readonly firstRecord?: number }, sink: DocumentSink) {
+  /**
+   * `splitter` and `firstRecord`: instead of the rule, and the number of the first document where others come before
+   * it.
+   */
+  constructor(
+    {
+      tokenizer,
+      split,
+      filter,
+      splitter = contentSplitter(split),
+      firstRecord = 0,
+    }: EncodeDocumentsOptions & { readonly splitter?: Splitter; readonly firstRecord?: number },
+    sink: DocumentSink,
+  ) {
     this.#filter = new DocumentFilter(filter);
     this.#splitter = splitter;
     this.#record = firstRecord;
@@ -64,7 +78,13 @@ export class DocumentEncoder {
     const record = this.#record++;
     if (sentences.length === 0) return;
     const bytes = this.#utf8Of(sentences);
-    if (!this.#filter.keepsText(sentences.reduce((n, sentence) => n + sentence.length, 0), bytes)) return;
+    if (
+      !this.#filter.keepsText(
+        sentences.reduce((n, sentence) => n + sentence.length, 0),
+        bytes,
+      )
+    )
+      return;
     const split = this.#splitter(bytes, 0, bytes.length, record);
     const tokens = this.#tokens;
     const lengths: number[] = [];
@@ -87,8 +107,18 @@ export class DocumentEncoder {
   counts(reports: readonly TextReport[]): ShardCounts {
     const sum = (key: keyof TextReport): number => reports.reduce((n, report) => n + report[key], 0);
     return {
-      records: sum("records"), residues: sum("characters"), empty: sum("empty"), emptied: this.#emptied, unnamed: 0,
-      text: { sentences: sum("sentences"), invalid: sum("invalid"), bytes: sum("bytes"), unknownTokens: this.#unknownTokens, ...this.#filter.counts },
+      records: sum("records"),
+      residues: sum("characters"),
+      empty: sum("empty"),
+      emptied: this.#emptied,
+      unnamed: 0,
+      text: {
+        sentences: sum("sentences"),
+        invalid: sum("invalid"),
+        bytes: sum("bytes"),
+        unknownTokens: this.#unknownTokens,
+        ...this.#filter.counts,
+      },
       ...this.#issues.issues(),
     };
   }

@@ -1,6 +1,6 @@
 /**
- * From FASTA records to tokens: what shards and in-memory data sets have in common. Each record with residues goes to the split its
- * content belongs to; what the tokenizer could not take as it stood is counted by character.
+ * From FASTA records to tokens: what shards and in-memory data sets have in common. Each record with residues goes to
+ * the split its content belongs to; what the tokenizer could not take as it stood is counted by character.
  */
 import { IssueCounter } from "@cloze/tokenizer";
 import type { FastaBatch, FastaReport } from "./fasta-parser.ts";
@@ -42,7 +42,11 @@ export class RecordRouter {
   counts(reports: readonly FastaReport[]): ShardCounts {
     const sum = (key: "records" | "residues" | "empty" | "unnamed"): number => reports.reduce((n, r) => n + r[key], 0);
     return {
-      records: sum("records"), residues: sum("residues"), empty: sum("empty"), emptied: this.#emptied, unnamed: sum("unnamed"),
+      records: sum("records"),
+      residues: sum("residues"),
+      empty: sum("empty"),
+      emptied: this.#emptied,
+      unnamed: sum("unnamed"),
       ...this.issues.issues(),
     };
   }

@@ -1,8 +1,9 @@
 /**
- * Rows of an endless run by number, from rows made window by window: those of epoch 1 follow those of epoch 0, and none is dropped.
+ * Rows of an endless run by number, from rows made window by window: those of epoch 1 follow those of epoch 0, and none
+ * is dropped.
  *
- * To find row r the rows of the windows before it are counted, once; what is remembered is one number per window, and the rows of
- * the windows used last. Nothing is drawn in sequence.
+ * To find row r the rows of the windows before it are counted, once; what is remembered is one number per window, and
+ * the rows of the windows used last. Nothing is drawn in sequence.
  */
 
 export interface RowSource<R> {
@@ -69,7 +70,8 @@ export class EpochRows<R> {
     for (;;) {
       const rowsBefore = this.#count(epoch);
       const row = number - (this.#firstRow[epoch] as number);
-      while (row >= (rowsBefore.at(-1) as number) && rowsBefore.length <= this.#source.windows) this.#countWindow(epoch);
+      while (row >= (rowsBefore.at(-1) as number) && rowsBefore.length <= this.#source.windows)
+        this.#countWindow(epoch);
       if (row < (rowsBefore.at(-1) as number)) return { epoch, row };
       this.#finish(epoch++);
     }

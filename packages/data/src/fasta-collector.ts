@@ -1,5 +1,6 @@
 /**
- * In-memory data sets from FASTA, one for each split: chunks of text in (from a file, a fetch, a browser's File), tokens out.
+ * In-memory data sets from FASTA, one for each split: chunks of text in (from a file, a fetch, a browser's File),
+ * tokens out.
  *
  * Price: one byte a residue for small vocabularies, eight a record, and header lines where they are kept.
  */
@@ -40,10 +41,15 @@ export function fastaCollector(options: FastaDatasetsOptions, file: () => string
   const { tokenizer, split, names = false, maxRecord } = options;
   const encode = encoderOf(tokenizer);
   const parts = { train: new Part(tokenizer), valid: new Part(tokenizer), test: new Part(tokenizer) };
-  const router = new RecordRouter(contentSplitter(split), (name, batch, record) => parts[name].add(batch, record, names, (start, end, into) => encode(batch.residues, start, end, into, router.issues)));
+  const router = new RecordRouter(contentSplitter(split), (name, batch, record) =>
+    parts[name].add(batch, record, names, (start, end, into) =>
+      encode(batch.residues, start, end, into, router.issues),
+    ),
+  );
   const reports: FastaReport[] = [];
   let parser: FastaParser | undefined;
-  const current = (): FastaParser => (parser ??= new FastaParser({ file: file(), headers: names, ...(maxRecord === undefined ? {} : { maxRecord }) }));
+  const current = (): FastaParser =>
+    (parser ??= new FastaParser({ file: file(), headers: names, ...(maxRecord === undefined ? {} : { maxRecord }) }));
   return {
     push: (chunk) => router.take(current().push(chunk)),
     endFile(): FastaReport {
@@ -73,7 +79,12 @@ class Part {
     this.#largest = tokenizer.vocabulary.length - 1;
   }
 
-  add(batch: FastaBatch, record: number, names: boolean, encode: (start: number, end: number, into: TokenBuffer) => void): number {
+  add(
+    batch: FastaBatch,
+    record: number,
+    names: boolean,
+    encode: (start: number, end: number, into: TokenBuffer) => void,
+  ): number {
     encode(batch.starts[record] as number, batch.ends[record] as number, this.#tokens);
     const added = this.#tokens.at - this.#before;
     if (added === 0) return 0;

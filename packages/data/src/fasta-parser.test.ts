@@ -37,7 +37,7 @@ const NASTY: Readonly<Record<string, string>> = {
   "bare headers": ">\nMK\n>\n>\n",
   "only a header mark": ">",
   "blank lines and spaces": "\n \n>a  \n M K\tT \n\n  \n\nAYI\n \n>b\n\n",
-  "comments": "; first\n>a\nMK\n; between é\nT\n;last\n>b\n;\nAY;I\n",
+  comments: "; first\n>a\nMK\n; between é\nT\n;last\n>b\n;\nAY;I\n",
   "byte-order mark": "\ufeff>a\nMKT\n",
   "mark inside a line": ">a > b\nMK>T\n>>c\nAY\n",
   "lower case, stops, gaps": ">a\nmk*t-A.Y\n>b\nMKT*\n",
@@ -61,7 +61,8 @@ describe("FastaParser", () => {
   it("counts what it meets, however the chunks fall", () => {
     const whole = bytes("; note\n>a\nMKT\n>b\n>\nAYIA\n>\n\n");
     const expected = { records: 4, residues: 7, empty: 2, unnamed: 2, comments: 1, longest: 4, bytes: whole.length };
-    for (let cut = 0; cut <= whole.length; cut++) expect(parse([whole.slice(0, cut), whole.slice(cut)]).report).toEqual(expected);
+    for (let cut = 0; cut <= whole.length; cut++)
+      expect(parse([whole.slice(0, cut), whole.slice(cut)]).report).toEqual(expected);
   });
 
   it("reads nothing from nothing", () => {
@@ -71,13 +72,26 @@ describe("FastaParser", () => {
 
   it("grows for long records and forgets them", () => {
     const long = "ACDEFGHIKL".repeat(300_000);
-    const { records } = parse([bytes(">long\n"), ...Array.from({ length: 30 }, (_, i) => bytes(long.slice(i * 100_000, (i + 1) * 100_000))), bytes("\n>s\nM\n"), bytes(">t\nK\n")]);
-    expect(records.map(([header, sequence]) => [header, sequence.length])).toEqual([["long", 3_000_000], ["s", 1], ["t", 1]]);
+    const { records } = parse([
+      bytes(">long\n"),
+      ...Array.from({ length: 30 }, (_, i) => bytes(long.slice(i * 100_000, (i + 1) * 100_000))),
+      bytes("\n>s\nM\n"),
+      bytes(">t\nK\n"),
+    ]);
+    expect(records.map(([header, sequence]) => [header, sequence.length])).toEqual([
+      ["long", 3_000_000],
+      ["s", 1],
+      ["t", 1],
+    ]);
     expect(records[0]?.[1]).toBe(long);
   });
 
   it.each([
-    ["text before the first record", "\n\nMKT\n>a\nMKT\n", /f\.fasta, line 3: expected a '>' header line before any text, got "MKT"/],
+    [
+      "text before the first record",
+      "\n\nMKT\n>a\nMKT\n",
+      /f\.fasta, line 3: expected a '>' header line before any text, got "MKT"/,
+    ],
     ["a PDF", "%PDF-1.7\n%\u00e2\n", /line 1: .*looks like a PDF/],
     ["FASTQ", "@read1\nACGT\n+\nIIII\n", /looks like FASTQ/],
     ["bytes that are no text", ">a\nMKT\u0000AY", /record 1 \(a\): expected letters, got the byte 0x00 at byte 6/],
@@ -96,7 +110,9 @@ describe("FastaParser", () => {
   });
 
   it("refuses a record above the limit, and names it", () => {
-    expect(() => parse([bytes(">first\nMKT\n>second one\nMKTA\nYIAK\n")], { file: "f", maxRecord: 7 })).toThrow(/f, record 2 \(second one\): expected at most 7 residues/);
+    expect(() => parse([bytes(">first\nMKT\n>second one\nMKTA\nYIAK\n")], { file: "f", maxRecord: 7 })).toThrow(
+      /f, record 2 \(second one\): expected at most 7 residues/,
+    );
     expect(parse([bytes(">a\nMKTAYIA\n")], { maxRecord: 7 }).report.longest).toBe(7);
   });
 

@@ -4,9 +4,10 @@
  *   > header line
  *   residues, on any number of lines
  *
- * Read: LF, CRLF and CR line ends, white space inside sequences (removed), `;` comment lines (skipped and counted), a byte-order mark,
- * records without residues (kept, and counted). Refused with the place: text before the first `>`, bytes that are no text, a record
- * above the limit. Which letters a sequence may hold is the tokenizer's business; here every printable character is one.
+ * Read: LF, CRLF and CR line ends, white space inside sequences (removed), `;` comment lines (skipped and counted), a
+ * byte-order mark, records without residues (kept, and counted). Refused with the place: text before the first `>`,
+ * bytes that are no text, a record above the limit. Which letters a sequence may hold is the tokenizer's business; here
+ * every printable character is one.
  *
  * Price: one pass over the bytes; memory is one chunk's records plus the longest record so far.
  */
@@ -73,9 +74,17 @@ const KIND: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
 
 /** First bytes of what people pass by mistake. */
 const MISTAKEN: readonly (readonly [string, string])[] = [
-  ["%PDF", "a PDF"], ["PK\x03\x04", "a zip archive; unpack it"], ["BZh", "bzip2; decompress it with bunzip2"], ["\x1f\x8b", "gzip inside gzip"],
-  ["\xfd7zXZ", "xz; decompress it with unxz"], ["\x28\xb5\x2f\xfd", "zstd; decompress it with unzstd"], ["@", "FASTQ; convert it to FASTA"],
-  ["LOCUS", "GenBank; convert it to FASTA"], ["ID   ", "UniProt or EMBL text; download the FASTA form"], ["{", "JSON"], ["<", "XML or HTML"],
+  ["%PDF", "a PDF"],
+  ["PK\x03\x04", "a zip archive; unpack it"],
+  ["BZh", "bzip2; decompress it with bunzip2"],
+  ["\x1f\x8b", "gzip inside gzip"],
+  ["\xfd7zXZ", "xz; decompress it with unxz"],
+  ["\x28\xb5\x2f\xfd", "zstd; decompress it with unzstd"],
+  ["@", "FASTQ; convert it to FASTA"],
+  ["LOCUS", "GenBank; convert it to FASTA"],
+  ["ID   ", "UniProt or EMBL text; download the FASTA form"],
+  ["{", "JSON"],
+  ["<", "XML or HTML"],
 ];
 
 export class FastaParser implements FastaBatch {
@@ -91,8 +100,15 @@ export class FastaParser implements FastaBatch {
   #headerAt = 0;
   #headerBytes: Uint8Array = new Uint8Array(1024);
   #headerEnds: Uint32Array = new Uint32Array(64);
-  readonly #report: { -readonly [K in keyof FastaReport]: FastaReport[K] } =
-    { records: 0, residues: 0, empty: 0, unnamed: 0, comments: 0, longest: 0, bytes: 0 };
+  readonly #report: { -readonly [K in keyof FastaReport]: FastaReport[K] } = {
+    records: 0,
+    residues: 0,
+    empty: 0,
+    unnamed: 0,
+    comments: 0,
+    longest: 0,
+    bytes: 0,
+  };
 
   count = 0;
   residues: Uint8Array = new Uint8Array(1 << 16);
@@ -116,7 +132,7 @@ export class FastaParser implements FastaBatch {
 
   header(i: number): string {
     if (!this.#keepHeaders) return "";
-    const start = i === 0 ? 0 : this.#headerEnds[i - 1] as number;
+    const start = i === 0 ? 0 : (this.#headerEnds[i - 1] as number);
     return new TextDecoder().decode(this.#headerBytes.subarray(start, this.#headerEnds[i]));
   }
 
@@ -183,8 +199,13 @@ export class FastaParser implements FastaBatch {
   #notFasta(chunk: Uint8Array, at: number): never {
     const head = String.fromCharCode(...chunk.subarray(at, at + 24));
     const known = MISTAKEN.find(([magic]) => head.startsWith(magic))?.[1];
-    const next = known === undefined ? "Give each sequence a header line that starts with '>'." : `This looks like ${known}.`;
-    throw new FormatError(this.#file, `line ${this.#line}`, `expected a '>' header line before any text, got ${JSON.stringify(head.split(/[\r\n]/)[0])}. ${next}`);
+    const next =
+      known === undefined ? "Give each sequence a header line that starts with '>'." : `This looks like ${known}.`;
+    throw new FormatError(
+      this.#file,
+      `line ${this.#line}`,
+      `expected a '>' header line before any text, got ${JSON.stringify(head.split(/[\r\n]/)[0])}. ${next}`,
+    );
   }
 
   #beginRecord(): void {
@@ -200,7 +221,7 @@ export class FastaParser implements FastaBatch {
   }
 
   #headerStart(): number {
-    return this.#keepHeaders && this.count > 0 ? this.#headerEnds[this.count - 1] as number : 0;
+    return this.#keepHeaders && this.count > 0 ? (this.#headerEnds[this.count - 1] as number) : 0;
   }
 
   #header(chunk: Uint8Array, from: number): number {
@@ -210,10 +231,16 @@ export class FastaParser implements FastaBatch {
       if (byte === LF || byte === CR) break;
     }
     const used = this.#headerAt - this.#headerStart();
-    if (used + end - from > MAX_HEADER) throw new FormatError(this.#file, this.#record(), `expected a header line of at most ${MAX_HEADER} bytes, got more. Is this a FASTA file with line breaks?`);
+    if (used + end - from > MAX_HEADER)
+      throw new FormatError(
+        this.#file,
+        this.#record(),
+        `expected a header line of at most ${MAX_HEADER} bytes, got more. Is this a FASTA file with line breaks?`,
+      );
     const take = this.#keepHeaders ? end - from : Math.min(end - from, NAME_BYTES - used);
     if (take > 0) {
-      if (this.#headerAt + take > this.#headerBytes.length) this.#headerBytes = enlarge(this.#headerBytes, 2 * (this.#headerAt + take));
+      if (this.#headerAt + take > this.#headerBytes.length)
+        this.#headerBytes = enlarge(this.#headerBytes, 2 * (this.#headerAt + take));
       this.#headerBytes.set(chunk.subarray(from, from + take), this.#headerAt);
       this.#headerAt += take;
     }
@@ -266,7 +293,9 @@ export class FastaParser implements FastaBatch {
     return end;
   }
 
-  /** The rare region with a `;`: takes what comes before a comment line and returns its place, or -1 when there is none. */
+  /**
+   * The rare region with a `;`: takes what comes before a comment line and returns its place, or -1 when there is none.
+   */
   #bodyToComment(chunk: Uint8Array, from: number, end: number): number {
     let at = this.#at;
     let flags = 0;
@@ -310,8 +339,8 @@ export class FastaParser implements FastaBatch {
   }
 
   /**
-   * Room for `more` residues. Beyond 4 MiB the buffer grows by 256 MiB at once: pages cost nothing until they are written, while
-   * each outgrown buffer stays resident until the next garbage collection.
+   * Room for `more` residues. Beyond 4 MiB the buffer grows by 256 MiB at once: pages cost nothing until they are
+   * written, while each outgrown buffer stays resident until the next garbage collection.
    */
   #reserve(more: number): void {
     const need = this.#at + more;
@@ -320,19 +349,30 @@ export class FastaParser implements FastaBatch {
   }
 
   #record(): string {
-    const name = new TextDecoder().decode(this.#headerBytes.subarray(this.#headerStart(), this.#headerAt).subarray(0, NAME_BYTES));
+    const name = new TextDecoder().decode(
+      this.#headerBytes.subarray(this.#headerStart(), this.#headerAt).subarray(0, NAME_BYTES),
+    );
     return `record ${this.#report.records + 1}${name === "" ? "" : ` (${name})`}`;
   }
 
   #tooLong(): never {
-    throw new FormatError(this.#file, this.#record(), `expected at most ${this.#maxRecord} residues, got more. Split the record, or raise maxRecord.`);
+    throw new FormatError(
+      this.#file,
+      this.#record(),
+      `expected at most ${this.#maxRecord} residues, got more. Split the record, or raise maxRecord.`,
+    );
   }
 
   #notText(chunk: Uint8Array, from: number): never {
     let at = from;
     while (((KIND[chunk[at] as number] as number) & BINARY) === 0) at++;
     const byte = (chunk[at] as number).toString(16).padStart(2, "0");
-    throw new FormatError(this.#file, this.#record(), `expected letters, got the byte 0x${byte} at byte ${this.#bytes + at} of the text. Sequences are ASCII: is this file FASTA, and is it whole?`);
+    throw new FormatError(
+      this.#file,
+      this.#record(),
+      `expected letters, got the byte 0x${byte} at byte ${this.#bytes + at} of the text. Sequences are ASCII: is ` +
+        "this file FASTA, and is it whole?",
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * A part of a plain FASTA file: the records whose `>` lies in a range of bytes. Ranges that follow one another give each record once,
- * wherever they are cut.
+ * A part of a plain FASTA file: the records whose `>` lies in a range of bytes. Ranges that follow one another give
+ * each record once, wherever they are cut.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { readChunks } from "./read-chunks.ts";
@@ -18,7 +18,10 @@ const LF = 10;
 const CR = 13;
 
 /** Chunks of the records' text. `onRead` is told how many bytes of the range were read. */
-export async function* readRange({ file, from = 0, until = Infinity }: FastaRange, onRead: (bytes: number) => void): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* readRange(
+  { file, from = 0, until = Infinity }: FastaRange,
+  onRead: (bytes: number) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
   if (from === 0 && until === Infinity) {
     yield* readChunks(file, { onRead });
     return;

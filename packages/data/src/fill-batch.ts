@@ -1,4 +1,7 @@
-/** Writes examples into the rows of a TokenBatch: start token, tokens (cropped where too long), end token, one after another. */
+/**
+ * Writes examples into the rows of a TokenBatch: start token, tokens (cropped where too long), end token, one after
+ * another.
+ */
 import type { PackedSequence, TokenBatch } from "@cloze/tokenizer";
 import { framingLength, type Framing } from "./framing.ts";
 import { cropStart } from "./crop.ts";
@@ -19,7 +22,11 @@ export interface FillOptions {
   readonly seed: number;
 }
 
-export async function fillBatch(dataset: Dataset, content: readonly RowContent[], options: FillOptions): Promise<TokenBatch> {
+export async function fillBatch(
+  dataset: Dataset,
+  content: readonly RowContent[],
+  options: FillOptions,
+): Promise<TokenBatch> {
   const { rows, length, special, crop, seed } = options;
   const kept = options.maxSequence - framingLength(special);
   const ids = new Int32Array(rows * length).fill(special.pad);

@@ -1,8 +1,8 @@
 /**
  * One writer to a name in a folder: a lock file that says who holds it, made so that only one process can make it.
  *
- * A lock whose process is gone (on this host) was left by an interruption, and is taken over; of another host that cannot be told, and
- * the message says how to go on.
+ * A lock whose process is gone (on this host) was left by an interruption, and is taken over; of another host that
+ * cannot be told, and the message says how to go on.
  */
 import { ConfigError } from "@cloze/errors";
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
@@ -19,7 +19,10 @@ export function tryLock(path: string): (() => void) | undefined {
   for (let tries = 0; tries < 2; tries++) {
     try {
       const descriptor = openSync(path, "wx");
-      writeSync(descriptor, JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() } satisfies Holder));
+      writeSync(
+        descriptor,
+        JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() } satisfies Holder),
+      );
       closeSync(descriptor);
       return () => rmSync(path, { force: true });
     } catch (error) {
@@ -37,8 +40,12 @@ export function lock(path: string, where: string): () => void {
   const release = tryLock(path);
   if (release !== undefined) return release;
   const holder = holderOf(path);
-  const who = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}, since ${holder.since}`;
-  throw new ConfigError(`${where}: expected to be the only one that writes here, got ${path}, held by ${who}. Wait for it, or choose another name or folder; if that process is gone, remove the file.`);
+  const who =
+    holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}, since ${holder.since}`;
+  throw new ConfigError(
+    `${where}: expected to be the only one that writes here, got ${path}, held by ${who}. Wait for it, or choose ` +
+      "another name or folder; if that process is gone, remove the file.",
+  );
 }
 
 export function codeOf(error: unknown): string | undefined {
@@ -48,8 +55,16 @@ export function codeOf(error: unknown): string | undefined {
 function holderOf(path: string): Holder | undefined {
   try {
     const json: unknown = JSON.parse(readFileSync(path, "utf8"));
-    return typeof json === "object" && json !== null && "pid" in json && typeof json.pid === "number" && "host" in json && typeof json.host === "string" && "since" in json && typeof json.since === "string"
-      ? { pid: json.pid, host: json.host, since: json.since } : undefined;
+    return typeof json === "object" &&
+      json !== null &&
+      "pid" in json &&
+      typeof json.pid === "number" &&
+      "host" in json &&
+      typeof json.host === "string" &&
+      "since" in json &&
+      typeof json.since === "string"
+      ? { pid: json.pid, host: json.host, since: json.since }
+      : undefined;
   } catch {
     return undefined; // gone, or not yet written
   }

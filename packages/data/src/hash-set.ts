@@ -1,7 +1,8 @@
 /**
  * A set of 64-bit hashes, for finding duplicates among millions of documents: open addressing in one typed array.
  *
- * Price: 16 to 32 bytes a document. Two different documents of a corpus of a hundred million share a hash with a probability of 3e-4.
+ * Price: 16 to 32 bytes a document. Two different documents of a corpus of a hundred million share a hash with a
+ * probability of 3e-4.
  */
 import type { ContentHash } from "./content-hash.ts";
 

@@ -1,13 +1,16 @@
 /**
  * A file behind HTTP, read by ranges: one request for its size where that is not known, one for each range.
  *
- * A server that answers a range with the whole file is refused: nothing is downloaded in silence. Requests that fail for reasons that
- * pass (no connection, 429, 5xx) are tried three times.
+ * A server that answers a range with the whole file is refused: nothing is downloaded in silence. Requests that fail
+ * for reasons that pass (no connection, 429, 5xx) are tried three times.
  */
 import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
 import type { RangeReader } from "./parquet-rows.ts";
 
-export type Fetch = (url: string, init?: { readonly method?: string; readonly headers?: Readonly<Record<string, string>> }) => Promise<Response>;
+export type Fetch = (
+  url: string,
+  init?: { readonly method?: string; readonly headers?: Readonly<Record<string, string>> },
+) => Promise<Response>;
 
 export interface HttpFileOptions {
   readonly headers?: Readonly<Record<string, string>>;
@@ -19,7 +22,10 @@ export interface HttpFileOptions {
   readonly onRead?: (bytes: number) => void;
 }
 
-/** Throws ConfigError for what is not there or not allowed, UnsupportedError for a server that cannot be reached or has no ranges. */
+/**
+ * Throws ConfigError for what is not there or not allowed, UnsupportedError for a server that cannot be reached or has
+ * no ranges.
+ */
 export async function httpFile(url: string, options: HttpFileOptions = {}): Promise<RangeReader> {
   const { headers = {}, onRead } = options;
   const ask: Fetch = options.fetch ?? fetch;
@@ -36,7 +42,13 @@ export async function httpFile(url: string, options: HttpFileOptions = {}): Prom
         throw noRanges(url);
       }
       const bytes = await response.arrayBuffer();
-      if (bytes.byteLength !== end - start) throw new FormatError(url, `byte ${start}`, `expected ${end - start} bytes, got ${bytes.byteLength}: the file is shorter than it was said to be. Has it changed?`);
+      if (bytes.byteLength !== end - start)
+        throw new FormatError(
+          url,
+          `byte ${start}`,
+          `expected ${end - start} bytes, got ${bytes.byteLength}: the file is shorter than it was said to be. ` +
+            "Has it changed?",
+        );
       read += bytes.byteLength;
       onRead?.(read);
       return bytes;
@@ -44,7 +56,9 @@ export async function httpFile(url: string, options: HttpFileOptions = {}): Prom
   };
 }
 
-/** The total in the answer to a request for one byte: what a HEAD says may be of a redirect, or of a compressed form. */
+/**
+ * The total in the answer to a request for one byte: what a HEAD says may be of a redirect, or of a compressed form.
+ */
 async function sizeOf(url: string, ask: Fetch, headers: Readonly<Record<string, string>>): Promise<number> {
   const response = await request(ask, url, { headers: { ...headers, range: "bytes=0-0" } });
   const total = /\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1];
@@ -53,13 +67,21 @@ async function sizeOf(url: string, ask: Fetch, headers: Readonly<Record<string, 
   return Number(total);
 }
 
-const noRanges = (url: string): UnsupportedError => new UnsupportedError(`${url}: expected a server that gives parts of a file (HTTP ranges), got one that does not. Download the file and give its path.`);
+const noRanges = (url: string): UnsupportedError =>
+  new UnsupportedError(
+    `${url}: expected a server that gives parts of a file (HTTP ranges), got one that does not. Download the ` +
+      "file and give its path.",
+  );
 
 const TRIES = 3;
 const FIRST_WAIT_MS = 200;
 
 /** The answer to a request, where it is a success. */
-export async function request(ask: Fetch, url: string, init: { readonly headers: Readonly<Record<string, string>> }): Promise<Response> {
+export async function request(
+  ask: Fetch,
+  url: string,
+  init: { readonly headers: Readonly<Record<string, string>> },
+): Promise<Response> {
   for (let tried = 1; ; tried++) {
     let failed: string;
     let cause: unknown;
@@ -68,8 +90,13 @@ export async function request(ask: Fetch, url: string, init: { readonly headers:
       if (response.ok) return response;
       await response.body?.cancel();
       const { status } = response;
-      if (status === 401 || status === 403) throw new ConfigError(`${url}: expected leave to read it, got HTTP ${status}. Is the name right? What is private or gated needs HF_TOKEN.`);
-      if (status === 404 || status === 410) throw new ConfigError(`${url}: expected a file, got HTTP ${status}: nothing there. Check the name.`);
+      if (status === 401 || status === 403)
+        throw new ConfigError(
+          `${url}: expected leave to read it, got HTTP ${status}. Is the name right? What is private or gated ` +
+            "needs HF_TOKEN.",
+        );
+      if (status === 404 || status === 410)
+        throw new ConfigError(`${url}: expected a file, got HTTP ${status}: nothing there. Check the name.`);
       failed = `HTTP ${status}`;
       if (status !== 429 && status < 500) throw new ConfigError(`${url}: expected an answer, got ${failed}.`);
     } catch (error) {
@@ -77,7 +104,11 @@ export async function request(ask: Fetch, url: string, init: { readonly headers:
       cause = error;
       failed = networkReason(error);
     }
-    if (tried === TRIES) throw new UnsupportedError(`${url}: expected an answer, got ${failed}, ${TRIES} times. Try again later, or check the network.`, { cause });
+    if (tried === TRIES)
+      throw new UnsupportedError(
+        `${url}: expected an answer, got ${failed}, ${TRIES} times. Try again later, or check the network.`,
+        { cause },
+      );
     await new Promise((resolve) => setTimeout(resolve, FIRST_WAIT_MS * 4 ** (tried - 1)));
   }
 }

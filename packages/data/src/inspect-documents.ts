@@ -1,4 +1,7 @@
-/** What a source of text holds, as plain data: one pass, memory that does not grow with it unless duplicates are counted. */
+/**
+ * What a source of text holds, as plain data: one pass, memory that does not grow with it unless duplicates are
+ * counted.
+ */
 import { contentHash } from "./content-hash.ts";
 import { HashSet } from "./hash-set.ts";
 import { LengthCounts, type LengthSummary } from "./length-counts.ts";
@@ -23,7 +26,10 @@ export interface InspectDocumentsOptions extends ReadDocumentsOptions {
   readonly dedup?: boolean;
 }
 
-export async function inspectDocuments(source: DataSource, options: InspectDocumentsOptions = {}): Promise<DocumentInspection> {
+export async function inspectDocuments(
+  source: DataSource,
+  options: InspectDocumentsOptions = {},
+): Promise<DocumentInspection> {
   const { dedup = false, ...reading } = options;
   const reader = readDocuments(source, reading);
   const lengths = new LengthCounts();
@@ -47,7 +53,12 @@ export async function inspectDocuments(source: DataSource, options: InspectDocum
     }
   }
   return {
-    kind: "text", path: source.name, format: source.format, report: reader.report, lengths: lengths.summary(), sentenceLengths: sentenceLengths.summary(),
+    kind: "text",
+    path: source.name,
+    format: source.format,
+    report: reader.report,
+    lengths: lengths.summary(),
+    sentenceLengths: sentenceLengths.summary(),
     duplicates: seen === undefined ? undefined : filled - seen.size,
   };
 }

@@ -14,7 +14,9 @@ export interface Contents {
   readonly sequences: number;
   readonly residues: number;
   readonly lengths: LengthSummary;
-  /** Occurrences by character, or by token for shards (by id where the index has no vocabulary), most frequent first. */
+  /**
+   * Occurrences by character, or by token for shards (by id where the index has no vocabulary), most frequent first.
+   */
   readonly histogram: Readonly<Record<string, number>>;
   /** Occurrences of the twenty standard residues, in either case. */
   readonly standardResidues: number;
@@ -24,7 +26,12 @@ export interface Contents {
 
 export type Inspection =
   | { readonly kind: "fasta"; readonly path: string; readonly contents: Contents; readonly report: FastaReport }
-  | { readonly kind: "shards"; readonly path: string; readonly index: ShardIndex; readonly splits: Readonly<Record<string, Contents>> };
+  | {
+      readonly kind: "shards";
+      readonly path: string;
+      readonly index: ShardIndex;
+      readonly splits: Readonly<Record<string, Contents>>;
+    };
 
 export interface InspectOptions {
   readonly onRead?: (bytes: number) => void;
@@ -33,7 +40,12 @@ export interface InspectOptions {
 /** Reads a FASTA file (plain or gzip), or the JSON index of shards and the shards with it; checksums are compared. */
 export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
   if (path.endsWith(".json")) return inspectShards(path);
-  if (path.endsWith(".bin")) throw new FormatError(path, "", "expected a FASTA file or the NAME.json of token shards, got a single shard. Give the index beside it.");
+  if (path.endsWith(".bin"))
+    throw new FormatError(
+      path,
+      "",
+      "expected a FASTA file or the NAME.json of token shards, got a single shard. Give the index beside it.",
+    );
   const lengths = new LengthCounts();
   const counts = new Float64Array(256);
   const fasta = readFasta(path, { headers: false, ...options });
@@ -45,11 +57,17 @@ export async function inspect(path: string, options: InspectOptions = {}): Promi
       if (start === end) continue;
       sequences++;
       lengths.add(end - start);
-      for (let at = start; at < end; at++) counts[residues[at] as number] = (counts[residues[at] as number] as number) + 1;
+      for (let at = start; at < end; at++)
+        counts[residues[at] as number] = (counts[residues[at] as number] as number) + 1;
     }
   }
   const { report } = fasta;
-  return { kind: "fasta", path, report, contents: contentsOf(sequences, lengths, counts, (byte) => String.fromCharCode(byte)) };
+  return {
+    kind: "fasta",
+    path,
+    report,
+    contents: contentsOf(sequences, lengths, counts, (byte) => String.fromCharCode(byte)),
+  };
 }
 
 async function inspectShards(path: string): Promise<Inspection> {
@@ -73,7 +91,12 @@ async function inspectShards(path: string): Promise<Inspection> {
   return { kind: "shards", path, index, splits };
 }
 
-function contentsOf(sequences: number, lengths: LengthCounts, counts: Float64Array, nameOf: (value: number) => string): Contents {
+function contentsOf(
+  sequences: number,
+  lengths: LengthCounts,
+  counts: Float64Array,
+  nameOf: (value: number) => string,
+): Contents {
   const named: (readonly [name: string, count: number])[] = [];
   const standard = new Map<string, number>();
   let residues = 0;
@@ -89,8 +112,14 @@ function contentsOf(sequences: number, lengths: LengthCounts, counts: Float64Arr
     standardResidues += count;
   });
   let unigramEntropy = 0;
-  for (const count of standard.values()) unigramEntropy -= (count / standardResidues) * Math.log(count / standardResidues);
+  for (const count of standard.values())
+    unigramEntropy -= (count / standardResidues) * Math.log(count / standardResidues);
   return {
-    sequences, residues, lengths: lengths.summary(), histogram: Object.fromEntries(named.toSorted((a, b) => b[1] - a[1])), standardResidues, unigramEntropy,
+    sequences,
+    residues,
+    lengths: lengths.summary(),
+    histogram: Object.fromEntries(named.toSorted((a, b) => b[1] - a[1])),
+    standardResidues,
+    unigramEntropy,
   };
 }

@@ -1,11 +1,15 @@
-/** JSONL (one JSON object a line) to rows. Blank lines are passed over; anything else that is no object is an error with its line. */
+/**
+ * JSONL (one JSON object a line) to rows. Blank lines are passed over; anything else that is no object is an error with
+ * its line.
+ */
 import { FormatError } from "@cloze/errors";
 import { LineParser, type LineOptions } from "./text-lines.ts";
 import type { Row } from "./text-document.ts";
 
 /**
  * @example
- * new JsonlParser().push(new TextEncoder().encode('{"text": "One."}\n'))  // => [{ values: { text: "One." }, place: 1 }]
+ * new JsonlParser().push(new TextEncoder().encode('{"text": "One."}\n'))  // => [{ values: { text: "One." }, place: 1
+ * }]
  */
 export class JsonlParser {
   readonly #file: string;
@@ -17,8 +21,12 @@ export class JsonlParser {
     this.#lines = new LineParser({ ...options, file: this.#file });
   }
 
-  get bytes(): number { return this.#lines.bytes; }
-  get invalid(): number { return this.#lines.invalid; }
+  get bytes(): number {
+    return this.#lines.bytes;
+  }
+  get invalid(): number {
+    return this.#lines.invalid;
+  }
 
   push(chunk: Uint8Array): readonly Row[] {
     return this.#rows(this.#lines.push(chunk));
@@ -42,15 +50,31 @@ export class JsonlParser {
     try {
       value = JSON.parse(line);
     } catch (cause) {
-      const next = this.#line === 1 && /^[[{]\s*$/.test(line) ? "One object has to stand on one line: is this JSON and not JSONL?" : "Is the line whole?";
-      throw new FormatError(this.#file, `line ${this.#line}`, `expected a JSON object, got ${shorten(line)} (${reason(cause)}). ${next}`, { cause });
+      const next =
+        this.#line === 1 && /^[[{]\s*$/.test(line)
+          ? "One object has to stand on one line: is this JSON and not JSONL?"
+          : "Is the line whole?";
+      throw new FormatError(
+        this.#file,
+        `line ${this.#line}`,
+        `expected a JSON object, got ${shorten(line)} (${reason(cause)}). ${next}`,
+        { cause },
+      );
     }
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Readonly<Record<string, unknown>>;
-    throw new FormatError(this.#file, `line ${this.#line}`, `expected a JSON object such as {"text": "…"}, got ${shorten(line)}. Write one object a line.`);
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      return value as Readonly<Record<string, unknown>>;
+    throw new FormatError(
+      this.#file,
+      `line ${this.#line}`,
+      `expected a JSON object such as {"text": "…"}, got ${shorten(line)}. Write one object a line.`,
+    );
   }
 }
 
 const shorten = (line: string): string => (line.length <= 40 ? line : `${line.slice(0, 40)}…`);
 
 /** What the engine says, without the part of the line that it quotes: its wording differs from version to version. */
-const reason = (cause: unknown): string => (cause instanceof Error ? cause.message.replace(/, ?"[^]*$| in JSON at[^]*$| "[^]*" is not valid JSON$/, "") : String(cause));
+const reason = (cause: unknown): string =>
+  cause instanceof Error
+    ? cause.message.replace(/, ?"[^]*$| in JSON at[^]*$| "[^]*" is not valid JSON$/, "")
+    : String(cause);

@@ -31,7 +31,9 @@ export class LengthCounts {
   /** All zero when nothing was added. */
   summary(): LengthSummary {
     const all: (readonly [length: number, count: number])[] = [];
-    this.#dense.forEach((count, length) => { if (count > 0) all.push([length, count]); });
+    this.#dense.forEach((count, length) => {
+      if (count > 0) all.push([length, count]);
+    });
     all.push(...[...this.#long].toSorted((a, b) => a[0] - b[0]));
     const atRank = (rank: number): number => {
       let before = 0;
@@ -45,8 +47,15 @@ export class LengthCounts {
       return value + (rank - low) * (atRank(Math.ceil(rank)) - value);
     };
     return {
-      min: quantile(0), p05: quantile(0.05), p25: quantile(0.25), median: quantile(0.5), p75: quantile(0.75), p95: quantile(0.95), p99: quantile(0.99),
-      max: quantile(1), mean: this.#count === 0 ? 0 : this.#sum / this.#count,
+      min: quantile(0),
+      p05: quantile(0.05),
+      p25: quantile(0.25),
+      median: quantile(0.5),
+      p75: quantile(0.75),
+      p95: quantile(0.95),
+      p99: quantile(0.99),
+      max: quantile(1),
+      mean: this.#count === 0 ? 0 : this.#sum / this.#count,
     };
   }
 }

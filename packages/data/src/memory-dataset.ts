@@ -9,7 +9,9 @@ export class MemoryDataset implements Dataset {
   readonly #tokens: Tokens;
   readonly #offsets: Float64Array;
 
-  /** Example i is `tokens[offsets[i], offsets[i + 1])`. Tokens over shared memory reach worker threads without a copy. */
+  /**
+   * Example i is `tokens[offsets[i], offsets[i + 1])`. Tokens over shared memory reach worker threads without a copy.
+   */
   constructor(tokens: Tokens, offsets: Float64Array, names?: readonly string[]) {
     this.size = offsets.length - 1;
     this.handle = { kind: "memory", tokens, offsets };
@@ -53,7 +55,8 @@ export function memoryDataset(examples: readonly ArrayLike<number>[]): MemoryDat
 /** Room for tokens up to `largest`, shared between threads where the platform allows it. */
 export function sharedTokens(largest: number, size: number): Tokens {
   const width = largest < 256 ? 1 : largest < 65_536 ? 2 : 4;
-  const buffer = typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(size * width) : new SharedArrayBuffer(size * width);
+  const buffer =
+    typeof SharedArrayBuffer === "undefined" ? new ArrayBuffer(size * width) : new SharedArrayBuffer(size * width);
   if (width === 1) return new Uint8Array(buffer);
   return width === 2 ? new Uint16Array(buffer) : new Uint32Array(buffer);
 }

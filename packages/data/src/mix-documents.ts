@@ -1,8 +1,8 @@
 /**
  * Several data sets of documents as one, in given proportions: as `mix`, with documents for examples.
  *
- * An epoch lasts until every part has been seen whole; what a part must give beyond that are its documents again, from the first on,
- * with numbers of their own. The proportions hold over an epoch; `pairBatches` draws its order.
+ * An epoch lasts until every part has been seen whole; what a part must give beyond that are its documents again, from
+ * the first on, with numbers of their own. The proportions hold over an epoch; `pairBatches` draws its order.
  */
 import type { Tokens } from "./dataset.ts";
 import type { DocumentDataset } from "./document-dataset.ts";
@@ -10,17 +10,23 @@ import { mixCounts, type MixOptions } from "./mix.ts";
 
 export interface DocumentMixPart {
   readonly dataset: DocumentDataset;
-  /** Share of the mixture, relative to the other parts' weights: of its documents, or with `by: "tokens"` of its tokens. */
+  /**
+   * Share of the mixture, relative to the other parts' weights: of its documents, or with `by: "tokens"` of its tokens.
+   */
   readonly weight: number;
 }
 
 /**
  * @example
- * const mixed = mixDocuments([{ dataset: memoryDocuments([[[5], [6]]]), weight: 0.5 }, { dataset: memoryDocuments([[[7]], [[8]]]), weight: 0.5 }]);
+ * const mixed = mixDocuments([{ dataset: memoryDocuments([[[5], [6]]]), weight: 0.5 }, { dataset:
+ * memoryDocuments([[[7]], [[8]]]), weight: 0.5 }]);
  * [mixed.documents, mixed.size, mixed.sentencesOf(1)]  // => [4, 6, [2, 4]]
  */
 export function mixDocuments(parts: readonly DocumentMixPart[], options: MixOptions = {}): DocumentDataset {
-  const counts = mixCounts(parts.map(({ dataset, weight }) => ({ dataset: documentsOf(dataset), weight })), options.by ?? "examples");
+  const counts = mixCounts(
+    parts.map(({ dataset, weight }) => ({ dataset: documentsOf(dataset), weight })),
+    options.by ?? "examples",
+  );
   const documentBases: number[] = [];
   const sentenceBases: number[] = [];
   let documents = 0;
@@ -46,7 +52,8 @@ export function mixDocuments(parts: readonly DocumentMixPart[], options: MixOpti
     return { j, number, pass: Math.floor(number / (parts[j] as DocumentMixPart).dataset.documents) };
   };
   return {
-    documents, size,
+    documents,
+    size,
     lengthOf(example) {
       const { dataset, inner } = sentence(example);
       return dataset.lengthOf(inner);

@@ -1,11 +1,11 @@
 /**
  * Several data sets as one, in given proportions.
  *
- * An epoch of the mixture lasts until every part has been seen whole: with N examples, part j gives n_j = p_j N of them, at least all it
- * has; what is beyond that repeats. Examples are numbered part by part, and a repeated one has a number of its own, so that masks and
- * crops differ. Training takes them in `orderOf`: every window of about a thousand examples holds the parts in their proportions,
- * exactly but for rounding; inside a window, and in each pass through a part, the order is shuffled. All of it is a function of (seed,
- * epoch, place), so that a run resumes at any number.
+ * An epoch of the mixture lasts until every part has been seen whole: with N examples, part j gives n_j = p_j N of
+ * them, at least all it has; what is beyond that repeats. Examples are numbered part by part, and a repeated one has a
+ * number of its own, so that masks and crops differ. Training takes them in `orderOf`: every window of about a thousand
+ * examples holds the parts in their proportions, exactly but for rounding; inside a window, and in each pass through a
+ * part, the order is shuffled. All of it is a function of (seed, epoch, place), so that a run resumes at any number.
  *
  * Price: a look-up is one step for each part; nothing is stored for an example.
  */
@@ -21,7 +21,10 @@ export interface MixPart {
 }
 
 export interface MixOptions {
-  /** What the weights are shares of: "examples" (default), or "tokens", which takes fewer examples of a part with long ones. */
+  /**
+   * What the weights are shares of: "examples" (default), or "tokens", which takes fewer examples of a part with long
+   * ones.
+   */
   readonly by?: "examples" | "tokens";
 }
 
@@ -36,7 +39,8 @@ const WINDOW = 1024;
 
 /**
  * @example
- * const mixed = mix([{ dataset: memoryDataset([[1], [2], [3]]), weight: 0.75 }, { dataset: memoryDataset([[9]]), weight: 0.25 }]);
+ * const mixed = mix([{ dataset: memoryDataset([[1], [2], [3]]), weight: 0.75 }, { dataset: memoryDataset([[9]]),
+ * weight: 0.25 }]);
  * [mixed.size, mixed.counts]  // => [4, [3, 1]]
  */
 export function mix(parts: readonly MixPart[], options: MixOptions = {}): MixedDataset {
@@ -45,13 +49,22 @@ export function mix(parts: readonly MixPart[], options: MixOptions = {}): MixedD
   const size = counts.reduce((n, count) => n + count, 0);
   const bases: number[] = [];
   counts.reduce((base, count) => (bases.push(base), base + count), 0);
-  const handles = parts.map(({ dataset, weight }) => (dataset.handle === undefined ? undefined : { of: dataset.handle, weight }));
-  const handle: DatasetHandle | undefined = handles.every((each) => each !== undefined) ? { kind: "mix", parts: handles, by } : undefined;
+  const handles = parts.map(({ dataset, weight }) =>
+    dataset.handle === undefined ? undefined : { of: dataset.handle, weight },
+  );
+  const handle: DatasetHandle | undefined = handles.every((each) => each !== undefined)
+    ? { kind: "mix", parts: handles, by }
+    : undefined;
   // The examples that an unfinished last pass repeats are drawn once, so that they are not the beginning of a file.
-  const extras = parts.map(({ dataset }, j) => permutation(new RandomStream(0).split("mix-extra").split(j), dataset.size));
+  const extras = parts.map(({ dataset }, j) =>
+    permutation(new RandomStream(0).split("mix-extra").split(j), dataset.size),
+  );
 
-  const locate = (example: number): { readonly dataset: Dataset; readonly inner: number; readonly pass: number; readonly passes: number } => {
-    if (!Number.isInteger(example) || example < 0 || example >= size) throw new ConfigError(`read: expected an example from 0 to ${size - 1}, got ${example}.`);
+  const locate = (
+    example: number,
+  ): { readonly dataset: Dataset; readonly inner: number; readonly pass: number; readonly passes: number } => {
+    if (!Number.isInteger(example) || example < 0 || example >= size)
+      throw new ConfigError(`read: expected an example from 0 to ${size - 1}, got ${example}.`);
     let j = parts.length - 1;
     while (example < (bases[j] as number)) j--;
     const { dataset } = parts[j] as MixPart;
@@ -59,11 +72,17 @@ export function mix(parts: readonly MixPart[], options: MixOptions = {}): MixedD
     const pass = Math.floor(number / dataset.size);
     const place = number - pass * dataset.size;
     const whole = (pass + 1) * dataset.size <= (counts[j] as number);
-    return { dataset, inner: whole ? place : (extras[j] as Order)(place), pass, passes: Math.ceil((counts[j] as number) / dataset.size) };
+    return {
+      dataset,
+      inner: whole ? place : (extras[j] as Order)(place),
+      pass,
+      passes: Math.ceil((counts[j] as number) / dataset.size),
+    };
   };
 
   return {
-    size, counts,
+    size,
+    counts,
     lengthOf(example) {
       const { dataset, inner } = locate(example);
       return dataset.lengthOf(inner);
@@ -72,17 +91,29 @@ export function mix(parts: readonly MixPart[], options: MixOptions = {}): MixedD
       const { dataset, inner, pass, passes } = locate(example);
       return dataset.read(inner, epoch * passes + pass);
     },
-    orderOf: ({ seed, epoch }) => mixedOrder({ counts, sizes: parts.map(({ dataset }) => dataset.size), bases }, new RandomStream(seed).split("mix").split(epoch)),
+    orderOf: ({ seed, epoch }) =>
+      mixedOrder(
+        { counts, sizes: parts.map(({ dataset }) => dataset.size), bases },
+        new RandomStream(seed).split("mix").split(epoch),
+      ),
     ...(handle === undefined ? {} : { handle }),
   };
 }
 
 /** Examples of each part in an epoch of the mixture: in proportion, and at least all that it has. */
-export function mixCounts(parts: readonly { readonly dataset: Pick<Dataset, "size" | "lengthOf" | "places">; readonly weight: number }[], by: "examples" | "tokens"): readonly number[] {
+export function mixCounts(
+  parts: readonly { readonly dataset: Pick<Dataset, "size" | "lengthOf" | "places">; readonly weight: number }[],
+  by: "examples" | "tokens",
+): readonly number[] {
   if (parts.length === 0) throw new ConfigError("mix: expected at least one part, got none.");
   const rates = parts.map(({ dataset, weight }, j) => {
-    if (!(weight > 0 && weight < Infinity)) throw new ConfigError(`mix: expected the weight of part ${j + 1} to be a number above 0, got ${weight}.`);
-    if (dataset.places !== undefined) throw new ConfigError(`mix: expected examples that every epoch shows in part ${j + 1}, got a data set that is sampled by clusters. Train on it alone, or prepare it without clusters.`);
+    if (!(weight > 0 && weight < Infinity))
+      throw new ConfigError(`mix: expected the weight of part ${j + 1} to be a number above 0, got ${weight}.`);
+    if (dataset.places !== undefined)
+      throw new ConfigError(
+        `mix: expected examples that every epoch shows in part ${j + 1}, got a data set that is sampled by ` +
+          "clusters. Train on it alone, or prepare it without clusters.",
+      );
     if (dataset.size === 0) throw new ConfigError(`mix: expected examples in part ${j + 1}, got none. Leave it out.`);
     if (by === "examples") return weight;
     let tokens = 0;
@@ -91,7 +122,11 @@ export function mixCounts(parts: readonly { readonly dataset: Pick<Dataset, "siz
   });
   const sum = rates.reduce((n, rate) => n + rate, 0);
   const total = parts.reduce((most, { dataset }, j) => Math.max(most, (dataset.size * sum) / (rates[j] as number)), 0);
-  if (!(total < 2 ** 31)) throw new ConfigError(`mix: an epoch that shows every part whole would take ${total.toExponential(1)} examples. Make the weights less uneven, or take fewer examples of the largest part.`);
+  if (!(total < 2 ** 31))
+    throw new ConfigError(
+      `mix: an epoch that shows every part whole would take ${total.toExponential(1)} examples. Make the weights ` +
+        "less uneven, or take fewer examples of the largest part.",
+    );
   return parts.map(({ dataset }, j) => Math.max(dataset.size, Math.round((total * (rates[j] as number)) / sum)));
 }
 
@@ -102,8 +137,9 @@ interface Numbering {
 }
 
 /**
- * Place x of the epoch. The first x places hold round(S_j x / N) examples of the parts up to j, S_j being their sum: so the counts of
- * each part are within one of its share at every border between windows, and a border is found without those before it.
+ * Place x of the epoch. The first x places hold round(S_j x / N) examples of the parts up to j, S_j being their sum: so
+ * the counts of each part are within one of its share at every border between windows, and a border is found without
+ * those before it.
  */
 function mixedOrder({ counts, sizes, bases }: Numbering, stream: RandomStream): Order {
   const size = counts.reduce((n, count) => n + count, 0);
@@ -113,7 +149,9 @@ function mixedOrder({ counts, sizes, bases }: Numbering, stream: RandomStream): 
   const windows = Math.max(1, Math.floor(size / Math.max(WINDOW, Math.ceil((4 * size) / Math.min(...counts)))));
   const borderOf = (window: number): number => Math.floor((window * size) / windows);
   const before = (j: number, x: number): number => (j < 0 ? 0 : Math.round(((sums[j] as number) / size) * x));
-  const passes = counts.map((_, j) => passOrder(stream.split("pass").split(j), sizes[j] as number, counts[j] as number));
+  const passes = counts.map((_, j) =>
+    passOrder(stream.split("pass").split(j), sizes[j] as number, counts[j] as number),
+  );
   let window = -1;
   let from = 0;
   let until = 0;

@@ -1,6 +1,13 @@
 /** Files, token shards and worker threads. What runs anywhere is in `@cloze/data`. */
 export { readFasta, type FastaFile, type FastaRecord, type ReadFastaOptions } from "./read-fasta.ts";
-export { DATA_FORMATS, formatOfName, resolveSources, type DataFormat, type DataSource, type SourceOptions } from "./sources.ts";
+export {
+  DATA_FORMATS,
+  formatOfName,
+  resolveSources,
+  type DataFormat,
+  type DataSource,
+  type SourceOptions,
+} from "./sources.ts";
 export { readDocuments, type DocumentReader, type ReadDocumentsOptions } from "./read-documents.ts";
 export { readRows, type RowCounts, type RowOptions } from "./read-rows.ts";
 export { readChunks, type ReadChunksOptions } from "./read-chunks.ts";

@@ -1,13 +1,15 @@
 /**
- * Entries of `numpy.random.default_rng(seed).permutation(size)`, which is also what `shuffle` and `train_test_split` of Hugging Face
+ * Entries of `numpy.random.default_rng(seed).permutation(size)`, which is also what `shuffle` and `train_test_split` of
+ * Hugging Face
  * `datasets` draw, without an array of that size.
  *
- *   seed -> SeedSequence -> PCG64 (XSL-RR, 128 bits);  for i = size-1 … 1: swap(i, j), j in [0, i]: masked bits, drawn again while above i
+ *   seed -> SeedSequence -> PCG64 (XSL-RR, 128 bits);  for i = size-1 … 1: swap(i, j), j in [0, i]: masked bits, drawn
+ *                                                      again while above i
  *
- * The entries at some places are found by undoing the swaps from the last to the first: the draws are made once to keep the generator's
- * state every 2^20 swaps, and once more block by block. Price: 0.1 to 0.3 us for each of `size`; memory is size / 8 bytes, 4 MiB, and the
- * places. Source: O'Neill 2014, PCG; NumPy's SeedSequence and Generator, NEP 19. Checked against
- * numpy 2.4.6 (tooling/golden/data-splits.py).
+ * The entries at some places are found by undoing the swaps from the last to the first: the draws are made once to keep
+ * the generator's state every 2^20 swaps, and once more block by block. Price: 0.1 to 0.3 us for each of `size`; memory
+ * is size / 8 bytes, 4 MiB, and the places. Source: O'Neill 2014, PCG; NumPy's SeedSequence and Generator, NEP 19.
+ * Checked against numpy 2.4.6 (tooling/golden/data-splits.py).
  */
 import { ConfigError } from "@cloze/errors";
 
@@ -28,7 +30,8 @@ function seedWords(seed: number, count: number): readonly number[] {
   for (let from = 0; from < 4; from++) {
     for (let to = 0; to < 4; to++) {
       if (from === to) continue;
-      const mixed = (Math.imul(0xca01f9dd, pool[to] as number) - Math.imul(0x4973f715, hashed(pool[from] as number))) | 0;
+      const mixed =
+        (Math.imul(0xca01f9dd, pool[to] as number) - Math.imul(0x4973f715, hashed(pool[from] as number))) | 0;
       pool[to] = mixed ^ (mixed >>> 16);
     }
   }
@@ -56,7 +59,16 @@ class Pcg64 {
   readonly #increment: Float64Array = new Float64Array(8);
 
   constructor(seed: number) {
-    const [a, b, c, d, ...sequence] = seedWords(seed, 8) as [number, number, number, number, number, number, number, number];
+    const [a, b, c, d, ...sequence] = seedWords(seed, 8) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     // 64-bit words are the pairs (low, high), the upper one of 128 bits comes first; the increment is 2 sequence + 1.
     const [high0, high1, low0, low1] = sequence;
     const words = [low0, low1, high0, high1];
@@ -113,13 +125,24 @@ class Pcg64 {
     }
   }
 
-  /** state = state * MULTIPLIER + increment: words of 32 bits by pieces of 16, so that every sum is exact in a double. */
+  /**
+   * state = state * MULTIPLIER + increment: words of 32 bits by pieces of 16, so that every sum is exact in a double.
+   */
   #step(): void {
     const a = this.#s0;
     const b = this.#s1;
     const c = this.#s2;
     const d = this.#s3;
-    const [m0, m1, m2, m3, m4, m5, m6, m7] = MULTIPLIER as [number, number, number, number, number, number, number, number];
+    const [m0, m1, m2, m3, m4, m5, m6, m7] = MULTIPLIER as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     const n = this.#increment;
     const p0 = a * m0 + (n[0] as number);
     const c0 = Math.floor(p0 / 65_536);
@@ -151,8 +174,10 @@ class Pcg64 {
  * numpyPermutation(11, 5, [0, 1, 2, 3, 4])  // => Uint32Array [1, 4, 2, 3, 0]
  */
 export function numpyPermutation(seed: number, size: number, places: ArrayLike<number>): Uint32Array {
-  if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) throw new ConfigError(`numpyPermutation: expected a seed from 0 to 2^32 - 1, got ${seed}.`);
-  if (!Number.isInteger(size) || size < 0 || size >= 2 ** 32) throw new ConfigError(`numpyPermutation: expected a size from 0 to 2^32 - 1, got ${size}.`);
+  if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32)
+    throw new ConfigError(`numpyPermutation: expected a seed from 0 to 2^32 - 1, got ${seed}.`);
+  if (!Number.isInteger(size) || size < 0 || size >= 2 ** 32)
+    throw new ConfigError(`numpyPermutation: expected a size from 0 to 2^32 - 1, got ${size}.`);
   const marked = new Uint8Array(Math.ceil(size / 8));
   const followed = new Map<number, number>();
   const put = (place: number, which: number | undefined): void => {
@@ -181,7 +206,11 @@ export function numpyPermutation(seed: number, size: number, places: ArrayLike<n
     for (let k = count - 1; k >= 0; k--) {
       const i = size - 1 - from - k;
       const j = drawn[k] as number;
-      if (i === j || (((marked[i >>> 3] as number) >> (i & 7)) & 1) + (((marked[j >>> 3] as number) >> (j & 7)) & 1) === 0) continue;
+      if (
+        i === j ||
+        (((marked[i >>> 3] as number) >> (i & 7)) & 1) + (((marked[j >>> 3] as number) >> (j & 7)) & 1) === 0
+      )
+        continue;
       const atI = followed.get(i);
       const atJ = followed.get(j);
       put(i, atJ);

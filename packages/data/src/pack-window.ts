@@ -1,8 +1,10 @@
 /**
- * Best-fit decreasing: sequences of one window into rows of one length, longest first, each into the fullest row that still has room.
+ * Best-fit decreasing: sequences of one window into rows of one length, longest first, each into the fullest row that
+ * still has room.
  *
- * Rows with room are kept in stacks by their free tokens; a two-level bit set finds the next non-empty stack. Price: under 100 ns
- * a sequence. On protein lengths rows come out above 99 % full (Johnson 1973: never more than 11/9 of the fewest rows, plus a constant).
+ * Rows with room are kept in stacks by their free tokens; a two-level bit set finds the next non-empty stack. Price:
+ * under 100 ns a sequence. On protein lengths rows come out above 99 % full (Johnson 1973: never more than 11/9 of the
+ * fewest rows, plus a constant).
  */
 
 export interface PackedWindow {
@@ -57,7 +59,8 @@ function longestFirst(lengths: Uint32Array, rowLength: number): Uint32Array {
     const slot = rowLength - (lengths[i] as number) + 1;
     starts[slot] = (starts[slot] as number) + 1;
   }
-  for (let slot = 1; slot < starts.length; slot++) starts[slot] = (starts[slot] as number) + (starts[slot - 1] as number);
+  for (let slot = 1; slot < starts.length; slot++)
+    starts[slot] = (starts[slot] as number) + (starts[slot - 1] as number);
   for (let i = 0; i < lengths.length; i++) {
     const slot = rowLength - (lengths[i] as number);
     const at = starts[slot] as number;

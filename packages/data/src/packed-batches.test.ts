@@ -11,14 +11,18 @@ const special = { start: 0, pad: 1, end: 2 };
 
 /** Example i: `length(i)` tokens, each of which tells its place. */
 function examples(count: number, length: (i: number) => number): number[][] {
-  return Array.from({ length: count }, (_, i) => Array.from({ length: length(i) }, (_, t) => 10 + (7 * i + t) % 200));
+  return Array.from({ length: count }, (_, i) => Array.from({ length: length(i) }, (_, t) => 10 + ((7 * i + t) % 200)));
 }
-const scattered = (i: number): number => 1 + (Math.imul(i + 1, 2654435761) >>> 9) % 60;
+const scattered = (i: number): number => 1 + ((Math.imul(i + 1, 2654435761) >>> 9) % 60);
 const data = memoryDataset(examples(500, scattered));
 const options: PackedOptions = { seed: 5, length: 64, rowsPerBatch: 4, special, window: 100 };
 
 /** Everything a TokenBatch promises, whatever made it. */
-function checkBatch(batch: TokenBatch, source: number[][], crop: (example: number, length: number) => readonly [from: number, kept: number]): void {
+function checkBatch(
+  batch: TokenBatch,
+  source: number[][],
+  crop: (example: number, length: number) => readonly [from: number, kept: number],
+): void {
   const { rows, length, ids, segments, positions, sequences } = batch;
   expect([ids.length, segments.length, positions.length]).toEqual([rows * length, rows * length, rows * length]);
   const covered = new Int32Array(rows * length);
@@ -30,18 +34,32 @@ function checkBatch(batch: TokenBatch, source: number[][], crop: (example: numbe
     expect(start + tokens).toBeLessThanOrEqual(length);
     next.set(row, { end: start + tokens, segment: before.segment + 1 });
     const [from, kept] = crop(example, (source[example] as number[]).length);
-    expect([...ids.subarray(at, at + tokens)]).toEqual([0, ...(source[example] as number[]).slice(from, from + kept), 2]);
+    expect([...ids.subarray(at, at + tokens)]).toEqual([
+      0,
+      ...(source[example] as number[]).slice(from, from + kept),
+      2,
+    ]);
     expect([...segments.subarray(at, at + tokens)]).toEqual(Array.from({ length: tokens }, () => before.segment + 1));
     expect([...positions.subarray(at, at + tokens)]).toEqual(Array.from({ length: tokens }, (_, p) => p));
     covered.fill(1, at, at + tokens);
   }
-  for (let i = 0; i < covered.length; i++) if (covered[i] === 0) expect([ids[i], segments[i], positions[i]]).toEqual([1, 0, 0]);
+  for (let i = 0; i < covered.length; i++)
+    if (covered[i] === 0) expect([ids[i], segments[i], positions[i]]).toEqual([1, 0, 0]);
 }
 
 describe("packWindow", () => {
-  it.each([[1, 8], [50, 64], [400, 64], [300, 1024], [200, 70_000]])("puts %i items of up to the row into rows of %i", (count, rowLength) => {
+  it.each([
+    [1, 8],
+    [50, 64],
+    [400, 64],
+    [300, 1024],
+    [200, 70_000],
+  ])("puts %i items of up to the row into rows of %i", (count, rowLength) => {
     for (let seed = 0; seed < 5; seed++) {
-      const lengths = Uint32Array.from({ length: count }, (_, i) => (Math.imul(i + 1 + 1000 * seed, 2654435761) >>> 4) % (rowLength + 1));
+      const lengths = Uint32Array.from(
+        { length: count },
+        (_, i) => (Math.imul(i + 1 + 1000 * seed, 2654435761) >>> 4) % (rowLength + 1),
+      );
       const { rows, starts, items } = packWindow(lengths, rowLength);
       expect([...items].toSorted((a, b) => a - b)).toEqual([...lengths.keys()]);
       for (let row = 0; row < rows; row++) {
@@ -56,7 +74,10 @@ describe("packWindow", () => {
 
   it("takes the fullest row that fits", () => {
     const { starts, items } = packWindow(Uint32Array.of(6, 5, 4, 3, 2), 10);
-    expect([[...items.subarray(0, starts[1])], [...items.subarray(starts[1])]]).toEqual([[0, 2], [1, 3, 4]]);
+    expect([[...items.subarray(0, starts[1])], [...items.subarray(starts[1])]]).toEqual([
+      [0, 2],
+      [1, 3, 4],
+    ]);
   });
 
   it("stops at a number of sequences", () => {
@@ -100,7 +121,9 @@ describe("packedBatches", () => {
   });
 
   it("does not put long sequences first", async () => {
-    const lengths = await Promise.all(Array.from({ length: batches.firstStepOf(1) }, async (_, step) => (await batches.batchAt(step)).sequences.length));
+    const lengths = await Promise.all(
+      Array.from({ length: batches.firstStepOf(1) }, async (_, step) => (await batches.batchAt(step)).sequences.length),
+    );
     const half = lengths.length >> 1;
     const mean = (part: number[]): number => part.reduce((a, b) => a + b, 0) / part.length;
     expect(Math.abs(mean(lengths.slice(0, half)) / mean(lengths.slice(half)) - 1)).toBeLessThan(0.1);
@@ -119,7 +142,11 @@ describe("packedBatches", () => {
     }
     expect(starts.size).toBeGreaterThan(40);
     expect(Math.max(...starts)).toBeLessThanOrEqual(238);
-    checkBatch(await packedBatches(memoryDataset(few), { ...options, maxSequence: 30, crop: "start" }).batchAt(0), few, () => [0, 28]);
+    checkBatch(
+      await packedBatches(memoryDataset(few), { ...options, maxSequence: 30, crop: "start" }).batchAt(0),
+      few,
+      () => [0, 28],
+    );
   });
 
   it("keeps the data set's order without shuffling, up to the window", async () => {
@@ -130,12 +157,20 @@ describe("packedBatches", () => {
   it("pads instead of packing where one sequence a row is asked for", async () => {
     const one = packedBatches(data, { ...options, sequencesPerRow: 1 });
     expect(one.rowsIn(0)).toBe(500);
-    expect((await one.batchAt(3)).sequences.map(({ row, start }) => [row, start])).toEqual([[0, 0], [1, 0], [2, 0], [3, 0]]);
+    expect((await one.batchAt(3)).sequences.map(({ row, start }) => [row, start])).toEqual([
+      [0, 0],
+      [1, 0],
+      [2, 0],
+      [3, 0],
+    ]);
   });
 
   it("takes data of one example, and framing of none", async () => {
     const single = packedBatches(memoryDataset([[5]]), { seed: 0, length: 4, rowsPerBatch: 2, special: { pad: 9 } });
-    expect(await single.batchAt(7)).toMatchObject({ ids: Int32Array.of(5, 9, 9, 9, 5, 9, 9, 9), segments: Int32Array.of(1, 0, 0, 0, 1, 0, 0, 0) });
+    expect(await single.batchAt(7)).toMatchObject({
+      ids: Int32Array.of(5, 9, 9, 9, 5, 9, 9, 9),
+      segments: Int32Array.of(1, 0, 0, 0, 1, 0, 0, 0),
+    });
     expect(single.epochOf(7)).toBe(14);
   });
 
@@ -150,7 +185,7 @@ describe("packedBatches", () => {
 
 describe("paddedBatches", () => {
   it("holds every example once, in few shapes", async () => {
-    const source = examples(300, (i) => 1 + (i * 37) % 250);
+    const source = examples(300, (i) => 1 + ((i * 37) % 250));
     const padded = paddedBatches(memoryDataset(source), { special, maxSequence: 200, tokensPerBatch: 1024 });
     const seen: number[] = [];
     const shapes = new Set<string>();
@@ -168,7 +203,9 @@ describe("paddedBatches", () => {
 
   it("takes an empty data set, and refuses buckets that are too short", () => {
     expect(paddedBatches(memoryDataset([]), { special, maxSequence: 64 }).count).toBe(0);
-    expect(() => paddedBatches(data, { special, maxSequence: 100, buckets: [32, 64] })).toThrow(/end at maxSequence 100/);
+    expect(() => paddedBatches(data, { special, maxSequence: 100, buckets: [32, 64] })).toThrow(
+      /end at maxSequence 100/,
+    );
     expect(() => paddedBatches(data, { special, maxSequence: 64, buckets: [64, 64] })).toThrow(/to ascend/);
   });
 });

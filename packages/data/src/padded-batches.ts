@@ -1,9 +1,9 @@
 /**
  * Batches of padded rows, one sequence each: for evaluation and embedding.
  *
- * Every example comes once, in the smallest of a few row lengths that holds it, and every batch of one row length has the same number
- * of rows (blank ones fill the last), so that a backend compiles few shapes. Batches go from short rows to long; inside a row length
- * the order of the data set is kept. `sequences` says which example lies where.
+ * Every example comes once, in the smallest of a few row lengths that holds it, and every batch of one row length has
+ * the same number of rows (blank ones fill the last), so that a backend compiles few shapes. Batches go from short rows
+ * to long; inside a row length the order of the data set is kept. `sequences` says which example lies where.
  */
 import { ConfigError } from "@cloze/errors";
 import type { TokenBatch } from "@cloze/tokenizer";
@@ -23,9 +23,16 @@ export function paddedBatches(dataset: Dataset, options: PaddedOptions): PaddedB
   const { special, maxSequence, crop = "start", seed = 0 } = options;
   const frame = framingLength(special);
   const lengths = options.buckets ?? powersUpTo(maxSequence);
-  if (!(Number.isInteger(maxSequence) && maxSequence > frame)) throw new ConfigError(`paddedBatches: expected maxSequence to be an integer above ${frame}, got ${maxSequence}.`);
-  if (lengths.some((length, i) => !Number.isInteger(length) || length <= (lengths[i - 1] ?? 0)) || (lengths.at(-1) ?? 0) < maxSequence) {
-    throw new ConfigError(`paddedBatches: expected buckets to ascend and to end at maxSequence ${maxSequence} or above, got [${lengths.join(", ")}].`);
+  if (!(Number.isInteger(maxSequence) && maxSequence > frame))
+    throw new ConfigError(`paddedBatches: expected maxSequence to be an integer above ${frame}, got ${maxSequence}.`);
+  if (
+    lengths.some((length, i) => !Number.isInteger(length) || length <= (lengths[i - 1] ?? 0)) ||
+    (lengths.at(-1) ?? 0) < maxSequence
+  ) {
+    throw new ConfigError(
+      `paddedBatches: expected buckets to ascend and to end at maxSequence ${maxSequence} or above, got ` +
+        `[${lengths.join(", ")}].`,
+    );
   }
   const buckets = fillBuckets(dataset, lengths, options);
   const count = buckets.reduce((n, b) => n + Math.ceil(b.examples.length / b.rows), 0);
@@ -33,10 +40,16 @@ export function paddedBatches(dataset: Dataset, options: PaddedOptions): PaddedB
   return {
     count,
     async batchAt(step: number): Promise<TokenBatch> {
-      if (!Number.isInteger(step) || step < 0 || step >= count) throw new ConfigError(`batchAt: expected a batch from 0 to ${count - 1}, got ${step}.`);
-      const { length, rows, firstBatch, examples } = buckets.findLast((b) => b.firstBatch <= step && b.examples.length > 0) as Bucket;
+      if (!Number.isInteger(step) || step < 0 || step >= count)
+        throw new ConfigError(`batchAt: expected a batch from 0 to ${count - 1}, got ${step}.`);
+      const { length, rows, firstBatch, examples } = buckets.findLast(
+        (b) => b.firstBatch <= step && b.examples.length > 0,
+      ) as Bucket;
       const from = (step - firstBatch) * rows;
-      const content = Array.from(examples.subarray(from, from + rows), (example) => ({ epoch: 0, examples: [example] }));
+      const content = Array.from(examples.subarray(from, from + rows), (example) => ({
+        epoch: 0,
+        examples: [example],
+      }));
       return fillBatch(dataset, content, { rows, length, special, maxSequence, crop, seed });
     },
     ...(dataset.handle === undefined ? {} : { recipe: { layout: "padded", dataset: dataset.handle, options } }),

@@ -1,10 +1,11 @@
 /**
- * Batches of sentence pairs, `[CLS] A [SEP] B [SEP]`, built on the fly: which pairs there are is a function of (seed, epoch), so that
- * no two epochs have the same, and batch n is the same whenever it is asked for.
+ * Batches of sentence pairs, `[CLS] A [SEP] B [SEP]`, built on the fly: which pairs there are is a function of (seed,
+ * epoch), so that no two epochs have the same, and batch n is the same whenever it is asked for.
  *
- * Documents come in a new order each epoch, window by window; the pairs of a window are packed by best fit and its rows are
- * shuffled. Pairs of a row see only themselves (`segments`), know their two texts (`types`) and whether they belong together (`pair`).
- * Tokens that are too many are dropped from the longer text, each from its beginning or its end by a coin, as in BERT.
+ * Documents come in a new order each epoch, window by window; the pairs of a window are packed by best fit and its rows
+ * are shuffled. Pairs of a row see only themselves (`segments`), know their two texts (`types`) and whether they belong
+ * together (`pair`). Tokens that are too many are dropped from the longer text, each from its beginning or its end by a
+ * coin, as in BERT.
  */
 import { ConfigError } from "@cloze/errors";
 import { RandomStream } from "@cloze/random";
@@ -13,7 +14,16 @@ import type { Batches, PackedBatches, PairOptions } from "./batches.ts";
 import type { DocumentDataset } from "./document-dataset.ts";
 import { EpochRows } from "./epoch-rows.ts";
 import { packWindow } from "./pack-window.ts";
-import { PAIR_FRAME, pairDraws, pairLength, pairsOfDocument, type PairDraws, type PairRule, type PlannedPair, type SentenceRange } from "./pair-document.ts";
+import {
+  PAIR_FRAME,
+  pairDraws,
+  pairLength,
+  pairsOfDocument,
+  type PairDraws,
+  type PairRule,
+  type PlannedPair,
+  type SentenceRange,
+} from "./pair-document.ts";
 import { permutation, shuffledOrder, type Order } from "./shuffle.ts";
 
 /** Of every run, so that figures compare. */
@@ -22,12 +32,13 @@ const ROWS_PER_WINDOW = 256;
 const SMALLEST_WINDOW = 32;
 
 /**
- * Endless training batches of pairs. Throws ConfigError for fewer than two documents, where a random text has none to come from.
+ * Endless training batches of pairs. Throws ConfigError for fewer than two documents, where a random text has none to
+ * come from.
  *
  * @example
  * const documents = memoryDocuments([[[5, 6], [7, 8]], [[9], [10]]]);
- * const batches = pairBatches(documents, { seed: 0, length: 16, rowsPerBatch: 1, special: { pad: 0, start: 2, end: 3 }, second: "random" });
- * (await batches.batchAt(0)).sequences[0]?.pair
+ * const batches = pairBatches(documents, { seed: 0, length: 16, rowsPerBatch: 1, special: { pad: 0, start: 2, end: 3 },
+ * second: "random" }); (await batches.batchAt(0)).sequences[0]?.pair
  */
 export function pairBatches(dataset: DocumentDataset, options: PairOptions): PackedBatches {
   const plan = new PairPlan(dataset, options);
@@ -35,7 +46,11 @@ export function pairBatches(dataset: DocumentDataset, options: PairOptions): Pac
   return {
     batchAt: async (step) => {
       checkStep(step);
-      return fill(dataset, Array.from({ length: rowsPerBatch }, (_, r) => plan.rows.rowAt(step * rowsPerBatch + r)), options);
+      return fill(
+        dataset,
+        Array.from({ length: rowsPerBatch }, (_, r) => plan.rows.rowAt(step * rowsPerBatch + r)),
+        options,
+      );
     },
     epochOf: (step) => {
       checkStep(step);
@@ -48,8 +63,14 @@ export function pairBatches(dataset: DocumentDataset, options: PairOptions): Pac
   };
 }
 
-/** The same pairs for every run, each once: packed rows in the order of the documents, blank ones at the end of the last batch. */
-export function pairEvaluationBatches(dataset: DocumentDataset, options: Pick<PairOptions, "length" | "rowsPerBatch" | "special" | "second">): Batches & { readonly count: number } {
+/**
+ * The same pairs for every run, each once: packed rows in the order of the documents, blank ones at the end of the last
+ * batch.
+ */
+export function pairEvaluationBatches(
+  dataset: DocumentDataset,
+  options: Pick<PairOptions, "length" | "rowsPerBatch" | "special" | "second">,
+): Batches & { readonly count: number } {
   const all: PairOptions = { ...options, seed: EVALUATION_SEED, shortRate: 0, shuffle: false };
   const plan = new PairPlan(dataset, all);
   const { rowsPerBatch } = options;
@@ -58,9 +79,14 @@ export function pairEvaluationBatches(dataset: DocumentDataset, options: Pick<Pa
   return {
     count,
     batchAt: async (step) => {
-      if (!Number.isInteger(step) || step < 0 || step >= count) throw new ConfigError(`batchAt: expected a batch from 0 to ${count - 1}, got ${step}.`);
+      if (!Number.isInteger(step) || step < 0 || step >= count)
+        throw new ConfigError(`batchAt: expected a batch from 0 to ${count - 1}, got ${step}.`);
       const first = step * rowsPerBatch;
-      return fill(dataset, Array.from({ length: Math.min(rowsPerBatch, rows - first) }, (_, r) => plan.rows.rowAt(first + r)), all);
+      return fill(
+        dataset,
+        Array.from({ length: Math.min(rowsPerBatch, rows - first) }, (_, r) => plan.rows.rowAt(first + r)),
+        all,
+      );
     },
   };
 }
@@ -79,28 +105,46 @@ class PairPlan {
     const { documents } = dataset;
     positive("rowsPerBatch", rowsPerBatch);
     positive("length", length);
-    if (special.start === undefined || special.end === undefined) throw new ConfigError("pairBatches: expected a start and an end token, [CLS] A [SEP] B [SEP], got a tokenizer without. Choose another tokenizer.");
+    if (special.start === undefined || special.end === undefined)
+      throw new ConfigError(
+        "pairBatches: expected a start and an end token, [CLS] A [SEP] B [SEP], got a tokenizer without. Choose " +
+          "another tokenizer.",
+      );
     if (!(Number.isInteger(maxSequence) && maxSequence >= PAIR_FRAME + 2 && maxSequence <= length)) {
-      throw new ConfigError(`pairBatches: expected maxSequence to be an integer from ${PAIR_FRAME + 2} (three special tokens and one of each text) to length ${length}, got ${maxSequence}.`);
+      throw new ConfigError(
+        `pairBatches: expected maxSequence to be an integer from ${PAIR_FRAME + 2} (three special tokens and one ` +
+          `of each text) to length ${length}, got ${maxSequence}.`,
+      );
     }
-    if (!(shortRate >= 0 && shortRate <= 1)) throw new ConfigError(`pairBatches: expected shortRate to be a share from 0 to 1, got ${shortRate}.`);
+    if (!(shortRate >= 0 && shortRate <= 1))
+      throw new ConfigError(`pairBatches: expected shortRate to be a share from 0 to 1, got ${shortRate}.`);
     if (documents < (second === "random" ? 2 : 1)) {
-      throw new ConfigError(`pairBatches: expected ${second === "random" ? "at least two documents, for a random text is one of another document" : "a document"}, got ${documents}. Separate documents by blank lines.`);
+      throw new ConfigError(
+        "pairBatches: expected " +
+          `${second === "random" ? "at least two documents, for a random text is one of another document" : "a document"}, ` +
+          `got ${documents}. Separate documents by blank lines.`,
+      );
     }
     let tokens = 0;
     for (let i = 0; i < dataset.size; i++) tokens += dataset.lengthOf(i);
     this.#dataset = dataset;
     this.#options = options;
     this.#rule = { second, shortRate, longest: maxSequence - PAIR_FRAME };
-    this.#window = options.window ?? Math.max(SMALLEST_WINDOW, Math.ceil((ROWS_PER_WINDOW * length * documents) / Math.max(1, tokens)));
+    this.#window =
+      options.window ??
+      Math.max(SMALLEST_WINDOW, Math.ceil((ROWS_PER_WINDOW * length * documents) / Math.max(1, tokens)));
     positive("window", this.#window);
     positive("sequencesPerRow", options.sequencesPerRow ?? length);
-    this.rows = new EpochRows({ windows: Math.ceil(documents / this.#window), rowsOf: (epoch, window) => this.#pack(epoch, window) });
+    this.rows = new EpochRows({
+      windows: Math.ceil(documents / this.#window),
+      rowsOf: (epoch, window) => this.#pack(epoch, window),
+    });
   }
 
   tokensIn(epoch: number): number {
     let tokens = 0;
-    for (let document = 0; document < this.#dataset.documents; document++) for (const pair of this.#pairsOf(epoch, document)) tokens += pairLength(pair);
+    for (let document = 0; document < this.#dataset.documents; document++)
+      for (const pair of this.#pairsOf(epoch, document)) tokens += pairLength(pair);
     return tokens;
   }
 
@@ -111,7 +155,11 @@ class PairPlan {
   #of(epoch: number): { readonly order: Order; readonly draws: PairDraws } {
     if (this.#epoch?.epoch !== epoch) {
       const { seed, shuffle = true } = this.#options;
-      this.#epoch = { epoch, draws: pairDraws(seed, epoch), order: shuffle ? shuffledOrder(this.#dataset.documents, { seed, epoch }) : (place) => place };
+      this.#epoch = {
+        epoch,
+        draws: pairDraws(seed, epoch),
+        order: shuffle ? shuffledOrder(this.#dataset.documents, { seed, epoch }) : (place) => place,
+      };
     }
     return this.#epoch;
   }
@@ -122,17 +170,27 @@ class PairPlan {
     const from = window * this.#window;
     const until = Math.min(from + this.#window, this.#dataset.documents);
     const pairs: PlannedPair[] = [];
-    for (let place = from; place < until; place++) for (const pair of this.#pairsOf(epoch, order(place))) pairs.push(pair);
+    for (let place = from; place < until; place++)
+      for (const pair of this.#pairsOf(epoch, order(place))) pairs.push(pair);
     const packed = packWindow(Uint32Array.from(pairs, pairLength), length, sequencesPerRow);
-    const place = shuffle ? permutation(new RandomStream(seed).split("rows").split(epoch).split(window), packed.rows) : (row: number): number => row;
+    const place = shuffle
+      ? permutation(new RandomStream(seed).split("rows").split(epoch).split(window), packed.rows)
+      : (row: number): number => row;
     return Array.from({ length: packed.rows }, (_, i) => {
       const row = place(i);
-      return Array.from(packed.items.subarray(packed.starts[row], packed.starts[row + 1]), (item) => pairs[item] as PlannedPair);
+      return Array.from(
+        packed.items.subarray(packed.starts[row], packed.starts[row + 1]),
+        (item) => pairs[item] as PlannedPair,
+      );
     });
   }
 }
 
-async function fill(dataset: DocumentDataset, rows: readonly { readonly epoch: number; readonly content: readonly PlannedPair[] }[], options: PairOptions): Promise<TokenBatch> {
+async function fill(
+  dataset: DocumentDataset,
+  rows: readonly { readonly epoch: number; readonly content: readonly PlannedPair[] }[],
+  options: PairOptions,
+): Promise<TokenBatch> {
   const { rowsPerBatch, length, special, seed } = options;
   const size = rowsPerBatch * length;
   const ids = new Int32Array(size).fill(special.pad);
@@ -158,14 +216,25 @@ async function fill(dataset: DocumentDataset, rows: readonly { readonly epoch: n
       }
       segments.fill(i + 1, first, at);
       for (let p = first; p < at; p++) positions[p] = p - first;
-      sequences.push({ example, row, start: first - row * length, length: at - first, ...(b !== undefined && { pair: { second, label } }) });
+      sequences.push({
+        example,
+        row,
+        start: first - row * length,
+        length: at - first,
+        ...(b !== undefined && { pair: { second, label } }),
+      });
     }
   }
   return { rows: rowsPerBatch, length, ids, segments, positions, types, sequences };
 }
 
 /** The tokens of a range but for those dropped: each from the beginning or the end, by a coin. */
-async function textOf(dataset: DocumentDataset, { first, end, kept, dropped }: SentenceRange, epoch: number, ends: RandomStream): Promise<Int32Array> {
+async function textOf(
+  dataset: DocumentDataset,
+  { first, end, kept, dropped }: SentenceRange,
+  epoch: number,
+  ends: RandomStream,
+): Promise<Int32Array> {
   const text = new Int32Array(kept);
   let skip = heads(ends, dropped);
   let at = 0;
@@ -186,15 +255,18 @@ function heads(stream: RandomStream, coins: number): number {
   let count = 0;
   for (let word = 0; word * 32 < coins; word++) {
     const left = coins - word * 32;
-    for (let bits = left < 32 ? stream.bits(word) & (2 ** left - 1) : stream.bits(word); bits !== 0; bits &= bits - 1) count++;
+    for (let bits = left < 32 ? stream.bits(word) & (2 ** left - 1) : stream.bits(word); bits !== 0; bits &= bits - 1)
+      count++;
   }
   return count;
 }
 
 function positive(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1) throw new ConfigError(`pairBatches: expected ${name} to be a positive integer, got ${value}.`);
+  if (!Number.isInteger(value) || value < 1)
+    throw new ConfigError(`pairBatches: expected ${name} to be a positive integer, got ${value}.`);
 }
 
 function checkStep(step: number): void {
-  if (!Number.isSafeInteger(step) || step < 0) throw new ConfigError(`batchAt: expected a step of 0 or more, got ${step}.`);
+  if (!Number.isSafeInteger(step) || step < 0)
+    throw new ConfigError(`batchAt: expected a step of 0 or more, got ${step}.`);
 }

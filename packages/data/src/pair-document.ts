@@ -1,16 +1,22 @@
 /**
- * The sentence pairs of one document in one epoch: which sentences are the first text of each, which the second, from lengths alone.
+ * The sentence pairs of one document in one epoch: which sentences are the first text of each, which the second, from
+ * lengths alone.
  *
- * As BERT's create_pretraining_data: sentences are gathered until they reach the target length, which is the longest there is, or
- * with probability `shortRate` a shorter one for the whole document; a cut drawn between two of them parts A from B.
+ * As BERT's create_pretraining_data: sentences are gathered until they reach the target length, which is the longest
+ * there is, or with probability `shortRate` a shorter one for the whole document; a cut drawn between two of them parts
+ * A from B.
  *
- *   random   in half of the pairs, and where there is one sentence only, B is drawn from another document, from a sentence drawn
- *            there on, until the target length is reached; what had been gathered behind the cut is put back and comes again
- *   swapped  in half of the pairs A and B change places (ALBERT). A gathering of one sentence takes one more; a last one that is left
+ *   random   in half of the pairs, and where there is one sentence only, B is drawn from another document, from a
+ *            sentence drawn
+ *            there on, until the target length is reached; what had been gathered behind the cut is put back and comes
+ *            again
+ *   swapped  in half of the pairs A and B change places (ALBERT). A gathering of one sentence takes one more; a last
+ *            one that is left
  *            over stays a single text, without a pair
  *
- * Every sentence of the document is in exactly one pair as its own text. Draws are addressed by (document) and (first sentence).
- * Sources: Devlin et al. 2018, arXiv:1810.04805, appendix A.2; Lan et al. 2019, arXiv:1909.11942, section 3.1.
+ * Every sentence of the document is in exactly one pair as its own text. Draws are addressed by (document) and (first
+ * sentence). Sources: Devlin et al. 2018, arXiv:1810.04805, appendix A.2; Lan et al. 2019, arXiv:1909.11942, section
+ * 3.1.
  */
 import { ConfigError } from "@cloze/errors";
 import { RandomStream } from "@cloze/random";
@@ -60,21 +66,46 @@ export interface PairDraws {
 export function pairDraws(seed: number, epoch: number): PairDraws {
   const root = new RandomStream(seed).split("pairs").split(epoch);
   const of = (use: string): RandomStream => root.split(use);
-  return { isShort: of("short"), target: of("target"), cut: of("cut"), label: of("label"), document: of("document"), start: of("start") };
+  return {
+    isShort: of("short"),
+    target: of("target"),
+    cut: of("cut"),
+    label: of("label"),
+    document: of("document"),
+    start: of("start"),
+  };
 }
 
 /** In the order of the text. Throws ConfigError if the document or one of the sentences is empty. */
-export function pairsOfDocument(dataset: DocumentDataset, document: number, { second, longest, shortRate }: PairRule, draws: PairDraws): readonly PlannedPair[] {
+export function pairsOfDocument(
+  dataset: DocumentDataset,
+  document: number,
+  { second, longest, shortRate }: PairRule,
+  draws: PairDraws,
+): readonly PlannedPair[] {
   const [first, end] = dataset.sentencesOf(document);
   const pairs: PlannedPair[] = [];
-  if (!(end > first)) throw new ConfigError(`sentence pairs: expected sentences in every document, got none in document ${document}. Leave empty documents out.`);
+  if (!(end > first))
+    throw new ConfigError(
+      `sentence pairs: expected sentences in every document, got none in document ${document}. Leave empty ` +
+        "documents out.",
+    );
   const lengthOf = (sentence: number): number => {
     const length = dataset.lengthOf(sentence);
-    if (!(length > 0)) throw new ConfigError(`sentence pairs: expected tokens in every sentence, got none in sentence ${sentence}. Leave empty sentences out.`);
+    if (!(length > 0))
+      throw new ConfigError(
+        `sentence pairs: expected tokens in every sentence, got none in sentence ${sentence}. Leave empty ` +
+          "sentences out.",
+      );
     return length;
   };
   /** Sentences from `from` until they hold `wanted` tokens, at least one, or the document ends. */
-  const gather = (from: number, until: number, wanted: number, least: number): { readonly end: number; readonly tokens: number } => {
+  const gather = (
+    from: number,
+    until: number,
+    wanted: number,
+    least: number,
+  ): { readonly end: number; readonly tokens: number } => {
     let at = from;
     let tokens = 0;
     while (at < until && (tokens < wanted || at < from + least)) tokens += lengthOf(at++);
@@ -88,7 +119,9 @@ export function pairsOfDocument(dataset: DocumentDataset, document: number, { se
     const a = gather(at, cut, Infinity, 1).tokens;
     const coin = draws.label.uniform(at) < 0.5;
     if (second === "random" && (sentences === 1 || coin)) {
-      const [otherFirst, otherEnd] = dataset.sentencesOf(another(dataset, document, draws.document.below(dataset.documents - 1, at)));
+      const [otherFirst, otherEnd] = dataset.sentencesOf(
+        another(dataset, document, draws.document.below(dataset.documents - 1, at)),
+      );
       const start = otherFirst + draws.start.below(otherEnd - otherFirst, at);
       const other = gather(start, otherEnd, target - a, 1);
       pairs.push(truncated(at, [at, cut, a], [start, other.end, other.tokens], 1, longest));
@@ -114,14 +147,22 @@ function another(dataset: DocumentDataset, document: number, drawn: number): num
   const of = (each: number): number => dataset.originalOf?.(each) ?? each;
   const start = drawn < document ? drawn : drawn + 1;
   for (let i = 0; i < documents; i++) if (of((start + i) % documents) !== of(document)) return (start + i) % documents;
-  throw new ConfigError("sentence pairs: expected at least two documents that differ, for a random text is one of another document, got one alone, repeated. Give more data.");
+  throw new ConfigError(
+    "sentence pairs: expected at least two documents that differ, for a random text is one of another document, " +
+      "got one alone, repeated. Give more data.",
+  );
 }
 
 type Measured = readonly [first: number, end: number, tokens: number];
 
 function truncated(example: number, a: Measured, b: Measured, label: 0 | 1, longest: number): PlannedPair {
   const [keptA, keptB] = longestFirst(a[2], b[2], longest);
-  const range = ([first, end, tokens]: Measured, kept: number): SentenceRange => ({ first, end, kept, dropped: tokens - kept });
+  const range = ([first, end, tokens]: Measured, kept: number): SentenceRange => ({
+    first,
+    end,
+    kept,
+    dropped: tokens - kept,
+  });
   return { example, a: range(a, keptA), b: range(b, keptB), label };
 }
 
@@ -141,4 +182,5 @@ export function longestFirst(a: number, b: number, longest: number): readonly [a
 }
 
 /** Places that a pair takes in a row. */
-export const pairLength = ({ a, b }: PlannedPair): number => (b === undefined ? a.kept + PAIR_FRAME - 1 : a.kept + b.kept + PAIR_FRAME);
+export const pairLength = ({ a, b }: PlannedPair): number =>
+  b === undefined ? a.kept + PAIR_FRAME - 1 : a.kept + b.kept + PAIR_FRAME;

@@ -1,8 +1,10 @@
 /**
- * Parquet to rows, by row group: of a file on a disk or behind HTTP, only the footer and the columns asked for are read.
+ * Parquet to rows, by row group: of a file on a disk or behind HTTP, only the footer and the columns asked for are
+ * read.
  *
- * Memory is the chosen columns of one row group, decoded. All codecs of the format (Snappy, GZIP, Brotli, ZSTD, LZ4). The reader is
- * hyparquet; what it throws on damaged files comes out as a FormatError that names the file and the row group.
+ * Memory is the chosen columns of one row group, decoded. All codecs of the format (Snappy, GZIP, Brotli, ZSTD, LZ4).
+ * The reader is hyparquet; what it throws on damaged files comes out as a FormatError that names the file and the row
+ * group.
  */
 import { ClozeError, FormatError } from "@cloze/errors";
 import type { FileMetaData } from "hyparquet";
@@ -26,7 +28,8 @@ export interface ParquetFile {
 /** Reads the footer. Throws FormatError for what is no Parquet, or cut off. */
 export async function openParquet(reader: RangeReader, file: string): Promise<ParquetFile> {
   const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import("hyparquet");
-  if (reader.byteLength < 12) throw new FormatError(file, "", `expected a Parquet file, got ${reader.byteLength} bytes. Is it whole?`);
+  if (reader.byteLength < 12)
+    throw new FormatError(file, "", `expected a Parquet file, got ${reader.byteLength} bytes. Is it whole?`);
   const metadata = await told(file, "footer", () => parquetMetadataAsync(reader));
   const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
   return {
@@ -34,18 +37,33 @@ export async function openParquet(reader: RangeReader, file: string): Promise<Pa
     rowCount: Number(metadata.num_rows),
     async *rows(wanted) {
       const missing = wanted.find((name) => !columns.includes(name));
-      if (missing !== undefined) throw new FormatError(file, "", `expected a column ${JSON.stringify(missing)}, got ${columns.map((name) => JSON.stringify(name)).join(", ")}.`);
+      if (missing !== undefined)
+        throw new FormatError(
+          file,
+          "",
+          `expected a column ${JSON.stringify(missing)}, got ` +
+            `${columns.map((name) => JSON.stringify(name)).join(", ")}.`,
+        );
       const { compressors } = await import("hyparquet-compressors");
       for (const { group, rowStart, rowEnd } of groupsOf(metadata)) {
-        const values = await told(file, `row group ${group + 1}`, () => parquetReadObjects({ file: reader, metadata, columns: [...wanted], rowStart, rowEnd, compressors }));
-        if (values.length !== rowEnd - rowStart) throw new FormatError(file, `row group ${group + 1}`, `expected ${rowEnd - rowStart} rows, got ${values.length}. Write or download the file again.`);
+        const values = await told(file, `row group ${group + 1}`, () =>
+          parquetReadObjects({ file: reader, metadata, columns: [...wanted], rowStart, rowEnd, compressors }),
+        );
+        if (values.length !== rowEnd - rowStart)
+          throw new FormatError(
+            file,
+            `row group ${group + 1}`,
+            `expected ${rowEnd - rowStart} rows, got ${values.length}. Write or download the file again.`,
+          );
         yield values.map((row, i) => ({ values: row as Readonly<Record<string, unknown>>, place: rowStart + i + 1 }));
       }
     },
   };
 }
 
-function* groupsOf(metadata: FileMetaData): Generator<{ readonly group: number; readonly rowStart: number; readonly rowEnd: number }> {
+function* groupsOf(
+  metadata: FileMetaData,
+): Generator<{ readonly group: number; readonly rowStart: number; readonly rowEnd: number }> {
   let rowStart = 0;
   for (const [group, { num_rows }] of metadata.row_groups.entries()) {
     const rowEnd = rowStart + Number(num_rows);
@@ -59,6 +77,12 @@ async function told<T>(file: string, place: string, read: () => Promise<T>): Pro
     return await read();
   } catch (cause) {
     if (ClozeError.isInstance(cause)) throw cause;
-    throw new FormatError(file, place, `expected Parquet, got bytes that are not (${cause instanceof Error ? cause.message : String(cause)}). Is the file whole? Write or download it again.`, { cause });
+    throw new FormatError(
+      file,
+      place,
+      `expected Parquet, got bytes that are not (${cause instanceof Error ? cause.message : String(cause)}). Is ` +
+        "the file whole? Write or download it again.",
+      { cause },
+    );
   }
 }

@@ -1,6 +1,7 @@
 /**
- * The files of one part: shards as large as they may be, and `….max` beside them, a number for each document that was offered:
- * twice the most tokens it could have had, plus one if it was kept. Where a shard ends depends on that, so that joining can repeat it.
+ * The files of one part: shards as large as they may be, and `….max` beside them, a number for each document that was
+ * offered: twice the most tokens it could have had, plus one if it was kept. Where a shard ends depends on that, so
+ * that joining can repeat it.
  */
 import { FormatError } from "@cloze/errors";
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
@@ -59,7 +60,13 @@ class SplitWriter {
   #at = 0;
 
   constructor({ folder, part, sentences, ...form }: PartWriterOptions, split: SplitName) {
-    this.#shards = new ShardWriter({ out: folder, prefix: prefixOf(part, split), ...form, sentences, tokensPerShard: MAX_SHARD_TOKENS });
+    this.#shards = new ShardWriter({
+      out: folder,
+      prefix: prefixOf(part, split),
+      ...form,
+      sentences,
+      tokensPerShard: MAX_SHARD_TOKENS,
+    });
     this.#offers = openSync(join(folder, `${prefixOf(part, split)}.max`), "w");
   }
 
@@ -107,8 +114,10 @@ export class PartReader {
     const { start, end, dtype } = this.#form;
     const before = start === undefined ? 0 : 1;
     const frame = before + (end === undefined ? 0 : 1);
-    const refused = (): void => { // offered, and nothing was left of them
-      for (let offer = offers.peek(); offer !== undefined && offer % 2 === 0; offer = offers.peek()) into.add(Math.floor((offers.next() as number) / 2), () => undefined);
+    const refused = (): void => {
+      // offered, and nothing was left of them
+      for (let offer = offers.peek(); offer !== undefined && offer % 2 === 0; offer = offers.peek())
+        into.add(Math.floor((offers.next() as number) / 2), () => undefined);
     };
     for (const { file, lengths, documents, sentences } of shards) {
       const tokens = new TokenFile(join(this.#folder, file), dtype);
@@ -118,7 +127,12 @@ export class PartReader {
         refused();
         const offer = offers.next();
         const length = each.next();
-        if (offer === undefined || length === undefined) throw new FormatError(join(this.#folder, file), `document ${document}`, "expected its length, got the end of the file. Remove the folder of parts and prepare it again.");
+        if (offer === undefined || length === undefined)
+          throw new FormatError(
+            join(this.#folder, file),
+            `document ${document}`,
+            "expected its length, got the end of the file. Remove the folder of parts and prepare it again.",
+          );
         const held = tokens.next(length).subarray(before, length - frame + before);
         const counts: number[] = [];
         for (let left = held.length; of !== undefined && left > 0;) {
@@ -209,7 +223,12 @@ class TokenFile {
     const bytes = new Uint8Array(this.#tokens.buffer);
     for (let at = width * this.#until; at < width * count;) {
       const read = readSync(this.#descriptor, bytes, at, bytes.length - at, this.#place);
-      if (read === 0) throw new FormatError(this.#path, `byte ${this.#place}`, "expected more tokens, got the end of the file. Remove the folder of parts and prepare it again.");
+      if (read === 0)
+        throw new FormatError(
+          this.#path,
+          `byte ${this.#place}`,
+          "expected more tokens, got the end of the file. Remove the folder of parts and prepare it again.",
+        );
       at += read;
       this.#place += read;
       this.#until = Math.floor(at / width);

@@ -1,8 +1,9 @@
 /**
- * Batches prepared ahead of the device by worker threads, handed out in order and equal to what `batchAt` gives without them.
+ * Batches prepared ahead of the device by worker threads, handed out in order and equal to what `batchAt` gives without
+ * them.
  *
- * Each worker opens the same data from the batches' recipe and makes every n-th step. At most `ahead` batches are under way or
- * waiting, so memory is bounded. An error in a worker is thrown by the `next()` that its step belongs to.
+ * Each worker opens the same data from the batches' recipe and makes every n-th step. At most `ahead` batches are under
+ * way or waiting, so memory is bounded. An error in a worker is thrown by the `next()` that its step belongs to.
  */
 import { ConfigError } from "@cloze/errors";
 import type { TokenBatch } from "@cloze/tokenizer";
@@ -40,8 +41,10 @@ export interface Prefetcher extends AsyncIterable<TokenBatch> {
 export function prefetch(batches: Batches & { readonly count?: number }, options: PrefetchOptions = {}): Prefetcher {
   const { from = 0, workers = 1, until = batches.count ?? Infinity } = options;
   const ahead = Math.max(options.ahead ?? 4, workers, 1);
-  if (!Number.isSafeInteger(from) || from < 0) throw new ConfigError(`prefetch: expected from to be a step of 0 or more, got ${from}.`);
-  if (!Number.isInteger(workers) || workers < 0) throw new ConfigError(`prefetch: expected a number of workers of 0 or more, got ${workers}.`);
+  if (!Number.isSafeInteger(from) || from < 0)
+    throw new ConfigError(`prefetch: expected from to be a step of 0 or more, got ${from}.`);
+  if (!Number.isInteger(workers) || workers < 0)
+    throw new ConfigError(`prefetch: expected a number of workers of 0 or more, got ${workers}.`);
   const pool = workers === 0 ? inline(batches) : threads(batches, workers);
   const waiting: Promise<TokenBatch>[] = [];
   let asked = from;
@@ -56,7 +59,8 @@ export function prefetch(batches: Batches & { readonly count?: number }, options
   };
   fill();
   const next = async (): Promise<TokenBatch | undefined> => {
-    if (closed) throw new ConfigError("prefetch: next() after close(). Open another queue from the step that is wanted.");
+    if (closed)
+      throw new ConfigError("prefetch: next() after close(). Open another queue from the step that is wanted.");
     const batch = waiting.shift();
     if (batch === undefined) return undefined;
     given++;
@@ -69,7 +73,9 @@ export function prefetch(batches: Batches & { readonly count?: number }, options
     await pool.close();
   };
   return {
-    get step(): number { return given; },
+    get step(): number {
+      return given;
+    },
     next,
     close,
     async *[Symbol.asyncIterator](): AsyncGenerator<TokenBatch, void, undefined> {
@@ -93,12 +99,18 @@ function inline(batches: Batches): Pool {
 
 function threads(batches: Batches, count: number): Pool {
   const { recipe } = batches;
-  if (recipe === undefined) throw new ConfigError("prefetch: expected batches of a data set with a handle, which workers can open; this one has none. Use workers: 0.");
+  if (recipe === undefined)
+    throw new ConfigError(
+      "prefetch: expected batches of a data set with a handle, which workers can open; this one has none. Use " +
+        "workers: 0.",
+    );
   const all = Array.from({ length: count }, () => startWorker(recipe));
   let turn = 0;
   return {
     make: (step) => (all[turn++ % count] as WorkerThread).make(step),
-    close: async () => { await Promise.all(all.map((worker) => worker.close())); },
+    close: async () => {
+      await Promise.all(all.map((worker) => worker.close()));
+    },
   };
 }
 
@@ -127,27 +139,34 @@ function startWorker(recipe: BatchRecipe): WorkerThread {
     else waiting?.resolve(unflatten(message.batch));
   });
   worker.on("error", fail);
-  worker.on("exit", (code) => fail(new Error(`prefetch: a worker thread ended with exit code ${code} before its batches were made.`)));
+  worker.on("exit", (code) =>
+    fail(new Error(`prefetch: a worker thread ended with exit code ${code} before its batches were made.`)),
+  );
   return {
-    make: (step) => new Promise((resolve, reject) => {
-      if (dead !== undefined) return reject(dead);
-      pending.set(step, { resolve, reject });
-      worker.ref(); // a program waits for its batches, and for nothing else
-      worker.postMessage({ step } satisfies ToWorker);
-    }),
-    close: async () => { await worker.terminate(); },
+    make: (step) =>
+      new Promise((resolve, reject) => {
+        if (dead !== undefined) return reject(dead);
+        pending.set(step, { resolve, reject });
+        worker.ref(); // a program waits for its batches, and for nothing else
+        worker.postMessage({ step } satisfies ToWorker);
+      }),
+    close: async () => {
+      await worker.terminate();
+    },
   };
 }
 
 /**
- * The worker beside this file: JavaScript once built. As TypeScript, in the workspace, it goes through tsx, which has to be registered
- * inside the thread (its `--import` form does nothing in workers of Node 20).
+ * The worker beside this file: JavaScript once built. As TypeScript, in the workspace, it goes through tsx, which has
+ * to be registered inside the thread (its `--import` form does nothing in workers of Node 20).
  */
 function openWorker(recipe: BatchRecipe): Worker {
   const here = import.meta.url;
   if (!here.endsWith(".ts")) return new Worker(new URL("./worker.js", here), { workerData: recipe });
   const tsx = new URL("./esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx"))).href;
   const worker = new URL("./worker.ts", here).href;
-  const program = `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(worker)}); });`;
+  const program =
+    `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(worker)}); ` +
+    "});";
   return new Worker(program, { eval: true, workerData: recipe, execArgv: ["--conditions=@cloze/source"] });
 }

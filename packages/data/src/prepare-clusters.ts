@@ -1,4 +1,7 @@
-/** What `prepareShards` adds for a data set that is sampled by clusters: the split of each record by its cluster, and who is in which. */
+/**
+ * What `prepareShards` adds for a data set that is sampled by clusters: the split of each record by its cluster, and
+ * who is in which.
+ */
 import { ConfigError, FormatError } from "@cloze/errors";
 import { createHash } from "node:crypto";
 import { mkdirSync, openSync, rmSync } from "node:fs";
@@ -17,7 +20,10 @@ import { textField } from "./text-document.ts";
 import type { TokenBuffer } from "./token-buffer.ts";
 
 export interface ClusterTable {
-  /** Rows of CSV, TSV, JSONL or Parquet: a cluster, and a member or a list of them, which are first words of header lines. */
+  /**
+   * Rows of CSV, TSV, JSONL or Parquet: a cluster, and a member or a list of them, which are first words of header
+   * lines.
+   */
   readonly source: DataSource;
   /** Columns of the cluster and of the member, by name or number. Default the first two. */
   readonly fields?: readonly [cluster: string, member: string];
@@ -67,16 +73,29 @@ export class ClusterPreparation {
     for await (const rows of readRows(source, header === undefined ? {} : { header })) {
       for (const { values, place } of rows) {
         const names = Object.keys(values);
-        const [cluster, member] = [wantedCluster, wantedMember].map((wanted) => values[textField(source.name, `row ${place}`, names, wanted)]);
-        if (typeof cluster !== "string" || cluster === "") throw new FormatError(source.name, `row ${place}`, `expected the name of a cluster, got ${JSON.stringify(cluster)}. Name the columns: cluster first.`);
+        const [cluster, member] = [wantedCluster, wantedMember].map(
+          (wanted) => values[textField(source.name, `row ${place}`, names, wanted)],
+        );
+        if (typeof cluster !== "string" || cluster === "")
+          throw new FormatError(
+            source.name,
+            `row ${place}`,
+            `expected the name of a cluster, got ${JSON.stringify(cluster)}. Name the columns: cluster first.`,
+          );
         for (const each of Array.isArray(member) ? (member as readonly unknown[]) : [member]) {
-          if (typeof each !== "string") throw new FormatError(source.name, `row ${place}`, `expected the id of a member, got ${JSON.stringify(each)}. Name the columns: cluster first.`);
+          if (typeof each !== "string")
+            throw new FormatError(
+              source.name,
+              `row ${place}`,
+              `expected the id of a member, got ${JSON.stringify(each)}. Name the columns: cluster first.`,
+            );
           map.addRow(cluster, each);
         }
       }
     }
     for (const file of files) {
-      for await (const batch of readFasta(file).batches()) for (let i = 0; i < batch.count; i++) map.addRecord(/^\S*/.exec(batch.header(i))?.[0] ?? "");
+      for await (const batch of readFasta(file).batches())
+        for (let i = 0; i < batch.count; i++) map.addRecord(/^\S*/.exec(batch.header(i))?.[0] ?? "");
     }
     const runs = map.join(source.name, this.report);
     const key = new Uint8Array(this.#cluster.buffer);
@@ -85,7 +104,11 @@ export class ClusterPreparation {
     return (_, __, ___, record) => {
       while (record >= first + run.length / 2) {
         const next = runs.next();
-        if (next.done === true) throw new ConfigError("prepareShards: expected as many records as in the pass before, got more. Do not change the files meanwhile.");
+        if (next.done === true)
+          throw new ConfigError(
+            "prepareShards: expected as many records as in the pass before, got more. Do not change the files " +
+              "meanwhile.",
+          );
         first += run.length / 2;
         run = next.value;
       }
@@ -101,7 +124,13 @@ export class ClusterPreparation {
         const added = writers[split].add(longest, append, sentences);
         const high = this.#cluster[0] as number;
         const low = this.#cluster[1] as number;
-        if (added > 0) (this.#found[split] ??= new BucketFiles(this.#folder, split, BUCKETS)).add(high >>> 24, high, low, this.#documents[split]++);
+        if (added > 0)
+          (this.#found[split] ??= new BucketFiles(this.#folder, split, BUCKETS)).add(
+            high >>> 24,
+            high,
+            low,
+            this.#documents[split]++,
+          );
         return added;
       },
     });
@@ -119,7 +148,9 @@ export class ClusterPreparation {
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
       const records = found?.take(bucket) ?? new Uint32Array();
       const word = (i: number, k: number): number => records[3 * i + k] as number;
-      const order = Uint32Array.from({ length: records.length / 3 }, (_, i) => i).sort((i, j) => word(i, 0) - word(j, 0) || word(i, 1) - word(j, 1) || i - j);
+      const order = Uint32Array.from({ length: records.length / 3 }, (_, i) => i).sort(
+        (i, j) => word(i, 0) - word(j, 0) || word(i, 1) - word(j, 1) || i - j,
+      );
       for (const [place, i] of order.entries()) {
         members.add(word(i, 2));
         total++;

@@ -1,6 +1,6 @@
 /**
- * FASTA files to token shards, in one pass: inflate (libuv's threads), parse, hash, split, encode, write. A split by row number needs
- * the number of records, and takes a pass before.
+ * FASTA files to token shards, in one pass: inflate (libuv's threads), parse, hash, split, encode, write. A split by
+ * row number needs the number of records, and takes a pass before.
  */
 import { ConfigError } from "@cloze/errors";
 import { statSync } from "node:fs";
@@ -28,7 +28,10 @@ export interface PrepareProgress {
 export interface PrepareOptions extends ShardFolderOptions {
   readonly files: readonly string[];
   readonly maxRecord?: number;
-  /** Which sequences belong together: an epoch then shows one of each cluster, drawn anew, and a cluster is in one split. */
+  /**
+   * Which sequences belong together: an epoch then shows one of each cluster, drawn anew, and a cluster is in one
+   * split.
+   */
   readonly clusters?: ClusterTable;
   readonly onProgress?: (progress: PrepareProgress) => void;
 }
@@ -49,14 +52,37 @@ export async function prepareShards(options: PrepareOptions): Promise<PreparedSh
   if (files.length === 0) throw new ConfigError("prepareShards: expected at least one FASTA file, got none.");
   const { clusters } = options;
   const split = options.split ?? DEFAULT_SPLIT;
-  if (clusters !== undefined && isShuffled(split)) throw new ConfigError("prepareShards: expected a split by content with clusters, so that no cluster is parted, got one by row.");
-  const grouping = clusters === undefined || isShuffled(split) ? undefined : new ClusterPreparation({ table: clusters, files, split, out: options.out, name: options.name ?? "tokens" });
+  if (clusters !== undefined && isShuffled(split))
+    throw new ConfigError(
+      "prepareShards: expected a split by content with clusters, so that no cluster is parted, got one by row.",
+    );
+  const grouping =
+    clusters === undefined || isShuffled(split)
+      ? undefined
+      : new ClusterPreparation({ table: clusters, files, split, out: options.out, name: options.name ?? "tokens" });
   const inputs = files.map(describeInput);
   const bytesTotal = inputs.reduce((n, input) => n + input.bytes, 0);
-  const origin = { inputs, ...(clusters === undefined || grouping === undefined ? {} : { clusters: { table: clusterInput(clusters), finish: (part: SplitName) => grouping.finish(part) } }) };
+  const origin = {
+    inputs,
+    ...(clusters === undefined || grouping === undefined
+      ? {}
+      : { clusters: { table: clusterInput(clusters), finish: (part: SplitName) => grouping.finish(part) } }),
+  };
   return makeShards(options, origin, async (writers) => {
-    const splitter = grouping !== undefined ? await grouping.splitter() : await splitterOf(split, async () => Promise.all(files.map(async (name) => ({ name, records: await countFasta(name, maxRecord) }))));
-    const counts = await fillFromFasta({ ranges: files.map((file) => ({ file })), tokenizer, splitter, writers: grouping?.following(writers) ?? writers, maxRecord, ...(onProgress === undefined ? {} : { onProgress: (progress) => onProgress({ ...progress, bytesTotal }) }) });
+    const splitter =
+      grouping !== undefined
+        ? await grouping.splitter()
+        : await splitterOf(split, async () =>
+            Promise.all(files.map(async (name) => ({ name, records: await countFasta(name, maxRecord) }))),
+          );
+    const counts = await fillFromFasta({
+      ranges: files.map((file) => ({ file })),
+      tokenizer,
+      splitter,
+      writers: grouping?.following(writers) ?? writers,
+      maxRecord,
+      ...(onProgress === undefined ? {} : { onProgress: (progress) => onProgress({ ...progress, bytesTotal }) }),
+    });
     return grouping === undefined ? counts : { ...counts, unmapped: grouping.report.unmapped };
   }).finally(() => grouping?.close());
 }
@@ -71,7 +97,14 @@ export interface FillFasta {
 }
 
 /** Reads the ranges in order and writes their records. */
-export async function fillFromFasta({ ranges, tokenizer, splitter, writers, maxRecord, onProgress }: FillFasta): Promise<ShardCounts> {
+export async function fillFromFasta({
+  ranges,
+  tokenizer,
+  splitter,
+  writers,
+  maxRecord,
+  onProgress,
+}: FillFasta): Promise<ShardCounts> {
   const encode = encoderOf(tokenizer);
   const reports: FastaReport[] = [];
   const sum = (key: "records" | "residues"): number => reports.reduce((n, report) => n + report[key], 0);
@@ -85,11 +118,18 @@ export async function fillFromFasta({ ranges, tokenizer, splitter, writers, maxR
     const { file } = range;
     const parser = new FastaParser({ file, headers: false, ...(maxRecord === undefined ? {} : { maxRecord }) });
     let read = 0;
-    for await (const chunk of readRange(range, (bytes) => { read = bytes; })) {
+    for await (const chunk of readRange(range, (bytes) => {
+      read = bytes;
+    })) {
       router.take(parser.push(chunk));
       if (onProgress === undefined) continue;
       const { records, residues } = parser.report;
-      onProgress({ file, bytesRead: before + read, records: sum("records") + records, residues: sum("residues") + residues });
+      onProgress({
+        file,
+        bytesRead: before + read,
+        records: sum("records") + records,
+        residues: sum("residues") + residues,
+      });
     }
     router.take(parser.finish());
     reports.push(parser.report);
@@ -100,6 +140,7 @@ export async function fillFromFasta({ ranges, tokenizer, splitter, writers, maxR
 
 function describeInput(file: string): ShardInput {
   const found = statSync(file, { throwIfNoEntry: false });
-  if (found === undefined) throw new ConfigError(`prepareShards: expected a FASTA file at ${file}, found nothing there. Check the path.`);
+  if (found === undefined)
+    throw new ConfigError(`prepareShards: expected a FASTA file at ${file}, found nothing there. Check the path.`);
   return { file: basename(file), bytes: found.size, modified: found.mtime.toISOString() };
 }

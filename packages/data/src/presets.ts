@@ -1,10 +1,11 @@
 /**
- * Published protein sets: the form they come in, and the rule by which they are split. Nothing is filtered: the published sets are
- * taken whole, and long sequences are cropped in training.
+ * Published protein sets: the form they come in, and the rule by which they are split. Nothing is filtered: the
+ * published sets are taken whole, and long sequences are cropped in training.
  *
  * Sources: SpeedrunningPLMs, data/create_{omgprot50,og90,uniref50}_splits.py, for the three of Parquet; UniProt's
- * `uniref{50,90,100}.fasta.gz`, whose headers begin with the cluster's id (`>UniRef50_…`), split by content with the share that ESM-2's
- * successors hold out (bionemo: 328,360 of 65,672,139 clusters, 0.5 %); BFD as ProtTrans used it (2.1 G sequences, 393 G residues).
+ * `uniref{50,90,100}.fasta.gz`, whose headers begin with the cluster's id (`>UniRef50_…`), split by content with the
+ * share that ESM-2's successors hold out (bionemo: 328,360 of 65,672,139 clusters, 0.5 %); BFD as ProtTrans used it
+ * (2.1 G sequences, 393 G residues).
  */
 import type { DataFormat } from "./sources.ts";
 import type { AnySplitRule } from "./splitter.ts";
@@ -25,13 +26,29 @@ const SEEDS = { shuffle: 11, heldOut: 22, halves: 33 } as const;
 export const PUBLISHED_SPLIT: AnySplitRule = { heldOut: 20_000, seeds: SEEDS };
 const BY_CONTENT: AnySplitRule = { seed: 0, valid: 0.005 };
 
-export type PresetName = "omg_prot50" | "og_prot90" | "uniref50_09012025" | "uniref50" | "uniref90" | "uniref100" | "bfd";
+export type PresetName =
+  "omg_prot50" | "og_prot90" | "uniref50_09012025" | "uniref50" | "uniref90" | "uniref100" | "bfd";
 
 export const PRESETS: { readonly [P in PresetName]: Preset } = {
-  omg_prot50: { about: "207 M proteins of metagenomes", format: "parquet", fields: { id: "id", sequence: "sequence" }, split: PUBLISHED_SPLIT, hub: ["hf://datasets/tattabio/OMG_prot50:default:train"] },
-  og_prot90: { about: "proteins of genomes", format: "parquet", fields: { id: "id", sequence: "sequence" }, split: PUBLISHED_SPLIT, hub: ["hf://datasets/tattabio/OG_prot90:default:train"] },
+  omg_prot50: {
+    about: "207 M proteins of metagenomes",
+    format: "parquet",
+    fields: { id: "id", sequence: "sequence" },
+    split: PUBLISHED_SPLIT,
+    hub: ["hf://datasets/tattabio/OMG_prot50:default:train"],
+  },
+  og_prot90: {
+    about: "proteins of genomes",
+    format: "parquet",
+    fields: { id: "id", sequence: "sequence" },
+    split: PUBLISHED_SPLIT,
+    hub: ["hf://datasets/tattabio/OG_prot90:default:train"],
+  },
   uniref50_09012025: {
-    about: "UniRef50 as Parquet, in three parts", format: "parquet", fields: { id: "id", sequence: "text" }, split: { heldOut: 20_000, seeds: SEEDS, groups: ["train", "validation", "test"] },
+    about: "UniRef50 as Parquet, in three parts",
+    format: "parquet",
+    fields: { id: "id", sequence: "text" },
+    split: { heldOut: 20_000, seeds: SEEDS, groups: ["train", "validation", "test"] },
     hub: ["train", "validation", "test"].map((part) => `hf://datasets/agemagician/uniref50_09012025:default:${part}`),
   },
   uniref50: { about: "UniProt's uniref50.fasta.gz", format: "fasta", split: BY_CONTENT },

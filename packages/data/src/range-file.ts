@@ -9,7 +9,12 @@ export interface RangeFile extends RangeReader {
 
 export async function rangesOfFile(path: string, onRead?: (bytes: number) => void): Promise<RangeFile> {
   const handle = await open(path, "r").catch((cause: unknown) => {
-    throw new FormatError(path, "", `expected a file to read, got ${cause instanceof Error ? cause.message : String(cause)}. Check the path.`, { cause });
+    throw new FormatError(
+      path,
+      "",
+      `expected a file to read, got ${cause instanceof Error ? cause.message : String(cause)}. Check the path.`,
+      { cause },
+    );
   });
   const { size: byteLength } = await handle.stat();
   let total = 0;
@@ -20,7 +25,13 @@ export async function rangesOfFile(path: string, onRead?: (bytes: number) => voi
       const bytes = new Uint8Array(buffer);
       for (let at = 0; at < bytes.length;) {
         const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at);
-        if (bytesRead === 0) throw new FormatError(path, `byte ${start + at}`, `expected ${byteLength} bytes, got the end of the file: it was cut while in use, or its footer is wrong. Write or download it again.`);
+        if (bytesRead === 0)
+          throw new FormatError(
+            path,
+            `byte ${start + at}`,
+            `expected ${byteLength} bytes, got the end of the file: it was cut while in use, or its footer is ` +
+              "wrong. Write or download it again.",
+          );
         at += bytesRead;
       }
       total += bytes.length;

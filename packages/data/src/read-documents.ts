@@ -1,10 +1,21 @@
-/** Documents of any source: plain text, a field of JSONL, a column of CSV, TSV or Parquet, or FASTA (a record is a document). */
+/**
+ * Documents of any source: plain text, a field of JSONL, a column of CSV, TSV or Parquet, or FASTA (a record is a
+ * document).
+ */
 import { ConfigError } from "@cloze/errors";
 import { readChunks } from "./read-chunks.ts";
 import { readFasta } from "./read-fasta.ts";
 import { readRows, type RowCounts, type RowOptions } from "./read-rows.ts";
 import type { DataSource } from "./sources.ts";
-import { countDocument, emptyReport, sentencesOfValue, textField, type MutableReport, type TextDocument, type TextReport } from "./text-document.ts";
+import {
+  countDocument,
+  emptyReport,
+  sentencesOfValue,
+  textField,
+  type MutableReport,
+  type TextDocument,
+  type TextReport,
+} from "./text-document.ts";
 import { TextParser, type DocumentRule } from "./text-parser.ts";
 
 export interface ReadDocumentsOptions extends Omit<RowOptions, "columns"> {
@@ -48,7 +59,13 @@ export function readDocuments(source: DataSource, options: ReadDocumentsOptions 
   async function* documents(): AsyncGenerator<TextDocument, void, undefined> {
     for await (const batch of batches()) yield* batch;
   }
-  return { batches, documents, get report(): TextReport { return current(); } };
+  return {
+    batches,
+    documents,
+    get report(): TextReport {
+      return current();
+    },
+  };
 }
 
 function pathOf({ name, place }: DataSource): string {
@@ -56,7 +73,11 @@ function pathOf({ name, place }: DataSource): string {
   throw new ConfigError(`${name}: expected a file, got a URL. Download it and give its path.`);
 }
 
-async function* ofText(source: DataSource, parser: TextParser, { onRead }: ReadDocumentsOptions): AsyncGenerator<readonly TextDocument[], void, undefined> {
+async function* ofText(
+  source: DataSource,
+  parser: TextParser,
+  { onRead }: ReadDocumentsOptions,
+): AsyncGenerator<readonly TextDocument[], void, undefined> {
   for await (const chunk of readChunks(pathOf(source), onRead === undefined ? {} : { onRead })) {
     const documents = parser.push(chunk);
     if (documents.length > 0) yield documents;
@@ -65,17 +86,24 @@ async function* ofText(source: DataSource, parser: TextParser, { onRead }: ReadD
   if (rest.length > 0) yield rest;
 }
 
-async function* ofRows(source: DataSource, report: MutableReport, options: ReadDocumentsOptions): AsyncGenerator<readonly TextDocument[], void, undefined> {
+async function* ofRows(
+  source: DataSource,
+  report: MutableReport,
+  options: ReadDocumentsOptions,
+): AsyncGenerator<readonly TextDocument[], void, undefined> {
   const { name, format } = source;
   const { field: wanted, ...rowOptions } = options;
   const counts: RowCounts = { bytes: 0, invalid: 0 };
   const place = format === "parquet" ? "row" : "line";
   let field: string | undefined;
-  const columns = (file: { readonly columns: readonly string[] }): readonly string[] => [(field = textField(name, "", file.columns, wanted))];
+  const columns = (file: { readonly columns: readonly string[] }): readonly string[] => [
+    (field = textField(name, "", file.columns, wanted)),
+  ];
   for await (const rows of readRows(source, { ...rowOptions, columns }, counts)) {
     yield rows.map((row) => {
       // The first row decides; objects of JSONL differ in their keys, and one without the field is an error.
-      if (field === undefined || !(field in row.values)) field = textField(name, `${place} ${row.place}`, Object.keys(row.values), field ?? wanted);
+      if (field === undefined || !(field in row.values))
+        field = textField(name, `${place} ${row.place}`, Object.keys(row.values), field ?? wanted);
       const sentences = sentencesOfValue(name, `${place} ${row.place}`, field, row.values[field]);
       countDocument(report, sentences);
       return { sentences, place: row.place };
@@ -87,8 +115,16 @@ async function* ofRows(source: DataSource, report: MutableReport, options: ReadD
   report.invalid = counts.invalid;
 }
 
-async function* ofFasta(source: DataSource, report: MutableReport, { maxRecord, onRead }: ReadDocumentsOptions): AsyncGenerator<readonly TextDocument[], void, undefined> {
-  const fasta = readFasta(pathOf(source), { headers: false, ...(maxRecord === undefined ? {} : { maxRecord }), ...(onRead === undefined ? {} : { onRead }) });
+async function* ofFasta(
+  source: DataSource,
+  report: MutableReport,
+  { maxRecord, onRead }: ReadDocumentsOptions,
+): AsyncGenerator<readonly TextDocument[], void, undefined> {
+  const fasta = readFasta(pathOf(source), {
+    headers: false,
+    ...(maxRecord === undefined ? {} : { maxRecord }),
+    ...(onRead === undefined ? {} : { onRead }),
+  });
   const decoder = new TextDecoder();
   let record = 0;
   for await (const batch of fasta.batches()) {

@@ -1,4 +1,7 @@
-/** FASTA files: batches of records for speed, or record by record. Plain or gzip; see FastaParser for what is read and refused. */
+/**
+ * FASTA files: batches of records for speed, or record by record. Plain or gzip; see FastaParser for what is read and
+ * refused.
+ */
 import { FastaParser, type FastaBatch, type FastaOptions, type FastaReport } from "./fasta-parser.ts";
 import { readChunks, type ReadChunksOptions } from "./read-chunks.ts";
 
@@ -23,7 +26,8 @@ export type ReadFastaOptions = Omit<FastaOptions, "file"> & ReadChunksOptions;
  * A FASTA file, read anew by each loop.
  *
  * @example
- * for await (const { header, sequence } of readFasta("proteins.fasta.gz").records()) console.log(header, sequence.length);
+ * for await (const { header, sequence } of readFasta("proteins.fasta.gz").records()) console.log(header,
+ * sequence.length);
  */
 export function readFasta(file: string, options: ReadFastaOptions = {}): FastaFile {
   let parser = new FastaParser({ ...options, file });
@@ -41,5 +45,11 @@ export function readFasta(file: string, options: ReadFastaOptions = {}): FastaFi
       for (let i = 0; i < batch.count; i++) yield { header: batch.header(i), sequence: batch.sequence(i).slice() };
     }
   }
-  return { batches, records, get report(): FastaReport { return parser.report; } };
+  return {
+    batches,
+    records,
+    get report(): FastaReport {
+      return parser.report;
+    },
+  };
 }

@@ -35,7 +35,11 @@ export interface RowCounts {
  * const [source] = await resolveSources(["reviews.csv"]);
  * for await (const rows of readRows(source)) for (const { values } of rows) console.log(values["label"]);
  */
-export async function* readRows(source: DataSource, options: RowOptions = {}, counts: RowCounts = { bytes: 0, invalid: 0 }): AsyncGenerator<readonly Row[], void, undefined> {
+export async function* readRows(
+  source: DataSource,
+  options: RowOptions = {},
+  counts: RowCounts = { bytes: 0, invalid: 0 },
+): AsyncGenerator<readonly Row[], void, undefined> {
   const { name, format, place } = source;
   const { header, quotes, columns, maxRecord, onRead } = options;
   const limit = maxRecord === undefined ? {} : { maxRecord, maxLine: maxRecord };
@@ -44,19 +48,34 @@ export async function* readRows(source: DataSource, options: RowOptions = {}, co
       counts.bytes = bytes;
       onRead?.(bytes);
     };
-    const ranges = "path" in place ? await rangesOfFile(place.path, read) : { ...(await httpFile(place.url, { ...place, bytes: source.bytes, onRead: read })), close: async () => undefined };
+    const ranges =
+      "path" in place
+        ? await rangesOfFile(place.path, read)
+        : {
+            ...(await httpFile(place.url, { ...place, bytes: source.bytes, onRead: read })),
+            close: async () => undefined,
+          };
     try {
       const file = await openParquet(ranges, name);
-      yield* file.rows(typeof columns === "function" ? columns(file) : columns ?? file.columns);
+      yield* file.rows(typeof columns === "function" ? columns(file) : (columns ?? file.columns));
     } finally {
       await ranges.close();
     }
     return;
   }
-  if (format === "text" || format === "fasta") throw new ConfigError(`${name}: expected rows (jsonl, csv, tsv, parquet), got ${format}.`);
+  if (format === "text" || format === "fasta")
+    throw new ConfigError(`${name}: expected rows (jsonl, csv, tsv, parquet), got ${format}.`);
   if (!("path" in place)) throw new ConfigError(`${name}: expected a file, got a URL. Download it and give its path.`);
-  const parser = format === "jsonl" ? new JsonlParser({ file: name, ...limit })
-    : new CsvParser({ file: name, delimiter: format === "tsv" ? "\t" : ",", ...(header === undefined ? {} : { header }), ...(quotes === undefined ? {} : { quotes }), ...limit });
+  const parser =
+    format === "jsonl"
+      ? new JsonlParser({ file: name, ...limit })
+      : new CsvParser({
+          file: name,
+          delimiter: format === "tsv" ? "\t" : ",",
+          ...(header === undefined ? {} : { header }),
+          ...(quotes === undefined ? {} : { quotes }),
+          ...limit,
+        });
   for await (const chunk of readChunks(place.path, onRead === undefined ? {} : { onRead })) {
     const rows = parser.push(chunk);
     counts.bytes = parser.bytes;

@@ -15,11 +15,34 @@ export async function readShardIndex(path: string): Promise<ReadShardIndex> {
   try {
     json = JSON.parse(await readFile(path, "utf8"));
   } catch (cause) {
-    throw new FormatError(path, "", `expected a JSON index of token shards, got ${cause instanceof Error ? cause.message : String(cause)}. Is the path right, and did the preparation end?`, { cause });
+    throw new FormatError(
+      path,
+      "",
+      `expected a JSON index of token shards, got ${cause instanceof Error ? cause.message : String(cause)}. Is ` +
+        "the path right, and did the preparation end?",
+      { cause },
+    );
   }
-  if (!isObject(json) || json["format"] !== "cloze-token-shards") throw new FormatError(path, "format", `expected "cloze-token-shards", got ${JSON.stringify(isObject(json) ? json["format"] : json)}. Give the NAME.json that preparing shards has written.`);
-  if (json["version"] !== 1) throw new FormatError(path, "version", `expected 1, got ${JSON.stringify(json["version"])}. Prepare the shards again with this version of cloze.`);
-  if (!isIndex(json)) throw new FormatError(path, "", "expected tokenizer, dtype, special, splitRule, inputs, counts, and splits with their shards, got an index without some of them. Prepare the shards again.");
+  if (!isObject(json) || json["format"] !== "cloze-token-shards")
+    throw new FormatError(
+      path,
+      "format",
+      `expected "cloze-token-shards", got ${JSON.stringify(isObject(json) ? json["format"] : json)}. Give the ` +
+        "NAME.json that preparing shards has written.",
+    );
+  if (json["version"] !== 1)
+    throw new FormatError(
+      path,
+      "version",
+      `expected 1, got ${JSON.stringify(json["version"])}. Prepare the shards again with this version of cloze.`,
+    );
+  if (!isIndex(json))
+    throw new FormatError(
+      path,
+      "",
+      "expected tokenizer, dtype, special, splitRule, inputs, counts, and splits with their shards, got an index " +
+        "without some of them. Prepare the shards again.",
+    );
   return { index: json, folder: dirname(path) };
 }
 
@@ -31,17 +54,44 @@ function isObject(value: unknown): value is Json {
 
 function isIndex(json: Json): json is Json & ShardIndex {
   const { tokenizer, dtype, special, splits, counts, splitRule, inputs } = json;
-  return isObject(tokenizer) && typeof tokenizer["hash"] === "string" && typeof tokenizer["name"] === "string"
-    && ["uint8", "uint16", "uint32"].includes(String(dtype)) && isObject(special) && isObject(counts) && isObject(splitRule) && Array.isArray(inputs)
-    && isObject(splits) && Object.values(splits).every((split) => isObject(split) && Array.isArray(split["shards"]) && split["shards"].every(isEntry));
+  return (
+    isObject(tokenizer) &&
+    typeof tokenizer["hash"] === "string" &&
+    typeof tokenizer["name"] === "string" &&
+    ["uint8", "uint16", "uint32"].includes(String(dtype)) &&
+    isObject(special) &&
+    isObject(counts) &&
+    isObject(splitRule) &&
+    Array.isArray(inputs) &&
+    isObject(splits) &&
+    Object.values(splits).every(
+      (split) => isObject(split) && Array.isArray(split["shards"]) && split["shards"].every(isEntry),
+    )
+  );
 }
 
 function isEntry(entry: unknown): boolean {
   if (!isObject(entry)) return false;
   const { file, documents, tokens, sha256, lengths, sentences } = entry;
-  if (sentences !== undefined && !(isObject(sentences) && isFileName(sentences["file"]) && typeof sentences["sha256"] === "string" && isCount(sentences["count"]))) return false;
-  return isFileName(file) && isCount(documents) && isCount(tokens) && typeof sha256 === "string"
-    && isObject(lengths) && isFileName(lengths["file"]) && typeof lengths["sha256"] === "string";
+  if (
+    sentences !== undefined &&
+    !(
+      isObject(sentences) &&
+      isFileName(sentences["file"]) &&
+      typeof sentences["sha256"] === "string" &&
+      isCount(sentences["count"])
+    )
+  )
+    return false;
+  return (
+    isFileName(file) &&
+    isCount(documents) &&
+    isCount(tokens) &&
+    typeof sha256 === "string" &&
+    isObject(lengths) &&
+    isFileName(lengths["file"]) &&
+    typeof lengths["sha256"] === "string"
+  );
 }
 
 function isCount(value: unknown): boolean {

@@ -1,9 +1,10 @@
 /**
  * Which examples lie in which row, for every row of an endless run, from lengths alone.
  *
- * Epoch e takes the examples in a shuffled order, window by window; each window is packed by best fit and its rows are shuffled, so
- * that long sequences do not come first. Rows are numbered through (`epoch-rows.ts`), and each epoch holds every example exactly once.
- * Finding a row packs the lengths of the windows before it, 150 to 270 ns an example, measured on a million, once. Nothing is read.
+ * Epoch e takes the examples in a shuffled order, window by window; each window is packed by best fit and its rows are
+ * shuffled, so that long sequences do not come first. Rows are numbered through (`epoch-rows.ts`), and each epoch holds
+ * every example exactly once. Finding a row packs the lengths of the windows before it, 150 to 270 ns an example,
+ * measured on a million, once. Nothing is read.
  */
 import { RandomStream } from "@cloze/random";
 import { EpochRows } from "./epoch-rows.ts";
@@ -23,7 +24,8 @@ export interface RowPlanOptions {
 }
 
 /** Examples in an epoch; without shuffling, all of them. */
-const placesOf = (lengths: Uint32Array, { shuffle, places }: RowPlanOptions): number => (shuffle ? places ?? lengths.length : lengths.length);
+const placesOf = (lengths: Uint32Array, { shuffle, places }: RowPlanOptions): number =>
+  shuffle ? (places ?? lengths.length) : lengths.length;
 
 export interface PlannedRow {
   readonly epoch: number;
@@ -45,7 +47,10 @@ export class RowPlan {
   constructor(lengths: Uint32Array, options: RowPlanOptions) {
     this.#lengths = lengths;
     this.#options = options;
-    this.#rows = new EpochRows({ windows: Math.ceil(placesOf(lengths, options) / options.window), rowsOf: (epoch, window) => this.#pack(epoch, window) });
+    this.#rows = new EpochRows({
+      windows: Math.ceil(placesOf(lengths, options) / options.window),
+      rowsOf: (epoch, window) => this.#pack(epoch, window),
+    });
   }
 
   rowsIn(epoch: number): number {
@@ -90,7 +95,9 @@ export class RowPlan {
       lengths[i] = this.#lengths[example] as number;
     }
     const packed = packWindow(lengths, rowLength, sequencesPerRow);
-    const place = shuffle ? permutation(new RandomStream(seed).split("rows").split(epoch).split(window), packed.rows) : (row: number): number => row;
+    const place = shuffle
+      ? permutation(new RandomStream(seed).split("rows").split(epoch).split(window), packed.rows)
+      : (row: number): number => row;
     const held = packed.items.map((item) => examples[item] as number);
     return Array.from({ length: packed.rows }, (_, i) => {
       const row = place(i);

@@ -1,6 +1,6 @@
 /**
- * Shards of text as documents made of sentences: what sentence pairs are drawn from. `openShards` gives the same files as whole
- * documents.
+ * Shards of text as documents made of sentences: what sentence pairs are drawn from. `openShards` gives the same files
+ * as whole documents.
  *
  * In memory: eight bytes a sentence and eight a document; tokens are read from the files when asked for.
  */
@@ -24,7 +24,12 @@ export async function openSentenceShards(path: string, options: OpenShardsOption
   let sentence = 0;
   let document = 0;
   for (const entry of shards) {
-    if (entry.sentences === undefined) throw new ConfigError(`${path}: expected shards of text, which know their sentences, got shards of ${documents.index.reading === undefined ? "FASTA" : "another version"}. Prepare them from text, JSONL, CSV or Parquet.`);
+    if (entry.sentences === undefined)
+      throw new ConfigError(
+        `${path}: expected shards of text, which know their sentences, got shards of ` +
+          `${documents.index.reading === undefined ? "FASTA" : "another version"}. Prepare them from text, JSONL, ` +
+          "CSV or Parquet.",
+      );
     const lengths = await readSentenceLengths(join(dirname(path), entry.sentences.file), entry);
     let at = 0;
     for (const last = document + entry.documents; document < last; document++) {
@@ -34,20 +39,43 @@ export async function openSentenceShards(path: string, options: OpenShardsOption
         ends[sentence + 1] = (ends[sentence] as number) + (lengths[at++] as number);
         sentence++;
       }
-      if (ends[sentence] !== end) throw new FormatError(join(dirname(path), entry.sentences.file), `document ${document}`, `expected sentences with ${documents.lengthOf(document)} tokens in all, got others. Prepare the shards again.`);
+      if (ends[sentence] !== end)
+        throw new FormatError(
+          join(dirname(path), entry.sentences.file),
+          `document ${document}`,
+          `expected sentences with ${documents.lengthOf(document)} tokens in all, got others. Prepare the shards ` +
+            "again.",
+        );
       starts[document + 1] = sentence;
     }
-    if (at !== lengths.length) throw new FormatError(join(dirname(path), entry.sentences.file), "", `expected ${at} sentences for ${entry.documents} documents, got ${lengths.length}. Prepare the shards again.`);
+    if (at !== lengths.length)
+      throw new FormatError(
+        join(dirname(path), entry.sentences.file),
+        "",
+        `expected ${at} sentences for ${entry.documents} documents, got ${lengths.length}. Prepare the shards again.`,
+      );
   }
   return new SentenceShards(documents, { kind: "sentences", index: path, split }, starts, ends);
 }
 
 async function readSentenceLengths(path: string, { sentences, file }: ShardEntry): Promise<Uint32Array> {
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new FormatError(path, "", `expected the sentence lengths of ${file}, got ${cause instanceof Error ? cause.message : String(cause)}. Copy the missing file, or prepare the shards again.`, { cause });
+    throw new FormatError(
+      path,
+      "",
+      `expected the sentence lengths of ${file}, got ${cause instanceof Error ? cause.message : String(cause)}. ` +
+        "Copy the missing file, or prepare the shards again.",
+      { cause },
+    );
   });
   const count = sentences?.count ?? 0;
-  if (bytes.length !== 4 * count) throw new FormatError(path, "", `expected ${4 * count} bytes for ${count} sentences, got ${bytes.length}. Copy the file again, or prepare the shards again.`);
+  if (bytes.length !== 4 * count)
+    throw new FormatError(
+      path,
+      "",
+      `expected ${4 * count} bytes for ${count} sentences, got ${bytes.length}. Copy the file again, or prepare ` +
+        "the shards again.",
+    );
   checkSum(path, sentences?.sha256 ?? "", createHash("sha256").update(bytes).digest("hex"));
   const lengths = new Uint32Array(count);
   new Uint8Array(lengths.buffer).set(bytes);
@@ -81,7 +109,8 @@ export class SentenceShards implements DocumentDataset {
   }
 
   read(example: number): Tokens {
-    if (!Number.isInteger(example) || example < 0 || example >= this.size) throw new ConfigError(`read: expected a sentence from 0 to ${this.size - 1}, got ${example}.`);
+    if (!Number.isInteger(example) || example < 0 || example >= this.size)
+      throw new ConfigError(`read: expected a sentence from 0 to ${this.size - 1}, got ${example}.`);
     let low = 0;
     let high = this.documents;
     while (high - low > 1) {

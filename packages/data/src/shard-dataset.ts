@@ -1,8 +1,9 @@
 /**
  * A split of token shards as a data set: examples are read from the files when asked for.
  *
- * In memory: four bytes an example for lengths (with clusters eight, and four a cluster), and a cache of blocks. An example that lies in a cached block costs no system call;
- * reading is synchronous, because a page that the system holds is copied faster than a promise resolves.
+ * In memory: four bytes an example for lengths (with clusters eight, and four a cluster), and a cache of blocks. An
+ * example that lies in a cached block costs no system call; reading is synchronous, because a page that the system
+ * holds is copied faster than a promise resolves.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
 import { createHash } from "node:crypto";
@@ -20,8 +21,8 @@ export interface OpenShardsOptions {
   /** Default "train". */
   readonly split?: string;
   /**
-   * "checksums" (default) reads every file once and compares its SHA-256, about 1 s per GB; "sizes" compares headers, sizes and the
-   * checksums of the lengths only.
+   * "checksums" (default) reads every file once and compares its SHA-256, about 1 s per GB; "sizes" compares headers,
+   * sizes and the checksums of the lengths only.
    */
   readonly verify?: "checksums" | "sizes";
   /** Refuse shards of another tokenizer. */
@@ -45,10 +46,17 @@ export async function openShards(path: string, options: OpenShardsOptions = {}):
   const { index, folder } = await readShardIndex(path);
   const name = options.split ?? "train";
   const split = index.splits[name];
-  if (split === undefined) throw new ConfigError(`openShards: expected one of the splits ${Object.keys(index.splits).join(", ")} of ${path}, got "${name}".`);
+  if (split === undefined)
+    throw new ConfigError(
+      `openShards: expected one of the splits ${Object.keys(index.splits).join(", ")} of ${path}, got "${name}".`,
+    );
   const { tokenizer } = options;
   if (tokenizer !== undefined && tokenizer.hash !== index.tokenizer.hash) {
-    throw new ConfigError(`openShards: expected shards of the tokenizer ${tokenizer.name} (${tokenizer.hash.slice(0, 12)}), got ${index.tokenizer.name} (${index.tokenizer.hash.slice(0, 12)}) in ${path}. Use that tokenizer, or prepare the shards again.`);
+    throw new ConfigError(
+      `openShards: expected shards of the tokenizer ${tokenizer.name} (${tokenizer.hash.slice(0, 12)}), got ` +
+        `${index.tokenizer.name} (${index.tokenizer.hash.slice(0, 12)}) in ${path}. Use that tokenizer, or prepare ` +
+        "the shards again.",
+    );
   }
   const lengths = new Uint32Array(split.shards.reduce((n, shard) => n + shard.documents, 0));
   const width = BYTES_PER_TOKEN[index.dtype];
@@ -61,13 +69,25 @@ export async function openShards(path: string, options: OpenShardsOptions = {}):
     shards.push({ path: shardPath, bytes: HEADER_BYTES + entry.tokens * width, firstExample });
     firstExample += entry.documents;
   }
-  const clusters = split.clusters === undefined ? undefined : await readClusters(folder, split.clusters, lengths.length);
+  const clusters =
+    split.clusters === undefined ? undefined : await readClusters(folder, split.clusters, lengths.length);
   return new ShardDataset(index, { kind: "shards", index: path, split: name }, shards, lengths, clusters);
 }
 
-async function verifyShard(path: string, entry: ShardEntry, width: number, verify: "checksums" | "sizes"): Promise<void> {
+async function verifyShard(
+  path: string,
+  entry: ShardEntry,
+  width: number,
+  verify: "checksums" | "sizes",
+): Promise<void> {
   const handle = await open(path, "r").catch((cause: unknown) => {
-    throw new FormatError(path, "", `expected a shard that the index lists, got ${cause instanceof Error ? cause.message : String(cause)}. Copy the missing file, or prepare the shards again.`, { cause });
+    throw new FormatError(
+      path,
+      "",
+      `expected a shard that the index lists, got ${cause instanceof Error ? cause.message : String(cause)}. ` +
+        "Copy the missing file, or prepare the shards again.",
+      { cause },
+    );
   });
   try {
     const header = new Uint8Array(HEADER_BYTES);
@@ -75,7 +95,12 @@ async function verifyShard(path: string, entry: ShardEntry, width: number, verif
     checkShardHeader(path, header.subarray(0, bytesRead), entry.tokens);
     const { size } = await handle.stat();
     const expected = HEADER_BYTES + entry.tokens * width;
-    if (size !== expected) throw new FormatError(path, "", `expected ${expected} bytes, got ${size}. Copy the file again, or prepare the shards again.`);
+    if (size !== expected)
+      throw new FormatError(
+        path,
+        "",
+        `expected ${expected} bytes, got ${size}. Copy the file again, or prepare the shards again.`,
+      );
     if (verify === "sizes") return;
     const hash = createHash("sha256");
     const buffer = new Uint8Array(1 << 20);
@@ -91,13 +116,28 @@ async function verifyShard(path: string, entry: ShardEntry, width: number, verif
   }
 }
 
-async function readClusters(folder: string, { count, ends, members }: ShardClusters, documents: number): Promise<Clusters> {
+async function readClusters(
+  folder: string,
+  { count, ends, members }: ShardClusters,
+  documents: number,
+): Promise<Clusters> {
   const read = async ({ file, sha256 }: ShardClusters["ends"], size: number): Promise<Uint32Array> => {
     const path = join(folder, file);
     const bytes = await readFile(path).catch((cause: unknown) => {
-      throw new FormatError(path, "", `expected the clusters of the shards, got ${cause instanceof Error ? cause.message : String(cause)}. Copy the missing file, or prepare the shards again.`, { cause });
+      throw new FormatError(
+        path,
+        "",
+        `expected the clusters of the shards, got ${cause instanceof Error ? cause.message : String(cause)}. ` +
+          "Copy the missing file, or prepare the shards again.",
+        { cause },
+      );
     });
-    if (bytes.length !== 4 * size) throw new FormatError(path, "", `expected ${4 * size} bytes, got ${bytes.length}. Copy the file again, or prepare the shards again.`);
+    if (bytes.length !== 4 * size)
+      throw new FormatError(
+        path,
+        "",
+        `expected ${4 * size} bytes, got ${bytes.length}. Copy the file again, or prepare the shards again.`,
+      );
     checkSum(path, sha256, createHash("sha256").update(bytes).digest("hex"));
     const numbers = new Uint32Array(size);
     new Uint8Array(numbers.buffer).set(bytes);
@@ -108,19 +148,42 @@ async function readClusters(folder: string, { count, ends, members }: ShardClust
 
 async function readLengths(path: string, entry: ShardEntry): Promise<Uint32Array> {
   const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new FormatError(path, "", `expected the lengths of ${entry.file}, got ${cause instanceof Error ? cause.message : String(cause)}. Copy the missing file, or prepare the shards again.`, { cause });
+    throw new FormatError(
+      path,
+      "",
+      `expected the lengths of ${entry.file}, got ${cause instanceof Error ? cause.message : String(cause)}. ` +
+        "Copy the missing file, or prepare the shards again.",
+      { cause },
+    );
   });
-  if (bytes.length !== 4 * entry.documents) throw new FormatError(path, "", `expected ${4 * entry.documents} bytes for ${entry.documents} documents, got ${bytes.length}. Copy the file again, or prepare the shards again.`);
+  if (bytes.length !== 4 * entry.documents)
+    throw new FormatError(
+      path,
+      "",
+      `expected ${4 * entry.documents} bytes for ${entry.documents} documents, got ${bytes.length}. Copy the ` +
+        "file again, or prepare the shards again.",
+    );
   checkSum(path, entry.lengths.sha256, createHash("sha256").update(bytes).digest("hex"));
   const lengths = new Uint32Array(entry.documents);
   new Uint8Array(lengths.buffer).set(bytes);
   const sum = lengths.reduce((n, length) => n + length, 0);
-  if (sum !== entry.tokens) throw new FormatError(path, "", `expected lengths with the sum ${entry.tokens}, got ${sum}. Prepare the shards again.`);
+  if (sum !== entry.tokens)
+    throw new FormatError(
+      path,
+      "",
+      `expected lengths with the sum ${entry.tokens}, got ${sum}. Prepare the shards again.`,
+    );
   return lengths;
 }
 
 export function checkSum(path: string, expected: string, got: string): void {
-  if (got !== expected) throw new FormatError(path, "", `expected the SHA-256 ${expected}, got ${got}: the file has changed since it was written. Copy it again, or prepare the shards again.`);
+  if (got !== expected)
+    throw new FormatError(
+      path,
+      "",
+      `expected the SHA-256 ${expected}, got ${got}: the file has changed since it was written. Copy it again, ` +
+        "or prepare the shards again.",
+    );
 }
 
 export class ShardDataset implements Dataset {
@@ -140,7 +203,13 @@ export class ShardDataset implements Dataset {
   readonly #blocks = new Map<string, Uint8Array>();
   readonly #files = new Map<string, number>();
 
-  constructor(index: ShardIndex, handle: DatasetHandle, shards: readonly Shard[], lengths: Uint32Array, clusters?: Clusters) {
+  constructor(
+    index: ShardIndex,
+    handle: DatasetHandle,
+    shards: readonly Shard[],
+    lengths: Uint32Array,
+    clusters?: Clusters,
+  ) {
     this.size = lengths.length;
     if (clusters !== undefined) {
       this.places = clusters.ends.length;
@@ -176,13 +245,14 @@ export class ShardDataset implements Dataset {
 
   /** Some of an example's tokens: only their bytes are read. */
   slice(example: number, from: number, until: number): Tokens {
-    if (!Number.isInteger(example) || example < 0 || example >= this.size) throw new ConfigError(`read: expected an example from 0 to ${this.size - 1}, got ${example}.`);
+    if (!Number.isInteger(example) || example < 0 || example >= this.size)
+      throw new ConfigError(`read: expected an example from 0 to ${this.size - 1}, got ${example}.`);
     const shard = this.#shardOf(example);
     const width = BYTES_PER_TOKEN[this.index.dtype];
     // Sum from the last stored place, or from the beginning of the shard if that is later.
     const stored = example - (example % STRIDE);
     const first = Math.max(stored, shard.firstExample);
-    let place = first === stored ? this.#places[stored / STRIDE] as number : HEADER_BYTES;
+    let place = first === stored ? (this.#places[stored / STRIDE] as number) : HEADER_BYTES;
     for (let i = first; i < example; i++) place += (this.#lengths[i] as number) * width;
     const bytes = this.#bytes(shard, place + (this.#before + from) * width, (until - from) * width);
     return viewAs(this.index.dtype, bytes);
@@ -237,7 +307,12 @@ export class ShardDataset implements Dataset {
     }
     for (let at = 0; at < bytes.length;) {
       const read = readSync(descriptor, bytes, at, bytes.length - at, from + at);
-      if (read === 0) throw new FormatError(shard.path, `byte ${from + at}`, `expected ${shard.bytes} bytes, got the end of the file: it was cut while in use. Prepare the shards again.`);
+      if (read === 0)
+        throw new FormatError(
+          shard.path,
+          `byte ${from + at}`,
+          `expected ${shard.bytes} bytes, got the end of the file: it was cut while in use. Prepare the shards again.`,
+        );
       at += read;
     }
   }

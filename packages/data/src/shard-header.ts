@@ -1,4 +1,7 @@
-/** The 1,024 bytes before a shard's tokens: 256 little-endian int32, [20240520, 1, token count, 0, …]; modded-nanogpt's format. */
+/**
+ * The 1,024 bytes before a shard's tokens: 256 little-endian int32, [20240520, 1, token count, 0, …]; modded-nanogpt's
+ * format.
+ */
 import { FormatError } from "@cloze/errors";
 
 export const HEADER_BYTES = 1024;
@@ -18,10 +21,32 @@ export function shardHeader(tokens: number): Uint8Array {
 
 /** Throws unless these are the header of a shard of so many tokens. */
 export function checkShardHeader(file: string, bytes: Uint8Array, tokens: number): void {
-  if (bytes.length < HEADER_BYTES) throw new FormatError(file, "", `expected a header of ${HEADER_BYTES} bytes, got ${bytes.length}: the file is cut off. Prepare or copy the shards again.`);
+  if (bytes.length < HEADER_BYTES)
+    throw new FormatError(
+      file,
+      "",
+      `expected a header of ${HEADER_BYTES} bytes, got ${bytes.length}: the file is cut off. Prepare or copy the ` +
+        "shards again.",
+    );
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [magic, version, count] = [view.getInt32(0, true), view.getInt32(4, true), view.getInt32(8, true)];
-  if (magic !== MAGIC) throw new FormatError(file, "byte 0", `expected the shard magic ${MAGIC}, got ${magic}: this is no token shard. Prepare the shards again.`);
-  if (version !== VERSION) throw new FormatError(file, "byte 4", `expected shard version ${VERSION}, got ${version}. Prepare the shards again with this version of cloze.`);
-  if (count !== tokens) throw new FormatError(file, "byte 8", `expected ${tokens} tokens, as the index says, got ${count}. The shard and the index are not of one run: prepare or copy both again.`);
+  if (magic !== MAGIC)
+    throw new FormatError(
+      file,
+      "byte 0",
+      `expected the shard magic ${MAGIC}, got ${magic}: this is no token shard. Prepare the shards again.`,
+    );
+  if (version !== VERSION)
+    throw new FormatError(
+      file,
+      "byte 4",
+      `expected shard version ${VERSION}, got ${version}. Prepare the shards again with this version of cloze.`,
+    );
+  if (count !== tokens)
+    throw new FormatError(
+      file,
+      "byte 8",
+      `expected ${tokens} tokens, as the index says, got ${count}. The shard and the index are not of one run: ` +
+        "prepare or copy both again.",
+    );
 }

@@ -65,7 +65,10 @@ export interface ShardEntry {
   readonly sha256: string;
   /** Document lengths (with start and end tokens) as little-endian uint32. */
   readonly lengths: { readonly file: string; readonly sha256: string };
-  /** Sentence lengths (without start and end tokens) as little-endian uint32; those of a document add up to its length without the frame. */
+  /**
+   * Sentence lengths (without start and end tokens) as little-endian uint32; those of a document add up to its length
+   * without the frame.
+   */
   readonly sentences?: { readonly file: string; readonly sha256: string; readonly count: number };
 }
 

@@ -1,7 +1,7 @@
 /**
- * Writes the shards of one split: `NAME_SPLIT_000000.bin` with tokens, `….idx` with document lengths, and for text `….sen` with the
- * lengths of sentences, each under a temporary name until it is whole, synced and renamed. Documents are never cut in two. Memory: one
- * buffer of 2 Mi tokens, and four bytes for each document and sentence of a shard.
+ * Writes the shards of one split: `NAME_SPLIT_000000.bin` with tokens, `….idx` with document lengths, and for text
+ * `….sen` with the lengths of sentences, each under a temporary name until it is whole, synced and renamed. Documents
+ * are never cut in two. Memory: one buffer of 2 Mi tokens, and four bytes for each document and sentence of a shard.
  *
  * Bytes are written as the platform holds them, which is little-endian wherever Node runs cloze's backends.
  */
@@ -27,7 +27,10 @@ export interface ShardWriterOptions {
   readonly sentences?: boolean;
 }
 
-/** Room for one piece of a sequence (see encoderOf) after what is there: a document of which nothing is left can be taken back. */
+/**
+ * Room for one piece of a sequence (see encoderOf) after what is there: a document of which nothing is left can be
+ * taken back.
+ */
 const BUFFER_TOKENS = 2 * PIECE + 2;
 
 interface OpenShard {
@@ -54,13 +57,19 @@ export class ShardWriter {
   }
 
   /**
-   * Adds a document of at most `longest` tokens, which `append` writes to the buffer it is given; start and end tokens are added here.
-   * Returns the number of tokens that it wrote; a document of none is left out. `sentences`: how many of them each sentence has.
+   * Adds a document of at most `longest` tokens, which `append` writes to the buffer it is given; start and end tokens
+   * are added here. Returns the number of tokens that it wrote; a document of none is left out. `sentences`: how many
+   * of them each sentence has.
    */
   add(longest: number, append: (into: TokenBuffer) => void, sentences: readonly number[] = []): number {
     const { start, end, tokensPerShard } = this.#options;
     const buffer = this.#buffer;
-    if (this.#shard !== undefined && this.#shard.documents > 0 && this.#shard.tokens + longest + 2 > Math.min(tokensPerShard, MAX_SHARD_TOKENS)) this.#finishShard();
+    if (
+      this.#shard !== undefined &&
+      this.#shard.documents > 0 &&
+      this.#shard.tokens + longest + 2 > Math.min(tokensPerShard, MAX_SHARD_TOKENS)
+    )
+      this.#finishShard();
     const shard = (this.#shard ??= this.#open());
     buffer.reserve(Math.min(longest, PIECE) + 2);
     const before = this.#drained + buffer.at;
@@ -76,7 +85,8 @@ export class ShardWriter {
     if (shard.documents === shard.lengths.length) shard.lengths = enlarge(shard.lengths);
     const length = this.#drained + buffer.at - before;
     shard.lengths[shard.documents++] = length;
-    while (shard.sentences + sentences.length > shard.sentenceLengths.length) shard.sentenceLengths = enlarge(shard.sentenceLengths);
+    while (shard.sentences + sentences.length > shard.sentenceLengths.length)
+      shard.sentenceLengths = enlarge(shard.sentenceLengths);
     shard.sentenceLengths.set(sentences, shard.sentences);
     shard.sentences += sentences.length;
     shard.tokens += length;
@@ -99,7 +109,16 @@ export class ShardWriter {
     const file = `${this.#options.prefix}_${String(this.#done.length).padStart(6, "0")}`;
     const descriptor = openSync(join(this.#options.out, `${file}.bin.tmp`), "w");
     writeAll(descriptor, new Uint8Array(HEADER_BYTES));
-    return { file, descriptor, hash: createHash("sha256"), lengths: new Uint32Array(1024), documents: 0, tokens: 0, sentenceLengths: new Uint32Array(1024), sentences: 0 };
+    return {
+      file,
+      descriptor,
+      hash: createHash("sha256"),
+      lengths: new Uint32Array(1024),
+      documents: 0,
+      tokens: 0,
+      sentenceLengths: new Uint32Array(1024),
+      sentences: 0,
+    };
   }
 
   #write(tokens: Tokens): void {
@@ -125,12 +144,31 @@ export class ShardWriter {
     writeAll(shard.descriptor, shardHeader(tokens), 0);
     publish(shard.descriptor, join(out, `${file}.bin`));
     const lengths = writeNumbers(out, `${file}.idx`, shard.lengths.subarray(0, documents));
-    const sentences = this.#options.sentences === true ? { sentences: { ...writeNumbers(out, `${file}.sen`, shard.sentenceLengths.subarray(0, shard.sentences)), count: shard.sentences } } : {};
-    this.#done.push({ file: `${file}.bin`, documents, tokens, sha256: shard.hash.digest("hex"), lengths, ...sentences });
+    const sentences =
+      this.#options.sentences === true
+        ? {
+            sentences: {
+              ...writeNumbers(out, `${file}.sen`, shard.sentenceLengths.subarray(0, shard.sentences)),
+              count: shard.sentences,
+            },
+          }
+        : {};
+    this.#done.push({
+      file: `${file}.bin`,
+      documents,
+      tokens,
+      sha256: shard.hash.digest("hex"),
+      lengths,
+      ...sentences,
+    });
   }
 }
 
-function writeNumbers(out: string, file: string, numbers: Uint32Array): { readonly file: string; readonly sha256: string } {
+function writeNumbers(
+  out: string,
+  file: string,
+  numbers: Uint32Array,
+): { readonly file: string; readonly sha256: string } {
   const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
   const descriptor = openSync(join(out, `${file}.tmp`), "w");
   writeAll(descriptor, bytes);

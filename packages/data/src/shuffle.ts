@@ -1,8 +1,10 @@
 /**
- * The order of examples in an epoch: a permutation that is a function of (seed, epoch, index) and needs no array of its size.
+ * The order of examples in an epoch: a permutation that is a function of (seed, epoch, index) and needs no array of its
+ * size.
  *
- * It is `permute` of @cloze/random, a four-round Feistel network, with its round functions tabulated: they depend on half of the
- * index only, so four tables of about sqrt(size) words make each later draw four look-ups instead of four or more hashes.
+ * It is `permute` of @cloze/random, a four-round Feistel network, with its round functions tabulated: they depend on
+ * half of the index only, so four tables of about sqrt(size) words make each later draw four look-ups instead of four
+ * or more hashes.
  */
 import { RandomStream } from "@cloze/random";
 

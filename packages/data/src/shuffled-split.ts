@@ -1,12 +1,15 @@
 /**
- * The split rule of published protein sets: which rows are held out is drawn by row number, as Hugging Face `datasets` does it.
+ * The split rule of published protein sets: which rows are held out is drawn by row number, as Hugging Face `datasets`
+ * does it.
  *
- *   shuffle(seeds.shuffle) -> train_test_split(heldOut, seeds.heldOut) -> of what is held out: train_test_split(half, seeds.halves)
+ *   shuffle(seeds.shuffle) -> train_test_split(heldOut, seeds.heldOut) -> of what is held out: train_test_split(half,
+ *   seeds.halves)
  *
- * The first half is for validation, the second for testing. Groups (a set that is published in parts) are shuffled one by one and then
- * joined. Unlike the split by content it depends on the order and the number of the rows, and equal sequences may be parted: it is for
- * comparing with published figures. What stays is kept in the order of the input, which training shuffles anyway.
- * Source: SpeedrunningPLMs, data/create_omgprot50_splits.py and create_uniref50_splits.py; checked against numpy's permutations.
+ * The first half is for validation, the second for testing. Groups (a set that is published in parts) are shuffled one
+ * by one and then joined. Unlike the split by content it depends on the order and the number of the rows, and equal
+ * sequences may be parted: it is for comparing with published figures. What stays is kept in the order of the input,
+ * which training shuffles anyway. Source: SpeedrunningPLMs, data/create_omgprot50_splits.py and
+ * create_uniref50_splits.py; checked against numpy's permutations.
  */
 import { ConfigError } from "@cloze/errors";
 import { numpyPermutation } from "./numpy-permutation.ts";
@@ -16,7 +19,10 @@ export interface ShuffledSplit {
   /** Rows for validation and testing together, half each; of an odd number the larger half is for testing. */
   readonly heldOut: number;
   readonly seeds: { readonly shuffle: number; readonly heldOut: number; readonly halves: number };
-  /** Parts in which the set is published, by a word in the files' names, in the order in which they are joined. Default: one. */
+  /**
+   * Parts in which the set is published, by a word in the files' names, in the order in which they are joined. Default:
+   * one.
+   */
   readonly groups?: readonly string[];
 }
 
@@ -24,12 +30,21 @@ export interface ShuffledSplit {
  * The split of each row that is held out, by row number; all others are for training. `sizes`: rows of each group.
  *
  * @example
- * [...heldOutRows([10], { heldOut: 4, seeds: { shuffle: 11, heldOut: 22, halves: 33 } }).values()].toSorted()  // => ["test", "test", "valid", "valid"]
+ * [...heldOutRows([10], { heldOut: 4, seeds: { shuffle: 11, heldOut: 22, halves: 33 } }).values()].toSorted()
+ * // => ["test", "test", "valid", "valid"]
  */
-export function heldOutRows(sizes: readonly number[], { heldOut, seeds }: ShuffledSplit): ReadonlyMap<number, SplitName> {
+export function heldOutRows(
+  sizes: readonly number[],
+  { heldOut, seeds }: ShuffledSplit,
+): ReadonlyMap<number, SplitName> {
   const size = sizes.reduce((n, each) => n + each, 0);
-  if (!Number.isInteger(heldOut) || heldOut < 2) throw new ConfigError(`split: expected to hold out two rows or more, got ${heldOut}.`);
-  if (heldOut >= size) throw new ConfigError(`split: expected more than the ${heldOut} rows that are held out, got ${size}. Use the split by content for small sets: { seed: 0, valid: 0.01 }.`);
+  if (!Number.isInteger(heldOut) || heldOut < 2)
+    throw new ConfigError(`split: expected to hold out two rows or more, got ${heldOut}.`);
+  if (heldOut >= size)
+    throw new ConfigError(
+      `split: expected more than the ${heldOut} rows that are held out, got ${size}. Use the split by content ` +
+        "for small sets: { seed: 0, valid: 0.01 }.",
+    );
   const shuffledPlaces = numpyPermutation(seeds.heldOut, size, count(heldOut));
   const rows = rowsAt(shuffledPlaces, sizes, seeds.shuffle);
   const order = numpyPermutation(seeds.halves, heldOut, count(heldOut));
@@ -43,8 +58,13 @@ function rowsAt(places: Uint32Array, sizes: readonly number[], seed: number): Ui
   let first = 0;
   for (const size of sizes) {
     const inside: number[] = [];
-    for (let k = 0; k < places.length; k++) if ((places[k] as number) >= first && (places[k] as number) < first + size) inside.push(k);
-    const found = numpyPermutation(seed, size, inside.map((k) => (places[k] as number) - first));
+    for (let k = 0; k < places.length; k++)
+      if ((places[k] as number) >= first && (places[k] as number) < first + size) inside.push(k);
+    const found = numpyPermutation(
+      seed,
+      size,
+      inside.map((k) => (places[k] as number) - first),
+    );
     for (const [at, k] of inside.entries()) rows[k] = first + (found[at] as number);
     first += size;
   }

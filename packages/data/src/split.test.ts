@@ -46,12 +46,17 @@ describe("splitOf", () => {
 
   it("is a function of content and seed", () => {
     expect(splitOf(bytes("MKTAYIAK"), rule)).toBe(splitOf(bytes("mktayiak"), rule));
-    const moved = Array.from({ length: 200 }, (_, n) => splitOf(bytes(protein(n)), { seed: 1, valid: 0.5 }) !== splitOf(bytes(protein(n)), { seed: 2, valid: 0.5 }));
+    const moved = Array.from(
+      { length: 200 },
+      (_, n) =>
+        splitOf(bytes(protein(n)), { seed: 1, valid: 0.5 }) !== splitOf(bytes(protein(n)), { seed: 2, valid: 0.5 }),
+    );
     expect(moved.filter(Boolean).length).toBeGreaterThan(60);
   });
 
   it("refuses what is no fraction", () => {
-    for (const wrong of [{ valid: -0.1 }, { valid: 0.9, test: 0.2 }, { valid: NaN }]) expect(() => checkSplitRule({ seed: 0, ...wrong })).toThrow(/expected valid and test to be fractions/);
+    for (const wrong of [{ valid: -0.1 }, { valid: 0.9, test: 0.2 }, { valid: NaN }])
+      expect(() => checkSplitRule({ seed: 0, ...wrong })).toThrow(/expected valid and test to be fractions/);
     expect(() => checkSplitRule({ seed: 1.5, valid: 0 })).toThrow(/expected seed/);
   });
 });

@@ -1,6 +1,7 @@
 /**
- * Which part of the data an example belongs to, from its content alone: a 64-bit hash of its bytes and a seed, compared with the
- * fractions. Re-ordering the input, adding to it or preparing it on other machines moves nothing, and equal sequences stay together.
+ * Which part of the data an example belongs to, from its content alone: a 64-bit hash of its bytes and a seed, compared
+ * with the fractions. Re-ordering the input, adding to it or preparing it on other machines moves nothing, and equal
+ * sequences stay together.
  */
 import { ConfigError } from "@cloze/errors";
 import { contentHash } from "./content-hash.ts";
@@ -34,7 +35,10 @@ export function checkSplitRule(rule: SplitRule): void {
   const test = rule.test ?? 0;
   const sum = rule.valid + test;
   if (!(rule.valid >= 0) || !(test >= 0) || !(sum <= 1)) {
-    throw new ConfigError(`split: expected valid and test to be fractions with a sum of at most 1, got valid ${rule.valid}, test ${test}. Try { valid: 0.01, test: 0.01 }.`);
+    throw new ConfigError(
+      `split: expected valid and test to be fractions with a sum of at most 1, got valid ${rule.valid}, test ` +
+        `${test}. Try { valid: 0.01, test: 0.01 }.`,
+    );
   }
   if (!Number.isInteger(rule.seed) || rule.seed < 0 || rule.seed >= 2 ** 32) {
     throw new ConfigError(`split: expected seed to be an integer from 0 to 2^32 - 1, got ${rule.seed}.`);

@@ -34,7 +34,12 @@ export interface InputSize {
 export function groupOf(name: string, groups: readonly string[]): number {
   const words = name.split(/[^A-Za-z0-9]+/);
   const found = groups.findIndex((group) => words.includes(group));
-  if (found < 0) throw new ConfigError(`split: expected a name with one of the words ${groups.join(", ")}, the parts in which the set is published and shuffled, got ${name}. Name all of its files as they are published, or take the split by content.`);
+  if (found < 0)
+    throw new ConfigError(
+      `split: expected a name with one of the words ${groups.join(", ")}, the parts in which the set is ` +
+        `published and shuffled, got ${name}. Name all of its files as they are published, or take the split by ` +
+        "content.",
+    );
   return found;
 }
 
@@ -44,11 +49,19 @@ function groupSizes(inputs: readonly InputSize[], { groups }: ShuffledSplit): re
   let last = 0;
   for (const { name, records } of inputs) {
     const group = groupOf(name, groups);
-    if (group < last) throw new ConfigError(`split: expected the files in the order ${groups.join(", ")}, got ${name} after one of ${groups[last] ?? ""}. Name them in that order.`);
+    if (group < last)
+      throw new ConfigError(
+        `split: expected the files in the order ${groups.join(", ")}, got ${name} after one of ` +
+          `${groups[last] ?? ""}. Name them in that order.`,
+      );
     last = group;
     sizes[group] = (sizes[group] as number) + records;
   }
   const missing = groups.find((_, i) => sizes[i] === 0);
-  if (missing !== undefined) throw new ConfigError(`split: expected files of ${groups.join(", ")}, got none of ${missing}. The rule shuffles the whole set: name all of its files.`);
+  if (missing !== undefined)
+    throw new ConfigError(
+      `split: expected files of ${groups.join(", ")}, got none of ${missing}. The rule shuffles the whole set: ` +
+        "name all of its files.",
+    );
   return sizes;
 }

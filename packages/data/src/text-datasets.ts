@@ -10,7 +10,10 @@ export interface TextDatasetsOptions extends EncodeDocumentsOptions {
 }
 
 /** Reads whole sources into memory; for corpora beyond memory use `prepareDocuments` and `openShards`. */
-export async function textDatasets(sources: readonly DataSource[], options: TextDatasetsOptions): Promise<TextDatasets> {
+export async function textDatasets(
+  sources: readonly DataSource[],
+  options: TextDatasetsOptions,
+): Promise<TextDatasets> {
   const collector = documentCollector(options);
   const reports: TextReport[] = [];
   for (const source of sources) {

@@ -1,9 +1,9 @@
 /**
  * What every reader of text gives: documents, each a list of sentences.
  *
- * One rule for all formats: a line is a sentence. In plain text the documents are told by blank lines (or are lines, or files); in
- * JSONL, CSV and Parquet a row is a document, whose text is split at its line ends, or given as a list. Whoever does not care for
- * sentences (masked language modelling) reads them one after another.
+ * One rule for all formats: a line is a sentence. In plain text the documents are told by blank lines (or are lines, or
+ * files); in JSONL, CSV and Parquet a row is a document, whose text is split at its line ends, or given as a list.
+ * Whoever does not care for sentences (masked language modelling) reads them one after another.
  */
 import { FormatError } from "@cloze/errors";
 
@@ -33,7 +33,15 @@ export interface TextReport {
 
 export type MutableReport = { -readonly [K in keyof TextReport]: TextReport[K] };
 
-export const emptyReport = (): MutableReport => ({ records: 0, empty: 0, sentences: 0, characters: 0, longest: 0, invalid: 0, bytes: 0 });
+export const emptyReport = (): MutableReport => ({
+  records: 0,
+  empty: 0,
+  sentences: 0,
+  characters: 0,
+  longest: 0,
+  invalid: 0,
+  bytes: 0,
+});
 
 /** Counts a document into a report. */
 export function countDocument(report: MutableReport, sentences: readonly string[]): void {
@@ -52,7 +60,10 @@ export function sentencesOf(text: string): readonly string[] {
     const only = text.trim();
     return only === "" ? [] : [only];
   }
-  return text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
 }
 
 /** A row of a table or of JSONL: values by name. */
@@ -65,13 +76,33 @@ export interface Row {
 /** Fields that are taken for the text, in this order, where none is named. */
 export const TEXT_FIELDS: readonly string[] = ["text", "sequence"];
 
-/** The field that holds the text of a row: the one named, or of that number (from 1); else the first of TEXT_FIELDS that is there. */
+/**
+ * The field that holds the text of a row: the one named, or of that number (from 1); else the first of TEXT_FIELDS that
+ * is there.
+ */
 export function textField(file: string, place: string, names: readonly string[], wanted: string | undefined): string {
-  const found = wanted === undefined ? TEXT_FIELDS.find((field) => names.includes(field)) : names.includes(wanted) ? wanted : /^\d+$/.test(wanted) ? names[Number(wanted) - 1] : undefined;
+  const found =
+    wanted === undefined
+      ? TEXT_FIELDS.find((field) => names.includes(field))
+      : names.includes(wanted)
+        ? wanted
+        : /^\d+$/.test(wanted)
+          ? names[Number(wanted) - 1]
+          : undefined;
   if (found !== undefined) return found;
   const expected = wanted === undefined ? TEXT_FIELDS.map((name) => `"${name}"`).join(" or ") : `"${wanted}"`;
-  const shown = names.length === 0 ? "none" : names.slice(0, 12).map((name) => JSON.stringify(name)).join(", ") + (names.length > 12 ? ", …" : "");
-  throw new FormatError(file, place, `expected a field ${expected} with the text, got ${shown}. Name the field that holds it.`);
+  const shown =
+    names.length === 0
+      ? "none"
+      : names
+          .slice(0, 12)
+          .map((name) => JSON.stringify(name))
+          .join(", ") + (names.length > 12 ? ", …" : "");
+  throw new FormatError(
+    file,
+    place,
+    `expected a field ${expected} with the text, got ${shown}. Name the field that holds it.`,
+  );
 }
 
 /** The sentences in a row's value: a text, a list of texts (each a sentence), or nothing. */
@@ -81,10 +112,18 @@ export function sentencesOfValue(file: string, place: string, field: string, val
   if (Array.isArray(value)) {
     return value.flatMap((item: unknown) => {
       if (typeof item === "string") return sentencesOf(item);
-      throw new FormatError(file, place, `expected texts in the list "${field}", got ${kindOf(item)}. Name a field of texts.`);
+      throw new FormatError(
+        file,
+        place,
+        `expected texts in the list "${field}", got ${kindOf(item)}. Name a field of texts.`,
+      );
     });
   }
-  throw new FormatError(file, place, `expected a text or a list of texts in "${field}", got ${kindOf(value)}. Name a field of texts.`);
+  throw new FormatError(
+    file,
+    place,
+    `expected a text or a list of texts in "${field}", got ${kindOf(value)}. Name a field of texts.`,
+  );
 }
 
 function kindOf(value: unknown): string {

@@ -1,9 +1,9 @@
 /**
  * Bytes to lines of text: chunks of a file in, whole lines out.
  *
- * Lines end with LF or CRLF. UTF-8 is decoded as the WHATWG standard says, so that every invalid sequence becomes U+FFFD; those are
- * counted, and a U+FFFD that the file holds itself is not. A byte-order mark at the very beginning is dropped. What is recognisably
- * something else (UTF-16, an archive, a PDF, Parquet) is refused.
+ * Lines end with LF or CRLF. UTF-8 is decoded as the WHATWG standard says, so that every invalid sequence becomes
+ * U+FFFD; those are counted, and a U+FFFD that the file holds itself is not. A byte-order mark at the very beginning is
+ * dropped. What is recognisably something else (UTF-16, an archive, a PDF, Parquet) is refused.
  *
  * Price: one decode a chunk and a slice a line; memory is a chunk, or the longest line, which has a limit.
  */
@@ -24,9 +24,15 @@ const REPLACEMENT = "\ufffd";
 
 /** First bytes of what people pass by mistake. */
 const MISTAKEN: readonly (readonly [string, string])[] = [
-  ["\xff\xfe", "UTF-16; convert it with iconv -f UTF-16 -t UTF-8"], ["\xfe\xff", "UTF-16; convert it with iconv -f UTF-16 -t UTF-8"],
-  ["%PDF", "a PDF"], ["PK\x03\x04", "a zip archive; unpack it"], ["BZh", "bzip2; decompress it with bunzip2"], ["\x1f\x8b", "gzip inside gzip"],
-  ["\xfd7zXZ", "xz; decompress it with unxz"], ["\x28\xb5\x2f\xfd", "zstd; decompress it with unzstd"], ["PAR1", "Parquet; name the format parquet"],
+  ["\xff\xfe", "UTF-16; convert it with iconv -f UTF-16 -t UTF-8"],
+  ["\xfe\xff", "UTF-16; convert it with iconv -f UTF-16 -t UTF-8"],
+  ["%PDF", "a PDF"],
+  ["PK\x03\x04", "a zip archive; unpack it"],
+  ["BZh", "bzip2; decompress it with bunzip2"],
+  ["\x1f\x8b", "gzip inside gzip"],
+  ["\xfd7zXZ", "xz; decompress it with unxz"],
+  ["\x28\xb5\x2f\xfd", "zstd; decompress it with unzstd"],
+  ["PAR1", "Parquet; name the format parquet"],
 ];
 
 export class LineParser {
@@ -47,11 +53,17 @@ export class LineParser {
   }
 
   /** Lines handed out so far. */
-  get lines(): number { return this.#lines; }
+  get lines(): number {
+    return this.#lines;
+  }
   /** Bytes read so far. */
-  get bytes(): number { return this.#bytes; }
+  get bytes(): number {
+    return this.#bytes;
+  }
   /** Invalid sequences that became U+FFFD so far. */
-  get invalid(): number { return this.#invalid; }
+  get invalid(): number {
+    return this.#invalid;
+  }
 
   /** Reads a chunk; gives the lines that it completed, without their ends. */
   push(chunk: Uint8Array): readonly string[] {
@@ -106,7 +118,11 @@ export class LineParser {
   }
 
   #tooLong(line: number): never {
-    throw new FormatError(this.#file, `line ${line}`, `expected a line of at most ${this.#maxLine} bytes, got more. Break the text into lines, or raise the limit.`);
+    throw new FormatError(
+      this.#file,
+      `line ${line}`,
+      `expected a line of at most ${this.#maxLine} bytes, got more. Break the text into lines, or raise the limit.`,
+    );
   }
 
   #take(): string {
@@ -136,15 +152,20 @@ export class LineParser {
   #refuseOthers(bytes: Uint8Array): void {
     const head = String.fromCharCode(...bytes.subarray(0, 8));
     const known = MISTAKEN.find(([magic]) => head.startsWith(magic))?.[1];
-    if (known !== undefined) throw new FormatError(this.#file, "line 1", `expected UTF-8 text, got bytes that look like ${known}.`);
+    if (known !== undefined)
+      throw new FormatError(this.#file, "line 1", `expected UTF-8 text, got bytes that look like ${known}.`);
   }
 }
 
 const withoutReturn = (line: string): string => (line.endsWith("\r") ? line.slice(0, -1) : line);
 
-/** U+FFFD written as such (EF BF BD): EF is never a continuation byte, so that wherever the three follow they are that character. */
+/**
+ * U+FFFD written as such (EF BF BD): EF is never a continuation byte, so that wherever the three follow they are that
+ * character.
+ */
 function replacementsIn(bytes: Uint8Array): number {
   let count = 0;
-  for (let at = bytes.indexOf(0xef); at >= 0; at = bytes.indexOf(0xef, at + 1)) if (bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd) count++;
+  for (let at = bytes.indexOf(0xef); at >= 0; at = bytes.indexOf(0xef, at + 1))
+    if (bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd) count++;
   return count;
 }

@@ -24,7 +24,8 @@ export interface TextOptions {
 /**
  * @example
  * const parser = new TextParser();
- * [...parser.push(new TextEncoder().encode("One.\nTwo.\n\nThree.")), ...parser.finish()].map((d) => d.sentences)  // => [["One.", "Two."], ["Three."]]
+ * [...parser.push(new TextEncoder().encode("One.\nTwo.\n\nThree.")), ...parser.finish()].map((d) => d.sentences)
+ * // => [["One.", "Two."], ["Three."]]
  */
 export class TextParser {
   readonly #file: string;
@@ -87,7 +88,14 @@ export class TextParser {
   }
 
   #tooLong(): never {
-    const next = this.#rule === "file" ? "Read it by blank lines or by line" : "Is it one document a line? Then read it by line; else separate the documents with blank lines";
-    throw new FormatError(this.#file, `line ${this.#begin}`, `expected a document of at most ${this.#max} characters, got more. ${next}, or raise the limit.`);
+    const next =
+      this.#rule === "file"
+        ? "Read it by blank lines or by line"
+        : "Is it one document a line? Then read it by line; else separate the documents with blank lines";
+    throw new FormatError(
+      this.#file,
+      `line ${this.#begin}`,
+      `expected a document of at most ${this.#max} characters, got more. ${next}, or raise the limit.`,
+    );
   }
 }

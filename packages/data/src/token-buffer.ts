@@ -4,9 +4,12 @@ import type { Tokens } from "./dataset.ts";
 import type { TokenDtype } from "./shard-index.ts";
 
 /** What data preparation asks of a tokenizer; every `Tokenizer` fits, and one with `encodeBytes` is fast. */
-export type DataTokenizer = Pick<Tokenizer, "name" | "hash" | "vocabulary" | "special" | "encode"> & Partial<Pick<ByteTokenizer, "encodeBytes">>;
+export type DataTokenizer = Pick<Tokenizer, "name" | "hash" | "vocabulary" | "special" | "encode"> &
+  Partial<Pick<ByteTokenizer, "encodeBytes">>;
 
-/** Appends the tokens of `source[start, end)`, without start and end tokens, and counts what was not taken as it stood. */
+/**
+ * Appends the tokens of `source[start, end)`, without start and end tokens, and counts what was not taken as it stood.
+ */
 export type Encoder = (source: Uint8Array, start: number, end: number, into: TokenBuffer, issues: IssueCounter) => void;
 
 /** Longest piece that is encoded at once, so that a record of 100 MB needs no second 100 MB. */
@@ -85,7 +88,9 @@ export function encoderOf(tokenizer: DataTokenizer): Encoder {
   };
 }
 
-/** A piece ends in a letter: tokenizers treat a final `*` in their own way, and only the sequence's last one is final. */
+/**
+ * A piece ends in a letter: tokenizers treat a final `*` in their own way, and only the sequence's last one is final.
+ */
 function pieceEnd(source: Uint8Array, from: number, end: number): number {
   if (end - from <= PIECE) return end;
   let until = from + PIECE;

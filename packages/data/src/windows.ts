@@ -1,11 +1,11 @@
 /**
- * Long documents as consecutive windows, so that an epoch holds every token once: nothing behind the first window is lost, and none
- * is read twice.
+ * Long documents as consecutive windows, so that an epoch holds every token once: nothing behind the first window is
+ * lost, and none is read twice.
  *
- * A document of n tokens becomes K = ceil(n / length) examples: K - 1 of `length` tokens and one of the rest. Lengths never change, so
- * that batches can be planned; where the windows lie does: in each epoch the short one stands at a place drawn for (seed, epoch,
- * document), those before it begin at multiples of `length` and those after it that much earlier or later, so that a token at the edge
- * of a window in one epoch is inside of one in another.
+ * A document of n tokens becomes K = ceil(n / length) examples: K - 1 of `length` tokens and one of the rest. Lengths
+ * never change, so that batches can be planned; where the windows lie does: in each epoch the short one stands at a
+ * place drawn for (seed, epoch, document), those before it begin at multiples of `length` and those after it that much
+ * earlier or later, so that a token at the edge of a window in one epoch is inside of one in another.
  *
  * Price: four bytes a document; a read is a binary search and a slice.
  */
@@ -26,18 +26,25 @@ export interface WindowOptions {
  */
 export function windowed(dataset: Dataset, options: WindowOptions): Dataset {
   const { length, seed } = options;
-  if (!Number.isInteger(length) || length < 1) throw new ConfigError(`windowed: expected length to be a positive integer, got ${length}.`);
-  if (dataset.places !== undefined) throw new ConfigError("windowed: expected examples that every epoch shows, got a data set that is sampled by clusters. Let long ones be cropped, or prepare it without clusters.");
+  if (!Number.isInteger(length) || length < 1)
+    throw new ConfigError(`windowed: expected length to be a positive integer, got ${length}.`);
+  if (dataset.places !== undefined)
+    throw new ConfigError(
+      "windowed: expected examples that every epoch shows, got a data set that is sampled by clusters. Let long " +
+        "ones be cropped, or prepare it without clusters.",
+    );
   const starts = new Uint32Array(dataset.size + 1);
   let size = 0;
   for (let i = 0; i < dataset.size; i++) {
     size += Math.ceil(dataset.lengthOf(i) / length);
     starts[i + 1] = size;
   }
-  if (size >= 2 ** 32) throw new ConfigError(`windowed: expected fewer than 2^32 windows, got ${size}. Choose a greater length.`);
+  if (size >= 2 ** 32)
+    throw new ConfigError(`windowed: expected fewer than 2^32 windows, got ${size}. Choose a greater length.`);
   const stream = new RandomStream(seed).split("windows");
   const documentOf = (example: number): number => {
-    if (!Number.isInteger(example) || example < 0 || example >= size) throw new ConfigError(`read: expected an example from 0 to ${size - 1}, got ${example}.`);
+    if (!Number.isInteger(example) || example < 0 || example >= size)
+      throw new ConfigError(`read: expected an example from 0 to ${size - 1}, got ${example}.`);
     let low = 0;
     let high = dataset.size;
     while (high - low > 1) {
@@ -48,7 +55,8 @@ export function windowed(dataset: Dataset, options: WindowOptions): Dataset {
     return low;
   };
   const countOf = (document: number): number => (starts[document + 1] as number) - (starts[document] as number);
-  const handle: DatasetHandle | undefined = dataset.handle === undefined ? undefined : { kind: "windows", of: dataset.handle, length, seed };
+  const handle: DatasetHandle | undefined =
+    dataset.handle === undefined ? undefined : { kind: "windows", of: dataset.handle, length, seed };
 
   return {
     size,

@@ -1,12 +1,14 @@
-/** What a prefetching thread and its worker say to each other. A batch travels as its buffers, which change hands without a copy. */
+/**
+ * What a prefetching thread and its worker say to each other. A batch travels as its buffers, which change hands
+ * without a copy.
+ */
 import { ClozeError, FormatError, type ErrorKind } from "@cloze/errors";
 import type { PackedSequence, TokenBatch } from "@cloze/tokenizer";
 
 export type ToWorker = { readonly step: number };
 
 export type FromWorker =
-  | { readonly step: number; readonly batch: FlatBatch }
-  | { readonly step: number; readonly error: FlatError };
+  { readonly step: number; readonly batch: FlatBatch } | { readonly step: number; readonly error: FlatError };
 
 export interface FlatBatch extends Omit<TokenBatch, "sequences"> {
   /** [example, row, start, length, second, label] of each sequence; of one that is no pair, second is -1. */
@@ -22,7 +24,8 @@ export interface FlatError {
 
 export function flatten(batch: TokenBatch): FlatBatch {
   const sequences = new Float64Array(6 * batch.sequences.length);
-  for (const [i, { example, row, start, length, pair }] of batch.sequences.entries()) sequences.set([example, row, start, length, pair?.second ?? -1, pair?.label ?? -1], 6 * i);
+  for (const [i, { example, row, start, length, pair }] of batch.sequences.entries())
+    sequences.set([example, row, start, length, pair?.second ?? -1, pair?.label ?? -1], 6 * i);
   return { ...batch, sequences };
 }
 
@@ -31,7 +34,13 @@ export function unflatten(flat: FlatBatch): TokenBatch {
   const sequences = Array.from({ length: flat.sequences.length / 6 }, (_, i): PackedSequence => {
     const at = 6 * i;
     const second = of(at + 4);
-    return { example: of(at), row: of(at + 1), start: of(at + 2), length: of(at + 3), ...(second >= 0 && { pair: { second, label: of(at + 5) === 0 ? 0 : 1 } }) };
+    return {
+      example: of(at),
+      row: of(at + 1),
+      start: of(at + 2),
+      length: of(at + 3),
+      ...(second >= 0 && { pair: { second, label: of(at + 5) === 0 ? 0 : 1 } }),
+    };
   });
   return { ...flat, sequences };
 }

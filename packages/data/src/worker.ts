@@ -11,7 +11,13 @@ if (parentPort !== null) {
   port.on("message", async ({ step }: ToWorker) => {
     try {
       const batch = flatten(await (await batches).batchAt(step));
-      const buffers = [batch.ids, batch.segments, batch.positions, ...(batch.types ? [batch.types] : []), batch.sequences].map((array) => array.buffer as ArrayBuffer);
+      const buffers = [
+        batch.ids,
+        batch.segments,
+        batch.positions,
+        ...(batch.types ? [batch.types] : []),
+        batch.sequences,
+      ].map((array) => array.buffer as ArrayBuffer);
       port.postMessage({ step, batch } satisfies FromWorker, buffers);
     } catch (error) {
       port.postMessage({ step, error: flattenError(error) } satisfies FromWorker);

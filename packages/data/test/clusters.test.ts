@@ -3,7 +3,15 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import { mix, packedBatches, windowed } from "../src/index.ts";
-import { openShards, prefetch, prepareShards, resolveSources, type ClusterTable, type PreparedShards, type ShardDataset } from "../src/node.ts";
+import {
+  openShards,
+  prefetch,
+  prepareShards,
+  resolveSources,
+  type ClusterTable,
+  type PreparedShards,
+  type ShardDataset,
+} from "../src/node.ts";
 import { scratch } from "./files.ts";
 import { protein, textOf, tinyTokenizer } from "./tiny-tokenizer.ts";
 
@@ -12,8 +20,11 @@ const tokenizer = tinyTokenizer();
 const count = 3000;
 const split = { seed: 1, valid: 0.1 };
 /** Clusters of 1 to 9 members that lie far apart in the file; every hundredth sequence is in no cluster. */
-const clusterOf = (i: number): string => (i % 100 === 99 ? `UniRef90_A${i}` : `UniRef50_C${(i * 7919) % 701 % 500}`);
-const sequences = Array.from({ length: count }, (_, i) => `${protein(i, 60)}${[0, 1, 2].map((k) => "ACDEFGHIKLMNPQRSTVWY"[Math.floor(i / 20 ** k) % 20]).join("")}`);
+const clusterOf = (i: number): string => (i % 100 === 99 ? `UniRef90_A${i}` : `UniRef50_C${((i * 7919) % 701) % 500}`);
+const sequences = Array.from(
+  { length: count },
+  (_, i) => `${protein(i, 60)}${[0, 1, 2].map((k) => "ACDEFGHIKLMNPQRSTVWY"[Math.floor(i / 20 ** k) % 20]).join("")}`,
+);
 const byText = new Map(sequences.map((text, i) => [text, i]));
 const mapped = Array.from({ length: count }, (_, i) => i).filter((i) => i % 100 !== 99);
 
@@ -21,15 +32,40 @@ let made: PreparedShards;
 let table: ClusterTable;
 let train: ShardDataset;
 beforeAll(async () => {
-  const fasta = [0, 1].map((half) => write(`u90-${half}.fasta.gz`, gzipSync(Array.from({ length: count / 2 }, (_, i) => half * (count / 2) + i).map((i) => `>UniRef90_A${i} Protein ${i} n=1\n${i === 7 ? "" : sequences[i]}\n`).join(""))));
-  const [source] = await resolveSources([write("map.tsv", `cluster\tmember\n${mapped.toReversed().map((i) => `${clusterOf(i)}\tUniRef90_A${i}\n`).join("")}`)]);
+  const fasta = [0, 1].map((half) =>
+    write(
+      `u90-${half}.fasta.gz`,
+      gzipSync(
+        Array.from({ length: count / 2 }, (_, i) => half * (count / 2) + i)
+          .map((i) => `>UniRef90_A${i} Protein ${i} n=1\n${i === 7 ? "" : sequences[i]}\n`)
+          .join(""),
+      ),
+    ),
+  );
+  const [source] = await resolveSources([
+    write(
+      "map.tsv",
+      `cluster\tmember\n${mapped
+        .toReversed()
+        .map((i) => `${clusterOf(i)}\tUniRef90_A${i}\n`)
+        .join("")}`,
+    ),
+  ]);
   if (source === undefined) return;
   table = { source };
-  made = await prepareShards({ files: fasta, tokenizer, out: join(folder, "out"), split, clusters: table, tokensPerShard: 20_000 });
+  made = await prepareShards({
+    files: fasta,
+    tokenizer,
+    out: join(folder, "out"),
+    split,
+    clusters: table,
+    tokensPerShard: 20_000,
+  });
   train = await openShards(made.path);
 });
 
-const membersOf = async (data: ShardDataset): Promise<number[]> => Promise.all(Array.from({ length: data.size }, async (_, i) => byText.get(textOf(await data.read(i))) as number));
+const membersOf = async (data: ShardDataset): Promise<number[]> =>
+  Promise.all(Array.from({ length: data.size }, async (_, i) => byText.get(textOf(await data.read(i))) as number));
 
 describe("clusters", () => {
   it("are counted, are in one split each, and leave no temporary files", async () => {
@@ -69,7 +105,10 @@ describe("clusters", () => {
   it("make epochs of batches, the same in worker threads and for every number of ranks", async () => {
     const options = { seed: 0, length: 128, rowsPerBatch: 4, special: tokenizer.special };
     const batches = packedBatches(train, options);
-    const sequencesIn = async (steps: readonly number[]): Promise<number[]> => (await Promise.all(steps.map((step) => batches.batchAt(step)))).flatMap(({ sequences: all }) => all.map(({ example }) => example));
+    const sequencesIn = async (steps: readonly number[]): Promise<number[]> =>
+      (await Promise.all(steps.map((step) => batches.batchAt(step)))).flatMap(({ sequences: all }) =>
+        all.map(({ example }) => example),
+      );
     const one = Array.from({ length: 24 }, (_, step) => step);
     const all = await sequencesIn(one);
     for (const world of [2, 3, 4]) {
@@ -91,18 +130,49 @@ describe("clusters", () => {
     const lists = new Map<string, number[]>();
     const files = [0, 1].map((half) => join(folder, `u90-${half}.fasta.gz`));
     for (const i of mapped) lists.set(clusterOf(i), [...(lists.get(clusterOf(i)) ?? []), i]);
-    const jsonl = write("map.jsonl", [...lists].map(([ur50_id, members]) => JSON.stringify({ ur50_id, ur90_id: members.map((i) => `UniRef90_A${i}`) })).join("\n"));
+    const jsonl = write(
+      "map.jsonl",
+      [...lists]
+        .map(([ur50_id, members]) => JSON.stringify({ ur50_id, ur90_id: members.map((i) => `UniRef90_A${i}`) }))
+        .join("\n"),
+    );
     const bare = write("idmapping.tsv", mapped.map((i) => `P${i}\tUniRef90_A${i}\t${clusterOf(i)}\n`).join(""));
-    for (const [name, more] of [[jsonl, { fields: ["ur50_id", "ur90_id"] }], [bare, { fields: ["3", "2"], header: false }]] as const) {
+    for (const [name, more] of [
+      [jsonl, { fields: ["ur50_id", "ur90_id"] }],
+      [bare, { fields: ["3", "2"], header: false }],
+    ] as const) {
       const [source] = await resolveSources([name]);
       if (source === undefined) throw new Error("no source");
-      const other = await prepareShards({ files, tokenizer, out: `${name}.out`, split, clusters: { source, ...more }, tokensPerShard: 20_000 });
+      const other = await prepareShards({
+        files,
+        tokenizer,
+        out: `${name}.out`,
+        split,
+        clusters: { source, ...more },
+        tokensPerShard: 20_000,
+      });
       expect(other.index.splits).toEqual(made.index.splits);
     }
     const wrong = await resolveSources([bare]);
     const source = wrong[0] ?? table.source;
-    await expect(prepareShards({ files, tokenizer, out: join(folder, "wrong"), split, clusters: { source, fields: ["2", "3"], header: false } })).rejects.toThrow(/rows \d+ and \d+: expected a member to be of one cluster, got two/);
-    await expect(prepareShards({ files, tokenizer, out: join(folder, "rows"), split: { heldOut: 20, seeds: { shuffle: 1, heldOut: 2, halves: 3 } }, clusters: table })).rejects.toThrow(/expected a split by content with clusters/);
+    await expect(
+      prepareShards({
+        files,
+        tokenizer,
+        out: join(folder, "wrong"),
+        split,
+        clusters: { source, fields: ["2", "3"], header: false },
+      }),
+    ).rejects.toThrow(/rows \d+ and \d+: expected a member to be of one cluster, got two/);
+    await expect(
+      prepareShards({
+        files,
+        tokenizer,
+        out: join(folder, "rows"),
+        split: { heldOut: 20, seeds: { shuffle: 1, heldOut: 2, halves: 3 } },
+        clusters: table,
+      }),
+    ).rejects.toThrow(/expected a split by content with clusters/);
     expect(readdirSync(join(folder, "wrong"))).toEqual([]);
   });
 

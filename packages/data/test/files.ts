@@ -4,7 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
 
-export function scratch(): { readonly folder: string; readonly write: (name: string, content: string | Uint8Array) => string } {
+export function scratch(): {
+  readonly folder: string;
+  readonly write: (name: string, content: string | Uint8Array) => string;
+} {
   const folder = mkdtempSync(join(tmpdir(), "cloze-data-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return {

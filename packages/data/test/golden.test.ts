@@ -23,12 +23,19 @@ async function valuesOf(name: string): Promise<Readonly<Record<string, unknown>>
 
 describe.each(["none", "snappy", "gzip", "brotli", "zstd", "lz4"])("%s.parquet", (codec) => {
   it("holds its rows, nulls and lists among them", async () => {
-    expect((await valuesOf(`${codec}.parquet`)).map(({ id, text, sentences }) => ({ id: Number(id), text: text ?? null, sentences }))).toEqual(rows);
+    expect(
+      (await valuesOf(`${codec}.parquet`)).map(({ id, text, sentences }) => ({
+        id: Number(id),
+        text: text ?? null,
+        sentences,
+      })),
+    ).toEqual(rows);
   });
 
   it("is read as documents, by the text and by the list", async () => {
     for (const field of ["text", "sentences"] as const) {
-      const reader = readDocuments(await open(`${codec}.parquet`), { field }), found: (readonly string[])[] = [];
+      const reader = readDocuments(await open(`${codec}.parquet`), { field }),
+        found: (readonly string[])[] = [];
       for await (const { sentences } of reader.documents()) found.push(sentences);
       expect(found).toEqual(rows.map((row) => [row[field] ?? []].flat().flatMap(sentencesOf)));
       expect(reader.report.empty).toBe(found.filter((sentences) => sentences.length === 0).length);
@@ -38,6 +45,12 @@ describe.each(["none", "snappy", "gzip", "brotli", "zstd", "lz4"])("%s.parquet",
 
 describe.each(["table.csv", "table.tsv"])("%s", (name) => {
   it("holds its rows", async () => {
-    expect((await valuesOf(name)).map(({ id, text, sentences }) => ({ id: Number(id), text, sentences: JSON.parse(String(sentences)) as unknown }))).toEqual(rows.map((row) => ({ ...row, text: row.text ?? "" })));
+    expect(
+      (await valuesOf(name)).map(({ id, text, sentences }) => ({
+        id: Number(id),
+        text,
+        sentences: JSON.parse(String(sentences)) as unknown,
+      })),
+    ).toEqual(rows.map((row) => ({ ...row, text: row.text ?? "" })));
   });
 });

@@ -6,7 +6,15 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { heldOutRows } from "../src/index.ts";
-import { ShardWriter, openShards, prepareDocuments, prepareParts, prepareShards, resolveSources, type PreparePartsOptions } from "../src/node.ts";
+import {
+  ShardWriter,
+  openShards,
+  prepareDocuments,
+  prepareParts,
+  prepareShards,
+  resolveSources,
+  type PreparePartsOptions,
+} from "../src/node.ts";
 import { readRange } from "../src/fasta-range.ts";
 import { scratch } from "./files.ts";
 import { fastaText, protein, textOf, tinyTokenizer } from "./tiny-tokenizer.ts";
@@ -14,22 +22,40 @@ import { fastaText, protein, textOf, tinyTokenizer } from "./tiny-tokenizer.ts";
 const { folder, write } = scratch();
 const tokenizer = tinyTokenizer();
 const split = { seed: 2, valid: 0.2, test: 0.1 };
-const contents = (out: string): Record<string, string> => Object.fromEntries(readdirSync(out).toSorted().map((file) => [file, readFileSync(join(out, file)).toString("base64")]));
+const contents = (out: string): Record<string, string> =>
+  Object.fromEntries(
+    readdirSync(out)
+      .toSorted()
+      .map((file) => [file, readFileSync(join(out, file)).toString("base64")]),
+  );
 
 /** Records that end in a stop, records of nothing else, empty ones, `>` inside a line, and both kinds of line end. */
-const odd = Array.from({ length: 400 }, (_, i) => `>o${i} a>b\r\n${i % 11 === 3 ? "*" : i % 13 === 5 ? "" : `${protein(i, 90)}${i % 3 === 0 ? "*" : ""}`}\r\n`).join("");
+const odd = Array.from(
+  { length: 400 },
+  (_, i) =>
+    `>o${i} a>b\r\n${i % 11 === 3 ? "*" : i % 13 === 5 ? "" : `${protein(i, 90)}${i % 3 === 0 ? "*" : ""}`}\r\n`,
+).join("");
 
 async function inParts(options: Omit<PreparePartsOptions, "rank" | "world">, world: number): Promise<void> {
   // The last rank first: the order of the processes does not matter.
-  for (let rank = world - 1; rank > 0; rank--) expect((await prepareParts({ ...options, rank, world })).shards).toBeUndefined();
+  for (let rank = world - 1; rank > 0; rank--)
+    expect((await prepareParts({ ...options, rank, world })).shards).toBeUndefined();
   const last = await prepareParts({ ...options, rank: 0, world });
   expect(last).toMatchObject({ done: last.parts, shards: { reused: false } });
 }
 
 describe("prepareParts", () => {
-  const files = [write("a.fasta", fastaText(600)), write("b.fasta", odd), write("c.fasta.gz", gzipSync(fastaText(300, 30)))];
+  const files = [
+    write("a.fasta", fastaText(600)),
+    write("b.fasta", odd),
+    write("c.fasta.gz", gzipSync(fastaText(300, 30))),
+  ];
 
-  it.each([[1, 1e9], [2, 9000], [3, 30_001]])("%i processes and parts of %i bytes make the bytes of one", async (world, partBytes) => {
+  it.each([
+    [1, 1e9],
+    [2, 9000],
+    [3, 30_001],
+  ])("%i processes and parts of %i bytes make the bytes of one", async (world, partBytes) => {
     const one = join(folder, `one-${world}`);
     const many = join(folder, `many-${world}`);
     const common = { tokenizer, split, tokensPerShard: 9000 };
@@ -46,7 +72,8 @@ describe("prepareParts", () => {
     const read: string[] = [];
     for (let from = 0; from < text.length; from += bytes) {
       let part = "";
-      for await (const chunk of readRange({ file, from, until: from + bytes }, () => undefined)) part += Buffer.from(chunk).toString();
+      for await (const chunk of readRange({ file, from, until: from + bytes }, () => undefined))
+        part += Buffer.from(chunk).toString();
       if (part !== "") expect(part.startsWith(">")).toBe(true);
       read.push(part);
     }
@@ -54,19 +81,36 @@ describe("prepareParts", () => {
   });
 
   it("of text, with sentences and filters", async () => {
-    const names = ["t1.txt", "t2.txt", "t3.txt"].map((name, n) => write(name, Array.from({ length: 80 }, (_, i) => `${protein(n * 80 + i, 40)}\n${protein(i, 9)}\n`).join("\n")));
+    const names = ["t1.txt", "t2.txt", "t3.txt"].map((name, n) =>
+      write(name, Array.from({ length: 80 }, (_, i) => `${protein(n * 80 + i, 40)}\n${protein(i, 9)}\n`).join("\n")),
+    );
     const sources = await resolveSources(names);
     const common = { tokenizer, split, tokensPerShard: 900, filter: { minTokens: 10 }, sources };
     await prepareDocuments({ ...common, out: join(folder, "text-one") });
     await inParts({ ...common, out: join(folder, "text-many") }, 2);
     expect(contents(join(folder, "text-many"))).toEqual(contents(join(folder, "text-one")));
-    await expect(prepareParts({ ...common, filter: { dedup: true }, out: join(folder, "dedup"), rank: 0, world: 2 })).rejects.toThrow(/got dedup, for which all have to be seen/);
+    await expect(
+      prepareParts({ ...common, filter: { dedup: true }, out: join(folder, "dedup"), rank: 0, world: 2 }),
+    ).rejects.toThrow(/got dedup, for which all have to be seen/);
   });
 
   it("of Parquet, split by row as published", async () => {
     const rows = Array.from({ length: 500 }, (_, i) => (i % 50 === 7 ? "" : protein(i)));
     const cuts = [0, 130, 131, 500];
-    const names = cuts.slice(1).map((until, n) => write(`train-0000${n}.parquet`, new Uint8Array(parquetWriteBuffer({ columnData: [{ name: "id", data: rows.slice(cuts[n], until).map((_, i) => `id${i}`) }, { name: "sequence", data: rows.slice(cuts[n], until) }], rowGroupSize: 100 }))));
+    const names = cuts.slice(1).map((until, n) =>
+      write(
+        `train-0000${n}.parquet`,
+        new Uint8Array(
+          parquetWriteBuffer({
+            columnData: [
+              { name: "id", data: rows.slice(cuts[n], until).map((_, i) => `id${i}`) },
+              { name: "sequence", data: rows.slice(cuts[n], until) },
+            ],
+            rowGroupSize: 100,
+          }),
+        ),
+      ),
+    );
     const rule = { heldOut: 40, seeds: { shuffle: 11, heldOut: 22, halves: 33 } };
     const common = { tokenizer, split: rule, sources: await resolveSources(names) };
     const { path, index } = await prepareDocuments({ ...common, out: join(folder, "rows-one") });
@@ -80,7 +124,15 @@ describe("prepareParts", () => {
       expect(Array.from({ length: data.size }, (_, i) => textOf(data.read(i)))).toEqual(wanted);
       data.close();
     }
-    await expect(prepareParts({ ...common, sources: await resolveSources(files), out: join(folder, "rows-fasta"), rank: 0, world: 2 })).rejects.toThrow(/expected Parquet for a split by row/);
+    await expect(
+      prepareParts({
+        ...common,
+        sources: await resolveSources(files),
+        out: join(folder, "rows-fasta"),
+        rank: 0,
+        world: 2,
+      }),
+    ).rejects.toThrow(/expected Parquet for a split by row/);
   });
 
   it("the same split of FASTA, and groups that are shuffled one by one", async () => {
@@ -90,9 +142,15 @@ describe("prepareParts", () => {
     const held = heldOutRows([100, 30], rule);
     const { index } = await prepareShards({ files: named, tokenizer, out: join(folder, "groups"), split: rule });
     expect(index.splits["valid"]?.documents).toBe([...held.values()].filter((name) => name === "valid").length);
-    await expect(prepareShards({ files: named.toReversed(), tokenizer, out: join(folder, "g2"), split: rule })).rejects.toThrow(/in the order train, valid, got .*uni-train-0\.fa after one of valid/);
-    await expect(prepareShards({ files: named.slice(0, 1), tokenizer, out: join(folder, "g3"), split: rule })).rejects.toThrow(/got none of valid/);
-    await expect(prepareShards({ files, tokenizer, out: join(folder, "g4"), split: rule })).rejects.toThrow(/expected a name with one of the words train, valid/);
+    await expect(
+      prepareShards({ files: named.toReversed(), tokenizer, out: join(folder, "g2"), split: rule }),
+    ).rejects.toThrow(/in the order train, valid, got .*uni-train-0\.fa after one of valid/);
+    await expect(
+      prepareShards({ files: named.slice(0, 1), tokenizer, out: join(folder, "g3"), split: rule }),
+    ).rejects.toThrow(/got none of valid/);
+    await expect(prepareShards({ files, tokenizer, out: join(folder, "g4"), split: rule })).rejects.toThrow(
+      /expected a name with one of the words train, valid/,
+    );
   });
 
   it("goes on after an interruption, with another number of processes", async () => {
@@ -101,7 +159,10 @@ describe("prepareParts", () => {
     const first = await prepareParts({ ...common, out, rank: 1, world: 3 });
     expect(first.done).toBeGreaterThan(1);
     // What a killed process leaves: a lock of a process that is gone, and files without their index.
-    writeFileSync(join(out, "tokens.parts", "part-000000.lock"), JSON.stringify({ pid: 2 ** 22 + 1, host: hostname(), since: "long ago" }));
+    writeFileSync(
+      join(out, "tokens.parts", "part-000000.lock"),
+      JSON.stringify({ pid: 2 ** 22 + 1, host: hostname(), since: "long ago" }),
+    );
     writeFileSync(join(out, "tokens.parts", "part-000000_train_000000.bin.tmp"), "half");
     const second = await prepareParts({ ...common, out, rank: 0, world: 1 });
     expect(second).toMatchObject({ kept: first.done, done: second.parts, shards: { reused: false } });
@@ -115,10 +176,14 @@ describe("prepareParts", () => {
     mkdirSync(join(out, "tokens.parts"), { recursive: true });
     const held = join(out, "tokens.parts", "part-000000.lock");
     writeFileSync(held, JSON.stringify({ pid: process.pid, host: hostname(), since: "just now" }));
-    await expect(prepareParts(options)).rejects.toThrow(new RegExp(`held by process ${process.pid} on .*, since just now. Wait for it, or choose another name`));
+    await expect(prepareParts(options)).rejects.toThrow(
+      new RegExp(`held by process ${process.pid} on .*, since just now. Wait for it, or choose another name`),
+    );
     rmSync(held);
     expect((await prepareParts(options)).done).toBe(2);
-    await expect(prepareParts({ ...options, split: { seed: 3, valid: 0.1 } })).rejects.toThrow(/holds parts of other inputs or settings/);
+    await expect(prepareParts({ ...options, split: { seed: 3, valid: 0.1 } })).rejects.toThrow(
+      /holds parts of other inputs or settings/,
+    );
     expect((await prepareParts({ ...options, split: { seed: 3, valid: 0.1 }, overwrite: true })).done).toBe(2);
     await expect(prepareParts({ ...options, rank: 2 })).rejects.toThrow(/got rank 2 and world 2/);
   });
@@ -129,7 +194,9 @@ describe("one folder", () => {
     const out = join(folder, "locked");
     const file = write("locked.fa", fastaText(20_000));
     const first = prepareShards({ files: [file], tokenizer, out });
-    await expect(prepareShards({ files: [file], tokenizer, out, split })).rejects.toThrow(/expected to be the only one that writes here, got .*tokens\.lock, held by process \d+/);
+    await expect(prepareShards({ files: [file], tokenizer, out, split })).rejects.toThrow(
+      /expected to be the only one that writes here, got .*tokens\.lock, held by process \d+/,
+    );
     expect((await first).interrupted).toBe(false);
     expect(existsSync(join(out, "tokens.lock"))).toBe(false);
   });
@@ -150,13 +217,28 @@ describe("one folder", () => {
     const bare = join(folder, "bare");
     mkdirSync(bare);
     symlinkSync("/dev/full", join(bare, "t_train_000000.bin.tmp"));
-    const writer = new ShardWriter({ out: bare, prefix: "t_train", dtype: "uint8", start: 0, end: 2, tokensPerShard: 1e6 });
+    const writer = new ShardWriter({
+      out: bare,
+      prefix: "t_train",
+      dtype: "uint8",
+      start: 0,
+      end: 2,
+      tokensPerShard: 1e6,
+    });
     expect(() => writer.add(3, (into) => into.append([1, 2, 3]))).toThrow(/ENOSPC/);
     const parts = join(folder, "full-parts");
     mkdirSync(join(parts, "tokens.parts"), { recursive: true });
     symlinkSync("/dev/full", join(parts, "tokens.parts", "part-000000_train.max"));
-    const failing = prepareParts({ tokenizer, sources: await resolveSources([write("full.fa", fastaText(5))]), out: parts, rank: 0, world: 1 });
-    await expect(failing).rejects.toThrow(/expected room for the shards in .*, got ENOSPC\. .*Make room or choose another folder, and run it again/);
+    const failing = prepareParts({
+      tokenizer,
+      sources: await resolveSources([write("full.fa", fastaText(5))]),
+      out: parts,
+      rank: 0,
+      world: 1,
+    });
+    await expect(failing).rejects.toThrow(
+      /expected room for the shards in .*, got ENOSPC\. .*Make room or choose another folder, and run it again/,
+    );
     await expect(failing).rejects.toSatisfy(ConfigError.isInstance);
     expect(readdirSync(join(parts, "tokens.parts")).filter((file) => /lock|json$/.test(file))).toEqual(["plan.json"]);
   });

@@ -21,14 +21,21 @@ async function read(file: string): Promise<{ sequences: string[]; headers: strin
 }
 
 describe("readFasta", () => {
-  const expected = { sequences: Array.from({ length: records }, (_, i) => protein(i)), headers: Array.from({ length: records }, (_, i) => `p${i} protein`) };
+  const expected = {
+    sequences: Array.from({ length: records }, (_, i) => protein(i)),
+    headers: Array.from({ length: records }, (_, i) => `p${i} protein`),
+  };
 
   it.each([
     ["plain text", "a.fasta", text],
     ["gzip", "a.fasta.gz", gzipSync(text)],
     ["gzip without the ending", "b.txt", gzipSync(text)],
     ["plain text with the ending", "c.gz", text],
-    ["gzip of several members", "d.fa.gz", Buffer.concat([gzipSync(text.slice(0, 1_234_567)), gzipSync(""), gzipSync(text.slice(1_234_567))])],
+    [
+      "gzip of several members",
+      "d.fa.gz",
+      Buffer.concat([gzipSync(text.slice(0, 1_234_567)), gzipSync(""), gzipSync(text.slice(1_234_567))]),
+    ],
   ])("reads %s", async (_, name, content) => {
     expect(await read(write(name, content))).toEqual(expected);
   });
@@ -46,8 +53,16 @@ describe("readFasta", () => {
   });
 
   it.each([
-    ["a gzip file that was cut off", gzipSync(text).subarray(0, 200_000), /cut\.gz, after \d+ bytes of text: .*cut off/],
-    ["a damaged gzip file", gzipSync(text).map((byte, at) => (at > 1000 && at < 1100 ? 255 - byte : byte)), /damaged data|cut off/],
+    [
+      "a gzip file that was cut off",
+      gzipSync(text).subarray(0, 200_000),
+      /cut\.gz, after \d+ bytes of text: .*cut off/,
+    ],
+    [
+      "a damaged gzip file",
+      gzipSync(text).map((byte, at) => (at > 1000 && at < 1100 ? 255 - byte : byte)),
+      /damaged data|cut off/,
+    ],
     ["gzip inside gzip", gzipSync(gzipSync(text)), /looks like gzip inside gzip/],
     ["an archive", Buffer.from("PK\x03\x04rest"), /looks like a zip archive/],
   ])("refuses %s", async (_, content, message) => {
@@ -73,8 +88,15 @@ describe("inspect", () => {
   it("counts and summarises", async () => {
     const seen = await inspect(write("i.fa", ">a\nAAAA\n>b\nACac\n>c\nXX\n>d\n\n>e\nAAAAAAAAAA\n"));
     expect(seen).toMatchObject({
-      kind: "fasta", report: { records: 5, empty: 1 },
-      contents: { sequences: 4, residues: 20, histogram: { A: 15, X: 2, C: 1, a: 1, c: 1 }, standardResidues: 18, lengths: { min: 2, median: 4, max: 10, mean: 5, p75: 5.5 } },
+      kind: "fasta",
+      report: { records: 5, empty: 1 },
+      contents: {
+        sequences: 4,
+        residues: 20,
+        histogram: { A: 15, X: 2, C: 1, a: 1, c: 1 },
+        standardResidues: 18,
+        lengths: { min: 2, median: 4, max: 10, mean: 5, p75: 5.5 },
+      },
     });
     const entropy = -(16 / 18) * Math.log(16 / 18) - (2 / 18) * Math.log(2 / 18);
     if (seen.kind === "fasta") expect(seen.contents.unigramEntropy).toBeCloseTo(entropy, 12);

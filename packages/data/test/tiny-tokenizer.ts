@@ -1,4 +1,6 @@
-/** A protein tokenizer of the tests' own: ids 0 start, 1 pad, 2 end, 3 unknown, then residues; a final `*` is dropped. */
+/**
+ * A protein tokenizer of the tests' own: ids 0 start, 1 pad, 2 end, 3 unknown, then residues; a final `*` is dropped.
+ */
 import { IssueCounter } from "@cloze/tokenizer";
 import type { DataTokenizer } from "../src/token-buffer.ts";
 
@@ -7,8 +9,17 @@ const RESIDUES = "LAGVSERTIDPKQNFYMHWCXBUZO";
 export const vocabulary: readonly string[] = ["<cls>", "<pad>", "<eos>", "<unk>", ...RESIDUES];
 
 /** `fast: false` hides `encodeBytes`, as of a tokenizer that has none. */
-export function tinyTokenizer(options: { readonly fast?: boolean } = {}): DataTokenizer & { readonly special: { readonly pad: number; readonly start: number; readonly end: number; readonly unknown: number } } {
-  const encodeBytes = (source: Uint8Array, start: number, end: number, out: Uint8Array, at: number, issues: IssueCounter): number => {
+export function tinyTokenizer(options: { readonly fast?: boolean } = {}): DataTokenizer & {
+  readonly special: { readonly pad: number; readonly start: number; readonly end: number; readonly unknown: number };
+} {
+  const encodeBytes = (
+    source: Uint8Array,
+    start: number,
+    end: number,
+    out: Uint8Array,
+    at: number,
+    issues: IssueCounter,
+  ): number => {
     let to = at;
     for (let i = start; i < end; i++) {
       const byte = source[i] as number;
@@ -22,7 +33,10 @@ export function tinyTokenizer(options: { readonly fast?: boolean } = {}): DataTo
     return to - at;
   };
   return {
-    name: "tiny", hash: "0123456789abcdef", vocabulary, special: { start: 0, pad: 1, end: 2, unknown: 3 },
+    name: "tiny",
+    hash: "0123456789abcdef",
+    vocabulary,
+    special: { start: 0, pad: 1, end: 2, unknown: 3 },
     encode(text) {
       const source = new TextEncoder().encode(text);
       const out = new Uint8Array(source.length);
@@ -43,10 +57,13 @@ export function textOf(tokens: ArrayLike<number>): string {
 export function protein(index: number, longest: number = 200): string {
   let state = (index * 2654435761 + 12345) >>> 0;
   const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0);
-  const length = 1 + (next() >>> 8) % longest;
+  const length = 1 + ((next() >>> 8) % longest);
   return Array.from({ length }, () => RESIDUES[(next() >>> 10) % 20]).join("");
 }
 
 export function fastaText(count: number, longest?: number): string {
-  return Array.from({ length: count }, (_, i) => `>p${i} protein\n${protein(i, longest).replace(/.{60}/g, "$&\n")}\n`).join("");
+  return Array.from(
+    { length: count },
+    (_, i) => `>p${i} protein\n${protein(i, longest).replace(/.{60}/g, "$&\n")}\n`,
+  ).join("");
 }

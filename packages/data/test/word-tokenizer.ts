@@ -1,4 +1,7 @@
-/** A word tokenizer of the tests' own: ids 0 pad, 1 unknown, 2 start, 3 end, then words of lower-case letters by a hash, 300 of them or as many as asked. */
+/**
+ * A word tokenizer of the tests' own: ids 0 pad, 1 unknown, 2 start, 3 end, then words of lower-case letters by a hash,
+ * 300 of them or as many as asked.
+ */
 import { IssueCounter, type TextTokenizer } from "@cloze/tokenizer";
 import type { DataTokenizer } from "../src/index.ts";
 
@@ -6,10 +9,16 @@ export type WordTokenizer = DataTokenizer & Pick<TextTokenizer, "encodeIds">;
 
 /** A word is a run of letters; "§" is unknown; everything else separates. */
 export function wordTokenizer(size: number = 304): WordTokenizer {
-  const idOf = (word: string): number => (word === "§" ? 1 : 4 + [...word].reduce((h, c) => (Math.imul(h, 31) + (c.codePointAt(0) ?? 0)) >>> 0, 7) % (size - 4));
+  const idOf = (word: string): number =>
+    word === "§"
+      ? 1
+      : 4 + ([...word].reduce((h, c) => (Math.imul(h, 31) + (c.codePointAt(0) ?? 0)) >>> 0, 7) % (size - 4));
   const encodeIds = (text: string): Int32Array => Int32Array.from(text.match(/\p{L}+|§/gu) ?? [], idOf);
   return {
-    name: "words", hash: `words-${size}`, special: { pad: 0, unknown: 1, start: 2, end: 3 }, encodeIds,
+    name: "words",
+    hash: `words-${size}`,
+    special: { pad: 0, unknown: 1, start: 2, end: 3 },
+    encodeIds,
     vocabulary: ["[PAD]", "[UNK]", "[CLS]", "[SEP]", ...Array.from({ length: size - 4 }, (_, i) => `w${i}`)],
     encode(text) {
       const ids = encodeIds(text);

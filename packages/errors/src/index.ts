@@ -2,7 +2,8 @@
  * The base error of every cloze package.
  *
  * A class is recognised by a marker symbol, not by `instanceof`, so that two copies of a package in one program still
- * understand each other. Three kinds only: the user's mistake (exit code 2), something that is not available here, our bug.
+ * understand each other. Three kinds only: the user's mistake (exit code 2), something that is not available here, our
+ * bug.
  */
 
 const marker: unique symbol = Symbol.for("cloze.error");
@@ -13,7 +14,10 @@ export interface ErrorOptions {
   readonly cause?: unknown;
 }
 
-/** Base class: a kind, a code that tests and programs can compare, and a message of the form `where: expected, got. Next step.` */
+/**
+ * Base class: a kind, a code that tests and programs can compare, and a message of the form `where: expected, got. Next
+ * step.`
+ */
 export class ClozeError extends Error {
   readonly kind: ErrorKind;
   readonly code: string;
@@ -71,5 +75,10 @@ export class UnsupportedError extends ClozeError {
 
 /** Throws our own-bug error when `condition` is false. */
 export function invariant(condition: unknown, message: string): asserts condition {
-  if (!condition) throw new ClozeError("internal", "InternalError", `internal: ${message}. This is a bug in cloze: please report it.`);
+  if (!condition)
+    throw new ClozeError(
+      "internal",
+      "InternalError",
+      `internal: ${message}. This is a bug in cloze: please report it.`,
+    );
 }

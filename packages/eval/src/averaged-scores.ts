@@ -29,21 +29,41 @@ export interface AveragedScores {
 
 const share = (part: number, whole: number): number => (whole > 0 ? part / whole : 0);
 
-/** Scores of one class, or of summed counts. F1 is 2 hits / (predicted + present), the harmonic mean of the other two. */
+/**
+ * Scores of one class, or of summed counts. F1 is 2 hits / (predicted + present), the harmonic mean of the other two.
+ */
 export function scoresOf(hits: number, predicted: number, present: number): Scores {
   return { precision: share(hits, predicted), recall: share(hits, present), f1: share(2 * hits, predicted + present) };
 }
 
-/** `over`: classes of the macro mean, all of them or those that are present or predicted somewhere (scikit-learn's default for class ids). */
-export function averagedScores({ hits, predicted, present }: ClassCounts, over: "all" | "occurring" = "occurring"): AveragedScores {
-  const classes = Array.from(hits, (h, k): SupportedScores => ({ ...scoresOf(h, predicted[k] ?? 0, present[k] ?? 0), support: present[k] ?? 0 }));
+/**
+ * `over`: classes of the macro mean, all of them or those that are present or predicted somewhere (scikit-learn's
+ * default for class ids).
+ */
+export function averagedScores(
+  { hits, predicted, present }: ClassCounts,
+  over: "all" | "occurring" = "occurring",
+): AveragedScores {
+  const classes = Array.from(hits, (h, k): SupportedScores => ({
+    ...scoresOf(h, predicted[k] ?? 0, present[k] ?? 0),
+    support: present[k] ?? 0,
+  }));
   const counted = over === "all" ? classes : classes.filter((_, k) => (predicted[k] ?? 0) + (present[k] ?? 0) > 0);
   const sum = (values: Float64Array): number => values.reduce((a, b) => a + b, 0);
-  return { micro: scoresOf(sum(hits), sum(predicted), sum(present)), macro: mean(counted, () => 1), weighted: mean(classes, ({ support }) => support), classes };
+  return {
+    micro: scoresOf(sum(hits), sum(predicted), sum(present)),
+    macro: mean(counted, () => 1),
+    weighted: mean(classes, ({ support }) => support),
+    classes,
+  };
 }
 
 function mean(classes: readonly SupportedScores[], weigh: (scores: SupportedScores) => number): Scores {
   const total = classes.reduce((sum, each) => sum + weigh(each), 0);
-  const of = (key: keyof Scores): number => share(classes.reduce((sum, each) => sum + each[key] * weigh(each), 0), total);
+  const of = (key: keyof Scores): number =>
+    share(
+      classes.reduce((sum, each) => sum + each[key] * weigh(each), 0),
+      total,
+    );
   return { precision: of("precision"), recall: of("recall"), f1: of("f1") };
 }

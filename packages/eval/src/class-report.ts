@@ -1,6 +1,7 @@
 /**
- * Scores of a classifier: accuracy, precision, recall and F1 in all averages, the Matthews coefficient, and each class by itself.
- * Checked against scikit-learn 1.9 (`precision_recall_fscore_support`, `matthews_corrcoef`, `roc_auc_score`), test/goldens/tasks.json.
+ * Scores of a classifier: accuracy, precision, recall and F1 in all averages, the Matthews coefficient, and each class
+ * by itself. Checked against scikit-learn 1.9 (`precision_recall_fscore_support`, `matthews_corrcoef`,
+ * `roc_auc_score`), test/goldens/tasks.json.
  */
 import { ConfigError } from "@cloze/errors";
 import { averagedScores, type AveragedScores } from "./averaged-scores.ts";
@@ -29,8 +30,15 @@ export function classReport(targets: ArrayLike<number>, predictions: ArrayLike<n
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i] as number;
     const prediction = predictions[i] as number;
-    for (const [what, id] of [["target", target], ["prediction", prediction]] as const) {
-      if (!(Number.isInteger(id) && id >= 0 && id < count)) throw new ConfigError(`classReport: expected every ${what} in [0, ${count}), got ${id} at position ${i}. Is the number of classes right?`);
+    for (const [what, id] of [
+      ["target", target],
+      ["prediction", prediction],
+    ] as const) {
+      if (!(Number.isInteger(id) && id >= 0 && id < count))
+        throw new ConfigError(
+          `classReport: expected every ${what} in [0, ${count}), got ${id} at position ${i}. Is the number of ` +
+            "classes right?",
+        );
     }
     present[target] = (present[target] as number) + 1;
     predicted[prediction] = (predicted[prediction] as number) + 1;
@@ -42,7 +50,8 @@ export function classReport(targets: ArrayLike<number>, predictions: ArrayLike<n
 }
 
 /**
- * Area under the ROC curve: the chance that an example of the class is scored above one that is not, equal scores counting half.
+ * Area under the ROC curve: the chance that an example of the class is scored above one that is not, equal scores
+ * counting half.
  *
  * Shapes: targets `[n]`, 0 or 1; scores `[n]`, any order-preserving scale.
  * Returns NaN where all targets are alike. Cost: one sort. Source: Hanley and McNeil 1982 (by way of the rank sum).
@@ -56,7 +65,10 @@ export function rocAuc(targets: ArrayLike<number>, scores: ArrayLike<number>): n
   let positives = 0;
   let sum = 0;
   for (let i = 0; i < targets.length; i++) {
-    if (targets[i] !== 0 && targets[i] !== 1) throw new ConfigError(`rocAuc: expected targets of 0 or 1, got ${targets[i]} at position ${i}. Ask of one class at a time.`);
+    if (targets[i] !== 0 && targets[i] !== 1)
+      throw new ConfigError(
+        `rocAuc: expected targets of 0 or 1, got ${targets[i]} at position ${i}. Ask of one class at a time.`,
+      );
     if (targets[i] === 0) continue;
     positives += 1;
     sum += ranks[i] as number;
@@ -67,6 +79,9 @@ export function rocAuc(targets: ArrayLike<number>, scores: ArrayLike<number>): n
 /** Two lists, side by side, of at least one. */
 export function expectPairs(where: string, targets: ArrayLike<number>, predictions: ArrayLike<number>): void {
   if (targets.length !== predictions.length || targets.length === 0) {
-    throw new ConfigError(`${where}: expected as many predictions as targets and at least one, got ${predictions.length} and ${targets.length}. Pass one prediction for each target.`);
+    throw new ConfigError(
+      `${where}: expected as many predictions as targets and at least one, got ${predictions.length} and ` +
+        `${targets.length}. Pass one prediction for each target.`,
+    );
   }
 }

@@ -6,8 +6,8 @@
  *   IOBES   strict: S-X, or B-X (I-X)* E-X; one that does not end is none
  *
  * A tag is `O` or a letter, a dash and a type; the type of a bare letter is "_".
- * Source: Ramshaw and Marcus 1995; conlleval. Checked against seqeval 1.2 (default mode, and strict mode with IOB2 and IOBES),
- * test/goldens/tasks.json.
+ * Source: Ramshaw and Marcus 1995; conlleval. Checked against seqeval 1.2 (default mode, and strict mode with IOB2 and
+ * IOBES), test/goldens/tasks.json.
  */
 import { ConfigError } from "@cloze/errors";
 import { averagedScores, type Scores, type SupportedScores } from "./averaged-scores.ts";
@@ -39,13 +39,18 @@ function tagOf(text: string): Tag {
  * Throws: ConfigError on a tag that the scheme does not have.
  *
  * @example
- * entitiesOf(["B-PER", "I-PER", "O", "I-LOC"])  // => [{ type: "PER", start: 0, end: 2 }, { type: "LOC", start: 3, end: 4 }]
+ * entitiesOf(["B-PER", "I-PER", "O", "I-LOC"])  // => [{ type: "PER", start: 0, end: 2 }, { type: "LOC", start: 3, end:
+ *                                               4 }]
  */
 export function entitiesOf(tags: readonly string[], scheme: TagScheme = "conll"): readonly Entity[] {
   const parsed = tags.map(tagOf);
   const letters = scheme === "IOB2" ? "OBI" : "OBIES";
   const wrong = parsed.findIndex(({ letter }) => !letters.includes(letter) || letter === "");
-  if (wrong >= 0) throw new ConfigError(`entities: expected tags of ${scheme} (${[...letters].join(", ")}), got ${JSON.stringify(tags[wrong])} at word ${wrong + 1}. Is it another scheme?`);
+  if (wrong >= 0)
+    throw new ConfigError(
+      `entities: expected tags of ${scheme} (${[...letters].join(", ")}), got ${JSON.stringify(tags[wrong])} at ` +
+        `word ${wrong + 1}. Is it another scheme?`,
+    );
   return scheme === "conll" ? lenient(parsed) : strict(parsed, scheme);
 }
 
@@ -100,8 +105,15 @@ export interface EntityScores {
  * Shapes: targets and predictions `[sentences][words]`, tags.
  * Throws: ConfigError on sentences that do not match.
  */
-export function entityScores(targets: readonly (readonly string[])[], predictions: readonly (readonly string[])[], scheme: TagScheme = "conll"): EntityScores {
-  if (targets.length !== predictions.length) throw new ConfigError(`entityScores: expected predictions for ${targets.length} sentences, got ${predictions.length}.`);
+export function entityScores(
+  targets: readonly (readonly string[])[],
+  predictions: readonly (readonly string[])[],
+  scheme: TagScheme = "conll",
+): EntityScores {
+  if (targets.length !== predictions.length)
+    throw new ConfigError(
+      `entityScores: expected predictions for ${targets.length} sentences, got ${predictions.length}.`,
+    );
   const hits = new Map<string, number>();
   const predicted = new Map<string, number>();
   const present = new Map<string, number>();
@@ -109,7 +121,10 @@ export function entityScores(targets: readonly (readonly string[])[], prediction
   let right = 0;
   for (const [i, truth] of targets.entries()) {
     const guess = predictions[i] as readonly string[];
-    if (guess.length !== truth.length) throw new ConfigError(`entityScores: sentence ${i + 1}: expected ${truth.length} tags, got ${guess.length}. Give one for each word.`);
+    if (guess.length !== truth.length)
+      throw new ConfigError(
+        `entityScores: sentence ${i + 1}: expected ${truth.length} tags, got ${guess.length}. Give one for each word.`,
+      );
     words += truth.length;
     right += truth.filter((tag, w) => tag === guess[w]).length;
     const there = entitiesOf(truth, scheme);
@@ -121,11 +136,20 @@ export function entityScores(targets: readonly (readonly string[])[], prediction
     }
   }
   const types = [...new Set([...present.keys(), ...predicted.keys()])].sort();
-  const column = (counts: ReadonlyMap<string, number>): Float64Array => Float64Array.from(types, (type) => counts.get(type) ?? 0);
-  const { micro, macro, weighted, classes } = averagedScores({ hits: column(hits), predicted: column(predicted), present: column(present) });
+  const column = (counts: ReadonlyMap<string, number>): Float64Array =>
+    Float64Array.from(types, (type) => counts.get(type) ?? 0);
+  const { micro, macro, weighted, classes } = averagedScores({
+    hits: column(hits),
+    predicted: column(predicted),
+    present: column(present),
+  });
   return {
-    micro, macro, weighted, types: Object.fromEntries(types.map((type, k) => [type, classes[k] as SupportedScores])),
-    entities: classes.reduce((n, { support }) => n + support, 0), accuracy: words > 0 ? right / words : 0,
+    micro,
+    macro,
+    weighted,
+    types: Object.fromEntries(types.map((type, k) => [type, classes[k] as SupportedScores])),
+    entities: classes.reduce((n, { support }) => n + support, 0),
+    accuracy: words > 0 ? right / words : 0,
   };
 }
 

@@ -8,4 +8,11 @@ export { averagedScores, scoresOf, type AveragedScores, type Scores, type Suppor
 export { multiLabelScores, type MultiLabelScores } from "./multi-label-scores.ts";
 export { pearson, regressionScores, type RegressionScores } from "./regression-scores.ts";
 export { entitiesOf, entityScores, type Entity, type EntityScores, type TagScheme } from "./entities.ts";
-export { answerF1, normalizeAnswer, squadScores, type AnsweredQuestion, type AnswerScores, type SquadScores } from "./squad-scores.ts";
+export {
+  answerF1,
+  normalizeAnswer,
+  squadScores,
+  type AnsweredQuestion,
+  type AnswerScores,
+  type SquadScores,
+} from "./squad-scores.ts";

@@ -1,5 +1,6 @@
 /**
- * Scores of sets of labels: each example has any number of them. Averages are over labels (micro, macro, weighted) and, as
+ * Scores of sets of labels: each example has any number of them. Averages are over labels (micro, macro, weighted) and,
+ * as
  * `samples`, over examples. Checked against scikit-learn 1.9 on indicator matrices, test/goldens/tasks.json.
  */
 import { ConfigError } from "@cloze/errors";
@@ -20,10 +21,18 @@ export interface MultiLabelScores extends AveragedScores {
  * Shapes: targets and predictions `[examples * labels]`, 0 or 1, example by example.
  * Throws: ConfigError on lengths that differ, or that are no multiple of `labels`.
  */
-export function multiLabelScores(targets: ArrayLike<number>, predictions: ArrayLike<number>, labels: number): MultiLabelScores {
+export function multiLabelScores(
+  targets: ArrayLike<number>,
+  predictions: ArrayLike<number>,
+  labels: number,
+): MultiLabelScores {
   expectPairs("multiLabelScores", targets, predictions);
   const examples = targets.length / labels;
-  if (!Number.isInteger(examples)) throw new ConfigError(`multiLabelScores: expected a multiple of ${labels} labels, got ${targets.length} decisions. Pass a row of labels for each example.`);
+  if (!Number.isInteger(examples))
+    throw new ConfigError(
+      `multiLabelScores: expected a multiple of ${labels} labels, got ${targets.length} decisions. Pass a row of ` +
+        "labels for each example.",
+    );
   const hits = new Float64Array(labels);
   const predicted = new Float64Array(labels);
   const present = new Float64Array(labels);
@@ -50,5 +59,11 @@ export function multiLabelScores(targets: ArrayLike<number>, predictions: ArrayL
     wrong += p + t - 2 * h;
     if (p + t === 2 * h) exact += 1;
   }
-  return { ...averagedScores({ hits, predicted, present }, "all"), samples, exactMatch: exact / examples, hammingLoss: wrong / targets.length, examples };
+  return {
+    ...averagedScores({ hits, predicted, present }, "all"),
+    samples,
+    exactMatch: exact / examples,
+    hammingLoss: wrong / targets.length,
+    examples,
+  };
 }

@@ -38,8 +38,12 @@ export function regressionScores(targets: ArrayLike<number>, predictions: ArrayL
   const r2 = spread > 0 ? 1 - squares / spread : squares === 0 ? 1 : 0;
   const ranked = n > 1;
   return {
-    mse: squares / n, rmse: Math.sqrt(squares / n), mae: absolute / n, r2,
-    pearson: ranked ? pearson(targets, predictions) : NaN, spearman: ranked ? spearman(targets, predictions) : NaN,
+    mse: squares / n,
+    rmse: Math.sqrt(squares / n),
+    mae: absolute / n,
+    r2,
+    pearson: ranked ? pearson(targets, predictions) : NaN,
+    spearman: ranked ? spearman(targets, predictions) : NaN,
   };
 }
 
@@ -50,7 +54,8 @@ export function regressionScores(targets: ArrayLike<number>, predictions: ArrayL
  * pearson([1, 2, 3], [2, 4, 6])  // => 1
  */
 export function pearson(x: ArrayLike<number>, y: ArrayLike<number>): number {
-  if (x.length !== y.length || x.length < 2) throw new ConfigError(`pearson: expected two lists of one length >= 2, got ${x.length} and ${y.length}.`);
+  if (x.length !== y.length || x.length < 2)
+    throw new ConfigError(`pearson: expected two lists of one length >= 2, got ${x.length} and ${y.length}.`);
   const n = x.length;
   const mx = sumOf(x) / n;
   const my = sumOf(y) / n;

@@ -17,7 +17,10 @@ import { ConfigError } from "@cloze/errors";
  */
 export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
   if (x.length !== y.length || x.length < 2) {
-    throw new ConfigError(`spearman: expected two lists of one length >= 2, got ${x.length} and ${y.length}. Pair each score with its measurement.`);
+    throw new ConfigError(
+      `spearman: expected two lists of one length >= 2, got ${x.length} and ${y.length}. Pair each score with ` +
+        "its measurement.",
+    );
   }
   const rx = averageRanks(x);
   const ry = averageRanks(y);
@@ -39,7 +42,10 @@ export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
 export function averageRanks(values: ArrayLike<number>): Float64Array {
   const order = Array.from({ length: values.length }, (_, i) => i);
   const nan = order.find((i) => Number.isNaN(values[i]));
-  if (nan !== undefined) throw new ConfigError(`spearman: expected numbers that can be ordered, got NaN at position ${nan}. Drop that pair from both lists.`);
+  if (nan !== undefined)
+    throw new ConfigError(
+      `spearman: expected numbers that can be ordered, got NaN at position ${nan}. Drop that pair from both lists.`,
+    );
   order.sort((a, b) => (values[a]! < values[b]! ? -1 : values[a]! > values[b]! ? 1 : 0));
   const ranks = new Float64Array(values.length);
   for (let start = 0, end = 0; start < order.length; start = end) {

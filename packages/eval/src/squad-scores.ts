@@ -1,12 +1,12 @@
 /**
- * Exact match and F1 of answers, as the evaluation scripts of SQuAD 1.1 and 2.0 compute them: both sides are lower-cased, without
- * punctuation and articles, split at white space; the best of the given answers counts. Shares from 0 to 1, where the scripts
- * print percent.
+ * Exact match and F1 of answers, as the evaluation scripts of SQuAD 1.1 and 2.0 compute them: both sides are
+ * lower-cased, without punctuation and articles, split at white space; the best of the given answers counts. Shares
+ * from 0 to 1, where the scripts print percent.
  *
- * A question without answers asks for the empty prediction. With `noAnswer` (a score that is higher the surer the model is that
- * there is none) a question counts as unanswered above the threshold, and the best thresholds are found in one sort.
- * Source: Rajpurkar et al. 2016, arXiv:1606.05250; Rajpurkar et al. 2018, arXiv:1806.03822. Checked against the two scripts,
- * test/goldens/tasks.json.
+ * A question without answers asks for the empty prediction. With `noAnswer` (a score that is higher the surer the model
+ * is that there is none) a question counts as unanswered above the threshold, and the best thresholds are found in one
+ * sort. Source: Rajpurkar et al. 2016, arXiv:1606.05250; Rajpurkar et al. 2018, arXiv:1806.03822. Checked against the
+ * two scripts, test/goldens/tasks.json.
  */
 import { ConfigError } from "@cloze/errors";
 
@@ -30,10 +30,18 @@ export interface SquadScores extends AnswerScores {
   readonly hasAnswer?: AnswerScores;
   readonly noAnswer?: AnswerScores;
   /** Where every question came with `noAnswer`: the best that a threshold can give, and that threshold. */
-  readonly best?: { readonly exact: number; readonly exactThreshold: number; readonly f1: number; readonly f1Threshold: number };
+  readonly best?: {
+    readonly exact: number;
+    readonly exactThreshold: number;
+    readonly f1: number;
+    readonly f1Threshold: number;
+  };
 }
 
-/** Python's white space, what `str.split()` splits at: four separators and NEL more than JavaScript's, and no byte order mark. */
+/**
+ * Python's white space, what `str.split()` splits at: four separators and NEL more than JavaScript's, and no byte order
+ * mark.
+ */
 const SPACES: RegExp = new RegExp(`(?:(?!\ufeff)[\\s\u0085${String.fromCharCode(28, 29, 30, 31)}])+`, "u");
 const PUNCTUATION = /[!-/:-@[-`{-~]/g;
 /** Words as Python's \b sees them: letters and digits of any script. */
@@ -48,7 +56,12 @@ export function normalizeAnswer(text: string): string {
 }
 
 const wordsOf = (text: string): string[] =>
-  text.toLowerCase().replace(PUNCTUATION, "").replace(ARTICLES, " ").split(SPACES).filter((word) => word !== "");
+  text
+    .toLowerCase()
+    .replace(PUNCTUATION, "")
+    .replace(ARTICLES, " ")
+    .split(SPACES)
+    .filter((word) => word !== "");
 
 /** F1 of the words that a prediction and an answer share; 1 where both are empty. */
 export function answerF1(prediction: string, answer: string): number {
@@ -73,8 +86,14 @@ interface Scored {
   readonly f1: number;
 }
 
-/** `threshold`: questions with `noAnswer` above it count as unanswered. Default: none do. Throws ConfigError without questions. */
-export function squadScores(questions: readonly AnsweredQuestion[], { threshold = Infinity }: { readonly threshold?: number } = {}): SquadScores {
+/**
+ * `threshold`: questions with `noAnswer` above it count as unanswered. Default: none do. Throws ConfigError without
+ * questions.
+ */
+export function squadScores(
+  questions: readonly AnsweredQuestion[],
+  { threshold = Infinity }: { readonly threshold?: number } = {},
+): SquadScores {
   if (questions.length === 0) throw new ConfigError("squadScores: expected at least one question, got none.");
   const raw = questions.map(scoreOf);
   const judged = raw.map((each) => {
@@ -86,7 +105,9 @@ export function squadScores(questions: readonly AnsweredQuestion[], { threshold 
   const no = judged.filter(({ answerable }) => !answerable);
   const scored = raw.every(({ question }) => question.noAnswer !== undefined);
   return {
-    ...meanOf(judged), ...(has.length > 0 && { hasAnswer: meanOf(has) }), ...(no.length > 0 && { noAnswer: meanOf(no) }),
+    ...meanOf(judged),
+    ...(has.length > 0 && { hasAnswer: meanOf(has) }),
+    ...(no.length > 0 && { noAnswer: meanOf(no) }),
     ...(scored && { best: bestOf(raw) }),
   };
 }
@@ -97,7 +118,8 @@ function scoreOf(question: AnsweredQuestion): Scored {
   const truths = given.length > 0 ? given : [""];
   const guess = normalizeAnswer(prediction);
   return {
-    question, answerable: answers.length > 0,
+    question,
+    answerable: answers.length > 0,
     exact: Number(truths.some((truth) => normalizeAnswer(truth) === guess)),
     f1: Math.max(...truths.map((truth) => answerF1(prediction, truth))),
   };

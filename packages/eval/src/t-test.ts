@@ -4,8 +4,8 @@
  *     t = (mean - target) / (s / sqrt(n))      p = P(T <= t), T of Student's distribution with n - 1 degrees of freedom
  *     P(T <= t) = I_x(d/2, 1/2) / 2 for t <= 0, x = d / (d + t^2); the rest by symmetry
  *
- * I is the regularised incomplete beta function, by Lentz's continued fraction (Numerical Recipes, 3rd edition, 6.4), and the gamma
- * function within it by Lanczos' series (the same, 6.1).
+ * I is the regularised incomplete beta function, by Lentz's continued fraction (Numerical Recipes, 3rd edition, 6.4),
+ * and the gamma function within it by Lanczos' series (the same, 6.1).
  */
 import { ConfigError } from "@cloze/errors";
 
@@ -21,15 +21,20 @@ export interface TTest {
 /**
  * One-sided test of "the mean is below the target".
  *
- * Throws ConfigError for fewer than 2 values, and for values that are not finite. Equal values give p 0 or 1, and NaN at the target.
- * Checked against: scipy 1.17 `ttest_1samp(alternative="less")`, packages/eval/test/goldens/t-test.json, 1e-10 relative.
+ * Throws ConfigError for fewer than 2 values, and for values that are not finite. Equal values give p 0 or 1, and NaN
+ * at the target. Checked against: scipy 1.17 `ttest_1samp(alternative="less")`, packages/eval/test/goldens/t-test.json,
+ * 1e-10 relative.
  *
  * @example
  * oneSidedTTest([2.79, 2.81, 2.8], 2.86).p < 0.01  // => true
  */
 export function oneSidedTTest(values: readonly number[], target: number): TTest {
   const wrong = [...values, target].find((value) => !Number.isFinite(value));
-  if (values.length < 2 || wrong !== undefined) throw new ConfigError(`oneSidedTTest: expected at least 2 finite values and a finite target, got ${wrong === undefined ? `${values.length} values` : String(wrong)}. Run more seeds.`);
+  if (values.length < 2 || wrong !== undefined)
+    throw new ConfigError(
+      "oneSidedTTest: expected at least 2 finite values and a finite target, got " +
+        `${wrong === undefined ? `${values.length} values` : String(wrong)}. Run more seeds.`,
+    );
   const n = values.length;
   const mean = values.reduce((sum, x) => sum + x, 0) / n;
   const deviation = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (n - 1));
@@ -74,7 +79,10 @@ function betaFraction(x: number, a: number, b: number): number {
 }
 
 /** Lanczos with g = 7 and 9 terms: 15 digits for x above 0. */
-const LANCZOS = [0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7];
+const LANCZOS = [
+  0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
+  12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
+];
 
 function logGamma(x: number): number {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x);

@@ -1,9 +1,9 @@
 /**
  * The metrics of masked-token prediction, gathered batch by batch.
  *
- * Everything is weighted by token: the loss is (sum of losses) / (sum of weights) over the whole evaluation, never a mean of
- * batch means, so the batch size, padding and the number of ranks cannot change it. Memory is 3 counts per class.
- * Left out on purpose: top-k accuracy and calibration, which need the logits.
+ * Everything is weighted by token: the loss is (sum of losses) / (sum of weights) over the whole evaluation, never a
+ * mean of batch means, so the batch size, padding and the number of ranks cannot change it. Memory is 3 counts per
+ * class. Left out on purpose: top-k accuracy and calibration, which need the logits.
  */
 import { ConfigError } from "@cloze/errors";
 import { classScores, type ClassScores } from "./class-scores.ts";
@@ -35,7 +35,9 @@ export class TokenMetrics {
 
   constructor(classes: number) {
     if (!Number.isSafeInteger(classes) || classes < 1) {
-      throw new ConfigError(`TokenMetrics: expected a whole number of classes >= 1, got ${classes}. Pass the vocabulary size.`);
+      throw new ConfigError(
+        `TokenMetrics: expected a whole number of classes >= 1, got ${classes}. Pass the vocabulary size.`,
+      );
     }
     this.classes = classes;
     this.#hits = new Float64Array(classes);
@@ -46,19 +48,24 @@ export class TokenMetrics {
   /**
    * Adds one batch.
    *
-   * Shapes: targets and predictions `[tokens]`, class ids. A negative target (such as -100) is a position without a label
+   * Shapes: targets and predictions `[tokens]`, class ids. A negative target (such as -100) is a position without a
+   * label
    *         and is skipped with its prediction.
-   * `lossSum` is the summed loss of the batch in nats, `weight` the sum of the weights in it: the number of labelled tokens
-   * unless the objective weighs them. A NaN loss is kept: the result then says NaN.
-   * Throws: ConfigError on lengths that differ or an id outside `[0, classes)`; nothing of that batch is then counted.
+   * `lossSum` is the summed loss of the batch in nats, `weight` the sum of the weights in it: the number of labelled
+   * tokens unless the objective weighs them. A NaN loss is kept: the result then says NaN. Throws: ConfigError on
+   * lengths that differ or an id outside `[0, classes)`; nothing of that batch is then counted.
    */
   add(targets: ArrayLike<number>, predictions: ArrayLike<number>, lossSum: number, weight: number): void {
     if (targets.length !== predictions.length) {
       throw new ConfigError(
-        `TokenMetrics.add: expected as many predictions as targets (${targets.length}), got ${predictions.length}. Pass one predicted class per target.`,
+        `TokenMetrics.add: expected as many predictions as targets (${targets.length}), got ` +
+          `${predictions.length}. Pass one predicted class per target.`,
       );
     }
-    if (!(weight >= 0 && weight < Infinity)) throw new ConfigError(`TokenMetrics.add: expected a finite weight >= 0, got ${weight}. Pass the sum of the token weights.`);
+    if (!(weight >= 0 && weight < Infinity))
+      throw new ConfigError(
+        `TokenMetrics.add: expected a finite weight >= 0, got ${weight}. Pass the sum of the token weights.`,
+      );
     for (let i = 0; i < targets.length; i++) {
       if (targets[i]! < 0) continue;
       this.#check("target", targets[i]!, i);
@@ -82,7 +89,8 @@ export class TokenMetrics {
     for (const count of this.#present) tokens += count;
     if (tokens === 0 || this.#weight === 0) {
       throw new ConfigError(
-        `TokenMetrics.result: expected at least one labelled token of weight above 0, got ${tokens} tokens of weight ${this.#weight}. Evaluate on more data or mask more of it.`,
+        `TokenMetrics.result: expected at least one labelled token of weight above 0, got ${tokens} tokens of ` +
+          `weight ${this.#weight}. Evaluate on more data or mask more of it.`,
       );
     }
     const loss = this.#lossSum / this.#weight;
@@ -91,8 +99,8 @@ export class TokenMetrics {
   }
 
   /**
-   * All that was gathered, as `[2 + 3 * classes]` numbers: loss sum, weight, then hits, predicted and present per class.
-   * Vectors of several ranks may simply be added (an all-reduce) and given to `fromVector`.
+   * All that was gathered, as `[2 + 3 * classes]` numbers: loss sum, weight, then hits, predicted and present per
+   * class. Vectors of several ranks may simply be added (an all-reduce) and given to `fromVector`.
    */
   toVector(): Float64Array {
     const vector = new Float64Array(2 + 3 * this.classes);
@@ -104,7 +112,9 @@ export class TokenMetrics {
   static fromVector(vector: ArrayLike<number>): TokenMetrics {
     const classes = (vector.length - 2) / 3;
     if (!Number.isInteger(classes) || classes < 1) {
-      throw new ConfigError(`TokenMetrics.fromVector: expected 2 + 3 * classes numbers, got ${vector.length}. Pass what toVector returned.`);
+      throw new ConfigError(
+        `TokenMetrics.fromVector: expected 2 + 3 * classes numbers, got ${vector.length}. Pass what toVector returned.`,
+      );
     }
     const made = new TokenMetrics(classes);
     made.#lossSum = vector[0]!;
@@ -117,6 +127,9 @@ export class TokenMetrics {
 
   #check(what: string, id: number, at: number): void {
     if (Number.isInteger(id) && id >= 0 && id < this.classes) return;
-    throw new ConfigError(`TokenMetrics.add: expected every ${what} in [0, ${this.classes}), got ${id} at position ${at}. Is the vocabulary size right?`);
+    throw new ConfigError(
+      `TokenMetrics.add: expected every ${what} in [0, ${this.classes}), got ${id} at position ${at}. Is the ` +
+        "vocabulary size right?",
+    );
   }
 }

@@ -18,10 +18,17 @@ export function unigramEntropy(counts: ArrayLike<number>): number {
   let total = 0;
   for (let k = 0; k < counts.length; k++) {
     const count = counts[k]!;
-    if (!(count >= 0 && count < Infinity)) throw new ConfigError(`unigramEntropy: expected finite counts >= 0, got ${count} for class ${k}. Pass raw token counts.`);
+    if (!(count >= 0 && count < Infinity))
+      throw new ConfigError(
+        `unigramEntropy: expected finite counts >= 0, got ${count} for class ${k}. Pass raw token counts.`,
+      );
     total += count;
   }
-  if (total === 0) throw new ConfigError(`unigramEntropy: expected at least one token, got ${counts.length} classes that are all 0. Count the training tokens first.`);
+  if (total === 0)
+    throw new ConfigError(
+      `unigramEntropy: expected at least one token, got ${counts.length} classes that are all 0. Count the ` +
+        "training tokens first.",
+    );
   let entropy = 0;
   for (let k = 0; k < counts.length; k++) {
     const p = counts[k]! / total;

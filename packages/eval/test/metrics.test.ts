@@ -22,7 +22,8 @@ describe("TokenMetrics equals scikit-learn", () => {
 
   test.each(goldens.cases)("$name: in one batch, or added up across ranks", (golden) => {
     const whole = gather({ ...golden, batches: [] });
-    for (const b of golden.batches) whole.add(Int32Array.from(b.targets), Int32Array.from(b.predictions), b.lossSum, b.targets.length);
+    for (const b of golden.batches)
+      whole.add(Int32Array.from(b.targets), Int32Array.from(b.predictions), b.lossSum, b.targets.length);
     const ranks = golden.batches.map((b) => gather({ ...golden, batches: [b] }).toVector());
     const summed = ranks.reduce((a, b) => a.map((v, i) => v + b[i]!));
     expect(TokenMetrics.fromVector(summed).result()).toEqual(whole.result());

@@ -1,9 +1,9 @@
 /**
  * Composites: ops that are open. A composite is a name and an expansion into other ops; nothing else is required.
  *
- * A backend that claims a composite receives it whole; for every other one the pass "expand composites" puts the expansion
- * in its place: one definition of truth, and still fused kernels. A composite may carry its own gradient where memory
- * or stability wants one; without it, the gradient is that of the expansion.
+ * A backend that claims a composite receives it whole; for every other one the pass "expand composites" puts the
+ * expansion in its place: one definition of truth, and still fused kernels. A composite may carry its own gradient
+ * where memory or stability wants one; without it, the gradient is that of the expansion.
  *
  * Several outputs are several nodes that share args and params and differ by `index`.
  */
@@ -18,8 +18,8 @@ export interface Composite {
   readonly expand: (args: readonly Tensor[], params: Params) => readonly Tensor[];
   /**
    * Cotangents of the args, given those of the outputs (undefined where nothing flows).
-   * May hold undefined for an arg without a gradient; returns undefined where the gradient of the expansion is to be taken
-   * (a cotangent of an output that only second derivatives reach, say).
+   * May hold undefined for an arg without a gradient; returns undefined where the gradient of the expansion is to be
+   * taken (a cotangent of an output that only second derivatives reach, say).
    */
   readonly vjp?: (
     cotangents: readonly (Tensor | undefined)[],

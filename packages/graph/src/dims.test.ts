@@ -11,8 +11,12 @@ it("gives the sizes by name", () => {
 });
 
 it("a wrong size or rank is an error that shows both", () => {
-  expect(() => dims("attention(x)", x, "batch seq hidden", { hidden: 512 })).toThrow("attention(x): expected shape [batch, seq, hidden=512], got [8, 128, 768].");
-  expect(() => dims("linear(x)", x, "rows hidden")).toThrow("linear(x): expected shape [rows, hidden], got [8, 128, 768].");
+  expect(() => dims("attention(x)", x, "batch seq hidden", { hidden: 512 })).toThrow(
+    "attention(x): expected shape [batch, seq, hidden=512], got [8, 128, 768].",
+  );
+  expect(() => dims("linear(x)", x, "rows hidden")).toThrow(
+    "linear(x): expected shape [rows, hidden], got [8, 128, 768].",
+  );
   expect(() => g.within("encoder", () => dims("x", x, "a b"))).toThrow("encoder: x: expected");
 });
 

@@ -1,4 +1,6 @@
-/** Shape contracts: named axes, checked when the graph is built, typed by name. The string is also the documentation. */
+/**
+ * Shape contracts: named axes, checked when the graph is built, typed by name. The string is also the documentation.
+ */
 import type { Shape } from "./dtype.ts";
 import { ShapeError } from "./errors.ts";
 
@@ -20,15 +22,22 @@ export function dims<const S extends string>(
   const names = spec === "" ? [] : spec.split(" ");
   const pinned = known as Readonly<Record<string, number | undefined>>;
   const out: Record<string, number> = {};
-  const fits = names.length === x.shape.length && names.every((name, i) => {
-    const want = pinned[name] ?? out[name];
-    const got = x.shape[i] as number;
-    out[name] = got;
-    return want === undefined || want === got;
-  });
+  const fits =
+    names.length === x.shape.length &&
+    names.every((name, i) => {
+      const want = pinned[name] ?? out[name];
+      const got = x.shape[i] as number;
+      out[name] = got;
+      return want === undefined || want === got;
+    });
   if (!fits) {
     const expected = names.map((name) => (pinned[name] === undefined ? name : `${name}=${pinned[name]}`)).join(", ");
-    throw new ShapeError({ op: what, path: x.graph?.path ?? "", expected: `shape [${expected}]`, got: `[${x.shape.join(", ")}]` });
+    throw new ShapeError({
+      op: what,
+      path: x.graph?.path ?? "",
+      expected: `shape [${expected}]`,
+      got: `[${x.shape.join(", ")}]`,
+    });
   }
   return out as Record<Words<S>, number>;
 }

@@ -17,7 +17,11 @@ export class ShapeError extends ClozeError {
   readonly facts: GraphErrorFacts;
 
   constructor(facts: GraphErrorFacts, next = "") {
-    super("user", "ShapeError", `${at(facts.path)}${facts.op}: expected ${facts.expected}, got ${facts.got}.${next && ` ${next}`}`);
+    super(
+      "user",
+      "ShapeError",
+      `${at(facts.path)}${facts.op}: expected ${facts.expected}, got ${facts.got}.${next && ` ${next}`}`,
+    );
     this.facts = facts;
   }
 
@@ -31,7 +35,11 @@ export class DTypeError extends ClozeError {
   readonly facts: GraphErrorFacts;
 
   constructor(facts: GraphErrorFacts, next = "") {
-    super("user", "DTypeError", `${at(facts.path)}${facts.op}: expected ${facts.expected}, got ${facts.got}.${next && ` ${next}`}`);
+    super(
+      "user",
+      "DTypeError",
+      `${at(facts.path)}${facts.op}: expected ${facts.expected}, got ${facts.got}.${next && ` ${next}`}`,
+    );
     this.facts = facts;
   }
 

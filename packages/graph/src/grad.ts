@@ -1,6 +1,6 @@
 /**
- * Reverse mode on the graph: one table of rules, one walk. Gradients are ordinary nodes, so they are rewritten, printed,
- * run and differentiated again like everything else.
+ * Reverse mode on the graph: one table of rules, one walk. Gradients are ordinary nodes, so they are rewritten,
+ * printed, run and differentiated again like everything else.
  *
  * The walk visits, from the output down, only nodes that lie between a wanted input and the output. It undoes
  * broadcasting in one place and stops at integers, bools and `detach`.
@@ -16,13 +16,18 @@ import { order } from "./walk.ts";
 /**
  * Gradients of the scalar `y` by each of `xs`; zeros where y does not depend on an x.
  *
- * Shapes: y `[]` float -> one tensor like each x. Throws ShapeError if y is not a scalar, DTypeError if it is not float.
+ * Shapes: y `[]` float -> one tensor like each x. Throws ShapeError if y is not a scalar, DTypeError if it is not
+ * float.
  */
 export function grad(y: Tensor, xs: readonly Tensor[]): Tensor[] {
   if (y.shape.length !== 0) {
-    throw new ShapeError({ op: "grad", path: y.path, expected: "a scalar to differentiate", got: showType(y) }, "Sum it first, or pass cotangents to pullback().");
+    throw new ShapeError(
+      { op: "grad", path: y.path, expected: "a scalar to differentiate", got: showType(y) },
+      "Sum it first, or pass cotangents to pullback().",
+    );
   }
-  if (!isFloat(y.dtype)) throw new DTypeError({ op: "grad", path: y.path, expected: "a float scalar", got: showType(y) });
+  if (!isFloat(y.dtype))
+    throw new DTypeError({ op: "grad", path: y.path, expected: "a float scalar", got: showType(y) });
   return walkBack([y], [y.graph.const(1, y.dtype)], xs, new Set()).map((g, i) => g ?? zerosLike(xs[i] as Tensor));
 }
 
@@ -33,19 +38,40 @@ const zerosLike = (x: Tensor): Tensor => x.graph.full(x.shape, 0, x.dtype);
  *
  * A cotangent has the type of its y, or a shape that broadcasts to it. Throws ShapeError or DTypeError otherwise.
  */
-export function pullback(ys: readonly Tensor[], cotangents: readonly (Tensor | undefined)[], xs: readonly Tensor[]): (Tensor | undefined)[] {
+export function pullback(
+  ys: readonly Tensor[],
+  cotangents: readonly (Tensor | undefined)[],
+  xs: readonly Tensor[],
+): (Tensor | undefined)[] {
   ys.forEach((y, i) => {
     const ct = cotangents[i];
     if (ct === undefined) return;
-    if (ct.dtype !== y.dtype) throw new DTypeError({ op: "pullback", path: y.path, expected: `a cotangent of ${showType(y)}`, got: showType(ct) }, "Cast it first.");
+    if (ct.dtype !== y.dtype)
+      throw new DTypeError(
+        { op: "pullback", path: y.path, expected: `a cotangent of ${showType(y)}`, got: showType(ct) },
+        "Cast it first.",
+      );
     const together = broadcastShapes(ct.shape, y.shape);
-    if (!together || !sameShape(together, y.shape)) throw new ShapeError({ op: "pullback", path: y.path, expected: `a cotangent of ${showType(y)}`, got: showType(ct) });
+    if (!together || !sameShape(together, y.shape))
+      throw new ShapeError({
+        op: "pullback",
+        path: y.path,
+        expected: `a cotangent of ${showType(y)}`,
+        got: showType(ct),
+      });
   });
   return walkBack(ys, cotangents, xs, new Set());
 }
 
-/** The walk. Nothing flows through `leaves`: with them the result is the partial derivative of an expansion by its args. */
-function walkBack(ys: readonly Tensor[], cotangents: readonly (Tensor | undefined)[], xs: readonly Tensor[], leaves: ReadonlySet<Tensor>): (Tensor | undefined)[] {
+/**
+ * The walk. Nothing flows through `leaves`: with them the result is the partial derivative of an expansion by its args.
+ */
+function walkBack(
+  ys: readonly Tensor[],
+  cotangents: readonly (Tensor | undefined)[],
+  xs: readonly Tensor[],
+  leaves: ReadonlySet<Tensor>,
+): (Tensor | undefined)[] {
   const nodes = order(ys, leaves);
   const walked = new Set(nodes);
   const wanted = between(nodes, xs);
@@ -106,6 +132,7 @@ function unbroadcast(ct: Tensor, x: Tensor): Tensor {
   const lead = ct.shape.length - x.shape.length;
   const axes = ct.shape.flatMap((d, i) => (i < lead || (x.shape[i - lead] === 1 && d !== 1) ? [i] : []));
   // A ct smaller than its arg comes from a rule that ignored broadcasting the other way (a constant cotangent).
-  const summed = axes.length > 0 ? ct.sum(axes, true).reshape(ct.shape.map((d, i) => (axes.includes(i) ? 1 : d)).slice(lead)) : ct;
+  const summed =
+    axes.length > 0 ? ct.sum(axes, true).reshape(ct.shape.map((d, i) => (axes.includes(i) ? 1 : d)).slice(lead)) : ct;
   return sameShape(summed.shape, x.shape) ? summed : summed.broadcast(x.shape);
 }

@@ -1,5 +1,21 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { call, grad, Graph, interpret, isOp, lower, order, print, program, programRoots, readers, rewrite, simplifyRules, verify, type Tensor } from "./index.ts";
+import {
+  call,
+  grad,
+  Graph,
+  interpret,
+  isOp,
+  lower,
+  order,
+  print,
+  program,
+  programRoots,
+  readers,
+  rewrite,
+  simplifyRules,
+  verify,
+  type Tensor,
+} from "./index.ts";
 
 const f = (g: Graph, name = "x", shape: readonly number[] = [2, 3]): Tensor<"f32"> => g.input(name, "f32", shape);
 
@@ -30,8 +46,20 @@ describe("hash-consing", () => {
     const g = new Graph();
     const x = f(g);
     const composite = { name: "test", expand: ([a]: readonly Tensor[]): readonly Tensor[] => [(a as Tensor).neg()] };
-    const of = (params: Readonly<Record<string, number | string | boolean | null | readonly number[] | readonly string[]>>): Tensor => call(composite, [x], params)[0] as Tensor;
-    const all = [of({ name: "a", rate: 1 }), of({ name: "a", rate: 2 }), of({ name: "b", rate: 1 }), of({ name: null }), of({ name: "null" }), of({ list: ["a", "b"] }), of({ list: ["a,b"] }), of({ list: [0] }), of({ list: [-0] })];
+    const of = (
+      params: Readonly<Record<string, number | string | boolean | null | readonly number[] | readonly string[]>>,
+    ): Tensor => call(composite, [x], params)[0] as Tensor;
+    const all = [
+      of({ name: "a", rate: 1 }),
+      of({ name: "a", rate: 2 }),
+      of({ name: "b", rate: 1 }),
+      of({ name: null }),
+      of({ name: "null" }),
+      of({ list: ["a", "b"] }),
+      of({ list: ["a,b"] }),
+      of({ list: [0] }),
+      of({ list: [-0] }),
+    ];
     expect(new Set(all).size).toBe(all.length);
     expect(of({ name: "a", rate: 1 }) === all[0]).toBe(true);
   });
@@ -40,7 +68,9 @@ describe("hash-consing", () => {
     const g = new Graph();
     const expand = ([a]: readonly Tensor[]): readonly Tensor[] => [(a as Tensor).neg()];
     call({ name: "twin", expand }, [f(g)]);
-    expect(() => call({ name: "twin", expand: (args) => expand(args) }, [f(g)])).toThrow('two composites are named "twin"');
+    expect(() => call({ name: "twin", expand: (args) => expand(args) }, [f(g)])).toThrow(
+      'two composites are named "twin"',
+    );
   });
 
   it("common subexpressions of forward and backward are shared", () => {
@@ -64,7 +94,10 @@ describe("gradients", () => {
   it("are complete where rewriting made the outputs of one composite at different times", () => {
     const g = new Graph();
     const x = f(g, "x", [2]);
-    const pair = { name: "pair", expand: ([a]: readonly Tensor[]): readonly Tensor[] => [(a as Tensor).square(), (a as Tensor).tanh()] };
+    const pair = {
+      name: "pair",
+      expand: ([a]: readonly Tensor[]): readonly Tensor[] => [(a as Tensor).square(), (a as Tensor).tanh()],
+    };
     const [s, t] = call(pair, [x.add(0)]) as [Tensor, Tensor];
     // The reader of the first output is rebuilt before the second output is.
     const [early] = rewrite([s.mul(3)], simplifyRules, "first").roots as [Tensor];
@@ -72,7 +105,9 @@ describe("gradients", () => {
     expect(early.id < late.id && late.args[0] === x && early.args[0]?.args[0] === x).toBe(true);
     const [d] = grad(early.add(late).sum(), [x]) as [Tensor];
     const got = Array.from(interpret([d], { x: [0.5, -2] }, { precision: "f64" })[0]?.data as ArrayLike<number>);
-    [0.5, -2].forEach((v, i) => expect(Math.abs((got[i] as number) - (6 * v + 1 - Math.tanh(v) ** 2))).toBeLessThan(1e-12));
+    [0.5, -2].forEach((v, i) =>
+      expect(Math.abs((got[i] as number) - (6 * v + 1 - Math.tanh(v) ** 2))).toBeLessThan(1e-12),
+    );
   });
 });
 
@@ -90,7 +125,9 @@ describe("two graphs", () => {
     const a = new Graph();
     const b = new Graph();
     expect(() => f(a).add(f(b))).toThrow("add mixes tensors of two graphs");
-    expect(() => call({ name: "pair", expand: ([x, y]) => [(x as Tensor).add(y as Tensor)] }, [f(a), f(b)])).toThrow("pair mixes tensors of two graphs");
+    expect(() => call({ name: "pair", expand: ([x, y]) => [(x as Tensor).add(y as Tensor)] }, [f(a), f(b)])).toThrow(
+      "pair mixes tensors of two graphs",
+    );
     expect(() => verify([f(a), f(b)])).toThrow("a node of another graph");
   });
 });
@@ -100,7 +137,13 @@ describe("layer paths", () => {
     const g = new Graph();
     const y = g.within("encoder.layer.0", () => f(g).exp());
     expect(y.path).toBe("encoder.layer.0");
-    expect(() => g.within("a", () => g.within("b", () => { throw new Error("inside"); }))).toThrow("inside");
+    expect(() =>
+      g.within("a", () =>
+        g.within("b", () => {
+          throw new Error("inside");
+        }),
+      ),
+    ).toThrow("inside");
     expect(g.path).toBe("");
     const [d] = grad(y.sum(), [f(g)]) as [Tensor];
     expect(order([d]).some((n) => n.path === "encoder.layer.0'")).toBe(true);
@@ -129,7 +172,11 @@ describe("a graph 50,000 nodes deep", () => {
   it("so is a composite over it", () => {
     const z = call({ name: "square", expand: ([a]) => [(a as Tensor).mul(a as Tensor)] }, [y])[0] as Tensor;
     const [dz, dy] = grad(z, [x, y]) as [Tensor, Tensor];
-    const [a, b, c] = interpret([dz, dy, y], { x: [1] }, { precision: "f64" }).map((v) => v.data[0] as number) as [number, number, number];
+    const [a, b, c] = interpret([dz, dy, y], { x: [1] }, { precision: "f64" }).map((v) => v.data[0] as number) as [
+      number,
+      number,
+      number,
+    ];
     expect(Math.abs(b - 2 * c)).toBeLessThan(1e-12);
     expect(Math.abs(a / (b * 0.9999 ** (DEPTH / 2)) - 1)).toBeLessThan(1e-9);
   });
@@ -146,7 +193,8 @@ describe("a graph 50,000 nodes deep", () => {
 
 describe("verify", () => {
   /** The node with one field replaced, behind the graph's back. */
-  const corrupted = (x: Tensor, fields: object): Tensor => Object.assign(Object.create(Object.getPrototypeOf(x) as object) as Tensor, x, fields);
+  const corrupted = (x: Tensor, fields: object): Tensor =>
+    Object.assign(Object.create(Object.getPrototypeOf(x) as object) as Tensor, x, fields);
 
   it("accepts what the graph made", () => {
     const g = new Graph();
@@ -156,7 +204,9 @@ describe("verify", () => {
   it("catches a wrong shape, dtype, order and a second input of one name, and prints where", () => {
     const g = new Graph();
     const y = g.within("layer.0", () => f(g).exp());
-    expect(() => verify([corrupted(y, { shape: [3, 2] })], "after pass x")).toThrow(/internal: after pass x: exp says f32\[3, 2\] but infers f32\[2, 3\] in\n%0 = input[^]*# layer.0/);
+    expect(() => verify([corrupted(y, { shape: [3, 2] })], "after pass x")).toThrow(
+      /internal: after pass x: exp says f32\[3, 2\] but infers f32\[2, 3\] in\n%0 = input[^]*# layer.0/,
+    );
     expect(() => verify([corrupted(y, { dtype: "f16" })])).toThrow("exp says f16[2, 3] but infers f32[2, 3]");
     expect(() => verify([corrupted(y, { args: [f(g, "younger")] })])).toThrow("an arg that is younger than its reader");
     const twin = g.node("input", [], { name: "x", dtype: "f32", shape: [5] });
@@ -169,7 +219,16 @@ describe("print", () => {
     const g = new Graph();
     const x = f(g);
     g.const(5, "f32");
-    return g.within("head", () => call({ name: "scale", expand: ([a], { by }) => [(a as Tensor).mul(by as number), a as Tensor] }, [x], { by: 2 })[0] as Tensor).matmul(f(g, "w", [4, 3]), { transposeB: true }).sum(1);
+    return g
+      .within(
+        "head",
+        () =>
+          call({ name: "scale", expand: ([a], { by }) => [(a as Tensor).mul(by as number), a as Tensor] }, [x], {
+            by: 2,
+          })[0] as Tensor,
+      )
+      .matmul(f(g, "w", [4, 3]), { transposeB: true })
+      .sum(1);
   };
 
   it("is one line a node, arguments first, the same every time", () => {
@@ -212,8 +271,12 @@ describe("program", () => {
 
   it("refuses what makes no sense", () => {
     expect(() => program(g, { state: [], outputs: {} })).toThrow("expected at least one output or update, got none");
-    expect(() => program(g, { state: [a], outputs: {}, updates: { c: a } })).toThrow('update of "c", which is not declared as state');
-    expect(() => program(g, { state: [a], outputs: {}, updates: { a: a.sum() } })).toThrow('update of "a" is f32[], the state f32[2]');
+    expect(() => program(g, { state: [a], outputs: {}, updates: { c: a } })).toThrow(
+      'update of "c", which is not declared as state',
+    );
+    expect(() => program(g, { state: [a], outputs: {}, updates: { a: a.sum() } })).toThrow(
+      'update of "a" is f32[], the state f32[2]',
+    );
     expect(() => program(g, { state: [a.neg()], outputs: { y: a } })).toThrow("expected an input, got neg f32[2]");
   });
 });
@@ -225,8 +288,12 @@ it("interpret says what is missing", () => {
   const ids = g.input("ids", "i32", [2]);
   expect(() => interpret([x.exp()], {})).toThrow('no value for input "x" f32[2, 3]');
   expect(() => interpret([x], { x: [1] })).toThrow('input "x": expected 6 numbers for f32[2, 3], got 1');
-  expect(() => g.within("embeddings", () => interpret([table.gather(ids)], { table: [1, 2, 3], ids: [0, 3] }))).toThrow(/gather: expected indices in \[0, 3\), got 3/);
-  expect(() => interpret([table.scatterAdd(g.input("rows", "i32", [3]), 2)], { table: [1, 2, 3], rows: [0, -1, 1] })).toThrow(/scatterAdd: expected indices in \[0, 2\), got -1/);
+  expect(() => g.within("embeddings", () => interpret([table.gather(ids)], { table: [1, 2, 3], ids: [0, 3] }))).toThrow(
+    /gather: expected indices in \[0, 3\), got 3/,
+  );
+  expect(() =>
+    interpret([table.scatterAdd(g.input("rows", "i32", [3]), 2)], { table: [1, 2, 3], rows: [0, -1, 1] }),
+  ).toThrow(/scatterAdd: expected indices in \[0, 2\), got -1/);
 });
 
 it("dtypes are in the types", () => {
@@ -237,7 +304,9 @@ it("dtypes are in the types", () => {
   expectTypeOf(x.argMax(0)).toEqualTypeOf<Tensor<"i32">>();
   expectTypeOf(x.cast("f16")).toEqualTypeOf<Tensor<"f16">>();
   // @ts-expect-error ids are not floats
-  expect(() => x.add(ids)).toThrow("add: expected two tensors of one dtype, got f32[2, 3] and i32[2]. Cast one of them.");
+  expect(() => x.add(ids)).toThrow(
+    "add: expected two tensors of one dtype, got f32[2, 3] and i32[2]. Cast one of them.",
+  );
   // @ts-expect-error floats are not indices
   expect(() => x.gather(x)).toThrow("gather (indices): expected a i32 tensor, got f32[2, 3]. Cast it first.");
   // @ts-expect-error no such attribute

@@ -1,6 +1,7 @@
 /**
  * Graph: where nodes are made, once each. Same op, args and attrs give the same object (hash-consing), so common
- * subexpressions are shared for free, equality is `===`, and memo tables are Maps. There is no graph but the one you hold.
+ * subexpressions are shared for free, equality is `===`, and memo tables are Maps. There is no graph but the one you
+ * hold.
  *
  * Ids ascend from arguments to results: sorting nodes by id is a topological order.
  */
@@ -57,7 +58,12 @@ export class Graph {
   input<D extends DType>(name: string, dtype: D, shape: Shape): Tensor<D> {
     const known = this.#inputs.get(name);
     if (known && (known.dtype !== dtype || known.shape.join() !== shape.join())) {
-      throw new DTypeError({ op: `input "${name}"`, path: this.#path, expected: `the type it was declared with, ${known.dtype}[${known.shape.join(", ")}]`, got: `${dtype}[${shape.join(", ")}]` });
+      throw new DTypeError({
+        op: `input "${name}"`,
+        path: this.#path,
+        expected: `the type it was declared with, ${known.dtype}[${known.shape.join(", ")}]`,
+        got: `${dtype}[${shape.join(", ")}]`,
+      });
     }
     const made = this.node("input", [], { name, shape, dtype });
     this.#inputs.set(name, made);
@@ -65,7 +71,10 @@ export class Graph {
   }
 
   const<D extends DType>(value: number, dtype: D): Tensor<D> {
-    return this.node("const", [], { value: dtype === "bool" ? Number(Boolean(value)) : value, dtype }) as Tensor as Tensor<D>;
+    return this.node("const", [], {
+      value: dtype === "bool" ? Number(Boolean(value)) : value,
+      dtype,
+    }) as Tensor as Tensor<D>;
   }
 
   iota(shape: Shape, axis: number): Tensor<"i32"> {
@@ -86,7 +95,9 @@ export class Graph {
   /** Outputs of a composite over `args`, as nodes. */
   call(composite: Composite, args: readonly Tensor[], params: Params): readonly Tensor[] {
     const count = this.expansion(composite, args, params).length;
-    return Array.from({ length: count }, (_, index) => this.node("composite", args, { composite, params, index, count }));
+    return Array.from({ length: count }, (_, index) =>
+      this.node("composite", args, { composite, params, index, count }),
+    );
   }
 
   /** What a composite stands for over `args`; built once. */
@@ -129,6 +140,9 @@ function valueKey(value: unknown): string {
     return `${list}]`;
   }
   // A composite is what it expands to: its name stands for it (two of one name are an error).
-  if (typeof value === "object" && value !== null) return "expand" in value && typeof value.expand === "function" ? `<${(value as Composite).name}>` : `{${attrsKey(value)}}`;
+  if (typeof value === "object" && value !== null)
+    return "expand" in value && typeof value.expand === "function"
+      ? `<${(value as Composite).name}>`
+      : `{${attrsKey(value)}}`;
   return `${value as boolean | null | undefined}`;
 }

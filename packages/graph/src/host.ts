@@ -11,13 +11,21 @@ export function toNumbers({ dtype, data }: HostTensor): ArrayLike<number> {
   return out;
 }
 
-const encoders: Partial<Record<DType, (value: number) => number>> = { f16: numberToFloat16, bf16: numberToBfloat16, bool: (value) => (value ? 1 : 0) };
+const encoders: Partial<Record<DType, (value: number) => number>> = {
+  f16: numberToFloat16,
+  bf16: numberToBfloat16,
+  bool: (value) => (value ? 1 : 0),
+};
 
 /** A host tensor of `numbers`, rounded to its dtype. */
 export function fromNumbers(dtype: DType, shape: Shape, numbers: ArrayLike<number>): HostTensor {
   const { data, ...type } = hostTensor(dtype, shape);
-  if (numbers.length !== data.length) throw new RangeError(`fromNumbers: expected ${data.length} numbers for ${dtype}[${shape.join(", ")}], got ${numbers.length}`);
+  if (numbers.length !== data.length)
+    throw new RangeError(
+      `fromNumbers: expected ${data.length} numbers for ${dtype}[${shape.join(", ")}], got ${numbers.length}`,
+    );
   const encode = encoders[dtype];
-  for (let i = 0; i < data.length; i++) data[i] = encode === undefined ? (numbers[i] as number) : encode(numbers[i] as number);
+  for (let i = 0; i < data.length; i++)
+    data[i] = encode === undefined ? (numbers[i] as number) : encode(numbers[i] as number);
   return { ...type, data };
 }

@@ -1,4 +1,7 @@
-/** A small traced tensor graph: closed base ops, open composites, reverse mode, rewriting, and an interpreter that defines them. */
+/**
+ * A small traced tensor graph: closed base ops, open composites, reverse mode, rewriting, and an interpreter that
+ * defines them.
+ */
 export { bytesPerElement, hostTensor, isFloat, sameShape, showShape, showType, sizeOf } from "./dtype.ts";
 export type { DType, FloatDType, HostTensor, HostTensors, Shape, TensorType } from "./dtype.ts";
 export { fromNumbers, toNumbers } from "./host.ts";
@@ -23,9 +26,24 @@ export { program, programRoots, withRoots, type Program, type ProgramParts } fro
 export { interpret, type InterpretOptions, type Value } from "./interpret.ts";
 export { randomBits } from "./random-bits.ts";
 
-export { gelu, geluComposite, geluTanh, geluTanhComposite, relu, sigmoid, sigmoidComposite, silu, siluComposite } from "./composites/activations.ts";
+export {
+  gelu,
+  geluComposite,
+  geluTanh,
+  geluTanhComposite,
+  relu,
+  sigmoid,
+  sigmoidComposite,
+  silu,
+  siluComposite,
+} from "./composites/activations.ts";
 export { adamwComposite, adamwStep, type AdamWScalars } from "./composites/adamw.ts";
-export { attention, attentionBackwardComposite, attentionComposite, type AttentionOptions } from "./composites/attention.ts";
+export {
+  attention,
+  attentionBackwardComposite,
+  attentionComposite,
+  type AttentionOptions,
+} from "./composites/attention.ts";
 export { barrier, barrierComposite } from "./composites/barrier.ts";
 export { crossEntropy, crossEntropyBackwardComposite, crossEntropyComposite } from "./composites/cross-entropy.ts";
 export { dropout, dropoutComposite, dropoutMask } from "./composites/dropout.ts";

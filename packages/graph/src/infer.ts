@@ -1,4 +1,7 @@
-/** Shape and dtype of every op: one table, used when building, when verifying and by nobody else. No backend checks a shape. */
+/**
+ * Shape and dtype of every op: one table, used when building, when verifying and by nobody else. No backend checks a
+ * shape.
+ */
 import { invariant } from "@cloze/errors";
 import { isFloat, sameShape, showShape, showType, sizeOf, type DType, type Shape, type TensorType } from "./dtype.ts";
 import { DTypeError, ShapeError, showTypes } from "./errors.ts";
@@ -18,7 +21,10 @@ const kinds: { readonly [K in Kind]: (dtype: DType) => boolean } = {
 
 function need(op: string, kind: Kind, x: Tensor, path: string): void {
   if (!kinds[kind](x.dtype)) {
-    throw new DTypeError({ op, path, expected: kind === "any" ? "any dtype" : `a ${kind} tensor`, got: showType(x) }, "Cast it first.");
+    throw new DTypeError(
+      { op, path, expected: kind === "any" ? "any dtype" : `a ${kind} tensor`, got: showType(x) },
+      "Cast it first.",
+    );
   }
 }
 
@@ -35,27 +41,38 @@ export function broadcastShapes(a: Shape, b: Shape): Shape | undefined {
   return out;
 }
 
-const unary = (op: Op, kind: Kind) => ([x]: readonly [Tensor], _: unknown, path: string): TensorType => {
-  need(op, kind, x, path);
-  return { shape: x.shape, dtype: x.dtype };
-};
+const unary =
+  (op: Op, kind: Kind) =>
+  ([x]: readonly [Tensor], _: unknown, path: string): TensorType => {
+    need(op, kind, x, path);
+    return { shape: x.shape, dtype: x.dtype };
+  };
 
-const binary = (op: Op, kind: Kind, result?: DType) => ([a, b]: readonly [Tensor, Tensor], _: unknown, path: string): TensorType => {
-  need(op, kind, a, path);
-  if (a.dtype !== b.dtype) throw new DTypeError({ op, path, expected: "two tensors of one dtype", got: showTypes([a, b]) }, "Cast one of them.");
-  const shape = broadcastShapes(a.shape, b.shape);
-  if (!shape) throw new ShapeError({ op, path, expected: "shapes that broadcast together", got: showTypes([a, b]) });
-  return { shape, dtype: result ?? a.dtype };
-};
+const binary =
+  (op: Op, kind: Kind, result?: DType) =>
+  ([a, b]: readonly [Tensor, Tensor], _: unknown, path: string): TensorType => {
+    need(op, kind, a, path);
+    if (a.dtype !== b.dtype)
+      throw new DTypeError(
+        { op, path, expected: "two tensors of one dtype", got: showTypes([a, b]) },
+        "Cast one of them.",
+      );
+    const shape = broadcastShapes(a.shape, b.shape);
+    if (!shape) throw new ShapeError({ op, path, expected: "shapes that broadcast together", got: showTypes([a, b]) });
+    return { shape, dtype: result ?? a.dtype };
+  };
 
-const reduce = (op: Op, kind: Kind) => ([x]: readonly [Tensor], { axes }: { readonly axes: readonly number[] }, path: string): TensorType => {
-  need(op, kind, x, path);
-  if (axes.some((a, i) => !(a >= 0 && a < x.shape.length) || (i > 0 && a <= (axes[i - 1] as number)))) {
-    throw new ShapeError({ op, path, expected: `ascending axes of ${showType(x)}`, got: showShape(axes) });
-  }
-  if (op === "reduceMax" && axes.some((a) => x.shape[a] === 0)) throw new ShapeError({ op, path, expected: "axes that are not empty", got: showType(x) });
-  return { dtype: x.dtype, shape: x.shape.map((d, i) => (axes.includes(i) ? 1 : d)) };
-};
+const reduce =
+  (op: Op, kind: Kind) =>
+  ([x]: readonly [Tensor], { axes }: { readonly axes: readonly number[] }, path: string): TensorType => {
+    need(op, kind, x, path);
+    if (axes.some((a, i) => !(a >= 0 && a < x.shape.length) || (i > 0 && a <= (axes[i - 1] as number)))) {
+      throw new ShapeError({ op, path, expected: `ascending axes of ${showType(x)}`, got: showShape(axes) });
+    }
+    if (op === "reduceMax" && axes.some((a) => x.shape[a] === 0))
+      throw new ShapeError({ op, path, expected: "axes that are not empty", got: showType(x) });
+    return { dtype: x.dtype, shape: x.shape.map((d, i) => (axes.includes(i) ? 1 : d)) };
+  };
 
 function checkShape(op: Op, shape: Shape, path: string): void {
   if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) {
@@ -68,14 +85,23 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
   const: (_, { dtype }) => ({ shape: [], dtype }),
   iota: (_, { shape, axis }, path) => {
     checkShape("iota", shape, path);
-    if (!(axis >= 0 && axis < shape.length)) throw new ShapeError({ op: "iota", path, expected: `an axis of ${showShape(shape)}`, got: `axis ${axis}` });
+    if (!(axis >= 0 && axis < shape.length))
+      throw new ShapeError({ op: "iota", path, expected: `an axis of ${showShape(shape)}`, got: `axis ${axis}` });
     return { shape, dtype: "i32" };
   },
   randomBits: ([key], { shape, bits, stream }, path) => {
     checkShape("randomBits", shape, path);
-    if (key.dtype !== "u32" || !sameShape(key.shape, [2])) throw new ShapeError({ op: "randomBits", path, expected: "a key u32[2] = (seed, step)", got: showType(key) });
-    if (!(Number.isInteger(bits) && bits >= 1 && bits <= 32)) throw new ShapeError({ op: "randomBits", path, expected: "1 to 32 bits", got: `${bits}` });
-    if (stream >>> 0 !== stream) throw new ShapeError({ op: "randomBits", path, expected: "a stream number, an integer from 0 to 2^32 - 1", got: `${stream}` });
+    if (key.dtype !== "u32" || !sameShape(key.shape, [2]))
+      throw new ShapeError({ op: "randomBits", path, expected: "a key u32[2] = (seed, step)", got: showType(key) });
+    if (!(Number.isInteger(bits) && bits >= 1 && bits <= 32))
+      throw new ShapeError({ op: "randomBits", path, expected: "1 to 32 bits", got: `${bits}` });
+    if (stream >>> 0 !== stream)
+      throw new ShapeError({
+        op: "randomBits",
+        path,
+        expected: "a stream number, an integer from 0 to 2^32 - 1",
+        got: `${stream}`,
+      });
     return { shape, dtype: "u32" };
   },
   neg: unary("neg", "number"),
@@ -105,65 +131,142 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     need("select (condition)", "bool", condition, path);
     const branches = binary("select", "any")([a, b], {}, path);
     const shape = broadcastShapes(condition.shape, branches.shape);
-    if (!shape) throw new ShapeError({ op: "select", path, expected: "shapes that broadcast together", got: showTypes([condition, a, b]) });
+    if (!shape)
+      throw new ShapeError({
+        op: "select",
+        path,
+        expected: "shapes that broadcast together",
+        got: showTypes([condition, a, b]),
+      });
     return { shape, dtype: a.dtype };
   },
   reduceSum: reduce("reduceSum", "number"),
   reduceMax: reduce("reduceMax", "number"),
   argMax: ([x], { axis }, path) => {
     const { shape } = reduce("argMax", "number")([x], { axes: [axis] }, path);
-    if (x.shape[axis] === 0) throw new ShapeError({ op: "argMax", path, expected: "an axis that is not empty", got: showType(x) });
+    if (x.shape[axis] === 0)
+      throw new ShapeError({ op: "argMax", path, expected: "an axis that is not empty", got: showType(x) });
     return { shape, dtype: "i32" };
   },
   reshape: ([x], { shape }, path) => {
     checkShape("reshape", shape, path);
-    if (sizeOf(shape) !== sizeOf(x.shape)) throw new ShapeError({ op: "reshape", path, expected: `a shape of ${sizeOf(x.shape)} elements, as ${showType(x)} has`, got: `${showShape(shape)} with ${sizeOf(shape)}` });
+    if (sizeOf(shape) !== sizeOf(x.shape))
+      throw new ShapeError({
+        op: "reshape",
+        path,
+        expected: `a shape of ${sizeOf(x.shape)} elements, as ${showType(x)} has`,
+        got: `${showShape(shape)} with ${sizeOf(shape)}`,
+      });
     return { shape, dtype: x.dtype };
   },
   permute: ([x], { order }, path) => {
-    if (!sameShape([...order].sort((a, b) => a - b), x.shape.map((_, i) => i))) throw new ShapeError({ op: "permute", path, expected: `each axis of ${showType(x)} once`, got: showShape(order) });
+    if (
+      !sameShape(
+        [...order].sort((a, b) => a - b),
+        x.shape.map((_, i) => i),
+      )
+    )
+      throw new ShapeError({
+        op: "permute",
+        path,
+        expected: `each axis of ${showType(x)} once`,
+        got: showShape(order),
+      });
     return { shape: order.map((i) => x.shape[i] as number), dtype: x.dtype };
   },
   broadcast: ([x], { shape }, path) => {
     checkShape("broadcast", shape, path);
     const together = broadcastShapes(x.shape, shape);
-    if (!together || !sameShape(together, shape)) throw new ShapeError({ op: "broadcast", path, expected: `a shape that ${showType(x)} broadcasts to`, got: showShape(shape) });
+    if (!together || !sameShape(together, shape))
+      throw new ShapeError({
+        op: "broadcast",
+        path,
+        expected: `a shape that ${showType(x)} broadcasts to`,
+        got: showShape(shape),
+      });
     return { shape, dtype: x.dtype };
   },
   slice: ([x], { start, stop }, path) => {
-    const fits = start.length === x.shape.length && stop.length === x.shape.length && x.shape.every((d, i) => 0 <= (start[i] as number) && (start[i] as number) <= (stop[i] as number) && (stop[i] as number) <= d);
-    if (!fits) throw new ShapeError({ op: "slice", path, expected: `start <= stop inside ${showType(x)}`, got: `${showShape(start)} to ${showShape(stop)}` });
+    const fits =
+      start.length === x.shape.length &&
+      stop.length === x.shape.length &&
+      x.shape.every(
+        (d, i) => 0 <= (start[i] as number) && (start[i] as number) <= (stop[i] as number) && (stop[i] as number) <= d,
+      );
+    if (!fits)
+      throw new ShapeError({
+        op: "slice",
+        path,
+        expected: `start <= stop inside ${showType(x)}`,
+        got: `${showShape(start)} to ${showShape(stop)}`,
+      });
     return { shape: x.shape.map((_, i) => (stop[i] as number) - (start[i] as number)), dtype: x.dtype };
   },
   pad: ([x], { before, after }, path) => {
-    if (before.length !== x.shape.length || after.length !== x.shape.length || [...before, ...after].some((n) => !(Number.isSafeInteger(n) && n >= 0))) {
-      throw new ShapeError({ op: "pad", path, expected: `counts from 0 for each axis of ${showType(x)}`, got: `${showShape(before)} before and ${showShape(after)} after` });
+    if (
+      before.length !== x.shape.length ||
+      after.length !== x.shape.length ||
+      [...before, ...after].some((n) => !(Number.isSafeInteger(n) && n >= 0))
+    ) {
+      throw new ShapeError({
+        op: "pad",
+        path,
+        expected: `counts from 0 for each axis of ${showType(x)}`,
+        got: `${showShape(before)} before and ${showShape(after)} after`,
+      });
     }
     return { shape: x.shape.map((d, i) => d + (before[i] as number) + (after[i] as number)), dtype: x.dtype };
   },
   concat: (args, { axis }, path) => {
     const first = args[0];
     if (first === undefined) throw new ShapeError({ op: "concat", path, expected: "at least one tensor", got: "none" });
-    const fits = axis >= 0 && axis < first.shape.length && args.every((x) => x.dtype === first.dtype && x.shape.length === first.shape.length && x.shape.every((d, i) => i === axis || d === first.shape[i]));
-    if (!fits) throw new ShapeError({ op: "concat", path, expected: `tensors equal but for axis ${axis}`, got: showTypes(args) });
-    return { dtype: first.dtype, shape: first.shape.map((d, i) => (i === axis ? args.reduce((n, x) => n + (x.shape[axis] as number), 0) : d)) };
+    const fits =
+      axis >= 0 &&
+      axis < first.shape.length &&
+      args.every(
+        (x) =>
+          x.dtype === first.dtype &&
+          x.shape.length === first.shape.length &&
+          x.shape.every((d, i) => i === axis || d === first.shape[i]),
+      );
+    if (!fits)
+      throw new ShapeError({
+        op: "concat",
+        path,
+        expected: `tensors equal but for axis ${axis}`,
+        got: showTypes(args),
+      });
+    return {
+      dtype: first.dtype,
+      shape: first.shape.map((d, i) => (i === axis ? args.reduce((n, x) => n + (x.shape[axis] as number), 0) : d)),
+    };
   },
   matmul: ([a, b], { transposeA, transposeB, dtype }, path) => {
     need("matmul", "float", a, path);
-    if (a.dtype !== b.dtype) throw new DTypeError({ op: "matmul", path, expected: "two tensors of one dtype", got: showTypes([a, b]) }, "Cast one of them.");
+    if (a.dtype !== b.dtype)
+      throw new DTypeError(
+        { op: "matmul", path, expected: "two tensors of one dtype", got: showTypes([a, b]) },
+        "Cast one of them.",
+      );
     if (!isFloat(dtype)) throw new DTypeError({ op: "matmul", path, expected: "a float result", got: dtype });
     const rank = a.shape.length;
     const [m, k] = lastTwo(a.shape, transposeA);
     const [k2, n] = lastTwo(b.shape, transposeB);
     if (rank < 2 || b.shape.length !== rank || k !== k2 || !sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))) {
       const how = transposeA || transposeB ? ` (transposeA=${transposeA}, transposeB=${transposeB})` : "";
-      throw new ShapeError({ op: "matmul", path, expected: `[..., m, k] x [..., k, n] with equal batch axes${how}`, got: showTypes([a, b]) });
+      throw new ShapeError({
+        op: "matmul",
+        path,
+        expected: `[..., m, k] x [..., k, n] with equal batch axes${how}`,
+        got: showTypes([a, b]),
+      });
     }
     return { dtype, shape: [...a.shape.slice(0, -2), m, n] };
   },
   gather: ([table, indices], _, path) => {
     need("gather (indices)", "i32", indices, path);
-    if (table.shape.length === 0) throw new ShapeError({ op: "gather", path, expected: "a table with at least one axis", got: showType(table) });
+    if (table.shape.length === 0)
+      throw new ShapeError({ op: "gather", path, expected: "a table with at least one axis", got: showType(table) });
     return { dtype: table.dtype, shape: [...indices.shape, ...table.shape.slice(1)] };
   },
   scatterAdd: ([indices, updates], { size }, path) => {
@@ -171,7 +274,13 @@ export const infer: { readonly [P in Op]: Infer<P> } = {
     need("scatterAdd (updates)", "number", updates, path);
     const rank = indices.shape.length;
     checkShape("scatterAdd", [size], path);
-    if (!sameShape(updates.shape.slice(0, rank), indices.shape)) throw new ShapeError({ op: "scatterAdd", path, expected: `updates that begin with the shape of the indices ${showType(indices)}`, got: showType(updates) });
+    if (!sameShape(updates.shape.slice(0, rank), indices.shape))
+      throw new ShapeError({
+        op: "scatterAdd",
+        path,
+        expected: `updates that begin with the shape of the indices ${showType(indices)}`,
+        got: showType(updates),
+      });
     return { dtype: updates.dtype, shape: [size, ...updates.shape.slice(rank)] };
   },
   composite: (args, { composite, params, index }) => {

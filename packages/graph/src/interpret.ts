@@ -1,9 +1,9 @@
 /**
- * The definition of every op, in plain loops: slow and boring on purpose. It is the oracle of every backend, and in f64 the
- * oracle of every gradient.
+ * The definition of every op, in plain loops: slow and boring on purpose. It is the oracle of every backend, and in f64
+ * the oracle of every gradient.
  *
- * A value holds decoded numbers. After each op results are rounded to the op's dtype (f16, bf16, f32), except in f64 mode,
- * where floats are never rounded.
+ * A value holds decoded numbers. After each op results are rounded to the op's dtype (f16, bf16, f32), except in f64
+ * mode, where floats are never rounded.
  */
 import { invariant } from "@cloze/errors";
 import { isFloat, showType, sizeOf, type DType, type Shape } from "./dtype.ts";
@@ -28,7 +28,11 @@ export interface InterpretOptions {
 }
 
 /** Values of `roots`. `env` holds row-major numbers by input name. */
-export function interpret(roots: readonly Tensor[], env: Readonly<Record<string, ArrayLike<number>>>, options: InterpretOptions = {}): Value[] {
+export function interpret(
+  roots: readonly Tensor[],
+  env: Readonly<Record<string, ArrayLike<number>>>,
+  options: InterpretOptions = {},
+): Value[] {
   const exact = options.precision === "f64";
   const nodes = evaluationOrder(roots);
   const keep = new Set(roots);
@@ -37,7 +41,11 @@ export function interpret(roots: readonly Tensor[], env: Readonly<Record<string,
   for (const n of nodes) for (const a of needs(n)) readersLeft.set(a, (readersLeft.get(a) ?? 0) + 1);
   for (const n of nodes) {
     const args = needs(n);
-    const raw = run(n as Node, args.map((a) => values.get(a) as Value), env);
+    const raw = run(
+      n as Node,
+      args.map((a) => values.get(a) as Value),
+      env,
+    );
     values.set(n, { dtype: n.dtype, shape: n.shape, data: exact && isFloat(n.dtype) ? raw : store(raw, n.dtype) });
     for (const a of args) {
       const left = (readersLeft.get(a) as number) - 1;
@@ -50,7 +58,9 @@ export function interpret(roots: readonly Tensor[], env: Readonly<Record<string,
 
 /** What the value of a node is computed from: its args; for a composite, the output of its expansion. */
 const needs = (x: Tensor): readonly Tensor[] =>
-  isOp(x, "composite") ? [x.graph.expansion(x.attrs.composite, x.args, x.attrs.params)[x.attrs.index] as Tensor] : x.args;
+  isOp(x, "composite")
+    ? [x.graph.expansion(x.attrs.composite, x.args, x.attrs.params)[x.attrs.index] as Tensor]
+    : x.args;
 
 /** Everything the values of `roots` need, oldest first: an expansion is older than its composite. */
 function evaluationOrder(roots: readonly Tensor[]): Tensor[] {
@@ -67,8 +77,12 @@ function evaluationOrder(roots: readonly Tensor[]): Tensor[] {
 }
 
 const stores: { readonly [D in DType]: (n: number) => Float32Array | Int32Array | Uint32Array | Uint8Array } = {
-  f32: (n) => new Float32Array(n), f16: (n) => new Float32Array(n), bf16: (n) => new Float32Array(n),
-  i32: (n) => new Int32Array(n), u32: (n) => new Uint32Array(n), bool: (n) => new Uint8Array(n),
+  f32: (n) => new Float32Array(n),
+  f16: (n) => new Float32Array(n),
+  bf16: (n) => new Float32Array(n),
+  i32: (n) => new Int32Array(n),
+  u32: (n) => new Uint32Array(n),
+  bool: (n) => new Uint8Array(n),
 };
 
 /** Rounded to `dtype`. Typed arrays of 32 bits round by themselves, to nearest or by wrapping round. */
@@ -88,25 +102,35 @@ function run<P extends Op>(x: Node<P>, args: readonly Value[], env: Env): ArrayL
 }
 
 type Elementwise = (x: Tensor, args: readonly Value[]) => ArrayLike<number>;
-const map = (f: (a: number) => number): Elementwise => (x, [a]) => {
-  const from = (a as Value).data;
-  const out = new Float64Array(from.length);
-  for (let i = 0; i < out.length; i++) out[i] = f(from[i] as number);
-  return out;
-};
-const zip = (f: (a: number, b: number, x: Tensor) => number): Elementwise => (x, [a, b]) => {
-  const va = spread(a as Value, x.shape);
-  const vb = spread(b as Value, x.shape);
-  const out = new Float64Array(va.length);
-  for (let i = 0; i < out.length; i++) out[i] = f(va[i] as number, vb[i] as number, x);
-  return out;
-};
+const map =
+  (f: (a: number) => number): Elementwise =>
+  (x, [a]) => {
+    const from = (a as Value).data;
+    const out = new Float64Array(from.length);
+    for (let i = 0; i < out.length; i++) out[i] = f(from[i] as number);
+    return out;
+  };
+const zip =
+  (f: (a: number, b: number, x: Tensor) => number): Elementwise =>
+  (x, [a, b]) => {
+    const va = spread(a as Value, x.shape);
+    const vb = spread(b as Value, x.shape);
+    const out = new Float64Array(va.length);
+    for (let i = 0; i < out.length; i++) out[i] = f(va[i] as number, vb[i] as number, x);
+    return out;
+  };
 
 export const table: { readonly [P in Op]: Run<P> } = {
   input: (x, _, env) => {
     const data = env[x.attrs.name];
     invariant(data !== undefined, `interpret: no value for input "${x.attrs.name}" ${showType(x)}`);
-    if (data.length !== sizeOf(x.shape)) throw new DTypeError({ op: `input "${x.attrs.name}"`, path: x.path, expected: `${sizeOf(x.shape)} numbers for ${showType(x)}`, got: `${data.length}` });
+    if (data.length !== sizeOf(x.shape))
+      throw new DTypeError({
+        op: `input "${x.attrs.name}"`,
+        path: x.path,
+        expected: `${sizeOf(x.shape)} numbers for ${showType(x)}`,
+        got: `${data.length}`,
+      });
     return data;
   },
   const: (x) => [x.attrs.value],
@@ -131,7 +155,9 @@ export const table: { readonly [P in Op]: Run<P> } = {
   cast: (x, [a]) => {
     const to = x.attrs.dtype;
     const toInteger = to === "i32" || to === "u32";
-    return fill(sizeOf(x.shape), (i) => (to === "bool" ? Number(at(a, i) !== 0) : toInteger ? Math.trunc(at(a, i)) : at(a, i)));
+    return fill(sizeOf(x.shape), (i) =>
+      to === "bool" ? Number(at(a, i) !== 0) : toInteger ? Math.trunc(at(a, i)) : at(a, i),
+    );
   },
   add: zip((a, b) => a + b),
   sub: zip((a, b) => a - b),
@@ -167,7 +193,12 @@ export const table: { readonly [P in Op]: Run<P> } = {
   permute: (x, [a]) => {
     const strides = stridesOf((a as Value).shape);
     const order = x.attrs.order;
-    return gatherBy(x.shape, order.map((i) => strides[i] as number), 0, a as Value);
+    return gatherBy(
+      x.shape,
+      order.map((i) => strides[i] as number),
+      0,
+      a as Value,
+    );
   },
   broadcast: (x, [a]) => spread(a as Value, x.shape),
   slice: (x, [a]) => {
@@ -180,7 +211,9 @@ export const table: { readonly [P in Op]: Run<P> } = {
     const strides = stridesOf(x.shape);
     const source = a as Value;
     const first = x.attrs.before.reduce((s, n, i) => s + n * (strides[i] as number), 0);
-    each(source.shape, strides, first, (to, from) => { out[to] = at(source, from); });
+    each(source.shape, strides, first, (to, from) => {
+      out[to] = at(source, from);
+    });
     return out;
   },
   concat: (x, args) => {
@@ -188,7 +221,9 @@ export const table: { readonly [P in Op]: Run<P> } = {
     const strides = stridesOf(x.shape);
     let offset = 0;
     for (const a of args) {
-      each(a.shape, strides, offset * (strides[x.attrs.axis] as number), (to, from) => { out[to] = at(a, from); });
+      each(a.shape, strides, offset * (strides[x.attrs.axis] as number), (to, from) => {
+        out[to] = at(a, from);
+      });
       offset += a.shape[x.attrs.axis] as number;
     }
     return out;
@@ -207,18 +242,22 @@ export const table: { readonly [P in Op]: Run<P> } = {
     const da = Float64Array.from(va.data);
     const db = Float64Array.from(vb.data);
     for (let batch = 0; batch * m * n < out.length; batch++) {
-      for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) {
-        let sum = 0;
-        for (let l = 0, ia = batch * m * k + i * sm, ib = batch * k * n + j * sn; l < k; l++, ia += ska, ib += skb) sum += (da[ia] as number) * (db[ib] as number);
-        out[(batch * m + i) * n + j] = sum;
-      }
+      for (let i = 0; i < m; i++)
+        for (let j = 0; j < n; j++) {
+          let sum = 0;
+          for (let l = 0, ia = batch * m * k + i * sm, ib = batch * k * n + j * sn; l < k; l++, ia += ska, ib += skb)
+            sum += (da[ia] as number) * (db[ib] as number);
+          out[(batch * m + i) * n + j] = sum;
+        }
     }
     return out;
   },
   gather: (x, [t, indices]) => {
     const rows = (t as Value).shape[0] as number;
     const width = sizeOf((t as Value).shape.slice(1));
-    return fill(sizeOf(x.shape), (i) => at(t, checkIndex(at(indices, Math.floor(i / width)), rows, x) * width + (i % width)));
+    return fill(sizeOf(x.shape), (i) =>
+      at(t, checkIndex(at(indices, Math.floor(i / width)), rows, x) * width + (i % width)),
+    );
   },
   scatterAdd: (x, [indices, updates]) => {
     const out = new Float64Array(sizeOf(x.shape));
@@ -226,7 +265,8 @@ export const table: { readonly [P in Op]: Run<P> } = {
     const count = (indices as Value).data.length;
     for (let i = 0; i < count; i++) {
       const row = checkIndex(at(indices, i), x.attrs.size, x);
-      for (let j = 0; j < width; j++) out[row * width + j] = (out[row * width + j] as number) + at(updates, i * width + j);
+      for (let j = 0; j < width; j++)
+        out[row * width + j] = (out[row * width + j] as number) + at(updates, i * width + j);
     }
     return out;
   },
@@ -235,7 +275,8 @@ export const table: { readonly [P in Op]: Run<P> } = {
 };
 
 function checkIndex(index: number, size: number, x: Tensor): number {
-  if (!(index >= 0 && index < size)) throw new DTypeError({ op: x.op, path: x.path, expected: `indices in [0, ${size})`, got: `${index}` });
+  if (!(index >= 0 && index < size))
+    throw new DTypeError({ op: x.op, path: x.path, expected: `indices in [0, ${size})`, got: `${index}` });
   return index;
 }
 
@@ -256,11 +297,21 @@ function spread(v: Value, shape: Shape): ArrayLike<number> {
   if (v.data.length === 1) return new Float64Array(sizeOf(shape)).fill(at(v, 0));
   const lead = shape.length - v.shape.length;
   const own = stridesOf(v.shape);
-  return gatherBy(shape, shape.map((_, i) => (i < lead || v.shape[i - lead] === 1 ? 0 : (own[i - lead] as number))), 0, v);
+  return gatherBy(
+    shape,
+    shape.map((_, i) => (i < lead || v.shape[i - lead] === 1 ? 0 : (own[i - lead] as number))),
+    0,
+    v,
+  );
 }
 
 /** Calls visit(strided index, flat index) for every element of `shape`. */
-function each(shape: Shape, strides: readonly number[], first: number, visit: (to: number, from: number) => void): void {
+function each(
+  shape: Shape,
+  strides: readonly number[],
+  first: number,
+  visit: (to: number, from: number) => void,
+): void {
   const count = sizeOf(shape);
   const index = new Array<number>(shape.length).fill(0);
   let to = first;
@@ -277,14 +328,22 @@ function each(shape: Shape, strides: readonly number[], first: number, visit: (t
 
 function gatherBy(shape: Shape, strides: readonly number[], first: number, source: Value): Float64Array {
   const out = new Float64Array(sizeOf(shape));
-  each(shape, strides, first, (to, from) => { out[from] = at(source, to); });
+  each(shape, strides, first, (to, from) => {
+    out[from] = at(source, to);
+  });
   return out;
 }
 
 function reduce(v: Value, shape: Shape, start: number, f: (acc: number, x: number) => number): Float64Array {
   const out = new Float64Array(sizeOf(shape)).fill(start);
   const own = stridesOf(shape);
-  each(v.shape, own.map((s, i) => (shape[i] === 1 && v.shape[i] !== 1 ? 0 : s)), 0, (to, from) => { out[to] = f(out[to] as number, at(v, from)); });
+  each(
+    v.shape,
+    own.map((s, i) => (shape[i] === 1 && v.shape[i] !== 1 ? 0 : s)),
+    0,
+    (to, from) => {
+      out[to] = f(out[to] as number, at(v, from));
+    },
+  );
   return out;
 }
-

@@ -1,4 +1,7 @@
-/** How much of a program is alive at once when its nodes run one after another and every result is kept until its last reader. */
+/**
+ * How much of a program is alive at once when its nodes run one after another and every result is kept until its last
+ * reader.
+ */
 import { barrierComposite } from "./composites/barrier.ts";
 import { bytesPerElement, sizeOf } from "./dtype.ts";
 import { isOp } from "./op.ts";
@@ -7,9 +10,10 @@ import type { Tensor } from "./tensor.ts";
 import { order } from "./walk.ts";
 
 /**
- * Largest sum of the bytes of values alive at once, with inputs from where they stand in the order. Nothing is taken to be fused
- * or computed in place; a barrier is another name of its first argument and has no bytes. Composites count as what they put out:
- * lower the program first. `nodes`: all of the program in the order they run in; by default that of their ids.
+ * Largest sum of the bytes of values alive at once, with inputs from where they stand in the order. Nothing is taken to
+ * be fused or computed in place; a barrier is another name of its first argument and has no bytes. Composites count as
+ * what they put out: lower the program first. `nodes`: all of the program in the order they run in; by default that of
+ * their ids.
  */
 export function peakLiveBytes(program: Program, nodes: readonly Tensor[] = order(programRoots(program))): number {
   const roots = programRoots(program);

@@ -3,20 +3,75 @@ import { describe, expect, it } from "vitest";
 import { threefry2x32 } from "@cloze/random";
 import { erf } from "./erf.ts";
 import {
-  bfloat16ToNumber, bytesPerElement, dropout, dropoutMask, float16ToNumber, fromNumbers, grad, Graph, hostTensor, interpret, numberToBfloat16, numberToFloat16, randomBits, toNumbers,
-  type DType, type Tensor,
+  bfloat16ToNumber,
+  bytesPerElement,
+  dropout,
+  dropoutMask,
+  float16ToNumber,
+  fromNumbers,
+  grad,
+  Graph,
+  hostTensor,
+  interpret,
+  numberToBfloat16,
+  numberToFloat16,
+  randomBits,
+  toNumbers,
+  type DType,
+  type Tensor,
 } from "./index.ts";
 
 /** numpy: np.float64(x).astype(np.float16), the bits. */
 const F16: readonly (readonly [number, number])[] = [
-  [1, 0x3c00], [0.1, 0x2e66], [-0.3333, 0xb555], [65504, 0x7bff], [65519.99, 0x7bff], [65520, 0x7c00], [1e-7, 0x0002], [6e-8, 0x0001], [2.98e-8, 0x0000], [2 ** -25, 0x0000], [3e-8, 0x0001],
-  [6.097555160522461e-5, 0x03ff], [6.1035e-5, 0x0400], [2049, 0x6800], [2051, 0x6802], [2050.0001, 0x6801], [1.0004882812500002, 0x3c01], [1.00048828125, 0x3c00], [1e-5, 0x00a8], [Math.PI, 0x4248], [-0, 0x8000],
-  [5.960464477539063e-8, 0x0001], [33.55, 0x5032], [Infinity, 0x7c00], [-Infinity, 0xfc00], [NaN, 0x7e00], [0, 0],
+  [1, 0x3c00],
+  [0.1, 0x2e66],
+  [-0.3333, 0xb555],
+  [65504, 0x7bff],
+  [65519.99, 0x7bff],
+  [65520, 0x7c00],
+  [1e-7, 0x0002],
+  [6e-8, 0x0001],
+  [2.98e-8, 0x0000],
+  [2 ** -25, 0x0000],
+  [3e-8, 0x0001],
+  [6.097555160522461e-5, 0x03ff],
+  [6.1035e-5, 0x0400],
+  [2049, 0x6800],
+  [2051, 0x6802],
+  [2050.0001, 0x6801],
+  [1.0004882812500002, 0x3c01],
+  [1.00048828125, 0x3c00],
+  [1e-5, 0x00a8],
+  [Math.PI, 0x4248],
+  [-0, 0x8000],
+  [5.960464477539063e-8, 0x0001],
+  [33.55, 0x5032],
+  [Infinity, 0x7c00],
+  [-Infinity, 0xfc00],
+  [NaN, 0x7e00],
+  [0, 0],
 ];
 /** Nearest 8-bit significand, ties to even, by exact fractions (Python's fractions). */
 const BF16: readonly (readonly [number, number])[] = [
-  [1, 0x3f80], [0.1, 0x3dcd], [-0.3333, 0xbeab], [3.3895313892515355e38, 0x7f7f], [3.4e38, 0x7f80], [1.00390625, 0x3f80], [1.00390625000001, 0x3f81], [1.01171875, 0x3f82], [1.0117187499999, 0x3f81], [257, 0x4380],
-  [259, 0x4382], [1e-40, 0x0001], [9.2e-41, 0x0001], [4.6e-41, 0x0001], [-2.5, 0xc020], [Math.PI, 0x4049], [-0, 0x8000], [Infinity, 0x7f80], [-Infinity, 0xff80],
+  [1, 0x3f80],
+  [0.1, 0x3dcd],
+  [-0.3333, 0xbeab],
+  [3.3895313892515355e38, 0x7f7f],
+  [3.4e38, 0x7f80],
+  [1.00390625, 0x3f80],
+  [1.00390625000001, 0x3f81],
+  [1.01171875, 0x3f82],
+  [1.0117187499999, 0x3f81],
+  [257, 0x4380],
+  [259, 0x4382],
+  [1e-40, 0x0001],
+  [9.2e-41, 0x0001],
+  [4.6e-41, 0x0001],
+  [-2.5, 0xc020],
+  [Math.PI, 0x4049],
+  [-0, 0x8000],
+  [Infinity, 0x7f80],
+  [-Infinity, 0xff80],
 ];
 
 describe("16-bit floats", () => {
@@ -25,23 +80,37 @@ describe("16-bit floats", () => {
 
   it("every pattern of bits comes back", () => {
     for (let bits = 0; bits < 65536; bits++) {
-      for (const [decode, encode] of [[float16ToNumber, numberToFloat16], [bfloat16ToNumber, numberToBfloat16]] as const) {
+      for (const [decode, encode] of [
+        [float16ToNumber, numberToFloat16],
+        [bfloat16ToNumber, numberToBfloat16],
+      ] as const) {
         const value = decode(bits);
-        if (value !== value) { if (!Number.isNaN(decode(encode(value)))) throw new Error(`NaN ${bits.toString(16)} is lost`); }
-        else if (encode(value) !== bits) throw new Error(`${bits.toString(16)} came back as ${encode(value).toString(16)}`);
+        if (value !== value) {
+          if (!Number.isNaN(decode(encode(value)))) throw new Error(`NaN ${bits.toString(16)} is lost`);
+        } else if (encode(value) !== bits)
+          throw new Error(`${bits.toString(16)} came back as ${encode(value).toString(16)}`);
       }
     }
-    expect([float16ToNumber(0x3555), float16ToNumber(1), float16ToNumber(0xfbff)]).toEqual([0.333251953125, 2 ** -24, -65504]);
+    expect([float16ToNumber(0x3555), float16ToNumber(1), float16ToNumber(0xfbff)]).toEqual([
+      0.333251953125,
+      2 ** -24,
+      -65504,
+    ]);
     expect([bfloat16ToNumber(0x3eab), bfloat16ToNumber(0x7f7f)]).toEqual([0.333984375, 3.3895313892515355e38]);
   });
 
   it("rounds to the nearest: no neighbour is nearer", () => {
     for (let i = 1; i < 4000; i++) {
       const x = Math.sin(i) * 2 ** ((i % 38) - 22);
-      for (const [decode, encode] of [[float16ToNumber, numberToFloat16], [bfloat16ToNumber, numberToBfloat16]] as const) {
+      for (const [decode, encode] of [
+        [float16ToNumber, numberToFloat16],
+        [bfloat16ToNumber, numberToBfloat16],
+      ] as const) {
         const bits = encode(x);
         const off = Math.abs(decode(bits) - x);
-        for (const next of [bits - 1, bits + 1]) if (Math.abs(decode(next & 0xffff) - x) < off) throw new Error(`${x}: ${next.toString(16)} is nearer than ${bits.toString(16)}`);
+        for (const next of [bits - 1, bits + 1])
+          if (Math.abs(decode(next & 0xffff) - x) < off)
+            throw new Error(`${x}: ${next.toString(16)} is nearer than ${bits.toString(16)}`);
       }
     }
   });
@@ -49,9 +118,27 @@ describe("16-bit floats", () => {
 
 /** mpmath 1.3, 40 digits. */
 const ERF: readonly (readonly [number, number])[] = [
-  [1e-300, 1.1283791670955126e-300], [1e-8, 1.1283791670955126e-8], [0.1, 0.1124629160182849], [0.25, 0.27632639016823696], [0.5, 0.5204998778130465], [0.75, 0.7111556336535151], [1, 0.8427007929497149],
-  [1.5, 0.9661051464753108], [2, 0.9953222650189527], [2.4, 0.999311486103355], [2.4999, 0.9995928300996666], [2.5, 0.999593047982555], [2.6, 0.9997639655834707], [3, 0.9999779095030014],
-  [3.5, 0.9999992569016276], [4, 0.9999999845827421], [4.5, 0.9999999998033839], [5, 0.9999999999984626], [5.5, 0.9999999999999927], [5.9, 0.9999999999999999], [6, 1],
+  [1e-300, 1.1283791670955126e-300],
+  [1e-8, 1.1283791670955126e-8],
+  [0.1, 0.1124629160182849],
+  [0.25, 0.27632639016823696],
+  [0.5, 0.5204998778130465],
+  [0.75, 0.7111556336535151],
+  [1, 0.8427007929497149],
+  [1.5, 0.9661051464753108],
+  [2, 0.9953222650189527],
+  [2.4, 0.999311486103355],
+  [2.4999, 0.9995928300996666],
+  [2.5, 0.999593047982555],
+  [2.6, 0.9997639655834707],
+  [3, 0.9999779095030014],
+  [3.5, 0.9999992569016276],
+  [4, 0.9999999845827421],
+  [4.5, 0.9999999998033839],
+  [5, 0.9999999999984626],
+  [5.5, 0.9999999999999927],
+  [5.9, 0.9999999999999999],
+  [6, 1],
 ];
 
 it.each(ERF)("erf of %d", (x, want) => {
@@ -86,7 +173,8 @@ describe("random bits", () => {
   });
 
   it("differ by seed, step and stream", () => {
-    const first = (key: readonly [number, number], stream: number): string => Array.from(randomBits(key, stream, 4, 32)).join();
+    const first = (key: readonly [number, number], stream: number): string =>
+      Array.from(randomBits(key, stream, 4, 32)).join();
     expect(new Set([first([1, 1], 1), first([2, 1], 1), first([1, 2], 1), first([1, 1], 2)]).size).toBe(4);
   });
 
@@ -99,7 +187,10 @@ describe("random bits", () => {
     // Five standard deviations of each statistic.
     expect(Math.abs(mean - 0.5)).toBeLessThan(5 * Math.sqrt(1 / 12 / n));
     expect(Math.abs(variance - 1 / 12)).toBeLessThan(5 * Math.sqrt(1 / 180 / n));
-    for (let bit = 0; bit < 24; bit++) expect(Math.abs(bits.reduce((sum, b) => sum + ((b >>> bit) & 1), 0) / n - 0.5)).toBeLessThan(5 * Math.sqrt(0.25 / n));
+    for (let bit = 0; bit < 24; bit++)
+      expect(Math.abs(bits.reduce((sum, b) => sum + ((b >>> bit) & 1), 0) / n - 0.5)).toBeLessThan(
+        5 * Math.sqrt(0.25 / n),
+      );
     const correlation = u.slice(1).reduce((sum, x, i) => sum + (x - 0.5) * ((u[i] as number) - 0.5), 0) / n;
     expect(Math.abs(correlation)).toBeLessThan(5 / 12 / Math.sqrt(n));
   });
@@ -116,14 +207,17 @@ describe("dropout", () => {
     const [mask] = interpret([dropoutMask([200, 200], key, rate, 4)], { key: [3, 5] });
     const kept = Array.from(mask?.data as ArrayLike<number>);
     expect(new Set(kept)).toEqual(new Set([0, Math.fround(1 / (1 - rate))]));
-    expect(Math.abs(kept.filter((k) => k > 0).length / n - (1 - rate))).toBeLessThan(5 * Math.sqrt((rate * (1 - rate)) / n));
+    expect(Math.abs(kept.filter((k) => k > 0).length / n - (1 - rate))).toBeLessThan(
+      5 * Math.sqrt((rate * (1 - rate)) / n),
+    );
   });
 
   it("draws the same mask forward and backward, another at the next step and in another layer", () => {
     const y = dropout(x, { rate: 0.3, stream: 1, key });
     const [d] = grad(y.sum(), [x]) as [Tensor];
     const other = dropout(x, { rate: 0.3, stream: 2, key });
-    const at = (step: number): number[][] => interpret([y, d, other], { x: data, key: [9, step] }).map((v) => Array.from(v.data));
+    const at = (step: number): number[][] =>
+      interpret([y, d, other], { x: data, key: [9, step] }).map((v) => Array.from(v.data));
     const [y1, d1, o1] = at(1) as [number[], number[], number[]];
     const [y2] = at(2) as [number[]];
     expect(y1.every((v, i) => (v === 0) === (d1[i] === 0))).toBe(true);

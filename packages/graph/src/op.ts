@@ -26,7 +26,9 @@ export interface Ops {
   const: Source<{ value: number; dtype: DType }>;
   /** 0, 1, 2, … along `axis`, i32. */
   iota: Source<{ shape: Shape; axis: number }>;
-  /** Uniform integers below 2^bits as u32, from key u32 [2] = (seed, step) and the stream number; see `random-bits.ts`. */
+  /**
+   * Uniform integers below 2^bits as u32, from key u32 [2] = (seed, step) and the stream number; see `random-bits.ts`.
+   */
   randomBits: Unary<{ shape: Shape; bits: number; stream: number }>;
 
   // Elementwise, one argument. Float except `neg`, `abs` (any number) and `not` (bool).
@@ -77,11 +79,17 @@ export interface Ops {
   concat: Variadic<{ axis: number }>;
 
   // Contractions and indexing.
-  /** [..., m, k] x [..., k, n] -> [..., m, n], each side optionally stored transposed; accumulates in f32 or wider, rounds to `dtype`. */
+  /**
+   * [..., m, k] x [..., k, n] -> [..., m, n], each side optionally stored transposed; accumulates in f32 or wider,
+   * rounds to `dtype`.
+   */
   matmul: Binary<{ transposeA: boolean; transposeB: boolean; dtype: DType }>;
   /** table [n, ...rest], indices i32 [...] in [0, n) -> [...indices, ...rest]. */
   gather: Binary;
-  /** indices i32 [...] in [0, size), updates [...indices, ...rest] -> [size, ...rest]: the sum of what falls on each index. */
+  /**
+   * indices i32 [...] in [0, size), updates [...indices, ...rest] -> [size, ...rest]: the sum of what falls on each
+   * index.
+   */
   scatterAdd: Binary<{ size: number }>;
 
   /** Output `index` of an open composite; its siblings share args and params. */
@@ -91,7 +99,11 @@ export interface Ops {
 export type Op = keyof Ops;
 
 /** A tensor known to be made by op P. */
-export type Node<P extends Op = Op> = Tensor & { readonly op: P; readonly args: Ops[P]["args"]; readonly attrs: Ops[P]["attrs"] };
+export type Node<P extends Op = Op> = Tensor & {
+  readonly op: P;
+  readonly args: Ops[P]["args"];
+  readonly attrs: Ops[P]["attrs"];
+};
 
 export function isOp<P extends Op>(x: Tensor, op: P): x is Node<P> {
   return x.op === op;
@@ -107,8 +119,30 @@ export const groups: {
 } = {
   source: new Set<Op>(["input", "const", "iota", "randomBits"]),
   elementwise: new Set<Op>([
-    "neg", "abs", "exp", "log", "sqrt", "sin", "cos", "tanh", "erf", "floor", "not", "detach", "cast",
-    "add", "sub", "mul", "div", "max", "min", "and", "or", "less", "equal", "select",
+    "neg",
+    "abs",
+    "exp",
+    "log",
+    "sqrt",
+    "sin",
+    "cos",
+    "tanh",
+    "erf",
+    "floor",
+    "not",
+    "detach",
+    "cast",
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "max",
+    "min",
+    "and",
+    "or",
+    "less",
+    "equal",
+    "select",
   ]),
   reduce: new Set<Op>(["reduceSum", "reduceMax", "argMax"]),
   movement: new Set<Op>(["reshape", "permute", "broadcast", "slice", "pad", "concat"]),

@@ -38,5 +38,11 @@ export function lower(p: Program, options: LowerOptions = {}): Program {
     options.onPass?.(name, now, fired);
   }
   // Inputs that the passes made unreachable are no longer read; feeds stay declared.
-  return program(now.graph, { state: now.state, outputs: now.outputs, updates: now.updates, feeds: now.feeds, guard: now.guard });
+  return program(now.graph, {
+    state: now.state,
+    outputs: now.outputs,
+    updates: now.updates,
+    feeds: now.feeds,
+    guard: now.guard,
+  });
 }

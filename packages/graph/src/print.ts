@@ -10,7 +10,8 @@ export function print(roots: readonly Tensor[], options: { readonly depth?: numb
   const lines = shown.map((x) => {
     const args = x.args.map((a) => names.get(a) ?? `…:${showType(a)}`).join(", ");
     const attrs = showAttrs(x.attrs);
-    const name = "composite" in x.attrs ? x.attrs.composite.name + (x.attrs.count > 1 ? `.${x.attrs.index}` : "") : x.op;
+    const name =
+      "composite" in x.attrs ? x.attrs.composite.name + (x.attrs.count > 1 ? `.${x.attrs.index}` : "") : x.op;
     return `${names.get(x)} = ${name}(${args})${attrs && ` ${attrs}`} : ${showType(x)}${x.path && `  # ${x.path}`}`;
   });
   return [...lines, `return ${roots.map((r) => names.get(r)).join(", ")}`].join("\n");
@@ -31,6 +32,8 @@ const show = (value: unknown): string => (Object.is(value, -0) ? "-0" : String(v
 
 function showAttrs(attrs: object): string {
   const shown = "composite" in attrs && "params" in attrs ? (attrs.params as object) : attrs;
-  const parts = Object.entries(shown).flatMap(([key, value]) => (value === false ? [] : [`${key}=${Array.isArray(value) ? `[${value.map(show).join(", ")}]` : show(value)}`]));
+  const parts = Object.entries(shown).flatMap(([key, value]) =>
+    value === false ? [] : [`${key}=${Array.isArray(value) ? `[${value.map(show).join(", ")}]` : show(value)}`],
+  );
   return parts.length > 0 ? `{${parts.join(" ")}}` : "";
 }

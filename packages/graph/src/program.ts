@@ -1,8 +1,9 @@
 /**
- * Program: what a backend is given. A verified graph with its feeds, its state, what it returns and what it writes back.
+ * Program: what a backend is given. A verified graph with its feeds, its state, what it returns and what it writes
+ * back.
  *
- * State is what stays on the device between runs: parameters, optimizer moments. `updates` names the state a run replaces
- * with a new value; a backend decides what that means (in place, ping-pong, dispose).
+ * State is what stays on the device between runs: parameters, optimizer moments. `updates` names the state a run
+ * replaces with a new value; a backend decides what that means (in place, ping-pong, dispose).
  */
 import { ConfigError, invariant } from "@cloze/errors";
 import { sameShape, showType } from "./dtype.ts";
@@ -43,12 +44,18 @@ export function program(graph: Graph, parts: ProgramParts): Program {
   const roots = [...Object.values(outputs), ...Object.values(updates), ...(guard ? [guard] : [])];
   if (roots.length === 0) throw new ConfigError("program: expected at least one output or update, got none.");
   verify(roots, "program");
-  invariant(guard === undefined || (guard.dtype === "bool" && guard.shape.length === 0), `the guard is ${guard && showType(guard)}, a guard bool[]`);
+  invariant(
+    guard === undefined || (guard.dtype === "bool" && guard.shape.length === 0),
+    `the guard is ${guard && showType(guard)}, a guard bool[]`,
+  );
   const declared = new Map(parts.state.map((s) => [asInput(s).attrs.name, asInput(s)]));
   for (const [name, value] of Object.entries(updates)) {
     const old = declared.get(name);
     invariant(old !== undefined, `update of "${name}", which is not declared as state`);
-    invariant(old.dtype === value.dtype && sameShape(old.shape, value.shape), `update of "${name}" is ${showType(value)}, the state ${showType(old)}`);
+    invariant(
+      old.dtype === value.dtype && sameShape(old.shape, value.shape),
+      `update of "${name}" is ${showType(value)}, the state ${showType(old)}`,
+    );
   }
   const inputs = order(roots).filter((x): x is Node<"input"> => isOp(x, "input"));
   const reached = new Set(inputs.map((x) => x.attrs.name));
@@ -69,12 +76,17 @@ function asInput(x: Tensor): Node<"input"> {
 }
 
 /** Outputs, updates and the guard in one list: what passes run over. */
-export const programRoots = (p: Program): readonly Tensor[] => [...Object.values(p.outputs), ...Object.values(p.updates), ...(p.guard ? [p.guard] : [])];
+export const programRoots = (p: Program): readonly Tensor[] => [
+  ...Object.values(p.outputs),
+  ...Object.values(p.updates),
+  ...(p.guard ? [p.guard] : []),
+];
 
 /** The program over rewritten roots, given in the order of `programRoots`. */
 export function withRoots(p: Program, roots: readonly Tensor[]): Program {
   let at = 0;
-  const take = (record: Readonly<Record<string, Tensor>>): Record<string, Tensor> => Object.fromEntries(Object.keys(record).map((name) => [name, roots[at++] as Tensor]));
+  const take = (record: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>
+    Object.fromEntries(Object.keys(record).map((name) => [name, roots[at++] as Tensor]));
   const outputs = take(p.outputs);
   const updates = take(p.updates);
   return { ...p, outputs, updates, ...(p.guard ? { guard: roots[at] as Tensor } : {}) };

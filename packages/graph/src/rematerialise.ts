@@ -1,14 +1,14 @@
 /**
- * Rematerialisation, or activation checkpointing: of a layer's forward values only those are kept for the backward pass that other
- * layers read too; the others are computed again when the gradient reaches the layer. Memory for activations falls from all of
- * every layer to all of one and the boundaries of every layer; a step costs one more forward pass.
+ * Rematerialisation, or activation checkpointing: of a layer's forward values only those are kept for the backward pass
+ * that other layers read too; the others are computed again when the gradient reaches the layer. Memory for activations
+ * falls from all of every layer to all of one and the boundaries of every layer; a step costs one more forward pass.
  *
  *   kept ─ barrier(kept, gradient) ─ the layer's nodes once more ─ read by the layer's backward pass
  *
- * Nodes are made once, so a second computation needs an argument of its own: a barrier, which says besides that it waits for the
- * gradient that flows into the layer. Ids ascend from there, so that whoever runs nodes in order runs them at the right time.
- * Values are equal to the bit, those of dropout too: a draw is a function of its key. What depends on parameters alone, or on
- * nothing, is not computed again.
+ * Nodes are made once, so a second computation needs an argument of its own: a barrier, which says besides that it
+ * waits for the gradient that flows into the layer. Ids ascend from there, so that whoever runs nodes in order runs
+ * them at the right time. Values are equal to the bit, those of dropout too: a draw is a function of its key. What
+ * depends on parameters alone, or on nothing, is not computed again.
  *
  * Source: Chen et al. 2016, arXiv:1604.06174. Layers are known by the paths of nodes; nothing here knows a model.
  */
@@ -25,21 +25,33 @@ export interface RematerialiseOptions {
 
 const NUMBERED = /^(?:.*?\.)?\d+(?=\.|$)/;
 
-/** The same outputs and updates, in a program that holds less at once. What has no layers, or no gradient, stays as it is. */
+/**
+ * The same outputs and updates, in a program that holds less at once. What has no layers, or no gradient, stays as it
+ * is.
+ */
 export function rematerialise(p: Program, { layer = NUMBERED }: RematerialiseOptions = {}): Program {
   const roots = programRoots(p);
   const nodes = order(roots);
   const facts = learn(nodes, new Set(p.state), layer);
   const values = repeated(nodes, roots, facts);
   const copies = new Map<string, Copies>();
-  for (const [name, gate] of gates(nodes, values, facts)) copies.set(name, new Copies(values.get(name) ?? [], gate, facts.fixed));
+  for (const [name, gate] of gates(nodes, values, facts))
+    copies.set(name, new Copies(values.get(name) ?? [], gate, facts.fixed));
   if (copies.size === 0) return p;
   const done = new Map<Tensor, Tensor>();
   const now = (x: Tensor): Tensor => done.get(x) as Tensor;
   const copiesOf = (x: Tensor): Copies | undefined => copies.get(facts.layerOf.get(x) ?? "");
   for (const n of nodes) {
     const inside = copiesOf(n);
-    done.set(n, facts.late.has(n) ? n.graph.rebuild(n, n.args.map((a) => copiesOf(a)?.again(a, now) ?? inside?.seen(a, n, now) ?? now(a))) : n);
+    done.set(
+      n,
+      facts.late.has(n)
+        ? n.graph.rebuild(
+            n,
+            n.args.map((a) => copiesOf(a)?.again(a, now) ?? inside?.seen(a, n, now) ?? now(a)),
+          )
+        : n,
+    );
   }
   return withRoots(p, roots.map(now));
 }
@@ -64,12 +76,19 @@ function learn(nodes: readonly Tensor[], state: ReadonlySet<Tensor>, pattern: Re
     if (isOp(n, "input") ? state.has(n) : n.args.every((a) => fixed.has(a))) fixed.add(n);
     if (name !== undefined) named.set(n, name);
   }
-  return { late, fixed, layerOf: withOutsiders(nodes.filter((n) => !late.has(n)), named) };
+  return {
+    late,
+    fixed,
+    layerOf: withOutsiders(
+      nodes.filter((n) => !late.has(n)),
+      named,
+    ),
+  };
 }
 
 /**
- * Models make some nodes of a layer outside of its scope. Of those without a name, what lies between two nodes of one layer is
- * part of it, and so is a residual sum, `x + layer(x)`.
+ * Models make some nodes of a layer outside of its scope. Of those without a name, what lies between two nodes of one
+ * layer is part of it, and so is a residual sum, `x + layer(x)`.
  */
 function withOutsiders(forward: readonly Tensor[], named: ReadonlyMap<Tensor, string>): Map<Tensor, string> {
   const layerOf = new Map(named);
@@ -93,15 +112,25 @@ function withOutsiders(forward: readonly Tensor[], named: ReadonlyMap<Tensor, st
   for (const n of forward) {
     if (named.has(n)) continue;
     const between = [...(from.get(n) ?? none)].find((name) => to.get(n)?.has(name));
-    const residual = groups.elementwise.has(n.op) && n.args.length > 1 ? n.args.map((a) => named.get(a)).findLast((name) => name !== undefined) : undefined;
+    const residual =
+      groups.elementwise.has(n.op) && n.args.length > 1
+        ? n.args.map((a) => named.get(a)).findLast((name) => name !== undefined)
+        : undefined;
     const layer = between ?? residual;
     if (layer !== undefined && (n.path === "" || layer.startsWith(`${n.path}.`))) layerOf.set(n, layer);
   }
   return layerOf;
 }
 
-/** By layer, the forward values to compute again, oldest first: those that its backward pass reads and no other layer, and what they need of the same kind. */
-function repeated(nodes: readonly Tensor[], roots: readonly Tensor[], { late, fixed, layerOf }: Facts): Map<string, Tensor[]> {
+/**
+ * By layer, the forward values to compute again, oldest first: those that its backward pass reads and no other layer,
+ * and what they need of the same kind.
+ */
+function repeated(
+  nodes: readonly Tensor[],
+  roots: readonly Tensor[],
+  { late, fixed, layerOf }: Facts,
+): Map<string, Tensor[]> {
   const kept = new Set<Tensor>(roots);
   const read = new Set<Tensor>();
   for (const n of nodes) {
@@ -113,7 +142,8 @@ function repeated(nodes: readonly Tensor[], roots: readonly Tensor[], { late, fi
       else if (to !== from) kept.add(a);
     }
   }
-  const ours = (x: Tensor): boolean => layerOf.has(x) && !late.has(x) && !fixed.has(x) && !kept.has(x) && !isOp(x, "input");
+  const ours = (x: Tensor): boolean =>
+    layerOf.has(x) && !late.has(x) && !fixed.has(x) && !kept.has(x) && !isOp(x, "input");
   const found = new Set<Tensor>([...read].filter(ours));
   const stack = [...found];
   for (let x = stack.pop(); x !== undefined; x = stack.pop()) {
@@ -133,8 +163,15 @@ function repeated(nodes: readonly Tensor[], roots: readonly Tensor[], { late, fi
   return byLayer;
 }
 
-/** By layer, the youngest gradient from outside that its backward pass reads and that is there when it first needs one of the layer's values. */
-function gates(nodes: readonly Tensor[], values: ReadonlyMap<string, readonly Tensor[]>, { late, layerOf }: Facts): Map<string, Tensor> {
+/**
+ * By layer, the youngest gradient from outside that its backward pass reads and that is there when it first needs one
+ * of the layer's values.
+ */
+function gates(
+  nodes: readonly Tensor[],
+  values: ReadonlyMap<string, readonly Tensor[]>,
+  { late, layerOf }: Facts,
+): Map<string, Tensor> {
   const owner = new Map([...values].flatMap(([name, list]) => list.map((x) => [x, name] as const)));
   const first = new Map<string, Tensor>();
   for (const n of nodes) {
@@ -150,7 +187,8 @@ function gates(nodes: readonly Tensor[], values: ReadonlyMap<string, readonly Te
     const needed = name === undefined ? undefined : first.get(name);
     if (name === undefined || needed === undefined || !late.has(n)) continue;
     for (const a of n.args) {
-      if (late.has(a) && layerOf.get(a) !== name && a.id < needed.id && a.id > (found.get(name)?.id ?? -1)) found.set(name, a);
+      if (late.has(a) && layerOf.get(a) !== name && a.id < needed.id && a.id > (found.get(name)?.id ?? -1))
+        found.set(name, a);
     }
   }
   return found;
@@ -179,8 +217,8 @@ class Copies {
   }
 
   /**
-   * A kept value as `reader`, a node of the layer's backward pass, is to read it: as the copies do, so that what its composites
-   * expand to, a mask of dropout or the scores of attention, is theirs and not what the forward pass had.
+   * A kept value as `reader`, a node of the layer's backward pass, is to read it: as the copies do, so that what its
+   * composites expand to, a mask of dropout or the scores of attention, is theirs and not what the forward pass had.
    */
   seen(x: Tensor, reader: Tensor, now: Now): Tensor | undefined {
     return this.#inputs.has(x) && reader.id > this.#gate.id ? barrier(x, now(this.#gate)) : undefined;
@@ -190,9 +228,14 @@ class Copies {
     const made = new Map<Tensor, Tensor>();
     const gate = now(this.#gate);
     const arg = (a: Tensor): Tensor => made.get(a) ?? (this.#inputs.has(a) ? barrier(a, gate) : a);
-    for (const x of this.#values) made.set(x, x.graph.within(x.path, () => sameOver(x as Node, x.args.map(arg))));
+    for (const x of this.#values)
+      made.set(
+        x,
+        x.graph.within(x.path, () => sameOver(x as Node, x.args.map(arg))),
+      );
     return made;
   }
 }
 
-const sameOver = <P extends Op>(x: Node<P>, args: readonly Tensor[]): Tensor => x.graph.node(x.op, args as Ops[P]["args"], x.attrs);
+const sameOver = <P extends Op>(x: Node<P>, args: readonly Tensor[]): Tensor =>
+  x.graph.node(x.op, args as Ops[P]["args"], x.attrs);

@@ -23,7 +23,12 @@ export interface Rule {
 }
 
 /** A rule whose function sees the node typed by its op. */
-export function rule<P extends Op>(name: string, op: P, apply: (x: Node<P>, args: Node<P>["args"]) => Tensor | undefined, example: (g: Graph) => Tensor): Rule {
+export function rule<P extends Op>(
+  name: string,
+  op: P,
+  apply: (x: Node<P>, args: Node<P>["args"]) => Tensor | undefined,
+  example: (g: Graph) => Tensor,
+): Rule {
   return { name, op, example, apply: (x) => (isOp(x, op) ? apply(x, x.args) : undefined) };
 }
 
@@ -44,15 +49,26 @@ export function rewrite(roots: readonly Tensor[], rules: readonly Rule[], pass: 
   const limit = 100_000 + 100 * order(roots).length;
   let steps = 0;
 
-  /** One step: the node over its rewritten args, or what the first firing rule makes of it; itself when nothing applies. */
+  /**
+   * One step: the node over its rewritten args, or what the first firing rule makes of it; itself when nothing applies.
+   */
   const step = (x: Tensor): Tensor => {
-    const rebuilt = x.graph.rebuild(x, x.args.map((a) => done.get(a) as Tensor));
+    const rebuilt = x.graph.rebuild(
+      x,
+      x.args.map((a) => done.get(a) as Tensor),
+    );
     if (rebuilt !== x) return rebuilt;
     for (const r of byOp.get(x.op) ?? []) {
       const made = x.graph.within(x.path, () => r.apply(x));
       if (made !== undefined && made !== x) {
-        if (made.dtype !== x.dtype || !sameShape(made.shape, x.shape)) invariant(false, `pass ${pass}, rule "${r.name}" changed a type:\n${print([x, made], { depth: 2 })}`);
-        if (++steps > limit) invariant(false, `pass ${pass} does not come to rest after ${limit} steps; rule "${r.name}" fired last, on\n${print([x], { depth: 2 })}`);
+        if (made.dtype !== x.dtype || !sameShape(made.shape, x.shape))
+          invariant(false, `pass ${pass}, rule "${r.name}" changed a type:\n${print([x, made], { depth: 2 })}`);
+        if (++steps > limit)
+          invariant(
+            false,
+            `pass ${pass} does not come to rest after ${limit} steps; rule "${r.name}" fired last, ` +
+              `on\n${print([x], { depth: 2 })}`,
+          );
         fired.set(r.name, (fired.get(r.name) ?? 0) + 1);
         return made;
       }
@@ -63,7 +79,12 @@ export function rewrite(roots: readonly Tensor[], rules: readonly Rule[], pass: 
   /** Nodes whose replacement is being rewritten: whoever needs one of them needs itself. */
   const open = new Set<Tensor>();
   const needs = (x: Tensor, other: Tensor): void => {
-    if (open.has(other)) invariant(false, `pass ${pass} goes round in a circle: to rewrite\n${print([x], { depth: 2 })}\nit needs\n${print([other], { depth: 2 })}`);
+    if (open.has(other))
+      invariant(
+        false,
+        `pass ${pass} goes round in a circle: to rewrite\n${print([x], { depth: 2 })}\nit ` +
+          `needs\n${print([other], { depth: 2 })}`,
+      );
   };
   const stack: Tensor[] = [...roots];
   for (let x = stack.at(-1); x !== undefined; x = stack.at(-1)) {
@@ -96,7 +117,12 @@ export function rewrite(roots: readonly Tensor[], rules: readonly Rule[], pass: 
 }
 
 /** A named list of rules, verified after it ran where `check` is set. */
-export function runPass(roots: readonly Tensor[], rules: readonly Rule[], pass: string, check = false): readonly Tensor[] {
+export function runPass(
+  roots: readonly Tensor[],
+  rules: readonly Rule[],
+  pass: string,
+  check = false,
+): readonly Tensor[] {
   const result = rewrite(roots, rules, pass).roots;
   if (check) verify(result, `after pass ${pass}`);
   return result;

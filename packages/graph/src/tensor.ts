@@ -22,7 +22,16 @@ export class Tensor<D extends DType = DType> {
   /** Layer that made it. Not part of its identity: a shared node keeps the path of its first maker. */
   readonly path: string;
 
-  constructor(graph: Graph, id: number, op: Op, args: readonly Tensor[], attrs: Ops[Op]["attrs"], dtype: D, shape: Shape, path: string) {
+  constructor(
+    graph: Graph,
+    id: number,
+    op: Op,
+    args: readonly Tensor[],
+    attrs: Ops[Op]["attrs"],
+    dtype: D,
+    shape: Shape,
+    path: string,
+  ) {
     this.graph = graph;
     this.id = id;
     this.op = op;
@@ -38,30 +47,78 @@ export class Tensor<D extends DType = DType> {
   }
 
   // Elementwise.
-  add(y: Operand<D>): Tensor<D> { return this.#binary("add", y); }
-  sub(y: Operand<D>): Tensor<D> { return this.#binary("sub", y); }
-  mul(y: Operand<D>): Tensor<D> { return this.#binary("mul", y); }
-  div(y: Operand<D>): Tensor<D> { return this.#binary("div", y); }
-  max(y: Operand<D>): Tensor<D> { return this.#binary("max", y); }
-  min(y: Operand<D>): Tensor<D> { return this.#binary("min", y); }
-  and(y: Operand<D>): Tensor<D> { return this.#binary("and", y); }
-  or(y: Operand<D>): Tensor<D> { return this.#binary("or", y); }
-  less(y: Operand<D>): Tensor<"bool"> { return this.#binary("less", y) as Tensor as Tensor<"bool">; }
-  greater(y: Operand<D>): Tensor<"bool"> { return this.#lift(y).less(this); }
-  equal(y: Operand<D>): Tensor<"bool"> { return this.#binary("equal", y) as Tensor as Tensor<"bool">; }
-  neg(): Tensor<D> { return this.#unary("neg"); }
-  abs(): Tensor<D> { return this.#unary("abs"); }
-  exp(): Tensor<D> { return this.#unary("exp"); }
-  log(): Tensor<D> { return this.#unary("log"); }
-  sqrt(): Tensor<D> { return this.#unary("sqrt"); }
-  sin(): Tensor<D> { return this.#unary("sin"); }
-  cos(): Tensor<D> { return this.#unary("cos"); }
-  tanh(): Tensor<D> { return this.#unary("tanh"); }
-  erf(): Tensor<D> { return this.#unary("erf"); }
-  floor(): Tensor<D> { return this.#unary("floor"); }
-  not(): Tensor<D> { return this.#unary("not"); }
-  detach(): Tensor<D> { return this.#unary("detach"); }
-  square(): Tensor<D> { return this.mul(this); }
+  add(y: Operand<D>): Tensor<D> {
+    return this.#binary("add", y);
+  }
+  sub(y: Operand<D>): Tensor<D> {
+    return this.#binary("sub", y);
+  }
+  mul(y: Operand<D>): Tensor<D> {
+    return this.#binary("mul", y);
+  }
+  div(y: Operand<D>): Tensor<D> {
+    return this.#binary("div", y);
+  }
+  max(y: Operand<D>): Tensor<D> {
+    return this.#binary("max", y);
+  }
+  min(y: Operand<D>): Tensor<D> {
+    return this.#binary("min", y);
+  }
+  and(y: Operand<D>): Tensor<D> {
+    return this.#binary("and", y);
+  }
+  or(y: Operand<D>): Tensor<D> {
+    return this.#binary("or", y);
+  }
+  less(y: Operand<D>): Tensor<"bool"> {
+    return this.#binary("less", y) as Tensor as Tensor<"bool">;
+  }
+  greater(y: Operand<D>): Tensor<"bool"> {
+    return this.#lift(y).less(this);
+  }
+  equal(y: Operand<D>): Tensor<"bool"> {
+    return this.#binary("equal", y) as Tensor as Tensor<"bool">;
+  }
+  neg(): Tensor<D> {
+    return this.#unary("neg");
+  }
+  abs(): Tensor<D> {
+    return this.#unary("abs");
+  }
+  exp(): Tensor<D> {
+    return this.#unary("exp");
+  }
+  log(): Tensor<D> {
+    return this.#unary("log");
+  }
+  sqrt(): Tensor<D> {
+    return this.#unary("sqrt");
+  }
+  sin(): Tensor<D> {
+    return this.#unary("sin");
+  }
+  cos(): Tensor<D> {
+    return this.#unary("cos");
+  }
+  tanh(): Tensor<D> {
+    return this.#unary("tanh");
+  }
+  erf(): Tensor<D> {
+    return this.#unary("erf");
+  }
+  floor(): Tensor<D> {
+    return this.#unary("floor");
+  }
+  not(): Tensor<D> {
+    return this.#unary("not");
+  }
+  detach(): Tensor<D> {
+    return this.#unary("detach");
+  }
+  square(): Tensor<D> {
+    return this.mul(this);
+  }
   cast<E extends DType>(dtype: E): Tensor<E> {
     if ((this.dtype as DType) === dtype) return this as Tensor as Tensor<E>;
     return this.graph.node("cast", [this], { dtype }) as Tensor as Tensor<E>;
@@ -74,11 +131,19 @@ export class Tensor<D extends DType = DType> {
 
   // Reductions. Negative axes count from the end; without axes, over all of them.
   /** Sum; reduced axes vanish unless `keep`. */
-  sum(axes?: number | readonly number[], keep = false): Tensor<D> { return this.#reduce("reduceSum", axes, keep); }
+  sum(axes?: number | readonly number[], keep = false): Tensor<D> {
+    return this.#reduce("reduceSum", axes, keep);
+  }
   /** Largest element; reduced axes vanish unless `keep`. */
-  reduceMax(axes?: number | readonly number[], keep = false): Tensor<D> { return this.#reduce("reduceMax", axes, keep); }
+  reduceMax(axes?: number | readonly number[], keep = false): Tensor<D> {
+    return this.#reduce("reduceMax", axes, keep);
+  }
   mean(axes?: number | readonly number[], keep = false): Tensor<D> {
-    if (!isFloat(this.dtype)) throw new DTypeError({ op: "mean", path: this.graph.path, expected: "a float tensor", got: showType(this) }, "Cast it first.");
+    if (!isFloat(this.dtype))
+      throw new DTypeError(
+        { op: "mean", path: this.graph.path, expected: "a float tensor", got: showType(this) },
+        "Cast it first.",
+      );
     const count = this.#axes(axes).reduce((n, a) => n * (this.shape[a] as number), 1);
     return this.sum(axes, keep).mul(1 / count);
   }
@@ -96,12 +161,19 @@ export class Tensor<D extends DType = DType> {
     const rest = sizeOf(this.shape) / known;
     const open = shape.filter((d) => d === -1).length;
     if (open > 1 || (open === 1 && !Number.isInteger(rest))) {
-      throw new ShapeError({ op: "reshape", path: this.graph.path, expected: `a shape of ${sizeOf(this.shape)} elements, as ${showType(this)} has, with at most one -1`, got: showShape(shape) });
+      throw new ShapeError({
+        op: "reshape",
+        path: this.graph.path,
+        expected: `a shape of ${sizeOf(this.shape)} elements, as ${showType(this)} has, with at most one -1`,
+        got: showShape(shape),
+      });
     }
     const full = shape.map((d) => (d === -1 ? rest : d));
     return this.graph.node("reshape", [this], { shape: full }) as Tensor as Tensor<D>;
   }
-  permute(order: readonly number[]): Tensor<D> { return this.graph.node("permute", [this], { order }) as Tensor as Tensor<D>; }
+  permute(order: readonly number[]): Tensor<D> {
+    return this.graph.node("permute", [this], { order }) as Tensor as Tensor<D>;
+  }
   /** Swaps two axes, by default the last two. */
   transpose(a = -2, b = -1): Tensor<D> {
     const order = this.shape.map((_, i) => i);
@@ -110,11 +182,19 @@ export class Tensor<D extends DType = DType> {
     [order[i], order[j]] = [j, i];
     return this.permute(order);
   }
-  broadcast(shape: Shape): Tensor<D> { return this.graph.node("broadcast", [this], { shape }) as Tensor as Tensor<D>; }
+  broadcast(shape: Shape): Tensor<D> {
+    return this.graph.node("broadcast", [this], { shape }) as Tensor as Tensor<D>;
+  }
   /** Elements from `start` to before `stop` along one axis. */
   slice(axis: number, start: number, stop: number): Tensor<D> {
     const at = axis < 0 ? axis + this.rank : axis;
-    if (!(at in this.shape)) throw new ShapeError({ op: "slice", path: this.graph.path, expected: `an axis of ${showType(this)}`, got: `axis ${axis}` });
+    if (!(at in this.shape))
+      throw new ShapeError({
+        op: "slice",
+        path: this.graph.path,
+        expected: `an axis of ${showType(this)}`,
+        got: `axis ${axis}`,
+      });
     return this.graph.node("slice", [this], {
       start: this.shape.map((_, i) => (i === at ? start : 0)),
       stop: this.shape.map((d, i) => (i === at ? stop : d)),
@@ -125,17 +205,26 @@ export class Tensor<D extends DType = DType> {
   }
   /** This tensor and `others`, one after another along `axis`. */
   concat(others: readonly Tensor<D>[], axis: number): Tensor<D> {
-    return this.graph.node("concat", [this, ...others], { axis: axis < 0 ? axis + this.rank : axis }) as Tensor as Tensor<D>;
+    return this.graph.node("concat", [this, ...others], {
+      axis: axis < 0 ? axis + this.rank : axis,
+    }) as Tensor as Tensor<D>;
   }
 
   // Contractions and indexing.
-  /** [..., m, k] x [..., k, n]; `transposeA` and `transposeB` say that a side is stored with its last two axes swapped. */
-  matmul(y: Tensor<D>, options: { readonly transposeA?: boolean; readonly transposeB?: boolean; readonly dtype?: DType } = {}): Tensor<D> {
+  /**
+   * [..., m, k] x [..., k, n]; `transposeA` and `transposeB` say that a side is stored with its last two axes swapped.
+   */
+  matmul(
+    y: Tensor<D>,
+    options: { readonly transposeA?: boolean; readonly transposeB?: boolean; readonly dtype?: DType } = {},
+  ): Tensor<D> {
     const { transposeA = false, transposeB = false, dtype = this.dtype } = options;
     return this.graph.node("matmul", [this, y], { transposeA, transposeB, dtype }) as Tensor as Tensor<D>;
   }
   /** Rows of this table [n, ...rest] at `indices` i32 [...]. */
-  gather(indices: Tensor<"i32">): Tensor<D> { return this.graph.node("gather", [this, indices], {}) as Tensor as Tensor<D>; }
+  gather(indices: Tensor<"i32">): Tensor<D> {
+    return this.graph.node("gather", [this, indices], {}) as Tensor as Tensor<D>;
+  }
   /** [size, ...rest]: the sum of these updates that falls on each of `indices`. */
   scatterAdd(indices: Tensor<"i32">, size: number): Tensor<D> {
     return this.graph.node("scatterAdd", [indices, this], { size }) as Tensor as Tensor<D>;
@@ -144,10 +233,15 @@ export class Tensor<D extends DType = DType> {
   #lift(y: Operand<D>): Tensor<D> {
     return typeof y === "number" ? this.graph.const(y, this.dtype) : y;
   }
-  #unary(op: "neg" | "abs" | "exp" | "log" | "sqrt" | "sin" | "cos" | "tanh" | "erf" | "floor" | "not" | "detach"): Tensor<D> {
+  #unary(
+    op: "neg" | "abs" | "exp" | "log" | "sqrt" | "sin" | "cos" | "tanh" | "erf" | "floor" | "not" | "detach",
+  ): Tensor<D> {
     return this.graph.node(op, [this], {}) as Tensor as Tensor<D>;
   }
-  #binary(op: "add" | "sub" | "mul" | "div" | "max" | "min" | "and" | "or" | "less" | "equal", y: Operand<D>): Tensor<D> {
+  #binary(
+    op: "add" | "sub" | "mul" | "div" | "max" | "min" | "and" | "or" | "less" | "equal",
+    y: Operand<D>,
+  ): Tensor<D> {
     return this.graph.node(op, [this, this.#lift(y)], {}) as Tensor as Tensor<D>;
   }
   #axes(axes: number | readonly number[] | undefined): readonly number[] {
@@ -166,6 +260,11 @@ export function inferAgain(x: Tensor): { readonly dtype: DType; readonly shape: 
   return inferNode(x.op, x.args as Ops[Op]["args"], x.attrs, x.path);
 }
 
-function inferNode<P extends Op>(op: P, args: Ops[P]["args"], attrs: Ops[P]["attrs"], path: string): { readonly dtype: DType; readonly shape: Shape } {
+function inferNode<P extends Op>(
+  op: P,
+  args: Ops[P]["args"],
+  attrs: Ops[P]["attrs"],
+  path: string,
+): { readonly dtype: DType; readonly shape: Shape } {
   return infer[op](args, attrs, path);
 }

@@ -1,8 +1,8 @@
 /**
  * Reverse-mode rules: cotangents of an op's args from the cotangent of its output, in the same ops.
  *
- * Rules ignore broadcasting (the walk in `grad.ts` sums a cotangent down to its arg's shape) and may ignore args that carry
- * no gradient: integers and bools stop the walk there too.
+ * Rules ignore broadcasting (the walk in `grad.ts` sums a cotangent down to its arg's shape) and may ignore args that
+ * carry no gradient: integers and bools stop the walk there too.
  */
 import { isFloat } from "./dtype.ts";
 import type { Node, Op, Ops } from "./op.ts";
@@ -34,7 +34,15 @@ export const vjp: { readonly [P in Op]: Vjp<P> } = {
   cos: (ct, _, [x]) => [ct.mul(x.sin()).neg()],
   tanh: (ct, y) => [ct.mul(y.square().neg().add(1))],
   // d erf(x) = 2 / sqrt(pi) * exp(-x^2)
-  erf: (ct, _, [x]) => [ct.mul(x.square().neg().exp().mul(2 / Math.sqrt(Math.PI)))],
+  erf: (ct, _, [x]) => [
+    ct.mul(
+      x
+        .square()
+        .neg()
+        .exp()
+        .mul(2 / Math.sqrt(Math.PI)),
+    ),
+  ],
   floor: none,
   not: none,
   detach: none,
@@ -64,9 +72,17 @@ export const vjp: { readonly [P in Op]: Vjp<P> } = {
   reshape: (ct, _, [x]) => [ct.reshape(x.shape)],
   permute: (ct, y) => [ct.permute(inverse(y.attrs.order))],
   broadcast: (ct) => [ct],
-  slice: (ct, y, [x]) => [ct.pad(y.attrs.start, x.shape.map((d, i) => d - (y.attrs.stop[i] as number)))],
+  slice: (ct, y, [x]) => [
+    ct.pad(
+      y.attrs.start,
+      x.shape.map((d, i) => d - (y.attrs.stop[i] as number)),
+    ),
+  ],
   pad: (ct, y, [x]) => [
-    ct.graph.node("slice", [ct], { start: y.attrs.before, stop: x.shape.map((d, i) => d + (y.attrs.before[i] as number)) }),
+    ct.graph.node("slice", [ct], {
+      start: y.attrs.before,
+      stop: x.shape.map((d, i) => d + (y.attrs.before[i] as number)),
+    }),
   ],
   concat: (ct, y, args) => {
     let at = 0;

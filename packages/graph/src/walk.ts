@@ -18,8 +18,9 @@ export function order(roots: Iterable<Tensor>, leaves?: ReadonlySet<Tensor>): Te
 }
 
 /**
- * The same nodes in an order to run in: older roots first, and each value just before what first needs it. Ids are such an order as
- * a graph is traced; after passes, a node that none of them touched is older than all that were made anew, and would run too early.
+ * The same nodes in an order to run in: older roots first, and each value just before what first needs it. Ids are such
+ * an order as a graph is traced; after passes, a node that none of them touched is older than all that were made anew,
+ * and would run too early.
  */
 export function orderByDemand(roots: Iterable<Tensor>): Tensor[] {
   const youngestFirst = (a: Tensor, b: Tensor): number => b.id - a.id;

@@ -23,33 +23,51 @@ const KEY = [17, 4] as const;
 const STREAM = 6;
 
 /** Keys a query may see; probabilities even over all where it may see none. */
-function loops([batch, heads, queries, keys, dim]: Size, env: Readonly<Record<string, readonly number[]>>, m: Mask): number[] {
+function loops(
+  [batch, heads, queries, keys, dim]: Size,
+  env: Readonly<Record<string, readonly number[]>>,
+  m: Mask,
+): number[] {
   const at = (name: string, i: number): number => (env[name] as readonly number[])[i] as number;
   const scale = m.scale ?? 1 / Math.sqrt(dim);
   const out: number[] = [];
   const bits = randomBits(KEY, STREAM, batch * heads * queries * keys, 24);
-  for (let b = 0; b < batch; b++) for (let h = 0; h < heads; h++) for (let i = 0; i < queries; i++) {
-    const scores: number[] = [];
-    for (let j = 0; j < keys; j++) {
-      let s = 0;
-      for (let d = 0; d < dim; d++) s += at("q", ((b * heads + h) * queries + i) * dim + d) * at("k", ((b * heads + h) * keys + j) * dim + d);
-      s *= scale;
-      if (m.softcap !== undefined) s = m.softcap * Math.tanh(s / m.softcap);
-      if (m.bias) s += at("bias", (((m.bias[0] === 1 ? 0 : b) * m.bias[1] + (m.bias[1] === 1 ? 0 : h)) * queries + i) * keys + j);
-      const hidden = (m.keyPadding && !at("padding", b * keys + j)) || (m.segments && at("segments", b * keys + i) !== at("segments", b * keys + j)) || (m.causal && j > i) || (m.window !== undefined && Math.abs(i - j) > m.window);
-      scores.push(hidden ? -Infinity : s);
-    }
-    const max = Math.max(...scores);
-    const e = scores.map((s) => (max === -Infinity ? 1 : Math.exp(s - max)));
-    const total = e.reduce((a, c) => a + c, 0);
-    for (let d = 0; d < dim; d++) {
-      out.push(e.reduce((sum, w, j) => {
-        const index = ((b * heads + h) * queries + i) * keys + j;
-        const kept = m.dropout === undefined ? 1 : (bits[index] as number) < m.dropout * 2 ** 24 ? 0 : 1 / (1 - m.dropout);
-        return sum + (w / total) * kept * at("v", ((b * heads + h) * keys + j) * dim + d);
-      }, 0));
-    }
-  }
+  for (let b = 0; b < batch; b++)
+    for (let h = 0; h < heads; h++)
+      for (let i = 0; i < queries; i++) {
+        const scores: number[] = [];
+        for (let j = 0; j < keys; j++) {
+          let s = 0;
+          for (let d = 0; d < dim; d++)
+            s += at("q", ((b * heads + h) * queries + i) * dim + d) * at("k", ((b * heads + h) * keys + j) * dim + d);
+          s *= scale;
+          if (m.softcap !== undefined) s = m.softcap * Math.tanh(s / m.softcap);
+          if (m.bias)
+            s += at(
+              "bias",
+              (((m.bias[0] === 1 ? 0 : b) * m.bias[1] + (m.bias[1] === 1 ? 0 : h)) * queries + i) * keys + j,
+            );
+          const hidden =
+            (m.keyPadding && !at("padding", b * keys + j)) ||
+            (m.segments && at("segments", b * keys + i) !== at("segments", b * keys + j)) ||
+            (m.causal && j > i) ||
+            (m.window !== undefined && Math.abs(i - j) > m.window);
+          scores.push(hidden ? -Infinity : s);
+        }
+        const max = Math.max(...scores);
+        const e = scores.map((s) => (max === -Infinity ? 1 : Math.exp(s - max)));
+        const total = e.reduce((a, c) => a + c, 0);
+        for (let d = 0; d < dim; d++) {
+          out.push(
+            e.reduce((sum, w, j) => {
+              const index = ((b * heads + h) * queries + i) * keys + j;
+              const kept =
+                m.dropout === undefined ? 1 : (bits[index] as number) < m.dropout * 2 ** 24 ? 0 : 1 / (1 - m.dropout);
+              return sum + (w / total) * kept * at("v", ((b * heads + h) * keys + j) * dim + d);
+            }, 0),
+          );
+        }
+      }
   return out;
 }
 
@@ -58,7 +76,11 @@ type Size = readonly [batch: number, heads: number, queries: number, keys: numbe
 function attend(name: string, size: Size, m: Mask = {}): CompositeCase {
   const [batch, heads, queries, keys, dim] = size;
   const draw = (n: number, from: number): number[] => Array.from({ length: n }, (_, i) => 0.8 * noise(i + from));
-  const env: Record<string, readonly number[]> = { q: draw(batch * heads * queries * dim, 0), k: draw(batch * heads * keys * dim, 100), v: draw(batch * heads * keys * dim, 200) };
+  const env: Record<string, readonly number[]> = {
+    q: draw(batch * heads * queries * dim, 0),
+    k: draw(batch * heads * keys * dim, 100),
+    v: draw(batch * heads * keys * dim, 200),
+  };
   if (m.keyPadding) env["padding"] = m.keyPadding;
   if (m.segments) env["segments"] = m.segments;
   if (m.bias) env["bias"] = draw(m.bias[0] * m.bias[1] * queries * keys, 300);
@@ -66,14 +88,23 @@ function attend(name: string, size: Size, m: Mask = {}): CompositeCase {
   const build = (g: Graph, r: (x: Tensor) => Tensor): Tensor => {
     const f = (n: string, shape: readonly number[]): T => r(g.input(n, "f32", shape)) as T;
     const options: AttentionOptions = {
-      ...(m.scale === undefined ? {} : { scale: m.scale }), ...(m.causal === undefined ? {} : { causal: m.causal }),
-      ...(m.window === undefined ? {} : { window: m.window }), ...(m.softcap === undefined ? {} : { softcap: m.softcap }),
+      ...(m.scale === undefined ? {} : { scale: m.scale }),
+      ...(m.causal === undefined ? {} : { causal: m.causal }),
+      ...(m.window === undefined ? {} : { window: m.window }),
+      ...(m.softcap === undefined ? {} : { softcap: m.softcap }),
       ...(m.keyPadding ? { keyPadding: g.input("padding", "bool", [batch, keys]) } : {}),
       ...(m.segments ? { segments: g.input("segments", "i32", [batch, queries]) } : {}),
       ...(m.bias ? { bias: f("bias", [...m.bias, queries, keys]) } : {}),
-      ...(m.dropout === undefined ? {} : { dropout: { rate: m.dropout, stream: STREAM, key: g.input("key", "u32", [2]) } }),
+      ...(m.dropout === undefined
+        ? {}
+        : { dropout: { rate: m.dropout, stream: STREAM, key: g.input("key", "u32", [2]) } }),
     };
-    return attention(f("q", [batch, heads, queries, dim]), f("k", [batch, heads, keys, dim]), f("v", [batch, heads, keys, dim]), options);
+    return attention(
+      f("q", [batch, heads, queries, dim]),
+      f("k", [batch, heads, keys, dim]),
+      f("v", [batch, heads, keys, dim]),
+      options,
+    );
   };
   // The loops read what the graph is given: inputs rounded to f32 make no difference at this tolerance.
   return { name: `attention, ${name}`, build, env, want: loops(size, env, m) };
@@ -103,7 +134,20 @@ export const attentionCases: readonly CompositeCase[] = [
   attend("bias over batch", [2, 2, 2, 2, 2], { bias: [1, 2] }),
   attend("bias over heads", [2, 2, 2, 2, 2], { bias: [2, 1] }),
   attend("bias over both", [2, 2, 2, 2, 2], { bias: [1, 1] }),
-  attend("bias with padding and segments before it", [2, 1, 3, 3, 2], { bias: [1, 1], keyPadding: [1, 1, 0, 1, 1, 1], segments: [0, 0, 0, 0, 1, 1] }),
+  attend("bias with padding and segments before it", [2, 1, 3, 3, 2], {
+    bias: [1, 1],
+    keyPadding: [1, 1, 0, 1, 1, 1],
+    segments: [0, 0, 0, 0, 1, 1],
+  }),
   attend("dropout", [2, 1, 3, 3, 2], { dropout: 0.3 }),
-  attend("everything", [2, 2, 4, 4, 3], { scale: 0.6, causal: true, window: 2, softcap: 2, keyPadding: [1, 1, 1, 0, 1, 1, 1, 1], segments: [0, 0, 1, 1, 0, 0, 0, 1], bias: [1, 2], dropout: 0.2 }),
+  attend("everything", [2, 2, 4, 4, 3], {
+    scale: 0.6,
+    causal: true,
+    window: 2,
+    softcap: 2,
+    keyPadding: [1, 1, 1, 0, 1, 1, 1, 1],
+    segments: [0, 0, 1, 1, 0, 0, 0, 1],
+    bias: [1, 2],
+    dropout: 0.2,
+  }),
 ];

@@ -1,9 +1,23 @@
-// Every composite: forward against closed forms and against its expansion, gradients against finite differences and, where it
-// has its own, against that of the expansion; second derivatives.
+// Every composite: forward against closed forms and against its expansion, gradients against finite differences and,
+// where it has its own, against that of the expansion; second derivatives.
 import { describe, expect, it } from "vitest";
 import {
-  attention, call, expandRules, grad, Graph, interpret, isFloat, isOp, newtonSchulz, order, pullback, rewrite, verify,
-  type Composite, type Node, type Tensor,
+  attention,
+  call,
+  expandRules,
+  grad,
+  Graph,
+  interpret,
+  isFloat,
+  isOp,
+  newtonSchulz,
+  order,
+  pullback,
+  rewrite,
+  verify,
+  type Composite,
+  type Node,
+  type Tensor,
 } from "../src/index.ts";
 import { attentionCases } from "./attention-cases.ts";
 import { compositeCases, type CompositeCase } from "./composite-cases.ts";
@@ -12,11 +26,19 @@ import { alone, checkGradient, floatInputs, inTheMiddle, noise, type Env } from 
 const cases = [...compositeCases, ...attentionCases];
 const plain = (x: Tensor): Tensor => x;
 const EXACT = { precision: "f64" } as const;
-const rootsOf = (c: CompositeCase): readonly Tensor[] => { const built = c.build(new Graph(), plain); return Array.isArray(built) ? (built as readonly Tensor[]) : [built as Tensor]; };
-const values = (xs: readonly Tensor[], env: Env, options = {}): number[] => interpret(xs, env, options).flatMap((v) => Array.from(v.data));
+const rootsOf = (c: CompositeCase): readonly Tensor[] => {
+  const built = c.build(new Graph(), plain);
+  return Array.isArray(built) ? (built as readonly Tensor[]) : [built as Tensor];
+};
+const values = (xs: readonly Tensor[], env: Env, options = {}): number[] =>
+  interpret(xs, env, options).flatMap((v) => Array.from(v.data));
 const close = (got: readonly number[], want: readonly number[], tolerance: number): void => {
   expect(got.length).toBe(want.length);
-  got.forEach((x, i) => expect(Math.abs(x - (want[i] as number)), `element ${i}: expected ${want[i]}, got ${x}`).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(want[i] as number))));
+  got.forEach((x, i) =>
+    expect(Math.abs(x - (want[i] as number)), `element ${i}: expected ${want[i]}, got ${x}`).toBeLessThanOrEqual(
+      tolerance * Math.max(1, Math.abs(want[i] as number)),
+    ),
+  );
 };
 
 describe("forward", () => {
@@ -29,7 +51,11 @@ describe("forward", () => {
     });
     it(`${c.name}: the expansion`, () => {
       const ys = rootsOf(c);
-      const { roots } = rewrite(ys, expandRules(() => false), "expand");
+      const { roots } = rewrite(
+        ys,
+        expandRules(() => false),
+        "expand",
+      );
       expect(order(roots).some((x) => x.op === "composite")).toBe(false);
       expect(values(roots, c.env)).toEqual(values(ys, c.env));
     });
@@ -50,7 +76,11 @@ function withOwnGradient(ys: readonly Tensor[]): Node<"composite">[] {
   for (let x = queue.pop(); x !== undefined; x = queue.pop()) {
     if (found.has(x)) continue;
     found.add(x);
-    queue.push(...order(x.graph.expansion(x.attrs.composite, x.args, x.attrs.params)).filter((n): n is Node<"composite"> => isOp(n, "composite")));
+    queue.push(
+      ...order(x.graph.expansion(x.attrs.composite, x.args, x.attrs.params)).filter((n): n is Node<"composite"> =>
+        isOp(n, "composite"),
+      ),
+    );
   }
   return [...found].filter((x) => x.attrs.composite.vjp !== undefined);
 }
@@ -68,14 +98,23 @@ describe("own gradients equal those of the expansion", () => {
         const through = args.filter((a) => isFloat(a.dtype));
         // Every output has a cotangent in turn, then all of them.
         for (const which of [...ys.keys(), -1]) {
-          const cts = ys.map((y, i) => (which === -1 || which === i) && isFloat(y.dtype) ? graph.input(`weight:${i}:${y.shape.join("x")}`, "f32", y.shape).cast(y.dtype) : undefined);
+          const cts = ys.map((y, i) =>
+            (which === -1 || which === i) && isFloat(y.dtype)
+              ? graph.input(`weight:${i}:${y.shape.join("x")}`, "f32", y.shape).cast(y.dtype)
+              : undefined,
+          );
           const env: Record<string, readonly number[]> = { ...c.env };
-          for (const n of order(cts.filter((ct) => ct !== undefined))) if (isOp(n, "input")) env[n.attrs.name] = Array.from({ length: n.shape.reduce((a, b) => a * b, 1) }, (_, i) => noise(i));
+          for (const n of order(cts.filter((ct) => ct !== undefined)))
+            if (isOp(n, "input"))
+              env[n.attrs.name] = Array.from({ length: n.shape.reduce((a, b) => a * b, 1) }, (_, i) => noise(i));
           const got = pullback(ys, cts, through);
           const want = pullback(zs, cts, through);
           got.forEach((d, i) => {
             // Nothing flows is zeros.
-            const of = (t: Tensor | undefined): number[] => (t === undefined ? new Array<number>((through[i] as Tensor).shape.reduce((n, m) => n * m, 1)).fill(0) : values([t], env, EXACT));
+            const of = (t: Tensor | undefined): number[] =>
+              t === undefined
+                ? new Array<number>((through[i] as Tensor).shape.reduce((n, m) => n * m, 1)).fill(0)
+                : values([t], env, EXACT);
             close(of(d), of(want[i]), 1e-10);
           });
         }
@@ -91,11 +130,13 @@ describe("second derivatives", () => {
       const xs = floatInputs([loss]);
       const first = grad(loss, xs);
       const full: Record<string, readonly number[]> = { ...env };
-      const again = first.map((d, i) => {
-        const name = `weight:second:${i}`;
-        full[name] = Array.from({ length: d.shape.reduce((a, b) => a * b, 1) }, (_, j) => noise(j + 7 * i));
-        return d.mul(loss.graph.input(name, "f32", d.shape)).sum();
-      }).reduce((a, b) => a.add(b));
+      const again = first
+        .map((d, i) => {
+          const name = `weight:second:${i}`;
+          full[name] = Array.from({ length: d.shape.reduce((a, b) => a * b, 1) }, (_, j) => noise(j + 7 * i));
+          return d.mul(loss.graph.input(name, "f32", d.shape)).sum();
+        })
+        .reduce((a, b) => a.add(b));
       checkGradient({ loss: again, env: full }, 2e-6);
     });
   }
@@ -111,7 +152,11 @@ describe("attention", () => {
     const y = attention(q, k, v, { causal: true });
     const f = (name: string): Tensor<"f32"> => g.input(name, "f16", [1, 2, 3, 4]).cast("f32");
     const want = attention(f("q"), f("k"), f("v"), { causal: true });
-    const env = { q: Array.from({ length: 24 }, (_, i) => noise(i)), k: Array.from({ length: 24 }, (_, i) => noise(i + 30)), v: Array.from({ length: 24 }, (_, i) => noise(i + 60)) };
+    const env = {
+      q: Array.from({ length: 24 }, (_, i) => noise(i)),
+      k: Array.from({ length: 24 }, (_, i) => noise(i + 30)),
+      v: Array.from({ length: 24 }, (_, i) => noise(i + 60)),
+    };
     expect(y.dtype).toBe("f16");
     close(values([y], env), values([want], env), 2e-3);
     const grads = grad(y.cast("f32").square().sum(), [q, k, v]);
@@ -121,7 +166,10 @@ describe("attention", () => {
   });
 
   it("may be given one tensor three times", () => {
-    const build = (g: Graph, r: (x: Tensor) => Tensor): Tensor => { const x = r(g.input("x", "f32", [1, 1, 3, 2])) as Tensor<"f32">; return attention(x, x, x, { window: 1 }); };
+    const build = (g: Graph, r: (x: Tensor) => Tensor): Tensor => {
+      const x = r(g.input("x", "f32", [1, 1, 3, 2])) as Tensor<"f32">;
+      return attention(x, x, x, { window: 1 });
+    };
     checkGradient(inTheMiddle(build, { x: Array.from({ length: 6 }, (_, i) => noise(i)) }));
   });
 
@@ -144,13 +192,17 @@ it("newtonSchulz brings singular values to between 0.68 and 1.13", () => {
   const v = Array.from({ length: n }, (_, i) => noise(i));
   const norm = v.reduce((s, e) => s + e * e, 0);
   const s = [1, 0.5, 0.2, 0.1, 0.05, 0.02];
-  const h = Array.from({ length: n * n }, (_, e) => { const i = Math.floor(e / n);
- const j = e % n; return ((i === j ? 1 : 0) - (2 * (v[i] as number) * (v[j] as number)) / norm) * (s[j] as number); });
+  const h = Array.from({ length: n * n }, (_, e) => {
+    const i = Math.floor(e / n);
+    const j = e % n;
+    return ((i === j ? 1 : 0) - (2 * (v[i] as number) * (v[j] as number)) / norm) * (s[j] as number);
+  });
   const y = newtonSchulz(x);
   const gram = values([y.matmul(y, { transposeA: true })], { x: h }, EXACT);
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) {
-    const e = gram[i * n + j] as number;
-    if (i !== j) expect(Math.abs(e)).toBeLessThan(1e-9);
-    else expect(Math.sqrt(e) > 0.68 && Math.sqrt(e) < 1.14, `singular value ${Math.sqrt(e)}`).toBe(true);
-  }
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < n; j++) {
+      const e = gram[i * n + j] as number;
+      if (i !== j) expect(Math.abs(e)).toBeLessThan(1e-9);
+      else expect(Math.sqrt(e) > 0.68 && Math.sqrt(e) < 1.14, `singular value ${Math.sqrt(e)}`).toBe(true);
+    }
 });

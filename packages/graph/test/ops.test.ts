@@ -1,4 +1,5 @@
-// Every base op: forward against values worked out here, gradients against finite differences, alone and inside a graph.
+// Every base op: forward against values worked out here, gradients against finite differences, alone and inside a
+// graph.
 import { describe, expect, it } from "vitest";
 import { grad, Graph, groups, interpret, isFloat, pullback, verify, type Op, type Tensor } from "../src/index.ts";
 import { alone, checkGradient, floatInputs, inTheMiddle } from "./finite-differences.ts";
@@ -8,42 +9,52 @@ const plain = (x: Tensor): Tensor => x;
 const ops = Object.entries(opCases) as [Op, readonly OpCase[]][];
 
 describe("forward", () => {
-  for (const [op, cases] of ops) for (const c of cases) {
-    it(`${op}: ${c.name}`, () => {
-      const y = c.build(new Graph(), plain);
-      const [value] = interpret([y], c.env ?? {});
-      const tolerance = c.tolerance ?? 2e-7;
-      verify([y]);
-      if (c.shape !== undefined) expect(y.shape).toEqual(c.shape);
-      expect(value?.data.length).toBe(c.want.length);
-      c.want.forEach((want, i) => {
-        const got = value?.data[i] as number;
-        if (Object.is(got, want) || got === want) return;
-        expect(Math.abs(got - want), `element ${i}: expected ${want}, got ${got}`).toBeLessThanOrEqual(tolerance * Math.abs(want));
+  for (const [op, cases] of ops)
+    for (const c of cases) {
+      it(`${op}: ${c.name}`, () => {
+        const y = c.build(new Graph(), plain);
+        const [value] = interpret([y], c.env ?? {});
+        const tolerance = c.tolerance ?? 2e-7;
+        verify([y]);
+        if (c.shape !== undefined) expect(y.shape).toEqual(c.shape);
+        expect(value?.data.length).toBe(c.want.length);
+        c.want.forEach((want, i) => {
+          const got = value?.data[i] as number;
+          if (Object.is(got, want) || got === want) return;
+          expect(Math.abs(got - want), `element ${i}: expected ${want}, got ${got}`).toBeLessThanOrEqual(
+            tolerance * Math.abs(want),
+          );
+        });
       });
-    });
-  }
+    }
 });
 
 describe("gradient", () => {
-  for (const [op, cases] of ops) for (const c of cases.filter((each) => each.gradient)) {
-    it(`${op}: ${c.name}, alone`, () => checkGradient(alone(c.build, c.env ?? {})));
-    it(`${op}: ${c.name}, in the middle of a graph`, () => checkGradient(inTheMiddle(c.build, c.env ?? {})));
-  }
+  for (const [op, cases] of ops)
+    for (const c of cases.filter((each) => each.gradient)) {
+      it(`${op}: ${c.name}, alone`, () => checkGradient(alone(c.build, c.env ?? {})));
+      it(`${op}: ${c.name}, in the middle of a graph`, () => checkGradient(inTheMiddle(c.build, c.env ?? {})));
+    }
 
   it("every op with a gradient has a case of it", () => {
     const without = ops.filter(([, cases]) => !cases.some((c) => c.gradient)).map(([op]) => op);
     // Sources, what is constant nearly everywhere, and what gives integers and bools.
-    expect(new Set(without)).toEqual(new Set(["input", "const", "iota", "randomBits", "not", "detach", "and", "or", "less", "equal", "argMax"]));
+    expect(new Set(without)).toEqual(
+      new Set(["input", "const", "iota", "randomBits", "not", "detach", "and", "or", "less", "equal", "argMax"]),
+    );
   });
 
   it("of what has none is undefined, or zeros", () => {
-    for (const op of ["detach", "argMax", "less", "floor"] as const) for (const c of opCases[op].filter((each) => !each.gradient && each.env !== undefined)) {
-      const y = c.build(new Graph(), plain);
-      const xs = floatInputs([y]);
-      const cts = [isFloat(y.dtype) ? y.graph.full(y.shape, 1, y.dtype) : undefined];
-      expect(pullback([y], cts, xs).every((d) => d === undefined), op).toBe(true);
-    }
+    for (const op of ["detach", "argMax", "less", "floor"] as const)
+      for (const c of opCases[op].filter((each) => !each.gradient && each.env !== undefined)) {
+        const y = c.build(new Graph(), plain);
+        const xs = floatInputs([y]);
+        const cts = [isFloat(y.dtype) ? y.graph.full(y.shape, 1, y.dtype) : undefined];
+        expect(
+          pullback([y], cts, xs).every((d) => d === undefined),
+          op,
+        ).toBe(true);
+      }
   });
 
   it("ties share it", () => {
@@ -51,9 +62,16 @@ describe("gradient", () => {
     const x = g.input("x", "f32", [3]);
     const y = g.input("y", "f32", [3]);
     const env = { x: [1, 2, 3], y: [1, 3, 2] };
-    const of = (z: Tensor, xs: readonly Tensor[]): number[][] => interpret(grad(z.sum(), xs), env).map((v) => Array.from(v.data));
-    expect(of(x.max(y), [x, y])).toEqual([[0.5, 0, 1], [0.5, 1, 0]]);
-    expect(of(x.min(y), [x, y])).toEqual([[0.5, 1, 0], [0.5, 0, 1]]);
+    const of = (z: Tensor, xs: readonly Tensor[]): number[][] =>
+      interpret(grad(z.sum(), xs), env).map((v) => Array.from(v.data));
+    expect(of(x.max(y), [x, y])).toEqual([
+      [0.5, 0, 1],
+      [0.5, 1, 0],
+    ]);
+    expect(of(x.min(y), [x, y])).toEqual([
+      [0.5, 1, 0],
+      [0.5, 0, 1],
+    ]);
     expect(of(x.min(2).reduceMax(), [x])).toEqual([[0, 0.25, 0]]);
     expect(of(x.max(x), [x])).toEqual([[1, 1, 1]]);
     expect(of(x.sub(2).abs(), [x])).toEqual([[-1, 0, 1]]);
@@ -66,7 +84,12 @@ describe("groups", () => {
     const { commutative, ...structure } = groups;
     const listed = Object.values(structure).flatMap((set) => [...set]);
     expect(new Set(listed).size).toBe(listed.length);
-    expect([...all].filter((op) => !listed.includes(op)).sort()).toEqual(["composite", "gather", "matmul", "scatterAdd"]);
+    expect([...all].filter((op) => !listed.includes(op)).sort()).toEqual([
+      "composite",
+      "gather",
+      "matmul",
+      "scatterAdd",
+    ]);
     expect([...commutative].every((op) => groups.elementwise.has(op))).toBe(true);
   });
 

@@ -1,8 +1,26 @@
 // Rematerialisation: equal values to the bit, fewer of them alive, and programs that have nothing to gain left alone.
 import { describe, expect, it } from "vitest";
 import {
-  attention, barrierComposite, dropout, gelu, grad, Graph, interpret, isOp, layerNorm, lower, order, orderByDemand, peakLiveBytes, program, programRoots, rematerialise, verify,
-  type Node, type Program, type Tensor,
+  attention,
+  barrierComposite,
+  dropout,
+  gelu,
+  grad,
+  Graph,
+  interpret,
+  isOp,
+  layerNorm,
+  lower,
+  order,
+  orderByDemand,
+  peakLiveBytes,
+  program,
+  programRoots,
+  rematerialise,
+  verify,
+  type Node,
+  type Program,
+  type Tensor,
 } from "../src/index.ts";
 import { noise } from "./finite-differences.ts";
 
@@ -32,11 +50,18 @@ function net({ layers, scoped = true, path = (layer) => `net.layer.${layer}`, ro
   let x: T = g.within("net.embeddings", () => g.input("x", "f32", [rows, hidden]).mul(param("gain", [hidden])));
   for (let i = 0; i < layers; i++) {
     x = g.within(path(i), () => {
-      const norm = (name: string, v: T): T => layerNorm(v, param(`${i}.${name}.weight`, [hidden]), param(`${i}.${name}.bias`, [hidden]));
-      const linear = (name: string, v: T, out: number): T => v.matmul(param(`${i}.${name}`, [v.shape.at(-1) as number, out]));
+      const norm = (name: string, v: T): T =>
+        layerNorm(v, param(`${i}.${name}.weight`, [hidden]), param(`${i}.${name}.bias`, [hidden]));
+      const linear = (name: string, v: T, out: number): T =>
+        v.matmul(param(`${i}.${name}`, [v.shape.at(-1) as number, out]));
       const split = (v: T): T => outside(() => v.reshape([1, rows, heads, hidden / heads]).permute([0, 2, 1, 3]));
       const h = norm("norm", x);
-      const mixed = attention(split(linear("q", h, hidden)), split(linear("k", h, hidden)), split(linear("v", h, hidden)), { dropout: { rate: 0.2, stream: 2 * i, key } });
+      const mixed = attention(
+        split(linear("q", h, hidden)),
+        split(linear("k", h, hidden)),
+        split(linear("v", h, hidden)),
+        { dropout: { rate: 0.2, stream: 2 * i, key } },
+      );
       const joined = outside(() => mixed.permute([0, 2, 1, 3]).reshape([rows, hidden]));
       const a = dropout(linear("o", joined, hidden), { rate: 0.2, stream: 2 * i + 1, key });
       const y = outside(() => x.add(a));
@@ -45,39 +70,71 @@ function net({ layers, scoped = true, path = (layer) => `net.layer.${layer}`, ro
     });
   }
   const last = x;
-  const loss = g.within("net.head", () => last.matmul(param("head", [hidden, 3])).tanh().square().sum());
-  const updates = Object.fromEntries(grad(loss, params).map((d, i) => [((params[i] as T).attrs as { readonly name: string }).name, (params[i] as T).sub((d as T).mul(0.1))]));
+  const loss = g.within("net.head", () =>
+    last
+      .matmul(param("head", [hidden, 3]))
+      .tanh()
+      .square()
+      .sum(),
+  );
+  const updates = Object.fromEntries(
+    grad(loss, params).map((d, i) => [
+      ((params[i] as T).attrs as { readonly name: string }).name,
+      (params[i] as T).sub((d as T).mul(0.1)),
+    ]),
+  );
   return program(g, { state: params, outputs: { loss }, updates });
 }
 
-const barriers = (p: Program): Node<"composite">[] => order(programRoots(p)).filter((n): n is Node<"composite"> => isOp(n, "composite") && n.attrs.composite === barrierComposite);
+const barriers = (p: Program): Node<"composite">[] =>
+  order(programRoots(p)).filter(
+    (n): n is Node<"composite"> => isOp(n, "composite") && n.attrs.composite === barrierComposite,
+  );
 const NATIVE = new Set(["barrier"]);
 
 function values(p: Program): number[][] {
-  const env = Object.fromEntries([...p.state, ...p.feeds].map((x) => [x.attrs.name, x.attrs.name === "key" ? [3, 9] : Array.from({ length: x.shape.reduce((n, d) => n * d, 1) }, (_, i) => noise(i + x.id) / 2)]));
+  const env = Object.fromEntries(
+    [...p.state, ...p.feeds].map((x) => [
+      x.attrs.name,
+      x.attrs.name === "key"
+        ? [3, 9]
+        : Array.from({ length: x.shape.reduce((n, d) => n * d, 1) }, (_, i) => noise(i + x.id) / 2),
+    ]),
+  );
   return interpret(programRoots(p), env).map((v) => Array.from(v.data));
 }
 
-/** Forward values, inputs aside, that are read once the first gradient has reached a layer: what the forward pass keeps for it. */
+/**
+ * Forward values, inputs aside, that are read once the first gradient has reached a layer: what the forward pass keeps
+ * for it.
+ */
 function keptFor(p: Program): Tensor[] {
   const nodes = order(programRoots(p));
   const first = Math.min(...barriers(p).map((b) => (b.args[1] as Tensor).id));
   const kept = new Set<Tensor>();
-  for (const n of nodes) if (n.id > first) for (const a of n.args) if (a.id < first && !isOp(a, "input") && !isOp(a, "const") && a.rank > 0) kept.add(a);
+  for (const n of nodes)
+    if (n.id > first)
+      for (const a of n.args) if (a.id < first && !isOp(a, "input") && !isOp(a, "const") && a.rank > 0) kept.add(a);
   return [...kept];
 }
 
 describe("rematerialise", () => {
-  it.each([[{ layers: 1 }], [{ layers: 3 }], [{ layers: 3, scoped: false }]] as const)("%o: loss and updates are equal to the bit", (size) => {
-    const p = net(size);
-    const r = rematerialise(p);
-    verify(programRoots(r));
-    expect(barriers(r).length).toBeGreaterThan(0);
-    expect(values(r)).toEqual(values(p));
-    expect(r.feeds).toEqual(p.feeds);
-    expect(r.state).toEqual(p.state);
-    expect([Object.keys(r.outputs), Object.keys(r.updates)]).toEqual([Object.keys(p.outputs), Object.keys(p.updates)]);
-  });
+  it.each([[{ layers: 1 }], [{ layers: 3 }], [{ layers: 3, scoped: false }]] as const)(
+    "%o: loss and updates are equal to the bit",
+    (size) => {
+      const p = net(size);
+      const r = rematerialise(p);
+      verify(programRoots(r));
+      expect(barriers(r).length).toBeGreaterThan(0);
+      expect(values(r)).toEqual(values(p));
+      expect(r.feeds).toEqual(p.feeds);
+      expect(r.state).toEqual(p.state);
+      expect([Object.keys(r.outputs), Object.keys(r.updates)]).toEqual([
+        Object.keys(p.outputs),
+        Object.keys(p.updates),
+      ]);
+    },
+  );
 
   it("expanded, it is the program it was made of", () => {
     const p = net({ layers: 3 });
@@ -98,25 +155,40 @@ describe("rematerialise", () => {
     const layerOf = (x: Tensor): number => Number(/layer\.(\d)/.exec(x.path)?.[1]);
     const gates = new Map<number, Tensor>();
     for (const n of order(programRoots(r))) {
-      for (const a of n.args) if (barriers(r).includes(a as Node<"composite">) && !n.path.endsWith("'")) gates.set(layerOf(n), a.args[1] as Tensor);
+      for (const a of n.args)
+        if (barriers(r).includes(a as Node<"composite">) && !n.path.endsWith("'"))
+          gates.set(layerOf(n), a.args[1] as Tensor);
     }
     expect([...gates.keys()].sort()).toEqual([0, 1, 2, 3]);
     const ids = [3, 2, 1, 0].map((layer) => (gates.get(layer) as Tensor).id);
     expect(ids).toEqual([...ids].sort((a, b) => a - b));
     // The gradient that a layer's copies wait for comes from the layer after it.
-    for (const layer of [0, 1, 2]) expect((gates.get(layer) as Tensor).path).toMatch(new RegExp(`layer\\.${layer + 1}'$`));
+    for (const layer of [0, 1, 2])
+      expect((gates.get(layer) as Tensor).path).toMatch(new RegExp(`layer\\.${layer + 1}'$`));
   });
 
-  it.each([["f32", 6, 2, 2.5], ["f16", 6, 2, 2.5], ["f32", 12, 2.5, 4], ["f16", 12, 2.5, 4]] as const)("%s, %i layers: less than 1/%d is alive at once by ids, 1/%d by demand", (compute, layers, byIds, byDemand) => {
-    const p = net({ layers, rows: 96 });
-    const r = rematerialise(p);
-    const [whole, less, unknown] = [lower(p, { compute }), lower(r, { compute, native: NATIVE }), lower(r, { compute })];
-    const demanded = (x: Program): number => peakLiveBytes(x, orderByDemand(programRoots(x)));
-    expect(peakLiveBytes(whole) / peakLiveBytes(less)).toBeGreaterThan(byIds);
-    expect(demanded(whole) / demanded(less)).toBeGreaterThan(byDemand);
-    // Who does not know the barrier is not helped, nor harmed.
-    expect(peakLiveBytes(unknown)).toBe(peakLiveBytes(whole));
-  });
+  it.each([
+    ["f32", 6, 2, 2.5],
+    ["f16", 6, 2, 2.5],
+    ["f32", 12, 2.5, 4],
+    ["f16", 12, 2.5, 4],
+  ] as const)(
+    "%s, %i layers: less than 1/%d is alive at once by ids, 1/%d by demand",
+    (compute, layers, byIds, byDemand) => {
+      const p = net({ layers, rows: 96 });
+      const r = rematerialise(p);
+      const [whole, less, unknown] = [
+        lower(p, { compute }),
+        lower(r, { compute, native: NATIVE }),
+        lower(r, { compute }),
+      ];
+      const demanded = (x: Program): number => peakLiveBytes(x, orderByDemand(programRoots(x)));
+      expect(peakLiveBytes(whole) / peakLiveBytes(less)).toBeGreaterThan(byIds);
+      expect(demanded(whole) / demanded(less)).toBeGreaterThan(byDemand);
+      // Who does not know the barrier is not helped, nor harmed.
+      expect(peakLiveBytes(unknown)).toBe(peakLiveBytes(whole));
+    },
+  );
 
   it.each(["f16", "bf16"] as const)("lowered to %s, values are equal to the bit", (compute) => {
     const p = net({ layers: 3 });

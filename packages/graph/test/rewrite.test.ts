@@ -1,9 +1,32 @@
-// Rewriting: each rule fires on its example and keeps the value; random graphs keep theirs through the whole pipeline; the
-// engine neither recurses nor goes round for ever.
+// Rewriting: each rule fires on its example and keeps the value; random graphs keep theirs through the whole pipeline;
+// the engine neither recurses nor goes round for ever.
 import { describe, expect, it } from "vitest";
 import {
-  attention, castPolicyRules, dropDetachRules, expandRules, gelu, grad, Graph, interpret, isFloat, isOp, layerNorm, lower, order, print, program, programRoots, rewrite, rule,
-  runPass, simplifyRules, softmax, verify, withRoots, type Rule, type Tensor,
+  attention,
+  castPolicyRules,
+  dropDetachRules,
+  expandRules,
+  gelu,
+  grad,
+  Graph,
+  interpret,
+  isFloat,
+  isOp,
+  layerNorm,
+  lower,
+  order,
+  print,
+  program,
+  programRoots,
+  rewrite,
+  rule,
+  runPass,
+  simplifyRules,
+  softmax,
+  verify,
+  withRoots,
+  type Rule,
+  type Tensor,
 } from "../src/index.ts";
 import { noise } from "./finite-differences.ts";
 import { randomGraph } from "./random-graphs.ts";
@@ -17,10 +40,24 @@ const lists: Readonly<Record<string, { readonly rules: readonly Rule[]; readonly
 };
 
 /** A number for every input of `roots`; several draws by `seed`. */
-const drawn = (roots: readonly Tensor[], seed: number): Record<string, readonly number[]> => Object.fromEntries(order(roots).flatMap((x) =>
-  isOp(x, "input") ? [[x.attrs.name, Array.from({ length: x.shape.reduce((n, d) => n * d, 1) }, (_, i) => (isFloat(x.dtype) ? noise(i + 17 * seed + x.id) : (i + seed) % 2))]] : []));
+const drawn = (roots: readonly Tensor[], seed: number): Record<string, readonly number[]> =>
+  Object.fromEntries(
+    order(roots).flatMap((x) =>
+      isOp(x, "input")
+        ? [
+            [
+              x.attrs.name,
+              Array.from({ length: x.shape.reduce((n, d) => n * d, 1) }, (_, i) =>
+                isFloat(x.dtype) ? noise(i + 17 * seed + x.id) : (i + seed) % 2,
+              ),
+            ],
+          ]
+        : [],
+    ),
+  );
 
-const flat = (roots: readonly Tensor[], env: Readonly<Record<string, readonly number[]>>): number[] => interpret(roots, env).flatMap((v) => Array.from(v.data));
+const flat = (roots: readonly Tensor[], env: Readonly<Record<string, readonly number[]>>): number[] =>
+  interpret(roots, env).flatMap((v) => Array.from(v.data));
 
 function expectSame(before: readonly number[], after: readonly number[], tolerance: number): void {
   expect(after.length).toBe(before.length);
@@ -58,15 +95,24 @@ describe("lower", () => {
     for (let seed = 1; seed <= 300; seed++) {
       const { roots, graph, env } = randomGraph(seed, 25);
       const p = program(graph, { state: [], outputs: Object.fromEntries(roots.map((r, i) => [`${i}`, r])) });
-      const lowered = lower(p, { check: true, onPass: (_n, _p, counts) => counts.forEach((n, name) => fired.set(name, (fired.get(name) ?? 0) + n)) });
+      const lowered = lower(p, {
+        check: true,
+        onPass: (_n, _p, counts) => counts.forEach((n, name) => fired.set(name, (fired.get(name) ?? 0) + n)),
+      });
       const [before, after] = [flat(programRoots(p), env), flat(programRoots(lowered), env)];
       // Folded constants and -0 aside nothing may change: 1e-6 leaves room for x / y where y passed through a fold.
       expect(() => expectSame(before, after, 1e-6), `seed ${seed}\n${print(programRoots(p))}`).not.toThrow();
       const again = lower(lowered);
-      expect(programRoots(again).every((r, i) => r === programRoots(lowered)[i]), `seed ${seed}: lowering twice changes nothing more`).toBe(true);
+      expect(
+        programRoots(again).every((r, i) => r === programRoots(lowered)[i]),
+        `seed ${seed}: lowering twice changes nothing more`,
+      ).toBe(true);
       expect(order(programRoots(lowered)).some((x) => x.op === "detach" || x.op === "composite")).toBe(false);
     }
-    expect(simplifyRules.filter((r) => !fired.has(r.name)).map((r) => r.name), "rules that no random graph met").toEqual([]);
+    expect(
+      simplifyRules.filter((r) => !fired.has(r.name)).map((r) => r.name),
+      "rules that no random graph met",
+    ).toEqual([]);
   });
 
   it("keeps gradients of random graphs", () => {
@@ -85,7 +131,9 @@ describe("lower", () => {
 
   const encoder = (g: Graph): Tensor => {
     const x = g.input("x", "f32", [1, 2, 4, 4]);
-    const y = attention(x, x, x).reshape([8, 4]).matmul(g.input("w", "f32", [4, 4]));
+    const y = attention(x, x, x)
+      .reshape([8, 4])
+      .matmul(g.input("w", "f32", [4, 4]));
     return softmax(gelu(layerNorm(y, g.input("gain", "f32", [4]), g.input("bias", "f32", [4])))).sum();
   };
 
@@ -93,7 +141,11 @@ describe("lower", () => {
     const g = new Graph();
     const p = program(g, { state: [], outputs: { y: encoder(g) } });
     const left = (native: ReadonlySet<string> | ((name: string) => boolean)): string[] =>
-      order(programRoots(lower(p, { native: typeof native === "function" ? (x) => native(x.attrs.composite.name) : native }))).flatMap((x) => (isOp(x, "composite") ? [x.attrs.composite.name] : []));
+      order(
+        programRoots(
+          lower(p, { native: typeof native === "function" ? (x) => native(x.attrs.composite.name) : native }),
+        ),
+      ).flatMap((x) => (isOp(x, "composite") ? [x.attrs.composite.name] : []));
     expect(left(new Set())).toEqual([]);
     expect(left(new Set(["layerNorm", "gelu"]))).toEqual(["layerNorm", "gelu"]);
     expect(left((name) => name !== "attention")).toEqual(["softmax", "layerNorm", "gelu", "softmax"]);
@@ -114,13 +166,25 @@ describe("lower", () => {
   it("tells of each pass in order", () => {
     const g = new Graph();
     const names: string[] = [];
-    lower(program(g, { state: [], outputs: { y: encoder(g) } }), { compute: "f16", onPass: (name, after, fired) => { names.push(name); verify(programRoots(after)); expect(fired).toBeInstanceOf(Map); } });
+    lower(program(g, { state: [], outputs: { y: encoder(g) } }), {
+      compute: "f16",
+      onPass: (name, after, fired) => {
+        names.push(name);
+        verify(programRoots(after));
+        expect(fired).toBeInstanceOf(Map);
+      },
+    });
     expect(names).toEqual(["simplify", "cast policy", "expand composites", "drop detach", "simplify"]);
   });
 
   it("keeps feeds that nothing reads any more, and state in its order", () => {
     const g = new Graph();
-    const [a, b, x, unread] = ["a", "b", "x", "unread"].map((n) => g.input(n, "f32", [2])) as [Tensor, Tensor, Tensor, Tensor];
+    const [a, b, x, unread] = ["a", "b", "x", "unread"].map((n) => g.input(n, "f32", [2])) as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     const p = program(g, { state: [b, a], feeds: [unread], outputs: { y: x.less(0).select(a, a) }, updates: { b: a } });
     const lowered = lower(p);
     expect(lowered.feeds.map((f) => f.attrs.name)).toEqual(["x", "unread"]);
@@ -131,23 +195,44 @@ describe("lower", () => {
 
 describe("the engine", () => {
   const f = (g: Graph, name = "x"): Tensor<"f32"> => g.input(name, "f32", [2]);
-  const one = (name: string, op: "add" | "mul" | "neg" | "exp", apply: (x: Tensor) => Tensor | undefined): Rule => rule(name, op, apply, (g) => f(g));
+  const one = (name: string, op: "add" | "mul" | "neg" | "exp", apply: (x: Tensor) => Tensor | undefined): Rule =>
+    rule(name, op, apply, (g) => f(g));
 
   it("rewrites roots that are args of each other, in the order given", () => {
     const g = new Graph();
     const a = f(g).add(0);
     const b = a.mul(1).exp();
     const { roots } = rewrite([b, a, b, f(g)], simplifyRules, "test");
-    expect([roots[0] === f(g).exp(), roots[1] === f(g), roots[2] === roots[0], roots[3] === f(g)]).toEqual([true, true, true, true]);
+    expect([roots[0] === f(g).exp(), roots[1] === f(g), roots[2] === roots[0], roots[3] === f(g)]).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ]);
   });
 
   it("rewrites what a rule returns: older nodes, newer ones and their args", () => {
     const g = new Graph();
     const x = f(g);
     const old = x.exp().add(0);
-    const { roots } = rewrite([x.mul(2), old], [...simplifyRules, one("x * 2 -> the old node", "mul", () => old)], "test");
+    const { roots } = rewrite(
+      [x.mul(2), old],
+      [...simplifyRules, one("x * 2 -> the old node", "mul", () => old)],
+      "test",
+    );
     expect(roots.every((r) => r === x.exp())).toBe(true);
-    const made = rewrite([x.mul(2)], [...simplifyRules, one("x * c -> exp(x + 0) * 1", "mul", (y) => (isOp(y.args[1] as Tensor, "const") && (y.args[1] as Tensor & { attrs: { value: number } }).attrs.value === 2 ? (y.args[0] as Tensor).add(0).exp().mul(1) : undefined))], "test");
+    const made = rewrite(
+      [x.mul(2)],
+      [
+        ...simplifyRules,
+        one("x * c -> exp(x + 0) * 1", "mul", (y) =>
+          isOp(y.args[1] as Tensor, "const") && (y.args[1] as Tensor & { attrs: { value: number } }).attrs.value === 2
+            ? (y.args[0] as Tensor).add(0).exp().mul(1)
+            : undefined,
+        ),
+      ],
+      "test",
+    );
     expect(made.roots[0] === x.exp()).toBe(true);
   });
 
@@ -170,23 +255,33 @@ describe("the engine", () => {
     const g = new Graph();
     const there = one("neg -> exp", "neg", (x) => x.args[0]?.exp());
     const back = one("exp -> neg", "exp", (x) => x.args[0]?.neg());
-    expect(() => rewrite([f(g).neg()], [there, back], "ping-pong")).toThrow(/internal: pass ping-pong goes round in a circle/);
+    expect(() => rewrite([f(g).neg()], [there, back], "ping-pong")).toThrow(
+      /internal: pass ping-pong goes round in a circle/,
+    );
   });
 
   it("a rule that wraps its own node is an error", () => {
     const g = new Graph();
-    expect(() => rewrite([f(g).neg()], [one("x -> -(-x)", "neg", (x) => x.neg().neg())], "wrapping")).toThrow(/wrapping goes round in a circle/);
+    expect(() => rewrite([f(g).neg()], [one("x -> -(-x)", "neg", (x) => x.neg().neg())], "wrapping")).toThrow(
+      /wrapping goes round in a circle/,
+    );
   });
 
   it("a rule that makes ever new nodes is an error", () => {
     const g = new Graph();
-    const halve = one("x * c -> (x * c/2)", "mul", (x) => x.args[0]?.mul(((x.args[1] as Tensor & { attrs: { value: number } }).attrs.value) + 1));
-    expect(() => rewrite([f(g).mul(1)], [halve], "growing")).toThrow(/growing does not come to rest .* rule "x \* c -> \(x \* c\/2\)"/);
+    const halve = one("x * c -> (x * c/2)", "mul", (x) =>
+      x.args[0]?.mul((x.args[1] as Tensor & { attrs: { value: number } }).attrs.value + 1),
+    );
+    expect(() => rewrite([f(g).mul(1)], [halve], "growing")).toThrow(
+      /growing does not come to rest .* rule "x \* c -> \(x \* c\/2\)"/,
+    );
   });
 
   it("a rule that changes a type is an error that names it", () => {
     const g = new Graph();
-    expect(() => rewrite([f(g).neg()], [one("-x -> sum", "neg", (x) => x.args[0]?.sum())], "test")).toThrow('pass test, rule "-x -> sum" changed a type');
+    expect(() => rewrite([f(g).neg()], [one("-x -> sum", "neg", (x) => x.args[0]?.sum())], "test")).toThrow(
+      'pass test, rule "-x -> sum" changed a type',
+    );
   });
 
   it("runPass verifies when asked", () => {
@@ -199,6 +294,10 @@ describe("the engine", () => {
     const x = f(g);
     const p = program(g, { state: [x], outputs: { a: x.exp(), b: x.neg() }, updates: { x: x.add(1) } });
     const same = withRoots(p, programRoots(p));
-    expect(same.outputs["a"] === p.outputs["a"] && same.outputs["b"] === p.outputs["b"] && same.updates["x"] === p.updates["x"]).toBe(true);
+    expect(
+      same.outputs["a"] === p.outputs["a"] &&
+        same.outputs["b"] === p.outputs["b"] &&
+        same.updates["x"] === p.updates["x"],
+    ).toBe(true);
   });
 });

@@ -1,8 +1,9 @@
 /**
- * What the Hub says of a repository: the commit that a revision stands for, and the files of a commit with their checksums.
+ * What the Hub says of a repository: the commit that a revision stands for, and the files of a commit with their
+ * checksums.
  *
- * Asked through `@huggingface/hub`, with a fetch of ours beneath it, which gives the token to the Hub's own origin alone, ends
- * what hangs, asks again where an answer is worth waiting for, and turns refusals into one clear line.
+ * Asked through `@huggingface/hub`, with a fetch of ours beneath it, which gives the token to the Hub's own origin
+ * alone, ends what hangs, asks again where an answer is worth waiting for, and turns refusals into one clear line.
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { errorOfStatus, HubError, networkError, type Asked } from "./hub-error.ts";
@@ -13,21 +14,38 @@ export interface RepoFile {
   /** As the repository names it: folders separated by `/`. Not checked: it may be anything. */
   readonly path: string;
   readonly sizeBytes: number;
-  /** SHA-256 of a file in LFS (64 hexadecimal digits), else the SHA-1 of git's blob (40): the name of the file in the cache. */
+  /**
+   * SHA-256 of a file in LFS (64 hexadecimal digits), else the SHA-1 of git's blob (40): the name of the file in the
+   * cache.
+   */
   readonly etag: string;
 }
 
 export const asked = (repo: Repo, { endpoint, token }: HubOptions, file?: string): Asked => ({
   what: `${repo.name}${repo.revision === "main" ? "" : `@${repo.revision}`}${file === undefined ? "" : `, ${file}`}`,
-  repo: repo.name, revision: repo.revision, endpoint, hasToken: token !== undefined,
+  repo: repo.name,
+  revision: repo.revision,
+  endpoint,
+  hasToken: token !== undefined,
 });
 
 /** The commit of a branch or tag. Throws: HubError. */
 export async function commitOf(repo: Repo, options: HubOptions): Promise<string> {
   if (isCommit(repo.revision)) return repo.revision;
   const { modelInfo } = await import("@huggingface/hub");
-  const { sha } = await modelInfo({ name: repo.name, revision: repo.revision, hubUrl: options.endpoint, additionalFields: ["sha"], fetch: hubFetch(repo, options) });
-  if (typeof sha !== "string" || !isCommit(sha)) throw new HubError("hostile", `${asked(repo, options).what}: expected a commit of 40 hexadecimal digits from ${options.endpoint}, got ${JSON.stringify(sha)}. Check HF_ENDPOINT.`);
+  const { sha } = await modelInfo({
+    name: repo.name,
+    revision: repo.revision,
+    hubUrl: options.endpoint,
+    additionalFields: ["sha"],
+    fetch: hubFetch(repo, options),
+  });
+  if (typeof sha !== "string" || !isCommit(sha))
+    throw new HubError(
+      "hostile",
+      `${asked(repo, options).what}: expected a commit of 40 hexadecimal digits from ${options.endpoint}, got ` +
+        `${JSON.stringify(sha)}. Check HF_ENDPOINT.`,
+    );
   return sha;
 }
 
@@ -35,12 +53,27 @@ export async function commitOf(repo: Repo, options: HubOptions): Promise<string>
 export async function filesOf(repo: Repo, commit: string, options: HubOptions): Promise<readonly RepoFile[]> {
   const { listFiles } = await import("@huggingface/hub");
   const files: RepoFile[] = [];
-  for await (const { type, path, size, oid, lfs } of listFiles({ repo: { type: "model", name: repo.name }, revision: commit, hubUrl: options.endpoint, fetch: hubFetch(repo, options) })) {
+  for await (const { type, path, size, oid, lfs } of listFiles({
+    repo: { type: "model", name: repo.name },
+    revision: commit,
+    hubUrl: options.endpoint,
+    fetch: hubFetch(repo, options),
+  })) {
     if (type !== "file") continue;
     const etag = lfs?.oid ?? oid;
     const sizeBytes = lfs?.size ?? size;
-    if (typeof path !== "string" || typeof etag !== "string" || !/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(etag) || !Number.isSafeInteger(sizeBytes) || sizeBytes < 0) {
-      throw new HubError("hostile", `${asked(repo, options).what}: expected a size and a checksum for each file from ${options.endpoint}, got ${JSON.stringify({ path, etag, sizeBytes }).slice(0, 200)}. Check HF_ENDPOINT.`);
+    if (
+      typeof path !== "string" ||
+      typeof etag !== "string" ||
+      !/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(etag) ||
+      !Number.isSafeInteger(sizeBytes) ||
+      sizeBytes < 0
+    ) {
+      throw new HubError(
+        "hostile",
+        `${asked(repo, options).what}: expected a size and a checksum for each file from ${options.endpoint}, ` +
+          `got ${JSON.stringify({ path, etag, sizeBytes }).slice(0, 200)}. Check HF_ENDPOINT.`,
+      );
     }
     files.push({ path, sizeBytes, etag });
   }
@@ -55,7 +88,10 @@ export function fileUrl(repo: Repo, commit: string, path: string, endpoint: stri
 /** Headers of every request; the token for the endpoint's origin only. */
 export function headersFor(url: string, { endpoint, token }: HubOptions): Record<string, string> {
   const own = new URL(url).origin === new URL(endpoint).origin;
-  return { "user-agent": "cloze; huggingface.js", ...(own && token !== undefined ? { authorization: `Bearer ${token}` } : {}) };
+  return {
+    "user-agent": "cloze; huggingface.js",
+    ...(own && token !== undefined ? { authorization: `Bearer ${token}` } : {}),
+  };
 }
 
 /** Statuses after which the same request may succeed. */
@@ -71,9 +107,17 @@ function hubFetch(repo: Repo, options: HubOptions): typeof fetch {
     for (let attempt = 1; ; attempt++) {
       const ends = AbortSignal.any([AbortSignal.timeout(stallMs), ...(signal === undefined ? [] : [signal])]);
       try {
-        const response = await fetch(url, { headers: { ...headersFor(url, options), accept: "application/json" }, signal: ends });
+        const response = await fetch(url, {
+          headers: { ...headersFor(url, options), accept: "application/json" },
+          signal: ends,
+        });
         if (response.ok) return response;
-        const error = errorOfStatus(response.status, response.headers.get("x-error-code"), response.headers.get("x-error-message"), about);
+        const error = errorOfStatus(
+          response.status,
+          response.headers.get("x-error-code"),
+          response.headers.get("x-error-message"),
+          about,
+        );
         await response.body?.cancel();
         if (attempt >= ATTEMPTS || !isTransient(response.status)) throw error;
       } catch (cause) {

@@ -4,7 +4,8 @@
  *     <cache>/models--owner--name/refs/main                    the commit of a branch or tag, as text
  *                                /blobs/<etag>                 the bytes of a file under its checksum
  *                                /snapshots/<commit>/<path>    a relative link to the blob
- *                                /.no_exist/<commit>/<path>    an empty file: the repository has no such file at this commit
+ *                                /.no_exist/<commit>/<path>    an empty file: the repository has no such file at this
+ *                                                              commit
  *     <cache>/.locks/models--owner--name/…
  *
  * Source: https://huggingface.co/docs/huggingface_hub/guides/manage-cache; huggingface_hub, file_download.py.
@@ -42,16 +43,18 @@ export async function writeRef(cache: RepoCache, revision: string, commit: strin
   if (isCommit(revision) || (await cachedCommit(cache, revision)) === commit) return;
   await onStorage(file, "note the commit of this revision", async () => {
     await makeInside(cache, dirname(file));
-    const temporary = `${file}.${randomBytes(4).toString("hex")}.lock`;   // no revision may end in .lock
+    const temporary = `${file}.${randomBytes(4).toString("hex")}.lock`; // no revision may end in .lock
     await writeFile(temporary, commit);
     await rename(temporary, file);
   });
 }
 
 /** True for a file that is there, through links. */
-export const isFile = async (path: string): Promise<boolean> => (await ignoring(["ENOENT", "ENOTDIR", "ELOOP"], stat(path)))?.isFile() ?? false;
+export const isFile = async (path: string): Promise<boolean> =>
+  (await ignoring(["ENOENT", "ENOTDIR", "ELOOP"], stat(path)))?.isFile() ?? false;
 
-export const isMarkedAbsent = (cache: RepoCache, commit: string, path: string): Promise<boolean> => isFile(join(cache.folder, ".no_exist", commit, path));
+export const isMarkedAbsent = (cache: RepoCache, commit: string, path: string): Promise<boolean> =>
+  isFile(join(cache.folder, ".no_exist", commit, path));
 
 /** Notes that a commit has no such file, so that nobody need ask again. */
 export async function markAbsent(cache: RepoCache, commit: string, path: string): Promise<void> {
@@ -68,8 +71,17 @@ export async function markAbsent(cache: RepoCache, commit: string, path: string)
  */
 export function checkedPath(path: string, what: string): string {
   const parts = path.split("/");
-  if (parts.every((part) => part !== "" && part !== "." && part !== ".." && part.length <= 255 && !/[\\:]|\p{Cc}/u.test(part))) return path;
-  throw new HubError("hostile", `${what}: expected file names that stay inside the repository, got ${JSON.stringify(path)}. Nothing was written for it; do not use this repository.`);
+  if (
+    parts.every(
+      (part) => part !== "" && part !== "." && part !== ".." && part.length <= 255 && !/[\\:]|\p{Cc}/u.test(part),
+    )
+  )
+    return path;
+  throw new HubError(
+    "hostile",
+    `${what}: expected file names that stay inside the repository, got ${JSON.stringify(path)}. Nothing was ` +
+      "written for it; do not use this repository.",
+  );
 }
 
 /** Puts `path` of a snapshot in place: a link to the blob, or a copy where the system makes no links. */
@@ -81,7 +93,8 @@ export async function linkBlob(cache: RepoCache, commit: string, path: string, e
     const temporary = join(cache.blobs, `${etag}.${randomBytes(4).toString("hex")}.link`);
     try {
       await symlink(relative(dirname(pointer), blob), temporary).catch(async (error: unknown) => {
-        if (!["EPERM", "EACCES", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EINVAL", "UNKNOWN"].includes(errnoOf(error))) throw error;
+        if (!["EPERM", "EACCES", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EINVAL", "UNKNOWN"].includes(errnoOf(error)))
+          throw error;
         await copyFile(blob, temporary);
       });
       await rename(temporary, pointer);
@@ -96,5 +109,9 @@ export async function makeInside({ folder }: RepoCache, wanted: string): Promise
   await makeFolder(wanted);
   const root = await realpath(folder);
   const real = await realpath(wanted);
-  if (real !== root && !real.startsWith(root + sep)) throw new HubError("hostile", `${wanted}: expected a folder inside ${folder}, got a link to ${real}. Remove the link.`);
+  if (real !== root && !real.startsWith(root + sep))
+    throw new HubError(
+      "hostile",
+      `${wanted}: expected a folder inside ${folder}, got a link to ${real}. Remove the link.`,
+    );
 }

@@ -1,6 +1,6 @@
 /**
- * Which files of a repository an encoder needs: its sizes, its weights as safetensors, its tokenizer. Nothing else is downloaded:
- * no pickles, which run code when they are read, and no second copy of the weights for another framework.
+ * Which files of a repository an encoder needs: its sizes, its weights as safetensors, its tokenizer. Nothing else is
+ * downloaded: no pickles, which run code when they are read, and no second copy of the weights for another framework.
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +10,13 @@ import { UnsupportedError } from "@cloze/errors";
 import { HubError } from "./hub-error.ts";
 
 /** What a tokenizer may consist of; each repository has some of them. */
-export const tokenizerFiles: readonly string[] = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
+export const tokenizerFiles: readonly string[] = [
+  "tokenizer.json",
+  "vocab.txt",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+];
 
 /** Weights that are not opened here, and what they are. */
 const OTHER_WEIGHTS: readonly (readonly [RegExp, string])[] = [
@@ -21,17 +27,32 @@ const OTHER_WEIGHTS: readonly (readonly [RegExp, string])[] = [
 
 /**
  * Chooses among a repository's files. `read` gives the text of one of them.
- * Throws: HubError without config.json or without a shard that the index names; UnsupportedError without safetensors, with the way to convert.
+ * Throws: HubError without config.json or without a shard that the index names; UnsupportedError without safetensors,
+ * with the way to convert.
  */
-export async function encoderFiles(repo: string, names: readonly string[], read: (name: string) => Promise<string>): Promise<readonly string[]> {
+export async function encoderFiles(
+  repo: string,
+  names: readonly string[],
+  read: (name: string) => Promise<string>,
+): Promise<readonly string[]> {
   const has = new Set(names);
-  if (!has.has("config.json")) throw new HubError("file-not-found", `${repo}: expected config.json, which holds a model's sizes, got a repository without one. Is it a model of transformers?`);
+  if (!has.has("config.json"))
+    throw new HubError(
+      "file-not-found",
+      `${repo}: expected config.json, which holds a model's sizes, got a repository without one. Is it a model ` +
+        "of transformers?",
+    );
   const rest = tokenizerFiles.filter((name) => has.has(name));
   if (has.has(modelFile)) return ["config.json", modelFile, ...rest];
   if (!has.has(indexFile)) throw noSafetensors(repo, names);
   const shards = [...new Set(parseShardIndex(await read(indexFile), `${repo}, ${indexFile}`).values())].sort();
   const missing = shards.find((name) => !has.has(name));
-  if (missing !== undefined) throw new HubError("file-not-found", `${repo}, ${indexFile}: expected the file ${JSON.stringify(missing)} in the repository, got none. The repository is incomplete: choose another revision.`);
+  if (missing !== undefined)
+    throw new HubError(
+      "file-not-found",
+      `${repo}, ${indexFile}: expected the file ${JSON.stringify(missing)} in the repository, got none. The ` +
+        "repository is incomplete: choose another revision.",
+    );
   return ["config.json", indexFile, ...shards, ...rest];
 }
 
@@ -41,7 +62,9 @@ function noSafetensors(repo: string, names: readonly string[]): UnsupportedError
     if (what === undefined) continue;
     return new UnsupportedError(
       `${repo}: expected ${modelFile}, got only ${name}, ${what}. Convert it once in Python and name the folder: ` +
-      `python -c "from transformers import AutoModelForMaskedLM as M, AutoTokenizer as T; M.from_pretrained('${repo.replace(/@.*/, "")}').save_pretrained('DIR'); T.from_pretrained('${repo.replace(/@.*/, "")}').save_pretrained('DIR')"`,
+        `python -c "from transformers import AutoModelForMaskedLM as M, AutoTokenizer as T; ` +
+        `M.from_pretrained('${repo.replace(/@.*/, "")}').save_pretrained('DIR'); ` +
+        `T.from_pretrained('${repo.replace(/@.*/, "")}').save_pretrained('DIR')"`,
     );
   }
   return new UnsupportedError(`${repo}: expected ${modelFile}, got a repository without weights. Choose another.`);
@@ -49,7 +72,8 @@ function noSafetensors(repo: string, names: readonly string[]): UnsupportedError
 
 /** Whether a folder of the cache holds config.json and whole weights; a tokenizer need not be there. */
 export async function holdsEncoder(folder: string): Promise<boolean> {
-  const has = async (name: string): Promise<boolean> => (await stat(join(folder, name)).catch(() => undefined))?.isFile() ?? false;
+  const has = async (name: string): Promise<boolean> =>
+    (await stat(join(folder, name)).catch(() => undefined))?.isFile() ?? false;
   if (!(await has("config.json"))) return false;
   if (await has(modelFile)) return true;
   if (!(await has(indexFile))) return false;

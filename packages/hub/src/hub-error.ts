@@ -1,21 +1,35 @@
 /**
  * What can go wrong between here and the Hub, each with its next step.
  *
- * The Hub answers 401 to whoever asks without a token for something that is private, gated or not there at all; its header
+ * The Hub answers 401 to whoever asks without a token for something that is private, gated or not there at all; its
+ * header
  * `X-Error-Code` says which. Source: huggingface_hub, utils/_http.py `hf_raise_for_status`.
  */
 import { ClozeError } from "@cloze/errors";
 
 export type HubErrorReason =
-  | "not-found" | "revision-not-found" | "file-not-found" | "gated" | "unauthorized" | "rate-limited" | "server" | "network"
-  | "not-cached" | "damaged" | "hostile";
+  | "not-found"
+  | "revision-not-found"
+  | "file-not-found"
+  | "gated"
+  | "unauthorized"
+  | "rate-limited"
+  | "server"
+  | "network"
+  | "not-cached"
+  | "damaged"
+  | "hostile";
 
 export class HubError extends ClozeError {
   readonly reason: HubErrorReason;
   /** The HTTP status, where there was an answer. */
   readonly status: number | undefined;
 
-  constructor(reason: HubErrorReason, message: string, options: { readonly status?: number; readonly cause?: unknown } = {}) {
+  constructor(
+    reason: HubErrorReason,
+    message: string,
+    options: { readonly status?: number; readonly cause?: unknown } = {},
+  ) {
     super("user", "HubError", message, options);
     this.reason = reason;
     this.status = options.status;
@@ -36,23 +50,68 @@ export interface Asked {
 }
 
 /** An answer that is no success, as an error. */
-export function errorOfStatus(status: number, code: string | null, message: string | null, { what, repo, revision, endpoint, hasToken }: Asked): HubError {
+export function errorOfStatus(
+  status: number,
+  code: string | null,
+  message: string | null,
+  { what, repo, revision, endpoint, hasToken }: Asked,
+): HubError {
   const got = `got ${status}${message === null ? "" : ` (${message.replace(/\s+/g, " ").slice(0, 200)})`}`;
-  const fail = (reason: HubErrorReason, expected: string, next: string): HubError => new HubError(reason, `${what}: expected ${expected}, ${got}. ${next}`, { status });
-  const token = hasToken ? "the token in use has no access to it" : "set HF_TOKEN to a token that may read it, or run: hf auth login";
-  if (code === "GatedRepo") return fail("gated", "access to a gated repository", `Accept its terms at ${endpoint}/${repo} and ${hasToken ? "use a token of that account" : "set HF_TOKEN to a token of that account"}.`);
-  if (code === "RevisionNotFound") return fail("revision-not-found", `a branch, tag or commit ${JSON.stringify(revision)}`, `The page ${endpoint}/${repo}/tree/main lists them.`);
-  if (code === "EntryNotFound") return fail("file-not-found", "this file in the repository", `The page ${endpoint}/${repo}/tree/${revision} lists what there is.`);
-  if (status === 401 && hasToken && code !== "RepoNotFound") return fail("unauthorized", "the Hub to take the token", "It is wrong or has expired: set HF_TOKEN to another, or unset it for public models.");
-  if (code === "RepoNotFound" || status === 404 || status === 401) return fail("not-found", `a repository of this name on ${endpoint}`, `Check the name; if it is private, ${token}.`);
+  const fail = (reason: HubErrorReason, expected: string, next: string): HubError =>
+    new HubError(reason, `${what}: expected ${expected}, ${got}. ${next}`, { status });
+  const token = hasToken
+    ? "the token in use has no access to it"
+    : "set HF_TOKEN to a token that may read it, or run: hf auth login";
+  if (code === "GatedRepo")
+    return fail(
+      "gated",
+      "access to a gated repository",
+      `Accept its terms at ${endpoint}/${repo} and ` +
+        `${hasToken ? "use a token of that account" : "set HF_TOKEN to a token of that account"}.`,
+    );
+  if (code === "RevisionNotFound")
+    return fail(
+      "revision-not-found",
+      `a branch, tag or commit ${JSON.stringify(revision)}`,
+      `The page ${endpoint}/${repo}/tree/main lists them.`,
+    );
+  if (code === "EntryNotFound")
+    return fail(
+      "file-not-found",
+      "this file in the repository",
+      `The page ${endpoint}/${repo}/tree/${revision} lists what there is.`,
+    );
+  if (status === 401 && hasToken && code !== "RepoNotFound")
+    return fail(
+      "unauthorized",
+      "the Hub to take the token",
+      "It is wrong or has expired: set HF_TOKEN to another, or unset it for public models.",
+    );
+  if (code === "RepoNotFound" || status === 404 || status === 401)
+    return fail("not-found", `a repository of this name on ${endpoint}`, `Check the name; if it is private, ${token}.`);
   if (status === 403) return fail("unauthorized", "leave to read it", `If it is private, ${token}.`);
-  if (status === 429) return fail("rate-limited", "an answer", `The Hub limits how often one may ask: wait a few minutes${hasToken ? "" : ", or set HF_TOKEN, which raises the limit"}.`);
-  return fail("server", `an answer of ${endpoint}`, "The Hub has a problem: try again later. What was downloaded so far is kept.");
+  if (status === 429)
+    return fail(
+      "rate-limited",
+      "an answer",
+      "The Hub limits how often one may ask: wait a few " +
+        `minutes${hasToken ? "" : ", or set HF_TOKEN, which raises the limit"}.`,
+    );
+  return fail(
+    "server",
+    `an answer of ${endpoint}`,
+    "The Hub has a problem: try again later. What was downloaded so far is kept.",
+  );
 }
 
 /** A request without an answer. */
 export function networkError(what: string, url: string, cause: unknown): HubError {
-  return new HubError("network", `${what}: expected an answer of ${new URL(url).origin}, got ${reasonOf(cause)}. Check the network, the proxy and HF_ENDPOINT; HF_HUB_OFFLINE=1 takes what is in the cache.`, { cause });
+  return new HubError(
+    "network",
+    `${what}: expected an answer of ${new URL(url).origin}, got ${reasonOf(cause)}. Check the network, the proxy ` +
+      "and HF_ENDPOINT; HF_HUB_OFFLINE=1 takes what is in the cache.",
+    { cause },
+  );
 }
 
 /** `fetch failed` says nothing; its cause does. */

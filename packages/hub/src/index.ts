@@ -1,5 +1,6 @@
 /**
- * Models of the Hugging Face Hub by name: looked up in the cache that Python's huggingface_hub keeps, and downloaded into it.
+ * Models of the Hugging Face Hub by name: looked up in the cache that Python's huggingface_hub keeps, and downloaded
+ * into it.
  *
  * Node only.
  */

@@ -1,11 +1,11 @@
 /**
  * One process at a time downloads a file; the others wait for it.
  *
- * A lock is a file made with O_EXCL that names its owner (owner.ts of @cloze/checkpoint) and is touched while it is held. It is
- * taken over from a process of this machine that has ended, and from another machine's when nobody touched it for two minutes.
- * It saves bandwidth and nothing else: what is downloaded has a name of its own until it is whole, so that a lock that fails (a
- * network disk without O_EXCL, a clock far off) costs a second download and no damage. Python's flock(2) cannot be had from
- * Node; its lock files are others and are left alone.
+ * A lock is a file made with O_EXCL that names its owner (owner.ts of @cloze/checkpoint) and is touched while it is
+ * held. It is taken over from a process of this machine that has ended, and from another machine's when nobody touched
+ * it for two minutes. It saves bandwidth and nothing else: what is downloaded has a name of its own until it is whole,
+ * so that a lock that fails (a network disk without O_EXCL, a clock far off) costs a second download and no damage.
+ * Python's flock(2) cannot be had from Node; its lock files are others and are left alone.
  */
 import { open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -69,12 +69,14 @@ async function takeAway(file: string, tag: string): Promise<boolean> {
   if (found === undefined || made === undefined) return true;
   const state = ownerState(found);
   const ageMs = Date.now() - made.mtimeMs;
-  const dead = state === "gone" || (state === "elsewhere" && ageMs > FOREIGN_MS) || (state === undefined && ageMs > EMPTY_MS);
+  const dead =
+    state === "gone" || (state === "elsewhere" && ageMs > FOREIGN_MS) || (state === undefined && ageMs > EMPTY_MS);
   if (!dead) return false;
   const aside = `${file}.${tag}`;
   await ignoring(["ENOENT"], rename(file, aside));
   const moved = await owner(aside);
-  if (moved !== undefined && moved !== found) await ignoring(["ENOENT"], rename(aside, file));   // somebody was faster, and it is theirs
+  // somebody was faster, and it is theirs
+  if (moved !== undefined && moved !== found) await ignoring(["ENOENT"], rename(aside, file));
   await rm(aside, { force: true });
   return true;
 }

@@ -1,8 +1,9 @@
 /**
- * Names of models: `bert-base-uncased`, `owner/name`, `owner/name@revision`, where a revision is a branch, a tag or a commit.
+ * Names of models: `bert-base-uncased`, `owner/name`, `owner/name@revision`, where a revision is a branch, a tag or a
+ * commit.
  *
- * Only names that the Hub itself allows are names; whatever else a person types (`./model`, `a/b/c`, `C:\x`) is a path. What passes
- * here can be joined to a folder without leaving it.
+ * Only names that the Hub itself allows are names; whatever else a person types (`./model`, `a/b/c`, `C:\x`) is a path.
+ * What passes here can be joined to a folder without leaving it.
  */
 
 export interface Repo {
@@ -29,11 +30,17 @@ export function parseRepoName(text: string): Repo | undefined {
   const name = at < 0 ? text : text.slice(0, at);
   const revision = at < 0 ? "main" : text.slice(at + 1);
   const parts = name.split("/");
-  if (parts.length > 2 || !parts.every((each) => part.test(each) && !each.includes("--") && !each.includes(".."))) return undefined;
+  if (parts.length > 2 || !parts.every((each) => part.test(each) && !each.includes("--") && !each.includes("..")))
+    return undefined;
   if (/\.(?:git|ipynb|json|safetensors)$/.test(name) || !isRevision(revision)) return undefined;
   return { name, revision };
 }
 
 export function isRevision(text: string): boolean {
-  return text.length <= 200 && revisionPattern.test(text) && !text.includes("..") && !text.split("/").some((each) => each.endsWith(".") || each.endsWith(".lock"));
+  return (
+    text.length <= 200 &&
+    revisionPattern.test(text) &&
+    !text.includes("..") &&
+    !text.split("/").some((each) => each.endsWith(".") || each.endsWith(".lock"))
+  );
 }

@@ -12,18 +12,39 @@ export interface ResolvedModel extends Snapshot {
 /**
  * The folder of a model of the Hub: in the cache, or downloaded into it.
  *
- * `name` is `owner/name`, `name`, or either with `@revision`. Only what an encoder needs is downloaded (`encoderFiles`), each file
- * checked; a repository that has only pickles is refused.
- * Throws: ConfigError for a text that is no name; HubError (its `reason` says which); UnsupportedError; StorageError.
+ * `name` is `owner/name`, `name`, or either with `@revision`. Only what an encoder needs is downloaded
+ * (`encoderFiles`), each file checked; a repository that has only pickles is refused. Throws: ConfigError for a text
+ * that is no name; HubError (its `reason` says which); UnsupportedError; StorageError.
  */
-export async function resolveModel(name: string, { revision, ...options }: HubOptions & { readonly revision?: string }): Promise<ResolvedModel> {
+export async function resolveModel(
+  name: string,
+  { revision, ...options }: HubOptions & { readonly revision?: string },
+): Promise<ResolvedModel> {
   const parsed = parseRepoName(name);
-  if (parsed === undefined) throw new ConfigError(`${JSON.stringify(name)}: expected the name of a model, such as bert-base-uncased or owner/name@revision, got another text. The name stands at the top of the model's page.`);
-  if (revision !== undefined && !isRevision(revision)) throw new ConfigError(`${name}: expected a branch, a tag or a commit, got ${JSON.stringify(revision)}. The model's page lists them under "Files and versions".`);
+  if (parsed === undefined)
+    throw new ConfigError(
+      `${JSON.stringify(name)}: expected the name of a model, such as bert-base-uncased or owner/name@revision, ` +
+        "got another text. The name stands at the top of the model's page.",
+    );
+  if (revision !== undefined && !isRevision(revision))
+    throw new ConfigError(
+      `${name}: expected a branch, a tag or a commit, got ${JSON.stringify(revision)}. The model's page lists ` +
+        `them under "Files and versions".`,
+    );
   const repo: Repo = revision === undefined ? parsed : { ...parsed, revision };
-  const snapshot = await fetchSnapshot({
-    repo, optional: tokenizerFiles, usable: holdsEncoder,
-    choose: (files, read) => encoderFiles(name, files.map(({ path }) => path), read),
-  }, options);
+  const snapshot = await fetchSnapshot(
+    {
+      repo,
+      optional: tokenizerFiles,
+      usable: holdsEncoder,
+      choose: (files, read) =>
+        encoderFiles(
+          name,
+          files.map(({ path }) => path),
+          read,
+        ),
+    },
+    options,
+  );
   return { repo, ...snapshot };
 }

@@ -18,9 +18,15 @@ test("the cache is where Python looks for it", () => {
 
 test("endpoint and offline", () => {
   expect(hubSettings(nowhere)).toMatchObject({ endpoint: "https://huggingface.co", offline: false });
-  expect(hubSettings({ ...nowhere, HF_ENDPOINT: "https://mirror.example/hf//" }).endpoint).toBe("https://mirror.example/hf");
-  for (const HF_ENDPOINT of ["mirror.example", "file:///etc"]) expect(() => hubSettings({ ...nowhere, HF_ENDPOINT })).toThrow(`HF_ENDPOINT: expected an address such as https://huggingface.co, got "${HF_ENDPOINT}"`);
-  for (const value of ["1", "on", "YES", "true"]) expect(hubSettings({ ...nowhere, HF_HUB_OFFLINE: value }).offline).toBe(true);
+  expect(hubSettings({ ...nowhere, HF_ENDPOINT: "https://mirror.example/hf//" }).endpoint).toBe(
+    "https://mirror.example/hf",
+  );
+  for (const HF_ENDPOINT of ["mirror.example", "file:///etc"])
+    expect(() => hubSettings({ ...nowhere, HF_ENDPOINT })).toThrow(
+      `HF_ENDPOINT: expected an address such as https://huggingface.co, got "${HF_ENDPOINT}"`,
+    );
+  for (const value of ["1", "on", "YES", "true"])
+    expect(hubSettings({ ...nowhere, HF_HUB_OFFLINE: value }).offline).toBe(true);
   for (const value of ["0", "", "no"]) expect(hubSettings({ ...nowhere, HF_HUB_OFFLINE: value }).offline).toBe(false);
   expect(hubSettings({ ...nowhere, TRANSFORMERS_OFFLINE: "1" }).offline).toBe(true);
 });
@@ -32,6 +38,8 @@ test("the token: a variable, else the file of a login, and neither where that is
   writeFileSync(join(home, "token"), "hf_file\n");
   expect(hubSettings({ HF_HOME: home }).token).toBe("hf_file");
   expect(hubSettings({ HF_HOME: home, HUGGING_FACE_HUB_TOKEN: "hf_old" }).token).toBe("hf_old");
-  expect(hubSettings({ HF_HOME: home, HUGGING_FACE_HUB_TOKEN: "hf_old", HF_TOKEN: " hf_new\r\n" }).token).toBe("hf_new");
+  expect(hubSettings({ HF_HOME: home, HUGGING_FACE_HUB_TOKEN: "hf_old", HF_TOKEN: " hf_new\r\n" }).token).toBe(
+    "hf_new",
+  );
   expect(hubSettings({ HF_HOME: home, HF_TOKEN: "hf_new", HF_HUB_DISABLE_IMPLICIT_TOKEN: "1" }).token).toBeUndefined();
 });

@@ -9,7 +9,19 @@ import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readText, StorageError } from "@cloze/checkpoint/node";
 import { asked, commitOf, filesOf, type RepoFile } from "./api.ts";
-import { cachedCommit, checkedPath, isFile, isMarkedAbsent, linkBlob, makeInside, markAbsent, repoCache, snapshotFolder, writeRef, type RepoCache } from "./cache.ts";
+import {
+  cachedCommit,
+  checkedPath,
+  isFile,
+  isMarkedAbsent,
+  linkBlob,
+  makeInside,
+  markAbsent,
+  repoCache,
+  snapshotFolder,
+  writeRef,
+  type RepoCache,
+} from "./cache.ts";
 import { HubError } from "./hub-error.ts";
 import type { HubOptions } from "./options.ts";
 import { isCommit, type Repo } from "./repo.ts";
@@ -57,19 +69,35 @@ export async function fetchSnapshot(request: SnapshotRequest, options: HubOption
 async function fromCache({ repo, usable }: SnapshotRequest, cache: RepoCache, options: HubOptions): Promise<Snapshot> {
   const commit = await cachedCommit(cache, repo.revision);
   const folder = commit === undefined ? undefined : snapshotFolder(cache, commit);
-  if (commit !== undefined && folder !== undefined && (await usable(folder))) return { folder, commit, downloadedBytes: 0 };
-  throw new HubError("not-cached", `${asked(repo, options).what}: expected it in the cache ${cache.folder}, since the Hub is not asked (offline), got ${folder === undefined ? "nothing" : "a part of it"}. Download it once with the network: cloze download ${repo.name}${repo.revision === "main" ? "" : ` --revision ${repo.revision}`}`);
+  if (commit !== undefined && folder !== undefined && (await usable(folder)))
+    return { folder, commit, downloadedBytes: 0 };
+  throw new HubError(
+    "not-cached",
+    `${asked(repo, options).what}: expected it in the cache ${cache.folder}, since the Hub is not asked ` +
+      `(offline), got ${folder === undefined ? "nothing" : "a part of it"}. Download it once with the network: ` +
+      `cloze download ${repo.name}${repo.revision === "main" ? "" : ` --revision ${repo.revision}`}`,
+  );
 }
 
 /** True if the cache is known to have all that is wanted of a commit. */
-async function isWhole({ repo: { revision }, usable, optional = [] }: SnapshotRequest, cache: RepoCache): Promise<boolean> {
+async function isWhole(
+  { repo: { revision }, usable, optional = [] }: SnapshotRequest,
+  cache: RepoCache,
+): Promise<boolean> {
   const folder = snapshotFolder(cache, revision);
   if (!(await usable(folder))) return false;
-  for (const path of optional) if (!(await isFile(join(folder, path))) && !(await isMarkedAbsent(cache, revision, path))) return false;
+  for (const path of optional)
+    if (!(await isFile(join(folder, path))) && !(await isMarkedAbsent(cache, revision, path))) return false;
   return true;
 }
 
-async function download({ repo, choose, optional = [] }: SnapshotRequest, cache: RepoCache, commit: string, files: readonly RepoFile[], options: HubOptions): Promise<Snapshot> {
+async function download(
+  { repo, choose, optional = [] }: SnapshotRequest,
+  cache: RepoCache,
+  commit: string,
+  files: readonly RepoFile[],
+  options: HubOptions,
+): Promise<Snapshot> {
   const folder = snapshotFolder(cache, commit);
   const byPath = new Map(files.map((file) => [file.path, file]));
   const what = asked(repo, options).what;
@@ -79,7 +107,11 @@ async function download({ repo, choose, optional = [] }: SnapshotRequest, cache:
 
   const fetch = async (path: string): Promise<void> => {
     const file = byPath.get(checkedPath(path, what));
-    if (file === undefined) throw new HubError("file-not-found", `${what}: expected the file ${JSON.stringify(path)} in the repository, got none. Choose another revision.`);
+    if (file === undefined)
+      throw new HubError(
+        "file-not-found",
+        `${what}: expected the file ${JSON.stringify(path)} in the repository, got none. Choose another revision.`,
+      );
     if (await isFile(join(folder, path))) return void sizes.set(path, file.sizeBytes);
     let first: number | undefined;
     let last = 0;
@@ -87,7 +119,11 @@ async function download({ repo, choose, optional = [] }: SnapshotRequest, cache:
       first ??= bytes;
       last = bytes;
       sizes.set(path, bytes);
-      options.onProgress?.({ file: path, bytes: [...sizes.values()].reduce((a, b) => a + b, 0), totalBytes: Math.max(totalBytes, file.sizeBytes) });
+      options.onProgress?.({
+        file: path,
+        bytes: [...sizes.values()].reduce((a, b) => a + b, 0),
+        totalBytes: Math.max(totalBytes, file.sizeBytes),
+      });
     };
     await fetchBlob({ repo, commit, file, cache, options, onBytes });
     downloadedBytes += last - (first ?? 0);
@@ -100,7 +136,11 @@ async function download({ repo, choose, optional = [] }: SnapshotRequest, cache:
   });
   for (const path of chosen) checkedPath(path, what);
   totalBytes = chosen.reduce((sum, path) => sum + (byPath.get(path)?.sizeBytes ?? 0), 0);
-  await expectRoom(cache, folder, chosen.flatMap((path) => byPath.get(path) ?? []));
+  await expectRoom(
+    cache,
+    folder,
+    chosen.flatMap((path) => byPath.get(path) ?? []),
+  );
   for (const path of chosen) await fetch(path);
   await makeInside(cache, folder);
   for (const path of optional) if (!byPath.has(path)) await markAbsent(cache, commit, path);
@@ -111,9 +151,16 @@ async function download({ repo, choose, optional = [] }: SnapshotRequest, cache:
 /** Throws StorageError where the disk is too small for what is still to come, before it comes. */
 async function expectRoom(cache: RepoCache, folder: string, files: readonly RepoFile[]): Promise<void> {
   let needed = 0;
-  for (const { path, etag, sizeBytes } of files) if (!(await isFile(join(folder, path))) && !(await isFile(join(cache.blobs, etag)))) needed += sizeBytes;
+  for (const { path, etag, sizeBytes } of files)
+    if (!(await isFile(join(folder, path))) && !(await isFile(join(cache.blobs, etag)))) needed += sizeBytes;
   const free = await freeBytes(cache.folder);
-  if (needed > free) throw new StorageError(cache.folder, "ENOSPC", `expected ${needed} bytes of room for this download, got ${free}. Free some space, or put the cache on another disk: HF_HOME=/path.`);
+  if (needed > free)
+    throw new StorageError(
+      cache.folder,
+      "ENOSPC",
+      `expected ${needed} bytes of room for this download, got ${free}. Free some space, or put the cache on ` +
+        "another disk: HF_HOME=/path.",
+    );
 }
 
 /** Of the nearest folder above that exists. */

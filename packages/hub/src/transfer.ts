@@ -1,11 +1,12 @@
 /**
  * One file's bytes from the Hub into the cache, whatever happens in between.
  *
- *     <etag>.<owner>.incomplete  --Range requests until all bytes are here-->  checksum  -->  fsync  -->  rename to <etag>
+ *     <etag>.<owner>.incomplete  --Range requests until all bytes are here-->  checksum  -->  fsync  -->  rename to
+ *     <etag>
  *
- * A dropped or stalled connection is made again and goes on where it ended; so does the next process after a kill, which takes
- * over the part of a process that has ended. Every file is checked: SHA-256 for LFS, git's SHA-1 ("blob", size, NUL, bytes) for
- * the others. What `downloadFileToCacheDir` of @huggingface/hub has of this: the rename.
+ * A dropped or stalled connection is made again and goes on where it ended; so does the next process after a kill,
+ * which takes over the part of a process that has ended. Every file is checked: SHA-256 for LFS, git's SHA-1 ("blob",
+ * size, NUL, bytes) for the others. What `downloadFileToCacheDir` of @huggingface/hub has of this: the rename.
  */
 import { createHash, type Hash } from "node:crypto";
 import { constants, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
@@ -30,7 +31,11 @@ export interface Transfer {
 
 /** Makes sure that the blob is in the cache. Throws: HubError, StorageError; the part that came is then kept. */
 export async function fetchBlob(transfer: Transfer): Promise<void> {
-  const { cache, file: { path, etag, sizeBytes }, options } = transfer;
+  const {
+    cache,
+    file: { path, etag, sizeBytes },
+    options,
+  } = transfer;
   const blob = join(cache.blobs, etag);
   const here = async (): Promise<boolean> => (await ignoring(["ENOENT"], stat(blob)))?.size === sizeBytes;
   if (await here()) return;
@@ -46,20 +51,27 @@ export async function fetchBlob(transfer: Transfer): Promise<void> {
   });
 }
 
-/** A part that an earlier process left, under a name of this process; or a new name. Of several the largest, and the others go. */
+/**
+ * A part that an earlier process left, under a name of this process; or a new name. Of several the largest, and the
+ * others go.
+ */
 async function claimPartial(blobs: string, etag: string): Promise<string> {
   const mine = join(blobs, `${etag}.${ownerTag()}.incomplete`);
   const left: { readonly file: string; readonly size: number }[] = [];
   for (const name of await readdir(blobs)) {
-    const tag = name.startsWith(`${etag}.`) && name.endsWith(".incomplete") ? name.slice(etag.length + 1, -".incomplete".length) : "";
+    const tag =
+      name.startsWith(`${etag}.`) && name.endsWith(".incomplete")
+        ? name.slice(etag.length + 1, -".incomplete".length)
+        : "";
     // A part of this process is one whose download failed, since the lock is ours now.
-    const abandoned = ownerState(tag) === "gone" || (ownerState(tag) === "alive" && tag.split("-")[1] === String(process.pid));
+    const abandoned =
+      ownerState(tag) === "gone" || (ownerState(tag) === "alive" && tag.split("-")[1] === String(process.pid));
     const found = abandoned ? await ignoring(["ENOENT"], stat(join(blobs, name))) : undefined;
     if (found !== undefined) left.push({ file: join(blobs, name), size: found.size });
   }
   const [largest, ...others] = left.sort((a, b) => b.size - a.size);
   for (const { file } of others) await rm(file, { force: true });
-  if (largest !== undefined) await ignoring(["ENOENT"], rename(largest.file, mine));   // claimed by whoever renames first
+  if (largest !== undefined) await ignoring(["ENOENT"], rename(largest.file, mine)); // claimed by whoever renames first
   return mine;
 }
 
@@ -68,7 +80,11 @@ const ATTEMPTS = 5;
 
 /** Fills the part until it is whole and right. */
 async function download(transfer: Transfer, partial: string): Promise<void> {
-  const { repo, file: { path, etag }, options } = transfer;
+  const {
+    repo,
+    file: { path, etag },
+    options,
+  } = transfer;
   const handle = await open(partial, constants.O_RDWR | constants.O_CREAT);
   try {
     const part = new Part(handle, etag, transfer.file.sizeBytes);
@@ -78,7 +94,12 @@ async function download(transfer: Transfer, partial: string): Promise<void> {
       const got = part.checksum();
       if (got === etag) return await handle.sync();
       await part.restart();
-      if (!resumed) throw new HubError("damaged", `${asked(repo, options, path).what}: expected the checksum ${etag}, got ${got}. The bytes were discarded: run it again; if that does not help, a mirror or proxy changes the file.`);
+      if (!resumed)
+        throw new HubError(
+          "damaged",
+          `${asked(repo, options, path).what}: expected the checksum ${etag}, got ${got}. The bytes were ` +
+            "discarded: run it again; if that does not help, a mirror or proxy changes the file.",
+        );
       options.onNote?.(`${path}: what an earlier download had left was damaged; downloading it anew`);
     }
   } finally {
@@ -87,7 +108,11 @@ async function download(transfer: Transfer, partial: string): Promise<void> {
 }
 
 async function fill(transfer: Transfer, part: Part): Promise<void> {
-  const { file: { sizeBytes }, options: { signal, retryMs = 500 }, onBytes } = transfer;
+  const {
+    file: { sizeBytes },
+    options: { signal, retryMs = 500 },
+    onBytes,
+  } = transfer;
   onBytes(part.bytes);
   for (let failures = 0; part.bytes < sizeBytes;) {
     const before = part.bytes;
@@ -116,28 +141,43 @@ class Interrupted extends Error {
 }
 
 /** One connection: asks for what is missing and appends what comes. */
-async function request({ repo, commit, file: { path, sizeBytes }, options, onBytes }: Transfer, part: Part): Promise<void> {
+async function request(
+  { repo, commit, file: { path, sizeBytes }, options, onBytes }: Transfer,
+  part: Part,
+): Promise<void> {
   const { signal, stallMs = 30_000 } = options;
   const url = fileUrl(repo, commit, path, options.endpoint);
   const about = asked(repo, options, path);
   const stalled = new AbortController();
   const ends = AbortSignal.any([stalled.signal, ...(signal === undefined ? [] : [signal])]);
   const alarm = setTimeout(() => stalled.abort(new Error(`nothing for ${stallMs / 1000} s`)), stallMs);
-  const lost = (cause: unknown): Interrupted => new Interrupted(networkError(`${about.what}, after ${part.bytes} of ${sizeBytes} bytes`, url, cause));
+  const lost = (cause: unknown): Interrupted =>
+    new Interrupted(networkError(`${about.what}, after ${part.bytes} of ${sizeBytes} bytes`, url, cause));
   try {
     const range: Record<string, string> = part.bytes > 0 ? { range: `bytes=${part.bytes}-` } : {};
-    const response = await fetch(url, { signal: ends, headers: { ...headersFor(url, options), "accept-encoding": "identity", ...range } }).catch((cause: unknown) => {
+    const response = await fetch(url, {
+      signal: ends,
+      headers: { ...headersFor(url, options), "accept-encoding": "identity", ...range },
+    }).catch((cause: unknown) => {
       throw lost(cause);
     });
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
-      const error = errorOfStatus(response.status, response.headers.get("x-error-code"), response.headers.get("x-error-message"), about);
+      const error = errorOfStatus(
+        response.status,
+        response.headers.get("x-error-code"),
+        response.headers.get("x-error-message"),
+        about,
+      );
       if (!isTransient(response.status)) throw error;
       const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
       throw new Interrupted(error, seconds >= 0 && seconds <= 300 ? seconds * 1000 : undefined);
     }
-    const from = response.status === 206 ? Number(/^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] ?? Number.NaN) : 0;
-    if (from !== part.bytes) await part.restart();   // the server gives the whole file whatever is asked
+    const from =
+      response.status === 206
+        ? Number(/^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] ?? Number.NaN)
+        : 0;
+    if (from !== part.bytes) await part.restart(); // the server gives the whole file whatever is asked
     if (from !== 0 && from !== part.bytes) {
       await response.body.cancel();
       throw lost(new Error(`the range from byte ${from}, which nobody asked for`));
@@ -145,12 +185,19 @@ async function request({ repo, commit, file: { path, sizeBytes }, options, onByt
     try {
       for await (const chunk of response.body) {
         alarm.refresh();
-        if (part.bytes + chunk.length > sizeBytes) throw new HubError("damaged", `${about.what}: expected ${sizeBytes} bytes, got more. The server sends another file than it lists: check HF_ENDPOINT, and try again later.`);
+        if (part.bytes + chunk.length > sizeBytes)
+          throw new HubError(
+            "damaged",
+            `${about.what}: expected ${sizeBytes} bytes, got more. The server sends another file than it lists: ` +
+              "check HF_ENDPOINT, and try again later.",
+          );
         await part.append(chunk);
         onBytes(part.bytes);
       }
     } catch (cause) {
-      throw cause instanceof TypeError || stalled.signal.aborted ? lost(stalled.signal.aborted ? stalled.signal.reason : cause) : cause;
+      throw cause instanceof TypeError || stalled.signal.aborted
+        ? lost(stalled.signal.aborted ? stalled.signal.reason : cause)
+        : cause;
     }
     if (part.bytes < sizeBytes) throw lost(new Error("an answer that ended too early"));
   } finally {
@@ -195,7 +242,8 @@ class Part {
   }
 
   async append(chunk: Uint8Array): Promise<void> {
-    for (let at = 0; at < chunk.length;) at += (await this.#handle.write(chunk, at, chunk.length - at, this.bytes + at)).bytesWritten;
+    for (let at = 0; at < chunk.length;)
+      at += (await this.#handle.write(chunk, at, chunk.length - at, this.bytes + at)).bytesWritten;
     this.#hash.update(chunk);
     this.bytes += chunk.length;
   }

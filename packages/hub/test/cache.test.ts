@@ -1,6 +1,19 @@
 // The cache by itself: what Python wrote, offline, and several processes at once.
 import { spawn, type ChildProcess } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,14 +24,16 @@ import { commit, etagOf, fakeHub, sha256, type FakeFile, type FakeHub } from "./
 import { tinyModel, weights } from "./tiny-model.ts";
 
 const repoFolder = (hub: { readonly cacheDir: string }): string => join(hub.cacheDir, "models--owner--tiny");
-const incomplete = (hub: FakeHub): readonly string[] => readdirSync(join(repoFolder(hub), "blobs")).filter((name) => name.endsWith(".incomplete"));
+const incomplete = (hub: FakeHub): readonly string[] =>
+  readdirSync(join(repoFolder(hub), "blobs")).filter((name) => name.endsWith(".incomplete"));
 
 /** The layout that huggingface_hub leaves, links and all. */
 function pythonCache(files: Readonly<Record<string, FakeFile>>, name: string = "models--owner--tiny"): HubOptions {
   const cacheDir = mkdtempSync(join(tmpdir(), "cloze-hub-"));
   const folder = join(cacheDir, name);
   onTestFinished(() => rmSync(cacheDir, { recursive: true, force: true }));
-  for (const sub of ["blobs", "refs/refs/pr", `snapshots/${commit}`, ".no_exist"]) mkdirSync(join(folder, sub), { recursive: true });
+  for (const sub of ["blobs", "refs/refs/pr", `snapshots/${commit}`, ".no_exist"])
+    mkdirSync(join(folder, sub), { recursive: true });
   writeFileSync(join(cacheDir, "CACHEDIR.TAG"), "Signature: 8a477f597d28d172789f06886806bc55\n");
   writeFileSync(join(folder, "refs", "main"), commit);
   writeFileSync(join(folder, "refs", "refs", "pr", "1"), commit);
@@ -43,25 +58,38 @@ describe("a cache that Python wrote", () => {
 
   it("is read for a model without an owner", async () => {
     const options = pythonCache(tinyModel, "models--bert-base-uncased");
-    expect((await resolveModel("bert-base-uncased", options)).folder).toBe(join(options.cacheDir, "models--bert-base-uncased", "snapshots", commit));
+    expect((await resolveModel("bert-base-uncased", options)).folder).toBe(
+      join(options.cacheDir, "models--bert-base-uncased", "snapshots", commit),
+    );
   });
 
   it("is taken where the Hub cannot be reached, and that is said", async () => {
     const notes: string[] = [];
     const options = { ...pythonCache(tinyModel), offline: false, onNote: (note: string) => notes.push(note) };
     expect(await resolveModel("owner/tiny", options)).toMatchObject({ commit, downloadedBytes: 0 });
-    expect(notes).toEqual([expect.stringMatching(/expected an answer of http:\/\/127\.0\.0\.1:1, got .* Taking what the cache has: commit 0123456789ab\.$/)]);
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /expected an answer of http:\/\/127\.0\.0\.1:1, got .* Taking what the cache has: commit 0123456789ab\.$/,
+      ),
+    ]);
   });
 
   it("that lacks the weights is no model", async () => {
     const { "config.json": config } = tinyModel;
     const options = pythonCache(config === undefined ? {} : { "config.json": config });
-    const errors = await Promise.all(["owner/tiny", "owner/other", "owner/tiny@v2"].map((name) => resolveModel(name, options).catch((error: unknown) => error)));
+    const errors = await Promise.all(
+      ["owner/tiny", "owner/other", "owner/tiny@v2"].map((name) =>
+        resolveModel(name, options).catch((error: unknown) => error),
+      ),
+    );
     expect(errors.every((error) => HubError.isInstance(error) && error.reason === "not-cached")).toBe(true);
     expect(errors.map((error) => (error as Error).message.replaceAll(options.cacheDir, "CACHE"))).toEqual([
-      "owner/tiny: expected it in the cache CACHE/models--owner--tiny, since the Hub is not asked (offline), got a part of it. Download it once with the network: cloze download owner/tiny",
-      "owner/other: expected it in the cache CACHE/models--owner--other, since the Hub is not asked (offline), got nothing. Download it once with the network: cloze download owner/other",
-      "owner/tiny@v2: expected it in the cache CACHE/models--owner--tiny, since the Hub is not asked (offline), got nothing. Download it once with the network: cloze download owner/tiny --revision v2",
+      "owner/tiny: expected it in the cache CACHE/models--owner--tiny, since the Hub is not asked (offline), got " +
+        "a part of it. Download it once with the network: cloze download owner/tiny",
+      "owner/other: expected it in the cache CACHE/models--owner--other, since the Hub is not asked (offline), " +
+        "got nothing. Download it once with the network: cloze download owner/other",
+      "owner/tiny@v2: expected it in the cache CACHE/models--owner--tiny, since the Hub is not asked (offline), " +
+        "got nothing. Download it once with the network: cloze download owner/tiny --revision v2",
     ]);
   });
 
@@ -71,8 +99,15 @@ describe("a cache that Python wrote", () => {
     const { cacheDir } = pythonCache({ "config.json": config, "model.safetensors": weights });
     cpSync(cacheDir, hub.cacheDir, { recursive: true, verbatimSymlinks: true });
     const { folder, downloadedBytes } = await resolveModel(`owner/tiny@${commit}`, hub.options);
-    expect(readdirSync(folder).sort()).toEqual(["config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"]);
-    expect(downloadedBytes).toBe(["tokenizer_config.json", "vocab.txt"].reduce((sum, name) => sum + (tinyModel[name]?.bytes.length ?? 0), 0));
+    expect(readdirSync(folder).sort()).toEqual([
+      "config.json",
+      "model.safetensors",
+      "tokenizer_config.json",
+      "vocab.txt",
+    ]);
+    expect(downloadedBytes).toBe(
+      ["tokenizer_config.json", "vocab.txt"].reduce((sum, name) => sum + (tinyModel[name]?.bytes.length ?? 0), 0),
+    );
   });
 
   it("whose links lead nowhere is mended", async () => {
@@ -86,12 +121,21 @@ describe("a cache that Python wrote", () => {
 });
 
 /** Another process that resolves `owner/tiny`; its last line is the result. */
-function other(hub: FakeHub): { readonly child: ChildProcess; readonly done: Promise<{ readonly code: number | null; readonly out: string }> } {
+function other(hub: FakeHub): {
+  readonly child: ChildProcess;
+  readonly done: Promise<{ readonly code: number | null; readonly out: string }>;
+} {
   const file = fileURLToPath(new URL("./resolving-process.ts", import.meta.url));
   const root = fileURLToPath(new URL("../../..", import.meta.url));
-  const child = spawn(process.execPath, ["--import", "tsx", "--conditions=@cloze/source", file, JSON.stringify(hub.options)], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(
+    process.execPath,
+    ["--import", "tsx", "--conditions=@cloze/source", file, JSON.stringify(hub.options)],
+    { cwd: root, stdio: ["ignore", "pipe", "inherit"] },
+  );
   let out = "";
-  child.stdout.on("data", (piece: Buffer) => { out += piece.toString(); });
+  child.stdout.on("data", (piece: Buffer) => {
+    out += piece.toString();
+  });
   return { child, done: new Promise((resolve) => child.on("close", (code) => resolve({ code, out }))) };
 }
 
@@ -99,7 +143,12 @@ describe("several processes", () => {
   it("download a file once", async () => {
     const hub = await fakeHub(tinyModel);
     hub.faults.push({ kind: "slow", ms: 1500 }, { kind: "slow", ms: 1500 });
-    const results = await Promise.all([other(hub).done, other(hub).done, resolveModel("owner/tiny", hub.options), resolveModel("owner/tiny", hub.options)]);
+    const results = await Promise.all([
+      other(hub).done,
+      other(hub).done,
+      resolveModel("owner/tiny", hub.options),
+      resolveModel("owner/tiny", hub.options),
+    ]);
     expect(results.map((each) => ("code" in each ? each.code : 0))).toEqual([0, 0, 0, 0]);
     expect(hub.seen.filter(({ host }) => host === "cdn")).toHaveLength(1);
     expect(hub.seen.filter(({ url }) => url.endsWith("/vocab.txt"))).toHaveLength(1);
@@ -138,7 +187,7 @@ describe("several processes", () => {
 });
 
 async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; !(existsAnd(holds)); tries++) {
+  for (let tries = 0; !existsAnd(holds); tries++) {
     if (tries > 1000) throw new Error("it did not come about");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -148,6 +197,6 @@ function existsAnd(holds: () => boolean): boolean {
   try {
     return holds();
   } catch {
-    return false;   // the folder is not there yet
+    return false; // the folder is not there yet
   }
 }

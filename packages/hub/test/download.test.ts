@@ -8,12 +8,16 @@ import { sharded, tinyModel, weights } from "./tiny-model.ts";
 
 const repoFolder = (hub: FakeHub): string => join(hub.cacheDir, "models--owner--tiny");
 const blobs = (hub: FakeHub): readonly string[] => readdirSync(join(repoFolder(hub), "blobs"));
-const served = (hub: FakeHub): readonly (string | undefined)[] => hub.seen.filter(({ host }) => host === "cdn").map(({ range }) => range);
+const served = (hub: FakeHub): readonly (string | undefined)[] =>
+  hub.seen.filter(({ host }) => host === "cdn").map(({ range }) => range);
 /** Without what a range request cost: the config and the like come first. */
 const small = ["config.json", "tokenizer_config.json", "vocab.txt"];
 
 async function refusal(promise: Promise<unknown>): Promise<HubError> {
-  const error: unknown = await promise.then(() => undefined, (e: unknown) => e);
+  const error: unknown = await promise.then(
+    () => undefined,
+    (e: unknown) => e,
+  );
   if (!HubError.isInstance(error)) throw new Error(`expected a HubError, got ${String(error)}`);
   expect(error.message).not.toContain("\n");
   return error;
@@ -23,9 +27,18 @@ describe("a download", () => {
   it("brings what an encoder needs, in the layout of Python's cache", async () => {
     const hub = await fakeHub(tinyModel);
     const progress: HubProgress[] = [];
-    const { folder, commit: got, downloadedBytes } = await resolveModel("owner/tiny", { ...hub.options, onProgress: (each) => progress.push(each) });
+    const {
+      folder,
+      commit: got,
+      downloadedBytes,
+    } = await resolveModel("owner/tiny", { ...hub.options, onProgress: (each) => progress.push(each) });
     expect([folder, got]).toEqual([join(repoFolder(hub), "snapshots", commit), commit]);
-    expect(readdirSync(folder).sort()).toEqual(["config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"]);
+    expect(readdirSync(folder).sort()).toEqual([
+      "config.json",
+      "model.safetensors",
+      "tokenizer_config.json",
+      "vocab.txt",
+    ]);
     for (const name of readdirSync(folder)) {
       const file = tinyModel[name];
       if (file === undefined) throw new Error(name);
@@ -34,9 +47,16 @@ describe("a download", () => {
       expect(lstatSync(join(repoFolder(hub), "blobs", etagOf(file))).isFile()).toBe(true);
     }
     expect(readFileSync(join(repoFolder(hub), "refs", "main"), "utf8")).toBe(commit);
-    expect(readdirSync(join(repoFolder(hub), ".no_exist", commit)).sort()).toEqual(["added_tokens.json", "special_tokens_map.json", "tokenizer.json"]);
+    expect(readdirSync(join(repoFolder(hub), ".no_exist", commit)).sort()).toEqual([
+      "added_tokens.json",
+      "special_tokens_map.json",
+      "tokenizer.json",
+    ]);
     expect(blobs(hub)).toHaveLength(4);
-    const total = ["config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"].reduce((sum, name) => sum + (tinyModel[name]?.bytes.length ?? 0), 0);
+    const total = ["config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"].reduce(
+      (sum, name) => sum + (tinyModel[name]?.bytes.length ?? 0),
+      0,
+    );
     expect(downloadedBytes).toBe(total);
     expect(progress.at(-1)).toMatchObject({ bytes: total, totalBytes: total });
     expect(progress.every(({ bytes }, i) => bytes >= (progress[i - 1]?.bytes ?? 0))).toBe(true);
@@ -47,7 +67,11 @@ describe("a download", () => {
     const hub = await fakeHub(tinyModel);
     const first = await resolveModel("owner/tiny@v1", hub.options);
     hub.seen.length = 0;
-    expect(await resolveModel("owner/tiny", hub.options)).toEqual({ ...first, downloadedBytes: 0, repo: { name: "owner/tiny", revision: "main" } });
+    expect(await resolveModel("owner/tiny", hub.options)).toEqual({
+      ...first,
+      downloadedBytes: 0,
+      repo: { name: "owner/tiny", revision: "main" },
+    });
     expect(hub.seen.every(({ url }) => url.startsWith("/api/"))).toBe(true);
     hub.seen.length = 0;
     expect((await resolveModel("owner/tiny", { ...hub.options, revision: commit })).folder).toBe(first.folder);
@@ -59,13 +83,23 @@ describe("a download", () => {
   it("gives the token to the Hub and not to the CDN", async () => {
     const hub = await fakeHub(tinyModel);
     await resolveModel("owner/tiny", { ...hub.options, token: "secret" });
-    expect(new Set(hub.seen.map(({ host, authorization }) => `${host} ${authorization}`))).toEqual(new Set(["hub Bearer secret", "cdn undefined"]));
+    expect(new Set(hub.seen.map(({ host, authorization }) => `${host} ${authorization}`))).toEqual(
+      new Set(["hub Bearer secret", "cdn undefined"]),
+    );
   });
 
   it("of a model in shards brings those that the index names", async () => {
-    const hub = await fakeHub({ ...sharded({ w: "model-00001-of-00002.safetensors", v: "model-00002-of-00002.safetensors" }), "model-00003-of-00003.safetensors": weights });
+    const hub = await fakeHub({
+      ...sharded({ w: "model-00001-of-00002.safetensors", v: "model-00002-of-00002.safetensors" }),
+      "model-00003-of-00003.safetensors": weights,
+    });
     const { folder } = await resolveModel("owner/tiny", hub.options);
-    expect(readdirSync(folder).sort()).toEqual(["config.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"]);
+    expect(readdirSync(folder).sort()).toEqual([
+      "config.json",
+      "model-00001-of-00002.safetensors",
+      "model-00002-of-00002.safetensors",
+      "model.safetensors.index.json",
+    ]);
   });
 });
 
@@ -73,11 +107,18 @@ describe("a connection", () => {
   it("that drops is made again and goes on where it ended", async () => {
     const hub = await fakeHub({ "config.json": tinyModel["config.json"] ?? weights, "model.safetensors": weights });
     const half = 70_000;
-    hub.faults.push({ kind: "slow", ms: 1 }, { kind: "drop", afterBytes: half }, { kind: "drop", afterBytes: 1000 }, { kind: "status", status: 503 });
+    hub.faults.push(
+      { kind: "slow", ms: 1 },
+      { kind: "drop", afterBytes: half },
+      { kind: "drop", afterBytes: 1000 },
+      { kind: "status", status: 503 },
+    );
     const { folder } = await resolveModel("owner/tiny", hub.options);
     expect(sha256(readFileSync(join(folder, "model.safetensors")))).toBe(sha256(weights.bytes));
     // What a dropped connection had sent last may be lost on the way.
-    const [first, ...starts] = served(hub).map((range) => (range === undefined ? undefined : Number(/^bytes=(\d+)-$/.exec(range)?.[1])));
+    const [first, ...starts] = served(hub).map((range) =>
+      range === undefined ? undefined : Number(/^bytes=(\d+)-$/.exec(range)?.[1]),
+    );
     const [second = 0, third = 0, fourth] = starts;
     expect([first, starts.length, fourth]).toEqual([undefined, 3, third]);
     expect(second).toBeGreaterThan(0);
@@ -103,9 +144,19 @@ describe("a connection", () => {
 
   it("that keeps dropping is given up, what came is kept, and the next call goes on there", async () => {
     const hub = await fakeHub({ "config.json": tinyModel["config.json"] ?? weights, "model.safetensors": weights });
-    hub.faults.push({ kind: "slow", ms: 1 }, { kind: "drop", afterBytes: 60_000 }, ...Array.from({ length: 4 }, () => ({ kind: "drop", afterBytes: 0 }) as const));
+    hub.faults.push(
+      { kind: "slow", ms: 1 },
+      { kind: "drop", afterBytes: 60_000 },
+      ...Array.from({ length: 4 }, () => ({ kind: "drop", afterBytes: 0 }) as const),
+    );
     const error = await refusal(resolveModel("owner/tiny", hub.options));
-    expect([error.reason, error.message]).toEqual(["network", expect.stringContaining(`owner/tiny, model.safetensors, after 60000 of ${weights.bytes.length} bytes: expected an answer of http://127.0.0.1`)]);
+    expect([error.reason, error.message]).toEqual([
+      "network",
+      expect.stringContaining(
+        `owner/tiny, model.safetensors, after 60000 of ${weights.bytes.length} bytes: expected an answer of ` +
+          "http://127.0.0.1",
+      ),
+    ]);
     expect(existsSync(join(repoFolder(hub), "refs"))).toBe(false);
     hub.seen.length = 0;
     const { folder, downloadedBytes } = await resolveModel("owner/tiny", hub.options);
@@ -119,20 +170,31 @@ describe("a connection", () => {
     const hub = await fakeHub(tinyModel);
     const abort = new AbortController();
     hub.faults.push(...small.map(() => ({ kind: "hang", afterBytes: 1 }) as const));
-    const under = resolveModel("owner/tiny", { ...hub.options, signal: abort.signal, onProgress: ({ bytes }) => bytes === 1 && abort.abort(new Error("enough")) });
+    const under = resolveModel("owner/tiny", {
+      ...hub.options,
+      signal: abort.signal,
+      onProgress: ({ bytes }) => bytes === 1 && abort.abort(new Error("enough")),
+    });
     await expect(under).rejects.toThrow("enough");
   });
 });
 
 describe("bytes that are not the right ones", () => {
   it("are discarded", async () => {
-    for (const [name, skip] of [["model.safetensors", 1], ["config.json", 0]] as const) {
+    for (const [name, skip] of [
+      ["model.safetensors", 1],
+      ["config.json", 0],
+    ] as const) {
       const hub = await fakeHub(tinyModel);
-      hub.faults.push(...Array.from({ length: skip }, () => ({ kind: "slow", ms: 1 }) as const), { kind: "other-bytes" });
+      hub.faults.push(...Array.from({ length: skip }, () => ({ kind: "slow", ms: 1 }) as const), {
+        kind: "other-bytes",
+      });
       const error = await refusal(resolveModel("owner/tiny", hub.options));
       const file = tinyModel[name];
       expect(error.reason).toBe("damaged");
-      expect(error.message).toContain(`owner/tiny, ${name}: expected the checksum ${file === undefined ? "" : etagOf(file)}, got `);
+      expect(error.message).toContain(
+        `owner/tiny, ${name}: expected the checksum ${file === undefined ? "" : etagOf(file)}, got `,
+      );
       expect(blobs(hub).some((blob) => file !== undefined && blob === etagOf(file))).toBe(false);
       await resolveModel("owner/tiny", hub.options);
     }
@@ -141,37 +203,63 @@ describe("bytes that are not the right ones", () => {
   it("of an earlier part are downloaded anew", async () => {
     const hub = await fakeHub(tinyModel);
     const notes: string[] = [];
-    hub.faults.push({ kind: "slow", ms: 1 }, { kind: "drop", afterBytes: 60_000 }, ...Array.from({ length: 4 }, () => ({ kind: "drop", afterBytes: 0 }) as const));
+    hub.faults.push(
+      { kind: "slow", ms: 1 },
+      { kind: "drop", afterBytes: 60_000 },
+      ...Array.from({ length: 4 }, () => ({ kind: "drop", afterBytes: 0 }) as const),
+    );
     await refusal(resolveModel("owner/tiny", hub.options));
     const part = blobs(hub).find((name) => name.endsWith(".incomplete")) ?? "";
     writeFileSync(join(repoFolder(hub), "blobs", part), new Uint8Array(60_000));
     const { folder } = await resolveModel("owner/tiny", { ...hub.options, onNote: (note) => notes.push(note) });
     expect(sha256(readFileSync(join(folder, "model.safetensors")))).toBe(sha256(weights.bytes));
-    expect(notes).toEqual([expect.stringContaining("model.safetensors: what an earlier download had left was damaged")]);
+    expect(notes).toEqual([
+      expect.stringContaining("model.safetensors: what an earlier download had left was damaged"),
+    ]);
   });
 
   it("than the list says are an error", async () => {
     const hub = await fakeHub(tinyModel);
-    hub.listing = (entries) => entries.map((entry) => (entry["path"] === "config.json" ? { ...entry, size: 10 } : entry));
-    expect(await refusal(resolveModel("owner/tiny", hub.options))).toMatchObject({ reason: "damaged", message: expect.stringContaining("config.json: expected 10 bytes, got more") });
+    hub.listing = (entries) =>
+      entries.map((entry) => (entry["path"] === "config.json" ? { ...entry, size: 10 } : entry));
+    expect(await refusal(resolveModel("owner/tiny", hub.options))).toMatchObject({
+      reason: "damaged",
+      message: expect.stringContaining("config.json: expected 10 bytes, got more"),
+    });
   });
 });
 
 describe("a hostile server", () => {
-  const outside = (hub: FakeHub): readonly string[] => readdirSync(join(hub.cacheDir)).filter((name) => ![".locks", "models--owner--tiny"].includes(name));
+  const outside = (hub: FakeHub): readonly string[] =>
+    readdirSync(join(hub.cacheDir)).filter((name) => ![".locks", "models--owner--tiny"].includes(name));
 
   it("cannot name a file outside of the cache", async () => {
-    for (const shard of ["../../../evil.safetensors", "/tmp/evil.safetensors", "..\\evil.safetensors", "a/../../evil.safetensors"]) {
+    for (const shard of [
+      "../../../evil.safetensors",
+      "/tmp/evil.safetensors",
+      "..\\evil.safetensors",
+      "a/../../evil.safetensors",
+    ]) {
       const hub = await fakeHub({ ...sharded({ w: shard }), [shard]: weights });
-      await expect(resolveModel("owner/tiny", hub.options)).rejects.toThrow(/expected the plain name of a .safetensors file/);
+      await expect(resolveModel("owner/tiny", hub.options)).rejects.toThrow(
+        /expected the plain name of a .safetensors file/,
+      );
       expect(outside(hub)).toEqual([]);
     }
   });
 
   it("cannot name a blob, a commit or a size that is none", async () => {
-    for (const change of [{ oid: "../../evil" }, { lfs: { oid: "../../../evil", size: 3, pointerSize: 1 } }, { size: -1 }, { oid: undefined }, { path: 7 }, { size: 1e300 }]) {
+    for (const change of [
+      { oid: "../../evil" },
+      { lfs: { oid: "../../../evil", size: 3, pointerSize: 1 } },
+      { size: -1 },
+      { oid: undefined },
+      { path: 7 },
+      { size: 1e300 },
+    ]) {
       const hub = await fakeHub(tinyModel);
-      hub.listing = (entries) => entries.map((entry) => (entry["path"] === "config.json" ? { ...entry, ...change } : entry));
+      hub.listing = (entries) =>
+        entries.map((entry) => (entry["path"] === "config.json" ? { ...entry, ...change } : entry));
       expect((await refusal(resolveModel("owner/tiny", hub.options))).reason).toBe("hostile");
       expect(outside(hub)).toEqual([]);
     }
@@ -191,11 +279,33 @@ describe("a hostile server", () => {
 
 describe("a refusal is one line with the way on", () => {
   const cases: readonly (readonly [HubErrorReason, NonNullable<FakeHub["refusal"]>, string | undefined, string])[] = [
-    ["not-found", { status: 401, code: "RepoNotFound", message: "Invalid username or password." }, undefined, "owner/tiny: expected a repository of this name on HUB, got 401 (Invalid username or password.). Check the name; if it is private, set HF_TOKEN to a token that may read it, or run: hf auth login."],
-    ["not-found", { status: 404, code: "RepoNotFound" }, "hf_x", "Check the name; if it is private, the token in use has no access to it."],
-    ["gated", { status: 401, code: "GatedRepo" }, undefined, "owner/tiny: expected access to a gated repository, got 401. Accept its terms at HUB/owner/tiny and set HF_TOKEN to a token of that account."],
+    [
+      "not-found",
+      { status: 401, code: "RepoNotFound", message: "Invalid username or password." },
+      undefined,
+      "owner/tiny: expected a repository of this name on HUB, got 401 (Invalid username or password.). Check the " +
+        "name; if it is private, set HF_TOKEN to a token that may read it, or run: hf auth login.",
+    ],
+    [
+      "not-found",
+      { status: 404, code: "RepoNotFound" },
+      "hf_x",
+      "Check the name; if it is private, the token in use has no access to it.",
+    ],
+    [
+      "gated",
+      { status: 401, code: "GatedRepo" },
+      undefined,
+      "owner/tiny: expected access to a gated repository, got 401. Accept its terms at HUB/owner/tiny and set " +
+        "HF_TOKEN to a token of that account.",
+    ],
     ["gated", { status: 403, code: "GatedRepo" }, "hf_x", "use a token of that account."],
-    ["unauthorized", { status: 401 }, "hf_x", "expected the Hub to take the token, got 401. It is wrong or has expired: set HF_TOKEN to another"],
+    [
+      "unauthorized",
+      { status: 401 },
+      "hf_x",
+      "expected the Hub to take the token, got 401. It is wrong or has expired: set HF_TOKEN to another",
+    ],
     ["rate-limited", { status: 429 }, undefined, "wait a few minutes, or set HF_TOKEN, which raises the limit."],
     ["server", { status: 500, message: "two\nlines" }, undefined, "got 500. The Hub has a problem: try again later."],
   ];
@@ -212,27 +322,44 @@ describe("a refusal is one line with the way on", () => {
 
   it("no such revision", async () => {
     const hub = await fakeHub(tinyModel);
-    expect(await refusal(resolveModel("owner/tiny@v7", hub.options))).toMatchObject({ reason: "revision-not-found", message: expect.stringContaining('owner/tiny@v7: expected a branch, tag or commit "v7", got 404.') });
+    expect(await refusal(resolveModel("owner/tiny@v7", hub.options))).toMatchObject({
+      reason: "revision-not-found",
+      message: expect.stringContaining('owner/tiny@v7: expected a branch, tag or commit "v7", got 404.'),
+    });
   });
 
   it("nobody answers", async () => {
     const hub = await fakeHub(tinyModel);
     await hub.stop();
-    expect(await refusal(resolveModel("owner/tiny", hub.options))).toMatchObject({ reason: "network", message: expect.stringMatching(/expected an answer of http:\/\/127\.0\.0\.1:\d+, got .*ECONNREFUSED.*HF_HUB_OFFLINE=1/) });
+    expect(await refusal(resolveModel("owner/tiny", hub.options))).toMatchObject({
+      reason: "network",
+      message: expect.stringMatching(
+        /expected an answer of http:\/\/127\.0\.0\.1:\d+, got .*ECONNREFUSED.*HF_HUB_OFFLINE=1/,
+      ),
+    });
   });
 
   it("only pickles", async () => {
     const { "model.safetensors": left, ...rest } = tinyModel;
     const hub = await fakeHub(rest);
     expect(left).toBe(weights);
-    await expect(resolveModel("owner/tiny", hub.options)).rejects.toThrow(/owner\/tiny: expected model\.safetensors, got only pytorch_model\.bin, a pickle, which can run code when it is read\. Convert it once in Python .*save_pretrained\('DIR'\)/);
+    await expect(resolveModel("owner/tiny", hub.options)).rejects.toThrow(
+      /owner\/tiny: expected model\.safetensors, got only pytorch_model\.bin, a pickle, which can run code when it is read\. Convert it once in Python .*save_pretrained\('DIR'\)/,
+    );
     expect(existsSync(join(repoFolder(hub), "blobs"))).toBe(false);
   });
 
   it("no room on the disk, before anything is downloaded", async () => {
     const hub = await fakeHub(tinyModel);
-    hub.listing = (entries) => entries.map((entry) => (entry["path"] === "model.safetensors" ? { ...entry, lfs: { oid: sha256(weights.bytes), size: 2 ** 52, pointerSize: 134 } } : entry));
-    await expect(resolveModel("owner/tiny", hub.options)).rejects.toThrow(/models--owner--tiny: expected \d{16} bytes of room for this download, got \d+\. Free some space, or put the cache on another disk: HF_HOME=\/path\./);
+    hub.listing = (entries) =>
+      entries.map((entry) =>
+        entry["path"] === "model.safetensors"
+          ? { ...entry, lfs: { oid: sha256(weights.bytes), size: 2 ** 52, pointerSize: 134 } }
+          : entry,
+      );
+    await expect(resolveModel("owner/tiny", hub.options)).rejects.toThrow(
+      /models--owner--tiny: expected \d{16} bytes of room for this download, got \d+\. Free some space, or put the cache on another disk: HF_HOME=\/path\./,
+    );
     expect(served(hub)).toEqual([]);
   });
 
@@ -240,6 +367,6 @@ describe("a refusal is one line with the way on", () => {
     const hub = await fakeHub({ "README.md": { bytes: new Uint8Array(1) } });
     expect((await refusal(resolveModel("owner/tiny", hub.options))).message).toContain("expected config.json");
     await expect(resolveModel("a/b/c", hub.options)).rejects.toThrow('"a/b/c": expected the name of a model');
-    expect(gitOid(new Uint8Array())).toBe("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");   // what git says of an empty file
+    expect(gitOid(new Uint8Array())).toBe("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"); // what git says of an empty file
   });
 });

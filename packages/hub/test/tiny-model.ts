@@ -6,7 +6,17 @@ const text = (value: string): FakeFile => ({ bytes: new TextEncoder().encode(val
 
 export const weights: FakeFile = {
   lfs: true,
-  bytes: encodeSafetensors([{ name: "w", dtype: "F32", shape: [250, 200], data: fromFloat32("F32", Float32Array.from({ length: 50_000 }, (_, i) => Math.sin(i))) }]),
+  bytes: encodeSafetensors([
+    {
+      name: "w",
+      dtype: "F32",
+      shape: [250, 200],
+      data: fromFloat32(
+        "F32",
+        Float32Array.from({ length: 50_000 }, (_, i) => Math.sin(i)),
+      ),
+    },
+  ]),
 };
 
 export const tinyModel: Readonly<Record<string, FakeFile>> = {
@@ -22,5 +32,10 @@ export const tinyModel: Readonly<Record<string, FakeFile>> = {
 /** The same weights under two shards' names. */
 export function sharded(map: Readonly<Record<string, string>>): Readonly<Record<string, FakeFile>> {
   const { "config.json": config = text("{}") } = tinyModel;
-  return { "config.json": config, "model.safetensors.index.json": text(JSON.stringify({ weight_map: map })), "model-00001-of-00002.safetensors": weights, "model-00002-of-00002.safetensors": { ...text("other"), lfs: true } };
+  return {
+    "config.json": config,
+    "model.safetensors.index.json": text(JSON.stringify({ weight_map: map })),
+    "model-00001-of-00002.safetensors": weights,
+    "model-00002-of-00002.safetensors": { ...text("other"), lfs: true },
+  };
 }

@@ -3,7 +3,9 @@ import { lengthBucket, planBatches } from "./buckets.ts";
 
 describe("lengthBucket", () => {
   it("rounds up", () => {
-    expect([1, 32, 33, 64, 65, 97, 129, 200, 300, 500, 513, 800, 1025, 1537].map(lengthBucket)).toEqual([32, 32, 64, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048]);
+    expect([1, 32, 33, 64, 65, 97, 129, 200, 300, 500, 513, 800, 1025, 1537].map(lengthBucket)).toEqual([
+      32, 32, 64, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048,
+    ]);
   });
 
   it("never pads more than half of a length above the smallest", () => {
@@ -32,12 +34,22 @@ describe("planBatches", () => {
 
   it("breaks up a rest by powers of two", () => {
     expect(plan(new Array<number>(7).fill(20), 2048)).toEqual([[8, 32, 7]]);
-    expect(plan(new Array<number>(5).fill(20), 2048)).toEqual([[4, 32, 4], [1, 32, 1]]);
-    expect(plan(new Array<number>(5).fill(20), 100)).toEqual([[2, 32, 2], [2, 32, 2], [1, 32, 1]]);
+    expect(plan(new Array<number>(5).fill(20), 2048)).toEqual([
+      [4, 32, 4],
+      [1, 32, 1],
+    ]);
+    expect(plan(new Array<number>(5).fill(20), 100)).toEqual([
+      [2, 32, 2],
+      [2, 32, 2],
+      [1, 32, 1],
+    ]);
   });
 
   it("runs what is longer than the limit alone, the longest first", () => {
-    expect(plan([10, 3000], 2048)).toEqual([[1, 3072, 1], [1, 32, 1]]);
+    expect(plan([10, 3000], 2048)).toEqual([
+      [1, 3072, 1],
+      [1, 32, 1],
+    ]);
     expect(plan([], 2048)).toEqual([]);
   });
 });

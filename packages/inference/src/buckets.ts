@@ -1,9 +1,10 @@
 /**
- * Which sequences run together. Lengths are rounded up to buckets and rows to powers of two, so that a stream of any lengths needs
- * a few dozen compiled shapes and pays little for padding.
+ * Which sequences run together. Lengths are rounded up to buckets and rows to powers of two, so that a stream of any
+ * lengths needs a few dozen compiled shapes and pays little for padding.
  *
  *   lengths   32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, … (half again, a third again)
- *   rows      a full batch is the largest power of two within its limit; a rest is 2^k rows with at most a quarter of them
+ *   rows      a full batch is the largest power of two within its limit; a rest is 2^k rows with at most a quarter of
+ *             them
  *             empty, and what is left over after that again: 7 -> 8, 5 -> 4 + 1
  */
 
@@ -34,16 +35,18 @@ export function planBatches(lengths: readonly number[], rowLimit: (seq: number) 
     if (items) items.push(i);
     else byBucket.set(seq, [i]);
   });
-  return [...byBucket].sort(([a], [b]) => b - a).flatMap(([seq, items]) => {
-    const full = powerBelow(Math.max(1, Math.floor(rowLimit(seq))));
-    const batches: PlannedBatch[] = [];
-    for (let at = 0; at < items.length;) {
-      const rows = rowsFor(items.length - at, full);
-      batches.push({ rows, seq, items: items.slice(at, at + rows) });
-      at += rows;
-    }
-    return batches;
-  });
+  return [...byBucket]
+    .sort(([a], [b]) => b - a)
+    .flatMap(([seq, items]) => {
+      const full = powerBelow(Math.max(1, Math.floor(rowLimit(seq))));
+      const batches: PlannedBatch[] = [];
+      for (let at = 0; at < items.length;) {
+        const rows = rowsFor(items.length - at, full);
+        batches.push({ rows, seq, items: items.slice(at, at + rows) });
+        at += rows;
+      }
+      return batches;
+    });
 }
 
 const powerBelow = (n: number): number => 2 ** Math.floor(Math.log2(n));

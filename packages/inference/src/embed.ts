@@ -1,7 +1,9 @@
 /**
- * Embeddings of texts: one vector each (a mean over its tokens, the start token's, the pooler's), or one for each token.
+ * Embeddings of texts: one vector each (a mean over its tokens, the start token's, the pooler's), or one for each
+ * token.
  *
- * All but the pooler is linear in the hidden states, so a vector is a weighted sum over the windows a sequence was cut into:
+ * All but the pooler is linear in the hidden states, so a vector is a weighted sum over the windows a sequence was cut
+ * into:
  *   mean       1 / (tokens * windows that see this token); with `special` the start and end tokens are counted too
  *   cls        1 / windows, at the start token of each
  *   pooler     the start token of each window through the model's pooler; the mean over windows
@@ -26,7 +28,10 @@ export interface TextPair {
 export interface EmbedOptions {
   /** 0 the embeddings, L after the last of L layers and the final norm; negative from the end. Default -1. */
   readonly layer?: number;
-  /** `mean` over the tokens, `cls` the start token, `pooler` the start token through the model's pooler; `per-token` one vector for each. Default "mean". */
+  /**
+   * `mean` over the tokens, `cls` the start token, `pooler` the start token through the model's pooler; `per-token` one
+   * vector for each. Default "mean".
+   */
   readonly pooling?: Pooling;
   /** The mean is over start and end tokens too. Default false. */
   readonly special?: boolean;
@@ -34,14 +39,19 @@ export interface EmbedOptions {
   readonly normalize?: boolean;
   /** Most tokens that run at once, start and end included. Default 1024, or what the model takes if that is less. */
   readonly maxLength?: number;
-  /** What becomes of longer sequences: overlapping windows, their vectors averaged; the first window alone; an error. Default "window". */
+  /**
+   * What becomes of longer sequences: overlapping windows, their vectors averaged; the first window alone; an error.
+   * Default "window".
+   */
   readonly long?: LongPolicy;
 }
 
 export interface Embedding {
   /** Place in the input, from 0. */
   readonly index: number;
-  /** Tokens (of a protein residues) that the result speaks of: special tokens and what was cut off are not among them. */
+  /**
+   * Tokens (of a protein residues) that the result speaks of: special tokens and what was cut off are not among them.
+   */
   readonly residues: number;
   /** `[hidden]`, or `[residues, hidden]` per token. */
   readonly vectors: F32Tensor;
@@ -65,7 +75,13 @@ interface EmbedPiece extends Piece {
 }
 
 /** `layer` is from 0 here. */
-export async function* embeddings(runner: Runner, tokenizer: Tokenizer, hidden: number, texts: Many<string | TextPair>, options: Required<EmbedOptions>): AsyncGenerator<Embedding, void, undefined> {
+export async function* embeddings(
+  runner: Runner,
+  tokenizer: Tokenizer,
+  hidden: number,
+  texts: Many<string | TextPair>,
+  options: Required<EmbedOptions>,
+): AsyncGenerator<Embedding, void, undefined> {
   const { layer, pooling, normalize } = options;
   const perToken = pooling === "per-token";
   const job: Job<EmbedPiece, { readonly piece: EmbedPiece; readonly data: Float32Array }> = {
@@ -73,7 +89,10 @@ export async function* embeddings(runner: Runner, tokenizer: Tokenizer, hidden: 
     elements: (seq) => (perToken ? seq * hidden : hidden),
     take(outputs, row, seq, piece) {
       const all = outputs[perToken ? `states.${layer}` : "pooled"] as Float32Array;
-      return { piece, data: perToken ? rowsAt(all, row * seq, piece.places, hidden) : all.slice(row * hidden, (row + 1) * hidden) };
+      return {
+        piece,
+        data: perToken ? rowsAt(all, row * seq, piece.places, hidden) : all.slice(row * hidden, (row + 1) * hidden),
+      };
     },
   };
   let sum: Float32Array = new Float32Array(0);
@@ -84,9 +103,16 @@ export async function* embeddings(runner: Runner, tokenizer: Tokenizer, hidden: 
       if (first) sum = new Float32Array(perToken ? of.residues * hidden : hidden);
       const at = perToken ? piece.start * hidden : 0;
       const whole = pooling === "pooler" ? 1 / of.windows : 1;
-      for (let i = 0; i < data.length; i++) sum[at + i] = (sum[at + i] as number) + (data[i] as number) * (perToken ? piece.shares[Math.floor(i / hidden)] as number : whole);
+      for (let i = 0; i < data.length; i++)
+        sum[at + i] =
+          (sum[at + i] as number) +
+          (data[i] as number) * (perToken ? (piece.shares[Math.floor(i / hidden)] as number) : whole);
     }
-    if (last) yield { ...of, vectors: f32(perToken ? [of.residues, hidden] : [hidden], normalize ? unitRows(sum, hidden) : sum) };
+    if (last)
+      yield {
+        ...of,
+        vectors: f32(perToken ? [of.residues, hidden] : [hidden], normalize ? unitRows(sum, hidden) : sum),
+      };
   }
 }
 
@@ -127,12 +153,20 @@ function frameOf(tokenizer: Tokenizer): Frame {
 
 type PieceOptions = Required<EmbedOptions>;
 
-async function* pieces(tokenizer: Tokenizer, texts: Many<string | TextPair>, options: PieceOptions): AsyncGenerator<EmbedPiece, void, undefined> {
+async function* pieces(
+  tokenizer: Tokenizer,
+  texts: Many<string | TextPair>,
+  options: PieceOptions,
+): AsyncGenerator<EmbedPiece, void, undefined> {
   const { pooling, maxLength } = options;
   const frame = frameOf(tokenizer);
   const size = maxLength - frame.start.length - frame.end.length;
-  if (!(Number.isSafeInteger(maxLength) && size >= 1)) throw new ConfigError(`embed, maxLength: expected a whole number from ${maxLength - size + 1}, got ${maxLength}.`);
-  if ((pooling === "cls" || pooling === "pooler") && frame.start.length === 0) throw new ConfigError(`embed, pooling "${pooling}": the tokenizer "${tokenizer.name}" puts no start token before a text. Use "mean".`);
+  if (!(Number.isSafeInteger(maxLength) && size >= 1))
+    throw new ConfigError(`embed, maxLength: expected a whole number from ${maxLength - size + 1}, got ${maxLength}.`);
+  if ((pooling === "cls" || pooling === "pooler") && frame.start.length === 0)
+    throw new ConfigError(
+      `embed, pooling "${pooling}": the tokenizer "${tokenizer.name}" puts no start token before a text. Use "mean".`,
+    );
   let index = -1;
   for await (const text of texts) {
     index++;
@@ -141,13 +175,25 @@ async function* pieces(tokenizer: Tokenizer, texts: Many<string | TextPair>, opt
   }
 }
 
-function* windowPieces(tokenizer: Tokenizer, frame: Frame, size: number, text: string, index: number, options: PieceOptions): Generator<EmbedPiece, void, undefined> {
+function* windowPieces(
+  tokenizer: Tokenizer,
+  frame: Frame,
+  size: number,
+  text: string,
+  index: number,
+  options: PieceOptions,
+): Generator<EmbedPiece, void, undefined> {
   const { long } = options;
   const noun = isTextTokenizer(tokenizer) ? "token" : "residue";
   const where = `embed, sequence ${index + 1}`;
   const { ids, issues } = tokenizer.encode(text, { special: false });
-  if (ids.length === 0) throw new ConfigError(`${where}: expected at least one ${noun}, got none. Leave empty sequences out.`);
-  if (ids.length > size && long === "error") throw new ConfigError(`${where}: expected at most ${size} ${noun}s, got ${ids.length}. Raise maxLength, or let long sequences be cut into windows.`);
+  if (ids.length === 0)
+    throw new ConfigError(`${where}: expected at least one ${noun}, got none. Leave empty sequences out.`);
+  if (ids.length > size && long === "error")
+    throw new ConfigError(
+      `${where}: expected at most ${size} ${noun}s, got ${ids.length}. Raise maxLength, or let long sequences be ` +
+        "cut into windows.",
+    );
   const residues = long === "truncate" ? Math.min(size, ids.length) : ids.length;
   const windows = windowsOf(residues, size);
   const counts = coverage(windows, residues);
@@ -156,7 +202,16 @@ function* windowPieces(tokenizer: Tokenizer, frame: Frame, size: number, text: s
     const shares = Float32Array.from(counts.subarray(start, stop), (count) => 1 / count);
     const places = Array.from(shares, (_, k) => frame.start.length + k);
     const tokens = framed(frame, ids.subarray(start, stop));
-    yield { of, first: i === 0, last: i === windows.length - 1, start, shares, places, ids: tokens, weights: weightsOf(options, of, tokens.length, places, shares, frame.start.length - 1) };
+    yield {
+      of,
+      first: i === 0,
+      last: i === windows.length - 1,
+      start,
+      shares,
+      places,
+      ids: tokens,
+      weights: weightsOf(options, of, tokens.length, places, shares, frame.start.length - 1),
+    };
   }
 }
 
@@ -164,16 +219,38 @@ function* windowPieces(tokenizer: Tokenizer, frame: Frame, size: number, text: s
 function pairPiece(tokenizer: Tokenizer, { text, pair }: TextPair, index: number, options: PieceOptions): EmbedPiece {
   const { long, maxLength } = options;
   const where = `embed, pair ${index + 1}`;
-  if (!isTextTokenizer(tokenizer)) throw new ConfigError(`${where}: expected a tokenizer of text, which joins two of them, got "${tokenizer.name}".`);
+  if (!isTextTokenizer(tokenizer))
+    throw new ConfigError(`${where}: expected a tokenizer of text, which joins two of them, got "${tokenizer.name}".`);
   const encoded: TextEncoding = tokenizer.encode(text, { pair, ...(long === "truncate" && { maxLength }) });
   const { ids, types, sequences, truncated: cut, issues } = encoded;
-  if (ids.length > maxLength) throw new ConfigError(`${where}: expected at most ${maxLength} tokens, got ${ids.length}. Pairs are not cut into windows: raise maxLength, or let them be truncated.`);
+  if (ids.length > maxLength)
+    throw new ConfigError(
+      `${where}: expected at most ${maxLength} tokens, got ${ids.length}. Pairs are not cut into windows: raise ` +
+        "maxLength, or let them be truncated.",
+    );
   const places = Array.from(sequences.keys()).filter((i) => (sequences[i] as number) >= 0);
   const residues = places.length;
   if (residues === 0) throw new ConfigError(`${where}: expected at least one token, got none. Leave empty pairs out.`);
   const of = { index, residues, windows: 1, cut, issues };
   const shares = new Float32Array(residues).fill(1);
-  return { of, first: true, last: true, start: 0, shares, places, ids, types, weights: weightsOf(options, of, ids.length, places, shares, sequences.findIndex((s) => s < 0)) };
+  return {
+    of,
+    first: true,
+    last: true,
+    start: 0,
+    shares,
+    places,
+    ids,
+    types,
+    weights: weightsOf(
+      options,
+      of,
+      ids.length,
+      places,
+      shares,
+      sequences.findIndex((s) => s < 0),
+    ),
+  };
 }
 
 function framed({ start, end }: Frame, body: Int32Array): Int32Array {
@@ -185,7 +262,14 @@ function framed({ start, end }: Frame, body: Int32Array): Int32Array {
 }
 
 /** Of one window: they add up to 1 over all windows, but of the pooler, to 1 in each. */
-function weightsOf({ pooling, special }: PieceOptions, { residues, windows }: Pick<Embedding, "residues" | "windows">, length: number, places: readonly number[], shares: Float32Array, first: number): Float32Array {
+function weightsOf(
+  { pooling, special }: PieceOptions,
+  { residues, windows }: Pick<Embedding, "residues" | "windows">,
+  length: number,
+  places: readonly number[],
+  shares: Float32Array,
+  first: number,
+): Float32Array {
   const weights = new Float32Array(length);
   if (pooling === "cls") weights[first] = 1 / windows;
   else if (pooling === "pooler") weights[first] = 1;
@@ -193,7 +277,9 @@ function weightsOf({ pooling, special }: PieceOptions, { residues, windows }: Pi
     const others = special ? length - places.length : 0;
     const total = residues + others;
     if (special) weights.fill(1 / windows / total);
-    places.forEach((place, i) => { weights[place] = (shares[i] as number) / total; });
+    places.forEach((place, i) => {
+      weights[place] = (shares[i] as number) / total;
+    });
   }
   return weights;
 }

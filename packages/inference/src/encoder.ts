@@ -1,7 +1,9 @@
 /**
- * A trained model in use: sequences in, in any number and length; what the model says of each out, in the order they came.
+ * A trained model in use: sequences in, in any number and length; what the model says of each out, in the order they
+ * came.
  *
- * Rows are padded and batched as it suits the machine; neither changes a value (to rounding). Results are without padding.
+ * Rows are padded and batched as it suits the machine; neither changes a value (to rounding). Results are without
+ * padding.
  */
 import type { Backend, CompileOptions } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
@@ -64,7 +66,10 @@ export interface SequenceEncoder {
   /** Several things in one pass. */
   outputs(sequences: Many<Sequence>, wanted: Wanted): AsyncGenerator<SequenceOutputs, void, undefined>;
   logits(sequences: Many<Sequence>): AsyncGenerator<F32Tensor, void, undefined>;
-  hiddenStates(sequences: Many<Sequence>, layers?: readonly number[]): AsyncGenerator<readonly F32Tensor[], void, undefined>;
+  hiddenStates(
+    sequences: Many<Sequence>,
+    layers?: readonly number[],
+  ): AsyncGenerator<readonly F32Tensor[], void, undefined>;
   attentions(sequences: Many<Sequence>): AsyncGenerator<readonly F32Tensor[], void, undefined>;
   contacts(sequences: Many<Sequence>): AsyncGenerator<F32Tensor, void, undefined>;
   /** Texts, or pairs of texts in one sequence. */
@@ -77,38 +82,99 @@ export interface SequenceEncoder {
 
 /** Uploads the weights; programs are compiled as their shapes come up. */
 export async function createEncoder(options: EncoderOptions): Promise<SequenceEncoder> {
-  const { backend, model, weights, tokenizer, padId = tokenizer?.special.pad ?? 0, tokensPerBatch = 2048, compute } = options;
+  const {
+    backend,
+    model,
+    weights,
+    tokenizer,
+    padId = tokenizer?.special.pad ?? 0,
+    tokensPerBatch = 2048,
+    compute,
+  } = options;
   const { hidden, vocab } = model;
-  if (!(Number.isSafeInteger(tokensPerBatch) && tokensPerBatch >= 1)) throw new ConfigError(`createEncoder, tokensPerBatch: expected a whole number from 1, got ${tokensPerBatch}.`);
-  if (tokenizer && tokenizer.vocabulary.length > vocab) throw new ConfigError(`createEncoder: expected a tokenizer of at most the model's ${vocab} tokens, got "${tokenizer.name}" with ${tokenizer.vocabulary.length}. Use the tokenizer that stands beside the weights.`);
+  if (!(Number.isSafeInteger(tokensPerBatch) && tokensPerBatch >= 1))
+    throw new ConfigError(`createEncoder, tokensPerBatch: expected a whole number from 1, got ${tokensPerBatch}.`);
+  if (tokenizer && tokenizer.vocabulary.length > vocab)
+    throw new ConfigError(
+      `createEncoder: expected a tokenizer of at most the model's ${vocab} tokens, got "${tokenizer.name}" with ` +
+        `${tokenizer.vocabulary.length}. Use the tokenizer that stands beside the weights.`,
+    );
   const inside = insideOf(model);
   const count = inside.hiddenStates;
   const longest = model.maxPositions ?? Infinity;
-  const runner = await Runner.start({ backend, model, weights, padId, tokensPerBatch, compile: compute ? { compute } : {} });
+  const runner = await Runner.start({
+    backend,
+    model,
+    weights,
+    padId,
+    tokensPerBatch,
+    compile: compute ? { compute } : {},
+  });
   const needed = (what: string): Tokenizer => {
-    if (!tokenizer) throw new ConfigError(`${what}: expected an encoder with a tokenizer, got one without. Pass it to createEncoder.`);
+    if (!tokenizer)
+      throw new ConfigError(
+        `${what}: expected an encoder with a tokenizer, got one without. Pass it to createEncoder.`,
+      );
     return tokenizer;
   };
-  async function* only<K extends keyof SequenceOutputs>(sequences: Many<Sequence>, name: K, wanted: Wanted): AsyncGenerator<NonNullable<SequenceOutputs[K]>, void, undefined> {
+  async function* only<K extends keyof SequenceOutputs>(
+    sequences: Many<Sequence>,
+    name: K,
+    wanted: Wanted,
+  ): AsyncGenerator<NonNullable<SequenceOutputs[K]>, void, undefined> {
     for await (const each of outputs(sequences, wanted)) yield each[name] as NonNullable<SequenceOutputs[K]>;
   }
   function outputs(sequences: Many<Sequence>, wanted: Wanted): AsyncGenerator<SequenceOutputs, void, undefined> {
     const { hiddenStates = false } = wanted;
     const all = Array.from({ length: count }, (_, i) => i);
-    const layers = typeof hiddenStates === "boolean" ? (hiddenStates ? all : []) : hiddenStates.map((layer) => layerIndex(layer, count));
+    const layers =
+      typeof hiddenStates === "boolean"
+        ? hiddenStates
+          ? all
+          : []
+        : hiddenStates.map((layer) => layerIndex(layer, count));
     return runner.stream(checked(sequences, model, wanted.contacts ? 3 : 1), outputsJob(model, inside, wanted, layers));
   }
   return {
-    hidden, vocab, hiddenStateCount: count, attentionCount: inside.attentions, heads: inside.heads, outputs,
+    hidden,
+    vocab,
+    hiddenStateCount: count,
+    attentionCount: inside.attentions,
+    heads: inside.heads,
+    outputs,
     logits: (sequences) => only(sequences, "logits", { logits: true }),
     hiddenStates: (sequences, layers) => only(sequences, "hiddenStates", { hiddenStates: layers ?? true }),
     attentions: (sequences) => only(sequences, "attentions", { attentions: true }),
     contacts: (sequences) => only(sequences, "contacts", { contacts: true }),
-    async *embed(texts, { layer = -1, pooling = "mean", special = false, normalize = false, maxLength = Math.min(1024, longest), long = "window" } = {}) {
-      if (maxLength > longest) throw new ConfigError(`embed, maxLength: expected at most the ${longest} tokens that the model takes, got ${maxLength}.`);
+    async *embed(
+      texts,
+      {
+        layer = -1,
+        pooling = "mean",
+        special = false,
+        normalize = false,
+        maxLength = Math.min(1024, longest),
+        long = "window",
+      } = {},
+    ) {
+      if (maxLength > longest)
+        throw new ConfigError(
+          `embed, maxLength: expected at most the ${longest} tokens that the model takes, got ${maxLength}.`,
+        );
       const at = layerIndex(layer, count);
-      if (pooling === "pooler" && at !== count - 1) throw new ConfigError(`embed, pooling "pooler": expected the last layer, which the pooler was trained on, got layer ${layer}. Leave the layer out.`);
-      yield* embeddings(runner, needed("embed"), hidden, texts, { layer: at, pooling, special, normalize, maxLength, long });
+      if (pooling === "pooler" && at !== count - 1)
+        throw new ConfigError(
+          `embed, pooling "pooler": expected the last layer, which the pooler was trained on, got layer ` +
+            `${layer}. Leave the layer out.`,
+        );
+      yield* embeddings(runner, needed("embed"), hidden, texts, {
+        layer: at,
+        pooling,
+        special,
+        normalize,
+        maxLength,
+        long,
+      });
     },
     fillMask: async (text, { top = 5 } = {}) => fillMasks(runner, needed("fillMask"), vocab, text, top, longest),
     dispose: () => runner.dispose(),
@@ -119,25 +185,47 @@ export async function createEncoder(options: EncoderOptions): Promise<SequenceEn
 export function layerIndex(layer: number, count: number): number {
   const at = layer < 0 ? layer + count : layer;
   if (!(Number.isSafeInteger(layer) && at >= 0 && at < count)) {
-    throw new ConfigError(`layer: expected a whole number from ${-count} to ${count - 1} (0 the embeddings, ${count - 1} or -1 the last layer), got ${layer}.`);
+    throw new ConfigError(
+      `layer: expected a whole number from ${-count} to ${count - 1} (0 the embeddings, ${count - 1} or -1 the ` +
+        `last layer), got ${layer}.`,
+    );
   }
   return at;
 }
 
-async function* checked(sequences: Many<Sequence>, { vocab, maxPositions = Infinity, tokenTypes }: InferenceModel, shortest: number): AsyncGenerator<Piece, void, undefined> {
+async function* checked(
+  sequences: Many<Sequence>,
+  { vocab, maxPositions = Infinity, tokenTypes }: InferenceModel,
+  shortest: number,
+): AsyncGenerator<Piece, void, undefined> {
   let index = 0;
   for await (const sequence of sequences) {
     index++;
     const piece: Piece = "ids" in sequence ? sequence : { ids: sequence };
     const { ids, types } = piece;
     const where = `sequence ${index}`;
-    if (ids.length < shortest) throw new ConfigError(`${where}: expected at least ${shortest} token id${shortest === 1 ? "" : "s"}, got ${ids.length}.`);
-    if (ids.length > maxPositions) throw new ConfigError(`${where}: expected at most the ${maxPositions} tokens that the model takes, got ${ids.length}. Cut it.`);
+    if (ids.length < shortest)
+      throw new ConfigError(
+        `${where}: expected at least ${shortest} token id${shortest === 1 ? "" : "s"}, got ${ids.length}.`,
+      );
+    if (ids.length > maxPositions)
+      throw new ConfigError(
+        `${where}: expected at most the ${maxPositions} tokens that the model takes, got ${ids.length}. Cut it.`,
+      );
     expectBelow(ids, vocab, `${where}: expected token ids`, "Were they made with another tokenizer?");
     if (types !== undefined) {
-      if (tokenTypes === undefined) throw new ConfigError(`${where}: expected ids alone, for this model has no token types, got some. Leave them out.`);
-      if (types.length !== ids.length) throw new ConfigError(`${where}: expected ${ids.length} token types, as many as ids, got ${types.length}.`);
-      expectBelow(types, tokenTypes, `${where}: expected token types`, "0 stands for the first text, 1 for the second.");
+      if (tokenTypes === undefined)
+        throw new ConfigError(
+          `${where}: expected ids alone, for this model has no token types, got some. Leave them out.`,
+        );
+      if (types.length !== ids.length)
+        throw new ConfigError(`${where}: expected ${ids.length} token types, as many as ids, got ${types.length}.`);
+      expectBelow(
+        types,
+        tokenTypes,
+        `${where}: expected token types`,
+        "0 stands for the first text, 1 for the second.",
+      );
     }
     yield piece;
   }
@@ -146,23 +234,38 @@ async function* checked(sequences: Many<Sequence>, { vocab, maxPositions = Infin
 function expectBelow(values: Ids, end: number, expected: string, next: string): void {
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
-    if (!(Number.isInteger(value) && value >= 0 && value < end)) throw new ConfigError(`${expected} from 0 to ${end - 1}, got ${value} at place ${i}. ${next}`);
+    if (!(Number.isInteger(value) && value >= 0 && value < end))
+      throw new ConfigError(`${expected} from 0 to ${end - 1}, got ${value} at place ${i}. ${next}`);
   }
 }
 
-function outputsJob(model: InferenceModel, inside: Inside, { logits = false, attentions = false, contacts = false }: Wanted, states: readonly number[]): Job<Piece, SequenceOutputs> {
+function outputsJob(
+  model: InferenceModel,
+  inside: Inside,
+  { logits = false, attentions = false, contacts = false }: Wanted,
+  states: readonly number[],
+): Job<Piece, SequenceOutputs> {
   const { hidden, vocab } = model;
   const maps = attentions ? inside.attentions : 0;
   return {
     wanted: { logits, states, attentions, contacts },
-    elements: (seq) => Math.max(1, seq * ((logits ? vocab : 0) + states.length * hidden + (contacts ? seq : 0) + maps * inside.heads * seq)),
+    elements: (seq) =>
+      Math.max(
+        1,
+        seq * ((logits ? vocab : 0) + states.length * hidden + (contacts ? seq : 0) + maps * inside.heads * seq),
+      ),
     take(outputs, row, seq, { ids: { length: n } }) {
       const numbers = (name: string): Float32Array => outputs[name] as Float32Array;
-      const rowsOf = (name: string, width: number): F32Tensor => f32([n, width], numbers(name).slice(row * seq * width, (row * seq + n) * width));
+      const rowsOf = (name: string, width: number): F32Tensor =>
+        f32([n, width], numbers(name).slice(row * seq * width, (row * seq + n) * width));
       return {
         ...(logits && { logits: rowsOf("logits", vocab) }),
         ...(states.length > 0 && { hiddenStates: states.map((layer) => rowsOf(`states.${layer}`, hidden)) }),
-        ...(attentions && { attentions: Array.from({ length: maps }, (_, i) => f32([inside.heads, n, n], corners(numbers(`attentions.${i}`), row * inside.heads, inside.heads, seq, n))) }),
+        ...(attentions && {
+          attentions: Array.from({ length: maps }, (_, i) =>
+            f32([inside.heads, n, n], corners(numbers(`attentions.${i}`), row * inside.heads, inside.heads, seq, n)),
+          ),
+        }),
         ...(contacts && { contacts: f32([n - 2, n - 2], corners(numbers("contacts"), row, 1, seq - 2, n - 2)) }),
       };
     },

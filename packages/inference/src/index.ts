@@ -1,6 +1,13 @@
 /** A trained encoder in use: logits, hidden states, attention maps, contacts, embeddings, fill-mask. */
 export {
-  createEncoder, layerIndex, type EncoderOptions, type Ids, type Sequence, type SequenceEncoder, type SequenceOutputs, type Wanted,
+  createEncoder,
+  layerIndex,
+  type EncoderOptions,
+  type Ids,
+  type Sequence,
+  type SequenceEncoder,
+  type SequenceOutputs,
+  type Wanted,
 } from "./encoder.ts";
 export type { Embedding, EmbedOptions, LongPolicy, Pooling, TextPair } from "./embed.ts";
 export type { Candidate, FilledMask } from "./fill-mask.ts";

@@ -3,15 +3,22 @@ import { UnsupportedError } from "@cloze/errors";
 import { Graph, program, type Program, type Tensor } from "@cloze/graph";
 import { encoderInputs, rootScope, type EncoderInputs, type MaskedLm, type Scope } from "@cloze/nn";
 
-/** A masked language model, and what it may show of its inside. Models of `@cloze/models` show all of it that they have. */
+/**
+ * A masked language model, and what it may show of its inside. Models of `@cloze/models` show all of it that they have.
+ */
 export interface InferenceModel extends MaskedLm {
   /** Longest sequence that it can take; absent: any. */
   readonly maxPositions?: number;
   /** Token types (texts in a sequence) that it tells apart; absent: it has none. */
   readonly tokenTypes?: number;
-  /** A sequence's own vector `[n, hidden]`, from the last hidden states `[n, hidden]` of first tokens: BERT's pooler. */
+  /**
+   * A sequence's own vector `[n, hidden]`, from the last hidden states `[n, hidden]` of first tokens: BERT's pooler.
+   */
   pool?(scope: Scope, first: Tensor<"f32">): Tensor<"f32">;
-  outputs?(scope: Scope, inputs: EncoderInputs): {
+  outputs?(
+    scope: Scope,
+    inputs: EncoderInputs,
+  ): {
     /** layers + 1, each `[batch, seq, hidden]`: the embeddings, then each layer; the last one after the final norm. */
     readonly hiddenStates: readonly Tensor<"f32">[];
     /** Probabilities `[batch, heads, seq, seq]` of each layer. */
@@ -56,14 +63,21 @@ export function inferenceProgram(model: InferenceModel, spec: ProgramSpec): Prog
   const flat = (): Tensor<"f32"> => last.reshape([rows * seq, model.hidden]);
   if (spec.logits) outputs["logits"] = model.predict(scope, flat()).reshape([rows, seq, model.vocab]);
   for (const layer of spec.states ?? []) outputs[`states.${layer}`] = hiddenStates[layer] as Tensor<"f32">;
-  if (spec.attentions) attentions.forEach((each, i) => { outputs[`attentions.${i}`] = each; });
+  if (spec.attentions)
+    attentions.forEach((each, i) => {
+      outputs[`attentions.${i}`] = each;
+    });
   if (spec.contacts) outputs["contacts"] = contactsOf(model)(scope, inputs, attentions);
   if (spec.pooled !== undefined) {
     const weights = graph.input("weights", "f32", [rows, seq]);
     const column = weights.reshape([rows, seq, 1]);
     feeds.push(weights);
     // Nothing is promised of what stands at padding: it is chosen away, not multiplied by 0.
-    const pooled = column.greater(0).select(hiddenStates[spec.pooled] as Tensor<"f32">, 0).mul(column).sum(1);
+    const pooled = column
+      .greater(0)
+      .select(hiddenStates[spec.pooled] as Tensor<"f32">, 0)
+      .mul(column)
+      .sum(1);
     outputs["pooled"] = spec.pooler ? poolerOf(model)(scope, pooled) : pooled;
   }
   if (spec.predictions !== undefined) {
@@ -75,9 +89,17 @@ export function inferenceProgram(model: InferenceModel, spec: ProgramSpec): Prog
 }
 
 /** Of a model that shows only its last hidden states, layer 0 is that one. */
-function trace(model: InferenceModel, scope: Scope, inputs: EncoderInputs, spec: ProgramSpec): ReturnType<NonNullable<InferenceModel["outputs"]>> {
+function trace(
+  model: InferenceModel,
+  scope: Scope,
+  inputs: EncoderInputs,
+  spec: ProgramSpec,
+): ReturnType<NonNullable<InferenceModel["outputs"]>> {
   if (model.outputs) return model.outputs(scope, inputs);
-  if (spec.attentions || spec.contacts) throw new UnsupportedError("this model does not show its attention maps: logits and embeddings of the last layer are what it gives.");
+  if (spec.attentions || spec.contacts)
+    throw new UnsupportedError(
+      "this model does not show its attention maps: logits and embeddings of the last layer are what it gives.",
+    );
   return { hiddenStates: [model.encode(scope, inputs)], attentions: [] };
 }
 

@@ -1,8 +1,9 @@
 /**
  * One session, a program for each shape, and streams through them: sequences in, results out in the same order.
  *
- * A stretch of the stream is read, sorted into batches of like length, run, and handed on in input order; then the next stretch.
- * A stretch ends at 64 batches' worth of tokens or 256 MiB of results, so memory does not grow with the stream.
+ * A stretch of the stream is read, sorted into batches of like length, run, and handed on in input order; then the next
+ * stretch. A stretch ends at 64 batches' worth of tokens or 256 MiB of results, so memory does not grow with the
+ * stream.
  */
 import type { Backend, CompileOptions, Executable, Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
@@ -51,7 +52,10 @@ export interface RunnerOptions {
 const BATCHES_AHEAD = 64;
 const BYTES_AHEAD = 2 ** 28;
 
-/** What is kept of programs that do not run: an engine may hold on to a program's temporaries for as long as it has the program. */
+/**
+ * What is kept of programs that do not run: an engine may hold on to a program's temporaries for as long as it has the
+ * program.
+ */
 const PROGRAMS_KEPT = 32;
 const BYTES_KEPT = 2 ** 29;
 
@@ -88,11 +92,19 @@ export class Runner {
     };
     for await (const stretch of stretches(pieces, weigh)) {
       const results = new Array<R>(stretch.length);
-      for (const { rows, seq, items } of planBatches(stretch.map(({ ids }) => ids.length), rowLimit)) {
+      for (const { rows, seq, items } of planBatches(
+        stretch.map(({ ids }) => ids.length),
+        rowLimit,
+      )) {
         const batch = items.map((i) => stretch[i] as P);
         const types = batch.some((piece) => piece.types !== undefined);
-        const outputs = await this.run({ ...job.wanted, rows, seq, ...(types && { types }) }, this.#feeds(batch, rows, seq, job.wanted.pooled !== undefined));
-        items.forEach((i, row) => { results[i] = job.take(outputs, row, seq, stretch[i] as P); });
+        const outputs = await this.run(
+          { ...job.wanted, rows, seq, ...(types && { types }) },
+          this.#feeds(batch, rows, seq, job.wanted.pooled !== undefined),
+        );
+        items.forEach((i, row) => {
+          results[i] = job.take(outputs, row, seq, stretch[i] as P);
+        });
       }
       yield* results;
     }
@@ -119,7 +131,10 @@ export class Runner {
     }
   }
 
-  /** Feeds of rows that are padded to `seq`; `types` among them where a row has some. A pad id inside a sequence is padding too: nothing sees it. */
+  /**
+   * Feeds of rows that are padded to `seq`; `types` among them where a row has some. A pad id inside a sequence is
+   * padding too: nothing sees it.
+   */
   rowFeeds(batch: readonly Piece[], rows: number, seq: number): Record<string, HostTensor> {
     const { padId } = this.#options;
     const size = rows * seq;
@@ -138,7 +153,9 @@ export class Runner {
     const feeds = { ids: tensor(ids), segments: tensor(segments), positions: tensor(positions) };
     if (batch.every((piece) => piece.types === undefined)) return feeds;
     const types = new Int32Array(size);
-    batch.forEach((piece, row) => { if (piece.types !== undefined) types.set(piece.types, row * seq); });
+    batch.forEach((piece, row) => {
+      if (piece.types !== undefined) types.set(piece.types, row * seq);
+    });
     return { ...feeds, types: tensor(types) };
   }
 
@@ -152,7 +169,9 @@ export class Runner {
     const feeds = this.rowFeeds(batch, rows, seq);
     if (!weighted) return feeds;
     const data = new Float32Array(rows * seq);
-    batch.forEach(({ weights }, row) => { if (weights) data.set(weights, row * seq); });
+    batch.forEach(({ weights }, row) => {
+      if (weights) data.set(weights, row * seq);
+    });
     return { ...feeds, weights: f32([rows, seq], data) };
   }
 
@@ -160,7 +179,11 @@ export class Runner {
     const { backend, model, weights, compile } = this.#options;
     const program = inferenceProgram(model, spec);
     const missing = program.state.find(({ attrs }) => !(attrs.name in weights));
-    if (missing) throw new ConfigError(`weights: expected the parameter "${missing.attrs.name}", got none. These weights were saved without that head: ask for other outputs, or use a checkpoint that has it.`);
+    if (missing)
+      throw new ConfigError(
+        `weights: expected the parameter "${missing.attrs.name}", got none. These weights were saved without ` +
+          "that head: ask for other outputs, or use a checkpoint that has it.",
+      );
     return backend.compile(program, compile);
   }
 
@@ -179,7 +202,11 @@ export class Runner {
   }
 }
 
-const failed = (made: Promise<unknown>): Promise<boolean> => made.then(() => false, () => true);
+const failed = (made: Promise<unknown>): Promise<boolean> =>
+  made.then(
+    () => false,
+    () => true,
+  );
 
 /** Lists of items whose weights add up to about 1; one that weighs more is alone. */
 async function* stretches<T>(items: Many<T>, weigh: (item: T) => number): AsyncGenerator<T[], void, undefined> {

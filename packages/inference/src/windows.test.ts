@@ -13,8 +13,16 @@ describe("windowsOf", () => {
         const windows = windowsOf(length, size);
         const counts = coverage(windows, length);
         const full = windows.every(({ start, stop }) => stop - start === size);
-        const shared = windows.slice(1).every(({ start }, i) => (windows[i]?.stop ?? 0) - start >= Math.floor(size / 4));
-        expect([counts.every((count) => count >= 1), windows[0]?.start, windows.at(-1)?.stop, full, shared]).toEqual([true, 0, length, true, true]);
+        const shared = windows
+          .slice(1)
+          .every(({ start }, i) => (windows[i]?.stop ?? 0) - start >= Math.floor(size / 4));
+        expect([counts.every((count) => count >= 1), windows[0]?.start, windows.at(-1)?.stop, full, shared]).toEqual([
+          true,
+          0,
+          length,
+          true,
+          true,
+        ]);
       }
     }
   });

@@ -1,7 +1,7 @@
 /**
- * Sequences that are longer than what a model reads at once: cut into windows, each framed by the start and end tokens as a whole
- * sequence is. Windows overlap by at least a quarter of their length and are spread evenly; a residue that several windows see
- * gets the mean of its vectors, so no residue sees a border on both sides.
+ * Sequences that are longer than what a model reads at once: cut into windows, each framed by the start and end tokens
+ * as a whole sequence is. Windows overlap by at least a quarter of their length and are spread evenly; a residue that
+ * several windows see gets the mean of its vectors, so no residue sees a border on both sides.
  */
 
 /** [start, stop) of the body, without special tokens. */

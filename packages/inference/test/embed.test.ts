@@ -9,7 +9,8 @@ async function states(text: string, layer = -1): Promise<Float32Array[]> {
   return Array.from({ length: data.length / 16 }, (_, i) => data.slice(i * 16, (i + 1) * 16));
 }
 
-const mean = (rows: readonly Float32Array[]): number[] => Array.from({ length: 16 }, (_, c) => rows.reduce((sum, row) => sum + (row[c] as number), 0) / rows.length);
+const mean = (rows: readonly Float32Array[]): number[] =>
+  Array.from({ length: 16 }, (_, c) => rows.reduce((sum, row) => sum + (row[c] as number), 0) / rows.length);
 
 describe("embed", () => {
   it.each([0, 1, -1])("layer %i: mean over residues, the start token, each residue", async (layer) => {
@@ -25,13 +26,18 @@ describe("embed", () => {
       expect(difference(means[i]?.vectors.data ?? [], mean(residues))).toBeLessThan(1e-5);
       expect(difference(starts[i]?.vectors.data ?? [], all16[0] ?? [])).toBeLessThan(1e-5);
       expect(rows[i]?.vectors.shape).toEqual([text.length, 16]);
-      expect(difference(rows[i]?.vectors.data ?? [], residues.flatMap((row) => [...row]))).toBeLessThan(1e-5);
+      expect(
+        difference(
+          rows[i]?.vectors.data ?? [],
+          residues.flatMap((row) => [...row]),
+        ),
+      ).toBeLessThan(1e-5);
     }
   });
 
   it("averages overlapping windows of what is too long", async () => {
     const text = protein(21);
-    const options = { maxLength: 12 };   // bodies of 10: starts 0, 5, 11
+    const options = { maxLength: 12 }; // bodies of 10: starts 0, 5, 11
     const sum = Array.from({ length: 21 }, () => new Float32Array(16));
     const count = new Array<number>(21).fill(0);
     const starts: Float32Array[] = [];
@@ -40,7 +46,10 @@ describe("embed", () => {
       starts.push(first as Float32Array);
       rows.slice(0, -1).forEach((row, i) => {
         count[start + i] = (count[start + i] as number) + 1;
-        row.forEach((x, c) => { const into = sum[start + i] as Float32Array; into[c] = (into[c] as number) + x; });
+        row.forEach((x, c) => {
+          const into = sum[start + i] as Float32Array;
+          into[c] = (into[c] as number) + x;
+        });
       });
     }
     const residues = sum.map((row, i) => row.map((x) => x / (count[i] as number)));
@@ -48,15 +57,24 @@ describe("embed", () => {
     const [middle] = await all((await encoder()).embed([text], options));
     const [start] = await all((await encoder()).embed([text], { ...options, pooling: "cls" }));
     expect(each).toMatchObject({ windows: 3, residues: 21, cut: 0 });
-    expect(difference(each?.vectors.data ?? [], residues.flatMap((row) => [...row]))).toBeLessThan(1e-5);
+    expect(
+      difference(
+        each?.vectors.data ?? [],
+        residues.flatMap((row) => [...row]),
+      ),
+    ).toBeLessThan(1e-5);
     expect(difference(middle?.vectors.data ?? [], mean(residues))).toBeLessThan(1e-5);
     expect(difference(start?.vectors.data ?? [], mean(starts))).toBeLessThan(1e-5);
   });
 
   it("keeps the order among long and short ones", async () => {
     const lengths = [30, 3, 25, 8, 9];
-    const found = await all((await encoder({ tokensPerBatch: 32 })).embed(lengths.map(protein), { maxLength: 10, pooling: "per-token" }));
-    expect(found.map(({ index, residues, vectors }) => [index, residues, vectors.shape[0]])).toEqual(lengths.map((n, i) => [i, n, n]));
+    const found = await all(
+      (await encoder({ tokensPerBatch: 32 })).embed(lengths.map(protein), { maxLength: 10, pooling: "per-token" }),
+    );
+    expect(found.map(({ index, residues, vectors }) => [index, residues, vectors.shape[0]])).toEqual(
+      lengths.map((n, i) => [i, n, n]),
+    );
   });
 
   it("truncates or refuses, as told", async () => {
@@ -66,16 +84,26 @@ describe("embed", () => {
     const [short] = await all(tiny.embed([text.slice(0, 10)], { pooling: "per-token" }));
     expect(cut).toMatchObject({ residues: 10, cut: 11, windows: 1 });
     expect(cut?.vectors).toEqual(short?.vectors);
-    await expect(all(tiny.embed(["MK", text], { maxLength: 12, long: "error" }))).rejects.toThrow(/sequence 2: expected at most 10 residues, got 21/);
+    await expect(all(tiny.embed(["MK", text], { maxLength: 12, long: "error" }))).rejects.toThrow(
+      /sequence 2: expected at most 10 residues, got 21/,
+    );
   });
 
   it("says what is wrong", async () => {
     const tiny = await encoder();
     await expect(all(tiny.embed(["MKT", " "]))).rejects.toThrow(/sequence 2: expected at least one residue, got none/);
-    await expect(all(tiny.embed(["MKT"], { maxLength: 2 }))).rejects.toThrow(/maxLength: expected a whole number from 3, got 2/);
+    await expect(all(tiny.embed(["MKT"], { maxLength: 2 }))).rejects.toThrow(
+      /maxLength: expected a whole number from 3, got 2/,
+    );
     await expect(all(tiny.embed(["MKT"], { layer: 9 }))).rejects.toThrow(/layer: .*got 9/);
-    const bare = proteinTokenizer({ name: "bare", vocabulary: ["<pad>", "<unk>", "M", "K"], special: { pad_token: "<pad>", unk_token: "<unk>" } });
-    await expect(all((await encoder({ tokenizer: bare })).embed(["MK"], { pooling: "cls" }))).rejects.toThrow(/puts no start token/);
+    const bare = proteinTokenizer({
+      name: "bare",
+      vocabulary: ["<pad>", "<unk>", "M", "K"],
+      special: { pad_token: "<pad>", unk_token: "<unk>" },
+    });
+    await expect(all((await encoder({ tokenizer: bare })).embed(["MK"], { pooling: "cls" }))).rejects.toThrow(
+      /puts no start token/,
+    );
   });
 
   it("counts what the tokenizer replaced", async () => {
@@ -91,12 +119,23 @@ describe("fillMask", () => {
     const { ids } = tokenizer.encode(text);
     const masks = await tiny.fillMask(text, { top: 33 });
     const [logits] = await all(tiny.logits([ids]));
-    expect(masks.map(({ position, index }) => [position, index])).toEqual([[3, 3], [6, 6], [7, 7]]);
+    expect(masks.map(({ position, index }) => [position, index])).toEqual([
+      [3, 3],
+      [6, 6],
+      [7, 7],
+    ]);
     for (const { index, candidates } of masks) {
       const row = Array.from(logits?.data.subarray(index * 33, (index + 1) * 33) ?? [], Math.exp);
       const sum = row.reduce((a, b) => a + b, 0);
-      expect(candidates.map(({ probability }) => probability)).toEqual(candidates.map(({ probability }) => probability).toSorted((a, b) => b - a));
-      expect(difference(candidates.map(({ probability }) => probability), candidates.map(({ id }) => (row[id] as number) / sum))).toBeLessThan(1e-6);
+      expect(candidates.map(({ probability }) => probability)).toEqual(
+        candidates.map(({ probability }) => probability).toSorted((a, b) => b - a),
+      );
+      expect(
+        difference(
+          candidates.map(({ probability }) => probability),
+          candidates.map(({ id }) => (row[id] as number) / sum),
+        ),
+      ).toBeLessThan(1e-6);
       expect(candidates.every(({ token, id }) => tokenizer.vocabulary[id] === token)).toBe(true);
     }
     expect((await tiny.fillMask("<mask>", { top: 2 }))[0]?.candidates.length).toBe(2);

@@ -10,14 +10,23 @@ const ids = (n: number): Int32Array => tokenizer.encode(protein(n)).ids;
 const everything = { logits: true, hiddenStates: true, attentions: true, contacts: true };
 
 const flat = (outputs: SequenceOutputs | undefined): readonly Float32Array[] =>
-  [outputs?.logits, ...outputs?.hiddenStates ?? [], ...outputs?.attentions ?? [], outputs?.contacts].map((t) => t?.data ?? new Float32Array());
+  [outputs?.logits, ...(outputs?.hiddenStates ?? []), ...(outputs?.attentions ?? []), outputs?.contacts].map(
+    (t) => t?.data ?? new Float32Array(),
+  );
 
 describe("outputs", () => {
   it("has the shapes of the sequence, without padding", async () => {
     const [seen] = await all((await encoder()).outputs([ids(5)], everything));
     expect(seen?.logits?.shape).toEqual([7, 33]);
-    expect(seen?.hiddenStates?.map(({ shape }) => shape)).toEqual([[7, 16], [7, 16], [7, 16]]);
-    expect(seen?.attentions?.map(({ shape }) => shape)).toEqual([[2, 7, 7], [2, 7, 7]]);
+    expect(seen?.hiddenStates?.map(({ shape }) => shape)).toEqual([
+      [7, 16],
+      [7, 16],
+      [7, 16],
+    ]);
+    expect(seen?.attentions?.map(({ shape }) => shape)).toEqual([
+      [2, 7, 7],
+      [2, 7, 7],
+    ]);
     expect(seen?.contacts?.shape).toEqual([5, 5]);
   });
 
@@ -33,12 +42,15 @@ describe("outputs", () => {
 
   it("equals a row that is exactly as long as its program", async () => {
     const n = 30;
-    const [alone] = await all((await encoder()).outputs([ids(n)], everything));   // 32 with its special tokens
+    const [alone] = await all((await encoder()).outputs([ids(n)], everything)); // 32 with its special tokens
     const [beside] = await all((await encoder()).outputs([ids(n), ids(33)], everything));
-    const padded = [...ids(n), ...new Array<number>(9).fill(tokenizer.special.pad)];       // a bucket of 64, most of it padding
+    // a bucket of 64, most of it padding
+    const padded = [...ids(n), ...new Array<number>(9).fill(tokenizer.special.pad)];
     const [wide] = await all((await encoder()).outputs([padded], { logits: true, contacts: true }));
     flat(alone).forEach((numbers, k) => expect(difference(flat(beside)[k] ?? [], numbers)).toBeLessThan(1e-5));
-    expect(difference(wide?.logits?.data.subarray(0, (n + 2) * 33) ?? [], alone?.logits?.data ?? [])).toBeLessThan(1e-5);
+    expect(difference(wide?.logits?.data.subarray(0, (n + 2) * 33) ?? [], alone?.logits?.data ?? [])).toBeLessThan(
+      1e-5,
+    );
   });
 
   it("gives the layers that are asked for", async () => {
@@ -47,7 +59,9 @@ describe("outputs", () => {
     const [some] = await all(tiny.hiddenStates([ids(4)], [-1, 0]));
     expect(every?.length).toBe(tiny.hiddenStateCount);
     expect(some?.map(({ data }) => data)).toEqual([every?.[2]?.data, every?.[0]?.data]);
-    await expect(all(tiny.hiddenStates([ids(4)], [3]))).rejects.toThrow(/layer: expected a whole number from -3 to 2 .*got 3/);
+    await expect(all(tiny.hiddenStates([ids(4)], [3]))).rejects.toThrow(
+      /layer: expected a whole number from -3 to 2 .*got 3/,
+    );
   });
 
   it("reads a stream as it goes and keeps its order", async () => {
@@ -73,7 +87,7 @@ describe("outputs", () => {
     }
     for await (const _ of (await encoder({ tokensPerBatch: 32 })).hiddenStates(source(), [0])) given++;
     expect(given).toBe(300);
-    expect(ahead).toBeLessThanOrEqual(66);   // 64 batches of one row of 32, and the one that did not fit
+    expect(ahead).toBeLessThanOrEqual(66); // 64 batches of one row of 32, and the one that did not fit
   });
 });
 
@@ -90,13 +104,20 @@ describe("mistakes", () => {
     const { "esm.contact_head.regression.weight": _, ...rest } = weights;
     const tiny = await encoder({ weights: rest });
     expect((await all(tiny.logits([ids(3)]))).length).toBe(1);
-    await expect(all(tiny.contacts([ids(3)]))).rejects.toThrow(/expected the parameter "esm.contact_head.regression.weight", got none/);
+    await expect(all(tiny.contacts([ids(3)]))).rejects.toThrow(
+      /expected the parameter "esm.contact_head.regression.weight", got none/,
+    );
     expect((await all(tiny.logits([ids(3)]))).length).toBe(1);
   });
 
   it("a model that does not show its inside, and a text without a tokenizer", async () => {
     const { hidden, vocab, encode, predict } = model;
-    const plain = await createEncoder({ backend: backend(), model: { hidden, vocab, encode, predict }, weights, padId: 1 });
+    const plain = await createEncoder({
+      backend: backend(),
+      model: { hidden, vocab, encode, predict },
+      weights,
+      padId: 1,
+    });
     expect(plain.hiddenStateCount).toBe(1);
     const [ours] = await all(plain.logits([ids(3)]));
     const [theirs] = await all((await encoder()).logits([ids(3)]));
@@ -111,19 +132,30 @@ describe("many shapes", () => {
     let compiled = 0;
     let disposed = 0;
     const inner = backend();
-    const tiny = await encoder({ backend: {
-      ...inner,
-      async compile(...args) {
-        const made = await inner.compile(...args);
-        const dispose = made.dispose.bind(made);
-        compiled++;
-        return Object.assign(made, { dispose: () => { disposed++; return dispose(); } });   // the same object: a session knows its own
+    const tiny = await encoder({
+      backend: {
+        ...inner,
+        async compile(...args) {
+          const made = await inner.compile(...args);
+          const dispose = made.dispose.bind(made);
+          compiled++;
+          return Object.assign(made, {
+            dispose: () => {
+              disposed++;
+              return dispose();
+            },
+          }); // the same object: a session knows its own
+        },
       },
-    } });
-    for (let layer = 0; layer < 3; layer++) for (let rows = 1; rows <= 12; rows++) {
-      const list = Array.from({ length: rows }, () => [0, 4, 2]);
-      expect((await all(tiny.outputs(list, { hiddenStates: [layer], logits: rows % 2 === 0, attentions: rows % 3 === 0 }))).length).toBe(rows);
-    }
+    });
+    for (let layer = 0; layer < 3; layer++)
+      for (let rows = 1; rows <= 12; rows++) {
+        const list = Array.from({ length: rows }, () => [0, 4, 2]);
+        expect(
+          (await all(tiny.outputs(list, { hiddenStates: [layer], logits: rows % 2 === 0, attentions: rows % 3 === 0 })))
+            .length,
+        ).toBe(rows);
+      }
     expect(compiled).toBeGreaterThan(32);
     expect(compiled - disposed).toBe(32);
     await tiny.dispose();
@@ -132,37 +164,73 @@ describe("many shapes", () => {
 });
 
 describe("against transformers", () => {
-  interface Encoded { readonly shape: readonly number[]; readonly data: string }
+  interface Encoded {
+    readonly shape: readonly number[];
+    readonly data: string;
+  }
   interface Golden {
-    readonly config: unknown; readonly weights: Readonly<Record<string, Encoded>>;
-    readonly ids: readonly (readonly number[])[]; readonly attention_mask: readonly (readonly number[])[];
-    readonly logits: Encoded; readonly hidden_states: readonly Encoded[]; readonly attentions: readonly Encoded[]; readonly contacts: Encoded;
+    readonly config: unknown;
+    readonly weights: Readonly<Record<string, Encoded>>;
+    readonly ids: readonly (readonly number[])[];
+    readonly attention_mask: readonly (readonly number[])[];
+    readonly logits: Encoded;
+    readonly hidden_states: readonly Encoded[];
+    readonly attentions: readonly Encoded[];
+    readonly contacts: Encoded;
   }
   const bytes = ({ data }: Encoded): ArrayBuffer => Uint8Array.from(Buffer.from(data, "base64")).buffer;
 
   it.each(["head20", "head24"])("%s: logits, hidden states, attention maps and contacts", async (name) => {
-    const golden = JSON.parse(readFileSync(new URL(`../../models/test/golden/esm2-${name}.json`, import.meta.url), "utf8")) as Golden;
-    const state = Object.fromEntries(Object.entries(golden.weights).map(([key, w]): [string, HostTensor] =>
-      [key, { dtype: "f32", shape: w.shape, data: Float32Array.from(new Uint16Array(bytes(w)), float16ToNumber) }]));
-    const ours = await createEncoder({ backend: backend(), model: esm2(parseEsm2Config(golden.config)), weights: state, padId: 1 });
+    const golden = JSON.parse(
+      readFileSync(new URL(`../../models/test/golden/esm2-${name}.json`, import.meta.url), "utf8"),
+    ) as Golden;
+    const state = Object.fromEntries(
+      Object.entries(golden.weights).map(([key, w]): [string, HostTensor] => [
+        key,
+        { dtype: "f32", shape: w.shape, data: Float32Array.from(new Uint16Array(bytes(w)), float16ToNumber) },
+      ]),
+    );
+    const ours = await createEncoder({
+      backend: backend(),
+      model: esm2(parseEsm2Config(golden.config)),
+      weights: state,
+      padId: 1,
+    });
     const rows = golden.ids.map((row, r) => row.filter((_, i) => golden.attention_mask[r]?.[i] === 1));
     const width = golden.ids[0]?.length ?? 0;
     const check = (got: ArrayLike<number> | undefined, at: (i: number) => number, theirs: Encoded): void => {
       const all32 = new Float32Array(bytes(theirs));
-      expect(difference(got ?? [], Array.from(got ?? [], (_, i) => all32[at(i)] as number))).toBeLessThan(1e-4);
+      expect(
+        difference(
+          got ?? [],
+          Array.from(got ?? [], (_, i) => all32[at(i)] as number),
+        ),
+      ).toBeLessThan(1e-4);
     };
     for (const [r, seen] of (await all(ours.outputs(rows, everything))).entries()) {
       const n = rows[r]?.length ?? 0;
       const { hidden, vocab } = ours;
       check(seen.logits?.data, (i) => r * width * vocab + i, golden.logits);
-      golden.hidden_states.forEach((theirs, k) => check(seen.hiddenStates?.[k]?.data, (i) => r * width * hidden + i, theirs));
-      golden.attentions.forEach((theirs, k) => check(seen.attentions?.[k]?.data, (i) => {
-        const heads = theirs.shape[1] as number;
-        const h = Math.floor(i / (n * n));
-        const q = Math.floor(i / n) % n;
-        return ((r * heads + h) * width + q) * width + (i % n);
-      }, theirs));
-      check(seen.contacts?.data, (i) => (r * (width - 2) + Math.floor(i / (n - 2))) * (width - 2) + (i % (n - 2)), golden.contacts);
+      golden.hidden_states.forEach((theirs, k) =>
+        check(seen.hiddenStates?.[k]?.data, (i) => r * width * hidden + i, theirs),
+      );
+      golden.attentions.forEach((theirs, k) =>
+        check(
+          seen.attentions?.[k]?.data,
+          (i) => {
+            const heads = theirs.shape[1] as number;
+            const h = Math.floor(i / (n * n));
+            const q = Math.floor(i / n) % n;
+            return ((r * heads + h) * width + q) * width + (i % n);
+          },
+          theirs,
+        ),
+      );
+      check(
+        seen.contacts?.data,
+        (i) => (r * (width - 2) + Math.floor(i / (n - 2))) * (width - 2) + (i % (n - 2)),
+        golden.contacts,
+      );
     }
   });
 });

@@ -7,19 +7,31 @@ import { esm2 as esm2Tokenizer, type ProteinTokenizer } from "@cloze/tokenizer-p
 import type { HostTensors } from "@cloze/graph";
 
 export const tokenizer: ProteinTokenizer = esm2Tokenizer();
-export const model: Esm2 = esm2({ ...esm2Configs["esm2-8m"], layers: 2, hidden: 16, heads: 2, intermediate: 32, initializerRange: 0.3 });
+export const model: Esm2 = esm2({
+  ...esm2Configs["esm2-8m"],
+  layers: 2,
+  hidden: 16,
+  heads: 2,
+  intermediate: 32,
+  initializerRange: 0.3,
+});
 
-export const weights: HostTensors = initialize(parametersOf((scope) => {
-  const inputs = encoderInputs(scope.graph, 1, 4);
-  const { last, attentions } = model.outputs(scope, inputs);
-  model.predict(scope, last.reshape([-1, model.hidden]));
-  model.contacts(scope, inputs, attentions);
-}), 3);
+export const weights: HostTensors = initialize(
+  parametersOf((scope) => {
+    const inputs = encoderInputs(scope.graph, 1, 4);
+    const { last, attentions } = model.outputs(scope, inputs);
+    model.predict(scope, last.reshape([-1, model.hidden]));
+    model.contacts(scope, inputs, attentions);
+  }),
+  3,
+);
 
-export const encoder = (options: Partial<EncoderOptions> = {}): Promise<SequenceEncoder> => createEncoder({ backend: backend(), model, weights, tokenizer, ...options });
+export const encoder = (options: Partial<EncoderOptions> = {}): Promise<SequenceEncoder> =>
+  createEncoder({ backend: backend(), model, weights, tokenizer, ...options });
 
 /** Residues that differ by place and by `n`. */
-export const protein = (n: number): string => Array.from({ length: n }, (_, i) => "LAGVSERTIDPKQNFYMHWC"[(i * i + 3 * i + n) % 20]).join("");
+export const protein = (n: number): string =>
+  Array.from({ length: n }, (_, i) => "LAGVSERTIDPKQNFYMHWC"[(i * i + 3 * i + n) % 20]).join("");
 
 export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = [];
@@ -29,5 +41,8 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 export function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length || a.length === 0) return Infinity;
-  return Array.from(a).reduce<number>((worst, x, i) => { const d = Math.abs(x - (b[i] as number)); return d <= worst ? worst : d; }, 0);
+  return Array.from(a).reduce<number>((worst, x, i) => {
+    const d = Math.abs(x - (b[i] as number));
+    return d <= worst ? worst : d;
+  }, 0);
 }

@@ -1,5 +1,6 @@
 /**
- * AMPLIFY's configuration: its published sizes, and the one mapping from and to its config.json, whose keys are those of its own class
+ * AMPLIFY's configuration: its published sizes, and the one mapping from and to its config.json, whose keys are those
+ * of its own class
  * `AMPLIFYConfig` (model_type "AMPLIFY"). Those that say nothing to us are kept.
  */
 import { configText, readFields, writeFields, type FieldTable } from "./config-json.ts";
@@ -8,8 +9,23 @@ import { checkGatedRmsConfig, gatedRmsExtra, gatedRmsObject, type GatedRmsConfig
 const TYPE = "AMPLIFY";
 
 const sized = (layers: number, hidden: number, heads: number): GatedRmsConfig => ({
-  vocab: 27, hidden, layers, heads, intermediate: 4 * hidden, maxPositions: 2048, padTokenId: 0, normEps: 1e-5, ropeBase: 10_000, dropoutRate: 0,
-  classifierDropoutRate: 0.1, embeddingNorm: false, lastNorm: true, attentionBias: false, feedForwardBias: false, embeddingRange: 0.02, linearRange: 0.02,
+  vocab: 27,
+  hidden,
+  layers,
+  heads,
+  intermediate: 4 * hidden,
+  maxPositions: 2048,
+  padTokenId: 0,
+  normEps: 1e-5,
+  ropeBase: 10_000,
+  dropoutRate: 0,
+  classifierDropoutRate: 0.1,
+  embeddingNorm: false,
+  lastNorm: true,
+  attentionBias: false,
+  feedForwardBias: false,
+  embeddingRange: 0.02,
+  linearRange: 0.02,
 });
 
 export type AmplifySize = "amplify-120m" | "amplify-350m";
@@ -53,7 +69,18 @@ export function amplifyConfigText(config: GatedRmsConfig, saved: Readonly<Record
 }
 
 /** The same as an object, to be compared or merged. */
-export function amplifyConfigJson(config: GatedRmsConfig, saved: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+export function amplifyConfigJson(
+  config: GatedRmsConfig,
+  saved: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
   checkGatedRmsConfig(config, TYPE);
-  return { model_type: TYPE, architectures: ["AMPLIFY"], hidden_act: "SwiGLU", rms_norm: true, ...config.extra, ...saved, ...writeFields(config, FIELDS) };
+  return {
+    model_type: TYPE,
+    architectures: ["AMPLIFY"],
+    hidden_act: "SwiGLU",
+    rms_norm: true,
+    ...config.extra,
+    ...saved,
+    ...writeFields(config, FIELDS),
+  };
 }

@@ -1,5 +1,12 @@
 /** AMPLIFY as a family. Upstream's class is that of masked tokens; the others are no one else's. */
-import { amplify, amplifyCheckpoint, amplifyConfigJson, amplifyConfigs, amplifyConfigText, parseAmplifyConfig } from "./amplify.ts";
+import {
+  amplify,
+  amplifyCheckpoint,
+  amplifyConfigJson,
+  amplifyConfigs,
+  amplifyConfigText,
+  parseAmplifyConfig,
+} from "./amplify.ts";
 import type { ModelFamily } from "./family.ts";
 import { gatedRmsFamily } from "./gated-rms-family.ts";
 

@@ -1,8 +1,8 @@
 /**
  * What is in BERT checkpoints beside the parameters, as data for a loader.
  *
- * The decoder of the masked-token head is the table of word embeddings, and its bias is there once or twice. An encoder that was
- * saved alone (BertModel, sentence-transformers) has no `bert.` before its names.
+ * The decoder of the masked-token head is the table of word embeddings, and its bias is there once or twice. An encoder
+ * that was saved alone (BertModel, sentence-transformers) has no `bert.` before its names.
  */
 import { NORMS_OF_OLD, type CheckpointNotes } from "./checkpoint-notes.ts";
 
@@ -10,6 +10,9 @@ export const bertCheckpoint: CheckpointNotes = {
   prefix: "bert.",
   renamed: NORMS_OF_OLD,
   ignored: [/^bert\.embeddings\.(position_ids|token_type_ids)$/],
-  tied: { "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.bias": "cls.predictions.bias" },
+  tied: {
+    "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+    "cls.predictions.decoder.bias": "cls.predictions.bias",
+  },
   optional: [],
 };

@@ -8,7 +8,12 @@ import { configObject, configText, otherKeys, readFields, writeFields, type Fiel
 
 /** By the names of `hidden_act`; some things have two. */
 const ACTIVATIONS: Readonly<Record<string, (x: Tensor<"f32">) => Tensor<"f32">>> = {
-  gelu, gelu_new: geluTanh, gelu_pytorch_tanh: geluTanh, relu, silu, swish: silu,
+  gelu,
+  gelu_new: geluTanh,
+  gelu_pytorch_tanh: geluTanh,
+  relu,
+  silu,
+  swish: silu,
 };
 
 export interface BertConfig {
@@ -39,20 +44,41 @@ export interface BertConfig {
 }
 
 const sized = (layers: number, hidden: number, heads: number, vocab: number): BertConfig => ({
-  vocab, hidden, layers, heads, intermediate: 4 * hidden, maxPositions: 512, types: 2, padTokenId: 0, activation: "gelu", layerNormEps: 1e-12,
-  tieWordEmbeddings: true, hiddenDropoutRate: 0.1, attentionDropoutRate: 0.1, initializerRange: 0.02,
+  vocab,
+  hidden,
+  layers,
+  heads,
+  intermediate: 4 * hidden,
+  maxPositions: 512,
+  types: 2,
+  padTokenId: 0,
+  activation: "gelu",
+  layerNormEps: 1e-12,
+  tieWordEmbeddings: true,
+  hiddenDropoutRate: 0.1,
+  attentionDropoutRate: 0.1,
+  initializerRange: 0.02,
 });
 
 const UNCASED = 30_522;
 const CASED = 28_996;
 
 export type BertSize =
-  | "bert-tiny" | "bert-mini" | "bert-small" | "bert-medium" | "bert-base-uncased" | "bert-base-cased" | "bert-large-uncased" | "bert-large-cased"
-  | "minilm-l6" | "minilm-l12" | "protbert";
+  | "bert-tiny"
+  | "bert-mini"
+  | "bert-small"
+  | "bert-medium"
+  | "bert-base-uncased"
+  | "bert-base-cased"
+  | "bert-large-uncased"
+  | "bert-large-cased"
+  | "minilm-l6"
+  | "minilm-l12"
+  | "protbert";
 
 /**
- * Published sizes: google-bert/bert-*, google/bert_uncased_L-* (tiny to medium), sentence-transformers/all-MiniLM-L6-v2 and -L12-v2,
- * Rostlab/prot_bert.
+ * Published sizes: google-bert/bert-*, google/bert_uncased_L-* (tiny to medium), sentence-transformers/all-MiniLM-L6-v2
+ * and -L12-v2, Rostlab/prot_bert.
  */
 export const bertConfigs: Readonly<Record<BertSize, BertConfig>> = {
   "bert-tiny": sized(2, 128, 2, UNCASED),
@@ -65,31 +91,62 @@ export const bertConfigs: Readonly<Record<BertSize, BertConfig>> = {
   "bert-large-cased": sized(24, 1024, 16, CASED),
   "minilm-l6": sized(6, 384, 12, UNCASED),
   "minilm-l12": sized(12, 384, 12, UNCASED),
-  "protbert": { ...sized(30, 1024, 16, 30), maxPositions: 40_000, hiddenDropoutRate: 0, attentionDropoutRate: 0 },
+  protbert: { ...sized(30, 1024, 16, 30), maxPositions: 40_000, hiddenDropoutRate: 0, attentionDropoutRate: 0 },
 };
 
 /** Throws ConfigError when the parts do not fit together. */
 export function checkBertConfig(config: BertConfig): BertConfig {
-  const { vocab, hidden, layers, heads, intermediate, maxPositions, types, padTokenId, layerNormEps, initializerRange } = config;
-  const fail = (expected: string, got: string): never => { throw new ConfigError(`bert: expected ${expected}, got ${got}.`); };
+  const {
+    vocab,
+    hidden,
+    layers,
+    heads,
+    intermediate,
+    maxPositions,
+    types,
+    padTokenId,
+    layerNormEps,
+    initializerRange,
+  } = config;
+  const fail = (expected: string, got: string): never => {
+    throw new ConfigError(`bert: expected ${expected}, got ${got}.`);
+  };
   for (const [name, value] of Object.entries({ vocab, hidden, layers, heads, intermediate, maxPositions, types })) {
     if (!(Number.isSafeInteger(value) && value > 0)) fail(`${name} to be a whole number above 0`, `${value}`);
   }
   if (hidden % heads !== 0) fail(`a hidden size that ${heads} heads divide`, `${hidden}`);
-  if (!(Number.isSafeInteger(padTokenId) && padTokenId >= 0 && padTokenId < vocab)) fail(`padTokenId in [0, ${vocab})`, `${padTokenId}`);
-  for (const [name, rate] of Object.entries({ hiddenDropoutRate: config.hiddenDropoutRate, attentionDropoutRate: config.attentionDropoutRate, classifierDropoutRate: config.classifierDropoutRate ?? 0 })) {
+  if (!(Number.isSafeInteger(padTokenId) && padTokenId >= 0 && padTokenId < vocab))
+    fail(`padTokenId in [0, ${vocab})`, `${padTokenId}`);
+  for (const [name, rate] of Object.entries({
+    hiddenDropoutRate: config.hiddenDropoutRate,
+    attentionDropoutRate: config.attentionDropoutRate,
+    classifierDropoutRate: config.classifierDropoutRate ?? 0,
+  })) {
     if (!(rate >= 0 && rate < 1)) fail(`${name} in [0, 1)`, `${rate}`);
   }
-  if (!(layerNormEps > 0 && Number.isFinite(layerNormEps))) fail("layerNormEps to be a number above 0", `${layerNormEps}`);
-  if (!(initializerRange >= 0 && Number.isFinite(initializerRange))) fail("initializerRange to be a number from 0", `${initializerRange}`);
+  if (!(layerNormEps > 0 && Number.isFinite(layerNormEps)))
+    fail("layerNormEps to be a number above 0", `${layerNormEps}`);
+  if (!(initializerRange >= 0 && Number.isFinite(initializerRange)))
+    fail("initializerRange to be a number from 0", `${initializerRange}`);
   bertActivation(config);
   return config;
 }
 
-/** The activation of feed-forward blocks and of the masked-token head. Throws UnsupportedError for one that is not built here. */
-export function bertActivation({ activation }: Pick<BertConfig, "activation">, file?: string, key = "hidden_act"): (x: Tensor<"f32">) => Tensor<"f32"> {
+/**
+ * The activation of feed-forward blocks and of the masked-token head. Throws UnsupportedError for one that is not built
+ * here.
+ */
+export function bertActivation(
+  { activation }: Pick<BertConfig, "activation">,
+  file?: string,
+  key = "hidden_act",
+): (x: Tensor<"f32">) => Tensor<"f32"> {
   const found = Object.hasOwn(ACTIVATIONS, activation) ? ACTIVATIONS[activation] : undefined;
-  if (found === undefined) throw new UnsupportedError(`${file === undefined ? "bert, activation" : `${file}, ${key}`}: expected ${Object.keys(ACTIVATIONS).join(", ")}, got ${JSON.stringify(activation)}. Others are not built here.`);
+  if (found === undefined)
+    throw new UnsupportedError(
+      `${file === undefined ? "bert, activation" : `${file}, ${key}`}: expected ` +
+        `${Object.keys(ACTIVATIONS).join(", ")}, got ${JSON.stringify(activation)}. Others are not built here.`,
+    );
   return found;
 }
 
@@ -110,39 +167,80 @@ const FIELDS = {
 } as const satisfies FieldTable;
 
 /** Read one by one, or set by us on writing: never part of `extra`. */
-const OWN = ["model_type", "architectures", "position_embedding_type", "is_decoder", "add_cross_attention", "hidden_act", "classifier_dropout"];
+const OWN = [
+  "model_type",
+  "architectures",
+  "position_embedding_type",
+  "is_decoder",
+  "add_cross_attention",
+  "hidden_act",
+  "classifier_dropout",
+];
 
 /**
  * Reads a config.json. `file` is named in errors.
  *
- * Throws FormatError for what is not a BERT config, UnsupportedError for relative positions, decoders, pruned heads and activations
- * that are not built here, ConfigError for sizes that do not fit together.
+ * Throws FormatError for what is not a BERT config, UnsupportedError for relative positions, decoders, pruned heads and
+ * activations that are not built here, ConfigError for sizes that do not fit together.
  */
 export function parseBertConfig(json: unknown, file = "config.json"): BertConfig {
   const given = configObject(json, "bert", file);
-  const { position_embedding_type: positions = "absolute", hidden_act: activation = "gelu", classifier_dropout: dropout, pruned_heads: pruned } = given;
-  if (positions !== "absolute") throw new UnsupportedError(`${file}, position_embedding_type: only "absolute" (a learnt vector for each place) is built here, got ${JSON.stringify(positions)}.`);
+  const {
+    position_embedding_type: positions = "absolute",
+    hidden_act: activation = "gelu",
+    classifier_dropout: dropout,
+    pruned_heads: pruned,
+  } = given;
+  if (positions !== "absolute")
+    throw new UnsupportedError(
+      `${file}, position_embedding_type: only "absolute" (a learnt vector for each place) is built here, got ` +
+        `${JSON.stringify(positions)}.`,
+    );
   for (const key of ["is_decoder", "add_cross_attention"]) {
     if (given[key] === true) throw new UnsupportedError(`${file}, ${key}: only encoders are built here, got true.`);
   }
-  if (typeof pruned === "object" && pruned !== null && Object.keys(pruned).length > 0) throw new UnsupportedError(`${file}, pruned_heads: only whole layers are built here, got ${JSON.stringify(pruned).slice(0, 60)}.`);
-  if (dropout !== undefined && dropout !== null && typeof dropout !== "number") throw new UnsupportedError(`${file}, classifier_dropout: expected a number or null, got ${JSON.stringify(dropout)}.`);
-  if (typeof activation !== "string") throw new UnsupportedError(`${file}, hidden_act: expected a name, got ${JSON.stringify(activation)}.`);
+  if (typeof pruned === "object" && pruned !== null && Object.keys(pruned).length > 0)
+    throw new UnsupportedError(
+      `${file}, pruned_heads: only whole layers are built here, got ${JSON.stringify(pruned).slice(0, 60)}.`,
+    );
+  if (dropout !== undefined && dropout !== null && typeof dropout !== "number")
+    throw new UnsupportedError(
+      `${file}, classifier_dropout: expected a number or null, got ${JSON.stringify(dropout)}.`,
+    );
+  if (typeof activation !== "string")
+    throw new UnsupportedError(`${file}, hidden_act: expected a name, got ${JSON.stringify(activation)}.`);
   bertActivation({ activation }, file);
   const extra = otherKeys(given, [...OWN, ...Object.values(FIELDS).map(([key]) => key)]);
-  return checkBertConfig({ ...readFields(given, FIELDS, file), activation, ...(typeof dropout === "number" && { classifierDropoutRate: dropout }), ...(extra && { extra }) });
+  return checkBertConfig({
+    ...readFields(given, FIELDS, file),
+    activation,
+    ...(typeof dropout === "number" && { classifierDropoutRate: dropout }),
+    ...(extra && { extra }),
+  });
 }
 
-/** The text of the config.json that transformers opens. `saved`: keys that win over `extra`, such as the architecture and labels. */
+/**
+ * The text of the config.json that transformers opens. `saved`: keys that win over `extra`, such as the architecture
+ * and labels.
+ */
 export function bertConfigText(config: BertConfig, saved: Readonly<Record<string, unknown>> = {}): string {
   return configText(bertConfigJson(config, saved));
 }
 
 /** The same as an object, to be compared or merged. Write `bertConfigText` to a file. */
-export function bertConfigJson(config: BertConfig, saved: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+export function bertConfigJson(
+  config: BertConfig,
+  saved: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
   checkBertConfig(config);
   return {
-    model_type: "bert", architectures: ["BertForMaskedLM"], position_embedding_type: "absolute", hidden_act: config.activation, ...config.extra, ...saved,
-    classifier_dropout: config.classifierDropoutRate ?? null, ...writeFields(config, FIELDS),
+    model_type: "bert",
+    architectures: ["BertForMaskedLM"],
+    position_embedding_type: "absolute",
+    hidden_act: config.activation,
+    ...config.extra,
+    ...saved,
+    classifier_dropout: config.classifierDropoutRate ?? null,
+    ...writeFields(config, FIELDS),
   };
 }

@@ -1,7 +1,14 @@
 /** BERT as a family: names, config.json, checkpoints. */
 import { bert, bertConfigJson, bertConfigs, bertConfigText, parseBertConfig, type BertSize } from "./bert.ts";
 import { bertCheckpoint } from "./bert-checkpoint.ts";
-import { checkVariation, headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import {
+  checkVariation,
+  headOfConfig,
+  savedKeys,
+  type ModelFamily,
+  type OpenedModel,
+  type OpenOptions,
+} from "./family.ts";
 import { flopsPerToken } from "./flops.ts";
 import { labelsOf } from "./labels.ts";
 
@@ -28,8 +35,15 @@ export const bertFamily: ModelFamily = {
     const extra = config.extra ?? {};
     const kind = { family: "bert", architectures: ARCHITECTURES };
     const opened: OpenedModel = {
-      ...kind, model, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
-      labels: labelsOf(extra, file), head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), notes: bertCheckpoint,
+      ...kind,
+      model,
+      maxLength: config.maxPositions,
+      padId: config.padTokenId,
+      buffers: {},
+      extraParameters: new Map(),
+      labels: labelsOf(extra, file),
+      head: headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES),
+      notes: bertCheckpoint,
       flopsPerToken: (seq, options) => flopsPerToken(config, seq, options),
       configText: (saved = {}) => bertConfigText(config, savedKeys(kind, extra, saved)),
       vary(settings) {

@@ -1,35 +1,65 @@
 /**
  * BERT: a post-norm encoder of texts and pairs of texts, with learnt positions, and the heads of its tasks.
  *
- *   ids ─ word + type + position ─ norm ─ dropout ─┬─ attention ─ dense ─ + ─ norm ─┬─ dense ─ gelu ─ dense ─ + ─ norm ─ … ─ hidden
+ *   ids ─ word + type + position ─ norm ─ dropout ─┬─ attention ─ dense ─ + ─ norm ─┬─ dense ─ gelu ─ dense ─ + ─ norm
+ *   ─ … ─ hidden
  *                                                  └──────────────────────┘         └─────────────────────────┘
  *   masked tokens   hidden at the predicted positions ─ dense ─ gelu ─ norm ─ word embeddings^T + bias
  *   first token     hidden of [CLS] ─ dense ─ tanh (pooler) ─ next sentence, sequence classification, choice
  *   every token     hidden ─ token classification, answer span
  *
- * Parameter names are those of transformers' BertFor* classes; each takes only those that its class has, so that a checkpoint of
- * one head opens there without a warning. Packed rows count positions and see tokens within their own segment.
+ * Parameter names are those of transformers' BertFor* classes; each takes only those that its class has, so that a
+ * checkpoint of one head opens there without a warning. Packed rows count positions and see tokens within their own
+ * segment.
  *
  * Source: Devlin et al. 2018, arXiv:1810.04805; transformers 5.23, models/bert/modeling_bert.py.
- * Checked against transformers: logits of every head, hidden states, attention maps, every gradient, 50 steps of training.
+ * Checked against transformers: logits of every head, hidden states, attention maps, every gradient, 50 steps of
+ * training.
  */
 import type { Tensor } from "@cloze/graph";
 import {
-  dropoutLayer, layerNormLayer, linear, pooler, positionEmbedding, project, segmentEmbedding, tokenEmbedding, tokenTable, transformerLayers,
-  type ChoiceModel, type EncoderInputs, type EncoderOutputs, type Init, type LinearOptions, type MaskedLm, type Scope, type SentencePairModel,
-  type SequenceClassifier, type SpanModel, type Stacked, type TokenClassifier, type TokenEmbeddingOptions,
+  dropoutLayer,
+  layerNormLayer,
+  linear,
+  pooler,
+  positionEmbedding,
+  project,
+  segmentEmbedding,
+  tokenEmbedding,
+  tokenTable,
+  transformerLayers,
+  type ChoiceModel,
+  type EncoderInputs,
+  type EncoderOutputs,
+  type Init,
+  type LinearOptions,
+  type MaskedLm,
+  type Scope,
+  type SentencePairModel,
+  type SequenceClassifier,
+  type SpanModel,
+  type Stacked,
+  type TokenClassifier,
+  type TokenEmbeddingOptions,
 } from "@cloze/nn";
 import { bertActivation, checkBertConfig, type BertConfig } from "./bert-config.ts";
 
-export { bertConfigJson, bertConfigs, bertConfigText, parseBertConfig, type BertConfig, type BertSize } from "./bert-config.ts";
+export {
+  bertConfigJson,
+  bertConfigs,
+  bertConfigText,
+  parseBertConfig,
+  type BertConfig,
+  type BertSize,
+} from "./bert-config.ts";
 export { bertCheckpoint } from "./bert-checkpoint.ts";
 export type { CheckpointNotes } from "./checkpoint-notes.ts";
 export { flopsPerToken } from "./flops.ts";
 
 export interface BertOptions {
   /**
-   * Starts from masked-token logits of exactly 0, so that the loss at step 0 is ln(vocab): the head's dense layer is zero, or the
-   * decoder where it is not tied. Default false: as transformers starts.
+   * Starts from masked-token logits of exactly 0, so that the loss at step 0 is ln(vocab): the head's dense layer is
+   * zero, or the decoder where it is not tied. Default false: as transformers starts.
    */
   readonly zeroInitHead?: boolean;
 }
@@ -55,7 +85,12 @@ export function bert(config: BertConfig, options: BertOptions = {}): Bert {
     return linear(classifier, dropoutLayer(classifier, states, classifierDropoutRate), labels, weights);
   };
   return {
-    config, hidden, vocab, pool, maxPositions: config.maxPositions, tokenTypes: config.types,
+    config,
+    hidden,
+    vocab,
+    pool,
+    maxPositions: config.maxPositions,
+    tokenTypes: config.types,
     encode: (scope, inputs) => encoder(scope.at("bert"), config, inputs).last,
     predict: (scope, states) => maskedTokenHead(scope, config, states, options.zeroInitHead ?? false),
     relate: (scope, first) => linear(scope.at("cls.seq_relationship"), pool(scope, first), 2, weights),
@@ -72,14 +107,42 @@ export function bert(config: BertConfig, options: BertOptions = {}): Bert {
 
 const initOf = ({ initializerRange: std }: BertConfig): Init => ({ kind: "normal", std });
 const linearOptions = (config: BertConfig): LinearOptions => ({ init: initOf(config) });
-const words = ({ vocab, hidden, initializerRange: std, padTokenId: padId }: BertConfig): TokenEmbeddingOptions => ({ vocab, hidden, std, padId });
+const words = ({ vocab, hidden, initializerRange: std, padTokenId: padId }: BertConfig): TokenEmbeddingOptions => ({
+  vocab,
+  hidden,
+  std,
+  padId,
+});
 
-function encoder(scope: Scope, config: BertConfig, inputs: EncoderInputs): Omit<EncoderOutputs, "attentions"> & Pick<Stacked, "probabilities"> {
-  const { heads, intermediate, layerNormEps: eps, hiddenDropoutRate: outputDropoutRate, attentionDropoutRate: dropoutRate } = config;
+function encoder(
+  scope: Scope,
+  config: BertConfig,
+  inputs: EncoderInputs,
+): Omit<EncoderOutputs, "attentions"> & Pick<Stacked, "probabilities"> {
+  const {
+    heads,
+    intermediate,
+    layerNormEps: eps,
+    hiddenDropoutRate: outputDropoutRate,
+    attentionDropoutRate: dropoutRate,
+  } = config;
   const { segments } = inputs;
-  const { states, probabilities } = transformerLayers(scope.at("encoder.layer"), embeddings(scope.at("embeddings"), config, inputs), config.layers, {
-    norm: "post", eps, heads, intermediate, activation: bertActivation(config), segments, dropoutRate, outputDropoutRate, linear: linearOptions(config),
-  });
+  const { states, probabilities } = transformerLayers(
+    scope.at("encoder.layer"),
+    embeddings(scope.at("embeddings"), config, inputs),
+    config.layers,
+    {
+      norm: "post",
+      eps,
+      heads,
+      intermediate,
+      activation: bertActivation(config),
+      segments,
+      dropoutRate,
+      outputDropoutRate,
+      linear: linearOptions(config),
+    },
+  );
   return { last: states.at(-1) as Tensor<"f32">, hiddenStates: states, probabilities };
 }
 
@@ -89,8 +152,20 @@ function embeddings(scope: Scope, config: BertConfig, { ids, types, positions }:
   const init = initOf(config);
   const token = tokenEmbedding(scope.at("word_embeddings"), ids, words(config));
   const segment = segmentEmbedding(scope.at("token_type_embeddings"), types, { count: config.types, hidden, init });
-  const place = positionEmbedding(scope.at("position_embeddings"), positions, { count: config.maxPositions, hidden, init });
-  return dropoutLayer(scope, layerNormLayer(scope.at("LayerNorm"), scope.within(() => token.add(segment).add(place)), eps), hiddenDropoutRate);
+  const place = positionEmbedding(scope.at("position_embeddings"), positions, {
+    count: config.maxPositions,
+    hidden,
+    init,
+  });
+  return dropoutLayer(
+    scope,
+    layerNormLayer(
+      scope.at("LayerNorm"),
+      scope.within(() => token.add(segment).add(place)),
+      eps,
+    ),
+    hiddenDropoutRate,
+  );
 }
 
 /** Hidden states [n, hidden] -> logits [n, vocab]. */
@@ -101,7 +176,11 @@ function maskedTokenHead(root: Scope, config: BertConfig, states: Tensor<"f32">,
   const zero: Init = { kind: "zeros" };
   const init = initOf(config);
   const dense = linear(transform.at("dense"), states, hidden, { init: zeroInit && tied ? zero : init });
-  const x = layerNormLayer(transform.at("LayerNorm"), transform.within(() => bertActivation(config)(dense)), eps);
+  const x = layerNormLayer(
+    transform.at("LayerNorm"),
+    transform.within(() => bertActivation(config)(dense)),
+    eps,
+  );
   const bias = scope.param("bias", [vocab], zero);
   // An untied decoder has a bias of its own; the other one is in transformers' model all the same, and nothing uses it.
   if (!tied) return linear(scope.at("decoder"), x, vocab, { init: zeroInit ? zero : init });

@@ -15,4 +15,7 @@ export interface CheckpointNotes {
 }
 
 /** transformers 5 writes norms under their names of old, those of the TensorFlow checkpoints. */
-export const NORMS_OF_OLD: CheckpointNotes["renamed"] = [[/\.LayerNorm\.gamma$/, ".LayerNorm.weight"], [/\.LayerNorm\.beta$/, ".LayerNorm.bias"]];
+export const NORMS_OF_OLD: CheckpointNotes["renamed"] = [
+  [/\.LayerNorm\.gamma$/, ".LayerNorm.weight"],
+  [/\.LayerNorm\.beta$/, ".LayerNorm.bias"],
+];

@@ -1,12 +1,16 @@
 /**
- * What the config.json of every family has in common: a table says which key is which field, and the rest is kept as it is.
+ * What the config.json of every family has in common: a table says which key is which field, and the rest is kept as it
+ * is.
  *
- * Values that are missing take what the table says: the defaults of transformers' own class, so that what transformers opens,
- * opens here in the same way.
+ * Values that are missing take what the table says: the defaults of transformers' own class, so that what transformers
+ * opens, opens here in the same way.
  */
 import { FormatError } from "@cloze/errors";
 
-/** Our field, its key in config.json, and what is taken for a missing one (undefined: there must be one). Its type is the field's. */
+/**
+ * Our field, its key in config.json, and what is taken for a missing one (undefined: there must be one). Its type is
+ * the field's.
+ */
 export type FieldTable = Readonly<Record<string, readonly [key: string, missing: number | boolean | undefined]>>;
 
 /** Fields of a table: boolean where the default is one, else a number. */
@@ -16,20 +20,37 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** Throws FormatError for what is not an object of this `model_type`. */
 export function configObject(json: unknown, type: string, file: string): Json {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new FormatError(file, "", `expected an object, got ${json === null ? "null" : Array.isArray(json) ? "an array" : typeof json}.`);
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new FormatError(
+      file,
+      "",
+      `expected an object, got ${json === null ? "null" : Array.isArray(json) ? "an array" : typeof json}.`,
+    );
   const given = json as Json;
-  if (given["model_type"] !== type) throw new FormatError(file, "model_type", `expected "${type}", got ${JSON.stringify(given["model_type"])}. Another model of @cloze/models may open it.`);
+  if (given["model_type"] !== type)
+    throw new FormatError(
+      file,
+      "model_type",
+      `expected "${type}", got ${JSON.stringify(given["model_type"])}. Another model of @cloze/models may open it.`,
+    );
   return given;
 }
 
 /** Throws FormatError for a value of another type, and for one that is missing and has no default. */
 export function readFields<T extends FieldTable>(given: Json, table: T, file: string): Fields<T> {
-  return Object.fromEntries(Object.entries(table).map(([field, [key, missing]]) => {
-    const value = given[key] ?? missing;
-    const kind = typeof missing === "boolean" ? "boolean" : "number";
-    if (typeof value !== kind) throw new FormatError(file, key, `expected a ${kind}, got ${value === undefined ? "nothing" : JSON.stringify(value)}.`);
-    return [field, value];
-  })) as Fields<T>;
+  return Object.fromEntries(
+    Object.entries(table).map(([field, [key, missing]]) => {
+      const value = given[key] ?? missing;
+      const kind = typeof missing === "boolean" ? "boolean" : "number";
+      if (typeof value !== kind)
+        throw new FormatError(
+          file,
+          key,
+          `expected a ${kind}, got ${value === undefined ? "nothing" : JSON.stringify(value)}.`,
+        );
+      return [field, value];
+    }),
+  ) as Fields<T>;
 }
 
 /** The other way round. */
@@ -43,10 +64,21 @@ export function otherKeys(given: Json, known: readonly string[]): Json | undefin
   return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
 
-/** Keys that Python types as floats: transformers 5 refuses a config.json in which one of them reads `0` and not `0.0`. */
+/**
+ * Keys that Python types as floats: transformers 5 refuses a config.json in which one of them reads `0` and not `0.0`.
+ */
 const FLOATS = [
-  "layer_norm_eps", "norm_eps", "rope_theta", "hidden_dropout_prob", "attention_probs_dropout_prob", "attention_dropout", "embedding_dropout", "mlp_dropout",
-  "classifier_dropout", "initializer_range", "initializer_cutoff_factor",
+  "layer_norm_eps",
+  "norm_eps",
+  "rope_theta",
+  "hidden_dropout_prob",
+  "attention_probs_dropout_prob",
+  "attention_dropout",
+  "embedding_dropout",
+  "mlp_dropout",
+  "classifier_dropout",
+  "initializer_range",
+  "initializer_cutoff_factor",
 ];
 
 /** The text of a config.json: JSON.stringify alone would make an integer of 0.0. */

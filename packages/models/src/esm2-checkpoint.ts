@@ -2,9 +2,10 @@
  * What is in ESM-2 checkpoints beside the parameters, as data for a loader. Nothing here reads a file.
  *
  * Rotary frequencies need care. The published weights were trained with f16 parameters, so their buffer holds
- * f16(base^(-2c / headDim)); a model that computes them anew in f32 gives other logits, and nothing says so. A loader therefore
- * reads the buffer, and a checkpoint of such a model carries it again, under the names that every transformers reads.
- * Source: the remarks at `EsmModel.load_hook` in transformers 5.23 and huggingface/transformers#19587.
+ * f16(base^(-2c / headDim)); a model that computes them anew in f32 gives other logits, and nothing says so. A loader
+ * therefore reads the buffer, and a checkpoint of such a model carries it again, under the names that every
+ * transformers reads. Source: the remarks at `EsmModel.load_hook` in transformers 5.23 and
+ * huggingface/transformers#19587.
  */
 import { FormatError } from "@cloze/errors";
 import type { HostTensor } from "@cloze/graph";
@@ -28,22 +29,38 @@ export function ropeFormula({ hidden, heads, ropeBase }: Esm2Config): number[] {
 }
 
 /**
- * What `esm2(config, { ropeFrequencies })` is to be given for the frequencies a checkpoint stores: undefined where they are the
- * formula's (to 1e-6), else the stored ones.
+ * What `esm2(config, { ropeFrequencies })` is to be given for the frequencies a checkpoint stores: undefined where they
+ * are the formula's (to 1e-6), else the stored ones.
  *
  * Throws FormatError if there are not headDim / 2 of them or they are not finite numbers above 0.
  */
-export function ropeFrequenciesFrom(config: Esm2Config, stored: ArrayLike<number>, file = "checkpoint"): readonly number[] | undefined {
+export function ropeFrequenciesFrom(
+  config: Esm2Config,
+  stored: ArrayLike<number>,
+  file = "checkpoint",
+): readonly number[] | undefined {
   const expected = ropeFormula(config);
   const got = Array.from(stored);
-  if (got.length !== expected.length) throw new FormatError(file, "rotary_embeddings.inv_freq", `expected ${expected.length} frequencies (half of head dimension ${config.hidden / config.heads}), got ${got.length}.`);
+  if (got.length !== expected.length)
+    throw new FormatError(
+      file,
+      "rotary_embeddings.inv_freq",
+      `expected ${expected.length} frequencies (half of head dimension ${config.hidden / config.heads}), got ` +
+        `${got.length}.`,
+    );
   const wrong = got.find((f) => !(f > 0 && Number.isFinite(f)));
-  if (wrong !== undefined) throw new FormatError(file, "rotary_embeddings.inv_freq", `expected finite frequencies above 0, got ${wrong}.`);
+  if (wrong !== undefined)
+    throw new FormatError(file, "rotary_embeddings.inv_freq", `expected finite frequencies above 0, got ${wrong}.`);
   return got.every((f, i) => Math.abs(f / (expected[i] as number) - 1) < 1e-6) ? undefined : got;
 }
 
 /** The buffers that carry these frequencies: one for each layer. */
 export function ropeBuffers(config: Esm2Config, frequencies: readonly number[]): Record<string, HostTensor> {
   const buffer: HostTensor = { dtype: "f32", shape: [frequencies.length], data: Float32Array.from(frequencies) };
-  return Object.fromEntries(Array.from({ length: config.layers }, (_, i) => [`esm.encoder.layer.${i}.attention.self.rotary_embeddings.inv_freq`, buffer]));
+  return Object.fromEntries(
+    Array.from({ length: config.layers }, (_, i) => [
+      `esm.encoder.layer.${i}.attention.self.rotary_embeddings.inv_freq`,
+      buffer,
+    ]),
+  );
 }

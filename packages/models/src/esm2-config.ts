@@ -1,8 +1,8 @@
 /**
  * ESM-2's configuration: ours in the words of the glossary, and the one mapping from and to Hugging Face's config.json.
  *
- * Keys that are missing take the defaults of transformers' EsmConfig, not those of ESM-2: what transformers opens, opens
- * here in the same way. Keys that say nothing to us are kept in `extra` and written back.
+ * Keys that are missing take the defaults of transformers' EsmConfig, not those of ESM-2: what transformers opens,
+ * opens here in the same way. Keys that say nothing to us are kept in `extra` and written back.
  */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { configObject, configText, otherKeys, readFields, writeFields, type FieldTable } from "./config-json.ts";
@@ -37,9 +37,23 @@ export interface Esm2Config {
 }
 
 const published = (layers: number, hidden: number, heads: number): Esm2Config => ({
-  vocab: 33, hidden, layers, heads, intermediate: 4 * hidden, maxPositions: 1026, padTokenId: 1, maskTokenId: 32, eosTokenId: 2,
-  layerNormEps: 1e-5, ropeBase: 10_000, tokenDropout: true, embLayerNormBefore: false, tieWordEmbeddings: true,
-  hiddenDropoutRate: 0, attentionDropoutRate: 0, initializerRange: 0.02,
+  vocab: 33,
+  hidden,
+  layers,
+  heads,
+  intermediate: 4 * hidden,
+  maxPositions: 1026,
+  padTokenId: 1,
+  maskTokenId: 32,
+  eosTokenId: 2,
+  layerNormEps: 1e-5,
+  ropeBase: 10_000,
+  tokenDropout: true,
+  embLayerNormBefore: false,
+  tieWordEmbeddings: true,
+  hiddenDropoutRate: 0,
+  attentionDropoutRate: 0,
+  initializerRange: 0.02,
 });
 
 export type Esm2Size = "esm2-8m" | "esm2-35m" | "esm2-150m" | "esm2-650m" | "esm2-3b" | "esm2-15b";
@@ -57,16 +71,29 @@ export const esm2Configs: Readonly<Record<Esm2Size, Esm2Config>> = {
 /** Throws ConfigError when the parts do not fit together. */
 export function checkEsm2Config(config: Esm2Config): Esm2Config {
   const { vocab, hidden, layers, heads, intermediate } = config;
-  const fail = (expected: string, got: string): never => { throw new ConfigError(`esm2: expected ${expected}, got ${got}.`); };
+  const fail = (expected: string, got: string): never => {
+    throw new ConfigError(`esm2: expected ${expected}, got ${got}.`);
+  };
   for (const [name, value] of Object.entries({ vocab, hidden, layers, heads, intermediate })) {
     if (!(Number.isSafeInteger(value) && value > 0)) fail(`${name} to be a whole number above 0`, `${value}`);
   }
   if (hidden % heads !== 0) fail(`a hidden size that ${heads} heads divide`, `${hidden}`);
-  if ((hidden / heads) % 2 !== 0) fail("an even head dimension (rotary positions turn channels in pairs)", `hidden ${hidden} / heads ${heads} = ${hidden / heads}`);
-  for (const [name, id] of Object.entries({ padTokenId: config.padTokenId, maskTokenId: config.maskTokenId, eosTokenId: config.eosTokenId })) {
+  if ((hidden / heads) % 2 !== 0)
+    fail(
+      "an even head dimension (rotary positions turn channels in pairs)",
+      `hidden ${hidden} / heads ${heads} = ${hidden / heads}`,
+    );
+  for (const [name, id] of Object.entries({
+    padTokenId: config.padTokenId,
+    maskTokenId: config.maskTokenId,
+    eosTokenId: config.eosTokenId,
+  })) {
     if (!(Number.isSafeInteger(id) && id >= 0 && id < vocab)) fail(`${name} in [0, ${vocab})`, `${id}`);
   }
-  for (const [name, rate] of Object.entries({ hiddenDropoutRate: config.hiddenDropoutRate, attentionDropoutRate: config.attentionDropoutRate })) {
+  for (const [name, rate] of Object.entries({
+    hiddenDropoutRate: config.hiddenDropoutRate,
+    attentionDropoutRate: config.attentionDropoutRate,
+  })) {
     if (!(rate >= 0 && rate < 1)) fail(`${name} in [0, 1)`, `${rate}`);
   }
   for (const [name, value] of Object.entries({ layerNormEps: config.layerNormEps, ropeBase: config.ropeBase })) {
@@ -97,32 +124,51 @@ const FIELDS = {
 } as const satisfies FieldTable;
 
 /** Set by us on writing, so never part of `extra`. */
-const FIXED = { model_type: "esm", architectures: ["EsmForMaskedLM"], position_embedding_type: "rotary", is_folding_model: false } as const;
+const FIXED = {
+  model_type: "esm",
+  architectures: ["EsmForMaskedLM"],
+  position_embedding_type: "rotary",
+  is_folding_model: false,
+} as const;
 
 /**
  * Reads a config.json. `file` is named in errors.
  *
- * Throws FormatError for what is not an ESM config, UnsupportedError for ESM-1's absolute positions, decoders and ESMFold,
- * ConfigError for sizes that do not fit together.
+ * Throws FormatError for what is not an ESM config, UnsupportedError for ESM-1's absolute positions, decoders and
+ * ESMFold, ConfigError for sizes that do not fit together.
  */
 export function parseEsm2Config(json: unknown, file = "config.json"): Esm2Config {
   const given = configObject(json, "esm", file);
   const positions = given["position_embedding_type"] ?? "absolute";
-  if (positions !== "rotary") throw new UnsupportedError(`${file}, position_embedding_type: only "rotary" (ESM-2) is built here, got ${JSON.stringify(positions)} (ESM-1b and ESM-1v).`);
+  if (positions !== "rotary")
+    throw new UnsupportedError(
+      `${file}, position_embedding_type: only "rotary" (ESM-2) is built here, got ${JSON.stringify(positions)} ` +
+        "(ESM-1b and ESM-1v).",
+    );
   for (const key of ["is_folding_model", "is_decoder", "add_cross_attention"]) {
-    if (given[key] === true) throw new UnsupportedError(`${file}, ${key}: only the encoder and its heads are built here, got true.`);
+    if (given[key] === true)
+      throw new UnsupportedError(`${file}, ${key}: only the encoder and its heads are built here, got true.`);
   }
   const extra = otherKeys(given, [...Object.values(FIELDS).map(([key]) => key), ...Object.keys(FIXED)]);
   return checkEsm2Config({ ...readFields(given, FIELDS, file), ...(extra && { extra }) });
 }
 
-/** The text of the config.json that transformers opens. `saved`: keys that win over `extra`, such as the architecture and labels. */
+/**
+ * The text of the config.json that transformers opens. `saved`: keys that win over `extra`, such as the architecture
+ * and labels.
+ */
 export function esm2ConfigText(config: Esm2Config, saved: Readonly<Record<string, unknown>> = {}): string {
   return configText(esm2ConfigJson(config, saved));
 }
 
-/** The same as an object, to be compared or merged. Write `esm2ConfigText` to a file: JSON.stringify makes an integer of 0.0. */
-export function esm2ConfigJson(config: Esm2Config, saved: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+/**
+ * The same as an object, to be compared or merged. Write `esm2ConfigText` to a file: JSON.stringify makes an integer of
+ * 0.0.
+ */
+export function esm2ConfigJson(
+  config: Esm2Config,
+  saved: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
   checkEsm2Config(config);
   return { ...FIXED, hidden_act: "gelu", ...config.extra, ...saved, ...writeFields(config, FIELDS) };
 }

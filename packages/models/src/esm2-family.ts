@@ -1,7 +1,25 @@
 /** ESM-2 as a family: names, config.json, checkpoints. */
 import { encoderInputs, parametersOf } from "@cloze/nn";
-import { esm2, esm2Checkpoint, esm2ConfigJson, esm2Configs, esm2ConfigText, parseEsm2Config, ropeFrequenciesFrom, type Esm2Config, type Esm2Options, type Esm2Size } from "./esm2.ts";
-import { checkVariation, headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import {
+  esm2,
+  esm2Checkpoint,
+  esm2ConfigJson,
+  esm2Configs,
+  esm2ConfigText,
+  parseEsm2Config,
+  ropeFrequenciesFrom,
+  type Esm2Config,
+  type Esm2Options,
+  type Esm2Size,
+} from "./esm2.ts";
+import {
+  checkVariation,
+  headOfConfig,
+  savedKeys,
+  type ModelFamily,
+  type OpenedModel,
+  type OpenOptions,
+} from "./family.ts";
 import { flopsPerToken } from "./flops.ts";
 import { labelsOf } from "./labels.ts";
 
@@ -19,10 +37,19 @@ export const esm2Family: ModelFamily = {
   published: (name) => (isSize(name) ? esm2ConfigJson(esm2Configs[name]) : undefined),
   open(json, { file, vocab, special, zeroInitHead = false, ropeFrequencies: stored }: OpenOptions = {}) {
     const parsed = parseEsm2Config(json, file);
-    const ids = special && { padTokenId: special.pad, ...(special.mask !== undefined && { maskTokenId: special.mask }), ...(special.end !== undefined && { eosTokenId: special.end }) };
+    const ids = special && {
+      padTokenId: special.pad,
+      ...(special.mask !== undefined && { maskTokenId: special.mask }),
+      ...(special.end !== undefined && { eosTokenId: special.end }),
+    };
     const config = { ...parsed, ...(vocab !== undefined && { vocab }), ...ids };
     const frequencies = stored && ropeFrequenciesFrom(config, stored, file);
-    return opened(config, headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), { zeroInitHead, ...(frequencies && { ropeFrequencies: frequencies }) }, file);
+    return opened(
+      config,
+      headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES),
+      { zeroInitHead, ...(frequencies && { ropeFrequencies: frequencies }) },
+      file,
+    );
   },
 };
 
@@ -31,7 +58,14 @@ function opened(config: Esm2Config, head: OpenedModel["head"], options: Esm2Opti
   const kind = { family: "esm", architectures: ARCHITECTURES };
   const extra = config.extra ?? {};
   return {
-    ...kind, model, head, maxLength: config.maxPositions - 2, padId: config.padTokenId, buffers: model.buffers, labels: labelsOf(extra, file), notes: esm2Checkpoint,
+    ...kind,
+    model,
+    head,
+    maxLength: config.maxPositions - 2,
+    padId: config.padTokenId,
+    buffers: model.buffers,
+    labels: labelsOf(extra, file),
+    notes: esm2Checkpoint,
     // Every ESM-2 of transformers has a contact head.
     extraParameters: parametersOf((scope) => {
       const inputs = encoderInputs(scope.graph, 1, 4);
@@ -44,7 +78,12 @@ function opened(config: Esm2Config, head: OpenedModel["head"], options: Esm2Opti
       const { ropeBase = config.ropeBase } = settings;
       const { ropeFrequencies, ...rest } = options;
       // Frequencies of a checkpoint are those of its own base: another one has them by formula.
-      return opened({ ...config, ropeBase }, head, ropeBase === config.ropeBase && ropeFrequencies ? options : rest, file);
+      return opened(
+        { ...config, ropeBase },
+        head,
+        ropeBase === config.ropeBase && ropeFrequencies ? options : rest,
+        file,
+      );
     },
   };
 }

@@ -1,11 +1,23 @@
 import { crossEntropy, Graph, grad, interpret, sizeOf, type Tensor } from "@cloze/graph";
-import { countParameters, initialize, maskedLmParameters, parametersOf, rootScope, encoderInputs, type EncoderInputs, type Scope } from "@cloze/nn";
+import {
+  countParameters,
+  initialize,
+  maskedLmParameters,
+  parametersOf,
+  rootScope,
+  encoderInputs,
+  type EncoderInputs,
+  type Scope,
+} from "@cloze/nn";
 import { describe, expect, it } from "vitest";
 import { esm2, esm2Configs, flopsPerToken, type Esm2Config, type Esm2Size } from "./esm2.ts";
 
 const tiny: Esm2Config = { ...esm2Configs["esm2-8m"], layers: 2, hidden: 16, heads: 2, intermediate: 32 };
 
-/** Of the published models: encoder, with the masked-token head, with the contact head too. The hub adds 1,026 rows of unused positions. */
+/**
+ * Of the published models: encoder, with the masked-token head, with the contact head too. The hub adds 1,026 rows of
+ * unused positions.
+ */
 const counts: Readonly<Record<Esm2Size, readonly [number, number, number]>> = {
   "esm2-8m": [7_408_960, 7_512_353, 7_512_474],
   "esm2-35m": [33_269_280, 33_501_153, 33_501_394],
@@ -37,11 +49,18 @@ interface Feeds {
   readonly segments?: readonly number[];
 }
 
-function run(config: Esm2Config, build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[], { ids, segments }: Feeds, key?: readonly [number, number]): Float64Array[] {
+function run(
+  config: Esm2Config,
+  build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[],
+  { ids, segments }: Feeds,
+  key?: readonly [number, number],
+): Float64Array[] {
   const graph = new Graph();
   const scope = rootScope(graph, key ? { random: { key: graph.input("key", "u32", [2]) } } : {});
   const roots = build(scope, encoderInputs(graph, 1, ids.length));
-  const first = Object.fromEntries(Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, data]));
+  const first = Object.fromEntries(
+    Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, data]),
+  );
   const feeds = { ids, segments: segments ?? ids.map(() => 1), positions: ids.map((_, i) => i), ...(key && { key }) };
   return interpret(roots, { ...first, ...feeds }, { precision: "f64" }).map((v) => Float64Array.from(v.data));
 }
@@ -49,11 +68,13 @@ function run(config: Esm2Config, build: (scope: Scope, inputs: EncoderInputs) =>
 const sequence = [0, 20, 15, 32, 5, 19, 2];
 
 describe("zeroInitHead", () => {
-  const loss = (config: Esm2Config) => (scope: Scope, inputs: EncoderInputs): Tensor<"f32"> => {
-    const model = esm2(config, { zeroInitHead: true });
-    const states = model.encode(scope, inputs).reshape([-1, config.hidden]);
-    return crossEntropy(model.predict(scope, states), inputs.ids.reshape([-1])).mean();
-  };
+  const loss =
+    (config: Esm2Config) =>
+    (scope: Scope, inputs: EncoderInputs): Tensor<"f32"> => {
+      const model = esm2(config, { zeroInitHead: true });
+      const states = model.encode(scope, inputs).reshape([-1, config.hidden]);
+      return crossEntropy(model.predict(scope, states), inputs.ids.reshape([-1])).mean();
+    };
 
   it.each([true, false])("starts at a loss of exactly ln 33 (tied: %s)", (tieWordEmbeddings) => {
     const config = { ...tiny, tieWordEmbeddings };
@@ -63,11 +84,18 @@ describe("zeroInitHead", () => {
 
   it("lets the head move first, from where all else can follow", () => {
     const names: string[] = [];
-    const gradients = run(tiny, (scope, inputs) => {
-      const value = loss(tiny)(scope, inputs);
-      names.push(...scope.parameters.keys());
-      return grad(value, [...scope.parameters.values()].map((p) => p.tensor));
-    }, { ids: sequence });
+    const gradients = run(
+      tiny,
+      (scope, inputs) => {
+        const value = loss(tiny)(scope, inputs);
+        names.push(...scope.parameters.keys());
+        return grad(
+          value,
+          [...scope.parameters.values()].map((p) => p.tensor),
+        );
+      },
+      { ids: sequence },
+    );
     const moving = names.filter((_, i) => gradients[i]?.some((v) => v !== 0));
     expect(moving).toEqual(["lm_head.dense.weight", "lm_head.dense.bias", "lm_head.layer_norm.bias", "lm_head.bias"]);
   });
@@ -75,7 +103,9 @@ describe("zeroInitHead", () => {
 
 describe("token dropout", () => {
   const embedded = (config: Esm2Config, feeds: Feeds): number[] =>
-    Array.from(run(config, (scope, inputs) => [esm2(config).outputs(scope, inputs).hiddenStates[0] as Tensor], feeds)[0] ?? []);
+    Array.from(
+      run(config, (scope, inputs) => [esm2(config).outputs(scope, inputs).hiddenStates[0] as Tensor], feeds)[0] ?? [],
+    );
   const ratio = (feeds: Feeds, at: number): number => {
     const scaled = embedded(tiny, feeds);
     const plain = embedded({ ...tiny, tokenDropout: false }, feeds);
@@ -98,17 +128,23 @@ describe("token dropout", () => {
 
   it("gives zeros, not NaN, where all is masked", () => {
     expect(embedded(tiny, { ids: [32, 32] }).every((v) => v === 0)).toBe(true);
-    const [states] = run(tiny, (scope, inputs) => [esm2(tiny).encode(scope, inputs)], { ids: [32, 32, 1], segments: [1, 1, 0] });
+    const [states] = run(tiny, (scope, inputs) => [esm2(tiny).encode(scope, inputs)], {
+      ids: [32, 32, 1],
+      segments: [1, 1, 0],
+    });
     expect(states?.every(Number.isFinite)).toBe(true);
   });
 });
 
 describe("dropout", () => {
   const config: Esm2Config = { ...tiny, hiddenDropoutRate: 0.1, attentionDropoutRate: 0.1 };
-  const states = (key?: readonly [number, number]): number[] => Array.from(run(config, (scope, inputs) => [esm2(config).encode(scope, inputs)], { ids: sequence }, key)[0] ?? []);
+  const states = (key?: readonly [number, number]): number[] =>
+    Array.from(run(config, (scope, inputs) => [esm2(config).encode(scope, inputs)], { ids: sequence }, key)[0] ?? []);
 
   it("is drawn by step when training, and absent otherwise", () => {
-    expect(states()).toEqual(Array.from(run(tiny, (scope, inputs) => [esm2(tiny).encode(scope, inputs)], { ids: sequence })[0] ?? []));
+    expect(states()).toEqual(
+      Array.from(run(tiny, (scope, inputs) => [esm2(tiny).encode(scope, inputs)], { ids: sequence })[0] ?? []),
+    );
     expect(states([1, 1])).toEqual(states([1, 1]));
     expect(states([1, 1])).not.toEqual(states([1, 2]));
     expect(states([1, 1])).not.toEqual(states());
@@ -127,7 +163,9 @@ describe("names", () => {
 describe("flopsPerToken", () => {
   it("is close to 6 N + 12 L s h", () => {
     const config = esm2Configs["esm2-650m"];
-    const matrices = [...maskedLmParameters(esm2(config)).values()].filter((p) => p.shape.length === 2 && p.name.includes("layer"));
+    const matrices = [...maskedLmParameters(esm2(config)).values()].filter(
+      (p) => p.shape.length === 2 && p.name.includes("layer"),
+    );
     const weights = matrices.reduce((sum, p) => sum + sizeOf(p.shape), 0);
     const expected = 6 * weights + 12 * config.layers * 1024 * config.hidden;
     expect(flopsPerToken(config, 1024, { predicted: 0 })).toBe(expected);

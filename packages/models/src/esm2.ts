@@ -1,13 +1,15 @@
 /**
- * ESM-2: a pre-norm encoder of protein sequences, with rotary positions and a masked-token head that is tied to the embeddings.
+ * ESM-2: a pre-norm encoder of protein sequences, with rotary positions and a masked-token head that is tied to the
+ * embeddings.
  *
- *   ids ─ embed ─ token dropout ─┬─ norm ─ attention (rope) ─ dense ─ + ─┬─ norm ─ dense ─ gelu ─ dense ─ + ─ … ─ norm ─ hidden
+ *   ids ─ embed ─ token dropout ─┬─ norm ─ attention (rope) ─ dense ─ + ─┬─ norm ─ dense ─ gelu ─ dense ─ + ─ … ─ norm
+ *   ─ hidden
  *                                └───────────────────────────────────────┘└──────────────────────────────┘
  *   hidden at the predicted positions ─ dense ─ gelu ─ norm ─ word embeddings^T + bias ─ logits
  *
  * Token dropout: embeddings of `<mask>` are zero and those of a sequence with a share r of masks are multiplied by
- * (1 - 0.15 * 0.8) / (1 - r), also at inference: by 0.88 where nothing is masked. In a packed row r is that of the own sequence.
- * Parameter names are those of the checkpoints facebook/esm2_*.
+ * (1 - 0.15 * 0.8) / (1 - r), also at inference: by 0.88 where nothing is masked. In a packed row r is that of the own
+ * sequence. Parameter names are those of the checkpoints facebook/esm2_*.
  *
  * Source: Lin et al. 2023, doi:10.1126/science.ade2574; transformers 5.23, models/esm/modeling_esm.py.
  * Checked against transformers' EsmForMaskedLM: logits, hidden states, attentions, contacts and every gradient.
@@ -15,14 +17,34 @@
 import { ConfigError } from "@cloze/errors";
 import { embedding, gelu, sigmoid, type HostTensors, type Tensor } from "@cloze/graph";
 import {
-  dropoutLayer, layerNormLayer, linear, project, tokenTable, transformerLayers,
-  type EncoderInputs, type EncoderOutputs, type Init, type MaskedLm, type RotaryOptions, type Scope,
-  type SequenceClassifier, type Stacked, type TokenClassifier, type TransformerLayerOptions,
+  dropoutLayer,
+  layerNormLayer,
+  linear,
+  project,
+  tokenTable,
+  transformerLayers,
+  type EncoderInputs,
+  type EncoderOutputs,
+  type Init,
+  type MaskedLm,
+  type RotaryOptions,
+  type Scope,
+  type SequenceClassifier,
+  type Stacked,
+  type TokenClassifier,
+  type TransformerLayerOptions,
 } from "@cloze/nn";
 import { ropeBuffers, ropeFormula } from "./esm2-checkpoint.ts";
 import { checkEsm2Config, type Esm2Config } from "./esm2-config.ts";
 
-export { esm2ConfigJson, esm2Configs, esm2ConfigText, parseEsm2Config, type Esm2Config, type Esm2Size } from "./esm2-config.ts";
+export {
+  esm2ConfigJson,
+  esm2Configs,
+  esm2ConfigText,
+  parseEsm2Config,
+  type Esm2Config,
+  type Esm2Size,
+} from "./esm2-config.ts";
 export { esm2Checkpoint, ropeFrequenciesFrom } from "./esm2-checkpoint.ts";
 export type { CheckpointNotes } from "./checkpoint-notes.ts";
 export { flopsPerToken } from "./flops.ts";
@@ -32,28 +54,33 @@ const MASK_RATIO_TRAIN = 0.15 * 0.8;
 
 export interface Esm2Options {
   /**
-   * Starts from logits of exactly 0, so that the loss at step 0 is ln(vocab). The decoder is tied to the embeddings and cannot be
-   * zero, so the head's dense layer is; the norm after it brings it to full size within a few updates (the norm's gain instead
-   * would grow by one learning rate an update and hold everything back). The encoder moves from the second update on, and the
-   * first gradient norms are several times larger than usual: clip. An untied decoder is itself zero. Default false: as transformers starts.
+   * Starts from logits of exactly 0, so that the loss at step 0 is ln(vocab). The decoder is tied to the embeddings and
+   * cannot be zero, so the head's dense layer is; the norm after it brings it to full size within a few updates (the
+   * norm's gain instead would grow by one learning rate an update and hold everything back). The encoder moves from the
+   * second update on, and the first gradient norms are several times larger than usual: clip. An untied decoder is
+   * itself zero. Default false: as transformers starts.
    */
   readonly zeroInitHead?: boolean;
   /**
-   * headDim / 2 rotary frequencies, from a checkpoint that brings its own (`esm2Checkpoint.ropeFrequencies`). The published ones do:
-   * trained in f16, they hold f16(base^(-2c / headDim)), and the f32 values make another model of them. Default by formula.
+   * headDim / 2 rotary frequencies, from a checkpoint that brings its own (`esm2Checkpoint.ropeFrequencies`). The
+   * published ones do: trained in f16, they hold f16(base^(-2c / headDim)), and the f32 values make another model of
+   * them. Default by formula.
    */
   readonly ropeFrequencies?: readonly number[];
 }
 
 export interface Esm2 extends MaskedLm, SequenceClassifier, TokenClassifier {
   readonly config: Esm2Config;
-  /** Tensors that are not trained and belong in a checkpoint of this model: its rotary frequencies, which transformers looks for. */
+  /**
+   * Tensors that are not trained and belong in a checkpoint of this model: its rotary frequencies, which transformers
+   * looks for.
+   */
   readonly buffers: HostTensors;
   /** Everything there is to see, for inference. A program pays only for what it puts out. */
   outputs(scope: Scope, inputs: EncoderInputs): EncoderOutputs;
   /**
-   * Contact probabilities `[batch, seq - 2, seq - 2]` of residues, `<cls>` and the last column removed; one sequence a row. Where
-   * a sequence is shorter than its row, what stands beyond its residues means nothing.
+   * Contact probabilities `[batch, seq - 2, seq - 2]` of residues, `<cls>` and the last column removed; one sequence a
+   * row. Where a sequence is shorter than its row, what stands beyond its residues means nothing.
    */
   contacts(scope: Scope, inputs: EncoderInputs, attentions: readonly Tensor<"f32">[]): Tensor<"f32">;
 }
@@ -63,10 +90,15 @@ export function esm2(config: Esm2Config, options: Esm2Options = {}): Esm2 {
   const { hidden, vocab, heads } = config;
   const { ropeFrequencies: frequencies } = options;
   const half = hidden / heads / 2;
-  if (frequencies && frequencies.length !== half) throw new ConfigError(`esm2: expected ${half} rotary frequencies (hidden ${hidden} / heads ${heads} / 2), got ${frequencies.length}.`);
+  if (frequencies && frequencies.length !== half)
+    throw new ConfigError(
+      `esm2: expected ${half} rotary frequencies (hidden ${hidden} / heads ${heads} / 2), got ${frequencies.length}.`,
+    );
   const rope: Rope = frequencies ? { frequencies } : { base: config.ropeBase };
   return {
-    config, hidden, vocab,
+    config,
+    hidden,
+    vocab,
     buffers: ropeBuffers(config, frequencies ?? ropeFormula(config)),
     encode: (scope, inputs) => encoder(scope.at("esm"), config, inputs, rope).last,
     predict: (scope, states) => head(scope, config, states, options.zeroInitHead ?? false),
@@ -77,7 +109,9 @@ export function esm2(config: Esm2Config, options: Esm2Options = {}): Esm2 {
     classifySequence: (scope, first, labels) => sequenceHead(scope.at("classifier"), config, first, labels),
     classifyTokens(scope, states, labels) {
       const classifier = scope.at("classifier");
-      return linear(classifier, dropoutLayer(classifier, states, config.hiddenDropoutRate), labels, { init: weights(config) });
+      return linear(classifier, dropoutLayer(classifier, states, config.hiddenDropoutRate), labels, {
+        init: weights(config),
+      });
     },
     contacts: (scope, inputs, attentions) => contactHead(scope.at("esm.contact_head"), config, inputs, attentions),
   };
@@ -89,20 +123,43 @@ type Rope = Omit<RotaryOptions, "positions">;
 type Encoded = Omit<EncoderOutputs, "attentions"> & Pick<Stacked, "probabilities">;
 
 function encoder(scope: Scope, config: Esm2Config, inputs: EncoderInputs, rope: Rope): Encoded {
-  const { heads, intermediate, layerNormEps: eps, hiddenDropoutRate: outputDropoutRate, attentionDropoutRate: dropoutRate } = config;
+  const {
+    heads,
+    intermediate,
+    layerNormEps: eps,
+    hiddenDropoutRate: outputDropoutRate,
+    attentionDropoutRate: dropoutRate,
+  } = config;
   const { segments, positions } = inputs;
-  // Scaling q by headDim^-0.5 before its rotation, as ESM-2 does, and scaling scores are the same: a rotation is linear.
+  // Scaling q by headDim^-0.5 before its rotation, as ESM-2 does, and scaling scores are the same: a rotation is
+  // linear.
   const options: TransformerLayerOptions = {
-    norm: "pre", eps, heads, intermediate, activation: gelu, segments, rope: { positions, ...rope }, dropoutRate, outputDropoutRate, linear: { init: weights(config) },
+    norm: "pre",
+    eps,
+    heads,
+    intermediate,
+    activation: gelu,
+    segments,
+    rope: { positions, ...rope },
+    dropoutRate,
+    outputDropoutRate,
+    linear: { init: weights(config) },
   };
-  const { states, probabilities } = transformerLayers(scope.at("encoder.layer"), embeddings(scope.at("embeddings"), config, inputs), config.layers, options);
+  const { states, probabilities } = transformerLayers(
+    scope.at("encoder.layer"),
+    embeddings(scope.at("embeddings"), config, inputs),
+    config.layers,
+    options,
+  );
   const last = layerNormLayer(scope.at("encoder.emb_layer_norm_after"), states.at(-1) as Tensor<"f32">, eps);
   return { last, hiddenStates: [...states.slice(0, -1), last], probabilities };
 }
 
 /** The table of word embeddings [vocab, hidden]; the row of padding starts at zero. */
-const wordEmbeddings = (scope: Scope, { vocab, hidden, initializerRange: std, padTokenId: padId }: Esm2Config): Tensor<"f32"> =>
-  tokenTable(scope.at("word_embeddings"), { vocab, hidden, std, padId });
+const wordEmbeddings = (
+  scope: Scope,
+  { vocab, hidden, initializerRange: std, padTokenId: padId }: Esm2Config,
+): Tensor<"f32"> => tokenTable(scope.at("word_embeddings"), { vocab, hidden, std, padId });
 
 /** ids [batch, seq] -> [batch, seq, hidden], zero at padding. */
 function embeddings(scope: Scope, config: Esm2Config, inputs: EncoderInputs): Tensor<"f32"> {
@@ -117,20 +174,27 @@ function embeddings(scope: Scope, config: Esm2Config, inputs: EncoderInputs): Te
 }
 
 /**
- * f32 [batch, seq]: 0 at `<mask>`, else 0.88 n / (n - masks) over the n tokens of the own segment. Counts are exact in f32, and
- * a sequence of nothing but masks gives zeros where the quotient of transformers gives NaN.
+ * f32 [batch, seq]: 0 at `<mask>`, else 0.88 n / (n - masks) over the n tokens of the own segment. Counts are exact in
+ * f32, and a sequence of nothing but masks gives zeros where the quotient of transformers gives NaN.
  */
 function tokenDropoutScale({ ids, segments }: EncoderInputs, maskTokenId: number): Tensor<"f32"> {
   const { graph } = ids;
   const [batch, seq] = ids.shape as [number, number];
   // Segments are 0..seq in each row; every (row, segment) has a slot of its own.
   const slots = batch * (seq + 1);
-  const slot = graph.iota([batch, 1], 0).mul(seq + 1).add(segments).reshape([batch * seq]);
+  const slot = graph
+    .iota([batch, 1], 0)
+    .mul(seq + 1)
+    .add(segments)
+    .reshape([batch * seq]);
   const kept = ids.equal(maskTokenId).not().cast("f32");
   const flat = kept.reshape([batch * seq]);
   const total = graph.full([batch * seq], 1, "f32").scatterAdd(slot, slots);
   const unmasked = flat.scatterAdd(slot, slots);
-  const scale = total.mul(1 - MASK_RATIO_TRAIN).div(unmasked.max(1)).gather(slot);
+  const scale = total
+    .mul(1 - MASK_RATIO_TRAIN)
+    .div(unmasked.max(1))
+    .gather(slot);
   return kept.mul(scale.reshape([batch, seq]));
 }
 
@@ -150,19 +214,38 @@ function head(root: Scope, config: Esm2Config, states: Tensor<"f32">, zeroInit: 
 }
 
 /** Hidden states of first tokens [n, hidden] -> logits [n, labels]. */
-function sequenceHead(scope: Scope, { hidden, hiddenDropoutRate: rate, ...config }: Esm2Config, first: Tensor<"f32">, labels: number): Tensor<"f32"> {
+function sequenceHead(
+  scope: Scope,
+  { hidden, hiddenDropoutRate: rate, ...config }: Esm2Config,
+  first: Tensor<"f32">,
+  labels: number,
+): Tensor<"f32"> {
   const dense = scope.at("dense");
   const out = scope.at("out_proj");
   const init = { init: weights(config) };
   const x = linear(dense, dropoutLayer(dense, first, rate), hidden, init);
-  return linear(out, dropoutLayer(out, dense.within(() => x.tanh()), rate), labels, init);
+  return linear(
+    out,
+    dropoutLayer(
+      out,
+      dense.within(() => x.tanh()),
+      rate,
+    ),
+    labels,
+    init,
+  );
 }
 
 /**
  * Logistic regression over all layers' and heads' attention maps, symmetrised and corrected for the average product
  * (APC, Dunn et al. 2008): m - rowsum(m) colsum(m) / sum(m).
  */
-function contactHead(scope: Scope, config: Esm2Config, { ids, segments }: EncoderInputs, attentions: readonly Tensor<"f32">[]): Tensor<"f32"> {
+function contactHead(
+  scope: Scope,
+  config: Esm2Config,
+  { ids, segments }: EncoderInputs,
+  attentions: readonly Tensor<"f32">[],
+): Tensor<"f32"> {
   const [batch, seq] = ids.shape as [number, number];
   const { heads, eosTokenId } = config;
   return scope.within(() => {
@@ -172,7 +255,10 @@ function contactHead(scope: Scope, config: Esm2Config, { ids, segments }: Encode
     const residue = segments.greater(0).and(ids.equal(eosTokenId).not()).cast("f32");
     const pairs = residue.reshape([batch, 1, seq, 1]).mul(residue.reshape([batch, 1, 1, seq]));
     const votes = attentions.map((attention, i) => {
-      const inner = attention.mul(pairs).slice(2, 1, seq - 1).slice(3, 1, seq - 1);
+      const inner = attention
+        .mul(pairs)
+        .slice(2, 1, seq - 1)
+        .slice(3, 1, seq - 1);
       const m = inner.add(inner.transpose());
       const rows = m.sum(-1, true);
       const columns = m.sum(-2, true);

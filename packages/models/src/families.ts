@@ -2,7 +2,15 @@
 import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
 import type { ModelFamily, OpenedModel, OpenOptions } from "./family.ts";
 
-export { headOfConfig, type FamilyModel, type ModelFamily, type OpenedModel, type OpenOptions, type SavedAs, type Variation } from "./family.ts";
+export {
+  headOfConfig,
+  type FamilyModel,
+  type ModelFamily,
+  type OpenedModel,
+  type OpenOptions,
+  type SavedAs,
+  type Variation,
+} from "./family.ts";
 export { hasHead, headNames, headParameters, type Head, type HeadModels } from "./heads.ts";
 export { labelsJson, labelsOf, type ProblemType, type TaskLabels } from "./labels.ts";
 export { readWeights, type ReadWeights, type StoredTensors } from "./read-weights.ts";
@@ -19,10 +27,18 @@ export const families: Readonly<Record<string, () => Promise<ModelFamily>>> = {
 
 /** The family of a config.json. Throws FormatError for what is none, UnsupportedError for one that is not here. */
 export async function familyOf(json: unknown, file = "config.json"): Promise<ModelFamily> {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new FormatError(file, "", `expected an object, got ${JSON.stringify(json)?.slice(0, 40)}.`);
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new FormatError(file, "", `expected an object, got ${JSON.stringify(json)?.slice(0, 40)}.`);
   const { model_type: type } = json as { readonly model_type?: unknown };
   const load = typeof type === "string" && Object.hasOwn(families, type) ? families[type] : undefined;
-  if (load === undefined) throw new UnsupportedError(`${file}, model_type: expected ${Object.keys(families).map((name) => JSON.stringify(name)).join(" or ")}, got ${type === undefined ? "nothing" : JSON.stringify(type)}. Other families cannot be opened yet.`);
+  if (load === undefined)
+    throw new UnsupportedError(
+      `${file}, model_type: expected ${Object.keys(families)
+        .map((name) => JSON.stringify(name))
+        .join(
+          " or ",
+        )}, got ${type === undefined ? "nothing" : JSON.stringify(type)}. Other families cannot be opened yet.`,
+    );
   return load();
 }
 
@@ -42,7 +58,10 @@ export async function publishedConfig(name: string): Promise<Readonly<Record<str
     const json = (await load()).published(name);
     if (json !== undefined) return json;
   }
-  throw new ConfigError(`model ${JSON.stringify(name)}: expected one of ${(await publishedNames()).join(", ")}, got a name that is none of them.`);
+  throw new ConfigError(
+    `model ${JSON.stringify(name)}: expected one of ${(await publishedNames()).join(", ")}, got a name that is ` +
+      "none of them.",
+  );
 }
 
 /** Where a changed configuration comes from, for messages. */
@@ -53,16 +72,35 @@ export interface ChangeRequest {
 }
 
 /**
- * A config.json with some of its keys changed. What a key says in another way, such as ModernBERT's `layer_types` beside
- * `num_hidden_layers`, gives way unless it is given too. Throws ConfigError for keys that the family does not read, and for the ids
- * of tokens, which are the tokenizer's.
+ * A config.json with some of its keys changed. What a key says in another way, such as ModernBERT's `layer_types`
+ * beside
+ * `num_hidden_layers`, gives way unless it is given too. Throws ConfigError for keys that the family does not read, and
+ * for the ids of tokens, which are the tokenizer's.
  */
-export async function changedConfig(json: unknown, changes: Readonly<Record<string, unknown>>, { file, where }: ChangeRequest): Promise<Readonly<Record<string, unknown>>> {
+export async function changedConfig(
+  json: unknown,
+  changes: Readonly<Record<string, unknown>>,
+  { file, where }: ChangeRequest,
+): Promise<Readonly<Record<string, unknown>>> {
   const { names, published, supersedes = {}, type } = await familyOf(json, file);
   const fixed = (key: string): boolean => key === "model_type" || key === "architectures" || key.endsWith("_token_id");
-  const known = new Set([...names.flatMap((name) => Object.keys(published(name) ?? {})), ...Object.keys(supersedes)].filter((key) => !fixed(key)));
+  const known = new Set(
+    [...names.flatMap((name) => Object.keys(published(name) ?? {})), ...Object.keys(supersedes)].filter(
+      (key) => !fixed(key),
+    ),
+  );
   const wrong = Object.keys(changes).find((key) => !known.has(key));
-  if (wrong !== undefined) throw new ConfigError(`${where}: ${fixed(wrong) ? `expected no ${wrong}, which is not to be changed: ids are the tokenizer's, and the family is the model's` : `expected keys of a config.json of the family "${type}", got "${wrong}"`}. There are: ${[...known].join(", ")}.`);
+  if (wrong !== undefined)
+    throw new ConfigError(
+      `${where}: ` +
+        `${fixed(wrong) ? `expected no ${wrong}, which is not to be changed: ids are the tokenizer's, and the family is the model's` : `expected keys of a config.json of the family "${type}", got "${wrong}"`}. ` +
+        `There are: ${[...known].join(", ")}.`,
+    );
   const gone = Object.keys(changes).flatMap((key) => supersedes[key] ?? []);
-  return { ...Object.fromEntries(Object.entries(json as Readonly<Record<string, unknown>>).filter(([key]) => !gone.includes(key))), ...changes };
+  return {
+    ...Object.fromEntries(
+      Object.entries(json as Readonly<Record<string, unknown>>).filter(([key]) => !gone.includes(key)),
+    ),
+    ...changes,
+  };
 }

@@ -23,20 +23,34 @@ export interface FlopsOptions {
 }
 
 /**
- * Floating-point operations for one token of a row of `seq`: 2 for each weight of a matmul, and in each layer 4 hidden for every
- * token seen (6 with differential attention); backward twice that. The head counts for the share of tokens that is predicted.
+ * Floating-point operations for one token of a row of `seq`: 2 for each weight of a matmul, and in each layer 4 hidden
+ * for every token seen (6 with differential attention); backward twice that. The head counts for the share of tokens
+ * that is predicted.
  */
 export function flopsPerToken(config: FlopsConfig, seq: number, options: FlopsOptions = {}): number {
   const { predicted = 0.15, training = true } = options;
-  const { hidden, intermediate, layers, vocab, headDense = true, feedForwardMatrices = 2, differential = false, windows = [] } = config;
+  const {
+    hidden,
+    intermediate,
+    layers,
+    vocab,
+    headDense = true,
+    feedForwardMatrices = 2,
+    differential = false,
+    windows = [],
+  } = config;
   const weights = layers * 2 * (4 * hidden ** 2 + feedForwardMatrices * hidden * intermediate);
   let seen = 0;
   for (let i = 0; i < layers; i++) seen += tokensSeen(seq, windows[i]);
-  const forward = weights + (differential ? 6 : 4) * hidden * seen + predicted * 2 * ((headDense ? hidden ** 2 : 0) + hidden * vocab);
+  const forward =
+    weights + (differential ? 6 : 4) * hidden * seen + predicted * 2 * ((headDense ? hidden ** 2 : 0) + hidden * vocab);
   return training ? 3 * forward : forward;
 }
 
-/** Tokens at a distance of at most `window`, the token itself among them: the mean over a row of `seq`, whose ends see fewer. */
+/**
+ * Tokens at a distance of at most `window`, the token itself among them: the mean over a row of `seq`, whose ends see
+ * fewer.
+ */
 function tokensSeen(seq: number, window = Infinity): number {
   const reach = Math.min(window, seq - 1);
   return 2 * reach + 1 - (reach * (reach + 1)) / seq;

@@ -1,6 +1,16 @@
-/** AMPLIFY and NeoBERT as families: what is alike in both; their rows are in `amplify-family.ts` and `neobert-family.ts`. */
+/**
+ * AMPLIFY and NeoBERT as families: what is alike in both; their rows are in `amplify-family.ts` and
+ * `neobert-family.ts`.
+ */
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
-import { checkVariation, headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import {
+  checkVariation,
+  headOfConfig,
+  savedKeys,
+  type ModelFamily,
+  type OpenedModel,
+  type OpenOptions,
+} from "./family.ts";
 import { gatedRmsFlopsPerToken, type GatedRms, type GatedRmsOptions } from "./gated-rms.ts";
 import type { GatedRmsConfig } from "./gated-rms-config.ts";
 import { labelsOf } from "./labels.ts";
@@ -31,18 +41,35 @@ export function gatedRmsFamily(family: GatedRmsFamily): ModelFamily {
       return config && family.json(config);
     },
     open(json, { file, vocab, special, zeroInitHead = false }: OpenOptions = {}) {
-      const config = { ...family.parse(json, file), ...(vocab !== undefined && { vocab }), ...(special && { padTokenId: special.pad }) };
+      const config = {
+        ...family.parse(json, file),
+        ...(vocab !== undefined && { vocab }),
+        ...(special && { padTokenId: special.pad }),
+      };
       return opened(family, config, headOfConfig(json as Json, architectures), zeroInitHead, file);
     },
   };
 }
 
-function opened(family: GatedRmsFamily, config: GatedRmsConfig, head: OpenedModel["head"], zeroInitHead: boolean, file?: string): OpenedModel {
+function opened(
+  family: GatedRmsFamily,
+  config: GatedRmsConfig,
+  head: OpenedModel["head"],
+  zeroInitHead: boolean,
+  file?: string,
+): OpenedModel {
   const kind = { family: family.type, architectures: family.architectures };
   const extra = config.extra ?? {};
   return {
-    ...kind, model: family.model(config, { zeroInitHead }), head, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
-    labels: labelsOf(extra, file), notes: family.notes,
+    ...kind,
+    model: family.model(config, { zeroInitHead }),
+    head,
+    maxLength: config.maxPositions,
+    padId: config.padTokenId,
+    buffers: {},
+    extraParameters: new Map(),
+    labels: labelsOf(extra, file),
+    notes: family.notes,
     flopsPerToken: (seq, options) => gatedRmsFlopsPerToken(config, seq, options),
     configText: (saved = {}) => family.text(config, savedKeys(kind, extra, saved)),
     vary(settings) {

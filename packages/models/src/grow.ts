@@ -1,12 +1,13 @@
 /**
- * A larger model that begins as a smaller one of its family: every tensor tiled from the middle, layers taken evenly (`grow/tile.ts`), with the
- * axes as the family has them (`grow/axes.ts`).
+ * A larger model that begins as a smaller one of its family: every tensor tiled from the middle, layers taken evenly
+ * (`grow/tile.ts`), with the axes as the family has them (`grow/axes.ts`).
  *
- * Tiled alone, as ModernBERT-large was, sums over a wider axis grow with it: a matrix that meets its input twice gives twice as much.
- * `keepSums` divides each copy of an input by the number of its copies. Where widths grow to a whole multiple at the same depth and head
- * dimension, the large model then computes exactly what the small one does (Net2Net: Chen et al. 2015, arXiv:1511.05641); otherwise
- * norms see other means, and layers that stand twice act twice. Not kept are the logits of a speedrun encoder whose head is the tied table:
- * no norm stands before it that could be divided.
+ * Tiled alone, as ModernBERT-large was, sums over a wider axis grow with it: a matrix that meets its input twice gives
+ * twice as much.
+ * `keepSums` divides each copy of an input by the number of its copies. Where widths grow to a whole multiple at the
+ * same depth and head dimension, the large model then computes exactly what the small one does (Net2Net: Chen et al.
+ * 2015, arXiv:1511.05641); otherwise norms see other means, and layers that stand twice act twice. Not kept are the
+ * logits of a speedrun encoder whose head is the tied table: no norm stands before it that could be divided.
  */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { sameShape, showShape, type HostTensor, type HostTensors, type Shape } from "@cloze/graph";
@@ -21,8 +22,8 @@ export interface GrowOptions {
   /** Sums over a wider axis stay what they were. Default true. */
   readonly keepSums?: boolean;
   /**
-   * Weights of matrices are multiplied by 1 + this times a normal number. Default 0: copies of a neuron then have equal gradients, and
-   * without dropout stay copies.
+   * Weights of matrices are multiplied by 1 + this times a normal number. Default 0: copies of a neuron then have equal
+   * gradients, and without dropout stay copies.
    */
   readonly noise?: number;
 }
@@ -42,11 +43,20 @@ type Model = Pick<OpenedModel, "family" | "configText" | "notes">;
 /**
  * `parameters` are those of the large model that are wanted; `weights` those of the small one.
  *
- * Throws ConfigError for models of two families, for a vocabulary or number of positions that differs, and for a size that is smaller;
- * UnsupportedError for a parameter that no rule knows.
+ * Throws ConfigError for models of two families, for a vocabulary or number of positions that differs, and for a size
+ * that is smaller; UnsupportedError for a parameter that no rule knows.
  */
-export function growWeights(small: Model & { readonly weights: HostTensors }, big: Model, parameters: ReadonlyMap<string, Parameter>, { seed, keepSums = true, noise = 0 }: GrowOptions): Grown {
-  if (small.family !== big.family) throw new ConfigError(`grow: expected two models of one family, got ${small.family} and ${big.family}. Choose a larger ${small.family}.`);
+export function growWeights(
+  small: Model & { readonly weights: HostTensors },
+  big: Model,
+  parameters: ReadonlyMap<string, Parameter>,
+  { seed, keepSums = true, noise = 0 }: GrowOptions,
+): Grown {
+  if (small.family !== big.family)
+    throw new ConfigError(
+      `grow: expected two models of one family, got ${small.family} and ${big.family}. Choose a larger ` +
+        `${small.family}.`,
+    );
   const rules = axisRules[big.family]?.() ?? [];
   const from = layerCounts(Object.keys(small.weights));
   const to = layerCounts([...parameters.keys()]);
@@ -63,26 +73,40 @@ export function growWeights(small: Model & { readonly weights: HostTensors }, bi
     } else {
       const { shape } = parameter;
       const data = tiled(name, source, shape, axes, { ...sizes, tied, keepSums });
-      weights[name] = { dtype: "f32", shape, data: noise > 0 && shape.length === 2 ? stirred(name, data, shape, noise, seed) : data };
+      weights[name] = {
+        dtype: "f32",
+        shape,
+        data: noise > 0 && shape.length === 2 ? stirred(name, data, shape, noise, seed) : data,
+      };
     }
   }
   return { weights, layers: layersOf(from, to), fresh };
 }
 
-function stirred(name: string, data: Float32Array, shape: Shape, noise: number, seed: number): Float32Array<ArrayBuffer> {
+function stirred(
+  name: string,
+  data: Float32Array,
+  shape: Shape,
+  noise: number,
+  seed: number,
+): Float32Array<ArrayBuffer> {
   const drawn = initialValue(`${name} noise`, { shape, init: { kind: "normal", std: noise } }, seed).data;
   return Float32Array.from(data, (x, i) => x * (1 + (drawn[i] as number)));
 }
 
 function headsOf({ configText }: Model): number {
   const { num_attention_heads: heads } = JSON.parse(configText()) as { readonly num_attention_heads?: unknown };
-  if (typeof heads !== "number") throw new ConfigError(`grow: expected num_attention_heads in config.json, got ${JSON.stringify(heads)}.`);
+  if (typeof heads !== "number")
+    throw new ConfigError(`grow: expected num_attention_heads in config.json, got ${JSON.stringify(heads)}.`);
   return heads;
 }
 
 function ruleFor(rules: readonly AxisRule[], name: string, family: string): AxisRule {
   const rule = rules.find((each) => each.name.test(name));
-  if (rule === undefined) throw new UnsupportedError(`grow: expected a ${family} whose parameters are known here, got "${name}", of which nothing says how it grows.`);
+  if (rule === undefined)
+    throw new UnsupportedError(
+      `grow: expected a ${family} whose parameters are known here, got "${name}", of which nothing says how it grows.`,
+    );
   return rule;
 }
 
@@ -93,13 +117,23 @@ interface Growth {
   readonly keepSums: boolean;
 }
 
-function tiled(name: string, { data, shape: from }: HostTensor, to: Shape, axes: readonly Axis[], { small, big, tied, keepSums }: Growth): Float32Array<ArrayBuffer> {
+function tiled(
+  name: string,
+  { data, shape: from }: HostTensor,
+  to: Shape,
+  axes: readonly Axis[],
+  { small, big, tied, keepSums }: Growth,
+): Float32Array<ArrayBuffer> {
   const places = to.map((size, k) => {
     const { factors } = axes[k] ?? { factors: "same" };
     const was = from[k] ?? 0;
     const what = `grow, ${name}`;
     if (factors !== "same") return tileAxis(sizesOf(factors, was, small), sizesOf(factors, size, big), what);
-    if (was !== size) throw new ConfigError(`${what}: expected the same vocabulary, positions and labels, ${showShape(from)}, got ${showShape(to)}. Change config.json, or the small model first: cloze checkpoint resize.`);
+    if (was !== size)
+      throw new ConfigError(
+        `${what}: expected the same vocabulary, positions and labels, ${showShape(from)}, got ${showShape(to)}. ` +
+          "Change config.json, or the small model first: cloze checkpoint resize.",
+      );
     return tileAxis([size], [size], what);
   });
   const { summed } = axes.at(-1) ?? {};

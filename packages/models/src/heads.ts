@@ -1,10 +1,19 @@
 /**
- * The heads that a model may have, in the words by which objectives ask for them (`ModelParts` of @cloze/nn): which parameters each
- * is made of.
+ * The heads that a model may have, in the words by which objectives ask for them (`ModelParts` of @cloze/nn): which
+ * parameters each is made of.
  */
 import { UnsupportedError } from "@cloze/errors";
 import type { Tensor } from "@cloze/graph";
-import { encoderInputs, hasPart, parametersOf, type Encoder, type ModelPart, type ModelParts, type Parameter, type Scope } from "@cloze/nn";
+import {
+  encoderInputs,
+  hasPart,
+  parametersOf,
+  type Encoder,
+  type ModelPart,
+  type ModelParts,
+  type Parameter,
+  type Scope,
+} from "@cloze/nn";
 
 /** A head's name, and the contract it stands for. */
 export type Head = ModelPart;
@@ -33,8 +42,17 @@ export function hasHead<H extends Head>(model: Encoder, head: H): model is HeadM
  * The parameters of a model with one head: those that its class in transformers has. `labels` counts for classifiers.
  * Throws UnsupportedError where the model has no such head.
  */
-export function headParameters<H extends Head>(model: Encoder, head: H, labels: number, name = "model"): ReadonlyMap<string, Parameter> {
-  if (!hasHead(model, head)) throw new UnsupportedError(`${name}: expected a model with a head for ${head}, got one without. It has: ${headNames.filter((each) => hasHead(model, each)).join(", ")}.`);
+export function headParameters<H extends Head>(
+  model: Encoder,
+  head: H,
+  labels: number,
+  name = "model",
+): ReadonlyMap<string, Parameter> {
+  if (!hasHead(model, head))
+    throw new UnsupportedError(
+      `${name}: expected a model with a head for ${head}, got one without. It has: ` +
+        `${headNames.filter((each) => hasHead(model, each)).join(", ")}.`,
+    );
   return parametersOf((scope) => {
     const states = model.encode(scope, encoderInputs(scope.graph, 1, 2));
     HEADS[head](model, scope, states.reshape([-1, model.hidden]), labels);

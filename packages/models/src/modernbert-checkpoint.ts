@@ -1,6 +1,6 @@
 /**
- * What is in ModernBERT checkpoints beside the parameters, as data for a loader: the decoder is the table of embeddings, and an
- * encoder that was saved alone (ModernBertModel) has no `model.` before its names.
+ * What is in ModernBERT checkpoints beside the parameters, as data for a loader: the decoder is the table of
+ * embeddings, and an encoder that was saved alone (ModernBertModel) has no `model.` before its names.
  */
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
 

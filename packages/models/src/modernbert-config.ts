@@ -1,14 +1,20 @@
 /**
- * ModernBERT's configuration: ours in the words of the glossary, and the one mapping from and to Hugging Face's config.json.
+ * ModernBERT's configuration: ours in the words of the glossary, and the one mapping from and to Hugging Face's
+ * config.json.
  *
- * Two layouts are read: that of transformers 5 (`layer_types`, `rope_parameters`) and the older one (`global_attn_every_n_layers`,
- * `global_rope_theta`, `local_rope_theta`). The first is written. Keys that say nothing to us are kept in `extra` and written back.
+ * Two layouts are read: that of transformers 5 (`layer_types`, `rope_parameters`) and the older one
+ * (`global_attn_every_n_layers`,
+ * `global_rope_theta`, `local_rope_theta`). The first is written. Keys that say nothing to us are kept in `extra` and
+ * written back.
  */
 import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
 import { bertActivation } from "./bert-config.ts";
 import { configObject, configText, otherKeys, readFields, writeFields, type FieldTable } from "./config-json.ts";
 
-/** `global` layers see every token of their segment, `local` ones those at a distance of at most `floor(localWindow / 2)`. */
+/**
+ * `global` layers see every token of their segment, `local` ones those at a distance of at most `floor(localWindow /
+ * 2)`.
+ */
 export type AttentionReach = "global" | "local";
 
 export interface ModernBertConfig {
@@ -47,7 +53,10 @@ export interface ModernBertConfig {
   readonly feedForwardDropoutRate: number;
   /** Before the classifiers. */
   readonly classifierDropoutRate: number;
-  /** First weights are normal with this standard deviation, cut at so many of them; output projections have it over sqrt(2 layers). */
+  /**
+   * First weights are normal with this standard deviation, cut at so many of them; output projections have it over
+   * sqrt(2 layers).
+   */
   readonly initializerRange: number;
   readonly initializerCut: number;
   /** Other keys of the config.json it came from. */
@@ -55,19 +64,55 @@ export interface ModernBertConfig {
 }
 
 /** Global every `every` layers, from the first. */
-export const alternating = (layers: number, every = 3): readonly AttentionReach[] => Array.from({ length: layers }, (_, i) => (i % every === 0 ? "global" : "local"));
+export const alternating = (layers: number, every = 3): readonly AttentionReach[] =>
+  Array.from({ length: layers }, (_, i) => (i % every === 0 ? "global" : "local"));
 
 const sized = (layers: number, hidden: number, intermediate: number, heads: number): ModernBertConfig => ({
-  vocab: 50_368, hidden, layers, heads, intermediate, maxPositions: 8192, padTokenId: 50_283, reach: alternating(layers), localWindow: 128,
-  globalRopeBase: 160_000, localRopeBase: 10_000, activation: "gelu", headActivation: "gelu", layerNormEps: 1e-5, pooling: "mean",
-  tieWordEmbeddings: true, normBias: false, attentionBias: false, feedForwardBias: false, headBias: false, decoderBias: true,
-  embeddingDropoutRate: 0, attentionDropoutRate: 0, feedForwardDropoutRate: 0, classifierDropoutRate: 0, initializerRange: 0.02, initializerCut: 2,
+  vocab: 50_368,
+  hidden,
+  layers,
+  heads,
+  intermediate,
+  maxPositions: 8192,
+  padTokenId: 50_283,
+  reach: alternating(layers),
+  localWindow: 128,
+  globalRopeBase: 160_000,
+  localRopeBase: 10_000,
+  activation: "gelu",
+  headActivation: "gelu",
+  layerNormEps: 1e-5,
+  pooling: "mean",
+  tieWordEmbeddings: true,
+  normBias: false,
+  attentionBias: false,
+  feedForwardBias: false,
+  headBias: false,
+  decoderBias: true,
+  embeddingDropoutRate: 0,
+  attentionDropoutRate: 0,
+  feedForwardDropoutRate: 0,
+  classifierDropoutRate: 0,
+  initializerRange: 0.02,
+  initializerCut: 2,
 });
 
 /** Ettin's contexts were extended with one base for all layers, and end a little earlier. */
-const ettin = (layers: number, hidden: number, intermediate: number, heads: number): ModernBertConfig => ({ ...sized(layers, hidden, intermediate, heads), maxPositions: 7999, localRopeBase: 160_000 });
+const ettin = (layers: number, hidden: number, intermediate: number, heads: number): ModernBertConfig => ({
+  ...sized(layers, hidden, intermediate, heads),
+  maxPositions: 7999,
+  localRopeBase: 160_000,
+});
 
-export type ModernBertSize = "modernbert-base" | "modernbert-large" | "ettin-17m" | "ettin-32m" | "ettin-68m" | "ettin-150m" | "ettin-400m" | "ettin-1b";
+export type ModernBertSize =
+  | "modernbert-base"
+  | "modernbert-large"
+  | "ettin-17m"
+  | "ettin-32m"
+  | "ettin-68m"
+  | "ettin-150m"
+  | "ettin-400m"
+  | "ettin-1b";
 
 /** Published sizes: answerdotai/ModernBERT-base and -large, jhu-clsp/ettin-encoder-*. */
 export const modernBertConfigs: Readonly<Record<ModernBertSize, ModernBertConfig>> = {
@@ -83,23 +128,60 @@ export const modernBertConfigs: Readonly<Record<ModernBertSize, ModernBertConfig
 
 /** Throws ConfigError when the parts do not fit together, UnsupportedError for an activation that is not built here. */
 export function checkModernBertConfig(config: ModernBertConfig): ModernBertConfig {
-  const { vocab, hidden, layers, heads, intermediate, maxPositions, padTokenId, reach, localWindow, layerNormEps, initializerRange, initializerCut } = config;
-  const fail = (expected: string, got: string): never => { throw new ConfigError(`modernbert: expected ${expected}, got ${got}.`); };
-  for (const [name, value] of Object.entries({ vocab, hidden, layers, heads, intermediate, maxPositions, localWindow })) {
+  const {
+    vocab,
+    hidden,
+    layers,
+    heads,
+    intermediate,
+    maxPositions,
+    padTokenId,
+    reach,
+    localWindow,
+    layerNormEps,
+    initializerRange,
+    initializerCut,
+  } = config;
+  const fail = (expected: string, got: string): never => {
+    throw new ConfigError(`modernbert: expected ${expected}, got ${got}.`);
+  };
+  for (const [name, value] of Object.entries({
+    vocab,
+    hidden,
+    layers,
+    heads,
+    intermediate,
+    maxPositions,
+    localWindow,
+  })) {
     if (!(Number.isSafeInteger(value) && value > 0)) fail(`${name} to be a whole number above 0`, `${value}`);
   }
   if (hidden % heads !== 0) fail(`a hidden size that ${heads} heads divide`, `${hidden}`);
   if ((hidden / heads) % 2 !== 0) fail("an even head dimension, for rotary positions", `${hidden / heads}`);
-  if (!(Number.isSafeInteger(padTokenId) && padTokenId >= 0 && padTokenId < vocab)) fail(`padTokenId in [0, ${vocab})`, `${padTokenId}`);
+  if (!(Number.isSafeInteger(padTokenId) && padTokenId >= 0 && padTokenId < vocab))
+    fail(`padTokenId in [0, ${vocab})`, `${padTokenId}`);
   if (reach.length !== layers) fail(`global or local for each of ${layers} layers`, `${reach.length}`);
-  const { embeddingDropoutRate, attentionDropoutRate, feedForwardDropoutRate, classifierDropoutRate, globalRopeBase, localRopeBase } = config;
-  for (const [name, rate] of Object.entries({ embeddingDropoutRate, attentionDropoutRate, feedForwardDropoutRate, classifierDropoutRate })) {
+  const {
+    embeddingDropoutRate,
+    attentionDropoutRate,
+    feedForwardDropoutRate,
+    classifierDropoutRate,
+    globalRopeBase,
+    localRopeBase,
+  } = config;
+  for (const [name, rate] of Object.entries({
+    embeddingDropoutRate,
+    attentionDropoutRate,
+    feedForwardDropoutRate,
+    classifierDropoutRate,
+  })) {
     if (!(rate >= 0 && rate < 1)) fail(`${name} in [0, 1)`, `${rate}`);
   }
   for (const [name, value] of Object.entries({ layerNormEps, initializerCut, globalRopeBase, localRopeBase })) {
     if (!(value > 0 && Number.isFinite(value))) fail(`${name} to be a number above 0`, `${value}`);
   }
-  if (!(initializerRange >= 0 && Number.isFinite(initializerRange))) fail("initializerRange to be a number from 0", `${initializerRange}`);
+  if (!(initializerRange >= 0 && Number.isFinite(initializerRange)))
+    fail("initializerRange to be a number from 0", `${initializerRange}`);
   for (const activation of [config.activation, config.headActivation]) bertActivation({ activation });
   return config;
 }
@@ -134,39 +216,74 @@ const LAYER_TYPES: Readonly<Record<string, AttentionReach>> = { full_attention: 
 const typeOf = (reach: AttentionReach): string => (reach === "global" ? "full_attention" : "sliding_attention");
 const POOLINGS: Readonly<Record<string, ModernBertConfig["pooling"]>> = { cls: "first", mean: "mean" };
 
-/** Read one by one, or set by us on writing: never part of `extra`. `reference_compile` is a switch of old that transformers drops. */
+/**
+ * Read one by one, or set by us on writing: never part of `extra`. `reference_compile` is a switch of old that
+ * transformers drops.
+ */
 const OWN = [
-  "model_type", "architectures", "layer_types", "global_attn_every_n_layers", "rope_parameters", "rope_scaling", "global_rope_theta", "local_rope_theta",
-  "hidden_activation", "classifier_activation", "classifier_pooling", "initializer_cutoff_factor", "reference_compile",
+  "model_type",
+  "architectures",
+  "layer_types",
+  "global_attn_every_n_layers",
+  "rope_parameters",
+  "rope_scaling",
+  "global_rope_theta",
+  "local_rope_theta",
+  "hidden_activation",
+  "classifier_activation",
+  "classifier_pooling",
+  "initializer_cutoff_factor",
+  "reference_compile",
 ];
 
 /**
  * Reads a config.json. `file` is named in errors.
  *
- * Throws FormatError for what is not a ModernBERT config, UnsupportedError for scaled rotary positions, other kinds of layers and
- * activations that are not built here, ConfigError for sizes that do not fit together.
+ * Throws FormatError for what is not a ModernBERT config, UnsupportedError for scaled rotary positions, other kinds of
+ * layers and activations that are not built here, ConfigError for sizes that do not fit together.
  */
 export function parseModernBertConfig(json: unknown, file = "config.json"): ModernBertConfig {
   const given = configObject(json, "modernbert", file);
   const fields = readFields(given, FIELDS, file);
   const { classifier_pooling: pooling = "cls", initializer_cutoff_factor: cut = 2 } = given;
-  if (given["rope_scaling"] !== undefined && given["rope_scaling"] !== null) throw new UnsupportedError(`${file}, rope_scaling: only plain rotary positions are built here, got ${JSON.stringify(given["rope_scaling"]).slice(0, 60)}.`);
-  if (!(typeof pooling === "string" && Object.hasOwn(POOLINGS, pooling))) throw new FormatError(file, "classifier_pooling", `expected "cls" or "mean", got ${JSON.stringify(pooling)}.`);
-  if (cut !== null && typeof cut !== "number") throw new FormatError(file, "initializer_cutoff_factor", `expected a number or null, got ${JSON.stringify(cut)}.`);
+  if (given["rope_scaling"] !== undefined && given["rope_scaling"] !== null)
+    throw new UnsupportedError(
+      `${file}, rope_scaling: only plain rotary positions are built here, got ` +
+        `${JSON.stringify(given["rope_scaling"]).slice(0, 60)}.`,
+    );
+  if (!(typeof pooling === "string" && Object.hasOwn(POOLINGS, pooling)))
+    throw new FormatError(file, "classifier_pooling", `expected "cls" or "mean", got ${JSON.stringify(pooling)}.`);
+  if (cut !== null && typeof cut !== "number")
+    throw new FormatError(file, "initializer_cutoff_factor", `expected a number or null, got ${JSON.stringify(cut)}.`);
   const extra = otherKeys(given, [...OWN, ...Object.values(FIELDS).map(([key]) => key)]);
   const globalRopeBase = ropeBase(given, "full_attention", "global_rope_theta", 160_000, file);
   return checkModernBertConfig({
-    ...fields, reach: reachOf(given, fields.layers, file), globalRopeBase,
+    ...fields,
+    reach: reachOf(given, fields.layers, file),
+    globalRopeBase,
     // What null once meant: local layers have no base of their own.
-    localRopeBase: given["local_rope_theta"] === null ? ropeBase({ ...given, local_rope_theta: undefined }, "sliding_attention", "local_rope_theta", globalRopeBase, file) : ropeBase(given, "sliding_attention", "local_rope_theta", 10_000, file),
-    activation: activationOf(given, "hidden_activation", file), headActivation: activationOf(given, "classifier_activation", file),
-    pooling: POOLINGS[pooling] as ModernBertConfig["pooling"], initializerCut: cut ?? 3, ...(extra && { extra }),
+    localRopeBase:
+      given["local_rope_theta"] === null
+        ? ropeBase(
+            { ...given, local_rope_theta: undefined },
+            "sliding_attention",
+            "local_rope_theta",
+            globalRopeBase,
+            file,
+          )
+        : ropeBase(given, "sliding_attention", "local_rope_theta", 10_000, file),
+    activation: activationOf(given, "hidden_activation", file),
+    headActivation: activationOf(given, "classifier_activation", file),
+    pooling: POOLINGS[pooling] as ModernBertConfig["pooling"],
+    initializerCut: cut ?? 3,
+    ...(extra && { extra }),
   });
 }
 
 function activationOf(given: Json, key: string, file: string): string {
   const { [key]: activation = "gelu" } = given;
-  if (typeof activation !== "string") throw new UnsupportedError(`${file}, ${key}: expected a name, got ${JSON.stringify(activation)}.`);
+  if (typeof activation !== "string")
+    throw new UnsupportedError(`${file}, ${key}: expected a name, got ${JSON.stringify(activation)}.`);
   bertActivation({ activation }, file, key);
   return activation;
 }
@@ -174,13 +291,23 @@ function activationOf(given: Json, key: string, file: string): string {
 function reachOf(given: Json, layers: number, file: string): readonly AttentionReach[] {
   const { layer_types: types, global_attn_every_n_layers: every = 3 } = given;
   if (types === undefined || types === null) {
-    if (!(typeof every === "number" && Number.isSafeInteger(every) && every > 0)) throw new FormatError(file, "global_attn_every_n_layers", `expected a whole number from 1, got ${JSON.stringify(every)}.`);
+    if (!(typeof every === "number" && Number.isSafeInteger(every) && every > 0))
+      throw new FormatError(
+        file,
+        "global_attn_every_n_layers",
+        `expected a whole number from 1, got ${JSON.stringify(every)}.`,
+      );
     return alternating(layers, every);
   }
-  if (!Array.isArray(types)) throw new FormatError(file, "layer_types", `expected a list, got ${JSON.stringify(types)?.slice(0, 40)}.`);
+  if (!Array.isArray(types))
+    throw new FormatError(file, "layer_types", `expected a list, got ${JSON.stringify(types)?.slice(0, 40)}.`);
   return types.map((type: unknown) => {
     const reach = typeof type === "string" && Object.hasOwn(LAYER_TYPES, type) ? LAYER_TYPES[type] : undefined;
-    if (reach === undefined) throw new UnsupportedError(`${file}, layer_types: expected ${Object.keys(LAYER_TYPES).join(" or ")}, got ${JSON.stringify(type)}. Other layers are not built here.`);
+    if (reach === undefined)
+      throw new UnsupportedError(
+        `${file}, layer_types: expected ${Object.keys(LAYER_TYPES).join(" or ")}, got ${JSON.stringify(type)}. ` +
+          "Other layers are not built here.",
+      );
     return reach;
   });
 }
@@ -190,14 +317,26 @@ function ropeBase(given: Json, type: string, older: string, missing: number, fil
   const { rope_parameters: parameters } = given;
   const own = isObject(parameters) ? parameters[type] : undefined;
   const { rope_type: kind = "default", rope_theta: base = given[older] ?? missing } = isObject(own) ? own : {};
-  if (kind !== "default") throw new UnsupportedError(`${file}, rope_parameters.${type}.rope_type: only "default" is built here, got ${JSON.stringify(kind)}.`);
-  if (typeof base !== "number") throw new FormatError(file, isObject(own) ? `rope_parameters.${type}.rope_theta` : older, `expected a number, got ${JSON.stringify(base)}.`);
+  if (kind !== "default")
+    throw new UnsupportedError(
+      `${file}, rope_parameters.${type}.rope_type: only "default" is built here, got ${JSON.stringify(kind)}.`,
+    );
+  if (typeof base !== "number")
+    throw new FormatError(
+      file,
+      isObject(own) ? `rope_parameters.${type}.rope_theta` : older,
+      `expected a number, got ${JSON.stringify(base)}.`,
+    );
   return base;
 }
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The text of the config.json that transformers opens. `saved`: keys that win over `extra`, such as the architecture and labels. */
+/**
+ * The text of the config.json that transformers opens. `saved`: keys that win over `extra`, such as the architecture
+ * and labels.
+ */
 export function modernBertConfigText(config: ModernBertConfig, saved: Json = {}): string {
   return configText(modernBertConfigJson(config, saved));
 }
@@ -207,9 +346,16 @@ export function modernBertConfigJson(config: ModernBertConfig, saved: Json = {})
   checkModernBertConfig(config);
   const rope = (base: number): Json => ({ rope_type: "default", rope_theta: base });
   return {
-    model_type: "modernbert", architectures: ["ModernBertForMaskedLM"], ...config.extra, ...saved,
-    hidden_activation: config.activation, classifier_activation: config.headActivation, classifier_pooling: config.pooling === "first" ? "cls" : "mean",
-    layer_types: config.reach.map(typeOf), rope_parameters: { full_attention: rope(config.globalRopeBase), sliding_attention: rope(config.localRopeBase) },
-    initializer_cutoff_factor: config.initializerCut, ...writeFields(config, FIELDS),
+    model_type: "modernbert",
+    architectures: ["ModernBertForMaskedLM"],
+    ...config.extra,
+    ...saved,
+    hidden_activation: config.activation,
+    classifier_activation: config.headActivation,
+    classifier_pooling: config.pooling === "first" ? "cls" : "mean",
+    layer_types: config.reach.map(typeOf),
+    rope_parameters: { full_attention: rope(config.globalRopeBase), sliding_attention: rope(config.localRopeBase) },
+    initializer_cutoff_factor: config.initializerCut,
+    ...writeFields(config, FIELDS),
   };
 }

@@ -1,11 +1,36 @@
 import { crossEntropy, Graph, interpret, sizeOf, type Tensor } from "@cloze/graph";
-import { countParameters, encoderInputs, initialize, maskedLmParameters, parametersOf, rootScope, type EncoderInputs, type Scope } from "@cloze/nn";
+import {
+  countParameters,
+  encoderInputs,
+  initialize,
+  maskedLmParameters,
+  parametersOf,
+  rootScope,
+  type EncoderInputs,
+  type Scope,
+} from "@cloze/nn";
 import { describe, expect, it } from "vitest";
 import { headParameters } from "./heads.ts";
-import { alternating, modernBert, modernBertConfigs, modernBertFlopsPerToken, type ModernBertConfig, type ModernBertSize } from "./modernbert.ts";
+import {
+  alternating,
+  modernBert,
+  modernBertConfigs,
+  modernBertFlopsPerToken,
+  type ModernBertConfig,
+  type ModernBertSize,
+} from "./modernbert.ts";
 
 const tiny: ModernBertConfig = {
-  ...modernBertConfigs["ettin-17m"], layers: 3, reach: alternating(3), hidden: 16, heads: 2, intermediate: 24, vocab: 40, maxPositions: 32, padTokenId: 0, localWindow: 4,
+  ...modernBertConfigs["ettin-17m"],
+  layers: 3,
+  reach: alternating(3),
+  hidden: 16,
+  heads: 2,
+  intermediate: 24,
+  vocab: 40,
+  maxPositions: 32,
+  padTokenId: 0,
+  localWindow: 4,
 };
 
 /** As transformers counts them: ModernBertModel, ModernBertForMaskedLM. */
@@ -23,24 +48,35 @@ const counts: readonly (readonly [size: ModernBertSize, backbone: number, masked
 describe("parameter counts", () => {
   it.each(counts)("of %s", (size, backbone, maskedLm) => {
     const model = modernBert(modernBertConfigs[size]);
-    expect(countParameters(parametersOf((scope) => model.encode(scope, encoderInputs(scope.graph, 1, 4))))).toBe(backbone);
+    expect(countParameters(parametersOf((scope) => model.encode(scope, encoderInputs(scope.graph, 1, 4))))).toBe(
+      backbone,
+    );
     expect(countParameters(maskedLmParameters(model))).toBe(maskedLm);
     const { hidden } = model;
-    expect(countParameters(headParameters(model, "sequence-classification", 3))).toBe(backbone + hidden ** 2 + hidden + 3 * (hidden + 1));
+    expect(countParameters(headParameters(model, "sequence-classification", 3))).toBe(
+      backbone + hidden ** 2 + hidden + 3 * (hidden + 1),
+    );
   });
 });
 
-function run(build: (scope: Scope, inputs: EncoderInputs) => Tensor, ids: readonly number[], key?: readonly [number, number]): Float64Array {
+function run(
+  build: (scope: Scope, inputs: EncoderInputs) => Tensor,
+  ids: readonly number[],
+  key?: readonly [number, number],
+): Float64Array {
   const graph = new Graph();
   const scope = rootScope(graph, key ? { random: { key: graph.input("key", "u32", [2]) } } : {});
   const root = build(scope, encoderInputs(graph, 1, ids.length));
-  const first = Object.fromEntries(Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, data]));
+  const first = Object.fromEntries(
+    Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, data]),
+  );
   const feeds = { ids, segments: ids.map(() => 1), positions: ids.map((_, i) => i), ...(key && { key }) };
   return Float64Array.from(interpret([root], { ...first, ...feeds }, { precision: "f64" })[0]?.data ?? []);
 }
 
 const ids = Array.from({ length: 12 }, (_, i) => (7 * i) % 40);
-const encoded = (config: ModernBertConfig, given = ids, key?: readonly [number, number]): Float64Array => run((scope, inputs) => modernBert(config).encode(scope, inputs), given, key);
+const encoded = (config: ModernBertConfig, given = ids, key?: readonly [number, number]): Float64Array =>
+  run((scope, inputs) => modernBert(config).encode(scope, inputs), given, key);
 
 describe("reach", () => {
   const local: ModernBertConfig = { ...tiny, reach: ["local", "local", "local"], initializerRange: 0.3 };
@@ -48,7 +84,11 @@ describe("reach", () => {
 
   it("of local layers is half the window to each side, and adds up over layers", () => {
     const plain = encoded(local);
-    const at = (place: number): Float64Array => encoded(local, ids.map((id, i) => (i === place ? 39 : id)));
+    const at = (place: number): Float64Array =>
+      encoded(
+        local,
+        ids.map((id, i) => (i === place ? 39 : id)),
+      );
     // Three layers of two tokens each: the last one feels the sixth before it, and no token farther away.
     expect(at(4).slice(last)).toEqual(plain.slice(last));
     expect(at(5).slice(last)).not.toEqual(plain.slice(last));
@@ -67,7 +107,14 @@ describe("reach", () => {
 
 describe("first values", () => {
   it("are those of transformers", () => {
-    const config: ModernBertConfig = { ...tiny, hidden: 64, heads: 4, vocab: 500, intermediate: 96, tieWordEmbeddings: false };
+    const config: ModernBertConfig = {
+      ...tiny,
+      hidden: 64,
+      heads: 4,
+      vocab: 500,
+      intermediate: 96,
+      tieWordEmbeddings: false,
+    };
     const model = modernBert(config);
     const parameters = new Map([...maskedLmParameters(model), ...headParameters(model, "token-classification", 40)]);
     const values = initialize(parameters, 3);
@@ -77,8 +124,14 @@ describe("first values", () => {
     };
     const into = 0.02 / Math.sqrt(2 * config.layers);
     const expected = {
-      "model.embeddings.tok_embeddings.weight": 0.02, "model.layers.1.attn.Wqkv.weight": 0.02, "model.layers.1.mlp.Wi.weight": 0.02, "model.layers.1.attn.Wo.weight": into,
-      "model.layers.2.mlp.Wo.weight": into, "head.dense.weight": into, "decoder.weight": into, "classifier.weight": config.hidden ** -0.5,
+      "model.embeddings.tok_embeddings.weight": 0.02,
+      "model.layers.1.attn.Wqkv.weight": 0.02,
+      "model.layers.1.mlp.Wi.weight": 0.02,
+      "model.layers.1.attn.Wo.weight": into,
+      "model.layers.2.mlp.Wo.weight": into,
+      "head.dense.weight": into,
+      "decoder.weight": into,
+      "classifier.weight": config.hidden ** -0.5,
     };
     for (const [name, std] of Object.entries(expected)) {
       const [found, largest] = spread(name);
@@ -93,7 +146,14 @@ describe("first values", () => {
   it.each([true, false])("of a zero head give a loss of exactly ln vocab (tied: %s)", (tieWordEmbeddings) => {
     const config = { ...tiny, tieWordEmbeddings };
     const model = modernBert(config, { zeroInitHead: true });
-    const loss = run((scope, inputs) => crossEntropy(model.predict(scope, model.encode(scope, inputs).reshape([-1, config.hidden])), inputs.ids.reshape([-1])).mean(), ids);
+    const loss = run(
+      (scope, inputs) =>
+        crossEntropy(
+          model.predict(scope, model.encode(scope, inputs).reshape([-1, config.hidden])),
+          inputs.ids.reshape([-1]),
+        ).mean(),
+      ids,
+    );
     expect(loss[0]).toBeCloseTo(Math.log(config.vocab), 14);
   });
 });
@@ -110,7 +170,17 @@ describe("dropout", () => {
   });
 
   it("before a classifier has a rate of its own", () => {
-    const classes = (config: ModernBertConfig): Float64Array => run((scope, inputs) => modernBert(config).classifyTokens(scope, modernBert(config).encode(scope, inputs).reshape([-1, config.hidden]), 3), ids, [1, 1]);
+    const classes = (config: ModernBertConfig): Float64Array =>
+      run(
+        (scope, inputs) =>
+          modernBert(config).classifyTokens(
+            scope,
+            modernBert(config).encode(scope, inputs).reshape([-1, config.hidden]),
+            3,
+          ),
+        ids,
+        [1, 1],
+      );
     expect(classes({ ...tiny, classifierDropoutRate: 0.5 })).not.toEqual(classes(tiny));
   });
 });
@@ -120,7 +190,10 @@ describe("names", () => {
     const scope = rootScope(new Graph());
     const x = modernBert(tiny).encode(scope, encoderInputs(scope.graph, 1, 4));
     expect(x.path).toBe("model.final_norm");
-    expect([...scope.parameters.keys()].filter((name) => name.includes("attn_norm"))).toEqual(["model.layers.1.attn_norm.weight", "model.layers.2.attn_norm.weight"]);
+    expect([...scope.parameters.keys()].filter((name) => name.includes("attn_norm"))).toEqual([
+      "model.layers.1.attn_norm.weight",
+      "model.layers.2.attn_norm.weight",
+    ]);
   });
 });
 
@@ -128,7 +201,9 @@ describe("flopsPerToken", () => {
   const config = modernBertConfigs["modernbert-base"];
   const { layers, hidden } = config;
   const globals = config.reach.filter((reach) => reach === "global").length;
-  const matrices = [...maskedLmParameters(modernBert(config)).values()].filter((p) => p.shape.length === 2 && p.name.includes("layers")).reduce((sum, p) => sum + sizeOf(p.shape), 0);
+  const matrices = [...maskedLmParameters(modernBert(config)).values()]
+    .filter((p) => p.shape.length === 2 && p.name.includes("layers"))
+    .reduce((sum, p) => sum + sizeOf(p.shape), 0);
   const flops = (seq: number): number => modernBertFlopsPerToken(config, seq, { predicted: 0 });
 
   it("is 6 N + 12 L s h where the window holds the whole row", () => {
@@ -139,6 +214,9 @@ describe("flopsPerToken", () => {
     const seq = 300;
     let pairs = 0;
     for (let i = 0; i < seq; i++) for (let j = 0; j < seq; j++) if (Math.abs(i - j) <= 64) pairs++;
-    expect(flops(seq)).toBeCloseTo(6 * matrices + 12 * hidden * (globals * seq + (layers - globals) * (pairs / seq)), 0);
+    expect(flops(seq)).toBeCloseTo(
+      6 * matrices + 12 * hidden * (globals * seq + (layers - globals) * (pairs / seq)),
+      0,
+    );
   });
 });

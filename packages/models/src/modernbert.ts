@@ -1,19 +1,22 @@
 /**
- * ModernBERT: a pre-norm encoder with rotary positions whose layers see everything or a window, and the heads of its tasks.
+ * ModernBERT: a pre-norm encoder with rotary positions whose layers see everything or a window, and the heads of its
+ * tasks.
  *
- *   ids ─ embedding ─ norm ─ dropout ─┬─ norm ─ attention ─ Wo ─ + ─┬─ norm ─ Wi ─ gelu(a) * g ─ Wo ─ + ─ … ─ norm ─ hidden
+ *   ids ─ embedding ─ norm ─ dropout ─┬─ norm ─ attention ─ Wo ─ + ─┬─ norm ─ Wi ─ gelu(a) * g ─ Wo ─ + ─ … ─ norm ─
+ *   hidden
  *                                     └─────────────────────────┘   └───────────────────────────┘
  *   head             hidden ─ dense ─ gelu ─ norm
  *   masked tokens    head of the predicted positions ─ token embeddings^T + bias
  *   sequences        head of the first token, or of the mean over all ─ classifier
  *   every token      head ─ classifier: token classification, answer span
  *
- * Every third layer is global, with a rotary base of its own; the others are local. The first layer has no norm before its
- * attention: the embeddings have just had one. Norms have no bias, and neither has any matrix but the decoder, unless the
- * configuration says so. Packed rows count positions, and windows, within their own segment.
+ * Every third layer is global, with a rotary base of its own; the others are local. The first layer has no norm before
+ * its attention: the embeddings have just had one. Norms have no bias, and neither has any matrix but the decoder,
+ * unless the configuration says so. Packed rows count positions, and windows, within their own segment.
  *
- * First weights are those of transformers: normal, cut at `initializerCut` standard deviations, std 0.02 for embeddings, Wqkv and Wi;
- * 0.02 / sqrt(2 layers) for both Wo, the head's dense and an untied decoder; 1 / sqrt(hidden) for classifiers; biases zero.
+ * First weights are those of transformers: normal, cut at `initializerCut` standard deviations, std 0.02 for
+ * embeddings, Wqkv and Wi; 0.02 / sqrt(2 layers) for both Wo, the head's dense and an untied decoder; 1 / sqrt(hidden)
+ * for classifiers; biases zero.
  *
  * Source: Warner et al. 2024, arXiv:2412.13663; Weller et al. 2025, arXiv:2507.11412 (Ettin); transformers 5.23,
  * models/modernbert/modeling_modernbert.py.
@@ -21,16 +24,43 @@
  */
 import type { Tensor } from "@cloze/graph";
 import {
-  attend, attentionProbabilities, dropoutLayer, embeddingLayer, embeddingTable, fusedQueryKeyValue, gatedFeedForward, layerNormLayer, linear, ones, project,
-  type Attended, type ChoiceModel, type EmbeddingOptions, type EncoderInputs, type EncoderOutputs, type Init, type LinearOptions, type MaskedLm, type Scope,
-  type SelfAttentionOptions, type SequenceClassifier, type SpanModel, type TokenClassifier,
+  attend,
+  attentionProbabilities,
+  dropoutLayer,
+  embeddingLayer,
+  embeddingTable,
+  fusedQueryKeyValue,
+  gatedFeedForward,
+  layerNormLayer,
+  linear,
+  ones,
+  project,
+  type Attended,
+  type ChoiceModel,
+  type EmbeddingOptions,
+  type EncoderInputs,
+  type EncoderOutputs,
+  type Init,
+  type LinearOptions,
+  type MaskedLm,
+  type Scope,
+  type SelfAttentionOptions,
+  type SequenceClassifier,
+  type SpanModel,
+  type TokenClassifier,
 } from "@cloze/nn";
 import { bertActivation } from "./bert-config.ts";
 import { flopsPerToken, type FlopsOptions } from "./flops.ts";
 import { checkModernBertConfig, type ModernBertConfig } from "./modernbert-config.ts";
 
 export {
-  alternating, modernBertConfigJson, modernBertConfigs, modernBertConfigText, parseModernBertConfig, type AttentionReach, type ModernBertConfig,
+  alternating,
+  modernBertConfigJson,
+  modernBertConfigs,
+  modernBertConfigText,
+  parseModernBertConfig,
+  type AttentionReach,
+  type ModernBertConfig,
   type ModernBertSize,
 } from "./modernbert-config.ts";
 export { modernBertCheckpoint } from "./modernbert-checkpoint.ts";
@@ -38,8 +68,8 @@ export type { CheckpointNotes } from "./checkpoint-notes.ts";
 
 export interface ModernBertOptions {
   /**
-   * Starts from masked-token logits of exactly 0, so that the loss at step 0 is ln(vocab): the head's dense layer is zero, or the
-   * decoder where it is not tied. Default false: as transformers starts.
+   * Starts from masked-token logits of exactly 0, so that the loss at step 0 is ln(vocab): the head's dense layer is
+   * zero, or the decoder where it is not tied. Default false: as transformers starts.
    */
   readonly zeroInitHead?: boolean;
 }
@@ -62,7 +92,11 @@ export function modernBert(config: ModernBertConfig, options: ModernBertOptions 
     return linear(classifier, x, labels, { init: cutNormal(config, hidden ** -0.5) });
   };
   return {
-    config, hidden, vocab, maxPositions, pooling,
+    config,
+    hidden,
+    vocab,
+    maxPositions,
+    pooling,
     encode: (scope, inputs) => encoder(scope.at("model"), config, inputs).last,
     predict: (scope, states) => maskedTokenHead(scope, config, states, zeroInit),
     classifySequence: classify,
@@ -77,66 +111,120 @@ export function modernBert(config: ModernBertConfig, options: ModernBertOptions 
 }
 
 /**
- * Floating-point operations for one token of a row of `seq`, as `flopsPerToken` counts them: three matrices in the feed-forward
- * block, and in local layers only the pairs of tokens that the window holds.
+ * Floating-point operations for one token of a row of `seq`, as `flopsPerToken` counts them: three matrices in the
+ * feed-forward block, and in local layers only the pairs of tokens that the window holds.
  */
 export function modernBertFlopsPerToken(config: ModernBertConfig, seq: number, options: FlopsOptions = {}): number {
-  return flopsPerToken({ ...config, feedForwardMatrices: 3, windows: config.reach.map((reach) => (reach === "local" ? distanceSeen(config) : undefined)) }, seq, options);
+  return flopsPerToken(
+    {
+      ...config,
+      feedForwardMatrices: 3,
+      windows: config.reach.map((reach) => (reach === "local" ? distanceSeen(config) : undefined)),
+    },
+    seq,
+    options,
+  );
 }
 
 /** The window is total: half of it to either side, and the token itself. */
 const distanceSeen = ({ localWindow }: ModernBertConfig): number => Math.floor(localWindow / 2);
-const cutNormal = ({ initializerCut: cut }: ModernBertConfig, std: number): Init => ({ kind: "truncatedNormal", std, cut });
+const cutNormal = ({ initializerCut: cut }: ModernBertConfig, std: number): Init => ({
+  kind: "truncatedNormal",
+  std,
+  cut,
+});
 const inward = (config: ModernBertConfig): Init => cutNormal(config, config.initializerRange);
 /** Of what is added to the residual stream: smaller, the more layers add to it. */
-const outward = (config: ModernBertConfig): Init => cutNormal(config, config.initializerRange / Math.sqrt(2 * config.layers));
-const norm = (scope: Scope, x: Tensor<"f32">, { layerNormEps, normBias: bias }: ModernBertConfig): Tensor<"f32"> => layerNormLayer(scope, x, layerNormEps, ones, { bias });
-const words = (config: ModernBertConfig): EmbeddingOptions => ({ vocab: config.vocab, hidden: config.hidden, init: inward(config) });
+const outward = (config: ModernBertConfig): Init =>
+  cutNormal(config, config.initializerRange / Math.sqrt(2 * config.layers));
+const norm = (scope: Scope, x: Tensor<"f32">, { layerNormEps, normBias: bias }: ModernBertConfig): Tensor<"f32"> =>
+  layerNormLayer(scope, x, layerNormEps, ones, { bias });
+const words = (config: ModernBertConfig): EmbeddingOptions => ({
+  vocab: config.vocab,
+  hidden: config.hidden,
+  init: inward(config),
+});
 
-function encoder(scope: Scope, config: ModernBertConfig, inputs: EncoderInputs): Omit<EncoderOutputs, "attentions"> & { readonly layers: readonly Attended[] } {
+function encoder(
+  scope: Scope,
+  config: ModernBertConfig,
+  inputs: EncoderInputs,
+): Omit<EncoderOutputs, "attentions"> & { readonly layers: readonly Attended[] } {
   const embeddings = scope.at("embeddings");
   const token = embeddingLayer(embeddings.at("tok_embeddings"), inputs.ids, words(config));
   const embedded = dropoutLayer(embeddings, norm(embeddings.at("norm"), token, config), config.embeddingDropoutRate);
   const layers: Attended[] = [];
-  for (let i = 0; i < config.layers; i++) layers.push(encoderLayer(scope.at("layers").at(i), config, i, layers.at(-1)?.states ?? embedded, inputs));
+  for (let i = 0; i < config.layers; i++)
+    layers.push(encoderLayer(scope.at("layers").at(i), config, i, layers.at(-1)?.states ?? embedded, inputs));
   const states = [embedded, ...layers.map((layer) => layer.states)];
   const last = norm(scope.at("final_norm"), states.at(-1) as Tensor<"f32">, config);
   return { last, hiddenStates: [...states.slice(0, -1), last], layers };
 }
 
 /** Layer `i`. Shapes: x `[batch, seq, hidden]` -> states, same. */
-function encoderLayer(scope: Scope, config: ModernBertConfig, i: number, x: Tensor<"f32">, { segments, positions }: EncoderInputs): Attended {
+function encoderLayer(
+  scope: Scope,
+  config: ModernBertConfig,
+  i: number,
+  x: Tensor<"f32">,
+  { segments, positions }: EncoderInputs,
+): Attended {
   const { hidden, heads, intermediate, attentionDropoutRate: dropoutRate, attentionBias, feedForwardBias } = config;
   const local = config.reach[i] === "local";
   const at = scope.at("attn");
   const weights = (bias: boolean, init: Init): LinearOptions => ({ bias, init });
   const seen: SelfAttentionOptions = {
-    heads, segments, dropoutRate, rope: { positions, base: local ? config.localRopeBase : config.globalRopeBase }, linear: weights(attentionBias, inward(config)),
+    heads,
+    segments,
+    dropoutRate,
+    rope: { positions, base: local ? config.localRopeBase : config.globalRopeBase },
+    linear: weights(attentionBias, inward(config)),
     ...(local && { window: distanceSeen(config) }),
   };
   const parts = fusedQueryKeyValue(at.at("Wqkv"), i === 0 ? x : norm(scope.at("attn_norm"), x, config), seen);
   const mixed = linear(at.at("Wo"), attend(at, parts, seen), hidden, weights(attentionBias, outward(config)));
   const y = scope.within(() => x.add(dropoutLayer(at.at("Wo"), mixed, dropoutRate)));
   const fed = gatedFeedForward(scope.at("mlp"), norm(scope.at("mlp_norm"), y, config), {
-    intermediate, activation: bertActivation(config), up: "Wi", down: "Wo", dropoutRate: config.feedForwardDropoutRate,
-    linear: weights(feedForwardBias, inward(config)), downLinear: weights(feedForwardBias, outward(config)),
+    intermediate,
+    activation: bertActivation(config),
+    up: "Wi",
+    down: "Wo",
+    dropoutRate: config.feedForwardDropoutRate,
+    linear: weights(feedForwardBias, inward(config)),
+    downLinear: weights(feedForwardBias, outward(config)),
   });
   return { states: scope.within(() => y.add(fed)), probabilities: () => attentionProbabilities(at, parts, seen) };
 }
 
 /** What every task's last layer is given. Shapes: states `[n, hidden]` -> same. */
-function head(scope: Scope, config: ModernBertConfig, states: Tensor<"f32">, init: Init = outward(config)): Tensor<"f32"> {
+function head(
+  scope: Scope,
+  config: ModernBertConfig,
+  states: Tensor<"f32">,
+  init: Init = outward(config),
+): Tensor<"f32"> {
   const dense = linear(scope.at("dense"), states, config.hidden, { bias: config.headBias, init });
-  return norm(scope.at("norm"), scope.at("dense").within(() => bertActivation({ activation: config.headActivation })(dense)), config);
+  return norm(
+    scope.at("norm"),
+    scope.at("dense").within(() => bertActivation({ activation: config.headActivation })(dense)),
+    config,
+  );
 }
 
 /** Hidden states [n, hidden] -> logits [n, vocab]. */
-function maskedTokenHead(scope: Scope, config: ModernBertConfig, states: Tensor<"f32">, zeroInit: boolean): Tensor<"f32"> {
+function maskedTokenHead(
+  scope: Scope,
+  config: ModernBertConfig,
+  states: Tensor<"f32">,
+  zeroInit: boolean,
+): Tensor<"f32"> {
   const { vocab, tieWordEmbeddings: tied, decoderBias } = config;
   const zero: Init = { kind: "zeros" };
   const decoder = scope.at("decoder");
   const x = head(scope.at("head"), config, states, zeroInit && tied ? zero : outward(config));
   if (!tied) return linear(decoder, x, vocab, { bias: decoderBias, init: zeroInit ? zero : outward(config) });
-  const logits = decoder.within(() => project(x, embeddingTable(scope.at("model.embeddings.tok_embeddings"), words(config))));
+  const logits = decoder.within(() =>
+    project(x, embeddingTable(scope.at("model.embeddings.tok_embeddings"), words(config))),
+  );
   return decoderBias ? decoder.within(() => logits.add(decoder.param("bias", [vocab], zero))) : logits;
 }

@@ -1,5 +1,6 @@
 /**
- * NeoBERT's configuration: its published size, and the one mapping from and to its config.json, whose keys are those of its own class
+ * NeoBERT's configuration: its published size, and the one mapping from and to its config.json, whose keys are those of
+ * its own class
  * `NeoBERTConfig` (model_type "neobert"). Those that say nothing to us are kept.
  */
 import { configText, readFields, writeFields, type FieldTable } from "./config-json.ts";
@@ -8,15 +9,32 @@ import { checkGatedRmsConfig, gatedRmsExtra, gatedRmsObject, type GatedRmsConfig
 const TYPE = "neobert";
 
 /** What NeoBERT has no keys for. */
-const FIXED = { dropoutRate: 0, embeddingNorm: false, lastNorm: true, attentionBias: false, feedForwardBias: false } as const;
+const FIXED = {
+  dropoutRate: 0,
+  embeddingNorm: false,
+  lastNorm: true,
+  attentionBias: false,
+  feedForwardBias: false,
+} as const;
 
 export type NeoBertSize = "neobert";
 
 /** The published size, chandar-lab/NeoBERT: 245,136,954 parameters, 221,665,536 of them the encoder's. */
 export const neoBertConfigs: Readonly<Record<NeoBertSize, GatedRmsConfig>> = {
   neobert: {
-    ...FIXED, vocab: 30_522, hidden: 768, layers: 28, heads: 12, intermediate: 3072, maxPositions: 4096, padTokenId: 0, normEps: 1e-5, ropeBase: 10_000,
-    classifierDropoutRate: 0.1, embeddingRange: 0.02, linearRange: 0.02,
+    ...FIXED,
+    vocab: 30_522,
+    hidden: 768,
+    layers: 28,
+    heads: 12,
+    intermediate: 3072,
+    maxPositions: 4096,
+    padTokenId: 0,
+    normEps: 1e-5,
+    ropeBase: 10_000,
+    classifierDropoutRate: 0.1,
+    embeddingRange: 0.02,
+    linearRange: 0.02,
   },
 };
 
@@ -48,10 +66,19 @@ export function neoBertConfigText(config: GatedRmsConfig, saved: Readonly<Record
 }
 
 /** The same as an object, to be compared or merged. */
-export function neoBertConfigJson(config: GatedRmsConfig, saved: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+export function neoBertConfigJson(
+  config: GatedRmsConfig,
+  saved: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
   checkGatedRmsConfig(config, TYPE);
   return {
-    model_type: TYPE, architectures: ["NeoBERTLMHead"], hidden_act: "SwiGLU", rms_norm: true, dim_head: config.hidden / config.heads,
-    ...config.extra, ...saved, ...writeFields(config, FIELDS),
+    model_type: TYPE,
+    architectures: ["NeoBERTLMHead"],
+    hidden_act: "SwiGLU",
+    rms_norm: true,
+    dim_head: config.hidden / config.heads,
+    ...config.extra,
+    ...saved,
+    ...writeFields(config, FIELDS),
   };
 }

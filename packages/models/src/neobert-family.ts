@@ -1,7 +1,14 @@
 /** NeoBERT as a family. The class of token classification is no one else's. */
 import type { ModelFamily } from "./family.ts";
 import { gatedRmsFamily } from "./gated-rms-family.ts";
-import { neoBert, neoBertCheckpoint, neoBertConfigJson, neoBertConfigs, neoBertConfigText, parseNeoBertConfig } from "./neobert.ts";
+import {
+  neoBert,
+  neoBertCheckpoint,
+  neoBertConfigJson,
+  neoBertConfigs,
+  neoBertConfigText,
+  parseNeoBertConfig,
+} from "./neobert.ts";
 
 export const neoBertFamily: ModelFamily = /* @__PURE__ */ gatedRmsFamily({
   type: "neobert",

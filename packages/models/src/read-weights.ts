@@ -1,7 +1,8 @@
 /**
- * A checkpoint's tensors as the parameters of a model, read as transformers reads them: names of old, tied copies, a bare encoder
- * without the prefix of the model around it. Heads may be missing, of which only their use is an error; parts of an encoder that
- * the model does not know are one at once. Tensors come from a file, a browser's fetch, anything with names and shapes.
+ * A checkpoint's tensors as the parameters of a model, read as transformers reads them: names of old, tied copies, a
+ * bare encoder without the prefix of the model around it. Heads may be missing, of which only their use is an error;
+ * parts of an encoder that the model does not know are one at once. Tensors come from a file, a browser's fetch,
+ * anything with names and shapes.
  */
 import { FormatError } from "@cloze/errors";
 import { sameShape, showShape, type HostTensor, type HostTensors, type Shape } from "@cloze/graph";
@@ -17,7 +18,10 @@ export interface StoredTensors {
 
 export interface ReadWeights {
   readonly weights: HostTensors;
-  /** Heads whose parameters are all there. Where heads share a name (`classifier`), the configuration decides which one it is. */
+  /**
+   * Heads whose parameters are all there. Where heads share a name (`classifier`), the configuration decides which one
+   * it is.
+   */
   readonly heads: readonly Head[];
 }
 
@@ -25,15 +29,21 @@ type Parameters = ReadonlyMap<string, Parameter>;
 type Opened = Pick<OpenedModel, "model" | "notes" | "labels" | "head" | "extraParameters" | "architectures">;
 
 /**
- * Throws FormatError, with `where` as the file, naming the first tensor that is missing, of another shape, there twice, or of
- * another encoder.
+ * Throws FormatError, with `where` as the file, naming the first tensor that is missing, of another shape, there twice,
+ * or of another encoder.
  */
 export async function readWeights(opened: Opened, stored: StoredTensors, where: string): Promise<ReadWeights> {
   const { notes } = opened;
   const encoder = parametersOf((scope) => opened.model.encode(scope, encoderInputs(scope.graph, 1, 2)));
   const byHead = headsOf(opened);
-  const optional = new Map([...byHead.values(), opened.extraParameters].flatMap((parameters) => [...parameters]).filter(([name]) => !encoder.has(name)));
-  const fail = (name: string, message: string): never => { throw new FormatError(where, `tensor "${name}"`, message); };
+  const optional = new Map(
+    [...byHead.values(), opened.extraParameters]
+      .flatMap((parameters) => [...parameters])
+      .filter(([name]) => !encoder.has(name)),
+  );
+  const fail = (name: string, message: string): never => {
+    throw new FormatError(where, `tensor "${name}"`, message);
+  };
   const names = storedNames(stored, notes, (name) => encoder.has(name) || optional.has(name), fail);
   const weights: Record<string, HostTensor> = {};
   const copies = new Map(Object.entries(notes.tied).map(([copy, original]) => [original, copy]));
@@ -42,9 +52,17 @@ export async function readWeights(opened: Opened, stored: StoredTensors, where: 
     const got = name === undefined ? undefined : stored.shapes.get(name);
     if (name === undefined || got === undefined) {
       if (optional.has(parameter)) continue;
-      return fail(parameter, `expected ${showShape(shape)}, got no such tensor. Is this a checkpoint of another model? It holds: ${[...stored.shapes.keys()].slice(0, 5).join(", ")}, ….`);
+      return fail(
+        parameter,
+        `expected ${showShape(shape)}, got no such tensor. Is this a checkpoint of another model? It holds: ` +
+          `${[...stored.shapes.keys()].slice(0, 5).join(", ")}, ….`,
+      );
     }
-    if (!sameShape(got, shape)) fail(name, `expected ${showShape(shape)}, got ${showShape(got)}. Check that config.json belongs to these tensors.`);
+    if (!sameShape(got, shape))
+      fail(
+        name,
+        `expected ${showShape(shape)}, got ${showShape(got)}. Check that config.json belongs to these tensors.`,
+      );
     weights[parameter] = { dtype: "f32", shape, data: await stored.read(name) };
   }
   for (const [parameter, name] of names) {
@@ -52,12 +70,27 @@ export async function readWeights(opened: Opened, stored: StoredTensors, where: 
     if (encoder.has(parameter) || optional.has(parameter)) continue;
     if (original !== undefined) {
       const copy = await stored.read(name);
-      if (copy.length !== original.data.length || copy.some((x, i) => x !== original.data[i])) fail(name, `expected a copy of "${notes.tied[parameter]}", got other numbers. Set tie_word_embeddings to false in config.json if they are not tied.`);
-    } else if (parameter.startsWith(notes.prefix) && ![...notes.ignored, ...notes.optional, ...(notes.ropeFrequencies ? [notes.ropeFrequencies] : [])].some((pattern) => pattern.test(parameter))) {
+      if (copy.length !== original.data.length || copy.some((x, i) => x !== original.data[i]))
+        fail(
+          name,
+          `expected a copy of "${notes.tied[parameter]}", got other numbers. Set tie_word_embeddings to false in ` +
+            "config.json if they are not tied.",
+        );
+    } else if (
+      parameter.startsWith(notes.prefix) &&
+      ![...notes.ignored, ...notes.optional, ...(notes.ropeFrequencies ? [notes.ropeFrequencies] : [])].some(
+        (pattern) => pattern.test(parameter),
+      )
+    ) {
       fail(name, "the model of config.json has no such parameter. Check that the two belong together.");
     }
   }
-  return { weights, heads: [...byHead].filter(([, parameters]) => [...parameters.keys()].every((name) => name in weights)).map(([head]) => head) };
+  return {
+    weights,
+    heads: [...byHead]
+      .filter(([, parameters]) => [...parameters.keys()].every((name) => name in weights))
+      .map(([head]) => head),
+  };
 }
 
 /** Where heads share a name in a checkpoint; which of them it holds, config.json says. */
@@ -65,12 +98,23 @@ const CLASSIFIER = "classifier.";
 
 /** The heads that a checkpoint of this configuration may hold, with their parameters, the encoder's among them. */
 function headsOf({ model, labels, head: named, architectures }: Opened): ReadonlyMap<Head, Parameters> {
-  const heads = headNames.filter((head) => architectures[head] !== undefined && hasHead(model, head)).map((head) => [head, headParameters(model, head, labels.length)] as const);
-  return new Map(heads.filter(([head, parameters]) => head === named || ![...parameters.keys()].some((name) => name.startsWith(CLASSIFIER))));
+  const heads = headNames
+    .filter((head) => architectures[head] !== undefined && hasHead(model, head))
+    .map((head) => [head, headParameters(model, head, labels.length)] as const);
+  return new Map(
+    heads.filter(
+      ([head, parameters]) => head === named || ![...parameters.keys()].some((name) => name.startsWith(CLASSIFIER)),
+    ),
+  );
 }
 
 /** Names in the file by parameter. */
-function storedNames({ shapes }: StoredTensors, { prefix, renamed }: OpenedModel["notes"], known: (name: string) => boolean, fail: (name: string, message: string) => never): ReadonlyMap<string, string> {
+function storedNames(
+  { shapes }: StoredTensors,
+  { prefix, renamed }: OpenedModel["notes"],
+  known: (name: string) => boolean,
+  fail: (name: string, message: string) => never,
+): ReadonlyMap<string, string> {
   const bare = ![...shapes.keys()].some((name) => name.startsWith(prefix));
   const names = new Map<string, string>();
   for (const name of shapes.keys()) {

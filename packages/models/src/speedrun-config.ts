@@ -1,6 +1,6 @@
 /**
- * Configuration of the speedrun encoder, and its config.json. No class of transformers has this model, so the keys are ours:
- * transformers' words where it has one (`hidden_size`, `rope_theta`, `tie_word_embeddings`), and for the rest
+ * Configuration of the speedrun encoder, and its config.json. No class of transformers has this model, so the keys are
+ * ours: transformers' words where it has one (`hidden_size`, `rope_theta`, `tie_word_embeddings`), and for the rest
  *
  *   unet                 the second half of the layers adds what the first half gave           default true
  *   value_embeddings     a table of values for each pair of mirrored layers                     default true
@@ -37,15 +37,18 @@ export interface SpeedrunConfig {
   /** Skips from the first half of the layers to the second, weighed. Needs an even number of layers. */
   readonly unet: boolean;
   /**
-   * Each layer of the first half hands pairs of neighbours on as one, each of the second expands them again (`speedrun-patch.ts`). A
-   * row of `maxPositions` must have two patches left at the coarsest. Needs unet.
+   * Each layer of the first half hands pairs of neighbours on as one, each of the second expands them again
+   * (`speedrun-patch.ts`). A row of `maxPositions` must have two patches left at the coarsest. Needs unet.
    */
   readonly patchUnet: boolean;
   /** Layers after the patch U-net, without its skips, x0 and values; counted apart from `layers`. */
   readonly extraLayers: number;
   /** Widths inside the patch U-net, from 1 to 2 hidden, are rounded up to a multiple of this and of heads. */
   readonly patchWidthMultiple: number;
-  /** layers / 2 tables `[vocab, hidden]` (patch U-net: one for each layer, as wide as it) that are mixed into attention's values. Needs an even number of layers. */
+  /**
+   * layers / 2 tables `[vocab, hidden]` (patch U-net: one for each layer, as wide as it) that are mixed into
+   * attention's values. Needs an even number of layers.
+   */
   readonly valueEmbeddings: boolean;
   /** Embeddings of `<mask>` are zero, in training and at inference. */
   readonly tokenDropout: boolean;
@@ -59,7 +62,10 @@ export interface SpeedrunConfig {
   readonly attentionSoftcap: number;
   /** Each pair of heads is the difference of two attention maps. Needs an even number of heads. */
   readonly differentialAttention: boolean;
-  /** Tokens at a larger distance do not see each other, in any layer; 0: all do. The original's window w holds distances below w. */
+  /**
+   * Tokens at a larger distance do not see each other, in any layer; 0: all do. The original's window w holds distances
+   * below w.
+   */
   readonly window: number;
   /** Standard deviation of the tables' first values; matrices start even over ± 1 / sqrt(columns). */
   readonly initializerRange: number;
@@ -72,13 +78,36 @@ export type SpeedrunSize = "speedrun-133m";
 /** The protein model of December 2024: 132,475,500 parameters. */
 export const speedrunConfigs: Readonly<Record<SpeedrunSize, SpeedrunConfig>> = {
   "speedrun-133m": {
-    vocab: 33, hidden: 768, layers: 24, heads: 6, intermediate: 2048, maxPositions: 2048, padTokenId: 1, maskTokenId: 32,
-    rmsNormEps: 1e-6, ropeBase: 10_000, unet: true, patchUnet: false, extraLayers: 0, patchWidthMultiple: 64, valueEmbeddings: true, tokenDropout: false, tieWordEmbeddings: false, headDense: false,
-    logitSoftcap: 30, attentionSoftcap: 0, differentialAttention: false, window: 0, initializerRange: 1,
+    vocab: 33,
+    hidden: 768,
+    layers: 24,
+    heads: 6,
+    intermediate: 2048,
+    maxPositions: 2048,
+    padTokenId: 1,
+    maskTokenId: 32,
+    rmsNormEps: 1e-6,
+    ropeBase: 10_000,
+    unet: true,
+    patchUnet: false,
+    extraLayers: 0,
+    patchWidthMultiple: 64,
+    valueEmbeddings: true,
+    tokenDropout: false,
+    tieWordEmbeddings: false,
+    headDense: false,
+    logitSoftcap: 30,
+    attentionSoftcap: 0,
+    differentialAttention: false,
+    window: 0,
+    initializerRange: 1,
   },
 };
 
-/** Width of the feed-forward block by ratio: the whole part of `ratio * hidden`, rounded up to a multiple of 256. 768 * 2.6667 -> 2048. */
+/**
+ * Width of the feed-forward block by ratio: the whole part of `ratio * hidden`, rounded up to a multiple of 256. 768 *
+ * 2.6667 -> 2048.
+ */
 export function speedrunIntermediate(hidden: number, ratio: number = 8 / 3, multiple = 256): number {
   return Math.ceil(Math.floor(ratio * hidden) / multiple) * multiple;
 }
@@ -87,14 +116,16 @@ export function speedrunIntermediate(hidden: number, ratio: number = 8 / 3, mult
 const PATCH_HEAD_DIM = 128;
 
 /**
- * Widths of a patch U-net by resolution, from full to coarsest: evenly from 1 to 2 hidden, rounded up to a common multiple of `patchWidthMultiple`
- * and of heads, and at most 128 for each head.
+ * Widths of a patch U-net by resolution, from full to coarsest: evenly from 1 to 2 hidden, rounded up to a common
+ * multiple of `patchWidthMultiple` and of heads, and at most 128 for each head.
  */
 export function speedrunPatchWidths({ hidden, layers, heads, patchWidthMultiple }: SpeedrunConfig): readonly number[] {
   const half = layers / 2;
   const unit = leastCommonMultiple(patchWidthMultiple, heads);
   const most = Math.floor((heads * PATCH_HEAD_DIM) / unit) * unit;
-  return Array.from({ length: half }, (_, i) => Math.min(Math.ceil((hidden * (1 + i / Math.max(half - 1, 1))) / unit) * unit, most));
+  return Array.from({ length: half }, (_, i) =>
+    Math.min(Math.ceil((hidden * (1 + i / Math.max(half - 1, 1))) / unit) * unit, most),
+  );
 }
 
 function leastCommonMultiple(a: number, b: number): number {
@@ -105,37 +136,64 @@ function leastCommonMultiple(a: number, b: number): number {
 /** Throws ConfigError when the parts do not fit together. */
 export function checkSpeedrunConfig(config: SpeedrunConfig): SpeedrunConfig {
   const { vocab, hidden, layers, heads, intermediate, maxPositions } = config;
-  const fail = (expected: string, got: string): never => { throw new ConfigError(`speedrun: expected ${expected}, got ${got}.`); };
+  const fail = (expected: string, got: string): never => {
+    throw new ConfigError(`speedrun: expected ${expected}, got ${got}.`);
+  };
   for (const [name, value] of Object.entries({ vocab, hidden, layers, heads, intermediate, maxPositions })) {
     if (!(Number.isSafeInteger(value) && value > 0)) fail(`${name} to be a whole number above 0`, `${value}`);
   }
   if (hidden % heads !== 0) fail(`a hidden size that ${heads} heads divide`, `${hidden}`);
-  if ((hidden / heads) % 2 !== 0) fail("an even head dimension (rotary positions turn channels in pairs)", `hidden ${hidden} / heads ${heads} = ${hidden / heads}`);
-  if ((config.unet || config.valueEmbeddings) && layers % 2 !== 0) fail("an even number of layers (unet and value_embeddings mirror the second half on the first)", `${layers}`);
-  if (!(Number.isSafeInteger(config.extraLayers) && config.extraLayers >= 0)) fail("extraLayers to be a whole number from 0", `${config.extraLayers}`);
+  if ((hidden / heads) % 2 !== 0)
+    fail(
+      "an even head dimension (rotary positions turn channels in pairs)",
+      `hidden ${hidden} / heads ${heads} = ${hidden / heads}`,
+    );
+  if ((config.unet || config.valueEmbeddings) && layers % 2 !== 0)
+    fail("an even number of layers (unet and value_embeddings mirror the second half on the first)", `${layers}`);
+  if (!(Number.isSafeInteger(config.extraLayers) && config.extraLayers >= 0))
+    fail("extraLayers to be a whole number from 0", `${config.extraLayers}`);
   if (config.patchUnet) checkPatches(config, fail);
   else if (config.extraLayers > 0) fail("no extraLayers without patch_unet", `${config.extraLayers}`);
   for (const [name, id] of Object.entries({ padTokenId: config.padTokenId, maskTokenId: config.maskTokenId })) {
     if (!(Number.isSafeInteger(id) && id >= 0 && id < vocab)) fail(`${name} in [0, ${vocab})`, `${id}`);
   }
-  for (const [name, value] of Object.entries({ rmsNormEps: config.rmsNormEps, ropeBase: config.ropeBase, initializerRange: config.initializerRange })) {
+  for (const [name, value] of Object.entries({
+    rmsNormEps: config.rmsNormEps,
+    ropeBase: config.ropeBase,
+    initializerRange: config.initializerRange,
+  })) {
     if (!(value > 0)) fail(`${name} above 0`, `${value}`);
   }
-  for (const [name, cap] of Object.entries({ logitSoftcap: config.logitSoftcap, attentionSoftcap: config.attentionSoftcap })) {
+  for (const [name, cap] of Object.entries({
+    logitSoftcap: config.logitSoftcap,
+    attentionSoftcap: config.attentionSoftcap,
+  })) {
     if (!(cap >= 0 && Number.isFinite(cap))) fail(`${name} from 0 (none)`, `${cap}`);
   }
-  if (config.differentialAttention && heads % 2 !== 0) fail("an even number of heads (differential_attention takes them in pairs)", `${heads}`);
-  if (!(Number.isSafeInteger(config.window) && config.window >= 0)) fail("window to be a whole number from 0 (any distance)", `${config.window}`);
+  if (config.differentialAttention && heads % 2 !== 0)
+    fail("an even number of heads (differential_attention takes them in pairs)", `${heads}`);
+  if (!(Number.isSafeInteger(config.window) && config.window >= 0))
+    fail("window to be a whole number from 0 (any distance)", `${config.window}`);
   return config;
 }
 
 function checkPatches(config: SpeedrunConfig, fail: (expected: string, got: string) => never): void {
   const { unet, layers, heads, maxPositions, patchWidthMultiple: multiple } = config;
   if (!unet) fail("unet with patch_unet, whose halves are joined by skips", "unet false");
-  if (!(Number.isSafeInteger(multiple) && multiple > 0)) fail("patchWidthMultiple to be a whole number above 0", `${multiple}`);
-  if (2 ** (layers / 2) > maxPositions) fail(`at most ${2 * Math.floor(Math.log2(maxPositions))} layers in a patch U-net for ${maxPositions} positions, which are halved ${layers / 2 - 1} times (the original's layers for a single patch are not built)`, `${layers}`);
+  if (!(Number.isSafeInteger(multiple) && multiple > 0))
+    fail("patchWidthMultiple to be a whole number above 0", `${multiple}`);
+  if (2 ** (layers / 2) > maxPositions)
+    fail(
+      `at most ${2 * Math.floor(Math.log2(maxPositions))} layers in a patch U-net for ${maxPositions} positions, ` +
+        `which are halved ${layers / 2 - 1} times (the original's layers for a single patch are not built)`,
+      `${layers}`,
+    );
   for (const width of speedrunPatchWidths(config)) {
-    if (!(width > 0 && (width / heads) % 2 === 0)) fail(`even head dimensions in a patch U-net; its widths are ${speedrunPatchWidths(config).join(", ")}`, `${width} / heads ${heads} = ${width / heads}`);
+    if (!(width > 0 && (width / heads) % 2 === 0))
+      fail(
+        `even head dimensions in a patch U-net; its widths are ${speedrunPatchWidths(config).join(", ")}`,
+        `${width} / heads ${heads} = ${width / heads}`,
+      );
   }
 }
 
@@ -180,7 +238,11 @@ const FIXED = { model_type: "cloze_speedrun", architectures: ["SpeedrunForMasked
 export function parseSpeedrunConfig(json: unknown, file = "config.json"): SpeedrunConfig {
   const given = configObject(json, FIXED.model_type, file);
   const { hidden, ratio } = readFields(given, RATIO, file);
-  const fields = readFields({ ...given, intermediate_size: given["intermediate_size"] ?? speedrunIntermediate(hidden, ratio) }, FIELDS, file);
+  const fields = readFields(
+    { ...given, intermediate_size: given["intermediate_size"] ?? speedrunIntermediate(hidden, ratio) },
+    FIELDS,
+    file,
+  );
   const extra = otherKeys(given, [...Object.values(FIELDS).map(([key]) => key), RATIO.ratio[0], ...Object.keys(FIXED)]);
   return checkSpeedrunConfig({ ...fields, ...(extra && { extra }) });
 }
@@ -191,7 +253,10 @@ export function speedrunConfigText(config: SpeedrunConfig, saved: Readonly<Recor
 }
 
 /** The same as an object, to be compared or merged. */
-export function speedrunConfigJson(config: SpeedrunConfig, saved: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+export function speedrunConfigJson(
+  config: SpeedrunConfig,
+  saved: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
   checkSpeedrunConfig(config);
   return { ...FIXED, ...config.extra, ...saved, ...writeFields(config, FIELDS) };
 }

@@ -1,8 +1,25 @@
 /** The speedrun encoder as a family: names, config.json, checkpoints. Its classes are no one else's. */
-import { checkVariation, headOfConfig, savedKeys, type ModelFamily, type OpenedModel, type OpenOptions } from "./family.ts";
+import {
+  checkVariation,
+  headOfConfig,
+  savedKeys,
+  type ModelFamily,
+  type OpenedModel,
+  type OpenOptions,
+} from "./family.ts";
 import { labelsOf } from "./labels.ts";
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
-import { parseSpeedrunConfig, speedrun, speedrunConfigJson, speedrunConfigs, speedrunConfigText, speedrunFlopsPerToken, type SpeedrunConfig, type SpeedrunOptions, type SpeedrunSize } from "./speedrun.ts";
+import {
+  parseSpeedrunConfig,
+  speedrun,
+  speedrunConfigJson,
+  speedrunConfigs,
+  speedrunConfigText,
+  speedrunFlopsPerToken,
+  type SpeedrunConfig,
+  type SpeedrunOptions,
+  type SpeedrunSize,
+} from "./speedrun.ts";
 
 const ARCHITECTURES: OpenedModel["architectures"] = {
   "masked-lm": "SpeedrunForMaskedLM",
@@ -10,7 +27,13 @@ const ARCHITECTURES: OpenedModel["architectures"] = {
   "token-classification": "SpeedrunForTokenClassification",
 };
 
-const NOTES: CheckpointNotes = { prefix: "model.", renamed: [], ignored: [], tied: { "lm_head.decoder.weight": "model.embeddings.tokens.weight" }, optional: [] };
+const NOTES: CheckpointNotes = {
+  prefix: "model.",
+  renamed: [],
+  ignored: [],
+  tied: { "lm_head.decoder.weight": "model.embeddings.tokens.weight" },
+  optional: [],
+};
 
 const isSize = (name: string): name is SpeedrunSize => Object.hasOwn(speedrunConfigs, name);
 
@@ -20,21 +43,41 @@ export const speedrunFamily: ModelFamily = {
   supersedes: { expansion_ratio: ["intermediate_size"] },
   published: (name) => (isSize(name) ? speedrunConfigJson(speedrunConfigs[name]) : undefined),
   open(json, { file, vocab, special, zeroInitHead }: OpenOptions = {}) {
-    const ids = special && { padTokenId: special.pad, ...(special.mask !== undefined && { maskTokenId: special.mask }) };
+    const ids = special && {
+      padTokenId: special.pad,
+      ...(special.mask !== undefined && { maskTokenId: special.mask }),
+    };
     const config = { ...parseSpeedrunConfig(json, file), ...(vocab !== undefined && { vocab }), ...ids };
-    return opened(config, headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES), zeroInitHead === undefined ? {} : { zeroInitHead }, file);
+    return opened(
+      config,
+      headOfConfig(json as Readonly<Record<string, unknown>>, ARCHITECTURES),
+      zeroInitHead === undefined ? {} : { zeroInitHead },
+      file,
+    );
   },
 };
 
-function opened(config: SpeedrunConfig, head: OpenedModel["head"], options: SpeedrunOptions, file?: string): OpenedModel {
+function opened(
+  config: SpeedrunConfig,
+  head: OpenedModel["head"],
+  options: SpeedrunOptions,
+  file?: string,
+): OpenedModel {
   const kind = { family: "cloze_speedrun", architectures: ARCHITECTURES };
   const extra = config.extra ?? {};
   const model = speedrun(config, options);
   const { outputs: _, ...unseen } = model;
   return {
     // A patch U-net has no outputs to show.
-    ...kind, model: config.patchUnet ? unseen : model, head, maxLength: config.maxPositions, padId: config.padTokenId, buffers: {}, extraParameters: new Map(),
-    labels: labelsOf(extra, file), notes: NOTES,
+    ...kind,
+    model: config.patchUnet ? unseen : model,
+    head,
+    maxLength: config.maxPositions,
+    padId: config.padTokenId,
+    buffers: {},
+    extraParameters: new Map(),
+    labels: labelsOf(extra, file),
+    notes: NOTES,
     flopsPerToken: (seq, options) => speedrunFlopsPerToken(config, seq, options),
     configText: (saved = {}) => speedrunConfigText(config, savedKeys(kind, extra, saved)),
     vary(settings) {

@@ -1,18 +1,21 @@
 /**
- * The patch U-net of the speedrun encoder: each layer of its first half works on half as many places as the one before, each of the
- * second on twice as many.
+ * The patch U-net of the speedrun encoder: each layer of its first half works on half as many places as the one before,
+ * each of the second on twice as many.
  *
- *   x0 ─ layer 0 ─ merge ─ layer 1 ─ merge ─ … ─ layer n/2-1 ─ layer n/2 ─ expand ─ … ─ expand ─ layer n-1 ─ extra layers ─ norm ─ hidden
+ *   x0 ─ layer 0 ─ merge ─ layer 1 ─ merge ─ … ─ layer n/2-1 ─ layer n/2 ─ expand ─ … ─ expand ─ layer n-1 ─ extra
+ *   layers ─ norm ─ hidden
  *          └────────────────── skips, weighed: out of layer i into layer n-1-i, at the same resolution ─────────┘
  *   merge    [x_2p, x_2p+1] W, one patch for two neighbours        expand   x W, its halves are the two neighbours
- *   x0, values   the mean over the tokens of a patch; x0 through a matrix where a layer is wider; a table of values for each layer
+ *   x0, values   the mean over the tokens of a patch; x0 through a matrix where a layer is wider; a table of values for
+ *                each layer
  *   widths   from hidden to twice that (`speedrunPatchWidths`)       window   counts patches, as published
  *
- * Pairs are counted from the start of a row, as published, where a row is one sequence. Here a row may be several: a pair that
- * spans two is a patch of the later one alone, the other's token giving and taking nothing, so that none feels another
- * wherever it stands. Its states are those it has alone where it starts at a multiple of 2^(n/2 - 1), the `patch`: in rows of one
- * sequence always. Elsewhere its pairs are other pairs. What is missing to the last pair counts as zero, and in means not at all: there the
- * original takes padding in. Rows are padded here to a multiple of the patch; their length need not be a power of 2.
+ * Pairs are counted from the start of a row, as published, where a row is one sequence. Here a row may be several: a
+ * pair that spans two is a patch of the later one alone, the other's token giving and taking nothing, so that none
+ * feels another wherever it stands. Its states are those it has alone where it starts at a multiple of 2^(n/2 - 1), the
+ * `patch`: in rows of one sequence always. Elsewhere its pairs are other pairs. What is missing to the last pair counts
+ * as zero, and in means not at all: there the original takes padding in. Rows are padded here to a multiple of the
+ * patch; their length need not be a power of 2.
  *
  * The original's layers for a single patch, its MLP-only bottleneck, are not built: a row has two patches at the least.
  *
@@ -25,22 +28,45 @@ import { flopsPerToken, type FlopsOptions } from "./flops.ts";
 import { speedrunIntermediate, speedrunPatchWidths, type SpeedrunConfig } from "./speedrun-config.ts";
 import { at, embeddings, layer, matrix, norm, valueEmbedding, widened, type Places } from "./speedrun-layer.ts";
 
-/** Tokens in a patch at the coarsest resolution: a sequence that starts at a multiple of it has the states it has alone. */
+/**
+ * Tokens in a patch at the coarsest resolution: a sequence that starts at a multiple of it has the states it has alone.
+ */
 export const speedrunPatch = ({ patchUnet, layers }: SpeedrunConfig): number => (patchUnet ? 2 ** (layers / 2 - 1) : 1);
 
-/** Width of the feed-forward block of a layer so wide: in the ratio of the configuration, rounded up to 4 times the multiple of widths. */
+/**
+ * Width of the feed-forward block of a layer so wide: in the ratio of the configuration, rounded up to 4 times the
+ * multiple of widths.
+ */
 export function patchIntermediate({ hidden, intermediate, patchWidthMultiple }: SpeedrunConfig, width: number): number {
   return width === hidden ? intermediate : speedrunIntermediate(width, intermediate / hidden, 4 * patchWidthMultiple);
 }
 
-/** Of the patch U-net and its extra layers and head, as `speedrunFlopsPerToken` says it. A row is as long as its padding makes it. */
-export function patchFlopsPerToken(config: SpeedrunConfig, seq: number, { predicted = 0.15, training = true }: FlopsOptions = {}): number {
+/**
+ * Of the patch U-net and its extra layers and head, as `speedrunFlopsPerToken` says it. A row is as long as its padding
+ * makes it.
+ */
+export function patchFlopsPerToken(
+  config: SpeedrunConfig,
+  seq: number,
+  { predicted = 0.15, training = true }: FlopsOptions = {},
+): number {
   const { hidden, extraLayers, window, differentialAttention: differential } = config;
   const patch = speedrunPatch(config);
   const row = Math.ceil(seq / patch) * patch;
   const widths = speedrunPatchWidths(config);
   const layers = (count: number, width: number, length: number, share: number): number =>
-    flopsPerToken({ ...config, hidden: width, intermediate: patchIntermediate(config, width), layers: count, differential, windows: Array.from({ length: count }, () => window || undefined) }, length, { predicted: share, training: false });
+    flopsPerToken(
+      {
+        ...config,
+        hidden: width,
+        intermediate: patchIntermediate(config, width),
+        layers: count,
+        differential,
+        windows: Array.from({ length: count }, () => window || undefined),
+      },
+      length,
+      { predicted: share, training: false },
+    );
   const between = (from: number, to: number): number => (from === to ? 0 : 2 * from * to);
   const inside = widths.reduce((sum, width, level) => {
     const finer = widths[level - 1];
@@ -58,9 +84,10 @@ interface Resolution extends Places {
 }
 
 /**
- * Parameters: those of the embeddings and layers, skip_weights `[layers / 2]`, merges.i.weight `[width_i+1, 2 width_i]`, expansions.i.weight
- * `[2 width_i, width_i+1]`, and input.weight `[width_0, hidden]` and output.weight `[hidden, width_0]` where these differ.
- * Shapes: ids `[batch, seq]` -> `[batch, seq, hidden]`.
+ * Parameters: those of the embeddings and layers, skip_weights `[layers / 2]`, merges.i.weight `[width_i+1, 2
+ * width_i]`, expansions.i.weight
+ * `[2 width_i, width_i+1]`, and input.weight `[width_0, hidden]` and output.weight `[hidden, width_0]` where these
+ * differ. Shapes: ids `[batch, seq]` -> `[batch, seq, hidden]`.
  */
 export function patchEncoder(scope: Scope, config: SpeedrunConfig, inputs: EncoderInputs): Tensor<"f32"> {
   const { layers, extraLayers, hidden, intermediate } = config;
@@ -73,7 +100,8 @@ export function patchEncoder(scope: Scope, config: SpeedrunConfig, inputs: Encod
   const resolutions = scope.within(() => resolutionsOf(whole, half));
   const skipWeights = scope.param("skip_weights", [half], { kind: "ones" });
   const states: Tensor<"f32">[] = [];
-  const pooled = (x: Tensor<"f32">, level: number): Tensor<"f32"> => scope.within(() => resolutions.slice(0, level).reduce(meanOfPairs, x));
+  const pooled = (x: Tensor<"f32">, level: number): Tensor<"f32"> =>
+    scope.within(() => resolutions.slice(0, level).reduce(meanOfPairs, x));
   const x0s = widths.map((_, level) => pooled(x0, level));
   const state = (i: number): Tensor<"f32"> => states[i] as Tensor<"f32">;
   for (let i = 0; i < layers; i++) {
@@ -82,17 +110,26 @@ export function patchEncoder(scope: Scope, config: SpeedrunConfig, inputs: Encod
     const width = widths[level] as number;
     const block = scope.at("layers").at(i);
     const values = valueEmbedding(at0, config, whole, i, width);
-    const before = i === 0 ? widened(scope.at("input"), x0, width)
-      : i < half ? merge(scope.at("merges").at(level - 1), state(i - 1), resolutions[level - 1] as Resolution, width)
-      : i === half ? state(i - 1) : expand(scope.at("expansions").at(level), state(i - 1), resolutions[level] as Resolution, width);
+    const before =
+      i === 0
+        ? widened(scope.at("input"), x0, width)
+        : i < half
+          ? merge(scope.at("merges").at(level - 1), state(i - 1), resolutions[level - 1] as Resolution, width)
+          : i === half
+            ? state(i - 1)
+            : expand(scope.at("expansions").at(level), state(i - 1), resolutions[level] as Resolution, width);
     const x = block.within(() => (i < half ? before : before.add(state(mirror).mul(at(skipWeights, i - half)))));
     const { states: y } = layer(block, config, resolutions[level] as Resolution, x, {
-      depth: i, intermediate: patchIntermediate(config, width), x0: x0s[level] as Tensor<"f32">, values: values && pooled(values, level),
+      depth: i,
+      intermediate: patchIntermediate(config, width),
+      x0: x0s[level] as Tensor<"f32">,
+      values: values && pooled(values, level),
     });
     states.push(y);
   }
   let x = widened(scope.at("output"), state(layers - 1), hidden).slice(1, 0, seq);
-  for (let i = layers; i < layers + extraLayers; i++) x = layer(scope.at("layers").at(i), config, inputs, x, { depth: i, intermediate }).states;
+  for (let i = layers; i < layers + extraLayers; i++)
+    x = layer(scope.at("layers").at(i), config, inputs, x, { depth: i, intermediate }).states;
   return scope.within(() => norm(x, config));
 }
 
@@ -100,11 +137,15 @@ export function patchEncoder(scope: Scope, config: SpeedrunConfig, inputs: Encod
 function padded(config: SpeedrunConfig, { ids, segments, positions }: EncoderInputs): EncoderInputs {
   const patch = speedrunPatch(config);
   const missing = (patch - ((ids.shape[1] as number) % patch)) % patch;
-  const longer = (x: Tensor<"i32">, value: number): Tensor<"i32"> => (missing === 0 ? x : x.pad([0, 0], [0, missing], value));
+  const longer = (x: Tensor<"i32">, value: number): Tensor<"i32"> =>
+    missing === 0 ? x : x.pad([0, 0], [0, missing], value);
   return { ids: longer(ids, config.padTokenId), segments: longer(segments, 0), positions: longer(positions, 0) };
 }
 
-/** `count` resolutions, each of half as many places as the one before. A patch belongs to the later of two sequences, and to none before padding. */
+/**
+ * `count` resolutions, each of half as many places as the one before. A patch belongs to the later of two sequences,
+ * and to none before padding.
+ */
 function resolutionsOf({ segments, positions }: Places, count: number): readonly Resolution[] {
   const out: Resolution[] = [];
   for (let places = { segments, positions }, i = 0; i < count; i++) {
@@ -124,7 +165,16 @@ function resolutionsOf({ segments, positions }: Places, count: number): readonly
     const kept = first.equal(owner).concat([second.equal(owner)], 2);
     const [from, to] = pair(places.positions.mul(kept.cast("i32").reshape([batch, n])));
     out.push({ ...places, kept: kept.cast("f32").reshape([batch, n]) });
-    places = { segments: owner.reshape([batch, n / 2]), positions: from.max(to).cast("f32").mul(0.5).floor().cast("i32").reshape([batch, n / 2]) };
+    places = {
+      segments: owner.reshape([batch, n / 2]),
+      positions: from
+        .max(to)
+        .cast("f32")
+        .mul(0.5)
+        .floor()
+        .cast("i32")
+        .reshape([batch, n / 2]),
+    };
   }
   return out;
 }
@@ -136,13 +186,21 @@ const own = (x: Tensor<"f32">, { kept }: Resolution): Tensor<"f32"> => x.mul(kep
 function meanOfPairs(x: Tensor<"f32">, resolution: Resolution): Tensor<"f32"> {
   const [batch, n, width] = x.shape as [number, number, number];
   const { kept } = resolution;
-  return own(x, resolution).reshape([batch, n / 2, 2, width]).sum(2).div(kept.reshape([batch, n / 2, 2]).sum(2, true));
+  return own(x, resolution)
+    .reshape([batch, n / 2, 2, width])
+    .sum(2)
+    .div(kept.reshape([batch, n / 2, 2]).sum(2, true));
 }
 
 /** Shapes: x `[batch, places, before]` -> `[batch, places / 2, width]`. */
 function merge(scope: Scope, x: Tensor<"f32">, resolution: Resolution, width: number): Tensor<"f32"> {
   const [batch, n, before] = x.shape as [number, number, number];
-  return linear(scope, scope.within(() => own(x, resolution).reshape([batch, n / 2, 2 * before])), width, matrix(2 * before));
+  return linear(
+    scope,
+    scope.within(() => own(x, resolution).reshape([batch, n / 2, 2 * before])),
+    width,
+    matrix(2 * before),
+  );
 }
 
 /** Shapes: x `[batch, places / 2, before]` -> `[batch, places, width]`. */

@@ -1,4 +1,7 @@
-/** BERT, its loss and the optimizer together follow PyTorch: 50 steps from the same weights on the same batches (tooling/golden/bert.py). */
+/**
+ * BERT, its loss and the optimizer together follow PyTorch: 50 steps from the same weights on the same batches
+ * (tooling/golden/bert.py).
+ */
 import { crossEntropy, Graph, interpret, program, sizeOf, type Tensor } from "@cloze/graph";
 import { encoderInputs, rootScope } from "@cloze/nn";
 import { adamw, clipScale, gradients } from "@cloze/optim";
@@ -16,7 +19,12 @@ interface Traced {
   readonly updated: readonly string[];
 }
 
-const optimizer = adamw({ beta1: options.beta1, beta2: options.beta2, eps: options.eps, weightDecay: options.weight_decay });
+const optimizer = adamw({
+  beta1: options.beta1,
+  beta2: options.beta2,
+  eps: options.eps,
+  weightDecay: options.weight_decay,
+});
 
 /** Loss, gradient norm and the next state, for batches of a shape with so many labels. */
 function trace(batch: number, seq: number, predicted: number): Traced {
@@ -24,15 +32,32 @@ function trace(batch: number, seq: number, predicted: number): Traced {
   const scope = rootScope(graph);
   const inputs = encoderInputs(graph, batch, seq, { types: true });
   const feed = (name: string, n: number): Tensor<"i32"> => graph.input(name, "i32", [n]);
-  const tokens = crossEntropy(model.predict(scope, everyState(model, scope, inputs).gather(feed("at", predicted))), feed("labels", predicted)).mean();
-  const loss = tokens.add(crossEntropy(model.relate(scope, firstStates(model, scope, inputs)), feed("next", batch)).mean());
+  const tokens = crossEntropy(
+    model.predict(scope, everyState(model, scope, inputs).gather(feed("at", predicted))),
+    feed("labels", predicted),
+  ).mean();
+  const loss = tokens.add(
+    crossEntropy(model.relate(scope, firstStates(model, scope, inputs)), feed("next", batch)).mean(),
+  );
   const { parameters: declared } = scope;
   const grads = gradients(loss, declared);
   const { scale, norm } = clipScale(grads, { maxNorm: options.clip, weight: graph.const(1, "f32") });
   const { state, updates } = optimizer.update({ graph, parameters: declared, gradients: grads, gradScale: scale });
-  const made = program(graph, { state: [...[...declared.values()].map((p) => p.tensor), ...state], outputs: { loss, norm }, updates });
-  const fresh = Object.fromEntries(optimizer.stateNames([...declared].map(([name, { shape }]) => [name, shape])).map((name, i) => [name, new Float32Array(sizeOf((state[i] as Tensor).shape))]));
-  return { fresh, outputs: [made.outputs["loss"] as Tensor, made.outputs["norm"] as Tensor, ...Object.values(made.updates)], updated: Object.keys(made.updates) };
+  const made = program(graph, {
+    state: [...[...declared.values()].map((p) => p.tensor), ...state],
+    outputs: { loss, norm },
+    updates,
+  });
+  const fresh = Object.fromEntries(
+    optimizer
+      .stateNames([...declared].map(([name, { shape }]) => [name, shape]))
+      .map((name, i) => [name, new Float32Array(sizeOf((state[i] as Tensor).shape))]),
+  );
+  return {
+    fresh,
+    outputs: [made.outputs["loss"] as Tensor, made.outputs["norm"] as Tensor, ...Object.values(made.updates)],
+    updated: Object.keys(made.updates),
+  };
 }
 
 describe("50 steps of pretraining", () => {
@@ -51,9 +76,18 @@ describe("50 steps of pretraining", () => {
       traced.set(key, known);
       if (i === 0) state = { ...state, ...fresh };
       const lr = options.lr * rate(i + 1, options.steps);
-      const scalars = Object.fromEntries(Object.entries(optimizer.hostScalars(i + 1, lr)).map(([name, { data }]) => [name, data]));
+      const scalars = Object.fromEntries(
+        Object.entries(optimizer.hostScalars(i + 1, lr)).map(([name, { data }]) => [name, data]),
+      );
       expect(lr).toBeCloseTo(step.lr, 12);
-      const [loss, norm, ...next] = interpret(outputs, { ...state, ...feeds, at, labels: at.map((place) => flat[place] as number), next: step.next_sentence_label, ...scalars });
+      const [loss, norm, ...next] = interpret(outputs, {
+        ...state,
+        ...feeds,
+        at,
+        labels: at.map((place) => flat[place] as number),
+        next: step.next_sentence_label,
+        ...scalars,
+      });
       state = { ...state, ...Object.fromEntries(updated.map((name, k) => [name, next[k]?.data ?? []])) };
       expect((norm?.data[0] ?? NaN) / step.norm).toBeCloseTo(1, 3);
       return Math.abs((loss?.data[0] ?? NaN) - step.loss);

@@ -10,12 +10,15 @@ const LOGITS = 1e-4;
 const GRADIENTS = 1e-3;
 
 describe.each(goldenNames)("%s", (name) => {
-  const g = golden(name), rows = padded(g), real = g.attention_mask.flat();
+  const g = golden(name),
+    rows = padded(g),
+    real = g.attention_mask.flat();
   const isReal = (row: number): boolean => real[row] === 1;
 
   it("declares the parameters of the checkpoint, by name and shape", () => {
     const ours = parametersOf((scope) => {
-      const inputs = encoderInputs(scope.graph, 1, 4), { last, attentions } = g.model.outputs(scope, inputs);
+      const inputs = encoderInputs(scope.graph, 1, 4),
+        { last, attentions } = g.model.outputs(scope, inputs);
       g.model.predict(scope, last.reshape([-1, g.model.hidden]));
       g.model.contacts(scope, inputs, attentions);
     });
@@ -42,19 +45,27 @@ describe.each(goldenNames)("%s", (name) => {
   });
 
   it("gives the same hidden states and attention maps", () => {
-    const states = g.hidden_states.length, { heads } = g.parsed;
+    const states = g.hidden_states.length,
+      { heads } = g.parsed;
     const ours = compute(g, rows, (scope, inputs) => {
       const { hiddenStates, attentions } = g.model.outputs(scope, inputs);
       return [...hiddenStates, ...attentions];
     });
     expect(ours.length).toBe(states + g.attentions.length);
-    g.hidden_states.forEach((theirs, i) => expect(worst(ours[i]?.data ?? [], floats(theirs), g.parsed.hidden, isReal)).toBeLessThan(LOGITS));
-    const isRealQuery = (row: number): boolean => isReal(Math.floor(row / (heads * rows.seq)) * rows.seq + (row % rows.seq));
-    g.attentions.forEach((theirs, i) => expect(worst(ours[states + i]?.data ?? [], floats(theirs), rows.seq, isRealQuery)).toBeLessThan(LOGITS));
+    g.hidden_states.forEach((theirs, i) =>
+      expect(worst(ours[i]?.data ?? [], floats(theirs), g.parsed.hidden, isReal)).toBeLessThan(LOGITS),
+    );
+    const isRealQuery = (row: number): boolean =>
+      isReal(Math.floor(row / (heads * rows.seq)) * rows.seq + (row % rows.seq));
+    g.attentions.forEach((theirs, i) =>
+      expect(worst(ours[states + i]?.data ?? [], floats(theirs), rows.seq, isRealQuery)).toBeLessThan(LOGITS),
+    );
   });
 
   it("gives the same contacts", () => {
-    const [ours] = compute(g, rows, (scope, inputs) => [g.model.contacts(scope, inputs, g.model.outputs(scope, inputs).attentions)]);
+    const [ours] = compute(g, rows, (scope, inputs) => [
+      g.model.contacts(scope, inputs, g.model.outputs(scope, inputs).attentions),
+    ]);
     expect(ours?.shape).toEqual(g.contacts.shape);
     expect(worst(ours?.data ?? [], floats(g.contacts))).toBeLessThan(LOGITS);
   });
@@ -62,19 +73,41 @@ describe.each(goldenNames)("%s", (name) => {
   it("gives the same loss and the same gradient of every parameter", () => {
     const targets = g.labels.flat().flatMap((label, at) => (label < 0 ? [] : [{ label, at }]));
     const names: string[] = [];
-    const [loss, ...gradients] = compute(g, { ...rows, feeds: { ...rows.feeds, at: targets.map((t) => t.at), labels: targets.map((t) => t.label) } as typeof rows.feeds }, (scope, inputs) => {
-      const { graph } = scope, n = [targets.length];
-      const states = g.model.encode(scope, inputs).reshape([-1, g.model.hidden]).gather(graph.input("at", "i32", n));
-      const mean = crossEntropy(g.model.predict(scope, states), graph.input("labels", "i32", n)).mean();
-      const parameters = [...scope.parameters.values()];
-      names.push(...parameters.map((p) => p.name));
-      return [mean, ...grad(mean, parameters.map((p): Tensor => p.tensor))];
-    });
+    const [loss, ...gradients] = compute(
+      g,
+      {
+        ...rows,
+        feeds: {
+          ...rows.feeds,
+          at: targets.map((t) => t.at),
+          labels: targets.map((t) => t.label),
+        } as typeof rows.feeds,
+      },
+      (scope, inputs) => {
+        const { graph } = scope,
+          n = [targets.length];
+        const states = g.model
+          .encode(scope, inputs)
+          .reshape([-1, g.model.hidden])
+          .gather(graph.input("at", "i32", n));
+        const mean = crossEntropy(g.model.predict(scope, states), graph.input("labels", "i32", n)).mean();
+        const parameters = [...scope.parameters.values()];
+        names.push(...parameters.map((p) => p.name));
+        return [
+          mean,
+          ...grad(
+            mean,
+            parameters.map((p): Tensor => p.tensor),
+          ),
+        ];
+      },
+    );
     expect(Math.abs((loss?.data[0] ?? NaN) - g.loss)).toBeLessThan(1e-5);
     expect([...names].sort()).toEqual(Object.keys(g.gradients).sort());
     const norm = (x: ArrayLike<number>): number => Math.sqrt(Array.from(x).reduce((sum, v) => sum + v * v, 0));
     names.forEach((parameter, i) => {
-      const ours = gradients[i]?.data ?? [], theirs = g.gradients[parameter] as Float32Array;
+      const ours = gradients[i]?.data ?? [],
+        theirs = g.gradients[parameter] as Float32Array;
       expect(ours.length, parameter).toBe(theirs.length);
       expect(norm(theirs.map((v, k) => v - (ours[k] as number))) / norm(theirs), parameter).toBeLessThan(GRADIENTS);
     });
@@ -83,9 +116,13 @@ describe.each(goldenNames)("%s", (name) => {
 
 describe("rotary frequencies rounded to f16, as in the published checkpoints", () => {
   it("make another model than those of the formula", () => {
-    const g = golden("half"), plain = { ...g, model: esm2(g.parsed) }, real = g.attention_mask.flat();
+    const g = golden("half"),
+      plain = { ...g, model: esm2(g.parsed) },
+      real = g.attention_mask.flat();
     expect(Object.keys(g.model.buffers).length).toBe(g.parsed.layers);
     const [ours] = compute(plain, padded(g), (scope, inputs) => [logits(plain, scope, inputs)]);
-    expect(worst(ours?.data ?? [], floats(g.logits), g.parsed.vocab, (row) => real[row] === 1)).toBeGreaterThan(10 * LOGITS);
+    expect(worst(ours?.data ?? [], floats(g.logits), g.parsed.vocab, (row) => real[row] === 1)).toBeGreaterThan(
+      10 * LOGITS,
+    );
   });
 });

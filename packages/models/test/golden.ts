@@ -32,7 +32,8 @@ export interface Golden extends GoldenFile {
   readonly gradients: Readonly<Record<string, Float32Array>>;
 }
 
-const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`golden/esm2-${name}.json`, import.meta.url), "utf8"));
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`golden/esm2-${name}.json`, import.meta.url), "utf8"));
 const bytes = ({ data }: Encoded): ArrayBuffer => Uint8Array.from(Buffer.from(data, "base64")).buffer;
 export const floats = (x: Encoded): Float32Array => new Float32Array(bytes(x));
 export const halves = (x: Encoded): Float32Array => Float32Array.from(new Uint16Array(bytes(x)), float16ToNumber);
@@ -40,13 +41,21 @@ export const halves = (x: Encoded): Float32Array => Float32Array.from(new Uint16
 export const goldenNames = ["head20", "head24", "half", "variants"] as const;
 
 export function golden(name: (typeof goldenNames)[number]): Golden {
-  const file = read(name) as GoldenFile, { gradients } = read(`${name}.gradients`) as { readonly gradients: Readonly<Record<string, Encoded>> };
-  const parsed = parseEsm2Config(file.config), frequencies = ropeFrequenciesFrom(parsed, floats(file.inverse_frequencies));
-  const each = (record: Readonly<Record<string, Encoded>>, decode: (x: Encoded) => Float32Array): Record<string, Float32Array> =>
+  const file = read(name) as GoldenFile,
+    { gradients } = read(`${name}.gradients`) as { readonly gradients: Readonly<Record<string, Encoded>> };
+  const parsed = parseEsm2Config(file.config),
+    frequencies = ropeFrequenciesFrom(parsed, floats(file.inverse_frequencies));
+  const each = (
+    record: Readonly<Record<string, Encoded>>,
+    decode: (x: Encoded) => Float32Array,
+  ): Record<string, Float32Array> =>
     Object.fromEntries(Object.entries(record).map(([key, value]) => [key, decode(value)]));
   return {
-    ...file, parsed, model: esm2(parsed, frequencies ? { ropeFrequencies: frequencies } : {}),
-    parameters: each(file.weights, halves), gradients: each(gradients, floats),
+    ...file,
+    parsed,
+    model: esm2(parsed, frequencies ? { ropeFrequencies: frequencies } : {}),
+    parameters: each(file.weights, halves),
+    gradients: each(gradients, floats),
   };
 }
 
@@ -60,7 +69,11 @@ export interface Rows {
 /** Each row one sequence and its padding. */
 export function padded({ ids, attention_mask: mask }: Golden): Rows {
   const seq = ids[0]?.length ?? 0;
-  return { batch: ids.length, seq, feeds: { ids: ids.flat(), segments: mask.flat(), positions: ids.flatMap((row) => row.map((_, i) => i)) } };
+  return {
+    batch: ids.length,
+    seq,
+    feeds: { ids: ids.flat(), segments: mask.flat(), positions: ids.flatMap((row) => row.map((_, i) => i)) },
+  };
 }
 
 /** All sequences in one row, one after another, and some padding. */
@@ -69,7 +82,8 @@ export function packed({ ids, attention_mask: mask }: Golden, padTokenId: number
   const tail = [0, 0, 0];
   const flat = rows.flat();
   return {
-    batch: 1, seq: flat.length + tail.length,
+    batch: 1,
+    seq: flat.length + tail.length,
     feeds: {
       ids: [...flat, ...tail.map(() => padTokenId)],
       segments: [...rows.flatMap((row, r) => row.map(() => r + 1)), ...tail],
@@ -80,10 +94,18 @@ export function packed({ ids, attention_mask: mask }: Golden, padTokenId: number
 
 /** Builds on a fresh graph and computes what `build` returns. */
 export function compute(
-  golden: Golden, rows: Rows, build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[], precision: "native" | "f64" = "native",
+  golden: Golden,
+  rows: Rows,
+  build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[],
+  precision: "native" | "f64" = "native",
 ): Value[] {
-  const graph = new Graph(), shape = [rows.batch, rows.seq];
-  const inputs: EncoderInputs = { ids: graph.input("ids", "i32", shape), segments: graph.input("segments", "i32", shape), positions: graph.input("positions", "i32", shape) };
+  const graph = new Graph(),
+    shape = [rows.batch, rows.seq];
+  const inputs: EncoderInputs = {
+    ids: graph.input("ids", "i32", shape),
+    segments: graph.input("segments", "i32", shape),
+    positions: graph.input("positions", "i32", shape),
+  };
   return interpret(build(rootScope(graph), inputs), { ...golden.parameters, ...rows.feeds }, { precision });
 }
 
@@ -93,7 +115,12 @@ export function logits({ model }: Golden, scope: Scope, inputs: EncoderInputs): 
 }
 
 /** Largest |a - b| over the elements of the rows (of `width` elements) for which `use` holds. */
-export function worst(a: ArrayLike<number>, b: ArrayLike<number>, width = 1, use: (row: number) => boolean = () => true): number {
+export function worst(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  width = 1,
+  use: (row: number) => boolean = () => true,
+): number {
   if (a.length !== b.length) return Infinity;
   let largest = 0;
   for (let i = 0; i < a.length; i++) {

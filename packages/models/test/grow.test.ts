@@ -1,7 +1,15 @@
 /** Larger models from smaller ones: where each weight goes, and that what should stay the same does, by family. */
 import { Graph, interpret, type HostTensors } from "@cloze/graph";
 import { encoderInputs, initialize, maskedLmParameters, rootScope } from "@cloze/nn";
-import { headNames, headParameters, hasHead, openModel, publishedConfig, publishedNames, type OpenedModel } from "@cloze/models/families";
+import {
+  headNames,
+  headParameters,
+  hasHead,
+  openModel,
+  publishedConfig,
+  publishedNames,
+  type OpenedModel,
+} from "@cloze/models/families";
 import { evenly, growWeights } from "@cloze/models/grow";
 import { describe, expect, it } from "vitest";
 import { axisRules } from "../src/grow/axes.ts";
@@ -17,7 +25,23 @@ describe("tiling from the middle", () => {
 
   it("leaves heads whole, in each of several parts", () => {
     // q and k, of two heads with three channels: four heads each.
-    expect([...tileAxis([2, 2, 3], [2, 4, 3], "x")]).toEqual([[3, 4, 5], [0, 1, 2], [3, 4, 5], [0, 1, 2]].flat().concat([[9, 10, 11], [6, 7, 8], [9, 10, 11], [6, 7, 8]].flat()));
+    expect([...tileAxis([2, 2, 3], [2, 4, 3], "x")]).toEqual(
+      [
+        [3, 4, 5],
+        [0, 1, 2],
+        [3, 4, 5],
+        [0, 1, 2],
+      ]
+        .flat()
+        .concat(
+          [
+            [9, 10, 11],
+            [6, 7, 8],
+            [9, 10, 11],
+            [6, 7, 8],
+          ].flat(),
+        ),
+    );
   });
 
   it("keeps channels together that turn together, where heads grow", () => {
@@ -38,7 +62,9 @@ describe("tiling from the middle", () => {
   });
 
   it("refuses to shrink", () => {
-    expect(() => tileAxis([2, 4], [4, 2], "w")).toThrow("w: expected at least the size of the small model, [2, 4], got [4, 2]. A model can only grow");
+    expect(() => tileAxis([2, 4], [4, 2], "w")).toThrow(
+      "w: expected at least the size of the small model, [2, 4], got [4, 2]. A model can only grow",
+    );
   });
 });
 
@@ -63,27 +89,84 @@ describe("layers", () => {
   });
 });
 
-const SIZES = { hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 12, max_position_embeddings: 32, vocab_size: 11, pad_token_id: 0, mask_token_id: 4 };
+const SIZES = {
+  hidden_size: 8,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  intermediate_size: 12,
+  max_position_embeddings: 32,
+  vocab_size: 11,
+  pad_token_id: 0,
+  mask_token_id: 4,
+};
 const SMALL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   bert: { ...SIZES, model_type: "bert", initializer_range: 0.5 },
   "bert, untied": { ...SIZES, model_type: "bert", tie_word_embeddings: false, initializer_range: 0.5 },
-  "esm": { ...SIZES, model_type: "esm", position_embedding_type: "rotary", token_dropout: true, emb_layer_norm_before: true, initializer_range: 0.5 },
-  "esm, untied": { ...SIZES, model_type: "esm", position_embedding_type: "rotary", tie_word_embeddings: false, initializer_range: 0.5 },
-  "modernbert": { ...SIZES, model_type: "modernbert", local_attention: 4, initializer_range: 0.5, norm_bias: true, attention_bias: true, mlp_bias: true, classifier_bias: true },
+  esm: {
+    ...SIZES,
+    model_type: "esm",
+    position_embedding_type: "rotary",
+    token_dropout: true,
+    emb_layer_norm_before: true,
+    initializer_range: 0.5,
+  },
+  "esm, untied": {
+    ...SIZES,
+    model_type: "esm",
+    position_embedding_type: "rotary",
+    tie_word_embeddings: false,
+    initializer_range: 0.5,
+  },
+  modernbert: {
+    ...SIZES,
+    model_type: "modernbert",
+    local_attention: 4,
+    initializer_range: 0.5,
+    norm_bias: true,
+    attention_bias: true,
+    mlp_bias: true,
+    classifier_bias: true,
+  },
   "modernbert, untied": { ...SIZES, model_type: "modernbert", tie_word_embeddings: false, initializer_range: 0.5 },
-  "cloze_speedrun": { ...SIZES, model_type: "cloze_speedrun" },
+  cloze_speedrun: { ...SIZES, model_type: "cloze_speedrun" },
   "cloze_speedrun, dense": { ...SIZES, model_type: "cloze_speedrun", head_dense: true },
-  "AMPLIFY": { ...SIZES, model_type: "AMPLIFY", embedding_init_range: 1, decoder_init_range: 0.8, att_bias: true, ffn_bias: true, layer_norm_after_embedding: true },
-  "neobert": { ...SIZES, model_type: "neobert", embedding_init_range: 1, decoder_init_range: 0.8 },
+  AMPLIFY: {
+    ...SIZES,
+    model_type: "AMPLIFY",
+    embedding_init_range: 1,
+    decoder_init_range: 0.8,
+    att_bias: true,
+    ffn_bias: true,
+    layer_norm_after_embedding: true,
+  },
+  neobert: { ...SIZES, model_type: "neobert", embedding_init_range: 1, decoder_init_range: 0.8 },
 };
 /** Twice as wide and as many heads, which are as they were; the gated blocks twice as wide too (12 -> 8, 24 -> 16). */
-const twice = (config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => ({ ...config, hidden_size: 16, num_attention_heads: 4, intermediate_size: 24 });
+const twice = (config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => ({
+  ...config,
+  hidden_size: 16,
+  num_attention_heads: 4,
+  intermediate_size: 24,
+});
 
 /** Weights of a model, none of which is 0 or 1: what starts as such is moved. */
 function weightsOf({ model }: OpenedModel, seed = 1): HostTensors {
   const first = initialize(maskedLmParameters(model), seed);
-  const noise = initialize(new Map([...maskedLmParameters(model)].map(([name, { shape }]) => [name, { shape, init: { kind: "normal", std: 0.3 } as const }])), seed + 1);
-  return Object.fromEntries(Object.entries(first).map(([name, tensor]) => [name, { ...tensor, data: Float32Array.from(tensor.data as Float32Array, (x, i) => x + (noise[name]?.data[i] ?? 0)) }]));
+  const noise = initialize(
+    new Map(
+      [...maskedLmParameters(model)].map(([name, { shape }]) => [
+        name,
+        { shape, init: { kind: "normal", std: 0.3 } as const },
+      ]),
+    ),
+    seed + 1,
+  );
+  return Object.fromEntries(
+    Object.entries(first).map(([name, tensor]) => [
+      name,
+      { ...tensor, data: Float32Array.from(tensor.data as Float32Array, (x, i) => x + (noise[name]?.data[i] ?? 0)) },
+    ]),
+  );
 }
 
 const ids = [2, 7, 9, 4, 10, 5, 4, 6, 8, 3];
@@ -92,10 +175,15 @@ function logits({ model }: OpenedModel, weights: HostTensors): readonly number[]
   const scope = rootScope(graph);
   const states = model.encode(scope, encoderInputs(graph, 1, ids.length));
   const feeds = { ids, segments: ids.map(() => 1), positions: ids.map((_, i) => i) };
-  const [value] = interpret([model.predict(scope, states.reshape([-1, model.hidden]))], { ...Object.fromEntries(Object.entries(weights).map(([name, { data }]) => [name, data])), ...feeds }, { precision: "f64" });
+  const [value] = interpret(
+    [model.predict(scope, states.reshape([-1, model.hidden]))],
+    { ...Object.fromEntries(Object.entries(weights).map(([name, { data }]) => [name, data])), ...feeds },
+    { precision: "f64" },
+  );
   return Array.from(value?.data ?? []);
 }
-const distance = (a: readonly number[], b: readonly number[]): number => Math.max(...a.map((x, i) => Math.abs(x - (b[i] ?? Number.NaN))));
+const distance = (a: readonly number[], b: readonly number[]): number =>
+  Math.max(...a.map((x, i) => Math.abs(x - (b[i] ?? Number.NaN))));
 
 describe.each(Object.keys(SMALL))("%s", (name) => {
   const config = SMALL[name] ?? {};
@@ -110,20 +198,48 @@ describe.each(Object.keys(SMALL))("%s", (name) => {
     expect(distance(logits(big, grown.weights), before)).toBeLessThan(1e-4);
     expect(Math.max(...before) - Math.min(...before)).toBeGreaterThan(0.5);
     // Tiled alone, sums grow: another function.
-    expect(distance(logits(big, growWeights({ ...small, weights }, big, maskedLmParameters(big.model), { seed: 1, keepSums: false }).weights), before)).toBeGreaterThan(1e-2);
+    expect(
+      distance(
+        logits(
+          big,
+          growWeights({ ...small, weights }, big, maskedLmParameters(big.model), { seed: 1, keepSums: false }).weights,
+        ),
+        before,
+      ),
+    ).toBeGreaterThan(1e-2);
   });
 
   it("holds the small one's numbers in the middle of every tensor, undivided where sums may grow", async () => {
     const small = await openModel(config);
-    const big = await openModel({ ...twice(config), num_hidden_layers: 4, hidden_size: 24, num_attention_heads: 6, intermediate_size: 48 });
+    const big = await openModel({
+      ...twice(config),
+      num_hidden_layers: 4,
+      hidden_size: 24,
+      num_attention_heads: 6,
+      intermediate_size: 48,
+    });
     const weights = weightsOf(small);
-    const { weights: grown, layers } = growWeights({ ...small, weights }, big, maskedLmParameters(big.model), { seed: 1, keepSums: false });
+    const { weights: grown, layers } = growWeights({ ...small, weights }, big, maskedLmParameters(big.model), {
+      seed: 1,
+      keepSums: false,
+    });
     expect(layers).toEqual([0, 0, 1, 1]);
     for (const [parameter, { shape, data }] of Object.entries(grown)) {
-      const source = weights[parameter.replace(/(layers?|transformer_encoder)\.(\d)/, (_, list: string, i: string) => `${list}.${layers[Number(i)]}`).replace(/values\.\d/, "values.0")];
+      const source =
+        weights[
+          parameter
+            .replace(
+              /(layers?|transformer_encoder)\.(\d)/,
+              (_, list: string, i: string) => `${list}.${layers[Number(i)]}`,
+            )
+            .replace(/values\.\d/, "values.0")
+        ];
       if (source === undefined) {
         // The first layer of ModernBERT has no norm there, and the second one is made of it.
-        expect([parameter, new Set(data)]).toEqual([`model.layers.1.attn_norm.${parameter.endsWith("weight") ? "weight" : "bias"}`, new Set([parameter.endsWith("weight") ? 1 : 0])]);
+        expect([parameter, new Set(data)]).toEqual([
+          `model.layers.1.attn_norm.${parameter.endsWith("weight") ? "weight" : "bias"}`,
+          new Set([parameter.endsWith("weight") ? 1 : 0]),
+        ]);
         continue;
       }
       expect(shape.length).toBe(source.shape.length);
@@ -144,12 +260,28 @@ it("places every weight of a matrix by the formula: AMPLIFY from 8 to 12, 2 head
   const head = (i: number): number => at(Math.floor(i / 4), 2, 3) * 4 + (i % 4);
   const plain = (i: number): number => at(i, 8, 12);
   const wide = (i: number): number => at(i, 8, 24);
-  const times = (map: (i: number) => number, size: number, place: number): number => Array.from({ length: size }, (_, i) => map(i)).filter((each) => each === place).length;
-  const cases: readonly (readonly [name: string, rows: number, columns: number, row: (i: number) => number, column: (i: number) => number, from: number])[] = [
-    ["q", 12, 12, head, plain, 8], ["wo", 12, 12, plain, head, 8], ["ffn.w12", 48, 12, (i) => Math.floor(i / 24) * 8 + wide(i % 24), plain, 8], ["ffn.w3", 12, 24, plain, wide, 8],
+  const times = (map: (i: number) => number, size: number, place: number): number =>
+    Array.from({ length: size }, (_, i) => map(i)).filter((each) => each === place).length;
+  const cases: readonly (readonly [
+    name: string,
+    rows: number,
+    columns: number,
+    row: (i: number) => number,
+    column: (i: number) => number,
+    from: number,
+  ])[] = [
+    ["q", 12, 12, head, plain, 8],
+    ["wo", 12, 12, plain, head, 8],
+    ["ffn.w12", 48, 12, (i) => Math.floor(i / 24) * 8 + wide(i % 24), plain, 8],
+    ["ffn.w3", 12, 24, plain, wide, 8],
   ];
   for (const [name, rows, columns, row, column, width] of cases) {
-    const expected = Array.from({ length: rows * columns }, (_, k) => Math.fround((from(name)[row(Math.floor(k / columns)) * width + column(k % columns)] as number) / times(column, columns, column(k % columns))));
+    const expected = Array.from({ length: rows * columns }, (_, k) =>
+      Math.fround(
+        (from(name)[row(Math.floor(k / columns)) * width + column(k % columns)] as number) /
+          times(column, columns, column(k % columns)),
+      ),
+    );
     expect(Array.from(grown[`transformer_encoder.0.${name}.weight`]?.data ?? []), name).toEqual(expected);
   }
 });
@@ -164,9 +296,17 @@ describe("growWeights", () => {
 
   it.each([
     [bert, neobert, "grow: expected two models of one family, got bert and neobert. Choose a larger bert."],
-    [bert, { ...twice(bert), vocab_size: 12 }, "expected the same vocabulary, positions and labels, [11, 8], got [12, 16]"],
+    [
+      bert,
+      { ...twice(bert), vocab_size: 12 },
+      "expected the same vocabulary, positions and labels, [11, 8], got [12, 16]",
+    ],
     [twice(bert), bert, "expected at least the size of the small model"],
-    [bert, { ...twice(bert), num_attention_heads: 1 }, "expected at least the size of the small model, [2, 4], got [1, 16]"],
+    [
+      bert,
+      { ...twice(bert), num_attention_heads: 1 },
+      "expected at least the size of the small model, [2, 4], got [1, 16]",
+    ],
   ])("refuses what cannot be: %#", async (from, to, message) => {
     await expect(grow(from, to)).rejects.toThrow(message);
   });
@@ -177,12 +317,17 @@ describe("growWeights", () => {
     const big = await openModel(twice(config));
     const weights = weightsOf(small);
     const wanted = maskedLmParameters(big.model);
-    const grown = (noise: number, seed: number): HostTensors => growWeights({ ...small, weights }, big, wanted, { seed, noise }).weights;
+    const grown = (noise: number, seed: number): HostTensors =>
+      growWeights({ ...small, weights }, big, wanted, { seed, noise }).weights;
     const plain = grown(0, 1);
     const moved = grown(0.01, 1);
     const name = "model.encoder.weight";
     expect(moved["model.layer_norm.weight"]).toEqual(plain["model.layer_norm.weight"]);
-    expect(Math.max(...Array.from(plain[name]?.data ?? [], (x, i) => Math.abs((moved[name]?.data[i] ?? Number.NaN) / x - 1)))).toBeLessThan(0.07);
+    expect(
+      Math.max(
+        ...Array.from(plain[name]?.data ?? [], (x, i) => Math.abs((moved[name]?.data[i] ?? Number.NaN) / x - 1)),
+      ),
+    ).toBeLessThan(0.07);
     expect(new Set(plain[name]?.data).size).toBe(11 * 8);
     expect(new Set(moved[name]?.data).size).toBe(11 * 16);
     expect(grown(0.01, 1)).toEqual(moved);
@@ -192,9 +337,17 @@ describe("growWeights", () => {
   it("knows every parameter of every published model", async () => {
     for (const name of await publishedNames()) {
       const { family, model, extraParameters } = await openModel(await publishedConfig(name));
-      const pretrained = headNames.filter((head) => (head === "masked-lm" || head.includes("sentence-pair")) && hasHead(model, head));
-      for (const parameter of [...pretrained.flatMap((head) => [...headParameters(model, head, 2).keys()]), ...extraParameters.keys()]) {
-        expect((axisRules[family]?.() ?? []).some((rule) => rule.name.test(parameter)), parameter).toBe(true);
+      const pretrained = headNames.filter(
+        (head) => (head === "masked-lm" || head.includes("sentence-pair")) && hasHead(model, head),
+      );
+      for (const parameter of [
+        ...pretrained.flatMap((head) => [...headParameters(model, head, 2).keys()]),
+        ...extraParameters.keys(),
+      ]) {
+        expect(
+          (axisRules[family]?.() ?? []).some((rule) => rule.name.test(parameter)),
+          parameter,
+        ).toBe(true);
       }
     }
   });

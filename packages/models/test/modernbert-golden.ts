@@ -30,14 +30,24 @@ interface BaseFile {
 interface GradientsFile {
   /** Those of the batch, some of them replaced by [MASK]. */
   readonly ids: Rows;
-  readonly heads: Named<{ readonly loss: number; readonly targets: Named<number[] | number[][]>; readonly gradients: Named<Encoded> }>;
+  readonly heads: Named<{
+    readonly loss: number;
+    readonly targets: Named<number[] | number[][]>;
+    readonly gradients: Named<Encoded>;
+  }>;
 }
 
 interface VariantsFile {
-  readonly variants: Named<{ readonly head: Head; readonly config: Named<unknown>; readonly weights: Named<Encoded>; readonly logits: Encoded }>;
+  readonly variants: Named<{
+    readonly head: Head;
+    readonly config: Named<unknown>;
+    readonly weights: Named<Encoded>;
+    readonly logits: Encoded;
+  }>;
 }
 
-const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`golden/modernbert-${name}.json`, import.meta.url), "utf8"));
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`golden/modernbert-${name}.json`, import.meta.url), "utf8"));
 export const base: BaseFile = read("base") as BaseFile;
 export const gradients: GradientsFile = read("gradients") as GradientsFile;
 export const variants: VariantsFile["variants"] = (read("variants") as VariantsFile).variants;
@@ -47,18 +57,24 @@ export const model: ModernBert = modernBert(config);
 
 /** The weights of the base and one head; classifiers stand under `HEAD:` in the file. */
 export function parameters(head: string, more: Named<Encoded> = {}): Record<string, Float32Array> {
-  const all = Object.entries({ ...base.weights, ...more }).filter(([name]) => !name.includes(":") || name.startsWith(`${head}:`));
+  const all = Object.entries({ ...base.weights, ...more }).filter(
+    ([name]) => !name.includes(":") || name.startsWith(`${head}:`),
+  );
   return Object.fromEntries(all.map(([name, value]) => [name.slice(name.indexOf(":") + 1), halves(value)]));
 }
 
-const laidOut = (how: typeof padded) => ({ ids, mask }: MaskedRows): Feeds => {
-  const { types: _, ...feeds } = how({ ids, mask, types: ids.map((row) => row.map(() => 0)) }).feeds, { batch, seq } = how({ ids, mask, types: ids });
-  return { batch, seq, feeds };
-};
+const laidOut =
+  (how: typeof padded) =>
+  ({ ids, mask }: MaskedRows): Feeds => {
+    const { types: _, ...feeds } = how({ ids, mask, types: ids.map((row) => row.map(() => 0)) }).feeds,
+      { batch, seq } = how({ ids, mask, types: ids });
+    return { batch, seq, feeds };
+  };
 /** Each row one sequence and its padding. */
 export const paddedRows: (rows: MaskedRows) => Feeds = laidOut(padded);
 /** All sequences in one row, one after another, and some padding. */
 export const packedRow: (rows: MaskedRows) => Feeds = laidOut(packed);
 
 /** Hidden states of every token `[batch * seq, hidden]`. */
-export const everyState = (of: ModernBert, scope: Scope, inputs: EncoderInputs): Tensor<"f32"> => of.encode(scope, inputs).reshape([-1, of.hidden]);
+export const everyState = (of: ModernBert, scope: Scope, inputs: EncoderInputs): Tensor<"f32"> =>
+  of.encode(scope, inputs).reshape([-1, of.hidden]);

@@ -19,10 +19,13 @@ interface Gradients {
   readonly models: Named<{ readonly loss: number; readonly gradients: Named<Encoded> }>;
 }
 
-const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), "utf8"));
-const file = read("speedrun") as File, gradients = (read("speedrun-gradients") as Gradients).models;
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), "utf8"));
+const file = read("speedrun") as File,
+  gradients = (read("speedrun-gradients") as Gradients).models;
 type Weights = Named<Float32Array>;
-const numbers = (weights: Named<Encoded>): Weights => Object.fromEntries(Object.entries(weights).map(([name, value]) => [name, halves(value)]));
+const numbers = (weights: Named<Encoded>): Weights =>
+  Object.fromEntries(Object.entries(weights).map(([name, value]) => [name, halves(value)]));
 
 /** A form of the model, its weights, and what it gives. */
 interface Form {
@@ -34,14 +37,32 @@ interface Form {
   /** A sequence has the states it has alone where it starts at a multiple of this. */
   readonly patch: number;
 }
-type PatchFile = Gradients["models"][string] & { readonly config: Named<unknown>; readonly weights: Named<Encoded>; readonly logits: readonly Encoded[] };
+type PatchFile = Gradients["models"][string] & {
+  readonly config: Named<unknown>;
+  readonly weights: Named<Encoded>;
+  readonly logits: readonly Encoded[];
+};
 
 const weights = numbers(file.weights);
 const forms: readonly Form[] = [
-  ...Object.entries(file.models).map(([name, more]) => ({ name, config: { ...file.config, ...more }, weights, logits: file.logits[name] ?? [], golden: gradients[name] as Form["golden"], patch: 1 })),
+  ...Object.entries(file.models).map(([name, more]) => ({
+    name,
+    config: { ...file.config, ...more },
+    weights,
+    logits: file.logits[name] ?? [],
+    golden: gradients[name] as Form["golden"],
+    patch: 1,
+  })),
   ...["patch", "patch-projected", "patch-bare"].map((name) => {
     const golden = read(`speedrun-${name}`) as PatchFile;
-    return { name, config: golden.config, weights: numbers(golden.weights), logits: golden.logits, golden, patch: 2 ** ((golden.config["num_hidden_layers"] as number) / 2 - 1) };
+    return {
+      name,
+      config: golden.config,
+      weights: numbers(golden.weights),
+      logits: golden.logits,
+      golden,
+      patch: 2 ** ((golden.config["num_hidden_layers"] as number) / 2 - 1),
+    };
   }),
 ];
 
@@ -59,16 +80,36 @@ const PAD = 1;
 
 /** Each row one sequence and its padding. */
 function padded(): Rows {
-  const seq = Math.max(...file.ids.map((row) => row.length)), fill = (row: readonly number[], value: number): number[] => Array.from({ length: seq }, (_, i) => row[i] ?? value);
+  const seq = Math.max(...file.ids.map((row) => row.length)),
+    fill = (row: readonly number[], value: number): number[] => Array.from({ length: seq }, (_, i) => row[i] ?? value);
   return {
-    batch: file.ids.length, seq,
-    feeds: { ids: file.ids.flatMap((row) => fill(row, PAD)), segments: file.ids.flatMap((row) => fill(row.map(() => 1), 0)), positions: file.ids.flatMap((row) => fill(row.map((_, i) => i), 0)) },
+    batch: file.ids.length,
+    seq,
+    feeds: {
+      ids: file.ids.flatMap((row) => fill(row, PAD)),
+      segments: file.ids.flatMap((row) =>
+        fill(
+          row.map(() => 1),
+          0,
+        ),
+      ),
+      positions: file.ids.flatMap((row) =>
+        fill(
+          row.map((_, i) => i),
+          0,
+        ),
+      ),
+    },
   };
 }
 
 /** All sequences in one row, one after another, and some padding: after each up to a multiple of `patch`, and at the end. */
 function packed(patch: number): Rows & { readonly starts: readonly number[] } {
-  const ids: number[] = [], segments: number[] = [], positions: number[] = [], starts: number[] = [], gap = (n: number): number[] => Array.from({ length: n }, () => 0);
+  const ids: number[] = [],
+    segments: number[] = [],
+    positions: number[] = [],
+    starts: number[] = [],
+    gap = (n: number): number[] => Array.from({ length: n }, () => 0);
   file.ids.forEach((row, r) => {
     const rest = gap((patch - (row.length % patch)) % patch);
     starts.push(ids.length);
@@ -77,17 +118,34 @@ function packed(patch: number): Rows & { readonly starts: readonly number[] } {
     positions.push(...row.map((_, i) => i), ...rest);
   });
   const tail = gap(3);
-  return { batch: 1, seq: ids.length + 3, starts, feeds: { ids: [...ids, ...tail.map(() => PAD)], segments: [...segments, ...tail], positions: [...positions, ...tail] } };
+  return {
+    batch: 1,
+    seq: ids.length + 3,
+    starts,
+    feeds: {
+      ids: [...ids, ...tail.map(() => PAD)],
+      segments: [...segments, ...tail],
+      positions: [...positions, ...tail],
+    },
+  };
 }
 
-function compute(weights: Weights, { batch, seq, feeds }: Rows, build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[], precision: "native" | "f64"): Value[] {
+function compute(
+  weights: Weights,
+  { batch, seq, feeds }: Rows,
+  build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[],
+  precision: "native" | "f64",
+): Value[] {
   const graph = new Graph();
   return interpret(build(rootScope(graph), encoderInputs(graph, batch, seq)), { ...weights, ...feeds }, { precision });
 }
 
 describe.each(forms)("$name", ({ config, weights, logits: theirLogits, golden, patch }) => {
-  const model = speedrun(parseSpeedrunConfig(config)), { vocab, hidden } = model, alone = theirLogits.map(floats);
-  const logits = (scope: Scope, inputs: EncoderInputs): Tensor<"f32"> => model.predict(scope, model.encode(scope, inputs).reshape([-1, hidden]));
+  const model = speedrun(parseSpeedrunConfig(config)),
+    { vocab, hidden } = model,
+    alone = theirLogits.map(floats);
+  const logits = (scope: Scope, inputs: EncoderInputs): Tensor<"f32"> =>
+    model.predict(scope, model.encode(scope, inputs).reshape([-1, hidden]));
 
   it("declares the parameters that the form has, with their shapes", () => {
     const ours = Object.fromEntries([...maskedLmParameters(model).values()].map((p) => [p.name, p.shape]));
@@ -95,30 +153,59 @@ describe.each(forms)("$name", ({ config, weights, logits: theirLogits, golden, p
   });
 
   it.each(["native", "f64"] as const)("gives padded rows the logits of sequences run alone: %s", (precision) => {
-    const rows = padded(), [ours] = compute(weights, rows, (scope, inputs) => [logits(scope, inputs)], precision), all = Array.from(ours?.data ?? []);
-    alone.forEach((theirs, r) => expect(worst(all.slice(r * rows.seq * vocab).slice(0, theirs.length), theirs)).toBeLessThan(LOGITS));
+    const rows = padded(),
+      [ours] = compute(weights, rows, (scope, inputs) => [logits(scope, inputs)], precision),
+      all = Array.from(ours?.data ?? []);
+    alone.forEach((theirs, r) =>
+      expect(worst(all.slice(r * rows.seq * vocab).slice(0, theirs.length), theirs)).toBeLessThan(LOGITS),
+    );
   });
 
   it("gives each sequence of a packed row the logits it has alone", () => {
-    const rows = packed(patch), [ours] = compute(weights, rows, (scope, inputs) => [logits(scope, inputs)], "native"), all = Array.from(ours?.data ?? []);
-    alone.forEach((theirs, r) => expect(worst(all.slice((rows.starts[r] as number) * vocab).slice(0, theirs.length), theirs)).toBeLessThan(LOGITS));
+    const rows = packed(patch),
+      [ours] = compute(weights, rows, (scope, inputs) => [logits(scope, inputs)], "native"),
+      all = Array.from(ours?.data ?? []);
+    alone.forEach((theirs, r) =>
+      expect(worst(all.slice((rows.starts[r] as number) * vocab).slice(0, theirs.length), theirs)).toBeLessThan(LOGITS),
+    );
   });
 
   it("gives a packed row the same loss and the same gradient of every parameter", () => {
-    const rows = packed(patch), names: string[] = [];
-    const targets = file.labels.flatMap((row, r) => row.flatMap((label, i) => (label < 0 ? [] : [{ label, at: (rows.starts[r] as number) + i }])));
+    const rows = packed(patch),
+      names: string[] = [];
+    const targets = file.labels.flatMap((row, r) =>
+      row.flatMap((label, i) => (label < 0 ? [] : [{ label, at: (rows.starts[r] as number) + i }])),
+    );
     const feeds = { ...rows.feeds, at: targets.map((t) => t.at), labels: targets.map((t) => t.label) };
-    const [loss, ...found] = compute(weights, { ...rows, feeds }, (scope, inputs) => {
-      const { graph } = scope, n = [targets.length], states = model.encode(scope, inputs).reshape([-1, hidden]).gather(graph.input("at", "i32", n));
-      const mean = crossEntropy(model.predict(scope, states), graph.input("labels", "i32", n)).mean(), parameters = [...scope.parameters.values()];
-      names.push(...parameters.map((p) => p.name));
-      return [mean, ...grad(mean, parameters.map((p): Tensor => p.tensor))];
-    }, "f64");
+    const [loss, ...found] = compute(
+      weights,
+      { ...rows, feeds },
+      (scope, inputs) => {
+        const { graph } = scope,
+          n = [targets.length],
+          states = model
+            .encode(scope, inputs)
+            .reshape([-1, hidden])
+            .gather(graph.input("at", "i32", n));
+        const mean = crossEntropy(model.predict(scope, states), graph.input("labels", "i32", n)).mean(),
+          parameters = [...scope.parameters.values()];
+        names.push(...parameters.map((p) => p.name));
+        return [
+          mean,
+          ...grad(
+            mean,
+            parameters.map((p): Tensor => p.tensor),
+          ),
+        ];
+      },
+      "f64",
+    );
     expect(Math.abs((loss?.data[0] ?? NaN) - golden.loss)).toBeLessThan(1e-6);
     expect([...names].sort()).toEqual(Object.keys(golden.gradients).sort());
     const norm = (x: ArrayLike<number>): number => Math.sqrt(Array.from(x).reduce((sum, v) => sum + v * v, 0));
     names.forEach((parameter, i) => {
-      const ours = found[i]?.data ?? [], theirs = floats(golden.gradients[parameter] as Encoded);
+      const ours = found[i]?.data ?? [],
+        theirs = floats(golden.gradients[parameter] as Encoded);
       expect(ours.length, parameter).toBe(theirs.length);
       expect(norm(theirs.map((v, k) => v - (ours[k] as number))) / norm(theirs), parameter).toBeLessThan(GRADIENTS);
     });
@@ -126,18 +213,34 @@ describe.each(forms)("$name", ({ config, weights, logits: theirLogits, golden, p
 });
 
 it("the forms are different models", () => {
-  const first = (name: string): Float32Array => floats((file.logits[name] ?? [])[0] as Encoded), plain = first("default");
-  for (const name of Object.keys(file.models).slice(1)) expect(worst(first(name), plain), name).toBeGreaterThan(10 * LOGITS);
+  const first = (name: string): Float32Array => floats((file.logits[name] ?? [])[0] as Encoded),
+    plain = first("default");
+  for (const name of Object.keys(file.models).slice(1))
+    expect(worst(first(name), plain), name).toBeGreaterThan(10 * LOGITS);
 });
 
 it("shows hidden states, and the attention maps that it computes with", () => {
-  const rows = padded(), config = parseSpeedrunConfig({ ...file.config, attention_softcap: 1.5 }), model = speedrun(config);
-  const values = compute(weights, rows, (scope, inputs) => {
-    const { last, hiddenStates, attentions } = model.outputs(scope, inputs);
-    expect([hiddenStates.length, attentions.length, hiddenStates.at(-1) === last]).toEqual([config.layers + 1, config.layers, true]);
-    return [model.encode(scope, inputs), last, attentions[1] as Tensor];
-  }, "native");
+  const rows = padded(),
+    config = parseSpeedrunConfig({ ...file.config, attention_softcap: 1.5 }),
+    model = speedrun(config);
+  const values = compute(
+    weights,
+    rows,
+    (scope, inputs) => {
+      const { last, hiddenStates, attentions } = model.outputs(scope, inputs);
+      expect([hiddenStates.length, attentions.length, hiddenStates.at(-1) === last]).toEqual([
+        config.layers + 1,
+        config.layers,
+        true,
+      ]);
+      return [model.encode(scope, inputs), last, attentions[1] as Tensor];
+    },
+    "native",
+  );
   expect(worst(values[0]?.data ?? [], values[1]?.data ?? [])).toBe(0);
-  const map = Array.from(values[2]?.data ?? []), rowSums = Array.from({ length: map.length / rows.seq }, (_, i) => map.slice(i * rows.seq, (i + 1) * rows.seq).reduce((sum, v) => sum + v, 0));
+  const map = Array.from(values[2]?.data ?? []),
+    rowSums = Array.from({ length: map.length / rows.seq }, (_, i) =>
+      map.slice(i * rows.seq, (i + 1) * rows.seq).reduce((sum, v) => sum + v, 0),
+    );
   rowSums.forEach((sum) => expect(sum).toBeCloseTo(1, 5));
 });

@@ -1,19 +1,21 @@
 /**
- * Differential attention: heads in pairs, each the difference of two attention maps, so that what both see alike cancels out.
+ * Differential attention: heads in pairs, each the difference of two attention maps, so that what both see alike
+ * cancels out.
  *
  *   head      (softmax(q1 k1^T / sqrt d) - l softmax(q2 k2^T / sqrt d)) [v1 v2] ─ RMSNorm with gain ─ times 1 - l0
  *   l         exp(lq1 . lk1) - exp(lq2 . lk2) + l0: one number a layer, with four vectors `[headDim]` to learn it by
  *   l0        0.8 - 0.6 exp(-0.3 i) in layer i, counted from 0
  *
- * Heads 2 j and 2 j + 1 of queries and keys are a pair's two maps, and those of values its 2 headDim channels: the projections
- * stay as they are, and 4 + 2 headDim-vectors are all that is new. (The paper counts a pair as one head.)
+ * Heads 2 j and 2 j + 1 of queries and keys are a pair's two maps, and those of values its 2 headDim channels: the
+ * projections stay as they are, and 4 + 2 headDim-vectors are all that is new. (The paper counts a pair as one head.)
  *
- * Both halves of the values are weighed by both maps, in two attention composites over the same queries and keys: kernels serve them as
- * they are, and where the composite is expanded both share one set of scores. Price: half as much again as attention where the
- * scores are shared, twice where a kernel computes them anew.
+ * Both halves of the values are weighed by both maps, in two attention composites over the same queries and keys:
+ * kernels serve them as they are, and where the composite is expanded both share one set of scores. Price: half as much
+ * again as attention where the scores are shared, twice where a kernel computes them anew.
  *
- * Source: Ye et al. 2024, arXiv:2410.05258, equations 1 to 3; the order of heads is that of its published code (microsoft/unilm,
- * Diff-Transformer). Checked against plain PyTorch, tooling/golden/speedrun.py: logits, and every gradient in f64.
+ * Source: Ye et al. 2024, arXiv:2410.05258, equations 1 to 3; the order of heads is that of its published code
+ * (microsoft/unilm, Diff-Transformer). Checked against plain PyTorch, tooling/golden/speedrun.py: logits, and every
+ * gradient in f64.
  */
 import { ConfigError } from "@cloze/errors";
 import { dims, rmsNorm, type Tensor } from "@cloze/graph";
@@ -37,14 +39,24 @@ const VECTOR: Init = { kind: "normal", std: 0.1 };
 
 /** Parameters: lambda_q1, lambda_k1, lambda_q2, lambda_k2 `[headDim]`. -> a number, shape `[]`. */
 function lambda(scope: Scope, headDim: number, { layer }: DifferentialOptions): Tensor<"f32"> {
-  const power = (i: 1 | 2): Tensor<"f32"> => scope.param(`lambda_q${i}`, [headDim], VECTOR).mul(scope.param(`lambda_k${i}`, [headDim], VECTOR)).sum(0).exp();
+  const power = (i: 1 | 2): Tensor<"f32"> =>
+    scope
+      .param(`lambda_q${i}`, [headDim], VECTOR)
+      .mul(scope.param(`lambda_k${i}`, [headDim], VECTOR))
+      .sum(0)
+      .exp();
   return power(1).sub(power(2)).add(differentialLambdaInit(layer));
 }
 
-/** x `[batch, heads, rows, columns]` -> its heads of even and of odd number, each `[batch, heads / 2, rows, columns]`. */
+/**
+ * x `[batch, heads, rows, columns]` -> its heads of even and of odd number, each `[batch, heads / 2, rows, columns]`.
+ */
 function pairs(x: Tensor<"f32">): readonly [Tensor<"f32">, Tensor<"f32">] {
   const { batch, heads, rows, columns } = dims("differential attention", x, "batch heads rows columns");
-  if (heads % 2 !== 0) throw new ConfigError(`differential attention: expected an even number of heads, which are taken in pairs, got ${heads}.`);
+  if (heads % 2 !== 0)
+    throw new ConfigError(
+      `differential attention: expected an even number of heads, which are taken in pairs, got ${heads}.`,
+    );
   const paired = x.reshape([batch, heads / 2, 2, rows * columns]);
   const part = (i: number): Tensor<"f32"> => paired.slice(2, i, i + 1).reshape([batch, heads / 2, rows, columns]);
   return [part(0), part(1)];
@@ -53,16 +65,24 @@ function pairs(x: Tensor<"f32">): readonly [Tensor<"f32">, Tensor<"f32">] {
 /** The other way round, with the same in both places. */
 function twice(x: Tensor<"f32">): Tensor<"f32"> {
   const [batch, heads, rows, columns] = x.shape as [number, number, number, number];
-  return x.reshape([batch, heads, 1, rows * columns]).broadcast([batch, heads, 2, rows * columns]).reshape([batch, 2 * heads, rows, columns]);
+  return x
+    .reshape([batch, heads, 1, rows * columns])
+    .broadcast([batch, heads, 2, rows * columns])
+    .reshape([batch, 2 * heads, rows, columns]);
 }
 
 /**
  * What pairs of heads give. `weigh` is attention over values, all of whose heads are given.
  *
- * Parameters: those of lambda, and subln.weight `[2 headDim]`. Shapes: v `[batch, heads, seq, headDim]` -> `[batch, heads / 2, seq,
- * 2 headDim]`. Throws ConfigError for an odd number of heads.
+ * Parameters: those of lambda, and subln.weight `[2 headDim]`. Shapes: v `[batch, heads, seq, headDim]` -> `[batch,
+ * heads / 2, seq, 2 headDim]`. Throws ConfigError for an odd number of heads.
  */
-export function differentialHeads(scope: Scope, v: Tensor<"f32">, weigh: (v: Tensor<"f32">) => Tensor<"f32">, options: DifferentialOptions): Tensor<"f32"> {
+export function differentialHeads(
+  scope: Scope,
+  v: Tensor<"f32">,
+  weigh: (v: Tensor<"f32">) => Tensor<"f32">,
+  options: DifferentialOptions,
+): Tensor<"f32"> {
   const headDim = v.shape[3] as number;
   const less = lambda(scope, headDim, options);
   const [left, right] = pairs(v).map((half) => {
@@ -73,8 +93,16 @@ export function differentialHeads(scope: Scope, v: Tensor<"f32">, weigh: (v: Ten
   return rmsNorm(left.concat([right], 3), gain, options.eps ?? 1e-5).mul(1 - differentialLambdaInit(options.layer));
 }
 
-/** The maps that values are weighed by, before the norm: `[batch, heads, seq, seq]` -> `[batch, heads / 2, seq, seq]`, some of them below 0. */
-export function differentialMaps(scope: Scope, maps: Tensor<"f32">, headDim: number, options: DifferentialOptions): Tensor<"f32"> {
+/**
+ * The maps that values are weighed by, before the norm: `[batch, heads, seq, seq]` -> `[batch, heads / 2, seq, seq]`,
+ * some of them below 0.
+ */
+export function differentialMaps(
+  scope: Scope,
+  maps: Tensor<"f32">,
+  headDim: number,
+  options: DifferentialOptions,
+): Tensor<"f32"> {
   const [first, second] = pairs(maps);
   return first.sub(second.mul(lambda(scope, headDim, options)));
 }

@@ -11,5 +11,7 @@ export function dropoutLayer(scope: Scope, x: Tensor<"f32">, rate: number): Tens
 
 /** Dropout of attention probabilities, as `attention` of @cloze/graph takes it. */
 export function attentionDropout(scope: Scope, rate: number): Pick<AttentionOptions, "dropout"> {
-  return scope.random === undefined || rate === 0 ? {} : { dropout: { rate, stream: scope.stream, key: scope.random.key } };
+  return scope.random === undefined || rate === 0
+    ? {}
+    : { dropout: { rate, stream: scope.stream, key: scope.random.key } };
 }

@@ -14,11 +14,16 @@ export interface FeedForwardOptions {
 }
 
 /**
- * Parameters: `up` (default intermediate.dense) `[intermediate, hidden]` and `down` (default output.dense) `[hidden, intermediate]`.
- * Shapes: x `[..., hidden]` f32 -> same.
+ * Parameters: `up` (default intermediate.dense) `[intermediate, hidden]` and `down` (default output.dense) `[hidden,
+ * intermediate]`. Shapes: x `[..., hidden]` f32 -> same.
  */
 export function feedForward(scope: Scope, x: Tensor<"f32">, options: FeedForwardOptions): Tensor<"f32"> {
   const { intermediate, activation, up = "intermediate.dense", down = "output.dense" } = options;
   const widened = linear(scope.at(up), x, intermediate, options.linear);
-  return linear(scope.at(down), scope.at(up).within(() => activation(widened)), x.shape[x.rank - 1] as number, options.linear);
+  return linear(
+    scope.at(down),
+    scope.at(up).within(() => activation(widened)),
+    x.shape[x.rank - 1] as number,
+    options.linear,
+  );
 }

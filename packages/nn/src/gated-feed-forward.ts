@@ -28,6 +28,8 @@ export function gatedFeedForward(scope: Scope, x: Tensor<"f32">, options: GatedF
   const { intermediate, activation, up, down, dropoutRate = 0, downLinear = options.linear } = options;
   const last = x.rank - 1;
   const both = linear(scope.at(up), x, 2 * intermediate, options.linear);
-  const gated = scope.at(up).within(() => activation(both.slice(last, 0, intermediate)).mul(both.slice(last, intermediate, 2 * intermediate)));
+  const gated = scope
+    .at(up)
+    .within(() => activation(both.slice(last, 0, intermediate)).mul(both.slice(last, intermediate, 2 * intermediate)));
   return linear(scope.at(down), dropoutLayer(scope.at(down), gated, dropoutRate), x.shape[last] as number, downLinear);
 }

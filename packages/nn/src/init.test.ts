@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { initialize, initialValue, type Init } from "./init.ts";
 
-const values = (init: Init, shape: readonly number[], name = "w", seed = 3): Float32Array => initialValue(name, { shape, init }, seed).data as Float32Array;
+const values = (init: Init, shape: readonly number[], name = "w", seed = 3): Float32Array =>
+  initialValue(name, { shape, init }, seed).data as Float32Array;
 const moment = (x: Float32Array, power: number): number => x.reduce((sum, v) => sum + v ** power, 0) / x.length;
 
 describe("initialize", () => {
@@ -9,8 +10,20 @@ describe("initialize", () => {
     const init: Init = { kind: "normal", std: 1 };
     const a = { shape: [5, 3], init };
     const b = { shape: [7], init };
-    const one = initialize(new Map([["a", a], ["b", b]]), 11);
-    const two = initialize(new Map([["b", b], ["a", a]]), 11);
+    const one = initialize(
+      new Map([
+        ["a", a],
+        ["b", b],
+      ]),
+      11,
+    );
+    const two = initialize(
+      new Map([
+        ["b", b],
+        ["a", a],
+      ]),
+      11,
+    );
     expect(one.a).toEqual(two.a);
     expect(one.b).toEqual(two.b);
     expect(values(init, [15], "a", 11)).toEqual(one.a?.data);
@@ -22,11 +35,15 @@ describe("initialize", () => {
 
   it("takes values as they are, as many as there are elements", () => {
     expect(Array.from(values({ kind: "values", values: [1, 0.5, -2] }, [3]))).toEqual([1, 0.5, -2]);
-    expect(() => values({ kind: "values", values: [1, 0] }, [3])).toThrow("init values: expected 3 of them for [3], got 2");
+    expect(() => values({ kind: "values", values: [1, 0] }, [3])).toThrow(
+      "init values: expected 3 of them for [3], got 2",
+    );
   });
 
   it("tells seeds apart that differ above 32 bits", () => {
-    expect(values({ kind: "normal", std: 1 }, [8], "w", 5)).not.toEqual(values({ kind: "normal", std: 1 }, [8], "w", 5 + 2 ** 32));
+    expect(values({ kind: "normal", std: 1 }, [8], "w", 5)).not.toEqual(
+      values({ kind: "normal", std: 1 }, [8], "w", 5 + 2 ** 32),
+    );
   });
 
   it("draws normals with the moments of normals", () => {

@@ -1,10 +1,10 @@
 /**
- * Initial values of parameters, on the host: a pure function of (seed, parameter name, element), so that a model starts the
- * same on every backend, in any order of declaration, and whatever other parameters there are.
+ * Initial values of parameters, on the host: a pure function of (seed, parameter name, element), so that a model starts
+ * the same on every backend, in any order of declaration, and whatever other parameters there are.
  *
- * Normal draws are Box-Muller pairs over 32-bit Threefry words (largest |z| 6.7). A truncated normal draws again what falls
- * outside; like torch's trunc_normal_ it does not widen the rest to make up for the lost tails.
- * Price: about 0.1 microseconds an element. Float32Array, so one element takes 4 bytes.
+ * Normal draws are Box-Muller pairs over 32-bit Threefry words (largest |z| 6.7). A truncated normal draws again what
+ * falls outside; like torch's trunc_normal_ it does not widen the rest to make up for the lost tails. Price: about 0.1
+ * microseconds an element. Float32Array, so one element takes 4 bytes.
  */
 import { ConfigError } from "@cloze/errors";
 import { hostTensor, showShape, sizeOf, type HostTensor, type Shape } from "@cloze/graph";
@@ -33,10 +33,17 @@ type Fill<I extends Init> = (data: Float32Array, key: Word2, init: I, shape: Sha
 
 const fills: { readonly [K in Init["kind"]]: Fill<Extract<Init, { kind: K }>> } = {
   zeros: () => {},
-  ones: (data) => { data.fill(1); },
-  constant: (data, _, { value }) => { data.fill(value); },
+  ones: (data) => {
+    data.fill(1);
+  },
+  constant: (data, _, { value }) => {
+    data.fill(value);
+  },
   values: (data, _, { values }, shape) => {
-    if (values.length !== data.length) throw new ConfigError(`init values: expected ${data.length} of them for ${showShape(shape)}, got ${values.length}.`);
+    if (values.length !== data.length)
+      throw new ConfigError(
+        `init values: expected ${data.length} of them for ${showShape(shape)}, got ${values.length}.`,
+      );
     data.set(values);
   },
   normal: (data, key, { std, zeroRow }, shape) => {
@@ -63,7 +70,10 @@ function within(key: Word2, element: number, cut: number): number {
 }
 
 /** Counter of an element's attempt: 48 bits of element, 16 of attempt. */
-const address = (element: number, attempt: number): Word2 => [element >>> 0, (Math.floor(element / 2 ** 32) + attempt * 2 ** 16) >>> 0];
+const address = (element: number, attempt: number): Word2 => [
+  element >>> 0,
+  (Math.floor(element / 2 ** 32) + attempt * 2 ** 16) >>> 0,
+];
 
 function normalPair(key: Word2, element: number, attempt: number): readonly [number, number] {
   const [a, b] = threefry2x32(key, address(element, attempt));
@@ -86,7 +96,12 @@ export function initialValue(name: string, { shape, init }: Initialized, seed: n
   return made;
 }
 
-function fill<K extends Init["kind"]>(init: Extract<Init, { kind: K }>, data: Float32Array, key: Word2, shape: Shape): void {
+function fill<K extends Init["kind"]>(
+  init: Extract<Init, { kind: K }>,
+  data: Float32Array,
+  key: Word2,
+  shape: Shape,
+): void {
   (fills[init.kind as K] as Fill<Extract<Init, { kind: K }>>)(data, key, init, shape);
 }
 

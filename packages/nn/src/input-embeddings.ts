@@ -25,7 +25,11 @@ export function tokenEmbedding(scope: Scope, ids: Tensor<"i32">, options: TokenE
 
 /** The table of `tokenEmbedding` alone, for a decoder that is tied to it. Shapes: -> `[vocab, hidden]`. */
 export function tokenTable(scope: Scope, { vocab, hidden, std = 0.02, padId }: TokenEmbeddingOptions): Tensor<"f32"> {
-  return embeddingTable(scope, { vocab, hidden, init: { kind: "normal", std, ...(padId !== undefined && { zeroRow: padId }) } });
+  return embeddingTable(scope, {
+    vocab,
+    hidden,
+    init: { kind: "normal", std, ...(padId !== undefined && { zeroRow: padId }) },
+  });
 }
 
 export interface PlaceEmbeddingOptions {
@@ -38,17 +42,28 @@ export interface PlaceEmbeddingOptions {
 
 /**
  * Which text of a pair a token is in. Parameter: weight `[count, hidden]`.
- * Shapes: types `[batch, seq]` i32 in [0, count) -> `[batch, seq, hidden]`; undefined: all are of type 0 -> `[1, 1, hidden]`.
+ * Shapes: types `[batch, seq]` i32 in [0, count) -> `[batch, seq, hidden]`; undefined: all are of type 0 -> `[1, 1,
+ * hidden]`.
  */
-export function segmentEmbedding(scope: Scope, types: Tensor<"i32"> | undefined, { count, hidden, init = normal02 }: PlaceEmbeddingOptions): Tensor<"f32"> {
+export function segmentEmbedding(
+  scope: Scope,
+  types: Tensor<"i32"> | undefined,
+  { count, hidden, init = normal02 }: PlaceEmbeddingOptions,
+): Tensor<"f32"> {
   if (types !== undefined) return embeddingLayer(scope, types, { vocab: count, hidden, init });
-  return scope.within(() => embeddingTable(scope, { vocab: count, hidden, init }).slice(0, 0, 1).reshape([1, 1, hidden]));
+  return scope.within(() =>
+    embeddingTable(scope, { vocab: count, hidden, init }).slice(0, 0, 1).reshape([1, 1, hidden]),
+  );
 }
 
 /**
  * A learnt vector for each place. Parameter: weight `[count, hidden]`.
  * Shapes: positions `[batch, seq]` i32 in [0, count) -> `[batch, seq, hidden]`.
  */
-export function positionEmbedding(scope: Scope, positions: Tensor<"i32">, { count, hidden, init = normal02 }: PlaceEmbeddingOptions): Tensor<"f32"> {
+export function positionEmbedding(
+  scope: Scope,
+  positions: Tensor<"i32">,
+  { count, hidden, init = normal02 }: PlaceEmbeddingOptions,
+): Tensor<"f32"> {
   return embeddingLayer(scope, positions, { vocab: count, hidden, init });
 }

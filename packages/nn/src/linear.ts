@@ -32,7 +32,10 @@ export function linear(scope: Scope, x: Tensor<"f32">, out: number, options: Lin
   });
 }
 
-/** x W^T for a weight that belongs to another layer (a tied decoder). Shapes: x `[n, in]`, weight `[out, in]` -> `[n, out]`. */
+/**
+ * x W^T for a weight that belongs to another layer (a tied decoder). Shapes: x `[n, in]`, weight `[out, in]` -> `[n,
+ * out]`.
+ */
 export function project(x: Tensor<"f32">, weight: Tensor<"f32">): Tensor<"f32"> {
   return x.matmul(weight, { transposeB: true });
 }

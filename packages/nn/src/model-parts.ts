@@ -1,8 +1,15 @@
 /**
- * What an objective or a task may ask of a model, by name: the contracts of `model.ts` and the methods that each is made of, as a
- * total table, so that whether a model can do what is asked is known before anything runs.
+ * What an objective or a task may ask of a model, by name: the contracts of `model.ts` and the methods that each is
+ * made of, as a total table, so that whether a model can do what is asked is known before anything runs.
  */
-import type { ChoiceModel, MaskedLm, SentencePairModel, SequenceClassifier, SpanModel, TokenClassifier } from "./model.ts";
+import type {
+  ChoiceModel,
+  MaskedLm,
+  SentencePairModel,
+  SequenceClassifier,
+  SpanModel,
+  TokenClassifier,
+} from "./model.ts";
 
 export interface ModelParts {
   readonly "masked-lm": MaskedLm;
@@ -32,7 +39,9 @@ export const PART_METHODS: { readonly [P in ModelPart]: { readonly [M in Methods
 
 /** What `model` lacks of a part, by method name; empty where it has it. */
 export function missingMethods(model: object, part: ModelPart): readonly string[] {
-  return Object.keys(PART_METHODS[part]).filter((method) => typeof (model as Readonly<Record<string, unknown>>)[method] !== "function");
+  return Object.keys(PART_METHODS[part]).filter(
+    (method) => typeof (model as Readonly<Record<string, unknown>>)[method] !== "function",
+  );
 }
 
 export function hasPart<P extends ModelPart>(model: object, part: P): model is ModelParts[P] {

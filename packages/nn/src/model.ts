@@ -1,6 +1,6 @@
 /**
- * The contract between models and objectives. An objective asks for one of these and never for a model by name; a model is
- * a function of a scope and its inputs, and tracing it declares its parameters.
+ * The contract between models and objectives. An objective asks for one of these and never for a model by name; a model
+ * is a function of a scope and its inputs, and tracing it declares its parameters.
  *
  * Rows are packed or padded, and both are said in the same way: by segments.
  */
@@ -10,11 +10,17 @@ import { rootScope, type Parameter, type Scope } from "./scope.ts";
 export interface EncoderInputs {
   /** `[batch, seq]`, in [0, vocab). */
   readonly ids: Tensor<"i32">;
-  /** `[batch, seq]`: 0 is padding, 1, 2, … up to seq are the sequences packed into a row. Tokens see their own segment only. */
+  /**
+   * `[batch, seq]`: 0 is padding, 1, 2, … up to seq are the sequences packed into a row. Tokens see their own segment
+   * only.
+   */
   readonly segments: Tensor<"i32">;
   /** `[batch, seq]`: place inside the own sequence, from 0. */
   readonly positions: Tensor<"i32">;
-  /** `[batch, seq]`: 0 for the first text of a pair, 1 for the second (`token_type_ids`). Absent: all 0. Models without such embeddings take no notice. */
+  /**
+   * `[batch, seq]`: 0 for the first text of a pair, 1 for the second (`token_type_ids`). Absent: all 0. Models without
+   * such embeddings take no notice.
+   */
   readonly types?: Tensor<"i32">;
 }
 
@@ -32,13 +38,22 @@ export interface MaskedLm extends Encoder {
 
 /** Says of a pair of texts in one sequence how they belong together: next-sentence and sentence-order prediction. */
 export interface SentencePairModel extends Encoder {
-  /** Logits `[n, 2]` of the hidden states `[n, hidden]` of first tokens; column 0 stands for "belongs" (next, in order), as in BERT. */
+  /**
+   * Logits `[n, 2]` of the hidden states `[n, hidden]` of first tokens; column 0 stands for "belongs" (next, in order),
+   * as in BERT.
+   */
   relate(scope: Scope, first: Tensor<"f32">): Tensor<"f32">;
 }
 
-/** Puts a sequence into one of `labels` classes, or gives it numbers or independent labels: what the logits mean is the task's. */
+/**
+ * Puts a sequence into one of `labels` classes, or gives it numbers or independent labels: what the logits mean is the
+ * task's.
+ */
 export interface SequenceClassifier extends Encoder {
-  /** What stands for a sequence before its heads: the state of its first token (default), or the mean over all of its tokens. */
+  /**
+   * What stands for a sequence before its heads: the state of its first token (default), or the mean over all of its
+   * tokens.
+   */
   readonly pooling?: "first" | "mean";
   /** Logits `[n, labels]` of hidden states `[n, hidden]`, pooled as `pooling` says. */
   classifySequence(scope: Scope, first: Tensor<"f32">, labels: number): Tensor<"f32">;
@@ -73,10 +88,22 @@ export interface EncoderOutputs {
   readonly attentions: readonly Tensor<"f32">[];
 }
 
-/** The inputs of an encoder as feeds named `ids`, `segments` and `positions`, and `types` on demand, all `[batch, seq]`. */
-export function encoderInputs(graph: Graph, batch: number, seq: number, { types = false }: { readonly types?: boolean } = {}): EncoderInputs {
+/**
+ * The inputs of an encoder as feeds named `ids`, `segments` and `positions`, and `types` on demand, all `[batch, seq]`.
+ */
+export function encoderInputs(
+  graph: Graph,
+  batch: number,
+  seq: number,
+  { types = false }: { readonly types?: boolean } = {},
+): EncoderInputs {
   const input = (name: string): Tensor<"i32"> => graph.input(name, "i32", [batch, seq]);
-  return { ids: input("ids"), segments: input("segments"), positions: input("positions"), ...(types && { types: input("types") }) };
+  return {
+    ids: input("ids"),
+    segments: input("segments"),
+    positions: input("positions"),
+    ...(types && { types: input("types") }),
+  };
 }
 
 /** The parameters that `build` declares, from a trace on a graph that is thrown away: names and shapes, no values. */

@@ -20,7 +20,12 @@ describe("Scope", () => {
     const scope = rootScope(new Graph());
     const first = scope.at("table").param("weight", [3, 2], { kind: "ones" });
     expect(scope.at("table").param("weight", [3, 2], zero)).toBe(first);
-    expect(scope.parameters.get("table.weight")).toEqual({ name: "table.weight", shape: [3, 2], init: { kind: "ones" }, tensor: first });
+    expect(scope.parameters.get("table.weight")).toEqual({
+      name: "table.weight",
+      shape: [3, 2],
+      init: { kind: "ones" },
+      tensor: first,
+    });
   });
 
   it("refuses another shape for a name, and says both", () => {
@@ -57,6 +62,9 @@ describe("Scope", () => {
 describe("parametersOf", () => {
   it("traces names and shapes without values", () => {
     const parameters = parametersOf((scope) => linear(scope.at("dense"), scope.graph.input("x", "f32", [1, 2, 5]), 7));
-    expect([...parameters.values()].map((p) => [p.name, p.shape])).toEqual([["dense.weight", [7, 5]], ["dense.bias", [7]]]);
+    expect([...parameters.values()].map((p) => [p.name, p.shape])).toEqual([
+      ["dense.weight", [7, 5]],
+      ["dense.bias", [7]],
+    ]);
   });
 });

@@ -1,9 +1,10 @@
 /**
- * Scope: where a model declares its parameters. A scope is a place in the checkpoint: `scope.at("query").param("weight", …)`
- * is the tensor `….query.weight`, so reading the code of a model is reading its checkpoint.
+ * Scope: where a model declares its parameters. A scope is a place in the checkpoint:
+ * `scope.at("query").param("weight", …)` is the tensor `….query.weight`, so reading the code of a model is reading its
+ * checkpoint.
  *
- * A name is one parameter. Asking again with the same shape gives the same tensor (tied weights, a second pass over the same
- * layer); with another shape it is an error. Nothing is computed: a parameter is an input of the graph.
+ * A name is one parameter. Asking again with the same shape gives the same tensor (tied weights, a second pass over the
+ * same layer); with another shape it is an error. Nothing is computed: a parameter is an input of the graph.
  */
 import { ConfigError } from "@cloze/errors";
 import { sameShape, showShape, sizeOf, type Graph, type Shape, type Tensor } from "@cloze/graph";
@@ -63,7 +64,10 @@ export class Scope {
       return tensor;
     }
     if (!sameShape(known.shape, shape)) {
-      throw new ConfigError(`parameter "${full}": expected the shape it was declared with, ${showShape(known.shape)}, got ${showShape(shape)}. Two layers share this name; give one of them a scope of its own.`);
+      throw new ConfigError(
+        `parameter "${full}": expected the shape it was declared with, ${showShape(known.shape)}, got ` +
+          `${showShape(shape)}. Two layers share this name; give one of them a scope of its own.`,
+      );
     }
     return known.tensor;
   }

@@ -3,31 +3,63 @@ import { describe, expect, it } from "vitest";
 import { initialize } from "./init.ts";
 import { rotary } from "./rotary.ts";
 import { rootScope, type Scope } from "./scope.ts";
-import { attend, attentionProbabilities, fusedQueryKeyValue, mergeHeads, queryKeyValue, selfAttention, splitHeads, type SelfAttentionOptions } from "./self-attention.ts";
+import {
+  attend,
+  attentionProbabilities,
+  fusedQueryKeyValue,
+  mergeHeads,
+  queryKeyValue,
+  selfAttention,
+  splitHeads,
+  type SelfAttentionOptions,
+} from "./self-attention.ts";
 
 const seq = 5;
 const hidden = 8;
 const heads = 2;
 const sequence = Array.from({ length: seq * hidden }, (_, i) => Math.sin(3 * i));
 
-interface Inputs { readonly x: Tensor<"f32">; readonly segments: Tensor<"i32">; readonly positions: Tensor<"i32"> }
-
-function run(build: (scope: Scope, inputs: Inputs) => Tensor, feeds: Readonly<Record<string, readonly number[]>>): number[] {
-  const graph = new Graph();
-  const scope = rootScope(graph);
-  const y = build(scope, { x: graph.input("x", "f32", [1, seq, hidden]), segments: graph.input("segments", "i32", [1, seq]), positions: graph.input("positions", "i32", [1, seq]) });
-  const parameters = Object.fromEntries(Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, Array.from(data, (v) => 30 * v)]));
-  return Array.from(interpret([y], { x: sequence, segments: [1, 1, 1, 2, 2], positions: [0, 1, 2, 0, 1], ...feeds, ...parameters }, { precision: "f64" })[0]?.data ?? []);
+interface Inputs {
+  readonly x: Tensor<"f32">;
+  readonly segments: Tensor<"i32">;
+  readonly positions: Tensor<"i32">;
 }
 
-const attended = (more: Partial<SelfAttentionOptions>) => (scope: Scope, { x, segments, positions }: Inputs): Tensor =>
-  selfAttention(scope, x, { heads, segments, rope: { positions }, ...more });
+function run(
+  build: (scope: Scope, inputs: Inputs) => Tensor,
+  feeds: Readonly<Record<string, readonly number[]>>,
+): number[] {
+  const graph = new Graph();
+  const scope = rootScope(graph);
+  const y = build(scope, {
+    x: graph.input("x", "f32", [1, seq, hidden]),
+    segments: graph.input("segments", "i32", [1, seq]),
+    positions: graph.input("positions", "i32", [1, seq]),
+  });
+  const parameters = Object.fromEntries(
+    Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, Array.from(data, (v) => 30 * v)]),
+  );
+  return Array.from(
+    interpret(
+      [y],
+      { x: sequence, segments: [1, 1, 1, 2, 2], positions: [0, 1, 2, 0, 1], ...feeds, ...parameters },
+      { precision: "f64" },
+    )[0]?.data ?? [],
+  );
+}
+
+const attended =
+  (more: Partial<SelfAttentionOptions>) =>
+  (scope: Scope, { x, segments, positions }: Inputs): Tensor =>
+    selfAttention(scope, x, { heads, segments, rope: { positions }, ...more });
 
 describe("selfAttention", () => {
   it("declares query, key and value", () => {
     const scope = rootScope(new Graph());
     selfAttention(scope.at("self"), scope.graph.input("x", "f32", [2, 3, 4]), { heads: 2 });
-    expect([...scope.parameters.keys()]).toEqual(["query", "key", "value"].flatMap((part) => [`self.${part}.weight`, `self.${part}.bias`]));
+    expect([...scope.parameters.keys()]).toEqual(
+      ["query", "key", "value"].flatMap((part) => [`self.${part}.weight`, `self.${part}.bias`]),
+    );
   });
 
   it("keeps segments apart: one does not feel the other", () => {
@@ -47,7 +79,12 @@ describe("selfAttention", () => {
   });
 
   it.each([{}, { softcap: 0.1 }, { window: 1 }])("shows the probabilities it weighs by: %o", (more) => {
-    const options = (inputs: Inputs): SelfAttentionOptions => ({ heads, segments: inputs.segments, rope: { positions: inputs.positions }, ...more });
+    const options = (inputs: Inputs): SelfAttentionOptions => ({
+      heads,
+      segments: inputs.segments,
+      rope: { positions: inputs.positions },
+      ...more,
+    });
     const rebuilt = run((scope, inputs) => {
       const parts = queryKeyValue(scope, inputs.x, options(inputs));
       return mergeHeads(attentionProbabilities(scope, parts, options(inputs)).matmul(parts.v));
@@ -61,22 +98,36 @@ describe("selfAttention", () => {
     const scope = rootScope(graph);
     const x = graph.input("x", "f32", [1, seq, hidden]);
     const options: SelfAttentionOptions = { heads, rope: { positions: graph.input("positions", "i32", [1, seq]) } };
-    const roots = [attend(scope, fusedQueryKeyValue(scope.at("Wqkv"), x, options), options), selfAttention(scope, x, options)];
+    const roots = [
+      attend(scope, fusedQueryKeyValue(scope.at("Wqkv"), x, options), options),
+      selfAttention(scope, x, options),
+    ];
     const parts = ["query", "key", "value"];
-    const numbers = (size: number, kind: string): [string, number[]][] => parts.map((part, i) => [`${part}.${kind}`, Array.from({ length: size }, (_, k) => Math.cos(k * (i + 2)))]);
+    const numbers = (size: number, kind: string): [string, number[]][] =>
+      parts.map((part, i) => [`${part}.${kind}`, Array.from({ length: size }, (_, k) => Math.cos(k * (i + 2)))]);
     const weights = numbers(hidden * hidden, "weight");
     const biases = numbers(hidden, "bias");
     const joined = (all: [string, number[]][]): number[] => all.flatMap(([, values]) => values);
-    const feeds = { x: sequence, positions: [0, 1, 2, 3, 4], ...Object.fromEntries([...weights, ...biases]), "Wqkv.weight": joined(weights), "Wqkv.bias": joined(biases) };
+    const feeds = {
+      x: sequence,
+      positions: [0, 1, 2, 3, 4],
+      ...Object.fromEntries([...weights, ...biases]),
+      "Wqkv.weight": joined(weights),
+      "Wqkv.bias": joined(biases),
+    };
     const [fused, apart] = interpret(roots, feeds, { precision: "f64" });
     expect(scope.parameters.get("Wqkv.weight")?.shape).toEqual([3 * hidden, hidden]);
     expect(apart?.data.length).toBe(seq * hidden);
-    Array.from(apart?.data ?? []).forEach((v, i) => expect(Math.abs(v - (fused?.data[i] as number))).toBeLessThan(1e-12));
+    Array.from(apart?.data ?? []).forEach((v, i) =>
+      expect(Math.abs(v - (fused?.data[i] as number))).toBeLessThan(1e-12),
+    );
   });
 
   it("refuses heads that do not divide the hidden size", () => {
     const scope = rootScope(new Graph());
-    expect(() => selfAttention(scope, scope.graph.input("x", "f32", [1, 2, 10]), { heads: 4 })).toThrow(/4 heads divide, got 10/);
+    expect(() => selfAttention(scope, scope.graph.input("x", "f32", [1, 2, 10]), { heads: 4 })).toThrow(
+      /4 heads divide, got 10/,
+    );
   });
 });
 
@@ -98,7 +149,8 @@ describe("rotary", () => {
   const positions = graph.input("positions", "i32", [2, 3]);
   const feeds = { x: Array.from({ length: 24 }, (_, i) => Math.cos(5 * i)), positions: [0, 1, 7, 3, 2, 1] };
   const values = (y: Tensor): number[] => Array.from(interpret([y], feeds, { precision: "f64" })[0]?.data ?? []);
-  const close = (a: readonly number[], b: readonly number[]): void => a.forEach((v, i) => expect(Math.abs(v - (b[i] as number))).toBeLessThan(1e-12));
+  const close = (a: readonly number[], b: readonly number[]): void =>
+    a.forEach((v, i) => expect(Math.abs(v - (b[i] as number))).toBeLessThan(1e-12));
 
   it("by the formula's frequencies is rope, forward and backward", () => {
     const byBase = rotary(x, { positions, base: 100 });
@@ -111,8 +163,9 @@ describe("rotary", () => {
   it("takes one row of positions for all of a batch", () => {
     const shared = graph.input("positions1", "i32", [1, 3]);
     const y = rotary(x, { positions: shared, frequencies: [1, 0.1] });
-    expect(Array.from(interpret([y], { ...feeds, positions1: [0, 1, 7] }, { precision: "f64" })[0]?.data ?? []).slice(0, 12))
-      .toEqual(values(rotary(x, { positions, frequencies: [1, 0.1] })).slice(0, 12));
+    expect(
+      Array.from(interpret([y], { ...feeds, positions1: [0, 1, 7] }, { precision: "f64" })[0]?.data ?? []).slice(0, 12),
+    ).toEqual(values(rotary(x, { positions, frequencies: [1, 0.1] })).slice(0, 12));
   });
 
   it("refuses frequencies that do not fit", () => {

@@ -65,7 +65,11 @@ export function fusedQueryKeyValue(scope: Scope, x: Tensor<"f32">, options: Self
   const { hidden } = dims("selfAttention(x)", x, "batch seq hidden");
   const all = linear(scope, x, 3 * hidden, options.linear);
   const part = (i: number): Tensor<"f32"> => splitHeads(all.slice(2, i * hidden, (i + 1) * hidden), options.heads);
-  return turn(scope, scope.within(() => ({ q: part(0), k: part(1), v: part(2) })), options);
+  return turn(
+    scope,
+    scope.within(() => ({ q: part(0), k: part(1), v: part(2) })),
+    options,
+  );
 }
 
 function turn(scope: Scope, { q, k, v }: Heads, { rope }: SelfAttentionOptions): Heads {
@@ -76,27 +80,46 @@ function turn(scope: Scope, { q, k, v }: Heads, { rope }: SelfAttentionOptions):
 export function attend(scope: Scope, { q, k, v }: Heads, options: SelfAttentionOptions): Tensor<"f32"> {
   const { segments, scale, causal, window, softcap, differential, dropoutRate = 0 } = options;
   const mask = {
-    ...(segments && { segments }), ...(scale !== undefined && { scale }), ...(causal && { causal }), ...(window !== undefined && { window }),
+    ...(segments && { segments }),
+    ...(scale !== undefined && { scale }),
+    ...(causal && { causal }),
+    ...(window !== undefined && { window }),
     ...(softcap !== undefined && { softcap }),
   };
-  const weigh = (values: Tensor<"f32">): Tensor<"f32"> => attention(q, k, values, { ...mask, ...attentionDropout(scope, dropoutRate) });
+  const weigh = (values: Tensor<"f32">): Tensor<"f32"> =>
+    attention(q, k, values, { ...mask, ...attentionDropout(scope, dropoutRate) });
   return scope.within(() => mergeHeads(differential ? differentialHeads(scope, v, weigh, differential) : weigh(v)));
 }
 
 /**
- * The probabilities `[batch, heads, seq, seq]` that bidirectional `attend` weighs values by, to be looked at: attention maps,
- * contact prediction; of differential attention the differences, `[batch, heads / 2, seq, seq]`. Costs the memory that `attention` exists to avoid.
+ * The probabilities `[batch, heads, seq, seq]` that bidirectional `attend` weighs values by, to be looked at: attention
+ * maps, contact prediction; of differential attention the differences, `[batch, heads / 2, seq, seq]`. Costs the memory
+ * that `attention` exists to avoid.
  */
 export function attentionProbabilities(scope: Scope, { q, k }: Heads, options: SelfAttentionOptions): Tensor<"f32"> {
   const { batch, seq, headDim } = dims("attentionProbabilities(q)", q, "batch heads seq headDim");
   const { segments, window, softcap, scale = 1 / Math.sqrt(headDim) } = options;
   if (options.causal) throw new ConfigError("attentionProbabilities: expected bidirectional attention, got causal.");
   return scope.within(() => {
-    // Node for node what the attention composite expands to where it computes all pairs, so that both share their work then.
+    // Node for node what the attention composite expands to where it computes all pairs, so that both share their work
+    // then.
     const raw = q.matmul(k, { transposeB: true, dtype: "f32" }).mul(scale);
-    const scores = softcap === undefined ? raw : raw.mul(1 / softcap).tanh().mul(softcap);
+    const scores =
+      softcap === undefined
+        ? raw
+        : raw
+            .mul(1 / softcap)
+            .tanh()
+            .mul(softcap);
     const same = segments?.reshape([batch, 1, seq, 1]).equal(segments.reshape([batch, 1, 1, seq]));
-    const near = window === undefined ? undefined : q.graph.iota([1, 1, seq, 1], 2).sub(q.graph.iota([1, 1, 1, seq], 3)).abs().less(window + 1);
+    const near =
+      window === undefined
+        ? undefined
+        : q.graph
+            .iota([1, 1, seq, 1], 2)
+            .sub(q.graph.iota([1, 1, 1, seq], 3))
+            .abs()
+            .less(window + 1);
     const seen = same && near ? same.and(near) : (same ?? near);
     const maps = softmax(seen ? seen.select(scores, -1e30) : scores);
     return options.differential ? differentialMaps(scope, maps, headDim, options.differential) : maps;
@@ -106,7 +129,8 @@ export function attentionProbabilities(scope: Scope, { q, k }: Heads, options: S
 /** Shapes: x `[batch, seq, hidden]` -> `[batch, heads, seq, hidden / heads]`. */
 export function splitHeads(x: Tensor<"f32">, heads: number): Tensor<"f32"> {
   const { batch, seq, hidden } = dims("splitHeads(x)", x, "batch seq hidden");
-  if (hidden % heads !== 0) throw new ConfigError(`splitHeads: expected a hidden size that ${heads} heads divide, got ${hidden}.`);
+  if (hidden % heads !== 0)
+    throw new ConfigError(`splitHeads: expected a hidden size that ${heads} heads divide, got ${hidden}.`);
   return x.reshape([batch, seq, heads, hidden / heads]).permute([0, 2, 1, 3]);
 }
 

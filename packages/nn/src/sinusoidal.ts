@@ -18,16 +18,32 @@ export interface SinusoidalOptions {
 }
 
 /** Shapes: positions `[batch, seq]` i32 -> `[batch, seq, hidden]` f32. Throws ConfigError if hidden is odd. */
-export function sinusoidalPositions(positions: Tensor<"i32">, { hidden, base = 10_000, layout = "interleaved" }: SinusoidalOptions): Tensor<"f32"> {
+export function sinusoidalPositions(
+  positions: Tensor<"i32">,
+  { hidden, base = 10_000, layout = "interleaved" }: SinusoidalOptions,
+): Tensor<"f32"> {
   const { batch, seq } = dims("sinusoidalPositions(positions)", positions, "batch seq");
   const half = hidden / 2;
   const { graph } = positions;
-  if (!Number.isSafeInteger(half) || half < 1) throw new ConfigError(`sinusoidalPositions: expected an even hidden size (sines and cosines come in pairs), got ${hidden}.`);
-  const frequencies = graph.iota([half], 0).cast("f32").mul(-Math.log(base) / half).exp();
-  const angles = positions.cast("f32").reshape([batch, seq, 1]).mul(frequencies.reshape([1, 1, half]));
+  if (!Number.isSafeInteger(half) || half < 1)
+    throw new ConfigError(
+      `sinusoidalPositions: expected an even hidden size (sines and cosines come in pairs), got ${hidden}.`,
+    );
+  const frequencies = graph
+    .iota([half], 0)
+    .cast("f32")
+    .mul(-Math.log(base) / half)
+    .exp();
+  const angles = positions
+    .cast("f32")
+    .reshape([batch, seq, 1])
+    .mul(frequencies.reshape([1, 1, half]));
   const sin = angles.sin();
   const cos = angles.cos();
   if (layout === "halves") return sin.concat([cos], 2);
   const pair = [batch, seq, half, 1];
-  return sin.reshape(pair).concat([cos.reshape(pair)], 3).reshape([batch, seq, hidden]);
+  return sin
+    .reshape(pair)
+    .concat([cos.reshape(pair)], 3)
+    .reshape([batch, seq, hidden]);
 }

@@ -2,9 +2,11 @@
  * A layer of a transformer encoder: attention and the position-wise block, each with a residual and a norm.
  *
  *   post-norm   y = norm(x + attention(x))        z = norm(y + feedForward(y))        BERT
- *   pre-norm    y = x + attention(norm(x))        z = y + feedForward(norm(y))        ESM-2; a norm follows the last layer
+ *   pre-norm    y = x + attention(norm(x))        z = y + feedForward(norm(y))        ESM-2; a norm follows the last
+ *   layer
  *
- * Sources: Vaswani et al. 2017, arXiv:1706.03762, section 3.1; Xiong et al. 2020, arXiv:2002.04745, on where the norm belongs.
+ * Sources: Vaswani et al. 2017, arXiv:1706.03762, section 3.1; Xiong et al. 2020, arXiv:2002.04745, on where the norm
+ * belongs.
  */
 import type { Tensor } from "@cloze/graph";
 import { dropoutLayer } from "./dropout.ts";
@@ -35,11 +37,23 @@ const NORMS = {
 export function transformerLayer(scope: Scope, x: Tensor<"f32">, options: TransformerLayerOptions): Attended {
   const { norm, eps, intermediate, activation, linear, outputDropoutRate = 0 } = options;
   const names = NORMS[norm];
-  const normed = (where: typeof norm, name: string, states: Tensor<"f32">): Tensor<"f32"> => (norm === where ? layerNormLayer(scope.at(name), states, eps) : states);
-  const { states, probabilities } = multiHeadAttention(scope.at("attention"), normed("pre", names.attention, x), options);
+  const normed = (where: typeof norm, name: string, states: Tensor<"f32">): Tensor<"f32"> =>
+    norm === where ? layerNormLayer(scope.at(name), states, eps) : states;
+  const { states, probabilities } = multiHeadAttention(
+    scope.at("attention"),
+    normed("pre", names.attention, x),
+    options,
+  );
   const y = normed("post", names.attention, x.add(states));
-  const fed = feedForward(scope, normed("pre", names.feedForward, y), { intermediate, activation, ...(linear && { linear }) });
-  return { states: normed("post", names.feedForward, y.add(dropoutLayer(scope.at("output"), fed, outputDropoutRate))), probabilities };
+  const fed = feedForward(scope, normed("pre", names.feedForward, y), {
+    intermediate,
+    activation,
+    ...(linear && { linear }),
+  });
+  return {
+    states: normed("post", names.feedForward, y.add(dropoutLayer(scope.at("output"), fed, outputDropoutRate))),
+    probabilities,
+  };
 }
 
 export interface Stacked {
@@ -49,11 +63,23 @@ export interface Stacked {
   probabilities(): readonly Tensor<"f32">[];
 }
 
-/** `count` layers, one upon the other, in the scopes 0, 1, 2, …, whose differential attention knows its place. Shapes: x `[batch, seq, hidden]` f32 -> states, each the same. */
-export function transformerLayers(scope: Scope, x: Tensor<"f32">, count: number, options: TransformerLayerOptions): Stacked {
+/**
+ * `count` layers, one upon the other, in the scopes 0, 1, 2, …, whose differential attention knows its place. Shapes: x
+ * `[batch, seq, hidden]` f32 -> states, each the same.
+ */
+export function transformerLayers(
+  scope: Scope,
+  x: Tensor<"f32">,
+  count: number,
+  options: TransformerLayerOptions,
+): Stacked {
   const layers: Attended[] = [];
   const { differential } = options;
-  const of = (layer: number): TransformerLayerOptions => (differential ? { ...options, differential: { ...differential, layer } } : options);
+  const of = (layer: number): TransformerLayerOptions =>
+    differential ? { ...options, differential: { ...differential, layer } } : options;
   for (let i = 0; i < count; i++) layers.push(transformerLayer(scope.at(i), layers.at(-1)?.states ?? x, of(i)));
-  return { states: [x, ...layers.map(({ states }) => states)], probabilities: () => layers.map((layer) => layer.probabilities()) };
+  return {
+    states: [x, ...layers.map(({ states }) => states)],
+    probabilities: () => layers.map((layer) => layer.probabilities()),
+  };
 }

@@ -4,18 +4,29 @@
  *     t ~ U(smallest, 1) per sequence; each token is masked with probability share(t), by itself
  *     loss = sum over masked tokens of weight(t) * CE / all tokens that could be masked
  *
- * With the linear schedule share(t) = t and weight(t) = 1/t. In expectation the loss is the bound on the negative log likelihood per
- * token (NELBO) but for times below `smallest`. Draws are addressed by (seed, step, example): neither the row a sequence is packed in
- * nor its company matters. Evaluation draws by the sequence's content; the figure is the objective's own, and no other's loss compares with it.
+ * With the linear schedule share(t) = t and weight(t) = 1/t. In expectation the loss is the bound on the negative log
+ * likelihood per token (NELBO) but for times below `smallest`. Draws are addressed by (seed, step, example): neither
+ * the row a sequence is packed in nor its company matters. Evaluation draws by the sequence's content; the figure is
+ * the objective's own, and no other's loss compares with it.
  *
- * Sources: Sahoo et al. 2024 (MDLM), arXiv:2406.07524; Nie et al. 2025 (LLaDA), arXiv:2502.09992, algorithm 1; Wang et al. 2024 (DPLM),
- * arXiv:2402.18567. Low discrepancy: Kingma et al. 2021 (VDM), arXiv:2107.00630, appendix I.1.
+ * Sources: Sahoo et al. 2024 (MDLM), arXiv:2406.07524; Nie et al. 2025 (LLaDA), arXiv:2502.09992, algorithm 1; Wang et
+ * al. 2024 (DPLM), arXiv:2402.18567. Low discrepancy: Kingma et al. 2021 (VDM), arXiv:2107.00630, appendix I.1.
  */
 import { ConfigError } from "@cloze/errors";
 import type { Tensor } from "@cloze/graph";
 import {
-  contentKey, encoderFeeds, maskTokenOf, predictSlots, slotFeeds, TOKEN_LOSS_KEYS, tokenLoss,
-  type Moment, type Objective, type Target, type TokenLossOptions, type TokenSet,
+  contentKey,
+  encoderFeeds,
+  maskTokenOf,
+  predictSlots,
+  slotFeeds,
+  TOKEN_LOSS_KEYS,
+  tokenLoss,
+  type Moment,
+  type Objective,
+  type Target,
+  type TokenLossOptions,
+  type TokenSet,
 } from "@cloze/objective";
 import { RandomStream } from "@cloze/random";
 import type { PackedSequence, TokenBatch } from "@cloze/tokenizer";
@@ -25,11 +36,17 @@ import { NOISE, type Noise, type NoiseSchedule } from "./noise.ts";
 export interface MaskedDiffusionOptions extends TokenLossOptions {
   /** The share that is masked, as a function of time. Default "linear". */
   readonly noise?: NoiseSchedule;
-  /** "nelbo": each masked token counts weight(t), over all tokens (default). "none": each counts once, over the masked ones. */
+  /**
+   * "nelbo": each masked token counts weight(t), over all tokens (default). "none": each counts once, over the masked
+   * ones.
+   */
   readonly weight?: "nelbo" | "none";
   /** Smallest time, above 0: it bounds the weight. Default 1e-3. */
   readonly smallest?: number;
-  /** Spreads the times of the sequences of a row evenly, so that each row has early and late ones; each time by itself is as uniform as ever. Default false. */
+  /**
+   * Spreads the times of the sequences of a row evenly, so that each row has early and late ones; each time by itself
+   * is as uniform as ever. Default false.
+   */
   readonly lowDiscrepancy?: boolean;
 }
 
@@ -44,14 +61,24 @@ export function maskedDiffusion(tokens: TokenSet, options: MaskedDiffusionOption
   const maskId = maskTokenOf(tokens, NAME);
   const judge = tokenLoss(NAME, options);
   const unknown = Object.keys(options).find((key) => !KEYS.includes(key as (typeof KEYS)[number]));
-  if (unknown !== undefined) throw new ConfigError(`${NAME}: unknown option "${unknown}". It takes: ${KEYS.join(", ")}.`);
+  if (unknown !== undefined)
+    throw new ConfigError(`${NAME}: unknown option "${unknown}". It takes: ${KEYS.join(", ")}.`);
   const { noise = "linear", weight = "nelbo", smallest = 1e-3, lowDiscrepancy = false } = options;
   oneOf("noise", noise, Object.keys(NOISE));
   oneOf("weight", weight, WEIGHTS);
-  if (!(Number.isFinite(smallest) && smallest > 0 && smallest < 1)) throw new ConfigError(`${NAME}: smallest: expected a time above 0 and below 1, got ${smallest}. Usual is 1e-3.`);
-  if (typeof lowDiscrepancy !== "boolean") throw new ConfigError(`${NAME}: lowDiscrepancy: expected true or false, got ${JSON.stringify(lowDiscrepancy)}.`);
+  if (!(Number.isFinite(smallest) && smallest > 0 && smallest < 1))
+    throw new ConfigError(`${NAME}: smallest: expected a time above 0 and below 1, got ${smallest}. Usual is 1e-3.`);
+  if (typeof lowDiscrepancy !== "boolean")
+    throw new ConfigError(`${NAME}: lowDiscrepancy: expected true or false, got ${JSON.stringify(lowDiscrepancy)}.`);
 
-  const setting: Setting = { maskId, specialIds: tokens.specialIds, noise: NOISE[noise], weighed: weight === "nelbo", smallest, lowDiscrepancy };
+  const setting: Setting = {
+    maskId,
+    specialIds: tokens.specialIds,
+    noise: NOISE[noise],
+    weighed: weight === "nelbo",
+    smallest,
+    lowDiscrepancy,
+  };
   return {
     name: NAME,
     requires: "masked-lm",
@@ -60,7 +87,11 @@ export function maskedDiffusion(tokens: TokenSet, options: MaskedDiffusionOption
       const { ids, targets, count } = diffuse(batch, moment, setting);
       const usual = Math.ceil(setting.noise.mean * batch.rows * batch.length);
       return {
-        feeds: { ...encoderFeeds(batch, ids), ...slotFeeds(targets, usual), ...(setting.weighed && { tokens: { dtype: "f32" as const, shape: [], data: Float32Array.of(count) } }) },
+        feeds: {
+          ...encoderFeeds(batch, ids),
+          ...slotFeeds(targets, usual),
+          ...(setting.weighed && { tokens: { dtype: "f32" as const, shape: [], data: Float32Array.of(count) } }),
+        },
         weights: setting.weighed ? judge.weights(targets.length, count) : judge.weights(targets.length),
       };
     },
@@ -72,7 +103,8 @@ export function maskedDiffusion(tokens: TokenSet, options: MaskedDiffusionOption
 }
 
 function oneOf(option: string, value: string, choices: readonly string[]): void {
-  if (!choices.includes(value)) throw new ConfigError(`${NAME}: ${option}: expected one of ${choices.join(", ")}, got ${JSON.stringify(value)}.`);
+  if (!choices.includes(value))
+    throw new ConfigError(`${NAME}: ${option}: expected one of ${choices.join(", ")}, got ${JSON.stringify(value)}.`);
 }
 
 interface Setting {
@@ -95,7 +127,9 @@ function diffuse(batch: TokenBatch, { seed, step, evaluation }: Moment, setting:
   const { maskId, specialIds, noise, weighed, smallest } = setting;
   const ids = batch.ids.slice();
   const targets: Target[] = [];
-  const root = evaluation ? new RandomStream(EVALUATION_SEED).split(NAME) : new RandomStream(seed).split(NAME).split(step);
+  const root = evaluation
+    ? new RandomStream(EVALUATION_SEED).split(NAME)
+    : new RandomStream(seed).split(NAME).split(step);
   const spread = setting.lowDiscrepancy && !evaluation ? spreadTimes(batch.sequences, root) : undefined;
   let count = 0;
   for (const [i, { example, row, start, length }] of batch.sequences.entries()) {
@@ -117,13 +151,19 @@ function diffuse(batch: TokenBatch, { seed, step, evaluation }: Moment, setting:
   return { ids, targets, count };
 }
 
-/** Uniforms in [0, 1), one a sequence: those of a row, K of them, are 1/K apart, from a start that is drawn for its first example. */
+/**
+ * Uniforms in [0, 1), one a sequence: those of a row, K of them, are 1/K apart, from a start that is drawn for its
+ * first example.
+ */
 function spreadTimes(sequences: readonly PackedSequence[], root: RandomStream): readonly number[] {
   const rows = new Map<number, number[]>();
   const times: number[] = [];
   for (const [i, { row }] of sequences.entries()) rows.set(row, [...(rows.get(row) ?? []), i]);
   for (const members of rows.values()) {
-    const start = root.split("row").split((sequences[members[0] as number] as PackedSequence).example).uniform(0);
+    const start = root
+      .split("row")
+      .split((sequences[members[0] as number] as PackedSequence).example)
+      .uniform(0);
     for (const [k, i] of members.entries()) times[i] = (start + k / members.length) % 1;
   }
   return times;

@@ -2,9 +2,11 @@
  * How much is masked at a time t in (0, 1], and what a masked token's loss then counts for.
  *
  *     share(t)   probability that a token is masked, 1 - alpha(t)
- *     weight(t)  share'(t) / share(t): then the integral over t of weight * E[sum of losses] is the same bound for every schedule
+ *     weight(t)  share'(t) / share(t): then the integral over t of weight * E[sum of losses] is the same bound for
+ *                every schedule
  *
- * Sources: Sahoo et al. 2024 (MDLM), arXiv:2406.07524, eq. 10; Shi et al. 2024 (MD4), arXiv:2406.04329, table 1, for the cosine.
+ * Sources: Sahoo et al. 2024 (MDLM), arXiv:2406.07524, eq. 10; Shi et al. 2024 (MD4), arXiv:2406.04329, table 1, for
+ * the cosine.
  */
 export interface Noise {
   readonly share: (t: number) => number;

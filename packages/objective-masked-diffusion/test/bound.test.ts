@@ -1,4 +1,5 @@
-// The loss as an estimate of the bound, on a model that can be summed out: three tokens, eight masks, a made-up loss of each token behind each mask.
+// The loss as an estimate of the bound, on a model that can be summed out: three tokens, eight masks, a made-up loss of
+// each token behind each mask.
 import { kitTokens } from "@cloze/objective/kit";
 import { RandomStream } from "@cloze/random";
 import type { TokenBatch } from "@cloze/tokenizer";
@@ -24,16 +25,34 @@ function integral(k: number, low: number): number {
 /** The expectation of the loss of one sequence, exactly: over every mask, and over time from `smallest` to 1. */
 function bound(smallest: number, noise: NoiseSchedule): number {
   const low = NOISE[noise].share(smallest);
-  const sum = masks.filter((mask) => mask > 0).reduce((n, mask) => n + integral(countOf(mask), low) * tokens.filter((i) => hides(mask, i)).reduce((m, i) => m + nats(mask, i), 0), 0);
+  const sum = masks
+    .filter((mask) => mask > 0)
+    .reduce(
+      (n, mask) =>
+        n + integral(countOf(mask), low) * tokens.filter((i) => hides(mask, i)).reduce((m, i) => m + nats(mask, i), 0),
+      0,
+    );
   return sum / (1 - smallest);
 }
 
 /** One sequence of three tokens, `perRow` times in each of `rows` rows, each an example of its own. */
 function copies(rows: number, perRow: number): TokenBatch {
   const length = LENGTH * perRow;
-  const at = Array.from({ length: rows * perRow }, (_, example) => ({ example, row: Math.floor(example / perRow), start: (example % perRow) * LENGTH, length: LENGTH }));
+  const at = Array.from({ length: rows * perRow }, (_, example) => ({
+    example,
+    row: Math.floor(example / perRow),
+    start: (example % perRow) * LENGTH,
+    length: LENGTH,
+  }));
   const repeated = (values: readonly number[]): Int32Array => Int32Array.from(at.flatMap(() => values));
-  return { rows, length, ids: repeated([2, 5, 6, 7, 3]), segments: Int32Array.from(at.flatMap(({ start }) => new Array<number>(LENGTH).fill(start / LENGTH + 1))), positions: repeated([0, 1, 2, 3, 4]), sequences: at };
+  return {
+    rows,
+    length,
+    ids: repeated([2, 5, 6, 7, 3]),
+    segments: Int32Array.from(at.flatMap(({ start }) => new Array<number>(LENGTH).fill(start / LENGTH + 1))),
+    positions: repeated([0, 1, 2, 3, 4]),
+    sequences: at,
+  };
 }
 
 /** Losses by sequence, from the feeds, over some steps. */
@@ -47,7 +66,10 @@ function losses(options: MaskedDiffusionOptions, batch: TokenBatch, steps: numbe
     const index = feeds["slots.index"]?.data as Int32Array;
     const weight = feeds["slots.weight"]?.data as Float32Array;
     const used = Array.from(weight.keys()).filter((slot) => (weight[slot] as number) > 0);
-    const placeOf = (slot: number): { sequence: number; i: number } => ({ sequence: Math.floor((index[slot] as number) / LENGTH), i: ((index[slot] as number) % LENGTH) - 1 });
+    const placeOf = (slot: number): { sequence: number; i: number } => ({
+      sequence: Math.floor((index[slot] as number) / LENGTH),
+      i: ((index[slot] as number) % LENGTH) - 1,
+    });
     for (const { sequence, i } of used.map(placeOf)) hidden[sequence] = (hidden[sequence] as number) | (1 << i);
     for (const slot of used) {
       const { sequence, i } = placeOf(slot);
@@ -64,7 +86,17 @@ const deviation = (x: readonly number[]): number => Math.sqrt(mean(x.map((v) => 
 describe("the bound", () => {
   it("is the mean over all orders of predicting one token after another", () => {
     const orders = tokens.flatMap((a) => tokens.filter((b) => b !== a).map((b) => [a, b, N - a - b]));
-    const chains = orders.map((order) => order.reduce((n, token, done) => n + nats(order.slice(done).reduce((mask, i) => mask | (1 << i), 0), token), 0));
+    const chains = orders.map((order) =>
+      order.reduce(
+        (n, token, done) =>
+          n +
+          nats(
+            order.slice(done).reduce((mask, i) => mask | (1 << i), 0),
+            token,
+          ),
+        0,
+      ),
+    );
     for (const noise of ["linear", "cosine"] as const) expect(bound(0, noise)).toBeCloseTo(mean(chains), 12);
   });
 
@@ -76,7 +108,9 @@ describe("the bound", () => {
   ])("is what the loss is in the mean: %s", (_, options, perRow) => {
     const found = losses(options, copies(256 / perRow, perRow), 60);
     const expected = bound(options.smallest ?? 1e-3, options.noise ?? "linear");
-    const rows = Array.from({ length: found.length / perRow }, (_x, r) => mean(found.slice(r * perRow, (r + 1) * perRow)));
+    const rows = Array.from({ length: found.length / perRow }, (_x, r) =>
+      mean(found.slice(r * perRow, (r + 1) * perRow)),
+    );
     const error = deviation(rows) / Math.sqrt(rows.length);
     expect(error).toBeLessThan(0.02 * expected);
     expect(Math.abs(mean(found) - expected)).toBeLessThan(4 * error);
@@ -84,17 +118,30 @@ describe("the bound", () => {
 
   it("is told from an unweighted loss by the same test", () => {
     const found = losses({ weight: "none" }, copies(256, 1), 20);
-    expect(Math.abs(mean(found) - bound(1e-3, "linear"))).toBeGreaterThan(10 * (deviation(found) / Math.sqrt(found.length)));
+    expect(Math.abs(mean(found) - bound(1e-3, "linear"))).toBeGreaterThan(
+      10 * (deviation(found) / Math.sqrt(found.length)),
+    );
   });
 
   it("has rows that are alike where times are spread over them: what is masked of a row varies half as much", () => {
     const batch = copies(64, 8);
-    const masked = (lowDiscrepancy: boolean): number[] => Array.from({ length: 40 }, (_, step) => {
-      const { feeds } = maskedDiffusion(kitTokens, { lowDiscrepancy }).prepare(batch, { seed: 1, step, evaluation: false });
-      const ids = feeds["ids"]?.data as Int32Array;
-      return Array.from({ length: batch.rows }, (_x, row) => ids.slice(row * batch.length, (row + 1) * batch.length).filter((id) => id === kitTokens.special.mask).length);
-    }).flat();
-    // 24 coins of share t: by themselves 24 E[t (1 - t)] = 4. Eight free times add 8 * 9 / 12 = 6; eight that go together 24^2 / 64 / 12 = 0.75.
+    const masked = (lowDiscrepancy: boolean): number[] =>
+      Array.from({ length: 40 }, (_, step) => {
+        const { feeds } = maskedDiffusion(kitTokens, { lowDiscrepancy }).prepare(batch, {
+          seed: 1,
+          step,
+          evaluation: false,
+        });
+        const ids = feeds["ids"]?.data as Int32Array;
+        return Array.from(
+          { length: batch.rows },
+          (_x, row) =>
+            ids.slice(row * batch.length, (row + 1) * batch.length).filter((id) => id === kitTokens.special.mask)
+              .length,
+        );
+      }).flat();
+    // 24 coins of share t: by themselves 24 E[t (1 - t)] = 4. Eight free times add 8 * 9 / 12 = 6; eight that go
+    // together 24^2 / 64 / 12 = 0.75.
     expect(deviation(masked(false)) ** 2).toBeCloseTo(10, 0);
     expect(deviation(masked(true)) ** 2).toBeCloseTo(4.75, 0);
   });

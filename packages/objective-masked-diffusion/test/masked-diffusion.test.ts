@@ -19,7 +19,9 @@ testObjective({
     const weight = feeds["slots.weight"]?.data as Float32Array;
     const weightAt = new Map(Array.from(index, (at, i) => [at, weight[i] as number] as const).filter(([, w]) => w > 0));
     const rates = batch.sequences.map(({ row, start, length }) => {
-      const places = Array.from({ length }, (_, i) => row * batch.length + start + i).filter((at) => maskable(batch.ids[at] as number));
+      const places = Array.from({ length }, (_, i) => row * batch.length + start + i).filter((at) =>
+        maskable(batch.ids[at] as number),
+      );
       const hidden = places.filter((at) => ids[at] === MASK);
       const [one] = new Set(hidden.map((at) => weightAt.get(at) as number));
       for (const at of hidden) expect(weightAt.get(at)).toBe(one);
@@ -28,7 +30,9 @@ testObjective({
     expect(ids.filter((id) => id === MASK)).toHaveLength(weightAt.size);
     expect(weights?.["loss"]).toBe(batch.ids.filter(maskable).length);
     // 128 rates, uniform: a standard deviation of 0.29 about a half, and from none to all.
-    expect(Math.abs(rates.reduce((n, r) => n + r, 0) / rates.length - 0.5)).toBeLessThan((4 * 0.29) / Math.sqrt(rates.length));
+    expect(Math.abs(rates.reduce((n, r) => n + r, 0) / rates.length - 0.5)).toBeLessThan(
+      (4 * 0.29) / Math.sqrt(rates.length),
+    );
     expect([rates.some((r) => r < 0.1), rates.some((r) => r > 0.9)]).toEqual([true, true]);
   },
 });
@@ -36,24 +40,43 @@ testObjective({ create: (tokens) => maskedDiffusion(tokens, { noise: "cosine", l
 testObjective({ create: (tokens) => maskedDiffusion(tokens, { labelSmoothing: 0.1, zLoss: 0.01 }) });
 testObjective({ create: (tokens) => maskedDiffusion(tokens, { weight: "none", zLoss: 0.01 }) });
 
-/** The logits of the kit's model at every place of some rows, [rows * length][vocab], and what an objective makes of the same parameters. */
-function computed(objective: Objective, batch: TokenBatch): { readonly logits: number[][]; readonly loss: number; readonly weight: number } {
+/**
+ * The logits of the kit's model at every place of some rows, [rows * length][vocab], and what an objective makes of the
+ * same parameters.
+ */
+function computed(
+  objective: Objective,
+  batch: TokenBatch,
+): { readonly logits: number[][]; readonly loss: number; readonly weight: number } {
   const prepared = objective.prepare(batch, moment);
   const vocab = kitTokens.vocabulary.length;
   const graph = new Graph();
   const scope = rootScope(graph);
   const feeds: Record<string, Tensor> = {};
-  for (const [name, { dtype, shape }] of Object.entries(feedTypes(prepared))) feeds[name] = graph.input(name, dtype, shape);
+  for (const [name, { dtype, shape }] of Object.entries(feedTypes(prepared)))
+    feeds[name] = graph.input(name, dtype, shape);
   const model = kitModel(vocab);
   const { loss } = objective.loss(scope, model, feeds);
   const all = model.predict(scope, model.encode(scope, encoderInputs(feeds)).reshape([-1, model.hidden]));
-  const env: Record<string, ArrayLike<number>> = Object.fromEntries(Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [name, Float64Array.from(data as Float32Array, (x) => x * 20)]));
+  const env: Record<string, ArrayLike<number>> = Object.fromEntries(
+    Object.entries(initialize(scope.parameters, 1)).map(([name, { data }]) => [
+      name,
+      Float64Array.from(data as Float32Array, (x) => x * 20),
+    ]),
+  );
   for (const [name, { data }] of Object.entries(prepared.feeds)) env[name] = data;
-  const [logits, sum, weight] = interpret([all, loss.sum, loss.weight], env, { precision: "f64" }).map(({ data }) => Array.from(data)) as [number[], number[], number[]];
-  return { logits: Array.from({ length: logits.length / vocab }, (_, i) => logits.slice(i * vocab, (i + 1) * vocab)), loss: sum[0] as number, weight: weight[0] as number };
+  const [logits, sum, weight] = interpret([all, loss.sum, loss.weight], env, { precision: "f64" }).map(({ data }) =>
+    Array.from(data),
+  ) as [number[], number[], number[]];
+  return {
+    logits: Array.from({ length: logits.length / vocab }, (_, i) => logits.slice(i * vocab, (i + 1) * vocab)),
+    loss: sum[0] as number,
+    weight: weight[0] as number,
+  };
 }
 
-const negativeLogLikelihood = (logits: readonly number[], target: number): number => Math.log(logits.reduce((n, z) => n + Math.exp(z), 0)) - (logits[target] as number);
+const negativeLogLikelihood = (logits: readonly number[], target: number): number =>
+  Math.log(logits.reduce((n, z) => n + Math.exp(z), 0)) - (logits[target] as number);
 
 describe("masked diffusion", () => {
   it("is the plain loop: a rate for each sequence, a coin for each token, losses over the rate, over all tokens", () => {
@@ -86,10 +109,15 @@ describe("masked diffusion", () => {
     for (const { example, row, start, length } of packed.sequences) {
       const first = row * packed.length + start;
       const alone: TokenBatch = {
-        rows: 1, length, ids: packed.ids.slice(first, first + length), segments: new Int32Array(length).fill(1), positions: packed.positions.slice(first, first + length),
+        rows: 1,
+        length,
+        ids: packed.ids.slice(first, first + length),
+        segments: new Int32Array(length).fill(1),
+        positions: packed.positions.slice(first, first + length),
         sequences: [{ example, row: 0, start: 0, length }],
       };
-      const ids = (batch: TokenBatch): ArrayLike<number> | undefined => objective.prepare(batch, moment).feeds["ids"]?.data;
+      const ids = (batch: TokenBatch): ArrayLike<number> | undefined =>
+        objective.prepare(batch, moment).feeds["ids"]?.data;
       expect(ids(alone)).toEqual((ids(packed) as Int32Array).slice(first, first + length));
       const one = computed(objective, alone);
       sum += one.loss;
@@ -102,8 +130,11 @@ describe("masked diffusion", () => {
   it("leaves a row's draws to the row: what else is in the batch does not matter, spread or not", () => {
     const batch = kitBatch(8, 6, 24, 3);
     for (const lowDiscrepancy of [false, true]) {
-      const ids = (given: TokenBatch): Int32Array => maskedDiffusion(kitTokens, { lowDiscrepancy }).prepare(given, moment).feeds["ids"]?.data as Int32Array;
-      expect(ids(rowsAt(batch, [4, 1]))).toEqual(Int32Array.from([...ids(batch).slice(96, 120), ...ids(batch).slice(24, 48)]));
+      const ids = (given: TokenBatch): Int32Array =>
+        maskedDiffusion(kitTokens, { lowDiscrepancy }).prepare(given, moment).feeds["ids"]?.data as Int32Array;
+      expect(ids(rowsAt(batch, [4, 1]))).toEqual(
+        Int32Array.from([...ids(batch).slice(96, 120), ...ids(batch).slice(24, 48)]),
+      );
     }
   });
 
@@ -114,16 +145,22 @@ describe("masked diffusion", () => {
     [{ smallest: 1 }, /got 1\./],
     [{ lowDiscrepancy: 1 as never }, /^masked-diffusion: lowDiscrepancy: expected true or false, got 1/],
     [{ zLoss: -1 }, /^masked-diffusion: zLoss: expected a weight of 0 or more/],
-    [{ rate: 0.3 } as never, /unknown option "rate"\. It takes: noise, weight, smallest, lowDiscrepancy, labelSmoothing, zLoss/],
+    [
+      { rate: 0.3 } as never,
+      /unknown option "rate"\. It takes: noise, weight, smallest, lowDiscrepancy, labelSmoothing, zLoss/,
+    ],
   ])("refuses %j", (options, message) => expect(() => maskedDiffusion(kitTokens, options)).toThrow(message));
 
   it("refuses tokens without a mask", () => {
-    expect(() => maskedDiffusion({ ...kitTokens, special: { pad: 0, unknown: 1 } })).toThrow(/^masked-diffusion: the tokenizer has no mask token/);
+    expect(() => maskedDiffusion({ ...kitTokens, special: { pad: 0, unknown: 1 } })).toThrow(
+      /^masked-diffusion: the tokenizer has no mask token/,
+    );
   });
 
   it("leaves evaluation as it is, whatever the draw of training", () => {
     const batch = kitBatch(8, 4, 24, 2);
-    const prepare = (lowDiscrepancy: boolean) => maskedDiffusion(kitTokens, { lowDiscrepancy }).prepare(batch, { ...moment, evaluation: true });
+    const prepare = (lowDiscrepancy: boolean) =>
+      maskedDiffusion(kitTokens, { lowDiscrepancy }).prepare(batch, { ...moment, evaluation: true });
     expect(prepare(true)).toEqual(prepare(false));
     expect(prepare(false).feeds["ids"]).not.toEqual(encoderFeeds(batch)["ids"]);
   });

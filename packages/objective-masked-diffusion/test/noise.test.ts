@@ -9,7 +9,8 @@ describe.each(Object.keys(NOISE) as NoiseSchedule[])("the %s schedule", (name) =
   });
 
   it("weighs by the logarithmic derivative of its share", () => {
-    for (const t of [0.01, 0.2, 0.5, 0.77, 0.99]) expect(weight(t)).toBeCloseTo((Math.log(share(t + 1e-6)) - Math.log(share(t - 1e-6))) / 2e-6, 4);
+    for (const t of [0.01, 0.2, 0.5, 0.77, 0.99])
+      expect(weight(t)).toBeCloseTo((Math.log(share(t + 1e-6)) - Math.log(share(t - 1e-6))) / 2e-6, 4);
   });
 
   it("masks as much in the mean as it says", () => {

@@ -1,13 +1,15 @@
 /**
  * Which tokens of a sequence are predicted, and what stands in their place: a pure function of (stream, sequence).
  *
- * Of n maskable tokens floor(rate * n + u) are wanted, u uniform per sequence, so that the expected count is rate * n and no sequence
- * is skipped by a rounding rule. Units are taken in the order of their draws until that many tokens are chosen. Single tokens meet the
- * count exactly. Of larger units, one of several words is shortened to what is still wanted, and a word that is longer than that is
- * taken with probability wanted / length, as the last: the count differs by less than one word, and its expectation not at all.
+ * Of n maskable tokens floor(rate * n + u) are wanted, u uniform per sequence, so that the expected count is rate * n
+ * and no sequence is skipped by a rounding rule. Units are taken in the order of their draws until that many tokens are
+ * chosen. Single tokens meet the count exactly. Of larger units, one of several words is shortened to what is still
+ * wanted, and a word that is longer than that is taken with probability wanted / length, as the last: the count differs
+ * by less than one word, and its expectation not at all.
  *
- * Sources: 80/10/10 by token, Devlin et al. 2018, arXiv:1810.04805, section 3.1; whole words, its repository's note of May 2019;
- * n-grams, Lan et al. 2019, arXiv:1909.11942, section 4.1; spans, replaced as a whole, Joshi et al. 2019, arXiv:1907.10529, section 3.1.
+ * Sources: 80/10/10 by token, Devlin et al. 2018, arXiv:1810.04805, section 3.1; whole words, its repository's note of
+ * May 2019; n-grams, Lan et al. 2019, arXiv:1909.11942, section 4.1; spans, replaced as a whole, Joshi et al. 2019,
+ * arXiv:1907.10529, section 3.1.
  */
 import type { RandomStream } from "@cloze/random";
 
@@ -52,7 +54,11 @@ export interface CorruptOptions {
   readonly continuesWord?: (id: number) => boolean;
 }
 
-export function corruptSequence(ids: ArrayLike<number>, options: CorruptOptions, stream: RandomStream): readonly Corruption[] {
+export function corruptSequence(
+  ids: ArrayLike<number>,
+  options: CorruptOptions,
+  stream: RandomStream,
+): readonly Corruption[] {
   const { rate, replacement, maskId, regularIds, unit = "token" } = options;
   const words = wordsOf(ids, options);
   const count = words.reduce((n, { first, end }) => n + end - first, 0);
@@ -64,7 +70,8 @@ export function corruptSequence(ids: ArrayLike<number>, options: CorruptOptions,
     for (let at = first; at < end; at++) {
       const u = kind.uniform(unit === "span" ? first : at);
       if (u < replacement.mask) corrupted.push({ at, token: maskId });
-      else if (u < replacement.mask + replacement.random) corrupted.push({ at, token: regularIds[token.below(regularIds.length, at)] as number });
+      else if (u < replacement.mask + replacement.random)
+        corrupted.push({ at, token: regularIds[token.below(regularIds.length, at)] as number });
       else corrupted.push({ at, token: ids[at] as number });
     }
     return corrupted;
@@ -78,7 +85,10 @@ interface Stretch {
 }
 
 /** The words that may be masked, in order; with the unit "token" every token is one. */
-function wordsOf(ids: ArrayLike<number>, { specialIds, unit = "token", continuesWord }: CorruptOptions): readonly Stretch[] {
+function wordsOf(
+  ids: ArrayLike<number>,
+  { specialIds, unit = "token", continuesWord }: CorruptOptions,
+): readonly Stretch[] {
   const words: { first: number; end: number }[] = [];
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i] as number;

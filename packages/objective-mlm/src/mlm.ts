@@ -1,19 +1,38 @@
 /**
  * Masked language modelling: hide some tokens, predict them from both sides.
  *
- * Training corrupts a share `rate` of the tokens (which may change over the run), drawn by (seed, step, example). Evaluation
- * is over `evaluationMask`, always the same 15 % behind `<mask>`, so that numbers of different runs compare.
+ * Training corrupts a share `rate` of the tokens (which may change over the run), drawn by (seed, step, example).
+ * Evaluation is over `evaluationMask`, always the same 15 % behind `<mask>`, so that numbers of different runs compare.
  * Source: Devlin et al. 2018, arXiv:1810.04805.
  */
 import { ConfigError } from "@cloze/errors";
 import {
-  encoderFeeds, evaluationMask, maskTokenOf, predictSlots, slotFeeds, TOKEN_LOSS_KEYS, tokenLoss,
-  type Moment, type Objective, type Prepared, type Target, type TokenLossOptions, type TokenSet,
+  encoderFeeds,
+  evaluationMask,
+  maskTokenOf,
+  predictSlots,
+  slotFeeds,
+  TOKEN_LOSS_KEYS,
+  tokenLoss,
+  type Moment,
+  type Objective,
+  type Prepared,
+  type Target,
+  type TokenLossOptions,
+  type TokenSet,
 } from "@cloze/objective";
 import { RandomStream } from "@cloze/random";
 import { atStep, linearSchedule, type Scheduled, type ValueSchedule } from "@cloze/schedule";
 import type { TokenBatch } from "@cloze/tokenizer";
-import { ALL_MASK, BERT_REPLACEMENT, corruptSequence, MASK_UNITS, type CorruptOptions, type MaskUnit, type Replacement } from "./masking.ts";
+import {
+  ALL_MASK,
+  BERT_REPLACEMENT,
+  corruptSequence,
+  MASK_UNITS,
+  type CorruptOptions,
+  type MaskUnit,
+  type Replacement,
+} from "./masking.ts";
 
 /** With label smoothing and z-loss as further terms of training. */
 export interface MlmOptions extends TokenLossOptions {
@@ -21,7 +40,10 @@ export interface MlmOptions extends TokenLossOptions {
   readonly rate?: Scheduled<number>;
   /** "bert": 80 % mask, 10 % random, 10 % kept (default). "mask": always the mask token. */
   readonly replace?: "bert" | "mask" | Replacement;
-  /** What is chosen as one: single tokens (default), whole words, runs of words as in ALBERT (1 to 3) or as in SpanBERT (1 to 10). */
+  /**
+   * What is chosen as one: single tokens (default), whole words, runs of words as in ALBERT (1 to 3) or as in SpanBERT
+   * (1 to 10).
+   */
   readonly unit?: MaskUnit;
 }
 
@@ -35,11 +57,25 @@ export function mlm(tokens: TokenSet, options: MlmOptions = {}): Objective<"mask
   const rate = options.rate ?? 0.15;
   const replacement = replacementOf(options.replace ?? "bert");
   const unit = options.unit ?? "token";
-  const rates = linearSchedule(rate, { where: "mlm: rate", check: (r) => r > 0 && r < 1, expected: "a share between 0 and 1" });
-  if (!MASK_UNITS.includes(unit)) throw new ConfigError(`mlm: unit: expected one of ${MASK_UNITS.join(", ")}, got ${JSON.stringify(unit)}.`);
+  const rates = linearSchedule(rate, {
+    where: "mlm: rate",
+    check: (r) => r > 0 && r < 1,
+    expected: "a share between 0 and 1",
+  });
+  if (!MASK_UNITS.includes(unit))
+    throw new ConfigError(`mlm: unit: expected one of ${MASK_UNITS.join(", ")}, got ${JSON.stringify(unit)}.`);
 
   const { specialIds, regularIds, continuesWord = wordPieces(tokens.vocabulary) } = tokens;
-  const setting: Setting = { specialIds, regularIds, continuesWord, maskId, rates, replacement, unit, highest: Math.max(...rates.points.map(({ value }) => value)) };
+  const setting: Setting = {
+    specialIds,
+    regularIds,
+    continuesWord,
+    maskId,
+    rates,
+    replacement,
+    unit,
+    highest: Math.max(...rates.points.map(({ value }) => value)),
+  };
   return {
     name: "mlm",
     requires: "masked-lm",
@@ -58,7 +94,9 @@ function replacementOf(replace: "bert" | "mask" | Replacement): Replacement {
   if (replace === "mask") return ALL_MASK;
   const { mask, random } = replace;
   if (!(mask >= 0 && random >= 0 && mask + random <= 1)) {
-    throw new ConfigError(`mlm: replace: expected "bert", "mask", or shares mask + random <= 1, got ${JSON.stringify(replace)}.`);
+    throw new ConfigError(
+      `mlm: replace: expected "bert", "mask", or shares mask + random <= 1, got ${JSON.stringify(replace)}.`,
+    );
   }
   return replace;
 }
@@ -75,7 +113,11 @@ interface Setting extends Required<Omit<CorruptOptions, "rate">> {
   readonly highest: number;
 }
 
-function prepare(batch: TokenBatch, moment: Moment, setting: Setting): Prepared & { readonly weights: { readonly loss: number } } {
+function prepare(
+  batch: TokenBatch,
+  moment: Moment,
+  setting: Setting,
+): Prepared & { readonly weights: { readonly loss: number } } {
   const options: CorruptOptions = { ...setting, rate: setting.rates.at(moment.progress ?? atStep(moment.step)) };
   const root = new RandomStream(moment.seed).split("mlm").split(moment.step);
   const ids = batch.ids.slice();
@@ -88,5 +130,11 @@ function prepare(batch: TokenBatch, moment: Moment, setting: Setting): Prepared 
       ids[first + at] = token;
     }
   }
-  return { feeds: { ...encoderFeeds(batch, ids), ...slotFeeds(targets, Math.ceil(setting.highest * batch.rows * batch.length)) }, weights: { loss: targets.length } };
+  return {
+    feeds: {
+      ...encoderFeeds(batch, ids),
+      ...slotFeeds(targets, Math.ceil(setting.highest * batch.rows * batch.length)),
+    },
+    weights: { loss: targets.length },
+  };
 }

@@ -1,15 +1,34 @@
 import { kitTokens, testObjective } from "@cloze/objective/kit";
 import { RandomStream } from "@cloze/random";
 import { describe, expect, it } from "vitest";
-import { ALL_MASK, BERT_REPLACEMENT, corruptSequence, MASK_UNITS, mlm, type CorruptOptions, type MaskUnit } from "../src/index.ts";
+import {
+  ALL_MASK,
+  BERT_REPLACEMENT,
+  corruptSequence,
+  MASK_UNITS,
+  mlm,
+  type CorruptOptions,
+  type MaskUnit,
+} from "../src/index.ts";
 
 /** Ids from 20 on continue a word; 1 and 2 are special. */
-const base: CorruptOptions = { rate: 0.15, replacement: ALL_MASK, maskId: 3, specialIds: new Set([1, 2]), regularIds: [4, 5, 6], continuesWord: (id) => id >= 20 };
+const base: CorruptOptions = {
+  rate: 0.15,
+  replacement: ALL_MASK,
+  maskId: 3,
+  specialIds: new Set([1, 2]),
+  regularIds: [4, 5, 6],
+  continuesWord: (id) => id >= 20,
+};
 
 /** [CLS] words of 1 to `most` tokens, with a [SEP] in the middle, [SEP]. */
 function sequence(seed: number, words: number, most = 4): number[] {
   const draw = new RandomStream(seed).split("sequence");
-  const body = Array.from({ length: words }, (_, w) => [...(w === words >> 1 ? [2] : []), 10, ...Array.from({ length: draw.below(most, w) }, () => 20)]).flat();
+  const body = Array.from({ length: words }, (_, w) => [
+    ...(w === words >> 1 ? [2] : []),
+    10,
+    ...Array.from({ length: draw.below(most, w) }, () => 20),
+  ]).flat();
   return [1, ...body, 2];
 }
 
@@ -20,7 +39,8 @@ function words(ids: readonly number[]): (readonly [number, number])[] {
 }
 
 const units: readonly MaskUnit[] = ["whole-word", "n-gram", "span"];
-const chosen = (ids: readonly number[], seed: number, more: Partial<CorruptOptions>): number[] => corruptSequence(ids, { ...base, ...more }, new RandomStream(seed)).map(({ at }) => at);
+const chosen = (ids: readonly number[], seed: number, more: Partial<CorruptOptions>): number[] =>
+  corruptSequence(ids, { ...base, ...more }, new RandomStream(seed)).map(({ at }) => at);
 
 describe.each(units)("the unit %s", (unit) => {
   it("takes whole words, never a special token, and none twice", () => {
@@ -29,7 +49,8 @@ describe.each(units)("the unit %s", (unit) => {
       const at = chosen(ids, seed, { unit, rate: 0.1 + (seed % 8) / 10 });
       const set = new Set(at);
       expect(at).toEqual([...set].toSorted((a, b) => a - b));
-      for (const [first, end] of words(ids)) expect(new Set(Array.from({ length: end - first }, (_, i) => set.has(first + i))).size).toBe(1);
+      for (const [first, end] of words(ids))
+        expect(new Set(Array.from({ length: end - first }, (_, i) => set.has(first + i))).size).toBe(1);
       expect(at.every((i) => (ids[i] as number) >= 10)).toBe(true);
     }
   });
@@ -54,7 +75,10 @@ describe.each(units)("the unit %s", (unit) => {
 });
 
 describe("runs of words", () => {
-  /** Runs of one-token words that were chosen, by length, as shares; of a long sequence at a low rate, where two seldom meet. */
+  /**
+   * Runs of one-token words that were chosen, by length, as shares; of a long sequence at a low rate, where two seldom
+   * meet.
+   */
   function runs(unit: MaskUnit): number[] {
     const counts: number[] = [];
     const ids = [1, ...new Array<number>(3000).fill(10), 2];
@@ -73,7 +97,12 @@ describe("runs of words", () => {
 
   it("have the lengths of ALBERT: 1 to 3, p ~ 1/n", () => {
     const [, one = 0, two = 0, three = 0, ...more] = runs("n-gram");
-    for (const [share, p] of [[one, 6 / 11], [two, 3 / 11], [three, 2 / 11]] as const) expect(Math.abs(share - p)).toBeLessThan(0.06);
+    for (const [share, p] of [
+      [one, 6 / 11],
+      [two, 3 / 11],
+      [three, 2 / 11],
+    ] as const)
+      expect(Math.abs(share - p)).toBeLessThan(0.06);
     expect(more.reduce((n, x) => n + x, 0)).toBeLessThan(0.08);
   });
 
@@ -98,7 +127,11 @@ describe("runs of words", () => {
     const kinds = (unit: MaskUnit): number => {
       let mixed = 0;
       for (let seed = 0; seed < 40; seed++) {
-        const found = corruptSequence(ids, { ...base, unit, rate: 0.02, replacement: BERT_REPLACEMENT }, new RandomStream(seed));
+        const found = corruptSequence(
+          ids,
+          { ...base, unit, rate: 0.02, replacement: BERT_REPLACEMENT },
+          new RandomStream(seed),
+        );
         for (const [i, { at, token }] of found.entries()) {
           const next = found[i + 1];
           if (next?.at === at + 1 && (next.token === 3) !== (token === 3)) mixed++;
@@ -113,15 +146,26 @@ describe("runs of words", () => {
 });
 
 describe("mlm", () => {
-  const tokens = { ...kitTokens, vocabulary: kitTokens.vocabulary.map((token, id) => (id > 10 ? `##${token}` : token)) };
-  const batch = { rows: 1, length: 8, ids: Int32Array.of(2, 5, 11, 12, 6, 13, 14, 3), segments: new Int32Array(8).fill(1), positions: Int32Array.from({ length: 8 }, (_, i) => i), sequences: [{ example: 0, row: 0, start: 0, length: 8 }] };
+  const tokens = {
+    ...kitTokens,
+    vocabulary: kitTokens.vocabulary.map((token, id) => (id > 10 ? `##${token}` : token)),
+  };
+  const batch = {
+    rows: 1,
+    length: 8,
+    ids: Int32Array.of(2, 5, 11, 12, 6, 13, 14, 3),
+    segments: new Int32Array(8).fill(1),
+    positions: Int32Array.from({ length: 8 }, (_, i) => i),
+    sequences: [{ example: 0, row: 0, start: 0, length: 8 }],
+  };
   const masked = (given: typeof kitTokens, unit: MaskUnit, seed: number, evaluation = false): string => {
     const { feeds } = mlm(given, { rate: 0.5, replace: "mask", unit }).prepare(batch, { seed, step: 0, evaluation });
     return Array.from(feeds["ids"]?.data ?? [], (id, i) => (id === 4 ? i : "")).join("");
   };
 
   it("knows words by ## or by the tokens' own rule", () => {
-    const seen = (given: typeof kitTokens): string[] => [...new Set(Array.from({ length: 60 }, (_, seed) => masked(given, "whole-word", seed)))].toSorted();
+    const seen = (given: typeof kitTokens): string[] =>
+      [...new Set(Array.from({ length: 60 }, (_, seed) => masked(given, "whole-word", seed)))].toSorted();
     expect(seen(tokens)).toEqual(["123", "456"]);
     expect(seen({ ...kitTokens, continuesWord: (id) => id === 12 || id === 13 })).toContain("236");
   });
@@ -131,8 +175,11 @@ describe("mlm", () => {
   });
 
   it("refuses a unit that there is not", () => {
-    expect(() => mlm(kitTokens, { unit: "words" as MaskUnit })).toThrow('mlm: unit: expected one of token, whole-word, n-gram, span, got "words".');
+    expect(() => mlm(kitTokens, { unit: "words" as MaskUnit })).toThrow(
+      'mlm: unit: expected one of token, whole-word, n-gram, span, got "words".',
+    );
   });
 });
 
-for (const unit of units) testObjective({ create: (tokens) => mlm({ ...tokens, continuesWord: (id) => id % 3 === 0 }, { unit, rate: 0.3 }) });
+for (const unit of units)
+  testObjective({ create: (tokens) => mlm({ ...tokens, continuesWord: (id) => id % 3 === 0 }, { unit, rate: 0.3 }) });

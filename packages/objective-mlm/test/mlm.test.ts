@@ -6,7 +6,10 @@ import { mlm } from "../src/index.ts";
 const { special, specialIds } = kitTokens;
 
 /** What happened to each predicted position of a batch. */
-function outcome(batch: TokenBatch, feeds: ReturnType<ReturnType<typeof mlm>["prepare"]>["feeds"]): { masked: number; kept: number; random: number; predicted: number } {
+function outcome(
+  batch: TokenBatch,
+  feeds: ReturnType<ReturnType<typeof mlm>["prepare"]>["feeds"],
+): { masked: number; kept: number; random: number; predicted: number } {
   const index = feeds["slots.index"]?.data as Int32Array;
   const target = feeds["slots.target"]?.data as Int32Array;
   const weight = feeds["slots.weight"]?.data as Float32Array;
@@ -60,7 +63,9 @@ describe("mlm", () => {
   });
 
   it("evaluates on 15 % mask tokens whatever its own rate", () => {
-    const rates = [mlm(kitTokens), mlm(kitTokens, { rate: 0.5 })].map((o) => outcome(batch, o.prepare(batch, { ...moment, evaluation: true }).feeds));
+    const rates = [mlm(kitTokens), mlm(kitTokens, { rate: 0.5 })].map((o) =>
+      outcome(batch, o.prepare(batch, { ...moment, evaluation: true }).feeds),
+    );
     expect(rates[0]).toEqual(rates[1]);
     expect(rates[0]?.masked).toBe(rates[0]?.predicted);
     expect(Math.abs((rates[0]?.predicted ?? 0) / maskable(batch) - 0.15)).toBeLessThan(0.02);
@@ -71,35 +76,53 @@ describe("mlm", () => {
     const evaluation = { ...moment, evaluation: true };
     const rows = batch.rows;
     const order = Array.from({ length: rows }, (_, i) => (i * 7 + 3) % rows);
-    const turn = (x: Int32Array): Int32Array => Int32Array.from(order.flatMap((row) => Array.from(x.subarray(row * batch.length, (row + 1) * batch.length))));
+    const turn = (x: Int32Array): Int32Array =>
+      Int32Array.from(order.flatMap((row) => Array.from(x.subarray(row * batch.length, (row + 1) * batch.length))));
     const moved: TokenBatch = {
-      ...batch, ids: turn(batch.ids), segments: turn(batch.segments), positions: turn(batch.positions),
+      ...batch,
+      ids: turn(batch.ids),
+      segments: turn(batch.segments),
+      positions: turn(batch.positions),
       sequences: batch.sequences.map((s, i) => ({ ...s, row: order.indexOf(s.row), example: 1000 - i })),
     };
     const masked = objective.prepare(batch, evaluation).feeds["ids"]?.data as Int32Array;
     expect(objective.prepare(moved, evaluation).feeds["ids"]?.data).toEqual(turn(masked));
-    expect(objective.prepare(moved, moment).feeds["ids"]?.data).not.toEqual(turn(objective.prepare(batch, moment).feeds["ids"]?.data as Int32Array));
+    expect(objective.prepare(moved, moment).feeds["ids"]?.data).not.toEqual(
+      turn(objective.prepare(batch, moment).feeds["ids"]?.data as Int32Array),
+    );
   });
 
   it("says which options are in force", () => {
     expect(mlm(kitTokens).options).toEqual({ rate: 0.15, replace: "bert", unit: "token" });
-    expect(mlm(kitTokens, { labelSmoothing: 0.1, zLoss: 1e-4 }).options).toEqual({ rate: 0.15, replace: "bert", unit: "token", labelSmoothing: 0.1, zLoss: 1e-4 });
+    expect(mlm(kitTokens, { labelSmoothing: 0.1, zLoss: 1e-4 }).options).toEqual({
+      rate: 0.15,
+      replace: "bert",
+      unit: "token",
+      labelSmoothing: 0.1,
+      zLoss: 1e-4,
+    });
   });
 
   it("follows a rate schedule", () => {
     const objective = mlm(kitTokens, { rate: { 0: 0.1, 100: 0.3 } });
-    const share = (step: number): number => outcome(batch, objective.prepare(batch, { ...moment, step }).feeds).predicted / maskable(batch);
+    const share = (step: number): number =>
+      outcome(batch, objective.prepare(batch, { ...moment, step }).feeds).predicted / maskable(batch);
     expect([share(0), share(50), share(400)].map((x) => Math.round(x * 20) / 20)).toEqual([0.1, 0.2, 0.3]);
   });
 
   it("follows a rate over shares of the run, in slots of one size, and asks how far the run has come", () => {
     const objective = mlm(kitTokens, { rate: "0:0.4,1:0.1" });
-    const feedsAt = (done: number): ReturnType<typeof objective.prepare>["feeds"] => objective.prepare(batch, { ...moment, progress: { step: moment.step, share: done } }).feeds;
+    const feedsAt = (done: number): ReturnType<typeof objective.prepare>["feeds"] =>
+      objective.prepare(batch, { ...moment, progress: { step: moment.step, share: done } }).feeds;
     const shares = [0, 0.5, 1].map((done) => outcome(batch, feedsAt(done)).predicted / maskable(batch));
     shares.forEach((share, i) => expect(Math.abs(share - ([0.4, 0.25, 0.1][i] as number))).toBeLessThan(0.03));
     expect(feedsAt(0)["slots.index"]?.shape).toEqual(feedsAt(1)["slots.index"]?.shape);
-    expect(() => objective.prepare(batch, moment)).toThrow(/mlm: rate: expected progress that says what share of the run is done/);
-    expect(objective.prepare(batch, { ...moment, evaluation: true }).feeds).toEqual(mlm(kitTokens).prepare(batch, { ...moment, evaluation: true }).feeds);
+    expect(() => objective.prepare(batch, moment)).toThrow(
+      /mlm: rate: expected progress that says what share of the run is done/,
+    );
+    expect(objective.prepare(batch, { ...moment, evaluation: true }).feeds).toEqual(
+      mlm(kitTokens).prepare(batch, { ...moment, evaluation: true }).feeds,
+    );
   });
 
   it("gives an unusual batch more slots rather than a cut", () => {

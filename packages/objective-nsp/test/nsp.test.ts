@@ -10,7 +10,9 @@ testObjective({
   inspect({ feeds, weights }, batch) {
     const pairs = batch.sequences.filter(({ pair }) => pair !== undefined);
     const used = pairs.length;
-    expect(Array.from(feeds["slots.index"]?.data.slice(0, used) ?? [])).toEqual(pairs.map(({ row, start }) => row * batch.length + start));
+    expect(Array.from(feeds["slots.index"]?.data.slice(0, used) ?? [])).toEqual(
+      pairs.map(({ row, start }) => row * batch.length + start),
+    );
     expect(Array.from(feeds["slots.target"]?.data.slice(0, used) ?? [])).toEqual(pairs.map(({ pair }) => pair?.label));
     expect(Array.from(feeds["slots.weight"]?.data ?? []).filter((w) => w === 1)).toHaveLength(used);
     expect(used).toBe(batch.sequences.length - 1);
@@ -26,7 +28,11 @@ describe("nsp", () => {
 
   it("says which rows it needs", () => {
     expect(objective).toBe(nsp);
-    expect(nsp(kitTokens)).toMatchObject({ name: "nsp", requires: "sentence-pair", rows: { kind: "sentence-pairs", second: "random" } });
+    expect(nsp(kitTokens)).toMatchObject({
+      name: "nsp",
+      requires: "sentence-pair",
+      rows: { kind: "sentence-pairs", second: "random" },
+    });
   });
 
   it("takes a batch whose sequences are all single texts", () => {
@@ -36,7 +42,9 @@ describe("nsp", () => {
   });
 
   it("refuses rows of sequences, and options", () => {
-    expect(() => nsp(kitTokens).prepare(kitBatch(1, 2, 24, 2), moment)).toThrow(/^nsp: expected rows of sentence pairs, got rows of single sequences\./);
+    expect(() => nsp(kitTokens).prepare(kitBatch(1, 2, 24, 2), moment)).toThrow(
+      /^nsp: expected rows of sentence pairs, got rows of single sequences\./,
+    );
     expect(() => nsp(kitTokens, { rate: 1 })).toThrow(/^nsp: unknown option "rate"\. It takes none/);
   });
 });

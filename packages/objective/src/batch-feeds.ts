@@ -3,7 +3,10 @@ import type { HostTensors, Tensor } from "@cloze/graph";
 import type { EncoderInputs } from "@cloze/nn";
 import type { TokenBatch } from "@cloze/tokenizer";
 
-/** Feeds `ids`, `segments`, `positions` and, where the batch has them, `types`, i32 [rows, length]. `ids` may be a corrupted copy. */
+/**
+ * Feeds `ids`, `segments`, `positions` and, where the batch has them, `types`, i32 [rows, length]. `ids` may be a
+ * corrupted copy.
+ */
 export function encoderFeeds(batch: TokenBatch, ids: Int32Array = batch.ids): HostTensors {
   const shape = [batch.rows, batch.length];
   return {
@@ -15,6 +18,8 @@ export function encoderFeeds(batch: TokenBatch, ids: Int32Array = batch.ids): Ho
 }
 
 export function encoderInputs(feeds: Readonly<Record<string, Tensor>>): EncoderInputs {
-  const { ids, segments, positions, types } = feeds as Readonly<Record<"ids" | "segments" | "positions", Tensor<"i32">>> & { readonly types?: Tensor<"i32"> };
+  const { ids, segments, positions, types } = feeds as Readonly<
+    Record<"ids" | "segments" | "positions", Tensor<"i32">>
+  > & { readonly types?: Tensor<"i32"> };
   return { ids, segments, positions, ...(types && { types }) };
 }

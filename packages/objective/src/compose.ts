@@ -3,10 +3,12 @@
  *
  *     loss = mean of the first + sum over the others of factor * mean
  *
- * Each prepares its own feeds. What the model reads (ids, segments, positions, types) is there once: an objective that changes it is
- * taken before those that do not, and two that change the same are an error. The encoder runs once: the graph holds equal nodes once.
+ * Each prepares its own feeds. What the model reads (ids, segments, positions, types) is there once: an objective that
+ * changes it is taken before those that do not, and two that change the same are an error. The encoder runs once: the
+ * graph holds equal nodes once.
  *
- * Names: the first one's metrics keep theirs; the loss of each part and the other parts' metrics are `<part>.loss`, `<part>.<metric>`.
+ * Names: the first one's metrics keep theirs; the loss of each part and the other parts' metrics are `<part>.loss`,
+ * `<part>.<metric>`.
  */
 import { ConfigError } from "@cloze/errors";
 import type { HostTensor, Tensor } from "@cloze/graph";
@@ -20,7 +22,10 @@ export interface ComposeOptions {
   readonly factors?: Readonly<Record<string, number>>;
 }
 
-/** Throws ConfigError if the parts cannot go together: names that are equal, rows or model parts that no one has at once. */
+/**
+ * Throws ConfigError if the parts cannot go together: names that are equal, rows or model parts that no one has at
+ * once.
+ */
 export function composeObjectives(parts: readonly Objective[], { factors = {} }: ComposeOptions = {}): Objective {
   const [first] = parts;
   const names = parts.map(({ name }) => name);
@@ -28,19 +33,40 @@ export function composeObjectives(parts: readonly Objective[], { factors = {} }:
   if (first === undefined) throw new ConfigError("composeObjectives: expected at least one objective, got none.");
   if (parts.length === 1) return first;
   const twice = names.find((each, i) => names.indexOf(each) < i);
-  if (twice !== undefined) throw new ConfigError(`objective ${name}: expected each part once, got ${twice} twice. Leave one out.`);
+  if (twice !== undefined)
+    throw new ConfigError(`objective ${name}: expected each part once, got ${twice} twice. Leave one out.`);
   for (const [part, factor] of Object.entries(factors)) {
-    if (!names.slice(1).includes(part)) throw new ConfigError(`objective ${name}: factors: expected ${names.slice(1).join(" or ")}, got "${part}". The first part counts once; the others are weighed against it.`);
-    if (!(Number.isFinite(factor) && factor > 0)) throw new ConfigError(`objective ${name}: factors: expected a number above 0 for ${part}, got ${factor}.`);
+    if (!names.slice(1).includes(part))
+      throw new ConfigError(
+        `objective ${name}: factors: expected ${names.slice(1).join(" or ")}, got "${part}". The first part ` +
+          "counts once; the others are weighed against it.",
+      );
+    if (!(Number.isFinite(factor) && factor > 0))
+      throw new ConfigError(`objective ${name}: factors: expected a number above 0 for ${part}, got ${factor}.`);
   }
   return {
     name,
-    requires: unionOfParts(parts.map(({ requires }) => requires), `objective ${name}`),
+    requires: unionOfParts(
+      parts.map(({ requires }) => requires),
+      `objective ${name}`,
+    ),
     rows: rowsOf(parts, name),
     comparable: first.comparable === true,
-    options: { ...Object.fromEntries(parts.map((part) => [part.name, part.options])), ...(Object.keys(factors).length > 0 && { factors }) },
-    prepare: (batch, moment) => unite(parts.map((part) => ({ part: part.name, prepared: part.prepare(batch, moment) })), batch, name),
-    loss: (scope, model, feeds) => add(parts.map(({ name: part, loss }) => ({ part, terms: loss(scope, model, feedsOf(part, names, feeds)) })), factors),
+    options: {
+      ...Object.fromEntries(parts.map((part) => [part.name, part.options])),
+      ...(Object.keys(factors).length > 0 && { factors }),
+    },
+    prepare: (batch, moment) =>
+      unite(
+        parts.map((part) => ({ part: part.name, prepared: part.prepare(batch, moment) })),
+        batch,
+        name,
+      ),
+    loss: (scope, model, feeds) =>
+      add(
+        parts.map(({ name: part, loss }) => ({ part, terms: loss(scope, model, feedsOf(part, names, feeds)) })),
+        factors,
+      ),
   };
 }
 
@@ -50,7 +76,11 @@ function rowsOf(parts: readonly Objective[], name: string): Rows {
   const [one] = asking;
   if (one === undefined) return "sequences";
   const other = asking.find(({ rows }) => rows.kind !== one.rows.kind || rows.second !== one.rows.second);
-  if (other !== undefined) throw new ConfigError(`objective ${name}: expected parts that read the same rows, got ${one.part} with ${one.rows.second} and ${other.part} with ${other.rows.second} second texts. Leave one out.`);
+  if (other !== undefined)
+    throw new ConfigError(
+      `objective ${name}: expected parts that read the same rows, got ${one.part} with ${one.rows.second} and ` +
+        `${other.part} with ${other.rows.second} second texts. Leave one out.`,
+    );
   return one.rows;
 }
 
@@ -70,39 +100,61 @@ function unite(made: readonly PartPrepared[], batch: TokenBatch, name: string): 
       if (given === undefined) {
         feeds[`${part}/${feed}`] = value;
       } else if (value.data.length !== given.data.length) {
-        throw new ConfigError(`objective ${name}: expected parts that keep the rows' shape, but ${part} changes that of ${feed}: the others would look in the wrong places. Use ${part} alone.`);
+        throw new ConfigError(
+          `objective ${name}: expected parts that keep the rows' shape, but ${part} changes that of ${feed}: the ` +
+            `others would look in the wrong places. Use ${part} alone.`,
+        );
       } else if (!sameData(value, given)) {
-        if (changedBy[feed] !== undefined) throw new ConfigError(`objective ${name}: expected one part to change ${feed}, got ${changedBy[feed]} and ${part}. Leave one out.`);
+        if (changedBy[feed] !== undefined)
+          throw new ConfigError(
+            `objective ${name}: expected one part to change ${feed}, got ${changedBy[feed]} and ${part}. Leave ` +
+              "one out.",
+          );
         changedBy[feed] = part;
         feeds[feed] = value;
       }
     }
     const { loss, ...further } = prepared.weights ?? {};
-    if (loss === undefined) throw new ConfigError(`objective ${name}: expected the weight of its loss from ${part}, got none. Let its prepare return weights: { loss: … }, as many as it predicts.`);
+    if (loss === undefined)
+      throw new ConfigError(
+        `objective ${name}: expected the weight of its loss from ${part}, got none. Let its prepare return ` +
+          "weights: { loss: … }, as many as it predicts.",
+      );
     weights[i === 0 ? "loss" : part] = loss;
     for (const [term, weight] of Object.entries(further)) weights[`${part}.${term}`] = weight;
   }
   return { feeds, weights };
 }
 
-const sameData = (a: HostTensor, b: HostTensor): boolean => a.data === b.data || a.data.every((x, i) => x === b.data[i]);
+const sameData = (a: HostTensor, b: HostTensor): boolean =>
+  a.data === b.data || a.data.every((x, i) => x === b.data[i]);
 
 /** The feeds as a part named them; those of the other parts are not for it. */
-function feedsOf(part: string, names: readonly string[], feeds: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>> {
-  return Object.fromEntries(Object.entries(feeds).flatMap(([feed, tensor]) => {
-    const owner = names.find((each) => feed.startsWith(`${each}/`));
-    return owner === undefined ? [[feed, tensor]] : owner === part ? [[feed.slice(part.length + 1), tensor]] : [];
-  }));
+function feedsOf(
+  part: string,
+  names: readonly string[],
+  feeds: Readonly<Record<string, Tensor>>,
+): Readonly<Record<string, Tensor>> {
+  return Object.fromEntries(
+    Object.entries(feeds).flatMap(([feed, tensor]) => {
+      const owner = names.find((each) => feed.startsWith(`${each}/`));
+      return owner === undefined ? [[feed, tensor]] : owner === part ? [[feed.slice(part.length + 1), tensor]] : [];
+    }),
+  );
 }
 
-function add(parts: readonly { readonly part: string; readonly terms: LossTerms }[], factors: Readonly<Record<string, number>>): LossTerms {
+function add(
+  parts: readonly { readonly part: string; readonly terms: LossTerms }[],
+  factors: Readonly<Record<string, number>>,
+): LossTerms {
   const [first, ...others] = parts as readonly [(typeof parts)[number], ...(typeof parts)[number][]];
   const further: Record<string, LossTerm> = {};
   const metrics: Record<string, WeightedSum> = { ...first.terms.metrics };
   for (const { part, terms } of parts) {
     const factor = factors[part] ?? 1;
     metrics[`${part}.loss`] = terms.loss;
-    for (const [term, each] of Object.entries(terms.further ?? {})) further[`${part}.${term}`] = { ...each, factor: each.factor * factor };
+    for (const [term, each] of Object.entries(terms.further ?? {}))
+      further[`${part}.${term}`] = { ...each, factor: each.factor * factor };
   }
   for (const { part, terms } of others) {
     further[part] = { ...terms.loss, factor: factors[part] ?? 1 };

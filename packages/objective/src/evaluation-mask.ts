@@ -1,9 +1,10 @@
 /**
- * The mask that runs are compared by: 15 % of each sequence's tokens behind the mask token, drawn from a seed of its own.
+ * The mask that runs are compared by: 15 % of each sequence's tokens behind the mask token, drawn from a seed of its
+ * own.
  *
- * Of n tokens floor(0.15 n + u) are hidden, u uniform, those with the smallest draws. Draws are keyed by the sequence's content, so that
- * it is masked alike in whatever file, order, batch or part of the data it stands, and whatever objective, rate or seed trained the
- * model. Nothing here is an option: losses over another mask are other losses.
+ * Of n tokens floor(0.15 n + u) are hidden, u uniform, those with the smallest draws. Draws are keyed by the sequence's
+ * content, so that it is masked alike in whatever file, order, batch or part of the data it stands, and whatever
+ * objective, rate or seed trained the model. Nothing here is an option: losses over another mask are other losses.
  */
 import { ConfigError } from "@cloze/errors";
 import { RandomStream } from "@cloze/random";
@@ -18,11 +19,15 @@ export const EVALUATION_RATE = 0.15;
 const SEED = 20240520;
 
 /**
- * A batch as evaluation sees it: what `encoderFeeds` and `slotFeeds` give of the masked rows and their targets, and how many there are.
+ * A batch as evaluation sees it: what `encoderFeeds` and `slotFeeds` give of the masked rows and their targets, and how
+ * many there are.
  *
  * Throws ConfigError if the tokens have no mask token.
  */
-export function evaluationMask(batch: TokenBatch, tokens: Pick<TokenSet, "special" | "specialIds">): Prepared & { readonly weights: { readonly loss: number } } {
+export function evaluationMask(
+  batch: TokenBatch,
+  tokens: Pick<TokenSet, "special" | "specialIds">,
+): Prepared & { readonly weights: { readonly loss: number } } {
   const maskId = maskTokenOf(tokens, "evaluation");
   const root = new RandomStream(SEED).split("mlm");
   const ids = batch.ids.slice();
@@ -35,7 +40,13 @@ export function evaluationMask(batch: TokenBatch, tokens: Pick<TokenSet, "specia
       ids[first + at] = maskId;
     }
   }
-  return { feeds: { ...encoderFeeds(batch, ids), ...slotFeeds(targets, Math.ceil(EVALUATION_RATE * batch.rows * batch.length)) }, weights: { loss: targets.length } };
+  return {
+    feeds: {
+      ...encoderFeeds(batch, ids),
+      ...slotFeeds(targets, Math.ceil(EVALUATION_RATE * batch.rows * batch.length)),
+    },
+    weights: { loss: targets.length },
+  };
 }
 
 function chosen(sequence: Int32Array, specialIds: ReadonlySet<number>, stream: RandomStream): readonly number[] {
@@ -43,16 +54,24 @@ function chosen(sequence: Int32Array, specialIds: ReadonlySet<number>, stream: R
   const draws: { readonly at: number; readonly draw: number }[] = [];
   for (const [at, id] of sequence.entries()) if (!specialIds.has(id)) draws.push({ at, draw: order.uniform(at) });
   const count = Math.floor(EVALUATION_RATE * draws.length + stream.split("count").uniform(0));
-  return draws.toSorted((a, b) => a.draw - b.draw || a.at - b.at).slice(0, count).map(({ at }) => at).toSorted((a, b) => a - b);
+  return draws
+    .toSorted((a, b) => a.draw - b.draw || a.at - b.at)
+    .slice(0, count)
+    .map(({ at }) => at)
+    .toSorted((a, b) => a - b);
 }
 
 /** The mask token's id; throws ConfigError, with the name of the objective that needs it, where there is none. */
 export function maskTokenOf({ special }: Pick<TokenSet, "special">, where: string): number {
-  if (special.mask === undefined) throw new ConfigError(`${where}: the tokenizer has no mask token. Choose a tokenizer with one.`);
+  if (special.mask === undefined)
+    throw new ConfigError(`${where}: the tokenizer has no mask token. Choose a tokenizer with one.`);
   return special.mask;
 }
 
-/** A number below 2^53 for a sequence's content, two FNV-1a hashes of its ids: what draws are keyed by that are to be alike wherever it stands. */
+/**
+ * A number below 2^53 for a sequence's content, two FNV-1a hashes of its ids: what draws are keyed by that are to be
+ * alike wherever it stands.
+ */
 export function contentKey(ids: Int32Array): number {
   let low = 0x811c9dc5;
   let high = 0x9e3779b9;

@@ -1,11 +1,26 @@
 /** The contract of a pretraining objective. The kit that tests one is `@cloze/objective/kit`. */
 export { feedTypes } from "./objective.ts";
 export type {
-  LossTerm, LossTerms, Moment, Objective, ObjectiveMaker, Prepared, Rows, TokenPredictions, TokenSet, WeightedSum,
+  LossTerm,
+  LossTerms,
+  Moment,
+  Objective,
+  ObjectiveMaker,
+  Prepared,
+  Rows,
+  TokenPredictions,
+  TokenSet,
+  WeightedSum,
 } from "./objective.ts";
 export { shareFeed, shareFeeds, totalLoss, type TotalLoss } from "./total-loss.ts";
 export { EVALUATION_RATE, contentKey, evaluationMask, maskTokenOf } from "./evaluation-mask.ts";
-export { TOKEN_LOSS_KEYS, tokenLoss, type PredictedTokens, type TokenLoss, type TokenLossOptions } from "./token-loss.ts";
+export {
+  TOKEN_LOSS_KEYS,
+  tokenLoss,
+  type PredictedTokens,
+  type TokenLoss,
+  type TokenLossOptions,
+} from "./token-loss.ts";
 export { slotCount, slotFeeds, type Target } from "./slots.ts";
 export { predictSlots } from "./predict-slots.ts";
 export { encoderFeeds, encoderInputs } from "./batch-feeds.ts";

@@ -1,5 +1,14 @@
 /** The kit's own model, small enough for finite differences, with every part that an objective may ask for. */
-import { embeddingLayer, linear, type ChoiceModel, type MaskedLm, type SentencePairModel, type SequenceClassifier, type SpanModel, type TokenClassifier } from "@cloze/nn";
+import {
+  embeddingLayer,
+  linear,
+  type ChoiceModel,
+  type MaskedLm,
+  type SentencePairModel,
+  type SequenceClassifier,
+  type SpanModel,
+  type TokenClassifier,
+} from "@cloze/nn";
 
 export type KitModel = MaskedLm & SentencePairModel & SequenceClassifier & TokenClassifier & SpanModel & ChoiceModel;
 
@@ -12,7 +21,10 @@ export function kitModel(vocab: number): KitModel {
     encode: (scope, { ids, segments }) => {
       const [rows, length] = ids.shape as [number, number];
       const x = embeddingLayer(scope.at("embedding"), ids, { vocab, hidden });
-      const same = segments.reshape([rows, length, 1]).equal(segments.reshape([rows, 1, length])).cast("f32");
+      const same = segments
+        .reshape([rows, length, 1])
+        .equal(segments.reshape([rows, 1, length]))
+        .cast("f32");
       const context = same.div(same.sum(-1, true)).matmul(x);
       return linear(scope.at("mix"), x.add(context), hidden).tanh();
     },

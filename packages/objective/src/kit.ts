@@ -1,9 +1,9 @@
 /**
- * The kit that tests an objective, anyone's: determinism, resume, independence of batching, padding and ranks, declared feeds and
- * weights, gradient. Objectives over sentence pairs and compositions are held to the same.
+ * The kit that tests an objective, anyone's: determinism, resume, independence of batching, padding and ranks, declared
+ * feeds and weights, gradient. Objectives over sentence pairs and compositions are held to the same.
  *
- * Call it inside a vitest file. It builds its own batches of random sequences, or pairs where the objective asks for them, and a tiny
- * model of its own, and computes with the interpreter, so it needs no backend.
+ * Call it inside a vitest file. It builds its own batches of random sequences, or pairs where the objective asks for
+ * them, and a tiny model of its own, and computes with the interpreter, so it needs no backend.
  */
 import { grad, Graph, interpret, showType, type Tensor, type TensorType } from "@cloze/graph";
 import { RandomStream } from "@cloze/random";
@@ -23,7 +23,9 @@ export { kitModel } from "./kit-model.ts";
 export interface ObjectiveKitOptions {
   /** Makes the objective for the kit's own small vocabulary. */
   readonly create: (tokens: TokenSet) => Objective;
-  /** False of an objective that draws nothing: its feeds must then be the same for every seed and step. Default true. */
+  /**
+   * False of an objective that draws nothing: its feeds must then be the same for every seed and step. Default true.
+   */
   readonly draws?: boolean;
   /** Checks of its own on one prepared batch (masking statistics and the like). */
   readonly inspect?: (prepared: Prepared, batch: TokenBatch, tokens: TokenSet) => void;
@@ -63,7 +65,10 @@ export function kitBatch(seed: number, rows: number, length: number, perRow: num
   return { rows, length, ids, segments, positions, sequences };
 }
 
-/** The same rows as pairs: a second `<eos>` inside each sequence, types, labels by a coin. The last sequence stays a single text. */
+/**
+ * The same rows as pairs: a second `<eos>` inside each sequence, types, labels by a coin. The last sequence stays a
+ * single text.
+ */
 export function kitPairs(seed: number, rows: number, length: number, perRow: number): TokenBatch {
   const batch = kitBatch(seed, rows, length, perRow);
   const stream = new RandomStream(seed).split("pairs");
@@ -82,15 +87,24 @@ export function kitPairs(seed: number, rows: number, length: number, perRow: num
 
 /** Rows `first` to before `last` of a batch, as a batch of their own. */
 export function rowsOf(batch: TokenBatch, first: number, last: number): TokenBatch {
-  return rowsAt(batch, Array.from({ length: last - first }, (_, i) => first + i));
+  return rowsAt(
+    batch,
+    Array.from({ length: last - first }, (_, i) => first + i),
+  );
 }
 
 /** These rows of a batch, as a batch of their own. */
 export function rowsAt(batch: TokenBatch, rows: readonly number[]): TokenBatch {
   const { length } = batch;
-  const part = (x: Int32Array): Int32Array => Int32Array.from(rows.flatMap((row) => Array.from(x.subarray(row * length, (row + 1) * length))));
+  const part = (x: Int32Array): Int32Array =>
+    Int32Array.from(rows.flatMap((row) => Array.from(x.subarray(row * length, (row + 1) * length))));
   return {
-    rows: rows.length, length, ids: part(batch.ids), segments: part(batch.segments), positions: part(batch.positions), ...(batch.types && { types: part(batch.types) }),
+    rows: rows.length,
+    length,
+    ids: part(batch.ids),
+    segments: part(batch.segments),
+    positions: part(batch.positions),
+    ...(batch.types && { types: part(batch.types) }),
     sequences: rows.flatMap((row, at) => batch.sequences.filter((s) => s.row === row).map((s) => ({ ...s, row: at }))),
   };
 }
@@ -103,7 +117,14 @@ export function paddedBy(batch: TokenBatch, extra: number): TokenBatch {
     for (let r = 0; r < batch.rows; r++) out.set(x.subarray(r * batch.length, (r + 1) * batch.length), r * length);
     return out;
   };
-  return { ...batch, length, ids: wider(batch.ids), segments: wider(batch.segments), positions: wider(batch.positions), ...(batch.types && { types: wider(batch.types) }) };
+  return {
+    ...batch,
+    length,
+    ids: wider(batch.ids),
+    segments: wider(batch.segments),
+    positions: wider(batch.positions),
+    ...(batch.types && { types: wider(batch.types) }),
+  };
 }
 
 interface Traced {
@@ -126,7 +147,8 @@ type Env = Record<string, ArrayLike<number>>;
 
 function environment({ scope }: Traced, prepared: Prepared, seed = 1): Env {
   const env: Env = {};
-  for (const [name, value] of Object.entries(initialize(scope.parameters, seed))) env[name] = Float64Array.from(value.data as Float32Array, (x) => x * 20);
+  for (const [name, value] of Object.entries(initialize(scope.parameters, seed)))
+    env[name] = Float64Array.from(value.data as Float32Array, (x) => x * 20);
   for (const [name, value] of Object.entries(prepared.feeds)) env[name] = value.data;
   return env;
 }
@@ -136,8 +158,15 @@ interface Measured {
   readonly weight: number;
 }
 
-/** The terms of the loss over the parts of one global batch, each added up over the parts, and the total that is minimised. */
-function measure(objective: Objective, parts: readonly TokenBatch[], moment: Moment): { readonly terms: Readonly<Record<string, Measured>>; readonly total: number } {
+/**
+ * The terms of the loss over the parts of one global batch, each added up over the parts, and the total that is
+ * minimised.
+ */
+function measure(
+  objective: Objective,
+  parts: readonly TokenBatch[],
+  moment: Moment,
+): { readonly terms: Readonly<Record<string, Measured>>; readonly total: number } {
   const made = parts.map((batch) => objective.prepare(batch, moment));
   const shares = shareFeeds(made);
   const terms: Record<string, Measured> = {};
@@ -149,14 +178,18 @@ function measure(objective: Objective, parts: readonly TokenBatch[], moment: Mom
     const env = environment(traced, prepared);
     const names = Object.keys(named);
     // The shares are rounded to f32, which the comparison is not to see.
-    for (const feed of Object.keys(shares)) env[feed] = [1 / made.reduce((n, p) => n + (p.weights?.[feed.slice(shareFeed("").length)] ?? 0), 0)];
-    const values = interpret([traced.total, ...Object.values(named).flatMap(({ sum, weight }) => [sum, weight])], env, { precision: "f64" }).map(({ data }) => data[0] as number);
+    for (const feed of Object.keys(shares))
+      env[feed] = [1 / made.reduce((n, p) => n + (p.weights?.[feed.slice(shareFeed("").length)] ?? 0), 0)];
+    const values = interpret([traced.total, ...Object.values(named).flatMap(({ sum, weight }) => [sum, weight])], env, {
+      precision: "f64",
+    }).map(({ data }) => data[0] as number);
     total += values[0] as number;
     for (const [i, name] of names.entries()) {
       const sum = values[1 + 2 * i] as number;
       const weight = values[2 + 2 * i] as number;
       const before = terms[name] ?? { sum: 0, weight: 0 };
-      if (weights !== undefined) expect(weights[name], `prepare's weight of ${name}, against the graph's`).toBeCloseTo(weight, 6);
+      if (weights !== undefined)
+        expect(weights[name], `prepare's weight of ${name}, against the graph's`).toBeCloseTo(weight, 6);
       terms[name] = { sum: before.sum + sum, weight: before.weight + weight };
     }
   }
@@ -181,7 +214,8 @@ export function testObjective({ create, inspect, draws = true }: ObjectiveKitOpt
   const whole = batchOf(1, 6, 24, 2);
 
   describe(`objective ${objective.name}`, () => {
-    it("requires a part that models have", () => checkModel(objective, kitModel(kitTokens.vocabulary.length), "the kit's model"));
+    it("requires a part that models have", () =>
+      checkModel(objective, kitModel(kitTokens.vocabulary.length), "the kit's model"));
 
     it("prepares the same feeds again, and leaves the batch as it was", () => {
       const before = structuredClone(whole);
@@ -200,7 +234,10 @@ export function testObjective({ create, inspect, draws = true }: ObjectiveKitOpt
 
     it(draws ? "draws anew for another step and another seed" : "draws nothing: every step and seed are alike", () => {
       const feeds = objective.prepare(whole, training).feeds;
-      for (const other of [{ ...training, step: 6 }, { ...training, seed: 4 }]) {
+      for (const other of [
+        { ...training, step: 6 },
+        { ...training, seed: 4 },
+      ]) {
         if (draws) expect(objective.prepare(whole, other).feeds).not.toEqual(feeds);
         else expect(objective.prepare(whole, other).feeds).toEqual(feeds);
       }
@@ -218,7 +255,10 @@ export function testObjective({ create, inspect, draws = true }: ObjectiveKitOpt
         const { feeds } = objective.prepare(whole, evaluation);
         expect(feeds["ids"]).toEqual(masked.feeds["ids"]);
         const plain: Objective<"masked-lm"> = {
-          name: objective.name, requires: "masked-lm", options: {}, prepare: (batch) => evaluationMask(batch, kitTokens),
+          name: objective.name,
+          requires: "masked-lm",
+          options: {},
+          prepare: (batch) => evaluationMask(batch, kitTokens),
           loss: (scope, model, slots) => tokenLoss(objective.name).terms(predictSlots(scope, model, slots)),
         };
         const { loss } = measure(objective, [whole], evaluation).terms;
@@ -238,8 +278,27 @@ export function testObjective({ create, inspect, draws = true }: ObjectiveKitOpt
       const total = measure(objective, [whole], training);
       const size = whole.rows / parts;
       const each = Array.from({ length: parts }, (_, i) => i);
-      expectSame(measure(objective, each.map((i) => rowsOf(whole, i * size, (i + 1) * size)), training), total);
-      expectSame(measure(objective, each.map((rank) => rowsAt(whole, Array.from({ length: size }, (_, i) => i * parts + rank))), training), total);
+      expectSame(
+        measure(
+          objective,
+          each.map((i) => rowsOf(whole, i * size, (i + 1) * size)),
+          training,
+        ),
+        total,
+      );
+      expectSame(
+        measure(
+          objective,
+          each.map((rank) =>
+            rowsAt(
+              whole,
+              Array.from({ length: size }, (_, i) => i * parts + rank),
+            ),
+          ),
+          training,
+        ),
+        total,
+      );
     });
 
     it("gives the same loss with more padding", () => {
@@ -252,7 +311,14 @@ export function testObjective({ create, inspect, draws = true }: ObjectiveKitOpt
       const traced = trace(objective, feedTypes(prepared), kitTokens.vocabulary.length);
       const env = environment(traced, prepared);
       const parameters = [...traced.scope.parameters.values()];
-      const grads = interpret(grad(traced.total, parameters.map((p) => p.tensor)), env, { precision: "f64" });
+      const grads = interpret(
+        grad(
+          traced.total,
+          parameters.map((p) => p.tensor),
+        ),
+        env,
+        { precision: "f64" },
+      );
       const loss = (): number => interpret([traced.total], env, { precision: "f64" })[0]?.data[0] as number;
       for (const [i, p] of parameters.entries()) {
         const values = env[p.name] as Float64Array;
@@ -269,6 +335,8 @@ export function testObjective({ create, inspect, draws = true }: ObjectiveKitOpt
       }
     });
 
-    if (inspect) it("corrupts as it says", () => inspect(objective.prepare(batchOf(2, 64, 64, 2), training), batchOf(2, 64, 64, 2), kitTokens));
+    if (inspect)
+      it("corrupts as it says", () =>
+        inspect(objective.prepare(batchOf(2, 64, 64, 2), training), batchOf(2, 64, 64, 2), kitTokens));
   });
 }

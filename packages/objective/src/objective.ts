@@ -1,9 +1,10 @@
 /**
- * An objective is a value: `prepare` on the host, `loss` on the graph. It says what part of a model it requires and never
- * imports one, so that a stranger's package is no different from ours.
+ * An objective is a value: `prepare` on the host, `loss` on the graph. It says what part of a model it requires and
+ * never imports one, so that a stranger's package is no different from ours.
  *
- * Losses are sums with weights: the trainer adds both over the whole global batch and divides once, so that micro-batches,
- * padding and ranks cannot change the value. A loss of several terms divides each by its own weight (`total-loss.ts`).
+ * Losses are sums with weights: the trainer adds both over the whole global batch and divides once, so that
+ * micro-batches, padding and ranks cannot change the value. A loss of several terms divides each by its own weight
+ * (`total-loss.ts`).
  */
 import type { HostTensors, Tensor, TensorType } from "@cloze/graph";
 import type { ModelPart, ModelParts, Scope } from "@cloze/nn";
@@ -18,7 +19,10 @@ export interface TokenSet {
   /** Ids a random replacement may draw. */
   readonly regularIds: readonly number[];
   readonly vocabulary: readonly string[];
-  /** True of a token that goes on with the word of the token before it. Default: its text begins with `##`, as in WordPiece. */
+  /**
+   * True of a token that goes on with the word of the token before it. Default: its text begins with `##`, as in
+   * WordPiece.
+   */
   readonly continuesWord?: (id: number) => boolean;
 }
 
@@ -29,14 +33,19 @@ export interface Moment {
   readonly step: number;
   /** Evaluation always draws the same: neither `seed` nor `step` may matter. */
   readonly evaluation: boolean;
-  /** How far the run has come, for what changes over it (a rate of masks). Left out: of the run only `step` is known. */
+  /**
+   * How far the run has come, for what changes over it (a rate of masks). Left out: of the run only `step` is known.
+   */
   readonly progress?: Progress;
 }
 
 export interface Prepared {
   /** Typed arrays of declared shape, by feed name. */
   readonly feeds: HostTensors;
-  /** Weight of each term of the loss in this batch, by name: `loss`, and those of `LossTerms.further`. Needed where there are such, and by `composeObjectives`. */
+  /**
+   * Weight of each term of the loss in this batch, by name: `loss`, and those of `LossTerms.further`. Needed where
+   * there are such, and by `composeObjectives`.
+   */
   readonly weights?: Readonly<Record<string, number>>;
 }
 
@@ -71,8 +80,8 @@ export interface LossTerms {
 }
 
 /**
- * What the rows of a batch must hold: sequences, each alone, or pairs of texts whose second one is, in half of the pairs, not what
- * followed: a `random` text of another document, or the two `swapped`.
+ * What the rows of a batch must hold: sequences, each alone, or pairs of texts whose second one is, in half of the
+ * pairs, not what followed: a `random` text of another document, or the two `swapped`.
  */
 export type Rows = "sequences" | { readonly kind: "sentence-pairs"; readonly second: "random" | "swapped" };
 
@@ -83,11 +92,14 @@ export interface Objective<P extends ModelPart = ModelPart> {
   readonly rows?: Rows;
   /** Options it was made with, as plain data: they go into the saved configuration. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** True where evaluation's `loss` is the cross entropy over `evaluationMask`, by which runs are compared; the kit holds it to that. Default false. */
+  /**
+   * True where evaluation's `loss` is the cross entropy over `evaluationMask`, by which runs are compared; the kit
+   * holds it to that. Default false.
+   */
   readonly comparable?: boolean;
   /**
-   * Corrupts a batch into feeds. A pure function of the batch's examples and the moment: it may not depend on which other
-   * examples share the batch, nor change the batch.
+   * Corrupts a batch into feeds. A pure function of the batch's examples and the moment: it may not depend on which
+   * other examples share the batch, nor change the batch.
    */
   prepare(batch: TokenBatch, moment: Moment): Prepared;
   /** Loss and metrics from the feeds that `prepare` made, declared as graph inputs of the same names and types. */

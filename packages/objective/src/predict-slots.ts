@@ -1,13 +1,24 @@
-/** The logits of the slots: the model's states, gathered where something is to be predicted, through its masked-LM head. */
+/**
+ * The logits of the slots: the model's states, gathered where something is to be predicted, through its masked-LM head.
+ */
 import type { Tensor } from "@cloze/graph";
 import type { MaskedLm, Scope } from "@cloze/nn";
 import { encoderInputs } from "./batch-feeds.ts";
 import type { PredictedTokens } from "./token-loss.ts";
 
-/** Reads the feeds of `encoderFeeds` and `slotFeeds`. Shapes: logits f32 [slots, vocab], targets i32 [slots], weights f32 [slots]. */
+/**
+ * Reads the feeds of `encoderFeeds` and `slotFeeds`. Shapes: logits f32 [slots, vocab], targets i32 [slots], weights
+ * f32 [slots].
+ */
 export function predictSlots(scope: Scope, model: MaskedLm, feeds: Readonly<Record<string, Tensor>>): PredictedTokens {
-  const { "slots.index": index, "slots.target": targets, "slots.weight": weights } = feeds as Readonly<Record<string, Tensor>> as {
-    readonly "slots.index": Tensor<"i32">; readonly "slots.target": Tensor<"i32">; readonly "slots.weight": Tensor<"f32">;
+  const {
+    "slots.index": index,
+    "slots.target": targets,
+    "slots.weight": weights,
+  } = feeds as Readonly<Record<string, Tensor>> as {
+    readonly "slots.index": Tensor<"i32">;
+    readonly "slots.target": Tensor<"i32">;
+    readonly "slots.weight": Tensor<"f32">;
   };
   const states = model.encode(scope, encoderInputs(feeds)).reshape([-1, model.hidden]).gather(index);
   return { logits: model.predict(scope, states), targets, weights };

@@ -1,8 +1,10 @@
 /**
- * Objectives that judge pairs of texts: does the second follow the first? One logit pair for each packed pair, read off its first token.
+ * Objectives that judge pairs of texts: does the second follow the first? One logit pair for each packed pair, read off
+ * its first token.
  *
- * Nothing is corrupted and nothing drawn here: which pairs there are, and which of them belong together, is the data's work
- * (`pairBatches`), a function of (seed, epoch, index). Sequences without a pair, such as a text of one sentence, are passed over.
+ * Nothing is corrupted and nothing drawn here: which pairs there are, and which of them belong together, is the data's
+ * work (`pairBatches`), a function of (seed, epoch, index). Sequences without a pair, such as a text of one sentence,
+ * are passed over.
  */
 import { ConfigError } from "@cloze/errors";
 import { crossEntropy, type Tensor } from "@cloze/graph";
@@ -15,9 +17,16 @@ import { slotFeeds } from "./slots.ts";
 const USUAL_PAIRS = 2;
 
 /** An objective over pairs. `options` are the ones that it was given: it takes none. */
-export function sentencePairObjective(name: string, second: Exclude<Rows, string>["second"], options: Readonly<Record<string, unknown>> = {}): Objective<"sentence-pair"> {
+export function sentencePairObjective(
+  name: string,
+  second: Exclude<Rows, string>["second"],
+  options: Readonly<Record<string, unknown>> = {},
+): Objective<"sentence-pair"> {
   const unknown = Object.keys(options)[0];
-  if (unknown !== undefined) throw new ConfigError(`${name}: unknown option "${unknown}". It takes none: the share of false pairs is the data's.`);
+  if (unknown !== undefined)
+    throw new ConfigError(
+      `${name}: unknown option "${unknown}". It takes none: the share of false pairs is the data's.`,
+    );
   return {
     name,
     requires: "sentence-pair",
@@ -25,8 +34,14 @@ export function sentencePairObjective(name: string, second: Exclude<Rows, string
     options: {},
     prepare: (batch) => prepare(name, batch),
     loss(scope, model, feeds) {
-      const { "slots.index": index, "slots.target": targets, "slots.weight": weights } = feeds as Readonly<Record<string, Tensor>> as {
-        readonly "slots.index": Tensor<"i32">; readonly "slots.target": Tensor<"i32">; readonly "slots.weight": Tensor<"f32">;
+      const {
+        "slots.index": index,
+        "slots.target": targets,
+        "slots.weight": weights,
+      } = feeds as Readonly<Record<string, Tensor>> as {
+        readonly "slots.index": Tensor<"i32">;
+        readonly "slots.target": Tensor<"i32">;
+        readonly "slots.weight": Tensor<"f32">;
       };
       const first = model.encode(scope, encoderInputs(feeds)).reshape([-1, model.hidden]).gather(index);
       const logits = model.relate(scope, first);
@@ -42,7 +57,16 @@ export function sentencePairObjective(name: string, second: Exclude<Rows, string
 }
 
 function prepare(name: string, batch: TokenBatch): Prepared {
-  if (batch.types === undefined) throw new ConfigError(`${name}: expected rows of sentence pairs, got rows of single sequences. Make them with pairBatches, of data with documents.`);
-  const targets = batch.sequences.flatMap(({ row, start, pair }) => (pair === undefined ? [] : [{ index: row * batch.length + start, token: pair.label }]));
-  return { feeds: { ...encoderFeeds(batch), ...slotFeeds(targets, USUAL_PAIRS * batch.rows) }, weights: { loss: targets.length } };
+  if (batch.types === undefined)
+    throw new ConfigError(
+      `${name}: expected rows of sentence pairs, got rows of single sequences. Make them with pairBatches, of ` +
+        "data with documents.",
+    );
+  const targets = batch.sequences.flatMap(({ row, start, pair }) =>
+    pair === undefined ? [] : [{ index: row * batch.length + start, token: pair.label }],
+  );
+  return {
+    feeds: { ...encoderFeeds(batch), ...slotFeeds(targets, USUAL_PAIRS * batch.rows) },
+    weights: { loss: targets.length },
+  };
 }

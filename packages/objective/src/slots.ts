@@ -1,8 +1,9 @@
 /**
  * Prediction slots: the positions to predict, gathered before the head runs, in an array of fixed size.
  *
- * A batch fills as many slots as it has targets; the rest have weight 0. Sizes grow in steps, so that programs of few shapes
- * serve all batches: the first size fits all but unusual batches, and an unusual one gets the next size, never a cut.
+ * A batch fills as many slots as it has targets; the rest have weight 0. Sizes grow in steps, so that programs of few
+ * shapes serve all batches: the first size fits all but unusual batches, and an unusual one gets the next size, never a
+ * cut.
  */
 import type { HostTensors } from "@cloze/graph";
 
@@ -21,7 +22,10 @@ export function slotCount(usual: number, needed: number): number {
   return size;
 }
 
-/** Feeds `slots.index` i32 [n], `slots.target` i32 [n], `slots.weight` f32 [n]. Empty slots point at token 0 with weight 0. */
+/**
+ * Feeds `slots.index` i32 [n], `slots.target` i32 [n], `slots.weight` f32 [n]. Empty slots point at token 0 with weight
+ * 0.
+ */
 export function slotFeeds(targets: readonly Target[], usual: number): HostTensors {
   const size = slotCount(usual, targets.length);
   const shape = [size];

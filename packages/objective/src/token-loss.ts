@@ -2,11 +2,13 @@
  * The loss of predicted tokens, and the two terms that training may add to it:
  *
  *     cross entropy     CE = logSumExp(z) - z[target]
- *     label smoothing   e * (z[target] - mean z)      so that CE + it = (1 - e) CE + e * mean over the vocabulary of -log p
+ *     label smoothing   e * (z[target] - mean z)      so that CE + it = (1 - e) CE + e * mean over the vocabulary of
+ *                                                     -log p
  *     z-loss            c * logSumExp(z)^2            which keeps the normaliser of the softmax near 1
  *
- * Both are further terms: `loss`, which is evaluated and compared, stays the plain cross entropy. Without them the graph is that
- * of the cross entropy alone. The z-loss is a mean over the predicted tokens, each counting once; the smoothing is weighed as the cross entropy.
+ * Both are further terms: `loss`, which is evaluated and compared, stays the plain cross entropy. Without them the
+ * graph is that of the cross entropy alone. The z-loss is a mean over the predicted tokens, each counting once; the
+ * smoothing is weighed as the cross entropy.
  *
  * Sources: Szegedy et al. 2015, arXiv:1512.00567, section 7, checked against PyTorch's cross_entropy(label_smoothing);
  * Chowdhery et al. 2022, arXiv:2204.02311, section 5 (c = 1e-4).
@@ -39,28 +41,52 @@ export interface PredictedTokens {
 export interface TokenLoss {
   /** Those in force, as plain data. */
   readonly options: TokenLossOptions;
-  /** The loss and its further terms, the accuracy; with further terms the cross entropy and the z-loss, each by itself, as metrics. */
+  /**
+   * The loss and its further terms, the accuracy; with further terms the cross entropy and the z-loss, each by itself,
+   * as metrics.
+   */
   terms(predicted: PredictedTokens): LossTerms;
-  /** `Prepared.weights` of a batch with so many predicted tokens; `loss` where the loss is divided by another weight than their number. */
+  /**
+   * `Prepared.weights` of a batch with so many predicted tokens; `loss` where the loss is divided by another weight
+   * than their number.
+   */
   weights(predicted: number, loss?: number): NonNullable<Prepared["weights"]>;
 }
 
 /** Throws ConfigError, in the name of the objective, for options out of range. */
 export function tokenLoss(objective: string, { labelSmoothing = 0, zLoss = 0 }: TokenLossOptions = {}): TokenLoss {
-  if (!(Number.isFinite(labelSmoothing) && labelSmoothing >= 0 && labelSmoothing < 1)) throw new ConfigError(`${objective}: labelSmoothing: expected a share from 0 to below 1, got ${labelSmoothing}. Usual is 0.1.`);
-  if (!(Number.isFinite(zLoss) && zLoss >= 0)) throw new ConfigError(`${objective}: zLoss: expected a weight of 0 or more, got ${zLoss}. Usual is 1e-4.`);
+  if (!(Number.isFinite(labelSmoothing) && labelSmoothing >= 0 && labelSmoothing < 1))
+    throw new ConfigError(
+      `${objective}: labelSmoothing: expected a share from 0 to below 1, got ${labelSmoothing}. Usual is 0.1.`,
+    );
+  if (!(Number.isFinite(zLoss) && zLoss >= 0))
+    throw new ConfigError(`${objective}: zLoss: expected a weight of 0 or more, got ${zLoss}. Usual is 1e-4.`);
   return {
     options: { ...(labelSmoothing > 0 && { labelSmoothing }), ...(zLoss > 0 && { zLoss }) },
-    weights: (predicted, loss = predicted) => ({ loss, ...(labelSmoothing > 0 && { labelSmoothing: loss }), ...(zLoss > 0 && { zLoss: predicted }) }),
+    weights: (predicted, loss = predicted) => ({
+      loss,
+      ...(labelSmoothing > 0 && { labelSmoothing: loss }),
+      ...(zLoss > 0 && { zLoss: predicted }),
+    }),
     terms(predicted) {
       const { logits, targets, weights } = predicted;
       const each = predicted.weight === undefined ? weights : weights.greater(0).cast("f32");
       const count = each.sum();
       const predictions = logits.argMax(-1);
-      const loss: WeightedSum = { sum: crossEntropy(logits, targets).mul(weights).sum(), weight: predicted.weight ?? count };
+      const loss: WeightedSum = {
+        sum: crossEntropy(logits, targets).mul(weights).sum(),
+        weight: predicted.weight ?? count,
+      };
       const further: Record<string, LossTerm> = {};
-      const metrics: Record<string, WeightedSum> = { accuracy: { sum: predictions.equal(targets).cast("f32").mul(each).sum(), weight: count } };
-      if (labelSmoothing > 0) further["labelSmoothing"] = { sum: aboveMean(logits, targets).mul(weights).sum(), weight: loss.weight, factor: labelSmoothing };
+      const metrics: Record<string, WeightedSum> = {
+        accuracy: { sum: predictions.equal(targets).cast("f32").mul(each).sum(), weight: count },
+      };
+      if (labelSmoothing > 0)
+        further["labelSmoothing"] = {
+          sum: aboveMean(logits, targets).mul(weights).sum(),
+          weight: loss.weight,
+          factor: labelSmoothing,
+        };
       if (zLoss > 0) {
         metrics["zLoss"] = { sum: logSumExp(logits).reshape([-1]).square().mul(each).sum(), weight: count };
         further["zLoss"] = { ...metrics["zLoss"], factor: zLoss };

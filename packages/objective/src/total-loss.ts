@@ -3,8 +3,9 @@
  *
  *     total = sum_t factor_t * (sum_t / weight_t)
  *
- * One division at the end does not do here: terms have weights of their own (tokens, pairs). But the weights of a global batch are
- * known on the host before the step, so every part of it is given `1 / weight_t` as a feed, and gradients of parts add up as ever.
+ * One division at the end does not do here: terms have weights of their own (tokens, pairs). But the weights of a
+ * global batch are known on the host before the step, so every part of it is given `1 / weight_t` as a feed, and
+ * gradients of parts add up as ever.
  */
 import type { HostTensors, Tensor } from "@cloze/graph";
 import type { LossTerms, Prepared } from "./objective.ts";
@@ -12,12 +13,21 @@ import type { LossTerms, Prepared } from "./objective.ts";
 /** Name of the feed, f32 [], that holds 1 / (weight of the term over the global batch), or 0 where there is none. */
 export const shareFeed = (term: string): string => `loss.share.${term}`;
 
-/** The feeds of all parts of a global batch: a share for each term. None where `loss` is the only one: it is divided in the end. */
+/**
+ * The feeds of all parts of a global batch: a share for each term. None where `loss` is the only one: it is divided in
+ * the end.
+ */
 export function shareFeeds(parts: readonly Prepared[]): HostTensors {
   const totals: Record<string, number> = {};
-  for (const { weights = {} } of parts) for (const [term, weight] of Object.entries(weights)) totals[term] = (totals[term] ?? 0) + weight;
+  for (const { weights = {} } of parts)
+    for (const [term, weight] of Object.entries(weights)) totals[term] = (totals[term] ?? 0) + weight;
   if (Object.keys(totals).every((term) => term === "loss")) return {};
-  return Object.fromEntries(Object.entries(totals).map(([term, total]) => [shareFeed(term), { dtype: "f32", shape: [], data: Float32Array.of(total > 0 ? 1 / total : 0) }]));
+  return Object.fromEntries(
+    Object.entries(totals).map(([term, total]) => [
+      shareFeed(term),
+      { dtype: "f32", shape: [], data: Float32Array.of(total > 0 ? 1 / total : 0) },
+    ]),
+  );
 }
 
 export interface TotalLoss {
@@ -33,8 +43,17 @@ export function totalLoss({ loss, further = {} }: LossTerms, feeds: Readonly<Rec
   if (terms.length === 0) return loss;
   const shareOf = (term: string): Tensor<"f32"> => {
     const share = feeds[shareFeed(term)];
-    if (share === undefined) throw new RangeError(`the loss has a term "${term}": expected prepare to give its weight, got ${Object.keys(feeds).join(", ")}. Add it to Prepared.weights.`);
+    if (share === undefined)
+      throw new RangeError(
+        `the loss has a term "${term}": expected prepare to give its weight, got ` +
+          `${Object.keys(feeds).join(", ")}. Add it to Prepared.weights.`,
+      );
     return share as Tensor<"f32">;
   };
-  return { sum: terms.reduce((total, [term, { sum, factor }]) => total.add(sum.mul(shareOf(term)).mul(factor)), loss.sum.mul(shareOf("loss"))) };
+  return {
+    sum: terms.reduce(
+      (total, [term, { sum, factor }]) => total.add(sum.mul(shareOf(term)).mul(factor)),
+      loss.sum.mul(shareOf("loss")),
+    ),
+  };
 }

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { evaluationMask, maskTokenOf } from "../src/index.ts";
 import { kitBatch, kitTokens, paddedBy, rowsAt } from "../src/kit.ts";
 
-const maskedAt = (batch: TokenBatch): number[] => Array.from(evaluationMask(batch, kitTokens).feeds["ids"]?.data ?? []).flatMap((id, i) => (id === 4 ? [i] : []));
+const maskedAt = (batch: TokenBatch): number[] =>
+  Array.from(evaluationMask(batch, kitTokens).feeds["ids"]?.data ?? []).flatMap((id, i) => (id === 4 ? [i] : []));
 
 describe("the evaluation mask", () => {
   it("is this one: another would make every loss another that was ever compared", () => {
@@ -26,13 +27,19 @@ describe("the evaluation mask", () => {
 
   it("goes by a sequence's content: row, number, padding and company do not matter", () => {
     const batch = kitBatch(5, 4, 32, 2);
-    const moved = rowsAt({ ...batch, sequences: batch.sequences.map((s) => ({ ...s, example: 99 - s.example })) }, [2, 0]);
-    const inRow = (row: number): number[] => maskedAt(batch).flatMap((i) => (Math.floor(i / 32) === row ? [i % 32] : []));
+    const moved = rowsAt(
+      { ...batch, sequences: batch.sequences.map((s) => ({ ...s, example: 99 - s.example })) },
+      [2, 0],
+    );
+    const inRow = (row: number): number[] =>
+      maskedAt(batch).flatMap((i) => (Math.floor(i / 32) === row ? [i % 32] : []));
     expect(maskedAt(moved)).toEqual([...inRow(2), ...inRow(0).map((i) => 32 + i)]);
     expect(maskedAt(paddedBy(batch, 8))).toEqual(maskedAt(batch).map((i) => i + 8 * Math.floor(i / 32)));
   });
 
   it("needs a mask token, and says who asks for it", () => {
-    expect(() => maskTokenOf({ special: { pad: 0, unknown: 1 } }, "mine")).toThrow("mine: the tokenizer has no mask token. Choose a tokenizer with one.");
+    expect(() => maskTokenOf({ special: { pad: 0, unknown: 1 } }, "mine")).toThrow(
+      "mine: the tokenizer has no mask token. Choose a tokenizer with one.",
+    );
   });
 });

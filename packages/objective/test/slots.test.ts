@@ -34,15 +34,22 @@ describe("encoder feeds", () => {
     const ids = batch.ids.slice();
     expect(encoderFeeds(batch, ids)["ids"]?.data).toBe(ids);
     expect(feedTypes({ feeds: encoderFeeds(batch) })).toEqual({
-      ids: { dtype: "i32", shape: [2, 12] }, segments: { dtype: "i32", shape: [2, 12] }, positions: { dtype: "i32", shape: [2, 12] },
+      ids: { dtype: "i32", shape: [2, 12] },
+      segments: { dtype: "i32", shape: [2, 12] },
+      positions: { dtype: "i32", shape: [2, 12] },
     });
   });
 
   it("go back to the inputs of an encoder", () => {
     const graph = new Graph();
     const feeds: Record<string, Tensor> = {};
-    for (const [name, { dtype, shape }] of Object.entries(feedTypes({ feeds: encoderFeeds(batch) }))) feeds[name] = graph.input(name, dtype, shape);
-    expect(encoderInputs(feeds)).toEqual({ ids: feeds["ids"], segments: feeds["segments"], positions: feeds["positions"] });
+    for (const [name, { dtype, shape }] of Object.entries(feedTypes({ feeds: encoderFeeds(batch) })))
+      feeds[name] = graph.input(name, dtype, shape);
+    expect(encoderInputs(feeds)).toEqual({
+      ids: feeds["ids"],
+      segments: feeds["segments"],
+      positions: feeds["positions"],
+    });
   });
 });
 
@@ -62,7 +69,12 @@ describe("the kit's batches", () => {
 
   it("come in parts that keep their example numbers", () => {
     const part = rowsOf(batch, 2, 4);
-    expect(part.sequences.map(({ example, row }) => [example, row])).toEqual([[4, 0], [4 + 1, 0], [6, 1], [7, 1]]);
+    expect(part.sequences.map(({ example, row }) => [example, row])).toEqual([
+      [4, 0],
+      [4 + 1, 0],
+      [6, 1],
+      [7, 1],
+    ]);
     expect(part.ids).toEqual(batch.ids.slice(48, 96));
   });
 

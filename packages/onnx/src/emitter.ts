@@ -1,8 +1,9 @@
 /**
- * Emitter: the ONNX graph while it is being written. Constants and casts are made once each; values have readable names.
+ * Emitter: the ONNX graph while it is being written. Constants and casts are made once each; values have readable
+ * names.
  *
- * Floats of 16 bits are carried as f32 that has been rounded: ONNX Runtime's CPU kernels are f32, and the interpreter too
- * computes wide and rounds each result. `carrier` says what a dtype is held in.
+ * Floats of 16 bits are carried as f32 that has been rounded: ONNX Runtime's CPU kernels are f32, and the interpreter
+ * too computes wide and rounds each result. `carrier` says what a dtype is held in.
  */
 import { invariant } from "@cloze/errors";
 import { sameShape, sizeOf, type DType, type Shape } from "@cloze/graph";
@@ -20,7 +21,14 @@ export interface Value {
 export type Attributes = Readonly<Record<string, Attribute>>;
 
 /** The element type a dtype is held in. */
-export const carrier: { readonly [D in DType]: ElementType } = { f32: "f32", f16: "f32", bf16: "f32", i32: "i32", u32: "u32", bool: "bool" };
+export const carrier: { readonly [D in DType]: ElementType } = {
+  f32: "f32",
+  f16: "f32",
+  bf16: "f32",
+  i32: "i32",
+  u32: "u32",
+  bool: "bool",
+};
 
 export const MICROSOFT = "com.microsoft";
 
@@ -57,15 +65,35 @@ export class Emitter {
   }
 
   /** One node with one output. */
-  emit(op: string, inputs: readonly (Value | undefined)[], type: ElementType, shape: Shape, attributes: Attributes = {}, domain = ""): Value {
+  emit(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    type: ElementType,
+    shape: Shape,
+    attributes: Attributes = {},
+    domain = "",
+  ): Value {
     return this.emitAll(op, inputs, [{ type, shape }], attributes, domain)[0] as Value;
   }
 
   /** One node; an output given as undefined is left out. */
-  emitAll(op: string, inputs: readonly (Value | undefined)[], outputs: readonly ({ readonly type: ElementType; readonly shape: Shape } | undefined)[], attributes: Attributes = {}, domain = ""): readonly (Value | undefined)[] {
+  emitAll(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    outputs: readonly ({ readonly type: ElementType; readonly shape: Shape } | undefined)[],
+    attributes: Attributes = {},
+    domain = "",
+  ): readonly (Value | undefined)[] {
     const name = this.name(this.path === "" ? op : `${this.path}/${op}`);
     const values = outputs.map((o, i) => o && { ...o, name: this.name(i === 0 ? `${name}:out` : `${name}:out${i}`) });
-    this.nodes.push({ op, domain, name, inputs: inputs.map((v) => v?.name ?? ""), outputs: values.map((v) => v?.name ?? ""), attributes });
+    this.nodes.push({
+      op,
+      domain,
+      name,
+      inputs: inputs.map((v) => v?.name ?? ""),
+      outputs: values.map((v) => v?.name ?? ""),
+      attributes,
+    });
     return values;
   }
 
@@ -94,7 +122,9 @@ export class Emitter {
   full(type: ElementType, shape: Shape, value: number): Value {
     const scalar = this.scalar(type, value);
     if (shape.length === 0) return scalar;
-    return sizeOf(shape) === 0 ? this.constant(type, shape, []) : this.emit("Expand", [scalar, this.list(shape)], type, shape);
+    return sizeOf(shape) === 0
+      ? this.constant(type, shape, [])
+      : this.emit("Expand", [scalar, this.list(shape)], type, shape);
   }
 
   /** What `make` emits, once for each key. */
@@ -106,7 +136,11 @@ export class Emitter {
   }
 
   cast(x: Value, type: ElementType): Value {
-    return x.type === type ? x : this.shared(`${x.name} as ${type}`, () => this.emit("Cast", [x], type, x.shape, { to: { int: dataTypeOf(type) } }));
+    return x.type === type
+      ? x
+      : this.shared(`${x.name} as ${type}`, () =>
+          this.emit("Cast", [x], type, x.shape, { to: { int: dataTypeOf(type) } }),
+        );
   }
 
   /** A value of the carrier type as `dtype` would store it. */

@@ -11,7 +11,17 @@ import { bytes, float, int, ints, join, message, string, type Field } from "./pr
 export type ElementType = "f32" | "f16" | "bf16" | "f64" | "i32" | "i64" | "u32" | "u8" | "bool";
 
 /** TensorProto.DataType. */
-const DATA_TYPE: { readonly [E in ElementType]: number } = { f32: 1, u8: 2, i32: 6, i64: 7, bool: 9, f16: 10, f64: 11, u32: 12, bf16: 16 };
+const DATA_TYPE: { readonly [E in ElementType]: number } = {
+  f32: 1,
+  u8: 2,
+  i32: 6,
+  i64: 7,
+  bool: 9,
+  f16: 10,
+  f64: 11,
+  u32: 12,
+  bf16: 16,
+};
 
 export const dataTypeOf = (type: ElementType): number => DATA_TYPE[type];
 
@@ -22,7 +32,11 @@ export interface ValueInfo {
 }
 
 /** An integer, a float, text, or a list of integers: ONNX keeps them apart, so do we. */
-export type Attribute = { readonly int: number } | { readonly float: number } | { readonly text: string } | { readonly ints: readonly number[] };
+export type Attribute =
+  | { readonly int: number }
+  | { readonly float: number }
+  | { readonly text: string }
+  | { readonly ints: readonly number[] };
 
 export interface OnnxNode {
   readonly op: string;
@@ -99,10 +113,26 @@ function attributeFields(value: Attribute): readonly Field[] {
 }
 
 /** TensorProto: dims 1, data_type 2, name 8, raw_data 9. */
-const tensorFields = (t: Initializer): readonly Field[] => [ints(1, t.shape), int(2, DATA_TYPE[t.type]), string(8, t.name), bytes(9, t.data)];
+const tensorFields = (t: Initializer): readonly Field[] => [
+  ints(1, t.shape),
+  int(2, DATA_TYPE[t.type]),
+  string(8, t.name),
+  bytes(9, t.data),
+];
 
-/** ValueInfoProto: name 1, type 2; TypeProto: tensor_type 1; Tensor: elem_type 1, shape 2; TensorShapeProto: dim 1; Dimension: dim_value 1. */
+/**
+ * ValueInfoProto: name 1, type 2; TypeProto: tensor_type 1; Tensor: elem_type 1, shape 2; TensorShapeProto: dim 1;
+ * Dimension: dim_value 1.
+ */
 const valueFields = (v: ValueInfo): readonly Field[] => [
   string(1, v.name),
-  message(2, [message(1, [int(1, DATA_TYPE[v.type]), message(2, v.shape.map((d) => message(1, [int(1, d)])))])]),
+  message(2, [
+    message(1, [
+      int(1, DATA_TYPE[v.type]),
+      message(
+        2,
+        v.shape.map((d) => message(1, [int(1, d)])),
+      ),
+    ]),
+  ]),
 ];

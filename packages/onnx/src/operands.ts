@@ -1,6 +1,6 @@
 /**
- * What a node really reads. ONNX's elementwise operators broadcast by themselves, so a `broadcast` that only feeds one of them
- * is never made; a product takes a constant factor of its operands, and a bias, into its own operator.
+ * What a node really reads. ONNX's elementwise operators broadcast by themselves, so a `broadcast` that only feeds one
+ * of them is never made; a product takes a constant factor of its operands, and a bias, into its own operator.
  *
  * `operands` is both what is walked and what is lowered: a node that nobody reads is not emitted.
  */
@@ -26,12 +26,28 @@ export function scaled(x: Tensor): { readonly of: Tensor; readonly by: number } 
 }
 
 /** The bias that a product's operator can add by itself: x = matmul + [n], where nobody else reads the product. */
-function biased(x: Tensor, readers: ReadonlyMap<Tensor, readonly Tensor[]>, roots: ReadonlySet<Tensor>): { readonly product: Node<"matmul">; readonly bias: Tensor } | undefined {
+function biased(
+  x: Tensor,
+  readers: ReadonlyMap<Tensor, readonly Tensor[]>,
+  roots: ReadonlySet<Tensor>,
+): { readonly product: Node<"matmul">; readonly bias: Tensor } | undefined {
   if (!isOp(x, "add") || x.dtype !== "f32" || x.rank !== 2 || sizeOf(x.shape) === 0) return undefined;
   for (const [product, bias] of [x.args, [x.args[1], x.args[0]]] as const) {
     const width = x.shape[1] as number;
-    if (!isOp(product, "matmul") || !sameShape(product.shape, x.shape) || roots.has(product) || readers.get(product)?.length !== 1) continue;
-    if (bias !== product && sizeOf(bias.shape) === width && bias.shape.at(-1) === width && sizeOf(product.args[0].shape) > 0) return { product, bias };
+    if (
+      !isOp(product, "matmul") ||
+      !sameShape(product.shape, x.shape) ||
+      roots.has(product) ||
+      readers.get(product)?.length !== 1
+    )
+      continue;
+    if (
+      bias !== product &&
+      sizeOf(bias.shape) === width &&
+      bias.shape.at(-1) === width &&
+      sizeOf(product.args[0].shape) > 0
+    )
+      return { product, bias };
   }
   return undefined;
 }
@@ -75,13 +91,14 @@ export function readingOf(roots: readonly Tensor[]): Reading {
 }
 
 /**
- * Arguments before results. Roots that take the longest path come first: of results that need each other's parts ONNX Runtime
- * makes the last of the model first, so the nearest first. In a training step every layer's gradients, and the parameters made
- * from them, then follow the layer's backward pass at once, and little is alive at a time.
+ * Arguments before results. Roots that take the longest path come first: of results that need each other's parts ONNX
+ * Runtime makes the last of the model first, so the nearest first. In a training step every layer's gradients, and the
+ * parameters made from them, then follow the layer's backward pass at once, and little is alive at a time.
  */
 function scheduled(roots: readonly Tensor[], operands: ReadonlyMap<Tensor, readonly Tensor[]>): readonly Tensor[] {
   const depth = new Map<Tensor, number>();
-  for (const x of [...operands.keys()].sort((a, b) => a.id - b.id)) depth.set(x, 1 + Math.max(0, ...(operands.get(x) as readonly Tensor[]).map((a) => depth.get(a) as number)));
+  for (const x of [...operands.keys()].sort((a, b) => a.id - b.id))
+    depth.set(x, 1 + Math.max(0, ...(operands.get(x) as readonly Tensor[]).map((a) => depth.get(a) as number)));
   const done = new Set<Tensor>();
   const stack = [...new Set(roots)].sort((a, b) => (depth.get(a) as number) - (depth.get(b) as number));
   for (let x = stack.at(-1); x !== undefined; x = stack.at(-1)) {

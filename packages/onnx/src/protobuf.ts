@@ -43,7 +43,8 @@ export function message(field: number, parts: readonly Field[]): Field {
 }
 
 /** Repeated integers, packed. */
-export const ints = (field: number, values: readonly number[]): Field => (values.length === 0 ? [] : message(field, [values.map(varint)]));
+export const ints = (field: number, values: readonly number[]): Field =>
+  values.length === 0 ? [] : message(field, [values.map(varint)]);
 
 /** All fields in one array. */
 export function join(parts: readonly Field[]): Uint8Array {

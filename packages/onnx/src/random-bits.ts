@@ -1,7 +1,8 @@
 /**
  * `randomBits` in ONNX: threefry-2x32, bit for bit the definition in `@cloze/graph`.
  *
- * ONNX Runtime adds in i32 and shifts in u32, so each round casts between the two, which keeps the bits. 7 nodes a round.
+ * ONNX Runtime adds in i32 and shifts in u32, so each round casts between the two, which keeps the bits. 7 nodes a
+ * round.
  */
 import type { Node } from "@cloze/graph";
 import { sizeOf } from "@cloze/graph";
@@ -22,7 +23,15 @@ export function lowerRandomBits(x: Node<"randomBits">, key: Value, e: Emitter): 
   const schedule = [k0, k1, k2] as const;
   const at = (i: number): Value => schedule[i % 3] as Value;
 
-  let x0 = add(e.constant("i32", [half], Array.from({ length: half }, (_, i) => i)), k0, e);
+  let x0 = add(
+    e.constant(
+      "i32",
+      [half],
+      Array.from({ length: half }, (_, i) => i),
+    ),
+    k0,
+    e,
+  );
   let x1 = add(e.constant("i32", [1], [stream | 0]), k1, e);
   for (let round = 0; round < 20; round++) {
     x0 = add(x0, x1, e);
@@ -34,7 +43,8 @@ export function lowerRandomBits(x: Node<"randomBits">, key: Value, e: Emitter): 
     }
   }
   const both = e.emit("Concat", [x0, x1], "i32", [2 * half], { axis: { int: 0 } });
-  const kept = 2 * half === count ? both : e.emit("Slice", [both, e.list([0]), e.list([count]), e.list([0])], "i32", [count]);
+  const kept =
+    2 * half === count ? both : e.emit("Slice", [both, e.list([0]), e.list([count]), e.list([0])], "i32", [count]);
   const drawn = e.cast(kept, "u32");
   return e.reshape(bits === 32 ? drawn : shift(drawn, 32 - bits, "RIGHT", e), x.shape);
 }

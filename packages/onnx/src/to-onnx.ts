@@ -3,9 +3,9 @@
  *
  *   lower(program, { native: nativeIn(program) })  ->  toOnnx(...)  ->  bytes
  *
- * Node names begin with the layer path (`encoder.layers.3.attention/MatMul`), so a profile or an error says which layer it
- * speaks of. Inputs and outputs keep their names; an output that would be named like an input is called `<name>.next`.
- * f16 and bf16 tensors cross the boundary as f32: see `emitter.ts`.
+ * Node names begin with the layer path (`encoder.layers.3.attention/MatMul`), so a profile or an error says which layer
+ * it speaks of. Inputs and outputs keep their names; an output that would be named like an input is called
+ * `<name>.next`. f16 and bf16 tensors cross the boundary as f32: see `emitter.ts`.
  */
 import { invariant } from "@cloze/errors";
 import { isOp, sizeOf, type HostTensor, type HostTensors, type Node, type Op, type Tensor } from "@cloze/graph";
@@ -16,11 +16,15 @@ import { lowerProduct, opTable } from "./op-table.ts";
 import { readingOf } from "./operands.ts";
 import { widen } from "./widen.ts";
 
-/** Every operator used is in ONNX since this version, or one of `com.microsoft` that ONNX Runtime has on every platform. */
+/**
+ * Every operator used is in ONNX since this version, or one of `com.microsoft` that ONNX Runtime has on every platform.
+ */
 export const OPSET = 23;
 
 export interface OnnxParts {
-  /** In the order of the model's inputs. Those in `values` become part of the model; those nothing reads are left out. */
+  /**
+   * In the order of the model's inputs. Those in `values` become part of the model; those nothing reads are left out.
+   */
   readonly inputs: readonly Node<"input">[];
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Parameters to store in the model. */
@@ -72,7 +76,11 @@ export function toOnnx(parts: OnnxParts): OnnxModel {
   const outputs: Record<string, ValueInfo> = {};
   for (const [name, x] of Object.entries(parts.outputs)) {
     const value = values.get(x) as Value;
-    const free = value.constant !== true && !isOp(x, "input") && !renamed.has(value.name) && !inputs.some((i) => i.name === value.name);
+    const free =
+      value.constant !== true &&
+      !isOp(x, "input") &&
+      !renamed.has(value.name) &&
+      !inputs.some((i) => i.name === value.name);
     const made = free ? value : e.emit("Identity", [value], value.type, value.shape);
     const called = e.name(inputs.some((i) => i.name === name) ? `${name}.next` : name);
     renamed.set(made.name, called);
@@ -83,21 +91,49 @@ export function toOnnx(parts: OnnxParts): OnnxModel {
   const finished = e.nodes.map((n) => ({ ...n, inputs: n.inputs.map(call), outputs: n.outputs.map(call) }));
   const operators = new Map<string, number>();
   for (const n of finished) operators.set(n.op, (operators.get(n.op) ?? 0) + 1);
-  const graph = { name: parts.name ?? "cloze", nodes: finished, initializers: e.initializers, inputs, outputs: Object.values(outputs) };
-  return { bytes: encodeModel(graph, [{ domain: "", version: OPSET }, { domain: MICROSOFT, version: 1 }]), inputs, outputs, operators };
+  const graph = {
+    name: parts.name ?? "cloze",
+    nodes: finished,
+    initializers: e.initializers,
+    inputs,
+    outputs: Object.values(outputs),
+  };
+  return {
+    bytes: encodeModel(graph, [
+      { domain: "", version: OPSET },
+      { domain: MICROSOFT, version: 1 },
+    ]),
+    inputs,
+    outputs,
+    operators,
+  };
 }
 
 /** Lowers one node; of a composite, all outputs. */
-function lowerInto(values: Map<Tensor, Value>, x: Tensor, args: readonly Value[], needed: ReadonlySet<Tensor>, e: Emitter): void {
+function lowerInto(
+  values: Map<Tensor, Value>,
+  x: Tensor,
+  args: readonly Value[],
+  needed: ReadonlySet<Tensor>,
+  e: Emitter,
+): void {
   if (!isOp(x, "composite")) {
     values.set(x, lowerNode(x as Node, args, e));
     return;
   }
   const { composite, params } = x.attrs;
   const row = compositeTable[composite.name];
-  invariant(row !== undefined, `composite ${composite.name} reached the model: lower the program with native = nativeIn(program) first`);
+  invariant(
+    row !== undefined,
+    `composite ${composite.name} reached the model: lower the program with native = nativeIn(program) first`,
+  );
   const siblings = x.graph.call(composite, x.args, params);
-  const made = row.lower(x, args, siblings.map((s) => needed.has(s)), e);
+  const made = row.lower(
+    x,
+    args,
+    siblings.map((s) => needed.has(s)),
+    e,
+  );
   siblings.forEach((s, i) => {
     const value = made[i];
     if (value !== undefined) values.set(s, value);

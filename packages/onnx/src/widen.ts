@@ -1,10 +1,24 @@
-/** Host tensors of 16-bit floats as the f32 they are carried in, and back. Both ways are exact for values that were rounded. */
-import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16, type DType, type HostTensor } from "@cloze/graph";
+/**
+ * Host tensors of 16-bit floats as the f32 they are carried in, and back. Both ways are exact for values that were
+ * rounded.
+ */
+import {
+  bfloat16ToNumber,
+  float16ToNumber,
+  numberToBfloat16,
+  numberToFloat16,
+  type DType,
+  type HostTensor,
+} from "@cloze/graph";
 
 /** f16 and bf16 as f32; everything else as it is. */
 export function widen(x: HostTensor): HostTensor {
   if (x.dtype !== "f16" && x.dtype !== "bf16") return x;
-  return { ...x, dtype: "f32", data: Float32Array.from(x.data, x.dtype === "f16" ? float16ToNumber : bfloat16ToNumber) };
+  return {
+    ...x,
+    dtype: "f32",
+    data: Float32Array.from(x.data, x.dtype === "f16" ? float16ToNumber : bfloat16ToNumber),
+  };
 }
 
 /** The inverse of `widen`, where `dtype` is what it was. */

@@ -1,6 +1,18 @@
 // The model as bytes and as a graph; its values are tested where an engine runs it, in @cloze/backend-onnxruntime.
 import { describe, expect, test } from "vitest";
-import { gelu, Graph, grad, layerNorm, lower, program, rope, silu, softmax, type Node, type Tensor } from "@cloze/graph";
+import {
+  gelu,
+  Graph,
+  grad,
+  layerNorm,
+  lower,
+  program,
+  rope,
+  silu,
+  softmax,
+  type Node,
+  type Tensor,
+} from "@cloze/graph";
 import { nativeIn, toOnnx, type OnnxModel } from "../src/index.ts";
 import { float, int, ints, join, message, string } from "../src/protobuf.ts";
 
@@ -22,7 +34,11 @@ describe("protobuf", () => {
   });
 });
 
-function modelOf(g: Graph, outputs: Readonly<Record<string, Tensor>>, parts: Partial<Parameters<typeof toOnnx>[0]> = {}): OnnxModel {
+function modelOf(
+  g: Graph,
+  outputs: Readonly<Record<string, Tensor>>,
+  parts: Partial<Parameters<typeof toOnnx>[0]> = {},
+): OnnxModel {
   const p = program(g, { state: [], outputs });
   const lowered = lower(p, { native: nativeIn(p) });
   return toOnnx({ inputs: lowered.feeds, outputs: lowered.outputs, ...parts });
@@ -38,7 +54,10 @@ test("nodes are named by layer and operator, inputs and outputs as in the progra
   const model = modelOf(g, { y: g.within("encoder.layers.3", () => softmax(x)), x: x.mul(2) });
   expect(texts(model)).toContain("encoder.layers.3/Softmax");
   expect(model.inputs.map((i) => i.name)).toEqual(["x"]);
-  expect(Object.entries(model.outputs).map(([name, { name: called }]) => [name, called])).toEqual([["y", "y"], ["x", "x.next"]]);
+  expect(Object.entries(model.outputs).map(([name, { name: called }]) => [name, called])).toEqual([
+    ["y", "y"],
+    ["x", "x.next"],
+  ]);
 });
 
 test("values are stored in the model and are no inputs; what nothing reads is left out", () => {
@@ -104,7 +123,9 @@ test("all rotations of a model share their tables", () => {
 test("broadcasts that only feed elementwise operators are not made", () => {
   const g = new Graph();
   const x = g.input("x", "f32", [3, 8]);
-  expect(count(modelOf(g, { y: x.mul(g.full([3, 8], 2, "f32")).add(g.input("b", "f32", [8]).broadcast([3, 8])) }))).toEqual({ Mul: 1, Add: 1 });
+  expect(
+    count(modelOf(g, { y: x.mul(g.full([3, 8], 2, "f32")).add(g.input("b", "f32", [8]).broadcast([3, 8])) })),
+  ).toEqual({ Mul: 1, Add: 1 });
 });
 
 test("small tables are summed by a product, others by ScatterElements, none by ScatterND", () => {

@@ -1,9 +1,9 @@
 /**
- * Gradient accumulation: a batch that does not fit is run in parts. The accumulate program adds each part's gradient sums to
- * state on the device; the apply program reads them as its gradients and puts zeros back.
+ * Gradient accumulation: a batch that does not fit is run in parts. The accumulate program adds each part's gradient
+ * sums to state on the device; the apply program reads them as its gradients and puts zeros back.
  *
- * Sums with sums: losses and weights are added up beside the gradients and divided once, so a batch cut into uneven parts gives
- * what the whole batch gives.
+ * Sums with sums: losses and weights are added up beside the gradients and divided once, so a batch cut into uneven
+ * parts gives what the whole batch gives.
  */
 import type { Graph, Tensor } from "@cloze/graph";
 import type { ByName, Parameters } from "./optimizer.ts";
@@ -18,20 +18,31 @@ export interface Accumulators {
 }
 
 /** Declares the accumulators of these parameters, and of the scalars named `sums` (e.g. loss and weight). */
-export function accumulators(graph: Graph, parameters: Parameters, sums: readonly string[] = ["loss", "weight"]): Accumulators {
-  const gradients = new Map([...parameters].map(([name, { tensor }]) => [name, graph.input(`grad.${name}`, "f32", tensor.shape)]));
+export function accumulators(
+  graph: Graph,
+  parameters: Parameters,
+  sums: readonly string[] = ["loss", "weight"],
+): Accumulators {
+  const gradients = new Map(
+    [...parameters].map(([name, { tensor }]) => [name, graph.input(`grad.${name}`, "f32", tensor.shape)]),
+  );
   const scalars = new Map(sums.map((name) => [name, graph.input(`sum.${name}`, "f32", [])]));
   return { gradients, sums: scalars, state: [...gradients.values(), ...scalars.values()] };
 }
 
 /** Updates that add one part. Every accumulator must be given its part: a forgotten one is an error. */
-export function accumulate(into: Accumulators, gradients: ByName, sums: Readonly<Record<string, Tensor<"f32">>>): Record<string, Tensor<"f32">> {
+export function accumulate(
+  into: Accumulators,
+  gradients: ByName,
+  sums: Readonly<Record<string, Tensor<"f32">>>,
+): Record<string, Tensor<"f32">> {
   const part = (given: Tensor<"f32"> | undefined, what: string): Tensor<"f32"> => {
     if (given === undefined) throw new RangeError(`accumulate: expected a value for ${what}, got none`);
     return given;
   };
   const updates: Record<string, Tensor<"f32">> = {};
-  for (const [name, sum] of into.gradients) updates[`grad.${name}`] = sum.add(part(gradients.get(name), `the gradient of "${name}"`));
+  for (const [name, sum] of into.gradients)
+    updates[`grad.${name}`] = sum.add(part(gradients.get(name), `the gradient of "${name}"`));
   for (const [name, sum] of into.sums) updates[`sum.${name}`] = sum.add(part(sums[name], `the sum "${name}"`));
   return updates;
 }

@@ -25,16 +25,29 @@ export interface AdamSettings {
 }
 
 /** The options, checked, with the defaults of the optimizer `name` for what is left out. Throws ConfigError. */
-export function adamSettings(name: string, options: AdamWOptions, defaults: Required<Omit<AdamWOptions, "groups" | "weightDecay">> & { readonly weightDecay: number }): AdamSettings {
+export function adamSettings(
+  name: string,
+  options: AdamWOptions,
+  defaults: Required<Omit<AdamWOptions, "groups" | "weightDecay">> & { readonly weightDecay: number },
+): AdamSettings {
   const { beta1 = defaults.beta1, beta2 = defaults.beta2, eps = defaults.eps } = options;
-  for (const [key, beta] of [["beta1", beta1], ["beta2", beta2]] as const) {
+  for (const [key, beta] of [
+    ["beta1", beta1],
+    ["beta2", beta2],
+  ] as const) {
     if (!(beta >= 0 && beta < 1)) throw new ConfigError(`${name}: expected ${key} in [0, 1), got ${beta}.`);
   }
   if (!(eps > 0)) throw new ConfigError(`${name}: expected eps above 0, got ${eps}.`);
-  return { beta1, beta2, eps, decay: decayOf(name, options.groups, options.weightDecay, { groups: decayGroups, usual: defaults.weightDecay }) };
+  return {
+    beta1,
+    beta2,
+    eps,
+    decay: decayOf(name, options.groups, options.weightDecay, { groups: decayGroups, usual: defaults.weightDecay }),
+  };
 }
 
 /** Throws ConfigError unless `t` counts updates from 1. */
 export function checkUpdate(name: string, t: number): void {
-  if (!(Number.isSafeInteger(t) && t >= 1)) throw new ConfigError(`${name}: expected updates to be counted from 1, got t = ${t}.`);
+  if (!(Number.isSafeInteger(t) && t >= 1))
+    throw new ConfigError(`${name}: expected updates to be counted from 1, got t = ${t}.`);
 }

@@ -1,10 +1,11 @@
 /**
- * AdamW with decay groups. The step itself is the composite `adamw` of @cloze/graph; here are its state, its groups and the
- * scalars of a step.
+ * AdamW with decay groups. The step itself is the composite `adamw` of @cloze/graph; here are its state, its groups and
+ * the scalars of a step.
  *
- * State: `adamw.m.<parameter>`, `adamw.v.<parameter>`, both zeros at the start. Feeds, f32 `[]`: `optim.lr`, `optim.step` =
- * lr sqrt(1 - beta2^t) / (1 - beta1^t), `optim.epsHat` = eps sqrt(1 - beta2^t), computed in f64 on the host.
- * Source: Loshchilov and Hutter 2019, arXiv:1711.05101. Checked against torch.optim.AdamW, 20 steps, 1e-6 relative.
+ * State: `adamw.m.<parameter>`, `adamw.v.<parameter>`, both zeros at the start. Feeds, f32 `[]`: `optim.lr`,
+ * `optim.step` = lr sqrt(1 - beta2^t) / (1 - beta1^t), `optim.epsHat` = eps sqrt(1 - beta2^t), computed in f64 on the
+ * host. Source: Loshchilov and Hutter 2019, arXiv:1711.05101. Checked against torch.optim.AdamW, 20 steps, 1e-6
+ * relative.
  */
 import { adamwStep, type Tensor } from "@cloze/graph";
 import { hostScalar, type Optimizer } from "./optimizer.ts";
@@ -12,7 +13,12 @@ import { adamSettings, checkUpdate, type AdamWOptions } from "./adam-options.ts"
 import { groupOf } from "./parameter-group.ts";
 
 export function adamw(options: AdamWOptions = {}): Optimizer {
-  const { beta1, beta2, eps, decay: decays } = adamSettings("adamw", options, { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 });
+  const {
+    beta1,
+    beta2,
+    eps,
+    decay: decays,
+  } = adamSettings("adamw", options, { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 });
 
   return {
     name: "adamw",
@@ -38,8 +44,16 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
         const scaled = (rate: Tensor<"f32">): Tensor<"f32"> => (lrScale === 1 ? rate : rate.mul(lrScale));
         const next = graph.within(`adamw.${name}`, () => {
           // A decay that is a feed is taken before the step, by the same formula as within it.
-          const [p, constant] = typeof decay === "number" ? [tensor, decay] : [tensor.mul(scaled(lr).mul(decay).neg().add(1)), 0];
-          return adamwStep(p, gradient, m, v, { lr: scaled(lr), step: scaled(step), epsHat, gradScale }, { beta1, beta2, decay: constant });
+          const [p, constant] =
+            typeof decay === "number" ? [tensor, decay] : [tensor.mul(scaled(lr).mul(decay).neg().add(1)), 0];
+          return adamwStep(
+            p,
+            gradient,
+            m,
+            v,
+            { lr: scaled(lr), step: scaled(step), epsHat, gradScale },
+            { beta1, beta2, decay: constant },
+          );
         });
         state.push(m, v);
         updates[name] = next.p;

@@ -1,6 +1,7 @@
 /**
- * Several optimizers in one step: each parameter is given to the first whose rule it fits. Feeds and state of the parts stand side by
- * side, so that two parts of one kind would collide and are refused: one AdamW with groups of its own does what two would.
+ * Several optimizers in one step: each parameter is given to the first whose rule it fits. Feeds and state of the parts
+ * stand side by side, so that two parts of one kind would collide and are refused: one AdamW with groups of its own
+ * does what two would.
  */
 import { ConfigError } from "@cloze/errors";
 import type { Shape } from "@cloze/graph";
@@ -27,33 +28,62 @@ export interface OptimizerRule {
 export function byParameter(rules: readonly OptimizerRule[]): Optimizer {
   const names = rules.map(({ optimizer }) => optimizer.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new ConfigError(`byParameter: expected optimizers of different kinds, got ${twice} twice. Give one of them parameter groups instead.`);
+  if (twice !== undefined)
+    throw new ConfigError(
+      `byParameter: expected optimizers of different kinds, got ${twice} twice. Give one of them parameter ` +
+        "groups instead.",
+    );
   const ruleOf = (name: string, shape: Shape): OptimizerRule => {
-    const found = rules.find((r) =>
-      (r.name === undefined || new RegExp(r.name).test(name)) && (r.without === undefined || !new RegExp(r.without).test(name)) && shape.length >= (r.minRank ?? 0) && shape.length <= (r.maxRank ?? Infinity));
-    if (found === undefined) throw new ConfigError(`byParameter: expected a rule for every parameter, got none for "${name}" [${shape.join(", ")}]. End the list with a rule without conditions.`);
+    const found = rules.find(
+      (r) =>
+        (r.name === undefined || new RegExp(r.name).test(name)) &&
+        (r.without === undefined || !new RegExp(r.without).test(name)) &&
+        shape.length >= (r.minRank ?? 0) &&
+        shape.length <= (r.maxRank ?? Infinity),
+    );
+    if (found === undefined)
+      throw new ConfigError(
+        `byParameter: expected a rule for every parameter, got none for "${name}" [${shape.join(", ")}]. End the ` +
+          "list with a rule without conditions.",
+      );
     return found;
   };
   return {
     name: names.join("+"),
     stateNames: (parameters) => {
       const all = [...parameters];
-      return rules.flatMap((rule) => rule.optimizer.stateNames(all.filter(([name, shape]) => ruleOf(name, shape) === rule)));
+      return rules.flatMap((rule) =>
+        rule.optimizer.stateNames(all.filter(([name, shape]) => ruleOf(name, shape) === rule)),
+      );
     },
     trains: (name, shape) => ruleOf(name, shape).optimizer.trains?.(name, shape) ?? true,
     update(inputs) {
       const made = rules.map((rule) => {
-        const parameters = new Map([...inputs.parameters].filter(([name, { tensor }]) => ruleOf(name, tensor.shape) === rule));
+        const parameters = new Map(
+          [...inputs.parameters].filter(([name, { tensor }]) => ruleOf(name, tensor.shape) === rule),
+        );
         return rule.optimizer.update({ ...inputs, parameters });
       });
-      return { state: made.flatMap(({ state }) => state), updates: Object.assign({}, ...made.map(({ updates }) => updates)) as Record<string, never> };
+      return {
+        state: made.flatMap(({ state }) => state),
+        updates: Object.assign({}, ...made.map(({ updates }) => updates)) as Record<string, never>,
+      };
     },
-    hostScalars: (t, lr, progress) => Object.assign({}, ...rules.map(({ optimizer, lrScale = 1 }) => optimizer.hostScalars(t, lr * lrScale, progress))) as ReturnType<Optimizer["hostScalars"]>,
+    hostScalars: (t, lr, progress) =>
+      Object.assign(
+        {},
+        ...rules.map(({ optimizer, lrScale = 1 }) => optimizer.hostScalars(t, lr * lrScale, progress)),
+      ) as ReturnType<Optimizer["hostScalars"]>,
   };
 }
 
 /** Muon's usual division: matrices of hidden layers to it; embeddings, heads and vectors to the other. */
-export function muonRules({ matrices, rest, without = "embed|(^|\\.)(lm_)?head\\.|cls\\.|decoder|classifier|qa_outputs|pooler", lrScale = 1 }: {
+export function muonRules({
+  matrices,
+  rest,
+  without = "embed|(^|\\.)(lm_)?head\\.|cls\\.|decoder|classifier|qa_outputs|pooler",
+  lrScale = 1,
+}: {
   readonly matrices: Optimizer;
   readonly rest: Optimizer;
   /** Regular expression over the names of matrices that are no hidden layers'. */
@@ -61,5 +91,8 @@ export function muonRules({ matrices, rest, without = "embed|(^|\\.)(lm_)?head\\
   /** Rate of the rest, times that of Muon. Default 1. */
   readonly lrScale?: number;
 }): readonly OptimizerRule[] {
-  return [{ minRank: 2, maxRank: 2, without, optimizer: matrices }, { optimizer: rest, lrScale }];
+  return [
+    { minRank: 2, maxRank: 2, without, optimizer: matrices },
+    { optimizer: rest, lrScale },
+  ];
 }

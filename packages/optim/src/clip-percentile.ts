@@ -5,11 +5,13 @@
  *   limit     = the percentile of the history, between two of its norms linearly
  *   scale     = min(1, limit / (norm + 1e-6))
  *
- * The history is state of the step, so that a resumed run clips as one that was not interrupted, and no number comes back to the host. There is no
- * sorting: a norm's rank is the count of those below it, history^2 comparisons. A history as long as the run is that of all norms.
+ * The history is state of the step, so that a resumed run clips as one that was not interrupted, and no number comes
+ * back to the host. There is no sorting: a norm's rank is the count of those below it, history^2 comparisons. A history
+ * as long as the run is that of all norms.
  *
  * State: `clip.norms` [history], newest first; `clip.count` [], how many of them there are.
- * Source: Seetharaman et al. 2020, arXiv:2007.14469 (AutoClip), the 10th percentile of all norms. Checked against a plain loop in f64.
+ * Source: Seetharaman et al. 2020, arXiv:2007.14469 (AutoClip), the 10th percentile of all norms. Checked against a
+ * plain loop in f64.
  */
 import { ConfigError } from "@cloze/errors";
 import type { Tensor } from "@cloze/graph";
@@ -29,9 +31,14 @@ const LONGEST = 4096;
 const HUGE = 3.4028234663852886e38;
 
 /** `optimizer`, given clipped gradients. Throws ConfigError for a percentile or a history out of bounds. */
-export function clipByPercentile(optimizer: Optimizer, { percentile = 10, history = 1000 }: ClipPercentileOptions = {}): Optimizer {
-  if (!(percentile >= 0 && percentile <= 100)) throw new ConfigError(`clipByPercentile: expected a percentile from 0 to 100, got ${percentile}.`);
-  if (!(Number.isSafeInteger(history) && history >= 1 && history <= LONGEST)) throw new ConfigError(`clipByPercentile: expected a history of 1 to ${LONGEST} norms, got ${history}.`);
+export function clipByPercentile(
+  optimizer: Optimizer,
+  { percentile = 10, history = 1000 }: ClipPercentileOptions = {},
+): Optimizer {
+  if (!(percentile >= 0 && percentile <= 100))
+    throw new ConfigError(`clipByPercentile: expected a percentile from 0 to 100, got ${percentile}.`);
+  if (!(Number.isSafeInteger(history) && history >= 1 && history <= LONGEST))
+    throw new ConfigError(`clipByPercentile: expected a history of 1 to ${LONGEST} norms, got ${history}.`);
   return {
     ...optimizer,
     name: `${optimizer.name}, clipped at percentile ${percentile} of ${history}`,
@@ -47,10 +54,16 @@ export function clipByPercentile(optimizer: Optimizer, { percentile = 10, histor
         const limit = percentileOf(known, filled, percentile);
         // A batch without anything to predict has no gradient, and says nothing of how long gradients are.
         const counts = norm.greater(0);
-        return { limited: limit.div(norm.add(1e-6)).min(1).mul(gradScale), next: { norms: counts.select(known, norms), count: counts.select(filled, count) } };
+        return {
+          limited: limit.div(norm.add(1e-6)).min(1).mul(gradScale),
+          next: { norms: counts.select(known, norms), count: counts.select(filled, count) },
+        };
       });
       const { state, updates } = optimizer.update({ ...inputs, gradScale: limited });
-      return { state: [...state, norms, count], updates: { ...updates, "clip.norms": next.norms, "clip.count": next.count } };
+      return {
+        state: [...state, norms, count],
+        updates: { ...updates, "clip.norms": next.norms, "clip.count": next.count },
+      };
     },
   };
 }

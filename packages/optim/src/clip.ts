@@ -5,8 +5,9 @@
  *   norm  = |sum gradients| / weight                  (of the mean loss, before clipping: what one logs)
  *   scale = min(1, maxNorm / (norm + 1e-6)) / weight  (1e-6 as in torch.nn.utils.clip_grad_norm_)
  *
- * A loss scale, where the gradients were made with one, is divided out beside the weight. With no weight at all (a batch in which nothing was to be predicted) scale and norm are 0, never NaN. A gradient that is not
- * finite makes the norm so too: the caller's policy, not ours.
+ * A loss scale, where the gradients were made with one, is divided out beside the weight. With no weight at all (a
+ * batch in which nothing was to be predicted) scale and norm are 0, never NaN. A gradient that is not finite makes the
+ * norm so too: the caller's policy, not ours.
  */
 import type { Tensor } from "@cloze/graph";
 import type { ByName } from "./optimizer.ts";
@@ -45,5 +46,7 @@ export function clipScale(gradients: ByName, { maxNorm, weight, lossScale }: Cli
 export function globalNorm(gradients: ByName): Tensor<"f32"> {
   const [first, ...rest] = [...gradients.values()];
   if (first === undefined) throw new RangeError("globalNorm: expected at least one gradient, got none");
-  return first.graph.within("clip", () => rest.reduce((sum, g) => sum.add(g.square().sum()), first.square().sum()).sqrt());
+  return first.graph.within("clip", () =>
+    rest.reduce((sum, g) => sum.add(g.square().sum()), first.square().sum()).sqrt(),
+  );
 }

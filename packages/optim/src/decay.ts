@@ -19,13 +19,24 @@ export interface Decay {
 
 /** Groups that were given, or those that `groups` makes of a decay; not both. Throws ConfigError. */
 export function decayOf(
-  name: string, given: readonly ParameterGroup[] | undefined, weightDecay: Scheduled<number> | undefined,
+  name: string,
+  given: readonly ParameterGroup[] | undefined,
+  weightDecay: Scheduled<number> | undefined,
   { groups, usual }: { readonly groups: (weightDecay: number) => readonly ParameterGroup[]; readonly usual: number },
 ): Decay {
-  if (given && weightDecay !== undefined) throw new ConfigError(`${name}: expected weightDecay or groups, got both. Put the decay in the groups.`);
-  const schedule = linearSchedule(weightDecay ?? usual, { where: `${name}: weightDecay`, check: (x) => x >= 0 && Number.isFinite(x), expected: "a number of 0 or more" });
+  if (given && weightDecay !== undefined)
+    throw new ConfigError(`${name}: expected weightDecay or groups, got both. Put the decay in the groups.`);
+  const schedule = linearSchedule(weightDecay ?? usual, {
+    where: `${name}: weightDecay`,
+    check: (x) => x >= 0 && Number.isFinite(x),
+    expected: "a number of 0 or more",
+  });
   if (given !== undefined || schedule.points.length === 1) {
-    return { groups: given ?? groups(schedule.at(atStep(0))), of: (_, group) => group.weightDecay, scalars: () => ({}) };
+    return {
+      groups: given ?? groups(schedule.at(atStep(0))),
+      of: (_, group) => group.weightDecay,
+      scalars: () => ({}),
+    };
   }
   const feed = `${name}.decay`;
   return {

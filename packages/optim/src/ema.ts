@@ -1,14 +1,15 @@
 /**
- * An exponential moving average of the parameters beside them, around any optimizer: what is evaluated and saved is smoother than
- * the last step.
+ * An exponential moving average of the parameters beside them, around any optimizer: what is evaluated and saved is
+ * smoother than the last step.
  *
  *   n <- n + 1        d = min(decay, (1 + n) / (10 + n))        e <- e + (1 - d) (p - e), from the first parameters on
  *
- * `n` counts updates that were done, on the device: a step that was skipped, with f16 say, counts nothing and changes nothing.
- * Parameters that do not move have no average: they are their own.
+ * `n` counts updates that were done, on the device: a step that was skipped, with f16 say, counts nothing and changes
+ * nothing. Parameters that do not move have no average: they are their own.
  *
  * State: `ema.<parameter>`, as the parameter; `ema.count` []. One more copy of the parameters in memory.
- * Sources: Polyak and Juditsky 1992; the warm-up is that of TensorFlow's ExponentialMovingAverage(num_updates). Checked against a plain loop in f64.
+ * Sources: Polyak and Juditsky 1992; the warm-up is that of TensorFlow's ExponentialMovingAverage(num_updates). Checked
+ * against a plain loop in f64.
  */
 import { ConfigError } from "@cloze/errors";
 import type { Tensor } from "@cloze/graph";

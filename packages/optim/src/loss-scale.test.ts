@@ -57,11 +57,19 @@ it("a loss scale leaves norm and update as they are, to the bit", () => {
   const weight = graph.input("weight", "f32", []);
   const s = graph.input("s", "f32", []);
   const loss = w.square().mul(w).sum();
-  const parameters = new Map([["w", { tensor: w }], ["unused", { tensor: unused }]]);
+  const parameters = new Map([
+    ["w", { tensor: w }],
+    ["unused", { tensor: unused }],
+  ]);
   const of = (lossScale?: typeof s): number[] => {
     const grads = gradients(loss, parameters, lossScale);
     const { scale, norm } = clipScale(grads, { weight, maxNorm: 1, ...(lossScale && { lossScale }) });
-    return interpret([norm, ...[...grads.values()].map((g) => g.mul(scale))], { w: [0.3, -1.7, 2], unused: [1, 1], weight: [3], s: [2 ** 16] }).flatMap((v) => Array.from(v.data));
+    return interpret([norm, ...[...grads.values()].map((g) => g.mul(scale))], {
+      w: [0.3, -1.7, 2],
+      unused: [1, 1],
+      weight: [3],
+      s: [2 ** 16],
+    }).flatMap((v) => Array.from(v.data));
   };
   expect(of(s)).toEqual(of());
 });

@@ -1,13 +1,14 @@
 /**
- * Dynamic loss scaling for f16: small gradients vanish in 16 bits, so the loss's cotangent is multiplied by a scale as large as the
- * gradients bear. What a step does with it is graph (`gradients`, `clipScale`); what it is, is decided here, on the host:
+ * Dynamic loss scaling for f16: small gradients vanish in 16 bits, so the loss's cotangent is multiplied by a scale as
+ * large as the gradients bear. What a step does with it is graph (`gradients`, `clipScale`); what it is, is decided
+ * here, on the host:
  *
  *   a step that overflowed   scale <- max(minScale, scale * backoffFactor), and its update was skipped
  *   growthInterval good ones scale <- min(maxScale, scale * growthFactor)
  *
- * Scales are powers of two, so that multiplying and dividing by one is exact. Outcomes may be told late: each says which scale its
- * step had, and steps that were under way when the scale fell do not lower it twice.
- * Names and values are those of torch.amp.GradScaler. Source: Micikevicius et al. 2018, arXiv:1710.03740, section 3.2.
+ * Scales are powers of two, so that multiplying and dividing by one is exact. Outcomes may be told late: each says
+ * which scale its step had, and steps that were under way when the scale fell do not lower it twice. Names and values
+ * are those of torch.amp.GradScaler. Source: Micikevicius et al. 2018, arXiv:1710.03740, section 3.2.
  */
 import { ConfigError } from "@cloze/errors";
 
@@ -50,18 +51,40 @@ export interface LossScaler {
 }
 
 export function lossScaler(options: LossScaleOptions = {}): LossScaler {
-  const { initScale = 2 ** 16, growthFactor = 2, backoffFactor = 0.5, growthInterval = 2000, minScale = 1, maxScale = 2 ** 24 } = options;
+  const {
+    initScale = 2 ** 16,
+    growthFactor = 2,
+    backoffFactor = 0.5,
+    growthInterval = 2000,
+    minScale = 1,
+    maxScale = 2 ** 24,
+  } = options;
   for (const [name, value] of Object.entries({ initScale, growthFactor, backoffFactor, minScale, maxScale })) {
-    if (!(value > 0 && Number.isInteger(Math.log2(value)))) throw new ConfigError(`lossScaler: expected a power of two as ${name}, got ${value}. Other scales round the gradients.`);
+    if (!(value > 0 && Number.isInteger(Math.log2(value))))
+      throw new ConfigError(
+        `lossScaler: expected a power of two as ${name}, got ${value}. Other scales round the gradients.`,
+      );
   }
-  if (!(growthFactor > 1 && backoffFactor < 1)) throw new ConfigError(`lossScaler: expected growthFactor above 1 and backoffFactor below, got ${growthFactor} and ${backoffFactor}.`);
-  if (!(minScale <= initScale && initScale <= maxScale)) throw new ConfigError(`lossScaler: expected minScale <= initScale <= maxScale, got ${minScale}, ${initScale} and ${maxScale}.`);
-  if (!(Number.isSafeInteger(growthInterval) && growthInterval >= 1)) throw new ConfigError(`lossScaler: expected a growthInterval of 1 or more steps, got ${growthInterval}.`);
+  if (!(growthFactor > 1 && backoffFactor < 1))
+    throw new ConfigError(
+      `lossScaler: expected growthFactor above 1 and backoffFactor below, got ${growthFactor} and ${backoffFactor}.`,
+    );
+  if (!(minScale <= initScale && initScale <= maxScale))
+    throw new ConfigError(
+      `lossScaler: expected minScale <= initScale <= maxScale, got ${minScale}, ${initScale} and ${maxScale}.`,
+    );
+  if (!(Number.isSafeInteger(growthInterval) && growthInterval >= 1))
+    throw new ConfigError(`lossScaler: expected a growthInterval of 1 or more steps, got ${growthInterval}.`);
   return {
     initial: { scale: initScale, goodSteps: 0, skippedSteps: 0 },
     minScale,
     next({ scale, goodSteps, skippedSteps }, outcome) {
-      if (!outcome.finite) return { scale: Math.max(minScale, Math.min(scale, outcome.scale * backoffFactor)), goodSteps: 0, skippedSteps: skippedSteps + 1 };
+      if (!outcome.finite)
+        return {
+          scale: Math.max(minScale, Math.min(scale, outcome.scale * backoffFactor)),
+          goodSteps: 0,
+          skippedSteps: skippedSteps + 1,
+        };
       // A step with another scale says nothing of this one.
       if (outcome.scale !== scale) return { scale, goodSteps, skippedSteps };
       if (goodSteps + 1 < growthInterval) return { scale, goodSteps: goodSteps + 1, skippedSteps };

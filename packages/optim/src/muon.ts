@@ -1,17 +1,20 @@
 /**
- * Muon: momentum, orthogonalised. For the matrices of hidden layers; embeddings, heads and vectors go to another optimizer (see
+ * Muon: momentum, orthogonalised. For the matrices of hidden layers; embeddings, heads and vectors go to another
+ * optimizer (see
  * `byParameter`).
  *
  *   m <- mu m + (1 - mu) g        u = mu m + (1 - mu) g (Nesterov), or m        O = orthogonalise(u)
  *   p <- p - lr sqrt(max(1, rows / columns)) O - lr decay p
  *
- * Options: Polar Express instead of the fixed coefficients; NorMuon, which divides each row of O by the root of the running mean of its
- * squares and gives O its norm back; cautious decay, which decays only where it points the same way as the step; `split`, for
- * parameters that hold several matrices one below the other (q, k and v in one), which are orthogonalised each for itself.
+ * Options: Polar Express instead of the fixed coefficients; NorMuon, which divides each row of O by the root of the
+ * running mean of its squares and gives O its norm back; cautious decay, which decays only where it points the same way
+ * as the step; `split`, for parameters that hold several matrices one below the other (q, k and v in one), which are
+ * orthogonalised each for itself.
  *
- * State: `muon.m.<parameter>`, and with NorMuon `muon.v.<parameter>` [rows, 1]. Feeds, f32 `[]`: `muon.lr`, `muon.momentum`.
- * Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; Li et al. 2025, arXiv:2510.05491 (NorMuon);
- * Amsel et al. 2025, arXiv:2505.16932 (Polar Express); Chen et al. 2025, arXiv:2510.12402 (cautious decay).
+ * State: `muon.m.<parameter>`, and with NorMuon `muon.v.<parameter>` [rows, 1]. Feeds, f32 `[]`: `muon.lr`,
+ * `muon.momentum`. Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; Li et al.
+ * 2025, arXiv:2510.05491 (NorMuon); Amsel et al. 2025, arXiv:2505.16932 (Polar Express); Chen et al. 2025,
+ * arXiv:2510.12402 (cautious decay).
  */
 import { ConfigError } from "@cloze/errors";
 import { newtonSchulz, polarExpress, type Shape, type Tensor } from "@cloze/graph";
@@ -38,7 +41,9 @@ export interface MuonOptions {
   readonly cautious?: boolean;
   /** Instead of `weightDecay`: groups of your own. */
   readonly groups?: readonly ParameterGroup[];
-  /** Parameters, by a regular expression over the name, that hold `parts` matrices of equal size one below the other. */
+  /**
+   * Parameters, by a regular expression over the name, that hold `parts` matrices of equal size one below the other.
+   */
   readonly split?: readonly { readonly name: string; readonly parts: number }[];
 }
 
@@ -46,16 +51,29 @@ const EPS = 1e-10;
 
 /** Throws ConfigError for a parameter that is no matrix. */
 export function muon(options: MuonOptions = {}): Optimizer {
-  const { momentum = { 0: 0.85, 300: 0.95 }, nesterov = true, orthogonalise = "newton-schulz", steps = 5, rowBeta, cautious = false, split = [] } = options;
+  const {
+    momentum = { 0: 0.85, 300: 0.95 },
+    nesterov = true,
+    orthogonalise = "newton-schulz",
+    steps = 5,
+    rowBeta,
+    cautious = false,
+    split = [],
+  } = options;
   const share = (x: number): boolean => x >= 0 && x < 1;
   const mus = linearSchedule(momentum, { where: "muon: momentum", check: share, expected: "a number in [0, 1)" });
   if (!share(rowBeta ?? 0)) throw new ConfigError(`muon: expected rowBeta in [0, 1), got ${rowBeta}.`);
-  const decays = decayOf("muon", options.groups, options.weightDecay, { groups: (weightDecay) => [{ weightDecay }], usual: 0 });
-  const orthogonal = (x: Tensor<"f32">): Tensor<"f32"> => (orthogonalise === "polar-express" ? polarExpress(x, steps) : newtonSchulz(x, steps));
+  const decays = decayOf("muon", options.groups, options.weightDecay, {
+    groups: (weightDecay) => [{ weightDecay }],
+    usual: 0,
+  });
+  const orthogonal = (x: Tensor<"f32">): Tensor<"f32"> =>
+    orthogonalise === "polar-express" ? polarExpress(x, steps) : newtonSchulz(x, steps);
 
   return {
     name: "muon",
-    stateNames: (parameters) => [...parameters].flatMap(([name]) => [`muon.m.${name}`, ...(rowBeta === undefined ? [] : [`muon.v.${name}`])]),
+    stateNames: (parameters) =>
+      [...parameters].flatMap(([name]) => [`muon.m.${name}`, ...(rowBeta === undefined ? [] : [`muon.v.${name}`])]),
 
     trains: (name, shape) => groupOf(decays.groups, name, shape).frozen !== true,
 
@@ -79,11 +97,20 @@ export function muon(options: MuonOptions = {}): Optimizer {
           const g = raw.mul(gradScale);
           const next = m.mul(mu).add(g.mul(mu.neg().add(1)));
           const u = nesterov ? next.mul(mu).add(g.mul(mu.neg().add(1))) : next;
-          let o = stacked(Array.from({ length: parts }, (_, i) => orthogonal(parts === 1 ? u : u.slice(0, (i * rows) / parts, ((i + 1) * rows) / parts))));
+          let o = stacked(
+            Array.from({ length: parts }, (_, i) =>
+              orthogonal(parts === 1 ? u : u.slice(0, (i * rows) / parts, ((i + 1) * rows) / parts)),
+            ),
+          );
           updates[`muon.m.${name}`] = next;
           if (rowBeta !== undefined) {
             const v = graph.input(`muon.v.${name}`, "f32", [rows, 1]);
-            const squares = v.mul(rowBeta).add(o.square().mean(1, true).mul(1 - rowBeta));
+            const squares = v.mul(rowBeta).add(
+              o
+                .square()
+                .mean(1, true)
+                .mul(1 - rowBeta),
+            );
             const even = o.div(squares.sqrt().add(EPS));
             o = even.mul(o.square().sum().sqrt().div(even.square().sum().sqrt().add(EPS)));
             state.push(v);
@@ -91,7 +118,8 @@ export function muon(options: MuonOptions = {}): Optimizer {
           }
           const rate = lrScale === 1 ? lr : lr.mul(lrScale);
           const step = o.mul(rate.mul(Math.sqrt(Math.max(1, rows / parts / columns))));
-          const kept = decay === 0 ? p : p.sub((cautious ? o.mul(p).less(0).not().select(p, 0) : p).mul(rate.mul(decay)));
+          const kept =
+            decay === 0 ? p : p.sub((cautious ? o.mul(p).less(0).not().select(p, 0) : p).mul(rate.mul(decay)));
           updates[name] = kept.sub(step);
         });
       }
@@ -100,15 +128,25 @@ export function muon(options: MuonOptions = {}): Optimizer {
 
     hostScalars(t, lr, progress = atStep(t - 1)) {
       checkUpdate("muon", t);
-      return { "muon.lr": hostScalar(lr), "muon.momentum": hostScalar(mus.at(progress)), ...decays.scalars(t, progress) };
+      return {
+        "muon.lr": hostScalar(lr),
+        "muon.momentum": hostScalar(mus.at(progress)),
+        ...decays.scalars(t, progress),
+      };
     },
   };
 }
 
 function partsOf(name: string, shape: Shape, split: NonNullable<MuonOptions["split"]>): number {
-  if (shape.length !== 2) throw new ConfigError(`muon: expected a matrix, got "${name}" [${shape.join(", ")}]. Give it to another optimizer with byParameter.`);
+  if (shape.length !== 2)
+    throw new ConfigError(
+      `muon: expected a matrix, got "${name}" [${shape.join(", ")}]. Give it to another optimizer with byParameter.`,
+    );
   const parts = split.find((rule) => new RegExp(rule.name).test(name))?.parts ?? 1;
-  if (!(Number.isInteger(parts) && parts >= 1 && (shape[0] as number) % parts === 0)) throw new ConfigError(`muon: expected "${name}" [${shape.join(", ")}] to be of ${parts} equal parts one below the other. Mend split.`);
+  if (!(Number.isInteger(parts) && parts >= 1 && (shape[0] as number) % parts === 0))
+    throw new ConfigError(
+      `muon: expected "${name}" [${shape.join(", ")}] to be of ${parts} equal parts one below the other. Mend split.`,
+    );
   return parts;
 }
 

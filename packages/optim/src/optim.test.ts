@@ -9,7 +9,10 @@ import { decayGroups, depthOf, groupOf, layerGroups } from "./parameter-group.ts
 describe("clipScale", () => {
   const graph = new Graph();
   const weight = graph.input("weight", "f32", []);
-  const sums = new Map([["a", graph.input("a", "f32", [2])], ["b", graph.input("b", "f32", [])]]);
+  const sums = new Map([
+    ["a", graph.input("a", "f32", [2])],
+    ["b", graph.input("b", "f32", [])],
+  ]);
   const run = (maxNorm: number | undefined, w: number, a: readonly number[], b: number): number[] => {
     const { scale, norm } = clipScale(sums, { weight, ...(maxNorm !== undefined && { maxNorm }) });
     return interpret([scale, norm], { a, b: [b], weight: [w] }, { precision: "f64" }).map((v) => v.data[0] as number);
@@ -46,16 +49,25 @@ describe("parameter groups", () => {
   });
 
   it("by layer: the rate falls with depth, vectors do not decay, what is frozen is said so", () => {
-    const names = ["bert.embeddings.LayerNorm.weight", "bert.encoder.layer.0.output.dense.weight", "bert.encoder.layer.10.output.dense.bias", "bert.encoder.layer.1.output.dense.weight", "classifier.weight"];
+    const names = [
+      "bert.embeddings.LayerNorm.weight",
+      "bert.encoder.layer.0.output.dense.weight",
+      "bert.encoder.layer.10.output.dense.bias",
+      "bert.encoder.layer.1.output.dense.weight",
+      "classifier.weight",
+    ];
     const groups = layerGroups(names, { weightDecay: 0.1, lrDecay: 0.5, freeze: 1 });
-    const of = (i: number, rank: number): unknown => groupOf(groups, names[i] as string, new Array<number>(rank).fill(2));
+    const of = (i: number, rank: number): unknown =>
+      groupOf(groups, names[i] as string, new Array<number>(rank).fill(2));
     expect(of(0, 1)).toMatchObject({ frozen: true });
     expect(of(1, 2)).toMatchObject({ frozen: true });
     expect(of(2, 1)).toMatchObject({ weightDecay: 0, lrScale: 0.5 });
     expect(of(3, 2)).toMatchObject({ weightDecay: 0.1, lrScale: 0.5 ** 10 });
     expect(of(4, 2)).toMatchObject({ weightDecay: 0.1, lrScale: 1 });
     expect(names.map((name) => depthOf(name, 11))).toEqual([0, 1, 11, 2, 12]);
-    expect(() => layerGroups(names, { weightDecay: 0, freeze: 12 })).toThrow(/freeze from 0 \(the embeddings\) to 11 \(all layers\), got 12/);
+    expect(() => layerGroups(names, { weightDecay: 0, freeze: 12 })).toThrow(
+      /freeze from 0 \(the embeddings\) to 11 \(all layers\), got 12/,
+    );
     expect(() => layerGroups(names, { weightDecay: 0, lrDecay: 0 })).toThrow(/lrDecay above 0/);
   });
 
@@ -65,7 +77,8 @@ describe("parameter groups", () => {
 });
 
 describe("adamw", () => {
-  const scalar = (t: number, lr: number): number[] => Object.values(adamw({ beta2: 0.98 }).hostScalars(t, lr)).map(({ data }) => data[0] as number);
+  const scalar = (t: number, lr: number): number[] =>
+    Object.values(adamw({ beta2: 0.98 }).hostScalars(t, lr)).map(({ data }) => data[0] as number);
 
   it("folds the bias corrections into two scalars", () => {
     const [lr, step, epsHat] = scalar(1, 0.1) as [number, number, number];
@@ -80,8 +93,16 @@ describe("adamw", () => {
     const tensor = graph.input("w", "f32", [2]);
     const frozen = graph.input("frozen", "f32", [2]);
     const loss = tensor.square().sum();
-    const parameters = new Map([["w", { tensor }], ["frozen", { tensor: frozen }]]);
-    const { state, updates } = adamw().update({ graph, parameters, gradients: gradients(loss, new Map([["w", { tensor }]])), gradScale: graph.const(1, "f32") });
+    const parameters = new Map([
+      ["w", { tensor }],
+      ["frozen", { tensor: frozen }],
+    ]);
+    const { state, updates } = adamw().update({
+      graph,
+      parameters,
+      gradients: gradients(loss, new Map([["w", { tensor }]])),
+      gradScale: graph.const(1, "f32"),
+    });
     expect(Object.keys(updates)).toEqual(["w", "adamw.m.w", "adamw.v.w"]);
     expect(state.length).toBe(2);
   });

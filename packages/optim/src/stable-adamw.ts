@@ -1,8 +1,9 @@
 /**
- * StableAdamW: AdamW whose step is held back, tensor by tensor, where a gradient is larger than its running mean square foresaw. It
- * makes clipping by the global norm unnecessary; ModernBERT was trained with it.
+ * StableAdamW: AdamW whose step is held back, tensor by tensor, where a gradient is larger than its running mean square
+ * foresaw. It makes clipping by the global norm unnecessary; ModernBERT was trained with it.
  *
- *   m <- b1 m + (1 - b1) g        v <- b2 v + (1 - b2) g^2        b1, b2 at update t: b (1 - b^(t-1)) / (1 - b^t), which corrects the bias
+ *   m <- b1 m + (1 - b1) g        v <- b2 v + (1 - b2) g^2        b1, b2 at update t: b (1 - b^(t-1)) / (1 - b^t),
+ *   which corrects the bias
  *   rms = sqrt(mean(g^2 / max(v, eps^2)))        rate = lr / max(1, rms)
  *   p <- p - rate decay p - rate m / (sqrt(v) + eps)
  *
@@ -16,7 +17,12 @@ import { groupOf } from "./parameter-group.ts";
 
 /** Defaults as ModernBERT: beta1 0.9, beta2 0.98, eps 1e-6, weightDecay 1e-5. */
 export function stableAdamw(options: AdamWOptions = {}): Optimizer {
-  const { beta1, beta2, eps, decay: decays } = adamSettings("stableAdamw", options, { beta1: 0.9, beta2: 0.98, eps: 1e-6, weightDecay: 1e-5 });
+  const {
+    beta1,
+    beta2,
+    eps,
+    decay: decays,
+  } = adamSettings("stableAdamw", options, { beta1: 0.9, beta2: 0.98, eps: 1e-6, weightDecay: 1e-5 });
 
   return {
     name: "stable-adamw",
@@ -45,7 +51,10 @@ export function stableAdamw(options: AdamWOptions = {}): Optimizer {
           const square = g.square();
           const next = m.mul(b1).add(g.mul(b1.neg().add(1)));
           const squares = v.mul(b2).add(square.mul(b2.neg().add(1)));
-          const rms = square.div(squares.max(eps ** 2)).mean().sqrt();
+          const rms = square
+            .div(squares.max(eps ** 2))
+            .mean()
+            .sqrt();
           const rate = (lrScale === 1 ? lr : lr.mul(lrScale)).div(rms.max(1));
           const kept = decay === 0 ? p : p.sub(p.mul(rate.mul(decay)));
           updates[name] = kept.sub(next.mul(rate).div(squares.sqrt().add(eps)));
@@ -59,7 +68,12 @@ export function stableAdamw(options: AdamWOptions = {}): Optimizer {
     hostScalars(t, lr, progress) {
       checkUpdate("stableAdamw", t);
       const unbiased = (beta: number): number => (beta * (1 - beta ** (t - 1))) / (1 - beta ** t);
-      return { "stable.lr": hostScalar(lr), "stable.beta1": hostScalar(unbiased(beta1)), "stable.beta2": hostScalar(unbiased(beta2)), ...decays.scalars(t, progress) };
+      return {
+        "stable.lr": hostScalar(lr),
+        "stable.beta1": hostScalar(unbiased(beta1)),
+        "stable.beta2": hostScalar(unbiased(beta2)),
+        ...decays.scalars(t, progress),
+      };
     },
   };
 }

@@ -1,7 +1,17 @@
 // Clipping by percentile and the moving average, against plain loops in f64 written apart from the graph.
 import { Graph, interpret, program, type Tensor } from "@cloze/graph";
 import { describe, expect, it } from "vitest";
-import { adamw, byParameter, clipByPercentile, ema, globalNorm, muon, muonRules, percentileOf, type Optimizer } from "../src/index.ts";
+import {
+  adamw,
+  byParameter,
+  clipByPercentile,
+  ema,
+  globalNorm,
+  muon,
+  muonRules,
+  percentileOf,
+  type Optimizer,
+} from "../src/index.ts";
 
 type Values = Record<string, ArrayLike<number>>;
 
@@ -9,45 +19,76 @@ type Values = Record<string, ArrayLike<number>>;
 const plain: Optimizer = {
   name: "plain",
   stateNames: () => [],
-  update: ({ parameters, gradients, gradScale }) => ({ state: [], updates: Object.fromEntries([...parameters].flatMap(([name, { tensor }]) => {
-    const gradient = gradients.get(name);
-    return gradient === undefined ? [] : [[name, tensor.sub(gradient.mul(gradScale))]];
-  })) }),
+  update: ({ parameters, gradients, gradScale }) => ({
+    state: [],
+    updates: Object.fromEntries(
+      [...parameters].flatMap(([name, { tensor }]) => {
+        const gradient = gradients.get(name);
+        return gradient === undefined ? [] : [[name, tensor.sub(gradient.mul(gradScale))]];
+      }),
+    ),
+  }),
   hostScalars: () => ({}),
 };
 
-interface Stepper { readonly state: Values; readonly names: readonly string[]; step(gradients: Values): void }
+interface Stepper {
+  readonly state: Values;
+  readonly names: readonly string[];
+  step(gradients: Values): void;
+}
 
 /** Parameters a [2] and b [], which start at (1, -2) and 3; `frozen` has no gradient. */
 function stepper(optimizer: Optimizer, gradScale = 1, state?: Values): Stepper {
   const shapes = { a: [2], b: [], frozen: [1] } as const;
   const graph = new Graph();
   const trained = ["a", "b"] as const;
-  const parameters = new Map(Object.entries(shapes).map(([name, shape]) => [name, { tensor: graph.input(name, "f32", [...shape]) }]));
+  const parameters = new Map(
+    Object.entries(shapes).map(([name, shape]) => [name, { tensor: graph.input(name, "f32", [...shape]) }]),
+  );
   const gradients = new Map(trained.map((name) => [name, graph.input(`g.${name}`, "f32", [...shapes[name]])]));
   const made = optimizer.update({ graph, parameters, gradients, gradScale: graph.const(gradScale, "f32") });
-  const step = program(graph, { state: [...[...parameters.values()].map((p) => p.tensor), ...made.state], outputs: {}, updates: made.updates });
+  const step = program(graph, {
+    state: [...[...parameters.values()].map((p) => p.tensor), ...made.state],
+    outputs: {},
+    updates: made.updates,
+  });
   const names = optimizer.stateNames(trained.map((name) => [name, shapes[name]]));
   expect([...names].sort()).toEqual(made.state.map((x) => (x.attrs as { readonly name: string }).name).sort());
-  const now: Values = state ?? { ...Object.fromEntries(step.state.map((x) => [x.attrs.name, new Float64Array(x.shape.reduce((n, d) => n * d, 1))])), a: [1, -2], b: [3], frozen: [7] };
+  const now: Values = state ?? {
+    ...Object.fromEntries(step.state.map((x) => [x.attrs.name, new Float64Array(x.shape.reduce((n, d) => n * d, 1))])),
+    a: [1, -2],
+    b: [3],
+    frozen: [7],
+  };
   return {
-    state: now, names,
+    state: now,
+    names,
     step(given) {
       const keys = Object.keys(step.updates);
-      const out = interpret(keys.map((key) => step.updates[key] as Tensor), { ...now, ...Object.fromEntries(Object.entries(given).map(([name, g]) => [`g.${name}`, g])) }, { precision: "f64" });
-      keys.forEach((key, i) => { now[key] = out[i]?.data as ArrayLike<number>; });
+      const out = interpret(
+        keys.map((key) => step.updates[key] as Tensor),
+        { ...now, ...Object.fromEntries(Object.entries(given).map(([name, g]) => [`g.${name}`, g])) },
+        { precision: "f64" },
+      );
+      keys.forEach((key, i) => {
+        now[key] = out[i]?.data as ArrayLike<number>;
+      });
     },
   };
 }
 
-const drawn = (t: number): { readonly a: number[]; readonly b: number[] } => ({ a: [Math.sin(3 * t) * (1 + (t % 5)), Math.cos(7 * t)], b: [Math.sin(t * t)] });
+const drawn = (t: number): { readonly a: number[]; readonly b: number[] } => ({
+  a: [Math.sin(3 * t) * (1 + (t % 5)), Math.cos(7 * t)],
+  b: [Math.sin(t * t)],
+});
 const at = (values: ArrayLike<number> | undefined, i: number): number => values?.[i] as number;
 
 describe("percentileOf", () => {
   const percentile = (values: readonly number[], count: number, p: number): number => {
     const graph = new Graph();
     const x = graph.input("x", "f32", [values.length]);
-    return interpret([percentileOf(x, graph.const(count, "f32"), p)], { x: values }, { precision: "f64" })[0]?.data[0] as number;
+    return interpret([percentileOf(x, graph.const(count, "f32"), p)], { x: values }, { precision: "f64" })[0]
+      ?.data[0] as number;
   };
 
   it("is between two values, linearly, of the first so many", () => {
@@ -69,7 +110,12 @@ describe("percentileOf", () => {
 
 describe("clipByPercentile", () => {
   const norm = ({ a, b }: ReturnType<typeof drawn>, scale: number): number => Math.hypot(...a, ...b) * scale;
-  const reference = (p: number, history: number, steps: number, scale: number): { readonly a: number[]; readonly b: number[] } => {
+  const reference = (
+    p: number,
+    history: number,
+    steps: number,
+    scale: number,
+  ): { readonly a: number[]; readonly b: number[] } => {
     const seen: number[] = [];
     const a = [1, -2];
     const b = [3];
@@ -80,15 +126,25 @@ describe("clipByPercentile", () => {
       const sorted = seen.slice(-history).sort((x, y) => x - y);
       const position = (p / 100) * (sorted.length - 1);
       const low = Math.floor(position);
-      const limit = at(sorted, low) + (position - low) * (at(sorted, Math.min(low + 1, sorted.length - 1)) - at(sorted, low));
+      const limit =
+        at(sorted, low) + (position - low) * (at(sorted, Math.min(low + 1, sorted.length - 1)) - at(sorted, low));
       const factor = Math.min(1, limit / (length + 1e-6)) * scale;
-      g.a.forEach((x, i) => { a[i] = at(a, i) - x * factor; });
+      g.a.forEach((x, i) => {
+        a[i] = at(a, i) - x * factor;
+      });
       b[0] = at(b, 0) - at(g.b, 0) * factor;
     }
     return { a, b };
   };
 
-  it.each([[10, 40, 1], [10, 6, 0.25], [90, 6, 1], [50, 1, 1], [0, 4, 1], [100, 5, 1]] as const)("is the percentile %d of the last %d norms", (percentile, history, scale) => {
+  it.each([
+    [10, 40, 1],
+    [10, 6, 0.25],
+    [90, 6, 1],
+    [50, 1, 1],
+    [0, 4, 1],
+    [100, 5, 1],
+  ] as const)("is the percentile %d of the last %d norms", (percentile, history, scale) => {
     const { state, step } = stepper(clipByPercentile(plain, { percentile, history }), scale);
     for (let t = 0; t < 25; t++) step(drawn(t));
     const want = reference(percentile, history, 25, scale);
@@ -111,7 +167,14 @@ describe("clipByPercentile", () => {
     const tensor = graph.input("w", "f32", [2]);
     const gradients = new Map([["w", graph.input("g", "f32", [2])]]);
     expect(globalNorm(gradients)).toBe(globalNorm(gradients));
-    expect(clipByPercentile(adamw()).update({ graph, parameters: new Map([["w", { tensor }]]), gradients, gradScale: graph.const(1, "f32") }).state).toHaveLength(4);
+    expect(
+      clipByPercentile(adamw()).update({
+        graph,
+        parameters: new Map([["w", { tensor }]]),
+        gradients,
+        gradScale: graph.const(1, "f32"),
+      }).state,
+    ).toHaveLength(4);
   });
 
   it("refuses what has no meaning", () => {
@@ -139,7 +202,11 @@ describe("ema", () => {
     for (let t = 0; t < 30; t++) {
       step(drawn(t));
       const { p, e } = reference(decay, t + 1);
-      [0, 1].forEach((i) => expect([at(state["a"], i), at(state["ema.a"], i)].map((x) => x.toFixed(6))).toEqual([at(p, i), at(e, i)].map((x) => x.toFixed(6))));
+      [0, 1].forEach((i) =>
+        expect([at(state["a"], i), at(state["ema.a"], i)].map((x) => x.toFixed(6))).toEqual(
+          [at(p, i), at(e, i)].map((x) => x.toFixed(6)),
+        ),
+      );
       expect(at(state["ema.b"], 0)).toBeCloseTo(at(e, 2), 6);
     }
     expect(state["frozen"]).toEqual([7]);
@@ -147,9 +214,17 @@ describe("ema", () => {
   });
 
   it("goes around others, and says where an average is", () => {
-    const optimizer = ema(clipByPercentile(byParameter(muonRules({ matrices: muon(), rest: adamw() }))), { decay: 0.99 });
+    const optimizer = ema(clipByPercentile(byParameter(muonRules({ matrices: muon(), rest: adamw() }))), {
+      decay: 0.99,
+    });
     expect(optimizer.name).toBe("muon+adamw, clipped at percentile 10 of 1000, ema 0.99");
-    expect(optimizer.stateNames([["layers.0.w", [2, 2]]])).toEqual(["muon.m.layers.0.w", "clip.norms", "clip.count", "ema.layers.0.w", "ema.count"]);
+    expect(optimizer.stateNames([["layers.0.w", [2, 2]]])).toEqual([
+      "muon.m.layers.0.w",
+      "clip.norms",
+      "clip.count",
+      "ema.layers.0.w",
+      "ema.count",
+    ]);
     expect(optimizer.averageOf?.("w")).toBe("ema.w");
     expect(Object.keys(optimizer.hostScalars(1, 0.1))).toContain("muon.momentum");
     expect(adamw().averageOf).toBeUndefined();

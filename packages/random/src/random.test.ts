@@ -4,9 +4,21 @@ import { RandomStream, hashString, permute, threefry2x32 } from "./index.ts";
 describe("threefry2x32", () => {
   // Known answers of Random123 (kat_vectors, threefry2x32 20).
   it.each([
-    [[0, 0], [0, 0], [0x6b200159, 0x99ba4efe]],
-    [[0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff], [0x1cb996fc, 0xbb002be7]],
-    [[0x13198a2e, 0x03707344], [0x243f6a88, 0x85a308d3], [0xc4923a9c, 0x483df7a0]],
+    [
+      [0, 0],
+      [0, 0],
+      [0x6b200159, 0x99ba4efe],
+    ],
+    [
+      [0xffffffff, 0xffffffff],
+      [0xffffffff, 0xffffffff],
+      [0x1cb996fc, 0xbb002be7],
+    ],
+    [
+      [0x13198a2e, 0x03707344],
+      [0x243f6a88, 0x85a308d3],
+      [0xc4923a9c, 0x483df7a0],
+    ],
   ] as const)("key %j counter %j", (key, counter, expected) => {
     expect(threefry2x32(key, counter)).toEqual(expected);
   });
@@ -45,7 +57,9 @@ describe("permute", () => {
     const one = new RandomStream(5).split(0);
     const two = new RandomStream(5).split(1);
     const fixed = Array.from({ length: size }, (_, i) => i).filter((i) => permute(one, size, i) === i);
-    const same = Array.from({ length: size }, (_, i) => i).filter((i) => permute(one, size, i) === permute(two, size, i));
+    const same = Array.from({ length: size }, (_, i) => i).filter(
+      (i) => permute(one, size, i) === permute(two, size, i),
+    );
     expect(fixed.length).toBeLessThan(15);
     expect(same.length).toBeLessThan(15);
   });

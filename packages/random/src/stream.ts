@@ -62,7 +62,10 @@ export class RandomStream {
  * records needs no memory. A four-round Feistel network over the next power of four, walked until it lands inside.
  */
 export function permute(stream: RandomStream, size: number, index: number): number {
-  invariant(Number.isSafeInteger(index) && index >= 0 && index < size, `permute: index ${index} is outside [0, ${size})`);
+  invariant(
+    Number.isSafeInteger(index) && index >= 0 && index < size,
+    `permute: index ${index} is outside [0, ${size})`,
+  );
   if (size <= 2) return size === 2 ? index ^ (stream.bits(0) & 1) : index;
   const half = Math.ceil(Math.log2(size) / 2);
   const base = 2 ** half;

@@ -1,20 +1,36 @@
 import { RandomStream } from "@cloze/random";
 import { describe, expect, it } from "vitest";
-import { atStep, hasPlaces, heldSchedule, linearSchedule, parsePoints, pointsOfMap, showPoints, type Point } from "./index.ts";
+import {
+  atStep,
+  hasPlaces,
+  heldSchedule,
+  linearSchedule,
+  parsePoints,
+  pointsOfMap,
+  showPoints,
+  type Point,
+} from "./index.ts";
 
 /** Points of a schedule drawn by number: shares or steps, rising. */
 function drawn(n: number): readonly Point<number>[] {
   const draw = new RandomStream(5).split("points").split(n);
   const count = 1 + draw.below(5, 0);
   const inSteps = n % 2 === 0;
-  const places = new Set(Array.from({ length: count }, (_, i) => (inSteps ? draw.below(40, i + 1) * 3 + (i === 0 ? 0 : 2) : draw.below(33, i + 1) / 32)));
-  return [...places].sort((a, b) => a - b).map((at, i) => ({ at: inSteps && at === 1 ? 2 : at, value: draw.below(1000, 50 + i) / 8 }));
+  const places = new Set(
+    Array.from({ length: count }, (_, i) =>
+      inSteps ? draw.below(40, i + 1) * 3 + (i === 0 ? 0 : 2) : draw.below(33, i + 1) / 32,
+    ),
+  );
+  return [...places]
+    .sort((a, b) => a - b)
+    .map((at, i) => ({ at: inSteps && at === 1 ? 2 : at, value: draw.below(1000, 50 + i) / 8 }));
 }
 
 const textOf = (points: readonly Point<number>[]): string => points.map(({ at, value }) => `${at}:${value}`).join(",");
 const where = "value";
 const all = Array.from({ length: 200 }, (_, n) => drawn(n));
-const progressAt = (points: readonly Point<unknown>[], x: number): { step: number; share: number } => ((points.at(-1)?.at ?? 0) > 1 ? { step: x, share: 0.5 } : { step: 77, share: x });
+const progressAt = (points: readonly Point<unknown>[], x: number): { step: number; share: number } =>
+  (points.at(-1)?.at ?? 0) > 1 ? { step: x, share: 0.5 } : { step: 77, share: x };
 
 describe("values over a run", () => {
   it("have at each point the value of the point, whichever way they are given", () => {
@@ -23,8 +39,14 @@ describe("values over a run", () => {
       for (const spec of [textOf(points), map]) {
         const linear = linearSchedule(spec, { where });
         const held = heldSchedule(spec, { where });
-        if (points.at(-1)?.at === 0) expect([linear.at(atStep(9)), held.at(atStep(9))]).toEqual([points[0]?.value, points[0]?.value]);
-        else for (const { at, value } of points) expect([linear.at(progressAt(points, at)), held.at(progressAt(points, at))], `${textOf(points)} at ${at}`).toEqual([value, value]);
+        if (points.at(-1)?.at === 0)
+          expect([linear.at(atStep(9)), held.at(atStep(9))]).toEqual([points[0]?.value, points[0]?.value]);
+        else
+          for (const { at, value } of points)
+            expect(
+              [linear.at(progressAt(points, at)), held.at(progressAt(points, at))],
+              `${textOf(points)} at ${at}`,
+            ).toEqual([value, value]);
       }
     }
   });
@@ -44,7 +66,11 @@ describe("values over a run", () => {
       }
       const [first, last] = [points[0] as Point<number>, points.at(-1) as Point<number>];
       expect(linear.at({ step: 0, share: 0 })).toBe(first.value);
-      if (last.at > 0) expect([linear.at({ step: 1e9, share: 1 }), held.at({ step: 1e9, share: 1 })]).toEqual([last.value, last.value]);
+      if (last.at > 0)
+        expect([linear.at({ step: 1e9, share: 1 }), held.at({ step: 1e9, share: 1 })]).toEqual([
+          last.value,
+          last.value,
+        ]);
     }
   });
 
@@ -88,7 +114,11 @@ describe("values over a run", () => {
   });
 
   it("refuse values that are out of bounds, and progress that says too little", () => {
-    expect(() => linearSchedule("0:0.5,1:2", { where: "rate", check: (x) => x < 1, expected: "a share" })).toThrow(/^rate: expected a share, got 2 at 1/);
-    expect(() => linearSchedule("0:1,1:2", { where: "rate" }).at(atStep(3))).toThrow(/what share of the run is done.*got step 3 alone/);
+    expect(() => linearSchedule("0:0.5,1:2", { where: "rate", check: (x) => x < 1, expected: "a share" })).toThrow(
+      /^rate: expected a share, got 2 at 1/,
+    );
+    expect(() => linearSchedule("0:1,1:2", { where: "rate" }).at(atStep(3))).toThrow(
+      /what share of the run is done.*got step 3 alone/,
+    );
   });
 });

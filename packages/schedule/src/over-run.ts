@@ -2,7 +2,8 @@
  * A value over a run: a pure function of the progress, so that a resumed run finds the values it would have had.
  *
  *   linear   moves in a straight line from each point to the next:   v_i + (v_(i+1) - v_i) (x - x_i) / (x_(i+1) - x_i)
- *   held     stays at each point's value until the next point, for what cannot move by little: a shape, a window, an objective
+ *   held     stays at each point's value until the next point, for what cannot move by little: a shape, a window, an
+ *            objective
  *
  * Before its first point a value is that of the first, after its last one that of the last.
  */
@@ -13,7 +14,9 @@ import { parsePoints, pointsOfMap, type Point, type Scheduled } from "./points.t
 export interface Progress {
   /** Steps done before this one: 0 at the first. */
   readonly step: number;
-  /** Share of the run that is done, from 0 up to 1, of the steps, tokens or seconds that it is to take. NaN: not known. */
+  /**
+   * Share of the run that is done, from 0 up to 1, of the steps, tokens or seconds that it is to take. NaN: not known.
+   */
   readonly share: number;
 }
 
@@ -33,7 +36,10 @@ export interface ValueSchedule<T extends number | string> {
  * const rate = linearSchedule("0:0.3,1:0.1", { where: "rate" });
  * [0, 0.5, 1].map((share) => rate.at({ step: 0, share }))  // => [0.3, 0.2, 0.1]
  */
-export function linearSchedule(spec: Scheduled<number>, { where, check = Number.isFinite, expected = "a number" }: NumberRequest): ValueSchedule<number> {
+export function linearSchedule(
+  spec: Scheduled<number>,
+  { where, check = Number.isFinite, expected = "a number" }: NumberRequest,
+): ValueSchedule<number> {
   const points = checked(numberPoints(spec, where, expected), check, where, expected);
   return {
     points,
@@ -58,8 +64,14 @@ export interface NumberRequest {
 /** A number that is held from each point to the next. */
 export function heldSchedule(spec: Scheduled<number>, request: NumberRequest): ValueSchedule<number>;
 /** A text that is held, of points that were read. */
-export function heldSchedule<T extends number | string>(points: readonly Point<T>[], request: { readonly where: string }): ValueSchedule<T>;
-export function heldSchedule(spec: Scheduled<number> | readonly Point<number | string>[], { where, check = Number.isFinite, expected = "a number" }: NumberRequest): ValueSchedule<number | string> {
+export function heldSchedule<T extends number | string>(
+  points: readonly Point<T>[],
+  request: { readonly where: string },
+): ValueSchedule<T>;
+export function heldSchedule(
+  spec: Scheduled<number> | readonly Point<number | string>[],
+  { where, check = Number.isFinite, expected = "a number" }: NumberRequest,
+): ValueSchedule<number | string> {
   const points = isPoints(spec) ? spec : checked(numberPoints(spec, where, expected), check, where, expected);
   return {
     points,
@@ -74,14 +86,24 @@ const isPoints = (spec: unknown): spec is readonly Point<number | string>[] => A
 
 function numberPoints(spec: Scheduled<number>, where: string, expected: string): readonly Point<number>[] {
   if (typeof spec === "number") return [{ at: 0, value: spec }];
-  if (typeof spec === "string") return parsePoints(spec, (text) => (Number.isNaN(Number(text)) ? undefined : Number(text)), { where, expected });
+  if (typeof spec === "string")
+    return parsePoints(spec, (text) => (Number.isNaN(Number(text)) ? undefined : Number(text)), { where, expected });
   if (typeof spec === "object" && spec !== null && !Array.isArray(spec)) return pointsOfMap(spec, where);
   throw new ConfigError(`${where}: expected ${expected}, or at:value,at:value, got ${JSON.stringify(spec)}.`);
 }
 
-function checked(points: readonly Point<number>[], check: (value: number) => boolean, where: string, expected: string): readonly Point<number>[] {
+function checked(
+  points: readonly Point<number>[],
+  check: (value: number) => boolean,
+  where: string,
+  expected: string,
+): readonly Point<number>[] {
   const wrong = points.find(({ value }) => typeof value !== "number" || !check(value));
-  if (wrong !== undefined) throw new ConfigError(`${where}: expected ${expected}, got ${JSON.stringify(wrong.value)}${points.length > 1 ? ` at ${wrong.at}` : ""}.`);
+  if (wrong !== undefined)
+    throw new ConfigError(
+      `${where}: expected ${expected}, got ` +
+        `${JSON.stringify(wrong.value)}${points.length > 1 ? ` at ${wrong.at}` : ""}.`,
+    );
   return points;
 }
 
@@ -89,6 +111,10 @@ function checked(points: readonly Point<number>[], check: (value: number) => boo
 function place(points: readonly Point<unknown>[], { step, share }: Progress, where: string): number {
   const last = points.at(-1)?.at ?? 0;
   if (last > 1 || last === 0) return step;
-  if (Number.isNaN(share)) throw new ConfigError(`${where}: expected progress that says what share of the run is done, for its points are shares of it, got step ${step} alone. Give its points in steps, or tell how long the run is.`);
+  if (Number.isNaN(share))
+    throw new ConfigError(
+      `${where}: expected progress that says what share of the run is done, for its points are shares of it, got ` +
+        `step ${step} alone. Give its points in steps, or tell how long the run is.`,
+    );
   return share;
 }

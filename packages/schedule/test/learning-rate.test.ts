@@ -11,13 +11,19 @@ interface Case {
   readonly multipliers: readonly number[];
 }
 
-const { cases } = JSON.parse(readFileSync(new URL("golden/schedules.json", import.meta.url), "utf8")) as { readonly cases: readonly Case[] };
+const { cases } = JSON.parse(readFileSync(new URL("golden/schedules.json", import.meta.url), "utf8")) as {
+  readonly cases: readonly Case[];
+};
 
 describe("schedule", () => {
-  it.each(cases.map((c) => [`${c.name} ${JSON.stringify(c.options)}`, c] as const))("%s is that of transformers", (_, c) => {
-    const rate = schedule(c.name, c.options);
-    for (let t = Math.max(1, c.first); t <= c.total; t++) expect(rate(t, c.total), `step ${t}`).toBeCloseTo(c.multipliers[t] as number, 12);
-  });
+  it.each(cases.map((c) => [`${c.name} ${JSON.stringify(c.options)}`, c] as const))(
+    "%s is that of transformers",
+    (_, c) => {
+      const rate = schedule(c.name, c.options);
+      for (let t = Math.max(1, c.first); t <= c.total; t++)
+        expect(rate(t, c.total), `step ${t}`).toBeCloseTo(c.multipliers[t] as number, 12);
+    },
+  );
 
   it("has a golden for every name", () => {
     expect(new Set(cases.map((c) => c.name))).toEqual(new Set(scheduleNames));

@@ -1,6 +1,6 @@
 /**
- * The head of multiple choice: every choice is a row of its own with one score, and a softmax over the rows of a record says
- * which is right. Records may have different numbers of choices; their rows stand one after another in a batch.
+ * The head of multiple choice: every choice is a row of its own with one score, and a softmax over the rows of a record
+ * says which is right. Records may have different numbers of choices; their rows stand one after another in a batch.
  *
  * Targets: [place among the choices, number of choices, right choice]. As BertForMultipleChoice of transformers.
  */
@@ -10,8 +10,11 @@ import { sequenceStates, f32Feed, i32Feed } from "./sequence-head.ts";
 import type { Head } from "./task.ts";
 
 export const choiceHead: Head = {
-  requires: "multiple-choice", width: 1, perToken: false,
-  logits: (scope, model, inputs) => (model as ChoiceModel).scoreChoice(scope, sequenceStates(scope, model as ChoiceModel, inputs)),
+  requires: "multiple-choice",
+  width: 1,
+  perToken: false,
+  logits: (scope, model, inputs) =>
+    (model as ChoiceModel).scoreChoice(scope, sequenceStates(scope, model as ChoiceModel, inputs)),
   targetFeeds(batch, targetOf) {
     const records: { readonly row: number; readonly choices: number; readonly right: number }[] = [];
     for (const { row, example } of batch.sequences) {
@@ -36,7 +39,12 @@ export const choiceHead: Head = {
       target[i] = right;
       weight[i] = 1;
     }
-    return { "task.rows": i32Feed(shape, index), "task.present": f32Feed(shape, present), "task.target": i32Feed([room], target), "task.weight": f32Feed([room], weight) };
+    return {
+      "task.rows": i32Feed(shape, index),
+      "task.present": f32Feed(shape, present),
+      "task.target": i32Feed([room], target),
+      "task.weight": f32Feed([room], weight),
+    };
   },
   loss(logits, feeds) {
     const rows = feeds["task.rows"] as Tensor<"i32">;
@@ -45,7 +53,9 @@ export const choiceHead: Head = {
     const scores = (feeds["task.present"] as Tensor<"f32">).greater(0).select(logits.reshape([-1]).gather(rows), -1e9);
     return {
       loss: { sum: crossEntropy(scores, target).mul(weight).sum(), weight: weight.sum() },
-      metrics: { accuracy: { sum: scores.argMax(-1).equal(target).cast("f32").mul(weight).sum(), weight: weight.sum() } },
+      metrics: {
+        accuracy: { sum: scores.argMax(-1).equal(target).cast("f32").mul(weight).sum(), weight: weight.sum() },
+      },
     };
   },
 };

@@ -1,6 +1,6 @@
 /**
- * CoNLL files: a word and its tag on each line, between tabs or blanks, the word first and the tag last; sentences between blank
- * lines. `-DOCSTART-` lines and a byte order mark are passed over.
+ * CoNLL files: a word and its tag on each line, between tabs or blanks, the word first and the tag last; sentences
+ * between blank lines. `-DOCSTART-` lines and a byte order mark are passed over.
  */
 import { FormatError } from "@cloze/errors";
 import type { TaggedRecord } from "./token-classification.ts";
@@ -31,7 +31,13 @@ export function parseConll(text: string, file: string): readonly TaggedSentence[
     const columns = raw.includes("\t") ? raw.split("\t") : raw.trim().split(/ +/);
     const word = columns[0] as string;
     const tag = (columns.at(-1) as string).trim();
-    if (columns.length < 2 || tag === "" || word === "") throw new FormatError(file, `line ${line}`, `expected a word and its tag, got ${JSON.stringify(raw.slice(0, 40))}. Separate them by a tab, and sentences by a blank line.`);
+    if (columns.length < 2 || tag === "" || word === "")
+      throw new FormatError(
+        file,
+        `line ${line}`,
+        `expected a word and its tag, got ${JSON.stringify(raw.slice(0, 40))}. Separate them by a tab, and ` +
+          "sentences by a blank line.",
+      );
     words.push(word);
     tags.push(tag);
   }

@@ -16,7 +16,12 @@ export interface LabelledExamples extends EncodedExamples {
   readonly targets: readonly RowTarget[];
 }
 
-export function encodeExamples<R extends object, O extends object>(task: Task<R, O>, tokenizer: Tokenizer, records: readonly R[], limits: EncodeLimits): EncodedExamples {
+export function encodeExamples<R extends object, O extends object>(
+  task: Task<R, O>,
+  tokenizer: Tokenizer,
+  records: readonly R[],
+  limits: EncodeLimits,
+): EncodedExamples {
   const rows: EncodedRow[] = [];
   const places: RowGroup[] = [];
   for (const record of records) {
@@ -28,8 +33,16 @@ export function encodeExamples<R extends object, O extends object>(task: Task<R,
 }
 
 /** `where` names a record in errors. Throws ConfigError for a label that is missing or unknown. */
-export function encodeLabelled<R extends object, O extends object>(task: Task<R, O>, tokenizer: Tokenizer, records: readonly R[], limits: EncodeLimits, where: (record: number) => string): LabelledExamples {
+export function encodeLabelled<R extends object, O extends object>(
+  task: Task<R, O>,
+  tokenizer: Tokenizer,
+  records: readonly R[],
+  limits: EncodeLimits,
+  where: (record: number) => string,
+): LabelledExamples {
   const encoded = encodeExamples(task, tokenizer, records, limits);
-  const targets = encoded.records.flatMap(({ first, count }, i) => task.targets(records[i] as R, encoded.rows.slice(first, first + count), where(i)));
+  const targets = encoded.records.flatMap(({ first, count }, i) =>
+    task.targets(records[i] as R, encoded.rows.slice(first, first + count), where(i)),
+  );
   return { ...encoded, targets };
 }

@@ -1,6 +1,6 @@
 /**
- * Texts to rows, by whichever tokenizer a model has: one of words (`TextTokenizer`: pairs, word ids, windows), or one of single
- * letters (proteins), whose every token is a word of its own.
+ * Texts to rows, by whichever tokenizer a model has: one of words (`TextTokenizer`: pairs, word ids, windows), or one
+ * of single letters (proteins), whose every token is a word of its own.
  */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import type { TextEncodeOptions, TextEncoding, TextInput, TextTokenizer, Tokenizer } from "@cloze/tokenizer";
@@ -17,19 +17,39 @@ export interface RowOptions extends Pick<TextEncodeOptions, "truncate" | "stride
   readonly maxLength: number;
 }
 
-/** The rows of a text: one, cut to `maxLength`; with `stride`, as many windows as it takes. Throws UnsupportedError for a pair and a tokenizer that knows none. */
-export function encodeRows(tokenizer: Tokenizer, { text, pair }: TextParts, options: RowOptions): readonly EncodedRow[] {
+/**
+ * The rows of a text: one, cut to `maxLength`; with `stride`, as many windows as it takes. Throws UnsupportedError for
+ * a pair and a tokenizer that knows none.
+ */
+export function encodeRows(
+  tokenizer: Tokenizer,
+  { text, pair }: TextParts,
+  options: RowOptions,
+): readonly EncodedRow[] {
   if (!isTextTokenizer(tokenizer)) {
-    if (pair !== undefined) throw new UnsupportedError(`tokenizer ${tokenizer.name}: it takes single sequences, got a pair.`);
+    if (pair !== undefined)
+      throw new UnsupportedError(`tokenizer ${tokenizer.name}: it takes single sequences, got a pair.`);
     return letterRows(tokenizer, text, options);
   }
   const first = tokenizer.encode(text, { ...options, ...(pair !== undefined && { pair }) });
-  return [first, ...first.overflow].map((encoding) => rowOf(encoding, options.stride === undefined ? encoding.truncated : 0));
+  return [first, ...first.overflow].map((encoding) =>
+    rowOf(encoding, options.stride === undefined ? encoding.truncated : 0),
+  );
 }
 
-const rowOf = ({ ids, types, offsets, words, sequences }: TextEncoding, truncated: number): EncodedRow => ({ ids, types, offsets, words, sequences, truncated });
+const rowOf = ({ ids, types, offsets, words, sequences }: TextEncoding, truncated: number): EncodedRow => ({
+  ids,
+  types,
+  offsets,
+  words,
+  sequences,
+  truncated,
+});
 
-/** Rows of a tokenizer whose tokens are letters: word numbers are token numbers, or of a list the entries that they begin in. */
+/**
+ * Rows of a tokenizer whose tokens are letters: word numbers are token numbers, or of a list the entries that they
+ * begin in.
+ */
 function letterRows(tokenizer: Tokenizer, text: TextInput, { maxLength, stride }: RowOptions): readonly EncodedRow[] {
   const whole = typeof text === "string" ? text : text.join("");
   const body = tokenizer.encode(whole, { special: false });
@@ -38,14 +58,24 @@ function letterRows(tokenizer: Tokenizer, text: TextInput, { maxLength, stride }
   const before = start === undefined ? 0 : frame.indexOf(start) + 1;
   const room = maxLength - frame.length;
   const count = body.ids.length;
-  if (!(room >= 1)) throw new ConfigError(`encode: expected maxLength above ${frame.length}, the special tokens alone, got ${maxLength}.`);
-  const words = typeof text === "string" ? Int32Array.from({ length: count }, (_, i) => i) : entriesOf(body.offsets, text);
+  if (!(room >= 1))
+    throw new ConfigError(
+      `encode: expected maxLength above ${frame.length}, the special tokens alone, got ${maxLength}.`,
+    );
+  const words =
+    typeof text === "string" ? Int32Array.from({ length: count }, (_, i) => i) : entriesOf(body.offsets, text);
   const step = stride === undefined ? Infinity : Math.max(1, room - stride);
   const rows: EncodedRow[] = [];
   for (let from = 0; from === 0 || (stride !== undefined && from - step + room < count); from += step) {
     const to = Math.min(count, from + room);
     const length = to - from + frame.length;
-    const row = { ids: new Int32Array(length), offsets: new Int32Array(2 * length), words: new Int32Array(length).fill(-1), sequences: new Int32Array(length).fill(-1), truncated: stride === undefined ? count - to : 0 };
+    const row = {
+      ids: new Int32Array(length),
+      offsets: new Int32Array(2 * length),
+      words: new Int32Array(length).fill(-1),
+      sequences: new Int32Array(length).fill(-1),
+      truncated: stride === undefined ? count - to : 0,
+    };
     row.ids.set(frame.subarray(0, before));
     row.ids.set(body.ids.subarray(from, to), before);
     row.ids.set(frame.subarray(before), before + to - from);
@@ -63,27 +93,32 @@ function entriesOf(offsets: Int32Array, entries: readonly string[]): Int32Array 
   let entry = 0;
   let end = entries[0]?.length ?? 0;
   for (let token = 0; token < found.length; token++) {
-    while ((offsets[2 * token] as number) >= end && entry + 1 < entries.length) end += (entries[++entry] as string).length;
+    while ((offsets[2 * token] as number) >= end && entry + 1 < entries.length)
+      end += (entries[++entry] as string).length;
     found[token] = entry;
   }
   return found;
 }
 
 /**
- * For each word of a text that was cut into windows, the row and the token in which to read it: the first piece of the word, in the
- * window that shows the most around it. Words without tokens, or beyond what was read, are missing.
+ * For each word of a text that was cut into windows, the row and the token in which to read it: the first piece of the
+ * word, in the window that shows the most around it. Words without tokens, or beyond what was read, are missing.
  */
-export function firstPieces(rows: readonly EncodedRow[]): ReadonlyMap<number, { readonly row: number; readonly token: number }> {
+export function firstPieces(
+  rows: readonly EncodedRow[],
+): ReadonlyMap<number, { readonly row: number; readonly token: number }> {
   const best = new Map<number, { row: number; token: number; start: number; context: number }>();
   for (const [row, { words, sequences, offsets }] of rows.entries()) {
     for (let token = 0; token < words.length; token++) {
       const word = words[token] as number;
-      if (word < 0 || sequences[token] !== 0 || (token > 0 && words[token - 1] === word && sequences[token - 1] === 0)) continue;
+      if (word < 0 || sequences[token] !== 0 || (token > 0 && words[token - 1] === word && sequences[token - 1] === 0))
+        continue;
       const start = offsets[2 * token] as number;
       const context = Math.min(token, words.length - 1 - token);
       const known = best.get(word);
       // A window may begin inside a word; its first piece is then in the one before.
-      if (known === undefined || start < known.start || (start === known.start && context > known.context)) best.set(word, { row, token, start, context });
+      if (known === undefined || start < known.start || (start === known.start && context > known.context))
+        best.set(word, { row, token, start, context });
     }
   }
   return best;

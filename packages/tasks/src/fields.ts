@@ -35,11 +35,19 @@ export function optionalText(fields: Fields, name: FieldName, where: string): st
 export function listField(fields: Fields, name: FieldName, where: string): readonly string[] {
   const value = field(fields, name);
   if (typeof value === "string") return value.split(/\s+/).filter((word) => word !== "");
-  if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) throw missing(fields, name, "a list of texts", value, where);
+  if (!Array.isArray(value) || !value.every((item) => typeof item === "string"))
+    throw missing(fields, name, "a list of texts", value, where);
   return value as readonly string[];
 }
 
 export function missing(fields: Fields, name: FieldName, expected: string, value: unknown, where: string): ConfigError {
-  const got = value === undefined ? `the columns ${Object.keys(fields).join(", ") || "(none)"}` : JSON.stringify(value).slice(0, 40);
-  return new ConfigError(`${where}: expected ${expected} in a column "${ALIASES[name][0]}"${ALIASES[name].length > 1 ? ` (or ${ALIASES[name].slice(1).join(", ")})` : ""}, got ${got}. Name the columns with --columns.`);
+  const got =
+    value === undefined
+      ? `the columns ${Object.keys(fields).join(", ") || "(none)"}`
+      : JSON.stringify(value).slice(0, 40);
+  return new ConfigError(
+    `${where}: expected ${expected} in a column ` +
+      `"${ALIASES[name][0]}"${ALIASES[name].length > 1 ? ` (or ${ALIASES[name].slice(1).join(", ")})` : ""}, got ` +
+      `${got}. Name the columns with --columns.`,
+  );
 }

@@ -1,9 +1,9 @@
 /**
- * Fine-tuning: a loaded encoder, a task and records become a run of the trainer like any other (exact resume, logs, precision), with
- * epochs by number, layer-wise rates, frozen layers, and the best checkpoint by a figure of the task.
+ * Fine-tuning: a loaded encoder, a task and records become a run of the trainer like any other (exact resume, logs,
+ * precision), with epochs by number, layer-wise rates, frozen layers, and the best checkpoint by a figure of the task.
  *
- * The run folder holds, beside what every run does, `model/`: the best checkpoint without what resuming needs. Its config.json names
- * the class of transformers, the labels and the problem type; `task.json` says the rest.
+ * The run folder holds, beside what every run does, `model/`: the best checkpoint without what resuming needs. Its
+ * config.json names the class of transformers, the labels and the problem type; `task.json` says the rest.
  */
 import { join } from "node:path";
 import type { Backend } from "@cloze/backend";
@@ -15,7 +15,16 @@ import type { AnyModel } from "@cloze/objective";
 import { adamw, layerGroups } from "@cloze/optim";
 import { schedule, type ScheduleName } from "@cloze/schedule";
 import type { Tokenizer } from "@cloze/tokenizer";
-import { loadTrainerState, loadWeights, newestCheckpoint, saveCheckpoint, train, type ModelSource, type TrainEvent, type TrainResult } from "@cloze/trainer";
+import {
+  loadTrainerState,
+  loadWeights,
+  newestCheckpoint,
+  saveCheckpoint,
+  train,
+  type ModelSource,
+  type TrainEvent,
+  type TrainResult,
+} from "@cloze/trainer";
 import { encodeLabelled } from "./encode-examples.ts";
 import { rowBatches } from "./row-batches.ts";
 import { TASK_FILE, taskOf, taskText } from "./saved-task.ts";
@@ -94,50 +103,146 @@ export interface FineTuned<R extends object = object, O extends object = object>
 }
 
 /** Throws UnsupportedError where the model has no head for the task. */
-export async function fineTune<R extends object, O extends object>(options: FineTuneOptions<R, O>): Promise<FineTuned<R, O>> {
-  const { opened, tokenizer, backend, run, name, valid, seed = 0, epochs = 3, batch = 16, accumulate = 1, compute = "f32", onNote } = options;
+export async function fineTune<R extends object, O extends object>(
+  options: FineTuneOptions<R, O>,
+): Promise<FineTuned<R, O>> {
+  const {
+    opened,
+    tokenizer,
+    backend,
+    run,
+    name,
+    valid,
+    seed = 0,
+    epochs = 3,
+    batch = 16,
+    accumulate = 1,
+    compute = "f32",
+    onNote,
+  } = options;
   if (options.train.length === 0) throw new ConfigError("fine-tuning: expected training examples, got none.");
-  if (valid === undefined && (options.patience !== undefined || options.metric !== undefined)) throw new ConfigError(`fine-tuning: expected validation data for ${options.patience !== undefined ? "patience" : "a metric"}, got none. Give some, or leave it out.`);
-  if (batch % accumulate !== 0) throw new ConfigError(`fine-tuning: expected a batch that ${accumulate} parts divide, got ${batch}.`);
+  if (valid === undefined && (options.patience !== undefined || options.metric !== undefined))
+    throw new ConfigError(
+      `fine-tuning: expected validation data for ${options.patience !== undefined ? "patience" : "a metric"}, ` +
+        "got none. Give some, or leave it out.",
+    );
+  if (batch % accumulate !== 0)
+    throw new ConfigError(`fine-tuning: expected a batch that ${accumulate} parts divide, got ${batch}.`);
   const task = options.task.fit(options.train);
   const { head, labels, problemType } = task;
   const { model } = opened;
-  if (!hasHead(model, head.requires)) throw new UnsupportedError(`${name}: expected a model with a head for ${task.kind}, got one of the family "${opened.family}", which has ${Object.keys(opened.architectures).join(", ")}.`);
+  if (!hasHead(model, head.requires))
+    throw new UnsupportedError(
+      `${name}: expected a model with a head for ${task.kind}, got one of the family "${opened.family}", which ` +
+        `has ${Object.keys(opened.architectures).join(", ")}.`,
+    );
   const maxLength = Math.min(options.maxLength ?? (task.kind === "question-answering" ? 384 : 128), opened.maxLength);
   const source: ModelSource<AnyModel> = {
-    name, model, buffers: opened.buffers, maxLength: opened.maxLength, extraParameters: opened.extraParameters,
-    configText: opened.configText({ head: head.requires, ...(labels.length > 0 && { labels }), ...(problemType && { problemType }) }),
+    name,
+    model,
+    buffers: opened.buffers,
+    maxLength: opened.maxLength,
+    extraParameters: opened.extraParameters,
+    configText: opened.configText({
+      head: head.requires,
+      ...(labels.length > 0 && { labels }),
+      ...(problemType && { problemType }),
+    }),
   };
-  const parameters: ReadonlyMap<string, Parameter> = new Map([...headParameters(model, head.requires, head.width, name), ...opened.extraParameters]);
+  const parameters: ReadonlyMap<string, Parameter> = new Map([
+    ...headParameters(model, head.requires, head.width, name),
+    ...opened.extraParameters,
+  ]);
   const last = options.resume === true ? await newestCheckpoint(run) : undefined;
-  const weights = last === undefined ? startingWeights(parameters, options.weights, seed, onNote) : await loadWeights(last, parameters, Object.keys(opened.buffers));
-  const examples = encodeLabelled(task, tokenizer, options.train, { maxLength }, options.whereTrain ?? ((i) => `example ${i + 1}`));
+  const weights =
+    last === undefined
+      ? startingWeights(parameters, options.weights, seed, onNote)
+      : await loadWeights(last, parameters, Object.keys(opened.buffers));
+  const examples = encodeLabelled(
+    task,
+    tokenizer,
+    options.train,
+    { maxLength },
+    options.whereTrain ?? ((i) => `example ${i + 1}`),
+  );
   const cut = examples.rows.filter(({ truncated }) => truncated > 0).length;
-  if (cut > 0) onNote?.(`${cut} of ${examples.rows.length} rows are cut to ${maxLength} tokens. A larger maxLength reads more of them.`);
-  const batches = rowBatches(examples.rows, examples.groups, { seed, groupsPerBatch: batch / accumulate, padId: opened.padId });
+  if (cut > 0)
+    onNote?.(
+      `${cut} of ${examples.rows.length} rows are cut to ${maxLength} tokens. A larger maxLength reads more of them.`,
+    );
+  const batches = rowBatches(examples.rows, examples.groups, {
+    seed,
+    groupsPerBatch: batch / accumulate,
+    padId: opened.padId,
+  });
   const stepsPerEpoch = Math.ceil(batches.batchesPerEpoch / accumulate);
   const steps = Math.max(1, Math.round(epochs * stepsPerEpoch));
   const evalEvery = options.evalEvery ?? stepsPerEpoch;
-  const evaluator = valid && new TaskEvaluation(task, valid, { backend, model, tokenizer, padId: opened.padId, maxLength, compute, where: options.whereValid ?? ((i) => `validation example ${i + 1}`) });
-  if (options.metric !== undefined && valid !== undefined) checkMetric(options.metric.metric, task, tokenizer, valid, maxLength);
+  const evaluator =
+    valid &&
+    new TaskEvaluation(task, valid, {
+      backend,
+      model,
+      tokenizer,
+      padId: opened.padId,
+      maxLength,
+      compute,
+      where: options.whereValid ?? ((i) => `validation example ${i + 1}`),
+    });
+  if (options.metric !== undefined && valid !== undefined)
+    checkMetric(options.metric.metric, task, tokenizer, valid, maxLength);
   const tokenizerFiles = { ...tokenizer.files(), [TASK_FILE]: taskText(task as Task, maxLength) };
   try {
     const result = await train<TaskFigures>({
-      backend, source, weights, tokenizerFiles, batches, accumulate, compute, seed, run, until: { steps },
+      backend,
+      source,
+      weights,
+      tokenizerFiles,
+      batches,
+      accumulate,
+      compute,
+      seed,
+      run,
+      until: { steps },
       objective: taskObjective(task as Task, examples.targets),
-      optimizer: adamw({ groups: layerGroups(parameters.keys(), { weightDecay: options.weightDecay ?? 0.01, lrDecay: options.layerDecay ?? 1, ...(options.freeze !== undefined && { freeze: options.freeze }) }) }),
-      clip: options.clip === 0 ? undefined : options.clip ?? 1, lr: options.lr ?? 5e-5, schedule: schedule(options.schedule ?? "linear", { warmup: options.warmup ?? 0.1 }),
-      evalEvery, saveEvery: evalEvery, keep: 1, ...(options.signal && { signal: options.signal }), ...(options.onEvent && { onEvent: options.onEvent }),
-      ...(evaluator && { evaluator, best: { ...(options.metric ?? task.best), ...(options.patience !== undefined && { patience: options.patience }) } }),
-      ...(last === undefined ? { restart: options.resume === true } : { resume: { ...(await loadTrainerState(last)), dir: last } }),
+      optimizer: adamw({
+        groups: layerGroups(parameters.keys(), {
+          weightDecay: options.weightDecay ?? 0.01,
+          lrDecay: options.layerDecay ?? 1,
+          ...(options.freeze !== undefined && { freeze: options.freeze }),
+        }),
+      }),
+      clip: options.clip === 0 ? undefined : (options.clip ?? 1),
+      lr: options.lr ?? 5e-5,
+      schedule: schedule(options.schedule ?? "linear", { warmup: options.warmup ?? 0.1 }),
+      evalEvery,
+      saveEvery: evalEvery,
+      keep: 1,
+      ...(options.signal && { signal: options.signal }),
+      ...(options.onEvent && { onEvent: options.onEvent }),
+      ...(evaluator && {
+        evaluator,
+        best: {
+          ...(options.metric ?? task.best),
+          ...(options.patience !== undefined && { patience: options.patience }),
+        },
+      }),
+      ...(last === undefined
+        ? { restart: options.resume === true }
+        : { resume: { ...(await loadTrainerState(last)), dir: last } }),
     });
     const best = result.best?.checkpoint ?? result.checkpoint;
     const chosen = await loadWeights(best, parameters, Object.keys(opened.buffers));
-    if (result.interrupted) return { task, result, figures: undefined, checkpoint: undefined, weights: chosen, maxLength };
+    if (result.interrupted)
+      return { task, result, figures: undefined, checkpoint: undefined, weights: chosen, maxLength };
     const figures = evaluator && (await figuresOf(backend, evaluator, chosen));
     const settled = withThreshold(task, figures);
     const checkpoint = join(run, "model");
-    await saveCheckpoint(checkpoint, { source, weights: chosen, tokenizerFiles: { ...tokenizerFiles, [TASK_FILE]: taskText(settled as Task, maxLength) } });
+    await saveCheckpoint(checkpoint, {
+      source,
+      weights: chosen,
+      tokenizerFiles: { ...tokenizerFiles, [TASK_FILE]: taskText(settled as Task, maxLength) },
+    });
     return { task: settled, result, figures, checkpoint, weights: chosen, maxLength };
   } finally {
     await evaluator?.dispose();
@@ -145,16 +250,34 @@ export async function fineTune<R extends object, O extends object>(options: Fine
 }
 
 /** Said before anything is trained: what a task calls its figures is seen by scoring an answer to nothing. */
-function checkMetric<R extends object, O extends object>(metric: string, task: Task<R, O>, tokenizer: Tokenizer, valid: readonly R[], maxLength: number): void {
+function checkMetric<R extends object, O extends object>(
+  metric: string,
+  task: Task<R, O>,
+  tokenizer: Tokenizer,
+  valid: readonly R[],
+  maxLength: number,
+): void {
   const record = valid[0] as R;
   const rows = task.encode(tokenizer, record, { maxLength });
   const { width, perToken } = task.head;
-  const output = task.decode(record, rows, rows.map(({ ids }) => new Float32Array(width * (perToken ? ids.length : 1))));
+  const output = task.decode(
+    record,
+    rows,
+    rows.map(({ ids }) => new Float32Array(width * (perToken ? ids.length : 1))),
+  );
   const names = ["loss", ...Object.keys(task.score([record], [output]))];
-  if (!names.includes(metric)) throw new ConfigError(`fine-tuning: expected a figure of ${task.kind} (${names.join(", ")}) to choose the best checkpoint by, got "${metric}".`);
+  if (!names.includes(metric))
+    throw new ConfigError(
+      `fine-tuning: expected a figure of ${task.kind} (${names.join(", ")}) to choose the best checkpoint by, ` +
+        `got "${metric}".`,
+    );
 }
 
-async function figuresOf<R extends object, O extends object>(backend: Backend, evaluator: TaskEvaluation<R, O>, weights: HostTensors): Promise<TaskFigures> {
+async function figuresOf<R extends object, O extends object>(
+  backend: Backend,
+  evaluator: TaskEvaluation<R, O>,
+  weights: HostTensors,
+): Promise<TaskFigures> {
   const session = await backend.start(weights);
   try {
     return await evaluator.run(session);
@@ -164,14 +287,22 @@ async function figuresOf<R extends object, O extends object>(backend: Backend, e
 }
 
 /** Questions that may have no answer take the threshold that was best on the validation data. */
-function withThreshold<R extends object, O extends object>(task: Task<R, O>, figures: TaskFigures | undefined): Task<R, O> {
+function withThreshold<R extends object, O extends object>(
+  task: Task<R, O>,
+  figures: TaskFigures | undefined,
+): Task<R, O> {
   const threshold = figures?.["bestF1Threshold"];
   if (task.kind !== "question-answering" || threshold === undefined) return task;
   return taskOf(task.kind, { ...task.settings, threshold }) as object as Task<R, O>;
 }
 
 /** Weights of the checkpoint; first values for what it does not hold, or holds for other labels. */
-function startingWeights(parameters: ReadonlyMap<string, Parameter>, given: HostTensors, seed: number, note?: (line: string) => void): HostTensors {
+function startingWeights(
+  parameters: ReadonlyMap<string, Parameter>,
+  given: HostTensors,
+  seed: number,
+  note?: (line: string) => void,
+): HostTensors {
   const fresh: string[] = [];
   const weights: Record<string, HostTensor> = {};
   for (const [name, parameter] of parameters) {
@@ -182,7 +313,10 @@ function startingWeights(parameters: ReadonlyMap<string, Parameter>, given: Host
       fresh.push(name);
     }
   }
-  if (fresh.length > 0) note?.(`new, not from the checkpoint: ${fresh.length > 6 ? `${fresh.slice(0, 6).join(", ")} and ${fresh.length - 6} more` : fresh.join(", ")}`);
+  if (fresh.length > 0)
+    note?.(
+      "new, not from the checkpoint: " +
+        `${fresh.length > 6 ? `${fresh.slice(0, 6).join(", ")} and ${fresh.length - 6} more` : fresh.join(", ")}`,
+    );
   return weights;
 }
-

@@ -14,26 +14,38 @@ export function labelNames(values: Iterable<LabelValue>): readonly string[] {
 export function labelId(labels: readonly string[], value: LabelValue | undefined, where: string): number {
   if (value === undefined) throw new ConfigError(`${where}: expected a label, got none.`);
   const id = labels.indexOf(String(value));
-  if (id < 0) throw new ConfigError(`${where}: expected a label the model knows (${shown(labels)}), got ${JSON.stringify(value)}. Correct it, or fine-tune with data that has it.`);
+  if (id < 0)
+    throw new ConfigError(
+      `${where}: expected a label the model knows (${shown(labels)}), got ${JSON.stringify(value)}. Correct it, ` +
+        "or fine-tune with data that has it.",
+    );
   return id;
 }
 
-const shown = (labels: readonly string[]): string => (labels.length > 12 ? `${labels.slice(0, 12).join(", ")}, …` : labels.join(", "));
+const shown = (labels: readonly string[]): string =>
+  labels.length > 12 ? `${labels.slice(0, 12).join(", ")}, …` : labels.join(", ");
 
 /** Checks labels that a caller gave. */
 export function checkLabels(labels: readonly string[], task: string, least: number): readonly string[] {
   const twice = labels.find((label, i) => labels.indexOf(label) < i);
-  if (twice !== undefined) throw new ConfigError(`${task}: expected different labels, got ${JSON.stringify(twice)} twice.`);
-  if (labels.length > 0 && labels.length < least) throw new ConfigError(`${task}: expected at least ${least} labels, got ${JSON.stringify(labels)}.`);
+  if (twice !== undefined)
+    throw new ConfigError(`${task}: expected different labels, got ${JSON.stringify(twice)} twice.`);
+  if (labels.length > 0 && labels.length < least)
+    throw new ConfigError(`${task}: expected at least ${least} labels, got ${JSON.stringify(labels)}.`);
   return labels;
 }
 
 /** Weights by label name as a list by number. */
-export function classWeights(weights: Readonly<Record<string, number>> | undefined, labels: readonly string[], task: string): readonly number[] | undefined {
+export function classWeights(
+  weights: Readonly<Record<string, number>> | undefined,
+  labels: readonly string[],
+  task: string,
+): readonly number[] | undefined {
   if (weights === undefined || labels.length === 0) return undefined;
   for (const [label, weight] of Object.entries(weights)) {
     labelId(labels, label, `${task}, classWeights`);
-    if (!(weight >= 0 && weight < Infinity)) throw new ConfigError(`${task}, classWeights: expected a weight of 0 or more for ${label}, got ${weight}.`);
+    if (!(weight >= 0 && weight < Infinity))
+      throw new ConfigError(`${task}, classWeights: expected a weight of 0 or more for ${label}, got ${weight}.`);
   }
   return labels.map((label) => weights[label] ?? 1);
 }

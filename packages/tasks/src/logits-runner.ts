@@ -1,6 +1,7 @@
 /**
- * Logits of rows, by whatever parameters a session holds: rows are sorted into batches of like length, a program for each shape is
- * compiled once, and results come back in the order of the rows, without padding. With targets, the loss too.
+ * Logits of rows, by whatever parameters a session holds: rows are sorted into batches of like length, a program for
+ * each shape is compiled once, and results come back in the order of the rows, without padding. With targets, the loss
+ * too.
  */
 import type { Backend, CompileOptions, Executable, Session } from "@cloze/backend";
 import { Graph, program, type HostTensor, type HostTensors, type Program, type Tensor } from "@cloze/graph";
@@ -42,7 +43,13 @@ export class LogitsRunner {
     return this.#options.tokensPerBatch ?? 4096;
   }
 
-  async run(session: Session, rows: readonly EncodedRow[], groups: readonly RowGroup[], targets?: readonly RowTarget[], signal?: AbortSignal): Promise<RowLogits> {
+  async run(
+    session: Session,
+    rows: readonly EncodedRow[],
+    groups: readonly RowGroup[],
+    targets?: readonly RowTarget[],
+    signal?: AbortSignal,
+  ): Promise<RowLogits> {
     const { head, padId } = this.#options;
     const logits = new Array<Float32Array>(rows.length);
     let sum = 0;
@@ -50,11 +57,15 @@ export class LogitsRunner {
     for (const planned of planRows(rows, groups, this.tokensPerBatch)) {
       signal?.throwIfAborted();
       const batch = fillRows(rows, planned.numbers, planned.rows, padId);
-      const feeds: HostTensors = { ...encoderFeeds(batch), ...(targets && head.targetFeeds(batch, (example) => targets[example] as RowTarget)) };
+      const feeds: HostTensors = {
+        ...encoderFeeds(batch),
+        ...(targets && head.targetFeeds(batch, (example) => targets[example] as RowTarget)),
+      };
       const out = await session.run(await this.#executable(feeds), feeds);
       const all = (out["logits"] as HostTensor).data as Float32Array;
       const perRow = head.width * (head.perToken ? batch.length : 1);
-      for (const { example, row, length } of batch.sequences) logits[example] = all.slice(row * perRow, row * perRow + head.width * (head.perToken ? length : 1));
+      for (const { example, row, length } of batch.sequences)
+        logits[example] = all.slice(row * perRow, row * perRow + head.width * (head.perToken ? length : 1));
       sum += (out["loss"]?.data[0] as number | undefined) ?? 0;
       weight += (out["weight"]?.data[0] as number | undefined) ?? 0;
     }
@@ -91,7 +102,8 @@ export class LogitsRunner {
     const labelled = Object.keys(given).some((name) => name.startsWith("task."));
     const loss = labelled ? head.loss(logits, feeds).loss : undefined;
     return program(graph, {
-      state: [...scope.parameters.values()].map((p) => p.tensor), feeds: Object.values(feeds),
+      state: [...scope.parameters.values()].map((p) => p.tensor),
+      feeds: Object.values(feeds),
       outputs: { logits, ...(loss && { loss: loss.sum, weight: loss.weight }) },
     });
   }

@@ -23,11 +23,17 @@ export interface Choice {
 
 export function multipleChoice(): Task<ChoiceRecord, Choice> {
   const task: Task<ChoiceRecord, Choice> = {
-    kind: "multiple-choice", labels: [], settings: {}, best: { metric: "accuracy", better: "higher" }, grouped: true,
-    columns: ["text", "choices", "label"], head: choiceHead,
+    kind: "multiple-choice",
+    labels: [],
+    settings: {},
+    best: { metric: "accuracy", better: "higher" },
+    grouped: true,
+    columns: ["text", "choices", "label"],
+    head: choiceHead,
     fit: () => task,
     record(input) {
-      if (typeof input === "string") throw new ConfigError("multiple-choice: expected { text, choices }, got a text alone.");
+      if (typeof input === "string")
+        throw new ConfigError("multiple-choice: expected { text, choices }, got a text alone.");
       return input;
     },
     read(fields, where, labelled) {
@@ -35,14 +41,18 @@ export function multipleChoice(): Task<ChoiceRecord, Choice> {
       const given = field(fields, "label");
       if (given === undefined && !labelled) return record;
       const label = typeof given === "string" && given.trim() !== "" ? Number(given) : given;
-      if (typeof label !== "number" || !isChoice(label, record.choices)) throw missing(fields, "label", `the number of a choice, 0 to ${record.choices.length - 1},`, given, where);
+      if (typeof label !== "number" || !isChoice(label, record.choices))
+        throw missing(fields, "label", `the number of a choice, 0 to ${record.choices.length - 1},`, given, where);
       return { ...record, label };
     },
     encode: (tokenizer, { text, choices }, { maxLength }) =>
       choices.flatMap((pair) => encodeRows(tokenizer, { text, pair }, { maxLength })),
     targets({ choices, label }, _rows, where) {
       if (choices.length < 2) throw new ConfigError(`${where}: expected at least 2 choices, got ${choices.length}.`);
-      if (label === undefined || !isChoice(label, choices)) throw new ConfigError(`${where}: expected the number of a choice, 0 to ${choices.length - 1}, got ${label ?? "none"}.`);
+      if (label === undefined || !isChoice(label, choices))
+        throw new ConfigError(
+          `${where}: expected the number of a choice, 0 to ${choices.length - 1}, got ${label ?? "none"}.`,
+        );
       return choices.map((_, place) => [place, choices.length, label]);
     },
     decode({ choices }, _rows, logits) {
@@ -50,19 +60,27 @@ export function multipleChoice(): Task<ChoiceRecord, Choice> {
       const choice = largest(scores);
       return { choice, text: choices[choice] ?? "", score: scores[choice] ?? 0, scores };
     },
-    score: (records, outputs) => ({ accuracy: records.reduce((right, { label }, i) => right + Number(outputs[i]?.choice === label), 0) / records.length }),
+    score: (records, outputs) => ({
+      accuracy:
+        records.reduce((right, { label }, i) => right + Number(outputs[i]?.choice === label), 0) / records.length,
+    }),
     cells: ({ choice, text, score }) => ({ choice, text, score }),
   };
   return task;
 }
 
-const isChoice = (label: number, choices: readonly string[]): boolean => Number.isInteger(label) && label >= 0 && label < choices.length;
+const isChoice = (label: number, choices: readonly string[]): boolean =>
+  Number.isInteger(label) && label >= 0 && label < choices.length;
 
 /** A list, or columns choice0, choice1, … (or ending0, …). */
 function readChoices(fields: Fields, where: string): readonly string[] {
   const given = field(fields, "choices");
-  if (Array.isArray(given) && given.length > 1 && given.every((each) => typeof each === "string")) return given as readonly string[];
-  const numbered = Object.keys(fields).filter((key) => /^(?:choice|ending|option)_?\d+$/.test(key)).sort((a, b) => Number(/\d+$/.exec(a)?.[0]) - Number(/\d+$/.exec(b)?.[0]));
-  if (given !== undefined || numbered.length < 2) throw missing(fields, "choices", "a list of two or more texts", given, where);
+  if (Array.isArray(given) && given.length > 1 && given.every((each) => typeof each === "string"))
+    return given as readonly string[];
+  const numbered = Object.keys(fields)
+    .filter((key) => /^(?:choice|ending|option)_?\d+$/.test(key))
+    .sort((a, b) => Number(/\d+$/.exec(a)?.[0]) - Number(/\d+$/.exec(b)?.[0]));
+  if (given !== undefined || numbered.length < 2)
+    throw missing(fields, "choices", "a list of two or more texts", given, where);
   return numbered.map((key) => String(fields[key]));
 }

@@ -1,12 +1,14 @@
 /**
- * The answer to a question as a span of a text. Long texts are read in windows that overlap (`stride`), each with the question
- * before it. The best span over all windows is the answer; with `noAnswer`, the first token's span stands for "there is none":
+ * The answer to a question as a span of a text. Long texts are read in windows that overlap (`stride`), each with the
+ * question before it. The best span over all windows is the answer; with `noAnswer`, the first token's span stands for
+ * "there is none":
  *
  *   score(i, j)  start_i + end_j, over i <= j < i + maxAnswer in the text
  *   none         min over windows of start_0 + end_0
  *   no answer    where none - best score > threshold
  *
- * Source: Devlin et al. 2018, arXiv:1810.04805, section 4.2 and 4.3; Rajpurkar et al. 2018, arXiv:1806.03822 (version 2).
+ * Source: Devlin et al. 2018, arXiv:1810.04805, section 4.2 and 4.3; Rajpurkar et al. 2018, arXiv:1806.03822 (version
+ * 2).
  */
 import { ConfigError } from "@cloze/errors";
 import { squadScores } from "@cloze/eval";
@@ -66,37 +68,74 @@ export interface QuestionAnsweringOptions {
 export function questionAnswering(options: QuestionAnsweringOptions = {}): Task<QuestionRecord, Answer> {
   const { noAnswer = false, threshold = 0, stride = 128, maxAnswer = 30, candidates = 20 } = options;
   const task: Task<QuestionRecord, Answer> = {
-    kind: "question-answering", labels: [], settings: { noAnswer, threshold, stride, maxAnswer }, best: { metric: "f1", better: "higher" }, grouped: false,
-    columns: ["question", "context", "answers"], head: spanHead,
+    kind: "question-answering",
+    labels: [],
+    settings: { noAnswer, threshold, stride, maxAnswer },
+    best: { metric: "f1", better: "higher" },
+    grouped: false,
+    columns: ["question", "context", "answers"],
+    head: spanHead,
     fit: () => task,
     record(input) {
-      if (typeof input === "string") throw new ConfigError("question-answering: expected { question, context }, got a text alone.");
+      if (typeof input === "string")
+        throw new ConfigError("question-answering: expected { question, context }, got a text alone.");
       return input;
     },
     read: (fields, where, labelled) => {
       const context = textField(fields, "context", where);
       const { id } = fields;
-      return { question: textField(fields, "question", where), context, id: id === undefined || id === null ? undefined : String(id), answers: readAnswers(fields, context, where, labelled) };
+      return {
+        question: textField(fields, "question", where),
+        context,
+        id: id === undefined || id === null ? undefined : String(id),
+        answers: readAnswers(fields, context, where, labelled),
+      };
     },
     encode: (tokenizer, { question, context }, { maxLength }) =>
-      encodeRows(tokenizer, { text: question, pair: context }, { maxLength, truncate: "only-second", stride: Math.min(stride, Math.floor(maxLength / 3)) }),
+      encodeRows(
+        tokenizer,
+        { text: question, pair: context },
+        { maxLength, truncate: "only-second", stride: Math.min(stride, Math.floor(maxLength / 3)) },
+      ),
     targets({ answers }, rows, where) {
-      if (answers === undefined) throw new ConfigError(`${where}: expected answers, got none. An empty list says that there is no answer.`);
+      if (answers === undefined)
+        throw new ConfigError(`${where}: expected answers, got none. An empty list says that there is no answer.`);
       const [first] = answers;
-      if (first === undefined && !noAnswer) throw new ConfigError(`${where}: expected an answer, got none. Questions without answers need noAnswer (--no-answer).`);
-      return rows.map((row) => (first === undefined ? [0, 0] : spanIn(row, first.start, first.start + first.text.length) ?? [0, 0]));
+      if (first === undefined && !noAnswer)
+        throw new ConfigError(
+          `${where}: expected an answer, got none. Questions without answers need noAnswer (--no-answer).`,
+        );
+      return rows.map((row) =>
+        first === undefined ? [0, 0] : (spanIn(row, first.start, first.start + first.text.length) ?? [0, 0]),
+      );
     },
-    decode: ({ context }, rows, logits) => answerFrom(context, rows, logits, { noAnswer, threshold, maxAnswer, candidates }),
+    decode: ({ context }, rows, logits) =>
+      answerFrom(context, rows, logits, { noAnswer, threshold, maxAnswer, candidates }),
     score(records, outputs) {
       const questions = records.map(({ answers = [] }, i) => {
         const { answer, candidates: found, noAnswer: sure } = outputs[i] as Answer;
-        // As the script of SQuAD 2 has it: the best span beside how sure one is that there is none; the threshold decides.
-        return noAnswer ? { prediction: found.find(({ text }) => text !== "")?.text ?? "", answers: answers.map(({ text }) => text), noAnswer: sure } : { prediction: answer, answers: answers.map(({ text }) => text) };
+        // As the script of SQuAD 2 has it: the best span beside how sure one is that there is none; the threshold
+        // decides.
+        return noAnswer
+          ? {
+              prediction: found.find(({ text }) => text !== "")?.text ?? "",
+              answers: answers.map(({ text }) => text),
+              noAnswer: sure,
+            }
+          : { prediction: answer, answers: answers.map(({ text }) => text) };
       });
       const { exact, f1, hasAnswer, noAnswer: none, best } = squadScores(questions, noAnswer ? { threshold } : {});
       return {
-        f1, exact, ...(noAnswer && hasAnswer && { hasAnswerF1: hasAnswer.f1, hasAnswerExact: hasAnswer.exact }), ...(noAnswer && none && { noAnswerAccuracy: none.exact }),
-        ...(best && { bestF1: best.f1, bestF1Threshold: best.f1Threshold, bestExact: best.exact, bestExactThreshold: best.exactThreshold }),
+        f1,
+        exact,
+        ...(noAnswer && hasAnswer && { hasAnswerF1: hasAnswer.f1, hasAnswerExact: hasAnswer.exact }),
+        ...(noAnswer && none && { noAnswerAccuracy: none.exact }),
+        ...(best && {
+          bestF1: best.f1,
+          bestF1Threshold: best.f1Threshold,
+          bestExact: best.exact,
+          bestExactThreshold: best.exactThreshold,
+        }),
       };
     },
     cells: ({ answer, score, start, end }) => ({ answer, score, start, end }),
@@ -105,8 +144,8 @@ export function questionAnswering(options: QuestionAnsweringOptions = {}): Task<
 }
 
 /**
- * The tokens of a row that hold [start, end) of the context, or undefined where it does not hold all of it. Where the answer begins or
- * ends between tokens, the one before, or the one after.
+ * The tokens of a row that hold [start, end) of the context, or undefined where it does not hold all of it. Where the
+ * answer begins or ends between tokens, the one before, or the one after.
  */
 function spanIn({ sequences, offsets }: EncodedRow, start: number, end: number): readonly [number, number] | undefined {
   const open = sequences.indexOf(1);
@@ -127,45 +166,101 @@ interface Span {
   readonly logit: number;
 }
 
-function answerFrom(context: string, rows: readonly EncodedRow[], logits: readonly Float32Array[], { noAnswer, threshold, maxAnswer, candidates }: Required<Omit<QuestionAnsweringOptions, "stride">>): Answer {
-  const spans = rows.flatMap((row, r) => bestSpans(row, logits[r] as Float32Array, maxAnswer, candidates)).sort((a, b) => b.logit - a.logit).slice(0, candidates);
+function answerFrom(
+  context: string,
+  rows: readonly EncodedRow[],
+  logits: readonly Float32Array[],
+  { noAnswer, threshold, maxAnswer, candidates }: Required<Omit<QuestionAnsweringOptions, "stride">>,
+): Answer {
+  const spans = rows
+    .flatMap((row, r) => bestSpans(row, logits[r] as Float32Array, maxAnswer, candidates))
+    .sort((a, b) => b.logit - a.logit)
+    .slice(0, candidates);
   const none = logits.reduce((least, each) => Math.min(least, (each[0] as number) + (each[1] as number)), Infinity);
   const sure = none - (spans[0]?.logit ?? -Infinity);
   const ranked = noAnswer ? [...spans, { start: 0, end: 0, logit: none }].sort((a, b) => b.logit - a.logit) : spans;
   const chances = softmaxOf(ranked.map(({ logit }) => logit));
-  const found = ranked.map(({ start, end }, i): AnswerCandidate => ({ text: context.slice(start, end), start, end, score: chances[i] as number }));
+  const found = ranked.map(({ start, end }, i): AnswerCandidate => ({
+    text: context.slice(start, end),
+    start,
+    end,
+    score: chances[i] as number,
+  }));
   const empty = noAnswer && sure > threshold;
   const chosen = found.find(({ text }) => (text === "") === empty);
-  return { answer: chosen?.text ?? "", score: chosen?.score ?? 0, start: chosen?.start ?? 0, end: chosen?.end ?? 0, noAnswer: sure, candidates: found };
+  return {
+    answer: chosen?.text ?? "",
+    score: chosen?.score ?? 0,
+    start: chosen?.start ?? 0,
+    end: chosen?.end ?? 0,
+    noAnswer: sure,
+    candidates: found,
+  };
 }
 
 /** The likeliest spans of one window. */
-function bestSpans({ sequences, offsets }: EncodedRow, logits: Float32Array, maxAnswer: number, count: number): readonly Span[] {
+function bestSpans(
+  { sequences, offsets }: EncodedRow,
+  logits: Float32Array,
+  maxAnswer: number,
+  count: number,
+): readonly Span[] {
   const inText = Array.from(sequences).flatMap((sequence, t) => (sequence === 1 ? [t] : []));
-  const top = (side: 0 | 1): readonly number[] => [...inText].sort((a, b) => (logits[2 * b + side] as number) - (logits[2 * a + side] as number)).slice(0, count);
+  const top = (side: 0 | 1): readonly number[] =>
+    [...inText].sort((a, b) => (logits[2 * b + side] as number) - (logits[2 * a + side] as number)).slice(0, count);
   const ends = top(1);
-  return top(0).flatMap((start) => ends.filter((end) => end >= start && end < start + maxAnswer).map((end) => (
-    { start: offsets[2 * start] as number, end: offsets[2 * end + 1] as number, logit: (logits[2 * start] as number) + (logits[2 * end + 1] as number) }
-  )));
+  return top(0).flatMap((start) =>
+    ends
+      .filter((end) => end >= start && end < start + maxAnswer)
+      .map((end) => ({
+        start: offsets[2 * start] as number,
+        end: offsets[2 * end + 1] as number,
+        logit: (logits[2 * start] as number) + (logits[2 * end + 1] as number),
+      })),
+  );
 }
 
-/** `answers` as lists ({ text: […], answer_start: […] }) or as a list of objects; starts count code points, as Python does. */
-function readAnswers(fields: Fields, context: string, where: string, labelled: boolean): readonly GivenAnswer[] | undefined {
+/**
+ * `answers` as lists ({ text: […], answer_start: […] }) or as a list of objects; starts count code points, as Python
+ * does.
+ */
+function readAnswers(
+  fields: Fields,
+  context: string,
+  where: string,
+  labelled: boolean,
+): readonly GivenAnswer[] | undefined {
   const { answers } = fields;
-  const wrong = (): never => { throw missing(fields, "question", 'answers such as {"text": ["…"], "answer_start": [0]} beside it', answers, where); };
-  if (answers === undefined || answers === null) return labelled || field(fields, "question") === undefined ? wrong() : undefined;
+  const wrong = (): never => {
+    throw missing(fields, "question", 'answers such as {"text": ["…"], "answer_start": [0]} beside it', answers, where);
+  };
+  if (answers === undefined || answers === null)
+    return labelled || field(fields, "question") === undefined ? wrong() : undefined;
   if (typeof answers !== "object") return wrong();
   const lists = answers as { readonly text?: unknown; readonly answer_start?: unknown };
   const list = Array.isArray(answers) ? (answers as readonly unknown[]) : undefined;
-  const pairs = list?.map((each) => [(each as { text?: unknown }).text, (each as { answer_start?: unknown }).answer_start] as const)
-    ?? (Array.isArray(lists.text) && Array.isArray(lists.answer_start) ? lists.text.map((text: unknown, i) => [text, (lists.answer_start as unknown[])[i]] as const) : wrong());
-  return pairs.map(([text, start]) => (typeof text === "string" && typeof start === "number" ? answerAt(context, text, start, where) : wrong()));
+  const pairs =
+    list?.map(
+      (each) => [(each as { text?: unknown }).text, (each as { answer_start?: unknown }).answer_start] as const,
+    ) ??
+    (Array.isArray(lists.text) && Array.isArray(lists.answer_start)
+      ? lists.text.map((text: unknown, i) => [text, (lists.answer_start as unknown[])[i]] as const)
+      : wrong());
+  return pairs.map(([text, start]) =>
+    typeof text === "string" && typeof start === "number" ? answerAt(context, text, start, where) : wrong(),
+  );
 }
 
 /** An answer by its start in code points. Throws ConfigError where the context does not say it there. */
 export function answerAt(context: string, text: string, codePoint: number, where: string): GivenAnswer {
   let start = 0;
-  for (let left = codePoint; left > 0 && start < context.length; left--) start += (context.codePointAt(start) as number) > 0xffff ? 2 : 1;
-  if (!context.startsWith(text, start)) throw new ConfigError(`${where}: expected ${JSON.stringify(text.slice(0, 40))} at character ${codePoint} of the context, got ${JSON.stringify(context.slice(start, start + Math.min(40, text.length)))}. Starts count code points from 0.`);
+  for (let left = codePoint; left > 0 && start < context.length; left--)
+    start += (context.codePointAt(start) as number) > 0xffff ? 2 : 1;
+  if (!context.startsWith(text, start))
+    throw new ConfigError(
+      `${where}: expected ${JSON.stringify(text.slice(0, 40))} at character ${codePoint} of the context, got ` +
+        `${JSON.stringify(context.slice(start, start + Math.min(40, text.length)))}. Starts count code points from ` +
+        "0.",
+    );
   return { text, start };
 }

@@ -1,9 +1,10 @@
 /**
- * Records of a task from files: TSV, CSV, JSONL and Parquet as rows, CoNLL for tagging, the JSON of SQuAD for questions.
+ * Records of a task from files: TSV, CSV, JSONL and Parquet as rows, CoNLL for tagging, the JSON of SQuAD for
+ * questions.
  *
- * A file of columns has a header if its first line names a column that tasks know (text, sentence, label, …); without one, columns
- * are what the task lists: text and label, or text, pair and label where there are three. In TSV a quote is a character as any
- * other, as in the files of GLUE.
+ * A file of columns has a header if its first line names a column that tasks know (text, sentence, label, …); without
+ * one, columns are what the task lists: text and label, or text, pair and label where there are three. In TSV a quote
+ * is a character as any other, as in the files of GLUE.
  */
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
@@ -31,8 +32,15 @@ export interface ReadRecordsOptions {
   readonly format?: DataFormat;
 }
 
-/** Of one file or data set of the Hub, as a stream. Throws ConfigError or FormatError, with the line, for what is no record of the task. */
-export async function* readRecords<R extends object, O extends object>(task: Task<R, O>, name: string, options: ReadRecordsOptions): AsyncGenerator<Located<R>, void, undefined> {
+/**
+ * Of one file or data set of the Hub, as a stream. Throws ConfigError or FormatError, with the line, for what is no
+ * record of the task.
+ */
+export async function* readRecords<R extends object, O extends object>(
+  task: Task<R, O>,
+  name: string,
+  options: ReadRecordsOptions,
+): AsyncGenerator<Located<R>, void, undefined> {
   let count = 0;
   for await (const each of recordsOf(task, name, options)) {
     count++;
@@ -42,21 +50,31 @@ export async function* readRecords<R extends object, O extends object>(task: Tas
 }
 
 /** All records of some files. */
-export async function loadRecords<R extends object, O extends object>(task: Task<R, O>, names: readonly string[], options: ReadRecordsOptions): Promise<readonly Located<R>[]> {
+export async function loadRecords<R extends object, O extends object>(
+  task: Task<R, O>,
+  names: readonly string[],
+  options: ReadRecordsOptions,
+): Promise<readonly Located<R>[]> {
   const all: Located<R>[] = [];
   for (const name of names) for await (const each of readRecords(task, name, options)) all.push(each);
   return all;
 }
 
-async function* recordsOf<R extends object, O extends object>(task: Task<R, O>, name: string, { labelled, columns, format }: ReadRecordsOptions): AsyncGenerator<Located<R>, void, undefined> {
+async function* recordsOf<R extends object, O extends object>(
+  task: Task<R, O>,
+  name: string,
+  { labelled, columns, format }: ReadRecordsOptions,
+): AsyncGenerator<Located<R>, void, undefined> {
   const bare = name.toLowerCase().replace(/\.gz$/, "");
   const kind = format ?? formatOfName(name);
   if (task.kind === "question-answering" && bare.endsWith(".json")) {
-    for (const record of parseSquad(await textOf(name), name)) yield { record: record as object as R, where: `${name}, question ${record.id ?? ""}` };
+    for (const record of parseSquad(await textOf(name), name))
+      yield { record: record as object as R, where: `${name}, question ${record.id ?? ""}` };
     return;
   }
   if (task.kind === "token-classification" && (kind === undefined || kind === "text" || kind === "tsv")) {
-    for (const { line, words, tags } of parseConll(await textOf(name), name)) yield { record: { words, tags } as object as R, where: `${name}, line ${line}` };
+    for (const { line, words, tags } of parseConll(await textOf(name), name))
+      yield { record: { words, tags } as object as R, where: `${name}, line ${line}` };
     return;
   }
   for (const source of await resolveSources([name], kind === undefined ? {} : { format: kind })) {
@@ -67,7 +85,10 @@ async function* recordsOf<R extends object, O extends object>(task: Task<R, O>, 
     for await (const rows of readRows(source, { header, quotes: source.format !== "tsv" })) {
       for (const { values, place } of rows) {
         const where = `${name}, ${unit} ${place}`;
-        const fields = isTable(source) && !header ? named(values, names ?? task.columns, names !== undefined, where) : withNames(values, renamed, where);
+        const fields =
+          isTable(source) && !header
+            ? named(values, names ?? task.columns, names !== undefined, where)
+            : withNames(values, renamed, where);
         yield { record: task.read(fields, where, labelled), where, fields };
       }
     }
@@ -78,7 +99,10 @@ const isTable = ({ format }: DataSource): boolean => format === "csv" || format 
 
 async function textOf(name: string): Promise<string> {
   const bytes = await readFile(name).catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigError(`${name}: expected a file, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}. Check the path.`, { cause });
+    throw new ConfigError(
+      `${name}: expected a file, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}. Check the path.`,
+      { cause },
+    );
   });
   return new TextDecoder().decode(name.toLowerCase().endsWith(".gz") ? gunzipSync(bytes) : bytes);
 }
@@ -91,7 +115,10 @@ async function hasHeader({ name, format, place }: DataSource): Promise<boolean> 
     line += new TextDecoder().decode(chunk.subarray(0, 2 ** 16));
     if (line.includes("\n") || line.length >= 2 ** 16) break;
   }
-  const cells = (line.split(/\r?\n/, 1)[0] as string).replace(/^\u{feff}/u, "").split(format === "tsv" ? "\t" : ",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
+  const cells = (line.split(/\r?\n/, 1)[0] as string)
+    .replace(/^\u{feff}/u, "")
+    .split(format === "tsv" ? "\t" : ",")
+    .map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
   return cells.some((cell) => names.has(cell));
 }
 
@@ -100,15 +127,28 @@ function named(values: Fields, columns: readonly string[], exact: boolean, where
   const cells = Object.values(values);
   const without = columns.filter((column) => column !== "pair");
   const fits = (list: readonly string[]): boolean => list.length === cells.length;
-  const chosen = fits(columns) ? columns : exact ? undefined : [without, without.slice(0, -1), columns.slice(0, -1)].find(fits);
-  if (chosen === undefined) throw new ConfigError(`${where}: expected columns ${(exact ? columns : without).join(", ")}, got ${cells.length} of them. Name them with --columns, or put a header in the first line.`);
+  const chosen = fits(columns)
+    ? columns
+    : exact
+      ? undefined
+      : [without, without.slice(0, -1), columns.slice(0, -1)].find(fits);
+  if (chosen === undefined)
+    throw new ConfigError(
+      `${where}: expected columns ${(exact ? columns : without).join(", ")}, got ${cells.length} of them. Name ` +
+        "them with --columns, or put a header in the first line.",
+    );
   return Object.fromEntries(chosen.map((column, i) => [column, cells[i]]));
 }
 
 /** The fields of a row with columns of the caller under our names. */
-function withNames(values: Fields, renamed: readonly (readonly [ours: string, theirs: string])[], where: string): Fields {
+function withNames(
+  values: Fields,
+  renamed: readonly (readonly [ours: string, theirs: string])[],
+  where: string,
+): Fields {
   if (renamed.length === 0) return values;
   const absent = renamed.find(([, theirs]) => !Object.hasOwn(values, theirs));
-  if (absent) throw new ConfigError(`${where}: expected a column "${absent[1]}", got ${Object.keys(values).join(", ")}.`);
+  if (absent)
+    throw new ConfigError(`${where}: expected a column "${absent[1]}", got ${Object.keys(values).join(", ")}.`);
   return { ...values, ...Object.fromEntries(renamed.map(([ours, theirs]) => [ours, values[theirs]])) };
 }

@@ -19,8 +19,14 @@ export interface NumberPrediction {
 
 export function regression(): Task<ScoredRecord, NumberPrediction> {
   const task: Task<ScoredRecord, NumberPrediction> = {
-    kind: "regression", labels: ["value"], problemType: "regression", settings: {}, best: { metric: "mse", better: "lower" }, grouped: false,
-    columns: ["text", "pair", "label"], head: numberHead,
+    kind: "regression",
+    labels: ["value"],
+    problemType: "regression",
+    settings: {},
+    best: { metric: "mse", better: "lower" },
+    grouped: false,
+    columns: ["text", "pair", "label"],
+    head: numberHead,
     fit: () => task,
     record: (input) => (typeof input === "string" ? { text: input } : input),
     read(fields, where, labelled) {
@@ -33,11 +39,17 @@ export function regression(): Task<ScoredRecord, NumberPrediction> {
     },
     encode: (tokenizer, { text, pair }, { maxLength }) => encodeRows(tokenizer, { text, pair }, { maxLength }),
     targets({ label }, _rows, where) {
-      if (label === undefined || !Number.isFinite(label)) throw new ConfigError(`${where}: expected a number as label, got ${label ?? "none"}.`);
+      if (label === undefined || !Number.isFinite(label))
+        throw new ConfigError(`${where}: expected a number as label, got ${label ?? "none"}.`);
       return [[label]];
     },
     decode: (_record, _rows, [logits = new Float32Array(1)]) => ({ value: logits[0] as number }),
-    score: (records, outputs) => ({ ...regressionScores(records.map(({ label }) => label ?? NaN), outputs.map(({ value }) => value)) }),
+    score: (records, outputs) => ({
+      ...regressionScores(
+        records.map(({ label }) => label ?? NaN),
+        outputs.map(({ value }) => value),
+      ),
+    }),
     cells: ({ value }) => ({ value }),
   };
   return task;

@@ -1,6 +1,6 @@
 /**
- * A task as it lies beside a model: `task.json`, plain data. A checkpoint that was made elsewhere has none; then config.json says
- * enough: the class of the model, `problem_type`, `id2label`.
+ * A task as it lies beside a model: `task.json`, plain data. A checkpoint that was made elsewhere has none; then
+ * config.json says enough: the class of the model, `problem_type`, `id2label`.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
 import { multiLabel, type LabelledRecord, type LabelSet } from "./multi-label.ts";
@@ -34,7 +34,8 @@ export interface TasksByKind {
 }
 
 const byClass = ({ classWeights, ...options }: AnyTaskOptions): Parameters<typeof multiLabel>[0] => {
-  if (classWeights === "balanced") throw new ConfigError('classWeights: "balanced" is for text classification; give weights by label.');
+  if (classWeights === "balanced")
+    throw new ConfigError('classWeights: "balanced" is for text classification; give weights by label.');
   return { ...options, ...(classWeights && { classWeights }) };
 };
 
@@ -74,22 +75,36 @@ export function parseTask(text: string, file: string): { readonly task: Task; re
   }
   const { kind, labels = [], settings = {}, maxLength } = json;
   const known = TASK_KINDS.find((each) => each === kind);
-  if (known === undefined) throw new FormatError(file, "kind", `expected one of ${TASK_KINDS.join(", ")}, got ${JSON.stringify(kind)}.`);
-  if (!(typeof maxLength === "number" && Number.isSafeInteger(maxLength) && maxLength > 0)) throw new FormatError(file, "maxLength", `expected a whole number, got ${JSON.stringify(maxLength)}.`);
+  if (known === undefined)
+    throw new FormatError(file, "kind", `expected one of ${TASK_KINDS.join(", ")}, got ${JSON.stringify(kind)}.`);
+  if (!(typeof maxLength === "number" && Number.isSafeInteger(maxLength) && maxLength > 0))
+    throw new FormatError(file, "maxLength", `expected a whole number, got ${JSON.stringify(maxLength)}.`);
   return { task: taskOf(known, { ...settings, ...(labels.length > 0 && { labels }) }), maxLength };
 }
 
 const KIND_OF_PART: { readonly [P in TaskPart]: TaskKind } = {
-  "sequence-classification": "text-classification", "token-classification": "token-classification",
-  "question-answering": "question-answering", "multiple-choice": "multiple-choice",
+  "sequence-classification": "text-classification",
+  "token-classification": "token-classification",
+  "question-answering": "question-answering",
+  "multiple-choice": "multiple-choice",
 };
 
-/** The task of a checkpoint without task.json, by the head that its config.json names; undefined where it names none of a task. */
-export function taskOfConfig(json: Readonly<Record<string, unknown>>, head: string | undefined, labels: readonly string[]): Task | undefined {
+/**
+ * The task of a checkpoint without task.json, by the head that its config.json names; undefined where it names none of
+ * a task.
+ */
+export function taskOfConfig(
+  json: Readonly<Record<string, unknown>>,
+  head: string | undefined,
+  labels: readonly string[],
+): Task | undefined {
   if (head === undefined || !Object.hasOwn(KIND_OF_PART, head)) return undefined;
   const part = head as TaskPart;
   const { problem_type: problem } = json;
-  if (part !== "sequence-classification") return taskOf(KIND_OF_PART[part], part === "token-classification" ? { labels } : {});
+  if (part !== "sequence-classification")
+    return taskOf(KIND_OF_PART[part], part === "token-classification" ? { labels } : {});
   if (problem === "multi_label_classification") return taskOf("multi-label", { labels });
-  return problem === "regression" || labels.length === 1 ? taskOf("regression") : taskOf("text-classification", { labels });
+  return problem === "regression" || labels.length === 1
+    ? taskOf("regression")
+    : taskOf("text-classification", { labels });
 }

@@ -1,11 +1,13 @@
 /**
- * Heads that judge a whole sequence by its first token, or by the mean over its tokens: one class of several, independent labels, or a number.
+ * Heads that judge a whole sequence by its first token, or by the mean over its tokens: one class of several,
+ * independent labels, or a number.
  *
  *   classes   cross-entropy, each row by the weight of its class         targets [class]
  *   labels    binary cross-entropy, mean over the labels                 targets [0 or 1] * labels
  *   number    squared error                                              targets [number]
  *
- * As BertForSequenceClassification of transformers does by `problem_type`; with class weights, as torch's CrossEntropyLoss.
+ * As BertForSequenceClassification of transformers does by `problem_type`; with class weights, as torch's
+ * CrossEntropyLoss.
  */
 import { crossEntropy, type HostTensor, type Tensor } from "@cloze/graph";
 import type { EncoderInputs, Scope, SequenceClassifier } from "@cloze/nn";
@@ -15,31 +17,58 @@ import type { Head, RowTarget, TaskPart } from "./task.ts";
 
 function logits(width: number): Head["logits"] {
   return (scope: Scope, model: ModelParts[TaskPart], inputs: EncoderInputs) =>
-    (model as SequenceClassifier).classifySequence(scope, sequenceStates(scope, model as SequenceClassifier, inputs), width);
+    (model as SequenceClassifier).classifySequence(
+      scope,
+      sequenceStates(scope, model as SequenceClassifier, inputs),
+      width,
+    );
 }
 
-/** What stands for each sequence, one a row: the state of its first token, or the mean over its tokens. Shapes: -> `[rows, hidden]`. */
-export function sequenceStates(scope: Scope, model: Pick<SequenceClassifier, "encode" | "hidden" | "pooling">, inputs: EncoderInputs): Tensor<"f32"> {
+/**
+ * What stands for each sequence, one a row: the state of its first token, or the mean over its tokens. Shapes: ->
+ * `[rows, hidden]`.
+ */
+export function sequenceStates(
+  scope: Scope,
+  model: Pick<SequenceClassifier, "encode" | "hidden" | "pooling">,
+  inputs: EncoderInputs,
+): Tensor<"f32"> {
   const [rows, seq] = inputs.ids.shape as [number, number];
   const states = model.encode(scope, inputs);
   if (model.pooling !== "mean") return states.slice(1, 0, 1).reshape([rows, model.hidden]);
-  // What stands at padding is not defined: it is taken out, not weighed by zero. A row of nothing but padding gives zero.
+  // What stands at padding is not defined: it is taken out, not weighed by zero. A row of nothing but padding gives
+  // zero.
   const real = inputs.segments.greater(0).reshape([rows, seq, 1]);
   return real.select(states, 0).sum(1).div(real.cast("f32").sum(1).max(1));
 }
 
-export const f32Feed = (shape: readonly number[], data: Float32Array<ArrayBuffer>): HostTensor => ({ dtype: "f32", shape, data });
-export const i32Feed = (shape: readonly number[], data: Int32Array<ArrayBuffer>): HostTensor => ({ dtype: "i32", shape, data });
+export const f32Feed = (shape: readonly number[], data: Float32Array<ArrayBuffer>): HostTensor => ({
+  dtype: "f32",
+  shape,
+  data,
+});
+export const i32Feed = (shape: readonly number[], data: Int32Array<ArrayBuffer>): HostTensor => ({
+  dtype: "i32",
+  shape,
+  data,
+});
 
 /** Calls `put` with the row and the target of each example of a batch. */
-export function eachTarget({ sequences }: TokenBatch, targetOf: (example: number) => RowTarget, put: (row: number, target: RowTarget) => void): void {
+export function eachTarget(
+  { sequences }: TokenBatch,
+  targetOf: (example: number) => RowTarget,
+  put: (row: number, target: RowTarget) => void,
+): void {
   for (const { row, example } of sequences) put(row, targetOf(example));
 }
 
 /** `weights` by class. */
 export function classesHead(classes: number, weights?: readonly number[]): Head {
   return {
-    requires: "sequence-classification", width: classes, perToken: false, logits: logits(classes),
+    requires: "sequence-classification",
+    width: classes,
+    perToken: false,
+    logits: logits(classes),
     targetFeeds(batch, targetOf) {
       const target = new Int32Array(batch.rows);
       const weight = new Float32Array(batch.rows);
@@ -56,7 +85,9 @@ export function classesHead(classes: number, weights?: readonly number[]): Head 
       const counted = weight.greater(0).cast("f32");
       return {
         loss: { sum: crossEntropy(x, target).mul(weight).sum(), weight: weight.sum() },
-        metrics: { accuracy: { sum: x.argMax(-1).equal(target).cast("f32").mul(counted).sum(), weight: counted.sum() } },
+        metrics: {
+          accuracy: { sum: x.argMax(-1).equal(target).cast("f32").mul(counted).sum(), weight: counted.sum() },
+        },
       };
     },
   };
@@ -64,7 +95,10 @@ export function classesHead(classes: number, weights?: readonly number[]): Head 
 
 export function labelsHead(labels: number, weights?: readonly number[]): Head {
   return {
-    requires: "sequence-classification", width: labels, perToken: false, logits: logits(labels),
+    requires: "sequence-classification",
+    width: labels,
+    perToken: false,
+    logits: logits(labels),
     targetFeeds(batch, targetOf) {
       const shape = [batch.rows, labels];
       const target = new Float32Array(batch.rows * labels);
@@ -85,14 +119,22 @@ export function labelsHead(labels: number, weights?: readonly number[]): Head {
       const loss = x.max(0).sub(x.mul(target)).add(x.abs().neg().exp().add(1).log());
       return {
         loss: { sum: loss.mul(weight).sum(), weight: weight.sum() },
-        metrics: { accuracy: { sum: x.greater(0).cast("f32").equal(target).cast("f32").mul(counted).sum(), weight: counted.sum() } },
+        metrics: {
+          accuracy: {
+            sum: x.greater(0).cast("f32").equal(target).cast("f32").mul(counted).sum(),
+            weight: counted.sum(),
+          },
+        },
       };
     },
   };
 }
 
 export const numberHead: Head = {
-  requires: "sequence-classification", width: 1, perToken: false, logits: logits(1),
+  requires: "sequence-classification",
+  width: 1,
+  perToken: false,
+  logits: logits(1),
   targetFeeds(batch, targetOf) {
     const target = new Float32Array(batch.rows);
     const weight = new Float32Array(batch.rows);

@@ -1,4 +1,7 @@
-/** Evaluation of a task while it is trained: the loss and the task's figures over labelled records, for the parameters of a session. */
+/**
+ * Evaluation of a task while it is trained: the loss and the task's figures over labelled records, for the parameters
+ * of a session.
+ */
 import type { Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
 import type { Tokenizer } from "@cloze/tokenizer";
@@ -26,7 +29,11 @@ export class TaskEvaluation<R extends object, O extends object> {
   readonly #examples: LabelledExamples;
   readonly #runner: LogitsRunner;
 
-  constructor(task: Task<R, O>, records: readonly R[], { tokenizer, where, maxLength, ...options }: TaskEvaluationOptions) {
+  constructor(
+    task: Task<R, O>,
+    records: readonly R[],
+    { tokenizer, where, maxLength, ...options }: TaskEvaluationOptions,
+  ) {
     if (records.length === 0) throw new ConfigError(`${task.kind}: expected examples to evaluate on, got none.`);
     this.#task = task;
     this.#records = records;
@@ -42,7 +49,9 @@ export class TaskEvaluation<R extends object, O extends object> {
   async report(session: Session, signal?: AbortSignal): Promise<TaskReport> {
     const { rows, groups, records, targets } = this.#examples;
     const { logits, loss = NaN } = await this.#runner.run(session, rows, groups, targets, signal);
-    const outputs = records.map(({ first, count }, i) => this.#task.decode(this.#records[i] as R, rows.slice(first, first + count), logits.slice(first, first + count)));
+    const outputs = records.map(({ first, count }, i) =>
+      this.#task.decode(this.#records[i] as R, rows.slice(first, first + count), logits.slice(first, first + count)),
+    );
     const byLabel = this.#task.byLabel?.(this.#records, outputs);
     return { figures: { loss, ...this.#task.score(this.#records, outputs) }, ...(byLabel && { byLabel }) };
   }

@@ -38,15 +38,23 @@ export interface TaskModel<R extends object = object, O extends object = object>
 const AHEAD = 32;
 
 /** Uploads the weights. Throws ConfigError where the head's are not among them. */
-export async function createTaskModel<R extends object, O extends object>(options: TaskModelOptions<R, O>): Promise<TaskModel<R, O>> {
+export async function createTaskModel<R extends object, O extends object>(
+  options: TaskModelOptions<R, O>,
+): Promise<TaskModel<R, O>> {
   const { task, weights, tokenizer, maxLength, backend, model } = options;
   const runner = new LogitsRunner({ ...options, head: task.head });
-  if (tokenizer.vocabulary.length > model.vocab) throw new ConfigError(`${task.kind}: expected a tokenizer of at most the model's ${model.vocab} tokens, got ${tokenizer.name} with ${tokenizer.vocabulary.length}. Use the one that stands beside the weights.`);
+  if (tokenizer.vocabulary.length > model.vocab)
+    throw new ConfigError(
+      `${task.kind}: expected a tokenizer of at most the model's ${model.vocab} tokens, got ${tokenizer.name} ` +
+        `with ${tokenizer.vocabulary.length}. Use the one that stands beside the weights.`,
+    );
   const session: Session = await backend.start(weights);
   const answers = async (records: readonly R[]): Promise<readonly O[]> => {
     const { rows, groups, records: places } = encodeExamples(task, tokenizer, records, { maxLength });
     const { logits } = await runner.run(session, rows, groups);
-    return places.map(({ first, count }, i) => task.decode(records[i] as R, rows.slice(first, first + count), logits.slice(first, first + count)));
+    return places.map(({ first, count }, i) =>
+      task.decode(records[i] as R, rows.slice(first, first + count), logits.slice(first, first + count)),
+    );
   };
   async function* stream(inputs: ManyOf<R | string>): AsyncGenerator<O, void, undefined> {
     let waiting: R[] = [];
@@ -62,7 +70,10 @@ export async function createTaskModel<R extends object, O extends object>(option
     }
     if (waiting.length > 0) yield* await answers(waiting);
   }
-  async function report(records: readonly R[], where: (record: number) => string = (i) => `example ${i + 1}`): Promise<TaskReport> {
+  async function report(
+    records: readonly R[],
+    where: (record: number) => string = (i) => `example ${i + 1}`,
+  ): Promise<TaskReport> {
     const evaluation = new TaskEvaluation(task, records, { ...options, where });
     try {
       return await evaluation.report(session);
@@ -71,7 +82,9 @@ export async function createTaskModel<R extends object, O extends object>(option
     }
   }
   return {
-    task, labels: task.labels, stream,
+    task,
+    labels: task.labels,
+    stream,
     async predict(inputs) {
       const all: O[] = [];
       for await (const output of stream(inputs)) all.push(output);
@@ -89,5 +102,7 @@ export async function createTaskModel<R extends object, O extends object>(option
 /** Characters of all texts in a record. */
 function sizeOf(value: unknown): number {
   if (typeof value === "string") return value.length;
-  return typeof value === "object" && value !== null ? Object.values(value).reduce((n: number, each) => n + sizeOf(each), 0) : 0;
+  return typeof value === "object" && value !== null
+    ? Object.values(value).reduce((n: number, each) => n + sizeOf(each), 0)
+    : 0;
 }

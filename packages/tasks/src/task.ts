@@ -1,6 +1,6 @@
 /**
- * A task is a value: what it reads, how that becomes rows of tokens, which head of a model it needs and what that loses, how
- * logits become an answer, and how answers are scored. It knows no model, no backend and no file.
+ * A task is a value: what it reads, how that becomes rows of tokens, which head of a model it needs and what that
+ * loses, how logits become an answer, and how answers are scored. It knows no model, no backend and no file.
  *
  *   record ─encode─▶ rows ─┬─ targets ─▶ head.loss            (training)
  *                          └─ head.logits ─▶ decode ─▶ score   (prediction, evaluation)
@@ -13,13 +13,23 @@ import type { EncoderInputs, Scope } from "@cloze/nn";
 import type { LossTerms, ModelParts } from "@cloze/objective";
 import type { TokenBatch, Tokenizer } from "@cloze/tokenizer";
 
-export const TASK_KINDS = ["text-classification", "multi-label", "regression", "token-classification", "question-answering", "multiple-choice"] as const;
+export const TASK_KINDS = [
+  "text-classification",
+  "multi-label",
+  "regression",
+  "token-classification",
+  "question-answering",
+  "multiple-choice",
+] as const;
 export type TaskKind = (typeof TASK_KINDS)[number];
 
 /** What a task may ask of a model. */
 export type TaskPart = "sequence-classification" | "token-classification" | "question-answering" | "multiple-choice";
 
-/** One sequence as a model reads it, and where its tokens come from. All arrays are as long as `ids`, `offsets` twice that. */
+/**
+ * One sequence as a model reads it, and where its tokens come from. All arrays are as long as `ids`, `offsets` twice
+ * that.
+ */
 export interface EncodedRow {
   readonly ids: Int32Array;
   /** Absent where the tokenizer knows no pairs. */

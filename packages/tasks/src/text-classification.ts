@@ -2,7 +2,16 @@
 import { classReport, rocAuc, type ClassReport } from "@cloze/eval";
 import { encodeRows } from "./encode-text.ts";
 import { field, missing, optionalText, textField } from "./fields.ts";
-import { balancedWeights, checkLabels, classWeights, labelId, labelNames, largest, softmaxOf, type LabelValue } from "./labels.ts";
+import {
+  balancedWeights,
+  checkLabels,
+  classWeights,
+  labelId,
+  labelNames,
+  largest,
+  softmaxOf,
+  type LabelValue,
+} from "./labels.ts";
 import { classesHead } from "./sequence-head.ts";
 import type { Fields, Task } from "./task.ts";
 
@@ -24,7 +33,10 @@ export interface TextClass {
 export interface TextClassificationOptions {
   /** Default: those of the training data, in order of number or name. */
   readonly labels?: readonly string[];
-  /** What a mistake on a class costs, by label (default 1), or "balanced": rare classes more, in the measure of the training data. */
+  /**
+   * What a mistake on a class costs, by label (default 1), or "balanced": rare classes more, in the measure of the
+   * training data.
+   */
   readonly classWeights?: Readonly<Record<string, number>> | "balanced";
 }
 
@@ -36,40 +48,84 @@ export function textClassification(options: TextClassificationOptions = {}): Tas
   const { classWeights: given } = options;
   const labels = checkLabels(options.labels ?? [], "textClassification", 2);
   return {
-    kind: "text-classification", labels, problemType: "single_label_classification", settings: {}, best: { metric: "accuracy", better: "higher" }, grouped: false,
+    kind: "text-classification",
+    labels,
+    problemType: "single_label_classification",
+    settings: {},
+    best: { metric: "accuracy", better: "higher" },
+    grouped: false,
     columns: ["text", "pair", "label"],
-    head: classesHead(Math.max(2, labels.length), classWeights(given === "balanced" ? undefined : given, labels, "textClassification")),
+    head: classesHead(
+      Math.max(2, labels.length),
+      classWeights(given === "balanced" ? undefined : given, labels, "textClassification"),
+    ),
     fit(records) {
       const values = records.map(({ label }, i) => label ?? missingLabel(i));
       const weights = given === "balanced" ? balancedWeights(values) : given;
-      return textClassification({ labels: labels.length > 0 ? labels : labelNames(values), ...(weights && { classWeights: weights }) });
+      return textClassification({
+        labels: labels.length > 0 ? labels : labelNames(values),
+        ...(weights && { classWeights: weights }),
+      });
     },
     record: (input) => (typeof input === "string" ? { text: input } : input),
-    read: (fields, where, labelled) => ({ ...readTexts(fields, where), label: labelled ? readLabel(fields, where) : readLabel(fields) }),
+    read: (fields, where, labelled) => ({
+      ...readTexts(fields, where),
+      label: labelled ? readLabel(fields, where) : readLabel(fields),
+    }),
     encode: (tokenizer, { text, pair }, { maxLength }) => encodeRows(tokenizer, { text, pair }, { maxLength }),
     targets: ({ label }, _rows, where) => [[labelId(labels, label, where)]],
     decode(_record, _rows, [logits = new Float32Array(0)]) {
       const chances = softmaxOf(logits);
       const at = largest(chances);
-      return { label: labels[at] ?? String(at), score: chances[at] as number, scores: Object.fromEntries(Array.from(chances, (p, k) => [labels[k] ?? String(k), p])) };
+      return {
+        label: labels[at] ?? String(at),
+        score: chances[at] as number,
+        scores: Object.fromEntries(Array.from(chances, (p, k) => [labels[k] ?? String(k), p])),
+      };
     },
     score(records, outputs) {
       const { targets, report } = reportOf(labels, records, outputs);
       const { accuracy, mcc, macro, weighted } = report;
       return {
-        accuracy, mcc, macroF1: macro.f1, macroPrecision: macro.precision, macroRecall: macro.recall,
-        weightedF1: weighted.f1, weightedPrecision: weighted.precision, weightedRecall: weighted.recall,
-        ...(labels.length === 2 && { f1: report.classes[1]?.f1 ?? 0, auc: rocAuc(targets, outputs.map(({ scores }) => scores[labels[1] as string] as number)) }),
+        accuracy,
+        mcc,
+        macroF1: macro.f1,
+        macroPrecision: macro.precision,
+        macroRecall: macro.recall,
+        weightedF1: weighted.f1,
+        weightedPrecision: weighted.precision,
+        weightedRecall: weighted.recall,
+        ...(labels.length === 2 && {
+          f1: report.classes[1]?.f1 ?? 0,
+          auc: rocAuc(
+            targets,
+            outputs.map(({ scores }) => scores[labels[1] as string] as number),
+          ),
+        }),
       };
     },
-    byLabel: (records, outputs) => Object.fromEntries(reportOf(labels, records, outputs).report.classes.map((scores, k) => [labels[k] as string, scores])),
+    byLabel: (records, outputs) =>
+      Object.fromEntries(
+        reportOf(labels, records, outputs).report.classes.map((scores, k) => [labels[k] as string, scores]),
+      ),
     cells: ({ label, score }) => ({ label, score }),
   };
 }
 
-function reportOf(labels: readonly string[], records: readonly TextRecord[], outputs: readonly TextClass[]): { readonly targets: readonly number[]; readonly report: ClassReport } {
+function reportOf(
+  labels: readonly string[],
+  records: readonly TextRecord[],
+  outputs: readonly TextClass[],
+): { readonly targets: readonly number[]; readonly report: ClassReport } {
   const targets = records.map(({ label }) => labelId(labels, label, "score"));
-  return { targets, report: classReport(targets, outputs.map(({ label }) => labels.indexOf(label)), labels.length) };
+  return {
+    targets,
+    report: classReport(
+      targets,
+      outputs.map(({ label }) => labels.indexOf(label)),
+      labels.length,
+    ),
+  };
 }
 
 /** The texts of a row. */

@@ -1,6 +1,7 @@
 /**
- * A tag for each word: named entities, parts of speech, secondary structure. A word is tagged at its first piece; the others have
- * no label and no say. Long texts are cut into windows that overlap, and a word is read where most is around it.
+ * A tag for each word: named entities, parts of speech, secondary structure. A word is tagged at its first piece; the
+ * others have no label and no say. Long texts are cut into windows that overlap, and a word is read where most is
+ * around it.
  *
  * Tags of entities are BIO or BIOES (B-PER, I-PER, O); others are taken as they are.
  */
@@ -60,10 +61,15 @@ const OVERLAP = 1 / 4;
 export function tokenClassification(options: TokenClassificationOptions = {}): Task<TaggedRecord, Tagging> {
   const labels = checkLabels(options.labels ?? [], "tokenClassification", 2);
   const ofEntities = labels.some((tag) => ENTITY_TAG.test(tag));
-  const outside = labels.includes("O") ? "O" : labels[0] ?? "O";
+  const outside = labels.includes("O") ? "O" : (labels[0] ?? "O");
   return {
-    kind: "token-classification", labels, settings: {}, best: { metric: ofEntities || labels.length === 0 ? "f1" : "accuracy", better: "higher" }, grouped: false,
-    columns: ["words", "tags"], head: tagsHead(Math.max(2, labels.length), classWeights(options.classWeights, labels, "tokenClassification")),
+    kind: "token-classification",
+    labels,
+    settings: {},
+    best: { metric: ofEntities || labels.length === 0 ? "f1" : "accuracy", better: "higher" },
+    grouped: false,
+    columns: ["words", "tags"],
+    head: tagsHead(Math.max(2, labels.length), classWeights(options.classWeights, labels, "tokenClassification")),
     fit: (records) => tokenClassification({ ...options, labels: labels.length > 0 ? labels : tagSet(records) }),
     record: (input) => (typeof input === "string" ? { words: input } : input),
     read(fields, where, labelled) {
@@ -73,12 +79,18 @@ export function tokenClassification(options: TokenClassificationOptions = {}): T
       const given = field(fields, "tags");
       if (given === undefined && !labelled) return { words };
       const tags = listField(fields, "tags", where);
-      if (tags.length !== words.length) throw missing(fields, "tags", `${words.length} tags, one for each word`, tags, where);
+      if (tags.length !== words.length)
+        throw missing(fields, "tags", `${words.length} tags, one for each word`, tags, where);
       return { words, tags };
     },
-    encode: (tokenizer, { words }, { maxLength }) => encodeRows(tokenizer, { text: words }, { maxLength, stride: strideOf(tokenizer, maxLength) }),
+    encode: (tokenizer, { words }, { maxLength }) =>
+      encodeRows(tokenizer, { text: words }, { maxLength, stride: strideOf(tokenizer, maxLength) }),
     targets({ words, tags }, rows, where) {
-      if (tags === undefined || typeof words === "string" || tags.length !== words.length) throw new ConfigError(`${where}: expected words with a tag for each, got ${typeof words === "string" ? "a text" : `${words.length} words`} and ${tags?.length ?? "no"} tags.`);
+      if (tags === undefined || typeof words === "string" || tags.length !== words.length)
+        throw new ConfigError(
+          `${where}: expected words with a tag for each, got ` +
+            `${typeof words === "string" ? "a text" : `${words.length} words`} and ${tags?.length ?? "no"} tags.`,
+        );
       const ids = tags.map((tag, w) => labelId(labels, tag, `${where}, word ${w + 1}`));
       const targets = rows.map(({ ids: { length } }) => new Int32Array(length).fill(UNLABELLED));
       for (const [word, { row, token }] of firstPieces(rows)) (targets[row] as Int32Array)[token] = ids[word] as number;
@@ -94,11 +106,20 @@ export function tokenClassification(options: TokenClassificationOptions = {}): T
       const report = reportOf(labels, truth, guess);
       if (!ofEntities) return { accuracy: report.accuracy, macroF1: report.macro.f1, weightedF1: report.weighted.f1 };
       const { micro, macro, weighted } = entityScores(truth, guess);
-      return { f1: micro.f1, precision: micro.precision, recall: micro.recall, macroF1: macro.f1, weightedF1: weighted.f1, accuracy: report.accuracy };
+      return {
+        f1: micro.f1,
+        precision: micro.precision,
+        recall: micro.recall,
+        macroF1: macro.f1,
+        weightedF1: weighted.f1,
+        accuracy: report.accuracy,
+      };
     },
     byLabel(records, outputs) {
       const { truth, guess } = sidesOf(records, outputs);
-      return ofEntities ? entityScores(truth, guess).types : Object.fromEntries(reportOf(labels, truth, guess).classes.map((scores, k) => [labels[k] as string, scores]));
+      return ofEntities
+        ? entityScores(truth, guess).types
+        : Object.fromEntries(reportOf(labels, truth, guess).classes.map((scores, k) => [labels[k] as string, scores]));
     },
     cells: ({ tags }) => ({ tags: tags.join(" ") }),
   };
@@ -106,8 +127,13 @@ export function tokenClassification(options: TokenClassificationOptions = {}): T
 
 type Tags = readonly (readonly string[])[];
 
-const sidesOf = (records: readonly TaggedRecord[], outputs: readonly Tagging[]): { readonly truth: Tags; readonly guess: Tags } =>
-  ({ truth: records.map(({ tags = [] }) => tags), guess: outputs.map(({ tags }) => tags) });
+const sidesOf = (
+  records: readonly TaggedRecord[],
+  outputs: readonly Tagging[],
+): { readonly truth: Tags; readonly guess: Tags } => ({
+  truth: records.map(({ tags = [] }) => tags),
+  guess: outputs.map(({ tags }) => tags),
+});
 
 /** Word by word. */
 function reportOf(labels: readonly string[], truth: Tags, guess: Tags): ClassReport {
@@ -131,21 +157,35 @@ function tagSet(records: readonly TaggedRecord[]): readonly string[] {
   }
   if (types.size === 0) return [...others].sort();
   const letters = [...seen].some((tag) => /^[ES]-./.test(tag)) ? "BIES" : "BI";
-  return ["O", ...[...others].filter((tag) => tag !== "O").sort(), ...[...types].sort().flatMap((type) => [...letters].map((letter) => `${letter}-${type}`))];
+  return [
+    "O",
+    ...[...others].filter((tag) => tag !== "O").sort(),
+    ...[...types].sort().flatMap((type) => [...letters].map((letter) => `${letter}-${type}`)),
+  ];
 }
 
 function noTags(index: number): never {
   throw new RangeError(`labels are taken from tagged records; record ${index + 1} has no tags`);
 }
 
-function readWords({ words }: TaggedRecord, rows: readonly EncodedRow[], logits: readonly Float32Array[], labels: readonly string[], outside: string): readonly TaggedWord[] {
+function readWords(
+  { words }: TaggedRecord,
+  rows: readonly EncodedRow[],
+  logits: readonly Float32Array[],
+  labels: readonly string[],
+  outside: string,
+): readonly TaggedWord[] {
   const places = firstPieces(rows);
   const count = typeof words === "string" ? Math.max(-1, ...places.keys()) + 1 : words.length;
   const ends = typeof words === "string" ? wordEnds(rows) : undefined;
   return Array.from({ length: count }, (_, w): TaggedWord => {
     const place = places.get(w);
     const end = ends?.get(w);
-    const chances = place && softmaxOf((logits[place.row] as Float32Array).subarray(place.token * labels.length, (place.token + 1) * labels.length));
+    const chances =
+      place &&
+      softmaxOf(
+        (logits[place.row] as Float32Array).subarray(place.token * labels.length, (place.token + 1) * labels.length),
+      );
     const at = chances ? largest(chances) : -1;
     const tagged = { tag: labels[at] ?? outside, score: chances?.[at] ?? 0 };
     if (typeof words !== "string") return { text: words[w] as string, ...tagged };
@@ -169,7 +209,11 @@ function wordEnds(rows: readonly EncodedRow[]): ReadonlyMap<number, { readonly s
   return found;
 }
 
-function entitiesIn({ words: given }: TaggedRecord, words: readonly TaggedWord[], tags: readonly string[]): readonly TaggedEntity[] {
+function entitiesIn(
+  { words: given }: TaggedRecord,
+  words: readonly TaggedWord[],
+  tags: readonly string[],
+): readonly TaggedEntity[] {
   return entitiesOf(tags).map(({ type, start, end }) => {
     const part = words.slice(start, end);
     const score = part.reduce((sum, word) => sum + word.score, 0) / part.length;

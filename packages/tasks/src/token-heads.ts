@@ -4,8 +4,8 @@
  *   tags   cross-entropy at the tokens that have a label                            targets [tag or -100] * tokens
  *   span   mean of the cross-entropies of start and end, each over the row's tokens  targets [start, end]
  *
- * As BertForTokenClassification and BertForQuestionAnswering of transformers; a span's softmax leaves out padding, so that the
- * length of a row cannot change it.
+ * As BertForTokenClassification and BertForQuestionAnswering of transformers; a span's softmax leaves out padding, so
+ * that the length of a row cannot change it.
  */
 import { crossEntropy, type Tensor } from "@cloze/graph";
 import type { EncoderInputs, Scope, SpanModel, TokenClassifier } from "@cloze/nn";
@@ -23,8 +23,13 @@ function statesOf(scope: Scope, model: ModelParts[TaskPart], inputs: EncoderInpu
 /** `weights` by tag. */
 export function tagsHead(tags: number, weights?: readonly number[]): Head {
   return {
-    requires: "token-classification", width: tags, perToken: true,
-    logits: (scope, model, inputs) => (model as TokenClassifier).classifyTokens(scope, statesOf(scope, model, inputs), tags).reshape([...inputs.ids.shape, tags]),
+    requires: "token-classification",
+    width: tags,
+    perToken: true,
+    logits: (scope, model, inputs) =>
+      (model as TokenClassifier)
+        .classifyTokens(scope, statesOf(scope, model, inputs), tags)
+        .reshape([...inputs.ids.shape, tags]),
     targetFeeds(batch, targetOf) {
       const shape = [batch.rows * batch.length];
       const target = new Int32Array(shape[0] as number);
@@ -46,15 +51,20 @@ export function tagsHead(tags: number, weights?: readonly number[]): Head {
       const counted = weight.greater(0).cast("f32");
       return {
         loss: { sum: crossEntropy(x, target).mul(weight).sum(), weight: weight.sum() },
-        metrics: { accuracy: { sum: x.argMax(-1).equal(target).cast("f32").mul(counted).sum(), weight: counted.sum() } },
+        metrics: {
+          accuracy: { sum: x.argMax(-1).equal(target).cast("f32").mul(counted).sum(), weight: counted.sum() },
+        },
       };
     },
   };
 }
 
 export const spanHead: Head = {
-  requires: "question-answering", width: 2, perToken: true,
-  logits: (scope, model, inputs) => (model as SpanModel).markSpan(scope, statesOf(scope, model, inputs)).reshape([...inputs.ids.shape, 2]),
+  requires: "question-answering",
+  width: 2,
+  perToken: true,
+  logits: (scope, model, inputs) =>
+    (model as SpanModel).markSpan(scope, statesOf(scope, model, inputs)).reshape([...inputs.ids.shape, 2]),
   targetFeeds(batch, targetOf) {
     const start = new Int32Array(batch.rows);
     const end = new Int32Array(batch.rows);
@@ -64,20 +74,28 @@ export const spanHead: Head = {
       end[row] = given[1] as number;
       weight[row] = 1;
     });
-    return { "task.start": i32Feed([batch.rows], start), "task.end": i32Feed([batch.rows], end), "task.weight": f32Feed([batch.rows], weight) };
+    return {
+      "task.start": i32Feed([batch.rows], start),
+      "task.end": i32Feed([batch.rows], end),
+      "task.weight": f32Feed([batch.rows], weight),
+    };
   },
   loss(logits, feeds) {
     const [rows, length] = logits.shape as [number, number, number];
     const weight = feeds["task.weight"] as Tensor<"f32">;
     const inside = (feeds["segments"] as Tensor<"i32">).greater(0);
-    const side = (at: number): Tensor<"f32"> => inside.select(logits.slice(2, at, at + 1).reshape([rows, length]), -1e9);
+    const side = (at: number): Tensor<"f32"> =>
+      inside.select(logits.slice(2, at, at + 1).reshape([rows, length]), -1e9);
     const start = side(0);
     const end = side(1);
     const first = feeds["task.start"] as Tensor<"i32">;
     const last = feeds["task.end"] as Tensor<"i32">;
     const right = start.argMax(-1).equal(first).and(end.argMax(-1).equal(last)).cast("f32");
     return {
-      loss: { sum: crossEntropy(start, first).add(crossEntropy(end, last)).mul(0.5).mul(weight).sum(), weight: weight.sum() },
+      loss: {
+        sum: crossEntropy(start, first).add(crossEntropy(end, last)).mul(0.5).mul(weight).sum(),
+        weight: weight.sum(),
+      },
       metrics: { accuracy: { sum: right.mul(weight).sum(), weight: weight.sum() } },
     };
   },

@@ -8,14 +8,19 @@ import golden from "./golden/features.json" with { type: "json" };
 const tokenizer = wordPiece({ vocabulary: golden.vocabulary });
 
 describe("windows of questions and the tokens of their answers", () => {
-  test.each(golden.questions)("$answer", ({ question, context, answer, codePoint, start, maxLength, stride, ids, types, spans }) => {
-    const task = questionAnswering({ stride }), given = answerAt(context, answer, codePoint, ""), record = { question, context, answers: [given] };
-    expect(given.start).toBe(start);
-    const rows = task.encode(tokenizer, record, { maxLength });
-    expect(rows.map((row) => [...row.ids])).toEqual(ids);
-    expect(rows.map((row) => [...(row.types ?? [])])).toEqual(types);
-    expect(task.targets(record, rows, "").map((target) => Array.from(target))).toEqual(spans);
-  });
+  test.each(golden.questions)(
+    "$answer",
+    ({ question, context, answer, codePoint, start, maxLength, stride, ids, types, spans }) => {
+      const task = questionAnswering({ stride }),
+        given = answerAt(context, answer, codePoint, ""),
+        record = { question, context, answers: [given] };
+      expect(given.start).toBe(start);
+      const rows = task.encode(tokenizer, record, { maxLength });
+      expect(rows.map((row) => [...row.ids])).toEqual(ids);
+      expect(rows.map((row) => [...(row.types ?? [])])).toEqual(types);
+      expect(task.targets(record, rows, "").map((target) => Array.from(target))).toEqual(spans);
+    },
+  );
 
   test("some answers are not in a window, and some windows begin in the middle of the text", () => {
     expect(golden.questions.filter(({ spans }) => spans.some(([first]) => first === 0)).length).toBeGreaterThan(5);
@@ -25,7 +30,9 @@ describe("windows of questions and the tokens of their answers", () => {
 
 describe("tags at the first pieces of words", () => {
   test.each(golden.tags)("$words", ({ words, labels, ids, targets }) => {
-    const task = tokenClassification({ labels: ["O", "B-X", "I-X"] }), record = { words, tags: labels.map((id) => task.labels[id] as string) }, rows = task.encode(tokenizer, record, { maxLength: 128 });
+    const task = tokenClassification({ labels: ["O", "B-X", "I-X"] }),
+      record = { words, tags: labels.map((id) => task.labels[id] as string) },
+      rows = task.encode(tokenizer, record, { maxLength: 128 });
     expect(rows.map((row) => [...row.ids])).toEqual([ids]);
     expect(task.targets(record, rows, "").map((target) => Array.from(target))).toEqual([targets]);
   });

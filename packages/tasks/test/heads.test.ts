@@ -4,7 +4,16 @@ import { headParameters, type Head } from "@cloze/models/families";
 import { encoderInputs, initialize, rootScope } from "@cloze/nn";
 import { describe, expect, it } from "vitest";
 import { backend } from "@cloze/backend-reference";
-import { encodeLabelled, multiLabel, multipleChoice, questionAnswering, regression, textClassification, tokenClassification, type Task } from "../src/index.ts";
+import {
+  encodeLabelled,
+  multiLabel,
+  multipleChoice,
+  questionAnswering,
+  regression,
+  textClassification,
+  tokenClassification,
+  type Task,
+} from "../src/index.ts";
 import { LogitsRunner } from "../src/logits-runner.ts";
 import { sequenceStates } from "../src/sequence-head.ts";
 import { opened, tokenizer } from "./tiny.ts";
@@ -17,20 +26,92 @@ const context = "ann lives in rome . bob lives in oslo .";
 /** Loss by hand from the logits: [sum, weight]. */
 type ByHand = (logits: readonly Float32Array[], targets: readonly ArrayLike<number>[]) => readonly [number, number];
 
-const each = (terms: readonly (readonly [number, number])[]): readonly [number, number] => terms.reduce(([a, b], [x, w]) => [a + x * w, b + w], [0, 0]);
+const each = (terms: readonly (readonly [number, number])[]): readonly [number, number] =>
+  terms.reduce(([a, b], [x, w]) => [a + x * w, b + w], [0, 0]);
 
 const cases: readonly (readonly [name: string, task: Task, records: readonly object[], byHand: ByHand])[] = [
-  ["classes with weights", textClassification({ labels: ["a", "b", "c"], classWeights: { b: 3 } }) as Task, texts.map((text, i) => ({ text, label: "abcab"[i] })),
-    (logits, targets) => each(logits.map((x, i) => [entropy([...x], targets[i]?.[0] as number), targets[i]?.[0] === 1 ? 3 : 1]))],
-  ["independent labels", multiLabel({ labels: ["a", "b", "c"] }) as Task, texts.map((text, i) => ({ text, labels: [["a"], [], ["b", "c"], ["c"], ["a", "b"]][i] })),
-    (logits, targets) => each(logits.flatMap((x, i) => [...x].map((v, k) => [Math.log(1 + Math.exp(v)) - v * (targets[i]?.[k] as number), 1 / 3] as const)))],
-  ["a number", regression() as Task, texts.map((text, i) => ({ text, label: i / 2 })), (logits, targets) => each(logits.map((x, i) => [((x[0] as number) - (targets[i]?.[0] as number)) ** 2, 1]))],
-  ["tags", tokenClassification({ labels: ["O", "B-X", "I-X"] }) as Task, texts.map((text) => ({ words: text.split(" "), tags: text.split(" ").map((_, i) => ["O", "B-X", "I-X"][i % 3]) })),
-    (logits, targets) => each(logits.flatMap((x, i) => Array.from(targets[i] ?? []).flatMap((tag, t) => (tag === -100 ? [] : [[entropy([...x.subarray(3 * t, 3 * t + 3)], tag), 1] as const]))))],
-  ["spans", questionAnswering() as Task, ["rome", "oslo", "ann"].map((text, i) => ({ question: "who ?".repeat(i + 1), context, answers: [{ text, start: context.indexOf(text) }] })),
-    (logits, targets) => each(logits.map((x, i) => [([0, 1].reduce((sum, side) => sum + entropy(Array.from({ length: x.length / 2 }, (_, t) => x[2 * t + side] as number), targets[i]?.[side] as number), 0)) / 2, 1]))],
-  ["choices, two or three", multipleChoice() as Task, texts.map((text, i) => ({ text, choices: ["in rome", "bad", "good ."].slice(0, 2 + (i % 2)), label: i % 2 })),
-    (logits, targets) => each(targets.flatMap((target, i) => (target[0] === 0 ? [[entropy(Array.from({ length: target[1] as number }, (_, c) => logits[i + c]?.[0] as number), target[2] as number), 1] as const] : [])))],
+  [
+    "classes with weights",
+    textClassification({ labels: ["a", "b", "c"], classWeights: { b: 3 } }) as Task,
+    texts.map((text, i) => ({ text, label: "abcab"[i] })),
+    (logits, targets) =>
+      each(logits.map((x, i) => [entropy([...x], targets[i]?.[0] as number), targets[i]?.[0] === 1 ? 3 : 1])),
+  ],
+  [
+    "independent labels",
+    multiLabel({ labels: ["a", "b", "c"] }) as Task,
+    texts.map((text, i) => ({ text, labels: [["a"], [], ["b", "c"], ["c"], ["a", "b"]][i] })),
+    (logits, targets) =>
+      each(
+        logits.flatMap((x, i) =>
+          [...x].map((v, k) => [Math.log(1 + Math.exp(v)) - v * (targets[i]?.[k] as number), 1 / 3] as const),
+        ),
+      ),
+  ],
+  [
+    "a number",
+    regression() as Task,
+    texts.map((text, i) => ({ text, label: i / 2 })),
+    (logits, targets) => each(logits.map((x, i) => [((x[0] as number) - (targets[i]?.[0] as number)) ** 2, 1])),
+  ],
+  [
+    "tags",
+    tokenClassification({ labels: ["O", "B-X", "I-X"] }) as Task,
+    texts.map((text) => ({ words: text.split(" "), tags: text.split(" ").map((_, i) => ["O", "B-X", "I-X"][i % 3]) })),
+    (logits, targets) =>
+      each(
+        logits.flatMap((x, i) =>
+          Array.from(targets[i] ?? []).flatMap((tag, t) =>
+            tag === -100 ? [] : [[entropy([...x.subarray(3 * t, 3 * t + 3)], tag), 1] as const],
+          ),
+        ),
+      ),
+  ],
+  [
+    "spans",
+    questionAnswering() as Task,
+    ["rome", "oslo", "ann"].map((text, i) => ({
+      question: "who ?".repeat(i + 1),
+      context,
+      answers: [{ text, start: context.indexOf(text) }],
+    })),
+    (logits, targets) =>
+      each(
+        logits.map((x, i) => [
+          [0, 1].reduce(
+            (sum, side) =>
+              sum +
+              entropy(
+                Array.from({ length: x.length / 2 }, (_, t) => x[2 * t + side] as number),
+                targets[i]?.[side] as number,
+              ),
+            0,
+          ) / 2,
+          1,
+        ]),
+      ),
+  ],
+  [
+    "choices, two or three",
+    multipleChoice() as Task,
+    texts.map((text, i) => ({ text, choices: ["in rome", "bad", "good ."].slice(0, 2 + (i % 2)), label: i % 2 })),
+    (logits, targets) =>
+      each(
+        targets.flatMap((target, i) =>
+          target[0] === 0
+            ? [
+                [
+                  entropy(
+                    Array.from({ length: target[1] as number }, (_, c) => logits[i + c]?.[0] as number),
+                    target[2] as number,
+                  ),
+                  1,
+                ] as const,
+              ]
+            : [],
+        ),
+      ),
+  ],
 ];
 
 describe.each(cases)("%s", (_name, task, records, byHand) => {
@@ -39,8 +120,15 @@ describe.each(cases)("%s", (_name, task, records, byHand) => {
   const run = async (tokensPerBatch: number): ReturnType<LogitsRunner["run"]> => {
     const engine = backend({ precision: "f64" });
     const model = opened.model as ConstructorParameters<typeof LogitsRunner>[0]["model"];
-    const session = await engine.start(initialize(headParameters(opened.model, task.head.requires as Head, task.head.width), 2));
-    return new LogitsRunner({ backend: engine, model, head: task.head, padId: 0, tokensPerBatch }).run(session, rows, groups, targets);
+    const session = await engine.start(
+      initialize(headParameters(opened.model, task.head.requires as Head, task.head.width), 2),
+    );
+    return new LogitsRunner({ backend: engine, model, head: task.head, padId: 0, tokensPerBatch }).run(
+      session,
+      rows,
+      groups,
+      targets,
+    );
   };
 
   it("has the loss of its formula, whatever the batches and the padding", async () => {
@@ -62,9 +150,19 @@ describe("what stands for a sequence", () => {
     const scope = rootScope(new Graph());
     const inputs = encoderInputs(scope.graph, 3, 4);
     const column = inputs.ids.reshape([3, 4, 1]).cast("f32");
-    const encode = (): typeof column => inputs.segments.greater(0).reshape([3, 4, 1]).select(column.concat([column.mul(2)], 2), NaN);
+    const encode = (): typeof column =>
+      inputs.segments
+        .greater(0)
+        .reshape([3, 4, 1])
+        .select(column.concat([column.mul(2)], 2), NaN);
     const root = sequenceStates(scope, { hidden: 2, encode, ...(pooling && { pooling }) }, inputs);
-    return Array.from(interpret([root], { ids: [4, 6, 8, 0, 3, 0, 0, 0, 1, 2, 3, 6], segments: [1, 1, 1, 0, 1, 0, 0, 0, 1, 1, 1, 1], positions: new Array<number>(12).fill(0) })[0]?.data ?? []);
+    return Array.from(
+      interpret([root], {
+        ids: [4, 6, 8, 0, 3, 0, 0, 0, 1, 2, 3, 6],
+        segments: [1, 1, 1, 0, 1, 0, 0, 0, 1, 1, 1, 1],
+        positions: new Array<number>(12).fill(0),
+      })[0]?.data ?? [],
+    );
   };
 
   it("is its first token, or the mean over its tokens, by the model", () => {

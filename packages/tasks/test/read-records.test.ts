@@ -3,52 +3,113 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { multipleChoice, questionAnswering, regression, textClassification, tokenClassification, type Task } from "../src/index.ts";
+import {
+  multipleChoice,
+  questionAnswering,
+  regression,
+  textClassification,
+  tokenClassification,
+  type Task,
+} from "../src/index.ts";
 import { loadRecords, type ReadRecordsOptions } from "../src/node.ts";
 
 let dir: string;
-beforeEach(() => { dir = mkdtempSync(join(tmpdir(), "cloze-records-")); });
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "cloze-records-"));
+});
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const text = textClassification() as Task;
 const tags = tokenClassification() as Task;
-async function read(task: Task, name: string, content: string, options: Partial<ReadRecordsOptions> = {}): Promise<readonly object[]> {
+async function read(
+  task: Task,
+  name: string,
+  content: string,
+  options: Partial<ReadRecordsOptions> = {},
+): Promise<readonly object[]> {
   const file = join(dir, name);
   writeFileSync(file, content);
-  return (await loadRecords(task, [file], { labelled: true, ...options })).map(({ record }) => Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)));
+  return (await loadRecords(task, [file], { labelled: true, ...options })).map(({ record }) =>
+    Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)),
+  );
 }
 
 describe("loadRecords", () => {
   it("reads TSV without a header, quotes and all, as GLUE has it", async () => {
-    expect(await read(text, "a.tsv", 'a "good\tfilm" is it\t1\n"bad\t0\n'.replace("\tfilm", " film"))).toEqual([{ text: 'a "good film" is it', label: "1" }, { text: '"bad', label: "0" }]);
+    expect(await read(text, "a.tsv", 'a "good\tfilm" is it\t1\n"bad\t0\n'.replace("\tfilm", " film"))).toEqual([
+      { text: 'a "good film" is it', label: "1" },
+      { text: '"bad', label: "0" },
+    ]);
     expect(await read(text, "b.tsv", "x\ty\t1\n")).toEqual([{ text: "x", pair: "y", label: "1" }]);
     expect(await read(text, "c.tsv", "x y\n", { labelled: false })).toEqual([{ text: "x y" }]);
   });
 
   it("reads headers, renamed columns, JSONL", async () => {
     expect(await read(text, "a.csv", 'label,sentence\n1,"good, very"\n')).toEqual([{ text: "good, very", label: "1" }]);
-    expect(await read(text, "b.csv", "body,mood\ngood,1\n", { columns: { text: "body", label: "mood" } })).toEqual([{ text: "good", label: "1" }]);
-    expect(await read(text, "c.csv", "1,good\n", { columns: ["label", "text"] })).toEqual([{ text: "good", label: "1" }]);
-    expect(await read(regression() as Task, "d.jsonl", '{"text": "a", "label": 1.5}\n\n')).toEqual([{ text: "a", label: 1.5 }]);
-    expect(await read(multipleChoice() as Task, "e.jsonl", '{"text": "a", "choices": ["x", "y"], "label": 1}\n')).toEqual([{ text: "a", choices: ["x", "y"], label: 1 }]);
+    expect(await read(text, "b.csv", "body,mood\ngood,1\n", { columns: { text: "body", label: "mood" } })).toEqual([
+      { text: "good", label: "1" },
+    ]);
+    expect(await read(text, "c.csv", "1,good\n", { columns: ["label", "text"] })).toEqual([
+      { text: "good", label: "1" },
+    ]);
+    expect(await read(regression() as Task, "d.jsonl", '{"text": "a", "label": 1.5}\n\n')).toEqual([
+      { text: "a", label: 1.5 },
+    ]);
+    expect(
+      await read(multipleChoice() as Task, "e.jsonl", '{"text": "a", "choices": ["x", "y"], "label": 1}\n'),
+    ).toEqual([{ text: "a", choices: ["x", "y"], label: 1 }]);
   });
 
   it("reads CoNLL, tagged JSONL and both forms of SQuAD", async () => {
-    expect(await read(tags, "a.conll", "\u{feff}a\tO\nb\tB-X\n")).toMatchObject([{ words: ["a", "b"], tags: ["O", "B-X"] }]);
-    expect(await read(tags, "b.jsonl", '{"tokens": ["a"], "ner_tags": ["O"]}\n')).toEqual([{ words: ["a"], tags: ["O"] }]);
+    expect(await read(tags, "a.conll", "\u{feff}a\tO\nb\tB-X\n")).toMatchObject([
+      { words: ["a", "b"], tags: ["O", "B-X"] },
+    ]);
+    expect(await read(tags, "b.jsonl", '{"tokens": ["a"], "ner_tags": ["O"]}\n')).toEqual([
+      { words: ["a"], tags: ["O"] },
+    ]);
     const qa = questionAnswering() as Task;
-    expect(await read(qa, "c.json", JSON.stringify({ data: [{ paragraphs: [{ context: "a b", qas: [{ id: "1", question: "?", answers: [{ text: "b", answer_start: 2 }] }] }] }] }))).toEqual([{ id: "1", question: "?", context: "a b", answers: [{ text: "b", start: 2 }] }]);
-    expect(await read(qa, "d.jsonl", '{"id": 1, "question": "?", "context": "a b", "answers": {"text": ["b"], "answer_start": [2]}}\n')).toEqual([{ id: "1", question: "?", context: "a b", answers: [{ text: "b", start: 2 }] }]);
+    expect(
+      await read(
+        qa,
+        "c.json",
+        JSON.stringify({
+          data: [
+            {
+              paragraphs: [
+                { context: "a b", qas: [{ id: "1", question: "?", answers: [{ text: "b", answer_start: 2 }] }] },
+              ],
+            },
+          ],
+        }),
+      ),
+    ).toEqual([{ id: "1", question: "?", context: "a b", answers: [{ text: "b", start: 2 }] }]);
+    expect(
+      await read(
+        qa,
+        "d.jsonl",
+        '{"id": 1, "question": "?", "context": "a b", "answers": {"text": ["b"], "answer_start": [2]}}\n',
+      ),
+    ).toEqual([{ id: "1", question: "?", context: "a b", answers: [{ text: "b", start: 2 }] }]);
   });
 
   it("names file and line of what is wrong", async () => {
-    await expect(read(text, "a.csv", 'text,label\n"good,1\n')).rejects.toThrow(/a\.csv, line 2: expected the quote that opens here to be closed/);
+    await expect(read(text, "a.csv", 'text,label\n"good,1\n')).rejects.toThrow(
+      /a\.csv, line 2: expected the quote that opens here to be closed/,
+    );
     await expect(read(text, "b.tsv", "")).rejects.toThrow(/b\.tsv: expected records, got an empty file/);
-    await expect(read(text, "c.jsonl", '{"body": "a"}\n')).rejects.toThrow(/c\.jsonl, line 1: expected a text in a column "text".*got the columns body/);
+    await expect(read(text, "c.jsonl", '{"body": "a"}\n')).rejects.toThrow(
+      /c\.jsonl, line 1: expected a text in a column "text".*got the columns body/,
+    );
     await expect(read(text, "d.tsv", "a\n")).rejects.toThrow(/d\.tsv, line 1: expected a label in a column "label"/);
-    await expect(read(text, "e.csv", "a,b,c,d\n")).rejects.toThrow(/e\.csv, line 1: expected columns text, label, got 4 of them/);
+    await expect(read(text, "e.csv", "a,b,c,d\n")).rejects.toThrow(
+      /e\.csv, line 1: expected columns text, label, got 4 of them/,
+    );
     await expect(read(tags, "f.conll", "a\n")).rejects.toThrow(/f\.conll, line 1: expected a word and its tag/);
-    await expect(read(text, "g.csv", "body,mood\na,1\n", { columns: { text: "words" } })).rejects.toThrow(/expected a column "words", got/);
-    await expect(loadRecords(text, [join(dir, "none.tsv")], { labelled: true })).rejects.toThrow(/none\.tsv: expected a file, found nothing there/);
+    await expect(read(text, "g.csv", "body,mood\na,1\n", { columns: { text: "words" } })).rejects.toThrow(
+      /expected a column "words", got/,
+    );
+    await expect(loadRecords(text, [join(dir, "none.tsv")], { labelled: true })).rejects.toThrow(
+      /none\.tsv: expected a file, found nothing there/,
+    );
   });
 });

@@ -13,7 +13,10 @@ const rows = Array.from({ length: 130 }, (_, i): EncodedRow => {
 const pairs: readonly RowGroup[] = Array.from({ length: 65 }, (_, i) => ({ first: 2 * i, count: 2 }));
 
 describe("rowBatches", () => {
-  it.each([["single rows", singleRows(rows.length), 1], ["groups of two", pairs, 2]] as const)("%s: each once an epoch, in another order the next", async (_name, groups, width) => {
+  it.each([
+    ["single rows", singleRows(rows.length), 1],
+    ["groups of two", pairs, 2],
+  ] as const)("%s: each once an epoch, in another order the next", async (_name, groups, width) => {
     const batches = rowBatches(rows, groups, { seed: 3, groupsPerBatch: 8, padId: 0 });
     const orders: number[][] = [];
     for (const epoch of [0, 1]) {
@@ -35,7 +38,8 @@ describe("rowBatches", () => {
   });
 
   it("are a function of seed and number", async () => {
-    const made = (seed: number): ReturnType<typeof rowBatches> => rowBatches(rows, singleRows(rows.length), { seed, groupsPerBatch: 16, padId: 0 });
+    const made = (seed: number): ReturnType<typeof rowBatches> =>
+      rowBatches(rows, singleRows(rows.length), { seed, groupsPerBatch: 16, padId: 0 });
     const late = await made(1).batchAt(20);
     const batches = made(1);
     for (let i = 0; i < 20; i++) await batches.batchAt(i);
@@ -58,7 +62,10 @@ describe("rowBatches", () => {
     expect(tokens / room).toBeGreaterThan(0.65);
   });
 
-  it("refuse nothing to train on", () => expect(() => rowBatches([], [], { seed: 0, groupsPerBatch: 1, padId: 0 })).toThrow(/at least one example, got none/));
+  it("refuse nothing to train on", () =>
+    expect(() => rowBatches([], [], { seed: 0, groupsPerBatch: 1, padId: 0 })).toThrow(
+      /at least one example, got none/,
+    ));
 });
 
 describe("planRows", () => {
@@ -71,5 +78,6 @@ describe("planRows", () => {
     }
   });
 
-  it("rounds lengths up to few", () => expect([1, 16, 17, 33, 49, 65, 97, 200].map(rowLength)).toEqual([16, 16, 32, 48, 64, 96, 128, 256]));
+  it("rounds lengths up to few", () =>
+    expect([1, 16, 17, 33, 49, 65, 97, 200].map(rowLength)).toEqual([16, 16, 32, 48, 64, 96, 128, 256]));
 });

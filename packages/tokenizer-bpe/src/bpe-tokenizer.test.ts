@@ -4,10 +4,16 @@ import { byteCharacters } from "./byte-alphabet.ts";
 import { bpe, bpeFromFiles, type Merge } from "./index.ts";
 
 const special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
-const merges: readonly Merge[] = [["t", "h"], ["th", "e"], ["Ġ", "the"], ["Ã", "©"]];
+const merges: readonly Merge[] = [
+  ["t", "h"],
+  ["th", "e"],
+  ["Ġ", "the"],
+  ["Ã", "©"],
+];
 const vocabulary = [...special, ...byteCharacters(), "th", "the", "Ġthe", "Ã©"];
 const tokenizer = bpe({ vocabulary, merges });
-const tokens = (text: string): (string | undefined)[] => [...tokenizer.encodeIds(text)].map((id) => tokenizer.vocabulary[id]);
+const tokens = (text: string): (string | undefined)[] =>
+  [...tokenizer.encodeIds(text)].map((id) => tokenizer.vocabulary[id]);
 
 describe("a tokenizer of bytes", () => {
   it("knows its roles", () => {
@@ -42,18 +48,40 @@ describe("a tokenizer of bytes", () => {
     const fewer = [...special, "a", "b"];
     const dropping = bpe({ vocabulary: fewer, merges: [] });
     const marking = bpe({ vocabulary: fewer, merges: [], unknownByte: "[UNK]" });
-    expect(dropping.encode("aéb", { special: false })).toMatchObject({ ids: Int32Array.of(5, 6), offsets: Int32Array.of(0, 1, 2, 3), issues: { dropped: { é: 1 } } });
-    expect(marking.encode("aéb", { special: false })).toMatchObject({ ids: Int32Array.of(5, 1, 1, 6), issues: { unknown: { é: 1 }, dropped: {} } });
+    expect(dropping.encode("aéb", { special: false })).toMatchObject({
+      ids: Int32Array.of(5, 6),
+      offsets: Int32Array.of(0, 1, 2, 3),
+      issues: { dropped: { é: 1 } },
+    });
+    expect(marking.encode("aéb", { special: false })).toMatchObject({
+      ids: Int32Array.of(5, 1, 1, 6),
+      issues: { unknown: { é: 1 }, dropped: {} },
+    });
   });
 
   it("tells the tokens that go on a word, whoever calls it", () => {
-    const { continuesWord, idOf } = { continuesWord: tokenizer.continuesWord, idOf: (token: string) => tokenizer.idOf(token) as number };
-    expect(["the", "e", "7", "Ã©", "©"].map((token) => continuesWord(idOf(token)))).toEqual([true, true, true, true, true]);
-    expect(["Ġthe", "Ġ", "Ċ", ".", "'", "[MASK]", "[UNK]"].map((token) => continuesWord(idOf(token)))).toEqual(Array.from({ length: 7 }, () => false));
+    const { continuesWord, idOf } = {
+      continuesWord: tokenizer.continuesWord,
+      idOf: (token: string) => tokenizer.idOf(token) as number,
+    };
+    expect(["the", "e", "7", "Ã©", "©"].map((token) => continuesWord(idOf(token)))).toEqual([
+      true,
+      true,
+      true,
+      true,
+      true,
+    ]);
+    expect(["Ġthe", "Ġ", "Ċ", ".", "'", "[MASK]", "[UNK]"].map((token) => continuesWord(idOf(token)))).toEqual(
+      Array.from({ length: 7 }, () => false),
+    );
   });
 
   it("writes added tokens as they are, whatever bytes their letters stand for", () => {
-    const accented = bpe({ vocabulary: [...vocabulary, "é"].filter((token, id, all) => all.indexOf(token) === id), merges, addedTokens: [{ id: vocabulary.indexOf("é"), content: "é", special: false }] });
+    const accented = bpe({
+      vocabulary: [...vocabulary, "é"].filter((token, id, all) => all.indexOf(token) === id),
+      merges,
+      addedTokens: [{ id: vocabulary.indexOf("é"), content: "é", special: false }],
+    });
     expect(accented.decode(accented.encodeIds("é the"))).toBe("é the");
   });
 
@@ -74,10 +102,16 @@ describe("a tokenizer of bytes", () => {
 
 describe("refusals", () => {
   it.each([
-    [{ vocabulary, merges: [["th", "x"]] as readonly Merge[] }, /expected merge 0, "th" and "x", to name and make tokens of the vocabulary, got "thx"/],
+    [
+      { vocabulary, merges: [["th", "x"]] as readonly Merge[] },
+      /expected merge 0, "th" and "x", to name and make tokens of the vocabulary, got "thx"/,
+    ],
     [{ vocabulary: ["a", "b"], merges: [] }, /expected the unk_token "\[UNK\]" in the vocabulary/],
     [{ vocabulary, merges, unknownByte: "?!" }, /expected unknownByte to be a token of the model, got "\?!"/],
-    [{ vocabulary, merges, template: { single: "<s> $A", pair: "$A $B" } }, /expected the template to name tokens of the vocabulary, got "<s>"/],
+    [
+      { vocabulary, merges, template: { single: "<s> $A", pair: "$A $B" } },
+      /expected the template to name tokens of the vocabulary, got "<s>"/,
+    ],
   ] as const)("%#", (options, message) => {
     expect(() => bpe(options)).toThrow(message);
   });
@@ -86,7 +120,10 @@ describe("refusals", () => {
   const json = JSON.parse(files["tokenizer.json"] as string) as { model: object };
   it.each([
     [{ normalizer: { type: "NFKC" } }, /normalizer: expected NFC or none, got the string "NFKC"/],
-    [{ pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Digits" }, { type: "ByteLevel" }] } }, /pre_tokenizer: expected ByteLevel alone, got the string "Digits", the string "ByteLevel"/],
+    [
+      { pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Digits" }, { type: "ByteLevel" }] } },
+      /pre_tokenizer: expected ByteLevel alone, got the string "Digits", the string "ByteLevel"/,
+    ],
     [{ pre_tokenizer: null }, /pre_tokenizer: expected ByteLevel alone, got nothing/],
     [{ decoder: { type: "WordPiece" } }, /decoder: expected ByteLevel, got the string "WordPiece"/],
     [{ model: { ...json.model, dropout: 0.1 } }, /model.dropout: expected none in byte-level BPE, got the number 0.1/],
@@ -106,7 +143,14 @@ describe("ModernBERT's layout", () => {
   const model = ["|||IP_ADDRESS|||", "<|padding|>", ...byteCharacters(), "th", "the", "Ġthe"];
   while (model.length < 50254) model.push(`filler${model.length}`);
   const added: { id: number; content: string; special: boolean; normalized: boolean; lstrip: boolean }[] = [];
-  const add = (content: string, isSpecial = false): number => added.push({ id: model.indexOf(content) < 0 ? 50254 + added.length - 2 : model.indexOf(content), content, special: isSpecial, normalized: !isSpecial, lstrip: content === "[MASK]" });
+  const add = (content: string, isSpecial = false): number =>
+    added.push({
+      id: model.indexOf(content) < 0 ? 50254 + added.length - 2 : model.indexOf(content),
+      content,
+      special: isSpecial,
+      normalized: !isSpecial,
+      lstrip: content === "[MASK]",
+    });
   add("|||IP_ADDRESS|||");
   add("<|padding|>", true);
   for (let n = 24; n > 1; n--) add(" ".repeat(n));
@@ -117,11 +161,31 @@ describe("ModernBERT's layout", () => {
   const sequence = (id: string): object => ({ Sequence: { id, type_id: 0 } });
   const one = [sides("[CLS]"), sequence("A"), sides("[SEP]")];
   const json = {
-    version: "1.0", truncation: null, padding: null, added_tokens: added, normalizer: { type: "NFC" },
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: added,
+    normalizer: { type: "NFC" },
     pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
-    post_processor: { type: "TemplateProcessing", single: one, pair: [...one, sequence("B"), sides("[SEP]")], special_tokens: {} },
+    post_processor: {
+      type: "TemplateProcessing",
+      single: one,
+      pair: [...one, sequence("B"), sides("[SEP]")],
+      special_tokens: {},
+    },
     decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: { type: "BPE", dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false, byte_fallback: false, ignore_merges: false, vocab: Object.fromEntries(model.map((token, id) => [token, id])), merges: ["t h", "th e", "Ġ the"] },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: Object.fromEntries(model.map((token, id) => [token, id])),
+      merges: ["t h", "th e", "Ġ the"],
+    },
   };
   const modern = bpeFromFiles({ "tokenizer.json": JSON.stringify(json) });
 
@@ -130,7 +194,19 @@ describe("ModernBERT's layout", () => {
     expect(modern.vocabulary.length).toBe(50368);
     expect(modern.regularIds.some((id) => id > 50284)).toBe(false);
     const [a, b] = ["Ġ", "x"].map((token) => model.indexOf(token));
-    expect([...modern.encode("the the [MASK]   x x", { pair: "the" }).ids]).toEqual([50281, model.indexOf("the"), model.indexOf("Ġthe"), 50284, 50275, b, a, b, 50282, model.indexOf("the"), 50282]);
+    expect([...modern.encode("the the [MASK]   x x", { pair: "the" }).ids]).toEqual([
+      50281,
+      model.indexOf("the"),
+      model.indexOf("Ġthe"),
+      50284,
+      50275,
+      b,
+      a,
+      b,
+      50282,
+      model.indexOf("the"),
+      50282,
+    ]);
   });
 
   it("survives our files", () => {

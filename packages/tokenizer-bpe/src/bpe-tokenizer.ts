@@ -1,13 +1,18 @@
 /**
  * Byte-level BPE: NFC, GPT-2's words, merges of bytes, special tokens around them. No text is unknown to it.
  *
- * Equal to Python `tokenizers` (NFC, ByteLevel, BPE, TemplateProcessing) in ids, offsets, words and types, with offsets in UTF-16
- * units. Checked against it by test/golden.test.ts. Price of encoding: see byte-encoder.ts.
+ * Equal to Python `tokenizers` (NFC, ByteLevel, BPE, TemplateProcessing) in ids, offsets, words and types, with offsets
+ * in UTF-16 units. Checked against it by test/golden.test.ts. Price of encoding: see byte-encoder.ts.
  */
 import { ConfigError } from "@cloze/errors";
 import {
-  sha256, specialIds,
-  type SpecialIds, type TextEncodeOptions, type TextEncoding, type TextInput, type TextTokenizer,
+  sha256,
+  specialIds,
+  type SpecialIds,
+  type TextEncodeOptions,
+  type TextEncoding,
+  type TextInput,
+  type TextTokenizer,
 } from "@cloze/tokenizer";
 import { Body, TextFramer, addedTokenSplitter, type Part } from "@cloze/tokenizer/internal";
 import { bpeFiles } from "./bpe-files.ts";
@@ -19,13 +24,17 @@ import { composedText, fromOf, plainText, slicePlaced, toOf } from "./placed-tex
 export interface BpeTokenizer extends TextTokenizer {
   readonly config: BpeConfig;
   /**
-   * Whether a token goes on with the word of the token before it: it begins inside a character, or with a letter, mark or digit and no
-   * space before. What masking whole words goes by; told by the token alone, so that a word behind a bracket or a line feed counts as its part.
+   * Whether a token goes on with the word of the token before it: it begins inside a character, or with a letter, mark
+   * or digit and no space before. What masking whole words goes by; told by the token alone, so that a word behind a
+   * bracket or a line feed counts as its part.
    */
   readonly continuesWord: (id: number) => boolean;
 }
 
-/** The tokenizer of a vocabulary and its merges: ModernBERT's pipeline, unless options say otherwise. Throws ConfigError where they contradict each other. */
+/**
+ * The tokenizer of a vocabulary and its merges: ModernBERT's pipeline, unless options say otherwise. Throws ConfigError
+ * where they contradict each other.
+ */
 export function bpe(options: BpeOptions): BpeTokenizer {
   return new Tokenizer(completeConfig(options));
 }
@@ -62,26 +71,52 @@ class Tokenizer implements BpeTokenizer {
     const idOf = (token: string): number => ids.get(token) as number;
     this.#ids = ids;
     this.#framer = new TextFramer(config.template, idOf, (text, body) => this.#encodeText(text, body));
-    this.special = specialIds(config.special, config.template, idOf) as SpecialIds; // completeConfig has thrown where a token is not there
-    this.specialIds = new Set([...Object.values(config.special).map(idOf), ...config.addedTokens.filter((t) => t.special).map((t) => t.id)]);
-    this.regularIds = config.vocabulary.flatMap((token, id) => (this.specialIds.has(id) || /^\[unused\d+\]$/.test(token) ? [] : [id]));
+    // completeConfig has thrown where a token is not there
+    this.special = specialIds(config.special, config.template, idOf) as SpecialIds;
+    this.specialIds = new Set([
+      ...Object.values(config.special).map(idOf),
+      ...config.addedTokens.filter((t) => t.special).map((t) => t.id),
+    ]);
+    this.regularIds = config.vocabulary.flatMap((token, id) =>
+      this.specialIds.has(id) || /^\[unused\d+\]$/.test(token) ? [] : [id],
+    );
     this.#encoder = new ByteEncoder(config);
     const normalized = config.addedTokens.filter((t) => t.normalized === true);
     const written = (text: string): string => (config.normalizer === "nfc" ? text.normalize("NFC") : text);
-    this.#splitRaw = addedTokenSplitter(config.addedTokens.filter((t) => t.normalized !== true).map((t) => [t.content, t]));
-    this.#splitNormalized = normalized.length === 0 ? undefined : addedTokenSplitter(normalized.map((t) => [written(t.content), t]));
-    this.#written = new Map(config.addedTokens.map((t) => [t.id, t.normalized === true ? written(t.content) : t.content]));
+    this.#splitRaw = addedTokenSplitter(
+      config.addedTokens.filter((t) => t.normalized !== true).map((t) => [t.content, t]),
+    );
+    this.#splitNormalized =
+      normalized.length === 0 ? undefined : addedTokenSplitter(normalized.map((t) => [written(t.content), t]));
+    this.#written = new Map(
+      config.addedTokens.map((t) => [t.id, t.normalized === true ? written(t.content) : t.content]),
+    );
     let continuing: Uint8Array | undefined;
     const goesOn = (id: number): boolean => !this.#written.has(id) && INSIDE_WORD.test(this.decode([id]));
     this.continuesWord = (id) => {
       continuing ??= Uint8Array.from(config.vocabulary, (_, each) => Number(goesOn(each)));
       return continuing[id] === 1;
     };
-    const added = config.addedTokens.map((t) => [t.id, t.special, t.normalized, t.singleWord, t.lstrip, t.rstrip].map(Number));
-    this.hash = sha256(JSON.stringify([
-      config.vocabulary, config.modelSize, config.merges, this.special, [...this.specialIds].toSorted((a, b) => a - b), added, config.template.single,
-      config.normalizer, config.addPrefixSpace, config.useRegex, config.trimOffsets, config.ignoreMerges, config.unknownByte ?? null,
-    ]));
+    const added = config.addedTokens.map((t) =>
+      [t.id, t.special, t.normalized, t.singleWord, t.lstrip, t.rstrip].map(Number),
+    );
+    this.hash = sha256(
+      JSON.stringify([
+        config.vocabulary,
+        config.modelSize,
+        config.merges,
+        this.special,
+        [...this.specialIds].toSorted((a, b) => a - b),
+        added,
+        config.template.single,
+        config.normalizer,
+        config.addPrefixSpace,
+        config.useRegex,
+        config.trimOffsets,
+        config.ignoreMerges,
+        config.unknownByte ?? null,
+      ]),
+    );
   }
 
   encode(text: TextInput, options: TextEncodeOptions = {}): TextEncoding {
@@ -100,7 +135,11 @@ class Tokenizer implements BpeTokenizer {
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i] as number;
       const token = this.vocabulary[id];
-      if (token === undefined) throw new ConfigError(`decode: expected ids 0 to ${this.vocabulary.length - 1} of "${this.name}", got ${id} at position ${i}. Were the ids made with another tokenizer?`);
+      if (token === undefined)
+        throw new ConfigError(
+          `decode: expected ids 0 to ${this.vocabulary.length - 1} of "${this.name}", got ${id} at position ` +
+            `${i}. Were the ids made with another tokenizer?`,
+        );
       if (skipSpecial && this.specialIds.has(id)) continue;
       const added = this.#written.get(id);
       const own = added === undefined ? Array.from(token, (character) => this.#bytes.get(character)) : [undefined];
@@ -139,6 +178,11 @@ class Tokenizer implements BpeTokenizer {
   #push(body: Body, id: number, found: string, from: number, to: number): void {
     const { trimOffsets } = this.config;
     body.push(id, from, to, body.words++);
-    if (trimOffsets !== "none") trimSpaces(body, endsOf(found, 0, found.length, (unit) => /[\p{White_Space}\u0120]/u.test(unit)), trimOffsets === "spaces-but-prefix");
+    if (trimOffsets !== "none")
+      trimSpaces(
+        body,
+        endsOf(found, 0, found.length, (unit) => /[\p{White_Space}\u0120]/u.test(unit)),
+        trimOffsets === "spaces-but-prefix",
+      );
   }
 }

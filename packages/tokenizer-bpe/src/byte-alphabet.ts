@@ -1,8 +1,8 @@
 /**
  * One printable character for each byte, so that merges and vocabularies of bytes can be written as text.
  *
- * Printable bytes of Latin-1 stand for themselves; the other 68, in order, are U+0100, U+0101, … (the space is Ġ, a line feed Ċ).
- * Source: Radford et al. 2019 (GPT-2), `bytes_to_unicode`.
+ * Printable bytes of Latin-1 stand for themselves; the other 68, in order, are U+0100, U+0101, … (the space is Ġ, a
+ * line feed Ċ). Source: Radford et al. 2019 (GPT-2), `bytes_to_unicode`.
  */
 
 /** [256] the character of each byte. */
@@ -15,8 +15,15 @@ function isPrintable(byte: number): boolean {
   return (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad);
 }
 
-/** UTF-8 of a text, with `take(byte, from, to)` told the place of the byte's character in UTF-16 units; a lone surrogate is U+FFFD. */
-export function forEachByte(text: string, take: (byte: number, from: number, to: number) => void, replaced?: () => void): void {
+/**
+ * UTF-8 of a text, with `take(byte, from, to)` told the place of the byte's character in UTF-16 units; a lone surrogate
+ * is U+FFFD.
+ */
+export function forEachByte(
+  text: string,
+  take: (byte: number, from: number, to: number) => void,
+  replaced?: () => void,
+): void {
   for (let i = 0, size = 1; i < text.length; i += size) {
     let code = text.codePointAt(i) as number;
     size = code > 0xffff ? 2 : 1;
@@ -29,15 +36,15 @@ export function forEachByte(text: string, take: (byte: number, from: number, to:
       take(code, i, to);
       continue;
     }
-    if (code < 0x800) take(0xc0 | code >> 6, i, to);
+    if (code < 0x800) take(0xc0 | (code >> 6), i, to);
     else {
-      if (code < 0x10000) take(0xe0 | code >> 12, i, to);
+      if (code < 0x10000) take(0xe0 | (code >> 12), i, to);
       else {
-        take(0xf0 | code >> 18, i, to);
-        take(0x80 | code >> 12 & 0x3f, i, to);
+        take(0xf0 | (code >> 18), i, to);
+        take(0x80 | ((code >> 12) & 0x3f), i, to);
       }
-      take(0x80 | code >> 6 & 0x3f, i, to);
+      take(0x80 | ((code >> 6) & 0x3f), i, to);
     }
-    take(0x80 | code & 0x3f, i, to);
+    take(0x80 | (code & 0x3f), i, to);
   }
 }

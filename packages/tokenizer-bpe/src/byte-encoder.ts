@@ -1,8 +1,10 @@
 /**
- * Ordinary text to tokens: words (split-words.ts), their bytes, merges (merge-word.ts), and a memory of the words it has met.
+ * Ordinary text to tokens: words (split-words.ts), their bytes, merges (merge-word.ts), and a memory of the words it
+ * has met.
  *
- * A token that is part of a character stands at the whole character, as in Python. The memory is emptied when full, so it is bounded
- * and decides nothing. Price: one regular expression over the text and one look-up per word; O(n log n) for a new word of n bytes.
+ * A token that is part of a character stands at the whole character, as in Python. The memory is emptied when full, so
+ * it is bounded and decides nothing. Price: one regular expression over the text and one look-up per word; O(n log n)
+ * for a new word of n bytes.
  */
 import type { Body } from "@cloze/tokenizer/internal";
 import { byteCharacters, forEachByte } from "./byte-alphabet.ts";
@@ -53,7 +55,7 @@ export class ByteEncoder {
     const { addPrefixSpace, useRegex, trimOffsets } = this.#config;
     const prefixed = addPrefixSpace && !placed.text.startsWith(" ");
     const text = prefixed ? ` ${placed.text}` : placed.text;
-    const first = prefixed ? (placed.text.codePointAt(0) as number) > 0xffff ? 2 : 1 : 0;
+    const first = prefixed ? ((placed.text.codePointAt(0) as number) > 0xffff ? 2 : 1) : 0;
     // A space set before the text stands where its first character does.
     let at = prefixed ? -1 : 0;
     for (const word of useRegex ? splitWords(text) : [text]) {
@@ -64,7 +66,13 @@ export class ByteEncoder {
         const start = at + (from[p] as number);
         const end = at + (to[p] as number);
         body.push(ids[p] as number, fromOf(placed, Math.max(0, start)), toOf(placed, end > 0 ? end : first), number);
-        if (trimOffsets !== "none") trimSpaces(body, endsOf(word, from[p] as number, to[p] as number, (unit) => unit === " "), trimOffsets === "spaces-but-prefix", start < 0 ? first : 1);
+        if (trimOffsets !== "none")
+          trimSpaces(
+            body,
+            endsOf(word, from[p] as number, to[p] as number, (unit) => unit === " "),
+            trimOffsets === "spaces-but-prefix",
+            start < 0 ? first : 1,
+          );
       }
       if (pieces.missing.length + pieces.replaced > 0) this.#addTrouble(pieces, body);
       at += word.length;
@@ -98,24 +106,30 @@ export class ByteEncoder {
     let replaced = 0;
     let written = "";
     let last = -1;
-    forEachByte(word, (byte, from, to) => {
-      const id = this.#byteIds[byte] as number;
-      const kept = id < 0 ? this.#unknownId : id;
-      if (this.#whole.size > 0) written += this.#characters[byte];
-      if (id < 0 && from !== last) {
-        missing.push(word.codePointAt(from) as number);
-        last = from;
-      }
-      if (kept === undefined) return;
-      symbols.push(kept);
-      starts.push(from);
-      ends.push(to);
-    }, () => replaced++);
+    forEachByte(
+      word,
+      (byte, from, to) => {
+        const id = this.#byteIds[byte] as number;
+        const kept = id < 0 ? this.#unknownId : id;
+        if (this.#whole.size > 0) written += this.#characters[byte];
+        if (id < 0 && from !== last) {
+          missing.push(word.codePointAt(from) as number);
+          last = from;
+        }
+        if (kept === undefined) return;
+        symbols.push(kept);
+        starts.push(from);
+        ends.push(to);
+      },
+      () => replaced++,
+    );
     const whole = this.#whole.get(written);
     if (whole !== undefined) return { ids: [whole], from: [0], to: [word.length], missing: [], replaced };
     const merged = mergeWord(this.#merges, symbols);
     return {
-      ids: merged.ids, missing, replaced,
+      ids: merged.ids,
+      missing,
+      replaced,
       from: merged.starts.map((start) => starts[start] as number),
       to: merged.starts.map((_, p) => ends[(merged.starts[p + 1] ?? symbols.length) - 1] as number),
     };
@@ -123,7 +137,10 @@ export class ByteEncoder {
 }
 
 /** Characters at the two ends of a token that are white space. */
-export interface Ends { readonly leading: number; readonly trailing: number }
+export interface Ends {
+  readonly leading: number;
+  readonly trailing: number;
+}
 
 /** How many units at the ends of `text[start, end)` are spaces to `isSpace`. */
 export function endsOf(text: string, start: number, end: number, isSpace: (unit: string) => boolean): Ends {

@@ -8,7 +8,10 @@ export type Merge = readonly [first: string, second: string];
 
 export interface BpeConfig {
   readonly name: string;
-  /** Token strings, the index is the id: the model's, in the byte alphabet (a space is Ġ), then those that were added later. */
+  /**
+   * Token strings, the index is the id: the model's, in the byte alphabet (a space is Ġ), then those that were added
+   * later.
+   */
   readonly vocabulary: readonly string[];
   /** Tokens of the model; from this id on they are added ones, which no word becomes. */
   readonly modelSize: number;
@@ -23,7 +26,10 @@ export interface BpeConfig {
   readonly addPrefixSpace: boolean;
   /** Split into GPT-2's words first; else merges may reach across spaces. */
   readonly useRegex: boolean;
-  /** Leave spaces out of offsets: none (ModernBERT), all, or all but a single one at the start, where the prefix space would be (RoBERTa in some files). */
+  /**
+   * Leave spaces out of offsets: none (ModernBERT), all, or all but a single one at the start, where the prefix space
+   * would be (RoBERTa in some files).
+   */
   readonly trimOffsets: "none" | "spaces" | "spaces-but-prefix";
   /** A word that is a token is taken whole, whatever the merges say. */
   readonly ignoreMerges: boolean;
@@ -46,16 +52,33 @@ export function completeConfig(options: BpeOptions): BpeConfig {
   const special = inOrder(options.special ?? BERT_SPECIAL);
   const { vocabulary } = options;
   // The mask takes the space before it along: a token that stands for a word has that space in itself.
-  const made = (content: string, id: number): AddedToken => ({ id, content, special: true, ...(content === special.mask_token ? { lstrip: true } : {}) });
+  const made = (content: string, id: number): AddedToken => ({
+    id,
+    content,
+    special: true,
+    ...(content === special.mask_token ? { lstrip: true } : {}),
+  });
   const addedTokens = completeTokens("bpe", { ...options, special }, made);
   const config: BpeConfig = {
-    name: "bpe", modelSize: vocabulary.length, normalizer: "nfc", addPrefixSpace: false, useRegex: true, trimOffsets: "none", ignoreMerges: false,
-    template: bertTemplate(special), modelInputNames: ["input_ids", "attention_mask"],
-    ...options, special, addedTokens,
+    name: "bpe",
+    modelSize: vocabulary.length,
+    normalizer: "nfc",
+    addPrefixSpace: false,
+    useRegex: true,
+    trimOffsets: "none",
+    ignoreMerges: false,
+    template: bertTemplate(special),
+    modelInputNames: ["input_ids", "attention_mask"],
+    ...options,
+    special,
+    addedTokens,
   };
   checkTokens("bpe", config);
   if (config.unknownByte !== undefined && !vocabulary.slice(0, config.modelSize).includes(config.unknownByte)) {
-    throw new ConfigError(`bpe: expected unknownByte to be a token of the model, got ${JSON.stringify(config.unknownByte)}. Add it to the vocabulary, or leave unknownByte out.`);
+    throw new ConfigError(
+      `bpe: expected unknownByte to be a token of the model, got ${JSON.stringify(config.unknownByte)}. Add it ` +
+        "to the vocabulary, or leave unknownByte out.",
+    );
   }
   return config;
 }
@@ -66,7 +89,12 @@ export function mergeIds({ vocabulary, modelSize, merges }: BpeConfig): readonly
   return merges.map(([first, second], rank) => {
     const idOf = (token: string): number => {
       const id = ids.get(token);
-      if (id === undefined) throw new ConfigError(`bpe: expected merge ${rank}, ${JSON.stringify(first)} and ${JSON.stringify(second)}, to name and make tokens of the vocabulary, got ${JSON.stringify(token)}. Do vocabulary and merges come from the same training?`);
+      if (id === undefined)
+        throw new ConfigError(
+          `bpe: expected merge ${rank}, ${JSON.stringify(first)} and ${JSON.stringify(second)}, to name and make ` +
+            `tokens of the vocabulary, got ${JSON.stringify(token)}. Do vocabulary and merges come from the same ` +
+            "training?",
+        );
       return id;
     };
     return [idOf(first), idOf(second), idOf(first + second)] as const;

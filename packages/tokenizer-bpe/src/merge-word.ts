@@ -1,9 +1,9 @@
 /**
  * Byte-pair encoding of one word: join neighbours by the merge of lowest rank, the leftmost first, until none applies.
  *
- * Symbols are a linked list in arrays; candidates wait in a heap of single numbers (rank * length + place) and are checked when they
- * come up. Price: O(n log n) for n symbols, whatever the word. Source: Sennrich et al. 2016, arXiv:1508.07909; Word::merge_all of
- * Python `tokenizers` 0.23.3.
+ * Symbols are a linked list in arrays; candidates wait in a heap of single numbers (rank * length + place) and are
+ * checked when they come up. Price: O(n log n) for n symbols, whatever the word. Source: Sennrich et al. 2016,
+ * arXiv:1508.07909; Word::merge_all of Python `tokenizers` 0.23.3.
  */
 
 /** The merges by pair of ids: rank, and the id that a rank makes. */
@@ -15,7 +15,8 @@ export class MergeTable {
   /** @param pairs first, second and joined id, in the order of their ranks; a pair named again takes the later rank. */
   constructor(pairs: readonly (readonly [first: number, second: number, joined: number])[], vocabularySize: number) {
     this.#size = vocabularySize;
-    for (const [first, second, joined] of pairs) this.#ranks.set(first * vocabularySize + second, this.#joined.push(joined) - 1);
+    for (const [first, second, joined] of pairs)
+      this.#ranks.set(first * vocabularySize + second, this.#joined.push(joined) - 1);
   }
 
   /** -1 if the two are never joined. */
@@ -56,7 +57,8 @@ export function mergeWord(merges: MergeTable, symbols: readonly number[]): Merge
     const rank = (top - place) / length;
     const after = next[place] as number;
     // Swallowed, last, or with another neighbour by now.
-    if (ids[place] === GONE || after >= length || merges.rank(ids[place] as number, ids[after] as number) !== rank) continue;
+    if (ids[place] === GONE || after >= length || merges.rank(ids[place] as number, ids[after] as number) !== rank)
+      continue;
     const behind = next[after] as number;
     ids[place] = merges.joined(rank);
     ids[after] = GONE;
@@ -81,7 +83,7 @@ function push(heap: number[], value: number): void {
   let at = heap.length;
   heap.push(value);
   while (at > 0) {
-    const parent = at - 1 >> 1;
+    const parent = (at - 1) >> 1;
     const above = heap[parent] as number;
     if (above <= value) break;
     heap[at] = above;

@@ -1,17 +1,20 @@
 /**
  * NFC with the place in the text that each character came from, as Python `tokenizers` tells it.
  *
- * The engine composes; places follow from counting. Each decomposed part is the first of its source character (0) or a further one (1);
- * a character composed of k parts changed the text by their sum less k - 1 characters. One that took n source characters stands at the
- * first of them, the others have no place; one that came out of nothing stands where the character before it does.
- * Source: NormalizedString::transform and its nfc of `tokenizers` 0.23.3; Unicode Standard Annex 15.
+ * The engine composes; places follow from counting. Each decomposed part is the first of its source character (0) or a
+ * further one (1); a character composed of k parts changed the text by their sum less k - 1 characters. One that took n
+ * source characters stands at the first of them, the others have no place; one that came out of nothing stands where
+ * the character before it does. Source: NormalizedString::transform and its nfc of `tokenizers` 0.23.3; Unicode
+ * Standard Annex 15.
  */
 
 export interface PlacedText {
   readonly text: string;
   /** Place of the text's first unit, where every unit stands for itself. */
   readonly base: number;
-  /** [text.length] [from, to) in UTF-16 units of the character behind each unit; absent: every unit stands for itself. */
+  /**
+   * [text.length] [from, to) in UTF-16 units of the character behind each unit; absent: every unit stands for itself.
+   */
   readonly places?: { readonly from: Int32Array; readonly to: Int32Array };
 }
 
@@ -76,7 +79,8 @@ function placeRun(run: string, start: number, place: (character: string, begin: 
     let change = 1;
     for (const part of character.normalize("NFD")) {
       const queue = parts.get(part);
-      if (queue === undefined) throw new Error(`internal: NFC of ${JSON.stringify(run)} has a part that its NFD lacks. Please report it.`);
+      if (queue === undefined)
+        throw new Error(`internal: NFC of ${JSON.stringify(run)} has a part that its NFD lacks. Please report it.`);
       change += (queue.further[queue.next++] as number) - 1;
     }
     const source = change > 0 ? Math.max(0, taken - 1) : taken;
@@ -89,15 +93,19 @@ function placeRun(run: string, start: number, place: (character: string, begin: 
 export function slicePlaced({ text, base, places }: PlacedText, start: number, end: number): PlacedText {
   if (start === 0 && end === text.length) return { text, base, ...(places === undefined ? {} : { places }) };
   if (places === undefined) return { text: text.slice(start, end), base: base + start };
-  return { text: text.slice(start, end), base, places: { from: places.from.subarray(start, end), to: places.to.subarray(start, end) } };
+  return {
+    text: text.slice(start, end),
+    base,
+    places: { from: places.from.subarray(start, end), to: places.to.subarray(start, end) },
+  };
 }
 
 /** Where the character behind a unit begins. */
 export function fromOf({ base, places }: PlacedText, unit: number): number {
-  return places === undefined ? base + unit : places.from[unit] as number;
+  return places === undefined ? base + unit : (places.from[unit] as number);
 }
 
 /** Where the character of the unit before `end` ends. */
 export function toOf({ base, places }: PlacedText, end: number): number {
-  return places === undefined ? base + end : places.to[end - 1] as number;
+  return places === undefined ? base + end : (places.to[end - 1] as number);
 }

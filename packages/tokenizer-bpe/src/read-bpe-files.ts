@@ -1,12 +1,22 @@
 /**
- * A byte-level BPE tokenizer from the files of a checkpoint: ours, or those of ModernBERT, Ettin, RoBERTa and their descendants.
+ * A byte-level BPE tokenizer from the files of a checkpoint: ours, or those of ModernBERT, Ettin, RoBERTa and their
+ * descendants.
  *
- * Vocabulary, merges, pipeline and added tokens are tokenizer.json's; special tokens by role those of tokenizer_config.json or
- * special_tokens_map.json, else BERT's. A pipeline that is not byte-level BPE is refused by name. What tokenizer.json says of
- * truncation and padding is not taken over: they are options of a call.
+ * Vocabulary, merges, pipeline and added tokens are tokenizer.json's; special tokens by role those of
+ * tokenizer_config.json or special_tokens_map.json, else BERT's. A pipeline that is not byte-level BPE is refused by
+ * name. What tokenizer.json says of truncation and padding is not taken over: they are options of a call.
  */
 import { FormatError } from "@cloze/errors";
-import { describeJson, isJsonObject, readTemplate, readTokenizerConfig, readTokenizerJson, type JsonObject, type JsonValue, type TokenizerConfig } from "@cloze/tokenizer";
+import {
+  describeJson,
+  isJsonObject,
+  readTemplate,
+  readTokenizerConfig,
+  readTokenizerJson,
+  type JsonObject,
+  type JsonValue,
+  type TokenizerConfig,
+} from "@cloze/tokenizer";
 import { readSpecialTokens, vocabularyFault } from "@cloze/tokenizer/internal";
 import { bpe, type BpeTokenizer } from "./bpe-tokenizer.ts";
 import type { BpeConfig, BpeOptions, Merge } from "./config.ts";
@@ -23,31 +33,61 @@ const NO_LIMIT = 1e9;
 export function bpeFromFiles(files: Readonly<Record<string, string>>, options: Partial<BpeOptions> = {}): BpeTokenizer {
   const text = files[FILE];
   const configText = files["tokenizer_config.json"];
-  if (text === undefined) throw new FormatError(FILE, "", `expected the file, got ${Object.keys(files).join(", ") || "no files"}. vocab.json and merges.txt alone do not say the pipeline: ${AGAIN}`);
+  if (text === undefined)
+    throw new FormatError(
+      FILE,
+      "",
+      `expected the file, got ${Object.keys(files).join(", ") || "no files"}. vocab.json and merges.txt alone do ` +
+        `not say the pipeline: ${AGAIN}`,
+    );
   const json = readTokenizerJson(text);
   const { model, modelType, vocabulary, addedTokens } = json;
-  if (modelType !== "BPE") throw new FormatError(FILE, "model.type", `expected BPE, got ${modelType}. Read it with the package of its kind (@cloze/tokenizer-wordpiece for WordPiece).`);
+  if (modelType !== "BPE")
+    throw new FormatError(
+      FILE,
+      "model.type",
+      `expected BPE, got ${modelType}. Read it with the package of its kind (@cloze/tokenizer-wordpiece for ` +
+        "WordPiece).",
+    );
   const vocab = isJsonObject(model["vocab"]) ? model["vocab"] : {};
   const modelSize = Object.keys(vocab).length;
   const outside = addedTokens.find((t) => t.id < modelSize && !Object.hasOwn(vocab, t.content));
-  if (outside !== undefined) throw new FormatError(FILE, "added_tokens", `expected added tokens behind the model's ${modelSize}, got ${JSON.stringify(outside.content)} with id ${outside.id}. ${AGAIN}`);
+  if (outside !== undefined)
+    throw new FormatError(
+      FILE,
+      "added_tokens",
+      `expected added tokens behind the model's ${modelSize}, got ${JSON.stringify(outside.content)} with id ` +
+        `${outside.id}. ${AGAIN}`,
+    );
   const config = configText === undefined ? undefined : readTokenizerConfig(configText);
   const special = readSpecialTokens(files, config, vocabulary, model["unk_token"]);
   const fault = vocabularyFault(vocabulary, special);
   if (fault !== undefined) throw new FormatError(FILE, "model.vocab", `${fault} Is this another kind of vocabulary?`);
   return bpe({
-    vocabulary, modelSize, addedTokens, special, template: readTemplate(json.postProcessor), merges: mergesOf(model["merges"]), ...modelOptions(model),
-    normalizer: normalizerOf(json.normalizer), ...preTokenizerOptions(json.preTokenizer), trimOffsets: trimOf(json.postProcessor),
-    ...decoderChecked(json.decoder), ...ownOptions(config), ...options,
+    vocabulary,
+    modelSize,
+    addedTokens,
+    special,
+    template: readTemplate(json.postProcessor),
+    merges: mergesOf(model["merges"]),
+    ...modelOptions(model),
+    normalizer: normalizerOf(json.normalizer),
+    ...preTokenizerOptions(json.preTokenizer),
+    trimOffsets: trimOf(json.postProcessor),
+    ...decoderChecked(json.decoder),
+    ...ownOptions(config),
+    ...options,
   });
 }
 
 /** Merges as pairs, or as strings with a space between. */
 function mergesOf(merges: JsonValue | undefined): readonly Merge[] {
-  if (!Array.isArray(merges)) throw new FormatError(FILE, "model.merges", `expected a list, got ${describeJson(merges)}. ${AGAIN}`);
+  if (!Array.isArray(merges))
+    throw new FormatError(FILE, "model.merges", `expected a list, got ${describeJson(merges)}. ${AGAIN}`);
   return merges.map((merge: JsonValue, i): Merge => {
     const pair: JsonValue = typeof merge === "string" ? merge.split(" ") : merge;
-    if (Array.isArray(pair) && pair.length === 2 && typeof pair[0] === "string" && typeof pair[1] === "string") return [pair[0], pair[1]];
+    if (Array.isArray(pair) && pair.length === 2 && typeof pair[0] === "string" && typeof pair[1] === "string")
+      return [pair[0], pair[1]];
     throw new FormatError(FILE, `model.merges[${i}]`, `expected two tokens, got ${describeJson(merge)}. ${AGAIN}`);
   });
 }
@@ -55,13 +95,23 @@ function mergesOf(merges: JsonValue | undefined): readonly Merge[] {
 function modelOptions(model: JsonObject): Pick<BpeConfig, "ignoreMerges" | "unknownByte"> {
   const unknown = model["unk_token"];
   const refused: readonly (readonly [key: string, set: boolean])[] = [
-    ["dropout", typeof model["dropout"] === "number" && model["dropout"] > 0], ["byte_fallback", model["byte_fallback"] === true],
-    ["continuing_subword_prefix", isText(model["continuing_subword_prefix"])], ["end_of_word_suffix", isText(model["end_of_word_suffix"])],
+    ["dropout", typeof model["dropout"] === "number" && model["dropout"] > 0],
+    ["byte_fallback", model["byte_fallback"] === true],
+    ["continuing_subword_prefix", isText(model["continuing_subword_prefix"])],
+    ["end_of_word_suffix", isText(model["end_of_word_suffix"])],
     ["fuse_unk", model["fuse_unk"] === true && isText(unknown)],
   ];
   const [key] = refused.find(([, set]) => set) ?? [];
-  if (key !== undefined) throw new FormatError(FILE, `model.${key}`, `expected none in byte-level BPE, got ${describeJson(model[key])}. ${AGAIN}`);
-  return { ignoreMerges: model["ignore_merges"] === true, ...(typeof unknown === "string" ? { unknownByte: unknown } : {}) };
+  if (key !== undefined)
+    throw new FormatError(
+      FILE,
+      `model.${key}`,
+      `expected none in byte-level BPE, got ${describeJson(model[key])}. ${AGAIN}`,
+    );
+  return {
+    ignoreMerges: model["ignore_merges"] === true,
+    ...(typeof unknown === "string" ? { unknownByte: unknown } : {}),
+  };
 }
 
 function isText(value: JsonValue | undefined): boolean {
@@ -72,7 +122,7 @@ function isText(value: JsonValue | undefined): boolean {
 function stepsOf(value: JsonValue, key: string): readonly JsonValue[] {
   if (value === null) return [];
   const inner = isJsonObject(value) && value["type"] === "Sequence" ? value[key] : undefined;
-  return Array.isArray(inner) ? inner as readonly JsonValue[] : [value];
+  return Array.isArray(inner) ? (inner as readonly JsonValue[]) : [value];
 }
 
 function typeOf(value: JsonValue | undefined): JsonValue | undefined {
@@ -82,7 +132,8 @@ function typeOf(value: JsonValue | undefined): JsonValue | undefined {
 function normalizerOf(normalizer: JsonValue): "nfc" | "none" {
   const steps = stepsOf(normalizer, "normalizers");
   const other = steps.find((step) => typeOf(step) !== "NFC");
-  if (other !== undefined) throw new FormatError(FILE, "normalizer", `expected NFC or none, got ${describeJson(typeOf(other))}. ${AGAIN}`);
+  if (other !== undefined)
+    throw new FormatError(FILE, "normalizer", `expected NFC or none, got ${describeJson(typeOf(other))}. ${AGAIN}`);
   return steps.length === 0 ? "none" : "nfc";
 }
 
@@ -96,7 +147,9 @@ function preTokenizerOptions(preTokenizer: JsonValue): Pick<BpeConfig, "addPrefi
 }
 
 function trimOf(postProcessor: JsonValue): BpeConfig["trimOffsets"] {
-  const step = stepsOf(postProcessor, "processors").find((each) => typeOf(each) === "ByteLevel" || typeOf(each) === "RobertaProcessing");
+  const step = stepsOf(postProcessor, "processors").find(
+    (each) => typeOf(each) === "ByteLevel" || typeOf(each) === "RobertaProcessing",
+  );
   if (!isJsonObject(step) || step["trim_offsets"] === false) return "none";
   return step["add_prefix_space"] === false ? "spaces" : "spaces-but-prefix";
 }
@@ -104,7 +157,11 @@ function trimOf(postProcessor: JsonValue): BpeConfig["trimOffsets"] {
 function decoderChecked(decoder: JsonValue): Record<never, never> {
   const steps = stepsOf(decoder, "decoders");
   if (steps.length === 1 && typeOf(steps[0]) === "ByteLevel") return {};
-  throw new FormatError(FILE, "decoder", `expected ByteLevel, got ${steps.map((step) => describeJson(typeOf(step))).join(", ") || "nothing"}. ${AGAIN}`);
+  throw new FormatError(
+    FILE,
+    "decoder",
+    `expected ByteLevel, got ${steps.map((step) => describeJson(typeOf(step))).join(", ") || "nothing"}. ${AGAIN}`,
+  );
 }
 
 function ownOptions(config: TokenizerConfig | undefined): Partial<BpeOptions> {
@@ -115,6 +172,8 @@ function ownOptions(config: TokenizerConfig | undefined): Partial<BpeOptions> {
   return {
     ...(typeof name === "string" ? { name } : {}),
     ...(typeof limit === "number" && limit > 0 && limit < NO_LIMIT ? { modelMaxLength: limit } : {}),
-    ...(Array.isArray(names) && names.every((n: JsonValue) => typeof n === "string") ? { modelInputNames: names as readonly string[] } : {}),
+    ...(Array.isArray(names) && names.every((n: JsonValue) => typeof n === "string")
+      ? { modelInputNames: names as readonly string[] }
+      : {}),
   };
 }

@@ -1,9 +1,11 @@
 /**
- * Byte-level BPE from counted words: special tokens, the 256 bytes, then merges of the most frequent pairs until the vocabulary is full.
+ * Byte-level BPE from counted words: special tokens, the 256 bytes, then merges of the most frequent pairs until the
+ * vocabulary is full.
  *
- * Deterministic: of pairs equally frequent, the one of smaller ids goes first. Over the same words it makes the same vocabulary and
- * merges as Python's BpeTrainer with the byte alphabet as its initial one (test/golden.test.ts).
- * Source: BpeTrainer of Python `tokenizers` 0.23.3; Sennrich et al. 2016, arXiv:1508.07909. Price: see merge-pairs.ts of @cloze/tokenizer.
+ * Deterministic: of pairs equally frequent, the one of smaller ids goes first. Over the same words it makes the same
+ * vocabulary and merges as Python's BpeTrainer with the byte alphabet as its initial one (test/golden.test.ts). Source:
+ * BpeTrainer of Python `tokenizers` 0.23.3; Sennrich et al. 2016, arXiv:1508.07909. Price: see merge-pairs.ts of
+ * @cloze/tokenizer.
  */
 import { ConfigError } from "@cloze/errors";
 import { mergePairs, type SymbolRows, type WordCounts } from "@cloze/tokenizer/internal";
@@ -33,33 +35,44 @@ const PROGRESS_EVERY = 256;
 /** Throws ConfigError when the size does not hold the bytes, or there is nothing to train on. */
 export function trainMerges(words: WordCounts, options: MergeTrainingOptions = {}): TrainedMerges {
   const { size = 50280, minFrequency = 2, specialTokens = DEFAULT_SPECIAL_TOKENS, onProgress } = options;
-  if (words.size === 0) throw new ConfigError("trainMerges: expected words to train on, got none. Are the files empty?");
-  if (specialTokens.includes("")) throw new ConfigError("trainMerges: expected special tokens of at least one character, got an empty one.");
+  if (words.size === 0)
+    throw new ConfigError("trainMerges: expected words to train on, got none. Are the files empty?");
+  if (specialTokens.includes(""))
+    throw new ConfigError("trainMerges: expected special tokens of at least one character, got an empty one.");
   const characters = byteCharacters();
   const vocabulary = [...new Set([...specialTokens, ...characters.toSorted((a, b) => (a < b ? -1 : 1))])];
   const ids = new Map(vocabulary.map((token, id) => [token, id]));
   const merges = new Map<string, Merge>();
   if (!(vocabulary.length <= size)) {
-    throw new ConfigError(`trainMerges: expected a size of at least ${vocabulary.length} for the special tokens and the 256 bytes, got ${size}. Raise the size.`);
+    throw new ConfigError(
+      `trainMerges: expected a size of at least ${vocabulary.length} for the special tokens and the 256 bytes, ` +
+        `got ${size}. Raise the size.`,
+    );
   }
-  mergePairs(rowsOf(words, characters.map((character) => ids.get(character) as number)), {
-    minFrequency,
-    enough: () => vocabulary.length >= size,
-    join: (first, second) => {
-      const merge: Merge = [vocabulary[first] as string, vocabulary[second] as string];
-      const token = merge.join("");
-      const key = merge.join(" ");
-      // A pair that comes up again has the later rank, as in Python.
-      merges.delete(key);
-      merges.set(key, merge);
-      const found = ids.get(token);
-      if (found !== undefined) return found;
-      const id = vocabulary.push(token) - 1;
-      ids.set(token, id);
-      if (id % PROGRESS_EVERY === 0) onProgress?.(vocabulary.length, size);
-      return id;
+  mergePairs(
+    rowsOf(
+      words,
+      characters.map((character) => ids.get(character) as number),
+    ),
+    {
+      minFrequency,
+      enough: () => vocabulary.length >= size,
+      join: (first, second) => {
+        const merge: Merge = [vocabulary[first] as string, vocabulary[second] as string];
+        const token = merge.join("");
+        const key = merge.join(" ");
+        // A pair that comes up again has the later rank, as in Python.
+        merges.delete(key);
+        merges.set(key, merge);
+        const found = ids.get(token);
+        if (found !== undefined) return found;
+        const id = vocabulary.push(token) - 1;
+        ids.set(token, id);
+        if (id % PROGRESS_EVERY === 0) onProgress?.(vocabulary.length, size);
+        return id;
+      },
     },
-  });
+  );
   onProgress?.(vocabulary.length, size);
   return { vocabulary, merges: [...merges.values()] };
 }
@@ -78,7 +91,9 @@ function rowsOf(words: WordCounts, byteIds: readonly number[]): SymbolRows {
       more.set(symbols);
       symbols = more;
     }
-    forEachByte(word, (byte) => { symbols[used++] = byteIds[byte] as number; });
+    forEachByte(word, (byte) => {
+      symbols[used++] = byteIds[byte] as number;
+    });
     starts[entry + 1] = used;
     counts[entry] = words.count(entry);
   }

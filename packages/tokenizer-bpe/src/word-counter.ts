@@ -1,4 +1,7 @@
-/** How often each word occurs in texts, cut as the encoder cuts them: memory grows with the distinct words and with nothing else. */
+/**
+ * How often each word occurs in texts, cut as the encoder cuts them: memory grows with the distinct words and with
+ * nothing else.
+ */
 import { CountTable, hashOf, type WordCounts } from "@cloze/tokenizer/internal";
 import { splitWords } from "./split-words.ts";
 
@@ -31,10 +34,16 @@ export class WordCounter {
     return this.#counts.size;
   }
 
-  /** Counts the words of one text. Texts are apart: the first word of each has no space before it unless it is written, or set by `addPrefixSpace`. */
+  /**
+   * Counts the words of one text. Texts are apart: the first word of each has no space before it unless it is written,
+   * or set by `addPrefixSpace`.
+   */
   add(text: string): void {
     const composed = this.#nfc ? text.normalize("NFC") : text;
-    for (const word of splitWords(this.#prefix && composed !== "" && !composed.startsWith(" ") ? ` ${composed}` : composed)) this.#counts.add(word, 0, word.length, hashOf(word), 1);
+    for (const word of splitWords(
+      this.#prefix && composed !== "" && !composed.startsWith(" ") ? ` ${composed}` : composed,
+    ))
+      this.#counts.add(word, 0, word.length, hashOf(word), 1);
   }
 
   words(): WordCounts {

@@ -5,20 +5,46 @@ import type { TextEncodeOptions, TextEncoding, TextInput } from "@cloze/tokenize
 import { bpe, bpeFromFiles, type BpeTokenizer } from "../src/index.ts";
 import { WordCounter, trainMerges } from "../src/train.ts";
 
-interface Plain { readonly ids: number[]; readonly offsets: number[]; readonly words: number[]; readonly decoded: string }
-interface Row { readonly ids: number[]; readonly offsets: number[]; readonly types: number[]; readonly words: number[]; readonly sequences: number[] }
-interface Cut extends Required<Pick<TextEncodeOptions, "special" | "maxLength" | "stride" | "truncate" | "truncateSide">> {
+interface Plain {
+  readonly ids: number[];
+  readonly offsets: number[];
+  readonly words: number[];
+  readonly decoded: string;
+}
+interface Row {
+  readonly ids: number[];
+  readonly offsets: number[];
+  readonly types: number[];
+  readonly words: number[];
+  readonly sequences: number[];
+}
+interface Cut extends Required<
+  Pick<TextEncodeOptions, "special" | "maxLength" | "stride" | "truncate" | "truncateSide">
+> {
   readonly text: TextInput;
   readonly pair: TextInput | null;
   readonly rows?: readonly Row[];
   readonly refused?: true;
 }
 type Files = Readonly<Record<string, string>>;
-interface Config { readonly files: Files; readonly savedFromOurs: Files; readonly cases: readonly Plain[]; readonly cuts: readonly Cut[] }
-interface Run { readonly size: number; readonly minFrequency: number; readonly addPrefixSpace: boolean; readonly vocabulary: string[]; readonly merges: string[] }
+interface Config {
+  readonly files: Files;
+  readonly savedFromOurs: Files;
+  readonly cases: readonly Plain[];
+  readonly cuts: readonly Cut[];
+}
+interface Run {
+  readonly size: number;
+  readonly minFrequency: number;
+  readonly addPrefixSpace: boolean;
+  readonly vocabulary: string[];
+  readonly merges: string[];
+}
 
 const golden = JSON.parse(readFileSync(new URL("./golden/tokenizers.json", import.meta.url), "utf8")) as {
-  readonly texts: string[]; readonly configs: Readonly<Record<string, Config>>; readonly training: { readonly text: string; readonly runs: readonly Run[] };
+  readonly texts: string[];
+  readonly configs: Readonly<Record<string, Config>>;
+  readonly training: { readonly text: string; readonly runs: readonly Run[] };
 };
 
 /** Python counts offsets in code points, we in UTF-16 units. */
@@ -49,7 +75,9 @@ describe.each(Object.entries(golden.configs))("%s", (_name, config) => {
   });
 
   it("reads its own files, and what Python saved of them", () => {
-    const files = tokenizer.files(), again = bpeFromFiles(files), saved = bpeFromFiles(config.savedFromOurs);
+    const files = tokenizer.files(),
+      again = bpeFromFiles(files),
+      saved = bpeFromFiles(config.savedFromOurs);
     expect(again.config).toEqual(tokenizer.config);
     expect(again.files()).toEqual(files);
     expect(saved.hash).toBe(tokenizer.hash);
@@ -58,33 +86,52 @@ describe.each(Object.entries(golden.configs))("%s", (_name, config) => {
 });
 
 describe("pairs, truncation, windows, words", () => {
-  const { files, cuts } = golden.configs["modern"] as Config, tokenizer = bpeFromFiles(files);
-  const inUnits = (text: TextInput, offset: number, word: number): number => utf16(typeof text === "string" ? text : text[word] as string, [offset])[0] as number;
+  const { files, cuts } = golden.configs["modern"] as Config,
+    tokenizer = bpeFromFiles(files);
+  const inUnits = (text: TextInput, offset: number, word: number): number =>
+    utf16(typeof text === "string" ? text : (text[word] as string), [offset])[0] as number;
 
-  it.each(cuts.map((cut) => [JSON.stringify({ ...cut, rows: undefined }).slice(0, 160), cut] as const))("%s", (_, cut) => {
-    const { text, pair, rows, refused, ...options } = cut, given = { ...options, ...(pair === null ? {} : { pair }) };
-    if (refused === true || rows === undefined) {
-      expect(() => tokenizer.encode(text, given)).toThrow(/^encode: expected /);
-      return;
-    }
-    const encoding = tokenizer.encode(text, given), plain = ({ ids, offsets, types, words, sequences }: TextEncoding): Row =>
-      ({ ids: [...ids], offsets: [...offsets], types: [...types], words: [...words], sequences: [...sequences] });
-    expect([encoding, ...encoding.overflow].map(plain)).toEqual(rows.map((row) => ({
-      ...row,
-      offsets: row.offsets.map((offset, i) => {
-        const sequence = row.sequences[i >> 1] as number;
-        return sequence < 0 ? 0 : inUnits(sequence === 0 ? text : pair as TextInput, offset, row.words[i >> 1] as number);
-      }),
-    })));
-  });
+  it.each(cuts.map((cut) => [JSON.stringify({ ...cut, rows: undefined }).slice(0, 160), cut] as const))(
+    "%s",
+    (_, cut) => {
+      const { text, pair, rows, refused, ...options } = cut,
+        given = { ...options, ...(pair === null ? {} : { pair }) };
+      if (refused === true || rows === undefined) {
+        expect(() => tokenizer.encode(text, given)).toThrow(/^encode: expected /);
+        return;
+      }
+      const encoding = tokenizer.encode(text, given),
+        plain = ({ ids, offsets, types, words, sequences }: TextEncoding): Row => ({
+          ids: [...ids],
+          offsets: [...offsets],
+          types: [...types],
+          words: [...words],
+          sequences: [...sequences],
+        });
+      expect([encoding, ...encoding.overflow].map(plain)).toEqual(
+        rows.map((row) => ({
+          ...row,
+          offsets: row.offsets.map((offset, i) => {
+            const sequence = row.sequences[i >> 1] as number;
+            return sequence < 0
+              ? 0
+              : inUnits(sequence === 0 ? text : (pair as TextInput), offset, row.words[i >> 1] as number);
+          }),
+        })),
+      );
+    },
+  );
 });
 
 describe("training", () => {
-  it.each(golden.training.runs.map((run) => [run.size, run] as const))("to %i tokens gives Python's vocabulary and merges", (_, { size, minFrequency, addPrefixSpace, vocabulary, merges }) => {
-    const counter = new WordCounter({ addPrefixSpace });
-    for (const line of golden.training.text.split("\n")) counter.add(line);
-    const trained = trainMerges(counter.words(), { size, minFrequency });
-    expect(trained.vocabulary).toEqual(vocabulary);
-    expect(trained.merges.map((merge) => merge.join(" "))).toEqual(merges);
-  });
+  it.each(golden.training.runs.map((run) => [run.size, run] as const))(
+    "to %i tokens gives Python's vocabulary and merges",
+    (_, { size, minFrequency, addPrefixSpace, vocabulary, merges }) => {
+      const counter = new WordCounter({ addPrefixSpace });
+      for (const line of golden.training.text.split("\n")) counter.add(line);
+      const trained = trainMerges(counter.words(), { size, minFrequency });
+      expect(trained.vocabulary).toEqual(vocabulary);
+      expect(trained.merges.map((merge) => merge.join(" "))).toEqual(merges);
+    },
+  );
 });

@@ -5,21 +5,27 @@ import { bpeFromFiles, splitWords } from "../src/index.ts";
 import { MergeTable, mergeWord } from "../src/merge-word.ts";
 
 const { configs } = JSON.parse(readFileSync(new URL("./golden/tokenizers.json", import.meta.url), "utf8")) as {
-  readonly configs: Readonly<Record<"modern" | "roberta" | "whole", { readonly files: Readonly<Record<string, string>> }>>;
+  readonly configs: Readonly<
+    Record<"modern" | "roberta" | "whole", { readonly files: Readonly<Record<string, string>> }>
+  >;
 };
 const ROUNDS = 600;
 
 function draws(seed: number): (below: number) => number {
   let state = seed;
-  return (below) => (state = state * 48271 % 2147483647) % below;
+  return (below) => (state = (state * 48271) % 2147483647) % below;
 }
 
 /** Letters, blocks of Unicode, any code point, marks, white space, and (if asked) any UTF-16 unit. */
 function randomText(below: (n: number) => number, units: boolean): string {
-  const times = (n: number, code: () => number): string => String.fromCodePoint(...Array.from({ length: 1 + below(n) }, code));
+  const times = (n: number, code: () => number): string =>
+    String.fromCodePoint(...Array.from({ length: 1 + below(n) }, code));
   const scalar = (code: number): number => (code >= 0xd800 && code < 0xe000 ? 0xfffd : code);
   const kinds: readonly (() => string)[] = [
-    () => ["the ", "hello", " world's", "Cas\u0307\u0323", "e\u0327\u0301", "\u1100\u1161\u11a8", "😀", "[MASK"][below(8)] as string,
+    () =>
+      ["the ", "hello", " world's", "Cas\u0307\u0323", "e\u0327\u0301", "\u1100\u1161\u11a8", "😀", "[MASK"][
+        below(8)
+      ] as string,
     () => times(4, () => 32 + below(700)),
     () => times(3, () => scalar(below(0x30000))),
     () => times(4, () => 0x300 + below(0x70)),
@@ -86,7 +92,8 @@ describe("offsets", () => {
   it("give each token the text that it is, where tokens hold whole characters", () => {
     const text = "Hello world, the  end 42!";
     const { ids, offsets } = untouched.encode(text, { special: false });
-    for (let i = 0; i < ids.length; i++) expect(untouched.decode([ids[i] as number])).toBe(text.slice(offsets[2 * i], offsets[2 * i + 1]));
+    for (let i = 0; i < ids.length; i++)
+      expect(untouched.decode([ids[i] as number])).toBe(text.slice(offsets[2 * i], offsets[2 * i + 1]));
   });
 });
 

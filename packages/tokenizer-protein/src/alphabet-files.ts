@@ -2,52 +2,80 @@
  * An alphabet as the four files that Python `transformers` reads, with the policy spelt as a normalizer, so that
  * `AutoTokenizer.from_pretrained(dir)` gives equal ids on every text.
  *
- * The class is PreTrainedTokenizerFast, because the upstream classes cannot say the policy: EsmTokenizer makes one `<unk>` of a
- * whole run of unknown letters and knows no lower case, BertTokenizer makes one `[UNK]` of residues not separated by spaces.
- * Whoever wants those loads the same directory with `EsmTokenizer` or `BertTokenizer`: vocab.txt is theirs.
- * The policy also stands as data under "cloze" in tokenizer_config.json; Python keeps the key when it saves again.
+ * The class is PreTrainedTokenizerFast, because the upstream classes cannot say the policy: EsmTokenizer makes one
+ * `<unk>` of a whole run of unknown letters and knows no lower case, BertTokenizer makes one `[UNK]` of residues not
+ * separated by spaces. Whoever wants those loads the same directory with `EsmTokenizer` or `BertTokenizer`: vocab.txt
+ * is theirs. The policy also stands as data under "cloze" in tokenizer_config.json; Python keeps the key when it saves
+ * again.
  */
 import {
-  templateJson, writeSpecialTokensMap, writeTokenizerConfig, writeTokenizerJson, writeVocabTxt, type AddedToken, type JsonValue,
+  templateJson,
+  writeSpecialTokensMap,
+  writeTokenizerConfig,
+  writeTokenizerJson,
+  writeVocabTxt,
+  type AddedToken,
+  type JsonValue,
 } from "@cloze/tokenizer";
 import { LOWER_CASE, WHITE_SPACE, isCharacter, type ProteinAlphabet } from "./alphabet.ts";
 
 export function alphabetFiles(alphabet: ProteinAlphabet): Readonly<Record<string, string>> {
   const { vocabulary, special, policy } = alphabet;
   const roles = new Set<string>(Object.values(special));
-  const addedTokens: AddedToken[] = vocabulary.flatMap((content, id) => (isCharacter(content) && !roles.has(content) ? [] : [{ id, content, special: roles.has(content) }]));
+  const addedTokens: AddedToken[] = vocabulary.flatMap((content, id) =>
+    isCharacter(content) && !roles.has(content) ? [] : [{ id, content, special: roles.has(content) }],
+  );
   const tokenizerJson = writeTokenizerJson({
     addedTokens,
     normalizer: normalizerJson(alphabet),
     // Every character by itself. Not ".", which leaves line ends out when white space is not dropped.
     preTokenizer: { type: "Split", pattern: { Regex: "[\\s\\S]" }, behavior: "Isolated", invert: false },
-    postProcessor: templateJson(alphabet.template, (token) => { const id = vocabulary.indexOf(token); return id < 0 ? undefined : id; }),
+    postProcessor: templateJson(alphabet.template, (token) => {
+      const id = vocabulary.indexOf(token);
+      return id < 0 ? undefined : id;
+    }),
     decoder: alphabet.separator === "" ? { type: "Fuse" } : null,
-    model: { type: "WordLevel", vocab: Object.fromEntries(vocabulary.map((token, id) => [token, id])), unk_token: special.unk_token },
+    model: {
+      type: "WordLevel",
+      vocab: Object.fromEntries(vocabulary.map((token, id) => [token, id])),
+      unk_token: special.unk_token,
+    },
   });
   const { lowerCase, whiteSpace, finalStop, replace } = policy;
   return {
     "tokenizer.json": tokenizerJson,
     "vocab.txt": writeVocabTxt(vocabulary),
     "tokenizer_config.json": writeTokenizerConfig({
-      tokenizerClass: "PreTrainedTokenizerFast", modelInputNames: alphabet.modelInputNames, special, addedTokens,
+      tokenizerClass: "PreTrainedTokenizerFast",
+      modelInputNames: alphabet.modelInputNames,
+      special,
+      addedTokens,
       extra: { cloze: { name: alphabet.name, lowerCase, whiteSpace, finalStop, replace } },
     }),
     "special_tokens_map.json": writeSpecialTokensMap(special),
   };
 }
 
-/** The policy as a chain of replacements; special tokens in the text are taken out before it runs, on each stretch between them. */
+/**
+ * The policy as a chain of replacements; special tokens in the text are taken out before it runs, on each stretch
+ * between them.
+ */
 function normalizerJson({ vocabulary, policy }: ProteinAlphabet): JsonValue {
   const steps: JsonValue[] = [];
   const tokens = new Set(vocabulary);
-  const replaceText = (from: string, to: string): void => { steps.push({ type: "Replace", pattern: { String: from }, content: to }); };
-  const removeMatches = (pattern: string): void => { steps.push({ type: "Replace", pattern: { Regex: pattern }, content: "" }); };
-  if (policy.whiteSpace === "drop") removeMatches(`[${[...WHITE_SPACE].map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")}]`);
+  const replaceText = (from: string, to: string): void => {
+    steps.push({ type: "Replace", pattern: { String: from }, content: to });
+  };
+  const removeMatches = (pattern: string): void => {
+    steps.push({ type: "Replace", pattern: { Regex: pattern }, content: "" });
+  };
+  if (policy.whiteSpace === "drop")
+    removeMatches(`[${[...WHITE_SPACE].map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")}]`);
   // After white space, so that a stop before a line end is final; before `replace`, which may name `*` too.
   if (policy.finalStop === "drop" && !tokens.has("*") && !("*" in policy.replace)) removeMatches("\\*$");
   if (policy.lowerCase === "upper") {
-    for (const lower of LOWER_CASE) if (!tokens.has(lower) && !(lower in policy.replace)) replaceText(lower, lower.toUpperCase());
+    for (const lower of LOWER_CASE)
+      if (!tokens.has(lower) && !(lower in policy.replace)) replaceText(lower, lower.toUpperCase());
   }
   for (const [from, to] of Object.entries(policy.replace)) replaceText(from, to);
   return { type: "Sequence", normalizers: steps };

@@ -1,8 +1,8 @@
 /**
  * What becomes of each character, as a number: the whole policy compiled into one lookup.
  *
- * An action below 256 is an id, and nothing to count: the one comparison of the hot loop. Above, the low byte is the id and
- * the rest says what to count. Characters past ASCII go through a map, and those in neither are unknown.
+ * An action below 256 is an id, and nothing to count: the one comparison of the hot loop. Above, the low byte is the id
+ * and the rest says what to count. Characters past ASCII go through a map, and those in neither are unknown.
  */
 import { LOWER_CASE, WHITE_SPACE, isCharacter, type ProteinAlphabet } from "./alphabet.ts";
 
@@ -29,7 +29,9 @@ export function characterActions(alphabet: ProteinAlphabet): CharacterActions {
   // From the last rule to the first, so that each overrides what it precedes.
   if (policy.finalStop === "drop") actions.set("*", STOP | vocabulary.indexOf(special.unk_token));
   if (policy.whiteSpace === "drop") for (const c of WHITE_SPACE) actions.set(c, DROPPED);
-  vocabulary.forEach((token, id) => { if (isCharacter(token)) actions.set(token, id); });
+  vocabulary.forEach((token, id) => {
+    if (isCharacter(token)) actions.set(token, id);
+  });
   for (const [from, to] of Object.entries(policy.replace)) actions.set(from, REPLACED | vocabulary.indexOf(to));
   if (policy.lowerCase === "upper") {
     for (const lower of LOWER_CASE) {
@@ -44,5 +46,8 @@ export function characterActions(alphabet: ProteinAlphabet): CharacterActions {
     if (code < 128) ofByte[code] = action;
     else wide.set(code, action);
   }
-  return { ofByte, of: (codePoint) => (codePoint < 128 ? ofByte[codePoint] as number : wide.get(codePoint) ?? unknown) };
+  return {
+    ofByte,
+    of: (codePoint) => (codePoint < 128 ? (ofByte[codePoint] as number) : (wide.get(codePoint) ?? unknown)),
+  };
 }

@@ -1,5 +1,6 @@
 /**
- * The two loops: text to ids with offsets, and bytes to ids at memory speed. Both apply the same table of actions and must agree.
+ * The two loops: text to ids with offsets, and bytes to ids at memory speed. Both apply the same table of actions and
+ * must agree.
  *
  * Cost: the byte loop is one load, one compare, one store per residue; only what is counted leaves it.
  */
@@ -30,7 +31,14 @@ export interface BodyWriter {
 }
 
 /** Encodes `text[start, end)`, which holds no special token, onto the end of `body`. */
-export function encodeText(actions: CharacterActions, text: string, start: number, end: number, body: BodyWriter, issues: IssueCounter): void {
+export function encodeText(
+  actions: CharacterActions,
+  text: string,
+  start: number,
+  end: number,
+  body: BodyWriter,
+  issues: IssueCounter,
+): void {
   let stopAt = -1;
   for (let i = start; i < end;) {
     const codePoint = text.codePointAt(i) as number;
@@ -54,13 +62,24 @@ export function encodeText(actions: CharacterActions, text: string, start: numbe
 
 /** Encodes UTF-8 `source[start, end)` into `out` from `at` on; gives the number of ids written. See ByteTokenizer. */
 export function encodeBytes(
-  actions: CharacterActions, source: Uint8Array, start: number, end: number, out: Uint8Array, at: number, issues: IssueCounter,
+  actions: CharacterActions,
+  source: Uint8Array,
+  start: number,
+  end: number,
+  out: Uint8Array,
+  at: number,
+  issues: IssueCounter,
 ): number {
   if (!(start >= 0 && start <= end && end <= source.length)) {
-    throw new ConfigError(`encodeBytes: expected a range within the ${source.length} bytes of source, got [${start}, ${end}).`);
+    throw new ConfigError(
+      `encodeBytes: expected a range within the ${source.length} bytes of source, got [${start}, ${end}).`,
+    );
   }
   if (!(at >= 0 && out.length - at >= end - start)) {
-    throw new ConfigError(`encodeBytes: expected room for ${end - start} ids in out, got ${out.length - at} (length ${out.length}, at ${at}). Pass a larger out.`);
+    throw new ConfigError(
+      `encodeBytes: expected room for ${end - start} ids in out, got ${out.length - at} (length ${out.length}, ` +
+        `at ${at}). Pass a larger out.`,
+    );
   }
   const table = actions.ofByte;
   const replaced = issues.replaced.ascii;

@@ -3,17 +3,25 @@ import { ConfigError } from "@cloze/errors";
 import { IssueCounter } from "@cloze/tokenizer";
 import { amplify, esm2, protbert, proteinTokenizer, type ProteinTokenizer } from "./index.ts";
 
-const ids = (tokenizer: ProteinTokenizer, text: string): number[] => [...tokenizer.encode(text, { special: false }).ids];
+const ids = (tokenizer: ProteinTokenizer, text: string): number[] => [
+  ...tokenizer.encode(text, { special: false }).ids,
+];
 
 describe("published ids", () => {
   it("ESM-2 encodes its example", () => {
     const { ids: got } = esm2().encode("MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ");
-    expect([...got].join(" ")).toBe("0 20 15 11 5 19 12 5 15 16 10 16 12 8 18 7 15 8 21 18 8 10 16 4 9 9 10 4 6 4 12 9 7 16 2");
+    expect([...got].join(" ")).toBe(
+      "0 20 15 11 5 19 12 5 15 16 10 16 12 8 18 7 15 8 21 18 8 10 16 4 9 9 10 4 6 4 12 9 7 16 2",
+    );
   });
 
   it.each([
     [esm2(), 33, { L: 4, C: 23, X: 24, B: 25, U: 26, Z: 27, O: 28, ".": 29, "-": 30, "<null_1>": 31, "<mask>": 32 }],
-    [protbert(), 30, { "[PAD]": 0, "[MASK]": 4, L: 5, A: 6, E: 9, S: 10, K: 12, C: 23, W: 24, X: 25, U: 26, B: 27, Z: 28, O: 29 }],
+    [
+      protbert(),
+      30,
+      { "[PAD]": 0, "[MASK]": 4, L: 5, A: 6, E: 9, S: 10, K: 12, C: 23, W: 24, X: 25, U: 26, B: 27, Z: 28, O: 29 },
+    ],
     [amplify(), 27, { "<pad>": 0, "<eos>": 4, "|": 5, L: 6, W: 24, C: 25, B: 26 }],
   ] as const)("$name", (tokenizer, size, table) => {
     expect(tokenizer.vocabulary).toHaveLength(size);
@@ -35,7 +43,11 @@ describe("policy", () => {
     expect(ids(esm2(), "mKt")).toEqual(ids(esm2(), "MKT"));
     expect(esm2().encode("mKtt").issues.replaced).toEqual({ m: 1, t: 2 });
     expect(ids(esm2({ lowerCase: "unknown" }), "mKt")).toEqual([3, 15, 3]);
-    expect(esm2({ lowerCase: "unknown" }).encode("mK").issues).toEqual({ replaced: {}, unknown: { m: 1 }, dropped: {} });
+    expect(esm2({ lowerCase: "unknown" }).encode("mK").issues).toEqual({
+      replaced: {},
+      unknown: { m: 1 },
+      dropped: {},
+    });
     expect(protbert().encode("u").issues.replaced).toEqual({ u: 1 });
     expect(ids(protbert(), "u")).toEqual([25]);
   });
@@ -51,18 +63,23 @@ describe("policy", () => {
 
   it("gaps are tokens of ESM-2, unknown elsewhere", () => {
     expect(ids(esm2(), "-.")).toEqual([30, 29]);
-    expect(protbert().encode("-.", { special: false })).toMatchObject({ ids: Int32Array.of(1, 1), issues: { unknown: { "-": 1, ".": 1 } } });
+    expect(protbert().encode("-.", { special: false })).toMatchObject({
+      ids: Int32Array.of(1, 1),
+      issues: { unknown: { "-": 1, ".": 1 } },
+    });
     expect(ids(amplify(), "-.")).toEqual([1, 1]);
   });
 
   it("rare residues: tokens of ESM-2, X in ProtBert, unknown in AMPLIFY", () => {
     expect(ids(esm2(), "UZOBX")).toEqual([26, 27, 28, 25, 24]);
     expect(protbert().encode("UZOBX", { special: false })).toMatchObject({
-      ids: Int32Array.of(25, 25, 25, 25, 25), issues: { replaced: { U: 1, Z: 1, O: 1, B: 1 } },
+      ids: Int32Array.of(25, 25, 25, 25, 25),
+      issues: { replaced: { U: 1, Z: 1, O: 1, B: 1 } },
     });
     expect(ids(protbert({ replace: {} }), "UZOB")).toEqual([26, 28, 29, 27]);
     expect(amplify().encode("UZOBX", { special: false })).toMatchObject({
-      ids: Int32Array.of(1, 1, 1, 26, 1), issues: { unknown: { U: 1, Z: 1, O: 1, X: 1 }, replaced: {} },
+      ids: Int32Array.of(1, 1, 1, 26, 1),
+      issues: { unknown: { U: 1, Z: 1, O: 1, X: 1 }, replaced: {} },
     });
   });
 
@@ -70,7 +87,7 @@ describe("policy", () => {
     const encoding = esm2().encode("M\u{1f9ec}éK", { special: false });
     expect([...encoding.ids]).toEqual([20, 3, 3, 15]);
     expect([...encoding.offsets]).toEqual([0, 1, 1, 3, 3, 4, 4, 5]);
-    expect(encoding.issues.unknown).toEqual({ "é": 1, "\u{1f9ec}": 1 });
+    expect(encoding.issues.unknown).toEqual({ é: 1, "\u{1f9ec}": 1 });
   });
 
   it("special tokens in the text are themselves, with offsets into the text", () => {
@@ -108,7 +125,11 @@ describe("decode", () => {
 describe("hash", () => {
   it("is of what decides an id: vocabulary and policy, neither name nor separator", () => {
     expect(esm2().hash).toMatch(/^[0-9a-f]{64}$/);
-    expect(new Set([esm2(), protbert(), amplify(), esm2({ lowerCase: "unknown" }), protbert({ replace: {} })].map((t) => t.hash)).size).toBe(5);
+    expect(
+      new Set(
+        [esm2(), protbert(), amplify(), esm2({ lowerCase: "unknown" }), protbert({ replace: {} })].map((t) => t.hash),
+      ).size,
+    ).toBe(5);
     expect(esm2({ separator: "" }).hash).toBe(esm2().hash);
     const { alphabet } = esm2();
     expect(proteinTokenizer({ ...alphabet, name: "mine" }).hash).toBe(esm2().hash);
@@ -140,7 +161,12 @@ describe("encodeBytes", () => {
     const pieces = [..."LAGVSERTIDPKQNFYMHWCXBUZOJ", ..."lagvuj*.-| \n\t1é\u2028\ufeff\u{1f9ec}", "*", "* "];
     let state = 11; // the minimal standard generator: any repeatable one will do
     const below = (bound: number): number => (state = (state * 48271) % 2147483647) % bound;
-    for (const tokenizer of [esm2(), protbert(), amplify(), esm2({ lowerCase: "unknown", whiteSpace: "unknown", finalStop: "unknown" })]) {
+    for (const tokenizer of [
+      esm2(),
+      protbert(),
+      amplify(),
+      esm2({ lowerCase: "unknown", whiteSpace: "unknown", finalStop: "unknown" }),
+    ]) {
       for (let n = 0; n < 300; n++) {
         const text = Array.from({ length: below(30) }, () => pieces[below(pieces.length)]).join("");
         const whole = tokenizer.encode(text, { special: false });
@@ -167,8 +193,12 @@ describe("encodeBytes", () => {
     for (const text of ["M*", "mJ"]) esm2().encodeBytes(encoder.encode(text), 0, 2, out, 0, issues);
     expect(issues.issues()).toEqual({ replaced: { m: 1 }, unknown: { J: 1 }, dropped: { "*": 1 } });
     expect(issues.total).toBe(3);
-    expect(() => esm2().encodeBytes(encoder.encode("MKTAY"), 0, 5, out, 0, issues)).toThrow(/room for 5 ids in out, got 4/);
-    expect(() => esm2().encodeBytes(encoder.encode("MK"), 0, 3, out, 0, issues)).toThrow(/within the 2 bytes of source/);
+    expect(() => esm2().encodeBytes(encoder.encode("MKTAY"), 0, 5, out, 0, issues)).toThrow(
+      /room for 5 ids in out, got 4/,
+    );
+    expect(() => esm2().encodeBytes(encoder.encode("MK"), 0, 3, out, 0, issues)).toThrow(
+      /within the 2 bytes of source/,
+    );
   });
 });
 
@@ -192,9 +222,15 @@ describe("an alphabet of one's own", () => {
     [{ vocabulary: ["?", "A"] }, /expected the pad_token "_" in the vocabulary/],
     [{ vocabulary: ["_", "?", "the"] }, /expected residues of one character, got the token "the"/],
     [{ vocabulary: ["_", "?", " "] }, /White space is governed by the policy/],
-    [{ vocabulary: ["_", "?", "A"], policy: { replace: { U: "X" } } }, /expected replace to give a residue of the vocabulary, got "X" for "U"/],
+    [
+      { vocabulary: ["_", "?", "A"], policy: { replace: { U: "X" } } },
+      /expected replace to give a residue of the vocabulary, got "X" for "U"/,
+    ],
     [{ vocabulary: ["_", "?", "A", "B"], policy: { replace: { U: "A", A: "B" } } }, /one step, got "U" to "A"/],
-    [{ vocabulary: ["_", "?", "A"], template: { single: "<s> $A", pair: "" } }, /expected the template to name tokens of the vocabulary, got "<s>"/],
+    [
+      { vocabulary: ["_", "?", "A"], template: { single: "<s> $A", pair: "" } },
+      /expected the template to name tokens of the vocabulary, got "<s>"/,
+    ],
     [{ vocabulary: Array.from({ length: 257 }, (_, i) => String.fromCodePoint(0x4e00 + i)) }, /at most 256 tokens/],
   ] as const)("refuses %j", (custom, message) => {
     const make = (): unknown => proteinTokenizer({ name: "mine", special, ...custom });

@@ -1,15 +1,34 @@
 /**
- * The protein tokenizer: one character, one token; an alphabet is data, and nothing of the text is lost without a count.
+ * The protein tokenizer: one character, one token; an alphabet is data, and nothing of the text is lost without a
+ * count.
  *
- * `encode` knows special tokens written in the text (`MKT<mask>YIA`) and gives offsets; `encodeBytes` is the path of a corpus.
+ * `encode` knows special tokens written in the text (`MKT<mask>YIA`) and gives offsets; `encodeBytes` is the path of a
+ * corpus.
  * `decode` writes what Python `transformers` writes for the published alphabets: a space between tokens.
  */
 import { ConfigError } from "@cloze/errors";
 import {
-  IssueCounter, frameEncoding, sha256, specialIds, specialSplitter, templateSides,
-  type ByteTokenizer, type EncodeOptions, type Encoding, type SpecialIds, type SpecialTemplate, type SpecialTokens,
+  IssueCounter,
+  frameEncoding,
+  sha256,
+  specialIds,
+  specialSplitter,
+  templateSides,
+  type ByteTokenizer,
+  type EncodeOptions,
+  type Encoding,
+  type SpecialIds,
+  type SpecialTemplate,
+  type SpecialTokens,
 } from "@cloze/tokenizer";
-import { DEFAULT_POLICY, alphabetFault, isCharacter, type ProteinAlphabet, type ProteinOptions, type ProteinPolicy } from "./alphabet.ts";
+import {
+  DEFAULT_POLICY,
+  alphabetFault,
+  isCharacter,
+  type ProteinAlphabet,
+  type ProteinOptions,
+  type ProteinPolicy,
+} from "./alphabet.ts";
 import { AMPLIFY, ESM2, PROTBERT } from "./alphabets.ts";
 import { characterActions } from "./character-actions.ts";
 import { encodeBytes, encodeText, type BodyWriter } from "./encode-body.ts";
@@ -25,7 +44,10 @@ export interface CustomAlphabet {
   readonly name: string;
   readonly vocabulary: readonly string[];
   readonly special: SpecialTokens;
-  /** Default: start token (`cls_token` or `bos_token`), `$A`, end token (`eos_token` or `sep_token`), as far as there are any. */
+  /**
+   * Default: start token (`cls_token` or `bos_token`), `$A`, end token (`eos_token` or `sep_token`), as far as there
+   * are any.
+   */
   readonly template?: SpecialTemplate;
   readonly policy?: Partial<ProteinPolicy>;
   readonly separator?: " " | "";
@@ -37,7 +59,10 @@ export function esm2(options: ProteinOptions = {}): ProteinTokenizer {
   return fromAlphabet(withOptions(ESM2, options));
 }
 
-/** ProtBert, 30 tokens, `[PAD]` 0 to `[MASK]` 4; U, Z, O, B are written as X (`replace: {}` keeps them). Residues need no spaces between them. */
+/**
+ * ProtBert, 30 tokens, `[PAD]` 0 to `[MASK]` 4; U, Z, O, B are written as X (`replace: {}` keeps them). Residues need
+ * no spaces between them.
+ */
 export function protbert(options: ProteinOptions = {}): ProteinTokenizer {
   return fromAlphabet(withOptions(PROTBERT, options));
 }
@@ -50,7 +75,9 @@ export function amplify(options: ProteinOptions = {}): ProteinTokenizer {
 /** A tokenizer with an alphabet of one's own. Throws ConfigError when the alphabet contradicts itself. */
 export function proteinTokenizer(custom: CustomAlphabet): ProteinTokenizer {
   return fromAlphabet({
-    name: custom.name, vocabulary: custom.vocabulary, special: custom.special,
+    name: custom.name,
+    vocabulary: custom.vocabulary,
+    special: custom.special,
     template: custom.template ?? defaultTemplate(custom.special),
     policy: { ...DEFAULT_POLICY, ...custom.policy },
     separator: custom.separator ?? " ",
@@ -74,10 +101,22 @@ function sorted(record: Readonly<Record<string, string>>): [string, string][] {
   return Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** Digest of all that decides an id: vocabulary, special tokens, template, policy. Not the name, nor how decode looks. */
+/**
+ * Digest of all that decides an id: vocabulary, special tokens, template, policy. Not the name, nor how decode looks.
+ */
 function alphabetHash(alphabet: ProteinAlphabet): string {
   const { lowerCase, whiteSpace, finalStop, replace } = alphabet.policy;
-  return sha256(JSON.stringify([alphabet.vocabulary, sorted(alphabet.special), alphabet.template.single, lowerCase, whiteSpace, finalStop, sorted(replace)]));
+  return sha256(
+    JSON.stringify([
+      alphabet.vocabulary,
+      sorted(alphabet.special),
+      alphabet.template.single,
+      lowerCase,
+      whiteSpace,
+      finalStop,
+      sorted(replace),
+    ]),
+  );
 }
 
 export function fromAlphabet(alphabet: ProteinAlphabet): ProteinTokenizer {
@@ -110,15 +149,26 @@ class AlphabetTokenizer implements ProteinTokenizer {
     this.#ids = new Map(alphabet.vocabulary.map((token, id) => [token, id]));
     const idOf = (token: string): number => {
       const id = this.#ids.get(token);
-      if (id === undefined) throw new ConfigError(`protein tokenizer "${alphabet.name}": expected the template to name tokens of the vocabulary, got ${JSON.stringify(token)}. Add it or mend the template.`);
+      if (id === undefined)
+        throw new ConfigError(
+          `protein tokenizer "${alphabet.name}": expected the template to name tokens of the vocabulary, got ` +
+            `${JSON.stringify(token)}. Add it or mend the template.`,
+        );
       return id;
     };
     const sides = templateSides(alphabet.template);
     this.#frame = { before: sides.before.map(idOf), after: sides.after.map(idOf) };
-    this.special = specialIds(alphabet.special, alphabet.template, idOf) as SpecialIds; // idOf has thrown where a token is not there
+    // idOf has thrown where a token is not there
+    this.special = specialIds(alphabet.special, alphabet.template, idOf) as SpecialIds;
     this.specialIds = new Set(Object.values(alphabet.special).map(idOf));
-    this.regularIds = alphabet.vocabulary.flatMap((token, id) => (isCharacter(token) && !this.specialIds.has(id) ? [id] : []));
-    this.#split = specialSplitter(new Map(alphabet.vocabulary.flatMap((t, id) => (isCharacter(t) && !this.specialIds.has(id) ? [] : [[t, id] as const]))));
+    this.regularIds = alphabet.vocabulary.flatMap((token, id) =>
+      isCharacter(token) && !this.specialIds.has(id) ? [id] : [],
+    );
+    this.#split = specialSplitter(
+      new Map(
+        alphabet.vocabulary.flatMap((t, id) => (isCharacter(t) && !this.specialIds.has(id) ? [] : [[t, id] as const])),
+      ),
+    );
     this.#actions = characterActions(alphabet);
     this.hash = alphabetHash(alphabet);
   }
@@ -137,7 +187,14 @@ class AlphabetTokenizer implements ProteinTokenizer {
     return frameEncoding(body, this.#frame, issues.issues(), options);
   }
 
-  encodeBytes(source: Uint8Array, start: number, end: number, out: Uint8Array, at: number, issues: IssueCounter): number {
+  encodeBytes(
+    source: Uint8Array,
+    start: number,
+    end: number,
+    out: Uint8Array,
+    at: number,
+    issues: IssueCounter,
+  ): number {
     return encodeBytes(this.#actions, source, start, end, out, at, issues);
   }
 
@@ -147,7 +204,11 @@ class AlphabetTokenizer implements ProteinTokenizer {
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i] as number;
       const token = this.vocabulary[id];
-      if (token === undefined) throw new ConfigError(`decode: expected ids 0 to ${this.vocabulary.length - 1} of "${this.name}", got ${id} at position ${i}. Were the ids made with another tokenizer?`);
+      if (token === undefined)
+        throw new ConfigError(
+          `decode: expected ids 0 to ${this.vocabulary.length - 1} of "${this.name}", got ${id} at position ` +
+            `${i}. Were the ids made with another tokenizer?`,
+        );
       if (!skipSpecial || !this.specialIds.has(id)) tokens.push(token);
     }
     return tokens.join(this.alphabet.separator);

@@ -23,18 +23,31 @@ function edited(change: (json: Record<string, unknown>) => void): Record<string,
 
 describe("files read back", () => {
   it.each([
-    esm2(), protbert(), amplify(), esm2({ lowerCase: "unknown", separator: "" }), protbert({ replace: { "*": "X", U: "X" }, whiteSpace: "unknown" }),
-    proteinTokenizer({ name: "dssp", vocabulary: ["_", "?", "H", "E", "C"], special: { unk_token: "?", pad_token: "_" } }),
+    esm2(),
+    protbert(),
+    amplify(),
+    esm2({ lowerCase: "unknown", separator: "" }),
+    protbert({ replace: { "*": "X", U: "X" }, whiteSpace: "unknown" }),
+    proteinTokenizer({
+      name: "dssp",
+      vocabulary: ["_", "?", "H", "E", "C"],
+      special: { unk_token: "?", pad_token: "_" },
+    }),
   ])("$name, all four", (tokenizer) => {
     const again = proteinTokenizerFromFiles(tokenizer.files());
     expect(again.alphabet).toEqual(tokenizer.alphabet);
     expect(again.hash).toBe(tokenizer.hash);
   });
 
-  it.each([esm2(), protbert(), amplify()])("$name, vocab.txt alone, as published: the alphabet is recognised", (tokenizer) => {
-    const again = proteinTokenizerFromFiles({ "vocab.txt": (tokenizer.files()["vocab.txt"] as string).trimEnd().replaceAll("\n", "\r\n") });
-    expect(again.alphabet).toEqual(tokenizer.alphabet);
-  });
+  it.each([esm2(), protbert(), amplify()])(
+    "$name, vocab.txt alone, as published: the alphabet is recognised",
+    (tokenizer) => {
+      const again = proteinTokenizerFromFiles({
+        "vocab.txt": (tokenizer.files()["vocab.txt"] as string).trimEnd().replaceAll("\n", "\r\n"),
+      });
+      expect(again.alphabet).toEqual(tokenizer.alphabet);
+    },
+  );
 
   it("lets options override the files", () => {
     expect(proteinTokenizerFromFiles(esm2().files(), { lowerCase: "unknown" }).policy.lowerCase).toBe("unknown");
@@ -45,7 +58,8 @@ describe("files read back", () => {
     expect([...usual.encode("AC").ids]).toEqual([2, 5, 6, 3]);
     expect(usual.name).toBe("protein");
     const named = proteinTokenizerFromFiles({
-      "vocab.txt": "#\n?\nA\nC\n", "special_tokens_map.json": JSON.stringify({ unk_token: "?", pad_token: { content: "#", lstrip: false } }),
+      "vocab.txt": "#\n?\nA\nC\n",
+      "special_tokens_map.json": JSON.stringify({ unk_token: "?", pad_token: { content: "#", lstrip: false } }),
     });
     expect(named.special).toEqual({ pad: 0, unknown: 1 });
   });
@@ -58,20 +72,79 @@ describe("broken files", () => {
     ["an empty line", { "vocab.txt": esmVocab.replace("L\nA", "L\n\nA") }, "vocab.txt", "line 6", /empty line/],
     ["an empty file", { "vocab.txt": "" }, "vocab.txt", "", /empty file/],
     ["no unknown token", { "vocab.txt": "A\nC\n" }, "vocab.txt", "", /expected a token for the role unk_token/],
-    ["words", { "vocab.txt": "[PAD]\n[UNK]\nthe\n##ing\n" }, "vocab.txt", "", /got the token "the".*@cloze\/tokenizer-wordpiece/],
+    [
+      "words",
+      { "vocab.txt": "[PAD]\n[UNK]\nthe\n##ing\n" },
+      "vocab.txt",
+      "",
+      /got the token "the".*@cloze\/tokenizer-wordpiece/,
+    ],
     ["not JSON", { "tokenizer.json": "version https://git-lfs" }, "tokenizer.json", "", /expected JSON.*Git LFS/],
-    ["a config in its place", { "tokenizer.json": "{\"hidden_size\": 320}" }, "tokenizer.json", "model", /Is this perhaps tokenizer_config.json/],
-    ["BPE", edited((j) => { j["model"] = { type: "BPE", vocab: { "<pad>": 0, "<unk>": 1, A: 2, AA: 3 }, merges: ["A A"] }; j["added_tokens"] = []; }),
-      "tokenizer.json", "model.type", /got BPE with 1 merges.*@cloze\/tokenizer-bpe/],
-    ["WordPiece of text", edited((j) => { j["model"] = { type: "WordPiece", vocab: { "[PAD]": 0, "[UNK]": 1, the: 2 } }; j["added_tokens"] = []; j["post_processor"] = null; }),
-      "tokenizer.json", "model (WordPiece)", /got the token "the".*@cloze\/tokenizer-wordpiece/],
-    ["Unigram", edited((j) => { j["model"] = { type: "Unigram", vocab: [["<unk>", 0], ["a", -1]] }; j["added_tokens"] = []; }),
-      "tokenizer.json", "model.type", /got Unigram.*@cloze\/tokenizer-unigram/],
-    ["two vocabularies", { ...esm2().files(), "vocab.txt": amplify().files()["vocab.txt"] as string }, "vocab.txt", "line 1", /expected the string "<cls>" as in tokenizer.json, got the string "<pad>"/],
-    ["a role without its token", { "vocab.txt": esmVocab, "tokenizer_config.json": "{\"mask_token\": \"[MASK]\"}" },
-      "tokenizer_config.json", "mask_token", /expected a token of vocab.txt, got "\[MASK\]"/],
-    ["a policy misspelt", { "vocab.txt": esmVocab, "tokenizer_config.json": "{\"cloze\": {\"lowerCase\": \"down\"}}" },
-      "tokenizer_config.json", "cloze.lowerCase", /expected "upper" or "unknown", got the string "down"/],
+    [
+      "a config in its place",
+      { "tokenizer.json": '{"hidden_size": 320}' },
+      "tokenizer.json",
+      "model",
+      /Is this perhaps tokenizer_config.json/,
+    ],
+    [
+      "BPE",
+      edited((j) => {
+        j["model"] = { type: "BPE", vocab: { "<pad>": 0, "<unk>": 1, A: 2, AA: 3 }, merges: ["A A"] };
+        j["added_tokens"] = [];
+      }),
+      "tokenizer.json",
+      "model.type",
+      /got BPE with 1 merges.*@cloze\/tokenizer-bpe/,
+    ],
+    [
+      "WordPiece of text",
+      edited((j) => {
+        j["model"] = { type: "WordPiece", vocab: { "[PAD]": 0, "[UNK]": 1, the: 2 } };
+        j["added_tokens"] = [];
+        j["post_processor"] = null;
+      }),
+      "tokenizer.json",
+      "model (WordPiece)",
+      /got the token "the".*@cloze\/tokenizer-wordpiece/,
+    ],
+    [
+      "Unigram",
+      edited((j) => {
+        j["model"] = {
+          type: "Unigram",
+          vocab: [
+            ["<unk>", 0],
+            ["a", -1],
+          ],
+        };
+        j["added_tokens"] = [];
+      }),
+      "tokenizer.json",
+      "model.type",
+      /got Unigram.*@cloze\/tokenizer-unigram/,
+    ],
+    [
+      "two vocabularies",
+      { ...esm2().files(), "vocab.txt": amplify().files()["vocab.txt"] as string },
+      "vocab.txt",
+      "line 1",
+      /expected the string "<cls>" as in tokenizer.json, got the string "<pad>"/,
+    ],
+    [
+      "a role without its token",
+      { "vocab.txt": esmVocab, "tokenizer_config.json": '{"mask_token": "[MASK]"}' },
+      "tokenizer_config.json",
+      "mask_token",
+      /expected a token of vocab.txt, got "\[MASK\]"/,
+    ],
+    [
+      "a policy misspelt",
+      { "vocab.txt": esmVocab, "tokenizer_config.json": '{"cloze": {"lowerCase": "down"}}' },
+      "tokenizer_config.json",
+      "cloze.lowerCase",
+      /expected "upper" or "unknown", got the string "down"/,
+    ],
   ] as const)("%s", (_, files, file, place, message) => {
     const error = fault(files as Readonly<Record<string, string>>);
     expect({ file: error.file, place: error.place }).toEqual({ file, place });

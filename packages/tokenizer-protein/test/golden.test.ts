@@ -5,7 +5,12 @@ import { amplify, esm2, protbert, proteinTokenizerFromFiles, type ProteinTokeniz
 
 interface Case {
   readonly text: string;
-  readonly auto: { readonly ids: number[]; readonly offsets: number[]; readonly decoded: string; readonly decodedPlain: string };
+  readonly auto: {
+    readonly ids: number[];
+    readonly offsets: number[];
+    readonly decoded: string;
+    readonly decodedPlain: string;
+  };
   readonly upstream: { readonly ids: number[] };
 }
 interface Alphabet {
@@ -112,9 +117,12 @@ describe.each(Object.keys(all) as (keyof typeof all)[])("%s beside its upstream 
     for (const c of agreeing) expect(c.auto.ids, JSON.stringify(c.text)).toEqual(c.upstream.ids);
   });
 
-  it.each(upstream[name].examples.map(([text, ours, theirs]) => [text, ours, theirs] as const))("differs by policy: %j", (text, ours, theirs) => {
-    const found = cases.find((c) => c.text === text);
-    expect([...all[name].encode(text, { special: false }).ids]).toEqual(ours);
-    expect(found?.upstream.ids.slice(1, -1)).toEqual(theirs);
-  });
+  it.each(upstream[name].examples.map(([text, ours, theirs]) => [text, ours, theirs] as const))(
+    "differs by policy: %j",
+    (text, ours, theirs) => {
+      const found = cases.find((c) => c.text === text);
+      expect([...all[name].encode(text, { special: false }).ids]).toEqual(ours);
+      expect(found?.upstream.ids.slice(1, -1)).toEqual(theirs);
+    },
+  );
 });

@@ -1,10 +1,10 @@
 /**
  * Ordinary text to tokens: a scanner over unit classes, and a memory of the words it has met.
  *
- * The scanner cuts the text where normalization cannot reach across (white space, punctuation, Chinese characters), hashes each
- * stretch on the way, and takes its pieces from a table. A stretch met for the first time goes through the whole definition
- * (normalize.ts, word-pieces.ts); most of a corpus is words met before. The memory is emptied when full, so it is bounded and
- * decides nothing. Price: one table look-up per unit, one per stretch.
+ * The scanner cuts the text where normalization cannot reach across (white space, punctuation, Chinese characters),
+ * hashes each stretch on the way, and takes its pieces from a table. A stretch met for the first time goes through the
+ * whole definition (normalize.ts, word-pieces.ts); most of a corpus is words met before. The memory is emptied when
+ * full, so it is bounded and decides nothing. Price: one table look-up per unit, one per stretch.
  */
 import { HASH_PRIME, HASH_SEED, SliceTable, grown, type Body } from "@cloze/tokenizer/internal";
 import { normalize, type NormalizerOptions } from "./normalize.ts";
@@ -18,7 +18,10 @@ const MOST_UNITS = 1 << 21;
 const UNSEEN = -1;
 
 /** What stood in the way in one stretch: characters that were dropped, and those at which unknown words broke off. */
-export interface Trouble { readonly dropped: readonly number[]; readonly unknown: readonly number[] }
+export interface Trouble {
+  readonly dropped: readonly number[];
+  readonly unknown: readonly number[];
+}
 
 export class BodyEncoder {
   readonly model: WordModel;
@@ -59,7 +62,7 @@ export class BodyEncoder {
         do {
           hash = Math.imul(hash ^ unit, HASH_PRIME);
           i++;
-        } while (i < end && (classes[unit = text.charCodeAt(i)] as number) > SINGLE);
+        } while (i < end && (classes[(unit = text.charCodeAt(i))] as number) > SINGLE);
         this.#stretch(text, from, i, hash, body);
       }
     }
@@ -83,7 +86,7 @@ export class BodyEncoder {
         do {
           hash = Math.imul(hash ^ unit, HASH_PRIME);
           i++;
-        } while (i < end && (classes[unit = text.charCodeAt(i)] as number) > SINGLE);
+        } while (i < end && (classes[(unit = text.charCodeAt(i))] as number) > SINGLE);
         const entry = this.#entry(text, from, i, hash);
         if (entry < 0) this.#stretch(text, from, i, hash, body);
         else {
@@ -204,7 +207,12 @@ export class BodyEncoder {
 export function addPieces(pieces: Pieces, body: Body): void {
   body.reserve(pieces.ids.length);
   for (let p = 0; p < pieces.ids.length; p++) {
-    body.push(pieces.ids[p] as number, pieces.from[p] as number, pieces.to[p] as number, body.words + (pieces.words[p] as number));
+    body.push(
+      pieces.ids[p] as number,
+      pieces.from[p] as number,
+      pieces.to[p] as number,
+      body.words + (pieces.words[p] as number),
+    );
   }
   body.words += pieces.count;
 }

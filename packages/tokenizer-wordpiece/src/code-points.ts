@@ -1,7 +1,9 @@
 /**
- * What each code point is to BERT's basic tokenizer, unpacked from the tables once per tokenizer: one byte of flags each.
+ * What each code point is to BERT's basic tokenizer, unpacked from the tables once per tokenizer: one byte of flags
+ * each.
  *
- * Price: 3.3 MB, of which the system backs the pages that hold characters. Source: unicode-tables.ts, read off Python `tokenizers`.
+ * Price: 3.3 MB, of which the system backs the pages that hold characters. Source: unicode-tables.ts, read off Python
+ * `tokenizers`.
  */
 import { CHINESE, COMBINING, COMPOSED, DROPPED, MARKS, PUNCTUATION, SPACES } from "./unicode-tables.ts";
 
@@ -34,7 +36,9 @@ export function codePoints(): CodePoints {
   const flags = new Uint8Array(0x110000);
   const combining = new Map<number, number>();
   const set = (runs: string, flag: number): void => {
-    forEachRun(runs, (start, end) => { for (let code = start; code < end; code++) flags[code] = (flags[code] as number) | flag; });
+    forEachRun(runs, (start, end) => {
+      for (let code = start; code < end; code++) flags[code] = (flags[code] as number) | flag;
+    });
   };
   set(DROPPED, IS_DROPPED);
   set(SPACES, IS_SPACE);
@@ -43,11 +47,16 @@ export function codePoints(): CodePoints {
   set(CHINESE, IS_CHINESE);
   set(COMPOSED, IS_COMPOSED);
   for (const [combiningClass, runs] of COMBINING) {
-    forEachRun(runs, (start, end) => { for (let code = start; code < end; code++) combining.set(code, combiningClass); });
+    forEachRun(runs, (start, end) => {
+      for (let code = start; code < end; code++) combining.set(code, combiningClass);
+    });
   }
   return {
-    flags, combining,
-    decomposed: remembered((code) => (((flags[code] as number) & IS_COMPOSED) === 0 ? String.fromCodePoint(code).normalize("NFD") : undefined)),
+    flags,
+    combining,
+    decomposed: remembered((code) =>
+      ((flags[code] as number) & IS_COMPOSED) === 0 ? String.fromCodePoint(code).normalize("NFD") : undefined,
+    ),
     lower: remembered((code) => String.fromCodePoint(code).toLowerCase()),
   };
 }
@@ -60,10 +69,14 @@ function remembered(become: (code: number) => string | undefined): (code: number
     if (asked[code] === 0) {
       const character = String.fromCodePoint(code);
       const text = become(code) ?? character;
-      if (text !== character) changed.set(code, Array.from(text, (c) => c.codePointAt(0) as number));
+      if (text !== character)
+        changed.set(
+          code,
+          Array.from(text, (c) => c.codePointAt(0) as number),
+        );
       asked[code] = text === character ? UNCHANGED : CHANGED;
     }
-    return asked[code] === UNCHANGED ? [code] : changed.get(code) as readonly number[];
+    return asked[code] === UNCHANGED ? [code] : (changed.get(code) as readonly number[]);
   };
 }
 

@@ -3,8 +3,9 @@ import type { AddedToken, SpecialTemplate, SpecialTokens } from "@cloze/tokenize
 import { BERT_SPECIAL, bertTemplate, checkTokens, completeTokens, inOrder } from "@cloze/tokenizer/internal";
 
 /**
- * Which spaces decode takes out again. "tokens": before a full stop, comma, ? and !, as the decoder of Python `tokenizers` does;
- * "text": also in `isn ' t` and the like, as `transformers` does with clean_up_tokenization_spaces; "none": nowhere.
+ * Which spaces decode takes out again. "tokens": before a full stop, comma, ? and !, as the decoder of Python
+ * `tokenizers` does; "text": also in `isn ' t` and the like, as `transformers` does with clean_up_tokenization_spaces;
+ * "none": nowhere.
  */
 export type CleanUp = "none" | "tokens" | "text";
 
@@ -45,11 +46,25 @@ export type WordPieceOptions = Partial<Omit<WordPieceConfig, "vocabulary" | "spe
 export function completeConfig(options: WordPieceOptions): WordPieceConfig {
   const special = inOrder(options.special ?? BERT_SPECIAL);
   const { vocabulary } = options;
-  const addedTokens = completeTokens("wordPiece", { ...options, special }, (content, id) => ({ id, content, special: true }));
+  const addedTokens = completeTokens("wordPiece", { ...options, special }, (content, id) => ({
+    id,
+    content,
+    special: true,
+  }));
   const config: WordPieceConfig = {
-    name: "wordpiece", modelSize: vocabulary.length, lowercase: true, chineseCharacters: true, cleanText: true, prefix: "##", maxWordLength: 100,
-    cleanUp: "text", template: bertTemplate(special), modelInputNames: ["input_ids", "token_type_ids", "attention_mask"],
-    ...options, special, addedTokens,
+    name: "wordpiece",
+    modelSize: vocabulary.length,
+    lowercase: true,
+    chineseCharacters: true,
+    cleanText: true,
+    prefix: "##",
+    maxWordLength: 100,
+    cleanUp: "text",
+    template: bertTemplate(special),
+    modelInputNames: ["input_ids", "token_type_ids", "attention_mask"],
+    ...options,
+    special,
+    addedTokens,
   };
   checkTokens("wordPiece", config);
   return config;

@@ -1,8 +1,9 @@
 /**
- * Words of text files counted, streaming, on worker threads: the files may be of any size, memory goes by the distinct words.
+ * Words of text files counted, streaming, on worker threads: the files may be of any size, memory goes by the distinct
+ * words.
  *
- * The result depends on the texts alone: counts of threads add up in whatever order. Bytes that are no UTF-8 become U+FFFD, which is
- * part of no word, and are counted.
+ * The result depends on the texts alone: counts of threads add up in whatever order. Bytes that are no UTF-8 become
+ * U+FFFD, which is part of no word, and are counted.
  */
 import { ConfigError } from "@cloze/errors";
 import { statSync } from "node:fs";
@@ -37,7 +38,8 @@ export async function countFiles(files: readonly string[], options: CountOptions
   const sizes = files.map(sizeOf);
   const bytesTotal = sizes.reduce((sum, n) => sum + n, 0);
   if (files.length === 0) throw new ConfigError("countFiles: expected at least one file, got none.");
-  if (workers !== undefined && !(Number.isInteger(workers) && workers >= 0)) throw new ConfigError(`countFiles: expected a number of workers of 0 or more, got ${workers}.`);
+  if (workers !== undefined && !(Number.isInteger(workers) && workers >= 0))
+    throw new ConfigError(`countFiles: expected a number of workers of 0 or more, got ${workers}.`);
   const threads = workers ?? (bytesTotal < WORTH_THREADS ? 0 : Math.min(8, availableParallelism() - 1));
   const counter = new WordCounter(words);
   const pool = threads === 0 ? undefined : new CounterPool(threads, words);
@@ -45,13 +47,15 @@ export async function countFiles(files: readonly string[], options: CountOptions
   try {
     let before = 0;
     for (const [i, file] of files.entries()) {
-      for await (const chunk of textChunks(file, (bytes) => onProgress?.({ file, bytesRead: before + bytes, bytesTotal }))) {
+      for await (const chunk of textChunks(file, (bytes) =>
+        onProgress?.({ file, bytesRead: before + bytes, bytesTotal }),
+      )) {
         if (pool === undefined) counter.add(decoder.decode(chunk));
         else await pool.count(chunk);
       }
       before += sizes[i] as number;
     }
-    for (const parts of await pool?.finish() ?? []) counter.addParts(parts);
+    for (const parts of (await pool?.finish()) ?? []) counter.addParts(parts);
     return counter;
   } finally {
     await pool?.close();
@@ -60,7 +64,8 @@ export async function countFiles(files: readonly string[], options: CountOptions
 
 function sizeOf(file: string): number {
   const found = statSync(file, { throwIfNoEntry: false });
-  if (found === undefined) throw new ConfigError(`${file}: expected a file of text, found nothing there. Check the path.`);
+  if (found === undefined)
+    throw new ConfigError(`${file}: expected a file of text, found nothing there. Check the path.`);
   return found.size;
 }
 
@@ -75,7 +80,8 @@ class CounterPool {
   async count(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
     const [idlest] = this.#threads.toSorted((a, b) => a.waiting - b.waiting);
     idlest?.send({ chunk }, [chunk.buffer]);
-    while (this.#threads.every((thread) => thread.waiting >= AHEAD)) await Promise.race(this.#threads.map((thread) => thread.moved()));
+    while (this.#threads.every((thread) => thread.waiting >= AHEAD))
+      await Promise.race(this.#threads.map((thread) => thread.moved()));
   }
 
   finish(): Promise<readonly CountParts[]> {
@@ -107,7 +113,10 @@ class CounterThread {
       this.#tell();
     };
     this.#worker.on("error", fail);
-    this.#worker.on("exit", (code) => { if (this.#parts === undefined) fail(new Error(`countFiles: a worker thread ended with exit code ${code} before it had counted.`)); });
+    this.#worker.on("exit", (code) => {
+      if (this.#parts === undefined)
+        fail(new Error(`countFiles: a worker thread ended with exit code ${code} before it had counted.`));
+    });
   }
 
   send(message: ToCounter, transfer: readonly ArrayBuffer[]): void {
@@ -141,12 +150,17 @@ class CounterThread {
   }
 }
 
-/** The worker beside this file: JavaScript once built; as TypeScript, in the workspace, through tsx, registered inside the thread. */
+/**
+ * The worker beside this file: JavaScript once built; as TypeScript, in the workspace, through tsx, registered inside
+ * the thread.
+ */
 function openWorker(options: WordOptions): Worker {
   const here = import.meta.url;
   if (!here.endsWith(".ts")) return new Worker(new URL("./count-worker.js", here), { workerData: options });
   const tsx = new URL("./esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx"))).href;
   const worker = new URL("./count-worker.ts", here).href;
-  const program = `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(worker)}); });`;
+  const program =
+    `import(${JSON.stringify(tsx)}).then(({ register }) => { register(); return import(${JSON.stringify(worker)}); ` +
+    "});";
   return new Worker(program, { eval: true, workerData: options, execArgv: ["--conditions=@cloze/source"] });
 }

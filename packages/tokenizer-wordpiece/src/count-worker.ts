@@ -16,7 +16,10 @@ if (parentPort !== null) {
       return;
     }
     const parts = counter.parts();
-    port.postMessage({ parts } satisfies FromCounter, [parts.units, parts.lengths, parts.counts, parts.singles].map((array) => array.buffer as ArrayBuffer));
+    port.postMessage(
+      { parts } satisfies FromCounter,
+      [parts.units, parts.lengths, parts.counts, parts.singles].map((array) => array.buffer as ArrayBuffer),
+    );
     port.close();
   });
 }

@@ -7,7 +7,16 @@
 import type { CleanUp } from "./config.ts";
 
 const TOGETHER: readonly (readonly [from: string, to: string])[] = [
-  [" .", "."], [" ?", "?"], [" !", "!"], [" ,", ","], [" ' ", "'"], [" n't", "n't"], [" 'm", "'m"], [" 's", "'s"], [" 've", "'ve"], [" 're", "'re"],
+  [" .", "."],
+  [" ?", "?"],
+  [" !", "!"],
+  [" ,", ","],
+  [" ' ", "'"],
+  [" n't", "n't"],
+  [" 'm", "'m"],
+  [" 's", "'s"],
+  [" 've", "'ve"],
+  [" 're", "'re"],
 ];
 
 export function decodeTokens(tokens: readonly string[], prefix: string, cleanUp: CleanUp): string {

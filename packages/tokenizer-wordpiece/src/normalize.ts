@@ -1,10 +1,11 @@
 /**
  * BERT's normalizer, exactly as Python `tokenizers` runs it, with the place in the text that each character came from.
  *
- * Clean (drop controls, white space to a space), spaces around Chinese characters, decompose and strip accents, lower case: in this
- * order. Where one character becomes several, all have its place; where marks change places by their combining class, the places
- * stay in the order of the text, as there. This is the slow and whole definition: the encoder runs it once per distinct word.
- * Source: BertNormalizer and NormalizedString of tokenizers 0.23.3; Unicode Standard Annex 15 (canonical ordering).
+ * Clean (drop controls, white space to a space), spaces around Chinese characters, decompose and strip accents, lower
+ * case: in this order. Where one character becomes several, all have its place; where marks change places by their
+ * combining class, the places stay in the order of the text, as there. This is the slow and whole definition: the
+ * encoder runs it once per distinct word. Source: BertNormalizer and NormalizedString of tokenizers 0.23.3; Unicode
+ * Standard Annex 15 (canonical ordering).
  */
 import { IS_CHINESE, IS_DROPPED, IS_MARK, IS_SPACE, type CodePoints } from "./code-points.ts";
 
@@ -27,12 +28,18 @@ const REPLACEMENT = 0xfffd;
 const FIRST_COMBINING = 0x300;
 
 /**
- * Normalizes `text[start, end)`; places count from the text's start. A lone surrogate is U+FFFD, as it would be in UTF-8.
+ * Normalizes `text[start, end)`; places count from the text's start. A lone surrogate is U+FFFD, as it would be in
+ * UTF-8.
  *
  * @param dropped takes the characters that cleaning drops.
  */
 export function normalize(
-  points: CodePoints, options: NormalizerOptions, text: string, start: number, end: number, dropped?: (code: number) => void,
+  points: CodePoints,
+  options: NormalizerOptions,
+  text: string,
+  start: number,
+  end: number,
+  dropped?: (code: number) => void,
 ): Normalized {
   const cleaned = cleanedText(points, options, text, start, end, dropped);
   const stripped = options.stripAccents ? withoutAccents(points, cleaned) : cleaned;
@@ -40,7 +47,12 @@ export function normalize(
 }
 
 function cleanedText(
-  { flags }: CodePoints, { cleanText, chineseCharacters }: NormalizerOptions, text: string, start: number, end: number, dropped?: (code: number) => void,
+  { flags }: CodePoints,
+  { cleanText, chineseCharacters }: NormalizerOptions,
+  text: string,
+  start: number,
+  end: number,
+  dropped?: (code: number) => void,
 ): Normalized {
   const codes: number[] = [];
   const from: number[] = [];
@@ -89,14 +101,15 @@ function withoutAccents(points: CodePoints, source: Normalized): Normalized {
   let run: { readonly code: number; readonly combining: number; readonly first: boolean }[] = [];
   const flush = (): void => {
     if (run.length === 0) return;
-    for (const { code, first } of run.length === 1 ? run : run.toSorted((a, b) => a.combining - b.combining)) emit(code, first);
+    for (const { code, first } of run.length === 1 ? run : run.toSorted((a, b) => a.combining - b.combining))
+      emit(code, first);
     run = [];
   };
   for (const original of source.codes) {
     const parts = points.decomposed(original);
     for (let i = 0; i < parts.length; i++) {
       const code = parts[i] as number;
-      const combining = code < FIRST_COMBINING ? 0 : points.combining.get(code) ?? 0;
+      const combining = code < FIRST_COMBINING ? 0 : (points.combining.get(code) ?? 0);
       if (combining > 0) run.push({ code, combining, first: i === 0 });
       else {
         flush();

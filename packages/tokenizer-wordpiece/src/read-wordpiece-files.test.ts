@@ -27,9 +27,18 @@ function edited(change: (json: Record<string, unknown>) => void): Record<string,
 describe("files read back", () => {
   it("all settings that are not BERT's", () => {
     const other = wordPiece({
-      name: "other", vocabulary: ["<pad>", "<unk>", "<s>", "</s>", "the", "@@s"], prefix: "@@", maxWordLength: 7, lowercase: false, stripAccents: true, chineseCharacters: false,
-      special: { unk_token: "<unk>", pad_token: "<pad>", bos_token: "<s>", eos_token: "</s>" }, template: { single: "<s> $A </s>", pair: "<s> $A </s> </s> $B </s>" },
-      cleanUp: "tokens", modelMaxLength: 512, modelInputNames: ["input_ids", "attention_mask"],
+      name: "other",
+      vocabulary: ["<pad>", "<unk>", "<s>", "</s>", "the", "@@s"],
+      prefix: "@@",
+      maxWordLength: 7,
+      lowercase: false,
+      stripAccents: true,
+      chineseCharacters: false,
+      special: { unk_token: "<unk>", pad_token: "<pad>", bos_token: "<s>", eos_token: "</s>" },
+      template: { single: "<s> $A </s>", pair: "<s> $A </s> </s> $B </s>" },
+      cleanUp: "tokens",
+      modelMaxLength: 512,
+      modelInputNames: ["input_ids", "attention_mask"],
     });
     expect(wordPieceFromFiles(other.files()).config).toEqual(other.config);
     expect([...other.encode("thes", { pair: "the" }).ids]).toEqual([2, 4, 5, 3, 3, 4, 3]);
@@ -43,7 +52,10 @@ describe("files read back", () => {
   });
 
   it("tokenizer_config.json overrides tokenizer.json, options override both", () => {
-    const given = { ...files, "tokenizer_config.json": "{\"do_lower_case\": false, \"tokenize_chinese_chars\": false, \"model_max_length\": 1e30}" };
+    const given = {
+      ...files,
+      "tokenizer_config.json": '{"do_lower_case": false, "tokenize_chinese_chars": false, "model_max_length": 1e30}',
+    };
     expect(wordPieceFromFiles(given).config).toMatchObject({ lowercase: false, chineseCharacters: false });
     expect(wordPieceFromFiles(given).config.modelMaxLength).toBeUndefined();
     expect(wordPieceFromFiles(given, { lowercase: true }).config.lowercase).toBe(true);
@@ -65,22 +77,113 @@ describe("broken files", () => {
     ["no files", {}, "tokenizer.json or vocab.txt", "", /expected one of them, got no files/],
     ["a token twice", { "vocab.txt": `${vocab}the\n` }, "vocab.txt", "line 9", /"the", which is also on line 6/],
     ["an empty line", { "vocab.txt": vocab.replace("cat", "\ncat") }, "vocab.txt", "line 7", /empty line/],
-    ["no unknown token", { "vocab.txt": "[PAD]\nthe\n" }, "vocab.txt", "", /expected the unk_token "\[UNK\]" in the vocabulary/],
-    ["no unknown token in tokenizer.json", edited((j) => { j["model"] = { type: "WordPiece", vocab: { "[PAD]": 0, the: 1 } }; j["added_tokens"] = []; j["post_processor"] = null; }),
-      "tokenizer.json", "model.vocab", /expected the unk_token "\[UNK\]"/],
-    ["BPE", edited((j) => { j["model"] = { type: "BPE", vocab: { "<unk>": 0, a: 1 }, merges: [] }; j["added_tokens"] = []; }), "tokenizer.json", "model.type", /expected WordPiece, got BPE/],
-    ["another normalizer", edited((j) => { j["normalizer"] = { type: "NFKC" }; }), "tokenizer.json", "normalizer", /expected BertNormalizer, got the string "NFKC"/],
-    ["a normalizer's flag", edited((j) => { j["normalizer"] = { type: "BertNormalizer", lowercase: "yes" }; }), "tokenizer.json", "normalizer.lowercase", /expected true or false, got the string "yes"/],
-    ["another pre-tokenizer", edited((j) => { j["pre_tokenizer"] = { type: "Whitespace" }; }), "tokenizer.json", "pre_tokenizer", /expected BertPreTokenizer, got the string "Whitespace"/],
-    ["an added token in between", edited((j) => { (j["model"] as { vocab: Record<string, number> }).vocab = { "[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 4 }; j["added_tokens"] = [{ id: 3, content: "x" }]; }),
-      "tokenizer.json", "added_tokens", /expected added tokens behind the model's 4, got "x" with id 3/],
-    ["two vocabularies", { ...files, "vocab.txt": vocab.replace("cat", "dog") }, "vocab.txt", "line 7", /expected the string "cat" as in tokenizer.json, got the string "dog"/],
-    ["a vocabulary cut short", { ...files, "vocab.txt": vocab.replace("##s\n", "") }, "vocab.txt", "line 8", /got nothing/],
-    ["a role without its token", { "vocab.txt": vocab, "special_tokens_map.json": "{\"mask_token\": \"<mask>\"}" }, "special_tokens_map.json", "mask_token", /expected a token of the vocabulary, got "<mask>"/],
-    ["a setting misspelt", { "vocab.txt": vocab, "tokenizer_config.json": "{\"do_lower_case\": \"no\"}" }, "tokenizer_config.json", "do_lower_case", /expected true or false, got the string "no"/],
-    ["no basic tokenizer", { "vocab.txt": vocab, "tokenizer_config.json": "{\"do_basic_tokenize\": false}" }, "tokenizer_config.json", "do_basic_tokenize", /expected true, got false/],
-    ["an added token of another vocabulary", { "vocab.txt": vocab, "tokenizer_config.json": "{\"added_tokens_decoder\": {\"5\": {\"content\": \"dog\"}}}" },
-      "tokenizer_config.json", "added_tokens_decoder[\"5\"]", /expected the string "the" as in vocab.txt, got "dog"/],
+    [
+      "no unknown token",
+      { "vocab.txt": "[PAD]\nthe\n" },
+      "vocab.txt",
+      "",
+      /expected the unk_token "\[UNK\]" in the vocabulary/,
+    ],
+    [
+      "no unknown token in tokenizer.json",
+      edited((j) => {
+        j["model"] = { type: "WordPiece", vocab: { "[PAD]": 0, the: 1 } };
+        j["added_tokens"] = [];
+        j["post_processor"] = null;
+      }),
+      "tokenizer.json",
+      "model.vocab",
+      /expected the unk_token "\[UNK\]"/,
+    ],
+    [
+      "BPE",
+      edited((j) => {
+        j["model"] = { type: "BPE", vocab: { "<unk>": 0, a: 1 }, merges: [] };
+        j["added_tokens"] = [];
+      }),
+      "tokenizer.json",
+      "model.type",
+      /expected WordPiece, got BPE/,
+    ],
+    [
+      "another normalizer",
+      edited((j) => {
+        j["normalizer"] = { type: "NFKC" };
+      }),
+      "tokenizer.json",
+      "normalizer",
+      /expected BertNormalizer, got the string "NFKC"/,
+    ],
+    [
+      "a normalizer's flag",
+      edited((j) => {
+        j["normalizer"] = { type: "BertNormalizer", lowercase: "yes" };
+      }),
+      "tokenizer.json",
+      "normalizer.lowercase",
+      /expected true or false, got the string "yes"/,
+    ],
+    [
+      "another pre-tokenizer",
+      edited((j) => {
+        j["pre_tokenizer"] = { type: "Whitespace" };
+      }),
+      "tokenizer.json",
+      "pre_tokenizer",
+      /expected BertPreTokenizer, got the string "Whitespace"/,
+    ],
+    [
+      "an added token in between",
+      edited((j) => {
+        (j["model"] as { vocab: Record<string, number> }).vocab = { "[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 4 };
+        j["added_tokens"] = [{ id: 3, content: "x" }];
+      }),
+      "tokenizer.json",
+      "added_tokens",
+      /expected added tokens behind the model's 4, got "x" with id 3/,
+    ],
+    [
+      "two vocabularies",
+      { ...files, "vocab.txt": vocab.replace("cat", "dog") },
+      "vocab.txt",
+      "line 7",
+      /expected the string "cat" as in tokenizer.json, got the string "dog"/,
+    ],
+    [
+      "a vocabulary cut short",
+      { ...files, "vocab.txt": vocab.replace("##s\n", "") },
+      "vocab.txt",
+      "line 8",
+      /got nothing/,
+    ],
+    [
+      "a role without its token",
+      { "vocab.txt": vocab, "special_tokens_map.json": '{"mask_token": "<mask>"}' },
+      "special_tokens_map.json",
+      "mask_token",
+      /expected a token of the vocabulary, got "<mask>"/,
+    ],
+    [
+      "a setting misspelt",
+      { "vocab.txt": vocab, "tokenizer_config.json": '{"do_lower_case": "no"}' },
+      "tokenizer_config.json",
+      "do_lower_case",
+      /expected true or false, got the string "no"/,
+    ],
+    [
+      "no basic tokenizer",
+      { "vocab.txt": vocab, "tokenizer_config.json": '{"do_basic_tokenize": false}' },
+      "tokenizer_config.json",
+      "do_basic_tokenize",
+      /expected true, got false/,
+    ],
+    [
+      "an added token of another vocabulary",
+      { "vocab.txt": vocab, "tokenizer_config.json": '{"added_tokens_decoder": {"5": {"content": "dog"}}}' },
+      "tokenizer_config.json",
+      'added_tokens_decoder["5"]',
+      /expected the string "the" as in vocab.txt, got "dog"/,
+    ],
     ["not JSON", { "tokenizer.json": "version https://git-lfs" }, "tokenizer.json", "", /expected JSON.*Git LFS/],
   ] as const)("%s", (_, given, file, place, message) => {
     const error = fault(given as Readonly<Record<string, string>>);
@@ -92,8 +195,14 @@ describe("broken files", () => {
   it.each([
     [{ vocabulary: ["[PAD]", "[UNK]", "a", "a"] }, /expected each token once, got "a" for ids 2 and 3/],
     [{ vocabulary: ["[PAD]", "a"] }, /expected the unk_token "\[UNK\]" in the vocabulary, got 2 tokens without it/],
-    [{ vocabulary, template: { single: "[BOS] $A", pair: "$A $B" } }, /expected the template to name tokens of the vocabulary, got "\[BOS\]"/],
-    [{ vocabulary, addedTokens: [{ id: 6, content: "the", special: false }] }, /expected the added token "the" at id 6 of the vocabulary, got "cat"/],
+    [
+      { vocabulary, template: { single: "[BOS] $A", pair: "$A $B" } },
+      /expected the template to name tokens of the vocabulary, got "\[BOS\]"/,
+    ],
+    [
+      { vocabulary, addedTokens: [{ id: 6, content: "the", special: false }] },
+      /expected the added token "the" at id 6 of the vocabulary, got "cat"/,
+    ],
   ])("options %#", (options, message) => {
     expect(() => wordPiece(options)).toThrow(message);
   });

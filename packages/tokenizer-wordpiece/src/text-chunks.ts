@@ -1,8 +1,9 @@
 /**
- * A file's text as chunks of bytes that end between words, so that each can be counted alone. gzip is told by its first two bytes.
+ * A file's text as chunks of bytes that end between words, so that each can be counted alone. gzip is told by its first
+ * two bytes.
  *
- * A chunk ends at ASCII white space, which in UTF-8 is never part of another character. A stretch without any is carried on until
- * LONGEST, then cut between two characters: memory is bounded whatever the file holds.
+ * A chunk ends at ASCII white space, which in UTF-8 is never part of another character. A stretch without any is
+ * carried on until LONGEST, then cut between two characters: memory is bounded whatever the file holds.
  */
 import { FormatError } from "@cloze/errors";
 import { createReadStream } from "node:fs";
@@ -13,7 +14,10 @@ const CHUNK = 1 << 22;
 const LONGEST = 1 << 26;
 
 /** @param onRead is told the bytes of the file (compressed ones, for gzip) read so far. */
-export async function* textChunks(file: string, onRead: (bytes: number) => void): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+export async function* textChunks(
+  file: string,
+  onRead: (bytes: number) => void,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   let parts: Uint8Array[] = [];
   let held = 0;
   for await (const bytes of bytesOf(file, onRead)) {
@@ -55,7 +59,12 @@ async function* bytesOf(file: string, onRead: (bytes: number) => void): AsyncGen
     }
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(file, `after ${text} bytes of text`, `expected gzip data to its end, but ${said}. Check it with gzip -t, and download it again.`, { cause });
+    throw new FormatError(
+      file,
+      `after ${text} bytes of text`,
+      `expected gzip data to its end, but ${said}. Check it with gzip -t, and download it again.`,
+      { cause },
+    );
   } finally {
     source.destroy();
     gunzip.destroy();
@@ -73,7 +82,12 @@ async function isGzip(file: string): Promise<boolean> {
       await handle.close();
     }
   } catch (cause) {
-    throw new FormatError(file, "", `expected a file of text, got ${cause instanceof Error ? cause.message : String(cause)}. Check the path.`, { cause });
+    throw new FormatError(
+      file,
+      "",
+      `expected a file of text, got ${cause instanceof Error ? cause.message : String(cause)}. Check the path.`,
+      { cause },
+    );
   }
   return head[0] === 0x1f && head[1] === 0x8b;
 }
@@ -88,7 +102,9 @@ function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayB
   return all;
 }
 
-/** Where to cut: behind the last white space, 0 to wait for some, or between two characters if that has taken too long. */
+/**
+ * Where to cut: behind the last white space, 0 to wait for some, or between two characters if that has taken too long.
+ */
 function cutOf(bytes: Uint8Array): number {
   for (let i = bytes.length; i > 0; i--) {
     const byte = bytes[i - 1] as number;

@@ -1,12 +1,14 @@
 /**
- * A WordPiece vocabulary from counted words: special tokens, given tokens, alphabet, then merges of the most frequent pairs.
+ * A WordPiece vocabulary from counted words: special tokens, given tokens, alphabet, then merges of the most frequent
+ * pairs.
  *
- * The first character of a word is a token, any further one a token with `##`; pairs are joined by frequency (merge-pairs.ts of @cloze/tokenizer) until the
- * vocabulary is full. Deterministic: neither the order of files nor the number of threads nor chance can change it. Where Python's
- * WordPieceTrainer depends on the order of its hash table, the order here is defined: `##` characters stand in the order of code
- * points, and of characters that are equally frequent the alphabet limit keeps the ones of smaller code points. Checked: over the
- * same words, Python gives the same vocabulary but for pairs that are equally frequent (test/train.test.ts).
- * Source: WordPieceTrainer and BpeTrainer of Python `tokenizers` 0.23.3; Sennrich et al. 2016, arXiv:1508.07909.
+ * The first character of a word is a token, any further one a token with `##`; pairs are joined by frequency
+ * (merge-pairs.ts of @cloze/tokenizer) until the vocabulary is full. Deterministic: neither the order of files nor the
+ * number of threads nor chance can change it. Where Python's WordPieceTrainer depends on the order of its hash table,
+ * the order here is defined: `##` characters stand in the order of code points, and of characters that are equally
+ * frequent the alphabet limit keeps the ones of smaller code points. Checked: over the same words, Python gives the
+ * same vocabulary but for pairs that are equally frequent (test/train.test.ts). Source: WordPieceTrainer and BpeTrainer
+ * of Python `tokenizers` 0.23.3; Sennrich et al. 2016, arXiv:1508.07909.
  */
 import { ConfigError } from "@cloze/errors";
 import { mergePairs, type SymbolRows, type WordCounts } from "@cloze/tokenizer/internal";
@@ -16,7 +18,10 @@ export interface VocabularyOptions {
   readonly size?: number;
   /** Pairs that occur less often are not joined. Default 2. */
   readonly minFrequency?: number;
-  /** Characters that are tokens at most; the rarest are left out, and with them the words that hold them lose them. Default 1000. */
+  /**
+   * Characters that are tokens at most; the rarest are left out, and with them the words that hold them lose them.
+   * Default 1000.
+   */
   readonly alphabetLimit?: number;
   /** Characters that count as the most frequent ones, whether they occur or not. */
   readonly initialAlphabet?: readonly string[];
@@ -33,27 +38,45 @@ export interface VocabularyOptions {
 export const DEFAULT_SPECIAL_TOKENS: readonly string[] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 const PROGRESS_EVERY = 256;
 
-/** Token strings by id. Throws ConfigError when the size does not hold what must be in, or there is nothing to train on. */
+/**
+ * Token strings by id. Throws ConfigError when the size does not hold what must be in, or there is nothing to train on.
+ */
 export function trainVocabulary(words: WordCounts, options: VocabularyOptions = {}): string[] {
-  const { size = 30522, minFrequency = 2, specialTokens = DEFAULT_SPECIAL_TOKENS, initialTokens = [], prefix = "##", onProgress } = options;
-  if (words.size === 0) throw new ConfigError("trainVocabulary: expected words to train on, got none. Are the files empty?");
+  const {
+    size = 30522,
+    minFrequency = 2,
+    specialTokens = DEFAULT_SPECIAL_TOKENS,
+    initialTokens = [],
+    prefix = "##",
+    onProgress,
+  } = options;
+  if (words.size === 0)
+    throw new ConfigError("trainVocabulary: expected words to train on, got none. Are the files empty?");
   const tokens = new TokenList();
   for (const token of [...specialTokens, ...initialTokens]) {
-    if (token === "") throw new ConfigError("trainVocabulary: expected special and initial tokens of at least one character, got an empty one.");
+    if (token === "")
+      throw new ConfigError(
+        "trainVocabulary: expected special and initial tokens of at least one character, got an empty one.",
+      );
     tokens.idOf(token);
   }
   const alphabet = alphabetOf(words, options);
   for (const character of alphabet) tokens.idOf(character);
   for (const character of followers(words, tokens)) tokens.idOf(`${prefix}${character}`);
   if (tokens.list.length > size) {
-    throw new ConfigError(`trainVocabulary: expected a size of at least ${tokens.list.length} for the special tokens and an alphabet of ${alphabet.length} characters, got ${size}. Raise the size, or limit the alphabet.`);
+    throw new ConfigError(
+      `trainVocabulary: expected a size of at least ${tokens.list.length} for the special tokens and an alphabet ` +
+        `of ${alphabet.length} characters, got ${size}. Raise the size, or limit the alphabet.`,
+    );
   }
   mergePairs(rowsOf(words, tokens, prefix), {
     minFrequency,
     enough: () => tokens.list.length >= size,
     join: (first, second) => {
       const behind = tokens.list[second] as string;
-      const id = tokens.idOf(`${tokens.list[first]}${behind.startsWith(prefix) ? behind.slice(prefix.length) : behind}`);
+      const id = tokens.idOf(
+        `${tokens.list[first]}${behind.startsWith(prefix) ? behind.slice(prefix.length) : behind}`,
+      );
       if (id % PROGRESS_EVERY === 0) onProgress?.(tokens.list.length, size);
       return id;
     },
@@ -90,11 +113,20 @@ function alphabetOf(words: WordCounts, { alphabetLimit = 1000, initialAlphabet =
     }
   }
   for (const character of initialAlphabet) {
-    if (character === "" || [...character].length > 1) throw new ConfigError(`trainVocabulary: expected single characters in initialAlphabet, got ${JSON.stringify(character)}. Longer ones go into initialTokens.`);
+    if (character === "" || [...character].length > 1)
+      throw new ConfigError(
+        `trainVocabulary: expected single characters in initialAlphabet, got ${JSON.stringify(character)}. ` +
+          "Longer ones go into initialTokens.",
+      );
     counts.set(character.codePointAt(0) as number, Infinity);
   }
-  const frequent = [...counts].toSorted(([a, timesA], [b, timesB]) => (timesA === timesB ? a - b : timesB - timesA)).slice(0, alphabetLimit);
-  return frequent.map(([code]) => code).toSorted((a, b) => a - b).map((code) => String.fromCodePoint(code));
+  const frequent = [...counts]
+    .toSorted(([a, timesA], [b, timesB]) => (timesA === timesB ? a - b : timesB - timesA))
+    .slice(0, alphabetLimit);
+  return frequent
+    .map(([code]) => code)
+    .toSorted((a, b) => a - b)
+    .map((code) => String.fromCodePoint(code));
 }
 
 /** Characters that are tokens and stand anywhere but first in a word, in the order of their code points. */

@@ -1,6 +1,6 @@
 /**
- * What Python `tokenizers` 0.23.3 takes each character for, as runs `gap length gap length …` in base 36, gaps counted from the end of
- * the run before. Written by tooling/golden/tokenizer-wordpiece-tables.py: do not edit.
+ * What Python `tokenizers` 0.23.3 takes each character for, as runs `gap length gap length …` in base 36, gaps counted
+ * from the end of the run before. Written by tooling/golden/tokenizer-wordpiece-tables.py: do not edit.
  */
 
 /** Controls, formats, private use, U+0000 and U+FFFD: cleaned away. */
@@ -9,8 +9,7 @@ export const DROPPED: string =
   "h406 1 u 2o 1egw 1eke 2 1eke";
 
 /** White space. U+000B, U+000C and U+0085 among it are controls, and gone where text is cleaned. */
-export const SPACES: string =
-  "9 5 i 1 2s 1 q 1 4bj 1 1vj b t 2 5 1 1b 1 334 1";
+export const SPACES: string = "9 5 i 1 2s 1 q 1 4bj 1 1vj b t 2 5 1 1b 1 334 1";
 
 /** A word of its own each. ASCII symbols count, other symbols do not. */
 export const PUNCTUATION: string =
@@ -23,8 +22,7 @@ export const PUNCTUATION: string =
   "d 1 1 3 2g 6 2z 1 f0 1 6y n 2x 3 6w 3 2lt 5 dtl 2 3p 1 1t 5 8 1 g2i 1 5wn 5";
 
 /** The blocks that BERT puts spaces around. */
-export const CHINESE: string =
-  "a9s 534 1s g74 hkw e8 1fk0 wyo w 3ds 74 49c 85s f4";
+export const CHINESE: string = "a9s 534 1s g74 hkw e8 1fk0 wyo w 3ds 74 49c 85s f4";
 
 /** Non-spacing marks: what accent stripping strips. */
 export const MARKS: string =
@@ -42,20 +40,23 @@ export const MARKS: string =
   "1iz 1j 4 1e 8 1 e 1 m 5 1 f 2sg 7 gzl5 6o";
 
 /** Characters that newer versions of Unicode decompose and the library does not. */
-export const COMPOSED: string =
-  "1fpl 1 q 1 2ou 1 1 1 8 1 2 1 1f 1 1 2 12n 1 e7c 8 2f3 3";
+export const COMPOSED: string = "1fpl 1 q 1 2ou 1 1 1 8 1 2 1 1f 1 1 2 12n 1 e7c 8 2f3 3";
 
 /** Runs by canonical combining class, for the classes other than 0. */
 export const COMBINING: readonly (readonly [combiningClass: number, runs: string])[] = [
   [1, "ms 5 523 1 d 7 rt 2 4 3 a 2 3 2 1a31 1 j3q 5 g4p 1 43s 3"],
-  [7,
-  "1to 1 3j 1 3j 1 3j 1 3j 1 an 1 oq 1 264 1 4x 1 28 1 ry3 1 kcm 1 54 1 2e 1 2z 1 4y 1 2a 1 7d 1 3g 1 70 1 6u 1 " +
-  "15le 1"],
+  [
+    7,
+    "1to 1 3j 1 3j 1 3j 1 3j 1 an 1 oq 1 264 1 4x 1 28 1 ry3 1 kcm 1 54 1 2e 1 2z 1 4y 1 2a 1 7d 1 3g 1 70 1 6u 1 " +
+      "15le 1",
+  ],
   [8, "9ll 2"],
-  [9,
-  "1u5 1 3j 1 3j 1 3j 1 3j 1 3j 1 3j 1 3j 1 3j 1 3g 1 33 1 95 1 50 2 1cp 1 v 1 4d 1 i5 1 6b 1 2t 2 1y 2 3gr 1 " +
-  "o7a 1 59 1 3y 1 30 1 8l 1 6u 1 imp 1 16u 1 1k 1 1l 1 3d 2 3v 1 38 1 50 1 2q 1 6s 1 3j 1 70 1 3j 1 3a 1 38 1 " +
-  "103 1"],
+  [
+    9,
+    "1u5 1 3j 1 3j 1 3j 1 3j 1 3j 1 3j 1 3j 1 3j 1 3g 1 33 1 95 1 50 2 1cp 1 v 1 4d 1 i5 1 6b 1 2t 2 1y 2 3gr 1 " +
+      "o7a 1 59 1 3y 1 30 1 8l 1 6u 1 imp 1 16u 1 1k 1 1l 1 3d 2 3v 1 38 1 50 1 2q 1 6s 1 3j 1 70 1 3j 1 3a 1 38 1 " +
+      "103 1",
+  ],
   [10, "14g 1"],
   [11, "14h 1"],
   [12, "14i 1"],
@@ -96,20 +97,24 @@ export const COMBINING: readonly (readonly [combiningClass: number, runs: string
   [214, "5vy 1"],
   [216, "m3 1 2e5 1 2gx7 2 7 5"],
   [218, "9ii 1"],
-  [220,
-  "ly 4 2 5 2 4 2 b 5 4 a 3 3 2 4 4 2 2 fq 1 4 1 4 1 6 6 2 1 q 1 3z 2 5 1 2 1 3n 1 6 1 2 1 1v 1 2 1 2 3 1 2 1 1 " +
-  "3 1 1 1 1 1 1 1 4p 1 2u 3 3r 1 2 1 2 1 3 3 6 1 2 2 2f 1 151 2 r 1 1 1 3y 1 5i 1 1pp 1 64 1 2u 1 1h 6 2 1 4u " +
-  "1 a0 5 2 4 d 1 5w 1 7 1 4 1 19 1 1 1 ko 1 3 4 qwr 3 au 1 ghe 7 r3 1 6a 1 1f0 1 18 1 4r 1 1384 8 7 2 4lg 7"],
+  [
+    220,
+    "ly 4 2 5 2 4 2 b 5 4 a 3 3 2 4 4 2 2 fq 1 4 1 4 1 6 6 2 1 q 1 3z 2 5 1 2 1 3n 1 6 1 2 1 1v 1 2 1 2 3 1 2 1 1 " +
+      "3 1 1 1 1 1 1 1 4p 1 2u 3 3r 1 2 1 2 1 3 3 6 1 2 2 2f 1 151 2 r 1 1 1 3y 1 5i 1 1pp 1 64 1 2u 1 1h 6 2 1 4u " +
+      "1 a0 5 2 4 d 1 5w 1 7 1 4 1 19 1 1 1 ko 1 3 4 qwr 3 au 1 ghe 7 r3 1 6a 1 1f0 1 18 1 4r 1 1384 8 7 2 4lg 7",
+  ],
   [222, "13u 1 i 1 3uz 1 4j7 1"],
   [224, "9im 2"],
   [226, "2jxp 1"],
   [228, "14e 1 3qy 1 4n5 1"],
-  [230,
-  "lc l 14 3 2 1 3 1 3 3 3 3 4 1 3 1 7 d 7n 5 7e 4 1 3 2 6 6 2 1 2 2 1 k 1 23 8 1n 2 2 5 1 2 3b 7 2 4 1 1 2 2 2 " +
-  "2 1v 1 1 2 1 2 3 1 2 1 1 3 1 1 1 1 1 1 1 2 4g 7 1 1 y 4 1 9 1 3 1 5 4m e 2 2 1 2 1 3 6 3 1 2 2 5 29 1 1 2 " +
-  "17x 2 2 2 r9 3 vx 1 9o 1 64 1 2l 8 1f 5 6 2 4u 1 1 7 9o 3 7 2 4 1 j 1 3 2 5i 2 1 7 1 2 4 11 5 1 2 1 k1 2 2 4 " +
-  "3 2 4 1 5 1 1 1 6 1 2da 3 6m w nsf 1 4 a w 2 28 2 dq i ce 1 1 2 3 2 5 2 1 1 ggu 7 7 2 11i 5 1as 1 14 1 4s 1 " +
-  "17e 3 gz 7 3 5 hbv 7 k7i 5 w 4 44 3 2pn 7 1 h 2 7 1 2 1 5 1sp 6"],
+  [
+    230,
+    "lc l 14 3 2 1 3 1 3 3 3 3 4 1 3 1 7 d 7n 5 7e 4 1 3 2 6 6 2 1 2 2 1 k 1 23 8 1n 2 2 5 1 2 3b 7 2 4 1 1 2 2 2 " +
+      "2 1v 1 1 2 1 2 3 1 2 1 1 3 1 1 1 1 1 1 1 2 4g 7 1 1 y 4 1 9 1 3 1 5 4m e 2 2 1 2 1 3 6 3 1 2 2 5 29 1 1 2 " +
+      "17x 2 2 2 r9 3 vx 1 9o 1 64 1 2l 8 1f 5 6 2 4u 1 1 7 9o 3 7 2 4 1 j 1 3 2 5i 2 1 7 1 2 4 11 5 1 2 1 k1 2 2 4 " +
+      "3 2 4 1 5 1 1 1 6 1 2da 3 6m w nsf 1 4 a w 2 28 2 dq i ce 1 1 2 3 2 5 2 1 1 ggu 7 7 2 11i 5 1as 1 14 1 4s 1 " +
+      "17e 3 gz 7 3 5 hbv 7 k7i 5 w 4 44 3 2pn 7 1 h 2 7 1 2 1 5 1sp 6",
+  ],
   [232, "lx 1 4 1 1p 1 8ur 1"],
   [233, "nw 1 2 1 2 1 595 1"],
   [234, "nx 2 1 2 57v 1"],

@@ -1,8 +1,8 @@
 /**
  * The vocabulary as a trie over UTF-16 units: the longest token that a text begins with, in one step per unit.
  *
- * Nodes are numbers; an edge is a slot of one open-addressing table keyed by (node, unit), so that 30,000 tokens take about 3 MB
- * and no objects. Continuing pieces are ordinary paths: they begin at the node behind `##`.
+ * Nodes are numbers; an edge is a slot of one open-addressing table keyed by (node, unit), so that 30,000 tokens take
+ * about 3 MB and no objects. Continuing pieces are ordinary paths: they begin at the node behind `##`.
  */
 export class VocabularyTrie {
   /** Id of the token that ends at a node, -1 where none does. */
@@ -49,13 +49,14 @@ export class VocabularyTrie {
   /** The node behind `node` by `unit`, or -1. */
   next(node: number, unit: number): number {
     const slot = this.#slot(node, unit);
-    return this.#parents[slot] === -1 ? -1 : this.#children[slot] as number;
+    return this.#parents[slot] === -1 ? -1 : (this.#children[slot] as number);
   }
 
   /** The edge's slot, or the free one where it would go. */
   #slot(node: number, unit: number): number {
-    let slot = (Math.imul(node, 0x9e3779b1) ^ Math.imul(unit + 1, 0x85ebca6b)) >>> 7 & this.#mask;
-    while (this.#parents[slot] !== -1 && (this.#parents[slot] !== node || this.#units[slot] !== unit)) slot = slot + 1 & this.#mask;
+    let slot = ((Math.imul(node, 0x9e3779b1) ^ Math.imul(unit + 1, 0x85ebca6b)) >>> 7) & this.#mask;
+    while (this.#parents[slot] !== -1 && (this.#parents[slot] !== node || this.#units[slot] !== unit))
+      slot = (slot + 1) & this.#mask;
     return slot;
   }
 }

@@ -1,8 +1,9 @@
 /**
  * How often each word occurs in texts of any size: memory grows with the distinct words and with nothing else.
  *
- * Texts are cut as the encoder cuts them, and stretches are counted as written; normalization runs once over each distinct one, at
- * the end. So counting goes at the speed of the scanner, and threads can count apart and add up (`parts`, `addParts`).
+ * Texts are cut as the encoder cuts them, and stretches are counted as written; normalization runs once over each
+ * distinct one, at the end. So counting goes at the speed of the scanner, and threads can count apart and add up
+ * (`parts`, `addParts`).
  */
 import { CountTable, HASH_PRIME, HASH_SEED, hashOf, textOfUnits, type WordCounts } from "@cloze/tokenizer/internal";
 import { codePoints, type CodePoints } from "./code-points.ts";
@@ -37,7 +38,10 @@ export interface CountParts {
  * const counts = counter.words();   // the 2, cat 1, dog 1, "," 1
  */
 export class WordCounter {
-  /** Replacement characters (U+FFFD) in the texts: what a decoder writes for bytes that are no UTF-8. They are part of no word. */
+  /**
+   * Replacement characters (U+FFFD) in the texts: what a decoder writes for bytes that are no UTF-8. They are part of
+   * no word.
+   */
   replacements = 0;
   readonly #points: CodePoints = codePoints();
   readonly #options: NormalizerOptions;
@@ -74,7 +78,7 @@ export class WordCounter {
       do {
         hash = Math.imul(hash ^ unit, HASH_PRIME);
         i++;
-      } while (i < end && (classes[unit = text.charCodeAt(i)] as number) > SINGLE);
+      } while (i < end && (classes[(unit = text.charCodeAt(i))] as number) > SINGLE);
       this.#stretches.add(text, from, i, hash, 1);
     }
   }
@@ -82,8 +86,10 @@ export class WordCounter {
   /** The words of all texts so far, normalized, with their counts. */
   words(): WordCounts {
     const counts = new CountTable();
-    for (let entry = 0; entry < this.#stretches.size; entry++) this.#addWords(this.#stretches.word(entry), this.#stretches.count(entry), counts);
-    for (const [unit, times] of this.#singles.entries()) if (times > 0) this.#addWords(String.fromCharCode(unit), times, counts);
+    for (let entry = 0; entry < this.#stretches.size; entry++)
+      this.#addWords(this.#stretches.word(entry), this.#stretches.count(entry), counts);
+    for (const [unit, times] of this.#singles.entries())
+      if (times > 0) this.#addWords(String.fromCharCode(unit), times, counts);
     return counts;
   }
 

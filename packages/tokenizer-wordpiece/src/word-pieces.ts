@@ -1,8 +1,8 @@
 /**
  * Greedy longest match: a word to its pieces, or to one unknown token.
  *
- * From the left, the longest token that the rest of the word begins with; inside a word only tokens after `##`. A word in which
- * some rest begins with no token is unknown as a whole, and so is one of more than `maxWordLength` characters.
+ * From the left, the longest token that the rest of the word begins with; inside a word only tokens after `##`. A word
+ * in which some rest begins with no token is unknown as a whole, and so is one of more than `maxWordLength` characters.
  * Source: Devlin et al. 2019 (BERT), tokenization.py; WordPiece of Python `tokenizers`.
  */
 import { IS_PUNCTUATION, IS_SPACE, type CodePoints } from "./code-points.ts";
@@ -36,7 +36,13 @@ export function piecesOf(model: WordModel, text: Normalized, start: number, end:
 }
 
 /** Calls `take` with [start, end) of each word among normalized characters [start, end). */
-export function forEachWord({ flags }: CodePoints, { codes }: Normalized, start: number, end: number, take: (start: number, end: number) => void): void {
+export function forEachWord(
+  { flags }: CodePoints,
+  { codes }: Normalized,
+  start: number,
+  end: number,
+  take: (start: number, end: number) => void,
+): void {
   let begun = start;
   const word = (until: number): void => {
     if (until > begun) take(begun, until);
@@ -71,7 +77,13 @@ function push(pieces: Pieces, id: number, from: number, to: number): void {
 }
 
 /** Adds the word's pieces; gives -1, or the place of the character at which no piece began. */
-function matchWord({ trie, maxWordLength }: WordModel, text: Normalized, start: number, end: number, pieces: Pieces): number {
+function matchWord(
+  { trie, maxWordLength }: WordModel,
+  text: Normalized,
+  start: number,
+  end: number,
+  pieces: Pieces,
+): number {
   if (end - start > maxWordLength) return start;
   for (let at = start; at < end;) {
     let node = at === start ? trie.root : trie.continuing;
@@ -79,7 +91,7 @@ function matchWord({ trie, maxWordLength }: WordModel, text: Normalized, start: 
     let until = at;
     for (let i = at; i < end && node >= 0; i++) {
       node = step(trie, node, text.codes[i] as number);
-      const found = node < 0 ? -1 : trie.ids[node] as number;
+      const found = node < 0 ? -1 : (trie.ids[node] as number);
       if (found < 0) continue;
       id = found;
       until = i + 1;
@@ -93,6 +105,6 @@ function matchWord({ trie, maxWordLength }: WordModel, text: Normalized, start: 
 
 function step(trie: VocabularyTrie, node: number, code: number): number {
   if (code < 0x10000) return trie.next(node, code);
-  const high = trie.next(node, 0xd800 + (code - 0x10000 >> 10));
-  return high < 0 ? -1 : trie.next(high, 0xdc00 + (code - 0x10000 & 0x3ff));
+  const high = trie.next(node, 0xd800 + ((code - 0x10000) >> 10));
+  return high < 0 ? -1 : trie.next(high, 0xdc00 + ((code - 0x10000) & 0x3ff));
 }

@@ -1,10 +1,17 @@
 /**
- * A WordPiece tokenizer as the four files that Python `transformers` reads as BertTokenizer, with equal ids on every text.
+ * A WordPiece tokenizer as the four files that Python `transformers` reads as BertTokenizer, with equal ids on every
+ * text.
  *
- * vocab.txt holds the model's tokens; added ones stand in tokenizer.json and tokenizer_config.json. Our own name, which Python has
- * no place for, stands under "cloze" in tokenizer_config.json, which Python keeps.
+ * vocab.txt holds the model's tokens; added ones stand in tokenizer.json and tokenizer_config.json. Our own name, which
+ * Python has no place for, stands under "cloze" in tokenizer_config.json, which Python keeps.
  */
-import { templateJson, writeSpecialTokensMap, writeTokenizerConfig, writeTokenizerJson, writeVocabTxt } from "@cloze/tokenizer";
+import {
+  templateJson,
+  writeSpecialTokensMap,
+  writeTokenizerConfig,
+  writeTokenizerJson,
+  writeVocabTxt,
+} from "@cloze/tokenizer";
 import type { WordPieceConfig } from "./config.ts";
 
 export function wordPieceFiles(config: WordPieceConfig): Readonly<Record<string, string>> {
@@ -16,22 +23,34 @@ export function wordPieceFiles(config: WordPieceConfig): Readonly<Record<string,
     "tokenizer.json": writeTokenizerJson({
       addedTokens,
       normalizer: {
-        type: "BertNormalizer", clean_text: config.cleanText, handle_chinese_chars: config.chineseCharacters, strip_accents: stripAccents, lowercase,
+        type: "BertNormalizer",
+        clean_text: config.cleanText,
+        handle_chinese_chars: config.chineseCharacters,
+        strip_accents: stripAccents,
+        lowercase,
       },
       preTokenizer: { type: "BertPreTokenizer" },
       postProcessor: templateJson(config.template, (token) => ids.get(token)),
       decoder: { type: "WordPiece", prefix, cleanup: config.cleanUp !== "none" },
       model: {
-        type: "WordPiece", unk_token: special.unk_token, continuing_subword_prefix: prefix, max_input_chars_per_word: config.maxWordLength,
+        type: "WordPiece",
+        unk_token: special.unk_token,
+        continuing_subword_prefix: prefix,
+        max_input_chars_per_word: config.maxWordLength,
         vocab: Object.fromEntries(model.map((token, id) => [token, id])),
       },
     }),
     "vocab.txt": writeVocabTxt(model),
     "tokenizer_config.json": writeTokenizerConfig({
-      tokenizerClass: "BertTokenizer", modelInputNames: config.modelInputNames, special, addedTokens,
+      tokenizerClass: "BertTokenizer",
+      modelInputNames: config.modelInputNames,
+      special,
+      addedTokens,
       extra: {
         clean_up_tokenization_spaces: config.cleanUp === "text",
-        do_lower_case: lowercase, strip_accents: stripAccents, tokenize_chinese_chars: config.chineseCharacters,
+        do_lower_case: lowercase,
+        strip_accents: stripAccents,
+        tokenize_chinese_chars: config.chineseCharacters,
         ...(config.modelMaxLength === undefined ? {} : { model_max_length: config.modelMaxLength }),
         cloze: { kind: "wordpiece", name: config.name },
       },

@@ -2,7 +2,21 @@ import { describe, expect, it } from "vitest";
 import { encodeBatch, isTextTokenizer } from "@cloze/tokenizer";
 import { wordPiece } from "./index.ts";
 
-const vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused0]", "the", "cat", "##s", ".", "sat", "on", "mat"];
+const vocabulary = [
+  "[PAD]",
+  "[UNK]",
+  "[CLS]",
+  "[SEP]",
+  "[MASK]",
+  "[unused0]",
+  "the",
+  "cat",
+  "##s",
+  ".",
+  "sat",
+  "on",
+  "mat",
+];
 const tokenizer = wordPiece({ vocabulary });
 
 describe("a tokenizer of text", () => {
@@ -31,18 +45,32 @@ describe("a tokenizer of text", () => {
   });
 
   it("tells cut tokens, and gives them as windows if asked", () => {
-    expect(tokenizer.encode("the cats sat on the mat.", { maxLength: 5 })).toMatchObject({ ids: Int32Array.of(2, 6, 7, 8, 3), truncated: 5, overflow: [] });
+    expect(tokenizer.encode("the cats sat on the mat.", { maxLength: 5 })).toMatchObject({
+      ids: Int32Array.of(2, 6, 7, 8, 3),
+      truncated: 5,
+      overflow: [],
+    });
     const { overflow } = tokenizer.encode("the cats sat on the mat.", { maxLength: 5, stride: 1 });
-    expect(overflow.map(({ ids }) => [...ids])).toEqual([[2, 8, 10, 11, 3], [2, 11, 6, 12, 3], [2, 12, 9, 3]]);
+    expect(overflow.map(({ ids }) => [...ids])).toEqual([
+      [2, 8, 10, 11, 3],
+      [2, 11, 6, 12, 3],
+      [2, 12, 9, 3],
+    ]);
     expect(tokenizer.encode("the cat", { maxLength: 2 })).toMatchObject({ ids: Int32Array.of(2, 3), truncated: 2 });
   });
 
   it.each([
     [{ maxLength: 1 }, /expected maxLength of at least 2, the special tokens alone, got 1/],
-    [{ maxLength: 5, stride: 3 }, /expected stride to be less than the 3 tokens that a window keeps of the text, got 3/],
+    [
+      { maxLength: 5, stride: 3 },
+      /expected stride to be less than the 3 tokens that a window keeps of the text, got 3/,
+    ],
     [{ stride: -1 }, /expected stride to be a whole number from 0, got -1/],
     [{ maxLength: 4, truncate: "only-second" }, /expected a pair for truncate: "only-second"/],
-    [{ maxLength: 5, pair: "the cat sat on the mat", truncate: "only-first" }, /expected truncate: "only-first" to make room for 2 tokens, got a text of 6 where 10 are too many/],
+    [
+      { maxLength: 5, pair: "the cat sat on the mat", truncate: "only-first" },
+      /expected truncate: "only-first" to make room for 2 tokens, got a text of 6 where 10 are too many/,
+    ],
   ] as const)("refuses %j", (options, message) => {
     expect(() => tokenizer.encode("the cat sat on the mat", options)).toThrow(message);
   });
@@ -86,18 +114,31 @@ describe("rows", () => {
     expect([...longest.types]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
     expect(encodeBatch(tokenizer, inputs, { multipleOf: 4 }).length).toBe(8);
     expect(encodeBatch(tokenizer, inputs, { pad: "maxLength", maxLength: 5 }).length).toBe(5);
-    expect([...encodeBatch(tokenizer, ["the cat", "the cats"], { padSide: "left" }).ids]).toEqual([0, 2, 6, 7, 3, 2, 6, 7, 8, 3]);
+    expect([...encodeBatch(tokenizer, ["the cat", "the cats"], { padSide: "left" }).ids]).toEqual([
+      0, 2, 6, 7, 3, 2, 6, 7, 8, 3,
+    ]);
     expect(encodeBatch(tokenizer, []).rows).toBe(0);
   });
 
   it("gives windows rows of their own, and says whose they are", () => {
-    const { samples, rows, encodings } = encodeBatch(tokenizer, [["the", "cats", "sat"], "the"], { maxLength: 4, stride: 0 });
+    const { samples, rows, encodings } = encodeBatch(tokenizer, [["the", "cats", "sat"], "the"], {
+      maxLength: 4,
+      stride: 0,
+    });
     expect([rows, [...samples]]).toEqual([3, [0, 0, 1]]);
-    expect(encodings.map(({ words }) => [...words])).toEqual([[-1, 0, 1, -1], [-1, 1, 2, -1], [-1, 0, -1]]);
+    expect(encodings.map(({ words }) => [...words])).toEqual([
+      [-1, 0, 1, -1],
+      [-1, 1, 2, -1],
+      [-1, 0, -1],
+    ]);
   });
 
   it("refuses lengths that are none", () => {
-    expect(() => encodeBatch(tokenizer, ["a"], { pad: "maxLength" })).toThrow(/expected maxLength with pad: "maxLength"/);
-    expect(() => encodeBatch(tokenizer, ["a"], { multipleOf: 0 })).toThrow(/expected multipleOf to be a whole number from 1, got 0/);
+    expect(() => encodeBatch(tokenizer, ["a"], { pad: "maxLength" })).toThrow(
+      /expected maxLength with pad: "maxLength"/,
+    );
+    expect(() => encodeBatch(tokenizer, ["a"], { multipleOf: 0 })).toThrow(
+      /expected multipleOf to be a whole number from 1, got 0/,
+    );
   });
 });

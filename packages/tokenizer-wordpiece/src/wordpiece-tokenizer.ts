@@ -1,14 +1,20 @@
 /**
  * BERT's tokenizer: basic words (normalize.ts), WordPiece (word-pieces.ts), special tokens around them.
  *
- * Equal to Python `tokenizers` (BertNormalizer, BertPreTokenizer, WordPiece, TemplateProcessing) in ids, offsets, words and types,
- * with offsets in UTF-16 units. Checked against it by test/golden.test.ts and against a plain reference by test/reference.test.ts.
- * Price of `encodeIds`: see body-encoder.ts; `encode` adds five small arrays per text.
+ * Equal to Python `tokenizers` (BertNormalizer, BertPreTokenizer, WordPiece, TemplateProcessing) in ids, offsets, words
+ * and types, with offsets in UTF-16 units. Checked against it by test/golden.test.ts and against a plain reference by
+ * test/reference.test.ts. Price of `encodeIds`: see body-encoder.ts; `encode` adds five small arrays per text.
  */
 import { ConfigError } from "@cloze/errors";
 import {
-  sha256, specialIds,
-  type AddedToken, type SpecialIds, type TextEncodeOptions, type TextEncoding, type TextInput, type TextTokenizer,
+  sha256,
+  specialIds,
+  type AddedToken,
+  type SpecialIds,
+  type TextEncodeOptions,
+  type TextEncoding,
+  type TextInput,
+  type TextTokenizer,
 } from "@cloze/tokenizer";
 import { Body, TextFramer, addedTokenSplitter, type Part } from "@cloze/tokenizer/internal";
 import { BodyEncoder, addPieces, addTrouble } from "./body-encoder.ts";
@@ -26,7 +32,10 @@ export interface WordPieceTokenizer extends TextTokenizer {
   decode(ids: ArrayLike<number>, options?: { readonly skipSpecial?: boolean; readonly cleanUp?: CleanUp }): string;
 }
 
-/** The tokenizer of a vocabulary: BERT's, uncased, unless options say otherwise. Throws ConfigError where the options contradict each other. */
+/**
+ * The tokenizer of a vocabulary: BERT's, uncased, unless options say otherwise. Throws ConfigError where the options
+ * contradict each other.
+ */
 export function wordPiece(options: WordPieceOptions): WordPieceTokenizer {
   return new Tokenizer(completeConfig(options));
 }
@@ -34,14 +43,27 @@ export function wordPiece(options: WordPieceOptions): WordPieceTokenizer {
 /**
  * The same tokenizer with further tokens at the end of its vocabulary: the model's embeddings must grow by as many.
  *
- * Ordinary ones are looked for in the normalized text, as Python's `add_tokens` does; `special` ones in the text as written.
- * Tokens that are there already are left as they are.
+ * Ordinary ones are looked for in the normalized text, as Python's `add_tokens` does; `special` ones in the text as
+ * written. Tokens that are there already are left as they are.
  */
-export function withTokens(tokenizer: WordPieceTokenizer, tokens: readonly string[], { special = false }: { readonly special?: boolean } = {}): WordPieceTokenizer {
+export function withTokens(
+  tokenizer: WordPieceTokenizer,
+  tokens: readonly string[],
+  { special = false }: { readonly special?: boolean } = {},
+): WordPieceTokenizer {
   const { config } = tokenizer;
   const fresh = [...new Set(tokens)].filter((token) => tokenizer.idOf(token) === undefined && token !== "");
-  const added = fresh.map((content, i): AddedToken => ({ id: config.vocabulary.length + i, content, special, ...(special ? {} : { normalized: true }) }));
-  return wordPiece({ ...config, vocabulary: [...config.vocabulary, ...fresh], addedTokens: [...config.addedTokens, ...added] });
+  const added = fresh.map((content, i): AddedToken => ({
+    id: config.vocabulary.length + i,
+    content,
+    special,
+    ...(special ? {} : { normalized: true }),
+  }));
+  return wordPiece({
+    ...config,
+    vocabulary: [...config.vocabulary, ...fresh],
+    addedTokens: [...config.addedTokens, ...added],
+  });
 }
 
 class Tokenizer implements WordPieceTokenizer {
@@ -70,23 +92,52 @@ class Tokenizer implements WordPieceTokenizer {
     const idOf = (token: string): number => ids.get(token) as number;
     this.#ids = ids;
     this.#framer = new TextFramer(config.template, idOf, (text, body) => this.#encodeText(text, body));
-    this.special = specialIds(config.special, config.template, idOf) as SpecialIds; // completeConfig has thrown where a token is not there
-    this.specialIds = new Set([...Object.values(config.special).map(idOf), ...config.addedTokens.filter((t) => t.special).map((t) => t.id)]);
-    this.regularIds = config.vocabulary.flatMap((token, id) => (this.specialIds.has(id) || /^\[unused\d+\]$/.test(token) ? [] : [id]));
+    // completeConfig has thrown where a token is not there
+    this.special = specialIds(config.special, config.template, idOf) as SpecialIds;
+    this.specialIds = new Set([
+      ...Object.values(config.special).map(idOf),
+      ...config.addedTokens.filter((t) => t.special).map((t) => t.id),
+    ]);
+    this.regularIds = config.vocabulary.flatMap((token, id) =>
+      this.specialIds.has(id) || /^\[unused\d+\]$/.test(token) ? [] : [id],
+    );
     const points = codePoints();
     const { lowercase, cleanText, chineseCharacters, stripAccents = lowercase, prefix, maxWordLength } = config;
     const options = { lowercase, cleanText, chineseCharacters, stripAccents };
     const trie = new VocabularyTrie(config.vocabulary.slice(0, config.modelSize), prefix);
     this.#encoder = new BodyEncoder({ points, trie, unknownId: this.special.unknown, maxWordLength }, options);
     const normalized = config.addedTokens.filter((t) => t.normalized === true);
-    this.#splitRaw = addedTokenSplitter(config.addedTokens.filter((t) => t.normalized !== true).map((t) => [t.content, t]));
-    const contents = new Map(normalized.map((t) => [t.id, stringOf(normalize(points, options, t.content, 0, t.content.length))]));
-    this.#splitNormalized = normalized.length === 0 ? undefined : addedTokenSplitter(normalized.map((t) => [contents.get(t.id) as string, t]));
-    this.#written = normalized.length === 0 ? config.vocabulary : config.vocabulary.map((token, id) => contents.get(id) ?? token);
-    const added = config.addedTokens.map((t) => [t.id, t.special, t.normalized, t.singleWord, t.lstrip, t.rstrip].map(Number));
-    this.hash = sha256(JSON.stringify([
-      config.vocabulary, config.modelSize, this.special, [...this.specialIds].toSorted((a, b) => a - b), added, config.template.single, lowercase, stripAccents, chineseCharacters, cleanText, prefix, maxWordLength,
-    ]));
+    this.#splitRaw = addedTokenSplitter(
+      config.addedTokens.filter((t) => t.normalized !== true).map((t) => [t.content, t]),
+    );
+    const contents = new Map(
+      normalized.map((t) => [t.id, stringOf(normalize(points, options, t.content, 0, t.content.length))]),
+    );
+    this.#splitNormalized =
+      normalized.length === 0
+        ? undefined
+        : addedTokenSplitter(normalized.map((t) => [contents.get(t.id) as string, t]));
+    this.#written =
+      normalized.length === 0 ? config.vocabulary : config.vocabulary.map((token, id) => contents.get(id) ?? token);
+    const added = config.addedTokens.map((t) =>
+      [t.id, t.special, t.normalized, t.singleWord, t.lstrip, t.rstrip].map(Number),
+    );
+    this.hash = sha256(
+      JSON.stringify([
+        config.vocabulary,
+        config.modelSize,
+        this.special,
+        [...this.specialIds].toSorted((a, b) => a - b),
+        added,
+        config.template.single,
+        lowercase,
+        stripAccents,
+        chineseCharacters,
+        cleanText,
+        prefix,
+        maxWordLength,
+      ]),
+    );
   }
 
   encode(text: TextInput, options: TextEncodeOptions = {}): TextEncoding {
@@ -115,7 +166,11 @@ class Tokenizer implements WordPieceTokenizer {
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i] as number;
       const token = this.#written[id];
-      if (token === undefined) throw new ConfigError(`decode: expected ids 0 to ${this.vocabulary.length - 1} of "${this.name}", got ${id} at position ${i}. Were the ids made with another tokenizer?`);
+      if (token === undefined)
+        throw new ConfigError(
+          `decode: expected ids 0 to ${this.vocabulary.length - 1} of "${this.name}", got ${id} at position ` +
+            `${i}. Were the ids made with another tokenizer?`,
+        );
       if (!skipSpecial || !this.specialIds.has(id)) tokens.push(token);
     }
     return decodeTokens(tokens, this.config.prefix, cleanUp);
@@ -138,7 +193,13 @@ class Tokenizer implements WordPieceTokenizer {
   }
 
   /** As the encoder does, with added tokens looked for in between. */
-  #encodeNormalized(split: (text: string) => readonly Part[], text: string, start: number, end: number, body: Body): void {
+  #encodeNormalized(
+    split: (text: string) => readonly Part[],
+    text: string,
+    start: number,
+    end: number,
+    body: Body,
+  ): void {
     const { model, options } = this.#encoder;
     const dropped: number[] = [];
     const normalized = normalize(model.points, options, text, start, end, (code) => dropped.push(code));
@@ -152,7 +213,8 @@ class Tokenizer implements WordPieceTokenizer {
     for (const part of parts) {
       const from = placeOf[part.start] as number;
       const to = placeOf[part.end] as number;
-      if (part.id !== undefined) body.push(part.id, normalized.from[from] as number, normalized.to[to - 1] as number, body.words++);
+      if (part.id !== undefined)
+        body.push(part.id, normalized.from[from] as number, normalized.to[to - 1] as number, body.words++);
       else {
         const pieces = piecesOf(model, normalized, from, to);
         addPieces(pieces, body);
@@ -167,7 +229,10 @@ function stringOf({ codes }: Normalized): string {
   return codes.map((code) => String.fromCodePoint(code)).join("");
 }
 
-/** The number of the character that each UTF-16 unit of the normalized string is part of, and the count of characters behind the last. */
+/**
+ * The number of the character that each UTF-16 unit of the normalized string is part of, and the count of characters
+ * behind the last.
+ */
 function unitPlaces({ codes }: Normalized): readonly number[] {
   return [...codes.flatMap((code, i) => (code > 0xffff ? [i, i] : [i])), codes.length];
 }

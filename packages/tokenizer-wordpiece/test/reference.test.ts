@@ -5,13 +5,15 @@ import { codePoints } from "../src/code-points.ts";
 import { wordPiece } from "../src/index.ts";
 import { referenceTokens } from "./reference.ts";
 
-const { vocabulary } = JSON.parse(readFileSync(new URL("./golden/tokenizers.json", import.meta.url), "utf8")) as { readonly vocabulary: string[] };
+const { vocabulary } = JSON.parse(readFileSync(new URL("./golden/tokenizers.json", import.meta.url), "utf8")) as {
+  readonly vocabulary: string[];
+};
 const SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 const ROUNDS = 700;
 
 function draws(seed: number): (below: number) => number {
   let state = seed;
-  return (below) => (state = state * 48271 % 2147483647) % below;
+  return (below) => (state = (state * 48271) % 2147483647) % below;
 }
 
 /** Vocabulary, blocks of Unicode, any code point, any UTF-16 unit, runs of one character, special tokens. */
@@ -27,14 +29,22 @@ function randomText(below: (n: number) => number): string {
     () => SPECIAL[below(5)] as string,
     () => ["\u200d", "\ufe0f", "e\u0301", "\0", "\u00a0", "…", "]", "[", "##"][below(9)] as string,
   ];
-  return Array.from({ length: 1 + below(10) }, () => (kinds[below(kinds.length)] as () => string)() + (below(2) === 0 ? " " : "")).join("");
+  return Array.from(
+    { length: 1 + below(10) },
+    () => (kinds[below(kinds.length)] as () => string)() + (below(2) === 0 ? " " : ""),
+  ).join("");
 }
 
-describe.each([["uncased", true], ["cased", false]] as const)("%s", (_, uncased) => {
+describe.each([
+  ["uncased", true],
+  ["cased", false],
+] as const)("%s", (_, uncased) => {
   const tokenizer = wordPiece({ vocabulary, lowercase: uncased });
   const reference = { points: codePoints(), vocabulary, uncased, special: SPECIAL };
   // Marks with a combining class that are not stripped change places, which the reference does not follow.
-  const moved = [...reference.points.combining.keys()].filter((code) => ((reference.points.flags[code] as number) & 8) === 0).map((code) => String.fromCodePoint(code));
+  const moved = [...reference.points.combining.keys()]
+    .filter((code) => ((reference.points.flags[code] as number) & 8) === 0)
+    .map((code) => String.fromCodePoint(code));
 
   it(`${ROUNDS} texts`, () => {
     const below = draws(uncased ? 17 : 71);

@@ -1,10 +1,24 @@
 /**
- * BERT's tokenizer once more, slow and plain, straight from its rules: strings, no tables of units, no memory, no trie, no scanner.
- * It shares with the package only the sets of characters. What it leaves out: offsets of marks that canonical ordering moves.
+ * BERT's tokenizer once more, slow and plain, straight from its rules: strings, no tables of units, no memory, no trie,
+ * no scanner. It shares with the package only the sets of characters. What it leaves out: offsets of marks that
+ * canonical ordering moves.
  */
-import { IS_CHINESE, IS_COMPOSED, IS_DROPPED, IS_MARK, IS_PUNCTUATION, IS_SPACE, type CodePoints } from "../src/code-points.ts";
+import {
+  IS_CHINESE,
+  IS_COMPOSED,
+  IS_DROPPED,
+  IS_MARK,
+  IS_PUNCTUATION,
+  IS_SPACE,
+  type CodePoints,
+} from "../src/code-points.ts";
 
-export interface ReferenceToken { readonly id: number; readonly from: number; readonly to: number; readonly word: number }
+export interface ReferenceToken {
+  readonly id: number;
+  readonly from: number;
+  readonly to: number;
+  readonly word: number;
+}
 export interface Reference {
   readonly points: CodePoints;
   readonly vocabulary: readonly string[];
@@ -13,14 +27,20 @@ export interface Reference {
   readonly special: readonly string[];
 }
 
-interface Piece { readonly character: string; readonly from: number; readonly to: number }
+interface Piece {
+  readonly character: string;
+  readonly from: number;
+  readonly to: number;
+}
 
 export function referenceTokens(reference: Reference, text: string): ReferenceToken[] {
   const tokens: ReferenceToken[] = [];
   let word = 0;
   let rest = 0;
   for (let i = 0; i <= text.length; i++) {
-    const special = reference.special.filter((token) => text.startsWith(token, i)).toSorted((a, b) => b.length - a.length)[0];
+    const special = reference.special
+      .filter((token) => text.startsWith(token, i))
+      .toSorted((a, b) => b.length - a.length)[0];
     if (special === undefined && i < text.length) continue;
     for (const pieces of words(reference, characters(reference, text, rest, i))) {
       tokens.push(...matched(reference, pieces).map((token) => ({ ...token, word })));
@@ -36,15 +56,20 @@ export function referenceTokens(reference: Reference, text: string): ReferenceTo
 
 /** Characters after normalization, each with its place. */
 function characters({ points: { flags }, uncased }: Reference, text: string, start: number, end: number): Piece[] {
-  const is = (character: string, flag: number): boolean => ((flags[character.codePointAt(0) as number] as number) & flag) !== 0;
+  const is = (character: string, flag: number): boolean =>
+    ((flags[character.codePointAt(0) as number] as number) & flag) !== 0;
   let pieces: Piece[] = [];
   let at = start;
   for (const given of text.slice(start, end)) {
     pieces.push({ character: /^\p{Cs}$/u.test(given) ? "\ufffd" : given, from: at, to: at + given.length });
     at += given.length;
   }
-  pieces = pieces.filter(({ character }) => !is(character, IS_DROPPED)).map((piece) => (is(piece.character, IS_SPACE) ? { ...piece, character: " " } : piece));
-  pieces = pieces.flatMap((piece) => (is(piece.character, IS_CHINESE) ? [{ ...piece, character: " " }, piece, { ...piece, character: " " }] : [piece]));
+  pieces = pieces
+    .filter(({ character }) => !is(character, IS_DROPPED))
+    .map((piece) => (is(piece.character, IS_SPACE) ? { ...piece, character: " " } : piece));
+  pieces = pieces.flatMap((piece) =>
+    is(piece.character, IS_CHINESE) ? [{ ...piece, character: " " }, piece, { ...piece, character: " " }] : [piece],
+  );
   if (!uncased) return pieces;
   const split = (piece: Piece, into: string): Piece[] => [...into].map((character) => ({ ...piece, character }));
   return pieces
@@ -73,7 +98,13 @@ function matched({ vocabulary }: Reference, word: readonly Piece[]): Omit<Refere
     let end = word.length;
     let id = -1;
     for (; end > start; end--) {
-      id = vocabulary.indexOf((start > 0 ? "##" : "") + word.slice(start, end).map((piece) => piece.character).join(""));
+      id = vocabulary.indexOf(
+        (start > 0 ? "##" : "") +
+          word
+            .slice(start, end)
+            .map((piece) => piece.character)
+            .join(""),
+      );
       if (id >= 0) break;
     }
     if (id < 0) return unknown;

@@ -6,10 +6,18 @@ import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import { wordPiece } from "../src/index.ts";
 import { countFiles } from "../src/node.ts";
-import { WordCounter, trainVocabulary, type VocabularyOptions, type WordCounts, type WordOptions } from "../src/train.ts";
+import {
+  WordCounter,
+  trainVocabulary,
+  type VocabularyOptions,
+  type WordCounts,
+  type WordOptions,
+} from "../src/train.ts";
 
 type Run = VocabularyOptions & WordOptions & { readonly vocabulary: string[] };
-const { training } = JSON.parse(readFileSync(new URL("./golden/tokenizers.json", import.meta.url), "utf8")) as { readonly training: { readonly text: string; readonly runs: readonly Run[] } };
+const { training } = JSON.parse(readFileSync(new URL("./golden/tokenizers.json", import.meta.url), "utf8")) as {
+  readonly training: { readonly text: string; readonly runs: readonly Run[] };
+};
 
 function counted(text: string, options: WordOptions = {}): WordCounts {
   const counter = new WordCounter(options);
@@ -17,12 +25,19 @@ function counted(text: string, options: WordOptions = {}): WordCounts {
   return counter.words();
 }
 const listed = (counts: WordCounts): Record<string, number> =>
-  Object.fromEntries(Array.from({ length: counts.size }, (_, entry) => [counts.word(entry), counts.count(entry)] as const).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  Object.fromEntries(
+    Array.from({ length: counts.size }, (_, entry) => [counts.word(entry), counts.count(entry)] as const).toSorted(
+      ([a], [b]) => (a < b ? -1 : 1),
+    ),
+  );
 
 describe("trainVocabulary", () => {
-  it.each(training.runs.map((run) => [JSON.stringify({ ...run, vocabulary: run.vocabulary.length }), run] as const))("%s: Python's, token by token", (_, { vocabulary, lowercase = true, ...options }) => {
-    expect(trainVocabulary(counted(training.text, { lowercase }), options)).toEqual(vocabulary);
-  });
+  it.each(training.runs.map((run) => [JSON.stringify({ ...run, vocabulary: run.vocabulary.length }), run] as const))(
+    "%s: Python's, token by token",
+    (_, { vocabulary, lowercase = true, ...options }) => {
+      expect(trainVocabulary(counted(training.text, { lowercase }), options)).toEqual(vocabulary);
+    },
+  );
 
   it("does not depend on the order of texts", () => {
     const forward = new WordCounter();
@@ -36,13 +51,35 @@ describe("trainVocabulary", () => {
   it("keeps the most frequent characters, of equal ones those of smaller code points", () => {
     const words = counted("aaaa bbb cc dd ee zz");
     const options = { minFrequency: 99, specialTokens: ["[UNK]"] };
-    expect(trainVocabulary(words, { ...options, alphabetLimit: 4 })).toEqual(["[UNK]", "a", "b", "c", "d", "##a", "##b", "##c", "##d"]);
-    expect(trainVocabulary(words, { ...options, alphabetLimit: 2, initialAlphabet: ["z", "9"] })).toEqual(["[UNK]", "9", "z", "##z"]);
-    expect(trainVocabulary(words, { ...options, alphabetLimit: 1, initialTokens: ["whole"] })).toEqual(["[UNK]", "whole", "a", "##a"]);
+    expect(trainVocabulary(words, { ...options, alphabetLimit: 4 })).toEqual([
+      "[UNK]",
+      "a",
+      "b",
+      "c",
+      "d",
+      "##a",
+      "##b",
+      "##c",
+      "##d",
+    ]);
+    expect(trainVocabulary(words, { ...options, alphabetLimit: 2, initialAlphabet: ["z", "9"] })).toEqual([
+      "[UNK]",
+      "9",
+      "z",
+      "##z",
+    ]);
+    expect(trainVocabulary(words, { ...options, alphabetLimit: 1, initialTokens: ["whole"] })).toEqual([
+      "[UNK]",
+      "whole",
+      "a",
+      "##a",
+    ]);
   });
 
   it("leaves characters outside the alphabet out of their words", () => {
-    expect(trainVocabulary(counted("axb axb axb axxb"), { alphabetLimit: 2, minFrequency: 4, specialTokens: [] })).toEqual(["a", "x", "##x", "ax"]);
+    expect(
+      trainVocabulary(counted("axb axb axb axxb"), { alphabetLimit: 2, minFrequency: 4, specialTokens: [] }),
+    ).toEqual(["a", "x", "##x", "ax"]);
   });
 
   it("tells how far it is", () => {
@@ -59,7 +96,11 @@ describe("trainVocabulary", () => {
 
   it.each([
     ["", {}, /expected words to train on, got none/],
-    ["abc", { size: 7 }, /expected a size of at least 10 for the special tokens and an alphabet of 3 characters, got 7/],
+    [
+      "abc",
+      { size: 7 },
+      /expected a size of at least 10 for the special tokens and an alphabet of 3 characters, got 7/,
+    ],
     ["abc", { initialAlphabet: ["ab"] }, /expected single characters in initialAlphabet, got "ab"/],
     ["abc", { initialTokens: [""] }, /expected special and initial tokens of at least one character/],
   ] as const)("refuses %j %j", (text, options, message) => {
@@ -81,24 +122,38 @@ describe("countFiles", () => {
     const expected = listed(counted(text));
     const zipped = write("zipped", gzipSync(text));
     expect(expected).toMatchObject({ 字: 1, ete: 1, xy: 1, 漢: 225 });
-    for (const workers of [0, 2]) for (const file of [plain, zipped]) expect(listed((await countFiles([file], { workers })).words())).toEqual(expected);
+    for (const workers of [0, 2])
+      for (const file of [plain, zipped])
+        expect(listed((await countFiles([file], { workers })).words())).toEqual(expected);
   });
 
   it("adds files up, whichever thread counts them", async () => {
     const rest = write("rest.txt", "one two\ntwo");
     const seen: number[] = [];
-    const counter = await countFiles([rest, plain, rest], { workers: 3, onProgress: ({ bytesRead }) => seen.push(bytesRead) });
+    const counter = await countFiles([rest, plain, rest], {
+      workers: 3,
+      onProgress: ({ bytesRead }) => seen.push(bytesRead),
+    });
     expect(listed(counter.words())).toEqual(listed(counted(`one two\ntwo\n${text}\none two\ntwo`)));
     expect(seen.at(-1)).toBe(2 * 11 + Buffer.byteLength(text));
   });
 
   it("cuts chunks between words: ten megabytes in one line, on threads", async () => {
     const line = write("line.txt", "été unaffable, 漢字 ".repeat(400_000));
-    expect(listed((await countFiles([line], { workers: 2 })).words())).toEqual({ ",": 400_000, ete: 400_000, unaffable: 400_000, 字: 400_000, 漢: 400_000 });
+    expect(listed((await countFiles([line], { workers: 2 })).words())).toEqual({
+      ",": 400_000,
+      ete: 400_000,
+      unaffable: 400_000,
+      字: 400_000,
+      漢: 400_000,
+    });
   });
 
   it("takes bytes that are no UTF-8 for nothing, and counts them", async () => {
-    const broken = write("broken.txt", Buffer.concat([Buffer.from("caf"), Buffer.of(0xe9, 0x20, 0xff, 0xfe), Buffer.from(" ok"), Buffer.of(0xf0, 0x9f)]));
+    const broken = write(
+      "broken.txt",
+      Buffer.concat([Buffer.from("caf"), Buffer.of(0xe9, 0x20, 0xff, 0xfe), Buffer.from(" ok"), Buffer.of(0xf0, 0x9f)]),
+    );
     const counter = await countFiles([broken]);
     expect(listed(counter.words())).toEqual({ caf: 1, ok: 1 });
     expect(counter.replacements).toBe(4);
@@ -110,7 +165,12 @@ describe("countFiles", () => {
     ["a folder", ["."], {}, /expected a file of text, got a folder/],
     ["half a worker", ["plain.txt"], { workers: 0.5 }, /expected a number of workers of 0 or more, got 0.5/],
   ] as const)("refuses %s", async (_, names, options, message) => {
-    await expect(countFiles(names.map((name) => join(dir, name)), options)).rejects.toThrow(message);
+    await expect(
+      countFiles(
+        names.map((name) => join(dir, name)),
+        options,
+      ),
+    ).rejects.toThrow(message);
   });
 
   it("says where gzip data breaks off", async () => {

@@ -1,9 +1,9 @@
 /**
  * Added tokens in a text: found whole before anything else happens to it, and never split.
  *
- * The leftmost match wins, the longest at one place. `singleWord` refuses a match that touches a letter or digit, `lstrip` and `rstrip`
- * take white space along. Tokens marked `normalized` are looked for in the normalized text, the others in the text as written.
- * Source: AddedVocabulary of Python `tokenizers` 0.23.3.
+ * The leftmost match wins, the longest at one place. `singleWord` refuses a match that touches a letter or digit,
+ * `lstrip` and `rstrip` take white space along. Tokens marked `normalized` are looked for in the normalized text, the
+ * others in the text as written. Source: AddedVocabulary of Python `tokenizers` 0.23.3.
  */
 import type { AddedToken } from "./tokenizer-json.ts";
 
@@ -19,9 +19,13 @@ const WORD_AFTER: RegExp = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u
 const SPACES: RegExp = /\p{White_Space}/u;
 
 /** Splits texts at the given tokens (content to look for, token). Parts are never empty. */
-export function addedTokenSplitter(tokens: readonly (readonly [content: string, token: AddedToken])[]): (text: string) => readonly Part[] {
+export function addedTokenSplitter(
+  tokens: readonly (readonly [content: string, token: AddedToken])[],
+): (text: string) => readonly Part[] {
   const byContent = new Map(tokens.filter(([content]) => content !== ""));
-  const escaped = [...byContent.keys()].toSorted((a, b) => b.length - a.length).map((t) => t.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
+  const escaped = [...byContent.keys()]
+    .toSorted((a, b) => b.length - a.length)
+    .map((t) => t.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
   const whole = (text: string): readonly Part[] => (text === "" ? [] : [{ start: 0, end: text.length }]);
   if (escaped.length === 0) return whole;
   const pattern = new RegExp(escaped.join("|"), "g");

@@ -1,8 +1,8 @@
 /**
  * Sequences of ids side by side in rows of one length: the form in which data reaches an objective.
  *
- * A row holds one sequence and padding, or several sequences packed one after another; `segments` tells them apart either way
- * (0 is padding), so that nothing downstream needs to know which.
+ * A row holds one sequence and padding, or several sequences packed one after another; `segments` tells them apart
+ * either way (0 is padding), so that nothing downstream needs to know which.
  */
 export interface TokenBatch {
   readonly rows: number;
@@ -13,7 +13,9 @@ export interface TokenBatch {
   readonly segments: Int32Array;
   /** [rows * length] position inside the token's own sequence, 0 for padding. */
   readonly positions: Int32Array;
-  /** [rows * length] 0 for the first text of a pair and for padding, 1 for the second (`token_type_ids`). Absent: all 0. */
+  /**
+   * [rows * length] 0 for the first text of a pair and for padding, 1 for the second (`token_type_ids`). Absent: all 0.
+   */
   readonly types?: Int32Array;
   readonly sequences: readonly PackedSequence[];
 }
@@ -31,6 +33,9 @@ export interface PackedSequence {
 export interface PackedPair {
   /** Place of the second text's first token in the sequence. */
   readonly second: number;
-  /** The column of `relate` that is right, as in BERT: 0 where the texts belong together (next, in order), 1 where they do not. */
+  /**
+   * The column of `relate` that is right, as in BERT: 0 where the texts belong together (next, in order), 1 where they
+   * do not.
+   */
   readonly label: 0 | 1;
 }

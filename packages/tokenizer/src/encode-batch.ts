@@ -37,10 +37,18 @@ export interface EncodedBatch {
  * @example
  * encodeBatch(tokenizer, ["a cat", { text: "who?", pair: "a cat" }], { multipleOf: 8 }).length  // => 8
  */
-export function encodeBatch(tokenizer: TextTokenizer, inputs: readonly BatchInput[], options: EncodeBatchOptions = {}): EncodedBatch {
+export function encodeBatch(
+  tokenizer: TextTokenizer,
+  inputs: readonly BatchInput[],
+  options: EncodeBatchOptions = {},
+): EncodedBatch {
   const { pad = "longest", multipleOf = 1, padSide = "right", ...encode } = options;
-  if (pad === "maxLength" && encode.maxLength === undefined) throw new ConfigError("encodeBatch: expected maxLength with pad: \"maxLength\", got none. Give it, or pad to the longest.");
-  if (!(Number.isInteger(multipleOf) && multipleOf > 0)) throw new ConfigError(`encodeBatch: expected multipleOf to be a whole number from 1, got ${multipleOf}.`);
+  if (pad === "maxLength" && encode.maxLength === undefined)
+    throw new ConfigError(
+      'encodeBatch: expected maxLength with pad: "maxLength", got none. Give it, or pad to the longest.',
+    );
+  if (!(Number.isInteger(multipleOf) && multipleOf > 0))
+    throw new ConfigError(`encodeBatch: expected multipleOf to be a whole number from 1, got ${multipleOf}.`);
   const encodings: TextEncoding[] = [];
   const samples: number[] = [];
   for (const [sample, input] of inputs.entries()) {
@@ -51,7 +59,10 @@ export function encodeBatch(tokenizer: TextTokenizer, inputs: readonly BatchInpu
       samples.push(sample);
     }
   }
-  const needed = pad === "maxLength" ? encode.maxLength as number : encodings.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+  const needed =
+    pad === "maxLength"
+      ? (encode.maxLength as number)
+      : encodings.reduce((most, { ids }) => Math.max(most, ids.length), 0);
   const length = Math.ceil(needed / multipleOf) * multipleOf;
   const size = encodings.length * length;
   const ids = new Int32Array(size).fill(tokenizer.special.pad);

@@ -27,9 +27,19 @@ describe("IssueCounter", () => {
 
 describe("specialSplitter", () => {
   it("finds tokens, the longest first, and the text between them", () => {
-    const split = specialSplitter(new Map([["<a>", 1], ["<a>>", 2], ["[B]", 3]]));
+    const split = specialSplitter(
+      new Map([
+        ["<a>", 1],
+        ["<a>>", 2],
+        ["[B]", 3],
+      ]),
+    );
     expect(split("x<a>><a>[B]y")).toEqual([
-      { start: 0, end: 1 }, { start: 1, end: 5, id: 2 }, { start: 5, end: 8, id: 1 }, { start: 8, end: 11, id: 3 }, { start: 11, end: 12 },
+      { start: 0, end: 1 },
+      { start: 1, end: 5, id: 2 },
+      { start: 5, end: 8, id: 1 },
+      { start: 8, end: 11, id: 3 },
+      { start: 11, end: 12 },
     ]);
     expect(split("")).toEqual([]);
     expect(specialSplitter(new Map())("ab")).toEqual([{ start: 0, end: 2 }]);
@@ -42,9 +52,19 @@ describe("frameEncoding", () => {
   const issues = { replaced: {}, unknown: {}, dropped: {} };
 
   it("puts the frame around the body and cuts the body only", () => {
-    expect(frameEncoding(body, frame, issues)).toEqual({ ids: Int32Array.of(1, 7, 8, 9, 2), offsets: Int32Array.of(0, 0, 0, 1, 1, 2, 2, 3, 0, 0), truncated: 0, issues });
-    expect(frameEncoding(body, frame, issues, { maxLength: 3 })).toMatchObject({ ids: Int32Array.of(1, 7, 2), truncated: 2 });
+    expect(frameEncoding(body, frame, issues)).toEqual({
+      ids: Int32Array.of(1, 7, 8, 9, 2),
+      offsets: Int32Array.of(0, 0, 0, 1, 1, 2, 2, 3, 0, 0),
+      truncated: 0,
+      issues,
+    });
+    expect(frameEncoding(body, frame, issues, { maxLength: 3 })).toMatchObject({
+      ids: Int32Array.of(1, 7, 2),
+      truncated: 2,
+    });
     expect(frameEncoding(body, frame, issues, { special: false, maxLength: 2 }).ids).toEqual(Int32Array.of(7, 8));
-    expect(() => frameEncoding(body, frame, issues, { maxLength: 1 })).toThrow(/at least 2, the special tokens alone, got 1/);
+    expect(() => frameEncoding(body, frame, issues, { maxLength: 1 })).toThrow(
+      /at least 2, the special tokens alone, got 1/,
+    );
   });
 });

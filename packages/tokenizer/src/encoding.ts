@@ -9,7 +9,10 @@ export interface EncodeOptions {
 
 export interface Encoding {
   readonly ids: Int32Array;
-  /** Start and end of each token in the text, in UTF-16 units, flattened [start0, end0, start1, …]; special tokens are (0, 0). */
+  /**
+   * Start and end of each token in the text, in UTF-16 units, flattened [start0, end0, start1, …]; special tokens are
+   * (0, 0).
+   */
   readonly offsets: Int32Array;
   /** Tokens of the body that `maxLength` cut off. */
   readonly truncated: number;
@@ -17,7 +20,10 @@ export interface Encoding {
   readonly issues: EncodingIssues;
 }
 
-/** Counts by character (as written in the text), over the whole text even where `maxLength` cut it. Empty records when nothing happened. */
+/**
+ * Counts by character (as written in the text), over the whole text even where `maxLength` cut it. Empty records when
+ * nothing happened.
+ */
 export interface EncodingIssues {
   /** Replaced by another token by policy (for ProtBert U, Z, O, B to X; a lower-case residue by its upper case). */
   readonly replaced: Readonly<Record<string, number>>;

@@ -26,7 +26,10 @@ export function frameEncoding(
   const after = special ? frame.after : [];
   const room = maxLength - before.length - after.length;
   if (!(room >= 0)) {
-    throw new ConfigError(`encode: expected maxLength of at least ${before.length + after.length}, the special tokens alone, got ${maxLength}. Raise it, or pass special: false.`);
+    throw new ConfigError(
+      `encode: expected maxLength of at least ${before.length + after.length}, the special tokens alone, got ` +
+        `${maxLength}. Raise it, or pass special: false.`,
+    );
   }
   const kept = Math.min(body.count, Math.floor(room));
   const length = before.length + kept + after.length;

@@ -1,8 +1,8 @@
 /**
  * The last step of every tokenizer of text: tokens of one or two texts, cut into windows and framed by special tokens.
  *
- * What becomes of a text is the tokenizer's own; how texts, words given apart, pairs, truncation, types and word numbers come together
- * is the same for all. Source: TemplateProcessing and Encoding of Python `tokenizers` 0.23.3.
+ * What becomes of a text is the tokenizer's own; how texts, words given apart, pairs, truncation, types and word
+ * numbers come together is the same for all. Source: TemplateProcessing and Encoding of Python `tokenizers` 0.23.3.
  */
 import { Body } from "./body.ts";
 import type { EncodingIssues } from "./encoding.ts";
@@ -13,7 +13,11 @@ import { windowsOf, type Window } from "./windows.ts";
 /** Adds the tokens of a text to a body; places count from the text's start, words from `body.words`. */
 export type FillBody = (text: string, body: Body) => void;
 
-const NO_ISSUES: EncodingIssues = /* @__PURE__ */ Object.freeze({ replaced: Object.freeze({}), unknown: Object.freeze({}), dropped: Object.freeze({}) });
+const NO_ISSUES: EncodingIssues = /* @__PURE__ */ Object.freeze({
+  replaced: Object.freeze({}),
+  unknown: Object.freeze({}),
+  dropped: Object.freeze({}),
+});
 
 export class TextFramer {
   readonly #single: readonly TemplatePiece[];
@@ -38,11 +42,23 @@ export class TextFramer {
     this.#fillBody(text, first);
     if (pair !== undefined) this.#fillBody(pair, second);
     const bodies = pair === undefined ? [first] : [first, second];
-    const template = (pair === undefined ? this.#single : this.#pair).filter((piece) => special || piece.token === undefined);
-    const windows = windowsOf(bodies.map((b) => b.count), template.filter((p) => p.token !== undefined).length, options);
+    const template = (pair === undefined ? this.#single : this.#pair).filter(
+      (piece) => special || piece.token === undefined,
+    );
+    const windows = windowsOf(
+      bodies.map((b) => b.count),
+      template.filter((p) => p.token !== undefined).length,
+      options,
+    );
     const issues = issuesOf(bodies);
     const [main = [], ...further] = windows;
-    return this.#assemble(template, bodies, main, issues, further.map((window) => this.#assemble(template, bodies, window, issues, [])));
+    return this.#assemble(
+      template,
+      bodies,
+      main,
+      issues,
+      further.map((window) => this.#assemble(template, bodies, window, issues, [])),
+    );
   }
 
   #fillBody(text: TextInput, body: Body): void {
@@ -58,10 +74,17 @@ export class TextFramer {
     }
   }
 
-  #assemble(template: readonly TemplatePiece[], bodies: readonly Body[], window: Window, issues: EncodingIssues, overflow: readonly TextEncoding[]): TextEncoding {
+  #assemble(
+    template: readonly TemplatePiece[],
+    bodies: readonly Body[],
+    window: Window,
+    issues: EncodingIssues,
+    overflow: readonly TextEncoding[],
+  ): TextEncoding {
     let length = 0;
     let total = 0;
-    for (const piece of template) length += piece.sequence === undefined ? 1 : sizeOf(window[piece.sequence === "A" ? 0 : 1]);
+    for (const piece of template)
+      length += piece.sequence === undefined ? 1 : sizeOf(window[piece.sequence === "A" ? 0 : 1]);
     for (const body of bodies) total += body.count;
     const ids = new Int32Array(length);
     const offsets = new Int32Array(2 * length);

@@ -1,21 +1,55 @@
-/** The tokenizer interface, its batches, and what every tokenizer package shares: special tokens, counts, Hugging Face files. */
+/**
+ * The tokenizer interface, its batches, and what every tokenizer package shares: special tokens, counts, Hugging Face
+ * files.
+ */
 export type { ByteTokenizer, SpecialIds, Tokenizer } from "./tokenizer.ts";
-export { isTextTokenizer, type TextEncodeOptions, type TextEncoding, type TextInput, type TextTokenizer } from "./text-tokenizer.ts";
+export {
+  isTextTokenizer,
+  type TextEncodeOptions,
+  type TextEncoding,
+  type TextInput,
+  type TextTokenizer,
+} from "./text-tokenizer.ts";
 export { encodeBatch, type BatchInput, type EncodeBatchOptions, type EncodedBatch } from "./encode-batch.ts";
 export type { EncodeOptions, Encoding, EncodingIssues } from "./encoding.ts";
 export type { PackedPair, PackedSequence, TokenBatch } from "./batch.ts";
 export { CharacterCounts, IssueCounter } from "./issue-counter.ts";
 export { sha256 } from "./sha256.ts";
-export { SPECIAL_ROLES, specialIds, specialSplitter, type SpecialRole, type SpecialTokens, type TextPart } from "./special-tokens.ts";
-export { readTemplate, templateJson, templatePieces, templateSides, type SpecialTemplate, type TemplatePiece } from "./special-template.ts";
+export {
+  SPECIAL_ROLES,
+  specialIds,
+  specialSplitter,
+  type SpecialRole,
+  type SpecialTokens,
+  type TextPart,
+} from "./special-tokens.ts";
+export {
+  readTemplate,
+  templateJson,
+  templatePieces,
+  templateSides,
+  type SpecialTemplate,
+  type TemplatePiece,
+} from "./special-template.ts";
 export { frameEncoding, type EncodedBody } from "./frame-encoding.ts";
 export { readVocabTxt, writeVocabTxt } from "./vocab-txt.ts";
 export {
-  MODEL_TYPES, addedToken, addedTokenJson, readTokenizerJson, writeTokenizerJson,
-  type AddedToken, type ModelType, type TokenizerJson, type TokenizerJsonParts,
+  MODEL_TYPES,
+  addedToken,
+  addedTokenJson,
+  readTokenizerJson,
+  writeTokenizerJson,
+  type AddedToken,
+  type ModelType,
+  type TokenizerJson,
+  type TokenizerJsonParts,
 } from "./tokenizer-json.ts";
 export {
-  readSpecialTokensMap, readTokenizerConfig, writeSpecialTokensMap, writeTokenizerConfig,
-  type TokenizerConfig, type TokenizerConfigParts,
+  readSpecialTokensMap,
+  readTokenizerConfig,
+  writeSpecialTokensMap,
+  writeTokenizerConfig,
+  type TokenizerConfig,
+  type TokenizerConfigParts,
 } from "./tokenizer-config.ts";
 export { describeJson, isJsonObject, parseJsonObject, type JsonObject, type JsonValue } from "./json-file.ts";

@@ -1,8 +1,8 @@
 /**
  * Counts of what an encoding did not take as it was: replaced, unknown, dropped, each by character as written.
  *
- * One counter is made once and handed to many calls, so that a whole corpus costs no allocation per record; `issues()` turns
- * it into plain data. ASCII lives in a typed array, everything else in a map.
+ * One counter is made once and handed to many calls, so that a whole corpus costs no allocation per record; `issues()`
+ * turns it into plain data. ASCII lives in a typed array, everything else in a map.
  */
 import type { EncodingIssues } from "./encoding.ts";
 
@@ -36,7 +36,8 @@ export class CharacterCounts {
       const n = this.ascii[code] as number;
       if (n > 0) record[String.fromCharCode(code)] = n;
     }
-    for (const [code, n] of [...this.#other].toSorted((a, b) => a[0] - b[0])) if (n > 0) record[String.fromCodePoint(code)] = n;
+    for (const [code, n] of [...this.#other].toSorted((a, b) => a[0] - b[0]))
+      if (n > 0) record[String.fromCodePoint(code)] = n;
     return record;
   }
 

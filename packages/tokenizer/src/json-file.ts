@@ -2,7 +2,9 @@
 import { FormatError } from "@cloze/errors";
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
-export interface JsonObject { readonly [key: string]: JsonValue }
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
 
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -23,8 +25,18 @@ export function parseJsonObject(text: string, file: string): JsonObject {
     value = JSON.parse(text.replace(/^\ufeff/, "")) as JsonValue;
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(file, "", `expected JSON, but ${said}. Was the download cut short, or is it a Git LFS pointer? Fetch the file again.`, { cause });
+    throw new FormatError(
+      file,
+      "",
+      `expected JSON, but ${said}. Was the download cut short, or is it a Git LFS pointer? Fetch the file again.`,
+      { cause },
+    );
   }
-  if (!isJsonObject(value)) throw new FormatError(file, "", `expected a JSON object at the top, got ${describeJson(value)}. Is it another file under this name?`);
+  if (!isJsonObject(value))
+    throw new FormatError(
+      file,
+      "",
+      `expected a JSON object at the top, got ${describeJson(value)}. Is it another file under this name?`,
+    );
   return value;
 }

@@ -1,11 +1,12 @@
 /**
  * Byte-pair merging over counted words: join the most frequent pair of neighbours into one token, again and again.
  *
- * Each distinct word is a row of token ids; a table knows how often each pair stands side by side and in which words it may be
- * found; a queue gives the next pair. Only the words of a merged pair are touched. Of two pairs that are equally frequent, the one with
- * the smaller first id goes first, then the smaller second. Pairs keep their count after they were merged and come up again for words they
- * were found in later: as in Python `tokenizers`, whose merges these are, one for one (BpeTrainer of 0.23.3).
- * Price: memory by distinct words; time by the occurrences in distinct words that the merges touch, times log of the queue.
+ * Each distinct word is a row of token ids; a table knows how often each pair stands side by side and in which words it
+ * may be found; a queue gives the next pair. Only the words of a merged pair are touched. Of two pairs that are equally
+ * frequent, the one with the smaller first id goes first, then the smaller second. Pairs keep their count after they
+ * were merged and come up again for words they were found in later: as in Python `tokenizers`, whose merges these are,
+ * one for one (BpeTrainer of 0.23.3). Price: memory by distinct words; time by the occurrences in distinct words that
+ * the merges touch, times log of the queue.
  */
 import { grown } from "./body.ts";
 
@@ -27,7 +28,10 @@ export interface MergeOptions {
 }
 
 /** Runs merges until there are enough, or none is frequent enough. Rows are rewritten in place. */
-export function mergePairs({ symbols, starts, counts }: SymbolRows, { minFrequency, join, enough }: MergeOptions): void {
+export function mergePairs(
+  { symbols, starts, counts }: SymbolRows,
+  { minFrequency, join, enough }: MergeOptions,
+): void {
   const pairs = new PairTable();
   const queue: Candidate[] = [];
   const lengths = new Int32Array(counts.length);
@@ -52,7 +56,17 @@ export function mergePairs({ symbols, starts, counts }: SymbolRows, { minFrequen
     const joined = join(first, second);
     for (let place = top.place; place >= 0; place = pairs.next(place)) {
       const row = pairs.row(place);
-      lengths[row] = mergeRow(symbols, starts[row] as number, lengths[row] as number, first, second, joined, counts[row] as number, row, pairs);
+      lengths[row] = mergeRow(
+        symbols,
+        starts[row] as number,
+        lengths[row] as number,
+        first,
+        second,
+        joined,
+        counts[row] as number,
+        row,
+        pairs,
+      );
     }
     pairs.enqueue(queue);
   }
@@ -60,7 +74,15 @@ export function mergePairs({ symbols, starts, counts }: SymbolRows, { minFrequen
 
 /** Joins the pair everywhere in one row, tells the table what neighbours came and went, and gives the new length. */
 function mergeRow(
-  symbols: Int32Array, start: number, length: number, first: number, second: number, joined: number, times: number, row: number, pairs: PairTable,
+  symbols: Int32Array,
+  start: number,
+  length: number,
+  first: number,
+  second: number,
+  joined: number,
+  times: number,
+  row: number,
+  pairs: PairTable,
 ): number {
   let to = start;
   const end = start + length;
@@ -110,9 +132,15 @@ class PairTable {
   /** Pairs with an open chain. */
   #open: number[] = [];
 
-  countOf(pair: number): number { return this.#counts[pair] as number; }
-  next(place: number): number { return this.#nexts[place] as number; }
-  row(place: number): number { return this.#rows[place] as number; }
+  countOf(pair: number): number {
+    return this.#counts[pair] as number;
+  }
+  next(place: number): number {
+    return this.#nexts[place] as number;
+  }
+  row(place: number): number {
+    return this.#rows[place] as number;
+  }
 
   /** Adds to a pair's count; where it grows, the row joins the pair's open chain. */
   change(first: number, second: number, by: number, row: number): void {
@@ -136,7 +164,8 @@ class PairTable {
     for (const pair of this.#open) {
       const count = this.#counts[pair] as number;
       const place = this.#heads[pair] as number;
-      if (count > 0) push(queue, { pair, first: this.#first[pair] as number, second: this.#second[pair] as number, count, place });
+      if (count > 0)
+        push(queue, { pair, first: this.#first[pair] as number, second: this.#second[pair] as number, count, place });
       this.#heads[pair] = -1;
     }
     this.#open = [];
@@ -162,8 +191,13 @@ class PairTable {
   #slot(first: number, second: number): number {
     const mask = this.#slots.length - 1;
     const mixed = Math.imul(first, 0x9e3779b1) ^ Math.imul(second, 0x85ebca6b);
-    let slot = (mixed ^ mixed >>> 15) & mask;
-    for (let pair = this.#slots[slot] as number; pair >= 0 && (this.#first[pair] !== first || this.#second[pair] !== second); pair = this.#slots[slot] as number) slot = slot + 1 & mask;
+    let slot = (mixed ^ (mixed >>> 15)) & mask;
+    for (
+      let pair = this.#slots[slot] as number;
+      pair >= 0 && (this.#first[pair] !== first || this.#second[pair] !== second);
+      pair = this.#slots[slot] as number
+    )
+      slot = (slot + 1) & mask;
     return slot;
   }
 
@@ -179,7 +213,8 @@ class PairTable {
 
   #rehash(pairs: number): void {
     this.#slots = new Int32Array(2 * this.#slots.length).fill(-1);
-    for (let pair = 0; pair < pairs; pair++) this.#slots[this.#slot(this.#first[pair] as number, this.#second[pair] as number)] = pair;
+    for (let pair = 0; pair < pairs; pair++)
+      this.#slots[this.#slot(this.#first[pair] as number, this.#second[pair] as number)] = pair;
   }
 }
 
@@ -194,7 +229,7 @@ function push(heap: Candidate[], candidate: Candidate): void {
   let at = heap.length;
   heap.push(candidate);
   while (at > 0) {
-    const parent = at - 1 >> 1;
+    const parent = (at - 1) >> 1;
     const above = heap[parent] as Candidate;
     if (!before(candidate, above)) break;
     heap[at] = above;

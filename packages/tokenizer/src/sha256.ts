@@ -1,9 +1,9 @@
 /**
  * SHA-256 of a text (as UTF-8), in hex: the one digest that names a vocabulary in shards and checkpoints.
  *
- * Synchronous and without imports, so that it runs in a browser as in Node; `printf %s "$text" | sha256sum` gives the same.
- * Cost: about 100 MB/s, spent once per tokenizer. Not meant for corpora.
- * Source: FIPS 180-4; the constants are computed from their definition (fractional parts of roots of the first primes).
+ * Synchronous and without imports, so that it runs in a browser as in Node; `printf %s "$text" | sha256sum` gives the
+ * same. Cost: about 100 MB/s, spent once per tokenizer. Not meant for corpora. Source: FIPS 180-4; the constants are
+ * computed from their definition (fractional parts of roots of the first primes).
  */
 
 const PRIMES: readonly number[] = Array.from({ length: 312 }, (_, n) => n).filter((n) => {
@@ -20,7 +20,9 @@ const ROUND: Int32Array = Int32Array.from(PRIMES.slice(0, 64), (p) => fraction(M
 
 const rotate = (x: number, by: number): number => (x >>> by) | (x << (32 - by));
 
-/** Message, a 1 bit, zeros, and the length in bits as a 64-bit big-endian number, to a whole number of 64-byte blocks. */
+/**
+ * Message, a 1 bit, zeros, and the length in bits as a 64-bit big-endian number, to a whole number of 64-byte blocks.
+ */
 function padded(message: Uint8Array): DataView {
   const bytes = new Uint8Array(Math.ceil((message.length + 9) / 64) * 64);
   bytes.set(message);
@@ -58,10 +60,18 @@ export function sha256(text: string): string {
       const t1 = (h + s1 + ((e & f) ^ (~e & g)) + (ROUND[t] as number) + (w[t] as number)) | 0;
       const s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
       const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
-      h = g; g = f; f = e; e = (d + t1) | 0;
-      d = c; c = b; b = a; a = (t1 + t2) | 0;
+      h = g;
+      g = f;
+      f = e;
+      e = (d + t1) | 0;
+      d = c;
+      c = b;
+      b = a;
+      a = (t1 + t2) | 0;
     }
-    [a, b, c, d, e, f, g, h].forEach((x, i) => { state[i] = (state[i] as number) + x; });
+    [a, b, c, d, e, f, g, h].forEach((x, i) => {
+      state[i] = (state[i] as number) + x;
+    });
   }
   return Array.from(state, (x) => (x >>> 0).toString(16).padStart(8, "0")).join("");
 }

@@ -1,8 +1,8 @@
 /**
  * A hash table from stretches of texts to numbers 0, 1, 2, …, without making a string of any of them.
  *
- * The scanner hashes a word while it reads it (`hash = imul(hash ^ unit, PRIME)`, from SEED on) and asks with the text and the place.
- * Words are kept as UTF-16 units in one array. Price: 2 bytes per unit and about 28 per word.
+ * The scanner hashes a word while it reads it (`hash = imul(hash ^ unit, PRIME)`, from SEED on) and asks with the text
+ * and the place. Words are kept as UTF-16 units in one array. Price: 2 bytes per unit and about 28 per word.
  */
 export const HASH_SEED = 0x2f0b4c47;
 export const HASH_PRIME = 0x01000193;
@@ -26,7 +26,7 @@ export class SliceTable {
   /** Number of `text[start, end)`, or -1. */
   find(text: string, start: number, end: number, hash: number): number {
     const length = end - start;
-    for (let slot = (hash ^ hash >>> 15) & this.#mask; ; slot = slot + 1 & this.#mask) {
+    for (let slot = (hash ^ (hash >>> 15)) & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const entry = this.#slots[slot] as number;
       if (entry === -1) return -1;
       const at = this.#starts[entry] as number;
@@ -43,7 +43,8 @@ export class SliceTable {
     const at = this.units;
     const length = end - start;
     if (entry + 1 >= this.#starts.length) this.#growEntries();
-    if (at + length > this.#units.length) this.#units = grown(this.#units, new Uint16Array(Math.max(2 * this.#units.length, at + length)));
+    if (at + length > this.#units.length)
+      this.#units = grown(this.#units, new Uint16Array(Math.max(2 * this.#units.length, at + length)));
     for (let i = 0; i < length; i++) this.#units[at + i] = text.charCodeAt(start + i);
     this.#hashes[entry] = hash;
     this.#starts[entry + 1] = at + length;
@@ -62,13 +63,14 @@ export class SliceTable {
   /** All stretches in the order of their numbers, one behind the other. */
   contents(): { readonly units: Uint16Array; readonly lengths: Int32Array } {
     const lengths = new Int32Array(this.size);
-    for (let entry = 0; entry < this.size; entry++) lengths[entry] = (this.#starts[entry + 1] as number) - (this.#starts[entry] as number);
+    for (let entry = 0; entry < this.size; entry++)
+      lengths[entry] = (this.#starts[entry + 1] as number) - (this.#starts[entry] as number);
     return { units: this.#units.slice(0, this.units), lengths };
   }
 
   #place(entry: number, hash: number): void {
-    let slot = (hash ^ hash >>> 15) & this.#mask;
-    while (this.#slots[slot] !== -1) slot = slot + 1 & this.#mask;
+    let slot = (hash ^ (hash >>> 15)) & this.#mask;
+    while (this.#slots[slot] !== -1) slot = (slot + 1) & this.#mask;
     this.#slots[slot] = entry;
   }
 
@@ -88,7 +90,8 @@ export class SliceTable {
 export function textOfUnits(units: Uint16Array, start: number, length: number): string {
   if (length <= BLOCK) return String.fromCharCode(...units.subarray(start, start + length));
   const parts: string[] = [];
-  for (let i = 0; i < length; i += BLOCK) parts.push(String.fromCharCode(...units.subarray(start + i, start + Math.min(i + BLOCK, length))));
+  for (let i = 0; i < length; i += BLOCK)
+    parts.push(String.fromCharCode(...units.subarray(start + i, start + Math.min(i + BLOCK, length))));
   return parts.join("");
 }
 

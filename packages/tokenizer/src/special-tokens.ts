@@ -4,14 +4,32 @@
 import type { SpecialIds } from "./tokenizer.ts";
 import { templateSides, type SpecialTemplate } from "./special-template.ts";
 
-export const SPECIAL_ROLES = ["unk_token", "pad_token", "mask_token", "cls_token", "sep_token", "bos_token", "eos_token"] as const;
+export const SPECIAL_ROLES = [
+  "unk_token",
+  "pad_token",
+  "mask_token",
+  "cls_token",
+  "sep_token",
+  "bos_token",
+  "eos_token",
+] as const;
 export type SpecialRole = (typeof SPECIAL_ROLES)[number];
 
 /** Token strings by role; a vocabulary has a padding and an unknown token, the rest is optional. */
-export type SpecialTokens = { readonly [R in SpecialRole]?: string } & { readonly unk_token: string; readonly pad_token: string };
+export type SpecialTokens = { readonly [R in SpecialRole]?: string } & {
+  readonly unk_token: string;
+  readonly pad_token: string;
+};
 
-/** Ids by role. Start and end are the tokens that the template puts around a sequence. Undefined if a token is not in the vocabulary. */
-export function specialIds(special: SpecialTokens, template: SpecialTemplate, idOf: (token: string) => number | undefined): SpecialIds | undefined {
+/**
+ * Ids by role. Start and end are the tokens that the template puts around a sequence. Undefined if a token is not in
+ * the vocabulary.
+ */
+export function specialIds(
+  special: SpecialTokens,
+  template: SpecialTemplate,
+  idOf: (token: string) => number | undefined,
+): SpecialIds | undefined {
   const sides = templateSides(template);
   const pad = idOf(special.pad_token);
   const unknown = idOf(special.unk_token);
@@ -20,7 +38,13 @@ export function specialIds(special: SpecialTokens, template: SpecialTemplate, id
     const found = token === undefined ? undefined : idOf(token);
     return (found === undefined ? {} : { [key]: found }) as { [P in K]?: number };
   };
-  return { pad, unknown, ...id("mask", special.mask_token), ...id("start", sides.before[0]), ...id("end", sides.after.at(-1)) };
+  return {
+    pad,
+    unknown,
+    ...id("mask", special.mask_token),
+    ...id("start", sides.before[0]),
+    ...id("end", sides.after.at(-1)),
+  };
 }
 
 /** A stretch of a text: either one special token (with its id) or ordinary text between them. */
@@ -33,7 +57,9 @@ export interface TextPart {
 
 /** Splits a text at the given tokens, exact case, the longest first. Parts of ordinary text are never empty. */
 export function specialSplitter(tokens: ReadonlyMap<string, number>): (text: string) => readonly TextPart[] {
-  const escaped = [...tokens.keys()].toSorted((a, b) => b.length - a.length).map((t) => t.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
+  const escaped = [...tokens.keys()]
+    .toSorted((a, b) => b.length - a.length)
+    .map((t) => t.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
   if (escaped.length === 0) return (text) => (text === "" ? [] : [{ start: 0, end: text.length }]);
   const pattern = new RegExp(escaped.join("|"), "g");
   return (text) => {

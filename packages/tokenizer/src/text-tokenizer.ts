@@ -1,7 +1,8 @@
 /**
  * A tokenizer of words: what tagging, question answering and pairs of texts need beside ids.
  *
- * Names and meanings are those of Python `tokenizers`: types (`type_ids`), words (`word_ids`), sequences (`sequence_ids`).
+ * Names and meanings are those of Python `tokenizers`: types (`type_ids`), words (`word_ids`), sequences
+ * (`sequence_ids`).
  */
 import type { Encoding, EncodeOptions } from "./encoding.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -16,7 +17,10 @@ export interface TextEncodeOptions extends EncodeOptions {
   readonly truncate?: "longest-first" | "only-first" | "only-second";
   /** Where `maxLength` cuts: at the end (default) or at the start. */
   readonly truncateSide?: "right" | "left";
-  /** What did not fit goes into `overflow`, windows of `maxLength` that share `stride` tokens with the one before. Default: it is left out. */
+  /**
+   * What did not fit goes into `overflow`, windows of `maxLength` that share `stride` tokens with the one before.
+   * Default: it is left out.
+   */
   readonly stride?: number;
 }
 

@@ -1,4 +1,7 @@
-/** The special and added tokens of a vocabulary of text: BERT's by default, completed and checked, and found in checkpoint files. */
+/**
+ * The special and added tokens of a vocabulary of text: BERT's by default, completed and checked, and found in
+ * checkpoint files.
+ */
 import { ConfigError, FormatError } from "@cloze/errors";
 import type { JsonValue } from "./json-file.ts";
 import { readTemplate, templatePieces, type SpecialTemplate } from "./special-template.ts";
@@ -6,8 +9,14 @@ import { SPECIAL_ROLES, type SpecialRole, type SpecialTokens } from "./special-t
 import { readSpecialTokensMap, type TokenizerConfig } from "./tokenizer-config.ts";
 import type { AddedToken } from "./tokenizer-json.ts";
 
-export const BERT_SPECIAL: Required<Pick<SpecialTokens, "unk_token" | "sep_token" | "pad_token" | "cls_token" | "mask_token">> = {
-  unk_token: "[UNK]", sep_token: "[SEP]", pad_token: "[PAD]", cls_token: "[CLS]", mask_token: "[MASK]",
+export const BERT_SPECIAL: Required<
+  Pick<SpecialTokens, "unk_token" | "sep_token" | "pad_token" | "cls_token" | "mask_token">
+> = {
+  unk_token: "[UNK]",
+  sep_token: "[SEP]",
+  pad_token: "[PAD]",
+  cls_token: "[CLS]",
+  mask_token: "[MASK]",
 };
 
 /** `[CLS] $A [SEP]` and `[CLS] $A [SEP] $B:1 [SEP]:1`, as far as there are such tokens. */
@@ -24,35 +33,59 @@ export interface TokenParts {
 }
 
 /**
- * The added tokens by id, with those of the roles that were not given. Throws ConfigError where the vocabulary cannot be used.
+ * The added tokens by id, with those of the roles that were not given. Throws ConfigError where the vocabulary cannot
+ * be used.
  *
  * @param where begins the messages.
  * @param made the added token of a role.
  */
-export function completeTokens(where: string, { vocabulary, special, addedTokens = [] }: TokenParts, made: (content: string, id: number) => AddedToken): readonly AddedToken[] {
+export function completeTokens(
+  where: string,
+  { vocabulary, special, addedTokens = [] }: TokenParts,
+  made: (content: string, id: number) => AddedToken,
+): readonly AddedToken[] {
   const fault = vocabularyFault(vocabulary, special);
   if (fault !== undefined) throw new ConfigError(`${where}: ${fault}`);
   const idOf = new Map(vocabulary.map((token, id) => [token, id]));
   const known = new Set(addedTokens.map((t) => t.content));
   const roles = [...new Set(SPECIAL_ROLES.flatMap((role) => special[role] ?? []))].filter((token) => !known.has(token));
-  return [...addedTokens, ...roles.map((content) => made(content, idOf.get(content) as number))].toSorted((a, b) => a.id - b.id);
+  return [...addedTokens, ...roles.map((content) => made(content, idOf.get(content) as number))].toSorted(
+    (a, b) => a.id - b.id,
+  );
 }
 
 /** Throws ConfigError where added tokens or the template name what the vocabulary does not have. */
-export function checkTokens(where: string, { vocabulary, addedTokens, template }: Required<Omit<TokenParts, "special">> & { readonly template: SpecialTemplate }): void {
+export function checkTokens(
+  where: string,
+  { vocabulary, addedTokens, template }: Required<Omit<TokenParts, "special">> & { readonly template: SpecialTemplate },
+): void {
   for (const { id, content } of addedTokens) {
-    if (vocabulary[id] !== content) throw new ConfigError(`${where}: expected the added token ${JSON.stringify(content)} at id ${id} of the vocabulary, got ${JSON.stringify(vocabulary[id])} there. Give its id.`);
+    if (vocabulary[id] !== content)
+      throw new ConfigError(
+        `${where}: expected the added token ${JSON.stringify(content)} at id ${id} of the vocabulary, got ` +
+          `${JSON.stringify(vocabulary[id])} there. Give its id.`,
+      );
   }
   const tokens = new Set(vocabulary);
   for (const { token } of [...templatePieces(template.single), ...templatePieces(template.pair)]) {
-    if (token !== undefined && !tokens.has(token)) throw new ConfigError(`${where}: expected the template to name tokens of the vocabulary, got ${JSON.stringify(token)}. Add it or mend the template.`);
+    if (token !== undefined && !tokens.has(token))
+      throw new ConfigError(
+        `${where}: expected the template to name tokens of the vocabulary, got ${JSON.stringify(token)}. Add it ` +
+          "or mend the template.",
+      );
   }
 }
 
 /** Equal tokens give equal files, in whatever order they were named. */
 export function inOrder(special: SpecialTokens): SpecialTokens {
   const { unk_token, pad_token } = special;
-  return { ...Object.fromEntries(SPECIAL_ROLES.flatMap((role) => (special[role] === undefined ? [] : [[role, special[role]]]))), unk_token, pad_token };
+  return {
+    ...Object.fromEntries(
+      SPECIAL_ROLES.flatMap((role) => (special[role] === undefined ? [] : [[role, special[role]]])),
+    ),
+    unk_token,
+    pad_token,
+  };
 }
 
 /** Why a vocabulary cannot be used, in words for a message that names its file. */
@@ -60,13 +93,20 @@ export function vocabularyFault(vocabulary: readonly string[], special: SpecialT
   const seen = new Map<string, number>();
   for (const [id, token] of vocabulary.entries()) {
     const first = seen.get(token);
-    if (first !== undefined) return `expected each token once, got ${JSON.stringify(token)} for ids ${first} and ${id}. Remove one of them, knowing that later ids move.`;
+    if (first !== undefined)
+      return (
+        `expected each token once, got ${JSON.stringify(token)} for ids ${first} and ${id}. Remove one of them, ` +
+        "knowing that later ids move."
+      );
     seen.set(token, id);
   }
   for (const role of SPECIAL_ROLES) {
     const token = special[role];
     if (token !== undefined && !seen.has(token)) {
-      return `expected the ${role} ${JSON.stringify(token)} in the vocabulary, got ${vocabulary.length} tokens without it. Add it, or name the token that has this role.`;
+      return (
+        `expected the ${role} ${JSON.stringify(token)} in the vocabulary, got ${vocabulary.length} tokens without ` +
+        "it. Add it, or name the token that has this role."
+      );
     }
   }
   return undefined;
@@ -74,7 +114,10 @@ export function vocabularyFault(vocabulary: readonly string[], special: SpecialT
 
 /** The special tokens of checkpoint files: named ones, else BERT's as far as the vocabulary has them. */
 export function readSpecialTokens(
-  files: Readonly<Record<string, string>>, config: TokenizerConfig | undefined, vocabulary: readonly string[], unknown: JsonValue | undefined,
+  files: Readonly<Record<string, string>>,
+  config: TokenizerConfig | undefined,
+  vocabulary: readonly string[],
+  unknown: JsonValue | undefined,
 ): SpecialTokens {
   const mapText = files["special_tokens_map.json"];
   const map = mapText === undefined ? {} : readSpecialTokensMap(mapText);
@@ -84,10 +127,15 @@ export function readSpecialTokens(
     const named: string | undefined = config?.special[role] ?? map[role];
     const usual: string | undefined = BERT_SPECIAL[role as keyof typeof BERT_SPECIAL];
     if (named !== undefined && !tokens.has(named)) {
-      throw new FormatError(config?.special[role] === undefined ? "special_tokens_map.json" : "tokenizer_config.json", role, `expected a token of the vocabulary, got ${JSON.stringify(named)}. Do the files come from the same checkpoint?`);
+      throw new FormatError(
+        config?.special[role] === undefined ? "special_tokens_map.json" : "tokenizer_config.json",
+        role,
+        `expected a token of the vocabulary, got ${JSON.stringify(named)}. Do the files come from the same checkpoint?`,
+      );
     }
     const token = named ?? (role === "unk_token" && typeof unknown === "string" ? unknown : usual);
-    if (token !== undefined && (tokens.has(token) || role === "unk_token" || role === "pad_token")) special[role] = token;
+    if (token !== undefined && (tokens.has(token) || role === "unk_token" || role === "pad_token"))
+      special[role] = token;
   }
   const { unk_token = BERT_SPECIAL.unk_token, pad_token = BERT_SPECIAL.pad_token } = special;
   return { ...special, unk_token, pad_token };

@@ -1,5 +1,6 @@
 /**
- * tokenizer_config.json and special_tokens_map.json: which class Python `transformers` builds, and the special tokens by role.
+ * tokenizer_config.json and special_tokens_map.json: which class Python `transformers` builds, and the special tokens
+ * by role.
  */
 import { FormatError } from "@cloze/errors";
 import { describeJson, isJsonObject, parseJsonObject, type JsonObject, type JsonValue } from "./json-file.ts";
@@ -15,7 +16,10 @@ export interface TokenizerConfig {
 }
 
 /** Roles of either file: a token is a string or an object with a `content`; null means none. */
-export function readSpecialTokensMap(text: string, file = "special_tokens_map.json"): { readonly [R in SpecialRole]?: string } {
+export function readSpecialTokensMap(
+  text: string,
+  file = "special_tokens_map.json",
+): { readonly [R in SpecialRole]?: string } {
   return rolesOf(parseJsonObject(text, file), file);
 }
 
@@ -31,7 +35,12 @@ function rolesOf(json: JsonObject, file: string): { [R in SpecialRole]?: string 
     const value: JsonValue | undefined = json[role];
     const token = isJsonObject(value) ? value["content"] : value;
     if (token === undefined || token === null) continue;
-    if (typeof token !== "string") throw new FormatError(file, role, `expected a token or an object with its content, got ${describeJson(value)}. Write the token as a string.`);
+    if (typeof token !== "string")
+      throw new FormatError(
+        file,
+        role,
+        `expected a token or an object with its content, got ${describeJson(value)}. Write the token as a string.`,
+      );
     roles[role] = token;
   }
   return roles;
@@ -48,15 +57,19 @@ export interface TokenizerConfigParts {
 }
 
 export function writeTokenizerConfig(parts: TokenizerConfigParts): string {
-  return `${JSON.stringify({
-    tokenizer_class: parts.tokenizerClass,
-    model_input_names: parts.modelInputNames,
-    // Python would otherwise join "A ." to "A." in decode, and "." is a residue of some alphabets.
-    clean_up_tokenization_spaces: false,
-    ...parts.special,
-    added_tokens_decoder: Object.fromEntries(parts.addedTokens.map((t) => [String(t.id), addedTokenJson(t)])),
-    ...parts.extra,
-  }, null, 2)}\n`;
+  return `${JSON.stringify(
+    {
+      tokenizer_class: parts.tokenizerClass,
+      model_input_names: parts.modelInputNames,
+      // Python would otherwise join "A ." to "A." in decode, and "." is a residue of some alphabets.
+      clean_up_tokenization_spaces: false,
+      ...parts.special,
+      added_tokens_decoder: Object.fromEntries(parts.addedTokens.map((t) => [String(t.id), addedTokenJson(t)])),
+      ...parts.extra,
+    },
+    null,
+    2,
+  )}\n`;
 }
 
 export function writeSpecialTokensMap(special: SpecialTokens): string {

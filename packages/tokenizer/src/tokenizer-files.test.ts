@@ -1,8 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { FormatError } from "@cloze/errors";
 import {
-  readSpecialTokensMap, readTemplate, readTokenizerConfig, readTokenizerJson, readVocabTxt, templateJson, templatePieces, templateSides,
-  writeSpecialTokensMap, writeTokenizerConfig, writeTokenizerJson, writeVocabTxt,
+  readSpecialTokensMap,
+  readTemplate,
+  readTokenizerConfig,
+  readTokenizerJson,
+  readVocabTxt,
+  templateJson,
+  templatePieces,
+  templateSides,
+  writeSpecialTokensMap,
+  writeTokenizerConfig,
+  writeTokenizerJson,
+  writeVocabTxt,
 } from "./index.ts";
 
 describe("vocab.txt", () => {
@@ -13,24 +23,49 @@ describe("vocab.txt", () => {
   });
 
   it("names file and line of a fault", () => {
-    expect(() => readVocabTxt("a\nb\na\n", "dir/vocab.txt")).toThrow(/^dir\/vocab.txt, line 3: expected each token once, got "a", which is also on line 1/);
+    expect(() => readVocabTxt("a\nb\na\n", "dir/vocab.txt")).toThrow(
+      /^dir\/vocab.txt, line 3: expected each token once, got "a", which is also on line 1/,
+    );
   });
 });
 
 describe("tokenizer.json", () => {
   const model = { type: "WordLevel", vocab: { a: 1, "<unk>": 0 }, unk_token: "<unk>" };
   const write = (addedTokens: readonly { id: number; content: string; special: boolean }[]): string =>
-    writeTokenizerJson({ model, addedTokens, normalizer: null, preTokenizer: null, postProcessor: null, decoder: null });
+    writeTokenizerJson({
+      model,
+      addedTokens,
+      normalizer: null,
+      preTokenizer: null,
+      postProcessor: null,
+      decoder: null,
+    });
 
   it("joins model vocabulary and added tokens by id", () => {
-    const json = readTokenizerJson(write([{ id: 0, content: "<unk>", special: true }, { id: 2, content: "<mask>", special: true }]));
+    const json = readTokenizerJson(
+      write([
+        { id: 0, content: "<unk>", special: true },
+        { id: 2, content: "<mask>", special: true },
+      ]),
+    );
     expect(json.vocabulary).toEqual(["<unk>", "a", "<mask>"]);
     expect(json.modelType).toBe("WordLevel");
     expect(json.addedTokens.at(-1)).toEqual({ id: 2, content: "<mask>", special: true });
   });
 
   it.each([
-    [{ model: { type: "Unigram", vocab: [["<unk>", 0], ["x", -1.5]] } }, ["<unk>", "x"]],
+    [
+      {
+        model: {
+          type: "Unigram",
+          vocab: [
+            ["<unk>", 0],
+            ["x", -1.5],
+          ],
+        },
+      },
+      ["<unk>", "x"],
+    ],
     [{ model: { vocab: { x: 0, y: 1 }, merges: [] } }, ["x", "y"]], // early BPE files have no type
   ])("reads the vocabulary of %j", (json, vocabulary) => {
     expect(readTokenizerJson(JSON.stringify(json)).vocabulary).toEqual(vocabulary);
@@ -41,9 +76,13 @@ describe("tokenizer.json", () => {
     ["[1]", "", /expected a JSON object at the top, got a list of 1/],
     [{ model: { type: "Char" } }, "model.type", /WordLevel, WordPiece, BPE, Unigram, got the string "Char"/],
     [{ model: { type: "BPE", vocab: [] } }, "model.vocab", /expected an object from token to id, got a list of 0/],
-    [{ model: { type: "BPE", vocab: { a: -1 } } }, "model.vocab[\"a\"]", /expected an id/],
+    [{ model: { type: "BPE", vocab: { a: -1 } } }, 'model.vocab["a"]', /expected an id/],
     [{ model: { type: "BPE", vocab: { a: 0, b: 0 } } }, "model.vocab", /got "a" and "b" for id 0/],
-    [{ model: { type: "BPE", vocab: { a: 0, b: 2 } } }, "model.vocab", /expected ids 0 to 1 without a gap, got none for 1/],
+    [
+      { model: { type: "BPE", vocab: { a: 0, b: 2 } } },
+      "model.vocab",
+      /expected ids 0 to 1 without a gap, got none for 1/,
+    ],
     [{ model, added_tokens: [{ id: 5, content: "a" }] }, "added_tokens", /got ids 1 and 5 for "a"/],
     [{ model, added_tokens: [{ id: 5 }] }, "added_tokens[0]", /an object with a content/],
   ] as const)("refuses %j", (json, place, message) => {
@@ -56,26 +95,44 @@ describe("tokenizer.json", () => {
 
 describe("special-token templates", () => {
   const template = { single: "[CLS] $A [SEP]", pair: "[CLS] $A [SEP] $B:1 [SEP]:1" };
-  const ids = new Map([["[CLS]", 2], ["[SEP]", 3]]);
+  const ids = new Map([
+    ["[CLS]", 2],
+    ["[SEP]", 3],
+  ]);
 
   it("goes to a post_processor and back", () => {
     const json = templateJson(template, (t) => ids.get(t));
-    expect(json["special_tokens"]).toEqual({ "[CLS]": { id: "[CLS]", ids: [2], tokens: ["[CLS]"] }, "[SEP]": { id: "[SEP]", ids: [3], tokens: ["[SEP]"] } });
+    expect(json["special_tokens"]).toEqual({
+      "[CLS]": { id: "[CLS]", ids: [2], tokens: ["[CLS]"] },
+      "[SEP]": { id: "[SEP]", ids: [3], tokens: ["[SEP]"] },
+    });
     expect(readTemplate(json)).toEqual(template);
-    expect(templatePieces("$B:1 [SEP]:1")).toEqual([{ sequence: "B", type: 1 }, { token: "[SEP]", type: 1 }]);
+    expect(templatePieces("$B:1 [SEP]:1")).toEqual([
+      { sequence: "B", type: 1 },
+      { token: "[SEP]", type: 1 },
+    ]);
   });
 
   it("reads the other post-processors of BERT and RoBERTa", () => {
     const pair = { sep: ["[SEP]", 3], cls: ["[CLS]", 2] };
     expect(readTemplate({ type: "BertProcessing", ...pair })).toEqual(template);
-    expect(readTemplate({ type: "RobertaProcessing", ...pair })).toEqual({ single: template.single, pair: "[CLS] $A [SEP] [SEP] $B [SEP]" });
-    expect(readTemplate({ type: "Sequence", processors: [{ type: "ByteLevel" }, { type: "BertProcessing", ...pair }] })).toEqual(template);
+    expect(readTemplate({ type: "RobertaProcessing", ...pair })).toEqual({
+      single: template.single,
+      pair: "[CLS] $A [SEP] [SEP] $B [SEP]",
+    });
+    expect(
+      readTemplate({ type: "Sequence", processors: [{ type: "ByteLevel" }, { type: "BertProcessing", ...pair }] }),
+    ).toEqual(template);
     expect(readTemplate(null).single).toBe("$A");
   });
 
   it("refuses what it cannot say", () => {
-    expect(() => readTemplate({ type: "Magic" })).toThrow(/tokenizer.json, post_processor: expected TemplateProcessing/);
-    expect(() => readTemplate({ type: "TemplateProcessing", single: [{ Word: 1 }], pair: [] })).toThrow(/post_processor.single\[0\]/);
+    expect(() => readTemplate({ type: "Magic" })).toThrow(
+      /tokenizer.json, post_processor: expected TemplateProcessing/,
+    );
+    expect(() => readTemplate({ type: "TemplateProcessing", single: [{ Word: 1 }], pair: [] })).toThrow(
+      /post_processor.single\[0\]/,
+    );
     expect(() => readTemplate({ type: "BertProcessing", sep: "x" })).toThrow(/post_processor.cls/);
     expect(() => templateSides({ single: "[CLS] [SEP]", pair: "" })).toThrow(/expected "\$A" exactly once/);
     expect(() => templateJson(template, () => undefined)).toThrow(/expected tokens of the vocabulary, got "\[CLS\]"/);
@@ -91,7 +148,13 @@ describe("tokenizer_config.json and special_tokens_map.json", () => {
 
   it("are read as written", () => {
     expect(readSpecialTokensMap(writeSpecialTokensMap(special))).toEqual(special);
-    const text = writeTokenizerConfig({ tokenizerClass: "BertTokenizer", modelInputNames: ["input_ids"], special, addedTokens: [{ id: 0, content: "<pad>", special: true }], extra: { mine: 1 } });
+    const text = writeTokenizerConfig({
+      tokenizerClass: "BertTokenizer",
+      modelInputNames: ["input_ids"],
+      special,
+      addedTokens: [{ id: 0, content: "<pad>", special: true }],
+      extra: { mine: 1 },
+    });
     const config = readTokenizerConfig(text);
     expect(config.special).toEqual(special);
     expect(config.tokenizerClass).toBe("BertTokenizer");
@@ -99,7 +162,11 @@ describe("tokenizer_config.json and special_tokens_map.json", () => {
   });
 
   it("take tokens as strings, as objects or null", () => {
-    expect(readSpecialTokensMap(JSON.stringify({ mask_token: { content: "<mask>", lstrip: true }, sep_token: null }))).toEqual({ mask_token: "<mask>" });
-    expect(() => readSpecialTokensMap("{\"pad_token\": 3}")).toThrow(/special_tokens_map.json, pad_token: expected a token.*got the number 3/);
+    expect(
+      readSpecialTokensMap(JSON.stringify({ mask_token: { content: "<mask>", lstrip: true }, sep_token: null })),
+    ).toEqual({ mask_token: "<mask>" });
+    expect(() => readSpecialTokensMap('{"pad_token": 3}')).toThrow(
+      /special_tokens_map.json, pad_token: expected a token.*got the number 3/,
+    );
   });
 });

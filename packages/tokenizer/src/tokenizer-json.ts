@@ -1,5 +1,6 @@
 /**
- * tokenizer.json, the file of the Hugging Face `tokenizers` library: vocabulary, added tokens and the pipeline around them.
+ * tokenizer.json, the file of the Hugging Face `tokenizers` library: vocabulary, added tokens and the pipeline around
+ * them.
  *
  * Reading gives the vocabulary checked (every id once, none missing) and the pipeline parts as they are: each tokenizer
  * package knows which of them it can stand for, and refuses the others. Nothing here runs a pipeline.
@@ -44,14 +45,23 @@ export function readTokenizerJson(text: string, file = "tokenizer.json"): Tokeni
   const json = parseJsonObject(text, file);
   const model = json["model"];
   if (!isJsonObject(model)) {
-    throw new FormatError(file, "model", `expected an object, got ${describeJson(model)}. Is this perhaps tokenizer_config.json or config.json? ${AGAIN}`);
+    throw new FormatError(
+      file,
+      "model",
+      `expected an object, got ${describeJson(model)}. Is this perhaps tokenizer_config.json or config.json? ${AGAIN}`,
+    );
   }
   const modelType = modelTypeOf(model, file);
   const added = readAddedTokens(json["added_tokens"], file);
   return {
-    modelType, model, addedTokens: added, vocabulary: joinVocabulary(modelPairs(model, modelType, file), added, file),
-    normalizer: json["normalizer"] ?? null, preTokenizer: json["pre_tokenizer"] ?? null,
-    postProcessor: json["post_processor"] ?? null, decoder: json["decoder"] ?? null,
+    modelType,
+    model,
+    addedTokens: added,
+    vocabulary: joinVocabulary(modelPairs(model, modelType, file), added, file),
+    normalizer: json["normalizer"] ?? null,
+    preTokenizer: json["pre_tokenizer"] ?? null,
+    postProcessor: json["post_processor"] ?? null,
+    decoder: json["decoder"] ?? null,
   };
 }
 
@@ -59,7 +69,12 @@ function modelTypeOf(model: JsonObject, file: string): ModelType {
   // Files of the first years leave the type of BPE out.
   const type = model["type"] ?? (model["merges"] === undefined ? undefined : "BPE");
   const known = MODEL_TYPES.find((t) => t === type);
-  if (known === undefined) throw new FormatError(file, "model.type", `expected one of ${MODEL_TYPES.join(", ")}, got ${describeJson(type)}. ${AGAIN}`);
+  if (known === undefined)
+    throw new FormatError(
+      file,
+      "model.type",
+      `expected one of ${MODEL_TYPES.join(", ")}, got ${describeJson(type)}. ${AGAIN}`,
+    );
   return known;
 }
 
@@ -68,13 +83,24 @@ function modelPairs(model: JsonObject, type: ModelType, file: string): (readonly
   if (type === "Unigram" && Array.isArray(vocab)) {
     return vocab.map((entry: JsonValue, id) => {
       if (Array.isArray(entry) && typeof entry[0] === "string") return [entry[0], id] as const;
-      throw new FormatError(file, `model.vocab[${id}]`, `expected [token, score], got ${describeJson(entry)}. ${AGAIN}`);
+      throw new FormatError(
+        file,
+        `model.vocab[${id}]`,
+        `expected [token, score], got ${describeJson(entry)}. ${AGAIN}`,
+      );
     });
   }
   if (type === "Unigram" || !isJsonObject(vocab)) {
-    throw new FormatError(file, "model.vocab", `expected ${type === "Unigram" ? "a list of [token, score]" : "an object from token to id"}, got ${describeJson(vocab)}. ${AGAIN}`);
+    throw new FormatError(
+      file,
+      "model.vocab",
+      `expected ${type === "Unigram" ? "a list of [token, score]" : "an object from token to id"}, got ` +
+        `${describeJson(vocab)}. ${AGAIN}`,
+    );
   }
-  return Object.entries(vocab).map(([token, id]) => [token, wholeNumber(id, file, `model.vocab[${JSON.stringify(token)}]`)] as const);
+  return Object.entries(vocab).map(
+    ([token, id]) => [token, wholeNumber(id, file, `model.vocab[${JSON.stringify(token)}]`)] as const,
+  );
 }
 
 function wholeNumber(value: JsonValue | undefined, file: string, place: string): number {
@@ -84,19 +110,26 @@ function wholeNumber(value: JsonValue | undefined, file: string, place: string):
 
 function readAddedTokens(value: JsonValue | undefined, file: string): AddedToken[] {
   if (value === undefined || value === null) return [];
-  if (!Array.isArray(value)) throw new FormatError(file, "added_tokens", `expected a list, got ${describeJson(value)}. ${AGAIN}`);
+  if (!Array.isArray(value))
+    throw new FormatError(file, "added_tokens", `expected a list, got ${describeJson(value)}. ${AGAIN}`);
   return value.map((entry: JsonValue, i) => {
     const place = `added_tokens[${i}]`;
     const content = isJsonObject(entry) ? entry["content"] : undefined;
-    if (!isJsonObject(entry) || typeof content !== "string") throw new FormatError(file, place, `expected an object with a content, got ${describeJson(entry)}. ${AGAIN}`);
+    if (!isJsonObject(entry) || typeof content !== "string")
+      throw new FormatError(file, place, `expected an object with a content, got ${describeJson(entry)}. ${AGAIN}`);
     return addedToken(entry, wholeNumber(entry["id"], file, `${place}.id`), content);
   });
 }
 
-/** An added token from its entry in tokenizer.json, or in tokenizer_config.json's added_tokens_decoder, where the key is the id. */
+/**
+ * An added token from its entry in tokenizer.json, or in tokenizer_config.json's added_tokens_decoder, where the key is
+ * the id.
+ */
 export function addedToken(entry: JsonObject, id: number, content: string): AddedToken {
   return {
-    id, content, special: entry["special"] === true,
+    id,
+    content,
+    special: entry["special"] === true,
     ...(entry["normalized"] === true ? { normalized: true } : {}),
     ...(entry["single_word"] === true ? { singleWord: true } : {}),
     ...(entry["lstrip"] === true ? { lstrip: true } : {}),
@@ -104,20 +137,42 @@ export function addedToken(entry: JsonObject, id: number, content: string): Adde
   };
 }
 
-function joinVocabulary(pairs: readonly (readonly [string, number])[], added: readonly AddedToken[], file: string): string[] {
+function joinVocabulary(
+  pairs: readonly (readonly [string, number])[],
+  added: readonly AddedToken[],
+  file: string,
+): string[] {
   const byId = new Map<number, string>();
   const byToken = new Map<string, number>();
-  for (const [token, id, place] of [...pairs.map(([t, i]) => [t, i, "model.vocab"] as const), ...added.map((a) => [a.content, a.id, "added_tokens"] as const)]) {
+  for (const [token, id, place] of [
+    ...pairs.map(([t, i]) => [t, i, "model.vocab"] as const),
+    ...added.map((a) => [a.content, a.id, "added_tokens"] as const),
+  ]) {
     const other = byId.get(id);
     const otherId = byToken.get(token);
-    if (other !== undefined && other !== token) throw new FormatError(file, place, `expected one token per id, got ${JSON.stringify(other)} and ${JSON.stringify(token)} for id ${id}. ${AGAIN}`);
-    if (otherId !== undefined && otherId !== id) throw new FormatError(file, place, `expected one id per token, got ids ${otherId} and ${id} for ${JSON.stringify(token)}. ${AGAIN}`);
+    if (other !== undefined && other !== token)
+      throw new FormatError(
+        file,
+        place,
+        `expected one token per id, got ${JSON.stringify(other)} and ${JSON.stringify(token)} for id ${id}. ${AGAIN}`,
+      );
+    if (otherId !== undefined && otherId !== id)
+      throw new FormatError(
+        file,
+        place,
+        `expected one id per token, got ids ${otherId} and ${id} for ${JSON.stringify(token)}. ${AGAIN}`,
+      );
     byId.set(id, token);
     byToken.set(token, id);
   }
   return Array.from({ length: byId.size }, (_, id) => {
     const token = byId.get(id);
-    if (token === undefined) throw new FormatError(file, "model.vocab", `expected ids 0 to ${byId.size - 1} without a gap, got none for ${id}. Was a token written twice? ${AGAIN}`);
+    if (token === undefined)
+      throw new FormatError(
+        file,
+        "model.vocab",
+        `expected ids 0 to ${byId.size - 1} without a gap, got none for ${id}. Was a token written twice? ${AGAIN}`,
+      );
     return token;
   });
 }
@@ -132,17 +187,30 @@ export interface TokenizerJsonParts {
   readonly decoder: JsonValue;
 }
 
-/** The entry of an added token, as both tokenizer.json and tokenizer_config.json hold it (the latter without the id). */
-export function addedTokenJson(token: AddedToken): { readonly content: string; readonly special: boolean } & JsonObject {
+/**
+ * The entry of an added token, as both tokenizer.json and tokenizer_config.json hold it (the latter without the id).
+ */
+export function addedTokenJson(
+  token: AddedToken,
+): { readonly content: string; readonly special: boolean } & JsonObject {
   const { content, special, normalized = false, singleWord = false, lstrip = false, rstrip = false } = token;
   return { content, single_word: singleWord, lstrip, rstrip, normalized, special };
 }
 
 export function writeTokenizerJson(parts: TokenizerJsonParts): string {
-  return `${JSON.stringify({
-    version: "1.0", truncation: null, padding: null,
-    added_tokens: parts.addedTokens.map((t) => ({ id: t.id, ...addedTokenJson(t) })),
-    normalizer: parts.normalizer, pre_tokenizer: parts.preTokenizer, post_processor: parts.postProcessor,
-    decoder: parts.decoder, model: parts.model,
-  }, null, 2)}\n`;
+  return `${JSON.stringify(
+    {
+      version: "1.0",
+      truncation: null,
+      padding: null,
+      added_tokens: parts.addedTokens.map((t) => ({ id: t.id, ...addedTokenJson(t) })),
+      normalizer: parts.normalizer,
+      pre_tokenizer: parts.preTokenizer,
+      post_processor: parts.postProcessor,
+      decoder: parts.decoder,
+      model: parts.model,
+    },
+    null,
+    2,
+  )}\n`;
 }

@@ -1,22 +1,38 @@
 /**
  * vocab.txt: one token per line, the line number (from 0) is the id.
  *
- * Lines end in \n or \r\n; a byte order mark and empty lines at the very end are tolerated, as Python `transformers` does.
- * Tokens are not trimmed: a token that begins with a space is its own.
+ * Lines end in \n or \r\n; a byte order mark and empty lines at the very end are tolerated, as Python `transformers`
+ * does. Tokens are not trimmed: a token that begins with a space is its own.
  */
 import { FormatError } from "@cloze/errors";
 
 /** Token strings by id. Throws FormatError on an empty file, an empty line between tokens, or a token written twice. */
 export function readVocabTxt(text: string, file = "vocab.txt"): string[] {
-  const tokens = text.replace(/^\ufeff/, "").split("\n").map((line) => line.replace(/\r$/, ""));
+  const tokens = text
+    .replace(/^\ufeff/, "")
+    .split("\n")
+    .map((line) => line.replace(/\r$/, ""));
   while (tokens.at(-1) === "") tokens.pop();
-  if (tokens.length === 0) throw new FormatError(file, "", "expected one token per line, got an empty file. Fetch the file again.");
+  if (tokens.length === 0)
+    throw new FormatError(file, "", "expected one token per line, got an empty file. Fetch the file again.");
   const lineOf = new Map<string, number>();
   tokens.forEach((token, id) => {
     const line = `line ${id + 1}`;
     const first = lineOf.get(token);
-    if (token === "") throw new FormatError(file, line, "expected a token, got an empty line. Every later id would be off by one: remove the line, or restore the token that was there.");
-    if (first !== undefined) throw new FormatError(file, line, `expected each token once, got ${JSON.stringify(token)}, which is also on line ${first}. Remove one of them, knowing that later ids move.`);
+    if (token === "")
+      throw new FormatError(
+        file,
+        line,
+        "expected a token, got an empty line. Every later id would be off by one: remove the line, or restore " +
+          "the token that was there.",
+      );
+    if (first !== undefined)
+      throw new FormatError(
+        file,
+        line,
+        `expected each token once, got ${JSON.stringify(token)}, which is also on line ${first}. Remove one of ` +
+          "them, knowing that later ids move.",
+      );
     lineOf.set(token, id + 1);
   });
   return tokens;

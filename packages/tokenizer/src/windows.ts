@@ -1,9 +1,10 @@
 /**
  * Truncation: which tokens of one or two texts stay within a number of tokens, and which windows hold what did not.
  *
- * Longest first shortens the longer text down to the shorter, then both alike (the second keeps the odd token if it was the longer
- * or equal). Windows advance by the kept length minus the stride. Where both texts of a pair are cut, every window of one meets
- * every window of the other. Source: truncate_encodings, Encoding::truncate and merge of Python `tokenizers` 0.23.3.
+ * Longest first shortens the longer text down to the shorter, then both alike (the second keeps the odd token if it was
+ * the longer or equal). Windows advance by the kept length minus the stride. Where both texts of a pair are cut, every
+ * window of one meets every window of the other. Source: truncate_encodings, Encoding::truncate and merge of Python
+ * `tokenizers` 0.23.3.
  */
 import { ConfigError } from "@cloze/errors";
 import type { TextEncodeOptions } from "./text-tokenizer.ts";
@@ -21,9 +22,13 @@ export function windowsOf(lengths: readonly number[], frame: number, options: Te
   const { maxLength = Infinity, truncateSide = "right", stride } = options;
   const room = Math.floor(maxLength - frame);
   if (!(room >= 0)) {
-    throw new ConfigError(`encode: expected maxLength of at least ${frame}, the special tokens alone, got ${maxLength}. Raise it, or pass special: false.`);
+    throw new ConfigError(
+      `encode: expected maxLength of at least ${frame}, the special tokens alone, got ${maxLength}. Raise it, or ` +
+        "pass special: false.",
+    );
   }
-  if (stride !== undefined && !(Number.isInteger(stride) && stride >= 0)) throw new ConfigError(`encode: expected stride to be a whole number from 0, got ${stride}.`);
+  if (stride !== undefined && !(Number.isInteger(stride) && stride >= 0))
+    throw new ConfigError(`encode: expected stride to be a whole number from 0, got ${stride}.`);
   const kept = keptLengths(lengths, room, options);
   const ranges = lengths.map((length, i) => rangesOf(length, kept[i] as number, stride, truncateSide));
   const [first = [], second] = ranges;
@@ -35,7 +40,11 @@ export function windowsOf(lengths: readonly number[], frame: number, options: Te
 
 type Range = readonly [start: number, end: number];
 
-function keptLengths(lengths: readonly number[], room: number, { truncate = "longest-first" }: TextEncodeOptions): readonly number[] {
+function keptLengths(
+  lengths: readonly number[],
+  room: number,
+  { truncate = "longest-first" }: TextEncodeOptions,
+): readonly number[] {
   const [first = 0, second] = lengths;
   const excess = first + (second ?? 0) - room;
   if (excess <= 0) return lengths;
@@ -46,15 +55,21 @@ function keptLengths(lengths: readonly number[], room: number, { truncate = "lon
     let longer = short > room ? short : Math.max(short, room - short);
     if (shorter + longer > room) {
       shorter = Math.floor(room / 2);
-      longer = shorter + room % 2;
+      longer = shorter + (room % 2);
     }
     return first > second ? [longer, shorter] : [shorter, longer];
   }
   const at = truncate === "only-first" ? 0 : 1;
   const length = lengths[at];
-  if (length === undefined) throw new ConfigError("encode: expected a pair for truncate: \"only-second\", got one text. Pass pair, or another way to truncate.");
+  if (length === undefined)
+    throw new ConfigError(
+      'encode: expected a pair for truncate: "only-second", got one text. Pass pair, or another way to truncate.',
+    );
   if (length <= excess && !(length === excess && room === 0)) {
-    throw new ConfigError(`encode: expected truncate: "${truncate}" to make room for ${room} tokens, got a text of ${length} where ${excess} are too many. Raise maxLength, or truncate the other text.`);
+    throw new ConfigError(
+      `encode: expected truncate: "${truncate}" to make room for ${room} tokens, got a text of ${length} where ` +
+        `${excess} are too many. Raise maxLength, or truncate the other text.`,
+    );
   }
   return lengths.map((n, i) => (i === at ? n - excess : n));
 }
@@ -63,7 +78,10 @@ function rangesOf(length: number, kept: number, stride: number | undefined, side
   if (kept >= length) return [[0, length]];
   if (stride === undefined) return [side === "right" ? [0, kept] : [length - kept, length]];
   if (stride >= kept) {
-    throw new ConfigError(`encode: expected stride to be less than the ${kept} tokens that a window keeps of the text, got ${stride}. Lower stride, or raise maxLength.`);
+    throw new ConfigError(
+      `encode: expected stride to be less than the ${kept} tokens that a window keeps of the text, got ` +
+        `${stride}. Lower stride, or raise maxLength.`,
+    );
   }
   const ranges: Range[] = [];
   const step = kept - stride;

@@ -1,4 +1,7 @@
-/** How long a run is: so many steps, tokens or seconds. How far it has come, and its learning rate, are told in the same unit. */
+/**
+ * How long a run is: so many steps, tokens or seconds. How far it has come, and its learning rate, are told in the same
+ * unit.
+ */
 import type { Schedule } from "@cloze/schedule";
 
 export type Until = { readonly steps: number } | { readonly tokens: number } | { readonly seconds: number };
@@ -13,7 +16,9 @@ export interface Spent {
 
 function measured(until: Until, spent: Spent): { readonly spent: number; readonly total: number } {
   if ("steps" in until) return { spent: spent.steps, total: until.steps };
-  return "tokens" in until ? { spent: spent.tokens, total: until.tokens } : { spent: spent.seconds, total: until.seconds };
+  return "tokens" in until
+    ? { spent: spent.tokens, total: until.tokens }
+    : { spent: spent.seconds, total: until.seconds };
 }
 
 export function isSpent(until: Until, spent: Spent): boolean {

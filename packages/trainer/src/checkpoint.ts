@@ -1,9 +1,21 @@
 /**
- * A checkpoint folder: the Hub layout (config.json, model.safetensors, tokenizer files) that Python opens, and beside it what
- * resuming needs (optimizer.safetensors, trainer_state.json). Written whole or not at all.
+ * A checkpoint folder: the Hub layout (config.json, model.safetensors, tokenizer files) that Python opens, and beside
+ * it what resuming needs (optimizer.safetensors, trainer_state.json). Written whole or not at all.
  */
 import { join } from "node:path";
-import { latestComplete, openCheckpointTensors, readJson, readSafetensors, stepDirectory, writeDirectoryAtomic, writeJson, writeSafetensors, writeSharded, writeFileAtomic, type TensorSource } from "@cloze/checkpoint/node";
+import {
+  latestComplete,
+  openCheckpointTensors,
+  readJson,
+  readSafetensors,
+  stepDirectory,
+  writeDirectoryAtomic,
+  writeJson,
+  writeSafetensors,
+  writeSharded,
+  writeFileAtomic,
+  type TensorSource,
+} from "@cloze/checkpoint/node";
 import { toFloat32 } from "@cloze/checkpoint";
 import { ConfigError, FormatError } from "@cloze/errors";
 import { sameShape, showShape, type HostTensor, type HostTensors, type Shape } from "@cloze/graph";
@@ -38,13 +50,18 @@ export async function saveCheckpoint(dir: string, contents: CheckpointContents):
   await writeDirectoryAtomic(dir, async (temporary) => {
     await writeModel(temporary, contents, contents.weights);
     if (contents.averages) await writeModel(join(temporary, AVERAGES_FOLDER), contents, contents.averages);
-    if (contents.optimizer) await writeSafetensors(join(temporary, "optimizer.safetensors"), tensorSources(contents.optimizer));
+    if (contents.optimizer)
+      await writeSafetensors(join(temporary, "optimizer.safetensors"), tensorSources(contents.optimizer));
     if (contents.state) await writeJson(join(temporary, "trainer_state.json"), contents.state);
   });
 }
 
 /** What Python opens. */
-async function writeModel(dir: string, { source, tokenizerFiles }: CheckpointContents, weights: Weights): Promise<void> {
+async function writeModel(
+  dir: string,
+  { source, tokenizerFiles }: CheckpointContents,
+  weights: Weights,
+): Promise<void> {
   await writeSharded(dir, tensorSources({ ...weights, ...source.buffers }));
   await writeFileAtomic(join(dir, "config.json"), source.configText);
   for (const [name, text] of Object.entries(tokenizerFiles)) await writeFileAtomic(join(dir, name), text);
@@ -67,19 +84,40 @@ export async function newestCheckpoint(run: string): Promise<string | undefined>
  *
  * Throws FormatError naming the first tensor that is missing, of another shape, or unknown to the model.
  */
-export async function loadWeights(dir: string, parameters: ReadonlyMap<string, { readonly shape: Shape }>, buffers: Iterable<string> = []): Promise<Weights> {
+export async function loadWeights(
+  dir: string,
+  parameters: ReadonlyMap<string, { readonly shape: Shape }>,
+  buffers: Iterable<string> = [],
+): Promise<Weights> {
   const file = await openCheckpointTensors(dir);
   try {
     const weights: Record<string, HostTensor> = {};
     for (const [name, { shape }] of parameters) {
       const entry = file.entries.get(name);
-      if (entry === undefined) throw new FormatError(dir, `tensor "${name}"`, `expected ${showShape(shape)}, got no such tensor. Is this a checkpoint of another model? It holds: ${[...file.entries.keys()].slice(0, 5).join(", ")}, ….`);
-      if (!sameShape(entry.shape, shape)) throw new FormatError(dir, `tensor "${name}"`, `expected ${showShape(shape)}, got ${showShape(entry.shape)}. Check that config.json belongs to these tensors.`);
+      if (entry === undefined)
+        throw new FormatError(
+          dir,
+          `tensor "${name}"`,
+          `expected ${showShape(shape)}, got no such tensor. Is this a checkpoint of another model? It holds: ` +
+            `${[...file.entries.keys()].slice(0, 5).join(", ")}, ….`,
+        );
+      if (!sameShape(entry.shape, shape))
+        throw new FormatError(
+          dir,
+          `tensor "${name}"`,
+          `expected ${showShape(shape)}, got ${showShape(entry.shape)}. Check that config.json belongs to these ` +
+            "tensors.",
+        );
       weights[name] = { dtype: "f32", shape, data: toFloat32(entry.dtype, await file.read(name)) };
     }
     const beside = new Set(buffers);
     const unknown = [...file.entries.keys()].find((name) => !parameters.has(name) && !beside.has(name));
-    if (unknown !== undefined) throw new FormatError(dir, `tensor "${unknown}"`, "the model has no such parameter. Is this a checkpoint of another model?");
+    if (unknown !== undefined)
+      throw new FormatError(
+        dir,
+        `tensor "${unknown}"`,
+        "the model has no such parameter. Is this a checkpoint of another model?",
+      );
     return weights;
   } finally {
     await file.close();
@@ -87,27 +125,63 @@ export async function loadWeights(dir: string, parameters: ReadonlyMap<string, {
 }
 
 /** Optimizer state and trainer state of a checkpoint that a run wrote. */
-export async function loadTrainerState(dir: string): Promise<{ readonly optimizer: HostTensors; readonly state: TrainerState }> {
+export async function loadTrainerState(
+  dir: string,
+): Promise<{ readonly optimizer: HostTensors; readonly state: TrainerState }> {
   const path = join(dir, "trainer_state.json");
   const json = (await readJson(path)) as Partial<TrainerState> | null;
-  if (typeof json !== "object" || json === null || json.version !== 1 || !Number.isSafeInteger(json.step) || !Number.isSafeInteger(json.tokens)) {
-    throw new FormatError(path, "", `expected a trainer state of version 1 with step and tokens, got ${JSON.stringify(json)?.slice(0, 80)}. To start from these weights alone, use them as --from.`);
+  if (
+    typeof json !== "object" ||
+    json === null ||
+    json.version !== 1 ||
+    !Number.isSafeInteger(json.step) ||
+    !Number.isSafeInteger(json.tokens)
+  ) {
+    throw new FormatError(
+      path,
+      "",
+      `expected a trainer state of version 1 with step and tokens, got ${JSON.stringify(json)?.slice(0, 80)}. To ` +
+        "start from these weights alone, use them as --from.",
+    );
   }
-  if (json.lossScale !== undefined && !isLossScales(json.lossScale)) throw new FormatError(path, "lossScale", `expected the scales of two steps, got ${JSON.stringify(json.lossScale).slice(0, 80)}. Was the file edited? Resume from the checkpoint before it.`);
+  if (json.lossScale !== undefined && !isLossScales(json.lossScale))
+    throw new FormatError(
+      path,
+      "lossScale",
+      `expected the scales of two steps, got ${JSON.stringify(json.lossScale).slice(0, 80)}. Was the file ` +
+        "edited? Resume from the checkpoint before it.",
+    );
   const { tensors } = await readSafetensors(join(dir, "optimizer.safetensors"));
   const optimizer: Record<string, HostTensor> = {};
-  for (const [name, { dtype, shape, data }] of tensors) optimizer[name] = { dtype: "f32", shape, data: toFloat32(dtype, data) };
+  for (const [name, { dtype, shape, data }] of tensors)
+    optimizer[name] = { dtype: "f32", shape, data: toFloat32(dtype, data) };
   return { optimizer, state: json as TrainerState };
 }
 
 const isLossScales = (value: unknown): boolean =>
-  Array.isArray(value) && value.length === 2 && value.every((s: Partial<LossScale> | null) => typeof s?.scale === "number" && s.scale > 0 && Number.isSafeInteger(s.goodSteps) && Number.isSafeInteger(s.skippedSteps));
+  Array.isArray(value) &&
+  value.length === 2 &&
+  value.every(
+    (s: Partial<LossScale> | null) =>
+      typeof s?.scale === "number" &&
+      s.scale > 0 &&
+      Number.isSafeInteger(s.goodSteps) &&
+      Number.isSafeInteger(s.skippedSteps),
+  );
 
 /** Refuses to resume under settings that would change the numbers. */
-export function checkResumable(state: TrainerState, given: Pick<TrainerState, "seed" | "objective" | "optimizer" | "compute">, dir: string): void {
+export function checkResumable(
+  state: TrainerState,
+  given: Pick<TrainerState, "seed" | "objective" | "optimizer" | "compute">,
+  dir: string,
+): void {
   const was = { compute: "f32", ...state };
   const now = { compute: "f32", ...given };
   for (const key of ["seed", "objective", "optimizer", "compute"] as const) {
-    if (was[key] !== now[key]) throw new ConfigError(`resume from ${dir}: it was trained with ${key} ${was[key]}, this run says ${now[key]}. Use the same, or start a new run with --from.`);
+    if (was[key] !== now[key])
+      throw new ConfigError(
+        `resume from ${dir}: it was trained with ${key} ${was[key]}, this run says ${now[key]}. Use the same, or ` +
+          "start a new run with --from.",
+      );
   }
 }

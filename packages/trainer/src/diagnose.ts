@@ -1,6 +1,7 @@
 /**
- * Where a number stopped being finite: the loss is run again with the same feeds and parameters, asking of every node whether all
- * of its elements are finite, and the first one that is not names its layer. Run once, after a failure; speed is no matter.
+ * Where a number stopped being finite: the loss is run again with the same feeds and parameters, asking of every node
+ * whether all of its elements are finite, and the first one that is not names its layer. Run once, after a failure;
+ * speed is no matter.
  */
 import type { Backend, Session } from "@cloze/backend";
 import { isFloat, order, program, type Graph, type HostTensors, type Tensor } from "@cloze/graph";
@@ -12,7 +13,13 @@ export interface Culprit {
 }
 
 /** The first node, arguments before results, that is not finite: of the parameters, the loss, then its gradient. */
-export async function firstNonFinite(backend: Backend, session: Session, setup: TrainSetup, types: FeedTypes, feeds: HostTensors): Promise<Culprit | undefined> {
+export async function firstNonFinite(
+  backend: Backend,
+  session: Session,
+  setup: TrainSetup,
+  types: FeedTypes,
+  feeds: HostTensors,
+): Promise<Culprit | undefined> {
   const traced = traceLoss(setup, types);
   const { graph, loss, parameters, lossScale } = traced;
   const inputs = { ...traced.feeds, ...(lossScale && { lossScale }) };
@@ -20,7 +27,9 @@ export async function firstNonFinite(backend: Backend, session: Session, setup: 
   const forward = order([loss.sum]);
   const gradients = [...gradientsOf(traced).values()];
   const seen = new Set(forward);
-  const nodes = [...forward, ...order(gradients).filter((x) => !seen.has(x))].filter((x) => isFloat(x.dtype) && x.op !== "const");
+  const nodes = [...forward, ...order(gradients).filter((x) => !seen.has(x))].filter(
+    (x) => isFloat(x.dtype) && x.op !== "const",
+  );
   // Programs of bounded size: each output keeps its node alive while it runs.
   for (let first = 0; first < nodes.length; first += 200) {
     const part = nodes.slice(first, first + 200);
@@ -45,4 +54,11 @@ function countNonFinite(graph: Graph, x: Tensor): Tensor {
 }
 
 const opOf = (x: Tensor): string => ("composite" in x.attrs ? x.attrs.composite.name : x.op);
-const nameOf = (x: Tensor): string => ("name" in x.attrs ? `parameter ${x.attrs.name}` : x.path === "" ? "the loss" : x.path.endsWith("'") ? `${x.path.slice(0, -1)} (backward)` : x.path);
+const nameOf = (x: Tensor): string =>
+  "name" in x.attrs
+    ? `parameter ${x.attrs.name}`
+    : x.path === ""
+      ? "the loss"
+      : x.path.endsWith("'")
+        ? `${x.path.slice(0, -1)} (backward)`
+        : x.path;

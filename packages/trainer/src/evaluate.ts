@@ -33,7 +33,13 @@ export class Evaluator implements Evaluation<EvaluationResult> {
   readonly #executables = new Map<ModelSource<AnyModel>, Map<string, Promise<Executable>>>();
 
   /** `compute`: what contractions are computed in; default "f32". */
-  constructor(options: { readonly backend: Backend; readonly source: ModelSource<AnyModel>; readonly objective: Objective; readonly batches: PaddedBatches; readonly compute?: "f32" | "f16" | "bf16" }) {
+  constructor(options: {
+    readonly backend: Backend;
+    readonly source: ModelSource<AnyModel>;
+    readonly objective: Objective;
+    readonly batches: PaddedBatches;
+    readonly compute?: "f32" | "f16" | "bf16";
+  }) {
     this.#backend = options.backend;
     this.#source = options.source;
     this.#objective = options.objective;
@@ -41,8 +47,15 @@ export class Evaluator implements Evaluation<EvaluationResult> {
     this.#compute = options.compute ?? "f32";
   }
 
-  /** One pass, of the model it was made with or of another one over the same parameters. Throws ConfigError if the data set holds nothing to predict. */
-  async run(session: Session, signal?: AbortSignal, source: ModelSource<AnyModel> = this.#source): Promise<EvaluationResult> {
+  /**
+   * One pass, of the model it was made with or of another one over the same parameters. Throws ConfigError if the data
+   * set holds nothing to predict.
+   */
+  async run(
+    session: Session,
+    signal?: AbortSignal,
+    source: ModelSource<AnyModel> = this.#source,
+  ): Promise<EvaluationResult> {
     const metrics = new TokenMetrics(source.model.vocab);
     const further = new MetricSums();
     for (let i = 0; i < this.#batches.count; i++) {
@@ -55,7 +68,11 @@ export class Evaluator implements Evaluation<EvaluationResult> {
       further.add(out);
     }
     const result = metrics.result();
-    if (!(result.tokens > 0)) throw new ConfigError("evaluation: expected at least one token to predict, got none. The evaluation data is empty or its sequences are too short.");
+    if (!(result.tokens > 0))
+      throw new ConfigError(
+        "evaluation: expected at least one token to predict, got none. The evaluation data is empty or its " +
+          "sequences are too short.",
+      );
     return { ...result, ...further.without(result) };
   }
 
@@ -73,22 +90,41 @@ export class Evaluator implements Evaluation<EvaluationResult> {
   }
 }
 
-function evaluationProgram(source: ModelSource<AnyModel>, objective: Objective, types: ReturnType<typeof feedTypes>): ReturnType<typeof program> {
+function evaluationProgram(
+  source: ModelSource<AnyModel>,
+  objective: Objective,
+  types: ReturnType<typeof feedTypes>,
+): ReturnType<typeof program> {
   const graph = new Graph();
   const scope = rootScope(graph);
   const feeds: Record<string, Tensor> = {};
   for (const [name, { dtype, shape }] of Object.entries(types)) feeds[name] = graph.input(name, dtype, shape);
   const { loss, metrics, tokens } = objective.loss(scope, source.model, feeds);
-  if (tokens === undefined) throw new ConfigError(`evaluation: objective ${objective.name} predicts no tokens, so there are no token metrics to report.`);
+  if (tokens === undefined)
+    throw new ConfigError(
+      `evaluation: objective ${objective.name} predicts no tokens, so there are no token metrics to report.`,
+    );
   return program(graph, {
     state: [...scope.parameters.values()].map((p) => p.tensor),
     feeds: Object.values(feeds),
-    outputs: { loss: loss.sum, weight: loss.weight, predictions: tokens.predictions, targets: tokens.targets, weights: tokens.weights, ...metricOutputs(metrics) },
+    outputs: {
+      loss: loss.sum,
+      weight: loss.weight,
+      predictions: tokens.predictions,
+      targets: tokens.targets,
+      weights: tokens.weights,
+      ...metricOutputs(metrics),
+    },
   });
 }
 
 const metricOutputs = (metrics: LossTerms["metrics"]): Record<string, Tensor> =>
-  Object.fromEntries(Object.entries(metrics).flatMap(([name, { sum, weight }]) => [[`metric.${name}.sum`, sum], [`metric.${name}.weight`, weight]]));
+  Object.fromEntries(
+    Object.entries(metrics).flatMap(([name, { sum, weight }]) => [
+      [`metric.${name}.sum`, sum],
+      [`metric.${name}.weight`, weight],
+    ]),
+  );
 
 /** The objective's own metrics, added up over batches. */
 class MetricSums {
@@ -97,21 +133,34 @@ class MetricSums {
   add(out: Readonly<Record<string, HostTensor>>): void {
     for (const name of Object.keys(out).flatMap((key) => /^metric\.(.+)\.sum$/.exec(key)?.[1] ?? [])) {
       const { sum, weight } = this.#sums.get(name) ?? { sum: 0, weight: 0 };
-      this.#sums.set(name, { sum: sum + scalar(out[`metric.${name}.sum`]), weight: weight + scalar(out[`metric.${name}.weight`]) });
+      this.#sums.set(name, {
+        sum: sum + scalar(out[`metric.${name}.sum`]),
+        weight: weight + scalar(out[`metric.${name}.weight`]),
+      });
     }
   }
 
   /** Their means; those of names that `known` has are left out, and those of no weight. */
   without(known: object): Record<string, number> {
-    return Object.fromEntries([...this.#sums].flatMap(([name, { sum, weight }]) => (name in known || weight === 0 ? [] : [[name, sum / weight]])));
+    return Object.fromEntries(
+      [...this.#sums].flatMap(([name, { sum, weight }]) =>
+        name in known || weight === 0 ? [] : [[name, sum / weight]],
+      ),
+    );
   }
 }
 
 /** The slots that hold a target. */
-function labelled(out: Readonly<Record<string, HostTensor>>): { readonly targets: number[]; readonly predictions: number[] } {
+function labelled(out: Readonly<Record<string, HostTensor>>): {
+  readonly targets: number[];
+  readonly predictions: number[];
+} {
   const { targets, predictions, weights } = out as Readonly<Record<"targets" | "predictions" | "weights", HostTensor>>;
   const used = Array.from(weights.data).flatMap((w, i) => (w > 0 ? [i] : []));
-  return { targets: used.map((i) => targets.data[i] as number), predictions: used.map((i) => predictions.data[i] as number) };
+  return {
+    targets: used.map((i) => targets.data[i] as number),
+    predictions: used.map((i) => predictions.data[i] as number),
+  };
 }
 
 export const scalar = (t: HostTensor | undefined): number => t?.data[0] as number;

@@ -1,7 +1,8 @@
 /**
- * The loss scales of the steps to come. A step is called before the outcome of the one before is known, so the scale of step n
- * is decided by the outcomes up to step n - 2. It is so too where more is known, after an evaluation or a resume: scales are a
- * function of the step numbers alone, and a run that was resumed takes the same ones as a run that was not.
+ * The loss scales of the steps to come. A step is called before the outcome of the one before is known, so the scale of
+ * step n is decided by the outcomes up to step n - 2. It is so too where more is known, after an evaluation or a
+ * resume: scales are a function of the step numbers alone, and a run that was resumed takes the same ones as a run that
+ * was not.
  */
 import type { LossScale, LossScaler } from "@cloze/optim";
 
@@ -24,7 +25,8 @@ export class LateLossScale {
   /** The scale of the next step that is called. */
   take(): LossScale {
     const next = this.#decided.shift();
-    if (next === undefined) throw new RangeError(`the loss scale of a step is decided when the step ${AHEAD} before it is done`);
+    if (next === undefined)
+      throw new RangeError(`the loss scale of a step is decided when the step ${AHEAD} before it is done`);
     return next;
   }
 

@@ -1,9 +1,11 @@
 /**
- * The training loop. One value in, one result out; all it needs is given: backend, model, objective, optimizer, batches.
+ * The training loop. One value in, one result out; all it needs is given: backend, model, objective, optimizer,
+ * batches.
  *
- * A step is a pure function of (configuration, seed, step number, tokens and parts so far, state), so a run that was killed and
- * resumed continues bit for bit; only a budget of time asks a clock. The device is kept busy: a step is called while the one before is under way, and the host prepares the one after it. Only
- * what looks at the state as of a step (evaluation, a checkpoint) finds nothing under way.
+ * A step is a pure function of (configuration, seed, step number, tokens and parts so far, state), so a run that was
+ * killed and resumed continues bit for bit; only a budget of time asks a clock. The device is kept busy: a step is
+ * called while the one before is under way, and the host prepares the one after it. Only what looks at the state as of
+ * a step (evaluation, a checkpoint) finds nothing under way.
  *
  *   device   | step 7        | step 8        | step 9
  *   host      call 8, read 7   call 9, read 8   …
@@ -44,7 +46,10 @@ export interface TrainOptions<R extends EvaluationNumbers = EvaluationResult> ex
   /** The run was begun before and left no checkpoint: it begins again, over the record it left. */
   readonly restart?: boolean;
   readonly evaluator?: Evaluation<R>;
-  /** Keeps the checkpoint that an evaluation finds best, and may end the run when none is better any more. Needs `evaluator`. */
+  /**
+   * Keeps the checkpoint that an evaluation finds best, and may end the run when none is better any more. Needs
+   * `evaluator`.
+   */
   readonly best?: BestRule;
   /** Steps between evaluations; there is always one at the end. 0: only that. */
   readonly evalEvery: number;
@@ -57,8 +62,14 @@ export interface TrainOptions<R extends EvaluationNumbers = EvaluationResult> ex
   /** Once aborted, what is under way is finished and a checkpoint written. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
-  /** Further figures of a step that follow from the clock, to be recorded with it: a share of the device's peak, dollars so far. */
-  readonly timeFigures?: (time: { readonly tokensPerSecond: number; readonly elapsed: number }) => Readonly<Record<string, number>>;
+  /**
+   * Further figures of a step that follow from the clock, to be recorded with it: a share of the device's peak, dollars
+   * so far.
+   */
+  readonly timeFigures?: (time: {
+    readonly tokensPerSecond: number;
+    readonly elapsed: number;
+  }) => Readonly<Record<string, number>>;
 }
 
 export type TrainEvent =
@@ -91,9 +102,16 @@ interface StepInFlight extends StepCall {
   readonly done: Promise<Readonly<Record<string, number>>>;
 }
 
-export async function train<R extends EvaluationNumbers = EvaluationResult>(options: TrainOptions<R>): Promise<TrainResult<R>> {
+export async function train<R extends EvaluationNumbers = EvaluationResult>(
+  options: TrainOptions<R>,
+): Promise<TrainResult<R>> {
   const { seed, resume, run, until } = options;
-  const settings = { seed, objective: options.objective.name, optimizer: options.optimizer.name, compute: options.compute ?? "f32" } as const;
+  const settings = {
+    seed,
+    objective: options.objective.name,
+    optimizer: options.optimizer.name,
+    compute: options.compute ?? "f32",
+  } as const;
   if (resume) checkResumable(resume.state, settings, resume.dir);
   const started = performance.now();
   const before = resume?.state.elapsedSeconds ?? 0;
@@ -106,7 +124,10 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
   let calledTokens = tokens;
   let calledParts = resume?.state.parts ?? step * options.accumulate;
   const prepareNext = (): Promise<PreparedStep> => {
-    const progress: Progress = { step: called, share: shareOf(until, { steps: called, tokens: calledTokens, seconds: elapsed() }) };
+    const progress: Progress = {
+      step: called,
+      share: shareOf(until, { steps: called, tokens: calledTokens, seconds: elapsed() }),
+    };
     return prepareStep(options, called, { progress, firstPart: calledParts });
   };
   let pending: Promise<PreparedStep> | undefined = prepareNext();
@@ -136,17 +157,22 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
   /** Steps that are called and not done, in order; `called` steps have been called, `step` of them are done. */
   const inFlight: StepInFlight[] = [];
   // The stage of the last step that is done; before there is one, of the first to come.
-  let inForce = stagesOf(options).all.find(({ values }) => nameOfStage(values) === nameOfStage(resume?.state.stage)) ?? first.stage;
+  let inForce =
+    stagesOf(options).all.find(({ values }) => nameOfStage(values) === nameOfStage(resume?.state.stage)) ?? first.stage;
   let toldStage = nameOfStage(resume?.state.stage);
   let doneParts = calledParts;
-  const scales = hasLossScale(options.compute) ? new LateLossScale(lossScaler(options.lossScale), resume?.state.lossScale) : undefined;
+  const scales = hasLossScale(options.compute)
+    ? new LateLossScale(lossScaler(options.lossScale), resume?.state.lossScale)
+    : undefined;
 
   const spent = (): Spent => ({ steps: step, tokens, seconds: elapsed() });
   const done = (): boolean => isOver(options.best, best) || isSpent(until, spent());
   const record = (row: MetricsRow): void => {
     log.write(row);
     const { type, step: at, tokens: _, time, ...values } = row;
-    const numbers = Object.entries({ ...values, ...time }).filter((entry): entry is [string, number] => typeof entry[1] === "number");
+    const numbers = Object.entries({ ...values, ...time }).filter(
+      (entry): entry is [string, number] => typeof entry[1] === "number",
+    );
     board.scalars(at, Object.fromEntries(numbers.map(([name, value]) => [`${type}/${name}`, value])));
     options.onEvent?.({ kind: "row", row, fraction: shareOf(until, spent()) });
   };
@@ -154,10 +180,22 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
     if (options.evaluator === undefined || evaluatedAt === step) return;
     const began = performance.now();
     const averages = await readAverages(session, options.optimizer, options.weights, programs.trainedNames);
-    evaluation = { ...(await options.evaluator.run(session, undefined, inForce.source)), ...(averages && (await evaluateAverages(options.backend, options.evaluator, averages, inForce.source))) };
+    evaluation = {
+      ...(await options.evaluator.run(session, undefined, inForce.source)),
+      ...(averages && (await evaluateAverages(options.backend, options.evaluator, averages, inForce.source))),
+    };
     evaluatedAt = step;
     const { loss, tokens: predicted, ...scores } = evaluation;
-    if (recordedAt !== step) record({ type: "eval", step, tokens, loss, ...(predicted === undefined ? {} : { predicted }), ...scores, time: { elapsed: elapsed(), seconds: (performance.now() - began) / 1000 } });
+    if (recordedAt !== step)
+      record({
+        type: "eval",
+        step,
+        tokens,
+        loss,
+        ...(predicted === undefined ? {} : { predicted }),
+        ...scores,
+        time: { elapsed: elapsed(), seconds: (performance.now() - began) / 1000 },
+      });
     if (options.best === undefined) return;
     best = judge(options.best, best, step, evaluation);
     if (best.step === step) await save();
@@ -168,10 +206,30 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
     board.flush();
     const state = await session.read([...programs.trainedNames, ...programs.optimizerNames]);
     const optimizer = Object.fromEntries(programs.optimizerNames.map((name) => [name, state[name] as HostTensor]));
-    const weights = Object.fromEntries(Object.keys(options.weights).map((name) => [name, state[name] ?? options.weights[name]])) as Weights;
-    const trainerState: TrainerState = { version: 1, step, tokens, parts: doneParts, ...(options.stages && { stage: inForce.values }), ...settings, elapsedSeconds: elapsed(), ...(scales ? { lossScale: scales.saved } : {}), ...(evaluation ? { evalLoss: evaluation.loss } : {}), ...(best ? { best } : {}) };
+    const weights = Object.fromEntries(
+      Object.keys(options.weights).map((name) => [name, state[name] ?? options.weights[name]]),
+    ) as Weights;
+    const trainerState: TrainerState = {
+      version: 1,
+      step,
+      tokens,
+      parts: doneParts,
+      ...(options.stages && { stage: inForce.values }),
+      ...settings,
+      elapsedSeconds: elapsed(),
+      ...(scales ? { lossScale: scales.saved } : {}),
+      ...(evaluation ? { evalLoss: evaluation.loss } : {}),
+      ...(best ? { best } : {}),
+    };
     const averages = await readAverages(session, options.optimizer, options.weights, programs.trainedNames);
-    checkpoint = await saveStep(run, step, { source: inForce.source, weights, ...(averages && { averages }), tokenizerFiles: options.tokenizerFiles, optimizer, state: trainerState });
+    checkpoint = await saveStep(run, step, {
+      source: inForce.source,
+      weights,
+      ...(averages && { averages }),
+      tokenizerFiles: options.tokenizerFiles,
+      optimizer,
+      state: trainerState,
+    });
     savedAt = step;
     options.onEvent?.({ kind: "saved", dir: checkpoint, step });
     await removeOld(run, options.keep, best?.step);
@@ -181,16 +239,28 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
   /** Whether the next step may be called now, and not only when more of those under way are done. */
   const mayCall = (): boolean => {
     if (inFlight.length === IN_FLIGHT || options.signal?.aborted === true || isOver(options.best, best)) return false;
-    if (isSpent(until, { steps: called, tokens: calledTokens, seconds: elapsed() + (inFlight.length * stepMs) / 1000 })) return false;
+    if (isSpent(until, { steps: called, tokens: calledTokens, seconds: elapsed() + (inFlight.length * stepMs) / 1000 }))
+      return false;
     if (inFlight.length === 0) return true;
-    // Evaluation and checkpoints find the state as of their step, an error that ends the run the state as of the step before it.
-    return !due(options.evalEvery, called) && !due(options.saveEvery, called) && !inFlight.some(({ lossScale }) => lossScale && scales?.isSmallest(lossScale));
+    // Evaluation and checkpoints find the state as of their step, an error that ends the run the state as of the step
+    // before it.
+    return (
+      !due(options.evalEvery, called) &&
+      !due(options.saveEvery, called) &&
+      !inFlight.some(({ lossScale }) => lossScale && scales?.isSmallest(lossScale))
+    );
   };
   const callNext = async (): Promise<void> => {
     const number = called;
     const began = performance.now();
     const prepared = await (pending ?? prepareNext());
-    const lr = options.lr * rateFactor(options.schedule, until, { steps: number + 1, tokens: calledTokens + prepared.tokens, seconds: elapsed() });
+    const lr =
+      options.lr *
+      rateFactor(options.schedule, until, {
+        steps: number + 1,
+        tokens: calledTokens + prepared.tokens,
+        seconds: elapsed(),
+      });
     const next: StepCall = { number, prepared, lr, lossScale: scales?.take() };
     inFlight.push({ ...next, began, ...(await programs.call(session, next)) });
     called += 1;
@@ -228,7 +298,18 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
     const news = nameOfStage(inForce.values) === toldStage ? {} : inForce.values;
     toldStage = nameOfStage(inForce.values);
     const time = { elapsed: elapsed(), tokensPerSecond: (prepared.tokens / stepMs) * 1000 };
-    record({ type: "train", step, tokens, loss, lr, gradNorm, ...news, ...scaling, ...metricsOf(out), time: { ...time, stepMs, ...options.timeFigures?.(time) } });
+    record({
+      type: "train",
+      step,
+      tokens,
+      loss,
+      lr,
+      gradNorm,
+      ...news,
+      ...scaling,
+      ...metricsOf(out),
+      time: { ...time, stepMs, ...options.timeFigures?.(time) },
+    });
   };
 
   try {
@@ -244,11 +325,26 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(opti
     if (!interrupted) await evaluate();
     await save();
     return {
-      steps: step, tokens, trainLoss, evaluation, interrupted, checkpoint,
+      steps: step,
+      tokens,
+      trainLoss,
+      evaluation,
+      interrupted,
+      checkpoint,
       tokensPerSecond: trainingMs > 0 ? (trainedTokens / trainingMs) * 1000 : 0,
       stepMs: trainedSteps > 0 ? trainingMs / trainedSteps : 0,
-      seconds: elapsed(), parameters: programs.parameterCount,
-      ...(best ? { best: { metric: best.metric, value: best.value, step: best.step, checkpoint: stepDirectory(checkpointsFolder(run), best.step) } } : {}),
+      seconds: elapsed(),
+      parameters: programs.parameterCount,
+      ...(best
+        ? {
+            best: {
+              metric: best.metric,
+              value: best.value,
+              step: best.step,
+              checkpoint: stepDirectory(checkpointsFolder(run), best.step),
+            },
+          }
+        : {}),
     };
   } finally {
     log.close();
@@ -262,22 +358,40 @@ const settled = (steps: readonly StepInFlight[]): Promise<unknown> => Promise.al
 
 function metricsOf(out: Readonly<Record<string, number>>): Record<string, number> {
   const names = Object.keys(out).flatMap((key) => /^metric\.(.+)\.sum$/.exec(key)?.[1] ?? []);
-  return Object.fromEntries(names.map((name) => {
-    const weight = out[`metric.${name}.weight`] as number;
-    return [name, weight > 0 ? (out[`metric.${name}.sum`] as number) / weight : 0];
-  }));
+  return Object.fromEntries(
+    names.map((name) => {
+      const weight = out[`metric.${name}.weight`] as number;
+      return [name, weight > 0 ? (out[`metric.${name}.sum`] as number) / weight : 0];
+    }),
+  );
 }
 
-async function numericError(options: Omit<TrainOptions, "evaluator">, session: Session, failed: StepCall, loss: number, gradNorm: number): Promise<NumericError> {
+async function numericError(
+  options: Omit<TrainOptions, "evaluator">,
+  session: Session,
+  failed: StepCall,
+  loss: number,
+  gradNorm: number,
+): Promise<NumericError> {
   const { number, prepared, lossScale } = failed;
   const step = number + 1;
   let culprit: Awaited<ReturnType<typeof firstNonFinite>>;
-  for (const [micro, { types }] of prepared.parts.entries()) culprit ??= await firstNonFinite(options.backend, session, { ...options, ...prepared.stage }, types, partFeeds(options, failed, micro));
-  const where = culprit ? `first in ${culprit.layer} (${culprit.op})` : "in the sum of the gradients: each of them alone is finite";
+  for (const [micro, { types }] of prepared.parts.entries())
+    culprit ??= await firstNonFinite(
+      options.backend,
+      session,
+      { ...options, ...prepared.stage },
+      types,
+      partFeeds(options, failed, micro),
+    );
+  const where = culprit
+    ? `first in ${culprit.layer} (${culprit.op})`
+    : "in the sum of the gradients: each of them alone is finite";
   const scaled = lossScale ? ` with the smallest loss scale, ${lossScale.scale}` : "";
   return new NumericError(
     { step, layer: culprit?.layer, op: culprit?.op },
-    `step ${step}: expected a finite loss and gradient, got loss ${loss} and gradient norm ${gradNorm}${scaled}, ${where}. Lower --lr or --clip and resume from the last checkpoint.`,
+    `step ${step}: expected a finite loss and gradient, got loss ${loss} and gradient norm ${gradNorm}${scaled}, ` +
+      `${where}. Lower --lr or --clip and resume from the last checkpoint.`,
   );
 }
 
@@ -285,5 +399,6 @@ async function numericError(options: Omit<TrainOptions, "evaluator">, session: S
 async function removeOld(run: string, keep: number, best: number | undefined): Promise<void> {
   const folder = checkpointsFolder(run);
   const steps = (await readdir(folder)).flatMap((name) => (/^step-\d+$/.test(name) ? [Number(name.slice(5))] : []));
-  for (const step of steps.sort((a, b) => b - a).slice(Math.max(1, keep))) if (step !== best) await rm(join(folder, `step-${step}`), { recursive: true, force: true });
+  for (const step of steps.sort((a, b) => b - a).slice(Math.max(1, keep)))
+    if (step !== best) await rm(join(folder, `step-${step}`), { recursive: true, force: true });
 }

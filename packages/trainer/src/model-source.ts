@@ -18,7 +18,9 @@ export interface ModelSource<M extends AnyModel = MaskedLm> {
   readonly maxLength: number;
   /** Operations for a token of a row of `seq`, forward and backward (see `OpenedModel`). Absent: not known. */
   readonly flopsPerToken?: (seq: number) => number;
-  /** Parameters that the checkpoint must hold beside those a loss reaches (a contact head), with their initial values. */
+  /**
+   * Parameters that the checkpoint must hold beside those a loss reaches (a contact head), with their initial values.
+   */
   readonly extraParameters?: ReadonlyMap<string, Parameter>;
 }
 

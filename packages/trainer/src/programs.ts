@@ -1,8 +1,9 @@
 /**
- * A step on the device: the programs it takes, compiled once for each model, objective and shape of feeds, and the calls that make it.
+ * A step on the device: the programs it takes, compiled once for each model, objective and shape of feeds, and the
+ * calls that make it.
  *
- * `call` returns when the step is with the device, not when it is done: what the runs of a session give comes in the order of
- * the calls, so that the next step may be called while this one is under way.
+ * `call` returns when the step is with the device, not when it is done: what the runs of a session give comes in the
+ * order of the calls, so that the next step may be called while this one is under way.
  */
 import type { Executable, Plan, Session } from "@cloze/backend";
 import type { HostTensor, HostTensors, Program } from "@cloze/graph";
@@ -15,7 +16,15 @@ import { scalar } from "./evaluate.ts";
 import { stagesOf, type Stage, type Stages } from "./stages.ts";
 import { checkOptimizerState, initialState } from "./state.ts";
 import type { StepOptions } from "./step-options.ts";
-import { accumulateProgram, applyProgram, hasLossScale, resetProgram, stepProgram, type FeedTypes, type TrainSetup } from "./train-programs.ts";
+import {
+  accumulateProgram,
+  applyProgram,
+  hasLossScale,
+  resetProgram,
+  stepProgram,
+  type FeedTypes,
+  type TrainSetup,
+} from "./train-programs.ts";
 
 export interface PreparedStep {
   readonly parts: readonly PreparedPart[];
@@ -40,7 +49,11 @@ export interface StepPlace {
 }
 
 /** The feeds of step `step` (from 0). */
-export function prepareStep(options: StepOptions, step: number, { progress = atStep(step), firstPart }: StepPlace = {}): Promise<PreparedStep> {
+export function prepareStep(
+  options: StepOptions,
+  step: number,
+  { progress = atStep(step), firstPart }: StepPlace = {},
+): Promise<PreparedStep> {
   return prepareParts(stagesOf(options).at(progress), options.seed, progress, firstPart);
 }
 
@@ -75,7 +88,10 @@ export interface StepPlan {
   readonly stage?: Stage["values"];
 }
 
-/** Compiles the programs of the first step of every stage and says what each will do; nothing is started, nothing written. */
+/**
+ * Compiles the programs of the first step of every stage and says what each will do; nothing is started, nothing
+ * written.
+ */
 export async function planTraining(options: StepOptions): Promise<readonly StepPlan[]> {
   const programs = new Programs(options, 0);
   const plans: StepPlan[] = [];
@@ -100,20 +116,37 @@ export interface StepCall {
 }
 
 /** The key of dropout: the seed and the number of the part, so that the parts of a step draw masks of their own. */
-const randomKey = (seed: number, part: number): HostTensors => ({ "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed >>> 0, part >>> 0) } });
+const randomKey = (seed: number, part: number): HostTensors => ({
+  "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed >>> 0, part >>> 0) },
+});
 
 /** The feeds of one part of a step, but for what the update takes. */
-export function partFeeds({ seed }: Pick<StepOptions, "seed">, { prepared, lossScale }: Pick<StepCall, "prepared" | "lossScale">, micro: number): HostTensors {
-  return { ...(prepared.parts[micro] as PreparedPart).prepared.feeds, ...randomKey(seed, prepared.firstPart + micro), ...scaleFeed(lossScale) };
+export function partFeeds(
+  { seed }: Pick<StepOptions, "seed">,
+  { prepared, lossScale }: Pick<StepCall, "prepared" | "lossScale">,
+  micro: number,
+): HostTensors {
+  return {
+    ...(prepared.parts[micro] as PreparedPart).prepared.feeds,
+    ...randomKey(seed, prepared.firstPart + micro),
+    ...scaleFeed(lossScale),
+  };
 }
 
 const scaleFeed = (lossScale: LossScale | undefined): HostTensors =>
-  lossScale === undefined ? {} : { "optim.lossScale": { dtype: "f32", shape: [], data: Float32Array.of(lossScale.scale) } };
+  lossScale === undefined
+    ? {}
+    : { "optim.lossScale": { dtype: "f32", shape: [], data: Float32Array.of(lossScale.scale) } };
 
 /** `step` stands for all of a step of one part; a step of several is `part` as often, then `update`. */
 type Kind = StepPlan["program"];
 
-const TRACES: { readonly [K in Kind]: (setup: TrainSetup, types: FeedTypes) => Program } = { step: stepProgram, part: accumulateProgram, update: applyProgram, reset: resetProgram };
+const TRACES: { readonly [K in Kind]: (setup: TrainSetup, types: FeedTypes) => Program } = {
+  step: stepProgram,
+  part: accumulateProgram,
+  update: applyProgram,
+  reset: resetProgram,
+};
 
 export class Programs {
   readonly #options: StepOptions & Pick<TrainSetup, "numbered">;
@@ -129,7 +162,8 @@ export class Programs {
 
   /** `firstStep`: the number of the first step that will be called. */
   constructor(options: StepOptions, firstStep: number) {
-    // An update that overflowed is skipped and others follow: only without a loss scale is the number of the next one known.
+    // An update that overflowed is skipped and others follow: only without a loss scale is the number of the next one
+    // known.
     this.#options = { ...options, numbered: !hasLossScale(options.compute) };
     this.#stages = stagesOf(options);
     this.#firstStep = firstStep;
@@ -139,13 +173,18 @@ export class Programs {
     const { backend, weights, resume, optimizer } = this.#options;
     const programs = await this.#programsOf(first);
     this.trainedNames = Object.keys(weights).filter((name) => programs.some((p) => name in p.updates));
-    this.optimizerNames = optimizer.stateNames(this.trainedNames.map((name) => [name, (weights[name] as HostTensor).shape]));
+    this.optimizerNames = optimizer.stateNames(
+      this.trainedNames.map((name) => [name, (weights[name] as HostTensor).shape]),
+    );
     this.parameterCount = Object.values(weights).reduce((n, w) => n + w.data.length, 0);
     if (resume) checkOptimizerState(this.optimizerNames, resume.optimizer, resume.dir);
     return backend.start(initialState(programs, weights, resume?.optimizer ?? firstAverages(optimizer, weights)));
   }
 
-  /** Programs that name all state there will be: those of the first step, compiled, and those of stages of other state, traced. */
+  /**
+   * Programs that name all state there will be: those of the first step, compiled, and those of stages of other state,
+   * traced.
+   */
   async #programsOf(first: PreparedStep): Promise<readonly Program[]> {
     const kindOf = ({ objective, accumulate }: Stage): string => `${this.#numberOf(objective)} ${accumulate === 1}`;
     const seen = new Set([kindOf(first.stage)]);
@@ -162,44 +201,77 @@ export class Programs {
 
   /** What the device will do for a step like `first`, program by program, and how often in a step. */
   async plans(first: PreparedStep): Promise<readonly StepPlan[]> {
-    return (await this.#compiledFor(first)).map(({ kind, times, executable }) => ({ program: kind, times, plan: executable.plan }));
+    return (await this.#compiledFor(first)).map(({ kind, times, executable }) => ({
+      program: kind,
+      times,
+      plan: executable.plan,
+    }));
   }
 
   /** Calls a step. The promise that it resolves with settles when the step is done, with its scalar outputs. */
   async call(session: Session, step: StepCall): Promise<{ readonly done: Promise<Readonly<Record<string, number>>> }> {
     const { optimizer, compute } = this.#options;
-    const { number, prepared: { parts, stage, progress }, lossScale } = step;
+    const {
+      number,
+      prepared: { parts, stage, progress },
+      lossScale,
+    } = step;
     const [first] = parts as readonly [PreparedPart];
     const scalars = {
-      ...optimizer.hostScalars(number + 1 - (lossScale?.skippedSteps ?? 0), step.lr, progress), ...scaleFeed(lossScale),
-      ...(hasLossScale(compute) ? {} : { "train.update": { dtype: "i32", shape: [], data: Int32Array.of(number - this.#firstStep) } satisfies HostTensor }),
+      ...optimizer.hostScalars(number + 1 - (lossScale?.skippedSteps ?? 0), step.lr, progress),
+      ...scaleFeed(lossScale),
+      ...(hasLossScale(compute)
+        ? {}
+        : {
+            "train.update": {
+              dtype: "i32",
+              shape: [],
+              data: Int32Array.of(number - this.#firstStep),
+            } satisfies HostTensor,
+          }),
     };
     // Programs of shapes that are new are compiled before anything is called: the runs of a step follow each other.
     const single = stage.accumulate === 1;
     const executables = await Promise.all(parts.map(({ types }) => this.#made(single ? "step" : "part", stage, types)));
     const runs: Promise<HostTensors>[] = [];
-    if (single) runs.push(session.run(executables[0] as Executable, { ...partFeeds(this.#options, step, 0), ...scalars }));
+    if (single)
+      runs.push(session.run(executables[0] as Executable, { ...partFeeds(this.#options, step, 0), ...scalars }));
     else {
       const apply = await this.#made("update", stage, first.types);
       if (hasLossScale(compute)) runs.push(session.run(await this.#made("reset", stage, first.types), {}));
-      executables.forEach((executable, micro) => runs.push(session.run(executable, partFeeds(this.#options, step, micro))));
+      executables.forEach((executable, micro) =>
+        runs.push(session.run(executable, partFeeds(this.#options, step, micro))),
+      );
       runs.push(session.run(apply, scalars));
     }
-    const done = Promise.all(runs).then((outs) => Object.fromEntries(Object.entries(outs.at(-1) as HostTensors).map(([name, value]) => [name, scalar(value)])));
+    const done = Promise.all(runs).then((outs) =>
+      Object.fromEntries(Object.entries(outs.at(-1) as HostTensors).map(([name, value]) => [name, scalar(value)])),
+    );
     // A failure is reported where the step is awaited, not while an earlier one is.
     done.catch(() => {});
     return { done };
   }
 
-  async #compiledFor({ stage, parts }: PreparedStep): Promise<readonly { readonly kind: Kind; readonly times: number; readonly executable: Executable }[]> {
+  async #compiledFor({
+    stage,
+    parts,
+  }: PreparedStep): Promise<
+    readonly { readonly kind: Kind; readonly times: number; readonly executable: Executable }[]
+  > {
     const [{ types }] = parts as readonly [PreparedPart];
-    return Promise.all(this.#kindsOf(stage).map(async (one) => ({ ...one, executable: await this.#made(one.kind, stage, types) })));
+    return Promise.all(
+      this.#kindsOf(stage).map(async (one) => ({ ...one, executable: await this.#made(one.kind, stage, types) })),
+    );
   }
 
   /** The programs of a step in the order of their calls. */
   #kindsOf({ accumulate }: Stage): readonly { readonly kind: Kind; readonly times: number }[] {
     if (accumulate === 1) return [{ kind: "step", times: 1 }];
-    return [...(hasLossScale(this.#options.compute) ? [{ kind: "reset" as const, times: 1 }] : []), { kind: "part", times: accumulate }, { kind: "update", times: 1 }];
+    return [
+      ...(hasLossScale(this.#options.compute) ? [{ kind: "reset" as const, times: 1 }] : []),
+      { kind: "part", times: accumulate },
+      { kind: "update", times: 1 },
+    ];
   }
 
   /** `types` are those of the part; of an update and a reset, of any part: only names are taken from them. */

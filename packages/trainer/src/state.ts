@@ -1,4 +1,6 @@
-/** The state a session starts from: parameters, optimizer moments (zeros unless resumed), accumulators (always zeros). */
+/**
+ * The state a session starts from: parameters, optimizer moments (zeros unless resumed), accumulators (always zeros).
+ */
 import { ConfigError, FormatError } from "@cloze/errors";
 import { hostTensor, sameShape, showShape, type HostTensor, type HostTensors, type Program } from "@cloze/graph";
 import type { Weights } from "./model-source.ts";
@@ -9,7 +11,8 @@ export function initialState(programs: readonly Program[], weights: Weights, opt
   for (const { attrs, dtype, shape } of programs.flatMap((p) => p.state)) {
     const { name } = attrs;
     const given = weights[name] ?? optimizer?.[name];
-    if (given !== undefined && !sameShape(given.shape, shape)) throw new ConfigError(`state "${name}": expected ${showShape(shape)}, got ${showShape(given.shape)}.`);
+    if (given !== undefined && !sameShape(given.shape, shape))
+      throw new ConfigError(`state "${name}": expected ${showShape(shape)}, got ${showShape(given.shape)}.`);
     state[name] ??= given ?? hostTensor(dtype, shape);
   }
   return state;
@@ -18,5 +21,11 @@ export function initialState(programs: readonly Program[], weights: Weights, opt
 /** Checks that a resumed optimizer state holds what the optimizer needs. */
 export function checkOptimizerState(names: readonly string[], state: HostTensors, dir: string): void {
   const missing = names.find((name) => !(name in state));
-  if (missing !== undefined) throw new FormatError(dir, `optimizer.safetensors, tensor "${missing}"`, "expected this optimizer state, got no such tensor. Was it saved by another optimizer? Start from the weights alone with --from.");
+  if (missing !== undefined)
+    throw new FormatError(
+      dir,
+      `optimizer.safetensors, tensor "${missing}"`,
+      "expected this optimizer state, got no such tensor. Was it saved by another optimizer? Start from the " +
+        "weights alone with --from.",
+    );
 }

@@ -9,7 +9,9 @@ import type { TrainerState } from "./trainer-state.ts";
 
 export interface StepOptions extends Omit<TrainSetup, "numbered"> {
   readonly backend: Backend;
-  /** Micro-batches by number, the parts of steps: step s takes those from s * accumulate to before (s + 1) * accumulate. */
+  /**
+   * Micro-batches by number, the parts of steps: step s takes those from s * accumulate to before (s + 1) * accumulate.
+   */
   readonly batches: Batches;
   /** Micro-batches in one step. */
   readonly accumulate: number;

@@ -3,7 +3,9 @@ import type { LossScale } from "@cloze/optim";
 import type { BestSoFar } from "./best.ts";
 import type { Stage } from "./stages.ts";
 
-/** What a resumed run continues from; all of it but `elapsedSeconds` is a function of the configuration and the seed. */
+/**
+ * What a resumed run continues from; all of it but `elapsedSeconds` is a function of the configuration and the seed.
+ */
 export interface TrainerState {
   readonly version: 1;
   /** Optimizer steps done. */

@@ -1,4 +1,5 @@
-// The moving average of the parameters in a run: what is saved and evaluated, with accumulation, after skipped steps and a resume.
+// The moving average of the parameters in a run: what is saved and evaluated, with accumulation, after skipped steps
+// and a resume.
 import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,10 +18,12 @@ afterEach(async () => {
   for (const dir of folders.splice(0)) await rm(dir, { recursive: true, force: true });
 });
 
-const optimizer = (): TrainOptions["optimizer"] => ema(clipByPercentile(adamw({ beta2: 0.98 }), { percentile: 50, history: 3 }), { decay: 0.6 });
+const optimizer = (): TrainOptions["optimizer"] =>
+  ema(clipByPercentile(adamw({ beta2: 0.98 }), { percentile: 50, history: 3 }), { decay: 0.6 });
 const averaged = { optimizer: optimizer(), clip: undefined } as const;
 const step = (run: string, n: number): string => join(run, "checkpoints", `step-${n}`);
-const weightsOf = (dir: string, run: TrainOptions): Promise<Weights> => loadWeights(dir, new Map(Object.entries(run.weights)));
+const weightsOf = (dir: string, run: TrainOptions): Promise<Weights> =>
+  loadWeights(dir, new Map(Object.entries(run.weights)));
 
 describe("a run with a moving average", () => {
   it("saves, step by step, what the checkpoints' own parameters come to", async () => {
@@ -32,10 +35,17 @@ describe("a run with a moving average", () => {
       const now = await weightsOf(step(run, n), options);
       const saved = await weightsOf(join(step(run, n), "ema"), options);
       const decay = Math.min(0.6, (1 + n) / (10 + n));
-      expected = new Map([...expected].map(([name, before]) => [name, before.map((x, i) => decay * x + (1 - decay) * (now[name]?.data[i] as number))]));
-      for (const [name, values] of expected) values.forEach((x, i) => expect(Math.abs((saved[name]?.data[i] as number) - x), name).toBeLessThan(1e-6));
+      expected = new Map(
+        [...expected].map(([name, before]) => [
+          name,
+          before.map((x, i) => decay * x + (1 - decay) * (now[name]?.data[i] as number)),
+        ]),
+      );
+      for (const [name, values] of expected)
+        values.forEach((x, i) => expect(Math.abs((saved[name]?.data[i] as number) - x), name).toBeLessThan(1e-6));
     }
-    const files = async (dir: string): Promise<string[]> => (await readdir(dir)).filter((name) => !/^(cloze-manifest|optimizer|trainer_state|ema)/.test(name)).sort();
+    const files = async (dir: string): Promise<string[]> =>
+      (await readdir(dir)).filter((name) => !/^(cloze-manifest|optimizer|trainer_state|ema)/.test(name)).sort();
     expect(await files(join(step(run, 4), "ema"))).toEqual(await files(step(run, 4)));
     expect(await readFile(join(step(run, 4), "ema", "config.json"), "utf8")).toBe(source.configText);
   });
@@ -65,21 +75,33 @@ describe("a run with a moving average", () => {
     for (const n of [4, 6]) await rm(step(halved, n), { recursive: true });
     await train(await resumed(halved, { ...settings, until: { steps: 6 } }));
     for (const file of ["model.safetensors", "optimizer.safetensors", "ema/model.safetensors"]) {
-      expect((await readFile(join(step(halved, 6), file))).equals(await readFile(join(step(straight, 6), file))), file).toBe(true);
+      expect(
+        (await readFile(join(step(halved, 6), file))).equals(await readFile(join(step(straight, 6), file))),
+        file,
+      ).toBe(true);
     }
     const { optimizer: state } = await loadTrainerState(step(straight, 6));
     const count = state["ema.count"]?.data[0] as number;
     expect(state["clip.count"]?.data[0]).toBe(Math.min(3, count));
-    expect(count).toBe("compute" in changes ? 6 - skippedIn(await readFile(join(straight, "metrics.jsonl"), "utf8")) : 6);
+    expect(count).toBe(
+      "compute" in changes ? 6 - skippedIn(await readFile(join(straight, "metrics.jsonl"), "utf8")) : 6,
+    );
   });
 
   it("is the weights themselves before anything moved them", async () => {
     const run = await scratch();
-    const options = tinyRun(run, { ...averaged, compute: "f16", lossScale: { initScale: 2 ** 24, maxScale: 2 ** 24 }, until: { steps: 1 }, saveEvery: 0 });
+    const options = tinyRun(run, {
+      ...averaged,
+      compute: "f16",
+      lossScale: { initScale: 2 ** 24, maxScale: 2 ** 24 },
+      until: { steps: 1 },
+      saveEvery: 0,
+    });
     const { checkpoint } = await train(options);
     expect(skippedIn(await readFile(join(run, "metrics.jsonl"), "utf8"))).toBe(1);
-    expect((await weightsOf(join(checkpoint, "ema"), options))).toEqual(await weightsOf(checkpoint, options));
+    expect(await weightsOf(join(checkpoint, "ema"), options)).toEqual(await weightsOf(checkpoint, options));
   });
 });
 
-const skippedIn = (metrics: string): number => metrics.split("\n").filter((line) => line.includes('"skipped":true')).length;
+const skippedIn = (metrics: string): number =>
+  metrics.split("\n").filter((line) => line.includes('"skipped":true')).length;

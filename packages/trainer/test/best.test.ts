@@ -4,11 +4,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { adamw, layerGroups } from "@cloze/optim";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { loadTrainerState, loadWeights, newestCheckpoint, parseMetrics, train, withoutTime, type Evaluation, type EvaluationNumbers, type TrainOptions } from "../src/index.ts";
+import {
+  loadTrainerState,
+  loadWeights,
+  newestCheckpoint,
+  parseMetrics,
+  train,
+  withoutTime,
+  type Evaluation,
+  type EvaluationNumbers,
+  type TrainOptions,
+} from "../src/index.ts";
 import { tinyRun } from "./tiny.ts";
 
 let dir: string;
-beforeEach(() => { dir = mkdtempSync(join(tmpdir(), "cloze-best-")); });
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "cloze-best-"));
+});
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** Gives the next of these scores each time; of a resumed run the first `from` are past. */
@@ -21,17 +33,36 @@ type Options = TrainOptions<EvaluationNumbers>;
 
 function run(folder: string, values: readonly number[], changes: Partial<Options> = {}): Options {
   const { evaluator: _, ...plain } = tinyRun(folder);
-  return { ...plain, evaluator: scores(values), best: { metric: "score", better: "higher", patience: 2 }, until: { steps: 20 }, evalEvery: 2, saveEvery: 0, keep: 1, ...changes };
+  return {
+    ...plain,
+    evaluator: scores(values),
+    best: { metric: "score", better: "higher", patience: 2 },
+    until: { steps: 20 },
+    evalEvery: 2,
+    saveEvery: 0,
+    keep: 1,
+    ...changes,
+  };
 }
 
-async function resumed(folder: string, values: readonly number[], from: number, changes: Partial<Options> = {}): Promise<Options> {
+async function resumed(
+  folder: string,
+  values: readonly number[],
+  from: number,
+  changes: Partial<Options> = {},
+): Promise<Options> {
   const last = (await newestCheckpoint(folder)) as string;
   const { optimizer, state } = await loadTrainerState(last);
   const options = run(folder, values, { evaluator: scores(values, from), ...changes });
-  return { ...options, weights: await loadWeights(last, new Map(Object.entries(options.weights))), resume: { optimizer, state, dir: last } };
+  return {
+    ...options,
+    weights: await loadWeights(last, new Map(Object.entries(options.weights))),
+    resume: { optimizer, state, dir: last },
+  };
 }
 
-const rows = (folder: string): string[] => parseMetrics(readFileSync(join(folder, "metrics.jsonl")), "metrics.jsonl").rows.map(withoutTime);
+const rows = (folder: string): string[] =>
+  parseMetrics(readFileSync(join(folder, "metrics.jsonl")), "metrics.jsonl").rows.map(withoutTime);
 
 describe("the best checkpoint", () => {
   it("is kept, and patience ends the run", async () => {
@@ -42,7 +73,9 @@ describe("the best checkpoint", () => {
   });
 
   it("may be the lowest, and a figure that is no number is never best", async () => {
-    const result = await train(run(dir, [NaN, 3, 2, NaN, 4], { best: { metric: "score", better: "lower" }, until: { steps: 10 } }));
+    const result = await train(
+      run(dir, [NaN, 3, 2, NaN, 4], { best: { metric: "score", better: "lower" }, until: { steps: 10 } }),
+    );
     expect(result).toMatchObject({ steps: 10, best: { value: 2, step: 6 } });
   });
 
@@ -56,7 +89,14 @@ describe("the best checkpoint", () => {
     const broken = join(dir, "broken");
     const stop = new AbortController();
     const whole = await train(run(straight, values));
-    await train(run(broken, values, { signal: stop.signal, onEvent: (e) => { if (e.kind === "row" && e.row.type === "train" && e.row.step === 7) stop.abort(); } }));
+    await train(
+      run(broken, values, {
+        signal: stop.signal,
+        onEvent: (e) => {
+          if (e.kind === "row" && e.row.type === "train" && e.row.step === 7) stop.abort();
+        },
+      }),
+    );
     // Step 8 was under way, and so was judged before the end.
     const again = await train(await resumed(broken, values, 4));
     expect(again).toMatchObject({ steps: whole.steps, best: { value: 0.6, step: 8 } });
@@ -66,10 +106,14 @@ describe("the best checkpoint", () => {
   });
 
   it("refuses a metric that is not there, and another metric on resuming", async () => {
-    await expect(train(run(dir, [1], { best: { metric: "f1", better: "higher" } }))).rejects.toThrow(/a metric of the evaluation \(loss, score\), got "f1"/);
+    await expect(train(run(dir, [1], { best: { metric: "f1", better: "higher" } }))).rejects.toThrow(
+      /a metric of the evaluation \(loss, score\), got "f1"/,
+    );
     const other = join(dir, "other");
     await train(run(other, [1, 2], { until: { steps: 4 } }));
-    await expect(resumed(other, [1], 2, { best: { metric: "loss", better: "lower" } }).then(train)).rejects.toThrow(/was chosen by score, this run says loss/);
+    await expect(resumed(other, [1], 2, { best: { metric: "loss", better: "lower" } }).then(train)).rejects.toThrow(
+      /was chosen by score, this run says loss/,
+    );
   });
 });
 
@@ -79,7 +123,10 @@ describe("frozen layers", () => {
   it("stay as they are, without gradient and without state, also in parts", async () => {
     for (const accumulate of [1, 2]) {
       const folder = join(dir, `parts-${accumulate}`);
-      const options = tinyRun(folder, { optimizer: adamw({ groups: layerGroups(names, { weightDecay: 0.01, freeze: 0 }) }), accumulate });
+      const options = tinyRun(folder, {
+        optimizer: adamw({ groups: layerGroups(names, { weightDecay: 0.01, freeze: 0 }) }),
+        accumulate,
+      });
       const { checkpoint } = await train(options);
       const after = await loadWeights(checkpoint, new Map(Object.entries(options.weights)));
       const { optimizer } = await loadTrainerState(checkpoint);

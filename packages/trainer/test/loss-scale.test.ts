@@ -6,16 +6,30 @@ import { hostTensor } from "@cloze/graph";
 import { feedTypes } from "@cloze/objective";
 import { adamw, type Optimizer } from "@cloze/optim";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { loadTrainerState, loadWeights, NumericError, parseMetrics, stepProgram, train, withoutTime, type MetricsRow, type TrainOptions } from "../src/index.ts";
+import {
+  loadTrainerState,
+  loadWeights,
+  NumericError,
+  parseMetrics,
+  stepProgram,
+  train,
+  withoutTime,
+  type MetricsRow,
+  type TrainOptions,
+} from "../src/index.ts";
 import { objective, resumed, source, tinyRun } from "./tiny.ts";
 
 let dir: string;
-beforeEach(() => { dir = mkdtempSync(join(tmpdir(), "cloze-scale-")); });
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "cloze-scale-"));
+});
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const rows = (run: string): readonly MetricsRow[] => parseMetrics(readFileSync(join(run, "metrics.jsonl")), "metrics.jsonl").rows.filter((row) => row.type === "train");
+const rows = (run: string): readonly MetricsRow[] =>
+  parseMetrics(readFileSync(join(run, "metrics.jsonl")), "metrics.jsonl").rows.filter((row) => row.type === "train");
 const skipped = (run: string): number[] => rows(run).flatMap((row) => (row["skipped"] === true ? [row.step] : []));
-const f16 = (run: string, changes: Partial<TrainOptions> = {}): TrainOptions => tinyRun(run, { compute: "f16", evalEvery: 0, saveEvery: 0, ...changes });
+const f16 = (run: string, changes: Partial<TrainOptions> = {}): TrainOptions =>
+  tinyRun(run, { compute: "f16", evalEvery: 0, saveEvery: 0, ...changes });
 const mean = (xs: readonly number[]): number => xs.reduce((a, b) => a + b) / xs.length;
 
 /** What the checkpoint of a run that was saved once holds. */
@@ -41,7 +55,12 @@ describe("compute f16", () => {
     expect(lost.length).toBeLessThan(30);
     for (const row of all.slice(lost.length)) expect(row).toMatchObject({ lossScale: 65_536 / 2 ** (lost.length / 2) });
     // What was skipped is lost; after it the two curves run together.
-    const end = (run: string): number => mean(rows(run).slice(-20).map((row) => row.loss));
+    const end = (run: string): number =>
+      mean(
+        rows(run)
+          .slice(-20)
+          .map((row) => row.loss),
+      );
     expect(Math.abs(end(low) - end(full))).toBeLessThan(0.15);
     expect(end(low)).toBeLessThan((all[0] as MetricsRow).loss - 1);
   });
@@ -51,10 +70,12 @@ describe("compute f16", () => {
     expect(skipped(dir)).toEqual([1, 2]);
     const { weights, optimizer } = await held(checkpoint);
     expect(weights).toEqual(tinyRun(dir).weights);
-    for (const { data } of Object.values(optimizer as Record<string, { readonly data: Float32Array }>)) expect(data.every((x) => x === 0)).toBe(true);
+    for (const { data } of Object.values(optimizer as Record<string, { readonly data: Float32Array }>))
+      expect(data.every((x) => x === 0)).toBe(true);
   });
 
-  // 3 and 8 are on the way down, 13 after it; with a growth interval of 3 the scale also rises, overflows again and comes back.
+  // 3 and 8 are on the way down, 13 after it; with a growth interval of 3 the scale also rises, overflows again and
+  // comes back.
   it.each([3, 8, 13])("resumed after step %i, it is bit for bit the run that was not interrupted", async (at) => {
     const straight = join(dir, "straight");
     const broken = join(dir, "broken");
@@ -66,7 +87,9 @@ describe("compute f16", () => {
     const again = await train(await resumed(broken, { ...settings, compute: "f16", evalEvery: 0, saveEvery: 0 }));
     expect(rows(broken).map(withoutTime)).toEqual(rows(straight).map(withoutTime));
     expect(await held(again.checkpoint)).toEqual(await held(whole.checkpoint));
-    expect((await loadTrainerState(again.checkpoint)).state.lossScale).toEqual((await loadTrainerState(whole.checkpoint)).state.lossScale);
+    expect((await loadTrainerState(again.checkpoint)).state.lossScale).toEqual(
+      (await loadTrainerState(whole.checkpoint)).state.lossScale,
+    );
   });
 
   it("evaluations and checkpoints in between change no scale", async () => {
@@ -92,11 +115,20 @@ describe("compute f16", () => {
     const inner = adamw();
     const updates: number[] = [];
     const rates: number[] = [];
-    const optimizer: Optimizer = { ...inner, hostScalars: (t, lr) => { updates.push(t); rates.push(lr); return inner.hostScalars(t, lr); } };
+    const optimizer: Optimizer = {
+      ...inner,
+      hostScalars: (t, lr) => {
+        updates.push(t);
+        rates.push(lr);
+        return inner.hostScalars(t, lr);
+      },
+    };
     await train(f16(dir, { optimizer, until: { steps: 16 }, lr: 1, schedule: (step) => step / 1000 }));
     const lost = new Set(skipped(dir));
     // Known when step n (from 0) is called: the outcomes up to that of n - 2.
-    expect(updates).toEqual(Array.from({ length: 16 }, (_, n) => n + 1 - [...lost].filter((step) => step <= n - 1).length));
+    expect(updates).toEqual(
+      Array.from({ length: 16 }, (_, n) => n + 1 - [...lost].filter((step) => step <= n - 1).length),
+    );
     expect(updates.at(-1)).toBe(16 - lost.size);
     expect(rates).toEqual(rates.map((_, n) => (n + 1) / 1000));
   });
@@ -105,8 +137,13 @@ describe("compute f16", () => {
     const options = f16(dir, { until: { steps: 12 }, lossScale: { initScale: 4, minScale: 1 } });
     const name = "esm.encoder.layer.0.intermediate.dense.weight";
     const huge = hostTensor("f32", options.weights[name]?.shape ?? []);
-    huge.data.forEach((_, i) => { huge.data[i] = i % 3 === 0 ? 3e5 : -1e5; });
-    const error = await train({ ...options, weights: { ...options.weights, [name]: huge } }).then(() => undefined, (e: unknown) => e);
+    huge.data.forEach((_, i) => {
+      huge.data[i] = i % 3 === 0 ? 3e5 : -1e5;
+    });
+    const error = await train({ ...options, weights: { ...options.weights, [name]: huge } }).then(
+      () => undefined,
+      (e: unknown) => e,
+    );
     expect(NumericError.isInstance(error)).toBe(true);
     if (!NumericError.isInstance(error)) return;
     // 4, 4, 2, 2, 1: the first step with 1 is the last.

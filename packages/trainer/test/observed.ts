@@ -1,4 +1,7 @@
-/** A backend that tells what is asked of its sessions, in order, and answers no sooner than the event loop has gone round. */
+/**
+ * A backend that tells what is asked of its sessions, in order, and answers no sooner than the event loop has gone
+ * round.
+ */
 import type { Backend, Executable, Session } from "@cloze/backend";
 import type { HostTensors } from "@cloze/graph";
 

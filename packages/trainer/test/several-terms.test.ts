@@ -1,4 +1,7 @@
-/** A loss of several terms in the loop: the value of a step does not depend on how its batch is cut, and a run resumes bit for bit. */
+/**
+ * A loss of several terms in the loop: the value of a step does not depend on how its batch is cut, and a run resumes
+ * bit for bit.
+ */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,17 +11,29 @@ import { initialize, linear, parametersOf, encoderInputs, type MaskedLm, type Se
 import { composeObjectives, sentencePairObjective, type AnyModel, type Objective } from "@cloze/objective";
 import { mlm } from "@cloze/objective-mlm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Evaluator, parseMetrics, train, withoutTime, type MetricsRow, type ModelSource, type TrainOptions } from "../src/index.ts";
+import {
+  Evaluator,
+  parseMetrics,
+  train,
+  withoutTime,
+  type MetricsRow,
+  type ModelSource,
+  type TrainOptions,
+} from "../src/index.ts";
 import { corpus, resumed, source, tinyRun, tokenizer } from "./tiny.ts";
 
 let dir: string;
-beforeEach(() => { dir = mkdtempSync(join(tmpdir(), "cloze-terms-")); });
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "cloze-terms-"));
+});
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
-const rows = (run: string): readonly MetricsRow[] => parseMetrics(readFileSync(join(run, "metrics.jsonl")), "metrics.jsonl").rows;
+const rows = (run: string): readonly MetricsRow[] =>
+  parseMetrics(readFileSync(join(run, "metrics.jsonl")), "metrics.jsonl").rows;
 
 /** The tiny model, and a head for pairs. */
 const model: MaskedLm & SentencePairModel = {
-  hidden: source.model.hidden, vocab: source.model.vocab,
+  hidden: source.model.hidden,
+  vocab: source.model.vocab,
   encode: (scope, inputs) => source.model.encode(scope, inputs),
   predict: (scope, states) => source.model.predict(scope, states),
   relate: (scope, first) => linear(scope.at("pair"), first, 2),
@@ -36,8 +51,22 @@ const both: Objective = composeObjectives([mlm(tokenizer), sentencePairObjective
 function run(folder: string, rowsPerBatch: number, accumulate: number, more: Partial<TrainOptions> = {}): TrainOptions {
   const engine = more.backend ?? backend({ precision: "f64" });
   const batches = pairBatches(documents, { seed: 1, length: 32, rowsPerBatch, special, second: "random" });
-  const evaluator = new Evaluator({ backend: engine, source: paired, objective: both, batches: pairEvaluationBatches(documents, { length: 32, rowsPerBatch: 4, special, second: "random" }) });
-  return tinyRun(folder, { backend: engine, source: paired, objective: both, batches, accumulate, evaluator, weights: initialize(parameters, 1), ...more });
+  const evaluator = new Evaluator({
+    backend: engine,
+    source: paired,
+    objective: both,
+    batches: pairEvaluationBatches(documents, { length: 32, rowsPerBatch: 4, special, second: "random" }),
+  });
+  return tinyRun(folder, {
+    backend: engine,
+    source: paired,
+    objective: both,
+    batches,
+    accumulate,
+    evaluator,
+    weights: initialize(parameters, 1),
+    ...more,
+  });
 }
 
 describe("a loss of several terms", () => {
@@ -51,7 +80,11 @@ describe("a loss of several terms", () => {
       expect(row).toHaveProperty("accuracy");
       expect(row).toHaveProperty(["nsp.accuracy"]);
     }
-    expect(last).toMatchObject({ type: "eval", loss: evaluation?.["loss"], "mlm.loss": expect.closeTo(evaluation?.["loss"] ?? NaN, 6) as number });
+    expect(last).toMatchObject({
+      type: "eval",
+      loss: evaluation?.["loss"],
+      "mlm.loss": expect.closeTo(evaluation?.["loss"] ?? NaN, 6) as number,
+    });
     expect(last["nsp.accuracy"]).toBeGreaterThan(0);
     expect(evaluation?.["perplexity"]).toBeCloseTo(Math.exp(evaluation?.["loss"] ?? NaN), 6);
   });
@@ -79,8 +112,13 @@ describe("a loss of several terms", () => {
     await train(run(broken, 2, 2, { backend: backend(), until: { steps: 4 } }));
     const { weights, resume } = await resumed(broken, { weights: initialize(parameters, 1) });
     await train(run(broken, 2, 2, { backend: backend(), weights, ...(resume && { resume }) }));
-    const plain = (folder: string): string[] => rows(folder).filter(({ type }) => type === "train").map(withoutTime);
+    const plain = (folder: string): string[] =>
+      rows(folder)
+        .filter(({ type }) => type === "train")
+        .map(withoutTime);
     expect(plain(broken)).toEqual(plain(straight));
-    expect(rows(straight).find(({ step, type }) => step === 6 && type === "train")?.loss).toBeLessThan(rows(straight)[0]?.loss ?? 0);
+    expect(rows(straight).find(({ step, type }) => step === 6 && type === "train")?.loss).toBeLessThan(
+      rows(straight)[0]?.loss ?? 0,
+    );
   });
 });

@@ -10,10 +10,13 @@ import { observed } from "./observed.ts";
 import { objective, resumed, tinyRun } from "./tiny.ts";
 
 let dir: string;
-beforeEach(() => { dir = mkdtempSync(join(tmpdir(), "cloze-flight-")); });
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "cloze-flight-"));
+});
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const rows = (run: string): string[] => parseMetrics(readFileSync(join(run, "metrics.jsonl")), "metrics.jsonl").rows.map(withoutTime);
+const rows = (run: string): string[] =>
+  parseMetrics(readFileSync(join(run, "metrics.jsonl")), "metrics.jsonl").rows.map(withoutTime);
 const quiet = { evalEvery: 0, saveEvery: 0 } as const;
 
 /** An objective whose loss is not finite at one step (from 0). */
@@ -23,7 +26,11 @@ const failingAt = (step: number): Objective => ({
     const { feeds } = objective.prepare(batch, moment);
     const weight = feeds["slots.weight"];
     if (weight === undefined) throw new Error("expected slots.weight among the feeds of mlm");
-    return moment.step !== step || moment.evaluation ? { feeds } : { feeds: { ...feeds, "slots.weight": { ...weight, data: new Float32Array(weight.data.length).fill(Infinity) } } };
+    return moment.step !== step || moment.evaluation
+      ? { feeds }
+      : {
+          feeds: { ...feeds, "slots.weight": { ...weight, data: new Float32Array(weight.data.length).fill(Infinity) } },
+        };
   },
 });
 
@@ -32,7 +39,14 @@ describe("steps in flight", () => {
     const { backend: engine, seen } = observed(backend());
     await train(tinyRun(dir, { ...quiet, backend: engine, until: { steps: 4 } }));
     expect(seen.events.filter((e) => e.endsWith("step 1") || /step [234]$/.test(e))).toEqual([
-      "call step 1", "call step 2", "done step 1", "call step 3", "done step 2", "call step 4", "done step 3", "done step 4",
+      "call step 1",
+      "call step 2",
+      "done step 1",
+      "call step 3",
+      "done step 2",
+      "call step 4",
+      "done step 3",
+      "done step 4",
     ]);
   });
 
@@ -45,7 +59,10 @@ describe("steps in flight", () => {
       const [what, ...name] = event.split(" ");
       const which = name.join(" ");
       if (event === "read" || event === "call evaluation") looked.push([event, open.size]);
-      if (name[0] === "step") { if (what === "call") open.add(which); else open.delete(which); }
+      if (name[0] === "step") {
+        if (what === "call") open.add(which);
+        else open.delete(which);
+      }
     }
     expect(looked.length).toBeGreaterThanOrEqual(5);
     expect(looked.filter(([, n]) => n > 0)).toEqual([]);
@@ -60,28 +77,45 @@ describe("steps in flight", () => {
     const stop = new AbortController();
     await train(tinyRun(straight, { ...quiet, until: { steps: 7 } }));
     const options = { ...quiet, until: { steps: 7 }, backend: observed(backend()).backend } as const;
-    const halted = await train(tinyRun(broken, { ...options, signal: stop.signal, onEvent: (e) => { if (e.kind === "row" && e.row.step === 3) stop.abort(); } }));
+    const halted = await train(
+      tinyRun(broken, {
+        ...options,
+        signal: stop.signal,
+        onEvent: (e) => {
+          if (e.kind === "row" && e.row.step === 3) stop.abort();
+        },
+      }),
+    );
     expect(halted).toMatchObject({ interrupted: true, steps: 4 });
     expect(halted.checkpoint).toMatch(/step-4$/);
     await train(await resumed(broken, options));
     expect(rows(broken)).toEqual(rows(straight));
   });
 
-  it.each([1, 3])("nothing happens after a step that failed (%i parts): the state is that of the step before it, and none is saved", async (accumulate) => {
-    const good = observed(backend());
-    const bad = observed(backend());
-    const settings: Partial<TrainOptions> = { ...quiet, accumulate, until: { steps: 6 } };
-    await train(tinyRun(join(dir, "good"), { ...settings, backend: good.backend, until: { steps: 2 } }));
-    const error = await train(tinyRun(join(dir, "bad"), { ...settings, backend: bad.backend, objective: failingAt(2) })).then(() => undefined, (e: unknown) => e);
-    expect(NumericError.isInstance(error) && error.facts.step).toBe(3);
-    expect(NumericError.isInstance(error) && error.facts.layer).toMatch(/slots\.weight/);
-    // The fourth step had been called, on finite numbers.
-    expect(bad.seen.events).toContain(`done step 4`);
-    const state = (seen: typeof good.seen): unknown => Object.fromEntries(Object.entries(seen.last).filter(([name]) => !/^(grad|sum)\./.test(name)));
-    expect(state(bad.seen)).toEqual(state(good.seen));
-    expect(readdirSync(join(dir, "bad"))).not.toContain("checkpoints");
-    expect(rows(join(dir, "bad"))).toEqual(rows(join(dir, "good")).slice(0, 2));
-  });
+  it.each([1, 3])(
+    "nothing happens after a step that failed (%i parts): the state is that of the step before it, and none is saved",
+    async (accumulate) => {
+      const good = observed(backend());
+      const bad = observed(backend());
+      const settings: Partial<TrainOptions> = { ...quiet, accumulate, until: { steps: 6 } };
+      await train(tinyRun(join(dir, "good"), { ...settings, backend: good.backend, until: { steps: 2 } }));
+      const error = await train(
+        tinyRun(join(dir, "bad"), { ...settings, backend: bad.backend, objective: failingAt(2) }),
+      ).then(
+        () => undefined,
+        (e: unknown) => e,
+      );
+      expect(NumericError.isInstance(error) && error.facts.step).toBe(3);
+      expect(NumericError.isInstance(error) && error.facts.layer).toMatch(/slots\.weight/);
+      // The fourth step had been called, on finite numbers.
+      expect(bad.seen.events).toContain(`done step 4`);
+      const state = (seen: typeof good.seen): unknown =>
+        Object.fromEntries(Object.entries(seen.last).filter(([name]) => !/^(grad|sum)\./.test(name)));
+      expect(state(bad.seen)).toEqual(state(good.seen));
+      expect(readdirSync(join(dir, "bad"))).not.toContain("checkpoints");
+      expect(rows(join(dir, "bad"))).toEqual(rows(join(dir, "good")).slice(0, 2));
+    },
+  );
 
   it("an engine that fails is reported by the step that failed, once nothing is under way", async () => {
     const engine = backend();
@@ -102,8 +136,12 @@ describe("steps in flight", () => {
             if (call === 2) throw new Error("out of memory in run 2");
             return session.run(executable, feeds);
           },
-          read: (names) => session.read(names), write: (values) => session.write(values),
-          dispose: async () => { openAtTheEnd = open; await session.dispose(); },
+          read: (names) => session.read(names),
+          write: (values) => session.write(values),
+          dispose: async () => {
+            openAtTheEnd = open;
+            await session.dispose();
+          },
         };
       },
     };
@@ -115,7 +153,16 @@ describe("steps in flight", () => {
   it("the time of a step is from one that is done to the next", async () => {
     const steps: number[] = [];
     const began = performance.now();
-    const { stepMs, seconds } = await train(tinyRun(dir, { ...quiet, backend: observed(backend()).backend, until: { steps: 12 }, onEvent: (e) => { if (e.kind === "row" && e.row.type === "train") steps.push(e.row.time?.["stepMs"] as number); } }));
+    const { stepMs, seconds } = await train(
+      tinyRun(dir, {
+        ...quiet,
+        backend: observed(backend()).backend,
+        until: { steps: 12 },
+        onEvent: (e) => {
+          if (e.kind === "row" && e.row.type === "train") steps.push(e.row.time?.["stepMs"] as number);
+        },
+      }),
+    );
     const sum = steps.reduce((a, b) => a + b);
     // Two at once, timed from their calls, would add up to nearly twice the time that there was.
     expect(sum).toBeLessThanOrEqual(performance.now() - began);

@@ -1,4 +1,7 @@
-/** A tiny ESM-2, a tiny corpus with something to learn, and the settings of a run over them. Used by the trainer's tests. */
+/**
+ * A tiny ESM-2, a tiny corpus with something to learn, and the settings of a run over them. Used by the trainer's
+ * tests.
+ */
 import { backend } from "@cloze/backend-reference";
 import { memoryDataset, packedBatches, paddedBatches } from "@cloze/data";
 import { esm2, esm2Configs, esm2ConfigText } from "@cloze/models/esm2";
@@ -9,11 +12,22 @@ import { adamw } from "@cloze/optim";
 import { schedule } from "@cloze/schedule";
 import { RandomStream } from "@cloze/random";
 import { esm2 as esm2Tokenizer, type ProteinTokenizer } from "@cloze/tokenizer-protein";
-import { Evaluator, loadTrainerState, loadWeights, newestCheckpoint, type ModelSource, type TrainOptions } from "../src/index.ts";
+import {
+  Evaluator,
+  loadTrainerState,
+  loadWeights,
+  newestCheckpoint,
+  type ModelSource,
+  type TrainOptions,
+} from "../src/index.ts";
 
 export const tokenizer: ProteinTokenizer = esm2Tokenizer();
 const { special } = tokenizer;
-const frame = { pad: special.pad, ...(special.start === undefined ? {} : { start: special.start }), ...(special.end === undefined ? {} : { end: special.end }) };
+const frame = {
+  pad: special.pad,
+  ...(special.start === undefined ? {} : { start: special.start }),
+  ...(special.end === undefined ? {} : { end: special.end }),
+};
 
 /** Sequences that repeat a short motif: predictable from their neighbours. */
 export function corpus(count: number): Uint8Array[] {
@@ -42,12 +56,29 @@ export function tinyRun(run: string, changes: Partial<TrainOptions> = {}): Train
   const engine = changes.backend ?? backend();
   const data = memoryDataset(corpus(40));
   return {
-    backend: engine, source, objective, optimizer: adamw({ beta2: 0.98 }), clip: 1, accumulate: 1,
+    backend: engine,
+    source,
+    objective,
+    optimizer: adamw({ beta2: 0.98 }),
+    clip: 1,
+    accumulate: 1,
     batches: packedBatches(data, { seed: 1, length: 32, rowsPerBatch: 2, special: frame }),
-    evaluator: new Evaluator({ backend: engine, source, objective, batches: paddedBatches(memoryDataset(corpus(6)), { special: frame, maxSequence: 32, rowsPerBatch: 3 }) }),
+    evaluator: new Evaluator({
+      backend: engine,
+      source,
+      objective,
+      batches: paddedBatches(memoryDataset(corpus(6)), { special: frame, maxSequence: 32, rowsPerBatch: 3 }),
+    }),
     weights: initialize(maskedLmParameters(source.model), 1),
     tokenizerFiles: tokenizer.files(),
-    lr: 0.01, schedule: schedule("constant"), until: { steps: 6 }, seed: 1, evalEvery: 3, saveEvery: 2, keep: 10, run,
+    lr: 0.01,
+    schedule: schedule("constant"),
+    until: { steps: 6 },
+    seed: 1,
+    evalEvery: 3,
+    saveEvery: 2,
+    keep: 10,
+    run,
     ...changes,
   };
 }

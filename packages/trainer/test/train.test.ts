@@ -4,22 +4,39 @@ import { join } from "node:path";
 import { hostTensor } from "@cloze/graph";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { backend } from "@cloze/backend-reference";
-import { loadTrainerState, loadWeights, NumericError, parseMetrics, train, withoutTime, type MetricsRow, type TrainOptions } from "../src/index.ts";
+import {
+  loadTrainerState,
+  loadWeights,
+  NumericError,
+  parseMetrics,
+  train,
+  withoutTime,
+  type MetricsRow,
+  type TrainOptions,
+} from "../src/index.ts";
 import { packedBatches, memoryDataset } from "@cloze/data";
 import { corpus, resumed, tinyRun, tokenizer } from "./tiny.ts";
 
 let dir: string;
-beforeEach(() => { dir = mkdtempSync(join(tmpdir(), "cloze-train-")); });
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "cloze-train-"));
+});
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const rows = (run: string): readonly MetricsRow[] => parseMetrics(readFileSync(join(run, "metrics.jsonl")), "metrics.jsonl").rows;
+const rows = (run: string): readonly MetricsRow[] =>
+  parseMetrics(readFileSync(join(run, "metrics.jsonl")), "metrics.jsonl").rows;
 const plain = (run: string): string[] => rows(run).map(withoutTime);
 const losses = (run: string): number[] => rows(run).flatMap((r) => (r.type === "train" ? [r.loss] : []));
 
 describe("train", () => {
   it("learns: the loss falls below where it began", async () => {
     const result = await train(tinyRun(dir, { until: { steps: 60 }, evalEvery: 0, saveEvery: 0, lr: 0.02 }));
-    const [first, last] = [losses(dir)[0] as number, losses(dir).slice(-10).reduce((s, x) => s + x, 0) / 10];
+    const [first, last] = [
+      losses(dir)[0] as number,
+      losses(dir)
+        .slice(-10)
+        .reduce((s, x) => s + x, 0) / 10,
+    ];
     expect(first).toBeGreaterThan(2.5);
     expect(last).toBeLessThan(first - 1);
     expect(result.evaluation?.loss).toBeLessThan(first);
@@ -31,7 +48,8 @@ describe("train", () => {
     const broken = join(dir, "broken");
     const whole = await train(tinyRun(straight));
     await train(tinyRun(broken, { until: { steps: 4 }, evalEvery: 3 }));
-    // The final evaluation of the shorter run is not part of the longer one: resuming cuts back to the checkpoint's step.
+    // The final evaluation of the shorter run is not part of the longer one: resuming cuts back to the checkpoint's
+    // step.
     const again = await train(await resumed(broken));
     expect(losses(broken)).toEqual(losses(straight));
     expect(plain(broken).filter((l) => !l.includes('"step":4') || !l.includes('"eval"'))).toEqual(plain(straight));
@@ -49,7 +67,9 @@ describe("train", () => {
 
   it("refuses to resume what was trained with another seed", async () => {
     await train(tinyRun(dir, { until: { steps: 2 } }));
-    await expect(resumed(dir, { seed: 2 }).then(train)).rejects.toThrow(/it was trained with seed 1, this run says 2\. Use the same, or start a new run with --from/);
+    await expect(resumed(dir, { seed: 2 }).then(train)).rejects.toThrow(
+      /it was trained with seed 1, this run says 2\. Use the same, or start a new run with --from/,
+    );
   });
 
   it("stops when told to, saves, and says so; what follows is as if nothing had happened", async () => {
@@ -57,7 +77,14 @@ describe("train", () => {
     const broken = join(dir, "broken");
     const stop = new AbortController();
     await train(tinyRun(straight));
-    const halted = await train(tinyRun(broken, { signal: stop.signal, onEvent: (e) => { if (e.kind === "row" && e.row.step === 3) stop.abort(); } }));
+    const halted = await train(
+      tinyRun(broken, {
+        signal: stop.signal,
+        onEvent: (e) => {
+          if (e.kind === "row" && e.row.step === 3) stop.abort();
+        },
+      }),
+    );
     expect(halted).toMatchObject({ interrupted: true, steps: 3 });
     expect(halted.checkpoint).toMatch(/step-3$/);
     await train(await resumed(broken));
@@ -69,7 +96,8 @@ describe("train", () => {
     const parts = join(dir, "parts");
     const data = memoryDataset(corpus(40));
     const special = { pad: tokenizer.special.pad, start: 0, end: 2 };
-    const batches = (rowsPerBatch: number): TrainOptions["batches"] => packedBatches(data, { seed: 1, length: 32, rowsPerBatch, special });
+    const batches = (rowsPerBatch: number): TrainOptions["batches"] =>
+      packedBatches(data, { seed: 1, length: 32, rowsPerBatch, special });
     const f64 = backend({ precision: "f64" });
     await train(tinyRun(whole, { backend: f64, batches: batches(4), accumulate: 1 }));
     await train(tinyRun(parts, { backend: f64, batches: batches(1), accumulate: 4 }));
@@ -86,13 +114,20 @@ describe("train", () => {
     const name = "esm.encoder.layer.0.intermediate.dense.weight";
     const huge = hostTensor("f32", options.weights[name]?.shape ?? []);
     // Not one value: a normalised input sums to zero against a constant row.
-    huge.data.forEach((_, i) => { huge.data[i] = i % 3 === 0 ? 3e38 : -1e38; });
-    const error = await train({ ...options, weights: { ...options.weights, [name]: huge } }).then(() => undefined, (e: unknown) => e);
+    huge.data.forEach((_, i) => {
+      huge.data[i] = i % 3 === 0 ? 3e38 : -1e38;
+    });
+    const error = await train({ ...options, weights: { ...options.weights, [name]: huge } }).then(
+      () => undefined,
+      (e: unknown) => e,
+    );
     expect(NumericError.isInstance(error)).toBe(true);
     if (!NumericError.isInstance(error)) return;
     expect(error.facts).toMatchObject({ step: 1 });
     expect(error.facts.layer).toMatch(/esm\.encoder\.layer\.0/);
-    expect(error.message).toMatch(/step 1: expected a finite loss and gradient, got loss .*, first in esm\.encoder\.layer\.0/);
+    expect(error.message).toMatch(
+      /step 1: expected a finite loss and gradient, got loss .*, first in esm\.encoder\.layer\.0/,
+    );
     expect(readdirSync(dir)).not.toContain("checkpoints");
   });
 
@@ -103,7 +138,16 @@ describe("train", () => {
 
   it("writes a checkpoint that Python's layout asks for", async () => {
     const { checkpoint } = await train(tinyRun(dir));
-    expect(readdirSync(checkpoint)).toEqual(expect.arrayContaining(["config.json", "model.safetensors", "optimizer.safetensors", "tokenizer.json", "trainer_state.json", "vocab.txt"]));
+    expect(readdirSync(checkpoint)).toEqual(
+      expect.arrayContaining([
+        "config.json",
+        "model.safetensors",
+        "optimizer.safetensors",
+        "tokenizer.json",
+        "trainer_state.json",
+        "vocab.txt",
+      ]),
+    );
   });
 });
 

@@ -8,7 +8,12 @@ import { columns, counted } from "../output.ts";
 import { expectNewFolder } from "./checkpoint-convert.ts";
 
 export const checkpointAverage: Command = command({
-  arguments: { name: "IN…", help: "checkpoint folders or models of the Hub; with --last, one run folder", min: 1, max: 1000 },
+  arguments: {
+    name: "IN…",
+    help: "checkpoint folders or models of the Hub; with --last, one run folder",
+    min: 1,
+    max: 1000,
+  },
   options: {
     out: { kind: "string", value: "DIR", required: true, help: "the new folder" },
     last: { kind: "integer", min: 2, help: "the newest so many checkpoints of the run" },
@@ -19,34 +24,60 @@ export const checkpointAverage: Command = command({
     { does: "Runs from one start", line: "cloze checkpoint average seed-0 seed-1 seed-2 --out soup" },
   ],
   notes: [
-    "All checkpoints count alike. They must have the same tensors; config.json and the tokenizer are those of the first. One tensor is in memory at a time.",
+    "All checkpoints count alike. They must have the same tensors; config.json and the tokenizer are those of " +
+      "the first. One tensor is in memory at a time.",
     "A run keeps only its newest checkpoints: pretrain --keep says how many. pretrain --ema averages while it trains.",
   ],
   async run({ args, options, path, io, note, status }) {
     const { averageCheckpoints } = await import("@cloze/checkpoint/node");
     const { checkpointFolder } = await import("../run-folder.ts");
     const out = path(options.out);
-    const named = await Promise.all(args.map((given) => checkpointPath(given, { path, io, note, status }, { where: "checkpoint average" })));
-    const inputs = options.last === undefined ? await Promise.all(named.map((name) => checkpointFolder(path(name)))) : await lastOf(named.map(path), args, options.last);
-    if (inputs.length < 2) throw new ConfigError("checkpoint average: expected two checkpoints or more, got one. Name others, or --last N for those of a run.");
+    const named = await Promise.all(
+      args.map((given) => checkpointPath(given, { path, io, note, status }, { where: "checkpoint average" })),
+    );
+    const inputs =
+      options.last === undefined
+        ? await Promise.all(named.map((name) => checkpointFolder(path(name))))
+        : await lastOf(named.map(path), args, options.last);
+    if (inputs.length < 2)
+      throw new ConfigError(
+        "checkpoint average: expected two checkpoints or more, got one. Name others, or --last N for those of a run.",
+      );
     await expectNewFolder(out, options.out, "checkpoint average");
     const { tensors, files } = await averageCheckpoints(inputs, out, { maxShardBytes: options.shardSize });
     return {
       json: { out, inputs, tensors, files },
-      text: [`${options.out}: the mean of ${counted(inputs.length, "checkpoint")}, ${counted(tensors, "tensor")}`, ...columns([...inputs.map((input) => ["  of", input]), ["  files", files.join(", ")]])],
+      text: [
+        `${options.out}: the mean of ${counted(inputs.length, "checkpoint")}, ${counted(tensors, "tensor")}`,
+        ...columns([...inputs.map((input) => ["  of", input]), ["  files", files.join(", ")]]),
+      ],
     };
   },
 });
 
 /** The newest checkpoints of a run, oldest first. */
-async function lastOf([run, ...others]: readonly string[], [shown = ""]: readonly string[], last: number): Promise<readonly string[]> {
-  if (run === undefined || others.length > 0) throw new ConfigError(`checkpoint average --last: expected one run folder, got ${others.length + 1} folders. Name the run alone.`);
+async function lastOf(
+  [run, ...others]: readonly string[],
+  [shown = ""]: readonly string[],
+  last: number,
+): Promise<readonly string[]> {
+  if (run === undefined || others.length > 0)
+    throw new ConfigError(
+      `checkpoint average --last: expected one run folder, got ${others.length + 1} folders. Name the run alone.`,
+    );
   const { checkpointsFolder } = await import("@cloze/trainer");
   const folder = checkpointsFolder(run);
   const names = await readdir(folder).catch(() => {
-    throw new ConfigError(`checkpoint average --last: expected a run folder with checkpoints, got ${shown}. Name the folder that pretrain wrote.`);
+    throw new ConfigError(
+      `checkpoint average --last: expected a run folder with checkpoints, got ${shown}. Name the folder that ` +
+        "pretrain wrote.",
+    );
   });
   const steps = names.flatMap((name) => (/^step-\d+$/.test(name) ? [Number(name.slice(5))] : [])).sort((a, b) => a - b);
-  if (steps.length < last) throw new ConfigError(`checkpoint average --last ${last}: expected a run with so many checkpoints, got ${steps.length} in ${shown}. Raise --keep when training, or ask for fewer.`);
+  if (steps.length < last)
+    throw new ConfigError(
+      `checkpoint average --last ${last}: expected a run with so many checkpoints, got ${steps.length} in ` +
+        `${shown}. Raise --keep when training, or ask for fewer.`,
+    );
   return steps.slice(-last).map((step) => join(folder, `step-${step}`));
 }

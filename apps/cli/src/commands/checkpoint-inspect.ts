@@ -1,4 +1,7 @@
-/** `cloze checkpoint inspect`: what a checkpoint folder or a safetensors file holds, and whether it is whole. Reads no weights. */
+/**
+ * `cloze checkpoint inspect`: what a checkpoint folder or a safetensors file holds, and whether it is whole. Reads no
+ * weights.
+ */
 import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { TensorEntry } from "@cloze/checkpoint";
@@ -15,7 +18,12 @@ interface Tensors {
 type Json = Readonly<Record<string, unknown>>;
 
 export const checkpointInspect: Command = command({
-  arguments: { name: "PATH", help: "a checkpoint folder, a run folder (its newest checkpoint), or a .safetensors file", min: 1, max: 1 },
+  arguments: {
+    name: "PATH",
+    help: "a checkpoint folder, a run folder (its newest checkpoint), or a .safetensors file",
+    min: 1,
+    max: 1,
+  },
   options: {
     tensors: { kind: "boolean", help: "list every tensor; otherwise the first and last ten" },
     verify: { kind: "boolean", default: true, help: "do not read the files again to compare their checksums" },
@@ -27,14 +35,25 @@ export const checkpointInspect: Command = command({
   async run({ args: [given = ""], options, path }) {
     const folderOrFile = path(given);
     const found = await stat(folderOrFile).catch(() => undefined);
-    if (found === undefined) throw new ConfigError(`checkpoint inspect: expected a checkpoint at ${given}, found nothing there. Check the path.`);
+    if (found === undefined)
+      throw new ConfigError(
+        `checkpoint inspect: expected a checkpoint at ${given}, found nothing there. Check the path.`,
+      );
     if (!found.isDirectory()) {
       const { openSafetensors } = await import("@cloze/checkpoint/node");
       const file = await openSafetensors(folderOrFile);
       await file.close();
       const tensors: Tensors = { files: [basename(folderOrFile)], metadata: file.metadata, entries: file.entries };
       const integrity = "header consistent with the file's size";
-      return { json: { path: folderOrFile, kind: "file", ...summary(tensors), integrity: { manifest: false, verified: false } }, text: [given, ...table(tensors, [["integrity", integrity]]), ...listing(tensors, options.tensors)] };
+      return {
+        json: {
+          path: folderOrFile,
+          kind: "file",
+          ...summary(tensors),
+          integrity: { manifest: false, verified: false },
+        },
+        text: [given, ...table(tensors, [["integrity", integrity]]), ...listing(tensors, options.tensors)],
+      };
     }
     return inspectFolder(await checkpointIn(folderOrFile), options.verify, options.tensors);
   },
@@ -43,21 +62,31 @@ export const checkpointInspect: Command = command({
 /** A run folder stands for its newest checkpoint. */
 async function checkpointIn(folder: string): Promise<string> {
   const names = new Set(await readdir(folder));
-  if (names.has("model.safetensors") || names.has("model.safetensors.index.json") || !names.has("checkpoints")) return folder;
+  if (names.has("model.safetensors") || names.has("model.safetensors.index.json") || !names.has("checkpoints"))
+    return folder;
   const { latestComplete } = await import("@cloze/checkpoint/node");
   const latest = await latestComplete(join(folder, "checkpoints"));
-  if (latest === undefined) throw new ConfigError(`${folder}: expected a checkpoint in this run, got none that is complete. It may not have saved yet.`);
+  if (latest === undefined)
+    throw new ConfigError(
+      `${folder}: expected a checkpoint in this run, got none that is complete. It may not have saved yet.`,
+    );
   return latest.path;
 }
 
-async function inspectFolder(dir: string, verify: boolean, all: boolean): Promise<{ readonly json: Json; readonly text: readonly string[] }> {
-  const { manifestFile, openCheckpointTensors, openSafetensors, readJson, verifyDirectory } = await import("@cloze/checkpoint/node");
+async function inspectFolder(
+  dir: string,
+  verify: boolean,
+  all: boolean,
+): Promise<{ readonly json: Json; readonly text: readonly string[] }> {
+  const { manifestFile, openCheckpointTensors, openSafetensors, readJson, verifyDirectory } =
+    await import("@cloze/checkpoint/node");
   const names = new Set(await readdir(dir));
   const manifest = names.has(manifestFile);
   const verified = manifest && verify ? (await verifyDirectory(dir)).length : undefined;
   const file = await openCheckpointTensors(dir, { verify: false });
   await file.close();
-  const object = async (name: string): Promise<Json | undefined> => (names.has(name) ? await readJson(join(dir, name)) as Json : undefined);
+  const object = async (name: string): Promise<Json | undefined> =>
+    names.has(name) ? ((await readJson(join(dir, name))) as Json) : undefined;
   const config = await object("config.json");
   const state = await object("trainer_state.json");
   let optimizer: number | undefined;
@@ -67,24 +96,42 @@ async function inspectFolder(dir: string, verify: boolean, all: boolean): Promis
     optimizer = saved.entries.size;
   }
   const tokenizer = names.has("tokenizer.json") || names.has("vocab.txt") ? await tokenizerIn(dir) : undefined;
-  const integrity = verified !== undefined ? `complete: ${counted(verified, "file")} match their checksums`
-    : manifest ? "has a manifest; checksums not compared" : `no ${manifestFile}, so nothing to compare with; headers are consistent`;
+  const integrity =
+    verified !== undefined
+      ? `complete: ${counted(verified, "file")} match their checksums`
+      : manifest
+        ? "has a manifest; checksums not compared"
+        : `no ${manifestFile}, so nothing to compare with; headers are consistent`;
   const rows: [string, string][] = [
     ["model", config === undefined ? "no config.json" : configSummary(config)],
-    ["tokenizer", tokenizer === undefined ? "no tokenizer files" : "error" in tokenizer ? `cannot be read: ${tokenizer.error}` : `${tokenizer.name}, ${tokenizer.vocabularySize} tokens`],
+    [
+      "tokenizer",
+      tokenizer === undefined
+        ? "no tokenizer files"
+        : "error" in tokenizer
+          ? `cannot be read: ${tokenizer.error}`
+          : `${tokenizer.name}, ${tokenizer.vocabularySize} tokens`,
+    ],
     ["training", state === undefined ? "no trainer state: weights only" : stateSummary(state, optimizer)],
     ["integrity", integrity],
   ];
   return {
     json: {
-      path: dir, kind: "folder", ...summary(file), config: config ?? null, tokenizer: tokenizer ?? null, trainerState: state ?? null,
-      optimizerTensors: optimizer ?? null, integrity: { manifest, verified: verified !== undefined, ...(verified === undefined ? {} : { files: verified }) },
+      path: dir,
+      kind: "folder",
+      ...summary(file),
+      config: config ?? null,
+      tokenizer: tokenizer ?? null,
+      trainerState: state ?? null,
+      optimizerTensors: optimizer ?? null,
+      integrity: { manifest, verified: verified !== undefined, ...(verified === undefined ? {} : { files: verified }) },
     },
     text: [dir, ...table(file, rows), ...listing(file, all)],
   };
 }
 
-type TokenizerSummary = { readonly name: string; readonly vocabularySize: number; readonly hash: string } | { readonly error: string };
+type TokenizerSummary =
+  { readonly name: string; readonly vocabularySize: number; readonly hash: string } | { readonly error: string };
 
 async function tokenizerIn(dir: string): Promise<TokenizerSummary> {
   const { tokenizerOfFolder } = await import("../tokenizers.ts");
@@ -100,7 +147,11 @@ async function tokenizerIn(dir: string): Promise<TokenizerSummary> {
 const size = ({ shape }: TensorEntry): number => shape.reduce((product, length) => product * length, 1);
 const shown = ({ shape }: TensorEntry): string => `[${shape.join(", ")}]`;
 
-function dtypesOf({ entries }: Tensors): Readonly<Record<string, { readonly tensors: number; readonly parameters: number; readonly bytes: number }>> {
+function dtypesOf({
+  entries,
+}: Tensors): Readonly<
+  Record<string, { readonly tensors: number; readonly parameters: number; readonly bytes: number }>
+> {
   const dtypes: Record<string, { tensors: number; parameters: number; bytes: number }> = {};
   for (const entry of entries.values()) {
     const sum = (dtypes[entry.dtype] ??= { tensors: 0, parameters: 0, bytes: 0 });
@@ -111,21 +162,39 @@ function dtypesOf({ entries }: Tensors): Readonly<Record<string, { readonly tens
   return dtypes;
 }
 
-const total = (tensors: Tensors, key: "parameters" | "bytes"): number => Object.values(dtypesOf(tensors)).reduce((sum, each) => sum + each[key], 0);
+const total = (tensors: Tensors, key: "parameters" | "bytes"): number =>
+  Object.values(dtypesOf(tensors)).reduce((sum, each) => sum + each[key], 0);
 
 function summary(tensors: Tensors): Json {
   const { files, metadata, entries } = tensors;
   return {
-    files, metadata: { ...metadata }, parameters: total(tensors, "parameters"), bytes: total(tensors, "bytes"), dtypes: dtypesOf(tensors),
-    tensors: [...entries].map(([name, { dtype, shape, file }]) => ({ name, dtype, shape, ...(file === undefined ? {} : { file }) })),
+    files,
+    metadata: { ...metadata },
+    parameters: total(tensors, "parameters"),
+    bytes: total(tensors, "bytes"),
+    dtypes: dtypesOf(tensors),
+    tensors: [...entries].map(([name, { dtype, shape, file }]) => ({
+      name,
+      dtype,
+      shape,
+      ...(file === undefined ? {} : { file }),
+    })),
   };
 }
 
 function table(tensors: Tensors, rows: readonly (readonly [string, string])[]): readonly string[] {
-  const dtypes = Object.entries(dtypesOf(tensors)).map(([dtype, { tensors: count }]) => `${dtype} x ${count}`).join(", ");
-  const metadata = Object.entries(tensors.metadata).map(([key, value]) => `${key} ${value}`).join(", ");
+  const dtypes = Object.entries(dtypesOf(tensors))
+    .map(([dtype, { tensors: count }]) => `${dtype} x ${count}`)
+    .join(", ");
+  const metadata = Object.entries(tensors.metadata)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(", ");
   const first: readonly (readonly [string, string])[] = [
-    ["parameters", `${integer(total(tensors, "parameters"))} in ${counted(tensors.entries.size, "tensor")} (${dtypes || "none"}), ${bytes(total(tensors, "bytes"))} in ${counted(tensors.files.length, "file")}`],
+    [
+      "parameters",
+      `${integer(total(tensors, "parameters"))} in ${counted(tensors.entries.size, "tensor")} ` +
+        `(${dtypes || "none"}), ${bytes(total(tensors, "bytes"))} in ${counted(tensors.files.length, "file")}`,
+    ],
     ...(metadata === "" ? [] : [["metadata", metadata] as const]),
   ];
   return columns([...first, ...rows].map(([name, value]) => [`  ${name}`, value]));
@@ -134,27 +203,49 @@ function table(tensors: Tensors, rows: readonly (readonly [string, string])[]): 
 const SHOWN = 10;
 
 function listing({ entries }: Tensors, all: boolean): readonly string[] {
-  const rows = columns([...entries].map(([name, entry]) => [`  ${name}`, entry.dtype, shown(entry), integer(size(entry))]), [3]);
+  const rows = columns(
+    [...entries].map(([name, entry]) => [`  ${name}`, entry.dtype, shown(entry), integer(size(entry))]),
+    [3],
+  );
   if (rows.length === 0) return [];
   if (all || rows.length <= 2 * SHOWN) return ["", ...rows];
-  return ["", ...rows.slice(0, SHOWN), `  … ${integer(rows.length - 2 * SHOWN)} more: --tensors`, ...rows.slice(-SHOWN)];
+  return [
+    "",
+    ...rows.slice(0, SHOWN),
+    `  … ${integer(rows.length - 2 * SHOWN)} more: --tensors`,
+    ...rows.slice(-SHOWN),
+  ];
 }
 
 /** Upstream keys of config.json, under the words this project uses. */
 const CONFIG_KEYS: readonly (readonly [string, string])[] = [
-  ["num_hidden_layers", "layers"], ["hidden_size", "hidden"], ["num_attention_heads", "heads"], ["intermediate_size", "intermediate"],
-  ["vocab_size", "vocabulary"], ["max_position_embeddings", "positions"],
+  ["num_hidden_layers", "layers"],
+  ["hidden_size", "hidden"],
+  ["num_attention_heads", "heads"],
+  ["intermediate_size", "intermediate"],
+  ["vocab_size", "vocabulary"],
+  ["max_position_embeddings", "positions"],
 ];
 
 function configSummary(config: Json): string {
   const architectures = config["architectures"];
   const name = Array.isArray(architectures) ? architectures.join(", ") : config["model_type"];
-  const parts = CONFIG_KEYS.flatMap(([key, word]) => (typeof config[key] === "number" ? [`${word} ${integer(config[key])}`] : []));
+  const parts = CONFIG_KEYS.flatMap(([key, word]) =>
+    typeof config[key] === "number" ? [`${word} ${integer(config[key])}`] : [],
+  );
   return [typeof name === "string" ? name : "unnamed", ...parts].join(", ");
 }
 
 function stateSummary(state: Json, optimizer: number | undefined): string {
-  const parts = Object.entries(state).filter(([key, value]) => key !== "version" && (typeof value === "number" || typeof value === "string"));
-  const said = parts.map(([key, value]) => `${key} ${typeof value === "number" ? Number.isInteger(value) ? integer(value) : value.toPrecision(5) : String(value)}`);
-  return [...said, optimizer === undefined ? "no optimizer state" : `optimizer ${counted(optimizer, "tensor")}`].join(", ");
+  const parts = Object.entries(state).filter(
+    ([key, value]) => key !== "version" && (typeof value === "number" || typeof value === "string"),
+  );
+  const said = parts.map(
+    ([key, value]) =>
+      `${key} ` +
+      `${typeof value === "number" ? (Number.isInteger(value) ? integer(value) : value.toPrecision(5)) : String(value)}`,
+  );
+  return [...said, optimizer === undefined ? "no optimizer state" : `optimizer ${counted(optimizer, "tensor")}`].join(
+    ", ",
+  );
 }

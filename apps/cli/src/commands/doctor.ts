@@ -23,19 +23,31 @@ export const doctor: Command = command({
     out: { kind: "string", value: "DIR", default: ".", help: "folder that a run would write to" },
   },
   examples: [{ does: "What runs here", line: "cloze doctor" }],
-  notes: ["Exit code 1 when something keeps every training run from working: no backend, no place to write, a Node that is too old."],
+  notes: [
+    "Exit code 1 when something keeps every training run from working: no backend, no place to write, a Node " +
+      "that is too old.",
+  ],
   run: ({ options, path }) => examine(path(options.out), BACKENDS),
 });
 
 /** Looks at the machine, then at each backend. */
-export async function examine(folder: string, entries: readonly BackendEntry[], node: string = process.versions.node): Promise<Result> {
+export async function examine(
+  folder: string,
+  entries: readonly BackendEntry[],
+  node: string = process.versions.node,
+): Promise<Result> {
   const machine = [nodeVersion(node), ...hardware(), await writable(folder)];
   const backends = await Promise.all(entries.map(probeBackend));
   const best = backends.find(({ entry, probe }) => passedOver(entry, probe) === undefined)?.entry.name;
   const ok = machine.every((finding) => finding.ok) && best !== undefined;
   return {
     exitCode: ok ? 0 : 1,
-    json: { ok, machine, backends: backends.map(({ entry, probe }) => ({ name: entry.name, what: entry.what, ...probe })), auto: best ?? null },
+    json: {
+      ok,
+      machine,
+      backends: backends.map(({ entry, probe }) => ({ name: entry.name, what: entry.what, ...probe })),
+      auto: best ?? null,
+    },
     text: [
       ...columns(machine.map(({ name, ok: fine, value }) => [fine ? "ok" : "NO", name, value])),
       ...machine.flatMap(({ remedy }) => (remedy === undefined ? [] : [`    ${remedy}`])),
@@ -49,7 +61,8 @@ export async function examine(folder: string, entries: readonly BackendEntry[], 
 }
 
 function linesOf({ entry, probe }: ProbedBackend): readonly string[] {
-  if (!probe.available) return [`NO  ${entry.name}: ${entry.what}`, `    why: ${probe.reason}`, `    what would help: ${probe.remedy}`];
+  if (!probe.available)
+    return [`NO  ${entry.name}: ${entry.what}`, `    why: ${probe.reason}`, `    what would help: ${probe.remedy}`];
   return [
     `ok  ${entry.name}: ${entry.what}`,
     `    on ${probe.device}`,
@@ -62,7 +75,12 @@ function nodeVersion(version: string): Finding {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const [wantedMajor, wantedMinor] = OLDEST_NODE;
   const ok = major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
-  return { name: "node", ok, value: version, ...(ok ? {} : { remedy: `expected Node ${OLDEST_NODE.join(".")} or newer: install it from https://nodejs.org` }) };
+  return {
+    name: "node",
+    ok,
+    value: version,
+    ...(ok ? {} : { remedy: `expected Node ${OLDEST_NODE.join(".")} or newer: install it from https://nodejs.org` }),
+  };
 }
 
 function hardware(): readonly Finding[] {
@@ -73,14 +91,25 @@ function hardware(): readonly Finding[] {
   const limited = limit > 0 && limit < os.totalmem() ? `, limited to ${bytes(limit)}` : "";
   return [
     { name: "system", ok: true, value: `${os.type()} ${os.release()} ${os.arch()}` },
-    { name: "cpu", ok: true, value: `${cpus[0]?.model.trim() ?? "unknown"}, ${cpus.length} cores, ${usable} for this process` },
+    {
+      name: "cpu",
+      ok: true,
+      value: `${cpus[0]?.model.trim() ?? "unknown"}, ${cpus.length} cores, ${usable} for this process`,
+    },
     { name: "memory", ok: true, value: `${bytes(os.totalmem())}, ${bytes(os.freemem())} free${limited}` },
   ];
 }
 
 /** The folder itself, or the one above it in which a run would make it. */
 async function existing(folder: string): Promise<string> {
-  for (let at = folder; dirname(at) !== at; at = dirname(at)) if (await stat(at).then(() => true, () => false)) return at;
+  for (let at = folder; dirname(at) !== at; at = dirname(at))
+    if (
+      await stat(at).then(
+        () => true,
+        () => false,
+      )
+    )
+      return at;
   return folder;
 }
 
@@ -99,7 +128,12 @@ async function writable(wanted: string): Promise<Finding> {
     const { bavail, bsize } = await statfs(folder);
     return { name: "disk", ok: true, value: `${folder} is writable, ${bytes(bavail * bsize)} free` };
   } catch (error) {
-    const why = error instanceof Error ? error.message.split(",")[0] ?? error.message : String(error);
-    return { name: "disk", ok: false, value: `${folder}: cannot write: ${why}`, remedy: "choose another folder with --out, or free space there" };
+    const why = error instanceof Error ? (error.message.split(",")[0] ?? error.message) : String(error);
+    return {
+      name: "disk",
+      ok: false,
+      value: `${folder}: cannot write: ${why}`,
+      remedy: "choose another folder with --out, or free space there",
+    };
   }
 }

@@ -12,31 +12,82 @@ const POOLINGS = ["mean", "cls", "pooler", "per-token"] as const;
 const POLICIES = ["window", "truncate", "error"] as const;
 
 export const embed: Command = command({
-  arguments: { name: "[FILE…]", help: "FASTA, or text: a line each of .txt, a row each of .jsonl, .csv, .tsv, .parquet; plain or gzip", min: 0, max: Infinity },
+  arguments: {
+    name: "[FILE…]",
+    help: "FASTA, or text: a line each of .txt, a row each of .jsonl, .csv, .tsv, .parquet; plain or gzip",
+    min: 0,
+    max: Infinity,
+  },
   options: {
     ...CHECKPOINT_OPTION,
     data: { kind: "list", value: "FILE", help: "another way to name the files" },
-    field: { kind: "string", value: "NAME", help: "of rows, the field or column with the text (default: text, else sequence)" },
+    field: {
+      kind: "string",
+      value: "NAME",
+      help: "of rows, the field or column with the text (default: text, else sequence)",
+    },
     out: { kind: "string", value: "FILE", required: true, help: "file to write: .safetensors, .npy or .parquet" },
-    pooling: { kind: "choice", choices: POOLINGS, default: "mean", help: "mean over residues or tokens, the start token, that one through the model's pooler, or a vector for each residue" },
+    pooling: {
+      kind: "choice",
+      choices: POOLINGS,
+      default: "mean",
+      help:
+        "mean over residues or tokens, the start token, that one through the model's pooler, or a vector for each " +
+        "residue",
+    },
     special: { kind: "boolean", help: "the mean is over start and end tokens too, as sentence-transformers has it" },
     normalize: { kind: "boolean", help: "vectors of length 1" },
-    layer: { kind: "integer", default: -1, help: "0 the embeddings, L or -1 the last of L layers after the final norm; negative from the end" },
-    long: { kind: "choice", choices: POLICIES, default: "window", help: "what becomes of sequences above --max-length" },
-    maxLength: { kind: "integer", min: 8, help: "tokens that run at once, start and end included (default: what the model was made for)" },
-    tokenizer: { kind: "string", value: "NAME|DIR", checkpoint: { unless: TOKENIZER_NAMES }, help: "default: the tokenizer beside the weights" },
+    layer: {
+      kind: "integer",
+      default: -1,
+      help: "0 the embeddings, L or -1 the last of L layers after the final norm; negative from the end",
+    },
+    long: {
+      kind: "choice",
+      choices: POLICIES,
+      default: "window",
+      help: "what becomes of sequences above --max-length",
+    },
+    maxLength: {
+      kind: "integer",
+      min: 8,
+      help: "tokens that run at once, start and end included (default: what the model was made for)",
+    },
+    tokenizer: {
+      kind: "string",
+      value: "NAME|DIR",
+      checkpoint: { unless: TOKENIZER_NAMES },
+      help: "default: the tokenizer beside the weights",
+    },
     ...PORTION_OPTION,
     ...BACKEND_OPTIONS,
   },
   examples: [
-    { does: "One vector for each protein", line: "cloze embed proteins.fasta --checkpoint runs/mine --out proteins.parquet" },
-    { does: "One for each line of text, as sentence-transformers", line: "cloze embed texts.txt --checkpoint all-MiniLM-L6-v2 --out texts.npy --special --normalize" },
-    { does: "One for each residue, of layer 3", line: "cloze embed proteins.fasta.gz --checkpoint runs/mine --out residues.safetensors --pooling per-token --layer 3" },
+    {
+      does: "One vector for each protein",
+      line: "cloze embed proteins.fasta --checkpoint runs/mine --out proteins.parquet",
+    },
+    {
+      does: "One for each line of text, as sentence-transformers",
+      line: "cloze embed texts.txt --checkpoint all-MiniLM-L6-v2 --out texts.npy --special --normalize",
+    },
+    {
+      does: "One for each residue, of layer 3",
+      line:
+        "cloze embed proteins.fasta.gz --checkpoint runs/mine --out residues.safetensors --pooling per-token " +
+        "--layer 3",
+    },
   ],
   notes: [
-    "Rows come in the order of the input. A sequence's id is the first word of its header, a text's the number of its line or row; an id that was there before gets #2, #3, …",
-    "Long sequences: window runs overlapping windows of --max-length tokens (at least a quarter shared with the next) and averages the vectors of residues that several see; truncate takes the beginning; error refuses before anything is computed. What was windowed or cut is reported.",
-    ".safetensors: a tensor \"embeddings\" [n, hidden] and the ids as a JSON list in the metadata; per token, a tensor [residues, hidden] under each id. .npy: f32 [n, hidden], per token [all residues, hidden]; FILE.npy.ids.txt names each row (per token: id, tab, place from 1). .parquet: columns id, length, embedding (a list; per token a list of lists).",
+    "Rows come in the order of the input. A sequence's id is the first word of its header, a text's the number " +
+      "of its line or row; an id that was there before gets #2, #3, …",
+    "Long sequences: window runs overlapping windows of --max-length tokens (at least a quarter shared with the " +
+      "next) and averages the vectors of residues that several see; truncate takes the beginning; error refuses " +
+      "before anything is computed. What was windowed or cut is reported.",
+    '.safetensors: a tensor "embeddings" [n, hidden] and the ids as a JSON list in the metadata; per token, a ' +
+      "tensor [residues, hidden] under each id. .npy: f32 [n, hidden], per token [all residues, hidden]; " +
+      "FILE.npy.ids.txt names each row (per token: id, tab, place from 1). .parquet: columns id, length, embedding " +
+      "(a list; per token a list of lists).",
   ],
   async run({ args, options, path, note, status }) {
     const files = [...args, ...options.data];
@@ -59,25 +110,72 @@ export const embed: Command = command({
       const started = performance.now();
       const seen = { windowed: 0, windows: 0, truncated: 0, cut: 0 };
       const line = status();
-      const about = { model: loaded.family, pooling, layer: String(layer), special: String(special), normalize: String(normalize), long, max_length: String(maxLength) };
-      const vectors = counting(encoder.embed(sequences.texts(), { layer, pooling, special, normalize, maxLength, long }), sequences, residues, seen, line);
-      await writeEmbeddings(out, { ids: sequences.ids, residues, perToken: pooling === "per-token", hidden: encoder.hidden, about }, vectors);
+      const about = {
+        model: loaded.family,
+        pooling,
+        layer: String(layer),
+        special: String(special),
+        normalize: String(normalize),
+        long,
+        max_length: String(maxLength),
+      };
+      const vectors = counting(
+        encoder.embed(sequences.texts(), { layer, pooling, special, normalize, maxLength, long }),
+        sequences,
+        residues,
+        seen,
+        line,
+      );
+      await writeEmbeddings(
+        out,
+        { ids: sequences.ids, residues, perToken: pooling === "per-token", hidden: encoder.hidden, about },
+        vectors,
+      );
       line.finish();
       const seconds = (performance.now() - started) / 1000;
       const total = residues.reduce((a, b) => a + b, 0);
-      return report({ out, shown: options.out, format: format.name, checkpoint: loaded.dir, backend, sequences, residues: total, noun, hidden: encoder.hidden, pooling, layer, long: { policy: long, maxLength, ...seen }, seconds });
+      return report({
+        out,
+        shown: options.out,
+        format: format.name,
+        checkpoint: loaded.dir,
+        backend,
+        sequences,
+        residues: total,
+        noun,
+        hidden: encoder.hidden,
+        pooling,
+        layer,
+        long: { policy: long, maxLength, ...seen },
+        seconds,
+      });
     });
   },
 });
 
 function refuseLong({ ids, lengths }: SequenceFiles, room: number, long: string, noun: string): void {
   const at = long === "error" ? lengths.findIndex((n) => n > room) : -1;
-  if (at >= 0) throw new ConfigError(`embed, ${ids[at]}: expected at most ${room} ${noun}s, got ${lengths[at]}. Raise --max-length, or choose --long window or --long truncate.`);
+  if (at >= 0)
+    throw new ConfigError(
+      `embed, ${ids[at]}: expected at most ${room} ${noun}s, got ${lengths[at]}. Raise --max-length, or choose ` +
+        "--long window or --long truncate.",
+    );
 }
 
-interface Seen { windowed: number; windows: number; truncated: number; cut: number }
+interface Seen {
+  windowed: number;
+  windows: number;
+  truncated: number;
+  cut: number;
+}
 
-async function* counting(vectors: AsyncIterable<Embedding>, { ids }: SequenceFiles, residues: readonly number[], seen: Seen, line: Status): AsyncGenerator<Embedding> {
+async function* counting(
+  vectors: AsyncIterable<Embedding>,
+  { ids }: SequenceFiles,
+  residues: readonly number[],
+  seen: Seen,
+  line: Status,
+): AsyncGenerator<Embedding> {
   const total = residues.reduce((a, b) => a + b, 0);
   let done = 0;
   for await (const each of vectors) {
@@ -94,8 +192,18 @@ async function* counting(vectors: AsyncIterable<Embedding>, { ids }: SequenceFil
 }
 
 interface Report {
-  readonly out: string; readonly shown: string; readonly format: string; readonly checkpoint: string; readonly backend: string; readonly sequences: SequenceFiles;
-  readonly residues: number; readonly noun: string; readonly hidden: number; readonly pooling: string; readonly layer: number; readonly seconds: number;
+  readonly out: string;
+  readonly shown: string;
+  readonly format: string;
+  readonly checkpoint: string;
+  readonly backend: string;
+  readonly sequences: SequenceFiles;
+  readonly residues: number;
+  readonly noun: string;
+  readonly hidden: number;
+  readonly pooling: string;
+  readonly layer: number;
+  readonly seconds: number;
   readonly long: Seen & { readonly policy: string; readonly maxLength: number };
 }
 
@@ -103,14 +211,42 @@ function report({ shown, sequences, noun, ...rest }: Report): Result {
   const { ids, duplicates, unnamed, issues } = sequences;
   const { long, seconds, residues } = rest;
   const says = (character: string, n: number): string => `${character} ${integer(n)}`;
-  const changed = (["unknown", "replaced", "dropped"] as const).flatMap((kind) => Object.entries(issues[kind]).length === 0 ? [] : [[kind, Object.entries(issues[kind]).map(([c, n]) => says(c.trim() === "" ? JSON.stringify(c) : c, n)).join(", ")]]);
+  const changed = (["unknown", "replaced", "dropped"] as const).flatMap((kind) =>
+    Object.entries(issues[kind]).length === 0
+      ? []
+      : [
+          [
+            kind,
+            Object.entries(issues[kind])
+              .map(([c, n]) => says(c.trim() === "" ? JSON.stringify(c) : c, n))
+              .join(", "),
+          ],
+        ],
+  );
   return {
     json: { ...rest, sequences: ids.length, duplicates, unnamed, issues, residuesPerSecond: residues / seconds },
     text: [
-      `${shown}: ${counted(ids.length, "sequence")}, ${counted(residues, noun)}, ${rest.hidden} numbers a vector, in ${seconds.toFixed(1)} s`,
+      `${shown}: ${counted(ids.length, "sequence")}, ${counted(residues, noun)}, ${rest.hidden} numbers a ` +
+        `vector, in ${seconds.toFixed(1)} s`,
       ...columns([
-        ...(long.windowed > 0 ? [["in windows", `${counted(long.windowed, "sequence")}, ${counted(long.windows, "window")} of at most ${long.maxLength} tokens`]] : []),
-        ...(long.truncated > 0 ? [["truncated", `${counted(long.truncated, "sequence")} to ${long.maxLength} tokens, ${counted(long.cut, noun)} left out`]] : []),
+        ...(long.windowed > 0
+          ? [
+              [
+                "in windows",
+                `${counted(long.windowed, "sequence")}, ${counted(long.windows, "window")} of at most ` +
+                  `${long.maxLength} tokens`,
+              ],
+            ]
+          : []),
+        ...(long.truncated > 0
+          ? [
+              [
+                "truncated",
+                `${counted(long.truncated, "sequence")} to ${long.maxLength} tokens, ${counted(long.cut, noun)} ` +
+                  "left out",
+              ],
+            ]
+          : []),
         ...(duplicates > 0 ? [["renamed", `${counted(duplicates, "id")} that had been there before`]] : []),
         ...(unnamed > 0 ? [["unnamed", `${counted(unnamed, "record")} named by number`]] : []),
         ...changed,

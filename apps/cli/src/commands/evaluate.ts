@@ -1,4 +1,7 @@
-/** `cloze evaluate`: the objective's loss and the token metrics of a checkpoint, over sequences; or the figures of a fine-tuned model's task. */
+/**
+ * `cloze evaluate`: the objective's loss and the token metrics of a checkpoint, over sequences; or the figures of a
+ * fine-tuned model's task.
+ */
 import { command, type Command } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION, PRECISION_OPTION } from "../compute-options.ts";
 import { READING_OPTIONS } from "../data-options.ts";
@@ -8,13 +11,34 @@ export const evaluate: Command = command({
   configFile: true,
   options: {
     ...CHECKPOINT_OPTION,
-    data: { kind: "list", value: "FILE", help: "files of sequences or text as pretrain reads them, or the .json of token shards; of a task, labelled files as finetune reads them" },
+    data: {
+      kind: "list",
+      value: "FILE",
+      help:
+        "files of sequences or text as pretrain reads them, or the .json of token shards; of a task, labelled " +
+        "files as finetune reads them",
+    },
     ...COLUMNS_OPTION,
     ...READING_OPTIONS,
-    split: { kind: "choice", choices: ["all", "train", "valid"], default: "all", help: "all sequences, or the part that pretrain made of them" },
+    split: {
+      kind: "choice",
+      choices: ["all", "train", "valid"],
+      default: "all",
+      help: "all sequences, or the part that pretrain made of them",
+    },
     valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share that pretrain held out, for --split" },
-    objective: { kind: "string", value: "NAME", default: "mlm", help: "mlm; another one, such as masked-diffusion or an installed package, is shown beside it" },
-    maxLength: { kind: "integer", min: 8, default: 1024, help: "longer sequences are cut to their beginning (of a task: as it was trained)" },
+    objective: {
+      kind: "string",
+      value: "NAME",
+      default: "mlm",
+      help: "mlm; another one, such as masked-diffusion or an installed package, is shown beside it",
+    },
+    maxLength: {
+      kind: "integer",
+      min: 8,
+      default: 1024,
+      help: "longer sequences are cut to their beginning (of a task: as it was trained)",
+    },
     ...PORTION_OPTION,
     ...PRECISION_OPTION,
     ...BACKEND_OPTIONS,
@@ -24,6 +48,9 @@ export const evaluate: Command = command({
     { does: "As pretrain saw it", line: "cloze evaluate --checkpoint runs/mine --data proteins.fasta --split valid" },
     { does: "A fine-tuned model on labelled texts", line: "cloze evaluate --checkpoint runs/sentiment --data dev.tsv" },
   ],
-  notes: ["The mask is always the same 15 % of the residues, drawn from a fixed seed: figures of different models compare. Loss is in nats per masked residue, weighted by residue."],
+  notes: [
+    "The mask is always the same 15 % of the residues, drawn from a fixed seed: figures of different models " +
+      "compare. Loss is in nats per masked residue, weighted by residue.",
+  ],
   run: async (context) => (await import("../evaluate.ts")).evaluate(context),
 });

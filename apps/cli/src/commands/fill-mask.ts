@@ -8,19 +8,35 @@ import { TOKENIZER_NAMES, isBpe } from "../tokenizers.ts";
 const WIDTH = 80;
 
 export const fillMask: Command = command({
-  arguments: { name: "TEXT…", help: "texts with <mask> (for BERT and ProtBert [MASK]) where a token is to be predicted", min: 1, max: Infinity },
+  arguments: {
+    name: "TEXT…",
+    help: "texts with <mask> (for BERT and ProtBert [MASK]) where a token is to be predicted",
+    min: 1,
+    max: Infinity,
+  },
   options: {
     ...CHECKPOINT_OPTION,
     top: { kind: "integer", min: 1, default: 5, help: "tokens shown for each mask" },
-    tokenizer: { kind: "string", value: "NAME|DIR", checkpoint: { unless: TOKENIZER_NAMES }, help: "default: the tokenizer beside the weights" },
+    tokenizer: {
+      kind: "string",
+      value: "NAME|DIR",
+      checkpoint: { unless: TOKENIZER_NAMES },
+      help: "default: the tokenizer beside the weights",
+    },
     ...BACKEND_OPTIONS,
   },
   examples: [
     { does: "One masked residue", line: 'cloze fill-mask --checkpoint runs/mine "MKT<mask>YIAKQRQISFVK"' },
     { does: "A word", line: 'cloze fill-mask --checkpoint runs/text "the capital of france is [MASK]."' },
-    { does: "Several, all probabilities, as JSON", line: 'cloze fill-mask --checkpoint runs/mine "MK<mask>AY<mask>AK" --top 33 --json' },
+    {
+      does: "Several, all probabilities, as JSON",
+      line: 'cloze fill-mask --checkpoint runs/mine "MK<mask>AY<mask>AK" --top 33 --json',
+    },
   ],
-  notes: ["Places count residues, or of text tokens, from 1. Probabilities are over the whole vocabulary, special tokens included; all masks of a text are predicted at once, from what is not masked."],
+  notes: [
+    "Places count residues, or of text tokens, from 1. Probabilities are over the whole vocabulary, special " +
+      "tokens included; all masks of a text are predicted at once, from what is not masked.",
+  ],
   async run({ args, options, path, note }) {
     const { modelOf, tokenizerOf, withEncoder } = await import("../encoder-options.ts");
     const { isTextTokenizer } = await import("@cloze/tokenizer");
@@ -34,21 +50,35 @@ export const fillMask: Command = command({
         const masks = await encoder.fillMask(text, { top: options.top });
         const best = masks.map(({ candidates }) => candidates[0]?.token ?? "");
         texts.push({ text, filled: filled(text, mask, best, tokenizer, isTextTokenizer(tokenizer)), masks });
-        const rows = masks.flatMap(({ position, candidates }) => candidates.map(({ token, probability }, i) => [i === 0 ? String(position) : "", token, `${(probability * 100).toFixed(2)} %`]));
-        shown.push(...(shown.length > 0 ? [""] : []), text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text, ...columns([["place", "token", "probability"], ...rows], [0, 2]));
+        const rows = masks.flatMap(({ position, candidates }) =>
+          candidates.map(({ token, probability }, i) => [
+            i === 0 ? String(position) : "",
+            token,
+            `${(probability * 100).toFixed(2)} %`,
+          ]),
+        );
+        shown.push(
+          ...(shown.length > 0 ? [""] : []),
+          text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text,
+          ...columns([["place", "token", "probability"], ...rows], [0, 2]),
+        );
       }
       return { json: { checkpoint: loaded.dir, backend, texts }, text: shown };
     });
   },
 });
 
-/** The text with the best token in each mask's place; of text, a piece that goes on a word stands right behind it, and bytes have their space in them. */
+/**
+ * The text with the best token in each mask's place; of text, a piece that goes on a word stands right behind it, and
+ * bytes have their space in them.
+ */
 function filled(text: string, mask: string, best: readonly string[], tokenizer: Tokenizer, words: boolean): string {
   const [first = "", ...rest] = text.split(mask);
   return rest.reduce((done, part, i) => {
     const token = best[i] ?? mask;
     const id = tokenizer.idOf(token);
-    if (id !== undefined && isBpe(tokenizer)) return done.trimEnd() + tokenizer.decode([id], { skipSpecial: false }) + part;
+    if (id !== undefined && isBpe(tokenizer))
+      return done.trimEnd() + tokenizer.decode([id], { skipSpecial: false }) + part;
     return words && token.startsWith("##") ? done.trimEnd() + token.slice(2) + part : done + token + part;
   }, first);
 }

@@ -6,13 +6,31 @@ export const finetune: Command = command({
   configFile: true,
   options: FINETUNE_OPTIONS,
   examples: [
-    { does: "Sentiment, from lines of text TAB label", line: "cloze finetune --task text-classification --from runs/bert --data train.tsv --valid dev.tsv" },
-    { does: "Named entities, three seeds", line: "cloze finetune --task token-classification --from bert-base-cased --data train.conll --valid dev.conll --seeds 3" },
-    { does: "Questions with and without answers", line: "cloze finetune --task question-answering --no-answer --from runs/bert --data train-v2.0.json --valid dev-v2.0.json" },
+    {
+      does: "Sentiment, from lines of text TAB label",
+      line: "cloze finetune --task text-classification --from runs/bert --data train.tsv --valid dev.tsv",
+    },
+    {
+      does: "Named entities, three seeds",
+      line:
+        "cloze finetune --task token-classification --from bert-base-cased --data train.conll --valid dev.conll " +
+        "--seeds 3",
+    },
+    {
+      does: "Questions with and without answers",
+      line:
+        "cloze finetune --task question-answering --no-answer --from runs/bert --data train-v2.0.json --valid " +
+        "dev-v2.0.json",
+    },
   ],
   notes: [
-    "Columns are found by name: text (or sentence, sentence1, premise), pair (sentence2, hypothesis), label; words and tags; question, context, answers; text, choices, label. A table without such a name in its first line has no header, and text and label (or text, pair and label) in this order. In TSV a quote is a character as any other.",
-    "The run folder holds config.yaml, metrics.jsonl, TensorBoard events, report.html, checkpoints to resume from and model/: the best checkpoint, which Python's pipeline() opens. Several seeds have a folder each, and summary.json beside them.",
+    "Columns are found by name: text (or sentence, sentence1, premise), pair (sentence2, hypothesis), label; " +
+      "words and tags; question, context, answers; text, choices, label. A table without such a name in its first " +
+      "line has no header, and text and label (or text, pair and label) in this order. In TSV a quote is a " +
+      "character as any other.",
+    "The run folder holds config.yaml, metrics.jsonl, TensorBoard events, report.html, checkpoints to resume " +
+      "from and model/: the best checkpoint, which Python's pipeline() opens. Several seeds have a folder each, " +
+      "and summary.json beside them.",
     "Ctrl-C finishes the step and saves; --resume goes on bit for bit.",
   ],
   run: async (context) => (await import("../finetune.ts")).finetune(context),

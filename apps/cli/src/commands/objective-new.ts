@@ -3,13 +3,21 @@ import { basename, relative } from "node:path";
 import { command, type Command } from "../command.ts";
 
 export const objectiveNew: Command = command({
-  arguments: { name: "NAME", help: "name of the package, as npm takes it: my-objective or @me/my-objective", min: 1, max: 1 },
+  arguments: {
+    name: "NAME",
+    help: "name of the package, as npm takes it: my-objective or @me/my-objective",
+    min: 1,
+    max: 1,
+  },
   options: { out: { kind: "string", value: "DIR", help: "folder to make, or an empty one (default: the name)" } },
   examples: [
     { does: "A package in ./token-order", line: "cloze objective new token-order" },
     { does: "Elsewhere", line: "cloze objective new @me/token-order --out packages/token-order" },
   ],
-  notes: ["Then, in the new folder: npm install && npm test. What an objective promises is in docs/how-to/add-an-objective.md."],
+  notes: [
+    "Then, in the new folder: npm install && npm test. What an objective promises is in " +
+      "docs/how-to/add-an-objective.md.",
+  ],
   async run({ options, args: [name = ""], io, path }) {
     const { makeObjective } = await import("../objective-template.ts");
     const { folder, files } = await makeObjective({ name, folder: path(options.out ?? basename(name)), cwd: io.cwd });

@@ -6,18 +6,38 @@ import { COLUMNS_OPTION } from "../finetune-options.ts";
 export const predict: Command = command({
   options: {
     ...CHECKPOINT_OPTION,
-    data: { kind: "string", value: "FILE", default: "-", help: "JSONL, CSV, TSV or Parquet, CoNLL for tags, the JSON of SQuAD; - is standard input" },
-    out: { kind: "string", value: "FILE", default: "-", help: ".jsonl, .csv or .tsv; for questions also .json, answers by id; - is standard output, as JSONL" },
-    format: { kind: "choice", choices: ["jsonl", "csv", "tsv"], help: "of --data (default: by its ending; of standard input JSONL)" },
+    data: {
+      kind: "string",
+      value: "FILE",
+      default: "-",
+      help: "JSONL, CSV, TSV or Parquet, CoNLL for tags, the JSON of SQuAD; - is standard input",
+    },
+    out: {
+      kind: "string",
+      value: "FILE",
+      default: "-",
+      help: ".jsonl, .csv or .tsv; for questions also .json, answers by id; - is standard output, as JSONL",
+    },
+    format: {
+      kind: "choice",
+      choices: ["jsonl", "csv", "tsv"],
+      help: "of --data (default: by its ending; of standard input JSONL)",
+    },
     ...COLUMNS_OPTION,
     ...PORTION_OPTION,
     ...PRECISION_OPTION,
     ...BACKEND_OPTIONS,
   },
   examples: [
-    { does: "A column of predictions", line: "cloze predict --checkpoint runs/sentiment --data reviews.csv --out predicted.csv" },
+    {
+      does: "A column of predictions",
+      line: "cloze predict --checkpoint runs/sentiment --data reviews.csv --out predicted.csv",
+    },
     { does: "In a pipe, as records come", line: "cloze predict --checkpoint runs/sentiment --data - --out -" },
   ],
-  notes: ["Records keep their order and their fields; memory does not grow with their number. JSONL gets a field prediction with all there is to say, a table columns predicted_label, predicted_score and the like."],
+  notes: [
+    "Records keep their order and their fields; memory does not grow with their number. JSONL gets a field " +
+      "prediction with all there is to say, a table columns predicted_label, predicted_score and the like.",
+  ],
   run: async (context) => (await import("../predict.ts")).predict(context),
 });

@@ -7,14 +7,19 @@ export const pretrain: Command = command({
   recipes: true,
   options: PRETRAIN_OPTIONS,
   examples: [
-    { does: "An 8 M ESM-2 on a FASTA file", line: "cloze pretrain --data proteins.fasta.gz --steps 10k --out runs/mine" },
+    {
+      does: "An 8 M ESM-2 on a FASTA file",
+      line: "cloze pretrain --data proteins.fasta.gz --steps 10k --out runs/mine",
+    },
     { does: "A published recipe, small enough for a CPU", line: "cloze pretrain --recipe speedrun-133m-tiny" },
     { does: "Ten minutes of it, options from a file", line: "cloze pretrain --config recipe.yaml --budget 10m" },
     { does: "Go on after an interruption", line: "cloze pretrain --resume runs/mine" },
   ],
   notes: [
-    "The run folder holds config.yaml (every option), metrics.jsonl, TensorBoard events, report.html and checkpoints in the Hugging Face layout.",
-    "Ctrl-C finishes the step and saves; a run that was killed continues bit for bit from its last checkpoint with --resume.",
+    "The run folder holds config.yaml (every option), metrics.jsonl, TensorBoard events, report.html and " +
+      "checkpoints in the Hugging Face layout.",
+    "Ctrl-C finishes the step and saves; a run that was killed continues bit for bit from its last checkpoint " +
+      "with --resume.",
   ],
   run: async (context) => (await import("../pretrain.ts")).pretrain(context),
 });

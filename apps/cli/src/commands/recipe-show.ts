@@ -2,7 +2,12 @@
 import { command, type Command } from "../command.ts";
 
 export const recipeShow: Command = command({
-  arguments: { name: "NAME|FILE", help: "a name that cloze recipe list shows, or a YAML file of pretrain options", min: 1, max: 1 },
+  arguments: {
+    name: "NAME|FILE",
+    help: "a name that cloze recipe list shows, or a YAML file of pretrain options",
+    min: 1,
+    max: 1,
+  },
   options: { plot: { kind: "boolean", help: "draw each quantity that changes over the run" } },
   examples: [
     { does: "Where it comes from, and its options", line: "cloze recipe show esm2-8m" },

@@ -1,5 +1,6 @@
 /**
- * `cloze tokenize`: texts, files or standard input to tokens, ids and offsets, with a count of what was not taken as written.
+ * `cloze tokenize`: texts, files or standard input to tokens, ids and offsets, with a count of what was not taken as
+ * written.
  *
  * What a file or standard input holds goes by the tokenizer: records of FASTA for residues, lines for text.
  */
@@ -25,33 +26,67 @@ interface Tokenized {
 }
 
 export const tokenize: Command = command({
-  arguments: { name: "[TEXT…]", help: "texts to tokenize; - or nothing reads lines, or FASTA, from standard input", min: 0, max: Infinity },
+  arguments: {
+    name: "[TEXT…]",
+    help: "texts to tokenize; - or nothing reads lines, or FASTA, from standard input",
+    min: 0,
+    max: Infinity,
+  },
   options: {
-    tokenizer: { kind: "string", value: "NAME|DIR", default: "esm2", checkpoint: { unless: TOKENIZER_NAMES }, help: `${TOKENIZER_NAMES.join(", ")}, or a checkpoint folder` },
-    file: { kind: "string", value: "FILE", help: "read sequences of FASTA, or lines of text, from a file, plain or gzip" },
+    tokenizer: {
+      kind: "string",
+      value: "NAME|DIR",
+      default: "esm2",
+      checkpoint: { unless: TOKENIZER_NAMES },
+      help: `${TOKENIZER_NAMES.join(", ")}, or a checkpoint folder`,
+    },
+    file: {
+      kind: "string",
+      value: "FILE",
+      help: "read sequences of FASTA, or lines of text, from a file, plain or gzip",
+    },
     pair: { kind: "string", value: "TEXT", help: "the second text of a pair, for a tokenizer of text" },
     maxLength: { kind: "integer", min: 1, help: "cut longer sequences, special tokens included" },
-    stride: { kind: "integer", min: 0, help: "show what was cut off too, in windows that share this many tokens; for text" },
+    stride: {
+      kind: "integer",
+      min: 0,
+      help: "show what was cut off too, in windows that share this many tokens; for text",
+    },
     table: { kind: "boolean", help: "a line for each token: id, place in the text, word and type" },
     special: { kind: "boolean", default: true, help: "leave out the start and end tokens" },
   },
   examples: [
     { does: "A sequence with a masked residue", line: 'cloze tokenize "MKT<mask>YIAKQR"' },
     { does: "Every sequence of a file, as one JSON object", line: "cloze tokenize --file proteins.fasta --json" },
-    { does: "A question and its context, token by token", line: 'cloze tokenize --tokenizer DIR "Who?" --pair "A cat." --table' },
+    {
+      does: "A question and its context, token by token",
+      line: 'cloze tokenize --tokenizer DIR "Who?" --pair "A cat." --table',
+    },
   ],
   async run({ args, options, io, path, json, print }) {
-    if (options.file !== undefined && args.length > 0) throw new ConfigError(`tokenize: expected texts or --file, got both (${JSON.stringify(args[0])} and ${options.file}). Leave one out.`);
+    if (options.file !== undefined && args.length > 0)
+      throw new ConfigError(
+        `tokenize: expected texts or --file, got both (${JSON.stringify(args[0])} and ${options.file}). Leave one out.`,
+      );
     const tokenizer = await tokenizerFrom(options.tokenizer, path);
     const sequences: Tokenized[] = [];
     const { IssueCounter, isTextTokenizer } = await import("@cloze/tokenizer");
     const counter = new IssueCounter();
     const text = isTextTokenizer(tokenizer);
     if (!text && (options.pair !== undefined || options.stride !== undefined)) {
-      throw new ConfigError(`tokenize: expected a tokenizer of text with ${options.pair === undefined ? "--stride" : "--pair"}, got "${tokenizer.name}", one of residues. Leave the option out, or name a folder with a WordPiece vocabulary.`);
+      throw new ConfigError(
+        `tokenize: expected a tokenizer of text with ${options.pair === undefined ? "--stride" : "--pair"}, got ` +
+          `"${tokenizer.name}", one of residues. Leave the option out, or name a folder with a WordPiece ` +
+          "vocabulary.",
+      );
     }
     const { special, maxLength, pair, stride } = options;
-    const settings: TextEncodeOptions = { special, ...(maxLength === undefined ? {} : { maxLength }), ...(pair === undefined ? {} : { pair }), ...(stride === undefined ? {} : { stride }) };
+    const settings: TextEncodeOptions = {
+      special,
+      ...(maxLength === undefined ? {} : { maxLength }),
+      ...(pair === undefined ? {} : { pair }),
+      ...(stride === undefined ? {} : { stride }),
+    };
     let tokens = 0;
     let count = 0;
     for await (const { name, text: given } of sources(args, options.file, path, io.stdin, text)) {
@@ -65,8 +100,13 @@ export const tokenize: Command = command({
     }
     const issues = counter.issues();
     return {
-      json: { tokenizer: { name: tokenizer.name, hash: tokenizer.hash, vocabularySize: tokenizer.vocabulary.length }, sequences, totals: { sequences: count, tokens, issues } },
-      text: count < 2 ? [] : [`${counted(count, text ? "text" : "sequence")}, ${counted(tokens, "token")}${said(issues)}`],
+      json: {
+        tokenizer: { name: tokenizer.name, hash: tokenizer.hash, vocabularySize: tokenizer.vocabulary.length },
+        sequences,
+        totals: { sequences: count, tokens, issues },
+      },
+      text:
+        count < 2 ? [] : [`${counted(count, text ? "text" : "sequence")}, ${counted(tokens, "token")}${said(issues)}`],
     };
   },
 });
@@ -75,12 +115,21 @@ function describe(name: string, encoding: Encoding | TextEncoding, tokenizer: To
   const { ids, offsets, truncated, issues } = encoding;
   const list = Array.from(ids);
   const plain: Tokenized = {
-    name, ids: list, tokens: list.map((id) => tokenizer.vocabulary[id] ?? ""),
-    offsets: list.map((_, i) => [offsets[2 * i] ?? 0, offsets[2 * i + 1] ?? 0] as const), truncated, issues,
+    name,
+    ids: list,
+    tokens: list.map((id) => tokenizer.vocabulary[id] ?? ""),
+    offsets: list.map((_, i) => [offsets[2 * i] ?? 0, offsets[2 * i + 1] ?? 0] as const),
+    truncated,
+    issues,
   };
   if (!("words" in encoding)) return plain;
   const { types, words, overflow } = encoding;
-  return { ...plain, types: [...types], words: [...words], overflow: overflow.map((window) => describe(name, window, tokenizer)) };
+  return {
+    ...plain,
+    types: [...types],
+    words: [...words],
+    overflow: overflow.map((window) => describe(name, window, tokenizer)),
+  };
 }
 
 function lines(result: Tokenized, table: boolean): readonly string[] {
@@ -88,7 +137,12 @@ function lines(result: Tokenized, table: boolean): readonly string[] {
   const cut = truncated > 0 ? `, ${integer(truncated)} cut off` : "";
   const body = table ? tableOf(result) : [tokens.join(" "), ids.join(" ")];
   const counts = `${counted(ids.length, "token")}${words === undefined ? "" : ` of ${counted(wordsIn(result), "word")}`}${cut}${said(issues)}`;
-  return [...(name === "" ? [] : [`>${name}`]), ...body, counts, ...overflow.flatMap((window) => ["", ...lines({ ...window, name: "", truncated: 0, issues: NOTHING }, table)])];
+  return [
+    ...(name === "" ? [] : [`>${name}`]),
+    ...body,
+    counts,
+    ...overflow.flatMap((window) => ["", ...lines({ ...window, name: "", truncated: 0, issues: NOTHING }, table)]),
+  ];
 }
 
 const NOTHING: Encoding["issues"] = { replaced: {}, unknown: {}, dropped: {} };
@@ -102,22 +156,43 @@ function tableOf({ ids, tokens, offsets, words, types }: Tokenized): readonly st
   const rows = ids.map((id, i) => {
     const [from, to] = offsets[i] ?? [0, 0];
     const word = words?.[i] ?? -1;
-    return [tokens[i] ?? "", String(id), ...(from === to ? ["", ""] : [String(from), String(to)]), ...(words === undefined ? [] : [word < 0 ? "" : String(word), String(types?.[i] ?? 0)])];
+    return [
+      tokens[i] ?? "",
+      String(id),
+      ...(from === to ? ["", ""] : [String(from), String(to)]),
+      ...(words === undefined ? [] : [word < 0 ? "" : String(word), String(types?.[i] ?? 0)]),
+    ];
   });
-  return columns([["token", "id", "from", "to", ...(words === undefined ? [] : ["word", "type"])], ...rows], [1, 2, 3, 4, 5]);
+  return columns(
+    [["token", "id", "from", "to", ...(words === undefined ? [] : ["word", "type"])], ...rows],
+    [1, 2, 3, 4, 5],
+  );
 }
 
 /** `; unknown: * 2, J 1`, and nothing where there is nothing to say. */
 function said(issues: Encoding["issues"]): string {
-  return (["unknown", "replaced", "dropped"] as const).flatMap((kind) => {
-    const counts = Object.entries(issues[kind]).map(([character, times]) => `${character.trim() === "" ? JSON.stringify(character) : character} ${integer(times)}`);
-    return counts.length === 0 ? [] : [`; ${kind}: ${counts.join(", ")}`];
-  }).join("");
+  return (["unknown", "replaced", "dropped"] as const)
+    .flatMap((kind) => {
+      const counts = Object.entries(issues[kind]).map(
+        ([character, times]) => `${character.trim() === "" ? JSON.stringify(character) : character} ${integer(times)}`,
+      );
+      return counts.length === 0 ? [] : [`; ${kind}: ${counts.join(", ")}`];
+    })
+    .join("");
 }
 
-interface Source { readonly name: string; readonly text: string }
+interface Source {
+  readonly name: string;
+  readonly text: string;
+}
 
-async function* sources(args: readonly string[], file: string | undefined, path: (given: string) => string, stdin: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean }, text: boolean): AsyncGenerator<Source> {
+async function* sources(
+  args: readonly string[],
+  file: string | undefined,
+  path: (given: string) => string,
+  stdin: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean },
+  text: boolean,
+): AsyncGenerator<Source> {
   if (file !== undefined && text) {
     const { readChunks } = await import("@cloze/data/node");
     yield* textLines(readChunks(path(file)));
@@ -126,14 +201,16 @@ async function* sources(args: readonly string[], file: string | undefined, path:
   if (file !== undefined) {
     const { readFasta } = await import("@cloze/data/node");
     const decoder = new TextDecoder();
-    for await (const { header, sequence } of readFasta(path(file)).records()) yield { name: header, text: decoder.decode(sequence) };
+    for await (const { header, sequence } of readFasta(path(file)).records())
+      yield { name: header, text: decoder.decode(sequence) };
     return;
   }
   if (args.length > 0 && !(args.length === 1 && args[0] === "-")) {
     for (const text of args) yield { name: "", text };
     return;
   }
-  if (stdin.isTTY === true && args.length === 0) throw new ConfigError("tokenize: expected a text, --file or a pipe, got none of them. See: cloze tokenize --help");
+  if (stdin.isTTY === true && args.length === 0)
+    throw new ConfigError("tokenize: expected a text, --file or a pipe, got none of them. See: cloze tokenize --help");
   yield* text ? textLines(stdin) : streamed(stdin);
 }
 

@@ -1,4 +1,7 @@
-/** `cloze tokenizer train`: a WordPiece vocabulary from texts, written as the four files that `--tokenizer` and Python open. */
+/**
+ * `cloze tokenizer train`: a WordPiece vocabulary from texts, written as the four files that `--tokenizer` and Python
+ * open.
+ */
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "@cloze/errors";
@@ -12,21 +15,44 @@ const COUNTING = 0.7;
 
 export const tokenizerTrain: Command = command({
   options: {
-    data: { kind: "list", value: "FILE", required: true, help: "text, JSONL, CSV, TSV or Parquet, plain or gzip, or data sets of the Hub" },
+    data: {
+      kind: "list",
+      value: "FILE",
+      required: true,
+      help: "text, JSONL, CSV, TSV or Parquet, plain or gzip, or data sets of the Hub",
+    },
     out: { kind: "string", value: "DIR", required: true, help: "folder for the tokenizer's files; made if need be" },
-    size: { kind: "count", default: 30522, min: 6, help: "tokens of the vocabulary, special ones and characters included" },
+    size: {
+      kind: "count",
+      default: 30522,
+      min: 6,
+      help: "tokens of the vocabulary, special ones and characters included",
+    },
     cased: { kind: "boolean", help: "keep upper case and accents" },
     minFrequency: { kind: "count", default: 2, min: 0, help: "pieces that occur less often are not joined" },
-    alphabet: { kind: "count", default: 1000, min: 1, help: "characters that are tokens at most; the rarest are left out" },
+    alphabet: {
+      kind: "count",
+      default: 1000,
+      min: 1,
+      help: "characters that are tokens at most; the rarest are left out",
+    },
     token: { kind: "list", value: "TOKEN", help: "tokens to have in any case" },
     field: { kind: "string", value: "NAME", help: "the field or column with the text; default text" },
-    name: { kind: "string", value: "NAME", default: "wordpiece", help: "what the tokenizer is called in logs and shards" },
+    name: {
+      kind: "string",
+      value: "NAME",
+      default: "wordpiece",
+      help: "what the tokenizer is called in logs and shards",
+    },
     workers: { kind: "integer", min: 0, help: "threads that count words; 0 counts on the main one" },
     overwrite: { kind: "boolean", help: "replace a tokenizer that is there" },
   },
   examples: [
     { does: "A vocabulary of 8,000 tokens", line: "cloze tokenizer train --data corpus.txt --size 8k --out tokenizer" },
-    { does: "Cased, with tokens of one's own", line: "cloze tokenizer train --data wiki.jsonl --cased --token BRCA1 COVID-19 --out cased" },
+    {
+      does: "Cased, with tokens of one's own",
+      line: "cloze tokenizer train --data wiki.jsonl --cased --token BRCA1 COVID-19 --out cased",
+    },
   ],
   notes: [
     "Look at what it does with a text: cloze tokenize --tokenizer DIR TEXT",
@@ -42,12 +68,21 @@ export const tokenizerTrain: Command = command({
     const { wordPiece } = await import("@cloze/tokenizer-wordpiece");
     const line = status();
     try {
-      const counter = await countWords({ names: options.data, path, env: io.env, field, workers, line }, { lowercase: !cased });
+      const counter = await countWords(
+        { names: options.data, path, env: io.env, field, workers, line },
+        { lowercase: !cased },
+      );
       const words = counter.words();
-      if (words.size === 0) throw new ConfigError(`--data: expected text to train on, got none in ${options.data.join(" ")}. Check the files.`);
+      if (words.size === 0)
+        throw new ConfigError(
+          `--data: expected text to train on, got none in ${options.data.join(" ")}. Check the files.`,
+        );
       const vocabulary = trainVocabulary(words, {
-        size, minFrequency, alphabetLimit: alphabet, initialTokens: token,
-        onProgress: (tokens) => line.update(COUNTING + (1 - COUNTING) * tokens / size, `${integer(tokens)} tokens`),
+        size,
+        minFrequency,
+        alphabetLimit: alphabet,
+        initialTokens: token,
+        onProgress: (tokens) => line.update(COUNTING + ((1 - COUNTING) * tokens) / size, `${integer(tokens)} tokens`),
       });
       let total = 0;
       for (let entry = 0; entry < words.size; entry++) total += words.count(entry);
@@ -58,11 +93,17 @@ export const tokenizerTrain: Command = command({
       const { replacements } = counter;
       return {
         json: {
-          path: out, files: Object.keys(files), tokenizer: { name, hash: tokenizer.hash, vocabularySize: vocabulary.length },
-          words: total, distinctWords: words.size, invalid: replacements, seconds,
+          path: out,
+          files: Object.keys(files),
+          tokenizer: { name, hash: tokenizer.hash, vocabularySize: vocabulary.length },
+          words: total,
+          distinctWords: words.size,
+          invalid: replacements,
+          seconds,
         },
         text: [
-          `${counted(vocabulary.length, "token")} from ${counted(total, "word")}, ${integer(words.size)} of them distinct${vocabulary.length < size ? `; no more pairs occur ${counted(minFrequency, "time")}` : ""}`,
+          `${counted(vocabulary.length, "token")} from ${counted(total, "word")}, ${integer(words.size)} of them ` +
+            `distinct${vocabulary.length < size ? `; no more pairs occur ${counted(minFrequency, "time")}` : ""}`,
           ...(replacements > 0 ? [`${counted(replacements, "character")} that are no valid UTF-8 left out`] : []),
           `${out}, ${seconds.toFixed(1)} s`,
         ],
@@ -79,10 +120,15 @@ export const tokenizerTrain: Command = command({
 async function refuseOther(out: string, overwrite: boolean): Promise<void> {
   const there = await readdir(out).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
-    throw new ConfigError(`--out: expected a folder or nothing at ${out}, got ${error.message}. Choose another.`, { cause: error });
+    throw new ConfigError(`--out: expected a folder or nothing at ${out}, got ${error.message}. Choose another.`, {
+      cause: error,
+    });
   });
   const found = there.find((file) => file === "tokenizer.json" || file === "vocab.txt");
-  if (found !== undefined && !overwrite) throw new ConfigError(`--out: expected no tokenizer in ${out}, got ${found}. Choose another folder, or pass --overwrite.`);
+  if (found !== undefined && !overwrite)
+    throw new ConfigError(
+      `--out: expected no tokenizer in ${out}, got ${found}. Choose another folder, or pass --overwrite.`,
+    );
 }
 
 async function writeFiles(out: string, files: Readonly<Record<string, string>>): Promise<void> {
@@ -101,29 +147,52 @@ interface Request {
 }
 
 /** Plain text is counted as bytes on threads; rows and data sets are read as documents first. */
-async function countWords({ names, path, env, field, workers, line }: Request, words: WordOptions): Promise<WordCounter> {
+async function countWords(
+  { names, path, env, field, workers, line }: Request,
+  words: WordOptions,
+): Promise<WordCounter> {
   const { formatOfName, readDocuments, resolveSources } = await import("@cloze/data/node");
   const { WordCounter } = await import("@cloze/tokenizer-wordpiece/train");
   const texts: string[] = [];
   const others: string[] = [];
   for (const name of names) {
-    const local = await stat(path(name)).then((found) => found.isFile(), () => false);
+    const local = await stat(path(name)).then(
+      (found) => found.isFile(),
+      () => false,
+    );
     const format = formatOfName(name);
-    if (format === "fasta") throw new ConfigError(`--data ${name}: expected text, got residues. Proteins have their alphabets: esm2, protbert, amplify.`);
+    if (format === "fasta")
+      throw new ConfigError(
+        `--data ${name}: expected text, got residues. Proteins have their alphabets: esm2, protbert, amplify.`,
+      );
     if (format === "text" || (local && format === undefined)) texts.push(path(name));
     else others.push(local ? path(name) : name);
   }
   const share = COUNTING / (others.length > 0 && texts.length > 0 ? 2 : 1);
   const settings = { ...words, ...(workers === undefined ? {} : { workers }) };
-  const counter = texts.length === 0 ? new WordCounter(words) : await (await import("@cloze/tokenizer-wordpiece/node")).countFiles(texts, {
-    ...settings, onProgress: ({ file, bytesRead, bytesTotal }) => line.update(share * bytesRead / Math.max(1, bytesTotal), `${file.split(/[\\/]/).at(-1) ?? file}  ${bytes(bytesRead)}`),
-  });
-  const sources = others.length === 0 ? [] : await resolveSources(others, { hub: (await import("@cloze/data")).hubSettings(env) });
+  const counter =
+    texts.length === 0
+      ? new WordCounter(words)
+      : await (
+          await import("@cloze/tokenizer-wordpiece/node")
+        ).countFiles(texts, {
+          ...settings,
+          onProgress: ({ file, bytesRead, bytesTotal }) =>
+            line.update(
+              (share * bytesRead) / Math.max(1, bytesTotal),
+              `${file.split(/[\\/]/).at(-1) ?? file}  ${bytes(bytesRead)}`,
+            ),
+        });
+  const sources =
+    others.length === 0 ? [] : await resolveSources(others, { hub: (await import("@cloze/data")).hubSettings(env) });
   for (const [i, source] of sources.entries()) {
     const reader = readDocuments(source, field === undefined ? {} : { field });
     for await (const batch of reader.batches()) {
       for (const { sentences } of batch) counter.add(sentences.join("\n"));
-      line.update(COUNTING - share + share * i / sources.length, `${source.name.split(/[\\/]/).at(-1) ?? source.name}  ${counted(counter.size, "distinct word")}`);
+      line.update(
+        COUNTING - share + (share * i) / sources.length,
+        `${source.name.split(/[\\/]/).at(-1) ?? source.name}  ${counted(counter.size, "distinct word")}`,
+      );
     }
   }
   return counter;
@@ -132,6 +201,8 @@ async function countWords({ names, path, env, field, workers, line }: Request, w
 /** The function's parameters under the names they have on the command line. */
 function inOurWords(error: unknown): unknown {
   if (!ConfigError.isInstance(error) || !error.message.startsWith("trainVocabulary: expected a size")) return error;
-  const message = error.message.replace("trainVocabulary: expected a size", "--size: expected a vocabulary").replace("Raise the size, or limit the alphabet.", "Raise --size, or lower --alphabet.");
+  const message = error.message
+    .replace("trainVocabulary: expected a size", "--size: expected a vocabulary")
+    .replace("Raise the size, or limit the alphabet.", "Raise --size, or lower --alphabet.");
   return new ConfigError(message, { cause: error });
 }

@@ -30,14 +30,47 @@ export class DataPanel {
   constructor(side: Side, events: DataPanelEvents) {
     this.#side = side;
     this.#events = events;
-    const sample = h("button", { type: "button", onclick: () => this.#give({ name: SAMPLES[side].name }) }, "Use the sample");
-    const file = h("input", { id: idOf(side, "file"), class: "unseen", type: "file", accept: WORDS[side].accept, onchange: () => { void this.#take(file.files?.[0]); file.value = ""; } });
-    this.#size = h("input", { id: idOf(side, "vocabulary"), type: "number", min: 200, max: 30_000, step: 1, value: 2000, required: true });
-    this.#cancel = h("button", { type: "button", class: "plain", hidden: true, onclick: () => events.onCancel() }, "Stop reading");
-    const drop = h("div", { class: "drop" },
+    const sample = h(
+      "button",
+      { type: "button", onclick: () => this.#give({ name: SAMPLES[side].name }) },
+      "Use the sample",
+    );
+    const file = h("input", {
+      id: idOf(side, "file"),
+      class: "unseen",
+      type: "file",
+      accept: WORDS[side].accept,
+      onchange: () => {
+        void this.#take(file.files?.[0]);
+        file.value = "";
+      },
+    });
+    this.#size = h("input", {
+      id: idOf(side, "vocabulary"),
+      type: "number",
+      min: 200,
+      max: 30_000,
+      step: 1,
+      value: 2000,
+      required: true,
+    });
+    this.#cancel = h(
+      "button",
+      { type: "button", class: "plain", hidden: true, onclick: () => events.onCancel() },
+      "Stop reading",
+    );
+    const drop = h(
+      "div",
+      { class: "drop" },
       h("p", {}, WORDS[side].drop, " ", h("label", { for: file.id, class: "link" }, "choose one"), file, "."),
-      h("p", { class: "choices" }, sample, this.#cancel), h("p", { class: "small" }, SAMPLES[side].words));
-    for (const [type, over] of [["dragover", true], ["dragleave", false], ["drop", false]] as const) {
+      h("p", { class: "choices" }, sample, this.#cancel),
+      h("p", { class: "small" }, SAMPLES[side].words),
+    );
+    for (const [type, over] of [
+      ["dragover", true],
+      ["dragleave", false],
+      ["drop", false],
+    ] as const) {
       drop.addEventListener(type, (event) => {
         event.preventDefault();
         drop.classList.toggle("over", over);
@@ -46,17 +79,34 @@ export class DataPanel {
     }
     const pasted = this.#pasteBox();
     this.#controls = [sample, file, this.#size, ...pasted.controls];
-    this.element = h("section", { "aria-labelledby": idOf(side, "data-title") },
-      h("h2", { id: idOf(side, "data-title") }, "Data"), drop,
-      ...(side === "text" ? [pasted.element, h("div", { class: "field" }, h("label", { for: this.#size.id }, "Tokens in the vocabulary"), this.#size)] : []),
-      this.#summary, this.#remark);
+    this.element = h(
+      "section",
+      { "aria-labelledby": idOf(side, "data-title") },
+      h("h2", { id: idOf(side, "data-title") }, "Data"),
+      drop,
+      ...(side === "text"
+        ? [
+            pasted.element,
+            h("div", { class: "field" }, h("label", { for: this.#size.id }, "Tokens in the vocabulary"), this.#size),
+          ]
+        : []),
+      this.#summary,
+      this.#remark,
+    );
     this.show(undefined);
   }
 
   show(data: DataSummary | undefined): void {
     const noun = this.#side === "protein" ? "proteins" : "documents";
-    say(this.#summary, data === undefined ? "No data yet." :
-      `${data.name}: ${integer(data.train)} ${noun} to train on, ${integer(data.valid)} held out, ${count(data.tokens)} ${this.#side === "protein" ? "residues" : "tokens"}${data.vocabulary === undefined ? "" : `, a vocabulary of ${integer(data.vocabulary)}`}. Unigram floor ${nats(data.unigramEntropy)} nats.`);
+    say(
+      this.#summary,
+      data === undefined
+        ? "No data yet."
+        : `${data.name}: ${integer(data.train)} ${noun} to train on, ${integer(data.valid)} held out, ` +
+            `${count(data.tokens)} ` +
+            `${this.#side === "protein" ? "residues" : "tokens"}${data.vocabulary === undefined ? "" : `, a vocabulary of ${integer(data.vocabulary)}`}. ` +
+            `Unigram floor ${nats(data.unigramEntropy)} nats.`,
+    );
     say(this.#remark, data?.remark ?? "");
   }
 
@@ -66,10 +116,27 @@ export class DataPanel {
     if (reading) say(this.#summary, this.#side === "protein" ? "Reading…" : "Reading, and training a vocabulary…");
   }
 
-  #pasteBox(): { readonly element: HTMLElement; readonly controls: readonly (HTMLButtonElement | HTMLTextAreaElement)[] } {
-    const box = h("textarea", { id: idOf(this.#side, "paste"), rows: 4, placeholder: "Sentences on lines of their own, a blank line between documents" });
-    const use = h("button", { type: "button", onclick: () => this.#give({ name: "Pasted text", bytes: new TextEncoder().encode(box.value) }) }, "Use this text");
-    return { element: h("div", { class: "field" }, h("label", { for: box.id }, "Or paste text"), box, use), controls: [box, use] };
+  #pasteBox(): {
+    readonly element: HTMLElement;
+    readonly controls: readonly (HTMLButtonElement | HTMLTextAreaElement)[];
+  } {
+    const box = h("textarea", {
+      id: idOf(this.#side, "paste"),
+      rows: 4,
+      placeholder: "Sentences on lines of their own, a blank line between documents",
+    });
+    const use = h(
+      "button",
+      {
+        type: "button",
+        onclick: () => this.#give({ name: "Pasted text", bytes: new TextEncoder().encode(box.value) }),
+      },
+      "Use this text",
+    );
+    return {
+      element: h("div", { class: "field" }, h("label", { for: box.id }, "Or paste text"), box, use),
+      controls: [box, use],
+    };
   }
 
   async #take(file: File | undefined): Promise<void> {
@@ -77,6 +144,7 @@ export class DataPanel {
   }
 
   #give(source: Source): void {
-    if (this.#side === "protein" || this.#size.reportValidity()) this.#events.onSource(source, Number(this.#size.value));
+    if (this.#side === "protein" || this.#size.reportValidity())
+      this.#events.onSource(source, Number(this.#size.value));
   }
 }

@@ -6,11 +6,17 @@ export const percent = (share: number): string => `${(share * 100).toFixed(1)} %
 
 export function count(value: number): string {
   if (value < 10_000) return integer(value);
-  return value < 1e6 ? `${(value / 1e3).toFixed(value < 1e5 ? 1 : 0)} k` : `${(value / 1e6).toFixed(value < 1e8 ? 1 : 0)} M`;
+  return value < 1e6
+    ? `${(value / 1e3).toFixed(value < 1e5 ? 1 : 0)} k`
+    : `${(value / 1e6).toFixed(value < 1e8 ? 1 : 0)} M`;
 }
 
 export function bytes(value: number): string {
-  return value < 1e6 ? `${Math.max(1, Math.round(value / 1e3))} kB` : value < 1e9 ? `${(value / 1e6).toFixed(value < 1e7 ? 1 : 0)} MB` : `${(value / 1e9).toFixed(1)} GB`;
+  return value < 1e6
+    ? `${Math.max(1, Math.round(value / 1e3))} kB`
+    : value < 1e9
+      ? `${(value / 1e6).toFixed(value < 1e7 ? 1 : 0)} MB`
+      : `${(value / 1e9).toFixed(1)} GB`;
 }
 
 export function duration(seconds: number): string {

@@ -24,7 +24,16 @@ export class GridCanvas {
   constructor(label: string, hint: string) {
     this.#hint = hint;
     this.#readout = h("output", { class: "readout" }, hint);
-    this.canvas = h("canvas", { class: "grid-canvas", tabindex: 0, role: "img", "aria-label": `${label}. Use the arrow keys to read it.`, width: 1, height: 1, onkeydown: (event) => this.#key(event as KeyboardEvent), onpointermove: (event) => this.#point(event as PointerEvent) });
+    this.canvas = h("canvas", {
+      class: "grid-canvas",
+      tabindex: 0,
+      role: "img",
+      "aria-label": `${label}. Use the arrow keys to read it.`,
+      width: 1,
+      height: 1,
+      onkeydown: (event) => this.#key(event as KeyboardEvent),
+      onpointermove: (event) => this.#point(event as PointerEvent),
+    });
     this.element = h("div", { class: "grid-box" }, this.canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
   }
@@ -47,32 +56,46 @@ export class GridCanvas {
     canvas.width = grid?.columns ?? 1;
     canvas.height = grid?.rows ?? 1;
     if (grid === undefined) return;
-    const [ground, above, below] = (["--cell-ground", "--cell-above", "--cell-below"] as const).map((name) => colourOf(canvas, name)) as [Colour, Colour, Colour];
+    const [ground, above, below] = (["--cell-ground", "--cell-above", "--cell-below"] as const).map((name) =>
+      colourOf(canvas, name),
+    ) as [Colour, Colour, Colour];
     const image = context.createImageData(grid.columns, grid.rows);
     grid.values.forEach((value, at) => {
       const share = Math.max(-1, Math.min(1, grid.scale(value)));
       const to = share < 0 ? below : above;
       const amount = Math.abs(share);
-      for (let c = 0; c < 3; c++) image.data[at * 4 + c] = (ground[c] as number) + ((to[c] as number) - (ground[c] as number)) * amount;
+      for (let c = 0; c < 3; c++)
+        image.data[at * 4 + c] = (ground[c] as number) + ((to[c] as number) - (ground[c] as number)) * amount;
       image.data[at * 4 + 3] = 255;
     });
     context.putImageData(image, 0, 0);
   }
 
   #key(event: KeyboardEvent): void {
-    const moves: Readonly<Record<string, readonly [number, number]>> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+    const moves: Readonly<Record<string, readonly [number, number]>> = {
+      ArrowUp: [-1, 0],
+      ArrowDown: [1, 0],
+      ArrowLeft: [0, -1],
+      ArrowRight: [0, 1],
+    };
     const move = moves[event.key];
     const grid = this.#grid;
     if (move === undefined || grid === undefined) return;
     event.preventDefault();
-    this.#say(Math.max(0, Math.min(grid.rows - 1, this.#at[0] + move[0])), Math.max(0, Math.min(grid.columns - 1, this.#at[1] + move[1])));
+    this.#say(
+      Math.max(0, Math.min(grid.rows - 1, this.#at[0] + move[0])),
+      Math.max(0, Math.min(grid.columns - 1, this.#at[1] + move[1])),
+    );
   }
 
   #point(event: PointerEvent): void {
     const grid = this.#grid;
     const box = this.canvas.getBoundingClientRect();
     if (grid === undefined) return;
-    this.#say(Math.min(grid.rows - 1, Math.floor(((event.clientY - box.top) / box.height) * grid.rows)), Math.min(grid.columns - 1, Math.floor(((event.clientX - box.left) / box.width) * grid.columns)));
+    this.#say(
+      Math.min(grid.rows - 1, Math.floor(((event.clientY - box.top) / box.height) * grid.rows)),
+      Math.min(grid.columns - 1, Math.floor(((event.clientX - box.left) / box.width) * grid.columns)),
+    );
   }
 
   #say(row: number, column: number): void {

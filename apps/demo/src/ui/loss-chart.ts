@@ -1,4 +1,7 @@
-/** The loss as it falls: every step, their running mean, what was held out, and the unigram floor that context has to beat. */
+/**
+ * The loss as it falls: every step, their running mean, what was held out, and the unigram floor that context has to
+ * beat.
+ */
 import type { TrainerRow } from "../run-files.ts";
 import { h, say, svg } from "./dom.ts";
 import { nats } from "./format.ts";
@@ -26,8 +29,24 @@ export class LossChart {
     this.#summary.id = `${id}-chart-summary`;
     this.#svg.setAttribute("aria-label", "Loss by step");
     this.#svg.setAttribute("aria-describedby", this.#summary.id);
-    this.element = h("figure", { class: "chart-figure" }, this.#svg, this.#summary,
-      h("figcaption", {}, h("ul", { class: "legend" }, key("mean", "training, running mean"), key("raw", "each step"), key("held", "held out"), this.#floorKey)));
+    this.element = h(
+      "figure",
+      { class: "chart-figure" },
+      this.#svg,
+      this.#summary,
+      h(
+        "figcaption",
+        {},
+        h(
+          "ul",
+          { class: "legend" },
+          key("mean", "training, running mean"),
+          key("raw", "each step"),
+          key("held", "held out"),
+          this.#floorKey,
+        ),
+      ),
+    );
     new ResizeObserver(([entry]) => {
       const width = Math.round(entry?.contentRect.width ?? 0);
       if (width > 0 && width !== this.#width) {
@@ -72,26 +91,58 @@ export class LossChart {
     this.#svg.replaceChildren(
       ...ticks(low, high, 5).flatMap((value) => [
         svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }),
-        svg("text", { class: "tick", x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(high - low < 0.5 ? 2 : 1)),
+        svg(
+          "text",
+          { class: "tick", x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" },
+          value.toFixed(high - low < 0.5 ? 2 : 1),
+        ),
       ]),
-      ...ticks(0, steps, width < 480 ? 3 : 6).map((value) => svg("text", { class: "tick", x: x(value), y: HEIGHT - 8, "text-anchor": value === 0 ? "start" : value === steps ? "end" : "middle" }, value.toLocaleString("en-US"))),
-      ...(floor === undefined ? [] : [
-        svg("line", { class: "floor", x1: LEFT, x2: width - RIGHT, y1: y(floor), y2: y(floor) }),
-        // Below the line, at the left: no curve begins there.
-        svg("text", { class: "floor-label", x: LEFT + 4, y: y(floor) + 15 }, `unigram floor ${nats(floor)}`),
-      ]),
+      ...ticks(0, steps, width < 480 ? 3 : 6).map((value) =>
+        svg(
+          "text",
+          {
+            class: "tick",
+            x: x(value),
+            y: HEIGHT - 8,
+            "text-anchor": value === 0 ? "start" : value === steps ? "end" : "middle",
+          },
+          value.toLocaleString("en-US"),
+        ),
+      ),
+      ...(floor === undefined
+        ? []
+        : [
+            svg("line", { class: "floor", x1: LEFT, x2: width - RIGHT, y1: y(floor), y2: y(floor) }),
+            // Below the line, at the left: no curve begins there.
+            svg("text", { class: "floor-label", x: LEFT + 4, y: y(floor) + 15 }, `unigram floor ${nats(floor)}`),
+          ]),
       svg("polyline", { class: "raw", points: train.map(({ step, loss }) => point(step, loss)).join(" ") }),
       svg("polyline", { class: "mean", points: smooth.join(" ") }),
       ...held.map(({ step, loss }) => svg("circle", { class: "held", cx: x(step), cy: y(loss), r: 4 })),
-      ...(rows.length === 0 ? [svg("text", { class: "empty", x: width / 2, y: HEIGHT / 2 - 20, "text-anchor": "middle" }, "The loss will be drawn here, step by step.")] : []),
+      ...(rows.length === 0
+        ? [
+            svg(
+              "text",
+              { class: "empty", x: width / 2, y: HEIGHT / 2 - 20, "text-anchor": "middle" },
+              "The loss will be drawn here, step by step.",
+            ),
+          ]
+        : []),
     );
     const last = train.at(-1);
     const lastHeld = held.at(-1);
-    say(this.#summary, last === undefined ? "No steps yet." : `After ${last.step} of ${steps} steps the training loss is ${nats(last.loss)} nats${lastHeld ? `, the validation loss ${nats(lastHeld.loss)}` : ""}${floor === undefined ? "" : `; the unigram floor is ${nats(floor)}`}.`);
+    say(
+      this.#summary,
+      last === undefined
+        ? "No steps yet."
+        : `After ${last.step} of ${steps} steps the training loss is ${nats(last.loss)} ` +
+            `nats${lastHeld ? `, the validation loss ${nats(lastHeld.loss)}` : ""}${floor === undefined ? "" : `; the unigram floor is ${nats(floor)}`}.`,
+    );
   }
 }
 
-const key = (kind: string, label: string): HTMLElement => h("li", {}, h("span", { class: `key ${kind}`, "aria-hidden": "true" }), label);
+const key = (kind: string, label: string): HTMLElement =>
+  h("li", {}, h("span", { class: `key ${kind}`, "aria-hidden": "true" }), label);
 
 /** Exponential, and not drawn to where it began: each value is divided by the weights so far. */
 function runningMean(losses: readonly number[]): readonly number[] {
@@ -117,6 +168,7 @@ function ticks(low: number, high: number, most: number): readonly number[] {
   const size = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((times) => times * size >= rough) ?? 10) * size;
   const found: number[] = [];
-  for (let value = Math.ceil(low / step) * step; value <= high + 1e-9; value += step) found.push(Number(value.toFixed(6)));
+  for (let value = Math.ceil(low / step) * step; value <= high + 1e-9; value += step)
+    found.push(Number(value.toFixed(6)));
   return found;
 }

@@ -11,13 +11,21 @@ export class Notice {
   readonly #spoken = h("p", { class: "unseen", role: "alert" });
 
   constructor() {
-    this.#box = h("div", { class: "notice", hidden: true }, h("div", {}, this.#title, this.#text), h("button", { type: "button", class: "plain", onclick: () => this.clear() }, "Dismiss"));
+    this.#box = h(
+      "div",
+      { class: "notice", hidden: true },
+      h("div", {}, this.#title, this.#text),
+      h("button", { type: "button", class: "plain", onclick: () => this.clear() }, "Dismiss"),
+    );
     this.element = h("div", {}, this.#spoken, this.#box);
   }
 
   show(error: unknown): void {
     if (error instanceof WorkerFailure && error.failure.stopped === true) return;
-    const { title, text } = error instanceof WorkerFailure ? error.failure : { title: "Something is wrong", text: error instanceof Error ? error.message : String(error) };
+    const { title, text } =
+      error instanceof WorkerFailure
+        ? error.failure
+        : { title: "Something is wrong", text: error instanceof Error ? error.message : String(error) };
     say(this.#title, title);
     say(this.#text, text);
     say(this.#spoken, `${title}. ${text}`);

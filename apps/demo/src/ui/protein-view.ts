@@ -1,4 +1,7 @@
-/** A protein under the model's eyes: masked residues, attention and contacts as it trains, and the price of every substitution. */
+/**
+ * A protein under the model's eyes: masked residues, attention and contacts as it trains, and the price of every
+ * substitution.
+ */
 import type { Example, Maps, Requests, RequestName, Substitutions } from "../protocol.ts";
 import type { AskOptions } from "../worker-client.ts";
 import { bars } from "./distribution.ts";
@@ -6,7 +9,11 @@ import { h, say } from "./dom.ts";
 import { GridCanvas } from "./grid-canvas.ts";
 import type { Notice } from "./notice.ts";
 
-export type Ask = <N extends RequestName>(name: N, ask: Requests[N]["ask"], options?: AskOptions) => Promise<Requests[N]["answer"]>;
+export type Ask = <N extends RequestName>(
+  name: N,
+  ask: Requests[N]["ask"],
+  options?: AskOptions,
+) => Promise<Requests[N]["answer"]>;
 
 /** Between two looks at a model that trains. */
 const LOOK_EVERY_MS = 1500;
@@ -20,13 +27,20 @@ export class ProteinView {
   readonly #notice: Notice;
   readonly #choose: HTMLSelectElement;
   readonly #label = h("label", { for: "protein-choose" }, "Protein");
-  readonly #residues = h("div", { class: "residues", role: "group", "aria-label": "Residues. Press one to mask it; arrow keys go from one to the next." });
+  readonly #residues = h("div", {
+    class: "residues",
+    role: "group",
+    "aria-label": "Residues. Press one to mask it; arrow keys go from one to the next.",
+  });
   readonly #distribution = h("div", { class: "distribution", "aria-live": "polite" });
   readonly #layer = h("select", { id: "map-layer", onchange: () => void this.#look() });
   readonly #head = h("select", { id: "map-head", onchange: () => void this.#look() });
   readonly #attention = new GridCanvas("Attention of one residue, down, to the others, across", "Point at a cell.");
   readonly #contacts = new GridCanvas("Contact map from attention", "Point at a cell.");
-  readonly #heat = new GridCanvas("Score of each substitution, letters down, places across", "Above 0 the model likes the letter better than what stands there.");
+  readonly #heat = new GridCanvas(
+    "Score of each substitution, letters down, places across",
+    "Above 0 the model likes the letter better than what stands there.",
+  );
   readonly #score: HTMLButtonElement;
   readonly #scoring = h("progress", { max: 1, value: 0, "aria-label": "Scoring substitutions", hidden: true });
   #examples: readonly Example[] = [];
@@ -42,18 +56,60 @@ export class ProteinView {
     this.#notice = notice;
     this.#choose = h("select", { id: "protein-choose", onchange: () => this.#pick(this.#choose.selectedIndex) });
     this.#score = h("button", { type: "button", onclick: () => void this.#substitute() }, "Score every substitution");
-    this.element = h("section", { "aria-labelledby": "look-title" },
+    this.element = h(
+      "section",
+      { "aria-labelledby": "look-title" },
       h("h2", { id: "look-title" }, "Look inside"),
       h("div", { class: "field" }, this.#label, this.#choose),
-      h("h3", {}, "Mask a residue"), h("div", { class: "two mask" }, this.#residues, this.#distribution),
+      h("h3", {}, "Mask a residue"),
+      h("div", { class: "two mask" }, this.#residues, this.#distribution),
       h("h3", {}, "Attention and contacts"),
-      h("div", { class: "map-choices" }, h("div", { class: "field" }, h("label", { for: "map-layer" }, "Layer"), this.#layer), h("div", { class: "field" }, h("label", { for: "map-head" }, "Head"), this.#head)),
-      h("div", { class: "two maps" },
-        h("figure", {}, this.#attention.element, h("figcaption", {}, "Attention of this head: who looks (down) at whom (across).", this.#attention.readout)),
-        h("figure", {}, this.#contacts.element, h("figcaption", {}, "Contacts as attention has them: the mean of all heads, symmetric, less its average product. No structure was seen.", this.#contacts.readout))),
+      h(
+        "div",
+        { class: "map-choices" },
+        h("div", { class: "field" }, h("label", { for: "map-layer" }, "Layer"), this.#layer),
+        h("div", { class: "field" }, h("label", { for: "map-head" }, "Head"), this.#head),
+      ),
+      h(
+        "div",
+        { class: "two maps" },
+        h(
+          "figure",
+          {},
+          this.#attention.element,
+          h("figcaption", {}, "Attention of this head: who looks (down) at whom (across).", this.#attention.readout),
+        ),
+        h(
+          "figure",
+          {},
+          this.#contacts.element,
+          h(
+            "figcaption",
+            {},
+            "Contacts as attention has them: the mean of all heads, symmetric, less its average product. No " +
+              "structure was seen.",
+            this.#contacts.readout,
+          ),
+        ),
+      ),
       h("h3", {}, "Every substitution"),
       h("p", { class: "choices" }, this.#score, this.#scoring),
-      h("figure", { class: "heat" }, h("div", { class: "heat-scroll" }, h("div", { class: "heat-letters", "aria-hidden": "true" }, ...Array.from("ACDEFGHIKLMNPQRSTVWY", (letter) => h("span", {}, letter))), this.#heat.element), h("figcaption", {}, this.#heat.readout)));
+      h(
+        "figure",
+        { class: "heat" },
+        h(
+          "div",
+          { class: "heat-scroll" },
+          h(
+            "div",
+            { class: "heat-letters", "aria-hidden": "true" },
+            ...Array.from("ACDEFGHIKLMNPQRSTVWY", (letter) => h("span", {}, letter)),
+          ),
+          this.#heat.element,
+        ),
+        h("figcaption", {}, this.#heat.readout),
+      ),
+    );
     this.#residues.addEventListener("keydown", (event) => this.#walk(event));
     this.show([], false);
     this.ready(false);
@@ -62,7 +118,11 @@ export class ProteinView {
   show(examples: readonly Example[], heldOut: boolean): void {
     this.#examples = examples;
     say(this.#label, heldOut ? "Protein (held out from training)" : "Protein");
-    this.#choose.replaceChildren(...(examples.length === 0 ? [h("option", {}, "No data yet")] : examples.map(({ name, sequence }) => h("option", {}, `${name.slice(0, 60)} (${sequence.length})`))));
+    this.#choose.replaceChildren(
+      ...(examples.length === 0
+        ? [h("option", {}, "No data yet")]
+        : examples.map(({ name, sequence }) => h("option", {}, `${name.slice(0, 60)} (${sequence.length})`))),
+    );
     this.#choose.disabled = examples.length === 0;
     this.#pick(0);
   }
@@ -72,7 +132,8 @@ export class ProteinView {
     const came = ready && !this.#ready;
     this.#ready = ready;
     this.#score.disabled = !ready || this.#sequence === "";
-    for (const button of this.#residues.querySelectorAll("button")) button.setAttribute("aria-disabled", String(!ready));
+    for (const button of this.#residues.querySelectorAll("button"))
+      button.setAttribute("aria-disabled", String(!ready));
     if (!ready) {
       this.#abort?.abort();
       this.#clear();
@@ -81,13 +142,18 @@ export class ProteinView {
 
   /** Called at every step: the maps are drawn anew, but not more often than one can see. */
   trained(): void {
-    if (performance.now() - this.#lookedAt > LOOK_EVERY_MS && this.element.getBoundingClientRect().top < innerHeight) void this.#look();
+    if (performance.now() - this.#lookedAt > LOOK_EVERY_MS && this.element.getBoundingClientRect().top < innerHeight)
+      void this.#look();
   }
 
   #pick(index: number): void {
     this.#sequence = this.#examples[index]?.sequence ?? "";
     this.#masked = undefined;
-    this.#residues.replaceChildren(...(this.#sequence === "" ? [h("p", { class: "small" }, "The residues of a protein are shown here.")] : this.#tens(this.#sequence)));
+    this.#residues.replaceChildren(
+      ...(this.#sequence === ""
+        ? [h("p", { class: "small" }, "The residues of a protein are shown here.")]
+        : this.#tens(this.#sequence)),
+    );
     this.#clear();
     this.ready(this.#ready);
     if (this.#ready) void this.#look();
@@ -95,12 +161,34 @@ export class ProteinView {
 
   /** Ten residues a group, as sequence databases print them. */
   #tens(sequence: string): readonly HTMLElement[] {
-    const buttons = Array.from(sequence, (letter, at) => h("button", { type: "button", tabindex: at === 0 ? 0 : -1, "aria-label": `${letter}, residue ${at + 1}`, "aria-pressed": "false", onclick: () => void this.#mask(at) }, letter));
-    return Array.from({ length: Math.ceil(buttons.length / 10) }, (_, group) => h("span", { class: "ten" }, ...buttons.slice(group * 10, group * 10 + 10)));
+    const buttons = Array.from(sequence, (letter, at) =>
+      h(
+        "button",
+        {
+          type: "button",
+          tabindex: at === 0 ? 0 : -1,
+          "aria-label": `${letter}, residue ${at + 1}`,
+          "aria-pressed": "false",
+          onclick: () => void this.#mask(at),
+        },
+        letter,
+      ),
+    );
+    return Array.from({ length: Math.ceil(buttons.length / 10) }, (_, group) =>
+      h("span", { class: "ten" }, ...buttons.slice(group * 10, group * 10 + 10)),
+    );
   }
 
   #clear(): void {
-    this.#distribution.replaceChildren(h("p", { class: "small" }, this.#ready ? "Press a residue: it is masked, and the model says what it expects there." : "There is no model yet: train one, or load a saved run."));
+    this.#distribution.replaceChildren(
+      h(
+        "p",
+        { class: "small" },
+        this.#ready
+          ? "Press a residue: it is masked, and the model says what it expects there."
+          : "There is no model yet: train one, or load a saved run.",
+      ),
+    );
     for (const grid of [this.#attention, this.#contacts, this.#heat]) grid.show(undefined);
   }
 
@@ -108,7 +196,8 @@ export class ProteinView {
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10 }[event.key];
     const buttons = [...this.#residues.querySelectorAll("button")];
     const from = buttons.findIndex((button) => button === document.activeElement);
-    const target = event.key === "Home" ? 0 : event.key === "End" ? buttons.length - 1 : step === undefined ? -1 : from + step;
+    const target =
+      event.key === "Home" ? 0 : event.key === "End" ? buttons.length - 1 : step === undefined ? -1 : from + step;
     if (from < 0 || buttons[target] === undefined) return;
     event.preventDefault();
     this.#focusable(buttons, target);
@@ -129,7 +218,10 @@ export class ProteinView {
     await this.#notice.during(async () => {
       const { candidates, truth } = await this.#ask("mask", { sequence, at });
       if (this.#masked !== at || this.#sequence !== sequence) return;
-      this.#distribution.replaceChildren(h("p", {}, `Residue ${at + 1}, masked. The truth is `, h("strong", {}, truth), "."), bars(candidates, BARS, truth));
+      this.#distribution.replaceChildren(
+        h("p", {}, `Residue ${at + 1}, masked. The truth is `, h("strong", {}, truth), "."),
+        bars(candidates, BARS, truth),
+      );
     });
   }
 
@@ -138,7 +230,11 @@ export class ProteinView {
     this.#looking = true;
     try {
       const sequence = this.#sequence;
-      const maps = await this.#ask("maps", { sequence, layer: Math.max(0, this.#layer.selectedIndex), head: Math.max(0, this.#head.selectedIndex) });
+      const maps = await this.#ask("maps", {
+        sequence,
+        layer: Math.max(0, this.#layer.selectedIndex),
+        head: Math.max(0, this.#head.selectedIndex),
+      });
       if (this.#ready && sequence === this.#sequence) this.#draw(maps, sequence);
     } catch (error) {
       if (this.#ready) this.#notice.show(error);
@@ -155,8 +251,20 @@ export class ProteinView {
     const largest = attention.reduce((a, b) => Math.max(a, b), 1e-9);
     const sorted = contacts.toSorted();
     const bright = Math.max(1e-9, sorted[Math.floor(sorted.length * 0.99)] as number);
-    this.#attention.show({ rows: length, columns: length, values: attention, scale: (value) => Math.sqrt(value / largest), words: (i, j, value) => `${place(i)} looks at ${place(j)}: ${value.toFixed(4)}` });
-    this.#contacts.show({ rows: length, columns: length, values: contacts, scale: (value) => Math.max(0, value / bright), words: (i, j, value) => `${place(i)} and ${place(j)}: ${value.toFixed(4)}` });
+    this.#attention.show({
+      rows: length,
+      columns: length,
+      values: attention,
+      scale: (value) => Math.sqrt(value / largest),
+      words: (i, j, value) => `${place(i)} looks at ${place(j)}: ${value.toFixed(4)}`,
+    });
+    this.#contacts.show({
+      rows: length,
+      columns: length,
+      values: contacts,
+      scale: (value) => Math.max(0, value / bright),
+      words: (i, j, value) => `${place(i)} and ${place(j)}: ${value.toFixed(4)}`,
+    });
   }
 
   async #substitute(): Promise<void> {
@@ -168,7 +276,16 @@ export class ProteinView {
     this.#scoring.value = 0;
     this.#scoring.hidden = false;
     try {
-      const found = await this.#ask("substitutions", { sequence }, { signal: controller.signal, onProgress: (share) => { this.#scoring.value = share; } });
+      const found = await this.#ask(
+        "substitutions",
+        { sequence },
+        {
+          signal: controller.signal,
+          onProgress: (share) => {
+            this.#scoring.value = share;
+          },
+        },
+      );
       if (sequence === this.#sequence) this.#drawScores(found);
     } catch (error) {
       if (!controller.signal.aborted) this.#notice.show(error);
@@ -182,12 +299,19 @@ export class ProteinView {
   #drawScores({ letters, sequence, scores }: Substitutions): void {
     this.#heat.element.style.setProperty("--columns", String(sequence.length));
     this.#heat.show({
-      rows: letters.length, columns: sequence.length, values: scores, scale: (score) => score / FULL_SCORE,
-      words: (row, at, score) => (letters[row] === sequence[at] ? `${sequence[at]}${at + 1} itself: 0` : `${sequence[at]}${at + 1}${letters[row]}: ${score > 0 ? "+" : ""}${score.toFixed(2)}`),
+      rows: letters.length,
+      columns: sequence.length,
+      values: scores,
+      scale: (score) => score / FULL_SCORE,
+      words: (row, at, score) =>
+        letters[row] === sequence[at]
+          ? `${sequence[at]}${at + 1} itself: 0`
+          : `${sequence[at]}${at + 1}${letters[row]}: ${score > 0 ? "+" : ""}${score.toFixed(2)}`,
     });
   }
 }
 
 function options(select: HTMLSelectElement, count: number): void {
-  if (select.options.length !== count) select.replaceChildren(...Array.from({ length: count }, (_, i) => h("option", {}, String(i + 1))));
+  if (select.options.length !== count)
+    select.replaceChildren(...Array.from({ length: count }, (_, i) => h("option", {}, String(i + 1))));
 }

@@ -28,10 +28,26 @@ export class SavedPanel {
     this.#notice = notice;
     this.#save = h("button", { type: "button", onclick: events.onSave }, "Save in this browser");
     this.#download = h("button", { type: "button", onclick: events.onDownload }, "Download as .zip");
-    const file = h("input", { id: idOf(side, "open"), class: "unseen", type: "file", accept: ".zip", onchange: () => { const chosen = file.files?.[0]; if (chosen) events.onFile(chosen); file.value = ""; } });
-    this.element = h("section", { "aria-labelledby": idOf(side, "saved-title") },
+    const file = h("input", {
+      id: idOf(side, "open"),
+      class: "unseen",
+      type: "file",
+      accept: ".zip",
+      onchange: () => {
+        const chosen = file.files?.[0];
+        if (chosen) events.onFile(chosen);
+        file.value = "";
+      },
+    });
+    this.element = h(
+      "section",
+      { "aria-labelledby": idOf(side, "saved-title") },
       h("h2", { id: idOf(side, "saved-title") }, "Keep"),
-      h("p", { class: "choices" }, this.#save, this.#download), h("p", {}, h("label", { for: file.id, class: "link" }, "Open a downloaded run"), file, "."), this.#said, this.#list);
+      h("p", { class: "choices" }, this.#save, this.#download),
+      h("p", {}, h("label", { for: file.id, class: "link" }, "Open a downloaded run"), file, "."),
+      this.#said,
+      this.#list,
+    );
     this.ready(false);
   }
 
@@ -58,7 +74,39 @@ export class SavedPanel {
         this.say(`${name} was deleted.`);
       });
     };
-    return h("li", {}, h("span", { class: "saved-words" }, h("strong", {}, name), h("span", { class: "small" }, `step ${integer(step)}, loss ${nats(loss)}, ${bytes(size)}, ${new Date(savedAt).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}`)),
-      h("span", { class: "choices" }, h("button", { type: "button", "aria-label": `Load ${name}, step ${step}`, onclick: () => this.#events.onLoad(entry) }, "Load"), h("button", { type: "button", class: "plain", "aria-label": `Delete ${name}, step ${step}`, onclick: () => void remove() }, "Delete")));
+    return h(
+      "li",
+      {},
+      h(
+        "span",
+        { class: "saved-words" },
+        h("strong", {}, name),
+        h(
+          "span",
+          { class: "small" },
+          `step ${integer(step)}, loss ${nats(loss)}, ${bytes(size)}, ` +
+            `${new Date(savedAt).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}`,
+        ),
+      ),
+      h(
+        "span",
+        { class: "choices" },
+        h(
+          "button",
+          { type: "button", "aria-label": `Load ${name}, step ${step}`, onclick: () => this.#events.onLoad(entry) },
+          "Load",
+        ),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "plain",
+            "aria-label": `Delete ${name}, step ${step}`,
+            onclick: () => void remove(),
+          },
+          "Delete",
+        ),
+      ),
+    );
   }
 }

@@ -1,14 +1,37 @@
 /** The settings of a run, with what they will take. */
-import { OBJECTIVES, OPTIMIZERS, SIZES, type Estimate, type ObjectiveChoice, type OptimizerChoice, type Settings, type Side, type Size } from "../protocol.ts";
+import {
+  OBJECTIVES,
+  OPTIMIZERS,
+  SIZES,
+  type Estimate,
+  type ObjectiveChoice,
+  type OptimizerChoice,
+  type Settings,
+  type Side,
+  type Size,
+} from "../protocol.ts";
 import { h, idOf, say } from "./dom.ts";
 import { bytes, count, duration } from "./format.ts";
 
 const SIZE_WORDS: Readonly<Record<Side, Readonly<Record<Size, string>>>> = {
   protein: { tiny: "Tiny: 2 layers of 64", small: "Small: 4 layers of 128", medium: "ESM-2 8M: 6 layers of 320" },
-  text: { tiny: "BERT tiny: 2 layers of 128", small: "BERT mini: 4 layers of 256", medium: "BERT small: 4 layers of 512" },
+  text: {
+    tiny: "BERT tiny: 2 layers of 128",
+    small: "BERT mini: 4 layers of 256",
+    medium: "BERT small: 4 layers of 512",
+  },
 };
-const OBJECTIVE_WORDS: Readonly<Record<ObjectiveChoice, string>> = { mlm: "Masked tokens, 15 %", "mlm-30": "Masked tokens, 30 %", "mlm+nsp": "Masked tokens and next sentence" };
-const OPTIMIZER_WORDS: Readonly<Record<OptimizerChoice, string>> = { adamw: "AdamW", muon: "Muon", "stable-adamw": "StableAdamW", lamb: "LAMB" };
+const OBJECTIVE_WORDS: Readonly<Record<ObjectiveChoice, string>> = {
+  mlm: "Masked tokens, 15 %",
+  "mlm-30": "Masked tokens, 30 %",
+  "mlm+nsp": "Masked tokens and next sentence",
+};
+const OPTIMIZER_WORDS: Readonly<Record<OptimizerChoice, string>> = {
+  adamw: "AdamW",
+  muon: "Muon",
+  "stable-adamw": "StableAdamW",
+  lamb: "LAMB",
+};
 const RATES: Readonly<Record<Size, number>> = { tiny: 3e-3, small: 1e-3, medium: 4e-4 };
 const MUON_RATE = 0.02;
 
@@ -42,12 +65,38 @@ export class SettingsForm {
   constructor(side: Side, onChange: () => void) {
     this.#side = side;
     const objectives = OBJECTIVES.filter((name) => side === "text" || name !== "mlm+nsp");
-    this.element = h("form", { class: "fields", onsubmit: (event) => event.preventDefault(), oninput: (event) => { this.#changed(event.target); onChange(); } },
-      this.#choice("size", "Model", SIZES.map((name) => [name, SIZE_WORDS[side][name]])),
-      this.#choice("objective", "Objective", objectives.map((name) => [name, OBJECTIVE_WORDS[name]])),
-      this.#choice("optimizer", "Optimizer", OPTIMIZERS.map((name) => [name, OPTIMIZER_WORDS[name]])),
+    this.element = h(
+      "form",
+      {
+        class: "fields",
+        onsubmit: (event) => event.preventDefault(),
+        oninput: (event) => {
+          this.#changed(event.target);
+          onChange();
+        },
+      },
+      this.#choice(
+        "size",
+        "Model",
+        SIZES.map((name) => [name, SIZE_WORDS[side][name]]),
+      ),
+      this.#choice(
+        "objective",
+        "Objective",
+        objectives.map((name) => [name, OBJECTIVE_WORDS[name]]),
+      ),
+      this.#choice(
+        "optimizer",
+        "Optimizer",
+        OPTIMIZERS.map((name) => [name, OPTIMIZER_WORDS[name]]),
+      ),
       h("div", { class: "pair" }, ...NUMBERS.map((field) => this.#number(field))),
-      h("details", {}, h("summary", {}, "More"), h("div", { class: "pair" }, ...MORE.map((field) => this.#number(field)))),
+      h(
+        "details",
+        {},
+        h("summary", {}, "More"),
+        h("div", { class: "pair" }, ...MORE.map((field) => this.#number(field))),
+      ),
       this.#estimate,
     );
     this.showEstimate(undefined);
@@ -59,8 +108,15 @@ export class SettingsForm {
     const text = (name: string): string => this.#fields.get(name)?.value ?? "";
     const number = (name: string): number => Number(text(name));
     return {
-      side: this.#side, size: text("size") as Size, objective: text("objective") as ObjectiveChoice, optimizer: text("optimizer") as OptimizerChoice,
-      lr: number("lr"), steps: number("steps"), length: number("length"), rows: number("rows"), seed: number("seed"),
+      side: this.#side,
+      size: text("size") as Size,
+      objective: text("objective") as ObjectiveChoice,
+      optimizer: text("optimizer") as OptimizerChoice,
+      lr: number("lr"),
+      steps: number("steps"),
+      length: number("length"),
+      rows: number("rows"),
+      seed: number("seed"),
     };
   }
 
@@ -74,8 +130,13 @@ export class SettingsForm {
   }
 
   showEstimate(estimate: Estimate | undefined): void {
-    say(this.#estimate, estimate === undefined ? "What it will take is shown once there is data." :
-      `${count(estimate.parameters)} parameters; up to ${bytes(estimate.memoryBytes)} of memory; ${estimate.seconds < 1 ? "" : "about "}${duration(estimate.seconds)}.`);
+    say(
+      this.#estimate,
+      estimate === undefined
+        ? "What it will take is shown once there is data."
+        : `${count(estimate.parameters)} parameters; up to ${bytes(estimate.memoryBytes)} of memory; ` +
+            `${estimate.seconds < 1 ? "" : "about "}${duration(estimate.seconds)}.`,
+    );
   }
 
   /** The rate goes with size and optimizer until somebody has set it. */
@@ -83,7 +144,8 @@ export class SettingsForm {
     const rate = this.#fields.get("lr");
     const size = this.#fields.get("size")?.value as Size;
     if (target === rate) this.#rateTouched = true;
-    else if (rate !== undefined && !this.#rateTouched) rate.value = String(this.#fields.get("optimizer")?.value === "muon" ? MUON_RATE : RATES[size]);
+    else if (rate !== undefined && !this.#rateTouched)
+      rate.value = String(this.#fields.get("optimizer")?.value === "muon" ? MUON_RATE : RATES[size]);
   }
 
   #choice(name: string, label: string, choices: readonly (readonly [value: string, words: string])[]): HTMLElement {

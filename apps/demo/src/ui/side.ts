@@ -45,25 +45,56 @@ export class Side {
     const { kind, notice } = options;
     const ask: Ask = (name, asked, how) => this.#client.ask(name, asked, how);
     this.#options = options;
-    this.#client = new WorkerClient({ onRow: (row) => { this.#training.add(row); this.#protein?.trained(); }, onState: (state) => this.#take(state) });
-    this.#data = new DataPanel(kind, { onSource: (source, vocabulary) => void this.#open(source, vocabulary), onCancel: () => this.#restart() });
+    this.#client = new WorkerClient({
+      onRow: (row) => {
+        this.#training.add(row);
+        this.#protein?.trained();
+      },
+      onState: (state) => this.#take(state),
+    });
+    this.#data = new DataPanel(kind, {
+      onSource: (source, vocabulary) => void this.#open(source, vocabulary),
+      onCancel: () => this.#restart(),
+    });
     this.#form = new SettingsForm(kind, () => this.#estimate());
-    this.#training = new TrainingPanel(kind, { onMain: () => void this.#main(), onClose: () => void notice.during(() => this.#close()) });
-    this.#saved = new SavedPanel(kind, { onSave: () => void this.#save(), onDownload: () => void this.#download(), onLoad: (entry) => void this.#load(entry), onFile: (file) => void this.#openFile(file) }, notice);
+    this.#training = new TrainingPanel(kind, {
+      onMain: () => void this.#main(),
+      onClose: () => void notice.during(() => this.#close()),
+    });
+    this.#saved = new SavedPanel(
+      kind,
+      {
+        onSave: () => void this.#save(),
+        onDownload: () => void this.#download(),
+        onLoad: (entry) => void this.#load(entry),
+        onFile: (file) => void this.#openFile(file),
+      },
+      notice,
+    );
     this.#protein = kind === "protein" ? new ProteinView(ask, notice) : undefined;
     this.#text = kind === "text" ? new TextView(ask, notice) : undefined;
     const look = (this.#protein ?? this.#text)?.element;
     const title = idOf(kind, "model-title");
-    this.element = h("div", { class: "side" },
-      h("div", { class: "column" }, this.#data.element, h("section", { "aria-labelledby": title }, h("h2", { id: title }, "Model"), this.#form.element)),
+    this.element = h(
+      "div",
+      { class: "side" },
+      h(
+        "div",
+        { class: "column" },
+        this.#data.element,
+        h("section", { "aria-labelledby": title }, h("h2", { id: title }, "Model"), this.#form.element),
+      ),
       h("div", { class: "column wide" }, this.#training.element, ...(look ? [look] : [])),
-      h("div", { class: "column" }, this.#saved.element));
+      h("div", { class: "column" }, this.#saved.element),
+    );
     void this.#probe();
     void notice.during(() => this.#saved.refresh());
   }
 
   async #probe(): Promise<void> {
-    await this.#options.notice.during(async () => this.#options.onDevice(await this.#client.ask("probe", { kind: this.#options.device })));
+    await this.#options.notice.during(async () =>
+      this.#options.onDevice(await this.#client.ask("probe", { kind: this.#options.device })),
+    );
   }
 
   /** What the run tells: only what may be changed now is open. */
@@ -186,16 +217,33 @@ export class Side {
   async #save(): Promise<void> {
     const settings = this.#state?.settings;
     if (settings === undefined) return;
-    await this.#options.notice.during(async () => {
-      this.#saved.say("Saving…");
-      const content = await this.#saveContent();
-      const { step } = JSON.parse(new TextDecoder().decode(content.files["trainer_state.json"])) as { readonly step: number };
-      const size = Object.values(content.files).reduce((n, file) => n + file.length, content.source?.bytes?.length ?? 0);
-      const entry: SavedEntry = { id: this.#id, side: settings.side, name: nameOf(settings, this.#summary), step, loss: this.#training.rows.findLast((row) => row.type === "train" && row.step <= step)?.loss, bytes: size, savedAt: Date.now() };
-      await putSaved(entry, content);
-      await this.#saved.refresh();
-      this.#saved.say(`Saved step ${integer(step)}, ${bytes(size)}.`);
-    }).then((saved) => { if (!saved) this.#saved.say(""); });
+    await this.#options.notice
+      .during(async () => {
+        this.#saved.say("Saving…");
+        const content = await this.#saveContent();
+        const { step } = JSON.parse(new TextDecoder().decode(content.files["trainer_state.json"])) as {
+          readonly step: number;
+        };
+        const size = Object.values(content.files).reduce(
+          (n, file) => n + file.length,
+          content.source?.bytes?.length ?? 0,
+        );
+        const entry: SavedEntry = {
+          id: this.#id,
+          side: settings.side,
+          name: nameOf(settings, this.#summary),
+          step,
+          loss: this.#training.rows.findLast((row) => row.type === "train" && row.step <= step)?.loss,
+          bytes: size,
+          savedAt: Date.now(),
+        };
+        await putSaved(entry, content);
+        await this.#saved.refresh();
+        this.#saved.say(`Saved step ${integer(step)}, ${bytes(size)}.`);
+      })
+      .then((saved) => {
+        if (!saved) this.#saved.say("");
+      });
   }
 
   async #download(): Promise<void> {
@@ -204,7 +252,12 @@ export class Side {
     await this.#options.notice.during(async () => {
       const { files } = await this.#saveContent();
       const name = `cloze-${settings.side}-${settings.size}`;
-      const url = URL.createObjectURL(new Blob([writeZip(Object.fromEntries(Object.entries(files).map(([file, data]) => [`${name}/${file}`, data])))], { type: "application/zip" }));
+      const url = URL.createObjectURL(
+        new Blob(
+          [writeZip(Object.fromEntries(Object.entries(files).map(([file, data]) => [`${name}/${file}`, data])))],
+          { type: "application/zip" },
+        ),
+      );
       h("a", { href: url, download: `${name}.zip` }).click();
       // The download has the address by then.
       setTimeout(() => URL.revokeObjectURL(url), 60_000);
@@ -213,17 +266,28 @@ export class Side {
   }
 
   async #load({ id, name }: SavedEntry): Promise<void> {
-    await this.#options.notice.during(async () => {
-      this.#saved.say(`Loading ${name}…`);
-      await this.#restore(await readSaved(id), id);
-    }).then((loaded) => { this.#saved.say(loaded ? `${name} is loaded.` : ""); });
+    await this.#options.notice
+      .during(async () => {
+        this.#saved.say(`Loading ${name}…`);
+        await this.#restore(await readSaved(id), id);
+      })
+      .then((loaded) => {
+        this.#saved.say(loaded ? `${name} is loaded.` : "");
+      });
   }
 
   async #openFile(file: File): Promise<void> {
-    await this.#options.notice.during(async () => {
-      this.#saved.say(`Loading ${file.name}…`);
-      await this.#restore({ files: await readZip(new Uint8Array(await file.arrayBuffer())), source: undefined }, newId());
-    }).then((loaded) => { this.#saved.say(loaded ? `${file.name} is loaded.` : ""); });
+    await this.#options.notice
+      .during(async () => {
+        this.#saved.say(`Loading ${file.name}…`);
+        await this.#restore(
+          { files: await readZip(new Uint8Array(await file.arrayBuffer())), source: undefined },
+          newId(),
+        );
+      })
+      .then((loaded) => {
+        this.#saved.say(loaded ? `${file.name} is loaded.` : "");
+      });
   }
 
   async #restore(content: SavedContent, id: string): Promise<void> {
@@ -241,7 +305,8 @@ export class Side {
   }
 }
 
-const nameOf = ({ size, objective }: Settings, data: DataSummary | undefined): string => `${data?.name ?? "Run"}, ${size}, ${objective}`;
+const nameOf = ({ size, objective }: Settings, data: DataSummary | undefined): string =>
+  `${data?.name ?? "Run"}, ${size}, ${objective}`;
 
 /** `crypto.randomUUID` is not there on plain http from another machine. */
 const newId = (): string => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;

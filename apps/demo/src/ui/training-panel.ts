@@ -35,9 +35,19 @@ export class TrainingPanel {
       this.#stats.set(name, value);
       return h("div", {}, h("dt", {}, name), value);
     });
-    this.element = h("section", { class: "training", "aria-labelledby": idOf(side, "training-title") },
-      h("div", { class: "title-row" }, h("h2", { id: idOf(side, "training-title") }, "Training"), h("div", { class: "choices" }, this.#main, this.#close)),
-      this.#phase, h("dl", { class: "stats" }, ...stats), this.#chart.element);
+    this.element = h(
+      "section",
+      { class: "training", "aria-labelledby": idOf(side, "training-title") },
+      h(
+        "div",
+        { class: "title-row" },
+        h("h2", { id: idOf(side, "training-title") }, "Training"),
+        h("div", { class: "choices" }, this.#main, this.#close),
+      ),
+      this.#phase,
+      h("dl", { class: "stats" }, ...stats),
+      this.#chart.element,
+    );
     this.show(undefined, false);
   }
 
@@ -59,14 +69,34 @@ export class TrainingPanel {
   show(state: RunState | undefined, hasData: boolean): void {
     this.#state = state;
     const phase = state?.phase ?? "idle";
-    const labels = { idle: "Train", preparing: "Stop", training: "Pause", paused: "Resume", finished: "Train anew", failed: "Train anew" } as const;
+    const labels = {
+      idle: "Train",
+      preparing: "Stop",
+      training: "Pause",
+      paused: "Resume",
+      finished: "Train anew",
+      failed: "Train anew",
+    } as const;
     say(this.#main, labels[phase]);
-    this.#main.disabled = phase === "idle" || phase === "finished" || phase === "failed" ? !hasData : phase === "paused" && state?.canTrain !== true;
+    this.#main.disabled =
+      phase === "idle" || phase === "finished" || phase === "failed"
+        ? !hasData
+        : phase === "paused" && state?.canTrain !== true;
     this.#close.disabled = phase === "idle" || phase === "preparing";
-    say(this.#phase, {
-      idle: hasData ? "Ready." : "Choose data, then train.", preparing: `${state?.doing ?? "Preparing"}…`, training: state?.doing ? `${state.doing}…` : "Training.", paused: state?.canTrain === true ? "Paused." : "Loaded without its data: to look at. To train on, open the data, then the run again.",
-      finished: `Finished after ${integer(state?.step ?? 0)} steps.`, failed: "Stopped by an error.",
-    }[phase]);
+    say(
+      this.#phase,
+      {
+        idle: hasData ? "Ready." : "Choose data, then train.",
+        preparing: `${state?.doing ?? "Preparing"}…`,
+        training: state?.doing ? `${state.doing}…` : "Training.",
+        paused:
+          state?.canTrain === true
+            ? "Paused."
+            : "Loaded without its data: to look at. To train on, open the data, then the run again.",
+        finished: `Finished after ${integer(state?.step ?? 0)} steps.`,
+        failed: "Stopped by an error.",
+      }[phase],
+    );
     this.#numbers();
   }
 
@@ -77,11 +107,15 @@ export class TrainingPanel {
     const recent = train.slice(-RECENT);
     const steps = state?.steps ?? 0;
     const step = last?.step ?? state?.step ?? 0;
-    const stepMs = recent.length === 0 ? 0 : recent.reduce((sum, { time }) => sum + (time.stepMs ?? 0), 0) / recent.length;
+    const stepMs =
+      recent.length === 0 ? 0 : recent.reduce((sum, { time }) => sum + (time.stepMs ?? 0), 0) / recent.length;
     const held = this.#rows.findLast(({ type }) => type === "eval");
     const values: Readonly<Record<(typeof STATS)[number], string>> = {
-      Step: steps === 0 ? "–" : `${integer(step)} of ${integer(steps)}`, Loss: nats(last?.loss), "Held out": nats(held?.loss),
-      "Tokens/s": last?.time.tokensPerSecond === undefined ? "–" : count(last.time.tokensPerSecond), "Step time": stepMs === 0 ? "–" : `${stepMs < 10 ? stepMs.toFixed(1) : Math.round(stepMs)} ms`,
+      Step: steps === 0 ? "–" : `${integer(step)} of ${integer(steps)}`,
+      Loss: nats(last?.loss),
+      "Held out": nats(held?.loss),
+      "Tokens/s": last?.time.tokensPerSecond === undefined ? "–" : count(last.time.tokensPerSecond),
+      "Step time": stepMs === 0 ? "–" : `${stepMs < 10 ? stepMs.toFixed(1) : Math.round(stepMs)} ms`,
       Left: stepMs === 0 || step >= steps ? "–" : duration(((steps - step) * stepMs) / 1000),
     };
     for (const [name, value] of Object.entries(values)) say(this.#stats.get(name) as HTMLElement, value);

@@ -1,8 +1,24 @@
 /**
- * Data of a run: a source becomes sequences or documents of tokens, split by content as the command line splits them, and rows for
- * training and evaluation, which are the same functions of (seed, step) as there.
+ * Data of a run: a source becomes sequences or documents of tokens, split by content as the command line splits them,
+ * and rows for training and evaluation, which are the same functions of (seed, step) as there.
  */
-import { contentHash, documentCollector, fastaCollector, framingLength, packedBatches, paddedBatches, pairBatches, pairEvaluationBatches, TextParser, windowed, type Batches, type Dataset, type FastaDatasets, type PaddedBatches, type TextDatasets } from "@cloze/data";
+import {
+  contentHash,
+  documentCollector,
+  fastaCollector,
+  framingLength,
+  packedBatches,
+  paddedBatches,
+  pairBatches,
+  pairEvaluationBatches,
+  TextParser,
+  windowed,
+  type Batches,
+  type Dataset,
+  type FastaDatasets,
+  type PaddedBatches,
+  type TextDatasets,
+} from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { unigramEntropy } from "@cloze/eval";
 import type { Objective } from "@cloze/objective";
@@ -49,18 +65,35 @@ async function openProteins({ side, source }: OpenRequest, bytes: Uint8Array, ha
   collector.push(bytes);
   const sets = collector.finish();
   const { train, valid } = sets;
-  if (train.size === 0) throw new ConfigError(`${source.name}: expected proteins to train on, got none. Is it a FASTA file of amino acids?`);
+  if (train.size === 0)
+    throw new ConfigError(
+      `${source.name}: expected proteins to train on, got none. Is it a FASTA file of amino acids?`,
+    );
   const unknown = Object.keys(sets.counts.unknown);
   const summary: DataSummary = {
-    name: source.name, train: train.size, valid: valid.size, tokens: tokensOf(train) + tokensOf(valid), unigramEntropy: await floorOf(valid.size > 0 ? valid : train, tokenizer),
-    remark: unknown.length > 0 ? `Letters that are no amino acid: ${unknown.slice(0, 8).join(" ")}` : valid.size === 0 ? "Too few proteins to hold some out: there will be no validation loss." : "",
+    name: source.name,
+    train: train.size,
+    valid: valid.size,
+    tokens: tokensOf(train) + tokensOf(valid),
+    unigramEntropy: await floorOf(valid.size > 0 ? valid : train, tokenizer),
+    remark:
+      unknown.length > 0
+        ? `Letters that are no amino acid: ${unknown.slice(0, 8).join(" ")}`
+        : valid.size === 0
+          ? "Too few proteins to hold some out: there will be no validation loss."
+          : "",
     examples: await examplesOf(valid.size > 0 ? valid : train, tokenizer),
   };
   return { side, source, hash, tokenizer, summary, sets };
 }
 
-async function openText({ side, source, vocabulary, tokenizer: given }: OpenRequest, bytes: Uint8Array, hash: string): Promise<OpenedData> {
-  if (bytes.subarray(0, 4096).includes(0)) throw new ConfigError(`${source.name}: expected text, got binary data. Open a plain text file, or paste text.`);
+async function openText(
+  { side, source, vocabulary, tokenizer: given }: OpenRequest,
+  bytes: Uint8Array,
+  hash: string,
+): Promise<OpenedData> {
+  if (bytes.subarray(0, 4096).includes(0))
+    throw new ConfigError(`${source.name}: expected text, got binary data. Open a plain text file, or paste text.`);
   const documents = documentsIn(bytes, source.name);
   const tokenizer = given ?? (await trainedTokenizer(documents.all, vocabulary));
   const collector = documentCollector({ tokenizer, split: SPLIT });
@@ -68,12 +101,24 @@ async function openText({ side, source, vocabulary, tokenizer: given }: OpenRequ
   const sets = collector.finish([documents.report]);
   const { train, valid } = sets;
   const held = valid.documents.size;
-  if (train.documents.size === 0) throw new ConfigError(`${source.name}: expected text to train on, got none. Paste at least a few paragraphs.`);
+  if (train.documents.size === 0)
+    throw new ConfigError(`${source.name}: expected text to train on, got none. Paste at least a few paragraphs.`);
   const counted = held > 0 ? valid.documents : train.documents;
   const summary: DataSummary = {
-    name: source.name, train: train.documents.size, valid: held, tokens: tokensOf(train.documents) + tokensOf(valid.documents), unigramEntropy: await floorOf(counted, tokenizer),
-    remark: [documents.byLine ? "Few blank lines: each line is taken as a document." : "", held === 0 ? "Too little text to hold some out: there will be no validation loss." : ""].filter((line) => line !== "").join(" "),
-    examples: documents.all.slice(0, EXAMPLES).map(({ sentences }, i) => ({ name: `Document ${i + 1}`, sequence: sentences.join(" ").slice(0, 400) })),
+    name: source.name,
+    train: train.documents.size,
+    valid: held,
+    tokens: tokensOf(train.documents) + tokensOf(valid.documents),
+    unigramEntropy: await floorOf(counted, tokenizer),
+    remark: [
+      documents.byLine ? "Few blank lines: each line is taken as a document." : "",
+      held === 0 ? "Too little text to hold some out: there will be no validation loss." : "",
+    ]
+      .filter((line) => line !== "")
+      .join(" "),
+    examples: documents.all
+      .slice(0, EXAMPLES)
+      .map(({ sentences }, i) => ({ name: `Document ${i + 1}`, sequence: sentences.join(" ").slice(0, 400) })),
     vocabulary: tokenizer.vocabulary.length,
   };
   return { side, source, hash, tokenizer, summary, sets };
@@ -81,7 +126,10 @@ async function openText({ side, source, vocabulary, tokenizer: given }: OpenRequ
 
 type Documents = ReturnType<TextParser["push"]>;
 
-function documentsIn(bytes: Uint8Array, file: string): { readonly all: Documents; readonly report: TextParser["report"]; readonly byLine: boolean } {
+function documentsIn(
+  bytes: Uint8Array,
+  file: string,
+): { readonly all: Documents; readonly report: TextParser["report"]; readonly byLine: boolean } {
   const read = (rule: "blank-line" | "line"): { readonly all: Documents; readonly report: TextParser["report"] } => {
     const parser = new TextParser({ file, documents: rule });
     const all = [...parser.push(bytes), ...parser.finish()];
@@ -107,7 +155,8 @@ function tokensOf(dataset: Dataset): number {
 
 async function floorOf(dataset: Dataset, tokenizer: Tokenizer): Promise<number | undefined> {
   const counts = new Float64Array(tokenizer.vocabulary.length);
-  for (let i = 0; i < dataset.size; i++) for (const id of await dataset.read(i)) counts[id] = (counts[id] as number) + 1;
+  for (let i = 0; i < dataset.size; i++)
+    for (const id of await dataset.read(i)) counts[id] = (counts[id] as number) + 1;
   for (const id of tokenizer.specialIds) counts[id] = 0;
   return counts.some((count) => count > 0) ? unigramEntropy(counts) : undefined;
 }
@@ -118,7 +167,8 @@ async function examplesOf(dataset: FastaDatasets["valid"], tokenizer: Tokenizer)
   const all = Array.from({ length: dataset.size }, (_, i) => i);
   const fitting = all.filter((i) => dataset.lengthOf(i) >= shortest && dataset.lengthOf(i) <= longest);
   return (fitting.length > 0 ? fitting : all).slice(0, EXAMPLES).map((i) => ({
-    name: dataset.names?.[i]?.slice(0, 80) || `Protein ${i + 1}`, sequence: Array.from(dataset.read(i).subarray(0, longest), (id) => tokenizer.vocabulary[id] ?? "X").join(""),
+    name: dataset.names?.[i]?.slice(0, 80) || `Protein ${i + 1}`,
+    sequence: Array.from(dataset.read(i).subarray(0, longest), (id) => tokenizer.vocabulary[id] ?? "X").join(""),
   }));
 }
 
@@ -128,25 +178,40 @@ export interface Rows {
   readonly valid: PaddedBatches | undefined;
 }
 
-export function rowsOf({ sets, tokenizer }: OpenedData, { seed, length, rows: rowsPerBatch }: Settings, { rows = "sequences" }: Objective): Rows {
+export function rowsOf(
+  { sets, tokenizer }: OpenedData,
+  { seed, length, rows: rowsPerBatch }: Settings,
+  { rows = "sequences" }: Objective,
+): Rows {
   const { pad, start, end } = tokenizer.special;
   const special = { pad, ...(start !== undefined && { start }), ...(end !== undefined && { end }) };
   const tokens = Math.max(length, 4096);
   if (rows !== "sequences") {
-    if (!("counts" in sets) || !isText(sets)) throw new ConfigError("next sentences: expected text, got proteins. Choose another objective.");
+    if (!("counts" in sets) || !isText(sets))
+      throw new ConfigError("next sentences: expected text, got proteins. Choose another objective.");
     const held = sets.valid.sentences;
     const { second } = rows;
     return {
       train: pairBatches(sets.train.sentences, { seed, length, rowsPerBatch, special, second }),
-      valid: held.documents < 2 ? undefined : pairEvaluationBatches(held, { special, length, rowsPerBatch: Math.max(1, Math.floor(tokens / length)), second }),
+      valid:
+        held.documents < 2
+          ? undefined
+          : pairEvaluationBatches(held, {
+              special,
+              length,
+              rowsPerBatch: Math.max(1, Math.floor(tokens / length)),
+              second,
+            }),
     };
   }
-  const cut = (dataset: Dataset, windowSeed: number): Dataset => windowed(dataset, { length: length - framingLength(special), seed: windowSeed });
+  const cut = (dataset: Dataset, windowSeed: number): Dataset =>
+    windowed(dataset, { length: length - framingLength(special), seed: windowSeed });
   const train = isText(sets) ? cut(sets.train.documents, seed) : sets.train;
   const valid = isText(sets) ? cut(sets.valid.documents, 0) : sets.valid;
   return {
     train: packedBatches(train, { seed, length, rowsPerBatch, special }),
-    valid: valid.size === 0 ? undefined : paddedBatches(valid, { special, maxSequence: length, tokensPerBatch: tokens }),
+    valid:
+      valid.size === 0 ? undefined : paddedBatches(valid, { special, maxSequence: length, tokensPerBatch: tokens }),
   };
 }
 

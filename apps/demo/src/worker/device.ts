@@ -8,7 +8,8 @@ export interface Device {
 }
 
 export async function openDevice(kind: "auto" | "wasm"): Promise<Device> {
-  if (kind === "wasm") return openWasm("?device=wasm in the address asks for it", "Take it out of the address to compute on WebGPU.");
+  if (kind === "wasm")
+    return openWasm("?device=wasm in the address asks for it", "Take it out of the address to compute on WebGPU.");
   const { backend, probe } = await import("@cloze/backend-webgpu");
   const found = await probe();
   if (!found.available) return openWasm(found.reason, found.remedy);

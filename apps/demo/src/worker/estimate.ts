@@ -1,6 +1,6 @@
 /**
- * What a run will take, before it begins: memory by what of its step is alive at once, with nothing fused, which is more than a
- * backend needs; time by a product of matrices that is measured here.
+ * What a run will take, before it begins: memory by what of its step is alive at once, with nothing fused, which is
+ * more than a backend needs; time by a product of matrices that is measured here.
  */
 import type { Backend } from "@cloze/backend";
 import { Graph, peakLiveBytes, program, type HostTensor } from "@cloze/graph";
@@ -24,13 +24,22 @@ export async function estimateRun(settings: Settings, data: OpenedData, flopsPer
   const memoryBytes = peakLiveBytes(stepProgram(setup, types));
   const sizes = sizesOf(config, data.tokenizer.vocabulary.length);
   const flops = flopsPerToken(sizes, settings.length) * settings.length * settings.rows * settings.steps;
-  return { parameters: [...parameters.values()].reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0), memoryBytes, seconds: flops / (flopsPerSecond * SHARE_OF_PRODUCT) };
+  return {
+    parameters: [...parameters.values()].reduce((n, { shape }) => n + shape.reduce((a, b) => a * b, 1), 0),
+    memoryBytes,
+    seconds: flops / (flopsPerSecond * SHARE_OF_PRODUCT),
+  };
 }
 
 function sizesOf(config: unknown, vocab: number): Parameters<typeof flopsPerToken>[0] {
   const json = config as Readonly<Record<string, number>>;
   const size = (key: string): number => json[key] ?? 0;
-  return { vocab, hidden: size("hidden_size"), layers: size("num_hidden_layers"), intermediate: size("intermediate_size") };
+  return {
+    vocab,
+    hidden: size("hidden_size"),
+    layers: size("num_hidden_layers"),
+    intermediate: size("intermediate_size"),
+  };
 }
 
 /** Multiplications and additions a second of a product of matrices; a larger one where the first is over at once. */

@@ -1,4 +1,7 @@
-/** A model in use: what it says of a masked residue, what it attends to, what every substitution would cost, and masks in text. */
+/**
+ * A model in use: what it says of a masked residue, what it attends to, what every substitution would cost, and masks
+ * in text.
+ */
 import { ConfigError } from "@cloze/errors";
 import type { SequenceEncoder } from "@cloze/inference";
 import type { Tokenizer } from "@cloze/tokenizer";
@@ -19,11 +22,22 @@ export async function maskResidue({ encoder, tokenizer }: Looked, sequence: stri
   const { data } = await only(encoder.logits([masked]));
   const row = data.subarray(place * encoder.vocab, (place + 1) * encoder.vocab);
   const log = logSoftmax(row);
-  const candidates = AMINO_ACIDS.map((token) => ({ token, probability: Math.exp(log[idOf(tokenizer, token)] as number) }));
-  return { truth: tokenizer.vocabulary[ids[place] as number] ?? "", candidates: candidates.sort((a, b) => b.probability - a.probability) };
+  const candidates = AMINO_ACIDS.map((token) => ({
+    token,
+    probability: Math.exp(log[idOf(tokenizer, token)] as number),
+  }));
+  return {
+    truth: tokenizer.vocabulary[ids[place] as number] ?? "",
+    candidates: candidates.sort((a, b) => b.probability - a.probability),
+  };
 }
 
-export async function mapsOf({ encoder, tokenizer }: Looked, sequence: string, layer: number, head: number): Promise<Maps> {
+export async function mapsOf(
+  { encoder, tokenizer }: Looked,
+  sequence: string,
+  layer: number,
+  head: number,
+): Promise<Maps> {
   const { ids } = tokenizer.encode(sequence);
   const attentions = await only(encoder.attentions([ids]));
   const n = ids.length;
@@ -33,11 +47,15 @@ export async function mapsOf({ encoder, tokenizer }: Looked, sequence: string, l
   const attention = new Float32Array(length * length);
   const mean = new Float32Array(length * length);
   const chosen = attentions[Math.min(layer, layers - 1)];
-  if (chosen === undefined) throw new ConfigError("maps: expected a model that shows its attention, got one that does not.");
+  if (chosen === undefined)
+    throw new ConfigError("maps: expected a model that shows its attention, got one that does not.");
   for (let i = 0; i < length; i++) {
     for (let j = 0; j < length; j++) {
       attention[i * length + j] = chosen.data[(Math.min(head, heads - 1) * n + i + 1) * n + j + 1] as number;
-      for (const { data } of attentions) for (let h = 0; h < heads; h++) mean[i * length + j] = (mean[i * length + j] as number) + (data[(h * n + i + 1) * n + j + 1] as number) / (layers * heads);
+      for (const { data } of attentions)
+        for (let h = 0; h < heads; h++)
+          mean[i * length + j] =
+            (mean[i * length + j] as number) + (data[(h * n + i + 1) * n + j + 1] as number) / (layers * heads);
     }
   }
   return { length, layers, heads, attention, contacts: withoutAverageProduct(symmetric(mean, length), length) };
@@ -54,8 +72,15 @@ function withoutAverageProduct(map: Float32Array, n: number): Float32Array {
   return map.map((value, at) => value - ((rows[Math.floor(at / n)] as number) * (rows[at % n] as number)) / all);
 }
 
-/** log p(letter) - log p(what stands there) at every place, each masked in turn: masked marginals, Meier et al. 2021. */
-export async function substitutionsOf({ encoder, tokenizer }: Looked, sequence: string, onProgress: (share: number) => void, signal: AbortSignal): Promise<Substitutions> {
+/**
+ * log p(letter) - log p(what stands there) at every place, each masked in turn: masked marginals, Meier et al. 2021.
+ */
+export async function substitutionsOf(
+  { encoder, tokenizer }: Looked,
+  sequence: string,
+  onProgress: (share: number) => void,
+  signal: AbortSignal,
+): Promise<Substitutions> {
   const { ids } = tokenizer.encode(sequence);
   const length = ids.length - 2;
   const mask = maskOf(tokenizer);
@@ -81,13 +106,22 @@ export async function substitutionsOf({ encoder, tokenizer }: Looked, sequence: 
       at += 1;
     }
     onProgress(at / length);
-    await new Promise((resolve) => { setTimeout(resolve, 0); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 0);
+    });
   }
-  return { letters: AMINO_ACIDS, sequence: Array.from(ids.subarray(1, length + 1), (id) => tokenizer.vocabulary[id] ?? "X").join(""), scores };
+  return {
+    letters: AMINO_ACIDS,
+    sequence: Array.from(ids.subarray(1, length + 1), (id) => tokenizer.vocabulary[id] ?? "X").join(""),
+    scores,
+  };
 }
 
 export function piecesOf(tokenizer: Tokenizer, text: string): readonly Piece[] {
-  return Array.from(tokenizer.encode(text).ids, (id) => ({ token: tokenizer.vocabulary[id] ?? "", special: tokenizer.specialIds.has(id) }));
+  return Array.from(tokenizer.encode(text).ids, (id) => ({
+    token: tokenizer.vocabulary[id] ?? "",
+    special: tokenizer.specialIds.has(id),
+  }));
 }
 
 const idOf = (tokenizer: Tokenizer, token: string): number => tokenizer.idOf(token) ?? tokenizer.special.unknown;

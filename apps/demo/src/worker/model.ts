@@ -31,21 +31,34 @@ export interface Model {
   readonly parameters: ReadonlyMap<string, Parameter>;
 }
 
-export async function modelOf(config: unknown, name: string, objective: Objective, tokenizer: Tokenizer): Promise<Model> {
-  const opened = await openModel(config, { vocab: tokenizer.vocabulary.length, special: tokenizer.special, zeroInitHead: true });
+export async function modelOf(
+  config: unknown,
+  name: string,
+  objective: Objective,
+  tokenizer: Tokenizer,
+): Promise<Model> {
+  const opened = await openModel(config, {
+    vocab: tokenizer.vocabulary.length,
+    special: tokenizer.special,
+    zeroInitHead: true,
+  });
   const { model, buffers, maxLength, extraParameters } = opened;
   const head: Head = objective.requires as Head;
   return {
-    opened, source: { name, model, buffers, maxLength, extraParameters, configText: opened.configText({ head }) },
+    opened,
+    source: { name, model, buffers, maxLength, extraParameters, configText: opened.configText({ head }) },
     parameters: new Map([...headParameters(model, head, opened.labels.length, name), ...extraParameters]),
   };
 }
 
 export async function objectiveOf({ objective }: Settings, tokenizer: Tokenizer): Promise<Objective> {
   switch (objective) {
-    case "mlm": return mlm(tokenizer);
-    case "mlm-30": return mlm(tokenizer, { rate: 0.3 });
-    case "mlm+nsp": return composeObjectives([mlm(tokenizer), (await import("@cloze/objective-nsp")).nsp(tokenizer)]);
+    case "mlm":
+      return mlm(tokenizer);
+    case "mlm-30":
+      return mlm(tokenizer, { rate: 0.3 });
+    case "mlm+nsp":
+      return composeObjectives([mlm(tokenizer), (await import("@cloze/objective-nsp")).nsp(tokenizer)]);
   }
 }
 
@@ -53,9 +66,15 @@ export async function objectiveOf({ objective }: Settings, tokenizer: Tokenizer)
 export function optimizerOf({ optimizer, lr }: Settings): Optimizer {
   const adam = { beta1: 0.9, beta2: 0.98, weightDecay: 0.01 };
   switch (optimizer) {
-    case "adamw": return adamw(adam);
-    case "stable-adamw": return stableAdamw(adam);
-    case "lamb": return lamb(adam);
-    case "muon": return byParameter(muonRules({ matrices: muon({ weightDecay: adam.weightDecay }), rest: adamw(adam), lrScale: 4e-4 / lr }));
+    case "adamw":
+      return adamw(adam);
+    case "stable-adamw":
+      return stableAdamw(adam);
+    case "lamb":
+      return lamb(adam);
+    case "muon":
+      return byParameter(
+        muonRules({ matrices: muon({ weightDecay: adam.weightDecay }), rest: adamw(adam), lrScale: 4e-4 / lr }),
+      );
   }
 }

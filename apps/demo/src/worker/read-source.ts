@@ -12,8 +12,20 @@ export async function readSource(side: Side, { name, bytes }: Source): Promise<U
 }
 
 async function fetched(url: string, name: string): Promise<Uint8Array> {
-  const response = await fetch(url).catch((cause: unknown) => { throw new FormatError(name, "", "the sample could not be fetched: the page's server is away. Start it again, or open a file of your own.", { cause }); });
-  if (!response.ok) throw new FormatError(name, "", `the sample could not be fetched: the server says ${response.status}. Reload the page.`);
+  const response = await fetch(url).catch((cause: unknown) => {
+    throw new FormatError(
+      name,
+      "",
+      "the sample could not be fetched: the page's server is away. Start it again, or open a file of your own.",
+      { cause },
+    );
+  });
+  if (!response.ok)
+    throw new FormatError(
+      name,
+      "",
+      `the sample could not be fetched: the server says ${response.status}. Reload the page.`,
+    );
   return new Uint8Array(await response.arrayBuffer());
 }
 
@@ -22,6 +34,12 @@ async function inflated(bytes: Uint8Array, name: string): Promise<Uint8Array> {
     const stream = new Blob([bytes.slice()]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   } catch (cause) {
-    throw new FormatError(name, "", "expected gzip data, got damaged data, or several gzip parts in one file (bgzip). Unpack it and open what comes out.", { cause });
+    throw new FormatError(
+      name,
+      "",
+      "expected gzip data, got damaged data, or several gzip parts in one file (bgzip). Unpack it and open what " +
+        "comes out.",
+      { cause },
+    );
   }
 }

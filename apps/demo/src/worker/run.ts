@@ -1,7 +1,7 @@
 /**
- * A training run in the page: the steps of `@cloze/trainer`, one after another, with a boundary after each at which the run may be
- * paused, saved and looked at. A step is a pure function of (settings, data, step number, state), so a run that was saved and loaded
- * goes on with the same losses.
+ * A training run in the page: the steps of `@cloze/trainer`, one after another, with a boundary after each at which the
+ * run may be paused, saved and looked at. A step is a pure function of (settings, data, step number, state), so a run
+ * that was saved and loaded goes on with the same losses.
  */
 import type { Backend, Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
@@ -9,7 +9,14 @@ import type { HostTensor, HostTensors } from "@cloze/graph";
 import { initialize } from "@cloze/nn";
 import type { Objective } from "@cloze/objective";
 import { schedule, type Schedule } from "@cloze/schedule";
-import { Evaluator, prepareStep, Programs, type PreparedStep, type StepOptions, type TrainerState } from "@cloze/trainer/step";
+import {
+  Evaluator,
+  prepareStep,
+  Programs,
+  type PreparedStep,
+  type StepOptions,
+  type TrainerState,
+} from "@cloze/trainer/step";
 import type { RunPhase, Settings } from "../protocol.ts";
 import type { TrainerRow } from "../run-files.ts";
 import { rowsOf, type OpenedData } from "./data.ts";
@@ -63,7 +70,14 @@ export class Run {
   #elapsed: number;
   #ended: Promise<void> = Promise.resolve();
 
-  private constructor(options: RunOptions, session: Session, weights: HostTensors, training: { readonly steps: StepOptions; readonly programs: Programs; readonly evaluator: Evaluator | undefined } | undefined) {
+  private constructor(
+    options: RunOptions,
+    session: Session,
+    weights: HostTensors,
+    training:
+      | { readonly steps: StepOptions; readonly programs: Programs; readonly evaluator: Evaluator | undefined }
+      | undefined,
+  ) {
     const { saved } = options;
     this.options = options;
     this.session = session;
@@ -87,20 +101,38 @@ export class Run {
     const rows = rowsOf(data, settings, objective);
     const { source } = model;
     const steps: StepOptions = {
-      backend, source, objective, optimizer: optimizerOf(settings), clip: CLIP, batches: rows.train, accumulate: 1, weights, seed: settings.seed,
+      backend,
+      source,
+      objective,
+      optimizer: optimizerOf(settings),
+      clip: CLIP,
+      batches: rows.train,
+      accumulate: 1,
+      weights,
+      seed: settings.seed,
       ...(saved && { resume: { optimizer: saved.optimizer, state: saved.state, dir: "the saved run" } }),
     };
     const first = saved?.state.step ?? 0;
     const programs = new Programs(steps, first);
     const session = await programs.start(await prepareStep(steps, first));
     const { valid } = rows;
-    const evaluator = valid && new Evaluator({ backend, source, objective, batches: { count: valid.count, batchAt: async (i) => (await turn(), valid.batchAt(i)) } });
+    const evaluator =
+      valid &&
+      new Evaluator({
+        backend,
+        source,
+        objective,
+        batches: { count: valid.count, batchAt: async (i) => (await turn(), valid.batchAt(i)) },
+      });
     return new Run(options, session, weights, { steps, programs, evaluator });
   }
 
   /** Trains until the run is paused or over. */
   train(): void {
-    if (this.#steps === undefined) throw new ConfigError("training: this run was loaded without its data. Open that data first, then load the run again.");
+    if (this.#steps === undefined)
+      throw new ConfigError(
+        "training: this run was loaded without its data. Open that data first, then load the run again.",
+      );
     if (this.phase === "training" || this.phase === "finished") return;
     this.#set("training");
     this.#ended = this.#loop(this.#steps).catch(async (error: unknown) => {
@@ -124,9 +156,25 @@ export class Run {
       const trained = this.#programs?.trainedNames ?? [];
       const moments = this.#programs?.optimizerNames ?? [];
       const read = this.#programs === undefined ? {} : await this.session.read([...trained, ...moments]);
-      const pick = (names: readonly string[]): HostTensors => Object.fromEntries(names.map((name) => [name, read[name] as HostTensor]));
-      const state: TrainerState = { version: 1, step: this.step, tokens: this.#tokens, seed: settings.seed, objective: objective.name, optimizer: optimizerOf(settings).name, compute: "f32", elapsedSeconds: this.#elapsed, ...(this.validLoss === undefined ? {} : { evalLoss: this.validLoss }) };
-      return { weights: { ...this.weights, ...pick(trained) }, optimizer: this.#programs === undefined ? (this.options.saved?.optimizer ?? {}) : pick(moments), state, rows: this.rows };
+      const pick = (names: readonly string[]): HostTensors =>
+        Object.fromEntries(names.map((name) => [name, read[name] as HostTensor]));
+      const state: TrainerState = {
+        version: 1,
+        step: this.step,
+        tokens: this.#tokens,
+        seed: settings.seed,
+        objective: objective.name,
+        optimizer: optimizerOf(settings).name,
+        compute: "f32",
+        elapsedSeconds: this.#elapsed,
+        ...(this.validLoss === undefined ? {} : { evalLoss: this.validLoss }),
+      };
+      return {
+        weights: { ...this.weights, ...pick(trained) },
+        optimizer: this.#programs === undefined ? (this.options.saved?.optimizer ?? {}) : pick(moments),
+        state,
+        rows: this.rows,
+      };
     });
   }
 
@@ -143,7 +191,9 @@ export class Run {
   /** Runs `work` while no step is under way. */
   #between<T>(work: () => Promise<T>): Promise<T> {
     if (this.phase !== "training") return this.#ended.then(work);
-    return new Promise<T>((resolve, reject) => { this.#atBoundary.push(() => work().then(resolve, reject)); });
+    return new Promise<T>((resolve, reject) => {
+      this.#atBoundary.push(() => work().then(resolve, reject));
+    });
   }
 
   async #loop(steps: StepOptions): Promise<void> {
@@ -153,7 +203,8 @@ export class Run {
     while (this.phase === "training") {
       const done = this.step >= settings.steps;
       const last = this.rows.at(-1);
-      const isDue = this.step > 0 && (done || this.step % every === 0) && !(last?.type === "eval" && last.step === this.step);
+      const isDue =
+        this.step > 0 && (done || this.step % every === 0) && !(last?.type === "eval" && last.step === this.step);
       if (isDue && this.#evaluator !== undefined) await this.#evaluate(this.#evaluator);
       else if (done) this.phase = "finished";
       else {
@@ -177,17 +228,34 @@ export class Run {
     const { settings } = this.options;
     const began = performance.now();
     const lr = settings.lr * this.#schedule(this.step + 1, settings.steps);
-    const { done } = await (this.#programs as Programs).call(this.session, { number: this.step, prepared, lr, lossScale: undefined });
+    const { done } = await (this.#programs as Programs).call(this.session, {
+      number: this.step,
+      prepared,
+      lr,
+      lossScale: undefined,
+    });
     const out = await done;
     const weight = out["weight"] ?? 0;
     const loss = (out["loss"] ?? NaN) / (weight > 0 ? weight : 1);
     const gradNorm = out["gradNorm"] ?? NaN;
-    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw new ConfigError(`step ${this.step + 1}: expected a finite loss, got ${loss} with a gradient of norm ${gradNorm}. The model is as it was before this step. Begin again with a lower learning rate.`);
+    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
+      throw new ConfigError(
+        `step ${this.step + 1}: expected a finite loss, got ${loss} with a gradient of norm ${gradNorm}. The ` +
+          "model is as it was before this step. Begin again with a lower learning rate.",
+      );
     const stepMs = performance.now() - began;
     this.step += 1;
     this.#tokens += prepared.tokens;
     this.#elapsed += stepMs / 1000;
-    this.#record({ type: "train", step: this.step, tokens: this.#tokens, loss, lr, gradNorm, time: { elapsed: this.#elapsed, tokensPerSecond: (prepared.tokens / stepMs) * 1000, stepMs } });
+    this.#record({
+      type: "train",
+      step: this.step,
+      tokens: this.#tokens,
+      loss,
+      lr,
+      gradNorm,
+      time: { elapsed: this.#elapsed, tokensPerSecond: (prepared.tokens / stepMs) * 1000, stepMs },
+    });
   }
 
   /** One that is stopped by a pause leaves no row, and is made when the run goes on. */
@@ -199,7 +267,14 @@ export class Run {
       const { loss, accuracy } = await evaluator.run(this.session, signal);
       this.evaluating = false;
       this.validLoss = loss;
-      this.#record({ type: "eval", step: this.step, tokens: this.#tokens, loss, accuracy, time: { elapsed: this.#elapsed } });
+      this.#record({
+        type: "eval",
+        step: this.step,
+        tokens: this.#tokens,
+        loss,
+        accuracy,
+        time: { elapsed: this.#elapsed },
+      });
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
@@ -214,4 +289,7 @@ export class Run {
 }
 
 /** Lets messages in, which a backend that computes on this thread would keep out. */
-const turn = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve, 0); });
+const turn = (): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, 0);
+  });

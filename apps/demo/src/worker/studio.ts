@@ -51,7 +51,9 @@ export class Studio {
     return this.#answers[name](ask, work);
   }
 
-  readonly #answers: { readonly [N in RequestName]: (ask: Requests[N]["ask"], work: Work) => Promise<Requests[N]["answer"]> } = {
+  readonly #answers: {
+    readonly [N in RequestName]: (ask: Requests[N]["ask"], work: Work) => Promise<Requests[N]["answer"]>;
+  } = {
     probe: async ({ kind }) => {
       this.#kind = kind;
       return (await this.#opened()).info;
@@ -92,42 +94,83 @@ export class Studio {
     load: async ({ side, files, source }) => {
       const runFile = runFileOf(files);
       const { settings } = runFile;
-      if (settings.side !== side) throw new ConfigError(`run: expected one on ${wordsOf(side)}, got one on ${wordsOf(settings.side)}. Open it on the other side of the page.`);
+      if (settings.side !== side)
+        throw new ConfigError(
+          `run: expected one on ${wordsOf(side)}, got one on ${wordsOf(settings.side)}. Open it on the other ` +
+            "side of the page.",
+        );
       const tokenizer = await tokenizerOf(files, side);
       const opened = source === undefined ? this.#data : await openData({ side, source, vocabulary: 0, tokenizer });
       const fits = opened !== undefined && opened.side === side && opened.hash === runFile.data.hash;
       // Text that was opened before has a vocabulary of its own; the run's is the one that counts.
-      const data = !fits ? undefined : opened.tokenizer.hash === tokenizer.hash ? opened : await openData({ side, source: opened.source, vocabulary: 0, tokenizer });
+      const data = !fits
+        ? undefined
+        : opened.tokenizer.hash === tokenizer.hash
+          ? opened
+          : await openData({ side, source: opened.source, vocabulary: 0, tokenizer });
       if (data !== undefined) this.#data = data;
       const saved = await this.#begin(settings, data, { files, runFile });
       return { settings, data: data?.summary, rows: saved?.rows ?? [] };
     },
     mask: async ({ sequence, at }) => maskResidue(this.#need().looked, sequence, at),
     maps: async ({ sequence, layer, head }) => mapsOf(this.#need().looked, sequence, layer, head),
-    substitutions: async ({ sequence }, { progress, signal }) => substitutionsOf(this.#need().looked, sequence, progress, signal),
-    pieces: async ({ text }) => piecesOf(this.#held?.looked.tokenizer ?? this.#needData({ side: "text" }).tokenizer, text),
-    fillMask: async ({ text }) => (await this.#need().encoder.fillMask(text, { top: 8 })).map(({ candidates }) => ({ candidates })),
+    substitutions: async ({ sequence }, { progress, signal }) =>
+      substitutionsOf(this.#need().looked, sequence, progress, signal),
+    pieces: async ({ text }) =>
+      piecesOf(this.#held?.looked.tokenizer ?? this.#needData({ side: "text" }).tokenizer, text),
+    fillMask: async ({ text }) =>
+      (await this.#need().encoder.fillMask(text, { top: 8 })).map(({ candidates }) => ({ candidates })),
   };
 
-  async #begin(settings: Settings, data: OpenedData | undefined, from: { readonly files: Requests["load"]["ask"]["files"]; readonly runFile: RunFile } | undefined): Promise<SavedRun | undefined> {
+  async #begin(
+    settings: Settings,
+    data: OpenedData | undefined,
+    from: { readonly files: Requests["load"]["ask"]["files"]; readonly runFile: RunFile } | undefined,
+  ): Promise<SavedRun | undefined> {
     await this.#close();
     this.#tell({ phase: "preparing", settings, doing: "Compiling the first step" });
     try {
       const { backend } = await this.#opened();
       const tokenizer = data?.tokenizer ?? (from && (await tokenizerOf(from.files, settings.side)));
-      if (tokenizer === undefined) throw new ConfigError("training: expected data, got none. Open a file or take the sample.");
+      if (tokenizer === undefined)
+        throw new ConfigError("training: expected data, got none. Open a file or take the sample.");
       const objective = await objectiveOf(settings, tokenizer);
-      const config = from === undefined ? await newConfig(settings.side, settings.size) : jsonOf(from.files, CONFIG_FILE);
+      const config =
+        from === undefined ? await newConfig(settings.side, settings.size) : jsonOf(from.files, CONFIG_FILE);
       const model = await modelOf(config, `${settings.side}-${settings.size}`, objective, tokenizer);
       const saved = from && (await savedRunOf(from.files, model));
       const run = await Run.start({
-        backend, settings, model, objective, data, ...(saved && { saved }),
-        onRow: (row) => { this.#events.onRow(row); this.#tell(); },
+        backend,
+        settings,
+        model,
+        objective,
+        data,
+        ...(saved && { saved }),
+        onRow: (row) => {
+          this.#events.onRow(row);
+          this.#tell();
+        },
         onPhase: () => this.#tell(),
         onFailure: (error) => this.#failed(error),
       });
-      const encoder = await createEncoder({ backend: viewOf(backend, run.session), model: model.opened.model, weights: saved?.weights ?? run.weights, tokenizer });
-      this.#held = { run, model, encoder, looked: { encoder, tokenizer }, runFile: from?.runFile ?? { version: 1, settings, data: { name: data?.source.name ?? "", hash: data?.hash ?? "" } }, data };
+      const encoder = await createEncoder({
+        backend: viewOf(backend, run.session),
+        model: model.opened.model,
+        weights: saved?.weights ?? run.weights,
+        tokenizer,
+      });
+      this.#held = {
+        run,
+        model,
+        encoder,
+        looked: { encoder, tokenizer },
+        runFile: from?.runFile ?? {
+          version: 1,
+          settings,
+          data: { name: data?.source.name ?? "", hash: data?.hash ?? "" },
+        },
+        data,
+      };
       this.#tell();
       return saved;
     } catch (error) {
@@ -158,25 +201,36 @@ export class Studio {
 
   #opened(): Promise<Device> {
     this.#device ??= openDevice(this.#kind);
-    this.#device.catch(() => { this.#device = undefined; });
+    this.#device.catch(() => {
+      this.#device = undefined;
+    });
     return this.#device;
   }
 
   #need(): Held {
-    if (this.#held === undefined) throw new ConfigError("expected a model, got none yet. Train one, or load a saved run.");
+    if (this.#held === undefined)
+      throw new ConfigError("expected a model, got none yet. Train one, or load a saved run.");
     return this.#held;
   }
 
   #needData({ side }: Pick<Settings, "side">): OpenedData {
-    if (this.#data === undefined || this.#data.side !== side) throw new ConfigError("expected data, got none yet. Open a file or take the sample.");
+    if (this.#data === undefined || this.#data.side !== side)
+      throw new ConfigError("expected data, got none yet. Open a file or take the sample.");
     return this.#data;
   }
 
   #tell(more: Partial<RunState> & { readonly error?: Failure } = {}): void {
     const held = this.#held;
     this.#events.onState({
-      phase: held?.run.phase ?? "idle", step: held?.run.step ?? 0, steps: held?.run.options.settings.steps ?? 0, parameters: held?.run.parameterCount ?? 0,
-      settings: held?.run.options.settings, validLoss: held?.run.validLoss, doing: held?.run.evaluating === true ? "Evaluating on what was held out" : "", canTrain: held?.data !== undefined, ...more,
+      phase: held?.run.phase ?? "idle",
+      step: held?.run.step ?? 0,
+      steps: held?.run.options.settings.steps ?? 0,
+      parameters: held?.run.parameterCount ?? 0,
+      settings: held?.run.options.settings,
+      validLoss: held?.run.validLoss,
+      doing: held?.run.evaluating === true ? "Evaluating on what was held out" : "",
+      canTrain: held?.data !== undefined,
+      ...more,
     });
   }
 }

@@ -1,4 +1,6 @@
-/** TensorFlow.js on WebAssembly: its core and that one backend, with the three builds of it that browsers choose from. */
+/**
+ * TensorFlow.js on WebAssembly: its core and that one backend, with the three builds of it that browsers choose from.
+ */
 import type { Backend } from "@cloze/backend";
 import { backend } from "@cloze/backend-tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
@@ -8,7 +10,11 @@ import simd from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm
 import threads from "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url";
 
 export async function wasmBackend(): Promise<Backend> {
-  setWasmPaths({ "tfjs-backend-wasm.wasm": plain, "tfjs-backend-wasm-simd.wasm": simd, "tfjs-backend-wasm-threaded-simd.wasm": threads });
+  setWasmPaths({
+    "tfjs-backend-wasm.wasm": plain,
+    "tfjs-backend-wasm-simd.wasm": simd,
+    "tfjs-backend-wasm-threaded-simd.wasm": threads,
+  });
   core.enableProdMode();
   await core.setBackend("wasm");
   return backend({ tf: { ...core, version: { "tfjs-core": core.version_core } } });

@@ -16,7 +16,10 @@ async function handle({ id, name, ask }: Exclude<ToWorker, { readonly cancel: nu
   const controller = new AbortController();
   running.set(id, controller);
   try {
-    const answer = await studio.answer(name, ask as never, { signal: controller.signal, progress: (progress) => post({ id, progress }) });
+    const answer = await studio.answer(name, ask as never, {
+      signal: controller.signal,
+      progress: (progress) => post({ id, progress }),
+    });
     post({ id, answer });
   } catch (error) {
     post({ id, failure: failureOf(error) });

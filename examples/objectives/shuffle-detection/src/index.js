@@ -1,9 +1,9 @@
 /**
  * Shuffle detection: some tokens of each sequence trade places, and the model says of every token whether it was moved.
  *
- * Of n tokens floor(rate * n + u) are drawn and handed on in a ring, each to the place of another; one that lands where its equal was
- * has not moved for anybody to see, and is labelled 0. Every token is judged, not only the 15 % of masked language modelling.
- * Source: Yamaguchi et al. 2021, arXiv:2109.01819, "Shuffle" (two classes: shuffled or not).
+ * Of n tokens floor(rate * n + u) are drawn and handed on in a ring, each to the place of another; one that lands where
+ * its equal was has not moved for anybody to see, and is labelled 0. Every token is judged, not only the 15 % of masked
+ * language modelling. Source: Yamaguchi et al. 2021, arXiv:2109.01819, "Shuffle" (two classes: shuffled or not).
  */
 import { ConfigError } from "@cloze/errors";
 import { crossEntropy } from "@cloze/graph";
@@ -18,8 +18,12 @@ import { RandomStream } from "@cloze/random";
 /** @type {import("@cloze/objective").ObjectiveMaker<"token-classification">} */
 export const objective = ({ specialIds }, options = {}) => {
   const { rate = 0.15, ...unknown } = options;
-  if (typeof rate !== "number" || !(rate > 0 && rate <= 1)) throw new ConfigError(`shuffle-detection: rate: expected a share above 0 and up to 1, got ${JSON.stringify(rate)}.`);
-  if (Object.keys(unknown).length > 0) throw new ConfigError(`shuffle-detection: unknown option ${Object.keys(unknown).join(", ")}. It takes: rate.`);
+  if (typeof rate !== "number" || !(rate > 0 && rate <= 1))
+    throw new ConfigError(
+      `shuffle-detection: rate: expected a share above 0 and up to 1, got ${JSON.stringify(rate)}.`,
+    );
+  if (Object.keys(unknown).length > 0)
+    throw new ConfigError(`shuffle-detection: unknown option ${Object.keys(unknown).join(", ")}. It takes: rate.`);
 
   return {
     name: "shuffle-detection",
@@ -27,7 +31,9 @@ export const objective = ({ specialIds }, options = {}) => {
     options: { rate },
 
     prepare(batch, { seed, step, evaluation }) {
-      const draws = evaluation ? new RandomStream(0).split("shuffle") : new RandomStream(seed).split("shuffle").split(step);
+      const draws = evaluation
+        ? new RandomStream(0).split("shuffle")
+        : new RandomStream(seed).split("shuffle").split(step);
       const ids = batch.ids.slice();
       const targets = [];
       for (const { example, row, start, length } of batch.sequences) {
@@ -36,11 +42,18 @@ export const objective = ({ specialIds }, options = {}) => {
         const order = own.split("order");
         const places = Array.from({ length }, (_, i) => first + i).filter((at) => !specialIds.has(batch.ids[at] ?? 0));
         const count = Math.floor(rate * places.length + own.uniform(0));
-        const ring = places.map((at) => ({ at, draw: order.uniform(at - first) })).sort((a, b) => a.draw - b.draw).slice(0, count).map(({ at }) => at);
+        const ring = places
+          .map((at) => ({ at, draw: order.uniform(at - first) }))
+          .sort((a, b) => a.draw - b.draw)
+          .slice(0, count)
+          .map(({ at }) => at);
         for (const [i, at] of ring.entries()) ids[at] = batch.ids[ring[(i + 1) % ring.length] ?? at] ?? 0;
         for (const at of places) targets.push({ index: at, token: ids[at] === batch.ids[at] ? 0 : 1 });
       }
-      return { feeds: { ...encoderFeeds(batch, ids), ...slotFeeds(targets, batch.rows * batch.length) }, weights: { loss: targets.length } };
+      return {
+        feeds: { ...encoderFeeds(batch, ids), ...slotFeeds(targets, batch.rows * batch.length) },
+        weights: { loss: targets.length },
+      };
     },
 
     loss(scope, model, feeds) {

@@ -1,7 +1,19 @@
 /** Whole programs: random chains forward and backward, determinism, mixed precision, and an encoder in training. */
 import type { Backend } from "@cloze/backend";
 import { UnsupportedError } from "@cloze/errors";
-import { crossEntropy, embedding, grad, Graph, program, rematerialise, showType, type HostTensor, type HostTensors, type Program, type Tensor } from "@cloze/graph";
+import {
+  crossEntropy,
+  embedding,
+  grad,
+  Graph,
+  program,
+  rematerialise,
+  showType,
+  type HostTensor,
+  type HostTensors,
+  type Program,
+  type Tensor,
+} from "@cloze/graph";
 import { runOnce, type Check } from "../check.ts";
 import { drawInput } from "../draw.ts";
 import { expected } from "../oracle.ts";
@@ -14,7 +26,12 @@ const SEEDS = Array.from({ length: 16 }, (_, i) => i + 1);
 function chain(seed: number, length: number): { readonly program: Program; readonly feeds: HostTensors } {
   const { graph, outputs, inputs } = randomGraph(seed, length);
   const grads = Object.fromEntries(grad(outputs["total"] as Tensor, inputs).map((g, i) => [`d${i}`, g]));
-  return { program: program(graph, { state: [], outputs: { ...outputs, ...grads }, feeds: inputs }), feeds: Object.fromEntries(inputs.map((x) => [(x.attrs as { readonly name: string }).name, drawInput(`${seed}`, "f32", x.shape)])) };
+  return {
+    program: program(graph, { state: [], outputs: { ...outputs, ...grads }, feeds: inputs }),
+    feeds: Object.fromEntries(
+      inputs.map((x) => [(x.attrs as { readonly name: string }).name, drawInput(`${seed}`, "f32", x.shape)]),
+    ),
+  };
 }
 
 /** Twice in one session, once in another: equal to the bit. */
@@ -23,7 +40,11 @@ async function sameBits(backend: Backend, p: Program, feeds: HostTensors): Promi
   const one = await backend.start({});
   const two = await backend.start({});
   try {
-    const [first, ...others] = [await one.run(executable, feeds), await one.run(executable, feeds), await two.run(executable, feeds)] as const;
+    const [first, ...others] = [
+      await one.run(executable, feeds),
+      await one.run(executable, feeds),
+      await two.run(executable, feeds),
+    ] as const;
     for (const other of others) expectClose(other, first, "exact");
   } finally {
     await one.dispose();
@@ -38,7 +59,10 @@ function scattered(): { readonly program: Program; readonly feeds: HostTensors }
   const ids = g.input("ids", "i32", [300]);
   const x = embedding(table, ids);
   const [d] = grad(x.tanh().mul(x).sum(), [table]) as [Tensor];
-  return { program: program(g, { state: [], outputs: { d } }), feeds: { table: drawInput("table", "f32", [5, 16]), ids: drawInput("ids", "i32", [300], { below: 5 }) } };
+  return {
+    program: program(g, { state: [], outputs: { d } }),
+    feeds: { table: drawInput("table", "f32", [5, 16]), ids: drawInput("ids", "i32", [300], { below: 5 }) },
+  };
 }
 
 /** Steps of training, loss and all state compared with the interpreter's after each. */
@@ -84,7 +108,11 @@ async function mixed(backend: Backend, compute: "f16" | "bf16"): Promise<void> {
     for (const [name, tensor] of Object.entries(want)) {
       const off = worst(name, got[name], tensor);
       const allowed = compute === "f16" ? 0.01 : 0.06;
-      if (!(off <= allowed)) throw new Error(`${name}: expected to be within ${allowed} of the f32 value, relative to its largest element; it is off by ${off}`);
+      if (!(off <= allowed))
+        throw new Error(
+          `${name}: expected to be within ${allowed} of the f32 value, relative to its largest element; it is ` +
+            `off by ${off}`,
+        );
     }
   } finally {
     await session.dispose();
@@ -94,7 +122,8 @@ async function mixed(backend: Backend, compute: "f16" | "bf16"): Promise<void> {
 
 /** Largest difference over the largest value; types are equal. */
 function worst(name: string, got: HostTensor | undefined, want: HostTensor): number {
-  if (got === undefined || showType(got) !== showType(want)) throw new Error(`${name}: expected ${showType(want)}, got ${got === undefined ? "nothing" : showType(got)}`);
+  if (got === undefined || showType(got) !== showType(want))
+    throw new Error(`${name}: expected ${showType(want)}, got ${got === undefined ? "nothing" : showType(got)}`);
   let largest = 0;
   let off = 0;
   for (let i = 0; i < want.data.length; i++) {
@@ -110,13 +139,38 @@ export const wholeProgramChecks: readonly Check[] = [
   ...SEEDS.map((seed): Check => ({
     name: `chains > random graph ${seed}`,
     needs,
-    run: (backend) => { const { program: p, feeds } = chain(seed, 10 + 5 * seed); return runOnce(backend, p, {}, feeds, "training"); },
+    run: (backend) => {
+      const { program: p, feeds } = chain(seed, 10 + 5 * seed);
+      return runOnce(backend, p, {}, feeds, "training");
+    },
   })),
-  { name: "determinism > a random chain", needs, run: (backend) => { const { program: p, feeds } = chain(99, 60); return sameBits(backend, p, feeds); } },
-  { name: "determinism > rows scattered onto few", needs, run: (backend) => { const { program: p, feeds } = scattered(); return sameBits(backend, p, feeds); } },
+  {
+    name: "determinism > a random chain",
+    needs,
+    run: (backend) => {
+      const { program: p, feeds } = chain(99, 60);
+      return sameBits(backend, p, feeds);
+    },
+  },
+  {
+    name: "determinism > rows scattered onto few",
+    needs,
+    run: (backend) => {
+      const { program: p, feeds } = scattered();
+      return sameBits(backend, p, feeds);
+    },
+  },
   { name: "compute > f16 contractions", needs, run: (backend) => mixed(backend, "f16") },
   { name: "compute > bf16 contractions", needs, run: (backend) => mixed(backend, "bf16") },
   { name: "training > one step of a two-layer encoder", needs: [...needs, "u32"], run: (backend) => train(backend, 1) },
-  { name: "training > six steps of a two-layer encoder", needs: [...needs, "u32"], run: (backend) => train(backend, 6) },
-  { name: "training > two steps of a two-layer encoder, rematerialised", needs: [...needs, "u32"], run: (backend) => train(backend, 2, rematerialise) },
+  {
+    name: "training > six steps of a two-layer encoder",
+    needs: [...needs, "u32"],
+    run: (backend) => train(backend, 6),
+  },
+  {
+    name: "training > two steps of a two-layer encoder, rematerialised",
+    needs: [...needs, "u32"],
+    run: (backend) => train(backend, 2, rematerialise),
+  },
 ];

@@ -1,6 +1,17 @@
-/** What a session owes: state that lives between runs, programs that share it, errors before anything happens, an end. */
+/**
+ * What a session owes: state that lives between runs, programs that share it, errors before anything happens, an end.
+ */
 import { ClozeError } from "@cloze/errors";
-import { fromNumbers, Graph, program, toNumbers, type DType, type HostTensor, type HostTensors, type Program } from "@cloze/graph";
+import {
+  fromNumbers,
+  Graph,
+  program,
+  toNumbers,
+  type DType,
+  type HostTensor,
+  type HostTensors,
+  type Program,
+} from "@cloze/graph";
 import type { Backend, Session } from "@cloze/backend";
 import type { Check } from "../check.ts";
 import { drawInput } from "../draw.ts";
@@ -9,17 +20,22 @@ import { expectClose } from "../tolerance.ts";
 const f32 = (shape: readonly number[], ...numbers: number[]): HostTensor => fromNumbers("f32", shape, numbers);
 const numbersOf = (tensors: HostTensors, name: string): number[] => {
   const tensor = tensors[name];
-  if (tensor === undefined) throw new Error(`expected a tensor "${name}", got ${Object.keys(tensors).join(", ") || "none"}`);
+  if (tensor === undefined)
+    throw new Error(`expected a tensor "${name}", got ${Object.keys(tensors).join(", ") || "none"}`);
   return Array.from(toNumbers(tensor));
 };
 
 function equal(what: string, got: unknown, want: unknown): void {
-  if (JSON.stringify(got) !== JSON.stringify(want)) throw new Error(`${what}: expected ${JSON.stringify(want)}, got ${JSON.stringify(got)}`);
+  if (JSON.stringify(got) !== JSON.stringify(want))
+    throw new Error(`${what}: expected ${JSON.stringify(want)}, got ${JSON.stringify(got)}`);
 }
 
 /** It must reject, with one of our errors: a caller's mistake has a name. */
 async function rejects(what: string, action: () => Promise<unknown>): Promise<void> {
-  const error = await action().then(() => undefined, (e: unknown) => e ?? new Error("nothing"));
+  const error = await action().then(
+    () => undefined,
+    (e: unknown) => e ?? new Error("nothing"),
+  );
   if (error === undefined) throw new Error(`${what}: expected an error, got none`);
   if (!ClozeError.isInstance(error)) throw new Error(`${what}: expected a ClozeError, got ${String(error)}`);
 }
@@ -35,7 +51,12 @@ function counter(): Program {
 const by = (n: number): HostTensors => ({ by: f32([], n) });
 
 /** A check over one session that is ended whatever happens. */
-const over = (name: string, state: HostTensors, body: (session: Session, backend: Backend, live: () => number | Promise<number>) => Promise<void>, needs: readonly DType[] = ["f32"]): Check => ({
+const over = (
+  name: string,
+  state: HostTensors,
+  body: (session: Session, backend: Backend, live: () => number | Promise<number>) => Promise<void>,
+  needs: readonly DType[] = ["f32"],
+): Check => ({
   name: `session > ${name}`,
   needs,
   run: async (backend, live) => {
@@ -55,14 +76,20 @@ const DTYPES: readonly DType[] = ["f32", "f16", "bf16", "i32", "u32", "bool"];
 export const sessionChecks: readonly Check[] = [
   ...DTYPES.map((dtype): Check => {
     const state = { s: drawInput("s", dtype, [3, 5]) };
-    return over(`state of ${dtype} comes back bit for bit`, state, async (session) => {
-      const read = await session.read();
-      equal("bits", Array.from(read["s"]?.data ?? []), Array.from(state.s.data));
-    }, [dtype]);
+    return over(
+      `state of ${dtype} comes back bit for bit`,
+      state,
+      async (session) => {
+        const read = await session.read();
+        equal("bits", Array.from(read["s"]?.data ?? []), Array.from(state.s.data));
+      },
+      [dtype],
+    );
   }),
   over("state persists and is replaced by updates", start, async (session, backend) => {
     const executable = await backend.compile(counter());
-    for (const [i, n] of [1, 2, 3].entries()) equal(`run ${i}`, numbersOf(await session.run(executable, by(n)), "before"), [[10, 11, 13][i]]);
+    for (const [i, n] of [1, 2, 3].entries())
+      equal(`run ${i}`, numbersOf(await session.run(executable, by(n)), "before"), [[10, 11, 13][i]]);
     equal("after", numbersOf(await session.read(), "count"), [16]);
   }),
   over("a program without updates changes nothing", start, async (session, backend) => {
@@ -76,24 +103,52 @@ export const sessionChecks: readonly Check[] = [
   over("a program with updates alone", start, async (session, backend) => {
     const g = new Graph();
     const count = g.input("count", "f32", []);
-    const executable = await backend.compile(program(g, { state: [count], outputs: {}, updates: { count: count.mul(3) } }));
+    const executable = await backend.compile(
+      program(g, { state: [count], outputs: {}, updates: { count: count.mul(3) } }),
+    );
     equal("outputs", await session.run(executable, {}), {});
     equal("state", numbersOf(await session.read(), "count"), [30]);
   }),
-  over("a guard that says no keeps all state, and the outputs come back all the same", { ...start, other: f32([2], 1, 2) }, async (session, backend) => {
-    const g = new Graph();
-    const count = g.input("count", "f32", []);
-    const other = g.input("other", "f32", [2]);
-    const by = g.input("by", "f32", []);
-    const executable = await backend.compile(program(g, {
-      state: [count, other], outputs: { sum: count.add(by) }, updates: { count: count.add(by), other: other.mul(2) }, guard: count.add(by).abs().less(Infinity),
-    }));
-    const run = async (n: number): Promise<number[]> => numbersOf(await session.run(executable, { by: f32([], n) }), "sum");
-    equal("a finite sum", [await run(1), numbersOf(await session.read(), "count"), numbersOf(await session.read(), "other")], [[11], [11], [2, 4]]);
-    equal("an infinite one", [await run(Infinity), numbersOf(await session.read(), "count"), numbersOf(await session.read(), "other")], [[Infinity], [11], [2, 4]]);
-    equal("one that is no number", [Number.isNaN((await run(NaN))[0]), numbersOf(await session.read(), "count")], [true, [11]]);
-    equal("a finite one again", [await run(2), numbersOf(await session.read(), "count"), numbersOf(await session.read(), "other")], [[13], [13], [4, 8]]);
-  }),
+  over(
+    "a guard that says no keeps all state, and the outputs come back all the same",
+    { ...start, other: f32([2], 1, 2) },
+    async (session, backend) => {
+      const g = new Graph();
+      const count = g.input("count", "f32", []);
+      const other = g.input("other", "f32", [2]);
+      const by = g.input("by", "f32", []);
+      const executable = await backend.compile(
+        program(g, {
+          state: [count, other],
+          outputs: { sum: count.add(by) },
+          updates: { count: count.add(by), other: other.mul(2) },
+          guard: count.add(by).abs().less(Infinity),
+        }),
+      );
+      const run = async (n: number): Promise<number[]> =>
+        numbersOf(await session.run(executable, { by: f32([], n) }), "sum");
+      equal(
+        "a finite sum",
+        [await run(1), numbersOf(await session.read(), "count"), numbersOf(await session.read(), "other")],
+        [[11], [11], [2, 4]],
+      );
+      equal(
+        "an infinite one",
+        [await run(Infinity), numbersOf(await session.read(), "count"), numbersOf(await session.read(), "other")],
+        [[Infinity], [11], [2, 4]],
+      );
+      equal(
+        "one that is no number",
+        [Number.isNaN((await run(NaN))[0]), numbersOf(await session.read(), "count")],
+        [true, [11]],
+      );
+      equal(
+        "a finite one again",
+        [await run(2), numbersOf(await session.read(), "count"), numbersOf(await session.read(), "other")],
+        [[13], [13], [4, 8]],
+      );
+    },
+  ),
   over("reads some names, in one call", { ...start, other: f32([2], 1, 2) }, async (session) => {
     const some = await session.read(["other"]);
     equal("names", Object.keys(some), ["other"]);
@@ -133,12 +188,16 @@ export const sessionChecks: readonly Check[] = [
     const sum = a.input("sum", "f32", [2]);
     const p = a.input("p", "f32", [2]);
     const x = a.input("x", "f32", [2]);
-    const accumulate = await backend.compile(program(a, { state: [p, sum], outputs: { loss: x.mul(p).sum() }, updates: { sum: sum.add(x) } }));
+    const accumulate = await backend.compile(
+      program(a, { state: [p, sum], outputs: { loss: x.mul(p).sum() }, updates: { sum: sum.add(x) } }),
+    );
     const b = new Graph();
     const p2 = b.input("p", "f32", [2]);
     const sum2 = b.input("sum", "f32", [2]);
     const lr = b.input("lr", "f32", []);
-    const apply = await backend.compile(program(b, { state: [p2, sum2], outputs: {}, updates: { p: p2.sub(sum2.mul(lr)), sum: b.full([2], 0, "f32") } }));
+    const apply = await backend.compile(
+      program(b, { state: [p2, sum2], outputs: {}, updates: { p: p2.sub(sum2.mul(lr)), sum: b.full([2], 0, "f32") } }),
+    );
     for (let round = 0; round < 2; round++) {
       equal("loss", numbersOf(await session.run(accumulate, { x: f32([2], 1, 2) }), "loss"), [round === 0 ? 3 : -3]);
       await session.run(accumulate, { x: f32([2], 3, 2) });
@@ -160,7 +219,11 @@ export const sessionChecks: readonly Check[] = [
   over("runs keep the order in which they were called", start, async (session, backend) => {
     const executable = await backend.compile(counter());
     const all = await Promise.all([1, 2, 3, 4].map((n) => session.run(executable, by(n))));
-    equal("before", all.map((o) => numbersOf(o, "before")[0]), [10, 11, 13, 16]);
+    equal(
+      "before",
+      all.map((o) => numbersOf(o, "before")[0]),
+      [10, 11, 13, 16],
+    );
     equal("after", numbersOf(await session.read(), "count"), [20]);
   }),
   over("a read waits for the runs before it", start, async (session, backend) => {
@@ -174,7 +237,9 @@ export const sessionChecks: readonly Check[] = [
     const g = new Graph();
     const v = g.input("v", "f32", [2]);
     const x = g.input("x", "f32", [2]);
-    const executable = await backend.compile(program(g, { state: [v], outputs: { sum: v.add(x), x: x.add(0) }, updates: { v: x } }));
+    const executable = await backend.compile(
+      program(g, { state: [v], outputs: { sum: v.add(x), x: x.add(0) }, updates: { v: x } }),
+    );
     const feed = f32([2], 5, 6);
     const first = await session.run(executable, { x: feed });
     feed.data.fill(9);
@@ -214,7 +279,9 @@ export const sessionChecks: readonly Check[] = [
     const g = new Graph();
     const count = g.input("count", "f32", []);
     const unread = g.input("unread", "f32", [2]);
-    const executable = await backend.compile(program(g, { state: [count], outputs: { y: count.add(1) }, feeds: [unread] }));
+    const executable = await backend.compile(
+      program(g, { state: [count], outputs: { y: count.add(1) }, feeds: [unread] }),
+    );
     equal("y", numbersOf(await session.run(executable, { unread: f32([2], 1, 2) }), "y"), [11]);
   }),
   over("after its end everything is an error, ending again is not", start, async (session, backend) => {
@@ -238,7 +305,8 @@ export const sessionChecks: readonly Check[] = [
     const { plan } = await backend.compile(counter());
     equal("bytes of state", plan.stateBytes, 4);
     equal("JSON", JSON.parse(JSON.stringify(plan)), plan);
-    if (plan.steps.length === 0 || plan.steps.some((s) => s.count < 1)) throw new Error(`expected steps, each at least once, got ${JSON.stringify(plan.steps)}`);
+    if (plan.steps.length === 0 || plan.steps.some((s) => s.count < 1))
+      throw new Error(`expected steps, each at least once, got ${JSON.stringify(plan.steps)}`);
   }),
   over("hundreds of runs, sessions and programs", { w: drawInput("w", "f32", [64, 64]) }, async (session, backend) => {
     const build = (): Program => {
@@ -265,30 +333,38 @@ export const sessionChecks: readonly Check[] = [
     await same.dispose();
   }),
   {
-    ...over("runs, sessions and programs leave no buffers behind", { w: drawInput("w", "f32", [64, 64]) }, async (session, backend, live) => {
-      const g = new Graph();
-      const w = g.input("w", "f32", [64, 64]);
-      const x = g.input("x", "f32", [8, 64]);
-      const y = x.matmul(w).tanh();
-      const p = program(g, { state: [w], outputs: { y: y.sum() }, updates: { w: w.mul(0.5).add(y.sum(0).mul(1e-3)) } });
-      const executable = await backend.compile(p);
-      const feeds = { x: drawInput("x", "f32", [8, 64]) };
-      const round = async (): Promise<void> => {
-        for (let i = 0; i < 50; i++) await session.run(executable, feeds);
-        for (let i = 0; i < 5; i++) {
-          const other = await backend.start(await session.read());
-          const again = await backend.compile(p);
-          await other.run(again, feeds);
-          await other.write(await session.read());
-          await other.dispose();
-          await again.dispose();
-        }
-      };
-      await round();
-      const before = await live();
-      await round();
-      equal("alive after a hundred runs", await live(), before);
-    }),
+    ...over(
+      "runs, sessions and programs leave no buffers behind",
+      { w: drawInput("w", "f32", [64, 64]) },
+      async (session, backend, live) => {
+        const g = new Graph();
+        const w = g.input("w", "f32", [64, 64]);
+        const x = g.input("x", "f32", [8, 64]);
+        const y = x.matmul(w).tanh();
+        const p = program(g, {
+          state: [w],
+          outputs: { y: y.sum() },
+          updates: { w: w.mul(0.5).add(y.sum(0).mul(1e-3)) },
+        });
+        const executable = await backend.compile(p);
+        const feeds = { x: drawInput("x", "f32", [8, 64]) };
+        const round = async (): Promise<void> => {
+          for (let i = 0; i < 50; i++) await session.run(executable, feeds);
+          for (let i = 0; i < 5; i++) {
+            const other = await backend.start(await session.read());
+            const again = await backend.compile(p);
+            await other.run(again, feeds);
+            await other.write(await session.read());
+            await other.dispose();
+            await again.dispose();
+          }
+        };
+        await round();
+        const before = await live();
+        await round();
+        equal("alive after a hundred runs", await live(), before);
+      },
+    ),
     countsBuffers: true,
   },
 ];

@@ -1,9 +1,10 @@
 /**
- * What the attention kernels are asked for. A spec is read off a node of one of the private composites (`composites.ts`),
- * with the names of the functions that load its args and store its outputs.
+ * What the attention kernels are asked for. A spec is read off a node of one of the private composites
+ * (`composites.ts`), with the names of the functions that load its args and store its outputs.
  *
- * `marks` is one i32 tensor [batch, width] that holds all there is to know about who sees whom: segment ids, key padding, the
- * span of segment ids of each block of rows, the dropout key. It costs one binding, and hash-consing makes it once a step.
+ * `marks` is one i32 tensor [batch, width] that holds all there is to know about who sees whom: segment ids, key
+ * padding, the span of segment ids of each block of rows, the dropout key. It costs one binding, and hash-consing makes
+ * it once a step.
  */
 import type { Node, Tensor } from "@cloze/graph";
 import type { Loader, Storer } from "../kernel.ts";
@@ -67,7 +68,10 @@ export interface AttentionHooks {
   readonly loaders: readonly Loader[];
   /** One for each output of the node; undefined where nobody reads it. */
   readonly storers: readonly (Storer | undefined)[];
-  /** WGSL expression, u32: the dropout stream (`params.dropoutStream` of the node), kept out of the text so that layers share it. */
+  /**
+   * WGSL expression, u32: the dropout stream (`params.dropoutStream` of the node), kept out of the text so that layers
+   * share it.
+   */
   readonly stream: string;
 }
 
@@ -92,8 +96,12 @@ export function argNames(node: Node<"composite">): readonly string[] {
   const p = node.attrs.params as FlashParams;
   const needsMarks = p.masks.some((name) => name !== "bias");
   return [
-    "q", "k", "v", ...(node.attrs.composite.name === "flashForward" ? [] : ["dout", "lse", "delta"]),
-    ...(needsMarks ? ["marks"] : []), ...(p.masks.includes("bias") ? ["bias"] : []),
+    "q",
+    "k",
+    "v",
+    ...(node.attrs.composite.name === "flashForward" ? [] : ["dout", "lse", "delta"]),
+    ...(needsMarks ? ["marks"] : []),
+    ...(p.masks.includes("bias") ? ["bias"] : []),
   ];
 }
 
@@ -105,7 +113,12 @@ export function specOf(node: Node<"composite">, hooks: AttentionHooks): Attentio
   const keys = k.shape[2] as number;
   const bias = names.includes("bias") ? node.args[names.indexOf("bias")]?.shape : undefined;
   return {
-    ...p, batch, heads, queries, keys, headDim,
+    ...p,
+    batch,
+    heads,
+    queries,
+    keys,
+    headDim,
     element: q.dtype as "f32" | "f16",
     marks: marksLayout(p, queries, keys),
     bias: bias && { oneBatch: bias[0] === 1, oneHead: bias[1] === 1 },

@@ -6,8 +6,8 @@
  *   flashGradKV   q k v dout lse delta      -> dk, dv
  *   flashGradBias q k v dout lse delta      -> dbias
  *
- * each followed by marks (`attention-spec.ts`) and bias where there are any. The expansions are the definition, with the
- * scores in memory; delta = rowsum(dout * out).
+ * each followed by marks (`attention-spec.ts`) and bias where there are any. The expansions are the definition, with
+ * the scores in memory; delta = rowsum(dout * out).
  */
 import { composite, dropoutMask, logSumExp, softmax, type Composite, type Tensor } from "@cloze/graph";
 import { marksLayout, type FlashParams } from "./attention-spec.ts";
@@ -55,7 +55,14 @@ function rowsOf(q: Tensor, k: Tensor, rest: readonly Tensor[], p: FlashParams): 
   const probabilities = softmax(masked);
   const key = at.key === undefined ? undefined : part(at.key, 2).slice(0, 0, 1).reshape([2]).cast("u32");
   const kept = key && dropoutMask(probabilities.shape, key, p.dropoutRate, p.dropoutStream);
-  return { probabilities, weights: kept ? probabilities.mul(kept) : probabilities, scores: masked, kept, capSlope: bent?.square().neg().add(1), seen };
+  return {
+    probabilities,
+    weights: kept ? probabilities.mul(kept) : probabilities,
+    scores: masked,
+    kept,
+    capSlope: bent?.square().neg().add(1),
+    seen,
+  };
 }
 
 /** Gradient of the scores before the mask. */
@@ -93,7 +100,10 @@ export const flashGradKV: Composite = /* @__PURE__ */ composite<FlashParams>({
   expand: (args, p) => {
     const [q, k, v, dout] = args as [Tensor, Tensor, Tensor, Tensor];
     const rows = rowsOf(q, k, args.slice(6), p);
-    return [productGradient(args, rows, p).matmul(q, { transposeA: true }), rows.weights.cast(v.dtype as "f32").matmul(dout as F32, { transposeA: true })];
+    return [
+      productGradient(args, rows, p).matmul(q, { transposeA: true }),
+      rows.weights.cast(v.dtype as "f32").matmul(dout as F32, { transposeA: true }),
+    ];
   },
 });
 

@@ -1,6 +1,6 @@
 /**
- * Runs one flash node by itself: loaders and storers over plain buffers, one for each arg and output. For tests and the bench;
- * no part of the backend imports it.
+ * Runs one flash node by itself: loaders and storers over plain buffers, one for each arg and output. For tests and the
+ * bench; no part of the backend imports it.
  */
 /// <reference types="@webgpu/types" />
 import { float16ToNumber, numberToFloat16, sizeOf, type DType, type Node, type Tensor } from "@cloze/graph";
@@ -19,7 +19,10 @@ export interface Lab {
 type Stored = "f32" | "f16" | "i32" | "u32";
 const stored = (dtype: DType): Stored => (dtype === "bool" ? "u32" : (dtype as Stored));
 const strides = (shape: readonly number[]): number[] => shape.map((_, i) => sizeOf(shape.slice(i + 1)));
-const offset = (shape: readonly number[]): string => strides(shape).map((n, i) => `i${i} * ${n}u`).join(" + ");
+const offset = (shape: readonly number[]): string =>
+  strides(shape)
+    .map((n, i) => `i${i} * ${n}u`)
+    .join(" + ");
 const params = (shape: readonly number[]): string => shape.map((_, i) => `i${i}: u32`).join(", ");
 
 /** A whole shader around a part: bindings in the order args, outputs, params. */
@@ -34,8 +37,15 @@ export function shaderOf(node: Node<"composite">, outputs: readonly Tensor[], pr
     const element = stored(x.dtype);
     const wide = vec4 && (x.shape.at(-1) as number) % 4 === 0 && element.startsWith("f");
     lines.push(`@group(0) @binding(${n}) var<storage, read> arg${n}: array<${element}>;`);
-    lines.push(`fn load${n}(${params(x.shape)}) -> ${x.dtype} { return ${x.dtype === "bool" ? `arg${n}[${offset(x.shape)}] != 0u` : `arg${n}[${offset(x.shape)}]`}; }`);
-    if (wide) lines.push(`fn load${n}v(${params(x.shape)}) -> vec4<${element}> { let o = ${offset(x.shape)}; return vec4<${element}>(arg${n}[o], arg${n}[o + 1u], arg${n}[o + 2u], arg${n}[o + 3u]); }`);
+    lines.push(
+      `fn load${n}(${params(x.shape)}) -> ${x.dtype} { return ` +
+        `${x.dtype === "bool" ? `arg${n}[${offset(x.shape)}] != 0u` : `arg${n}[${offset(x.shape)}]`}; }`,
+    );
+    if (wide)
+      lines.push(
+        `fn load${n}v(${params(x.shape)}) -> vec4<${element}> { let o = ${offset(x.shape)}; return ` +
+          `vec4<${element}>(arg${n}[o], arg${n}[o + 1u], arg${n}[o + 2u], arg${n}[o + 3u]); }`,
+      );
     return { name: `load${n}`, element: x.dtype as Loader["element"], ...(wide && { vec4: `load${n}v` }) };
   });
   const storers = outputs.map((x, n): Storer => {
@@ -43,7 +53,12 @@ export function shaderOf(node: Node<"composite">, outputs: readonly Tensor[], pr
     const wide = vec4 && (x.shape.at(-1) as number) % 4 === 0;
     lines.push(`@group(0) @binding(${node.args.length + n}) var<storage, read_write> out${n}: array<${element}>;`);
     lines.push(`fn store${n}(${params(x.shape)}, value: f32) { out${n}[${offset(x.shape)}] = ${element}(value); }`);
-    if (wide) lines.push(`fn store${n}v(${params(x.shape)}, value: vec4<f32>) { let o = ${offset(x.shape)}; out${n}[o] = ${element}(value.x); out${n}[o + 1u] = ${element}(value.y); out${n}[o + 2u] = ${element}(value.z); out${n}[o + 3u] = ${element}(value.w); }`);
+    if (wide)
+      lines.push(
+        `fn store${n}v(${params(x.shape)}, value: vec4<f32>) { let o = ${offset(x.shape)}; out${n}[o] = ` +
+          `${element}(value.x); out${n}[o + 1u] = ${element}(value.y); out${n}[o + 2u] = ${element}(value.z); ` +
+          `out${n}[o + 3u] = ${element}(value.w); }`,
+      );
     return { name: `store${n}`, ...(wide && { vec4: `store${n}v` }) };
   });
   const last = node.args.length + outputs.length;
@@ -52,11 +67,19 @@ export function shaderOf(node: Node<"composite">, outputs: readonly Tensor[], pr
   if (streams) lines.push(`@group(0) @binding(${last}) var<storage, read> params: array<u32>;`);
   const template = attentionTemplates[composite.name] as AttentionTemplate;
   const [part] = template(node, { loaders, storers, stream: "params[0]" }, profile) as [Part];
-  return { part, wgsl: `${part.enables.map((name) => `enable ${name};`).join("\n")}\n${lines.join("\n")}\n${part.body}` };
+  return {
+    part,
+    wgsl: `${part.enables.map((name) => `enable ${name};`).join("\n")}\n${lines.join("\n")}\n${part.body}`,
+  };
 }
 
-const arrays: { readonly [E in Stored]: (from: ArrayLike<number>) => Float32Array | Uint16Array | Int32Array | Uint32Array } = {
-  f32: (x) => Float32Array.from(x), f16: (x) => Uint16Array.from(x, numberToFloat16), i32: (x) => Int32Array.from(x), u32: (x) => Uint32Array.from(x),
+const arrays: {
+  readonly [E in Stored]: (from: ArrayLike<number>) => Float32Array | Uint16Array | Int32Array | Uint32Array;
+} = {
+  f32: (x) => Float32Array.from(x),
+  f16: (x) => Uint16Array.from(x, numberToFloat16),
+  i32: (x) => Int32Array.from(x),
+  u32: (x) => Uint32Array.from(x),
 };
 
 export interface Ready {
@@ -67,7 +90,13 @@ export interface Ready {
 }
 
 /** Buffers filled with `args` and a pipeline. */
-export async function prepare({ device, profile, rewrite = (x) => x }: Lab, node: Node<"composite">, outputs: readonly Tensor[], args: readonly ArrayLike<number>[], vec4 = true): Promise<Ready> {
+export async function prepare(
+  { device, profile, rewrite = (x) => x }: Lab,
+  node: Node<"composite">,
+  outputs: readonly Tensor[],
+  args: readonly ArrayLike<number>[],
+  vec4 = true,
+): Promise<Ready> {
   const { part, wgsl: written } = shaderOf(node, outputs, profile, vec4);
   const wgsl = rewrite(written);
   const { usage, map } = { usage: 0x80 | 0x4 | 0x8, map: 0x1 | 0x8 };
@@ -76,7 +105,13 @@ export async function prepare({ device, profile, rewrite = (x) => x }: Lab, node
   const module = device.createShaderModule({ code: wgsl });
   const pipeline = device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "main" } });
   const error = await device.popErrorScope();
-  if (error !== null) throw new Error(`${part.name}: ${error.message}\n${wgsl.split("\n").map((line, i) => `${i + 1}: ${line}`).join("\n")}`);
+  if (error !== null)
+    throw new Error(
+      `${part.name}: ${error.message}\n${wgsl
+        .split("\n")
+        .map((line, i) => `${i + 1}: ${line}`)
+        .join("\n")}`,
+    );
   const inputs = node.args.map((x, n) => {
     const data = arrays[stored(x.dtype)](args[n] as ArrayLike<number>);
     const to = buffer(data.byteLength);
@@ -88,7 +123,10 @@ export async function prepare({ device, profile, rewrite = (x) => x }: Lab, node
   const results = outputs.map((x) => buffer(sizeOf(x.shape) * (x.dtype === "f16" ? 2 : 4)));
   const streams = (node.attrs.params["dropoutRate"] as number) > 0 ? [buffer(4)] : [];
   if (streams[0]) device.queue.writeBuffer(streams[0], 0, Uint32Array.of(node.attrs.params["dropoutStream"] as number));
-  const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [...inputs, ...results, ...streams].map((b, binding) => ({ binding, resource: { buffer: b } })) });
+  const group = device.createBindGroup({
+    layout: pipeline.getBindGroupLayout(0),
+    entries: [...inputs, ...results, ...streams].map((b, binding) => ({ binding, resource: { buffer: b } })),
+  });
   return {
     part,
     run: async (times = 1) => {
@@ -103,16 +141,21 @@ export async function prepare({ device, profile, rewrite = (x) => x }: Lab, node
       await device.queue.onSubmittedWorkDone();
       return performance.now() - start;
     },
-    read: () => Promise.all(results.map(async (from, n) => {
-      const to = device.createBuffer({ size: from.size, usage: map });
-      const encoder = device.createCommandEncoder();
-      encoder.copyBufferToBuffer(from, 0, to, 0, from.size);
-      device.queue.submit([encoder.finish()]);
-      await to.mapAsync(1);
-      const bytes = to.getMappedRange().slice(0);
-      const size = sizeOf((outputs[n] as Tensor).shape);
-      to.destroy();
-      return (outputs[n] as Tensor).dtype === "f16" ? Array.from(new Uint16Array(bytes).subarray(0, size), float16ToNumber) : Array.from(new Float32Array(bytes).subarray(0, size));
-    })),
+    read: () =>
+      Promise.all(
+        results.map(async (from, n) => {
+          const to = device.createBuffer({ size: from.size, usage: map });
+          const encoder = device.createCommandEncoder();
+          encoder.copyBufferToBuffer(from, 0, to, 0, from.size);
+          device.queue.submit([encoder.finish()]);
+          await to.mapAsync(1);
+          const bytes = to.getMappedRange().slice(0);
+          const size = sizeOf((outputs[n] as Tensor).shape);
+          to.destroy();
+          return (outputs[n] as Tensor).dtype === "f16"
+            ? Array.from(new Uint16Array(bytes).subarray(0, size), float16ToNumber)
+            : Array.from(new Float32Array(bytes).subarray(0, size));
+        }),
+      ),
   };
 }

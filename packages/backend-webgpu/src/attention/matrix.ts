@@ -1,15 +1,29 @@
 /**
- * Attention kernels on a device's matrix units (Dawn's experimental `chromium_experimental_subgroup_matrix`): f16 operands, f32
- * sums. As in `tile.ts`, but each subgroup multiplies whole matrices of its own `m` rows, which go through workgroup memory to
- * where invocations see single scores. Weights and gradients of scores are rounded to f16, as in the composites.
+ * Attention kernels on a device's matrix units (Dawn's experimental `chromium_experimental_subgroup_matrix`): f16
+ * operands, f32 sums. As in `tile.ts`, but each subgroup multiplies whole matrices of its own `m` rows, which go
+ * through workgroup memory to where invocations see single scores. Weights and gradients of scores are rounded to f16,
+ * as in the composites.
  *
- * Forward a block's product with v comes back the same way and in the same place, since a running sum must be rescaled row by row; the sums of the
- * gradients stay in matrices. What a head lacks to whole matrices is zeros.
+ * Forward a block's product with v comes back the same way and in the same place, since a running sum must be rescaled
+ * row by row; the sums of the gradients stay in matrices. What a head lacks to whole matrices is zeros.
  *
  * Never run where this was written: Dawn's null backend accepts the text, values are unchecked.
  */
 import { mayBeBlind, type AttentionSpec } from "./attention-spec.ts";
-import { each, gradText, hasDropout, loadText, loopText, LOOP_MEMORY, LOWEST, openText, statsText, storeText, timesKept, type Walk } from "./mask.ts";
+import {
+  each,
+  gradText,
+  hasDropout,
+  loadText,
+  loopText,
+  LOOP_MEMORY,
+  LOWEST,
+  openText,
+  statsText,
+  storeText,
+  timesKept,
+  type Walk,
+} from "./mask.ts";
 import { frameOf, gradCall, kernel, otherMarks, pairs, rowMarks, sidesOf, type Frame } from "./tile.ts";
 import { matrixHead, scorePitch, stagePitch, vectors, type MatrixTile } from "./tiles.ts";
 
@@ -19,7 +33,11 @@ interface MatrixFrame extends Frame {
   readonly head: number;
 }
 
-const matrixFrame = (s: AttentionSpec, tile: MatrixTile, owns: Walk["owns"]): MatrixFrame => ({ ...frameOf(s, tile, owns), tile, head: matrixHead(s.headDim, tile) });
+const matrixFrame = (s: AttentionSpec, tile: MatrixTile, owns: Walk["owns"]): MatrixFrame => ({
+  ...frameOf(s, tile, owns),
+  tile,
+  head: matrixHead(s.headDim, tile),
+});
 
 const ATTRIBUTES = "@diagnostic(off, chromium.subgroup_matrix_uniformity) @diagnostic(off, subgroup_uniformity) ";
 
@@ -37,20 +55,63 @@ ${each(4, (d) => `${array}[o + ${d}u] = y[${d}];`)}
 }`;
 }
 
-/** sum0… += rows of the subgroup in `left` [rows, steps * k] times `right`, stored [k, columns] or, `turned`, [columns, k]. */
-function multiply({ tile: { matrix: [m, n, k] } }: MatrixFrame, sum: string, left: string, leftPitch: number, right: string, rightPitch: number, turned: boolean, depth: number, columns: number): string {
+/**
+ * sum0… += rows of the subgroup in `left` [rows, steps * k] times `right`, stored [k, columns] or, `turned`, [columns,
+ * k].
+ */
+function multiply(
+  {
+    tile: {
+      matrix: [m, n, k],
+    },
+  }: MatrixFrame,
+  sum: string,
+  left: string,
+  leftPitch: number,
+  right: string,
+  rightPitch: number,
+  turned: boolean,
+  depth: number,
+  columns: number,
+): string {
   return `for (var k = 0u; k < ${depth}u; k += ${k}u) {
 let l = subgroupMatrixLoad<subgroup_matrix_left<f16, ${k}, ${m}>, row_major>(&${left}, own * ${leftPitch}u + k, ${leftPitch}u);
-${each(columns / n, (c) => `{ let r = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, ${turned ? "col_major" : "row_major"}>(&${right}, ${turned ? `${c * n * rightPitch}u + k` : `k * ${rightPitch}u + ${c * n}u`}, ${rightPitch}u);
-${sum}${c} = subgroupMatrixMultiplyAccumulate(l, r, ${sum}${c}); }`)}
+${each(
+  columns / n,
+  (
+    c,
+  ) => `{ let r = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, ${turned ? "col_major" : "row_major"}>(&${right}, ${turned ? `${c * n * rightPitch}u + k` : `k * ${rightPitch}u + ${c * n}u`}, ${rightPitch}u);
+${sum}${c} = subgroupMatrixMultiplyAccumulate(l, r, ${sum}${c}); }`,
+)}
 }`;
 }
 
-const zeros = ({ tile: { matrix: [m, n] } }: MatrixFrame, sum: string, columns: number): string => each(columns / n, (c) => `var ${sum}${c} = subgroup_matrix_result<f32, ${n}, ${m}>();`);
+const zeros = (
+  {
+    tile: {
+      matrix: [m, n],
+    },
+  }: MatrixFrame,
+  sum: string,
+  columns: number,
+): string => each(columns / n, (c) => `var ${sum}${c} = subgroup_matrix_result<f32, ${n}, ${m}>();`);
 
 /** The subgroup's rows of a product into workgroup memory. */
-const spill = ({ tile: { matrix: [, n] } }: MatrixFrame, sum: string, array: string, pitch: number, columns: number): string =>
-  each(columns / n, (c) => `subgroupMatrixStore<row_major>(&${array}, own * ${pitch}u + ${c * n}u, ${sum}${c}, ${pitch}u);`);
+const spill = (
+  {
+    tile: {
+      matrix: [, n],
+    },
+  }: MatrixFrame,
+  sum: string,
+  array: string,
+  pitch: number,
+  columns: number,
+): string =>
+  each(
+    columns / n,
+    (c) => `subgroupMatrixStore<row_major>(&${array}, own * ${pitch}u + ${c * n}u, ${sum}${c}, ${pitch}u);`,
+  );
 
 /** Products of the staged own rows in `left` with the others in `right`, into `array`. */
 const scores = (f: MatrixFrame, sum: string, left: string, right: string, array: string): string => `{
@@ -59,17 +120,28 @@ ${multiply(f, sum, left, stagePitch(f.head), right, stagePitch(f.head), true, f.
 ${spill(f, sum, array, scorePitch(f.other), f.other)}
 }`;
 
-const score = (f: MatrixFrame, array: string, a: number, c: number): string => `${array}[(base + ${a}u) * ${scorePitch(f.other)}u + tx + ${f.tx * c}u]`;
-const putWeight = (f: MatrixFrame, array: string, a: number, c: number, value: string): string => `${array}[(base + ${a}u) * ${stagePitch(f.other)}u + tx + ${f.tx * c}u] = f16(${value});`;
+const score = (f: MatrixFrame, array: string, a: number, c: number): string =>
+  `${array}[(base + ${a}u) * ${scorePitch(f.other)}u + tx + ${f.tx * c}u]`;
+const putWeight = (f: MatrixFrame, array: string, a: number, c: number, value: string): string =>
+  `${array}[(base + ${a}u) * ${stagePitch(f.other)}u + tx + ${f.tx * c}u] = f16(${value});`;
 
-const memory = (f: MatrixFrame, arrays: readonly (readonly [name: string, element: "f16" | "f32", size: number])[]): string =>
+const memory = (
+  f: MatrixFrame,
+  arrays: readonly (readonly [name: string, element: "f16" | "f32", size: number])[],
+): string =>
   `${arrays.map(([name, element, size]) => `var<workgroup> ${name}: array<${element}, ${size}>;`).join("\n")}\n${LOOP_MEMORY}`;
 
 /** Of the tx invocations that share a row: they are neighbours in a subgroup. */
 const across = (f: MatrixFrame, name: string, join: (x: string, y: string) => string): string =>
   each(Math.log2(f.tx), (bit) => `${name} = ${join(name, `subgroupShuffleXor(${name}, ${2 ** bit}u)`)};`);
 
-const open = ({ s, tile: { matrix: [m], lanes } }: MatrixFrame): string => `${openText(s)}\nlet own = lid / ${lanes}u * ${m}u;`;
+const open = ({
+  s,
+  tile: {
+    matrix: [m],
+    lanes,
+  },
+}: MatrixFrame): string => `${openText(s)}\nlet own = lid / ${lanes}u * ${m}u;`;
 
 export function matrixForward(s: AttentionSpec, tile: MatrixTile): string {
   const f = matrixFrame(s, tile, "queries");
@@ -86,20 +158,27 @@ ${spill(f, "y", "faS", pitch, head)}
 }
 workgroupBarrier();
 ${each(mr, (a) => each(count, (n) => `o${a}_${n} = o${a}_${n}${fade(a)} + faS[(base + ${a}u) * ${pitch}u + tx + ${tx * n}u];`))}`;
-  const loop = loopText(s, f, `let j0 = t * ${other}u;
+  const loop = loopText(
+    s,
+    f,
+    `let j0 = t * ${other}u;
 faStage_k(lid, b, h, j0);
 workgroupBarrier();
 ${scores(f, "y", "faA", "faB", "faS")}
 workgroupBarrier();
 faStage_v(lid, b, h, j0);
 ${each(mc, (c) => `let col${c} = faCol(b, ${j(c)});`)}
-${pairs(f, (a, c) => `let v${a}_${c} = faSees(${i(a)}, ${j(c)}, mark${a}, col${c}); let s${a}_${c} = select(${LOWEST}, faScore(b, h, ${i(a)}, ${j(c)}, ${score(f, "faS", a, c)}).x, v${a}_${c});`)}
-${each(mr, (a) => `var top${a} = ${Array.from({ length: mc }, (_, c) => `s${a}_${c}`).reduce((x, y) => `max(${x}, ${y})`)};
+${pairs(f, (a, c) => `let v${a}_${c} = faSees(${i(a)}, ${j(c)}, mark${a}, col${c}); let s${a}_${c} = select(${LOWEST}, faScore(b, h, ` + `${i(a)}, ${j(c)}, ${score(f, "faS", a, c)}).x, v${a}_${c});`)}
+${each(
+  mr,
+  (a) => `var top${a} = ${Array.from({ length: mc }, (_, c) => `s${a}_${c}`).reduce((x, y) => `max(${x}, ${y})`)};
 ${across(f, `top${a}`, (x, y) => `max(${x}, ${y})`)}
 top${a} = max(top${a}, m${a}); let fade${a} = exp(m${a} - top${a}); m${a} = top${a}; l${a} *= fade${a};
-${each(mc, (c) => `let p${a}_${c} = select(0.0, exp(s${a}_${c} - m${a}), v${a}_${c}); l${a} += p${a}_${c}; ${putWeight(f, "faW", a, c, `p${a}_${c}${kept(a, c)}`)}`)}`)}
+${each(mc, (c) => `let p${a}_${c} = select(0.0, exp(s${a}_${c} - m${a}), v${a}_${c}); l${a} += p${a}_${c}; ` + `${putWeight(f, "faW", a, c, `p${a}_${c}${kept(a, c)}`)}`)}`,
+)}
 workgroupBarrier();
-${values((a) => ` * fade${a}`)}`);
+${values((a) => ` * fade${a}`)}`,
+  );
   // Rows that see nothing weigh all values evenly: a second walk, taken only where there are such rows.
   const even = `workgroupBarrier();
 ${each(mr, (a) => `faS[base + ${a}u] = l${a};`)}
@@ -115,33 +194,56 @@ workgroupBarrier();
 }
 ${each(mr, (a) => `if (l${a} == 0.0) { l${a} = ${s.keys}.0; m${a} = -1e30; }`)}
 }`;
-  const text = `${memory(f, [["faA", "f16", own * stagePitch(head)], ["faB", "f16", other * stagePitch(head)], ["faW", "f16", own * stagePitch(other)], ["faS", "f32", own * scorePitch(Math.max(other, head))]])}
+  const text = `${memory(f, [
+    ["faA", "f16", own * stagePitch(head)],
+    ["faB", "f16", other * stagePitch(head)],
+    ["faW", "f16", own * stagePitch(other)],
+    ["faS", "f32", own * scorePitch(Math.max(other, head))],
+  ])}
 ${["q", "k", "v"].map((name) => loadText(s, name)).join("\n")}
 ${stage(f, "q", "faA", own, s.queries)}
 ${stage(f, "k", "faB", other, s.keys)}
 ${stage(f, "v", "faB", other, s.keys)}`;
-  const store = s.store[0] === undefined ? "" : each(mr, (a) => `if (${i(a)} < ${s.queries}u) { let x = 1.0 / l${a};
-${each(count, (n) => (tx * n >= s.headDim ? "" : `${tx * (n + 1) > s.headDim ? `if (tx + ${tx * n}u < ${s.headDim}u) ` : ""}{ ${s.store[0]?.name}(b, h, ${i(a)}, tx + ${tx * n}u, o${a}_${n} * x); }`))}
-}`);
-  return kernel(f, text, open(f), `faStage_q(lid, b, h, i0);
-${each(mr, (a) => `let mark${a} = faRow(b, ${i(a)}); var m${a} = ${LOWEST}; var l${a} = 0.0;\n${each(count, (n) => `var o${a}_${n} = 0.0;`)}`)}
+  const store =
+    s.store[0] === undefined
+      ? ""
+      : each(
+          mr,
+          (a) => `if (${i(a)} < ${s.queries}u) { let x = 1.0 / l${a};
+${each(count, (n) => (tx * n >= s.headDim ? "" : `${tx * (n + 1) > s.headDim ? `if (tx + ${tx * n}u < ${s.headDim}u) ` : ""}{ ${s.store[0]?.name}(b, h, ${i(a)}, ` + `tx + ${tx * n}u, o${a}_${n} * x); }`))}
+}`,
+        );
+  return kernel(
+    f,
+    text,
+    open(f),
+    `faStage_q(lid, b, h, i0);
+${each(mr, (a) => `let mark${a} = faRow(b, ${i(a)}); var m${a} = ${LOWEST}; var l${a} = ` + `0.0;\n${each(count, (n) => `var o${a}_${n} = 0.0;`)}`)}
 ${loop}
 ${each(mr, (a) => across(f, `l${a}`, (x, y) => `${x} + ${y}`))}
 ${mayBeBlind(s) ? even : ""}
 ${store}
-${s.store[1] ? each(mr, (a) => `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.store[1]?.name}(b, h, ${i(a)}, 0u, m${a} + log(l${a})); }`) : ""}`, ATTRIBUTES);
+${s.store[1] ? each(mr, (a) => `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.store[1]?.name}(b, h, ${i(a)}, 0u, m${a} + log(l${a})); }`) : ""}`,
+    ATTRIBUTES,
+  );
 }
 
 /** The subgroup's sums to an output, one matrix of each subgroup at a time through workgroup memory. */
 function store(f: MatrixFrame, output: number, sum: string, rows: number): string {
-  const { matrix: [m, n], lanes } = f.tile;
-  return each(f.head / n, (c) => `workgroupBarrier();
+  const {
+    matrix: [m, n],
+    lanes,
+  } = f.tile;
+  return each(
+    f.head / n,
+    (c) => `workgroupBarrier();
 subgroupMatrixStore<row_major>(&faS, own * ${n}u, ${sum}${c}, ${n}u);
 workgroupBarrier();
 for (var e = lid % ${lanes}u; e < ${(m * n) / 4}u; e += ${lanes}u) {
 let o = own * ${n}u + 4u * e; let i = i0 + own + e / ${n / 4}u; let c = ${(c * n) / 4}u + e % ${n / 4}u;
 if (i < ${rows}u && c < ${vectors(f.s.headDim)}u) { ${storeText(f.s, output, "i", "c", "vec4<f32>(faS[o], faS[o + 1u], faS[o + 2u], faS[o + 3u])")} }
-}`);
+}`,
+  );
 }
 
 /** flashGradQ, or flashGradKV where `owns` is keys. */
@@ -153,30 +255,46 @@ export function matrixGrad(s: AttentionSpec, tile: MatrixTile, owns: Walk["owns"
   const count = queries ? s.queries : s.keys;
   const rows = (name: string): number => (name === "q" || name === "dout" ? s.queries : s.keys);
   const wide = stagePitch(head);
-  const loop = loopText(s, f, `let j0 = t * ${other}u;
+  const loop = loopText(
+    s,
+    f,
+    `let j0 = t * ${other}u;
 faStage_${sides[2]}(lid, b, h, j0); faStage_${sides[3]}(lid, b, h, j0);
 workgroupBarrier();
 ${scores(f, "y", "faA", "faC", "faS")}
 ${scores(f, "y", "faB", "faD", "faT")}
 workgroupBarrier();
 ${otherMarks(f)}
-${pairs(f, (a, c) => `let x${a}_${c} = ${score(f, "faS", a, c)}; let d${a}_${c} = ${score(f, "faT", a, c)}; let g${a}_${c} = ${gradCall(f, a, c)}; ${putWeight(f, "faW", a, c, `g${a}_${c}.x`)} ${queries ? "" : putWeight(f, "faP", a, c, `g${a}_${c}.y`)}`)}
+${pairs(f, (a, c) => `let x${a}_${c} = ${score(f, "faS", a, c)}; let d${a}_${c} = ${score(f, "faT", a, c)}; let g${a}_${c} = ` + `${gradCall(f, a, c)}; ${putWeight(f, "faW", a, c, `g${a}_${c}.x`)} ` + `${queries ? "" : putWeight(f, "faP", a, c, `g${a}_${c}.y`)}`)}
 workgroupBarrier();
 ${multiply(f, "o", "faW", stagePitch(other), "faC", wide, false, other, head)}
 ${queries ? "" : multiply(f, "u", "faP", stagePitch(other), "faD", wide, false, other, head)}
-workgroupBarrier();`);
+workgroupBarrier();`,
+  );
   const text = `${memory(f, [
-    ["faA", "f16", own * wide], ["faB", "f16", own * wide], ["faC", "f16", other * wide], ["faD", "f16", other * wide],
-    ["faS", "f32", own * scorePitch(other)], ["faT", "f32", own * scorePitch(other)], ["faW", "f16", own * stagePitch(other)], ...(queries ? [] : [["faP", "f16", own * stagePitch(other)] as const]),
+    ["faA", "f16", own * wide],
+    ["faB", "f16", own * wide],
+    ["faC", "f16", other * wide],
+    ["faD", "f16", other * wide],
+    ["faS", "f32", own * scorePitch(other)],
+    ["faT", "f32", own * scorePitch(other)],
+    ["faW", "f16", own * stagePitch(other)],
+    ...(queries ? [] : [["faP", "f16", own * stagePitch(other)] as const]),
   ])}
 ${statsText(s)}
 ${gradText(s)}
 ${sides.map((name, n) => `${loadText(s, name)}\n${stage(f, name, `fa${"ABCD"[n]}`, n < 2 ? own : other, rows(name))}`).join("\n")}`;
-  return kernel(f, text, open(f), `faStage_${sides[0]}(lid, b, h, i0); faStage_${sides[1]}(lid, b, h, i0);
+  return kernel(
+    f,
+    text,
+    open(f),
+    `faStage_${sides[0]}(lid, b, h, i0); faStage_${sides[1]}(lid, b, h, i0);
 ${rowMarks(f)}
 ${zeros(f, "o", head)}
 ${queries ? "" : zeros(f, "u", head)}
 ${loop}
 ${store(f, 0, "o", count)}
-${queries ? "" : store(f, 1, "u", count)}`, ATTRIBUTES);
+${queries ? "" : store(f, 1, "u", count)}`,
+    ATTRIBUTES,
+  );
 }

@@ -1,9 +1,10 @@
 /**
- * Attention to flash attention: `attention` becomes flashForward, `attentionBackward` one kernel for each gradient that is
- * asked for. What is cheap stays plain graph and is shared: delta = rowsum(dout * out), and `marks`, once for all layers.
+ * Attention to flash attention: `attention` becomes flashForward, `attentionBackward` one kernel for each gradient that
+ * is asked for. What is cheap stays plain graph and is shared: delta = rowsum(dout * out), and `marks`, once for all
+ * layers.
  *
- * Left alone, and expanded by the compiler: heads above 128, dtypes other than f32 and f16, more scores under dropout than
- * 32-bit counters reach, sizes or bindings past the device's limits.
+ * Left alone, and expanded by the compiler: heads above 128, dtypes other than f32 and f16, more scores under dropout
+ * than 32-bit counters reach, sizes or bindings past the device's limits.
  */
 import { attention, grad, isOp, rule, type Graph, type Node, type Rule, type Tensor } from "@cloze/graph";
 import type { Profile } from "../profile.ts";
@@ -17,26 +18,34 @@ const LOWEST = -2147483647;
 /** Where id 0 counts in the span of a block: after all others but one. */
 const LAST = 2147483646;
 
-type Attention = Node<"composite">["attrs"]["params"] & Omit<FlashParams, "masks" | "queryBlock" | "keyBlock"> & { readonly extras: readonly string[] };
+type Attention = Node<"composite">["attrs"]["params"] &
+  Omit<FlashParams, "masks" | "queryBlock" | "keyBlock"> & { readonly extras: readonly string[] };
 
 /** Greatest id of each block of `size` rows: [batch, rows] -> [batch, blocks]. */
 function blockMost(x: Tensor<"i32">, size: number): Tensor<"i32"> {
   const [batch, rows] = x.shape as [number, number];
   const blocks = Math.ceil(rows / size);
-  return x.pad([0, 0], [0, blocks * size - rows], LOWEST).reshape([batch, blocks, size]).reduceMax(2);
+  return x
+    .pad([0, 0], [0, blocks * size - rows], LOWEST)
+    .reshape([batch, blocks, size])
+    .reduceMax(2);
 }
 
 /** -1 - x turns the order round without overflow. */
 const turned = (x: Tensor<"i32">): Tensor<"i32"> => x.neg().sub(1);
 
 /**
- * Ids by which the span of a block is taken. Any numbering does that keeps ids apart; packed rows end in padding, which is 0, and
- * a block with the last document and the first padding would else span every document of its row.
+ * Ids by which the span of a block is taken. Any numbering does that keeps ids apart; packed rows end in padding, which
+ * is 0, and a block with the last document and the first padding would else span every document of its row.
  */
 const inOrder = (ids: Tensor<"i32">): Tensor<"i32"> => ids.equal(0).select(ids.graph.const(LAST, "i32"), ids);
 
 /** The tensor that `marksLayout` describes. */
-function marksOf(p: FlashParams, extra: ReadonlyMap<string, Tensor>, [batch, queries, keys]: readonly [number, number, number]): Tensor[] {
+function marksOf(
+  p: FlashParams,
+  extra: ReadonlyMap<string, Tensor>,
+  [batch, queries, keys]: readonly [number, number, number],
+): Tensor[] {
   if (marksLayout(p, queries, keys).width === 0) return [];
   const ids = extra.get("segments") as Tensor<"i32"> | undefined;
   const padding = extra.get("keyPadding") as Tensor<"bool"> | undefined;
@@ -57,17 +66,37 @@ function marksOf(p: FlashParams, extra: ReadonlyMap<string, Tensor>, [batch, que
 }
 
 /** `outputs`: how many storages a kernel writes. The stream of a dropout takes a binding too. */
-function fits(kernel: FlashKernel, q: Tensor, k: Tensor, rest: number, outputs: number, p: Attention, { limits, f16 }: Profile): boolean {
+function fits(
+  kernel: FlashKernel,
+  q: Tensor,
+  k: Tensor,
+  rest: number,
+  outputs: number,
+  p: Attention,
+  { limits, f16 }: Profile,
+): boolean {
   const [batch, heads, queries, headDim] = q.shape as readonly [number, number, number, number];
   const keys = k.shape[2] as number;
-  return Math.min(batch, heads, queries, keys, headDim) > 0 && headDim <= MAX_HEAD_DIM && (q.dtype === "f32" || (q.dtype === "f16" && f16))
-    && (p.dropoutRate === 0 || batch * heads * queries * keys <= 2 ** 32)
-    && Math.max(batch * heads, queries, keys) <= limits.workgroups
-    && (kernel === "flashForward" ? 3 : 6) + rest + outputs + Number(p.dropoutRate > 0) <= limits.storageBuffers;
+  return (
+    Math.min(batch, heads, queries, keys, headDim) > 0 &&
+    headDim <= MAX_HEAD_DIM &&
+    (q.dtype === "f32" || (q.dtype === "f16" && f16)) &&
+    (p.dropoutRate === 0 || batch * heads * queries * keys <= 2 ** 32) &&
+    Math.max(batch * heads, queries, keys) <= limits.workgroups &&
+    (kernel === "flashForward" ? 3 : 6) + rest + outputs + Number(p.dropoutRate > 0) <= limits.storageBuffers
+  );
 }
 
 /** Params and trailing args of a kernel, or undefined where it cannot be. */
-function prepared(kernel: FlashKernel, outputs: number, q: Tensor, k: Tensor, extras: readonly Tensor[], p: Attention, profile: Profile): { readonly params: FlashParams; readonly rest: readonly Tensor[] } | undefined {
+function prepared(
+  kernel: FlashKernel,
+  outputs: number,
+  q: Tensor,
+  k: Tensor,
+  extras: readonly Tensor[],
+  p: Attention,
+  profile: Profile,
+): { readonly params: FlashParams; readonly rest: readonly Tensor[] } | undefined {
   const extra = new Map(p.extras.map((name, i) => [name, extras[i] as Tensor]));
   const bias = extra.get("bias");
   const needsMarks = p.extras.some((name) => name !== "bias");
@@ -77,10 +106,23 @@ function prepared(kernel: FlashKernel, outputs: number, q: Tensor, k: Tensor, ex
   if (tile === undefined) return undefined;
   const { scale, causal, window, softcap, dropoutRate, dropoutStream } = p;
   const params: FlashParams = {
-    scale, causal, window, softcap, dropoutRate, dropoutStream, masks: p.extras,
-    queryBlock: overKeys ? tile.other : tile.own, keyBlock: overKeys ? tile.own : tile.other,
+    scale,
+    causal,
+    window,
+    softcap,
+    dropoutRate,
+    dropoutStream,
+    masks: p.extras,
+    queryBlock: overKeys ? tile.other : tile.own,
+    keyBlock: overKeys ? tile.own : tile.other,
   };
-  return { params, rest: [...marksOf(params, extra, [q.shape[0] as number, q.shape[2] as number, k.shape[2] as number]), ...(bias ? [bias] : [])] };
+  return {
+    params,
+    rest: [
+      ...marksOf(params, extra, [q.shape[0] as number, q.shape[2] as number, k.shape[2] as number]),
+      ...(bias ? [bias] : []),
+    ],
+  };
 }
 
 function forward(x: Node<"composite">, profile: Profile): Tensor | undefined {
@@ -105,12 +147,22 @@ function backward(x: Node<"composite">, profile: Profile): Tensor | undefined {
 export function attentionRules(profile: Profile): readonly Rule[] {
   const named = (x: Node<"composite">, name: string): boolean => x.attrs.composite.name === name;
   return [
-    rule("attention -> flashForward", "composite", (x) => (named(x, "attention") ? forward(x, profile) : undefined), (g) => example(g)),
-    rule("attentionBackward -> flashGradQ, flashGradKV, flashGradBias", "composite", (x) => (named(x, "attentionBackward") ? backward(x, profile) : undefined), (g) => {
-      const inputs = ["q", "k", "v", "bias"].map((name) => operand(g, name));
-      const ct = g.input("ct", "f32", SHAPE);
-      return grad(example(g).mul(ct).sum(), inputs).reduce((sum, d) => sum.add(d.sum()), g.const(0, "f32"));
-    }),
+    rule(
+      "attention -> flashForward",
+      "composite",
+      (x) => (named(x, "attention") ? forward(x, profile) : undefined),
+      (g) => example(g),
+    ),
+    rule(
+      "attentionBackward -> flashGradQ, flashGradKV, flashGradBias",
+      "composite",
+      (x) => (named(x, "attentionBackward") ? backward(x, profile) : undefined),
+      (g) => {
+        const inputs = ["q", "k", "v", "bias"].map((name) => operand(g, name));
+        const ct = g.input("ct", "f32", SHAPE);
+        return grad(example(g).mul(ct).sum(), inputs).reduce((sum, d) => sum.add(d.sum()), g.const(0, "f32"));
+      },
+    ),
   ];
 }
 
@@ -119,10 +171,15 @@ const operand = (g: Graph, name: string): Tensor<"f32"> => g.input(name, "f32", 
 
 function example(g: Graph): Tensor<"f32"> {
   return attention(operand(g, "q"), operand(g, "k"), operand(g, "v"), {
-    bias: operand(g, "bias"), segments: g.input("segments", "i32", [2, 5]), keyPadding: g.input("padding", "bool", [2, 5]), window: 3, softcap: 2,
+    bias: operand(g, "bias"),
+    segments: g.input("segments", "i32", [2, 5]),
+    keyPadding: g.input("padding", "bool", [2, 5]),
+    window: 3,
+    softcap: 2,
     dropout: { rate: 0.25, stream: 9, key: g.input("key", "u32", [2]) },
   });
 }
 
 /** A node of one of the composites above. */
-export const isFlash = (x: Tensor): x is Node<"composite"> => isOp(x, "composite") && [flashForward, flashGradQ, flashGradKV, flashGradBias].includes(x.attrs.composite);
+export const isFlash = (x: Tensor): x is Node<"composite"> =>
+  isOp(x, "composite") && [flashForward, flashGradQ, flashGradKV, flashGradBias].includes(x.attrs.composite);

@@ -1,12 +1,29 @@
 /**
  * Attention kernels over tiles in workgroup memory: FlashAttention-2 (arXiv:2307.08691, algorithms 1 and 2).
  *
- * A workgroup owns a block of rows of one side and walks blocks of the other; sums stay in registers. Invocation (ty, tx) holds
- * the scores of the rows ty * mr + a with the others tx + TX * c, and of the result the same rows and the 4-vectors tx + TX * n.
- * Four barriers a block forward; the price of a pair of rows is 2 headDim multiply-adds there, 3 for dq and 4 for dk and dv.
+ * A workgroup owns a block of rows of one side and walks blocks of the other; sums stay in registers. Invocation (ty,
+ * tx) holds the scores of the rows ty * mr + a with the others tx + TX * c, and of the result the same rows and the
+ * 4-vectors tx + TX * n. Four barriers a block forward; the price of a pair of rows is 2 headDim multiply-adds there, 3
+ * for dq and 4 for dk and dv.
  */
 import { mayBeBlind, type AttentionSpec } from "./attention-spec.ts";
-import { biasLoopText, biasStoreText, each, gradText, hasDropout, loadText, loopText, LOOP_MEMORY, LOWEST, maskText, openText, statsText, storeText, timesKept, type Walk } from "./mask.ts";
+import {
+  biasLoopText,
+  biasStoreText,
+  each,
+  gradText,
+  hasDropout,
+  loadText,
+  loopText,
+  LOOP_MEMORY,
+  LOWEST,
+  maskText,
+  openText,
+  statsText,
+  storeText,
+  timesKept,
+  type Walk,
+} from "./mask.ts";
 import { pitch, vectors, type Tile } from "./tiles.ts";
 
 export interface Frame extends Walk {
@@ -20,10 +37,21 @@ export interface Frame extends Walk {
   readonly mn: number;
 }
 
-export const frameOf = (s: AttentionSpec, { own, other, tx, ty, unroll }: Tile, owns: Walk["owns"]): Frame =>
-  ({ s, owns, own, other, tx, ty, unroll, mr: own / ty, mc: other / tx, mn: Math.ceil(vectors(s.headDim) / tx) });
+export const frameOf = (s: AttentionSpec, { own, other, tx, ty, unroll }: Tile, owns: Walk["owns"]): Frame => ({
+  s,
+  owns,
+  own,
+  other,
+  tx,
+  ty,
+  unroll,
+  mr: own / ty,
+  mc: other / tx,
+  mn: Math.ceil(vectors(s.headDim) / tx),
+});
 
-export const pairs = ({ mr, mc }: Frame, f: (a: number, c: number) => string): string => each(mr, (a) => each(mc, (c) => f(a, c)));
+export const pairs = ({ mr, mc }: Frame, f: (a: number, c: number) => string): string =>
+  each(mr, (a) => each(mc, (c) => f(a, c)));
 
 /** `fn faStage…(lid, b, h, i0)`: a block of an operand into workgroup memory, zeros past its end. */
 function stage(f: Frame, name: string, array: string, rows: number, count: number): string {
@@ -48,23 +76,44 @@ ${LOOP_MEMORY}`;
 const bound = (f: Frame, n: number): string => (f.unroll ? `${n}u` : `${n}u + lid / ${f.tx * f.ty}u`);
 
 /** sum[a][c] += own row a . other row c, for each pair of arrays, all read once. */
-const products = (f: Frame, sums: readonly (readonly [sum: string, own: string, other: string])[]): string => `${sums.map(([sum]) => pairs(f, (a, c) => `var ${sum}${a}_${c} = 0.0;`)).join("\n")}
+const products = (
+  f: Frame,
+  sums: readonly (readonly [sum: string, own: string, other: string])[],
+): string => `${sums.map(([sum]) => pairs(f, (a, c) => `var ${sum}${a}_${c} = 0.0;`)).join("\n")}
 for (var d = 0u; d < ${bound(f, vectors(f.s.headDim))}; d++) {
-${sums.map(([sum, own, other], n) => `${each(f.mr, (a) => `let a${n}_${a} = vec4<f32>(${own}[(base + ${a}u) * ${pitch(f.s.headDim)}u + d]);`)}
+${sums
+  .map(
+    (
+      [sum, own, other],
+      n,
+    ) => `${each(f.mr, (a) => `let a${n}_${a} = vec4<f32>(${own}[(base + ${a}u) * ${pitch(f.s.headDim)}u + d]);`)}
 ${each(f.mc, (c) => `let b${n}_${c} = vec4<f32>(${other}[(tx + ${f.tx * c}u) * ${pitch(f.s.headDim)}u + d]);`)}
-${pairs(f, (a, c) => `${sum}${a}_${c} += dot(a${n}_${a}, b${n}_${c});`)}`).join("\n")}
+${pairs(f, (a, c) => `${sum}${a}_${c} += dot(a${n}_${a}, b${n}_${c});`)}`,
+  )
+  .join("\n")}
 }`;
 
 /** result[a][n] += sum over others j of faW[row a][j] * array[j]. */
-const accumulate = (f: Frame, result: string, array: string): string => `for (var j = 0u; j < ${bound(f, f.other)}; j++) {
+const accumulate = (
+  f: Frame,
+  result: string,
+  array: string,
+): string => `for (var j = 0u; j < ${bound(f, f.other)}; j++) {
 ${each(f.mr, (a) => `let w${a} = faW[(base + ${a}u) * ${f.other + 1}u + j];`)}
-${each(f.mn, (n) => `let y${n} = vec4<f32>(${array}[j * ${pitch(f.s.headDim)}u + c${n}]);\n${each(f.mr, (a) => `${result}${a}_${n} += w${a} * y${n};`)}`)}
+${each(f.mn, (n) => `let y${n} = vec4<f32>(${array}[j * ${pitch(f.s.headDim)}u + ` + `c${n}]);\n${each(f.mr, (a) => `${result}${a}_${n} += w${a} * y${n};`)}`)}
 }`;
 
-const putWeight = (f: Frame, a: number, c: number, value: string): string => `faW[(base + ${a}u) * ${f.other + 1}u + tx + ${f.tx * c}u] = ${value};`;
+const putWeight = (f: Frame, a: number, c: number, value: string): string =>
+  `faW[(base + ${a}u) * ${f.other + 1}u + tx + ${f.tx * c}u] = ${value};`;
 
 /** The kernel around `body`. `c0`… are the 4-vectors of a result that this invocation holds, kept inside the head. */
-export const kernel = (f: Frame, text: string, open: string, body: string, attributes = ""): string => `${maskText(f.s, f)}
+export const kernel = (
+  f: Frame,
+  text: string,
+  open: string,
+  body: string,
+  attributes = "",
+): string => `${maskText(f.s, f)}
 ${text}
 ${attributes}@compute @workgroup_size(${f.tx * f.ty}) fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
 ${open}
@@ -73,12 +122,17 @@ ${each(f.mn, (n) => `let c${n} = min(tx + ${f.tx * n}u, ${vectors(f.s.headDim) -
 ${body}
 }`;
 
-const results = (f: Frame, name: string): string => each(f.mr, (a) => each(f.mn, (n) => `var ${name}${a}_${n} = vec4<f32>();`));
+const results = (f: Frame, name: string): string =>
+  each(f.mr, (a) => each(f.mn, (n) => `var ${name}${a}_${n} = vec4<f32>();`));
 
 /** Stores rows of `name`, as `value` makes them, to an output; rows and 4-vectors past the end are left out. */
-const store = (f: Frame, output: number, rows: number, value: (a: number, n: number) => string): string => each(f.mr, (a) => `if (i0 + base + ${a}u < ${rows}u) {
-${each(f.mn, (n) => `if (tx + ${f.tx * n}u < ${vectors(f.s.headDim)}u) { ${storeText(f.s, output, `i0 + base + ${a}u`, `c${n}`, value(a, n))} }`)}
-}`);
+const store = (f: Frame, output: number, rows: number, value: (a: number, n: number) => string): string =>
+  each(
+    f.mr,
+    (a) => `if (i0 + base + ${a}u < ${rows}u) {
+${each(f.mn, (n) => `if (tx + ${f.tx * n}u < ${vectors(f.s.headDim)}u) { ` + `${storeText(f.s, output, `i0 + base + ${a}u`, `c${n}`, value(a, n))} }`)}
+}`,
+  );
 
 export function tileForward(s: AttentionSpec, tile: Tile): string {
   const f = frameOf(s, tile, "queries");
@@ -86,23 +140,30 @@ export function tileForward(s: AttentionSpec, tile: Tile): string {
   const i = (a: number): string => `i0 + base + ${a}u`;
   const j = (c: number): string => `j0 + tx + ${tx * c}u`;
   const kept = (a: number, c: number): string => (hasDropout(s) ? timesKept(s, i(a), j(c)) : "");
-  const loop = loopText(s, f, `let j0 = t * ${other}u;
+  const loop = loopText(
+    s,
+    f,
+    `let j0 = t * ${other}u;
 faStage_k(lid, b, h, j0);
 workgroupBarrier();
 ${products(f, [["s", "faA", "faB"]])}
 ${each(mc, (c) => `let col${c} = faCol(b, ${j(c)});`)}
-${pairs(f, (a, c) => `let v${a}_${c} = faSees(${i(a)}, ${j(c)}, mark${a}, col${c}); s${a}_${c} = select(${LOWEST}, faScore(b, h, ${i(a)}, ${j(c)}, s${a}_${c}).x, v${a}_${c});`)}
-${each(mr, (a) => `faTop[(base + ${a}u) * ${tx}u + tx] = ${Array.from({ length: mc }, (_, c) => `s${a}_${c}`).reduce((x, y) => `max(${x}, ${y})`)};`)}
+${pairs(f, (a, c) => `let v${a}_${c} = faSees(${i(a)}, ${j(c)}, mark${a}, col${c}); s${a}_${c} = select(${LOWEST}, faScore(b, h, ` + `${i(a)}, ${j(c)}, s${a}_${c}).x, v${a}_${c});`)}
+${each(mr, (a) => `faTop[(base + ${a}u) * ${tx}u + tx] = ` + `${Array.from({ length: mc }, (_, c) => `s${a}_${c}`).reduce((x, y) => `max(${x}, ${y})`)};`)}
 workgroupBarrier();
 faStage_v(lid, b, h, j0);
-${each(mr, (a) => `var top${a} = m${a};
+${each(
+  mr,
+  (a) => `var top${a} = m${a};
 for (var x = 0u; x < ${tx}u; x++) { top${a} = max(top${a}, faTop[(base + ${a}u) * ${tx}u + x]); }
 let fade${a} = exp(m${a} - top${a}); m${a} = top${a}; l${a} *= fade${a};
 ${each(mn, (n) => `o${a}_${n} *= fade${a};`)}
-${each(mc, (c) => `let p${a}_${c} = select(0.0, exp(s${a}_${c} - m${a}), v${a}_${c}); l${a} += p${a}_${c}; ${putWeight(f, a, c, `p${a}_${c}${kept(a, c)}`)}`)}`)}
+${each(mc, (c) => `let p${a}_${c} = select(0.0, exp(s${a}_${c} - m${a}), v${a}_${c}); l${a} += p${a}_${c}; ` + `${putWeight(f, a, c, `p${a}_${c}${kept(a, c)}`)}`)}`,
+)}
 workgroupBarrier();
 ${accumulate(f, "o", "faB")}
-workgroupBarrier();`);
+workgroupBarrier();`,
+  );
   // Rows that see nothing weigh all values evenly: a second walk, taken only where there are such rows.
   const even = `if (lid == 0u) { var w = 0u; for (var x = 0u; x < min(${own}u, ${s.queries}u - i0); x++) { if (faTop[x * ${tx}u] == 0.0) { w = 1u; } } faWord = w; }
 if (workgroupUniformLoad(&faWord) != 0u) {
@@ -115,13 +176,20 @@ workgroupBarrier();
 }
 ${each(mr, (a) => `if (l${a} == 0.0) { l${a} = ${s.keys}.0; m${a} = -1e30; }`)}
 }`;
-  const text = `${memory(f, [["faA", own], ["faB", other]])}
+  const text = `${memory(f, [
+    ["faA", own],
+    ["faB", other],
+  ])}
 var<workgroup> faTop: array<f32, ${own * tx}>;
 ${["q", "k", "v"].map((name) => loadText(s, name)).join("\n")}
 ${stage(f, "q", "faA", own, s.queries)}
 ${stage(f, "k", "faB", other, s.keys)}
 ${stage(f, "v", "faB", other, s.keys)}`;
-  return kernel(f, text, openText(s), `faStage_q(lid, b, h, i0);
+  return kernel(
+    f,
+    text,
+    openText(s),
+    `faStage_q(lid, b, h, i0);
 ${each(mr, (a) => `let mark${a} = faRow(b, ${i(a)}); var m${a} = ${LOWEST}; var l${a} = 0.0;`)}
 ${results(f, "o")}
 ${loop}
@@ -130,37 +198,62 @@ workgroupBarrier();
 ${each(mr, (a) => `l${a} = 0.0; for (var x = 0u; x < ${tx}u; x++) { l${a} += faTop[(base + ${a}u) * ${tx}u + x]; }`)}
 ${mayBeBlind(s) ? `workgroupBarrier();\n${each(mr, (a) => `if (tx == 0u) { faTop[(base + ${a}u) * ${tx}u] = l${a}; }`)}\nworkgroupBarrier();\n${even}` : ""}
 ${store(f, 0, s.queries, (a, n) => `o${a}_${n} / l${a}`)}
-${s.store[1] ? each(mr, (a) => `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.store[1]?.name}(b, h, ${i(a)}, 0u, m${a} + log(l${a})); }`) : ""}`);
+${s.store[1] ? each(mr, (a) => `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.store[1]?.name}(b, h, ${i(a)}, 0u, m${a} + log(l${a})); }`) : ""}`,
+  );
 }
 
 /** The operands of a gradient: a and b of the own side, then of the other. */
-export const sidesOf = (owns: Walk["owns"]): readonly [string, string, string, string] => (owns === "queries" ? ["q", "dout", "k", "v"] : ["k", "v", "q", "dout"]);
+export const sidesOf = (owns: Walk["owns"]): readonly [string, string, string, string] =>
+  owns === "queries" ? ["q", "dout", "k", "v"] : ["k", "v", "q", "dout"];
 
 /** Marks and statistics of the own rows, and of the others of a block. */
 export function rowMarks({ mr, owns }: Frame): string {
   const i = (a: number): string => `i0 + base + ${a}u`;
-  return each(mr, (a) => (owns === "queries" ? `let row${a} = faRow(b, ${i(a)}); let stats${a} = faStats(b, h, ${i(a)});` : `let col${a} = faCol(b, ${i(a)});`));
+  return each(mr, (a) =>
+    owns === "queries"
+      ? `let row${a} = faRow(b, ${i(a)}); let stats${a} = faStats(b, h, ${i(a)});`
+      : `let col${a} = faCol(b, ${i(a)});`,
+  );
 }
 export function otherMarks({ mc, tx, owns }: Frame): string {
   const j = (c: number): string => `j0 + tx + ${tx * c}u`;
-  return each(mc, (c) => (owns === "queries" ? `let col${c} = faCol(b, ${j(c)});` : `let row${c} = faRow(b, ${j(c)}); let stats${c} = faStats(b, h, ${j(c)});`));
+  return each(mc, (c) =>
+    owns === "queries"
+      ? `let col${c} = faCol(b, ${j(c)});`
+      : `let row${c} = faRow(b, ${j(c)}); let stats${c} = faStats(b, h, ${j(c)});`,
+  );
 }
 
 /** `faGrad` of own row a and other c, whose products are x and d. */
 export function gradCall({ s, owns, tx }: Frame, a: number, c: number): string {
   const own = `i0 + base + ${a}u`;
   const other = `j0 + tx + ${tx * c}u`;
-  const [i, j, row, col, stats] = owns === "queries" ? [own, other, `row${a}`, `col${c}`, `stats${a}`] : [other, own, `row${c}`, `col${a}`, `stats${c}`];
-  return `faGrad(${hasDropout(s) ? "key, " : ""}b, h, ${i}, ${j}, faSees(${i}, ${j}, ${row}, ${col}), x${a}_${c}, d${a}_${c}, ${stats}.x, ${stats}.y)`;
+  const [i, j, row, col, stats] =
+    owns === "queries"
+      ? [own, other, `row${a}`, `col${c}`, `stats${a}`]
+      : [other, own, `row${c}`, `col${a}`, `stats${c}`];
+  return (
+    `faGrad(${hasDropout(s) ? "key, " : ""}b, h, ${i}, ${j}, faSees(${i}, ${j}, ${row}, ${col}), x${a}_${c}, ` +
+    `d${a}_${c}, ${stats}.x, ${stats}.y)`
+  );
 }
 
 /** x = q k^T and d = dout v^T of a pair of blocks. */
-const gradProducts = (f: Frame): string => products(f, [["x", "faA", "faC"], ["d", "faB", "faD"]]);
+const gradProducts = (f: Frame): string =>
+  products(f, [
+    ["x", "faA", "faC"],
+    ["d", "faB", "faD"],
+  ]);
 
 const gradMemory = (f: Frame, sides: readonly [string, string, string, string], ofBias: boolean): string => {
   const count = (name: string): number => (name === "q" || name === "dout" ? f.s.queries : f.s.keys);
   const rows = [f.own, f.own, f.other, f.other] as const;
-  return `${memory(f, [["faA", f.own], ["faB", f.own], ["faC", f.other], ["faD", f.other]])}
+  return `${memory(f, [
+    ["faA", f.own],
+    ["faB", f.own],
+    ["faC", f.other],
+    ["faD", f.other],
+  ])}
 ${statsText(f.s)}
 ${gradText(f.s, ofBias)}
 ${sides.map((name, n) => `${loadText(f.s, name)}\n${stage(f, name, `fa${"ABCD"[n]}`, rows[n] as number, count(name))}`).join("\n")}`;
@@ -172,7 +265,10 @@ export function tileGrad(s: AttentionSpec, tile: Tile, owns: Walk["owns"]): stri
   const queries = owns === "queries";
   const sides = sidesOf(owns);
   const count = queries ? s.queries : s.keys;
-  const loop = loopText(s, f, `let j0 = t * ${f.other}u;
+  const loop = loopText(
+    s,
+    f,
+    `let j0 = t * ${f.other}u;
 faStage_${sides[2]}(lid, b, h, j0); faStage_${sides[3]}(lid, b, h, j0);
 workgroupBarrier();
 ${gradProducts(f)}
@@ -181,31 +277,50 @@ ${pairs(f, (a, c) => `let g${a}_${c} = ${gradCall(f, a, c)}; ${putWeight(f, a, c
 workgroupBarrier();
 ${accumulate(f, "o", "faC")}
 workgroupBarrier();
-${queries ? "" : `${pairs(f, (a, c) => putWeight(f, a, c, `g${a}_${c}.y`))}
+${
+  queries
+    ? ""
+    : `${pairs(f, (a, c) => putWeight(f, a, c, `g${a}_${c}.y`))}
 workgroupBarrier();
 ${accumulate(f, "u", "faD")}
-workgroupBarrier();`}`);
-  return kernel(f, gradMemory(f, sides, false), openText(s), `faStage_${sides[0]}(lid, b, h, i0); faStage_${sides[1]}(lid, b, h, i0);
+workgroupBarrier();`
+}`,
+  );
+  return kernel(
+    f,
+    gradMemory(f, sides, false),
+    openText(s),
+    `faStage_${sides[0]}(lid, b, h, i0); faStage_${sides[1]}(lid, b, h, i0);
 ${rowMarks(f)}
 ${results(f, "o")}
 ${queries ? "" : results(f, "u")}
 ${loop}
 ${store(f, 0, count, (a, n) => `o${a}_${n}`)}
-${queries ? "" : store(f, 1, count, (a, n) => `u${a}_${n}`)}`);
+${queries ? "" : store(f, 1, count, (a, n) => `u${a}_${n}`)}`,
+  );
 }
 
 /** flashGradBias: a workgroup owns a block of queries and one of keys. */
 export function tileGradBias(s: AttentionSpec, tile: Tile): string {
   const f = frameOf(s, tile, "queries");
   const sides = sidesOf("queries");
-  return kernel(f, gradMemory(f, sides, true), "", `let j0 = wg.y * ${f.other}u;
+  return kernel(
+    f,
+    gradMemory(f, sides, true),
+    "",
+    `let j0 = wg.y * ${f.other}u;
 ${pairs(f, (a, c) => `var sum${a}_${c} = 0.0;`)}
-${biasLoopText(s, f, `${sides.map((name, n) => `faStage_${name}(lid, b, h, ${n < 2 ? "i0" : "j0"});`).join(" ")}
+${biasLoopText(
+  s,
+  f,
+  `${sides.map((name, n) => `faStage_${name}(lid, b, h, ${n < 2 ? "i0" : "j0"});`).join(" ")}
 workgroupBarrier();
 ${rowMarks(f)}
 ${gradProducts(f)}
 ${otherMarks(f)}
 ${pairs(f, (a, c) => `sum${a}_${c} += ${gradCall(f, a, c)}.x;`)}
-workgroupBarrier();`)}
-${pairs(f, (a, c) => biasStoreText(s, `i0 + base + ${a}u`, `j0 + tx + ${f.tx * c}u`, `sum${a}_${c}`))}`);
+workgroupBarrier();`,
+)}
+${pairs(f, (a, c) => biasStoreText(s, `i0 + base + ${a}u`, `j0 + tx + ${f.tx * c}u`, `sum${a}_${c}`))}`,
+  );
 }

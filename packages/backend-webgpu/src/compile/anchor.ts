@@ -1,6 +1,6 @@
 /**
- * Anchors as kernels: a template's text with the loaders that read its operands, computed on the way, and the storers that
- * take its results through the epilogue. What a template computes is its own affair.
+ * Anchors as kernels: a template's text with the loaders that read its operands, computed on the way, and the storers
+ * that take its results through the epilogue. What a template computes is its own affair.
  */
 import { UnsupportedError } from "@cloze/errors";
 import { isOp, sizeOf, type Node, type Tensor } from "@cloze/graph";
@@ -36,9 +36,16 @@ class Hooks {
   }
 
   /** A function of indices that yields an element of `x`, seen with the shape `shape`. */
-  loader(name: string, x: Tensor, args: readonly (readonly [name: string, extent: number])[], at: readonly Lin[], shape: readonly number[]): Loader {
+  loader(
+    name: string,
+    x: Tensor,
+    args: readonly (readonly [name: string, extent: number])[],
+    at: readonly Lin[],
+    shape: readonly number[],
+  ): Loader {
     const element = x.dtype === "f16" ? "f16" : x.dtype === "bf16" ? "f32" : x.dtype;
-    const wide = shape.length > 0 && (shape.at(-1) as number) % 4 === 0 && x.rank > 0 && (x.shape.at(-1) as number) % 4 === 0;
+    const wide =
+      shape.length > 0 && (shape.at(-1) as number) % 4 === 0 && x.rank > 0 && (x.shape.at(-1) as number) % 4 === 0;
     for (const lanes of wide ? ([1, 4] as const) : ([1] as const)) {
       const e = emitterFor(this.#unit, this.text, this.#context);
       const value = e.value(x, Index.at(shape, at, lanes).reshaped(x.shape));
@@ -46,7 +53,10 @@ class Hooks {
       const computed = wgslType(x.dtype, lanes);
       if (element === "f16") this.text.needF16();
       e.line(`return ${computed === type ? value : `${type}(${value})`};`);
-      this.text.functions.push(`fn ${name}${lanes === 4 ? "x4" : ""}(${args.map(([n]) => `${n}: u32`).join(", ")}) -> ${type} {\n${e.lines.map((l) => `  ${l}`).join("\n")}\n}`);
+      this.text.functions.push(
+        `fn ${name}${lanes === 4 ? "x4" : ""}(${args.map(([n]) => `${n}: u32`).join(", ")}) -> ${type} ` +
+          `{\n${e.lines.map((l) => `  ${l}`).join("\n")}\n}`,
+      );
     }
     return { name, element, ...(wide && { vec4: `${name}x4` }) };
   }
@@ -66,13 +76,29 @@ class Hooks {
   }
 
   /** A function that puts parts of sums where they are joined later: element (split, …) of `to`. */
-  partialStorer(name: string, args: readonly (readonly [name: string, extent: number])[], to: Storage, index: string, wide: boolean): Storer {
-    for (const lanes of wide ? ([1, 4] as const) : ([1] as const)) this.#storer(name, args, wgslType("f32", lanes), lanes, [this.text.store(to, index, "value", lanes)]);
+  partialStorer(
+    name: string,
+    args: readonly (readonly [name: string, extent: number])[],
+    to: Storage,
+    index: string,
+    wide: boolean,
+  ): Storer {
+    for (const lanes of wide ? ([1, 4] as const) : ([1] as const))
+      this.#storer(name, args, wgslType("f32", lanes), lanes, [this.text.store(to, index, "value", lanes)]);
     return { name, ...(wide && { vec4: `${name}x4` }) };
   }
 
-  #storer(name: string, args: readonly (readonly [name: string, extent: number])[], type: string, lanes: Lanes, lines: readonly string[]): void {
-    this.text.functions.push(`fn ${name}${lanes === 4 ? "x4" : ""}(${args.map(([n]) => `${n}: u32`).join(", ")}, value: ${type}) {\n${lines.map((l) => `  ${l}`).join("\n")}\n}`);
+  #storer(
+    name: string,
+    args: readonly (readonly [name: string, extent: number])[],
+    type: string,
+    lanes: Lanes,
+    lines: readonly string[],
+  ): void {
+    this.text.functions.push(
+      `fn ${name}${lanes === 4 ? "x4" : ""}(${args.map(([n]) => `${n}: u32`).join(", ")}, value: ${type}) ` +
+        `{\n${lines.map((l) => `  ${l}`).join("\n")}\n}`,
+    );
   }
 
   finish(part: Part): Kernel {
@@ -89,41 +115,137 @@ export function writeMatmul(unit: Unit, context: Context, tileFor: TileChoice): 
   const { batch, m, n, k } = sizesOf(first);
   const { transposeA, transposeB } = first.attrs;
   const element = first.args[0].dtype === "f16" ? "f16" : "f32";
-  const zij = [["z", batch], ["i", m], ["j", n]] as const;
+  const zij = [
+    ["z", batch],
+    ["i", m],
+    ["j", n],
+  ] as const;
   const operand = (name: string, x: Tensor): Loader => {
     const [rows, cols] = x.shape.slice(-2) as [number, number];
     const lead = x.shape.slice(0, -2);
-    return hooks.loader(name, x, [["z", batch], ["i", rows], ["j", cols]], [...axesOf(variable("z", batch), lead), variable("i", rows), variable("j", cols)], x.shape);
+    return hooks.loader(
+      name,
+      x,
+      [
+        ["z", batch],
+        ["i", rows],
+        ["j", cols],
+      ],
+      [...axesOf(variable("z", batch), lead), variable("i", rows), variable("j", cols)],
+      x.shape,
+    );
   };
-  const terms = unit.problems.map((p, i) => p.terms.map((t, j) => {
-    const { args: [a, b] } = t as Node<"matmul">;
-    return { a: operand(`a${i}_${j}`, a), b: operand(`b${i}_${j}`, b) };
-  }));
+  const terms = unit.problems.map((p, i) =>
+    p.terms.map((t, j) => {
+      const {
+        args: [a, b],
+      } = t as Node<"matmul">;
+      return { a: operand(`a${i}_${j}`, a), b: operand(`b${i}_${j}`, b) };
+    }),
+  );
   const sums = (storers: readonly Storer[], rowSums: readonly (Storer | undefined)[]): MatmulSpec => ({
-    batch, m, n, k, transposeA, transposeB, element,
-    problems: terms.map((t, i) => ({ terms: t, store: storers[i] as Storer, ...(rowSums[i] && { rowSums: rowSums[i] }) })),
+    batch,
+    m,
+    n,
+    k,
+    transposeA,
+    transposeB,
+    element,
+    problems: terms.map((t, i) => ({
+      terms: t,
+      store: storers[i] as Storer,
+      ...(rowSums[i] && { rowSums: rowSums[i] }),
+    })),
   });
   const some: Storer = { name: "store" };
-  const tile = tileFor(sums(unit.problems.map(() => some), unit.problems.map((p) => p.rowSums && some)));
+  const tile = tileFor(
+    sums(
+      unit.problems.map(() => some),
+      unit.problems.map((p) => p.rowSums && some),
+    ),
+  );
   if (tile.splits === 1) {
-    const storers = unit.problems.map((p, i) => hooks.storer({ name: `st_${i}`, args: zij, node: p.sum, roots: p.roots }));
-    const rowSums = unit.problems.map((p, i) => p.rowSums && hooks.storer({ name: `sum_${i}`, args: [["z", 1], ["o", m]], node: p.rowSums.heavy, roots: p.rowSums.roots }));
+    const storers = unit.problems.map((p, i) =>
+      hooks.storer({ name: `st_${i}`, args: zij, node: p.sum, roots: p.roots }),
+    );
+    const rowSums = unit.problems.map(
+      (p, i) =>
+        p.rowSums &&
+        hooks.storer({
+          name: `sum_${i}`,
+          args: [
+            ["z", 1],
+            ["o", m],
+          ],
+          node: p.rowSums.heavy,
+          roots: p.rowSums.roots,
+        }),
+    );
     return [hooks.finish(matmulPart(sums(storers, rowSums), tile, context.profile))];
   }
   const size = batch * m * n;
   const partials = unit.problems.map((_, i) => context.scratch(`products ${i}`, "f32", tile.splits * size));
-  const partialSums = unit.problems.map((p, i) => (p.rowSums ? context.scratch(`row sums ${i}`, "f32", tile.splits * m) : undefined));
-  const storers = partials.map((to, i) => hooks.partialStorer(`st_${i}`, zij, to, `(z * ${m}u + i) * ${n}u + j`, n % 4 === 0));
-  const rowSums = partialSums.map((to, i) => (to ? hooks.partialStorer(`sum_${i}`, [["z", 1], ["o", m]], to, `z * ${m}u + o`, false) : undefined));
+  const partialSums = unit.problems.map((p, i) =>
+    p.rowSums ? context.scratch(`row sums ${i}`, "f32", tile.splits * m) : undefined,
+  );
+  const storers = partials.map((to, i) =>
+    hooks.partialStorer(`st_${i}`, zij, to, `(z * ${m}u + i) * ${n}u + j`, n % 4 === 0),
+  );
+  const rowSums = partialSums.map((to, i) =>
+    to
+      ? hooks.partialStorer(
+          `sum_${i}`,
+          [
+            ["z", 1],
+            ["o", m],
+          ],
+          to,
+          `z * ${m}u + o`,
+          false,
+        )
+      : undefined,
+  );
   const main = hooks.finish(matmulPart(sums(storers, rowSums), tile, context.profile));
   const out = [main];
   const o = variable("o", size);
   const name = (end: string): string => `${main.name} ${end}`;
-  out.push(writeJoin(unit, unit.problems.map((p, i) => ({ heavy: p.sum, partial: partials[i] as Storage, base: 0 })), tile.splits, size, o, context, main.name, (e) => {
-    for (const [variableName, at] of [["z", divide(o, m * n)], ["i", modulo(divide(o, n), m)], ["j", modulo(o, n)]] as const) e.line(`let ${variableName} = ${e.index(at)};`);
-  }, unit.problems.flatMap((p) => p.roots)));
-  const summed = unit.problems.flatMap(({ rowSums: s }, i) => (s ? [{ heavy: s.heavy, partial: partialSums[i] as Storage, base: 0, roots: s.roots }] : []));
-  if (summed.length > 0) out.push(writeJoin(unit, summed, tile.splits, m, variable("o", m), context, name("row sums"), () => {}, summed.flatMap((s) => s.roots)));
+  out.push(
+    writeJoin(
+      unit,
+      unit.problems.map((p, i) => ({ heavy: p.sum, partial: partials[i] as Storage, base: 0 })),
+      tile.splits,
+      size,
+      o,
+      context,
+      main.name,
+      (e) => {
+        for (const [variableName, at] of [
+          ["z", divide(o, m * n)],
+          ["i", modulo(divide(o, n), m)],
+          ["j", modulo(o, n)],
+        ] as const)
+          e.line(`let ${variableName} = ${e.index(at)};`);
+      },
+      unit.problems.flatMap((p) => p.roots),
+    ),
+  );
+  const summed = unit.problems.flatMap(({ rowSums: s }, i) =>
+    s ? [{ heavy: s.heavy, partial: partialSums[i] as Storage, base: 0, roots: s.roots }] : [],
+  );
+  if (summed.length > 0)
+    out.push(
+      writeJoin(
+        unit,
+        summed,
+        tile.splits,
+        m,
+        variable("o", m),
+        context,
+        name("row sums"),
+        () => {},
+        summed.flatMap((s) => s.roots),
+      ),
+    );
   return out;
 }
 
@@ -134,7 +256,10 @@ export function writeScatter(unit: Unit, context: Context): Kernel[] {
   const count = sizeOf(indices.shape);
   const width = sizeOf(x.shape) / size;
   const flat = [count, width];
-  const rows: readonly [string, number][] = [["i", count], ["j", width]];
+  const rows: readonly [string, number][] = [
+    ["i", count],
+    ["j", width],
+  ];
   const write = (parts: readonly Part[], scratch: readonly Scratch[], hooks: readonly Hooks[]): Kernel[] => {
     const storages = new Map(scratch.map((s) => [s.name, context.scratch(s.name, s.element, s.size)]));
     return parts.map((part, p) => {
@@ -147,18 +272,45 @@ export function writeScatter(unit: Unit, context: Context): Kernel[] {
     });
   };
   const spec = (hooks: Hooks): Parameters<typeof scatterParts>[0] => ({
-    count, width, size,
+    count,
+    width,
+    size,
     index: hooks.loader("index", indices, [["i", count]], [variable("i", count)], [count]),
     update: hooks.loader("update", updates, rows, [variable("i", count), variable("j", width)], flat),
-    store: hooks.storer({ name: "store", args: [["i", size], ["j", width]], node: x, roots: unit.roots }),
+    store: hooks.storer({
+      name: "store",
+      args: [
+        ["i", size],
+        ["j", width],
+      ],
+      node: x,
+      roots: unit.roots,
+    }),
   });
   // The parts of one template share their spec, and each kernel binds only what its part uses.
   const made = scatterParts(spec(new Hooks(unit, context)), context.profile);
-  return write(made.parts, made.scratch, made.parts.map((part) => hooksFor(unit, context, (hooks) => {
-    if (part.uses.includes("index")) hooks.loader("index", indices, [["i", count]], [variable("i", count)], [count]);
-    if (part.uses.some((u) => u === "update" || u === "updatex4")) hooks.loader("update", updates, rows, [variable("i", count), variable("j", width)], flat);
-    if (part.uses.some((u) => u === "store" || u === "storex4")) hooks.storer({ name: "store", args: [["i", size], ["j", width]], node: x, roots: unit.roots });
-  })));
+  return write(
+    made.parts,
+    made.scratch,
+    made.parts.map((part) =>
+      hooksFor(unit, context, (hooks) => {
+        if (part.uses.includes("index"))
+          hooks.loader("index", indices, [["i", count]], [variable("i", count)], [count]);
+        if (part.uses.some((u) => u === "update" || u === "updatex4"))
+          hooks.loader("update", updates, rows, [variable("i", count), variable("j", width)], flat);
+        if (part.uses.some((u) => u === "store" || u === "storex4"))
+          hooks.storer({
+            name: "store",
+            args: [
+              ["i", size],
+              ["j", width],
+            ],
+            node: x,
+            roots: unit.roots,
+          });
+      }),
+    ),
+  );
 }
 
 function hooksFor(unit: Unit, context: Context, write: (hooks: Hooks) => void): Hooks {
@@ -171,10 +323,19 @@ export function writeComposite(unit: Unit, context: Context): Kernel[] {
   const x = unit.heavies[0] as Node<"composite">;
   const { composite, params, count } = x.attrs;
   const template = attentionTemplates[composite.name];
-  if (template === undefined) throw new UnsupportedError(`${x.path}: composite ${composite.name}: this backend has no kernel for it.`);
+  if (template === undefined)
+    throw new UnsupportedError(`${x.path}: composite ${composite.name}: this backend has no kernel for it.`);
   const hooks = new Hooks(unit, context);
   const named = (x: Tensor): (readonly [string, number])[] => x.shape.map((d, i) => [`x${i}`, d] as const);
-  const loaders = x.args.map((a, i) => hooks.loader(`arg${i}`, a, named(a), a.shape.map((d, k) => variable(`x${k}`, d)), a.shape));
+  const loaders = x.args.map((a, i) =>
+    hooks.loader(
+      `arg${i}`,
+      a,
+      named(a),
+      a.shape.map((d, k) => variable(`x${k}`, d)),
+      a.shape,
+    ),
+  );
   const storers = Array.from({ length: count }, (_, index) => {
     const heavy = unit.heavies.find((h) => isOp(h, "composite") && h.attrs.index === index);
     return heavy && hooks.storer({ name: `out${index}`, args: named(heavy), node: heavy, roots: rootsOf(unit, heavy) });

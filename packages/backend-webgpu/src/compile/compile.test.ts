@@ -8,12 +8,21 @@ import { baseProfile, type Family, type Profile } from "../profile.ts";
 import { compileProgram } from "./compile.ts";
 
 const profileOf = (family: Family): Profile => ({
-  ...baseProfile, family,
-  limits: { ...baseProfile.limits, storageBuffers: 16, bindingBytes: 2 ** 31 - 4, bufferBytes: 2 ** 32, sharedBytes: 48 * 2 ** 10 },
+  ...baseProfile,
+  family,
+  limits: {
+    ...baseProfile.limits,
+    storageBuffers: 16,
+    bindingBytes: 2 ** 31 - 4,
+    bufferBytes: 2 ** 32,
+    sharedBytes: 48 * 2 ** 10,
+  },
 });
-const kernelsOf = (p: Program, family: Family = "software"): Compiled => compileProgram(p, { profile: profileOf(family), compute: "f32" }).kernels;
+const kernelsOf = (p: Program, family: Family = "software"): Compiled =>
+  compileProgram(p, { profile: profileOf(family), compute: "f32" }).kernels;
 type Compiled = ReturnType<typeof compileProgram>["kernels"];
-const namesOf = (p: Program, family?: Family): string[] => kernelsOf(p, family).map((k) => k.name.replace(/ (register|shared) .*/, ""));
+const namesOf = (p: Program, family?: Family): string[] =>
+  kernelsOf(p, family).map((k) => k.name.replace(/ (register|shared) .*/, ""));
 
 /** BERT's layers (post-norm) with a head on 614 predicted positions, AdamW with clipping, and a guard. */
 function bert(layers: number): Program {
@@ -29,21 +38,33 @@ function bert(layers: number): Program {
   const at = graph.input("at", "i32", [predicted]);
   const targets = graph.input("targets", "i32", [predicted]);
   const table = embeddingTable(root.at("word_embeddings"), { vocab, hidden });
-  let x: Tensor<"f32"> = table.gather(ids).reshape([batch, seq, hidden]).add(embeddingTable(root.at("position_embeddings"), { vocab: seq, hidden }));
+  let x: Tensor<"f32"> = table
+    .gather(ids)
+    .reshape([batch, seq, hidden])
+    .add(embeddingTable(root.at("position_embeddings"), { vocab: seq, hidden }));
   x = layerNormLayer(root.at("LayerNorm"), x, 1e-12);
   for (let i = 0; i < layers; i++) {
     const layer = root.at(`layer.${i}`);
     const block = layer.at("attention");
     const mixed = selfAttention(block.at("self"), x, { heads: 12 });
     x = layerNormLayer(block.at("output.LayerNorm"), x.add(linear(block.at("output.dense"), mixed, hidden)), 1e-12);
-    x = layerNormLayer(layer.at("output.LayerNorm"), x.add(feedForward(layer, x, { intermediate: 3072, activation: gelu })), 1e-12);
+    x = layerNormLayer(
+      layer.at("output.LayerNorm"),
+      x.add(feedForward(layer, x, { intermediate: 3072, activation: gelu })),
+      1e-12,
+    );
   }
   const loss = crossEntropy(project(x.reshape([rows, hidden]).gather(at), table), targets).mean();
   const { parameters } = root;
   const found = gradients(loss, parameters);
   const { scale, norm } = clipScale(found, { maxNorm: 1 });
   const { state, updates } = adamw().update({ graph, parameters, gradients: found, gradScale: scale });
-  return program(graph, { state: [...[...parameters.values()].map((p) => p.tensor), ...state], outputs: { loss, norm }, updates, guard: norm.abs().less(Infinity) });
+  return program(graph, {
+    state: [...[...parameters.values()].map((p) => p.tensor), ...state],
+    outputs: { loss, norm },
+    updates,
+    guard: norm.abs().less(Infinity),
+  });
 }
 
 describe("BERT-base, 8 x 512 tokens, a training step", () => {
@@ -52,19 +73,31 @@ describe("BERT-base, 8 x 512 tokens, a training step", () => {
 
   it("takes at most 25 kernels a layer, forward, backward and update", () => {
     expect(two.length - one.length).toBeLessThanOrEqual(25);
-    expect(kernelsOf(bert(2), "nvidia").length - kernelsOf(bert(1), "nvidia").length).toBeLessThanOrEqual(28); // weight gradients are split over tokens, and joined
+    // weight gradients are split over tokens, and joined
+    expect(kernelsOf(bert(2), "nvidia").length - kernelsOf(bert(1), "nvidia").length).toBeLessThanOrEqual(28);
   });
 
   it("computes q, k and v in one product, sums their gradients in one, and bias gradients beside weight gradients", () => {
-    const layer = two.filter((k): k is Kernel => !isDeferred(k) && k.path.startsWith("layer.1")).map((k) => k.name.split(" ").slice(0, 2).join(" "));
+    const layer = two
+      .filter((k): k is Kernel => !isDeferred(k) && k.path.startsWith("layer.1"))
+      .map((k) => k.name.split(" ").slice(0, 2).join(" "));
     expect(layer.filter((name) => name.startsWith("matmul TN"))).toHaveLength(4);
     expect(layer.filter((name) => name.startsWith("matmul NN"))).toHaveLength(4);
-    expect(layer.filter((name) => name.startsWith("flash")).map((name) => name.split(" ")[0])).toEqual(["flashForward", "flashGradKV", "flashGradQ"]);
+    expect(layer.filter((name) => name.startsWith("flash")).map((name) => name.split(" ")[0])).toEqual([
+      "flashForward",
+      "flashGradKV",
+      "flashGradQ",
+    ]);
   });
 
   it("updates all parameters and takes their norm in a fixed number of kernels", () => {
     const joined = two.filter((k) => / of \d+ tensors/.test(k.name)).map((k) => k.name.replace(/\d+/, "N"));
-    expect(joined).toEqual(["sums of N tensors", "sums of N tensors join", "map add+sub of N tensors", "map add+sub of N tensors"]);
+    expect(joined).toEqual([
+      "sums of N tensors",
+      "sums of N tensors join",
+      "map add+sub of N tensors",
+      "map add+sub of N tensors",
+    ]);
   });
 });
 
@@ -76,19 +109,30 @@ describe("packed rows on a device that binds few buffers", () => {
   const root = rootScope(graph);
   const x = graph.input("x", "f32", [rows, seq, hidden]);
   const segments = graph.input("segments", "i32", [rows, seq]);
-  const loss = linear(root.at("out"), selfAttention(root.at("self"), x, { heads: 2, segments }), hidden).square().sum();
+  const loss = linear(root.at("out"), selfAttention(root.at("self"), x, { heads: 2, segments }), hidden)
+    .square()
+    .sum();
   const { parameters } = root;
   const found = gradients(loss, parameters);
   const { scale, norm } = clipScale(found, { maxNorm: 1 });
   const { state, updates } = adamw().update({ graph, parameters, gradients: found, gradScale: scale });
-  const step = program(graph, { state: [...[...parameters.values()].map((p) => p.tensor), ...state], outputs: { loss, norm }, updates, guard: norm.abs().less(Infinity) });
+  const step = program(graph, {
+    state: [...[...parameters.values()].map((p) => p.tensor), ...state],
+    outputs: { loss, norm },
+    updates,
+    guard: norm.abs().less(Infinity),
+  });
 
   // 8 is what every WebGPU device must allow.
   it.each([8, 9, 10, 16])("a training step in kernels of at most %i", (storageBuffers) => {
     for (const family of ["software", "nvidia"] as const) {
       const profile = profileOf(family);
-      const { kernels } = compileProgram(step, { profile: { ...profile, limits: { ...profile.limits, storageBuffers } }, compute: "f32" });
-      for (const k of kernels) if (!isDeferred(k)) expect(k.bindings.length, k.name).toBeLessThanOrEqual(storageBuffers);
+      const { kernels } = compileProgram(step, {
+        profile: { ...profile, limits: { ...profile.limits, storageBuffers } },
+        compute: "f32",
+      });
+      for (const k of kernels)
+        if (!isDeferred(k)) expect(k.bindings.length, k.name).toBeLessThanOrEqual(storageBuffers);
       expect(kernels.filter((k) => k.name.startsWith("flash")).length).toBe(storageBuffers < 9 ? 2 : 3);
     }
   });
@@ -101,18 +145,44 @@ describe("what runs together", () => {
   };
 
   it("a chain of elementwise ops, whatever moves in between", () => {
-    expect(namesOf(graph((g) => ({ y: g.input("x", "f32", [4, 6]).exp().transpose().mul(g.input("w", "f32", [4])).slice(0, 1, 5).reshape([2, 8]).tanh() })))).toEqual(["map tanh"]);
+    expect(
+      namesOf(
+        graph((g) => ({
+          y: g
+            .input("x", "f32", [4, 6])
+            .exp()
+            .transpose()
+            .mul(g.input("w", "f32", [4]))
+            .slice(0, 1, 5)
+            .reshape([2, 8])
+            .tanh(),
+        })),
+      ),
+    ).toEqual(["map tanh"]);
   });
 
   it("a layer norm: one kernel for its mean, its variance and its result", () => {
-    expect(namesOf(graph((g) => ({ y: layerNorm(g.input("x", "f32", [8, 32]), g.input("w", "f32", [32]), g.input("b", "f32", [32])) })))).toEqual(["rows reduceSum 1 full"]);
+    expect(
+      namesOf(
+        graph((g) => ({
+          y: layerNorm(g.input("x", "f32", [8, 32]), g.input("w", "f32", [32]), g.input("b", "f32", [32])),
+        })),
+      ),
+    ).toEqual(["rows reduceSum 1 full"]);
   });
 
   it("a product with what follows it, two results of it included", () => {
-    expect(namesOf(graph((g) => {
-      const up = g.input("x", "f32", [8, 16]).matmul(g.input("w", "f32", [16, 16]), { transposeB: true }).add(g.input("b", "f32", [16]));
-      return { up, y: gelu(up) };
-    }))).toEqual(["matmul NT"]);
+    expect(
+      namesOf(
+        graph((g) => {
+          const up = g
+            .input("x", "f32", [8, 16])
+            .matmul(g.input("w", "f32", [16, 16]), { transposeB: true })
+            .add(g.input("b", "f32", [16]));
+          return { up, y: gelu(up) };
+        }),
+      ),
+    ).toEqual(["matmul NT"]);
   });
 });
 
@@ -121,9 +191,14 @@ describe("state", () => {
     const g = new Graph();
     const a = g.input("a", "f32", [8]);
     const x = g.input("x", "f32", [8]);
-    const [only, ...others] = kernelsOf(program(g, { state: [a], outputs: {}, updates: { a: a.mul(0.5).add(x) } })) as Kernel[];
+    const [only, ...others] = kernelsOf(
+      program(g, { state: [a], outputs: {}, updates: { a: a.mul(0.5).add(x) } }),
+    ) as Kernel[];
     expect(others).toEqual([]);
-    expect(only?.bindings.map((b) => [b.storage.kind, b.access])).toEqual([["state", "read_write"], ["feed", "read"]]);
+    expect(only?.bindings.map((b) => [b.storage.kind, b.access])).toEqual([
+      ["state", "read_write"],
+      ["feed", "read"],
+    ]);
   });
 
   it("is swapped through memory of its own", () => {
@@ -137,7 +212,11 @@ describe("state", () => {
 describe("the text", () => {
   it("of a map: four elements at a time, movement as index arithmetic", () => {
     const g = new Graph();
-    const y = g.input("x", "f32", [8, 12]).mul(2).add(g.input("b", "f32", [12])).max(0);
+    const y = g
+      .input("x", "f32", [8, 12])
+      .mul(2)
+      .add(g.input("b", "f32", [12]))
+      .max(0);
     const [kernel] = kernelsOf(program(g, { state: [], outputs: { y } })) as Kernel[];
     expect(kernel?.wgsl).toMatchInlineSnapshot(`
       "@group(0) @binding(0) var<storage, read> b0: array<vec4<f32>>;

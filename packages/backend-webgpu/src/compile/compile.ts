@@ -5,7 +5,19 @@
  *   written in place) -> order -> text
  */
 import { UnsupportedError } from "@cloze/errors";
-import { expandRules, lower, order, programRoots, rewrite, showType, simplifyRules, sizeOf, withRoots, type Program, type Tensor } from "@cloze/graph";
+import {
+  expandRules,
+  lower,
+  order,
+  programRoots,
+  rewrite,
+  showType,
+  simplifyRules,
+  sizeOf,
+  withRoots,
+  type Program,
+  type Tensor,
+} from "@cloze/graph";
 import { attentionRules } from "../attention/rules.ts";
 import { attentionTemplates } from "../attention/templates.ts";
 import type { Compiled, Deferred, Element, Kernel, Storage } from "../kernel.ts";
@@ -35,14 +47,22 @@ export const nativeComposites: readonly string[] = ["attention", "attentionBackw
 /** What is compiled: attention as flash attention where it can be, every other composite expanded. */
 function lowered(program: Program, { profile, compute }: CompileProgramOptions): Program {
   const base = lower(program, { compute, native: (x) => nativeComposites.includes(x.attrs.composite.name) });
-  const run = (p: Program, rules: Parameters<typeof rewrite>[1], name: string): Program => withRoots(p, rewrite(programRoots(p), rules, name).roots);
-  const flash = run(run(base, attentionRules(profile), "flash attention"), expandRules((x) => x.attrs.composite.name in attentionTemplates || isBarrier(x)), "expand composites");
+  const run = (p: Program, rules: Parameters<typeof rewrite>[1], name: string): Program =>
+    withRoots(p, rewrite(programRoots(p), rules, name).roots);
+  const flash = run(
+    run(base, attentionRules(profile), "flash attention"),
+    expandRules((x) => x.attrs.composite.name in attentionTemplates || isBarrier(x)),
+    "expand composites",
+  );
   return copiesOfInputs(run(flash, simplifyRules, "simplify"));
 }
 
 /** An input that is a result is copied: what an output or an update names is computed by some kernel. */
 function copiesOfInputs(p: Program): Program {
-  return withRoots(p, programRoots(p).map((r) => (isInput(bare(r)) ? r.graph.node("broadcast", [r], { shape: r.shape }) : r)));
+  return withRoots(
+    p,
+    programRoots(p).map((r) => (isInput(bare(r)) ? r.graph.node("broadcast", [r], { shape: r.shape }) : r)),
+  );
 }
 
 export function compileProgram(given: Program, options: CompileProgramOptions): Compiled {
@@ -51,8 +71,12 @@ export function compileProgram(given: Program, options: CompileProgramOptions): 
   const roots = programRoots(program);
   const nodes = order(roots);
   for (const x of nodes) {
-    if (x.dtype === "bf16") throw new UnsupportedError(`${x.path || x.op}: ${showType(x)}: WebGPU has no bf16. Use f16 or f32.`);
-    if (x.dtype === "f16" && !profile.f16) throw new UnsupportedError(`${x.path || x.op}: ${showType(x)}: ${profile.device} has no f16 in WGSL (shader-f16). Use f32.`);
+    if (x.dtype === "bf16")
+      throw new UnsupportedError(`${x.path || x.op}: ${showType(x)}: WebGPU has no bf16. Use f16 or f32.`);
+    if (x.dtype === "f16" && !profile.f16)
+      throw new UnsupportedError(
+        `${x.path || x.op}: ${showType(x)}: ${profile.device} has no f16 in WGSL (shader-f16). Use f32.`,
+      );
   }
   const kept = keep(nodes, roots, profile);
   const formed = formUnits(kept, profile, new Set(Object.values(program.updates).map(bare)));
@@ -60,17 +84,43 @@ export function compileProgram(given: Program, options: CompileProgramOptions): 
   joinMatmuls(formed, kept, profile);
   const inputs = new Map<Tensor, Placed>();
   const state = new Set<Tensor>(program.state);
-  for (const x of [...program.state, ...program.feeds]) inputs.set(x, { storage: { kind: state.has(x) ? "state" : "feed", name: x.attrs.name, element: elementOf(x), size: sizeOf(x.shape) }, offset: 0 });
-  const targets = chooseTargets(program, formed, kept, (name) => inputs.get(program.state.find((s) => s.attrs.name === name) as Tensor) as Placed);
-  const { placeOf, targetOf } = places(inputs, targets, formed.units, new Set(Object.values(program.outputs).map(bare)));
+  for (const x of [...program.state, ...program.feeds])
+    inputs.set(x, {
+      storage: {
+        kind: state.has(x) ? "state" : "feed",
+        name: x.attrs.name,
+        element: elementOf(x),
+        size: sizeOf(x.shape),
+      },
+      offset: 0,
+    });
+  const targets = chooseTargets(
+    program,
+    formed,
+    kept,
+    (name) => inputs.get(program.state.find((s) => s.attrs.name === name) as Tensor) as Placed,
+  );
+  const { placeOf, targetOf } = places(
+    inputs,
+    targets,
+    formed.units,
+    new Set(Object.values(program.outputs).map(bare)),
+  );
   const context: Context = {
-    profile, placeOf, targetOf, unitOf: (x) => formed.unitOf.get(x), guard: program.guard,
+    profile,
+    placeOf,
+    targetOf,
+    unitOf: (x) => formed.unitOf.get(x),
+    guard: program.guard,
     scratch: (label, element, size) => temporary(label, element, size),
   };
   const tileFor: TileChoice = options.tileFor ?? ((spec) => defaultTile(spec, profile));
   joinAlike(formed.units, context);
   const kernels = inOrder(formed.units).flatMap((unit) => write(unit, context, tileFor));
-  return { kernels, outputs: new Map(Object.entries(program.outputs).map(([name, x]) => [name, outputOf(x, placeOf)])) };
+  return {
+    kernels,
+    outputs: new Map(Object.entries(program.outputs).map(([name, x]) => [name, outputOf(x, placeOf)])),
+  };
 }
 
 const elementOf = (x: Tensor): Element => (x.dtype === "bool" ? "u32" : (x.dtype as Element));
@@ -81,7 +131,12 @@ function outputOf(x: Tensor, placeOf: Context["placeOf"]): Storage {
 }
 
 /** Every kept value in a storage; scalars that nobody asks for share one, so that a kernel may read many of them. */
-function places(inputs: ReadonlyMap<Tensor, Placed>, targets: Targets, units: readonly Unit[], outputs: ReadonlySet<Tensor>): Pick<Context, "placeOf" | "targetOf"> {
+function places(
+  inputs: ReadonlyMap<Tensor, Placed>,
+  targets: Targets,
+  units: readonly Unit[],
+  outputs: ReadonlySet<Tensor>,
+): Pick<Context, "placeOf" | "targetOf"> {
   const made = new Map<Tensor, Placed>();
   const scalars: Tensor[] = [];
   for (const unit of units) {
@@ -90,7 +145,11 @@ function places(inputs: ReadonlyMap<Tensor, Placed>, targets: Targets, units: re
       const direct = targets.direct.get(root);
       if (direct !== undefined) made.set(root, direct);
       else if (sizeOf(root.shape) === 1 && root.dtype !== "f16" && !outputs.has(root)) scalars.push(root);
-      else made.set(root, { storage: temporary(`${root.op} ${root.path}`.trim(), elementOf(root), sizeOf(root.shape)), offset: 0 });
+      else
+        made.set(root, {
+          storage: temporary(`${root.op} ${root.path}`.trim(), elementOf(root), sizeOf(root.shape)),
+          offset: 0,
+        });
     }
   }
   if (scalars.length > 0) {

@@ -1,16 +1,28 @@
 /**
- * What it costs to compute a value again instead of keeping it, and which values in memory that reads. Fusion decides by these
- * two numbers, by op and group, and by nothing else about a program.
+ * What it costs to compute a value again instead of keeping it, and which values in memory that reads. Fusion decides
+ * by these two numbers, by op and group, and by nothing else about a program.
  */
 import { barrierComposite, groups, isOp, sizeOf, type Op, type Tensor } from "@cloze/graph";
 
 /** f32 instructions an element, roughly; ops not listed cost 1 if elementwise and nothing otherwise. */
 const instructions: { readonly [P in Op]?: number } = {
-  div: 4, exp: 8, log: 8, sqrt: 4, sin: 16, cos: 16, tanh: 10, erf: 20, randomBits: 80, gather: 2, concat: 2, pad: 2,
+  div: 4,
+  exp: 8,
+  log: 8,
+  sqrt: 4,
+  sin: 16,
+  cos: 16,
+  tanh: 10,
+  erf: 20,
+  randomBits: 80,
+  gather: 2,
+  concat: 2,
+  pad: 2,
 };
 
 /** Ops that are whole kernels of their own, and are never computed on the way. */
-export const isHeavy = (x: Tensor): boolean => x.op === "matmul" || x.op === "scatterAdd" || groups.reduce.has(x.op) || (x.op === "composite" && !isBarrier(x));
+export const isHeavy = (x: Tensor): boolean =>
+  x.op === "matmul" || x.op === "scatterAdd" || groups.reduce.has(x.op) || (x.op === "composite" && !isBarrier(x));
 
 /** Another name of its first argument, no sooner than its second. */
 export const isBarrier = (x: Tensor): boolean => isOp(x, "composite") && x.attrs.composite === barrierComposite;
@@ -62,7 +74,14 @@ export class Costs {
       const own = instructions[x.op] ?? (groups.elementwise.has(x.op) && x.op !== "cast" ? 1 : 0);
       const reads = parts.length === 1 ? (parts[0] as Inline).reads : new Set(parts.flatMap((p) => [...p.reads]));
       const waits = parts.length === 1 ? (parts[0] as Inline).waits : new Set(parts.flatMap((p) => [...p.waits]));
-      made = { cost: Math.min(1e6, parts.reduce((n, p) => n + p.cost, own)), reads, waits: isBarrier(x) ? new Set([...waits, ...this.#after(x)]) : waits };
+      made = {
+        cost: Math.min(
+          1e6,
+          parts.reduce((n, p) => n + p.cost, own),
+        ),
+        reads,
+        waits: isBarrier(x) ? new Set([...waits, ...this.#after(x)]) : waits,
+      };
     }
     this.#memo.set(x, made);
     return made;

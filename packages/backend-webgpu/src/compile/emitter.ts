@@ -1,10 +1,10 @@
 /**
- * The value of a node at an index, as WGSL: what lies in memory is loaded, everything else is computed on the way. Movement is
- * index arithmetic and costs nothing of its own.
+ * The value of a node at an index, as WGSL: what lies in memory is loaded, everything else is computed on the way.
+ * Movement is index arithmetic and costs nothing of its own.
  *
- * One emitter writes one function body. Values and index terms that come up again are named once (`let`), inside the block
- * where they were computed. With an index of four lanes the value is a vec4; where lanes part company (a transpose of the last
- * axis) the four are computed one by one.
+ * One emitter writes one function body. Values and index terms that come up again are named once (`let`), inside the
+ * block where they were computed. With an index of four lanes the value is a vec4; where lanes part company (a
+ * transpose of the last axis) the four are computed one by one.
  */
 import { invariant } from "@cloze/errors";
 import { showType, sizeOf, type Node, type Op, type Shape, type Tensor } from "@cloze/graph";
@@ -105,7 +105,10 @@ export class Emitter {
   }
 
   lost(x: Tensor): never {
-    return invariant(false, `${x.op} ${showType(x)} (${x.path}) is read where it is neither in memory nor computed`) as never;
+    return invariant(
+      false,
+      `${x.op} ${showType(x)} (${x.path}) is read where it is neither in memory nor computed`,
+    ) as never;
   }
 
   #load(x: Tensor, { storage, offset, raw }: Placed, index: Index): string {
@@ -120,8 +123,18 @@ export class Emitter {
   #elementwise(x: Tensor, index: Index): string {
     const args = x.args.map((a) => this.spread(a, index));
     if (x.op === "cast" && x.dtype === "f16") this.kernel.needF16();
-    const ask = { lanes: index.lanes, call: (name: string, fn: string): string => (this.kernel.need(`${name}${index.lanes}`), index.lanes === 4 ? `${fn}4` : fn) };
-    const write = elementwise[x.op as keyof typeof elementwise] as (args: readonly string[], x: Tensor, ask: unknown) => string;
+    const ask = {
+      lanes: index.lanes,
+      call: (name: string, fn: string): string => (
+        this.kernel.need(`${name}${index.lanes}`),
+        index.lanes === 4 ? `${fn}4` : fn
+      ),
+    };
+    const write = elementwise[x.op as keyof typeof elementwise] as (
+      args: readonly string[],
+      x: Tensor,
+      ask: unknown,
+    ) => string;
     return write(args, x, ask);
   }
 
@@ -145,7 +158,9 @@ export function broadcastIndex(index: Index, shape: Shape): Index {
   if (shape.length === index.shape.length && shape.every((d, i) => d === index.shape[i])) return index;
   const lead = index.shape.length - shape.length;
   const last = shape.length - 1;
-  const axes = shape.map((d, i) => (d === 1 && index.shape[lead + i] !== 1 ? constant(0) : (index.axes[lead + i] as Lin)));
+  const axes = shape.map((d, i) =>
+    d === 1 && index.shape[lead + i] !== 1 ? constant(0) : (index.axes[lead + i] as Lin),
+  );
   const lanes: Lanes = index.lanes === 4 && last >= 0 && shape[last] === index.shape[lead + last] ? 4 : 1;
   return Index.at(shape, axes, lanes);
 }
@@ -176,21 +191,27 @@ const table: { readonly [P in Op]?: Emit<P> } = {
     e.kernel.need(`threefry${index.lanes}`);
     const base = e.index(index.linear);
     const element = vec(index) ? `vec4<u32>(${base}) + vec4<u32>(0u, 1u, 2u, 3u)` : base;
-    const drawn = `random_bits${vec(index) ? "4" : ""}(vec2<u32>(${words.join(", ")}), ${e.kernel.param(stream)}, ${element}, ${half}u)`;
+    const drawn =
+      `random_bits${vec(index) ? "4" : ""}(vec2<u32>(${words.join(", ")}), ${e.kernel.param(stream)}, ${element}, ` +
+      `${half}u)`;
     return bits === 32 ? drawn : `(${drawn} >> ${wgslType("u32", index.lanes)}(${32 - bits}u))`;
   },
   // A barrier: its first argument by another name.
   composite: (x, index, e) => (isBarrier(x) ? e.value(x.args[0] as Tensor, index) : e.lost(x)),
   reshape: (x, index, e) => {
     const from = x.args[0];
-    return vec(index) && !index.flat && lastOf(from.shape) % 4 !== 0 ? e.lanes(x, index) : e.value(from, index.reshaped(from.shape));
+    return vec(index) && !index.flat && lastOf(from.shape) % 4 !== 0
+      ? e.lanes(x, index)
+      : e.value(from, index.reshaped(from.shape));
   },
   permute: (x, index, e) => {
     const { order } = x.attrs;
     const from = x.args[0];
     if (vec(index) && order.at(-1) !== x.rank - 1) return e.lanes(x, index);
     const axes = new Array<Lin>(x.rank);
-    order.forEach((o, i) => { axes[o] = index.axes[i] as Lin; });
+    order.forEach((o, i) => {
+      axes[o] = index.axes[i] as Lin;
+    });
     return e.value(from, Index.at(from.shape, axes, index.lanes));
   },
   broadcast: (x, index, e) => e.spread(x.args[0], index),
@@ -198,7 +219,14 @@ const table: { readonly [P in Op]?: Emit<P> } = {
     const { start } = x.attrs;
     const from = x.args[0];
     if (vec(index) && ((start.at(-1) as number) % 4 !== 0 || lastOf(from.shape) % 4 !== 0)) return e.lanes(x, index);
-    return e.value(from, Index.at(from.shape, index.axes.map((a, i) => add(a, constant(start[i] as number))), index.lanes));
+    return e.value(
+      from,
+      Index.at(
+        from.shape,
+        index.axes.map((a, i) => add(a, constant(start[i] as number))),
+        index.lanes,
+      ),
+    );
   },
   pad: (x, index, e) => {
     const { before, value } = x.attrs;
@@ -208,7 +236,10 @@ const table: { readonly [P in Op]?: Emit<P> } = {
       const low = before[i] as number;
       const high = low + (from.shape[i] as number);
       const text = e.index(a);
-      return [...(low > 0 ? [`${text} >= ${low}u`] : []), ...(high < (x.shape[i] as number) ? [`${text} < ${high}u`] : [])];
+      return [
+        ...(low > 0 ? [`${text} >= ${low}u`] : []),
+        ...(high < (x.shape[i] as number) ? [`${text} < ${high}u`] : []),
+      ];
     });
     const { text, needs } = literal(value, x.dtype);
     const out = e.fresh("p");
@@ -248,6 +279,9 @@ const table: { readonly [P in Op]?: Emit<P> } = {
     const rows = tableArg.shape[0] as number;
     const name = e.fresh("r");
     e.line(`let ${name} = min(u32(${row}), ${rows - 1}u);`);
-    return e.value(tableArg, Index.at(tableArg.shape, [variable(name, rows), ...index.axes.slice(indices.rank)], index.lanes));
+    return e.value(
+      tableArg,
+      Index.at(tableArg.shape, [variable(name, rows), ...index.axes.slice(indices.rank)], index.lanes),
+    );
   },
 };

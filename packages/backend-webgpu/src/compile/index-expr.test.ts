@@ -1,10 +1,26 @@
 // Index arithmetic: what is simplified stays equal to what was written, and movement that cancels leaves nothing.
 import { describe, expect, it } from "vitest";
-import { add, axesOf, constant, divide, Index, linearOf, modulo, scale, textOf, variable, type Lin } from "./index-expr.ts";
+import {
+  add,
+  axesOf,
+  constant,
+  divide,
+  Index,
+  linearOf,
+  modulo,
+  scale,
+  textOf,
+  variable,
+  type Lin,
+} from "./index-expr.ts";
 
 /** The value of a term: its text is JavaScript too, over BigInts, whose division is that of u32. */
 const evaluate = (x: Lin, values: Readonly<Record<string, number>>): number =>
-  Number(new Function(...Object.keys(values), `return ${textOf(x).replaceAll(/\b(\d+)u/g, "$1n")}`)(...Object.values(values).map(BigInt)));
+  Number(
+    new Function(...Object.keys(values), `return ${textOf(x).replaceAll(/\b(\d+)u/g, "$1n")}`)(
+      ...Object.values(values).map(BigInt),
+    ),
+  );
 
 /** Numbers in a fixed order. */
 const drawn = (seed: number): ((below: number) => number) => {
@@ -28,7 +44,10 @@ describe("index terms", () => {
     for (let seed = 1; seed <= 400; seed++) {
       const below = drawn(seed);
       const extents = { a: 1 + below(9), b: 1 + below(12), c: 1 + below(30) };
-      const start = add(...Object.entries(extents).map(([name, extent]) => scale(variable(name, extent), 1 + below(24))), constant(below(7)));
+      const start = add(
+        ...Object.entries(extents).map(([name, extent]) => scale(variable(name, extent), 1 + below(24))),
+        constant(below(7)),
+      );
       const values = Object.fromEntries(Object.entries(extents).map(([name, extent]) => [name, below(extent)]));
       let term = start;
       let want = evaluate(start, values);

@@ -1,10 +1,12 @@
 /**
- * Index arithmetic, simplified as it is built: sums of atoms with coefficients, where an atom is a variable, a quotient or a
- * remainder. Movement ops become arithmetic on indices, and most of it cancels: a head split and its merge leave nothing.
+ * Index arithmetic, simplified as it is built: sums of atoms with coefficients, where an atom is a variable, a quotient
+ * or a remainder. Movement ops become arithmetic on indices, and most of it cancels: a head split and its merge leave
+ * nothing.
  *
  *   (4 i + j) / 4 -> i  where j < 4          4 (x / 4) + x % 4 -> x          (x / 4) / 3 -> x / 12
  *
- * Quotients round down. A value may be negative (a pad's index before its start) only where nothing reads what it addresses.
+ * Quotients round down. A value may be negative (a pad's index before its start) only where nothing reads what it
+ * addresses.
  */
 
 export interface Atom {
@@ -26,9 +28,12 @@ export interface Lin {
 }
 
 function make(terms: Lin["terms"], plus: number): Lin {
-  const sorted = terms.filter((t) => t.by !== 0 && t.atom.max > 0).sort((a, b) => (a.atom.key < b.atom.key ? -1 : a.atom.key > b.atom.key ? 1 : 0));
+  const sorted = terms
+    .filter((t) => t.by !== 0 && t.atom.max > 0)
+    .sort((a, b) => (a.atom.key < b.atom.key ? -1 : a.atom.key > b.atom.key ? 1 : 0));
   return {
-    terms: sorted, plus,
+    terms: sorted,
+    plus,
     key: [...sorted.map((t) => `${t.by}*${t.atom.key}`), `${plus}`].join("+"),
     max: sorted.reduce((n, t) => n + t.by * t.atom.max, plus),
   };
@@ -37,9 +42,14 @@ function make(terms: Lin["terms"], plus: number): Lin {
 export const constant = (value: number): Lin => make([], value);
 
 /** A u32 of the surrounding text, from 0 to below `extent`. */
-export const variable = (name: string, extent: number): Lin => make([{ atom: { kind: "var", key: name, max: extent - 1 }, by: 1 }], 0);
+export const variable = (name: string, extent: number): Lin =>
+  make([{ atom: { kind: "var", key: name, max: extent - 1 }, by: 1 }], 0);
 
-export const scale = (x: Lin, by: number): Lin => make(x.terms.map((t) => ({ atom: t.atom, by: t.by * by })), x.plus * by);
+export const scale = (x: Lin, by: number): Lin =>
+  make(
+    x.terms.map((t) => ({ atom: t.atom, by: t.by * by })),
+    x.plus * by,
+  );
 
 export function add(...parts: readonly Lin[]): Lin {
   const sum = new Map<string, { atom: Atom; by: number }>();
@@ -66,14 +76,26 @@ function split(x: Lin, by: number): { readonly whole: Lin; readonly rest: Lin } 
   const inside = x.terms.filter((t) => t.by % by === 0);
   const carry = Math.floor(x.plus / by);
   return {
-    whole: make(inside.map((t) => ({ atom: t.atom, by: t.by / by })), carry),
-    rest: make(x.terms.filter((t) => t.by % by !== 0), x.plus - carry * by),
+    whole: make(
+      inside.map((t) => ({ atom: t.atom, by: t.by / by })),
+      carry,
+    ),
+    rest: make(
+      x.terms.filter((t) => t.by % by !== 0),
+      x.plus - carry * by,
+    ),
   };
 }
 
-/** x = unit * whole + rest with rest < unit, for the largest coefficient `unit` that divides `by`; undefined where there is none. */
+/**
+ * x = unit * whole + rest with rest < unit, for the largest coefficient `unit` that divides `by`; undefined where there
+ * is none.
+ */
 function inUnits(x: Lin, by: number): { readonly unit: number; readonly whole: Lin; readonly rest: Lin } | undefined {
-  for (const unit of x.terms.map((t) => t.by).filter((c) => c > 1 && by % c === 0).sort((a, b) => b - a)) {
+  for (const unit of x.terms
+    .map((t) => t.by)
+    .filter((c) => c > 1 && by % c === 0)
+    .sort((a, b) => b - a)) {
     const { whole, rest } = split(x, unit);
     if (rest.max < unit) return { unit, whole, rest };
   }
@@ -91,7 +113,13 @@ export function divide(x: Lin, by: number): Lin {
   if (only !== undefined && rest.terms.length === 1 && rest.plus === 0 && only.by === 1 && only.atom.kind === "div") {
     return add(whole, divide(only.atom.of as Lin, by * (only.atom.by as number)));
   }
-  return add(whole, make([{ atom: { kind: "div", key: `(${rest.key})/${by}`, max: Math.floor(rest.max / by), of: rest, by }, by: 1 }], 0));
+  return add(
+    whole,
+    make(
+      [{ atom: { kind: "div", key: `(${rest.key})/${by}`, max: Math.floor(rest.max / by), of: rest, by }, by: 1 }],
+      0,
+    ),
+  );
 }
 
 export function modulo(x: Lin, by: number): Lin {
@@ -116,13 +144,22 @@ export const linearOf = (axes: readonly Lin[], shape: readonly number[]): Lin =>
 
 export const axesOf = (linear: Lin, shape: readonly number[]): Lin[] => {
   const strides = stridesOf(shape);
-  return shape.map((d, i) => (d === 1 ? constant(0) : i === 0 ? divide(linear, strides[i] as number) : modulo(divide(linear, strides[i] as number), d)));
+  return shape.map((d, i) =>
+    d === 1
+      ? constant(0)
+      : i === 0
+        ? divide(linear, strides[i] as number)
+        : modulo(divide(linear, strides[i] as number), d),
+  );
 };
 
 /** WGSL of a u32. `name` may give a quotient or remainder a name of its own. */
 export function textOf(x: Lin, name: (atom: Atom, text: string) => string = (_, text) => text): string {
   const terms = x.terms.map(({ atom, by }) => {
-    const own = atom.kind === "var" ? atom.key : name(atom, `${parenthesised(textOf(atom.of as Lin, name))} ${atom.kind === "div" ? "/" : "%"} ${atom.by}u`);
+    const own =
+      atom.kind === "var"
+        ? atom.key
+        : name(atom, `${parenthesised(textOf(atom.of as Lin, name))} ${atom.kind === "div" ? "/" : "%"} ${atom.by}u`);
     const safe = atom.kind === "var" ? own : parenthesised(own);
     return by === 1 ? safe : `${safe} * ${by}u`;
   });
@@ -143,7 +180,13 @@ export class Index {
   #axes: readonly Lin[] | undefined;
   #linear: Lin | undefined;
 
-  private constructor(shape: readonly number[], axes: readonly Lin[] | undefined, linear: Lin | undefined, lanes: 1 | 4, flat = false) {
+  private constructor(
+    shape: readonly number[],
+    axes: readonly Lin[] | undefined,
+    linear: Lin | undefined,
+    lanes: 1 | 4,
+    flat = false,
+  ) {
     this.shape = shape;
     this.flat = flat;
     this.lanes = lanes;
@@ -173,7 +216,9 @@ export class Index {
 
   /** The same element of a tensor reshaped to `shape`. */
   reshaped(shape: readonly number[]): Index {
-    return this.shape.length === shape.length && this.shape.every((d, i) => d === shape[i]) ? this : new Index(shape, undefined, this.linear, this.lanes, this.flat);
+    return this.shape.length === shape.length && this.shape.every((d, i) => d === shape[i])
+      ? this
+      : new Index(shape, undefined, this.linear, this.lanes, this.flat);
   }
 
   /** With three more elements along the last axis, or without. */
@@ -184,6 +229,11 @@ export class Index {
   /** Lane `i` of four, alone. */
   lane(i: number): Index {
     if (this.shape.length === 0) return this;
-    return new Index(this.shape, this.axes.map((a, k) => (k === this.shape.length - 1 ? add(a, constant(i)) : a)), undefined, 1);
+    return new Index(
+      this.shape,
+      this.axes.map((a, k) => (k === this.shape.length - 1 ? add(a, constant(i)) : a)),
+      undefined,
+      1,
+    );
   }
 }

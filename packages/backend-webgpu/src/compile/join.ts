@@ -15,7 +15,10 @@ const SIDE_BY_SIDE = 4;
 
 export function joinMatmuls(formed: Units, k: Kept, profile: Profile): void {
   const cap = profile.limits.storageBuffers - 1;
-  for (const unit of formed.units) unit.problems.forEach((p, i) => { unit.problems[i] = { ...p, roots: [...unit.roots] }; });
+  for (const unit of formed.units)
+    unit.problems.forEach((p, i) => {
+      unit.problems[i] = { ...p, roots: [...unit.roots] };
+    });
   for (const unit of formed.units.slice()) joinSums(formed, k, unit, cap);
   for (const unit of formed.units.slice()) joinRowSums(formed, k, unit, cap);
   joinSideBySide(formed, k, cap);
@@ -75,7 +78,13 @@ function joinSums(formed: Units, k: Kept, unit: Unit, cap: number): void {
     const from = t && formed.unitOf.get(t);
     if (t === undefined || from === undefined || from === unit || !isMatmul(from) || from.problems.length !== 1) return;
     const other = first(from);
-    if (other.sum !== t || from.roots.length !== 1 || k.readersOf.get(t)?.length !== 1 || specKey(termOf(other)) !== specKey(terms[0] as Tensor)) return;
+    if (
+      other.sum !== t ||
+      from.roots.length !== 1 ||
+      k.readersOf.get(t)?.length !== 1 ||
+      specKey(termOf(other)) !== specKey(terms[0] as Tensor)
+    )
+      return;
     if (dependsIndirectly(unit, from) || buffersOf(k, unit, from, [t]) > cap) return;
     from.roots.length = 0;
     unit.reads.delete(t);
@@ -87,15 +96,27 @@ function joinSums(formed: Units, k: Kept, unit: Unit, cap: number): void {
 
 function joinRowSums(formed: Units, k: Kept, unit: Unit, cap: number): void {
   const [heavy, ...more] = unit.heavies;
-  if (unit.space.kind !== "reduce" || heavy === undefined || more.length > 0 || !isOp(heavy, "reduceSum") || heavy.dtype !== "f32") return;
+  if (
+    unit.space.kind !== "reduce" ||
+    heavy === undefined ||
+    more.length > 0 ||
+    !isOp(heavy, "reduceSum") ||
+    heavy.dtype !== "f32"
+  )
+    return;
   const operand = heavy.args[0];
   const { axes } = heavy.attrs;
   const { outputs, reduced } = unit.space;
   const leading = operand.shape.every((d, i) => d === 1 || axes.includes(i) === i < axes.length);
   if (!leading) return;
   for (const target of formed.units) {
-    const problem = isMatmul(target) ? target.problems.find((p) => p.terms.length === 1 && p.rowSums === undefined && sumsRows(p, operand, outputs, reduced)) : undefined;
-    if (problem === undefined || dependsOn(unit, target) || dependsOn(target, unit) || buffersOf(k, target, unit) > cap) continue;
+    const problem = isMatmul(target)
+      ? target.problems.find(
+          (p) => p.terms.length === 1 && p.rowSums === undefined && sumsRows(p, operand, outputs, reduced),
+        )
+      : undefined;
+    if (problem === undefined || dependsOn(unit, target) || dependsOn(target, unit) || buffersOf(k, target, unit) > cap)
+      continue;
     problem.rowSums = { heavy, roots: [...unit.roots] };
     absorb(formed, target, unit);
     target.roots.push(...unit.roots.filter((r) => !target.roots.includes(r)));
@@ -115,9 +136,19 @@ function joinSideBySide(formed: Units, k: Kept, cap: number): void {
   for (const unit of [...formed.units].sort((a, b) => a.id - b.id)) {
     if (!isMatmul(unit)) continue;
     const p = first(unit);
-    const keys = [0, 1].map((side) => `${specKey(p.terms[0] as Tensor)}|${p.terms.length}|${p.rowSums !== undefined}|${side}|${bare(termOf(p).args[side] as Tensor).id}`);
-    const target = keys.flatMap((key) => open.get(key) ?? []).find((u) =>
-      u.problems.length < SIDE_BY_SIDE && !dependsOn(u, unit) && !dependsOn(unit, u) && buffersOf(k, u, unit) <= cap);
+    const keys = [0, 1].map(
+      (side) =>
+        `${specKey(p.terms[0] as Tensor)}|${p.terms.length}|${p.rowSums !== undefined}|${side}|${bare(termOf(p).args[side] as Tensor).id}`,
+    );
+    const target = keys
+      .flatMap((key) => open.get(key) ?? [])
+      .find(
+        (u) =>
+          u.problems.length < SIDE_BY_SIDE &&
+          !dependsOn(u, unit) &&
+          !dependsOn(unit, u) &&
+          buffersOf(k, u, unit) <= cap,
+      );
     if (target === undefined) {
       for (const key of keys) open.set(key, [...(open.get(key) ?? []), unit]);
       continue;

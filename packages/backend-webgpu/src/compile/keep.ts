@@ -1,11 +1,12 @@
 /**
  * Which values are kept in memory. Everything else is computed where it is read.
  *
- *   roots of the program · operands of a contraction that cost something to compute · what a small tensor saves a large one from
+ *   roots of the program · operands of a contraction that cost something to compute · what a small tensor saves a large
+ *   one from
  *   computing over and over · what several kernels would have to read three tensors for · results of heavy ops
  *
- * A heavy op (matmul, reduction, …) keeps its `tail`: the furthest value down the chain of elementwise ops through which alone it
- * is used, so that bias, activation, residual and cast are done before anything is written.
+ * A heavy op (matmul, reduction, …) keeps its `tail`: the furthest value down the chain of elementwise ops through
+ * which alone it is used, so that bias, activation, residual and cast are done before anything is written.
  */
 import { groups, isOp, sizeOf, type Tensor } from "@cloze/graph";
 import type { Profile } from "../profile.ts";
@@ -40,7 +41,8 @@ function readersOfValues(nodes: readonly Tensor[]): Map<Tensor, Tensor[]> {
 function isView(x: Tensor, kept: ReadonlySet<Tensor>): boolean {
   let at = x;
   while (!kept.has(at) && !isInput(at) && !isHeavy(at)) {
-    if (!isBarrier(at) && at.op !== "reshape" && at.op !== "permute" && at.op !== "slice" && at.op !== "broadcast") return false;
+    if (!isBarrier(at) && at.op !== "reshape" && at.op !== "permute" && at.op !== "slice" && at.op !== "broadcast")
+      return false;
     at = at.args[0] as Tensor;
   }
   return true;
@@ -68,7 +70,9 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
     let made = costs.making(x);
     // One kernel can bind so many buffers and no more: its outputs and the guard are some of them.
     while (buffers(made.reads) > cap - 4) {
-      const [widest] = [...new Set(x.args)].filter((a) => !kept.has(a) && !isInput(a) && !isHeavy(a)).sort((a, b) => buffers(costs.of(b).reads) - buffers(costs.of(a).reads));
+      const [widest] = [...new Set(x.args)]
+        .filter((a) => !kept.has(a) && !isInput(a) && !isHeavy(a))
+        .sort((a, b) => buffers(costs.of(b).reads) - buffers(costs.of(a).reads));
       if (widest === undefined) break;
       store(widest);
       made = costs.making(x);
@@ -81,12 +85,17 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
     else if (made.cost >= 16 && size > 1 && used.some((u) => sizeOf(u.shape) >= 4 * size)) store(x);
     else if (made.cost >= 16 && size === 1 && used.length > 1) store(x);
   }
-  /** Operands that are computed on the way from several buffers are kept until the kernel can bind what is left: with its outputs, a table and the guard. */
+  /**
+   * Operands that are computed on the way from several buffers are kept until the kernel can bind what is left: with
+   * its outputs, a table and the guard.
+   */
   function bindable(x: Tensor): void {
     const reads = (a: Tensor): number => buffers(costs.of(a).reads);
     const outputs = isOp(x, "composite") ? x.attrs.count : 1;
     while (buffers(new Set(x.args.flatMap((a) => [...costs.of(a).reads]))) > cap - outputs - 2) {
-      const [widest] = [...x.args].filter((a) => reads(a) > 1 && !kept.has(bare(a))).sort((a, b) => reads(b) - reads(a));
+      const [widest] = [...x.args]
+        .filter((a) => reads(a) > 1 && !kept.has(bare(a)))
+        .sort((a, b) => reads(b) - reads(a));
       if (widest === undefined) return;
       store(bare(widest));
     }
@@ -128,9 +137,14 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
 const shifts = (x: Tensor): boolean => x.op === "slice" || x.op === "pad" || x.op === "concat" || x.op === "gather";
 
 /** Ops that read an operand many times. */
-const isContraction = (x: Tensor): boolean => x.op === "matmul" || x.op === "scatterAdd" || (isHeavy(x) && x.op === "composite");
+const isContraction = (x: Tensor): boolean =>
+  x.op === "matmul" || x.op === "scatterAdd" || (isHeavy(x) && x.op === "composite");
 
-function tails(nodes: readonly Tensor[], readersOf: ReadonlyMap<Tensor, readonly Tensor[]>, kept: ReadonlySet<Tensor>): Map<Tensor, Tensor> {
+function tails(
+  nodes: readonly Tensor[],
+  readersOf: ReadonlyMap<Tensor, readonly Tensor[]>,
+  kept: ReadonlySet<Tensor>,
+): Map<Tensor, Tensor> {
   const owned = new Set<Tensor>();
   const tailOf = new Map<Tensor, Tensor>();
   // The last heavy op of a sum takes the chain; the sums before it end where it begins.
@@ -146,8 +160,16 @@ function tails(nodes: readonly Tensor[], readersOf: ReadonlyMap<Tensor, readonly
     let tail = heavy;
     // An epilogue that reads more could wait for another output of the same kernel.
     const severalOutputs = isOp(heavy, "composite") && heavy.attrs.count > 1;
-    const follows = (y: Tensor): boolean => !owned.has(y) && sizeOf(y.shape) === size && (isBijective(y) || y.op === "cast" || (groups.elementwise.has(y.op) && !severalOutputs)) && (!isReduce(heavy) || y.op !== "permute");
-    for (let next = closes(tail, readersOf, kept, follows); next !== undefined && !kept.has(tail); next = closes(tail, readersOf, kept, follows)) {
+    const follows = (y: Tensor): boolean =>
+      !owned.has(y) &&
+      sizeOf(y.shape) === size &&
+      (isBijective(y) || y.op === "cast" || (groups.elementwise.has(y.op) && !severalOutputs)) &&
+      (!isReduce(heavy) || y.op !== "permute");
+    for (
+      let next = closes(tail, readersOf, kept, follows);
+      next !== undefined && !kept.has(tail);
+      next = closes(tail, readersOf, kept, follows)
+    ) {
       region.push(...next.through);
       tail = next.tail;
     }
@@ -157,8 +179,16 @@ function tails(nodes: readonly Tensor[], readersOf: ReadonlyMap<Tensor, readonly
   return tailOf;
 }
 
-/** The nearest value through which every use of `from` passes, with all in between of a kind that `follows`; or undefined. */
-function closes(from: Tensor, readersOf: ReadonlyMap<Tensor, readonly Tensor[]>, kept: ReadonlySet<Tensor>, follows: (y: Tensor) => boolean): { readonly tail: Tensor; readonly through: readonly Tensor[] } | undefined {
+/**
+ * The nearest value through which every use of `from` passes, with all in between of a kind that `follows`; or
+ * undefined.
+ */
+function closes(
+  from: Tensor,
+  readersOf: ReadonlyMap<Tensor, readonly Tensor[]>,
+  kept: ReadonlySet<Tensor>,
+  follows: (y: Tensor) => boolean,
+): { readonly tail: Tensor; readonly through: readonly Tensor[] } | undefined {
   const open = new Set(readersOf.get(from) ?? []);
   const through: Tensor[] = [];
   if (open.size === 0) return undefined;

@@ -1,6 +1,6 @@
 /**
- * The text of one kernel as it grows: what it binds and how wide, which functions it calls, which numbers it takes from a table
- * so that kernels that differ only by them share one pipeline.
+ * The text of one kernel as it grows: what it binds and how wide, which functions it calls, which numbers it takes from
+ * a table so that kernels that differ only by them share one pipeline.
  */
 import { invariant } from "@cloze/errors";
 import type { Binding, Element, Kernel, Part, Storage } from "../kernel.ts";
@@ -53,7 +53,10 @@ export class KernelText {
     return [...this.#uses.keys()].indexOf(storage);
   }
 
-  /** Expression of element `i` (u32 text) as f32, i32 or u32; of 4 elements from `i`, a multiple of 4, where `lanes` is 4. */
+  /**
+   * Expression of element `i` (u32 text) as f32, i32 or u32; of 4 elements from `i`, a multiple of 4, where `lanes` is
+   * 4.
+   */
   load(storage: Storage, i: string, lanes: 1 | 4): string {
     const use = this.#use(storage);
     use.reads = true;
@@ -99,11 +102,17 @@ export class KernelText {
     const writesState = uses.some((u) => u.writes && u.storage.kind === "state");
     const scratchNames = new Map([...this.#scratch].map(([name, s]) => [s, name]));
     uses.forEach(({ storage, wide, writes }, i) => {
-      invariant(!writes || storage.kind === "state" || storage.kind === "temporary", `kernel ${part.name} writes ${storage.kind} "${storage.name}"`);
+      invariant(
+        !writes || storage.kind === "state" || storage.kind === "temporary",
+        `kernel ${part.name} writes ${storage.kind} "${storage.name}"`,
+      );
       const access = storage.kind === "temporary" || (storage.kind === "state" && writesState) ? "read_write" : "read";
       bindings.push({ storage, access });
       const scratch = scratchNames.get(storage);
-      lines.push(`@group(0) @binding(${i}) var<storage, ${access}> ${scratch ?? `b${i}`}: array<${wide && scratch === undefined ? `vec4<${storage.element}>` : storage.element}>;`);
+      lines.push(
+        `@group(0) @binding(${i}) var<storage, ${access}> ${scratch ?? `b${i}`}: ` +
+          `array<${wide && scratch === undefined ? `vec4<${storage.element}>` : storage.element}>;`,
+      );
     });
     if (this.#params.length > 0) {
       lines.push(`@group(0) @binding(${uses.length}) var<storage, read> params: array<u32>;`);
@@ -118,8 +127,13 @@ export class KernelText {
 }
 
 /** Constant data on the device. Equal contents are uploaded once. */
-export const tableOf = (name: string, data: Uint32Array | Int32Array | Float32Array): Storage =>
-  ({ kind: "table", name, element: data instanceof Uint32Array ? "u32" : data instanceof Int32Array ? "i32" : "f32", size: data.length, data });
+export const tableOf = (name: string, data: Uint32Array | Int32Array | Float32Array): Storage => ({
+  kind: "table",
+  name,
+  element: data instanceof Uint32Array ? "u32" : data instanceof Int32Array ? "i32" : "f32",
+  size: data.length,
+  data,
+});
 
 /** Functions that hide how wide a buffer is bound and that f16 is computed in f32. */
 function accessors(element: Element, wide: boolean, reads: boolean, writes: boolean, i: number): string[] {

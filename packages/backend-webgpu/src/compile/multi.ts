@@ -1,9 +1,11 @@
 /**
- * Many small kernels of one shape as one: the same elementwise chain, or the same sum, over many tensors. An optimizer's step is
- * one dispatch over all parameters, a gradient norm two, whatever the optimizer and however many tensors.
+ * Many small kernels of one shape as one: the same elementwise chain, or the same sum, over many tensors. An
+ * optimizer's step is one dispatch over all parameters, a gradient norm two, whatever the optimizer and however many
+ * tensors.
  *
- * A segment is one tensor's turn. Operands are windows over whole buffers, and a table says at which element each segment's
- * operands lie; so the kernel is made when buffers are known. A workgroup takes a block of one segment, found by bisection.
+ * A segment is one tensor's turn. Operands are windows over whole buffers, and a table says at which element each
+ * segment's operands lie; so the kernel is made when buffers are known. A workgroup takes a block of one segment, found
+ * by bisection.
  */
 import { invariant } from "@cloze/errors";
 import { groups, isOp, sizeOf, type Tensor } from "@cloze/graph";
@@ -29,7 +31,18 @@ interface Flat {
 /** A unit as a flat segment, if it is one. */
 function flatOf(unit: Unit, context: Context): Flat | undefined {
   const sums = unit.space.kind === "reduce";
-  if (sums ? !(unit.space.outputs === 1 && unit.heavies.length === 1 && unit.heavies[0]?.op === "reduceSum" && unit.roots[0] === unit.heavies[0] && unit.heavies[0].dtype === "f32") : unit.space.kind !== "map") return undefined;
+  if (
+    sums
+      ? !(
+          unit.space.outputs === 1 &&
+          unit.heavies.length === 1 &&
+          unit.heavies[0]?.op === "reduceSum" &&
+          unit.roots[0] === unit.heavies[0] &&
+          unit.heavies[0].dtype === "f32"
+        )
+      : unit.space.kind !== "map"
+  )
+    return undefined;
   const tops = sums ? [(unit.heavies[0] as Tensor).args[0] as Tensor] : unit.roots;
   const size = sizeOf((tops[0] as Tensor).shape);
   const lines: string[] = [];
@@ -47,19 +60,42 @@ function flatOf(unit: Unit, context: Context): Flat | undefined {
         scalars.push(x);
         line = `scalar ${x.id}`;
       } else {
-        if (index.linear.key !== variable("i", size).key || sizeOf(x.shape) !== size || place.offset !== 0 || place.raw || place.storage.kind === "feed") return false;
+        if (
+          index.linear.key !== variable("i", size).key ||
+          sizeOf(x.shape) !== size ||
+          place.offset !== 0 ||
+          place.raw ||
+          place.storage.kind === "feed"
+        )
+          return false;
         if (x.dtype !== "f32" && !(x.dtype === "f16" && place.storage.kind === "temporary")) return false;
         operands.push(x);
         line = `${place.storage.kind} ${x.dtype}`;
       }
     } else {
-      if (isHeavy(x) || isInput(x) || !(groups.elementwise.has(x.op) || x.op === "reshape" || x.op === "broadcast" || x.op === "const" || isBarrier(x))) return false;
+      if (
+        isHeavy(x) ||
+        isInput(x) ||
+        !(
+          groups.elementwise.has(x.op) ||
+          x.op === "reshape" ||
+          x.op === "broadcast" ||
+          x.op === "const" ||
+          isBarrier(x)
+        )
+      )
+        return false;
       for (const a of valueArgs(x)) {
         const at = argumentIndex(x, a, index);
         if (at === undefined || !visit(a, at)) return false;
       }
-      const attrs = isOp(x, "const") || isOp(x, "cast") ? JSON.stringify(x.attrs, (_, v: unknown) => (typeof v === "number" && !Number.isFinite(v) ? `${v}` : v)) : "";
-      line = `${isBarrier(x) ? "same" : x.op} ${x.dtype} ${attrs} ${valueArgs(x).map((a) => numbers.get(a)).join()}`;
+      const attrs =
+        isOp(x, "const") || isOp(x, "cast")
+          ? JSON.stringify(x.attrs, (_, v: unknown) => (typeof v === "number" && !Number.isFinite(v) ? `${v}` : v))
+          : "";
+      line = `${isBarrier(x) ? "same" : x.op} ${x.dtype} ${attrs} ${valueArgs(x)
+        .map((a) => numbers.get(a))
+        .join()}`;
     }
     numbers.set(x, lines.length);
     lines.push(line);
@@ -72,13 +108,17 @@ function flatOf(unit: Unit, context: Context): Flat | undefined {
       continue;
     }
     const to = context.targetOf(unit, top);
-    if (to.raw || to.offset !== 0 || (top.dtype !== "f32" && !(top.dtype === "f16" && to.storage.kind === "temporary"))) return undefined;
+    if (to.raw || to.offset !== 0 || (top.dtype !== "f32" && !(top.dtype === "f16" && to.storage.kind === "temporary")))
+      return undefined;
     lines.push(`root ${numbers.get(top)} ${to.storage.kind} ${top.dtype}`);
   }
   return { key: `${sums ? "sum" : "map"}\n${lines.join("\n")}`, operands, scalars };
 }
 
-/** Joins units that are alike and independent. Those that need nothing computed go first, all others as late as they can. */
+/**
+ * Joins units that are alike and independent. Those that need nothing computed go first, all others as late as they
+ * can.
+ */
 export function joinAlike(units: Unit[], context: Context): void {
   const height = new Map<Unit, number>();
   const dependents = new Map<Unit, Unit[]>();
@@ -112,10 +152,12 @@ export function joinAlike(units: Unit[], context: Context): void {
       for (const d of unit.deps) joined.deps.add(d);
     }
     for (let i = units.length - 1; i >= 0; i--) if (gone.has(units[i] as Unit)) units.splice(i, 1);
-    for (const u of units) for (const d of u.deps) if (gone.has(d)) {
-      u.deps.delete(d);
-      u.deps.add(joined);
-    }
+    for (const u of units)
+      for (const d of u.deps)
+        if (gone.has(d)) {
+          u.deps.delete(d);
+          u.deps.add(joined);
+        }
     units.push(joined);
   }
 }
@@ -145,15 +187,31 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
     const start = blocks;
     blocks += Math.ceil(size / block);
     const targets = sums ? [] : unit.roots.map((r) => context.targetOf(unit, r).storage);
-    return { unit, size, start, storages: [...(flats[i] as Flat).operands.map((x) => (context.placeOf(x) as Placed).storage), ...targets] };
+    return {
+      unit,
+      size,
+      start,
+      storages: [...(flats[i] as Flat).operands.map((x) => (context.placeOf(x) as Placed).storage), ...targets],
+    };
   });
   const partials = sums ? context.scratch("partial sums", "f32", blocks) : undefined;
-  const guarded = !sums && context.guard !== undefined && model.roots.some((r) => context.targetOf(model, r).storage.kind === "state");
-  const scalarPlaces = [...scalars, ...(guarded ? [context.guard as Tensor] : [])].map((x) => ({ x, place: context.placeOf(x) as Placed }));
+  const guarded =
+    !sums &&
+    context.guard !== undefined &&
+    model.roots.some((r) => context.targetOf(model, r).storage.kind === "state");
+  const scalarPlaces = [...scalars, ...(guarded ? [context.guard as Tensor] : [])].map((x) => ({
+    x,
+    place: context.placeOf(x) as Placed,
+  }));
   const written = new Set(segments.flatMap((s) => (sums ? [] : s.storages.slice((flats[0] as Flat).operands.length))));
-  const all = new Set([...segments.flatMap((s) => s.storages), ...scalarPlaces.map((s) => s.place.storage), ...(partials ? [partials] : [])]);
+  const all = new Set([
+    ...segments.flatMap((s) => s.storages),
+    ...scalarPlaces.map((s) => s.place.storage),
+    ...(partials ? [partials] : []),
+  ]);
   const writesState = [...written].some((s) => s.kind === "state");
-  const access = (kind: Storage["kind"]): Binding["access"] => (kind === "temporary" || (kind === "state" && writesState) ? "read_write" : "read");
+  const access = (kind: Storage["kind"]): Binding["access"] =>
+    kind === "temporary" || (kind === "state" && writesState) ? "read_write" : "read";
   const name = `${sums ? "sums" : `map ${[...new Set(model.roots.map((r) => r.op))].join("+")}`} of ${segments.length} tensors`;
   const path = pathOf(joined);
 
@@ -188,9 +246,14 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
       const half = s.element === "f16";
       slots.push(slot);
       if (k < operands.length) slotOf.set(operands[k] as Tensor, { storage: slot, offset: 0 });
-      declared.push(`var<private> o${k}: u32;`, half
-        ? `fn ld${k}x4(e: u32) -> vec4<f32> { return vec4<f32>(w${w}[(o${k} + e) >> 2u]); }\nfn st${k}x4(e: u32, v: vec4<f32>) { w${w}[(o${k} + e) >> 2u] = vec4<f16>(v); }`
-        : `fn ld${k}x4(e: u32) -> vec4<f32> { return w${w}[(o${k} + e) >> 2u]; }${k >= operands.length ? `\nfn st${k}x4(e: u32, v: vec4<f32>) { w${w}[(o${k} + e) >> 2u] = v; }` : ""}`);
+      declared.push(
+        `var<private> o${k}: u32;`,
+        half
+          ? `fn ld${k}x4(e: u32) -> vec4<f32> { return vec4<f32>(w${w}[(o${k} + e) >> 2u]); }\nfn st${k}x4(e: u32, ` +
+              `v: vec4<f32>) { w${w}[(o${k} + e) >> 2u] = vec4<f16>(v); }`
+          : `fn ld${k}x4(e: u32) -> vec4<f32> { return w${w}[(o${k} + e) >> 2u]; ` +
+              `}${k >= operands.length ? `\nfn st${k}x4(e: u32, v: vec4<f32>) { w${w}[(o${k} + e) >> 2u] = v; }` : ""}`,
+      );
       text.slot(slot, k);
     });
     scalarPlaces.forEach(({ x, place }, j) => {
@@ -217,7 +280,10 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
     e.line(`let group = wg.x + wg.y * ${grid[0]}u;`);
     e.line(`if (group >= ${at}u) { return; }`);
     e.line(`var low = 0u; var high = ${members.length}u;`);
-    e.line(`while (high - low > 1u) { let middle = (low + high) / 2u; if (segments[middle * ${record}u] <= group) { low = middle; } else { high = middle; } }`);
+    e.line(
+      `while (high - low > 1u) { let middle = (low + high) / 2u; if (segments[middle * ${record}u] <= group) { ` +
+        "low = middle; } else { high = middle; } }",
+    );
     e.line(`let record = low * ${record}u; let size = segments[record + 1u];`);
     first.storages.forEach((_, k) => e.line(`o${k} = segments[record + ${3 + k}u];`));
     e.line(`let begin = (group - segments[record]) * ${block}u + t * 4u;`);
@@ -236,7 +302,10 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
       e.line("if (i >= size) { break; }");
       const values = tops.map((x) => e.value(x, index(x)));
       // What lies behind the last element is padding: it may be written, and must not be added.
-      if (sums) e.line(`acc += select(vec4<f32>(0.0f), ${values[0]}, vec4<u32>(i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(size));`);
+      if (sums)
+        e.line(
+          `acc += select(vec4<f32>(0.0f), ${values[0]}, vec4<u32>(i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(size));`,
+        );
       else tops.forEach((_, r) => e.line(`st${operands.length + r}x4(i, ${values[r]});`));
     });
     const fold = sums ? workgroupFold(unit.heavies[0] as Tensor, width, text, profile) : undefined;
@@ -245,25 +314,59 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
       const w = windowOf(partials);
       const place = placeOf(partials).offset / 4;
       e.line(`let total = ${fold.name}(dot(acc, vec4<f32>(1.0f)), t);`);
-      e.line(`if (t == 0u) { let to = ${place}u + segments[record + 2u] + group - segments[record]; w${w}[to >> 2u][to & 3u] = total; }`);
+      e.line(
+        `if (t == 0u) { let to = ${place}u + segments[record + 2u] + group - segments[record]; w${w}[to >> ` +
+          "2u][to & 3u] = total; }",
+      );
     }
-    windows.forEach(({ kind, half: h }, i) => lines.push(`@group(0) @binding(${i}) var<storage, ${access(kind)}> w${i}: array<vec4<${h ? "f16" : "f32"}>>;`));
+    windows.forEach(({ kind, half: h }, i) =>
+      lines.push(`@group(0) @binding(${i}) var<storage, ${access(kind)}> w${i}: array<vec4<${h ? "f16" : "f32"}>>;`),
+    );
     lines.push(`@group(0) @binding(${windows.length}) var<storage, read> segments: array<u32>;`);
-    const enables = [...(half ? ["enable f16;"] : []), ...(fold?.declare.includes("subgroup") ? ["enable subgroups;"] : [])];
-    const wgsl = [...enables, ...lines, text.helpers(), ...declared, ...(fold ? [fold.declare] : []),
-      mainOf(width, e.lines)].filter((l) => l !== "").join("\n");
+    const enables = [
+      ...(half ? ["enable f16;"] : []),
+      ...(fold?.declare.includes("subgroup") ? ["enable subgroups;"] : []),
+    ];
+    const wgsl = [
+      ...enables,
+      ...lines,
+      text.helpers(),
+      ...declared,
+      ...(fold ? [fold.declare] : []),
+      mainOf(width, e.lines),
+    ]
+      .filter((l) => l !== "")
+      .join("\n");
     return {
-      name, path, wgsl, grid, flops: 0,
-      bindings: [...windows.map(({ buffer, kind }) => ({ buffer, access: access(kind) })), { storage: tableOf("segments", Uint32Array.from(table)), access: "read" as const }],
+      name,
+      path,
+      wgsl,
+      grid,
+      flops: 0,
+      bindings: [
+        ...windows.map(({ buffer, kind }) => ({ buffer, access: access(kind) })),
+        { storage: tableOf("segments", Uint32Array.from(table)), access: "read" as const },
+      ],
     };
   }
 
-  const deferred: Deferred = { name, path, link, bindings: [...all].map((storage) => ({ storage, access: access(storage.kind) })) };
+  const deferred: Deferred = {
+    name,
+    path,
+    link,
+    bindings: [...all].map((storage) => ({ storage, access: access(storage.kind) })),
+  };
   return partials === undefined ? [deferred] : [deferred, joinSums(joined, segments, partials, blocks, context)];
 }
 
 /** Each segment's partial sums, added in their order. */
-function joinSums(joined: Unit, segments: readonly Segment[], partials: Storage, blocks: number, context: Context): Kernel {
+function joinSums(
+  joined: Unit,
+  segments: readonly Segment[],
+  partials: Storage,
+  blocks: number,
+  context: Context,
+): Kernel {
   const text = new KernelText();
   const width = 64;
   const e = new Emitter(text, () => undefined);
@@ -280,10 +383,22 @@ function joinSums(joined: Unit, segments: readonly Segment[], partials: Storage,
   e.line(`if (s >= ${segments.length}u) { return; }`);
   e.line(`var first = 0u; if (s > 0u) { first = ${text.load(ends, "s - 1u", 1)}; }`);
   e.line("var acc = 0.0f;");
-  e.block(`for (var b = first + t; b < ${text.load(ends, "s", 1)}; b += ${width}u)`, () => e.line(`acc += ${text.load(partials, "b", 1)};`));
+  e.block(`for (var b = first + t; b < ${text.load(ends, "s", 1)}; b += ${width}u)`, () =>
+    e.line(`acc += ${text.load(partials, "b", 1)};`),
+  );
   e.line(`let total = ${fold.name}(acc, t);`);
   e.block("if (t == 0u)", () => e.line(text.store(to.storage, text.load(slots, "s", 1), "bitcast<u32>(total)", 1)));
   text.functions.push(fold.declare);
   const body = mainOf(width, e.lines);
-  return text.finish({ name: `sums of ${segments.length} tensors join`, body, enables: fold.declare.includes("subgroup") ? ["subgroups"] : [], uses: [], grid, flops: 0 }, pathOf(joined));
+  return text.finish(
+    {
+      name: `sums of ${segments.length} tensors join`,
+      body,
+      enables: fold.declare.includes("subgroup") ? ["subgroups"] : [],
+      uses: [],
+      grid,
+      flops: 0,
+    },
+    pathOf(joined),
+  );
 }

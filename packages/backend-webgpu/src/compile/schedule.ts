@@ -18,7 +18,14 @@ export function inOrder(units: readonly Unit[]): Unit[] {
       if (left === 0) ready.push(d);
     }
   }
-  invariant(out.length === units.length, `units that wait for each other: ${units.filter((u) => !out.includes(u)).map((u) => `${u.roots.map((r) => `${r.op} (${r.path})`).join(", ")}`).slice(0, 4).join("; ")}`);
+  invariant(
+    out.length === units.length,
+    `units that wait for each other: ${units
+      .filter((u) => !out.includes(u))
+      .map((u) => `${u.roots.map((r) => `${r.op} (${r.path})`).join(", ")}`)
+      .slice(0, 4)
+      .join("; ")}`,
+  );
   return out;
 }
 
@@ -33,7 +40,8 @@ class Heap<T> {
   push(x: T): void {
     const a = this.#items;
     let i = a.push(x) - 1;
-    for (let p = (i - 1) >> 1; i > 0 && this.#compare(a[i] as T, a[p] as T) < 0; i = p, p = (i - 1) >> 1) [a[i], a[p]] = [a[p] as T, a[i] as T];
+    for (let p = (i - 1) >> 1; i > 0 && this.#compare(a[i] as T, a[p] as T) < 0; i = p, p = (i - 1) >> 1)
+      [a[i], a[p]] = [a[p] as T, a[i] as T];
   }
 
   pop(): T | undefined {

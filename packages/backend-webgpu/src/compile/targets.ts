@@ -1,6 +1,6 @@
 /**
- * Where new values of state are written: over the old value where nobody needs that any more, else into memory of their own and
- * over it at the end. With a guard, nothing is written over that somebody still reads as if it had been.
+ * Where new values of state are written: over the old value where nobody needs that any more, else into memory of their
+ * own and over it at the end. With a guard, nothing is written over that somebody still reads as if it had been.
  */
 import { sizeOf, type Program, type Tensor } from "@cloze/graph";
 import { isHeavy, isInput, valueArgs } from "./costs.ts";
@@ -32,7 +32,11 @@ export function chooseTargets(program: Program, formed: Units, k: Kept, stateOf:
     if (unit === undefined) continue;
     const before = (readersOf.get(old) ?? []).filter((u) => u !== unit);
     const waits = guard !== undefined ? [...before, guard] : before;
-    const free = !outputs.has(base) && !direct.has(base) && (program.guard === undefined || !readersOf.has(base)) && waits.every((w) => w !== unit && !dependsOn(w, unit));
+    const free =
+      !outputs.has(base) &&
+      !direct.has(base) &&
+      (program.guard === undefined || !readersOf.has(base)) &&
+      waits.every((w) => w !== unit && !dependsOn(w, unit));
     if (free && readsOnlyInPlace(unit, old, base, k)) {
       for (const w of waits) unit.deps.add(w);
       direct.set(base, stateOf(name));
@@ -71,4 +75,3 @@ function readsOnlyInPlace(unit: Unit, old: Tensor, value: Tensor, k: Kept): bool
   };
   return unit.roots.every((r) => walk(r, unit.own.get(r) as Index));
 }
-

@@ -1,4 +1,5 @@
-// Training on a device against the reference backend: many steps, in f32 and f16, with the kernels of GPUs too, without growth.
+// Training on a device against the reference backend: many steps, in f32 and f16, with the kernels of GPUs too, without
+// growth.
 import { describe, expect } from "vitest";
 import { backend as reference } from "@cloze/backend-reference";
 import { allChecks, trainingStep } from "@cloze/backend-conformance";
@@ -11,9 +12,19 @@ import type { OpenDevice } from "../runtime/device.ts";
 import { compileProgram, nativeComposites } from "./compile.ts";
 
 const backendOn = (opened: OpenDevice, family: Family = opened.profile.family): WebGpuBackend =>
-  createBackend({ ...opened, profile: { ...opened.profile, family } }, { composites: nativeComposites, compile: (p, { profile, compute }) => compileProgram(p, { profile, compute: compute === "f16" ? "f16" : "f32" }) });
+  createBackend(
+    { ...opened, profile: { ...opened.profile, family } },
+    {
+      composites: nativeComposites,
+      compile: (p, { profile, compute }) => compileProgram(p, { profile, compute: compute === "f16" ? "f16" : "f32" }),
+    },
+  );
 
-async function losses(backend: Backend, steps: number, compute: "f32" | "f16" = "f32"): Promise<{ readonly losses: readonly number[]; readonly state: HostTensors }> {
+async function losses(
+  backend: Backend,
+  steps: number,
+  compute: "f32" | "f16" = "f32",
+): Promise<{ readonly losses: readonly number[]; readonly state: HostTensors }> {
   const { program, state, feeds } = trainingStep();
   const executable = await backend.compile(program, { compute });
   const session = await backend.start(state);
@@ -27,7 +38,8 @@ async function losses(backend: Backend, steps: number, compute: "f32" | "f16" = 
 
 const MINUTES = 300_000;
 
-const farthest = (a: readonly number[], b: readonly number[]): number => Math.max(...a.map((x, i) => Math.abs(x - (b[i] as number))));
+const farthest = (a: readonly number[], b: readonly number[]): number =>
+  Math.max(...a.map((x, i) => Math.abs(x - (b[i] as number))));
 
 describe("a two-layer encoder", () => {
   onDevice("30 steps give the reference backend's losses within 1e-5", async (opened) => {
@@ -37,19 +49,29 @@ describe("a two-layer encoder", () => {
     expect(got.losses[29]).toBeLessThan(got.losses[0] as number);
   });
 
-  onDevice("5 steps with the kernels that GPUs get do too", async (opened) => {
-    const want = await losses(reference(), 5);
-    expect(farthest((await losses(backendOn(opened, "mobile"), 5)).losses, want.losses)).toBeLessThan(1e-5);
-  }, { f16: false }, MINUTES);
+  onDevice(
+    "5 steps with the kernels that GPUs get do too",
+    async (opened) => {
+      const want = await losses(reference(), 5);
+      expect(farthest((await losses(backendOn(opened, "mobile"), 5)).losses, want.losses)).toBeLessThan(1e-5);
+    },
+    { f16: false },
+    MINUTES,
+  );
 
   // Contractions read values rounded to 11 bits: 5e-4 of each; 30 steps of AdamW carry that on.
-  onDevice("30 steps with contractions in f16 stay within 0.02 of f32", async (opened) => {
-    if (!opened.profile.f16) return;
-    const f32 = await losses(backendOn(opened), 30);
-    const f16 = await losses(backendOn(opened), 30, "f16");
-    expect(farthest(f16.losses, f32.losses)).toBeLessThan(0.02);
-    expect(farthest(f16.losses, f32.losses)).toBeGreaterThan(0);
-  }, {}, MINUTES);
+  onDevice(
+    "30 steps with contractions in f16 stay within 0.02 of f32",
+    async (opened) => {
+      if (!opened.profile.f16) return;
+      const f32 = await losses(backendOn(opened), 30);
+      const f16 = await losses(backendOn(opened), 30, "f16");
+      expect(farthest(f16.losses, f32.losses)).toBeLessThan(0.02);
+      expect(farthest(f16.losses, f32.losses)).toBeGreaterThan(0);
+    },
+    {},
+    MINUTES,
+  );
 
   onDevice("200 steps add no buffer and no byte", async (opened) => {
     const backend = backendOn(opened);
@@ -66,23 +88,43 @@ describe("a two-layer encoder", () => {
   });
 });
 
-// On this machine's adapter the suite runs with that adapter's kernels; here are those of GPUs: workgroup memory, trees, tiles (the
-// smallest: drivers that compute on a CPU take long to compile the others). Flash attention has both in its own tests.
+// On this machine's adapter the suite runs with that adapter's kernels; here are those of GPUs: workgroup memory,
+// trees, tiles (the smallest: drivers that compute on a CPU take long to compile the others). Flash attention has both
+// in its own tests.
 describe("kernels for GPUs, on whatever adapter there is", () => {
-  const groups = ["matmul", "reduceSum", "reduceMax", "argMax", "softmax", "layerNorm", "crossEntropy", "gather", "scatterAdd", "rope", "adamw", "guard"];
+  const groups = [
+    "matmul",
+    "reduceSum",
+    "reduceMax",
+    "argMax",
+    "softmax",
+    "layerNorm",
+    "crossEntropy",
+    "gather",
+    "scatterAdd",
+    "rope",
+    "adamw",
+    "guard",
+  ];
   for (const group of groups) {
-    onDevice(group, async (opened) => {
-      const backend = backendOn(opened, "mobile");
-      const problems: string[] = [];
-      for (const check of allChecks()) {
-        if (!check.name.startsWith(`${group} >`) || check.needs.some((d) => !backend.capabilities.dtypes.includes(d))) continue;
-        try {
-          await check.run(backend, () => backend.memory().buffers);
-        } catch (error) {
-          problems.push(`${check.name}: ${(error as Error).message}`);
+    onDevice(
+      group,
+      async (opened) => {
+        const backend = backendOn(opened, "mobile");
+        const problems: string[] = [];
+        for (const check of allChecks()) {
+          if (!check.name.startsWith(`${group} >`) || check.needs.some((d) => !backend.capabilities.dtypes.includes(d)))
+            continue;
+          try {
+            await check.run(backend, () => backend.memory().buffers);
+          } catch (error) {
+            problems.push(`${check.name}: ${(error as Error).message}`);
+          }
         }
-      }
-      expect(problems).toEqual([]);
-    }, { f16: false }, MINUTES);
+        expect(problems).toEqual([]);
+      },
+      { f16: false },
+      MINUTES,
+    );
   }
 });

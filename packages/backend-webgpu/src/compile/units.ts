@@ -1,6 +1,6 @@
 /**
- * Units: the kernels-to-be. Each value that is kept is written by one unit; a value that follows from another unit's results
- * element by element is written by that unit too, so that what is in registers is used there.
+ * Units: the kernels-to-be. Each value that is kept is written by one unit; a value that follows from another unit's
+ * results element by element is written by that unit too, so that what is in registers is used there.
  *
  *   map       elements of one domain, each computed from what is in memory
  *   rows      reductions along the rows of [rows, cols], and what follows from them for each row and each element
@@ -74,9 +74,11 @@ function spaceOf(x: Tensor): Space {
   const outputs = sizeOf(x.shape);
   const axes = isOp(x, "argMax") ? [x.attrs.axis] : (x.attrs as { readonly axes: readonly number[] }).axes;
   const first = Math.min(...axes.filter((a) => from.shape[a] !== 1), from.rank);
-  const trailing = from.shape.every((d, i) => d === 1 || (i >= first) === axes.includes(i));
+  const trailing = from.shape.every((d, i) => d === 1 || i >= first === axes.includes(i));
   const long = reduced >= 16384 && outputs < 64;
-  return trailing && !long && outputs > 1 && sizeOf(from.shape) > 0 ? { kind: "rows", rows: outputs, cols: reduced } : { kind: "reduce", outputs, reduced: outputs === 0 ? 0 : reduced };
+  return trailing && !long && outputs > 1 && sizeOf(from.shape) > 0
+    ? { kind: "rows", rows: outputs, cols: reduced }
+    : { kind: "reduce", outputs, reduced: outputs === 0 ? 0 : reduced };
 }
 
 export interface Units {
@@ -103,7 +105,10 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
       write(x);
       continue;
     }
-    const unit = (isReduce(heavy) && joinReduction(heavy, x)) || siblings(heavy) || open(isReduce(heavy) ? spaceOf(heavy) : { kind: "anchor" });
+    const unit =
+      (isReduce(heavy) && joinReduction(heavy, x)) ||
+      siblings(heavy) ||
+      open(isReduce(heavy) ? spaceOf(heavy) : { kind: "anchor" });
     if (!unit.heavies.includes(heavy)) begin(unit, heavy, x);
   }
   return { units, unitOf };
@@ -121,7 +126,10 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     return k.costs.making(x).reads;
   }
 
-  /** Units that must have run before `x` is computed from its arguments: those of its reads, and those its barriers wait for. */
+  /**
+   * Units that must have run before `x` is computed from its arguments: those of its reads, and those its barriers wait
+   * for.
+   */
   function needsOf(x: Tensor): ReadonlySet<Unit> {
     const { reads, waits } = k.costs.making(x);
     return new Set([...reads, ...waits].flatMap((r) => unitOf.get(r) ?? []));
@@ -173,7 +181,15 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
   /** Another output of a composite whose kernel is there already. */
   function siblings(heavy: Tensor): Unit | undefined {
     if (!isOp(heavy, "composite")) return undefined;
-    return units.find((u) => u.heavies.some((h) => isOp(h, "composite") && h.attrs.composite === heavy.attrs.composite && h.attrs.params === heavy.attrs.params && h.args.every((a, i) => a === heavy.args[i])));
+    return units.find((u) =>
+      u.heavies.some(
+        (h) =>
+          isOp(h, "composite") &&
+          h.attrs.composite === heavy.attrs.composite &&
+          h.attrs.params === heavy.attrs.params &&
+          h.args.every((a, i) => a === heavy.args[i]),
+      ),
+    );
   }
 
   function ownOfHeavy(unit: Unit, heavy: Tensor): Index {
@@ -184,7 +200,11 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
       const [size, ...rest] = heavy.shape as [number, ...number[]];
       return Index.at(heavy.shape, [variable("i", size), ...axesOf(variable("j", sizeOf(rest)), rest)]);
     }
-    if (heavy.op !== "matmul") return Index.at(heavy.shape, heavy.shape.map((d, i) => variable(`x${i}`, d)));
+    if (heavy.op !== "matmul")
+      return Index.at(
+        heavy.shape,
+        heavy.shape.map((d, i) => variable(`x${i}`, d)),
+      );
     const batch = heavy.shape.slice(0, -2);
     const [m, n] = heavy.shape.slice(-2) as [number, number];
     return Index.at(heavy.shape, [...axesOf(variable("z", sizeOf(batch)), batch), variable("i", m), variable("j", n)]);
@@ -198,7 +218,10 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     if (isWide(operand)) unit.wide.add(operand);
   }
 
-  /** Gives the values between what a unit computes and `x` their indices; true if every use of the unit's values is at their own. */
+  /**
+   * Gives the values between what a unit computes and `x` their indices; true if every use of the unit's values is at
+   * their own.
+   */
   function claim(unit: Unit, x: Tensor): boolean {
     const made = new Map<Tensor, Index>();
     const wide = new Set<Tensor>();
@@ -209,9 +232,20 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
       for (const a of valueArgs(y)) {
         const from = place(a);
         if (from === undefined || sizeOf(a.shape) !== sizeOf(y.shape)) continue;
-        const at = y.op === "permute" ? Index.at(y.shape, (y.attrs as { readonly order: readonly number[] }).order.map((o) => from.axes[o] as Lin)) : from.reshaped(y.shape);
+        const at =
+          y.op === "permute"
+            ? Index.at(
+                y.shape,
+                (y.attrs as { readonly order: readonly number[] }).order.map((o) => from.axes[o] as Lin),
+              )
+            : from.reshaped(y.shape);
         made.set(y, at);
-        if ((unit.wide.has(a) || wide.has(a)) && isWide(y) && (y.op !== "permute" || (y.attrs as { readonly order: readonly number[] }).order.at(-1) === y.rank - 1)) wide.add(y);
+        if (
+          (unit.wide.has(a) || wide.has(a)) &&
+          isWide(y) &&
+          (y.op !== "permute" || (y.attrs as { readonly order: readonly number[] }).order.at(-1) === y.rank - 1)
+        )
+          wide.add(y);
         return at;
       }
       return undefined;
@@ -241,7 +275,12 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     const { space } = unit;
     const size = sizeOf(x.shape);
     if (space.kind === "map") return size === space.size ? Index.linear(x.shape, variable("i", size)) : undefined;
-    if (space.kind === "rows") return size === space.rows * space.cols ? fullIndex(unit, x) : size === space.rows ? Index.linear(x.shape, rowVariable(space.rows)) : undefined;
+    if (space.kind === "rows")
+      return size === space.rows * space.cols
+        ? fullIndex(unit, x)
+        : size === space.rows
+          ? Index.linear(x.shape, rowVariable(space.rows))
+          : undefined;
     if (space.kind === "reduce") return size === space.outputs ? Index.linear(x.shape, variable("o", size)) : undefined;
     return undefined;
   }
@@ -251,16 +290,19 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     const key = `${x.id}@${index.key}`;
     if (seen.has(key)) return true;
     seen.add(key);
-    return isHeavy(x) || valueArgs(x).every((a) => {
-      const mine = unitOf.get(a) === unit || unit.heavies.includes(a);
-      if (mine || !(k.kept.has(a) || isInput(a) || isHeavy(a))) {
-        const at = argumentIndex(x, a, index);
-        if (at === undefined) return !dependsOnUnit(a, unit);
-        if (mine) uses.add(a);
-        return mine ? unit.own.get(a)?.linear.key === at.linear.key : agrees(unit, a, at, seen, uses);
-      }
-      return true;
-    });
+    return (
+      isHeavy(x) ||
+      valueArgs(x).every((a) => {
+        const mine = unitOf.get(a) === unit || unit.heavies.includes(a);
+        if (mine || !(k.kept.has(a) || isInput(a) || isHeavy(a))) {
+          const at = argumentIndex(x, a, index);
+          if (at === undefined) return !dependsOnUnit(a, unit);
+          if (mine) uses.add(a);
+          return mine ? unit.own.get(a)?.linear.key === at.linear.key : agrees(unit, a, at, seen, uses);
+        }
+        return true;
+      })
+    );
   }
 
   function dependsOnUnit(x: Tensor, unit: Unit): boolean {
@@ -275,7 +317,12 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
       // New state waits for its like: one kernel for all tensors of an optimizer.
       if (updates.has(x) && unit.space.kind !== "map") continue;
       if (unit.space.kind === "reduce" && sizeOf(x.shape) !== unit.space.outputs) continue;
-      if (unit.space.kind === "anchor" && unit.problems.length === 0 && sizeOf(x.shape) !== sizeOf((unit.heavies[0] as Tensor).shape)) continue;
+      if (
+        unit.space.kind === "anchor" &&
+        unit.problems.length === 0 &&
+        sizeOf(x.shape) !== sizeOf((unit.heavies[0] as Tensor).shape)
+      )
+        continue;
       if (!fits(unit, reads) || !canJoin(unit, needsOf(x)) || !claim(unit, x)) continue;
       put(unit, x, [x], reads);
       return true;
@@ -288,7 +335,12 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     const reads = readsOf(x);
     const size = sizeOf(x.shape);
     for (const unit of neighbours(reads)) {
-      if (unit.space.kind !== "map" || unit.space.size !== size || ![...reads].some((r) => unit.reads.has(r) && sizeOf(r.shape) === size)) continue;
+      if (
+        unit.space.kind !== "map" ||
+        unit.space.size !== size ||
+        ![...reads].some((r) => unit.reads.has(r) && sizeOf(r.shape) === size)
+      )
+        continue;
       if (!fits(unit, reads) || !canJoin(unit, needsOf(x)) || !claim(unit, x)) continue;
       put(unit, x, [x], reads);
       return true;
@@ -309,7 +361,12 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
       if (!shares || !fits(unit, reads) || !canJoin(unit, needs)) continue;
       const mine = [...k.costs.of(operand).reads].some((r) => unitOf.get(r) === unit);
       if (mine && (space.kind !== "rows" || !(unit.own.has(operand) || claim(unit, operand)))) continue;
-      if (mine && space.kind === "rows" && (unit.own.get(operand) as Index).linear.key !== fullIndex(unit, operand).linear.key) continue;
+      if (
+        mine &&
+        space.kind === "rows" &&
+        (unit.own.get(operand) as Index).linear.key !== fullIndex(unit, operand).linear.key
+      )
+        continue;
       return unit;
     }
     return undefined;
@@ -352,7 +409,12 @@ export function dropUnread({ units }: Units, roots: ReadonlySet<Tensor>): void {
 function sameLayout(a: Tensor, b: Tensor): boolean {
   const from = a.args[0] as Tensor;
   const other = b.args[0] as Tensor;
-  return a.op !== "argMax" && b.op !== "argMax" && from.shape.join() === other.shape.join() && a.shape.join() === b.shape.join();
+  return (
+    a.op !== "argMax" &&
+    b.op !== "argMax" &&
+    from.shape.join() === other.shape.join() &&
+    a.shape.join() === b.shape.join()
+  );
 }
 
 /** Element (row, col) of a tensor in a rows unit. */
@@ -383,10 +445,16 @@ export function argumentIndex(x: Tensor, a: Tensor, index: Index): Index | undef
   if (x.op === "reshape") return index.reshaped(a.shape);
   if (x.op === "permute") {
     const axes = new Array<Lin>(x.rank);
-    (x.attrs as { readonly order: readonly number[] }).order.forEach((o, i) => { axes[o] = index.axes[i] as Lin; });
+    (x.attrs as { readonly order: readonly number[] }).order.forEach((o, i) => {
+      axes[o] = index.axes[i] as Lin;
+    });
     return Index.at(a.shape, axes);
   }
-  if (x.op === "slice") return Index.at(a.shape, index.axes.map((l, i) => add(l, constant((x.attrs as { readonly start: readonly number[] }).start[i] as number))));
+  if (x.op === "slice")
+    return Index.at(
+      a.shape,
+      index.axes.map((l, i) => add(l, constant((x.attrs as { readonly start: readonly number[] }).start[i] as number))),
+    );
   if (isBarrier(x)) return index;
   if (x.op === "pad" || x.op === "concat" || x.op === "gather" || x.op === "randomBits") return undefined;
   return broadcastIndex(index, a.shape);
@@ -397,7 +465,12 @@ export function reducedIndex(x: Tensor, o: Lin, r: Lin): Index {
   const from = x.args[0] as Tensor;
   const axes = isOp(x, "argMax") ? [x.attrs.axis] : (x.attrs as { readonly axes: readonly number[] }).axes;
   const outer = Index.linear(x.shape, o);
-  const inner = Index.linear(from.shape.map((d, i) => (axes.includes(i) ? d : 1)), r);
-  return Index.at(from.shape, from.shape.map((_, i) => (axes.includes(i) ? inner.axes[i] : outer.axes[i]) as Lin));
+  const inner = Index.linear(
+    from.shape.map((d, i) => (axes.includes(i) ? d : 1)),
+    r,
+  );
+  return Index.at(
+    from.shape,
+    from.shape.map((_, i) => (axes.includes(i) ? inner.axes[i] : outer.axes[i]) as Lin),
+  );
 }
-

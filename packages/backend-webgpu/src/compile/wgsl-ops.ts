@@ -1,39 +1,52 @@
 /**
  * Elementwise ops as WGSL expressions, over one value or over four lanes alike, and the functions they call.
  *
- * Floats are computed in f32, whatever they are stored as. What WGSL leaves open is settled here: a maximum passes NaN on, tanh
- * does not overflow, sin and cos reduce large angles themselves (Vulkan promises nothing beyond pi), infinities are not literals.
+ * Floats are computed in f32, whatever they are stored as. What WGSL leaves open is settled here: a maximum passes NaN
+ * on, tanh does not overflow, sin and cos reduce large angles themselves (Vulkan promises nothing beyond pi),
+ * infinities are not literals.
  */
 import { UnsupportedError } from "@cloze/errors";
 import { groups, isFloat, isOp, showType, type DType, type Node, type Op, type Tensor } from "@cloze/graph";
 
 export type Lanes = 1 | 4;
 
-const scalars: { readonly [D in DType]: string } = { f32: "f32", f16: "f32", bf16: "f32", i32: "i32", u32: "u32", bool: "bool" };
+const scalars: { readonly [D in DType]: string } = {
+  f32: "f32",
+  f16: "f32",
+  bf16: "f32",
+  i32: "i32",
+  u32: "u32",
+  bool: "bool",
+};
 
 /** The WGSL type a value of this dtype is computed in. */
-export const wgslType = (dtype: DType, lanes: Lanes): string => (lanes === 1 ? scalars[dtype] : `vec4<${scalars[dtype]}>`);
+export const wgslType = (dtype: DType, lanes: Lanes): string =>
+  lanes === 1 ? scalars[dtype] : `vec4<${scalars[dtype]}>`;
 
 /** A literal of the dtype; infinities and NaN by their bits, which are kept from being a constant expression. */
 export function literal(value: number, dtype: DType): { readonly text: string; readonly needs?: string } {
   if (dtype === "bool") return { text: value ? "true" : "false" };
   if (dtype === "u32") return { text: `${value >>> 0}u` };
-  if (dtype === "i32") return { text: (value | 0) === -2147483648 ? "i32(-2147483647 - 1)" : value < 0 ? `(${value | 0}i)` : `${value | 0}i` };
+  if (dtype === "i32")
+    return {
+      text: (value | 0) === -2147483648 ? "i32(-2147483647 - 1)" : value < 0 ? `(${value | 0}i)` : `${value | 0}i`,
+    };
   const f = Math.fround(value);
   if (Number.isNaN(f)) return { text: "bitcast<f32>(NAN_BITS)", needs: "nan" };
-  if (!Number.isFinite(f)) return { text: f > 0 ? "bitcast<f32>(INF_BITS)" : "(-bitcast<f32>(INF_BITS))", needs: "inf" };
+  if (!Number.isFinite(f))
+    return { text: f > 0 ? "bitcast<f32>(INF_BITS)" : "(-bitcast<f32>(INF_BITS))", needs: "inf" };
   const text = `${f}`;
   const number = /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
   return { text: f < 0 || Object.is(f, -0) ? `(${Object.is(f, -0) ? "-0.0f" : number})` : number };
 }
 
 /**
- * `NAN(x)` is a test of bits: drivers may take `x != x` for false. `T` stands for f32 or vec4<f32>, `U` and `B` for u32 and bool alike; the function of four
- * lanes has `4` after its name.
+ * `NAN(x)` is a test of bits: drivers may take `x != x` for false. `T` stands for f32 or vec4<f32>, `U` and `B` for u32
+ * and bool alike; the function of four lanes has `4` after its name.
  */
 const functions: Readonly<Record<string, string>> = {
-  // W. J. Cody's rational forms would need three branches; this one is Numerical Recipes' erfc (6.2), relative error 1.2e-7, and
-  // for small x the Maclaurin series, so that erf keeps its digits near 0.
+  // W. J. Cody's rational forms would need three branches; this one is Numerical Recipes' erfc (6.2), relative error
+  // 1.2e-7, and for small x the Maclaurin series, so that erf keeps its digits near 0.
   erf: `fn erf_(x: T) -> T {
   let z = abs(x); let t = 1.0f / (0.5f * z + 1.0f);
   let p = t * exp(-z * z - 1.26551223f + t * (1.00002368f + t * (0.37409196f + t * (0.09678418f + t * (-0.18628806f + t * (0.27886807f + t * (-1.13520398f + t * (1.48851587f + t * (-0.82215223f + t * 0.17087277f)))))))));
@@ -49,7 +62,8 @@ const functions: Readonly<Record<string, string>> = {
   // The larger; NaN if either is.
   max: `fn max_(a: T, b: T) -> T { return select(select(b, a, (a > b) OR NAN(a)), b, NAN(b)); }`,
   min: `fn min_(a: T, b: T) -> T { return select(select(b, a, (a < b) OR NAN(a)), b, NAN(b)); }`,
-  // Cody-Waite reduction to [-pi/4, pi/4], then the minimax polynomials of cephes sinf and cosf; exact enough to some 10^5 radians.
+  // Cody-Waite reduction to [-pi/4, pi/4], then the minimax polynomials of cephes sinf and cosf; exact enough to some
+  // 10^5 radians.
   sin: `fn turn_(x: T, shift: U) -> T {
   let n = round(x * 0.636619772f); let q = vec_u(n) + shift;
   let r = ((x - n * 1.5703125f) - n * 4.837512969970703125e-4f) - n * 7.549789948768648e-8f; let s = r * r;
@@ -59,8 +73,12 @@ const functions: Readonly<Record<string, string>> = {
   return select(y, -y, (q & U(2u)) == U(2u));
 }`,
   // x - x and x * 0: drivers fold them to 0, which they are not where x is not finite.
-  self: `fn minus_self(x: T) -> T { return select(T(0.0f), T(bitcast<f32>(NAN_BITS)), (bitcast<U>(x) & U(0x7f800000u)) == U(0x7f800000u)); }`,
-  finite: `fn below_infinity(x: T) -> B { let u = bitcast<U>(x); return ((u & U(0x7fffffffu)) < U(0x7f800000u)) OR (u == U(0xff800000u)); }`,
+  self:
+    "fn minus_self(x: T) -> T { return select(T(0.0f), T(bitcast<f32>(NAN_BITS)), (bitcast<U>(x) & U(0x7f800000u)) " +
+    "== U(0x7f800000u)); }",
+  finite:
+    "fn below_infinity(x: T) -> B { let u = bitcast<U>(x); return ((u & U(0x7fffffffu)) < U(0x7f800000u)) OR (u == " +
+    "U(0xff800000u)); }",
   // threefry-2x32, 20 rounds; see random-bits.ts of @cloze/graph for which element is which word.
   threefry: `fn random_bits(key: vec2<u32>, stream: u32, element: U, half: u32) -> U {
   let second = element >= U(half); let k2 = key.x ^ key.y ^ 0x1bd11bdau;
@@ -84,14 +102,28 @@ const functions: Readonly<Record<string, string>> = {
 export function functionText(needs: ReadonlySet<string>): string {
   const out: string[] = [];
   if (needs.has("inf")) out.push("var<private> INF_BITS: u32 = 0x7f800000u;");
-  if (["nan", "self1", "self4", "log1", "log4"].some((name) => needs.has(name))) out.push("var<private> NAN_BITS: u32 = 0x7fc00000u;");
+  if (["nan", "self1", "self4", "log1", "log4"].some((name) => needs.has(name)))
+    out.push("var<private> NAN_BITS: u32 = 0x7fc00000u;");
   for (const [name, text] of Object.entries(functions)) {
     for (const lanes of [1, 4] as const) {
       if (!needs.has(`${name}${lanes}`)) continue;
       const wide = (t: string): string => (lanes === 1 ? t : `vec4<${t}>`);
-      out.push(text.replaceAll(/\bNAN\((\w)\)/g, "((bitcast<U>($1) & U(0x7fffffffu)) > U(0x7f800000u))").replaceAll(/\bvec_u\(/g, lanes === 1 ? "u32_(" : "u32_4(").replaceAll(/\bT\b/g, wide("f32")).replaceAll(/\bU\b/g, wide("u32")).replaceAll(/\bB\b/g, wide("bool"))
-        .replaceAll(/\bOR\b/g, "|").replaceAll(/^fn (\w+)\(/g, lanes === 1 ? "fn $1(" : "fn $14("));
-      if (name === "sin") out.push(lanes === 1 ? "fn u32_(n: f32) -> u32 { return bitcast<u32>(i32(n)); }" : "fn u32_4(n: vec4<f32>) -> vec4<u32> { return bitcast<vec4<u32>>(vec4<i32>(n)); }");
+      out.push(
+        text
+          .replaceAll(/\bNAN\((\w)\)/g, "((bitcast<U>($1) & U(0x7fffffffu)) > U(0x7f800000u))")
+          .replaceAll(/\bvec_u\(/g, lanes === 1 ? "u32_(" : "u32_4(")
+          .replaceAll(/\bT\b/g, wide("f32"))
+          .replaceAll(/\bU\b/g, wide("u32"))
+          .replaceAll(/\bB\b/g, wide("bool"))
+          .replaceAll(/\bOR\b/g, "|")
+          .replaceAll(/^fn (\w+)\(/g, lanes === 1 ? "fn $1(" : "fn $14("),
+      );
+      if (name === "sin")
+        out.push(
+          lanes === 1
+            ? "fn u32_(n: f32) -> u32 { return bitcast<u32>(i32(n)); }"
+            : "fn u32_4(n: vec4<f32>) -> vec4<u32> { return bitcast<vec4<u32>>(vec4<i32>(n)); }",
+        );
     }
   }
   return out.join("\n");
@@ -105,11 +137,39 @@ export interface Ask {
 }
 
 type Write<P extends Op> = (args: readonly string[], x: Node<P>, ask: Ask) => string;
-type Elementwise = Exclude<Op, "input" | "const" | "iota" | "randomBits" | "reduceSum" | "reduceMax" | "argMax" | "reshape" | "permute" | "broadcast" | "slice" | "pad" | "concat" | "matmul" | "gather" | "scatterAdd" | "composite">;
+type Elementwise = Exclude<
+  Op,
+  | "input"
+  | "const"
+  | "iota"
+  | "randomBits"
+  | "reduceSum"
+  | "reduceMax"
+  | "argMax"
+  | "reshape"
+  | "permute"
+  | "broadcast"
+  | "slice"
+  | "pad"
+  | "concat"
+  | "matmul"
+  | "gather"
+  | "scatterAdd"
+  | "composite"
+>;
 
-const infix = (op: string) => ([a, b]: readonly string[]): string => `(${a} ${op} ${b})`;
-const call = (fn: string) => (args: readonly string[]): string => `${fn}(${args.join(", ")})`;
-const larger = (name: "max" | "min") => (args: readonly string[], x: Tensor, ask: Ask): string => (isFloat(x.dtype) ? call(ask.call(name, `${name}_`))(args) : call(name)(args));
+const infix =
+  (op: string) =>
+  ([a, b]: readonly string[]): string =>
+    `(${a} ${op} ${b})`;
+const call =
+  (fn: string) =>
+  (args: readonly string[]): string =>
+    `${fn}(${args.join(", ")})`;
+const larger =
+  (name: "max" | "min") =>
+  (args: readonly string[], x: Tensor, ask: Ask): string =>
+    isFloat(x.dtype) ? call(ask.call(name, `${name}_`))(args) : call(name)(args);
 
 const isZero = (x: Tensor): boolean => isOp(x, "const") && x.attrs.value === 0;
 const isInfinity = (x: Tensor): boolean => isOp(x, "const") && x.attrs.value === Infinity;
@@ -130,7 +190,8 @@ export const elementwise: { readonly [P in Elementwise]: Write<P> } = {
   cast: ([a], x, { lanes }) => {
     const from = x.args[0].dtype;
     const to = x.attrs.dtype;
-    if (to === "bf16" || from === "bf16") throw new UnsupportedError(`${x.path}: ${showType(x)}: WebGPU has no bf16. Use f16 or f32.`);
+    if (to === "bf16" || from === "bf16")
+      throw new UnsupportedError(`${x.path}: ${showType(x)}: WebGPU has no bf16. Use f16 or f32.`);
     if (to === "bool") return `(${a} != ${wgslType(from, lanes)}(0))`;
     if (to === "f16" && from !== "f16") return `${wgslType("f32", lanes)}(${lanes === 1 ? "f16" : "vec4<f16>"}(${a}))`;
     return wgslType(from, lanes) === wgslType(to, lanes) ? (a as string) : `${wgslType(to, lanes)}(${a})`;

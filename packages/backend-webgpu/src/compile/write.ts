@@ -1,8 +1,9 @@
 /**
  * Units as kernels: the text of maps, rows and reductions, and the loaders and storers around the templates of anchors.
  *
- * On a GPU a row is a workgroup's and a reduction a tree; on a software adapter, where barriers are dear, one invocation walks
- * its row or column alone. Long reductions are split: partial results, then their sum, always in the same order.
+ * On a GPU a row is a workgroup's and a reduction a tree; on a software adapter, where barriers are dear, one
+ * invocation walks its row or column alone. Long reductions are split: partial results, then their sum, always in the
+ * same order.
  */
 import { invariant } from "@cloze/errors";
 import { groups, isOp, sizeOf, type Tensor } from "@cloze/graph";
@@ -27,11 +28,18 @@ export interface Context {
   readonly scratch: (label: string, element: Storage["element"], size: number) => Storage;
 }
 
-export const temporary = (name: string, element: Storage["element"], size: number): Storage => ({ kind: "temporary", name, element, size });
+export const temporary = (name: string, element: Storage["element"], size: number): Storage => ({
+  kind: "temporary",
+  name,
+  element,
+  size,
+});
 
 /** Values of a unit are computed in it; all else that is kept is loaded. */
 export function emitterFor(unit: Unit, text: KernelText, context: Context): Emitter {
-  return new Emitter(text, (x) => (!isInput(x) && (context.unitOf(x) === unit || unit.heavies.includes(x)) ? undefined : context.placeOf(x)));
+  return new Emitter(text, (x) =>
+    !isInput(x) && (context.unitOf(x) === unit || unit.heavies.includes(x)) ? undefined : context.placeOf(x),
+  );
 }
 
 /** Writes roots at the indices the unit has them at. State is left alone where the program's guard says so. */
@@ -41,7 +49,12 @@ export function writeRoots(e: Emitter, unit: Unit, roots: readonly Tensor[], lan
     const index = (unit.own.get(root) as Index).withLanes(lanes);
     const to = context.targetOf(unit, root);
     const value = e.value(root, index);
-    const stored = root.dtype === "bool" ? `select(${wgslType("u32", lanes)}(0u), ${wgslType("u32", lanes)}(1u), ${value})` : to.raw && root.dtype !== "u32" ? `bitcast<${wgslType("u32", lanes)}>(${value})` : value;
+    const stored =
+      root.dtype === "bool"
+        ? `select(${wgslType("u32", lanes)}(0u), ${wgslType("u32", lanes)}(1u), ${value})`
+        : to.raw && root.dtype !== "u32"
+          ? `bitcast<${wgslType("u32", lanes)}>(${value})`
+          : value;
     const at = to.offset === 0 ? e.index(index.linear) : `${e.index(index.linear)} + ${to.offset}u`;
     const statement = e.kernel.store(to.storage, at, stored, lanes);
     if (to.storage.kind === "state" && context.guard !== undefined) guarded.push(statement);
@@ -59,21 +72,27 @@ export function flatGrid(groupsWanted: number, profile: Profile): readonly [numb
   return [Math.max(1, Math.ceil(groupsWanted / y)), y, 1];
 }
 
-const workgroupOf = (profile: Profile): number => (profile.family === "software" ? 64 : Math.min(256, profile.limits.invocations));
+const workgroupOf = (profile: Profile): number =>
+  profile.family === "software" ? 64 : Math.min(256, profile.limits.invocations);
 
 const indent = (lines: readonly string[]): string => lines.map((l) => `  ${l}`).join("\n");
 
 /**
- * The end of a loop, as text. Software adapters unroll every loop whose length they know, and then take seconds to compile a
- * hundred loads: for them it is multiplied by `once`, a 1 that they cannot know.
+ * The end of a loop, as text. Software adapters unroll every loop whose length they know, and then take seconds to
+ * compile a hundred loads: for them it is multiplied by `once`, a 1 that they cannot know.
  */
-export const bound = (length: number, profile: Profile): string => `${length}u${profile.family === "software" ? " * once" : ""}`;
+export const bound = (length: number, profile: Profile): string =>
+  `${length}u${profile.family === "software" ? " * once" : ""}`;
 
-const onceOf = (lines: readonly string[]): readonly [string, string] => (lines.some((l) => l.includes("* once")) ? [", @builtin(num_workgroups) nw: vec3<u32>", "  let once = min(nw.x, 1u);\n"] : ["", ""]);
+const onceOf = (lines: readonly string[]): readonly [string, string] =>
+  lines.some((l) => l.includes("* once"))
+    ? [", @builtin(num_workgroups) nw: vec3<u32>", "  let once = min(nw.x, 1u);\n"]
+    : ["", ""];
 
 /** The entry point around lines that know `wg` (workgroup), `t` (invocation in it) and perhaps `once`. */
 export const mainOf = (size: number, lines: readonly string[]): string =>
-  `@compute @workgroup_size(${size})\nfn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32${onceOf(lines)[0]}) {\n${onceOf(lines)[1]}${indent(lines)}\n}`;
+  `@compute @workgroup_size(${size})\nfn main(@builtin(workgroup_id) wg: vec3<u32>, ` +
+  `@builtin(local_invocation_index) t: u32${onceOf(lines)[0]}) {\n${onceOf(lines)[1]}${indent(lines)}\n}`;
 
 /** `g`: number of the invocation in a flat grid of `x` workgroups a row. */
 const flatMain = (size: number, grid: readonly [number, number, number], lines: readonly string[]): string =>
@@ -94,7 +113,10 @@ export function writeMap(unit: Unit, context: Context): Kernel {
   e.line(`if (g >= ${size / lanes}u) { return; }`);
   e.line(`let i = g${lanes === 4 ? " * 4u" : ""};`);
   writeRoots(e, unit, unit.roots, lanes, context);
-  return text.finish({ name: `map ${names(unit)}`, body: flatMain(width, grid, e.lines), enables: [], uses: [], grid, flops: 0 }, pathOf(unit));
+  return text.finish(
+    { name: `map ${names(unit)}`, body: flatMain(width, grid, e.lines), enables: [], uses: [], grid, flops: 0 },
+    pathOf(unit),
+  );
 }
 
 /** How a reduction begins, takes a value in and joins two results: of `n` lanes at once. */
@@ -110,7 +132,14 @@ function foldOf(x: Tensor, lanes: Lanes, text: KernelText): Fold {
   const from = x.args[0] as Tensor;
   const type = wgslType(from.dtype, lanes);
   const one = wgslType(from.dtype, 1);
-  if (isOp(x, "reduceSum")) return { type, init: `${type}(0)`, step: (a, v) => `${a} + ${v}`, lanes: (a) => (lanes === 1 ? a : one === "f32" ? `dot(${a}, vec4<f32>(1.0f))` : `(${a}.x + ${a}.y + ${a}.z + ${a}.w)`) };
+  if (isOp(x, "reduceSum"))
+    return {
+      type,
+      init: `${type}(0)`,
+      step: (a, v) => `${a} + ${v}`,
+      lanes: (a) =>
+        lanes === 1 ? a : one === "f32" ? `dot(${a}, vec4<f32>(1.0f))` : `(${a}.x + ${a}.y + ${a}.z + ${a}.w)`,
+    };
   const float = one === "f32";
   const max = (a: string, b: string, wide: boolean): string => {
     if (!float) return `max(${a}, ${b})`;
@@ -120,20 +149,29 @@ function foldOf(x: Tensor, lanes: Lanes, text: KernelText): Fold {
   const init = float ? "(-bitcast<f32>(INF_BITS))" : one === "i32" ? "i32(-2147483647 - 1)" : "0u";
   if (float) text.need("inf");
   return {
-    type, init: `${type}(${init})`, step: (a, v) => max(a, v, lanes === 4),
+    type,
+    init: `${type}(${init})`,
+    step: (a, v) => max(a, v, lanes === 4),
     lanes: (a) => (lanes === 1 ? a : max(max(`${a}.x`, `${a}.y`, false), max(`${a}.z`, `${a}.w`, false), false)),
   };
 }
 
 /** Joins what the invocations of a workgroup hold of one reduction; every invocation has the result. */
-export function workgroupFold(x: Tensor, width: number, text: KernelText, profile: Profile): { readonly name: string; readonly declare: string } {
+export function workgroupFold(
+  x: Tensor,
+  width: number,
+  text: KernelText,
+  profile: Profile,
+): { readonly name: string; readonly declare: string } {
   const fold = foldOf(x, 1, text);
   const kind = isOp(x, "reduceSum") ? "sum" : "max";
   const name = `all_${kind}_${fold.type}`;
   const sub = profile.subgroups;
   if (sub !== undefined && sub.min === sub.max && width > sub.max && fold.type !== "bool" && kind === "sum") {
     const slots = width / sub.max;
-    return { name, declare: `var<workgroup> ${name}_slots: array<${fold.type}, ${slots}>;
+    return {
+      name,
+      declare: `var<workgroup> ${name}_slots: array<${fold.type}, ${slots}>;
 fn ${name}(v: ${fold.type}, t: u32) -> ${fold.type} {
   workgroupBarrier();
   let s = subgroupAdd(v);
@@ -142,9 +180,12 @@ fn ${name}(v: ${fold.type}, t: u32) -> ${fold.type} {
   var r = ${name}_slots[0];
   for (var k = 1u; k < ${slots}u; k++) { r = ${fold.step("r", `${name}_slots[k]`)}; }
   return r;
-}` };
+}`,
+    };
   }
-  return { name, declare: `var<workgroup> ${name}_slots: array<${fold.type}, ${width}>;
+  return {
+    name,
+    declare: `var<workgroup> ${name}_slots: array<${fold.type}, ${width}>;
 fn ${name}(v: ${fold.type}, t: u32) -> ${fold.type} {
   workgroupBarrier();
   ${name}_slots[t] = v;
@@ -154,7 +195,8 @@ fn ${name}(v: ${fold.type}, t: u32) -> ${fold.type} {
   }
   workgroupBarrier();
   return ${name}_slots[0];
-}` };
+}`,
+  };
 }
 
 /** Rounds of reductions: those of a round need only the results of rounds before it. */
@@ -181,18 +223,32 @@ export function writeRows(unit: Unit, context: Context): Kernel {
   invariant(unit.space.kind === "rows", "rows");
   const { rows, cols } = unit.space;
   const { profile } = context;
-  const full = unit.roots.filter((r) => sizeOf(r.shape) === rows * cols && (cols > 1 || unit.own.get(r)?.key === fullIndex(unit, r).key));
-  const lanes: Lanes = cols % 4 === 0 && unit.heavies.every((h) => unit.wide.has(h.args[0] as Tensor) && !isOp(h, "argMax")) && full.every((r) => unit.wide.has(r)) ? 4 : 1;
+  const full = unit.roots.filter(
+    (r) => sizeOf(r.shape) === rows * cols && (cols > 1 || unit.own.get(r)?.key === fullIndex(unit, r).key),
+  );
+  const lanes: Lanes =
+    cols % 4 === 0 &&
+    unit.heavies.every((h) => unit.wide.has(h.args[0] as Tensor) && !isOp(h, "argMax")) &&
+    full.every((r) => unit.wide.has(r))
+      ? 4
+      : 1;
   const alone = profile.family === "software" || cols / lanes < 16;
   const text = new KernelText();
   const e = emitterFor(unit, text, context);
   let width = workgroupOf(profile);
-  if (!alone) for (width = 32; width < Math.min(256, profile.limits.invocations) && width * lanes * 2 <= cols; width *= 2);
+  if (!alone)
+    for (width = 32; width < Math.min(256, profile.limits.invocations) && width * lanes * 2 <= cols; width *= 2);
   const grid = flatGrid(alone ? Math.ceil(rows / width) : rows, profile);
   const declared = new Map<string, string>();
   e.line(alone ? `if (g >= ${rows}u) { return; }` : `if (wg.x + wg.y * ${grid[0]}u >= ${rows}u) { return; }`);
   e.line(`let row = ${alone ? "g" : `wg.x + wg.y * ${grid[0]}u`};`);
-  const loop = (write: () => void): void => e.block(alone ? `for (var col = 0u; col < ${bound(cols, profile)}; col += ${lanes}u)` : `for (var col = t * ${lanes}u; col < ${cols}u; col += ${width * lanes}u)`, write);
+  const loop = (write: () => void): void =>
+    e.block(
+      alone
+        ? `for (var col = 0u; col < ${bound(cols, profile)}; col += ${lanes}u)`
+        : `for (var col = t * ${lanes}u; col < ${cols}u; col += ${width * lanes}u)`,
+      write,
+    );
   for (const round of rounds(unit)) {
     const accs = round.map((h) => ({ h, fold: foldOf(h, lanes, text), acc: e.fresh("acc"), at: e.fresh("at") }));
     for (const { h, fold, acc, at } of accs) {
@@ -231,7 +287,9 @@ export function writeRows(unit: Unit, context: Context): Kernel {
   function argResult(h: Tensor, acc: string, at: string): string {
     if (alone) return `i32(${at})`;
     const type = wgslType((h.args[0] as Tensor).dtype, 1);
-    declared.set("all_arg", `var<workgroup> arg_value: array<${type}, ${width}>;\nvar<workgroup> arg_at: array<u32, ${width}>;
+    declared.set(
+      "all_arg",
+      `var<workgroup> arg_value: array<${type}, ${width}>;\nvar<workgroup> arg_at: array<u32, ${width}>;
 fn all_arg(v: ${type}, at: u32, t: u32) -> u32 {
   workgroupBarrier();
   arg_value[t] = v; arg_at[t] = at;
@@ -240,12 +298,16 @@ fn all_arg(v: ${type}, at: u32, t: u32) -> u32 {
   if (t == 0u) { for (var s = 1u; s < ${width}u; s++) { if (arg_at[s] != ${cols}u && (k == ${cols}u || arg_value[s] > best || (arg_value[s] == best && arg_at[s] < k))) { best = arg_value[s]; k = arg_at[s]; } } arg_at[0] = k; }
   workgroupBarrier();
   return arg_at[0];
-}`);
+}`,
+    );
     return `i32(all_arg(${acc}, ${at}, t))`;
   }
   const subgroups = [...declared.values()].some((d) => d.includes("subgroup"));
   const name = `rows ${[...new Set(unit.heavies.map((h) => h.op))].join("+")}${full.length > 0 ? ` ${full.length} full` : ""}`;
-  return text.finish({ name, body: flatMain(width, grid, e.lines), enables: subgroups ? ["subgroups"] : [], uses: [], grid, flops: 0 }, pathOf(unit));
+  return text.finish(
+    { name, body: flatMain(width, grid, e.lines), enables: subgroups ? ["subgroups"] : [], uses: [], grid, flops: 0 },
+    pathOf(unit),
+  );
 }
 
 /** Reductions that are not along rows: columns, whole tensors, axes in the middle. */
@@ -256,11 +318,15 @@ export function writeReduce(unit: Unit, context: Context): Kernel[] {
   const software = profile.family === "software";
   const operands = unit.heavies.map((h) => h.args[0] as Tensor);
   const arg = unit.heavies.some((h) => isOp(h, "argMax"));
-  const axesOfHeavy = (h: Tensor): readonly number[] => (isOp(h, "argMax") ? [h.attrs.axis] : (h.attrs as { readonly axes: readonly number[] }).axes);
+  const axesOfHeavy = (h: Tensor): readonly number[] =>
+    isOp(h, "argMax") ? [h.attrs.axis] : (h.attrs as { readonly axes: readonly number[] }).axes;
   const wide = !arg && operands.every((x) => x.rank > 0 && (x.shape.at(-1) as number) % 4 === 0);
   /** Four neighbours are four parts of one sum, or four sums. */
   const along = wide && unit.heavies.every((h, i) => axesOfHeavy(h).includes((operands[i] as Tensor).rank - 1));
-  const across = wide && unit.roots.every((r) => unit.wide.has(r)) && unit.heavies.every((h, i) => !axesOfHeavy(h).includes((operands[i] as Tensor).rank - 1));
+  const across =
+    wide &&
+    unit.roots.every((r) => unit.wide.has(r)) &&
+    unit.heavies.every((h, i) => !axesOfHeavy(h).includes((operands[i] as Tensor).rank - 1));
   const lanes: Lanes = along || across ? 4 : 1;
   const perOutput = across ? 4 : 1;
   const threads = outputs / perOutput;
@@ -268,7 +334,9 @@ export function writeReduce(unit: Unit, context: Context): Kernel[] {
   const width = together ? Math.min(256, profile.limits.invocations) : workgroupOf(profile);
   const step = along ? 4 : 1;
   const wanted = software ? Math.ceil(64 / threads) : together ? Math.ceil(512 / threads) : Math.ceil(32768 / threads);
-  const splits = arg ? 1 : Math.max(1, Math.min(wanted, Math.floor(reduced / (software ? 256 : together ? width * step * 4 : 32)), 128));
+  const splits = arg
+    ? 1
+    : Math.max(1, Math.min(wanted, Math.floor(reduced / (software ? 256 : together ? width * step * 4 : 32)), 128));
 
   const partials = splits > 1 ? partialsOf(unit, splits * outputs, context) : [];
   const text = new KernelText();
@@ -310,7 +378,10 @@ export function writeReduce(unit: Unit, context: Context): Kernel[] {
   });
   text.functions.push(...declared.values());
   const enables = [...declared.values()].some((d) => d.includes("subgroup")) ? ["subgroups"] : [];
-  const finish = (write: () => void): void => { if (together) e.block("if (t == 0u)", write); else write(); };
+  const finish = (write: () => void): void => {
+    if (together) e.block("if (t == 0u)", write);
+    else write();
+  };
   const outLanes: Lanes = across ? 4 : 1;
   const name = `reduce ${[...new Set(unit.heavies.map((h) => h.op))].join("+")}`;
   const flopless = { uses: [], flops: 0 };
@@ -321,13 +392,22 @@ export function writeReduce(unit: Unit, context: Context): Kernel[] {
   });
   if (splits === 1) {
     finish(() => {
-      unit.heavies.forEach((h, i) => e.know({ node: h, index: (unit.own.get(h) as Index).withLanes(outLanes), text: named[i] as string }));
+      unit.heavies.forEach((h, i) =>
+        e.know({ node: h, index: (unit.own.get(h) as Index).withLanes(outLanes), text: named[i] as string }),
+      );
       writeRoots(e, unit, unit.roots, outLanes, context);
     });
     return [text.finish({ name, body: flatMain(width, grid, e.lines), enables, grid, ...flopless }, pathOf(unit))];
   }
-  finish(() => partials.forEach(({ partial, base }, i) => e.line(text.store(partial, `${base}u + s * ${outputs}u + o`, named[i] as string, outLanes))));
-  const kernel = text.finish({ name: `${name} /${splits}`, body: flatMain(width, grid, e.lines), enables, grid, ...flopless }, pathOf(unit));
+  finish(() =>
+    partials.forEach(({ partial, base }, i) =>
+      e.line(text.store(partial, `${base}u + s * ${outputs}u + o`, named[i] as string, outLanes)),
+    ),
+  );
+  const kernel = text.finish(
+    { name: `${name} /${splits}`, body: flatMain(width, grid, e.lines), enables, grid, ...flopless },
+    pathOf(unit),
+  );
   return [kernel, writeJoin(unit, partials, splits, outputs, variable("o", outputs), context, name)];
 }
 
@@ -340,17 +420,38 @@ interface Partial {
   readonly base: number;
 }
 
-/** Room for the partial results of a unit's reductions: one storage for each type, since a kernel may bind only so many. */
+/**
+ * Room for the partial results of a unit's reductions: one storage for each type, since a kernel may bind only so many.
+ */
 function partialsOf(unit: Unit, size: number, context: Context): Partial[] {
   const elements = unit.heavies.map(elementOf);
   const count = (e: string, until: number): number => elements.slice(0, until).filter((other) => other === e).length;
-  const storages = new Map([...new Set(elements)].map((e) => [e, context.scratch(`partial ${e}`, e, count(e, elements.length) * size)]));
-  return unit.heavies.map((heavy, i) => ({ heavy, partial: storages.get(elements[i] as Storage["element"]) as Storage, base: count(elements[i] as string, i) * size }));
+  const storages = new Map(
+    [...new Set(elements)].map((e) => [e, context.scratch(`partial ${e}`, e, count(e, elements.length) * size)]),
+  );
+  return unit.heavies.map((heavy, i) => ({
+    heavy,
+    partial: storages.get(elements[i] as Storage["element"]) as Storage,
+    base: count(elements[i] as string, i) * size,
+  }));
 }
 
-/** The sum (or maximum) of partial results, in order, and all that follows from it. `o`: flat variable of the outputs. */
-export function writeJoin(unit: Unit, parts: readonly Partial[], splits: number, size: number, o: Lin, context: Context, name: string, before: (e: Emitter, lanes: Lanes) => void = () => {}, roots: readonly Tensor[] = unit.roots): Kernel {
-  const lanes: Lanes = size % 4 === 0 && roots.every((r) => unit.wide.has(r)) && parts.every(({ heavy }) => unit.wide.has(heavy)) ? 4 : 1;
+/**
+ * The sum (or maximum) of partial results, in order, and all that follows from it. `o`: flat variable of the outputs.
+ */
+export function writeJoin(
+  unit: Unit,
+  parts: readonly Partial[],
+  splits: number,
+  size: number,
+  o: Lin,
+  context: Context,
+  name: string,
+  before: (e: Emitter, lanes: Lanes) => void = () => {},
+  roots: readonly Tensor[] = unit.roots,
+): Kernel {
+  const lanes: Lanes =
+    size % 4 === 0 && roots.every((r) => unit.wide.has(r)) && parts.every(({ heavy }) => unit.wide.has(heavy)) ? 4 : 1;
   const text = new KernelText();
   const e = emitterFor(unit, text, context);
   const width = workgroupOf(context.profile);
@@ -360,14 +461,27 @@ export function writeJoin(unit: Unit, parts: readonly Partial[], splits: number,
   invariant(o.key === variable("o", size).key, "flat variable of a join");
   before(e, lanes);
   for (const { heavy, partial, base } of parts) {
-    const fold = groups.reduce.has(heavy.op) ? foldOf(heavy, lanes, text) : { type: wgslType("f32", lanes), init: `${wgslType("f32", lanes)}(0)`, step: (a: string, v: string): string => `${a} + ${v}` };
+    const fold = groups.reduce.has(heavy.op)
+      ? foldOf(heavy, lanes, text)
+      : {
+          type: wgslType("f32", lanes),
+          init: `${wgslType("f32", lanes)}(0)`,
+          step: (a: string, v: string): string => `${a} + ${v}`,
+        };
     const acc = e.fresh("acc");
     e.line(`var ${acc} = ${fold.init};`);
-    e.block(`for (var s = 0u; s < ${bound(splits, context.profile)}; s++)`, () => e.line(`${acc} = ${fold.step(acc, text.load(partial, `${base > 0 ? `${base}u + ` : ""}s * ${size}u + o`, lanes))};`));
+    e.block(`for (var s = 0u; s < ${bound(splits, context.profile)}; s++)`, () =>
+      e.line(
+        `${acc} = ${fold.step(acc, text.load(partial, `${base > 0 ? `${base}u + ` : ""}s * ${size}u + o`, lanes))};`,
+      ),
+    );
     const v = e.fresh("r");
     e.line(`let ${v} = ${acc};`);
     e.know({ node: heavy, index: (unit.own.get(heavy) as Index).withLanes(lanes), text: v });
   }
   writeRoots(e, unit, roots, lanes, context);
-  return text.finish({ name: `${name} join`, body: flatMain(width, grid, e.lines), enables: [], uses: [], grid, flops: 0 }, pathOf(unit));
+  return text.finish(
+    { name: `${name} join`, body: flatMain(width, grid, e.lines), enables: [], uses: [], grid, flops: 0 },
+    pathOf(unit),
+  );
 }

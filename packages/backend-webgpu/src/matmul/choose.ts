@@ -1,11 +1,14 @@
 /**
- * Which tile. A default is a table of tiles per family and one score; what a device really likes is measured (`../tune/`).
+ * Which tile. A default is a table of tiles per family and one score; what a device really likes is measured
+ * (`../tune/`).
  *
- *   score = how fast the tile is when the device is full * share of the padded result that is wanted * how full the device gets
+ *   score = how fast the tile is when the device is full * share of the padded result that is wanted * how full the
+ *   device gets
  *
- * Software adapters: GFLOPS by processor time on lavapipe (subgroups of 8, 2 cores; the machine was shared), [1024, 256] x
- * [256, 256]: plain 8x8 22 to 25; with lanes 8 rows x 4 columns 45 to 50, 16x4 55 to 66, 24x4 68, 32x4 62 to 74 but twice the
- * time to compile, 8x8 28 to 50, 16x8 51, 32x8 28: the loop outgrows the instruction cache, as it does with 8 steps of k (32).
+ * Software adapters: GFLOPS by processor time on lavapipe (subgroups of 8, 2 cores; the machine was shared), [1024,
+ * 256] x [256, 256]: plain 8x8 22 to 25; with lanes 8 rows x 4 columns 45 to 50, 16x4 55 to 66, 24x4 68, 32x4 62 to 74
+ * but twice the time to compile, 8x8 28 to 50, 16x8 51, 32x8 28: the loop outgrows the instruction cache, as it does
+ * with 8 steps of k (32).
  */
 import type { MatmulSpec } from "../matmul-spec.ts";
 import type { Family, Profile } from "../profile.ts";
@@ -16,12 +19,46 @@ import { extent, type RegisterTile, type SharedTile, type Tile } from "./tile.ts
 type Cut = readonly [m: number, n: number, k: number, rows: number, columns: number, speed: number];
 
 // Speed: as a share of the best, when the device is full.
-const big: readonly Cut[] = [[128, 128, 16, 8, 8, 1], [128, 128, 8, 8, 8, 0.95], [128, 64, 16, 8, 4, 0.85], [64, 128, 16, 4, 8, 0.85], [64, 64, 16, 4, 4, 0.7], [32, 64, 16, 4, 4, 0.5], [32, 32, 16, 4, 4, 0.4]];
-const middle: readonly Cut[] = [[64, 64, 16, 8, 8, 1], [64, 64, 16, 4, 4, 0.95], [128, 64, 16, 8, 4, 0.9], [32, 64, 16, 4, 4, 0.7], [32, 32, 16, 4, 4, 0.6]];
-const small: readonly Cut[] = [[32, 64, 8, 4, 8, 1], [32, 32, 16, 4, 4, 0.9], [64, 64, 8, 8, 8, 0.8], [16, 32, 16, 4, 4, 0.6]];
-const cuts: { readonly [F in Exclude<Family, "software">]: readonly Cut[] } = { nvidia: big, amd: big, unknown: middle, intel: middle, apple: middle, mobile: small };
+const big: readonly Cut[] = [
+  [128, 128, 16, 8, 8, 1],
+  [128, 128, 8, 8, 8, 0.95],
+  [128, 64, 16, 8, 4, 0.85],
+  [64, 128, 16, 4, 8, 0.85],
+  [64, 64, 16, 4, 4, 0.7],
+  [32, 64, 16, 4, 4, 0.5],
+  [32, 32, 16, 4, 4, 0.4],
+];
+const middle: readonly Cut[] = [
+  [64, 64, 16, 8, 8, 1],
+  [64, 64, 16, 4, 4, 0.95],
+  [128, 64, 16, 8, 4, 0.9],
+  [32, 64, 16, 4, 4, 0.7],
+  [32, 32, 16, 4, 4, 0.6],
+];
+const small: readonly Cut[] = [
+  [32, 64, 8, 4, 8, 1],
+  [32, 32, 16, 4, 4, 0.9],
+  [64, 64, 8, 8, 8, 0.8],
+  [16, 32, 16, 4, 4, 0.6],
+];
+const cuts: { readonly [F in Exclude<Family, "software">]: readonly Cut[] } = {
+  nvidia: big,
+  amd: big,
+  unknown: middle,
+  intel: middle,
+  apple: middle,
+  mobile: small,
+};
 /** Workgroups that fill a usual device of the family. */
-const slots: { readonly [F in Family]: number } = { nvidia: 256, amd: 128, unknown: 64, intel: 64, apple: 64, mobile: 16, software: 8 };
+const slots: { readonly [F in Family]: number } = {
+  nvidia: 256,
+  amd: 128,
+  unknown: 64,
+  intel: 64,
+  apple: 64,
+  mobile: 16,
+  software: 8,
+};
 /** Shortest sum over k worth a workgroup of its own. */
 const shortestSplit = 256;
 
@@ -45,7 +82,8 @@ function score(spec: MatmulSpec, tile: Tile, speed: number, family: Family): num
 }
 
 /** Subgroups of one known size are SIMD registers that can hand elements round. */
-const lanesOf = ({ subgroups }: Profile): number => (subgroups !== undefined && subgroups.min === subgroups.max && subgroups.min % 4 === 0 ? subgroups.min : 1);
+const lanesOf = ({ subgroups }: Profile): number =>
+  subgroups !== undefined && subgroups.min === subgroups.max && subgroups.min % 4 === 0 ? subgroups.min : 1;
 
 function registerTiles(spec: MatmulSpec, profile: Profile): readonly [Tile, ...Tile[]] {
   const lanes = profile.family === "software" ? lanesOf(profile) : 1;
@@ -55,17 +93,29 @@ function registerTiles(spec: MatmulSpec, profile: Profile): readonly [Tile, ...T
     return { ...one, splits: splitsFor(spec, one, profile.family) };
   };
   // So little work that compiling the text is what takes time: the shortest one.
-  if (profile.family === "software" && spec.batch * spec.m * spec.n * spec.k <= 2 ** 18) return [{ kind: "register", rows: 4, columns: 4, lanes: 1, splits: 1 }, tile(least, 4)];
+  if (profile.family === "software" && spec.batch * spec.m * spec.n * spec.k <= 2 ** 18)
+    return [{ kind: "register", rows: 4, columns: 4, lanes: 1, splits: 1 }, tile(least, 4)];
   // Few rows: no tile much taller than the result.
-  const shapes = ([[2 * least, 4], [4 * least, 4], [2 * least, 8]] as const).filter(([rows]) => rows < 2 * spec.m && rows > least);
+  const shapes = (
+    [
+      [2 * least, 4],
+      [4 * least, 4],
+      [2 * least, 8],
+    ] as const
+  ).filter(([rows]) => rows < 2 * spec.m && rows > least);
   const [first, ...rest] = shapes.map(([rows, columns]) => tile(rows, columns));
   return first === undefined ? [tile(least, 4)] : [first, tile(least, 4), ...rest];
 }
 
-function sharedTiles(spec: MatmulSpec, profile: Profile, family: Exclude<Family, "software">): readonly { readonly tile: SharedTile; readonly speed: number }[] {
+function sharedTiles(
+  spec: MatmulSpec,
+  profile: Profile,
+  family: Exclude<Family, "software">,
+): readonly { readonly tile: SharedTile; readonly speed: number }[] {
   return cuts[family].flatMap(([m, n, k, rows, columns, speed]) => {
     const tile: SharedTile = { kind: "shared", m, n, k, rows, columns, prefetch: true, splits: 1 };
-    const fits = extent(tile).invocations <= profile.limits.invocations && sharedBytes(spec, tile) <= profile.limits.sharedBytes;
+    const fits =
+      extent(tile).invocations <= profile.limits.invocations && sharedBytes(spec, tile) <= profile.limits.sharedBytes;
     return fits ? [{ tile, speed }] : [];
   });
 }
@@ -80,7 +130,8 @@ export function tileCandidates(spec: MatmulSpec, profile: Profile): readonly [Ti
   const matrix = matrixTiles(spec, profile).map(({ tile, speed }) => ({ tile, speed: 2 * speed }));
   for (const { tile, speed } of [...matrix, ...sharedTiles(spec, profile, family)]) {
     const splits = splitsFor(spec, tile, family);
-    for (const t of splits > 1 ? [tile, { ...tile, splits }] : [tile]) scored.push({ tile: t, score: score(spec, t, speed, family) });
+    for (const t of splits > 1 ? [tile, { ...tile, splits }] : [tile])
+      scored.push({ tile: t, score: score(spec, t, speed, family) });
   }
   const [best, ...others] = scored.toSorted((x, y) => y.score - x.score).map((x) => x.tile);
   return best === undefined ? [first, ...rest] : [best, ...others, first, ...rest];

@@ -1,9 +1,9 @@
 /**
- * What all matmul templates share: which workgroup computes what, element access at the edges, and the way out. Names of the
- * text start with `mm`; the rest of the module's names are the caller's.
+ * What all matmul templates share: which workgroup computes what, element access at the edges, and the way out. Names
+ * of the text start with `mm`; the rest of the module's names are the caller's.
  *
- * Workgroups are numbered through n tiles, m tiles, batch, splits, problems, from fast to slow, so a grid of one long axis
- * (folded where the device's limit asks for it) does for every size.
+ * Workgroups are numbered through n tiles, m tiles, batch, splits, problems, from fast to slow, so a grid of one long
+ * axis (folded where the device's limit asks for it) does for every size.
  */
 import { invariant } from "@cloze/errors";
 import type { Loader, Part, Storer } from "../kernel.ts";
@@ -27,14 +27,23 @@ export function stored(spec: MatmulSpec, side: "a" | "b"): Stored {
 }
 
 /** Elements of k that one split sums: whole steps of the tile. */
-export const splitLength = (spec: MatmulSpec, tile: Tile): number => Math.ceil(Math.ceil(spec.k / tile.splits) / extent(tile).k) * extent(tile).k;
+export const splitLength = (spec: MatmulSpec, tile: Tile): number =>
+  Math.ceil(Math.ceil(spec.k / tile.splits) / extent(tile).k) * extent(tile).k;
 
 /**
- * `fn name(b, i, j) -> vec4<element>`: 4 elements along the last index. Indices past the end are moved back to it (`clamp`:
- * where the result is dropped anyway) or yield 0 (`zero`); `reach` says how far indices may go, so that nothing is
- * checked where tiles divide sizes. j is a multiple of 4.
+ * `fn name(b, i, j) -> vec4<element>`: 4 elements along the last index. Indices past the end are moved back to it
+ * (`clamp`: where the result is dropped anyway) or yield 0 (`zero`); `reach` says how far indices may go, so that
+ * nothing is checked where tiles divide sizes. j is a multiple of 4.
  */
-export function fetchText(name: string, loader: Loader, spec: MatmulSpec, at: Stored, edge: "clamp" | "zero", reach: { readonly rows: number; readonly columns: number }, uses: Set<string>): string {
+export function fetchText(
+  name: string,
+  loader: Loader,
+  spec: MatmulSpec,
+  at: Stored,
+  edge: "clamp" | "zero",
+  reach: { readonly rows: number; readonly columns: number },
+  uses: Set<string>,
+): string {
   const [past, over] = [reach.rows > at.rows, reach.columns > at.columns];
   const head = `fn ${name}(b: u32, i: u32, j: u32) -> vec4<${spec.element}> {`;
   const wide = at.columns % 4 === 0 ? loader.vec4 : undefined;
@@ -46,17 +55,39 @@ export function fetchText(name: string, loader: Loader, spec: MatmulSpec, at: St
   const row = edge === "clamp" && past ? `min(i, ${at.rows - 1}u)` : "i";
   if (wide !== undefined) {
     const column = edge === "clamp" && over ? `min(j, ${at.columns - 4}u)` : "j";
-    const inside = edge === "zero" ? [...(past ? [`i < ${at.rows}u`] : []), ...(over ? [`j < ${at.columns}u`] : [])] : [];
+    const inside =
+      edge === "zero" ? [...(past ? [`i < ${at.rows}u`] : []), ...(over ? [`j < ${at.columns}u`] : [])] : [];
     const call = `return ${wide}(b, ${row}, ${column});`;
-    return inside.length === 0 ? `${head} ${call} }` : `${head} if (${inside.join(" && ")}) { ${call} } return vec4<${spec.element}>(); }`;
+    return inside.length === 0
+      ? `${head} ${call} }`
+      : `${head} if (${inside.join(" && ")}) { ${call} } return vec4<${spec.element}>(); }`;
   }
-  if (edge === "clamp") return `${head} return vec4<${spec.element}>(${count(4).map((c) => `${loader.name}(b, ${row}, ${one(c)})`).join(", ")}); }`;
-  const set = count(4).map((c) => `${over ? `if (${one(c)} < ${at.columns}u) { ` : ""}v[${c}] = ${loader.name}(b, i, ${one(c)});${over ? " }" : ""}`).join(" ");
+  if (edge === "clamp")
+    return `${head} return vec4<${spec.element}>(${count(4)
+      .map((c) => `${loader.name}(b, ${row}, ${one(c)})`)
+      .join(", ")}); }`;
+  const set = count(4)
+    .map(
+      (c) =>
+        `${over ? `if (${one(c)} < ${at.columns}u) { ` : ""}v[${c}] = ${loader.name}(b, i, ` +
+        `${one(c)});${over ? " }" : ""}`,
+    )
+    .join(" ");
   return `${head} var v = vec4<${spec.element}>(); ${past ? `if (i < ${at.rows}u) { ${set} }` : set} return v; }`;
 }
 
-/** Hands 4 results that lie side by side to the storer, as far as they are inside; `value` is the name of a vec4<f32>. */
-export function storeText(store: Storer, spec: MatmulSpec, tile: Tile, row: string, column: string, value: string, uses: Set<string>): string {
+/**
+ * Hands 4 results that lie side by side to the storer, as far as they are inside; `value` is the name of a vec4<f32>.
+ */
+export function storeText(
+  store: Storer,
+  spec: MatmulSpec,
+  tile: Tile,
+  row: string,
+  column: string,
+  value: string,
+  uses: Set<string>,
+): string {
   const { m, n } = extent(tile);
   const over = spec.n % n !== 0;
   let text: string;
@@ -66,42 +97,61 @@ export function storeText(store: Storer, spec: MatmulSpec, tile: Tile, row: stri
     if (over) text = `if (${column} < ${spec.n}u) { ${text} }`;
   } else {
     uses.add(store.name);
-    text = count(4).map((c) => {
-      const one = `${store.name}(part, ${row}, ${column} + ${c}u, ${value}[${c}]);`;
-      return over ? `if (${column} + ${c}u < ${spec.n}u) { ${one} }` : one;
-    }).join(" ");
+    text = count(4)
+      .map((c) => {
+        const one = `${store.name}(part, ${row}, ${column} + ${c}u, ${value}[${c}]);`;
+        return over ? `if (${column} + ${c}u < ${spec.n}u) { ${one} }` : one;
+      })
+      .join(" ");
   }
   return spec.m % m !== 0 ? `if (${row} < ${spec.m}u) { ${text} }` : text;
 }
 
 /**
- * The kernel around `product(problem, index)`, the body of a function of `once` (in register tiles), `li` (invocation), `lane`, `row0`, `col0` (corner of the
- * workgroup's tile), `b`, `split`, `part` (first index of the result) and `first` (no tile before this one along n).
+ * The kernel around `product(problem, index)`, the body of a function of `once` (in register tiles), `li` (invocation),
+ * `lane`, `row0`, `col0` (corner of the workgroup's tile), `b`, `split`, `part` (first index of the result) and `first`
+ * (no tile before this one along n).
  */
 export function assemble(
-  spec: MatmulSpec, tile: Tile, profile: Profile, enables: readonly string[], uses: ReadonlySet<string>, module: readonly string[],
-  product: (problem: MatmulProblem, index: number) => string, attribute = "",
+  spec: MatmulSpec,
+  tile: Tile,
+  profile: Profile,
+  enables: readonly string[],
+  uses: ReadonlySet<string>,
+  module: readonly string[],
+  product: (problem: MatmulProblem, index: number) => string,
+  attribute = "",
 ): Part {
   const { m, n, invocations } = extent(tile);
-  invariant(spec.problems.length > 0 && spec.problems.every((p) => p.terms.length > 0), "a matmul without problems or terms");
+  invariant(
+    spec.problems.length > 0 && spec.problems.every((p) => p.terms.length > 0),
+    "a matmul without problems or terms",
+  );
   const [gn, gm] = [Math.ceil(spec.n / n), Math.ceil(spec.m / m)];
   const total = gn * gm * spec.batch * tile.splits * spec.problems.length;
   const width = Math.min(total, profile.limits.workgroups);
   const height = Math.ceil(total / width);
   const lane = enables.includes("subgroups") ? ["@builtin(subgroup_invocation_id) lane: u32", "lane: u32", "lane"] : [];
-  // A loop whose length the text tells is unrolled by software adapters, a hundred loads deep, and takes them many seconds to
-  // compile. `once` is 1, and they cannot know.
-  const once = tile.kind === "register" ? [", @builtin(num_workgroups) nw: vec3<u32>", "once: u32, ", "min(nw.x, 1u), "] : ["", "", ""];
+  // A loop whose length the text tells is unrolled by software adapters, a hundred loads deep, and takes them many
+  // seconds to compile. `once` is 1, and they cannot know.
+  const once =
+    tile.kind === "register"
+      ? [", @builtin(num_workgroups) nw: vec3<u32>", "once: u32, ", "min(nw.x, 1u), "]
+      : ["", "", ""];
   const args = `${once[2]}li, ${lane.length > 0 ? "lane, " : ""}row0, col0, b, split, split * ${spec.batch}u + b, col0 == 0u`;
   const call = (i: number): string => `mmProduct${i}(${args});`;
-  const problems = spec.problems.map((problem, i) => `${attribute}fn mmProduct${i}(${once[1]}li: u32, ${lane.length > 0 ? "lane: u32, " : ""}row0: u32, col0: u32, b: u32, split: u32, part: u32, first: bool) {\n${product(problem, i)}\n}`);
+  const problems = spec.problems.map(
+    (problem, i) =>
+      `${attribute}fn mmProduct${i}(${once[1]}li: u32, ${lane.length > 0 ? "lane: u32, " : ""}row0: u32, col0: ` +
+      `u32, b: u32, split: u32, part: u32, first: bool) {\n${product(problem, i)}\n}`,
+  );
   const main = `@compute @workgroup_size(${invocations}) fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) li: u32${once[0]}${lane.length > 0 ? `, ${lane[0]}` : ""}) {
 let id = w.x${height > 1 ? ` + w.y * ${width}u` : ""};${width * height > total ? `\nif (id >= ${total}u) { return; }` : ""}
 let col0 = id % ${gn}u * ${n}u;
 let row0 = id / ${gn}u % ${gm}u * ${m}u;
 let b = id / ${gn * gm}u % ${spec.batch}u;
 let split = id / ${gn * gm * spec.batch}u % ${tile.splits}u;
-${spec.problems.length === 1 ? call(0) : `switch id / ${gn * gm * spec.batch * tile.splits}u {\n${spec.problems.map((_, i) => `${i === 0 ? "default" : `case ${i}u`}: { ${call(i)} }`).join("\n")}\n}`}
+${spec.problems.length === 1 ? call(0) : `switch id / ${gn * gm * spec.batch * tile.splits}u ` + `{\n${spec.problems.map((_, i) => `${i === 0 ? "default" : `case ${i}u`}: { ${call(i)} }`).join("\n")}\n}`}
 }`;
   const layout = `${spec.transposeA ? "T" : "N"}${spec.transposeB ? "T" : "N"}`;
   const terms = spec.problems.reduce((sum, p) => sum + p.terms.length, 0);

@@ -1,4 +1,6 @@
-/** Matmul kernels: `matmulPart` makes the text of a spec with a tile, `defaultTile` and `tileCandidates` say with which. */
+/**
+ * Matmul kernels: `matmulPart` makes the text of a spec with a tile, `defaultTile` and `tileCandidates` say with which.
+ */
 import type { Part } from "../kernel.ts";
 import type { MatmulSpec } from "../matmul-spec.ts";
 import type { Profile } from "../profile.ts";

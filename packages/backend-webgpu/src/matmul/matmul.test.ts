@@ -9,21 +9,53 @@ import { halfBits, operandBuffer, plainMatmul, preparePart, readFloats, runOnce,
 // Software adapters take about a second to compile a kernel.
 vi.setConfig({ testTimeout: 180_000 });
 
-const plain = { batch: 1, m: 8, n: 8, k: 8, transposeA: false, transposeB: false, element: "f32", problems: 1, terms: 1, rowSums: false } as const;
+const plain = {
+  batch: 1,
+  m: 8,
+  n: 8,
+  k: 8,
+  transposeA: false,
+  transposeB: false,
+  element: "f32",
+  problems: 1,
+  terms: 1,
+  rowSums: false,
+} as const;
 const one = (sizes: Partial<PlainSizes>): MatmulSpec => plainMatmul({ ...plain, ...sizes }).spec;
-const h: Profile = { ...baseProfile, family: "nvidia", f16: true, subgroups: { min: 32, max: 32 }, limits: { ...baseProfile.limits, sharedBytes: 48 * 2 ** 10 }, subgroupMatrix: [{ component: "f16", result: "f32", m: 16, n: 16, k: 16 }, { component: "f16", result: "f16", m: 16, n: 16, k: 16 }] };
+const h: Profile = {
+  ...baseProfile,
+  family: "nvidia",
+  f16: true,
+  subgroups: { min: 32, max: 32 },
+  limits: { ...baseProfile.limits, sharedBytes: 48 * 2 ** 10 },
+  subgroupMatrix: [
+    { component: "f16", result: "f32", m: 16, n: 16, k: 16 },
+    { component: "f16", result: "f16", m: 16, n: 16, k: 16 },
+  ],
+};
 const lavapipe: Profile = { ...baseProfile, family: "software", f16: true, subgroups: { min: 8, max: 8 } };
 
 describe("text", () => {
   test("a register tile: A handed round by lanes, a tail of k, no check where nothing is past an edge", () => {
-    const part = matmulPart(one({ n: 32, k: 5 }), { kind: "register", rows: 8, columns: 4, lanes: 8, splits: 1 }, lavapipe);
-    expect(part).toMatchObject({ name: "matmul NN register 8x32x4", enables: ["subgroups"], uses: ["load_a0_0", "load4_b0_0", "store4_0"], grid: [1, 1, 1], flops: 2 * 8 * 32 * 5 });
+    const part = matmulPart(
+      one({ n: 32, k: 5 }),
+      { kind: "register", rows: 8, columns: 4, lanes: 8, splits: 1 },
+      lavapipe,
+    );
+    expect(part).toMatchObject({
+      name: "matmul NN register 8x32x4",
+      enables: ["subgroups"],
+      uses: ["load_a0_0", "load4_b0_0", "store4_0"],
+      grid: [1, 1, 1],
+      flops: 2 * 8 * 32 * 5,
+    });
     const lines = part.body.split("\n");
     expect(lines.slice(0, 2).join("\n")).toMatchInlineSnapshot(`
       "fn mmA0_0(b: u32, i: u32, j: u32) -> vec4<f32> { return vec4<f32>(load_a0_0(b, i, min(j, 4u)), load_a0_0(b, i, min(j + 1u, 4u)), load_a0_0(b, i, min(j + 2u, 4u)), load_a0_0(b, i, min(j + 3u, 4u))); }
       fn mmB0_0(b: u32, i: u32, j: u32) -> vec4<f32> { return load4_b0_0(b, min(i, 4u), j); }"
     `);
-    expect(lines.filter((l) => /^(for|let k|let a0|let b0|let x1_0|c1_0|\{|store)/.test(l)).join("\n")).toMatchInlineSnapshot(`
+    expect(lines.filter((l) => /^(for|let k|let a0|let b0|let x1_0|c1_0|\{|store)/.test(l)).join("\n"))
+      .toMatchInlineSnapshot(`
       "for (var k = 0u; k < 4u * once; k += 4u) {
       let a0 = vec4<f32>(mmA0_0(b, row0 + 0u + lane, k));
       let b0_0 = vec4<f32>(mmB0_0(b, k + 0u, col + 0u));
@@ -45,7 +77,12 @@ describe("text", () => {
 
   test("a shared tile: NT is staged along k and padded, TN along m; only what is past an edge is checked", () => {
     const tile: Tile = { kind: "shared", m: 16, n: 16, k: 8, rows: 4, columns: 4, prefetch: false, splits: 1 };
-    expect(matmulPart(one({ m: 16, n: 20, k: 8, transposeB: true }), tile, baseProfile).body.split("\n").filter((l) => !l.startsWith("c")).join("\n")).toMatchInlineSnapshot(`
+    expect(
+      matmulPart(one({ m: 16, n: 20, k: 8, transposeB: true }), tile, baseProfile)
+        .body.split("\n")
+        .filter((l) => !l.startsWith("c"))
+        .join("\n"),
+    ).toMatchInlineSnapshot(`
       "var<workgroup> mmStageA: array<vec4<f32>, 48>;
       var<workgroup> mmStageB: array<vec4<f32>, 48>;
       fn mmA0_0(b: u32, i: u32, j: u32) -> vec4<f32> { return load4_a0_0(b, i, j); }
@@ -102,7 +139,12 @@ describe("text", () => {
       mmProduct0(li, row0, col0, b, split, split * 1u + b, col0 == 0u);
       }"
     `);
-    expect(matmulPart(one({ m: 16, n: 16, k: 9, transposeA: true, rowSums: true }), tile, baseProfile).body.split("\n").filter((l) => /mm(A0|Stage)|sum/.test(l)).join("\n")).toMatchInlineSnapshot(`
+    expect(
+      matmulPart(one({ m: 16, n: 16, k: 9, transposeA: true, rowSums: true }), tile, baseProfile)
+        .body.split("\n")
+        .filter((l) => /mm(A0|Stage)|sum/.test(l))
+        .join("\n"),
+    ).toMatchInlineSnapshot(`
       "var<workgroup> mmStageA: array<vec4<f32>, 32>;
       var<workgroup> mmStageB: array<vec4<f32>, 32>;
       fn mmA0_0(b: u32, i: u32, j: u32) -> vec4<f32> { if (i < 9u) { return load4_a0_0(b, i, j); } return vec4<f32>(); }
@@ -128,10 +170,25 @@ describe("text", () => {
 
   test("several problems are told apart by the workgroup; a grid past the limit is folded and its rest ends at once", () => {
     const few = { ...baseProfile, limits: { ...baseProfile.limits, workgroups: 10 } };
-    const part = matmulPart(one({ m: 64, n: 64, batch: 3, problems: 2, terms: 2 }), { kind: "shared", m: 32, n: 32, k: 8, rows: 4, columns: 4, prefetch: true, splits: 2 }, few);
+    const part = matmulPart(
+      one({ m: 64, n: 64, batch: 3, problems: 2, terms: 2 }),
+      { kind: "shared", m: 32, n: 32, k: 8, rows: 4, columns: 4, prefetch: true, splits: 2 },
+      few,
+    );
     expect(part.grid).toEqual([10, 5, 1]);
     expect(part.flops).toBe(2 * 64 * 64 * 8 * 3 * 4);
-    expect(part.uses).toEqual(["load4_a0_0", "load4_b0_0", "load4_a0_1", "load4_b0_1", "load4_a1_0", "load4_b1_0", "load4_a1_1", "load4_b1_1", "store4_0", "store4_1"]);
+    expect(part.uses).toEqual([
+      "load4_a0_0",
+      "load4_b0_0",
+      "load4_a0_1",
+      "load4_b0_1",
+      "load4_a1_0",
+      "load4_b1_0",
+      "load4_a1_1",
+      "load4_b1_1",
+      "store4_0",
+      "store4_1",
+    ]);
     expect(part.body.slice(part.body.indexOf("@compute"))).toMatchInlineSnapshot(`
       "@compute @workgroup_size(64) fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) li: u32) {
       let id = w.x + w.y * 10u;
@@ -163,24 +220,28 @@ describe("choice", () => {
 
   test("no candidate is past the device's limits, for any family", () => {
     for (const family of ["nvidia", "amd", "intel", "apple", "mobile", "unknown", "software"] as const) {
-      for (const transposeB of [false, true]) for (const element of ["f32", "f16"] as const) {
-        const profile = { ...h, family, limits: baseProfile.limits };
-        const tiles = tileCandidates(one({ m: 500, n: 500, k: 500, transposeB, element }), profile);
-        expect(tiles.length).toBeGreaterThan(1);
-        expect(new Set(tiles.map((t) => JSON.stringify(t))).size).toBe(tiles.length);
-        for (const tile of tiles) {
-          const { body } = matmulPart(one({ m: 500, n: 500, k: 500, transposeB, element }), tile, profile);
-          expect(sharedBytesOf(body)).toBeLessThanOrEqual(profile.limits.sharedBytes);
-          expect(Number(/@workgroup_size\((\d+)\)/.exec(body)?.[1])).toBeLessThanOrEqual(256);
+      for (const transposeB of [false, true])
+        for (const element of ["f32", "f16"] as const) {
+          const profile = { ...h, family, limits: baseProfile.limits };
+          const tiles = tileCandidates(one({ m: 500, n: 500, k: 500, transposeB, element }), profile);
+          expect(tiles.length).toBeGreaterThan(1);
+          expect(new Set(tiles.map((t) => JSON.stringify(t))).size).toBe(tiles.length);
+          for (const tile of tiles) {
+            const { body } = matmulPart(one({ m: 500, n: 500, k: 500, transposeB, element }), tile, profile);
+            expect(sharedBytesOf(body)).toBeLessThanOrEqual(profile.limits.sharedBytes);
+            expect(Number(/@workgroup_size\((\d+)\)/.exec(body)?.[1])).toBeLessThanOrEqual(256);
+          }
         }
-      }
     }
   });
 });
 
 function sharedBytesOf(body: string): number {
   const bytes: { readonly [type: string]: number } = { f16: 2, f32: 4, "vec4<f16>": 8, "vec4<f32>": 16 };
-  return [...body.matchAll(/var<workgroup> \w+: array<(.*), (\d+)>;/g)].reduce((sum, [, type, size]) => sum + (bytes[type ?? ""] ?? Number.NaN) * Number(size), 0);
+  return [...body.matchAll(/var<workgroup> \w+: array<(.*), (\d+)>;/g)].reduce(
+    (sum, [, type, size]) => sum + (bytes[type ?? ""] ?? Number.NaN) * Number(size),
+    0,
+  );
 }
 
 /** A small generator of its own: the same cases everywhere. */
@@ -193,7 +254,13 @@ function generator(seed: number): (below: number) => number {
 }
 
 /** Runs a tile over random operands and returns the largest error, as a share of what rounding explains. */
-async function worst(device: GPUDevice, profile: Profile, sizes: PlainSizes, tile: Tile, next: (below: number) => number): Promise<number> {
+async function worst(
+  device: GPUDevice,
+  profile: Profile,
+  sizes: PlainSizes,
+  tile: Tile,
+  next: (below: number) => number,
+): Promise<number> {
   const { batch, m, n, k, transposeA, transposeB, terms } = sizes;
   const p = plainMatmul(sizes);
   const data = Float32Array.from({ length: p.operands }, () => (next(129) - 64) / 64);
@@ -210,35 +277,47 @@ async function worst(device: GPUDevice, profile: Profile, sizes: PlainSizes, til
   run.destroy();
   operands.destroy();
   let most = 0;
-  const at = (side: "a" | "b", i: number, t: number, index: number): number => data[p.operandAt(side, i, t) + index] ?? Number.NaN;
-  for (let i = 0; i < sizes.problems; i++) for (let b = 0; b < batch; b++) for (let row = 0; row < m; row++) {
-    const a = (t: number, x: number): number => at("a", i, t, b * m * k + (transposeA ? x * m + row : row * k + x));
-    const got = (from: Float32Array, size: number, index: number): number => {
-      let sum = 0;
-      for (let s = 0; s < tile.splits; s++) sum += from[(i * tile.splits + s) * size + index] ?? Number.NaN;
-      return sum;
-    };
-    const off = (x: number, want: number): number => (Number.isNaN(x) ? Infinity : Math.abs(x - want) / (1e-6 * k * terms + 1e-6));
-    for (let column = 0; column < n; column++) {
-      let want = 0;
-      for (let t = 0; t < terms; t++) for (let x = 0; x < k; x++) want += a(t, x) * at("b", i, t, b * k * n + (transposeB ? column * k + x : x * n + column));
-      most = Math.max(most, off(got(results, p.result, (b * m + row) * n + column), want));
-    }
-    if (sums !== undefined) {
-      let want = 0;
-      for (let x = 0; x < k; x++) want += a(0, x);
-      most = Math.max(most, off(got(sums, p.sums, b * m + row), want));
-    }
-  }
+  const at = (side: "a" | "b", i: number, t: number, index: number): number =>
+    data[p.operandAt(side, i, t) + index] ?? Number.NaN;
+  for (let i = 0; i < sizes.problems; i++)
+    for (let b = 0; b < batch; b++)
+      for (let row = 0; row < m; row++) {
+        const a = (t: number, x: number): number => at("a", i, t, b * m * k + (transposeA ? x * m + row : row * k + x));
+        const got = (from: Float32Array, size: number, index: number): number => {
+          let sum = 0;
+          for (let s = 0; s < tile.splits; s++) sum += from[(i * tile.splits + s) * size + index] ?? Number.NaN;
+          return sum;
+        };
+        const off = (x: number, want: number): number =>
+          Number.isNaN(x) ? Infinity : Math.abs(x - want) / (1e-6 * k * terms + 1e-6);
+        for (let column = 0; column < n; column++) {
+          let want = 0;
+          for (let t = 0; t < terms; t++)
+            for (let x = 0; x < k; x++)
+              want += a(t, x) * at("b", i, t, b * k * n + (transposeB ? column * k + x : x * n + column));
+          most = Math.max(most, off(got(results, p.result, (b * m + row) * n + column), want));
+        }
+        if (sums !== undefined) {
+          let want = 0;
+          for (let x = 0; x < k; x++) want += a(0, x);
+          most = Math.max(most, off(got(sums, p.sums, b * m + row), want));
+        }
+      }
   return most;
 }
 
 describe("values", () => {
   const kinds = (profile: Profile): readonly Tile[] => {
     const { subgroups } = profile;
-    const lanes = subgroups !== undefined && subgroups.min === subgroups.max && subgroups.min <= 8 ? subgroups.min : undefined;
+    const lanes =
+      subgroups !== undefined && subgroups.min === subgroups.max && subgroups.min <= 8 ? subgroups.min : undefined;
     return [
-      ...(lanes === undefined ? [] : [{ kind: "register", rows: lanes, columns: 4, lanes, splits: 1 }, { kind: "register", rows: 2 * lanes, columns: 4, lanes, splits: 1 }] as const),
+      ...(lanes === undefined
+        ? []
+        : ([
+            { kind: "register", rows: lanes, columns: 4, lanes, splits: 1 },
+            { kind: "register", rows: 2 * lanes, columns: 4, lanes, splits: 1 },
+          ] as const)),
       { kind: "register", rows: 4, columns: 4, lanes: 1, splits: 1 },
       { kind: "shared", m: 16, n: 16, k: 8, rows: 4, columns: 4, prefetch: false, splits: 1 },
       { kind: "shared", m: 16, n: 32, k: 16, rows: 4, columns: 8, prefetch: true, splits: 1 },
@@ -246,50 +325,98 @@ describe("values", () => {
   };
   const size = (next: (below: number) => number): number => (next(2) === 0 ? 4 * (1 + next(17)) : 1 + next(70));
 
-  for (const [seed, cases] of [[1, 10], [2, 10]] as const) {
-    onDevice(`every tile agrees with a plain product, random sizes and layouts, seed ${seed}`, async ({ device, profile }) => {
-      const next = generator(seed);
-      const tiles = kinds(profile);
-      for (let c = 0; c < cases; c++) {
-        const sizes: PlainSizes = {
-          batch: 1 + next(3), m: size(next), n: size(next), k: size(next), transposeA: next(2) === 0, transposeB: next(2) === 0,
-          element: profile.f16 && next(3) === 0 ? "f16" : "f32", ...([{ problems: 1, terms: 1 }, { problems: 2, terms: 1 }, { problems: 1, terms: 2 }] as const)[c % 3] ?? { problems: 1, terms: 1 }, rowSums: next(2) === 0,
-        };
-        const kind = tiles[c % tiles.length];
-        if (kind === undefined) throw new Error("no tiles");
-        const tile = { ...kind, splits: 1 + next(3) };
-        const error = await worst(device, profile, sizes, tile, next);
-        expect(error, `${JSON.stringify(sizes)} ${JSON.stringify(tile)}`).toBeLessThan(1);
-      }
-    }, { f16: true });
+  for (const [seed, cases] of [
+    [1, 10],
+    [2, 10],
+  ] as const) {
+    onDevice(
+      `every tile agrees with a plain product, random sizes and layouts, seed ${seed}`,
+      async ({ device, profile }) => {
+        const next = generator(seed);
+        const tiles = kinds(profile);
+        for (let c = 0; c < cases; c++) {
+          const sizes: PlainSizes = {
+            batch: 1 + next(3),
+            m: size(next),
+            n: size(next),
+            k: size(next),
+            transposeA: next(2) === 0,
+            transposeB: next(2) === 0,
+            element: profile.f16 && next(3) === 0 ? "f16" : "f32",
+            ...((
+              [
+                { problems: 1, terms: 1 },
+                { problems: 2, terms: 1 },
+                { problems: 1, terms: 2 },
+              ] as const
+            )[c % 3] ?? { problems: 1, terms: 1 }),
+            rowSums: next(2) === 0,
+          };
+          const kind = tiles[c % tiles.length];
+          if (kind === undefined) throw new Error("no tiles");
+          const tile = { ...kind, splits: 1 + next(3) };
+          const error = await worst(device, profile, sizes, tile, next);
+          expect(error, `${JSON.stringify(sizes)} ${JSON.stringify(tile)}`).toBeLessThan(1);
+        }
+      },
+      { f16: true },
+    );
   }
 
   onDevice("more workgroups than one axis of a grid holds", async ({ device, profile }) => {
     const tile = kinds(profile)[0];
     if (tile === undefined) throw new Error("no tiles");
-    const error = await worst(device, { ...profile, limits: { ...profile.limits, workgroups: 7 } }, { ...plain, batch: 5, m: 30, n: 40, k: 12 }, tile, generator(4));
+    const error = await worst(
+      device,
+      { ...profile, limits: { ...profile.limits, workgroups: 7 } },
+      { ...plain, batch: 5, m: 30, n: 40, k: 12 },
+      tile,
+      generator(4),
+    );
     expect(error).toBeLessThan(1);
   });
 });
 
 describe("matrix units", () => {
-  // Dawn's null backend runs nothing, but checks text as the others do. Its largest subgroup is 128: 8 x 32 invocations divide by it.
+  // Dawn's null backend runs nothing, but checks text as the others do. Its largest subgroup is 128: 8 x 32 invocations
+  // divide by it.
   test("Dawn accepts the text, in every layout and at edges", async (context) => {
     const gpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
     // A collected instance of Dawn crashes the process, so this one stays as long as that.
     Object.assign(globalThis, { clozeNullGpu: gpu });
     const adapter = await gpu.requestAdapter();
     const feature = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
-    if (adapter === null || !adapter.features.has(feature)) return context.skip("Dawn's null backend has no subgroup matrices here"); // allow skip: says why
-    const device = await adapter.requestDevice({ requiredFeatures: [feature, "subgroups", "shader-f16"], requiredLimits: { maxComputeWorkgroupStorageSize: adapter.limits.maxComputeWorkgroupStorageSize } });
+    if (adapter === null || !adapter.features.has(feature))
+      return context.skip("Dawn's null backend has no subgroup matrices here"); // allow skip: says why
+    const device = await adapter.requestDevice({
+      requiredFeatures: [feature, "subgroups", "shader-f16"],
+      requiredLimits: { maxComputeWorkgroupStorageSize: adapter.limits.maxComputeWorkgroupStorageSize },
+    });
     for (const layout of [0, 1, 2, 3]) {
-      const sizes: PlainSizes = { ...plain, element: "f16", batch: 2, m: 260, n: layout % 2 === 0 ? 256 : 130, k: 70 + layout, transposeA: layout > 1, transposeB: layout % 2 === 1, problems: 2, terms: 2, rowSums: true };
+      const sizes: PlainSizes = {
+        ...plain,
+        element: "f16",
+        batch: 2,
+        m: 260,
+        n: layout % 2 === 0 ? 256 : 130,
+        k: 70 + layout,
+        transposeA: layout > 1,
+        transposeB: layout % 2 === 1,
+        problems: 2,
+        terms: 2,
+        rowSums: true,
+      };
       const p = plainMatmul(sizes);
-      const tiles = tileCandidates(p.spec, { ...h, limits: { ...h.limits, sharedBytes: adapter.limits.maxComputeWorkgroupStorageSize } }).filter((t) => t.kind === "subgroup-matrix" && t.subgroups[0] * t.subgroups[1] * t.lanes % 128 === 0);
+      const tiles = tileCandidates(p.spec, {
+        ...h,
+        limits: { ...h.limits, sharedBytes: adapter.limits.maxComputeWorkgroupStorageSize },
+      }).filter((t) => t.kind === "subgroup-matrix" && (t.subgroups[0] * t.subgroups[1] * t.lanes) % 128 === 0);
       expect(tiles.length).toBeGreaterThan(1);
       for (const tile of tiles) {
         device.pushErrorScope("validation");
-        const module = device.createShaderModule({ code: p.wgsl(matmulPart(p.spec, { ...tile, splits: 1 + layout }, h), 1 + layout) });
+        const module = device.createShaderModule({
+          code: p.wgsl(matmulPart(p.spec, { ...tile, splits: 1 + layout }, h), 1 + layout),
+        });
         await device.createComputePipelineAsync({ layout: "auto", compute: { module } });
         const { messages } = await module.getCompilationInfo();
         expect(messages.map((m) => m.message)).toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * A kernel part alone on a device, over plain buffers: what tests check and tuning measures. All operands lie in one buffer, all
- * results in another, so that no number of problems and terms meets the limit on bindings.
+ * A kernel part alone on a device, over plain buffers: what tests check and tuning measures. All operands lie in one
+ * buffer, all results in another, so that no number of problems and terms meets the limit on bindings.
  */
 /// <reference types="@webgpu/types" />
 import type { Loader, Part, Storer } from "../kernel.ts";
@@ -30,9 +30,14 @@ export function plainMatmul(sizes: PlainSizes): PlainMatmul {
   const { batch, m, n, k, transposeA, transposeB, element } = sizes;
   const up4 = (x: number): number => Math.ceil(x / 4) * 4;
   const [sizeA, sizeB] = [up4(batch * m * k), up4(batch * k * n)];
-  const operandAt = (side: "a" | "b", problem: number, term: number): number => (problem * sizes.terms + term) * (sizeA + sizeB) + (side === "a" ? 0 : sizeA);
+  const operandAt = (side: "a" | "b", problem: number, term: number): number =>
+    (problem * sizes.terms + term) * (sizeA + sizeB) + (side === "a" ? 0 : sizeA);
   const each = <T>(c: number, f: (i: number) => T): T[] => Array.from({ length: c }, (_, i) => f(i));
-  const loader = (side: "a" | "b", i: number, t: number): Loader => ({ name: `load_${side}${i}_${t}`, vec4: `load4_${side}${i}_${t}`, element });
+  const loader = (side: "a" | "b", i: number, t: number): Loader => ({
+    name: `load_${side}${i}_${t}`,
+    vec4: `load4_${side}${i}_${t}`,
+    element,
+  });
   const storer = (i: number): Storer => ({ name: `store${i}`, vec4: `store4_${i}` });
   const problems = each(sizes.problems, (i) => ({
     terms: each(sizes.terms, (t) => ({ a: loader("a", i, t), b: loader("b", i, t) })),
@@ -59,7 +64,9 @@ fn load4_${side}${i}_${t}(b: u32, i: u32, j: u32) -> vec4<${element}> { return o
       wideStore
         ? `fn store4_${i}(b: u32, i: u32, j: u32, value: vec4<f32>) { results[${at(i)} / 4u] = value; }`
         : `fn store${i}(b: u32, i: u32, j: u32, value: f32) { results[${at(i)}] = value; }`,
-      ...(sizes.rowSums ? [`fn storeSum${i}(b: u32, i: u32, value: f32) { sums[${i * sums * splits}u + b * ${m}u + i] = value; }`] : []),
+      ...(sizes.rowSums
+        ? [`fn storeSum${i}(b: u32, i: u32, value: f32) { sums[${i * sums * splits}u + b * ${m}u + i] = value; }`]
+        : []),
     ]);
     return [
       ...part.enables.map((e) => `enable ${e};`),
@@ -81,15 +88,28 @@ export interface PlainRun {
   readonly destroy: () => void;
 }
 
-export async function preparePart(device: GPUDevice, plain: PlainMatmul, part: Part, splits: number, operands: GPUBuffer): Promise<PlainRun> {
+export async function preparePart(
+  device: GPUDevice,
+  plain: PlainMatmul,
+  part: Part,
+  splits: number,
+  operands: GPUBuffer,
+): Promise<PlainRun> {
   const module = device.createShaderModule({ code: plain.wgsl(part, splits), label: part.name });
-  const pipeline = await device.createComputePipelineAsync({ layout: "auto", compute: { module, entryPoint: "main" }, label: part.name });
+  const pipeline = await device.createComputePipelineAsync({
+    layout: "auto",
+    compute: { module, entryPoint: "main" },
+    label: part.name,
+  });
   const count = plain.spec.problems.length * splits;
   const output = (elements: number): GPUBuffer => device.createBuffer({ size: elements * 4, usage: DEVICE_MEMORY });
   const results = output(plain.result * count);
   const sums = plain.spec.problems.some((p) => p.rowSums !== undefined) ? output(plain.sums * count) : undefined;
   const buffers = [operands, results, ...(sums === undefined ? [] : [sums])];
-  const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })) });
+  const group = device.createBindGroup({
+    layout: pipeline.getBindGroupLayout(0),
+    entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+  });
   return {
     encode: (pass) => {
       pass.setPipeline(pipeline);
@@ -113,7 +133,10 @@ export function halfBits(x: number): number {
 }
 
 /** Operands in f32 or f16 on the device. f16 is given as its bits. */
-export function operandBuffer(device: GPUDevice, data: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>): GPUBuffer {
+export function operandBuffer(
+  device: GPUDevice,
+  data: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>,
+): GPUBuffer {
   const buffer = device.createBuffer({ size: Math.ceil(data.byteLength / 16) * 16, usage: DEVICE_MEMORY });
   device.queue.writeBuffer(buffer, 0, data);
   return buffer;

@@ -1,11 +1,13 @@
 /**
- * The classical GPU tile: a workgroup computes m x n of the result; slices of k of both operands are staged in workgroup
+ * The classical GPU tile: a workgroup computes m x n of the result; slices of k of both operands are staged in
+ * workgroup
  * memory, and each invocation multiplies `rows` x `columns` out of it:   acc += As[rows, k] * Bs[k, columns].
  *
- * Operands are staged as they are stored, in vec4 along their last index, so nothing is transposed on the way in: per 4 steps
- * of k an invocation reads `rows + columns` vec4 in every layout. Along k, row r of the tile lies in slot r % 4 * (m / 4) + r / 4
- * and slots are padded to an odd number of vec4: 8 neighbours that read rows 4 apart then hit 8 different banks.
- * Rows of an invocation come in fours, `m / rows * 4` apart, so that neighbours store neighbouring vec4.
+ * Operands are staged as they are stored, in vec4 along their last index, so nothing is transposed on the way in: per 4
+ * steps of k an invocation reads `rows + columns` vec4 in every layout. Along k, row r of the tile lies in slot r % 4 *
+ * (m / 4) + r / 4 and slots are padded to an odd number of vec4: 8 neighbours that read rows 4 apart then hit 8
+ * different banks. Rows of an invocation come in fours, `m / rows * 4` apart, so that neighbours store neighbouring
+ * vec4.
  *
  * Accumulates in f32; f16 operands are staged as f16. Past the end of k zeros are staged.
  */
@@ -40,7 +42,13 @@ export const sharedBytes = (spec: MatmulSpec, tile: SharedTile): number =>
 
 export function sharedPart(spec: MatmulSpec, tile: SharedTile, profile: Profile): Part {
   const { rows, columns, splits } = tile;
-  invariant([rows, columns, tile.k, tile.m / rows, tile.n / columns].every(Number.isInteger) && rows % 4 === 0 && columns % 4 === 0 && tile.k % 4 === 0, `a shared tile ${JSON.stringify(tile)}`);
+  invariant(
+    [rows, columns, tile.k, tile.m / rows, tile.n / columns].every(Number.isInteger) &&
+      rows % 4 === 0 &&
+      columns % 4 === 0 &&
+      tile.k % 4 === 0,
+    `a shared tile ${JSON.stringify(tile)}`,
+  );
   const size = extent(tile);
   const [a, b] = [sideOf(spec, tile, "a"), sideOf(spec, tile, "b")];
   const [down, across] = [tile.m / rows, tile.n / columns];
@@ -55,56 +63,102 @@ export function sharedPart(spec: MatmulSpec, tile: SharedTile, profile: Profile)
     const [o, k] = [up(outer, s.span), up(spec.k, tile.k)];
     return s.at.alongK ? { rows: o, columns: k } : { rows: k, columns: o };
   };
-  spec.problems.forEach((p, i) => p.terms.forEach((term, t) => {
-    module.push(fetchText(`mmA${i}_${t}`, term.a, spec, a.at, "zero", reachOf(a, spec.m), uses));
-    module.push(fetchText(`mmB${i}_${t}`, term.b, spec, b.at, "zero", reachOf(b, spec.n), uses));
-  }));
+  spec.problems.forEach((p, i) =>
+    p.terms.forEach((term, t) => {
+      module.push(fetchText(`mmA${i}_${t}`, term.a, spec, a.at, "zero", reachOf(a, spec.m), uses));
+      module.push(fetchText(`mmB${i}_${t}`, term.b, spec, b.at, "zero", reachOf(b, spec.n), uses));
+    }),
+  );
 
   /** Loads this invocation's share of a slice into `name0..`, or writes it to the stage. */
-  const share = (s: Side, name: string, stage: string, base: string, fetch: string, what: "declare" | "load" | "put"): string => {
+  const share = (
+    s: Side,
+    name: string,
+    stage: string,
+    base: string,
+    fetch: string,
+    what: "declare" | "load" | "put",
+  ): string => {
     const [run, total] = [s.at.alongK ? tile.k / 4 : s.span / 4, (s.span * tile.k) / 4];
-    return count(Math.ceil(total / size.invocations)).map((f) => {
-      const own = `${name}${f}`;
-      if (what === "declare") return `var ${own} = vec4<${spec.element}>();`;
-      const flat = f === 0 ? "li" : `(li + ${f * size.invocations}u)`;
-      const [q, r] = [`${flat} % ${run}u`, `${flat} / ${run}u`];
-      const text = what === "load"
-        ? `${own} = ${fetch}(b, ${s.at.alongK ? `${base} + ${r}, k + ${q} * 4u` : `k + ${r}, ${base} + ${q} * 4u`});`
-        : s.at.alongK
-          ? `${stage}[(${r} % 4u * ${s.span / 4}u + ${r} / 4u) * ${s.stride}u + ${q}] = ${own};`
-          : `${stage}[${flat}] = ${own};`;
-      return (f + 1) * size.invocations > total ? `if (${flat} < ${total}u) { ${text} }` : text;
-    }).join("\n");
+    return count(Math.ceil(total / size.invocations))
+      .map((f) => {
+        const own = `${name}${f}`;
+        if (what === "declare") return `var ${own} = vec4<${spec.element}>();`;
+        const flat = f === 0 ? "li" : `(li + ${f * size.invocations}u)`;
+        const [q, r] = [`${flat} % ${run}u`, `${flat} / ${run}u`];
+        const text =
+          what === "load"
+            ? `${own} = ${fetch}(b, ` +
+              `${s.at.alongK ? `${base} + ${r}, k + ${q} * 4u` : `k + ${r}, ${base} + ${q} * 4u`});`
+            : s.at.alongK
+              ? `${stage}[(${r} % 4u * ${s.span / 4}u + ${r} / 4u) * ${s.stride}u + ${q}] = ${own};`
+              : `${stage}[${flat}] = ${own};`;
+        return (f + 1) * size.invocations > total ? `if (${flat} < ${total}u) { ${text} }` : text;
+      })
+      .join("\n");
   };
   const both = (what: "declare" | "load" | "put", i = 0, t = 0): string =>
     `${share(a, "fa", "mmStageA", "row0", `mmA${i}_${t}`, what)}\n${share(b, "fb", "mmStageB", "col0", `mmB${i}_${t}`, what)}`;
 
   /** Names `out` of what this invocation needs of 4 steps of k, and the element of row or column r at step q. */
-  const read = (s: Side, name: string, stage: string, index: string, stripes: number): string => s.at.alongK
-    ? count(s.own).map((r) => `let ${name}${r} = ${stage}[(${(r % 4) * (s.span / 4) + Math.floor(r / 4) * stripes}u + ${index}) * ${s.stride}u + s];`).join("\n")
-    : count(4).flatMap((q) => count(s.own / 4).map((g) => `let ${name}${q}_${g} = ${stage}[(s * 4u + ${q}u) * ${s.stride}u + ${g * stripes}u + ${index}];`)).join("\n");
-  const element = (s: Side, name: string, r: number, q: number): string => (s.at.alongK ? `${name}${r}[${q}]` : `${name}${q}_${Math.floor(r / 4)}[${r % 4}]`);
+  const read = (s: Side, name: string, stage: string, index: string, stripes: number): string =>
+    s.at.alongK
+      ? count(s.own)
+          .map(
+            (r) =>
+              `let ${name}${r} = ${stage}[(${(r % 4) * (s.span / 4) + Math.floor(r / 4) * stripes}u + ${index}) ` +
+              `* ${s.stride}u + s];`,
+          )
+          .join("\n")
+      : count(4)
+          .flatMap((q) =>
+            count(s.own / 4).map(
+              (g) => `let ${name}${q}_${g} = ${stage}[(s * 4u + ${q}u) * ${s.stride}u + ${g * stripes}u + ${index}];`,
+            ),
+          )
+          .join("\n");
+  const element = (s: Side, name: string, r: number, q: number): string =>
+    s.at.alongK ? `${name}${r}[${q}]` : `${name}${q}_${Math.floor(r / 4)}[${r % 4}]`;
   const wide = (x: string): string => (spec.element === "f16" ? `vec4<f32>(${x})` : x);
   const multiply = (): string => {
-    const lines = [`for (var s = 0u; s < ${tile.k / 4}u; s++) {`, read(a, "a", "mmStageA", "ty", down), read(b, "b", "mmStageB", "tx", across)];
+    const lines = [
+      `for (var s = 0u; s < ${tile.k / 4}u; s++) {`,
+      read(a, "a", "mmStageA", "ty", down),
+      read(b, "b", "mmStageB", "tx", across),
+    ];
     for (const q of count(4)) {
       for (const g of count(columns / 4)) {
-        lines.push(`let w${q}_${g} = ${wide(b.at.alongK ? `vec4<${spec.element}>(${count(4).map((c) => element(b, "b", 4 * g + c, q)).join(", ")})` : `b${q}_${g}`)};`);
+        lines.push(
+          `let w${q}_${g} = ${wide(
+            b.at.alongK
+              ? `vec4<${spec.element}>(${count(4)
+                  .map((c) => element(b, "b", 4 * g + c, q))
+                  .join(", ")})`
+              : `b${q}_${g}`,
+          )};`,
+        );
       }
-      for (const r of count(rows)) for (const g of count(columns / 4)) lines.push(`c${r}_${g} = fma(vec4<f32>(f32(${element(a, "a", r, q)})), w${q}_${g}, c${r}_${g});`);
+      for (const r of count(rows))
+        for (const g of count(columns / 4))
+          lines.push(`c${r}_${g} = fma(vec4<f32>(f32(${element(a, "a", r, q)})), w${q}_${g}, c${r}_${g});`);
     }
     return `${lines.join("\n")}\n}`;
   };
 
   const sumRows = count(Math.ceil(tile.m / size.invocations));
   /** Row li of the tile (and li + invocations, ...), over the slice that is staged. */
-  const addSums = (): string => `if (first) {\n${sumRows.map((f) => {
-    const r = `(li + ${f * size.invocations}u)`;
-    const text = a.at.alongK
-      ? `for (var s = 0u; s < ${tile.k / 4}u; s++) { sum${f} += dot(vec4<f32>(mmStageA[(${r} % 4u * ${tile.m / 4}u + ${r} / 4u) * ${a.stride}u + s]), vec4<f32>(1)); }`
-      : `for (var s = 0u; s < ${tile.k}u; s++) { sum${f} += f32(mmStageA[s * ${a.stride}u + ${r} / 4u][${r} % 4u]); }`;
-    return (f + 1) * size.invocations > tile.m ? `if (${r} < ${tile.m}u) { ${text} }` : text;
-  }).join("\n")}\n}`;
+  const addSums = (): string =>
+    `if (first) {\n${sumRows
+      .map((f) => {
+        const r = `(li + ${f * size.invocations}u)`;
+        const text = a.at.alongK
+          ? `for (var s = 0u; s < ${tile.k / 4}u; s++) { sum${f} += dot(vec4<f32>(mmStageA[(${r} % 4u * ` +
+            `${tile.m / 4}u + ${r} / 4u) * ${a.stride}u + s]), vec4<f32>(1)); }`
+          : `for (var s = 0u; s < ${tile.k}u; s++) { sum${f} += f32(mmStageA[s * ${a.stride}u + ${r} / 4u][${r} % ` +
+            "4u]); }";
+        return (f + 1) * size.invocations > tile.m ? `if (${r} < ${tile.m}u) { ${text} }` : text;
+      })
+      .join("\n")}\n}`;
 
   const product = (problem: MatmulProblem, i: number): string => {
     const [from, to] = splits === 1 ? ["0u", `${spec.k}u`] : ["start", "end"];
@@ -114,7 +168,8 @@ export function sharedPart(spec: MatmulSpec, tile: SharedTile, profile: Profile)
     if (problem.rowSums !== undefined) for (const f of sumRows) lines.push(`var sum${f} = 0f;`);
     lines.push(both("declare"));
     problem.terms.forEach((_, t) => {
-      if (tile.prefetch) lines.push(`${splits > 1 ? `if (${from} < ${to}) ` : ""}{\nlet k = ${from};\n${both("load", i, t)}\n}`);
+      if (tile.prefetch)
+        lines.push(`${splits > 1 ? `if (${from} < ${to}) ` : ""}{\nlet k = ${from};\n${both("load", i, t)}\n}`);
       lines.push(`for (var k0 = ${from}; k0 < ${to}; k0 += ${tile.k}u) {`);
       if (!tile.prefetch) lines.push(`let k = k0;\n${both("load", i, t)}`);
       lines.push(`workgroupBarrier();\n${both("put")}\nworkgroupBarrier();`);
@@ -123,15 +178,22 @@ export function sharedPart(spec: MatmulSpec, tile: SharedTile, profile: Profile)
       if (problem.rowSums !== undefined && t === 0) lines.push(addSums());
       lines.push("}");
     });
-    for (const r of count(rows)) for (const g of count(columns / 4)) {
-      const row = `row0 + ty * 4u + ${Math.floor(r / 4) * 4 * down + (r % 4)}u`;
-      lines.push(storeText(problem.store, spec, tile, row, `col0 + tx * 4u + ${g * 4 * across}u`, `c${r}_${g}`, uses));
-    }
+    for (const r of count(rows))
+      for (const g of count(columns / 4)) {
+        const row = `row0 + ty * 4u + ${Math.floor(r / 4) * 4 * down + (r % 4)}u`;
+        lines.push(
+          storeText(problem.store, spec, tile, row, `col0 + tx * 4u + ${g * 4 * across}u`, `c${r}_${g}`, uses),
+        );
+      }
     if (problem.rowSums !== undefined) {
       const name = problem.rowSums.name;
       uses.add(name);
       for (const f of sumRows) {
-        const inside = [`first`, ...((f + 1) * size.invocations > tile.m ? [`li + ${f * size.invocations}u < ${tile.m}u`] : []), ...(spec.m % tile.m === 0 ? [] : [`row0 + li + ${f * size.invocations}u < ${spec.m}u`])];
+        const inside = [
+          `first`,
+          ...((f + 1) * size.invocations > tile.m ? [`li + ${f * size.invocations}u < ${tile.m}u`] : []),
+          ...(spec.m % tile.m === 0 ? [] : [`row0 + li + ${f * size.invocations}u < ${spec.m}u`]),
+        ];
         lines.push(`if (${inside.join(" && ")}) { ${name}(part, row0 + li + ${f * size.invocations}u, sum${f}); }`);
       }
     }

@@ -1,6 +1,6 @@
 /**
- * How a product is cut: plain data, so that it can be measured, stored and named. Any tile is right for any size; which is
- * fast is another matter (`choose.ts`).
+ * How a product is cut: plain data, so that it can be measured, stored and named. Any tile is right for any size; which
+ * is fast is another matter (`choose.ts`).
  */
 
 /** Each invocation computes `rows` x `columns` results straight from the loaders: no workgroup memory, no barrier. */
@@ -10,7 +10,10 @@ export interface RegisterTile {
   readonly rows: number;
   /** Columns of one invocation, a multiple of 4. */
   readonly columns: number;
-  /** Subgroup size: each lane loads its share of A and hands it round (`subgroupBroadcast`). 1: every invocation loads all it needs. */
+  /**
+   * Subgroup size: each lane loads its share of A and hands it round (`subgroupBroadcast`). 1: every invocation loads
+   * all it needs.
+   */
   readonly lanes: number;
   readonly splits: number;
 }
@@ -52,7 +55,12 @@ export type Tile = RegisterTile | SharedTile | SubgroupMatrixTile;
 export const registerInvocations = 8;
 
 /** What a workgroup does: its piece of the result, the step along k, its invocations. */
-export function extent(tile: Tile): { readonly m: number; readonly n: number; readonly k: number; readonly invocations: number } {
+export function extent(tile: Tile): {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly invocations: number;
+} {
   switch (tile.kind) {
     case "register": {
       const invocations = tile.lanes > 1 ? tile.lanes : registerInvocations;
@@ -61,7 +69,10 @@ export function extent(tile: Tile): { readonly m: number; readonly n: number; re
     case "shared":
       return { m: tile.m, n: tile.n, k: tile.k, invocations: (tile.m / tile.rows) * (tile.n / tile.columns) };
     case "subgroup-matrix": {
-      const [m, n] = [tile.matrix[0] * tile.matrices[0] * tile.subgroups[0], tile.matrix[1] * tile.matrices[1] * tile.subgroups[1]];
+      const [m, n] = [
+        tile.matrix[0] * tile.matrices[0] * tile.subgroups[0],
+        tile.matrix[1] * tile.matrices[1] * tile.subgroups[1],
+      ];
       return { m, n, k: tile.k, invocations: tile.subgroups[0] * tile.subgroups[1] * tile.lanes };
     }
   }

@@ -1,6 +1,7 @@
 /**
- * The scratch memory of temporaries: one for all executables of a backend, since runs are one after another on the device. Each
- * chunk grows to the largest that any executable asks for; what was bound to the old one is then bound anew.
+ * The scratch memory of temporaries: one for all executables of a backend, since runs are one after another on the
+ * device. Each chunk grows to the largest that any executable asks for; what was bound to the old one is then bound
+ * anew.
  */
 import type { Buffers } from "./buffers.ts";
 import type { Chunk, Group } from "./place.ts";
@@ -21,10 +22,15 @@ export class Arena {
   }
 
   get bytes(): number {
-    return Object.values(this.#chunks).flat().reduce((sum, buffer) => sum + (buffer?.size ?? 0), 0);
+    return Object.values(this.#chunks)
+      .flat()
+      .reduce((sum, buffer) => sum + (buffer?.size ?? 0), 0);
   }
 
-  /** Buffers for the chunks asked for, in their order; grows what is too small. Only between runs. `more`: a sentence for the error where there is no memory. */
+  /**
+   * Buffers for the chunks asked for, in their order; grows what is too small. Only between runs. `more`: a sentence
+   * for the error where there is no memory.
+   */
   async hold(chunks: readonly Chunk[], more: string): Promise<readonly GPUBuffer[]> {
     const next: { [G in Group]: number } = { "16-bit": 0, "32-bit": 0 };
     const held: GPUBuffer[] = [];

@@ -5,7 +5,14 @@
  *   start:   state up, laid out once
  *   run:     feeds up, one submit, outputs back
  */
-import { programText, type Backend, type Capabilities, type CompileOptions, type Executable, type Session } from "@cloze/backend";
+import {
+  programText,
+  type Backend,
+  type Capabilities,
+  type CompileOptions,
+  type Executable,
+  type Session,
+} from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
 import type { DType, HostTensors, Program } from "@cloze/graph";
 import type { Compiled } from "../kernel.ts";
@@ -22,7 +29,10 @@ export type Compute = NonNullable<CompileOptions["compute"]>;
 export interface Compiler {
   /** Composites it takes whole. */
   readonly composites: readonly string[];
-  readonly compile: (program: Program, options: { readonly profile: Profile; readonly compute: Compute }) => Compiled | Promise<Compiled>;
+  readonly compile: (
+    program: Program,
+    options: { readonly profile: Profile; readonly compute: Compute },
+  ) => Compiled | Promise<Compiled>;
 }
 
 export interface WebGpuBackend extends Backend {
@@ -72,7 +82,10 @@ class DeviceBackend implements WebGpuBackend {
       device: profile.device,
       dtypes: profile.f16 ? [...DTYPES, "f16"] : DTYPES,
       composites: compiler.composites,
-      limits: { tensorBytes: Math.min(profile.limits.bindingBytes, profile.limits.bufferBytes), ...(options.maxBytes === undefined ? {} : { memoryBytes: options.maxBytes }) },
+      limits: {
+        tensorBytes: Math.min(profile.limits.bindingBytes, profile.limits.bufferBytes),
+        ...(options.maxBytes === undefined ? {} : { memoryBytes: options.maxBytes }),
+      },
     };
   }
 
@@ -102,7 +115,11 @@ class DeviceBackend implements WebGpuBackend {
   }
 
   start(state: HostTensors): Promise<Session> {
-    return startSession(this.#runtime, { find: (executable) => this.#find(executable), unlink: (session) => this.#unlink(session) }, state);
+    return startSession(
+      this.#runtime,
+      { find: (executable) => this.#find(executable), unlink: (session) => this.#unlink(session) },
+      state,
+    );
   }
 
   async dispose(): Promise<void> {
@@ -137,7 +154,11 @@ class DeviceBackend implements WebGpuBackend {
 
   #find(executable: Executable): DeviceProgram {
     const found = this.#executables.get(executable);
-    if (found === undefined) throw new ConfigError("backend webgpu: expected an executable that this backend compiled and that is not disposed, got another. Compile the program with the backend that started the session.");
+    if (found === undefined)
+      throw new ConfigError(
+        "backend webgpu: expected an executable that this backend compiled and that is not disposed, got " +
+          "another. Compile the program with the backend that started the session.",
+      );
     return found;
   }
 

@@ -1,4 +1,7 @@
-/** Device memory: every buffer this backend has, counted, and an error that says what was needed where there is none left. */
+/**
+ * Device memory: every buffer this backend has, counted, and an error that says what was needed where there is none
+ * left.
+ */
 import { UnsupportedError } from "@cloze/errors";
 import type { Health } from "./health.ts";
 
@@ -8,7 +11,8 @@ export interface Allocation {
   readonly ready: Promise<void>;
 }
 
-export const MEMORY_ADVICE = "Make the batch or the sequence smaller, accumulate gradients over more parts, or compute in f16.";
+export const MEMORY_ADVICE =
+  "Make the batch or the sequence smaller, accumulate gradients over more parts, or compute in f16.";
 
 export class Buffers {
   readonly #device: GPUDevice;
@@ -36,9 +40,19 @@ export class Buffers {
     return this.#bytes;
   }
 
-  /** At once, so that what is written to it can be copied before the caller goes on; await `ready` before it is relied on. `more`: a sentence for the error. */
+  /**
+   * At once, so that what is written to it can be copied before the caller goes on; await `ready` before it is relied
+   * on. `more`: a sentence for the error.
+   */
   make(label: string, size: number, usage: number, more: string = ""): Allocation {
-    if (this.#bytes + size > this.#maxBytes) throw noMemory(label, size, Math.max(0, this.#maxBytes - this.#bytes), "the limit that was set with maxBytes", more);
+    if (this.#bytes + size > this.#maxBytes)
+      throw noMemory(
+        label,
+        size,
+        Math.max(0, this.#maxBytes - this.#bytes),
+        "the limit that was set with maxBytes",
+        more,
+      );
     const scopes = ["validation", "out-of-memory"] as const;
     for (const scope of scopes) this.#device.pushErrorScope(scope);
     const buffer = this.#device.createBuffer({ label, size, usage });
@@ -73,8 +87,17 @@ export class Buffers {
   }
 }
 
-function noMemory(label: string, needed: number, available: number | undefined, why: string, more: string): UnsupportedError {
-  return new UnsupportedError(`backend webgpu: not enough memory for ${label}: expected ${showBytes(needed)}, got ${available === undefined ? "less" : showBytes(available)} (${why}).${more} ${MEMORY_ADVICE}`);
+function noMemory(
+  label: string,
+  needed: number,
+  available: number | undefined,
+  why: string,
+  more: string,
+): UnsupportedError {
+  return new UnsupportedError(
+    `backend webgpu: not enough memory for ${label}: expected ${showBytes(needed)}, got ` +
+      `${available === undefined ? "less" : showBytes(available)} (${why}).${more} ${MEMORY_ADVICE}`,
+  );
 }
 
 /** "1.5 GiB". */

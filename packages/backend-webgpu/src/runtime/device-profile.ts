@@ -1,4 +1,6 @@
-/** What an adapter says of itself, as the plain data that compilation asks: the family by its names, limits, features. */
+/**
+ * What an adapter says of itself, as the plain data that compilation asks: the family by its names, limits, features.
+ */
 import type { Family, Profile, SubgroupMatrixConfig } from "../profile.ts";
 
 /** What is read of a GPUAdapterInfo; browsers may leave any of it empty. */
@@ -21,23 +23,44 @@ const FAMILIES: readonly (readonly [Family, RegExp])[] = [
   ["mobile", /qualcomm|adreno|\barm\b|mali|img-tec|imagination|powervr|samsung|xclipse/i],
 ];
 
-export function familyOf({ vendor, architecture, device, description, isFallbackAdapter = false }: AdapterWords): Family {
+export function familyOf({
+  vendor,
+  architecture,
+  device,
+  description,
+  isFallbackAdapter = false,
+}: AdapterWords): Family {
   const all = [vendor, architecture, device, description].join(" ");
   if (isFallbackAdapter || SOFTWARE.test(all)) return "software";
-  return (FAMILIES.find(([, names]) => names.test(vendor)) ?? FAMILIES.find(([, names]) => names.test(all)))?.[0] ?? "unknown";
+  return (
+    (FAMILIES.find(([, names]) => names.test(vendor)) ?? FAMILIES.find(([, names]) => names.test(all)))?.[0] ??
+    "unknown"
+  );
 }
 
 /** "NVIDIA H200, driver 570.1": the fullest words there are. */
 export function deviceName(info: AdapterWords): string {
   const words = [info.description, info.device, info.architecture].find((text) => text !== "") ?? "";
-  const named = info.vendor !== "" && !words.toLowerCase().includes(info.vendor.toLowerCase()) && info.vendor !== "mesa" && info.vendor !== "google";
+  const named =
+    info.vendor !== "" &&
+    !words.toLowerCase().includes(info.vendor.toLowerCase()) &&
+    info.vendor !== "mesa" &&
+    info.vendor !== "google";
   return `${named ? `${info.vendor} ` : ""}${words}`.trim() || "a GPU that does not tell its name";
 }
 
 /** Limits to ask for: the adapter's own, of all that matters to a compute kernel. */
 export const LIMITS = [
-  "maxBufferSize", "maxStorageBufferBindingSize", "maxStorageBuffersPerShaderStage", "minStorageBufferOffsetAlignment", "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup", "maxComputeWorkgroupSizeX", "maxComputeWorkgroupSizeY", "maxComputeWorkgroupSizeZ", "maxComputeWorkgroupsPerDimension",
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "minStorageBufferOffsetAlignment",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
+  "maxComputeWorkgroupsPerDimension",
 ] as const;
 
 export type Limits = { readonly [L in (typeof LIMITS)[number]]: number };
@@ -68,7 +91,8 @@ export function profileOf({ info, limits, features, f16, subgroupMatrix }: Devic
     },
     f16,
     // Without sizes nothing can be tiled by them: they count as absent.
-    subgroups: features.has("subgroups") && min !== undefined && max !== undefined && min > 0 ? { min, max } : undefined,
+    subgroups:
+      features.has("subgroups") && min !== undefined && max !== undefined && min > 0 ? { min, max } : undefined,
     subgroupMatrix: features.has("subgroups") ? subgroupMatrix : [],
   };
 }

@@ -31,7 +31,12 @@ export class DeviceProgram {
     this.layout = layoutOf(compiled, program, runtime.profile);
     const estimate = estimateOf(program, this.layout, runtime.profile);
     checkMemory(estimate, runtime.buffers.maxBytes);
-    this.plan = { backend: "webgpu", steps: stepsOf(compiled.kernels), stateBytes: estimate.stateBytes, peakBytes: estimate.peakBytes };
+    this.plan = {
+      backend: "webgpu",
+      steps: stepsOf(compiled.kernels),
+      stateBytes: estimate.stateBytes,
+      peakBytes: estimate.peakBytes,
+    };
   }
 
   /** Makes what does not depend on a session: pipelines, all at once, and the buffer of feeds. */
@@ -40,7 +45,10 @@ export class DeviceProgram {
     const plain = this.#compiled.kernels.filter((k): k is Kernel => !isDeferred(k));
     const feeds = this.layout.feedChunks.map((bytes) => buffers.make("feeds", bytes, DEVICE_MEMORY));
     this.#feeds = feeds.map(({ buffer }) => buffer);
-    const results = await Promise.allSettled([...feeds.map(({ ready }) => ready), ...plain.map((kernel) => pipelines.get(kernel))]);
+    const results = await Promise.allSettled([
+      ...feeds.map(({ ready }) => ready),
+      ...plain.map((kernel) => pipelines.get(kernel)),
+    ]);
     const failed = results.find((result) => result.status === "rejected");
     if (failed === undefined) return;
     this.dispose();
@@ -51,7 +59,8 @@ export class DeviceProgram {
   pack(program: Program, feeds: HostTensors): readonly Uint8Array<ArrayBuffer>[] {
     checkFeeds(program, feeds);
     const packed = this.layout.feedChunks.map((bytes) => new Uint8Array(bytes));
-    for (const [{ name }, { chunk, offset }] of this.layout.feeds) encodeInto(packed[chunk] as Uint8Array, offset, feeds[name] as HostTensor);
+    for (const [{ name }, { chunk, offset }] of this.layout.feeds)
+      encodeInto(packed[chunk] as Uint8Array, offset, feeds[name] as HostTensor);
     return packed;
   }
 
@@ -64,10 +73,18 @@ export class DeviceProgram {
     let linked = this.#links.get(state);
     if (linked === undefined) {
       const { spots, chunks } = state.layout;
-      linked = await Linked.make(this.#runtime, resolve(this.#compiled, this.layout, { spots, chunks: chunks.length }, this.#runtime.profile));
+      linked = await Linked.make(
+        this.#runtime,
+        resolve(this.#compiled, this.layout, { spots, chunks: chunks.length }, this.#runtime.profile),
+      );
       this.#links.set(state, linked);
     }
-    if (!linked.bound) await linked.bind([...await this.#runtime.arena.hold(this.layout.chunks, showLargest(this.layout.largest)), ...state.buffers, ...this.#feeds]);
+    if (!linked.bound)
+      await linked.bind([
+        ...(await this.#runtime.arena.hold(this.layout.chunks, showLargest(this.layout.largest))),
+        ...state.buffers,
+        ...this.#feeds,
+      ]);
     return linked;
   }
 

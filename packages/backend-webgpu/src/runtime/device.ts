@@ -1,6 +1,6 @@
 /**
- * Opens a device: the best adapter, its own limits, the features that are wanted and there, and a self-test of 16-bit floats.
- * What is off, and why, is told in `notes`: nothing is left out silently.
+ * Opens a device: the best adapter, its own limits, the features that are wanted and there, and a self-test of 16-bit
+ * floats. What is off, and why, is told in `notes`: nothing is left out silently.
  */
 /// <reference types="@webgpu/types" />
 import { UnsupportedError } from "@cloze/errors";
@@ -13,7 +13,10 @@ import { isNotHere, noAdapter, openGpu, type NotHere } from "./gpu.ts";
 export interface DeviceOptions {
   /** An adapter of the caller's, instead of the one found. */
   readonly adapter?: GPUAdapter;
-  /** A device of the caller's: used as it is, with the features and limits it was made with, and not destroyed on dispose. */
+  /**
+   * A device of the caller's: used as it is, with the features and limits it was made with, and not destroyed on
+   * dispose.
+   */
   readonly device?: GPUDevice;
   /** Where a machine has several GPUs. Default "high-performance". */
   readonly powerPreference?: GPUPowerPreference;
@@ -45,7 +48,8 @@ const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix";
 
 /** A device, or why there is none here. Throws only what a caller's own adapter or device is to blame for. */
 export async function openDevice(options: DeviceOptions = {}): Promise<OpenDevice | NotHere> {
-  if (options.device !== undefined) return describe(options.device, "browser", options, new Set(options.device.features), () => undefined);
+  if (options.device !== undefined)
+    return describe(options.device, "browser", options, new Set(options.device.features), () => undefined);
   const found = await findAdapter(options);
   if (isNotHere(found)) return found;
   const { adapter, host } = found;
@@ -57,7 +61,11 @@ export async function openDevice(options: DeviceOptions = {}): Promise<OpenDevic
     device = await adapter.requestDevice({ requiredFeatures: wanted as GPUFeatureName[], requiredLimits });
   } catch (error) {
     const name = deviceName(adapter.info);
-    return { available: false, reason: `${name} gives no device (${messageOf(error)})`, remedy: "Update the GPU's driver, or free its memory: other programs may hold it." };
+    return {
+      available: false,
+      reason: `${name} gives no device (${messageOf(error)})`,
+      remedy: "Update the GPU's driver, or free its memory: other programs may hold it.",
+    };
   }
   try {
     return await describe(device, host, options, offered, () => device.destroy());
@@ -74,7 +82,9 @@ export async function requireDevice(options: DeviceOptions = {}): Promise<OpenDe
   return found;
 }
 
-async function findAdapter(options: DeviceOptions): Promise<{ readonly adapter: GPUAdapter; readonly host: OpenDevice["host"] } | NotHere> {
+async function findAdapter(
+  options: DeviceOptions,
+): Promise<{ readonly adapter: GPUAdapter; readonly host: OpenDevice["host"] } | NotHere> {
   if (options.adapter !== undefined) return { adapter: options.adapter, host: "browser" };
   const entry = await openGpu(options);
   if (isNotHere(entry)) return entry;
@@ -87,52 +97,104 @@ async function findAdapter(options: DeviceOptions): Promise<{ readonly adapter: 
   }
 }
 
-function wantedFeatures({ f16 = true, subgroups = true, subgroupMatrix = false, timestamps = false }: DeviceOptions, offered: ReadonlySet<string>): readonly string[] {
-  const wanted = [...(f16 ? ["shader-f16"] : []), ...(subgroups ? ["subgroups"] : []), ...(timestamps ? ["timestamp-query"] : [])];
+function wantedFeatures(
+  { f16 = true, subgroups = true, subgroupMatrix = false, timestamps = false }: DeviceOptions,
+  offered: ReadonlySet<string>,
+): readonly string[] {
+  const wanted = [
+    ...(f16 ? ["shader-f16"] : []),
+    ...(subgroups ? ["subgroups"] : []),
+    ...(timestamps ? ["timestamp-query"] : []),
+  ];
   // It needs both others, to be asked for and to be of use.
-  const matrix = subgroupMatrix && f16 && subgroups && offered.has("subgroups") && offered.has("shader-f16") ? [SUBGROUP_MATRIX] : [];
+  const matrix =
+    subgroupMatrix && f16 && subgroups && offered.has("subgroups") && offered.has("shader-f16")
+      ? [SUBGROUP_MATRIX]
+      : [];
   return [...wanted, ...matrix].filter((name) => offered.has(name));
 }
 
-async function describe(device: GPUDevice, host: OpenDevice["host"], options: DeviceOptions, offered: ReadonlySet<string>, close: () => void): Promise<OpenDevice> {
+async function describe(
+  device: GPUDevice,
+  host: OpenDevice["host"],
+  options: DeviceOptions,
+  offered: ReadonlySet<string>,
+  close: () => void,
+): Promise<OpenDevice> {
   const features = new Set<string>(device.features);
   const { f16 = true } = options;
   const wrong = f16 && features.has("shader-f16") ? await checkF16(device) : undefined;
   const limits = Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]])) as Limits;
   const profile = profileOf({
-    info: device.adapterInfo, limits, features, f16: f16 && features.has("shader-f16") && wrong === undefined,
+    info: device.adapterInfo,
+    limits,
+    features,
+    f16: f16 && features.has("shader-f16") && wrong === undefined,
     subgroupMatrix: features.has(SUBGROUP_MATRIX) ? matrixConfigs(device.adapterInfo) : [],
   });
   return { device, profile, host, notes: notesOf(profile, options, offered, features, wrong), close };
 }
 
-interface RawMatrixConfig { readonly componentType: string; readonly resultComponentType: string; readonly M: number; readonly N: number; readonly K: number }
+interface RawMatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
 
 /** Dawn's list: not in the standard, so read with care. Integer tiles are of no use here. */
 function matrixConfigs(info: object): readonly SubgroupMatrixConfig[] {
   const raw = (info as { readonly subgroupMatrixConfigs?: Iterable<RawMatrixConfig> }).subgroupMatrixConfigs ?? [];
-  return [...raw].flatMap(({ componentType: component, resultComponentType: result, M: m, N: n, K: k }) => (isFloat(component) && isFloat(result) ? [{ component, result, m, n, k }] : []));
+  return [...raw].flatMap(({ componentType: component, resultComponentType: result, M: m, N: n, K: k }) =>
+    isFloat(component) && isFloat(result) ? [{ component, result, m, n, k }] : [],
+  );
 }
 
 const isFloat = (name: string): name is "f16" | "f32" => name === "f16" || name === "f32";
 
 const MIB = 2 ** 20;
 
-function notesOf(profile: Profile, options: DeviceOptions, offered: ReadonlySet<string>, features: ReadonlySet<string>, wrong: string | undefined): Readonly<Record<string, string>> {
+function notesOf(
+  profile: Profile,
+  options: DeviceOptions,
+  offered: ReadonlySet<string>,
+  features: ReadonlySet<string>,
+  wrong: string | undefined,
+): Readonly<Record<string, string>> {
   const { limits, subgroups, subgroupMatrix } = profile;
-  const off = (name: string, asked: boolean): string => (!asked ? "off: not asked for" : !offered.has(name) ? "off: the driver does not offer it" : "off: the device was made without it");
+  const off = (name: string, asked: boolean): string =>
+    !asked
+      ? "off: not asked for"
+      : !offered.has(name)
+        ? "off: the driver does not offer it"
+        : "off: the device was made without it";
   const matrix = subgroupMatrix.map((c) => `${c.m}x${c.n}x${c.k} ${c.component} to ${c.result}`);
   return {
     kind: profile.family === "software" ? "software: a driver that computes on the CPU" : profile.family,
-    f16: profile.f16 ? "on" : wrong === undefined ? off("shader-f16", options.f16 ?? true) : `off: it fails the self-test: ${wrong}`,
-    subgroups: subgroups === undefined ? off("subgroups", options.subgroups ?? true) : `of ${subgroups.min === subgroups.max ? subgroups.min : `${subgroups.min} to ${subgroups.max}`}`,
+    f16: profile.f16
+      ? "on"
+      : wrong === undefined
+        ? off("shader-f16", options.f16 ?? true)
+        : `off: it fails the self-test: ${wrong}`,
+    subgroups:
+      subgroups === undefined
+        ? off("subgroups", options.subgroups ?? true)
+        : `of ${subgroups.min === subgroups.max ? subgroups.min : `${subgroups.min} to ${subgroups.max}`}`,
     "matrix units": matrix.length > 0 ? matrix.join(", ") : matrixOff(options, offered, features),
-    limits: `${limits.storageBuffers} buffers a kernel, ${Math.floor(limits.bindingBytes / MIB)} MiB a binding, ${Math.floor(limits.bufferBytes / MIB)} MiB a buffer, ${limits.invocations} invocations and ${limits.sharedBytes / 1024} KiB a workgroup`,
+    limits:
+      `${limits.storageBuffers} buffers a kernel, ${Math.floor(limits.bindingBytes / MIB)} MiB a binding, ` +
+      `${Math.floor(limits.bufferBytes / MIB)} MiB a buffer, ${limits.invocations} invocations and ` +
+      `${limits.sharedBytes / 1024} KiB a workgroup`,
     ...(options.robustness === false ? { "bounds checks": "off: as asked" } : {}),
   };
 }
 
-function matrixOff({ subgroupMatrix = false }: DeviceOptions, offered: ReadonlySet<string>, features: ReadonlySet<string>): string {
+function matrixOff(
+  { subgroupMatrix = false }: DeviceOptions,
+  offered: ReadonlySet<string>,
+  features: ReadonlySet<string>,
+): string {
   if (!offered.has(SUBGROUP_MATRIX)) return "off: the driver does not offer them";
   if (!subgroupMatrix) return "off: experimental, on with the option subgroupMatrix";
   return features.has(SUBGROUP_MATRIX) ? "off: none for floats" : "off: they need f16 and subgroups";

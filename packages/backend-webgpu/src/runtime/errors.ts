@@ -12,7 +12,12 @@ export class KernelError extends ClozeError {
   readonly path: string;
 
   constructor(at: { readonly name: string; readonly path: string }, message: string) {
-    super("internal", "KernelError", `backend webgpu: ${placeOf(at)}: ${message} This is a bug in cloze or in the driver: please report it with this text and what \`cloze doctor\` prints.`);
+    super(
+      "internal",
+      "KernelError",
+      `backend webgpu: ${placeOf(at)}: ${message} This is a bug in cloze or in the driver: please report it with ` +
+        `this text and what \`cloze doctor\` prints.`,
+    );
     this.kernel = at.name;
     this.path = at.path;
   }
@@ -29,7 +34,13 @@ export class DeviceLostError extends ClozeError {
 
   constructor(reason: string) {
     const said = reason.trim().replace(/\.$/, "") || "no reason given";
-    super("unsupported", "DeviceLostError", `backend webgpu: the device was lost (${said}). What was on it is gone: open the backend anew and go on from the last checkpoint. If it happens again, use smaller batches, or look for a reset of the driver in the system's log.`);
+    super(
+      "unsupported",
+      "DeviceLostError",
+      `backend webgpu: the device was lost (${said}). What was on it is gone: open the backend anew and go on ` +
+        "from the last checkpoint. If it happens again, use smaller batches, or look for a reset of the driver in " +
+        "the system's log.",
+    );
     this.reason = reason;
   }
 
@@ -39,7 +50,9 @@ export class DeviceLostError extends ClozeError {
 }
 
 /** `encoder.layers.3.attention: matmul NT 64x64x16`. */
-export const placeOf = ({ name, path }: { readonly name: string; readonly path: string }): string => `${path === "" ? "" : `${path}: `}kernel "${name}"`;
+export const placeOf = ({ name, path }: { readonly name: string; readonly path: string }): string =>
+  `${path === "" ? "" : `${path}: `}kernel "${name}"`;
 
 /** The first line of whatever was thrown. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";
+export const messageOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";

@@ -23,22 +23,46 @@ export interface Estimate {
 
 const sum = (all: readonly number[]): number => all.reduce((total, bytes) => total + bytes, 0);
 
-export function estimateOf(program: Program, { arenaBytes, feedChunks, outputBytes, largest }: Layout, profile: Profile): Estimate {
-  for (const { attrs: { name }, dtype } of program.feeds) elementOf(`feed "${name}"`, dtype, profile.f16);
-  const state = layState(Object.fromEntries(program.state.map(({ attrs: { name }, dtype, shape }) => [name, { dtype, shape }])), profile);
+export function estimateOf(
+  program: Program,
+  { arenaBytes, feedChunks, outputBytes, largest }: Layout,
+  profile: Profile,
+): Estimate {
+  for (const {
+    attrs: { name },
+    dtype,
+  } of program.feeds)
+    elementOf(`feed "${name}"`, dtype, profile.f16);
+  const state = layState(
+    Object.fromEntries(program.state.map(({ attrs: { name }, dtype, shape }) => [name, { dtype, shape }])),
+    profile,
+  );
   const stateBytes = sum([...state.entries.values()].map(({ bytes }) => bytes));
   const feedBytes = sum(feedChunks);
-  return { stateBytes, arenaBytes, feedBytes, outputBytes, peakBytes: sum(state.chunks) + arenaBytes + feedBytes + (outputBytes === 0 ? 0 : readbackBytes(outputBytes)), largest };
+  return {
+    stateBytes,
+    arenaBytes,
+    feedBytes,
+    outputBytes,
+    peakBytes: sum(state.chunks) + arenaBytes + feedBytes + (outputBytes === 0 ? 0 : readbackBytes(outputBytes)),
+    largest,
+  };
 }
 
 /** Throws where the program needs more than there is. */
 export function checkMemory({ peakBytes, stateBytes, arenaBytes, largest }: Estimate, maxBytes: number): void {
   if (peakBytes <= maxBytes) return;
   throw new UnsupportedError(
-    `backend webgpu: not enough memory for this program: expected ${showBytes(peakBytes)} (state ${showBytes(stateBytes)}, temporaries ${showBytes(arenaBytes)}), got ${showBytes(maxBytes)} (maxBytes).${showLargest(largest)} ${MEMORY_ADVICE} Layers whose activations are recomputed need less as well.`,
+    `backend webgpu: not enough memory for this program: expected ${showBytes(peakBytes)} (state ` +
+      `${showBytes(stateBytes)}, temporaries ${showBytes(arenaBytes)}), got ${showBytes(maxBytes)} ` +
+      `(maxBytes).${showLargest(largest)} ${MEMORY_ADVICE} Layers whose activations are recomputed need less as ` +
+      "well.",
   );
 }
 
 /** " The largest temporaries: …", or nothing. */
 export const showLargest = (largest: readonly Sized[]): string =>
-  (largest.length === 0 ? "" : ` The largest temporaries: ${largest.map(({ name, path, bytes }) => `${path === "" ? "" : `${path}: `}${name} (${showBytes(bytes)})`).join(", ")}.`);
+  largest.length === 0
+    ? ""
+    : " The largest temporaries: " +
+      `${largest.map(({ name, path, bytes }) => `${path === "" ? "" : `${path}: `}${name} (${showBytes(bytes)})`).join(", ")}.`;

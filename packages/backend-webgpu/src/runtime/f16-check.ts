@@ -1,10 +1,11 @@
 /**
  * Whether 16-bit floats of a device are what they say: one dispatch, compared with JavaScript.
  *
- * Looked at: conversion either way (at most one unit in the last place; exact where it must be), the largest finite number,
- * neighbours in one 4-byte word written by different invocations, vec4 loads and stores, products accumulated in f32 beyond the
- * range of f16, exp. Numbers below 6.1e-5 may be zero: WGSL allows it. What was stored is loaded again before it is used: a
- * conversion there and back in registers may be dropped by a driver (lavapipe does), and then computes more exactly.
+ * Looked at: conversion either way (at most one unit in the last place; exact where it must be), the largest finite
+ * number, neighbours in one 4-byte word written by different invocations, vec4 loads and stores, products accumulated
+ * in f32 beyond the range of f16, exp. Numbers below 6.1e-5 may be zero: WGSL allows it. What was stored is loaded
+ * again before it is used: a conversion there and back in registers may be dropped by a driver (lavapipe does), and
+ * then computes more exactly.
  */
 import { float16ToNumber, numberToFloat16 } from "@cloze/graph";
 import { messageOf } from "./errors.ts";
@@ -35,7 +36,8 @@ const WGSL = `enable f16;
 /** Exact in f16: they must come through unchanged. */
 const EXACT = [0, 1, -1, 0.5, 2, 2048, -2047, 65504, -65504, 0.00006103515625, 1.0009765625, 300, -300, 0.25, 1024, 3];
 
-const inputs = (): Float32Array<ArrayBuffer> => Float32Array.from({ length: COUNT }, (_, i) => EXACT[i] ?? Math.fround((i % 2 === 0 ? 1 : -1) * 1.37 ** (i - 30)));
+const inputs = (): Float32Array<ArrayBuffer> =>
+  Float32Array.from({ length: COUNT }, (_, i) => EXACT[i] ?? Math.fround((i % 2 === 0 ? 1 : -1) * 1.37 ** (i - 30)));
 
 /** Runs the kernel. Undefined where all is right, or what is wrong. */
 export async function checkF16(device: GPUDevice): Promise<string | undefined> {
@@ -51,7 +53,10 @@ export async function checkF16(device: GPUDevice): Promise<string | undefined> {
     const numbers = inputs();
     const sizes = [2 * COUNT, 2 * COUNT, 12 * COUNT] as const;
     const total = 16 * COUNT;
-    const pipeline = device.createComputePipeline({ layout: "auto", compute: { module: device.createShaderModule({ code: WGSL }), entryPoint: "main" } });
+    const pipeline = device.createComputePipeline({
+      layout: "auto",
+      compute: { module: device.createShaderModule({ code: WGSL }), entryPoint: "main" },
+    });
     const source = buffer(4 * COUNT, usage.STORAGE | usage.COPY_DST);
     const outs = sizes.map((size) => buffer(size, usage.STORAGE | usage.COPY_SRC));
     const back = buffer(total, usage.MAP_READ | usage.COPY_DST);
@@ -59,7 +64,13 @@ export async function checkF16(device: GPUDevice): Promise<string | undefined> {
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipeline);
-    pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [source, ...outs].map((b, binding) => ({ binding, resource: { buffer: b } })) }));
+    pass.setBindGroup(
+      0,
+      device.createBindGroup({
+        layout: pipeline.getBindGroupLayout(0),
+        entries: [source, ...outs].map((b, binding) => ({ binding, resource: { buffer: b } })),
+      }),
+    );
     pass.dispatchWorkgroups(1);
     pass.end();
     let at = 0;
@@ -82,7 +93,9 @@ export async function checkF16(device: GPUDevice): Promise<string | undefined> {
   }
 }
 
-/** halves, quads (each turned around), then three rows of f32: conversions back, running sums of squares, exp of i / 8. */
+/**
+ * halves, quads (each turned around), then three rows of f32: conversions back, running sums of squares, exp of i / 8.
+ */
 export function judgeF16(numbers: Float32Array, bytes: ArrayBuffer): string | undefined {
   const halves = new Uint16Array(bytes, 0, COUNT);
   const quads = new Uint16Array(bytes, 2 * COUNT, COUNT);
@@ -94,10 +107,12 @@ export function judgeF16(numbers: Float32Array, bytes: ArrayBuffer): string | un
     const got = float16ToNumber(bits);
     const square = got * got;
     if (!converts(x, got)) return `f16(${x}) is ${got}`;
-    if (results[i] !== got && !(Math.abs(got) < SMALLEST && results[i] === 0)) return `f32(f16(${x})) is ${results[i]}, its bits say ${got}`;
+    if (results[i] !== got && !(Math.abs(got) < SMALLEST && results[i] === 0))
+      return `f32(f16(${x})) is ${results[i]}, its bits say ${got}`;
     if (quads[(i & ~3) + 3 - (i & 3)] !== bits) return `a vec4 of f16 holds other bits at ${i} than were stored`;
     sum += square;
-    if (!near(results[COUNT + i] as number, sum, 1e-5)) return `a sum of ${i + 1} products in f32 is ${results[COUNT + i]}, expected ${sum}`;
+    if (!near(results[COUNT + i] as number, sum, 1e-5))
+      return `a sum of ${i + 1} products in f32 is ${results[COUNT + i]}, expected ${sum}`;
     const power = Math.exp(i / 8);
     const e = results[2 * COUNT + i] as number;
     if (!near(e, power, 0.02)) return `exp(${i / 8}) in f16 is ${e}, expected ${power}`;
@@ -108,7 +123,8 @@ export function judgeF16(numbers: Float32Array, bytes: ArrayBuffer): string | un
 /** The smallest normal number of f16; below it WGSL lets a device write zero. */
 const SMALLEST = 2 ** -14;
 
-const near = (got: number, want: number, share: number): boolean => Math.abs(got - want) <= share * Math.abs(want) + 1e-6;
+const near = (got: number, want: number, share: number): boolean =>
+  Math.abs(got - want) <= share * Math.abs(want) + 1e-6;
 
 function converts(x: number, got: number): boolean {
   const nearest = float16ToNumber(numberToFloat16(x));

@@ -1,6 +1,6 @@
 /**
- * Whether the device still works. After the first loss or error that nobody was waiting for, every pending and every later call
- * rejects with what happened: nothing hangs, nothing goes on with wrong numbers.
+ * Whether the device still works. After the first loss or error that nobody was waiting for, every pending and every
+ * later call rejects with what happened: nothing hangs, nothing goes on with wrong numbers.
  */
 import { ClozeError, ConfigError } from "@cloze/errors";
 import { DeviceLostError, KernelError, messageOf } from "./errors.ts";
@@ -14,7 +14,9 @@ export class Health {
   readonly #device: GPUDevice;
   readonly #onError = (event: GPUUncapturedErrorEvent): void => {
     event.preventDefault?.();
-    this.fail(new KernelError({ name: "unknown", path: "" }, `the device refused a command: ${event.error.message.trim()}`));
+    this.fail(
+      new KernelError({ name: "unknown", path: "" }, `the device refused a command: ${event.error.message.trim()}`),
+    );
   };
 
   constructor(device: GPUDevice) {
@@ -55,7 +57,15 @@ export class Health {
       const pending = this.#pending;
       pending.add(reject);
       const settle = (): boolean => pending.delete(reject);
-      work.then((value) => { if (settle()) resolve(value); }, (error: unknown) => void this.#explain(error).then((cause) => { if (settle()) reject(cause); }));
+      work.then(
+        (value) => {
+          if (settle()) resolve(value);
+        },
+        (error: unknown) =>
+          void this.#explain(error).then((cause) => {
+            if (settle()) reject(cause);
+          }),
+      );
     });
   }
 
@@ -63,7 +73,9 @@ export class Health {
   async #explain(error: unknown): Promise<unknown> {
     if (ClozeError.isInstance(error)) return error;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => { timer = setTimeout(resolve, GRACE_MS); });
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, GRACE_MS);
+    });
     await Promise.race([this.#device.lost.then(() => undefined), late]);
     clearTimeout(timer);
     return this.#failure ?? new KernelError({ name: "unknown", path: "" }, `the device failed: ${messageOf(error)}`);

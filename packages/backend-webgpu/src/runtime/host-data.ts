@@ -1,25 +1,45 @@
-/** Host tensors as the bytes a device holds, and back. A bool is a byte on the host and a u32 on the device; 16-bit floats are raw bits on both. */
+/**
+ * Host tensors as the bytes a device holds, and back. A bool is a byte on the host and a u32 on the device; 16-bit
+ * floats are raw bits on both.
+ */
 import { UnsupportedError } from "@cloze/errors";
 import { sizeOf, type DType, type HostTensor, type TensorType } from "@cloze/graph";
 import { elementBytes, type Element } from "../kernel.ts";
 import { roundUp } from "./place.ts";
 
-const ELEMENTS: { readonly [D in DType]: Element | undefined } = { f32: "f32", f16: "f16", bf16: undefined, i32: "i32", u32: "u32", bool: "u32" };
+const ELEMENTS: { readonly [D in DType]: Element | undefined } = {
+  f32: "f32",
+  f16: "f16",
+  bf16: undefined,
+  i32: "i32",
+  u32: "u32",
+  bool: "u32",
+};
 
 /** How a type lies on the device. `what`: "state \"w\"", for the error. */
 export function elementOf(what: string, dtype: DType, f16: boolean): Element {
   const element = ELEMENTS[dtype];
-  if (element === undefined) throw new UnsupportedError(`backend webgpu: ${what}: ${dtype} is not a type of WGSL. Use f32, or f16 where the device has it.`);
-  if (element === "f16" && !f16) throw new UnsupportedError(`backend webgpu: ${what}: this device has no 16-bit floats, or they are off. Use f32. See: cloze doctor`);
+  if (element === undefined)
+    throw new UnsupportedError(
+      `backend webgpu: ${what}: ${dtype} is not a type of WGSL. Use f32, or f16 where the device has it.`,
+    );
+  if (element === "f16" && !f16)
+    throw new UnsupportedError(
+      `backend webgpu: ${what}: this device has no 16-bit floats, or they are off. Use f32. See: cloze doctor`,
+    );
   return element;
 }
 
 /** Bytes on the device: whole words, as copies need them. */
-export const deviceBytes = (element: Element, size: number): number => roundUp(Math.max(size * elementBytes[element], 4), 4);
+export const deviceBytes = (element: Element, size: number): number =>
+  roundUp(Math.max(size * elementBytes[element], 4), 4);
 
 /** Writes a tensor's bytes at an offset, a multiple of 4. */
 export function encodeInto(target: Uint8Array, offset: number, { dtype, data }: HostTensor): void {
-  if (dtype === "bool") new Uint32Array(target.buffer, target.byteOffset + offset, data.length).set(Uint8Array.from(data, (x) => (x === 0 ? 0 : 1)));
+  if (dtype === "bool")
+    new Uint32Array(target.buffer, target.byteOffset + offset, data.length).set(
+      Uint8Array.from(data, (x) => (x === 0 ? 0 : 1)),
+    );
   else target.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
 }
 
@@ -42,4 +62,8 @@ const ARRAYS: { readonly [D in DType]: Make } = {
 };
 
 /** A tensor over bytes that are its own. */
-export const decode = ({ dtype, shape }: TensorType, bytes: ArrayBuffer): HostTensor => ({ dtype, shape: [...shape], data: ARRAYS[dtype](bytes, sizeOf(shape)) });
+export const decode = ({ dtype, shape }: TensorType, bytes: ArrayBuffer): HostTensor => ({
+  dtype,
+  shape: [...shape],
+  data: ARRAYS[dtype](bytes, sizeOf(shape)),
+});

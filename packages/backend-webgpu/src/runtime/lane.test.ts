@@ -3,9 +3,15 @@ import { Lane } from "./lane.ts";
 import { piecesOf } from "./session.ts";
 
 /** A promise and the hand that settles it. */
-function later<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void; readonly reject: (error: Error) => void } {
+function later<T>(): {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+} {
   let settle: { resolve: (value: T) => void; reject: (error: Error) => void } | undefined;
-  const promise = new Promise<T>((resolve, reject) => { settle = { resolve, reject }; });
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
   return { promise, resolve: (value) => settle?.resolve(value), reject: (error) => settle?.reject(error) };
 }
 
@@ -15,10 +21,14 @@ test("two fly at once, a third waits; results come as they land; what fails keep
   const lane = new Lane(2);
   const submitted: number[] = [];
   const landings = [0, 1, 2, 3].map(() => later<string>());
-  const flights = landings.map(({ promise }, i) => lane.fly(async () => {
-    submitted.push(i);
-    return { result: promise };
-  }).catch((error: Error) => error.message));
+  const flights = landings.map(({ promise }, i) =>
+    lane
+      .fly(async () => {
+        submitted.push(i);
+        return { result: promise };
+      })
+      .catch((error: Error) => error.message),
+  );
   const after = lane.next(async () => [...submitted]);
   await turn();
   expect([submitted, lane.idle]).toEqual([[0, 1], false]);
@@ -48,7 +58,11 @@ test("a turn that fails is told to who asked for it, and the next has its turn",
 
 test("what comes to the host comes in pieces of a limited size", () => {
   expect(piecesOf([4, 8, 20, 0, 4], 16)).toEqual([
-    [{ item: 0, start: 0, length: 4 }, { item: 1, start: 0, length: 8 }, { item: 2, start: 0, length: 4 }],
+    [
+      { item: 0, start: 0, length: 4 },
+      { item: 1, start: 0, length: 8 },
+      { item: 2, start: 0, length: 4 },
+    ],
     [{ item: 2, start: 4, length: 16 }],
     [{ item: 4, start: 0, length: 4 }],
   ]);

@@ -1,6 +1,6 @@
 /**
- * The one lane to the device. What is submitted goes in the order in which it was called for; of runs, so many are under way at
- * once that the device has the next one when it is done with one, and no more.
+ * The one lane to the device. What is submitted goes in the order in which it was called for; of runs, so many are
+ * under way at once that the device has the next one when it is done with one, and no more.
  */
 export class Lane {
   #tail: Promise<unknown> = Promise.resolve();
@@ -28,7 +28,12 @@ export class Lane {
     const { result } = await this.next(async () => {
       while (this.#flying.size >= this.#depth) await Promise.race(this.#flying);
       const sent = await submit();
-      const landed = sent.result.then(() => undefined, () => undefined).finally(() => this.#flying.delete(landed));
+      const landed = sent.result
+        .then(
+          () => undefined,
+          () => undefined,
+        )
+        .finally(() => this.#flying.delete(landed));
       this.#flying.add(landed);
       return sent;
     });

@@ -1,6 +1,6 @@
 /**
- * Where everything of one compiled program lies, but for state, which is the session's: temporaries in chunks by their lifetimes,
- * feeds packed for one upload, outputs packed for one way back. Plain data, made without a device.
+ * Where everything of one compiled program lies, but for state, which is the session's: temporaries in chunks by their
+ * lifetimes, feeds packed for one upload, outputs packed for one way back. Plain data, made without a device.
  */
 import { invariant, UnsupportedError } from "@cloze/errors";
 import { showType, sizeOf, type Program, type TensorType } from "@cloze/graph";
@@ -45,7 +45,10 @@ const ALIGNMENT = 256;
 
 export const packing = ({ limits }: Profile): PlaceOptions => {
   const alignment = Math.max(ALIGNMENT, limits.offsetAlignment);
-  return { alignment, chunkBytes: Math.floor(Math.min(limits.bufferBytes, limits.bindingBytes) / alignment) * alignment };
+  return {
+    alignment,
+    chunkBytes: Math.floor(Math.min(limits.bufferBytes, limits.bindingBytes) / alignment) * alignment,
+  };
 };
 
 export const bytesOfStorage = ({ element, size }: Storage): number => deviceBytes(element, size);
@@ -62,21 +65,34 @@ export function layoutOf({ kernels, outputs }: Compiled, program: Program, profi
   for (const [storage, { path }] of uses) checkFits(storage, path, options.chunkBytes);
   const of = (kind: Storage["kind"]): readonly Storage[] => [...uses.keys()].filter((s) => s.kind === kind);
   const temporaries = of("temporary");
-  const placed = place(temporaries.map((s) => lifetimeOf(s, uses.get(s) as Use)), options);
+  const placed = place(
+    temporaries.map((s) => lifetimeOf(s, uses.get(s) as Use)),
+    options,
+  );
   const feeds = of("feed");
   const packed = pack(feeds.map(bytesOfStorage), options);
   const copies = outputsOf(outputs, program);
   return {
-    temporaries: spots(temporaries, placed.spots), chunks: placed.chunks,
-    feeds: spots(feeds, packed.spots), feedChunks: packed.chunks,
+    temporaries: spots(temporaries, placed.spots),
+    chunks: placed.chunks,
+    feeds: spots(feeds, packed.spots),
+    feedChunks: packed.chunks,
     state: new Map(of("state").map((s) => [s.name, s])),
-    outputs: copies, outputBytes: copies.reduce((sum, { bytes }) => sum + bytes, 0),
+    outputs: copies,
+    outputBytes: copies.reduce((sum, { bytes }) => sum + bytes, 0),
     arenaBytes: bytesOf(placed),
-    largest: temporaries.map((s) => ({ name: s.name, path: uses.get(s)?.path ?? "", bytes: bytesOfStorage(s) })).sort((a, b) => b.bytes - a.bytes).slice(0, 5),
+    largest: temporaries
+      .map((s) => ({ name: s.name, path: uses.get(s)?.path ?? "", bytes: bytesOfStorage(s) }))
+      .sort((a, b) => b.bytes - a.bytes)
+      .slice(0, 5),
   };
 }
 
-interface Use { readonly first: number; readonly last: number; /** Layer of the kernel that has it first. */ readonly path: string }
+interface Use {
+  readonly first: number;
+  readonly last: number;
+  /** Layer of the kernel that has it first. */ readonly path: string;
+}
 
 function usesOf(kernels: readonly (Kernel | Deferred)[]): Map<Storage, Use> {
   const uses = new Map<Storage, Use>();
@@ -86,18 +102,35 @@ function usesOf(kernels: readonly (Kernel | Deferred)[]): Map<Storage, Use> {
   return uses;
 }
 
-const lifetimeOf = (storage: Storage, { first, last }: Use): Lifetime => ({ bytes: bytesOfStorage(storage), group: storage.element === "f16" ? "16-bit" : "32-bit", first, last });
+const lifetimeOf = (storage: Storage, { first, last }: Use): Lifetime => ({
+  bytes: bytesOfStorage(storage),
+  group: storage.element === "f16" ? "16-bit" : "32-bit",
+  first,
+  last,
+});
 
-const spots = (storages: readonly Storage[], at: readonly Spot[]): ReadonlyMap<Storage, Spot> => new Map(storages.map((s, i) => [s, at[i] as Spot]));
+const spots = (storages: readonly Storage[], at: readonly Spot[]): ReadonlyMap<Storage, Spot> =>
+  new Map(storages.map((s, i) => [s, at[i] as Spot]));
 
 /** One storage is shown to a kernel by one binding. */
 export function checkFits(storage: Storage, path: string, chunkBytes: number): void {
   const bytes = bytesOfStorage(storage);
   if (bytes <= chunkBytes) return;
-  const what = { state: `state "${storage.name}"`, feed: `feed "${storage.name}"`, temporary: storage.name, table: storage.name }[storage.kind];
+  const what = {
+    state: `state "${storage.name}"`,
+    feed: `feed "${storage.name}"`,
+    temporary: storage.name,
+    table: storage.name,
+  }[storage.kind];
   const where = path === "" ? "" : `${path}: `;
-  const advice = storage.kind === "state" ? "Use a model whose largest matrix is smaller, or a device with larger bindings." : `${MEMORY_ADVICE} Layers whose activations are recomputed need less as well.`;
-  throw new UnsupportedError(`backend webgpu: ${where}${what}: expected at most ${showBytes(chunkBytes)} (what one binding of this device shows), got ${showBytes(bytes)} (${storage.element}[${storage.size}]). ${advice}`);
+  const advice =
+    storage.kind === "state"
+      ? "Use a model whose largest matrix is smaller, or a device with larger bindings."
+      : `${MEMORY_ADVICE} Layers whose activations are recomputed need less as well.`;
+  throw new UnsupportedError(
+    `backend webgpu: ${where}${what}: expected at most ${showBytes(chunkBytes)} (what one binding of this device ` +
+      `shows), got ${showBytes(bytes)} (${storage.element}[${storage.size}]). ${advice}`,
+  );
 }
 
 function outputsOf(outputs: Compiled["outputs"], program: Program): readonly Output[] {
@@ -105,7 +138,11 @@ function outputsOf(outputs: Compiled["outputs"], program: Program): readonly Out
   return Object.entries(program.outputs).map(([name, { dtype, shape }]) => {
     const storage = outputs.get(name);
     const type = { dtype, shape };
-    invariant(storage !== undefined && storage.size >= sizeOf(shape), `the output "${name}" (${showType(type)}) was compiled to ${storage === undefined ? "nothing" : `${storage.element}[${storage.size}]`}`);
+    invariant(
+      storage !== undefined && storage.size >= sizeOf(shape),
+      `the output "${name}" (${showType(type)}) was compiled to ` +
+        `${storage === undefined ? "nothing" : `${storage.element}[${storage.size}]`}`,
+    );
     const bytes = sizeOf(shape) === 0 ? 0 : deviceBytes(storage.element, sizeOf(shape));
     const at = offset;
     offset += bytes;
@@ -114,9 +151,10 @@ function outputsOf(outputs: Compiled["outputs"], program: Program): readonly Out
 }
 
 /** Kernels by name with counts, in the order of first use. Deferred ones count as one until they are linked. */
-export function stepsOf(kernels: readonly { readonly name: string }[]): readonly { readonly kernel: string; readonly count: number }[] {
+export function stepsOf(
+  kernels: readonly { readonly name: string }[],
+): readonly { readonly kernel: string; readonly count: number }[] {
   const counts = new Map<string, number>();
   for (const { name } of kernels) counts.set(name, (counts.get(name) ?? 0) + 1);
   return [...counts].map(([kernel, count]) => ({ kernel, count }));
 }
-

@@ -1,6 +1,6 @@
 /**
- * A compiled program made ready for the state of one session: pipelines, tables, and a bind group for each kernel. Made at the
- * first run; bind groups are made again when the scratch memory has grown.
+ * A compiled program made ready for the state of one session: pipelines, tables, and a bind group for each kernel. Made
+ * at the first run; bind groups are made again when the scratch memory has grown.
  */
 import { invariant } from "@cloze/errors";
 import { KernelError, messageOf } from "./errors.ts";
@@ -32,13 +32,20 @@ export class Linked {
   /** It ran once, and the device had nothing against it. */
   proven = false;
 
-  private constructor(runtime: Runtime, resolved: ResolvedProgram, pipelines: readonly GPUComputePipeline[], tables: readonly GPUBuffer[]) {
+  private constructor(
+    runtime: Runtime,
+    resolved: ResolvedProgram,
+    pipelines: readonly GPUComputePipeline[],
+    tables: readonly GPUBuffer[],
+  ) {
     this.#runtime = runtime;
     this.#resolved = resolved;
     this.#pipelines = pipelines;
     this.#tables = tables;
     const { family } = runtime.profile;
-    this.guessesMs = resolved.kernels.map(({ flops, ranges }) => guessMs(family, { flops, bytes: ranges.reduce((sum, { bytes = 0 }) => sum + bytes, 0) }));
+    this.guessesMs = resolved.kernels.map(({ flops, ranges }) =>
+      guessMs(family, { flops, bytes: ranges.reduce((sum, { bytes = 0 }) => sum + bytes, 0) }),
+    );
   }
 
   static async make(runtime: Runtime, resolved: ResolvedProgram): Promise<Linked> {
@@ -47,7 +54,10 @@ export class Linked {
       const pipelines = await Promise.all(resolved.kernels.map((kernel) => runtime.pipelines.get(kernel)));
       return new Linked(runtime, resolved, pipelines, await tables);
     } catch (error) {
-      await tables.then((made) => runtime.tables.release(made), () => undefined);
+      await tables.then(
+        (made) => runtime.tables.release(made),
+        () => undefined,
+      );
       throw error;
     }
   }
@@ -76,15 +86,22 @@ export class Linked {
       return { buffer: found, offset };
     };
     const made = this.#resolved.kernels.map((kernel, i) => {
-      const entries = kernel.ranges.map((range, binding) => ({ binding, resource: { ...source(range), ...(range.bytes === undefined ? {} : { size: range.bytes }) } }));
+      const entries = kernel.ranges.map((range, binding) => ({
+        binding,
+        resource: { ...source(range), ...(range.bytes === undefined ? {} : { size: range.bytes }) },
+      }));
       device.pushErrorScope("validation");
       const group = device.createBindGroup({ label: kernel.name, layout: pipelines.layoutOf(kernel), entries });
-      return { dispatch: { kernel, pipeline: this.#pipelines[i] as GPUComputePipeline, group }, error: device.popErrorScope() };
+      return {
+        dispatch: { kernel, pipeline: this.#pipelines[i] as GPUComputePipeline, group },
+        error: device.popErrorScope(),
+      };
     });
     const generation = arena.generation;
     const errors = await health.guard(Promise.all(made.map(({ error }) => error)));
     errors.forEach((error, i) => {
-      if (error !== null) throw new KernelError(this.#resolved.kernels[i] as Resolved, `its buffers are refused: ${messageOf(error)}.`);
+      if (error !== null)
+        throw new KernelError(this.#resolved.kernels[i] as Resolved, `its buffers are refused: ${messageOf(error)}.`);
     });
     this.#dispatches = made.map(({ dispatch }) => dispatch);
     this.#outputs = this.#resolved.outputs.map(source);

@@ -1,6 +1,6 @@
 /**
- * Pipelines by their text: made in parallel, once for a device. Bind group layouts are ours (by access), not "auto", which would
- * leave out bindings that a kernel declares and does not read.
+ * Pipelines by their text: made in parallel, once for a device. Bind group layouts are ours (by access), not "auto",
+ * which would leave out bindings that a kernel declares and does not read.
  */
 import { KernelError, messageOf } from "./errors.ts";
 import type { Health } from "./health.ts";
@@ -48,12 +48,19 @@ export class Pipelines {
     return this.#layout(kernel).group;
   }
 
-  #layout(kernel: Pick<PipelineSource, "bindings">): { readonly group: GPUBindGroupLayout; readonly pipeline: GPUPipelineLayout } {
+  #layout(kernel: Pick<PipelineSource, "bindings">): {
+    readonly group: GPUBindGroupLayout;
+    readonly pipeline: GPUPipelineLayout;
+  } {
     const key = accessOf(kernel);
     const known = this.#layouts.get(key);
     if (known !== undefined) return known;
     const group = this.#device.createBindGroupLayout({
-      entries: kernel.bindings.map(({ access }, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer: { type: access === "read" ? "read-only-storage" : "storage" } })),
+      entries: kernel.bindings.map(({ access }, binding) => ({
+        binding,
+        visibility: COMPUTE_STAGE,
+        buffer: { type: access === "read" ? "read-only-storage" : "storage" },
+      })),
     });
     const made = { group, pipeline: this.#device.createPipelineLayout({ bindGroupLayouts: [group] }) };
     this.#layouts.set(key, made);
@@ -63,18 +70,25 @@ export class Pipelines {
   async #make(kernel: PipelineSource): Promise<GPUComputePipeline> {
     const label = kernel.path === "" ? kernel.name : `${kernel.name} (${kernel.path})`;
     const device = this.#device;
-    // An invalid module is told of twice: here, where its scope keeps it from being everybody's error, and by the pipeline.
+    // An invalid module is told of twice: here, where its scope keeps it from being everybody's error, and by the
+    // pipeline.
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ label, code: kernel.wgsl });
-    const pipeline = device.createComputePipelineAsync({ label, layout: this.#layout(kernel).pipeline, compute: { module, entryPoint: "main" } });
+    const pipeline = device.createComputePipelineAsync({
+      label,
+      layout: this.#layout(kernel).pipeline,
+      compute: { module, entryPoint: "main" },
+    });
     const [error, made] = await Promise.all([device.popErrorScope(), pipeline.catch((cause: unknown) => ({ cause }))]);
-    if ("cause" in made) throw new KernelError(kernel, await explain(module, kernel.wgsl, error?.message.trim() ?? messageOf(made.cause)));
+    if ("cause" in made)
+      throw new KernelError(kernel, await explain(module, kernel.wgsl, error?.message.trim() ?? messageOf(made.cause)));
     if (error !== null) throw new KernelError(kernel, error.message.trim());
     return made;
   }
 }
 
-const accessOf = ({ bindings }: Pick<PipelineSource, "bindings">): string => bindings.map(({ access }) => (access === "read" ? "r" : "w")).join("");
+const accessOf = ({ bindings }: Pick<PipelineSource, "bindings">): string =>
+  bindings.map(({ access }) => (access === "read" ? "r" : "w")).join("");
 
 /** The compiler's first complaint with the line it is about; else what the pipeline said. */
 async function explain(module: GPUShaderModule, wgsl: string, cause: string): Promise<string> {

@@ -15,7 +15,12 @@ function random(seed: number): Lifetime[] {
   const kernels = 20 + draw(100);
   return Array.from({ length: 10 + draw(200) }, () => {
     const first = draw(kernels);
-    return { bytes: 1 + draw(2) * 4 + draw(40_000), group: draw(4) === 0 ? "16-bit" : "32-bit", first, last: Math.min(kernels - 1, first + draw(12) * draw(4)) };
+    return {
+      bytes: 1 + draw(2) * 4 + draw(40_000),
+      group: draw(4) === 0 ? "16-bit" : "32-bit",
+      first,
+      last: Math.min(kernels - 1, first + draw(12) * draw(4)),
+    };
   });
 }
 
@@ -24,7 +29,8 @@ function training(layers: number): Lifetime[] {
   const all: Lifetime[] = [];
   const kernels = layers * 8 * 2;
   const hidden = 8 * 128 * 256 * 4;
-  const add = (bytes: number, first: number, last: number): void => void all.push({ bytes, group: "32-bit", first, last });
+  const add = (bytes: number, first: number, last: number): void =>
+    void all.push({ bytes, group: "32-bit", first, last });
   for (let layer = 0; layer < layers; layer++) {
     const forward = layer * 8;
     const backward = kernels - 1 - forward;
@@ -40,7 +46,11 @@ function training(layers: number): Lifetime[] {
 
 const options = { alignment: 256, chunkBytes: 2 ** 30 };
 
-function check(lifetimes: readonly Lifetime[], { spots, chunks }: Placement, { alignment, chunkBytes }: typeof options): void {
+function check(
+  lifetimes: readonly Lifetime[],
+  { spots, chunks }: Placement,
+  { alignment, chunkBytes }: typeof options,
+): void {
   expect(spots.length).toBe(lifetimes.length);
   for (const { bytes } of chunks) expect(bytes).toBeLessThanOrEqual(chunkBytes);
   lifetimes.forEach((a, i) => {
@@ -59,15 +69,28 @@ function check(lifetimes: readonly Lifetime[], { spots, chunks }: Placement, { a
 }
 
 describe("temporaries", () => {
-  test.each(Array.from({ length: 40 }, (_, seed) => seed))("random lifetimes %i: no two that live at once overlap, in few bytes", (seed) => {
-    const lifetimes = random(seed);
-    const placement = place(lifetimes, options);
-    check(lifetimes, placement, options);
-    const groups = (["16-bit", "32-bit"] as const).map((group) => lowerBound(lifetimes.filter((l) => l.group === group), 256));
-    expect(bytesOf(placement)).toBeLessThanOrEqual(1.2 * groups.reduce((a, b) => a + b, 0));
-  });
+  test.each(Array.from({ length: 40 }, (_, seed) => seed))(
+    "random lifetimes %i: no two that live at once overlap, in few bytes",
+    (seed) => {
+      const lifetimes = random(seed);
+      const placement = place(lifetimes, options);
+      check(lifetimes, placement, options);
+      const groups = (["16-bit", "32-bit"] as const).map((group) =>
+        lowerBound(
+          lifetimes.filter((l) => l.group === group),
+          256,
+        ),
+      );
+      expect(bytesOf(placement)).toBeLessThanOrEqual(1.2 * groups.reduce((a, b) => a + b, 0));
+    },
+  );
 
-  test.each([[1, 1.1], [4, 1.06], [12, 1.06], [30, 1.06]])("a training step of %i layers: within %f of the most that lives at once", (layers, allowed) => {
+  test.each([
+    [1, 1.1],
+    [4, 1.06],
+    [12, 1.06],
+    [30, 1.06],
+  ])("a training step of %i layers: within %f of the most that lives at once", (layers, allowed) => {
     const lifetimes = training(layers);
     const placement = place(lifetimes, options);
     const bound = lowerBound(lifetimes, 256);
@@ -87,19 +110,33 @@ describe("temporaries", () => {
   test("thousands of storages", () => {
     const lifetimes = training(150);
     expect(lifetimes.length).toBeGreaterThan(2500);
-    expect(bytesOf(place(lifetimes, { ...options, chunkBytes: 2 ** 32 }))).toBeLessThan(1.1 * lowerBound(lifetimes, 256));
+    expect(bytesOf(place(lifetimes, { ...options, chunkBytes: 2 ** 32 }))).toBeLessThan(
+      1.1 * lowerBound(lifetimes, 256),
+    );
   });
 
   test("nothing needs nothing; one of each group two chunks", () => {
     expect(place([], options)).toEqual({ spots: [], chunks: [] });
-    const both = place([{ bytes: 2, group: "16-bit", first: 0, last: 0 }, { bytes: 4, group: "32-bit", first: 1, last: 1 }], options);
+    const both = place(
+      [
+        { bytes: 2, group: "16-bit", first: 0, last: 0 },
+        { bytes: 4, group: "32-bit", first: 1, last: 1 },
+      ],
+      options,
+    );
     expect(both.chunks.map(({ group }) => group).sort()).toEqual(["16-bit", "32-bit"]);
   });
 });
 
 test("what always lives lies one behind the other, and in the next chunk where the limit is", () => {
   expect(pack([4, 300, 256, 1], { alignment: 256, chunkBytes: 1100 })).toEqual({
-    spots: [{ chunk: 0, offset: 0 }, { chunk: 0, offset: 256 }, { chunk: 0, offset: 768 }, { chunk: 1, offset: 0 }], chunks: [1024, 256],
+    spots: [
+      { chunk: 0, offset: 0 },
+      { chunk: 0, offset: 256 },
+      { chunk: 0, offset: 768 },
+      { chunk: 1, offset: 0 },
+    ],
+    chunks: [1024, 256],
   });
   expect(roundUp(257, 256)).toBe(512);
 });

@@ -1,10 +1,11 @@
 /**
- * Where temporaries lie: each lives from the first kernel that binds it to the last, and two that live at once never share a byte.
+ * Where temporaries lie: each lives from the first kernel that binds it to the last, and two that live at once never
+ * share a byte.
  *
- * Offsets by best fit: storages in a fixed order take the smallest gap that was free all their life, in whichever chunk has it;
- * where none fits, the chunk that grows least. Three orders are tried (by bytes, by bytes times lifetime, by start), the one with
- * fewest bytes in all is kept. Price: n^2 / 2 comparisons an order.
- * Source: the greedy-by-size rule of Pisarchyk and Lee 2020, arXiv:2001.03288, with chunks of limited size.
+ * Offsets by best fit: storages in a fixed order take the smallest gap that was free all their life, in whichever chunk
+ * has it; where none fits, the chunk that grows least. Three orders are tried (by bytes, by bytes times lifetime, by
+ * start), the one with fewest bytes in all is kept. Price: n^2 / 2 comparisons an order. Source: the greedy-by-size
+ * rule of Pisarchyk and Lee 2020, arXiv:2001.03288, with chunks of limited size.
  */
 
 /** 16-bit storages and 32-bit ones never share a chunk: a kernel over a whole buffer sees it as one element type. */
@@ -57,25 +58,46 @@ const ORDERS: readonly Order[] = [
 const MANY = 6000;
 
 export function place(lifetimes: readonly Lifetime[], options: PlaceOptions): Placement {
-  const tries = (lifetimes.length > MANY ? ORDERS.slice(0, 1) : ORDERS).map((order) => placeIn(order, lifetimes, options));
-  return tries.reduce((best, next) => (bytesOf(next) < bytesOf(best) || (bytesOf(next) === bytesOf(best) && next.chunks.length < best.chunks.length) ? next : best));
+  const tries = (lifetimes.length > MANY ? ORDERS.slice(0, 1) : ORDERS).map((order) =>
+    placeIn(order, lifetimes, options),
+  );
+  return tries.reduce((best, next) =>
+    bytesOf(next) < bytesOf(best) || (bytesOf(next) === bytesOf(best) && next.chunks.length < best.chunks.length)
+      ? next
+      : best,
+  );
 }
 
-export const bytesOf = ({ chunks }: Pick<Placement, "chunks">): number => chunks.reduce((sum, { bytes }) => sum + bytes, 0);
+export const bytesOf = ({ chunks }: Pick<Placement, "chunks">): number =>
+  chunks.reduce((sum, { bytes }) => sum + bytes, 0);
 
-interface Block { readonly first: number; readonly last: number; readonly start: number; readonly end: number }
+interface Block {
+  readonly first: number;
+  readonly last: number;
+  readonly start: number;
+  readonly end: number;
+}
 
-interface Growing { readonly group: Group; bytes: number; /** By start. */ readonly blocks: Block[] }
+interface Growing {
+  readonly group: Group;
+  bytes: number;
+  /** By start. */ readonly blocks: Block[];
+}
 
 function placeIn(order: Order, lifetimes: readonly Lifetime[], { alignment, chunkBytes }: PlaceOptions): Placement {
   const limit = Math.floor(chunkBytes / alignment) * alignment;
   const chunks: Growing[] = [];
   const spots: Spot[] = [];
-  const sequence = lifetimes.map((_, i) => i).sort((i, j) => order(lifetimes[i] as Lifetime, lifetimes[j] as Lifetime) || i - j);
+  const sequence = lifetimes
+    .map((_, i) => i)
+    .sort((i, j) => order(lifetimes[i] as Lifetime, lifetimes[j] as Lifetime) || i - j);
   for (const i of sequence) {
     const item = lifetimes[i] as Lifetime;
     const bytes = roundUp(Math.max(item.bytes, 1), alignment);
-    const { chunk, offset } = bestSpot(chunks, item, bytes, limit) ?? { chunk: chunks.push({ group: item.group, bytes: 0, blocks: [] }) - 1, offset: 0 };
+    const { chunk, offset } = bestSpot(chunks, item, bytes, limit) ?? {
+      chunk: chunks.push({ group: item.group, bytes: 0, blocks: [] }) - 1,
+      offset: 0,
+    };
     const into = chunks[chunk] as Growing;
     into.bytes = Math.max(into.bytes, offset + bytes);
     insert(into.blocks, { first: item.first, last: item.last, start: offset, end: offset + bytes });
@@ -95,14 +117,16 @@ function bestSpot(chunks: readonly Growing[], item: Lifetime, bytes: number, lim
     for (const block of blocks) {
       if (block.last < item.first || block.first > item.last) continue;
       const gap = block.start - free;
-      if (gap >= bytes && (growth > 0 || gap - bytes < slack)) [best, slack, growth] = [{ chunk, offset: free }, gap - bytes, 0];
+      if (gap >= bytes && (growth > 0 || gap - bytes < slack))
+        [best, slack, growth] = [{ chunk, offset: free }, gap - bytes, 0];
       free = Math.max(free, block.end);
     }
     if (free + bytes > limit) continue;
     // Behind the last block that lives at the same time: within the chunk it is a gap like others.
     const more = Math.max(0, free + bytes - size);
     const left = Math.max(0, size - free - bytes);
-    if (more < growth || (more === growth && left < slack)) [best, slack, growth] = [{ chunk, offset: free }, left, more];
+    if (more < growth || (more === growth && left < slack))
+      [best, slack, growth] = [{ chunk, offset: free }, left, more];
   }
   return best;
 }
@@ -136,7 +160,10 @@ export function lowerBound(lifetimes: readonly Lifetime[], alignment: number): n
 }
 
 /** What lives all the time, one behind the other, in as few chunks as that takes. */
-export function pack(bytes: readonly number[], { alignment, chunkBytes }: PlaceOptions): { readonly spots: readonly Spot[]; readonly chunks: readonly number[] } {
+export function pack(
+  bytes: readonly number[],
+  { alignment, chunkBytes }: PlaceOptions,
+): { readonly spots: readonly Spot[]; readonly chunks: readonly number[] } {
   const limit = Math.floor(chunkBytes / alignment) * alignment;
   const chunks: number[] = [];
   const spots = bytes.map((size) => {

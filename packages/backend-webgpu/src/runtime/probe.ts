@@ -9,8 +9,13 @@ export async function probe(options: DeviceOptions = {}): Promise<Probe> {
     const found = await openDevice(options);
     if (isNotHere(found)) return found;
     found.close();
-    const { profile: { device, family }, notes } = found;
-    return available(device, notes, { lastResort: family === "software" ? `${device} computes on the CPU` : undefined });
+    const {
+      profile: { device, family },
+      notes,
+    } = found;
+    return available(device, notes, {
+      lastResort: family === "software" ? `${device} computes on the CPU` : undefined,
+    });
   } catch (error) {
     return unavailable(`WebGPU fails when it is tried (${messageOf(error)})`, "Update the GPU's driver.");
   }

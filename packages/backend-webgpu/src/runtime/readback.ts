@@ -17,7 +17,10 @@ export class Readback {
   /** A buffer to copy into. */
   async take(bytes: number): Promise<GPUBuffer> {
     const size = readbackBytes(bytes);
-    return this.#free.get(size)?.pop() ?? this.#buffers.allocate("results on their way back", size, usage.MAP_READ | usage.COPY_DST);
+    return (
+      this.#free.get(size)?.pop() ??
+      this.#buffers.allocate("results on their way back", size, usage.MAP_READ | usage.COPY_DST)
+    );
   }
 
   /** The first bytes of a buffer once all that was submitted is done. The buffer is free again afterwards. */
@@ -38,6 +41,7 @@ export class Readback {
 }
 
 /** Few sizes, so that few buffers are kept: powers of two, then multiples of the largest. */
-export const readbackBytes = (bytes: number): number => (bytes >= LARGE ? roundUp(bytes, LARGE) : Math.max(256, 2 ** Math.ceil(Math.log2(bytes))));
+export const readbackBytes = (bytes: number): number =>
+  bytes >= LARGE ? roundUp(bytes, LARGE) : Math.max(256, 2 ** Math.ceil(Math.log2(bytes)));
 
 const LARGE = 65_536;

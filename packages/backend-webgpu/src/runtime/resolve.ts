@@ -1,9 +1,9 @@
 /**
- * Kernels with the places of what they bind: buffers are numbers here, so it is made (and tested) without a device. Deferred
- * kernels get their text and tables at this point, once for each layout of state.
+ * Kernels with the places of what they bind: buffers are numbers here, so it is made (and tested) without a device.
+ * Deferred kernels get their text and tables at this point, once for each layout of state.
  *
- * WebGPU's rule is checked here, where the kernel has a name: within a dispatch a buffer is read-only or writable, not both, and
- * what is writable does not overlap.
+ * WebGPU's rule is checked here, where the kernel has a name: within a dispatch a buffer is read-only or writable, not
+ * both, and what is writable does not overlap.
  */
 import { invariant } from "@cloze/errors";
 import { isDeferred, type Binding, type Compiled, type Place, type Storage, type WindowKernel } from "../kernel.ts";
@@ -47,7 +47,12 @@ export const numberingOf = (layout: Layout, stateChunks: number): Numbering => {
   return { state, feeds, tables: feeds + layout.feedChunks.length };
 };
 
-export function resolve({ kernels }: Compiled, layout: Layout, state: { readonly spots: ReadonlyMap<string, Spot>; readonly chunks: number }, profile: Profile): ResolvedProgram {
+export function resolve(
+  { kernels }: Compiled,
+  layout: Layout,
+  state: { readonly spots: ReadonlyMap<string, Spot>; readonly chunks: number },
+  profile: Profile,
+): ResolvedProgram {
   const numbers = numberingOf(layout, state.chunks);
   const tables: Storage[] = [];
   const known = new Map<Storage, number>();
@@ -59,13 +64,24 @@ export function resolve({ kernels }: Compiled, layout: Layout, state: { readonly
   };
   const placeOf = (storage: Storage): Place => {
     if (storage.kind === "table") return table(storage);
-    const [base, spot] = storage.kind === "temporary" ? [0, layout.temporaries.get(storage)] : storage.kind === "feed" ? [numbers.feeds, layout.feeds.get(storage)] : [numbers.state, state.spots.get(storage.name)];
+    const [base, spot] =
+      storage.kind === "temporary"
+        ? [0, layout.temporaries.get(storage)]
+        : storage.kind === "feed"
+          ? [numbers.feeds, layout.feeds.get(storage)]
+          : [numbers.state, state.spots.get(storage.name)];
     invariant(spot !== undefined, `the ${storage.kind} "${storage.name}" has no place`);
     return { buffer: base + spot.chunk, offset: spot.offset };
   };
   const range = (storage: Storage): Range => ({ ...placeOf(storage), bytes: bytesOfStorage(storage) });
-  const windows = kernels.flatMap((kernel): readonly WindowKernel[] => (isDeferred(kernel) ? kernel.link(placeOf) : [kernel]));
-  const resolved = windows.map(({ bindings, ...kernel }): Resolved => ({ ...kernel, bindings, ranges: bindings.map((b) => (isStorage(b) ? range(b.storage) : { buffer: b.buffer, offset: 0, bytes: undefined })) }));
+  const windows = kernels.flatMap((kernel): readonly WindowKernel[] =>
+    isDeferred(kernel) ? kernel.link(placeOf) : [kernel],
+  );
+  const resolved = windows.map(({ bindings, ...kernel }): Resolved => ({
+    ...kernel,
+    bindings,
+    ranges: bindings.map((b) => (isStorage(b) ? range(b.storage) : { buffer: b.buffer, offset: 0, bytes: undefined })),
+  }));
   for (const kernel of resolved) check(kernel, profile);
   return { kernels: resolved, tables, outputs: layout.outputs.map(({ storage }) => range(storage)) };
 }
@@ -74,15 +90,21 @@ const isStorage = (binding: WindowKernel["bindings"][number]): binding is Bindin
 
 function check(kernel: Resolved, { limits }: Profile): void {
   const { ranges, bindings, grid } = kernel;
-  const wrong = (what: string): never => { throw new KernelError(kernel, what); };
-  if (ranges.length > limits.storageBuffers) wrong(`it binds ${ranges.length} buffers, and this device allows ${limits.storageBuffers}.`);
-  if (grid.some((n) => !(Number.isInteger(n) && n >= 1 && n <= limits.workgroups))) wrong(`its grid is ${grid.join(" x ")}, and an axis of this device takes 1 to ${limits.workgroups}.`);
+  const wrong = (what: string): never => {
+    throw new KernelError(kernel, what);
+  };
+  if (ranges.length > limits.storageBuffers)
+    wrong(`it binds ${ranges.length} buffers, and this device allows ${limits.storageBuffers}.`);
+  if (grid.some((n) => !(Number.isInteger(n) && n >= 1 && n <= limits.workgroups)))
+    wrong(`its grid is ${grid.join(" x ")}, and an axis of this device takes 1 to ${limits.workgroups}.`);
   ranges.forEach((a, i) => {
     ranges.slice(0, i).forEach((b, j) => {
       if (a.buffer !== b.buffer) return;
       const both = `bindings ${j} and ${i}`;
-      if (bindings[i]?.access !== bindings[j]?.access) wrong(`${both} are parts of one buffer, one read-only and one writable.`);
-      if (bindings[i]?.access === "read_write" && a.offset < endOf(b) && b.offset < endOf(a)) wrong(`${both} are writable and overlap.`);
+      if (bindings[i]?.access !== bindings[j]?.access)
+        wrong(`${both} are parts of one buffer, one read-only and one writable.`);
+      if (bindings[i]?.access === "read_write" && a.offset < endOf(b) && b.offset < endOf(a))
+        wrong(`${both} are writable and overlap.`);
     });
   });
 }

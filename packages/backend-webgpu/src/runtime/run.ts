@@ -1,4 +1,7 @@
-/** One run: feeds up, all kernels in one pass, outputs into a buffer on its way back; one submit, or a few where that takes long. */
+/**
+ * One run: feeds up, all kernels in one pass, outputs into a buffer on its way back; one submit, or a few where that
+ * takes long.
+ */
 import type { HostTensors } from "@cloze/graph";
 import type { BoundState, DeviceProgram } from "./device-program.ts";
 import { KernelError } from "./errors.ts";
@@ -11,7 +14,12 @@ import { cutsOf } from "./slices.ts";
 /** Shorter runs say more about the way to the device than about the device. */
 const TELLING_MS = 20;
 
-export function runProgram(runtime: Runtime, program: DeviceProgram, state: BoundState, packed: readonly Uint8Array<ArrayBuffer>[]): Promise<HostTensors> {
+export function runProgram(
+  runtime: Runtime,
+  program: DeviceProgram,
+  state: BoundState,
+  packed: readonly Uint8Array<ArrayBuffer>[],
+): Promise<HostTensors> {
   const { device, health, readback, lane } = runtime;
   const { outputs, outputBytes } = program.layout;
   return lane.fly(async () => {
@@ -25,10 +33,16 @@ export function runProgram(runtime: Runtime, program: DeviceProgram, state: Boun
     const refused = inScope(runtime, proven, () => {
       program.upload(packed);
       submit(runtime, linked, (encoder) => {
-        if (back !== undefined) linked.outputs.forEach(({ buffer, offset }, i) => copy(encoder, buffer, offset, back, outputs[i] as (typeof outputs)[number]));
+        if (back !== undefined)
+          linked.outputs.forEach(({ buffer, offset }, i) =>
+            copy(encoder, buffer, offset, back, outputs[i] as (typeof outputs)[number]),
+          );
       });
     });
-    const done = back === undefined ? health.guard(device.queue.onSubmittedWorkDone()).then(() => new ArrayBuffer(0)) : readback.bytes(back, outputBytes);
+    const done =
+      back === undefined
+        ? health.guard(device.queue.onSubmittedWorkDone()).then(() => new ArrayBuffer(0))
+        : readback.bytes(back, outputBytes);
     done.catch(() => undefined); // a refusal is told first, and says more
     return { result: finish() };
 
@@ -41,7 +55,12 @@ export function runProgram(runtime: Runtime, program: DeviceProgram, state: Boun
       if (alone && proven && took > TELLING_MS && guess > 0) runtime.pace = took / guess;
       linked.proven = true;
       await runtime.timing?.collect(linked.dispatches.map(({ kernel }) => kernel));
-      return Object.fromEntries(outputs.map(({ name, type, offset, bytes: length }) => [name, decode(type, bytes.slice(offset, offset + length))]));
+      return Object.fromEntries(
+        outputs.map(({ name, type, offset, bytes: length }) => [
+          name,
+          decode(type, bytes.slice(offset, offset + length)),
+        ]),
+      );
     }
   });
 }
@@ -62,13 +81,30 @@ function inScope({ device, health }: Runtime, proven: boolean, work: () => void)
   return health.guard(device.popErrorScope());
 }
 
-function copy(encoder: GPUCommandEncoder, from: GPUBuffer, offset: number, to: GPUBuffer, output: { readonly offset: number; readonly bytes: number }): void {
+function copy(
+  encoder: GPUCommandEncoder,
+  from: GPUBuffer,
+  offset: number,
+  to: GPUBuffer,
+  output: { readonly offset: number; readonly bytes: number },
+): void {
   if (output.bytes > 0) encoder.copyBufferToBuffer(from, offset, to, output.offset, output.bytes);
 }
 
 /** All dispatches, cut where a submit would take too long; `last` goes into the last one. */
-function submit({ device, pace, sliceMs, timing }: Runtime, { dispatches, guessesMs }: Linked, last: (encoder: GPUCommandEncoder) => void): void {
-  const cuts = [0, ...cutsOf(guessesMs.map((ms) => ms * pace), sliceMs), dispatches.length];
+function submit(
+  { device, pace, sliceMs, timing }: Runtime,
+  { dispatches, guessesMs }: Linked,
+  last: (encoder: GPUCommandEncoder) => void,
+): void {
+  const cuts = [
+    0,
+    ...cutsOf(
+      guessesMs.map((ms) => ms * pace),
+      sliceMs,
+    ),
+    dispatches.length,
+  ];
   for (let slice = 1; slice < cuts.length; slice++) {
     const encoder = device.createCommandEncoder();
     const from = cuts[slice - 1] as number;

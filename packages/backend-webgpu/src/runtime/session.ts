@@ -1,4 +1,6 @@
-/** A session: state on the device under the names programs know it by, and runs over it in the order they were called. */
+/**
+ * A session: state on the device under the names programs know it by, and runs over it in the order they were called.
+ */
 import { checkProgramState, checkWritten, stateNamed, type Executable, type Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
 import type { HostTensors, Program } from "@cloze/graph";
@@ -30,7 +32,8 @@ export async function startSession(runtime: Runtime, programs: Programs, state: 
     for (const bytes of layout.chunks) made.push(buffers.make("state", bytes, DEVICE_MEMORY));
     // Into a buffer that there was no memory for, nothing can be written: that error is told by `ready`.
     device.pushErrorScope("validation");
-    for (const [name, { spot, element }] of layout.entries) upload(device, made[spot.chunk]?.buffer as GPUBuffer, spot.offset, state[name] as HostTensors[string], element);
+    for (const [name, { spot, element }] of layout.entries)
+      upload(device, made[spot.chunk]?.buffer as GPUBuffer, spot.offset, state[name] as HostTensors[string], element);
     const written = device.popErrorScope();
     for (const { ready } of made) await ready;
     const error = await health.guard(written);
@@ -39,7 +42,12 @@ export async function startSession(runtime: Runtime, programs: Programs, state: 
     for (const { buffer } of made) buffers.release(buffer);
     throw error;
   }
-  return new WebGpuSession(runtime, programs, layout, made.map(({ buffer }) => buffer));
+  return new WebGpuSession(
+    runtime,
+    programs,
+    layout,
+    made.map(({ buffer }) => buffer),
+  );
 }
 
 export class WebGpuSession implements Session {
@@ -77,14 +85,23 @@ export class WebGpuSession implements Session {
       this.#runtime.health.check();
       const bytes = wanted.map((entry) => new Uint8Array(entry.bytes));
       for (const piece of piecesOf(wanted.map((entry) => entry.bytes))) {
-        const copied = new Uint8Array(await this.#copy(piece.map((part) => ({ ...part, spot: (wanted[part.item] as (typeof wanted)[number]).spot }))));
+        const copied = new Uint8Array(
+          await this.#copy(
+            piece.map((part) => ({ ...part, spot: (wanted[part.item] as (typeof wanted)[number]).spot })),
+          ),
+        );
         let at = 0;
         for (const { item, start, length } of piece) {
           (bytes[item] as Uint8Array).set(copied.subarray(at, at + length), start);
           at += length;
         }
       }
-      return Object.fromEntries(wanted.map(({ name, dtype, shape }, i) => [name, decode({ dtype, shape }, (bytes[i] as Uint8Array<ArrayBuffer>).buffer)]));
+      return Object.fromEntries(
+        wanted.map(({ name, dtype, shape }, i) => [
+          name,
+          decode({ dtype, shape }, (bytes[i] as Uint8Array<ArrayBuffer>).buffer),
+        ]),
+      );
     });
   }
 
@@ -97,7 +114,8 @@ export class WebGpuSession implements Session {
     });
     await this.#runtime.lane.next(async () => {
       this.#runtime.health.check();
-      for (const { spot, bytes } of copies) this.#runtime.device.queue.writeBuffer(this.buffers[spot.chunk] as GPUBuffer, spot.offset, bytes);
+      for (const { spot, bytes } of copies)
+        this.#runtime.device.queue.writeBuffer(this.buffers[spot.chunk] as GPUBuffer, spot.offset, bytes);
     });
   }
 
@@ -112,7 +130,9 @@ export class WebGpuSession implements Session {
   }
 
   /** Parts of the state, one behind the other. */
-  async #copy(parts: readonly (Part & { readonly spot: { readonly chunk: number; readonly offset: number } })[]): Promise<ArrayBuffer> {
+  async #copy(
+    parts: readonly (Part & { readonly spot: { readonly chunk: number; readonly offset: number } })[],
+  ): Promise<ArrayBuffer> {
     const { device, readback, health } = this.#runtime;
     const total = parts.reduce((sum, { length }) => sum + length, 0);
     const back = await readback.take(total);
@@ -133,7 +153,11 @@ export class WebGpuSession implements Session {
   }
 }
 
-interface Part { readonly item: number; readonly start: number; readonly length: number }
+interface Part {
+  readonly item: number;
+  readonly start: number;
+  readonly length: number;
+}
 
 /** Cuts items of so many bytes into pieces that come to the host together. */
 export function piecesOf(sizes: readonly number[], limit: number = PIECE): readonly (readonly Part[])[] {

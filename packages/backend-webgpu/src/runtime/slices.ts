@@ -1,12 +1,15 @@
 /**
- * Where a run is cut into several submits: drivers reset a GPU whose commands take seconds, and a display stands still meanwhile.
- * The time of a kernel is guessed from its contractions and the bytes it is shown, at rates that are low for the family; what runs
- * take then corrects the guess.
+ * Where a run is cut into several submits: drivers reset a GPU whose commands take seconds, and a display stands still
+ * meanwhile. The time of a kernel is guessed from its contractions and the bytes it is shown, at rates that are low for
+ * the family; what runs take then corrects the guess.
  */
 import type { Family } from "../profile.ts";
 
 /** Multiplications and additions, and bytes, in a millisecond. */
-interface Rates { readonly flops: number; readonly bytes: number }
+interface Rates {
+  readonly flops: number;
+  readonly bytes: number;
+}
 
 const RATES: { readonly [F in Family]: Rates } = {
   nvidia: { flops: 2e9, bytes: 1e8 },
@@ -18,7 +21,8 @@ const RATES: { readonly [F in Family]: Rates } = {
   unknown: { flops: 3e7, bytes: 5e6 },
 };
 
-export const guessMs = (family: Family, { flops, bytes }: { readonly flops: number; readonly bytes: number }): number => flops / RATES[family].flops + bytes / RATES[family].bytes;
+export const guessMs = (family: Family, { flops, bytes }: { readonly flops: number; readonly bytes: number }): number =>
+  flops / RATES[family].flops + bytes / RATES[family].bytes;
 
 /** Indices at which a new submit begins; 0 is not among them. A kernel that is longer alone stays whole. */
 export function cutsOf(guessesMs: readonly number[], sliceMs: number): readonly number[] {

@@ -1,6 +1,6 @@
 /**
- * The state of one session on the device: chunks of its own, laid out once, f32 first and by name, so that a kernel over windows
- * finds parameters and moments in few buffers and in one order.
+ * The state of one session on the device: chunks of its own, laid out once, f32 first and by name, so that a kernel
+ * over windows finds parameters and moments in few buffers and in one order.
  */
 import { ConfigError } from "@cloze/errors";
 import { showType, sizeOf, type HostTensor, type TensorType } from "@cloze/graph";
@@ -36,15 +36,24 @@ export function layState(types: Readonly<Record<string, TensorType>>, profile: P
   });
   const rank = (element: Element): number => ELEMENT_ORDER.indexOf(element);
   const sorted = [...all].sort((a, b) => rank(a.element) - rank(b.element) || (a.name < b.name ? -1 : 1));
-  const packed = pack(sorted.map(({ bytes }) => bytes), options);
+  const packed = pack(
+    sorted.map(({ bytes }) => bytes),
+    options,
+  );
   const spots = new Map(sorted.map(({ name }, i) => [name, packed.spots[i] as Spot]));
-  return { entries: new Map(all.map(({ name, ...entry }) => [name, { ...entry, spot: spots.get(name) as Spot }])), spots, chunks: packed.chunks };
+  return {
+    entries: new Map(all.map(({ name, ...entry }) => [name, { ...entry, spot: spots.get(name) as Spot }])),
+    spots,
+    chunks: packed.chunks,
+  };
 }
 
 /** The tensor has as many elements as its type says. */
 export function checkWhole(name: string, tensor: HostTensor): void {
   if (tensor.data.length !== sizeOf(tensor.shape)) {
-    throw new ConfigError(`state "${name}": expected ${sizeOf(tensor.shape)} elements for ${showType(tensor)}, got ${tensor.data.length}.`);
+    throw new ConfigError(
+      `state "${name}": expected ${sizeOf(tensor.shape)} elements for ${showType(tensor)}, got ${tensor.data.length}.`,
+    );
   }
 }
 
@@ -52,8 +61,18 @@ export function checkWhole(name: string, tensor: HostTensor): void {
 const PIECE = 64 * 2 ** 20;
 
 /** Copies a tensor to the device; the caller's array is free when this returns. */
-export function upload(device: GPUDevice, buffer: GPUBuffer, offset: number, tensor: HostTensor, element: Element): void {
+export function upload(
+  device: GPUDevice,
+  buffer: GPUBuffer,
+  offset: number,
+  tensor: HostTensor,
+  element: Element,
+): void {
   const { data, dtype } = tensor;
-  const bytes = dtype === "bool" || data.byteLength % 4 !== 0 ? encode(tensor, element) : new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-  for (let at = 0; at < bytes.length; at += PIECE) device.queue.writeBuffer(buffer, offset + at, bytes, at, Math.min(PIECE, bytes.length - at));
+  const bytes =
+    dtype === "bool" || data.byteLength % 4 !== 0
+      ? encode(tensor, element)
+      : new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  for (let at = 0; at < bytes.length; at += PIECE)
+    device.queue.writeBuffer(buffer, offset + at, bytes, at, Math.min(PIECE, bytes.length - at));
 }

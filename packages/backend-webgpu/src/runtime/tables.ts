@@ -43,7 +43,10 @@ export class Tables {
         const table = tables.find((t) => t.buffer === buffer);
         if (table === undefined || --table.users > 0) continue;
         this.#buffers.release(buffer);
-        this.#tables.set(hash, tables.filter((t) => t !== table));
+        this.#tables.set(
+          hash,
+          tables.filter((t) => t !== table),
+        );
         if (tables.length === 1) this.#tables.delete(hash);
       }
     }
@@ -59,7 +62,11 @@ export class Tables {
       known.users++;
       return known;
     }
-    const { buffer, ready } = this.#buffers.make(`the table "${name}"`, roundUp(Math.max(data.byteLength, 4), 16), usage.STORAGE | usage.COPY_SRC | usage.COPY_DST);
+    const { buffer, ready } = this.#buffers.make(
+      `the table "${name}"`,
+      roundUp(Math.max(data.byteLength, 4), 16),
+      usage.STORAGE | usage.COPY_SRC | usage.COPY_DST,
+    );
     this.#device.queue.writeBuffer(buffer, 0, words);
     const made = { data: words, buffer, ready, users: 1 };
     this.#tables.set(hash, [...same, made]);
@@ -67,7 +74,8 @@ export class Tables {
   }
 }
 
-const wordsOf = (data: Data): Uint32Array<ArrayBuffer> => new Uint32Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer);
+const wordsOf = (data: Data): Uint32Array<ArrayBuffer> =>
+  new Uint32Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer);
 
 /** FNV-1a over words. */
 function hashOf(words: Uint32Array): number {

@@ -1,6 +1,6 @@
 /**
- * How long each kernel takes on the device, by timestamps around a pass of its own. For tuning and reports: passes of their own
- * cost time, so a run that is timed says what its kernels take and not what it takes itself.
+ * How long each kernel takes on the device, by timestamps around a pass of its own. For tuning and reports: passes of
+ * their own cost time, so a run that is timed says what its kernels take and not what it takes itself.
  */
 import { usage } from "./usage.ts";
 import type { Buffers } from "./buffers.ts";
@@ -41,7 +41,11 @@ export class Timing {
   /** After the last kernel of a run: adds up what each took. */
   async collect(kernels: readonly { readonly name: string; readonly path: string }[]): Promise<void> {
     const bytes = 16 * kernels.length;
-    const resolved = await this.#buffers.allocate("timestamps", Math.max(bytes, 16), usage.QUERY_RESOLVE | usage.COPY_SRC);
+    const resolved = await this.#buffers.allocate(
+      "timestamps",
+      Math.max(bytes, 16),
+      usage.QUERY_RESOLVE | usage.COPY_SRC,
+    );
     try {
       const back = await this.#readback.take(Math.max(bytes, 16));
       const encoder = this.#device.createCommandEncoder();

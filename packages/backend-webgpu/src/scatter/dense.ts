@@ -1,7 +1,7 @@
 /**
- * Scatter onto few rows. Thread (stretch, j) owns column j of [size, threads] accumulators in workgroup memory and adds the
- * updates of its stretch in order: nobody else touches that column, so there is no barrier and no atomic. Where there is more
- * than one stretch their sums go through memory, and a second kernel adds them.
+ * Scatter onto few rows. Thread (stretch, j) owns column j of [size, threads] accumulators in workgroup memory and adds
+ * the updates of its stretch in order: nobody else touches that column, so there is no barrier and no atomic. Where
+ * there is more than one stretch their sums go through memory, and a second kernel adds them.
  *
  * Price: each update is read once; size / stretch of that again for the sums of stretches, at most half.
  */
@@ -19,7 +19,8 @@ const MOST_ROWS = 192;
 const MOST_STRETCHES = 128;
 
 /** Rows that fit, with one more for indices outside. */
-export const denseRows = (profile: Profile): number => Math.min(MOST_ROWS, Math.floor(profile.limits.sharedBytes / 4 / NARROWEST) - 1);
+export const denseRows = (profile: Profile): number =>
+  Math.min(MOST_ROWS, Math.floor(profile.limits.sharedBytes / 4 / NARROWEST) - 1);
 
 const powerOfTwo = (n: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, n)));
 
@@ -31,8 +32,11 @@ export function denseParts(spec: ScatterSpec, profile: Profile): ScatterParts {
   const threads = (size + 1) * WIDEST * 4 <= profile.limits.sharedBytes ? WIDEST : NARROWEST;
   const { grid, number } = gridOf(Math.ceil((stretches * width) / threads), profile);
   const alone = stretches === 1;
-  const put = (row: string, value: string): string => (alone ? `${store.name}(${row}, j, ${value})` : `partials[(stretch * ${size}u + ${row}) * ${width}u + j] = ${value}`);
-  const step = (k: number): string => `    let row${k} = min(u32(${index.name}(i + ${k}u)), ${size}u) * ${threads}u + lane;
+  const put = (row: string, value: string): string =>
+    alone ? `${store.name}(${row}, j, ${value})` : `partials[(stretch * ${size}u + ${row}) * ${width}u + j] = ${value}`;
+  const step = (
+    k: number,
+  ): string => `    let row${k} = min(u32(${index.name}(i + ${k}u)), ${size}u) * ${threads}u + lane;
     let value${k} = ${lane.type}(${lane.update}(i + ${k}u, j));`;
   const body = `var<workgroup> sums: array<${lane.type}, ${(size + 1) * threads}>;
 
@@ -56,15 +60,33 @@ ${[0, 1, 2, 3].map((k) => `    sums[row${k}] += value${k};`).join("\n")}
 }
 `;
   const first: Part = {
-    name: `scatter dense ${stretch}x${threads}`, body, grid, flops: 0, enables: enablesOf(spec),
+    name: `scatter dense ${stretch}x${threads}`,
+    body,
+    grid,
+    flops: 0,
+    enables: enablesOf(spec),
     uses: [index.name, lane.update, alone ? store.name : "partials"],
   };
   if (alone) return { parts: [first], scratch: [] };
-  const fold = perThread(size * width, profile, `  var sum = ${lane.type}();
+  const fold = perThread(
+    size * width,
+    profile,
+    `  var sum = ${lane.type}();
 ${addUp(lane.type, "sum", "0u", `${stretches}u`, (p) => `partials[(${p}) * ${size * width}u + e]`)}
-  ${store.name}(e / ${width}u, e % ${width}u, sum);`);
+  ${store.name}(e / ${width}u, e % ${width}u, sum);`,
+  );
   return {
-    parts: [first, { name: `scatter fold ${stretches}`, body: fold.text, grid: fold.grid, flops: 0, enables: [], uses: ["partials", store.name] }],
+    parts: [
+      first,
+      {
+        name: `scatter fold ${stretches}`,
+        body: fold.text,
+        grid: fold.grid,
+        flops: 0,
+        enables: [],
+        uses: ["partials", store.name],
+      },
+    ],
     scratch: [{ name: "partials", element: lane.element, size: stretches * size * width }],
   };
 }

@@ -1,11 +1,14 @@
 /**
- * scatterAdd: out[r, j] = sum of update(i, j) over the i with index(i) = r, in an order that never varies, without float atomics.
- * What calls it most is the gradient of an embedding.
+ * scatterAdd: out[r, j] = sum of update(i, j) over the i with index(i) = r, in an order that never varies, without
+ * float atomics. What calls it most is the gradient of an embedding.
  *
- *   dense   few rows (a protein's vocabulary): a thread adds a stretch of updates, in order, into a column of all rows in
+ *   dense   few rows (a protein's vocabulary): a thread adds a stretch of updates, in order, into a column of all rows
+ *           in
  *           workgroup memory; a second kernel adds the stretches. Each update is read once, in the order it lies.
- *   sorted  many rows, most of them empty (a vocabulary of words): indices are sorted, then each row adds its own list. Lists
- *           may be long (`[MASK]` is an eighth of all tokens), so whole blocks of a list are added beforehand, in parallel.
+ *   sorted  many rows, most of them empty (a vocabulary of words): indices are sorted, then each row adds its own list.
+ *           Lists
+ *           may be long (`[MASK]` is an eighth of all tokens), so whole blocks of a list are added beforehand, in
+ *           parallel.
  *
  * Both write every row; one that no index names gets 0. An index outside [0, size) is left out. f16 is added in f32.
  */

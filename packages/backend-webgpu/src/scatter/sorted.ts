@@ -1,16 +1,18 @@
 /**
  * Scatter onto many rows, by sorting the indices.
  *
- *   sort    one workgroup sorts each chunk of indices (Batcher's bitonic network) by the key row * chunk + place. Keys are
+ *   sort    one workgroup sorts each chunk of indices (Batcher's bitonic network) by the key row * chunk + place. Keys
+ *           are
  *           distinct, so that the order is the only one there is, and equal rows keep their order.
- *   merge   where an element of a chunk comes in the whole: its place in the chunk, plus those of each other chunk that come
+ *   merge   where an element of a chunk comes in the whole: its place in the chunk, plus those of each other chunk that
+ *           come
  *           before it, by binary search. And where each row's list starts, the same way.
  *   blocks  the sums of those BLOCK places in a row that all belong to one row: the insides of long lists.
  *   rows    each row: its list, with the sums of whole blocks in place of their elements.
  *
- * Price: each update is read once. The first two cost O(count (log^2 chunk + chunks log chunk)), and nothing that grows with the
- * width. Sums are taken in an order that only the indices decide.
- * Source: Batcher 1968, Sorting networks and their applications.
+ * Price: each update is read once. The first two cost O(count (log^2 chunk + chunks log chunk)), and nothing that grows
+ * with the width. Sums are taken in an order that only the indices decide. Source: Batcher 1968, Sorting networks and
+ * their applications.
  */
 import type { Part } from "../kernel.ts";
 import type { Profile } from "../profile.ts";
@@ -43,38 +45,67 @@ export function sortedParts(spec: ScatterSpec, profile: Profile): ScatterParts {
   const enables = enablesOf(spec);
   const part = (name: string, threads: number, body: string, functions: string, uses: readonly string[]): Part => {
     const { text, grid } = perThread(threads, profile, body);
-    return { name: `scatter ${name}`, body: functions + text, grid, flops: 0, enables: uses.includes(lane.update) ? enables : [], uses };
+    return {
+      name: `scatter ${name}`,
+      body: functions + text,
+      grid,
+      flops: 0,
+      enables: uses.includes(lane.update) ? enables : [],
+      uses,
+    };
   };
   const element = (p: string): string => `${lane.update}(order[${p}], j)`;
   const at = (block: string): string => `((${block}) * ${across}u + column)`;
-  const blocksPart = part("blocks", blocks * across, `  let block = e / ${across}u;
+  const blocksPart = part(
+    "blocks",
+    blocks * across,
+    `  let block = e / ${across}u;
   let j = (e % ${across}u) * ${columns}u;
   let first = block * ${BLOCK}u;
   if (${index.name}(order[first]) != ${index.name}(order[first + ${BLOCK - 1}u])) { return; }
   var sum = ${type}();
 ${addUp(type, "sum", "first", `first + ${BLOCK}u`, element)}
 ${columns === 1 ? "  partials[e] = sum;" : "  for (var k = 0u; k < 4u; k++) { partials[4u * e + k] = sum[k]; }"}`,
-  "", ["order", "partials", index.name, lane.update]);
-  const partial = (block: string): string => (columns === 1 ? `partials[${at(block)}]` : `partialAt(4u * ${at(block)})`);
-  const rowsPart = part("rows", size * across, `  let row = e / ${across}u;
+    "",
+    ["order", "partials", index.name, lane.update],
+  );
+  const partial = (block: string): string =>
+    columns === 1 ? `partials[${at(block)}]` : `partialAt(4u * ${at(block)})`;
+  const rowsPart = part(
+    "rows",
+    size * across,
+    `  let row = e / ${across}u;
   let column = e % ${across}u;
   let j = column * ${columns}u;
   let start = starts[row];
   let stop = starts[row + 1u];
-  var sum = ${type}();${blocks === 0 ? "" : `
+  var sum = ${type}();${
+    blocks === 0
+      ? ""
+      : `
   let first = (start + ${BLOCK - 1}u) / ${BLOCK}u;
   let last = stop / ${BLOCK}u;
   if (first < last) {
   ${addUp(type, "sum", "start", `first * ${BLOCK}u`, element)}
   ${addUp(type, "sum", "first", "last", partial)}
   ${addUp(type, "sum", `last * ${BLOCK}u`, "stop", element)}
-  } else {`}
+  } else {`
+  }
 ${addUp(type, "sum", "start", "stop", element)}${blocks === 0 ? "" : "\n  }"}
   ${lane.store}(row, j, sum);`,
-  columns === 1 || blocks === 0 ? "" : `fn partialAt(i: u32) -> ${type} { return ${type}(partials[i], partials[i + 1u], partials[i + 2u], partials[i + 3u]); }\n\n`,
-  ["order", "starts", ...(blocks === 0 ? [] : ["partials"]), lane.update, lane.store]);
+    columns === 1 || blocks === 0
+      ? ""
+      : `fn partialAt(i: u32) -> ${type} { return ${type}(partials[i], partials[i + 1u], partials[i + 2u], ` +
+          `partials[i + 3u]); }\n\n`,
+    ["order", "starts", ...(blocks === 0 ? [] : ["partials"]), lane.update, lane.store],
+  );
   return {
-    parts: [sortPart(spec, chunk, chunks, profile), mergePart(spec, chunk, chunks, profile), ...(blocks === 0 ? [] : [blocksPart]), rowsPart],
+    parts: [
+      sortPart(spec, chunk, chunks, profile),
+      mergePart(spec, chunk, chunks, profile),
+      ...(blocks === 0 ? [] : [blocksPart]),
+      rowsPart,
+    ],
     scratch: [
       { name: "sorted", element: "u32", size: chunks * chunk },
       { name: "order", element: "u32", size: count },
@@ -87,7 +118,11 @@ ${addUp(type, "sum", "start", "stop", element)}${blocks === 0 ? "" : "\n  }"}
 function sortPart({ count, size, index }: ScatterSpec, chunk: number, chunks: number, profile: Profile): Part {
   const threads = Math.min(chunk / 2, profile.limits.invocations, 256);
   return {
-    name: `scatter sort ${chunk}`, grid: [chunks, 1, 1], flops: 0, enables: [], uses: [index.name, "sorted"],
+    name: `scatter sort ${chunk}`,
+    grid: [chunks, 1, 1],
+    flops: 0,
+    enables: [],
+    uses: [index.name, "sorted"],
     body: `var<workgroup> keys: array<u32, ${chunk}>;
 
 @compute @workgroup_size(${threads})
@@ -121,7 +156,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 }
 
 function mergePart({ size }: ScatterSpec, chunk: number, chunks: number, profile: Profile): Part {
-  const { text, grid } = perThread(chunks * chunk + size + 1, profile, `  if (e >= ${chunks * chunk}u) {
+  const { text, grid } = perThread(
+    chunks * chunk + size + 1,
+    profile,
+    `  if (e >= ${chunks * chunk}u) {
     let row = e - ${chunks * chunk}u;
     var before = 0u;
     for (var other = 0u; other < ${chunks}u; other++) { before += below(other, row * ${chunk}u); }
@@ -135,9 +173,14 @@ function mergePart({ size }: ScatterSpec, chunk: number, chunks: number, profile
   var place = e % ${chunk}u;
   for (var other = 0u; other < own; other++) { place += below(other, (row + 1u) * ${chunk}u); }
   for (var other = own + 1u; other < ${chunks}u; other++) { place += below(other, row * ${chunk}u); }
-  order[place] = own * ${chunk}u + key % ${chunk}u;`);
+  order[place] = own * ${chunk}u + key % ${chunk}u;`,
+  );
   return {
-    name: `scatter merge ${chunks}`, grid, flops: 0, enables: [], uses: ["sorted", "order", "starts"],
+    name: `scatter merge ${chunks}`,
+    grid,
+    flops: 0,
+    enables: [],
+    uses: ["sorted", "order", "starts"],
     body: `// Keys of a chunk that are smaller than \`key\`.
 fn below(part: u32, key: u32) -> u32 {
   var low = 0u;

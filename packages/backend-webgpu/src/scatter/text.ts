@@ -1,4 +1,7 @@
-/** WGSL that both ways of adding share: how elements are loaded, added and stored, and one thread per element of a result. */
+/**
+ * WGSL that both ways of adding share: how elements are loaded, added and stored, and one thread per element of a
+ * result.
+ */
 import { invariant } from "@cloze/errors";
 import type { Profile } from "../profile.ts";
 import type { ScatterSpec } from "./scatter.ts";
@@ -29,14 +32,21 @@ export function laneOf({ update, store, width }: ScatterSpec, allowVec4: boolean
 export const enablesOf = ({ update }: ScatterSpec): readonly string[] => (update.element === "f16" ? ["f16"] : []);
 
 /** `groups` workgroups as a grid, and the number of a workgroup in it. */
-export function gridOf(groups: number, profile: Profile): { readonly grid: readonly [number, number, number]; readonly number: string } {
+export function gridOf(
+  groups: number,
+  profile: Profile,
+): { readonly grid: readonly [number, number, number]; readonly number: string } {
   const rows = Math.ceil(groups / profile.limits.workgroups);
   const x = Math.ceil(groups / rows);
   return { grid: [x, rows, 1], number: rows === 1 ? "group.x" : `group.y * ${x}u + group.x` };
 }
 
 /** A kernel whose thread `e` of `threads` runs `body`. */
-export function perThread(threads: number, profile: Profile, body: string): { readonly text: string; readonly grid: readonly [number, number, number] } {
+export function perThread(
+  threads: number,
+  profile: Profile,
+  body: string,
+): { readonly text: string; readonly grid: readonly [number, number, number] } {
   const { grid, number } = gridOf(Math.ceil(threads / THREADS), profile);
   return {
     grid,

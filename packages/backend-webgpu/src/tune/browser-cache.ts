@@ -1,6 +1,7 @@
 /**
- * Tiles in IndexedDB, for browsers: one database, one store, keys as they are. What is found there and is no tile counts as
- * missing. Each call opens the database and closes it: calls are few, and an open one would block another page's upgrade.
+ * Tiles in IndexedDB, for browsers: one database, one store, keys as they are. What is found there and is no tile
+ * counts as missing. Each call opens the database and closes it: calls are few, and an open one would block another
+ * page's upgrade.
  */
 import { isTile, type TileCache } from "./tile-cache.ts";
 
@@ -23,19 +24,31 @@ interface OpenRequest extends Request<Database> {
 }
 interface Database {
   createObjectStore(name: string): unknown;
-  transaction(name: string, mode: "readonly" | "readwrite"): { objectStore(name: string): { get(key: string): Request<unknown>; put(value: unknown, key: string): Request<unknown> } };
+  transaction(
+    name: string,
+    mode: "readonly" | "readwrite",
+  ): {
+    objectStore(name: string): {
+      get(key: string): Request<unknown>;
+      put(value: unknown, key: string): Request<unknown>;
+    };
+  };
   close(): void;
 }
 
 const done = <T>(request: Request<T>): Promise<T> =>
   new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error instanceof Error ? request.error : new Error(`IndexedDB: ${String(request.error)}`));
+    request.onerror = () =>
+      reject(request.error instanceof Error ? request.error : new Error(`IndexedDB: ${String(request.error)}`));
   });
 
 /** `databases`: the page's `indexedDB`. */
 export function browserCache(databases: IndexedDatabases): TileCache {
-  const use = async <T>(mode: "readonly" | "readwrite", what: (s: { get(key: string): Request<unknown>; put(value: unknown, key: string): Request<unknown> }) => Request<T>): Promise<T> => {
+  const use = async <T>(
+    mode: "readonly" | "readwrite",
+    what: (s: { get(key: string): Request<unknown>; put(value: unknown, key: string): Request<unknown> }) => Request<T>,
+  ): Promise<T> => {
     const opening = databases.open(database, 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore(store);
     const db = await done(opening);

@@ -1,8 +1,10 @@
 /**
- * Tiles in a JSON file per device and driver, for Node. Reached by dynamic import alone, because browsers have no `node:fs`.
+ * Tiles in a JSON file per device and driver, for Node. Reached by dynamic import alone, because browsers have no
+ * `node:fs`.
  *
- * A file that is not ours, or damaged, counts as empty, and `report` hears why; the next `set` replaces it. Writing is by rename,
- * so a reader sees a whole file; of two processes that write at once the later wins, at the price of measuring again.
+ * A file that is not ours, or damaged, counts as empty, and `report` hears why; the next `set` replaces it. Writing is
+ * by rename, so a reader sees a whole file; of two processes that write at once the later wins, at the price of
+ * measuring again.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
@@ -22,9 +24,19 @@ export interface DiskCacheOptions {
 const format = "cloze matmul tiles";
 
 /** The system's folder for caches, by its own conventions. */
-export function cacheFolder(platform: NodeJS.Platform, env: Readonly<Record<string, string | undefined>>, home: string): string {
+export function cacheFolder(
+  platform: NodeJS.Platform,
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+): string {
   const set = (name: string): string | undefined => (env[name] === "" ? undefined : env[name]);
-  const root = set("XDG_CACHE_HOME") ?? (platform === "win32" ? (set("LOCALAPPDATA") ?? join(home, "AppData", "Local")) : platform === "darwin" ? join(home, "Library", "Caches") : join(home, ".cache"));
+  const root =
+    set("XDG_CACHE_HOME") ??
+    (platform === "win32"
+      ? (set("LOCALAPPDATA") ?? join(home, "AppData", "Local"))
+      : platform === "darwin"
+        ? join(home, "Library", "Caches")
+        : join(home, ".cache"));
   return join(root, "cloze", "webgpu");
 }
 
@@ -55,7 +67,8 @@ async function read(file: string, device: string, report: (reason: string) => vo
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") report(`${file}: cannot be read (${String(error)}); tiles are measured anew.`);
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+      report(`${file}: cannot be read (${String(error)}); tiles are measured anew.`);
     return new Map();
   }
   const unused = (why: string): Map<string, Tile> => {
@@ -70,7 +83,8 @@ async function read(file: string, device: string, report: (reason: string) => vo
   }
   const found = content as { readonly format?: unknown; readonly device?: unknown; readonly tiles?: unknown } | null;
   if (found?.format !== format) return unused(`expected format "${format}", got ${JSON.stringify(found?.format)}`);
-  if (found.device !== device) return unused(`expected tiles of "${device}", got those of ${JSON.stringify(found.device)}`);
+  if (found.device !== device)
+    return unused(`expected tiles of "${device}", got those of ${JSON.stringify(found.device)}`);
   const entries = Object.entries((found.tiles ?? {}) as Readonly<Record<string, unknown>>);
   const bad = entries.find(([, tile]) => !isTile(tile));
   if (bad !== undefined) return unused(`expected a tile for "${bad[0]}", got ${JSON.stringify(bad[1])}`);

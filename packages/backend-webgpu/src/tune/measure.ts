@@ -1,11 +1,18 @@
 /**
- * How long a tile takes, and whether its result is the default tile's: on random operands, alone on the device, with the sum over
- * splits that somebody has to do. Time by the device's own clock where it has `timestamp-query`, by the wall otherwise: the
- * least of several runs, each long enough to drown the cost of a submit.
+ * How long a tile takes, and whether its result is the default tile's: on random operands, alone on the device, with
+ * the sum over splits that somebody has to do. Time by the device's own clock where it has `timestamp-query`, by the
+ * wall otherwise: the least of several runs, each long enough to drown the cost of a submit.
  */
 /// <reference types="@webgpu/types" />
 import { matmulPart, type Tile } from "../matmul/index.ts";
-import { halfBits, plainMatmul, preparePart, type PlainMatmul, type PlainRun, type PlainSizes } from "../matmul/run-part.ts";
+import {
+  halfBits,
+  plainMatmul,
+  preparePart,
+  type PlainMatmul,
+  type PlainRun,
+  type PlainSizes,
+} from "../matmul/run-part.ts";
 import type { Profile } from "../profile.ts";
 import { DEVICE_MEMORY, MAP_READ, usage } from "../runtime/usage.ts";
 
@@ -29,7 +36,10 @@ const pieces = { count: 32, elements: 1024 } as const;
 /** The largest sizes of this nature whose operands and results fit a binding: halves the longest side until they do. */
 export function fitting(sizes: PlainSizes, splits: number, bindingBytes: number): PlainSizes {
   const plain = plainMatmul(sizes);
-  const bytes = Math.max(plain.operands * (sizes.element === "f16" ? 2 : 4), plain.result * sizes.problems * splits * 4);
+  const bytes = Math.max(
+    plain.operands * (sizes.element === "f16" ? 2 : 4),
+    plain.result * sizes.problems * splits * 4,
+  );
   if (bytes <= bindingBytes) return sizes;
   const longest = (["batch", "m", "n", "k"] as const).reduce((x, y) => (sizes[y] > sizes[x] ? y : x));
   return fitting({ ...sizes, [longest]: Math.ceil(sizes[longest] / 2) }, splits, bindingBytes);
@@ -44,7 +54,9 @@ export function openBench(device: GPUDevice, profile: Profile, sizes: PlainSizes
   const clock = device.features.has("timestamp-query") ? deviceClock(device) : wallClock(device);
   return {
     measure: async (tile, dropAboveMs) => {
-      const run = await checked(device, () => preparePart(device, plain, matmulPart(plain.spec, tile, profile), tile.splits, operands));
+      const run = await checked(device, () =>
+        preparePart(device, plain, matmulPart(plain.spec, tile, profile), tile.splits, operands),
+      );
       const sum = tile.splits > 1 ? await splitSum(device, plain, tile.splits, run.results) : undefined;
       try {
         const encode = (pass: GPUComputePassEncoder): void => {
@@ -55,7 +67,8 @@ export function openBench(device: GPUDevice, profile: Profile, sizes: PlainSizes
         await checked(device, () => clock.time(encode, 1));
         let ms = await clock.time(encode, 1);
         const times = Math.max(1, Math.min(50, Math.floor(runMs / Math.max(ms, 0.01))));
-        if (ms <= dropAboveMs) for (let i = 0; i < repetitions; i++) ms = Math.min(ms, (await clock.time(encode, times)) / times);
+        if (ms <= dropAboveMs)
+          for (let i = 0; i < repetitions; i++) ms = Math.min(ms, (await clock.time(encode, times)) / times);
         return { ms, sample: await sampleOf(device, plain, run, tile.splits) };
       } finally {
         run.destroy();
@@ -89,9 +102,13 @@ function randomOperands(device: GPUDevice, plain: PlainMatmul, element: "f32" | 
   const elements = Math.ceil(plain.operands / 4) * 4;
   const buffer = device.createBuffer({ size: elements * (element === "f16" ? 2 : 4), usage: DEVICE_MEMORY });
   // An odd multiple of 4: rows of different operands then start at different places of the block.
-  const block = Float32Array.from({ length: Math.min(elements, 999_996) }, () => Math.floor(Math.random() * 129 - 64) / 64);
+  const block = Float32Array.from(
+    { length: Math.min(elements, 999_996) },
+    () => Math.floor(Math.random() * 129 - 64) / 64,
+  );
   const data = element === "f16" ? Uint16Array.from(block, halfBits) : block;
-  for (let at = 0; at < elements; at += data.length) device.queue.writeBuffer(buffer, at * data.BYTES_PER_ELEMENT, data, 0, Math.min(data.length, elements - at));
+  for (let at = 0; at < elements; at += data.length)
+    device.queue.writeBuffer(buffer, at * data.BYTES_PER_ELEMENT, data, 0, Math.min(data.length, elements - at));
   return buffer;
 }
 
@@ -127,7 +144,9 @@ function deviceClock(device: GPUDevice): Clock {
   return {
     time: async (encode, times) => {
       const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass({ timestampWrites: { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 } });
+      const pass = encoder.beginComputePass({
+        timestampWrites: { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 },
+      });
       for (let i = 0; i < times; i++) encode(pass);
       pass.end();
       encoder.resolveQuerySet(querySet, 0, 2, resolved, 0);
@@ -147,7 +166,12 @@ function deviceClock(device: GPUDevice): Clock {
 }
 
 /** Sums the parts of every problem: the price of splits, which a consumer pays. */
-async function splitSum(device: GPUDevice, plain: PlainMatmul, splits: number, results: GPUBuffer): Promise<{ readonly encode: (pass: GPUComputePassEncoder) => void; readonly destroy: () => void }> {
+async function splitSum(
+  device: GPUDevice,
+  plain: PlainMatmul,
+  splits: number,
+  results: GPUBuffer,
+): Promise<{ readonly encode: (pass: GPUComputePassEncoder) => void; readonly destroy: () => void }> {
   const elements = plain.result * plain.spec.problems.length;
   const sums = device.createBuffer({ size: elements * 4, usage: DEVICE_MEMORY });
   const groups = Math.min(Math.ceil(elements / 64), 65535);
@@ -161,8 +185,14 @@ for (var s = 0u; s < ${splits}u; s++) { sum += parts[first + s * ${plain.result}
 sums[i] = sum;
 }
 }`;
-  const pipeline = await device.createComputePipelineAsync({ layout: "auto", compute: { module: device.createShaderModule({ code }) } });
-  const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [results, sums].map((buffer, binding) => ({ binding, resource: { buffer } })) });
+  const pipeline = await device.createComputePipelineAsync({
+    layout: "auto",
+    compute: { module: device.createShaderModule({ code }) },
+  });
+  const group = device.createBindGroup({
+    layout: pipeline.getBindGroupLayout(0),
+    entries: [results, sums].map((buffer, binding) => ({ binding, resource: { buffer } })),
+  });
   return {
     encode: (pass) => {
       pass.setPipeline(pipeline);
@@ -177,14 +207,20 @@ async function sampleOf(device: GPUDevice, plain: PlainMatmul, run: PlainRun, sp
   const problems = plain.spec.problems.length;
   const length = Math.min(pieces.elements, plain.result);
   const count = Math.min(pieces.count, Math.ceil(plain.result / length));
-  const starts = Array.from({ length: count }, (_, i) => (count === 1 ? 0 : Math.floor(((plain.result - length) * i) / (count - 1))));
-  const staging = device.createBuffer({ size: problems * splits * count * length * 4, usage: usage.MAP_READ | usage.COPY_DST });
+  const starts = Array.from({ length: count }, (_, i) =>
+    count === 1 ? 0 : Math.floor(((plain.result - length) * i) / (count - 1)),
+  );
+  const staging = device.createBuffer({
+    size: problems * splits * count * length * 4,
+    usage: usage.MAP_READ | usage.COPY_DST,
+  });
   const encoder = device.createCommandEncoder();
   let to = 0;
-  for (let part = 0; part < problems * splits; part++) for (const start of starts) {
-    encoder.copyBufferToBuffer(run.results, (part * plain.result + start) * 4, staging, to * 4, length * 4);
-    to += length;
-  }
+  for (let part = 0; part < problems * splits; part++)
+    for (const start of starts) {
+      encoder.copyBufferToBuffer(run.results, (part * plain.result + start) * 4, staging, to * 4, length * 4);
+      to += length;
+    }
   device.queue.submit([encoder.finish()]);
   await staging.mapAsync(MAP_READ);
   const all = new Float32Array(staging.getMappedRange().slice(0));

@@ -1,7 +1,7 @@
 /**
- * Where measured tiles are kept. A key names the device, its driver, the templates' version and the class of the product; a
- * tile that is found is right whatever the key (a tile is never wrong, only slow), but its form is checked, since it comes from
- * outside the program.
+ * Where measured tiles are kept. A key names the device, its driver, the templates' version and the class of the
+ * product; a tile that is found is right whatever the key (a tile is never wrong, only slow), but its form is checked,
+ * since it comes from outside the program.
  */
 import type { Tile } from "../matmul/tile.ts";
 
@@ -34,10 +34,21 @@ export function isTile(x: unknown): x is Tile {
   switch (t["kind"]) {
     case "register": {
       const lanes = Number(t["lanes"]);
-      return by4("columns", "rows") && isCount(t["lanes"]) && (lanes === 1 || (lanes % 4 === 0 && Number(t["rows"]) % lanes === 0));
+      return (
+        by4("columns", "rows") &&
+        isCount(t["lanes"]) &&
+        (lanes === 1 || (lanes % 4 === 0 && Number(t["rows"]) % lanes === 0))
+      );
     }
     case "shared":
-      return by4("rows", "columns", "k") && isCount(t["m"]) && isCount(t["n"]) && Number(t["m"]) % Number(t["rows"]) === 0 && Number(t["n"]) % Number(t["columns"]) === 0 && typeof t["prefetch"] === "boolean";
+      return (
+        by4("rows", "columns", "k") &&
+        isCount(t["m"]) &&
+        isCount(t["n"]) &&
+        Number(t["m"]) % Number(t["rows"]) === 0 &&
+        Number(t["n"]) % Number(t["columns"]) === 0 &&
+        typeof t["prefetch"] === "boolean"
+      );
     case "subgroup-matrix":
       return isPair(t["matrix"], 3) && isPair(t["matrices"], 2) && isPair(t["subgroups"], 2) && by4("k", "lanes");
     default:

@@ -1,6 +1,7 @@
 /**
- * Chooses tiles by measuring: for each class of products, the fastest of the candidates whose result is the default tile's. What
- * is chosen never decides what is right: a tile with another result, or that the device refuses, is told in the report and dropped.
+ * Chooses tiles by measuring: for each class of products, the fastest of the candidates whose result is the default
+ * tile's. What is chosen never decides what is right: a tile with another result, or that the device refuses, is told
+ * in the report and dropped.
  */
 /// <reference types="@webgpu/types" />
 import { tileCandidates, tileName, type Tile } from "../matmul/index.ts";
@@ -30,15 +31,30 @@ export interface Tuned {
 }
 
 /** The stored tile of a spec, if the device still takes it: one of its candidates, with splits that k allows. */
-export async function tunedTile(words: DeviceWords, profile: Profile, spec: MatmulSpec, cache: TileCache): Promise<Tile | undefined> {
+export async function tunedTile(
+  words: DeviceWords,
+  profile: Profile,
+  spec: MatmulSpec,
+  cache: TileCache,
+): Promise<Tile | undefined> {
   const tile = await cache.get(tileKey(words, spec));
   if (tile === undefined) return undefined;
-  const form = (t: Tile): string => JSON.stringify(Object.entries({ ...t, splits: 1 }).toSorted(([x], [y]) => (x < y ? -1 : 1)));
-  return tileCandidates(spec, profile).some((t) => form(t) === form(tile)) && tile.splits <= Math.max(1, Math.floor(spec.k / 64)) ? tile : undefined;
+  const form = (t: Tile): string =>
+    JSON.stringify(Object.entries({ ...t, splits: 1 }).toSorted(([x], [y]) => (x < y ? -1 : 1)));
+  return tileCandidates(spec, profile).some((t) => form(t) === form(tile)) &&
+    tile.splits <= Math.max(1, Math.floor(spec.k / 64))
+    ? tile
+    : undefined;
 }
 
 /** One result per class of `specs`, in the order met; new ones are stored. */
-export async function tuneMatmul(device: GPUDevice, profile: Profile, specs: readonly MatmulSpec[], cache: TileCache, options: TuneOptions = {}): Promise<readonly Tuned[]> {
+export async function tuneMatmul(
+  device: GPUDevice,
+  profile: Profile,
+  specs: readonly MatmulSpec[],
+  cache: TileCache,
+  options: TuneOptions = {},
+): Promise<readonly Tuned[]> {
   const words = device.adapterInfo;
   const end = performance.now() + (options.budgetMs ?? 20_000);
   const results = new Map<string, Tuned>();
@@ -46,7 +62,17 @@ export async function tuneMatmul(device: GPUDevice, profile: Profile, specs: rea
     const key = tileKey(words, spec);
     if (results.has(key)) continue;
     const known = await tunedTile(words, profile, spec, cache);
-    const result: Tuned = known === undefined ? await measureClass(device, profile, spec, key, end, options.candidates?.(spec) ?? tileCandidates(spec, profile)) : { key, tile: known, from: "cache", tried: [] };
+    const result: Tuned =
+      known === undefined
+        ? await measureClass(
+            device,
+            profile,
+            spec,
+            key,
+            end,
+            options.candidates?.(spec) ?? tileCandidates(spec, profile),
+          )
+        : { key, tile: known, from: "cache", tried: [] };
     if (result.from === "measured") await cache.set(key, result.tile);
     results.set(key, result);
     options.report?.(result);
@@ -54,15 +80,28 @@ export async function tuneMatmul(device: GPUDevice, profile: Profile, specs: rea
   return [...results.values()];
 }
 
-async function measureClass(device: GPUDevice, profile: Profile, spec: MatmulSpec, key: string, end: number, candidates: readonly [Tile, ...Tile[]]): Promise<Tuned> {
+async function measureClass(
+  device: GPUDevice,
+  profile: Profile,
+  spec: MatmulSpec,
+  key: string,
+  end: number,
+  candidates: readonly [Tile, ...Tile[]],
+): Promise<Tuned> {
   const [first, ...others] = candidates;
   const unmeasured: Tuned = { key, tile: first, from: "default", tried: [] };
   if (performance.now() >= end) return unmeasured;
-  const sizes = fitting(sizesOf(spec), candidates.reduce((most, t) => Math.max(most, t.splits), 1), Math.min(profile.limits.bindingBytes, profile.limits.bufferBytes));
+  const sizes = fitting(
+    sizesOf(spec),
+    candidates.reduce((most, t) => Math.max(most, t.splits), 1),
+    Math.min(profile.limits.bindingBytes, profile.limits.bufferBytes),
+  );
   const bench = openBench(device, profile, sizes);
   try {
     const reference = await bench.measure(first, Infinity);
-    const tried: { readonly tile: Tile; readonly ms?: number; readonly refused?: string }[] = [{ tile: first, ms: reference.ms }];
+    const tried: { readonly tile: Tile; readonly ms?: number; readonly refused?: string }[] = [
+      { tile: first, ms: reference.ms },
+    ];
     let best = { tile: first, ms: reference.ms };
     let whole = true;
     for (const tile of others) {

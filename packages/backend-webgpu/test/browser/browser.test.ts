@@ -12,7 +12,9 @@ describe("backend webgpu in Chromium", () => {
     if (path !== undefined) page = await openPage(path);
     else if (process.env["CI"] !== undefined) throw new Error(missing);
   }, 120_000);
-  afterAll(async () => { await page?.close(); }, 60_000);
+  afterAll(async () => {
+    await page?.close();
+  }, 60_000);
 
   it("finds a device", (context) => {
     if (page === undefined) context.skip(missing); // allow skip: no browser on this machine; in CI that is a failure
@@ -20,11 +22,15 @@ describe("backend webgpu in Chromium", () => {
   });
 
   for (const { name } of allChecks()) {
-    it(name, async (context) => {
-      if (page === undefined) return context.skip(missing); // allow skip: as above
-      const { skipped, error } = await page.run(name);
-      if (skipped !== undefined) context.skip(skipped); // allow skip: the suite says so, with its reason
-      if (error !== undefined) throw new Error(error);
-    }, 120_000);
+    it(
+      name,
+      async (context) => {
+        if (page === undefined) return context.skip(missing); // allow skip: as above
+        const { skipped, error } = await page.run(name);
+        if (skipped !== undefined) context.skip(skipped); // allow skip: the suite says so, with its reason
+        if (error !== undefined) throw new Error(error);
+      },
+      120_000,
+    );
   }
 });

@@ -1,7 +1,8 @@
 /**
  * Headless Chromium with WebGPU on SwiftShader, a page with the backend in it, and a way to run checks there.
  *
- * The page is bundled from sources and served from memory on localhost, which browsers count as secure: WebGPU needs that.
+ * The page is bundled from sources and served from memory on localhost, which browsers count as secure: WebGPU needs
+ * that.
  */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -15,11 +16,24 @@ import type { Verdict } from "./page.ts";
 
 /** Where Chromium is, or undefined. CHROMIUM names another one. */
 export const chromiumPath = (): string | undefined =>
-  [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"].find((path) => path !== undefined && existsSync(path));
+  [
+    process.env["CHROMIUM"],
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  ].find((path) => path !== undefined && existsSync(path));
 
 const FLAGS = [
-  "--enable-unsafe-webgpu", "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader", "--no-sandbox", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  "--enable-unsafe-webgpu",
+  "--enable-features=Vulkan",
+  "--use-webgpu-adapter=swiftshader",
+  "--no-sandbox",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
 ];
 
 export interface Page {
@@ -29,7 +43,10 @@ export interface Page {
 }
 
 export async function openPage(executablePath: string): Promise<Page> {
-  const server = await serve({ "/": ["text/html", "<!doctype html><title>cloze</title><script type=\"module\" src=\"/page.js\"></script>"], "/page.js": ["text/javascript", await bundle()] });
+  const server = await serve({
+    "/": ["text/html", '<!doctype html><title>cloze</title><script type="module" src="/page.js"></script>'],
+    "/page.js": ["text/javascript", await bundle()],
+  });
   const profile = mkdtempSync(join(tmpdir(), "cloze-chromium-"));
   let context: BrowserContext | undefined;
   const close = async (): Promise<void> => {
@@ -43,9 +60,15 @@ export async function openPage(executablePath: string): Promise<Page> {
     const problems: string[] = [];
     page.on("pageerror", (error) => problems.push(error.message));
     await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
-    await page.waitForFunction("globalThis.cloze !== undefined", undefined, { timeout: 20_000 }).catch(() => { throw new Error(`the page did not load: ${problems.join("; ") || "no error told"}`); });
+    await page.waitForFunction("globalThis.cloze !== undefined", undefined, { timeout: 20_000 }).catch(() => {
+      throw new Error(`the page did not load: ${problems.join("; ") || "no error told"}`);
+    });
     const device = String(await page.evaluate("cloze.device()"));
-    return { device, run: async (name) => (await page.evaluate(`cloze.run(${JSON.stringify(name)})`)) as Verdict, close };
+    return {
+      device,
+      run: async (name) => (await page.evaluate(`cloze.run(${JSON.stringify(name)})`)) as Verdict,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -53,12 +76,23 @@ export async function openPage(executablePath: string): Promise<Page> {
 }
 
 /** The suite's index also has testBackend, which needs vitest; nothing on the page uses it, so its import may go. */
-const withoutVitest: Plugin = { name: "without-vitest", setup: (b) => b.onResolve({ filter: /^vitest$/ }, () => ({ path: "vitest", external: true, sideEffects: false })) };
+const withoutVitest: Plugin = {
+  name: "without-vitest",
+  setup: (b) => b.onResolve({ filter: /^vitest$/ }, () => ({ path: "vitest", external: true, sideEffects: false })),
+};
 
 async function bundle(): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("page.ts", import.meta.url))], bundle: true, write: false, format: "esm", platform: "browser", target: "es2022",
-    conditions: ["@cloze/source"], plugins: [withoutVitest], sourcemap: "inline", logLevel: "silent",
+    entryPoints: [fileURLToPath(new URL("page.ts", import.meta.url))],
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "browser",
+    target: "es2022",
+    conditions: ["@cloze/source"],
+    plugins: [withoutVitest],
+    sourcemap: "inline",
+    logLevel: "silent",
   });
   return (outputFiles[0] as (typeof outputFiles)[number]).text;
 }
@@ -68,6 +102,8 @@ async function serve(files: Readonly<Record<string, readonly [type: string, text
     const [type, text] = files[url] ?? ["text/plain", undefined];
     response.writeHead(text === undefined ? 404 : 200, { "content-type": `${type}; charset=utf-8` }).end(text);
   });
-  await new Promise<void>((resolve) => { server.listen(0, "localhost", resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(0, "localhost", resolve);
+  });
   return server;
 }

@@ -1,4 +1,6 @@
-/** The page's side of the browser tests: the backend, and the suite's checks by name. Its driver is in `chromium.ts`. */
+/**
+ * The page's side of the browser tests: the backend, and the suite's checks by name. Its driver is in `chromium.ts`.
+ */
 import type { Backend } from "@cloze/backend";
 import { allChecks, judge, type Check } from "@cloze/backend-conformance";
 import { backend } from "../../src/index.ts";
@@ -24,7 +26,10 @@ async function run(name: string): Promise<Verdict> {
     const skipped = await judge(check, await get(), []);
     return { ...(skipped !== undefined && { skipped }), ms: performance.now() - began };
   } catch (error) {
-    return { error: error instanceof Error ? `${error.message}\n${error.stack}` : String(error), ms: performance.now() - began };
+    return {
+      error: error instanceof Error ? `${error.message}\n${error.stack}` : String(error),
+      ms: performance.now() - began,
+    };
   }
 }
 

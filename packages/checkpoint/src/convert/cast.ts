@@ -13,22 +13,45 @@ export const isFloat = (dtype: SafetensorsDType): boolean => floats.has(dtype);
  * A floating tensor in another dtype, rounded to nearest.
  * Throws: FormatError for a finite number that the new dtype would make infinite; `where` names the tensor.
  */
-export function castFloats(from: SafetensorsDType, to: FloatDType, bytes: Uint8Array, where: { readonly file: string; readonly name: string }): Uint8Array {
+export function castFloats(
+  from: SafetensorsDType,
+  to: FloatDType,
+  bytes: Uint8Array,
+  where: { readonly file: string; readonly name: string },
+): Uint8Array {
   if (from === to) return bytes;
   const values = toFloat32(from, bytes);
   const out = fromFloat32(to, values);
   if (to === "F32") return out;
   const back = toFloat32(to, out);
   const lost = back.findIndex((x, i) => !Number.isFinite(x) && Number.isFinite(values[i]));
-  if (lost >= 0) throw new FormatError(where.file, `tensor ${JSON.stringify(where.name)}`, `expected numbers that ${to} holds, got ${values[lost]} at element ${lost}. Use bf16, which has the range of f32.`);
+  if (lost >= 0)
+    throw new FormatError(
+      where.file,
+      `tensor ${JSON.stringify(where.name)}`,
+      `expected numbers that ${to} holds, got ${values[lost]} at element ${lost}. Use bf16, which has the range ` +
+        "of f32.",
+    );
   return out;
 }
 
-/** A matrix [rows, columns] as [columns, rows], whatever its elements are. Throws: ConfigError for a tensor that is no matrix. */
-export function transposed(dtype: SafetensorsDType, shape: readonly number[], bytes: Uint8Array, name: string): Uint8Array {
+/**
+ * A matrix [rows, columns] as [columns, rows], whatever its elements are. Throws: ConfigError for a tensor that is no
+ * matrix.
+ */
+export function transposed(
+  dtype: SafetensorsDType,
+  shape: readonly number[],
+  bytes: Uint8Array,
+  name: string,
+): Uint8Array {
   const [rows, columns] = shape;
   const size = dtypeBytes[dtype];
-  if (rows === undefined || columns === undefined || shape.length !== 2) throw new ConfigError(`tensor ${JSON.stringify(name)}: expected a matrix to transpose, got [${shape.join(", ")}]. The naming does not fit this checkpoint.`);
+  if (rows === undefined || columns === undefined || shape.length !== 2)
+    throw new ConfigError(
+      `tensor ${JSON.stringify(name)}: expected a matrix to transpose, got [${shape.join(", ")}]. The naming ` +
+        "does not fit this checkpoint.",
+    );
   const out = new Uint8Array(bytes.length);
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) {

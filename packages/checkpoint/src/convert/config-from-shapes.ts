@@ -1,30 +1,57 @@
 /**
  * config.json from the shapes of tensors under Hugging Face's names, for checkpoints that bring none.
  *
- * Shapes say everything of an encoder but the number of heads, which is read off the contact head ([1, layers * heads]) or the
- * rotary frequencies ([headDim / 2]) of ESM-2; BERT has neither, so it is asked for. What no tensor shows (dropout rates, the
- * norms' eps, the activation) is what the published models of the family have.
+ * Shapes say everything of an encoder but the number of heads, which is read off the contact head ([1, layers * heads])
+ * or the rotary frequencies ([headDim / 2]) of ESM-2; BERT has neither, so it is asked for. What no tensor shows
+ * (dropout rates, the norms' eps, the activation) is what the published models of the family have.
  */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { float, type ConfigObject } from "./config-text.ts";
 
 export type Shapes = ReadonlyMap<string, readonly number[]>;
 
-/** Throws: ConfigError where the number of heads is needed and not given or does not divide the width; UnsupportedError for other families. */
-export function configFromShapes(shapes: Shapes, { heads, source }: { readonly heads?: number | undefined; readonly source: string }): ConfigObject {
-  const family = ([["bert", "bert."], ["esm", "esm."]] as const).find(([, prefix]) => shapes.has(`${prefix}embeddings.word_embeddings.weight`));
-  if (family === undefined) throw new UnsupportedError(`${source}: expected a config.json, or the tensors of a BERT or ESM-2, of which one can be made, got ${[...shapes.keys()].slice(0, 3).join(", ")}, …. Put the model's config.json beside the weights.`);
+/**
+ * Throws: ConfigError where the number of heads is needed and not given or does not divide the width; UnsupportedError
+ * for other families.
+ */
+export function configFromShapes(
+  shapes: Shapes,
+  { heads, source }: { readonly heads?: number | undefined; readonly source: string },
+): ConfigObject {
+  const family = (
+    [
+      ["bert", "bert."],
+      ["esm", "esm."],
+    ] as const
+  ).find(([, prefix]) => shapes.has(`${prefix}embeddings.word_embeddings.weight`));
+  if (family === undefined)
+    throw new UnsupportedError(
+      `${source}: expected a config.json, or the tensors of a BERT or ESM-2, of which one can be made, got ` +
+        `${[...shapes.keys()].slice(0, 3).join(", ")}, …. Put the model's config.json beside the weights.`,
+    );
   const [type, prefix] = family;
   const of = (name: string): readonly number[] => shapes.get(name) ?? [];
   const [vocab = 0, hidden = 0] = of(`${prefix}embeddings.word_embeddings.weight`);
   const [intermediate = 0] = of(`${prefix}encoder.layer.0.intermediate.dense.weight`);
   let layers = 0;
   while (shapes.has(`${prefix}encoder.layer.${layers}.attention.self.query.weight`)) layers++;
-  if (layers === 0 || intermediate === 0) throw new ConfigError(`${source}: expected encoder layers from 0 on, got none. Is this the whole checkpoint?`);
+  if (layers === 0 || intermediate === 0)
+    throw new ConfigError(`${source}: expected encoder layers from 0 on, got none. Is this the whole checkpoint?`);
   const told = heads ?? (type === "esm" ? esmHeads(shapes, hidden, layers) : undefined);
-  if (told === undefined) throw new ConfigError(`${source}: the number of heads cannot be told from shapes. Give it: --heads N (the published models of width ${hidden} have ${Math.max(1, Math.round(hidden / 64))}).`);
-  if (!Number.isInteger(told) || told < 1 || hidden % told !== 0) throw new ConfigError(`${source}: expected a number of heads that divides the width ${hidden}, got ${told}.`);
-  const sizes = { hidden_size: hidden, num_hidden_layers: layers, num_attention_heads: told, intermediate_size: intermediate, vocab_size: vocab };
+  if (told === undefined)
+    throw new ConfigError(
+      `${source}: the number of heads cannot be told from shapes. Give it: --heads N (the published models of ` +
+        `width ${hidden} have ${Math.max(1, Math.round(hidden / 64))}).`,
+    );
+  if (!Number.isInteger(told) || told < 1 || hidden % told !== 0)
+    throw new ConfigError(`${source}: expected a number of heads that divides the width ${hidden}, got ${told}.`);
+  const sizes = {
+    hidden_size: hidden,
+    num_hidden_layers: layers,
+    num_attention_heads: told,
+    intermediate_size: intermediate,
+    vocab_size: vocab,
+  };
   return type === "bert" ? bertConfig(shapes, sizes) : esmConfig(shapes, sizes);
 }
 
@@ -36,10 +63,28 @@ function bertConfig(shapes: Shapes, sizes: Sizes): ConfigObject {
   const [labels] = shapes.get("classifier.weight") ?? [];
   const lm = shapes.has("cls.predictions.bias");
   const pair = shapes.has("cls.seq_relationship.weight");
-  const architecture = labels !== undefined ? "BertForSequenceClassification" : shapes.has("qa_outputs.weight") ? "BertForQuestionAnswering" : lm && pair ? "BertForPreTraining" : lm ? "BertForMaskedLM" : "BertModel";
+  const architecture =
+    labels !== undefined
+      ? "BertForSequenceClassification"
+      : shapes.has("qa_outputs.weight")
+        ? "BertForQuestionAnswering"
+        : lm && pair
+          ? "BertForPreTraining"
+          : lm
+            ? "BertForMaskedLM"
+            : "BertModel";
   return {
-    architectures: [architecture], model_type: "bert", ...sizes, max_position_embeddings: positions ?? 512, type_vocab_size: types ?? 2,
-    hidden_act: "gelu", hidden_dropout_prob: float(0.1), attention_probs_dropout_prob: float(0.1), initializer_range: float(0.02), layer_norm_eps: float(1e-12), pad_token_id: 0,
+    architectures: [architecture],
+    model_type: "bert",
+    ...sizes,
+    max_position_embeddings: positions ?? 512,
+    type_vocab_size: types ?? 2,
+    hidden_act: "gelu",
+    hidden_dropout_prob: float(0.1),
+    attention_probs_dropout_prob: float(0.1),
+    initializer_range: float(0.02),
+    layer_norm_eps: float(1e-12),
+    pad_token_id: 0,
     ...(labels === undefined ? {} : labelNames(labels)),
   };
 }
@@ -47,17 +92,37 @@ function bertConfig(shapes: Shapes, sizes: Sizes): ConfigObject {
 /** transformers counts a classifier's outputs by its labels. */
 function labelNames(count: number): ConfigObject {
   const names = Array.from({ length: count }, (_, i) => `LABEL_${i}`);
-  return { id2label: Object.fromEntries(names.map((name, i) => [String(i), name])), label2id: Object.fromEntries(names.map((name, i) => [name, i])) };
+  return {
+    id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
+    label2id: Object.fromEntries(names.map((name, i) => [name, i])),
+  };
 }
 
 function esmConfig(shapes: Shapes, sizes: Sizes): ConfigObject {
   const [positions] = shapes.get("esm.embeddings.position_embeddings.weight") ?? [];
-  if (sizes["vocab_size"] !== 33) throw new UnsupportedError(`ESM: expected the 33 tokens of its alphabet, got ${sizes["vocab_size"]}, of which it is not known which hide and which pad. Put a config.json beside the weights.`);
+  if (sizes["vocab_size"] !== 33)
+    throw new UnsupportedError(
+      `ESM: expected the 33 tokens of its alphabet, got ${sizes["vocab_size"]}, of which it is not known which ` +
+        "hide and which pad. Put a config.json beside the weights.",
+    );
   return {
-    architectures: [shapes.has("lm_head.bias") ? "EsmForMaskedLM" : "EsmModel"], model_type: "esm", ...sizes, max_position_embeddings: positions ?? 1026,
-    position_embedding_type: positions === undefined ? "rotary" : "absolute", emb_layer_norm_before: shapes.has("esm.embeddings.layer_norm.weight"), token_dropout: true,
-    mask_token_id: 32, pad_token_id: 1, hidden_dropout_prob: float(0), attention_probs_dropout_prob: float(0), initializer_range: float(0.02), layer_norm_eps: float(1e-5),
-    is_folding_model: false, use_cache: true, esmfold_config: null, vocab_list: null,
+    architectures: [shapes.has("lm_head.bias") ? "EsmForMaskedLM" : "EsmModel"],
+    model_type: "esm",
+    ...sizes,
+    max_position_embeddings: positions ?? 1026,
+    position_embedding_type: positions === undefined ? "rotary" : "absolute",
+    emb_layer_norm_before: shapes.has("esm.embeddings.layer_norm.weight"),
+    token_dropout: true,
+    mask_token_id: 32,
+    pad_token_id: 1,
+    hidden_dropout_prob: float(0),
+    attention_probs_dropout_prob: float(0),
+    initializer_range: float(0.02),
+    layer_norm_eps: float(1e-5),
+    is_folding_model: false,
+    use_cache: true,
+    esmfold_config: null,
+    vocab_list: null,
   };
 }
 

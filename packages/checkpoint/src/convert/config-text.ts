@@ -1,5 +1,6 @@
 /**
- * config.json as text that keeps how numbers are written: Python tells 0.0 from 0, and transformers 5 refuses a dropout rate of 0.
+ * config.json as text that keeps how numbers are written: Python tells 0.0 from 0, and transformers 5 refuses a dropout
+ * rate of 0.
  *
  * While a config is an object, numbers whose text matters are strings with a mark before them.
  */
@@ -25,8 +26,17 @@ export function numberIn(value: unknown): number | undefined {
 /** Throws: FormatError for what is no JSON object. */
 export function parseConfigText(text: string, file: string): ConfigObject {
   const root = parseJson(text, { file });
-  if (!(root instanceof Map)) throw new FormatError(file, "", `expected an object, got ${text.trim().slice(0, 40)}. It should hold the model's sizes.`);
-  return JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) => (token.startsWith('"') ? token : JSON.stringify(mark + token)))) as ConfigObject;
+  if (!(root instanceof Map))
+    throw new FormatError(
+      file,
+      "",
+      `expected an object, got ${text.trim().slice(0, 40)}. It should hold the model's sizes.`,
+    );
+  return JSON.parse(
+    text.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) =>
+      token.startsWith('"') ? token : JSON.stringify(mark + token),
+    ),
+  ) as ConfigObject;
 }
 
 /** The text: two spaces, a newline at the end, numbers as they were written. */

@@ -1,5 +1,6 @@
 /**
- * Names of tensors, from the convention of one library to Hugging Face's: rules are data, and every name is accounted for.
+ * Names of tensors, from the convention of one library to Hugging Face's: rules are data, and every name is accounted
+ * for.
  *
  *     name --first rule whose pattern fits the whole of it--> new name, transposed or not
  *          --known and of no use here--> left out, with the reason
@@ -57,7 +58,11 @@ export function renameTensors(naming: Naming, names: Iterable<string>): Renaming
     }
     const to = name.replace(rule.from, rule.to);
     const twin = taken.get(to);
-    if (twin !== undefined) throw new ConfigError(`tensor ${JSON.stringify(name)}: expected a name of its own, got ${JSON.stringify(to)}, which ${JSON.stringify(twin)} becomes, too. Remove one of them from the input.`);
+    if (twin !== undefined)
+      throw new ConfigError(
+        `tensor ${JSON.stringify(name)}: expected a name of its own, got ${JSON.stringify(to)}, which ` +
+          `${JSON.stringify(twin)} becomes, too. Remove one of them from the input.`,
+      );
     taken.set(to, name);
     renamed.push({ from: name, to, transpose: rule.transpose === true });
   }

@@ -1,16 +1,24 @@
 /**
  * The conventions that are read: fair-esm's, TensorFlow BERT's, and Hugging Face's own of old.
  *
- * Sources: fair-esm `esm/model/esm2.py` and `esm/pretrained.py`; google-research/bert `modeling.py`, `run_pretraining.py` and
- * `run_classifier.py`; transformers `convert_esm.py` and `convert_bert_original_tf_checkpoint_to_pytorch.py`, whose results ours equal.
+ * Sources: fair-esm `esm/model/esm2.py` and `esm/pretrained.py`; google-research/bert `modeling.py`,
+ * `run_pretraining.py` and
+ * `run_classifier.py`; transformers `convert_esm.py` and `convert_bert_original_tf_checkpoint_to_pytorch.py`, whose
+ * results ours equal.
  */
 import type { Naming, NamingRule } from "./naming.ts";
 
 /** fairseq saves what fair-esm strips: `encoder.sentence_encoder.` before the encoder, `encoder.` before the head. */
 const esmLayer = "(?:encoder\\.)?(?:sentence_encoder\\.)?layers\\.(\\d+)\\.";
 const esmRoot = "(?:encoder\\.)?(?:sentence_encoder\\.)?";
-const inLayer = (part: string, to: string): NamingRule => ({ from: new RegExp(`${esmLayer}${part}\\.(weight|bias)`), to: `esm.encoder.layer.$1.${to}.$2` });
-const both = (part: string, to: string): NamingRule => ({ from: new RegExp(`${esmRoot}${part}\\.(weight|bias)`), to: `${to}.$1` });
+const inLayer = (part: string, to: string): NamingRule => ({
+  from: new RegExp(`${esmLayer}${part}\\.(weight|bias)`),
+  to: `esm.encoder.layer.$1.${to}.$2`,
+});
+const both = (part: string, to: string): NamingRule => ({
+  from: new RegExp(`${esmRoot}${part}\\.(weight|bias)`),
+  to: `${to}.$1`,
+});
 
 /** ESM-2, ESM-1b and ESM-1v as `esm.pretrained` loads them. */
 export const fairEsm: Naming = /* @__PURE__ */ ((): Naming => ({
@@ -25,7 +33,10 @@ export const fairEsm: Naming = /* @__PURE__ */ ((): Naming => ({
     inLayer("fc1", "intermediate.dense"),
     inLayer("fc2", "output.dense"),
     inLayer("final_layer_norm", "LayerNorm"),
-    { from: new RegExp(`${esmLayer}self_attn\\.rot_emb\\.inv_freq`), to: "esm.encoder.layer.$1.attention.self.rotary_embeddings.inv_freq" },
+    {
+      from: new RegExp(`${esmLayer}self_attn\\.rot_emb\\.inv_freq`),
+      to: "esm.encoder.layer.$1.attention.self.rotary_embeddings.inv_freq",
+    },
     { from: new RegExp(`${esmRoot}embed_tokens\\.weight`), to: "esm.embeddings.word_embeddings.weight" },
     { from: new RegExp(`${esmRoot}embed_positions\\.weight`), to: "esm.embeddings.position_embeddings.weight" },
     both("emb_layer_norm_before", "esm.embeddings.layer_norm"),
@@ -40,7 +51,9 @@ export const fairEsm: Naming = /* @__PURE__ */ ((): Naming => ({
   copies: { "lm_head.decoder.weight": "esm.embeddings.word_embeddings.weight" },
 }))();
 
-/** Scopes that Keras puts before a model, `:0` after a variable, `layer_._0` for `layer_0`: transformers' TF classes. */
+/**
+ * Scopes that Keras puts before a model, `:0` after a variable, `layer_._0` for `layer_0`: transformers' TF classes.
+ */
 const tfBert = "(?:[^/]+/)?bert/";
 const tfEnd = "(?::0)?";
 const tfLayer = `${tfBert}encoder/layer_(?:\\._)?(\\d+)/`;
@@ -53,14 +66,19 @@ const norm = (scope: string, to: string, group: string): readonly NamingRule[] =
   { from: new RegExp(`${scope}/LayerNorm/gamma${tfEnd}`), to: `${to}.LayerNorm.weight`.replace("#", group) },
   { from: new RegExp(`${scope}/LayerNorm/beta${tfEnd}`), to: `${to}.LayerNorm.bias`.replace("#", group) },
 ];
-const table = (name: string): NamingRule => ({ from: new RegExp(`${tfBert}embeddings/${name}(?:/weight|/embeddings)?${tfEnd}`), to: `bert.embeddings.${name}.weight` });
+const table = (name: string): NamingRule => ({
+  from: new RegExp(`${tfBert}embeddings/${name}(?:/weight|/embeddings)?${tfEnd}`),
+  to: `bert.embeddings.${name}.weight`,
+});
 
 /** google-research/bert, and the TF classes of transformers. */
 export const tensorflowBert: Naming = /* @__PURE__ */ ((): Naming => ({
   name: "tf-bert",
   marks: /(?:^|\/)bert\/(?:encoder\/layer_|embeddings\/)/,
   rules: [
-    table("word_embeddings"), table("token_type_embeddings"), table("position_embeddings"),
+    table("word_embeddings"),
+    table("token_type_embeddings"),
+    table("position_embeddings"),
     ...norm(`${tfBert}embeddings`, "bert.embeddings", ""),
     ...dense(`${tfLayer}attention/self/query`, "bert.encoder.layer.#.attention.self.query", "$1"),
     ...dense(`${tfLayer}attention/self/key`, "bert.encoder.layer.#.attention.self.key", "$1"),
@@ -74,10 +92,11 @@ export const tensorflowBert: Naming = /* @__PURE__ */ ((): Naming => ({
     ...dense(`${tfCls}predictions/transform/dense`, "cls.predictions.transform.dense", ""),
     ...norm(`${tfCls}predictions/transform`, "cls.predictions.transform", ""),
     { from: new RegExp(`${tfCls}predictions/(?:output_bias|bias)${tfEnd}`), to: "cls.predictions.bias" },
-    { from: new RegExp(`${tfCls}seq_relationship/output_weights${tfEnd}`), to: "cls.seq_relationship.weight" },   // [2, hidden] already
+    // [2, hidden] already
+    { from: new RegExp(`${tfCls}seq_relationship/output_weights${tfEnd}`), to: "cls.seq_relationship.weight" },
     { from: new RegExp(`${tfCls}seq_relationship/output_bias${tfEnd}`), to: "cls.seq_relationship.bias" },
     ...dense(`${tfCls}seq_relationship`, "cls.seq_relationship", ""),
-    { from: /output_weights/, to: "classifier.weight" },   // [labels, hidden] already
+    { from: /output_weights/, to: "classifier.weight" }, // [labels, hidden] already
     { from: /output_bias/, to: "classifier.bias" },
     ...dense("(?:[^/]+/)?classifier", "classifier", ""),
     ...dense("(?:[^/]+/)?qa_outputs", "qa_outputs", ""),

@@ -1,10 +1,12 @@
 /**
- * The mean of several checkpoints of one model, tensor by tensor: weights from along a run, or of several runs from one start.
+ * The mean of several checkpoints of one model, tensor by tensor: weights from along a run, or of several runs from one
+ * start.
  *
  *   out[name] = (a[name] + b[name] + …) / n, summed in f64
  *
- * One tensor of each checkpoint is read at a time, so memory is that of a few tensors. Tensors of integers must be equal in all.
- * Sources: Izmailov et al. 2018, arXiv:1803.05407; Wortsman et al. 2022, arXiv:2203.05482 (uniform averages).
+ * One tensor of each checkpoint is read at a time, so memory is that of a few tensors. Tensors of integers must be
+ * equal in all. Sources: Izmailov et al. 2018, arXiv:1803.05407; Wortsman et al. 2022, arXiv:2203.05482 (uniform
+ * averages).
  */
 import { copyFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,7 +15,12 @@ import { castFloats, isFloat, type FloatDType } from "../convert/cast.ts";
 import type { TensorEntry } from "../dtype.ts";
 import { fromFloat32, toFloat32 } from "../float32.ts";
 import { writeDirectoryAtomic } from "./atomic.ts";
-import { openCheckpointTensors, writeSharded, type CheckpointTensors, type ShardOptions } from "./checkpoint-tensors.ts";
+import {
+  openCheckpointTensors,
+  writeSharded,
+  type CheckpointTensors,
+  type ShardOptions,
+} from "./checkpoint-tensors.ts";
 import { tokenizerFiles } from "./hub-files.ts";
 import type { TensorSource } from "./safetensors-file.ts";
 
@@ -32,14 +39,21 @@ interface Input {
 }
 
 /**
- * Writes `output`, with the config.json, the task and the tokenizer of the first. The dtype of each tensor is that of the first, f32 where that
- * is f64.
+ * Writes `output`, with the config.json, the task and the tokenizer of the first. The dtype of each tensor is that of
+ * the first, f32 where that is f64.
  *
- * Throws: ConfigError for fewer than two; FormatError that names the first tensor that is missing, of another shape, or of
- * integers that differ; StorageError.
+ * Throws: ConfigError for fewer than two; FormatError that names the first tensor that is missing, of another shape, or
+ * of integers that differ; StorageError.
  */
-export async function averageCheckpoints(inputs: readonly string[], output: string, options: ShardOptions = {}): Promise<Averaged> {
-  if (inputs.length < 2) throw new ConfigError(`averageCheckpoints: expected two checkpoints or more, got ${inputs.length}. The mean of one is itself.`);
+export async function averageCheckpoints(
+  inputs: readonly string[],
+  output: string,
+  options: ShardOptions = {},
+): Promise<Averaged> {
+  if (inputs.length < 2)
+    throw new ConfigError(
+      `averageCheckpoints: expected two checkpoints or more, got ${inputs.length}. The mean of one is itself.`,
+    );
   const opened: Input[] = [];
   try {
     for (const dir of inputs) opened.push({ dir, set: await openCheckpointTensors(dir) });
@@ -61,13 +75,18 @@ export async function averageCheckpoints(inputs: readonly string[], output: stri
 
 function checkAlike(first: Input, other: Input): void {
   const fail = (name: string, expected: string, got: string): never => {
-    throw new FormatError(other.dir, `tensor ${JSON.stringify(name)}`, `expected ${expected}, as in ${first.dir}, got ${got}. Only checkpoints of one model have a mean.`);
+    throw new FormatError(
+      other.dir,
+      `tensor ${JSON.stringify(name)}`,
+      `expected ${expected}, as in ${first.dir}, got ${got}. Only checkpoints of one model have a mean.`,
+    );
   };
   for (const [name, { dtype, shape }] of first.set.entries) {
     const found = other.set.entries.get(name);
     if (found === undefined) return fail(name, `[${shape.join(", ")}]`, "no such tensor");
     if (found.shape.join() !== shape.join()) fail(name, `[${shape.join(", ")}]`, `[${found.shape.join(", ")}]`);
-    if (isFloat(found.dtype) !== isFloat(dtype) || (!isFloat(dtype) && found.dtype !== dtype)) fail(name, dtype, found.dtype);
+    if (isFloat(found.dtype) !== isFloat(dtype) || (!isFloat(dtype) && found.dtype !== dtype))
+      fail(name, dtype, found.dtype);
   }
   const more = [...other.set.entries.keys()].find((name) => !first.set.entries.has(name));
   if (more !== undefined) fail(more, "no such tensor", "one");
@@ -77,7 +96,9 @@ function meanOf(name: string, { dtype, shape }: TensorEntry, inputs: readonly In
   if (!isFloat(dtype)) return { name, dtype, shape, data: () => equalIn(name, inputs) };
   const wanted: FloatDType = dtype === "F64" ? "F32" : (dtype as FloatDType);
   return {
-    name, dtype: wanted, shape,
+    name,
+    dtype: wanted,
+    shape,
     async data() {
       const sum = new Float64Array(shape.reduce((n, d) => n * d, 1));
       for (const { set } of inputs) {
@@ -96,7 +117,13 @@ async function equalIn(name: string, [first, ...others]: readonly Input[]): Prom
   for (const other of others) {
     const found = await other.set.read(name);
     const at = bytes.findIndex((byte, i) => byte !== found[i]);
-    if (at >= 0) throw new FormatError(other.dir, `tensor ${JSON.stringify(name)}`, `expected the integers of ${dir}, which have no mean, got others from byte ${at}. Only checkpoints of one model have a mean.`);
+    if (at >= 0)
+      throw new FormatError(
+        other.dir,
+        `tensor ${JSON.stringify(name)}`,
+        `expected the integers of ${dir}, which have no mean, got others from byte ${at}. Only checkpoints of ` +
+          "one model have a mean.",
+      );
   }
   return bytes;
 }

@@ -27,28 +27,45 @@ export interface CheckpointTensors {
 }
 
 export interface OpenOptions {
-  /** Check all checksums first where the folder has a manifest. Default true; false after `verifyDirectory` or `latestComplete`. */
+  /**
+   * Check all checksums first where the folder has a manifest. Default true; false after `verifyDirectory` or
+   * `latestComplete`.
+   */
   readonly verify?: boolean;
 }
 
 /**
  * Opens `model.safetensors`, or all shards of `model.safetensors.index.json`.
  *
- * Checked beyond each file's header: the index and the shards name the same tensors, each in one file; not both a whole model
- * and an index; a manifest, where there is one. Throws: FormatError, StorageError.
+ * Checked beyond each file's header: the index and the shards name the same tensors, each in one file; not both a whole
+ * model and an index; a manifest, where there is one. Throws: FormatError, StorageError.
  */
-export async function openCheckpointTensors(dir: string, { verify = true }: OpenOptions = {}): Promise<CheckpointTensors> {
+export async function openCheckpointTensors(
+  dir: string,
+  { verify = true }: OpenOptions = {},
+): Promise<CheckpointTensors> {
   if (verify && (await hasManifest(dir))) await verifyDirectory(dir);
   const present = new Set(await onStorage(dir, "read this folder", () => readdir(dir)));
   const single = present.has(modelFile);
   if (single === present.has(indexFile)) {
-    throw new FormatError(dir, "", `expected ${modelFile} or ${indexFile}, got ${single ? "both" : "neither"}. ${single ? "Remove the one that is not of this model." : "Check the path, or convert the checkpoint to safetensors."}`);
+    throw new FormatError(
+      dir,
+      "",
+      `expected ${modelFile} or ${indexFile}, got ${single ? "both" : "neither"}. ` +
+        `${single ? "Remove the one that is not of this model." : "Check the path, or convert the checkpoint to safetensors."}`,
+    );
   }
   const indexPath = join(dir, indexFile);
   const map = single ? undefined : parseShardIndex(await readText(indexPath), indexPath);
   const names = map === undefined ? [modelFile] : [...new Set(map.values())].sort();
   const missing = names.find((name) => !present.has(name));
-  if (missing !== undefined) throw new FormatError(indexPath, "weight_map", `expected the file ${JSON.stringify(missing)} beside the index, got none. The download is incomplete: fetch that file.`);
+  if (missing !== undefined)
+    throw new FormatError(
+      indexPath,
+      "weight_map",
+      `expected the file ${JSON.stringify(missing)} beside the index, got none. The download is incomplete: ` +
+        "fetch that file.",
+    );
 
   const files = new Map<string, SafetensorsFile>();
   const close = async (): Promise<void> => {
@@ -60,15 +77,30 @@ export async function openCheckpointTensors(dir: string, { verify = true }: Open
     for (const [file, opened] of files) {
       for (const [name, entry] of opened.entries) {
         const listed = map === undefined ? file : map.get(name);
-        if (listed !== file) throw new FormatError(indexPath, `weight_map ${JSON.stringify(name)}`, `expected ${JSON.stringify(file)}, which holds this tensor, got ${JSON.stringify(listed ?? null)}. Index and files are not of one checkpoint: fetch them again.`);
+        if (listed !== file)
+          throw new FormatError(
+            indexPath,
+            `weight_map ${JSON.stringify(name)}`,
+            `expected ${JSON.stringify(file)}, which holds this tensor, got ${JSON.stringify(listed ?? null)}. ` +
+              "Index and files are not of one checkpoint: fetch them again.",
+          );
         entries.set(name, { ...entry, file });
       }
     }
     for (const [name, file] of map ?? []) {
-      if (!entries.has(name)) throw new FormatError(join(dir, file), `tensor ${JSON.stringify(name)}`, `expected this tensor by ${indexFile}, got none. Index and files are not of one checkpoint: fetch them again.`);
+      if (!entries.has(name))
+        throw new FormatError(
+          join(dir, file),
+          `tensor ${JSON.stringify(name)}`,
+          `expected this tensor by ${indexFile}, got none. Index and files are not of one checkpoint: fetch them ` +
+            "again.",
+        );
     }
     return {
-      files: names, metadata: mergeMetadata(dir, files), entries, close,
+      files: names,
+      metadata: mergeMetadata(dir, files),
+      entries,
+      close,
       read: async (name) => {
         const file = files.get(entryOf(entries, name, dir).file);
         if (file === undefined) throw new FormatError(dir, "", `expected an open file for ${JSON.stringify(name)}`);
@@ -87,18 +119,29 @@ export interface ShardOptions extends EncodeOptions {
 }
 
 /**
- * Writes tensors into a folder that holds no model yet, as one file or as shards with an index, and returns the files' names.
- * Meant to be called inside `writeDirectoryAtomic`: each file is atomic, the set of them only there.
+ * Writes tensors into a folder that holds no model yet, as one file or as shards with an index, and returns the files'
+ * names. Meant to be called inside `writeDirectoryAtomic`: each file is atomic, the set of them only there.
  */
-export async function writeSharded(dir: string, tensors: Iterable<TensorSource> | AsyncIterable<TensorSource>, { maxShardBytes = 5e9, ...options }: ShardOptions = {}): Promise<readonly string[]> {
+export async function writeSharded(
+  dir: string,
+  tensors: Iterable<TensorSource> | AsyncIterable<TensorSource>,
+  { maxShardBytes = 5e9, ...options }: ShardOptions = {},
+): Promise<readonly string[]> {
   const specs: TensorSource[] = [];
   for await (const tensor of tensors) specs.push(tensor);
   const shards = planShards(specs, maxShardBytes);
-  layoutSafetensors(specs, options);   // refuses a name that is in two shards, before anything is written
+  layoutSafetensors(specs, options); // refuses a name that is in two shards, before anything is written
   await onStorage(dir, "write into this folder", async () => {
     await makeFolder(resolve(dir));
-    const old = (await readdir(dir)).find((file) => file === modelFile || file === indexFile || /^model-[0-9]+-of-[0-9]+\.safetensors$/.test(file));
-    if (old !== undefined) throw new StorageError(join(dir, old), "EEXIST", "expected a folder without a model, got this file. Write into a new folder: writeDirectoryAtomic gives one.");
+    const old = (await readdir(dir)).find(
+      (file) => file === modelFile || file === indexFile || /^model-[0-9]+-of-[0-9]+\.safetensors$/.test(file),
+    );
+    if (old !== undefined)
+      throw new StorageError(
+        join(dir, old),
+        "EEXIST",
+        "expected a folder without a model, got this file. Write into a new folder: writeDirectoryAtomic gives one.",
+      );
   });
   for (const shard of shards) await writeSafetensors(join(dir, shard.file), shard.tensors, options);
   const files = shards.map((shard) => shard.file);
@@ -112,7 +155,13 @@ function mergeMetadata(dir: string, files: ReadonlyMap<string, SafetensorsFile>)
   for (const [file, { metadata }] of files) {
     for (const [key, value] of Object.entries(metadata)) {
       const before = merged[key];
-      if (before !== undefined && before !== value) throw new FormatError(join(dir, file), `__metadata__ ${JSON.stringify(key)}`, `expected ${JSON.stringify(before)} as in the other files, got ${JSON.stringify(value)}. The files are not of one checkpoint: fetch them again.`);
+      if (before !== undefined && before !== value)
+        throw new FormatError(
+          join(dir, file),
+          `__metadata__ ${JSON.stringify(key)}`,
+          `expected ${JSON.stringify(before)} as in the other files, got ${JSON.stringify(value)}. The files are ` +
+            "not of one checkpoint: fetch them again.",
+        );
       merged[key] = value;
     }
   }

@@ -1,4 +1,12 @@
 /** Files that lie beside the tensors of a model in the Hub layout. */
 
 /** Those of a tokenizer. */
-export const tokenizerFiles: readonly string[] = ["tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
+export const tokenizerFiles: readonly string[] = [
+  "tokenizer.json",
+  "vocab.txt",
+  "vocab.json",
+  "merges.txt",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+];

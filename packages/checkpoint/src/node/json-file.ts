@@ -16,8 +16,8 @@ export async function readText(path: string): Promise<string> {
 }
 
 /**
- * A JSON file (config.json, trainer_state.json) as plain objects. Stricter than `JSON.parse`: a key twice in one object is an error.
- * Throws: FormatError with line and column, StorageError.
+ * A JSON file (config.json, trainer_state.json) as plain objects. Stricter than `JSON.parse`: a key twice in one object
+ * is an error. Throws: FormatError with line and column, StorageError.
  */
 export async function readJson(path: string): Promise<unknown> {
   const text = await readText(path);

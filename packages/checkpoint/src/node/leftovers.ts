@@ -4,8 +4,8 @@
  *     .tmp-<name>-<host>-<pid>-<started>-<nonce>   being written
  *     .old-<name>-<host>-<pid>-<started>-<nonce>   what <name> was before, for the moment between two renames
  *
- * What follows the name is the tag of `owner.ts`. On a shared disk another machine's leftovers stay. Whatever has another name is
- * never touched.
+ * What follows the name is the tag of `owner.ts`. On a shared disk another machine's leftovers stay. Whatever has
+ * another name is never touched.
  */
 import { lstat, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -22,12 +22,14 @@ export function writerSuffix(name: string): string {
 
 /**
  * Removes what dead writers left in a folder, of `name` or of any name, and returns the paths removed or put back.
- * A writer killed between its two renames left `<name>` missing: then its complete new folder, else the old one, takes the name.
+ * A writer killed between its two renames left `<name>` missing: then its complete new folder, else the old one, takes
+ * the name.
  */
 export async function cleanLeftovers(parent: string, name?: string): Promise<readonly string[]> {
   return onStorage(parent, "clean up after killed writers", async () => {
     const done: string[] = [];
-    const found = (await readdir(parent)).sort();   // ".old-" before ".tmp-": a name is put back before its parts are removed
+    // ".old-" before ".tmp-": a name is put back before its parts are removed
+    const found = (await readdir(parent)).sort();
     for (const file of found) {
       const [, kind, of = "", owner = ""] = pattern.exec(file) ?? [];
       if (kind === undefined || (name !== undefined && of !== name) || ownerState(owner) !== "gone") continue;

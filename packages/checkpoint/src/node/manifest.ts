@@ -1,11 +1,13 @@
 /**
- * The marker of a complete checkpoint: `cloze-manifest.json`, written last, with the size and SHA-256 of every other file.
+ * The marker of a complete checkpoint: `cloze-manifest.json`, written last, with the size and SHA-256 of every other
+ * file.
  *
- *     { "format": "cloze-manifest", "version": 1, "digest": sha256(files as JSON), "files": [{ "path", "bytes", "sha256" }] }
+ *     { "format": "cloze-manifest", "version": 1, "digest": sha256(files as JSON), "files": [{ "path", "bytes",
+ *     "sha256" }] }
  *
- * A folder without it was not finished. The digest covers the list itself, so a flipped bit anywhere in the folder is found.
- * It guards against damage, not against a forger. Files that are not listed may lie beside (a README), but no second model.
- * Price: reading the checkpoint once more, about a second for each GB.
+ * A folder without it was not finished. The digest covers the list itself, so a flipped bit anywhere in the folder is
+ * found. It guards against damage, not against a forger. Files that are not listed may lie beside (a README), but no
+ * second model. Price: reading the checkpoint once more, about a second for each GB.
  */
 import { createHash } from "node:crypto";
 import { open, readFile, readdir, stat, writeFile } from "node:fs/promises";
@@ -27,7 +29,8 @@ export interface ManifestEntry {
 /** Lists and hashes all files below a folder, and writes the manifest. */
 export async function writeManifest(dir: string): Promise<readonly ManifestEntry[]> {
   const files: ManifestEntry[] = [];
-  for (const path of await listFiles(dir)) if (path !== manifestFile) files.push({ path, ...(await hashFile(join(dir, path))) });
+  for (const path of await listFiles(dir))
+    if (path !== manifestFile) files.push({ path, ...(await hashFile(join(dir, path))) });
   const manifest = { format: "cloze-manifest", version: 1, digest: digestOf(files), files };
   await writeFile(join(dir, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
   return files;
@@ -44,12 +47,32 @@ export async function verifyDirectory(dir: string): Promise<readonly ManifestEnt
     for (const { path, bytes, sha256 } of files) {
       const full = join(dir, path);
       const found = (await isFile(full)) ? await hashFile(full) : undefined;
-      if (found === undefined) throw new FormatError(full, "", `expected a file of ${bytes} bytes, got none. The checkpoint is damaged: use an earlier one.`);
-      if (found.bytes !== bytes) throw new FormatError(full, `byte ${Math.min(found.bytes, bytes)}`, `expected ${bytes} bytes, got ${found.bytes}. The checkpoint is damaged: use an earlier one.`);
-      if (found.sha256 !== sha256) throw new FormatError(full, "", `expected the SHA-256 ${sha256}, got ${found.sha256}. The checkpoint is damaged: use an earlier one.`);
+      if (found === undefined)
+        throw new FormatError(
+          full,
+          "",
+          `expected a file of ${bytes} bytes, got none. The checkpoint is damaged: use an earlier one.`,
+        );
+      if (found.bytes !== bytes)
+        throw new FormatError(
+          full,
+          `byte ${Math.min(found.bytes, bytes)}`,
+          `expected ${bytes} bytes, got ${found.bytes}. The checkpoint is damaged: use an earlier one.`,
+        );
+      if (found.sha256 !== sha256)
+        throw new FormatError(
+          full,
+          "",
+          `expected the SHA-256 ${sha256}, got ${found.sha256}. The checkpoint is damaged: use an earlier one.`,
+        );
     }
     for (const path of [modelFile, indexFile]) {
-      if (!listed.has(path) && (await isFile(join(dir, path)))) throw new FormatError(join(dir, path), "", `expected no model beside the one that ${manifestFile} lists, got this file. Move it to a folder of its own.`);
+      if (!listed.has(path) && (await isFile(join(dir, path))))
+        throw new FormatError(
+          join(dir, path),
+          "",
+          `expected no model beside the one that ${manifestFile} lists, got this file. Move it to a folder of its own.`,
+        );
     }
     return files;
   });
@@ -57,34 +80,58 @@ export async function verifyDirectory(dir: string): Promise<readonly ManifestEnt
 
 /** Whether `verifyDirectory` passes; any error counts as no. */
 export async function isComplete(dir: string): Promise<boolean> {
-  return verifyDirectory(dir).then(() => true, () => false);
+  return verifyDirectory(dir).then(
+    () => true,
+    () => false,
+  );
 }
 
 export async function hasManifest(dir: string): Promise<boolean> {
   return isFile(join(dir, manifestFile));
 }
 
-/** Regular files below a folder, sorted; throws for what is neither file nor folder, since a copy of the folder would lose it. */
+/**
+ * Regular files below a folder, sorted; throws for what is neither file nor folder, since a copy of the folder would
+ * lose it.
+ */
 export async function listFiles(dir: string, below: string = ""): Promise<readonly string[]> {
   const files: string[] = [];
   for (const entry of await readdir(join(dir, below), { withFileTypes: true })) {
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
     if (entry.isDirectory()) files.push(...(await listFiles(dir, path)));
     else if (entry.isFile()) files.push(path);
-    else throw new ConfigError(`${join(dir, path)}: expected only files and folders in a checkpoint, got a link or device. Copy the file itself.`);
+    else
+      throw new ConfigError(
+        `${join(dir, path)}: expected only files and folders in a checkpoint, got a link or device. Copy the ` +
+          "file itself.",
+      );
   }
   return files.sort();
 }
 
 async function readManifest(dir: string): Promise<readonly ManifestEntry[]> {
   const path = join(dir, manifestFile);
-  if (!(await isFile(path))) throw new FormatError(dir, "", `expected a complete checkpoint with ${manifestFile}, got none: its writer was stopped, or it is no checkpoint of cloze. Use another one.`);
+  if (!(await isFile(path)))
+    throw new FormatError(
+      dir,
+      "",
+      `expected a complete checkpoint with ${manifestFile}, got none: its writer was stopped, or it is no ` +
+        "checkpoint of cloze. Use another one.",
+    );
   const root = parseJson(decodeUtf8(await readFile(path), path, ""), { file: path, integers: true });
-  const list = root instanceof Map && root.get("format") === "cloze-manifest" && root.get("version") === 1 ? root.get("files") : undefined;
+  const list =
+    root instanceof Map && root.get("format") === "cloze-manifest" && root.get("version") === 1
+      ? root.get("files")
+      : undefined;
   const files = Array.isArray(list) ? list.map(readEntry) : [];
   const digest = root instanceof Map ? root.get("digest") : undefined;
   if (!files.every((file) => file !== undefined) || files.length === 0 || digest !== digestOf(files)) {
-    throw new FormatError(path, "files", "expected a version 1 list of files that fits its digest, got another. The checkpoint is damaged: use an earlier one.");
+    throw new FormatError(
+      path,
+      "files",
+      "expected a version 1 list of files that fits its digest, got another. The checkpoint is damaged: use an " +
+        "earlier one.",
+    );
   }
   return files;
 }
@@ -95,7 +142,10 @@ function readEntry(value: JsonValue): ManifestEntry | undefined {
   const bytes = value.get("bytes");
   const sha256 = value.get("sha256");
   if (typeof path !== "string" || typeof bytes !== "number" || typeof sha256 !== "string") return undefined;
-  const leaves = path.includes("\\") || path.includes("\0") || path.split("/").some((part) => part === "" || part === "." || part === "..");
+  const leaves =
+    path.includes("\\") ||
+    path.includes("\0") ||
+    path.split("/").some((part) => part === "" || part === "." || part === "..");
   return leaves ? undefined : { path, bytes, sha256 };
 }
 

@@ -4,7 +4,12 @@ import { StorageError } from "./storage-error.ts";
 /** Opens a regular file for reading. Looks before it opens: opening a pipe would wait for ever. */
 export async function openFile(path: string): Promise<{ readonly handle: FileHandle; readonly size: number }> {
   const found = await stat(path);
-  if (!found.isFile()) throw new StorageError(path, "EISDIR", `expected a file, got a ${found.isDirectory() ? "folder" : "device or pipe"}. Check the path.`);
+  if (!found.isFile())
+    throw new StorageError(
+      path,
+      "EISDIR",
+      `expected a file, got a ${found.isDirectory() ? "folder" : "device or pipe"}. Check the path.`,
+    );
   const handle = await open(path, "r");
   return { handle, size: (await handle.stat()).size };
 }

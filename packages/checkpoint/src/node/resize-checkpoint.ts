@@ -1,4 +1,7 @@
-/** A checkpoint folder for another vocabulary: the rows of its tokens, config.json, the tokenizer's files; all else as it was. */
+/**
+ * A checkpoint folder for another vocabulary: the rows of its tokens, config.json, the tokenizer's files; all else as
+ * it was.
+ */
 import { join } from "node:path";
 import { FormatError } from "@cloze/errors";
 import { castFloats, type FloatDType } from "../convert/cast.ts";
@@ -23,12 +26,23 @@ export interface ResizeOptions {
 }
 
 export interface Resized extends VocabularyChange {
-  readonly tensors: readonly { readonly name: string; readonly from: readonly number[]; readonly to: readonly number[] }[];
+  readonly tensors: readonly {
+    readonly name: string;
+    readonly from: readonly number[];
+    readonly to: readonly number[];
+  }[];
   readonly files: readonly string[];
 }
 
-/** Throws: FormatError for a checkpoint without word embeddings, ConfigError for a tokenizer that is not its own, StorageError. */
-export async function resizeCheckpoint(input: string, output: string, { before, after, same, seed, ids, tokenizerFiles }: ResizeOptions): Promise<Resized> {
+/**
+ * Throws: FormatError for a checkpoint without word embeddings, ConfigError for a tokenizer that is not its own,
+ * StorageError.
+ */
+export async function resizeCheckpoint(
+  input: string,
+  output: string,
+  { before, after, same, seed, ids, tokenizerFiles }: ResizeOptions,
+): Promise<Resized> {
   const set = await openCheckpointTensors(input);
   const change = matchVocabulary(before, after, same);
   const changed: { readonly name: string; readonly from: readonly number[]; readonly to: readonly number[] }[] = [];
@@ -39,16 +53,36 @@ export async function resizeCheckpoint(input: string, output: string, { before, 
     const sources = [...set.entries].map(([name, { dtype, shape }]): TensorSource => {
       const rows = shape[0] ?? 0;
       if (!holdsVocabulary(name)) return { name, dtype, shape, data: () => set.read(name) };
-      if (rows !== vocab || rows < before.length || (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16")) throw new FormatError(input, `tensor "${name}"`, `expected f32, f16 or bf16 with a row for each of the ${vocab} tokens of config.json, of which the tokenizer names ${before.length}, got ${dtype} [${shape.join(", ")}]. Is the tokenizer this checkpoint's?`);
+      if (rows !== vocab || rows < before.length || (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16"))
+        throw new FormatError(
+          input,
+          `tensor "${name}"`,
+          `expected f32, f16 or bf16 with a row for each of the ${vocab} tokens of config.json, of which the ` +
+            `tokenizer names ${before.length}, got ${dtype} [${shape.join(", ")}]. Is the tokenizer this ` +
+            "checkpoint's?",
+        );
       const to = [after.length, ...shape.slice(1)];
       changed.push({ name, from: shape, to });
-      return { name, dtype, shape: to, data: async () => resized(await set.read(name), dtype, rows, change, seed, { file: input, name }) };
+      return {
+        name,
+        dtype,
+        shape: to,
+        data: async () => resized(await set.read(name), dtype, rows, change, seed, { file: input, name }),
+      };
     });
-    if (changed.length === 0) throw new FormatError(input, "", "expected word embeddings of a BERT or ESM-2, got none. Other models cannot be resized yet.");
+    if (changed.length === 0)
+      throw new FormatError(
+        input,
+        "",
+        "expected word embeddings of a BERT or ESM-2, got none. Other models cannot be resized yet.",
+      );
     const files: string[] = [];
     const special = Object.fromEntries(Object.entries(ids).filter(([key]) => numberIn(config[key]) !== undefined));
     await writeDirectoryAtomic(output, async (temporary) => {
-      await writeFileAtomic(join(temporary, "config.json"), configText({ ...config, ...special, vocab_size: after.length }));
+      await writeFileAtomic(
+        join(temporary, "config.json"),
+        configText({ ...config, ...special, vocab_size: after.length }),
+      );
       files.push("config.json", ...(await writeSharded(temporary, sources)));
       for (const [name, text] of Object.entries(tokenizerFiles)) await writeFileAtomic(join(temporary, name), text);
       files.push(...Object.keys(tokenizerFiles));
@@ -60,7 +94,14 @@ export async function resizeCheckpoint(input: string, output: string, { before, 
 }
 
 /** 16-bit rows of old keep their bits: to f32 and back is exact. */
-function resized(bytes: Uint8Array, dtype: FloatDType, count: number, change: VocabularyChange, seed: number, where: { readonly file: string; readonly name: string }): Uint8Array {
+function resized(
+  bytes: Uint8Array,
+  dtype: FloatDType,
+  count: number,
+  change: VocabularyChange,
+  seed: number,
+  where: { readonly file: string; readonly name: string },
+): Uint8Array {
   const values = toFloat32(dtype, bytes);
   const out = resizeRows(values, values.length / count, change, seed);
   return castFloats("F32", dtype, fromFloat32("F32", out), where);

@@ -23,22 +23,28 @@ export interface SafetensorsFile {
   close(): Promise<void>;
 }
 
-/** A tensor to write. Where `data` is a function, it is called when its turn comes, once, and its result is then let go. */
+/**
+ * A tensor to write. Where `data` is a function, it is called when its turn comes, once, and its result is then let go.
+ */
 export interface TensorSource extends TensorSpec {
   readonly data: Uint8Array | (() => Uint8Array | Promise<Uint8Array>);
 }
 
-/** Opens a file and checks its header; the tensors' bytes are read by `read` alone. Throws: FormatError, StorageError. */
+/**
+ * Opens a file and checks its header; the tensors' bytes are read by `read` alone. Throws: FormatError, StorageError.
+ */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   return onStorage(path, "read this file", async () => {
     const { handle, size } = await openFile(path);
     try {
       const source = { file: path, fileSize: size };
       const start = await readRange(handle, path, 0, Math.min(8, size));
-      const length = readHeaderLength(start, source);   // bounded by the file's size before the next line allocates
+      const length = readHeaderLength(start, source); // bounded by the file's size before the next line allocates
       const { metadata, entries } = parseHeader(await readRange(handle, path, 0, 8 + length), source);
       return {
-        path, metadata, entries,
+        path,
+        metadata,
+        entries,
         read: (name) => {
           return onStorage(path, `read the tensor ${JSON.stringify(name)}`, async () => {
             const entry = entryOf(entries, name, path);
@@ -55,11 +61,15 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
 }
 
 /** A whole file in memory, by name. For large files use `openSafetensors`. */
-export async function readSafetensors(path: string): Promise<{ readonly metadata: Readonly<Record<string, string>>; readonly tensors: ReadonlyMap<string, TensorBytes> }> {
+export async function readSafetensors(path: string): Promise<{
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: ReadonlyMap<string, TensorBytes>;
+}> {
   const file = await openSafetensors(path);
   try {
     const tensors = new Map<string, TensorBytes>();
-    for (const [name, { dtype, shape }] of file.entries) tensors.set(name, { name, dtype, shape, data: await file.read(name) });
+    for (const [name, { dtype, shape }] of file.entries)
+      tensors.set(name, { name, dtype, shape, data: await file.read(name) });
     return { metadata: file.metadata, tensors };
   } finally {
     await file.close();
@@ -69,11 +79,15 @@ export async function readSafetensors(path: string): Promise<{ readonly metadata
 /**
  * Writes a file atomically. The same tensors give the same bytes, in whatever order they come.
  *
- * The list of tensors is read to its end before the first byte is written (the header comes first), so give `data` as functions
- * where all tensors together do not fit into memory.
- * Throws: ConfigError for a tensor that cannot be written, StorageError; `path` is then as it was before.
+ * The list of tensors is read to its end before the first byte is written (the header comes first), so give `data` as
+ * functions where all tensors together do not fit into memory. Throws: ConfigError for a tensor that cannot be written,
+ * StorageError; `path` is then as it was before.
  */
-export async function writeSafetensors(path: string, tensors: Iterable<TensorSource> | AsyncIterable<TensorSource>, options: EncodeOptions = {}): Promise<void> {
+export async function writeSafetensors(
+  path: string,
+  tensors: Iterable<TensorSource> | AsyncIterable<TensorSource>,
+  options: EncodeOptions = {},
+): Promise<void> {
   const specs: TensorSource[] = [];
   for await (const tensor of tensors) specs.push(tensor);
   const layout = layoutSafetensors(specs, options);
@@ -98,12 +112,26 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-async function readRange(handle: FileHandle, path: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-  if (length > constants.MAX_LENGTH) throw new UnsupportedError(`${path}: expected a tensor of at most ${constants.MAX_LENGTH} bytes, got ${length}. Split the tensor, or use a newer Node.`);
+async function readRange(
+  handle: FileHandle,
+  path: string,
+  offset: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (length > constants.MAX_LENGTH)
+    throw new UnsupportedError(
+      `${path}: expected a tensor of at most ${constants.MAX_LENGTH} bytes, got ${length}. Split the tensor, or ` +
+        "use a newer Node.",
+    );
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length;) {
     const { bytesRead } = await handle.read(bytes, at, Math.min(maxChunk, length - at), offset + at);
-    if (bytesRead === 0) throw new FormatError(path, `byte ${offset + at}`, `expected ${length - at} more bytes, got the end of the file: it was cut off while open. Write it again.`);
+    if (bytesRead === 0)
+      throw new FormatError(
+        path,
+        `byte ${offset + at}`,
+        `expected ${length - at} more bytes, got the end of the file: it was cut off while open. Write it again.`,
+      );
     at += bytesRead;
   }
   return bytes;

@@ -3,8 +3,12 @@ import { ClozeError } from "@cloze/errors";
 /** What to do about an error of the operating system, by its code. */
 const nextSteps: Readonly<Record<string, string>> = {
   ENOSPC: "The disk is full: free some space or choose a folder on another disk. What was saved before is untouched.",
-  EDQUOT: "The disk quota is used up: free some space or choose a folder on another disk. What was saved before is untouched.",
-  EFBIG: "The file would exceed the limit for files: raise it (ulimit -f), or write several files. What was saved before is untouched.",
+  EDQUOT:
+    "The disk quota is used up: free some space or choose a folder on another disk. What was saved before is " +
+    "untouched.",
+  EFBIG:
+    "The file would exceed the limit for files: raise it (ulimit -f), or write several files. What was saved " +
+    "before is untouched.",
   EROFS: "The file system is read-only: choose a folder that can be written.",
   EACCES: "This user may not: change the permissions (ls -ld shows them) or choose another folder.",
   EPERM: "This user may not: change the permissions (ls -ld shows them) or choose another folder.",
@@ -51,7 +55,9 @@ export async function ignoring<T>(errnos: readonly string[], promise: Promise<T>
   }
 }
 
-/** Runs `action` ("write the checkpoint") on a path; errors of the operating system become StorageErrors, others pass. */
+/**
+ * Runs `action` ("write the checkpoint") on a path; errors of the operating system become StorageErrors, others pass.
+ */
 export async function onStorage<T>(path: string, action: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
@@ -59,6 +65,11 @@ export async function onStorage<T>(path: string, action: string, run: () => Prom
     const errno = errnoOf(cause);
     if (errno === "" || ClozeError.isInstance(cause)) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StorageError(path, errno, `expected to ${action}, got ${reason}. ${nextSteps[errno] ?? "Check the path and the disk."}`, { cause });
+    throw new StorageError(
+      path,
+      errno,
+      `expected to ${action}, got ${reason}. ${nextSteps[errno] ?? "Check the path and the disk."}`,
+      { cause },
+    );
   }
 }

@@ -1,11 +1,13 @@
 /**
- * Rows of an embedding for another vocabulary: a token keeps its row wherever it goes, a new one begins as an average token.
+ * Rows of an embedding for another vocabulary: a token keeps its row wherever it goes, a new one begins as an average
+ * token.
  *
  *     new row = mean of the old rows + 0.1 * their standard deviation * normal(seed, row, column)
  *
- * The mean keeps a new token's logit near the average, so that it neither wins nor vanishes before it is trained (a row of the
- * initializer's size would); the noise keeps new tokens apart. It depends on nothing but the seed and the place, so that a tied
- * copy of the table gets the same rows. Source: Hewitt 2021, "Initializing new word embeddings for pretrained language models".
+ * The mean keeps a new token's logit near the average, so that it neither wins nor vanishes before it is trained (a row
+ * of the initializer's size would); the noise keeps new tokens apart. It depends on nothing but the seed and the place,
+ * so that a tied copy of the table gets the same rows. Source: Hewitt 2021, "Initializing new word embeddings for
+ * pretrained language models".
  */
 import { ConfigError } from "@cloze/errors";
 import { RandomStream } from "@cloze/random";
@@ -20,18 +22,28 @@ export interface VocabularyChange {
 }
 
 /**
- * Matches tokens by their text; `same` names the old token of a new one that is written otherwise, as `[MASK]` for `<mask>`.
- * A vocabulary that names a token twice is refused: it would not be known whose row it is.
+ * Matches tokens by their text; `same` names the old token of a new one that is written otherwise, as `[MASK]` for
+ * `<mask>`. A vocabulary that names a token twice is refused: it would not be known whose row it is.
  */
-export function matchVocabulary(before: readonly string[], after: readonly string[], same: ReadonlyMap<string, string> = new Map()): VocabularyChange {
+export function matchVocabulary(
+  before: readonly string[],
+  after: readonly string[],
+  same: ReadonlyMap<string, string> = new Map(),
+): VocabularyChange {
   const idOf = new Map(before.map((token, id) => [token, id]));
   const seen = new Set<string>();
   const taken = new Set<number>();
   const added: string[] = [];
-  for (const [tokens, which] of [[before, "old"], [after, "new"]] as const) {
+  for (const [tokens, which] of [
+    [before, "old"],
+    [after, "new"],
+  ] as const) {
     seen.clear();
     for (const token of tokens) {
-      if (seen.has(token)) throw new ConfigError(`${which} vocabulary: expected each token once, got ${JSON.stringify(token)} twice. Remove one of them.`);
+      if (seen.has(token))
+        throw new ConfigError(
+          `${which} vocabulary: expected each token once, got ${JSON.stringify(token)} twice. Remove one of them.`,
+        );
       seen.add(token);
     }
   }
@@ -45,34 +57,52 @@ export function matchVocabulary(before: readonly string[], after: readonly strin
 }
 
 /** `values` [old rows, columns] as [new rows, columns]. Rows of old are copied bit for bit. */
-export function resizeRows(values: Float32Array, columns: number, { rows }: Pick<VocabularyChange, "rows">, seed: number): Float32Array<ArrayBuffer> {
+export function resizeRows(
+  values: Float32Array,
+  columns: number,
+  { rows }: Pick<VocabularyChange, "rows">,
+  seed: number,
+): Float32Array<ArrayBuffer> {
   const count = values.length / columns;
   const out = new Float32Array(rows.length * columns);
   const stream = new RandomStream(seed).split("new rows");
   const { mean, deviation } = columnsOf(values, columns, count);
   rows.forEach((from, row) => {
-    if (from >= count) throw new ConfigError(`resize: expected a row for each of the old tokens, got ${count} rows for the token ${from}. The tokenizer is not this checkpoint's.`);
+    if (from >= count)
+      throw new ConfigError(
+        `resize: expected a row for each of the old tokens, got ${count} rows for the token ${from}. The ` +
+          "tokenizer is not this checkpoint's.",
+      );
     if (from >= 0) return out.set(values.subarray(from * columns, (from + 1) * columns), row * columns);
     const own = stream.split(row);
-    for (let c = 0; c < columns; c++) out[row * columns + c] = (mean[c] ?? 0) + 0.1 * (deviation[c] ?? 0) * normal(own, c);
+    for (let c = 0; c < columns; c++)
+      out[row * columns + c] = (mean[c] ?? 0) + 0.1 * (deviation[c] ?? 0) * normal(own, c);
   });
   return out;
 }
 
-function columnsOf(values: Float32Array, columns: number, count: number): { readonly mean: Float64Array; readonly deviation: Float64Array } {
+function columnsOf(
+  values: Float32Array,
+  columns: number,
+  count: number,
+): { readonly mean: Float64Array; readonly deviation: Float64Array } {
   const mean = new Float64Array(columns);
   const deviation = new Float64Array(columns);
   for (let i = 0; i < values.length; i++) mean[i % columns] = (mean[i % columns] ?? 0) + (values[i] ?? 0) / count;
-  for (let i = 0; i < values.length; i++) deviation[i % columns] = (deviation[i % columns] ?? 0) + ((values[i] ?? 0) - (mean[i % columns] ?? 0)) ** 2 / count;
+  for (let i = 0; i < values.length; i++)
+    deviation[i % columns] = (deviation[i % columns] ?? 0) + ((values[i] ?? 0) - (mean[i % columns] ?? 0)) ** 2 / count;
   return { mean, deviation: deviation.map(Math.sqrt) };
 }
 
 /** Box and Muller's. */
-const normal = (stream: RandomStream, index: number): number => Math.sqrt(-2 * Math.log(1 - stream.uniform(2 * index))) * Math.cos(2 * Math.PI * stream.uniform(2 * index + 1));
+const normal = (stream: RandomStream, index: number): number =>
+  Math.sqrt(-2 * Math.log(1 - stream.uniform(2 * index))) * Math.cos(2 * Math.PI * stream.uniform(2 * index + 1));
 
 /** Tensors whose first dimension is the vocabulary, of a BERT or ESM-2 with or without its prefix. */
 const tables: readonly RegExp[] = [
-  /^(?:[a-z_]+\.)?embeddings\.word_embeddings\.weight$/, /^cls\.predictions\.(?:decoder\.weight|decoder\.bias|bias)$/, /^lm_head\.(?:decoder\.weight|decoder\.bias|bias)$/,
+  /^(?:[a-z_]+\.)?embeddings\.word_embeddings\.weight$/,
+  /^cls\.predictions\.(?:decoder\.weight|decoder\.bias|bias)$/,
+  /^lm_head\.(?:decoder\.weight|decoder\.bias|bias)$/,
 ];
 
 export const holdsVocabulary = (name: string): boolean => tables.some((pattern) => pattern.test(name));

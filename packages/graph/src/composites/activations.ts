@@ -1,7 +1,9 @@
 /**
- * Activations, elementwise: gelu (exact, with erf), geluTanh (the approximation of BERT's TensorFlow code), silu, sigmoid, relu.
+ * Activations, elementwise: gelu (exact, with erf), geluTanh (the approximation of BERT's TensorFlow code), silu,
+ * sigmoid, relu.
  *
- * Sources: Hendrycks and Gimpel 2016, arXiv:1606.08415 (GELU, both forms); Elfwing et al. 2017, arXiv:1702.03118 (SiLU).
+ * Sources: Hendrycks and Gimpel 2016, arXiv:1606.08415 (GELU, both forms); Elfwing et al. 2017, arXiv:1702.03118
+ * (SiLU).
  */
 import { call1, composite, type Composite } from "../composite.ts";
 import type { Tensor } from "../tensor.ts";
@@ -10,7 +12,8 @@ import type { Tensor } from "../tensor.ts";
 export const geluComposite: Composite = composite<Record<never, never>>({
   name: "gelu",
   expand: ([x]) => [(x as Tensor).mul(normalCdf(x as Tensor))],
-  // d/dx [x cdf(x)] = cdf(x) + x pdf(x); with t = x / sqrt(2), which the cdf has too, x pdf(x) = t / exp(t^2) / sqrt(pi)
+  // d/dx [x cdf(x)] = cdf(x) + x pdf(x); with t = x / sqrt(2), which the cdf has too, x pdf(x) = t / exp(t^2) /
+  // sqrt(pi)
   vjp: ([ct], _, [input]) => {
     const x = input as Tensor;
     const t = x.mul(Math.SQRT1_2);

@@ -5,9 +5,9 @@
  *   p <- p - lr * decay * p - step * m / (sqrt(v) + eps')
  *
  * with g = gradient * gradScale (clipping and the loss weight), step = lr * sqrt(1 - beta2^t) / (1 - beta1^t) and
- * eps' = eps * sqrt(1 - beta2^t): the bias corrections folded into two scalars, equal to the textbook form. All that changes by
- * step is a tensor: lr, step, epsHat, gradScale are scalars [].
- * Source: Loshchilov and Hutter 2019, arXiv:1711.05101. Checked against torch.optim.AdamW.
+ * eps' = eps * sqrt(1 - beta2^t): the bias corrections folded into two scalars, equal to the textbook form. All that
+ * changes by step is a tensor: lr, step, epsHat, gradScale are scalars []. Source: Loshchilov and Hutter 2019,
+ * arXiv:1711.05101. Checked against torch.optim.AdamW.
  */
 import { call, composite, type Composite } from "../composite.ts";
 import type { Tensor } from "../tensor.ts";
@@ -17,7 +17,16 @@ type AdamWParams = { readonly beta1: number; readonly beta2: number; readonly de
 export const adamwComposite: Composite = composite<AdamWParams>({
   name: "adamw",
   expand: (args, { beta1, beta2, decay }) => {
-    const [p, grad, m, v, lr, step, epsHat, gradScale] = args as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+    const [p, grad, m, v, lr, step, epsHat, gradScale] = args as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     // The gradient's scale goes into the scalars: one pass over the gradient less.
     const m2 = m.mul(beta1).add(grad.mul(gradScale.mul(1 - beta1)));
     const v2 = v.mul(beta2).add(grad.square().mul(gradScale.square().mul(1 - beta2)));
@@ -37,8 +46,17 @@ export interface AdamWScalars {
 
 /** Shapes: p, grad, m, v alike, f32 -> the new p, m, v. */
 export function adamwStep(
-  p: Tensor<"f32">, grad: Tensor<"f32">, m: Tensor<"f32">, v: Tensor<"f32">, scalars: AdamWScalars, params: AdamWParams,
+  p: Tensor<"f32">,
+  grad: Tensor<"f32">,
+  m: Tensor<"f32">,
+  v: Tensor<"f32">,
+  scalars: AdamWScalars,
+  params: AdamWParams,
 ): { readonly p: Tensor<"f32">; readonly m: Tensor<"f32">; readonly v: Tensor<"f32"> } {
-  const out = call(adamwComposite, [p, grad, m, v, scalars.lr, scalars.step, scalars.epsHat, scalars.gradScale], params);
+  const out = call(
+    adamwComposite,
+    [p, grad, m, v, scalars.lr, scalars.step, scalars.epsHat, scalars.gradScale],
+    params,
+  );
   return { p: out[0] as Tensor<"f32">, m: out[1] as Tensor<"f32">, v: out[2] as Tensor<"f32"> };
 }

@@ -4,15 +4,17 @@
  *   full    scores [batch, heads, queries, keys]
  *   banded  scores [batch, heads, blocks, block, block + 2 window]  (block + window where causal)
  *
- * In the band, block n holds the queries n * block …; the keys it can see are those of the same positions and `window` more to
- * either side, a slice of the padded sequence. A block of scores is one product, whose columns outside of the sequence or of
- * the window are masked. Pairs, and with them time and memory, grow with seq * (block + 2 window) and no more with seq^2.
+ * In the band, block n holds the queries n * block …; the keys it can see are those of the same positions and `window`
+ * more to either side, a slice of the padded sequence. A block of scores is one product, whose columns outside of the
+ * sequence or of the window are masked. Pairs, and with them time and memory, grow with seq * (block + 2 window) and no
+ * more with seq^2.
  *
- * A form says how tensors by query and by key are laid out for those products, and back; what is computed is written once.
- * Left to the full form: key padding, and other numbers of keys than of queries, under which a query may see no key and then
- * attends to all of them; a bias, which is as large as the full scores.
+ * A form says how tensors by query and by key are laid out for those products, and back; what is computed is written
+ * once. Left to the full form: key padding, and other numbers of keys than of queries, under which a query may see no
+ * key and then attends to all of them; a bias, which is as large as the full scores.
  *
- * Dropout is drawn for all pairs and cut to the band, so that the form does not change the mask: that draw still grows with seq^2.
+ * Dropout is drawn for all pairs and cut to the band, so that the form does not change the mask: that draw still grows
+ * with seq^2.
  */
 import type { Tensor } from "../tensor.ts";
 import type { AttentionParams, Parts } from "./attention-parts.ts";
@@ -43,10 +45,13 @@ const LEAST_BLOCK = 32;
 /**
  * Queries in a block of the band, or undefined where the full form is to be taken.
  *
- * A block as long as the window makes three pairs of each one that is needed at the least, with few copies of keys. The copies, and the
- * smaller products, are paid by a band of at most 3/4 of all pairs.
+ * A block as long as the window makes three pairs of each one that is needed at the least, with few copies of keys. The
+ * copies, and the smaller products, are paid by a band of at most 3/4 of all pairs.
  */
-export function bandOf({ q, k, extra }: Pick<Parts, "q" | "k" | "extra">, { window, causal }: Pick<AttentionParams, "window" | "causal">): number | undefined {
+export function bandOf(
+  { q, k, extra }: Pick<Parts, "q" | "k" | "extra">,
+  { window, causal }: Pick<AttentionParams, "window" | "causal">,
+): number | undefined {
   const queries = q.shape[2] as number;
   const keys = k.shape[2] as number;
   if (window === null || queries !== keys || extra.keyPadding || extra.bias) return undefined;
@@ -56,7 +61,8 @@ export function bandOf({ q, k, extra }: Pick<Parts, "q" | "k" | "extra">, { wind
 }
 
 const same = <T extends Tensor>(x: T): T => x;
-const all = (rules: readonly Tensor<"bool">[]): Tensor<"bool"> | undefined => (rules.length === 0 ? undefined : rules.reduce((a, b) => a.and(b)));
+const all = (rules: readonly Tensor<"bool">[]): Tensor<"bool"> | undefined =>
+  rules.length === 0 ? undefined : rules.reduce((a, b) => a.and(b));
 
 function full({ q, k, extra }: Parts, { causal, window }: AttentionParams): AttentionForm {
   const { graph } = q;
@@ -94,7 +100,10 @@ export function banded({ q, extra }: Parts, { causal }: AttentionParams, window:
   const blocks = Math.ceil(seq / block);
   const width = block + (causal ? 1 : 2) * window;
   // A block's columns in pieces of a block: [offset, length].
-  const pieces = Array.from({ length: Math.ceil(width / block) }, (_, i) => [i * block, Math.min(block, width - i * block)] as const);
+  const pieces = Array.from(
+    { length: Math.ceil(width / block) },
+    (_, i) => [i * block, Math.min(block, width - i * block)] as const,
+  );
   const padded = (pieces.length - 1 + blocks) * block;
 
   const split = (x: Tensor): Tensor => x.reshape([...x.shape.slice(0, 2), blocks, block, ...x.shape.slice(3)]);
@@ -107,27 +116,63 @@ export function banded({ q, extra }: Parts, { causal }: AttentionParams, window:
   };
   const fromColumns = (x: Tensor): Tensor => {
     const parts = pieces.map(([at, size]) => cut(joined(cut(cut(x, 3, at, size), 3, 0, block)), 2, -at, padded));
-    return cut(parts.reduce((a, b) => a.add(b)), 2, window, seq);
+    return cut(
+      parts.reduce((a, b) => a.add(b)),
+      2,
+      window,
+      seq,
+    );
   };
-  // Of all squares of block x block, those from the diagonal on: in rows that are one square longer they stand one below another.
+  // Of all squares of block x block, those from the diagonal on: in rows that are one square longer they stand one
+  // below another.
   const pairs = (x: Tensor): Tensor => {
     const across = pieces.length - 1 + blocks;
     const whole = cut(cut(x, 2, 0, blocks * block), 3, -window, padded);
     const area = block * block;
-    const squares = whole.reshape([batch * heads * blocks, block, across, block]).permute([0, 2, 1, 3]).reshape([batch * heads, blocks * across, area]);
-    const skewed = cut(squares, 1, 0, blocks * (across + 1)).reshape([batch * heads * blocks, across + 1, block, block]);
-    const near = cut(skewed, 1, 0, pieces.length).permute([0, 2, 1, 3]).reshape([batch, heads, blocks, block, pieces.length * block]);
+    const squares = whole
+      .reshape([batch * heads * blocks, block, across, block])
+      .permute([0, 2, 1, 3])
+      .reshape([batch * heads, blocks * across, area]);
+    const skewed = cut(squares, 1, 0, blocks * (across + 1)).reshape([
+      batch * heads * blocks,
+      across + 1,
+      block,
+      block,
+    ]);
+    const near = cut(skewed, 1, 0, pieces.length)
+      .permute([0, 2, 1, 3])
+      .reshape([batch, heads, blocks, block, pieces.length * block]);
     return cut(near, 4, 0, width);
   };
 
   // Column c of row r stands at r + (c - window - r), c - window being counted from the block's first query.
   const ahead = graph.iota([1, 1, 1, 1, width], 4).sub(graph.iota([1, 1, 1, block, 1], 3));
-  const at = graph.iota([1, 1, blocks, 1, 1], 2).mul(block).add(graph.iota([1, 1, 1, 1, width], 4));
-  const rules: Tensor<"bool">[] = [ahead.less(0).not(), ahead.less((causal ? 1 : 2) * window + 1), at.less(window).not().and(at.less(window + seq))];
+  const at = graph
+    .iota([1, 1, blocks, 1, 1], 2)
+    .mul(block)
+    .add(graph.iota([1, 1, 1, 1, width], 4));
+  const rules: Tensor<"bool">[] = [
+    ahead.less(0).not(),
+    ahead.less((causal ? 1 : 2) * window + 1),
+    at
+      .less(window)
+      .not()
+      .and(at.less(window + seq)),
+  ];
   if (extra.segments) {
     const s = extra.segments.reshape([batch, 1, seq, 1]);
     rules.push(rows(s).equal(columns(s).reshape([batch, 1, blocks, 1, width])));
   }
-  const as = (f: (x: Tensor) => Tensor) => <T extends Tensor>(x: T): T => f(x) as T;
-  return { rows: as(rows), columns: as(columns), pairs: as(pairs), fromRows: as((x) => cut(joined(x), 2, 0, seq)), fromColumns: as(fromColumns), seen: all(rules) };
+  const as =
+    (f: (x: Tensor) => Tensor) =>
+    <T extends Tensor>(x: T): T =>
+      f(x) as T;
+  return {
+    rows: as(rows),
+    columns: as(columns),
+    pairs: as(pairs),
+    fromRows: as((x) => cut(joined(x), 2, 0, seq)),
+    fromColumns: as(fromColumns),
+    seen: all(rules),
+  };
 }

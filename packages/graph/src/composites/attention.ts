@@ -1,14 +1,14 @@
 /**
- * Attention: softmax(scale * q k^T, masked) v, with the mask as a description, so that a kernel can skip what it rules out
- * and never builds [seq, seq] where it need not.
+ * Attention: softmax(scale * q k^T, masked) v, with the mask as a description, so that a kernel can skip what it rules
+ * out and never builds [seq, seq] where it need not.
  *
- * The description: key padding (a bool per key), segment ids (a token sees its own segment: packed documents; padding is a
- * segment of its own), causal, a window (|i - j| <= window), an additive bias, softcap * tanh(score / softcap), dropout.
- * A query that may see no key attends to all of them evenly: no NaN.
+ * The description: key padding (a bool per key), segment ids (a token sees its own segment: packed documents; padding
+ * is a segment of its own), causal, a window (|i - j| <= window), an additive bias, softcap * tanh(score / softcap),
+ * dropout. A query that may see no key attends to all of them evenly: no NaN.
  *
- * Outputs: the result, and the log-sum-exp of each row of scores, from which a backward kernel rebuilds the probabilities.
- * Own gradient (FlashAttention-2, arXiv:2307.08691): with P the probabilities, D = rowsum(dO * O),
- * dV = P^T dO, dS = P * (dO V^T - D), dQ = dS K, dK = dS^T Q. Its expansion shares every node up to P with the forward one.
+ * Outputs: the result, and the log-sum-exp of each row of scores, from which a backward kernel rebuilds the
+ * probabilities. Own gradient (FlashAttention-2, arXiv:2307.08691): with P the probabilities, D = rowsum(dO * O), dV =
+ * P^T dO, dS = P * (dO V^T - D), dQ = dS K, dK = dS^T Q. Its expansion shares every node up to P with the forward one.
  *
  * Both expansions take the cheaper of two forms (attention-form.ts): all pairs, or under a window a band of them.
  */
@@ -78,10 +78,15 @@ export const attentionComposite: Composite = composite<AttentionParams>({
     return [form.fromRows(weights.matmul(form.columns(parts.v))), form.fromRows(logSumExp(scores))];
   },
   vjp: ([ct, ctLse], [out, lse], args, p) =>
-    ct === undefined || ctLse !== undefined ? undefined : [...call(attentionBackwardComposite, [ct, out as Tensor, lse as Tensor, ...args], p)],
+    ct === undefined || ctLse !== undefined
+      ? undefined
+      : [...call(attentionBackwardComposite, [ct, out as Tensor, lse as Tensor, ...args], p)],
 });
 
-/** args: ct, out, lse, then those of attention. Outputs dq, dk, dv, and dbias when there is a bias (undefined slots are not outputs). */
+/**
+ * args: ct, out, lse, then those of attention. Outputs dq, dk, dv, and dbias when there is a bias (undefined slots are
+ * not outputs).
+ */
 export const attentionBackwardComposite: Composite = composite<AttentionParams>({
   name: "attentionBackward",
   expand: ([ct, out, , ...args], p) => {
@@ -95,16 +100,29 @@ export const attentionBackwardComposite: Composite = composite<AttentionParams>(
     const weights = (kept ? probabilities.mul(kept) : probabilities).cast(v.dtype);
     const dv = weights.matmul(dout, { transposeA: true });
     const dweights = dout.matmul(form.columns(v), { transposeB: true, dtype: "f32" });
-    const rows = form.rows((ct as Tensor<"f32">).cast("f32").mul((out as Tensor).cast("f32")).sum(-1, true));
+    const rows = form.rows(
+      (ct as Tensor<"f32">)
+        .cast("f32")
+        .mul((out as Tensor).cast("f32"))
+        .sum(-1, true),
+    );
     const flowing = probabilities.mul((kept ? dweights.mul(kept) : dweights).sub(rows));
     // Where nothing is seen probabilities are even, not zero: no gradient flows there all the same.
     const dscores = form.seen ? form.seen.select(flowing, 0) : flowing;
     const draw = (capSlope ? dscores.mul(capSlope) : dscores).mul(p.scale).cast(q.dtype);
-    const grads: Tensor[] = [form.fromRows(draw.matmul(k)), form.fromColumns(draw.matmul(q, { transposeA: true })), form.fromColumns(dv)];
+    const grads: Tensor[] = [
+      form.fromRows(draw.matmul(k)),
+      form.fromColumns(draw.matmul(q, { transposeA: true })),
+      form.fromColumns(dv),
+    ];
     if (!extra.bias) return grads;
     const axes = (extra.bias as Tensor).shape.flatMap((d, i) => (d === 1 && dscores.shape[i] !== 1 ? [i] : []));
     // One slot per optional tensor up to the bias keeps the outputs in the order of the args.
-    return [...grads, ...p.extras.slice(0, p.extras.indexOf("bias")).map((name) => zeroLike(extra[name as Extra] as Tensor)), axes.length > 0 ? dscores.sum(axes, true) : dscores];
+    return [
+      ...grads,
+      ...p.extras.slice(0, p.extras.indexOf("bias")).map((name) => zeroLike(extra[name as Extra] as Tensor)),
+      axes.length > 0 ? dscores.sum(axes, true) : dscores,
+    ];
   },
 });
 
@@ -117,24 +135,46 @@ const zeroLike = (x: Tensor): Tensor => x.graph.const(0, x.dtype);
  * Shapes: q `[batch, heads, queries, headDim]`, k and v `[batch, heads, keys, headDim]` f32 -> like q.
  * Throws ShapeError when they disagree, or when segments are given and queries != keys.
  */
-export function attention(q: Tensor<"f32">, k: Tensor<"f32">, v: Tensor<"f32">, options: AttentionOptions = {}): Tensor<"f32"> {
+export function attention(
+  q: Tensor<"f32">,
+  k: Tensor<"f32">,
+  v: Tensor<"f32">,
+  options: AttentionOptions = {},
+): Tensor<"f32"> {
   const { batch, heads, queries, headDim } = dims("attention(q)", q, "batch heads queries headDim");
   const { keys } = dims("attention(k)", k, "batch heads keys headDim", { batch, heads, headDim });
   dims("attention(v)", v, "batch heads keys headDim", { batch, heads, keys });
   if (options.keyPadding) dims("attention(keyPadding)", options.keyPadding, "batch keys", { batch, keys });
   if (options.segments) {
     dims("attention(segments)", options.segments, "batch queries", { batch, queries });
-    if (queries !== keys) throw new ShapeError({ op: "attention(segments)", path: q.graph.path, expected: "as many queries as keys", got: `${queries} and ${keys}` });
+    if (queries !== keys)
+      throw new ShapeError({
+        op: "attention(segments)",
+        path: q.graph.path,
+        expected: "as many queries as keys",
+        got: `${queries} and ${keys}`,
+      });
   }
   if (options.bias) {
     const full = [batch, heads, queries, keys];
     const fits = options.bias.rank === 4 && options.bias.shape.every((d, i) => d === full[i] || (i < 2 && d === 1));
-    if (!fits || !sameShape(options.bias.shape.slice(2), full.slice(2))) throw new ShapeError({ op: "attention(bias)", path: q.graph.path, expected: `[${batch} or 1, ${heads} or 1, ${queries}, ${keys}]`, got: `[${options.bias.shape.join(", ")}]` });
+    if (!fits || !sameShape(options.bias.shape.slice(2), full.slice(2)))
+      throw new ShapeError({
+        op: "attention(bias)",
+        path: q.graph.path,
+        expected: `[${batch} or 1, ${heads} or 1, ${queries}, ${keys}]`,
+        got: `[${options.bias.shape.join(", ")}]`,
+      });
   }
   const { dropout } = options;
   const rate = dropout?.rate ?? 0;
   if (!(rate >= 0 && rate < 1)) throw new ConfigError(`attention: expected a dropout rate in [0, 1), got ${rate}`);
-  const given: Partial<Record<Extra, Tensor | undefined>> = { keyPadding: options.keyPadding, segments: options.segments, bias: options.bias, key: rate > 0 ? dropout?.key : undefined };
+  const given: Partial<Record<Extra, Tensor | undefined>> = {
+    keyPadding: options.keyPadding,
+    segments: options.segments,
+    bias: options.bias,
+    key: rate > 0 ? dropout?.key : undefined,
+  };
   const extras = EXTRAS.filter((name) => given[name] !== undefined);
   const params: AttentionParams = {
     scale: options.scale ?? 1 / Math.sqrt(headDim),
@@ -145,5 +185,9 @@ export function attention(q: Tensor<"f32">, k: Tensor<"f32">, v: Tensor<"f32">, 
     dropoutStream: rate > 0 ? (dropout?.stream ?? 0) : 0,
     extras,
   };
-  return call(attentionComposite, [q, k, v, ...extras.map((name) => given[name] as Tensor)], params)[0] as Tensor<"f32">;
+  return call(
+    attentionComposite,
+    [q, k, v, ...extras.map((name) => given[name] as Tensor)],
+    params,
+  )[0] as Tensor<"f32">;
 }

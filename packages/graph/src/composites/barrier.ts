@@ -1,9 +1,10 @@
 /**
- * The identity of its first argument, computed no sooner than its second: what keeps a value that is computed again apart from the
- * first time it was computed, which equal nodes are not (see `rematerialise.ts`).
+ * The identity of its first argument, computed no sooner than its second: what keeps a value that is computed again
+ * apart from the first time it was computed, which equal nodes are not (see `rematerialise.ts`).
  *
- * A backend that claims it keeps the two apart and treats the result as another name of the first argument: nothing is copied. For
- * every other one it expands to that argument: the copies fall together again, which saves nothing and changes no value.
+ * A backend that claims it keeps the two apart and treats the result as another name of the first argument: nothing is
+ * copied. For every other one it expands to that argument: the copies fall together again, which saves nothing and
+ * changes no value.
  */
 import { call1, composite, type Composite } from "../composite.ts";
 import type { DType } from "../dtype.ts";

@@ -1,8 +1,8 @@
 /**
  * Cross-entropy of integer targets: loss_i = logSumExp(logits_i) - logits_i[target_i].
  *
- * Outputs the loss and the log-sum-exp of each row. Own gradient: (exp(logits - lse) - onehot(target)) * ct; probabilities
- * are rebuilt from lse, never kept.
+ * Outputs the loss and the log-sum-exp of each row. Own gradient: (exp(logits - lse) - onehot(target)) * ct;
+ * probabilities are rebuilt from lse, never kept.
  */
 import { call, composite, type Composite } from "../composite.ts";
 import { dims } from "../dims.ts";
@@ -21,7 +21,9 @@ export const crossEntropyComposite: Composite = composite<Record<never, never>>(
     return [lse.sub(picked).reshape([-1]), lse];
   },
   vjp: ([ct, ctLse], [, lse], args) =>
-    ct === undefined || ctLse !== undefined ? undefined : [call(crossEntropyBackwardComposite, [ct, lse as Tensor, ...args])[0], undefined],
+    ct === undefined || ctLse !== undefined
+      ? undefined
+      : [call(crossEntropyBackwardComposite, [ct, lse as Tensor, ...args])[0], undefined],
 });
 
 /** args: ct [n], lse [n, 1], logits [n, vocab], targets [n]. Output: dlogits. */

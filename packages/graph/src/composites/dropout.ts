@@ -19,14 +19,20 @@ export function dropoutMask(shape: Shape, key: Tensor<"u32">, rate: number, stre
 
 export const dropoutComposite: Composite = composite<DropoutParams>({
   name: "dropout",
-  expand: ([x, key], { rate, stream }) => [(x as Tensor).mul(dropoutMask((x as Tensor).shape, key as Tensor<"u32">, rate, stream).cast((x as Tensor).dtype))],
+  expand: ([x, key], { rate, stream }) => [
+    (x as Tensor).mul(dropoutMask((x as Tensor).shape, key as Tensor<"u32">, rate, stream).cast((x as Tensor).dtype)),
+  ],
   vjp: ([ct], _, [, key], params) => [call1(dropoutComposite, [ct as Tensor, key as Tensor], params), undefined],
 });
 
 /**
- * Shapes: x `[...]` float, key u32 `[2]` = (seed, step) -> like x. `stream` tells layers apart: same key and stream, same mask.
+ * Shapes: x `[...]` float, key u32 `[2]` = (seed, step) -> like x. `stream` tells layers apart: same key and stream,
+ * same mask.
  */
-export function dropout(x: Tensor<"f32">, options: { readonly rate: number; readonly stream: number; readonly key: Tensor<"u32"> }): Tensor<"f32"> {
+export function dropout(
+  x: Tensor<"f32">,
+  options: { readonly rate: number; readonly stream: number; readonly key: Tensor<"u32"> },
+): Tensor<"f32"> {
   const { rate, stream, key } = options;
   if (!(rate >= 0 && rate < 1)) throw new ConfigError(`dropout: expected a rate in [0, 1), got ${rate}`);
   return rate === 0 ? x : (call1(dropoutComposite, [x, key], { rate, stream }) as Tensor<"f32">);

@@ -1,4 +1,7 @@
-/** Embedding lookup: rows of a table by id. Its gradient adds the cotangents of equal ids, in a fixed order on every backend. */
+/**
+ * Embedding lookup: rows of a table by id. Its gradient adds the cotangents of equal ids, in a fixed order on every
+ * backend.
+ */
 import { call1, composite, type Composite } from "../composite.ts";
 import { dims } from "../dims.ts";
 import type { Tensor } from "../tensor.ts";

@@ -1,8 +1,8 @@
 /**
  * LayerNorm: y = (x - mean) * rstd * weight + bias over the last axis, rstd = 1 / sqrt(var + eps), biased variance.
  *
- * Outputs y, and mean and rstd (last axis kept with size 1), which the gradient needs. Own gradient, with n = x̂ = (x - mean) rstd
- * and g = ct * weight:  dx = rstd * (g - mean(g) - n * mean(g * n)).
+ * Outputs y, and mean and rstd (last axis kept with size 1), which the gradient needs. Own gradient, with
+ * n = x̂ = (x - mean) rstd and g = ct * weight:  dx = rstd * (g - mean(g) - n * mean(g * n)).
  * Source: Ba et al. 2016, arXiv:1607.06450.
  */
 import { call, composite, type Composite } from "../composite.ts";
@@ -35,7 +35,9 @@ export const layerNormComposite: Composite = composite<NormParams>({
   },
 });
 
-/** RMSNorm: x / sqrt(mean(x^2) + eps) * weight over the last axis. Source: Zhang and Sennrich 2019, arXiv:1910.07467. */
+/**
+ * RMSNorm: x / sqrt(mean(x^2) + eps) * weight over the last axis. Source: Zhang and Sennrich 2019, arXiv:1910.07467.
+ */
 export const rmsNormComposite: Composite = composite<NormParams>({
   name: "rmsNorm",
   expand: ([x, weight], { eps }) => {
@@ -51,13 +53,22 @@ export const rmsNormComposite: Composite = composite<NormParams>({
     const n = input.mul(r);
     const g = weight ? ct.mul(weight) : ct;
     const dx = r.mul(g.sub(n.mul(g.mul(n).mean(-1, true))));
-    return weight ? [dx, ct.mul(n).sum(input.shape.map((_, i) => i).slice(0, -1)).reshape(weight.shape)] : [dx];
+    return weight
+      ? [
+          dx,
+          ct
+            .mul(n)
+            .sum(input.shape.map((_, i) => i).slice(0, -1))
+            .reshape(weight.shape),
+        ]
+      : [dx];
   },
 });
 
 function checkGain(op: string, x: Tensor, gains: Readonly<Record<string, Tensor>>): void {
   const hidden = x.shape.at(-1);
-  if (hidden === undefined) throw new ShapeError({ op, path: x.graph.path, expected: "at least one axis", got: showType(x) });
+  if (hidden === undefined)
+    throw new ShapeError({ op, path: x.graph.path, expected: "at least one axis", got: showType(x) });
   for (const [name, gain] of Object.entries(gains)) dims(`${op}(${name})`, gain, "hidden", { hidden });
 }
 
@@ -71,7 +82,9 @@ export function layerNorm(x: Tensor<"f32">, weight: Tensor<"f32">, bias: Tensor<
   return call(layerNormComposite, [x, weight, bias], { eps })[0] as Tensor<"f32">;
 }
 
-/** RMS normalisation over the last axis, with or without gain. Shapes: x `[..., hidden]`, weight `[hidden]` -> like x. */
+/**
+ * RMS normalisation over the last axis, with or without gain. Shapes: x `[..., hidden]`, weight `[hidden]` -> like x.
+ */
 export function rmsNorm(x: Tensor<"f32">, weight?: Tensor<"f32">, eps = 1e-6): Tensor<"f32"> {
   checkGain("rmsNorm", x, weight ? { weight } : {});
   return call(rmsNormComposite, weight ? [x, weight] : [x], { eps })[0] as Tensor<"f32">;

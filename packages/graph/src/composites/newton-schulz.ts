@@ -1,10 +1,12 @@
 /**
- * Newton-Schulz orthogonalisation: drives the singular values of a matrix to about 1 by X <- aX + (bA + cA^2) X, A = X X^T.
+ * Newton-Schulz orthogonalisation: drives the singular values of a matrix to about 1 by X <- aX + (bA + cA^2) X, A = X
+ * X^T.
  *
- * Muon takes one (a, b, c) five times, which lands them in about [0.68, 1.13]. Polar Express takes another for each step, the best
- * for what the steps before leave, and comes closer to 1. A tall matrix is transposed first, so that A is the smaller Gram matrix.
- * Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; Amsel et al. 2025, arXiv:2505.16932 (five
- * steps, from singular values of 1e-3 on, with the safety factor of 2 % that modded-nanogpt takes).
+ * Muon takes one (a, b, c) five times, which lands them in about [0.68, 1.13]. Polar Express takes another for each
+ * step, the best for what the steps before leave, and comes closer to 1. A tall matrix is transposed first, so that A
+ * is the smaller Gram matrix. Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks";
+ * Amsel et al. 2025, arXiv:2505.16932 (five steps, from singular values of 1e-3 on, with the safety factor of 2 % that
+ * modded-nanogpt takes).
  */
 import { ConfigError } from "@cloze/errors";
 import { call1, composite, type Composite } from "../composite.ts";
@@ -14,11 +16,9 @@ import type { Tensor } from "../tensor.ts";
 const MUON = [3.4445, -4.775, 2.0315];
 
 const POLAR_EXPRESS = [
-  8.156554524902461, -22.48329292557795, 15.878769915207462,
-  4.042929935166739, -2.808917465908714, 0.5000178451051316,
-  3.8916678022926607, -2.772484153217685, 0.5060648178503393,
-  3.285753657755655, -2.3681294933425376, 0.46449024233003106,
-  2.3465413258596377, -1.7097828382687081, 0.42323551169305323,
+  8.156554524902461, -22.48329292557795, 15.878769915207462, 4.042929935166739, -2.808917465908714, 0.5000178451051316,
+  3.8916678022926607, -2.772484153217685, 0.5060648178503393, 3.285753657755655, -2.3681294933425376,
+  0.46449024233003106, 2.3465413258596377, -1.7097828382687081, 0.42323551169305323,
 ];
 
 /** `coefficients`: a, b, c of each step. `bound`: the Frobenius norm is brought to 1 / bound first. */
@@ -52,6 +52,10 @@ export function newtonSchulz(g: Tensor<"f32">, steps = 5): Tensor<"f32"> {
 /** Shapes: g `[rows, columns]` f32 -> same. At most five steps: there are coefficients for no more. */
 export function polarExpress(g: Tensor<"f32">, steps = 5): Tensor<"f32"> {
   dims("polarExpress", g, "rows columns");
-  if (!(Number.isInteger(steps) && steps >= 1 && steps * 3 <= POLAR_EXPRESS.length)) throw new ConfigError(`polarExpress: expected 1 to ${POLAR_EXPRESS.length / 3} steps, got ${steps}.`);
-  return call1(newtonSchulzComposite, [g], { coefficients: POLAR_EXPRESS.slice(0, 3 * steps), bound: 1.02 }) as Tensor<"f32">;
+  if (!(Number.isInteger(steps) && steps >= 1 && steps * 3 <= POLAR_EXPRESS.length))
+    throw new ConfigError(`polarExpress: expected 1 to ${POLAR_EXPRESS.length / 3} steps, got ${steps}.`);
+  return call1(newtonSchulzComposite, [g], {
+    coefficients: POLAR_EXPRESS.slice(0, 3 * steps),
+    bound: 1.02,
+  }) as Tensor<"f32">;
 }

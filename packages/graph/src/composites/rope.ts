@@ -21,7 +21,12 @@ export const ropeComposite: Composite = composite<RopeParams>({
     const x1 = x.slice(3, 0, half);
     const x2 = x.slice(3, half, 2 * half);
     const turn = params.inverse ? sin.neg() : sin;
-    return [x1.mul(cos).sub(x2.mul(turn)).concat([x2.mul(cos).add(x1.mul(turn))], 3)];
+    return [
+      x1
+        .mul(cos)
+        .sub(x2.mul(turn))
+        .concat([x2.mul(cos).add(x1.mul(turn))], 3),
+    ];
   },
   // A rotation: its transpose is the rotation back.
   vjp: ([ct], _, [, positions], params) => [
@@ -33,7 +38,11 @@ export const ropeComposite: Composite = composite<RopeParams>({
 /** cos and sin of every angle, [batch, 1, seq, half]. */
 function angles(positions: Tensor<"i32">, half: number, base: number): { readonly cos: Tensor; readonly sin: Tensor } {
   const [batch, seq] = positions.shape as [number, number];
-  const frequency = positions.graph.iota([half], 0).cast("f32").mul(-Math.log(base) / half).exp();
+  const frequency = positions.graph
+    .iota([half], 0)
+    .cast("f32")
+    .mul(-Math.log(base) / half)
+    .exp();
   const angle = positions.cast("f32").reshape([batch, 1, seq, 1]).mul(frequency);
   return { cos: angle.cos(), sin: angle.sin() };
 }
@@ -41,11 +50,13 @@ function angles(positions: Tensor<"i32">, half: number, base: number): { readonl
 /**
  * Turns each pair of channels of q or k by its position.
  *
- * Shapes: x `[batch, heads, seq, headDim]` f32, positions `[batch | 1, seq]` i32 -> like x. Throws ShapeError if headDim is odd.
+ * Shapes: x `[batch, heads, seq, headDim]` f32, positions `[batch | 1, seq]` i32 -> like x. Throws ShapeError if
+ * headDim is odd.
  */
 export function rope(x: Tensor<"f32">, positions: Tensor<"i32">, base = 10_000): Tensor<"f32"> {
   const { batch, seq, headDim } = dims("rope(x)", x, "batch heads seq headDim");
   dims("rope(positions)", positions, "batch seq", { batch: positions.shape[0] === 1 ? 1 : batch, seq });
-  if (headDim % 2 !== 0) throw new ShapeError({ op: "rope", path: x.graph.path, expected: "an even head dimension", got: `${headDim}` });
+  if (headDim % 2 !== 0)
+    throw new ShapeError({ op: "rope", path: x.graph.path, expected: "an even head dimension", got: `${headDim}` });
   return call1(ropeComposite, [x, positions], { base, inverse: false }) as Tensor<"f32">;
 }

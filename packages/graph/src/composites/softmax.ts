@@ -27,7 +27,13 @@ export const softmaxComposite: Composite = composite<{ readonly axis: number }>(
  */
 export function softmax(x: Tensor<"f32">, axis = -1): Tensor<"f32"> {
   const at = axis < 0 ? axis + x.rank : axis;
-  if (!(at in x.shape)) throw new ShapeError({ op: "softmax", path: x.graph.path, expected: `an axis of ${showType(x)}`, got: `axis ${axis}` });
+  if (!(at in x.shape))
+    throw new ShapeError({
+      op: "softmax",
+      path: x.graph.path,
+      expected: `an axis of ${showType(x)}`,
+      got: `axis ${axis}`,
+    });
   return call1(softmaxComposite, [x], { axis: at }) as Tensor<"f32">;
 }
 

@@ -1,4 +1,7 @@
-/** A file that records are appended to whole, and that is on the disk after `flush`: what both logs of a run are written through. */
+/**
+ * A file that records are appended to whole, and that is on the disk after `flush`: what both logs of a run are written
+ * through.
+ */
 import { closeSync, fsyncSync, writeSync } from "node:fs";
 import { ConfigError } from "@cloze/errors";
 
@@ -16,7 +19,7 @@ export class AppendFile {
   write(record: Uint8Array): void {
     const file = this.#open();
     try {
-      for (let at = 0; at < record.length; ) at += writeSync(file, record, at);
+      for (let at = 0; at < record.length;) at += writeSync(file, record, at);
     } catch (error) {
       closeSync(file);
       this.#file = undefined;

@@ -8,8 +8,8 @@ export interface AxisScale {
 }
 
 /**
- * Ticks at 1, 2 or 5 times a power of ten, about `count` of them, within [low, high], and at least `minStep` apart (1 for whole
- * numbers). A range of no width is widened.
+ * Ticks at 1, 2 or 5 times a power of ten, about `count` of them, within [low, high], and at least `minStep` apart (1
+ * for whole numbers). A range of no width is widened.
  */
 export function linearScale(low: number, high: number, count: number, minStep = 0): AxisScale {
   if (low === high) [low, high] = low === 0 ? [0, 1] : [low - Math.abs(low) * 0.05, high + Math.abs(high) * 0.05];
@@ -19,7 +19,8 @@ export function linearScale(low: number, high: number, count: number, minStep = 
   const step = Math.max(minStep, power * [1, 2, 5, 10].reduce((best, m) => (off(m) < off(best) ? m : best)));
   const ticks: number[] = [];
   // By index, and rounded to the step's digits: 0.1 + 0.2 must not become a label.
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) ticks.push(Number((i * step).toPrecision(12)));
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++)
+    ticks.push(Number((i * step).toPrecision(12)));
   return { low, high, ticks, at: (value) => (value - low) / (high - low) };
 }
 
@@ -42,7 +43,11 @@ export function tickLabel(value: number): string {
   const size = Math.abs(value);
   if (value === 0) return "0";
   if (size < 1e-3 || size >= 1e12) return value.toExponential().replace("e+", "e");
-  for (const [unit, name] of [[1e9, "B"], [1e6, "M"], [1e3, "k"]] as const) {
+  for (const [unit, name] of [
+    [1e9, "B"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ] as const) {
     if (size >= unit) return `${Number((value / unit).toPrecision(6))}${name}`;
   }
   return String(Number(value.toPrecision(6)));

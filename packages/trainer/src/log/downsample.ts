@@ -1,6 +1,7 @@
 /**
- * Fewer points, the same picture: of every bucket of neighbours the lowest and the highest stay, so that no spike is lost,
- * and one value that is not finite, so that no NaN is hidden. An average would smooth away just what one looks for.
+ * Fewer points, the same picture: of every bucket of neighbours the lowest and the highest stay, so that no spike is
+ * lost, and one value that is not finite, so that no NaN is hidden. An average would smooth away just what one looks
+ * for.
  */
 export interface Point {
   readonly x: number;
@@ -34,9 +35,9 @@ export function downsample(points: readonly Point[], limit: number): readonly Po
 }
 
 /**
- * Centred moving average over `2 * half + 1` points: it does not lag behind a falling curve as a running one does. Towards
- * the ends the window shrinks on both sides, and where under a third of it is left there is no average. Values that are not
- * finite are left out.
+ * Centred moving average over `2 * half + 1` points: it does not lag behind a falling curve as a running one does.
+ * Towards the ends the window shrinks on both sides, and where under a third of it is left there is no average. Values
+ * that are not finite are left out.
  */
 export function smooth(points: readonly Point[], half: number): readonly Point[] {
   const finite = points.filter(({ y }) => Number.isFinite(y));

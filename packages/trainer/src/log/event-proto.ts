@@ -1,14 +1,16 @@
 /**
  * The few messages of TensorBoard's Event protobuf that a training run needs, encoded by hand. Legend, by field number:
  *
- *     Event         1 wall_time double | 2 step int64 | 3 file_version string | 5 summary Summary | 7 session_log SessionLog
+ *     Event         1 wall_time double | 2 step int64 | 3 file_version string | 5 summary Summary | 7 session_log
+ *                   SessionLog
  *     SessionLog    1 status (1 = START)
  *     Summary       1 value Summary.Value, repeated
  *     Summary.Value 1 tag string | 2 simple_value float | 8 tensor TensorProto | 9 metadata SummaryMetadata
  *     TensorProto   1 dtype (7 = string) | 2 tensor_shape (2 dim: 1 size) | 8 string_val bytes
  *     SummaryMetadata  1 plugin_data (1 plugin_name string)
  *
- * Source: tensorboard/compat/proto/{event,summary,tensor,tensor_shape}.proto, version 2.21. Values are 32-bit floats there.
+ * Source: tensorboard/compat/proto/{event,summary,tensor,tensor_shape}.proto, version 2.21. Values are 32-bit floats
+ * there.
  */
 
 export type EventBody =
@@ -26,13 +28,20 @@ function encodeBody(body: EventBody): Uint8Array {
   if ("fileVersion" in body) return string(3, body.fileVersion);
   if ("start" in body) return message(7, [varintField(1, 1)]);
   if ("text" in body) return message(5, [textValue(body.tag, body.text)]);
-  return message(5, Object.entries(body.scalars).map(([tag, value]) => message(1, [string(1, tag), float(2, value)])));
+  return message(
+    5,
+    Object.entries(body.scalars).map(([tag, value]) => message(1, [string(1, tag), float(2, value)])),
+  );
 }
 
 /** A string tensor of shape [1] that names the text plugin: TensorBoard shows it as Markdown. */
 function textValue(tag: string, text: string): Uint8Array {
   const shape = message(2, [message(2, [varintField(1, 1)])]);
-  return message(1, [string(1, tag), message(8, [varintField(1, 7), shape, string(8, text)]), message(9, [message(1, [string(1, "text")])])]);
+  return message(1, [
+    string(1, tag),
+    message(8, [varintField(1, 7), shape, string(8, text)]),
+    message(9, [message(1, [string(1, "text")])]),
+  ]);
 }
 
 const wire = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;

@@ -27,21 +27,35 @@ export function formatCount(count: number): string {
 /** Operations, by powers of 1000: `900 MFLOPs`, `56.1 PFLOPs`. */
 export function formatFlops(flops: number): string {
   if (!Number.isFinite(flops) || Math.abs(flops) < 999.5) return `${flops} FLOPs`;
-  return scaled(flops, 1000, ["k", "M", "G", "T", "P", "E", "Z"].map((prefix) => `${prefix}FLOPs`), " ");
+  return scaled(
+    flops,
+    1000,
+    ["k", "M", "G", "T", "P", "E", "Z"].map((prefix) => `${prefix}FLOPs`),
+    " ",
+  );
 }
 
 /** Every digit, in groups of three: `1,234,567`. */
 export function formatInteger(value: number): string {
-  return Number.isFinite(value) ? Math.round(value).toFixed(0).replace(/\B(?=(\d{3})+$)/g, ",") : String(value);
+  return Number.isFinite(value)
+    ? Math.round(value)
+        .toFixed(0)
+        .replace(/\B(?=(\d{3})+$)/g, ",")
+    : String(value);
 }
 
 /** Powers of 1024: `512 B`, `1.50 KiB`, `12.0 GiB`. */
 export function formatBytes(bytes: number): string {
   if (!Number.isFinite(bytes)) return String(bytes);
-  return Math.abs(bytes) < 1024 ? `${Math.round(bytes)} B` : scaled(bytes, 1024, ["KiB", "MiB", "GiB", "TiB", "PiB"], " ");
+  return Math.abs(bytes) < 1024
+    ? `${Math.round(bytes)} B`
+    : scaled(bytes, 1024, ["KiB", "MiB", "GiB", "TiB", "PiB"], " ");
 }
 
-/** A metric in four significant digits: `2.413`, `0.05000`, `123.5`, `3.000e-4`; very small and very large in powers of ten. */
+/**
+ * A metric in four significant digits: `2.413`, `0.05000`, `123.5`, `3.000e-4`; very small and very large in powers of
+ * ten.
+ */
 export function formatValue(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);

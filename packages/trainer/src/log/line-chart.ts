@@ -1,6 +1,7 @@
 /**
- * One chart of the report: an inline SVG that stretches to its place, with the labels beside it in HTML, so that text keeps its
- * size from a telephone to a wide screen. Strokes do not scale either (`vector-effect`); dots are strokes of no length.
+ * One chart of the report: an inline SVG that stretches to its place, with the labels beside it in HTML, so that text
+ * keeps its size from a telephone to a wide screen. Strokes do not scale either (`vector-effect`); dots are strokes of
+ * no length.
  *
  * Readable without scripts. The data stands in `data-chart` for the report's hover line.
  */
@@ -51,7 +52,12 @@ export function renderChart(options: ChartOptions): string {
   const broken = points.filter((p) => !Number.isFinite(p.y));
   const hover = series.map((one) => {
     const shown = downsample(one.points, maxPoints).filter((p) => Number.isFinite(p.y));
-    return { name: one.name, colour: one.colour, x: shown.map((p) => p.x), y: shown.map((p) => Number(p.y.toPrecision(5))) };
+    return {
+      name: one.name,
+      colour: one.colour,
+      x: shown.map((p) => p.x),
+      y: shown.map((p) => Number(p.y.toPrecision(5))),
+    };
   });
   const data = JSON.stringify({ low: x.low, high: x.high, series: hover });
   return `<figure class="chart${wide ? " wide" : ""}" data-chart="${escapeHtml(data)}">
@@ -61,13 +67,16 @@ export function renderChart(options: ChartOptions): string {
 <title id="${id}-title">${escapeHtml(title)}</title>
 <desc id="${id}-desc">${escapeHtml(series.map(describe).join(" ") + (rule ? ` ${rule.label}: ${formatValue(rule.value)}.` : ""))}</desc>
 ${y.ticks.map((tick) => `<path class="grid" d="M0 ${down(y, tick)}H${unit}"/>`).join("")}
-${broken.slice(0, 100).map((p) => `<path class="broken" d="M${along(x, p.x)} 0V${unit}"/>`).join("")}
+${broken
+  .slice(0, 100)
+  .map((p) => `<path class="broken" d="M${along(x, p.x)} 0V${unit}"/>`)
+  .join("")}
 ${rule ? `<path class="rule" d="M0 ${down(y, rule.value)}H${unit}"/>` : ""}
 ${series.map((one) => curves(one, x, y)).join("\n")}
 </svg>
 ${y.ticks.map((tick) => `<span class="y" style="top:${down(y, tick) / 10}%">${tickLabel(tick)}</span>`).join("")}
 ${x.ticks.map((tick) => `<span class="x" style="left:${along(x, tick) / 10}%">${tickLabel(tick)}</span>`).join("")}
-${rule ? `<span class="rule-label" style="top:${down(y, rule.value) / 10}%">${escapeHtml(rule.label)} ${formatValue(rule.value)}</span>` : ""}
+${rule ? `<span class="rule-label" style="top:${down(y, rule.value) / 10}%">${escapeHtml(rule.label)} ` + `${formatValue(rule.value)}</span>` : ""}
 </div></div>
 ${broken.length === 0 ? "" : `<p class="alarm">${brokenText(broken)}</p>`}</figure>`;
 }
@@ -76,7 +85,10 @@ function curves({ points, colour, dots, smoothed }: ChartSeries, x: AxisScale, y
   const few = downsample(points, maxPoints);
   if (smoothed && points.length >= 40) {
     const average = downsample(smooth(points, Math.ceil(points.length / 60)), maxPoints);
-    return `<path class="line faint c${colour}" d="${pathOf(few, x, y)}"/><path class="line c${colour}" d="${pathOf(average, x, y)}"/>`;
+    return (
+      `<path class="line faint c${colour}" d="${pathOf(few, x, y)}"/><path class="line c${colour}" ` +
+      `d="${pathOf(average, x, y)}"/>`
+    );
   }
   const line = `<path class="line c${colour}" d="${pathOf(few, x, y)}"/>`;
   if (!dots || points.length > 60) return line;
@@ -117,7 +129,10 @@ function valueScale(values: readonly number[], zero: boolean): AxisScale {
 }
 
 function extent(values: readonly number[]): [number, number] {
-  return values.reduce(([low, high]: [number, number], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
+  return values.reduce(
+    ([low, high]: [number, number], v) => [Math.min(low, v), Math.max(high, v)],
+    [Infinity, -Infinity],
+  );
 }
 
 function legend(series: readonly ChartSeries[]): string {
@@ -137,6 +152,12 @@ function describe({ name, points }: ChartSeries): string {
 }
 
 function brokenText(broken: readonly Point[]): string {
-  const steps = broken.slice(0, 5).map((p) => formatInteger(p.x)).join(", ");
-  return `${broken.length} value${broken.length === 1 ? " is" : "s are"} not finite, at step ${steps}${broken.length > 5 ? ", …" : ""}`;
+  const steps = broken
+    .slice(0, 5)
+    .map((p) => formatInteger(p.x))
+    .join(", ");
+  return (
+    `${broken.length} value${broken.length === 1 ? " is" : "s are"} not finite, at step ` +
+    `${steps}${broken.length > 5 ? ", …" : ""}`
+  );
 }

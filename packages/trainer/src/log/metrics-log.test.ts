@@ -3,7 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError, FormatError } from "@cloze/errors";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { formatMetricsRow, MetricsLog, parseMetrics, readMetrics, withoutTime, type MetricsRow } from "./metrics-log.ts";
+import {
+  formatMetricsRow,
+  MetricsLog,
+  parseMetrics,
+  readMetrics,
+  withoutTime,
+  type MetricsRow,
+} from "./metrics-log.ts";
 
 let folder: string;
 let path: string;
@@ -18,8 +25,24 @@ let clock = 0;
 function rowsOf(from: number, to: number): MetricsRow[] {
   const rows: MetricsRow[] = [];
   for (let step = from; step <= to; step++) {
-    rows.push({ type: "train", step, tokens: step * 512, loss: 3 / (step + 1), lr: 1e-3 / 3, gradNorm: Math.sqrt(step), time: { elapsed: ++clock } });
-    if (step % 3 === 0) rows.push({ type: "eval", step, tokens: step * 512, loss: 2 / (step + 1), accuracy: 0.1 * step, time: { elapsed: ++clock } });
+    rows.push({
+      type: "train",
+      step,
+      tokens: step * 512,
+      loss: 3 / (step + 1),
+      lr: 1e-3 / 3,
+      gradNorm: Math.sqrt(step),
+      time: { elapsed: ++clock },
+    });
+    if (step % 3 === 0)
+      rows.push({
+        type: "eval",
+        step,
+        tokens: step * 512,
+        loss: 2 / (step + 1),
+        accuracy: 0.1 * step,
+        time: { elapsed: ++clock },
+      });
   }
   return rows;
 }
@@ -36,7 +59,16 @@ const deterministic = (): string[] => readMetrics(path).rows.map(withoutTime);
 describe("writing", () => {
   test("one object a line, time last, the rest in the order given", () => {
     const log = new MetricsLog(path);
-    log.write({ time: { tokensPerSecond: 9 }, lr: 3e-4, loss: 2.5, tokens: 8, step: 1, type: "train", gradNorm: 0.5, note: "a\nb" });
+    log.write({
+      time: { tokensPerSecond: 9 },
+      lr: 3e-4,
+      loss: 2.5,
+      tokens: 8,
+      step: 1,
+      type: "train",
+      gradNorm: 0.5,
+      note: "a\nb",
+    });
     log.flush();
     expect(readFileSync(path, "utf8")).toBe(
       '{"type":"train","step":1,"tokens":8,"loss":2.5,"lr":0.0003,"gradNorm":0.5,"note":"a\\nb","time":{"tokensPerSecond":9}}\n',
@@ -48,7 +80,19 @@ describe("writing", () => {
   });
 
   test("rows come back as they were, also NaN and Infinity", () => {
-    const rows: MetricsRow[] = [...rowsOf(0, 7), { type: "eval", step: 8, tokens: 9, loss: NaN, gradNorm: Infinity, worst: -Infinity, ok: false, time: { at: "noon" } }];
+    const rows: MetricsRow[] = [
+      ...rowsOf(0, 7),
+      {
+        type: "eval",
+        step: 8,
+        tokens: 9,
+        loss: NaN,
+        gradNorm: Infinity,
+        worst: -Infinity,
+        ok: false,
+        time: { at: "noon" },
+      },
+    ];
     record(rows);
     expect(readMetrics(path)).toEqual({ rows, torn: undefined });
   });
@@ -64,7 +108,9 @@ describe("writing", () => {
     expect(() => new MetricsLog(path)).toThrow(/expected no .*metrics\.jsonl yet, got a file of \d+ bytes/);
     const log = new MetricsLog(path, { resumeAfter: 2 });
     expect(() => log.write({ type: "train", step: 1, tokens: 0, loss: 0 })).toThrow(/step >= 2, got 1/);
-    expect(() => log.write({ type: "train", step: 2.5, tokens: 0, loss: 0 })).toThrow(/whole number >= 0 as step, got 2.5/);
+    expect(() => log.write({ type: "train", step: 2.5, tokens: 0, loss: 0 })).toThrow(
+      /whole number >= 0 as step, got 2.5/,
+    );
     log.close();
     expect(() => new MetricsLog(path, { resumeAfter: -1 })).toThrow(ConfigError);
     expect(readMetrics(path).rows.length).toBe(2);
@@ -113,7 +159,10 @@ describe("resuming", () => {
   });
 
   test("a broken line in the middle stops it and leaves the file alone", () => {
-    writeFileSync(path, '{"type":"train","step":1,"tokens":1,"loss":1}\nhalf a li\n{"type":"train","step":9,"tokens":1,"loss":1}\n');
+    writeFileSync(
+      path,
+      '{"type":"train","step":1,"tokens":1,"loss":1}\nhalf a li\n{"type":"train","step":9,"tokens":1,"loss":1}\n',
+    );
     const before = readFileSync(path);
     expect(() => new MetricsLog(path, { resumeAfter: 1 })).toThrow(FormatError);
     expect(readFileSync(path).equals(before)).toBe(true);
@@ -137,10 +186,22 @@ describe("reading tolerates nothing silently", () => {
     ["null", "null", "line 2: expected a JSON object, got null"],
     ["another type", '{"type":"test"}', 'line 2: expected type "train" or "eval", got "test"'],
     ["no step", '{"type":"train","tokens":1,"loss":1}', "line 2: expected a whole number >= 0 as step, got undefined"],
-    ["half a step", '{"type":"train","step":3.5,"tokens":1,"loss":1}', "line 2: expected a whole number >= 0 as step, got 3.5"],
+    [
+      "half a step",
+      '{"type":"train","step":3.5,"tokens":1,"loss":1}',
+      "line 2: expected a whole number >= 0 as step, got 3.5",
+    ],
     ["no loss", '{"type":"train","step":3,"tokens":1,"loss":null}', "line 2: expected a number as loss, got null"],
-    ["a worded rate", '{"type":"train","step":3,"tokens":1,"loss":1,"lr":"low"}', 'line 2: expected a number as lr, got "low"'],
-    ["a bare time", '{"type":"train","step":3,"tokens":1,"loss":1,"time":5}', "line 2: expected an object as time, got 5"],
+    [
+      "a worded rate",
+      '{"type":"train","step":3,"tokens":1,"loss":1,"lr":"low"}',
+      'line 2: expected a number as lr, got "low"',
+    ],
+    [
+      "a bare time",
+      '{"type":"train","step":3,"tokens":1,"loss":1,"time":5}',
+      "line 2: expected an object as time, got 5",
+    ],
     ["a step back", '{"type":"train","step":2,"tokens":1,"loss":1}', "line 2: expected a step >= 3, got 2"],
     ["a long line", "x".repeat(200), `line 2: expected a JSON object, got "${"x".repeat(80)}…"`],
   ])("%s", (_, line, message) => expect(() => read(`${good}\n${line}\n${good}\n`)).toThrow(`m.jsonl, ${message}`));

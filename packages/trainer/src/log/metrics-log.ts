@@ -3,12 +3,14 @@
  *
  *     {"type":"train","step":12,"tokens":98304,"loss":2.413,"lr":0.0003,"gradNorm":0.7,"time":{"tokensPerSecond":51200}}
  *
- * Whatever a clock measured stands under `time`, last in the line; all the rest is a function of the config and the seed.
- * So a run that was killed and resumed must leave the same bytes as one that was not, `time` aside: `withoutTime` compares them.
- * JSON has no NaN: the numbers NaN, Infinity and -Infinity are written as those words in quotes and read back as numbers.
+ * Whatever a clock measured stands under `time`, last in the line; all the rest is a function of the config and the
+ * seed. So a run that was killed and resumed must leave the same bytes as one that was not, `time` aside: `withoutTime`
+ * compares them. JSON has no NaN: the numbers NaN, Infinity and -Infinity are written as those words in quotes and read
+ * back as numbers.
  *
  * A line counts once its newline is on the file. Steps never go back within a file; the reader holds the file to both.
- * The caller flushes before it completes a checkpoint: then every line up to the checkpoint's step is there to resume after.
+ * The caller flushes before it completes a checkpoint: then every line up to the checkpoint's step is there to resume
+ * after.
  */
 import { existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { ConfigError, FormatError } from "@cloze/errors";
@@ -66,10 +68,16 @@ export class MetricsLog {
     this.#lastStep = kept?.lastStep ?? -1;
     const file = openSync(path, "a");
     const found = fstatSync(file).size;
-    this.#file = new AppendFile(file, `MetricsLog: expected an open log, got ${path} after close. Open it again with resumeAfter.`);
+    this.#file = new AppendFile(
+      file,
+      `MetricsLog: expected an open log, got ${path} after close. Open it again with resumeAfter.`,
+    );
     if (resumeAfter === undefined && found > 0) {
       this.close();
-      throw new ConfigError(`MetricsLog: expected no ${path} yet, got a file of ${found} bytes. Pass resumeAfter to continue that run, or choose another folder.`);
+      throw new ConfigError(
+        `MetricsLog: expected no ${path} yet, got a file of ${found} bytes. Pass resumeAfter to continue that ` +
+          "run, or choose another folder.",
+      );
     }
     if (kept !== undefined && found > kept.bytes) {
       ftruncateSync(file, kept.bytes);
@@ -87,7 +95,10 @@ export class MetricsLog {
     requireCount("MetricsLog.write", "step", row.step);
     requireCount("MetricsLog.write", "tokens", row.tokens);
     if (row.step < this.#lastStep) {
-      throw new ConfigError(`MetricsLog.write: expected a step >= ${this.#lastStep}, got ${row.step}. To go back, open the log with resumeAfter.`);
+      throw new ConfigError(
+        `MetricsLog.write: expected a step >= ${this.#lastStep}, got ${row.step}. To go back, open the log with ` +
+          "resumeAfter.",
+      );
     }
     // Half a line that a full disk leaves is cut off by reopening with resumeAfter.
     this.#file.write(Buffer.from(formatMetricsRow(row) + "\n"));
@@ -106,7 +117,8 @@ export class MetricsLog {
 /** One line, without its newline: type, step, tokens, loss, the other figures in the order given, time last. */
 export function formatMetricsRow(row: MetricsRow): string {
   const { type, step, tokens, loss, time, ...rest } = row;
-  const plain = (_key: string, value: unknown): unknown => (typeof value === "number" && !Number.isFinite(value) ? String(value) : value);
+  const plain = (_key: string, value: unknown): unknown =>
+    typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
   return JSON.stringify({ type, step, tokens, loss, ...rest, time }, plain);
 }
 
@@ -116,7 +128,10 @@ export function withoutTime(row: MetricsRow): string {
   return formatMetricsRow(rest as MetricsRow);
 }
 
-/** Reads a whole file. Throws FormatError with the line number on any line that is not a row; a torn last line is reported. */
+/**
+ * Reads a whole file. Throws FormatError with the line number on any line that is not a row; a torn last line is
+ * reported.
+ */
 export function readMetrics(path: string): MetricsFile {
   return parseMetrics(readFileSync(path), path);
 }
@@ -129,7 +144,10 @@ export function parseMetrics(bytes: Uint8Array, file: string): MetricsFile {
 }
 
 /** How much of a file belongs to the run up to and including `step`. */
-function keptPart(path: string, step: number): { bytes: number; lines: number; torn: string | undefined; lastStep: number } | undefined {
+function keptPart(
+  path: string,
+  step: number,
+): { bytes: number; lines: number; torn: string | undefined; lastStep: number } | undefined {
   if (!existsSync(path)) return undefined;
   const bytes = readFileSync(path);
   let kept = 0;
@@ -142,7 +160,10 @@ function keptPart(path: string, step: number): { bytes: number; lines: number; t
   return { bytes: kept, lines, torn: tornText(bytes, end), lastStep };
 }
 
-/** Calls `visit` with every complete line's row and the offset behind its newline; returns the offset behind the last one. */
+/**
+ * Calls `visit` with every complete line's row and the offset behind its newline; returns the offset behind the last
+ * one.
+ */
 function eachLine(bytes: Uint8Array, file: string, visit: (row: MetricsRow, end: number) => void): number {
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let start = 0;
@@ -155,10 +176,20 @@ function eachLine(bytes: Uint8Array, file: string, visit: (row: MetricsRow, end:
     try {
       value = JSON.parse(utf8.decode(bytes.subarray(start, newline)), revive);
     } catch (cause) {
-      throw new FormatError(file, place, `expected a JSON object, got ${quote(bytes.subarray(start, newline))}. Remove the line, or restore the file.`, { cause });
+      throw new FormatError(
+        file,
+        place,
+        `expected a JSON object, got ${quote(bytes.subarray(start, newline))}. Remove the line, or restore the file.`,
+        { cause },
+      );
     }
     const row = checkRow(value, file, place);
-    if (row.step < lastStep) throw new FormatError(file, place, `expected a step >= ${lastStep}, got ${row.step}. Two runs have written to this file.`);
+    if (row.step < lastStep)
+      throw new FormatError(
+        file,
+        place,
+        `expected a step >= ${lastStep}, got ${row.step}. Two runs have written to this file.`,
+      );
     lastStep = row.step;
     start = newline + 1;
     visit(row, start);
@@ -171,20 +202,30 @@ function revive(_key: string, value: unknown): unknown {
 
 function checkRow(value: unknown, file: string, place: string): MetricsRow {
   const wrong = (expected: string, got: unknown): FormatError =>
-    new FormatError(file, place, `expected ${expected}, got ${JSON.stringify(got) ?? String(got)}. Remove the line, or restore the file.`);
+    new FormatError(
+      file,
+      place,
+      `expected ${expected}, got ${JSON.stringify(got) ?? String(got)}. Remove the line, or restore the file.`,
+    );
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong("a JSON object", value);
   const row = value as Partial<MetricsRow>;
   if (row.type !== "train" && row.type !== "eval") throw wrong('type "train" or "eval"', row.type);
-  for (const key of ["step", "tokens"] as const) if (!isCount(row[key])) throw wrong(`a whole number >= 0 as ${key}`, row[key]);
+  for (const key of ["step", "tokens"] as const)
+    if (!isCount(row[key])) throw wrong(`a whole number >= 0 as ${key}`, row[key]);
   for (const key of ["loss", "lr", "gradNorm"] as const) {
-    if (typeof row[key] !== "number" && (key === "loss" || row[key] !== undefined)) throw wrong(`a number as ${key}`, row[key]);
+    if (typeof row[key] !== "number" && (key === "loss" || row[key] !== undefined))
+      throw wrong(`a number as ${key}`, row[key]);
   }
-  if (row.time !== undefined && (typeof row.time !== "object" || row.time === null)) throw wrong("an object as time", row.time);
+  if (row.time !== undefined && (typeof row.time !== "object" || row.time === null))
+    throw wrong("an object as time", row.time);
   return row as MetricsRow;
 }
 
 function requireCount(where: string, name: string, value: number): void {
-  if (!isCount(value)) throw new ConfigError(`${where}: expected a whole number >= 0 as ${name}, got ${value}. Count optimizer steps and tokens from 0.`);
+  if (!isCount(value))
+    throw new ConfigError(
+      `${where}: expected a whole number >= 0 as ${name}, got ${value}. Count optimizer steps and tokens from 0.`,
+    );
 }
 
 function isCount(value: unknown): boolean {

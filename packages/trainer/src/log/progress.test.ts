@@ -22,15 +22,27 @@ describe("formatProgress", () => {
 
   test("never exceeds the columns, whatever it is given", () => {
     const states: ProgressState[] = [
-      state, { step: 0 }, { step: 0, steps: 0, loss: NaN, remaining: Infinity }, { step: 1e15, steps: 1e15, loss: 1e300, tokensPerSecond: 1e18, remaining: 1e9 },
-      { step: 7, fraction: 0.3, remaining: 5 }, { step: 20, steps: 10 }, { step: 3, fraction: NaN }, { step: 3, fraction: -1 },
+      state,
+      { step: 0 },
+      { step: 0, steps: 0, loss: NaN, remaining: Infinity },
+      { step: 1e15, steps: 1e15, loss: 1e300, tokensPerSecond: 1e18, remaining: 1e9 },
+      { step: 7, fraction: 0.3, remaining: 5 },
+      { step: 20, steps: 10 },
+      { step: 3, fraction: NaN },
+      { step: 3, fraction: -1 },
     ];
-    for (const each of states) for (let columns = 0; columns <= 140; columns++) expect(formatProgress(each, columns).length).toBeLessThanOrEqual(columns);
+    for (const each of states)
+      for (let columns = 0; columns <= 140; columns++)
+        expect(formatProgress(each, columns).length).toBeLessThanOrEqual(columns);
   });
 
   test("100% and a full bar are said only at the end", () => {
-    expect(formatProgress({ step: 9999, steps: 10_000 }, 60)).toBe("[===========================>]   99%  step 9,999/10,000");
-    expect(formatProgress({ step: 10_000, steps: 10_000 }, 60)).toBe("[============================]  100%  step 10,000/10,000");
+    expect(formatProgress({ step: 9999, steps: 10_000 }, 60)).toBe(
+      "[===========================>]   99%  step 9,999/10,000",
+    );
+    expect(formatProgress({ step: 10_000, steps: 10_000 }, 60)).toBe(
+      "[============================]  100%  step 10,000/10,000",
+    );
     expect(formatProgress({ step: 29, steps: 100 }, 20)).toBe(" 29%  step 29/100");
   });
 
@@ -47,7 +59,12 @@ function terminal(tty: { readonly columns?: number } | undefined) {
   const stream: ProgressStream = { write: (part: string) => (text += part), ...(tty ? { isTTY: true, ...tty } : {}) };
   const writer = new ProgressWriter(stream, { now: () => seconds });
   const screen = (): string[] =>
-    text.split("\n").map((line) => line.split("\r").reduce((shown, part) => part + shown.slice(part.length), "").trimEnd());
+    text.split("\n").map((line) =>
+      line
+        .split("\r")
+        .reduce((shown, part) => part + shown.slice(part.length), "")
+        .trimEnd(),
+    );
   return { writer, screen, raw: () => text, at: (time: number) => void (seconds = time) };
 }
 

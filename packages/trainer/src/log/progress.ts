@@ -1,10 +1,12 @@
 /**
- * Progress of a run in the terminal. On a TTY one line is redrawn in place and never wraps; in a pipe or a log file there
- * are plain lines, every 10 s at first and less often as the run grows long, so that a week of training is still readable.
+ * Progress of a run in the terminal. On a TTY one line is redrawn in place and never wraps; in a pipe or a log file
+ * there are plain lines, every 10 s at first and less often as the run grows long, so that a week of training is still
+ * readable.
  *
  *     [=========>            ]   42%  step 4,200/10,000  loss 2.413  51.2k tok/s  ETA 3m 12s
  *
- * ASCII only, no colours and no escape codes (a redraw is a carriage return and padding): every terminal shows the same.
+ * ASCII only, no colours and no escape codes (a redraw is a carriage return and padding): every terminal shows the
+ * same.
  */
 import { formatCount, formatDuration, formatInteger, formatValue } from "./human-format.ts";
 
@@ -36,8 +38,8 @@ const barWidth = { min: 8, max: 28 } as const;
 const gap = "  ";
 
 /**
- * One line of at most `columns` characters. As the room shrinks it loses the bar, then tokens/s, the time to go, the loss
- * and the percentage; the step stays to the last.
+ * One line of at most `columns` characters. As the room shrinks it loses the bar, then tokens/s, the time to go, the
+ * loss and the percentage; the step stays to the last.
  *
  * @example
  * formatProgress({ step: 5, steps: 10, loss: 2.5, remaining: 61 }, 60)
@@ -46,8 +48,16 @@ const gap = "  ";
 export function formatProgress(state: ProgressState, columns: number): string {
   const fraction = fractionOf(state);
   const { percent, step, loss, speed, eta } = pieces(state, fraction);
-  const byRoom = [[percent, step, loss, speed, eta], [percent, step, loss, eta], [percent, step, loss], [percent, step], [step]];
-  const line = byRoom.map((parts) => parts.filter((part) => part !== "").join(gap)).find((text) => text.length <= columns);
+  const byRoom = [
+    [percent, step, loss, speed, eta],
+    [percent, step, loss, eta],
+    [percent, step, loss],
+    [percent, step],
+    [step],
+  ];
+  const line = byRoom
+    .map((parts) => parts.filter((part) => part !== "").join(gap))
+    .find((text) => text.length <= columns);
   if (line === undefined) return step.slice(0, Math.max(0, columns));
   const room = columns - line.length - gap.length - 2;
   if (fraction === undefined || room < barWidth.min) return line;
@@ -116,7 +126,10 @@ function fractionOf({ step, steps, fraction }: ProgressState): number | undefine
   return done === undefined || Number.isNaN(done) ? undefined : Math.min(1, Math.max(0, done));
 }
 
-function pieces(state: ProgressState, fraction: number | undefined): Readonly<Record<"percent" | "step" | "loss" | "speed" | "eta", string>> {
+function pieces(
+  state: ProgressState,
+  fraction: number | undefined,
+): Readonly<Record<"percent" | "step" | "loss" | "speed" | "eta", string>> {
   const { step, steps, loss, tokensPerSecond, remaining } = state;
   return {
     // Rounded down: 100% is said of what is done, and of nothing else.

@@ -1,4 +1,7 @@
-/** The style sheet and the small hover script of the report. Without the script the page misses nothing but the hover line. */
+/**
+ * The style sheet and the small hover script of the report. Without the script the page misses nothing but the hover
+ * line.
+ */
 
 export const reportStyle: string = `
 :root{color-scheme:light dark;--page:#f6f6f4;--card:#fff;--ink:#1b1d21;--soft:#62666e;--line:#e4e4e0;--c1:#2563c9;--c2:#c2570c;--rule:#6d5bb0;--alarm:#c02626}

@@ -1,5 +1,6 @@
 /**
- * report.html: a run on one page that can be mailed. Everything is inside the file: no network, no library, light and dark.
+ * report.html: a run on one page that can be mailed. Everything is inside the file: no network, no library, light and
+ * dark.
  *
  * The page is a function of its arguments: two calls give the same bytes.
  */
@@ -53,8 +54,19 @@ ${renderTable("Config", flatten(config))}
 `;
 }
 
-function renderCharts({ rows, unigramEntropy: unigram, lossUnit = "nats per predicted token", figures = [] }: ReportOptions): string[] {
-  const series = (name: string, colour: 1 | 2, type: MetricsType, value: (row: MetricsRow) => unknown, style: Partial<ChartSeries> = {}): ChartSeries => ({
+function renderCharts({
+  rows,
+  unigramEntropy: unigram,
+  lossUnit = "nats per predicted token",
+  figures = [],
+}: ReportOptions): string[] {
+  const series = (
+    name: string,
+    colour: 1 | 2,
+    type: MetricsType,
+    value: (row: MetricsRow) => unknown,
+    style: Partial<ChartSeries> = {},
+  ): ChartSeries => ({
     name,
     colour,
     points: rows.flatMap((row) => {
@@ -71,18 +83,62 @@ function renderCharts({ rows, unigramEntropy: unigram, lossUnit = "nats per pred
   const smoothNote = train.points.length >= 40 ? "; train as logged (faint) and as a moving average" : "";
   return [
     renderChart({
-      id: "loss", title: "Loss", wide: true, note: `${sentence(lossUnit)}, by step${smoothNote}`, steps, series: [train, evaluated],
+      id: "loss",
+      title: "Loss",
+      wide: true,
+      note: `${sentence(lossUnit)}, by step${smoothNote}`,
+      steps,
+      series: [train, evaluated],
       ...(unigram === undefined ? {} : { rule: { value: unigram, label: "unigram entropy" } }),
     }),
     renderChart({
-      id: "accuracy", title: "Accuracy", zero: true,
-      steps, series: [series("train", 1, "train", (row) => row["accuracy"], { smoothed: true }), series("eval", 2, "eval", (row) => row["accuracy"], { dots: true })],
+      id: "accuracy",
+      title: "Accuracy",
+      zero: true,
+      steps,
+      series: [
+        series("train", 1, "train", (row) => row["accuracy"], { smoothed: true }),
+        series("eval", 2, "eval", (row) => row["accuracy"], { dots: true }),
+      ],
     }),
-    ...figures.filter(({ metric }) => metric !== "accuracy" && metric !== "loss").map(({ metric }) => renderChart({ id: metric, title: metric, steps, series: [series("eval", 2, "eval", (row) => row[metric], { dots: true })] })),
-    renderChart({ id: "lr", title: "Learning rate", zero: true, steps, series: [series("lr", 1, "train", (row) => row.lr)] }),
-    renderChart({ id: "speed", title: "Throughput", zero: true, steps, series: [series("tokens/s", 1, "train", (row) => row.time?.tokensPerSecond, { smoothed: true })] }),
-    renderChart({ id: "grad", title: "Gradient norm", steps, series: [series("norm", 1, "train", (row) => (row["skipped"] === true ? undefined : row.gradNorm), { smoothed: true })] }),
-    renderChart({ id: "scale", title: "Loss scale", steps, series: [series("scale", 1, "train", (row) => row["lossScale"])] }),
+    ...figures
+      .filter(({ metric }) => metric !== "accuracy" && metric !== "loss")
+      .map(({ metric }) =>
+        renderChart({
+          id: metric,
+          title: metric,
+          steps,
+          series: [series("eval", 2, "eval", (row) => row[metric], { dots: true })],
+        }),
+      ),
+    renderChart({
+      id: "lr",
+      title: "Learning rate",
+      zero: true,
+      steps,
+      series: [series("lr", 1, "train", (row) => row.lr)],
+    }),
+    renderChart({
+      id: "speed",
+      title: "Throughput",
+      zero: true,
+      steps,
+      series: [series("tokens/s", 1, "train", (row) => row.time?.tokensPerSecond, { smoothed: true })],
+    }),
+    renderChart({
+      id: "grad",
+      title: "Gradient norm",
+      steps,
+      series: [
+        series("norm", 1, "train", (row) => (row["skipped"] === true ? undefined : row.gradNorm), { smoothed: true }),
+      ],
+    }),
+    renderChart({
+      id: "scale",
+      title: "Loss scale",
+      steps,
+      series: [series("scale", 1, "train", (row) => row["lossScale"])],
+    }),
   ];
 }
 
@@ -95,36 +151,69 @@ function renderTiles({ rows, unigramEntropy: unigram, figures = [] }: ReportOpti
   const lastEval = evals.at(-1);
   const last = rows.at(-1);
   if (lastEval !== undefined) {
-    const bestBy = (value: (row: MetricsRow) => number, better: "higher" | "lower"): MetricsRow => evals.reduce((a, b) => ((better === "higher" ? value(b) > value(a) : value(b) < value(a)) ? b : a));
+    const bestBy = (value: (row: MetricsRow) => number, better: "higher" | "lower"): MetricsRow =>
+      evals.reduce((a, b) => ((better === "higher" ? value(b) > value(a) : value(b) < value(a)) ? b : a));
     const lowest = bestBy((row) => row.loss, "lower");
-    tiles.push(["Eval loss", formatValue(lastEval.loss), lowest === lastEval ? "the best so far" : `best ${formatValue(lowest.loss)} at step ${formatInteger(lowest.step)}`]);
-    if (typeof lastEval["perplexity"] === "number") tiles.push(["Eval perplexity", formatValue(lastEval["perplexity"]), "e to the loss"]);
+    tiles.push([
+      "Eval loss",
+      formatValue(lastEval.loss),
+      lowest === lastEval
+        ? "the best so far"
+        : `best ${formatValue(lowest.loss)} at step ${formatInteger(lowest.step)}`,
+    ]);
+    if (typeof lastEval["perplexity"] === "number")
+      tiles.push(["Eval perplexity", formatValue(lastEval["perplexity"]), "e to the loss"]);
     for (const { metric, better } of figures.filter((figure) => figure.metric !== "loss")) {
       const value = (row: MetricsRow): number => Number(row[metric]);
       const best = bestBy(value, better);
-      if (Number.isFinite(value(best))) tiles.push([`Best ${metric}`, formatValue(value(best)), `at step ${formatInteger(best.step)}${best === lastEval ? "" : `; ${formatValue(value(lastEval))} at the last`}`]);
+      if (Number.isFinite(value(best)))
+        tiles.push([
+          `Best ${metric}`,
+          formatValue(value(best)),
+          "at step " +
+            `${formatInteger(best.step)}${best === lastEval ? "" : `; ${formatValue(value(lastEval))} at the last`}`,
+        ]);
     }
     if (unigram !== undefined) {
       const gain = unigram - lastEval.loss;
-      tiles.push([gain >= 0 ? "Below the unigram entropy" : "Above the unigram entropy", `${formatValue(Math.abs(gain))}`, gain >= 0 ? "nats learnt from context" : "nats still to go"]);
+      tiles.push([
+        gain >= 0 ? "Below the unigram entropy" : "Above the unigram entropy",
+        `${formatValue(Math.abs(gain))}`,
+        gain >= 0 ? "nats learnt from context" : "nats still to go",
+      ]);
     }
   }
   if (last !== undefined) {
     const elapsed = rows.findLast((row) => row.time?.elapsed !== undefined)?.time?.elapsed;
-    tiles.push(["Tokens seen", formatCount(last.tokens), `in ${formatInteger(last.step)} steps${elapsed === undefined ? "" : `, ${formatDuration(elapsed)}`}`]);
+    tiles.push([
+      "Tokens seen",
+      formatCount(last.tokens),
+      `in ${formatInteger(last.step)} steps${elapsed === undefined ? "" : `, ${formatDuration(elapsed)}`}`,
+    ]);
   }
-  return tiles.map(([name, value, more]) => `<div class="tile"><span>${escapeHtml(name)}</span><b>${escapeHtml(value)}</b><small>${escapeHtml(more)}</small></div>`).join("");
+  return tiles
+    .map(
+      ([name, value, more]) =>
+        "<div " +
+        `class="tile"><span>${escapeHtml(name)}</span><b>${escapeHtml(value)}</b><small>${escapeHtml(more)}</small></div>`,
+    )
+    .join("");
 }
 
 function renderTable(title: string, entries: readonly (readonly [string, unknown])[]): string {
   if (entries.length === 0) return "";
   const breakable = (key: string): string => escapeHtml(key).replace(/[._]/g, "$&<wbr>");
-  const rows = entries.map(([key, value]) => `<tr><th scope="row">${breakable(key)}</th><td>${escapeHtml(cellText(value))}</td></tr>`);
+  const rows = entries.map(
+    ([key, value]) => `<tr><th scope="row">${breakable(key)}</th><td>${escapeHtml(cellText(value))}</td></tr>`,
+  );
   return `<section class="table"><h2>${escapeHtml(title)}</h2><table>${rows.join("")}</table></section>`;
 }
 
 function cellText(value: unknown): string {
-  if (typeof value === "number") return Number.isInteger(value) && Math.abs(value) >= 10_000 ? formatInteger(value) : String(Number(value.toPrecision(6)));
+  if (typeof value === "number")
+    return Number.isInteger(value) && Math.abs(value) >= 10_000
+      ? formatInteger(value)
+      : String(Number(value.toPrecision(6)));
   return typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
 }
 

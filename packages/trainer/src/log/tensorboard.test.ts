@@ -15,10 +15,10 @@ function ticking(start: number): () => number {
 }
 
 /**
- * The file that `writeFixture` makes. TensorBoard 2.21's EventAccumulator, which checks the checksums, read these bytes as:
- * file_version "brain.Event:2"; session_log START at step 3; scalars train/loss (1700000002.0, 3, 2.5), train/lr
- * (1700000002.0, 3, 0.001 as f32), eval/loss (1700000002.5, 300, 0.0); string tensor config "**ü**" of the text plugin. Its
- * server listed and served the same tags and values.
+ * The file that `writeFixture` makes. TensorBoard 2.21's EventAccumulator, which checks the checksums, read these bytes
+ * as: file_version "brain.Event:2"; session_log START at step 3; scalars train/loss (1700000002.0, 3, 2.5), train/lr
+ * (1700000002.0, 3, 0.001 as f32), eval/loss (1700000002.5, 300, 0.0); string tensor config "**ü**" of the text plugin.
+ * Its server listed and served the same tags and values.
  */
 const fixture =
   "1800000000000000a37f4b220900004040fc54d9411a0d627261696e2e4576656e743a321b852ede0f000000000000006d532b090900006040fc54d941" +
@@ -65,7 +65,7 @@ function fields(bytes: Buffer): Field[] {
 
 function records(bytes: Buffer): Buffer[] {
   const out: Buffer[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const size = Number(bytes.readBigUInt64LE(at));
     expect(bytes.readUInt32LE(at + 8)).toBe(masked(bytes.subarray(at, at + 8)));
     out.push(bytes.subarray(at + 12, at + 12 + size));
@@ -93,8 +93,14 @@ const pick = (message: Buffer, field: number): Buffer[] =>
 function scalarsOf(path: string): [number, string, number][] {
   return records(readFileSync(path)).flatMap((event) => {
     const step = Number(fields(event).find(([field]) => field === 2)?.[1] ?? 0n);
-    const values = pick(event, 5).flatMap((summary) => pick(summary, 1)).filter((value) => pick(value, 2).length > 0);
-    return values.map((value): [number, string, number] => [step, pick(value, 1).toString(), pick(value, 2)[0]!.readFloatLE(0)]);
+    const values = pick(event, 5)
+      .flatMap((summary) => pick(summary, 1))
+      .filter((value) => pick(value, 2).length > 0);
+    return values.map((value): [number, string, number] => [
+      step,
+      pick(value, 1).toString(),
+      pick(value, 2)[0]!.readFloatLE(0),
+    ]);
   });
 }
 
@@ -104,7 +110,11 @@ describe("the file", () => {
   });
 
   test("decodes to its values and steps", () => {
-    expect(scalarsOf(writeFixture().path)).toEqual([[3, "train/loss", 2.5], [3, "train/lr", Math.fround(0.001)], [300, "eval/loss", 0]]);
+    expect(scalarsOf(writeFixture().path)).toEqual([
+      [3, "train/loss", 2.5],
+      [3, "train/lr", Math.fround(0.001)],
+      [300, "eval/loss", 0],
+    ]);
   });
 
   test("holds large steps, NaN, and tags in any alphabet", () => {

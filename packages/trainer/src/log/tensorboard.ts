@@ -39,7 +39,10 @@ export class TensorBoardWriter {
     mkdirSync(folder, { recursive: true });
     const opened = openNew(folder, Math.floor(this.#now()));
     this.path = opened.path;
-    this.#file = new AppendFile(opened.file, `TensorBoardWriter: expected an open file, got ${this.path} after close. Make a new writer with resumeAfter.`);
+    this.#file = new AppendFile(
+      opened.file,
+      `TensorBoardWriter: expected an open file, got ${this.path} after close. Make a new writer with resumeAfter.`,
+    );
     this.#append(0, { fileVersion: "brain.Event:2" });
     // TensorBoard drops every earlier event whose step is at or past the step of a START.
     if (options.resumeAfter !== undefined) this.#append(options.resumeAfter + 1, { start: true });
@@ -68,7 +71,10 @@ export class TensorBoardWriter {
   }
 
   #append(step: number, body: EventBody): void {
-    if (!Number.isSafeInteger(step) || step < 0) throw new ConfigError(`TensorBoardWriter: expected a whole step >= 0, got ${step}. Count optimizer steps from 0.`);
+    if (!Number.isSafeInteger(step) || step < 0)
+      throw new ConfigError(
+        `TensorBoardWriter: expected a whole step >= 0, got ${step}. Count optimizer steps from 0.`,
+      );
     this.#file.write(frameRecord(encodeEvent(this.#now(), step, body)));
   }
 }

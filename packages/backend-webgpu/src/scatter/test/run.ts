@@ -1,4 +1,7 @@
-/** Runs scatter parts on a device over plain arrays: the bindings, loaders and storer that the compiler writes in earnest. */
+/**
+ * Runs scatter parts on a device over plain arrays: the bindings, loaders and storer that the compiler writes in
+ * earnest.
+ */
 /// <reference types="@webgpu/types" />
 import { MAP_READ as MAP_READ_MODE, usage } from "../../runtime/usage.ts";
 import type { ScatterParts, ScatterSpec } from "../scatter.ts";
@@ -7,10 +10,15 @@ export type Numbers = Float32Array | Int32Array | Float16Bits;
 /** f16 as it lies in memory. */
 export type Float16Bits = Uint16Array;
 
-const scalarOf = (numbers: Numbers): "f32" | "i32" | "f16" => (numbers instanceof Float32Array ? "f32" : numbers instanceof Int32Array ? "i32" : "f16");
+const scalarOf = (numbers: Numbers): "f32" | "i32" | "f16" =>
+  numbers instanceof Float32Array ? "f32" : numbers instanceof Int32Array ? "i32" : "f16";
 
 /** The spec of `updates` [count, width], and the text its names stand for. */
-export function specOf(shape: { readonly count: number; readonly width: number; readonly size: number }, element: "f32" | "i32" | "f16", vec4: boolean): { readonly spec: ScatterSpec; readonly functions: string } {
+export function specOf(
+  shape: { readonly count: number; readonly width: number; readonly size: number },
+  element: "f32" | "i32" | "f16",
+  vec4: boolean,
+): { readonly spec: ScatterSpec; readonly functions: string } {
   const value = element === "i32" ? "i32" : "f32";
   const { width } = shape;
   const flat = `i * ${width}u + j`;
@@ -36,8 +44,18 @@ export interface Runner {
   readonly end: () => void;
 }
 
-/** Makes pipelines and buffers once. The result and all scratch hold garbage before each run: nothing may count on zeros. */
-export async function runnerOf(device: GPUDevice, { parts, scratch }: ScatterParts, functions: string, size: number, indices: Int32Array, updates: Numbers): Promise<Runner> {
+/**
+ * Makes pipelines and buffers once. The result and all scratch hold garbage before each run: nothing may count on
+ * zeros.
+ */
+export async function runnerOf(
+  device: GPUDevice,
+  { parts, scratch }: ScatterParts,
+  functions: string,
+  size: number,
+  indices: Int32Array,
+  updates: Numbers,
+): Promise<Runner> {
   const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = usage;
   const made: GPUBuffer[] = [];
   const buffer = (bytes: number, bits: number): GPUBuffer => {
@@ -61,24 +79,46 @@ export async function runnerOf(device: GPUDevice, { parts, scratch }: ScatterPar
     { name: "indices", element: "i32", access: "read", buffer: upload(indices), of: ["indexAt"] },
     { name: "updates", element: scalar, access: "read", buffer: upload(updates), of: ["updateAt", "updatesAt"] },
     { name: "result", element: value, access: "read_write", buffer: result, of: ["keep", "keep4"] },
-    ...scratch.map((s) => ({ name: s.name, element: s.element, access: "read_write", buffer: buffer(s.size * 4, STORAGE | COPY_DST), of: [s.name] })),
+    ...scratch.map((s) => ({
+      name: s.name,
+      element: s.element,
+      access: "read_write",
+      buffer: buffer(s.size * 4, STORAGE | COPY_DST),
+      of: [s.name],
+    })),
   ];
   device.pushErrorScope("validation");
   const steps = parts.map((part) => {
     const bound = all.filter((b) => b.of.some((name) => part.uses.includes(name)));
     const header = part.enables.map((f) => `enable ${f};\n`).join("");
-    const bindings = bound.map((b, i) => `@group(0) @binding(${i}) var<storage, ${b.access}> ${b.name}: array<${b.element}>;\n`).join("");
-    const own = functions.split("\n").filter((line) => bound.some((b) => b.of.some((name) => line.startsWith(`fn ${name}(`)))).join("\n");
+    const bindings = bound
+      .map((b, i) => `@group(0) @binding(${i}) var<storage, ${b.access}> ${b.name}: array<${b.element}>;\n`)
+      .join("");
+    const own = functions
+      .split("\n")
+      .filter((line) => bound.some((b) => b.of.some((name) => line.startsWith(`fn ${name}(`))))
+      .join("\n");
     const code = `${header}${bindings}${own}\n${part.body}`;
-    const pipeline = device.createComputePipeline({ layout: "auto", compute: { module: device.createShaderModule({ code }), entryPoint: "main" } });
-    return { pipeline, grid: part.grid, group: device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: bound.map((b, binding) => ({ binding, resource: { buffer: b.buffer } })) }) };
+    const pipeline = device.createComputePipeline({
+      layout: "auto",
+      compute: { module: device.createShaderModule({ code }), entryPoint: "main" },
+    });
+    return {
+      pipeline,
+      grid: part.grid,
+      group: device.createBindGroup({
+        layout: pipeline.getBindGroupLayout(0),
+        entries: bound.map((b, binding) => ({ binding, resource: { buffer: b.buffer } })),
+      }),
+    };
   });
   const error = await device.popErrorScope();
   if (error !== null) throw new Error(error.message);
   const garbage = new Uint32Array(Math.max(...all.map((b) => b.buffer.size)) / 4).fill(0x7f123456);
   return {
     run: async () => {
-      for (const b of all) if (b.access === "read_write") device.queue.writeBuffer(b.buffer, 0, garbage, 0, b.buffer.size / 4);
+      for (const b of all)
+        if (b.access === "read_write") device.queue.writeBuffer(b.buffer, 0, garbage, 0, b.buffer.size / 4);
       await device.queue.onSubmittedWorkDone();
       const began = performance.now();
       const encoder = device.createCommandEncoder();

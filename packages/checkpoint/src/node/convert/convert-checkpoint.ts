@@ -1,7 +1,9 @@
 /**
- * A checkpoint of another library as a folder in the Hugging Face layout, or one of that layout with other files or another dtype.
+ * A checkpoint of another library as a folder in the Hugging Face layout, or one of that layout with other files or
+ * another dtype.
  *
- *     tensors of any format --naming--> Hugging Face's names --transpose, cast--> safetensors, in shards where they are large
+ *     tensors of any format --naming--> Hugging Face's names --transpose, cast--> safetensors, in shards where they are
+ *     large
  *     config.json: the one beside the input, TensorFlow's bert_config.json, or made from the shapes
  *
  * One tensor is in memory at a time. Every tensor of the input is in the output or in the result's lists.
@@ -51,36 +53,72 @@ export interface Conversion {
 
 /**
  * Writes `output`, a folder that `writeDirectoryAtomic` makes.
- * Throws: ConfigError for names that the naming does not know, or that become one; FormatError, UnsupportedError, StorageError.
+ * Throws: ConfigError for names that the naming does not know, or that become one; FormatError, UnsupportedError,
+ * StorageError.
  */
-export async function convertCheckpoint(input: string, output: string, options: ConvertOptions = {}): Promise<Conversion> {
+export async function convertCheckpoint(
+  input: string,
+  output: string,
+  options: ConvertOptions = {},
+): Promise<Conversion> {
   const set = await openTensorSet(input);
   try {
     const naming = options.naming ?? namingOf(namings, [...set.entries.keys()]);
     const { renamed, left, unknown } = renameTensors(naming, set.entries.keys());
     if (unknown.length > 0 && options.leaveUnknown !== true) {
-      throw new ConfigError(`${set.source}: expected names of ${naming.name}, got ${unknown.length} others: ${unknown.slice(0, 8).join(", ")}${unknown.length > 8 ? ", …" : ""}. Leave them out with --leave-unknown, or name another convention with --names.`);
+      throw new ConfigError(
+        `${set.source}: expected names of ${naming.name}, got ${unknown.length} others: ` +
+          `${unknown.slice(0, 8).join(", ")}${unknown.length > 8 ? ", …" : ""}. Leave them out with ` +
+          "--leave-unknown, or name another convention with --names.",
+      );
     }
-    if (renamed.length === 0) throw new ConfigError(`${set.source}: expected tensors of a model, got none. Name another file.`);
-    const { tensors, copies } = await withoutCopies(set, naming, renamed.map((each) => specOf(set, each, options.dtype)));
+    if (renamed.length === 0)
+      throw new ConfigError(`${set.source}: expected tensors of a model, got none. Name another file.`);
+    const { tensors, copies } = await withoutCopies(
+      set,
+      naming,
+      renamed.map((each) => specOf(set, each, options.dtype)),
+    );
     const folder = await folderOf(input);
     const beside: readonly string[] = await readdir(folder);
     const { config, origin } = await configOf(folder, beside, tensors, set.source, options);
     const stored = dtypeName(tensors);
     const files: string[] = [];
     await writeDirectoryAtomic(output, async (temporary) => {
-      await writeFileAtomic(join(temporary, "config.json"), configText({ ...config, ...("torch_dtype" in config ? { torch_dtype: stored } : {}), ...("dtype" in config ? { dtype: stored } : {}) }));
-      files.push("config.json", ...(await writeSharded(temporary, tensors.map((each) => sourceOf(set, each)), options.maxShardBytes === undefined ? {} : { maxShardBytes: options.maxShardBytes })));
+      await writeFileAtomic(
+        join(temporary, "config.json"),
+        configText({
+          ...config,
+          ...("torch_dtype" in config ? { torch_dtype: stored } : {}),
+          ...("dtype" in config ? { dtype: stored } : {}),
+        }),
+      );
+      files.push(
+        "config.json",
+        ...(await writeSharded(
+          temporary,
+          tensors.map((each) => sourceOf(set, each)),
+          options.maxShardBytes === undefined ? {} : { maxShardBytes: options.maxShardBytes },
+        )),
+      );
       const own = tokenizerFiles.filter((name) => beside.includes(name));
       for (const name of own) await copyFile(join(folder, name), join(temporary, name));
-      const made = own.length > 0 ? {} : await options.tokenizerFiles?.(config, naming) ?? {};
+      const made = own.length > 0 ? {} : ((await options.tokenizerFiles?.(config, naming)) ?? {});
       for (const [name, text] of Object.entries(made)) await writeFileAtomic(join(temporary, name), text);
       files.push(...own, ...Object.keys(made));
     });
     return {
-      naming: naming.name, source: set.source, files, config: origin,
+      naming: naming.name,
+      source: set.source,
+      files,
+      config: origin,
       tensors: tensors.map(({ from, to, transpose, dtype, shape }) => ({ from, to, transpose, dtype, shape })),
-      left: [...left, ...copies, ...unknown.map((name) => ({ name, why: "unknown" })), ...set.others.map((name) => ({ name, why: "no tensor of numbers" }))],
+      left: [
+        ...left,
+        ...copies,
+        ...unknown.map((name) => ({ name, why: "unknown" })),
+        ...set.others.map((name) => ({ name, why: "no tensor of numbers" })),
+      ],
     };
   } finally {
     await set.close();
@@ -96,45 +134,87 @@ interface Placed extends Renamed {
 function specOf(set: TensorSet, renamed: Renamed, wanted: FloatDType | undefined): Placed {
   const given = set.entries.get(renamed.from);
   if (given === undefined) throw new FormatError(set.source, renamed.from, "expected this tensor, got none.");
-  if (renamed.transpose && given.shape.length !== 2) throw new FormatError(set.source, JSON.stringify(renamed.from), `expected a matrix, got [${given.shape.join(", ")}]. The file is of another kind of model.`);
-  return { ...renamed, given, dtype: isFloat(given.dtype) ? wanted ?? (given.dtype === "F64" ? "F32" : given.dtype) : given.dtype, shape: renamed.transpose ? [...given.shape].reverse() : given.shape };
+  if (renamed.transpose && given.shape.length !== 2)
+    throw new FormatError(
+      set.source,
+      JSON.stringify(renamed.from),
+      `expected a matrix, got [${given.shape.join(", ")}]. The file is of another kind of model.`,
+    );
+  return {
+    ...renamed,
+    given,
+    dtype: isFloat(given.dtype) ? (wanted ?? (given.dtype === "F64" ? "F32" : given.dtype)) : given.dtype,
+    shape: renamed.transpose ? [...given.shape].reverse() : given.shape,
+  };
 }
 
 const sourceOf = (set: TensorSet, { from, to, transpose, dtype, shape, given }: Placed): TensorSource => ({
-  name: to, dtype, shape,
+  name: to,
+  dtype,
+  shape,
   data: async () => {
     const bytes = await set.read(from);
     const turned = transpose ? transposed(given.dtype, given.shape, bytes, from) : bytes;
-    return given.dtype === dtype ? turned : castFloats(given.dtype, dtype as FloatDType, turned, { file: set.source, name: from });
+    return given.dtype === dtype
+      ? turned
+      : castFloats(given.dtype, dtype as FloatDType, turned, { file: set.source, name: from });
   },
 });
 
 /** Tied weights are stored once. A copy that holds other numbers is no copy, and stays. */
-async function withoutCopies(set: TensorSet, { copies }: Naming, tensors: readonly Placed[]): Promise<{ readonly tensors: readonly Placed[]; readonly copies: Conversion["left"] }> {
+async function withoutCopies(
+  set: TensorSet,
+  { copies }: Naming,
+  tensors: readonly Placed[],
+): Promise<{ readonly tensors: readonly Placed[]; readonly copies: Conversion["left"] }> {
   const kept: Placed[] = [];
   const dropped: { readonly name: string; readonly why: string }[] = [];
   for (const each of tensors) {
     const original = tensors.find(({ to }) => to === copies[each.to]);
-    const same = original !== undefined && original.transpose === each.transpose && Buffer.compare(await set.read(original.from), await set.read(each.from)) === 0;
+    const same =
+      original !== undefined &&
+      original.transpose === each.transpose &&
+      Buffer.compare(await set.read(original.from), await set.read(each.from)) === 0;
     if (same) dropped.push({ name: each.from, why: `a copy of ${original.from}` });
     else kept.push(each);
   }
   return { tensors: kept, copies: dropped };
 }
 
-const folderOf = async (input: string): Promise<string> => ((await stat(input).catch(() => undefined))?.isDirectory() === true ? input : dirname(input));
+const folderOf = async (input: string): Promise<string> =>
+  (await stat(input).catch(() => undefined))?.isDirectory() === true ? input : dirname(input);
 
-async function configOf(folder: string, beside: readonly string[], tensors: readonly Placed[], source: string, { heads }: ConvertOptions): Promise<{ readonly config: ConfigObject; readonly origin: Conversion["config"] }> {
+async function configOf(
+  folder: string,
+  beside: readonly string[],
+  tensors: readonly Placed[],
+  source: string,
+  { heads }: ConvertOptions,
+): Promise<{ readonly config: ConfigObject; readonly origin: Conversion["config"] }> {
   const shapes = new Map(tensors.map(({ to, shape }) => [to, shape]));
-  const read = async (name: string): Promise<ConfigObject> => parseConfigText(await readText(join(folder, name)), join(folder, name));
+  const read = async (name: string): Promise<ConfigObject> =>
+    parseConfigText(await readText(join(folder, name)), join(folder, name));
   if (beside.includes("config.json")) return { config: await read("config.json"), origin: "copied" };
-  if (!beside.includes("bert_config.json")) return { config: configFromShapes(shapes, { heads, source }), origin: "made from shapes" };
+  if (!beside.includes("bert_config.json"))
+    return { config: configFromShapes(shapes, { heads, source }), origin: "made from shapes" };
   const theirs = await read("bert_config.json");
   const shaped = configFromShapes(shapes, { heads: heads ?? numberIn(theirs["num_attention_heads"]), source });
-  for (const key of ["hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size", "max_position_embeddings", "type_vocab_size"]) {
+  for (const key of [
+    "hidden_size",
+    "num_hidden_layers",
+    "intermediate_size",
+    "vocab_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+  ]) {
     const said = numberIn(theirs[key]);
     const found = numberIn(shaped[key]);
-    if (said !== undefined && said !== found) throw new FormatError(join(folder, "bert_config.json"), key, `expected ${found}, as the tensors have it, got ${said}. Is it the config of this checkpoint?`);
+    if (said !== undefined && said !== found)
+      throw new FormatError(
+        join(folder, "bert_config.json"),
+        key,
+        `expected ${found}, as the tensors have it, got ${said}. Is it the config of this checkpoint?`,
+      );
   }
   return { config: { ...shaped, ...theirs }, origin: "bert_config.json" };
 }

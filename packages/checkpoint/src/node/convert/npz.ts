@@ -1,11 +1,13 @@
 /**
  * NumPy's archives (`numpy.savez`, `savez_compressed`): a zip of .npy files, one an array.
  *
- *     zip:  end record at the end -> central directory -> for each file: method, sizes, where it begins (zip64 where that is large)
- *     .npy: 0x93 NUMPY, version, header length, a Python dict {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)}, the data
+ *     zip:  end record at the end -> central directory -> for each file: method, sizes, where it begins (zip64 where
+ *           that is large)
+ *     .npy: 0x93 NUMPY, version, header length, a Python dict {'descr': '<f4', 'fortran_order': False, 'shape': (3,
+ *     4)}, the data
  *
- * Sources: PKWARE APPNOTE 6.3.9; numpy/lib/format.py. Refused by name: Python objects (pickles), text, big-endian numbers,
- * encrypted files, methods other than stored and deflated.
+ * Sources: PKWARE APPNOTE 6.3.9; numpy/lib/format.py. Refused by name: Python objects (pickles), text, big-endian
+ * numbers, encrypted files, methods other than stored and deflated.
  */
 import { crc32, inflateRawSync } from "node:zlib";
 import { FormatError, UnsupportedError } from "@cloze/errors";
@@ -32,7 +34,18 @@ interface NpyArray {
 }
 
 const descriptors: Readonly<Record<string, SafetensorsDType>> = {
-  "<f4": "F32", "<f2": "F16", "<f8": "F64", "<i8": "I64", "<i4": "I32", "<i2": "I16", "|i1": "I8", "<u8": "U64", "<u4": "U32", "<u2": "U16", "|u1": "U8", "|b1": "BOOL",
+  "<f4": "F32",
+  "<f2": "F16",
+  "<f8": "F64",
+  "<i8": "I64",
+  "<i4": "I32",
+  "<i2": "I16",
+  "|i1": "I8",
+  "<u8": "U64",
+  "<u4": "U32",
+  "<u2": "U16",
+  "|u1": "U8",
+  "|b1": "BOOL",
 };
 
 export async function openNpz(path: string): Promise<TensorSet> {
@@ -40,8 +53,14 @@ export async function openNpz(path: string): Promise<TensorSet> {
     const { handle, size } = await openFile(path);
     const at = async (offset: number, length: number): Promise<Buffer> => {
       const bytes = Buffer.alloc(length);
-      const { bytesRead } = offset < 0 || offset + length > size ? { bytesRead: -1 } : await handle.read(bytes, 0, length, offset);
-      if (bytesRead !== length) throw new FormatError(path, `byte ${offset}`, `expected ${length} bytes there, got the end of the file. The archive is cut off: fetch it again.`);
+      const { bytesRead } =
+        offset < 0 || offset + length > size ? { bytesRead: -1 } : await handle.read(bytes, 0, length, offset);
+      if (bytesRead !== length)
+        throw new FormatError(
+          path,
+          `byte ${offset}`,
+          `expected ${length} bytes there, got the end of the file. The archive is cut off: fetch it again.`,
+        );
       return bytes;
     };
     const unpack = async (name: string, { method, packed, size: whole, crc, offset }: Member): Promise<Buffer> => {
@@ -49,12 +68,27 @@ export async function openNpz(path: string): Promise<TensorSet> {
       const nameLength = local.readUInt16LE(26);
       // The name stands at both places, and no checksum covers it.
       if (local.readUInt32LE(0) !== 0x04034b50 || (await at(offset + 30, nameLength)).toString("utf8") !== name) {
-        throw new FormatError(path, JSON.stringify(name), "expected a file of this name where the directory points, got other bytes. The archive is damaged: fetch it again.");
+        throw new FormatError(
+          path,
+          JSON.stringify(name),
+          "expected a file of this name where the directory points, got other bytes. The archive is damaged: " +
+            "fetch it again.",
+        );
       }
       const bytes = await at(offset + 30 + nameLength + local.readUInt16LE(28), packed);
-      if (method !== 0 && method !== 8) throw new UnsupportedError(`${path}, ${name}: expected a stored or deflated array, got compression method ${method}. Write it with numpy.savez.`);
+      if (method !== 0 && method !== 8)
+        throw new UnsupportedError(
+          `${path}, ${name}: expected a stored or deflated array, got compression method ${method}. Write it ` +
+            "with numpy.savez.",
+        );
       const plain = method === 0 ? bytes : inflated(path, name, bytes, whole);
-      if (plain.length !== whole || crc32(plain) !== crc) throw new FormatError(path, JSON.stringify(name), `expected ${whole} bytes with the checksum ${crc.toString(16)}, got others. The archive is damaged: fetch it again.`);
+      if (plain.length !== whole || crc32(plain) !== crc)
+        throw new FormatError(
+          path,
+          JSON.stringify(name),
+          `expected ${whole} bytes with the checksum ${crc.toString(16)}, got others. The archive is damaged: ` +
+            "fetch it again.",
+        );
       return plain;
     };
     try {
@@ -71,15 +105,20 @@ export async function openNpz(path: string): Promise<TensorSet> {
         entries.set(file.slice(0, -".npy".length), parseNpy(path, file, await unpack(file, member)));
       }
       return {
-        source: path, entries, others, close: () => handle.close(),
-        read: (name) => onStorage(path, `read the array ${JSON.stringify(name)}`, async () => {
-          const array = entries.get(name);
-          const member = members.get(`${name}.npy`);
-          if (array === undefined || member === undefined) throw new FormatError(path, JSON.stringify(name), "expected this array, got none.");
-          const data = (await unpack(`${name}.npy`, member)).subarray(array.start);
-          const { dtype, shape } = array;
-          return array.fortran && shape.length === 2 ? transposed(dtype, [...shape].reverse(), data, name) : data;
-        }),
+        source: path,
+        entries,
+        others,
+        close: () => handle.close(),
+        read: (name) =>
+          onStorage(path, `read the array ${JSON.stringify(name)}`, async () => {
+            const array = entries.get(name);
+            const member = members.get(`${name}.npy`);
+            if (array === undefined || member === undefined)
+              throw new FormatError(path, JSON.stringify(name), "expected this array, got none.");
+            const data = (await unpack(`${name}.npy`, member)).subarray(array.start);
+            const { dtype, shape } = array;
+            return array.fortran && shape.length === 2 ? transposed(dtype, [...shape].reverse(), data, name) : data;
+          }),
       };
     } catch (error) {
       await handle.close();
@@ -92,13 +131,23 @@ function inflated(path: string, name: string, bytes: Buffer, whole: number): Buf
   try {
     return inflateRawSync(bytes, { maxOutputLength: Math.max(1, whole) });
   } catch (cause) {
-    throw new FormatError(path, JSON.stringify(name), "expected deflated bytes of the size the archive says, got others. The archive is damaged: fetch it again.", { cause });
+    throw new FormatError(
+      path,
+      JSON.stringify(name),
+      "expected deflated bytes of the size the archive says, got others. The archive is damaged: fetch it again.",
+      { cause },
+    );
   }
 }
 
 /** The central directory. */
-async function directory(path: string, size: number, at: (offset: number, length: number) => Promise<Buffer>): Promise<ReadonlyMap<string, Member>> {
-  const fail = (what: string): FormatError => new FormatError(path, "", `expected a zip archive of numpy, got ${what}. Is it an .npz?`);
+async function directory(
+  path: string,
+  size: number,
+  at: (offset: number, length: number) => Promise<Buffer>,
+): Promise<ReadonlyMap<string, Member>> {
+  const fail = (what: string): FormatError =>
+    new FormatError(path, "", `expected a zip archive of numpy, got ${what}. Is it an .npz?`);
   const tail = await at(Math.max(0, size - 65_557), Math.min(size, 65_557));
   const end = tail.lastIndexOf(Buffer.from([0x50, 0x4b, 5, 6]));
   if (end < 0 || end + 22 > tail.length) throw fail("a file without a directory at its end");
@@ -109,7 +158,11 @@ async function directory(path: string, size: number, at: (offset: number, length
     const locator = await at(size - tail.length + end - 20, 20);
     if (locator.readUInt32LE(0) !== 0x07064b50) throw fail("a large archive without its zip64 record");
     const record = await at(Number(locator.readBigUInt64LE(8)), 56);
-    [count, length, offset] = [Number(record.readBigUInt64LE(32)), Number(record.readBigUInt64LE(40)), Number(record.readBigUInt64LE(48))];
+    [count, length, offset] = [
+      Number(record.readBigUInt64LE(32)),
+      Number(record.readBigUInt64LE(40)),
+      Number(record.readBigUInt64LE(48)),
+    ];
   }
   const bytes = await at(offset, length);
   const members = new Map<string, Member>();
@@ -118,7 +171,16 @@ async function directory(path: string, size: number, at: (offset: number, length
     const nameLength = bytes.readUInt16LE(p + 28);
     const extraLength = bytes.readUInt16LE(p + 30);
     const name = bytes.toString("utf8", p + 46, p + 46 + nameLength);
-    const member = zip64({ method: bytes.readUInt16LE(p + 10), crc: bytes.readUInt32LE(p + 16), packed: bytes.readUInt32LE(p + 20), size: bytes.readUInt32LE(p + 24), offset: bytes.readUInt32LE(p + 42) }, bytes.subarray(p + 46 + nameLength, p + 46 + nameLength + extraLength));
+    const member = zip64(
+      {
+        method: bytes.readUInt16LE(p + 10),
+        crc: bytes.readUInt32LE(p + 16),
+        packed: bytes.readUInt32LE(p + 20),
+        size: bytes.readUInt32LE(p + 24),
+        offset: bytes.readUInt32LE(p + 42),
+      },
+      bytes.subarray(p + 46 + nameLength, p + 46 + nameLength + extraLength),
+    );
     if (members.has(name)) throw fail(`the name ${JSON.stringify(name)} twice`);
     members.set(name, member);
     p += 46 + nameLength + extraLength + bytes.readUInt16LE(p + 32);
@@ -145,8 +207,10 @@ function zip64(member: Member, extra: Buffer): Member {
 }
 
 function parseNpy(path: string, name: string, bytes: Buffer): NpyArray {
-  const fail = (expected: string, got: string): FormatError => new FormatError(path, JSON.stringify(name), `expected ${expected}, got ${got}. Write it again with numpy.savez.`);
-  if (bytes.length < 12 || bytes.toString("latin1", 0, 6) !== "\x93NUMPY") throw fail("an array of numpy", "other bytes");
+  const fail = (expected: string, got: string): FormatError =>
+    new FormatError(path, JSON.stringify(name), `expected ${expected}, got ${got}. Write it again with numpy.savez.`);
+  if (bytes.length < 12 || bytes.toString("latin1", 0, 6) !== "\x93NUMPY")
+    throw fail("an array of numpy", "other bytes");
   const wide = (bytes[6] ?? 0) >= 2;
   const headerLength = wide ? bytes.readUInt32LE(8) : bytes.readUInt16LE(8);
   const start = (wide ? 12 : 10) + headerLength;
@@ -154,12 +218,30 @@ function parseNpy(path: string, name: string, bytes: Buffer): NpyArray {
   const descriptor = /'descr': *'([^']*)'/.exec(header)?.[1];
   const order = /'fortran_order': *(True|False)/.exec(header)?.[1];
   const sizes = /'shape': *\(([0-9, ]*)\)/.exec(header)?.[1];
-  if (descriptor === undefined || order === undefined || sizes === undefined || start > bytes.length) throw fail("the header of an array of numbers", JSON.stringify(header.slice(0, 60)));
+  if (descriptor === undefined || order === undefined || sizes === undefined || start > bytes.length)
+    throw fail("the header of an array of numbers", JSON.stringify(header.slice(0, 60)));
   const dtype = descriptors[descriptor];
-  const shape = sizes.split(",").map((each) => each.trim()).filter((each) => each !== "").map(Number);
+  const shape = sizes
+    .split(",")
+    .map((each) => each.trim())
+    .filter((each) => each !== "")
+    .map(Number);
   const fortran = order === "True" && shape.length > 1;
-  if (dtype === undefined) throw new UnsupportedError(`${path}, ${name}: expected little-endian numbers, got the type ${JSON.stringify(descriptor)}${descriptor.includes("O") ? ", Python objects, which are pickles" : ""}. Convert it in Python: array.astype("<f4").`);
-  if (fortran && shape.length > 2) throw new UnsupportedError(`${path}, ${name}: expected an array in C order, got ${shape.length} dimensions in Fortran order. Write it with numpy.ascontiguousarray.`);
-  if (tensorBytes(dtype, shape) !== bytes.length - start) throw fail(`${String(tensorBytes(dtype, shape))} bytes for ${dtype} [${shape.join(", ")}]`, String(bytes.length - start));
+  if (dtype === undefined)
+    throw new UnsupportedError(
+      `${path}, ${name}: expected little-endian numbers, got the type ` +
+        `${JSON.stringify(descriptor)}${descriptor.includes("O") ? ", Python objects, which are pickles" : ""}. ` +
+        `Convert it in Python: array.astype("<f4").`,
+    );
+  if (fortran && shape.length > 2)
+    throw new UnsupportedError(
+      `${path}, ${name}: expected an array in C order, got ${shape.length} dimensions in Fortran order. Write it ` +
+        "with numpy.ascontiguousarray.",
+    );
+  if (tensorBytes(dtype, shape) !== bytes.length - start)
+    throw fail(
+      `${String(tensorBytes(dtype, shape))} bytes for ${dtype} [${shape.join(", ")}]`,
+      String(bytes.length - start),
+    );
   return { dtype, shape, fortran, start };
 }

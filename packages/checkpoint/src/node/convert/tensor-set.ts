@@ -20,24 +20,31 @@ export interface TensorSet {
 }
 
 /**
- * Opens a folder with safetensors, a lone .safetensors, an .npz, or a TensorFlow checkpoint (its .index, or the name before it).
- * Throws: UnsupportedError for pickles and HDF5, with the way to convert; FormatError, StorageError.
+ * Opens a folder with safetensors, a lone .safetensors, an .npz, or a TensorFlow checkpoint (its .index, or the name
+ * before it). Throws: UnsupportedError for pickles and HDF5, with the way to convert; FormatError, StorageError.
  */
 export async function openTensorSet(path: string): Promise<TensorSet> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory() === true) {
     const names = (await readdir(path)).sort();
-    if (names.includes(modelFile) || names.includes(indexFile)) return { ...(await openCheckpointTensors(path)), source: path, others: [] };
+    if (names.includes(modelFile) || names.includes(indexFile))
+      return { ...(await openCheckpointTensors(path)), source: path, others: [] };
     const one = (kind: RegExp): readonly string[] => names.filter((name) => kind.test(name));
     for (const kind of [/\.safetensors$/, /\.index$/, /\.npz$/]) {
       const files = one(kind);
-      if (files.length > 1) throw new ConfigError(`${path}: expected one checkpoint, got ${files.join(", ")}. Name the file.`);
+      if (files.length > 1)
+        throw new ConfigError(`${path}: expected one checkpoint, got ${files.join(", ")}. Name the file.`);
       if (files[0] !== undefined) return openTensorSet(join(path, files[0]));
     }
-    throw refusal(path, names.find((name) => pickled.test(name) || name.endsWith(".h5")));
+    throw refusal(
+      path,
+      names.find((name) => pickled.test(name) || name.endsWith(".h5")),
+    );
   }
-  if (found === undefined && (await stat(`${path}.index`).catch(() => undefined)) !== undefined) return openTfCheckpoint(path);
-  if (found === undefined) throw new ConfigError(`${path}: expected a checkpoint, found nothing there. Check the path.`);
+  if (found === undefined && (await stat(`${path}.index`).catch(() => undefined)) !== undefined)
+    return openTfCheckpoint(path);
+  if (found === undefined)
+    throw new ConfigError(`${path}: expected a checkpoint, found nothing there. Check the path.`);
   if (path.endsWith(".safetensors")) return { ...(await openSafetensors(path)), source: path, others: [] };
   if (path.endsWith(".npz")) return openNpz(path);
   if (path.endsWith(".index")) return openTfCheckpoint(path.slice(0, -".index".length));
@@ -47,11 +54,25 @@ export async function openTensorSet(path: string): Promise<TensorSet> {
 const pickled = /\.(?:bin|pt|pth|ckpt|pkl)$/;
 
 function refusal(path: string, name: string | undefined): UnsupportedError | ConfigError {
-  if (name === undefined) return new ConfigError(`${path}: expected ${modelFile}, a .safetensors, an .npz or a TensorFlow .index, got none of these. Name the file of the checkpoint.`);
-  if (name.endsWith(".h5")) return new UnsupportedError(`${path}: expected tensors, got ${name}, HDF5. Convert it in Python: TFAutoModel of transformers 4 with save_pretrained(DIR, safe_serialization=True).`);
-  if (!pickled.test(name)) return new UnsupportedError(`${path}: expected a .safetensors, an .npz or a TensorFlow .index, got ${name}. Name another file.`);
+  if (name === undefined)
+    return new ConfigError(
+      `${path}: expected ${modelFile}, a .safetensors, an .npz or a TensorFlow .index, got none of these. Name ` +
+        "the file of the checkpoint.",
+    );
+  if (name.endsWith(".h5"))
+    return new UnsupportedError(
+      `${path}: expected tensors, got ${name}, HDF5. Convert it in Python: TFAutoModel of transformers 4 with ` +
+        "save_pretrained(DIR, safe_serialization=True).",
+    );
+  if (!pickled.test(name))
+    return new UnsupportedError(
+      `${path}: expected a .safetensors, an .npz or a TensorFlow .index, got ${name}. Name another file.`,
+    );
   return new UnsupportedError(
-    `${path}: expected tensors, got ${name}, a pickle, which can run code when it is read. Convert it once in Python: ` +
-    `python -c "import torch, safetensors.torch as s; d = torch.load('${name}', map_location='cpu', weights_only=False); d = d.get('model', d); s.save_file({k: v.contiguous().clone() for k, v in d.items() if torch.is_tensor(v)}, 'out.safetensors')"`,
+    `${path}: expected tensors, got ${name}, a pickle, which can run code when it is read. Convert it once in ` +
+      "Python: " +
+      `python -c "import torch, safetensors.torch as s; d = torch.load('${name}', map_location='cpu', ` +
+      "weights_only=False); d = d.get('model', d); s.save_file({k: v.contiguous().clone() for k, v in d.items() " +
+      `if torch.is_tensor(v)}, 'out.safetensors')"`,
   );
 }

@@ -2,12 +2,16 @@
  * TensorFlow's checkpoints: `NAME.index`, a sorted table of what there is, and `NAME.data-0000i-of-0000n`, the bytes.
  *
  *     .index: blocks … | 48-byte footer (where the index block lies, magic 0xdb4775248b80fb57)
- *     block:  entries (shared, unshared, value length: varints; key's new bytes; value) … | restarts | their count | 0 | crc32c
- *     value:  BundleEntryProto { dtype 1, shape 2 { dim 2 { size 1 } }, shard_id 3, offset 4, size 5, crc32c 6, slices 7 }
+ *     block:  entries (shared, unshared, value length: varints; key's new bytes; value) … | restarts | their count | 0
+ *             | crc32c
+ *     value:  BundleEntryProto { dtype 1, shape 2 { dim 2 { size 1 } }, shard_id 3, offset 4, size 5, crc32c 6, slices
+ *             7 }
  *
- * The index block's entries point to the others. The entry under "" is the header: how many data files, which byte order.
- * Sources: LevelDB `doc/table_format.md`; tensorflow `core/protobuf/tensor_bundle.proto`, `core/util/tensor_bundle`,
- * `core/lib/hash/crc32c.h` (checksums are masked). Refused by name: partitioned variables, big-endian files, compressed blocks.
+ * The index block's entries point to the others. The entry under "" is the header: how many data files, which byte
+ * order. Sources: LevelDB `doc/table_format.md`; tensorflow `core/protobuf/tensor_bundle.proto`,
+ * `core/util/tensor_bundle`,
+ * `core/lib/hash/crc32c.h` (checksums are masked). Refused by name: partitioned variables, big-endian files, compressed
+ * blocks.
  */
 import { readFile, stat, type FileHandle } from "node:fs/promises";
 import { FormatError, UnsupportedError } from "@cloze/errors";
@@ -17,7 +21,21 @@ import { onStorage } from "../storage-error.ts";
 import type { TensorSet } from "./tensor-set.ts";
 
 /** By the number of tensorflow's DataType. */
-const dtypes: Readonly<Record<number, SafetensorsDType>> = { 1: "F32", 2: "F64", 3: "I32", 4: "U8", 5: "I16", 6: "I8", 9: "I64", 10: "BOOL", 14: "BF16", 17: "U16", 19: "F16", 22: "U32", 23: "U64" };
+const dtypes: Readonly<Record<number, SafetensorsDType>> = {
+  1: "F32",
+  2: "F64",
+  3: "I32",
+  4: "U8",
+  5: "I16",
+  6: "I8",
+  9: "I64",
+  10: "BOOL",
+  14: "BF16",
+  17: "U16",
+  19: "F16",
+  22: "U32",
+  23: "U64",
+};
 
 interface Entry {
   readonly dtype: SafetensorsDType;
@@ -41,19 +59,38 @@ export async function openTfCheckpoint(prefix: string): Promise<TensorSet> {
       const digits = (n: number): string => String(n).padStart(5, "0");
       for (let i = 0; i < shards; i++) {
         const path = `${prefix}.data-${digits(i)}-of-${digits(shards)}`;
-        if ((await stat(path).catch(() => undefined)) === undefined) throw new FormatError(path, "", "expected this file beside the index, got none. Fetch it.");
+        if ((await stat(path).catch(() => undefined)) === undefined)
+          throw new FormatError(path, "", "expected this file beside the index, got none. Fetch it.");
         handles.push({ path, ...(await openFile(path)) });
       }
       return {
-        source: file, entries, others, close,
+        source: file,
+        entries,
+        others,
+        close,
         read: async (name) => {
           const entry = entries.get(name);
           const data = handles[entry?.shard ?? 0];
-          if (entry === undefined || data === undefined) throw new FormatError(file, JSON.stringify(name), "expected this tensor, got none.");
+          if (entry === undefined || data === undefined)
+            throw new FormatError(file, JSON.stringify(name), "expected this tensor, got none.");
           const bytes = new Uint8Array(entry.size);
-          const { bytesRead } = entry.offset + entry.size > data.size ? { bytesRead: -1 } : await data.handle.read(bytes, 0, entry.size, entry.offset);
-          if (bytesRead !== entry.size) throw new FormatError(data.path, `byte ${entry.offset}`, `expected ${entry.size} bytes of ${JSON.stringify(name)}, got the end of the file. It is cut off: fetch it again.`);
-          if (entry.crc !== undefined && maskedCrc(bytes) !== entry.crc) throw new FormatError(data.path, JSON.stringify(name), "expected the bytes of its checksum, got others. The file is damaged: fetch it again.");
+          const { bytesRead } =
+            entry.offset + entry.size > data.size
+              ? { bytesRead: -1 }
+              : await data.handle.read(bytes, 0, entry.size, entry.offset);
+          if (bytesRead !== entry.size)
+            throw new FormatError(
+              data.path,
+              `byte ${entry.offset}`,
+              `expected ${entry.size} bytes of ${JSON.stringify(name)}, got the end of the file. It is cut off: ` +
+                "fetch it again.",
+            );
+          if (entry.crc !== undefined && maskedCrc(bytes) !== entry.crc)
+            throw new FormatError(
+              data.path,
+              JSON.stringify(name),
+              "expected the bytes of its checksum, got others. The file is damaged: fetch it again.",
+            );
           return bytes;
         },
       };
@@ -64,11 +101,20 @@ export async function openTfCheckpoint(prefix: string): Promise<TensorSet> {
   });
 }
 
-function parseIndex(file: string, bytes: Buffer): { readonly entries: ReadonlyMap<string, Entry>; readonly others: readonly string[]; readonly shards: number } {
-  const fail = (expected: string): FormatError => new FormatError(file, "", `expected ${expected}, got other bytes. Is it the .index of a TensorFlow checkpoint, and whole?`);
-  if (bytes.length < 48 || bytes.readBigUInt64LE(bytes.length - 8) !== 0xdb4775248b80fb57n) throw fail("a sorted table, which ends in its magic number");
+function parseIndex(
+  file: string,
+  bytes: Buffer,
+): { readonly entries: ReadonlyMap<string, Entry>; readonly others: readonly string[]; readonly shards: number } {
+  const fail = (expected: string): FormatError =>
+    new FormatError(
+      file,
+      "",
+      `expected ${expected}, got other bytes. Is it the .index of a TensorFlow checkpoint, and whole?`,
+    );
+  if (bytes.length < 48 || bytes.readBigUInt64LE(bytes.length - 8) !== 0xdb4775248b80fb57n)
+    throw fail("a sorted table, which ends in its magic number");
   const footer = new Reader(bytes.subarray(bytes.length - 48), file);
-  footer.varint();   // where the block of filters lies: there are none
+  footer.varint(); // where the block of filters lies: there are none
   footer.varint();
   const index = block(file, bytes, footer.varint(), footer.varint());
   const entries = new Map<string, Entry>();
@@ -78,9 +124,14 @@ function parseIndex(file: string, bytes: Buffer): { readonly entries: ReadonlyMa
     const handle = new Reader(where, file);
     for (const { key, value } of block(file, bytes, handle.varint(), handle.varint())) {
       if (key === "") {
-        const header = new Map([...new Reader(value, file).fields()].map(({ number, value: field }) => [number, field]));
+        const header = new Map(
+          [...new Reader(value, file).fields()].map(({ number, value: field }) => [number, field]),
+        );
         shards = Number(header.get(1) ?? 0);
-        if (Number(header.get(2) ?? 0) !== 0) throw new UnsupportedError(`${file}: expected little-endian numbers, got big-endian ones. Convert it on the machine that wrote it.`);
+        if (Number(header.get(2) ?? 0) !== 0)
+          throw new UnsupportedError(
+            `${file}: expected little-endian numbers, got big-endian ones. Convert it on the machine that wrote it.`,
+          );
         continue;
       }
       const entry = parseEntry(file, key, value);
@@ -88,7 +139,8 @@ function parseIndex(file: string, bytes: Buffer): { readonly entries: ReadonlyMa
       else entries.set(key, entry);
     }
   }
-  if (shards < 1 || shards > 99_999 || [...entries.values()].some(({ shard }) => shard >= shards)) throw fail("a header with the number of data files");
+  if (shards < 1 || shards > 99_999 || [...entries.values()].some(({ shard }) => shard >= shards))
+    throw fail("a header with the number of data files");
   return { entries, others, shards };
 }
 
@@ -111,24 +163,56 @@ function parseEntry(file: string, name: string, bytes: Buffer): Entry | undefine
     else if (number === 4) offset = Number(value);
     else if (number === 5) size = Number(value);
     else if (number === 6) crc = Number(value);
-    else if (number === 7) throw new UnsupportedError(`${file}, ${JSON.stringify(name)}: expected a whole variable, got one in slices. Save it without partitions: tf.compat.v1.train.Saver in a graph of one device.`);
+    else if (number === 7)
+      throw new UnsupportedError(
+        `${file}, ${JSON.stringify(name)}: expected a whole variable, got one in slices. Save it without ` +
+          "partitions: tf.compat.v1.train.Saver in a graph of one device.",
+      );
   }
   const dtype = dtypes[type];
   if (dtype === undefined) {
     if (type === 7) return undefined;
-    throw new UnsupportedError(`${file}, ${JSON.stringify(name)}: expected numbers of up to 64 bits, got TensorFlow's type ${type}. Remove the variable before saving.`);
+    throw new UnsupportedError(
+      `${file}, ${JSON.stringify(name)}: expected numbers of up to 64 bits, got TensorFlow's type ${type}. ` +
+        "Remove the variable before saving.",
+    );
   }
-  if (tensorBytes(dtype, shape) !== size) throw new FormatError(file, JSON.stringify(name), `expected ${String(tensorBytes(dtype, shape))} bytes for ${dtype} [${shape.join(", ")}], got ${size}. The index is damaged: fetch it again.`);
+  if (tensorBytes(dtype, shape) !== size)
+    throw new FormatError(
+      file,
+      JSON.stringify(name),
+      `expected ${String(tensorBytes(dtype, shape))} bytes for ${dtype} [${shape.join(", ")}], got ${size}. The ` +
+        "index is damaged: fetch it again.",
+    );
   return { dtype, shape, shard, offset, size, crc };
 }
 
 /** The entries of one block, its checksum compared. */
-function block(file: string, bytes: Buffer, offset: number, length: number): readonly { readonly key: string; readonly value: Buffer }[] {
-  if (offset + length + 5 > bytes.length) throw new FormatError(file, `byte ${offset}`, `expected a block of ${length} bytes, got the end of the file. It is cut off: fetch it again.`);
+function block(
+  file: string,
+  bytes: Buffer,
+  offset: number,
+  length: number,
+): readonly { readonly key: string; readonly value: Buffer }[] {
+  if (offset + length + 5 > bytes.length)
+    throw new FormatError(
+      file,
+      `byte ${offset}`,
+      `expected a block of ${length} bytes, got the end of the file. It is cut off: fetch it again.`,
+    );
   const whole = bytes.subarray(offset, offset + length + 1);
   const compression = bytes[offset + length];
-  if (compression !== 0) throw new UnsupportedError(`${file}: expected plain blocks, as TensorFlow writes them, got compression ${compression}. Save it again with tf.train.Checkpoint.`);
-  if (maskedCrc(whole) !== bytes.readUInt32LE(offset + length + 1)) throw new FormatError(file, `byte ${offset}`, "expected the bytes of the block's checksum, got others. The file is damaged: fetch it again.");
+  if (compression !== 0)
+    throw new UnsupportedError(
+      `${file}: expected plain blocks, as TensorFlow writes them, got compression ${compression}. Save it again ` +
+        "with tf.train.Checkpoint.",
+    );
+  if (maskedCrc(whole) !== bytes.readUInt32LE(offset + length + 1))
+    throw new FormatError(
+      file,
+      `byte ${offset}`,
+      "expected the bytes of the block's checksum, got others. The file is damaged: fetch it again.",
+    );
   const restarts = length >= 4 ? bytes.readUInt32LE(offset + length - 4) : 0;
   const reader = new Reader(bytes.subarray(offset, offset + Math.max(0, length - 4 * (restarts + 1))), file);
   const entries: { readonly key: string; readonly value: Buffer }[] = [];
@@ -168,11 +252,20 @@ class Reader {
         return Number(value);
       }
     }
-    throw new FormatError(this.#file, "", "expected a number below 2^53, got a larger one. The file is damaged: fetch it again.");
+    throw new FormatError(
+      this.#file,
+      "",
+      "expected a number below 2^53, got a larger one. The file is damaged: fetch it again.",
+    );
   }
 
   take(length: number): Buffer {
-    if (this.#at + length > this.#bytes.length) throw new FormatError(this.#file, "", `expected ${length} more bytes, got the end. The file is damaged: fetch it again.`);
+    if (this.#at + length > this.#bytes.length)
+      throw new FormatError(
+        this.#file,
+        "",
+        `expected ${length} more bytes, got the end. The file is damaged: fetch it again.`,
+      );
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
   }
@@ -186,7 +279,12 @@ class Reader {
       else if (wire === 2) yield { number, value: this.take(this.varint()) };
       else if (wire === 5) yield { number, value: this.take(4).readUInt32LE(0) };
       else if (wire === 1) yield { number, value: this.take(8) };
-      else throw new FormatError(this.#file, "", `expected a field of a protocol buffer, got wire type ${wire}. The file is damaged: fetch it again.`);
+      else
+        throw new FormatError(
+          this.#file,
+          "",
+          `expected a field of a protocol buffer, got wire type ${wire}. The file is damaged: fetch it again.`,
+        );
     }
   }
 }

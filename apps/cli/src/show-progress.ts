@@ -1,0 +1,33 @@
+/** How a pretraining run shows its progress: a line that moves, and a line of its own for each validation. */
+import { formatInteger, type ProgressWriter, type TrainEvent, type Until } from "@cloze/trainer";
+import { furtherMetrics } from "./further-metrics.ts";
+import { toldIn } from "./run-stages.ts";
+
+function evaluationInWords(row: Extract<TrainEvent, { kind: "row" }>["row"]): string {
+  const accuracy = `accuracy ${(Number(row["accuracy"]) * 100).toFixed(1)} %`;
+  const further = furtherMetrics(row).map(([name, shown]) => `, ${name} ${shown}`);
+  return `validation loss ${row.loss.toFixed(4)}, ${accuracy}${further.join("")}`;
+}
+
+export function showProgress(progress: ProgressWriter, until: Until): (event: TrainEvent) => void {
+  const started = performance.now();
+  let firstFraction: number | undefined;
+  return (event) => {
+    if (event.kind !== "row") return;
+    const { row, fraction } = event;
+    if (row.type === "eval") return progress.print(`step ${formatInteger(row.step)}: ${evaluationInWords(row)}`);
+    const stage = toldIn(row);
+    if (stage !== "") progress.print(`step ${formatInteger(row.step)}: ${stage}`);
+    firstFraction ??= fraction;
+    const gone = (performance.now() - started) / 1000;
+    const made = fraction - firstFraction;
+    progress.update({
+      step: row.step,
+      fraction,
+      loss: row.loss,
+      tokensPerSecond: row.time?.tokensPerSecond ?? 0,
+      ...("steps" in until ? { steps: until.steps } : {}),
+      ...(made > 0 ? { remaining: (gone * (1 - fraction)) / made } : {}),
+    });
+  };
+}
