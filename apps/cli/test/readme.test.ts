@@ -9,7 +9,7 @@ import { parseArguments } from "../src/parse-arguments.ts";
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 
 test("one row of the table for each command, in the order of the help", () => {
-  expect([...readme.matchAll(/^\| `([a-z -]+)` \|/gm)].map(([, name]) => name)).toEqual(
+  expect([...readme.matchAll(/^\| `([a-z -]+)` +\|/gm)].map(([, name]) => name)).toEqual(
     COMMANDS.map(({ name }) => name),
   );
 });
