@@ -148,7 +148,7 @@ describe("rematerialise", () => {
 
   it.each([true, false])("scoped %s: keeps one value a layer, that which the next one reads", (scoped) => {
     const kept = keptFor(rematerialise(net({ layers: 5, scoped })));
-    // Beside the boundaries: what the head's own backward pass reads.
+    // Also kept, besides the boundaries: the values that the head's own backward pass reads.
     const boundaries = kept.filter((x) => !x.path.startsWith("net.head"));
     expect(boundaries.map((x) => x.op).sort()).toEqual(["add", "add", "add", "add", "add", "mul"]);
     expect(boundaries.every((x) => x.shape.join() === "6,8")).toBe(true);
