@@ -21,7 +21,7 @@ import {
 import { floats, worst, type Encoded } from "./golden.ts";
 
 const LOGITS = 1e-4;
-/** |ours - theirs| / |theirs| over a parameter, both computed in f64. */
+/** Tolerance of |ours - theirs| / |theirs| over a parameter, both computed in f64. */
 const GRADIENTS = 1e-5;
 
 const rows = padded(base.batch),
@@ -35,7 +35,7 @@ const choices = padded({
 });
 const labels = Object.keys(base.config["id2label"] as object).length;
 
-/** A head's logits, each by the name transformers gives it, and how wide its rows are (1 where padding counts too). */
+/** A head's logits, by their names in transformers, and the width of their rows (1 where padding counts too). */
 const HEADS: {
   readonly [H in Head]: {
     readonly on: Feeds;
@@ -125,7 +125,7 @@ describe.each(headNames)("%s", (head) => {
   });
 });
 
-/** What the parameters of each class of transformers begin with. */
+/** Prefixes of the parameters of each transformers class. */
 const ENCODER = ["bert.embeddings", "bert.encoder"],
   MLM = "cls.predictions",
   NSP = "cls.seq_relationship",
@@ -278,7 +278,8 @@ describe("gradients, in f64", () => {
         got = ours[i]?.data ?? [],
         want = floats(theirs[name] as Encoded);
       expect(got.length, name).toBe(want.length);
-      // Softmax takes no notice of what is added to all scores: biases of keys, of places in an answer, of choices.
+      // Softmax does not change when all scores grow by the same number: biases of keys, of places in an answer, of
+      // choices.
       if (norm(want) < 1e-9) expect(norm(got), name).toBeLessThan(1e-9);
       else expect(norm(want.map((v, k) => v - (got[k] as number))) / norm(want), name).toBeLessThan(GRADIENTS);
     }

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { compute, floats, golden, goldenNames, logits, packed, padded, worst } from "./golden.ts";
 
 const LOGITS = 1e-4;
-/** |ours - theirs| / |theirs|, over a parameter. */
+/** Tolerance of |ours - theirs| / |theirs|, over a parameter. */
 const GRADIENTS = 1e-3;
 
 describe.each(goldenNames)("%s", (name) => {

@@ -13,7 +13,7 @@ interface ModelFile {
   readonly config: Named<unknown>;
   readonly weights: Named<Encoded>;
   readonly logits: readonly Encoded[];
-  /** Of the classifiers, for every token. */
+  /** Logits of the classifiers, for every token. */
   readonly classes: readonly Encoded[];
 }
 interface File {
@@ -31,7 +31,7 @@ const file = read("gated-rms") as File,
   gradients = (read("gated-rms-gradients") as Gradients).models;
 
 const LOGITS = 1e-4;
-/** |ours - theirs| / |theirs|, over a parameter; ours in f64. Theirs are stored as f32. */
+/** Tolerance of |ours - theirs| / |theirs|, over a parameter; ours in f64. Theirs are stored as f32. */
 const GRADIENTS = 1e-5;
 const LABELS = 3,
   PAD = 0;
@@ -42,7 +42,7 @@ interface Rows {
   readonly feeds: Named<readonly number[]>;
 }
 
-/** Each row one sequence and its padding. */
+/** Each row is one sequence and its padding. */
 function padded(): Rows {
   const seq = Math.max(...file.ids.map((row) => row.length)),
     fill = (row: readonly number[], value: number): number[] => Array.from({ length: seq }, (_, i) => row[i] ?? value);
@@ -192,7 +192,7 @@ describe.each(Object.keys(file.models))("%s", (name) => {
       const ours = found[i]?.data ?? [],
         theirs = floats(expected.gradients[parameter] as Encoded);
       expect(ours.length, parameter).toBe(theirs.length);
-      // What is added to all keys alike, softmax does not see.
+      // Softmax does not change when all keys grow by the same vector.
       if (norm(theirs) < 1e-9) expect(norm(ours), parameter).toBeLessThan(1e-9);
       else
         expect(norm(theirs.map((v, k) => v - (ours[k] as number))) / norm(theirs), parameter).toBeLessThan(GRADIENTS);

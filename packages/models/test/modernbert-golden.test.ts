@@ -19,7 +19,7 @@ import {
 } from "./modernbert-golden.ts";
 
 const LOGITS = 1e-4;
-/** |ours - theirs| / |theirs| over a parameter, both computed in f64. */
+/** Tolerance of |ours - theirs| / |theirs| over a parameter, both computed in f64. */
 const GRADIENTS = 1e-5;
 
 const rows = paddedRows(base.batch),
@@ -246,7 +246,7 @@ describe("gradients, in f64", () => {
       const got = ours[names.indexOf(name)]?.data ?? [],
         want = floats(theirs[name] as Encoded);
       expect(got.length, name).toBe(want.length);
-      // Softmax takes no notice of what is added to all scores: biases of places in an answer, of choices.
+      // Softmax does not change when all scores grow by the same number: biases of places in an answer, of choices.
       if (norm(want) < 1e-9) expect(norm(got), name).toBeLessThan(1e-9);
       else expect(norm(want.map((v, k) => v - (got[k] as number))) / norm(want), name).toBeLessThan(GRADIENTS);
     }

@@ -27,14 +27,14 @@ type Weights = Named<Float32Array>;
 const numbers = (weights: Named<Encoded>): Weights =>
   Object.fromEntries(Object.entries(weights).map(([name, value]) => [name, halves(value)]));
 
-/** A form of the model, its weights, and what it gives. */
+/** A form of the model, its weights, and its results. */
 interface Form {
   readonly name: string;
   readonly config: unknown;
   readonly weights: Weights;
   readonly logits: readonly Encoded[];
   readonly golden: Gradients["models"][string];
-  /** A sequence has the states it has alone where it starts at a multiple of this. */
+  /** A sequence that starts at a multiple of `patch` has the same states as alone. */
   readonly patch: number;
 }
 type PatchFile = Gradients["models"][string] & {
@@ -67,7 +67,7 @@ const forms: readonly Form[] = [
 ];
 
 const LOGITS = 1e-4;
-/** |ours - theirs| / |theirs|, over a parameter; ours in f64. Theirs are stored as f32. */
+/** Tolerance of |ours - theirs| / |theirs|, over a parameter; ours in f64. Theirs are stored as f32. */
 const GRADIENTS = 1e-5;
 
 interface Rows {
@@ -78,7 +78,7 @@ interface Rows {
 
 const PAD = 1;
 
-/** Each row one sequence and its padding. */
+/** Each row is one sequence and its padding. */
 function padded(): Rows {
   const seq = Math.max(...file.ids.map((row) => row.length)),
     fill = (row: readonly number[], value: number): number[] => Array.from({ length: seq }, (_, i) => row[i] ?? value);
@@ -103,7 +103,10 @@ function padded(): Rows {
   };
 }
 
-/** All sequences in one row, one after another, and some padding: after each up to a multiple of `patch`, and at the end. */
+/**
+ * All sequences in one row, one after another. Padding follows each sequence up to a multiple of `patch`, and follows
+ * the last sequence.
+ */
 function packed(patch: number): Rows & { readonly starts: readonly number[] } {
   const ids: number[] = [],
     segments: number[] = [],
