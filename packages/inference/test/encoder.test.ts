@@ -44,7 +44,7 @@ describe("outputs", () => {
     const n = 30;
     const [alone] = await all((await encoder()).outputs([ids(n)], everything)); // 32 with its special tokens
     const [beside] = await all((await encoder()).outputs([ids(n), ids(33)], everything));
-    // a bucket of 64, most of it padding
+    // A bucket of 64 for 32 real tokens: the 9 pad ids count as padding.
     const padded = [...ids(n), ...new Array<number>(9).fill(tokenizer.special.pad)];
     const [wide] = await all((await encoder()).outputs([padded], { logits: true, contacts: true }));
     flat(alone).forEach((numbers, k) => expect(difference(flat(beside)[k] ?? [], numbers)).toBeLessThan(1e-5));
