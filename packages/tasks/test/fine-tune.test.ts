@@ -1,4 +1,5 @@
-// Fine-tuning as a run: it learns, resumes exactly, leaves a checkpoint that opens, and refuses what makes no sense.
+// Fine-tuning as a run: it learns, resumes exactly, writes a checkpoint that can be opened, and rejects settings that
+// make no sense.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
