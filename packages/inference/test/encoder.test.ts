@@ -87,7 +87,7 @@ describe("outputs", () => {
     }
     for await (const _ of (await encoder({ tokensPerBatch: 32 })).hiddenStates(source(), [0])) given++;
     expect(given).toBe(300);
-    expect(ahead).toBeLessThanOrEqual(66); // 64 batches of one row of 32, and the one that did not fit
+    expect(ahead).toBeLessThanOrEqual(66); // 64 batches with one row of 32, and the row that did not fit
   });
 });
 
@@ -144,7 +144,7 @@ describe("many shapes", () => {
               disposed++;
               return dispose();
             },
-          }); // the same object: a session knows its own
+          }); // the same object, because a session recognises its own executables
         },
       },
     });

@@ -12,7 +12,7 @@ export interface EncodedExamples {
 }
 
 export interface LabelledExamples extends EncodedExamples {
-  /** By row. */
+  /** The target of each row. */
   readonly targets: readonly RowTarget[];
 }
 

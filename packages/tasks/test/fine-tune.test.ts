@@ -79,7 +79,7 @@ describe("fineTune", () => {
     const texts = reviews(20, 9);
     const answers = await model.predict(texts.map(({ text }) => text));
     expect(answers.filter(({ label }, i) => label === texts[i]?.label).length).toBeGreaterThanOrEqual(16);
-    const again = await model.evaluate(reviews(16, 4)); // in other batches
+    const again = await model.evaluate(reviews(16, 4)); // the same records in other batches
     expect(again).toMatchObject({ accuracy: figures?.["accuracy"], mcc: figures?.["mcc"] });
     expect(again.loss).toBeCloseTo(figures?.loss ?? NaN, 6);
     await expect(model.evaluate([{ text: "good", label: "neutral" }])).rejects.toThrow(

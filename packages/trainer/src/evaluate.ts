@@ -1,5 +1,6 @@
 /**
- * Evaluation: the loss and the token metrics of an objective over a whole data set. Every token has the same weight.
+ * Evaluation: the loss and the token metrics of an objective over a whole data set. All figures are weighted by token;
+ * none is a mean of batch means.
  *
  * Batches have only a few different shapes, and each shape is compiled once. The evaluation uses the parameters on the
  * device and copies nothing.

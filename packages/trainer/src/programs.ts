@@ -102,7 +102,7 @@ export async function planTraining(options: StepOptions): Promise<readonly StepP
   return plans;
 }
 
-/** The step 0 of a run that begins with this stage. */
+/** Step 0 of a run that begins with this stage. */
 const firstOf = (stage: Stage, seed: number): Promise<PreparedStep> => prepareParts(stage, seed, { step: 0, share: 0 });
 
 /** The values that are fixed when a step is called. */

@@ -32,8 +32,8 @@ export interface Stages {
 }
 
 /**
- * The stages of a run. A run without `stages` has exactly one stage. Throws ConfigError if two stages have objectives
- * that require different models.
+ * The stages of a run. A run without `stages` has exactly one stage. Throws ConfigError if the objectives of two stages
+ * require different model parts.
  */
 export function stagesOf({
   stages,
