@@ -1,4 +1,5 @@
-// Rows and targets equal to those that transformers' tokenizer and example recipes make; tooling/golden/task-features.py makes the goldens.
+// Rows and targets equal to the results of transformers' tokenizer and example recipes. tooling/golden/task-features.py
+// writes the goldens.
 import { wordPiece } from "@cloze/tokenizer-wordpiece";
 import { describe, expect, test } from "vitest";
 import { questionAnswering, tokenClassification } from "../src/index.ts";
