@@ -140,9 +140,10 @@ async function findOne(name: string, cwd: string): Promise<FoundObjective> {
     candidates.length === 0
       ? "no such name of a package"
       : `no ${candidates.join(" and no ")} installed in ${cwd} or above`;
+  const ours = Object.keys(OWN);
   throw new ConfigError(
     `--objective ${name}: ` +
-      `${looked}.${didYouMean(name, Object.keys(OWN), ` Ours: ${Object.keys(OWN).join(", ")}; install another with npm install.`)}`,
+      `${looked}.${didYouMean(name, ours, ` Ours: ${ours.join(", ")}; install another with npm install.`)}`,
   );
 }
 

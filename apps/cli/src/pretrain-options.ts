@@ -29,8 +29,8 @@ const HOW = {
     value: "NAME|DIR",
     default: "esm2",
     checkpoint: { unless: ["esm2", "protbert", "amplify"] },
-    help: ("esm2, protbert, amplify, or a checkpoint folder; without it that of --from, or the alphabet of the model's " +
-      "name") as string,
+    help: ("esm2, protbert, amplify, or a checkpoint folder; without it that of --from, or the alphabet of the " +
+      "model's name") as string,
   },
   objective: {
     kind: "scheduled",
@@ -97,8 +97,8 @@ const HOW = {
   decay: {
     kind: "number",
     above: 0,
-    help: ("length of the decay, in the unit of --warmup: after it for linear and cosine (default: all that is left), " +
-      "at the end for wsd and 1-sqrt (default 0.2)") as string,
+    help: ("length of the decay, in the unit of --warmup: after it for linear and cosine (default: all that is " +
+      "left), at the end for wsd and 1-sqrt (default 0.2)") as string,
   },
   weightDecay: {
     kind: "scheduled",

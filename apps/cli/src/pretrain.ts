@@ -316,7 +316,8 @@ async function setUp(
     note(
       `${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${stepRows} ` +
         `rows of ${length} tokens a step, ${percent(fill)} ` +
-        `filled${accumulate > 1 ? `, in ${accumulate} parts` : ""}${options.precision === "f32" ? "" : `; contractions in ${options.precision}`}`,
+        `filled${accumulate > 1 ? `, in ${accumulate} parts` : ""}` +
+        (options.precision === "f32" ? "" : `; contractions in ${options.precision}`),
     );
     if (stages.all.length > 1) note(`over the run: ${stagesInWords(held)}`);
     said.forEach(note);

@@ -173,7 +173,7 @@ async function report(
         ? []
         : [
             `recorded   ${((row.mean as number) - (difference as number)).toFixed(4)}: ` +
-              `${reproduced ? "reproduced" : `not reproduced, it is ${Math.abs(difference as number).toFixed(4)} away`}`,
+              (reproduced ? "reproduced" : `not reproduced, it is ${Math.abs(difference as number).toFixed(4)} away`),
           ]),
       ...(kept ? ["The results stand in the file."] : []),
     ],
