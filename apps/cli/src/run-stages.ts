@@ -48,7 +48,7 @@ export const valuesOf = <T extends number | string>(held: ValueSchedule<T> | und
 
 const isChanging = (held: ValueSchedule<number | string> | undefined): boolean => (held?.points.length ?? 0) > 1;
 
-/** Whether the steps of the run differ in size, and so the epochs in their number of steps. */
+/** Whether the steps of the run may differ in size. Epochs then differ in their number of steps. */
 export const changesRows = ({ batchTokens, maxLength }: HeldOptions): boolean =>
   isChanging(batchTokens) || isChanging(maxLength);
 

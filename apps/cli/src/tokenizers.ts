@@ -45,7 +45,7 @@ export async function holdsTokenizer(folder: string): Promise<boolean> {
 }
 
 /**
- * The tokenizer of a checkpoint folder: a `TextTokenizer` (`isTextTokenizer`) where its vocabulary is one of word
+ * The tokenizer of a checkpoint folder. It is a `TextTokenizer` (`isTextTokenizer`) if its vocabulary is one of word
  * pieces or of bytes.
  */
 export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
