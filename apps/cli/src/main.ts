@@ -139,7 +139,7 @@ async function run(
       value = await checkpointPath(value, { path, io, note: out.note, status }, { where: flag(key), known });
     }
     options[key] = value;
-    // a time keeps its unit
+    // A duration keeps its unit, so that `--config` can read it.
     if (value !== undefined) resolved[kebab(key)] = spec.kind === "duration" ? showValue(spec, value) : value;
   }
   const result = await command.run({

@@ -1,4 +1,4 @@
-/** Run folders: the name of a new one, the search for the one to resume, and the saved options of a run. */
+/** Run folders: names for new folders, the search for the folder to resume, and the saved options of a run. */
 import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { ConfigError } from "@cloze/errors";

@@ -10,7 +10,7 @@ import { ConfigError } from "@cloze/errors";
 import { parsePoints, pointsOfMap, showPoints } from "@cloze/schedule";
 
 export interface ScheduledReader {
-  /** Begins the messages. */
+  /** The beginning of error messages. */
   readonly where: string;
   /** What a single value must be, in words. */
   readonly expected: string;

@@ -1,7 +1,7 @@
 /**
- * Objectives of packages from outside: the package that `cloze objective new` makes, and the one in
- * examples/objectives. Each passes its own tests and type check in a folder of its own, as after `npm install`.
- * `pretrain` finds each by name from an empty folder where it is installed.
+ * Objectives of packages from outside: the package that `cloze objective new` makes, and the package in
+ * examples/objectives. Each package passes its own tests and type check in a folder of its own, as after `npm install`.
+ * `pretrain` finds each package by name from an empty folder where it is installed.
  */
 import { execFile } from "node:child_process";
 import {

@@ -119,7 +119,7 @@ export const checkpointGrow: Command = command({
   },
 });
 
-/** Heads for pretraining, from the one with the most outputs down. */
+/** Heads for pretraining. A head with more outputs comes first. */
 const HEADS: readonly Head[] = ["masked-lm+sentence-pair", "masked-lm", "sentence-pair"];
 
 /**
