@@ -1,4 +1,4 @@
-// The README lists the commands there are, and its command lines are understood.
+// The README lists all commands, and the parser understands its command lines.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { COMMANDS } from "../src/commands.ts";
