@@ -139,7 +139,7 @@ describe("resizeCheckpoint", () => {
     const change = matchVocabulary(before, after, same);
     expect(words).toEqual(resizeRows(table, 2, change, 1));
     expect([...words.subarray(0, 4), ...words.subarray(6, 8)]).toEqual([0, 1, 6, 7, 4, 5]);
-    expect(toFloat32("F32", await set.read("cls.predictions.decoder.weight"))).toEqual(words); // a tied copy stays equal
+    expect(toFloat32("F32", await set.read("cls.predictions.decoder.weight"))).toEqual(words); // still tied
     expect(
       [...toFloat32("BF16", await set.read("cls.predictions.bias"))].filter((_, i) => change.rows[i] !== -1),
     ).toEqual([0, 3, 2, 5, 1]);

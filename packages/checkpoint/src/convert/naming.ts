@@ -23,7 +23,7 @@ export interface Naming {
   readonly rules: readonly NamingRule[];
   /** Patterns of tensors that do not belong to the model, each with the reason. */
   readonly leaves: readonly (readonly [pattern: RegExp, why: string])[];
-  /** Tied weights: new name of the copy -> new name of the original. A copy is left out where it equals the original. */
+  /** Tied weights: new name of the copy -> new name of the original. A copy that equals the original is left out. */
   readonly copies: Readonly<Record<string, string>>;
 }
 

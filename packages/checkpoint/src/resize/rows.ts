@@ -98,7 +98,7 @@ function columnsOf(
 const normal = (stream: RandomStream, index: number): number =>
   Math.sqrt(-2 * Math.log(1 - stream.uniform(2 * index))) * Math.cos(2 * Math.PI * stream.uniform(2 * index + 1));
 
-/** Names of tensors with the vocabulary as the first dimension, in a BERT or ESM-2, with or without the model prefix. */
+/** Names of tensors with the vocabulary as first dimension, in a BERT or ESM-2, with or without the model prefix. */
 const tables: readonly RegExp[] = [
   /^(?:[a-z_]+\.)?embeddings\.word_embeddings\.weight$/,
   /^cls\.predictions\.(?:decoder\.weight|decoder\.bias|bias)$/,
