@@ -4,8 +4,8 @@
  * The same tensors give the same bytes, in whatever order the caller passes them. Tensors are sorted: widest dtype
  * first, then by name in UTF-8 order. Spaces pad the header to a multiple of 8 bytes. Both are as in the reference
  * library. Metadata keys are sorted as well (the reference library has them in the order of a hash map).
- * Source: `prepare` in https://github.com/huggingface/safetensors, safetensors/src/tensor.rs. Checked against byte-equal
- * files in test/golden.
+ * Source: `prepare` in https://github.com/huggingface/safetensors, safetensors/src/tensor.rs. Checked byte for byte
+ * against files in test/golden.
  */
 import { ConfigError } from "@cloze/errors";
 import {

@@ -3,7 +3,7 @@
  *
  *     offline            takes the cache's folder, or throws
  *     a commit           takes the cache's folder without a request, where it is known to be complete
- *     a branch or tag    asks the Hub for the commit; where the Hub is out of reach, takes the cache's folder with a note
+ *     a branch or tag    asks the Hub for the commit; where the Hub fails, takes the cache's folder, with a note
  */
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";

@@ -28,7 +28,7 @@ export interface Transfer {
   readonly onBytes: (bytes: number) => void;
 }
 
-/** Downloads the blob where the cache lacks it. Throws: HubError, StorageError. After an error the partial file stays. */
+/** Downloads the blob where the cache lacks it. Throws: HubError, StorageError; the partial file then stays. */
 export async function fetchBlob(transfer: Transfer): Promise<void> {
   const {
     cache,
