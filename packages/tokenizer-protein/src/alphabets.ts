@@ -5,9 +5,8 @@
  *           so are X B U Z O.
  * ProtBert  Elnaggar et al. 2021; vocab.txt of Rostlab/prot_bert. The vocabulary has U Z O B, but the training data had
  *           X in their place. The model card asks users to do the same, and `replace` does it here.
- * AMPLIFY   Fournier et al. 2024; conf/tokenizer/amplify_vocab.txt of chandar-lab/AMPLIFY. The vocabulary lacks X U Z
- * O:
- *           its own tokenizer gives `<unk>` for them, and so does ours. `|` separates chains; B is a token.
+ * AMPLIFY   Fournier et al. 2024; conf/tokenizer/amplify_vocab.txt of chandar-lab/AMPLIFY. The vocabulary lacks X, U, Z
+ *           and O: its own tokenizer gives `<unk>` for them, and so does ours. `|` separates chains; B is a token.
  */
 import type { ProteinAlphabet } from "./alphabet.ts";
 import { DEFAULT_POLICY } from "./alphabet.ts";

@@ -134,7 +134,7 @@ function isOwn(object: JsonValue | undefined, key: string): boolean {
   return isJsonObject(object) && Object.hasOwn(object, key);
 }
 
-/** Throws where vocab.txt differs from tokenizer.json. vocab.txt may hold the model's tokens alone, or added ones too. */
+/** Throws where vocab.txt differs from tokenizer.json. vocab.txt may hold only the model's tokens or all tokens. */
 function compareVocabularies(json: readonly string[], listed: readonly string[], modelSize: number): void {
   const length = Math.max(modelSize, Math.min(listed.length, json.length + 1));
   const at = Array.from({ length }, (_, id) => id).find((id) => json[id] !== listed[id]);
