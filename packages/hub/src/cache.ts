@@ -4,8 +4,7 @@
  *     <cache>/models--owner--name/refs/main                    the commit of a branch or tag, as text
  *                                /blobs/<etag>                 the bytes of a file under its checksum
  *                                /snapshots/<commit>/<path>    a relative link to the blob
- *                                /.no_exist/<commit>/<path>    an empty file: the repository has no such file at this
- *                                                              commit
+ *                                /.no_exist/<commit>/<path>    an empty file: this commit has no file of this path
  *     <cache>/.locks/models--owner--name/…
  *
  * Source: https://huggingface.co/docs/huggingface_hub/guides/manage-cache; huggingface_hub, file_download.py.

@@ -4,9 +4,8 @@
  *
  * Deterministic: of equally frequent pairs, the pair with the smaller ids goes first. For the same words it makes the
  * same vocabulary and merges as Python's BpeTrainer with the byte alphabet as initial alphabet (test/golden.test.ts).
- * Source: BpeTrainer of Python `tokenizers` 0.23.3; Sennrich et al. 2016, arXiv:1508.07909. Price: see merge-pairs.ts
- * of
- * @cloze/tokenizer.
+ * Source: BpeTrainer of Python `tokenizers` 0.23.3; Sennrich et al. 2016, arXiv:1508.07909.
+ * Price: see merge-pairs.ts of @cloze/tokenizer.
  */
 import { ConfigError } from "@cloze/errors";
 import { mergePairs, type SymbolRows, type WordCounts } from "@cloze/tokenizer/internal";
