@@ -1,4 +1,4 @@
-// Files that Python wrote are read, and written again to the same bytes.
+// Reads files that Python wrote, and writes them again to the same bytes.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

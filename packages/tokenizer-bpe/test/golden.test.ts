@@ -1,4 +1,4 @@
-/** Against Python tokenizers and transformers. Made by tooling/golden/tokenizer-bpe.py. */
+/** Comparison with Python tokenizers and transformers. tooling/golden/tokenizer-bpe.py makes the expected values. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { TextEncodeOptions, TextEncoding, TextInput } from "@cloze/tokenizer";

@@ -1,4 +1,7 @@
-/** Against Python tokenizers and transformers. Made by tooling/golden/tokenizer-wordpiece.py and tokenizer-wordpiece-tables.py. */
+/**
+ * Comparison with Python tokenizers and transformers. tooling/golden/tokenizer-wordpiece.py and
+ * tokenizer-wordpiece-tables.py make the expected values.
+ */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
