@@ -15,7 +15,7 @@ import {
   resolveSources,
   type PreparePartsOptions,
 } from "../src/node.ts";
-import { readRange } from "../src/fasta-range.ts";
+import { readRange } from "../src/formats/fasta-range.ts";
 import { scratch } from "./files.ts";
 import { fastaText, protein, textOf, tinyTokenizer } from "./tiny-tokenizer.ts";
 

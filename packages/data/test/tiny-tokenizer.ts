@@ -2,7 +2,7 @@
  * A protein tokenizer of the tests' own: ids 0 start, 1 pad, 2 end, 3 unknown, then residues; a final `*` is dropped.
  */
 import { IssueCounter } from "@cloze/tokenizer";
-import type { DataTokenizer } from "../src/token-buffer.ts";
+import type { DataTokenizer } from "../src/shards/token-buffer.ts";
 
 const RESIDUES = "LAGVSERTIDPKQNFYMHWCXBUZO";
 
