@@ -1,6 +1,6 @@
 /**
- * Records of three 32-bit words in temporary files, a file for each bucket: what is too large to sort at once is sorted
- * by bucket.
+ * Records of three 32-bit words in temporary files, one file for each bucket. Records that are too large to sort at
+ * once are sorted bucket by bucket.
  */
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ export class BucketFiles {
     this.#used[bucket] = at + 3;
   }
 
-  /** The records of a bucket, in the order in which they came; its file is removed. */
+  /** Returns the records of a bucket in the order of the `add` calls, and removes the bucket's file. */
   take(bucket: number): Uint32Array {
     const buffer = this.#buffers.get(bucket);
     const path = this.#paths[bucket] as string;

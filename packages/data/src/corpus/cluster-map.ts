@@ -1,20 +1,21 @@
 /**
- * The cluster of each record, from a table of (cluster, member) and the ids in the headers: a join through files, so
- * that memory does not grow with the data.
+ * The cluster of each record: a join of a table of (cluster, member) with the ids in the records' headers. The join
+ * goes through files, so that memory does not grow with the data.
  *
- *   members and ids are hashed (64 bits) -> 256 buckets by hash -> each joined in memory -> the clusters' numbers, in
- *   the order of the records
+ *   members and ids are hashed (64 bits) -> 256 buckets by hash -> each bucket is joined in memory
+ *     -> the clusters' hashes, in the order of the records
  *
- * A cluster is known by the hash of its name from here on. A record that the table does not name is a cluster of its
- * own. Price: 24 bytes a row of the table and 12 a record of temporary files; memory is a 256th of that. A row must not
- * say another cluster than the one before: then the table is of another level, or the columns are the wrong way round.
+ * The hash of a cluster's name stands for the cluster. A record that the table does not name is a cluster of its own. A
+ * member with two clusters is an error: the table is of another level, or its columns are in the wrong order.
+ *
+ * Price: temporary files of 24 bytes for each row of the table and 12 bytes for each record. Memory is a 256th of that.
  */
 import { FormatError } from "@cloze/errors";
 import { BucketFiles } from "./bucket-files.ts";
 import { contentHash, type ContentHash } from "./content-hash.ts";
 
 const BUCKETS = 256;
-/** Records whose clusters are put in order at once. */
+/** The number of records that `join` puts in order at once. */
 const RUN = 1 << 20;
 
 export class ClusterMap {
@@ -26,7 +27,7 @@ export class ClusterMap {
   #rows = 0;
   #records = 0;
 
-  /** `folder` is for the temporary files. */
+  /** `folder` holds the temporary files. */
   constructor(folder: string) {
     this.#folder = folder;
     this.#table = new BucketFiles(folder, "members", BUCKETS);
@@ -42,13 +43,16 @@ export class ClusterMap {
     this.#clusters.add(bucket, c.high, c.low, 0);
   }
 
-  /** The next record's id: the first word of its header. */
+  /** Adds the next record. The id is the first word of the record's header. */
   addRecord(id: string): void {
     const { high, low } = this.#hash(id);
     this.#ids.add(high >>> 24, high, low, this.#records++);
   }
 
-  /** The clusters' hashes, pairs of words in the order of the records, in runs. */
+  /**
+   * The hash of each record's cluster, in the order of the records. Each array holds a run of records, with the words
+   * (high, low) for each record.
+   */
   *join(table: string, report: ClusterReport): Generator<Uint32Array, void, undefined> {
     const runs = new BucketFiles(this.#folder, "runs", Math.ceil(this.#records / RUN));
     try {
@@ -78,7 +82,7 @@ export class ClusterMap {
     const ids = this.#ids.take(bucket);
     let size = 16;
     while (size < (2 * members.length) / 3) size *= 2;
-    const slots = new Uint32Array(size); // place in `members` plus one
+    const slots = new Uint32Array(size); // a place in `members` plus one; 0 is an empty slot
     const slotOf = (high: number, low: number): number => {
       let slot = low & (size - 1);
       for (

@@ -1,4 +1,4 @@
-/** How many records a source has: of Parquet from its footer, of all else by reading it once. */
+/** The number of records in a source: from the footer for Parquet, else from one pass over the source. */
 import { FastaParser } from "../formats/fasta-parser.ts";
 import { httpFile } from "../formats/http-file.ts";
 import { openParquet } from "../formats/parquet-rows.ts";

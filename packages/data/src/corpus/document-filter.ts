@@ -1,10 +1,12 @@
-/** Which documents are kept: once each, and of a length in bounds; what is left out is counted by its reason. */
+/**
+ * A filter of documents: by length, and by text if duplicates are dropped. It counts the dropped documents by reason.
+ */
 import { ConfigError } from "@cloze/errors";
 import { contentHash } from "./content-hash.ts";
 import { HashSet } from "./hash-set.ts";
 
 export interface FilterOptions {
-  /** Keep the first of documents with the same text. Default false. */
+  /** Of documents with the same text, keep only the first. Default false. */
   readonly dedup?: boolean;
   /** Fewest and most characters of a document. */
   readonly minLength?: number;
@@ -44,7 +46,10 @@ export class DocumentFilter {
     return { ...this.#counts };
   }
 
-  /** Lengths first: a document that is left out for its length is no duplicate of anything. */
+  /**
+   * Whether the text is kept. The length is checked first, so that no document is a duplicate of a document that was
+   * dropped for its length.
+   */
   keepsText(characters: number, bytes: Uint8Array): boolean {
     const { minLength = 0, maxLength = Infinity } = this.#options;
     if (!this.#within(characters, minLength, maxLength)) return false;

@@ -1,22 +1,22 @@
 /**
- * A set of 64-bit hashes, for finding duplicates among millions of documents: open addressing in one typed array.
+ * A set of 64-bit hashes that finds duplicates among millions of documents: open addressing in one typed array.
  *
- * Price: 16 to 32 bytes a document. Two different documents of a corpus of a hundred million share a hash with a
- * probability of 3e-4.
+ * Price: 16 to 32 bytes for each document. Among a hundred million different documents, the probability that any two
+ * share a hash is 3e-4.
  */
 import type { ContentHash } from "./content-hash.ts";
 
 export class HashSet {
   #slots: Uint32Array = new Uint32Array(2 * 1024);
   #size = 0;
-  /** The hash of two zeros marks an empty slot, and is kept apart. */
+  /** Whether the set holds the hash (0, 0). Two zeros mark an empty slot, so this hash is kept apart. */
   #zero = false;
 
   get size(): number {
     return this.#size + (this.#zero ? 1 : 0);
   }
 
-  /** True if it was not there. */
+  /** Adds a hash. Returns true if the hash was not in the set. */
   add({ high, low }: ContentHash): boolean {
     if (high === 0 && low === 0) return this.#zero ? false : (this.#zero = true);
     if (4 * (this.#size + 1) > this.#slots.length) this.#grow();

@@ -1,13 +1,12 @@
 /**
- * Data sets of the Hugging Face Hub by name: the Parquet files that the Hub keeps of nearly every data set, on the
- * branch
+ * Data sets of the Hugging Face Hub by name. The Hub keeps Parquet files of nearly every data set on the branch
  * `refs/convert/parquet`, laid out as `CONFIG/SPLIT/0000.parquet`.
  *
  *   hf://datasets/OWNER/NAME[:CONFIG[:SPLIT]]        or        OWNER/NAME[:CONFIG[:SPLIT]]
  *
- * The config may be left out where there is one, or one called "default"; the split is "train" where it is not said. Of
- * very large data sets the Hub converts a first part only, and calls the folder `partial-train`: it stands for the
- * split, and its name shows it.
+ * The config may be left out if the data set has only one, or has one called "default". The default split is "train".
+ * The Hub converts only the first part of a very large data set, into a folder `partial-train`. This folder stands for
+ * the split, and the names of its files show the word "partial".
  */
 import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
 import { request, type Fetch } from "../formats/http-file.ts";
@@ -16,13 +15,16 @@ export interface HubSettings {
   /** Default https://huggingface.co */
   readonly endpoint?: string;
   readonly token?: string;
-  /** Ask nothing of the network: naming a data set is then an error. */
+  /** Do not use the network. Naming a data set is then an error. */
   readonly offline?: boolean;
-  /** Default: the platform's. */
+  /** Default: the platform's `fetch`. */
   readonly fetch?: Fetch;
 }
 
-/** Settings from the variables that Python's huggingface_hub reads: HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE. */
+/**
+ * Settings from the environment variables that Python's huggingface_hub and datasets read: HF_ENDPOINT, HF_TOKEN,
+ * HF_HUB_OFFLINE and HF_DATASETS_OFFLINE.
+ */
 export function hubSettings(env: Readonly<Record<string, string | undefined>>): HubSettings {
   const { HF_ENDPOINT: endpoint, HF_TOKEN: token } = env;
   const isSet = (value: string | undefined): boolean => /^(1|on|yes|true)$/i.test(value ?? "");
@@ -44,11 +46,11 @@ const PREFIX = "hf://datasets/";
 const NAME = new RegExp(`^(?:${PREFIX}((?:${PART}/)?${PART})|(${PART}/${PART}))(?::([^:/]+))?(?::([^:/]+))?$`);
 
 /**
- * The parts of a data set's name, or undefined for what has not the form of one.
+ * The parts of a data set's name; undefined for a text without the form of a name.
  *
  * @example
- * parseHubDataset("hf://datasets/owner/name:config:test")  // => { dataset: "owner/name", config: "config", split:
- * "test" }
+ * parseHubDataset("hf://datasets/owner/name:config:test")
+ * // => { dataset: "owner/name", config: "config", split: "test" }
  */
 export function parseHubDataset(name: string): HubDatasetName | undefined {
   const [, long, short, config, split] = NAME.exec(name) ?? [];
@@ -76,8 +78,8 @@ interface TreeEntry {
 const BRANCH = "refs%2Fconvert%2Fparquet";
 
 /**
- * The Parquet files of a split, in order. Throws ConfigError with the names there are, when the one asked for is not
- * among them.
+ * The Parquet files of a split, in order. Throws ConfigError if the config or the split does not exist; the message
+ * lists the names that exist. Throws UnsupportedError if the settings say `offline`.
  */
 export async function hubDatasetFiles(
   { dataset, config, split = "train" }: HubDatasetName,
@@ -144,7 +146,7 @@ export async function hubDatasetFiles(
     }));
 }
 
-/** All files of a branch; the Hub gives them in pages. */
+/** All files of a branch. The Hub lists files in pages. */
 async function tree(
   first: string,
   ask: Fetch,

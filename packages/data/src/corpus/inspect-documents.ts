@@ -1,5 +1,5 @@
 /**
- * What a source of text holds, as plain data: one pass, memory that does not grow with it unless duplicates are
+ * The contents of a source of text, as plain data. One pass; memory does not grow with the source unless duplicates are
  * counted.
  */
 import { contentHash } from "./content-hash.ts";
@@ -14,15 +14,15 @@ export interface DocumentInspection {
   readonly path: string;
   readonly format: DataFormat;
   readonly report: TextReport;
-  /** Characters of the documents that have text. */
+  /** Characters of each document that has text. */
   readonly lengths: LengthSummary;
   readonly sentenceLengths: LengthSummary;
-  /** Documents whose text was there before; undefined where nobody counted. */
+  /** Documents with the text of an earlier document; undefined if duplicates were not counted. */
   readonly duplicates: number | undefined;
 }
 
 export interface InspectDocumentsOptions extends ReadDocumentsOptions {
-  /** Count duplicates too: 16 to 32 bytes a document. Default false. */
+  /** Count duplicates too, with 16 to 32 bytes of memory for each document. Default false. */
   readonly dedup?: boolean;
 }
 

@@ -1,6 +1,9 @@
-/** Exact quantiles of lengths in memory that does not grow with their number: a count for each length that occurs. */
+/**
+ * Exact quantiles of lengths: a count for each length that occurs. Memory does not grow with the number of lengths
+ * added.
+ */
 
-/** By linear interpolation between neighbours, as numpy's default. */
+/** Quantiles by linear interpolation between neighbours, as in numpy's default. */
 export interface LengthSummary {
   readonly min: number;
   readonly p05: number;

@@ -1,23 +1,24 @@
 /**
- * Entries of `numpy.random.default_rng(seed).permutation(size)`, which is also what `shuffle` and `train_test_split` of
- * Hugging Face
- * `datasets` draw, without an array of that size.
+ * Entries of `numpy.random.default_rng(seed).permutation(size)`, found without an array of that size. `shuffle` and
+ * `train_test_split` of Hugging Face `datasets` draw the same permutation.
  *
- *   seed -> SeedSequence -> PCG64 (XSL-RR, 128 bits);  for i = size-1 … 1: swap(i, j), j in [0, i]: masked bits, drawn
- *                                                      again while above i
+ *   seed -> SeedSequence -> PCG64 (XSL-RR, 128 bits)
+ *   for i = size-1 … 1: swap(i, j), j in [0, i]: masked bits, drawn again while above i
  *
- * The entries at some places are found by undoing the swaps from the last to the first: the draws are made once to keep
- * the generator's state every 2^20 swaps, and once more block by block. Price: 0.1 to 0.3 us for each of `size`; memory
- * is size / 8 bytes, 4 MiB, and the places. Source: O'Neill 2014, PCG; NumPy's SeedSequence and Generator, NEP 19.
- * Checked against numpy 2.4.6 (tooling/golden/data-splits.py).
+ * Undoing the swaps from the last to the first finds the entries at the wanted places. The draws are made twice: once
+ * to keep the generator's state every 2^20 swaps, and once more block by block.
+ *
+ * Price: 0.1 to 0.3 us for each of the `size` entries. Memory is size / 8 bytes, 4 MiB, and the wanted places.
+ * Source: O'Neill 2014, PCG; NumPy's SeedSequence and Generator, NEP 19. Checked against numpy 2.4.6
+ * (tooling/golden/data-splits.py).
  */
 import { ConfigError } from "@cloze/errors";
 
-/** 0x2360ed051fc65da44385df649fccf645, in pieces of 16 bits from the lowest. */
+/** The multiplier of PCG64, 0x2360ed051fc65da44385df649fccf645, in pieces of 16 bits from the lowest. */
 const MULTIPLIER: readonly number[] = [0xf645, 0x9fcc, 0xdf64, 0x4385, 0x5da4, 0x1fc6, 0xed05, 0x2360];
 const BLOCK = 1 << 20;
 
-/** Words of the SeedSequence of a seed below 2^32. */
+/** The first words of NumPy's SeedSequence, for a seed below 2^32. */
 function seedWords(seed: number, count: number): readonly number[] {
   let mixing = 0x43b0d7e5;
   const hashed = (value: number): number => {
@@ -44,7 +45,9 @@ function seedWords(seed: number, count: number): readonly number[] {
   });
 }
 
-/** 128 bits of state as four words from the lowest, and the upper half of a draw that was used by half. */
+/**
+ * 128 bits of state as four words from the lowest, and the upper half of a 64-bit draw if only its lower half was used.
+ */
 interface PcgState {
   readonly words: readonly [number, number, number, number];
   readonly half: number | undefined;
@@ -69,7 +72,7 @@ class Pcg64 {
       number,
       number,
     ];
-    // 64-bit words are the pairs (low, high), the upper one of 128 bits comes first; the increment is 2 sequence + 1.
+    // Each 64-bit word is a pair (low, high). The upper 64 of 128 bits come first. The increment is 2 * sequence + 1.
     const [high0, high1, low0, low1] = sequence;
     const words = [low0, low1, high0, high1];
     for (let i = 0; i < 4; i++) {
@@ -99,7 +102,7 @@ class Pcg64 {
     this.#half = half;
   }
 
-  /** 32 bits: the lower half of a draw of 64, then the upper. */
+  /** The next 32 bits: the lower half of a 64-bit draw, then the upper half of the same draw. */
   next(): number {
     if (this.#half !== undefined) {
       const half = this.#half;
@@ -116,7 +119,7 @@ class Pcg64 {
     return (by === 0 ? from : (from >>> by) | (other << (32 - by))) >>> 0;
   }
 
-  /** An integer in [0, most]: as many bits as that takes, again until they fit. */
+  /** An integer in [0, most]: takes as many bits as `most` has, and draws again until the integer is in the range. */
   below(most: number): number {
     const mask = 0xffffffff >>> Math.clz32(most);
     for (;;) {
@@ -126,7 +129,8 @@ class Pcg64 {
   }
 
   /**
-   * state = state * MULTIPLIER + increment: words of 32 bits by pieces of 16, so that every sum is exact in a double.
+   * state = state * MULTIPLIER + increment, modulo 2^128. Words of 32 bits are multiplied by pieces of 16 bits, so that
+   * every sum is exact in a double.
    */
   #step(): void {
     const a = this.#s0;

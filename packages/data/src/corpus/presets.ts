@@ -1,11 +1,12 @@
 /**
- * Published protein sets: the form they come in, and the rule by which they are split. Nothing is filtered: the
- * published sets are taken whole, and long sequences are cropped in training.
+ * Published protein data sets: the format of each set, and the rule of its split. Nothing is filtered: the published
+ * sets are taken whole, and training crops the long sequences.
  *
- * Sources: SpeedrunningPLMs, data/create_{omgprot50,og90,uniref50}_splits.py, for the three of Parquet; UniProt's
- * `uniref{50,90,100}.fasta.gz`, whose headers begin with the cluster's id (`>UniRef50_…`), split by content with the
- * share that ESM-2's successors hold out (bionemo: 328,360 of 65,672,139 clusters, 0.5 %); BFD as ProtTrans used it
- * (2.1 G sequences, 393 G residues).
+ * Sources:
+ * - SpeedrunningPLMs, data/create_{omgprot50,og90,uniref50}_splits.py, for the three sets of Parquet.
+ * - UniProt's `uniref{50,90,100}.fasta.gz`, whose headers begin with the cluster's id (`>UniRef50_…`). They are split
+ *   by content, with the share that ESM-2's successors hold out (bionemo: 328,360 of 65,672,139 clusters, 0.5 %).
+ * - BFD as ProtTrans used it (2.1 G sequences, 393 G residues).
  */
 import type { DataFormat } from "./sources.ts";
 import type { AnySplitRule } from "./splitter.ts";
@@ -13,16 +14,16 @@ import type { AnySplitRule } from "./splitter.ts";
 export interface Preset {
   readonly about: string;
   readonly format: DataFormat;
-  /** Columns of Parquet. */
+  /** The columns of Parquet. */
   readonly fields?: { readonly id: string; readonly sequence: string };
   readonly split: AnySplitRule;
-  /** Its names on the Hub, in the order in which the split joins them. */
+  /** The names of the set's parts on the Hub, in the order in which the split joins them. */
   readonly hub?: readonly string[];
 }
 
 const SEEDS = { shuffle: 11, heldOut: 22, halves: 33 } as const;
 
-/** The rule of the speedrun: 10,000 rows for validation and as many for testing. */
+/** The rule of the speedrun: 10,000 rows for validation and 10,000 for testing. */
 export const PUBLISHED_SPLIT: AnySplitRule = { heldOut: 20_000, seeds: SEEDS };
 const BY_CONTENT: AnySplitRule = { seed: 0, valid: 0.005 };
 

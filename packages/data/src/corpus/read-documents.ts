@@ -1,6 +1,6 @@
 /**
- * Documents of any source: plain text, a field of JSONL, a column of CSV, TSV or Parquet, or FASTA (a record is a
- * document).
+ * Documents of any source. A source is plain text, a field of JSONL, a column of CSV, TSV or Parquet, or FASTA (a
+ * record is a document).
  */
 import { ConfigError } from "@cloze/errors";
 import { readChunks } from "../formats/read-chunks.ts";
@@ -19,24 +19,24 @@ import {
 import { TextParser, type DocumentRule } from "../formats/text-parser.ts";
 
 export interface ReadDocumentsOptions extends Omit<RowOptions, "columns"> {
-  /** Plain text: what a document is. Default "blank-line". */
+  /** For plain text: how the text is divided into documents. Default "blank-line". */
   readonly documents?: DocumentRule;
-  /** Rows: the field or column with the text, by name or number. Default "text", else "sequence". */
+  /** For rows: the field or column with the text, by name or number. Default "text", else "sequence". */
   readonly field?: string;
 }
 
 export interface DocumentReader {
-  /** Documents in batches, the empty ones among them. */
+  /** Documents in batches, empty documents included. */
   batches(): AsyncIterable<readonly TextDocument[]>;
   documents(): AsyncIterable<TextDocument>;
-  /** Counts of the latest pass so far; complete when the pass is. */
+  /** Counts of the latest pass so far; complete when the pass is complete. */
   readonly report: TextReport;
 }
 
 /**
- * A source's documents, read anew by each loop, with memory that does not grow with the source.
+ * The documents of a source. Each loop reads the source from the beginning. Memory does not grow with the source.
  *
- * Price: 200 to 500 MB/s of plain text and JSONL, about 200 of CSV (bench/text-data.mjs).
+ * Price: 200 to 500 MB/s of plain text and JSONL, about 200 MB/s of CSV (bench/text-data.mjs).
  *
  * @example
  * const [source] = await resolveSources(["wiki.txt.gz"]);
@@ -101,7 +101,8 @@ async function* ofRows(
   ];
   for await (const rows of readRows(source, { ...rowOptions, columns }, counts)) {
     yield rows.map((row) => {
-      // The first row decides; objects of JSONL differ in their keys, and one without the field is an error.
+      // The first row decides the field. Objects of JSONL may differ in their keys: an object without the field is an
+      // error.
       if (field === undefined || !(field in row.values))
         field = textField(name, `${place} ${row.place}`, Object.keys(row.values), field ?? wanted);
       const sentences = sentencesOfValue(name, `${place} ${row.place}`, field, row.values[field]);

@@ -1,4 +1,4 @@
-/** Rows of JSONL, CSV, TSV and Parquet: from a file (plain or gzip), and Parquet also by range over HTTP. */
+/** Rows of JSONL, CSV, TSV and Parquet, from a file (plain or gzip). Parquet is also read by ranges over HTTP. */
 import { ConfigError } from "@cloze/errors";
 import { CsvParser } from "../formats/csv-parser.ts";
 import { httpFile } from "../formats/http-file.ts";
@@ -10,7 +10,7 @@ import type { DataSource } from "./sources.ts";
 import type { Row } from "../formats/text-document.ts";
 
 export interface RowOptions {
-  /** CSV and TSV: the first row names the columns. Default true; without it they are "1", "2", …. */
+  /** CSV and TSV: the first row names the columns. Default true. Without a header the columns are "1", "2", …. */
   readonly header?: boolean;
   /** CSV and TSV: fields may be quoted. Default true. */
   readonly quotes?: boolean;
@@ -18,7 +18,7 @@ export interface RowOptions {
   readonly columns?: readonly string[] | ((file: ParquetFile) => readonly string[]);
   /** Most bytes in a line and characters in a quoted field. Default 2^26. */
   readonly maxRecord?: number;
-  /** Called with the bytes of the file read so far. */
+  /** Called with the number of file bytes read so far. */
   readonly onRead?: (bytes: number) => void;
 }
 
@@ -29,7 +29,7 @@ export interface RowCounts {
 }
 
 /**
- * Batches of rows, in order. `counts` is kept up to date while they are read.
+ * Batches of rows, in order. `counts` is kept up to date while the rows are read.
  *
  * @example
  * const [source] = await resolveSources(["reviews.csv"]);

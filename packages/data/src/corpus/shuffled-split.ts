@@ -1,33 +1,36 @@
 /**
- * The split rule of published protein sets: which rows are held out is drawn by row number, as Hugging Face `datasets`
- * does it.
+ * The split rule of published protein sets: the held-out rows are drawn by row number, as Hugging Face `datasets` does
+ * it.
  *
- *   shuffle(seeds.shuffle) -> train_test_split(heldOut, seeds.heldOut) -> of what is held out: train_test_split(half,
- *   seeds.halves)
+ *   shuffle(seeds.shuffle) -> train_test_split(heldOut, seeds.heldOut)
+ *     -> of the held-out rows: train_test_split(half, seeds.halves)
  *
- * The first half is for validation, the second for testing. Groups (a set that is published in parts) are shuffled one
- * by one and then joined. Unlike the split by content it depends on the order and the number of the rows, and equal
- * sequences may be parted: it is for comparing with published figures. What stays is kept in the order of the input,
- * which training shuffles anyway. Source: SpeedrunningPLMs, data/create_omgprot50_splits.py and
- * create_uniref50_splits.py; checked against numpy's permutations.
+ * The last split's train rows are for validation, its test rows for testing. The parts of a set that is published in
+ * parts are groups: each group is shuffled alone, then the groups are joined.
+ *
+ * Unlike the split by content, this split depends on the order and the number of the rows, and equal sequences may fall
+ * into different splits. Its use is to compare with published figures. The training rows keep the order of the input,
+ * because training shuffles them anyway.
+ * Source: SpeedrunningPLMs, data/create_omgprot50_splits.py and create_uniref50_splits.py. Checked against numpy's
+ * permutations.
  */
 import { ConfigError } from "@cloze/errors";
 import { numpyPermutation } from "./numpy-permutation.ts";
 import type { SplitName } from "./split.ts";
 
 export interface ShuffledSplit {
-  /** Rows for validation and testing together, half each; of an odd number the larger half is for testing. */
+  /** Rows for validation and testing together, half for each. Of an odd number, testing has the larger half. */
   readonly heldOut: number;
   readonly seeds: { readonly shuffle: number; readonly heldOut: number; readonly halves: number };
   /**
-   * Parts in which the set is published, by a word in the files' names, in the order in which they are joined. Default:
-   * one.
+   * The groups: the parts in which the set is published, in the order in which they are joined. Each group is a word in
+   * the names of its files. Default: one group.
    */
   readonly groups?: readonly string[];
 }
 
 /**
- * The split of each row that is held out, by row number; all others are for training. `sizes`: rows of each group.
+ * The split of each held-out row, by row number. All other rows are for training. `sizes`: the rows of each group.
  *
  * @example
  * [...heldOutRows([10], { heldOut: 4, seeds: { shuffle: 11, heldOut: 22, halves: 33 } }).values()].toSorted()
@@ -52,7 +55,7 @@ export function heldOutRows(
   return new Map(Array.from(order, (which, i) => [rows[which] as number, i < tested ? "test" : "valid"] as const));
 }
 
-/** Row numbers at places of the groups shuffled one by one. */
+/** The row numbers at these places, after each group is shuffled alone and the groups are joined. */
 function rowsAt(places: Uint32Array, sizes: readonly number[], seed: number): Uint32Array {
   const rows = new Uint32Array(places.length);
   let first = 0;

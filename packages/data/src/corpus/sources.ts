@@ -1,9 +1,9 @@
 /**
- * What data is named by: files, URLs of Parquet, data sets of the Hub. A name becomes one or more sources, each with
+ * Sources of data by name: files, URLs of Parquet, data sets of the Hub. A name becomes one or more sources, each with
  * its format.
  *
- * The format is told by the ending (`.gz` after it is looked through), or for an unknown one by the first bytes (FASTA,
- * Parquet); it is never guessed between the kinds of text.
+ * The ending of a name tells the format; a `.gz` after the ending is ignored. For an unknown ending, the first bytes
+ * tell the format if it is FASTA or Parquet. The format is never guessed among the kinds of text.
  */
 import { ConfigError } from "@cloze/errors";
 import { stat } from "node:fs/promises";
@@ -37,19 +37,19 @@ export interface DataSource {
 }
 
 export interface SourceOptions {
-  /** Of all names. Default: by the ending. */
+  /** The format of all names. Default: the format that each ending tells. */
   readonly format?: DataFormat;
   readonly hub?: HubSettings;
 }
 
-/** The format that a name's ending says, if any. */
+/** The format that the ending of a name tells, if any. */
 export function formatOfName(name: string): DataFormat | undefined {
   const bare = name.toLowerCase().replace(/\.gz$/, "");
   return DATA_FORMATS.find((format) => ENDINGS[format].some((ending) => bare.endsWith(ending)));
 }
 
 /**
- * Sources of names, in order; a data set of the Hub gives one for each of its files.
+ * The sources of the names, in order. A data set of the Hub gives one source for each of its files.
  *
  * @example
  * await resolveSources(["notes.txt", "hf://datasets/owner/name:default:train"])
@@ -108,7 +108,7 @@ async function urlSource(url: string, format: DataFormat | undefined, hub: HubSe
   return { name: url, format: kind, bytes: byteLength, modified: "", place: { url, headers: {}, ...fetchOf(hub) } };
 }
 
-/** The format of a file whose name does not say it. */
+/** The format of a file whose name does not tell the format. */
 async function formatOfContent(path: string): Promise<DataFormat> {
   let head = "";
   for await (const chunk of readChunks(path)) {

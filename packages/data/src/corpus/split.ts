@@ -1,6 +1,6 @@
 /**
- * Which part of the data an example belongs to, from its content alone: a 64-bit hash of its bytes and a seed, compared
- * with the fractions. Re-ordering the input, adding to it or preparing it on other machines moves nothing, and equal
+ * The split of an example, from its content alone: a 64-bit hash of the bytes and a seed is compared with the
+ * fractions. An example stays in its split if the input is reordered, extended, or prepared on other machines. Equal
  * sequences stay together.
  */
 import { ConfigError } from "@cloze/errors";
@@ -17,20 +17,20 @@ export interface SplitRule {
 }
 
 /**
- * The part that the sequence `bytes[start, end)` belongs to. Letters' case does not matter.
+ * The split of the sequence `bytes[start, end)`. The case of letters does not matter.
  *
  * @example
  * splitOf(new TextEncoder().encode("MKTAYIAKQR"), { seed: 0, valid: 0, test: 0 })  // => "train"
  */
 export function splitOf(bytes: Uint8Array, rule: SplitRule, start: number = 0, end: number = bytes.length): SplitName {
   const { high, low } = contentHash(bytes, rule.seed, start, end);
-  // 53 of the 64 bits: all that a double holds.
+  // 53 of the 64 bits: a double holds no more.
   const point = (high * 2 ** 21 + (low >>> 11)) * 2 ** -53;
   if (point < rule.valid) return "valid";
   return point < rule.valid + (rule.test ?? 0) ? "test" : "train";
 }
 
-/** Throws when the fractions are not fractions. */
+/** Throws ConfigError if the fractions or the seed are out of range. */
 export function checkSplitRule(rule: SplitRule): void {
   const test = rule.test ?? 0;
   const sum = rule.valid + test;

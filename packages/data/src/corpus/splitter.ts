@@ -1,24 +1,29 @@
-/** A split rule of either kind as one function of a record. */
+/** The splitter: a split rule of either kind as one function of a record. */
 import { ConfigError } from "@cloze/errors";
 import { heldOutRows, type ShuffledSplit } from "./shuffled-split.ts";
 import { checkSplitRule, splitOf, type SplitName, type SplitRule } from "./split.ts";
 
-/** By content, or by row number as published sets are split. */
+/** A split by content, or by row number as in published sets. */
 export type AnySplitRule = SplitRule | ShuffledSplit;
 
-/** The split of the record with this number in all inputs, empty ones counted, and these bytes. */
+/**
+ * The split of the record `bytes[start, end)`. `record` is the record's number over all inputs, empty records included.
+ */
 export type Splitter = (bytes: Uint8Array, start: number, end: number, record: number) => SplitName;
 
 export const isShuffled = (rule: AnySplitRule): rule is ShuffledSplit => "heldOut" in rule;
 
-/** Without a rule every record is training data. */
+/** The splitter of a rule by content. Without a rule, every record is training data. */
 export function contentSplitter(rule: SplitRule | undefined): Splitter {
   if (rule === undefined) return () => "train";
   checkSplitRule(rule);
   return (bytes, start, end) => splitOf(bytes, rule, start, end);
 }
 
-/** `sizes`: records of each input, by its name, in order; a shuffled split needs them before it can tell. */
+/**
+ * The splitter of any rule. `sizes` gives the number of records of each input, with its name, in order. A shuffled
+ * split needs all sizes before the first record.
+ */
 export async function splitterOf(rule: AnySplitRule, sizes: () => Promise<readonly InputSize[]>): Promise<Splitter> {
   if (!isShuffled(rule)) return contentSplitter(rule);
   const held = heldOutRows(groupSizes(await sizes(), rule), rule);
@@ -30,7 +35,7 @@ export interface InputSize {
   readonly records: number;
 }
 
-/** The group that an input belongs to, told by a word in its name. */
+/** The group of an input: the number of the group whose name is a word in the input's name. */
 export function groupOf(name: string, groups: readonly string[]): number {
   const words = name.split(/[^A-Za-z0-9]+/);
   const found = groups.findIndex((group) => words.includes(group));

@@ -1,15 +1,16 @@
 /**
- * FASTA as bytes: chunks of a file in, batches of records out, with no string and no array per line.
+ * A parser of FASTA bytes: takes chunks of a file and returns batches of records, without a string or an array for each
+ * line.
  *
  *   > header line
  *   residues, on any number of lines
  *
- * Read: LF, CRLF and CR line ends, white space inside sequences (removed), `;` comment lines (skipped and counted), a
- * byte-order mark, records without residues (kept, and counted). Refused with the place: text before the first `>`,
- * bytes that are no text, a record above the limit. Which letters a sequence may hold is the tokenizer's business; here
- * every printable character is one.
+ * Accepted: LF, CRLF and CR line ends; white space inside sequences (removed); `;` comment lines (skipped and counted);
+ * a byte-order mark; records without residues (kept and counted).
+ * Errors, each with its place: text before the first `>`, bytes that are not text, a record above the limit.
+ * The tokenizer decides which letters a sequence may hold. This parser takes every printable character as a letter.
  *
- * Price: one pass over the bytes; memory is one chunk's records plus the longest record so far.
+ * Price: one pass over the bytes. Memory holds the records of one chunk and the longest record so far.
  */
 import { FormatError } from "@cloze/errors";
 
@@ -22,9 +23,9 @@ export interface FastaOptions {
   readonly maxRecord?: number;
 }
 
-/** What a file held, so that nothing is dropped silently. */
+/** Counts of everything in a file, so that the parser drops nothing silently. */
 export interface FastaReport {
-  /** All records, those without residues included. */
+  /** All records, empty records included. */
   readonly records: number;
   readonly residues: number;
   /** Records without residues. */
@@ -38,7 +39,7 @@ export interface FastaReport {
   readonly bytes: number;
 }
 
-/** Records that one chunk completed. The bytes are reused by the next `push`: copy what must outlive it. */
+/** The records that one chunk completed. The next `push` reuses the bytes: copy the bytes that you need for longer. */
 export interface FastaBatch {
   readonly count: number;
   /** All residues of the batch; record i is `residues[starts[i], ends[i])`. */
@@ -65,14 +66,14 @@ const MAX_HEADER = 1 << 20;
 const MAX_RECORD = 2 ** 30;
 const NAME_BYTES = 64;
 
-/** What to do with each byte of a sequence. */
+/** The kind of each byte in a sequence: 0 is white space (removed), KEEP a printable character, BINARY no text. */
 const KIND: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
   if (byte === 32 || (byte >= 9 && byte <= 13)) return 0;
   if (byte < 32 || byte > 126) return BINARY;
   return byte === 59 ? KEEP | SEMICOLON : KEEP;
 });
 
-/** First bytes of what people pass by mistake. */
+/** The first bytes of other formats that people pass by mistake, and the format's name for the error message. */
 const MISTAKEN: readonly (readonly [string, string])[] = [
   ["%PDF", "a PDF"],
   ["PK\x03\x04", "a zip archive; unpack it"],
@@ -136,7 +137,7 @@ export class FastaParser implements FastaBatch {
     return new TextDecoder().decode(this.#headerBytes.subarray(start, this.#headerEnds[i]));
   }
 
-  /** Reads a chunk; the result holds the records that it completed (often none, when records are long). */
+  /** Reads a chunk. Returns the records that the chunk completed: often none, if records are long. */
   push(chunk: Uint8Array): FastaBatch {
     this.#beginBatch();
     let at = 0;
@@ -151,7 +152,7 @@ export class FastaParser implements FastaBatch {
     return this;
   }
 
-  /** The last record, after all chunks. */
+  /** Returns the last record, after all chunks. */
   finish(): FastaBatch {
     this.#beginBatch();
     if (this.#state === HEADER) this.#endHeader();
@@ -160,7 +161,7 @@ export class FastaParser implements FastaBatch {
     return this;
   }
 
-  /** Drops the records already handed out and moves the unfinished one to the front. */
+  /** Drops the records of the last batch and moves the unfinished record to the front of the buffers. */
   #beginBatch(): void {
     if (this.count === 0) return;
     const from = this.ends[this.count - 1] as number;
@@ -246,7 +247,7 @@ export class FastaParser implements FastaBatch {
     }
     if (end === chunk.length) return end;
     this.#endHeader();
-    return end; // the line end is white space of the body, and tells it that a line begins
+    return end; // #body reads the line end: as white space, and as the sign that a line begins
   }
 
   #endHeader(): void {
@@ -294,7 +295,8 @@ export class FastaParser implements FastaBatch {
   }
 
   /**
-   * The rare region with a `;`: takes what comes before a comment line and returns its place, or -1 when there is none.
+   * Handles the rare region with a `;`. If a comment line begins in the region, takes the residues before the comment
+   * and returns the comment's place. Otherwise returns -1.
    */
   #bodyToComment(chunk: Uint8Array, from: number, end: number): number {
     let at = this.#at;
@@ -339,8 +341,8 @@ export class FastaParser implements FastaBatch {
   }
 
   /**
-   * Room for `more` residues. Beyond 4 MiB the buffer grows by 256 MiB at once: pages cost nothing until they are
-   * written, while each outgrown buffer stays resident until the next garbage collection.
+   * Makes room for `more` residues. Beyond 4 MiB the buffer grows by 256 MiB at once. A memory page costs nothing until
+   * it is written, but each old buffer stays resident until the next garbage collection.
    */
   #reserve(more: number): void {
     const need = this.#at + more;

@@ -1,13 +1,13 @@
 /**
- * A part of a plain FASTA file: the records whose `>` lies in a range of bytes. Ranges that follow one another give
- * each record once, wherever they are cut.
+ * A range of a plain FASTA file: the records whose `>` lies in a range of bytes. Consecutive ranges give each record
+ * exactly once, wherever the boundaries are.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { readChunks } from "./read-chunks.ts";
 
 export interface FastaRange {
   readonly file: string;
-  /** Bytes [from, until) of a file that is not compressed; without both, all of it. */
+  /** Bytes [from, until) of a file that is not compressed. Without both, the whole file, which may be gzip. */
   readonly from?: number;
   readonly until?: number;
 }
@@ -17,7 +17,7 @@ const GT = 62;
 const LF = 10;
 const CR = 13;
 
-/** Chunks of the records' text. `onRead` is told how many bytes of the range were read. */
+/** The text of the records, in chunks. `onRead` receives the number of bytes of the range read so far. */
 export async function* readRange(
   { file, from = 0, until = Infinity }: FastaRange,
   onRead: (bytes: number) => void,
@@ -30,7 +30,7 @@ export async function* readRange(
   const buffer = new Uint8Array(CHUNK);
   try {
     const size = fstatSync(descriptor).size;
-    // One byte before tells whether a `>` at `from` begins a line.
+    // Reading starts one byte before `from`: that byte tells whether a `>` at `from` begins a line.
     let at = Math.max(0, from - 1);
     let before = LF;
     let started = from === 0;
@@ -52,7 +52,7 @@ export async function* readRange(
   }
 }
 
-/** The first `>` at the beginning of a line, at `least` or after it; -1 for none. */
+/** The place of the first `>` that begins a line, at `least` or after it; -1 if there is none. */
 function recordStart(chunk: Uint8Array, before: number, least: number): number {
   for (let at = chunk.indexOf(GT, Math.max(0, least)); at >= 0; at = chunk.indexOf(GT, at + 1)) {
     const previous = at === 0 ? before : chunk[at - 1];
@@ -61,7 +61,7 @@ function recordStart(chunk: Uint8Array, before: number, least: number): number {
   return -1;
 }
 
-/** Whether the file begins as gzip does. */
+/** Whether the file begins with the two bytes of gzip. */
 export function isGzip(file: string): boolean {
   const descriptor = openSync(file, "r");
   const head = new Uint8Array(2);

@@ -1,8 +1,9 @@
 /**
- * A file behind HTTP, read by ranges: one request for its size where that is not known, one for each range.
+ * A file behind HTTP that is read by ranges: one request for the size, if the size is not known, and one request for
+ * each range.
  *
- * A server that answers a range with the whole file is refused: nothing is downloaded in silence. Requests that fail
- * for reasons that pass (no connection, 429, 5xx) are tried three times.
+ * A server that answers a range with the whole file is an error, so that no whole file is downloaded silently. A
+ * request that fails for a temporary reason (no connection, 429, 5xx) is tried three times.
  */
 import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
 import type { RangeReader } from "./parquet-rows.ts";
@@ -16,15 +17,15 @@ export interface HttpFileOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Size in bytes, where it is known. */
   readonly bytes?: number;
-  /** Default: the platform's. */
+  /** Default: the platform's `fetch`. */
   readonly fetch?: Fetch;
-  /** Called with the bytes that have arrived so far. */
+  /** Called with the number of bytes received so far. */
   readonly onRead?: (bytes: number) => void;
 }
 
 /**
- * Throws ConfigError for what is not there or not allowed, UnsupportedError for a server that cannot be reached or has
- * no ranges.
+ * Opens a URL as a file. Throws ConfigError if the file is not there or not allowed, UnsupportedError if the server
+ * cannot be reached or has no ranges.
  */
 export async function httpFile(url: string, options: HttpFileOptions = {}): Promise<RangeReader> {
   const { headers = {}, onRead } = options;
@@ -57,7 +58,8 @@ export async function httpFile(url: string, options: HttpFileOptions = {}): Prom
 }
 
 /**
- * The total in the answer to a request for one byte: what a HEAD says may be of a redirect, or of a compressed form.
+ * The size of the file, from the answer to a request for one byte. The size in an answer to HEAD may be that of a
+ * redirect, or of a compressed form.
  */
 async function sizeOf(url: string, ask: Fetch, headers: Readonly<Record<string, string>>): Promise<number> {
   const response = await request(ask, url, { headers: { ...headers, range: "bytes=0-0" } });
@@ -76,7 +78,7 @@ const noRanges = (url: string): UnsupportedError =>
 const TRIES = 3;
 const FIRST_WAIT_MS = 200;
 
-/** The answer to a request, where it is a success. */
+/** Sends a request and returns the answer if it is a success. Tries again after a temporary failure, else throws. */
 export async function request(
   ask: Fetch,
   url: string,
@@ -113,7 +115,7 @@ export async function request(
   }
 }
 
-/** fetch says "fetch failed" and keeps the reason in the cause. */
+/** The reason of a network failure. `fetch` says "fetch failed" and keeps the reason in the error's `cause`. */
 function networkReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message || error.message : error.message;

@@ -1,6 +1,6 @@
 /**
- * JSONL (one JSON object a line) to rows. Blank lines are passed over; anything else that is no object is an error with
- * its line.
+ * A parser of JSONL (one JSON object a line) to rows. Blank lines are skipped. Any other line that is not an object is
+ * an error that names the line.
  */
 import { FormatError } from "@cloze/errors";
 import { LineParser, type LineOptions } from "./text-lines.ts";
@@ -8,8 +8,8 @@ import type { Row } from "./text-document.ts";
 
 /**
  * @example
- * new JsonlParser().push(new TextEncoder().encode('{"text": "One."}\n'))  // => [{ values: { text: "One." }, place: 1
- * }]
+ * new JsonlParser().push(new TextEncoder().encode('{"text": "One."}\n'))
+ * // => [{ values: { text: "One." }, place: 1 }]
  */
 export class JsonlParser {
   readonly #file: string;
@@ -73,7 +73,9 @@ export class JsonlParser {
 
 const shorten = (line: string): string => (line.length <= 40 ? line : `${line.slice(0, 40)}…`);
 
-/** What the engine says, without the part of the line that it quotes: its wording differs from version to version. */
+/**
+ * The engine's message without the text that it quotes from the line: this wording differs between versions.
+ */
 const reason = (cause: unknown): string =>
   cause instanceof Error
     ? cause.message.replace(/, ?"[^]*$| in JSON at[^]*$| "[^]*" is not valid JSON$/, "")

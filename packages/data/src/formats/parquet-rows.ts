@@ -1,16 +1,16 @@
 /**
- * Parquet to rows, by row group: of a file on a disk or behind HTTP, only the footer and the columns asked for are
- * read.
+ * A reader of Parquet rows, one row group at a time. It reads only the footer and the requested columns of a file,
+ * which is on a disk or behind HTTP.
  *
- * Memory is the chosen columns of one row group, decoded. All codecs of the format (Snappy, GZIP, Brotli, ZSTD, LZ4).
- * The reader is hyparquet; what it throws on damaged files comes out as a FormatError that names the file and the row
- * group.
+ * Memory is the requested columns of one row group, decoded. All codecs of the format are read (Snappy, GZIP, Brotli,
+ * ZSTD, LZ4). The decoder is hyparquet. Its errors on damaged files become a FormatError that names the file and the
+ * row group.
  */
 import { ClozeError, FormatError } from "@cloze/errors";
 import type { FileMetaData } from "hyparquet";
 import type { Row } from "./text-document.ts";
 
-/** Bytes by range: a file's, a URL's, a buffer's. */
+/** Bytes that are read by range: from a file, a URL or a buffer. */
 export interface RangeReader {
   readonly byteLength: number;
   /** The bytes [start, end). */
@@ -21,11 +21,11 @@ export interface ParquetFile {
   /** Names of the columns, in their order. */
   readonly columns: readonly string[];
   readonly rowCount: number;
-  /** Rows of these columns, a batch for each row group. */
+  /** The rows with the given columns, one batch for each row group. */
   rows(columns: readonly string[]): AsyncGenerator<readonly Row[], void, undefined>;
 }
 
-/** Reads the footer. Throws FormatError for what is no Parquet, or cut off. */
+/** Reads the footer. Throws FormatError if the file is not Parquet or is cut off. */
 export async function openParquet(reader: RangeReader, file: string): Promise<ParquetFile> {
   const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import("hyparquet");
   if (reader.byteLength < 12)

@@ -1,4 +1,4 @@
-/** A local file by ranges, with one descriptor. */
+/** A local file that is read by ranges, through one file descriptor. */
 import { FormatError } from "@cloze/errors";
 import { open } from "node:fs/promises";
 import type { RangeReader } from "./parquet-rows.ts";

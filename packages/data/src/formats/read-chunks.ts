@@ -1,8 +1,8 @@
 /**
- * A file's text as chunks of bytes. gzip is told by its first two bytes, not by the name; files of several gzip members
- * (bgzip, `cat`) are read to their end, and one that breaks off is an error.
+ * The text of a file as chunks of bytes, decompressed. gzip is recognised by its first two bytes, not by the file name.
+ * A file of several gzip members (bgzip, `cat`) is read to its end. A gzip file that is cut off is an error.
  *
- * Inflating runs on libuv's threads while the consumer works on the chunk before: about 260 MB/s of text with 1 MiB
+ * Inflating runs on libuv's threads while the consumer works on the previous chunk: about 260 MB/s of text with 1 MiB
  * chunks.
  */
 import { FormatError } from "@cloze/errors";
@@ -12,7 +12,7 @@ import type { TransformOptions } from "node:stream";
 import { createGunzip, type ZlibOptions } from "node:zlib";
 
 const CHUNK = 1 << 20;
-/** Room before and after the inflater, so that it has work while the consumer is busy. */
+/** Buffers before and after the inflater, so that the inflater has work while the consumer is busy. */
 const GUNZIP: ZlibOptions & TransformOptions = {
   chunkSize: CHUNK,
   readableHighWaterMark: 4 * CHUNK,
@@ -20,11 +20,11 @@ const GUNZIP: ZlibOptions & TransformOptions = {
 };
 
 export interface ReadChunksOptions {
-  /** Called with the bytes of the file (compressed ones, for gzip) read so far. */
+  /** Called with the number of file bytes read so far (compressed bytes, for gzip). */
   readonly onRead?: (bytes: number) => void;
 }
 
-/** Chunks of the file, decompressed. A chunk may be overwritten by the next one. */
+/** The chunks of the file, decompressed. The next chunk may overwrite the bytes of this chunk. */
 export async function* readChunks(
   file: string,
   options: ReadChunksOptions = {},

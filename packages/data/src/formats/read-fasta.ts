@@ -1,6 +1,6 @@
 /**
- * FASTA files: batches of records for speed, or record by record. Plain or gzip; see FastaParser for what is read and
- * refused.
+ * FASTA files, plain or gzip, read in batches of records for speed, or record by record. FastaParser says which input
+ * is accepted and which is an error.
  */
 import { FastaParser, type FastaBatch, type FastaOptions, type FastaReport } from "./fasta-parser.ts";
 import { readChunks, type ReadChunksOptions } from "./read-chunks.ts";
@@ -8,26 +8,26 @@ import { readChunks, type ReadChunksOptions } from "./read-chunks.ts";
 export interface FastaRecord {
   /** Header line without `>`. */
   readonly header: string;
-  /** A copy: it stays valid. */
+  /** The residues, as a copy that stays valid. */
   readonly sequence: Uint8Array;
 }
 
 export interface FastaFile {
-  /** Batches whose bytes are reused by the next one. */
+  /** Batches of records. The next batch reuses the bytes of this batch. */
   batches(): AsyncIterable<FastaBatch>;
   records(): AsyncIterable<FastaRecord>;
-  /** Counts of the latest pass so far; complete when the pass is. */
+  /** Counts of the latest pass so far; complete when the pass is complete. */
   readonly report: FastaReport;
 }
 
 export type ReadFastaOptions = Omit<FastaOptions, "file"> & ReadChunksOptions;
 
 /**
- * A FASTA file, read anew by each loop.
+ * A FASTA file. Each loop reads the file from the beginning.
  *
  * @example
- * for await (const { header, sequence } of readFasta("proteins.fasta.gz").records()) console.log(header,
- * sequence.length);
+ * for await (const { header, sequence } of readFasta("proteins.fasta.gz").records())
+ *   console.log(header, sequence.length);
  */
 export function readFasta(file: string, options: ReadFastaOptions = {}): FastaFile {
   let parser = new FastaParser({ ...options, file });

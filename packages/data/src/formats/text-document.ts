@@ -1,22 +1,23 @@
 /**
- * What every reader of text gives: documents, each a list of sentences.
+ * Documents, the output of every reader of text: each document is a list of sentences.
  *
- * One rule for all formats: a line is a sentence. In plain text the documents are told by blank lines (or are lines, or
- * files); in JSONL, CSV and Parquet a row is a document, whose text is split at its line ends, or given as a list.
- * Whoever does not care for sentences (masked language modelling) reads them one after another.
+ * One rule holds for all formats: a line is a sentence. In plain text blank lines separate the documents, or each line
+ * or each file is a document. In JSONL, CSV and Parquet a row is a document: its text is split at line ends, or is
+ * already a list. A consumer that does not need sentences (masked language modelling) reads the sentences one after
+ * another.
  */
 import { FormatError } from "@cloze/errors";
 
 export interface TextDocument {
-  /** None is empty or has white space around it. */
+  /** No sentence is empty, and none begins or ends with white space. */
   readonly sentences: readonly string[];
-  /** Line (of text, JSONL and CSV) or row (of Parquet) where it begins, from 1. */
+  /** Where the document begins, from 1: the line (text, JSONL, CSV), the row (Parquet) or the record (FASTA). */
   readonly place: number;
 }
 
-/** What a source held, so that nothing is dropped silently. */
+/** Counts of everything in a source, so that a reader drops nothing silently. */
 export interface TextReport {
-  /** All documents, the empty ones included. */
+  /** All documents, empty documents included. */
   readonly records: number;
   /** Documents without text. */
   readonly empty: number;
@@ -27,7 +28,7 @@ export interface TextReport {
   readonly longest: number;
   /** Invalid UTF-8 sequences, each read as U+FFFD. */
   readonly invalid: number;
-  /** Bytes of text read, after decompression; of Parquet the bytes fetched. */
+  /** Bytes of text read, after decompression. For Parquet: bytes fetched. */
   readonly bytes: number;
 }
 
@@ -43,7 +44,7 @@ export const emptyReport = (): MutableReport => ({
   bytes: 0,
 });
 
-/** Counts a document into a report. */
+/** Adds a document to the counts of a report. */
 export function countDocument(report: MutableReport, sentences: readonly string[]): void {
   let characters = 0;
   for (const sentence of sentences) characters += sentence.length;
@@ -73,12 +74,12 @@ export interface Row {
   readonly place: number;
 }
 
-/** Fields that are taken for the text, in this order, where none is named. */
+/** The fields that may hold the text if the caller names no field. The first field that exists is taken. */
 export const TEXT_FIELDS: readonly string[] = ["text", "sequence"];
 
 /**
- * The field that holds the text of a row: the one named, or of that number (from 1); else the first of TEXT_FIELDS that
- * is there.
+ * The name of the field that holds the text of a row. `wanted` is the field's name or its number (from 1). Without
+ * `wanted`, the field is the first of TEXT_FIELDS that exists. Throws FormatError if the field does not exist.
  */
 export function textField(file: string, place: string, names: readonly string[], wanted: string | undefined): string {
   const found =
@@ -105,7 +106,7 @@ export function textField(file: string, place: string, names: readonly string[],
   );
 }
 
-/** The sentences in a row's value: a text, a list of texts (each a sentence), or nothing. */
+/** The sentences in a row's value: a text, a list of texts, or null. Each line of a text is a sentence. */
 export function sentencesOfValue(file: string, place: string, field: string, value: unknown): readonly string[] {
   if (typeof value === "string") return sentencesOf(value);
   if (value === null || value === undefined) return [];

@@ -1,11 +1,12 @@
 /**
- * Bytes to lines of text: chunks of a file in, whole lines out.
+ * A parser of bytes to lines of text: takes chunks of a file and returns whole lines.
  *
- * Lines end with LF or CRLF. UTF-8 is decoded as the WHATWG standard says, so that every invalid sequence becomes
- * U+FFFD; those are counted, and a U+FFFD that the file holds itself is not. A byte-order mark at the very beginning is
- * dropped. What is recognisably something else (UTF-16, an archive, a PDF, Parquet) is refused.
+ * A line ends with LF or CRLF. UTF-8 is decoded as in the WHATWG standard: every invalid sequence becomes U+FFFD.
+ * Invalid sequences are counted; a U+FFFD that the file itself holds is not. A byte-order mark at the beginning of the
+ * file is dropped. Text that is recognisably another format (UTF-16, an archive, a PDF, Parquet) is an error.
  *
- * Price: one decode a chunk and a slice a line; memory is a chunk, or the longest line, which has a limit.
+ * Price: one decode for each chunk and one slice for each line. Memory is one chunk, or the longest line, which has a
+ * limit.
  */
 import { FormatError } from "@cloze/errors";
 
@@ -16,13 +17,13 @@ export interface LineOptions {
   readonly maxLine?: number;
 }
 
-/** Most bytes of a line, and most characters of a document, where nothing else is said. */
+/** The default limit of bytes in a line, and of characters in a document. */
 export const MAX_RECORD: number = 2 ** 26;
 
 const LF = 10;
 const REPLACEMENT = "\ufffd";
 
-/** First bytes of what people pass by mistake. */
+/** The first bytes of other formats that people pass by mistake, and the format's name for the error message. */
 const MISTAKEN: readonly (readonly [string, string])[] = [
   ["\xff\xfe", "UTF-16; convert it with iconv -f UTF-16 -t UTF-8"],
   ["\xfe\xff", "UTF-16; convert it with iconv -f UTF-16 -t UTF-8"],
@@ -39,7 +40,7 @@ export class LineParser {
   readonly #file: string;
   readonly #maxLine: number;
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  /** The beginning of a line that has not ended, in pieces. */
+  /** The beginning of an unfinished line, in pieces. */
   #pieces: Uint8Array[] = [];
   #held = 0;
   #begun = false;
@@ -52,7 +53,7 @@ export class LineParser {
     this.#maxLine = options.maxLine ?? MAX_RECORD;
   }
 
-  /** Lines handed out so far. */
+  /** Lines returned so far. */
   get lines(): number {
     return this.#lines;
   }
@@ -65,7 +66,7 @@ export class LineParser {
     return this.#invalid;
   }
 
-  /** Reads a chunk; gives the lines that it completed, without their ends. */
+  /** Reads a chunk. Returns the lines that the chunk completed, without their line ends. */
   push(chunk: Uint8Array): readonly string[] {
     this.#bytes += chunk.length;
     const last = chunk.lastIndexOf(LF);
@@ -94,7 +95,7 @@ export class LineParser {
     return lines;
   }
 
-  /** The last line, where the file does not end with a line end. */
+  /** After all chunks: returns the last line, if the file does not end with a line end. */
   finish(): readonly string[] {
     if (this.#held === 0) return [];
     this.#lines++;
@@ -104,11 +105,11 @@ export class LineParser {
   #hold(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     if (this.#held + bytes.length > this.#maxLine) this.#tooLong(this.#lines + 1);
-    this.#pieces.push(new Uint8Array(bytes)); // a copy: a Buffer's slice() is a view, and chunks are reused
+    this.#pieces.push(new Uint8Array(bytes)); // copied, because chunks are reused; a Buffer's slice() is a view
     this.#held += bytes.length;
   }
 
-  /** Where a chunk is larger than the limit, lines that lie in it whole may be too. */
+  /** Checks the lines that lie whole in a chunk. Only a chunk larger than the limit can hold a line above the limit. */
   #checkLines(chunk: Uint8Array, first: number, last: number, before: number): void {
     for (let from = first + 1, line = this.#lines + before + 1; from <= last; line++) {
       const end = chunk.indexOf(LF, from);
@@ -160,8 +161,8 @@ export class LineParser {
 const withoutReturn = (line: string): string => (line.endsWith("\r") ? line.slice(0, -1) : line);
 
 /**
- * U+FFFD written as such (EF BF BD): EF is never a continuation byte, so that wherever the three follow they are that
- * character.
+ * The number of U+FFFD that the bytes themselves hold (EF BF BD). EF is never a continuation byte in UTF-8, so these
+ * three bytes in a row are always that character.
  */
 function replacementsIn(bytes: Uint8Array): number {
   let count = 0;

@@ -1,5 +1,5 @@
 /**
- * Plain text to documents.
+ * A parser of plain text to documents.
  *
  *   "blank-line"  lines are sentences, blank lines end a document (the input of BERT's own data tool)
  *   "line"        every line is a document of one sentence
@@ -15,7 +15,7 @@ export type DocumentRule = (typeof DOCUMENT_RULES)[number];
 export interface TextOptions {
   /** Name for error messages. */
   readonly file?: string;
-  /** What a document is. Default "blank-line". */
+  /** How the text is divided into documents. Default "blank-line". */
   readonly documents?: DocumentRule;
   /** Most bytes in a line and most characters in a document. Default 2^26. */
   readonly maxRecord?: number;
@@ -50,12 +50,12 @@ export class TextParser {
     return { ...this.#report, invalid: this.#lines.invalid, bytes: this.#lines.bytes };
   }
 
-  /** Reads a chunk; gives the documents that it completed. */
+  /** Reads a chunk. Returns the documents that the chunk completed. */
   push(chunk: Uint8Array): readonly TextDocument[] {
     return this.#take(this.#lines.push(chunk));
   }
 
-  /** The last document, after all chunks. */
+  /** Returns the last document, after all chunks. */
   finish(): readonly TextDocument[] {
     const documents = this.#take(this.#lines.finish());
     return this.#sentences.length === 0 ? documents : [...documents, this.#end()];
