@@ -1,4 +1,4 @@
-/** Where a sequence that is too long is cut: a window of `kept` tokens, drawn for each (seed, epoch, example). */
+/** The crop of a sequence that is too long: a window of `kept` tokens, drawn for each (seed, epoch, example). */
 import { RandomStream } from "@cloze/random";
 
 export interface CropKey {
@@ -8,7 +8,7 @@ export interface CropKey {
 }
 
 /**
- * First token of the window, uniform over all windows that fit; 0 when nothing needs cutting.
+ * First token of the window, uniform over all windows that fit; 0 if the sequence is not too long.
  *
  * @example
  * cropStart(10, 20, { seed: 0, epoch: 0, example: 3 })  // => 0

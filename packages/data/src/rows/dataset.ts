@@ -1,9 +1,8 @@
 /**
- * A data set: examples by number, each a run of token ids without its start and end tokens.
+ * The data set: examples by number, each a run of token ids without its start and end tokens.
  *
- * Whether the tokens lie in memory or in shard files is the data set's own business; what reads it (packing, padding,
- * evaluation) sees sizes, lengths and `read`. The number of an example never changes, so that counter-based randomness
- * can be keyed by it.
+ * The tokens lie in memory or in shard files. The code that reads a data set (packing, padding, evaluation) sees only
+ * sizes, lengths and `read`. The number of an example never changes, so it can be a key of counter-based randomness.
  */
 
 /** Token ids as they are stored: one byte for vocabularies up to 256, two up to 65,536, four beyond. */
@@ -15,25 +14,26 @@ export interface Dataset {
   /** Tokens of an example, without start and end tokens. */
   lengthOf(example: number): number;
   /**
-   * The tokens of an example; a view where that is cheap, so do not write to it. `epoch` matters to data sets whose
-   * examples move from pass to pass, as windows of long documents do; their lengths stay. Default 0.
+   * The tokens of an example. Do not write to the array: it may be a view of the data set's own memory. `epoch` matters
+   * to a data set whose examples move from epoch to epoch (windows of long documents); their lengths never change.
+   * Default 0.
    */
   read(example: number, epoch?: number): Tokens | Promise<Tokens>;
-  /** The tokens [from, until) of an example, where reading all of it would cost more. */
+  /** The tokens [from, until) of an example. Defined where reading the whole example costs more. */
   slice?(example: number, from: number, until: number): Tokens | Promise<Tokens>;
   /**
-   * The order in which training takes the examples in an epoch, where it is the data set's own business (mixtures).
-   * Default: shuffled.
+   * The order in which training takes the examples of an epoch, for a data set with an order of its own (mixtures,
+   * clusters). Default: shuffled.
    */
   orderOf?(key: { readonly seed: number; readonly epoch: number }): (place: number) => number;
   /**
-   * Examples that an epoch shows, where they are fewer than all: one of each cluster, which `orderOf` draws anew.
+   * The number of examples in an epoch, if an epoch does not show all: one of each cluster, which `orderOf` draws anew.
    * Default: `size`.
    */
   readonly places?: number;
   /**
-   * How another thread opens the same data: plain data for `postMessage`. A data set without one cannot be prefetched
-   * by workers.
+   * How another thread opens the same data: plain data for `postMessage`. Workers cannot prefetch a data set without a
+   * handle.
    */
   readonly handle?: DatasetHandle;
 }

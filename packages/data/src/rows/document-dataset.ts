@@ -1,8 +1,8 @@
 /**
- * Documents made of sentences: a data set whose examples are sentences, and which says which of them follow each other.
+ * Documents made of sentences: a data set whose examples are sentences, and which knows the sentences of each document.
  *
- * What looks at sentences alone sees a `Dataset`; sentence pairs (`pairBatches`) ask for the documents. Sentences are
- * numbered through in reading order, so a document is a range of them.
+ * Code that needs only sentences sees a `Dataset`. Sentence pairs (`pairBatches`) use the documents. Sentences are
+ * numbered in reading order, so a document is a range of sentences.
  */
 import type { Dataset, DatasetHandle, Tokens } from "./dataset.ts";
 import { memoryDataset } from "./memory-dataset.ts";
@@ -11,18 +11,18 @@ export interface DocumentDataset extends Dataset {
   /** Documents, numbered 0 to documents - 1. */
   readonly documents: number;
   /**
-   * The sentences of a document: examples `first` to before `end`. Ranges ascend with the document and leave no example
-   * out; a document has at least one sentence, and a sentence at least one token.
+   * The sentences of a document: examples `first` to before `end`. The ranges ascend with the document's number and
+   * leave no example out. A document has at least one sentence, and a sentence at least one token.
    */
   sentencesOf(document: number): readonly [first: number, end: number];
   /**
-   * Where documents come more than once under numbers of their own (mixtures): equal for those that are the same.
-   * Default: the number.
+   * For a data set that repeats documents under new numbers (mixtures): the same number for all copies of a document.
+   * Default: the document's own number.
    */
   originalOf?(document: number): number;
 }
 
-/** True of a data set that knows its documents. */
+/** Whether a data set knows its documents. */
 export const isDocumentDataset = (dataset: Dataset): dataset is DocumentDataset =>
   "documents" in dataset && "sentencesOf" in dataset;
 
@@ -56,8 +56,8 @@ export class SentenceDocuments implements DocumentDataset {
 }
 
 /**
- * Documents in memory: each a list of sentences, each a list of token ids without special tokens. Documents and
- * sentences that are empty are left out.
+ * Documents in memory. Each document is a list of sentences, and each sentence a list of token ids without special
+ * tokens. Empty documents and empty sentences are left out.
  *
  * @example
  * memoryDocuments([[[5, 6], [7]], [[8]]]).sentencesOf(1)  // => [2, 3]

@@ -1,9 +1,9 @@
 /**
- * Rows of an endless run by number, from rows made window by window: those of epoch 1 follow those of epoch 0, and none
- * is dropped.
+ * Rows of an endless run by number. The rows are made window by window. The rows of epoch 1 follow the rows of epoch 0,
+ * and no row is dropped.
  *
- * To find row r the rows of the windows before it are counted, once; what is remembered is one number per window, and
- * the rows of the windows used last. Nothing is drawn in sequence.
+ * To find row r, the rows of all earlier windows are counted, once. Memory holds one number for each window of two
+ * epochs, and the rows of the last few windows used. No draw depends on an earlier draw.
  */
 
 export interface RowSource<R> {
@@ -31,9 +31,9 @@ const WINDOWS_KEPT = 4;
 
 export class EpochRows<R> {
   readonly #source: RowSource<R>;
-  /** First row of each epoch whose predecessors have been counted. */
+  /** The first row of each epoch whose earlier epochs are all counted. */
   readonly #firstRow: number[] = [0];
-  /** By epoch: rows before each window that has been counted, and after the last of them. */
+  /** By epoch: the number of rows before each window counted so far, and last the number of rows in all of them. */
   readonly #epochs = new Map<number, number[]>();
   readonly #recent: WindowRows<R>[] = [];
 
@@ -64,7 +64,7 @@ export class EpochRows<R> {
     return { epoch, row, content: this.#window(epoch, low).rows[row - (rowsBefore[low] as number)] as R };
   }
 
-  /** Epoch of a row, and its number there. */
+  /** The epoch of a row, and the row's number in the epoch. */
   locate(number: number): { readonly epoch: number; readonly row: number } {
     let epoch = this.#firstRow.findLastIndex((first) => first <= number);
     for (;;) {

@@ -4,14 +4,12 @@ import type { Dataset, DatasetHandle, Tokens } from "./dataset.ts";
 export class MemoryDataset implements Dataset {
   readonly size: number;
   readonly handle: DatasetHandle;
-  /** Header lines by example, where they were kept. */
+  /** The header line of each example, if headers were kept. */
   readonly names: readonly string[] | undefined;
   readonly #tokens: Tokens;
   readonly #offsets: Float64Array;
 
-  /**
-   * Example i is `tokens[offsets[i], offsets[i + 1])`. Tokens over shared memory reach worker threads without a copy.
-   */
+  /** Example i is `tokens[offsets[i], offsets[i + 1])`. Tokens in shared memory reach worker threads without a copy. */
   constructor(tokens: Tokens, offsets: Float64Array, names?: readonly string[]) {
     this.size = offsets.length - 1;
     this.handle = { kind: "memory", tokens, offsets };
@@ -52,7 +50,7 @@ export function memoryDataset(examples: readonly ArrayLike<number>[]): MemoryDat
   return new MemoryDataset(tokens, offsets);
 }
 
-/** Room for tokens up to `largest`, shared between threads where the platform allows it. */
+/** An array for `size` tokens up to `largest`, in memory that threads share if the platform allows it. */
 export function sharedTokens(largest: number, size: number): Tokens {
   const width = largest < 256 ? 1 : largest < 65_536 ? 2 : 4;
   const buffer =

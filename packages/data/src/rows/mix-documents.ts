@@ -1,8 +1,9 @@
 /**
- * Several data sets of documents as one, in given proportions: as `mix`, with documents for examples.
+ * A mixture of data sets of documents, in given proportions: like `mix`, with documents in place of examples.
  *
- * An epoch lasts until every part has been seen whole; what a part must give beyond that are its documents again, from
- * the first on, with numbers of their own. The proportions hold over an epoch; `pairBatches` draws its order.
+ * An epoch lasts until every part has been seen whole. A part that has to give more documents repeats its documents
+ * from the first one on, and each repeat has a number of its own. The proportions hold over an epoch; `pairBatches`
+ * draws the order.
  */
 import type { Tokens } from "./dataset.ts";
 import type { DocumentDataset } from "./document-dataset.ts";
@@ -11,15 +12,18 @@ import { mixCounts, type MixOptions } from "./mix.ts";
 export interface DocumentMixPart {
   readonly dataset: DocumentDataset;
   /**
-   * Share of the mixture, relative to the other parts' weights: of its documents, or with `by: "tokens"` of its tokens.
+   * Share of the mixture, relative to the weights of the other parts: a share of its documents, or with `by: "tokens"`
+   * of its tokens.
    */
   readonly weight: number;
 }
 
 /**
  * @example
- * const mixed = mixDocuments([{ dataset: memoryDocuments([[[5], [6]]]), weight: 0.5 }, { dataset:
- * memoryDocuments([[[7]], [[8]]]), weight: 0.5 }]);
+ * const mixed = mixDocuments([
+ *   { dataset: memoryDocuments([[[5], [6]]]), weight: 0.5 },
+ *   { dataset: memoryDocuments([[[7]], [[8]]]), weight: 0.5 },
+ * ]);
  * [mixed.documents, mixed.size, mixed.sentencesOf(1)]  // => [4, 6, [2, 4]]
  */
 export function mixDocuments(parts: readonly DocumentMixPart[], options: MixOptions = {}): DocumentDataset {
@@ -76,7 +80,7 @@ export function mixDocuments(parts: readonly DocumentMixPart[], options: MixOpti
   };
 }
 
-/** Sizes and lengths of documents, as of examples. */
+/** The documents as examples: their number, and their lengths in tokens. */
 function documentsOf(dataset: DocumentDataset): { readonly size: number; lengthOf(document: number): number } {
   return {
     size: dataset.documents,

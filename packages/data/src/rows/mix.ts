@@ -1,13 +1,15 @@
 /**
- * Several data sets as one, in given proportions.
+ * A mixture: several data sets as one, in given proportions.
  *
- * An epoch of the mixture lasts until every part has been seen whole: with N examples, part j gives n_j = p_j N of
- * them, at least all it has; what is beyond that repeats. Examples are numbered part by part, and a repeated one has a
- * number of its own, so that masks and crops differ. Training takes them in `orderOf`: every window of about a thousand
- * examples holds the parts in their proportions, exactly but for rounding; inside a window, and in each pass through a
- * part, the order is shuffled. All of it is a function of (seed, epoch, place), so that a run resumes at any number.
+ * An epoch of the mixture lasts until every part has been seen whole. Of N examples, part j gives n_j = p_j N, at least
+ * all that the part has; beyond that, examples repeat. Examples are numbered part by part. A repeated example has a
+ * number of its own, so that its masks and crops differ.
  *
- * Price: a look-up is one step for each part; nothing is stored for an example.
+ * Training takes the examples in the order of `orderOf`. Every window of about a thousand examples holds the parts in
+ * their proportions, exactly except for rounding. The order is shuffled inside a window, and in each pass through a
+ * part. Every place is a function of (seed, epoch, place), so that a run resumes at any number.
+ *
+ * Price: a look-up is one step for each part. Nothing is stored for an example.
  */
 import { ConfigError } from "@cloze/errors";
 import { RandomStream } from "@cloze/random";
@@ -22,25 +24,27 @@ export interface MixPart {
 
 export interface MixOptions {
   /**
-   * What the weights are shares of: "examples" (default), or "tokens", which takes fewer examples of a part with long
-   * ones.
+   * What the weights are shares of: "examples" (default) or "tokens". With "tokens", a part with long examples gives
+   * fewer examples.
    */
   readonly by?: "examples" | "tokens";
 }
 
 export interface MixedDataset extends Dataset {
-  /** Of each part: its examples in an epoch of the mixture, repeated ones included. */
+  /** For each part: the number of its examples in an epoch of the mixture, repeats included. */
   readonly counts: readonly number[];
   orderOf(key: { readonly seed: number; readonly epoch: number }): Order;
 }
 
-/** Examples between the points at which the proportions hold. */
+/** The number of examples between two points at which the proportions hold. */
 const WINDOW = 1024;
 
 /**
  * @example
- * const mixed = mix([{ dataset: memoryDataset([[1], [2], [3]]), weight: 0.75 }, { dataset: memoryDataset([[9]]),
- * weight: 0.25 }]);
+ * const mixed = mix([
+ *   { dataset: memoryDataset([[1], [2], [3]]), weight: 0.75 },
+ *   { dataset: memoryDataset([[9]]), weight: 0.25 },
+ * ]);
  * [mixed.size, mixed.counts]  // => [4, [3, 1]]
  */
 export function mix(parts: readonly MixPart[], options: MixOptions = {}): MixedDataset {
@@ -55,7 +59,8 @@ export function mix(parts: readonly MixPart[], options: MixOptions = {}): MixedD
   const handle: DatasetHandle | undefined = handles.every((each) => each !== undefined)
     ? { kind: "mix", parts: handles, by }
     : undefined;
-  // The examples that an unfinished last pass repeats are drawn once, so that they are not the beginning of a file.
+  // The examples of an unfinished last pass are drawn, once for all epochs, so that they are not the beginning of a
+  // file.
   const extras = parts.map(({ dataset }, j) =>
     permutation(new RandomStream(0).split("mix-extra").split(j), dataset.size),
   );
@@ -100,7 +105,9 @@ export function mix(parts: readonly MixPart[], options: MixOptions = {}): MixedD
   };
 }
 
-/** Examples of each part in an epoch of the mixture: in proportion, and at least all that it has. */
+/**
+ * The number of examples of each part in an epoch of the mixture: in proportion, and at least all that the part has.
+ */
 export function mixCounts(
   parts: readonly { readonly dataset: Pick<Dataset, "size" | "lengthOf" | "places">; readonly weight: number }[],
   by: "examples" | "tokens",
@@ -137,15 +144,15 @@ interface Numbering {
 }
 
 /**
- * Place x of the epoch. The first x places hold round(S_j x / N) examples of the parts up to j, S_j being their sum: so
- * the counts of each part are within one of its share at every border between windows, and a border is found without
- * those before it.
+ * The example at place x of the epoch. The first x places hold round(S_j x / N) examples of the parts up to j, where
+ * S_j is the sum of the counts of these parts. So at every border between windows the count of each part is within one
+ * of its share, and a border is found without the borders before it.
  */
 function mixedOrder({ counts, sizes, bases }: Numbering, stream: RandomStream): Order {
   const size = counts.reduce((n, count) => n + count, 0);
   const sums: number[] = [];
   counts.reduce((n, count) => (sums.push(n + count), n + count), 0);
-  // Four places for the rarest part, so that rounding cannot take one away.
+  // Each window has at least four places for the rarest part, so that rounding cannot leave the part out.
   const windows = Math.max(1, Math.floor(size / Math.max(WINDOW, Math.ceil((4 * size) / Math.min(...counts)))));
   const borderOf = (window: number): number => Math.floor((window * size) / windows);
   const before = (j: number, x: number): number => (j < 0 ? 0 : Math.round(((sums[j] as number) / size) * x));
@@ -174,7 +181,9 @@ function mixedOrder({ counts, sizes, bases }: Numbering, stream: RandomStream): 
   };
 }
 
-/** Passes through a part one after another, each in an order of its own; the last may be unfinished. */
+/**
+ * The order of consecutive passes through a part. Each pass has an order of its own; the last pass may be unfinished.
+ */
 function passOrder(stream: RandomStream, size: number, count: number): Order {
   let pass = -1;
   let order: Order = (place) => place;

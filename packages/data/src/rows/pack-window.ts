@@ -1,10 +1,11 @@
 /**
- * Best-fit decreasing: sequences of one window into rows of one length, longest first, each into the fullest row that
- * still has room.
+ * Best-fit decreasing packing: the sequences of one window go into rows of one length, longest first, each into the
+ * fullest row that still has room.
  *
- * Rows with room are kept in stacks by their free tokens; a two-level bit set finds the next non-empty stack. Price:
- * under 100 ns a sequence. On protein lengths rows come out above 99 % full (Johnson 1973: never more than 11/9 of the
- * fewest rows, plus a constant).
+ * Rows with room are kept in stacks by the number of their free tokens. A two-level bit set finds the next non-empty
+ * stack.
+ * Price: under 100 ns a sequence. On protein lengths the rows are above 99 % full (Johnson 1973: never more than 11/9
+ * of the fewest rows, plus a constant).
  */
 
 export interface PackedWindow {
@@ -51,7 +52,7 @@ export function packWindow(lengths: Uint32Array, rowLength: number, sequencesPer
   return { rows, starts, items };
 }
 
-/** Item numbers by falling length, equal lengths in their order: a counting sort. */
+/** The item numbers by falling length, from a counting sort. Items of equal length keep their order. */
 function longestFirst(lengths: Uint32Array, rowLength: number): Uint32Array {
   const starts = new Uint32Array(rowLength + 2);
   const order = new Uint32Array(lengths.length);
@@ -70,7 +71,7 @@ function longestFirst(lengths: Uint32Array, rowLength: number): Uint32Array {
   return order;
 }
 
-/** Rows that still have room, by how much. */
+/** The rows that still have room, by the number of free tokens. */
 class FreeRows {
   /** Top row of the stack for each free size, plus one; 0 is an empty stack. */
   readonly #top: Uint32Array;

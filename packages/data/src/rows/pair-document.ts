@@ -1,44 +1,42 @@
 /**
- * The sentence pairs of one document in one epoch: which sentences are the first text of each, which the second, from
- * lengths alone.
+ * The sentence pairs of one document in one epoch: which sentences are the first text (A) of each pair, and which are
+ * the second text (B). The plan needs only lengths.
  *
- * As BERT's create_pretraining_data: sentences are gathered until they reach the target length, which is the longest
- * there is, or with probability `shortRate` a shorter one for the whole document; a cut drawn between two of them parts
- * A from B.
+ * As in BERT's create_pretraining_data, sentences are gathered until they reach the target length. The target is the
+ * longest length, or with probability `shortRate` a shorter length for the whole document. A cut drawn between two
+ * gathered sentences parts A from B.
  *
- *   random   in half of the pairs, and where there is one sentence only, B is drawn from another document, from a
- *            sentence drawn
- *            there on, until the target length is reached; what had been gathered behind the cut is put back and comes
- *            again
- *   swapped  in half of the pairs A and B change places (ALBERT). A gathering of one sentence takes one more; a last
- *            one that is left
- *            over stays a single text, without a pair
+ *   random   In half of the pairs, and if only one sentence is gathered, B comes from another document: the sentences
+ *            from a drawn sentence on, until the target length is reached. The sentences behind the cut are put back
+ *            and gathered again.
+ *   swapped  In half of the pairs A and B change places (ALBERT). A gathering of one sentence takes one more sentence.
+ *            A single last sentence stays a single text, without a pair.
  *
- * Every sentence of the document is in exactly one pair as its own text. Draws are addressed by (document) and (first
- * sentence). Sources: Devlin et al. 2018, arXiv:1810.04805, appendix A.2; Lan et al. 2019, arXiv:1909.11942, section
- * 3.1.
+ * Every sentence of the document is in exactly one of the document's pairs, not counted where it is the random B of
+ * another document. Draws are addressed by the document (the target) or by the first gathered sentence (all others).
+ * Sources: Devlin et al. 2018, arXiv:1810.04805, appendix A.2; Lan et al. 2019, arXiv:1909.11942, section 3.1.
  */
 import { ConfigError } from "@cloze/errors";
 import { RandomStream } from "@cloze/random";
 import type { DocumentDataset } from "./document-dataset.ts";
 
-/** Sentences `first` to before `end` of the data set. */
+/** A text: sentences `first` to before `end` of the data set. */
 export interface SentenceRange {
   readonly first: number;
   readonly end: number;
-  /** Tokens that are kept of it. */
+  /** Tokens kept of the text. */
   readonly kept: number;
-  /** Tokens that are left out, at either end. */
+  /** Tokens left out, at either end of the text. */
   readonly dropped: number;
 }
 
 export interface PlannedPair {
-  /** First sentence of what was gathered: no two pairs of an epoch have the same. */
+  /** The first gathered sentence. No two pairs of an epoch have the same. */
   readonly example: number;
   readonly a: SentenceRange;
   /** Undefined: a single text. */
   readonly b: SentenceRange | undefined;
-  /** 0: B is what followed, in this order; 1: it is not. */
+  /** 0: B follows A in the document. 1: B does not follow A. */
   readonly label: 0 | 1;
 }
 
@@ -50,7 +48,7 @@ export interface PairRule {
   readonly shortRate: number;
 }
 
-/** Tokens of a pair that are special: `[CLS] A [SEP] B [SEP]`. A single text has one `[SEP]` less. */
+/** The number of special tokens in a pair: `[CLS] A [SEP] B [SEP]`. A single text has one `[SEP]` less. */
 export const PAIR_FRAME = 3;
 
 /** The draws of an epoch. */
@@ -76,7 +74,10 @@ export function pairDraws(seed: number, epoch: number): PairDraws {
   };
 }
 
-/** In the order of the text. Throws ConfigError if the document or one of the sentences is empty. */
+/**
+ * The pairs of a document, in the order of the text. Throws ConfigError if the document or one of its sentences is
+ * empty.
+ */
 export function pairsOfDocument(
   dataset: DocumentDataset,
   document: number,
@@ -99,7 +100,7 @@ export function pairsOfDocument(
       );
     return length;
   };
-  /** Sentences from `from` until they hold `wanted` tokens, at least one, or the document ends. */
+  /** Gathers sentences from `from` until they hold `wanted` tokens and are `least` or more, or until `until`. */
   const gather = (
     from: number,
     until: number,
@@ -141,7 +142,10 @@ export function pairsOfDocument(
   return pairs;
 }
 
-/** The document that a draw below documents - 1 means; where that is the same once more, the next that is not. */
+/**
+ * The other document that a draw below documents - 1 stands for. If the drawn document is a copy of `document`, takes
+ * the next document that is not a copy.
+ */
 function another(dataset: DocumentDataset, document: number, drawn: number): number {
   const { documents } = dataset;
   const of = (each: number): number => dataset.originalOf?.(each) ?? each;
@@ -167,7 +171,8 @@ function truncated(example: number, a: Measured, b: Measured, label: 0 | 1, long
 }
 
 /**
- * What is left of two texts where a token at a time is taken from the longer one, of equal ones from the second.
+ * The lengths of two texts after they are cut to `longest` tokens together. One token at a time is cut from the longer
+ * text; if both are equal, from the second text.
  *
  * @example
  * longestFirst(10, 4, 9)  // => [5, 4]
@@ -181,6 +186,6 @@ export function longestFirst(a: number, b: number, longest: number): readonly [a
   return [levelA - Math.floor(over / 2), levelB - Math.ceil(over / 2)];
 }
 
-/** Places that a pair takes in a row. */
+/** The number of tokens that a pair takes in a row. */
 export const pairLength = ({ a, b }: PlannedPair): number =>
   b === undefined ? a.kept + PAIR_FRAME - 1 : a.kept + b.kept + PAIR_FRAME;

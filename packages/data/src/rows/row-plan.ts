@@ -1,10 +1,12 @@
 /**
- * Which examples lie in which row, for every row of an endless run, from lengths alone.
+ * The plan of rows: which examples lie in which row of an endless run. The plan needs only lengths.
  *
- * Epoch e takes the examples in a shuffled order, window by window; each window is packed by best fit and its rows are
- * shuffled, so that long sequences do not come first. Rows are numbered through (`epoch-rows.ts`), and each epoch holds
- * every example exactly once. Finding a row packs the lengths of the windows before it, 150 to 270 ns an example,
- * measured on a million, once. Nothing is read.
+ * Epoch e takes the examples in a shuffled order, window by window. Each window is packed by best fit, and its rows are
+ * shuffled, so that long sequences do not come first. Rows are numbered through the run (`epoch-rows.ts`), and an epoch
+ * holds each of its examples exactly once.
+ *
+ * Finding a row packs the lengths of all earlier windows, once: 150 to 270 ns an example, measured on a million
+ * examples. No tokens are read.
  */
 import { RandomStream } from "@cloze/random";
 import { EpochRows } from "./epoch-rows.ts";
@@ -17,9 +19,9 @@ export interface RowPlanOptions {
   readonly sequencesPerRow: number;
   readonly shuffle: boolean;
   readonly window: number;
-  /** Examples that an epoch shows, where `orderOf` draws fewer than all. Default: all. */
+  /** The number of examples in an epoch, if `orderOf` draws fewer than all. Default: all. */
   readonly places?: number | undefined;
-  /** The order of an epoch, where it is shuffled; default `shuffledOrder`. */
+  /** The order of a shuffled epoch. Default: `shuffledOrder`. */
   readonly orderOf?: ((key: { readonly seed: number; readonly epoch: number }) => Order) | undefined;
 }
 
@@ -31,7 +33,7 @@ export interface PlannedRow {
   readonly epoch: number;
   /** Number of the row in its epoch. */
   readonly row: number;
-  /** Examples in the row, in the order in which they lie. */
+  /** The examples in the row, in their order in the row. */
   readonly examples: Uint32Array;
 }
 
@@ -67,7 +69,7 @@ export class RowPlan {
     return { epoch, row, examples: content };
   }
 
-  /** Epoch of a row, and its number there. */
+  /** The epoch of a row, and the row's number in the epoch. */
   locate(number: number): { readonly epoch: number; readonly row: number } {
     return this.#rows.locate(number);
   }

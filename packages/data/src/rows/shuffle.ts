@@ -1,14 +1,14 @@
 /**
- * The order of examples in an epoch: a permutation that is a function of (seed, epoch, index) and needs no array of its
+ * The order of examples in an epoch: a permutation that is a function of (seed, epoch, index), without an array of its
  * size.
  *
- * It is `permute` of @cloze/random, a four-round Feistel network, with its round functions tabulated: they depend on
- * half of the index only, so four tables of about sqrt(size) words make each later draw four look-ups instead of four
- * or more hashes.
+ * The permutation is `permute` of @cloze/random, a four-round Feistel network, with the round functions in tables. A
+ * round function depends on only half of the index, so four tables of about sqrt(size) words are enough. Each draw is
+ * then four look-ups instead of four or more hashes.
  */
 import { RandomStream } from "@cloze/random";
 
-/** Example number at a place of the shuffled order. */
+/** The number of the example at a place of the order. */
 export type Order = (place: number) => number;
 
 /**

@@ -1,13 +1,13 @@
 /**
- * Long documents as consecutive windows, so that an epoch holds every token once: nothing behind the first window is
- * lost, and none is read twice.
+ * Windows of long documents: consecutive examples, so that an epoch holds every token exactly once.
  *
- * A document of n tokens becomes K = ceil(n / length) examples: K - 1 of `length` tokens and one of the rest. Lengths
- * never change, so that batches can be planned; where the windows lie does: in each epoch the short one stands at a
- * place drawn for (seed, epoch, document), those before it begin at multiples of `length` and those after it that much
- * earlier or later, so that a token at the edge of a window in one epoch is inside of one in another.
+ * A document of n tokens becomes K = ceil(n / length) examples: K - 1 examples of `length` tokens, and a short one with
+ * the rest. The lengths never change, so that batches can be planned. The places of the windows change: in each epoch
+ * the short window stands at a place drawn for (seed, epoch, document). The windows before the short one begin at
+ * multiples of `length`. The windows after the short one begin at multiples of `length` plus the length of the short
+ * one. So a token at the edge of a window in one epoch is inside a window in another epoch.
  *
- * Price: four bytes a document; a read is a binary search and a slice.
+ * Price: four bytes a document. A read is a binary search and a slice.
  */
 import { ConfigError } from "@cloze/errors";
 import { RandomStream } from "@cloze/random";
