@@ -1,6 +1,6 @@
 /**
- * Sequence data from files to batches: the parts that run anywhere. Files, shards and worker threads:
- * `@cloze/data/node`.
+ * The main entry of the package: sequence data from files to batches, for every platform. Files, shards and worker
+ * threads are in `@cloze/data/node`.
  */
 export type { Dataset, DatasetHandle, Tokens } from "./rows/dataset.ts";
 export { MemoryDataset, memoryDataset } from "./rows/memory-dataset.ts";

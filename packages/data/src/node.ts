@@ -1,4 +1,4 @@
-/** Files, token shards and worker threads. What runs anywhere is in `@cloze/data`. */
+/** The entry for Node: files, token shards and worker threads. Code for every platform is in `@cloze/data`. */
 export { readFasta, type FastaFile, type FastaRecord, type ReadFastaOptions } from "./formats/read-fasta.ts";
 export {
   DATA_FORMATS,

@@ -1,8 +1,9 @@
 /**
- * Batches by number. `batchAt(step)` is a pure function of the data set, the options and the step: no state advances,
- * any step may be asked for in any order, and a resumed run gets the same bytes. With several ranks or micro-batches,
- * ask for the batch
- * `(step * microBatches + micro) * world + rank`: the union is then the same for every world size.
+ * Batches by number, and their options. `batchAt(step)` is a pure function of the data set, the options and the step:
+ * no state advances, steps may be asked for in any order, and a resumed run gets the same bytes.
+ *
+ * With several ranks or micro-batches, ask for the batch `(step * microBatches + micro) * world + rank`. All ranks
+ * together then get the same batches for every world size.
  */
 import type { TokenBatch } from "@cloze/tokenizer";
 import type { Framing } from "./framing.ts";
@@ -10,26 +11,26 @@ import type { DatasetHandle } from "../rows/dataset.ts";
 
 export interface Batches {
   batchAt(step: number): Promise<TokenBatch>;
-  /** How a worker thread rebuilds the same batches; undefined when the data set has no handle. */
+  /** How a worker thread rebuilds the same batches; undefined if the data set has no handle. */
   readonly recipe?: BatchRecipe;
 }
 
 /**
- * Endless training batches: the rows of epoch 0, then those of epoch 1, …; a batch may begin in one epoch and end in
- * the next.
+ * Endless training batches: the rows of epoch 0, then the rows of epoch 1, and so on. A batch may begin in one epoch
+ * and end in the next.
  */
 export interface PackedBatches extends Batches {
   /** The epoch that the first row of this batch belongs to. */
   epochOf(step: number): number;
   /** The first batch that holds a row of this epoch. */
   firstStepOf(epoch: number): number;
-  /** Rows that one pass over the data takes in this epoch (packing differs a little from epoch to epoch). */
+  /** The number of rows in this epoch. Packing makes it differ a little from epoch to epoch. */
   rowsIn(epoch: number): number;
   /** Share of the positions in this epoch's rows that hold tokens, 0 to 1. */
   fillOf(epoch: number): number;
 }
 
-/** Each example once, one to a row, in a few fixed shapes: for evaluation and embedding. */
+/** Each example once, one example in a row, in a few fixed shapes: for evaluation and embedding. */
 export interface PaddedBatches extends Batches {
   /** Number of batches. */
   readonly count: number;
@@ -42,16 +43,17 @@ export interface PackedOptions {
   readonly rowsPerBatch: number;
   readonly special: Framing;
   /**
-   * Longest sequence with its start and end tokens; longer examples are cropped to it. Default and upper bound:
-   * `length`.
+   * Longest sequence, with its start and end tokens. Longer examples are cropped to this length. Default and upper
+   * bound: `length`.
    */
   readonly maxSequence?: number;
   /** At most this many sequences in a row; 1 gives padded rows. Default: as many as fit. */
   readonly sequencesPerRow?: number;
-  /** Where a long example is cut: a window drawn anew each epoch, or its beginning. Default "random". */
+  /** What is kept of a long example: a window drawn anew each epoch, or the beginning. Default "random". */
   readonly crop?: "random" | "start";
   /**
-   * Draw the examples in a new order each epoch (default), or keep the order of the data set up to the packing window.
+   * Draw the examples in a new order each epoch (default), or keep the order of the data set, except inside a packing
+   * window.
    */
   readonly shuffle?: boolean;
   /** Examples that are packed together. Default: enough for 256 rows, at least 2,048. */
@@ -60,12 +62,12 @@ export interface PackedOptions {
 
 export interface PaddedOptions {
   readonly special: Framing;
-  /** Longest sequence with its start and end tokens; longer examples are cropped to it. */
+  /** Longest sequence, with its start and end tokens. Longer examples are cropped to this length. */
   readonly maxSequence: number;
-  /** Rows in every batch; or give `tokensPerBatch`, and short rows come in larger batches. Default 32. */
+  /** Rows in every batch. Default 32. With `tokensPerBatch` in its place, batches of short rows have more rows. */
   readonly rowsPerBatch?: number;
   readonly tokensPerBatch?: number;
-  /** Row lengths that may occur, ascending; the last is at least `maxSequence`. Default: 64, 128, 256, … up to it. */
+  /** The row lengths, ascending; the last is at least `maxSequence`. Default: 64, 128, 256, … and `maxSequence`. */
   readonly buckets?: readonly number[];
   /** Default "start": evaluation should not depend on a draw. */
   readonly crop?: "random" | "start";
@@ -88,19 +90,23 @@ export interface PairOptions {
   readonly length: number;
   readonly rowsPerBatch: number;
   readonly special: PairFraming;
-  /** What B is in half of the pairs: a text of another document, or A and B in the wrong order. */
+  /**
+   * The second text in half of the pairs: "random" takes a text of another document, "swapped" puts A and B in the
+   * wrong order.
+   */
   readonly second: "random" | "swapped";
   /** Most tokens of a pair, special tokens included. Default and upper bound: `length`. */
   readonly maxSequence?: number;
   /**
-   * Share of the documents whose pairs are shorter than they could be, so that short inputs are seen too. Default 0.1,
-   * as BERT.
+   * Share of the documents whose pairs are shorter than they could be, so that training also sees short inputs. Default
+   * 0.1, as in BERT.
    */
   readonly shortRate?: number;
   /** At most this many pairs in a row; 1 gives padded rows. Default: as many as fit. */
   readonly sequencesPerRow?: number;
   /**
-   * Draw the documents in a new order each epoch (default), or keep the order of the data set up to the packing window.
+   * Draw the documents in a new order each epoch (default), or keep the order of the data set, except inside a packing
+   * window.
    */
   readonly shuffle?: boolean;
   /** Documents whose pairs are packed together. Default: enough for 256 rows, at least 32. */

@@ -1,6 +1,6 @@
 /**
- * Writes examples into the rows of a TokenBatch: start token, tokens (cropped where too long), end token, one after
- * another.
+ * The filling of a TokenBatch: writes examples into its rows, one after another. An example is start token, tokens
+ * (cropped if there are too many), end token.
  */
 import type { PackedSequence, TokenBatch } from "@cloze/tokenizer";
 import { framingLength, type Framing } from "./framing.ts";

@@ -1,6 +1,8 @@
-/** The special tokens that data needs: what frames a sequence, and what fills the rest of a row. */
+/**
+ * The special tokens that batches need: the tokens that frame a sequence, and the token that fills the rest of a row.
+ */
 
-/** `tokenizer.special` fits. A role that is undefined is left out. */
+/** `tokenizer.special` has this form. Tokens that are undefined are left out. */
 export interface Framing {
   readonly pad: number;
   readonly start?: number | undefined;

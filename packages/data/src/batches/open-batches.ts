@@ -1,4 +1,4 @@
-/** Batches from their recipe: what another thread or a later process needs to make the same ones. */
+/** Batches opened from their recipe, so that another thread or a later process makes the same batches. */
 import { ConfigError } from "@cloze/errors";
 import type { BatchRecipe, Batches } from "./batches.ts";
 import type { Dataset, DatasetHandle } from "../rows/dataset.ts";
@@ -12,7 +12,7 @@ import { openSentenceShards } from "../shards/sentence-shards.ts";
 import { openShards } from "../shards/shard-dataset.ts";
 import { windowed } from "../rows/windows.ts";
 
-/** The data set of a handle. Shards are opened without comparing checksums again: whoever made the handle has. */
+/** The data set of a handle. Checksums of shards are not compared again: whoever made the handle has compared them. */
 export async function openDataset(handle: DatasetHandle): Promise<Dataset> {
   switch (handle.kind) {
     case "memory":

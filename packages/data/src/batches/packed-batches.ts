@@ -1,10 +1,10 @@
 /**
  * Training batches of packed rows.
  *
- * Each sequence is start token + tokens + end token. One longer than `maxSequence` is cropped to a window drawn for
- * (seed, epoch, example), and the window is framed by start and end tokens as a whole sequence is (so did ESM-2: crop,
- * then add <cls> and <eos>). Sequences never cross a row; `segments` keeps their attention apart. What the rows of an
- * epoch leave over of a batch is filled with the first rows of the next epoch.
+ * Each sequence is start token + tokens + end token. A sequence longer than `maxSequence` is cropped to a window drawn
+ * for (seed, epoch, example). The window has start and end tokens like a whole sequence, as in ESM-2 (crop, then add
+ * <cls> and <eos>). A sequence never crosses a row, and `segments` keeps the attention of sequences apart. If the last
+ * rows of an epoch do not fill a batch, the first rows of the next epoch fill the rest.
  */
 import { ConfigError } from "@cloze/errors";
 import type { TokenBatch } from "@cloze/tokenizer";

@@ -1,9 +1,10 @@
 /**
- * Batches of padded rows, one sequence each: for evaluation and embedding.
+ * Batches of padded rows, one sequence in each: for evaluation and embedding.
  *
- * Every example comes once, in the smallest of a few row lengths that holds it, and every batch of one row length has
- * the same number of rows (blank ones fill the last), so that a backend compiles few shapes. Batches go from short rows
- * to long; inside a row length the order of the data set is kept. `sequences` says which example lies where.
+ * Every example comes once, in the smallest of a few row lengths that holds it. All batches of one row length have the
+ * same number of rows (blank rows fill the last batch), so that a backend compiles few shapes. Batches go from short
+ * rows to long rows; inside a row length, examples keep the order of the data set. `sequences` says which example lies
+ * where.
  */
 import { ConfigError } from "@cloze/errors";
 import type { TokenBatch } from "@cloze/tokenizer";
@@ -82,7 +83,7 @@ function fillBuckets(dataset: Dataset, lengths: readonly number[], options: Padd
   return buckets;
 }
 
-/** 64, 128, … and the longest itself. */
+/** 64, 128, … and `longest` itself. */
 function powersUpTo(longest: number): readonly number[] {
   const lengths: number[] = [];
   for (let length = 64; length < longest; length *= 2) lengths.push(length);

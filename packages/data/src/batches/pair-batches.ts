@@ -1,11 +1,11 @@
 /**
- * Batches of sentence pairs, `[CLS] A [SEP] B [SEP]`, built on the fly: which pairs there are is a function of (seed,
- * epoch), so that no two epochs have the same, and batch n is the same whenever it is asked for.
+ * Batches of sentence pairs, `[CLS] A [SEP] B [SEP]`, built on the fly. The pairs are a function of (seed, epoch). So
+ * each epoch has other pairs, and batch n is the same whenever it is asked for.
  *
- * Documents come in a new order each epoch, window by window; the pairs of a window are packed by best fit and its rows
- * are shuffled. Pairs of a row see only themselves (`segments`), know their two texts (`types`) and whether they belong
- * together (`pair`). Tokens that are too many are dropped from the longer text, each from its beginning or its end by a
- * coin, as in BERT.
+ * Documents come in a new order each epoch, window by window. The pairs of a window are packed by best fit, and its
+ * rows are shuffled. Each pair in a row sees only itself (`segments`), and knows its two texts (`types`) and whether
+ * they belong together (`pair`). If a pair is too long, tokens are dropped from the longer text, each from the
+ * beginning or the end by a coin, as in BERT.
  */
 import { ConfigError } from "@cloze/errors";
 import { RandomStream } from "@cloze/random";
@@ -26,19 +26,20 @@ import {
 } from "../rows/pair-document.ts";
 import { permutation, shuffledOrder, type Order } from "../rows/shuffle.ts";
 
-/** Of every run, so that figures compare. */
+/** The same seed for every run, so that figures compare. */
 const EVALUATION_SEED = 20240520;
 const ROWS_PER_WINDOW = 256;
 const SMALLEST_WINDOW = 32;
 
 /**
- * Endless training batches of pairs. Throws ConfigError for fewer than two documents, where a random text has none to
- * come from.
+ * Endless training batches of pairs. Throws ConfigError if there is no document, or fewer than two with `second:
+ * "random"`, which needs another document for a random text.
  *
  * @example
  * const documents = memoryDocuments([[[5, 6], [7, 8]], [[9], [10]]]);
- * const batches = pairBatches(documents, { seed: 0, length: 16, rowsPerBatch: 1, special: { pad: 0, start: 2, end: 3 },
- * second: "random" }); (await batches.batchAt(0)).sequences[0]?.pair
+ * const special = { pad: 0, start: 2, end: 3 };
+ * const batches = pairBatches(documents, { seed: 0, length: 16, rowsPerBatch: 1, special, second: "random" });
+ * (await batches.batchAt(0)).sequences[0]?.pair
  */
 export function pairBatches(dataset: DocumentDataset, options: PairOptions): PackedBatches {
   const plan = new PairPlan(dataset, options);
@@ -64,8 +65,8 @@ export function pairBatches(dataset: DocumentDataset, options: PairOptions): Pac
 }
 
 /**
- * The same pairs for every run, each once: packed rows in the order of the documents, blank ones at the end of the last
- * batch.
+ * Evaluation batches: the same pairs for every run, each pair once. The packed rows keep the order of the documents,
+ * except inside a packing window. Blank rows fill the last batch.
  */
 export function pairEvaluationBatches(
   dataset: DocumentDataset,
@@ -91,7 +92,7 @@ export function pairEvaluationBatches(
   };
 }
 
-/** Rows of planned pairs. */
+/** The plan of the rows of pairs. */
 class PairPlan {
   readonly rows: EpochRows<readonly PlannedPair[]>;
   readonly #dataset: DocumentDataset;
@@ -121,8 +122,10 @@ class PairPlan {
     if (documents < (second === "random" ? 2 : 1)) {
       throw new ConfigError(
         "pairBatches: expected " +
-          `${second === "random" ? "at least two documents, for a random text is one of another document" : "a document"}, ` +
-          `got ${documents}. Separate documents by blank lines.`,
+          (second === "random"
+            ? "at least two documents, for a random text is one of another document"
+            : "a document") +
+          `, got ${documents}. Separate documents by blank lines.`,
       );
     }
     let tokens = 0;
@@ -228,7 +231,7 @@ async function fill(
   return { rows: rowsPerBatch, length, ids, segments, positions, types, sequences };
 }
 
-/** The tokens of a range but for those dropped: each from the beginning or the end, by a coin. */
+/** The kept tokens of a text. Each dropped token is taken from the beginning or the end, by a coin. */
 async function textOf(
   dataset: DocumentDataset,
   { first, end, kept, dropped }: SentenceRange,
@@ -250,7 +253,7 @@ async function textOf(
   return text;
 }
 
-/** How many of `coins` fair ones show heads. */
+/** The number of heads among `coins` fair coins. */
 function heads(stream: RandomStream, coins: number): number {
   let count = 0;
   for (let word = 0; word * 32 < coins; word++) {

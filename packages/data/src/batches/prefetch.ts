@@ -1,9 +1,10 @@
 /**
- * Batches prepared ahead of the device by worker threads, handed out in order and equal to what `batchAt` gives without
- * them.
+ * Batches that worker threads prepare ahead of the device. They come in order, and are equal to the batches that
+ * `batchAt` gives without workers.
  *
- * Each worker opens the same data from the batches' recipe and makes every n-th step. At most `ahead` batches are under
- * way or waiting, so memory is bounded. An error in a worker is thrown by the `next()` that its step belongs to.
+ * Each worker opens the same data from the recipe of the batches and makes every n-th step. At most `ahead` batches are
+ * in preparation or waiting, so memory is bounded. An error in a worker is thrown by the `next()` of the step that
+ * failed.
  */
 import { ConfigError } from "@cloze/errors";
 import type { TokenBatch } from "@cloze/tokenizer";
@@ -18,14 +19,14 @@ export interface PrefetchOptions {
   readonly from?: number;
   /** Step after the last. Default: endless, or the count of padded batches. */
   readonly until?: number;
-  /** Batches that may be under way or waiting. Default 4, at least one for each worker. */
+  /** The most batches in preparation or waiting. Default 4, at least one for each worker. */
   readonly ahead?: number;
-  /** Threads; 0 prepares on this one. Default 1. */
+  /** Worker threads. 0 prepares the batches on the calling thread. Default 1. */
   readonly workers?: number;
 }
 
 export interface Prefetcher extends AsyncIterable<TokenBatch> {
-  /** The step that `next` gives. */
+  /** The step of the batch that `next` will give. */
   readonly step: number;
   /** The next batch in order; undefined after the last. */
   next(): Promise<TokenBatch | undefined>;
@@ -53,7 +54,7 @@ export function prefetch(batches: Batches & { readonly count?: number }, options
   const fill = (): void => {
     for (; waiting.length < ahead && asked < until; asked++) {
       const batch = pool.make(asked);
-      batch.catch(() => undefined); // thrown again where it is awaited
+      batch.catch(() => undefined); // the error is thrown again where the batch is awaited
       waiting.push(batch);
     }
   };
@@ -147,7 +148,7 @@ function startWorker(recipe: BatchRecipe): WorkerThread {
       new Promise((resolve, reject) => {
         if (dead !== undefined) return reject(dead);
         pending.set(step, { resolve, reject });
-        worker.ref(); // a program waits for its batches, and for nothing else
+        worker.ref(); // the thread keeps the program alive only while batches are pending
         worker.postMessage({ step } satisfies ToWorker);
       }),
     close: async () => {

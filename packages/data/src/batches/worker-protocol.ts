@@ -1,5 +1,5 @@
 /**
- * What a prefetching thread and its worker say to each other. A batch travels as its buffers, which change hands
+ * The messages between a prefetching thread and its worker. A batch travels as its buffers, which change their owner
  * without a copy.
  */
 import { ClozeError, FormatError, type ErrorKind } from "@cloze/errors";
@@ -11,7 +11,10 @@ export type FromWorker =
   { readonly step: number; readonly batch: FlatBatch } | { readonly step: number; readonly error: FlatError };
 
 export interface FlatBatch extends Omit<TokenBatch, "sequences"> {
-  /** [example, row, start, length, second, label] of each sequence; of one that is no pair, second is -1. */
+  /**
+   * [example, row, start, length, second, label] of each sequence; second and label are -1 if the sequence is not a
+   * pair.
+   */
   readonly sequences: Float64Array;
 }
 
@@ -45,7 +48,7 @@ export function unflatten(flat: FlatBatch): TokenBatch {
   return { ...flat, sequences };
 }
 
-/** Errors lose their class on the way between threads: send what they are. */
+/** An error as plain data, because errors lose their class on the way between threads. */
 export function flattenError(error: unknown): FlatError {
   return {
     message: error instanceof Error ? error.message : String(error),

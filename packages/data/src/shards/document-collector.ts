@@ -1,7 +1,7 @@
 /**
  * In-memory data sets of text, one for each split: documents in, tokens out.
  *
- * Price: two bytes a token for vocabularies up to 65,536, eight for each document and for each sentence.
+ * Price: two bytes a token for vocabularies from 257 to 65,536, sixteen for each document and eight for each sentence.
  */
 import { SentenceDocuments, type DocumentDataset } from "../rows/document-dataset.ts";
 import { DocumentEncoder, type EncodeDocumentsOptions, type TokenDocument } from "./encode-documents.ts";
@@ -11,8 +11,8 @@ import type { TextDocument, TextReport } from "../formats/text-document.ts";
 import { TokenBuffer, dtypeOf } from "./token-buffer.ts";
 
 /**
- * The same tokens twice: as whole documents, for masked language modelling, and as sentences that know their documents,
- * for pairs.
+ * Two views of the same tokens: whole documents, for masked language modelling, and sentences that know their
+ * documents, for sentence pairs.
  */
 export interface TextDataset {
   readonly documents: MemoryDataset;
@@ -28,7 +28,7 @@ export interface TextDatasets {
 
 export interface DocumentCollector {
   push(document: TextDocument): void;
-  /** `reports`: what the readers counted. */
+  /** Returns the data sets. `reports`: the readers' counts, one for each source. */
   finish(reports: readonly TextReport[]): TextDatasets;
 }
 
@@ -52,7 +52,7 @@ class Part {
   readonly #tokens: TokenBuffer;
   readonly #documentEnds: number[] = [0];
   readonly #sentenceEnds: number[] = [0];
-  /** Sentences before each document. */
+  /** The number of sentences before each document. */
   readonly #starts: number[] = [0];
 
   constructor(vocabularySize: number) {

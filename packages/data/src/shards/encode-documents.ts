@@ -1,6 +1,7 @@
 /**
- * From documents to tokens: what shards and in-memory data sets of text have in common. A document is filtered, goes to
- * the split its content belongs to, and is tokenised sentence by sentence; what the tokenizer did not know is counted.
+ * The encoder from documents to tokens, shared by shards and in-memory data sets of text. A document is filtered, goes
+ * to the split of its content, and is tokenised sentence by sentence. Tokens that the tokenizer does not know are
+ * counted.
  */
 import { IssueCounter, type TextTokenizer } from "@cloze/tokenizer";
 import type { ShardCounts } from "./shard-index.ts";
@@ -11,7 +12,8 @@ import type { TextDocument, TextReport } from "../formats/text-document.ts";
 import { TokenBuffer, dtypeOf, encoderOf, type DataTokenizer } from "./token-buffer.ts";
 
 /**
- * A tokenised document: all its tokens, and how many of them each sentence has (none has 0). Valid until the next one.
+ * A tokenised document: all its tokens, and the number of tokens in each sentence (never 0). Valid until the next
+ * document.
  */
 export interface TokenDocument {
   readonly tokens: TokenBuffer;
@@ -42,8 +44,8 @@ export class DocumentEncoder {
   #unknownTokens = 0;
 
   /**
-   * `splitter` and `firstRecord`: instead of the rule, and the number of the first document where others come before
-   * it.
+   * `splitter` takes the place of the rule. `firstRecord` is the number of the first document, if other documents come
+   * before it.
    */
   constructor(
     {
@@ -103,7 +105,10 @@ export class DocumentEncoder {
     this.#sink(split, { tokens, sentences: lengths });
   }
 
-  /** The reports of all sources together, with what was left out and what the tokenizer did not know. */
+  /**
+   * The counts of all sources: the sum of the reports, the documents left out, and the characters and tokens that the
+   * tokenizer does not know.
+   */
   counts(reports: readonly TextReport[]): ShardCounts {
     const sum = (key: keyof TextReport): number => reports.reduce((n, report) => n + report[key], 0);
     return {

@@ -1,6 +1,7 @@
 /**
- * From FASTA records to tokens: what shards and in-memory data sets have in common. Each record with residues goes to
- * the split its content belongs to; what the tokenizer could not take as it stood is counted by character.
+ * The encoder from FASTA records to tokens, shared by shards and in-memory data sets. Each record with residues goes to
+ * the split of its content. Characters that the tokenizer replaced, dropped or did not know are counted, each on its
+ * own.
  */
 import { IssueCounter } from "@cloze/tokenizer";
 import type { FastaBatch, FastaReport } from "../formats/fasta-parser.ts";
@@ -8,18 +9,18 @@ import type { ShardCounts } from "./shard-index.ts";
 import type { SplitName } from "../corpus/split.ts";
 import type { Splitter } from "../corpus/splitter.ts";
 
-/** Takes one record's bytes and returns how many tokens it became; 0 means that it was not kept. */
+/** Takes the bytes of one record and returns the number of its tokens. 0 means that the record was not kept. */
 export type RecordSink = (split: SplitName, batch: FastaBatch, record: number) => number;
 
 export class RecordRouter {
-  /** The sink's encoder counts here. */
+  /** The counter that the sink's encoder uses. */
   readonly issues: IssueCounter = new IssueCounter();
   readonly #splitter: Splitter;
   readonly #sink: RecordSink;
   #emptied = 0;
   #record: number;
 
-  /** `firstRecord`: the number of the first record, where others come before it that are prepared elsewhere. */
+  /** `firstRecord`: the number of the first record, if earlier records are prepared elsewhere. */
   constructor(splitter: Splitter, sink: RecordSink, firstRecord: number = 0) {
     this.#splitter = splitter;
     this.#sink = sink;
@@ -38,7 +39,7 @@ export class RecordRouter {
     }
   }
 
-  /** The reports of all inputs together, with what the tokenizer changed. */
+  /** The counts of all inputs: the sum of the reports, and the characters that the tokenizer changed. */
   counts(reports: readonly FastaReport[]): ShardCounts {
     const sum = (key: "records" | "residues" | "empty" | "unnamed"): number => reports.reduce((n, r) => n + r[key], 0);
     return {

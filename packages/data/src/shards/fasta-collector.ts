@@ -2,7 +2,7 @@
  * In-memory data sets from FASTA, one for each split: chunks of text in (from a file, a fetch, a browser's File),
  * tokens out.
  *
- * Price: one byte a residue for small vocabularies, eight a record, and header lines where they are kept.
+ * Price: one byte a residue for vocabularies up to 256, eight a record, and the header lines if they are kept.
  */
 import { RecordRouter } from "./encode-fasta.ts";
 import { FastaParser, type FastaBatch, type FastaReport } from "../formats/fasta-parser.ts";
@@ -36,7 +36,7 @@ export interface FastaCollector {
   finish(): FastaDatasets;
 }
 
-/** `file` names the input in messages; a function, where several files follow one another. */
+/** `file` returns the name of the current input, for messages: several files may follow one another. */
 export function fastaCollector(options: FastaDatasetsOptions, file: () => string = () => "FASTA"): FastaCollector {
   const { tokenizer, split, names = false, maxRecord } = options;
   const encode = encoderOf(tokenizer);

@@ -1,8 +1,9 @@
 /**
- * One writer to a name in a folder: a lock file that says who holds it, made so that only one process can make it.
+ * A lock on a name in a folder, so that one process at a time writes there. The lock is a file that says who holds it,
+ * and only one process can make the file.
  *
- * A lock whose process is gone (on this host) was left by an interruption, and is taken over; of another host that
- * cannot be told, and the message says how to go on.
+ * If the process that holds a lock on this host is gone, an interruption left the lock, and it is taken over. For a
+ * process on another host this cannot be known, and the error message says how to go on.
  */
 import { ConfigError } from "@cloze/errors";
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
@@ -14,7 +15,7 @@ interface Holder {
   readonly since: string;
 }
 
-/** Takes the lock and returns its release; undefined where another process holds it. */
+/** Takes the lock and returns the function that releases it; undefined if another process holds the lock. */
 export function tryLock(path: string): (() => void) | undefined {
   for (let tries = 0; tries < 2; tries++) {
     try {
@@ -35,7 +36,7 @@ export function tryLock(path: string): (() => void) | undefined {
   return undefined;
 }
 
-/** Takes the lock. Throws ConfigError where another process holds it. */
+/** Takes the lock and returns the function that releases it. Throws ConfigError if another process holds the lock. */
 export function lock(path: string, where: string): () => void {
   const release = tryLock(path);
   if (release !== undefined) return release;
@@ -66,7 +67,7 @@ function holderOf(path: string): Holder | undefined {
       ? { pid: json.pid, host: json.host, since: json.since }
       : undefined;
   } catch {
-    return undefined; // gone, or not yet written
+    return undefined; // the file is gone, or not yet written
   }
 }
 

@@ -1,4 +1,4 @@
-/** What a FASTA file or a set of shards holds, as plain data: one pass, memory that does not grow with the file. */
+/** The contents of a FASTA file or of a set of shards, as plain data. One pass; memory does not grow with the file. */
 import { FormatError } from "@cloze/errors";
 import { stat } from "node:fs/promises";
 import type { FastaReport } from "../formats/fasta-parser.ts";
@@ -14,9 +14,7 @@ export interface Contents {
   readonly sequences: number;
   readonly residues: number;
   readonly lengths: LengthSummary;
-  /**
-   * Occurrences by character, or by token for shards (by id where the index has no vocabulary), most frequent first.
-   */
+  /** Occurrences by character, or by token for shards (by id if the index has no vocabulary), most frequent first. */
   readonly histogram: Readonly<Record<string, number>>;
   /** Occurrences of the twenty standard residues, in either case. */
   readonly standardResidues: number;
@@ -37,7 +35,10 @@ export interface InspectOptions {
   readonly onRead?: (bytes: number) => void;
 }
 
-/** Reads a FASTA file (plain or gzip), or the JSON index of shards and the shards with it; checksums are compared. */
+/**
+ * Reads a FASTA file (plain or gzip), or the JSON index of shards and the shards themselves, and compares their
+ * checksums.
+ */
 export async function inspect(path: string, options: InspectOptions = {}): Promise<Inspection> {
   if (path.endsWith(".json")) return inspectShards(path);
   if (path.endsWith(".bin"))

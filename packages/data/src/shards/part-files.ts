@@ -1,7 +1,7 @@
 /**
- * The files of one part: shards as large as they may be, and `….max` beside them, a number for each document that was
- * offered: twice the most tokens it could have had, plus one if it was kept. Where a shard ends depends on that, so
- * that joining can repeat it.
+ * The files of one part: shards as large as the format allows, and a file `….max` beside them. `….max` holds a number
+ * for each document that was offered to the writer: twice the most tokens that the document could have had, plus one if
+ * the document was kept. The place where a shard ends depends on these numbers, so that joining can repeat it.
  */
 import { FormatError } from "@cloze/errors";
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
@@ -32,7 +32,7 @@ export interface PartWriterOptions extends PartForm {
 
 const prefixOf = (part: number, split: SplitName): string => `part-${String(part).padStart(6, "0")}_${split}`;
 
-/** Where the documents of a part go, by split. */
+/** The writers of a part's documents, one for each split. */
 export class PartWriter {
   readonly train: SplitWriter;
   readonly valid: SplitWriter;
@@ -108,14 +108,14 @@ export class PartReader {
     this.#form = form;
   }
 
-  /** Offers every document to the writer as it was offered to the part's. */
+  /** Offers every document to the writer `into`, as it was offered to the part's own writer. */
   copy({ shards }: ShardSplit, into: Pick<ShardWriter, "add">): void {
     const offers = new NumberFile(join(this.#folder, `${this.#prefix}.max`));
     const { start, end, dtype } = this.#form;
     const before = start === undefined ? 0 : 1;
     const frame = before + (end === undefined ? 0 : 1);
     const refused = (): void => {
-      // offered, and nothing was left of them
+      // documents that were offered and had no tokens left
       for (let offer = offers.peek(); offer !== undefined && offer % 2 === 0; offer = offers.peek())
         into.add(Math.floor((offers.next() as number) / 2), () => undefined);
     };
@@ -183,7 +183,7 @@ class NumberFile {
   }
 }
 
-/** Tokens of a shard, one document after another; a view that the next one overwrites. */
+/** The tokens of a shard, one document after another. The next document overwrites the tokens of this document. */
 class TokenFile {
   readonly #descriptor: number;
   readonly #path: string;

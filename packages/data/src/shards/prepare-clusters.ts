@@ -1,6 +1,6 @@
 /**
- * What `prepareShards` adds for a data set that is sampled by clusters: the split of each record by its cluster, and
- * who is in which.
+ * The cluster part of `prepareShards`: the split of each record by its cluster, and the files that list the members of
+ * each cluster.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
 import { createHash } from "node:crypto";
@@ -21,8 +21,8 @@ import type { TokenBuffer } from "./token-buffer.ts";
 
 export interface ClusterTable {
   /**
-   * Rows of CSV, TSV, JSONL or Parquet: a cluster, and a member or a list of them, which are first words of header
-   * lines.
+   * Rows of CSV, TSV, JSONL or Parquet. A row names a cluster, and a member or a list of members. A member's name is
+   * the first word of its header line.
    */
   readonly source: DataSource;
   /** Columns of the cluster and of the member, by name or number. Default the first two. */
@@ -46,7 +46,7 @@ export function clusterInput(table: ClusterTable): ShardInput & { readonly field
   return { file: "path" in place ? basename(name) : name, bytes, modified, fields: fieldsOf(table).join(",") };
 }
 
-/** Buckets of documents by cluster; a power of two, by which the hash's first bits are cut. */
+/** The number of buckets of documents by cluster: the first 8 bits of a cluster's hash are its bucket. */
 const BUCKETS = 256;
 
 export class ClusterPreparation {
@@ -62,7 +62,7 @@ export class ClusterPreparation {
     this.#folder = join(options.out, `${options.name}.tmp`);
   }
 
-  /** Reads the table and the headers. The splitter takes the records in order. */
+  /** Reads the table and the headers. The splitter must be given the records in order. */
   async splitter(): Promise<Splitter> {
     const { table, files, split } = this.#options;
     const [wantedCluster, wantedMember] = fieldsOf(table);
@@ -117,7 +117,7 @@ export class ClusterPreparation {
     };
   }
 
-  /** Writers that remember which document is of which cluster. */
+  /** Writers that also remember the cluster of each document. */
   following(writers: Writers): Writers {
     const follow = (split: SplitName): Writers[SplitName] => ({
       add: (longest: number, append: (into: TokenBuffer) => void, sentences?: readonly number[]) => {

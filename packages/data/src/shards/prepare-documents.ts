@@ -1,6 +1,7 @@
 /**
- * Documents of any sources to token shards, in one pass: read, filter, split by content, tokenise, write. The shards
- * hold whole documents, as those of FASTA do, and the lengths of their sentences beside them.
+ * The preparation of token shards from documents of any source, in one pass: read, filter, split by content, tokenise,
+ * write. A split by row number first counts the records. The shards hold whole documents, as shards of FASTA do, and
+ * the lengths of the sentences beside them.
  */
 import { ConfigError } from "@cloze/errors";
 import type { TextTokenizer } from "@cloze/tokenizer";
@@ -29,8 +30,8 @@ export interface DocumentProgress {
   /** Name of the source. */
   readonly source: string;
   /**
-   * Bytes of all sources read so far and in total: compressed ones, for gzip; of Parquet those of the columns that are
-   * read.
+   * Bytes of all sources read so far and in total: compressed bytes, for gzip. For Parquet, the bytes read are only
+   * those of the columns that are read.
    */
   readonly bytesRead: number;
   readonly bytesTotal: number;
@@ -38,8 +39,8 @@ export interface DocumentProgress {
 }
 
 /**
- * Makes the shards, or returns those that are there; see `makeShards` for when. `openShards` and `openSentenceShards`
- * read them.
+ * Makes the shards, or returns existing shards of the same inputs and options (see `makeShards`). `openShards` and
+ * `openSentenceShards` read the shards.
  */
 export async function prepareDocuments(options: PrepareDocumentsOptions): Promise<PreparedShards> {
   const { sources, reading = {} } = options;
@@ -49,7 +50,7 @@ export async function prepareDocuments(options: PrepareDocumentsOptions): Promis
   });
 }
 
-/** What the index says of the sources and how they were read. */
+/** The sources and how they are read, for the index. */
 export function documentsOrigin({
   sources,
   reading,
@@ -67,7 +68,7 @@ export function documentsOrigin({
   };
 }
 
-/** Records of each source. */
+/** The number of records in each source. */
 export async function sizesOf(
   sources: readonly DataSource[],
   reading: PrepareDocumentsOptions["reading"],
@@ -83,7 +84,7 @@ export interface FillDocuments extends Pick<
 > {
   readonly splitter: Splitter;
   readonly writers: Writers;
-  /** Documents in sources that come before these. */
+  /** The number of documents in all earlier sources. */
   readonly firstRecord: number;
 }
 
@@ -125,7 +126,7 @@ async function encodeAll(
   return reports;
 }
 
-/** Options as the index keeps them. */
+/** The options that the index keeps: strings, numbers and booleans. */
 function plain(options: Readonly<Record<string, unknown>>): Record<string, string | number | boolean> {
   const kept: Record<string, string | number | boolean> = {};
   for (const [key, value] of Object.entries(options))

@@ -1,11 +1,14 @@
 /**
- * Shards made by several processes, or by one that may be interrupted: the inputs in parts, each prepared on its own
- * and kept until the last process joins them. What comes out is byte for byte what one process makes in one go.
+ * The preparation of shards in parts, by several processes, or by one process that may be interrupted. Each part of the
+ * inputs is prepared on its own, and kept until the last process joins all parts. The result has the same bytes as the
+ * result of one process in one go.
  *
  * A part is a file, or about `partBytes` of a plain FASTA file; gzip can only be read from its beginning. Rank r of w
- * prepares the parts r, r + w, …; parts do not depend on w, and those that are done are kept, so that the same call
- * goes on after an interruption. Whoever finds all parts done joins them (reading and writing them once more) and
- * removes them. Price: the disk holds the tokens twice while they are joined.
+ * prepares the parts r, r + w, …. The parts do not depend on w, and finished parts are kept, so that the same call goes
+ * on after an interruption. The process that finds all parts done joins them (reads and writes them once more) and
+ * removes them.
+ *
+ * Price: the disk holds the tokens twice while the parts are joined.
  */
 import { ConfigError } from "@cloze/errors";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
@@ -31,7 +34,7 @@ import type { DataSource } from "../corpus/sources.ts";
 import { isShuffled, splitterOf } from "../corpus/splitter.ts";
 
 export interface PreparePartsOptions extends PrepareDocumentsOptions {
-  /** This process, from 0, of so many. */
+  /** The number of this process, from 0, and the number of processes. */
   readonly rank: number;
   readonly world: number;
   /** Bytes of plain FASTA in a part. Default 1e9. */
@@ -39,14 +42,14 @@ export interface PreparePartsOptions extends PrepareDocumentsOptions {
 }
 
 export interface PreparedParts {
-  /** Parts of all processes, and of them those that are done. */
+  /** The number of parts of all processes, and the number of these parts that are done. */
   readonly parts: number;
   readonly done: number;
-  /** Parts of this process that were done before. */
+  /** Parts of this process that were done before this call. */
   readonly kept: number;
   /**
-   * Where this process joined the parts, or found the shards. Undefined: others are still at theirs, or one of them
-   * joins.
+   * The shards, if this process joined the parts or found the shards. Undefined if other processes still prepare parts,
+   * or if one of them joins the parts.
    */
   readonly shards?: PreparedShards;
 }
@@ -54,13 +57,13 @@ export interface PreparedParts {
 interface Part {
   readonly source: DataSource;
   readonly range: FastaRange | undefined;
-  /** Records in the parts before, where the split needs them. */
+  /** The number of records in the earlier sources, if the split needs it. */
   readonly firstRecord: number;
 }
 
 /**
- * Prepares this rank's parts, and joins all where they are there. Filters may not look for duplicates: they are of
- * several parts.
+ * Prepares the parts of this rank, and joins all parts if all are done. Filters must not look for duplicates, because
+ * duplicates may lie in different parts.
  */
 export async function prepareParts(options: PreparePartsOptions): Promise<PreparedParts> {
   const { sources, rank, world, partBytes = 1e9, filter, reading, out, overwrite = false } = options;
@@ -72,7 +75,7 @@ export async function prepareParts(options: PreparePartsOptions): Promise<Prepar
       "prepareParts: expected filters that look at one document, got dedup, for which all have to be seen. " +
         "Prepare in one process.",
     );
-  // As `prepareShards` where that would do: FASTA without filters.
+  // FASTA without filters gives the shards that `prepareShards` gives.
   const bytesOnly = filter === undefined && sources.every(({ format }) => format === "fasta");
   const whole = documentsOrigin(options);
   const origin = bytesOnly ? { inputs: whole.inputs } : whole;
@@ -178,7 +181,7 @@ async function partsOf(
   return parts;
 }
 
-/** Makes the folder of parts, or checks that the one that is there is of the same. */
+/** Makes the folder of parts, or checks that an existing folder is of the same settings and parts. */
 function openParts(folder: string, settings: Settings, parts: readonly Part[], overwrite: boolean): void {
   const plan = JSON.stringify({ settings, parts: parts.map(({ source, range }) => [source.name, range?.from ?? 0]) });
   const file = join(folder, "plan.json");

@@ -1,6 +1,7 @@
 /**
- * FASTA files to token shards, in one pass: inflate (libuv's threads), parse, hash, split, encode, write. A split by
- * row number needs the number of records, and takes a pass before.
+ * The preparation of token shards from FASTA files, in one pass: inflate (on libuv's threads), parse, hash, split,
+ * encode, write. A split by row number first takes a pass to count the records. Clusters first take a pass to read the
+ * ids.
  */
 import { ConfigError } from "@cloze/errors";
 import { statSync } from "node:fs";
@@ -29,24 +30,23 @@ export interface PrepareOptions extends ShardFolderOptions {
   readonly files: readonly string[];
   readonly maxRecord?: number;
   /**
-   * Which sequences belong together: an epoch then shows one of each cluster, drawn anew, and a cluster is in one
-   * split.
+   * The table of clusters. An epoch then shows one sequence of each cluster, drawn anew, and a cluster is in one split.
    */
   readonly clusters?: ClusterTable;
   readonly onProgress?: (progress: PrepareProgress) => void;
 }
 
 export interface PreparedShards {
-  /** Path of the JSON index: what `openShards` takes. */
+  /** Path of the JSON index, the argument of `openShards`. */
   readonly path: string;
   readonly index: ShardIndex;
-  /** The shards were there already. */
+  /** True if the shards existed before the call. */
   readonly reused: boolean;
-  /** What an interrupted preparation had left was cleared, and all was made anew. */
+  /** True if the remains of an interrupted preparation were removed, and everything was made again. */
   readonly interrupted: boolean;
 }
 
-/** Makes the shards, or returns those that are there; see `makeShards` for when. */
+/** Makes the shards, or returns existing shards of the same inputs and options (see `makeShards`). */
 export async function prepareShards(options: PrepareOptions): Promise<PreparedShards> {
   const { files, tokenizer, maxRecord, onProgress } = options;
   if (files.length === 0) throw new ConfigError("prepareShards: expected at least one FASTA file, got none.");

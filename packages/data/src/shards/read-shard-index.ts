@@ -1,4 +1,4 @@
-/** Reads `NAME.json` and refuses one that is not what its format says. */
+/** The reader of `NAME.json`, the index of shards. An index that does not match its format is a FormatError. */
 import { FormatError } from "@cloze/errors";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -6,7 +6,7 @@ import type { ShardIndex } from "./shard-index.ts";
 
 export interface ReadShardIndex {
   readonly index: ShardIndex;
-  /** Where the shards lie. */
+  /** The folder of the shards. */
   readonly folder: string;
 }
 
@@ -98,7 +98,7 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-/** A name in the index's own folder: an index must not lead elsewhere. */
+/** Whether the value is the name of a file in the index's own folder. An index must not lead to other folders. */
 function isFileName(value: unknown): boolean {
   return typeof value === "string" && value !== "" && !/[/\\]/.test(value) && value !== "..";
 }

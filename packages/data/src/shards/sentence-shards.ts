@@ -1,8 +1,9 @@
 /**
- * Shards of text as documents made of sentences: what sentence pairs are drawn from. `openShards` gives the same files
- * as whole documents.
+ * Shards of text as documents made of sentences, for sentence pairs. `openShards` gives the same files as whole
+ * documents.
  *
- * In memory: eight bytes a sentence and eight a document; tokens are read from the files when asked for.
+ * In memory: eight bytes a sentence and eight a document, besides the memory of `openShards`. Tokens are read from the
+ * files on demand.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
 import { createHash } from "node:crypto";
@@ -13,7 +14,10 @@ import type { DocumentDataset } from "../rows/document-dataset.ts";
 import { checkSum, openShards, type OpenShardsOptions, type ShardDataset } from "./shard-dataset.ts";
 import type { ShardEntry } from "./shard-index.ts";
 
-/** Throws ConfigError for shards without sentences (of FASTA), and as `openShards` does. */
+/**
+ * Opens a split of shards. Throws ConfigError for shards without sentences (shards of FASTA), and the errors of
+ * `openShards`.
+ */
 export async function openSentenceShards(path: string, options: OpenShardsOptions = {}): Promise<SentenceShards> {
   const documents = await openShards(path, options);
   const split = options.split ?? "train";
@@ -33,7 +37,7 @@ export async function openSentenceShards(path: string, options: OpenShardsOption
     const lengths = await readSentenceLengths(join(dirname(path), entry.sentences.file), entry);
     let at = 0;
     for (const last = document + entry.documents; document < last; document++) {
-      // The sentences of a document are those that fill it.
+      // A document takes sentences until they fill its length.
       const end = (ends[sentence] as number) + documents.lengthOf(document);
       while (at < lengths.length && (ends[sentence] as number) < end) {
         ends[sentence + 1] = (ends[sentence] as number) + (lengths[at++] as number);
@@ -88,7 +92,7 @@ export class SentenceShards implements DocumentDataset {
   readonly handle: DatasetHandle;
   readonly #documents: ShardDataset;
   readonly #starts: Float64Array;
-  /** Tokens before each sentence, all documents one after another. */
+  /** The number of tokens before each sentence, over all documents in order. */
   readonly #ends: Float64Array;
 
   constructor(documents: ShardDataset, handle: DatasetHandle, starts: Float64Array, ends: Float64Array) {
@@ -123,7 +127,7 @@ export class SentenceShards implements DocumentDataset {
     return this.#documents.slice(low, from, from + this.lengthOf(example));
   }
 
-  /** Closes the files; reading opens them again. */
+  /** Closes the files. The next read opens the file again. */
   close(): void {
     this.#documents.close();
   }

@@ -1,4 +1,4 @@
-/** Counts of parts as those of the whole. */
+/** The sum of the counts of parts: the counts of the whole. */
 import { IssueCounter } from "@cloze/tokenizer";
 import type { ShardCounts, TextCounts } from "./shard-index.ts";
 

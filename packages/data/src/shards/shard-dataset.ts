@@ -1,9 +1,9 @@
 /**
- * A split of token shards as a data set: examples are read from the files when asked for.
+ * A split of token shards as a data set. Examples are read from the files on demand.
  *
  * In memory: four bytes an example for lengths (with clusters eight, and four a cluster), and a cache of blocks. An
- * example that lies in a cached block costs no system call; reading is synchronous, because a page that the system
- * holds is copied faster than a promise resolves.
+ * example in a cached block costs no system call. Reading is synchronous: to copy a page that the system holds is
+ * faster than to resolve a promise.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
 import { createHash } from "node:crypto";
@@ -21,15 +21,15 @@ export interface OpenShardsOptions {
   /** Default "train". */
   readonly split?: string;
   /**
-   * "checksums" (default) reads every file once and compares its SHA-256, about 1 s per GB; "sizes" compares headers,
-   * sizes and the checksums of the lengths only.
+   * "checksums" (default) reads every file once and compares its SHA-256, about 1 s per GB. "sizes" compares only
+   * headers, sizes and the checksums of the lengths.
    */
   readonly verify?: "checksums" | "sizes";
-  /** Refuse shards of another tokenizer. */
+  /** If given, shards of another tokenizer are an error. */
   readonly tokenizer?: { readonly name: string; readonly hash: string };
 }
 
-/** Every so many examples the place of one is stored; the places between are sums of lengths. */
+/** The place of every STRIDE-th example is stored. The places between are sums of lengths. */
 const STRIDE = 64;
 const BLOCK_BYTES = 1 << 16;
 const BLOCKS_KEPT = 256;
@@ -190,13 +190,16 @@ export class ShardDataset implements Dataset {
   readonly size: number;
   readonly index: ShardIndex;
   readonly handle: DatasetHandle;
-  /** Of shards with clusters: how many, and one example of each in the order of an epoch. */
+  /**
+   * For shards with clusters: the number of clusters, and the order of an epoch, which shows one example of each
+   * cluster.
+   */
   readonly places?: number;
   readonly orderOf?: (key: { readonly seed: number; readonly epoch: number }) => Order;
   readonly #shards: readonly Shard[];
   /** Stored lengths, with start and end tokens. */
   readonly #lengths: Uint32Array;
-  /** Byte of every STRIDE-th example in its shard's file. */
+  /** The first byte of every STRIDE-th example in its shard's file. */
   readonly #places: Float64Array;
   readonly #before: number;
   readonly #frame: number;
@@ -243,13 +246,13 @@ export class ShardDataset implements Dataset {
     return this.slice(example, 0, this.lengthOf(example));
   }
 
-  /** Some of an example's tokens: only their bytes are read. */
+  /** The tokens [from, until) of an example. Reads only their bytes, or the block that holds them. */
   slice(example: number, from: number, until: number): Tokens {
     if (!Number.isInteger(example) || example < 0 || example >= this.size)
       throw new ConfigError(`read: expected an example from 0 to ${this.size - 1}, got ${example}.`);
     const shard = this.#shardOf(example);
     const width = BYTES_PER_TOKEN[this.index.dtype];
-    // Sum from the last stored place, or from the beginning of the shard if that is later.
+    // Sum the lengths from the last stored place, or from the beginning of the shard if the shard begins later.
     const stored = example - (example % STRIDE);
     const first = Math.max(stored, shard.firstExample);
     let place = first === stored ? (this.#places[stored / STRIDE] as number) : HEADER_BYTES;
@@ -258,7 +261,7 @@ export class ShardDataset implements Dataset {
     return viewAs(this.index.dtype, bytes);
   }
 
-  /** Closes the files; reading opens them again. */
+  /** Closes the files. The next read opens the file again. */
   close(): void {
     for (const descriptor of this.#files.values()) closeSync(descriptor);
     this.#files.clear();

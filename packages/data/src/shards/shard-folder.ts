@@ -1,10 +1,10 @@
 /**
  * A folder of token shards, made whole or not at all: writers for the three splits, and the index after them.
  *
- * The index is written last, so its presence means that all is there. Called again with the same inputs, tokenizer and
- * options, what is there is returned; after an interruption what was left is cleared and made anew (`prepareParts`
- * keeps the parts that were done). An index of other settings is never overwritten unless asked, and a name is written
- * by one process at a time.
+ * The index is written last, so an index means that all files are there. A second call with the same inputs, tokenizer
+ * and options returns the existing shards. After an interruption the remaining files are removed, and everything is
+ * made again (`prepareParts` keeps its finished parts). An index of other settings is never overwritten unless the
+ * caller asks for it. Only one process at a time writes to a name.
  */
 import { ConfigError } from "@cloze/errors";
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
@@ -20,37 +20,40 @@ import { dtypeOf, type DataTokenizer } from "./token-buffer.ts";
 
 export interface ShardFolderOptions {
   readonly tokenizer: DataTokenizer;
-  /** Folder for the shards; made if need be. */
+  /** The folder for the shards. It is made if it does not exist. */
   readonly out: string;
   /** Files are `NAME_train_000000.bin`, …, and `NAME.json`. Default "tokens". */
   readonly name?: string;
   /** Default: seed 0, 0.5 % for validation, nothing for testing. */
   readonly split?: AnySplitRule;
-  /** Default 1e8. */
+  /** The most tokens in a shard. Default 1e8. */
   readonly tokensPerShard?: number;
-  /** Replace shards of the same name that were made otherwise. Default false. */
+  /** Replace shards of the same name with other inputs or settings. Default false. */
   readonly overwrite?: boolean;
 }
 
-/** What the shards are made of: compared with what is there. */
+/** The inputs of the shards and how they are read. Existing shards are reused if their origin is the same. */
 export interface ShardOrigin {
   readonly inputs: readonly ShardInput[];
-  /** How text was read; its presence says that documents have sentences. */
+  /** How text is read; undefined for FASTA. Documents have sentences if `reading` is defined. */
   readonly reading?: Readonly<Record<string, string | number | boolean>>;
-  /** The table of clusters, and what writes them by split, after the documents. */
+  /** The table of clusters, and the function that writes a split's clusters after the documents. */
   readonly clusters?: {
     readonly table: ShardInput & { readonly fields: string };
     finish(split: SplitName): ShardClusters;
   };
 }
 
-/** Where documents go, by split. */
+/** The writers of documents, one for each split. */
 export type Writers = Readonly<Record<SplitName, Pick<ShardWriter, "add">>>;
 
 export const SPLITS = ["train", "valid", "test"] as const;
 export const DEFAULT_SPLIT: AnySplitRule = { seed: 0, valid: 0.005 };
 
-/** `fill` reads the inputs and writes their documents, and gives the counts. */
+/**
+ * Makes the shards, or returns existing shards of the same settings. `fill` reads the inputs, writes their documents,
+ * and returns the counts. Throws ConfigError if there is nothing to store.
+ */
 export async function makeShards(
   options: ShardFolderOptions,
   origin: ShardOrigin,
@@ -101,7 +104,7 @@ export async function makeShards(
 
 export interface CheckedFolder {
   readonly name: string;
-  /** Of the index. */
+  /** Path of the index. */
   readonly path: string;
   readonly settings: Settings;
 }
@@ -122,7 +125,10 @@ export function checkedFolder(
   return { name, path: join(out, `${name}.json`), settings: settingsOf(name, tokenizer, split, origin) };
 }
 
-/** The shards that are there, made of the same; undefined where there are none, or where they may be overwritten. */
+/**
+ * The existing shards, if they have the same settings. Undefined if there are no shards, or if `overwrite` allows to
+ * replace them. Throws ConfigError if shards of other settings are in the way.
+ */
 export async function existingShards(
   { overwrite = false }: ShardFolderOptions,
   path: string,
@@ -147,7 +153,7 @@ export function formOf({ special, vocabulary }: DataTokenizer): {
   return { dtype: dtypeOf(vocabulary.length), start: special.start, end: special.end };
 }
 
-/** A full disk, or a quota, in words. */
+/** The error with advice, if the disk or a quota is full; any other error unchanged. */
 export function withoutRoom(error: unknown, out: string): unknown {
   const code = codeOf(error);
   if (code !== "ENOSPC" && code !== "EDQUOT" && code !== "EFBIG") return error;
@@ -189,7 +195,10 @@ function settingsOf(
   };
 }
 
-/** An index without what was found in the inputs; the order of the keys is that in which it was written. */
+/**
+ * An index without `splits` and `counts`, which were found in the inputs. The keys keep the order in which they were
+ * written, so that two of these objects compare as JSON.
+ */
 function pick(index: ShardIndex): Partial<ShardIndex> {
   return Object.fromEntries(Object.entries(index).filter(([key]) => key !== "splits" && key !== "counts"));
 }
@@ -205,8 +214,8 @@ async function indexAt(path: string, overwrite: boolean): Promise<ShardIndex | u
 }
 
 /**
- * Removes the index first: shards without one are never read. True if shards lay there without one, left by an
- * interruption.
+ * Removes the shards of a name, the index first: shards without an index are never read. Returns true if there were
+ * shards without an index, which an interruption left.
  */
 function clear(out: string, name: string): boolean {
   const whole = statSync(join(out, `${name}.json`), { throwIfNoEntry: false }) !== undefined;

@@ -1,11 +1,11 @@
 /**
- * The 1,024 bytes before a shard's tokens: 256 little-endian int32, [20240520, 1, token count, 0, …]; modded-nanogpt's
- * format.
+ * The header of a shard: 1,024 bytes before the tokens, as 256 little-endian int32 [20240520, 1, token count, 0, …].
+ * The format is that of modded-nanogpt.
  */
 import { FormatError } from "@cloze/errors";
 
 export const HEADER_BYTES = 1024;
-/** The count is an int32. */
+/** The most tokens in a shard: the header's count is an int32. */
 export const MAX_SHARD_TOKENS: number = 2 ** 31 - 1;
 const MAGIC = 20240520;
 const VERSION = 1;
@@ -19,7 +19,7 @@ export function shardHeader(tokens: number): Uint8Array {
   return bytes;
 }
 
-/** Throws unless these are the header of a shard of so many tokens. */
+/** Throws FormatError unless the bytes are the header of a shard of `tokens` tokens. */
 export function checkShardHeader(file: string, bytes: Uint8Array, tokens: number): void {
   if (bytes.length < HEADER_BYTES)
     throw new FormatError(

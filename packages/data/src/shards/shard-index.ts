@@ -1,4 +1,4 @@
-/** The JSON index that lies beside token shards: all that a reader must know to trust and use them. */
+/** The JSON index beside token shards: all that a reader must know to check the shards and to use them. */
 
 import type { ShuffledSplit } from "../corpus/shuffled-split.ts";
 
@@ -16,29 +16,29 @@ export interface ShardIndex {
     readonly vocabulary?: readonly string[];
   };
   readonly dtype: TokenDtype;
-  /** Tokens that frame every stored document; null where the vocabulary has none. */
+  /** Tokens that frame every stored document; null if the vocabulary has none. */
   readonly special: { readonly start: number | null; readonly end: number | null };
   readonly splitRule: StoredSplitRule;
   readonly splits: Readonly<Record<string, ShardSplit>>;
   /** Input files, to tell whether the shards still belong to them. */
   readonly inputs: readonly ShardInput[];
-  /** How text was read and filtered; absent for shards of FASTA, whose documents have no sentences. */
-  /** The table of clusters, of a data set that is sampled by them. */
+  /** The table of clusters, for a data set that is sampled by clusters. */
   readonly clusters?: ShardInput & { readonly fields: string };
+  /** How text was read and filtered. Undefined for shards of FASTA, whose documents have no sentences. */
   readonly reading?: Readonly<Record<string, string | number | boolean>>;
   readonly counts: ShardCounts;
 }
 
-/** By content; or rows drawn by number, as published sets are split (`ShuffledSplit`). */
+/** A split by content, or by row number as in published sets (`ShuffledSplit`). */
 export type StoredSplitRule =
   | { readonly hash: "murmur3-x86-128/64"; readonly seed: number; readonly valid: number; readonly test: number }
   | ({ readonly shuffle: "numpy-pcg64" } & ShuffledSplit);
 
 export interface ShardInput {
-  /** Name without its folder; of what is not a file, its whole name. */
+  /** A file's name without its folder. For a source that is not a file, the whole name. */
   readonly file: string;
   readonly bytes: number;
-  /** Time of last change, ISO 8601; of a file of the Hub the hash of its content. */
+  /** Time of last change, ISO 8601. For a file of the Hub, the hash of its content. */
   readonly modified: string;
 }
 
@@ -50,7 +50,7 @@ export interface ShardSplit {
   readonly clusters?: ShardClusters;
 }
 
-/** Examples by cluster, as little-endian uint32: those of cluster c are members[ends[c - 1], ends[c]). */
+/** Examples by cluster, as little-endian uint32: cluster c holds the examples members[ends[c - 1], ends[c]). */
 export interface ShardClusters {
   readonly count: number;
   readonly ends: { readonly file: string; readonly sha256: string };
@@ -61,13 +61,13 @@ export interface ShardEntry {
   readonly file: string;
   readonly documents: number;
   readonly tokens: number;
-  /** Of the token bytes, that is of the file without its 1,024-byte header; the header is checked by value. */
+  /** SHA-256 of the token bytes: the file without its 1,024-byte header. The header is checked by value. */
   readonly sha256: string;
   /** Document lengths (with start and end tokens) as little-endian uint32. */
   readonly lengths: { readonly file: string; readonly sha256: string };
   /**
-   * Sentence lengths (without start and end tokens) as little-endian uint32; those of a document add up to its length
-   * without the frame.
+   * Sentence lengths (without start and end tokens) as little-endian uint32. The sentence lengths of a document add up
+   * to the document's length without start and end tokens.
    */
   readonly sentences?: { readonly file: string; readonly sha256: string; readonly count: number };
 }
@@ -84,9 +84,12 @@ export interface ShardCounts {
   readonly unnamed: number;
   /** Records that the table of clusters does not name: each is a cluster of its own. */
   readonly unmapped?: number;
-  /** What is counted of text alone; `residues` are then characters, and `records` documents. */
+  /** Counts of text only. For text, `residues` counts characters, and `records` counts documents. */
   readonly text?: TextCounts;
-  /** By character, as written: what the tokenizer made the unknown token, replaced by another token, or dropped. */
+  /**
+   * Counts by character, as written: characters that became the unknown token, were replaced by another token, or were
+   * dropped.
+   */
   readonly unknown: Readonly<Record<string, number>>;
   readonly replaced: Readonly<Record<string, number>>;
   readonly dropped: Readonly<Record<string, number>>;
@@ -98,7 +101,7 @@ export interface TextCounts {
   readonly invalid: number;
   readonly bytes: number;
   readonly unknownTokens: number;
-  /** Documents left out: the text was there before; too few or too many characters or tokens. */
+  /** Documents left out: with the text of an earlier document, with too few, and with too many characters or tokens. */
   readonly duplicates: number;
   readonly tooShort: number;
   readonly tooLong: number;

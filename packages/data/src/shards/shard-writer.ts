@@ -1,9 +1,10 @@
 /**
- * Writes the shards of one split: `NAME_SPLIT_000000.bin` with tokens, `….idx` with document lengths, and for text
- * `….sen` with the lengths of sentences, each under a temporary name until it is whole, synced and renamed. Documents
- * are never cut in two. Memory: one buffer of 2 Mi tokens, and four bytes for each document and sentence of a shard.
+ * The writer of the shards of one split: `NAME_SPLIT_000000.bin` with tokens, `….idx` with document lengths, and for
+ * text `….sen` with the lengths of sentences. Each file has a temporary name until it is whole, synced and renamed.
+ * Documents are never cut in two.
  *
- * Bytes are written as the platform holds them, which is little-endian wherever Node runs cloze's backends.
+ * Memory: one buffer of 2 Mi tokens, and four bytes for each document and sentence of a shard.
+ * Bytes are written in the platform's byte order, which is little-endian wherever Node runs cloze's backends.
  */
 import { createHash, type Hash } from "node:crypto";
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
@@ -14,22 +15,24 @@ import type { ShardEntry, ShardSplit, TokenDtype } from "./shard-index.ts";
 import { PIECE, TokenBuffer } from "./token-buffer.ts";
 
 export interface ShardWriterOptions {
-  /** Folder, which exists. */
+  /** An existing folder. */
   readonly out: string;
   /** `NAME_SPLIT`. */
   readonly prefix: string;
   readonly dtype: TokenDtype;
   readonly start: number | undefined;
   readonly end: number | undefined;
-  /** A new shard begins where the next document would go beyond this. */
+  /** A new shard begins before a document that could go beyond this number. */
   readonly tokensPerShard: number;
-  /** Write the lengths of sentences too, `….sen`; each document is then given with its own. Default false. */
+  /**
+   * Also write the lengths of sentences, `….sen`. Each document is then added with its sentence lengths. Default false.
+   */
   readonly sentences?: boolean;
 }
 
 /**
- * Room for one piece of a sequence (see encoderOf) after what is there: a document of which nothing is left can be
- * taken back.
+ * Two pieces of a sequence (see encoderOf). `add` first makes room for a whole piece, so that the start token of a
+ * document without tokens is still in the buffer and can be taken back.
  */
 const BUFFER_TOKENS = 2 * PIECE + 2;
 
@@ -57,9 +60,9 @@ export class ShardWriter {
   }
 
   /**
-   * Adds a document of at most `longest` tokens, which `append` writes to the buffer it is given; start and end tokens
-   * are added here. Returns the number of tokens that it wrote; a document of none is left out. `sentences`: how many
-   * of them each sentence has.
+   * Adds a document of at most `longest` tokens. `append` writes the tokens to the buffer, and `add` writes the start
+   * and end tokens. Returns the number of tokens that `append` wrote; a document without tokens is left out.
+   * `sentences`: the number of tokens in each sentence.
    */
   add(longest: number, append: (into: TokenBuffer) => void, sentences: readonly number[] = []): number {
     const { start, end, tokensPerShard } = this.#options;
@@ -99,7 +102,7 @@ export class ShardWriter {
     return { documents: sum("documents"), tokens: sum("tokens"), shards: this.#done };
   }
 
-  /** Closes what is open and leaves the temporary file behind, after an error. */
+  /** After an error: closes the open file, which keeps its temporary name. */
   abandon(): void {
     if (this.#shard !== undefined) closeSync(this.#shard.descriptor);
     this.#shard = undefined;
@@ -176,7 +179,7 @@ function writeNumbers(
   return { file, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
-/** Syncs and closes `path.tmp` and gives it its name. */
+/** Syncs and closes `path.tmp`, and renames it to `path`. */
 export function publish(descriptor: number, path: string): void {
   fsyncSync(descriptor);
   closeSync(descriptor);

@@ -3,16 +3,17 @@ import type { ByteTokenizer, IssueCounter, Tokenizer } from "@cloze/tokenizer";
 import type { Tokens } from "../rows/dataset.ts";
 import type { TokenDtype } from "./shard-index.ts";
 
-/** What data preparation asks of a tokenizer; every `Tokenizer` fits, and one with `encodeBytes` is fast. */
+/** The tokenizer that data preparation needs. Every `Tokenizer` fits, and a tokenizer with `encodeBytes` is fast. */
 export type DataTokenizer = Pick<Tokenizer, "name" | "hash" | "vocabulary" | "special" | "encode"> &
   Partial<Pick<ByteTokenizer, "encodeBytes">>;
 
 /**
- * Appends the tokens of `source[start, end)`, without start and end tokens, and counts what was not taken as it stood.
+ * Appends the tokens of `source[start, end)`, without start and end tokens. Counts the characters that the tokenizer
+ * replaced, dropped or did not know.
  */
 export type Encoder = (source: Uint8Array, start: number, end: number, into: TokenBuffer, issues: IssueCounter) => void;
 
-/** Longest piece that is encoded at once, so that a record of 100 MB needs no second 100 MB. */
+/** The longest piece, in bytes, that is encoded at once, so that a record of 100 MB needs no second 100 MB. */
 export const PIECE: number = 1 << 20;
 
 export function dtypeOf(vocabularySize: number): TokenDtype {
@@ -25,7 +26,10 @@ export function tokensOf(dtype: TokenDtype, size: number): Tokens {
   return dtype === "uint16" ? new Uint16Array(size) : new Uint32Array(size);
 }
 
-/** Grows without bound, or, given `drain`, hands over what it holds when it is full and starts again. */
+/**
+ * A buffer of token ids. Without `drain` it grows without bound. With `drain`, a full buffer passes its tokens to
+ * `drain` and starts again.
+ */
 export class TokenBuffer {
   data: Tokens;
   at = 0;
@@ -59,14 +63,16 @@ export class TokenBuffer {
     this.at += tokens.length;
   }
 
-  /** Hands over what it holds. */
+  /** Passes the tokens to the `drain` function, and empties the buffer. */
   drain(): void {
     if (this.at > 0) this.#drain?.(this.data.subarray(0, this.at));
     this.at = 0;
   }
 }
 
-/** The tokenizer's own fast path where it has one, else its `encode` on text. */
+/**
+ * The encoder of a tokenizer: `encodeBytes` for vocabularies up to 256 if the tokenizer has it, else `encode` on text.
+ */
 export function encoderOf(tokenizer: DataTokenizer): Encoder {
   const encodeBytes = tokenizer.encodeBytes?.bind(tokenizer);
   if (encodeBytes !== undefined && tokenizer.vocabulary.length <= 256) {
@@ -89,7 +95,8 @@ export function encoderOf(tokenizer: DataTokenizer): Encoder {
 }
 
 /**
- * A piece ends in a letter: tokenizers treat a final `*` in their own way, and only the sequence's last one is final.
+ * The end of the piece that begins at `from`. A piece ends in a letter, because tokenizers treat a final `*` in their
+ * own way, and only the last character of the sequence is final.
  */
 function pieceEnd(source: Uint8Array, from: number, end: number): number {
   if (end - from <= PIECE) return end;
