@@ -9,7 +9,7 @@ import { paddedBatches } from "./padded-batches.ts";
 
 const special = { start: 0, pad: 1, end: 2 };
 
-/** Example i: `length(i)` tokens, each of which tells its place. */
+/** Example i has `length(i)` tokens. The value of a token depends on its example and its place. */
 function examples(count: number, length: (i: number) => number): number[][] {
   return Array.from({ length: count }, (_, i) => Array.from({ length: length(i) }, (_, t) => 10 + ((7 * i + t) % 200)));
 }
@@ -17,7 +17,7 @@ const scattered = (i: number): number => 1 + ((Math.imul(i + 1, 2654435761) >>> 
 const data = memoryDataset(examples(500, scattered));
 const options: PackedOptions = { seed: 5, length: 64, rowsPerBatch: 4, special, window: 100 };
 
-/** Everything a TokenBatch promises, whatever made it. */
+/** Checks everything that a TokenBatch promises, for packed and padded batches. */
 function checkBatch(
   batch: TokenBatch,
   source: number[][],

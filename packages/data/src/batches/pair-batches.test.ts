@@ -15,8 +15,8 @@ const special = { pad: 0, start: 1, end: 2 };
 const FIRST = 10;
 
 /**
- * Documents of 1 to 12 sentences of 1 to `most` tokens; every token of sentence s is FIRST + s, so that ids tell where
- * they are from.
+ * Documents of 1 to 12 sentences of 1 to `most` tokens. Every token of sentence s is FIRST + s, so that an id tells its
+ * sentence.
  */
 function corpus(documents: number, most = 9): DocumentDataset {
   const draw = new RandomStream(77).split("corpus");
@@ -34,11 +34,11 @@ const data = corpus(60);
 const options: PairOptions = { seed: 3, length: 48, rowsPerBatch: 4, special, second: "random" };
 
 interface Pair {
-  /** Sentences by number, each once, in order. */
+  /** The numbers of the sentences in the text, each once, in order. */
   readonly a: readonly number[];
   readonly b: readonly number[];
   readonly label: number;
-  /** Whether tokens, and with them sentences, may have been dropped. */
+  /** Whether tokens may have been dropped, and whole sentences with them. */
   readonly cut: boolean;
   readonly tokens: number;
 }
@@ -48,7 +48,7 @@ const documentOf = (source: DocumentDataset, sentence: number): number => {
   return -1;
 };
 
-/** What stands in the rows, told from ids and types alone; also checks all that a TokenBatch promises. */
+/** The pairs in the rows, found from ids and types alone. Also checks everything that a TokenBatch promises. */
 function pairsIn(batch: TokenBatch): Pair[] {
   const { rows, length, ids, segments, positions, types = new Int32Array(0), sequences } = batch;
   const covered = new Uint8Array(rows * length);
@@ -93,7 +93,7 @@ async function epochPairs(source: DocumentDataset, given: PairOptions, epoch = 0
   return all;
 }
 
-/** What is wrong with labels of next-sentence pairs, BERT's: 0 for the text that followed, and for no other. */
+/** The errors in the labels of next-sentence pairs, by BERT's rule: 0 for the text that follows, and for no other. */
 function wrongLabels(pairs: readonly Pair[], source: DocumentDataset): Set<string> {
   const wrong = new Set<string>();
   for (const { a, b, label, cut } of pairs) {
@@ -114,7 +114,8 @@ describe("next-sentence pairs", () => {
   });
 
   it("are held to labels that a known implementation gets wrong: 1 for the next, and random lines of anywhere", () => {
-    // As codertimo/BERT-pytorch, dataset/dataset.py: line after line, isNext = 1, a random line from the whole corpus.
+    // The method of codertimo/BERT-pytorch, dataset/dataset.py: a line and the next with isNext = 1, or a random line
+    // from the whole corpus.
     const draw = new RandomStream(1);
     const documents = corpus(4);
     const theirs = Array.from({ length: 400 }, (_, i): Pair => {
@@ -131,7 +132,7 @@ describe("next-sentence pairs", () => {
     expect(wrongLabels(theirs, documents)).toEqual(
       new Set(["called next and is not", "called random and is the next", "random text of the same document"]),
     );
-    // Its labels turned round, its random lines are still not random texts of another document.
+    // With the labels swapped, the random lines are still not random texts of another document.
     expect(
       wrongLabels(
         theirs.map((p) => ({ ...p, label: 1 - p.label })),
@@ -178,7 +179,7 @@ describe("next-sentence pairs", () => {
     const pairs = await epochPairs(long, { ...options, length: 32 });
     expect(Math.max(...pairs.map(({ tokens }) => tokens))).toBe(32);
     expect(pairs.filter(({ cut }) => cut).length).toBeGreaterThan(20);
-    // Tokens that count up inside a sentence say where it was cut.
+    // Tokens count up inside a sentence, so they tell where the sentence was cut.
     const counting = memoryDocuments(Array.from({ length: 50 }, () => [Array.from({ length: 200 }, (_, t) => 10 + t)]));
     const fronts: number[] = [];
     const batches = pairBatches(counting, { ...options, length: 103, rowsPerBatch: 1 });

@@ -8,7 +8,7 @@ import { checkSplitRule, splitOf } from "./split.ts";
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe("contentHash", () => {
-  // MurmurHash3_x86_128, first two words, of the reference implementation.
+  // The first two words of MurmurHash3_x86_128, from the reference implementation.
   it.each([
     ["", 0, 0x00000000, 0x00000000],
     ["", 1, 0x88c4adec, 0x54d201b9],

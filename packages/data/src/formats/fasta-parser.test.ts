@@ -17,7 +17,7 @@ function parse(chunks: readonly Uint8Array[], options: FastaOptions = {}): { rec
   return { records, report: parser.report };
 }
 
-/** What a file means, by lines and strings. */
+/** The records of a file, found by a simple parser of lines and strings. */
 function oracle(text: string): Records {
   const records: Records = [];
   for (const line of text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/)) {

@@ -17,8 +17,8 @@ function all<T>(parser: Parser<T>, chunks: readonly Uint8Array[]): T[] {
 }
 
 /**
- * Whole, in two at every place, and byte by byte: the result may not depend on the chunks. A chunk is a Buffer, as of
- * files, and overwritten after its push.
+ * Parses the bytes whole, cut in two at every place, and byte by byte. The result must not depend on the chunks. A
+ * chunk is a Buffer, as chunks of files are, and is overwritten after its push.
  */
 function everyCut<T>(make: () => Parser<T>, whole: Uint8Array): T[] {
   const expected = all(make(), [whole]);

@@ -8,7 +8,7 @@ import { packedBatches } from "../batches/packed-batches.ts";
 import { windowed } from "./windows.ts";
 import type { Dataset } from "./dataset.ts";
 
-/** Example i of a part holds `part * 1e6 + i`, so many times. */
+/** Example i of a part holds the token `part * 1e6 + i`, repeated `lengthOf(i)` times. */
 const part = (number: number, size: number, lengthOf: (i: number) => number = () => 1): MemoryDataset =>
   memoryDataset(Array.from({ length: size }, (_, i) => new Uint32Array(lengthOf(i)).fill(number * 1e6 + i)));
 const read = (dataset: Dataset, example: number, epoch?: number): number[] => [
@@ -70,7 +70,7 @@ describe("mix", () => {
       });
       for (const order of orders) {
         expect(order.toSorted((a, b) => a - b)).toEqual(Array.from({ length: size }, (_, i) => i));
-        // Borders between windows: the first x places hold each part's share, within one.
+        // At a border between windows, the places before the border hold the share of each part, within one.
         const needed = Math.max(1024, Math.ceil((4 * size) / Math.min(...counts)));
         const windows = Math.max(1, Math.floor(size / needed));
         const held = counts.map(() => 0);
@@ -110,7 +110,7 @@ describe("mix", () => {
     expect(mixed.counts).toEqual([700, 700]);
     for (const [value, count] of times) expect(count).toBeGreaterThanOrEqual(value < 1e6 ? 1 : 17);
     expect(Math.max(...times.values())).toBe(18);
-    // What an unfinished pass repeats is not the beginning of the part.
+    // An unfinished pass does not repeat the beginning of the part.
     expect(Array.from({ length: 20 }, (_, i) => 1e6 + i).every((value) => times.get(value) === 18)).toBe(false);
   });
 
