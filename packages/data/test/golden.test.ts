@@ -1,4 +1,4 @@
-// Tables written by Python: Parquet by Apache Arrow in all its codecs, CSV and TSV by the csv module.
+// Tables that Python wrote: Parquet by Apache Arrow in all its codecs, CSV and TSV by the csv module.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
