@@ -15,7 +15,6 @@ import {
   renderReport,
   train,
   type ModelSource,
-  type TrainEvent,
   type TrainOptions,
   type TrainResult,
   type Until,
