@@ -1,13 +1,16 @@
 /**
- * Attention kernels on a device's matrix units (Dawn's experimental `chromium_experimental_subgroup_matrix`): f16
- * operands, f32 sums. As in `tile.ts`, but each subgroup multiplies whole matrices of its own `m` rows, which go
- * through workgroup memory to where invocations see single scores. Weights and gradients of scores are rounded to f16,
- * as in the composites.
+ * Attention kernels on the matrix units of a device (Dawn's experimental `chromium_experimental_subgroup_matrix`), with
+ * f16 operands and f32 sums.
  *
- * Forward a block's product with v comes back the same way and in the same place, since a running sum must be rescaled
- * row by row; the sums of the gradients stay in matrices. What a head lacks to whole matrices is zeros.
+ * The algorithm is that of `tile.ts`, with one difference: a subgroup multiplies whole matrices of its own `m` rows.
+ * The products go through workgroup memory, from which each invocation reads its single scores. Weights and gradients
+ * of scores are rounded to f16, as in the composites.
  *
- * Never run where this was written: Dawn's null backend accepts the text, values are unchecked.
+ * In the forward pass the product of a block with v goes through the same workgroup memory, because each row of the
+ * running sum needs its own factor. The sums of the gradients stay in matrices. Zeros fill a head up to whole matrices.
+ *
+ * No device with matrix units has run these kernels yet. Dawn's null backend accepts the text; their values are checked
+ * only under `emulate-matrices.ts`.
  */
 import { mayBeBlind, type AttentionSpec } from "./attention-spec.ts";
 import {
@@ -29,7 +32,7 @@ import { matrixHead, scorePitch, stagePitch, vectors, type MatrixTile } from "./
 
 interface MatrixFrame extends Frame {
   readonly tile: MatrixTile;
-  /** Channels of a head, to whole matrices. */
+  /** Channels of a head, rounded up to whole matrices. */
   readonly head: number;
 }
 
@@ -41,7 +44,7 @@ const matrixFrame = (s: AttentionSpec, tile: MatrixTile, owns: Walk["owns"]): Ma
 
 const ATTRIBUTES = "@diagnostic(off, chromium.subgroup_matrix_uniformity) @diagnostic(off, subgroup_uniformity) ";
 
-/** A block of an operand into workgroup memory as it is, row by row. */
+/** `fn faStage_NAME`: copies a block of an operand to workgroup memory, row by row; zeros past its end. */
 function stage(f: MatrixFrame, name: string, array: string, rows: number, count: number): string {
   const quads = f.head / 4;
   return `fn faStage_${name}(lid: u32, b: u32, h: u32, i0: u32) {
@@ -56,8 +59,8 @@ ${each(4, (d) => `${array}[o + ${d}u] = y[${d}];`)}
 }
 
 /**
- * sum0… += rows of the subgroup in `left` [rows, steps * k] times `right`, stored [k, columns] or, `turned`, [columns,
- * k].
+ * Adds a product to the matrices sum0, sum1, …, which are the rows of this subgroup. `left` is [rows, depth]; `right`
+ * is [depth, columns], or [columns, depth] where `turned`. `depth` is a multiple of the matrix's k.
  */
 function multiply(
   {
@@ -96,7 +99,7 @@ const zeros = (
   columns: number,
 ): string => each(columns / n, (c) => `var ${sum}${c} = subgroup_matrix_result<f32, ${n}, ${m}>();`);
 
-/** The subgroup's rows of a product into workgroup memory. */
+/** Stores the subgroup's rows of a product in workgroup memory. */
 const spill = (
   {
     tile: {
@@ -113,7 +116,7 @@ const spill = (
     (c) => `subgroupMatrixStore<row_major>(&${array}, own * ${pitch}u + ${c * n}u, ${sum}${c}, ${pitch}u);`,
   );
 
-/** Products of the staged own rows in `left` with the others in `right`, into `array`. */
+/** Multiplies the staged own rows in `left` with the staged other rows in `right`; stores the products in `array`. */
 const scores = (f: MatrixFrame, sum: string, left: string, right: string, array: string): string => `{
 ${zeros(f, sum, f.other)}
 ${multiply(f, sum, left, stagePitch(f.head), right, stagePitch(f.head), true, f.head, f.other)}
@@ -131,7 +134,7 @@ const memory = (
 ): string =>
   `${arrays.map(([name, element, size]) => `var<workgroup> ${name}: array<${element}, ${size}>;`).join("\n")}\n${LOOP_MEMORY}`;
 
-/** Of the tx invocations that share a row: they are neighbours in a subgroup. */
+/** Joins `name` over the tx invocations that share a row. These invocations are neighbours in one subgroup. */
 const across = (f: MatrixFrame, name: string, join: (x: string, y: string) => string): string =>
   each(Math.log2(f.tx), (bit) => `${name} = ${join(name, `subgroupShuffleXor(${name}, ${2 ** bit}u)`)};`);
 
@@ -179,7 +182,7 @@ ${each(mc, (c) => `let p${a}_${c} = select(0.0, exp(s${a}_${c} - m${a}), v${a}_$
 workgroupBarrier();
 ${values((a) => ` * fade${a}`)}`,
   );
-  // Rows that see nothing weigh all values evenly: a second walk, taken only where there are such rows.
+  // A row that sees no key weighs all values evenly. A second walk computes this, only in blocks that have such a row.
   const even = `workgroupBarrier();
 ${each(mr, (a) => `faS[base + ${a}u] = l${a};`)}
 workgroupBarrier();
@@ -228,7 +231,9 @@ ${s.store[1] ? each(mr, (a) => `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.s
   );
 }
 
-/** The subgroup's sums to an output, one matrix of each subgroup at a time through workgroup memory. */
+/**
+ * Stores the sums of each subgroup in an output. One matrix of each subgroup at a time goes through workgroup memory.
+ */
 function store(f: MatrixFrame, output: number, sum: string, rows: number): string {
   const {
     matrix: [m, n],
@@ -246,7 +251,7 @@ if (i < ${rows}u && c < ${vectors(f.s.headDim)}u) { ${storeText(f.s, output, "i"
   );
 }
 
-/** flashGradQ, or flashGradKV where `owns` is keys. */
+/** The kernel of flashGradQ, or of flashGradKV where `owns` is "keys". */
 export function matrixGrad(s: AttentionSpec, tile: MatrixTile, owns: Walk["owns"]): string {
   const f = matrixFrame(s, tile, owns);
   const { own, other, head } = f;

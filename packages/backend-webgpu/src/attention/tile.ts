@@ -1,10 +1,12 @@
 /**
  * Attention kernels over tiles in workgroup memory: FlashAttention-2 (arXiv:2307.08691, algorithms 1 and 2).
  *
- * A workgroup owns a block of rows of one side and walks blocks of the other; sums stay in registers. Invocation (ty,
- * tx) holds the scores of the rows ty * mr + a with the others tx + TX * c, and of the result the same rows and the
- * 4-vectors tx + TX * n. Four barriers a block forward; the price of a pair of rows is 2 headDim multiply-adds there, 3
- * for dq and 4 for dk and dv.
+ * A workgroup owns a block of rows of one side and walks the blocks of the other side. Sums stay in registers. TX is
+ * the number of invocations along the other rows. Invocation (ty, tx) holds the scores of the own rows ty * mr + a with
+ * the other rows tx + TX * c. Of the result it holds the same own rows and the 4-vectors tx + TX * n.
+ *
+ * The forward kernel has four barriers a block. A pair of rows costs 2 headDim multiply-adds forward, 3 headDim for dq,
+ * and 4 headDim for dk and dv.
  */
 import { mayBeBlind, type AttentionSpec } from "./attention-spec.ts";
 import {
@@ -31,7 +33,7 @@ export interface Frame extends Walk {
   readonly tx: number;
   readonly ty: number;
   readonly unroll: boolean;
-  /** Rows, others and 4-vectors of a result an invocation holds. */
+  /** Own rows, other rows and 4-vectors of a result that one invocation holds. */
   readonly mr: number;
   readonly mc: number;
   readonly mn: number;
@@ -53,7 +55,7 @@ export const frameOf = (s: AttentionSpec, { own, other, tx, ty, unroll }: Tile, 
 export const pairs = ({ mr, mc }: Frame, f: (a: number, c: number) => string): string =>
   each(mr, (a) => each(mc, (c) => f(a, c)));
 
-/** `fn faStage…(lid, b, h, i0)`: a block of an operand into workgroup memory, zeros past its end. */
+/** `fn faStage_NAME(lid, b, h, i0)`: copies a block of an operand to workgroup memory; zeros past its end. */
 function stage(f: Frame, name: string, array: string, rows: number, count: number): string {
   const n = vectors(f.s.headDim);
   return `fn faStage_${name}(lid: u32, b: u32, h: u32, i0: u32) {
@@ -66,16 +68,16 @@ ${array}[i * ${pitch(f.s.headDim)}u + c] = y;
 }`;
 }
 
-/** Workgroup arrays of staged blocks, by name and rows. */
+/** Declarations of workgroup memory: an array for each staged block (name, rows), the weights faW, and the loop's. */
 const memory = ({ s, own, other }: Frame, arrays: readonly (readonly [string, number])[]): string =>
   `${arrays.map(([name, rows]) => `var<workgroup> ${name}: array<vec4<${s.element}>, ${rows * pitch(s.headDim)}>;`).join("\n")}
 var<workgroup> faW: array<f32, ${own * (other + 1)}>;
 ${LOOP_MEMORY}`;
 
-/** A loop's end; where loops are not to be unrolled, one that compilers cannot see. */
+/** The end of a loop over n. Without `unroll` it is an expression of value n that compilers cannot compute. */
 const bound = (f: Frame, n: number): string => (f.unroll ? `${n}u` : `${n}u + lid / ${f.tx * f.ty}u`);
 
-/** sum[a][c] += own row a . other row c, for each pair of arrays, all read once. */
+/** sum[a][c] = own row a . other row c, for each triple of names. One loop over the channels computes all triples. */
 const products = (
   f: Frame,
   sums: readonly (readonly [sum: string, own: string, other: string])[],
@@ -93,7 +95,7 @@ ${pairs(f, (a, c) => `${sum}${a}_${c} += dot(a${n}_${a}, b${n}_${c});`)}`,
   .join("\n")}
 }`;
 
-/** result[a][n] += sum over others j of faW[row a][j] * array[j]. */
+/** result[a][n] += sum over other rows j of faW[row a][j] * array[j]. */
 const accumulate = (
   f: Frame,
   result: string,
@@ -106,7 +108,10 @@ ${each(f.mn, (n) => `let y${n} = vec4<f32>(${array}[j * ${pitch(f.s.headDim)}u +
 const putWeight = (f: Frame, a: number, c: number, value: string): string =>
   `faW[(base + ${a}u) * ${f.other + 1}u + tx + ${f.tx * c}u] = ${value};`;
 
-/** The kernel around `body`. `c0`… are the 4-vectors of a result that this invocation holds, kept inside the head. */
+/**
+ * The whole kernel text around `body`. The variables c0, c1, … are the indices of the 4-vectors of a result that this
+ * invocation holds, clamped to the head.
+ */
 export const kernel = (
   f: Frame,
   text: string,
@@ -125,7 +130,7 @@ ${body}
 const results = (f: Frame, name: string): string =>
   each(f.mr, (a) => each(f.mn, (n) => `var ${name}${a}_${n} = vec4<f32>();`));
 
-/** Stores rows of `name`, as `value` makes them, to an output; rows and 4-vectors past the end are left out. */
+/** Stores the vec4 expressions `value(a, n)` in an output. It skips rows and 4-vectors past the end. */
 const store = (f: Frame, output: number, rows: number, value: (a: number, n: number) => string): string =>
   each(
     f.mr,
@@ -164,7 +169,7 @@ workgroupBarrier();
 ${accumulate(f, "o", "faB")}
 workgroupBarrier();`,
   );
-  // Rows that see nothing weigh all values evenly: a second walk, taken only where there are such rows.
+  // A row that sees no key weighs all values evenly. A second walk computes this, only in blocks that have such a row.
   const even = `if (lid == 0u) { var w = 0u; for (var x = 0u; x < min(${own}u, ${s.queries}u - i0); x++) { if (faTop[x * ${tx}u] == 0.0) { w = 1u; } } faWord = w; }
 if (workgroupUniformLoad(&faWord) != 0u) {
 for (var j0 = 0u; j0 < ${s.keys}u; j0 += ${other}u) {
@@ -202,11 +207,11 @@ ${s.store[1] ? each(mr, (a) => `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.s
   );
 }
 
-/** The operands of a gradient: a and b of the own side, then of the other. */
+/** The names of the four operands of a gradient: two of the own side, then two of the other side. */
 export const sidesOf = (owns: Walk["owns"]): readonly [string, string, string, string] =>
   owns === "queries" ? ["q", "dout", "k", "v"] : ["k", "v", "q", "dout"];
 
-/** Marks and statistics of the own rows, and of the others of a block. */
+/** Statements that load the marks of the own rows, and their statistics where they are queries. */
 export function rowMarks({ mr, owns }: Frame): string {
   const i = (a: number): string => `i0 + base + ${a}u`;
   return each(mr, (a) =>
@@ -215,6 +220,7 @@ export function rowMarks({ mr, owns }: Frame): string {
       : `let col${a} = faCol(b, ${i(a)});`,
   );
 }
+/** Statements that load the marks of the other rows of a block, and their statistics where they are queries. */
 export function otherMarks({ mc, tx, owns }: Frame): string {
   const j = (c: number): string => `j0 + tx + ${tx * c}u`;
   return each(mc, (c) =>
@@ -224,7 +230,7 @@ export function otherMarks({ mc, tx, owns }: Frame): string {
   );
 }
 
-/** `faGrad` of own row a and other c, whose products are x and d. */
+/** The call of `faGrad` for own row a and other row c. Its products are in the variables x and d of the pair. */
 export function gradCall({ s, owns, tx }: Frame, a: number, c: number): string {
   const own = `i0 + base + ${a}u`;
   const other = `j0 + tx + ${tx * c}u`;
@@ -238,7 +244,7 @@ export function gradCall({ s, owns, tx }: Frame, a: number, c: number): string {
   );
 }
 
-/** x = q k^T and d = dout v^T of a pair of blocks. */
+/** The products x = q k^T and d = dout v^T of a pair of blocks. */
 const gradProducts = (f: Frame): string =>
   products(f, [
     ["x", "faA", "faC"],
@@ -259,7 +265,7 @@ ${gradText(f.s, ofBias)}
 ${sides.map((name, n) => `${loadText(f.s, name)}\n${stage(f, name, `fa${"ABCD"[n]}`, rows[n] as number, count(name))}`).join("\n")}`;
 };
 
-/** flashGradQ, or flashGradKV where `owns` is keys. */
+/** The kernel of flashGradQ, or of flashGradKV where `owns` is "keys". */
 export function tileGrad(s: AttentionSpec, tile: Tile, owns: Walk["owns"]): string {
   const f = frameOf(s, tile, owns);
   const queries = owns === "queries";
@@ -300,7 +306,7 @@ ${queries ? "" : store(f, 1, count, (a, n) => `u${a}_${n}`)}`,
   );
 }
 
-/** flashGradBias: a workgroup owns a block of queries and one of keys. */
+/** The kernel of flashGradBias. A workgroup owns a block of queries and a block of keys. */
 export function tileGradBias(s: AttentionSpec, tile: Tile): string {
   const f = frameOf(s, tile, "queries");
   const sides = sidesOf("queries");
