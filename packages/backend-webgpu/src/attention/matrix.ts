@@ -9,8 +9,8 @@
  * In the forward pass the product of a block with v goes through the same workgroup memory, because each row of the
  * running sum needs its own factor. The sums of the gradients stay in matrices. Zeros fill a head up to whole matrices.
  *
- * No device with matrix units has run these kernels yet. Dawn's null backend accepts the text; their values are checked
- * only under `emulate-matrices.ts`.
+ * These kernels have not run on real matrix units. Dawn's null backend accepts the text, and a test checks the values
+ * with emulated matrices (`emulate-matrices.ts`).
  */
 import { mayBeBlind, type AttentionSpec } from "./attention-spec.ts";
 import {

@@ -11,8 +11,8 @@
  * through workgroup memory, one matrix of each subgroup at a time, because invocations can read single elements only
  * there.
  *
- * No device with matrix units has run this kernel yet. Dawn's null backend accepts the text (`matmul.test.ts`); the
- * values are unchecked.
+ * This kernel has not run on real matrix units. Dawn's null backend accepts the text (`matmul.test.ts`), but no test
+ * checks the values.
  */
 import { invariant } from "@cloze/errors";
 import type { Part } from "../kernel.ts";
