@@ -1,5 +1,5 @@
-// Devices: what an adapter says becomes a profile; what is off is told with its reason; what cannot run, with what
-// would help.
+// Devices: an adapter's description becomes a profile, notes give the reasons for features that are off, and errors
+// give the remedy where nothing can run.
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
@@ -102,7 +102,7 @@ describe("a device", () => {
 });
 
 describe("16-bit floats", () => {
-  /** What a device that computes rightly gives; `spoil` changes it. */
+  /** Judges the results of a correct device after `spoil` changed them. */
   function given(spoil: (halves: Uint16Array, quads: Uint16Array, results: Float32Array) => void): string | undefined {
     const numbers = Float32Array.from({ length: 64 }, (_, i) => (i - 20) * 37);
     const bytes = new ArrayBuffer(1024);

@@ -1,4 +1,4 @@
-// What goes wrong on a device: each is an error that says where and what to do, and nothing hangs.
+// Failures of a device. Each is an error that names the place and the remedy, and no call hangs.
 import { describe, expect, test } from "vitest";
 import { UnsupportedError } from "@cloze/errors";
 import { Graph, program } from "@cloze/graph";
@@ -30,7 +30,7 @@ const failure = (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-/** The counter with one kernel spoilt. */
+/** The counter program with a faulty kernel. */
 function spoilt(change: (wgsl: string) => string): Handmade {
   const { program: wanted, compiled } = counter();
   const [copy, add] = compiled.kernels;

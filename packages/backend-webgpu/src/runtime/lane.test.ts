@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Lane } from "./lane.ts";
 import { piecesOf } from "./session.ts";
 
-/** A promise and the hand that settles it. */
+/** A promise with the functions that settle it. */
 function later<T>(): {
   readonly promise: Promise<T>;
   readonly resolve: (value: T) => void;

@@ -1,4 +1,4 @@
-// Sessions over kernels written by hand: order, memory, reading and writing, types.
+// Sessions over handwritten kernels: order, memory, reads and writes, types.
 import { describe, expect } from "vitest";
 import { Graph, program } from "@cloze/graph";
 import { onDevice } from "../../test/adapter.ts";
@@ -59,7 +59,7 @@ describe("runs", () => {
       expect(outs[2]).toEqual(outs[0]);
       expect(numbersOf(outs[3] ?? {}, "before")).toEqual([50 + round]);
     }
-    // Two of a chain live at once beside the first: 3 temporaries, not 6.
+    // The first temporary of the chain and two others live at once: 3 temporaries, not 6.
     expect(two.plan.peakBytes).toBeLessThan(5 * 5000 * 4 + 4 * 256 + 5000 * 4);
     expect(numbersOf(await a.read(), "count")).toEqual([1]);
   });
