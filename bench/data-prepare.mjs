@@ -130,7 +130,11 @@ if (values.file !== undefined) {
   const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
   writeFileSync(
     fileURLToPath(new URL("./results/data-prepare.json", import.meta.url)),
-    `${JSON.stringify({ ...machine, note: values.note, dollarsPerCoreHour: Number(values.dollars), results }, null, 2)}\n`,
+    `${JSON.stringify(
+      { ...machine, note: values.note, dollarsPerCoreHour: Number(values.dollars), results },
+      null,
+      2,
+    )}\n`,
   );
 }
 

@@ -186,6 +186,18 @@ for (const name of options.backends.split(",")) {
   if (options.json)
     writeFileSync(
       options.json,
-      `${JSON.stringify({ bench: "packed-windows", threads, rounds, node: process.version, documents: DOCUMENT, note: "contenders take turns in one run on a shared machine; medians; webgpu on whatever adapter there is", rows }, null, 2)}\n`,
+      `${JSON.stringify(
+        {
+          bench: "packed-windows",
+          threads,
+          rounds,
+          node: process.version,
+          documents: DOCUMENT,
+          note: "contenders take turns in one run on a shared machine; medians; webgpu on whatever adapter there is",
+          rows,
+        },
+        null,
+        2,
+      )}\n`,
     );
 }

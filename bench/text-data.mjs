@@ -33,11 +33,10 @@ const words = Array.from({ length: 20_000 }, (_, i) =>
 
 /** A document of 1 to 12 sentences. Some words are more frequent than others, as in a language. */
 const document = () =>
-  Array.from(
-    { length: 1 + draw(12) },
-    () =>
-      `${Array.from({ length: 5 + draw(25) }, () => words[Math.floor(draw(1000) ** 2 / 50 / (1 + draw(8)))]).join(" ")}.`,
-  );
+  Array.from({ length: 1 + draw(12) }, () => {
+    const chosen = Array.from({ length: 5 + draw(25) }, () => words[Math.floor(draw(1000) ** 2 / 50 / (1 + draw(8)))]);
+    return `${chosen.join(" ")}.`;
+  });
 
 const WRITERS = {
   text: (sentences) => `${sentences.join("\n")}\n\n`,

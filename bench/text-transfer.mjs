@@ -250,7 +250,19 @@ try {
   if (values.out !== undefined)
     writeFileSync(
       values.out,
-      `${JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, minutes: Number(values.minutes), note: values.note, pretraining, results }, null, 2)}\n`,
+      `${JSON.stringify(
+        {
+          node: process.version,
+          cpu: cpus()[0]?.model,
+          cores: cpus().length,
+          minutes: Number(values.minutes),
+          note: values.note,
+          pretraining,
+          results,
+        },
+        null,
+        2,
+      )}\n`,
     );
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -35,7 +35,8 @@ for (const row of first.values())
     pairs++;
     const say = (x) =>
       `${time(x).toFixed(3)} ` +
-      `ms${x.tflops === undefined ? "" : ` ${x.tflops.toFixed(2)} TFLOP/s`}${x.tokensPerSecond === undefined ? "" : ` ${x.tokensPerSecond.toFixed(0)} tokens/s`}`;
+      `ms${x.tflops === undefined ? "" : ` ${x.tflops.toFixed(2)} TFLOP/s`}` +
+      `${x.tokensPerSecond === undefined ? "" : ` ${x.tokensPerSecond.toFixed(0)} tokens/s`}`;
     console.log(
       `${row.kind.padEnd(9)} ${row.name.padEnd(46)} ${row.mode} ${say(row)}${row.tile ? ` (${row.tile})` : ""} | ` +
         `${mode} ${say(other)} | ratio ${(time(row) / time(other)).toFixed(2)}`,

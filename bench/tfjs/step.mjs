@@ -102,6 +102,21 @@ if (options.profile) {
 if (options.json)
   writeFileSync(
     options.json,
-    `${JSON.stringify({ bench: "tfjs/step", kind, size: options.size, sizes, rounds, rows: Object.fromEntries(Object.entries(rows).map(([name, { ms }]) => [name, { medianMs: median(ms), leastMs: least(ms) }])), ratio: { median: median(b.ms) / median(a.ms), least: least(b.ms) / least(a.ms) }, lossDifference: differ }, null, 2)}\n`,
+    `${JSON.stringify(
+      {
+        bench: "tfjs/step",
+        kind,
+        size: options.size,
+        sizes,
+        rounds,
+        rows: Object.fromEntries(
+          Object.entries(rows).map(([name, { ms }]) => [name, { medianMs: median(ms), leastMs: least(ms) }]),
+        ),
+        ratio: { median: median(b.ms) / median(a.ms), least: least(b.ms) / least(a.ms) },
+        lossDifference: differ,
+      },
+      null,
+      2,
+    )}\n`,
   );
 await ours.dispose();

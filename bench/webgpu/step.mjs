@@ -111,7 +111,21 @@ for (const other of others) {
 if (options.json) {
   writeFileSync(
     options.json,
-    `${JSON.stringify({ bench: "webgpu/step", device: describe, node: process.version, date: new Date().toISOString(), size: options.size, sizes, rounds, rows: table, differences }, null, 2)}\n`,
+    `${JSON.stringify(
+      {
+        bench: "webgpu/step",
+        device: describe,
+        node: process.version,
+        date: new Date().toISOString(),
+        size: options.size,
+        sizes,
+        rounds,
+        rows: table,
+        differences,
+      },
+      null,
+      2,
+    )}\n`,
   );
 }
 const off = Object.entries(differences).filter(([, d]) => !(d <= 1e-4));

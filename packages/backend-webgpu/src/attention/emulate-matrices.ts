@@ -39,7 +39,15 @@ export function emulateMatrices(wgsl: string): string {
 var x = sum;
 for (var k = 0u; k < ${eight}; k++) {
 let a = f32(${left}[l.x + emuLane * l.y + k]);
-${[0, 1].map((h) => `x[${h}] += a * ` + `vec4<f32>(${[0, 1, 2, 3].map((c) => `f32(${right}[r.x + (${outer}) * r.y + ${inner}])`.replaceAll("4u * h + c", `${4 * h + c}u`)).join(", ")});`).join("\n")}
+${[0, 1]
+  .map(
+    (h) =>
+      `x[${h}] += a * ` +
+      `vec4<f32>(${[0, 1, 2, 3]
+        .map((c) => `f32(${right}[r.x + (${outer}) * r.y + ${inner}])`.replaceAll("4u * h + c", `${4 * h + c}u`))
+        .join(", ")});`,
+  )
+  .join("\n")}
 }
 return x;
 }`,

@@ -74,8 +74,9 @@ function seesText(s: AttentionSpec): string {
   if (padding !== undefined) seen.push("(col.y != 0)");
   const id = (row: string, rows: number): string =>
     segments === undefined ? "0" : call(s, "marks", "b", `${segments}u + min(${row}, ${rows - 1}u)`);
+  const visible = padding === undefined ? "1" : call(s, "marks", "b", `${padding}u + min(j, ${s.keys - 1}u)`);
   return `fn faRow(b: u32, i: u32) -> i32 { return ${id("i", s.queries)}; }
-fn faCol(b: u32, j: u32) -> vec2<i32> { return vec2<i32>(${id("j", s.keys)}, ${padding === undefined ? "1" : call(s, "marks", "b", `${padding}u + min(j, ${s.keys - 1}u)`)}); }
+fn faCol(b: u32, j: u32) -> vec2<i32> { return vec2<i32>(${id("j", s.keys)}, ${visible}); }
 fn faSees(i: u32, j: u32, row: i32, col: vec2<i32>) -> bool { return ${seen.join(" & ")}; }`;
 }
 
@@ -95,9 +96,10 @@ function scoreText(s: AttentionSpec): string {
   // Beyond 15 tanh is 1 in f32, and some drivers overflow.
   const bent = cap === null ? undefined : `let t = tanh(clamp(x * ${f32(s.scale)} * ${f32(1 / cap)}, -15.0, 15.0));`;
   const plain = cap === null ? `x * ${f32(s.scale)}` : `t * ${f32(cap)}`;
+  const slope = bent === undefined ? "" : " * (1.0 - t * t)";
   return `fn faScore(b: u32, h: u32, i: u32, j: u32, x: f32) -> vec2<f32> {
 ${bent ?? ""}
-return vec2<f32>(${plain}${bias === undefined ? "" : ` + ${bias}`}, ${f32(s.scale)}${bent === undefined ? "" : " * (1.0 - t * t)"});
+return vec2<f32>(${plain}${bias === undefined ? "" : ` + ${bias}`}, ${f32(s.scale)}${slope});
 }`;
 }
 
@@ -150,9 +152,11 @@ export function biasLoopText(s: AttentionSpec, walk: Walk, body: string): string
   const heads = oneHead ? 1 : s.heads;
   const [low, high] = rangeText(s, "queries", "r0", "r1");
   const visit = tested(s, walk)
-    ? "if (lid == 0u) { faWord = select(0u, 1u, faVisit(b, h0, wg.x, wg.y)); }\nif (workgroupUniformLoad(&faWord) == 0u) { continue; }"
+    ? "if (lid == 0u) { faWord = select(0u, 1u, faVisit(b, h0, wg.x, wg.y)); }\n" +
+      "if (workgroupUniformLoad(&faWord) == 0u) { continue; }"
     : "";
-  return `let b0 = wg.z / ${heads}u; let h0 = wg.z % ${heads}u; let r0 = wg.x * ${walk.own}u; let r1 = min(r0 + ${walk.own}u, ${s.queries}u);
+  const rows = `let r0 = wg.x * ${walk.own}u; let r1 = min(r0 + ${walk.own}u, ${s.queries}u);`;
+  return `let b0 = wg.z / ${heads}u; let h0 = wg.z % ${heads}u; ${rows}
 if (wg.y * ${walk.other}u < ${high} && (wg.y + 1u) * ${walk.other}u > ${low}) {
 for (var b = ${oneBatch ? `0u; b < ${s.batch}u` : "b0; b <= b0"}; b++) {
 ${visit}
@@ -173,7 +177,9 @@ export const biasStoreText = (s: AttentionSpec, i: string, j: string, value: str
  * v in the forward pass. p = exp(score - lse), ds = p * (dp * kept - delta).
  */
 export function gradText(s: AttentionSpec, ofBias = false): string {
-  return `fn faGrad(${hasDropout(s) ? "key: vec2<u32>, " : ""}b: u32, h: u32, i: u32, j: u32, sees: bool, x: f32, dp: f32, lse: f32, delta: f32) -> vec2<f32> {
+  const key = hasDropout(s) ? "key: vec2<u32>, " : "";
+  const values = "x: f32, dp: f32, lse: f32, delta: f32";
+  return `fn faGrad(${key}b: u32, h: u32, i: u32, j: u32, sees: bool, ${values}) -> vec2<f32> {
 let s = faScore(b, h, i, j, x);
 var p = select(0.0, exp(s.x - lse), sees);
 ${mayBeBlind(s) || s.bias ? `p = select(p, ${f32(1 / s.keys)}, lse < ${BLIND});` : ""}
@@ -183,10 +189,13 @@ return vec2<f32>(select(0.0, p * (dp * kept - delta)${ofBias ? "" : " * s.y"}, s
 }
 
 /** `fn faStats`: log-sum-exp and delta of a query; zeros past the end. */
-export const statsText = (s: AttentionSpec): string => `fn faStats(b: u32, h: u32, i: u32) -> vec2<f32> {
+export function statsText(s: AttentionSpec): string {
+  const of = (name: string): string => call(s, name, "b", "h", "n", "0u");
+  return `fn faStats(b: u32, h: u32, i: u32) -> vec2<f32> {
 let n = min(i, ${s.queries - 1}u);
-return select(vec2<f32>(), vec2<f32>(${call(s, "lse", "b", "h", "n", "0u")}, ${call(s, "delta", "b", "h", "n", "0u")}), i < ${s.queries}u);
+return select(vec2<f32>(), vec2<f32>(${of("lse")}, ${of("delta")}), i < ${s.queries}u);
 }`;
+}
 
 /**
  * The range of rows of the other side that rows [from, to) of the own side can meet, as first row and last row + 1.
@@ -257,9 +266,10 @@ export function loopText(s: AttentionSpec, walk: Walk, body: string): string {
     `let r0 = wg.x * ${own}u; let r1 = min(r0 + ${own}u, ${rows}u); let first = (${low}) / ${other}u; let last = ` +
     `(${high} + ${other - 1}u) / ${other}u;`;
   if (!tested(s, walk)) return `${open}\nfor (var t = first; t < last; t++) {\n${body}\n}`;
+  const look = "if (t0 + lid < last) { yes = faVisit(b, h, wg.x, t0 + lid); }";
   return `${open}
 for (var t0 = first; t0 < last; t0 += 32u) {
-if (lid < 32u) { var yes = false; if (t0 + lid < last) { yes = faVisit(b, h, wg.x, t0 + lid); } faFlags[lid] = select(0u, 1u, yes); }
+if (lid < 32u) { var yes = false; ${look} faFlags[lid] = select(0u, 1u, yes); }
 workgroupBarrier();
 if (lid == 0u) { var w = 0u; for (var n = 0u; n < 32u; n++) { w |= faFlags[n] << n; } faWord = w; }
 var todo = workgroupUniformLoad(&faWord);

@@ -77,13 +77,14 @@ function multiply(
   depth: number,
   columns: number,
 ): string {
+  const loadLeft = `subgroupMatrixLoad<subgroup_matrix_left<f16, ${k}, ${m}>, row_major>`;
+  const loadRight = `subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, ${turned ? "col_major" : "row_major"}>`;
+  const at = (c: number): string => (turned ? `${c * n * rightPitch}u + k` : `k * ${rightPitch}u + ${c * n}u`);
   return `for (var k = 0u; k < ${depth}u; k += ${k}u) {
-let l = subgroupMatrixLoad<subgroup_matrix_left<f16, ${k}, ${m}>, row_major>(&${left}, own * ${leftPitch}u + k, ${leftPitch}u);
+let l = ${loadLeft}(&${left}, own * ${leftPitch}u + k, ${leftPitch}u);
 ${each(
   columns / n,
-  (
-    c,
-  ) => `{ let r = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, ${turned ? "col_major" : "row_major"}>(&${right}, ${turned ? `${c * n * rightPitch}u + k` : `k * ${rightPitch}u + ${c * n}u`}, ${rightPitch}u);
+  (c) => `{ let r = ${loadRight}(&${right}, ${at(c)}, ${rightPitch}u);
 ${sum}${c} = subgroupMatrixMultiplyAccumulate(l, r, ${sum}${c}); }`,
 )}
 }`;
@@ -132,7 +133,9 @@ const memory = (
   f: MatrixFrame,
   arrays: readonly (readonly [name: string, element: "f16" | "f32", size: number])[],
 ): string =>
-  `${arrays.map(([name, element, size]) => `var<workgroup> ${name}: array<${element}, ${size}>;`).join("\n")}\n${LOOP_MEMORY}`;
+  `${arrays
+    .map(([name, element, size]) => `var<workgroup> ${name}: array<${element}, ${size}>;`)
+    .join("\n")}\n${LOOP_MEMORY}`;
 
 /** Joins `name` over the tx invocations that share a row. These invocations are neighbours in one subgroup. */
 const across = (f: MatrixFrame, name: string, join: (x: string, y: string) => string): string =>
@@ -160,7 +163,9 @@ ${multiply(f, "y", "faW", stagePitch(other), "faB", stagePitch(head), false, oth
 ${spill(f, "y", "faS", pitch, head)}
 }
 workgroupBarrier();
-${each(mr, (a) => each(count, (n) => `o${a}_${n} = o${a}_${n}${fade(a)} + faS[(base + ${a}u) * ${pitch}u + tx + ${tx * n}u];`))}`;
+${each(mr, (a) =>
+  each(count, (n) => `o${a}_${n} = o${a}_${n}${fade(a)} + faS[(base + ${a}u) * ${pitch}u + tx + ${tx * n}u];`),
+)}`;
   const loop = loopText(
     s,
     f,
@@ -171,26 +176,39 @@ ${scores(f, "y", "faA", "faB", "faS")}
 workgroupBarrier();
 faStage_v(lid, b, h, j0);
 ${each(mc, (c) => `let col${c} = faCol(b, ${j(c)});`)}
-${pairs(f, (a, c) => `let v${a}_${c} = faSees(${i(a)}, ${j(c)}, mark${a}, col${c}); let s${a}_${c} = select(${LOWEST}, faScore(b, h, ` + `${i(a)}, ${j(c)}, ${score(f, "faS", a, c)}).x, v${a}_${c});`)}
+${pairs(
+  f,
+  (a, c) =>
+    `let v${a}_${c} = faSees(${i(a)}, ${j(c)}, mark${a}, col${c}); let s${a}_${c} = select(${LOWEST}, faScore(b, h, ` +
+    `${i(a)}, ${j(c)}, ${score(f, "faS", a, c)}).x, v${a}_${c});`,
+)}
 ${each(
   mr,
   (a) => `var top${a} = ${Array.from({ length: mc }, (_, c) => `s${a}_${c}`).reduce((x, y) => `max(${x}, ${y})`)};
 ${across(f, `top${a}`, (x, y) => `max(${x}, ${y})`)}
 top${a} = max(top${a}, m${a}); let fade${a} = exp(m${a} - top${a}); m${a} = top${a}; l${a} *= fade${a};
-${each(mc, (c) => `let p${a}_${c} = select(0.0, exp(s${a}_${c} - m${a}), v${a}_${c}); l${a} += p${a}_${c}; ` + `${putWeight(f, "faW", a, c, `p${a}_${c}${kept(a, c)}`)}`)}`,
+${each(
+  mc,
+  (c) =>
+    `let p${a}_${c} = select(0.0, exp(s${a}_${c} - m${a}), v${a}_${c}); l${a} += p${a}_${c}; ` +
+    `${putWeight(f, "faW", a, c, `p${a}_${c}${kept(a, c)}`)}`,
+)}`,
 )}
 workgroupBarrier();
 ${values((a) => ` * fade${a}`)}`,
   );
   // A row that sees no key weighs all values evenly. A second walk computes this, only in blocks that have such a row.
+  const overRows = `(var x = 0u; x < min(${own}u, ${s.queries}u - i0); x++)`;
   const even = `workgroupBarrier();
 ${each(mr, (a) => `faS[base + ${a}u] = l${a};`)}
 workgroupBarrier();
-if (lid == 0u) { var w = 0u; for (var x = 0u; x < min(${own}u, ${s.queries}u - i0); x++) { if (faS[x] == 0.0) { w = 1u; } } faWord = w; }
+if (lid == 0u) { var w = 0u; for ${overRows} { if (faS[x] == 0.0) { w = 1u; } } faWord = w; }
 if (workgroupUniformLoad(&faWord) != 0u) {
 for (var j0 = 0u; j0 < ${s.keys}u; j0 += ${other}u) {
 faStage_v(lid, b, h, j0);
-${pairs(f, (a, c) => putWeight(f, "faW", a, c, `select(0.0, 1.0, (l${a} == 0.0) & (${j(c)} < ${s.keys}u))${kept(a, c)}`))}
+${pairs(f, (a, c) =>
+  putWeight(f, "faW", a, c, `select(0.0, 1.0, (l${a} == 0.0) & (${j(c)} < ${s.keys}u))${kept(a, c)}`),
+)}
 workgroupBarrier();
 ${values(() => "")}
 workgroupBarrier();
@@ -213,7 +231,12 @@ ${stage(f, "v", "faB", other, s.keys)}`;
       : each(
           mr,
           (a) => `if (${i(a)} < ${s.queries}u) { let x = 1.0 / l${a};
-${each(count, (n) => (tx * n >= s.headDim ? "" : `${tx * (n + 1) > s.headDim ? `if (tx + ${tx * n}u < ${s.headDim}u) ` : ""}{ ${s.store[0]?.name}(b, h, ${i(a)}, ` + `tx + ${tx * n}u, o${a}_${n} * x); }`))}
+${each(count, (n) =>
+  tx * n >= s.headDim
+    ? ""
+    : `${tx * (n + 1) > s.headDim ? `if (tx + ${tx * n}u < ${s.headDim}u) ` : ""}` +
+      `{ ${s.store[0]?.name}(b, h, ${i(a)}, tx + ${tx * n}u, o${a}_${n} * x); }`,
+)}
 }`,
         );
   return kernel(
@@ -221,12 +244,25 @@ ${each(count, (n) => (tx * n >= s.headDim ? "" : `${tx * (n + 1) > s.headDim ? `
     text,
     open(f),
     `faStage_q(lid, b, h, i0);
-${each(mr, (a) => `let mark${a} = faRow(b, ${i(a)}); var m${a} = ${LOWEST}; var l${a} = ` + `0.0;\n${each(count, (n) => `var o${a}_${n} = 0.0;`)}`)}
+${each(
+  mr,
+  (a) =>
+    `let mark${a} = faRow(b, ${i(a)}); var m${a} = ${LOWEST}; var l${a} = ` +
+    `0.0;\n${each(count, (n) => `var o${a}_${n} = 0.0;`)}`,
+)}
 ${loop}
 ${each(mr, (a) => across(f, `l${a}`, (x, y) => `${x} + ${y}`))}
 ${mayBeBlind(s) ? even : ""}
 ${store}
-${s.store[1] ? each(mr, (a) => `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.store[1]?.name}(b, h, ${i(a)}, 0u, m${a} + log(l${a})); }`) : ""}`,
+${
+  s.store[1]
+    ? each(
+        mr,
+        (a) =>
+          `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.store[1]?.name}(b, h, ${i(a)}, 0u, m${a} + log(l${a})); }`,
+      )
+    : ""
+}`,
     ATTRIBUTES,
   );
 }
@@ -239,6 +275,7 @@ function store(f: MatrixFrame, output: number, sum: string, rows: number): strin
     matrix: [m, n],
     lanes,
   } = f.tile;
+  const four = "vec4<f32>(faS[o], faS[o + 1u], faS[o + 2u], faS[o + 3u])";
   return each(
     f.head / n,
     (c) => `workgroupBarrier();
@@ -246,7 +283,7 @@ subgroupMatrixStore<row_major>(&faS, own * ${n}u, ${sum}${c}, ${n}u);
 workgroupBarrier();
 for (var e = lid % ${lanes}u; e < ${(m * n) / 4}u; e += ${lanes}u) {
 let o = own * ${n}u + 4u * e; let i = i0 + own + e / ${n / 4}u; let c = ${(c * n) / 4}u + e % ${n / 4}u;
-if (i < ${rows}u && c < ${vectors(f.s.headDim)}u) { ${storeText(f.s, output, "i", "c", "vec4<f32>(faS[o], faS[o + 1u], faS[o + 2u], faS[o + 3u])")} }
+if (i < ${rows}u && c < ${vectors(f.s.headDim)}u) { ${storeText(f.s, output, "i", "c", four)} }
 }`,
   );
 }
@@ -270,7 +307,13 @@ ${scores(f, "y", "faA", "faC", "faS")}
 ${scores(f, "y", "faB", "faD", "faT")}
 workgroupBarrier();
 ${otherMarks(f)}
-${pairs(f, (a, c) => `let x${a}_${c} = ${score(f, "faS", a, c)}; let d${a}_${c} = ${score(f, "faT", a, c)}; let g${a}_${c} = ` + `${gradCall(f, a, c)}; ${putWeight(f, "faW", a, c, `g${a}_${c}.x`)} ` + `${queries ? "" : putWeight(f, "faP", a, c, `g${a}_${c}.y`)}`)}
+${pairs(
+  f,
+  (a, c) =>
+    `let x${a}_${c} = ${score(f, "faS", a, c)}; let d${a}_${c} = ${score(f, "faT", a, c)}; let g${a}_${c} = ` +
+    `${gradCall(f, a, c)}; ${putWeight(f, "faW", a, c, `g${a}_${c}.x`)} ` +
+    `${queries ? "" : putWeight(f, "faP", a, c, `g${a}_${c}.y`)}`,
+)}
 workgroupBarrier();
 ${multiply(f, "o", "faW", stagePitch(other), "faC", wide, false, other, head)}
 ${queries ? "" : multiply(f, "u", "faP", stagePitch(other), "faD", wide, false, other, head)}
@@ -288,7 +331,9 @@ workgroupBarrier();`,
   ])}
 ${statsText(s)}
 ${gradText(s)}
-${sides.map((name, n) => `${loadText(s, name)}\n${stage(f, name, `fa${"ABCD"[n]}`, n < 2 ? own : other, rows(name))}`).join("\n")}`;
+${sides
+  .map((name, n) => `${loadText(s, name)}\n${stage(f, name, `fa${"ABCD"[n]}`, n < 2 ? own : other, rows(name))}`)
+  .join("\n")}`;
   return kernel(
     f,
     text,

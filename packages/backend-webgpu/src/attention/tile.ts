@@ -70,7 +70,9 @@ ${array}[i * ${pitch(f.s.headDim)}u + c] = y;
 
 /** Declarations of workgroup memory: an array for each staged block (name, rows), the weights faW, and the loop's. */
 const memory = ({ s, own, other }: Frame, arrays: readonly (readonly [string, number])[]): string =>
-  `${arrays.map(([name, rows]) => `var<workgroup> ${name}: array<vec4<${s.element}>, ${rows * pitch(s.headDim)}>;`).join("\n")}
+  `${arrays
+    .map(([name, rows]) => `var<workgroup> ${name}: array<vec4<${s.element}>, ${rows * pitch(s.headDim)}>;`)
+    .join("\n")}
 var<workgroup> faW: array<f32, ${own * (other + 1)}>;
 ${LOOP_MEMORY}`;
 
@@ -102,11 +104,18 @@ const accumulate = (
   array: string,
 ): string => `for (var j = 0u; j < ${bound(f, f.other)}; j++) {
 ${each(f.mr, (a) => `let w${a} = faW[(base + ${a}u) * ${f.other + 1}u + j];`)}
-${each(f.mn, (n) => `let y${n} = vec4<f32>(${array}[j * ${pitch(f.s.headDim)}u + ` + `c${n}]);\n${each(f.mr, (a) => `${result}${a}_${n} += w${a} * y${n};`)}`)}
+${each(
+  f.mn,
+  (n) =>
+    `let y${n} = vec4<f32>(${array}[j * ${pitch(f.s.headDim)}u + ` +
+    `c${n}]);\n${each(f.mr, (a) => `${result}${a}_${n} += w${a} * y${n};`)}`,
+)}
 }`;
 
 const putWeight = (f: Frame, a: number, c: number, value: string): string =>
   `faW[(base + ${a}u) * ${f.other + 1}u + tx + ${f.tx * c}u] = ${value};`;
+
+const ARGUMENTS = "@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lid: u32";
 
 /**
  * The whole kernel text around `body`. The variables c0, c1, … are the indices of the 4-vectors of a result that this
@@ -120,7 +129,7 @@ export const kernel = (
   attributes = "",
 ): string => `${maskText(f.s, f)}
 ${text}
-${attributes}@compute @workgroup_size(${f.tx * f.ty}) fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+${attributes}@compute @workgroup_size(${f.tx * f.ty}) fn main(${ARGUMENTS}) {
 ${open}
 let tx = lid % ${f.tx}u; let base = lid / ${f.tx}u * ${f.mr}u; let i0 = wg.x * ${f.own}u;
 ${each(f.mn, (n) => `let c${n} = min(tx + ${f.tx * n}u, ${vectors(f.s.headDim) - 1}u);`)}
@@ -135,7 +144,12 @@ const store = (f: Frame, output: number, rows: number, value: (a: number, n: num
   each(
     f.mr,
     (a) => `if (i0 + base + ${a}u < ${rows}u) {
-${each(f.mn, (n) => `if (tx + ${f.tx * n}u < ${vectors(f.s.headDim)}u) { ` + `${storeText(f.s, output, `i0 + base + ${a}u`, `c${n}`, value(a, n))} }`)}
+${each(
+  f.mn,
+  (n) =>
+    `if (tx + ${f.tx * n}u < ${vectors(f.s.headDim)}u) { ` +
+    `${storeText(f.s, output, `i0 + base + ${a}u`, `c${n}`, value(a, n))} }`,
+)}
 }`,
   );
 
@@ -153,8 +167,18 @@ faStage_k(lid, b, h, j0);
 workgroupBarrier();
 ${products(f, [["s", "faA", "faB"]])}
 ${each(mc, (c) => `let col${c} = faCol(b, ${j(c)});`)}
-${pairs(f, (a, c) => `let v${a}_${c} = faSees(${i(a)}, ${j(c)}, mark${a}, col${c}); s${a}_${c} = select(${LOWEST}, faScore(b, h, ` + `${i(a)}, ${j(c)}, s${a}_${c}).x, v${a}_${c});`)}
-${each(mr, (a) => `faTop[(base + ${a}u) * ${tx}u + tx] = ` + `${Array.from({ length: mc }, (_, c) => `s${a}_${c}`).reduce((x, y) => `max(${x}, ${y})`)};`)}
+${pairs(
+  f,
+  (a, c) =>
+    `let v${a}_${c} = faSees(${i(a)}, ${j(c)}, mark${a}, col${c}); s${a}_${c} = select(${LOWEST}, faScore(b, h, ` +
+    `${i(a)}, ${j(c)}, s${a}_${c}).x, v${a}_${c});`,
+)}
+${each(
+  mr,
+  (a) =>
+    `faTop[(base + ${a}u) * ${tx}u + tx] = ` +
+    `${Array.from({ length: mc }, (_, c) => `s${a}_${c}`).reduce((x, y) => `max(${x}, ${y})`)};`,
+)}
 workgroupBarrier();
 faStage_v(lid, b, h, j0);
 ${each(
@@ -163,14 +187,20 @@ ${each(
 for (var x = 0u; x < ${tx}u; x++) { top${a} = max(top${a}, faTop[(base + ${a}u) * ${tx}u + x]); }
 let fade${a} = exp(m${a} - top${a}); m${a} = top${a}; l${a} *= fade${a};
 ${each(mn, (n) => `o${a}_${n} *= fade${a};`)}
-${each(mc, (c) => `let p${a}_${c} = select(0.0, exp(s${a}_${c} - m${a}), v${a}_${c}); l${a} += p${a}_${c}; ` + `${putWeight(f, a, c, `p${a}_${c}${kept(a, c)}`)}`)}`,
+${each(
+  mc,
+  (c) =>
+    `let p${a}_${c} = select(0.0, exp(s${a}_${c} - m${a}), v${a}_${c}); l${a} += p${a}_${c}; ` +
+    `${putWeight(f, a, c, `p${a}_${c}${kept(a, c)}`)}`,
+)}`,
 )}
 workgroupBarrier();
 ${accumulate(f, "o", "faB")}
 workgroupBarrier();`,
   );
   // A row that sees no key weighs all values evenly. A second walk computes this, only in blocks that have such a row.
-  const even = `if (lid == 0u) { var w = 0u; for (var x = 0u; x < min(${own}u, ${s.queries}u - i0); x++) { if (faTop[x * ${tx}u] == 0.0) { w = 1u; } } faWord = w; }
+  const overRows = `(var x = 0u; x < min(${own}u, ${s.queries}u - i0); x++)`;
+  const even = `if (lid == 0u) { var w = 0u; for ${overRows} { if (faTop[x * ${tx}u] == 0.0) { w = 1u; } } faWord = w; }
 if (workgroupUniformLoad(&faWord) != 0u) {
 for (var j0 = 0u; j0 < ${s.keys}u; j0 += ${other}u) {
 faStage_v(lid, b, h, j0);
@@ -201,9 +231,24 @@ ${loop}
 ${each(mr, (a) => `faTop[(base + ${a}u) * ${tx}u + tx] = l${a};`)}
 workgroupBarrier();
 ${each(mr, (a) => `l${a} = 0.0; for (var x = 0u; x < ${tx}u; x++) { l${a} += faTop[(base + ${a}u) * ${tx}u + x]; }`)}
-${mayBeBlind(s) ? `workgroupBarrier();\n${each(mr, (a) => `if (tx == 0u) { faTop[(base + ${a}u) * ${tx}u] = l${a}; }`)}\nworkgroupBarrier();\n${even}` : ""}
+${
+  mayBeBlind(s)
+    ? `workgroupBarrier();\n${each(
+        mr,
+        (a) => `if (tx == 0u) { faTop[(base + ${a}u) * ${tx}u] = l${a}; }`,
+      )}\nworkgroupBarrier();\n${even}`
+    : ""
+}
 ${store(f, 0, s.queries, (a, n) => `o${a}_${n} / l${a}`)}
-${s.store[1] ? each(mr, (a) => `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.store[1]?.name}(b, h, ${i(a)}, 0u, m${a} + log(l${a})); }`) : ""}`,
+${
+  s.store[1]
+    ? each(
+        mr,
+        (a) =>
+          `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.store[1]?.name}(b, h, ${i(a)}, 0u, m${a} + log(l${a})); }`,
+      )
+    : ""
+}`,
   );
 }
 
@@ -262,7 +307,9 @@ const gradMemory = (f: Frame, sides: readonly [string, string, string, string], 
   ])}
 ${statsText(f.s)}
 ${gradText(f.s, ofBias)}
-${sides.map((name, n) => `${loadText(f.s, name)}\n${stage(f, name, `fa${"ABCD"[n]}`, rows[n] as number, count(name))}`).join("\n")}`;
+${sides
+  .map((name, n) => `${loadText(f.s, name)}\n${stage(f, name, `fa${"ABCD"[n]}`, rows[n] as number, count(name))}`)
+  .join("\n")}`;
 };
 
 /** The kernel of flashGradQ, or of flashGradKV where `owns` is "keys". */

@@ -138,7 +138,8 @@ function joinSideBySide(formed: Units, k: Kept, cap: number): void {
     const p = first(unit);
     const keys = [0, 1].map(
       (side) =>
-        `${specKey(p.terms[0] as Tensor)}|${p.terms.length}|${p.rowSums !== undefined}|${side}|${bare(termOf(p).args[side] as Tensor).id}`,
+        `${specKey(p.terms[0] as Tensor)}|${p.terms.length}|${p.rowSums !== undefined}|` +
+        `${side}|${bare(termOf(p).args[side] as Tensor).id}`,
     );
     const target = keys
       .flatMap((key) => open.get(key) ?? [])

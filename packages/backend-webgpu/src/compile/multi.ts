@@ -213,7 +213,8 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
   const writesState = [...written].some((s) => s.kind === "state");
   const access = (kind: Storage["kind"]): Binding["access"] =>
     kind === "temporary" || (kind === "state" && writesState) ? "read_write" : "read";
-  const name = `${sums ? "sums" : `map ${[...new Set(model.roots.map((r) => r.op))].join("+")}`} of ${segments.length} tensors`;
+  const kind = sums ? "sums" : `map ${[...new Set(model.roots.map((r) => r.op))].join("+")}`;
+  const name = `${kind} of ${segments.length} tensors`;
   const path = pathOf(joined);
 
   const link = (placeOf: (s: Storage) => Place): readonly WindowKernel[] => {

@@ -294,6 +294,9 @@ export function writeRows(unit: Unit, context: Context): Kernel {
   function argResult(h: Tensor, acc: string, at: string): string {
     if (alone) return `i32(${at})`;
     const type = wgslType((h.args[0] as Tensor).dtype, 1);
+    const greater = "arg_value[s] > best || (arg_value[s] == best && arg_at[s] < k)";
+    const better = `arg_at[s] != ${cols}u && (k == ${cols}u || ${greater})`;
+    const take = "best = arg_value[s]; k = arg_at[s];";
     declared.set(
       "all_arg",
       `var<workgroup> arg_value: array<${type}, ${width}>;\nvar<workgroup> arg_at: array<u32, ${width}>;
@@ -302,7 +305,7 @@ fn all_arg(v: ${type}, at: u32, t: u32) -> u32 {
   arg_value[t] = v; arg_at[t] = at;
   workgroupBarrier();
   var best = v; var k = at;
-  if (t == 0u) { for (var s = 1u; s < ${width}u; s++) { if (arg_at[s] != ${cols}u && (k == ${cols}u || arg_value[s] > best || (arg_value[s] == best && arg_at[s] < k))) { best = arg_value[s]; k = arg_at[s]; } } arg_at[0] = k; }
+  if (t == 0u) { for (var s = 1u; s < ${width}u; s++) { if (${better}) { ${take} } } arg_at[0] = k; }
   workgroupBarrier();
   return arg_at[0];
 }`,
@@ -310,7 +313,8 @@ fn all_arg(v: ${type}, at: u32, t: u32) -> u32 {
     return `i32(all_arg(${acc}, ${at}, t))`;
   }
   const subgroups = [...declared.values()].some((d) => d.includes("subgroup"));
-  const name = `rows ${[...new Set(unit.heavies.map((h) => h.op))].join("+")}${full.length > 0 ? ` ${full.length} full` : ""}`;
+  const ops = [...new Set(unit.heavies.map((h) => h.op))].join("+");
+  const name = `rows ${ops}${full.length > 0 ? ` ${full.length} full` : ""}`;
   return text.finish(
     { name, body: flatMain(width, grid, e.lines), enables: subgroups ? ["subgroups"] : [], uses: [], grid, flops: 0 },
     pathOf(unit),

@@ -136,20 +136,29 @@ export function assemble(
     tile.kind === "register"
       ? [", @builtin(num_workgroups) nw: vec3<u32>", "once: u32, ", "min(nw.x, 1u), "]
       : ["", "", ""];
-  const args = `${once[2]}li, ${lane.length > 0 ? "lane, " : ""}row0, col0, b, split, split * ${spec.batch}u + b, col0 == 0u`;
+  const args =
+    `${once[2]}li, ${lane.length > 0 ? "lane, " : ""}` + `row0, col0, b, split, split * ${spec.batch}u + b, col0 == 0u`;
   const call = (i: number): string => `mmProduct${i}(${args});`;
   const problems = spec.problems.map(
     (problem, i) =>
       `${attribute}fn mmProduct${i}(${once[1]}li: u32, ${lane.length > 0 ? "lane: u32, " : ""}row0: u32, col0: ` +
       `u32, b: u32, split: u32, part: u32, first: bool) {\n${product(problem, i)}\n}`,
   );
-  const main = `@compute @workgroup_size(${invocations}) fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) li: u32${once[0]}${lane.length > 0 ? `, ${lane[0]}` : ""}) {
-let id = w.x${height > 1 ? ` + w.y * ${width}u` : ""};${width * height > total ? `\nif (id >= ${total}u) { return; }` : ""}
+  const builtins = "@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) li: u32";
+  const inputs = `${builtins}${once[0]}${lane.length > 0 ? `, ${lane[0]}` : ""}`;
+  const past = width * height > total ? `\nif (id >= ${total}u) { return; }` : "";
+  const main = `@compute @workgroup_size(${invocations}) fn main(${inputs}) {
+let id = w.x${height > 1 ? ` + w.y * ${width}u` : ""};${past}
 let col0 = id % ${gn}u * ${n}u;
 let row0 = id / ${gn}u % ${gm}u * ${m}u;
 let b = id / ${gn * gm}u % ${spec.batch}u;
 let split = id / ${gn * gm * spec.batch}u % ${tile.splits}u;
-${spec.problems.length === 1 ? call(0) : `switch id / ${gn * gm * spec.batch * tile.splits}u ` + `{\n${spec.problems.map((_, i) => `${i === 0 ? "default" : `case ${i}u`}: { ${call(i)} }`).join("\n")}\n}`}
+${
+  spec.problems.length === 1
+    ? call(0)
+    : `switch id / ${gn * gm * spec.batch * tile.splits}u ` +
+      `{\n${spec.problems.map((_, i) => `${i === 0 ? "default" : `case ${i}u`}: { ${call(i)} }`).join("\n")}\n}`
+}
 }`;
   const layout = `${spec.transposeA ? "T" : "N"}${spec.transposeB ? "T" : "N"}`;
   const terms = spec.problems.reduce((sum, p) => sum + p.terms.length, 0);

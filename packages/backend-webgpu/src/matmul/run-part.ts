@@ -56,7 +56,8 @@ export function plainMatmul(sizes: PlainSizes): PlainMatmul {
     const load = (side: "a" | "b", i: number, t: number): string => {
       const [rows, columns] = side === "a" ? [rowsA, columnsA] : [rowsB, columnsB];
       const at = `(${operandAt(side, i, t)}u + (b * ${rows}u + i) * ${columns}u + j)`;
-      return `fn load_${side}${i}_${t}(b: u32, i: u32, j: u32) -> ${element} { return operands[${at} / 4u][${at} % 4u]; }
+      const one = `operands[${at} / 4u][${at} % 4u]`;
+      return `fn load_${side}${i}_${t}(b: u32, i: u32, j: u32) -> ${element} { return ${one}; }
 fn load4_${side}${i}_${t}(b: u32, i: u32, j: u32) -> vec4<${element}> { return operands[${at} / 4u]; }`;
     };
     const at = (i: number): string => `(${i * result * splits}u + (b * ${m}u + i) * ${n}u + j)`;

@@ -99,7 +99,8 @@ export function sharedPart(spec: MatmulSpec, tile: SharedTile, profile: Profile)
       .join("\n");
   };
   const both = (what: "declare" | "load" | "put", i = 0, t = 0): string =>
-    `${share(a, "fa", "mmStageA", "row0", `mmA${i}_${t}`, what)}\n${share(b, "fb", "mmStageB", "col0", `mmB${i}_${t}`, what)}`;
+    `${share(a, "fa", "mmStageA", "row0", `mmA${i}_${t}`, what)}\n` +
+    `${share(b, "fb", "mmStageB", "col0", `mmB${i}_${t}`, what)}`;
 
   /** Reads the vec4s that this invocation needs for 4 steps of k. `element` is row or column r of them at step q. */
   const read = (s: Side, name: string, stage: string, index: string, stripes: number): string =>

@@ -65,4 +65,6 @@ export const showLargest = (largest: readonly Sized[]): string =>
   largest.length === 0
     ? ""
     : " The largest temporaries: " +
-      `${largest.map(({ name, path, bytes }) => `${path === "" ? "" : `${path}: `}${name} (${showBytes(bytes)})`).join(", ")}.`;
+      `${largest
+        .map(({ name, path, bytes }) => `${path === "" ? "" : `${path}: `}${name} (${showBytes(bytes)})`)
+        .join(", ")}.`;
