@@ -51,11 +51,14 @@ export function literal(value: number, dtype: DType): { readonly text: string; r
 const functions: Readonly<Record<string, string>> = {
   // The erfc of Numerical Recipes (6.2), relative error 1.2e-7. For small x it is the Maclaurin series, so that erf
   // keeps its digits near 0. W. J. Cody's rational forms would need three branches.
-  erf: `fn erf_(x: T) -> T {
+  erf:
+    `fn erf_(x: T) -> T {
   let z = abs(x); let t = 1.0f / (0.5f * z + 1.0f);
-  let p = t * exp(-z * z - 1.26551223f + t * (1.00002368f + t * (0.37409196f + t * (0.09678418f + t * (-0.18628806f + t * (0.27886807f + t * (-1.13520398f + t * (1.48851587f + t * (-0.82215223f + t * 0.17087277f)))))))));
+  let p = t * exp(-z * z - 1.26551223f + t * (1.00002368f + t * (0.37409196f + t * (0.09678418f + ` +
+    `t * (-0.18628806f + t * (0.27886807f + t * (-1.13520398f + t * (1.48851587f + t * (-0.82215223f + t * 0.17087277f)))))))));
   let s = z * z;
-  let near = z * (1.1283791671f + s * (-0.3761263890f + s * (0.1128379167f + s * (-0.0268661706f + s * (0.0052239776f - s * 0.0008548327f)))));
+  let near = z * (1.1283791671f + s * (-0.3761263890f + s * (0.1128379167f + ` +
+    `s * (-0.0268661706f + s * (0.0052239776f - s * 0.0008548327f)))));
   let y = select(1.0f - p, near, z < T(0.5f));
   return select(select(y, -y, x < T(0.0f)), x, NAN(x));
 }`,
@@ -84,12 +87,14 @@ const functions: Readonly<Record<string, string>> = {
     "fn below_infinity(x: T) -> B { let u = bitcast<U>(x); return ((u & U(0x7fffffffu)) < U(0x7f800000u)) OR (u == " +
     "U(0xff800000u)); }",
   // threefry-2x32, 20 rounds. random-bits.ts of @cloze/graph defines which word is which element.
-  threefry: `fn random_bits(key: vec2<u32>, stream: u32, element: U, half: u32) -> U {
+  threefry:
+    `fn random_bits(key: vec2<u32>, stream: u32, element: U, half: u32) -> U {
   let second = element >= U(half); let k2 = key.x ^ key.y ^ 0x1bd11bdau;
   var a = select(element, element - U(half), second) + U(key.x); var b = U(stream + key.y);
   for (var r = 0u; r < 5u; r++) {
     let odd = (r & 1u) == 1u;
-    let r0 = select(13u, 17u, odd); let r1 = select(15u, 29u, odd); let r2 = select(26u, 16u, odd); let r3 = select(6u, 24u, odd);
+    let r0 = select(13u, 17u, odd); let r1 = select(15u, 29u, odd); ` +
+    `let r2 = select(26u, 16u, odd); let r3 = select(6u, 24u, odd);
     a += b; b = ((b << U(r0)) | (b >> U(32u - r0))) ^ a;
     a += b; b = ((b << U(r1)) | (b >> U(32u - r1))) ^ a;
     a += b; b = ((b << U(r2)) | (b >> U(32u - r2))) ^ a;

@@ -164,7 +164,8 @@ describe("where there is nothing", () => {
         remedy: expect.stringMatching(/\w/),
       });
     const here = new URL("./probe.ts", import.meta.url).href;
-    const script = `const { probe } = await import(${JSON.stringify(here)}); console.log(JSON.stringify(await probe()));`;
+    const script =
+      `const { probe } = await import(${JSON.stringify(here)}); ` + "console.log(JSON.stringify(await probe()));";
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ["--import", "tsx", "--conditions=@cloze/source", "--input-type=module", "-e", script],

@@ -29,9 +29,11 @@ export function specOf(
       update: { name: "updateAt", element, ...(vec4 && { vec4: "updatesAt" }) },
       store: { name: "keep", ...(vec4 && { vec4: "keep4" }) },
     },
-    functions: `fn indexAt(i: u32) -> i32 { return indices[i]; }
+    functions:
+      `fn indexAt(i: u32) -> i32 { return indices[i]; }
 fn updateAt(i: u32, j: u32) -> ${element} { return updates[${flat}]; }
-fn updatesAt(i: u32, j: u32) -> vec4<${element}> { let p = ${flat}; return vec4<${element}>(updates[p], updates[p + 1u], updates[p + 2u], updates[p + 3u]); }
+fn updatesAt(i: u32, j: u32) -> vec4<${element}> { let p = ${flat}; ` +
+      `return vec4<${element}>(updates[p], updates[p + 1u], updates[p + 2u], updates[p + 3u]); }
 fn keep(i: u32, j: u32, value: ${value}) { result[${flat}] = value; }
 fn keep4(i: u32, j: u32, value: vec4<${value}>) { for (var k = 0u; k < 4u; k++) { result[${flat} + k] = value[k]; } }
 `,
