@@ -175,7 +175,7 @@ function expectAddon({ packages: [name = ""] }: Way): void {
   try {
     home = dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
   } catch {
-    return; // Not installed: the import says so.
+    return; // The package is not installed; the import reports this.
   }
   const lib = join(home, "lib");
   const built = existsSync(lib) ? readdirSync(lib, { recursive: true }) : [];

@@ -184,6 +184,6 @@ function example(g: Graph): Tensor<"f32"> {
   });
 }
 
-/** A node of one of the composites above. */
+/** Is `x` a node of a private attention composite? */
 export const isFlash = (x: Tensor): x is Node<"composite"> =>
   isOp(x, "composite") && [flashForward, flashGradQ, flashGradKV, flashGradBias].includes(x.attrs.composite);

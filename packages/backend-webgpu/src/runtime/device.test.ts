@@ -97,7 +97,7 @@ describe("a device", () => {
     if (isNotHere(again)) throw new Error(again.reason);
     again.close();
     await device.queue.onSubmittedWorkDone();
-    expect(await checkF16(device)).toMatch(/^its kernel (is refused|does not run)/); // it was made without shader-f16
+    expect(await checkF16(device)).toMatch(/^its kernel (is refused|does not run)/); // the device lacks shader-f16
   });
 });
 

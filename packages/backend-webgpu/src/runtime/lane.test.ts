@@ -38,7 +38,7 @@ test("two fly at once, a third waits; results come as they land; what fails keep
   landings[2]?.resolve("third");
   await turn();
   expect(submitted).toEqual([0, 1, 2, 3]);
-  expect(await after).toEqual([0, 1, 2, 3]); // it had its turn behind the last that was submitted
+  expect(await after).toEqual([0, 1, 2, 3]); // its turn came after the last submission
   landings[1]?.resolve("second");
   landings[3]?.resolve("fourth");
   expect(await Promise.all(flights)).toEqual(["lost", "second", "third", "fourth"]);

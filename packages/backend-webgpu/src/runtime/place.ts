@@ -30,7 +30,7 @@ export interface Chunk {
 }
 
 export interface Placement {
-  /** One for each lifetime, in order. */
+  /** One spot for each lifetime, in order. */
   readonly spots: readonly Spot[];
   readonly chunks: readonly Chunk[];
 }
@@ -38,7 +38,7 @@ export interface Placement {
 export interface PlaceOptions {
   /** All offsets are multiples of this. */
   readonly alignment: number;
-  /** Largest chunk. No lifetime may be larger. */
+  /** Largest size of a chunk. No lifetime may be larger. */
   readonly chunkBytes: number;
 }
 

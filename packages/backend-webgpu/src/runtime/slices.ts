@@ -5,7 +5,7 @@
  */
 import type { Family } from "../profile.ts";
 
-/** Multiplications and additions, and bytes, in a millisecond. */
+/** Multiplications and additions (flops) and bytes in a millisecond. */
 interface Rates {
   readonly flops: number;
   readonly bytes: number;

@@ -17,7 +17,7 @@ interface Table {
 export class Tables {
   readonly #device: GPUDevice;
   readonly #buffers: Buffers;
-  /** By a hash of the contents. */
+  /** Tables by a hash of their contents. */
   readonly #tables = new Map<number, Table[]>();
 
   constructor(device: GPUDevice, buffers: Buffers) {

@@ -8,7 +8,7 @@ import type { Readback } from "./readback.ts";
 
 export interface KernelTime {
   readonly kernel: string;
-  /** Layer path. */
+  /** Layer path of the kernel. */
   readonly path: string;
   readonly count: number;
   readonly ms: number;

@@ -116,7 +116,7 @@ function randomOperands(device: GPUDevice, plain: PlainMatmul, element: "f32" | 
 }
 
 interface Clock {
-  /** Milliseconds of `times` runs. */
+  /** Resolves to the milliseconds that `times` runs take. */
   readonly time: (encode: (pass: GPUComputePassEncoder) => void, times: number) => Promise<number>;
   readonly destroy: () => void;
 }
