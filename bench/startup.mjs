@@ -1,8 +1,9 @@
-// How long `npx cloze --help` takes, beside an empty node process on the same machine.
+// A bench of the start: the time of `npx cloze --help`, compared with an empty node process on the same machine.
 //
 //   node bench/startup.mjs [--runs 20]
 //
-// `direct` starts the command's file, `npx` goes through npm's npx. Prints one JSON object, times in ms.
+// `direct` starts the file of the command; `npx` starts it through npm's npx. It prints one JSON object, with times in
+// ms.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
