@@ -38,7 +38,7 @@ const tasks = {
   build: () => pnpm("turbo run build --output-logs=errors-only"),
   quickstart: () => {
     tasks.install();
-    node("tooling/cloze.mjs", "quickstart");
+    node("apps/cli/bin/source.js", "quickstart");
   },
   demo: () => {
     tasks.install();

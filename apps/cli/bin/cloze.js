@@ -6,5 +6,5 @@ if (existsSync(new URL("../dist/index.js", import.meta.url))) {
   const { main } = await import("../dist/index.js");
   process.exitCode = await main(process.argv.slice(2));
 } else {
-  await import("../../../tooling/cloze.mjs");
+  await import("./source.js");
 }

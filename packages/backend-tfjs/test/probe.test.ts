@@ -34,11 +34,13 @@ test("a kind that there is not", async () => {
   );
 });
 
+type Unfit = Extract<Probe, { readonly available: false }>;
+
 /**
  * The answer of `probeKind` in a folder of its own: a copy of the source beside a `node_modules` that holds `files` and
  * our two packages. No TensorFlow.js of this workspace is in reach, built or not.
  */
-function probeIn(name: string, kind: Kind, files: Readonly<Record<string, string>>, setup = ""): Probe {
+function probeIn(name: string, kind: Kind, files: Readonly<Record<string, string>>, setup = ""): Unfit {
   const home = join(dir, name);
   for (const ours of ["backend", "errors"]) {
     mkdirSync(join(home, "node_modules/@cloze"), { recursive: true });
@@ -67,7 +69,7 @@ function probeIn(name: string, kind: Kind, files: Readonly<Record<string, string
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, NODE_PATH: "" },
   });
-  return JSON.parse(out.trim().split("\n").at(-1) as string) as Probe;
+  return JSON.parse(out.trim().split("\n").at(-1) as string) as Unfit;
 }
 
 test("not installed", () => {
