@@ -5,10 +5,12 @@
  */
 import { once } from "node:events";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { Busy } from "./busy.ts";
+import { homeFolder } from "./home.ts";
 import type { EngineOptions, Failure, Kind, Reply, Request, Requests, WorkerStart } from "./protocol.ts";
 import { explain } from "./run-error.ts";
 
@@ -106,10 +108,10 @@ const crash = (why: string, cause?: unknown): Error =>
     { cause },
   );
 
-/** The built worker, or in the workspace its source, through tsx. */
+/** Starts the built program, or in a checkout the source, through tsx. */
 function openWorker(start: WorkerStart): Worker {
-  const here = import.meta.url;
-  if (!here.endsWith(".ts")) return new Worker(new URL("./worker.js", here), { workerData: start });
+  const here: string | undefined = import.meta.url;
+  if (here?.endsWith(".ts") !== true) return new Worker(join(homeFolder(), "dist", "worker.js"), { workerData: start });
   const tsx = new URL("./esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx"))).href;
   const worker = new URL("./worker.ts", here).href;
   const program =
