@@ -52,7 +52,9 @@ test("the published package takes its own files, as CommonJS", async () => {
 
 test("a platform without a library", async () => {
   expect(await failure(published("elsewhere", "", "plan9/mips"))).toMatchObject({
-    reason: `expected ONNX Runtime for ${process.platform}-${process.arch}, got Linux and Windows on x64 and arm64, macOS on arm64 only`,
+    reason:
+      `expected ONNX Runtime for ${process.platform}-${process.arch}, ` +
+      "got Linux and Windows on x64 and arm64, macOS on arm64 only",
     remedy: expect.stringContaining("npm install @tensorflow/tfjs @tensorflow/tfjs-backend-wasm"),
   });
 });
@@ -85,13 +87,17 @@ test("a bundle finds the package by name, from its own file upwards, or says wha
         "--input-type=module",
         "-e",
         `import { homeFolder } from ${JSON.stringify(new URL("../src/home.ts", import.meta.url).href)};
-        try { console.log(homeFolder(${JSON.stringify(pathToFileURL(bundle).href)})); } catch (e) { console.log(e.message); }`,
+        try {
+          console.log(homeFolder(${JSON.stringify(pathToFileURL(bundle).href)}));
+        } catch (error) {
+          console.log(error.message);
+        }`,
       ],
       { encoding: "utf8", env: { ...process.env, NODE_PATH: "" } },
     );
-  expect(found()).toMatch(
-    /expected the package @cloze\/backend-onnxruntime in a node_modules folder above .*server\.mjs, got none\. .*--external:@cloze\/backend-onnxruntime/,
-  );
+  const without = found();
+  expect(without).toMatch(/expected the package @cloze\/backend-onnxruntime in .* above .*server\.mjs, got none\. /);
+  expect(without).toContain("esbuild: --external:@cloze/backend-onnxruntime");
   folder("app", { "node_modules/@cloze/backend-onnxruntime/package.json": '{ "name": "@cloze/backend-onnxruntime" }' });
   expect(found()).toMatch(/app.node_modules.@cloze.backend-onnxruntime$/m);
 });
