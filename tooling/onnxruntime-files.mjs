@@ -46,8 +46,8 @@ function put() {
   const theirs = upstream.dependencies["onnxruntime-common"];
   if (ours !== theirs)
     throw new Error(
-      `packages/backend-onnxruntime: expected the dependency onnxruntime-common ${theirs}, as onnxruntime-node has it, ` +
-        `got ${ours}`,
+      `packages/backend-onnxruntime: expected onnxruntime-common ${theirs}, as onnxruntime-node has it, got ${ours}. ` +
+        "Change package.json.",
     );
   remove();
   const { name, version, license, author, repository, main } = upstream;
