@@ -1,7 +1,7 @@
 /**
- * The main thread's end of the worker: a promise per request. A worker that dies rejects all of them; none hangs.
+ * The main thread's client of the worker: one promise for each request. When a worker dies, all its promises reject.
  *
- * While nothing is asked the worker does not keep the process alive.
+ * Without a pending request the worker does not keep the process alive.
  */
 import { once } from "node:events";
 import { createRequire } from "node:module";
@@ -20,7 +20,7 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** How each request is named in an error. */
+/** The words for each request in an error. */
 const DOING: { readonly [K in Kind]: string } = {
   load: "build the program",
   unload: "free the program",
@@ -36,7 +36,7 @@ export class WorkerClient {
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | undefined;
   #nextId = 0;
-  /** Why no more requests are taken. */
+  /** The error of all further requests, once the worker has ended. */
   #ended: Error | undefined;
 
   constructor(options: EngineOptions) {
@@ -58,7 +58,7 @@ export class WorkerClient {
     });
   }
 
-  /** Ends the worker, after the run it is in. What is still pending is rejected. */
+  /** Ends the worker after its current run. Pending requests reject. */
   async end(): Promise<void> {
     this.#fail(new ConfigError("backend onnxruntime: it was disposed. Make a new one with backend()."));
     const worker = this.#worker;
