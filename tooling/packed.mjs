@@ -51,6 +51,8 @@ async function packAll() {
     "npx",
     ["--yes", "--package", rootManifest.packageManager, "-c", `pnpm -r ${filters} pack --pack-destination "${temp}"`],
     root,
+    // Of the native libraries only those of this machine: all of them take minutes to compress and to install.
+    { CLOZE_PLATFORMS: `${process.platform}/${process.arch}` },
   );
   const made = readdirSync(temp);
   for (const { name, manifest } of all) {

@@ -5,7 +5,7 @@ import { examine } from "./commands/doctor.ts";
 import { BACKEND_OPTIONS } from "./compute-options.ts";
 import { PRETRAIN_OPTIONS } from "./pretrain-options.ts";
 
-const fake = { name: "fake", capabilities: { device: "CPU" } } as Backend;
+const fake = { name: "fake", capabilities: { device: "CPU, 2 threads" } } as Backend;
 const [webgpu, onnxruntime, reference, cuda, native] = (
   ["webgpu", "onnxruntime", "reference", "tfjs:node-gpu", "tfjs:node"] as const
 ).map((name): BackendEntry => {
@@ -15,11 +15,15 @@ const [webgpu, onnxruntime, reference, cuda, native] = (
 }) as [BackendEntry, BackendEntry, BackendEntry, BackendEntry, BackendEntry];
 const missing: BackendEntry = {
   ...onnxruntime,
-  probe: async () => unavailable("onnxruntime-node is not installed", "npm install onnxruntime-node"),
+  probe: async () => unavailable("ONNX Runtime did not load (file too short)", "Install it again: npm install"),
 };
 const emulated: BackendEntry = {
   ...webgpu,
   probe: async () => available("llvmpipe", { kind: "software" }, { lastResort: "llvmpipe is no GPU" }),
+};
+const interpreter: BackendEntry = {
+  ...reference,
+  probe: async () => available("CPU", {}, { lastResort: "it takes hours" }),
 };
 const broken: BackendEntry = {
   ...onnxruntime,
@@ -35,47 +39,52 @@ test("the choices are auto and the names, in every table", () => {
 
 describe("auto", () => {
   test("takes the best that can run", async () => {
-    expect(await chooseBackend("auto", {}, [onnxruntime, reference])).toEqual({
+    expect(await chooseBackend("auto", {}, [missing, onnxruntime, reference])).toEqual({
       backend: fake,
       name: "onnxruntime",
-      why: "backend onnxruntime on CPU (best of what runs here)",
+      place: "on the CPU, 2 threads (onnxruntime)",
     });
-  });
-
-  test("says what it passed over and why", async () => {
-    const { name, why } = await chooseBackend("auto", {}, [missing, reference]);
-    expect(name).toBe("reference");
-    expect(why).toBe(
-      "backend reference on CPU (best of what runs here; onnxruntime cannot: onnxruntime-node is not installed)",
-    );
   });
 
   test("takes a GPU, and one that is emulated by name only", async () => {
     expect((await chooseBackend("auto", {}, [webgpu, onnxruntime, reference])).name).toBe("webgpu");
-    const { name, why } = await chooseBackend("auto", {}, [emulated, onnxruntime]);
-    expect(name).toBe("onnxruntime");
-    expect(why).toBe(
-      "backend onnxruntime on CPU (best of what runs here; webgpu only with --backend webgpu: llvmpipe is no GPU)",
-    );
+    expect((await chooseBackend("auto", {}, [emulated, onnxruntime])).name).toBe("onnxruntime");
     expect((await chooseBackend("webgpu", {}, [emulated, onnxruntime])).name).toBe("webgpu");
     await expect(chooseBackend("auto", {}, [emulated])).rejects.toThrow(
-      "nothing can run here: webgpu only with --backend webgpu: llvmpipe is no GPU. See: cloze doctor",
+      "got none: webgpu only with --backend webgpu: llvmpipe is no GPU. See: cloze doctor",
     );
   });
 
-  test("is an error where nothing can run", async () => {
-    await expect(chooseBackend("auto", {}, [missing])).rejects.toThrow(
-      "--backend auto: nothing can run here: onnxruntime cannot: onnxruntime-node is not installed. See: cloze doctor",
+  test("never takes the interpreter, and says how to get a backend", async () => {
+    await expect(chooseBackend("auto", {}, [missing, interpreter])).rejects.toThrow(
+      "--backend auto: expected a backend that can run here, got none: onnxruntime cannot: ONNX Runtime did not load " +
+        "(file too short); reference only with --backend reference: it takes hours. Install it again: npm run setup. " +
+        "See: cloze doctor",
     );
+    expect((await chooseBackend("reference", {}, [missing, interpreter])).name).toBe("reference");
+  });
+
+  test("passes over our own interpreter", async () => {
+    const own = BACKENDS.filter(({ name }) => name === "reference");
+    await expect(chooseBackend("auto", {}, own)).rejects.toThrow("reference only with --backend reference");
+    expect((await chooseBackend("reference", {}, own)).place).toBe("on the CPU, the interpreter (reference)");
+  });
+
+  test("asks without noise, a named backend may make some", async () => {
+    const purposes: string[] = [];
+    const asked: BackendEntry = { ...webgpu, probe: async (purpose) => (purposes.push(purpose), available("CPU")) };
+    await chooseBackend("auto", {}, [asked]);
+    await chooseBackend("webgpu", {}, [asked]);
+    await examine(".", [asked]);
+    expect(purposes).toEqual(["choose", "use", "show"]);
   });
 });
 
 test("a backend that was named is used or is an error", async () => {
-  expect((await chooseBackend("reference", {}, [onnxruntime, reference])).why).toBe(
-    "backend reference on CPU (as asked)",
-  );
+  expect((await chooseBackend("reference", {}, [onnxruntime, reference])).name).toBe("reference");
   await expect(chooseBackend("onnxruntime", {}, [missing, reference])).rejects.toThrow(
-    "--backend onnxruntime: cannot run here: onnxruntime-node is not installed. npm install onnxruntime-node.",
+    "--backend onnxruntime: cannot run here: ONNX Runtime did not load (file too short). " +
+      "Install it again: npm run setup.",
   );
   await expect(chooseBackend("onnxruntime", {}, [broken, reference])).rejects.toThrow(
     "@cloze/backend-onnxruntime does not load: Cannot find package.",
@@ -85,9 +94,7 @@ test("a backend that was named is used or is an error", async () => {
 test("tfjs is the first of TensorFlow's own that can run", async () => {
   const absent: BackendEntry = { ...cuda, probe: async () => unavailable("not installed", "npm install it") };
   expect((await chooseBackend("tfjs", {}, [cuda, onnxruntime, native])).name).toBe("tfjs:node-gpu");
-  expect((await chooseBackend("tfjs", {}, [absent, onnxruntime, native])).why).toBe(
-    "backend tfjs:node on CPU (as asked; tfjs:node-gpu cannot: not installed)",
-  );
+  expect((await chooseBackend("tfjs", {}, [absent, onnxruntime, native])).name).toBe("tfjs:node");
   await expect(chooseBackend("tfjs", {}, [absent, onnxruntime])).rejects.toThrow(
     "--backend tfjs: nothing can run here: tfjs:node-gpu cannot: not installed. See: cloze doctor",
   );
@@ -106,7 +113,7 @@ test("threads reach the backend", async () => {
 
 test("our own backends answer a probe", async () => {
   for (const entry of BACKENDS) {
-    const probe = await entry.probe();
+    const probe = await entry.probe("show");
     if (["onnxruntime", "reference", "tfjs:wasm", "tfjs:cpu"].includes(entry.name))
       expect(probe).toMatchObject({ available: true });
     else if (!probe.available)
@@ -122,33 +129,33 @@ test("our own backends answer a probe", async () => {
 });
 
 describe("doctor", () => {
-  test("without ONNX Runtime: why, what would help, and what auto takes then", async () => {
-    const { text, exitCode, json } = await examine(".", [missing, reference]);
-    expect(exitCode).toBe(0);
+  test("without ONNX Runtime: why, what would help, and that auto does not take the interpreter", async () => {
+    const { text, exitCode, json } = await examine(".", [missing, interpreter]);
+    expect(exitCode).toBe(1);
     expect(text?.join("\n")).toContain(
-      "NO  onnxruntime: ONNX Runtime on the CPU\n    why: onnxruntime-node is not installed\n    what would " +
-        "help: npm install onnxruntime-node",
+      "NO  onnxruntime: ONNX Runtime on the CPU\n    why: ONNX Runtime did not load (file too short)\n" +
+        "    what would help: Install it again: npm run setup",
     );
-    expect(text?.at(-1)).toBe("--backend auto takes reference.");
+    expect(text?.at(-1)).toBe("Nothing can train here yet.");
     expect(json).toMatchObject({
-      ok: true,
-      auto: "reference",
+      ok: false,
+      auto: null,
       backends: [
         { name: "onnxruntime", available: false },
-        { name: "reference", available: true },
+        { name: "reference", available: true, lastResort: "it takes hours" },
       ],
     });
   });
 
   test("a GPU that is emulated: what it is, and that auto does not take it", async () => {
-    const { text, json } = await examine(".", [emulated, reference]);
+    const { text, json } = await examine(".", [emulated, onnxruntime]);
     expect(text?.join("\n")).toContain(
       "ok  webgpu: the GPU, through WebGPU\n    on llvmpipe\n    kind: software\n    only with --backend webgpu: " +
         "llvmpipe is no GPU",
     );
-    expect(text?.at(-1)).toBe("--backend auto takes reference.");
+    expect(text?.at(-1)).toBe("--backend auto takes onnxruntime.");
     expect(json).toMatchObject({
-      auto: "reference",
+      auto: "onnxruntime",
       backends: [{ name: "webgpu", available: true, lastResort: "llvmpipe is no GPU" }, {}],
     });
   });

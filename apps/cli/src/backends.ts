@@ -1,11 +1,13 @@
 /**
  * The backends, best first: the only place that names them.
  *
- * `auto` takes the first whose probe says yes, and that is not there as a last resort only, and tells why it passed
- * over the others; a backend that was named is used or is an error. Nothing falls back silently.
+ * `auto` takes the first whose probe says yes, and never a last resort: a GPU that the CPU emulates, the interpreter. A
+ * backend that was named is used or is an error. Nothing falls back silently. `cloze doctor` tells why `auto` passes
+ * over a backend.
  */
 import { UnsupportedError } from "@cloze/errors";
-import type { Backend, Probe } from "@cloze/backend";
+import { unavailable, type Backend, type Probe } from "@cloze/backend";
+import { inItsWords } from "./install-command.ts";
 
 export interface BackendSettings {
   /** Compute threads; left out, what the backend thinks best. */
@@ -14,13 +16,19 @@ export interface BackendSettings {
   readonly tune?: boolean;
 }
 
+/**
+ * What a probe is for: `auto` chooses, `doctor` shows, a named backend is about to be used. Only for `use` may a probe
+ * load what prints on stderr.
+ */
+export type ProbePurpose = "choose" | "show" | "use";
+
 export interface BackendEntry {
   readonly name: "webgpu" | "tfjs:node-gpu" | "onnxruntime" | "tfjs:node" | "tfjs:wasm" | "tfjs:cpu" | "reference";
   /** A shorter name that stands for the first of several that can run. */
   readonly group?: "tfjs";
   /** What it is, in a few words. */
   readonly what: string;
-  probe(): Promise<Probe>;
+  probe(purpose: ProbePurpose): Promise<Probe>;
   open(settings: BackendSettings): Promise<Backend>;
 }
 
@@ -32,11 +40,18 @@ const tfjs = (kind: "node-gpu" | "node" | "wasm" | "cpu", what: string): Backend
   open: async () => (await import("@cloze/backend-tfjs")).backend({ kind }),
 });
 
+const NO_GPU = /* @__PURE__ */ unavailable("this machine has no GPU", "See: cloze doctor");
+
 export const BACKENDS: readonly BackendEntry[] = [
   {
     name: "webgpu",
     what: "the GPU, through WebGPU",
-    probe: async () => (await import("@cloze/backend-webgpu")).probe(),
+    probe: async (purpose) => {
+      if (purpose === "use") return (await import("@cloze/backend-webgpu")).probe();
+      const { mayHaveGpu, probeWebGpuApart } = await import("./probe-webgpu.ts");
+      if (purpose === "choose" && !mayHaveGpu()) return NO_GPU;
+      return probeWebGpuApart();
+    },
     open: async ({ tune = false }) =>
       (await import("@cloze/backend-webgpu")).backend({
         tune,
@@ -81,14 +96,15 @@ export interface ProbedBackend {
 }
 
 /** Asks a backend whether it can run here. A package that cannot be loaded is an answer too. */
-export async function probeBackend(entry: BackendEntry): Promise<ProbedBackend> {
+export async function probeBackend(entry: BackendEntry, purpose: ProbePurpose): Promise<ProbedBackend> {
   try {
-    return { entry, probe: await entry.probe() };
+    const probe = await entry.probe(purpose);
+    return { entry, probe: probe.available ? probe : unavailable(probe.reason, inItsWords(probe.remedy)) };
   } catch (error) {
     const reason =
       `@cloze/backend-${entry.name.replace(/:.*/, "")} does not load: ` +
       `${error instanceof Error ? error.message.split("\n")[0] : String(error)}`;
-    return { entry, probe: { available: false, reason, remedy: "Reinstall the packages: npm install" } };
+    return { entry, probe: unavailable(reason, inItsWords("Install the packages again: npm install")) };
   }
 }
 
@@ -101,8 +117,8 @@ export function passedOver({ name }: BackendEntry, probe: Probe): string | undef
 export interface ChosenBackend {
   readonly backend: Backend;
   readonly name: BackendEntry["name"];
-  /** A line for the log: what was chosen, on what device, and what was passed over and why. */
-  readonly why: string;
+  /** For the log: "on the CPU, 2 threads (onnxruntime)". */
+  readonly place: string;
 }
 
 export async function chooseBackend(
@@ -110,23 +126,42 @@ export async function chooseBackend(
   settings: BackendSettings = {},
   entries: readonly BackendEntry[] = BACKENDS,
 ): Promise<ChosenBackend> {
-  const passed: string[] = [];
+  const passed: ProbedBackend[] = [];
   const asked = entries.filter(({ name, group }) => choice === "auto" || name === choice || group === choice);
   for (const entry of asked) {
-    const { probe } = await probeBackend(entry);
-    const why =
-      choice === "auto" || (!probe.available && entry.group === choice) ? passedOver(entry, probe) : undefined;
-    if (why !== undefined) {
-      passed.push(why);
+    const probed = await probeBackend(entry, choice === "auto" ? "choose" : "use");
+    const { probe } = probed;
+    if (choice === "auto" ? passedOver(entry, probe) !== undefined : !probe.available && entry.group === choice) {
+      passed.push(probed);
       continue;
     }
     if (!probe.available)
       throw new UnsupportedError(`--backend ${choice}: cannot run here: ${stop(probe.reason)} ${stop(probe.remedy)}`);
-    const reason = [choice === "auto" ? "best of what runs here" : "as asked", ...passed].join("; ");
     const backend = await entry.open(settings);
-    return { backend, name: entry.name, why: `backend ${entry.name} on ${backend.capabilities.device} (${reason})` };
+    return { backend, name: entry.name, place: placeOf(entry, backend) };
   }
-  throw new UnsupportedError(`--backend ${choice}: nothing can run here: ${stop(passed.join("; "))} See: cloze doctor`);
+  throw new UnsupportedError(
+    choice === "auto"
+      ? noneForAuto(passed)
+      : `--backend ${choice}: nothing can run here: ${stop(reasons(passed))} See: cloze doctor`,
+  );
+}
+
+function placeOf({ name }: BackendEntry, { capabilities: { device } }: Backend): string {
+  return `on ${/^[CG]PU\b/.test(device) ? "the " : ""}${device} (${name})`;
+}
+
+const reasons = (passed: readonly ProbedBackend[]): string =>
+  passed.map(({ entry, probe }) => passedOver(entry, probe)).join("; ");
+
+/** The remedy is that of the backend which should run anywhere. */
+function noneForAuto(passed: readonly ProbedBackend[]): string {
+  const usual = passed.find(({ entry }) => entry.name === "onnxruntime")?.probe;
+  const remedy = usual?.available === false ? `${stop(usual.remedy)} ` : "";
+  return (
+    `--backend auto: expected a backend that can run here, got none: ${stop(reasons(passed))} ` +
+    `${remedy}See: cloze doctor`
+  );
 }
 
 /** A sentence ends in one full stop. */

@@ -56,11 +56,11 @@ export async function withEncoder<T>(
   note: Context["note"],
   use: (started: StartedEncoder) => Promise<T>,
 ): Promise<T> {
-  const { backend, name, why } = await chooseBackend(
+  const { backend, name, place } = await chooseBackend(
     settings.backend as BackendChoice,
     settings.threads === undefined ? {} : { threads: settings.threads },
   );
-  note(why);
+  note(place);
   try {
     const encoder = await createEncoder({
       backend,

@@ -146,8 +146,8 @@ async function measure(
   { backend: choice, threads }: EstimateContext["options"],
   note: EstimateContext["note"],
 ): Promise<{ readonly device: string; readonly tokensPerSecond: number }> {
-  const { backend, why } = await chooseBackend(choice, threads === undefined ? {} : { threads });
-  note(`${why}: measuring ${MEASURED} steps`);
+  const { backend, place } = await chooseBackend(choice, threads === undefined ? {} : { threads });
+  note(`${place}: measuring ${MEASURED} steps`);
   try {
     return {
       device: backend.capabilities.device,

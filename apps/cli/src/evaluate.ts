@@ -71,11 +71,11 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
     window: { length: maxLength - framingLength(special), seed: 0 },
   });
   const dataset = await part(data, options.split);
-  const { backend, why } = await chooseBackend(
+  const { backend, place } = await chooseBackend(
     options.backend,
     options.threads === undefined ? {} : { threads: options.threads },
   );
-  note(`${dataset.size.toLocaleString("en-US")} sequences; ${why}`);
+  note(`${dataset.size.toLocaleString("en-US")} sequences; ${place}`);
   try {
     const evaluator = validation({
       backend,
@@ -116,11 +116,11 @@ async function evaluateTask(opened: OpenedTask, { options, path, note, given }: 
   const { task, dir } = opened;
   const maxLength = given.has("maxLength") ? Math.min(options.maxLength, opened.loaded.maxLength) : opened.maxLength;
   const records = await loadRecords(task, options.data.map(path), { labelled: true, ...columnsOf(options.columns) });
-  const { backend, why } = await chooseBackend(
+  const { backend, place } = await chooseBackend(
     options.backend,
     options.threads === undefined ? {} : { threads: options.threads },
   );
-  note(`${formatInteger(records.length)} examples of ${task.kind}; ${why}`);
+  note(`${formatInteger(records.length)} examples of ${task.kind}; ${place}`);
   try {
     const model = await startTask(
       { ...opened, maxLength },

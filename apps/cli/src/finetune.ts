@@ -51,7 +51,7 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
         "--freeze: with --scratch it would keep new weights as they are, untrained. Leave one of them out.",
       );
     const task: Task = taskOf(kind, taskOptions(options)) as Task;
-    const { backend, why } = await chooseBackend(
+    const { backend, place } = await chooseBackend(
       options.backend as BackendChoice,
       options.threads === undefined ? {} : { threads: options.threads },
     );
@@ -64,7 +64,7 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
       const valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
       note(
         `${formatInteger(train.length)} examples to train ` +
-          `on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${why}`,
+          `on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${place}`,
       );
       if (!resuming) await writeRunConfig(run, savedOptions(options));
       const done: SeedRun[] = [];

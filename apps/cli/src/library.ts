@@ -203,8 +203,8 @@ async function running(
   note: (line: string) => void,
 ): Promise<{ readonly backend: Backend; readonly close: () => Promise<void> }> {
   if (typeof wanted !== "string") return { backend: wanted, close: async () => {} };
-  const { backend, why } = await chooseBackend(wanted);
-  note(why);
+  const { backend, place } = await chooseBackend(wanted);
+  note(place);
   return { backend, close: () => backend.dispose() };
 }
 

@@ -31,7 +31,7 @@ export async function predict({ options, io, path, note }: PredictContext): Prom
   const { task } = opened;
   const format = formatOfOutput(options.out, task);
   const started = performance.now();
-  const { backend, why } = await chooseBackend(
+  const { backend, place } = await chooseBackend(
     options.backend as BackendChoice,
     options.threads === undefined ? {} : { threads: options.threads },
   );
@@ -40,7 +40,7 @@ export async function predict({ options, io, path, note }: PredictContext): Prom
     const out = options.out === "-" ? "-" : await outputFile(options.out, path);
     note(
       `${task.kind}${task.labels.length > 0 && task.kind !== "regression" ? ` (${task.labels.length} labels)` : ""}; ` +
-        `${why}`,
+        place,
     );
     const records =
       options.data === "-"

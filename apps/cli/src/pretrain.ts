@@ -308,7 +308,7 @@ async function setUp(
   const stages = runStages({ held, shape, until, source, objectives, batches: byLength });
   const first = stages.at({ step: 0, share: 0 });
   const { accumulate } = first;
-  const { backend, why } = await chooseBackend(options.backend, {
+  const { backend, place } = await chooseBackend(options.backend, {
     tune: options.tune,
     ...(options.threads !== undefined && { threads: options.threads }),
   });
@@ -318,7 +318,7 @@ async function setUp(
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
     if (!resuming) await writeRunConfig(run, savedOptions({ ...options, accumulate: shape.accumulate }, given));
     note(
-      `${data.summary}\n${why}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${stepRows} ` +
+      `${data.summary}\n${place}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${stepRows} ` +
         `rows of ${length} tokens a step, ${percent(fill)} ` +
         `filled${accumulate > 1 ? `, in ${accumulate} parts` : ""}` +
         (options.precision === "f32" ? "" : `; contractions in ${options.precision}`),

@@ -1,6 +1,6 @@
 // Behaviour that only a process shows: exit codes, a reader that closes stdout, and help that loads no command.
 import { execFile, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -60,3 +60,40 @@ test("a reader that leaves: no stack, and an end", async () => {
   expect(err).toBe("");
   expect(code).toBe(141);
 });
+
+const training = [
+  "pretrain",
+  ...["--model", join(root, "apps/cli/sample/esm2-quickstart.json")],
+  ...["--data", "cloze://sample", "--max-length", "64", "--batch-tokens", "256", "--valid", "0"],
+];
+
+test("a start is quiet: the data, the backend in one short line, the model", async () => {
+  const { code, err } = await run([...training, "--steps", "1", "--out", join(dir, "quiet")]);
+  expect(code).toBe(0);
+  expect(err.trimEnd().split("\n")).toEqual([
+    expect.stringMatching(/sequences/),
+    expect.stringMatching(/^on [^;]+ \([a-z:-]+\)$/),
+    expect.stringMatching(/^esm2-quickstart: /),
+  ]);
+}, 60_000);
+
+test("the interpreter answers a signal: the run stops and is saved", async () => {
+  const out = join(dir, "stopped");
+  const child = spawn(
+    process.execPath,
+    [...argv, ...training, "--steps", "100000", "--backend", "reference", "--out", out],
+    { cwd: root, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  let said = "";
+  child.stderr.on("data", (chunk) => {
+    said += String(chunk);
+  });
+  const ended = new Promise((done) => child.on("close", done));
+  await Promise.race([new Promise((begun) => child.stdout.once("data", begun)), ended]);
+  const asked = performance.now();
+  child.kill("SIGTERM");
+  expect(await ended).toBe(143);
+  expect(said).toContain("Stopping after the steps under way");
+  expect(existsSync(join(out, "checkpoints"))).toBe(true);
+  expect(performance.now() - asked).toBeLessThan(30_000);
+}, 120_000);

@@ -114,7 +114,7 @@ describe("finetune, predict, evaluate", () => {
       ...FAST,
     );
     expect(ran.code, ran.err).toBe(0);
-    expect(ran.err).toContain("48 examples to train on, 16 to evaluate on; backend reference");
+    expect(ran.err).toContain("48 examples to train on, 16 to evaluate on; on the CPU, the interpreter (reference)");
     expect(ran.out).toMatch(/seed 0 +seed 1 +seed 2 +mean +deviation\n/);
     const summary = JSON.parse(readFileSync(join(dir, "runs/seeds/summary.json"), "utf8")) as {
       figures: { accuracy: number };

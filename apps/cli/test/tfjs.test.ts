@@ -13,7 +13,7 @@ const NAMES = ["tfjs:node", "tfjs:wasm"] as const;
 /** The backend. Without TensorFlow's native library the test is skipped and says why. */
 async function open(name: (typeof NAMES)[number], context: TestContext): Promise<Backend> {
   const entry = BACKENDS.find((each) => each.name === name);
-  const probe = await entry?.probe();
+  const probe = await entry?.probe("use");
   if (entry === undefined || probe === undefined) throw new Error(`no backend ${name}`);
   // allow skip: TensorFlow's native library is not on every machine
   if (!probe.available) return context.skip(`${probe.reason} ${probe.remedy}`);

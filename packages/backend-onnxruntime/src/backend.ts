@@ -1,9 +1,9 @@
 /**
- * The CPU backend: a program becomes one ONNX graph, and ONNX Runtime runs it in a worker thread, where all state
- * stays.
+ * The CPU backend: a program becomes one ONNX graph, and ONNX Runtime runs the graph in a worker thread. All state
+ * stays in the worker.
  *
- *   compile: lower -> ONNX bytes -> a session in the worker, kept by the text of the program
- *   run:     feeds go over, the step runs, updated state changes places with its old buffer, small outputs come back
+ *   compile: lower -> ONNX bytes -> a session in the worker, one for each text of a program
+ *   run:     feeds go to the worker, the step runs, updated state and old state swap buffers, outputs come back
  */
 import { createHash } from "node:crypto";
 import os from "node:os";
@@ -28,7 +28,7 @@ import { WorkerClient } from "./worker-client.ts";
 export interface OnnxRuntimeOptions {
   /** Threads of one run. Default: the cores this process may use. */
   readonly threads?: number;
-  /** Prefix of the files ONNX Runtime writes a profile of each program to, when the program is disposed. */
+  /** Prefix of file names. ONNX Runtime writes a profile of each program when the program is disposed. */
   readonly profile?: string;
 }
 
@@ -41,7 +41,7 @@ export function backend(options: OnnxRuntimeOptions = {}): Backend {
   return new OnnxRuntimeBackend(threads, profile);
 }
 
-/** A loaded program; several equal programs share it. */
+/** A loaded program. Equal programs share one. */
 interface Shared extends Compiled {
   readonly key: string;
   readonly plan: Plan;
@@ -155,7 +155,7 @@ class OnnxRuntimeBackend implements Backend {
   }
 }
 
-/** Outputs and updates are two namespaces; the model has one. */
+/** Prefix of updates: a program has two namespaces, outputs and updates, and an ONNX model has one. */
 const UPDATE = "new ";
 const GUARD = "guard of the updates";
 
@@ -172,7 +172,7 @@ function portOf({ name, type, shape }: ValueInfo): Port {
   return { name, dtype: type, shape };
 }
 
-/** Equal programs, compiled alike, have one key. */
+/** One key for all equal programs with the same compute type. */
 const keyOf = (program: Program, compute: string): string =>
   createHash("sha256")
     .update(`${compute}\n${programText(program)}`)

@@ -1,11 +1,11 @@
 /**
- * Busy: a flag in shared memory by which the main thread learns, without an event loop, whether the worker is inside
- * the engine.
+ * Busy: a flag in shared memory that says whether the worker is inside the engine. The main thread reads the flag
+ * without an event loop.
  *
- * A worker that is stopped in the middle of a run aborts the whole process: the addon throws where nothing may be
- * thrown. So nobody calls `worker.terminate()`, and a process that exits during a run waits for its end.
+ * A worker that is stopped in the middle of a run aborts the whole process: the addon throws where no exception is
+ * allowed. So nobody calls `worker.terminate()`, and a process that exits during a run waits for the end of the run.
  */
-/** Bits. */
+/** Bits of the flag. */
 const RUNNING = 1;
 const CLOSED = 2;
 
@@ -20,9 +20,9 @@ export class Busy {
     return this.#cell.buffer;
   }
 
-  /** The worker's side: runs `work` unless the process is about to end. */
+  /** For the worker: runs `work` unless the process is about to end. */
   async during<T>(work: () => Promise<T>): Promise<T> {
-    // While it is closed the worker waits for its end.
+    // The process is about to end: the worker waits until then.
     if (Atomics.compareExchange(this.#cell, 0, 0, RUNNING) !== 0) return new Promise(() => undefined);
     try {
       return await work();
@@ -32,7 +32,7 @@ export class Busy {
     }
   }
 
-  /** The main thread's side, at exit: lets a run end and allows no other. */
+  /** For the main thread, at exit: lets the current run end and allows no other run. */
   close(limitMs = 60_000): void {
     Atomics.or(this.#cell, 0, CLOSED);
     Atomics.wait(this.#cell, 0, RUNNING | CLOSED, limitMs);

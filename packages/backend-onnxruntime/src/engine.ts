@@ -1,10 +1,11 @@
 /**
- * Engine: the half that lives in the worker. It owns the ONNX Runtime sessions and all state tensors.
+ * Engine: the half of the backend that lives in the worker. The engine owns the ONNX Runtime sessions and all state
+ * tensors.
  *
- * State is fed back without a copy: each tensor has a front buffer, which runs read, and once something updates it a
- * back buffer, which runs write; after a run the two change places. One buffer as both input and output would be
- * accepted by ONNX Runtime and silently wrong. Outputs are preallocated too: letting the engine allocate them costs 7-9
- * % of a step.
+ * State is fed back without a copy. Each tensor has a front buffer, which runs read. A tensor that some program updates
+ * also has a back buffer, which runs write. After a run the two buffers swap. ONNX Runtime accepts one buffer as both
+ * input and output, and gives wrong results without an error. Outputs are preallocated too: allocation by ONNX Runtime
+ * costs 7 to 9 % of a step.
  */
 import { invariant } from "@cloze/errors";
 import { hostTensor, type DType, type HostTensor, type HostTensors, type TensorType } from "@cloze/graph";
@@ -14,7 +15,7 @@ import type { Runtime } from "./runtime.ts";
 
 interface State {
   front: Tensor;
-  /** Made when the first program that updates this state runs. */
+  /** Undefined until a program that updates this state runs. */
   back: Tensor | undefined;
   readonly type: TensorType;
 }
@@ -27,7 +28,7 @@ interface Loaded {
 
 type Handlers = { readonly [K in Kind]: (ask: Requests[K]["ask"]) => Promise<Requests[K]["answer"]> };
 
-/** What every session is created with. */
+/** The options of every ONNX Runtime session. */
 export function sessionOptions({ threads, profile }: EngineOptions): InferenceSession.SessionOptions {
   return {
     executionProviders: ["cpu"],
@@ -35,12 +36,12 @@ export function sessionOptions({ threads, profile }: EngineOptions): InferenceSe
     interOpNumThreads: 1,
     executionMode: "sequential",
     graphOptimizationLevel: "all",
-    // A failure comes back as an error; the engine need not print it too.
+    // A failure comes back as an error, so ONNX Runtime does not print it.
     logSeverityLevel: 4,
-    // A spinning thread takes the core from whoever else needs it: with a busy neighbour a step took twice as long.
-    // Numbers below 1.2e-38 are zero: moments of rows that get no gradient decay to there, and some processors then
-    // take 100 times as long. Transposes before products are there on purpose (see lowerOuterProduct in @cloze/onnx):
-    // the engine must not take them back.
+    // A spinning thread takes the core from other processes: with a busy neighbour a step took twice as long.
+    // Numbers below 1.2e-38 are zero: moments of rows without a gradient decay to such numbers, and some processors
+    // then take 100 times as long. The transposes before products are intended (see lowerOuterProduct in @cloze/onnx),
+    // so the two fusions that undo them are off.
     extra: {
       session: { "intra_op.allow_spinning": "0", "inter_op.allow_spinning": "0", set_denormal_as_zero: "1" },
       optimization: { disable_specified_optimizers: "MatmulTransposeFusion;GemmTransposeFusion" },
@@ -115,7 +116,7 @@ export class Engine {
       fetches[port.name] = slot.back;
     }
     await session.run(feeds, fetches);
-    // What was written stays in the back buffers when the guard says no: the front ones are as they were.
+    // A guard that is false keeps the old state: the front buffers stay in front.
     const kept = model.guard !== undefined && outputs[model.guard.name]?.data[0] === 0;
     for (const name of kept ? [] : Object.keys(model.updates)) {
       const slot = stateOf(state, name);

@@ -1,6 +1,4 @@
-/**
- * What will happen in a run, as far as it is known before: operators, bytes of state, and the most bytes alive at once.
- */
+/** The plan of a program: its operators, the bytes of its state, and the most bytes that live at the same time. */
 import type { Plan } from "@cloze/backend";
 import { bytesPerElement, order, programRoots, sizeOf, type Program, type TensorType } from "@cloze/graph";
 import type { OnnxModel } from "@cloze/onnx";
@@ -20,8 +18,8 @@ export function planOf(lowered: Program, model: OnnxModel): Plan {
 }
 
 /**
- * Temporaries alive at once, each from its making to its last reader. An estimate from above: the engine also works in
- * place.
+ * The most bytes of temporaries that live at the same time. A temporary lives from its node to its last reader. An
+ * upper bound: ONNX Runtime also works in place.
  */
 function peakOf(lowered: Program): number {
   const roots = new Set(programRoots(lowered));

@@ -1,7 +1,8 @@
-/** Whether ONNX Runtime loads on this machine. */
+/** Probe: whether ONNX Runtime loads on this machine. */
 import os from "node:os";
 import { available, unavailable, type Probe } from "@cloze/backend";
-import { loadRuntime, REMEDY } from "./runtime.ts";
+import { MissingRuntime } from "./missing-runtime.ts";
+import { loadRuntime } from "./runtime.ts";
 
 /** "CPU, 2 threads". */
 export const deviceName = (threads: number): string => `CPU, ${threads} thread${threads === 1 ? "" : "s"}`;
@@ -14,6 +15,7 @@ export async function probe(): Promise<Probe> {
       onnxruntime: env.versions.node ?? env.versions.common,
     });
   } catch (error) {
-    return unavailable(error instanceof Error ? error.message : String(error), REMEDY);
+    if (error instanceof MissingRuntime) return unavailable(error.reason, error.remedy);
+    throw error;
   }
 }

@@ -1,16 +1,16 @@
-/** What the main thread and the worker say to each other: one request, one answer, in order. */
+/** The messages between the main thread and the worker: one answer for each request, in the order of requests. */
 import type { HostTensors, TensorType } from "@cloze/graph";
 
-/** Tensors that cross hold f32, i32, u32 or bool. */
+/** An ONNX model and its ports. Tensors between the threads hold f32, i32, u32 or bool. */
 export interface Model {
   readonly bytes: Uint8Array;
-  /** State and feeds that the model reads, by input name. */
+  /** Names of the model's inputs: the state and the feeds that the model reads. */
   readonly state: readonly string[];
   readonly feeds: readonly string[];
-  /** By the program's name: the model's output and its type. */
+  /** The model's output and its type, by the name in the program. */
   readonly outputs: Readonly<Record<string, Port>>;
   readonly updates: Readonly<Record<string, Port>>;
-  /** A bool []: where it comes out false, the run replaces no state. */
+  /** A bool of shape []: where the guard is false, the run replaces no state. */
   readonly guard?: Port;
 }
 
@@ -20,17 +20,17 @@ export interface Port extends TensorType {
 
 export interface EngineOptions {
   readonly threads: number;
-  /** Prefix of the files ONNX Runtime writes a profile to, or undefined. */
+  /** Prefix of the files to which ONNX Runtime writes profiles; undefined: no profile. */
   readonly profile: string | undefined;
 }
 
-/** What the worker is started with. */
+/** The data of a new worker. */
 export interface WorkerStart {
   readonly options: EngineOptions;
   readonly busyBuffer: SharedArrayBuffer;
 }
 
-/** What each request carries and what its answer holds. */
+/** The content of each request (`ask`) and of its answer. */
 export interface Requests {
   load: { readonly ask: { readonly executable: number; readonly model: Model }; readonly answer: undefined };
   unload: { readonly ask: { readonly executable: number }; readonly answer: undefined };
@@ -54,7 +54,7 @@ export type Reply =
   | { readonly id: number; readonly failure: Failure };
 
 export interface Failure {
-  /** "missing": the engine did not load. "engine": it refused or failed. */
+  /** "missing": ONNX Runtime did not load. "engine": ONNX Runtime refused or failed. */
   readonly kind: "missing" | "engine";
   readonly message: string;
 }

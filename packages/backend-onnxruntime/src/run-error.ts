@@ -1,9 +1,9 @@
-/** A failure inside ONNX Runtime, told in terms of the model: which layer, which operator, and what to do. */
+/** RunError: a failure inside ONNX Runtime, with the layer, the operator, and what to do. */
 import { ClozeError, UnsupportedError } from "@cloze/errors";
 import type { Failure } from "./protocol.ts";
 
 export class RunError extends ClozeError {
-  /** Layer path of the node that failed; "" where the engine names none. */
+  /** Layer path of the failed node; "" where ONNX Runtime names no node. */
   readonly path: string;
   readonly operator: string;
 
@@ -18,7 +18,7 @@ export class RunError extends ClozeError {
   }
 }
 
-/** ONNX Runtime says `… while running Gather node. Name:'encoder.layers.3/Gather' Status Message: …`. */
+/** Matches ONNX Runtime's `… while running Gather node. Name:'encoder.layers.3/Gather' Status Message: …`. */
 const NODE = /running (\S+) node\. Name:'([^']*)'\s*Status Message: ([\s\S]*)/;
 
 const MEMORY = /allocat|bad_alloc|out of memory/i;

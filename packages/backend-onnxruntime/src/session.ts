@@ -1,14 +1,14 @@
-/** A session: state in the worker, under the names programs know it by. */
+/** A session: state in the worker, under the names that programs use. */
 import { checkFeeds, checkProgramState, checkWritten, stateNamed, type Executable, type Session } from "@cloze/backend";
 import type { HostTensor, HostTensors, Program, TensorType } from "@cloze/graph";
 import { narrow, widen } from "@cloze/onnx";
 import type { WorkerClient } from "./worker-client.ts";
 
-/** What an executable of this backend is, beside its plan. */
+/** An executable's data for a session. */
 export interface Compiled {
   readonly id: number;
   readonly feeds: ReadonlySet<string>;
-  /** Settles once the worker has loaded it. */
+  /** Settles once the worker has loaded the program. */
   readonly loaded: Promise<void>;
 }
 
@@ -17,7 +17,7 @@ export class OrtSession implements Session {
   readonly #id: number;
   readonly #types: ReadonlyMap<string, TensorType>;
   readonly #compiled: (executable: Executable) => Compiled;
-  /** Programs whose state was found here. */
+  /** Programs whose state this session has. */
   readonly #checked = new WeakSet<Program>();
 
   constructor(
@@ -65,7 +65,7 @@ export class OrtSession implements Session {
   }
 }
 
-/** Widened copies, whose buffers can be handed over. */
+/** Widened copies, and their buffers to transfer to the worker. */
 export function packed(entries: readonly (readonly [string, HostTensor])[]): {
   readonly tensors: HostTensors;
   readonly buffers: readonly ArrayBufferLike[];

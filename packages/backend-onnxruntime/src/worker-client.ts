@@ -1,14 +1,16 @@
 /**
- * The main thread's end of the worker: a promise per request. A worker that dies rejects all of them; none hangs.
+ * The main thread's client of the worker: one promise for each request. When a worker dies, all its promises reject.
  *
- * While nothing is asked the worker does not keep the process alive.
+ * Without a pending request the worker does not keep the process alive.
  */
 import { once } from "node:events";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { Busy } from "./busy.ts";
+import { homeFolder } from "./home.ts";
 import type { EngineOptions, Failure, Kind, Reply, Request, Requests, WorkerStart } from "./protocol.ts";
 import { explain } from "./run-error.ts";
 
@@ -18,7 +20,7 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** How each request is named in an error. */
+/** The words for each request in an error. */
 const DOING: { readonly [K in Kind]: string } = {
   load: "build the program",
   unload: "free the program",
@@ -34,7 +36,7 @@ export class WorkerClient {
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | undefined;
   #nextId = 0;
-  /** Why no more requests are taken. */
+  /** The error of all further requests, once the worker has ended. */
   #ended: Error | undefined;
 
   constructor(options: EngineOptions) {
@@ -56,7 +58,7 @@ export class WorkerClient {
     });
   }
 
-  /** Ends the worker, after the run it is in. What is still pending is rejected. */
+  /** Ends the worker after its current run. Pending requests reject. */
   async end(): Promise<void> {
     this.#fail(new ConfigError("backend onnxruntime: it was disposed. Make a new one with backend()."));
     const worker = this.#worker;
@@ -106,10 +108,10 @@ const crash = (why: string, cause?: unknown): Error =>
     { cause },
   );
 
-/** The built worker, or in the workspace its source, through tsx. */
+/** Starts the built program, or in a checkout the source, through tsx. */
 function openWorker(start: WorkerStart): Worker {
-  const here = import.meta.url;
-  if (!here.endsWith(".ts")) return new Worker(new URL("./worker.js", here), { workerData: start });
+  const here: string | undefined = import.meta.url;
+  if (here?.endsWith(".ts") !== true) return new Worker(join(homeFolder(), "dist", "worker.js"), { workerData: start });
   const tsx = new URL("./esm/api/index.mjs", pathToFileURL(createRequire(here).resolve("tsx"))).href;
   const worker = new URL("./worker.ts", here).href;
   const program =

@@ -1,6 +1,6 @@
 /**
- * The worker: ONNX Runtime's `run` blocks its thread, so it has a thread of its own. Requests are handled one after
- * another, in the order sent.
+ * The worker's program. ONNX Runtime's `run` blocks its thread, so ONNX Runtime has a thread of its own. The worker
+ * handles requests one after another, in the order of sending.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { ClozeError, invariant } from "@cloze/errors";
@@ -15,7 +15,7 @@ invariant(port !== null, "worker.ts is started by backend(), not imported");
 const { options, busyBuffer } = workerData as WorkerStart;
 const busy = new Busy(busyBuffer);
 const engine = loadRuntime().then((runtime) => new Engine(runtime, options));
-// A request says what went wrong; until there is one, nobody is told.
+// The first request reports a failure to load. Without this line the process would end before.
 engine.catch(() => undefined);
 
 // allow module state: this module is the whole of the worker's program

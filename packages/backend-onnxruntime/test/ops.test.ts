@@ -1,4 +1,4 @@
-// Every base op in every dtype it takes, against the interpreter: all cases of a group are outputs of one program.
+// Every base op in each of its dtypes, compared with the interpreter. All cases of a group are outputs of one program.
 import { afterAll, expect, test } from "vitest";
 import {
   call,
@@ -226,7 +226,8 @@ test("shapes with nothing in them", () =>
   ]));
 
 /**
- * As `ropeByFrequency` of @cloze/nn, which this package does not know: it is taken whole by its name and parameters.
+ * Equal to `ropeByFrequency` of @cloze/nn, which this package does not import. The backend knows the composite by its
+ * name and parameters.
  */
 const ropeByFrequency = composite<{ readonly frequencies: readonly number[]; readonly inverse: boolean }>({
   name: "ropeByFrequency",

@@ -154,7 +154,7 @@ test("scatterAdd of many equal indices loses nothing on two threads", async () =
   }
 });
 
-/** Heavy enough to be seen: 40 products of 512 x 512. */
+/** A long run: 40 products of 512 x 512. */
 function heavy(g: Graph): Program {
   let x: Tensor<"f32"> = g.input("x", "f32", [512, 512]);
   const w = g.input("w", "f32", [512, 512]);
@@ -212,7 +212,7 @@ test("200 runs leave no memory behind", async () => {
     for (let i = 0; i < count; i++) await session.run(executable, { x: given });
     return process.memoryUsage.rss();
   };
-  // Each run moves 2 MB over and back: 400 MB in all, were it kept.
+  // Each run moves 2 MB to the worker and back: a leak would take 400 MB in all.
   const before = await runs(50);
   const after = await runs(200);
   expect((after - before) / 2 ** 20).toBeLessThan(120);

@@ -23,7 +23,7 @@ import { ConfigError } from "@cloze/errors";
 import {
   expandRules,
   fromNumbers,
-  interpret,
+  interpretByNode,
   lower,
   programRoots,
   rewrite,
@@ -45,9 +45,18 @@ export interface ReferenceOptions {
   readonly precision?: "native" | "f64";
 }
 
-/** Always available, because the backend is plain JavaScript. */
+/**
+ * Always available, because the backend is plain JavaScript, and always a last resort: it takes hours where other
+ * backends take minutes.
+ */
 export function probe(): Promise<Probe> {
-  return Promise.resolve(available("CPU, the interpreter", { speed: "for tests and very small models" }));
+  return Promise.resolve(
+    available(
+      "CPU, the interpreter",
+      { speed: "for tests and very small models" },
+      { lastResort: "it takes hours for what others do in minutes" },
+    ),
+  );
 }
 
 export function backend(options: ReferenceOptions = {}): Backend {
@@ -93,6 +102,8 @@ class ReferenceSession implements Session {
   readonly #precision: "native" | "f64";
   readonly #compiled: WeakSet<Executable>;
   #open = true;
+  /** Settles after all calls so far. */
+  #before: Promise<unknown> = Promise.resolve();
 
   constructor(state: HostTensors, precision: "native" | "f64", compiled: WeakSet<Executable>) {
     this.#precision = precision;
@@ -107,29 +118,18 @@ class ReferenceSession implements Session {
         "session.run: expected a program compiled by this backend and not disposed, got another. Compile it first.",
       );
     const { program } = executable;
-    const state = Object.fromEntries(this.#state);
     checkFeeds(program, feeds);
-    checkState(program, state);
-    const env: Record<string, ArrayLike<number>> = {};
-    for (const {
-      attrs: { name },
-    } of program.feeds)
-      env[name] = Float64Array.from(toNumbers(feeds[name] as HostTensor));
-    for (const {
-      attrs: { name },
-    } of program.state)
-      env[name] = (state[name] as Value).data;
-    const values = interpret(programRoots(program), env, { precision: this.#precision });
-    const names = Object.keys(program.outputs);
-    const kept = program.guard !== undefined && values.at(-1)?.data[0] === 0;
-    if (!kept)
-      Object.keys(program.updates).forEach((name, i) => this.#state.set(name, values[names.length + i] as Value));
-    return Object.fromEntries(names.map((name, i) => [name, encode(values[i] as Value)]));
+    const env = Object.fromEntries(
+      program.feeds.map(({ attrs: { name } }) => [name, Float64Array.from(toNumbers(feeds[name] as HostTensor))]),
+    );
+    return this.#inOrder(() => this.#run(program, env));
   }
 
   async read(names: readonly string[] = [...this.#state.keys()]): Promise<HostTensors> {
     this.#check("read");
-    return Object.fromEntries(names.map((name) => [name, encode(stateNamed(this.#state, name))]));
+    return this.#inOrder(async () =>
+      Object.fromEntries(names.map((name) => [name, encode(stateNamed(this.#state, name))])),
+    );
   }
 
   async write(state: HostTensors): Promise<void> {
@@ -141,16 +141,51 @@ class ReferenceSession implements Session {
       }
       return [name, decode(name, tensor)] as const;
     });
-    for (const [name, value] of next) this.#state.set(name, value);
+    await this.#inOrder(async () => next.forEach(([name, value]) => this.#state.set(name, value)));
   }
 
   async dispose(): Promise<void> {
     this.#open = false;
-    this.#state.clear();
+    await this.#inOrder(async () => this.#state.clear());
   }
 
   #check(what: string): void {
     if (!this.#open) throw new ConfigError(`session.${what}: the session is disposed. Start another.`);
+  }
+
+  /** A run gives the event loop turns, and in such a turn the caller may call again. */
+  #inOrder<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#before.then(work);
+    this.#before = result.catch(() => undefined);
+    return result;
+  }
+
+  async #run(program: Program, feeds: Readonly<Record<string, ArrayLike<number>>>): Promise<HostTensors> {
+    const state = Object.fromEntries(this.#state);
+    checkState(program, state);
+    const env = { ...feeds };
+    for (const { attrs } of program.state) env[attrs.name] = (state[attrs.name] as Value).data;
+    const values = await withTurns(interpretByNode(programRoots(program), env, { precision: this.#precision }));
+    const names = Object.keys(program.outputs);
+    const kept = program.guard !== undefined && values.at(-1)?.data[0] === 0;
+    if (!kept)
+      Object.keys(program.updates).forEach((name, i) => this.#state.set(name, values[names.length + i] as Value));
+    return Object.fromEntries(names.map((name, i) => [name, encode(values[i] as Value)]));
+  }
+}
+
+/** Longest computation without a turn of the event loop, nodes that take longer aside. */
+const TURN_MS = 50;
+
+/** Runs to the end, and lets the event loop answer signals, timers and input on the way. */
+async function withTurns<T>(work: Generator<undefined, T>): Promise<T> {
+  let turnAt = performance.now() + TURN_MS;
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+    if (performance.now() < turnAt) continue;
+    await new Promise((resolve) => setTimeout(resolve));
+    turnAt = performance.now() + TURN_MS;
   }
 }
 

@@ -8,6 +8,8 @@
 import { available, unavailable, type Probe } from "@cloze/backend";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import type { Tfjs } from "./tfjs.ts";
+import { Unfit } from "./unfit.ts";
+import { expectWasm, type WasmPaths } from "./wasm-files.ts";
 
 export const KINDS = ["node-gpu", "node", "webgpu", "webgl", "wasm", "cpu"] as const;
 export type Kind = (typeof KINDS)[number];
@@ -20,6 +22,11 @@ export interface LoadOptions {
   readonly tf32?: boolean;
   /** On CUDA, takes memory when it is needed instead of all memory at the start. Default true. */
   readonly memoryGrowth?: boolean;
+  /**
+   * Browsers, wasm: the address of each .wasm file by its name, or of a folder that holds the files. Default: the folder
+   * of the page.
+   */
+  readonly wasmPaths?: WasmPaths;
 }
 
 interface Way {
@@ -28,7 +35,7 @@ interface Way {
   readonly name: string;
   /** The device, as text. */
   readonly device: string;
-  import(): Promise<object>;
+  import(options: LoadOptions): Promise<object>;
 }
 
 const ways: { readonly [K in Kind]: Way } = {
@@ -60,7 +67,14 @@ const ways: { readonly [K in Kind]: Way } = {
     packages: ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm"],
     name: "wasm",
     device: "CPU, TensorFlow.js with WebAssembly",
-    import: async () => (await import("@tensorflow/tfjs-backend-wasm"), import("@tensorflow/tfjs")),
+    import: async ({ wasmPaths }) => {
+      const wasm = await import("@tensorflow/tfjs-backend-wasm");
+      if (!isNode()) {
+        if (wasmPaths !== undefined) wasm.setWasmPaths(wasmPaths as Parameters<typeof wasm.setWasmPaths>[0]);
+        await expectWasm(wasmPaths);
+      }
+      return import("@tensorflow/tfjs");
+    },
   },
   cpu: {
     packages: ["@tensorflow/tfjs"],
@@ -79,18 +93,6 @@ export interface Loaded {
 
 const GUIDE = "docs/how-to/tfjs-cuda.md has versions that work.";
 
-/** The error of a kind that cannot run here: the reason and the remedy, in two sentences or more. */
-class Unfit extends Error {
-  readonly reason: string;
-  readonly remedy: string;
-
-  constructor(reason: string, remedy: string, options?: ErrorOptions) {
-    super(`${reason} ${remedy}`, options);
-    this.reason = reason;
-    this.remedy = remedy;
-  }
-}
-
 /** Loads TensorFlow.js. Throws UnsupportedError with the fault and the remedy. */
 export function load(kind: Kind, options: LoadOptions = {}): Promise<Loaded> {
   return fit(kind, options).catch((error: unknown) => {
@@ -107,8 +109,8 @@ async function fit(kind: Kind, options: LoadOptions): Promise<Loaded> {
     throw new ConfigError(`backend tfjs: expected kind ${KINDS.join(", ")}, got ${JSON.stringify(kind)}.`);
   if (isNode()) await prepareNode(way, options);
   const tf = tfjsIn(
-    await way.import().catch((cause: unknown) => {
-      throw failure(way, cause);
+    await way.import(options).catch((cause: unknown) => {
+      throw cause instanceof Unfit ? cause : failure(way, cause);
     }),
     way,
   );

@@ -1,6 +1,6 @@
 // What can be wrong with an install, and what is said of it.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -54,12 +54,12 @@ function probeIn(name: string, kind: Kind, files: Readonly<Record<string, string
     mkdirSync(join(home, "node_modules", file, ".."), { recursive: true });
     writeFileSync(join(home, "node_modules", file), text);
   }
-  copyFileSync(fileURLToPath(new URL("../src/load.ts", import.meta.url)), join(home, "load.ts"));
+  cpSync(fileURLToPath(new URL("../src", import.meta.url)), join(home, "src"), { recursive: true });
   writeFileSync(join(home, "package.json"), '{ "type": "module" }');
   writeFileSync(
     join(home, "main.ts"),
     `${setup}
-    const { probeKind } = await import("./load.ts");
+    const { probeKind } = await import("./src/load.ts");
     console.log(JSON.stringify(await probeKind(${JSON.stringify(kind)})));`,
   );
   const flags = ["--import", import.meta.resolve("tsx"), "--conditions=@cloze/source"];

@@ -23,7 +23,7 @@ export { lower, type LowerOptions } from "./passes.ts";
 export { rematerialise, type RematerialiseOptions } from "./rematerialise.ts";
 export { bytesOf, peakLiveBytes } from "./live-bytes.ts";
 export { program, programRoots, withRoots, type Program, type ProgramParts } from "./program.ts";
-export { interpret, type InterpretOptions, type Value } from "./interpret.ts";
+export { interpret, interpretByNode, type InterpretOptions, type Value } from "./interpret.ts";
 export { randomBits } from "./random-bits.ts";
 
 export {

@@ -33,6 +33,19 @@ export function interpret(
   env: Readonly<Record<string, ArrayLike<number>>>,
   options: InterpretOptions = {},
 ): Value[] {
+  const nodes = interpretByNode(roots, env, options);
+  for (;;) {
+    const { done, value } = nodes.next();
+    if (done === true) return value;
+  }
+}
+
+/** `interpret` with a pause after each node, for a caller with other work to do. */
+export function* interpretByNode(
+  roots: readonly Tensor[],
+  env: Readonly<Record<string, ArrayLike<number>>>,
+  options: InterpretOptions = {},
+): Generator<undefined, Value[]> {
   const exact = options.precision === "f64";
   const nodes = evaluationOrder(roots);
   const keep = new Set(roots);
@@ -52,6 +65,7 @@ export function interpret(
       readersLeft.set(a, left);
       if (left === 0 && !keep.has(a)) values.delete(a);
     }
+    yield;
   }
   return roots.map((r) => values.get(r) as Value);
 }

@@ -37,7 +37,7 @@ export async function examine(
   node: string = process.versions.node,
 ): Promise<Result> {
   const machine = [nodeVersion(node), ...hardware(), await writable(folder)];
-  const backends = await Promise.all(entries.map(probeBackend));
+  const backends = await Promise.all(entries.map((entry) => probeBackend(entry, "show")));
   const best = backends.find(({ entry, probe }) => passedOver(entry, probe) === undefined)?.entry.name;
   const ok = machine.every((finding) => finding.ok) && best !== undefined;
   return {

@@ -1,0 +1,4 @@
+/** A program, not a module: prints what the WebGPU backend's probe says, as one JSON object. */
+import { probe } from "@cloze/backend-webgpu";
+
+process.stdout.write(JSON.stringify(await probe()));

@@ -1,0 +1,15 @@
+/** MissingRuntime: ONNX Runtime cannot be loaded here; why, and the next step. */
+import { UnsupportedError } from "@cloze/errors";
+
+export class MissingRuntime extends UnsupportedError {
+  /** Without the full stop. */
+  readonly reason: string;
+  /** Whole sentences. */
+  readonly remedy: string;
+
+  constructor(reason: string, remedy: string, options?: ErrorOptions) {
+    super(`backend onnxruntime: ${reason}. ${remedy}`, options);
+    this.reason = reason;
+    this.remedy = remedy;
+  }
+}
