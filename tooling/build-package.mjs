@@ -5,8 +5,8 @@
 // checked apart, by tooling/typecheck.mjs.
 //
 // Entries are read from the package's own `exports`: each subpath names its source under the "@cloze/source" condition,
-// so there is no second list to keep. `cloze.programs` names the programs of worker threads, which are started and never
-// imported.
+// so there is no second list to keep. `cloze.programs` names the programs of worker threads, which are started and
+// never imported.
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { rollup } from "rollup";

@@ -23,8 +23,8 @@ export interface LoadOptions {
   /** On CUDA, takes memory when it is needed instead of all memory at the start. Default true. */
   readonly memoryGrowth?: boolean;
   /**
-   * Browsers, wasm: the address of each .wasm file by its name, or of a folder that holds the files. Default: the folder
-   * of the page.
+   * In browsers, for wasm: the address of each .wasm file by its name, or of a folder that holds the files. Default:
+   * the folder of the page.
    */
   readonly wasmPaths?: WasmPaths;
 }

@@ -59,8 +59,8 @@ describe("all dtypes, a scalar, empty tensors, hard names", () => {
 });
 
 it("shards of huggingface_hub are read as one and written again to the same bytes", async () => {
-  const dir = join(golden, "sharded"),
-    copy = scratch();
+  const dir = join(golden, "sharded");
+  const copy = scratch();
   const order = (await readJson(join(dir, "order.json"))) as readonly string[];
   const opened = await openCheckpointTensors(dir);
   expect([...opened.entries.keys()].sort()).toEqual([...order].sort());

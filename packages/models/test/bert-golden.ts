@@ -102,9 +102,9 @@ export function padded({ ids, types, mask }: PaddedRows): Feeds {
 
 /** All sequences in one row, one after another, and some padding. */
 export function packed({ ids, types, mask }: PaddedRows): Feeds {
-  const kept = (rows: Rows): number[][] => rows.map((row, r) => row.filter((_, i) => mask[r]?.[i] === 1)),
-    rows = kept(ids),
-    tail = [0, 0, 0];
+  const kept = (rows: Rows): number[][] => rows.map((row, r) => row.filter((_, i) => mask[r]?.[i] === 1));
+  const rows = kept(ids);
+  const tail = [0, 0, 0];
   return {
     batch: 1,
     seq: rows.flat().length + tail.length,
@@ -124,8 +124,8 @@ export function compute(
   build: (scope: Scope, inputs: EncoderInputs, feed: (name: string) => Tensor<"i32">) => readonly Tensor[],
   precision: "native" | "f64" = "native",
 ): Value[] {
-  const graph = new Graph(),
-    input = (name: string): Tensor<"i32"> => graph.input(name, "i32", [batch, seq]);
+  const graph = new Graph();
+  const input = (name: string): Tensor<"i32"> => graph.input(name, "i32", [batch, seq]);
   const inputs: EncoderInputs = {
     ids: input("ids"),
     segments: input("segments"),

@@ -41,10 +41,10 @@ export const halves = (x: Encoded): Float32Array => Float32Array.from(new Uint16
 export const goldenNames = ["head20", "head24", "half", "variants"] as const;
 
 export function golden(name: (typeof goldenNames)[number]): Golden {
-  const file = read(name) as GoldenFile,
-    { gradients } = read(`${name}.gradients`) as { readonly gradients: Readonly<Record<string, Encoded>> };
-  const parsed = parseEsm2Config(file.config),
-    frequencies = ropeFrequenciesFrom(parsed, floats(file.inverse_frequencies));
+  const file = read(name) as GoldenFile;
+  const { gradients } = read(`${name}.gradients`) as { readonly gradients: Readonly<Record<string, Encoded>> };
+  const parsed = parseEsm2Config(file.config);
+  const frequencies = ropeFrequenciesFrom(parsed, floats(file.inverse_frequencies));
   const each = (
     record: Readonly<Record<string, Encoded>>,
     decode: (x: Encoded) => Float32Array,
@@ -99,8 +99,8 @@ export function compute(
   build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[],
   precision: "native" | "f64" = "native",
 ): Value[] {
-  const graph = new Graph(),
-    shape = [rows.batch, rows.seq];
+  const graph = new Graph();
+  const shape = [rows.batch, rows.seq];
   const inputs: EncoderInputs = {
     ids: graph.input("ids", "i32", shape),
     segments: graph.input("segments", "i32", shape),

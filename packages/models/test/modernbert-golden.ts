@@ -66,8 +66,8 @@ export function parameters(head: string, more: Named<Encoded> = {}): Record<stri
 const laidOut =
   (how: typeof padded) =>
   ({ ids, mask }: MaskedRows): Feeds => {
-    const { types: _, ...feeds } = how({ ids, mask, types: ids.map((row) => row.map(() => 0)) }).feeds,
-      { batch, seq } = how({ ids, mask, types: ids });
+    const { types: _, ...feeds } = how({ ids, mask, types: ids.map((row) => row.map(() => 0)) }).feeds;
+    const { batch, seq } = how({ ids, mask, types: ids });
     return { batch, seq, feeds };
   };
 /** Each row is one sequence and its padding. */

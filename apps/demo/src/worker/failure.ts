@@ -9,8 +9,11 @@ const TITLES: Readonly<Record<string, string>> = {
 };
 
 /** Messages of the engines that mean "out of memory". */
-const MEMORY =
-  /out of memory|not enough memory|allocation (failed|size)|Array buffer allocation|memory access out of bounds|Invalid typed array length/i;
+const MEMORY = new RegExp(
+  "out of memory|not enough memory|allocation (failed|size)|Array buffer allocation|memory access out of bounds|" +
+    "Invalid typed array length",
+  "i",
+);
 
 export const isDeviceLost = (error: unknown): boolean =>
   ClozeError.isInstance(error) && error.code === "DeviceLostError";
