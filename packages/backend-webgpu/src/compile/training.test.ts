@@ -2,7 +2,7 @@
 // and without growth of memory.
 import { describe, expect } from "vitest";
 import { backend as reference } from "@cloze/backend-reference";
-import { allChecks, trainingStep } from "@cloze/backend-conformance";
+import { allChecks, inBatches, judge, trainingStep } from "@cloze/backend-conformance";
 import type { Backend } from "@cloze/backend";
 import type { HostTensors } from "@cloze/graph";
 import { onDevice } from "../../test/adapter.ts";
@@ -112,14 +112,10 @@ describe("kernels for GPUs, on whatever adapter there is", () => {
       async (opened) => {
         const backend = backendOn(opened, "mobile");
         const problems: string[] = [];
-        for (const check of allChecks()) {
-          if (!check.name.startsWith(`${group} >`) || check.needs.some((d) => !backend.capabilities.dtypes.includes(d)))
-            continue;
-          try {
-            await check.run(backend, () => backend.memory().buffers);
-          } catch (error) {
+        for (const check of inBatches(allChecks().filter(({ name }) => name.startsWith(`${group} >`)))) {
+          await judge(check, backend, [], () => backend.memory().buffers).catch((error: unknown) => {
             problems.push(`${check.name}: ${(error as Error).message}`);
-          }
+          });
         }
         expect(problems).toEqual([]);
       },

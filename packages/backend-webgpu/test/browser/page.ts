@@ -1,6 +1,6 @@
 /** The page of the browser tests, with the backend and the suite's checks by name. `chromium.ts` drives the page. */
 import type { Backend } from "@cloze/backend";
-import { allChecks, judge, type Check } from "@cloze/backend-conformance";
+import { allChecks, inBatches, judge, type Check } from "@cloze/backend-conformance";
 import { backend } from "../../src/index.ts";
 
 export interface Verdict {
@@ -11,7 +11,7 @@ export interface Verdict {
   readonly ms: number;
 }
 
-const checks = new Map<string, Check>(allChecks().map((check) => [check.name, check]));
+const checks = new Map<string, Check>(inBatches(allChecks()).map((check) => [check.name, check]));
 let opened: Promise<Backend> | undefined;
 // allow module state: this is a page, and its one device lives as long as it does
 const get = (): Promise<Backend> => (opened ??= Promise.resolve(backend()));
