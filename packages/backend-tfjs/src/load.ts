@@ -23,8 +23,8 @@ export interface LoadOptions {
   /** CUDA: take memory as it is needed and not all of it at the start. Default true. */
   readonly memoryGrowth?: boolean;
   /**
-   * Browsers, wasm: the address of each .wasm file by its name, or of a folder that holds the files. Default: the folder
-   * of the page.
+   * Browsers, wasm: the address of each .wasm file by its name, or of a folder that holds the files. Default: the
+   * folder of the page.
    */
   readonly wasmPaths?: WasmPaths;
 }
@@ -38,18 +38,22 @@ interface Way {
   import(options: LoadOptions): Promise<object>;
 }
 
+/** Imports by a name that bundlers do not see: a page cannot hold a native package. */
+const hidden = async (name: string): Promise<object> =>
+  (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as object;
+
 const ways: { readonly [K in Kind]: Way } = {
   "node-gpu": {
     packages: ["@tensorflow/tfjs-node-gpu"],
     name: "tensorflow",
     device: "GPU, TensorFlow with CUDA",
-    import: () => import("@tensorflow/tfjs-node-gpu"),
+    import: () => hidden("@tensorflow/tfjs-node-gpu"),
   },
   node: {
     packages: ["@tensorflow/tfjs-node"],
     name: "tensorflow",
     device: "CPU, TensorFlow",
-    import: () => import("@tensorflow/tfjs-node"),
+    import: () => hidden("@tensorflow/tfjs-node"),
   },
   webgpu: {
     packages: ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-webgpu"],
