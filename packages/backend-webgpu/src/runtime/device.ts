@@ -22,6 +22,8 @@ export interface DeviceOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Part of the adapter's name, where a machine has several. Only in Node. */
   readonly adapterName?: string;
+  /** Name of the package, or address of the file, that gives WebGPU in Node. Default "webgpu". */
+  readonly dawn?: string;
   /** 16-bit floats, where they are there and right. Default true. */
   readonly f16?: boolean;
   /** Default true where they are there. */
