@@ -166,8 +166,9 @@ function cases(folder) {
     );
     add("yarn 4", false, scripts, () => [...berry, "add", "cloze"], "node_modules/.bin/cloze");
   }
-  // As pnpm comes: no script runs, and none is refused by name.
+  // pnpm ends with an error where a package has a script that was neither allowed nor refused.
   add("pnpm, no option", false, false, () => [...pnpm, "add", "cloze"], "node_modules/.bin/cloze");
+  add("pnpm, no option", true, false, () => [...pnpm, "add", "-g", "cloze"], "pnpm/bin/cloze");
   return each.filter(({ manager }) => options.only?.split(",").some((name) => manager.startsWith(name)) ?? true);
 }
 

@@ -7,6 +7,7 @@
  */
 import { UnsupportedError } from "@cloze/errors";
 import { unavailable, type Backend, type Probe } from "@cloze/backend";
+import { dawnModule } from "./dawn.ts";
 import { inItsWords } from "./install-command.ts";
 
 export interface BackendSettings {
@@ -47,13 +48,14 @@ export const BACKENDS: readonly BackendEntry[] = [
     name: "webgpu",
     what: "the GPU, through WebGPU",
     probe: async (purpose) => {
-      if (purpose === "use") return (await import("@cloze/backend-webgpu")).probe();
+      if (purpose === "use") return (await import("@cloze/backend-webgpu")).probe({ dawn: dawnModule() });
       const { mayHaveGpu, probeWebGpuApart } = await import("./probe-webgpu.ts");
       if (purpose === "choose" && !mayHaveGpu()) return NO_GPU;
       return probeWebGpuApart();
     },
     open: async ({ tune = false }) =>
       (await import("@cloze/backend-webgpu")).backend({
+        dawn: dawnModule(),
         tune,
         tiles: (await import("@cloze/backend-webgpu/node")).diskCache,
       }),

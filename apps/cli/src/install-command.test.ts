@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { inItsWords, installedAs } from "./install-command.ts";
 
 const cases: readonly (readonly [file: string, files: readonly string[], again: string, add: string])[] = [
-  ["/home/a/cloze/apps/cli/dist/index.js", [], "npm run setup", "npm install x"],
+  ["/srv/a/cloze/apps/cli/dist/index.js", [], "npm run setup", "npm install x"],
   ["/usr/lib/node_modules/cloze/dist/index.js", [], "npm install -g cloze", "npm install -g x"],
   [
     "C:\\Users\\a\\AppData\\Roaming\\npm\\node_modules\\cloze\\dist\\index.js",
@@ -11,28 +11,28 @@ const cases: readonly (readonly [file: string, files: readonly string[], again: 
     "npm install -g x",
   ],
   [
-    "/home/a/.npm/_npx/1f/node_modules/cloze/dist/index.js",
-    ["/home/a/.npm/_npx/1f/package.json"],
+    "/srv/a/.npm/_npx/1f/node_modules/cloze/dist/index.js",
+    ["/srv/a/.npm/_npx/1f/package.json"],
     "npm install -g cloze",
     "npm install -g x",
   ],
   [
-    "/home/a/.local/share/pnpm/global/5/.pnpm/cloze@1/node_modules/cloze/dist/index.js",
+    "/srv/a/.local/share/pnpm/global/5/.pnpm/cloze@1/node_modules/cloze/dist/index.js",
     [],
     "pnpm add -g cloze",
     "pnpm add -g x",
   ],
-  ["/home/a/.config/yarn/global/node_modules/cloze/dist/index.js", [], "yarn global add cloze", "yarn global add x"],
-  ["/home/a/app/node_modules/cloze/dist/index.js", ["/home/a/app/package.json"], "npm install", "npm install x"],
+  ["/srv/a/.config/yarn/global/node_modules/cloze/dist/index.js", [], "yarn global add cloze", "yarn global add x"],
+  ["/srv/a/app/node_modules/cloze/dist/index.js", ["/srv/a/app/package.json"], "npm install", "npm install x"],
   [
-    "/home/a/app/node_modules/.pnpm/cloze@1/node_modules/cloze/dist/index.js",
-    ["/home/a/app/package.json", "/home/a/app/pnpm-lock.yaml"],
+    "/srv/a/app/node_modules/.pnpm/cloze@1/node_modules/cloze/dist/index.js",
+    ["/srv/a/app/package.json", "/srv/a/app/pnpm-lock.yaml"],
     "pnpm install",
     "pnpm add x",
   ],
   [
-    "/home/a/mono/app/node_modules/cloze/dist/index.js",
-    ["/home/a/mono/app/package.json", "/home/a/mono/yarn.lock"],
+    "/srv/a/mono/app/node_modules/cloze/dist/index.js",
+    ["/srv/a/mono/app/package.json", "/srv/a/mono/yarn.lock"],
     "yarn install",
     "yarn add x",
   ],

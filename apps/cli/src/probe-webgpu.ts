@@ -26,7 +26,10 @@ export function mayHaveGpu(system: string = process.platform, dev = "/dev"): boo
 /** Longest wait for a driver. */
 const LIMIT_MS = 30_000;
 
-export async function probeWebGpuApart(limitMs: number = LIMIT_MS, program = probeProgram()): Promise<Probe> {
+export async function probeWebGpuApart(
+  limitMs: number = LIMIT_MS,
+  program: readonly string[] = probeProgram(),
+): Promise<Probe> {
   const { stdout, failure } = await promisify(execFile)(process.execPath, program, {
     timeout: limitMs,
     windowsHide: true,
@@ -51,7 +54,7 @@ interface Failed {
 }
 
 /** The built program, or in a checkout its source, through tsx. */
-function probeProgram(): string[] {
+function probeProgram(): readonly string[] {
   const here = import.meta.url;
   if (!here.endsWith(".ts")) return [fileURLToPath(new URL("./webgpu-probe-program.js", here))];
   const tsx = new URL("./esm/index.mjs", pathToFileURL(createRequire(here).resolve("tsx"))).href;

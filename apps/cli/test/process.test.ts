@@ -63,8 +63,8 @@ test("a reader that leaves: no stack, and an end", async () => {
 
 const training = [
   "pretrain",
-  ...["--model", join(root, "apps/cli/sample/esm2-quickstart.json")],
-  ...["--data", "cloze://sample", "--max-length", "64", "--batch-tokens", "256", "--valid", "0"],
+  ...`--model ${join(root, "apps/cli/sample/esm2-quickstart.json")} --data cloze://sample --valid 0`.split(" "),
+  ...`--max-length 64 --batch-tokens 256`.split(" "),
 ];
 
 test("a start is quiet: the data, the backend in one short line, the model", async () => {

@@ -9,7 +9,7 @@
  */
 import { invariant } from "@cloze/errors";
 import { hostTensor, type DType, type HostTensor, type HostTensors, type TensorType } from "@cloze/graph";
-import type { InferenceSession, Tensor } from "onnxruntime-node";
+import type { InferenceSession, Tensor } from "onnxruntime-common";
 import type { EngineOptions, Kind, Model, Requests } from "./protocol.ts";
 import type { Runtime } from "./runtime.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Runtime: ONNX Runtime's own module, loaded at its first use.
+ * Runtime: ONNX Runtime's own module, loaded at its first use. It has the types of onnxruntime-common.
  *
  * The published package holds the files of onnxruntime-node for the CPU, in `onnxruntime/`: as a dependency it would
  * bring an install script, which fails where its other host is out of reach (docs/decisions/0023). A checkout has
@@ -8,7 +8,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import type * as ort from "onnxruntime-node";
+import type * as ort from "onnxruntime-common";
 import { homeFolder } from "./home.ts";
 import { MissingRuntime } from "./missing-runtime.ts";
 

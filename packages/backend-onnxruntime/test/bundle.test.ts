@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { build } from "esbuild";
+import { build, type BuildOptions } from "esbuild";
 import { build as viteBuild } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -15,12 +15,7 @@ const source = (file: string): string => fileURLToPath(new URL(`../src/${file}`,
 const entry = join(app, "main.ts");
 afterAll(() => rmSync(temp, { recursive: true, force: true }));
 
-const common = {
-  bundle: true,
-  platform: "node",
-  conditions: ["@cloze/source"],
-  logLevel: "error",
-} as const;
+const common: BuildOptions = { bundle: true, platform: "node", conditions: ["@cloze/source"], logLevel: "error" };
 
 /** The app, and in its node_modules this package as npm would have it, with the workspace's onnxruntime-node. */
 beforeAll(async () => {

@@ -266,10 +266,17 @@ test("a process that disposed its backend exits by itself; so does one that forg
     "Float32Array(2 ** 22) } }); setTimeout(() => process.exit(), 300);";
   for (const end of ["await cpu.dispose();", "", during]) {
     const script = `
-      const { backend } = await import(${JSON.stringify(here)}); const { Graph, program } = await import(${JSON.stringify(graph)});
-      const g = new Graph(), cpu = backend({ threads: 1 }), x = g.input("small", "f32", [2]);
-      const a = g.input("x", "f32", [2048, 2048]), big = await cpu.compile(program(g, { state: [], outputs: { y: Array.from({ length: 9 }).reduce((y) => y.matmul(y), a).sum() } }));
-      const session = await cpu.start({}), out = await session.run(await cpu.compile(program(g, { state: [], outputs: { y: x.mul(2) } })), { small: { dtype: "f32", shape: [2], data: Float32Array.of(1, 2) } });
+      const { backend } = await import(${JSON.stringify(here)});
+      const { Graph, program } = await import(${JSON.stringify(graph)});
+      const g = new Graph();
+      const cpu = backend({ threads: 1 });
+      const x = g.input("small", "f32", [2]);
+      const a = g.input("x", "f32", [2048, 2048]);
+      const product = Array.from({ length: 9 }).reduce((y) => y.matmul(y), a).sum();
+      const big = await cpu.compile(program(g, { state: [], outputs: { y: product } }));
+      const session = await cpu.start({});
+      const doubled = await cpu.compile(program(g, { state: [], outputs: { y: x.mul(2) } }));
+      const out = await session.run(doubled, { small: { dtype: "f32", shape: [2], data: Float32Array.of(1, 2) } });
       console.log(out.y.data.join()); ${end}`;
     const { stdout } = await promisify(execFile)(
       process.execPath,

@@ -38,18 +38,22 @@ interface Way {
   import(options: LoadOptions): Promise<object>;
 }
 
+/** Imports by a name that bundlers do not see: a page cannot hold a native package. */
+const hidden = async (name: string): Promise<object> =>
+  (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as object;
+
 const ways: { readonly [K in Kind]: Way } = {
   "node-gpu": {
     packages: ["@tensorflow/tfjs-node-gpu"],
     name: "tensorflow",
     device: "GPU, TensorFlow with CUDA",
-    import: () => import("@tensorflow/tfjs-node-gpu"),
+    import: () => hidden("@tensorflow/tfjs-node-gpu"),
   },
   node: {
     packages: ["@tensorflow/tfjs-node"],
     name: "tensorflow",
     device: "CPU, TensorFlow",
-    import: () => import("@tensorflow/tfjs-node"),
+    import: () => hidden("@tensorflow/tfjs-node"),
   },
   webgpu: {
     packages: ["@tensorflow/tfjs", "@tensorflow/tfjs-backend-webgpu"],

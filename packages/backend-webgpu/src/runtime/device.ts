@@ -19,6 +19,8 @@ export interface DeviceOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Part of the name of the wanted adapter, on a machine with several. Only in Node. */
   readonly adapterName?: string;
+  /** Name of the package, or address of the file, that gives WebGPU in Node. Default "webgpu". */
+  readonly dawn?: string;
   /** Uses 16-bit floats where the device has them and they pass the self-test. Default true. */
   readonly f16?: boolean;
   /** Uses subgroups where the device has them. Default true. */

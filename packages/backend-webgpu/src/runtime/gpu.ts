@@ -18,7 +18,7 @@ export interface GpuOptions {
   readonly adapterName?: string;
   /** Exact times for timed kernels. Otherwise Dawn rounds times to 100 us. */
   readonly timestamps?: boolean;
-  /** Name of the package that provides WebGPU in Node. */
+  /** Name of the package, or address of the file, that gives WebGPU in Node. */
   readonly dawn?: string;
 }
 
@@ -89,7 +89,7 @@ function notLoaded(dawn: string, error: unknown): NotHere {
   return unavailable(
     `the package ${dawn} does not load (${why})`,
     "Its binary covers Linux and Windows on x64 and arm64 and macOS; on Linux it needs glibc 2.34 or newer. " +
-      `Reinstall it: npm install ${dawn}@0.6.`,
+      (dawn.startsWith("file:") ? "Install the packages again: npm install" : `Reinstall it: npm install ${dawn}@0.6.`),
   );
 }
 
