@@ -1,20 +1,18 @@
-// Throughput and peak memory of preparing protein sets at scale: FASTA plain and gzip, Parquet, and plain FASTA by two
-// processes. Prints JSON lines, and writes bench/results/data-prepare.json with the hours and dollars that 393 G
-// residues would take.
+// A bench of preparing protein sets at scale: throughput and peak memory for plain FASTA, gzip FASTA, Parquet, and
+// plain FASTA by two processes. It prints JSON lines. It writes bench/results/data-prepare.json with the hours and
+// dollars that 393 G residues would take.
 //
-//   node bench/data-prepare.mjs [--gb 5] [--cases fasta,fasta-2,gzip,parquet] [--dollars 0.05] [--note TEXT]     (after
-//   a build)
+//   node bench/data-prepare.mjs [--gb 5] [--cases fasta,fasta-2,gzip,parquet] [--dollars 0.05] [--note TEXT]
 //
-// --gb is of text; --dollars is the price of a core for an hour; --lines FILE puts lines printed by earlier calls
-// before. The folder needs four times the size; it is removed.
+// Run it after a build. --gb is the size of the text. --dollars is the price of one core for one hour. --lines FILE
+// adds the printed lines of earlier calls to the results. The temporary folder needs four times the size and is
+// removed.
 //
-//   hours = 393e9 / (residues per second) / 3600                      as long as it took here, whatever else the
-//   machine did
-//   core hours = 393e9 / (residues per core second) / 3600            processor time, threads and all processes
-//   included
+//   hours = 393e9 / (residues per second) / 3600              wall clock, on the machine as busy as it was
+//   core hours = 393e9 / (residues per core second) / 3600    processor time of all threads and processes
 //   dollars = core hours * (dollars per core and hour)
 //
-// Reading from the disk is in it, downloading is not.
+// The times include reading from the disk but not downloading.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import {
@@ -77,7 +75,7 @@ if (values.file !== undefined) {
   const bytes = Number(values.gb) * 1e9;
   const results = [...earlier];
   try {
-    // A block of about 50 MB, again and again: generating must not take longer than reading.
+    // The file repeats a block of about 50 MB, so that generating it takes no longer than reading it.
     const block = Buffer.concat([...proteins(4e7, { seed: 1 })]);
     const sequences = [];
     const descriptor = openSync(fasta, "w");
@@ -132,7 +130,11 @@ if (values.file !== undefined) {
   const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
   writeFileSync(
     fileURLToPath(new URL("./results/data-prepare.json", import.meta.url)),
-    `${JSON.stringify({ ...machine, note: values.note, dollarsPerCoreHour: Number(values.dollars), results }, null, 2)}\n`,
+    `${JSON.stringify(
+      { ...machine, note: values.note, dollarsPerCoreHour: Number(values.dollars), results },
+      null,
+      2,
+    )}\n`,
   );
 }
 
@@ -149,7 +151,7 @@ async function child(args) {
   return JSON.parse(text);
 }
 
-/** Row groups of one block, as published sets have them: id and sequence. */
+/** Writes a Parquet file of id and sequence, as in published sets. Each row group is one block. */
 async function writeParquet(file, sequences, blocks) {
   const { ParquetWriter, fileWriter, schemaFromColumnData } = await import("hyparquet-writer");
   const columnData = [

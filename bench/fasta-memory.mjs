@@ -1,10 +1,10 @@
-// Peak resident memory of preparing a large FASTA file (default 2 GB, gzip or plain), in a process of its own. Prints
-// JSON.
+// A bench of memory: the peak resident size while a separate process prepares a large FASTA file (default 2 GB, gzip or
+// plain). It prints JSON.
 //
-//   node bench/fasta-memory.mjs [--gb 2] [--plain] [--giant]        (after a build; needs that much disk; the file is
-//   removed)
+//   node bench/fasta-memory.mjs [--gb 2] [--plain] [--giant]
 //
-// --giant puts two records of 100 million residues into the middle.
+// Run it after a build. It needs disk space for the file and removes the file. --giant puts two records of 100 million
+// residues into the middle.
 import { execFileSync } from "node:child_process";
 import { createWriteStream, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";

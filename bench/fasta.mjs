@@ -1,16 +1,16 @@
-// How fast FASTA.gz becomes token shards, in MB of (decompressed) text a second, beside what else reads FASTA in Node.
-// Prints JSON.
+// A bench of the conversion of FASTA.gz to token shards, in MB of decompressed text a second, compared with other FASTA
+// readers in Node. It prints JSON.
 //
 //   node bench/fasta.mjs [--file some.fasta.gz] [--residues 200000000] [--runs 3]       (after a build)
 //
-// Without --file it makes a file of random proteins with UniRef-like headers and lengths. Every contestant runs in a
-// process of its own, in turn, `runs` times; the best time counts. Contestants:
-//   gunzip            inflating only: the ceiling of one stream
+// Without --file it makes a file of random proteins with UniRef-like headers and lengths. Each contestant runs in its
+// own process, in turn, `runs` times; the best time counts. Contestants:
+//   gunzip            inflating only: the upper limit of one stream
 //   cloze-shards      prepareShards: inflate, parse, hash, split, encode, write, sync
-//   cloze-shards-raw  the same from the plain text
+//   cloze-shards-raw  the same from plain text
 //   cloze-parse       readFasta batches
-//   readline-parse    the reader of node's own documentation: lines of strings, headers and sequences joined
-//   readline-tokens   the same, and a Map from character to id, ids in a Uint8Array: tokens in memory, nothing written
+//   readline-parse    the reader of node's own documentation: lines as strings, headers, joined sequences
+//   readline-tokens   the same, with ids from a Map of characters in a Uint8Array; tokens stay in memory
 import { execFileSync } from "node:child_process";
 import { createReadStream, createWriteStream, mkdtempSync, rmSync, statSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";

@@ -1,18 +1,17 @@
-// What a window saves: attention and a whole training step with all tokens in sight, and with a window, on each
-// backend.
+// A bench of the savings by a window: attention and a whole training step, with full attention and with a window, on
+// each backend.
 //
 //   node --import tsx --conditions=@cloze/source bench/packed-windows.mjs [--backends onnxruntime,tfjs:node,webgpu]
-//   [--lengths 1024,2048]
-//     [--windows 64,128] [--rounds 5] [--threads 1] [--no-step] [--json FILE]
+//     [--lengths 1024,2048] [--windows 64,128] [--rounds 5] [--threads 1] [--no-step] [--json FILE]
 //
-// A window w shows the tokens at a distance of at most w; ModernBERT's local_attention 128 is w = 64. The rows are
-// packed: documents of 300 tokens by segments, in both.
+// With a window w a token sees tokens at a distance of at most w; ModernBERT's local_attention 128 is w = 64. All rows
+// are packed: segments are documents of 300 tokens.
 //   attention  forward and backward of one layer, [1, 4, length, 64]
 //   step       loss, gradient and AdamW of a ModernBERT of 4 x 256, 4 heads, all layers global or all local, on one row
-// Contenders take turns in one run, so that a busy neighbour disturbs all of them; medians after a round to warm up,
-// results read back. Times are of the wall clock and of the processor (all threads); on a shared machine the second is
-// the one to read. A software adapter of WebGPU says how work falls with the window, not how fast a device is: no steps
-// there.
+// Contenders take turns in one run, so that a busy neighbour disturbs all of them. The figures are medians after a
+// warm-up round, with results read back. There are times of the wall clock and of the processor (all threads); on a
+// shared machine read the second. On a software adapter of WebGPU the times show how work falls with the window, not
+// the speed of a device, so WebGPU runs no steps.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { attention, grad, Graph, program } from "@cloze/graph";
@@ -53,7 +52,7 @@ const open = {
 };
 const tensor = (dtype, shape, data) => ({ dtype, shape, data });
 
-/** Attention alone: its program, and what it is fed. */
+/** Attention alone: its program and its feeds. */
 function attentionOf(length, window) {
   const g = new Graph();
   const shape = [1, HEADS, length, HEAD_DIM];
@@ -183,10 +182,22 @@ for (const name of options.backends.split(",")) {
       }
     }
   await backend.dispose();
-  // After every backend: one that is slow may be ended.
+  // The file is written after every backend, so that a user can stop a slow one.
   if (options.json)
     writeFileSync(
       options.json,
-      `${JSON.stringify({ bench: "packed-windows", threads, rounds, node: process.version, documents: DOCUMENT, note: "contenders take turns in one run on a shared machine; medians; webgpu on whatever adapter there is", rows }, null, 2)}\n`,
+      `${JSON.stringify(
+        {
+          bench: "packed-windows",
+          threads,
+          rounds,
+          node: process.version,
+          documents: DOCUMENT,
+          note: "contenders take turns in one run on a shared machine; medians; webgpu on whatever adapter there is",
+          rows,
+        },
+        null,
+        2,
+      )}\n`,
     );
 }

@@ -1,23 +1,21 @@
-// Packed rows against padded ones: residues a second of training steps of one model over the same sequences, on the
-// CPU.
+// A bench of packed rows compared with padded rows: residues a second in training steps of one model over the same
+// sequences, on the CPU.
 //
-//   node --import tsx --conditions=@cloze/source bench/packed.mjs [--data FILE.fasta[.gz]] [--length 512] [--tokens
-//   2048]
-//     [--layers 4] [--hidden 256] [--heads 4] [--rounds 5] [--threads 1] [--buckets 64] [--json FILE]
+//   node --import tsx --conditions=@cloze/source bench/packed.mjs [--data FILE.fasta[.gz]] [--length 512]
+//     [--tokens 2048] [--layers 4] [--hidden 256] [--heads 4] [--rounds 5] [--threads 1] [--buckets 64] [--json FILE]
 //
-// Three layouts of every sequence once, each in batches of --tokens positions:
-//   packed    as `cloze pretrain` trains: as many whole sequences in a row of --length as fit
-//   padded    one sequence a row of --length
-//   bucketed  one sequence a row, rows of the shortest of lengths --buckets apart that holds it: the strictest padding
-//             there is
-//             without packing. Its batches hold sequences of like length, which training on all of them in turn would
-//             not want.
-// A step is loss, gradient and AdamW of an ESM-2 (masks at 15 %), and takes as long as its shape: what is measured is
-// the median step of each shape, the shapes taking turns so that a busy neighbour disturbs all of them (one that
-// several layouts have is one program, run on the batches of each, and the median is over all); a layout's time is the
-// sum over its batches. Times are of the wall clock and of the processor (all threads); on a shared machine the second
-// is the one to read. Preparing batches is left out: it runs beside the device. Without --data it is the bundled
-// sample.
+// There are three layouts. Each holds every sequence once, in batches of --tokens positions:
+//   packed    as in `cloze pretrain`: as many whole sequences in a row of --length as fit
+//   padded    one sequence in a row of --length
+//   bucketed  one sequence a row. The row has the shortest length that holds the sequence; lengths are --buckets apart.
+//             This is the least padding that is possible without packing. Its batches hold sequences of similar
+//             lengths, which is a disadvantage in training.
+// A step is loss, gradient and AdamW of an ESM-2 (masks at 15 %). Its time depends only on its shape, so the bench
+// measures the median step of each shape. Shapes take turns, so that a busy neighbour disturbs all of them. If several
+// layouts have one shape, they share one program; it runs on the batches of each, and the median is over all runs. The
+// time of a layout is the sum over its batches. There are times of the wall clock and of the processor (all threads);
+// on a shared machine read the second. The times do not include the preparation of batches, which runs in parallel to
+// the device. Without --data the bench uses the bundled sample.
 import { writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -82,7 +80,9 @@ const optimizer = adamw({ beta2: 0.98 });
 const setup = { source, objective, optimizer, clip: undefined };
 const weights = initialize(maskedLmParameters(source.model), seed);
 
-/** How many steps of each shape a layout takes for every sequence once, and an example of each shape. */
+/**
+ * The number of steps of each shape that a layout needs for every sequence once, with an example batch of each shape.
+ */
 async function layout(batches, count) {
   const shapes = new Map();
   let residues = 0;
@@ -138,7 +138,7 @@ for (const [name, { shapes }] of Object.entries(layouts))
     }
     contenders.push({ name, shape, feeds, program: programs.get(key) });
   }
-// One round to warm up.
+// The first round warms up.
 for (let round = 0; round <= rounds; round++)
   for (const {
     feeds,

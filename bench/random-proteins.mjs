@@ -1,5 +1,5 @@
-// Random proteins as FASTA text: residues at UniProt's frequencies, lengths log-normal with a median of 280, headers as
-// UniRef writes them. A generator of Buffers of about 1 MB, the same for the same arguments.
+// A generator of random proteins as FASTA text. Residues have UniProt's frequencies, lengths are log-normal with a
+// median of 280, and headers have the form of UniRef. It yields Buffers of about 1 MB; equal arguments give equal text.
 
 const FREQUENCIES = {
   L: 9.9,

@@ -1,10 +1,10 @@
-// How long `npx cloze --help` takes, beside an empty node process on the same machine; and a training of one step, most
-// of which is the choice of a backend, its start, and the reading of the sample.
+// A bench of the start: the time of `npx cloze --help`, compared with an empty node process on the same machine. And the
+// time of a training of one step: most of it is the choice and the start of a backend and the reading of the sample.
 //
 //   node bench/startup.mjs [--runs 20]
 //
-// `direct` starts the command's file, `npx` goes through npm's npx, `train` is `quickstart --steps 1`. Prints one JSON
-// object, times in ms.
+// `direct` starts the file of the command; `npx` starts it through npm's npx; `train` is `quickstart --steps 1`. It
+// prints one JSON object, with times in ms.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

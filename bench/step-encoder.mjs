@@ -1,5 +1,6 @@
 // The step that bench/step.mjs measures: forward, backward and AdamW of a pre-LN encoder with GELU, learned positions
-// and a tied head on every position. As a program of ours, and its data; step-jax.mjs writes the same in jax-js.
+// and a tied head on every position. This file has it as a cloze program with its data; step-jax.mjs has the same step
+// in jax-js.
 import { crossEntropy, gelu, Graph, program } from "@cloze/graph";
 import {
   embeddingTable,
@@ -16,7 +17,7 @@ import { adamw, gradients } from "@cloze/optim";
 export const shape = { layers: 4, hidden: 256, heads: 4, intermediate: 1024, batch: 8, seq: 128, vocab: 33 };
 export const optimizer = { beta1: 0.9, beta2: 0.98, eps: 1e-8, weightDecay: 0.01, lr: 1e-3 };
 
-/** The program, its first state, and the feeds of step t. `rope`: rotary positions instead of learned ones. */
+/** The program, its initial state, and the feeds of step t. With `rope`, positions are rotary instead of learned. */
 export function encoderStep(sizes = shape, { rope = false, weightDecay = optimizer.weightDecay } = {}) {
   const { layers, hidden, heads, intermediate, batch, seq, vocab } = sizes;
   const rows = batch * seq;

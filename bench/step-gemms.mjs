@@ -1,7 +1,7 @@
-// The products of a program alone, nothing else: a plain ONNX MatMul [m, k] x [k, n] for each one it runs, or
-// (`transposed`) Gemm and FusedMatMul with the transposes they have in the step, which the engine does itself and which
-// cost it up to 15 %. One element of each result is read, so that none can be left out; operands come from small pools,
-// so that none is computed twice and caches stay at least as warm as they are in the step.
+// The matrix products of a program alone: a plain ONNX MatMul [m, k] x [k, n] for each product. With `transposed` they
+// are Gemm and FusedMatMul with the transposes of the step. The engine makes these transposes itself, which costs it up
+// to 15 %. One element of each result is read, so that the engine cannot omit a product. Operands come from small
+// pools, so that no product is computed twice, and caches are at least as warm as in the step.
 import { Graph, isOp, lower, order, program, programRoots } from "@cloze/graph";
 import { nativeIn } from "@cloze/onnx";
 
@@ -37,7 +37,7 @@ export function productsOf(step, { transposed = false } = {}) {
     };
     const left = operand("a", [...batch, ...(transposeA ? [k, m] : [m, k])], seen % 5);
     const right = operand("b", [...batch, ...(transposeB ? [n, k] : [k, n])], Math.floor(seen / 5));
-    // A factor keeps the transposes in the operator.
+    // The factor keeps the transposes inside the operator.
     const y = (transposeA || transposeB ? left.mul(0.5) : left).matmul(right, { transposeA, transposeB });
     sum = sum.add(graph.node("slice", [y], { start: y.shape.map(() => 0), stop: y.shape.map(() => 1) }).reshape([]));
     flop += 2 * x.shape.reduce((n, d) => n * d, 1) * k;

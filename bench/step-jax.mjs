@@ -1,9 +1,9 @@
-// The step of step-encoder.mjs in @jax-js/jax, jitted as a whole: same parameters by name, same data, same AdamW.
-// Arrays are consumed by what reads them; `.ref` keeps one for another reader.
+// The step of step-encoder.mjs in @jax-js/jax, jitted as a whole, with the same parameter names, data and AdamW. In
+// jax-js a reader consumes its arrays; `.ref` keeps an array for another reader.
 import { blockUntilReady, defaultDevice, init, jit, nn, numpy as np, scipySpecial, valueAndGrad } from "@jax-js/jax";
 import { optimizer } from "./step-encoder.mjs";
 
-/** `run(t)` does step t and gives its loss. `state` and `feeds` are those of `encoderStep`. */
+/** Resolves to a function that runs step t and resolves to its loss. `state` and `feeds` are those of `encoderStep`. */
 export async function jaxStep(device, sizes, state, feeds) {
   const { layers, hidden, heads, batch, seq, vocab } = sizes;
   const rows = batch * seq;

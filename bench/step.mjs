@@ -1,14 +1,14 @@
-// One training step of an encoder (forward, backward, AdamW; see step-encoder.mjs) on the CPU backend, against
-//   1. its products alone: the same matrix products as plain ONNX MatMul nodes, what the engine can do at best, and as
-//      Gemm nodes
-//      with the transposes they have in the step;
-//   2. @jax-js/jax on wasm, jitted, the same step to the same losses.
+// A bench of one training step of an encoder (forward, backward, AdamW; see step-encoder.mjs) on the CPU backend,
+// compared with:
+//   1. its products alone: the same matrix products as plain ONNX MatMul nodes, which is the best that the engine can
+//      do, and as Gemm nodes with the transposes of the step;
+//   2. the same step, with the same losses, in @jax-js/jax on wasm, jitted.
 //
 //   taskset -c 0 node --import tsx --conditions=@cloze/source bench/step.mjs [--rounds 30] [--threads 1] [--no-jax]
-//   [--rope] [--profile PREFIX]
+//     [--rope] [--profile PREFIX]
 //
-// The three take turns, so that a busy neighbour disturbs all of them; what counts is the ratios of one run. Times are
-// of the wall clock and of the processor (all threads); on a shared machine the second is the one to read.
+// The contenders take turns, so that a busy neighbour disturbs all of them. Only the ratios of one run count. There are
+// times of the wall clock and of the processor (all threads); on a shared machine read the second.
 import { parseArgs } from "node:util";
 import { backend } from "@cloze/backend-onnxruntime";
 import { encoderStep, shape } from "./step-encoder.mjs";
@@ -49,7 +49,7 @@ const contenders = {
   ...(jax && { jax }),
 };
 const times = Object.fromEntries(Object.keys(contenders).map((name) => [name, { wall: [], cpu: [], losses: [] }]));
-// Two rounds to warm up.
+// The first two rounds warm up.
 for (let t = 1; t <= rounds + 2; t++) {
   for (const [name, run] of Object.entries(contenders)) {
     const usage = process.cpuUsage();

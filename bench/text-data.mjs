@@ -1,11 +1,10 @@
-// Throughput and peak memory of reading text, and of preparing shards from it, each format in a process of its own.
-// Prints JSON lines.
+// A bench of text data: throughput and peak memory of reading text and of preparing shards from it. Each format runs in
+// its own process. It prints JSON lines.
 //
-//   node bench/text-data.mjs [--mb 500] [--formats text,jsonl,csv,parquet] [--dedup]       (after a build; needs twice
-//   that much disk)
+//   node bench/text-data.mjs [--mb 500] [--formats text,jsonl,csv,parquet] [--dedup]
 //
-// MB are of the file (of Parquet, uncompressed text is about twice that); peakMb is the largest resident size of the
-// process.
+// Run it after a build. It needs twice --mb of disk space. MB are those of the file; the uncompressed text of a Parquet
+// file is about twice as large. peakMb is the largest resident size of the process.
 import { execFileSync } from "node:child_process";
 import { createWriteStream, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,13 +31,12 @@ const words = Array.from({ length: 20_000 }, (_, i) =>
   Array.from({ length: 2 + (i % 9) }, () => String.fromCharCode(97 + draw(26))).join(""),
 );
 
-/** A document of 1 to 12 sentences; frequent words are frequent. */
+/** A document of 1 to 12 sentences. Some words are more frequent than others, as in a language. */
 const document = () =>
-  Array.from(
-    { length: 1 + draw(12) },
-    () =>
-      `${Array.from({ length: 5 + draw(25) }, () => words[Math.floor(draw(1000) ** 2 / 50 / (1 + draw(8)))]).join(" ")}.`,
-  );
+  Array.from({ length: 1 + draw(12) }, () => {
+    const chosen = Array.from({ length: 5 + draw(25) }, () => words[Math.floor(draw(1000) ** 2 / 50 / (1 + draw(8)))]);
+    return `${chosen.join(" ")}.`;
+  });
 
 const WRITERS = {
   text: (sentences) => `${sentences.join("\n")}\n\n`,

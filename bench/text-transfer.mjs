@@ -1,17 +1,17 @@
-// What pretraining on little text gives two tasks: a BERT of 6 x 256 is pretrained for some minutes, and fine-tuned on
-// SST-2 and on WNUT17, from its weights and from new ones, with the same options. Prints the figures as they come and
-// writes all of them to --out.
+// A bench of the gain by pretraining on little text. A BERT of 6 x 256 is pretrained for some minutes. Then it is
+// fine-tuned on SST-2 and on WNUT17, from its weights and from new weights, with the same options. The bench prints
+// each figure at once and writes all of them to --out.
 //
-//   node bench/text-transfer.mjs --data DIR [--minutes 20] [--seeds 3] [--epochs-share 1] [--out
-//   bench/results/text-transfer.json]   (after a build)
+//   node bench/text-transfer.mjs --data DIR [--minutes 20] [--seeds 3] [--epochs-share 1]
+//     [--out bench/results/text-transfer.json]
 //
-// DIR holds sst2/train.tsv and dev.tsv (text TAB label), wnut17/train.conll and dev.conll (word TAB tag),
-// wikitext2-valid.txt and tinyshakespeare.txt. Texts of the training files are pretrained on too, without their labels;
-// those of dev never are.
+// Run it after a build. DIR holds sst2/train.tsv and dev.tsv (text TAB label), wnut17/train.conll and dev.conll (word
+// TAB tag), wikitext2-valid.txt and tinyshakespeare.txt. Pretraining also uses the texts of the training files, without
+// their labels, but never the texts of the dev files.
 //
-// Half of the time is MLM, half MLM + NSP from there. A review is one sentence mostly, and a pair needs two: texts of
-// the tasks are cut into clauses, so that NSP asks whether two clauses are of one review, which begins to teach [CLS]
-// what it is asked for later.
+// The first half of the time is MLM; the second half continues with MLM + NSP. NSP needs pairs of sentences, but most
+// reviews are one sentence. So the texts of the tasks are cut into clauses, and NSP asks whether two clauses belong to
+// one review. This prepares [CLS] for its later task.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -37,7 +37,7 @@ const at = (name) => join(folder, name);
 const read = (name) => readFileSync(join(values.data, name), "utf8").replace(/^\uFEFF/, "");
 const BREAKS = new Set([",", "but", "--", ";", ":"]);
 
-/** A text as clauses of at least three words; one that has a single clause is cut in the middle. */
+/** Splits a text into clauses of at least three words. A text with a single clause is split in the middle. */
 function clauses(text) {
   const words = text.split(/\s+/).filter((word) => word !== "");
   const all = [[]];
@@ -52,7 +52,7 @@ function clauses(text) {
   return (middle > 0 ? [words.slice(0, middle), words.slice(middle)] : all).map((clause) => clause.join(" "));
 }
 
-/** One sentence a line, a blank line after each document. */
+/** Writes documents with one sentence a line and a blank line after each document. */
 const write = (name, documents) =>
   writeFileSync(
     at(name),
@@ -250,7 +250,19 @@ try {
   if (values.out !== undefined)
     writeFileSync(
       values.out,
-      `${JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, minutes: Number(values.minutes), note: values.note, pretraining, results }, null, 2)}\n`,
+      `${JSON.stringify(
+        {
+          node: process.version,
+          cpu: cpus()[0]?.model,
+          cores: cpus().length,
+          minutes: Number(values.minutes),
+          note: values.note,
+          pretraining,
+          results,
+        },
+        null,
+        2,
+      )}\n`,
     );
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -1,9 +1,9 @@
 /**
- * Bytes to uint8 ids, MB/s on one core: the byte path of @cloze/tokenizer-protein on clean, soft-masked and
- * line-wrapped residues.
+ * A bench of @cloze/tokenizer-protein: MB/s on one core from bytes to uint8 ids, on clean, soft-masked and line-wrapped
+ * residues.
  *
- * Run: node bench/tokenizer-protein.mjs [folder of an installed @huggingface/tokenizers], after a build. Beside it:
- * `encode` of the same records, and the peer on the files that our tokenizer writes.
+ * Run: node bench/tokenizer-protein.mjs [folder of an installed @huggingface/tokenizers], after a build. It also times
+ * `encode` of the same records, and the peer with the files that the cloze tokenizer writes.
  */
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -14,7 +14,7 @@ import { IssueCounter, amplify, esm2, protbert } from "@cloze/tokenizer-protein"
 const MEGABYTES = 64;
 const ROUNDS = 7;
 const LENGTH = 350;
-// Residues at about the frequency they have in UniRef50.
+// Residues at about their frequencies in UniRef50.
 const RESIDUES =
   "LLLLLLLLLLAAAAAAAAAGGGGGGGVVVVVVVSSSSSSSSEEEEEERRRRRRTTTTTTIIIIIIDDDDDDPPPPPKKKKKQQQQNNNNFFFFYYYMMHHWCX";
 
@@ -40,8 +40,8 @@ const cpuMs = () => {
 };
 
 /**
- * Best and median MB per second of processor time over the rounds (so that a busy machine tells the same); the first is
- * warm-up.
+ * Best and median rate over the rounds, in MB per second of processor time, which is the same on a busy machine. The
+ * first round warms up.
  */
 function measure(bytes, run) {
   const rates = [];

@@ -1,14 +1,14 @@
 /**
- * Text to ids and offsets, MB/s on one thread: @cloze/tokenizer-wordpiece beside @huggingface/tokenizers and, where it
- * is named, the native `tokenizers`.
+ * A bench of @cloze/tokenizer-wordpiece: MB/s on one thread from text to ids and offsets, compared with
+ * @huggingface/tokenizers and, with `--native`, the native `tokenizers`.
  *
- * Run: node bench/tokenizers.mjs [--corpus FILE] [--vocabulary DIR] [--native DIR] [--write], after a build. DIR of the
- * vocabulary holds vocab.txt or tokenizer.json, DIR of the native peer is its installed package. Without them a corpus
- * is made up and a vocabulary trained on it. All get the same lines; ids (and the native offsets) are compared line by
- * line first, and a difference ends the run.
+ * Run: node bench/tokenizers.mjs [--corpus FILE] [--vocabulary DIR] [--native DIR] [--write], after a build. The DIR of
+ * the vocabulary holds vocab.txt or tokenizer.json; the DIR of the native peer is its installed package. Without these
+ * options the bench makes up a corpus and trains a vocabulary on it. All tokenizers get the same lines. First the ids
+ * (and the native offsets) are compared line by line; a difference ends the run.
  *
- * Rounds take turns, so that a busy machine is busy for all; MB/s are bytes of UTF-8 per second of processor time.
- * "first" is the first pass of a new tokenizer, with nothing compiled and no word met. `--write` puts the table into
+ * Rounds take turns, so that a busy machine disturbs all. MB/s are bytes of UTF-8 per second of processor time. "first"
+ * is the first pass of a new tokenizer, whose word cache is empty. `--write` writes the table to
  * bench/results/tokenizers.json.
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -186,8 +186,8 @@ function trained() {
 }
 
 /**
- * Two megabytes of words of syllables, frequent and rare as in a language (Zipf), with capitals, accents, numbers,
- * punctuation, some Chinese.
+ * Two megabytes of words made from syllables, with word frequencies as in a language (Zipf), and with capitals,
+ * accents, numbers, punctuation and some Chinese.
  */
 function madeUp() {
   let state = 7;

@@ -1,8 +1,8 @@
-// How long it takes to trace, differentiate and lower a training step: no device, no numbers computed.
+// A bench of the time to trace, differentiate and lower a training step. It uses no device and computes no numbers.
 //
 //   node bench/trace.mjs [--layers 12] [--hidden 768] [--runs 3]
 //
-// Needs the packages built: npm run setup. Prints one JSON object.
+// It needs the built packages: npm run setup. It prints one JSON object.
 import { parseArgs } from "node:util";
 import { Graph, grad, lower, order, program, programRoots } from "@cloze/graph";
 import { nativeIn } from "@cloze/onnx";
@@ -65,7 +65,7 @@ function once() {
 }
 
 const runs = Array.from({ length: Number(values.runs) }, once);
-// The first run pays for compiling the JavaScript, as a program that trains once does.
+// The first run includes the compilation of the JavaScript, as in a program that trains once.
 console.log(
   JSON.stringify({
     bench: "trace",

@@ -1,10 +1,10 @@
-// Resident memory of a training run, step by step: does it grow?
+// A bench of a training run's resident memory, step by step, which shows whether the memory grows.
 //
 //   node bench/train-memory.mjs [--steps 1000] [--model apps/cli/sample/esm2-quickstart.json]
 //
-// Trains on the bundled sample in a process of its own and samples its resident size (Linux: /proc). Needs the packages
-// built: npm run setup. Prints one JSON object: RSS in MB at every tenth of the run, and the growth over its second
-// half.
+// It trains on the bundled sample in a separate process and samples the resident size of this process (Linux: /proc).
+// It needs the built packages: npm run setup. It prints one JSON object: RSS in MB at every tenth of the run, and the
+// growth over its second half.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

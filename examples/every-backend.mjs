@@ -1,10 +1,10 @@
-// The same training steps on every backend that can run on this machine, one after another, and one table of what they
-// did.
+// The same training steps on every backend that can run on this machine, one after another, and a table of the results.
 //
 //   node examples/every-backend.mjs [--steps 20] [--only onnxruntime,tfjs:wasm]
 //
-// Each backend has a process of its own, so that the peak of its memory is its own. The model is a small ESM-2, the
-// data the proteins that come with cloze; losses agree to a few digits in the sixth place, whoever computes.
+// Each backend runs in a process of its own, so that the peak memory is that of the backend alone. The model is a small
+// ESM-2; the data are the proteins that come with cloze. The losses of different backends agree to a few digits in the
+// sixth place.
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";

@@ -116,10 +116,13 @@ async function install({ name, manifest }) {
 // Run inside the folder. An import that registers, prints, starts something or adds a global is not free of side
 // effects.
 const probe = `
-  const held = () => process.getActiveResourcesInfo().filter((name) => !/Req/.test(name)); // requests end by themselves, handles do not
+  // Requests end by themselves, handles do not.
+  const held = () => process.getActiveResourcesInfo().filter((name) => !/Req/.test(name));
   const peers = process.argv[2].split(",").filter((name) => name !== "");
   for (const peer of peers) await import(peer); // what they do to globalThis is theirs
-  const before = new Set(Reflect.ownKeys(globalThis)), resources = held().length, listeners = process.eventNames().length;
+  const before = new Set(Reflect.ownKeys(globalThis));
+  const resources = held().length;
+  const listeners = process.eventNames().length;
   for (const specifier of process.argv.slice(3)) await import(specifier);
   const added = Reflect.ownKeys(globalThis).filter((key) => !before.has(key)).map(String);
   if (added.length > 0) throw new Error("importing added to globalThis: " + added.join(", "));

@@ -30,29 +30,26 @@ const run = (command, args) => {
 // pnpm on PATH for everything below it: turbo starts the packages' scripts with it.
 const pnpm = (line) => run("npx", ["--yes", "--package", packageManager, "-c", line]);
 
+const node = (...args) => run(process.execPath, args);
+
 const tasks = {
   install: () => pnpm("pnpm install --frozen-lockfile --prefer-offline"),
+  command: () => pnpm("turbo run build --filter=cloze... --output-logs=errors-only"),
   build: () => pnpm("turbo run build --output-logs=errors-only"),
   quickstart: () => {
     tasks.install();
-    tasks.build();
-    run(process.execPath, ["apps/cli/bin/cloze.js", "quickstart"]);
+    node("apps/cli/bin/source.js", "quickstart");
   },
   demo: () => {
     tasks.install();
-    pnpm("turbo run build --filter=demo --output-logs=errors-only");
-    run(process.execPath, [
-      "node_modules/vite/bin/vite.js",
-      "preview",
-      "apps/demo",
-      "--config",
-      "apps/demo/vite.config.ts",
-      "--open",
-    ]);
+    const vite = ["node_modules/vite/bin/vite.js", "--config", "apps/demo/vite.config.ts"];
+    process.env.CLOZE_SOURCE = "1";
+    node(vite[0], "build", "apps/demo", ...vite.slice(1));
+    node(vite[0], "preview", "apps/demo", ...vite.slice(1), "--open");
   },
   test: () => {
     tasks.install();
-    run(process.execPath, ["tooling/check.mjs"]); // builds, and goes on to the other checks when that fails
+    node("tooling/check.mjs"); // builds, and goes on to the other checks when that fails
   },
 };
 

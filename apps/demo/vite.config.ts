@@ -1,9 +1,9 @@
 /**
- * The page's build. By default it takes the packages as they are published (dist); `CLOZE_SOURCE=1` takes their
+ * The configuration of the page's build. By default it takes the built packages (dist); `CLOZE_SOURCE=1` takes their
  * sources.
  *
- * First load is `index` and `worker` with what they import at once; backends, models and data come when they are asked
- * for.
+ * The first load is `index` and `worker` with their static imports. Backends, models and data load when the page needs
+ * them.
  */
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { defineConfig, type UserConfig } from "vite";
 
 const sample = join(createRequire(import.meta.url).resolve("cloze/package.json"), "..", "sample");
 const conditions = process.env["CLOZE_SOURCE"] === undefined ? [] : ["@cloze/source"];
-/** The ways to a TensorFlow.js that this page never takes: it brings its core and its WebAssembly backend itself. */
+/** TensorFlow.js packages that the page never loads: it has its own core and WebAssembly backend. */
 const elsewhere = [
   "@tensorflow/tfjs",
   "@tensorflow/tfjs-node",

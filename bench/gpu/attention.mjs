@@ -1,5 +1,6 @@
-// Attention alone, forward and with its gradient: whole rows, packed rows, a window. FLOP/s count the pairs that see
-// each other: 4 pairs headDim forward, 10 more backward (five products; the probabilities are computed again).
+// A bench of attention alone, forward and with its gradient, on whole rows, packed rows, and with a window. FLOPs count
+// only visible pairs: 4 pairs headDim forward, and 10 more backward (five products; the backward pass computes the
+// probabilities again).
 import { attention, Graph, program, pullback } from "@cloze/graph";
 import { timeRuns } from "./timing.mjs";
 
@@ -18,13 +19,13 @@ function built({ batch, heads, seq, headDim }, { packed, window }, backward) {
   const [q, k, v, ct] = ["q", "k", "v", "ct"].map((name) => g.input(name, "f32", shape));
   const segments = packed === undefined ? undefined : g.input("segments", "i32", [batch, seq]);
   const y = attention(q, k, v, { ...(segments && { segments }), ...(window && { window }) });
-  // One number each comes back, that reads all of what is timed.
+  // Each output is one number that depends on all elements of a timed result.
   const parts = backward ? [y, ...pullback([y], [ct], [q, k, v])] : [y];
   const outputs = Object.fromEntries(parts.map((part, i) => [`sum${i}`, part.mul(part).sum()]));
   return program(g, { state: [q, k, v, ...(backward ? [ct] : []), ...(segments ? [segments] : [])], outputs });
 }
 
-/** Pairs (query, key) of one head of one row. */
+/** The number of visible pairs (query, key) in one head of one row. */
 function pairsOf(seq, { packed, window }) {
   if (packed !== undefined) return Math.floor(seq / packed) * packed ** 2 + (seq % packed) ** 2;
   return window === undefined ? seq ** 2 : seq * (2 * window + 1) - window * (window + 1);
@@ -36,7 +37,8 @@ export async function timeAttention({ backend, mode, compute, quick, log, rounds
     const { batch, heads, seq, headDim } = size;
     const shape = [batch, heads, seq, headDim];
     const count = batch * heads * seq * headDim;
-    // Software drivers take long to compile each of these: a quick run has one with its gradient and one with a window.
+    // Software drivers take long to compile each of these. So a quick run has one with a gradient and one with a
+    // window.
     const masks = quick
       ? { packed: { packed: Math.floor(seq / 5) }, window: { window: seq / 8 } }
       : { full: {}, packed: { packed: Math.floor(seq / 5) }, window: { window: Math.min(64, seq / 8) } };

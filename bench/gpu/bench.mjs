@@ -1,10 +1,9 @@
-// Correctness and speed of the WebGPU backend on this machine's GPU. See README.md beside it.
+// A bench of the WebGPU backend on this machine's GPU: correctness and speed. See README.md in this folder.
 //
-//   node bench.mjs --out FILE.json [--quick] [--modes f32,f16,matrix] [--parts check,matmul,attention,step] [--steps
-//   NAME,NAME]
-//                  [--rounds 10] [--tune] [--conformance] [--profile] [--robust] [--adapter NAME]
+//   node bench.mjs --out FILE.json [--quick] [--modes f32,f16,matrix] [--parts check,matmul,attention,step]
+//                  [--steps NAME,NAME] [--rounds 10] [--tune] [--conformance] [--profile] [--robust] [--adapter NAME]
 //
-// Everything is written to FILE after each part, so that what was measured before a crash is not lost.
+// All results are written to FILE after each part, so that a crash loses no earlier results.
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -97,7 +96,7 @@ for (const mode of options.modes.split(",")) {
   if (parts.includes("step")) rows.push(...(await timeTraining({ ...context, names: steps })));
   save();
   if (parts.includes("step") && (options.profile || quick)) {
-    // On a backend of its own: timed kernels run one by one, each in a pass of its own.
+    // A separate backend, because timed kernels run one by one, each in its own pass.
     const timed = await webgpu({ ...how, ...tuning, timestamps: true });
     rows.push(...(await profileTraining({ ...context, backend: timed, names: steps })));
     await timed.dispose();
@@ -110,7 +109,7 @@ const failed = rows.filter(({ ok }) => ok === false);
 console.log(`\n${rows.length} rows, ${failed.length} failed${options.out ? `; written to ${options.out}` : ""}`);
 process.exit(failed.length === 0 ? 0 : 1);
 
-/** What nvidia-smi says, where there is one. */
+/** The answer of nvidia-smi, where it is installed. */
 function driver() {
   const { status, stdout } = spawnSync(
     "nvidia-smi",

@@ -1,5 +1,5 @@
-// Bundles the bench into one file, dist/bench.mjs, for a machine with a GPU; only `webgpu` has to be installed beside
-// it.
+// The build of the bench: one bundled file, dist/bench.mjs, for a machine with a GPU. That machine needs only the
+// package `webgpu` beside the file.
 //
 //   node bench/gpu/build.mjs
 import { execFileSync } from "node:child_process";
@@ -22,7 +22,7 @@ const { metafile } = await build({
   define: { COMMIT: JSON.stringify(dirty ? `${commit} and uncommitted changes` : commit) },
   metafile: true,
   legalComments: "none",
-  // The suite's index also exports what needs vitest; nothing here uses it.
+  // The index of the conformance suite also exports code that needs vitest. The bench does not use it.
   plugins: [
     {
       name: "without-vitest",

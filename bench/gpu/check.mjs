@@ -1,5 +1,5 @@
-// Is it right, before it is fast: training steps of a tiny ESM-2 against the reference interpreter, and with
-// --conformance the whole suite that defines a backend.
+// The check of correctness before any timing: training steps of a tiny ESM-2, compared with the reference interpreter,
+// and with --conformance the whole conformance suite.
 import { allChecks, judge } from "@cloze/backend-conformance";
 import { backend as reference } from "@cloze/backend-reference";
 import { trainingOf, workloads } from "./training.mjs";
@@ -7,7 +7,7 @@ import { trainingOf, workloads } from "./training.mjs";
 const tiny = { ...workloads["tiny 2x64"], rows: 1, length: 24 };
 let wanted;
 
-/** Losses and gradient norms of three steps, relatively to the interpreter's; in f16, to those of f32 contractions. */
+/** Compares losses and gradient norms of three steps with those of the interpreter, whose contractions are in f32. */
 export async function checkTraining({ backend, mode, compute, expect, log }) {
   const steps = async (engine, options, training) => {
     const executable = await engine.compile(training.program, options);

@@ -1,9 +1,9 @@
-// Ratios of two runs of the benches here: cloze against PyTorch, or one commit against another.
+// The comparison of two runs of the benches in this folder: cloze with PyTorch, or one commit with another.
 //
 //   node bench/gpu/compare.mjs cloze.json torch.json
 //
-// f32 is held against f32 (and TF32), 16-bit modes against bf16. Of a product the best tile counts. A ratio is the time
-// of the first over the time of the second: below 1 the first is faster.
+// f32 is compared with f32 (and TF32), 16-bit modes with bf16. For a product the best tile counts. A ratio is the time
+// of the first run divided by the time of the second; below 1 the first one is faster.
 import { readFileSync } from "node:fs";
 
 const [one, two] = process.argv.slice(2).map((file) => JSON.parse(readFileSync(file, "utf8")));
@@ -35,7 +35,8 @@ for (const row of first.values())
     pairs++;
     const say = (x) =>
       `${time(x).toFixed(3)} ` +
-      `ms${x.tflops === undefined ? "" : ` ${x.tflops.toFixed(2)} TFLOP/s`}${x.tokensPerSecond === undefined ? "" : ` ${x.tokensPerSecond.toFixed(0)} tokens/s`}`;
+      `ms${x.tflops === undefined ? "" : ` ${x.tflops.toFixed(2)} TFLOP/s`}` +
+      `${x.tokensPerSecond === undefined ? "" : ` ${x.tokensPerSecond.toFixed(0)} tokens/s`}`;
     console.log(
       `${row.kind.padEnd(9)} ${row.name.padEnd(46)} ${row.mode} ${say(row)}${row.tile ? ` (${row.tile})` : ""} | ` +
         `${mode} ${say(other)} | ratio ${(time(row) / time(other)).toFixed(2)}`,

@@ -1,4 +1,4 @@
-// Matrix products alone: every tile that the backend would consider, checked on samples and timed.
+// A bench of matrix products alone. It checks every tile that the backend considers on samples, and times it.
 import {
   matmulPart,
   operandBuffer,
@@ -16,8 +16,8 @@ const NT = { transposeA: false, transposeB: true };
 const TN = { transposeA: true, transposeB: false };
 
 /**
- * Linear layers of ESM-2 650M on 8,192 tokens, forward (NT: weights are [out, in]), by inputs (NN), by weights (TN);
- * and squares.
+ * The shapes: square products, and the linear layers of ESM-2 650M on 8,192 tokens. A layer has its forward product
+ * (NT: weights are [out, in]), the gradient of its inputs (NN) and the gradient of its weights (TN).
  */
 export const shapesOf = (quick) =>
   quick
@@ -46,7 +46,7 @@ export const shapesOf = (quick) =>
 const nameOf = ({ m, n, k, batch = 1, transposeA, transposeB }) =>
   `${batch > 1 ? `${batch} x ` : ""}${m}x${n}x${k} ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
 
-/** Rows of the table. `opened`: the device of the mode; candidates after the best `most` are left out. */
+/** Rows of the table. `opened` is the device of the mode. Only the first `most` candidates of a shape run. */
 export async function timeMatmuls({ opened: { device, profile }, mode, quick, log, most = 8 }) {
   const rows = [];
   const element = mode === "f32" ? "f32" : "f16";
@@ -65,7 +65,7 @@ export async function timeMatmuls({ opened: { device, profile }, mode, quick, lo
         const error = worst(plain, sizes, tile.splits, data.numbers, await readFloats(device, run.results));
         const ms = await time(device, run, quick ? 20 : 300);
         run.destroy();
-        // A product of f16 numbers is exact in f32; what remains is the order of the sum.
+        // A product of two f16 numbers is exact in f32, so only the order of the sum causes errors.
         rows.push({ ...row, ms, tflops: flops / ms / 1e9, error, ok: error <= 1e-5 * Math.sqrt(shape.k) });
       } catch (error) {
         rows.push({ ...row, ok: false, failed: String(error.message ?? error) });
@@ -89,7 +89,7 @@ function operands(count, element) {
   return { numbers, stored };
 }
 
-/** Bits of whole / 64, |whole| < 64. */
+/** The f16 bits of whole / 64, for |whole| < 64. */
 function f16Bits(whole) {
   if (whole === 0) return 0;
   const size = Math.abs(whole);
@@ -98,8 +98,8 @@ function f16Bits(whole) {
 }
 
 /**
- * Largest difference from sums in f64, over the square root of the sum of squares of its terms, in 64 places of the
- * result.
+ * The largest error in 64 places of the result, compared with sums in f64. An error is divided by the square root of
+ * the sum of the squared terms.
  */
 function worst({ operandAt, result }, { batch, m, n, k, transposeA, transposeB }, splits, numbers, got) {
   let off = 0;
@@ -123,7 +123,7 @@ function worst({ operandAt, result }, { batch, m, n, k, transposeA, transposeB }
   return off;
 }
 
-/** Least milliseconds of one dispatch: batches of dispatches in one submit, as many as take about `budget` ms. */
+/** The least time of one dispatch, in ms. It times four submits of many dispatches, about `budget` ms in all. */
 async function time(device, run, budget) {
   const submit = async (count) => {
     const began = performance.now();

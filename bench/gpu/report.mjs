@@ -1,4 +1,4 @@
-// Lines of the table, one for each row of the JSON.
+// The printed table: one line, or a few, for each row of the JSON.
 const number = (x, digits) => (x === undefined ? "" : x.toFixed(digits));
 
 export function lineOf({

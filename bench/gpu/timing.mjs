@@ -1,5 +1,5 @@
-// Runs of a program, timed from call to outputs: `ms` is the median of single runs, `pipelinedMs` that of runs of which
-// two are always under way, as in training.
+// The timing of a program's runs, from call to outputs. `ms` is the median of single runs. `pipelinedMs` is the mean of
+// runs of which two are always in flight, as in training.
 import { quantile } from "./modes.mjs";
 
 export async function timeRuns(session, executable, feeds, rounds) {

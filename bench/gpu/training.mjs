@@ -1,5 +1,5 @@
-// Whole training steps of ESM-2 as the trainer builds them: masked language modelling, AdamW, clipping, one program a
-// step.
+// A bench of whole training steps of ESM-2, built as by the trainer: masked language modelling, AdamW, clipping, one
+// program a step.
 import { feedTypes } from "@cloze/objective";
 import { mlm } from "@cloze/objective-mlm";
 import { esm2, esm2ConfigJson, esm2Configs, flopsPerToken } from "@cloze/models/esm2";
@@ -17,7 +17,7 @@ export const workloads = {
   "esm2-650m 8x512": { config: esm2Configs["esm2-650m"], name: "esm2-650m", rows: 8, length: 512 },
 };
 
-/** Programs, state and feeds of a workload; `feeds(t)` are those of step t, from 1. */
+/** Program, state and feeds of a workload. `feeds(t)` are the feeds of step t; steps count from 1. */
 export function trainingOf({ config, name, rows, length }, compute) {
   const tokens = tokenizer();
   const objective = mlm(tokens);
@@ -45,7 +45,7 @@ export function trainingOf({ config, name, rows, length }, compute) {
   };
 }
 
-/** One sequence of residues a row, <cls> and <eos> around it. */
+/** A batch with one sequence of residues a row, between <cls> and <eos>. */
 function batchOf(rows, length, step) {
   const ids = new Int32Array(rows * length);
   const segments = new Int32Array(rows * length).fill(1);
@@ -66,7 +66,7 @@ function batchOf(rows, length, step) {
   return { rows, length, ids, segments, positions, sequences };
 }
 
-/** Initial values of the right spread, from one table of normal numbers: a model of 650 M parameters in a second. */
+/** Initial weights with the right spread, from one table of normal numbers. 650 M parameters take about a second. */
 function weightsOf(parameters) {
   const table = Float32Array.from({ length: 65521 }, (_, i) => {
     const u = ((Math.imul(i + 1, 0x9e3779b1) >>> 0) + 1) / (2 ** 32 + 1);
@@ -122,7 +122,7 @@ export async function timeTraining({ backend, mode, compute, names, log, rounds 
   return rows;
 }
 
-/** Kernels of one step by the time they take on the device. `backend` is opened with timestamps. */
+/** The kernels of one step, sorted by their time on the device. `backend` must be opened with timestamps. */
 export async function profileTraining({ backend, mode, compute, names, log }) {
   const rows = [];
   for (const name of names) {
@@ -132,7 +132,7 @@ export async function profileTraining({ backend, mode, compute, names, log }) {
       const executable = await backend.compile(training.program, { compute });
       const session = await backend.start(training.state());
       for (let t = 1; t <= 2; t++) await session.run(executable, training.feeds(t));
-      backend.kernelTimes(); // of the runs that warmed up
+      backend.kernelTimes(); // drops the times of the warm-up runs
       await session.run(executable, training.feeds(3));
       const found = new Map();
       for (const { kernel, path, count, ms } of backend.kernelTimes()) {

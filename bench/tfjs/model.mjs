@@ -1,8 +1,8 @@
-// The encoder of step-encoder.mjs by hand in TensorFlow.js, as its users write one.
+// The encoder of step-encoder.mjs, handwritten in TensorFlow.js in the style of its users.
 
 /**
- * The loss as a function of the parameters, in the order of `names`. `gathers`: the backend has a gradient of `gather`;
- * else the embeddings are picked by a product with one-hot rows.
+ * The loss as a function of the parameters, in the order of `names`. `gathers` says that the backend has a gradient of
+ * `gather`. Without it a product with one-hot rows selects the embeddings.
  */
 export function tfjsLoss(tf, { layers, hidden, heads, batch, seq, vocab }, names, { gathers = true } = {}) {
   const rows = batch * seq;

@@ -1,12 +1,12 @@
-// One training step of an encoder (forward, backward, Adam) on a backend of TensorFlow.js: ours, and the same model
-// written by hand in plain TensorFlow.js with tf.train.adam, in the same process on the same backend, to the same
-// losses.
+// A bench of one training step of an encoder (forward, backward, Adam) on a backend of TensorFlow.js. It compares cloze
+// with the same model in handwritten TensorFlow.js with tf.train.adam. Both run in one process on one backend and have
+// the same losses.
 //
 //   node --import tsx --conditions=@cloze/source bench/tfjs/step.mjs [--kind node|wasm|cpu] [--size large|small]
-//   [--rounds 5] [--profile] [--json FILE]
+//     [--rounds 5] [--profile] [--json FILE]
 //
-// The two take turns, so that a busy neighbour disturbs both; what counts is the ratio. The first rounds warm up and
-// are not counted.
+// The two take turns, so that a busy neighbour disturbs both. Only their ratio counts. The first rounds warm up and do
+// not count.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { backend } from "@cloze/backend-tfjs";
@@ -102,6 +102,21 @@ if (options.profile) {
 if (options.json)
   writeFileSync(
     options.json,
-    `${JSON.stringify({ bench: "tfjs/step", kind, size: options.size, sizes, rounds, rows: Object.fromEntries(Object.entries(rows).map(([name, { ms }]) => [name, { medianMs: median(ms), leastMs: least(ms) }])), ratio: { median: median(b.ms) / median(a.ms), least: least(b.ms) / least(a.ms) }, lossDifference: differ }, null, 2)}\n`,
+    `${JSON.stringify(
+      {
+        bench: "tfjs/step",
+        kind,
+        size: options.size,
+        sizes,
+        rounds,
+        rows: Object.fromEntries(
+          Object.entries(rows).map(([name, { ms }]) => [name, { medianMs: median(ms), leastMs: least(ms) }]),
+        ),
+        ratio: { median: median(b.ms) / median(a.ms), least: least(b.ms) / least(a.ms) },
+        lossDifference: differ,
+      },
+      null,
+      2,
+    )}\n`,
   );
 await ours.dispose();

@@ -1,13 +1,13 @@
-// The attention kernels by themselves, each mask beside full attention: time falls with the blocks that a mask rules
-// out.
+// A bench of the attention kernels alone. It compares each mask with full attention, since the time falls with the
+// number of blocks that a mask lets the kernels skip.
 //
 //   node --import tsx --conditions=@cloze/source bench/webgpu/attention.mjs [--batch 1] [--heads 4] [--head-dim 64]
-//   [--length 512]
-//     [--element f32|f16] [--matrix] [--documents 8] [--rounds 3] [--json FILE]
+//     [--length 512] [--element f32|f16] [--matrix] [--documents 8] [--rounds 3] [--json FILE]
 //
-// `forward` is one kernel, `backward` the two for dq and for dk and dv (log-sum-exp and delta are inputs); ms are of
-// the fastest round, ratios to full attention. `visited` is the share of pairs of blocks that are not ruled out.
-// --matrix asks for matrix units, which need f16. On a machine with several adapters choose one with VK_DRIVER_FILES.
+// `forward` is one kernel. `backward` is the kernel for dq and the kernel for dk and dv (log-sum-exp and delta are
+// inputs). Times in ms are those of the fastest round; ratios are to full attention. `visited` is the share of the
+// pairs of blocks that the kernels do not skip. --matrix asks for matrix units, which need f16. On a machine with
+// several adapters choose one with VK_DRIVER_FILES.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { attention, castPolicyRules, grad, Graph, order, rewrite } from "@cloze/graph";
@@ -54,7 +54,7 @@ const masks = {
 };
 const segmentOf = (i, { documents: n }) => (n === undefined ? 0 : Math.floor((i * n) / length));
 
-/** Share of the pairs of blocks that hold a pair in reach of each other, by the spans of their positions and ids. */
+/** The share of the pairs of blocks that must be visited, by the spans of their positions and ids. */
 function visited(mask, { queryBlock, keyBlock }) {
   const blocks = (size) =>
     Array.from({ length: Math.ceil(length / size) }, (_, t) => ({
@@ -73,7 +73,7 @@ function visited(mask, { queryBlock, keyBlock }) {
   return queries.reduce((n, q) => n + keys.filter((k) => sees(q, k)).length, 0) / (queries.length * keys.length);
 }
 
-/** The fastest of some rounds, in ms a run; a round is as many runs as take 20 ms. */
+/** The fastest of some rounds, in ms a run. A round is as many runs as take 20 ms. */
 async function timed({ run }) {
   await run();
   const one = await run();
@@ -119,7 +119,7 @@ async function measure(mask) {
   return row;
 }
 
-/** Values of an arg: small numbers, and marks as `rules.ts` makes them of the segments. */
+/** Values of an arg: small numbers, or the marks that `rules.ts` makes from the segments. */
 function filled(a, n, x, mask) {
   const size = a.shape.reduce((p, d) => p * d, 1);
   if (a.dtype !== "i32") return Float32Array.from({ length: size }, (_, i) => Math.sin(i * 0.7 + n));

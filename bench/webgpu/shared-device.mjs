@@ -1,8 +1,8 @@
-// One Dawn device for several engines: `navigator.gpu` hands every one of them the same GPUDevice, and what each asks
-// of it is counted: dispatches, submits, pipelines, and the bytes of its buffers that are alive.
+// One Dawn device for several engines. `navigator.gpu` gives all of them the same GPUDevice. For each engine it counts
+// dispatches, submits, pipelines, and the bytes of live buffers.
 import { create, globals } from "webgpu";
 
-/** `toggles`: Dawn's, as `enable-dawn-features=…`. Sets the WebGPU globals and `navigator`, once per process. */
+/** Sets the WebGPU globals and `navigator`; call it once a process. `toggles` are Dawn's: `enable-dawn-features=…`. */
 export async function sharedDevice({ toggles = [] } = {}) {
   Object.assign(globalThis, globals);
   const gpu = create(toggles);
@@ -14,13 +14,13 @@ export async function sharedDevice({ toggles = [] } = {}) {
   const requiredLimits = {};
   for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(adapter.limits)))
     if (typeof adapter.limits[name] === "number") requiredLimits[name] = adapter.limits[name];
-  // Not timestamps: an engine that finds them may time every kernel of every step.
+  // Timestamps are not requested, because an engine with timestamps may time every kernel of every step.
   const requiredFeatures = ["shader-f16", "subgroups"].filter((name) => adapter.features.has(name));
   const device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
   device.addEventListener("uncapturederror", ({ error }) => {
     throw new Error(`WebGPU: ${error.message}`);
   });
-  // What an engine sees of the adapter, except that its device is there already.
+  // The adapter for the engines. Its requestDevice returns the shared device.
   const adapterFor = new Proxy(adapter, {
     get(target, key) {
       if (key === "requestDevice") return async () => device;
@@ -29,7 +29,7 @@ export async function sharedDevice({ toggles = [] } = {}) {
     },
   });
   const counts = counted();
-  // `dawn` keeps the instance alive: the device ends with it, and the process with a segmentation fault.
+  // `dawn` keeps the instance alive. Without the instance the device ends, and the process crashes.
   const shared = { dawn: gpu, requestAdapter: async () => adapterFor, getPreferredCanvasFormat: () => "bgra8unorm" };
   Object.defineProperty(globalThis, "navigator", { configurable: true, value: { userAgent: "node", gpu: shared } });
   const { description, vendor, architecture, device: name } = adapter.info;
@@ -42,7 +42,7 @@ export async function sharedDevice({ toggles = [] } = {}) {
   };
 }
 
-/** Wraps the methods that cost something. `counts.owner = name` says on whose account what follows goes. */
+/** Wraps the methods that have a cost. `counts.owner = name` names the engine that later calls count for. */
 function counted() {
   const accounts = new Map();
   const owners = new WeakMap();

@@ -1,11 +1,11 @@
-// The step of step-encoder.mjs in @tensorflow/tfjs on its WebGPU backend: same parameters by name, same data, same
+// The step of step-encoder.mjs in @tensorflow/tfjs on its WebGPU backend, with the same parameter names, data and
 // AdamW.
 import { optimizer } from "../step-encoder.mjs";
 import { tfjsLoss } from "../tfjs/model.mjs";
 
-/** `run(t)` does step t and gives its loss; `device` is what the backend runs on. */
+/** Resolves to a function that runs step t and resolves to its loss. `device` is the device of the backend. */
 export async function tfjsStep(device, sizes, state, feeds) {
-  // Imported late: both look for navigator.gpu when they load. The core alone would register no gradients.
+  // The imports are here because both packages look for navigator.gpu when they load. The core alone has no gradients.
   const tf = await import("@tensorflow/tfjs");
   await import("@tensorflow/tfjs-backend-webgpu");
   if (!(await tf.setBackend("webgpu"))) throw new Error("bench: tfjs did not start its webgpu backend");
@@ -41,7 +41,7 @@ export async function tfjsStep(device, sizes, state, feeds) {
     });
     [params, m, v] = [made.next, made.m2, made.v2];
     tf.dispose(old);
-    // Without these two the queue holds nothing yet, and the wait below measures nothing.
+    // Without these two calls the queue is still empty, and the wait below measures nothing.
     backend.endComputePassEncoder();
     backend.submitQueue();
     await device.queue.onSubmittedWorkDone();

@@ -1,12 +1,12 @@
-// One training step of an encoder (forward, backward, AdamW; see ../step-encoder.mjs) on WebGPU: ours, @jax-js/jax and
-// @tensorflow/tfjs, all three on one GPUDevice of Dawn, to the same losses.
+// A bench of one training step of an encoder (forward, backward, AdamW; see ../step-encoder.mjs) on WebGPU. It compares
+// cloze (`ours`), @jax-js/jax and @tensorflow/tfjs, all three on one GPUDevice of Dawn and with the same losses.
 //
-//   node --import tsx --conditions=@cloze/source bench/webgpu/step.mjs [--size large|small] [--rounds 5] [--only
-//   ours,jax,tfjs] [--json FILE]
+//   node --import tsx --conditions=@cloze/source bench/webgpu/step.mjs [--size large|small] [--rounds 5]
+//     [--only ours,jax,tfjs] [--json FILE]
 //
 // large: 4 layers x 256, batch 8 x 128, vocabulary 33 (21 GFLOP). small: 2 layers x 128, batch 4 x 128. The three take
-// turns, so that a busy neighbour disturbs all of them; what counts is the ratios of one run. The first rounds compile
-// and warm up and are not counted. On a machine with several adapters choose one with VK_DRIVER_FILES.
+// turns, so that a busy neighbour disturbs all of them. Only the ratios of one run count. The first rounds compile and
+// warm up and do not count. On a machine with several adapters choose one with VK_DRIVER_FILES.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { backend } from "@cloze/backend-webgpu";
@@ -111,7 +111,21 @@ for (const other of others) {
 if (options.json) {
   writeFileSync(
     options.json,
-    `${JSON.stringify({ bench: "webgpu/step", device: describe, node: process.version, date: new Date().toISOString(), size: options.size, sizes, rounds, rows: table, differences }, null, 2)}\n`,
+    `${JSON.stringify(
+      {
+        bench: "webgpu/step",
+        device: describe,
+        node: process.version,
+        date: new Date().toISOString(),
+        size: options.size,
+        sizes,
+        rounds,
+        rows: table,
+        differences,
+      },
+      null,
+      2,
+    )}\n`,
   );
 }
 const off = Object.entries(differences).filter(([, d]) => !(d <= 1e-4));

@@ -4,7 +4,8 @@
 //   node --import tsx --conditions=@cloze/source examples/text/1-vocabulary.ts [--dir runs/text] [--data corpus.txt]
 //   [--size 2000] [--smoke]
 //
-// Without --data it makes up a corpus (data.ts). The other examples go on in the same folder: pretrain, then fine-tune.
+// Without --data the example makes up a corpus (data.ts). The other examples go on in the same folder: they pretrain,
+// then fine-tune.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -26,7 +27,8 @@ const { dir, smoke } = values;
 if (values.data === undefined) writeData(join(dir, "data"), smoke ? 120 : 2000);
 const corpus = values.data ?? join(dir, "data", "corpus.txt");
 
-// Words are counted as the tokenizer cuts them; then the pairs that occur most are joined until the vocabulary is full.
+// Words are counted in the form that the tokenizer cuts. Then the most frequent pairs are joined until the vocabulary
+// is full.
 const words = (await countFiles([corpus], { workers: 0, lowercase: false })).words();
 const vocabulary = trainVocabulary(words, { size: smoke ? 200 : Number(values.size) });
 

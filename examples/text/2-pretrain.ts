@@ -1,8 +1,8 @@
-// A tiny BERT, pretrained on text by masked language modelling: what `cloze pretrain` does, in the library's own words.
+// A tiny BERT, pretrained on text by masked language modelling: the work of `cloze pretrain`, written with the library.
 //
 //   node --import tsx --conditions=@cloze/source examples/text/2-pretrain.ts [--dir runs/text] [--steps 1500] [--smoke]
 //
-// Reads the tokenizer and the corpus of 1-vocabulary.ts; leaves DIR/bert, a checkpoint that `transformers` opens.
+// Reads the tokenizer and the corpus of 1-vocabulary.ts; writes DIR/bert, a checkpoint that `transformers` opens.
 import { readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -35,7 +35,7 @@ const tokenizer = wordPieceFromFiles(
 );
 const { special } = tokenizer;
 
-// Documents lie between blank lines. Which are held out is decided by their content, so that no other order changes it.
+// Blank lines separate documents. The content of a document decides whether it is held out, whatever the order.
 const documents = readFileSync(values.data ?? join(dir, "data", "corpus.txt"), "utf8")
   .split(/\n\s*\n/)
   .filter((text) => text.trim() !== "");
@@ -103,7 +103,7 @@ try {
         );
     },
   });
-  // The checkpoint of a run holds what resuming needs, too; this one is to be used.
+  // The checkpoint of a run also holds the state for resuming. This checkpoint holds the model only.
   await saveCheckpoint(join(dir, "bert"), {
     source,
     weights: await loadWeights(result.checkpoint, parameters),

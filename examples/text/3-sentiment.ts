@@ -3,9 +3,10 @@
 //   node --import tsx --conditions=@cloze/source examples/text/3-sentiment.ts [--dir runs/text] [--from CHECKPOINT]
 //   [--data FOLDER] [--smoke]
 //
-// --from is a folder, a run, or a model of the Hub (bert-base-uncased); without it the BERT of 2-pretrain.ts. --data
-// holds train.tsv and dev.tsv. The same from a shell: cloze finetune --task text-classification --from CHECKPOINT
-// --data train.tsv --valid dev.tsv
+// --from is a folder, a run, or a model of the Hub (bert-base-uncased); its default is the BERT of 2-pretrain.ts.
+// --data holds train.tsv and dev.tsv. The same from a shell:
+//
+//   cloze finetune --task text-classification --from CHECKPOINT --data train.tsv --valid dev.tsv
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { finetune, taskPipeline, textClassification } from "cloze/tasks";
@@ -44,7 +45,7 @@ console.log(
 );
 await model.dispose();
 
-// Later, from the folder alone. Python opens it, too: pipeline("text-classification", model="…/model").
+// Later the folder alone is enough. Python opens it too: pipeline("text-classification", model="…/model").
 const sentiment = await taskPipeline(out, { kind: "text-classification" });
 for (const text of ["the acting is superb", "a dull plot and a weak ending"]) {
   const [answer] = await sentiment.predict([text]);

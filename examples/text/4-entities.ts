@@ -3,9 +3,10 @@
 //   node --import tsx --conditions=@cloze/source examples/text/4-entities.ts [--dir runs/text] [--from CHECKPOINT]
 //   [--data FOLDER] [--smoke]
 //
-// --data holds train.conll and dev.conll, a word TAB a tag on each line. Words that the vocabulary cuts are tagged at
-// their first piece. The same from a shell: cloze finetune --task token-classification --from CHECKPOINT --data
-// train.conll --valid dev.conll
+// --data holds train.conll and dev.conll; each line is a word TAB a tag. A word that the vocabulary cuts is tagged at
+// its first piece. The same from a shell:
+//
+//   cloze finetune --task token-classification --from CHECKPOINT --data train.conll --valid dev.conll
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { finetune, taskPipeline, tokenClassification } from "cloze/tasks";

@@ -3,9 +3,10 @@
 //   node --import tsx --conditions=@cloze/source examples/text/5-questions.ts [--dir runs/text] [--from CHECKPOINT]
 //   [--data FOLDER] [--smoke]
 //
-// --data holds train.json and dev.json. Questions that may have no answer (SQuAD 2) take questionAnswering({ noAnswer:
-// true }). The same from a shell: cloze finetune --task question-answering --from CHECKPOINT --data train.json --valid
-// dev.json
+// --data holds train.json and dev.json. For questions that may have no answer (SQuAD 2), the task is
+// questionAnswering({ noAnswer: true }). The same from a shell:
+//
+//   cloze finetune --task question-answering --from CHECKPOINT --data train.json --valid dev.json
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { finetune, questionAnswering, taskPipeline } from "cloze/tasks";

@@ -1,8 +1,10 @@
-// Texts that a program made up, so that the examples need no download: facts about people and opinions of films. One
+// Texts that a program makes up, so that the examples need no download: facts about people and opinions of films. One
 // call writes
-//   corpus.txt      documents of sentences, a blank line between them
-//   sentiment/*.tsv sentence TAB label        entities/*.conll  word TAB tag        questions/*.json  as SQuAD has it
-// each of the last three as train and dev. The same count and seed give the same files.
+//   corpus.txt         documents of sentences, with a blank line between documents
+//   sentiment/*.tsv    sentence TAB label
+//   entities/*.conll   word TAB tag
+//   questions/*.json   in the form of SQuAD
+// Each of the last three has a train file and a dev file. The same count and seed give the same files.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RandomStream } from "@cloze/random";
@@ -23,7 +25,7 @@ function drawFrom(stream: RandomStream): Draw {
   return (list) => list[stream.below(list.length, at++)] as string;
 }
 
-/** Somebody: a name in words, where they live, what they do. */
+/** A person: a name in words, a place to live, and an occupation. */
 const person = (draw: Draw): { name: string; home: string; work: string } => ({
   name: `${draw(FIRST)} ${draw(LAST)}`,
   home: draw(PLACES),

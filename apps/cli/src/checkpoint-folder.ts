@@ -1,7 +1,7 @@
 /**
- * A checkpoint as a person names it, as a path: a folder or file that is here wins; else a model of the Hugging Face
- * Hub, which is downloaded into the cache that Python shares. What is neither is left as it was, for whoever opens it
- * to say what is wrong.
+ * The path of a checkpoint that the user names. A file or folder of this name on this machine wins. Otherwise the name
+ * may be a model of the Hugging Face Hub; the model is then downloaded into the cache that Python shares. Any other
+ * name is returned unchanged, and the code that opens it reports the error.
  */
 import { stat } from "node:fs/promises";
 import { ClozeError, ConfigError } from "@cloze/errors";
@@ -12,8 +12,8 @@ import { didYouMean } from "./suggest.ts";
 export type Place = Pick<Context, "path" | "io" | "note" | "status">;
 
 /**
- * `given` itself, or the folder of the Hub's model of that name. `where` is the flag, for errors; `known` are names of
- * other things.
+ * `given` itself, or the folder of the Hub's model of this name. `where` is the flag, for error messages. `known` lists
+ * names with another meaning. Throws ConfigError if the download fails.
  */
 export async function checkpointPath(
   given: string,
@@ -42,7 +42,7 @@ export interface Downloaded {
   readonly downloadedBytes: number;
 }
 
-/** A model of the Hub, by the environment's settings, with progress. */
+/** Downloads a model of the Hub with the environment's settings, and shows the progress. */
 export async function downloadModel(
   name: string,
   revision: string | undefined,

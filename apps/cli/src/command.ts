@@ -1,22 +1,24 @@
 /**
- * A command is a value: what it takes, as a table; examples; and a function from typed values to a result.
+ * The type of a command. A command is a value: a table of options, examples, and a function from typed option values to
+ * a result.
  *
- * Its name and summary stand in commands.ts, so that the list of commands can be shown without loading any of them.
+ * The name and the summary of a command are in commands.ts, so that the list of commands can be shown without loading
+ * any of them.
  */
 import type { OptionTable, Values } from "./options.ts";
 import type { Io } from "./io.ts";
 import type { Status } from "./status-line.ts";
 
 export interface Example {
-  /** What it does, in a few words. */
+  /** What the command line does, in a few words. */
   readonly does: string;
   /** A command line, without `$`. */
   readonly line: string;
 }
 
-/** Words that are no options: texts, files. */
+/** Words of the command line that are not options: texts, files. */
 export interface ArgumentsSpec {
-  /** As the usage line shows it: `FILE…`, `[TEXT…]`. */
+  /** The name in the usage line: `FILE…`, `[TEXT…]`. */
   readonly name: string;
   readonly help: string;
   readonly min: number;
@@ -24,48 +26,50 @@ export interface ArgumentsSpec {
 }
 
 export interface Result {
-  /** What `--json` prints as the last line of stdout. */
+  /** The object that `--json` prints as the last line of stdout. */
   readonly json: Readonly<Record<string, unknown>>;
-  /** What everybody else reads, printed at the end. */
+  /** Lines for people. They are printed at the end, without `--json`. */
   readonly text?: readonly string[];
-  /** Default 0. Something other than success that is no error: a doctor who found something. */
+  /** Default 0. Another code reports an outcome that is neither success nor an error, such as an interrupted run. */
   readonly exitCode?: number;
 }
 
 export interface Context<O extends OptionTable = OptionTable> {
   readonly options: Values<O>;
   readonly args: readonly string[];
-  /** Names of the options that a flag, the config file or the recipe gave; the others have their defaults. */
+  /** Keys of the options that a flag, the config file or the recipe sets. All other options have their defaults. */
   readonly given: ReadonlySet<string>;
-  /** Every option with its value under its flag's name: what a run saves, and what `--config` reads back. */
+  /** Every option that has a value, under its flag's name, in the form that `--config` reads. */
   readonly resolved: Readonly<Record<string, unknown>>;
   readonly json: boolean;
   readonly io: Io;
-  /** A path as the user meant it: relative to where the command was started. */
+  /** Resolves a path against the folder where the user started the command. */
   path(path: string): string;
-  /** A line of human output on stdout as it comes; nothing with `--json`. Ends the command where stdout was closed. */
+  /**
+   * Writes a line for people to stdout at once; with `--json` it writes nothing. Ends the command if stdout is closed.
+   */
   print(line: string): void;
-  /** A line on stderr, in every mode: a choice that was made, a warning. */
+  /** Writes a line to stderr, with `--json` too: a choice that the command made, or a warning. */
   note(line: string): void;
-  /** Progress on stderr: one redrawn line on a terminal, now and then a plain line otherwise. */
+  /** Shows progress on stderr: one redrawn line on a terminal, otherwise a plain line now and then. */
   status(): Status;
 }
 
 export interface Command<O extends OptionTable = OptionTable> {
   readonly arguments?: ArgumentsSpec;
   readonly options: O;
-  /** Whether it takes `--config FILE.yaml`. */
+  /** Whether the command takes `--config FILE.yaml`. */
   readonly configFile?: true;
-  /** Whether it takes `--recipe NAME|FILE`. */
+  /** Whether the command takes `--recipe NAME|FILE`. */
   readonly recipes?: true;
   readonly examples: readonly Example[];
-  /** Paragraphs for the end of its help. */
+  /** Paragraphs at the end of the help. */
   readonly notes?: readonly string[];
   run(context: Context<O>): Promise<Result>;
 }
 
 /**
- * Declares a command; the options' types come from the table.
+ * Declares a command. The types of the option values come from the table.
  *
  * @example
  * export const greet: Command = command({

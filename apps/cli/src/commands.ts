@@ -1,5 +1,6 @@
 /**
- * The commands, in the order the help lists them. Each is loaded when it is called; only names and summaries are here.
+ * The list of commands, in the order of the help. It holds names and summaries only; a command's module is loaded when
+ * the command is called.
  */
 import type { Command } from "./command.ts";
 

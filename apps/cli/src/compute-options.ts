@@ -1,6 +1,6 @@
 /**
- * Options that the commands with a model share: which one, how much at once, and what computes. Spread into their own
- * tables.
+ * Options that the commands with a model share: the checkpoint, the tokens at once, the precision and the backend. A
+ * command spreads them into its own table.
  */
 
 export const CHECKPOINT_OPTION = {

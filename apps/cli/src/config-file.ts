@@ -1,6 +1,6 @@
 /**
- * Options from a YAML file: keys are the option's names, `batch-tokens` or `batchTokens`; flags on the command line
- * win.
+ * Reader of options from a YAML file. A key is an option's name, as `batch-tokens` or `batchTokens`. A flag on the
+ * command line wins over the file.
  *
  *     data: [train.fasta]
  *     batch-tokens: 64k
@@ -11,7 +11,7 @@ import { ConfigError, FormatError } from "@cloze/errors";
 import { expectation, flag, fromFile, kebab, type OptionTable, type OptionValue } from "./options.ts";
 import { didYouMean } from "./suggest.ts";
 
-/** Values by the table's keys. Throws FormatError with the file, the line and the key. */
+/** The values of a file, by the table's keys. Throws FormatError with the file, the line and the key. */
 export async function readConfigFile(
   path: string,
   shown: string,
@@ -26,7 +26,10 @@ export async function readConfigFile(
   return parseConfig(text, shown, table);
 }
 
-/** `under` names the key whose map holds the options; without it they are the whole file. */
+/**
+ * The values of a YAML text, by the table's keys. `under` names the key whose map holds the options; without it the
+ * whole file holds them.
+ */
 export async function parseConfig(
   text: string,
   file: string,
@@ -41,7 +44,7 @@ export async function parseConfig(
   const [mistake] = document.errors;
   if (mistake !== undefined)
     throw new FormatError(file, line(mistake.pos[0]), `expected YAML, got an error: ${mistake.message}.`);
-  /** An alias without its anchor, or one that grows without end, is noticed only here. */
+  /** The plain value of a node. Only this step notices an alias without its anchor, or one that expands without end. */
   const plain = (content: unknown, place: string): unknown => {
     try {
       return isNode(content) ? content.toJS(document) : null;

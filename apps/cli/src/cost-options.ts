@@ -1,4 +1,4 @@
-/** Options of the commands that say what a run costs. Spread into their own tables. */
+/** Options for the cost of a run. A command that reports the cost spreads them into its own table. */
 
 export const COST_OPTIONS = {
   price: { kind: "number", above: 0, help: "dollars an hour of the device: the run then says what it cost" },

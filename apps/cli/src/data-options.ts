@@ -1,4 +1,4 @@
-/** How data is read: options that pretraining, evaluation and the data commands share. */
+/** Options for reading data. Pretraining, evaluation and the data commands share them. */
 import type { FilterOptions } from "@cloze/data";
 import type { ReadDocumentsOptions } from "@cloze/data/node";
 import type { Values } from "./options.ts";
@@ -25,7 +25,7 @@ export const READING_OPTIONS = {
 
 export type ReadingOptions = Values<typeof READING_OPTIONS>;
 
-/** As the readers take them. `residues`: a line of plain text is then a sequence. */
+/** The options in the form that the readers take. With `residues`, a line of plain text is a sequence by default. */
 export function readingOf(options: ReadingOptions | undefined, residues: boolean): ReadDocumentsOptions {
   const { field, documents, header = true, quotes = true } = options ?? {};
   return {
@@ -44,7 +44,7 @@ export const FILTER_OPTIONS = {
   maxTokens: { kind: "count", min: 0, help: "most tokens of a document" },
 } as const;
 
-/** The filters that were asked for; undefined for none. */
+/** The filters that the user set; undefined if there are none. */
 export function filterOf({
   dedup,
   minLength,

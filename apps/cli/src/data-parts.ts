@@ -1,9 +1,8 @@
 /**
- * The parts of a run's data: each a file or several of one kind, opened; and parts joined, one after another or by
- * weight.
+ * The parts of a run's data. A part is one file, or several files of one kind. Parts are joined, or mixed by weight.
  *
- * Sequences of FASTA, and of residues in tables, stay whole: a batch crops those that are too long, as ESM-2 was
- * trained. Documents of text become consecutive windows where it is said how long.
+ * Protein sequences, of FASTA or of tables, stay whole: a batch crops a sequence that is too long, as in the training
+ * of ESM-2. Documents of text become consecutive windows if the request gives their length.
  */
 import {
   isDocumentDataset,
@@ -23,43 +22,46 @@ import type { Io } from "./io.ts";
 import { isProteinTokenizer } from "./tokenizers.ts";
 
 export interface DataRequest {
-  /** `[WEIGHT:]NAME` each. */
+  /** Each name is `[WEIGHT:]NAME`. */
   readonly files: readonly string[];
   readonly tokenizer: Tokenizer;
-  /** Share of the documents held out, where they are not split already. */
+  /** Share of the documents to hold out. Token shards are split already. */
   readonly validShare: number;
   readonly path: (given: string) => string;
-  /** Default: by the names' endings. */
+  /** Default: the ending of a name decides its format. */
   readonly reading?: ReadingOptions;
-  /** Of the process: where and as whom the Hub is asked. Default: empty. */
+  /** The environment of the process. It holds the settings for the Hub. Default: empty. */
   readonly env?: Io["env"];
   /**
-   * Examples of text are documents (default), or, for sentence pairs, sentences that know their documents
-   * (`DocumentDataset`).
+   * The examples of text: documents (default), or sentences that know their documents (`DocumentDataset`), for sentence
+   * pairs.
    */
   readonly unit?: "documents" | "sentences";
   /**
-   * Cut documents of text into windows, so that an epoch holds every token. Default: they stay whole, as sequences of
-   * FASTA do.
+   * Cuts documents of text into windows, so that an epoch holds every token. Default: documents stay whole, as FASTA
+   * sequences do.
    */
   readonly window?: WindowOptions;
 }
 
-/** Of every run: which sequences are held out does not depend on the seed, so that runs compare. */
+/**
+ * The seed of the split, the same in every run. The held-out sequences do not depend on a run's own seed, so runs
+ * compare.
+ */
 export const SPLIT_SEED = 0;
 
 export interface DataPart {
   readonly weight: number | undefined;
   readonly train: Dataset;
   readonly valid: Dataset;
-  /** The documents to train on in windows of another length. Absent: they are not cut. */
+  /** The training documents in windows of another length. Absent for data that is not cut: sequences and sentences. */
   readonly trainOf?: (window: WindowOptions) => Dataset;
-  /** Undefined for shards: they were counted when they were made. */
+  /** Undefined for shards: they were counted in their preparation. */
   readonly counts?: ShardCounts;
   readonly kind: "sequences" | "text";
 }
 
-/** Of shards, or of files that are all FASTA or all something else. */
+/** Opens a part: token shards, or files that are all FASTA, or files that are all in other formats. */
 export async function openPart(group: readonly NamedData[], request: DataRequest): Promise<DataPart> {
   const { tokenizer, validShare, reading, unit = "documents", window } = request;
   const weight = group[0]?.weight;
@@ -113,7 +115,10 @@ async function openIndex(index: string, { tokenizer, unit, window }: DataRequest
   };
 }
 
-/** One after another, each example once; or by weight, of tokens. */
+/**
+ * Joins parts. Without weights an epoch has every example once. With weights the tokens of an epoch have these
+ * proportions.
+ */
 export async function joinParts(
   parts: readonly { readonly dataset: Dataset; readonly weight: number | undefined }[],
 ): Promise<Dataset> {

@@ -1,6 +1,6 @@
 /**
- * What `--data` and the data commands are given, resolved: `[WEIGHT:]NAME`, a name being a file, a URL, a data set of
- * the Hub, or the sample that comes along.
+ * Names of data, resolved to sources. A name comes from `--data` or a data command and is `[WEIGHT:]NAME`. NAME is a
+ * file, a URL, a data set of the Hub, or the sample in this package.
  */
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -9,12 +9,12 @@ import { ConfigError } from "@cloze/errors";
 import type { Io } from "./io.ts";
 
 export interface NamedData {
-  /** As it was typed, without its weight. */
+  /** The name as the user typed it, without its weight. */
   readonly name: string;
   readonly weight: number | undefined;
-  /** Path of the index, of token shards. */
+  /** Path of the index, for token shards only. */
   readonly shards?: string;
-  /** Of everything else. */
+  /** The sources of all other data. Empty for token shards. */
   readonly sources: readonly DataSource[];
 }
 
@@ -23,11 +23,11 @@ export interface DataNames {
   readonly format: DataFormat | undefined;
   readonly path: (given: string) => string;
   readonly env: Io["env"];
-  /** How messages begin: `--data `. */
+  /** The beginning of error messages: `--data `. */
   readonly where: string;
 }
 
-/** 5,500 proteins of UniProt, in the package: for examples, recipes that run in minutes, and the benchmark. */
+/** 5,500 proteins of UniProt in this package: for examples, recipes that run in minutes, and the benchmark. */
 export const SAMPLE_NAME = "cloze://sample";
 export const SAMPLE_FILE: string = fileURLToPath(new URL("../sample/uniprot-sample.fasta.gz", import.meta.url));
 
@@ -41,7 +41,7 @@ export async function resolveData({ names, format, path, env, where }: DataNames
     (await stat(path(name)).catch(() => undefined)) !== undefined;
   const resolved: NamedData[] = [];
   for (const given of names) {
-    // A file of that very name wins: names may hold colons.
+    // A file with the whole name wins, because file names may hold colons.
     const [, weight, rest] = (await exists(given)) ? [] : (WEIGHT.exec(given) ?? []);
     const name = rest ?? given;
     const there = await exists(name);

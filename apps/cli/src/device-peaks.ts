@@ -1,14 +1,15 @@
 /**
- * What GPUs can do at most, to set what a run does against: dense operations a second, in 10^12, by what they multiply.
+ * The peak rates of GPUs, to compare with the rate of a run: dense operations per second, in 10^12, by the type of the
+ * factors.
  *
- * `f32` is that of the ordinary cores, `tf32`, `f16` and `bf16` those of the matrix units with f32 sums and without
- * sparsity (data sheets print twice as much, with it). Of a processor nothing is known here: cores, clock and vector
- * width differ too much. Sources: the makers' data sheets and architecture papers, named in each row.
+ * `f32` is the rate of the ordinary cores. `tf32`, `f16` and `bf16` are the rates of the matrix units, with f32 sums
+ * and without sparsity; data sheets print twice as much, with sparsity. CPUs are not in the table: cores, clock and
+ * vector width differ too much. Sources: the makers' data sheets and architecture papers, named in each row.
  */
 
 export interface Peaks {
   readonly f32: number;
-  /** Absent where the GPU has no such unit. */
+  /** Absent if the GPU has no matrix unit for the type. */
   readonly tf32?: number;
   readonly f16?: number;
   readonly bf16?: number;
@@ -16,13 +17,13 @@ export interface Peaks {
 
 export interface KnownDevice {
   readonly name: string;
-  /** What drivers call it. */
+  /** Matches the name that a driver gives the device. */
   readonly pattern: RegExp;
   readonly peaks: Peaks;
   readonly source: string;
 }
 
-/** The first that fits is it: the particular before the general. */
+/** The first row whose pattern matches counts, so special names stand before general ones. */
 export const KNOWN_DEVICES: readonly KnownDevice[] = [
   {
     name: "H200",
@@ -94,6 +95,6 @@ export const KNOWN_DEVICES: readonly KnownDevice[] = [
   },
 ];
 
-/** The device that a name, as a person or a driver says it, stands for. */
+/** The device of a name, which comes from a user or a driver; undefined if the table does not have it. */
 export const knownDevice = (name: string): KnownDevice | undefined =>
   KNOWN_DEVICES.find(({ pattern }) => pattern.test(name));

@@ -1,14 +1,13 @@
 /**
- * Files of embeddings, in the order of the input, written as the vectors come.
+ * Writers of embedding files. They write the vectors as they come, in the order of the input.
  *
  *   .safetensors   pooled: `embeddings` [n, hidden], the ids as a JSON list under "ids" of the metadata;
  *                  per token: a tensor [residues, hidden] for each sequence, under its id
- *   .npy           [n, hidden], or per token [all residues, hidden]; FILE.npy.ids.txt has a line for each row: the id,
- *                  and per
- *                  token after a tab the residue's place from 1
+ *   .npy           [n, hidden], or per token [all residues, hidden]; FILE.npy.ids.txt has a line for each row:
+ *                  the id, and per token, after a tab, the residue's place from 1
  *   .parquet       a row for each sequence: id, length, embedding (a list, per token a list of lists)
  *
- * Each is written beside its place and moved there when it is whole.
+ * A file is written beside its place and moved there when it is complete.
  */
 import { extname } from "node:path";
 import { maxHeaderBytes, type TensorSpec } from "@cloze/checkpoint";
@@ -19,11 +18,11 @@ import { writeFilled } from "./filled-tensors.ts";
 
 export interface EmbeddingTable {
   readonly ids: readonly string[];
-  /** Rows of each sequence where there is one for each residue. */
+  /** Number of residues of each sequence. Per token, this is also its number of rows. */
   readonly residues: readonly number[];
   readonly perToken: boolean;
   readonly hidden: number;
-  /** What the vectors are, in words, for formats that have a place for it. */
+  /** A description of the vectors, in words, for formats with metadata. */
   readonly about: Readonly<Record<string, string>>;
 }
 
@@ -35,7 +34,7 @@ const FORMATS: Readonly<Record<string, Write>> = {
   ".parquet": async (...all) => (await import("./parquet-file.ts")).writeParquet(...all),
 };
 
-/** Writes the format that the name's ending says. */
+/** Writes the vectors in the format of the path's ending. */
 export async function writeEmbeddings(
   path: string,
   table: EmbeddingTable,
@@ -44,7 +43,7 @@ export async function writeEmbeddings(
   await formatOf(path).write(path, table, vectors);
 }
 
-/** Throws ConfigError for a name that ends in nothing we write. */
+/** The format of the path's ending. Throws ConfigError if the ending is none of FORMATS. */
 export function formatOf(path: string): { readonly name: string; readonly write: Write } {
   const ending = extname(path).toLowerCase();
   const write = Object.hasOwn(FORMATS, ending) ? FORMATS[ending] : undefined;
@@ -86,7 +85,10 @@ async function writeTensors(
   );
 }
 
-/** Format 1.0: magic, version, a Python dict padded with spaces so that the data begin at a multiple of 64 bytes. */
+/**
+ * The header of an .npy file, format 1.0: magic, version, and a Python dict, padded with spaces so that the data begin
+ * at a multiple of 64 bytes.
+ */
 export function npyHeader(rows: number, columns: number): Uint8Array {
   const dict = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${columns}), }`;
   const length = Math.ceil((10 + dict.length + 1) / 64) * 64;
@@ -104,7 +106,7 @@ async function writeNumpy(
 ): Promise<void> {
   const rows = perToken ? residues.reduce((sum, n) => sum + n, 0) : ids.length;
   await writeFileAtomic(path, async (handle) => {
-    await handle.writeFile(npyHeader(rows, hidden)); // an open handle goes on where it stands
+    await handle.writeFile(npyHeader(rows, hidden)); // on an open handle, writeFile continues at the current position
     for await (const {
       vectors: { data },
     } of vectors)

@@ -1,4 +1,6 @@
-/** What the commands that run a trained model have in common: which one, on what, and in what portions. */
+/**
+ * Shared steps of the commands that run a trained model: the model, its tokenizer, its backend, and the file to write.
+ */
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { createEncoder, type SequenceEncoder } from "@cloze/inference";
@@ -22,14 +24,14 @@ export interface StartedEncoder {
   readonly backend: string;
 }
 
-/** `--out` as a path whose folder is there. */
+/** The path of `--out`. Makes its folder if need be. */
 export async function outputFile(out: string, path: Context["path"]): Promise<string> {
   const file = path(out);
   await mkdir(dirname(file), { recursive: true });
   return file;
 }
 
-/** The model of `--checkpoint`: a checkpoint folder, or a run folder and then its newest. */
+/** The model of `--checkpoint`: a checkpoint folder, or a run folder, which stands for its newest checkpoint. */
 export async function modelOf(
   { checkpoint }: Pick<EncoderSettings, "checkpoint">,
   path: Context["path"],
@@ -37,7 +39,7 @@ export async function modelOf(
   return loadModel(await checkpointFolder(path(checkpoint)));
 }
 
-/** The tokenizer of `--tokenizer`, or else the one beside the weights. */
+/** The tokenizer of `--tokenizer`; without it, the tokenizer beside the weights. */
 export function tokenizerOf(
   named: string | undefined,
   { dir }: LoadedModel,
@@ -46,7 +48,7 @@ export function tokenizerOf(
   return named === undefined ? tokenizerOfFolder(dir) : tokenizerFrom(named, path);
 }
 
-/** Uploads the weights to the backend, runs `use`, and lets go of both. `note` is told which backend it is. */
+/** Uploads the weights to the backend, runs `use`, and frees both. `note` gets the line that names the backend. */
 export async function withEncoder<T>(
   settings: EncoderSettings,
   { model, weights, padId }: LoadedModel,

@@ -1,6 +1,6 @@
 /**
- * The options of `cloze estimate`: those of pretrain that count for memory and speed, and what says how fast and how
- * dear.
+ * The options of `cloze estimate`: those pretrain options that affect memory and speed, and options for the speed and
+ * the price of the device.
  */
 import { BACKEND_OPTIONS, PRECISION_OPTION } from "./compute-options.ts";
 import { COST_OPTIONS } from "./cost-options.ts";

@@ -1,9 +1,9 @@
 /**
- * A training step before it is run: the memory it takes, by a plan of its kernels that needs no device and no weights,
- * and the speed, measured over a few steps of drawn tokens where that is wanted.
+ * Estimates for a training step, without a run. The memory comes from a plan of the step's kernels, which needs no
+ * device and no weights. The speed is measured, on request, over a few steps of random tokens.
  *
- *   memory = state (parameters, moments, averages; accumulated gradients) + the largest temporaries of a program + its
- *   feeds
+ *   memory = state (parameters, moments, averages; accumulated gradients) + the largest temporaries of a program
+ *            + the feeds and outputs of all programs
  */
 import { baseProfile, estimate, type Profile } from "@cloze/backend-webgpu";
 import type { Batches } from "@cloze/data";
@@ -17,20 +17,22 @@ import { accumulateProgram, applyProgram, stepProgram } from "@cloze/trainer";
 import { prepareStep, Programs, type StepOptions, type TrainSetup } from "@cloze/trainer/step";
 import { parametersOfSource } from "./model-sources.ts";
 
-/** Bytes. */
+/** The memory of a step, in bytes. */
 export interface StepMemory {
   readonly parameters: number;
-  /** Moments, and whatever else the optimizer keeps. */
+  /** Moments and all other state of the optimizer. */
   readonly optimizer: number;
-  /** Sums of gradients that wait for the other parts; 0 for a step of one part, whose gradients are temporaries. */
+  /** Sums of gradients over the parts of a step. 0 for a step of one part: its gradients are temporaries. */
   readonly accumulated: number;
-  /** Activations that wait for the backward pass, gradients, and what kernels hand each other, by their lifetimes. */
+  /**
+   * Activations for the backward pass, gradients, and values between kernels. Memory is reused when a lifetime ends.
+   */
   readonly temporaries: number;
   readonly feeds: number;
   readonly total: number;
 }
 
-/** Rows full of one sequence each, of tokens that are drawn. */
+/** Batches of random tokens. Each row is full and holds one sequence. */
 export function drawnBatches({ regularIds }: Pick<Tokenizer, "regularIds">, rows: number, length: number): Batches {
   const stream = new RandomStream(0).split("estimate");
   const ids = Int32Array.from(
@@ -48,7 +50,7 @@ export function drawnBatches({ regularIds }: Pick<Tokenizer, "regularIds">, rows
   return { batchAt: async () => batch };
 }
 
-/** A device with room for anything: what is asked is how much. */
+/** A device with large limits: the question is how much memory a step takes, not whether it fits. */
 const ROOMY: Profile = {
   ...baseProfile,
   family: "nvidia",
@@ -64,7 +66,10 @@ const ROOMY: Profile = {
   },
 };
 
-/** Of a step in `accumulate` parts like the batches'. Plans with 16 bits are made for f16; bf16 takes the same. */
+/**
+ * The memory of a step of `accumulate` parts, each like a batch of `batches`. Plans for 16 bits are made for f16; bf16
+ * takes the same memory.
+ */
 export async function memoryOfStep(setup: TrainSetup, batches: Batches, accumulate: number): Promise<StepMemory> {
   const types = feedTypes(setup.objective.prepare(await batches.batchAt(0), { seed: 0, step: 0, evaluation: false }));
   const programs =
@@ -87,13 +92,13 @@ export async function memoryOfStep(setup: TrainSetup, batches: Batches, accumula
   return { ...sizes, total: Object.values(sizes).reduce((sum, size) => sum + size, 0) };
 }
 
-/** State of a session that runs them all, by name. */
+/** The state of a session that runs all programs: shapes by name. */
 const stateOf = (programs: readonly Program[]): ReadonlyMap<string, Shape> =>
   new Map(programs.flatMap(({ state }) => state.map(({ attrs: { name }, shape }) => [name, shape] as const)));
 
 /**
- * Tokens a second, padding none: the median of `steps` steps, after one that warms up. Weights are new ones and are
- * lost.
+ * Tokens per second, without padding: the median of `steps` steps, after one warm-up step. The weights are new ones and
+ * are thrown away.
  */
 export async function measureSpeed(setup: Omit<StepOptions, "weights" | "seed">, steps: number): Promise<number> {
   const options: StepOptions = {

@@ -1,4 +1,4 @@
-/** The work of `cloze estimate`: what a run will take of memory, time and money, before it is begun. */
+/** The work of `cloze estimate`: memory, time and cost of a run before it starts. */
 import { framingLength } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { countParameters } from "@cloze/nn";
@@ -21,7 +21,7 @@ type EstimateContext = Pick<Context<typeof ESTIMATE_OPTIONS>, "options" | "given
   readonly options: Values<typeof ESTIMATE_OPTIONS>;
 };
 
-/** Steps that `--measure` times, after the first. */
+/** Number of steps that `--measure` times, after one warm-up step. */
 const MEASURED = 3;
 
 export async function estimateRun({ options, given, io, path, note }: EstimateContext): Promise<Result> {
@@ -39,7 +39,7 @@ export async function estimateRun({ options, given, io, path, note }: EstimateCo
       `estimate: --batch-tokens ${batchTokens} in ${accumulate} parts is less than one row of --max-length ` +
         `${maxLength}. Raise --batch-tokens, or lower the others.`,
     );
-  // No rate or decay counts here: only what is kept and computed.
+  // Rates and decays do not matter here: only the state and the computation do.
   const rates = {
     lr: 1,
     adamLr: 1,
@@ -158,7 +158,10 @@ async function measure(
   }
 }
 
-/** Tokens of the whole run: as said, or what the data hold, framed and cropped as training does, times the epochs. */
+/**
+ * Tokens of the whole run: `--tokens`, or the tokens of the data times the epochs. Training frames and crops sequences,
+ * and so does this count. Undefined without both options.
+ */
 async function tokensOf(
   { options, io, path }: Omit<EstimateContext, "note" | "given">,
   tokenizer: Awaited<ReturnType<typeof tokenizerFrom>>,

@@ -1,4 +1,4 @@
-/** The work of `cloze evaluate`: of a pretrained model its objective, of a fine-tuned one its task. */
+/** The work of `cloze evaluate`: evaluates a pretrained model by its objective, and a fine-tuned model by its task. */
 import { formatInteger } from "@cloze/trainer";
 import { framingLength, type Dataset } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";

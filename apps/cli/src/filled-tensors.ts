@@ -1,11 +1,11 @@
 /**
- * A safetensors file whose tensors are filled in pieces, in any order, as results come: what is never filled is zero.
- * Written beside its place and moved there at the end; memory is one piece.
+ * Writer of a safetensors file whose tensors are filled in pieces, in any order. Elements that are never filled are
+ * zero. The file is written beside its place and moved there at the end. Memory: one piece.
  */
 import { layoutSafetensors, type EncodeOptions, type TensorSpec } from "@cloze/checkpoint";
 import { writeFileAtomic } from "@cloze/checkpoint/node";
 
-/** Puts numbers into a tensor from its element `at` on. */
+/** Writes numbers into a tensor, from its element `at` on. */
 export type Fill = (name: string, at: number, data: Float32Array | Int32Array) => Promise<void>;
 
 export async function writeFilled(
@@ -28,7 +28,7 @@ export async function writeFilled(
   });
 }
 
-/** Squares [count, n, n] in the corners of zero squares [count, size, size]. */
+/** Puts each of the squares [count, n, n] into the top left corner of a zero square: [count, size, size]. */
 export function enlarged(data: Float32Array, n: number, size: number): Float32Array {
   if (n === size) return data;
   const out = new Float32Array((data.length / (n * n)) * size * size);

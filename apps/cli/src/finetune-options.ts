@@ -111,5 +111,5 @@ export const FINETUNE_OPTIONS = {
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
 } as const;
 
-/** Of every command that reads records. */
+/** The option `--columns`, for every command that reads records. */
 export const COLUMNS_OPTION: Pick<typeof FINETUNE_OPTIONS, "columns"> = { columns: FINETUNE_OPTIONS.columns };

@@ -1,4 +1,7 @@
-/** report.html of a fine-tuning run: the page of a training run, with the figure that the task is judged by. */
+/**
+ * Writer of report.html for a fine-tuning run: the report of a training run, with the figure that chooses the
+ * checkpoint.
+ */
 import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { FineTuned, FineTuneSettings } from "@cloze/tasks/node";
@@ -6,13 +9,13 @@ import { formatCount, formatDuration, formatInteger, readMetrics, renderReport }
 import { byFlagName } from "./options.ts";
 
 export interface FinetuneReport {
-  /** Folder of the run, where the page goes. */
+  /** Folder of the run. The report is written there. */
   readonly run: string;
-  /** What the run started from. */
+  /** The name of the checkpoint where the run started. */
   readonly from: string;
   readonly examples: number;
   readonly options: Readonly<Record<string, unknown>>;
-  /** The figure that chose the checkpoint, where it is not the task's own. */
+  /** The figure that chose the checkpoint, if it is not the task's own. */
   readonly metric?: FineTuneSettings["metric"];
   readonly tuned: FineTuned;
 }

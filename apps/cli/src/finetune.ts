@@ -1,5 +1,6 @@
 /**
- * The work of `cloze finetune`: a checkpoint and labelled files become a model of a task, once or for several seeds.
+ * The work of `cloze finetune`: trains a model of a task from a checkpoint and labelled files, once or for several
+ * seeds.
  */
 import { join, relative } from "node:path";
 import { writeJson } from "@cloze/checkpoint/node";
@@ -25,7 +26,10 @@ type FinetuneContext = Pick<
   "options" | "given" | "json" | "io" | "path" | "print" | "note"
 >;
 
-/** A resumed run may be told to compute elsewhere; all else would make it another run. */
+/**
+ * Options that may change when a run is resumed. They decide only where it computes; any other change makes another
+ * run.
+ */
 const MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "resume", "out"]);
 
 export async function finetune(context: FinetuneContext): Promise<Result> {
@@ -117,7 +121,7 @@ const placeIn =
   (record: number): string =>
     records[record]?.where ?? `example ${record + 1}`;
 
-/** The options in force: those given, over those of the run that is resumed. */
+/** The options in force: those given now, over those that a resumed run saved. */
 async function resolve({
   options,
   given,
@@ -146,7 +150,7 @@ async function resolve({
   return { options: merged as FinetuneOptions, run, resuming: true };
 }
 
-/** Options that mean something to some kinds only. */
+/** Options that apply to some kinds of task only, with these kinds. */
 const ONLY_FOR: Readonly<Record<string, readonly TaskKind[]>> = {
   labels: ["text-classification", "multi-label", "token-classification"],
   classWeights: ["text-classification", "multi-label", "token-classification"],
@@ -161,7 +165,7 @@ function checkOptions(kind: TaskKind, given: ReadonlySet<string>): void {
   }
 }
 
-/** As `--config` reads them back: it knows no empty lists. */
+/** The options in the form that `--config` reads, which takes no empty lists. */
 function savedOptions(options: FinetuneOptions): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     Object.entries({ ...options, out: undefined, resume: undefined }).filter(
@@ -194,7 +198,7 @@ function weightsOf(text: string): Readonly<Record<string, number>> | "balanced" 
   );
 }
 
-/** `text,label` or `text=review,label=stars`. */
+/** Parses `--columns`: `text,label` or `text=review,label=stars`. */
 export function columnsOf(text: string | undefined): {
   readonly columns?: readonly string[] | Readonly<Record<string, string>>;
 } {
@@ -283,7 +287,7 @@ function stopped({ result }: FineTuned, place: string, exitCode: number): Result
   };
 }
 
-/** Mean and sample deviation of each figure. */
+/** Mean and sample standard deviation of each figure. */
 function spreadOf(all: readonly TaskFigures[]): {
   readonly mean: Record<string, number>;
   readonly deviation: Record<string, number>;

@@ -1,15 +1,16 @@
 /**
- * Figures beside the first part of an objective's own: those of its other parts, `nsp.accuracy`, and of averaged
+ * Figures beyond those of an objective's first part: figures of its other parts, `nsp.accuracy`, and of averaged
  * weights, `ema.loss`.
  */
 
 /**
- * Names in words, and values as shares or as nats. The loss of the first part is `loss` already, and not said again.
+ * Names in words, with values as shares or in nats. A value that equals `loss` is left out: it is the loss of the first
+ * part, which is shown already.
  */
 export function furtherMetrics(figures: object): readonly (readonly [name: string, shown: string])[] {
   const { loss } = figures as { readonly loss?: unknown };
   return Object.entries(figures).flatMap(([name, value]) => {
-    // Of the averaged weights the loss and accuracy are enough; metrics.jsonl has them all.
+    // Loss and accuracy are enough for averaged weights; metrics.jsonl has all their figures.
     if (name.startsWith("ema.") && !["ema.loss", "ema.accuracy"].includes(name)) return [];
     if (!name.includes(".") || typeof value !== "number" || value === loss) return [];
     return [

@@ -1,10 +1,10 @@
-/** Help texts: no line longer than 80 characters, made from the same tables that parse. */
+/** Help texts, made from the tables that the parser uses. No line is longer than 80 characters. */
 import type { Command } from "./command.ts";
 import type { CommandEntry } from "./commands.ts";
 import { flag, kebab, showValue, type OptionSpec, type OptionTable } from "./options.ts";
 
 const WIDTH = 80;
-/** Where the explanations begin. */
+/** The column where the explanations begin. */
 const COLUMN = 26;
 
 /** Breaks text into lines of at most `width`; a word that is longer stays whole. */
@@ -20,7 +20,10 @@ export function wrap(text: string, width: number): readonly string[] {
   return line === "" ? lines : [...lines, line];
 }
 
-/** `  left    right …`, right wrapped under itself; a long left gets a line of its own. */
+/**
+ * Lines of the form `  left    right …`. The right side is wrapped under itself. A long left side gets a line of its
+ * own.
+ */
 function entry(left: string, right: string, column: number = COLUMN): readonly string[] {
   const lines = wrap(right, WIDTH - column);
   const head = `  ${left}`;
@@ -77,7 +80,7 @@ export function commandHelp({ name, summary }: CommandEntry, command: Command, t
   ];
 }
 
-/** A long command line goes on under itself, as a shell would take it. */
+/** A long command line on several lines, joined by backslashes as a shell takes them. */
 function continued(line: string): readonly string[] {
   const lines = wrap(line, WIDTH - 8);
   return lines.map((part, i) => `${i === 0 ? "  " : "    "}${part}${i < lines.length - 1 ? " \\" : ""}`);
@@ -96,7 +99,7 @@ const PLACEHOLDERS: { readonly [K in OptionSpec["kind"]]: string } = {
   scheduled: "X|AT:X,…",
 };
 
-/** What is on by itself is listed by the flag that turns it off. */
+/** The flag of an option in the help. An option that is on by default is listed by the flag that turns it off. */
 const shownFlag = (key: string, spec: OptionSpec): string =>
   spec.kind === "boolean" && spec.default === true ? `--no-${kebab(key)}` : flag(key);
 

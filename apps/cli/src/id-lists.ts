@@ -1,10 +1,10 @@
-/** Token ids as JSON, a list of lists: `[[0, 20, 15, 2], [0, 5, 2]]`. */
+/** Reader of token ids from JSON, a list of lists: `[[0, 20, 15, 2], [0, 5, 2]]`. */
 import { readText } from "@cloze/checkpoint/node";
 import { FormatError } from "@cloze/errors";
 
 /**
- * Throws FormatError naming the file and the place of the first thing that is no id in [0, end). `noun` names what they
- * are.
+ * Reads ids in [0, end). Throws FormatError with the file and the place of the first entry that is not an id. `noun`
+ * names an id in messages.
  */
 export async function readIdLists(
   path: string,

@@ -1,13 +1,13 @@
-/** Ctrl-C and SIGTERM: the first asks a run to stop well, the second ends the process. */
+/** Handler of Ctrl-C and SIGTERM. The first signal asks a run to stop and save; the second ends the process. */
 
 export interface Interrupt {
   readonly signal: AbortSignal;
-  /** Exit code by the signal that came: 130, 143. */
+  /** Exit code for the first signal: 130 for SIGINT, 143 for SIGTERM; 0 before any signal. */
   readonly exitCode: () => number;
   stop(): void;
 }
 
-/** `onFirst` is told of the first signal. Call `stop` when the run is over. */
+/** Calls `onFirst` at the first signal. The caller calls `stop` when the run is over. */
 export function onInterrupt(onFirst: () => void): Interrupt {
   const controller = new AbortController();
   const codes = { SIGINT: 130, SIGTERM: 143 } as const;

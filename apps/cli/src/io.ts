@@ -1,4 +1,4 @@
-/** What a command touches of the process: its streams, its folder, its environment. Tests pass their own. */
+/** The parts of the process that a command uses: streams, folder, environment. Tests pass their own. */
 
 export interface OutputStream {
   write(text: string): unknown;
@@ -12,14 +12,14 @@ export interface Io {
   readonly stdin: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean };
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** True once the reader of stdout has gone: `cloze … | head -1`. */
+  /** True after the reader of stdout has closed it: `cloze … | head -1`. */
   readonly outputClosed: () => boolean;
 }
 
 export function processIo(): Io {
   let closed = false;
   const { stdout, stderr, stdin, env } = process;
-  // A reader that left is no error of ours; without a listener node would print a stack.
+  // A reader that closes stdout is no error of ours. Without a listener, node would print a stack.
   stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
     closed = true;

@@ -4,8 +4,8 @@
  *     const model = await finetune({ from: "runs/bert", task: textClassification(), data: "train.tsv" });
  *     await model.predict(["a fine film"]);
  *
- * What a command line is told by flags is told here by options of the same names; the backend is the best one, unless
- * one is given.
+ * Options have the names of the command line's flags. Without the option `backend`, the best backend of the machine
+ * computes.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -31,7 +31,7 @@ import { loadModel } from "./model-files.ts";
 import { openTask, startTask, taskFolder } from "./task-models.ts";
 import { tokenizerOfFolder } from "./tokenizers.ts";
 
-/** Files, or the records themselves. */
+/** Names of files, or the records themselves. */
 export type Examples<R> = string | readonly string[] | readonly R[];
 
 export interface FinetuneRequest<R extends object, O extends object> extends FineTuneSettings {
@@ -43,13 +43,13 @@ export interface FinetuneRequest<R extends object, O extends object> extends Fin
   readonly modelOptions?: Readonly<Record<string, unknown>>;
   /** Begins from new weights instead of the checkpoint's, as a comparison. Default false. */
   readonly scratch?: boolean;
-  /** To evaluate on after each epoch; the best checkpoint is then the result. */
+  /** Examples for an evaluation after each epoch. The best checkpoint is then the result. */
   readonly valid?: Examples<R>;
-  /** The run folder, where `model/` is the result. Default: nothing is kept on disk. */
+  /** The run folder; its folder `model/` is the result. Default: nothing is kept on disk. */
   readonly out?: string;
-  /** Goes on with the run in `out`, if there is one. */
+  /** Continues the run in `out`, if there is one. */
   readonly resume?: boolean;
-  /** One that is running, or a name. Default "auto". */
+  /** A started backend, or a name. Default "auto". */
   readonly backend?: Backend | BackendChoice;
   readonly columns?: NonNullable<ReadRecordsOptions["columns"]>;
   readonly signal?: AbortSignal;
@@ -58,13 +58,13 @@ export interface FinetuneRequest<R extends object, O extends object> extends Fin
 }
 
 export interface FinetunedModel<R extends object, O extends object> extends TaskModel<R, O> {
-  /** Of the best checkpoint; undefined without `valid`. */
+  /** Figures of the best checkpoint; undefined without `valid`. */
   readonly figures: TaskFigures | undefined;
   /** The folder of the result; undefined without `out`. */
   readonly checkpoint: string | undefined;
 }
 
-/** Fine-tunes a checkpoint and gives the model, ready to predict. Throws ConfigError where `signal` ended the run. */
+/** Fine-tunes a checkpoint and returns the model, ready to predict. Throws ConfigError if `signal` stopped the run. */
 export async function finetune<R extends object, O extends object>(
   request: FinetuneRequest<R, O>,
 ): Promise<FinetunedModel<R, O>> {
@@ -136,9 +136,9 @@ export async function finetune<R extends object, O extends object>(
 }
 
 export interface PipelineOptions<K extends TaskKind> {
-  /** What the folder must hold; it gives the answers their type. */
+  /** The kind of task that the folder must hold. It gives the answers their type. */
   readonly kind?: K;
-  /** One that is running, or a name. Default "auto". */
+  /** A started backend, or a name. Default "auto". */
   readonly backend?: Backend | BackendChoice;
   readonly tokensPerBatch?: number;
 }
@@ -146,7 +146,7 @@ export interface PipelineOptions<K extends TaskKind> {
 type ModelOf<T> = T extends Task<infer R, infer O> ? TaskModel<R, O> : never;
 
 /**
- * A fine-tuned model of a folder (or of the Hub), ready to predict.
+ * A fine-tuned model from a folder or from the Hub, ready to predict.
  *
  * @example
  * const tagger = await taskPipeline("runs/ner", { kind: "token-classification" });
@@ -197,7 +197,7 @@ async function recordsOf<R extends object, O extends object>(
   return (given as readonly R[]).map((record, i) => ({ record: task.record(record), where: `example ${i + 1}` }));
 }
 
-/** The backend, and how to let go of it: not at all, where it was given. */
+/** The backend, and a function that frees it. The function does nothing if the caller started the backend. */
 async function running(
   wanted: Backend | BackendChoice,
   note: (line: string) => void,

@@ -1,8 +1,11 @@
 /**
- * From a command line to an exit code: find the command, load it, parse, run, print.
+ * The main function: from a command line to an exit code. It finds the command, loads it, parses the words, runs the
+ * command and prints the result. A command's result may set another exit code.
  *
- * 0 success · 1 a failure of ours or of the machine · 2 a user's mistake, said in one line · 141 the reader of stdout
- * has gone.
+ *   0    success
+ *   1    a bug of ours, or a failure of the machine
+ *   2    a mistake of the user, reported in one line
+ *   141  the reader of stdout closed it
  */
 import { resolve } from "node:path";
 import { ClozeError, ConfigError } from "@cloze/errors";
@@ -31,7 +34,7 @@ const RECIPE = {
   },
 } as const satisfies OptionTable;
 
-/** All that may be said to a command: its own options and what it shares with others. */
+/** All options of a command: its own, and those that commands share. */
 export const optionsOf = ({ options, configFile, recipes }: Command): OptionTable => ({
   ...(recipes === true ? RECIPE : {}),
   ...options,
@@ -39,7 +42,7 @@ export const optionsOf = ({ options, configFile, recipes }: Command): OptionTabl
   ...EVERY_COMMAND,
 });
 
-/** Runs a command line and gives the exit code. Never throws. */
+/** Runs a command line and returns the exit code. Never throws. */
 export async function main(
   argv: readonly string[],
   io: Io = processIo(),
@@ -136,7 +139,7 @@ async function run(
       value = await checkpointPath(value, { path, io, note: out.note, status }, { where: flag(key), known });
     }
     options[key] = value;
-    // a time keeps its unit
+    // A duration keeps its unit, so that `--config` can read it.
     if (value !== undefined) resolved[kebab(key)] = spec.kind === "duration" ? showValue(spec, value) : value;
   }
   const result = await command.run({
@@ -156,7 +159,10 @@ async function run(
   return result.exitCode ?? 0;
 }
 
-/** The command that the first word, or the first two, name; a group (`data`) when its help is wanted. */
+/**
+ * The command that the first word, or the first two words, name. If the user wants the help of a group (`data`), the
+ * entry is the list of its commands.
+ */
 function findCommand(
   words: readonly string[],
   commands: readonly CommandEntry[],
@@ -197,7 +203,10 @@ interface Description {
   readonly stack?: string;
 }
 
-/** One line for what is wrong outside of cloze; the stack for what is wrong inside. */
+/**
+ * An error as an exit code and a message. An error from outside of cloze gets one line; an error inside of cloze keeps
+ * its stack.
+ */
 function describe(error: unknown): Description {
   const message = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, " ");
   if (ClozeError.isInstance(error) && error.kind !== "internal")
@@ -219,7 +228,7 @@ function describe(error: unknown): Description {
   };
 }
 
-/** What the operating system says of a path that a user gave. */
+/** Error codes of the operating system for a path that the user gave. */
 const USER_CODES: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "EISDIR", "EACCES", "EPERM", "EEXIST", "EROFS"]);
 
 function isSystemError(error: unknown): error is Error & { readonly code: string } {

@@ -1,6 +1,6 @@
 /**
- * A checkpoint folder as a model that can be run: config.json says which family, the family says how its tensors are
- * read (`readWeights` of @cloze/models). Here is only what has to do with files.
+ * Loader of a checkpoint folder, as a model that can run. config.json names the family, and the family reads its
+ * tensors (`readWeights` of @cloze/models). This file holds only the access to files.
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,21 +13,24 @@ import type { Head, OpenedModel } from "@cloze/models/families";
 export interface LoadedModel extends OpenedModel {
   readonly dir: string;
   readonly weights: HostTensors;
-  /** Heads whose weights are all there. */
+  /** Heads whose weights are all in the checkpoint. */
   readonly heads: readonly Head[];
   readonly configJson: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Keys of config.json to change, those that the weights fit with any value, such as dropout; and what gave them, for
- * messages.
+ * Changes to config.json, for keys that fit the weights with any value, such as dropout. `where` names the option that
+ * gave them, for messages.
  */
 export interface ConfigChange {
   readonly options: Readonly<Record<string, unknown>>;
   readonly where: string;
 }
 
-/** Throws ConfigError for a folder that holds no checkpoint, and for keys that the family does not read. */
+/**
+ * Loads a checkpoint folder. Throws ConfigError if the folder holds no checkpoint, and for keys that the family does
+ * not read.
+ */
 export async function loadModel(dir: string, change?: ConfigChange): Promise<LoadedModel> {
   const { changedConfig, familyOf, readWeights } = await import("@cloze/models/families");
   const file = join(dir, "config.json");
@@ -58,7 +61,7 @@ async function readTensor(tensors: CheckpointTensors, name: string): Promise<Flo
   return toFloat32(entry.dtype, await tensors.read(name));
 }
 
-/** What the checkpoint stores of its rotary frequencies, where the family has them. */
+/** The rotary frequencies that the checkpoint stores; undefined if it stores none. */
 async function readFrequencies(
   tensors: CheckpointTensors,
   { notes: { ropeFrequencies: pattern, prefix } }: OpenedModel,
@@ -88,7 +91,9 @@ async function readConfig(dir: string, file: string): Promise<Readonly<Record<st
   return json as Readonly<Record<string, unknown>>;
 }
 
-/** Pickled weights run code when they are read; so they are not. */
+/**
+ * Throws if the folder has no model.safetensors. Pickled weights are never read, because reading a pickle can run code.
+ */
 async function expectSafetensors(dir: string): Promise<void> {
   if ((await exists(join(dir, "model.safetensors"))) || (await exists(join(dir, "model.safetensors.index.json"))))
     return;

@@ -1,6 +1,6 @@
 /**
- * Models as the trainer takes them: `--model` by a published name or a config.json, or what a checkpoint folder holds.
- * Which head is trained decides which parameters there are and what `architectures` of the saved config.json says.
+ * Models in the form that the trainer takes. A model comes from `--model` (a published name or a config.json) or from a
+ * checkpoint folder. The head in training decides the parameters, and `architectures` in the saved config.json.
  */
 import { basename } from "node:path";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
@@ -23,20 +23,20 @@ import type { Tokenizer } from "@cloze/tokenizer";
 import type { ModelSource } from "@cloze/trainer";
 import { didYouMean } from "./suggest.ts";
 
-/** `vocab` and `special` are those of the tokenizer, where the model is to be made for it. */
+/** A model to open. `vocab` and `special` come from the tokenizer, if the model is made for one. */
 export interface ModelRequest extends Pick<OpenOptions, "vocab" | "special"> {
   /** A published name, or a path that `path` resolves. */
   readonly model: string;
-  /** Keys of config.json laid over the model's: `--model-options`. */
+  /** Keys of config.json that replace those of the model: `--model-options`. */
   readonly modelOptions?: Readonly<Record<string, unknown>>;
   readonly path: (given: string) => string;
-  /** Start from logits of exactly zero. */
+  /** Starts from logits of exactly zero. */
   readonly zeroInitHead: boolean;
 }
 
 /**
- * A published size takes the tokenizer's vocabulary and the ids of its special tokens, where one is known; a
- * config.json says its own.
+ * Vocabulary size and special token ids of the tokenizer, for a published size. Empty if the tokenizer is unknown, and
+ * for a config.json, which has its own.
  */
 export function madeFor(tokenizer: Tokenizer | undefined, model: string): Pick<ModelRequest, "vocab" | "special"> {
   return tokenizer === undefined || model.endsWith(".json")
@@ -44,7 +44,7 @@ export function madeFor(tokenizer: Tokenizer | undefined, model: string): Pick<M
     : { vocab: tokenizer.vocabulary.length, special: tokenizer.special };
 }
 
-/** A new model with the head for pretraining, or with another. */
+/** A new model with the masked-LM head for pretraining, or with another head. */
 export async function modelSource(request: ModelRequest): Promise<VariedSource<HeadModels["masked-lm"]>>;
 export async function modelSource<H extends Head>(
   request: ModelRequest,
@@ -61,8 +61,8 @@ export async function modelSource(
 }
 
 /**
- * The model of `--model`, changed by `--model-options`. Throws ConfigError for a name that is none, and for keys that
- * its family has not.
+ * The model of `--model`, changed by `--model-options`. Throws ConfigError for an unknown name, and for keys that the
+ * model's family does not have.
  */
 export async function openRequested({
   model,
@@ -91,15 +91,15 @@ export async function openRequested({
   };
 }
 
-/** A model that may be had with other settings over the same parameters. */
+/** A model source that can make variants of its model: other settings, the same parameters. */
 export interface VariedSource<M extends HeadModels[Head]> extends ModelSource<M> {
-  /** Throws ConfigError for a setting that the model has not. */
+  /** Throws ConfigError for a setting that the model does not have. */
   vary(settings: Variation): ModelSource<M>;
 }
 
 /**
- * A model that was opened or loaded, to be trained on or evaluated. Labels are those of its configuration unless others
- * are given.
+ * The source of an opened or loaded model, for training or evaluation. Without `labels` the labels are those of its
+ * configuration. Throws UnsupportedError if the model does not have the head.
  */
 export function sourceOfModel(name: string, opened: OpenedModel): VariedSource<HeadModels["masked-lm"]>;
 export function sourceOfModel<H extends Head>(
@@ -133,8 +133,8 @@ export function sourceOfModel(
 }
 
 /**
- * The parameters that a checkpoint of the model holds: encoder and head, and those that ride along. `labels` counts for
- * classifiers.
+ * The parameters in a checkpoint of the model: encoder, head, and extra parameters. `labels` is the number of labels of
+ * a classifier.
  */
 export function parametersOfSource(
   source: Pick<ModelSource, "name" | "extraParameters"> & { readonly model: Encoder },

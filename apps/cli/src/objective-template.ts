@@ -1,6 +1,6 @@
 /**
- * Makes a package from `templates/objective`: the same files, with another name in them and the versions of this
- * command line.
+ * Maker of a package from `templates/objective`. The package has the same files, with a new name and with the version
+ * of this command line for its dependencies.
  */
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
@@ -8,21 +8,22 @@ import { fileURLToPath } from "node:url";
 import { ConfigError } from "@cloze/errors";
 import { installedAs, isOwn } from "./objectives.ts";
 
-/** Not package.json: a second one in a package that is packed is taken for a mistake. */
+/** The name is not package.json: packing takes a second package.json inside a package for a mistake. */
 const MANIFEST = "package.template.json";
 const TEMPLATE = fileURLToPath(new URL("../templates/objective/", import.meta.url));
 const TEMPLATE_NAME = "my-objective";
 
 export interface NewObjective {
   readonly name: string;
-  /** Absolute. */
+  /** Absolute path of the new folder. */
   readonly folder: string;
-  /** Where `--objective NAME` would be typed: a name that is found from there already is refused. */
+  /** The folder where the user would type `--objective NAME`. A name that is already found from there is refused. */
   readonly cwd: string;
 }
 
 /**
- * Writes the package; gives its files, relative to the folder. Throws ConfigError for a name or a folder that is taken.
+ * Writes the package and returns its files, relative to the folder. Throws ConfigError for a name or a folder that is
+ * taken.
  */
 export async function makeObjective({
   name,

@@ -1,9 +1,10 @@
 /**
- * `--objective NAME`: our own packages (`mlm` is `@cloze/objective-mlm`), any package that the user's folder has
- * installed, or a file (`./my-objective.js`). Whatever is found exports `objective`, and a stranger's is no different
- * from ours.
+ * The search for `--objective NAME`. NAME is one of our packages (`mlm` is `@cloze/objective-mlm`), any package that is
+ * installed in the user's folder, or a file (`./my-objective.js`). All of them export `objective`; a package of
+ * somebody else is no different from ours.
  *
- * `mlm+nsp` is several at once, a name each: their options stand under these names, and `factors` weighs their losses.
+ * `mlm+nsp` names several objectives at once. The options of each stand under its name, and `factors` weights their
+ * losses.
  */
 import { readFile, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
@@ -13,12 +14,12 @@ import { composeObjectives, type Objective, type ObjectiveMaker, type TokenSet }
 import { didYouMean } from "./suggest.ts";
 
 export interface FoundObjective {
-  /** The package or file it came from. */
+  /** The package or file of the objective. */
   readonly from: string;
   readonly objective: ObjectiveMaker;
 }
 
-/** What the command line brings along; `--objective` knows them without an install. */
+/** Objectives that come with the command line. `--objective` knows them without an install. */
 const OWN: Readonly<Record<string, () => Promise<object>>> = {
   mlm: () => import("@cloze/objective-mlm"),
   nsp: () => import("@cloze/objective-nsp"),
@@ -40,8 +41,8 @@ export async function findObjective(name: string, cwd: string): Promise<FoundObj
 }
 
 /**
- * Objectives that follow each other in a run, by name. The options of several stand under their names, as those of
- * `mlm+nsp` do.
+ * Objectives that follow each other in a run, by name. If there are several, the options of each stand under its name,
+ * as for `mlm+nsp`.
  */
 export async function findObjectives(
   names: readonly string[],
@@ -107,7 +108,7 @@ function compose(
 const shortOf = (name: string): string => name.replace(/^@cloze\/objective-/, "");
 const candidatesOf = (name: string): readonly string[] => [`@cloze/objective-${name}`, name].filter(isPackageName);
 
-/** True of a name that `--objective` takes for one of ours. */
+/** Whether `--objective` takes the name for one of ours. */
 export const isOwn = (name: string): boolean => Object.hasOwn(OWN, shortOf(name));
 
 /** The installed package that `--objective name` would find from `cwd`. */
@@ -140,9 +141,10 @@ async function findOne(name: string, cwd: string): Promise<FoundObjective> {
     candidates.length === 0
       ? "no such name of a package"
       : `no ${candidates.join(" and no ")} installed in ${cwd} or above`;
+  const ours = Object.keys(OWN);
   throw new ConfigError(
     `--objective ${name}: ` +
-      `${looked}.${didYouMean(name, Object.keys(OWN), ` Ours: ${Object.keys(OWN).join(", ")}; install another with npm install.`)}`,
+      `${looked}.${didYouMean(name, ours, ` Ours: ${ours.join(", ")}; install another with npm install.`)}`,
   );
 }
 

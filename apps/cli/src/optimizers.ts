@@ -1,4 +1,4 @@
-/** `--optimizer`: the optimizers of @cloze/optim by name. */
+/** The optimizers of @cloze/optim, by the names of `--optimizer`. */
 import { ConfigError } from "@cloze/errors";
 import {
   adamw,
@@ -17,26 +17,29 @@ import { schedule, type Schedule, type ScheduleName } from "@cloze/schedule";
 export interface OptimizerSettings {
   readonly optimizer: "adamw" | "muon" | "stable-adamw" | "lamb";
   readonly lr: number;
-  /** With Muon: the rate of what it does not train. */
+  /** With Muon: the rate of the parameters that AdamW trains. */
   readonly adamLr: number;
-  /** Of those, the tables of embeddings and the matrices of the head; undefined: as the others. */
+  /** With Muon: the rates of embedding tables and of the head's matrices. Undefined: `adamLr`. */
   readonly embeddingLr?: number | undefined;
   readonly headLr?: number | undefined;
   readonly beta1: number;
   readonly beta2: number;
-  /** These two may change over the run: `0:0.1,1:0.01`. */
+  /** `weightDecay` and `muonMomentum` may change over the run: `0:0.1,1:0.01`. */
   readonly weightDecay: number | string;
   readonly muonMomentum: number | string;
   readonly clipPercentile: number | undefined;
   readonly clipHistory: number;
-  /** Decay of the moving average of the weights; undefined: there is none. */
+  /** Decay of the moving average of the weights. Undefined: no average. */
   readonly ema: number | undefined;
 }
 
-/** Muon's steps have the length of the rate, AdamW's too, but by element: their rates are of different size. */
+/**
+ * Muon's default rate. A whole step of Muon has the length of the rate; in AdamW each element of a step has it. So the
+ * rates of the two differ in size.
+ */
 const MUON_LR = 0.02;
 
-/** The rate that an optimizer has where nothing says one. */
+/** The options with the optimizer's default rate, if the user set no rate. */
 export function withUsualRate<T extends Pick<OptimizerSettings, "optimizer" | "lr">>(
   options: T,
   given: ReadonlySet<string>,
@@ -44,7 +47,7 @@ export function withUsualRate<T extends Pick<OptimizerSettings, "optimizer" | "l
   return options.optimizer === "muon" && !given.has("lr") ? { ...options, lr: MUON_LR } : options;
 }
 
-/** `--schedule` with what belongs to it. */
+/** The schedule of `--schedule`, with warm-up, final rate and decay. */
 export function scheduleOf({
   schedule: name,
   warmup,
@@ -59,7 +62,9 @@ export function scheduleOf({
   return schedule(name, { warmup, final: name === "constant" ? 0 : finalLr, ...(decay !== undefined && { decay }) });
 }
 
-/** The optimizer, and what was asked for around it. */
+/**
+ * The optimizer, with clipping by percentile and a moving average of the weights around it if the user asked for them.
+ */
 export function optimizerOf(settings: OptimizerSettings): Optimizer {
   const { clipPercentile: percentile, clipHistory: history, ema: decay } = settings;
   const plain = plainOptimizer(settings);
@@ -96,7 +101,10 @@ function plainOptimizer(settings: OptimizerSettings): Optimizer {
   }
 }
 
-/** AdamW beside Muon: tables and the head at rates of their own, vectors and scalars at its rate and without decay. */
+/**
+ * AdamW's settings beside Muon. Embedding tables and head matrices have their own rates; vectors and scalars have
+ * AdamW's rate and no decay.
+ */
 function ratesByPart({
   adamLr,
   embeddingLr,

@@ -1,30 +1,30 @@
 /**
- * Options as data: one table per command says names, kinds, defaults and help, and everything else is derived from it:
- * the parser, the config file's keys, the help text, and the type of the values that `run` is given.
+ * Options as data. One table per command holds the names, kinds, defaults and help texts. Everything else comes from
+ * this table: the parser, the keys of the config file, the help, and the type of the values that `run` gets.
  *
- * Keys are camelCase; on the command line `batchTokens` is `--batch-tokens`, in a config file either spelling.
+ * Keys are camelCase. `batchTokens` is `--batch-tokens` on the command line, and either spelling in a config file.
  */
 import { ConfigError } from "@cloze/errors";
 import { readScheduled } from "./scheduled-options.ts";
 
 interface SpecBase {
   readonly help: string;
-  /** What the help calls the value: FILE, DIR, N. */
+  /** The name of the value in the help: FILE, DIR, N. */
   readonly value?: string;
-  /** An error unless a flag or the config file gives it. */
+  /** The user must set the option, by a flag, the config file or the recipe. */
   readonly required?: true;
-  /** False for what a config file cannot say. Default true. */
+  /** False for an option that a config file cannot set. Default true. */
   readonly inFile?: false;
 }
 
 export interface TextSpec extends SpecBase {
   readonly kind: "string";
   readonly default?: string;
-  /** The value of the flag without one: `--resume` is `--resume auto`. */
+  /** The value of the flag when no word follows it: `--resume` is `--resume auto`. */
   readonly bare?: string;
   /**
-   * It names a checkpoint: where nothing of the name is here, a model of the Hub, unless it is one of these other
-   * things.
+   * The value names a checkpoint. If no file or folder has this name, it is a model of the Hub. `unless` lists values
+   * with another meaning.
    */
   readonly checkpoint?: true | { readonly unless: readonly string[] };
 }
@@ -36,7 +36,7 @@ export interface NumberSpec extends SpecBase {
    */
   readonly kind: "integer" | "count" | "number" | "duration";
   readonly default?: number;
-  /** Smallest and largest value allowed; `above` is a bound that is itself not allowed. */
+  /** Smallest and largest allowed value. `above` is a lower bound that is not allowed itself. */
   readonly min?: number;
   readonly max?: number;
   readonly above?: number;
@@ -44,7 +44,7 @@ export interface NumberSpec extends SpecBase {
 
 export interface BooleanSpec extends SpecBase {
   readonly kind: "boolean";
-  /** Where it is true the help shows `--no-name`, and `help` says what that does. */
+  /** If true, the help shows `--no-name`, and `help` says what that flag does. */
   readonly default?: boolean;
 }
 
@@ -60,14 +60,14 @@ export interface ChoiceSpec extends SpecBase {
   readonly default?: string;
 }
 
-/** A number, or with `string` a name, that may change over the run (`scheduled-options.ts`). */
+/** A number that may change over the run (`scheduled-options.ts`); with `of: "string"` a name. */
 export interface ScheduledSpec extends SpecBase, Pick<NumberSpec, "min" | "max" | "above"> {
   readonly kind: "scheduled";
   readonly of: "integer" | "count" | "number" | "string";
   readonly default?: number | string;
 }
 
-/** An object, as JSON on the command line, in a config file also as a map; its value is the JSON text. */
+/** An object: JSON on the command line, JSON or a map in a config file. The value is the JSON text. */
 export interface JsonSpec extends SpecBase {
   readonly kind: "json";
   readonly default?: string;
@@ -93,7 +93,7 @@ type Always<S> = S extends
   ? true
   : false;
 
-/** Values of a table: undefined only where an option has no default and is not required. */
+/** Values of a table. A value is undefined only if its option has no default and is not required. */
 export type Values<O extends OptionTable> = {
   readonly [K in keyof O]: Always<O[K]> extends true ? Typed<O[K]> : Typed<O[K]> | undefined;
 };
@@ -104,7 +104,7 @@ export const flag = (key: string): string => `--${kebab(key)}`;
 const SCALES: Readonly<Record<string, number>> = { k: 1e3, m: 1e6, b: 1e9, g: 1e9 };
 const SECONDS: Readonly<Record<string, number>> = { d: 86_400, h: 3600, m: 60, s: 1 };
 
-/** The number that a text says, or undefined when it says none of this kind. */
+/** The number in a text; undefined if the text is no number of this kind. */
 export function readNumber(kind: NumberSpec["kind"], text: string): number | undefined {
   const word = text.trim();
   if (kind === "duration") {
@@ -147,7 +147,7 @@ export function expectation(spec: OptionSpec): string {
     .join(", ");
 }
 
-/** A word of the command line as a value. `where` begins the message of what it throws. */
+/** The value of a word of the command line. Throws ConfigError with a message that begins with `where`. */
 export function parseWord(spec: OptionSpec, word: string, where: string): OptionValue {
   const wrong = (): never => {
     throw new ConfigError(`${where}: expected ${expectation(spec)}, got ${JSON.stringify(word)}.`);
@@ -175,7 +175,7 @@ export function parseWord(spec: OptionSpec, word: string, where: string): Option
   }
 }
 
-/** A value of a config file as an option's value, or undefined when it is of the wrong type. */
+/** An option's value from a config file; undefined if it has the wrong type. `where` begins the message of an error. */
 export function fromFile(spec: OptionSpec, value: unknown, where: string = "value"): OptionValue | undefined {
   switch (spec.kind) {
     case "scheduled":
@@ -198,7 +198,7 @@ export function fromFile(spec: OptionSpec, value: unknown, where: string = "valu
     case "count":
     case "number":
     case "duration": {
-      // A number is one already, but a time needs its unit.
+      // A number of the file is taken as it is, but a duration needs its unit.
       const text =
         typeof value === "string"
           ? value
@@ -224,8 +224,7 @@ function objectText(text: string): string | undefined {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The object of an option of the kind "json". */
-/** Options under their flags' names, but those that are undefined: as files and pages show them. */
+/** Options under their flags' names, without undefined ones: the form for files and pages. */
 export const byFlagName = (options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
   Object.fromEntries(
     Object.entries(options)
@@ -233,14 +232,15 @@ export const byFlagName = (options: Readonly<Record<string, unknown>>): Readonly
       .map(([key, value]) => [kebab(key), value]),
   );
 
+/** The object of an option of the kind "json". */
 export const readObject = (text: string): Readonly<Record<string, unknown>> =>
   JSON.parse(text) as Readonly<Record<string, unknown>>;
 
-/** What an option is where nothing gives it. */
+/** The value of an option that nothing sets. */
 export const unsaid = (spec: OptionSpec): OptionValue | undefined =>
   spec.default ?? (spec.kind === "boolean" ? false : spec.kind === "list" ? [] : undefined);
 
-/** The option of a single value. */
+/** The option for one value of a scheduled option. */
 function singleOf({ of, help, min, max, above }: ScheduledSpec): TextSpec | NumberSpec {
   if (of === "string") return { kind: of, help };
   return {
@@ -265,7 +265,7 @@ function within({ min = -Infinity, max = Infinity, above = -Infinity }: NumberSp
   return value >= min && value <= max && value > above;
 }
 
-/** A value as one would type it. */
+/** A value as a user would type it. */
 export function showValue(spec: OptionSpec, value: OptionValue): string {
   if (Array.isArray(value)) return value.join(" ");
   if (typeof value !== "number" || spec.kind !== "duration") return String(value);

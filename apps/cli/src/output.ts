@@ -1,13 +1,13 @@
-/** Lines for people and for programs: where each kind of output goes, and columns. */
+/** Output for people and for programs: the stream of each kind of line, and the formats of columns and numbers. */
 import type { Io } from "./io.ts";
 
-/** Ends a command whose reader has gone. Not an error: nothing is printed. */
+/** Ends a command after the reader of stdout has closed it. Not an error: nothing is printed. */
 export class OutputClosed extends Error {}
 
 export interface Output {
   print(line: string): void;
   note(line: string): void;
-  /** The last line of stdout, with `--json`. */
+  /** Writes the last line of stdout, with `--json`. */
   object(value: unknown): void;
 }
 
@@ -16,7 +16,7 @@ export function output(io: Io, json: boolean): Output {
     if (io.outputClosed()) throw new OutputClosed();
     io.stdout.write(`${line}\n`);
   };
-  // Names in files may hold anything; a terminal must not be steered by them.
+  // Names in files may hold control characters, and these must not control the terminal.
   const safe = (line: string): string =>
     line.replace(/\p{Cc}/gu, (character) => (character === "\t" ? character : "\u{fffd}"));
   return {
@@ -28,7 +28,7 @@ export function output(io: Io, json: boolean): Output {
   };
 }
 
-/** Typed arrays as lists, maps as objects; NaN and infinities as text, because JSON has no numbers for them. */
+/** Typed arrays as lists, maps as objects. NaN and infinities become text, because JSON has no numbers for them. */
 function plain(_key: string, value: unknown): unknown {
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return Array.from(value as Uint8Array);
   if (value instanceof Map) return Object.fromEntries(value);

@@ -1,16 +1,18 @@
-/** Embeddings as Parquet: id (string), length (int32), embedding (list of float, per token a list of lists). */
+/**
+ * Writer of embeddings as Parquet: id (string), length (int32), embedding (list of float, per token a list of lists).
+ */
 import { writeFileAtomic } from "@cloze/checkpoint/node";
 import type { Embedding } from "@cloze/inference";
 import { ByteWriter, ParquetWriter, type ColumnSource } from "hyparquet-writer";
 import type { EmbeddingTable } from "./embedding-files.ts";
 
-/** Numbers in a row group: they are JavaScript lists while it is encoded. */
+/** Numbers in a row group. They are JavaScript lists while the group is encoded, so their count limits the memory. */
 const GROUP_NUMBERS = 1 << 19;
 const GROUP_ROWS = 100_000;
 
 type Schema = ConstructorParameters<typeof ParquetWriter>[0]["schema"];
 
-/** The three levels that the format's own text prescribes for a list whose elements are never missing. */
+/** The three levels that the Parquet specification prescribes for a list whose elements are never missing. */
 const listOf = (name: string, element: Schema): Schema => [
   { name, repetition_type: "REQUIRED", num_children: 1, converted_type: "LIST", logical_type: { type: "LIST" } },
   { name: "list", repetition_type: "REPEATED", num_children: 1 },
@@ -54,7 +56,7 @@ export async function writeParquet(
       const columnData: ColumnSource[] = [
         { name: "id", data: group.map(({ id }) => id) },
         { name: "length", data: group.map(({ length }) => length) },
-        // Vectors neither repeat nor compress.
+        // Vectors do not repeat, and they hardly compress.
         {
           name: "embedding",
           data: group.map(({ embedding }) => embedding),

@@ -42,7 +42,7 @@ describe("what is understood", () => {
       "-",
       "--fast",
     ]);
-    // With words of its own a command's list takes one word at a time.
+    // If the command itself takes words, a list option takes one word at a time.
     expect(parseArguments(["--data", "x", "y"], table, texts, "go")).toEqual({
       values: new Map([["data", ["x"]]]),
       args: ["y"],

@@ -1,9 +1,9 @@
 /**
- * The words of a command line to values, by the command's table.
+ * The parser of a command line: from words to values, by the command's table.
  *
- * `--name value`, `--name=value`, `--flag`, `--no-flag`, lists of several words, `--` before words that begin with a
- * dash. The word after a flag is its value, unless it is a flag itself; `-1` is a number. Each option once, lists
- * excepted.
+ * It takes `--name value`, `--name=value`, `--flag`, `--no-flag`, lists of several words, and `--` before words that
+ * begin with a dash. The word after a flag is its value, unless the word is a flag itself; `-1` is a number. An option
+ * may appear once; a list may appear several times.
  */
 import { ConfigError } from "@cloze/errors";
 import type { ArgumentsSpec } from "./command.ts";
@@ -11,7 +11,7 @@ import { expectation, flag, parseWord, type OptionSpec, type OptionTable, type O
 import { didYouMean } from "./suggest.ts";
 
 export interface ParsedArguments {
-  /** Only what was given. */
+  /** The values of the options that the user gave, and no others. */
   readonly values: ReadonlyMap<string, OptionValue>;
   readonly args: readonly string[];
 }

@@ -1,4 +1,4 @@
-/** The work of `cloze predict`: records in, the same records with predictions out, in order, as a stream. */
+/** The work of `cloze predict`: reads records and writes them with their predictions, in order, as a stream. */
 import { CsvParser, JsonlParser, type Row } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import type { Fields, Task, TaskModel } from "@cloze/tasks";
@@ -63,7 +63,9 @@ export async function predict({ options, io, path, note }: PredictContext): Prom
   }
 }
 
-/** Outputs come in the order of the inputs; what was read waits for its output. */
+/**
+ * The records with their outputs. Outputs come in the order of the inputs, so a record waits in a queue for its output.
+ */
 async function* predictions(
   model: TaskModel,
   records: AsyncIterable<Located<object>>,
@@ -81,7 +83,7 @@ async function* predictions(
   }
 }
 
-/** JSONL, unless said otherwise. */
+/** Records from standard input: JSONL, unless `--format` names another format. */
 async function* stdinRecords(
   task: Task,
   io: Io,

@@ -1,9 +1,11 @@
 /**
- * Predictions as lines, in the order of the input: JSONL (the fields of the record and `prediction`), CSV or TSV (its
- * columns, then
- * `predicted_…`), or for questions one .json of answers by id, as the script of SQuAD takes it.
+ * Writers of predictions, in the order of the input:
  *
- * A file is there whole or not at all: it is written beside its place and renamed.
+ *   .jsonl       the fields of the record, and `prediction`
+ *   .csv, .tsv   the columns of the record, then `predicted_…`
+ *   .json        for questions: answers by id, as the script of SQuAD takes them
+ *
+ * A file is either complete or absent: it is written beside its place and renamed at the end.
  */
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { ConfigError } from "@cloze/errors";
@@ -13,7 +15,7 @@ import type { Io } from "./io.ts";
 import { OutputClosed } from "./output.ts";
 
 export interface Predicted {
-  /** What was read. */
+  /** The fields of the record. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly output: object;
 }
@@ -23,11 +25,11 @@ type Format = "jsonl" | "csv" | "tsv" | "answers";
 interface Sink {
   write(text: string): Promise<void>;
   close(): Promise<void>;
-  /** Takes back what was written. */
+  /** Removes an unfinished file. */
   drop(): Promise<void>;
 }
 
-/** `out`: a path, or "-" for stdout. Throws ConfigError for an ending that is none of a format. */
+/** The format of `out`, which is a path, or "-" for stdout. Throws ConfigError for an unknown ending. */
 export function formatOfOutput(out: string, task: Task): Format {
   if (out === "-") return "jsonl";
   if (task.kind === "question-answering" && out.endsWith(".json")) return "answers";
@@ -39,7 +41,7 @@ export function formatOfOutput(out: string, task: Task): Format {
   );
 }
 
-/** Writes all of them; gives their number. */
+/** Writes all predictions and returns their number. */
 export async function writePredictions(
   predictions: AsyncIterable<Predicted>,
   { out, format, task, io }: { readonly out: string; readonly format: Format; readonly task: Task; readonly io: Io },
@@ -102,7 +104,7 @@ const writers: { readonly [F in Format]: MakeWriter } = {
     end: nothing,
   }),
   csv: table(",", quoted),
-  // TSV has no quotes: what would end a cell or a line becomes a space.
+  // TSV has no quotes: a tab or a line break becomes a space.
   tsv: table("\t", (cell) => cell.replace(/[\t\r\n]/g, " ")),
   answers: (_task, write) => {
     const answers: Record<string, string> = {};

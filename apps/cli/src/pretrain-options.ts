@@ -1,4 +1,4 @@
-/** What `cloze pretrain` takes: one table, read by the parser, the help, the config file and a resumed run. */
+/** The options of `cloze pretrain`: one table for the parser, the help, the config file and a resumed run. */
 import { READING_OPTIONS } from "./data-options.ts";
 import { COST_OPTIONS } from "./cost-options.ts";
 
@@ -29,8 +29,8 @@ const HOW = {
     value: "NAME|DIR",
     default: "esm2",
     checkpoint: { unless: ["esm2", "protbert", "amplify"] },
-    help: ("esm2, protbert, amplify, or a checkpoint folder; without it that of --from, or the alphabet of the model's " +
-      "name") as string,
+    help: ("esm2, protbert, amplify, or a checkpoint folder; without it that of --from, or the alphabet of the " +
+      "model's name") as string,
   },
   objective: {
     kind: "scheduled",
@@ -97,8 +97,8 @@ const HOW = {
   decay: {
     kind: "number",
     above: 0,
-    help: ("length of the decay, in the unit of --warmup: after it for linear and cosine (default: all that is left), " +
-      "at the end for wsd and 1-sqrt (default 0.2)") as string,
+    help: ("length of the decay, in the unit of --warmup: after it for linear and cosine (default: all that is " +
+      "left), at the end for wsd and 1-sqrt (default 0.2)") as string,
   },
   weightDecay: {
     kind: "scheduled",
@@ -189,7 +189,9 @@ export const PRETRAIN_OPTIONS: typeof WHAT & typeof READING_OPTIONS & typeof HOW
   ...COST_OPTIONS,
 };
 
-/** What a resumed run may change: nothing of it changes a number, but for the length of the run. */
+/**
+ * Options that a resumed run may change. None of them changes a number of the training, except the length of the run.
+ */
 export const RESUME_MAY_CHANGE: ReadonlySet<string> = new Set([
   "backend",
   "threads",

@@ -1,4 +1,4 @@
-/** The work of `cloze pretrain`: resolves what was asked, trains, reports. */
+/** The work of `cloze pretrain`: resolves the options, trains, and reports. */
 import { join, relative } from "node:path";
 import { framingLength, type PackedBatches } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
@@ -15,7 +15,6 @@ import {
   renderReport,
   train,
   type ModelSource,
-  type TrainEvent,
   type TrainOptions,
   type TrainResult,
   type Until,
@@ -56,15 +55,15 @@ type PretrainContext = Pick<
   "options" | "given" | "json" | "io" | "path" | "print" | "note"
 >;
 
-/** What a finished run says of itself, beyond the trainer's result. */
+/** The summary of a finished run: the trainer's result, and what the trainer does not know. */
 export interface PretrainSummary {
   readonly run: string;
   readonly result: TrainResult;
-  /** Entropy in nats of the held-out residues' frequencies. */
+  /** Entropy, in nats, of the frequencies of the held-out residues. */
   readonly unigramEntropy: number | undefined;
-  /** Share of the positions of the first epoch's rows that hold tokens. */
+  /** Share of the positions that hold tokens, in the rows of the first epoch. */
   readonly fill: number;
-  /** What is known of the device, and what was asked of it. */
+  /** Facts about the device and its price, from before the run. */
   readonly costs: DeviceCosts;
   readonly spent: RunCosts;
 }
@@ -121,7 +120,10 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
   }
 }
 
-/** Every option as `--config` reads it back: times with their unit, and no model where it is that of `--from`. */
+/**
+ * All options in the form that `--config` reads: durations have their unit, and `model` is left out if it is that of
+ * `--from`.
+ */
 function savedOptions(options: PretrainOptions, given: ReadonlySet<string>): Record<string, unknown> {
   return {
     ...options,
@@ -162,7 +164,7 @@ function summary(
   ];
 }
 
-/** The options in force: those given, over those of the run that is resumed, over the defaults. */
+/** The options in force: those given now, over those that a resumed run saved, over the defaults. */
 async function resolve({ options, given, io, path }: PretrainContext): Promise<{
   readonly options: PretrainOptions;
   readonly given: ReadonlySet<string>;
@@ -176,7 +178,7 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
         `--out ${options.out}: expected a folder without a run, got one. Continue it with --resume ` +
           `${options.out}, or choose another.`,
       );
-    // What is trained on from a checkpoint reads with that checkpoint's tokenizer, unless another was named.
+    // A run from a checkpoint uses the tokenizer of this checkpoint, unless the user names another.
     const from =
       options.from === undefined || given.has("tokenizer") ? undefined : await checkpointFolder(path(options.from));
     const tokenizer =
@@ -210,10 +212,12 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
   return { options: merged as PretrainOptions, given: new Set([...given, ...saved.keys()]), run, resuming: true };
 }
 
-/** Ways to say how long a run is. */
+/** Options that set the length of a run. */
 const ENDS = ["steps", "epochs", "tokens", "budget"] as const;
 
-/** All that a training run is given, and what is said of it beforehand. */
+/**
+ * The settings of a training run, and the functions to begin and to finish it. `begin` prints the facts about the run.
+ */
 async function setUp(
   context: PretrainContext,
   signal: AbortSignal,
@@ -316,7 +320,8 @@ async function setUp(
     note(
       `${data.summary}\n${place}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${stepRows} ` +
         `rows of ${length} tokens a step, ${percent(fill)} ` +
-        `filled${accumulate > 1 ? `, in ${accumulate} parts` : ""}${options.precision === "f32" ? "" : `; contractions in ${options.precision}`}`,
+        `filled${accumulate > 1 ? `, in ${accumulate} parts` : ""}` +
+        (options.precision === "f32" ? "" : `; contractions in ${options.precision}`),
     );
     if (stages.all.length > 1) note(`over the run: ${stagesInWords(held)}`);
     said.forEach(note);
@@ -383,7 +388,7 @@ export async function runPretraining(context: PretrainContext, signal: AbortSign
   }
 }
 
-/** What the run will take, by the sequences of its first batch. */
+/** The costs of the run, estimated from the sequences of its first batch. */
 async function costsOf(
   device: string,
   { flopsPerToken }: Pick<ModelSource, "flopsPerToken">,
@@ -401,7 +406,7 @@ async function costsOf(
   return deviceCosts({ device, precision: options.precision, flopsPerToken: flops }, options, path);
 }
 
-/** What a step does on the device: kernels by how often they run, and memory. Nothing is written. */
+/** The plan of a step on the device: kernels, the most frequent first, and memory. Nothing is written. */
 async function plan(context: PretrainContext, signal: AbortSignal): Promise<Result> {
   const { training, dispose } = await setUp(context, signal);
   try {
@@ -425,7 +430,7 @@ async function plan(context: PretrainContext, signal: AbortSignal): Promise<Resu
 
 const countOf = (weights: Weights): number => Object.values(weights).reduce((n, w) => n + w.data.length, 0);
 
-/** Epochs are steps where these are of one size, and tokens where they are not. */
+/** The end of the run. Epochs are counted in steps if all steps have one size, and in tokens otherwise. */
 function endOf(
   options: PretrainOptions,
   epoch: { readonly steps: number; readonly tokens: number; readonly sameSteps: boolean },

@@ -1,4 +1,7 @@
-/** The work of `cloze quickstart`: pretrain on the bundled sample, compare with the unigram entropy, fill a mask. */
+/**
+ * The work of `cloze quickstart`: pretrains on the bundled sample, compares the loss with the unigram entropy, and
+ * fills a mask.
+ */
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createEncoder } from "@cloze/inference";
@@ -17,7 +20,9 @@ import { SPLIT_SEED } from "./training-data.ts";
 
 const SAMPLE = fileURLToPath(new URL("../sample/", import.meta.url));
 
-/** A small model on short rows: a few minutes on two cores. Everything else is as `cloze pretrain` has it. */
+/**
+ * A small model on short rows: a few minutes on two cores. Most other options have the defaults of `cloze pretrain`.
+ */
 const SETTINGS: PretrainOptions = {
   model: join(SAMPLE, "esm2-quickstart.json"),
   modelOptions: "{}",
@@ -156,7 +161,7 @@ interface Filled {
   readonly candidates: readonly { readonly token: string; readonly probability: number }[];
 }
 
-/** Masks a residue of the first protein that was held out, and asks the model. */
+/** Masks a residue of the first held-out protein, and lets the model predict it. */
 async function fillOne(checkpoint: string): Promise<Filled> {
   const { name, sequence } = await firstHeldOut();
   const at = Math.floor(sequence.length / 2);

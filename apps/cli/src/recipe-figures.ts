@@ -1,4 +1,4 @@
-/** What a recipe comes to, without a device or data: parameters of its model, steps and tokens of its run. */
+/** The figures of a recipe, without a device or data: parameters of its model, steps and tokens of its run. */
 import { countParameters } from "@cloze/nn";
 import { madeFor, modelSource, parametersOfSource } from "./model-sources.ts";
 import { findObjectives } from "./objectives.ts";
@@ -15,8 +15,9 @@ export interface RecipeFigures extends RunCourse {
 }
 
 /**
- * A tokenizer that comes along gives the model its vocabulary; any other is not opened, since it may be on the Hub, and
- * the vocabulary is then the published one. Throws as opening the model and the objectives does.
+ * The figures of one recipe. A tokenizer of this package gives the model its vocabulary. Any other tokenizer is not
+ * opened, since it may be on the Hub; the model then has its published vocabulary. Throws the errors of opening the
+ * model and the objectives.
  */
 export async function recipeFigures(
   recipe: Recipe,
@@ -28,7 +29,7 @@ export async function recipeFigures(
   const tokenizer = known ? await tokenizerFrom(name, path) : undefined;
   const course = runCourse(options);
   const names = valuesOf(heldOptions(options).objective).map(String);
-  // Which head is trained does not depend on the vocabulary.
+  // The head in training does not depend on the vocabulary.
   const [objective] = (
     await findObjectives(
       names,

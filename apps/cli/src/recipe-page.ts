@@ -1,4 +1,4 @@
-/** A recipe as people and programs read it, in 80 columns. */
+/** The page of a recipe, for people (in 80 columns) and for programs. */
 import { formatCount } from "@cloze/trainer";
 import type { Result } from "./command.ts";
 import { wrap } from "./help.ts";
@@ -10,7 +10,7 @@ import type { Recipe } from "./recipes.ts";
 import type { Quantity } from "./run-course.ts";
 import { terminalChart } from "./terminal-chart.ts";
 
-/** Where the values stand. */
+/** The column where the values begin. */
 const COLUMN = 20;
 
 export async function describeRecipe(
@@ -58,7 +58,7 @@ function line(name: string, value: string): readonly string[] {
   return [`${name.padEnd(COLUMN)}${first}`, ...more.map((part) => " ".repeat(COLUMN) + part)];
 }
 
-/** With room to break it at the commas. */
+/** A value in words, with spaces after its commas, so that lines can break there. */
 function worded(spec: OptionSpec, value: OptionValue): string {
   if (spec.kind === "json") return String(value).replaceAll(',"', ', "').replaceAll('":', '": ');
   return spec.kind === "scheduled" ? String(value).replaceAll(",", ", ") : showValue(spec, value);

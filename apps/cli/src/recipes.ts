@@ -1,6 +1,6 @@
 /**
- * Recipes: YAML files of pretrain options, as `--config` reads them, under a comment that says what they reproduce and
- * what is different here. Those that come along have a name; any other is a file.
+ * Recipes: YAML files of pretrain options, in the form that `--config` reads. A comment at the top says what the recipe
+ * reproduces and what is different here. A recipe of this package has a name; any other recipe is a file.
  *
  *     # ESM-2 of 8 M parameters            the first line is what lists show
  *     #                                    then: source, what differs, what was never run
@@ -24,16 +24,16 @@ export interface Recipe {
   readonly summary: string;
   /** Lines of the comment, without `# `. */
   readonly header: readonly string[];
-  /** The options it gives, and no others. */
+  /** The options that the recipe sets, and no others. */
   readonly options: ReadonlyMap<string, OptionValue>;
 }
 
-/** Names of the recipes that come along: each before its tiny one. */
+/** Names of the recipes in this package. A recipe stands before its tiny version. */
 export const recipeNames = (): Promise<readonly string[]> => shippedNames(RECIPES);
 
 /**
- * A recipe by name, or one's own by its file. Throws ConfigError for a name that is none, FormatError for a file that
- * is no recipe.
+ * A recipe of this package by its name, or a user's recipe by its file. Throws ConfigError for an unknown name, and
+ * FormatError for a file that is no recipe.
  */
 export async function readRecipe(given: string, path: (given: string) => string): Promise<Recipe> {
   return parseRecipe((await readShipped(given, RECIPES, path)).text, given);
@@ -46,7 +46,7 @@ export async function parseRecipe(text: string, name: string): Promise<Recipe> {
   return { name, header, summary: header[0] ?? "", options: await parseConfig(text, name, PRETRAIN_OPTIONS) };
 }
 
-/** All options of pretrain: those given, and what the others are without being given. */
+/** All options of pretrain: the given ones, and the defaults of all others. */
 export function pretrainOptions(given: ReadonlyMap<string, OptionValue>): PretrainOptions {
   const table: OptionTable = PRETRAIN_OPTIONS;
   return Object.fromEntries(

@@ -1,5 +1,6 @@
 /**
- * A checkpoint for another tokenizer: tokens keep their rows, by their text or by their role, whatever their ids are.
+ * The change of a checkpoint to another tokenizer. A token that both vocabularies have, by its text or by its role,
+ * keeps its rows, whatever its ids are.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,7 +13,7 @@ import { holdsTokenizer, tokenizerOfFolder } from "./tokenizers.ts";
 
 const ROLES: readonly (keyof SpecialIds)[] = ["pad", "unknown", "mask", "start", "end"];
 
-/** config.json's keys for the special tokens, by role. */
+/** Keys of config.json for the special tokens, each with its role. */
 const KEYS: Readonly<Record<string, keyof SpecialIds>> = {
   pad_token_id: "pad",
   unk_token_id: "unknown",
@@ -23,7 +24,7 @@ const KEYS: Readonly<Record<string, keyof SpecialIds>> = {
   eos_token_id: "end",
 };
 
-/** Writes `output`: the checkpoint `dir`, whose tokenizer is `before`, for `after`. */
+/** Writes the checkpoint `dir` to `output`, changed from its tokenizer `before` to the tokenizer `after`. */
 export async function resizeFor(
   dir: string,
   output: string,
@@ -53,12 +54,15 @@ export async function resizeFor(
   });
 }
 
-/** `12 tokens have new rows, 3 of old are gone`. */
+/** The change in words: `12 tokens kept, 3 tokens new, 2 of old gone`. */
 export function changeOf({ kept, added, dropped }: Resized): string {
   return `${counted(kept, "token")} kept, ${counted(added.length, "token")} new, ${dropped.length} of old gone`;
 }
 
-/** A checkpoint to go on from with a tokenizer that may be another than its own. */
+/**
+ * A checkpoint for further training with `tokenizer`. If this is not the checkpoint's own tokenizer, the loaded weights
+ * fit the new vocabulary, and `said` tells the change.
+ */
 export async function loadFor(
   dir: string,
   tokenizer: Tokenizer,

@@ -1,11 +1,10 @@
 /**
- * What a run takes of its device and its owner: operations, the share of what the device could do (MFU), dollars.
+ * The costs of a run: operations, the share of the device's peak rate (MFU), and dollars.
  *
- *   MFU     = tokens/s * FLOPs/token / peak          FLOPs of the model by formula, recomputation and optimizer not
- *                                                    counted
+ *   MFU     = tokens/s * FLOPs/token / peak    FLOPs of the model by formula, without recomputation and optimizer
  *   dollars = hours * price
  *
- * A peak that is not known is not guessed, and a price is the user's: by flag, or of the device in a file of prices.
+ * An unknown peak is not guessed. The price comes from the user: by a flag, or from a file with prices of devices.
  */
 import { readFile } from "node:fs/promises";
 import { ConfigError, FormatError } from "@cloze/errors";
@@ -13,14 +12,14 @@ import { formatDuration, formatFlops, formatValue } from "@cloze/trainer";
 import type { CostOptions } from "./cost-options.ts";
 import { knownDevice, type Peaks } from "./device-peaks.ts";
 
-/** What is known before anything runs. */
+/** Facts that are known before the run. */
 export interface DeviceCosts {
   readonly device: string;
-  /** Forward and backward; undefined: not known. */
+  /** Operations of the forward and the backward pass; undefined if not known. */
   readonly flopsPerToken: number | undefined;
-  /** Operations a second; undefined: not known. */
+  /** Peak rate in operations per second; undefined if not known. */
   readonly peak: number | undefined;
-  /** Whose peak it is, or why there is none. */
+  /** The origin of the peak in words, or the reason why there is none. */
   readonly peakIs: string;
   readonly dollarsPerHour: number | undefined;
 }
@@ -49,8 +48,8 @@ export async function deviceCosts(
 }
 
 /**
- * The price of the device in a YAML file of `name: dollars an hour`: of the names that the device's own holds, the
- * longest.
+ * The price of the device, from a YAML file of lines `name: dollars an hour`. The longest name that is part of the
+ * device's name counts.
  */
 async function priceIn(file: string, shown: string, device: string): Promise<number> {
   const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
@@ -91,7 +90,7 @@ async function tableIn(text: string, shown: string): Promise<Readonly<Record<str
   throw new FormatError(shown, "", "expected lines of `device: dollars an hour`.");
 }
 
-/** Operations for a token of rows like these, where each sequence sees only itself: the mean over tokens. */
+/** Operations per token for packed rows, where a sequence attends only to itself: the mean over the tokens. */
 export function flopsOfSequences(flopsPerToken: (seq: number) => number, lengths: readonly number[]): number {
   const counts = new Map<number, number>();
   for (const length of lengths) counts.set(length, (counts.get(length) ?? 0) + 1);
@@ -105,8 +104,8 @@ export function flopsOfSequences(flopsPerToken: (seq: number) => number, lengths
 }
 
 /**
- * What a clock makes of it, for a row of metrics.jsonl: `mfu` where the peak is known, `dollars` so far where the price
- * is.
+ * The figures that need a clock, for a row of metrics.jsonl: `mfu` if the peak is known, and `dollars` so far if the
+ * price is known.
  */
 export function timedCosts({
   flopsPerToken,
@@ -122,7 +121,7 @@ export function timedCosts({
   });
 }
 
-/** Figures of a run; those that are not known are undefined. */
+/** Figures of a run. A figure that is not known is undefined. */
 export interface RunCosts {
   readonly flopsPerToken: number | undefined;
   readonly flops: number | undefined;
@@ -159,7 +158,9 @@ export const dollars = (amount: number): string =>
 
 export type CostLines = readonly (readonly [name: string, shown: string])[];
 
-/** The same in words, names first. Nothing of what is not known, but for the peak of a GPU, which can be said. */
+/**
+ * The costs in words, names first. Unknown figures are left out, except the peak of a GPU, because the user can set it.
+ */
 export function costLines(
   { device, peakIs, peak, dollarsPerHour }: DeviceCosts,
   { flopsPerToken, flops, flopsPerSecond, mfu, dollars: spent }: RunCosts,

@@ -1,9 +1,9 @@
 /**
- * The course of a run that its options describe, before it is begun: how long it is, and each quantity that changes on
- * the way.
+ * The course of a run, computed from its options before it starts: its length, and each quantity that changes on the
+ * way.
  *
- * Steps and tokens follow from each other by the batch, whose tokens count padding: a run of so many steps takes the
- * sum of its batches, one of so many tokens about their quotient.
+ * The batch size relates steps and tokens; the tokens of a batch include padding. A run of N steps has the sum of the
+ * sizes of its batches as tokens. A run of N tokens has about N / (batch size) steps.
  */
 import {
   hasPlaces,
@@ -21,21 +21,18 @@ import type { PretrainOptions } from "./pretrain.ts";
 import { CHANGING, heldOptions, type HeldOptions } from "./run-stages.ts";
 
 export interface RunCourse {
-  /** Undefined: it depends on the data, or on the machine. */
+  /** Undefined if the number depends on the data, or on the machine. */
   readonly steps: number | undefined;
   /** Positions of all batches, padding included. */
   readonly tokens: number | undefined;
-  /** How long it is, in words. */
+  /** The length of the run, in words. */
   readonly length: string;
   readonly quantities: readonly Quantity[];
 }
 
 export interface Quantity {
   readonly name: string;
-  /**
-   * Its value when the run has come so far, a share; undefined where the points count steps and nobody knows how many
-   * there will be.
-   */
+  /** The value at a share of the run. Undefined if the schedule counts steps and the number of steps is not known. */
   at(share: number): number | string | undefined;
 }
 
@@ -95,7 +92,7 @@ function lengthOf({ steps, tokens, budget, epochs }: PretrainOptions, { batchTok
 
 const SLICES = 10_000;
 
-/** Steps done at each slice of a run of tokens. */
+/** The number of steps done at the start of each slice, and at the end, of a run of `tokens` tokens. */
 function walk(tokens: number, sizeAt: (progress: Progress) => number): readonly number[] {
   const done = [0];
   for (let i = 0; i < SLICES; i++) {
@@ -116,7 +113,10 @@ function stepsBy(
   return (share) => done[Math.round(share * SLICES)];
 }
 
-/** Update t of the schedule is the step after t - 1 others; the first of a run counts as 1. */
+/**
+ * The learning rates over the run. Update t of the schedule is the step after t - 1 others, so the first step counts as
+ * 1.
+ */
 function learningRates(options: PretrainOptions): Quantity[] {
   const { optimizer, lr, adamLr, schedule: shape, warmup, embeddingLr, headLr, steps, tokens, budget } = options;
   if (shape === "constant" && warmup === 0) return [];
@@ -143,7 +143,7 @@ function learningRates(options: PretrainOptions): Quantity[] {
   ];
 }
 
-/** Options of objectives that change over the run, by their path: `mlm rate`. */
+/** Options of objectives that change over the run, each under its path: `mlm rate`. */
 function scheduledIn(value: unknown, path: readonly string[]): readonly (readonly [name: string, points: string])[] {
   const shown = (points: readonly Point<unknown>[]): string =>
     points.map(({ at, value: each }) => `${at}:${String(each)}`).join(",");

@@ -1,4 +1,4 @@
-/** Run folders: names of new ones, finding the one to resume, and the configuration a run was made with. */
+/** Run folders: names for new folders, the search for the folder to resume, and the saved options of a run. */
 import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { ConfigError } from "@cloze/errors";
@@ -13,7 +13,7 @@ const exists = async (path: string): Promise<boolean> => (await stat(path).catch
 /** True if the folder holds a run. */
 export const holdsRun = (folder: string): Promise<boolean> => exists(join(folder, CONFIG_FILE));
 
-/** `runs/NAME-1`, `runs/NAME-2`, …: the first that is free. */
+/** The first free name of `runs/NAME-1`, `runs/NAME-2`, …. */
 export async function newRunFolder(cwd: string, name: string): Promise<string> {
   const clean =
     name
@@ -47,14 +47,14 @@ export async function newestRun(cwd: string): Promise<string> {
   return newest.folder;
 }
 
-/** Makes the folder and writes the resolved options into it, as `--config` reads them back. */
+/** Makes the folder and writes the options into it, in the form that `--config` reads. */
 export async function writeRunConfig(folder: string, options: Readonly<Record<string, unknown>>): Promise<void> {
   await mkdir(folder, { recursive: true });
   const { stringify } = await import("yaml");
   await writeFile(join(folder, CONFIG_FILE), stringify(byFlagName(options)));
 }
 
-/** The options a run was made with. */
+/** The options that a run saved. */
 export async function readRunConfig(folder: string, table: OptionTable): Promise<ReadonlyMap<string, OptionValue>> {
   const file = join(folder, CONFIG_FILE);
   const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
@@ -67,7 +67,10 @@ export async function readRunConfig(folder: string, table: OptionTable): Promise
   return parseConfig(text, file, table);
 }
 
-/** A checkpoint folder as it is; of a run folder the newest checkpoint. */
+/**
+ * The newest checkpoint of a run folder; any other folder is returned as it is. Throws ConfigError for a run without a
+ * checkpoint.
+ */
 export async function checkpointFolder(folder: string): Promise<string> {
   if (!(await holdsRun(folder))) return folder;
   const newest = await newestCheckpoint(folder);

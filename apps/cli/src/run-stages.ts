@@ -1,9 +1,9 @@
 /**
- * The stages of a pretraining run: what `--batch-tokens`, `--max-length`, `--window`, `--rope-base` and `--objective`
- * are as it goes on.
+ * The stages of a pretraining run: the values of `--batch-tokens`, `--max-length`, `--window`, `--rope-base` and
+ * `--objective` over the run.
  *
- * The parts of a step hold the same number of tokens in every stage: more tokens a step are more parts, and longer rows
- * are fewer of them. So a batch that grows compiles nothing, and memory is that of the longest rows from the start.
+ * The parts of a step hold the same number of tokens in every stage. A larger step has more parts, and a part of longer
+ * rows has fewer rows. So a growing batch compiles nothing new, and from the start memory is that of the longest rows.
  */
 import { ConfigError } from "@cloze/errors";
 import type { PackedBatches } from "@cloze/data";
@@ -22,12 +22,12 @@ export interface StageOptions {
   readonly objective: string;
 }
 
-/** Options whose values make stages. */
+/** Options whose changes make stages. */
 export const CHANGING = ["batchTokens", "maxLength", "window", "ropeBase", "objective"] as const;
 type Changing = (typeof CHANGING)[number];
 type Values = { readonly [K in Changing]?: number | string };
 
-/** Each of the options over the run; those that were not given are not there. */
+/** The schedule of each of these options over the run. An option that is not set is absent. */
 export type HeldOptions = { readonly [K in Changing]?: ValueSchedule<number | string> };
 
 export function heldOptions(options: StageOptions): HeldOptions {
@@ -48,13 +48,13 @@ export const valuesOf = <T extends number | string>(held: ValueSchedule<T> | und
 
 const isChanging = (held: ValueSchedule<number | string> | undefined): boolean => (held?.points.length ?? 0) > 1;
 
-/** Whether epochs and steps may differ in size. */
+/** Whether the steps of the run may differ in size. Epochs then differ in their number of steps. */
 export const changesRows = ({ batchTokens, maxLength }: HeldOptions): boolean =>
   isChanging(batchTokens) || isChanging(maxLength);
 
 /**
- * Tokens of a part where the user does not say: a processor's caches hold what is smaller better, and memory grows with
- * the part.
+ * Most tokens of a part if the user does not set the number of parts. A smaller part fits the caches of a CPU better,
+ * and memory grows with the part.
  */
 const PART_TOKENS = 2048;
 
@@ -63,15 +63,16 @@ export interface RunShape {
   readonly maxLength: number;
   /** Parts of the smallest step. */
   readonly accumulate: number;
-  /** Rows of a part, by their length. */
+  /** Number of rows in a part, for rows of this length. */
   rowsOf(length: number): number;
-  /** Parts of a step of so many tokens. */
+  /** Number of parts in a step of this many tokens. */
   partsOf(batchTokens: number): number;
 }
 
 /**
- * By default the fewest parts of at most PART_TOKENS, or of one row, for the smallest step; equal parts, so a step may
- * be a few rows short. Throws ConfigError for rows that the model cannot take, or that are longer than a step.
+ * The rows and parts of the steps. By default the smallest step has the fewest parts of at most PART_TOKENS each; a
+ * part has at least one row. All parts are equal, so a step may be a few rows short. Throws ConfigError for rows that
+ * are too long for the model, or longer than a step.
  */
 export function runShape({ accumulate: given }: StageOptions, held: HeldOptions, longest: number): RunShape {
   const lengths = valuesOf(held.maxLength) as readonly number[];
@@ -108,11 +109,11 @@ export interface StageRequest {
   readonly until: Until;
   readonly source: Stage["source"] & { vary(settings: Variation): Stage["source"] };
   readonly objectives: ReadonlyMap<string, Objective>;
-  /** By the length of their rows. */
+  /** Batches by the length of their rows. */
   readonly batches: ReadonlyMap<number, PackedBatches>;
 }
 
-/** All stages that the run can come to. One where nothing changes. */
+/** All stages that the run can reach; one stage if nothing changes. */
 export function runStages({ held, shape, until, source, objectives, batches }: StageRequest): Stages {
   const sources = new Map<string, Stage["source"]>();
   const stages = new Map<string, Stage>();
@@ -154,8 +155,8 @@ export function runStages({ held, shape, until, source, objectives, batches }: S
 }
 
 /**
- * Progress at which something may change, in order; in a run of tokens or time, where steps and shares go their own
- * ways, all pairs of them.
+ * The points of progress where a value may change, in order. In a run of tokens or time the steps of a share are not
+ * known, so the points are all pairs of a step and a share.
  */
 function places(held: HeldOptions, until: Until): readonly Progress[] {
   const all = [0, ...CHANGING.flatMap((key) => (held[key]?.points ?? []).map(({ at }) => at))].sort((a, b) => a - b);
@@ -170,14 +171,14 @@ function places(held: HeldOptions, until: Until): readonly Progress[] {
     .map((step): Progress => ({ step, share: step / total }));
 }
 
-/** What changes, in words: `window 0:64,0.5:128`. Nothing where nothing does. */
+/** The options that change, in words: `window 0:64,0.5:128`. Empty if none changes. */
 export function stagesInWords(held: HeldOptions): string {
   return CHANGING.filter((key) => isChanging(held[key]))
     .map((key) => `${kebab(key)} ${held[key]?.points.map(({ at, value }) => `${at}:${value}`).join(",")}`)
     .join("; ");
 }
 
-/** The values of a stage as a row of the record tells them where it begins; nothing in other rows. */
+/** The values of a stage, from the row of metrics.jsonl where the stage begins. Empty for other rows. */
 export function toldIn(row: Readonly<Record<string, unknown>>): string {
   return CHANGING.flatMap((key) =>
     typeof row[key] === "number" || typeof row[key] === "string" ? [`${kebab(key)} ${row[key]}`] : [],

@@ -1,23 +1,26 @@
 /**
- * Options whose value may change over the run: `--window 0:64,0.5:128`, in a config file also `window: { 0: 64, 0.5:
- * 128 }`. A place up to 1 is a share of the run, above 1 a number of steps; without places the value is that of the
+ * Options whose value may change over the run: `--window 0:64,0.5:128`. A config file may also hold a map:
+ *
+ *   window: { 0: 64, 0.5: 128 }
+ *
+ * A place up to 1 is a share of the run; a place above 1 is a number of steps. A value without places holds for the
  * whole run.
  */
 import { ConfigError } from "@cloze/errors";
 import { parsePoints, pointsOfMap, showPoints } from "@cloze/schedule";
 
 export interface ScheduledReader {
-  /** Begins the messages. */
+  /** The beginning of error messages. */
   readonly where: string;
   /** What a single value must be, in words. */
   readonly expected: string;
-  /** A single value. Throws ConfigError. */
+  /** Reads a single value. Throws ConfigError. */
   read(word: string): number | string;
 }
 
 /**
- * The value as it is kept: alone where it does not change, else as a text that reads the same again. Throws
- * ConfigError.
+ * The value in its saved form: a single value if it does not change, otherwise a text that reads as the same schedule.
+ * Throws ConfigError.
  */
 export function readScheduled(value: unknown, { where, expected, read }: ScheduledReader): number | string {
   if (typeof value === "string") return showPoints(parsePoints(value, read, { where, expected }));

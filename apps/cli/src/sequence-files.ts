@@ -1,17 +1,18 @@
 /**
- * Sequences of files, read twice: once for names, lengths and mistakes, before anything is computed; once for the
- * sequences themselves.
+ * Reader of sequences from files. It reads the files twice: first for names, lengths and mistakes, before any
+ * computation; then for the sequences themselves.
  *
- * FASTA, or text: a line of plain text, a row of JSONL, CSV, TSV or Parquet. A sequence's id is the first word of its
- * header; of text, the number of its line or row. Ids are made unique in the order of the files: an id that was there
- * before gets `#2`, `#3`, …, and a record without one is `record-7` by its number. Memory: ids and lengths.
+ * A file is FASTA, or text: a line of plain text, or a row of JSONL, CSV, TSV or Parquet. The id of a FASTA sequence is
+ * the first word of its header; the id of a text is the number of its line or row. Ids are made unique in the order of
+ * the files: a repeated id gets `#2`, `#3`, …. A record without an id is `record-7`, by its number. Memory: ids and
+ * lengths.
  */
 import { readDocuments, readFasta, resolveSources, type DataSource } from "@cloze/data/node";
 import { ConfigError, FormatError } from "@cloze/errors";
 import { IssueCounter, isTextTokenizer, type EncodingIssues, type Tokenizer } from "@cloze/tokenizer";
 
 export interface SequenceFileOptions {
-  /** Rows: the field or column with the text. Default "text", else "sequence". */
+  /** For rows: the field or column with the text. Default "text", else "sequence". */
   readonly field?: string | undefined;
 }
 
@@ -20,11 +21,11 @@ export interface SequenceFiles {
   readonly ids: readonly string[];
   /** Residues or tokens of each, as the tokenizer counts them. */
   readonly lengths: readonly number[];
-  /** Ids that got a number because they were there before. */
+  /** Number of repeated ids; each got a suffix. */
   readonly duplicates: number;
   readonly unnamed: number;
   readonly issues: EncodingIssues;
-  /** The sequences, from the files. */
+  /** Reads the sequences from the files. */
   texts(): AsyncIterable<string>;
 }
 

@@ -1,6 +1,5 @@
 /**
- * YAML files that come along in a folder of the package and are asked for by name, beside a person's own, asked for by
- * path.
+ * YAML files of two sources: files in a folder of this package, opened by name, and files of the user, opened by path.
  */
 import { readFile, readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -10,17 +9,17 @@ import { didYouMean } from "./suggest.ts";
 const EXTENSION = ".yaml";
 
 export interface ShippedYaml {
-  /** Of the package: `recipes`. */
+  /** The folder in the package. */
   readonly folder: "recipes" | "speedrun";
   /** What a file holds, for messages: `recipe`. */
   readonly what: string;
-  /** Where one reads more. */
+  /** A sentence for messages that says where to read more. */
   readonly help: string;
 }
 
 const placeOf = ({ folder }: ShippedYaml): string => fileURLToPath(new URL(`../${folder}/`, import.meta.url));
 
-/** Names of those that come along; numbers within names by size. */
+/** Names of the files in the package. Numbers within names are sorted by size. */
 export async function shippedNames(kind: ShippedYaml): Promise<readonly string[]> {
   return (await readdir(placeOf(kind)))
     .filter((file) => file.endsWith(EXTENSION))
@@ -28,7 +27,7 @@ export async function shippedNames(kind: ShippedYaml): Promise<readonly string[]
     .sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
 }
 
-/** One by its name, or a person's own by its file. Throws ConfigError for what is neither. */
+/** A file of the package by its name, or a file of the user by its path. Throws ConfigError if there is neither. */
 export async function readShipped(
   given: string,
   kind: ShippedYaml,

@@ -1,4 +1,4 @@
-/** How a pretraining run shows its progress: a line that moves, and a line of its own for each validation. */
+/** The progress of a pretraining run: one line that is redrawn, and a new line for each validation and each stage. */
 import { formatInteger, type ProgressWriter, type TrainEvent, type Until } from "@cloze/trainer";
 import { furtherMetrics } from "./further-metrics.ts";
 import { toldIn } from "./run-stages.ts";

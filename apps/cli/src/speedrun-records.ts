@@ -1,9 +1,9 @@
 /**
- * Records of the small benchmark: a YAML file each.
+ * Records of the small benchmark, one YAML file each.
  *
  *     who: Ann                       date: 2026-11-21
  *     changed: What is new in it.
- *     recipe:                        options of pretrain, but for those that the rules fix
+ *     recipe:                        options of pretrain, except those that the rules fix
  *       model: speedrun-133m
  *       steps: 180
  *     results:                       written by cloze speedrun FILE --record
@@ -22,11 +22,11 @@ export interface SpeedrunResult {
   /** Validation loss after the last step, nats per masked token. */
   readonly loss: number;
   readonly steps: number;
-  /** Of the training, padding not counted. */
+  /** Training tokens, without padding. */
   readonly tokens: number;
   readonly seconds: number;
   readonly machine: string;
-  /** Of cloze. */
+  /** The version of cloze. */
   readonly version: string;
 }
 
@@ -47,14 +47,14 @@ const RECORDS: ShippedYaml = {
 };
 const LONGEST_NAME = 20;
 
-/** All records that come along. */
+/** All records of this package. */
 export async function speedrunRecords(): Promise<readonly SpeedrunRecord[]> {
   return Promise.all(
     (await shippedNames(RECORDS)).map(async (name) => (await openRecord(name, (given) => given)).record),
   );
 }
 
-/** A record by its name, or one's own by its file. */
+/** A record of this package by its name, or a user's record by its file. */
 export async function openRecord(
   given: string,
   path: (given: string) => string,
@@ -63,7 +63,7 @@ export async function openRecord(
   return { record: await parseRecord(text, given), file };
 }
 
-/** Throws FormatError with the file and the key. */
+/** Parses the text of a record. Throws FormatError with the file and the key. */
 export async function parseRecord(text: string, file: string): Promise<SpeedrunRecord> {
   const { parse } = await import("yaml");
   const recipe = await parseConfig(text, file, PRETRAIN_OPTIONS, "recipe");
@@ -120,7 +120,7 @@ function parseResult(result: unknown, fail: (key: string, expected: string, got:
   };
 }
 
-/** Puts results into a record's file, in the order of their seeds; the rest of it stays as it is. */
+/** Writes results into a record's file, in the order of their seeds. The rest of the file stays as it is. */
 export async function writeResults(file: string, results: readonly SpeedrunResult[]): Promise<void> {
   const { parseDocument } = await import("yaml");
   const document = parseDocument(await readFile(file, "utf8"));

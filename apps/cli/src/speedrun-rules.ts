@@ -1,9 +1,9 @@
 /**
  * The rules of the small benchmark, as code; bench/speedrun/README.md has them in words.
  *
- * Data, split, validation mask and longest row are the same for all; a recipe trains at most 850,000 parameters on at
- * most 1,228,800 tokens, which are the positions of its batches. The fewer it needs to reach the target loss, the
- * better.
+ * Data, split, validation mask and longest row are the same for all records. A recipe trains at most 850,000 parameters
+ * on at most 1,228,800 tokens; tokens are the positions of its batches. A record is better if it needs fewer tokens to
+ * reach the target loss.
  */
 import { ConfigError } from "@cloze/errors";
 import { SAMPLE_NAME } from "./data-sources.ts";
@@ -17,16 +17,16 @@ import { pretrainOptions } from "./recipes.ts";
 export const MOST_PARAMETERS = 850_000;
 export const MOST_TOKENS = 1_228_800;
 export const ROW = 256;
-/** Seeds that a claim needs, and the chance of luck that it must stay below. */
+/** The number of seeds that a record needs, and the limit that its p-value must stay below. */
 export const LEAST_SEEDS = 3;
 export const LARGEST_P = 0.01;
 /** The record whose mean loss is the target: AdamW, tuned, over the whole budget. */
 export const BASELINE = "esm2-adamw";
 
-/** What is the same for every record. */
+/** The options that are the same for every record. */
 const FIXED: Readonly<Record<string, OptionValue>> = { data: [SAMPLE_NAME], tokenizer: "esm2", valid: 0.05 };
 
-/** What a record may not say: it would change the data or the measure, or is no part of a recipe. */
+/** Options that a record may not set: they would change the data or the measure, or they are no part of a recipe. */
 const CLOSED: ReadonlySet<string> = new Set([
   ...Object.keys(FIXED),
   "format",
@@ -51,7 +51,7 @@ const CLOSED: ReadonlySet<string> = new Set([
   "peakTflops",
 ]);
 
-/** All options of a record that were given, the fixed ones among them. Throws ConfigError for what the rules close. */
+/** All options of a record, with the fixed ones. Throws ConfigError for an option that the rules do not allow. */
 export function optionsOfRecord({
   name,
   recipe,
@@ -86,7 +86,7 @@ export function optionsOfRecord({
   return given;
 }
 
-/** Parameters and tokens of a record, within the limits. Throws ConfigError where they are not. */
+/** Parameters, tokens and steps of a record. Throws ConfigError if parameters or tokens are above the limits. */
 export async function checkedFigures(
   record: Pick<SpeedrunRecord, "name" | "recipe">,
   where: { readonly path: (given: string) => string; readonly cwd: string },

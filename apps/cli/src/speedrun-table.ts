@@ -1,36 +1,37 @@
-/** The table of records: who reaches the target with the fewest tokens, and how sure that is. */
+/** The table of records: who reaches the target with the fewest tokens, and how certain the result is. */
 import { oneSidedTTest } from "@cloze/eval";
 import { columns, integer } from "./output.ts";
 import type { SpeedrunRecord } from "./speedrun-records.ts";
 import { BASELINE, checkedFigures, LARGEST_P, LEAST_SEEDS } from "./speedrun-rules.ts";
 
 export interface Standing {
-  /** From 1; undefined: the target is not reached for certain, or it is the target itself. */
+  /** From 1. Undefined for the baseline, and for a record that does not reach the target for certain. */
   readonly place: number | undefined;
   readonly record: SpeedrunRecord;
   readonly steps: number;
-  /** Positions trained on: the score. */
+  /** Number of positions in the training: the score. */
   readonly tokens: number;
   readonly parameters: number;
-  /** Over seeds; undefined without results. */
+  /** Mean and sample deviation of the loss over the seeds. Undefined without results; the deviation needs two seeds. */
   readonly mean: number | undefined;
   readonly deviation: number | undefined;
   /**
-   * One-sided, against the target; undefined for fewer than two seeds, and for the baseline, whose mean is the target.
+   * The one-sided p-value against the target. Undefined without a target, for fewer than two seeds, and for the
+   * baseline, whose mean is the target.
    */
   readonly p: number | undefined;
 }
 
 export interface Standings {
-  /** Mean loss of the baseline; undefined where it has not been run. */
+  /** Mean loss of the baseline; undefined if the baseline has no results. */
   readonly target: number | undefined;
-  /** By place; then those without one, by loss, and at last those without results. */
+  /** Records with a place, in order; then records without a place, by loss; at last records without results. */
   readonly rows: readonly Standing[];
 }
 
 type Where = Parameters<typeof checkedFigures>[1];
 
-/** Throws ConfigError for a record that breaks the rules. */
+/** The standings of the records. Throws ConfigError for a record that breaks the rules. */
 export async function standings(records: readonly SpeedrunRecord[], where: Where): Promise<Standings> {
   const baseline = records.find(({ name }) => name === BASELINE);
   const target = baseline === undefined || baseline.results.length === 0 ? undefined : mean(lossesOf(baseline));
@@ -64,7 +65,7 @@ const mean = (values: readonly number[]): number => values.reduce((sum, x) => su
 
 const HEAD = ["#", "record", "tokens", "loss", "seeds", "p", "date"] as const;
 
-/** At most 80 columns. */
+/** The table as text, in at most 80 columns. */
 export function standingsText({ target, rows }: Standings): readonly string[] {
   const cells = rows.map((row) => [
     place(row),
@@ -78,7 +79,7 @@ export function standingsText({ target, rows }: Standings): readonly string[] {
   return [targetLine(target), "", ...columns([HEAD, ...cells], [0, 2, 4])];
 }
 
-/** The same for a page, with what is new in each. */
+/** The table in Markdown, with the change that each record makes. */
 export function standingsMarkdown({ target, rows }: Standings): readonly string[] {
   const cells = rows.map((row) => [
     place(row),
@@ -119,7 +120,7 @@ function chance({ p, record }: Standing): string {
 const BEGIN = "<!-- records -->";
 const END = "<!-- end of records -->";
 
-/** A page with the table between its marks. Throws RangeError for a page without them. */
+/** A page with the table between its marks. Throws RangeError for a page without the marks. */
 export function withTable(page: string, table: Standings): string {
   const begin = page.indexOf(BEGIN);
   const end = page.indexOf(END);

@@ -1,4 +1,4 @@
-/** The work of `cloze speedrun`: the table, a record run again, a new one measured. */
+/** The work of `cloze speedrun`: shows the table, runs a record again, or measures a new record. */
 import { readFile, rm, mkdtemp, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,7 +32,10 @@ type SpeedrunContext = Pick<Context, "json" | "io" | "path" | "print" | "note" |
   readonly options: SpeedrunOptions;
 };
 
-/** Losses of another processor differ in their last digits, and training carries that on. */
+/**
+ * Largest difference between losses of the same record. On another processor losses differ in their last digits, and
+ * training makes the difference larger.
+ */
 const SAME = 0.01;
 
 export async function speedrun(context: SpeedrunContext): Promise<Result> {
@@ -91,7 +94,7 @@ const recorded = ({ results }: SpeedrunRecord, seed: number): string => {
   return before === undefined ? "" : ` (recorded ${before.loss.toFixed(4)})`;
 };
 
-/** One run, in a folder that is gone afterwards; undefined where it was interrupted. */
+/** One run, in a temporary folder; undefined if it was interrupted. */
 async function runSeed(
   context: SpeedrunContext,
   record: SpeedrunRecord,
@@ -127,7 +130,7 @@ async function runSeed(
 const machineOf = (device: string, cpu: string | undefined): string =>
   cpu === undefined || device.includes(cpu.trim()) ? device : `${device}, ${cpu.trim()}`;
 
-/** Against the target, and against what the record says where it has results of the same seeds. */
+/** Compares the results with the target, and with the record's own results if it has them for the same seeds. */
 async function report(
   record: SpeedrunRecord,
   results: readonly SpeedrunResult[],
@@ -173,7 +176,7 @@ async function report(
         ? []
         : [
             `recorded   ${((row.mean as number) - (difference as number)).toFixed(4)}: ` +
-              `${reproduced ? "reproduced" : `not reproduced, it is ${Math.abs(difference as number).toFixed(4)} away`}`,
+              (reproduced ? "reproduced" : `not reproduced, it is ${Math.abs(difference as number).toFixed(4)} away`),
           ]),
       ...(kept ? ["The results stand in the file."] : []),
     ],

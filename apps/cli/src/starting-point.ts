@@ -1,4 +1,4 @@
-/** Where a pretraining run begins: the model, with the head that its objective requires, and its weights. */
+/** The starting point of a pretraining run: the model, with the head that its objective requires, and its weights. */
 import { relative } from "node:path";
 import { ConfigError, FormatError } from "@cloze/errors";
 import { sameShape, showShape, type HostTensor } from "@cloze/graph";
@@ -24,7 +24,7 @@ type Source = VariedSource<HeadModels[keyof HeadModels]>;
 
 export interface StartingPoint extends Pick<TrainOptions, "weights" | "resume" | "restart"> {
   readonly source: Source;
-  /** What the user should know of it. */
+  /** Lines for the user about the start. */
   readonly said: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export interface StartRequest {
     readonly seed: number;
     readonly zeroInitHead: boolean;
   };
-  /** Whether `--model` was said, and not only its default. */
+  /** Whether the user set `--model`. */
   readonly modelGiven: boolean;
   readonly objective: Objective;
   readonly tokenizer: Tokenizer;
@@ -46,7 +46,7 @@ export interface StartRequest {
   readonly cwd: string;
 }
 
-/** The model and its weights: of the newest checkpoint of the run, of `--from`, or new ones. */
+/** The model and its weights: from the newest checkpoint of a resumed run, from `--from`, or new ones. */
 export async function startingPoint({
   options,
   modelGiven,
@@ -79,7 +79,7 @@ export async function startingPoint({
       said: [`resuming ${relative(cwd, run) || run} after step ${state.step}`],
     };
   }
-  // A run that was killed before its first checkpoint begins again, on the same numbers.
+  // A run that was killed before its first checkpoint begins again, and computes the same numbers.
   const restart = resuming;
   if (options.from === undefined) {
     const source = await newSource(objective, { ...request, zeroInitHead: options.zeroInitHead });
@@ -119,7 +119,10 @@ function sourceFor(objective: Objective, name: string, loaded: LoadedModel): Sou
   return sourceOfModel(name, loaded, objective.requires);
 }
 
-/** A checkpoint's tensors for a model's parameters; new ones for what it has not. */
+/**
+ * The weights of a model: the checkpoint's tensors, and new ones for the `missing` parameters, which the checkpoint
+ * does not have.
+ */
 function weightsFrom(
   loaded: LoadedModel,
   source: Source,

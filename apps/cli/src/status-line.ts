@@ -1,17 +1,18 @@
 /**
- * Progress of something with an end: on a terminal one line that is redrawn, in a pipe a plain line every ten seconds.
+ * The progress of work with an end. A terminal gets one line that is redrawn; a pipe gets a plain line every ten
+ * seconds.
  *
  *     [=========>            ]   42%  uniref50.fasta.gz  12,300 sequences
  *
- * ASCII and no escape codes, so that NO_COLOR and dumb terminals see the same. For training see the trainer's own
- * progress.
+ * The line is ASCII without escape codes, so that it is the same with NO_COLOR and on dumb terminals. Training has the
+ * trainer's own progress.
  */
 import type { OutputStream } from "./io.ts";
 
 export interface Status {
-  /** `fraction` 0 to 1. Cheap: call it as often as one likes. */
+  /** Shows the progress; `fraction` is from 0 to 1. The call is cheap, so it may be frequent. */
   update(fraction: number, text: string): void;
-  /** Clears the line; what comes next begins at the margin. */
+  /** Clears the line. The next output begins at the margin. */
   finish(): void;
 }
 
@@ -28,7 +29,7 @@ export function statusLine(stream: OutputStream, now: () => number = () => perfo
       const done = Math.min(1, Math.max(0, fraction));
       const percent = `${Math.floor(done * 100)}%`;
       if (stream.isTTY !== true) return void stream.write(`${percent}  ${text}\n`);
-      // One column less than there are: a character in the last one wraps on some terminals.
+      // The last column stays free: a character there wraps the line on some terminals.
       const columns = Math.max(1, (stream.columns ?? 80) - 1);
       const full = Math.floor(done * BAR);
       const bar = `[${(full < BAR ? `${"=".repeat(full)}>` : "=".repeat(BAR)).padEnd(BAR)}]  `;

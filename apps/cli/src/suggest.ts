@@ -1,4 +1,7 @@
-/** The nearest of some names to a mistyped one: edit distance, with two letters swapped counted as one edit. */
+/**
+ * The search for the name that is nearest to a mistyped one. The measure is the edit distance, where a swap of two
+ * letters counts as one edit.
+ */
 
 /** Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours. O(a b). */
 export function editDistance(a: string, b: string): number {
@@ -20,7 +23,8 @@ export function editDistance(a: string, b: string): number {
 }
 
 /**
- * The candidate that was probably meant: at most a third of its letters wrong, or one that begins with what was typed.
+ * The candidate that the user probably meant: at most a third of its letters is wrong, or it begins with the typed
+ * word.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
@@ -35,7 +39,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return [...candidates].find((candidate) => candidate.startsWith(typed));
 }
 
-/** ` Did you mean X?`, or what else there is to say. */
+/** ` Did you mean X?` with the nearest candidate X; `otherwise` if none is near. */
 export function didYouMean(word: string, candidates: Iterable<string>, otherwise: string = ""): string {
   const found = nearest(word, candidates);
   return found === undefined ? otherwise : ` Did you mean ${found}?`;

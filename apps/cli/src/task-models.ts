@@ -1,4 +1,4 @@
-/** Checkpoints of tasks: finding the folder, telling the task, opening model and tokenizer. */
+/** Checkpoints of tasks: the search for the folder, the task, and the opened model and tokenizer. */
 import { readFile, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Backend } from "@cloze/backend";
@@ -12,7 +12,10 @@ import { tokenizerOfFolder } from "./tokenizers.ts";
 
 const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined;
 
-/** The folder of a finished fine-tuning: `model/` of its run folder; else what `checkpointFolder` finds. */
+/**
+ * The folder of a fine-tuned model: `model/` in a run folder, otherwise the folder that `checkpointFolder` finds.
+ * Throws ConfigError for a run of several seeds.
+ */
 export async function taskFolder(folder: string): Promise<string> {
   if (await exists(join(folder, "model", TASK_FILE))) return join(folder, "model");
   const seeds = join(folder, "seed-0", "model");
@@ -33,10 +36,12 @@ export interface OpenedTask {
   readonly maxLength: number;
 }
 
-/** Rows of a checkpoint that was made elsewhere, and does not say what it was trained on. */
+/** Row length for a checkpoint of another library, which does not say the length of its training rows. */
 const USUAL_LENGTH = 384;
 
-/** The task of a checkpoint folder, with its model; undefined where it is of no task (a masked language model, say). */
+/**
+ * The task of a checkpoint folder, with its row length; undefined if the model has no task, as a masked language model.
+ */
 export async function findTask(
   dir: string,
   loaded: LoadedModel,
@@ -51,7 +56,7 @@ export async function findTask(
   return task && { task, maxLength: Math.min(USUAL_LENGTH, loaded.maxLength) };
 }
 
-/** Throws ConfigError where the folder holds no model of a task. */
+/** Opens the model of a task. Throws ConfigError if the folder holds none. */
 export async function openTask(folder: string): Promise<OpenedTask> {
   const dir = await taskFolder(folder);
   const loaded = await loadModel(dir);
@@ -71,7 +76,7 @@ export interface TaskCompute {
   readonly compute?: "f32" | "f16" | "bf16";
 }
 
-/** Uploads the weights. Throws ConfigError where the checkpoint lacks the head. */
+/** Uploads the weights to the backend. Throws ConfigError if the checkpoint lacks the head. */
 export async function startTask(
   { dir, task, loaded, tokenizer, maxLength }: OpenedTask,
   compute: TaskCompute,

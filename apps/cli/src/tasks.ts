@@ -1,4 +1,4 @@
-/** `cloze/tasks`: fine-tuning and its models, for programs. The command line is `cloze`. */
+/** The entry point `cloze/tasks`: fine-tuning and its models, for programs. The command line is `cloze`. */
 export {
   finetune,
   taskPipeline,

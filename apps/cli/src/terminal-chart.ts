@@ -1,6 +1,6 @@
 /**
- * A quantity over a run as a chart of text: bars of eighths of a line, so that four lines tell 32 values apart. A
- * quantity whose values are names is a strip with each name where it begins.
+ * A chart of a quantity over a run, as text. Bars have steps of an eighth of a line, so that four lines tell 32 values
+ * apart. If the values are names, the chart is a strip with each name where it begins.
  *
  *     batch-tokens
  *       512k |                    ████████████
@@ -14,11 +14,11 @@ const LABEL = 10;
 
 export interface TerminalChart {
   readonly title: string;
-  /** Of the whole line. Default 80. */
+  /** Width of a line. Default 80. */
   readonly width?: number;
   /** The value at a share of the run, or undefined where there is none. */
   at(share: number): number | string | undefined;
-  /** What stands at the right end of the axis: `500k steps`. */
+  /** The text at the right end of the axis: `500k steps`. */
   readonly end: string;
 }
 
@@ -50,7 +50,7 @@ export function terminalChart({ title, width = 80, at, end }: TerminalChart): re
   ];
 }
 
-/** Names where they begin, as much of each as there is room for. */
+/** Each name where it begins, cut to the room for it. */
 function strip(names: readonly string[]): string {
   let line = "";
   for (let i = 0; i < names.length;) {
@@ -62,7 +62,7 @@ function strip(names: readonly string[]): string {
   return line;
 }
 
-/** Whole numbers as they are up to a million, others in four digits: `2,047`, `2.097M`, `0.0004`. */
+/** A number as text: whole numbers below a million in full, others with four digits: `2,047`, `2.097M`, `0.0004`. */
 function label(value: number): string {
   if (Number.isInteger(value) && value < 1e6) return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
   for (const [size, unit] of [

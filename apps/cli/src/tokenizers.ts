@@ -1,6 +1,6 @@
 /**
- * Tokenizers by name, or from the files beside a checkpoint's weights: of residues or of text, told by what the files
- * hold.
+ * Tokenizers by name, or from the files beside a checkpoint's weights. The content of the files tells tokenizers of
+ * residues from tokenizers of text.
  */
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,15 +13,15 @@ import { didYouMean } from "./suggest.ts";
 
 export const TOKENIZER_NAMES = ["esm2", "protbert", "amplify"] as const;
 
-/** What a published model of proteins was made with, told by its name; ESM-2's where its name says nothing. */
+/** The tokenizer of a published protein model, by the model's name; ESM-2's tokenizer for any other name. */
 export const tokenizerOfModel = (model: string): string =>
   TOKENIZER_NAMES.find((name) => model.startsWith(name)) ?? "esm2";
 
 const FILES = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"] as const;
 
 /**
- * `name` is one of TOKENIZER_NAMES or a folder; `path` makes the folder absolute. A name wins over a folder of that
- * name.
+ * Opens a tokenizer. `name` is one of TOKENIZER_NAMES or a folder; `path` makes the folder absolute. A tokenizer's name
+ * wins over a folder of the same name.
  */
 export async function tokenizerFrom(name: string, path: (given: string) => string): Promise<Tokenizer> {
   const known = TOKENIZER_NAMES.find((each) => each === name);
@@ -45,7 +45,7 @@ export async function holdsTokenizer(folder: string): Promise<boolean> {
 }
 
 /**
- * The tokenizer of a checkpoint folder: a `TextTokenizer` (`isTextTokenizer`) where its vocabulary is one of word
+ * The tokenizer of a checkpoint folder. It is a `TextTokenizer` (`isTextTokenizer`) if its vocabulary is one of word
  * pieces or of bytes.
  */
 export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
@@ -74,7 +74,7 @@ export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
   }
 }
 
-/** For what is about residues alone. Throws ConfigError when given a tokenizer of text. */
+/** The tokenizer as one of residues. Throws ConfigError for a tokenizer of text. */
 export function proteinTokenizer(tokenizer: Tokenizer, where: string): ProteinTokenizer {
   if (isProteinTokenizer(tokenizer)) return tokenizer;
   throw new ConfigError(
@@ -106,9 +106,9 @@ export function isProteinTokenizer(tokenizer: Tokenizer): tokenizer is ProteinTo
 }
 
 /**
- * Which package reads these files. Our own say it themselves; else tokenizer.json's model type decides, except that
- * WordPiece (and a lone vocab.txt) may be residues, as ProtBert's is: that is told by the ordinary tokens, which for
- * residues are single characters. So may BPE without a merge.
+ * The package that reads these files. Files of cloze name it in tokenizer_config.json. Otherwise the model type of
+ * tokenizer.json decides, but WordPiece (and a lone vocab.txt) may hold residues, as for ProtBert. The ordinary tokens
+ * tell the two apart: for residues they are single characters. BPE without merges also means residues.
  */
 async function kindOf(files: Readonly<Record<string, string>>): Promise<"wordpiece" | "bpe" | "protein"> {
   const { isJsonObject, readTokenizerConfig, readTokenizerJson, readVocabTxt } = await import("@cloze/tokenizer");
@@ -125,14 +125,14 @@ async function kindOf(files: Readonly<Record<string, string>>): Promise<"wordpie
   return vocabulary.some(isWordPart) || namesAWordClass(config) ? "wordpiece" : "protein";
 }
 
-/** A piece inside a word, or a word of two letters and more. */
+/** Whether a token is a piece inside a word, or a word of two letters or more. */
 function isWordPart(token: string): boolean {
   return token.startsWith("##") || /^[\p{L}\p{N}]{2,}$/u.test(token);
 }
 
 /**
- * Only fast BERT vocabularies without a single word ask for this: the class is BERT's and it lower-cases, which
- * residues never are.
+ * Whether the configuration names BERT's tokenizer class and lower-cases, which no tokenizer of residues does. Only
+ * fast BERT vocabularies without a single word need this question.
  */
 function namesAWordClass(config: JsonObject | undefined): boolean {
   const name = config?.["tokenizer_class"];

@@ -1,4 +1,4 @@
-/** The rows that an objective asks for: packed sequences, or sentence pairs where the data knows its documents. */
+/** The batches of an objective: rows of packed sequences, or of sentence pairs if the data knows its documents. */
 import {
   isDocumentDataset,
   packedBatches,
@@ -21,7 +21,7 @@ export interface RowsRequest {
   readonly length: number;
 }
 
-/** What the examples of text have to be. */
+/** The examples of text that an objective needs. */
 export const unitOf = ({ rows = "sequences" }: Pick<Objective, "rows">): "documents" | "sentences" =>
   rows === "sequences" ? "documents" : "sentences";
 
@@ -46,7 +46,10 @@ export function trainingBatches(
   });
 }
 
-/** Each sequence or pair once, in batches of `tokens`, padding included. */
+/**
+ * Batches with each sequence or pair once. A batch has at most `tokens` positions, padding included, but at least one
+ * row.
+ */
 export function evaluationBatches(
   dataset: Dataset,
   { objective, special, length, tokens }: RowsRequest & { readonly tokens: number },

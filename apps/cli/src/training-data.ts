@@ -1,6 +1,6 @@
 /**
- * Data sets of a run: files read into memory and split by content, or token shards that were split when prepared;
- * several of them one after another, or mixed by weight.
+ * The data sets of a run: files that are read into memory and split by content, or token shards, which are split
+ * already. Several data sets are joined, or mixed by weight.
  */
 import type { Dataset } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
@@ -13,11 +13,9 @@ export { SPLIT_SEED, type DataRequest } from "./data-parts.ts";
 export interface TrainingData {
   readonly train: Dataset;
   readonly valid: Dataset;
-  /**
-   * What there is to train on for windows of another length; sequences, which are not cut into windows, are the same.
-   */
+  /** The training data in windows of another length. Sequences are not cut into windows, so they stay the same. */
   trainOf(length: number): Promise<Dataset>;
-  /** A line for the log: how much, and what the tokenizer did not take as written. */
+  /** A line for the log: the amount of data, and what the tokenizer does not take as written. */
   readonly summary: string;
 }
 
@@ -62,7 +60,10 @@ export async function openTrainingData(request: DataRequest): Promise<TrainingDa
   return { train, valid, trainOf, summary: [amounts, ...remarks(parts)].join("; ") };
 }
 
-/** With weights each name is a part; without, all files of one kind are read as one. */
+/**
+ * Groups of names, one group for each part. With weights each name is a part; without weights all files of one kind are
+ * a part.
+ */
 function groupsOf(named: readonly NamedData[]): readonly (readonly NamedData[])[] {
   if (named.some(({ weight }) => weight !== undefined)) return named.map((one) => [one]);
   const groups = new Map<string, NamedData[]>();
@@ -78,7 +79,10 @@ function nounOf(parts: readonly DataPart[], { unit, window }: DataRequest): stri
   return unit === "sentences" ? "sentences" : window === undefined ? "documents" : "windows of documents";
 }
 
-/** Text of another kind than the tokenizer's gives numbers that mean nothing. */
+/**
+ * Throws ConfigError if more than half of the tokens are unknown: this text is not the tokenizer's kind, and its
+ * results would mean nothing.
+ */
 function refuseUnknown({ counts, train, valid }: DataPart, files: string, tokenizer: Tokenizer): void {
   const unknown = counts?.text?.unknownTokens ?? 0;
   if (unknown === 0) return;
@@ -112,10 +116,7 @@ function remarks(parts: readonly DataPart[]): readonly string[] {
 
 const integer = (value: number): string => value.toLocaleString("en-US");
 
-/**
- * Entropy in nats of the regular tokens of a data set: the loss of a model that knows their frequencies and nothing
- * else.
- */
+/** Entropy, in nats, of the regular tokens of a data set: the loss of a model that knows only their frequencies. */
 export async function unigramEntropyOf(dataset: Dataset, tokenizer: Tokenizer): Promise<number> {
   const { unigramEntropy } = await import("@cloze/eval");
   const counts = new Float64Array(tokenizer.vocabulary.length);
@@ -125,7 +126,7 @@ export async function unigramEntropyOf(dataset: Dataset, tokenizer: Tokenizer): 
   return unigramEntropy(counts);
 }
 
-/** Ids that frame a sequence, as the batches take them. */
+/** Ids that frame a sequence, in the form that the batches take. */
 export function framingOf({ special: { pad, start, end } }: Pick<Tokenizer, "special">): {
   readonly pad: number;
   readonly start?: number;

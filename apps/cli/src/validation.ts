@@ -1,10 +1,10 @@
 /**
- * How a pretrained model is judged, while it trains and by `cloze evaluate`: by the mask that all runs are compared by,
- * whatever objective, rate or smoothing trained it. An objective that evaluates otherwise has its own loss and figures
- * beside that.
+ * The evaluation of a pretrained model, in training and by `cloze evaluate`. One fixed mask evaluates every model,
+ * whatever objective, rate or smoothing trained it, so that runs compare. An objective with another evaluation adds its
+ * own loss and figures.
  *
- * Left as they are: objectives that train no masked-LM head, and tokenizers without a mask token, for there is nothing
- * to compare.
+ * The objective alone evaluates a model if it trains no masked-LM head, or if the tokenizer has no mask token: then
+ * there is nothing to compare.
  */
 import { PART_METHODS, type Objective, type TokenSet } from "@cloze/objective";
 import { mlm } from "@cloze/objective-mlm";
@@ -16,7 +16,7 @@ export interface ValidationRequest extends Omit<ConstructorParameters<typeof Eva
 }
 
 /**
- * Figures of the fixed mask under their own names (`loss`, `accuracy`); those of another objective as `<name>.loss`.
+ * Figures of the fixed mask under their own names (`loss`, `accuracy`); figures of another objective as `<name>.loss`.
  */
 export function validation({ objective, tokens, ...request }: ValidationRequest): Evaluation<EvaluationResult> {
   const judge = (by: Objective): Evaluation<EvaluationResult> => new Evaluator({ ...request, objective: by });
@@ -28,7 +28,7 @@ export function validation({ objective, tokens, ...request }: ValidationRequest)
 const trainsMaskedLm = ({ requires }: Objective): boolean =>
   Object.keys(PART_METHODS["masked-lm"]).every((method) => Object.hasOwn(PART_METHODS[requires], method));
 
-/** The first one's figures, and of the other its loss and what the first has not. */
+/** All figures of `first`; of `other` its loss, and the figures that `first` does not have. */
 function beside(
   first: Evaluation<EvaluationResult>,
   name: string,

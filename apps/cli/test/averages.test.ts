@@ -1,6 +1,6 @@
 /**
- * Averages of weights on the command line: those that a run keeps, and those of its checkpoints; both open in every
- * command.
+ * Averages of weights on the command line: the average that a run keeps, and the mean of its checkpoints. Every command
+ * opens both.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// Checkpoints from elsewhere: converted, they say what the library they come from says; resized, what they said; and
-// both train on.
+// Checkpoints of other libraries on the command line. A converted checkpoint gives the outputs of its own library. A
+// resized checkpoint keeps its outputs. Both can be trained further.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,7 @@ async function ok(...argv: readonly string[]): Promise<string> {
   return out;
 }
 
-/** Largest difference from a nested list of numbers. */
+/** Largest difference between a tensor of the file and a nested list of numbers. */
 async function distance(file: string, tensor: string, wanted: readonly unknown[]): Promise<number> {
   const { tensors } = await readSafetensors(join(dir, file));
   const found = tensors.get(tensor);

@@ -23,7 +23,7 @@ write("a.fasta", fasta);
 write("a.fasta.gz", gzipSync(fasta));
 write("table.csv", "a,b\n1,2\n");
 
-/** Any mistake: exit code 2, nothing on stdout, one line on stderr that holds the text. */
+/** Expects a mistake of the user: exit code 2, nothing on stdout, one line on stderr that holds the text. */
 async function mistake(argv: readonly string[], text: string): Promise<void> {
   const ran = await run(...argv);
   expect(ran).toMatchObject({ code: 2, out: "" });
@@ -240,7 +240,7 @@ describe("doctor", () => {
   test("this machine", async () => {
     const ran = await run("doctor", "--json");
     expect(ran).toMatchObject({ code: 0, err: "" });
-    // by whether there is a GPU
+    // the answer depends on whether there is a GPU
     expect(ran.json()).toMatchObject({ ok: true, auto: expect.stringMatching(/^(webgpu|onnxruntime)$/) });
     expect((await run("doctor")).out).toMatch(/^ok {2}node {4}\d/);
     expect(readdirSync(dir).filter((name) => name.startsWith(".cloze-doctor"))).toEqual([]);

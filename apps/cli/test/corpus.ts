@@ -6,7 +6,7 @@ import { RandomStream } from "@cloze/random";
 
 const LETTERS = "ACDEFGHIKLMNPQRSTVWY";
 
-/** Sequences that repeat motifs of their own. */
+/** FASTA text of sequences; each repeats a motif of its own. */
 export function fasta(count: number, seed = 3): string {
   const stream = new RandomStream(seed).split("fasta");
   return Array.from({ length: count }, (_, i) => {

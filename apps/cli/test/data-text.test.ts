@@ -48,7 +48,8 @@ write(
 );
 write(
   "proteins.csv",
-  `name,sequence\n${Array.from({ length: 60 }, (_, i) => `p${i},MKTAYIAKQR${"ACDEFGHIKL".repeat(1 + (i % 4))}\n`).join("")}`,
+  "name,sequence\n" +
+    Array.from({ length: 60 }, (_, i) => `p${i},MKTAYIAKQR${"ACDEFGHIKL".repeat(1 + (i % 4))}\n`).join(""),
 );
 write("p.fasta", Array.from({ length: 40 }, (_, i) => `>p${i}\nMKV${"LAGV".repeat(1 + (i % 9))}\n`).join(""));
 write("dup.txt", `the cat sat .\n\nthe cat sat .\n\ndog\n\n${"a ".repeat(60)}\n\na unheard word\n\n\u00ff the mat\n`);

@@ -36,7 +36,7 @@ describe("cloze estimate", () => {
     const averaged = (await estimate("--batch-tokens", "512", "--ema", "0.99")).memory;
     expect([one["parameters"], one["optimizer"], one["accumulated"]]).toEqual([4 * trained, 8 * trained, 0]);
     expect(averaged["optimizer"]).toBe(12 * trained + 4);
-    // Beside the gradients: loss, weight, and the objective's metrics.
+    // The sums also hold the loss, its weight, and the objective's metrics.
     expect((parts["accumulated"] as number) - 4 * trained).toBeGreaterThan(0);
     expect((parts["accumulated"] as number) - 4 * trained).toBeLessThan(64);
     expect(parts["temporaries"]).toBeLessThan(one["temporaries"] as number);
@@ -82,7 +82,7 @@ describe("cloze estimate", () => {
       expect(code, err).toBe(0);
       return json()["parameters"];
     };
-    // Of 27 tokens, as published, and of ESM-2's 33.
+    // The published vocabulary has 27 tokens, that of ESM-2 33.
     expect(await count()).toBe(118_276_507);
     expect(await count("--tokenizer", "esm2")).toBeGreaterThan(118_276_507);
   });

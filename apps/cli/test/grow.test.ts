@@ -1,6 +1,6 @@
 /**
- * A larger model from a smaller one on the command line: trained small, grown, evaluated, trained on; and AMPLIFY from
- * its config.json.
+ * A larger model from a smaller one on the command line: the small model is trained, grown and evaluated, and the large
+ * model is trained further. Also AMPLIFY from its config.json.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -92,7 +92,7 @@ describe("checkpoint grow", () => {
     );
     const { out, err } = await run("checkpoint", "grow", "runs/small", "large", "--model", "large.json");
     expect(out, err).toMatch(/^large: [\d,]+ parameters grown to [\d,]+\n {2}layers +3, each made of: 0 1 1\n$/);
-    // What a new model gives: all tokens alike.
+    // A new model takes all 27 tokens for equally likely: its loss is ln 27.
     expect(await loss("large")).toBeLessThan(Math.log(27) - 0.3);
     expect(
       await ok("pretrain", "--from", "large", "--lr", "0.003", "--steps", "4", "--out", "runs/on", ...train),

@@ -1,4 +1,4 @@
-// Models of the Hub by name, from a server that plays it, wherever a command takes a checkpoint.
+// Models of the Hub by name, wherever a command takes a checkpoint. A local server plays the Hub.
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";

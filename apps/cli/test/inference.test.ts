@@ -1,4 +1,5 @@
-// embed, logits and fill-mask on a tiny ESM-2 with random weights, against each other and against the encoder itself.
+// embed, logits and fill-mask on a tiny ESM-2 with random weights, compared with each other and with the encoder
+// itself.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { backend } from "@cloze/backend-reference";

@@ -1,6 +1,6 @@
 /**
- * ModernBERT on the command line: pretrained from a config.json, resumed, computed in layers again, fine-tuned; and a
- * published size by name.
+ * ModernBERT on the command line: pretraining from a config.json, resuming, recomputation of layers, and fine-tuning.
+ * Also a published size by name.
  */
 import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 /**
- * Objectives from outside: the package that `cloze objective new` makes, and the one in examples/objectives. Each
- * passes its own tests and types in a folder of its own, as after `npm install`, and `pretrain` finds it by name from
- * an empty folder that has it installed.
+ * Objectives of packages from outside: the package that `cloze objective new` makes, and the package in
+ * examples/objectives. Each package passes its own tests and type check in a folder of its own, as after `npm install`.
+ * `pretrain` finds each package by name from an empty folder where it is installed.
  */
 import { execFile } from "node:child_process";
 import {
@@ -37,7 +37,7 @@ interface Manifest {
 const manifestOf = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
 
-/** What npm would put into node_modules: our packages from source, the tools as the workspace has them. */
+/** Fills node_modules as npm would: with our packages from source, and with the tools of the workspace. */
 function install(folder: string, names: readonly string[]): void {
   for (const name of names) {
     const target = name.startsWith("@cloze/")
@@ -49,7 +49,7 @@ function install(folder: string, names: readonly string[]): void {
   }
 }
 
-/** Runs a program in the folder; what it printed becomes the error's message. */
+/** Runs a program in the folder. If it fails, its output becomes the error's message. */
 async function inside(folder: string, ...args: readonly string[]): Promise<string> {
   const { NODE_OPTIONS: _, VITEST: __, ...env } = process.env;
   try {
@@ -61,7 +61,7 @@ async function inside(folder: string, ...args: readonly string[]): Promise<strin
   }
 }
 
-/** Its tests and its types, against the packages' sources. */
+/** Runs the tests and the type check of a package, against the sources of our packages. */
 async function passesItsTests(folder: string): Promise<void> {
   const { peerDependencies, devDependencies } = manifestOf(folder);
   install(folder, [...Object.keys(peerDependencies), ...Object.keys(devDependencies), "@types/node"]);

@@ -1,5 +1,5 @@
-// The same sequences packed into rows, padded one to a row, and each by itself without padding: equal losses and
-// gradients, on the reference backend and on ONNX Runtime, for every family of encoders.
+// The same sequences packed into rows, padded with one sequence a row, and each alone without padding. Losses and
+// gradients are equal, on the reference backend and on ONNX Runtime, for every family of encoders.
 import type { Backend } from "@cloze/backend";
 import { backend as onnxruntime } from "@cloze/backend-onnxruntime";
 import { backend as reference } from "@cloze/backend-reference";
@@ -49,7 +49,7 @@ const configs: Readonly<Record<string, object>> = {
     attention_probs_dropout_prob: 0,
     max_position_embeddings: ROW,
   },
-  // Its local layers see 4 tokens to either side: in rows of 64 a band of scores, in short ones all of them.
+  // Local layers see 4 tokens to either side: a band of the scores in rows of 64, all scores in short rows.
   modernbert: {
     ...shape,
     model_type: "modernbert",
@@ -67,7 +67,7 @@ const sequences = [30, 11, 24, 7, 11, 30, 50, 24].map((length, n) =>
   Uint8Array.from({ length }, (_, i) => 4 + draw.split(n).below(20, i)),
 );
 
-/** A batch whose rows hold these sequences of another, each under the number of its example. */
+/** A batch whose rows hold the given sequences of the batch `from`. Each sequence keeps the number of its example. */
 function laidOut(
   from: TokenBatch,
   rows: readonly (readonly TokenBatch["sequences"][number][])[],
@@ -123,7 +123,10 @@ async function sums(
 
 const norm = (x: ArrayLike<number>): number => Math.sqrt(Array.from(x).reduce((sum, v) => sum + v * v, 0));
 
-/** Within 1e-5 of the norm: of the parameter's gradient, or of a thousandth of all gradients where its own cancels. */
+/**
+ * Expects differences of at most 1e-5 of a norm: the norm of the parameter's gradient, or a thousandth of the norm of
+ * all gradients where the parameter's own gradient cancels.
+ */
 function expectEqual(
   got: Readonly<Record<string, Float32Array>>,
   want: Readonly<Record<string, Float32Array>>,
@@ -168,7 +171,7 @@ describe.each(Object.keys(configs))("%s", (family) => {
     );
     const alone = each.map((s) => laidOut(packed, [[s]], s.length));
     const prepared = [packed, padded, ...alone].map((batch) => ({ batch, ...objective.prepare(batch, MOMENT) }));
-    // Nothing is predicted at padding: every target is a place of a sequence.
+    // The model predicts nothing at padding: every target is a position in a sequence.
     for (const { batch, feeds } of prepared) {
       const [at, weight] = [feeds["slots.index"], feeds["slots.weight"]].map(
         (x) => (x as HostTensor).data as Int32Array,
@@ -206,7 +209,7 @@ describe.each(Object.keys(configs))("%s", (family) => {
     expectEqual(first, total, "packed, against alone");
     expectEqual(second, total, "padded, against alone");
 
-    // What stands at padding moves nothing.
+    // The ids at padding change nothing.
     const feeds = prepared[1]?.feeds as HostTensors;
     const name = Object.keys(feeds).find((n) => n.endsWith("ids")) as string;
     const ids = feeds[name] as HostTensor;

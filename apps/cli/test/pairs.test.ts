@@ -1,6 +1,6 @@
 /**
- * `pretrain --objective mlm+nsp` on text: documents of sentences in, a BERT for pretraining out; resumed, and evaluated
- * as it evaluated itself.
+ * `pretrain --objective mlm+nsp` on text: from documents of sentences to a BERT for pretraining. The run is resumed,
+ * and `evaluate` gives the figures of the run's own evaluation.
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -38,7 +38,7 @@ const rows = (name: string): string[] => readMetrics(join(dir, name, "metrics.js
 beforeAll(() => {
   const letters = [..."abcdefghij"];
   const words = letters.flatMap((a) => ["o", "u"].map((b) => `${a}${b}n`));
-  // Each document keeps to words of one letter.
+  // Each document has only words that begin with one letter.
   const documents = Array.from({ length: 24 }, (_, d) =>
     Array.from({ length: 3 + (d % 4) }, (_, s) =>
       Array.from({ length: 3 + ((d + s) % 3) }, (_, w) => words[2 * (d % 10) + ((s + w) % 2)]).join(" "),
@@ -181,7 +181,7 @@ describe("pretrain --objective mlm+nsp", () => {
   });
 });
 
-/** Settings with other values for some flags. */
+/** The words of the settings, with other values for some flags. */
 function replaced(words: readonly string[], more: readonly string[]): string[] {
   const given = new Set(more.filter((word) => word.startsWith("--")));
   return [...words.filter((word, i) => !given.has(word) && !given.has(words[i - 1] ?? "")), ...more];

@@ -1,6 +1,5 @@
 /**
- * `cloze pretrain` as a person runs it: a process of its own, interrupted and killed, resumed, evaluated; and bad
- * input.
+ * `cloze pretrain` as a user runs it, in a process of its own: interrupted, killed, resumed, evaluated. Also bad input.
  */
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
@@ -27,7 +26,7 @@ interface Finished {
   readonly stderr: string;
 }
 
-/** Runs the command line; `onRow` is told how many metrics lines there are as it goes. */
+/** Runs the command line. `watch` sends its signal to the process when `file` has at least `rows` lines. */
 function cloze(
   args: readonly string[],
   watch?: { readonly file: string; readonly rows: number; readonly signal: NodeJS.Signals },
@@ -278,7 +277,7 @@ describe("cloze pretrain", () => {
     ]);
     expect(code, stderr).toBe(0);
     expect(stderr).toContain(`${parts * rows} rows of 64 tokens a step, `);
-    // How full the rows are is said beforehand and in the report.
+    // The share of filled positions is printed before the run, and in the report.
     const filled = Number(/tokens a step, ([\d.]+) % filled/.exec(stderr)?.[1]);
     expect(filled).toBeGreaterThan(70);
     expect(filled).toBeLessThanOrEqual(100);
@@ -346,7 +345,8 @@ describe("cloze pretrain", () => {
     expect(code, stderr).toBe(0);
     const [first] = readMetrics(join(dir, "from", "metrics.jsonl")).rows;
     expect(first?.loss).toBeLessThan(3.2);
-    // With --from alone the model is the checkpoint's, also after a kill that left no checkpoint behind.
+    // With --from alone the run takes the checkpoint's model, also when it is resumed after a kill that left no
+    // checkpoint.
     const own = await cloze([
       "pretrain",
       "--data",
@@ -481,7 +481,7 @@ describe("cloze pretrain", () => {
   });
 
   it("leaves older checkpoints untouched when the disk is full", async () => {
-    // A checkpoint that cannot be written: its place is taken by a file.
+    // A checkpoint that cannot be written: a file is in its place.
     cpSync(join(dir, "straight"), join(dir, "full"), { recursive: true });
     for (const step of ["step-36", "step-40"]) rmSync(join(dir, "full", "checkpoints", step), { recursive: true });
     mkdirSync(join(dir, "full", "checkpoints"), { recursive: true });

@@ -1,4 +1,4 @@
-// What only a process can show: exit codes, a reader that leaves, and that help loads no command.
+// Behaviour that only a process shows: exit codes, a reader that closes stdout, and help that loads no command.
 import { execFile, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** Rates beside Muon, part by part, and the length of the decay: what they move, and what they leave. */
+/**
+ * Learning rates beside Muon for each kind of parameter, and the length of the decay: the parameters that change, and
+ * those that stay.
+ */
 import { join } from "node:path";
 import { readMetrics, withoutTime } from "@cloze/trainer";
 import { beforeAll, expect, test } from "vitest";
@@ -45,7 +48,7 @@ async function trained(out: string, ...more: string[]): Promise<string[]> {
   return rows(out);
 }
 
-/** Names of the tensors that some step after the first moved. */
+/** Names of the tensors that a step after the first changed. */
 async function moved(out: string): Promise<readonly string[]> {
   const [first, last] = await Promise.all(
     [1, 4].map((step) => loadModel(join(dir, out, "checkpoints", `step-${step}`))),
@@ -63,7 +66,7 @@ test("rates of embeddings and head that are the others' change nothing", async (
 }, 60_000);
 
 test("each moves its own part: tables, head, and what is left", async () => {
-  // A head of zeros would be moved by any rate, and hold back the gradients of all else.
+  // Any rate would move a head of zeros, and a head of zeros passes no gradients on to other parameters.
   for (const [out, ...more] of [
     ["all"],
     ["tables", "--embedding-lr", "1e-30"],

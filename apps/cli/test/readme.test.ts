@@ -1,4 +1,4 @@
-// The README lists the commands there are, and its command lines are understood.
+// The README lists all commands, and the parser understands its command lines.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { COMMANDS } from "../src/commands.ts";
@@ -9,7 +9,7 @@ import { parseArguments } from "../src/parse-arguments.ts";
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 
 test("one row of the table for each command, in the order of the help", () => {
-  expect([...readme.matchAll(/^\| `([a-z -]+)` \|/gm)].map(([, name]) => name)).toEqual(
+  expect([...readme.matchAll(/^\| `([a-z -]+)` +\|/gm)].map(([, name]) => name)).toEqual(
     COMMANDS.map(({ name }) => name),
   );
 });

@@ -1,5 +1,6 @@
 /**
- * Every recipe that comes along: what its header owes, its options, its model, its length; and some tiny ones trained.
+ * Every recipe in the package: the facts that its header must have, its options, its model, its length. Some tiny
+ * recipes are trained.
  */
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -13,7 +14,7 @@ const { dir, run, write } = cli();
 const path = (given: string): string => resolve(dir, given);
 const names = await recipeNames();
 
-/** Counts as published, or as their published configurations come to. */
+/** Parameters: published counts, or counts of the published configurations. */
 const PUBLISHED: Readonly<Record<string, number>> = {
   "esm2-8m": 7_512_474,
   "esm2-35m": 33_501_394,
@@ -33,7 +34,7 @@ const PUBLISHED: Readonly<Record<string, number>> = {
   protbert: 419_933_214,
 };
 
-/** Tokens of the published runs, within one in a hundred. */
+/** Tokens of the published runs. The test allows a difference of one in a hundred. */
 const TOKENS: Readonly<Record<string, number>> = {
   "esm2-8m": 1.05e12,
   "speedrun-133m": 20_000 * 524_288,
@@ -301,9 +302,11 @@ test("a recipe that begins as a smaller model: grown by its name, trained from t
     "reference",
   ];
   const small =
-    '{"hidden_size":8,"num_hidden_layers":2,"num_attention_heads":1,"intermediate_size":8,"max_position_embeddings":64}';
+    '{"hidden_size":8,"num_hidden_layers":2,"num_attention_heads":1,"intermediate_size":8,' +
+    '"max_position_embeddings":64}';
   const large =
-    '{"hidden_size":16,"num_hidden_layers":3,"num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":64}';
+    '{"hidden_size":16,"num_hidden_layers":3,"num_attention_heads":2,"intermediate_size":16,' +
+    '"max_position_embeddings":64}';
   const base = await run(
     "pretrain",
     "--recipe",

@@ -1,4 +1,4 @@
-/** Runs the command line in this process on streams of its own, in a folder of its own. */
+/** A runner of the command line in this process, with streams and a folder of its own. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ export interface Cli {
   write(name: string, text: string | Uint8Array): string;
 }
 
-/** `env` is what the process would have; without one nothing asks the Hub. */
+/** `env` is the environment of the process. By default nothing asks the Hub. */
 export function cli(
   commands?: readonly CommandEntry[],
   env: Io["env"] = { HF_HUB_OFFLINE: "1", HF_HOME: "/nonexistent" },

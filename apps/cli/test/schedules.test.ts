@@ -1,4 +1,6 @@
-/** `cloze pretrain` with what changes over the run: killed and resumed, told, planned, and what is no schedule. */
+/**
+ * `cloze pretrain` with values that change over the run: killed and resumed, reported, planned; and wrong schedules.
+ */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -38,7 +40,7 @@ threads: 1
 `;
 const rows = (out: string): string[] => readMetrics(join(dir, out, "metrics.jsonl")).rows.map(withoutTime);
 
-/** Runs in a process of its own and kills it after so many lines of the record. */
+/** Runs the command in a process of its own and kills it when metrics.jsonl has `after` lines. */
 function killed(after: number, out: string): Promise<NodeJS.Signals | null> {
   const file = join(dir, out, "metrics.jsonl");
   const child = spawn(

@@ -1,4 +1,7 @@
-/** The small benchmark: its records are within the rules, its page is theirs, and a run of one writes what it found. */
+/**
+ * The small benchmark: its records keep the rules, its page shows these records, and a run of a record writes its
+ * results.
+ */
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it, test } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * The speedrun encoder on the command line: pretrained with Muon from a config.json, resumed, computed in layers again,
- * and used.
+ * The speedrun encoder on the command line: pretraining with Muon from a config.json, resuming, recomputation of
+ * layers, and use of the model.
  */
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";

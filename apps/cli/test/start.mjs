@@ -1,4 +1,4 @@
-// The command line from source, as a process of its own: what tests spawn and kill.
+// The command line from source, for tests that start it as a process and may kill it.
 import { main } from "../src/index.ts";
 
 process.exitCode = await main(process.argv.slice(2));

@@ -1,4 +1,4 @@
-// finetune, predict and evaluate of tasks on a tiny BERT and generated texts, and what is said of mistakes.
+// finetune, predict and evaluate of tasks on a tiny BERT and generated texts, and the messages about mistakes.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { backend } from "@cloze/backend-reference";
@@ -16,7 +16,7 @@ const { run, piped, write, dir } = cli();
 const REFERENCE = ["--backend", "reference"] as const;
 const FAST = [...REFERENCE, "--lr", "0.01", "--batch", "8", "--max-length", "24"] as const;
 
-/** Any mistake: exit code 2, nothing on stdout, its line the last on stderr. */
+/** Expects a mistake of the user: exit code 2, nothing on stdout, and its message as the last line of stderr. */
 async function mistake(argv: readonly string[], text: RegExp): Promise<void> {
   const ran = await run(...argv);
   const last = ran.err.trimEnd().split("\n").at(-1) ?? "";
@@ -302,7 +302,7 @@ describe("finetune, predict, evaluate", () => {
       -1,
     );
     const [a, b] = await start("--scratch");
-    // No row is so long: these weights keep what they began with, but for the decay.
+    // No row is long enough to reach this position, so its weights change by the decay only.
     expect(await start()).toEqual([expect.closeTo(Number(from), 3), expect.closeTo(Number(from), 3)]);
     expect(Math.abs(Number(a) - Number(b))).toBeGreaterThan(1e-3);
     expect(Math.abs(Number(a) - Number(from))).toBeGreaterThan(1e-3);

@@ -1,4 +1,4 @@
-/** A run that changes its backend on the way: ONNX Runtime and TensorFlow.js go on where the other stopped. */
+/** A run that changes its backend on the way: ONNX Runtime and TensorFlow.js each go on from the other's checkpoint. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Backend } from "@cloze/backend";
@@ -10,7 +10,7 @@ import { cli } from "./run-cli.ts";
 
 const NAMES = ["tfjs:node", "tfjs:wasm"] as const;
 
-/** The backend; where TensorFlow's native library is not there, the test is skipped and says why. */
+/** The backend. Without TensorFlow's native library the test is skipped and says why. */
 async function open(name: (typeof NAMES)[number], context: TestContext): Promise<Backend> {
   const entry = BACKENDS.find((each) => each.name === name);
   const probe = await entry?.probe("use");

@@ -1,4 +1,4 @@
-// Tokenizers of text on the command line: trained, shown, told apart from those of residues.
+// Tokenizers of text on the command line: trained, shown, and told apart from tokenizers of residues.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";

@@ -1,4 +1,4 @@
-// Whatever trained a model, it is judged by the same mask: objectives, rates and smoothing differ, and the feeds of
+// One mask evaluates every model, whatever trained the model: objectives, rates and smoothing differ, and the feeds of
 // validation do not.
 import { backend } from "@cloze/backend-reference";
 import { memoryDataset, paddedBatches } from "@cloze/data";
@@ -36,7 +36,10 @@ const batches = paddedBatches(memoryDataset(sequences), {
   rowsPerBatch: 4,
 });
 
-/** One that hides every second token, as no other does, and knows nothing of evaluation. */
+/**
+ * An objective that hides every second token, as no other does, and makes no difference between training and
+ * evaluation.
+ */
 const everySecond: Objective<"masked-lm"> = {
   ...mlm(tokens),
   name: "every-second",
@@ -180,7 +183,7 @@ describe("the command line", () => {
       const [first] = readMetrics(join(dir, "smoothed/metrics.jsonl")).rows;
       const loss = first?.loss ?? 0;
       const plain = Number(first?.["crossEntropy"]);
-      // Fresh logits are all 0: ln 33 of cross entropy, smoothed or not, and ln(33)^2 of z-loss.
+      // New logits are all 0. The cross entropy is then ln 33, smoothed or not, and the z-loss is ln(33)^2.
       expect(plain).toBeCloseTo(Math.log(33), 3);
       expect(Number(first?.["zLoss"])).toBeCloseTo(Math.log(33) ** 2, 2);
       expect(loss - plain).toBeCloseTo(0.01 * Math.log(33) ** 2, 3);

@@ -1,4 +1,4 @@
-/** The page: what it is, what computes, and its two sides, of which each has a worker once it is looked at. */
+/** The entry of the page: title, device and two tabs. Each side gets its worker when a visitor first opens its tab. */
 import type { DeviceInfo, Side as Kind } from "./protocol.ts";
 import { h, say } from "./ui/dom.ts";
 import { Notice } from "./ui/notice.ts";

@@ -1,6 +1,6 @@
 /**
- * What the page and its worker say to each other. The page asks and is answered once by number; beside that the worker
- * tells of what happens in it. Everything here is plain data.
+ * The messages between the page and its worker, as plain data. Each request of the page has a number, and the worker
+ * answers it once. The worker also sends events: progress, rows of the run and the state of the run.
  */
 import type { TrainerRow } from "./run-files.ts";
 
@@ -10,9 +10,9 @@ export interface DeviceInfo {
   readonly kind: "webgpu" | "wasm";
   /** The adapter's name, or the processor. */
   readonly device: string;
-  /** Why it is not WebGPU. */
+  /** The reason why the device is not WebGPU. */
   readonly reason?: string;
-  /** What would help. */
+  /** Advice for the user: how to get WebGPU. */
   readonly remedy?: string;
 }
 
@@ -23,7 +23,7 @@ export type OptimizerChoice = (typeof OPTIMIZERS)[number];
 export const SIZES = ["tiny", "small", "medium"] as const;
 export type Size = (typeof SIZES)[number];
 
-/** What a run is made of, but for its data. */
+/** The settings of a run, without its data. */
 export interface Settings {
   readonly side: Side;
   readonly size: Size;
@@ -31,7 +31,7 @@ export interface Settings {
   readonly optimizer: OptimizerChoice;
   readonly lr: number;
   readonly steps: number;
-  /** Tokens in a row. */
+  /** Number of tokens in a row. */
   readonly length: number;
   readonly rows: number;
   readonly seed: number;
@@ -39,22 +39,22 @@ export interface Settings {
 
 export interface Source {
   readonly name: string;
-  /** Undefined: the sample that comes with the page. */
+  /** The file's bytes. Undefined: the page's own sample. */
   readonly bytes?: Uint8Array;
 }
 
 export interface DataSummary {
   readonly name: string;
-  /** Sequences, or windows of documents. */
+  /** Number of proteins or documents to train on. */
   readonly train: number;
   readonly valid: number;
   readonly tokens: number;
-  /** Nats: the loss of a model that knows how common each token is, and nothing else. */
+  /** In nats: the loss of a model that knows only the frequency of each token. */
   readonly unigramEntropy: number | undefined;
   readonly remark: string;
-  /** Proteins to look at: those held out first. */
+  /** Proteins or documents for the views. Proteins are held-out ones, where there are any. */
   readonly examples: readonly Example[];
-  /** Of text: the vocabulary's size, and how the first sentences are cut. */
+  /** For text: number of tokens in the vocabulary. */
   readonly vocabulary?: number;
 }
 
@@ -65,32 +65,32 @@ export interface Example {
 
 export interface Estimate {
   readonly parameters: number;
-  /** At most. */
+  /** Upper bound of the memory. */
   readonly memoryBytes: number;
   readonly seconds: number;
 }
 
 export interface Distribution {
-  /** Tokens by probability, largest first. */
+  /** Tokens, the most probable first. */
   readonly candidates: readonly { readonly token: string; readonly probability: number }[];
   readonly truth: string;
 }
 
 export interface Maps {
-  /** Residues, start and end not among them. */
+  /** Number of residues, without the start and the end token. */
   readonly length: number;
   readonly layers: number;
   readonly heads: number;
-  /** `[length, length]` of the layer and head asked for. */
+  /** `[length, length]` Attention of the requested layer and head. */
   readonly attention: Float32Array;
-  /** `[length, length]`: mean over heads and layers, made symmetric, with its average product taken off. */
+  /** `[length, length]` Mean over heads and layers, made symmetric, after average product correction. */
   readonly contacts: Float32Array;
 }
 
 export interface Substitutions {
   readonly letters: readonly string[];
   readonly sequence: string;
-  /** `[letters, length]`: log p(letter) - log p(what stands there), with the place masked. */
+  /** `[letters, length]` log p(letter) - log p(true residue), with the place masked. */
   readonly scores: Float32Array;
 }
 
@@ -105,7 +105,7 @@ export interface FilledMask {
 
 export type RunPhase = "idle" | "preparing" | "training" | "paused" | "finished" | "failed";
 
-/** Files of a checkpoint by name. */
+/** The files of a checkpoint by name. */
 export type Files = Readonly<Record<string, Uint8Array>>;
 
 export interface RunState {
@@ -115,22 +115,22 @@ export interface RunState {
   readonly parameters: number;
   readonly settings: Settings | undefined;
   readonly validLoss: number | undefined;
-  /** What is being done, while something is. */
+  /** The current work in words ("Evaluating…"), or "". */
   readonly doing: string;
-  /** False of a run that was loaded without its data. */
+  /** False for a run that was loaded without its data. */
   readonly canTrain: boolean;
   readonly error?: Failure;
 }
 
 export interface Failure {
   readonly title: string;
-  /** What to do. */
+  /** Text with the next step for the user. */
   readonly text: string;
-  /** The user asked for it: nobody need be told. */
+  /** The user stopped the work, so the page shows no notice. */
   readonly stopped?: true;
 }
 
-/** Each request with what it answers. */
+/** Each request: the data that it sends, and its answer. */
 export interface Requests {
   probe: { readonly ask: { readonly kind: "auto" | "wasm" }; readonly answer: DeviceInfo };
   openData: {

@@ -1,11 +1,11 @@
 /**
- * The files of a saved run: a checkpoint in the Hub's layout (config.json, model.safetensors, the tokenizer's files),
- * what an exact resume needs (optimizer.safetensors, trainer_state.json), and the page's own: run.json and
+ * Names and contents of a saved run's files: a checkpoint in the Hub layout (config.json, model.safetensors, the
+ * tokenizer's files), the files for an exact resume (optimizer.safetensors, trainer_state.json), and run.json and
  * metrics.jsonl.
  */
 import type { Settings } from "./protocol.ts";
 
-/** A line of metrics.jsonl, as the command line writes it. */
+/** A line of metrics.jsonl, in the format of the command line. */
 export interface TrainerRow {
   readonly type: "train" | "eval";
   readonly step: number;
@@ -18,7 +18,7 @@ export interface TrainerRow {
   readonly time: { readonly elapsed: number; readonly tokensPerSecond?: number; readonly stepMs?: number };
 }
 
-/** run.json: what the page needs to go on with a run. */
+/** The content of run.json: the settings and the data's hash, with which the page resumes a run. */
 export interface RunFile {
   readonly version: 1;
   readonly settings: Settings;

@@ -1,6 +1,5 @@
 /**
- * Saved runs in the browser's own storage (IndexedDB): a run and its entry in the list are there together or not at
- * all.
+ * The store of saved runs in the browser (IndexedDB). One transaction writes a run together with its entry in the list.
  */
 import type { Files, Side, Source } from "./protocol.ts";
 
@@ -72,7 +71,7 @@ export async function listSaved(): Promise<readonly SavedEntry[]> {
   return all.sort((a, b) => b.savedAt - a.savedAt);
 }
 
-/** Replaces a run of the same id. */
+/** Saves a run. It replaces a run with the same id. */
 export async function putSaved(entry: SavedEntry, content: SavedContent): Promise<void> {
   await within("readwrite", (entries, contents) => {
     contents.put(content, entry.id);

@@ -1,6 +1,5 @@
 /**
- * The page's end of the worker: questions with one answer each, progress while they are under way, and what the run
- * tells of itself.
+ * The page's client of the worker: requests with one answer each, progress of a request, and events of the run.
  */
 import type { Failure, FromWorker, RequestName, Requests, RunState, ToWorker } from "./protocol.ts";
 import type { TrainerRow } from "./run-files.ts";
@@ -22,7 +21,7 @@ export interface ClientEvents {
 export interface AskOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (share: number) => void;
-  /** Buffers that are handed over instead of copied. */
+  /** Buffers to transfer instead of to copy. */
   readonly transfer?: Transferable[];
 }
 
@@ -58,7 +57,7 @@ export class WorkerClient {
     });
   }
 
-  /** Ends whatever the worker does, at once, and begins with a new one that holds nothing. */
+  /** Ends the worker and all its work at once, and starts a new, empty worker. */
   restart(): void {
     this.#worker.terminate();
     this.#worker = this.#open();

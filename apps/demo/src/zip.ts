@@ -1,6 +1,7 @@
 /**
- * Zip archives, as much of them as a checkpoint needs: written without compression (weights do not compress), read also
- * where another program has packed them again with deflate. Archives above 4 GiB and encrypted ones are refused.
+ * A writer and a reader of zip archives, with only the features that a checkpoint needs. The writer does not compress
+ * (weights do not compress). The reader also takes archives that another program has compressed with deflate. Archives
+ * above 4 GiB and encrypted archives are refused.
  *
  *   [local header, bytes] for each file · the central directory · its end record
  *
@@ -18,7 +19,7 @@ const LOCAL_BYTES = 30;
 const CENTRAL_BYTES = 46;
 const END_BYTES = 22;
 const MOST = 2 ** 32 - 1;
-/** 1 January 1980, the first day that zip knows: the same files give the same archive. */
+/** 1 January 1980, the first date in zip. A fixed date makes the same files give the same archive. */
 const DATE = 0x0021;
 
 const CRC: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -27,14 +28,14 @@ const CRC: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-/** CRC-32 of the bytes, as zip and PNG have it. */
+/** CRC-32 of the bytes, as in zip and PNG. */
 export function crc32(bytes: Uint8Array): number {
   let value = 0xffffffff;
   for (const byte of bytes) value = (CRC[(value ^ byte) & 0xff] as number) ^ (value >>> 8);
   return (value ^ 0xffffffff) >>> 0;
 }
 
-/** Throws RangeError for more than 4 GiB. */
+/** An archive of the files. Throws: RangeError for more than 4 GiB. */
 export function writeZip(files: Readonly<Record<string, Uint8Array>>): Uint8Array<ArrayBuffer> {
   const entries = Object.entries(files).map(([name, data]) => ({
     name: new TextEncoder().encode(name),
@@ -98,8 +99,8 @@ export function writeZip(files: Readonly<Record<string, Uint8Array>>): Uint8Arra
 }
 
 /**
- * Files by name, folders left out; a folder that all files are in is taken off their names. Throws Error, in words, for
- * what is no whole archive.
+ * The files of an archive by name, without folders. Where one folder holds all files, the names are without it.
+ * Throws: Error, with a text for the user, for bytes that are not a complete archive.
  */
 export async function readZip(archive: Uint8Array): Promise<Readonly<Record<string, Uint8Array>>> {
   const view = new DataView(archive.buffer, archive.byteOffset, archive.byteLength);

@@ -1,4 +1,4 @@
-/** What axe finds on a page that keeps somebody out: its serious and critical findings, in words. */
+/** The serious and critical accessibility findings of axe on a page, as text. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Page } from "playwright-core";

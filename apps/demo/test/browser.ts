@@ -1,6 +1,6 @@
 /**
- * The page in headless Chromium: built from the packages' sources, served on localhost (which browsers count as secure:
- * WebGPU needs that), opened with WebGPU on SwiftShader or without WebGPU.
+ * The page in headless Chromium, with WebGPU on SwiftShader or without WebGPU. It is built from the packages' sources
+ * and served on localhost. Browsers count localhost as secure, and WebGPU needs a secure page.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 import { build } from "vite";
 
-/** Where Chromium is, or undefined. CHROMIUM names another one. */
+/** Path of Chromium, or undefined. The variable CHROMIUM overrides it. */
 export const chromiumPath = (): string | undefined =>
   [
     process.env["CHROMIUM"],
@@ -43,12 +43,12 @@ const TYPES: Readonly<Record<string, string>> = {
 
 export interface Site {
   readonly url: string;
-  /** The folder that is served. */
+  /** The folder with the built page. */
   readonly folder: string;
   readonly close: () => void;
 }
 
-/** The page built and served. */
+/** Builds and serves the page. */
 export async function site(): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), "cloze-demo-"));
   process.env["CLOZE_SOURCE"] = "1";
@@ -86,10 +86,10 @@ async function serve(folder: string): Promise<Server> {
 
 export interface Browser {
   readonly context: BrowserContext;
-  /** A page at the site; `problems` gets what it writes to its console as errors. */
+  /** Opens the page. `problems` collects the errors in its console. */
   readonly open: (query?: string) => Promise<Page>;
   readonly problems: string[];
-  /** Hosts that the pages and their workers have asked anything of. */
+  /** Hosts of all requests by the pages and their workers. */
   readonly hosts: ReadonlySet<string>;
   readonly close: () => Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * The page where there is no WebGPU: it says so, computes on WebAssembly, and tells of files it cannot read. The text
- * side is tried here.
+ * The page without WebGPU: it says so, computes on WebAssembly, and reports files that it cannot read. The text side is
+ * tested here as well.
  */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -66,8 +66,8 @@ describe.sequential("the page without WebGPU", () => {
     const proteins = Array.from(
       { length: 150 },
       (_, i) =>
-        ">protein " +
-        `${i}\n${Array.from({ length: 24 + (i % 9) }, (_, j) => "ACDEFGHIKLMNPQRSTVWY"[(i * 7 + j * j) % 20]).join("")}\n`,
+        `>protein ${i}\n` +
+        `${Array.from({ length: 24 + (i % 9) }, (_, j) => "ACDEFGHIKLMNPQRSTVWY"[(i * 7 + j * j) % 20]).join("")}\n`,
     ).join("");
     const phase = async (text: string): Promise<unknown> =>
       page.waitForFunction(
@@ -83,7 +83,7 @@ describe.sequential("the page without WebGPU", () => {
     await page.fill("#protein-rows", "4");
     await page.click("button.main");
     await page.waitForFunction("['Stop', 'Pause'].includes(document.querySelector('button.main').textContent)");
-    await page.click("button.main"); // Stop, or where that was over in a moment, Pause
+    await page.click("button.main"); // Stop, or Pause where the preparation is already over
     await page.waitForFunction("/Ready|Paused/.test(document.querySelector('.phase').textContent)");
     await page.click("button.main");
     await phase("Training");
@@ -93,7 +93,7 @@ describe.sequential("the page without WebGPU", () => {
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Download as .zip")]);
     const zip = readFileSync(await download.path());
     await page.click("text=Score every substitution");
-    await page.click("text=Stop scoring", { timeout: 5000 }).catch(() => {}); // It may be done already.
+    await page.click("text=Stop scoring", { timeout: 5000 }).catch(() => {}); // The scoring may be over already.
     await page.waitForSelector("text=Score every substitution");
     await page.click("button.main");
     await phase("Paused");

@@ -1,6 +1,5 @@
 /**
- * What a visitor's browser fetches before anything is asked for: the page, and its worker, each with what it imports at
- * once.
+ * The files that a visitor's browser loads first: the page and its worker, each with its static imports.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +10,7 @@ export interface FirstLoad {
   readonly gzipBytes: number;
 }
 
-/** `folder`: what the build wrote. Throws if the page or the worker is not there. */
+/** Finds the files in the build's output `folder`. Throws where the page or the worker is missing. */
 export function firstLoad(folder: string): FirstLoad {
   const html = readFileSync(join(folder, "index.html"), "utf8");
   const worker = readdirSync(join(folder, "assets")).find((name) => /^worker-.*\.js$/.test(name));
@@ -24,7 +23,7 @@ export function firstLoad(folder: string): FirstLoad {
     if (files.has(file)) continue;
     files.add(file);
     if (!file.endsWith(".js")) continue;
-    // Static imports stand at the start of a chunk; `import(…)` is what comes later.
+    // The pattern finds static imports. A dynamic `import(…)` loads later and does not count.
     for (const match of readFileSync(join(folder, file), "utf8").matchAll(
       /(?:import|from)\s*["']\.\/([^"']+\.js)["']/g,
     ))

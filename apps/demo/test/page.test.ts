@@ -1,7 +1,7 @@
 /**
- * The whole of it, in Chromium with WebGPU on SwiftShader: train, pause, save, reload, go on with the same losses, mask
- * a residue, download; the command line finds the same loss in what was downloaded, and has the same losses when it
- * trains. At last the GPU is lost.
+ * The whole page, in Chromium with WebGPU on SwiftShader: train, pause, save, reload, resume with the same losses, mask
+ * a residue, download. The command line finds the same loss in the downloaded checkpoint, and its own training has the
+ * same losses. At the end the GPU is lost.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -119,7 +119,7 @@ describe.sequential("the page with WebGPU", () => {
     expect(held).toMatchObject({ step: STEPS });
     expect(Math.abs(Number(told["loss"]) - (held as TrainerRow).loss)).toBeLessThan(1e-4);
 
-    // The same run by the command line, on another engine.
+    // The command line does the same run, on another engine.
     const run = join(folder, "run");
     await cloze(
       folder,
@@ -173,13 +173,16 @@ describe.sequential("the page with WebGPU", () => {
   }, 900_000);
 });
 
-/** As a driver that is reset does it to a page. The protocol's types leave this command to browsers' own sessions. */
+/**
+ * Crashes the GPU process, which for the page is like a driver reset. The protocol's types allow this command only for
+ * a browser's session.
+ */
 async function crashGpu(page: Page): Promise<void> {
   const session: { readonly send: (method: never) => Promise<unknown> } = await page.context().newCDPSession(page);
-  await session.send("Browser.crashGpuProcess" as never).catch(() => {}); // The answer may be lost with it.
+  await session.send("Browser.crashGpuProcess" as never).catch(() => {}); // The crash may lose the answer.
 }
 
-/** Of the bundled sample, proteins that are short. */
+/** The first short proteins of the bundled sample. */
 function shortProteins(count: number): string {
   const sample = join(
     createRequire(import.meta.url).resolve("cloze/package.json"),
@@ -219,7 +222,7 @@ const rowsOf = (files: Readonly<Record<string, Uint8Array>>): readonly TrainerRo
 const untimed = (rows: readonly TrainerRow[]): readonly object[] => rows.map((row) => ({ ...row, time: undefined }));
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-/** What a command prints with --json. */
+/** Runs a command with --json and returns its output. */
 async function cloze(cwd: string, ...words: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
   let out = "";
   let err = "";

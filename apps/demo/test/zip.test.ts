@@ -1,9 +1,9 @@
-/** Zip archives: what is written can be read, what Python's zipfile wrote too, and damage is told. */
+/** Zip archives: reads back its own archives and one of Python's zipfile, and reports damage. */
 import { describe, expect, it } from "vitest";
 import { RandomStream } from "@cloze/random";
 import { crc32, readZip, writeZip } from "../src/zip.ts";
 
-/** By Python 3's zipfile: run/config.json deflated, run/vocab.txt stored, and an entry for the folder. */
+/** An archive of Python 3's zipfile: run/config.json deflated, run/vocab.txt stored, and an entry for the folder. */
 const FROM_PYTHON =
   "UEsDBBQAAAAIAAAAIVD9NnVADgAAAEUAAAAPAAAAcnVuL2NvbmZpZy5qc29uq1ZKVLJSUEqiACjVAgBQSwMEFAAAAAAAAAAhUNxuPHIMAAAADAAAAA0AAABydW4vdm9jYWIudHh0PGNscz4KPHBhZD4KUEsDBBQAAAAAAAAAIVAAAAAAAAAAAAAAAAAEAAAAcnVuL1BLAQIUAxQAAAAIAAAAIVD9NnVADgAAAEUAAAAPAAAAAAAAAAAAAACAAQAAAABydW4vY29uZmlnLmpzb25QSwECFAMUAAAAAAAAACFQ3G48cgwAAAAMAAAADQAAAAAAAAAAAAAAgAE7AAAAcnVuL3ZvY2FiLnR4dFBLAQIUAxQAAAAAAAAAIVAAAAAAAAAAAAAAAAAEAAAAAAAAAAAAAACAAXIAAABydW4vUEsFBgAAAAADAAMAqgAAAJQAAAAAAA==";
 

@@ -7,14 +7,35 @@ import { expected } from "./oracle.ts";
 import { buildCase, type Direction } from "./run-case.ts";
 import { expectClose } from "./tolerance.ts";
 
+/** A program without state, run once and compared with the interpreter. */
+export interface Comparison {
+  readonly program: Program;
+  readonly feeds: HostTensors;
+  readonly tolerance: OpClass;
+}
+
 export interface Check {
   readonly name: string;
   /** Dtypes that a backend must claim for the check to apply. */
   readonly needs: readonly DType[];
   readonly run: (backend: Backend, live: () => number | Promise<number>) => Promise<void>;
+  /** All of the check, where it is one comparison: such checks can share a program. */
+  readonly comparison?: Comparison;
   /** It says nothing without a count of live buffers. */
   readonly countsBuffers?: true;
 }
+
+/** The dtypes that a check needs and a backend does not claim. */
+export const unclaimed = (backend: Backend, check: Check): readonly DType[] =>
+  check.needs.filter((dtype) => !backend.capabilities.dtypes.includes(dtype));
+
+/** A check that is one comparison. */
+export const comparing = (name: string, needs: readonly DType[], comparison: Comparison): Check => ({
+  name,
+  needs,
+  comparison,
+  run: (backend) => runOnce(backend, comparison.program, {}, comparison.feeds, comparison.tolerance),
+});
 
 const DIRECTIONS: readonly Direction[] = ["forward", "gradient"];
 
@@ -26,13 +47,8 @@ export const caseChecks: () => Check[] = () =>
         const built = buildCase(c, dtype, direction);
         if (built === undefined) return [];
         const needs = [...new Set([dtype, ...order(programRoots(built.program)).map((x) => x.dtype)])];
-        return [
-          {
-            name: `${c.name} > ${dtype} > ${direction}`,
-            needs,
-            run: (backend) => runOnce(backend, built.program, {}, built.feeds, toleranceOf(c.tolerance, direction)),
-          },
-        ];
+        const tolerance = toleranceOf(c.tolerance, direction);
+        return [comparing(`${c.name} > ${dtype} > ${direction}`, needs, { ...built, tolerance })];
       }),
     ),
   );

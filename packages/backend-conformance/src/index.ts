@@ -1,7 +1,8 @@
 /** testBackend(): the suite that defines a backend, and its cases as data. */
 export { allChecks, testBackend, type Suite } from "./test-backend.ts";
 export { judge, unknownGaps, type Gap, type Made } from "./judge.ts";
-export { runOnce, type Check } from "./check.ts";
+export { inBatches } from "./batch.ts";
+export { runOnce, type Check, type Comparison } from "./check.ts";
 export { caseNamed, cases } from "./cases.ts";
 export { opCases } from "./cases/ops.ts";
 export { compositeCases } from "./cases/composites.ts";

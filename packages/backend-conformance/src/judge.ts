@@ -2,7 +2,7 @@
  * What becomes of a check on a backend: passed, skipped with a reason, or failed; and what a gap changes about that.
  */
 import type { Backend, Probe } from "@cloze/backend";
-import type { Check } from "./check.ts";
+import { unclaimed, type Check } from "./check.ts";
 
 export interface Gap {
   readonly reason: string;
@@ -34,8 +34,8 @@ export async function judge(
   live?: () => number | Promise<number>,
 ): Promise<string | undefined> {
   if (!isBackend(made)) return made === undefined ? "not on this machine" : `${made.reason} ${made.remedy}`;
-  const unclaimed = check.needs.filter((d) => !made.capabilities.dtypes.includes(d));
-  if (unclaimed.length > 0) return `the backend does not claim ${unclaimed.join(", ")}`;
+  const missing = unclaimed(made, check);
+  if (missing.length > 0) return `the backend does not claim ${missing.join(", ")}`;
   if (check.countsBuffers && live === undefined) return "the backend does not say how many buffers are alive";
   const gap = gaps.find((g) => g.cases.some((c) => covers(c, check.name)));
   if (gap === undefined) await check.run(made, live ?? (() => 0));

@@ -6,6 +6,7 @@
  * is reported as skipped with the reason.
  */
 import { afterAll, describe, it } from "vitest";
+import { inBatches } from "./batch.ts";
 import { caseChecks, type Check } from "./check.ts";
 import { programChecks } from "./checks.ts";
 import { isBackend, judge, unknownGaps, type Gap, type Made } from "./judge.ts";
@@ -26,7 +27,7 @@ export function testBackend({ name, create, gaps = [], live }: Suite): void {
   describe(`backend ${name}`, () => {
     let made: Promise<Made> | undefined;
     const get = (): Promise<Made> => (made ??= Promise.resolve(create()));
-    const checks = allChecks();
+    const checks = inBatches(allChecks());
     afterAll(async () => {
       const backend = await made;
       if (isBackend(backend)) await backend.dispose();

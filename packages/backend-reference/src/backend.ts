@@ -1,8 +1,10 @@
 /**
- * The interpreter behind the backend interface: slow, exact, and what every other backend is compared with.
+ * The reference backend: the interpreter behind the backend interface. It is slow and exact, and all other backends are
+ * compared with it.
  *
- * Programs run through `interpret`, node by node, every result rounded to its dtype (or, on request, not at all:
- * "f64"). Composites are expanded and nothing else is done to a program, so that what is measured is its definition.
+ * It runs programs with `interpret`, node by node, and rounds every result to its dtype (with precision "f64" it does
+ * not round). It changes nothing in a program but the expansion of composites, so its results are those of the
+ * definition.
  */
 import {
   available,
@@ -37,13 +39,16 @@ import { planOf } from "./plan.ts";
 
 export interface ReferenceOptions {
   /**
-   * "native" rounds every result to its dtype; "f64" never rounds a float between the start of a session and what is
-   * read. Default "native".
+   * "native" rounds every result to its dtype. "f64" rounds floats only when they are read from the session. Default
+   * "native".
    */
   readonly precision?: "native" | "f64";
 }
 
-/** Always available: it is plain JavaScript. And always a last resort: it takes hours for what others do in minutes. */
+/**
+ * Always available, because the backend is plain JavaScript, and always a last resort: it takes hours where other
+ * backends take minutes.
+ */
 export function probe(): Promise<Probe> {
   return Promise.resolve(
     available(
@@ -184,7 +189,7 @@ async function withTurns<T>(work: Generator<undefined, T>): Promise<T> {
   }
 }
 
-/** A copy: what the caller does to its arrays later changes nothing here. */
+/** A copy of a tensor, so that later changes of the caller's array have no effect. */
 function decode(name: string, tensor: HostTensor): Value {
   if (tensor.data.length !== sizeOf(tensor.shape)) {
     throw new ConfigError(

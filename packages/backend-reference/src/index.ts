@@ -1,2 +1,2 @@
-/** The interpreter behind the backend interface: slow, exact, the oracle. */
+/** The reference backend: the interpreter behind the backend interface. */
 export { backend, probe, type ReferenceOptions } from "./backend.ts";

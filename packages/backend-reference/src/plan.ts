@@ -1,4 +1,4 @@
-/** What the interpreter will do: how many nodes of each op, and the largest sum of values alive at once. */
+/** The plan of the interpreter: the number of nodes of each op, and the largest number of bytes alive at once. */
 import type { Plan } from "@cloze/backend";
 import { bytesOf, order, peakLiveBytes, programRoots, type Program } from "@cloze/graph";
 

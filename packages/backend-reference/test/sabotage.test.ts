@@ -1,4 +1,4 @@
-// Does the suite see what it says it sees? Backends with one thing wrong each, and the check that must notice.
+// Does the conformance suite notice faults? Each backend here has one fault, and a named check must fail on it.
 import { describe, expect, it } from "vitest";
 import type { Backend, HostTensors, Session } from "@cloze/backend";
 import { unavailable } from "@cloze/backend";
@@ -8,7 +8,7 @@ import { backend } from "../src/index.ts";
 
 type SessionChange = (session: Session) => Partial<Session>;
 
-/** The reference with sessions changed. */
+/** The reference backend with changed sessions. */
 function changed(change: SessionChange): Backend {
   const right = backend();
   return {

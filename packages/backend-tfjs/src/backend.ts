@@ -1,9 +1,9 @@
 /**
- * The TensorFlow.js backend: a program is walked once into a flat list of kernel calls, and a run makes them one after
- * another.
+ * The TensorFlow.js backend. Compilation turns a program into a flat list of kernel calls, and a run makes these calls
+ * one after another.
  *
- * Gradients come from the graph, never from TensorFlow.js; there is no tape, no scope and no variable: slots are
- * emptied after their last reader, so that the number of tensors is the same after every run.
+ * Gradients come from the graph, never from TensorFlow.js. There is no tape, no scope and no variable. A slot is
+ * emptied after its last reader, so the number of tensors is the same after every run.
  */
 import {
   programText,
@@ -24,13 +24,13 @@ import { TfjsSession, type Loaded, type SessionHost } from "./session.ts";
 import type { DeviceTensor, Engine, Tfjs } from "./tfjs.ts";
 
 export interface TfjsOptions extends LoadOptions {
-  /** A TensorFlow.js that the caller has loaded, with its backend set; else one is loaded by `kind`. */
+  /** The caller's own TensorFlow.js, with its backend set. Without it `kind` decides which one is loaded. */
   readonly tf?: Tfjs;
   /** Default "node". */
   readonly kind?: Kind;
 }
 
-/** Throws UnsupportedError, with what to do, where that TensorFlow.js cannot run. */
+/** Throws UnsupportedError, with the remedy, where this TensorFlow.js cannot run. */
 export async function backend({ tf, kind = "node", ...options }: TfjsOptions = {}): Promise<Backend> {
   if (tf === undefined) {
     const loaded = await load(kind, options);
@@ -48,7 +48,7 @@ const deviceOf = (name: string): Device => ({
   sequentialSums: name === "wasm",
 });
 
-/** A compiled program; equal ones share it. */
+/** A compiled program. Equal programs share one. */
 interface Shared {
   readonly key: string;
   readonly loaded: Loaded;
@@ -59,7 +59,7 @@ class TfjsBackend implements Backend, SessionHost {
   readonly name: string;
   readonly tf: Tfjs;
   readonly capabilities: Capabilities;
-  /** The name inside TensorFlow.js. */
+  /** The backend's name inside TensorFlow.js. */
   readonly #engineName: string;
   readonly #shared = new Map<string, Shared>();
   readonly #compiled = new Map<Executable, Shared>();

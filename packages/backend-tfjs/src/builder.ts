@@ -1,16 +1,16 @@
 /**
- * A program as a flat list of kernel calls over numbered slots, each of which is filled once and emptied after its last
+ * The builder of a flat list of kernel calls over numbered slots. A slot is filled once and emptied after its last
  * reader.
  *
- * A value may be narrower than its node: what broadcasting would only repeat stays small until a kernel needs the whole
- * (`full`), since every elementwise kernel of TensorFlow.js broadcasts by itself.
+ * A value may be smaller than its node. A broadcast value stays small until a kernel needs the whole (`full`), since
+ * every elementwise kernel of TensorFlow.js broadcasts by itself.
  */
 import { sameShape, sizeOf, type Shape } from "@cloze/graph";
 import type { HostValues, TfDType } from "./tfjs.ts";
 
 export type Slot = number;
 
-/** A filled slot, with the shape that it really has. */
+/** A filled slot with its actual shape. */
 export interface Value {
   readonly slot: Slot;
   readonly shape: Shape;
@@ -18,15 +18,15 @@ export interface Value {
 
 export interface KernelCall {
   readonly kernel: string;
-  /** By name; those of a concatenation in order. */
+  /** Input slots by name. The inputs of a concatenation are a list. */
   readonly inputs: Readonly<Record<string, Slot>> | readonly Slot[];
   readonly attrs: Readonly<Record<string, unknown>>;
   readonly out: Slot;
-  /** Where in the model it belongs, for errors. */
+  /** Layer path of the node, for errors. */
   readonly path: string;
 }
 
-/** Bits that the host draws: TensorFlow.js has no integers of 32 bits that wrap round and shift. */
+/** Random bits, which the host draws, because TensorFlow.js has no 32-bit integers that wrap and shift. */
 export interface RandomCall {
   readonly random: { readonly key: Slot; readonly shape: Shape; readonly bits: number; readonly stream: number };
   readonly out: Slot;
@@ -51,7 +51,7 @@ export class Builder {
   #slots = 0;
   path = "";
 
-  /** `has`: whether the device has a kernel of this name. */
+  /** `has` says whether the device has a kernel of this name. */
   constructor(has: (kernel: string) => boolean) {
     this.#has = has;
   }
@@ -68,7 +68,7 @@ export class Builder {
     return this.#slots++;
   }
 
-  /** `shape`: that of the result. Equal calls on equal slots are made once. */
+  /** Adds a kernel call. `shape` is that of the result. Equal calls on equal slots are made once. */
   call(kernel: string, inputs: KernelCall["inputs"], shape: Shape, attrs: KernelCall["attrs"] = {}): Value {
     const key = JSON.stringify([kernel, inputs, attrs]);
     const known = this.#same.get(key);
@@ -129,7 +129,7 @@ export class Builder {
     return this.call("Cast", { x: x.slot }, x.shape, { dtype });
   }
 
-  /** The whole of a value whose node has this shape. */
+  /** The value expanded to `shape`, the shape of its node. */
   full(x: Value, shape: Shape): Value {
     if (sameShape(x.shape, shape)) return x;
     const aligned = [...shape.map(() => 1).slice(x.shape.length), ...x.shape];
@@ -139,7 +139,7 @@ export class Builder {
   }
 }
 
-/** The shape of two broadcast together; that they fit is known. */
+/** The broadcast shape of two shapes, which must fit. */
 export function together(a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {

@@ -1,5 +1,6 @@
 /**
- * A program walked once: kernel calls in order, what is emptied after each, and where inputs and results are.
+ * The compiler from a program to kernel calls in order, with the slots to empty after each call, and the slots of
+ * inputs and results.
  */
 import type { Plan } from "@cloze/backend";
 import { UnsupportedError } from "@cloze/errors";
@@ -80,7 +81,7 @@ export function compileProgram(
   for (const { slot } of builder.constants) taken.add(slot);
   const result = ([name, x]: readonly [string, Tensor], own: boolean): Result => {
     const value = builder.full(values.get(x) as Value, x.shape);
-    // What becomes state must be nobody else's.
+    // A slot that becomes state must have no other owner.
     const slot = own && taken.has(value.slot) ? copy(value.slot) : value.slot;
     if (own) taken.add(slot);
     return { name, slot, dtype: x.dtype, shape: x.shape };

@@ -1,4 +1,4 @@
-/** Host tensors to and from the three number types of TensorFlow.js. */
+/** The conversion between host tensors and the three number types of TensorFlow.js. */
 import { invariant } from "@cloze/errors";
 import type { DType, HostTensor, TensorType } from "@cloze/graph";
 import type { DeviceTensor, Engine, HostValues, TfDType } from "./tfjs.ts";
@@ -20,7 +20,7 @@ export function tfTypeOf(dtype: DType): TfDType {
   return type;
 }
 
-/** A copy on the device: what the caller does to its array later changes nothing. */
+/** A copy of a tensor on the device, so that later changes of the caller's array have no effect. */
 export function upload(engine: Engine, { dtype, shape, data }: HostTensor): DeviceTensor {
   return engine.makeTensor(bitsOf(data), [...shape], tfTypeOf(dtype));
 }
@@ -31,7 +31,7 @@ function bitsOf(data: HostTensor["data"]): HostValues {
   return new Int32Array(data.slice().buffer);
 }
 
-/** A copy on the host, of the type that the program gave it. */
+/** A copy of a tensor on the host, with the type that the program gives it. */
 export async function download(tensor: DeviceTensor, { dtype, shape }: TensorType): Promise<HostTensor> {
   const values = await tensor.data();
   switch (dtype) {

@@ -1,4 +1,4 @@
-/** The TensorFlow.js backend: CUDA, CPUs and browsers, through whichever of its packages is there. */
+/** The TensorFlow.js backend for CUDA, CPUs and browsers, through any installed package of TensorFlow.js. */
 import type { Probe } from "@cloze/backend";
 import { probeKind, type Kind, type LoadOptions } from "./load.ts";
 
@@ -8,5 +8,5 @@ export { RunError } from "./run-error.ts";
 export type { Tfjs } from "./tfjs.ts";
 export type { WasmPaths } from "./wasm-files.ts";
 
-/** Whether a kind of TensorFlow.js can run here, on what, and if not, what would help. Default "node". */
+/** Can this kind of TensorFlow.js run here? Resolves to the device, or to the reason and the remedy. Default "node". */
 export const probe = (kind: Kind = "node", options: LoadOptions = {}): Promise<Probe> => probeKind(kind, options);

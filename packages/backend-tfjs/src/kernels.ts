@@ -1,32 +1,33 @@
 /**
- * Base ops as kernels of TensorFlow.js: one total table, the same for all its backends; where one lacks a kernel or
- * computes it badly, the row asks the builder and takes another way.
+ * The base ops as kernels of TensorFlow.js: one total table for all of its backends. Where a backend lacks a kernel, or
+ * has a bad one, the row asks the builder or the device and uses other kernels.
  *
- *   u32        int32 of the same bits; comparison, division and casts mind the sign bit
- *   transpose  of a product, on wasm: moved first, since the kernel is 13 to 18 times slower with its transposing flags
- *   scatter    ScatterNd, but on TensorFlow itself: the UnsortedSegmentSum of the others passes over the data once a
- *              segment
+ *   u32        an int32 with the same bits; comparison, division and casts treat the sign bit
+ *   transpose  for a product on wasm, a separate Transpose comes first, since the product kernel is 13 to 18 times
+ *              slower with its transpose flags
+ *   scatter    ScatterNd, but UnsortedSegmentSum on TensorFlow itself; on the other backends UnsortedSegmentSum reads
+ *              the data once for every segment
  */
 import { isFloat, sizeOf, type DType, type Node, type Op, type Shape, type Tensor } from "@cloze/graph";
 import { together, type Builder, type Value } from "./builder.ts";
 import { tfTypeOf } from "./host.ts";
 import type { HostValues, TfDType } from "./tfjs.ts";
 
-/** What differs between the backends of TensorFlow.js. */
+/** The differences between the backends of TensorFlow.js. */
 export interface Device {
   /** The kernels are TensorFlow's own. */
   readonly native: boolean;
-  /** Products are computed from operands that lie as they are read. */
+  /** Transposed operands of a product are transposed by a separate kernel first. */
   readonly transposesFirst: boolean;
-  /** Integers are multiplied as doubles, so that products of large ones lose their low bits. */
+  /** The Multiply kernel multiplies integers as doubles, so large products lose their low bits. */
   readonly doubles: boolean;
-  /** Sums are made one element after another in f32. */
+  /** The Sum kernel adds one element after another in f32. */
   readonly sequentialSums: boolean;
 }
 
 type Lower<P extends Op> = (x: Node<P>, args: readonly Value[], b: Builder, device: Device) => Value;
 
-/** `args` may be narrower than their nodes, and so may the result. */
+/** Adds the calls of one node. `args` and the result may be smaller than their nodes (see `builder.ts`). */
 export function lowerNode<P extends Op>(x: Node<P>, args: readonly Value[], b: Builder, device: Device): Value {
   if (sizeOf(x.shape) === 0) return b.constant(tfTypeOf(x.dtype), x.shape, hostValues(tfTypeOf(x.dtype), 0));
   return table[x.op as P](x, args, b, device);
@@ -49,10 +50,10 @@ const binary =
 const whole = (x: Tensor, i: number, args: readonly Value[], b: Builder): Value =>
   b.full(args[i] as Value, (x.args[i] as Tensor).shape);
 
-/** Maps u32 to i32 in order. Its own inverse. */
+/** Maps u32 to i32 and keeps the order. The function is its own inverse. */
 const flipped = (x: Value, b: Builder): Value => b.binary("Add", x, b.scalar("int32", SIGN));
 
-/** Comparison and extremes of u32 are those of i32 with the sign bit flipped. */
+/** A comparison, or a maximum or minimum. For u32 it is that of i32 with the sign bit flipped. */
 const ordered =
   (kernel: string, backAgain: boolean) =>
   (x: Tensor, [p, q]: readonly Value[], b: Builder): Value => {
@@ -62,7 +63,8 @@ const ordered =
   };
 
 /**
- * An integer as high * 65536 + low, low in [0, 65536). A division may be made in f32, so what is divided has few bits.
+ * An integer as high * 65536 + low, with low in [0, 65536). FloorDiv may compute in f32, so where possible its dividend
+ * has its low 16 bits cleared.
  */
 function halves(x: Value, b: Builder): { readonly high: Value; readonly low: Value } {
   const by = b.scalar("int32", HALF);
@@ -76,7 +78,9 @@ function halves(x: Value, b: Builder): { readonly high: Value; readonly low: Val
 
 const floorDiv = (x: Value, by: number, b: Builder): Value => b.binary("FloorDiv", x, b.scalar("int32", by));
 
-/** x * y modulo 2^32 where a kernel multiplies doubles: by halves of y, whose products with x are exact. */
+/**
+ * x * y modulo 2^32 with a kernel that multiplies doubles. It uses the halves of y, whose products with x are exact.
+ */
 function wrappingProduct(x: Value, y: Value, b: Builder): Value {
   const { high, low } = halves(y, b);
   return b.binary(
@@ -94,7 +98,7 @@ function multiply(x: Tensor, [p, q]: readonly Value[], b: Builder, device: Devic
   return isFloat(x.dtype) ? b.binary("Multiply", p as Value, q as Value) : times(p as Value, q as Value, b, device);
 }
 
-/** Quotients truncate toward zero. */
+/** A quotient; for integers it truncates toward zero. */
 function divide(x: Tensor, [p, q]: readonly Value[], b: Builder, device: Device): Value {
   const n = p as Value;
   const d = q as Value;
@@ -117,7 +121,8 @@ function truncatedQuotient(n: Value, d: Value, b: Builder, device: Device): Valu
 }
 
 /**
- * Hacker's Delight 9-3: half the dividend divided signed, doubled, and one more if the rest still holds the divisor.
+ * Unsigned division (Hacker's Delight 9-3): half the dividend is divided as signed, and the quotient is doubled. It is
+ * one more if the rest is not less than the divisor.
  */
 function unsignedQuotient(n: Value, d: Value, b: Builder, device: Device): Value {
   const zero = b.scalar("int32", 0);
@@ -151,7 +156,7 @@ function cast(x: Node<"cast">, [p]: readonly Value[], b: Builder): Value {
   if (from === to || (isInteger(from) && isInteger(to))) return v;
   if (to === "bool") return b.binary("NotEqual", v, b.scalar(tfTypeOf(from), 0));
   if (from === "u32" && to === "f32") {
-    // Halves are exact in f32, and so is the upper one times 2^16: one rounding.
+    // Both halves are exact in f32, and so is high * 2^16. Only the sum rounds.
     const { high, low } = halves(v, b);
     const unsigned = b.binary(
       "Add",
@@ -174,7 +179,7 @@ function cast(x: Node<"cast">, [p]: readonly Value[], b: Builder): Value {
 
 const isInteger = (dtype: DType): boolean => dtype === "i32" || dtype === "u32";
 
-/** The kernel takes three of one shape, and no bools on wasm. */
+/** The Select kernel needs three inputs of one shape, and on wasm it takes no bools. */
 function select(x: Tensor, args: readonly Value[], b: Builder): Value {
   const [condition, t, e] = args as readonly [Value, Value, Value];
   if (x.dtype === "bool")
@@ -212,7 +217,8 @@ const reduced =
   };
 
 /**
- * A long sum over the last axes as a sum of sums: [outer, parts, length of one], where its length has a divisor for it.
+ * The shape [outer, parts, length of a part] that turns a long sum over the last axes into a sum of sums. Undefined for
+ * other sums, and where the length has no divisor from 8 up to its square root.
  */
 function partsOf(shape: Shape, axes: readonly number[]): Shape | undefined {
   const first = axes[0] ?? 0;
@@ -271,7 +277,7 @@ function iota({ attrs: { shape, axis } }: Node<"iota">, _: readonly Value[], b: 
   );
 }
 
-/** What each op becomes. */
+/** The kernel calls of each op. */
 export const table: { readonly [P in Op]: Lower<P> } = {
   input: () => {
     throw new TypeError("inputs have slots of their own");
@@ -369,7 +375,7 @@ interface CompositeRow {
   readonly lower: Lower<"composite">;
 }
 
-/** Composites that TensorFlow has a kernel for. */
+/** The composites for which TensorFlow.js has a kernel. */
 const composites: Readonly<Record<string, CompositeRow>> = {
   softmax: {
     applies: (x) => x.attrs.params.axis === x.rank - 1,
@@ -380,7 +386,7 @@ const composites: Readonly<Record<string, CompositeRow>> = {
 
 export const COMPOSITES: readonly string[] = Object.keys(composites);
 
-/** Whether a composite is taken whole. */
+/** Does this backend run the composite without expansion? */
 export function isNative(x: Node<"composite">): boolean {
   const row = Object.hasOwn(composites, x.attrs.composite.name) ? composites[x.attrs.composite.name] : undefined;
   return row !== undefined && x.args.every((a) => a.dtype === "f32") && (row.applies?.(x) ?? true);

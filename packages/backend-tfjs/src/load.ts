@@ -1,10 +1,9 @@
 /**
- * The ways to a TensorFlow.js, by kind: the package that brings it, the name it goes by inside, and what to say when it
- * is not there.
+ * The loading of TensorFlow.js, by kind: its packages, its name for the backend, and the errors where it cannot run.
  *
- * Packages are loaded when asked for, never before. Two things are set right first, in Node: `util.isNullOrUndefined`,
- * which TensorFlow.js still calls and Node 23 took away, and the environment that TensorFlow reads when it starts
- * (memory growth, TF32, its chatter on stderr), where the user has not set it.
+ * A package is loaded only on request. In Node two things are prepared first. One is `util.isNullOrUndefined`, which
+ * TensorFlow.js still calls and Node 23 removed. The other is the environment that TensorFlow reads at its start
+ * (memory growth, TF32, messages on stderr), where the user has not set it.
  */
 import { available, unavailable, type Probe } from "@cloze/backend";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
@@ -17,14 +16,15 @@ export type Kind = (typeof KINDS)[number];
 
 export interface LoadOptions {
   /**
-   * CUDA: products in TF32, 10 bits of mantissa, several times faster. Default false: f32, as on every other backend.
+   * On CUDA, computes products in TF32, with 10 bits of mantissa, which is several times faster. Default false: f32, as
+   * on every other backend.
    */
   readonly tf32?: boolean;
-  /** CUDA: take memory as it is needed and not all of it at the start. Default true. */
+  /** On CUDA, takes memory when it is needed instead of all memory at the start. Default true. */
   readonly memoryGrowth?: boolean;
   /**
-   * Browsers, wasm: the address of each .wasm file by its name, or of a folder that holds the files. Default: the
-   * folder of the page.
+   * In browsers, for wasm: the address of each .wasm file by its name, or of a folder that holds the files. Default:
+   * the folder of the page.
    */
   readonly wasmPaths?: WasmPaths;
 }
@@ -33,7 +33,7 @@ interface Way {
   readonly packages: readonly string[];
   /** The backend's name inside TensorFlow.js. */
   readonly name: string;
-  /** What it runs on, in words. */
+  /** The device, as text. */
   readonly device: string;
   import(options: LoadOptions): Promise<object>;
 }
@@ -97,7 +97,7 @@ export interface Loaded {
 
 const GUIDE = "docs/how-to/tfjs-cuda.md has versions that work.";
 
-/** Throws UnsupportedError with what is wrong and what to do. */
+/** Loads TensorFlow.js. Throws UnsupportedError with the fault and the remedy. */
 export function load(kind: Kind, options: LoadOptions = {}): Promise<Loaded> {
   return fit(kind, options).catch((error: unknown) => {
     throw error instanceof Unfit
@@ -106,7 +106,7 @@ export function load(kind: Kind, options: LoadOptions = {}): Promise<Loaded> {
   });
 }
 
-/** Throws Unfit. */
+/** Loads and starts TensorFlow.js. Throws Unfit where it cannot run. */
 async function fit(kind: Kind, options: LoadOptions): Promise<Loaded> {
   const way = Object.hasOwn(ways, kind) ? ways[kind] : undefined;
   if (way === undefined)
@@ -118,7 +118,7 @@ async function fit(kind: Kind, options: LoadOptions): Promise<Loaded> {
     }),
     way,
   );
-  // Without it the JavaScript kernels advise, on every start, to install the native ones, and every run looks for NaN.
+  // Otherwise the JavaScript kernels recommend the native package at every start, and every run searches for NaN.
   tf.enableProdMode();
   if (!(await tf.setBackend(way.name).catch(() => false)))
     throw new Unfit(
@@ -141,7 +141,7 @@ async function fit(kind: Kind, options: LoadOptions): Promise<Loaded> {
 
 const isNode = (): boolean => typeof process === "object" && typeof process.versions?.node === "string";
 
-/** A CommonJS package gives its exports once more as the default. */
+/** The TensorFlow.js in a module. A CommonJS package has its exports in the default export too. */
 function tfjsIn(module: object, { packages }: Way): Tfjs {
   for (const candidate of [module, (module as { readonly default?: object }).default]) {
     if (typeof candidate === "object" && candidate !== null && "engine" in candidate && "getKernel" in candidate)
@@ -154,7 +154,7 @@ const usesGpu = (tf: Tfjs): boolean =>
   (tf.backend() as { readonly isUsingGpuDevice?: boolean }).isUsingGpuDevice === true;
 
 async function prepareNode(way: Way, { tf32 = false, memoryGrowth = true }: LoadOptions): Promise<void> {
-  // Not imported: a bundle for browsers shall not look for it.
+  // Not an import, so that bundlers for browsers do not look for the module.
   const util = process.getBuiltinModule("node:util") as { isNullOrUndefined?: (value: unknown) => boolean };
   util.isNullOrUndefined ??= (value) => value === null || value === undefined;
   const { env } = process;
@@ -163,15 +163,15 @@ async function prepareNode(way: Way, { tf32 = false, memoryGrowth = true }: Load
   env["NVIDIA_TF32_OVERRIDE"] ??= tf32 ? "1" : "0";
   if (way.name !== "tensorflow") return;
   expectAddon(way);
-  // Where both native packages are loaded, the second would warn of each kernel that it registers again.
+  // If both native packages are loaded, the second one would warn for each kernel that it registers again.
   const shared = (await import("@tensorflow/tfjs").catch(() => undefined)) as
     { readonly enableProdMode?: () => void; readonly default?: { readonly enableProdMode?: () => void } } | undefined;
   (shared?.enableProdMode ?? shared?.default?.enableProdMode)?.();
 }
 
 /**
- * A package without its addon registers all its kernels and then throws, and what it registered stays: so it is not
- * begun.
+ * Throws Unfit where the native addon of a package is missing. Without this check the import would register all kernels
+ * and then throw, and the kernels would stay registered.
  */
 function expectAddon({ packages: [name = ""] }: Way): void {
   const { createRequire } = process.getBuiltinModule("node:module");
@@ -181,7 +181,7 @@ function expectAddon({ packages: [name = ""] }: Way): void {
   try {
     home = dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
   } catch {
-    return; // Not installed: the import says so.
+    return; // The package is not installed; the import reports this.
   }
   const lib = join(home, "lib");
   const built = existsSync(lib) ? readdirSync(lib, { recursive: true }) : [];
@@ -194,7 +194,7 @@ const withoutAddon = (name: string): Unfit =>
     `Run: npm rebuild ${name} (with --build-addon-from-source where there is no prebuilt one); ${GUIDE}`,
   );
 
-/** What is wrong, from what an import threw. */
+/** The fault and the remedy, from the error of an import. */
 function failure({ packages }: Way, cause: unknown): Unfit {
   const said = cause instanceof Error ? cause.message : String(cause);
   const first = said.split("\n")[0]?.trim().replace(/\.$/, "") ?? "";
@@ -219,7 +219,7 @@ function failure({ packages }: Way, cause: unknown): Unfit {
   return new Unfit(broken, `Run: npm rebuild ${native}; ${GUIDE}`, { cause });
 }
 
-/** Whether this kind can run here. */
+/** Can this kind run here? */
 export async function probeKind(kind: Kind, options: LoadOptions = {}): Promise<Probe> {
   try {
     const { tf, device } = await fit(kind, options);

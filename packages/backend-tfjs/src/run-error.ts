@@ -1,4 +1,4 @@
-/** A failure inside TensorFlow.js, told in terms of the model: which layer, which kernel, and what to do. */
+/** The error of a run inside TensorFlow.js, in terms of the model: the layer, the kernel, and the remedy. */
 import { ClozeError, UnsupportedError } from "@cloze/errors";
 
 const MEMORY = /out of memory|OOM|allocat|ResourceExhausted|RESOURCE_EXHAUSTED/i;
@@ -27,7 +27,7 @@ export class RunError extends ClozeError {
 const said = (cause: unknown): string =>
   (cause instanceof Error ? cause.message : String(cause)).trim().replace(/\.$/, "");
 
-/** Memory that ran out is the user's to mend; all else names the kernel. */
+/** UnsupportedError with advice where memory ran out; otherwise RunError, which names the kernel. */
 export function runError(backend: string, kernel: string, path: string, cause: unknown): ClozeError {
   if (!MEMORY.test(said(cause))) return new RunError(backend, kernel, path, cause);
   return new UnsupportedError(

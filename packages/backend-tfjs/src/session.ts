@@ -1,4 +1,4 @@
-/** State on the device, and runs over it, one after another. */
+/** A session: state on the device, and runs over it, one after another. */
 import { checkFeeds, checkProgramState, checkWritten, stateNamed, type Executable, type Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
 import { randomBits, sizeOf, type HostTensor, type HostTensors, type Program, type TensorType } from "@cloze/graph";
@@ -8,7 +8,7 @@ import { download, upload } from "./host.ts";
 import { runError } from "./run-error.ts";
 import type { DeviceTensor, Engine } from "./tfjs.ts";
 
-/** What a backend knows of an executable: its calls, and its constants on the device. */
+/** A compiled program with its constants on the device. */
 export interface Loaded extends Compiled {
   readonly held: readonly (readonly [slot: number, tensor: DeviceTensor])[];
 }
@@ -16,9 +16,9 @@ export interface Loaded extends Compiled {
 export interface SessionHost {
   readonly name: string;
   loaded(executable: Executable): Loaded;
-  /** Makes the backend of this session the one that computes, and returns its engine. */
+  /** Makes this session's backend the active one of TensorFlow.js and returns its engine. */
   engine(): Promise<Engine>;
-  /** The session was disposed. */
+  /** Called after the session is disposed. */
   ended(session: Session): void;
 }
 
@@ -95,7 +95,7 @@ export class TfjsSession implements Session {
     this.#host.ended(this);
   }
 
-  /** After everything that was asked before, whether that went well or not. */
+  /** Runs `work` after all earlier work, even where the earlier work failed. */
   #next<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#last.then(work, work);
     this.#last = done.catch(() => undefined);

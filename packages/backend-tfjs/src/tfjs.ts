@@ -1,9 +1,9 @@
 /**
- * What this backend uses of a TensorFlow.js, whichever of its packages it comes from: kernels by name, tensors, memory
+ * The part of TensorFlow.js that this backend uses, the same for all of its packages: kernels by name, tensors, memory
  * counts.
  *
- * Kernels are run by name on the engine, below the functions of the tensor API: no checks are paid twice, no scope is
- * kept, and a kernel that a backend lacks is known when a program is compiled.
+ * This backend runs kernels by name on the engine, below the tensor API. Thus nothing is checked twice, no scope is
+ * kept, and compilation already knows which kernels a backend lacks.
  */
 export interface Tfjs {
   engine(): Engine;
@@ -26,7 +26,7 @@ export interface Engine {
   makeTensor(values: HostValues, shape: number[], dtype: TfDType): DeviceTensor;
 }
 
-/** TensorFlow.js has no other number types: u32 travels as the int32 of the same bits. */
+/** TensorFlow.js has no other number types. A u32 is stored as the int32 with the same bits. */
 export type TfDType = "float32" | "int32" | "bool";
 export type HostValues = Float32Array | Int32Array | Uint8Array;
 

@@ -24,7 +24,7 @@ export async function expectWasm(paths: WasmPaths = "", load: typeof fetch = fet
         'tfjs-backend-wasm-simd.wasm and tfjs-backend-wasm-threaded-simd.wasm: import simd from "@tensorflow/' +
         'tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url", and then backend({ kind: "wasm", wasmPaths: ' +
         '{ "tfjs-backend-wasm-simd.wasm": simd, … } }). Without a bundler: wasmPaths is the address of the folder ' +
-        "dist/ of that package.",
+        "dist/ of the package.",
     );
 }
 

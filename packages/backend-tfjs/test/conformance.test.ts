@@ -1,9 +1,9 @@
-// Every check of what a backend is, on each TensorFlow.js that Node can run.
+// The whole conformance suite, on each TensorFlow.js that Node can run.
 import { testBackend, type Gap } from "@cloze/backend-conformance";
 import { backend, probe, type Kind } from "../src/index.ts";
 import { tensorCount } from "./tensor-count.ts";
 
-/** The backend, or why it cannot run on this machine. */
+/** The backend, or the reason why it cannot run on this machine. */
 async function here(
   kind: Kind,
 ): Promise<Awaited<ReturnType<typeof backend>> | (Awaited<ReturnType<typeof probe>> & { readonly available: false })> {

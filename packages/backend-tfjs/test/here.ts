@@ -1,5 +1,5 @@
 /**
- * Backends of the kinds that Node can run, each opened once; a kind that cannot run here is skipped, with its reason.
+ * Backends of the kinds that Node can run, each opened once. A kind that cannot run here is skipped with its reason.
  */
 import { afterAll, describe, test } from "vitest";
 import type { Backend } from "@cloze/backend";

@@ -1,10 +1,11 @@
 // What can be wrong with an install, and what is said of it.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
+import type { Probe } from "@cloze/backend";
 import { backend, probe, type Kind } from "../src/index.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "cloze-tfjs-"));
@@ -33,64 +34,63 @@ test("a kind that there is not", async () => {
   );
 });
 
-/** Runs the source from a folder of its own whose node_modules hold what `files` says, and gives the probe's answer. */
-function probeIn(
-  name: string,
-  files: Readonly<Record<string, string>>,
-  setup = "",
-): { readonly available: boolean; readonly reason?: string; readonly remedy?: string } {
+type Unfit = Extract<Probe, { readonly available: false }>;
+
+/**
+ * The answer of `probeKind` in a folder of its own: a copy of the source beside a `node_modules` that holds `files` and
+ * our two packages. No TensorFlow.js of this workspace is in reach, built or not.
+ */
+function probeIn(name: string, kind: Kind, files: Readonly<Record<string, string>>, setup = ""): Unfit {
   const home = join(dir, name);
-  const source = fileURLToPath(new URL("../src/load.ts", import.meta.url));
+  for (const ours of ["backend", "errors"]) {
+    mkdirSync(join(home, "node_modules/@cloze"), { recursive: true });
+    symlinkSync(
+      fileURLToPath(new URL(`../../${ours}`, import.meta.url)),
+      join(home, "node_modules/@cloze", ours),
+      "junction",
+    );
+  }
   for (const [file, text] of Object.entries(files)) {
     mkdirSync(join(home, "node_modules", file, ".."), { recursive: true });
     writeFileSync(join(home, "node_modules", file), text);
   }
-  // The packages are looked for from the module that names them, so a hook answers for that folder first.
-  const program = `
-    import { register } from "node:module";
-    register("data:text/javascript," + encodeURIComponent(${JSON.stringify(`
-      import { createRequire } from "node:module";
-      import { pathToFileURL } from "node:url";
-      const require = createRequire(${JSON.stringify(join(home, "main.js"))});
-      export function resolve(name, context, next) {
-        if (!name.startsWith("@tensorflow/")) return next(name, context);
-        try { return { url: pathToFileURL(require.resolve(name)).href, shortCircuit: true }; } catch {
-          const thrown = "throw Object.assign(new Error(" + JSON.stringify("Cannot find package '" + name + "' imported from load.ts") + "), { code: 'ERR_MODULE_NOT_FOUND' })";
-          return { url: "data:text/javascript," + encodeURIComponent(thrown), shortCircuit: true };
-        }
-      }`)}));
-    ${setup}
-    const { probeKind } = await import(${JSON.stringify(source)});
-    console.log(JSON.stringify(await probeKind("node")));`;
-  const out = execFileSync(
-    process.execPath,
-    ["--import", import.meta.resolve("tsx"), "--conditions=@cloze/source", "--input-type=module", "-e", program],
-    {
-      encoding: "utf8",
-      cwd: fileURLToPath(new URL("..", import.meta.url)),
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NODE_PATH: "" },
-    },
+  cpSync(fileURLToPath(new URL("../src", import.meta.url)), join(home, "src"), { recursive: true });
+  writeFileSync(join(home, "package.json"), '{ "type": "module" }');
+  writeFileSync(
+    join(home, "main.ts"),
+    `${setup}
+    const { probeKind } = await import("./src/load.ts");
+    console.log(JSON.stringify(await probeKind(${JSON.stringify(kind)})));`,
   );
-  return JSON.parse(out.trim().split("\n").at(-1) as string) as { readonly available: boolean };
+  const flags = ["--import", import.meta.resolve("tsx"), "--conditions=@cloze/source"];
+  const out = execFileSync(process.execPath, [...flags, "main.ts"], {
+    encoding: "utf8",
+    cwd: home,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NODE_PATH: "" },
+  });
+  return JSON.parse(out.trim().split("\n").at(-1) as string) as Unfit;
 }
 
 test("not installed", () => {
-  expect(probeIn("absent", {})).toEqual({
+  expect(probeIn("absent", "node", {})).toEqual({
     available: false,
     reason: "@tensorflow/tfjs-node is not installed.",
     remedy: "Run: npm install @tensorflow/tfjs-node",
   });
 });
 
+/** An installed package with its addon, whose import throws. */
 const throwing = (message: string): Readonly<Record<string, string>> => ({
   "@tensorflow/tfjs-node/package.json": '{"name":"@tensorflow/tfjs-node","main":"index.js"}',
+  "@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node": "",
   "@tensorflow/tfjs-node/index.js": `throw new Error(${JSON.stringify(message)});`,
 });
 
 test("an addon that does not load, and one whose CUDA libraries are not there", () => {
   const broken = probeIn(
     "broken",
+    "node",
     throwing("libtensorflow.so.2: cannot open shared object file: No such file or directory"),
   );
   expect(broken).toEqual({
@@ -102,6 +102,7 @@ test("an addon that does not load, and one whose CUDA libraries are not there", 
   });
   const cuda = probeIn(
     "cuda",
+    "node",
     throwing("libcudart.so.11.0: cannot open shared object file: No such file or directory"),
   );
   expect(cuda).toEqual({
@@ -117,14 +118,14 @@ test("what Node 23 took away is there before the package is loaded", () => {
     "@tensorflow/tfjs-node/index.js":
       'if (!require("util").isNullOrUndefined(null)) throw new Error("no"); throw new Error("reached");',
   };
-  expect(probeIn("node23", needs, 'delete process.getBuiltinModule("node:util").isNullOrUndefined;').reason).toContain(
-    "does not load: reached",
-  );
+  expect(
+    probeIn("node23", "node", needs, 'delete process.getBuiltinModule("node:util").isNullOrUndefined;').reason,
+  ).toContain("does not load: reached");
 });
 
-test("installed without its addon", async () => {
-  // The workspace has the package and never builds its addon.
-  expect(await probe("node-gpu")).toEqual({
+test("installed without its addon", () => {
+  const files = { "@tensorflow/tfjs-node-gpu/package.json": '{"name":"@tensorflow/tfjs-node-gpu"}' };
+  expect(probeIn("bare", "node-gpu", files)).toEqual({
     available: false,
     reason: expect.stringContaining("@tensorflow/tfjs-node-gpu is installed without its native addon"),
     remedy: expect.stringContaining("npm rebuild @tensorflow/tfjs-node-gpu"),

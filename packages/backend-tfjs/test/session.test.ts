@@ -1,4 +1,4 @@
-// State across runs, and what callers may get wrong.
+// Sessions: state across runs, and mistakes of callers.
 import { expect } from "vitest";
 import { Graph, program, type HostTensor, type Program } from "@cloze/graph";
 import { backend as open, RunError } from "../src/index.ts";

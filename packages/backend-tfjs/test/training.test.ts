@@ -1,4 +1,4 @@
-// Training on each TensorFlow.js against the reference backend, with nothing left behind.
+// Training on each TensorFlow.js, compared with the reference backend. No tensor may be left at the end.
 import { expect } from "vitest";
 import { trainingStep } from "@cloze/backend-conformance";
 import { backend as reference } from "@cloze/backend-reference";

@@ -1,4 +1,4 @@
-// The suite that defines a backend, on whatever adapter this machine has. CI runs it once for each driver.
+// The conformance suite on the adapter of this machine. CI runs it once for each driver.
 import { testBackend } from "@cloze/backend-conformance";
 import { deviceForTests } from "../test/adapter.ts";
 import { backend, type WebGpuBackend } from "./index.ts";

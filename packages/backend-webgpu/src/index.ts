@@ -1,4 +1,4 @@
-/** The WebGPU backend: programs as a few fused kernels each, in Node and in browsers. */
+/** The WebGPU backend for Node and browsers. It runs a program as a few fused kernels. */
 export { backend, estimate, type BackendOptions, type EstimateOptions } from "./open.ts";
 export { probe } from "./runtime/probe.ts";
 export type { Compute, WebGpuBackend } from "./runtime/backend.ts";

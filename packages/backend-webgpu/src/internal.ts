@@ -1,6 +1,6 @@
 /**
- * For benches in this repository: kernels by themselves, and devices as the backend opens them. Not for users; it may
- * change with any version.
+ * Internal exports for the benches of this repository: single kernels, and devices as the backend opens them. Users
+ * must not import this file; it may change with any version.
  */
 export { openDevice, type DeviceOptions, type OpenDevice } from "./runtime/device.ts";
 export { isNotHere, openGpu } from "./runtime/gpu.ts";

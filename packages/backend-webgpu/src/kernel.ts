@@ -1,22 +1,22 @@
 /**
- * The seam inside this backend: compilation makes kernels over storages, the runtime places storages in buffers and
- * replays kernels. Both sides are plain data; WGSL is text.
+ * The interface between the two halves of this backend. The compiler makes kernels over storages. The runtime places
+ * storages in buffers and replays the kernels. All of it is plain data; WGSL is text.
  */
 
-/** How elements lie in memory. A bool is a u32, 0 or 1. */
+/** The type of elements in memory. A bool is a u32, 0 or 1. */
 export type Element = "f32" | "f16" | "i32" | "u32";
 
 export const elementBytes: { readonly [E in Element]: number } = { f32: 4, f16: 2, i32: 4, u32: 4 };
 
-/** A contiguous run of elements on the device. Compared by identity. */
+/** A contiguous run of elements on the device. Two storages are equal only if they are the same object. */
 export interface Storage {
   readonly kind: "state" | "feed" | "temporary" | "table";
-  /** Name of the state or feed; for the others, a label that tells what it holds. */
+  /** Name of the state or feed. For a temporary or a table it is a label of the contents. */
   readonly name: string;
   readonly element: Element;
-  /** Elements. */
+  /** Number of elements. */
   readonly size: number;
-  /** Of a table: its contents, uploaded once. */
+  /** The contents of a table, which the runtime uploads once. */
   readonly data?: Uint32Array | Int32Array | Float32Array;
 }
 
@@ -29,78 +29,75 @@ export interface Binding {
 export interface Kernel {
   /** Family and variant, for plans and errors: `matmul NT 64x64x16`, `row 2 passes`. */
   readonly name: string;
-  /** Layer path of what it computes. */
+  /** Layer path of the values that the kernel computes. */
   readonly path: string;
   readonly wgsl: string;
   readonly bindings: readonly Binding[];
   readonly grid: readonly [x: number, y: number, z: number];
-  /** Multiplications and additions of contractions; 0 elsewhere. */
+  /** Multiplications and additions of a contraction; 0 for other kernels. */
   readonly flops: number;
 }
 
-/** Where a storage lies: which buffer, and at which byte. */
+/** The place of a storage in memory. */
 export interface Place {
+  /** Number of the buffer. */
   readonly buffer: number;
+  /** First byte. */
   readonly offset: number;
 }
 
 /**
- * A kernel over windows of whole buffers: its text and its table depend on where storages lie, so it is made when that
- * is known.
+ * A kernel over windows of whole buffers. Its text and its table depend on the places of storages, so `link` writes
+ * them when the places are known.
  */
 export interface Deferred {
   readonly name: string;
   readonly path: string;
-  /** Everything it reads or writes, for the planner. */
+  /** All storages that the kernel reads or writes, for the planner. */
   readonly bindings: readonly Binding[];
   readonly link: (placeOf: (storage: Storage) => Place) => readonly WindowKernel[];
 }
 
 export interface WindowKernel extends Omit<Kernel, "bindings"> {
-  /** A whole buffer by number, or a storage. */
+  /** Each binding is a whole buffer by number, or a storage. */
   readonly bindings: readonly (Binding | { readonly buffer: number; readonly access: "read" | "read_write" })[];
 }
 
-/** A program compiled: kernels in the order they run. */
+/** A compiled program: its kernels in the order of execution. */
 export interface Compiled {
   readonly kernels: readonly (Kernel | Deferred)[];
-  /** Outputs by name: the storage whose first `size of shape` elements are the value. */
+  /** Storages of the outputs by name. The first `sizeOf(shape)` elements are the value. */
   readonly outputs: ReadonlyMap<string, Storage>;
 }
 
 /**
- * A WGSL function of the surrounding text that yields one element of an operand, computed on the way if it must be.
- * Its u32 arguments are the indices of the operand as it is stored; what lies outside its shape must not be asked for.
+ * A WGSL function of the surrounding text that loads or computes one element of an operand. Its u32 arguments are the
+ * indices of the operand as stored. They must be inside the operand's shape.
  */
 export interface Loader {
   /** `fn name(i: u32, …) -> element`. */
   readonly name: string;
-  /**
-   * The same for 4 elements that follow each other along the last index, which is a multiple of 4: `-> vec4<element>`.
-   */
+  /** The version for 4 neighbours along the last index, which is a multiple of 4: `-> vec4<element>`. */
   readonly vec4?: string;
   readonly element: "f32" | "f16" | "i32" | "u32" | "bool";
 }
 
-/** A WGSL function that takes one element of a result, f32, with its indices: `fn name(i: u32, …, value: f32)`. */
+/** A WGSL function that stores one element of a result, given as f32: `fn name(i: u32, …, value: f32)`. */
 export interface Storer {
   readonly name: string;
-  /** The same for 4 elements along the last index, a multiple of 4: value is vec4<f32>. */
+  /** The version for 4 neighbours along the last index, which is a multiple of 4. `value` is a vec4<f32>. */
   readonly vec4?: string;
 }
 
-/** What a template makes of a spec: the module-scope text of one kernel that calls loaders and storers by name. */
+/** The result of a template: the module-scope text of one kernel. The text calls loaders and storers by name. */
 export interface Part {
   readonly name: string;
   /**
-   * WGSL: `var<workgroup>`, functions, `@compute fn main`. No bindings: they belong to whoever wrote the loaders and
-   * storers.
+   * WGSL: `var<workgroup>`, functions, `@compute fn main`. It has no bindings; the writer of the loaders and storers
+   * declares them.
    */
   readonly body: string;
-  /**
-   * `enable` and `requires` lines the text needs, by feature: `f16`, `subgroups`,
-   * `chromium_experimental_subgroup_matrix`.
-   */
+  /** The features that the text must enable: `f16`, `subgroups`, `chromium_experimental_subgroup_matrix`. */
   readonly enables: readonly string[];
   /** Names of the loaders, storers and scratch arrays that the text uses. */
   readonly uses: readonly string[];
@@ -108,9 +105,7 @@ export interface Part {
   readonly flops: number;
 }
 
-/**
- * Memory that parts of one template hand each other: in the text, an array of that name, `array<element>`, read_write.
- */
+/** Memory through which the parts of one template pass data. In the text it is an `array<element>` of that name. */
 export interface Scratch {
   readonly name: string;
   readonly element: Element;

@@ -1,4 +1,4 @@
-/** What a matmul kernel is asked for: several products of one size side by side, each a sum of products. */
+/** The specification of a matmul kernel: several problems of one size side by side, each a sum of products. */
 import type { Loader, Storer } from "./kernel.ts";
 
 export interface MatmulSpec {
@@ -10,25 +10,26 @@ export interface MatmulSpec {
   readonly transposeA: boolean;
   /** B is stored [batch, n, k] instead of [batch, k, n]. */
   readonly transposeB: boolean;
-  /** What the loaders of A and B yield. Products are accumulated in f32 either way. */
+  /** Type of the elements that the loaders of A and B return. Sums are f32 for both types. */
   readonly element: "f32" | "f16";
-  /** Products that share sizes and layouts and run in one dispatch: q, k and v. */
+  /** Problems with equal sizes and layouts that run in one dispatch: for example q, k and v. */
   readonly problems: readonly MatmulProblem[];
 }
 
 export interface MatmulProblem {
   /**
-   * Summed one after another into one accumulator: dX of q, k and v. Loaders take (batch, i, j) in the order stored.
+   * The products that are summed in one accumulator, in order: for example dX of q, k and v. Loaders take (batch, i,
+   * j), with i and j in the order of storage.
    */
   readonly terms: readonly { readonly a: Loader; readonly b: Loader }[];
   /**
-   * Takes (batch, row, col, value), each element once. With `splits` > 1 the first index is split * batch + batch
-   * index, and the value is that split's part of the sum over k.
+   * Stores (batch, row, col, value). The kernel calls it once for each element. With `splits` > 1 the first index is
+   * split * batch + batch index, and the value is that split's partial sum over k.
    */
   readonly store: Storer;
   /**
-   * Takes (batch, row, value): the sum over k of row `row` of A (the first term): the bias gradient beside a weight
-   * gradient.
+   * Stores (batch, row, value). The value is the sum over k of row `row` of A in the first term. It gives the bias
+   * gradient beside a weight gradient.
    */
   readonly rowSums?: Storer;
 }

@@ -1,2 +1,2 @@
-/** What needs Node: measured tiles on disk. */
+/** The exports that need Node: measured tiles on disk. */
 export { diskCache, type DiskCacheOptions } from "./tune/disk-cache.ts";

@@ -1,4 +1,4 @@
-/** The backend with its compiler: a device is opened, and programs become kernels for it. */
+/** The entry to the backend: it opens a device and connects the compiler with the runtime. */
 import { UnsupportedError } from "@cloze/errors";
 import type { Program } from "@cloze/graph";
 import type { TileChoice } from "./compile/anchor.ts";
@@ -15,7 +15,8 @@ import { tilesOf, type TileOptions } from "./tiles.ts";
 export interface BackendOptions extends DeviceOptions, RuntimeOptions, TileOptions {}
 
 /**
- * Opens the best device there is, or the one given. Throws UnsupportedError with what would help where there is none.
+ * Opens the best device of the machine, or the caller's own one. Throws UnsupportedError where there is no device; the
+ * message says how to get one.
  */
 export async function backend(options: BackendOptions = {}): Promise<WebGpuBackend> {
   const opened = await requireDevice(options);
@@ -31,14 +32,14 @@ export async function backend(options: BackendOptions = {}): Promise<WebGpuBacke
 }
 
 export interface EstimateOptions {
-  /** The device it would run on: `backend.profile`, or `baseProfile` for what every device can do. */
+  /** The device of the estimate: `backend.profile`, or `baseProfile` for the limits that every device has. */
   readonly profile: Profile;
   readonly compute?: Compute;
 }
 
 /**
- * What a program will take, without a device and without allocating anything. Throws where a single tensor is too large
- * for the device.
+ * Estimates the memory of a program without a device and without any allocation. Throws where a single tensor is too
+ * large for the device.
  */
 export function estimate(program: Program, { profile, compute = "f32" }: EstimateOptions): Estimate {
   return estimateOf(program, layoutOf(compile(program, { profile, compute }), program, profile), profile);

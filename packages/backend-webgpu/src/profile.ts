@@ -1,10 +1,11 @@
 /**
- * What a device is, in plain data: all that compilation may ask of it. Text, tiles and plans are functions of a program
- * and a profile, so they are tested without a device.
+ * The profile of a device: the plain data about it that the compiler may use. Kernel text, tiles and plans are
+ * functions of a program and a profile, so tests of them need no device.
  */
 
 /**
- * Whose defaults to take. `software`: SwiftShader, lavapipe: barriers are dear and a workgroup is a loop on a CPU core.
+ * The family of a device, which decides the defaults. `software` is SwiftShader and lavapipe: there barriers are
+ * expensive, and a workgroup is a loop on a CPU core.
  */
 export type Family = "nvidia" | "amd" | "intel" | "apple" | "mobile" | "software" | "unknown";
 
@@ -18,12 +19,12 @@ export interface SubgroupMatrixConfig {
 
 export interface Profile {
   readonly family: Family;
-  /** Vendor, device and driver, in words. */
+  /** Vendor, device and driver, as text. */
   readonly device: string;
   readonly limits: {
-    /** Storage buffers one kernel may bind. */
+    /** Storage buffers that one kernel may bind. */
     readonly storageBuffers: number;
-    /** Largest piece of a buffer one binding may show, in bytes. */
+    /** Largest range of a buffer that one binding may cover, in bytes. */
     readonly bindingBytes: number;
     /** Largest buffer, in bytes. */
     readonly bufferBytes: number;
@@ -33,17 +34,17 @@ export interface Profile {
     readonly sharedBytes: number;
     /** Workgroups along one axis of a dispatch. */
     readonly workgroups: number;
-    /** Bytes that the offset of a binding is a multiple of. */
+    /** The offset of a binding must be a multiple of this, in bytes. */
     readonly offsetAlignment: number;
   };
-  /** 16-bit floats in WGSL: there and found right by the self-test. */
+  /** WGSL has 16-bit floats, and they passed the self-test. */
   readonly f16: boolean;
   readonly subgroups: { readonly min: number; readonly max: number } | undefined;
-  /** Empty unless asked for and there. */
+  /** The device's matrix sizes; empty unless the caller asked for them and the device has them. */
   readonly subgroupMatrix: readonly SubgroupMatrixConfig[];
 }
 
-/** Limits every WebGPU device has; the profile of tests that make text and run nothing. */
+/** The limits that every WebGPU device has. Tests that only write text use this profile. */
 export const baseProfile: Profile = {
   family: "unknown",
   device: "any WebGPU device",

@@ -1,7 +1,7 @@
 /**
- * Tiles of a program's matmuls: what was measured on this device before, or is measured now, else the defaults of its
- * family. A program is compiled with the defaults first, which tells its products; and once more where something better
- * is known.
+ * The tiles of a program's matmuls: measured ones, from earlier or from now, otherwise the defaults of the device's
+ * family. A program is compiled first with the defaults, which shows its products. It is compiled again where a
+ * measured tile is known.
  */
 /// <reference types="@webgpu/types" />
 import type { TileChoice } from "./compile/anchor.ts";
@@ -13,18 +13,18 @@ import { memoryCache, tileKey, tunedTile, tuneMatmul, type DeviceWords, type Til
 
 export interface TileOptions {
   /**
-   * Where measured tiles are kept: `diskCache` of `@cloze/backend-webgpu/node`, or `() => browserCache(indexedDB)`.
-   * Default: nowhere.
+   * The cache of measured tiles: `diskCache` of `@cloze/backend-webgpu/node`, or `() => browserCache(indexedDB)`.
+   * Default: a cache in memory.
    */
   readonly tiles?: (device: DeviceWords) => TileCache;
-  /** Measures products that this device has not met, some seconds a program. Default false: what is kept is used. */
+  /** Measures products that are not in the cache, which takes some seconds a program. Default false. */
   readonly tune?: boolean;
   /** Time for the measurements of one program. Default 20,000. */
   readonly tuneMs?: number;
 }
 
 export interface Tiles {
-  /** Compiles with the best tiles known. */
+  /** Compiles a program with the best known tiles. */
   readonly apply: (compile: (tileFor: TileChoice) => Compiled) => Promise<Compiled>;
 }
 

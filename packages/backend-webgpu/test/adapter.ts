@@ -1,12 +1,12 @@
 /**
- * The one place where tests get a device. Where there is none, a test is skipped with the reason; with CI set that is a
- * failure, because CI installs drivers (`.ci/run`).
+ * The source of devices for all tests. Where there is no device, a test is skipped with the reason. With CI set this is
+ * a failure, because CI installs drivers (`.ci/run`).
  */
 import { test } from "vitest";
 import { openDevice, type DeviceOptions, type OpenDevice } from "../src/runtime/device.ts";
 import { isNotHere, type NotHere } from "../src/runtime/gpu.ts";
 
-/** A device of the test's own, or why there is none here. */
+/** A new device for a test, or the reason why there is none. */
 export async function deviceForTests(options: DeviceOptions = {}): Promise<OpenDevice | NotHere> {
   const opened = await openDevice(options);
   if (isNotHere(opened) && process.env["CI"] !== undefined && process.env["CI"] !== "")
@@ -15,8 +15,8 @@ export async function deviceForTests(options: DeviceOptions = {}): Promise<OpenD
 }
 
 /**
- * A test with a device of its own, closed at its end. Software adapters may take minutes to compile what GPUs are
- * given.
+ * A test with its own device, which is closed at the end. Software adapters may take minutes to compile the kernels of
+ * GPUs.
  */
 export function onDevice(
   name: string,

@@ -1,6 +1,6 @@
 /**
- * A process of its own for `exit.test.ts`: opens the backend, runs, and ends in the way it is told. Prints "ran" and
- * its last words.
+ * The child process of `exit.test.ts`. It opens the backend, runs a program, and ends in the way that its argument
+ * names. It prints "ran" and its last words.
  */
 import { createBackend, type WebGpuBackend } from "../src/runtime/backend.ts";
 import { requireDevice } from "../src/runtime/device.ts";

@@ -1,5 +1,5 @@
-// The process ends by itself, soon, with the right code, however the backend was left: Dawn in Node is known to hang
-// and to crash there.
+// The process must end by itself, soon, and with the right exit code, in whatever state the backend is left. Dawn in
+// Node is known to hang or crash at exit.
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -8,7 +8,7 @@ import { onDevice } from "./adapter.ts";
 
 const child = fileURLToPath(new URL("child.ts", import.meta.url));
 
-/** Runs the child to its end. Past the limit it is killed, which is a failure. */
+/** Runs the child process to its end. After the time limit the child is killed, which is a failure. */
 async function end(how: string): Promise<{ readonly code: number; readonly said: readonly string[] }> {
   const args = ["--expose-gc", "--import", "tsx", "--conditions=@cloze/source", child, how];
   try {

@@ -1,4 +1,4 @@
-/** Programs with kernels written by hand: the runtime is tested without the compiler. */
+/** Programs with handwritten kernels, for tests of the runtime without the compiler. */
 import { fromNumbers, Graph, hostTensor, program, type HostTensor, type HostTensors, type Program } from "@cloze/graph";
 import type { Binding, Compiled, Deferred, Kernel, Storage } from "../src/kernel.ts";
 import type { Compiler } from "../src/runtime/backend.ts";
@@ -19,7 +19,7 @@ export const storage = (
 export const reads = (s: Storage): Binding => ({ storage: s, access: "read" });
 export const writes = (s: Storage): Binding => ({ storage: s, access: "read_write" });
 
-/** Bindings are b0, b1, …; `body` runs for each `i` below `count`. */
+/** A kernel whose bindings are b0, b1, …, and whose `body` runs for each `i` below `count`. */
 export function kernel(
   name: string,
   bindings: readonly Binding[],
@@ -38,7 +38,7 @@ export function kernel(
   return { name, path, wgsl, bindings, grid: [Math.ceil(count / 64), 1, 1], flops: 0 };
 }
 
-/** A compiler that knows the programs it was given, by their identity. */
+/** A compiler for exactly these programs, which it recognises by identity. */
 export const compilerOf = (...all: readonly Handmade[]): Compiler => ({
   composites: [],
   compile: (wanted) => {
@@ -48,7 +48,7 @@ export const compilerOf = (...all: readonly Handmade[]): Compiler => ({
   },
 });
 
-/** count -> count + by; the count before comes back. */
+/** A program with the update count -> count + by. Its output is the old count. */
 export function counter(): Handmade {
   const g = new Graph();
   const count = g.input("count", "f32", []);
@@ -101,8 +101,8 @@ export function chain(length: number, size: number): Handmade {
 }
 
 /**
- * All state times a factor in one kernel over the whole buffer of state, by a table of windows that is made when places
- * are known.
+ * A program that multiplies all state by a factor, in one kernel over the whole state buffer. Its table of windows is
+ * made when the places are known.
  */
 export function scaled(sizes: Readonly<Record<string, number>>): Handmade {
   const g = new Graph();

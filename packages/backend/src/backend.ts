@@ -1,13 +1,14 @@
+/** The interfaces of a backend: the backend itself, its executables with their plans, and its sessions. */
 import type { DType, HostTensors, Program } from "@cloze/graph";
 
 /**
- * Compiles programs and holds state. Several programs (a training step, an evaluation, other shapes) run over one
- * Session's state: micro-batches, buckets and evaluation share parameters without copies.
+ * A backend compiles programs and holds state. Several programs (a training step, an evaluation, other shapes) can run
+ * over the state of one Session. Micro-batches, buckets and evaluation thus share parameters without copies.
  */
 export interface Backend {
   readonly name: string;
   readonly capabilities: Capabilities;
-  /** Plans and builds one program of fixed shapes. Compiling an equal program again is free. */
+  /** Plans and builds one program of fixed shapes. The second compilation of an equal program is free. */
   compile(program: Program, options?: CompileOptions): Promise<Executable>;
   /** Uploads parameters and optimizer state once. */
   start(state: HostTensors): Promise<Session>;
@@ -15,21 +16,21 @@ export interface Backend {
 }
 
 export interface Capabilities {
-  /** What it runs on, in words: "CPU, 2 threads", an adapter's name. */
+  /** The device, as text: "CPU, 2 threads", or the name of an adapter. */
   readonly device: string;
   readonly dtypes: readonly DType[];
-  /** Composites it runs whole. */
+  /** The composites that the backend runs without expansion. */
   readonly composites: readonly string[];
   readonly limits: {
-    /** Largest single tensor. */
+    /** Bytes of the largest single tensor. */
     readonly tensorBytes: number;
-    /** Memory it may use in all, where known. */
+    /** Total memory that the backend may use, where known. */
     readonly memoryBytes?: number;
   };
 }
 
 export interface CompileOptions {
-  /** 16-bit contractions with f32 accumulation. Default "f32". A backend that cannot do it throws UnsupportedError. */
+  /** The type of contractions; 16-bit ones sum in f32. Default "f32". Throws UnsupportedError where it is missing. */
   readonly compute?: "f32" | "f16" | "bf16";
 }
 
@@ -39,28 +40,28 @@ export interface Executable {
   dispose(): Promise<void>;
 }
 
-/** What will happen in one run: plain data, printable. */
+/** The plan of one run: plain data that can be printed. */
 export interface Plan {
   readonly backend: string;
   readonly steps: readonly PlanStep[];
-  /** Bytes of state, and the largest sum of temporaries, where the backend can know it. */
   readonly stateBytes: number;
+  /** The largest number of bytes in use at once, where the backend can know it. */
   readonly peakBytes?: number;
 }
 
 export interface PlanStep {
-  /** Kernel or engine operator. */
+  /** Name of a kernel, or of an operator of the engine. */
   readonly kernel: string;
   readonly count: number;
 }
 
-/** State on the device. Programs read it by name and replace what they update. */
+/** State on the device. Programs read state by name and replace the values that they update. */
 export interface Session {
-  /** One run: feeds in, the program's small outputs back. Runs of one session are serialised in the order called. */
+  /** Runs a program on `feeds` and resolves to its outputs. Runs of one session happen in the order of the calls. */
   run(executable: Executable, feeds: HostTensors): Promise<HostTensors>;
-  /** State to the host: checkpoints, all-reduce. All of it when `names` is left out. */
+  /** Copies state to the host, for checkpoints or an all-reduce. Without `names` it copies all state. */
   read(names?: readonly string[]): Promise<HostTensors>;
-  /** Replaces state, same names and types. */
+  /** Replaces state under existing names, with values of the same types. */
   write(state: HostTensors): Promise<void>;
   dispose(): Promise<void>;
 }

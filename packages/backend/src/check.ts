@@ -1,4 +1,4 @@
-/** Checks of what a caller hands to a session: the same words on every backend. */
+/** The checks of a caller's feeds and state. With them all backends throw the same errors. */
 import { ConfigError } from "@cloze/errors";
 import { sameShape, showType, sizeOf, type HostTensors, type Program, type TensorType } from "@cloze/graph";
 
@@ -20,7 +20,7 @@ function check(what: string, wanted: Program["feeds"], given: Given): void {
   }
 }
 
-/** Every feed of the program is there, with its type. Throws ConfigError naming the first that is not. */
+/** Throws ConfigError where a feed of the program is missing, has the wrong type, or is unknown. */
 export function checkFeeds(program: Program, feeds: HostTensors): void {
   check("feed", program.feeds, feeds);
   const known = new Set(program.feeds.map((f) => f.attrs.name));
@@ -29,15 +29,15 @@ export function checkFeeds(program: Program, feeds: HostTensors): void {
     throw new ConfigError(`feed "${extra}": the program has no such feed. It has: ${[...known].join(", ")}.`);
 }
 
-/** Every piece of state the program reads is in the session, with its type. */
+/** Throws ConfigError where state that the program reads is missing or has the wrong type. */
 export function checkState(program: Program, state: Given): void {
   check("state", program.state, state);
 }
 
-/** The state of a session by its types. */
+/** The types of a session's state, by name. */
 type StateTypes = ReadonlyMap<string, TensorType>;
 
-/** What a session holds under a name. Throws ConfigError naming what it has. */
+/** The value that a session holds under a name. Throws ConfigError, with all names, where there is none. */
 export function stateNamed<T>(held: ReadonlyMap<string, T>, name: string): T {
   const found = held.get(name);
   if (found === undefined)
@@ -45,7 +45,7 @@ export function stateNamed<T>(held: ReadonlyMap<string, T>, name: string): T {
   return found;
 }
 
-/** What is to replace state has its names and types. */
+/** Throws ConfigError where new state has an unknown name or another type than the old state. */
 export function checkWritten(types: StateTypes, state: HostTensors): void {
   for (const [name, value] of Object.entries(state)) {
     const want = stateNamed(types, name);
@@ -57,7 +57,7 @@ export function checkWritten(types: StateTypes, state: HostTensors): void {
   }
 }
 
-/** What a program needs is in the session, of its type. */
+/** Throws ConfigError where a session lacks state of the program, or has it with the wrong type. */
 export function checkProgramState(program: Program, types: StateTypes): void {
   for (const {
     attrs: { name },

@@ -1,6 +1,6 @@
 /**
- * What a backend is. Almost only types: a backend is given a verified program and runs it; nothing else of ours knows
- * that a device exists. `@cloze/backend-conformance` is the suite that says whether it does.
+ * The contract of a backend, almost only types. A backend gets a verified program and runs it. No other package knows
+ * about devices. `@cloze/backend-conformance` is the suite that tests whether a backend fulfils the contract.
  */
 export type { Backend, Capabilities, CompileOptions, Executable, Plan, PlanStep, Session } from "./backend.ts";
 export { available, unavailable, type Probe } from "./probe.ts";

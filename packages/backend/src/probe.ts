@@ -1,12 +1,15 @@
-/** Whether a backend can run on this machine: what `doctor` prints and `--backend auto` decides by. */
+/**
+ * The answer to the question whether a backend can run on this machine. `doctor` prints it, and `--backend auto`
+ * decides by it.
+ */
 export type Probe =
   | {
       readonly available: true;
       readonly device: string;
       readonly details: Readonly<Record<string, string>>;
       /**
-       * Why it should be taken only by name, where it runs but not as it is meant to: a GPU that is emulated on the
-       * CPU.
+       * The reason why only a user should choose this backend, by name. It is set where the backend works but not as
+       * intended, for example on a GPU that the CPU emulates.
        */
       readonly lastResort?: string;
     }
@@ -18,7 +21,7 @@ export const available = (
   { lastResort }: { readonly lastResort?: string | undefined } = {},
 ): Probe => ({ available: true, device, details, ...(lastResort === undefined ? {} : { lastResort }) });
 
-/** `reason`: why it cannot run here. `remedy`: what would help. */
+/** A probe's negative answer: the reason why the backend cannot run, and the remedy. */
 export const unavailable = (reason: string, remedy: string): Extract<Probe, { readonly available: false }> => ({
   available: false,
   reason,

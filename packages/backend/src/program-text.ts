@@ -1,7 +1,7 @@
-/** A program as text, by which a backend knows an equal one again. */
+/** The text of a program, by which a backend recognises an equal program. */
 import { print, programRoots, type Program } from "@cloze/graph";
 
-/** Equal programs have one text: their nodes, and the names under which values come and go. */
+/** The nodes of a program and the names of its inputs and results. Equal programs have equal texts. */
 export function programText({ outputs, updates, feeds, state, ...program }: Program): string {
   const names = (inputs: Program["feeds"]): string[] => inputs.map((x) => x.attrs.name);
   const shape = JSON.stringify([

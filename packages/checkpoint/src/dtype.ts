@@ -1,16 +1,16 @@
 /**
- * The element types of a safetensors file that cloze reads and writes, and how many bytes an array of them takes.
+ * The element types of safetensors files that cloze reads and writes, and the byte sizes of tensors.
  *
- * Not here: the 8-bit and smaller floats (F8_E4M3, F4, …) and complex numbers. No model of this project stores them,
- * and a file that does is refused by name instead of being read half.
+ * Left out: floats of 8 bits and fewer (F8_E4M3, F4, …) and complex numbers. No model of this project stores them.
+ * A file with such a type is refused, and the error names the type.
  */
 
 export type SafetensorsDType =
   "F64" | "F32" | "F16" | "BF16" | "I64" | "I32" | "I16" | "I8" | "U64" | "U32" | "U16" | "U8" | "BOOL";
 
 /**
- * Bytes of one element. The order of the keys is the order of the writer: the reference library's, widest alignment
- * first.
+ * Bytes of one element. The writer lays out dtypes in the order of these keys. The reference library uses the same
+ * order: widest alignment first.
  */
 export const dtypeBytes: { readonly [D in SafetensorsDType]: 1 | 2 | 4 | 8 } = {
   U64: 8,
@@ -28,14 +28,14 @@ export const dtypeBytes: { readonly [D in SafetensorsDType]: 1 | 2 | 4 | 8 } = {
   BOOL: 1,
 };
 
-/** All element types, in the order in which the writer lays them out. */
+/** All element types, in the writer's order. */
 export const dtypes: readonly SafetensorsDType[] = Object.keys(dtypeBytes) as SafetensorsDType[];
 
 export function isSafetensorsDType(value: unknown): value is SafetensorsDType {
   return typeof value === "string" && Object.hasOwn(dtypeBytes, value);
 }
 
-/** Where one tensor lies in its file. `byteOffset` counts from the start of the file, not of the data. */
+/** A tensor's dtype, shape and place in its file. `byteOffset` counts from the start of the file, not of the data. */
 export interface TensorEntry {
   readonly dtype: SafetensorsDType;
   readonly shape: readonly number[];
@@ -44,8 +44,8 @@ export interface TensorEntry {
 }
 
 /**
- * Bytes of a dense tensor, or undefined when a size is no non-negative safe integer or the product leaves them.
- * A scalar has the shape `[]` and one element; a tensor with a size of 0 has no bytes.
+ * Bytes of a dense tensor. Undefined where a size, or the number of bytes, is not a non-negative safe integer.
+ * A scalar has the shape `[]` and one element. A tensor with a size of 0 has no bytes.
  */
 export function tensorBytes(dtype: SafetensorsDType, shape: readonly number[]): number | undefined {
   let bytes: number = dtypeBytes[dtype];

@@ -1,10 +1,11 @@
 /**
- * Writing the safetensors format: layout and header for any writer, and a whole file in memory for small ones.
+ * The encoder of the safetensors format: layout and header for any writer, and a whole file in memory for small models.
  *
- * The same tensors give the same bytes in whatever order they come: widest dtype first, then by name in UTF-8 order,
- * the header padded with spaces to 8 bytes, as the reference library writes them; metadata keys are sorted (there, a
- * hash map orders them). Source: `prepare` in https://github.com/huggingface/safetensors, safetensors/src/tensor.rs.
- * Byte-equal in test/golden.
+ * The same tensors give the same bytes, in whatever order the caller passes them. Tensors are sorted: widest dtype
+ * first, then by name in UTF-8 order. Spaces pad the header to a multiple of 8 bytes. Both are as in the reference
+ * library. Metadata keys are sorted as well (the reference library has them in the order of a hash map).
+ * Source: `prepare` in https://github.com/huggingface/safetensors, safetensors/src/tensor.rs. Checked byte for byte
+ * against files in test/golden.
  */
 import { ConfigError } from "@cloze/errors";
 import {
@@ -18,7 +19,7 @@ import {
 import { maxHeaderBytes } from "./header.ts";
 import { isWellFormed } from "./json.ts";
 
-/** What has to be known of a tensor before its bytes are there. */
+/** Name, dtype and shape of a tensor: all that the layout needs. The bytes may come later. */
 export interface TensorSpec {
   readonly name: string;
   readonly dtype: SafetensorsDType;
@@ -31,22 +32,22 @@ export interface TensorBytes extends TensorSpec {
 }
 
 export interface EncodeOptions {
-  /** Strings beside the tensors. Default `{ format: "pt" }`, without which Python's transformers refuses the file. */
+  /** Strings to store in the header. Default `{ format: "pt" }`: Python transformers refuses a file without it. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 export interface Layout<Spec extends TensorSpec> {
-  /** The length field and the padded JSON: the file's first bytes. */
+  /** The first bytes of the file: the length field and the padded JSON. */
   readonly header: Uint8Array;
-  /** In the order of their bytes in the file. */
+  /** The tensors, in the order of their bytes in the file. */
   readonly tensors: readonly { readonly spec: Spec; readonly entry: TensorEntry }[];
   readonly fileSize: number;
 }
 
 /**
- * Decides where each tensor goes and encodes the header.
- * Throws: ConfigError for a name twice, the name `__metadata__`, text that has no UTF-8 form, a dtype or a size that is
- * none.
+ * Decides the place of each tensor and encodes the header.
+ * Throws: ConfigError for a repeated name, the name `__metadata__`, a text without a UTF-8 form, an unknown dtype, a
+ * size that is not a non-negative integer, a metadata value that is not a string, a header above `maxHeaderBytes`.
  */
 export function layoutSafetensors<Spec extends TensorSpec>(
   specs: Iterable<Spec>,
@@ -75,7 +76,8 @@ export function layoutSafetensors<Spec extends TensorSpec>(
     const bytes = specBytes(spec);
     const end = offset + bytes;
     parts.push(
-      `${JSON.stringify(spec.name)}:{"dtype":"${spec.dtype}","shape":[${spec.shape.join(",")}],"data_offsets":[${offset},${end}]}`,
+      `${JSON.stringify(spec.name)}:{"dtype":"${spec.dtype}","shape":[${spec.shape.join(",")}],` +
+        `"data_offsets":[${offset},${end}]}`,
     );
     placed.push({ spec, begin: offset, bytes });
     offset = end;
@@ -98,7 +100,7 @@ export function layoutSafetensors<Spec extends TensorSpec>(
   return { header, tensors, fileSize: header.length + offset };
 }
 
-/** A whole file in memory. Throws: ConfigError as `layoutSafetensors`, and for data of the wrong length. */
+/** Encodes a whole file in memory. Throws: ConfigError, as `layoutSafetensors`, and for data of a wrong length. */
 export function encodeSafetensors(tensors: Iterable<TensorBytes>, options: EncodeOptions = {}): Uint8Array {
   const layout = layoutSafetensors(tensors, options);
   for (const { spec } of layout.tensors) checkData(spec, spec.data);
@@ -108,7 +110,7 @@ export function encodeSafetensors(tensors: Iterable<TensorBytes>, options: Encod
   return bytes;
 }
 
-/** Bytes that a tensor takes. Throws: ConfigError for a dtype or a size that is none. */
+/** Bytes of a tensor. Throws: ConfigError for an unknown dtype, or sizes that `tensorBytes` refuses. */
 export function specBytes({ name, dtype, shape }: TensorSpec): number {
   if (!isSafetensorsDType(dtype))
     throw new ConfigError(
@@ -124,7 +126,7 @@ export function specBytes({ name, dtype, shape }: TensorSpec): number {
   return bytes;
 }
 
-/** Throws ConfigError unless `data` has exactly the bytes that dtype and shape promise. */
+/** Throws ConfigError unless the length of `data` fits the dtype and the shape. */
 export function checkData(spec: TensorSpec, data: Uint8Array): void {
   const expected = specBytes(spec);
   if (data.byteLength !== expected) {
@@ -136,14 +138,14 @@ export function checkData(spec: TensorSpec, data: Uint8Array): void {
   }
 }
 
-/** The order of the UTF-8 bytes, which is that of code points and not of UTF-16 units. */
+/** Compares two strings by their UTF-8 bytes. This is the order of code points, not of UTF-16 code units. */
 export function compareUtf8(a: string, b: string): number {
   const n = Math.min(a.length, b.length);
   for (let i = 0; i < n; i++) {
     const x = a.charCodeAt(i);
     const y = b.charCodeAt(i);
     if (x === y) continue;
-    const high = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdfff; // beyond U+FFFF: after every other unit
+    const high = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdfff; // a surrogate: above U+FFFF
     return high(x) === high(y) ? x - y : high(x) ? 1 : -1;
   }
   return a.length - b.length;
@@ -164,7 +166,8 @@ function checkSpec(spec: TensorSpec): void {
 }
 
 /**
- * Sorted by key; undefined when there is nothing to say. Written by hand: an object would move integer-like keys first.
+ * The metadata as a JSON object, sorted by key; undefined where there is no metadata. `JSON.stringify` of an object
+ * would not do: an object puts integer-like keys first.
  */
 function encodeMetadata(metadata: Readonly<Record<string, string>>): string | undefined {
   const members = Object.entries(metadata)

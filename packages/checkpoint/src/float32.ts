@@ -1,9 +1,9 @@
 /**
- * A tensor's bytes as f32 numbers, and f32 numbers as bytes of a floating dtype.
+ * Conversions between a tensor's bytes and f32 numbers.
  *
- * Reading always copies, so the result never aliases a file's buffer. Numbers that f32 does not hold are an error and
- * not a rounding: integers beyond 2^24 that are no multiples of a power of two, and f64 values beyond f32's range. An
- * f64 within the range rounds to nearest, which is what asking for f32 means.
+ * Reading always copies, so the result never aliases a file's buffer. A number that f32 cannot hold is an error: an
+ * integer that needs more than 24 significant bits, or a finite f64 beyond the range of f32. An f64 within the range of
+ * f32 rounds to nearest, because the caller asked for f32.
  */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { dtypeBytes, type SafetensorsDType } from "./dtype.ts";
@@ -29,7 +29,8 @@ const readers: { readonly [D in SafetensorsDType]: Reader } = {
 
 /**
  * The numbers of a tensor as f32.
- * Throws: ConfigError if `bytes` is no whole number of elements; UnsupportedError for a number that f32 cannot hold.
+ * Throws: ConfigError where `bytes` does not hold a whole number of elements; UnsupportedError for a number that f32
+ * cannot hold, and on a big-endian machine.
  *
  * @example
  * toFloat32("BF16", new Uint8Array([0x80, 0x3f, 0x00, 0xc0]))  // => [1, -2]
@@ -45,7 +46,7 @@ export function toFloat32(dtype: SafetensorsDType, bytes: Uint8Array): Float32Ar
   return readers[dtype](copyOf(bytes));
 }
 
-/** f32 numbers as the bytes of a floating dtype, rounded to nearest; the counterpart of `toFloat32` for writing. */
+/** The bytes of f32 numbers in a floating dtype, rounded to nearest. The inverse of `toFloat32`, for writing. */
 export function fromFloat32(dtype: "F32" | "F16" | "BF16", values: Float32Array): Uint8Array<ArrayBuffer> {
   needLittleEndian();
   if (dtype === "F32")
@@ -54,7 +55,7 @@ export function fromFloat32(dtype: "F32" | "F16" | "BF16", values: Float32Array)
 }
 
 function copyOf(bytes: Uint8Array): ArrayBuffer {
-  const copy = new Uint8Array(bytes.length); // not slice(): a Node Buffer's slice is a view
+  const copy = new Uint8Array(bytes.length); // not slice(): slice() of a Node Buffer is a view
   copy.set(bytes);
   return copy.buffer;
 }
@@ -88,8 +89,8 @@ function refuse(dtype: SafetensorsDType, index: number, value: number | bigint |
 }
 
 /**
- * Typed arrays have the machine's byte order, files are little endian. No machine that runs Node today differs but
- * s390x.
+ * Typed arrays have the byte order of the machine; files are little endian. Of the machines that run Node today, only
+ * s390x is big endian.
  */
 function needLittleEndian(): void {
   if (new Uint8Array(new Uint16Array([1]).buffer)[0] !== 1) {

@@ -1,12 +1,13 @@
 /**
- * 16-bit floats and f32, both ways, over whole arrays of bits.
+ * Conversions between f32 and the 16-bit floats f16 and bf16, over whole arrays.
  *
  *     f16  = 1 sign, 5 exponent, 10 fraction   (IEEE binary16: least subnormal 2^-24, largest 65504)
  *     bf16 = 1 sign, 8 exponent,  7 fraction   (the upper half of an f32)
  *
- * Widening is exact. Narrowing rounds to nearest, ties to even; beyond the range it gives infinity, as numpy and torch
- * do. A NaN stays a NaN of its sign and upper payload, made quiet. Price: a few integer operations an element. Checked
- * against numpy and torch in test/golden: all 65,536 f16 and bf16 values, 8,192 f32 values at and between the edges.
+ * Widening is exact. Narrowing rounds to nearest, ties to even. A number beyond the range becomes infinity, as in numpy
+ * and torch. A NaN stays a NaN with its sign and its upper payload; narrowing makes it quiet.
+ * Price: a few integer operations per element. Checked against numpy and torch in test/golden: all 65,536 f16 and bf16
+ * values, and 8,192 f32 values at and between the edges.
  */
 
 /** Bits of f16 -> f32. */
@@ -22,7 +23,7 @@ export function float16ToFloat32(half: Uint16Array): Float32Array<ArrayBuffer> {
       bits[i] = sign | ((exponent + 112) << 23) | (fraction << 13); // 112 = 127 - 15
     else if (fraction === 0) bits[i] = sign;
     else {
-      const shift = Math.clz32(fraction) - 21; // a subnormal is normal in f32: move its first 1 to the hidden place
+      const shift = Math.clz32(fraction) - 21; // subnormal f16 -> normal f32: its first 1 moves to the hidden bit
       bits[i] = sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
     }
   }
@@ -46,7 +47,7 @@ export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer>
       half[i] = sign; // below 2^-25: nearest is 0
     else {
       const shift = 126 - (magnitude >>> 23);
-      const fraction = (magnitude & 0x7fffff) | 0x800000; // 14..24 places lost
+      const fraction = (magnitude & 0x7fffff) | 0x800000; // with the hidden bit; 14 to 24 bits get lost
       const kept = fraction >>> shift;
       const rest = fraction & ((1 << shift) - 1);
       const tie = 1 << (shift - 1);

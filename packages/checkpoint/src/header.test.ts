@@ -14,7 +14,7 @@ const cases = JSON.parse(
   readFileSync(new URL("../test/golden/headers.json", import.meta.url), "utf8"),
 ) as readonly HeaderCase[];
 
-/** What the reference library opens and this one does not: the format's text forbids it or leaves a tensor in doubt. */
+/** Headers that the reference library opens and cloze refuses: the format forbids them, or a tensor is ambiguous. */
 const stricter = new Set([
   "leading space",
   "metadata null",

@@ -1,38 +1,41 @@
 /**
- * The header of a safetensors file, every field checked before anything is allocated for it.
+ * The parser of safetensors headers. It checks every field before it allocates memory for the field.
  *
  *     8 bytes, u64 little endian: N | N bytes of JSON, padded with spaces | the tensors' bytes, no holes
  *     JSON: { "__metadata__": { string: string }, "name": { "dtype", "shape", "data_offsets": [begin, end] } }
  *
- * Price: one pass over the header; nothing of the data is read. Stricter than the reference library in what it leaves
- * undefined: a key twice, an unknown field beside the three, space before `{`, `"__metadata__": null`.
- * Source: https://github.com/huggingface/safetensors#format and its safetensors/src/tensor.rs; the verdicts of version
+ * Price: one pass over the header; the data is not read. Stricter than the reference library where the format leaves a
+ * case open. Refused here: a repeated key, a field beside the three, space before `{`, `"__metadata__": null`.
+ * Source: https://github.com/huggingface/safetensors#format and its safetensors/src/tensor.rs. The verdicts of version
  * 0.8 on hand-made headers are in test/golden/headers.json.
  */
 import { FormatError } from "@cloze/errors";
 import { dtypes, isSafetensorsDType, tensorBytes, type TensorEntry } from "./dtype.ts";
 import { decodeUtf8, parseJson, type JsonValue } from "./json.ts";
 
-/** The reference library's bound: a longer header is taken for damage. */
+/** The reference library's limit. A longer header counts as damage. */
 export const maxHeaderBytes = 100_000_000;
 
 export interface SafetensorsHeader {
-  /** Without a prototype, so that any key is safe to look up. */
+  /** An object without a prototype, so that any key is safe to look up. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** In the order of their bytes in the file. */
+  /** The tensors by name, in the order of their bytes in the file. */
   readonly entries: ReadonlyMap<string, TensorEntry>;
-  /** Where the tensors' bytes begin, from the start of the file. */
+  /** Offset of the first tensor's bytes from the start of the file. */
   readonly dataOffset: number;
 }
 
 export interface HeaderSource {
-  /** The name that errors carry: a path or an address. */
+  /** The name for error messages: a path or an address. */
   readonly file: string;
   /** Size of the whole file in bytes. */
   readonly fileSize: number;
 }
 
-/** Reads the first 8 bytes: how long the header is, so that a caller knows how much to fetch for `parseHeader`. */
+/**
+ * Reads the header's length from the first 8 bytes. A caller then knows how many bytes to fetch for `parseHeader`.
+ * Throws: FormatError for fewer than 8 bytes, or a length that does not fit the file.
+ */
 export function readHeaderLength(bytes: Uint8Array, { file, fileSize }: HeaderSource): number {
   if (fileSize < 8 || bytes.length < 8) {
     throw new FormatError(
@@ -58,8 +61,8 @@ export function readHeaderLength(bytes: Uint8Array, { file, fileSize }: HeaderSo
 /**
  * Reads and checks a header. `bytes` begins with the file's first byte and holds at least the header.
  *
- * Checked: length; UTF-8; strict JSON without a key twice; known dtypes; sizes that are non-negative safe integers;
- * elements x bytes = range; the ranges, put in order, cover the data exactly, without holes or overlap, to the last
+ * Checks: the length; UTF-8; strict JSON without a repeated key; known dtypes; sizes are non-negative safe integers;
+ * elements x bytes = range. The sorted ranges must cover the data exactly, without holes or overlap, up to the last
  * byte of the file. Throws: FormatError with the file and the tensor or byte.
  *
  * @example
@@ -94,7 +97,7 @@ export function parseHeader(bytes: Uint8Array, source: HeaderSource): Safetensor
   const found: (readonly [string, TensorEntry])[] = [];
   for (const [name, value] of root)
     if (name !== "__metadata__") found.push([name, readEntry(name, value, dataOffset, file)]);
-  // Ranges in order; an empty tensor sorts before the one that begins where it does.
+  // An empty tensor sorts before a tensor that begins at the same byte.
   found.sort(([, a], [, b]) => a.byteOffset - b.byteOffset || a.byteLength - b.byteLength);
   let end = dataOffset;
   for (const [name, entry] of found) {
@@ -120,7 +123,10 @@ export function parseHeader(bytes: Uint8Array, source: HeaderSource): Safetensor
   return { metadata, entries: new Map(found), dataOffset };
 }
 
-/** A whole file in memory: its header, and views of `bytes` (no copies) by name. For browsers and small files. */
+/**
+ * Parses a whole file in memory, for browsers and small files. `read` gives a tensor's bytes as a view of `bytes`,
+ * without a copy.
+ */
 export function parseSafetensors(
   bytes: Uint8Array,
   file: string = "safetensors bytes",
@@ -135,7 +141,7 @@ export function parseSafetensors(
   };
 }
 
-/** The entry of a tensor that has to be there. Throws: FormatError with names that resemble the one asked for. */
+/** The entry of a tensor that must exist. Throws: FormatError with up to three similar names. */
 export function entryOf<Entry>(entries: ReadonlyMap<string, Entry>, name: string, file: string): Entry {
   const entry = entries.get(name);
   if (entry !== undefined) return entry;
@@ -216,7 +222,8 @@ function readEntry(name: string, value: JsonValue, dataOffset: number, file: str
         "again.",
     );
   }
-  // A begin near the largest safe integer stays exact enough to fail the coverage check: dataOffset is at most 1e8.
+  // `begin` may be near the largest safe integer. The sum is then exact enough to fail the coverage check, because
+  // dataOffset is only about 1e8 at most.
   return { dtype, shape, byteOffset: dataOffset + begin, byteLength: end - begin };
 }
 

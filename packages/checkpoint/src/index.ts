@@ -1,9 +1,9 @@
 /**
- * Checkpoints as bytes: the safetensors format and its shard index, parsed and written, and the conversions to and from
- * f32.
+ * The entry `@cloze/checkpoint`: checkpoints as bytes, without a file system.
  *
- * Nothing here touches a file system, so a browser can import it; reading and writing files is
- * `@cloze/checkpoint/node`.
+ * It parses and writes the safetensors format and its shard index, converts tensors to and from f32, and converts
+ * tensor names, configs and vocabularies. A browser can import this entry. `@cloze/checkpoint/node` reads and writes
+ * files.
  */
 export {
   maxHeaderBytes,

@@ -1,10 +1,10 @@
 /**
- * Strict JSON (RFC 8259) with two checks that `JSON.parse` does not make: no key twice in one object, and a bound on
- * nesting.
+ * A parser of strict JSON (RFC 8259) with two checks more than `JSON.parse`: no repeated key in an object, and a limit
+ * on nesting.
  *
  * `JSON.parse` keeps the last of two equal keys, so a damaged or hostile header could name one tensor twice and load
- * only one. Objects become Maps, which have no `__proto__` to trip over. Lone surrogates, which no UTF-8 file can hold,
- * are refused. With `integers`, a number must be a plain non-negative safe integer (`7`; not `7.0`, `7e0` or `-0`).
+ * only one. Objects become Maps, so the key `__proto__` does no harm. Lone surrogates are refused: no UTF-8 file can
+ * hold them. With `integers`, a number must be a plain non-negative safe integer (`7`; not `7.0`, `7e0` or `-0`).
  */
 import { FormatError } from "@cloze/errors";
 
@@ -13,7 +13,7 @@ export type JsonObject = ReadonlyMap<string, JsonValue>;
 
 export interface JsonOptions {
   readonly file: string;
-  /** Names a place in the text for the error. Default: `line 3, column 14`. */
+  /** Turns an index of the text into a place for the error message. Default: `line 3, column 14`. */
   readonly place?: (index: number) => string;
   readonly integers?: boolean;
 }
@@ -23,7 +23,7 @@ const numberPattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const integerPattern = /^(?:0|[1-9][0-9]*)$/;
 const words: Readonly<Record<string, null | boolean>> = { t: true, f: false, n: null };
 
-/** Parses a whole text; throws FormatError at the first character that does not belong. */
+/** Parses a whole text. Throws: FormatError at the first wrong character. */
 export function parseJson(
   text: string,
   { file, place = lineAndColumn(text), integers = false }: JsonOptions,
@@ -138,7 +138,9 @@ export function parseJson(
   return result;
 }
 
-/** UTF-8 bytes as text, or FormatError: a replacement character would change a name silently. */
+/**
+ * Decodes UTF-8 bytes. Throws: FormatError for other bytes. (A replacement character would change a name silently.)
+ */
 export function decodeUtf8(
   bytes: Uint8Array,
   file: string,
@@ -157,7 +159,7 @@ export function decodeUtf8(
   }
 }
 
-/** False where a string holds half of a surrogate pair; such a string has no UTF-8 form. */
+/** False where a string holds half of a surrogate pair. Such a string has no UTF-8 form. */
 export function isWellFormed(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
 }

@@ -1,7 +1,8 @@
 /**
- * Checkpoints on disk: safetensors files, single or in shards, and folders that are there whole or not at all.
+ * The entry `@cloze/checkpoint/node`: checkpoints on disk.
  *
- * Node only; the format itself, for browsers too, is `@cloze/checkpoint`.
+ * It reads and writes safetensors files, single or in shards, and checkpoint folders. A write is atomic: a folder
+ * exists complete, or not at all. Node only. `@cloze/checkpoint` holds the format itself, for browsers too.
  */
 export {
   openSafetensors,

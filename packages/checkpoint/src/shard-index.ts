@@ -1,12 +1,12 @@
 /**
- * The index of a checkpoint in several files (`model.safetensors.index.json`), and the plan by which tensors are dealt
- * to files.
+ * The index of a checkpoint in several files (`model.safetensors.index.json`), and the plan that assigns tensors to
+ * files.
  *
  *     { "metadata": { "total_size": bytes }, "weight_map": { "tensor name": "model-00001-of-00002.safetensors" } }
  *
- * Tensors keep their order and fill one file after the other; one that is larger than the bound gets a file of its own.
- * `metadata` is not trusted when reading: on the Hub `total_size` is often of another dtype or counts tied weights
- * twice. Source: huggingface_hub `serialization/_base.py`, `split_state_dict_into_shards_factory`; transformers
+ * Tensors keep their order and fill one file after the other. A tensor above the size limit gets its own file. The
+ * reader ignores `metadata`: on the Hub, `total_size` is often that of another dtype, or counts tied weights twice.
+ * Source: huggingface_hub `serialization/_base.py`, `split_state_dict_into_shards_factory`; transformers
  * `save_pretrained`.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
@@ -21,7 +21,7 @@ export interface Shard<Spec extends TensorSpec> {
   readonly tensors: readonly Spec[];
 }
 
-/** Deals tensors to files. One shard is called `model.safetensors` and needs no index. */
+/** Assigns tensors to files. A single shard has the name `model.safetensors` and needs no index. */
 export function planShards<Spec extends TensorSpec>(
   specs: Iterable<Spec>,
   maxShardBytes: number,
@@ -55,7 +55,7 @@ export function planShards<Spec extends TensorSpec>(
   }));
 }
 
-/** The index's text: two spaces, keys sorted, a newline at the end, as transformers writes it. */
+/** The text of the index, as transformers writes it: indented by two spaces, sorted keys, a newline at the end. */
 export function encodeShardIndex(shards: readonly Shard<TensorSpec>[]): string {
   let total = 0;
   const map: [string, string][] = [];
@@ -71,8 +71,8 @@ export function encodeShardIndex(shards: readonly Shard<TensorSpec>[]): string {
 }
 
 /**
- * Tensor name -> file name, checked: strict JSON, no tensor twice, every file a plain name beside the index.
- * Throws: FormatError, above all for a path that would leave the directory.
+ * Reads an index: tensor name -> file name. Checks: strict JSON, no repeated tensor, every file is a plain name beside
+ * the index. Throws: FormatError, in particular for a path that leaves the directory.
  */
 export function parseShardIndex(text: string, file: string): ReadonlyMap<string, string> {
   const root = parseJson(text, { file });

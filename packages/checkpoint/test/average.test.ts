@@ -1,4 +1,4 @@
-/** The mean of checkpoints: values, dtypes, files, and what is refused by name. */
+/** The mean of checkpoints: values, dtypes, files, and refusals that name the tensor. */
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { averageCheckpoints, openCheckpointTensors, writeSharded, type TensorSource } from "@cloze/checkpoint/node";

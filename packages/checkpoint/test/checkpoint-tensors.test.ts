@@ -161,6 +161,6 @@ describe("writing", () => {
     console.log(
       `${(size * count) >> 20} MiB written and read, memory grew by ${((peak - before) / 2 ** 20).toFixed(0)} MiB`,
     );
-    expect(peak - before).toBeLessThan((size * count) / 2); // the collector may lag behind by some tensors
+    expect(peak - before).toBeLessThan((size * count) / 2); // the garbage collector may lag behind by some tensors
   });
 });

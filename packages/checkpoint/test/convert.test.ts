@@ -1,4 +1,5 @@
-// Checkpoints of other libraries become those that Hugging Face's classes write of the same weights, byte for byte.
+// A converted checkpoint of another library equals, byte for byte, the checkpoint that Hugging Face's classes write of
+// the same weights.
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
@@ -26,7 +27,7 @@ import { scratch } from "./scratch.ts";
 
 const golden = fileURLToPath(new URL("./golden/convert", import.meta.url));
 
-/** Compares all tensors but rotary frequencies, which transformers 5 holds once and checkpoints in every layer. */
+/** Compares all tensors except rotary frequencies: transformers 5 holds them once, checkpoints hold them per layer. */
 async function same(folder: string, expected: string): Promise<void> {
   const theirs = await readSafetensors(join(golden, expected));
   const ours = await openCheckpointTensors(folder);
@@ -42,7 +43,7 @@ async function same(folder: string, expected: string): Promise<void> {
   await ours.close();
 }
 
-/** Converts into a folder of its own. */
+/** Converts into a new folder. */
 async function converted(
   input: string,
   options: ConvertOptions = {},

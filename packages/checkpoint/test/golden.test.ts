@@ -1,4 +1,4 @@
-// Files that Python wrote are read, and written again to the same bytes.
+// Reads files that Python wrote, and writes them again to the same bytes.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -59,8 +59,8 @@ describe("all dtypes, a scalar, empty tensors, hard names", () => {
 });
 
 it("shards of huggingface_hub are read as one and written again to the same bytes", async () => {
-  const dir = join(golden, "sharded"),
-    copy = scratch();
+  const dir = join(golden, "sharded");
+  const copy = scratch();
   const order = (await readJson(join(dir, "order.json"))) as readonly string[];
   const opened = await openCheckpointTensors(dir);
   expect([...opened.entries.keys()].sort()).toEqual([...order].sort());

@@ -1,4 +1,4 @@
-// A writer is killed (SIGKILL) at random moments: the checkpoint is always there, whole, of one round.
+// Kills a writer (SIGKILL) at random moments. The checkpoint must always exist, complete, with all files of one round.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
@@ -44,7 +44,7 @@ it("kill -9 in the middle of replacing leaves a whole checkpoint", { timeout: 12
   console.log(`8 kills: ${leftovers} unfinished folders and ${aside} set-aside ones were cleaned up`);
 });
 
-/** The names that a writer with this pid would have used; no process has a pid this high. */
+/** The temporary names of a writer with this pid. No process has a pid this high. */
 async function plant(
   run: string,
   pid: number,
@@ -98,7 +98,7 @@ it("touches nothing of a live writer, of another machine, of another name, or of
 it.runIf(process.platform === "linux")("a pid that now belongs to another process counts as dead", async () => {
   const run = scratch();
   const { fresh } = await plant(run, process.pid);
-  const reused = fresh.replace(/-\d+-([0-9a-f]{8})$/, "-1-$1"); // this pid, but started at tick 1
+  const reused = fresh.replace(/-\d+-([0-9a-f]{8})$/, "-1-$1"); // the same pid, with start time 1
   mkdirSync(reused);
   expect(await cleanLeftovers(run)).toEqual([reused]);
 });

@@ -1,5 +1,5 @@
-// 10,000 damaged files: none crashes, none hangs, none is loaded as something it does not say, and a manifest finds
-// each.
+// 10,000 damaged files. No file crashes or hangs the reader, a file that loads gives exactly what its header says, and
+// a manifest finds every damage.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,7 @@ const splice = (bytes: Uint8Array, at: number, remove: number, insert: Uint8Arra
 const noise = (n: number, random: Random): Uint8Array => Uint8Array.from({ length: n }, () => random.below(256));
 const headerLength = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
 
-/** Changes the header's text and its length field with it, so that the JSON's content is what is tested. */
+/** Changes the header's text and adapts its length field, so that the test reaches the content of the JSON. */
 function editHeader(bytes: Uint8Array, edit: (text: string) => string): Uint8Array {
   const old = headerLength(bytes);
   const text = new TextEncoder().encode(edit(new TextDecoder().decode(bytes.subarray(8, 8 + old))));
@@ -119,7 +119,7 @@ const mutations: { readonly [name: string]: Mutation } = {
     editHeader(b, (t) => replaceOne(t, /\[\d+,\d+\]/g, r, (p) => `[${p.slice(1, -1).split(",").reverse().join(",")}]`)),
 };
 
-/** What a file says by the plainest reading of the format, to compare a load that was accepted with. */
+/** A minimal reader of the format: the expected result for a damaged file that loads. */
 function plainReading(
   bytes: Uint8Array,
 ): ReadonlyMap<string, { readonly dtype: string; readonly shape: readonly number[]; readonly data: Uint8Array }> {
@@ -172,7 +172,7 @@ it(`${count} mutated files`, { timeout: 300_000 }, async () => {
     let bytes = mutate(original, random);
     if (random.below(5) === 0)
       bytes =
-        // some twice
+        // some files get two mutations
         (kinds[random.below(8)]?.[1] ?? mutations["bit"])?.(bytes.length < 16 ? original : bytes, random) ?? bytes;
     const path = join(folder, "model.safetensors");
     const label = `mutation ${i}, ${kind}`;
@@ -210,7 +210,7 @@ it(`${count} mutated files`, { timeout: 300_000 }, async () => {
       else if (equal(bytes.subarray(0, header), original.subarray(0, header))) outcomes.dataOnly++;
       else outcomes.otherHeader++;
     }
-    // The header cannot know that a name or a weight was another one. The folder's checksums can.
+    // The header cannot show that a name or a weight has changed. The checksums of the folder can.
     if (equal(bytes, original)) await verifyDirectory(folder);
     else await expect(verifyDirectory(folder), label).rejects.toThrow(path);
   }
@@ -247,7 +247,7 @@ it("500 mutations of any file of a sharded folder: refused, or loaded as it was"
       const opened = await openCheckpointTensors(dir);
       for (const { name, data } of tensors) expect(await opened.read(name)).toEqual(data);
       await opened.close();
-      loaded++; // only blanks of the manifest's JSON may differ
+      loaded++; // harmless damage: white space in the manifest's JSON
       expect(equal(mutated, original) || path.endsWith("cloze-manifest.json"), `mutation ${i} of ${path}`).toBe(true);
     } catch (error) {
       if (!ClozeError.isInstance(error)) throw error;

@@ -1,5 +1,5 @@
-// Started by kill.test.ts: replaces one checkpoint folder over and over, until it is killed. argv: folder, size of each
-// file.
+// The process that kill.test.ts starts and kills: it replaces one checkpoint folder again and again. argv: folder, size
+// of each file.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeDirectoryAtomic } from "../src/node.ts";

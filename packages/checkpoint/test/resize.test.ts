@@ -1,4 +1,5 @@
-// Rows move with their tokens, bit for bit; new ones are average tokens, the same for the same seed; ties stay.
+// Rows move with their tokens, bit for bit. New tokens are average tokens, the same for the same seed. Tied tables stay
+// tied.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -138,7 +139,7 @@ describe("resizeCheckpoint", () => {
     const change = matchVocabulary(before, after, same);
     expect(words).toEqual(resizeRows(table, 2, change, 1));
     expect([...words.subarray(0, 4), ...words.subarray(6, 8)]).toEqual([0, 1, 6, 7, 4, 5]);
-    expect(toFloat32("F32", await set.read("cls.predictions.decoder.weight"))).toEqual(words); // a tied copy stays one
+    expect(toFloat32("F32", await set.read("cls.predictions.decoder.weight"))).toEqual(words); // still tied
     expect(
       [...toFloat32("BF16", await set.read("cls.predictions.bias"))].filter((_, i) => change.rows[i] !== -1),
     ).toEqual([0, 3, 2, 5, 1]);

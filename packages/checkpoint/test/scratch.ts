@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-/** A folder that goes away with the test. */
+/** A temporary folder, removed after the test. */
 export function scratch(): string {
   const dir = mkdtempSync(join(tmpdir(), "cloze-checkpoint-"));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));

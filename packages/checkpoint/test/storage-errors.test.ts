@@ -1,4 +1,4 @@
-// The file system refuses: the message names the path and the next step, and what was there before is untouched.
+// The file system refuses a write: the message names the path and the next step, and the old files stay unchanged.
 import { execFileSync } from "node:child_process";
 import { chmodSync, readFileSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
@@ -77,7 +77,7 @@ describe.runIf(linux)("a full disk", () => {
       const error = await refusal(save(2, 300_000));
       expect(error.errno).toBe("ENOSPC");
       expect(error.message).toContain(run);
-      expect((await refusal(save(1, 300_000))).errno).toBe("ENOSPC"); // replacing fails as well, and the old one stays
+      expect((await refusal(save(1, 300_000))).errno).toBe("ENOSPC"); // a replacement fails too, and the old file stays
       expect(readdirSync(run)).toEqual(["step-1"]);
       expect(await latestComplete(run)).toMatchObject({ step: 1, rejected: [] });
       await save(3, 100_000);

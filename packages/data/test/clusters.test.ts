@@ -19,7 +19,7 @@ const { folder, write } = scratch();
 const tokenizer = tinyTokenizer();
 const count = 3000;
 const split = { seed: 1, valid: 0.1 };
-/** Clusters of 1 to 9 members that lie far apart in the file; every hundredth sequence is in no cluster. */
+/** Clusters of 1 to 9 members, far apart in the file. Every hundredth sequence is in no cluster. */
 const clusterOf = (i: number): string => (i % 100 === 99 ? `UniRef90_A${i}` : `UniRef50_C${((i * 7919) % 701) % 500}`);
 const sequences = Array.from(
   { length: count },
@@ -89,7 +89,7 @@ describe("clusters", () => {
       expect(new Set(shown.map(clusterOf)).size).toBe(train.places);
       for (const member of shown) seen.set(clusterOf(member), [...(seen.get(clusterOf(member)) ?? []), member]);
     }
-    // Members are drawn alike: chi-squared over all clusters, whose mean is the degrees of freedom.
+    // All members of a cluster are equally likely: chi-squared over all clusters, whose mean is the degrees of freedom.
     let squared = 0;
     let freedom = 0;
     for (const [cluster, drawn] of seen) {

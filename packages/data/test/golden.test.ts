@@ -1,4 +1,4 @@
-// Tables written by Python: Parquet by Apache Arrow in all its codecs, CSV and TSV by the csv module.
+// Tables that Python wrote: Parquet by Apache Arrow in all its codecs, CSV and TSV by the csv module.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -34,8 +34,8 @@ describe.each(["none", "snappy", "gzip", "brotli", "zstd", "lz4"])("%s.parquet",
 
   it("is read as documents, by the text and by the list", async () => {
     for (const field of ["text", "sentences"] as const) {
-      const reader = readDocuments(await open(`${codec}.parquet`), { field }),
-        found: (readonly string[])[] = [];
+      const reader = readDocuments(await open(`${codec}.parquet`), { field });
+      const found: (readonly string[])[] = [];
       for await (const { sentences } of reader.documents()) found.push(sentences);
       expect(found).toEqual(rows.map((row) => [row[field] ?? []].flat().flatMap(sentencesOf)));
       expect(reader.report.empty).toBe(found.filter((sentences) => sentences.length === 0).length);

@@ -15,7 +15,7 @@ import {
   resolveSources,
   type PreparePartsOptions,
 } from "../src/node.ts";
-import { readRange } from "../src/fasta-range.ts";
+import { readRange } from "../src/formats/fasta-range.ts";
 import { scratch } from "./files.ts";
 import { fastaText, protein, textOf, tinyTokenizer } from "./tiny-tokenizer.ts";
 
@@ -29,7 +29,7 @@ const contents = (out: string): Record<string, string> =>
       .map((file) => [file, readFileSync(join(out, file)).toString("base64")]),
   );
 
-/** Records that end in a stop, records of nothing else, empty ones, `>` inside a line, and both kinds of line end. */
+/** Records that end in a stop, records with nothing but a stop, empty records, and `>` inside a header line, all with CRLF. */
 const odd = Array.from(
   { length: 400 },
   (_, i) =>
@@ -37,7 +37,7 @@ const odd = Array.from(
 ).join("");
 
 async function inParts(options: Omit<PreparePartsOptions, "rank" | "world">, world: number): Promise<void> {
-  // The last rank first: the order of the processes does not matter.
+  // The ranks run from last to first, because the order of the processes must not matter.
   for (let rank = world - 1; rank > 0; rank--)
     expect((await prepareParts({ ...options, rank, world })).shards).toBeUndefined();
   const last = await prepareParts({ ...options, rank: 0, world });
@@ -66,7 +66,7 @@ describe("prepareParts", () => {
   });
 
   it.each([1, 2, 7, 64, 1000, 1_100_000])("ranges of %i bytes hold each record once", async (bytes) => {
-    // Of more than one chunk for the longest ranges.
+    // For the longest ranges the file is longer than one chunk.
     const text = bytes < 1000 ? odd.slice(0, 3000) : `${odd}${fastaText(10_000)}`;
     const file = write(`ranges-${bytes}.fa`, text);
     const read: string[] = [];
@@ -158,7 +158,7 @@ describe("prepareParts", () => {
     const common = { tokenizer, split, tokensPerShard: 9000, sources: await resolveSources(files), partBytes: 9000 };
     const first = await prepareParts({ ...common, out, rank: 1, world: 3 });
     expect(first.done).toBeGreaterThan(1);
-    // What a killed process leaves: a lock of a process that is gone, and files without their index.
+    // The remains of a killed process: a lock whose process is gone, and files without their index.
     writeFileSync(
       join(out, "tokens.parts", "part-000000.lock"),
       JSON.stringify({ pid: 2 ** 22 + 1, host: hostname(), since: "long ago" }),

@@ -213,7 +213,7 @@ describe("resolveSources", () => {
 });
 
 describe("over HTTP", () => {
-  // 40 row groups of random letters, which no codec makes smaller: one of two columns is wanted.
+  // 40 row groups of random letters, which no codec makes smaller. The tests read one of two columns.
   let state = 1;
   const noise = Array.from({ length: 4000 }, () =>
     Array.from({ length: 60 }, () =>
@@ -299,7 +299,7 @@ describe("over HTTP", () => {
     expect(arrived.at(-1)).toBe(sent - opened);
     const column = Buffer.byteLength(noise.join("")) + 4 * noise.length;
     expect(file.length).toBeGreaterThan(1.9 * column);
-    // The footer is fetched with up to 512 KiB before it: beyond that, the column alone.
+    // The footer is fetched together with up to 512 KiB before it. Beyond that, only the column is fetched.
     expect(sent).toBeLessThan(1.2 * column + 2 ** 19);
   });
 

@@ -65,7 +65,7 @@ describe("prepareShards", () => {
     expect(train.length + valid.length + test.length).toBeGreaterThan(count - 2);
     expect(valid.length / count).toBeCloseTo(0.2, 1);
     const known = new Set([...sequences, "X"]);
-    // The cut between the two files falls inside a record: one sequence is shorter there.
+    // The boundary between the two files falls inside a record, so one sequence is shorter there.
     expect([...train, ...valid, ...test].filter((text) => !known.has(text)).length).toBeLessThanOrEqual(1);
     expect(valid).toEqual(sequences.filter((text) => new Set(valid).has(text)));
   });

@@ -33,7 +33,7 @@ const corpus: readonly (readonly string[])[] = Array.from({ length: 800 }, (_, d
 );
 const text = corpus.map((sentences) => sentences.join("\n")).join("\n\n");
 
-/** Documents of a data set of sentences, as lists of lists of ids. */
+/** The documents of a data set of sentences, each a list of sentences, each a list of ids. */
 const documentsOf = async (data: DocumentDataset): Promise<number[][][]> =>
   Promise.all(
     Array.from({ length: data.documents }, async (_, d) => {

@@ -1,14 +1,12 @@
-/**
- * A protein tokenizer of the tests' own: ids 0 start, 1 pad, 2 end, 3 unknown, then residues; a final `*` is dropped.
- */
+/** A protein tokenizer for tests: ids 0 start, 1 pad, 2 end, 3 unknown, then residues. A final `*` is dropped. */
 import { IssueCounter } from "@cloze/tokenizer";
-import type { DataTokenizer } from "../src/token-buffer.ts";
+import type { DataTokenizer } from "../src/shards/token-buffer.ts";
 
 const RESIDUES = "LAGVSERTIDPKQNFYMHWCXBUZO";
 
 export const vocabulary: readonly string[] = ["<cls>", "<pad>", "<eos>", "<unk>", ...RESIDUES];
 
-/** `fast: false` hides `encodeBytes`, as of a tokenizer that has none. */
+/** `fast: false` hides `encodeBytes`, like a tokenizer that has none. */
 export function tinyTokenizer(options: { readonly fast?: boolean } = {}): DataTokenizer & {
   readonly special: { readonly pad: number; readonly start: number; readonly end: number; readonly unknown: number };
 } {
@@ -48,12 +46,12 @@ export function tinyTokenizer(options: { readonly fast?: boolean } = {}): DataTo
   };
 }
 
-/** Residues of token ids. */
+/** The text of token ids. */
 export function textOf(tokens: ArrayLike<number>): string {
   return Array.from(tokens, (id) => vocabulary[id] ?? "?").join("");
 }
 
-/** A reproducible protein: index chooses content and length. */
+/** A reproducible protein. `index` chooses the content and the length. */
 export function protein(index: number, longest: number = 200): string {
   let state = (index * 2654435761 + 12345) >>> 0;
   const next = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0);

@@ -1,13 +1,13 @@
 /**
- * A word tokenizer of the tests' own: ids 0 pad, 1 unknown, 2 start, 3 end, then words of lower-case letters by a hash,
- * 300 of them or as many as asked.
+ * A word tokenizer for tests: ids 0 pad, 1 unknown, 2 start, 3 end, then one id for each word of letters, by a hash.
+ * The vocabulary has `size` ids.
  */
 import { IssueCounter, type TextTokenizer } from "@cloze/tokenizer";
 import type { DataTokenizer } from "../src/index.ts";
 
 export type WordTokenizer = DataTokenizer & Pick<TextTokenizer, "encodeIds">;
 
-/** A word is a run of letters; "§" is unknown; everything else separates. */
+/** A word is a run of letters. "§" is the unknown word. Everything else separates words. */
 export function wordTokenizer(size: number = 304): WordTokenizer {
   const idOf = (word: string): number =>
     word === "§"

@@ -1,9 +1,9 @@
 /**
  * The base error of every cloze package.
  *
- * A class is recognised by a marker symbol, not by `instanceof`, so that two copies of a package in one program still
- * understand each other. Three kinds only: the user's mistake (exit code 2), something that is not available here, our
- * bug.
+ * A marker symbol identifies a class, not `instanceof`, so that two copies of a package in one program still understand
+ * each other. There are three kinds only: the user's mistake (exit code 2), something unavailable here, and a bug in
+ * cloze.
  */
 
 const marker: unique symbol = Symbol.for("cloze.error");
@@ -35,7 +35,7 @@ export class ClozeError extends Error {
   }
 }
 
-/** A mistake in what a person typed or passed: a flag, a config key, an argument. */
+/** A mistake in the input of a person: a flag, a config key, an argument. */
 export class ConfigError extends ClozeError {
   constructor(message: string, options: ErrorOptions = {}) {
     super("user", "ConfigError", message, options);
@@ -46,7 +46,7 @@ export class ConfigError extends ClozeError {
   }
 }
 
-/** A file whose content is not what its format promises. Names the file and the place in it. */
+/** A file whose content breaks its format. Names the file and the place in the file. */
 export class FormatError extends ClozeError {
   readonly file: string;
   readonly place: string;
@@ -62,7 +62,7 @@ export class FormatError extends ClozeError {
   }
 }
 
-/** Something this machine, backend or version cannot do; says what would. */
+/** A thing that this machine, backend or version cannot do. The message says what would work. */
 export class UnsupportedError extends ClozeError {
   constructor(message: string, options: ErrorOptions = {}) {
     super("unsupported", "UnsupportedError", message, options);
@@ -73,7 +73,7 @@ export class UnsupportedError extends ClozeError {
   }
 }
 
-/** Throws our own-bug error when `condition` is false. */
+/** Throws an internal error (a bug in cloze) when `condition` is false. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition)
     throw new ClozeError(

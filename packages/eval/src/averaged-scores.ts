@@ -1,11 +1,11 @@
 /**
- * Precision, recall and F1 from three counts per class, in the averages that papers report.
+ * Precision, recall and F1 from three counts per class, with the averages that papers report.
  *
- *   micro      of the summed counts
+ *   micro      from the summed counts
  *   macro      plain mean over the classes
- *   weighted   mean over the classes, each by how often it is present
+ *   weighted   mean over the classes, weighted by how often each class is present
  *
- * A quotient of nothing is 0 (`zero_division=0`). Checked against scikit-learn 1.9, test/goldens/tasks.json.
+ * 0 / 0 is 0 (`zero_division=0`). Checked against scikit-learn 1.9, test/goldens/tasks.json.
  */
 import type { ClassCounts } from "./class-scores.ts";
 
@@ -16,7 +16,7 @@ export interface Scores {
 }
 
 export interface SupportedScores extends Scores {
-  /** How often the class is present. */
+  /** Number of times that the class is present. */
   readonly support: number;
 }
 
@@ -30,15 +30,16 @@ export interface AveragedScores {
 const share = (part: number, whole: number): number => (whole > 0 ? part / whole : 0);
 
 /**
- * Scores of one class, or of summed counts. F1 is 2 hits / (predicted + present), the harmonic mean of the other two.
+ * Scores of one class, or of summed counts. F1 is 2 hits / (predicted + present), the harmonic mean of precision and
+ * recall.
  */
 export function scoresOf(hits: number, predicted: number, present: number): Scores {
   return { precision: share(hits, predicted), recall: share(hits, present), f1: share(2 * hits, predicted + present) };
 }
 
 /**
- * `over`: classes of the macro mean, all of them or those that are present or predicted somewhere (scikit-learn's
- * default for class ids).
+ * Scores of each class and their averages. `over`: the classes of the macro mean, either all classes or only classes
+ * that are present or predicted (scikit-learn's default for class ids).
  */
 export function averagedScores(
   { hits, predicted, present }: ClassCounts,

@@ -1,6 +1,6 @@
 /**
- * Scores of a classifier: accuracy, precision, recall and F1 in all averages, the Matthews coefficient, and each class
- * by itself. Checked against scikit-learn 1.9 (`precision_recall_fscore_support`, `matthews_corrcoef`,
+ * Scores of a classifier: accuracy, the Matthews coefficient, precision, recall and F1 with all averages, and the
+ * scores of each class. Checked against scikit-learn 1.9 (`precision_recall_fscore_support`, `matthews_corrcoef`,
  * `roc_auc_score`), test/goldens/tasks.json.
  */
 import { ConfigError } from "@cloze/errors";
@@ -10,14 +10,14 @@ import { averageRanks } from "./spearman.ts";
 
 export interface ClassReport extends AveragedScores {
   readonly accuracy: number;
-  /** Matthews correlation for many classes; 0 where targets or predictions are all of one class. */
+  /** Matthews correlation for any number of classes; 0 if all targets or all predictions are the same class. */
   readonly mcc: number;
   readonly examples: number;
 }
 
 /**
  * Shapes: targets and predictions `[n]`, ids of `count` classes.
- * Throws: ConfigError on lengths that differ, nothing at all, or an id outside `[0, count)`.
+ * Throws: ConfigError on different lengths, empty lists, or an id outside `[0, count)`.
  *
  * @example
  * classReport([0, 1, 1, 0], [0, 1, 0, 0], 2).macro.f1  // => 0.7333333333333334
@@ -50,11 +50,11 @@ export function classReport(targets: ArrayLike<number>, predictions: ArrayLike<n
 }
 
 /**
- * Area under the ROC curve: the chance that an example of the class is scored above one that is not, equal scores
- * counting half.
+ * Area under the ROC curve: the probability that a random example of the class has a higher score than a random example
+ * outside the class. Equal scores count half.
  *
- * Shapes: targets `[n]`, 0 or 1; scores `[n]`, any order-preserving scale.
- * Returns NaN where all targets are alike. Cost: one sort. Source: Hanley and McNeil 1982 (by way of the rank sum).
+ * Shapes: targets `[n]`, 0 or 1; scores `[n]`, on any scale where higher means more likely.
+ * Returns NaN if all targets are equal. Cost: one sort. Source: Hanley and McNeil 1982 (by way of the rank sum).
  *
  * @example
  * rocAuc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])  // => 0.75
@@ -76,7 +76,7 @@ export function rocAuc(targets: ArrayLike<number>, scores: ArrayLike<number>): n
   return (sum - (positives * (positives + 1)) / 2) / (positives * (targets.length - positives));
 }
 
-/** Two lists, side by side, of at least one. */
+/** Throws ConfigError unless both lists have the same length, at least 1. */
 export function expectPairs(where: string, targets: ArrayLike<number>, predictions: ArrayLike<number>): void {
   if (targets.length !== predictions.length || targets.length === 0) {
     throw new ConfigError(

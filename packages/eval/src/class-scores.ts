@@ -1,11 +1,11 @@
 /**
- * Scores of a classifier from three counts per class: how often it was right, how often it was predicted, how often it
- * was present. These are the diagonal and the two margins of the confusion matrix, and precision, recall, F1 and the
- * Matthews coefficient need nothing else of it: memory is 3 numbers a class instead of classes², so a 50,000-word
- * vocabulary costs 1.2 MB, not 20 GB.
+ * Scores of a classifier from three counts per class: how often the class was predicted correctly, was predicted, and
+ * was present. These counts are the diagonal and the two margins of the confusion matrix. Precision, recall, F1 and the
+ * Matthews coefficient need nothing else of the matrix. So the memory is 3 numbers per class instead of classes²: a
+ * 50,000-word vocabulary costs 1.2 MB, not 20 GB.
  *
- * Conventions are scikit-learn's: `average="weighted"` (each class by how often it is present), `zero_division=0`.
- * Checked against: scikit-learn 1.9, packages/eval/test/goldens/metrics.json.
+ * The conventions are scikit-learn's: `average="weighted"` (each class weighted by how often it is present),
+ * `zero_division=0`. Checked against: scikit-learn 1.9, packages/eval/test/goldens/metrics.json.
  */
 
 /** Per-class counts, all `[classes]`. `hits[k]` tokens of class k were predicted as k. */
@@ -17,13 +17,16 @@ export interface ClassCounts {
 
 export interface ClassScores {
   readonly accuracy: number;
-  /** Weighted by how often each class is present; a class that was never predicted has precision 0. */
+  /**
+   * Mean over the classes, weighted by how often each class is present. A class that was never predicted has precision
+   * 0.
+   */
   readonly precision: number;
-  /** Weighted recall. Equal to accuracy by its definition; reported because people look for it. */
+  /** Weighted recall. By definition it equals the accuracy; it is here because people look for it. */
   readonly recall: number;
   /** Weighted mean of the classes' F1, not the F1 of the two means above. */
   readonly f1: number;
-  /** Matthews correlation for many classes; 0 where targets or predictions are all of one class. */
+  /** Matthews correlation for any number of classes; 0 if all targets or all predictions are the same class. */
   readonly mcc: number;
 }
 
@@ -48,7 +51,7 @@ export function classScores({ hits, predicted, present }: ClassCounts): ClassSco
     right += h;
     if (p > 0) precision += (t / total) * (h / p);
     if (p + t > 0) f1 += (t / total) * ((2 * h) / (p + t));
-    // h * total - p * t and total² - Σp², rearranged (true negatives first) so that no digits cancel at any size.
+    // h * total - p * t and total² - Σp², rearranged (true negatives first), so that no digits cancel at any size.
     covariance += h * (total - p - t + h) - (p - h) * (t - h);
     spreadPredicted += p * (total - p);
     spreadPresent += t * (total - t);

@@ -1,11 +1,12 @@
 /**
- * Entities from tags, and their scores: an entity is right if its type, its first and its last word are.
+ * Entities from tags, and the scores of entities. An entity is correct if its type, its first word and its last word
+ * are correct.
  *
- *   conll   lenient, as conlleval: an entity also begins where a tag goes on that nothing began (I-PER after O)
- *   IOB2    strict: B-X, then I-X of the same type; an I-X that nothing began is none
- *   IOBES   strict: S-X, or B-X (I-X)* E-X; one that does not end is none
+ *   conll   lenient, like conlleval: a tag that continues nothing also begins an entity (I-PER after O)
+ *   IOB2    strict: B-X, then I-X of the same type; an I-X without a beginning is no entity
+ *   IOBES   strict: S-X, or B-X (I-X)* E-X; a sequence without an end is no entity
  *
- * A tag is `O` or a letter, a dash and a type; the type of a bare letter is "_".
+ * A tag is `O`, or a letter, a dash and a type. A single letter has the type "_".
  * Source: Ramshaw and Marcus 1995; conlleval. Checked against seqeval 1.2 (default mode, and strict mode with IOB2 and
  * IOBES), test/goldens/tasks.json.
  */
@@ -16,7 +17,7 @@ export type TagScheme = "conll" | "IOB2" | "IOBES";
 
 export interface Entity {
   readonly type: string;
-  /** First word, and the one after the last. */
+  /** `start`: index of the first word. `end`: index after the last word. */
   readonly start: number;
   readonly end: number;
 }
@@ -36,11 +37,11 @@ function tagOf(text: string): Tag {
 /**
  * The entities of one sentence, in order.
  *
- * Throws: ConfigError on a tag that the scheme does not have.
+ * Throws: ConfigError on a tag that is not in the scheme.
  *
  * @example
- * entitiesOf(["B-PER", "I-PER", "O", "I-LOC"])  // => [{ type: "PER", start: 0, end: 2 }, { type: "LOC", start: 3, end:
- *                                               4 }]
+ * entitiesOf(["B-PER", "I-PER", "O", "I-LOC"])
+ * // => [{ type: "PER", start: 0, end: 2 }, { type: "LOC", start: 3, end: 4 }]
  */
 export function entitiesOf(tags: readonly string[], scheme: TagScheme = "conll"): readonly Entity[] {
   const parsed = tags.map(tagOf);
@@ -69,7 +70,7 @@ function lenient(tags: readonly Tag[]): Entity[] {
 const closed = ({ letter }: Tag): boolean => letter === "E" || letter === "S";
 const opening = ({ letter }: Tag): boolean => letter === "B" || letter === "S";
 
-/** Whether an entity that `before` belongs to ends where `tag` stands. */
+/** Whether the entity of the previous tag `before` ends before `tag`. */
 const endsBefore = (before: Tag, tag: Tag): boolean =>
   before.letter !== "O" && (closed(before) || opening(tag) || tag.letter === "O" || before.type !== tag.type);
 
@@ -95,15 +96,15 @@ export interface EntityScores {
   readonly macro: Scores;
   readonly weighted: Scores;
   readonly types: Readonly<Record<string, SupportedScores>>;
-  /** Entities that there are to find. */
+  /** Number of entities in the targets. */
   readonly entities: number;
-  /** Share of the single tags that are right. */
+  /** Fraction of the single tags that are correct. */
   readonly accuracy: number;
 }
 
 /**
  * Shapes: targets and predictions `[sentences][words]`, tags.
- * Throws: ConfigError on sentences that do not match.
+ * Throws: ConfigError if the numbers of sentences or words differ.
  */
 export function entityScores(
   targets: readonly (readonly string[])[],

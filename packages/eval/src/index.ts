@@ -1,3 +1,4 @@
+/** The public API of evaluation metrics: tokens, classes, label sets, numbers, entities, answers and a t-test. */
 export { TokenMetrics, type TokenMetricsResult } from "./token-metrics.ts";
 export { classScores, type ClassCounts, type ClassScores } from "./class-scores.ts";
 export { unigramEntropy } from "./unigram-entropy.ts";

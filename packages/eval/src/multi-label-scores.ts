@@ -1,25 +1,25 @@
 /**
- * Scores of sets of labels: each example has any number of them. Averages are over labels (micro, macro, weighted) and,
- * as
- * `samples`, over examples. Checked against scikit-learn 1.9 on indicator matrices, test/goldens/tasks.json.
+ * Scores of sets of labels: each example has any number of labels. The averages micro, macro and weighted are over
+ * labels; `samples` is the average over examples. Checked against scikit-learn 1.9 on indicator matrices,
+ * test/goldens/tasks.json.
  */
 import { ConfigError } from "@cloze/errors";
 import { averagedScores, scoresOf, type AveragedScores, type Scores } from "./averaged-scores.ts";
 import { expectPairs } from "./class-report.ts";
 
 export interface MultiLabelScores extends AveragedScores {
-  /** Mean over examples of the scores of its own set; an example without labels on either side counts 0. */
+  /** Mean over the examples of each example's own scores. An example without targets and predictions counts 0. */
   readonly samples: Scores;
-  /** Share of the examples whose set is right as a whole. */
+  /** Fraction of the examples whose whole set is correct. */
   readonly exactMatch: number;
-  /** Share of the single decisions that are wrong. */
+  /** Fraction of the single decisions that are wrong. */
   readonly hammingLoss: number;
   readonly examples: number;
 }
 
 /**
  * Shapes: targets and predictions `[examples * labels]`, 0 or 1, example by example.
- * Throws: ConfigError on lengths that differ, or that are no multiple of `labels`.
+ * Throws: ConfigError on different lengths, or a length that is no multiple of `labels`.
  */
 export function multiLabelScores(
   targets: ArrayLike<number>,

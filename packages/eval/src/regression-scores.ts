@@ -1,8 +1,9 @@
 /**
- * Scores of numbers against numbers. Checked against scikit-learn 1.9 and scipy 1.17, test/goldens/tasks.json.
+ * Scores of a regression: predicted numbers against target numbers. Checked against scikit-learn 1.9 and scipy 1.17,
+ * test/goldens/tasks.json.
  *
  *   mse   mean (y - p)²            r2  1 - Σ (y - p)² / Σ (y - mean y)²
- *   mae   mean |y - p|             pearson, spearman   NaN where a list is constant
+ *   mae   mean |y - p|             pearson, spearman   NaN for a constant list
  */
 import { ConfigError } from "@cloze/errors";
 import { expectPairs } from "./class-report.ts";
@@ -12,7 +13,10 @@ export interface RegressionScores {
   readonly mse: number;
   readonly rmse: number;
   readonly mae: number;
-  /** 1 is perfect, 0 no better than the mean; of constant targets 1 if all are met, else 0, as in scikit-learn. */
+  /**
+   * 1 is perfect, 0 is no better than the mean. For constant targets: 1 if all predictions are exact, otherwise 0, as
+   * in scikit-learn.
+   */
   readonly r2: number;
   /** NaN for fewer than 2 examples. */
   readonly pearson: number;
@@ -20,7 +24,7 @@ export interface RegressionScores {
   readonly spearman: number;
 }
 
-/** Shapes: targets and predictions `[n]`. Throws ConfigError on lengths that differ, or nothing at all. */
+/** Shapes: targets and predictions `[n]`. Throws ConfigError on different lengths or empty lists. */
 export function regressionScores(targets: ArrayLike<number>, predictions: ArrayLike<number>): RegressionScores {
   expectPairs("regressionScores", targets, predictions);
   const n = targets.length;
@@ -48,7 +52,7 @@ export function regressionScores(targets: ArrayLike<number>, predictions: ArrayL
 }
 
 /**
- * Pearson's correlation, in [-1, 1]; NaN where a list is constant.
+ * Pearson's correlation, in [-1, 1]; NaN for a constant list.
  *
  * @example
  * pearson([1, 2, 3], [2, 4, 6])  // => 1

@@ -1,15 +1,15 @@
 /**
- * Spearman's rank correlation: Pearson's correlation of the ranks, where equal values share the mean of their ranks.
- * It asks whether two scores put things in the same order, whatever their units: the usual measure of variant effects.
+ * Spearman's rank correlation: Pearson's correlation of the ranks, where equal values share the mean of their ranks. It
+ * measures whether two scores have the same order, whatever their units. It is the usual measure for variant effects.
  */
 import { ConfigError } from "@cloze/errors";
 
 /**
- * Rank correlation of two equally long lists, in [-1, 1].
+ * Rank correlation of two lists of equal length, in [-1, 1].
  *
  * Cost:   two sorts.
- * Returns NaN where a list is constant, since it then has no order to agree with (as scipy does).
- * Throws: ConfigError on lengths that differ, fewer than 2 values, or a NaN.
+ * Returns NaN for a constant list, which has no order (as scipy does).
+ * Throws: ConfigError on different lengths, fewer than 2 values, or a NaN.
  * Checked against: scipy 1.17 `spearmanr`, packages/eval/test/goldens/metrics.json.
  *
  * @example
@@ -38,7 +38,7 @@ export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
   return Math.max(-1, Math.min(1, xy / Math.sqrt(xx * yy)));
 }
 
-/** Ranks from 1; equal values share the mean of the ranks that they take up together. */
+/** Ranks from 1; equal values share the mean of their ranks. Throws ConfigError on a NaN. */
 export function averageRanks(values: ArrayLike<number>): Float64Array {
   const order = Array.from({ length: values.length }, (_, i) => i);
   const nan = order.find((i) => Number.isNaN(values[i]));

@@ -1,21 +1,21 @@
 /**
- * Exact match and F1 of answers, as the evaluation scripts of SQuAD 1.1 and 2.0 compute them: both sides are
- * lower-cased, without punctuation and articles, split at white space; the best of the given answers counts. Shares
- * from 0 to 1, where the scripts print percent.
+ * Exact match and F1 of answers, as in the evaluation scripts of SQuAD 1.1 and 2.0. Both sides become lower case, lose
+ * punctuation and articles, and are split at white space. The best of the given answers counts. Scores are from 0 to 1;
+ * the scripts print percent.
  *
- * A question without answers asks for the empty prediction. With `noAnswer` (a score that is higher the surer the model
- * is that there is none) a question counts as unanswered above the threshold, and the best thresholds are found in one
- * sort. Source: Rajpurkar et al. 2016, arXiv:1606.05250; Rajpurkar et al. 2018, arXiv:1806.03822. Checked against the
- * two scripts, test/goldens/tasks.json.
+ * The correct prediction for a question without answers is empty. `noAnswer` is a score that is higher if the model is
+ * more certain that there is no answer. A question with `noAnswer` above the threshold counts as unanswered. One sort
+ * finds the best thresholds. Source: Rajpurkar et al. 2016, arXiv:1606.05250; Rajpurkar et al. 2018, arXiv:1806.03822.
+ * Checked against the two scripts, test/goldens/tasks.json.
  */
 import { ConfigError } from "@cloze/errors";
 
 export interface AnsweredQuestion {
   /** "" for no answer. */
   readonly prediction: string;
-  /** Any of these is right; none: the question has no answer. */
+  /** The correct answers, any of which is enough. Empty: the question has no answer. */
   readonly answers: readonly string[];
-  /** How sure it is that there is no answer, on any scale. */
+  /** The model's certainty that there is no answer, on any scale. */
   readonly noAnswer?: number;
 }
 
@@ -26,10 +26,13 @@ export interface AnswerScores {
 }
 
 export interface SquadScores extends AnswerScores {
-  /** Of the questions that have an answer, and of those that have none; absent where there are no such. */
+  /**
+   * Scores of the questions with an answer (`hasAnswer`) and without one (`noAnswer`). Absent if there are no such
+   * questions.
+   */
   readonly hasAnswer?: AnswerScores;
   readonly noAnswer?: AnswerScores;
-  /** Where every question came with `noAnswer`: the best that a threshold can give, and that threshold. */
+  /** The best scores of any threshold, with that threshold. Present if every question has `noAnswer`. */
   readonly best?: {
     readonly exact: number;
     readonly exactThreshold: number;
@@ -39,12 +42,12 @@ export interface SquadScores extends AnswerScores {
 }
 
 /**
- * Python's white space, what `str.split()` splits at: four separators and NEL more than JavaScript's, and no byte order
- * mark.
+ * Python's white space, at which `str.split()` splits: unlike JavaScript's, it includes four separators and NEL, but
+ * not the byte order mark.
  */
 const SPACES: RegExp = new RegExp(`(?:(?!\ufeff)[\\s\u0085${String.fromCharCode(28, 29, 30, 31)}])+`, "u");
 const PUNCTUATION = /[!-/:-@[-`{-~]/g;
-/** Words as Python's \b sees them: letters and digits of any script. */
+/** The articles as whole words. Words are as for Python's \b: letters and digits of any script. */
 const ARTICLES = /(?<![\p{L}\p{N}_])(?:a|an|the)(?![\p{L}\p{N}_])/gu;
 
 /**
@@ -63,7 +66,7 @@ const wordsOf = (text: string): string[] =>
     .split(SPACES)
     .filter((word) => word !== "");
 
-/** F1 of the words that a prediction and an answer share; 1 where both are empty. */
+/** F1 over the words that a prediction and an answer share; 1 if both are empty. */
 export function answerF1(prediction: string, answer: string): number {
   const guess = wordsOf(prediction);
   const truth = wordsOf(answer);
@@ -87,8 +90,8 @@ interface Scored {
 }
 
 /**
- * `threshold`: questions with `noAnswer` above it count as unanswered. Default: none do. Throws ConfigError without
- * questions.
+ * Scores of all questions. Questions with `noAnswer` above `threshold` count as unanswered. Default: no question does.
+ * Throws ConfigError for an empty list.
  */
 export function squadScores(
   questions: readonly AnsweredQuestion[],
@@ -135,7 +138,7 @@ function bestOf(scored: readonly Scored[]): NonNullable<SquadScores["best"]> {
   const sure = ({ question }: Scored): number => question.noAnswer as number;
   const sorted = [...scored].sort((a, b) => sure(a) - sure(b));
   const best = (key: "exact" | "f1"): readonly [score: number, threshold: number] => {
-    // At a threshold below all scores every question is unanswered.
+    // With a threshold below all scores, every question is unanswered.
     let now = scored.filter(({ answerable }) => !answerable).length;
     let most = now;
     let at = 0;

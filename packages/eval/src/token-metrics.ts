@@ -1,9 +1,9 @@
 /**
- * The metrics of masked-token prediction, gathered batch by batch.
+ * The metrics of masked-token prediction, accumulated batch by batch.
  *
- * Everything is weighted by token: the loss is (sum of losses) / (sum of weights) over the whole evaluation, never a
- * mean of batch means, so the batch size, padding and the number of ranks cannot change it. Memory is 3 counts per
- * class. Left out on purpose: top-k accuracy and calibration, which need the logits.
+ * Every figure is weighted by token: the loss is (sum of losses) / (sum of weights) over the whole evaluation, never a
+ * mean of batch means. So the batch size, padding and the number of ranks do not change the loss. Memory is 3 counts
+ * per class. Left out on purpose: top-k accuracy and calibration, which need the logits.
  */
 import { ConfigError } from "@cloze/errors";
 import { classScores, type ClassScores } from "./class-scores.ts";
@@ -13,7 +13,7 @@ export interface TokenMetricsResult extends ClassScores {
   readonly loss: number;
   /** e^loss: the number of equally likely answers that would be as hard to guess. */
   readonly perplexity: number;
-  /** How many labelled tokens were counted. */
+  /** Number of labelled tokens. */
   readonly tokens: number;
 }
 
@@ -49,11 +49,11 @@ export class TokenMetrics {
    * Adds one batch.
    *
    * Shapes: targets and predictions `[tokens]`, class ids. A negative target (such as -100) is a position without a
-   * label
-   *         and is skipped with its prediction.
-   * `lossSum` is the summed loss of the batch in nats, `weight` the sum of the weights in it: the number of labelled
-   * tokens unless the objective weighs them. A NaN loss is kept: the result then says NaN. Throws: ConfigError on
-   * lengths that differ or an id outside `[0, classes)`; nothing of that batch is then counted.
+   * label; the position is skipped.
+   * `lossSum`: the summed loss of the batch in nats. `weight`: the sum of the weights of the batch, which is the number
+   * of labelled tokens unless the objective has other weights. A NaN loss is kept: the result is then NaN.
+   * Throws: ConfigError on different lengths or an id outside `[0, classes)`. A batch that throws is not counted at
+   * all.
    */
   add(targets: ArrayLike<number>, predictions: ArrayLike<number>, lossSum: number, weight: number): void {
     if (targets.length !== predictions.length) {
@@ -83,7 +83,10 @@ export class TokenMetrics {
     this.#weight += weight;
   }
 
-  /** Throws ConfigError when no labelled token or no weight was added: there is no honest number to give. */
+  /**
+   * The metrics of all batches. Throws ConfigError if no labelled token or no weight was added, because no correct
+   * figure exists then.
+   */
   result(): TokenMetricsResult {
     let tokens = 0;
     for (const count of this.#present) tokens += count;
@@ -99,8 +102,8 @@ export class TokenMetrics {
   }
 
   /**
-   * All that was gathered, as `[2 + 3 * classes]` numbers: loss sum, weight, then hits, predicted and present per
-   * class. Vectors of several ranks may simply be added (an all-reduce) and given to `fromVector`.
+   * The accumulated sums as `[2 + 3 * classes]` numbers: loss sum, weight, then hits, predicted and present per class.
+   * The vectors of several ranks can be added (an all-reduce) and passed to `fromVector`.
    */
   toVector(): Float64Array {
     const vector = new Float64Array(2 + 3 * this.classes);

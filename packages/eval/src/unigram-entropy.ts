@@ -1,7 +1,7 @@
 /**
  * The entropy of token frequencies: the loss of a model that knows how common each token is and nothing of its context.
- * It is the floor that every loss curve should be read against: a masked language model has learnt from context only
- * once its loss is below it.
+ * Every loss curve should be compared with this entropy: a masked language model has learnt from context only if its
+ * loss is below it.
  */
 import { ConfigError } from "@cloze/errors";
 

@@ -1,4 +1,4 @@
-// Equality with scikit-learn and scipy on the committed goldens; tooling/golden/eval.py makes them.
+// Equality with scikit-learn and scipy on the committed goldens. tooling/golden/eval.py writes the goldens.
 import { ConfigError } from "@cloze/errors";
 import { describe, expect, test } from "vitest";
 import { averageRanks, spearman, TokenMetrics, unigramEntropy } from "../src/index.ts";

@@ -19,7 +19,7 @@ const near = (got: number, expected: number): void =>
 it("is scipy's", () => {
   for (const { values, target, t, p } of samples) {
     const test = oneSidedTTest(values, target);
-    // A mean of few digits near the target loses some of them in scipy's sum and in ours.
+    // If the mean is close to the target, the subtraction loses digits, in scipy's sum and in ours.
     expect(Math.abs(test.t - t)).toBeLessThanOrEqual(1e-8 * Math.max(1, Math.abs(t)));
     expect(Math.abs(test.p - p)).toBeLessThanOrEqual(1e-8 * p);
   }

@@ -1,4 +1,4 @@
-// Equality of the task metrics with scikit-learn, scipy, seqeval and the SQuAD scripts; tooling/golden/tasks.py makes
+// Equality of the task metrics with scikit-learn, scipy, seqeval and the SQuAD scripts. tooling/golden/tasks.py writes
 // the goldens.
 import { describe, expect, test } from "vitest";
 import {
@@ -17,7 +17,7 @@ import {
 } from "../src/index.ts";
 import goldens from "./goldens/tasks.json" with { type: "json" };
 
-/** Every number of `expected` is in `got`, to 13 digits; null stands for NaN. */
+/** Expects every number of `expected` in `got`, to 13 digits. null stands for NaN. */
 function expectNumbers(got: unknown, expected: unknown, path = ""): void {
   if (expected === null) expect(got, path).toBeNaN();
   else if (typeof expected === "number") expect(got, path).toBeCloseTo(expected, 13);

@@ -12,7 +12,7 @@ import {
   type Program,
 } from "./index.ts";
 
-/** Attention between two projections, and its gradients: every contraction there is in a layer. */
+/** Attention between two projections, and its gradients. Every kind of contraction of a layer occurs. */
 function layer(): Program {
   const g = new Graph();
   const x = g.input("x", "f32", [4, 8]);

@@ -1,16 +1,16 @@
 /**
- * Mixed precision as a pass: contractions read 16-bit casts of their f32 inputs and accumulate in f32; everything else
+ * Mixed precision as a pass. Contractions read 16-bit casts of their f32 inputs and accumulate in f32. Everything else
  * (softmax, norms, loss, optimizer, all state) stays f32. The casts are visible nodes.
  *
- * Where a contraction's result only feeds another cast, the simplifier joins the two.
+ * Where the only reader of a contraction is another cast, the simplifier joins the two casts.
  */
 import { attention } from "./composites/attention.ts";
 import { rule, type Rule } from "./rewrite.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
- * Composites that contract in 16 bits by themselves (their scores and softmax stay f32), and which of their args are
- * cast.
+ * The args to cast, by the name of the composite. These composites contract in 16 bits by themselves; their scores and
+ * their softmax stay f32.
  */
 const LOW_PRECISION_COMPOSITES: Readonly<Record<string, readonly number[]>> = {
   attention: [0, 1, 2], // q, k, v

@@ -1,5 +1,5 @@
 /**
- * Shape contracts: named axes, checked when the graph is built, typed by name. The string is also the documentation.
+ * Shape contracts: named axes, checked when the graph is built and typed by name. The string is also the documentation.
  */
 import type { Shape } from "./dtype.ts";
 import { ShapeError } from "./errors.ts";
@@ -7,8 +7,8 @@ import { ShapeError } from "./errors.ts";
 type Words<S extends string> = S extends `${infer A} ${infer B}` ? A | Words<B> : S;
 
 /**
- * Checks x's shape against named axes and returns their sizes; `known` pins some of them. "" is a scalar; a name used
- * twice must agree with itself.
+ * Checks x's shape against named axes and returns their sizes; `known` pins some of the sizes. "" is a scalar. A name
+ * used twice must have the same size both times.
  *
  * @example
  * const { batch, hidden } = dims("encode(x)", x, "batch seq hidden", { hidden: 768 });

@@ -1,4 +1,4 @@
-/** Element types, shapes, and what of them lives on the host. */
+/** Element types, shapes, and tensors in host memory. */
 
 export type DType = "f32" | "f16" | "bf16" | "i32" | "u32" | "bool";
 export type FloatDType = "f32" | "f16" | "bf16";
@@ -18,7 +18,7 @@ export const sizeOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1)
 
 export const showShape = (shape: Shape): string => `[${shape.join(", ")}]`;
 
-/** `f32[8, 128]`: the way a type is printed everywhere. */
+/** A type as text, `f32[8, 128]`: every message and every print uses this form. */
 export const showType = (x: TensorType): string => `${x.dtype}${showShape(x.shape)}`;
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);

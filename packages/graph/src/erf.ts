@@ -1,6 +1,7 @@
 /**
- * erf in double precision, relative error below 1e-15 where it matters: the Maclaurin series for small |x|, the
- * continued fraction of erfc (modified Lentz) beyond. Source: Abramowitz and Stegun 7.1.6 and 7.1.14.
+ * The error function erf in double precision, with a relative error below 1e-15 where the error matters. The method is
+ * the Maclaurin series for small |x|, and beyond it the continued fraction of erfc (modified Lentz). Source: Abramowitz
+ * and Stegun 7.1.6 and 7.1.14.
  */
 export function erf(x: number): number {
   const a = Math.abs(x);

@@ -1,8 +1,11 @@
-/** Errors of graph building. They are thrown where the user's line is on the stack, and carry their facts as fields. */
+/**
+ * Errors of graph building. Graph building throws them while the user's line is on the stack. Their fields carry the
+ * facts.
+ */
 import { ClozeError } from "@cloze/errors";
 import { showType, type TensorType } from "./dtype.ts";
 
-/** `encoder.layers.3: ` before a message, when a layer was being built. */
+/** The prefix of a message, `encoder.layers.3: `, when a layer is being built. */
 const at = (path: string): string => (path === "" ? "" : `${path}: `);
 
 export interface GraphErrorFacts {
@@ -12,7 +15,7 @@ export interface GraphErrorFacts {
   readonly got: string;
 }
 
-/** A tensor whose shape does not fit what is asked of it. */
+/** A tensor whose shape does not fit the operation. */
 export class ShapeError extends ClozeError {
   readonly facts: GraphErrorFacts;
 
@@ -30,7 +33,7 @@ export class ShapeError extends ClozeError {
   }
 }
 
-/** A tensor whose element type does not fit. */
+/** A tensor whose element type does not fit the operation. */
 export class DTypeError extends ClozeError {
   readonly facts: GraphErrorFacts;
 

@@ -1,4 +1,6 @@
-/** f16 and bf16 as bits and as rounding of numbers: to nearest, ties to even; subnormals, infinities and NaN kept. */
+/**
+ * f16 and bf16 as bits and as rounding of numbers: to nearest, ties to even. Subnormals, infinities and NaN are kept.
+ */
 import type { DType } from "./dtype.ts";
 
 const f32 = new Float32Array(1);
@@ -14,7 +16,8 @@ export function numberToBfloat16(value: number): number {
   f32[0] = value;
   let bits = u32[0] as number;
   if (value !== value) return (bits >>> 16) | 0x40;
-  // Rounding to f32 first must not make or break a tie: a value that only fell on the midpoint is put back on its side.
+  // The rounding to f32 above must not make or break a tie. Where f32 rounding moved the value onto a midpoint, the
+  // bits go back to the side of the exact value.
   const near = Math.abs(f32[0] as number);
   const exact = Math.abs(value);
   if ((bits & 0xffff) === 0x8000 && near !== exact) bits += near < exact ? 1 : -1;
@@ -37,7 +40,7 @@ export function numberToFloat16(value: number): number {
   if (magnitude === 0) return sign;
   if (magnitude >= 65520) return sign | 0x7c00;
   const exponent = Math.max(-14, Math.floor(Math.log2(magnitude)));
-  // Math.log2 may be off by one next to a power of two: the rounding below then carries into the exponent by itself.
+  // Math.log2 may be off by one next to a power of two: the rounding below then carries into the exponent.
   const step = 2 ** (exponent - 10);
   const units = roundHalfEven(magnitude / step);
   const value16 = units * step;
@@ -53,7 +56,7 @@ function roundHalfEven(x: number): number {
   return rest > 0.5 || (rest === 0.5 && down % 2 === 1) ? down + 1 : down;
 }
 
-/** A number as it is after being stored in `dtype`. */
+/** The value that a number has after storage in `dtype`. */
 export const roundTo: { readonly [D in DType]: (value: number) => number } = {
   f32: Math.fround,
   f16: (value) => float16ToNumber(numberToFloat16(value)),

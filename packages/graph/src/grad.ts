@@ -1,8 +1,8 @@
 /**
- * Reverse mode on the graph: one table of rules, one walk. Gradients are ordinary nodes, so they are rewritten,
- * printed, run and differentiated again like everything else.
+ * Reverse mode on the graph: one table of rules and one walk. Gradients are ordinary nodes: passes rewrite them,
+ * `print` prints them, backends run them, and `grad` differentiates them again.
  *
- * The walk visits, from the output down, only nodes that lie between a wanted input and the output. It undoes
+ * The walk goes down from the output and visits only nodes between a wanted input and the output. The walk undoes
  * broadcasting in one place and stops at integers, bools and `detach`.
  */
 import { isFloat, sameShape, showType } from "./dtype.ts";
@@ -14,10 +14,9 @@ import { vjp } from "./vjp.ts";
 import { order } from "./walk.ts";
 
 /**
- * Gradients of the scalar `y` by each of `xs`; zeros where y does not depend on an x.
+ * Gradients of the scalar `y` by each of `xs`. The gradient is zeros where y does not depend on an x.
  *
- * Shapes: y `[]` float -> one tensor like each x. Throws ShapeError if y is not a scalar, DTypeError if it is not
- * float.
+ * Shapes: y `[]` float -> one tensor like each x. Throws ShapeError if y is not a scalar, DTypeError if y is not float.
  */
 export function grad(y: Tensor, xs: readonly Tensor[]): Tensor[] {
   if (y.shape.length !== 0) {
@@ -34,9 +33,10 @@ export function grad(y: Tensor, xs: readonly Tensor[]): Tensor[] {
 const zerosLike = (x: Tensor): Tensor => x.graph.full(x.shape, 0, x.dtype);
 
 /**
- * Cotangents of `xs` from those of `ys` (undefined: none flows there). The vector-Jacobian product.
+ * Cotangents of `xs` from the cotangents of `ys` (undefined: no gradient flows there): the vector-Jacobian product.
  *
- * A cotangent has the type of its y, or a shape that broadcasts to it. Throws ShapeError or DTypeError otherwise.
+ * A cotangent has the dtype of its y, and the shape of its y or a shape that broadcasts to it. Otherwise throws
+ * ShapeError or DTypeError.
  */
 export function pullback(
   ys: readonly Tensor[],
@@ -64,7 +64,8 @@ export function pullback(
 }
 
 /**
- * The walk. Nothing flows through `leaves`: with them the result is the partial derivative of an expansion by its args.
+ * The walk. No gradient flows through `leaves`. With leaves, the result is the partial derivative of an expansion by
+ * its args.
  */
 function walkBack(
   ys: readonly Tensor[],
@@ -89,7 +90,8 @@ function walkBack(
     const { graph } = y;
     graph.within(backwardPath(y.path), () => {
       if (isOp(y, "composite")) {
-        // All outputs at once, at the oldest of them: by then every reader of every one of them has been visited.
+        // Handles all outputs at once, at the output with the lowest id: by then the walk has visited every reader of
+        // every output.
         const { composite, params } = y.attrs;
         const siblings = graph.call(composite, y.args, params);
         if (siblings.some((s) => s.id < y.id && walked.has(s))) return;
@@ -98,7 +100,7 @@ function walkBack(
         const own = composite.vjp?.(given, siblings, y.args, params);
         if (own !== undefined) y.args.forEach((arg, at) => flow(arg, own[at]));
         else {
-          // An arg given twice is one leaf: its cotangent is the sum already.
+          // An arg that occurs twice is one leaf: its cotangent is already the sum.
           const distinct = new Set(y.args);
           const parts = walkBack(graph.expansion(composite, y.args, params), given, [...distinct], distinct);
           [...distinct].forEach((arg, at) => flow(arg, parts[at]));
@@ -116,10 +118,10 @@ function rule<P extends Op>(y: Node<P>, ct: Tensor): readonly (Tensor | undefine
   return vjp[y.op as P](ct, y, y.args);
 }
 
-/** `encoder.layer.3'`: the gradient of what that layer made. */
+/** The backward path `encoder.layer.3'`: the gradient of the nodes of that layer. */
 const backwardPath = (path: string): string => (path === "" || path.endsWith("'") ? path : `${path}'`);
 
-/** The nodes of `nodes` that depend on one of `xs`, those included. */
+/** The nodes of `nodes` that depend on one of `xs`, and `xs` themselves. */
 function between(nodes: readonly Tensor[], xs: readonly Tensor[]): Set<Tensor> {
   const on = new Set<Tensor>(xs);
   for (const n of nodes) if (n.op !== "detach" && isFloat(n.dtype) && n.args.some((a) => on.has(a))) on.add(n);
@@ -131,7 +133,8 @@ function unbroadcast(ct: Tensor, x: Tensor): Tensor {
   if (sameShape(ct.shape, x.shape)) return ct;
   const lead = ct.shape.length - x.shape.length;
   const axes = ct.shape.flatMap((d, i) => (i < lead || (x.shape[i - lead] === 1 && d !== 1) ? [i] : []));
-  // A ct smaller than its arg comes from a rule that ignored broadcasting the other way (a constant cotangent).
+  // A ct smaller than its arg comes from a rule that ignored broadcasting in the other direction (a constant
+  // cotangent).
   const summed =
     axes.length > 0 ? ct.sum(axes, true).reshape(ct.shape.map((d, i) => (axes.includes(i) ? 1 : d)).slice(lead)) : ct;
   return sameShape(summed.shape, x.shape) ? summed : summed.broadcast(x.shape);

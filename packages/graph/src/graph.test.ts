@@ -192,7 +192,7 @@ describe("a graph 50,000 nodes deep", () => {
 });
 
 describe("verify", () => {
-  /** The node with one field replaced, behind the graph's back. */
+  /** The node with one field replaced; the graph does not know of the change. */
   const corrupted = (x: Tensor, fields: object): Tensor =>
     Object.assign(Object.create(Object.getPrototypeOf(x) as object) as Tensor, x, fields);
 

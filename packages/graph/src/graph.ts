@@ -1,7 +1,7 @@
 /**
- * Graph: where nodes are made, once each. Same op, args and attrs give the same object (hash-consing), so common
- * subexpressions are shared for free, equality is `===`, and memo tables are Maps. There is no graph but the one you
- * hold.
+ * Graph: the only place that makes nodes, each node once. The same op, args and attrs give the same object
+ * (hash-consing). So common subexpressions are shared for free, equality is `===`, and memo tables are Maps. There is
+ * no global graph: code uses the graph that it holds.
  *
  * Ids ascend from arguments to results: sorting nodes by id is a topological order.
  */
@@ -31,7 +31,7 @@ export class Graph {
     return this.#nextId;
   }
 
-  /** Runs `build` with `path` as the layer path of the nodes it makes. */
+  /** Runs `build`. The nodes that `build` makes have `path` as their layer path. */
   within<T>(path: string, build: () => T): T {
     const outer = this.#path;
     this.#path = path;
@@ -48,13 +48,13 @@ export class Graph {
     const known = this.#interned.get(key);
     if (known !== undefined) return known as Node<P>;
     const { shape, dtype } = infer[op](args, attrs, this.#path);
-    // The id is taken after infer: a composite's expansion is older than its node.
+    // The id is assigned after infer: the nodes of a composite's expansion get lower ids than the composite node.
     const made = new Tensor(this, this.#nextId++, op, args, attrs, dtype, shape, this.#path);
     this.#interned.set(key, made);
     return made as Node<P>;
   }
 
-  /** A named tensor from outside. One name is one tensor: asking again with another type is an error. */
+  /** A named tensor from outside. One name is one tensor. Throws DTypeError when the name exists with another type. */
   input<D extends DType>(name: string, dtype: D, shape: Shape): Tensor<D> {
     const known = this.#inputs.get(name);
     if (known && (known.dtype !== dtype || known.shape.join() !== shape.join())) {
@@ -86,7 +86,7 @@ export class Graph {
     return this.const(value, dtype).broadcast(shape);
   }
 
-  /** The same node over other args: how passes rebuild. */
+  /** The same node over other args. Passes rebuild nodes with this method. */
   rebuild(x: Tensor, args: readonly Tensor[]): Tensor {
     if (args.every((a, i) => a === x.args[i])) return x;
     return this.within(x.path, () => this.node(x.op, args as Ops[Op]["args"], x.attrs));
@@ -100,7 +100,7 @@ export class Graph {
     );
   }
 
-  /** What a composite stands for over `args`; built once. */
+  /** The expansion of a composite over `args`, built once. */
   expansion(composite: Composite, args: readonly Tensor[], params: Params): readonly Tensor[] {
     const named = this.#composites.get(composite.name);
     if (named !== composite) {
@@ -124,7 +124,10 @@ function idsOf(args: readonly Tensor[]): string {
   return ids;
 }
 
-/** Attributes as text that tells apart all that differ: NaN, infinities and -0 included, composites by name. */
+/**
+ * Attributes as text. Different attributes give different texts: NaN, infinities and -0 included. Composites appear by
+ * name.
+ */
 function attrsKey(attrs: object): string {
   let key = "";
   for (const name in attrs) key += `${name}=${valueKey((attrs as Readonly<Record<string, unknown>>)[name])};`;
@@ -139,7 +142,7 @@ function valueKey(value: unknown): string {
     for (const v of value) list += `${valueKey(v)},`;
     return `${list}]`;
   }
-  // A composite is what it expands to: its name stands for it (two of one name are an error).
+  // A composite means its expansion: its name stands for it (two composites of one name are an error).
   if (typeof value === "object" && value !== null)
     return "expand" in value && typeof value.expand === "function"
       ? `<${(value as Composite).name}>`

@@ -1,8 +1,8 @@
-/** Host tensors as plain numbers and back: f16 and bf16 are decoded from, and rounded to, their 16 bits. */
+/** Host tensors as plain numbers and back. f16 and bf16 are decoded from their 16 bits and rounded to their 16 bits. */
 import { hostTensor, type DType, type HostTensor, type Shape } from "./dtype.ts";
 import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from "./float16.ts";
 
-/** Row-major numbers of a host tensor; the tensor's own array where that holds numbers already. */
+/** Row-major numbers of a host tensor. For dtypes other than f16 and bf16 this is the tensor's own array. */
 export function toNumbers({ dtype, data }: HostTensor): ArrayLike<number> {
   if (dtype !== "f16" && dtype !== "bf16") return data;
   const decode = dtype === "f16" ? float16ToNumber : bfloat16ToNumber;

@@ -1,7 +1,4 @@
-/**
- * Shape and dtype of every op: one table, used when building, when verifying and by nobody else. No backend checks a
- * shape.
- */
+/** Shape and dtype of every op: one table, which graph building and verification use. No backend checks a shape. */
 import { invariant } from "@cloze/errors";
 import { isFloat, sameShape, showShape, showType, sizeOf, type DType, type Shape, type TensorType } from "./dtype.ts";
 import { DTypeError, ShapeError, showTypes } from "./errors.ts";
@@ -28,7 +25,7 @@ function need(op: string, kind: Kind, x: Tensor, path: string): void {
   }
 }
 
-/** NumPy's broadcast of two shapes. */
+/** The shape that two shapes broadcast to by NumPy's rule; undefined where they do not broadcast together. */
 export function broadcastShapes(a: Shape, b: Shape): Shape | undefined {
   const rank = Math.max(a.length, b.length);
   const out: number[] = [];

@@ -1,9 +1,9 @@
 /**
- * The definition of every op, in plain loops: slow and boring on purpose. It is the oracle of every backend, and in f64
- * the oracle of every gradient.
+ * The definition of every op, in plain loops: slow and simple on purpose. It is the oracle of every backend, and in f64
+ * mode the oracle of every gradient.
  *
- * A value holds decoded numbers. After each op results are rounded to the op's dtype (f16, bf16, f32), except in f64
- * mode, where floats are never rounded.
+ * A value holds decoded numbers. After each op the results are rounded to the op's dtype (f16, bf16, f32). In f64 mode
+ * floats are never rounded.
  */
 import { invariant } from "@cloze/errors";
 import { isFloat, showType, sizeOf, type DType, type Shape } from "./dtype.ts";
@@ -70,13 +70,15 @@ export function* interpretByNode(
   return roots.map((r) => values.get(r) as Value);
 }
 
-/** What the value of a node is computed from: its args; for a composite, the output of its expansion. */
+/** The nodes from whose values a node's value is computed: its args; for a composite, one output of its expansion. */
 const needs = (x: Tensor): readonly Tensor[] =>
   isOp(x, "composite")
     ? [x.graph.expansion(x.attrs.composite, x.args, x.attrs.params)[x.attrs.index] as Tensor]
     : x.args;
 
-/** Everything the values of `roots` need, oldest first: an expansion is older than its composite. */
+/**
+ * All nodes that the values of `roots` need, in ascending order of ids. An expansion has a lower id than its composite.
+ */
 function evaluationOrder(roots: readonly Tensor[]): Tensor[] {
   const seen = new Set(roots);
   const stack = [...seen];
@@ -99,7 +101,9 @@ const stores: { readonly [D in DType]: (n: number) => Float32Array | Int32Array 
   bool: (n) => new Uint8Array(n),
 };
 
-/** Rounded to `dtype`. Typed arrays of 32 bits round by themselves, to nearest or by wrapping round. */
+/**
+ * The numbers rounded to `dtype`. Typed arrays of 32 bits round by themselves: floats to nearest, integers modulo 2^32.
+ */
 function store(raw: ArrayLike<number>, dtype: DType): ArrayLike<number> {
   const out = stores[dtype](raw.length);
   const round = dtype === "f16" || dtype === "bf16" || dtype === "bool" ? roundTo[dtype] : undefined;
@@ -284,7 +288,7 @@ export const table: { readonly [P in Op]: Run<P> } = {
     }
     return out;
   },
-  // Of its expansion's output: see needs().
+  // The value of the matching output of the expansion: see needs().
   composite: (_, [value]) => (value as Value).data,
 };
 

@@ -1,5 +1,5 @@
 /**
- * How much of a program is alive at once when its nodes run one after another and every result is kept until its last
+ * The memory that a program needs at once, when its nodes run one after another and every result lives until its last
  * reader.
  */
 import { barrierComposite } from "./composites/barrier.ts";
@@ -10,10 +10,10 @@ import type { Tensor } from "./tensor.ts";
 import { order } from "./walk.ts";
 
 /**
- * Largest sum of the bytes of values alive at once, with inputs from where they stand in the order. Nothing is taken to
- * be fused or computed in place; a barrier is another name of its first argument and has no bytes. Composites count as
- * what they put out: lower the program first. `nodes`: all of the program in the order they run in; by default that of
- * their ids.
+ * Largest sum of the bytes of values alive at the same time. An input counts from its place in the order. The count
+ * assumes that no op is fused and no op is computed in place. A barrier is an alias of its first argument and has no
+ * bytes. A composite counts only the bytes of its outputs: lower the program first. `nodes`: all nodes of the program
+ * in the order in which they run; by default the order of their ids.
  */
 export function peakLiveBytes(program: Program, nodes: readonly Tensor[] = order(programRoots(program))): number {
   const roots = programRoots(program);
@@ -32,7 +32,7 @@ export function peakLiveBytes(program: Program, nodes: readonly Tensor[] = order
 
 export const bytesOf = (x: Tensor): number => sizeOf(x.shape) * bytesPerElement[x.dtype];
 
-/** The value that a name stands for. */
+/** The value behind a chain of barriers. */
 function held(x: Tensor): Tensor {
   let named = x;
   while (isOp(named, "composite") && named.attrs.composite === barrierComposite) named = named.args[0] as Tensor;

@@ -1,9 +1,9 @@
 /**
- * The closed set of base ops: one line an op, arity in the tuple, attributes typed. Everything else is a composite.
+ * The closed set of base ops: one line an op, arity in the tuple, attributes typed. Every other op is a composite.
  *
- * Tensors are positional in `args`; all else is in `attrs`, so that a walk over the graph needs no cases. Every
- * interpretation of the set (infer, vjp, interpret, print, and one per backend) is a total table
- * `{ readonly [P in Op]: … }`: a forgotten op does not compile.
+ * Tensors are positional in `args`. All other arguments are in `attrs`, so a walk over the graph needs no cases. Every
+ * interpretation of the set (infer, vjp, interpret, print, and one per backend) is a total table `{ readonly [P in Op]:
+ * … }`: a forgotten op does not compile.
  *
  * Broadcasting follows NumPy in the elementwise ops. Reductions keep the reduced axes with size 1.
  */
@@ -22,7 +22,7 @@ export interface Ops {
   // Sources.
   /** A named tensor from outside: a feed, or a piece of state. */
   input: Source<{ name: string; shape: Shape; dtype: DType }>;
-  /** A scalar; larger constants are built from it by broadcasting. */
+  /** A scalar. Larger constants are this scalar with a broadcast. */
   const: Source<{ value: number; dtype: DType }>;
   /** 0, 1, 2, … along `axis`, i32. */
   iota: Source<{ shape: Shape; axis: number }>;
@@ -43,7 +43,7 @@ export interface Ops {
   erf: Unary;
   floor: Unary;
   not: Unary;
-  /** The identity, through which no gradient flows. */
+  /** The identity. No gradient flows through it. */
   detach: Unary;
   cast: Unary<{ dtype: DType }>;
 
@@ -74,31 +74,31 @@ export interface Ops {
   broadcast: Unary<{ shape: Shape }>;
   /** Elements `start[i] <= index < stop[i]` of every axis. */
   slice: Unary<{ start: readonly number[]; stop: readonly number[] }>;
-  /** `value` before and after every axis. */
+  /** Adds `before` and `after` elements of `value` to every axis. */
   pad: Unary<{ before: readonly number[]; after: readonly number[]; value: number }>;
   concat: Variadic<{ axis: number }>;
 
   // Contractions and indexing.
   /**
-   * [..., m, k] x [..., k, n] -> [..., m, n], each side optionally stored transposed; accumulates in f32 or wider,
-   * rounds to `dtype`.
+   * [..., m, k] x [..., k, n] -> [..., m, n]. Each side may be stored transposed. The op accumulates in f32 or wider
+   * and rounds to `dtype`.
    */
   matmul: Binary<{ transposeA: boolean; transposeB: boolean; dtype: DType }>;
   /** table [n, ...rest], indices i32 [...] in [0, n) -> [...indices, ...rest]. */
   gather: Binary;
   /**
-   * indices i32 [...] in [0, size), updates [...indices, ...rest] -> [size, ...rest]: the sum of what falls on each
-   * index.
+   * indices i32 [...] in [0, size), updates [...indices, ...rest] -> [size, ...rest]: for each index, the sum of the
+   * updates at this index.
    */
   scatterAdd: Binary<{ size: number }>;
 
-  /** Output `index` of an open composite; its siblings share args and params. */
+  /** Output `index` of an open composite. The nodes of the other outputs share args and params. */
   composite: Variadic<{ composite: Composite; params: Params; index: number; count: number }>;
 }
 
 export type Op = keyof Ops;
 
-/** A tensor known to be made by op P. */
+/** A tensor of which the op P is known. */
 export type Node<P extends Op = Op> = Tensor & {
   readonly op: P;
   readonly args: Ops[P]["args"];
@@ -109,7 +109,7 @@ export function isOp<P extends Op>(x: Tensor, op: P): x is Node<P> {
   return x.op === op;
 }
 
-/** Facts about the ops, for passes that fuse or plan by algebra and never by lists of their own. */
+/** Facts about the ops. Passes that fuse or plan use these sets and keep no lists of their own. */
 export const groups: {
   readonly source: ReadonlySet<Op>;
   readonly elementwise: ReadonlySet<Op>;

@@ -1,5 +1,5 @@
 /**
- * The pipeline, as a list one can read. Each pass is a name and rules; each result can be verified and printed.
+ * The pipeline of passes, as a readable list. Each pass is a name and rules. Each result can be verified and printed.
  */
 import type { Node } from "./op.ts";
 import { castPolicyRules } from "./cast-policy.ts";
@@ -9,13 +9,13 @@ import { dropDetachRules, expandRules, simplifyRules } from "./simplify.ts";
 import { verify } from "./verify.ts";
 
 export interface LowerOptions {
-  /** Composites a backend runs itself, by name; the others are expanded. Default: none. */
+  /** Names of the composites that a backend runs itself; the other composites are expanded. Default: none. */
   readonly native?: ReadonlySet<string> | ((x: Node<"composite">) => boolean);
   /** 16-bit contractions. Default: f32. */
   readonly compute?: "f32" | "f16" | "bf16";
   /** Verify after every pass. Default false. */
   readonly check?: boolean;
-  /** Told of each pass: its name, the program after it, how often each rule fired. */
+  /** Called after each pass with its name, the program after it, and how often each rule fired. */
   readonly onPass?: (name: string, after: Program, fired: ReadonlyMap<string, number>) => void;
 }
 
@@ -37,7 +37,7 @@ export function lower(p: Program, options: LowerOptions = {}): Program {
     now = withRoots(now, roots);
     options.onPass?.(name, now, fired);
   }
-  // Inputs that the passes made unreachable are no longer read; feeds stay declared.
+  // Inputs that the passes made unreachable leave the program. Feeds stay declared.
   return program(now.graph, {
     state: now.state,
     outputs: now.outputs,

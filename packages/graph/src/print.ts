@@ -1,9 +1,9 @@
-/** A graph as text: one line a node, arguments first, shared nodes once. Equal graphs print equally. */
+/** A graph as text: one line a node, arguments first, each shared node once. Equal graphs give equal text. */
 import { showType } from "./dtype.ts";
 import type { Tensor } from "./tensor.ts";
 import { order } from "./walk.ts";
 
-/** `depth`: only nodes at most so many steps above the roots; deeper ones are shown as `…`. */
+/** `depth`: prints only nodes at most this many steps above the roots. Deeper nodes appear as `…`. */
 export function print(roots: readonly Tensor[], options: { readonly depth?: number } = {}): string {
   const shown = options.depth === undefined ? order(roots) : near(roots, options.depth);
   const names = new Map(shown.map((x, i) => [x, `%${i}`]));
@@ -27,7 +27,7 @@ function near(roots: readonly Tensor[], depth: number): Tensor[] {
   return [...seen].sort((a, b) => a.id - b.id);
 }
 
-/** -0 too: graphs that differ print differently. */
+/** Shows -0 too: different graphs give different text. */
 const show = (value: unknown): string => (Object.is(value, -0) ? "-0" : String(value));
 
 function showAttrs(attrs: object): string {

@@ -1,9 +1,9 @@
 /**
- * Program: what a backend is given. A verified graph with its feeds, its state, what it returns and what it writes
- * back.
+ * Program: the input of a backend. A program is a verified graph with its feeds, its state, its outputs and its updates
+ * of the state.
  *
- * State is what stays on the device between runs: parameters, optimizer moments. `updates` names the state a run
- * replaces with a new value; a backend decides what that means (in place, ping-pong, dispose).
+ * State stays on the device between runs: parameters, optimizer moments. `updates` names the state that a run replaces
+ * with a new value. A backend decides how it replaces the value (in place, ping-pong, dispose).
  */
 import { ConfigError, invariant } from "@cloze/errors";
 import { sameShape, showType } from "./dtype.ts";
@@ -15,7 +15,7 @@ import { order } from "./walk.ts";
 
 export interface Program {
   readonly graph: Graph;
-  /** Inputs given anew to every run. */
+  /** Inputs with a new value for every run. */
   readonly feeds: readonly Node<"input">[];
   /** Inputs that live on the device. */
   readonly state: readonly Node<"input">[];
@@ -23,22 +23,22 @@ export interface Program {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** New values of state, by name. */
   readonly updates: Readonly<Record<string, Tensor>>;
-  /** bool []: where it comes out false, the run replaces no state (an overflow, a gradient that is not finite). */
+  /** bool []: where its value is false, the run replaces no state (an overflow, a gradient that is not finite). */
   readonly guard?: Tensor;
 }
 
 export interface ProgramParts {
-  /** Inputs that are state; every other input that is reached is a feed. */
+  /** Inputs that are state. Every other reachable input is a feed. */
   readonly state: readonly Tensor[];
   readonly outputs: Readonly<Record<string, Tensor>>;
   readonly updates?: Readonly<Record<string, Tensor>>;
-  /** Feeds that must be accepted although nothing reads them. */
+  /** Feeds that the program accepts even where no node reads them. */
   readonly feeds?: readonly Tensor[];
   /** bool []: where false, the run replaces no state. */
   readonly guard?: Tensor | undefined;
 }
 
-/** Gathers and verifies a program. State that nothing reads or updates is left out. */
+/** Collects and verifies a program. State that no node reads and no update replaces is left out. */
 export function program(graph: Graph, parts: ProgramParts): Program {
   const { outputs, updates = {}, guard } = parts;
   const roots = [...Object.values(outputs), ...Object.values(updates), ...(guard ? [guard] : [])];
@@ -75,14 +75,14 @@ function asInput(x: Tensor): Node<"input"> {
   return x;
 }
 
-/** Outputs, updates and the guard in one list: what passes run over. */
+/** Outputs, updates and the guard in one list: the roots for passes. */
 export const programRoots = (p: Program): readonly Tensor[] => [
   ...Object.values(p.outputs),
   ...Object.values(p.updates),
   ...(p.guard ? [p.guard] : []),
 ];
 
-/** The program over rewritten roots, given in the order of `programRoots`. */
+/** The program with rewritten roots, in the order of `programRoots`. */
 export function withRoots(p: Program, roots: readonly Tensor[]): Program {
   let at = 0;
   const take = (record: Readonly<Record<string, Tensor>>): Record<string, Tensor> =>

@@ -2,8 +2,8 @@
  * The definition of `randomBits`: n uniform integers below 2^bits.
  *
  * With h = ceil(n / 2), block i < h is threefry2x32(key, [i, stream]); element i is its first word, element h + i its
- * second, each shifted right to its highest `bits` bits. The key is (seed, step), the stream a number of the layer: the
- * draw does not depend on the backend, the world size or on what was drawn before.
+ * second, each shifted right to its highest `bits` bits. The key is (seed, step), and the stream is a number of the
+ * layer. The draw does not depend on the backend, on the world size or on earlier draws.
  */
 import { threefry2x32 } from "@cloze/random";
 

@@ -1,16 +1,18 @@
 /**
- * Rematerialisation, or activation checkpointing: of a layer's forward values only those are kept for the backward pass
- * that other layers read too; the others are computed again when the gradient reaches the layer. Memory for activations
- * falls from all of every layer to all of one and the boundaries of every layer; a step costs one more forward pass.
+ * Rematerialisation, or activation checkpointing. Of a layer's forward values, the program keeps for the backward pass
+ * only the values that other layers read too. The program computes the other values again when the gradient reaches the
+ * layer. Activation memory falls from all values of every layer to all values of one layer and the boundary values of
+ * every layer. A step costs one more forward pass.
  *
  *   kept ─ barrier(kept, gradient) ─ the layer's nodes once more ─ read by the layer's backward pass
  *
- * Nodes are made once, so a second computation needs an argument of its own: a barrier, which says besides that it
- * waits for the gradient that flows into the layer. Ids ascend from there, so that whoever runs nodes in order runs
- * them at the right time. Values are equal to the bit, those of dropout too: a draw is a function of its key. What
- * depends on parameters alone, or on nothing, is not computed again.
+ * A graph makes each node once, so the second computation needs a different argument: a barrier. The barrier also says
+ * that the second computation waits for the gradient that flows into the layer. Ids ascend from the barrier, so a
+ * backend that runs nodes in order of ids runs them at the right time. Values are equal to the bit, including the
+ * values of dropout: a draw is a function of its key. A value that depends only on parameters, or on nothing, is not
+ * computed again.
  *
- * Source: Chen et al. 2016, arXiv:1604.06174. Layers are known by the paths of nodes; nothing here knows a model.
+ * Source: Chen et al. 2016, arXiv:1604.06174. The paths of nodes name the layers; nothing here knows a model.
  */
 import { barrier } from "./composites/barrier.ts";
 import { groups, isOp, type Node, type Ops, type Op } from "./op.ts";
@@ -19,15 +21,18 @@ import type { Tensor } from "./tensor.ts";
 import { order } from "./walk.ts";
 
 export interface RematerialiseOptions {
-  /** What of a layer path names the layer. Default: all up to its first numbered segment, `esm.encoder.layer.3`. */
+  /**
+   * Matches the text of a layer path that names the layer. Default: everything up to the first numbered segment,
+   * `esm.encoder.layer.3`.
+   */
   readonly layer?: RegExp;
 }
 
 const NUMBERED = /^(?:.*?\.)?\d+(?=\.|$)/;
 
 /**
- * The same outputs and updates, in a program that holds less at once. What has no layers, or no gradient, stays as it
- * is.
+ * The same outputs and updates, in a program that keeps fewer values at once. A program without layers, or without a
+ * gradient, stays as it is.
  */
 export function rematerialise(p: Program, { layer = NUMBERED }: RematerialiseOptions = {}): Program {
   const roots = programRoots(p);
@@ -57,11 +62,11 @@ export function rematerialise(p: Program, { layer = NUMBERED }: RematerialiseOpt
 }
 
 interface Facts {
-  /** Nodes of the backward pass and what depends on them; the rest is forward. */
+  /** Nodes of the backward pass, and nodes that depend on them. All other nodes are forward. */
   readonly late: ReadonlySet<Tensor>;
   /** Nodes that depend on nothing but state and constants. */
   readonly fixed: ReadonlySet<Tensor>;
-  /** The layer that a node belongs to, where it belongs to one. */
+  /** The layer of a node, where the node belongs to a layer. */
   readonly layerOf: ReadonlyMap<Tensor, string>;
 }
 
@@ -87,13 +92,16 @@ function learn(nodes: readonly Tensor[], state: ReadonlySet<Tensor>, pattern: Re
 }
 
 /**
- * Models make some nodes of a layer outside of its scope. Of those without a name, what lies between two nodes of one
- * layer is part of it, and so is a residual sum, `x + layer(x)`.
+ * Adds nodes that the model makes outside of the layer's scope. A node without a layer name belongs to a layer if it
+ * lies between two nodes of that layer, or if it is a residual sum, `x + layer(x)`.
  */
 function withOutsiders(forward: readonly Tensor[], named: ReadonlyMap<Tensor, string>): Map<Tensor, string> {
   const layerOf = new Map(named);
   const none: ReadonlySet<string> = new Set();
-  /** Layers that a node without a name is reached from, and reaches, over nodes without a name. */
+  /**
+   * For a node without a name: the layers that it depends on, and the layers that depend on it, over nodes without a
+   * name.
+   */
   const from = new Map<Tensor, ReadonlySet<string>>();
   const to = new Map<Tensor, Set<string>>();
   for (const n of forward) {
@@ -123,8 +131,8 @@ function withOutsiders(forward: readonly Tensor[], named: ReadonlyMap<Tensor, st
 }
 
 /**
- * By layer, the forward values to compute again, oldest first: those that its backward pass reads and no other layer,
- * and what they need of the same kind.
+ * By layer, the forward values to compute again, oldest first: the values that only the layer's own backward pass
+ * reads, and further values of the layer that these values need.
  */
 function repeated(
   nodes: readonly Tensor[],
@@ -164,8 +172,9 @@ function repeated(
 }
 
 /**
- * By layer, the youngest gradient from outside that its backward pass reads and that is there when it first needs one
- * of the layer's values.
+ * By layer, the gradient from outside the layer that the second computation waits for. The backward pass of the layer
+ * reads this gradient, and it exists before the backward pass first needs one of the layer's values. Of several such
+ * gradients, the one with the highest id.
  */
 function gates(
   nodes: readonly Tensor[],
@@ -194,13 +203,16 @@ function gates(
   return found;
 }
 
-/** What older nodes have become. */
+/** Maps an older node to its rewritten node. */
 type Now = (x: Tensor) => Tensor;
 
-/** The second computation of a layer's values, made when the first of them is needed. */
+/** The second computation of a layer's values, made when the backward pass needs the first of the values. */
 class Copies {
   readonly #values: ReadonlySet<Tensor>;
-  /** Of what is kept, all that the values read and that could make a copy the same node again. */
+  /**
+   * The kept nodes that the values read, without the nodes that depend only on state and constants. Reading the kept
+   * nodes directly would give the same nodes again.
+   */
   readonly #inputs: ReadonlySet<Tensor>;
   readonly #gate: Tensor;
   #made: ReadonlyMap<Tensor, Tensor> | undefined;
@@ -211,14 +223,15 @@ class Copies {
     this.#gate = gate;
   }
 
-  /** The copy of `x`, where it has one. */
+  /** The copy of `x`, if `x` has one. */
   again(x: Tensor, now: Now): Tensor | undefined {
     return this.#values.has(x) ? (this.#made ??= this.#make(now)).get(x) : undefined;
   }
 
   /**
-   * A kept value as `reader`, a node of the layer's backward pass, is to read it: as the copies do, so that what its
-   * composites expand to, a mask of dropout or the scores of attention, is theirs and not what the forward pass had.
+   * A kept value in the form that `reader`, a node of the layer's backward pass, must read: behind the barrier, as the
+   * copies read it. Then the expansions of the reader's composites (a mask of dropout, the scores of attention) are
+   * shared with the copies and not with the forward pass.
    */
   seen(x: Tensor, reader: Tensor, now: Now): Tensor | undefined {
     return this.#inputs.has(x) && reader.id > this.#gate.id ? barrier(x, now(this.#gate)) : undefined;

@@ -1,8 +1,9 @@
 /**
- * The rewrite engine: a rule is data, a pass is a named list of rules, and this is the only loop.
+ * The rewrite engine. A rule is data, a pass is a named list of rules, and this is the only loop.
  *
- * Nodes are rewritten from the arguments up. A rule looks at one node whose args are final and returns another node, or
- * undefined; what it returns is rewritten in turn until no rule fires. No recursion: depth costs nothing.
+ * The engine rewrites nodes from the arguments up. A rule looks at one node whose args are final and returns another
+ * node, or undefined. The engine rewrites the returned node in turn, until no rule fires. There is no recursion, so a
+ * graph may be of any depth.
  */
 import { invariant } from "@cloze/errors";
 import { sameShape } from "./dtype.ts";
@@ -18,7 +19,7 @@ export interface Rule {
   readonly name: string;
   readonly op: Op;
   readonly apply: (x: Tensor) => Tensor | undefined;
-  /** A small graph on which the rule must fire: what its property test runs. */
+  /** A small graph on which the rule must fire. The property test of the rule runs it. */
   readonly example: (g: Graph) => Tensor;
 }
 
@@ -33,7 +34,7 @@ export function rule<P extends Op>(
 }
 
 export interface Rewritten {
-  /** The roots given, in the same order, rewritten. */
+  /** The rewritten roots, in the order of the original roots. */
   readonly roots: readonly Tensor[];
   /** How often each rule fired. */
   readonly fired: ReadonlyMap<string, number>;
@@ -45,12 +46,13 @@ export function rewrite(roots: readonly Tensor[], rules: readonly Rule[], pass: 
   const done = new Map<Tensor, Tensor>();
   const next = new Map<Tensor, Tensor>();
   const fired = new Map<string, number>();
-  /** Far above what any pass needs: rules that make ever new nodes end here. */
+  /** Far above the need of any pass: rules that make new nodes without end stop here. */
   const limit = 100_000 + 100 * order(roots).length;
   let steps = 0;
 
   /**
-   * One step: the node over its rewritten args, or what the first firing rule makes of it; itself when nothing applies.
+   * One step: the node over its rewritten args, or the result of the first rule that fires; the node itself when no
+   * rule applies.
    */
   const step = (x: Tensor): Tensor => {
     const rebuilt = x.graph.rebuild(
@@ -76,7 +78,10 @@ export function rewrite(roots: readonly Tensor[], rules: readonly Rule[], pass: 
     return x;
   };
 
-  /** Nodes whose replacement is being rewritten: whoever needs one of them needs itself. */
+  /**
+   * Nodes whose replacement is being rewritten. A node that needs an open node depends on its own replacement: a
+   * circle.
+   */
   const open = new Set<Tensor>();
   const needs = (x: Tensor, other: Tensor): void => {
     if (open.has(other))
@@ -116,7 +121,7 @@ export function rewrite(roots: readonly Tensor[], rules: readonly Rule[], pass: 
   return { roots: roots.map((r) => done.get(r) as Tensor), fired };
 }
 
-/** A named list of rules, verified after it ran where `check` is set. */
+/** Runs a named list of rules and, where `check` is set, verifies the result. */
 export function runPass(
   roots: readonly Tensor[],
   rules: readonly Rule[],

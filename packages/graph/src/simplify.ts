@@ -1,8 +1,8 @@
 /**
- * Algebraic simplification: rules that make a graph smaller and keep its value exactly, but for the sign of
- * a zero (no reassociation of floats, no x * 0 -> 0).
+ * Algebraic simplification: rules that make a graph smaller and keep its value exactly, except the sign of a zero (no
+ * reassociation of floats, no x * 0 -> 0).
  *
- * Each rule carries an example on which it must fire; one property test runs them all against the interpreter.
+ * Each rule carries an example on which it must fire. One property test compares all rules with the interpreter.
  */
 import { isFloat, sameShape } from "./dtype.ts";
 import type { Graph } from "./graph.ts";
@@ -13,12 +13,15 @@ import type { Tensor } from "./tensor.ts";
 const isConst = (x: Tensor, value: number): boolean =>
   isOp(x, "const") && x.attrs.value === value && !Object.is(x.attrs.value, -0);
 
-/** `x` in place of a result of `shape`: as it is, or broadcast to it. */
+/** `x` in place of a result of `shape`: `x` itself, or `x` broadcast to `shape`. */
 const as = (x: Tensor, shape: readonly number[]): Tensor => (sameShape(x.shape, shape) ? x : x.broadcast(shape));
 
 const f = (g: Graph, name = "x", shape: readonly number[] = [2, 3]): Tensor<"f32"> => g.input(name, "f32", shape);
 
-/** Binary ops of two scalar constants, folded in the dtype's own arithmetic by the interpreter's rounding. */
+/**
+ * The constant for a binary op of two f32 scalar constants, with the interpreter's rounding to f32. Undefined for other
+ * dtypes.
+ */
 const fold = (x: Node<"add" | "sub" | "mul" | "div">, by: (a: number, b: number) => number): Tensor | undefined => {
   const [a, b] = x.args;
   if (!isOp(a, "const") || !isOp(b, "const") || x.dtype !== "f32") return undefined;
@@ -244,7 +247,7 @@ export const simplifyRules: readonly Rule[] = [
   ),
 ];
 
-/** True of a permute that swaps the last two axes and moves no other. */
+/** True if x is a permute that swaps the last two axes and moves no other axis. */
 function swapsLastTwo(x: Tensor): x is Node<"permute"> {
   if (!isOp(x, "permute") || x.rank < 2) return false;
   const { order } = x.attrs;
@@ -252,7 +255,7 @@ function swapsLastTwo(x: Tensor): x is Node<"permute"> {
   return order[n - 1] === n - 2 && order[n - 2] === n - 1 && order.slice(0, -2).every((o, i) => o === i);
 }
 
-/** After differentiation `detach` has done its work. */
+/** Removes `detach`: after differentiation the graph needs no `detach`. */
 export const dropDetachRules: readonly Rule[] = [
   rule(
     "detach(x) -> x",
@@ -262,7 +265,7 @@ export const dropDetachRules: readonly Rule[] = [
   ),
 ];
 
-/** Composites whose expansion is put in their place. */
+/** Rules that replace each composite by its expansion, except the composites for which `isNative` is true. */
 export function expandRules(isNative: (x: Node<"composite">) => boolean): readonly Rule[] {
   return [
     rule(

@@ -1,7 +1,8 @@
 /**
- * Tensor: the one node type. Immutable; made only by a Graph; its methods build more nodes and compute nothing.
+ * Tensor: the one node type. A tensor is immutable. Only a Graph makes tensors. The methods build more nodes and
+ * compute nothing.
  *
- * A number may stand where a tensor of the same dtype is expected: it becomes a constant.
+ * A number may stand in place of a tensor of the same dtype: the number becomes a constant.
  */
 import { isFloat, showShape, showType, sizeOf, type DType, type Shape } from "./dtype.ts";
 import { DTypeError, ShapeError } from "./errors.ts";
@@ -19,7 +20,10 @@ export class Tensor<D extends DType = DType> {
   readonly attrs: Ops[Op]["attrs"];
   readonly dtype: D;
   readonly shape: Shape;
-  /** Layer that made it. Not part of its identity: a shared node keeps the path of its first maker. */
+  /**
+   * Path of the layer that made the node. It is not part of the node's identity: a shared node keeps the path of its
+   * first maker.
+   */
   readonly path: string;
 
   constructor(
@@ -129,7 +133,7 @@ export class Tensor<D extends DType = DType> {
     return this.graph.node("select", [this, a, other], {}) as Tensor as Tensor<E>;
   }
 
-  // Reductions. Negative axes count from the end; without axes, over all of them.
+  // Reductions. Negative axes count from the end. Without axes, a reduction is over all axes.
   /** Sum; reduced axes vanish unless `keep`. */
   sum(axes?: number | readonly number[], keep = false): Tensor<D> {
     return this.#reduce("reduceSum", axes, keep);
@@ -155,7 +159,7 @@ export class Tensor<D extends DType = DType> {
   }
 
   // Movement.
-  /** One size may be -1: what the others leave. */
+  /** One size may be -1: its value follows from the other sizes. */
   reshape(shape: Shape): Tensor<D> {
     const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
     const rest = sizeOf(this.shape) / known;
@@ -211,9 +215,7 @@ export class Tensor<D extends DType = DType> {
   }
 
   // Contractions and indexing.
-  /**
-   * [..., m, k] x [..., k, n]; `transposeA` and `transposeB` say that a side is stored with its last two axes swapped.
-   */
+  /** [..., m, k] x [..., k, n]. `transposeA` and `transposeB`: this side is stored with its last two axes swapped. */
   matmul(
     y: Tensor<D>,
     options: { readonly transposeA?: boolean; readonly transposeB?: boolean; readonly dtype?: DType } = {},
@@ -225,7 +227,7 @@ export class Tensor<D extends DType = DType> {
   gather(indices: Tensor<"i32">): Tensor<D> {
     return this.graph.node("gather", [this, indices], {}) as Tensor as Tensor<D>;
   }
-  /** [size, ...rest]: the sum of these updates that falls on each of `indices`. */
+  /** [size, ...rest]: for each index, the sum of these updates at that index. */
   scatterAdd(indices: Tensor<"i32">, size: number): Tensor<D> {
     return this.graph.node("scatterAdd", [indices, this], { size }) as Tensor as Tensor<D>;
   }
@@ -255,7 +257,7 @@ export class Tensor<D extends DType = DType> {
   }
 }
 
-/** Shape and dtype that the op of `x` gives for its args and attrs: what `verify` compares with. */
+/** Shape and dtype that the op of `x` gives for its args and attrs. `verify` compares the node with them. */
 export function inferAgain(x: Tensor): { readonly dtype: DType; readonly shape: Shape } {
   return inferNode(x.op, x.args as Ops[Op]["args"], x.attrs, x.path);
 }

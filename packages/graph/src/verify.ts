@@ -1,6 +1,6 @@
 /**
- * A specification one can run: after every pass, in tests and on demand. Throws our own-bug error with the subgraph
- * printed.
+ * A specification that one can run: after every pass, in tests and on demand. Throws an internal error with the
+ * subgraph printed.
  */
 import { invariant } from "@cloze/errors";
 import { sameShape, showType } from "./dtype.ts";

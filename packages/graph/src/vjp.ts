@@ -1,8 +1,8 @@
 /**
  * Reverse-mode rules: cotangents of an op's args from the cotangent of its output, in the same ops.
  *
- * Rules ignore broadcasting (the walk in `grad.ts` sums a cotangent down to its arg's shape) and may ignore args that
- * carry no gradient: integers and bools stop the walk there too.
+ * Rules ignore broadcasting: the walk in `grad.ts` sums a cotangent to the shape of its arg. Rules may also ignore args
+ * without a gradient: the walk stops at integers and bools.
  */
 import { isFloat } from "./dtype.ts";
 import type { Node, Op, Ops } from "./op.ts";
@@ -12,7 +12,10 @@ type Vjp<P extends Op> = (ct: Tensor, y: Node<P>, args: Ops[P]["args"]) => reado
 
 const none = (): readonly undefined[] => [];
 
-/** 1 where a < b, 1/2 where equal, 0 elsewhere, in the dtype of a: ties share the gradient of max and min. */
+/**
+ * 1 where a < b, 1/2 where equal, 0 elsewhere, in the dtype of a. At a tie, both args of max or min get half of the
+ * gradient.
+ */
 function share(a: Tensor, b: Tensor): Tensor {
   const one = a.graph.const(1, a.dtype);
   return a.less(b).select(one, a.equal(b).select(a.graph.const(0.5, a.dtype), 0));
@@ -102,6 +105,6 @@ export const vjp: { readonly [P in Op]: Vjp<P> } = {
   },
   gather: (ct, _, [table, indices]) => [ct.scatterAdd(indices as Tensor<"i32">, table.shape[0] as number)],
   scatterAdd: (ct, _, [indices]) => [undefined, ct.gather(indices as Tensor<"i32">)],
-  // Composites are differentiated in the walk, all outputs at once.
+  // The walk differentiates composites, all outputs at once.
   composite: none,
 };

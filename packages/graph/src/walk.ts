@@ -1,7 +1,7 @@
-/** Walking a graph: topological order without recursion, however deep it is. */
+/** Walks over a graph: topological order without recursion, so a graph may be of any depth. */
 import type { Tensor } from "./tensor.ts";
 
-/** Everything `roots` depend on, arguments before results; below `leaves` nothing is looked at. */
+/** All nodes that `roots` depend on, arguments before results. The walk does not look below `leaves`. */
 export function order(roots: Iterable<Tensor>, leaves?: ReadonlySet<Tensor>): Tensor[] {
   const seen = new Set<Tensor>(roots);
   const stack = [...seen];
@@ -18,9 +18,9 @@ export function order(roots: Iterable<Tensor>, leaves?: ReadonlySet<Tensor>): Te
 }
 
 /**
- * The same nodes in an order to run in: older roots first, and each value just before what first needs it. Ids are such
- * an order as a graph is traced; after passes, a node that none of them touched is older than all that were made anew,
- * and would run too early.
+ * The same nodes in an order for running: older roots first, and each value just before its first reader. In a traced
+ * graph the order of ids has this property. After passes it does not: a node that no pass touched has a lower id than
+ * every new node, and would run too early.
  */
 export function orderByDemand(roots: Iterable<Tensor>): Tensor[] {
   const youngestFirst = (a: Tensor, b: Tensor): number => b.id - a.id;
@@ -34,7 +34,7 @@ export function orderByDemand(roots: Iterable<Tensor>): Tensor[] {
   return [...done];
 }
 
-/** Results by argument: who reads each node that `roots` depend on. */
+/** The readers of each node of `nodes`, by node. */
 export function readers(nodes: readonly Tensor[]): Map<Tensor, Tensor[]> {
   const out = new Map<Tensor, Tensor[]>(nodes.map((n) => [n, []]));
   for (const n of nodes) for (const arg of new Set(n.args)) out.get(arg)?.push(n);

@@ -39,7 +39,7 @@ const partsOf = (g: Graph, seq: number, segmented = false): Parts => {
   };
 };
 
-/** Lengths that blocks divide and do not, windows below, at and above the block, as far as past the ends. */
+/** Lengths that are and are not multiples of the block; windows below, at and above the block, and beyond the ends. */
 const layouts = [1, 5, 12, 17].flatMap((seq) =>
   [0, 1, 3, 4, 9].flatMap((window) =>
     [1, 4, 5].flatMap((block) => [false, true].map((causal) => ({ seq, window, block, causal }))),
@@ -75,8 +75,8 @@ describe("the band", () => {
       ).map((v) => Array.from(v.data)) as [number[], number[], number[], number[]];
       const found: number[] = [];
       at.forEach((pair, n) => {
-        if (seen[n] === 0 || pair === 0) return; // A row past the end is masked by nothing, and cut off.
-        // Query and key that share a batch and a head are told by their rows; those of the pair are its index.
+        if (seen[n] === 0 || pair === 0) return; // No mask holds for a row past the end, which is cut off.
+        // The rows identify a query and a key of the same batch and head. The number of a pair gives the same two rows.
         const query = Math.floor((pair - 1) / seq);
         const key = Math.floor(query / seq) * seq + ((pair - 1) % seq);
         expect([q[n], k[n]]).toEqual([query, key]);
@@ -90,7 +90,7 @@ describe("the band", () => {
         .map((i) => i + 1);
       expect(found.sort((a, b) => a - b)).toEqual(want);
 
-      // fromRows undoes rows; fromColumns is the adjoint of columns: <columns(x), y> = <x, fromColumns(y)>.
+      // fromRows inverts rows. fromColumns is the adjoint of columns: <columns(x), y> = <x, fromColumns(y)>.
       const x = parts.k;
       const y = g.input("y", "f32", band.columns(x).shape);
       const env: Env = { k: numbers(sizeOf(x.shape)), y: numbers(sizeOf(y.shape), 50) };
@@ -173,7 +173,7 @@ const cases: Readonly<Record<string, Masked>> = {
   everything: { seq: 101, window: 11, causal: true, segments: documents, softcap: 0.9, dropout: 0.2, scale: 0.6 },
 };
 
-/** Attention of a case and its inputs; `pairs`: in the full form, which a bias of zeros asks for. */
+/** Attention of a case and its inputs. `pairs`: in the full form, which a bias of zeros selects. */
 function build(
   c: Masked,
   pairs: boolean,
@@ -217,7 +217,7 @@ describe("equals all pairs", () => {
       const ct = y.graph.input("ct", "f32", y.shape);
       const grads = grad(y.mul(ct).sum(), inputs);
       const full = { ...env, ct: numbers(sizeOf(y.shape), 900) };
-      // A gradient of the gradient is that of the expansion itself.
+      // A gradient of the gradient is the gradient of the expansion itself.
       const second = grad(
         grads.map((d) => d.square().sum()).reduce((a, b) => a.add(b)),
         inputs,

@@ -1,4 +1,4 @@
-/** Every way attention can be asked, with values from five nested loops. */
+/** Every option of attention, with values from five nested loops. */
 import { attention, randomBits, type AttentionOptions, type Graph, type Tensor } from "../src/index.ts";
 import type { CompositeCase } from "./composite-cases.ts";
 import { noise } from "./finite-differences.ts";
@@ -14,7 +14,7 @@ interface Mask {
   readonly keyPadding?: readonly number[];
   /** [batch, seq]. */
   readonly segments?: readonly number[];
-  /** Leading sizes of the bias, 1 where it is shared. */
+  /** Leading sizes of the bias; 1 where all rows share it. */
   readonly bias?: readonly [batch: number, heads: number];
   readonly dropout?: number;
 }
@@ -22,7 +22,7 @@ interface Mask {
 const KEY = [17, 4] as const;
 const STREAM = 6;
 
-/** Keys a query may see; probabilities even over all where it may see none. */
+/** The keys that a query sees. The probabilities are even over all keys where a query sees no key. */
 function loops(
   [batch, heads, queries, keys, dim]: Size,
   env: Readonly<Record<string, readonly number[]>>,
@@ -106,7 +106,7 @@ function attend(name: string, size: Size, m: Mask = {}): CompositeCase {
       options,
     );
   };
-  // The loops read what the graph is given: inputs rounded to f32 make no difference at this tolerance.
+  // The loops read the f64 inputs, and the graph rounds them to f32. The difference is below this tolerance.
   return { name: `attention, ${name}`, build, env, want: loops(size, env, m) };
 }
 

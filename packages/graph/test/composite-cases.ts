@@ -1,4 +1,6 @@
-/** Cases of every composite, with values from closed forms in plain JavaScript over arrays: none of them by a graph. */
+/**
+ * Cases of every composite, with values from closed forms in plain JavaScript over arrays. No value comes from a graph.
+ */
 import {
   adamwStep,
   barrier,
@@ -52,7 +54,7 @@ const lse = (x: readonly number[]): number => {
   const m = Math.max(...x);
   return m + Math.log(sum(x.map((v) => Math.exp(v - m))));
 };
-/** P(X <= x) of a standard normal: Simpson's rule. */
+/** P(X <= x) for a standard normal X, by Simpson's rule. */
 function cdf(x: number): number {
   const n = 2000;
   const h = x / n;
@@ -95,7 +97,7 @@ const turned = (x: readonly number[], position: number, base: number): number[] 
   });
 };
 
-/** The textbook form of AdamW: bias-corrected moments, decay apart. */
+/** The textbook form of AdamW: bias-corrected moments, decoupled decay. */
 function adamw(p: number, g: number, m: number, v: number, t: number): readonly [number, number, number] {
   const [lr, b1, b2, eps, decay] = [0.01, 0.9, 0.99, 1e-6, 0.1];
   const m2 = b1 * m + (1 - b1) * g;
@@ -110,7 +112,7 @@ const KEPT = Array.from(randomBits([5, 9], 3, 12, 24)).map((b) => (b < 0.25 * 2 
 const LOGITS = rows(some(10, 3), 5);
 const TARGETS = [4, 0];
 
-/** X <- aX + (bA + cA^2) X five times on a 2 x 2 diagonal matrix: each singular value goes by itself. */
+/** X <- aX + (bA + cA^2) X five times on a 2 x 2 diagonal matrix: each singular value changes independently. */
 const polynomial = (s: number): number => {
   let x = s;
   for (let i = 0; i < 5; i++) x = 3.4445 * x - 4.775 * x ** 3 + 2.0315 * x ** 5;

@@ -1,5 +1,5 @@
-// Every composite: forward against closed forms and against its expansion, gradients against finite differences and,
-// where it has its own, against that of the expansion; second derivatives.
+// Every composite: forward against closed forms and against its expansion; gradients against finite differences, and,
+// where a composite has its own gradient, against the expansion's gradient; second derivatives.
 import { describe, expect, it } from "vitest";
 import {
   attention,
@@ -69,7 +69,7 @@ describe("gradient", () => {
   }
 });
 
-/** The composite nodes of a case, and of its expansions, that have a gradient of their own. */
+/** The composite nodes of a case, and of its expansions, with their own gradient. */
 function withOwnGradient(ys: readonly Tensor[]): Node<"composite">[] {
   const found = new Set<Node<"composite">>();
   const queue = order(ys).filter((x): x is Node<"composite"> => isOp(x, "composite"));
@@ -96,7 +96,7 @@ describe("own gradients equal those of the expansion", () => {
         const bare: Composite = { name: `${composite.name}, without its own gradient`, expand: composite.expand };
         const [ys, zs] = [call(composite, args, params), call(bare, args, params)];
         const through = args.filter((a) => isFloat(a.dtype));
-        // Every output has a cotangent in turn, then all of them.
+        // Each output alone has a cotangent in turn, then all outputs together.
         for (const which of [...ys.keys(), -1]) {
           const cts = ys.map((y, i) =>
             (which === -1 || which === i) && isFloat(y.dtype)
@@ -110,7 +110,7 @@ describe("own gradients equal those of the expansion", () => {
           const got = pullback(ys, cts, through);
           const want = pullback(zs, cts, through);
           got.forEach((d, i) => {
-            // Nothing flows is zeros.
+            // An undefined cotangent counts as zeros.
             const of = (t: Tensor | undefined): number[] =>
               t === undefined
                 ? new Array<number>((through[i] as Tensor).shape.reduce((n, m) => n * m, 1)).fill(0)
@@ -179,7 +179,7 @@ describe("attention", () => {
     const y = attention(x, x, x, { keyPadding: g.input("padding", "bool", [2, 2]) });
     const [d] = grad(y.slice(0, 1, 2).sum(), [x]);
     const got = values([d as Tensor], { x: [1, 2, 3, 4, 5, 6, 7, 8], padding: [1, 1, 0, 0] });
-    // The row sees nothing, so its scores are no function of q and k; what is left is the even mean of v.
+    // The row sees no key, so its scores do not depend on q and k. The result is the even mean of v.
     close(got, [0, 0, 0, 0, 1, 1, 1, 1], 0);
   });
 });

@@ -5,12 +5,12 @@ import { grad, Graph, interpret, isFloat, isOp, lower, order, program, type Node
 export type Env = Readonly<Record<string, readonly number[]>>;
 
 /**
- * A function from the inputs it declares to one tensor or more. `read` is what a case must use in place of an input.
+ * A function from its declared inputs to one tensor or more. A case must use the result of `read` in place of an input.
  */
 export type Build = (g: Graph, read: (x: Tensor) => Tensor) => Tensor | readonly Tensor[];
 
 const EXACT = { precision: "f64" } as const;
-/** Fixed numbers of mixed sign, none of them special. */
+/** Fixed numbers of mixed sign, without special values. */
 export const noise = (i: number): number => Math.sin(12.9898 * (i + 1)) * 1.7 + 0.1;
 
 export const floatInputs = (roots: readonly Tensor[]): Node<"input">[] =>
@@ -19,8 +19,8 @@ export const floatInputs = (roots: readonly Tensor[]): Node<"input">[] =>
   );
 
 /**
- * sum of y_i * weight_i over all float outputs, weights being inputs, so that every output element has a cotangent of
- * its own.
+ * The sum of y_i * weight_i over all float outputs. The weights are inputs, so every output element has its own
+ * cotangent.
  */
 function weighted(g: Graph, ys: readonly Tensor[], env: Record<string, readonly number[]>): Tensor {
   const parts = ys
@@ -47,8 +47,8 @@ export function alone(build: Build, env: Env): { readonly loss: Tensor; readonly
 }
 
 /**
- * The op in the middle: each input passes through a nonlinear op that keeps its sign and order, every output is read
- * twice and passes through others, and the inputs are shared with another branch.
+ * The op in the middle of a graph. Each input passes through a nonlinear op that keeps its sign and order. Every output
+ * has two readers and passes through other ops. Another branch shares the inputs.
  */
 export function inTheMiddle(build: Build, env: Env): { readonly loss: Tensor; readonly env: Env } {
   const g = new Graph();

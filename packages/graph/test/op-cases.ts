@@ -1,5 +1,5 @@
 /**
- * Cases of every base op, with values worked out by hand or from a closed form in plain JavaScript, never by the
+ * Cases of every base op, with values computed by hand or from a closed form in plain JavaScript, never by the
  * interpreter. The table is total: an op without cases does not compile.
  *
  * allow long: a table of a row for each op.
@@ -13,7 +13,7 @@ export interface OpCase {
   readonly env?: Env;
   readonly want: readonly number[];
   readonly shape?: readonly number[];
-  /** Relative; 0 is equal. Default 2e-7: half a unit in the last place of f32, and a little. */
+  /** Relative tolerance; 0 means equal. Default 2e-7: a little more than half a unit in the last place of f32. */
   readonly tolerance?: number;
   /** Compare the gradient with finite differences. */
   readonly gradient?: true;
@@ -25,7 +25,7 @@ const some = (n: number, f: (i: number) => number = noise): number[] => Array.fr
 const f32 = (g: Graph, r: Read, name: string, shape: readonly number[]): Tensor => r(g.input(name, "f32", shape));
 const i32 = (g: Graph, name: string, shape: readonly number[]): Tensor<"i32"> => g.input(name, "i32", shape);
 
-/** f over a [2, 3], with gradient, and over special values, without. */
+/** f over a [2, 3] with gradient, and over special values without gradient. */
 function unary(
   op: (x: Tensor) => Tensor,
   f: (x: number) => number,
@@ -60,7 +60,7 @@ function unary(
   ];
 }
 
-/** f over every way of broadcasting [2, 3] and its like, with gradient, and over special values, without. */
+/** f over every broadcast of [2, 3] and related shapes with gradient, and over special values without gradient. */
 function binary(
   op: (a: Tensor, b: Tensor) => Tensor,
   f: (a: number, b: number) => number,
@@ -1056,7 +1056,7 @@ export const opCases: { readonly [P in Op]: readonly OpCase[] } = {
   ],
 };
 
-/** erf by the integral: Simpson's rule on exp(-t^2), 2000 steps. */
+/** erf as an integral: Simpson's rule on exp(-t^2), 2000 steps. */
 function ERF(x: number): number {
   const n = 2000;
   const h = x / n;

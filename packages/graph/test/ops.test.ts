@@ -1,4 +1,4 @@
-// Every base op: forward against values worked out here, gradients against finite differences, alone and inside a
+// Every base op: forward against values computed here, and gradients against finite differences, alone and inside a
 // graph.
 import { describe, expect, it } from "vitest";
 import { grad, Graph, groups, interpret, isFloat, pullback, verify, type Op, type Tensor } from "../src/index.ts";
@@ -38,7 +38,7 @@ describe("gradient", () => {
 
   it("every op with a gradient has a case of it", () => {
     const without = ops.filter(([, cases]) => !cases.some((c) => c.gradient)).map(([op]) => op);
-    // Sources, what is constant nearly everywhere, and what gives integers and bools.
+    // Sources, ops that are constant nearly everywhere, and ops with integer or bool results.
     expect(new Set(without)).toEqual(
       new Set(["input", "const", "iota", "randomBits", "not", "detach", "and", "or", "less", "equal", "argMax"]),
     );

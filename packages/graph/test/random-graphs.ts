@@ -1,6 +1,6 @@
 /**
- * Random graphs over the op set, by seed, with what rewriting feeds on: neutral elements, chains of movement, casts,
- * detach.
+ * Random graphs over the op set, by seed, with many targets of rewrite rules: neutral elements, chains of movement ops,
+ * casts, detach.
  */
 import { Graph, gelu, layerNorm, softmax, type DType, type Tensor } from "../src/index.ts";
 import { RandomStream } from "@cloze/random";
@@ -33,7 +33,7 @@ export function randomGraph(
     return x.rank >= 2 ? x : x.rank === 1 ? x.reshape([1, -1]) : x.reshape([1, 1]);
   };
   const axis = (x: T): number => below(x.rank);
-  /** Two tensors that broadcast: any, or the second's sum. */
+  /** Two tensors that broadcast together: the second tensor as it is, or its sum. */
   const pair = (f: (a: T, b: T) => T): T => {
     const a = pick();
     const b = pick();

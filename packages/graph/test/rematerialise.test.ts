@@ -1,4 +1,5 @@
-// Rematerialisation: equal values to the bit, fewer of them alive, and programs that have nothing to gain left alone.
+// Rematerialisation: equal values to the bit, fewer values alive, and programs without a possible gain stay as they
+// are.
 import { describe, expect, it } from "vitest";
 import {
   attention,
@@ -28,13 +29,16 @@ type T = Tensor<"f32">;
 
 interface Net {
   readonly layers: number;
-  /** Where residual sums and the split into heads are made: in the layer's scope, or in none. */
+  /**
+   * True: residual sums and the split into heads are made in the layer's scope. False: they are made outside of any
+   * scope.
+   */
   readonly scoped?: boolean;
   readonly path?: (layer: number) => string;
   readonly rows?: number;
 }
 
-/** A pre-norm encoder with attention and dropout, its gradients and an update by them. */
+/** A pre-norm encoder with attention and dropout, its gradients, and an update from them. */
 function net({ layers, scoped = true, path = (layer) => `net.layer.${layer}`, rows = 6 }: Net): Program {
   const g = new Graph();
   const hidden = 8;
@@ -105,8 +109,8 @@ function values(p: Program): number[][] {
 }
 
 /**
- * Forward values, inputs aside, that are read once the first gradient has reached a layer: what the forward pass keeps
- * for it.
+ * Forward values, without inputs, with a reader after the first gradient has reached a layer: the values that the
+ * forward pass keeps.
  */
 function keptFor(p: Program): Tensor[] {
   const nodes = order(programRoots(p));
@@ -144,7 +148,7 @@ describe("rematerialise", () => {
 
   it.each([true, false])("scoped %s: keeps one value a layer, that which the next one reads", (scoped) => {
     const kept = keptFor(rematerialise(net({ layers: 5, scoped })));
-    // Beside the boundaries: what the head's own backward pass reads.
+    // Also kept, besides the boundaries: the values that the head's own backward pass reads.
     const boundaries = kept.filter((x) => !x.path.startsWith("net.head"));
     expect(boundaries.map((x) => x.op).sort()).toEqual(["add", "add", "add", "add", "add", "mul"]);
     expect(boundaries.every((x) => x.shape.join() === "6,8")).toBe(true);
@@ -185,7 +189,7 @@ describe("rematerialise", () => {
       const demanded = (x: Program): number => peakLiveBytes(x, orderByDemand(programRoots(x)));
       expect(peakLiveBytes(whole) / peakLiveBytes(less)).toBeGreaterThan(byIds);
       expect(demanded(whole) / demanded(less)).toBeGreaterThan(byDemand);
-      // Who does not know the barrier is not helped, nor harmed.
+      // A backend that does not know the barrier gains nothing and loses nothing.
       expect(peakLiveBytes(unknown)).toBe(peakLiveBytes(whole));
     },
   );
@@ -230,11 +234,11 @@ describe("peakLiveBytes", () => {
     const b = a.neg();
     const y = b.sum();
     const p = program(g, { state: [], outputs: { y } });
-    // x and a, then a and b, then b and its sum [1], which is reshaped to [].
+    // First x and a are alive, then a and b, then b and its sum [1], which is reshaped to [].
     expect(peakLiveBytes(p)).toBe(80);
     const c = g.call(barrierComposite, [a, b], {})[0] as T;
     const named = program(g, { state: [], outputs: { y: c.add(b).sum() } });
-    // a, b and a + b: the barrier adds nothing.
+    // a, b and a + b: the barrier adds no bytes.
     expect(peakLiveBytes(named)).toBe(120);
   });
 });
@@ -250,7 +254,7 @@ describe("orderByDemand", () => {
     const shown = orderByDemand(programRoots(p));
     expect(new Set(shown)).toEqual(new Set(order([second])));
     shown.forEach((n, i) => n.args.forEach((a) => expect(shown.indexOf(a)).toBeLessThan(i)));
-    // By ids it is there all the while that the first root is computed.
+    // In the order of ids, `early` is alive during the whole computation of the first root.
     expect(order([second]).indexOf(early)).toBeLessThan(order([second]).indexOf(first));
     expect(shown.indexOf(early)).toBeGreaterThan(shown.indexOf(first));
     expect(peakLiveBytes(p, shown)).toBeLessThan(peakLiveBytes(p));

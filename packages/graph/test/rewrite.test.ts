@@ -1,5 +1,5 @@
-// Rewriting: each rule fires on its example and keeps the value; random graphs keep theirs through the whole pipeline;
-// the engine neither recurses nor goes round for ever.
+// Rewriting: each rule fires on its example and keeps the value; random graphs keep their values through the whole
+// pipeline; the engine does not recurse and does not loop without end.
 import { describe, expect, it } from "vitest";
 import {
   attention,
@@ -39,7 +39,7 @@ const lists: Readonly<Record<string, { readonly rules: readonly Rule[]; readonly
   "cast policy bf16": { rules: castPolicyRules("bf16"), tolerance: 2e-2 },
 };
 
-/** A number for every input of `roots`; several draws by `seed`. */
+/** A number for every element of every input of `roots`; different numbers for each `seed`. */
 const drawn = (roots: readonly Tensor[], seed: number): Record<string, readonly number[]> =>
   Object.fromEntries(
     order(roots).flatMap((x) =>
@@ -100,7 +100,8 @@ describe("lower", () => {
         onPass: (_n, _p, counts) => counts.forEach((n, name) => fired.set(name, (fired.get(name) ?? 0) + n)),
       });
       const [before, after] = [flat(programRoots(p), env), flat(programRoots(lowered), env)];
-      // Folded constants and -0 aside nothing may change: 1e-6 leaves room for x / y where y passed through a fold.
+      // Except for folded constants and -0 the values stay equal. 1e-6 leaves room for x / y where y passed through a
+      // fold.
       expect(() => expectSame(before, after, 1e-6), `seed ${seed}\n${print(programRoots(p))}`).not.toThrow();
       const again = lower(lowered);
       expect(

@@ -1,9 +1,9 @@
 /**
- * What the Hub says of a repository: the commit that a revision stands for, and the files of a commit with their
+ * Requests to the Hub's API about a repository: the commit of a revision, and the files of a commit with their
  * checksums.
  *
- * Asked through `@huggingface/hub`, with a fetch of ours beneath it, which gives the token to the Hub's own origin
- * alone, ends what hangs, asks again where an answer is worth waiting for, and turns refusals into one clear line.
+ * The requests go through `@huggingface/hub` with our own fetch. It sends the token only to the Hub's own origin, ends
+ * requests that hang, repeats a request after a temporary failure, and turns a refusal into one clear line.
  */
 import { setTimeout as wait } from "node:timers/promises";
 import { errorOfStatus, HubError, networkError, type Asked } from "./hub-error.ts";
@@ -11,12 +11,12 @@ import type { HubOptions } from "./options.ts";
 import { isCommit, type Repo } from "./repo.ts";
 
 export interface RepoFile {
-  /** As the repository names it: folders separated by `/`. Not checked: it may be anything. */
+  /** Path inside the repository, with `/` between folders. Not checked: it may be any text. */
   readonly path: string;
   readonly sizeBytes: number;
   /**
-   * SHA-256 of a file in LFS (64 hexadecimal digits), else the SHA-1 of git's blob (40): the name of the file in the
-   * cache.
+   * The checksum, which is also the file's name in the cache: SHA-256 for a file in LFS (64 hexadecimal digits), SHA-1
+   * of git's blob for other files (40 digits).
    */
   readonly etag: string;
 }
@@ -49,7 +49,7 @@ export async function commitOf(repo: Repo, options: HubOptions): Promise<string>
   return sha;
 }
 
-/** The files of a commit that lie in no folder. Throws: HubError. */
+/** The files in the top folder of a commit. Throws: HubError. */
 export async function filesOf(repo: Repo, commit: string, options: HubOptions): Promise<readonly RepoFile[]> {
   const { listFiles } = await import("@huggingface/hub");
   const files: RepoFile[] = [];
@@ -85,7 +85,7 @@ export function fileUrl(repo: Repo, commit: string, path: string, endpoint: stri
   return `${endpoint}/${repo.name}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
 }
 
-/** Headers of every request; the token for the endpoint's origin only. */
+/** Headers for a request. Only the endpoint's own origin gets the token. */
 export function headersFor(url: string, { endpoint, token }: HubOptions): Record<string, string> {
   const own = new URL(url).origin === new URL(endpoint).origin;
   return {
@@ -94,7 +94,7 @@ export function headersFor(url: string, { endpoint, token }: HubOptions): Record
   };
 }
 
-/** Statuses after which the same request may succeed. */
+/** True for a status after which the same request may succeed later. */
 export const isTransient = (status: number): boolean => status === 408 || status === 429 || status >= 500;
 
 const ATTEMPTS = 3;
@@ -130,7 +130,7 @@ function hubFetch(repo: Repo, options: HubOptions): typeof fetch {
   };
 }
 
-/** Waits; an abort ends it with the signal's reason. */
+/** Waits `ms` milliseconds. An abort ends the wait with the signal's reason as the error. */
 export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   await wait(ms, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
     signal?.throwIfAborted();

@@ -1,11 +1,10 @@
 /**
- * The cache of Python's huggingface_hub, read and written as it does:
+ * A reader and a writer of the cache that Python's huggingface_hub uses, in its own layout:
  *
  *     <cache>/models--owner--name/refs/main                    the commit of a branch or tag, as text
  *                                /blobs/<etag>                 the bytes of a file under its checksum
  *                                /snapshots/<commit>/<path>    a relative link to the blob
- *                                /.no_exist/<commit>/<path>    an empty file: the repository has no such file at this
- *                                                              commit
+ *                                /.no_exist/<commit>/<path>    an empty file: this commit has no file of this path
  *     <cache>/.locks/models--owner--name/…
  *
  * Source: https://huggingface.co/docs/huggingface_hub/guides/manage-cache; huggingface_hub, file_download.py.
@@ -31,7 +30,7 @@ export function repoCache(cacheDir: string, { name }: Repo): RepoCache {
 
 export const snapshotFolder = ({ folder }: RepoCache, commit: string): string => join(folder, "snapshots", commit);
 
-/** The commit that a revision had when it was last asked for. */
+/** The commit of a revision, as it was at the last download. */
 export async function cachedCommit({ folder }: RepoCache, revision: string): Promise<string | undefined> {
   if (isCommit(revision)) return revision;
   const text = await ignoring(["ENOENT", "ENOTDIR", "EISDIR"], readFile(join(folder, "refs", revision), "utf8"));
@@ -49,14 +48,14 @@ export async function writeRef(cache: RepoCache, revision: string, commit: strin
   });
 }
 
-/** True for a file that is there, through links. */
+/** True where the path, through links, is a file. */
 export const isFile = async (path: string): Promise<boolean> =>
   (await ignoring(["ENOENT", "ENOTDIR", "ELOOP"], stat(path)))?.isFile() ?? false;
 
 export const isMarkedAbsent = (cache: RepoCache, commit: string, path: string): Promise<boolean> =>
   isFile(join(cache.folder, ".no_exist", commit, path));
 
-/** Notes that a commit has no such file, so that nobody need ask again. */
+/** Notes that a commit has no such file, so that later calls need not ask the Hub. */
 export async function markAbsent(cache: RepoCache, commit: string, path: string): Promise<void> {
   const file = join(cache.folder, ".no_exist", commit, path);
   await onStorage(file, "note that there is no such file", async () => {
@@ -66,7 +65,7 @@ export async function markAbsent(cache: RepoCache, commit: string, path: string)
 }
 
 /**
- * The repository's name of a file, if it is one that stays below the folder it is joined to, on every system.
+ * Returns a file's path in the repository after a check: joined to a folder, the path stays inside it on every system.
  * Throws: HubError for an absolute path, `..`, a backslash, a drive, a control character.
  */
 export function checkedPath(path: string, what: string): string {
@@ -84,7 +83,7 @@ export function checkedPath(path: string, what: string): string {
   );
 }
 
-/** Puts `path` of a snapshot in place: a link to the blob, or a copy where the system makes no links. */
+/** Makes the file `path` of a snapshot: a link to the blob, or a copy where the system has no links. */
 export async function linkBlob(cache: RepoCache, commit: string, path: string, etag: string): Promise<void> {
   const pointer = join(snapshotFolder(cache, commit), path);
   const blob = join(cache.blobs, etag);
@@ -104,7 +103,7 @@ export async function linkBlob(cache: RepoCache, commit: string, path: string, e
   });
 }
 
-/** Makes a folder of the repository's, and refuses one that a link leads out of it. */
+/** Makes a folder inside the repository's cache. Throws: HubError where a link leads out of the cache. */
 export async function makeInside({ folder }: RepoCache, wanted: string): Promise<void> {
   await makeFolder(wanted);
   const root = await realpath(folder);

@@ -1,6 +1,8 @@
 /**
- * Which files of a repository an encoder needs: its sizes, its weights as safetensors, its tokenizer. Nothing else is
- * downloaded: no pickles, which run code when they are read, and no second copy of the weights for another framework.
+ * The choice of the files that an encoder needs from a repository: config.json, weights as safetensors, tokenizer.
+ *
+ * Nothing else is downloaded. A pickle can run code when it is read, and weights for another framework are a second
+ * copy.
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,7 +11,7 @@ import { readText } from "@cloze/checkpoint/node";
 import { UnsupportedError } from "@cloze/errors";
 import { HubError } from "./hub-error.ts";
 
-/** What a tokenizer may consist of; each repository has some of them. */
+/** All files that a tokenizer may have. A repository has some of them. */
 export const tokenizerFiles: readonly string[] = [
   "tokenizer.json",
   "vocab.txt",
@@ -18,7 +20,7 @@ export const tokenizerFiles: readonly string[] = [
   "added_tokens.json",
 ];
 
-/** Weights that are not opened here, and what they are. */
+/** Weight files that cloze does not open, each with a description for the error. */
 const OTHER_WEIGHTS: readonly (readonly [RegExp, string])[] = [
   [/^pytorch_model.*\.bin(?:\.index\.json)?$|\.pth?$|\.ckpt$/, "a pickle, which can run code when it is read"],
   [/^tf_model.*\.h5(?:\.index\.json)?$/, "TensorFlow's weights"],
@@ -26,9 +28,9 @@ const OTHER_WEIGHTS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Chooses among a repository's files. `read` gives the text of one of them.
- * Throws: HubError without config.json or without a shard that the index names; UnsupportedError without safetensors,
- * with the way to convert.
+ * Chooses an encoder's files from a repository's `names`. `read` gives the text of a file.
+ * Throws: HubError where config.json is missing, or a shard that the index names; UnsupportedError where there are no
+ * safetensors, with a way to convert.
  */
 export async function encoderFiles(
   repo: string,
@@ -70,7 +72,7 @@ function noSafetensors(repo: string, names: readonly string[]): UnsupportedError
   return new UnsupportedError(`${repo}: expected ${modelFile}, got a repository without weights. Choose another.`);
 }
 
-/** Whether a folder of the cache holds config.json and whole weights; a tokenizer need not be there. */
+/** True where a folder of the cache holds config.json and complete weights. The tokenizer may be missing. */
 export async function holdsEncoder(folder: string): Promise<boolean> {
   const has = async (name: string): Promise<boolean> =>
     (await stat(join(folder, name)).catch(() => undefined))?.isFile() ?? false;

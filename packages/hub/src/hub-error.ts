@@ -1,9 +1,8 @@
 /**
- * What can go wrong between here and the Hub, each with its next step.
+ * The errors of requests to the Hub, each with its next step.
  *
- * The Hub answers 401 to whoever asks without a token for something that is private, gated or not there at all; its
- * header
- * `X-Error-Code` says which. Source: huggingface_hub, utils/_http.py `hf_raise_for_status`.
+ * Without a token, the Hub answers 401 for a repository that is private, gated or missing. The header `X-Error-Code`
+ * says which of these it is. Source: huggingface_hub, utils/_http.py `hf_raise_for_status`.
  */
 import { ClozeError } from "@cloze/errors";
 
@@ -22,7 +21,7 @@ export type HubErrorReason =
 
 export class HubError extends ClozeError {
   readonly reason: HubErrorReason;
-  /** The HTTP status, where there was an answer. */
+  /** The HTTP status, where the server answered. */
   readonly status: number | undefined;
 
   constructor(
@@ -41,7 +40,7 @@ export class HubError extends ClozeError {
 }
 
 export interface Asked {
-  /** `owner/name@revision`, or a file of it. */
+  /** Text for messages: `owner/name@revision`, or a file of the repository. */
   readonly what: string;
   readonly repo: string;
   readonly revision: string;
@@ -49,7 +48,7 @@ export interface Asked {
   readonly hasToken: boolean;
 }
 
-/** An answer that is no success, as an error. */
+/** The error for an answer that is not a success. */
 export function errorOfStatus(
   status: number,
   code: string | null,
@@ -104,7 +103,7 @@ export function errorOfStatus(
   );
 }
 
-/** A request without an answer. */
+/** The error for a request without an answer. */
 export function networkError(what: string, url: string, cause: unknown): HubError {
   return new HubError(
     "network",
@@ -114,7 +113,7 @@ export function networkError(what: string, url: string, cause: unknown): HubErro
   );
 }
 
-/** `fetch failed` says nothing; its cause does. */
+/** The innermost cause of an error, as text. (fetch's own message is only `fetch failed`.) */
 export function reasonOf(cause: unknown): string {
   let innermost: unknown = cause;
   while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause;

@@ -1,8 +1,7 @@
 /**
- * Models of the Hugging Face Hub by name: looked up in the cache that Python's huggingface_hub keeps, and downloaded
- * into it.
+ * The entry `@cloze/hub`: models of the Hugging Face Hub by name.
  *
- * Node only.
+ * It looks a model up in the cache of Python's huggingface_hub, and downloads it into that cache. Node only.
  */
 export { resolveModel, type ResolvedModel } from "./resolve-model.ts";
 export { fetchSnapshot, type Snapshot, type SnapshotRequest } from "./snapshot.ts";

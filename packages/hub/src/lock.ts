@@ -1,11 +1,12 @@
 /**
- * One process at a time downloads a file; the others wait for it.
+ * A lock between processes: one process downloads a file, the others wait.
  *
- * A lock is a file made with O_EXCL that names its owner (owner.ts of @cloze/checkpoint) and is touched while it is
- * held. It is taken over from a process of this machine that has ended, and from another machine's when nobody touched
- * it for two minutes. It saves bandwidth and nothing else: what is downloaded has a name of its own until it is whole,
- * so that a lock that fails (a network disk without O_EXCL, a clock far off) costs a second download and no damage.
- * Python's flock(2) cannot be had from Node; its lock files are others and are left alone.
+ * A lock is a file made with O_EXCL. It names its owner (owner.ts of @cloze/checkpoint), and the owner touches it
+ * regularly. Another process takes the lock over where the owner is a process of this machine that has ended, or a
+ * process of another machine that has not touched it for two minutes.
+ * The lock only saves bandwidth: a download has its own name until it is complete. A lock that fails (a network disk
+ * without O_EXCL, a wrong clock) costs a second download and does no damage.
+ * Node has no flock(2), which Python uses. Python's lock files have other names and stay untouched.
  */
 import { open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -14,7 +15,7 @@ import { pause } from "./api.ts";
 
 export interface LockOptions {
   readonly signal: AbortSignal | undefined;
-  /** Called once, when another process has the lock. */
+  /** Called once, where another process holds the lock. */
   readonly onWait: () => void;
 }
 
@@ -23,7 +24,7 @@ const FOREIGN_MS = 120_000;
 const EMPTY_MS = 10_000;
 const POLL_MS = 200;
 
-/** Runs `run` while holding the lock. */
+/** Waits for the lock, calls `run` and frees the lock. */
 export async function withLock<T>(file: string, { signal, onWait }: LockOptions, run: () => Promise<T>): Promise<T> {
   const tag = ownerTag();
   await onStorage(file, "take this lock", async () => {
@@ -62,7 +63,7 @@ async function take(file: string, tag: string): Promise<boolean> {
   }
 }
 
-/** Removes a lock that nobody holds any more; true if the lock is worth trying again at once. */
+/** Removes a lock without a live owner. Returns true where the caller should try to take the lock at once. */
 async function takeAway(file: string, tag: string): Promise<boolean> {
   const found = await owner(file);
   const made = await ignoring(["ENOENT"], stat(file));
@@ -75,7 +76,7 @@ async function takeAway(file: string, tag: string): Promise<boolean> {
   const aside = `${file}.${tag}`;
   await ignoring(["ENOENT"], rename(file, aside));
   const moved = await owner(aside);
-  // somebody was faster, and it is theirs
+  // Another process was faster: the moved file is its new lock, so it goes back.
   if (moved !== undefined && moved !== found) await ignoring(["ENOENT"], rename(aside, file));
   await rm(aside, { force: true });
   return true;

@@ -1,22 +1,23 @@
+/** The options of a download, and its progress reports. */
 import type { HubSettings } from "./settings.ts";
 
-/** How far a download is, over all files of it. */
+/** Progress of a download, over all its files. */
 export interface HubProgress {
-  /** The file under way, as the repository names it. */
+  /** Path of the current file in the repository. */
   readonly file: string;
-  /** Bytes here so far, those of an earlier, interrupted download included. */
+  /** Bytes on disk so far, with those of an earlier, interrupted download. */
   readonly bytes: number;
   readonly totalBytes: number;
 }
 
 export interface HubOptions extends HubSettings {
-  /** Called at every piece that arrives: cheap work only. */
+  /** Called for every chunk that arrives, so it must be fast. */
   readonly onProgress?: (progress: HubProgress) => void;
-  /** A choice that a person should know of, a sentence: the Hub cannot be reached, and the cache's copy is taken. */
+  /** Called with a sentence for the user, for example that the Hub is out of reach and the cache's copy is used. */
   readonly onNote?: (note: string) => void;
   readonly signal?: AbortSignal;
-  /** A connection that gives nothing for so long is made again. Default 30,000. */
+  /** Time in milliseconds without data after which a connection is made again. Default 30,000. */
   readonly stallMs?: number;
-  /** Pause before the first new attempt after a dropped connection; it doubles with each. Default 500. */
+  /** Pause in milliseconds before the first new attempt. It doubles with each attempt. Default 500. */
   readonly retryMs?: number;
 }

@@ -1,9 +1,9 @@
 /**
- * Names of models: `bert-base-uncased`, `owner/name`, `owner/name@revision`, where a revision is a branch, a tag or a
+ * A parser of model names: `bert-base-uncased`, `owner/name`, `owner/name@revision`. A revision is a branch, a tag or a
  * commit.
  *
- * Only names that the Hub itself allows are names; whatever else a person types (`./model`, `a/b/c`, `C:\x`) is a path.
- * What passes here can be joined to a folder without leaving it.
+ * Only names that the Hub itself allows are names. Any other text (`./model`, `a/b/c`, `C:\x`) is a path. A name or
+ * revision that passes stays inside the folder to which it is joined.
  */
 
 export interface Repo {
@@ -12,14 +12,14 @@ export interface Repo {
   readonly revision: string;
 }
 
-/** 40 hexadecimal digits: a commit, which never changes. */
+/** True for 40 hexadecimal digits: a commit. The files of a commit never change. */
 export const isCommit = (revision: string): boolean => /^[0-9a-f]{40}$/.test(revision);
 
 const part = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?$/;
 const revisionPattern = /^[A-Za-z0-9_][A-Za-z0-9_.+-]*(?:\/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*$/;
 
 /**
- * The repository that a text names, or undefined where it names none.
+ * The repository that a text names, or undefined where the text is not a name.
  *
  * @example
  * parseRepoName("facebook/esm2_t6_8M_UR50D@main")  // => { name: "facebook/esm2_t6_8M_UR50D", revision: "main" }

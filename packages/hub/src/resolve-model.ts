@@ -1,4 +1,4 @@
-/** A model's name as a folder with config.json, safetensors and tokenizer files. */
+/** The way from a model's name to its folder, with config.json, safetensors and tokenizer files. */
 import { ConfigError } from "@cloze/errors";
 import { encoderFiles, holdsEncoder, tokenizerFiles } from "./encoder-files.ts";
 import type { HubOptions } from "./options.ts";
@@ -10,11 +10,11 @@ export interface ResolvedModel extends Snapshot {
 }
 
 /**
- * The folder of a model of the Hub: in the cache, or downloaded into it.
+ * The folder of a model of the Hub. Downloads the model into the cache where it is not there yet.
  *
- * `name` is `owner/name`, `name`, or either with `@revision`. Only what an encoder needs is downloaded
- * (`encoderFiles`), each file checked; a repository that has only pickles is refused. Throws: ConfigError for a text
- * that is no name; HubError (its `reason` says which); UnsupportedError; StorageError.
+ * `name` is `owner/name` or `name`, also with `@revision`. Only the files that an encoder needs are downloaded
+ * (`encoderFiles`), and each is checked. A repository that has only pickles is refused.
+ * Throws: ConfigError for a text that is not a name; HubError (with a `reason`); UnsupportedError; StorageError.
  */
 export async function resolveModel(
   name: string,

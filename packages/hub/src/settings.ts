@@ -1,5 +1,5 @@
 /**
- * The environment variables of huggingface_hub, read as Python reads them, so that both sides find the same cache.
+ * A reader of huggingface_hub's environment variables. It follows Python's rules, so both use the same cache.
  *
  * HF_HOME, HF_HUB_CACHE (HUGGINGFACE_HUB_CACHE), XDG_CACHE_HOME · HF_ENDPOINT · HF_TOKEN (HUGGING_FACE_HUB_TOKEN),
  * HF_TOKEN_PATH, HF_HUB_DISABLE_IMPLICIT_TOKEN · HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE. Source:
@@ -11,18 +11,18 @@ import { join, resolve } from "node:path";
 import { ConfigError } from "@cloze/errors";
 
 export interface HubSettings {
-  /** The folder of `models--owner--name`, absolute. */
+  /** Absolute path of the folder that holds `models--owner--name`. */
   readonly cacheDir: string;
-  /** Without a slash at its end. */
+  /** The Hub's address, without a slash at the end. */
   readonly endpoint: string;
   readonly token: string | undefined;
-  /** No request is made; what is not in the cache is an error. */
+  /** True: make no request. A model that is not in the cache is then an error. */
   readonly offline: boolean;
 }
 
 /**
- * What an environment says. Reads the token's file where no variable holds a token. Throws: ConfigError for HF_ENDPOINT
- * that is no address.
+ * The settings of an environment. Reads the token from its file where no variable holds a token.
+ * Throws: ConfigError where HF_ENDPOINT is not an address.
  */
 export function hubSettings(env: Readonly<Record<string, string | undefined>>): HubSettings {
   const home = homedir();
@@ -52,10 +52,10 @@ export function hubSettings(env: Readonly<Record<string, string | undefined>>): 
 
 const isTrue = (value: string | undefined): boolean => ["1", "ON", "YES", "TRUE"].includes((value ?? "").toUpperCase());
 
-/** Line ends that a paste or a file brings along would end a header. */
+/** The token without line ends. A file or a paste may add them, and a line end would end an HTTP header. */
 const clean = (token: string | undefined): string | undefined => token?.replace(/[\r\n]/g, "").trim() || undefined;
 
-/** What `hf auth login` left, if it did. */
+/** The token that `hf auth login` saved, if any. */
 function readToken(file: string): string | undefined {
   try {
     return clean(readFileSync(file, "utf8"));

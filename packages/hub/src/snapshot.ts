@@ -1,9 +1,9 @@
 /**
- * Files of one commit of a repository as a folder of the cache.
+ * The download of a snapshot: files of one commit of a repository, as a folder of the cache.
  *
- *     offline                 what the cache has, or an error
- *     pinned by a commit      what the cache has, if that is known to be all; nothing is asked then
- *     a branch or tag         the Hub is asked for its commit; if it cannot be reached, the cache's, and that is said
+ *     offline            takes the cache's folder, or throws
+ *     a commit           takes the cache's folder without a request, where it is known to be complete
+ *     a branch or tag    asks the Hub for the commit; where the Hub fails, takes the cache's folder, with a note
  */
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -29,23 +29,23 @@ import { fetchBlob } from "./transfer.ts";
 
 export interface SnapshotRequest {
   readonly repo: Repo;
-  /** Chooses among the repository's files; `read` downloads one and gives its text. */
+  /** Chooses from the repository's files. `read` downloads a file and gives its text. */
   choose(files: readonly RepoFile[], read: (path: string) => Promise<string>): Promise<readonly string[]>;
-  /** Whether a cached folder will do where the Hub is not asked. */
+  /** True where a cached folder is good enough without a question to the Hub. */
   usable(folder: string): Promise<boolean>;
-  /** Files that are wanted where the repository has them: that it lacks one is noted, and need not be asked again. */
+  /** Files to take where the repository has them. The cache notes a missing file, so it is not asked for again. */
   readonly optional?: readonly string[];
 }
 
 export interface Snapshot {
-  /** The folder with the files, absolute. */
+  /** Absolute path of the folder with the files. */
   readonly folder: string;
   readonly commit: string;
-  /** Bytes that were downloaded for this; 0 where all of it was in the cache. */
+  /** Bytes that this call downloaded; 0 where the cache had all files. */
   readonly downloadedBytes: number;
 }
 
-/** Throws: HubError, StorageError, and what `choose` throws. */
+/** Finds or downloads the chosen files. Throws: HubError, StorageError, and the errors of `choose`. */
 export async function fetchSnapshot(request: SnapshotRequest, options: HubOptions): Promise<Snapshot> {
   const { repo } = request;
   const cache = repoCache(options.cacheDir, repo);
@@ -79,7 +79,7 @@ async function fromCache({ repo, usable }: SnapshotRequest, cache: RepoCache, op
   );
 }
 
-/** True if the cache is known to have all that is wanted of a commit. */
+/** True where the cache is known to hold all wanted files of a commit. */
 async function isWhole(
   { repo: { revision }, usable, optional = [] }: SnapshotRequest,
   cache: RepoCache,
@@ -148,7 +148,7 @@ async function download(
   return { folder, commit, downloadedBytes };
 }
 
-/** Throws StorageError where the disk is too small for what is still to come, before it comes. */
+/** Throws StorageError before the download where the disk has too little room for the missing files. */
 async function expectRoom(cache: RepoCache, folder: string, files: readonly RepoFile[]): Promise<void> {
   let needed = 0;
   for (const { path, etag, sizeBytes } of files)
@@ -163,7 +163,7 @@ async function expectRoom(cache: RepoCache, folder: string, files: readonly Repo
     );
 }
 
-/** Of the nearest folder above that exists. */
+/** Free bytes on the disk of a folder, or of its nearest parent that exists. */
 async function freeBytes(folder: string): Promise<number> {
   const found = await statfs(folder).catch(() => undefined);
   if (found !== undefined) return found.bavail * found.bsize;

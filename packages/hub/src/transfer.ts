@@ -1,12 +1,11 @@
 /**
- * One file's bytes from the Hub into the cache, whatever happens in between.
+ * The download of one file into the cache, safe against dropped connections and kills.
  *
- *     <etag>.<owner>.incomplete  --Range requests until all bytes are here-->  checksum  -->  fsync  -->  rename to
- *     <etag>
+ *     <etag>.<owner>.incomplete --Range requests until complete--> checksum --> fsync --> rename to <etag>
  *
- * A dropped or stalled connection is made again and goes on where it ended; so does the next process after a kill,
- * which takes over the part of a process that has ended. Every file is checked: SHA-256 for LFS, git's SHA-1 ("blob",
- * size, NUL, bytes) for the others. What `downloadFileToCacheDir` of @huggingface/hub has of this: the rename.
+ * A dropped or stalled connection is made again and continues at the last byte. After a kill, the next process takes
+ * over the partial file of the dead process and continues. Every file is checked: SHA-256 for LFS, git's SHA-1 ("blob",
+ * size, NUL, bytes) for other files. Of all this, `downloadFileToCacheDir` of @huggingface/hub has only the rename.
  */
 import { createHash, type Hash } from "node:crypto";
 import { constants, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
@@ -25,11 +24,11 @@ export interface Transfer {
   readonly file: RepoFile;
   readonly cache: RepoCache;
   readonly options: HubOptions;
-  /** Bytes of this file that are here. */
+  /** Called with the number of this file's bytes on disk. */
   readonly onBytes: (bytes: number) => void;
 }
 
-/** Makes sure that the blob is in the cache. Throws: HubError, StorageError; the part that came is then kept. */
+/** Downloads the blob where the cache lacks it. Throws: HubError, StorageError; the partial file then stays. */
 export async function fetchBlob(transfer: Transfer): Promise<void> {
   const {
     cache,
@@ -52,8 +51,8 @@ export async function fetchBlob(transfer: Transfer): Promise<void> {
 }
 
 /**
- * A part that an earlier process left, under a name of this process; or a new name. Of several the largest, and the
- * others go.
+ * The path of this process's partial file. Where ended processes left partial files, the largest one gets this name and
+ * the others are removed.
  */
 async function claimPartial(blobs: string, etag: string): Promise<string> {
   const mine = join(blobs, `${etag}.${ownerTag()}.incomplete`);
@@ -63,7 +62,7 @@ async function claimPartial(blobs: string, etag: string): Promise<string> {
       name.startsWith(`${etag}.`) && name.endsWith(".incomplete")
         ? name.slice(etag.length + 1, -".incomplete".length)
         : "";
-    // A part of this process is one whose download failed, since the lock is ours now.
+    // This process holds the lock, so a partial file with its own pid belongs to a download that failed.
     const abandoned =
       ownerState(tag) === "gone" || (ownerState(tag) === "alive" && tag.split("-")[1] === String(process.pid));
     const found = abandoned ? await ignoring(["ENOENT"], stat(join(blobs, name))) : undefined;
@@ -71,14 +70,14 @@ async function claimPartial(blobs: string, etag: string): Promise<string> {
   }
   const [largest, ...others] = left.sort((a, b) => b.size - a.size);
   for (const { file } of others) await rm(file, { force: true });
-  if (largest !== undefined) await ignoring(["ENOENT"], rename(largest.file, mine)); // claimed by whoever renames first
+  if (largest !== undefined) await ignoring(["ENOENT"], rename(largest.file, mine)); // the first rename wins
   return mine;
 }
 
-/** Attempts that bring nothing, before it is given up. */
+/** Attempts without new bytes, one after the other, before the download fails. */
 const ATTEMPTS = 5;
 
-/** Fills the part until it is whole and right. */
+/** Downloads into the partial file until it is complete and has the right checksum. */
 async function download(transfer: Transfer, partial: string): Promise<void> {
   const {
     repo,
@@ -128,7 +127,7 @@ async function fill(transfer: Transfer, part: Part): Promise<void> {
   }
 }
 
-/** The connection ended; another attempt may help. `final` is the error if none does. */
+/** The connection ended, and another attempt may help. `final` is the error to throw after the last attempt. */
 class Interrupted extends Error {
   readonly final: HubError;
   readonly waitMs: number | undefined;
@@ -140,7 +139,7 @@ class Interrupted extends Error {
   }
 }
 
-/** One connection: asks for what is missing and appends what comes. */
+/** Makes one connection: asks for the missing bytes and appends the bytes that come. */
 async function request(
   { repo, commit, file: { path, sizeBytes }, options, onBytes }: Transfer,
   part: Part,
@@ -177,7 +176,7 @@ async function request(
       response.status === 206
         ? Number(/^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] ?? Number.NaN)
         : 0;
-    if (from !== part.bytes) await part.restart(); // the server gives the whole file whatever is asked
+    if (from !== part.bytes) await part.restart(); // the server ignores the range
     if (from !== 0 && from !== part.bytes) {
       await response.body.cancel();
       throw lost(new Error(`the range from byte ${from}, which nobody asked for`));
@@ -206,7 +205,7 @@ async function request(
   }
 }
 
-/** The bytes that are here, with their running checksum. */
+/** A partial file with its running checksum. */
 class Part {
   bytes: number = 0;
   #hash: Hash;
@@ -221,7 +220,7 @@ class Part {
     this.#hash = this.#newHash();
   }
 
-  /** Takes over what the file holds. More than there should be is nothing of worth. */
+  /** Takes over the bytes in the file. A file that is too long starts again from nothing. */
   async reread(): Promise<void> {
     const { size } = await this.#handle.stat();
     const buffer = new Uint8Array(1 << 20);

@@ -1,4 +1,4 @@
-// The cache by itself: what Python wrote, offline, and several processes at once.
+// The cache: one that Python wrote, offline use, and several processes at the same time.
 import { spawn, type ChildProcess } from "node:child_process";
 import {
   cpSync,
@@ -27,7 +27,7 @@ const repoFolder = (hub: { readonly cacheDir: string }): string => join(hub.cach
 const incomplete = (hub: FakeHub): readonly string[] =>
   readdirSync(join(repoFolder(hub), "blobs")).filter((name) => name.endsWith(".incomplete"));
 
-/** The layout that huggingface_hub leaves, links and all. */
+/** Makes a cache in the layout of huggingface_hub, with its links. */
 function pythonCache(files: Readonly<Record<string, FakeFile>>, name: string = "models--owner--tiny"): HubOptions {
   const cacheDir = mkdtempSync(join(tmpdir(), "cloze-hub-"));
   const folder = join(cacheDir, name);
@@ -120,7 +120,7 @@ describe("a cache that Python wrote", () => {
   });
 });
 
-/** Another process that resolves `owner/tiny`; its last line is the result. */
+/** Starts another process that resolves `owner/tiny`. The last line of its output is the folder. */
 function other(hub: FakeHub): {
   readonly child: ChildProcess;
   readonly done: Promise<{ readonly code: number | null; readonly out: string }>;
@@ -197,6 +197,6 @@ function existsAnd(holds: () => boolean): boolean {
   try {
     return holds();
   } catch {
-    return false; // the folder is not there yet
+    return false; // the folder does not exist yet
   }
 }

@@ -1,4 +1,4 @@
-// Downloads from a server that plays the Hub, with what goes wrong on the way.
+// Downloads from a fake Hub, with the faults that can happen on the way.
 import { lstatSync, readFileSync, readdirSync, readlinkSync, existsSync, writeFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -10,7 +10,7 @@ const repoFolder = (hub: FakeHub): string => join(hub.cacheDir, "models--owner--
 const blobs = (hub: FakeHub): readonly string[] => readdirSync(join(repoFolder(hub), "blobs"));
 const served = (hub: FakeHub): readonly (string | undefined)[] =>
   hub.seen.filter(({ host }) => host === "cdn").map(({ range }) => range);
-/** Without what a range request cost: the config and the like come first. */
+/** The small files of the tiny model: all that an encoder needs except the weights. */
 const small = ["config.json", "tokenizer_config.json", "vocab.txt"];
 
 async function refusal(promise: Promise<unknown>): Promise<HubError> {
@@ -115,7 +115,7 @@ describe("a connection", () => {
     );
     const { folder } = await resolveModel("owner/tiny", hub.options);
     expect(sha256(readFileSync(join(folder, "model.safetensors")))).toBe(sha256(weights.bytes));
-    // What a dropped connection had sent last may be lost on the way.
+    // The last bytes before a dropped connection may get lost.
     const [first, ...starts] = served(hub).map((range) =>
       range === undefined ? undefined : Number(/^bytes=(\d+)-$/.exec(range)?.[1]),
     );
@@ -367,6 +367,6 @@ describe("a refusal is one line with the way on", () => {
     const hub = await fakeHub({ "README.md": { bytes: new Uint8Array(1) } });
     expect((await refusal(resolveModel("owner/tiny", hub.options))).message).toContain("expected config.json");
     await expect(resolveModel("a/b/c", hub.options)).rejects.toThrow('"a/b/c": expected the name of a model');
-    expect(gitOid(new Uint8Array())).toBe("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"); // what git says of an empty file
+    expect(gitOid(new Uint8Array())).toBe("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"); // git's id of an empty file
   });
 });

@@ -1,6 +1,6 @@
 /**
- * A server that plays the Hub: the API of models and datasets, `resolve` with redirects to a CDN of another origin for
- * files in LFS, range requests, and whatever can go wrong with them, by request.
+ * A fake Hub: the API of models, `resolve` with redirects to a CDN of another origin for files in LFS, range requests,
+ * and faults that a test asks for.
  */
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -15,7 +15,7 @@ export const commit: string = "0123456789abcdef0123456789abcdef01234567";
 
 export interface FakeFile {
   readonly bytes: Uint8Array;
-  /** In LFS: served by the CDN, checked by SHA-256. */
+  /** True for a file in LFS: the CDN serves it, and its checksum is SHA-256. */
   readonly lfs?: boolean;
 }
 
@@ -30,11 +30,11 @@ export interface FakeHub {
   readonly options: HubOptions;
   readonly cacheDir: string;
   readonly seen: Seen[];
-  /** What happens instead of a file's bytes, one after the other; then they are served as they should be. */
+  /** Faults, each for one request of a file. When the list is empty, files are served as they should be. */
   readonly faults: Fault[];
-  /** What the API lists instead, where a test wants it to lie. */
+  /** Changes the API's list of files, where a test wants a false list. */
   listing: (entries: Record<string, unknown>[]) => unknown[];
-  /** Answers every request of the API with this instead. */
+  /** The answer to every request of the hub server, where set. */
   refusal: { readonly status: number; readonly code?: string; readonly message?: string } | undefined;
   stop(): Promise<void>;
 }

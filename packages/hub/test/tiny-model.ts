@@ -1,4 +1,4 @@
-/** Files of a model that is small and still looks like one: its weights are large enough to be cut in two. */
+/** The files of a tiny model. Its weights are large enough for a download in several pieces. */
 import { encodeSafetensors, fromFloat32 } from "@cloze/checkpoint";
 import type { FakeFile } from "./fake-hub.ts";
 
@@ -29,7 +29,7 @@ export const tinyModel: Readonly<Record<string, FakeFile>> = {
   "vocab.txt": text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"),
 };
 
-/** The same weights under two shards' names. */
+/** A repository with an index and two shards, of which the first holds the weights. */
 export function sharded(map: Readonly<Record<string, string>>): Readonly<Record<string, FakeFile>> {
   const { "config.json": config = text("{}") } = tinyModel;
   return {

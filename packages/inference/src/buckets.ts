@@ -1,17 +1,16 @@
 /**
- * Which sequences run together. Lengths are rounded up to buckets and rows to powers of two, so that a stream of any
- * lengths needs a few dozen compiled shapes and pays little for padding.
+ * The grouping of sequences into batches. Lengths are rounded up to buckets, and row counts to powers of two. So a
+ * stream of any lengths needs only a few dozen compiled shapes, and padding costs little.
  *
- *   lengths   32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, … (half again, a third again)
- *   rows      a full batch is the largest power of two within its limit; a rest is 2^k rows with at most a quarter of
- *             them
- *             empty, and what is left over after that again: 7 -> 8, 5 -> 4 + 1
+ *   lengths   32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, … (each 1/2 or 1/3 larger than the previous one)
+ *   rows      a full batch has the largest power of two within its limit; the remaining sequences form a batch of 2^k
+ *             rows with at most a quarter of them empty, and the same rule applies again: 7 -> 8, 5 -> 4 + 1
  */
 
 export interface PlannedBatch {
   readonly rows: number;
   readonly seq: number;
-  /** Places in the list of lengths; at most `rows` of them. */
+  /** Indices into the list of lengths; at most `rows` of them. */
   readonly items: readonly number[];
 }
 
@@ -26,7 +25,10 @@ export function lengthBucket(length: number): number {
   return between >= THREES && between >= length ? between : power;
 }
 
-/** The longest batches first. `rowLimit` says how many rows of a bucket fit; less than one counts as one. */
+/**
+ * Plans all batches, the longest sequences first. `rowLimit`: the number of rows that fit in a bucket; less than one
+ * counts as one.
+ */
 export function planBatches(lengths: readonly number[], rowLimit: (seq: number) => number): readonly PlannedBatch[] {
   const byBucket = new Map<number, number[]>();
   lengths.forEach((length, i) => {

@@ -1,15 +1,15 @@
 /**
- * Embeddings of texts: one vector each (a mean over its tokens, the start token's, the pooler's), or one for each
- * token.
+ * Embeddings of texts: one vector for each text (the mean over its tokens, the start token's vector, or the pooler's
+ * output), or one vector for each token.
  *
- * All but the pooler is linear in the hidden states, so a vector is a weighted sum over the windows a sequence was cut
- * into:
- *   mean       1 / (tokens * windows that see this token); with `special` the start and end tokens are counted too
- *   cls        1 / windows, at the start token of each
- *   pooler     the start token of each window through the model's pooler; the mean over windows
- *   per-token  rows, each divided by the windows that see it
- * The sums of mean and cls are taken on the device; only they come back. `mean` with `special` and `normalize` is what
- * sentence-transformers models are trained for (Reimers and Gurevych 2019, arXiv:1908.10084).
+ * All poolings except the pooler are linear in the hidden states. So a vector is a weighted sum over the windows of a
+ * sequence:
+ *   mean       1 / (tokens * windows that see this token); with `special` the start and end tokens count too
+ *   cls        1 / windows, at the start token of each window
+ *   pooler     the start token of each window through the model's pooler; then the mean over windows
+ *   per-token  one row for each token, divided by the number of windows that see the token
+ * The device computes the sums of mean and cls, and only the sums come back. sentence-transformers models are trained
+ * for `mean` with `special` and `normalize` (Reimers and Gurevych 2019, arXiv:1908.10084).
  */
 import { ConfigError } from "@cloze/errors";
 import { isTextTokenizer, type EncodingIssues, type TextEncoding, type Tokenizer } from "@cloze/tokenizer";
@@ -26,38 +26,45 @@ export interface TextPair {
 }
 
 export interface EmbedOptions {
-  /** 0 the embeddings, L after the last of L layers and the final norm; negative from the end. Default -1. */
+  /**
+   * 0: the embeddings. L: after the last of L layers and the final norm. Negative numbers count from the end. Default
+   * -1.
+   */
   readonly layer?: number;
   /**
-   * `mean` over the tokens, `cls` the start token, `pooler` the start token through the model's pooler; `per-token` one
-   * vector for each. Default "mean".
+   * `mean`: over the tokens. `cls`: the start token. `pooler`: the start token through the model's pooler. `per-token`:
+   * one vector for each token. Default "mean".
    */
   readonly pooling?: Pooling;
-  /** The mean is over start and end tokens too. Default false. */
+  /** The mean includes the start and end tokens. Default false. */
   readonly special?: boolean;
-  /** Vectors of length 1. Default false. */
+  /** Scales vectors to length 1. Default false. */
   readonly normalize?: boolean;
-  /** Most tokens that run at once, start and end included. Default 1024, or what the model takes if that is less. */
+  /**
+   * Largest number of tokens in one window, start and end tokens included. Default 1024, or the model's limit if that
+   * is less.
+   */
   readonly maxLength?: number;
   /**
-   * What becomes of longer sequences: overlapping windows, their vectors averaged; the first window alone; an error.
-   * Default "window".
+   * The treatment of longer sequences: overlapping windows whose vectors are averaged; only the first window; or an
+   * error. Default "window".
    */
   readonly long?: LongPolicy;
 }
 
 export interface Embedding {
-  /** Place in the input, from 0. */
+  /** Index of the text in the input, from 0. */
   readonly index: number;
   /**
-   * Tokens (of a protein residues) that the result speaks of: special tokens and what was cut off are not among them.
+   * Number of tokens (in a protein, residues) that the result covers, without special tokens and tokens that were cut
+   * off.
    */
   readonly residues: number;
-  /** `[hidden]`, or `[residues, hidden]` per token. */
+  /** `[hidden]`, or `[residues, hidden]` with `per-token`. */
   readonly vectors: F32Tensor;
-  /** 1, unless the sequence was too long to run at once. */
+  /** Number of windows; 1 unless the sequence was too long for one. */
   readonly windows: number;
-  /** Tokens that `truncate` cut off. */
+  /** Number of tokens that `truncate` cut off. */
   readonly cut: number;
   readonly issues: EncodingIssues;
 }
@@ -67,14 +74,17 @@ interface EmbedPiece extends Piece {
   readonly of: Omit<Embedding, "vectors">;
   readonly first: boolean;
   readonly last: boolean;
-  /** Where in the window the tokens of the body stand. */
+  /** Positions of the body's tokens in the window. */
   readonly places: ArrayLike<number>;
-  /** Where the first of them stands in the sequence, and the share of each that this window gives. */
+  /**
+   * `start`: position of the first of these tokens in the sequence. `shares`: the weight of each token's vector from
+   * this window.
+   */
   readonly start: number;
   readonly shares: Float32Array;
 }
 
-/** `layer` is from 0 here. */
+/** Embeddings of a stream of texts. `layer` is an index from 0 here. */
 export async function* embeddings(
   runner: Runner,
   tokenizer: Tokenizer,
@@ -116,7 +126,7 @@ export async function* embeddings(
   }
 }
 
-/** Rows of `width`, one for each place, counted from the row `first`. */
+/** Copies one row of `width` for each place. Places count from the row `first`. */
 function rowsAt(rows: Float32Array, first: number, places: ArrayLike<number>, width: number): Float32Array {
   const out = new Float32Array(places.length * width);
   for (let i = 0; i < places.length; i++) {
@@ -126,7 +136,7 @@ function rowsAt(rows: Float32Array, first: number, places: ArrayLike<number>, wi
   return out;
 }
 
-/** Rows of Euclidean length 1; a row of zeros stays one. */
+/** Scales rows to Euclidean length 1. A row of zeros stays zero. */
 function unitRows(rows: Float32Array, width: number): Float32Array {
   const out = new Float32Array(rows.length);
   for (let from = 0; from < rows.length; from += width) {
@@ -143,7 +153,7 @@ interface Frame {
   readonly end: Int32Array;
 }
 
-/** What the tokenizer puts around a text. */
+/** The special tokens that the tokenizer puts around a text. */
 function frameOf(tokenizer: Tokenizer): Frame {
   const { ids } = tokenizer.encode("");
   const { start } = tokenizer.special;
@@ -215,7 +225,7 @@ function* windowPieces(
   }
 }
 
-/** A pair is never cut into windows: its texts belong together. */
+/** The piece of a pair of texts. A pair is never cut into windows, because its texts belong together. */
 function pairPiece(tokenizer: Tokenizer, { text, pair }: TextPair, index: number, options: PieceOptions): EmbedPiece {
   const { long, maxLength } = options;
   const where = `embed, pair ${index + 1}`;
@@ -261,7 +271,7 @@ function framed({ start, end }: Frame, body: Int32Array): Int32Array {
   return ids;
 }
 
-/** Of one window: they add up to 1 over all windows, but of the pooler, to 1 in each. */
+/** The pooling weights of one window. They add up to 1 over all windows; with the pooler, to 1 in each window. */
 function weightsOf(
   { pooling, special }: PieceOptions,
   { residues, windows }: Pick<Embedding, "residues" | "windows">,

@@ -1,8 +1,8 @@
 /**
- * A trained model in use: sequences in, in any number and length; what the model says of each out, in the order they
- * came.
+ * An encoder: a trained model that takes sequences in any number and length, and returns the model's outputs in the
+ * same order.
  *
- * Rows are padded and batched as it suits the machine; neither changes a value (to rounding). Results are without
+ * The encoder pads and batches rows as suits the machine. Neither changes a value (up to rounding). Results contain no
  * padding.
  */
 import type { Backend, CompileOptions } from "@cloze/backend";
@@ -17,13 +17,13 @@ import { f32, Runner, type F32Tensor, type Job, type Many, type Piece } from "./
 export interface EncoderOptions {
   readonly backend: Backend;
   readonly model: InferenceModel;
-  /** By parameter name, as in the checkpoint. A head that is never asked for may be missing. */
+  /** Weights by parameter name, as in the checkpoint. A head that no call uses may be missing. */
   readonly weights: HostTensors;
-  /** For texts: `embed`, `fillMask`, and the pad id. */
+  /** The tokenizer for `embed` and `fillMask`, and for the pad id. */
   readonly tokenizer?: Tokenizer;
-  /** Default: the tokenizer's, or 0. Nothing sees this token, wherever it stands. */
+  /** Default: the tokenizer's pad id, or 0. No other token sees the pad token, at any position. */
   readonly padId?: number;
-  /** Tokens of one batch, padding included; a longer sequence is a batch by itself. Default 2048. */
+  /** Tokens in one batch, padding included. A longer sequence gets its own batch. Default 2048. */
   readonly tokensPerBatch?: number;
   /** Default "f32". */
   readonly compute?: NonNullable<CompileOptions["compute"]>;
@@ -32,22 +32,24 @@ export interface EncoderOptions {
 /** Token ids of one sequence, special tokens included. */
 export type Ids = ArrayLike<number>;
 
-/** Ids, and of a pair of texts the types: 0 for the first, 1 for the second. */
+/** Ids, or for a pair of texts ids and types: type 0 for the first text, 1 for the second. */
 export type Sequence = Ids | { readonly ids: Ids; readonly types: Ids };
 
 export interface Wanted {
   readonly logits?: boolean;
-  /** All layers, or these: 0 the embeddings, L the last, negative from the end. */
+  /**
+   * True for all layers, or a list of layers: 0 the embeddings, L the last layer, negative numbers count from the end.
+   */
   readonly hiddenStates?: boolean | readonly number[];
   readonly attentions?: boolean;
   readonly contacts?: boolean;
 }
 
-/** What was asked for, for one sequence of n tokens; the others are absent. */
+/** The requested outputs of one sequence with n tokens. Other outputs are absent. */
 export interface SequenceOutputs {
   /** `[n, vocab]`. */
   readonly logits?: F32Tensor;
-  /** Each `[n, hidden]`, in the order of the layers asked for. */
+  /** A tensor `[n, hidden]` for each requested layer, in the requested order. */
   readonly hiddenStates?: readonly F32Tensor[];
   /** `[heads, n, n]` for each layer. */
   readonly attentions?: readonly F32Tensor[];
@@ -58,12 +60,12 @@ export interface SequenceOutputs {
 export interface SequenceEncoder {
   readonly hidden: number;
   readonly vocab: number;
-  /** Hidden states that can be asked for, layers + 1; 1 where the model shows only its last. */
+  /** Number of available hidden states: layers + 1, or 1 if the model gives only its last hidden states. */
   readonly hiddenStateCount: number;
-  /** Attention maps that can be asked for: one for each layer, or 0; and the heads of each. */
+  /** Number of layers with attention maps, or 0. `heads`: the number of heads in each layer. */
   readonly attentionCount: number;
   readonly heads: number;
-  /** Several things in one pass. */
+  /** Computes several outputs in one pass. */
   outputs(sequences: Many<Sequence>, wanted: Wanted): AsyncGenerator<SequenceOutputs, void, undefined>;
   logits(sequences: Many<Sequence>): AsyncGenerator<F32Tensor, void, undefined>;
   hiddenStates(
@@ -72,15 +74,15 @@ export interface SequenceEncoder {
   ): AsyncGenerator<readonly F32Tensor[], void, undefined>;
   attentions(sequences: Many<Sequence>): AsyncGenerator<readonly F32Tensor[], void, undefined>;
   contacts(sequences: Many<Sequence>): AsyncGenerator<F32Tensor, void, undefined>;
-  /** Texts, or pairs of texts in one sequence. */
+  /** Embeddings of texts, or of pairs of texts in one sequence. */
   embed(texts: Many<string | TextPair>, options?: EmbedOptions): AsyncGenerator<Embedding, void, undefined>;
-  /** The `top` (default 5) likeliest tokens at each mask of a text. */
+  /** The `top` (default 5) most likely tokens at each mask of a text. */
   fillMask(text: string, options?: { readonly top?: number }): Promise<readonly FilledMask[]>;
-  /** Lets go of the weights and the programs; the backend stays. */
+  /** Frees the weights and the programs. The backend stays. */
   dispose(): Promise<void>;
 }
 
-/** Uploads the weights; programs are compiled as their shapes come up. */
+/** Creates an encoder and uploads the weights. The encoder compiles a program when its shape first occurs. */
 export async function createEncoder(options: EncoderOptions): Promise<SequenceEncoder> {
   const {
     backend,
@@ -181,7 +183,7 @@ export async function createEncoder(options: EncoderOptions): Promise<SequenceEn
   };
 }
 
-/** A layer from 0. Throws ConfigError for one that is not there. */
+/** The layer's index from 0. Throws ConfigError if there is no such layer. */
 export function layerIndex(layer: number, count: number): number {
   const at = layer < 0 ? layer + count : layer;
   if (!(Number.isSafeInteger(layer) && at >= 0 && at < count)) {
@@ -272,7 +274,7 @@ function outputsJob(
   };
 }
 
-/** The n x n corners of `count` squares of `size`, from the square `first` on. */
+/** The n x n corners of `count` squares with side `size`, starting at square number `first`. */
 function corners(squares: Float32Array, first: number, count: number, size: number, n: number): Float32Array {
   const out = new Float32Array(count * n * n);
   for (let k = 0; k < count; k++) {

@@ -1,4 +1,4 @@
-/** The likeliest tokens at each mask of a text, by a softmax over the whole vocabulary. */
+/** Fill-mask: the most likely tokens at each mask of a text, by a softmax over the whole vocabulary. */
 import { ConfigError } from "@cloze/errors";
 import type { Tokenizer } from "@cloze/tokenizer";
 import { lengthBucket } from "./buckets.ts";
@@ -11,11 +11,11 @@ export interface Candidate {
 }
 
 export interface FilledMask {
-  /** Place among the text's tokens from 1, special tokens before it not counted: the number of a residue. */
+  /** Position among the text's tokens, from 1, without the special tokens before it: the number of a residue. */
   readonly position: number;
-  /** Place among all ids from 0. */
+  /** Position among all ids, from 0. */
   readonly index: number;
-  /** The likeliest first. */
+  /** The most likely candidate first. */
   readonly candidates: readonly Candidate[];
 }
 
@@ -45,7 +45,8 @@ export async function fillMasks(
       `fillMask: expected at most the ${longest} tokens that the model takes, start and end included, got ` +
         `${ids.length}. Shorten the text.`,
     );
-  // The number of predictions is a shape too: rounded up to a power of two, the rest point at place 0.
+  // The number of predictions is part of the shape, so it is rounded up to a power of two. The unused predictions point
+  // at position 0.
   const seq = lengthBucket(ids.length);
   const count = 2 ** Math.ceil(Math.log2(masks.length));
   const at = new Int32Array(count);
@@ -66,7 +67,7 @@ export async function fillMasks(
 const specialsBefore = (tokenizer: Tokenizer, ids: Int32Array): number =>
   tokenizer.special.start !== undefined && ids[0] === tokenizer.special.start ? 1 : 0;
 
-/** [id, probability] of the largest logits; of equal ones the smaller id first. */
+/** [id, probability] of the `top` largest logits. Of equal logits, the smaller id comes first. */
 function likeliest(logits: Float32Array, top: number): readonly (readonly [number, number])[] {
   const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
   const weights = Float64Array.from(logits, (x) => Math.exp(x - largest));

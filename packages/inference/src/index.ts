@@ -1,4 +1,4 @@
-/** A trained encoder in use: logits, hidden states, attention maps, contacts, embeddings, fill-mask. */
+/** The public API of a trained encoder: logits, hidden states, attention maps, contacts, embeddings, fill-mask. */
 export {
   createEncoder,
   layerIndex,

@@ -1,25 +1,30 @@
-/** The programs of inference: one for each shape and for what it puts out. A program pays only for its outputs. */
+/** The programs of inference: one for each shape and each set of outputs. A program computes only its own outputs. */
 import { UnsupportedError } from "@cloze/errors";
 import { Graph, program, type Program, type Tensor } from "@cloze/graph";
 import { encoderInputs, rootScope, type EncoderInputs, type MaskedLm, type Scope } from "@cloze/nn";
 
 /**
- * A masked language model, and what it may show of its inside. Models of `@cloze/models` show all of it that they have.
+ * A masked language model, with optional access to its internals. Models of `@cloze/models` give access to all
+ * internals that they have.
  */
 export interface InferenceModel extends MaskedLm {
-  /** Longest sequence that it can take; absent: any. */
+  /** Longest sequence that the model accepts; absent: any length. */
   readonly maxPositions?: number;
-  /** Token types (texts in a sequence) that it tells apart; absent: it has none. */
+  /** Number of token types (texts in a sequence) that the model distinguishes; absent: the model has no token types. */
   readonly tokenTypes?: number;
   /**
-   * A sequence's own vector `[n, hidden]`, from the last hidden states `[n, hidden]` of first tokens: BERT's pooler.
+   * One vector for each sequence, `[n, hidden]`, from the last hidden states `[n, hidden]` of the first tokens: BERT's
+   * pooler.
    */
   pool?(scope: Scope, first: Tensor<"f32">): Tensor<"f32">;
   outputs?(
     scope: Scope,
     inputs: EncoderInputs,
   ): {
-    /** layers + 1, each `[batch, seq, hidden]`: the embeddings, then each layer; the last one after the final norm. */
+    /**
+     * layers + 1 tensors `[batch, seq, hidden]`: the embeddings, then the output of each layer. The last one is taken
+     * after the final norm.
+     */
     readonly hiddenStates: readonly Tensor<"f32">[];
     /** Probabilities `[batch, heads, seq, seq]` of each layer. */
     readonly attentions: readonly Tensor<"f32">[];
@@ -28,7 +33,7 @@ export interface InferenceModel extends MaskedLm {
   contacts?(scope: Scope, inputs: EncoderInputs, attentions: readonly Tensor<"f32">[]): Tensor<"f32">;
 }
 
-/** What one program computes. Plain data: its text is the key it is kept under. */
+/** The outputs of one program, as plain data. Its JSON text is the key of the program in the cache. */
 export interface ProgramSpec {
   readonly rows: number;
   readonly seq: number;
@@ -40,17 +45,22 @@ export interface ProgramSpec {
   readonly attentions?: boolean;
   /** `contacts` `[rows, seq - 2, seq - 2]`. */
   readonly contacts?: boolean;
-  /** `pooled` `[rows, hidden]`: this layer's states, summed with the feed `weights` f32 `[rows, seq]`. */
+  /**
+   * `pooled` `[rows, hidden]`: the states of this layer, summed with the weights of the feed `weights` f32 `[rows,
+   * seq]`.
+   */
   readonly pooled?: number;
-  /** `pooled` is sent through the model's own pooler. */
+  /** Applies the model's own pooler to `pooled`. */
   readonly pooler?: boolean;
   /** Takes the feed `types` i32 `[rows, seq]`. */
   readonly types?: boolean;
-  /** `predictions` `[n, vocab]`: logits at the feed `at` i32 `[n]`, flat places in `[rows, seq]`. */
+  /**
+   * `predictions` `[n, vocab]`: logits at the positions of the feed `at` i32 `[n]`, flat indices into `[rows, seq]`.
+   */
   readonly predictions?: number;
 }
 
-/** Throws UnsupportedError where the model does not show what is asked for. */
+/** Builds the program of `spec`. Throws UnsupportedError if the model does not give access to an output. */
 export function inferenceProgram(model: InferenceModel, spec: ProgramSpec): Program {
   const { rows, seq } = spec;
   const graph = new Graph();
@@ -72,7 +82,7 @@ export function inferenceProgram(model: InferenceModel, spec: ProgramSpec): Prog
     const weights = graph.input("weights", "f32", [rows, seq]);
     const column = weights.reshape([rows, seq, 1]);
     feeds.push(weights);
-    // Nothing is promised of what stands at padding: it is chosen away, not multiplied by 0.
+    // Values at padding can be anything, even NaN. So a select removes them; a product with 0 would not.
     const pooled = column
       .greater(0)
       .select(hiddenStates[spec.pooled] as Tensor<"f32">, 0)
@@ -88,7 +98,7 @@ export function inferenceProgram(model: InferenceModel, spec: ProgramSpec): Prog
   return program(graph, { state: [...scope.parameters.values()].map((p) => p.tensor), outputs, feeds });
 }
 
-/** Of a model that shows only its last hidden states, layer 0 is that one. */
+/** The internals that `spec` needs. If the model gives only its last hidden states, layer 0 is the last one. */
 function trace(
   model: InferenceModel,
   scope: Scope,
@@ -113,9 +123,9 @@ function poolerOf(model: InferenceModel): NonNullable<InferenceModel["pool"]> {
   return model.pool.bind(model);
 }
 
-/** What a model shows of its inside, counted. */
+/** The numbers of internals that a model gives access to. */
 export interface Inside {
-  /** layers + 1, or 1 where there is only the last. */
+  /** layers + 1, or 1 if the model gives only its last hidden states. */
   readonly hiddenStates: number;
   readonly attentions: number;
   readonly heads: number;

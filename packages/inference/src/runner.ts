@@ -1,9 +1,9 @@
 /**
- * One session, a program for each shape, and streams through them: sequences in, results out in the same order.
+ * A runner: one session, one program for each shape, and streams of sequences whose results come in input order.
  *
- * A stretch of the stream is read, sorted into batches of like length, run, and handed on in input order; then the next
- * stretch. A stretch ends at 64 batches' worth of tokens or 256 MiB of results, so memory does not grow with the
- * stream.
+ * The runner reads a stretch of the stream, sorts it into batches of similar length, runs the batches, and returns the
+ * results in input order. Then it reads the next stretch. A stretch ends at 64 batches' worth of tokens or 256 MiB of
+ * results, so the memory does not grow with the stream.
  */
 import type { Backend, CompileOptions, Executable, Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
@@ -11,10 +11,10 @@ import type { HostTensor, HostTensors, Shape } from "@cloze/graph";
 import { lengthBucket, planBatches } from "./buckets.ts";
 import { inferenceProgram, type InferenceModel, type ProgramSpec } from "./program.ts";
 
-/** A list, a generator, a file that is read as it goes. */
+/** A source of many items: a list, a generator, or a file that is read gradually. */
 export type Many<T> = Iterable<T> | AsyncIterable<T>;
 
-/** Numbers on the host; a `HostTensor` that is f32. */
+/** Numbers on the host: a `HostTensor` of dtype f32. */
 export interface F32Tensor {
   readonly dtype: "f32";
   readonly shape: Shape;
@@ -25,18 +25,18 @@ export const f32 = (shape: Shape, data: Float32Array): F32Tensor => ({ dtype: "f
 
 export interface Piece {
   readonly ids: ArrayLike<number>;
-  /** Token types, as long as `ids`; absent: all 0. */
+  /** Token types, of the same length as `ids`. Absent: all 0. */
   readonly types?: ArrayLike<number>;
-  /** As long as `ids`: the feed of `pooled`. */
+  /** The feed of `pooled`, of the same length as `ids`. */
   readonly weights?: Float32Array;
 }
 
-/** What to compute for each piece of a stream. */
+/** The computation for each piece of a stream. */
 export interface Job<P extends Piece, R> {
   readonly wanted: Omit<ProgramSpec, "rows" | "seq" | "types">;
-  /** Numbers that come back for a piece in a row of `seq`. */
+  /** Number of elements in the result of a piece, in a row of length `seq`. */
   elements(seq: number): number;
-  /** A piece's own part of a batch's outputs, copied. */
+  /** A copy of one piece's part of the batch's outputs. */
   take(outputs: Readonly<Record<string, Float32Array>>, row: number, seq: number, piece: P): R;
 }
 
@@ -53,8 +53,8 @@ const BATCHES_AHEAD = 64;
 const BYTES_AHEAD = 2 ** 28;
 
 /**
- * What is kept of programs that do not run: an engine may hold on to a program's temporaries for as long as it has the
- * program.
+ * Limits for compiled programs that are not running. A backend may hold the temporaries of a program as long as the
+ * program exists.
  */
 const PROGRAMS_KEPT = 32;
 const BYTES_KEPT = 2 ** 29;
@@ -62,14 +62,14 @@ const BYTES_KEPT = 2 ** 29;
 interface Compiled {
   readonly made: Promise<Executable>;
   running: number;
-  /** Of its temporaries, once it is made. */
+  /** Size of the program's temporaries, known after compilation. */
   bytes: number;
 }
 
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #session: Session;
-  /** In the order of their last use. */
+  /** Programs by key, in the order of their last use. */
   readonly #programs = new Map<string, Compiled>();
 
   private constructor(options: RunnerOptions, session: Session) {
@@ -110,7 +110,7 @@ export class Runner {
     }
   }
 
-  /** One batch of a shape, with the feeds of `ids` and whatever else the program takes. */
+  /** Runs one batch. `feeds`: all feeds of the program. */
   async run(spec: ProgramSpec, feeds: HostTensors): Promise<Readonly<Record<string, Float32Array>>> {
     const key = JSON.stringify(spec);
     const compiled = this.#programs.get(key) ?? { made: this.#compile(spec), running: 0, bytes: 0 };
@@ -132,8 +132,8 @@ export class Runner {
   }
 
   /**
-   * Feeds of rows that are padded to `seq`; `types` among them where a row has some. A pad id inside a sequence is
-   * padding too: nothing sees it.
+   * The feeds of rows that are padded to `seq`, with `types` if a row has types. A pad id inside a sequence is padding
+   * too: no other token sees it.
    */
   rowFeeds(batch: readonly Piece[], rows: number, seq: number): Record<string, HostTensor> {
     const { padId } = this.#options;
@@ -187,7 +187,10 @@ export class Runner {
     return backend.compile(program, compile);
   }
 
-  /** Forgets programs that were not used for longest; those that run stay, and so does the one used last. */
+  /**
+   * Disposes of the programs whose last use is oldest. Running programs stay, and so does the program that was used
+   * last.
+   */
   async #makeRoom(): Promise<void> {
     let count = this.#programs.size;
     let bytes = [...this.#programs.values()].reduce((sum, each) => sum + each.bytes, 0);
@@ -208,7 +211,7 @@ const failed = (made: Promise<unknown>): Promise<boolean> =>
     () => true,
   );
 
-/** Lists of items whose weights add up to about 1; one that weighs more is alone. */
+/** Lists of items with a total weight of at most 1. An item that weighs more than 1 is alone in its list. */
 async function* stretches<T>(items: Many<T>, weigh: (item: T) => number): AsyncGenerator<T[], void, undefined> {
   let list: T[] = [];
   let sum = 0;

@@ -1,10 +1,11 @@
 /**
- * Sequences that are longer than what a model reads at once: cut into windows, each framed by the start and end tokens
- * as a whole sequence is. Windows overlap by at least a quarter of their length and are spread evenly; a residue that
- * several windows see gets the mean of its vectors, so no residue sees a border on both sides.
+ * Windows over sequences that are longer than the model's limit. Each window has start and end tokens, like a whole
+ * sequence. Windows overlap by at least a quarter of their length and are spread evenly. A residue in several windows
+ * gets the mean of its vectors. So where one window ends, another window still gives the residue its context on that
+ * side.
  */
 
-/** [start, stop) of the body, without special tokens. */
+/** The range [start, stop) of the body, without special tokens. */
 export interface Window {
   readonly start: number;
   readonly stop: number;
@@ -21,7 +22,7 @@ export function windowsOf(length: number, size: number): readonly Window[] {
   });
 }
 
-/** How many windows see each place of the body. */
+/** Number of windows that cover each position of the body. */
 export function coverage(windows: readonly Window[], length: number): Uint16Array {
   const counts = new Uint16Array(length);
   for (const { start, stop } of windows) for (let i = start; i < stop; i++) counts[i] = (counts[i] as number) + 1;

@@ -2,7 +2,7 @@ import { proteinTokenizer } from "@cloze/tokenizer-protein";
 import { describe, expect, it } from "vitest";
 import { all, difference, encoder, protein, tokenizer } from "./tiny.ts";
 
-/** The states of one layer, by the other path. */
+/** The states of one layer, computed by `hiddenStates`. */
 async function states(text: string, layer = -1): Promise<Float32Array[]> {
   const [seen] = await all((await encoder()).hiddenStates([tokenizer.encode(text).ids], [layer]));
   const data = seen?.[0]?.data ?? new Float32Array();

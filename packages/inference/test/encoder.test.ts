@@ -44,7 +44,7 @@ describe("outputs", () => {
     const n = 30;
     const [alone] = await all((await encoder()).outputs([ids(n)], everything)); // 32 with its special tokens
     const [beside] = await all((await encoder()).outputs([ids(n), ids(33)], everything));
-    // a bucket of 64, most of it padding
+    // A bucket of 64 for 32 real tokens: the 9 pad ids count as padding.
     const padded = [...ids(n), ...new Array<number>(9).fill(tokenizer.special.pad)];
     const [wide] = await all((await encoder()).outputs([padded], { logits: true, contacts: true }));
     flat(alone).forEach((numbers, k) => expect(difference(flat(beside)[k] ?? [], numbers)).toBeLessThan(1e-5));
@@ -87,7 +87,7 @@ describe("outputs", () => {
     }
     for await (const _ of (await encoder({ tokensPerBatch: 32 })).hiddenStates(source(), [0])) given++;
     expect(given).toBe(300);
-    expect(ahead).toBeLessThanOrEqual(66); // 64 batches of one row of 32, and the one that did not fit
+    expect(ahead).toBeLessThanOrEqual(66); // 64 batches with one row of 32, and the row that did not fit
   });
 });
 
@@ -144,7 +144,7 @@ describe("many shapes", () => {
               disposed++;
               return dispose();
             },
-          }); // the same object: a session knows its own
+          }); // the same object, because a session recognises its own executables
         },
       },
     });

@@ -1,4 +1,4 @@
-/** A small BERT on text: pairs, pooling, unit vectors, masks, and how long a text may be. */
+/** A small BERT on text: pairs, pooling, unit vectors, masks, and the limits of text length. */
 import { backend } from "@cloze/backend-reference";
 import { createEncoder, type EncoderOptions, type SequenceEncoder } from "@cloze/inference";
 import { bert, bertConfigs, type Bert } from "@cloze/models/bert";
@@ -45,7 +45,7 @@ const encoder = (options: Partial<EncoderOptions> = {}): Promise<SequenceEncoder
 const text = "The cat sat on a mat.";
 const pair = { text: "where did the cats go?", pair: "the cat ran home." };
 
-/** Hidden states of each token, by the other path. */
+/** Hidden states of each token, computed by `hiddenStates`. */
 async function states(of: typeof pair | string): Promise<readonly number[][]> {
   const { ids, types } = typeof of === "string" ? tokenizer.encode(of) : tokenizer.encode(of.text, { pair: of.pair });
   const [seen] = await all((await encoder()).hiddenStates([{ ids, types }], [-1]));
@@ -92,7 +92,7 @@ describe("a text", () => {
     const long = "the cat sat on a mat . the dog ran home .";
     const tiny = await encoder();
     const options = { maxLength: 8 };
-    // bodies of 6, from 0, 3 and 6
+    // Windows with bodies of 6 tokens, starting at 0, 3 and 6.
     const parts = ["the cat sat on a mat", "on a mat . the dog", ". the dog ran home ."];
     const pooled = await all(tiny.embed(parts, { pooling: "pooler" }));
     const [whole] = await all(tiny.embed([long], { ...options, pooling: "pooler" }));

@@ -1,4 +1,4 @@
-/** A tiny ESM-2 with weights large enough for its attention to matter, and proteins of many lengths. */
+/** A tiny ESM-2 whose weights are large enough for attention to have an effect, and proteins of many lengths. */
 import { backend } from "@cloze/backend-reference";
 import { createEncoder, type EncoderOptions, type SequenceEncoder } from "@cloze/inference";
 import { esm2, esm2Configs, type Esm2 } from "@cloze/models/esm2";
@@ -29,7 +29,7 @@ export const weights: HostTensors = initialize(
 export const encoder = (options: Partial<EncoderOptions> = {}): Promise<SequenceEncoder> =>
   createEncoder({ backend: backend(), model, weights, tokenizer, ...options });
 
-/** Residues that differ by place and by `n`. */
+/** A protein of `n` residues, which depend on the position and on `n`. */
 export const protein = (n: number): string =>
   Array.from({ length: n }, (_, i) => "LAGVSERTIDPKQNFYMHWC"[(i * i + 3 * i + n) % 20]).join("");
 

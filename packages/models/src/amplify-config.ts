@@ -1,7 +1,6 @@
 /**
- * AMPLIFY's configuration: its published sizes, and the one mapping from and to its config.json, whose keys are those
- * of its own class
- * `AMPLIFYConfig` (model_type "AMPLIFY"). Those that say nothing to us are kept.
+ * AMPLIFY's configuration: its published sizes, and the one mapping from and to its config.json. The keys are the keys
+ * of AMPLIFY's own class `AMPLIFYConfig` (model_type "AMPLIFY"). Keys without a meaning here are kept.
  */
 import { configText, readFields, writeFields, type FieldTable } from "./config-json.ts";
 import { checkGatedRmsConfig, gatedRmsExtra, gatedRmsObject, type GatedRmsConfig } from "./gated-rms-config.ts";
@@ -36,7 +35,7 @@ export const amplifyConfigs: Readonly<Record<AmplifySize, GatedRmsConfig>> = {
   "amplify-350m": /* @__PURE__ */ sized(32, 960, 15),
 };
 
-/** What is missing is as in upstream's class. */
+/** Missing keys have the defaults of upstream's class. */
 const FIELDS = {
   vocab: ["vocab_size", 27],
   hidden: ["hidden_size", 960],
@@ -57,18 +56,18 @@ const FIELDS = {
   linearRange: ["decoder_init_range", 0.02],
 } as const satisfies FieldTable;
 
-/** Reads a config.json. `file` is named in errors. Throws as `gatedRmsObject` and `checkGatedRmsConfig`. */
+/** Reads a config.json. Errors name `file`. Throws the errors of `gatedRmsObject` and `checkGatedRmsConfig`. */
 export function parseAmplifyConfig(json: unknown, file = "config.json"): GatedRmsConfig {
   const given = gatedRmsObject(json, TYPE, file);
   return checkGatedRmsConfig({ ...readFields(given, FIELDS, file), ...gatedRmsExtra(given, FIELDS) }, TYPE);
 }
 
-/** The text of a config.json. `saved`: keys that win over `extra`, such as the architecture and labels. */
+/** The text of a config.json. `saved`: keys that win over `extra`, for example the architecture and the labels. */
 export function amplifyConfigText(config: GatedRmsConfig, saved: Readonly<Record<string, unknown>> = {}): string {
   return configText(amplifyConfigJson(config, saved));
 }
 
-/** The same as an object, to be compared or merged. */
+/** The config.json as an object, to compare or merge. */
 export function amplifyConfigJson(
   config: GatedRmsConfig,
   saved: Readonly<Record<string, unknown>> = {},

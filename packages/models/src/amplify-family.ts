@@ -1,4 +1,4 @@
-/** AMPLIFY as a family. Upstream's class is that of masked tokens; the others are no one else's. */
+/** AMPLIFY as a family. Upstream has only the masked-token class; the other two class names exist only here. */
 import {
   amplify,
   amplifyCheckpoint,

@@ -1,10 +1,11 @@
 /**
- * AMPLIFY: a protein encoder of 24 or 32 layers whose recipe, not its size, makes it good: RMSNorm, rotary positions,
- * SwiGLU, no biases but the decoder's. The encoder is that of `gated-rms.ts`; here are its names, which have no prefix:
- * `encoder.weight` is the table of embeddings.
+ * AMPLIFY: a protein encoder of 24 or 32 layers. Its quality comes from its recipe, not from its size: RMSNorm, rotary
+ * positions, SwiGLU, no biases except the decoder's. The encoder is in `gated-rms.ts`. This file has its parameter
+ * names, which have no prefix: `encoder.weight` is the table of embeddings.
  *
- * Source: Fournier et al. 2024, "Protein language models: is scaling necessary?"; chandar-lab/AMPLIFY. Upstream there
- * is one class, `AMPLIFY`, with the masked-token head; classifiers are ours, in the form of NeoBERT's.
+ * Source: Fournier et al. 2024, "Protein language models: is scaling necessary?"; chandar-lab/AMPLIFY. Upstream has one
+ * class, `AMPLIFY`, with the masked-token head. The classifiers exist only here; they have the form of NeoBERT's
+ * classifiers.
  */
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
 import { gatedRms, type GatedRms, type GatedRmsNames, type GatedRmsOptions } from "./gated-rms.ts";
@@ -28,7 +29,7 @@ const NAMES: GatedRmsNames = {
   lastNorm: "layer_norm_2",
 };
 
-/** What is in AMPLIFY's checkpoints beside the parameters. */
+/** Notes on AMPLIFY's checkpoints for a loader. */
 export const amplifyCheckpoint: CheckpointNotes = {
   prefix: "",
   renamed: [],
@@ -37,7 +38,7 @@ export const amplifyCheckpoint: CheckpointNotes = {
   optional: [],
 };
 
-/** Throws ConfigError for a configuration that does not fit together. */
+/** The model of a configuration. Throws ConfigError for a configuration whose values do not fit together. */
 export function amplify(config: GatedRmsConfig, options: GatedRmsOptions = {}): GatedRms {
   return gatedRms(checkGatedRmsConfig(config, "AMPLIFY"), NAMES, options);
 }

@@ -1,8 +1,8 @@
 /**
- * What is in BERT checkpoints beside the parameters, as data for a loader.
+ * Notes on BERT checkpoints for a loader, as data.
  *
- * The decoder of the masked-token head is the table of word embeddings, and its bias is there once or twice. An encoder
- * that was saved alone (BertModel, sentence-transformers) has no `bert.` before its names.
+ * The decoder of the masked-token head is the table of word embeddings. A checkpoint has the decoder's bias once or
+ * twice. An encoder that was saved alone (BertModel, sentence-transformers) has names without `bert.`.
  */
 import { NORMS_OF_OLD, type CheckpointNotes } from "./checkpoint-notes.ts";
 

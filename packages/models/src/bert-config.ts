@@ -1,12 +1,12 @@
 /**
- * BERT's configuration: ours in the words of the glossary, and the one mapping from and to Hugging Face's config.json.
- * Keys that say nothing to us (labels among them) are kept in `extra` and written back.
+ * BERT's configuration: fields named by the glossary, and the one mapping from and to Hugging Face's config.json. Keys
+ * without a meaning here (labels among them) are kept in `extra` and written back.
  */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { gelu, geluTanh, relu, silu, type Tensor } from "@cloze/graph";
 import { configObject, configText, otherKeys, readFields, writeFields, type FieldTable } from "./config-json.ts";
 
-/** By the names of `hidden_act`; some things have two. */
+/** Activations by their names in `hidden_act`; some activations have two names. */
 const ACTIVATIONS: Readonly<Record<string, (x: Tensor<"f32">) => Tensor<"f32">>> = {
   gelu,
   gelu_new: geluTanh,
@@ -23,23 +23,23 @@ export interface BertConfig {
   readonly heads: number;
   /** Width of the feed-forward block. */
   readonly intermediate: number;
-  /** Longest sequence: rows of the table of positions. */
+  /** Longest sequence: the number of rows of the table of positions. */
   readonly maxPositions: number;
-  /** Rows of the table of token types (first or second text). */
+  /** Number of rows of the table of token types (first or second text). */
   readonly types: number;
   readonly padTokenId: number;
-  /** As in config.json: gelu, gelu_new, gelu_pytorch_tanh, relu, silu, swish. */
+  /** The name in config.json: gelu, gelu_new, gelu_pytorch_tanh, relu, silu, swish. */
   readonly activation: string;
   readonly layerNormEps: number;
   /** The decoder is the table of word embeddings. */
   readonly tieWordEmbeddings: boolean;
   readonly hiddenDropoutRate: number;
   readonly attentionDropoutRate: number;
-  /** Before the classification heads. Default `hiddenDropoutRate`. */
+  /** Dropout rate before the classification heads. Default `hiddenDropoutRate`. */
   readonly classifierDropoutRate?: number;
-  /** Standard deviation of the first weights. */
+  /** Standard deviation of the initial weights. */
   readonly initializerRange: number;
-  /** Other keys of the config.json it came from. */
+  /** Other keys of the config.json of this configuration. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
@@ -94,7 +94,7 @@ export const bertConfigs: Readonly<Record<BertSize, BertConfig>> = {
   protbert: { ...sized(30, 1024, 16, 30), maxPositions: 40_000, hiddenDropoutRate: 0, attentionDropoutRate: 0 },
 };
 
-/** Throws ConfigError when the parts do not fit together. */
+/** Throws ConfigError when the values do not fit together. */
 export function checkBertConfig(config: BertConfig): BertConfig {
   const {
     vocab,
@@ -133,8 +133,8 @@ export function checkBertConfig(config: BertConfig): BertConfig {
 }
 
 /**
- * The activation of feed-forward blocks and of the masked-token head. Throws UnsupportedError for one that is not built
- * here.
+ * The activation of feed-forward blocks and of the masked-token head. Throws UnsupportedError for an unknown
+ * activation.
  */
 export function bertActivation(
   { activation }: Pick<BertConfig, "activation">,
@@ -166,7 +166,7 @@ const FIELDS = {
   tieWordEmbeddings: ["tie_word_embeddings", true],
 } as const satisfies FieldTable;
 
-/** Read one by one, or set by us on writing: never part of `extra`. */
+/** Keys that the parser reads one by one, or that the writer sets: never part of `extra`. */
 const OWN = [
   "model_type",
   "architectures",
@@ -178,10 +178,10 @@ const OWN = [
 ];
 
 /**
- * Reads a config.json. `file` is named in errors.
+ * Reads a config.json. Errors name `file`.
  *
- * Throws FormatError for what is not a BERT config, UnsupportedError for relative positions, decoders, pruned heads and
- * activations that are not built here, ConfigError for sizes that do not fit together.
+ * Throws FormatError if the object is not a BERT config, UnsupportedError for relative positions, decoders, pruned
+ * heads and unknown activations, ConfigError for sizes that do not fit together.
  */
 export function parseBertConfig(json: unknown, file = "config.json"): BertConfig {
   const given = configObject(json, "bert", file);
@@ -220,14 +220,14 @@ export function parseBertConfig(json: unknown, file = "config.json"): BertConfig
 }
 
 /**
- * The text of the config.json that transformers opens. `saved`: keys that win over `extra`, such as the architecture
- * and labels.
+ * The text of the config.json that transformers opens. `saved`: keys that win over `extra`, for example the
+ * architecture and the labels.
  */
 export function bertConfigText(config: BertConfig, saved: Readonly<Record<string, unknown>> = {}): string {
   return configText(bertConfigJson(config, saved));
 }
 
-/** The same as an object, to be compared or merged. Write `bertConfigText` to a file. */
+/** The config.json as an object, to compare or merge. For a file, use `bertConfigText`. */
 export function bertConfigJson(
   config: BertConfig,
   saved: Readonly<Record<string, unknown>> = {},

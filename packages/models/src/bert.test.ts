@@ -24,7 +24,10 @@ const tiny: BertConfig = {
   initializerRange: 0.3,
 };
 
-/** As transformers counts them: encoder without pooler, with pooler, masked tokens, and some of the other classes. */
+/**
+ * Counts by transformers: the encoder without pooler, with pooler, with the masked-token head, and some of the other
+ * classes.
+ */
 interface Counts {
   readonly size: BertSize;
   readonly backbone: number;

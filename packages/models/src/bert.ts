@@ -1,16 +1,17 @@
 /**
  * BERT: a post-norm encoder of texts and pairs of texts, with learnt positions, and the heads of its tasks.
  *
- *   ids ─ word + type + position ─ norm ─ dropout ─┬─ attention ─ dense ─ + ─ norm ─┬─ dense ─ gelu ─ dense ─ + ─ norm
- *   ─ … ─ hidden
- *                                                  └──────────────────────┘         └─────────────────────────┘
+ *   ids ─ word + type + position ─ norm ─ dropout ─ layer ─ … ─ layer ─ hidden
+ *
+ *   layer:  x ─┬─ attention ─ dense ─ + ─ norm ─┬─ dense ─ gelu ─ dense ─ + ─ norm
+ *              └──────────────────────┘         └─────────────────────────┘
  *   masked tokens   hidden at the predicted positions ─ dense ─ gelu ─ norm ─ word embeddings^T + bias
  *   first token     hidden of [CLS] ─ dense ─ tanh (pooler) ─ next sentence, sequence classification, choice
  *   every token     hidden ─ token classification, answer span
  *
- * Parameter names are those of transformers' BertFor* classes; each takes only those that its class has, so that a
- * checkpoint of one head opens there without a warning. Packed rows count positions and see tokens within their own
- * segment.
+ * Parameter names are the names of transformers' BertFor* classes. Each head declares only the parameters of its class,
+ * so that transformers opens a checkpoint of one head without a warning. In packed rows, positions count within a
+ * segment and tokens see only their own segment.
  *
  * Source: Devlin et al. 2018, arXiv:1810.04805; transformers 5.23, models/bert/modeling_bert.py.
  * Checked against transformers: logits of every head, hidden states, attention maps, every gradient, 50 steps of
@@ -58,18 +59,18 @@ export { flopsPerToken } from "./flops.ts";
 
 export interface BertOptions {
   /**
-   * Starts from masked-token logits of exactly 0, so that the loss at step 0 is ln(vocab): the head's dense layer is
-   * zero, or the decoder where it is not tied. Default false: as transformers starts.
+   * Starts from masked-token logits of exactly 0, so that the loss at step 0 is ln(vocab). The zero weight is the
+   * head's dense layer, or the decoder where it is not tied. Default false: the start of transformers.
    */
   readonly zeroInitHead?: boolean;
 }
 
 export interface Bert extends MaskedLm, SentencePairModel, SequenceClassifier, TokenClassifier, SpanModel, ChoiceModel {
   readonly config: BertConfig;
-  /** Longest sequence: it has no more positions. */
+  /** Longest sequence: the number of positions in the table. */
   readonly maxPositions: number;
   readonly tokenTypes: number;
-  /** Everything there is to see, for inference. A program pays only for what it puts out. */
+  /** All states, for inference. A program pays only for the states that it puts out. */
   outputs(scope: Scope, inputs: EncoderInputs): EncoderOutputs;
   /** The pooled output `[n, hidden]` of the hidden states `[n, hidden]` of first tokens: tanh(dense(first)). */
   pool(scope: Scope, first: Tensor<"f32">): Tensor<"f32">;
@@ -182,7 +183,7 @@ function maskedTokenHead(root: Scope, config: BertConfig, states: Tensor<"f32">,
     eps,
   );
   const bias = scope.param("bias", [vocab], zero);
-  // An untied decoder has a bias of its own; the other one is in transformers' model all the same, and nothing uses it.
+  // An untied decoder has its own bias. transformers' model has `cls.predictions.bias` too, but does not use it.
   if (!tied) return linear(scope.at("decoder"), x, vocab, { init: zeroInit ? zero : init });
   const decoder = tokenTable(root.at("bert.embeddings.word_embeddings"), words(config));
   return scope.within(() => project(x, decoder).add(bias));

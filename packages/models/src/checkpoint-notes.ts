@@ -1,20 +1,28 @@
-/** What is in a family's checkpoints beside the parameters: data for a loader. Nothing here reads a file. */
+/**
+ * Notes on a family's checkpoints for a loader: the tensors beside the parameters, as data. Nothing here reads a file.
+ */
 export interface CheckpointNotes {
-  /** What stands before the encoder's tensors, and is missing where the encoder was saved alone: "bert.". */
+  /** Prefix of the encoder's tensors, "bert.". It is missing where the encoder was saved alone. */
   readonly prefix: string;
-  /** Names under which a parameter may also be found: the pattern, and what to put in its place. */
+  /** Other names of a parameter: the pattern, and its replacement. */
   readonly renamed: readonly (readonly [pattern: RegExp, parameter: string])[];
-  /** May be there and is not read. */
+  /** Tensors that may exist and that a loader does not read. */
   readonly ignored: readonly RegExp[];
-  /** Copies: where such a name is present it must equal the other parameter (unless the model does not tie them). */
+  /**
+   * Copies of parameters. If this name exists, its tensor must equal the other parameter (unless the model does not tie
+   * them).
+   */
   readonly tied: Readonly<Record<string, string>>;
-  /** Parameters that only some graphs declare: to be kept when a checkpoint is written again. */
+  /** Parameters that only some graphs declare. They must be kept when a checkpoint is written again. */
   readonly optional: readonly RegExp[];
-  /** Rotary frequencies, where a family stores them. One is enough: all layers hold the same. */
+  /**
+   * Name of the rotary frequencies, where a family stores them. One tensor is enough: all layers have the same
+   * frequencies.
+   */
   readonly ropeFrequencies?: RegExp;
 }
 
-/** transformers 5 writes norms under their names of old, those of the TensorFlow checkpoints. */
+/** The old names of norms, from the TensorFlow checkpoints. transformers 5 writes them. */
 export const NORMS_OF_OLD: CheckpointNotes["renamed"] = [
   [/\.LayerNorm\.gamma$/, ".LayerNorm.weight"],
   [/\.LayerNorm\.beta$/, ".LayerNorm.bias"],

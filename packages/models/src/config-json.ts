@@ -1,24 +1,23 @@
 /**
- * What the config.json of every family has in common: a table says which key is which field, and the rest is kept as it
- * is.
+ * The common part of the config.json of every family. A table maps keys to fields; all other keys are kept as they are.
  *
- * Values that are missing take what the table says: the defaults of transformers' own class, so that what transformers
- * opens, opens here in the same way.
+ * Missing values take the default from the table: the default of transformers' own class. So a config.json means the
+ * same here and in transformers.
  */
 import { FormatError } from "@cloze/errors";
 
 /**
- * Our field, its key in config.json, and what is taken for a missing one (undefined: there must be one). Its type is
- * the field's.
+ * A field here, its key in config.json, and the default of a missing key (undefined: the key is required). The type of
+ * the default is the type of the field.
  */
 export type FieldTable = Readonly<Record<string, readonly [key: string, missing: number | boolean | undefined]>>;
 
-/** Fields of a table: boolean where the default is one, else a number. */
+/** The fields of a table: a boolean where the default is a boolean, else a number. */
 export type Fields<T extends FieldTable> = { readonly [K in keyof T]: T[K][1] extends boolean ? boolean : number };
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Throws FormatError for what is not an object of this `model_type`. */
+/** Throws FormatError if `json` is not an object of this `model_type`. */
 export function configObject(json: unknown, type: string, file: string): Json {
   if (typeof json !== "object" || json === null || Array.isArray(json))
     throw new FormatError(
@@ -36,7 +35,9 @@ export function configObject(json: unknown, type: string, file: string): Json {
   return given;
 }
 
-/** Throws FormatError for a value of another type, and for one that is missing and has no default. */
+/**
+ * Reads the fields of a table. Throws FormatError for a value of another type, and for a missing value without default.
+ */
 export function readFields<T extends FieldTable>(given: Json, table: T, file: string): Fields<T> {
   return Object.fromEntries(
     Object.entries(table).map(([field, [key, missing]]) => {
@@ -53,20 +54,18 @@ export function readFields<T extends FieldTable>(given: Json, table: T, file: st
   ) as Fields<T>;
 }
 
-/** The other way round. */
+/** The inverse of `readFields`. */
 export function writeFields<T extends FieldTable>(fields: Fields<T>, table: T): Record<string, unknown> {
   return Object.fromEntries(Object.entries(table).map(([field, [key]]) => [key, fields[field]]));
 }
 
-/** Keys that say nothing to us; undefined where there are none. */
+/** Keys without a meaning here; undefined where there are none. */
 export function otherKeys(given: Json, known: readonly string[]): Json | undefined {
   const entries = Object.entries(given).filter(([key]) => !known.includes(key));
   return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }
 
-/**
- * Keys that Python types as floats: transformers 5 refuses a config.json in which one of them reads `0` and not `0.0`.
- */
+/** Keys that Python types as floats: transformers 5 refuses a config.json with `0` instead of `0.0` for one of them. */
 const FLOATS = [
   "layer_norm_eps",
   "norm_eps",
@@ -81,7 +80,7 @@ const FLOATS = [
   "initializer_cutoff_factor",
 ];
 
-/** The text of a config.json: JSON.stringify alone would make an integer of 0.0. */
+/** The text of a config.json. JSON.stringify alone would write 0.0 as an integer. */
 export function configText(json: Json): string {
   const whole = new RegExp(`^(  "(?:${FLOATS.join("|")})": -?\\d+)(,?)$`, "gm");
   return `${JSON.stringify(json, null, 2).replace(whole, "$1.0$2")}\n`;

@@ -1,10 +1,10 @@
 /**
- * What is in ESM-2 checkpoints beside the parameters, as data for a loader. Nothing here reads a file.
+ * Notes on ESM-2 checkpoints for a loader, as data. Nothing here reads a file.
  *
  * Rotary frequencies need care. The published weights were trained with f16 parameters, so their buffer holds
- * f16(base^(-2c / headDim)); a model that computes them anew in f32 gives other logits, and nothing says so. A loader
- * therefore reads the buffer, and a checkpoint of such a model carries it again, under the names that every
- * transformers reads. Source: the remarks at `EsmModel.load_hook` in transformers 5.23 and
+ * f16(base^(-2c / headDim)). A model that computes the frequencies again in f32 gives other logits, without a warning.
+ * So a loader reads the buffer, and a checkpoint of this model carries the buffer again, under the names that every
+ * transformers version reads. Source: the comments at `EsmModel.load_hook` in transformers 5.23 and
  * huggingface/transformers#19587.
  */
 import { FormatError } from "@cloze/errors";
@@ -18,7 +18,7 @@ export const esm2Checkpoint: CheckpointNotes & { readonly ropeFrequencies: RegEx
   ignored: [/^esm\.embeddings\.position_ids$/, /^esm\.embeddings\.position_embeddings\.weight$/, /^esm\.pooler\./],
   tied: { "lm_head.decoder.weight": "esm.embeddings.word_embeddings.weight" },
   optional: [/^esm\.contact_head\.regression\.(weight|bias)$/],
-  // Of a layer, of the model, or (transformers 5.23) of a layer called "*".
+  // The frequencies of a layer, of the model, or (transformers 5.23) of a layer called "*".
   ropeFrequencies: /^esm\.(encoder\.layer\.(\d+|\*)\.attention\.self\.)?rotary_embeddings\.inv_freq$/,
 };
 
@@ -29,10 +29,10 @@ export function ropeFormula({ hidden, heads, ropeBase }: Esm2Config): number[] {
 }
 
 /**
- * What `esm2(config, { ropeFrequencies })` is to be given for the frequencies a checkpoint stores: undefined where they
- * are the formula's (to 1e-6), else the stored ones.
+ * The value of `ropeFrequencies` in `esm2(config, { ropeFrequencies })` for the stored frequencies of a checkpoint:
+ * undefined where they equal the formula (to 1e-6), else the stored frequencies.
  *
- * Throws FormatError if there are not headDim / 2 of them or they are not finite numbers above 0.
+ * Throws FormatError if their number is not headDim / 2 or if they are not finite numbers above 0.
  */
 export function ropeFrequenciesFrom(
   config: Esm2Config,
@@ -54,7 +54,7 @@ export function ropeFrequenciesFrom(
   return got.every((f, i) => Math.abs(f / (expected[i] as number) - 1) < 1e-6) ? undefined : got;
 }
 
-/** The buffers that carry these frequencies: one for each layer. */
+/** The buffers that carry these frequencies: one buffer for each layer. */
 export function ropeBuffers(config: Esm2Config, frequencies: readonly number[]): Record<string, HostTensor> {
   const buffer: HostTensor = { dtype: "f32", shape: [frequencies.length], data: Float32Array.from(frequencies) };
   return Object.fromEntries(

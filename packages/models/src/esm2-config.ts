@@ -1,8 +1,8 @@
 /**
- * ESM-2's configuration: ours in the words of the glossary, and the one mapping from and to Hugging Face's config.json.
+ * ESM-2's configuration: fields named by the glossary, and the one mapping from and to Hugging Face's config.json.
  *
- * Keys that are missing take the defaults of transformers' EsmConfig, not those of ESM-2: what transformers opens,
- * opens here in the same way. Keys that say nothing to us are kept in `extra` and written back.
+ * Missing keys take the defaults of transformers' EsmConfig, not the values of ESM-2. So a config.json means the same
+ * here and in transformers. Keys without a meaning here are kept in `extra` and written back.
  */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { configObject, configText, otherKeys, readFields, writeFields, type FieldTable } from "./config-json.ts";
@@ -14,25 +14,27 @@ export interface Esm2Config {
   readonly heads: number;
   /** Width of the feed-forward block. */
   readonly intermediate: number;
-  /** Longest sequence it was trained on, with two to spare; rotary positions themselves have no end. */
+  /** Longest sequence of the training, plus two. Rotary positions themselves have no limit. */
   readonly maxPositions: number;
   readonly padTokenId: number;
   readonly maskTokenId: number;
-  /** Removed from contact maps. */
+  /** The id of `<eos>`, which is removed from contact maps. */
   readonly eosTokenId: number;
   readonly layerNormEps: number;
   readonly ropeBase: number;
-  /** `<mask>` embeddings are zero and the others rescaled, in training and at inference. */
+  /**
+   * Token dropout: `<mask>` embeddings are zero and the other embeddings are rescaled, in training and at inference.
+   */
   readonly tokenDropout: boolean;
-  /** A norm right after the embeddings (ESM-1b has one, ESM-2 has not). */
+  /** A norm right after the embeddings (ESM-1b has this norm, ESM-2 does not). */
   readonly embLayerNormBefore: boolean;
   /** The decoder is the table of word embeddings. */
   readonly tieWordEmbeddings: boolean;
   readonly hiddenDropoutRate: number;
   readonly attentionDropoutRate: number;
-  /** Standard deviation of the first weights. */
+  /** Standard deviation of the initial weights. */
   readonly initializerRange: number;
-  /** Other keys of the config.json it came from. */
+  /** Other keys of the config.json of this configuration. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
@@ -68,7 +70,7 @@ export const esm2Configs: Readonly<Record<Esm2Size, Esm2Config>> = {
   "esm2-15b": published(48, 5120, 40),
 };
 
-/** Throws ConfigError when the parts do not fit together. */
+/** Throws ConfigError when the values do not fit together. */
 export function checkEsm2Config(config: Esm2Config): Esm2Config {
   const { vocab, hidden, layers, heads, intermediate } = config;
   const fail = (expected: string, got: string): never => {
@@ -102,7 +104,7 @@ export function checkEsm2Config(config: Esm2Config): Esm2Config {
   return config;
 }
 
-/** Missing ones are what transformers' EsmConfig takes. */
+/** Missing keys take the defaults of transformers' EsmConfig. */
 const FIELDS = {
   vocab: ["vocab_size", undefined],
   hidden: ["hidden_size", 768],
@@ -123,7 +125,7 @@ const FIELDS = {
   tieWordEmbeddings: ["tie_word_embeddings", true],
 } as const satisfies FieldTable;
 
-/** Set by us on writing, so never part of `extra`. */
+/** Keys that the writer sets: never part of `extra`. */
 const FIXED = {
   model_type: "esm",
   architectures: ["EsmForMaskedLM"],
@@ -132,9 +134,9 @@ const FIXED = {
 } as const;
 
 /**
- * Reads a config.json. `file` is named in errors.
+ * Reads a config.json. Errors name `file`.
  *
- * Throws FormatError for what is not an ESM config, UnsupportedError for ESM-1's absolute positions, decoders and
+ * Throws FormatError if the object is not an ESM config, UnsupportedError for ESM-1's absolute positions, decoders and
  * ESMFold, ConfigError for sizes that do not fit together.
  */
 export function parseEsm2Config(json: unknown, file = "config.json"): Esm2Config {
@@ -154,16 +156,16 @@ export function parseEsm2Config(json: unknown, file = "config.json"): Esm2Config
 }
 
 /**
- * The text of the config.json that transformers opens. `saved`: keys that win over `extra`, such as the architecture
- * and labels.
+ * The text of the config.json that transformers opens. `saved`: keys that win over `extra`, for example the
+ * architecture and the labels.
  */
 export function esm2ConfigText(config: Esm2Config, saved: Readonly<Record<string, unknown>> = {}): string {
   return configText(esm2ConfigJson(config, saved));
 }
 
 /**
- * The same as an object, to be compared or merged. Write `esm2ConfigText` to a file: JSON.stringify makes an integer of
- * 0.0.
+ * The config.json as an object, to compare or merge. For a file, use `esm2ConfigText`: JSON.stringify writes 0.0 as an
+ * integer.
  */
 export function esm2ConfigJson(
   config: Esm2Config,

@@ -66,7 +66,7 @@ function opened(config: Esm2Config, head: OpenedModel["head"], options: Esm2Opti
     buffers: model.buffers,
     labels: labelsOf(extra, file),
     notes: esm2Checkpoint,
-    // Every ESM-2 of transformers has a contact head.
+    // Every ESM-2 model of transformers has a contact head.
     extraParameters: parametersOf((scope) => {
       const inputs = encoderInputs(scope.graph, 1, 4);
       model.contacts(scope, inputs, model.outputs(scope, inputs).attentions);
@@ -77,7 +77,7 @@ function opened(config: Esm2Config, head: OpenedModel["head"], options: Esm2Opti
       checkVariation("esm", settings, ["ropeBase"]);
       const { ropeBase = config.ropeBase } = settings;
       const { ropeFrequencies, ...rest } = options;
-      // Frequencies of a checkpoint are those of its own base: another one has them by formula.
+      // The frequencies of a checkpoint belong to its own base. For another base the formula gives the frequencies.
       return opened(
         { ...config, ropeBase },
         head,

@@ -15,8 +15,8 @@ import { esm2, esm2Configs, flopsPerToken, type Esm2Config, type Esm2Size } from
 const tiny: Esm2Config = { ...esm2Configs["esm2-8m"], layers: 2, hidden: 16, heads: 2, intermediate: 32 };
 
 /**
- * Of the published models: encoder, with the masked-token head, with the contact head too. The hub adds 1,026 rows of
- * unused positions.
+ * Parameter counts of the published models: the encoder, with the masked-token head, and with the contact head too. The
+ * hub counts 1,026 more rows of unused positions.
  */
 const counts: Readonly<Record<Esm2Size, readonly [number, number, number]>> = {
   "esm2-8m": [7_408_960, 7_512_353, 7_512_474],
@@ -39,7 +39,7 @@ describe("parameter counts", () => {
       model.contacts(scope, inputs, attentions);
     });
     expect([encoder, maskedLmParameters(model), withContacts].map(countParameters)).toEqual(counts[size]);
-    // Names and shapes only: 15 billion parameters take no more than a moment.
+    // The trace makes names and shapes only: 15 billion parameters take a moment.
     expect(performance.now() - started).toBeLessThan(5_000);
   });
 });

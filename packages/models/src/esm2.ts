@@ -2,14 +2,15 @@
  * ESM-2: a pre-norm encoder of protein sequences, with rotary positions and a masked-token head that is tied to the
  * embeddings.
  *
- *   ids ─ embed ─ token dropout ─┬─ norm ─ attention (rope) ─ dense ─ + ─┬─ norm ─ dense ─ gelu ─ dense ─ + ─ … ─ norm
- *   ─ hidden
- *                                └───────────────────────────────────────┘└──────────────────────────────┘
+ *   ids ─ embed ─ token dropout ─ layer ─ … ─ layer ─ norm ─ hidden
+ *
+ *   layer:  x ─┬─ norm ─ attention (rope) ─ dense ─ + ─┬─ norm ─ dense ─ gelu ─ dense ─ +
+ *              └────────────────────────────────────┘  └────────────────────────────────┘
  *   hidden at the predicted positions ─ dense ─ gelu ─ norm ─ word embeddings^T + bias ─ logits
  *
- * Token dropout: embeddings of `<mask>` are zero and those of a sequence with a share r of masks are multiplied by
- * (1 - 0.15 * 0.8) / (1 - r), also at inference: by 0.88 where nothing is masked. In a packed row r is that of the own
- * sequence. Parameter names are those of the checkpoints facebook/esm2_*.
+ * Token dropout: embeddings of `<mask>` are zero. The other embeddings of a sequence with a share r of masks are
+ * multiplied by (1 - 0.15 * 0.8) / (1 - r), also at inference: by 0.88 where no token is masked. In a packed row each
+ * sequence has its own r. Parameter names are the names of the checkpoints facebook/esm2_*.
  *
  * Source: Lin et al. 2023, doi:10.1126/science.ade2574; transformers 5.23, models/esm/modeling_esm.py.
  * Checked against transformers' EsmForMaskedLM: logits, hidden states, attentions, contacts and every gradient.
@@ -49,22 +50,25 @@ export { esm2Checkpoint, ropeFrequenciesFrom } from "./esm2-checkpoint.ts";
 export type { CheckpointNotes } from "./checkpoint-notes.ts";
 export { flopsPerToken } from "./flops.ts";
 
-/** Share of tokens that ESM-2's training replaced by `<mask>`: 15 % chosen, 80 % of those. */
+/**
+ * Share of tokens that ESM-2's training replaced by `<mask>`: 15 % of the tokens are chosen, and 80 % of the chosen
+ * tokens replaced.
+ */
 const MASK_RATIO_TRAIN = 0.15 * 0.8;
 
 export interface Esm2Options {
   /**
    * Starts from logits of exactly 0, so that the loss at step 0 is ln(vocab). The decoder is tied to the embeddings and
-   * cannot be zero, so the head's dense layer is; the norm after it brings it to full size within a few updates (the
-   * norm's gain instead would grow by one learning rate an update and hold everything back). The encoder moves from the
-   * second update on, and the first gradient norms are several times larger than usual: clip. An untied decoder is
-   * itself zero. Default false: as transformers starts.
+   * cannot be zero, so the head's dense layer is zero. The norm after the dense layer scales it to full size within a
+   * few updates. (A norm's gain of zero would grow by only one learning rate an update and slow down the whole model.)
+   * The encoder moves from the second update on. The first gradient norms are several times larger than usual: clip
+   * them. An untied decoder is itself zero. Default false: the start of transformers.
    */
   readonly zeroInitHead?: boolean;
   /**
-   * headDim / 2 rotary frequencies, from a checkpoint that brings its own (`esm2Checkpoint.ropeFrequencies`). The
-   * published ones do: trained in f16, they hold f16(base^(-2c / headDim)), and the f32 values make another model of
-   * them. Default by formula.
+   * headDim / 2 rotary frequencies, from a checkpoint with its own frequencies (`esm2Checkpoint.ropeFrequencies`). The
+   * published checkpoints have them: trained in f16, they hold f16(base^(-2c / headDim)). With the f32 values the model
+   * would be a different one. Default: by formula.
    */
   readonly ropeFrequencies?: readonly number[];
 }
@@ -73,14 +77,14 @@ export interface Esm2 extends MaskedLm, SequenceClassifier, TokenClassifier {
   readonly config: Esm2Config;
   /**
    * Tensors that are not trained and belong in a checkpoint of this model: its rotary frequencies, which transformers
-   * looks for.
+   * reads.
    */
   readonly buffers: HostTensors;
-  /** Everything there is to see, for inference. A program pays only for what it puts out. */
+  /** All states, for inference. A program pays only for the states that it puts out. */
   outputs(scope: Scope, inputs: EncoderInputs): EncoderOutputs;
   /**
-   * Contact probabilities `[batch, seq - 2, seq - 2]` of residues, `<cls>` and the last column removed; one sequence a
-   * row. Where a sequence is shorter than its row, what stands beyond its residues means nothing.
+   * Contact probabilities `[batch, seq - 2, seq - 2]` of residues, without `<cls>` and the last column; one sequence a
+   * row. Where a sequence is shorter than its row, the values beyond its residues have no meaning.
    */
   contacts(scope: Scope, inputs: EncoderInputs, attentions: readonly Tensor<"f32">[]): Tensor<"f32">;
 }
@@ -131,8 +135,7 @@ function encoder(scope: Scope, config: Esm2Config, inputs: EncoderInputs, rope: 
     attentionDropoutRate: dropoutRate,
   } = config;
   const { segments, positions } = inputs;
-  // Scaling q by headDim^-0.5 before its rotation, as ESM-2 does, and scaling scores are the same: a rotation is
-  // linear.
+  // ESM-2 scales q by headDim^-0.5 before the rotation. Scaling the scores is the same: a rotation is linear.
   const options: TransformerLayerOptions = {
     norm: "pre",
     eps,
@@ -155,7 +158,7 @@ function encoder(scope: Scope, config: Esm2Config, inputs: EncoderInputs, rope: 
   return { last, hiddenStates: [...states.slice(0, -1), last], probabilities };
 }
 
-/** The table of word embeddings [vocab, hidden]; the row of padding starts at zero. */
+/** The table of word embeddings [vocab, hidden]. The row of padding starts at zero. */
 const wordEmbeddings = (
   scope: Scope,
   { vocab, hidden, initializerRange: std, padTokenId: padId }: Esm2Config,
@@ -174,13 +177,13 @@ function embeddings(scope: Scope, config: Esm2Config, inputs: EncoderInputs): Te
 }
 
 /**
- * f32 [batch, seq]: 0 at `<mask>`, else 0.88 n / (n - masks) over the n tokens of the own segment. Counts are exact in
- * f32, and a sequence of nothing but masks gives zeros where the quotient of transformers gives NaN.
+ * f32 [batch, seq]: 0 at `<mask>`, else 0.88 n / (n - masks) over the n tokens of the token's own segment. Counts are
+ * exact in f32. A sequence of masks alone gives zeros; the quotient in transformers gives NaN.
  */
 function tokenDropoutScale({ ids, segments }: EncoderInputs, maskTokenId: number): Tensor<"f32"> {
   const { graph } = ids;
   const [batch, seq] = ids.shape as [number, number];
-  // Segments are 0..seq in each row; every (row, segment) has a slot of its own.
+  // Segments are 0..seq in each row. Every (row, segment) has its own slot.
   const slots = batch * (seq + 1);
   const slot = graph
     .iota([batch, 1], 0)
@@ -237,8 +240,8 @@ function sequenceHead(
 }
 
 /**
- * Logistic regression over all layers' and heads' attention maps, symmetrised and corrected for the average product
- * (APC, Dunn et al. 2008): m - rowsum(m) colsum(m) / sum(m).
+ * Logistic regression over the attention maps of all layers and heads. Each map is symmetrised and corrected for the
+ * average product (APC, Dunn et al. 2008): m - rowsum(m) colsum(m) / sum(m).
  */
 function contactHead(
   scope: Scope,

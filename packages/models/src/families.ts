@@ -1,4 +1,4 @@
-/** All families, by `model_type` of config.json: a row each, loaded when it is asked for. */
+/** All families, by `model_type` of config.json. Each row of the table loads its family on demand. */
 import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
 import type { ModelFamily, OpenedModel, OpenOptions } from "./family.ts";
 
@@ -25,7 +25,9 @@ export const families: Readonly<Record<string, () => Promise<ModelFamily>>> = {
   cloze_speedrun: async () => (await import("./speedrun-family.ts")).speedrunFamily,
 };
 
-/** The family of a config.json. Throws FormatError for what is none, UnsupportedError for one that is not here. */
+/**
+ * The family of a config.json. Throws FormatError if `json` is not an object, UnsupportedError for an unknown family.
+ */
 export async function familyOf(json: unknown, file = "config.json"): Promise<ModelFamily> {
   if (typeof json !== "object" || json === null || Array.isArray(json))
     throw new FormatError(file, "", `expected an object, got ${JSON.stringify(json)?.slice(0, 40)}.`);
@@ -42,7 +44,7 @@ export async function familyOf(json: unknown, file = "config.json"): Promise<Mod
   return load();
 }
 
-/** A new model by config.json. */
+/** A new model from a config.json. */
 export async function openModel(json: unknown, options: OpenOptions = {}): Promise<OpenedModel> {
   return (await familyOf(json, options.file)).open(json, options);
 }
@@ -52,7 +54,7 @@ export async function publishedNames(): Promise<readonly string[]> {
   return (await Promise.all(Object.values(families).map((load) => load()))).flatMap(({ names }) => names);
 }
 
-/** The content of the config.json of a published size. Throws ConfigError for a name that is none. */
+/** The content of the config.json of a published size. Throws ConfigError for an unknown name. */
 export async function publishedConfig(name: string): Promise<Readonly<Record<string, unknown>>> {
   for (const load of Object.values(families)) {
     const json = (await load()).published(name);
@@ -64,18 +66,17 @@ export async function publishedConfig(name: string): Promise<Readonly<Record<str
   );
 }
 
-/** Where a changed configuration comes from, for messages. */
+/** The origin of a changed configuration, for messages. */
 export interface ChangeRequest {
   readonly file?: string;
-  /** What the changes were given by. */
+  /** The option or key that holds the changes. */
   readonly where: string;
 }
 
 /**
- * A config.json with some of its keys changed. What a key says in another way, such as ModernBERT's `layer_types`
- * beside
- * `num_hidden_layers`, gives way unless it is given too. Throws ConfigError for keys that the family does not read, and
- * for the ids of tokens, which are the tokenizer's.
+ * A config.json with some of its keys changed. An older key that says the same in another way, for example ModernBERT's
+ * `layer_types` beside `num_hidden_layers`, is dropped unless `changes` has it too. Throws ConfigError for keys that
+ * the family does not read, and for token ids, which belong to the tokenizer.
  */
 export async function changedConfig(
   json: unknown,
@@ -90,12 +91,12 @@ export async function changedConfig(
     ),
   );
   const wrong = Object.keys(changes).find((key) => !known.has(key));
-  if (wrong !== undefined)
-    throw new ConfigError(
-      `${where}: ` +
-        `${fixed(wrong) ? `expected no ${wrong}, which is not to be changed: ids are the tokenizer's, and the family is the model's` : `expected keys of a config.json of the family "${type}", got "${wrong}"`}. ` +
-        `There are: ${[...known].join(", ")}.`,
-    );
+  if (wrong !== undefined) {
+    const expected = fixed(wrong)
+      ? `expected no ${wrong}, which is not to be changed: ids are the tokenizer's, and the family is the model's`
+      : `expected keys of a config.json of the family "${type}", got "${wrong}"`;
+    throw new ConfigError(`${where}: ${expected}. There are: ${[...known].join(", ")}.`);
+  }
   const gone = Object.keys(changes).flatMap((key) => supersedes[key] ?? []);
   return {
     ...Object.fromEntries(

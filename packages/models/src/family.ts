@@ -1,7 +1,7 @@
 /**
- * A family of models as loaders, trainers and command lines need it: which sizes there are by name, what config.json
- * means, how checkpoints are to be read, and what is written back. A family is one value; `families` of this package
- * lists them.
+ * A family of models, as loaders, trainers and command lines need it: the published sizes by name, the meaning of
+ * config.json, notes on reading checkpoints, and the text to write back. A family is one value; `families` of this
+ * package lists all of them.
  */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import type { HostTensors, Tensor } from "@cloze/graph";
@@ -22,54 +22,54 @@ import type { FlopsOptions } from "./flops.ts";
 import type { Head } from "./heads.ts";
 import { LABEL_KEYS, labelsJson, type TaskLabels } from "./labels.ts";
 
-/** A masked language model with whatever other heads its family has. */
+/** A masked language model with all other heads of its family. */
 export type FamilyModel = MaskedLm &
   Partial<Omit<SentencePairModel & SequenceClassifier & TokenClassifier & SpanModel & ChoiceModel, keyof MaskedLm>> & {
-    /** Longest sequence that it can take; absent: any. */
+    /** Longest sequence that the model can take. Absent: any. */
     readonly maxPositions?: number;
-    /** Token types (texts in a sequence) that it tells apart; absent: it has none. */
+    /** Number of token types (texts in a sequence). Absent: the model has no token types. */
     readonly tokenTypes?: number;
-    /** What it shows of its inside. */
+    /** All states of the encoder. */
     outputs?(scope: Scope, inputs: EncoderInputs): EncoderOutputs;
-    /** A sequence's own vector `[n, hidden]`, from the hidden states `[n, hidden]` of first tokens. */
+    /** One vector `[n, hidden]` for each sequence, from the hidden states `[n, hidden]` of first tokens. */
     pool?(scope: Scope, first: Tensor<"f32">): Tensor<"f32">;
     /** Contact probabilities `[batch, seq - 2, seq - 2]` of residues. */
     contacts?(scope: Scope, inputs: EncoderInputs, attentions: readonly Tensor<"f32">[]): Tensor<"f32">;
   };
 
 export interface OpenOptions {
-  /** Named in errors. Default "config.json". */
+  /** The file name in errors. Default "config.json". */
   readonly file?: string;
-  /** In place of the configuration's: the size of another tokenizer's vocabulary. */
+  /** Replaces the configuration's vocabulary size: the size of another tokenizer's vocabulary. */
   readonly vocab?: number;
-  /** Ids of that tokenizer, where the family's configuration has them. */
+  /** Token ids of that tokenizer. They replace the ids of the family's configuration. */
   readonly special?: { readonly pad: number; readonly mask?: number; readonly start?: number; readonly end?: number };
   /**
-   * Start from masked-token logits of exactly zero. Default: as the family was published, which is false but for the
-   * speedrun encoder.
+   * Start from masked-token logits of exactly zero. Default: the published start of the family, which is false except
+   * for the speedrun encoder.
    */
   readonly zeroInitHead?: boolean;
-  /** What a checkpoint stores under `notes.ropeFrequencies`. */
+  /** The rotary frequencies that a checkpoint stores under `notes.ropeFrequencies`. */
   readonly ropeFrequencies?: ArrayLike<number>;
 }
 
-/** How a checkpoint is to be written. */
+/** How to write a checkpoint. */
 export interface SavedAs extends TaskLabels {
-  /** The head it holds. Default "masked-lm". */
+  /** The head of the checkpoint. Default "masked-lm". */
   readonly head?: Head;
 }
 
-/** What may become another value without a parameter changing: what a run sets anew between its stages. */
+/** Settings that may change without a change of the parameters: a run may change them between its stages. */
 export interface Variation {
   /**
-   * Largest distance between tokens that see each other, as the family's config.json says it: `window` of the speedrun
-   * encoder (0: any distance); `local_attention` of ModernBERT, which is that of its local layers and counts both sides
-   * together.
+   * Largest distance between tokens that see each other, in the unit of the family's config.json: `window` of the
+   * speedrun encoder (0: any distance); `local_attention` of ModernBERT, which applies to its local layers and counts
+   * both sides together.
    */
   readonly window?: number;
   /**
-   * Base of the rotary frequencies. ModernBERT: that of its global layers, which is what extends its context; local
-   * ones keep theirs.
+   * Base of the rotary frequencies. ModernBERT: the base of its global layers, which extends its context. Its local
+   * layers keep their base.
    */
   readonly ropeBase?: number;
 }
@@ -78,30 +78,27 @@ export interface OpenedModel {
   /** `model_type`. */
   readonly family: string;
   readonly model: FamilyModel;
-  /** Most tokens in one sequence, special ones included. */
+  /** Largest number of tokens in one sequence, with special tokens. */
   readonly maxLength: number;
   readonly padId: number;
-  /** Names of a classifier's labels, as the configuration has them; LABEL_0 and LABEL_1 where it says nothing. */
+  /** Names of a classifier's labels from the configuration. LABEL_0 and LABEL_1 where the configuration has none. */
   readonly labels: readonly string[];
-  /** The head that `architectures` of the configuration names, if it names one. */
+  /** The head that `architectures` of the configuration names. Undefined where it names no head. */
   readonly head: Head | undefined;
   /** Tensors that are not trained and belong in a checkpoint. */
   readonly buffers: HostTensors;
-  /** Parameters that belong in a checkpoint whatever its head is. */
+  /** Parameters that belong in a checkpoint with any head. */
   readonly extraParameters: ReadonlyMap<string, Parameter>;
-  /** Heads of this family, and the class of transformers that has each. */
+  /** The heads of this family, each with its transformers class. */
   readonly architectures: Readonly<Partial<Record<Head, string>>>;
   readonly notes: CheckpointNotes;
-  /**
-   * Floating-point operations for one token of a row of `seq` tokens that all belong together, masked-token head
-   * included.
-   */
+  /** Floating-point operations for one token in a row of `seq` tokens of one sequence, with the masked-token head. */
   flopsPerToken(seq: number, options?: FlopsOptions): number;
   /** The text of config.json. */
   configText(saved?: SavedAs): string;
   /**
-   * The same parameters under another window or rotary base, which the text of config.json says too.
-   * Throws ConfigError for a setting that the family has not, and for a value that cannot be.
+   * The same parameters under another window or rotary base. The text of config.json has the new setting too.
+   * Throws ConfigError for a setting that the family does not have, and for an impossible value.
    */
   vary(settings: Variation): OpenedModel;
 }
@@ -112,20 +109,20 @@ export interface ModelFamily {
   /** Names of published sizes. */
   readonly names: readonly string[];
   /**
-   * Keys of config.json that say anew what others said, which then give way: ModernBERT's `num_hidden_layers` its
-   * `layer_types`. Among them may be keys that no published configuration has.
+   * Newer config.json keys, each with the older keys that it replaces: ModernBERT's `num_hidden_layers` replaces
+   * `layer_types`. Some of these keys may occur in no published configuration.
    */
   readonly supersedes?: Readonly<Record<string, readonly string[]>>;
   /** The content of the config.json of a published size; undefined for another name. */
   published(name: string): Readonly<Record<string, unknown>> | undefined;
   /**
-   * Throws FormatError, UnsupportedError or ConfigError for a configuration that is not this family's, or cannot be
+   * Throws FormatError, UnsupportedError or ConfigError for a configuration of another family, or one that cannot be
    * built.
    */
   open(json: unknown, options?: OpenOptions): OpenedModel;
 }
 
-/** The head whose class is named by `architectures`. */
+/** The head whose class is the first of `architectures` in the config.json. */
 export function headOfConfig(
   json: Readonly<Record<string, unknown>>,
   architectures: OpenedModel["architectures"],
@@ -135,22 +132,24 @@ export function headOfConfig(
   return (Object.keys(architectures) as Head[]).find((head) => architectures[head] === first);
 }
 
-/** Throws ConfigError for a setting that is none of a family's. */
+/** Throws ConfigError for a setting that the family does not have. */
 export function checkVariation(family: string, settings: Variation, has: readonly (keyof Variation)[]): void {
   for (const name of ["window", "ropeBase"] as const) {
     if (settings[name] === undefined || has.includes(name)) continue;
+    const expected =
+      has.length > 0
+        ? `${has.join(" or ")}, which may vary`
+        : "no setting to vary, since it has no window and no rotary base";
     throw new ConfigError(
-      `${family}: expected ` +
-        `${has.length > 0 ? `${has.join(" or ")}, which may vary` : "no setting to vary, since it has no window and no rotary base"}, ` +
-        `got ${name} ${settings[name]}. Leave it out, or take a family that has it.`,
+      `${family}: expected ${expected}, got ${name} ${settings[name]}. Leave it out, or take a family that has it.`,
     );
   }
 }
 
 /**
- * Keys of config.json that say how a checkpoint was saved: its class, its labels, and that its numbers are f32. Those
- * of labels that the configuration had (`extra`) stay where a classifier is saved and no others are given; undefined
- * takes them out. Throws UnsupportedError for a head that the family has not.
+ * The keys of config.json that describe a saved checkpoint: its class, its labels, and the dtype f32. The label keys of
+ * the configuration (`extra`) stay if the head is a classifier and no other labels are given. Otherwise the value
+ * undefined removes them. Throws UnsupportedError for a head that the family does not have.
  */
 export function savedKeys(
   { family, architectures }: Pick<OpenedModel, "family" | "architectures">,

@@ -1,31 +1,33 @@
-/** What a token costs, for models that are a stack of transformer layers with a masked-token head. */
+/** Floating-point operations of a token, for models that are a stack of transformer layers with a masked-token head. */
 
 export interface FlopsConfig {
   readonly hidden: number;
   readonly intermediate: number;
   readonly layers: number;
   readonly vocab: number;
-  /** The head has a dense layer before its decoder. Default true. */
+  /** True if the head has a dense layer before its decoder. Default true. */
   readonly headDense?: boolean;
-  /** Matrices `[hidden, intermediate]` of the feed-forward block: 3 where it is gated. Default 2. */
+  /** Number of matrices `[hidden, intermediate]` in the feed-forward block: 3 in a gated block. Default 2. */
   readonly feedForwardMatrices?: number;
-  /** Attention whose heads come in pairs: each map weighs the values of both. Default false. */
+  /** Attention with heads in pairs: each map weighs the values of both heads. Default false. */
   readonly differential?: boolean;
-  /** By layer, the largest distance that is seen; undefined: any. Default: all see everything. */
+  /**
+   * By layer, the largest distance at which tokens see each other; undefined: any. Default: all tokens see each other.
+   */
   readonly windows?: readonly (number | undefined)[];
 }
 
 export interface FlopsOptions {
   /** Share of the tokens that the head predicts. Default 0.15. */
   readonly predicted?: number;
-  /** Forward and backward. Default true. */
+  /** Counts forward and backward. Default true. */
   readonly training?: boolean;
 }
 
 /**
- * Floating-point operations for one token of a row of `seq`: 2 for each weight of a matmul, and in each layer 4 hidden
- * for every token seen (6 with differential attention); backward twice that. The head counts for the share of tokens
- * that is predicted.
+ * Floating-point operations for one token of a row of `seq` tokens: 2 for each weight of a matmul, and in each layer 4
+ * hidden for every token seen (6 with differential attention). Backward costs twice the forward count. The head counts
+ * for the share of predicted tokens.
  */
 export function flopsPerToken(config: FlopsConfig, seq: number, options: FlopsOptions = {}): number {
   const { predicted = 0.15, training = true } = options;
@@ -48,8 +50,8 @@ export function flopsPerToken(config: FlopsConfig, seq: number, options: FlopsOp
 }
 
 /**
- * Tokens at a distance of at most `window`, the token itself among them: the mean over a row of `seq`, whose ends see
- * fewer.
+ * Number of tokens at a distance of at most `window`, with the token itself: the mean over a row of `seq` tokens. The
+ * tokens at the ends of a row see fewer.
  */
 function tokensSeen(seq: number, window = Infinity): number {
   const reach = Math.min(window, seq - 1);

@@ -1,12 +1,12 @@
 /**
- * The configuration that AMPLIFY and NeoBERT share, in the words of the glossary, and how it is read from and written
- * to config.json.
+ * The configuration that AMPLIFY and NeoBERT share: fields named by the glossary, and how to read and write
+ * config.json.
  *
- * Upstream both are remote code: no class of transformers has them, and the keys are those of their own configuration
- * classes.
- * `intermediate_size` is the width of a block without a gate: the gated one has two thirds of it, so that both cost the
- * same, rounded up to a multiple of 8 (2560 -> 1712, 3072 -> 2048). `rope_theta` is ours: upstream's code takes 10,000
- * and reads no such key. Keys that say nothing to us are kept in `extra` and written back.
+ * Upstream both models are remote code: transformers has no class for them, and the keys come from their own
+ * configuration classes. `intermediate_size` is the width of a block without a gate. The gated block has two thirds of
+ * this width, so that both blocks cost the same, rounded up to a multiple of 8 (2560 -> 1712, 3072 -> 2048).
+ * `rope_theta` exists only here: upstream's code uses 10,000 and reads no such key. Keys without a meaning here are
+ * kept in `extra` and written back.
  */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { configObject, otherKeys, type FieldTable } from "./config-json.ts";
@@ -16,16 +16,16 @@ export interface GatedRmsConfig {
   readonly hidden: number;
   readonly layers: number;
   readonly heads: number;
-  /** As config.json has it; `gatedWidth` says how wide the block is. */
+  /** The value in config.json. `gatedWidth` gives the width of the block. */
   readonly intermediate: number;
-  /** Longest sequence it is made for; rotary positions themselves have no end. */
+  /** Longest sequence by design. Rotary positions themselves have no limit. */
   readonly maxPositions: number;
   readonly padTokenId: number;
   readonly normEps: number;
   readonly ropeBase: number;
-  /** Of attention's probabilities, and of what both blocks give. */
+  /** Dropout rate of the attention probabilities, and of the output of both blocks. */
   readonly dropoutRate: number;
-  /** Before and after the dense layer of the classifiers. */
+  /** Dropout rate before and after the dense layer of the classifiers. */
   readonly classifierDropoutRate: number;
   /** A norm after the embeddings. */
   readonly embeddingNorm: boolean;
@@ -33,11 +33,11 @@ export interface GatedRmsConfig {
   readonly lastNorm: boolean;
   readonly attentionBias: boolean;
   readonly feedForwardBias: boolean;
-  /** First embeddings are even over ± this. */
+  /** Initial embeddings are uniform over ± this number. */
   readonly embeddingRange: number;
-  /** First weights of all matrices are even over ± this. */
+  /** Initial weights of all matrices are uniform over ± this number. */
   readonly linearRange: number;
-  /** Other keys of the config.json it came from. */
+  /** Other keys of the config.json of this configuration. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
@@ -47,7 +47,7 @@ type Json = Readonly<Record<string, unknown>>;
 export const gatedWidth = ({ intermediate }: Pick<GatedRmsConfig, "intermediate">): number =>
   Math.ceil(Math.floor((2 * intermediate) / 3) / 8) * 8;
 
-/** Throws ConfigError when the parts do not fit together. `type` is named in errors. */
+/** Throws ConfigError when the values do not fit together. Errors name `type`. */
 export function checkGatedRmsConfig(config: GatedRmsConfig, type: string): GatedRmsConfig {
   const { vocab, hidden, layers, heads, intermediate, maxPositions, padTokenId, normEps, ropeBase } = config;
   const fail = (expected: string, got: string): never => {
@@ -71,15 +71,14 @@ export function checkGatedRmsConfig(config: GatedRmsConfig, type: string): Gated
   return config;
 }
 
-/** Forms that upstream's code, or a fork of it, has and that are not built here: the key, and the one value that is. */
+/** Keys for variants of upstream's code, or of a fork, each with the only supported value. */
 const BUILT: Readonly<Record<string, boolean>> = { rms_norm: true, rope: true, ngpt: false };
 
 /**
- * The config.json of an upstream class whose `model_type` is `type`, to be read by its table of fields. `file` is named
- * in errors.
+ * The config.json of an upstream class whose `model_type` is `type`, for a table of fields to read. Errors name `file`.
  *
- * Throws FormatError for a configuration of another type, UnsupportedError for LayerNorm, learned positions and other
- * activations than SwiGLU.
+ * Throws FormatError for a configuration of another type, UnsupportedError for LayerNorm, learned positions and
+ * activations other than SwiGLU.
  */
 export function gatedRmsObject(json: unknown, type: string, file: string): Json {
   const given = configObject(json, type, file);
@@ -93,7 +92,7 @@ export function gatedRmsObject(json: unknown, type: string, file: string): Json 
   return given;
 }
 
-/** Keys that are not fields and say nothing to us, to be kept. */
+/** Keys that are not fields and have no meaning here, to keep. */
 export function gatedRmsExtra(given: Json, fields: FieldTable): Pick<GatedRmsConfig, "extra"> {
   const extra = otherKeys(given, [
     "model_type",

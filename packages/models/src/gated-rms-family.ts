@@ -1,7 +1,4 @@
-/**
- * AMPLIFY and NeoBERT as families: what is alike in both; their rows are in `amplify-family.ts` and
- * `neobert-family.ts`.
- */
+/** AMPLIFY and NeoBERT as families: the common code. Their rows are in `amplify-family.ts` and `neobert-family.ts`. */
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
 import {
   checkVariation,
@@ -34,7 +31,7 @@ export function gatedRmsFamily(family: GatedRmsFamily): ModelFamily {
   return {
     type,
     names: Object.keys(configs),
-    // NeoBERT's also says the quotient.
+    // NeoBERT's config.json also has the quotient of the two keys, `dim_head`.
     supersedes: { hidden_size: ["dim_head"], num_attention_heads: ["dim_head"] },
     published(name) {
       const config = Object.hasOwn(configs, name) ? configs[name] : undefined;

@@ -1,23 +1,23 @@
 /**
- * The pre-norm encoder with RMSNorm, rotary positions and SwiGLU that AMPLIFY and NeoBERT are, and the heads of its
- * tasks.
+ * The encoder of AMPLIFY and NeoBERT: pre-norm, with RMSNorm, rotary positions and SwiGLU, and the heads of its tasks.
  *
- *   ids ─ embedding ─┬─ norm ─ q, k, v ─ rotary ─ attention ─ wo ─ + ─┬─ norm ─ w12 ─ silu(a) * g ─ w3 ─ + ─ … ─ norm ─
- *   hidden
- *                    └───────────────────────────────────────────────┘└──────────────────────────────────┘
- *   masked tokens    hidden of the predicted positions ─ decoder, which is not tied
+ *   ids ─ embedding ─ layer ─ … ─ layer ─ norm ─ hidden
+ *
+ *   layer:  x ─┬─ norm ─ q, k, v ─ rotary ─ attention ─ wo ─ + ─┬─ norm ─ w12 ─ silu(a) * g ─ w3 ─ +
+ *              └─────────────────────────────────────────────┘  └──────────────────────────────────┘
+ *   masked tokens    hidden at the predicted positions ─ decoder, which is not tied
  *   a sequence       hidden of its first token ─ dropout ─ dense ─ tanh ─ dropout ─ classifier
- *   every token      the same of its own
+ *   every token      hidden of this token ─ dropout ─ dense ─ tanh ─ dropout ─ classifier
  *
- * Rotary positions turn neighbouring channels together (2c with 2c + 1), not halves. So q and k are first put in order
- * of halves, all even channels of a head and then all odd ones: the products of q and k cannot tell, and the split into
- * heads moves the numbers anyway.
+ * Rotary positions turn neighbouring channels together (2c with 2c + 1), not halves. So the channels of q and k are
+ * first reordered into halves: all even channels of a head, then all odd channels. The products of q and k do not
+ * depend on the order, and the split into heads moves the numbers anyway.
  *
- * First weights: even over ± `linearRange` for matrices and ± `embeddingRange` for the table, norms 1, biases 0.
- * (NeoBERT's code leaves its decoder's bias as torch makes it.)
+ * Initial weights: uniform over ± `linearRange` for matrices and ± `embeddingRange` for the table, norms 1, biases 0.
+ * (NeoBERT's code leaves its decoder's bias at torch's default.)
  *
  * Sources: Fournier et al. 2024, "Protein language models: is scaling necessary?"; Le Breton et al. 2025,
- * arXiv:2502.19587. The names of tensors are those of chandar-lab's own modules. Checked against a plain PyTorch
+ * arXiv:2502.19587. The names of tensors are the names of chandar-lab's own modules. Checked against a plain PyTorch
  * implementation, tooling/golden/gated-rms.py.
  */
 import { dims, silu, type Tensor } from "@cloze/graph";
@@ -46,30 +46,30 @@ import {
 import { flopsPerToken, type FlopsOptions } from "./flops.ts";
 import { gatedWidth, type GatedRmsConfig } from "./gated-rms-config.ts";
 
-/** Where a family keeps what. */
+/** The parameter names of a family. */
 export interface GatedRmsNames {
-  /** What stands before the encoder's names; none where it is "". */
+  /** Prefix of the encoder's names; "" for no prefix. */
   readonly encoder: string;
-  /** q, k and v as a matrix each, or one matrix `qkv` whose rows are, head by head, those of q, k and v. */
+  /** q, k and v as three matrices, or one matrix `qkv` whose rows are, head by head, the rows of q, k and v. */
   readonly projections: "apart" | "by head";
   readonly embeddingNorm: string;
   readonly lastNorm: string;
 }
 
 export interface GatedRmsOptions {
-  /** Starts from masked-token logits of exactly 0, by a decoder of zeros. Default false: as upstream starts. */
+  /** Starts from masked-token logits of exactly 0, with a decoder of zeros. Default false: the start of upstream. */
   readonly zeroInitHead?: boolean;
 }
 
 export interface GatedRms extends MaskedLm, SequenceClassifier, TokenClassifier {
   readonly config: GatedRmsConfig;
-  /** Longest sequence it was made for. */
+  /** Longest sequence by design. */
   readonly maxPositions: number;
-  /** Everything there is to see, for inference. A program pays only for what it puts out. */
+  /** All states, for inference. A program pays only for the states that it puts out. */
   outputs(scope: Scope, inputs: EncoderInputs): EncoderOutputs;
 }
 
-/** `config` is checked where it is made. */
+/** The model. The caller has already checked `config`. */
 export function gatedRms(
   config: GatedRmsConfig,
   names: GatedRmsNames,
@@ -111,8 +111,8 @@ export function gatedRms(
 }
 
 /**
- * Floating-point operations for one token of a row of `seq`, as `flopsPerToken` counts them: three matrices in the
- * feed-forward block.
+ * Floating-point operations for one token of a row of `seq` tokens, counted by `flopsPerToken`, with three matrices in
+ * the feed-forward block.
  */
 export function gatedRmsFlopsPerToken(config: GatedRmsConfig, seq: number, options: FlopsOptions = {}): number {
   return flopsPerToken(
@@ -182,8 +182,8 @@ function layer(
 }
 
 /**
- * Shapes: x `[batch, seq, hidden]` -> each `[batch, heads, seq, headDim]`, q and k turned by position, their channels
- * in order of halves.
+ * Shapes: x `[batch, seq, hidden]` -> each `[batch, heads, seq, headDim]`. q and k are turned by position; their
+ * channels are in the order of halves.
  */
 function queryKeyValue(
   scope: Scope,

@@ -1,13 +1,12 @@
 /**
- * A larger model that begins as a smaller one of its family: every tensor tiled from the middle, layers taken evenly
- * (`grow/tile.ts`), with the axes as the family has them (`grow/axes.ts`).
+ * Growth: a larger model that starts from a smaller model of its family. Every tensor is tiled from the middle, and
+ * layers are taken evenly (`grow/tile.ts`). The family gives the axes (`grow/axes.ts`).
  *
- * Tiled alone, as ModernBERT-large was, sums over a wider axis grow with it: a matrix that meets its input twice gives
- * twice as much.
- * `keepSums` divides each copy of an input by the number of its copies. Where widths grow to a whole multiple at the
- * same depth and head dimension, the large model then computes exactly what the small one does (Net2Net: Chen et al.
- * 2015, arXiv:1511.05641); otherwise norms see other means, and layers that stand twice act twice. Not kept are the
- * logits of a speedrun encoder whose head is the tied table: no norm stands before it that could be divided.
+ * With tiling alone, as for ModernBERT-large, sums over a wider axis grow with the axis: a matrix with each input twice
+ * gives twice the output. `keepSums` divides each copy of an input by the number of its copies. Where widths grow to a
+ * whole multiple at the same depth and head dimension, the large model then computes exactly the function of the small
+ * model (Net2Net: Chen et al. 2015, arXiv:1511.05641). Otherwise norms see other means, and layers that occur twice act
+ * twice. The logits of a speedrun encoder with a tied head are not kept: there is no norm before the head to divide.
  */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { sameShape, showShape, type HostTensor, type HostTensors, type Shape } from "@cloze/graph";
@@ -17,22 +16,22 @@ import { axisRules, type Axis, type AxisRule, type Factor } from "./grow/axes.ts
 import { evenly, tileAxis, tileMatrix, timesTaken, type Factors } from "./grow/tile.ts";
 
 export interface GrowOptions {
-  /** Of parameters that the small model has nothing for. */
+  /** Seed of the parameters that the small model does not have. */
   readonly seed: number;
-  /** Sums over a wider axis stay what they were. Default true. */
+  /** Keeps sums over a wider axis at their old value. Default true. */
   readonly keepSums?: boolean;
   /**
-   * Weights of matrices are multiplied by 1 + this times a normal number. Default 0: copies of a neuron then have equal
-   * gradients, and without dropout stay copies.
+   * Multiplies the weights of matrices by 1 + `noise` times a normal number. Default 0: copies of a neuron then have
+   * equal gradients, and without dropout they stay copies.
    */
   readonly noise?: number;
 }
 
 export interface Grown {
   readonly weights: HostTensors;
-  /** For each layer the one of the small model that it is made of. */
+  /** For each layer, the layer of the small model from which it starts. */
   readonly layers: readonly number[];
-  /** Parameters that begin anew. */
+  /** Names of parameters with new initial values. */
   readonly fresh: readonly string[];
 }
 
@@ -41,10 +40,11 @@ export { evenly } from "./grow/tile.ts";
 type Model = Pick<OpenedModel, "family" | "configText" | "notes">;
 
 /**
- * `parameters` are those of the large model that are wanted; `weights` those of the small one.
+ * The large model's weights. `parameters`: the wanted parameters of the large model. `weights`: the tensors of the
+ * small model.
  *
- * Throws ConfigError for models of two families, for a vocabulary or number of positions that differs, and for a size
- * that is smaller; UnsupportedError for a parameter that no rule knows.
+ * Throws ConfigError for models of two families, for a different vocabulary or number of positions, and for a size
+ * below the small model's size; UnsupportedError for a parameter without a rule.
  */
 export function growWeights(
   small: Model & { readonly weights: HostTensors },
@@ -146,17 +146,17 @@ function tiled(
   return out.map((x, i) => x / (times[columns[i % columns.length] as number] as number));
 }
 
-/** The sizes of an axis's factors: `rest` is what the others leave. */
+/** The sizes of an axis's factors. `rest` is the axis size divided by the other factors. */
 function sizesOf(factors: readonly Factor[], size: number, heads: number): Factors {
   const known = factors.map((factor) => (factor === "heads" ? heads : factor));
   const product = known.reduce<number>((all, each) => (each === "rest" ? all : all * each), 1);
   return known.map((each) => (each === "rest" ? size / product : each));
 }
 
-/** A name with a number in it, of a layer: what stands before the number, the number, and what follows. */
+/** A layer's parameter name: the text before the number, the number, and the text after it. */
 const NUMBERED = /^(.*?\.)(\d+)(\..*)$/;
 
-/** How many there are of what stands before a number: `model.layers.` -> 22. */
+/** The number of layers, by the text before the number: `model.layers.` -> 22. */
 function layerCounts(names: readonly string[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const name of names) {
@@ -166,14 +166,14 @@ function layerCounts(names: readonly string[]): ReadonlyMap<string, number> {
   return counts;
 }
 
-/** The small model's parameter for one of the large model: the same name, of the layer at the same depth. */
+/** The small model's parameter for a parameter of the large model: the same name, in the layer at the same depth. */
 function sourceName(name: string, from: ReadonlyMap<string, number>, to: ReadonlyMap<string, number>): string {
   const [, before, number, after] = NUMBERED.exec(name) ?? [];
   if (before === undefined) return name;
   return `${before}${evenly(from.get(before) ?? 0, to.get(before) ?? 0)[Number(number)] ?? ""}${after ?? ""}`;
 }
 
-/** The longest numbered list of parameters is that of the layers. */
+/** The source of each layer, from the longest numbered list of parameters: the list of the layers. */
 function layersOf(from: ReadonlyMap<string, number>, to: ReadonlyMap<string, number>): readonly number[] {
   const [longest] = [...to].sort(([, a], [, b]) => b - a)[0] ?? [];
   return longest === undefined ? [] : evenly(from.get(longest) ?? 0, to.get(longest) ?? 0);

@@ -1,7 +1,4 @@
-/**
- * The heads that a model may have, in the words by which objectives ask for them (`ModelParts` of @cloze/nn): which
- * parameters each is made of.
- */
+/** The heads of models, named as objectives name them (`ModelParts` of @cloze/nn), and the parameters of each head. */
 import { UnsupportedError } from "@cloze/errors";
 import type { Tensor } from "@cloze/graph";
 import {
@@ -15,7 +12,7 @@ import {
   type Scope,
 } from "@cloze/nn";
 
-/** A head's name, and the contract it stands for. */
+/** The name of a head, and its contract. */
 export type Head = ModelPart;
 export type HeadModels = ModelParts;
 
@@ -39,8 +36,8 @@ export function hasHead<H extends Head>(model: Encoder, head: H): model is HeadM
 }
 
 /**
- * The parameters of a model with one head: those that its class in transformers has. `labels` counts for classifiers.
- * Throws UnsupportedError where the model has no such head.
+ * The parameters of a model with one head: the parameters of its class in transformers. `labels` matters only for
+ * classifiers. Throws UnsupportedError where the model does not have the head.
  */
 export function headParameters<H extends Head>(
   model: Encoder,

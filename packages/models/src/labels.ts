@@ -1,21 +1,21 @@
 /**
- * What config.json says of a classification head: `id2label`, `label2id`, `problem_type`, as transformers reads and
- * writes them. Without any of them there are two labels, LABEL_0 and LABEL_1.
+ * The classification head in config.json: `id2label`, `label2id`, `problem_type`, as transformers reads and writes
+ * them. Without these keys there are two labels, LABEL_0 and LABEL_1.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
 
 export type ProblemType = "regression" | "single_label_classification" | "multi_label_classification";
 
 export interface TaskLabels {
-  /** Names by number; those of a regression name its numbers. Absent: as the configuration has it. */
+  /** Names by number. For a regression, the names of its numbers. Absent: the names in the configuration. */
   readonly labels?: readonly string[];
   readonly problemType?: ProblemType;
 }
 
-/** All keys that say something of a classification head. */
+/** All keys that describe a classification head. */
 export const LABEL_KEYS: readonly string[] = ["id2label", "label2id", "num_labels", "problem_type"];
 
-/** Keys of config.json. Throws ConfigError for a name that is there twice, or for none at all. */
+/** The label keys of config.json. Throws ConfigError for a repeated name, and for an empty list. */
 export function labelsJson({ labels, problemType }: TaskLabels): Record<string, unknown> {
   if (labels !== undefined && labels.length === 0) throw new ConfigError("labels: expected at least one, got none.");
   const twice = labels?.find((label, i) => labels.indexOf(label) !== i);
@@ -31,8 +31,8 @@ export function labelsJson({ labels, problemType }: TaskLabels): Record<string, 
 }
 
 /**
- * Names of the labels by number. Throws FormatError where numbers do not run from 0 without a gap, or a name is no
- * string.
+ * Names of the labels by number. Throws FormatError where the numbers do not run from 0 without a gap, or a name is not
+ * a string.
  */
 export function labelsOf(json: Readonly<Record<string, unknown>>, file = "config.json"): readonly string[] {
   const { id2label, num_labels: count = 2 } = json;

@@ -1,6 +1,6 @@
 /**
- * What is in ModernBERT checkpoints beside the parameters, as data for a loader: the decoder is the table of
- * embeddings, and an encoder that was saved alone (ModernBertModel) has no `model.` before its names.
+ * Notes on ModernBERT checkpoints for a loader, as data. The decoder is the table of embeddings. An encoder that was
+ * saved alone (ModernBertModel) has names without `model.`.
  */
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
 

@@ -8,7 +8,7 @@ import {
   parseModernBertConfig,
 } from "./modernbert-config.ts";
 
-/** The keys of answerdotai/ModernBERT-base's config.json, the older layout. */
+/** The keys of answerdotai/ModernBERT-base's config.json, in the older layout. */
 const published = {
   architectures: ["ModernBertForMaskedLM"],
   attention_bias: false,

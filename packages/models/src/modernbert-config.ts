@@ -1,19 +1,17 @@
 /**
- * ModernBERT's configuration: ours in the words of the glossary, and the one mapping from and to Hugging Face's
- * config.json.
+ * ModernBERT's configuration: fields named by the glossary, and the one mapping from and to Hugging Face's config.json.
  *
- * Two layouts are read: that of transformers 5 (`layer_types`, `rope_parameters`) and the older one
- * (`global_attn_every_n_layers`,
- * `global_rope_theta`, `local_rope_theta`). The first is written. Keys that say nothing to us are kept in `extra` and
- * written back.
+ * The parser reads two layouts: the layout of transformers 5 (`layer_types`, `rope_parameters`) and the older layout
+ * (`global_attn_every_n_layers`, `global_rope_theta`, `local_rope_theta`). The writer writes the first layout. Keys
+ * without a meaning here are kept in `extra` and written back.
  */
 import { ConfigError, FormatError, UnsupportedError } from "@cloze/errors";
 import { bertActivation } from "./bert-config.ts";
 import { configObject, configText, otherKeys, readFields, writeFields, type FieldTable } from "./config-json.ts";
 
 /**
- * `global` layers see every token of their segment, `local` ones those at a distance of at most `floor(localWindow /
- * 2)`.
+ * `global` layers see every token of their segment. `local` layers see tokens at a distance of at most
+ * `floor(localWindow / 2)`.
  */
 export type AttentionReach = "global" | "local";
 
@@ -22,48 +20,48 @@ export interface ModernBertConfig {
   readonly hidden: number;
   readonly layers: number;
   readonly heads: number;
-  /** Width of the feed-forward block; its first matrix is twice as wide. */
+  /** Width of the feed-forward block. Its first matrix is twice as wide. */
   readonly intermediate: number;
   readonly maxPositions: number;
   readonly padTokenId: number;
-  /** One for each layer. */
+  /** The reach of each layer. */
   readonly reach: readonly AttentionReach[];
-  /** Tokens that a local layer sees, both sides together. */
+  /** Number of tokens that a local layer sees, both sides together. */
   readonly localWindow: number;
-  /** Base of the rotary frequencies of global layers, and of local ones. */
+  /** Bases of the rotary frequencies: of global layers, and of local layers. */
   readonly globalRopeBase: number;
   readonly localRopeBase: number;
-  /** Of the feed-forward block; names as in `BertConfig`. */
+  /** Activation of the feed-forward block. The names are the names in `BertConfig`. */
   readonly activation: string;
-  /** Of the head. */
+  /** Activation of the head. */
   readonly headActivation: string;
   readonly layerNormEps: number;
-  /** What stands for a sequence before its heads. */
+  /** The vector of a sequence before the heads: the first token's state or the mean. */
   readonly pooling: "first" | "mean";
   readonly tieWordEmbeddings: boolean;
   readonly normBias: boolean;
   readonly attentionBias: boolean;
   readonly feedForwardBias: boolean;
-  /** Of the head's dense layer. */
+  /** Bias of the head's dense layer. */
   readonly headBias: boolean;
   readonly decoderBias: boolean;
   readonly embeddingDropoutRate: number;
-  /** Of the probabilities, and of what attention gives. */
+  /** Dropout rate of the probabilities, and of the output of attention. */
   readonly attentionDropoutRate: number;
   readonly feedForwardDropoutRate: number;
-  /** Before the classifiers. */
+  /** Dropout rate before the classifiers. */
   readonly classifierDropoutRate: number;
   /**
-   * First weights are normal with this standard deviation, cut at so many of them; output projections have it over
-   * sqrt(2 layers).
+   * Initial weights are normal with this standard deviation, cut at `initializerCut` standard deviations. Output
+   * projections have this standard deviation divided by sqrt(2 layers).
    */
   readonly initializerRange: number;
   readonly initializerCut: number;
-  /** Other keys of the config.json it came from. */
+  /** Other keys of the config.json of this configuration. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
-/** Global every `every` layers, from the first. */
+/** Every `every`-th layer is global, from the first layer on. */
 export const alternating = (layers: number, every = 3): readonly AttentionReach[] =>
   Array.from({ length: layers }, (_, i) => (i % every === 0 ? "global" : "local"));
 
@@ -97,7 +95,7 @@ const sized = (layers: number, hidden: number, intermediate: number, heads: numb
   initializerCut: 2,
 });
 
-/** Ettin's contexts were extended with one base for all layers, and end a little earlier. */
+/** Ettin's context extension used one rotary base for all layers. Its contexts end a little earlier. */
 const ettin = (layers: number, hidden: number, intermediate: number, heads: number): ModernBertConfig => ({
   ...sized(layers, hidden, intermediate, heads),
   maxPositions: 7999,
@@ -126,7 +124,7 @@ export const modernBertConfigs: Readonly<Record<ModernBertSize, ModernBertConfig
   "ettin-1b": /* @__PURE__ */ ettin(28, 1792, 3840, 28),
 };
 
-/** Throws ConfigError when the parts do not fit together, UnsupportedError for an activation that is not built here. */
+/** Throws ConfigError when the values do not fit together, UnsupportedError for an unknown activation. */
 export function checkModernBertConfig(config: ModernBertConfig): ModernBertConfig {
   const {
     vocab,
@@ -211,14 +209,14 @@ const FIELDS = {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** transformers' names of what a layer sees, and ours. */
+/** The reach of a layer under transformers' names. */
 const LAYER_TYPES: Readonly<Record<string, AttentionReach>> = { full_attention: "global", sliding_attention: "local" };
 const typeOf = (reach: AttentionReach): string => (reach === "global" ? "full_attention" : "sliding_attention");
 const POOLINGS: Readonly<Record<string, ModernBertConfig["pooling"]>> = { cls: "first", mean: "mean" };
 
 /**
- * Read one by one, or set by us on writing: never part of `extra`. `reference_compile` is a switch of old that
- * transformers drops.
+ * Keys that the parser reads one by one, or that the writer sets: never part of `extra`. `reference_compile` is an old
+ * switch, which transformers drops.
  */
 const OWN = [
   "model_type",
@@ -237,10 +235,10 @@ const OWN = [
 ];
 
 /**
- * Reads a config.json. `file` is named in errors.
+ * Reads a config.json. Errors name `file`.
  *
- * Throws FormatError for what is not a ModernBERT config, UnsupportedError for scaled rotary positions, other kinds of
- * layers and activations that are not built here, ConfigError for sizes that do not fit together.
+ * Throws FormatError if the object is not a ModernBERT config, UnsupportedError for scaled rotary positions, other
+ * kinds of layers and unknown activations, ConfigError for sizes that do not fit together.
  */
 export function parseModernBertConfig(json: unknown, file = "config.json"): ModernBertConfig {
   const given = configObject(json, "modernbert", file);
@@ -261,7 +259,7 @@ export function parseModernBertConfig(json: unknown, file = "config.json"): Mode
     ...fields,
     reach: reachOf(given, fields.layers, file),
     globalRopeBase,
-    // What null once meant: local layers have no base of their own.
+    // The old meaning of null: local layers have no base of their own.
     localRopeBase:
       given["local_rope_theta"] === null
         ? ropeBase(
@@ -312,7 +310,7 @@ function reachOf(given: Json, layers: number, file: string): readonly AttentionR
   });
 }
 
-/** From `rope_parameters` where it says so, else under the older key. */
+/** The base from `rope_parameters`, if it is there; else from the older key. */
 function ropeBase(given: Json, type: string, older: string, missing: number, file: string): number {
   const { rope_parameters: parameters } = given;
   const own = isObject(parameters) ? parameters[type] : undefined;
@@ -334,14 +332,14 @@ const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
- * The text of the config.json that transformers opens. `saved`: keys that win over `extra`, such as the architecture
- * and labels.
+ * The text of the config.json that transformers opens. `saved`: keys that win over `extra`, for example the
+ * architecture and the labels.
  */
 export function modernBertConfigText(config: ModernBertConfig, saved: Json = {}): string {
   return configText(modernBertConfigJson(config, saved));
 }
 
-/** The same as an object, to be compared or merged. Write `modernBertConfigText` to a file. */
+/** The config.json as an object, to compare or merge. For a file, use `modernBertConfigText`. */
 export function modernBertConfigJson(config: ModernBertConfig, saved: Json = {}): Record<string, unknown> {
   checkModernBertConfig(config);
   const rope = (base: number): Json => ({ rope_type: "default", rope_theta: base });

@@ -31,8 +31,8 @@ const ARCHITECTURES: OpenedModel["architectures"] = {
 const isSize = (name: string): name is ModernBertSize => Object.hasOwn(modernBertConfigs, name);
 
 /**
- * The ids that config.json names for a tokenizer; null where it has no such token: transformers would take those of its
- * own.
+ * The token ids that config.json names. An id is null where the tokenizer has no such token; without the null,
+ * transformers would use its own default ids.
  */
 const idsOf = ({
   start = null,

@@ -33,7 +33,7 @@ const tiny: ModernBertConfig = {
   localWindow: 4,
 };
 
-/** As transformers counts them: ModernBertModel, ModernBertForMaskedLM. */
+/** Counts by transformers: ModernBertModel, ModernBertForMaskedLM. */
 const counts: readonly (readonly [size: ModernBertSize, backbone: number, maskedLm: number])[] = [
   ["modernbert-base", 149_014_272, 149_655_232],
   ["modernbert-large", 394_781_696, 395_881_664],
@@ -89,7 +89,8 @@ describe("reach", () => {
         local,
         ids.map((id, i) => (i === place ? 39 : id)),
       );
-    // Three layers of two tokens each: the last one feels the sixth before it, and no token farther away.
+    // Three layers reach two tokens each: the last token depends on the token six places before it, and on no token
+    // farther away.
     expect(at(4).slice(last)).toEqual(plain.slice(last));
     expect(at(5).slice(last)).not.toEqual(plain.slice(last));
   });

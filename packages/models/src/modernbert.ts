@@ -1,22 +1,23 @@
 /**
- * ModernBERT: a pre-norm encoder with rotary positions whose layers see everything or a window, and the heads of its
+ * ModernBERT: a pre-norm encoder with rotary positions, with global layers and window layers, and the heads of its
  * tasks.
  *
- *   ids ─ embedding ─ norm ─ dropout ─┬─ norm ─ attention ─ Wo ─ + ─┬─ norm ─ Wi ─ gelu(a) * g ─ Wo ─ + ─ … ─ norm ─
- *   hidden
- *                                     └─────────────────────────┘   └───────────────────────────┘
+ *   ids ─ embedding ─ norm ─ dropout ─ layer ─ … ─ layer ─ norm ─ hidden
+ *
+ *   layer:  x ─┬─ norm ─ attention ─ Wo ─ + ─┬─ norm ─ Wi ─ gelu(a) * g ─ Wo ─ +
+ *              └──────────────────────────┘  └─────────────────────────────────┘
  *   head             hidden ─ dense ─ gelu ─ norm
- *   masked tokens    head of the predicted positions ─ token embeddings^T + bias
- *   sequences        head of the first token, or of the mean over all ─ classifier
+ *   masked tokens    head at the predicted positions ─ token embeddings^T + bias
+ *   sequences        head of the first token, or of the mean over all tokens ─ classifier
  *   every token      head ─ classifier: token classification, answer span
  *
- * Every third layer is global, with a rotary base of its own; the others are local. The first layer has no norm before
- * its attention: the embeddings have just had one. Norms have no bias, and neither has any matrix but the decoder,
- * unless the configuration says so. Packed rows count positions, and windows, within their own segment.
+ * Every third layer is global and has its own rotary base; the other layers are local. The first layer has no norm
+ * before its attention, because the embeddings end in a norm. Norms have no bias, and no matrix except the decoder has
+ * a bias, unless the configuration sets one. In packed rows, positions and windows count within a segment.
  *
- * First weights are those of transformers: normal, cut at `initializerCut` standard deviations, std 0.02 for
- * embeddings, Wqkv and Wi; 0.02 / sqrt(2 layers) for both Wo, the head's dense and an untied decoder; 1 / sqrt(hidden)
- * for classifiers; biases zero.
+ * Initial weights are the initial weights of transformers: normal, cut at `initializerCut` standard deviations, std
+ * 0.02 for embeddings, Wqkv and Wi; 0.02 / sqrt(2 layers) for both Wo, the head's dense layer and an untied decoder; 1
+ * / sqrt(hidden) for classifiers; biases zero.
  *
  * Source: Warner et al. 2024, arXiv:2412.13663; Weller et al. 2025, arXiv:2507.11412 (Ettin); transformers 5.23,
  * models/modernbert/modeling_modernbert.py.
@@ -68,17 +69,17 @@ export type { CheckpointNotes } from "./checkpoint-notes.ts";
 
 export interface ModernBertOptions {
   /**
-   * Starts from masked-token logits of exactly 0, so that the loss at step 0 is ln(vocab): the head's dense layer is
-   * zero, or the decoder where it is not tied. Default false: as transformers starts.
+   * Starts from masked-token logits of exactly 0, so that the loss at step 0 is ln(vocab). The zero weight is the
+   * head's dense layer, or the decoder where it is not tied. Default false: the start of transformers.
    */
   readonly zeroInitHead?: boolean;
 }
 
 export interface ModernBert extends MaskedLm, SequenceClassifier, TokenClassifier, SpanModel, ChoiceModel {
   readonly config: ModernBertConfig;
-  /** Longest sequence it was made for. */
+  /** Longest sequence by design. */
   readonly maxPositions: number;
-  /** Everything there is to see, for inference. A program pays only for what it puts out. */
+  /** All states, for inference. A program pays only for the states that it puts out. */
   outputs(scope: Scope, inputs: EncoderInputs): EncoderOutputs;
 }
 
@@ -111,8 +112,8 @@ export function modernBert(config: ModernBertConfig, options: ModernBertOptions 
 }
 
 /**
- * Floating-point operations for one token of a row of `seq`, as `flopsPerToken` counts them: three matrices in the
- * feed-forward block, and in local layers only the pairs of tokens that the window holds.
+ * Floating-point operations for one token of a row of `seq` tokens, counted by `flopsPerToken`, with three matrices in
+ * the feed-forward block, and in local layers only the pairs of tokens inside the window.
  */
 export function modernBertFlopsPerToken(config: ModernBertConfig, seq: number, options: FlopsOptions = {}): number {
   return flopsPerToken(
@@ -126,7 +127,7 @@ export function modernBertFlopsPerToken(config: ModernBertConfig, seq: number, o
   );
 }
 
-/** The window is total: half of it to either side, and the token itself. */
+/** Distance that a local layer sees. `localWindow` is the total width: one half to either side of the token. */
 const distanceSeen = ({ localWindow }: ModernBertConfig): number => Math.floor(localWindow / 2);
 const cutNormal = ({ initializerCut: cut }: ModernBertConfig, std: number): Init => ({
   kind: "truncatedNormal",
@@ -134,7 +135,9 @@ const cutNormal = ({ initializerCut: cut }: ModernBertConfig, std: number): Init
   cut,
 });
 const inward = (config: ModernBertConfig): Init => cutNormal(config, config.initializerRange);
-/** Of what is added to the residual stream: smaller, the more layers add to it. */
+/**
+ * Initial weights of projections into the residual stream: the more layers add to the stream, the smaller the weights.
+ */
 const outward = (config: ModernBertConfig): Init =>
   cutNormal(config, config.initializerRange / Math.sqrt(2 * config.layers));
 const norm = (scope: Scope, x: Tensor<"f32">, { layerNormEps, normBias: bias }: ModernBertConfig): Tensor<"f32"> =>
@@ -196,7 +199,7 @@ function encoderLayer(
   return { states: scope.within(() => y.add(fed)), probabilities: () => attentionProbabilities(at, parts, seen) };
 }
 
-/** What every task's last layer is given. Shapes: states `[n, hidden]` -> same. */
+/** The input of every task's last layer. Shapes: states `[n, hidden]` -> same. */
 function head(
   scope: Scope,
   config: ModernBertConfig,

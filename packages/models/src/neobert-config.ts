@@ -1,14 +1,13 @@
 /**
- * NeoBERT's configuration: its published size, and the one mapping from and to its config.json, whose keys are those of
- * its own class
- * `NeoBERTConfig` (model_type "neobert"). Those that say nothing to us are kept.
+ * NeoBERT's configuration: its published size, and the one mapping from and to its config.json. The keys are the keys
+ * of NeoBERT's own class `NeoBERTConfig` (model_type "neobert"). Keys without a meaning here are kept.
  */
 import { configText, readFields, writeFields, type FieldTable } from "./config-json.ts";
 import { checkGatedRmsConfig, gatedRmsExtra, gatedRmsObject, type GatedRmsConfig } from "./gated-rms-config.ts";
 
 const TYPE = "neobert";
 
-/** What NeoBERT has no keys for. */
+/** Fields for which NeoBERT has no keys. */
 const FIXED = {
   dropoutRate: 0,
   embeddingNorm: false,
@@ -19,7 +18,7 @@ const FIXED = {
 
 export type NeoBertSize = "neobert";
 
-/** The published size, chandar-lab/NeoBERT: 245,136,954 parameters, 221,665,536 of them the encoder's. */
+/** The published size, chandar-lab/NeoBERT: 245,136,954 parameters; 221,665,536 of them belong to the encoder. */
 export const neoBertConfigs: Readonly<Record<NeoBertSize, GatedRmsConfig>> = {
   neobert: {
     ...FIXED,
@@ -38,7 +37,7 @@ export const neoBertConfigs: Readonly<Record<NeoBertSize, GatedRmsConfig>> = {
   },
 };
 
-/** What is missing is as in upstream's class. */
+/** Missing keys have the defaults of upstream's class. */
 const FIELDS = {
   vocab: ["vocab_size", 30_522],
   hidden: ["hidden_size", 768],
@@ -54,18 +53,18 @@ const FIELDS = {
   linearRange: ["decoder_init_range", 0.02],
 } as const satisfies FieldTable;
 
-/** Reads a config.json. `file` is named in errors. Throws as `gatedRmsObject` and `checkGatedRmsConfig`. */
+/** Reads a config.json. Errors name `file`. Throws the errors of `gatedRmsObject` and `checkGatedRmsConfig`. */
 export function parseNeoBertConfig(json: unknown, file = "config.json"): GatedRmsConfig {
   const given = gatedRmsObject(json, TYPE, file);
   return checkGatedRmsConfig({ ...FIXED, ...readFields(given, FIELDS, file), ...gatedRmsExtra(given, FIELDS) }, TYPE);
 }
 
-/** The text of a config.json. `saved`: keys that win over `extra`, such as the architecture and labels. */
+/** The text of a config.json. `saved`: keys that win over `extra`, for example the architecture and the labels. */
 export function neoBertConfigText(config: GatedRmsConfig, saved: Readonly<Record<string, unknown>> = {}): string {
   return configText(neoBertConfigJson(config, saved));
 }
 
-/** The same as an object, to be compared or merged. */
+/** The config.json as an object, to compare or merge. */
 export function neoBertConfigJson(
   config: GatedRmsConfig,
   saved: Readonly<Record<string, unknown>> = {},

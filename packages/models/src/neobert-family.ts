@@ -1,4 +1,4 @@
-/** NeoBERT as a family. The class of token classification is no one else's. */
+/** NeoBERT as a family. The class name for token classification exists only here. */
 import type { ModelFamily } from "./family.ts";
 import { gatedRmsFamily } from "./gated-rms-family.ts";
 import {

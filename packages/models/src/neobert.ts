@@ -1,9 +1,10 @@
 /**
- * NeoBERT: a text encoder of 28 layers in BERT's vocabulary, for 4,096 tokens: RMSNorm, rotary positions, SwiGLU, no
- * biases but the decoder's. The encoder is that of `gated-rms.ts`; here are its names.
+ * NeoBERT: a text encoder of 28 layers with BERT's vocabulary, for 4,096 tokens: RMSNorm, rotary positions, SwiGLU, no
+ * biases except the decoder's. The encoder is in `gated-rms.ts`. This file has its parameter names.
  *
  * Source: Le Breton et al. 2025, arXiv:2502.19587; chandar-lab/NeoBERT, classes `NeoBERTLMHead` and
- * `NeoBERTForSequenceClassification`. The classifier of tokens is ours, in the form of that of sequences.
+ * `NeoBERTForSequenceClassification`. The token classifier exists only here; it has the form of the sequence
+ * classifier.
  */
 import type { CheckpointNotes } from "./checkpoint-notes.ts";
 import { gatedRms, type GatedRms, type GatedRmsNames, type GatedRmsOptions } from "./gated-rms.ts";
@@ -27,10 +28,7 @@ const NAMES: GatedRmsNames = {
   lastNorm: "layer_norm",
 };
 
-/**
- * What is in NeoBERT's checkpoints beside the parameters; an encoder that was saved alone has no `model.` before its
- * names.
- */
+/** Notes on NeoBERT's checkpoints for a loader. An encoder that was saved alone has names without `model.`. */
 export const neoBertCheckpoint: CheckpointNotes = {
   prefix: "model.",
   renamed: [],
@@ -39,7 +37,7 @@ export const neoBertCheckpoint: CheckpointNotes = {
   optional: [],
 };
 
-/** Throws ConfigError for a configuration that does not fit together. */
+/** The model of a configuration. Throws ConfigError for a configuration whose values do not fit together. */
 export function neoBert(config: GatedRmsConfig, options: GatedRmsOptions = {}): GatedRms {
   return gatedRms(checkGatedRmsConfig(config, "neobert"), NAMES, options);
 }

@@ -1,8 +1,8 @@
 /**
- * A checkpoint's tensors as the parameters of a model, read as transformers reads them: names of old, tied copies, a
- * bare encoder without the prefix of the model around it. Heads may be missing, of which only their use is an error;
- * parts of an encoder that the model does not know are one at once. Tensors come from a file, a browser's fetch,
- * anything with names and shapes.
+ * Reading of a checkpoint's tensors as the parameters of a model, with the rules of transformers: old names, tied
+ * copies, a bare encoder without the prefix of the surrounding model. Heads may be missing; only the use of a missing
+ * head is an error. An encoder tensor that the model does not have is an error at once. The tensors may come from a
+ * file, a browser's fetch, or any other store with names and shapes.
  */
 import { FormatError } from "@cloze/errors";
 import { sameShape, showShape, type HostTensor, type HostTensors, type Shape } from "@cloze/graph";
@@ -10,7 +10,7 @@ import { encoderInputs, parametersOf, type Parameter } from "@cloze/nn";
 import type { OpenedModel } from "./family.ts";
 import { hasHead, headNames, headParameters, type Head } from "./heads.ts";
 
-/** The tensors of a checkpoint: names and shapes at hand, numbers when they are asked for. */
+/** The tensors of a checkpoint: names and shapes at hand, numbers on demand. */
 export interface StoredTensors {
   readonly shapes: ReadonlyMap<string, Shape>;
   read(name: string): Promise<Float32Array<ArrayBuffer>>;
@@ -19,8 +19,8 @@ export interface StoredTensors {
 export interface ReadWeights {
   readonly weights: HostTensors;
   /**
-   * Heads whose parameters are all there. Where heads share a name (`classifier`), the configuration decides which one
-   * it is.
+   * Heads with all their parameters in the checkpoint. Where heads share a name (`classifier`), the configuration
+   * decides which head it is.
    */
   readonly heads: readonly Head[];
 }
@@ -29,8 +29,8 @@ type Parameters = ReadonlyMap<string, Parameter>;
 type Opened = Pick<OpenedModel, "model" | "notes" | "labels" | "head" | "extraParameters" | "architectures">;
 
 /**
- * Throws FormatError, with `where` as the file, naming the first tensor that is missing, of another shape, there twice,
- * or of another encoder.
+ * Reads the weights. Throws FormatError with `where` as the file. The error names the first tensor that is missing, has
+ * another shape, occurs twice, or belongs to another encoder.
  */
 export async function readWeights(opened: Opened, stored: StoredTensors, where: string): Promise<ReadWeights> {
   const { notes } = opened;
@@ -93,10 +93,12 @@ export async function readWeights(opened: Opened, stored: StoredTensors, where: 
   };
 }
 
-/** Where heads share a name in a checkpoint; which of them it holds, config.json says. */
+/** The name that several heads share in a checkpoint. config.json says which of these heads the checkpoint has. */
 const CLASSIFIER = "classifier.";
 
-/** The heads that a checkpoint of this configuration may hold, with their parameters, the encoder's among them. */
+/**
+ * The heads that a checkpoint of this configuration may hold, each with its parameters and the encoder's parameters.
+ */
 function headsOf({ model, labels, head: named, architectures }: Opened): ReadonlyMap<Head, Parameters> {
   const heads = headNames
     .filter((head) => architectures[head] !== undefined && hasHead(model, head))
@@ -108,7 +110,7 @@ function headsOf({ model, labels, head: named, architectures }: Opened): Readonl
   );
 }
 
-/** Names in the file by parameter. */
+/** The names in the file, by parameter. */
 function storedNames(
   { shapes }: StoredTensors,
   { prefix, renamed }: OpenedModel["notes"],

@@ -1,21 +1,22 @@
 /**
- * Configuration of the speedrun encoder, and its config.json. No class of transformers has this model, so the keys are
- * ours: transformers' words where it has one (`hidden_size`, `rope_theta`, `tie_word_embeddings`), and for the rest
+ * Configuration of the speedrun encoder, and its config.json. transformers has no class for this model. The keys are
+ * transformers' words where transformers has one (`hidden_size`, `rope_theta`, `tie_word_embeddings`). The other keys
+ * exist only here:
  *
- *   unet                 the second half of the layers adds what the first half gave           default true
+ *   unet                 the second half of the layers adds the outputs of the first half       default true
  *   value_embeddings     a table of values for each pair of mirrored layers                     default true
  *   token_dropout        embeddings of `<mask>` are zero                                        default false
  *   head_dense           a dense layer, GELU and a bias in the masked-token head                default false
  *   logit_softcap        c tanh(z / c) of the logits; 0: none                                   default 30
- *   attention_softcap    the same of attention's scores                                         default 0
+ *   attention_softcap    c tanh(z / c) of the attention scores; 0: none                         default 0
  *   differential_attention   the difference of two maps for each pair of heads              default false
- *   patch_unet           pairs of neighbours are merged after each layer of the first half      default false
+ *   patch_unet           merges pairs of neighbours after each layer of the first half          default false
  *   num_extra_layers     layers at full resolution after the patch U-net                        default 0
- *   patch_width_multiple   widths of the merged are a multiple of this, and of the heads        default 64
+ *   patch_width_multiple   patch widths are a multiple of this number and of heads              default 64
  *   window               largest distance between tokens that see each other; 0: any           default 0
  *   expansion_ratio      read where `intermediate_size` is missing                              default 8/3
  *
- * Keys that say nothing to us are kept in `extra` and written back.
+ * Keys without a meaning here are kept in `extra` and written back.
  */
 import { ConfigError } from "@cloze/errors";
 import { configObject, configText, otherKeys, readFields, writeFields, type FieldTable } from "./config-json.ts";
@@ -27,27 +28,30 @@ export interface SpeedrunConfig {
   readonly heads: number;
   /** Width of the feed-forward block. */
   readonly intermediate: number;
-  /** Longest sequence it is made for; rotary positions themselves have no end. */
+  /** Longest sequence by design. Rotary positions themselves have no limit. */
   readonly maxPositions: number;
   readonly padTokenId: number;
-  /** Counts for token dropout. */
+  /** The id of `<mask>`, for token dropout. */
   readonly maskTokenId: number;
   readonly rmsNormEps: number;
   readonly ropeBase: number;
-  /** Skips from the first half of the layers to the second, weighed. Needs an even number of layers. */
+  /** Weighted skips from the first half of the layers to the second half. Needs an even number of layers. */
   readonly unet: boolean;
   /**
-   * Each layer of the first half hands pairs of neighbours on as one, each of the second expands them again
-   * (`speedrun-patch.ts`). A row of `maxPositions` must have two patches left at the coarsest. Needs unet.
+   * Each layer of the first half merges pairs of neighbours into one; each layer of the second half expands them again
+   * (`speedrun-patch.ts`). At the coarsest resolution a row of `maxPositions` must have at least two patches. Needs
+   * unet.
    */
   readonly patchUnet: boolean;
-  /** Layers after the patch U-net, without its skips, x0 and values; counted apart from `layers`. */
+  /** Number of layers after the patch U-net, without its skips, x0 and values. `layers` does not count them. */
   readonly extraLayers: number;
-  /** Widths inside the patch U-net, from 1 to 2 hidden, are rounded up to a multiple of this and of heads. */
+  /**
+   * Widths inside the patch U-net run from 1 to 2 times hidden, rounded up to a multiple of this number and of heads.
+   */
   readonly patchWidthMultiple: number;
   /**
-   * layers / 2 tables `[vocab, hidden]` (patch U-net: one for each layer, as wide as it) that are mixed into
-   * attention's values. Needs an even number of layers.
+   * layers / 2 tables `[vocab, hidden]` that attention mixes into its values (patch U-net: one table for each layer,
+   * with the layer's width). Needs an even number of layers.
    */
   readonly valueEmbeddings: boolean;
   /** Embeddings of `<mask>` are zero, in training and at inference. */
@@ -56,20 +60,20 @@ export interface SpeedrunConfig {
   readonly tieWordEmbeddings: boolean;
   /** A dense layer and GELU before the decoder, and a bias after it. */
   readonly headDense: boolean;
-  /** Logits stay within ± this; 0: as they are. */
+  /** Logits stay within ± this number; 0: no cap. */
   readonly logitSoftcap: number;
-  /** Scores of attention stay within ± this; 0: as they are. */
+  /** Scores of attention stay within ± this number; 0: no cap. */
   readonly attentionSoftcap: number;
   /** Each pair of heads is the difference of two attention maps. Needs an even number of heads. */
   readonly differentialAttention: boolean;
   /**
-   * Tokens at a larger distance do not see each other, in any layer; 0: all do. The original's window w holds distances
-   * below w.
+   * Tokens at a larger distance do not see each other, in any layer; 0: all tokens see each other. The original's
+   * window w covers distances below w.
    */
   readonly window: number;
-  /** Standard deviation of the tables' first values; matrices start even over ± 1 / sqrt(columns). */
+  /** Standard deviation of the initial values of the tables. Matrices start uniform over ± 1 / sqrt(columns). */
   readonly initializerRange: number;
-  /** Other keys of the config.json it came from. */
+  /** Other keys of the config.json of this configuration. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
@@ -105,19 +109,19 @@ export const speedrunConfigs: Readonly<Record<SpeedrunSize, SpeedrunConfig>> = {
 };
 
 /**
- * Width of the feed-forward block by ratio: the whole part of `ratio * hidden`, rounded up to a multiple of 256. 768 *
- * 2.6667 -> 2048.
+ * Width of the feed-forward block from a ratio: the whole part of `ratio * hidden`, rounded up to a multiple of 256.
+ * Example: 768 * 2.6667 -> 2048.
  */
 export function speedrunIntermediate(hidden: number, ratio: number = 8 / 3, multiple = 256): number {
   return Math.ceil(Math.floor(ratio * hidden) / multiple) * multiple;
 }
 
-/** Wider heads do not fit the original's attention kernel. */
+/** Largest head dimension in a patch U-net. Wider heads do not fit the original's attention kernel. */
 const PATCH_HEAD_DIM = 128;
 
 /**
- * Widths of a patch U-net by resolution, from full to coarsest: evenly from 1 to 2 hidden, rounded up to a common
- * multiple of `patchWidthMultiple` and of heads, and at most 128 for each head.
+ * Widths of a patch U-net by resolution, from full to coarsest: evenly from 1 to 2 times hidden, rounded up to a common
+ * multiple of `patchWidthMultiple` and heads, and at most 128 for each head.
  */
 export function speedrunPatchWidths({ hidden, layers, heads, patchWidthMultiple }: SpeedrunConfig): readonly number[] {
   const half = layers / 2;
@@ -133,7 +137,7 @@ function leastCommonMultiple(a: number, b: number): number {
   return (a / divisor(a, b)) * b;
 }
 
-/** Throws ConfigError when the parts do not fit together. */
+/** Throws ConfigError when the values do not fit together. */
 export function checkSpeedrunConfig(config: SpeedrunConfig): SpeedrunConfig {
   const { vocab, hidden, layers, heads, intermediate, maxPositions } = config;
   const fail = (expected: string, got: string): never => {
@@ -197,7 +201,7 @@ function checkPatches(config: SpeedrunConfig, fail: (expected: string, got: stri
   }
 }
 
-/** What is missing is as in the published model. */
+/** Missing keys have the values of the published model. */
 const FIELDS = {
   vocab: ["vocab_size", undefined],
   hidden: ["hidden_size", 768],
@@ -224,16 +228,16 @@ const FIELDS = {
   initializerRange: ["initializer_range", 1],
 } as const satisfies FieldTable;
 
-/** `expansion_ratio` stands in for a missing `intermediate_size`, and is not written. */
+/** `expansion_ratio` is read where `intermediate_size` is missing, and is not written. */
 const RATIO = { hidden: FIELDS.hidden, ratio: ["expansion_ratio", 8 / 3] } as const satisfies FieldTable;
 
-/** Set by us on writing, so never part of `extra`. */
+/** Keys that the writer sets: never part of `extra`. */
 const FIXED = { model_type: "cloze_speedrun", architectures: ["SpeedrunForMaskedLM"] } as const;
 
 /**
- * Reads a config.json. `file` is named in errors.
+ * Reads a config.json. Errors name `file`.
  *
- * Throws FormatError for what is not a speedrun config, ConfigError for sizes that do not fit together.
+ * Throws FormatError if the object is not a speedrun config, ConfigError for sizes that do not fit together.
  */
 export function parseSpeedrunConfig(json: unknown, file = "config.json"): SpeedrunConfig {
   const given = configObject(json, FIXED.model_type, file);
@@ -247,12 +251,12 @@ export function parseSpeedrunConfig(json: unknown, file = "config.json"): Speedr
   return checkSpeedrunConfig({ ...fields, ...(extra && { extra }) });
 }
 
-/** The text of a config.json. `saved`: keys that win over `extra`, such as the architecture and labels. */
+/** The text of a config.json. `saved`: keys that win over `extra`, for example the architecture and the labels. */
 export function speedrunConfigText(config: SpeedrunConfig, saved: Readonly<Record<string, unknown>> = {}): string {
   return configText(speedrunConfigJson(config, saved));
 }
 
-/** The same as an object, to be compared or merged. */
+/** The config.json as an object, to compare or merge. */
 export function speedrunConfigJson(
   config: SpeedrunConfig,
   saved: Readonly<Record<string, unknown>> = {},

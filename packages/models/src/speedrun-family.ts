@@ -1,4 +1,4 @@
-/** The speedrun encoder as a family: names, config.json, checkpoints. Its classes are no one else's. */
+/** The speedrun encoder as a family: names, config.json, checkpoints. Its class names exist only here. */
 import {
   checkVariation,
   headOfConfig,
@@ -68,7 +68,7 @@ function opened(
   const model = speedrun(config, options);
   const { outputs: _, ...unseen } = model;
   return {
-    // A patch U-net has no outputs to show.
+    // A patch U-net has no `outputs`.
     ...kind,
     model: config.patchUnet ? unseen : model,
     head,

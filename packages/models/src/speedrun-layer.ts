@@ -1,6 +1,6 @@
 /**
- * The parts that all forms of the speedrun encoder are made of: embeddings, and the layer at any width (`speedrun.ts`
- * says what it computes).
+ * The common parts of all forms of the speedrun encoder: the embeddings, and the layer at any width (for its formula
+ * see `speedrun.ts`).
  */
 import { embedding, relu, rmsNorm, type Tensor } from "@cloze/graph";
 import {
@@ -21,15 +21,15 @@ import {
 } from "@cloze/nn";
 import type { SpeedrunConfig } from "./speedrun-config.ts";
 
-/** Where tokens, or what stands for several of them, are. */
+/** The segments and positions of tokens, or of patches of tokens. */
 export type Places = Pick<EncoderInputs, "segments" | "positions">;
 
-/** Even over ± 1 / sqrt(columns), and no bias. */
+/** Initial weights uniform over ± 1 / sqrt(columns), and no bias. */
 export const matrix = (columns: number): LinearOptions => ({
   bias: false,
   init: { kind: "uniform", bound: 1 / Math.sqrt(columns) },
 });
-/** What a residual branch ends in. */
+/** The last projection of a residual branch: zero at the start. */
 export const silent: LinearOptions = { bias: false, init: zeros };
 const STREAM: Init = { kind: "values", values: [1, 0] };
 const VALUES: Init = { kind: "values", values: [0.5, 0.5] };
@@ -37,7 +37,7 @@ const VALUES: Init = { kind: "values", values: [0.5, 0.5] };
 export const norm = (x: Tensor<"f32">, { rmsNormEps: eps }: SpeedrunConfig): Tensor<"f32"> =>
   rmsNorm(x, undefined, eps);
 
-/** Element i of a vector, to be multiplied with a tensor of any rank. */
+/** Element i of a vector, as a scalar that can be multiplied with a tensor of any rank. */
 export const at = (vector: Tensor<"f32">, i: number): Tensor<"f32"> => vector.slice(0, i, i + 1).reshape([]);
 const mix = (weights: Tensor<"f32">, x: Tensor<"f32">, y: Tensor<"f32">): Tensor<"f32"> =>
   x.mul(at(weights, 0)).add(y.mul(at(weights, 1)));
@@ -66,8 +66,8 @@ export function embeddings(scope: Scope, config: SpeedrunConfig, { ids }: Encode
 }
 
 /**
- * Table `i` of values, looked up. Parameters: values.i.weight `[vocab, width]`. -> `[batch, seq, width]`; undefined
- * where they are off.
+ * Rows of value table `i` for the ids. Parameters: values.i.weight `[vocab, width]`. -> `[batch, seq, width]`;
+ * undefined where value embeddings are off.
  */
 export function valueEmbedding(
   scope: Scope,
@@ -86,22 +86,22 @@ export function valueEmbedding(
     : undefined;
 }
 
-/** How the layers of a form differ from one another. */
+/** The properties by which the layers of a form differ. */
 export interface LayerPlace {
-  /** From 0, over all layers. */
+  /** Index of the layer over all layers, from 0. */
   readonly depth: number;
   /** Width of the feed-forward block. */
   readonly intermediate: number;
-  /** The normed embeddings `[batch, seq, hidden]`, mixed into the stream; absent: they are not. */
+  /** The normed embeddings `[batch, seq, hidden]`, mixed into the stream. Absent: not mixed in. */
   readonly x0?: Tensor<"f32">;
-  /** `[batch, seq, width]`, mixed into attention's values; absent: they are not. */
+  /** `[batch, seq, width]`, mixed into attention's values. Absent: not mixed in. */
   readonly values?: Tensor<"f32"> | undefined;
 }
 
 /**
- * Parameters: lambdas `[2]` where x0 is mixed in, x0.weight `[width, hidden]` where that is of another width, those of
- * attention, mlp.up.weight `[intermediate, width]`, mlp.down.weight `[width, intermediate]`. Shapes: before `[batch,
- * seq, width]` -> states, same.
+ * Parameters: lambdas `[2]` where x0 is mixed in, x0.weight `[width, hidden]` where x0 has another width, the
+ * parameters of attention, mlp.up.weight `[intermediate, width]`, mlp.down.weight `[width, intermediate]`. Shapes:
+ * before `[batch, seq, width]` -> states, same.
  */
 export function layer(
   scope: Scope,
@@ -133,14 +133,14 @@ export function layer(
   });
 }
 
-/** x as it is where it has that width already. Parameters: weight `[width, hidden]`, or none. */
+/** x at the given width: x itself where it has this width. Parameters: weight `[width, hidden]`, or none. */
 export function widened(scope: Scope, x: Tensor<"f32">, width: number): Tensor<"f32"> {
   return x.shape[2] === width ? x : linear(scope, x, width, matrix(x.shape[2] as number));
 }
 
 /**
  * Parameters: query, key, value and output, each weight `[width, width]`, value_lambdas `[2]` where there are values to
- * mix in, and those of differential attention.
+ * mix in, and the parameters of differential attention.
  */
 function attention(
   scope: Scope,

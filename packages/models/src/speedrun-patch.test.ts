@@ -59,7 +59,7 @@ describe("sizes", () => {
 
 const rows = { one: [0, 5, 6, 7, 8, 2], two: [0, 9, 10, 11, 2], three: [0, 12, 13, 2] };
 
-/** Hidden states `[seq, 8]` of a row of sequences, each from where `starts` says. */
+/** Hidden states `[seq, 8]` of a row of sequences. Each sequence begins at its place in `starts`. */
 function states(
   config: SpeedrunConfig,
   sequences: readonly (readonly number[])[],

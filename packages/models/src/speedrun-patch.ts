@@ -1,23 +1,24 @@
 /**
- * The patch U-net of the speedrun encoder: each layer of its first half works on half as many places as the one before,
- * each of the second on twice as many.
+ * The patch U-net of the speedrun encoder. Each layer of its first half works on half as many places as the layer
+ * before; each layer of its second half works on twice as many.
  *
- *   x0 ─ layer 0 ─ merge ─ layer 1 ─ merge ─ … ─ layer n/2-1 ─ layer n/2 ─ expand ─ … ─ expand ─ layer n-1 ─ extra
- *   layers ─ norm ─ hidden
- *          └────────────────── skips, weighed: out of layer i into layer n-1-i, at the same resolution ─────────┘
- *   merge    [x_2p, x_2p+1] W, one patch for two neighbours        expand   x W, its halves are the two neighbours
- *   x0, values   the mean over the tokens of a patch; x0 through a matrix where a layer is wider; a table of values for
- *                each layer
- *   widths   from hidden to twice that (`speedrunPatchWidths`)       window   counts patches, as published
+ *   x0 ─ layer 0 ─ merge ─ … ─ layer n/2-1 ─ layer n/2 ─ expand ─ … ─ layer n-1 ─ extra layers ─ norm ─ hidden
+ *          └───────── weighted skips: from layer i to layer n-1-i, at the same resolution ────┘
  *
- * Pairs are counted from the start of a row, as published, where a row is one sequence. Here a row may be several: a
- * pair that spans two is a patch of the later one alone, the other's token giving and taking nothing, so that none
- * feels another wherever it stands. Its states are those it has alone where it starts at a multiple of 2^(n/2 - 1), the
- * `patch`: in rows of one sequence always. Elsewhere its pairs are other pairs. What is missing to the last pair counts
- * as zero, and in means not at all: there the original takes padding in. Rows are padded here to a multiple of the
- * patch; their length need not be a power of 2.
+ *   merge    [x_2p, x_2p+1] W: one patch for two neighbours        expand   x W: its halves are the two neighbours
+ *   x0, values   the mean over the tokens of a patch; x0 through a matrix where a layer is wider;
+ *                a table of values for each layer
+ *   widths   from hidden to twice hidden (`speedrunPatchWidths`)       window   counts patches, as published
  *
- * The original's layers for a single patch, its MLP-only bottleneck, are not built: a row has two patches at the least.
+ * Pairs count from the start of a row, as published, where a row is one sequence. Here a row may hold several
+ * sequences. A pair that spans two sequences is a patch of the later sequence alone: the other sequence's token gives
+ * nothing and takes nothing. So no sequence feels another one, wherever it stands. A sequence has the same states as
+ * alone if it starts at a multiple of 2^(n/2 - 1), the `patch`; in rows of one sequence this is always so. At other
+ * starts its pairs are different pairs. A missing token of the last pair counts as zero, and a mean leaves it out; the
+ * original takes padding in there. Here rows are padded to a multiple of the patch; their length need not be a power of
+ * 2.
+ *
+ * The original's layers for a single patch, its MLP-only bottleneck, are not built: a row has at least two patches.
  *
  * Source: Synthyra/SpeedrunningPLMs, its patch U-Net of February 2026. Checked against a plain PyTorch implementation,
  * tooling/golden/speedrun.py: logits, and every gradient in f64.
@@ -29,21 +30,22 @@ import { speedrunIntermediate, speedrunPatchWidths, type SpeedrunConfig } from "
 import { at, embeddings, layer, matrix, norm, valueEmbedding, widened, type Places } from "./speedrun-layer.ts";
 
 /**
- * Tokens in a patch at the coarsest resolution: a sequence that starts at a multiple of it has the states it has alone.
+ * Number of tokens in a patch at the coarsest resolution. A sequence that starts at a multiple of it has the same
+ * states as alone.
  */
 export const speedrunPatch = ({ patchUnet, layers }: SpeedrunConfig): number => (patchUnet ? 2 ** (layers / 2 - 1) : 1);
 
 /**
- * Width of the feed-forward block of a layer so wide: in the ratio of the configuration, rounded up to 4 times the
- * multiple of widths.
+ * Width of the feed-forward block of a layer of width `width`: in the ratio of the configuration, rounded up to a
+ * multiple of 4 `patchWidthMultiple`.
  */
 export function patchIntermediate({ hidden, intermediate, patchWidthMultiple }: SpeedrunConfig, width: number): number {
   return width === hidden ? intermediate : speedrunIntermediate(width, intermediate / hidden, 4 * patchWidthMultiple);
 }
 
 /**
- * Of the patch U-net and its extra layers and head, as `speedrunFlopsPerToken` says it. A row is as long as its padding
- * makes it.
+ * Floating-point operations of the patch U-net, its extra layers and its head for one token, as in
+ * `speedrunFlopsPerToken`. A row counts with its padding.
  */
 export function patchFlopsPerToken(
   config: SpeedrunConfig,
@@ -77,17 +79,17 @@ export function patchFlopsPerToken(
   return training ? 3 * forward : forward;
 }
 
-/** One resolution, and how the pairs of its places go on to the next. */
+/** One resolution, and how its pairs of places go on to the next resolution. */
 interface Resolution extends Places {
-  /** f32 `[batch, places]`: 1 where a place belongs to the sequence that its patch does, else 0. */
+  /** f32 `[batch, places]`: 1 where a place belongs to the same sequence as its patch, else 0. */
   readonly kept: Tensor<"f32">;
 }
 
 /**
- * Parameters: those of the embeddings and layers, skip_weights `[layers / 2]`, merges.i.weight `[width_i+1, 2
- * width_i]`, expansions.i.weight
- * `[2 width_i, width_i+1]`, and input.weight `[width_0, hidden]` and output.weight `[hidden, width_0]` where these
- * differ. Shapes: ids `[batch, seq]` -> `[batch, seq, hidden]`.
+ * Parameters: the parameters of the embeddings and layers, skip_weights `[layers / 2]`, merges.i.weight
+ * `[width_i+1, 2 width_i]`, expansions.i.weight `[2 width_i, width_i+1]`, and input.weight `[width_0, hidden]` and
+ * output.weight `[hidden, width_0]` where width_0 differs from hidden. Shapes: ids `[batch, seq]` ->
+ * `[batch, seq, hidden]`.
  */
 export function patchEncoder(scope: Scope, config: SpeedrunConfig, inputs: EncoderInputs): Tensor<"f32"> {
   const { layers, extraLayers, hidden, intermediate } = config;
@@ -133,7 +135,7 @@ export function patchEncoder(scope: Scope, config: SpeedrunConfig, inputs: Encod
   return scope.within(() => norm(x, config));
 }
 
-/** The same rows, long enough to be merged down to the last: what is added is padding. */
+/** The same rows with padding at the end, long enough to merge down to the coarsest resolution. */
 function padded(config: SpeedrunConfig, { ids, segments, positions }: EncoderInputs): EncoderInputs {
   const patch = speedrunPatch(config);
   const missing = (patch - ((ids.shape[1] as number) % patch)) % patch;
@@ -143,8 +145,8 @@ function padded(config: SpeedrunConfig, { ids, segments, positions }: EncoderInp
 }
 
 /**
- * `count` resolutions, each of half as many places as the one before. A patch belongs to the later of two sequences,
- * and to none before padding.
+ * `count` resolutions, each with half as many places as the resolution before. A patch belongs to the later of its two
+ * sequences; a patch of a sequence's end and padding belongs to the sequence.
  */
 function resolutionsOf({ segments, positions }: Places, count: number): readonly Resolution[] {
   const out: Resolution[] = [];
@@ -156,7 +158,7 @@ function resolutionsOf({ segments, positions }: Places, count: number): readonly
     };
     const [batch, n] = places.segments.shape as [number, number];
     if (i === count - 1) {
-      // The coarsest goes on to none.
+      // The coarsest resolution has no next resolution.
       out.push({ ...places, kept: segments.graph.full([batch, n], 1, "f32") });
       break;
     }
@@ -179,7 +181,7 @@ function resolutionsOf({ segments, positions }: Places, count: number): readonly
   return out;
 }
 
-/** x `[batch, places, width]` with zeros where a place is not its patch's. */
+/** x `[batch, places, width]`, with zeros where a place does not belong to its patch's sequence. */
 const own = (x: Tensor<"f32">, { kept }: Resolution): Tensor<"f32"> => x.mul(kept.reshape([...kept.shape, 1]));
 
 /** Shapes: x `[batch, places, width]` -> `[batch, places / 2, width]`. */

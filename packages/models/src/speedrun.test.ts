@@ -77,7 +77,7 @@ function run(
 
 const sequence = [0, 20, 15, 32, 5, 19, 2];
 
-/** The mean loss of predicting each token as it is. */
+/** The mean loss of predicting each token itself. */
 function loss(config: SpeedrunConfig, scope: Scope, inputs: EncoderInputs, options = {}): Tensor<"f32"> {
   const model = speedrun(config, options);
   const states = model.encode(scope, inputs).reshape([-1, config.hidden]);

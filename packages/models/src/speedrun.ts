@@ -1,26 +1,27 @@
 /**
- * The speedrun encoder: what the public races for the fastest training of a language model found, as an encoder of
+ * The speedrun encoder: the results of the public races for the fastest training of a language model, as an encoder of
  * proteins or text.
  *
  *   ids ─ embed ─ norm ─ x0 ─ layer 0 … layer n/2-1 ─ layer n/2 … layer n-1 ─ norm ─ hidden
- *                              └── skips, weighed: out of layer i into layer n-1-i ──┘
+ *                              └── weighted skips: from layer i to layer n-1-i ──┘
  *   layer      x <- l0 x + l1 x0;  x <- x + attention(norm(x));  x <- x + down(relu(up(norm(x)))^2)
- *   attention  q, k <- rope(norm(q)), rope(norm(k)) by head;  v <- m0 v + m1 values_i(ids), a table that layers i and
- *   n-1-i share
+ *   attention  q, k <- rope(norm(q)), rope(norm(k)) by head;  v <- m0 v + m1 values_i(ids)
+ *              layers i and n-1-i share the table values_i
  *   hidden at the predicted positions ─ (dense ─ gelu) ─ decoder ─ c tanh(z / c) ─ logits
  *
- * All norms are RMSNorm without gain, linear layers have no bias. Every projection back into the residual stream and
- * the decoder start at zero, so at first a layer adds nothing and the loss is ln(vocab). l starts as (1, 0), m as (.5,
- * .5), the skips' weights as 1.
+ * All norms are RMSNorm without gain; linear layers have no bias. Every projection into the residual stream and the
+ * decoder start at zero. So at first a layer adds nothing and the loss is ln(vocab). l starts as (1, 0), m as (.5, .5),
+ * the weights of the skips as 1.
  *
- * Options beyond the original: a window (its growing one is a run's to set: `vary` of the opened model), differential
- * attention.
+ * Options beyond the original: a window, and differential attention. (The original's window grows during a run; here a
+ * run sets it with `vary` of the opened model.)
  *
- * Rotary positions are half-split with Hugging Face's sign, y1 = x1 cos - x2 sin (the original turns the other way
- * round: the same model with the two halves of each head's rows of query and key swapped), and count from 0 in each
- * document (the original's count over the packed row, which nothing can tell: attention stays inside a document and
- * sees differences). Token dropout there also scales by 1 - (share of masks); the norm that follows takes that out
- * again, so it is left out here. The patch U-net is another encoder of the same layers: `speedrun-patch.ts`.
+ * Rotary positions are half-split with Hugging Face's sign, y1 = x1 cos - x2 sin. The original turns in the other
+ * direction: the same model with the two halves of each head's rows of query and key swapped. Positions count from 0 in
+ * each document. The original counts over the packed row, which gives the same result: attention stays inside a
+ * document and sees only differences. Token dropout in the original also scales by 1 - (share of masks). The norm after
+ * it removes this factor, so it is left out here. The patch U-net is another encoder with the same layers:
+ * `speedrun-patch.ts`.
  *
  * Sources: KellerJordan/modded-nanogpt, records of November and December 2024; Synthyra/SpeedrunningPLMs, its protein
  * encoder. Checked against a plain PyTorch implementation, tooling/golden/speedrun.py: logits, and every gradient in
@@ -59,9 +60,9 @@ export {
 
 export interface SpeedrunOptions {
   /**
-   * Starts from logits of exactly 0: by a decoder of zeros, or where it is tied by the dense layer before it. Default
-   * true, where there is either. With token dropout a state at `<mask>` begins as 0 too: an objective that predicts
-   * nothing but masks then has no gradient to start from, and wants false.
+   * Starts from logits of exactly 0. The zero weight is the decoder, or, for a tied decoder, the dense layer before it.
+   * Default true, where there is an untied decoder or a dense layer. With token dropout a state at `<mask>` starts as 0
+   * too. Then an objective that predicts only masks has no gradient at the start, and needs false.
    */
   readonly zeroInitHead?: boolean;
 }
@@ -69,15 +70,15 @@ export interface SpeedrunOptions {
 export interface Speedrun extends MaskedLm, SequenceClassifier, TokenClassifier {
   readonly config: SpeedrunConfig;
   /**
-   * Everything there is to see, for inference. A program pays only for what it puts out. Throws UnsupportedError for a
-   * patch U-net, whose layers have resolutions of their own.
+   * All states, for inference. A program pays only for the states that it puts out. Throws UnsupportedError for a patch
+   * U-net, whose layers have different resolutions.
    */
   outputs(scope: Scope, inputs: EncoderInputs): EncoderOutputs;
 }
 
 /**
- * Throws ConfigError for a configuration that does not fit together, and for a zero head where a tied decoder is the
- * whole head.
+ * The model of a configuration. Throws ConfigError for a configuration whose values do not fit together, and for a zero
+ * head where a tied decoder is the whole head.
  */
 export function speedrun(config: SpeedrunConfig, options: SpeedrunOptions = {}): Speedrun {
   checkSpeedrunConfig(config);
@@ -121,8 +122,8 @@ export function speedrun(config: SpeedrunConfig, options: SpeedrunOptions = {}):
 }
 
 /**
- * Floating-point operations for one token of a row of `seq`, as `flopsPerToken` counts them; tables of values and skips
- * cost none that count.
+ * Floating-point operations for one token of a row of `seq` tokens, counted by `flopsPerToken`. Tables of values and
+ * skips count as zero.
  */
 export function speedrunFlopsPerToken(config: SpeedrunConfig, seq: number, options: FlopsOptions = {}): number {
   if (config.patchUnet) return patchFlopsPerToken(config, seq, options);
@@ -136,14 +137,14 @@ export function speedrunFlopsPerToken(config: SpeedrunConfig, seq: number, optio
 
 interface Encoded {
   readonly last: Tensor<"f32">;
-  /** layers + 1 of them: x0, then what each layer gives. */
+  /** layers + 1 tensors: x0, then the output of each layer. */
   readonly states: readonly Tensor<"f32">[];
   probabilities(): readonly Tensor<"f32">[];
 }
 
 /**
- * Parameters: those of the embeddings and layers, and skip_weights `[layers / 2]`. ids `[batch, seq]` -> last `[batch,
- * seq, hidden]`.
+ * Parameters: the parameters of the embeddings and layers, and skip_weights `[layers / 2]`. ids `[batch, seq]` -> last
+ * `[batch, seq, hidden]`.
  */
 function encoder(scope: Scope, config: SpeedrunConfig, inputs: EncoderInputs): Encoded {
   const { layers, unet, hidden, intermediate } = config;
@@ -174,9 +175,8 @@ function encoder(scope: Scope, config: SpeedrunConfig, inputs: EncoderInputs): E
 }
 
 /**
- * Hidden states `[n, hidden]` -> logits `[n, vocab]`. Parameters: decoder.weight `[vocab, hidden]` unless it is tied,
- * and with
- * `headDense` dense.weight `[hidden, hidden]` and decoder.bias `[vocab]`.
+ * Hidden states `[n, hidden]` -> logits `[n, vocab]`. Parameters: decoder.weight `[vocab, hidden]` unless it is tied;
+ * with `headDense` also dense.weight `[hidden, hidden]` and decoder.bias `[vocab]`.
  */
 function head(root: Scope, config: SpeedrunConfig, states: Tensor<"f32">, zeroInit: boolean): Tensor<"f32"> {
   const scope = root.at("lm_head");

@@ -21,12 +21,12 @@ import {
 import { floats, worst, type Encoded } from "./golden.ts";
 
 const LOGITS = 1e-4;
-/** |ours - theirs| / |theirs| over a parameter, both computed in f64. */
+/** Tolerance of |ours - theirs| / |theirs| over a parameter, both computed in f64. */
 const GRADIENTS = 1e-5;
 
-const rows = padded(base.batch),
-  real = base.batch.mask.flat(),
-  { seq } = rows;
+const rows = padded(base.batch);
+const real = base.batch.mask.flat();
+const { seq } = rows;
 const isReal = (row: number): boolean => real[row] === 1;
 const choices = padded({
   ids: base.choices.ids.flat(),
@@ -35,7 +35,7 @@ const choices = padded({
 });
 const labels = Object.keys(base.config["id2label"] as object).length;
 
-/** A head's logits, each by the name transformers gives it, and how wide its rows are (1 where padding counts too). */
+/** A head's logits, by their names in transformers, and the width of their rows (1 where padding counts too). */
 const HEADS: {
   readonly [H in Head]: {
     readonly on: Feeds;
@@ -79,8 +79,8 @@ const HEADS: {
 };
 
 describe.each(headNames)("%s", (head) => {
-  const theirs = base.heads[head],
-    { on, build } = HEADS[head];
+  const theirs = base.heads[head];
+  const { on, build } = HEADS[head];
 
   it("gives the logits of transformers, in f32 and in f64", () => {
     for (const precision of ["native", "f64"] as const) {
@@ -97,8 +97,8 @@ describe.each(headNames)("%s", (head) => {
       );
       expect([...names].sort()).toEqual(Object.keys(theirs).sort());
       names.forEach((name, i) => {
-        const expected = floats(theirs[name] as Encoded),
-          perToken = expected.length % real.length === 0 && on === rows && values[i]?.shape[0] === real.length;
+        const expected = floats(theirs[name] as Encoded);
+        const perToken = expected.length % real.length === 0 && on === rows && values[i]?.shape[0] === real.length;
         expect(
           worst(
             values[i]?.data ?? [],
@@ -125,11 +125,11 @@ describe.each(headNames)("%s", (head) => {
   });
 });
 
-/** What the parameters of each class of transformers begin with. */
-const ENCODER = ["bert.embeddings", "bert.encoder"],
-  MLM = "cls.predictions",
-  NSP = "cls.seq_relationship",
-  POOLER = "bert.pooler";
+/** Prefixes of the parameters of each transformers class. */
+const ENCODER = ["bert.embeddings", "bert.encoder"];
+const MLM = "cls.predictions";
+const NSP = "cls.seq_relationship";
+const POOLER = "bert.pooler";
 const OF_CLASS: Readonly<Record<Head, readonly string[]>> = {
   "masked-lm": [...ENCODER, MLM],
   "sentence-pair": [...ENCODER, POOLER, NSP],
@@ -158,8 +158,8 @@ describe("the encoder", () => {
   });
 
   it("gives each sequence of a packed row what it gives it alone", () => {
-    const row = packed(base.batch),
-      lengths = base.batch.mask.map((mask) => mask.reduce((n, m) => n + m, 0));
+    const row = packed(base.batch);
+    const lengths = base.batch.mask.map((mask) => mask.reduce((n, m) => n + m, 0));
     const starts = lengths.map((_, i) => lengths.slice(0, i).reduce((a, b) => a + b, 0));
     const [tokens, pairs] = compute(
       { ...row, feeds: { ...row.feeds, starts } },
@@ -170,8 +170,8 @@ describe("the encoder", () => {
       },
     );
     base.alone.forEach(({ prediction_logits: theirs, seq_relationship_logits: relation }, i) => {
-      const from = (starts[i] as number) * config.vocab,
-        expected = floats(theirs);
+      const from = (starts[i] as number) * config.vocab;
+      const expected = floats(theirs);
       expect(worst(Array.from(tokens?.data ?? []).slice(from, from + expected.length), expected)).toBeLessThan(LOGITS);
       expect(worst(Array.from(pairs?.data ?? []).slice(2 * i, 2 * i + 2), floats(relation))).toBeLessThan(LOGITS);
     });
@@ -181,8 +181,8 @@ describe("the encoder", () => {
 describe.each(Object.keys(variants))("variant: %s", (name) => {
   it("gives the logits of transformers", () => {
     const { config: overrides, weights, logits } = variants[name] as (typeof variants)[string];
-    const other = bert(parseBertConfig({ ...base.config, ...overrides })),
-      { types, ...feeds } = rows.feeds;
+    const other = bert(parseBertConfig({ ...base.config, ...overrides }));
+    const { types, ...feeds } = rows.feeds;
     const on = name === "no types" ? { ...rows, feeds } : { ...rows, feeds: { ...feeds, types: types ?? [] } };
     const [ours] = compute(on, parameters("masked-lm", weights), (scope, inputs) => [
       other.predict(scope, everyState(other, scope, inputs)),
@@ -233,8 +233,8 @@ describe("gradients, in f64", () => {
         mask: base.batch.mask.slice(0, 1),
       }),
       build(scope, inputs, feed) {
-        const spans = model.markSpan(scope, everyState(model, scope, inputs)),
-          half = (i: number): Tensor<"f32"> => spans.slice(1, i, i + 1).reshape([1, seq]);
+        const spans = model.markSpan(scope, everyState(model, scope, inputs));
+        const half = (i: number): Tensor<"f32"> => spans.slice(1, i, i + 1).reshape([1, seq]);
         return mean(half(0), feed("start_positions"))
           .add(mean(half(1), feed("end_positions")))
           .mul(0.5);
@@ -251,9 +251,9 @@ describe("gradients, in f64", () => {
   };
 
   it.each(Object.keys(gradients.heads) as Head[])("of %s", (head) => {
-    const { on, build } = losses[head] as NonNullable<(typeof losses)[Head]>,
-      { loss, gradients: theirs } = gradients.heads[head] as (typeof gradients.heads)[string],
-      names: string[] = [];
+    const { on, build } = losses[head] as NonNullable<(typeof losses)[Head]>;
+    const { loss, gradients: theirs } = gradients.heads[head] as (typeof gradients.heads)[string];
+    const names: string[] = [];
     const [value, ...ours] = compute(
       { ...on, feeds: { ...on.feeds, ...targetsOf(head) } },
       parameters(head),
@@ -274,11 +274,12 @@ describe("gradients, in f64", () => {
     const expected = Object.keys(theirs);
     expect(expected.length).toBeGreaterThan(2);
     for (const name of expected) {
-      const i = names.indexOf(name),
-        got = ours[i]?.data ?? [],
-        want = floats(theirs[name] as Encoded);
+      const i = names.indexOf(name);
+      const got = ours[i]?.data ?? [];
+      const want = floats(theirs[name] as Encoded);
       expect(got.length, name).toBe(want.length);
-      // Softmax takes no notice of what is added to all scores: biases of keys, of places in an answer, of choices.
+      // Softmax does not change when all scores grow by the same number: biases of keys, of places in an answer, of
+      // choices.
       if (norm(want) < 1e-9) expect(norm(got), name).toBeLessThan(1e-9);
       else expect(norm(want.map((v, k) => v - (got[k] as number))) / norm(want), name).toBeLessThan(GRADIENTS);
     }

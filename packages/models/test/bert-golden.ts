@@ -1,4 +1,4 @@
-/** Reads the goldens that tooling/golden/bert.py writes, and runs our model on their inputs. */
+/** Reads the goldens that tooling/golden/bert.py writes, and runs this package's model on their inputs. */
 import { readFileSync } from "node:fs";
 import { Graph, interpret, type Tensor, type Value } from "@cloze/graph";
 import { rootScope, type EncoderInputs, type Scope } from "@cloze/nn";
@@ -29,7 +29,7 @@ interface BaseFile {
 }
 
 interface GradientsFile {
-  /** Those of the batch, some of them replaced by [MASK]. */
+  /** The ids of the batch, some of them replaced by [MASK]. */
   readonly ids: Rows;
   readonly heads: Named<{
     readonly loss: number;
@@ -72,7 +72,7 @@ export const training: TrainingFile = read("training") as TrainingFile;
 export const config: BertConfig = parseBertConfig(base.config);
 export const model: Bert = bert(config);
 
-/** The weights of the base and one head; names that heads share stand under `HEAD:` in the file. */
+/** The weights of the base and one head. A name that several heads share has the prefix `HEAD:` in the file. */
 export function parameters(head: Head, more: Named<Encoded> = {}): Record<string, Float32Array> {
   const all = Object.entries({ ...base.weights, ...more }).filter(
     ([name]) => !name.includes(":") || name.startsWith(`${head}:`),
@@ -86,7 +86,7 @@ export interface Feeds {
   readonly feeds: Readonly<Record<string, readonly number[]>>;
 }
 
-/** Each row one sequence and its padding. */
+/** Each row is one sequence and its padding. */
 export function padded({ ids, types, mask }: PaddedRows): Feeds {
   return {
     batch: ids.length,
@@ -102,9 +102,9 @@ export function padded({ ids, types, mask }: PaddedRows): Feeds {
 
 /** All sequences in one row, one after another, and some padding. */
 export function packed({ ids, types, mask }: PaddedRows): Feeds {
-  const kept = (rows: Rows): number[][] => rows.map((row, r) => row.filter((_, i) => mask[r]?.[i] === 1)),
-    rows = kept(ids),
-    tail = [0, 0, 0];
+  const kept = (rows: Rows): number[][] => rows.map((row, r) => row.filter((_, i) => mask[r]?.[i] === 1));
+  const rows = kept(ids);
+  const tail = [0, 0, 0];
   return {
     batch: 1,
     seq: rows.flat().length + tail.length,
@@ -117,15 +117,15 @@ export function packed({ ids, types, mask }: PaddedRows): Feeds {
   };
 }
 
-/** Builds on a fresh graph and computes what `build` returns; feeds beyond the inputs are i32 `[n]`. */
+/** Builds on a fresh graph and computes the results of `build`. Feeds beyond the inputs are i32 `[n]`. */
 export function compute(
   { batch, seq, feeds }: Feeds,
   weights: Readonly<Record<string, Float32Array>>,
   build: (scope: Scope, inputs: EncoderInputs, feed: (name: string) => Tensor<"i32">) => readonly Tensor[],
   precision: "native" | "f64" = "native",
 ): Value[] {
-  const graph = new Graph(),
-    input = (name: string): Tensor<"i32"> => graph.input(name, "i32", [batch, seq]);
+  const graph = new Graph();
+  const input = (name: string): Tensor<"i32"> => graph.input(name, "i32", [batch, seq]);
   const inputs: EncoderInputs = {
     ids: input("ids"),
     segments: input("segments"),

@@ -1,5 +1,5 @@
 /**
- * BERT, its loss and the optimizer together follow PyTorch: 50 steps from the same weights on the same batches
+ * BERT, its loss and the optimizer together follow PyTorch: 50 steps from equal weights on equal batches
  * (tooling/golden/bert.py).
  */
 import { crossEntropy, Graph, interpret, program, sizeOf, type Tensor } from "@cloze/graph";
@@ -12,7 +12,7 @@ import { everyState, firstStates, model, padded, parameters, training } from "./
 const { options, steps } = training;
 
 interface Traced {
-  /** Zeros of the optimizer's state, by name. */
+  /** Initial zeros of the optimizer's state, by name. */
   readonly fresh: Readonly<Record<string, Float32Array>>;
   readonly outputs: readonly Tensor[];
   /** State by name, in the order of `outputs` from the third on. */
@@ -26,7 +26,7 @@ const optimizer = adamw({
   weightDecay: options.weight_decay,
 });
 
-/** Loss, gradient norm and the next state, for batches of a shape with so many labels. */
+/** Loss, gradient norm and the next state, for batches of the given shape with `predicted` labels. */
 function trace(batch: number, seq: number, predicted: number): Traced {
   const graph = new Graph();
   const scope = rootScope(graph);

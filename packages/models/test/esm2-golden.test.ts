@@ -6,19 +6,19 @@ import { describe, expect, it } from "vitest";
 import { compute, floats, golden, goldenNames, logits, packed, padded, worst } from "./golden.ts";
 
 const LOGITS = 1e-4;
-/** |ours - theirs| / |theirs|, over a parameter. */
+/** Tolerance of |ours - theirs| / |theirs|, over a parameter. */
 const GRADIENTS = 1e-3;
 
 describe.each(goldenNames)("%s", (name) => {
-  const g = golden(name),
-    rows = padded(g),
-    real = g.attention_mask.flat();
+  const g = golden(name);
+  const rows = padded(g);
+  const real = g.attention_mask.flat();
   const isReal = (row: number): boolean => real[row] === 1;
 
   it("declares the parameters of the checkpoint, by name and shape", () => {
     const ours = parametersOf((scope) => {
-      const inputs = encoderInputs(scope.graph, 1, 4),
-        { last, attentions } = g.model.outputs(scope, inputs);
+      const inputs = encoderInputs(scope.graph, 1, 4);
+      const { last, attentions } = g.model.outputs(scope, inputs);
       g.model.predict(scope, last.reshape([-1, g.model.hidden]));
       g.model.contacts(scope, inputs, attentions);
     });
@@ -45,8 +45,8 @@ describe.each(goldenNames)("%s", (name) => {
   });
 
   it("gives the same hidden states and attention maps", () => {
-    const states = g.hidden_states.length,
-      { heads } = g.parsed;
+    const states = g.hidden_states.length;
+    const { heads } = g.parsed;
     const ours = compute(g, rows, (scope, inputs) => {
       const { hiddenStates, attentions } = g.model.outputs(scope, inputs);
       return [...hiddenStates, ...attentions];
@@ -84,8 +84,8 @@ describe.each(goldenNames)("%s", (name) => {
         } as typeof rows.feeds,
       },
       (scope, inputs) => {
-        const { graph } = scope,
-          n = [targets.length];
+        const { graph } = scope;
+        const n = [targets.length];
         const states = g.model
           .encode(scope, inputs)
           .reshape([-1, g.model.hidden])
@@ -106,8 +106,8 @@ describe.each(goldenNames)("%s", (name) => {
     expect([...names].sort()).toEqual(Object.keys(g.gradients).sort());
     const norm = (x: ArrayLike<number>): number => Math.sqrt(Array.from(x).reduce((sum, v) => sum + v * v, 0));
     names.forEach((parameter, i) => {
-      const ours = gradients[i]?.data ?? [],
-        theirs = g.gradients[parameter] as Float32Array;
+      const ours = gradients[i]?.data ?? [];
+      const theirs = g.gradients[parameter] as Float32Array;
       expect(ours.length, parameter).toBe(theirs.length);
       expect(norm(theirs.map((v, k) => v - (ours[k] as number))) / norm(theirs), parameter).toBeLessThan(GRADIENTS);
     });
@@ -116,9 +116,9 @@ describe.each(goldenNames)("%s", (name) => {
 
 describe("rotary frequencies rounded to f16, as in the published checkpoints", () => {
   it("make another model than those of the formula", () => {
-    const g = golden("half"),
-      plain = { ...g, model: esm2(g.parsed) },
-      real = g.attention_mask.flat();
+    const g = golden("half");
+    const plain = { ...g, model: esm2(g.parsed) };
+    const real = g.attention_mask.flat();
     expect(Object.keys(g.model.buffers).length).toBe(g.parsed.layers);
     const [ours] = compute(plain, padded(g), (scope, inputs) => [logits(plain, scope, inputs)]);
     expect(worst(ours?.data ?? [], floats(g.logits), g.parsed.vocab, (row) => real[row] === 1)).toBeGreaterThan(

@@ -1,4 +1,4 @@
-/** Model, loss and optimizer together: a small ESM-2 learns a batch by heart, from an ordinary and from a zero head. */
+/** Model, loss and optimizer together: a small ESM-2 overfits one batch, from an ordinary and from a zero head. */
 import { crossEntropy, Graph, interpret, program, type Tensor } from "@cloze/graph";
 import { initialize, rootScope } from "@cloze/nn";
 import { adamw, clipScale, gradients } from "@cloze/optim";
@@ -10,8 +10,8 @@ const config: Esm2Config = { ...esm2Configs["esm2-8m"], layers: 2, hidden: 24, h
 const batch = 2;
 const seq = 10;
 /**
- * Predicted places of the flattened batch, and those of them that show `<mask>`. Two masks of a row start out alike:
- * one each is enough here.
+ * Predicted places of the flattened batch, and the predicted places with `<mask>`. Two masks of a row have equal states
+ * at the start, so one mask a row is enough here.
  */
 const predicted = [3, 6, 12, 15, 17];
 const masked = [3, 15];

@@ -1,4 +1,4 @@
-/** Families: names, configurations, and checkpoints read as transformers reads them. */
+/** Families: names, configurations, and reading of checkpoints by the rules of transformers. */
 import { FormatError, UnsupportedError } from "@cloze/errors";
 import { sizeOf, type Shape } from "@cloze/graph";
 import { initialize } from "@cloze/nn";
@@ -45,7 +45,7 @@ const stored = (tensors: Tensors): StoredTensors => ({
   read: async (name) => Float32Array.from(tensors[name]?.data ?? []),
 });
 
-/** What transformers would save of this head. */
+/** The tensors that transformers would save for this head. */
 function saved(model: OpenedModel, head: Head): Tensors {
   return Object.fromEntries(
     Object.entries(initialize(headParameters(model.model, head, model.labels.length), 3)).map(
@@ -163,7 +163,7 @@ describe("config.json of a checkpoint", () => {
       label2id: { O: 0, B: 1 },
       problem_type: "single_label_classification",
     });
-    // transformers would give the head for questions three outputs.
+    // With these labels transformers would give the question head three outputs.
     expect(JSON.parse(model.configText({ head: "question-answering" }))).not.toHaveProperty("id2label");
     expect(() => model.configText({ head: "token-classification", labels: ["O", "O"] })).toThrow(
       'labels: expected different names, got "O" twice',

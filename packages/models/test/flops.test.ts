@@ -1,4 +1,4 @@
-// FLOPs by formula against the matmuls of the traced graph, added up one by one: an oracle that knows no model.
+// FLOPs by formula against the sum over the matmuls of the traced graph: an oracle that knows no model.
 import { Graph, grad, lower, order, program, type Tensor } from "@cloze/graph";
 import { rootScope } from "@cloze/nn";
 import { describe, expect, it } from "vitest";
@@ -7,7 +7,7 @@ import { families, openModel, type OpenedModel } from "../src/families.ts";
 const BATCH = 2;
 const PREDICTED = 5;
 
-/** 2 rows k columns for each matmul of the graph with every composite expanded, where equal nodes are one. */
+/** 2 rows k columns for each matmul of the graph, with every composite expanded and equal nodes counted once. */
 function countedFlops(roots: readonly Tensor[], graph: Graph): number {
   const lowered = lower(
     program(graph, { state: [], outputs: Object.fromEntries(roots.map((x, i) => [`${i}`, x])), updates: {} }),
@@ -47,7 +47,7 @@ function traced(
 }
 
 const heads = { num_attention_heads: 4, num_hidden_layers: 4, hidden_size: 32 };
-/** The smallest published size of each family, made smaller: a layer of each kind is left. */
+/** The smallest published size of each family, made smaller: one layer of each kind stays. */
 const shrunk: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   bert: { ...heads, intermediate_size: 48, max_position_embeddings: 64 },
   modernbert: { ...heads, intermediate_size: 40, local_attention: 128, layer_types: undefined },

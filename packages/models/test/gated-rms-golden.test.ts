@@ -13,7 +13,7 @@ interface ModelFile {
   readonly config: Named<unknown>;
   readonly weights: Named<Encoded>;
   readonly logits: readonly Encoded[];
-  /** Of the classifiers, for every token. */
+  /** Logits of the classifiers, for every token. */
   readonly classes: readonly Encoded[];
 }
 interface File {
@@ -27,14 +27,14 @@ interface Gradients {
 
 const read = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), "utf8"));
-const file = read("gated-rms") as File,
-  gradients = (read("gated-rms-gradients") as Gradients).models;
+const file = read("gated-rms") as File;
+const gradients = (read("gated-rms-gradients") as Gradients).models;
 
 const LOGITS = 1e-4;
-/** |ours - theirs| / |theirs|, over a parameter; ours in f64. Theirs are stored as f32. */
+/** Tolerance of |ours - theirs| / |theirs|, over a parameter; ours in f64. Theirs are stored as f32. */
 const GRADIENTS = 1e-5;
-const LABELS = 3,
-  PAD = 0;
+const LABELS = 3;
+const PAD = 0;
 
 interface Rows {
   readonly batch: number;
@@ -42,10 +42,11 @@ interface Rows {
   readonly feeds: Named<readonly number[]>;
 }
 
-/** Each row one sequence and its padding. */
+/** Each row is one sequence and its padding. */
 function padded(): Rows {
-  const seq = Math.max(...file.ids.map((row) => row.length)),
-    fill = (row: readonly number[], value: number): number[] => Array.from({ length: seq }, (_, i) => row[i] ?? value);
+  const seq = Math.max(...file.ids.map((row) => row.length));
+  const fill = (row: readonly number[], value: number): number[] =>
+    Array.from({ length: seq }, (_, i) => row[i] ?? value);
   return {
     batch: file.ids.length,
     seq,
@@ -69,20 +70,20 @@ function padded(): Rows {
 
 /** All sequences in one row, one after another, and some padding. */
 function packed(): Rows {
-  const tail = [0, 0, 0],
-    ids = [...file.ids.flat(), ...tail.map(() => PAD)];
-  const segments = [...file.ids.flatMap((row, r) => row.map(() => r + 1)), ...tail],
-    positions = [...file.ids.flatMap((row) => row.map((_, i) => i)), ...tail];
+  const tail = [0, 0, 0];
+  const ids = [...file.ids.flat(), ...tail.map(() => PAD)];
+  const segments = [...file.ids.flatMap((row, r) => row.map(() => r + 1)), ...tail];
+  const positions = [...file.ids.flatMap((row) => row.map((_, i) => i)), ...tail];
   return { batch: 1, seq: ids.length, feeds: { ids, segments, positions } };
 }
 
 describe.each(Object.keys(file.models))("%s", (name) => {
-  const golden = file.models[name] as ModelFile,
-    { config } = golden,
-    expected = gradients[name] as Gradients["models"][string];
+  const golden = file.models[name] as ModelFile;
+  const { config } = golden;
+  const expected = gradients[name] as Gradients["models"][string];
   const model: GatedRms =
-      config["model_type"] === "AMPLIFY" ? amplify(parseAmplifyConfig(config)) : neoBert(parseNeoBertConfig(config)),
-    { hidden } = model;
+    config["model_type"] === "AMPLIFY" ? amplify(parseAmplifyConfig(config)) : neoBert(parseNeoBertConfig(config));
+  const { hidden } = model;
   const weights = Object.fromEntries(Object.entries(golden.weights).map(([key, value]) => [key, halves(value)]));
   const states = (scope: Scope, inputs: EncoderInputs): Tensor<"f32"> =>
     model.encode(scope, inputs).reshape([-1, hidden]);
@@ -102,8 +103,8 @@ describe.each(Object.keys(file.models))("%s", (name) => {
   it("declares the tensors of its checkpoint, with their shapes", () => {
     const shapes = (parameters: ReadonlyMap<string, { readonly shape: readonly number[] }>): unknown =>
       Object.fromEntries([...parameters].map(([key, { shape }]) => [key, shape]));
-    const theirs = Object.entries(golden.weights).map(([key, { shape }]) => [key, shape] as const),
-      isHead = (key: string): boolean => /^(dense|classifier)\./.test(key);
+    const theirs = Object.entries(golden.weights).map(([key, { shape }]) => [key, shape] as const);
+    const isHead = (key: string): boolean => /^(dense|classifier)\./.test(key);
     expect(shapes(maskedLmParameters(model))).toEqual(Object.fromEntries(theirs.filter(([key]) => !isHead(key))));
     expect(shapes(headParameters(model, "sequence-classification", LABELS))).toEqual(
       Object.fromEntries(theirs.filter(([key]) => !key.startsWith("decoder."))),
@@ -111,15 +112,15 @@ describe.each(Object.keys(file.models))("%s", (name) => {
   });
 
   it.each(["native", "f64"] as const)("gives padded rows the logits of sequences run alone: %s", (precision) => {
-    const rows = padded(),
-      ours = compute(
-        rows,
-        (scope, inputs) => {
-          const all = states(scope, inputs);
-          return [model.predict(scope, all), model.classifyTokens(scope, all, LABELS)];
-        },
-        precision,
-      );
+    const rows = padded();
+    const ours = compute(
+      rows,
+      (scope, inputs) => {
+        const all = states(scope, inputs);
+        return [model.predict(scope, all), model.classifyTokens(scope, all, LABELS)];
+      },
+      precision,
+    );
     for (const [i, [theirs, width]] of (
       [
         [golden.logits, model.vocab],
@@ -135,14 +136,14 @@ describe.each(Object.keys(file.models))("%s", (name) => {
   });
 
   it("classifies a sequence by its first token", () => {
-    const { batch, ...rows } = padded(),
-      [ours] = compute(
-        { batch, ...rows },
-        (scope, inputs) => [
-          model.classifySequence(scope, model.encode(scope, inputs).slice(1, 0, 1).reshape([batch, hidden]), LABELS),
-        ],
-        "native",
-      );
+    const { batch, ...rows } = padded();
+    const [ours] = compute(
+      { batch, ...rows },
+      (scope, inputs) => [
+        model.classifySequence(scope, model.encode(scope, inputs).slice(1, 0, 1).reshape([batch, hidden]), LABELS),
+      ],
+      "native",
+    );
     golden.classes.forEach((theirs, r) =>
       expect(
         worst(Array.from(ours?.data ?? []).slice(r * LABELS, (r + 1) * LABELS), floats(theirs).slice(0, LABELS)),
@@ -151,8 +152,8 @@ describe.each(Object.keys(file.models))("%s", (name) => {
   });
 
   it("gives each sequence of a packed row the logits it has alone", () => {
-    const [ours] = compute(packed(), (scope, inputs) => [model.predict(scope, states(scope, inputs))], "native"),
-      all = Array.from(ours?.data ?? []);
+    const [ours] = compute(packed(), (scope, inputs) => [model.predict(scope, states(scope, inputs))], "native");
+    const all = Array.from(ours?.data ?? []);
     let at = 0;
     for (const encoded of golden.logits) {
       const theirs = floats(encoded);
@@ -162,18 +163,18 @@ describe.each(Object.keys(file.models))("%s", (name) => {
   });
 
   it("gives a packed row the same loss and the same gradient of every parameter", () => {
-    const targets = file.labels.flat().flatMap((label, at) => (label < 0 ? [] : [{ label, at }])),
-      rows = packed(),
-      names: string[] = [];
+    const targets = file.labels.flat().flatMap((label, at) => (label < 0 ? [] : [{ label, at }]));
+    const rows = packed();
+    const names: string[] = [];
     const feeds = { ...rows.feeds, at: targets.map((t) => t.at), labels: targets.map((t) => t.label) };
     const [loss, ...found] = compute(
       { ...rows, feeds },
       (scope, inputs) => {
-        const { graph } = scope,
-          n = [targets.length],
-          picked = states(scope, inputs).gather(graph.input("at", "i32", n));
-        const mean = crossEntropy(model.predict(scope, picked), graph.input("labels", "i32", n)).mean(),
-          parameters = [...scope.parameters.values()];
+        const { graph } = scope;
+        const n = [targets.length];
+        const picked = states(scope, inputs).gather(graph.input("at", "i32", n));
+        const mean = crossEntropy(model.predict(scope, picked), graph.input("labels", "i32", n)).mean();
+        const parameters = [...scope.parameters.values()];
         names.push(...parameters.map((p) => p.name));
         return [
           mean,
@@ -189,10 +190,10 @@ describe.each(Object.keys(file.models))("%s", (name) => {
     expect([...names].sort()).toEqual(Object.keys(expected.gradients).sort());
     const norm = (x: ArrayLike<number>): number => Math.sqrt(Array.from(x).reduce((sum, v) => sum + v * v, 0));
     names.forEach((parameter, i) => {
-      const ours = found[i]?.data ?? [],
-        theirs = floats(expected.gradients[parameter] as Encoded);
+      const ours = found[i]?.data ?? [];
+      const theirs = floats(expected.gradients[parameter] as Encoded);
       expect(ours.length, parameter).toBe(theirs.length);
-      // What is added to all keys alike, softmax does not see.
+      // Softmax does not change when all keys grow by the same vector.
       if (norm(theirs) < 1e-9) expect(norm(ours), parameter).toBeLessThan(1e-9);
       else
         expect(norm(theirs.map((v, k) => v - (ours[k] as number))) / norm(theirs), parameter).toBeLessThan(GRADIENTS);
@@ -200,16 +201,16 @@ describe.each(Object.keys(file.models))("%s", (name) => {
   });
 
   it("shows hidden states, and the attention maps that it computes with", () => {
-    const rows = padded(),
-      values = compute(
-        rows,
-        (scope, inputs) => {
-          const { last, hiddenStates, attentions } = model.outputs(scope, inputs);
-          expect([hiddenStates.length, attentions.length, hiddenStates.at(-1) === last]).toEqual([3, 2, true]);
-          return [model.encode(scope, inputs), last, attentions[1] as Tensor];
-        },
-        "native",
-      );
+    const rows = padded();
+    const values = compute(
+      rows,
+      (scope, inputs) => {
+        const { last, hiddenStates, attentions } = model.outputs(scope, inputs);
+        expect([hiddenStates.length, attentions.length, hiddenStates.at(-1) === last]).toEqual([3, 2, true]);
+        return [model.encode(scope, inputs), last, attentions[1] as Tensor];
+      },
+      "native",
+    );
     expect(worst(values[0]?.data ?? [], values[1]?.data ?? [])).toBe(0);
     const map = Array.from(values[2]?.data ?? []);
     for (let i = 0; i < map.length; i += rows.seq)

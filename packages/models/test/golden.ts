@@ -1,4 +1,4 @@
-/** Reads the goldens that tooling/golden/esm2.py writes, and runs our model on their inputs. */
+/** Reads the goldens that tooling/golden/esm2.py writes, and runs this package's model on their inputs. */
 import { readFileSync } from "node:fs";
 import { float16ToNumber, Graph, interpret, type Tensor, type Value } from "@cloze/graph";
 import { rootScope, type EncoderInputs, type Scope } from "@cloze/nn";
@@ -41,10 +41,10 @@ export const halves = (x: Encoded): Float32Array => Float32Array.from(new Uint16
 export const goldenNames = ["head20", "head24", "half", "variants"] as const;
 
 export function golden(name: (typeof goldenNames)[number]): Golden {
-  const file = read(name) as GoldenFile,
-    { gradients } = read(`${name}.gradients`) as { readonly gradients: Readonly<Record<string, Encoded>> };
-  const parsed = parseEsm2Config(file.config),
-    frequencies = ropeFrequenciesFrom(parsed, floats(file.inverse_frequencies));
+  const file = read(name) as GoldenFile;
+  const { gradients } = read(`${name}.gradients`) as { readonly gradients: Readonly<Record<string, Encoded>> };
+  const parsed = parseEsm2Config(file.config);
+  const frequencies = ropeFrequenciesFrom(parsed, floats(file.inverse_frequencies));
   const each = (
     record: Readonly<Record<string, Encoded>>,
     decode: (x: Encoded) => Float32Array,
@@ -59,14 +59,14 @@ export function golden(name: (typeof goldenNames)[number]): Golden {
   };
 }
 
-/** Rows as an encoder takes them: ids, segments and positions, row-major. */
+/** The rows of an encoder's inputs: ids, segments and positions, row-major. */
 export interface Rows {
   readonly batch: number;
   readonly seq: number;
   readonly feeds: Readonly<Record<"ids" | "segments" | "positions", number[]>>;
 }
 
-/** Each row one sequence and its padding. */
+/** Each row is one sequence and its padding. */
 export function padded({ ids, attention_mask: mask }: Golden): Rows {
   const seq = ids[0]?.length ?? 0;
   return {
@@ -92,15 +92,15 @@ export function packed({ ids, attention_mask: mask }: Golden, padTokenId: number
   };
 }
 
-/** Builds on a fresh graph and computes what `build` returns. */
+/** Builds on a fresh graph and computes the results of `build`. */
 export function compute(
   golden: Golden,
   rows: Rows,
   build: (scope: Scope, inputs: EncoderInputs) => readonly Tensor[],
   precision: "native" | "f64" = "native",
 ): Value[] {
-  const graph = new Graph(),
-    shape = [rows.batch, rows.seq];
+  const graph = new Graph();
+  const shape = [rows.batch, rows.seq];
   const inputs: EncoderInputs = {
     ids: graph.input("ids", "i32", shape),
     segments: graph.input("segments", "i32", shape),
@@ -125,7 +125,7 @@ export function worst(
   let largest = 0;
   for (let i = 0; i < a.length; i++) {
     const difference = Math.abs((a[i] as number) - (b[i] as number));
-    // Not a comparison with NaN: an element that is not a number is a failure.
+    // The comparison is false for NaN, so NaN counts as a failure.
     if (use(Math.floor(i / width)) && !(difference <= largest)) largest = difference;
   }
   return largest;

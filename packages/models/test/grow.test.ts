@@ -1,4 +1,4 @@
-/** Larger models from smaller ones: where each weight goes, and that what should stay the same does, by family. */
+/** Larger models from smaller models: the place of each weight, and the values that must stay the same, by family. */
 import { Graph, interpret, type HostTensors } from "@cloze/graph";
 import { encoderInputs, initialize, maskedLmParameters, rootScope } from "@cloze/nn";
 import {
@@ -45,7 +45,7 @@ describe("tiling from the middle", () => {
   });
 
   it("keeps channels together that turn together, where heads grow", () => {
-    // Two channels in each half of a head, then four; the second half is that of the first, two further on.
+    // Two channels in each half of a head, then four. The second half repeats the first half, two channels further on.
     const places = [...tileAxis([1, 2, 2], [1, 2, 4], "x")];
     expect(places.slice(4)).toEqual(places.slice(0, 4).map((place) => place + 2));
   });
@@ -141,7 +141,10 @@ const SMALL: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   },
   neobert: { ...SIZES, model_type: "neobert", embedding_init_range: 1, decoder_init_range: 0.8 },
 };
-/** Twice as wide and as many heads, which are as they were; the gated blocks twice as wide too (12 -> 8, 24 -> 16). */
+/**
+ * Twice the width and twice the number of heads; the heads keep their size. The gated blocks are twice as wide too (12
+ * -> 8, 24 -> 16).
+ */
 const twice = (config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> => ({
   ...config,
   hidden_size: 16,
@@ -149,7 +152,7 @@ const twice = (config: Readonly<Record<string, unknown>>): Readonly<Record<strin
   intermediate_size: 24,
 });
 
-/** Weights of a model, none of which is 0 or 1: what starts as such is moved. */
+/** Weights of a model without the values 0 and 1: noise moves these initial values. */
 function weightsOf({ model }: OpenedModel, seed = 1): HostTensors {
   const first = initialize(maskedLmParameters(model), seed);
   const noise = initialize(
@@ -197,7 +200,7 @@ describe.each(Object.keys(SMALL))("%s", (name) => {
     expect([grown.fresh, grown.layers]).toEqual([[], [0, 1]]);
     expect(distance(logits(big, grown.weights), before)).toBeLessThan(1e-4);
     expect(Math.max(...before) - Math.min(...before)).toBeGreaterThan(0.5);
-    // Tiled alone, sums grow: another function.
+    // With tiling alone, sums grow: the function changes.
     expect(
       distance(
         logits(
@@ -235,7 +238,7 @@ describe.each(Object.keys(SMALL))("%s", (name) => {
             .replace(/values\.\d/, "values.0")
         ];
       if (source === undefined) {
-        // The first layer of ModernBERT has no norm there, and the second one is made of it.
+        // The first layer of ModernBERT has no such norm, and the second layer starts from the first.
         expect([parameter, new Set(data)]).toEqual([
           `model.layers.1.attn_norm.${parameter.endsWith("weight") ? "weight" : "bias"}`,
           new Set([parameter.endsWith("weight") ? 1 : 0]),
@@ -243,7 +246,7 @@ describe.each(Object.keys(SMALL))("%s", (name) => {
         continue;
       }
       expect(shape.length).toBe(source.shape.length);
-      // Every number is one of the small tensor's, and all of those are there.
+      // Every number comes from the small tensor, and all of the small tensor's numbers occur.
       expect(new Set(data), parameter).toEqual(new Set(source.data));
     }
   });

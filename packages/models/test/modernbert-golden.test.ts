@@ -19,12 +19,12 @@ import {
 } from "./modernbert-golden.ts";
 
 const LOGITS = 1e-4;
-/** |ours - theirs| / |theirs| over a parameter, both computed in f64. */
+/** Tolerance of |ours - theirs| / |theirs| over a parameter, both computed in f64. */
 const GRADIENTS = 1e-5;
 
-const rows = paddedRows(base.batch),
-  real = base.batch.mask.flat(),
-  { seq } = rows;
+const rows = paddedRows(base.batch);
+const real = base.batch.mask.flat();
+const { seq } = rows;
 const isReal = (row: number): boolean => real[row] === 1;
 const choices = paddedRows({ ids: base.choices.ids.flat(), mask: base.choices.mask.flat() });
 const labels = Object.keys(base.config["id2label"] as object).length;
@@ -71,8 +71,8 @@ it("meets both kinds of layers, and a window shorter than the texts", () => {
 });
 
 describe.each(Object.keys(HEADS) as Head[])("%s", (head) => {
-  const theirs = base.heads[head] ?? {},
-    { on, build } = HEADS[head] as OnHead;
+  const theirs = base.heads[head] ?? {};
+  const { on, build } = HEADS[head] as OnHead;
 
   it("gives the logits of transformers, in f32 and in f64", () => {
     for (const precision of ["native", "f64"] as const) {
@@ -89,8 +89,8 @@ describe.each(Object.keys(HEADS) as Head[])("%s", (head) => {
       );
       expect([...names].sort()).toEqual(Object.keys(theirs).sort());
       names.forEach((name, i) => {
-        const expected = floats(theirs[name] as Encoded),
-          perToken = on === rows && values[i]?.shape[0] === real.length;
+        const expected = floats(theirs[name] as Encoded);
+        const perToken = on === rows && values[i]?.shape[0] === real.length;
         expect(
           worst(
             values[i]?.data ?? [],
@@ -146,18 +146,18 @@ describe("the encoder", () => {
 
 describe.each(Object.keys(variants))("variant: %s", (name) => {
   it("gives the logits of transformers", () => {
-    const { head, config: overrides, weights, logits } = variants[name] as (typeof variants)[string],
-      other = modernBert(parseModernBertConfig({ ...base.config, ...overrides }));
+    const { head, config: overrides, weights, logits } = variants[name] as (typeof variants)[string];
+    const other = modernBert(parseModernBertConfig({ ...base.config, ...overrides }));
     const [ours] = compute(rows, parameters(head, weights), (scope, inputs) => {
       if (head === "masked-lm") return [other.predict(scope, everyState(other, scope, inputs))];
-      const seen = inputs.segments.reshape([...inputs.segments.shape, 1]).cast("f32"),
-        states = other.encode(scope, inputs);
+      const seen = inputs.segments.reshape([...inputs.segments.shape, 1]).cast("f32");
+      const states = other.encode(scope, inputs);
       expect(other.pooling).toBe("mean");
       return [other.classifySequence(scope, states.mul(seen).sum(1).div(seen.sum(1)), labels)];
     });
-    const perToken = head === "masked-lm",
-      width = perToken ? config.vocab : logits.shape.reduce((a, b) => a * b, 1),
-      use = perToken ? isReal : undefined;
+    const perToken = head === "masked-lm";
+    const width = perToken ? config.vocab : logits.shape.reduce((a, b) => a * b, 1);
+    const use = perToken ? isReal : undefined;
     expect(worst(ours?.data ?? [], floats(logits), width, use)).toBeLessThan(LOGITS);
     expect(
       worst(floats(base.heads[head]?.["logits"] as Encoded), floats(logits), width, use),
@@ -197,8 +197,8 @@ describe("gradients, in f64", () => {
     "question-answering": {
       on: paddedRows({ ids: base.batch.ids.slice(0, 1), mask: base.batch.mask.slice(0, 1) }),
       build(scope, inputs, feed) {
-        const spans = model.markSpan(scope, everyState(model, scope, inputs)),
-          half = (i: number): Tensor<"f32"> => spans.slice(1, i, i + 1).reshape([1, seq]);
+        const spans = model.markSpan(scope, everyState(model, scope, inputs));
+        const half = (i: number): Tensor<"f32"> => spans.slice(1, i, i + 1).reshape([1, seq]);
         return mean(half(0), feed("start_positions"))
           .add(mean(half(1), feed("end_positions")))
           .mul(0.5);
@@ -215,9 +215,9 @@ describe("gradients, in f64", () => {
   };
 
   it.each(Object.keys(losses))("of %s", (head) => {
-    const { on, build } = losses[head] as (typeof losses)[string],
-      { loss, targets, gradients: theirs } = gradients.heads[head] as (typeof gradients.heads)[string],
-      names: string[] = [];
+    const { on, build } = losses[head] as (typeof losses)[string];
+    const { loss, targets, gradients: theirs } = gradients.heads[head] as (typeof gradients.heads)[string];
+    const names: string[] = [];
     const feeds = {
       ...on.feeds,
       ...Object.fromEntries(Object.entries(targets).map(([name, values]) => [name, values.flat()])),
@@ -243,10 +243,10 @@ describe("gradients, in f64", () => {
     expect(expected.length).toBe(head === "masked-lm" ? names.length : expected.length);
     expect(expected.length).toBeGreaterThan(10);
     for (const name of expected) {
-      const got = ours[names.indexOf(name)]?.data ?? [],
-        want = floats(theirs[name] as Encoded);
+      const got = ours[names.indexOf(name)]?.data ?? [];
+      const want = floats(theirs[name] as Encoded);
       expect(got.length, name).toBe(want.length);
-      // Softmax takes no notice of what is added to all scores: biases of places in an answer, of choices.
+      // Softmax does not change when all scores grow by the same number: biases of places in an answer, of choices.
       if (norm(want) < 1e-9) expect(norm(got), name).toBeLessThan(1e-9);
       else expect(norm(want.map((v, k) => v - (got[k] as number))) / norm(want), name).toBeLessThan(GRADIENTS);
     }

@@ -1,4 +1,4 @@
-/** Reads the goldens that tooling/golden/modernbert.py writes, and lays their rows out. */
+/** Reads the goldens that tooling/golden/modernbert.py writes, and lays out their rows. */
 import { readFileSync } from "node:fs";
 import type { Tensor } from "@cloze/graph";
 import type { EncoderInputs, Scope } from "@cloze/nn";
@@ -28,7 +28,7 @@ interface BaseFile {
 }
 
 interface GradientsFile {
-  /** Those of the batch, some of them replaced by [MASK]. */
+  /** The ids of the batch, some of them replaced by [MASK]. */
   readonly ids: Rows;
   readonly heads: Named<{
     readonly loss: number;
@@ -55,7 +55,7 @@ export const variants: VariantsFile["variants"] = (read("variants") as VariantsF
 export const config: ModernBertConfig = parseModernBertConfig(base.config);
 export const model: ModernBert = modernBert(config);
 
-/** The weights of the base and one head; classifiers stand under `HEAD:` in the file. */
+/** The weights of the base and one head. Classifiers have the prefix `HEAD:` in the file. */
 export function parameters(head: string, more: Named<Encoded> = {}): Record<string, Float32Array> {
   const all = Object.entries({ ...base.weights, ...more }).filter(
     ([name]) => !name.includes(":") || name.startsWith(`${head}:`),
@@ -66,11 +66,11 @@ export function parameters(head: string, more: Named<Encoded> = {}): Record<stri
 const laidOut =
   (how: typeof padded) =>
   ({ ids, mask }: MaskedRows): Feeds => {
-    const { types: _, ...feeds } = how({ ids, mask, types: ids.map((row) => row.map(() => 0)) }).feeds,
-      { batch, seq } = how({ ids, mask, types: ids });
+    const { types: _, ...feeds } = how({ ids, mask, types: ids.map((row) => row.map(() => 0)) }).feeds;
+    const { batch, seq } = how({ ids, mask, types: ids });
     return { batch, seq, feeds };
   };
-/** Each row one sequence and its padding. */
+/** Each row is one sequence and its padding. */
 export const paddedRows: (rows: MaskedRows) => Feeds = laidOut(padded);
 /** All sequences in one row, one after another, and some padding. */
 export const packedRow: (rows: MaskedRows) => Feeds = laidOut(packed);

@@ -21,20 +21,20 @@ interface Gradients {
 
 const read = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`golden/${name}.json`, import.meta.url), "utf8"));
-const file = read("speedrun") as File,
-  gradients = (read("speedrun-gradients") as Gradients).models;
+const file = read("speedrun") as File;
+const gradients = (read("speedrun-gradients") as Gradients).models;
 type Weights = Named<Float32Array>;
 const numbers = (weights: Named<Encoded>): Weights =>
   Object.fromEntries(Object.entries(weights).map(([name, value]) => [name, halves(value)]));
 
-/** A form of the model, its weights, and what it gives. */
+/** A form of the model, its weights, and its results. */
 interface Form {
   readonly name: string;
   readonly config: unknown;
   readonly weights: Weights;
   readonly logits: readonly Encoded[];
   readonly golden: Gradients["models"][string];
-  /** A sequence has the states it has alone where it starts at a multiple of this. */
+  /** A sequence that starts at a multiple of `patch` has the same states as alone. */
   readonly patch: number;
 }
 type PatchFile = Gradients["models"][string] & {
@@ -67,7 +67,7 @@ const forms: readonly Form[] = [
 ];
 
 const LOGITS = 1e-4;
-/** |ours - theirs| / |theirs|, over a parameter; ours in f64. Theirs are stored as f32. */
+/** Tolerance of |ours - theirs| / |theirs|, over a parameter; ours in f64. Theirs are stored as f32. */
 const GRADIENTS = 1e-5;
 
 interface Rows {
@@ -78,10 +78,11 @@ interface Rows {
 
 const PAD = 1;
 
-/** Each row one sequence and its padding. */
+/** Each row is one sequence and its padding. */
 function padded(): Rows {
-  const seq = Math.max(...file.ids.map((row) => row.length)),
-    fill = (row: readonly number[], value: number): number[] => Array.from({ length: seq }, (_, i) => row[i] ?? value);
+  const seq = Math.max(...file.ids.map((row) => row.length));
+  const fill = (row: readonly number[], value: number): number[] =>
+    Array.from({ length: seq }, (_, i) => row[i] ?? value);
   return {
     batch: file.ids.length,
     seq,
@@ -103,13 +104,16 @@ function padded(): Rows {
   };
 }
 
-/** All sequences in one row, one after another, and some padding: after each up to a multiple of `patch`, and at the end. */
+/**
+ * All sequences in one row, one after another. Padding follows each sequence up to a multiple of `patch`, and follows
+ * the last sequence.
+ */
 function packed(patch: number): Rows & { readonly starts: readonly number[] } {
-  const ids: number[] = [],
-    segments: number[] = [],
-    positions: number[] = [],
-    starts: number[] = [],
-    gap = (n: number): number[] => Array.from({ length: n }, () => 0);
+  const ids: number[] = [];
+  const segments: number[] = [];
+  const positions: number[] = [];
+  const starts: number[] = [];
+  const gap = (n: number): number[] => Array.from({ length: n }, () => 0);
   file.ids.forEach((row, r) => {
     const rest = gap((patch - (row.length % patch)) % patch);
     starts.push(ids.length);
@@ -141,9 +145,9 @@ function compute(
 }
 
 describe.each(forms)("$name", ({ config, weights, logits: theirLogits, golden, patch }) => {
-  const model = speedrun(parseSpeedrunConfig(config)),
-    { vocab, hidden } = model,
-    alone = theirLogits.map(floats);
+  const model = speedrun(parseSpeedrunConfig(config));
+  const { vocab, hidden } = model;
+  const alone = theirLogits.map(floats);
   const logits = (scope: Scope, inputs: EncoderInputs): Tensor<"f32"> =>
     model.predict(scope, model.encode(scope, inputs).reshape([-1, hidden]));
 
@@ -153,26 +157,26 @@ describe.each(forms)("$name", ({ config, weights, logits: theirLogits, golden, p
   });
 
   it.each(["native", "f64"] as const)("gives padded rows the logits of sequences run alone: %s", (precision) => {
-    const rows = padded(),
-      [ours] = compute(weights, rows, (scope, inputs) => [logits(scope, inputs)], precision),
-      all = Array.from(ours?.data ?? []);
+    const rows = padded();
+    const [ours] = compute(weights, rows, (scope, inputs) => [logits(scope, inputs)], precision);
+    const all = Array.from(ours?.data ?? []);
     alone.forEach((theirs, r) =>
       expect(worst(all.slice(r * rows.seq * vocab).slice(0, theirs.length), theirs)).toBeLessThan(LOGITS),
     );
   });
 
   it("gives each sequence of a packed row the logits it has alone", () => {
-    const rows = packed(patch),
-      [ours] = compute(weights, rows, (scope, inputs) => [logits(scope, inputs)], "native"),
-      all = Array.from(ours?.data ?? []);
+    const rows = packed(patch);
+    const [ours] = compute(weights, rows, (scope, inputs) => [logits(scope, inputs)], "native");
+    const all = Array.from(ours?.data ?? []);
     alone.forEach((theirs, r) =>
       expect(worst(all.slice((rows.starts[r] as number) * vocab).slice(0, theirs.length), theirs)).toBeLessThan(LOGITS),
     );
   });
 
   it("gives a packed row the same loss and the same gradient of every parameter", () => {
-    const rows = packed(patch),
-      names: string[] = [];
+    const rows = packed(patch);
+    const names: string[] = [];
     const targets = file.labels.flatMap((row, r) =>
       row.flatMap((label, i) => (label < 0 ? [] : [{ label, at: (rows.starts[r] as number) + i }])),
     );
@@ -181,14 +185,14 @@ describe.each(forms)("$name", ({ config, weights, logits: theirLogits, golden, p
       weights,
       { ...rows, feeds },
       (scope, inputs) => {
-        const { graph } = scope,
-          n = [targets.length],
-          states = model
-            .encode(scope, inputs)
-            .reshape([-1, hidden])
-            .gather(graph.input("at", "i32", n));
-        const mean = crossEntropy(model.predict(scope, states), graph.input("labels", "i32", n)).mean(),
-          parameters = [...scope.parameters.values()];
+        const { graph } = scope;
+        const n = [targets.length];
+        const states = model
+          .encode(scope, inputs)
+          .reshape([-1, hidden])
+          .gather(graph.input("at", "i32", n));
+        const mean = crossEntropy(model.predict(scope, states), graph.input("labels", "i32", n)).mean();
+        const parameters = [...scope.parameters.values()];
         names.push(...parameters.map((p) => p.name));
         return [
           mean,
@@ -204,8 +208,8 @@ describe.each(forms)("$name", ({ config, weights, logits: theirLogits, golden, p
     expect([...names].sort()).toEqual(Object.keys(golden.gradients).sort());
     const norm = (x: ArrayLike<number>): number => Math.sqrt(Array.from(x).reduce((sum, v) => sum + v * v, 0));
     names.forEach((parameter, i) => {
-      const ours = found[i]?.data ?? [],
-        theirs = floats(golden.gradients[parameter] as Encoded);
+      const ours = found[i]?.data ?? [];
+      const theirs = floats(golden.gradients[parameter] as Encoded);
       expect(ours.length, parameter).toBe(theirs.length);
       expect(norm(theirs.map((v, k) => v - (ours[k] as number))) / norm(theirs), parameter).toBeLessThan(GRADIENTS);
     });
@@ -213,16 +217,16 @@ describe.each(forms)("$name", ({ config, weights, logits: theirLogits, golden, p
 });
 
 it("the forms are different models", () => {
-  const first = (name: string): Float32Array => floats((file.logits[name] ?? [])[0] as Encoded),
-    plain = first("default");
+  const first = (name: string): Float32Array => floats((file.logits[name] ?? [])[0] as Encoded);
+  const plain = first("default");
   for (const name of Object.keys(file.models).slice(1))
     expect(worst(first(name), plain), name).toBeGreaterThan(10 * LOGITS);
 });
 
 it("shows hidden states, and the attention maps that it computes with", () => {
-  const rows = padded(),
-    config = parseSpeedrunConfig({ ...file.config, attention_softcap: 1.5 }),
-    model = speedrun(config);
+  const rows = padded();
+  const config = parseSpeedrunConfig({ ...file.config, attention_softcap: 1.5 });
+  const model = speedrun(config);
   const values = compute(
     weights,
     rows,
@@ -238,9 +242,9 @@ it("shows hidden states, and the attention maps that it computes with", () => {
     "native",
   );
   expect(worst(values[0]?.data ?? [], values[1]?.data ?? [])).toBe(0);
-  const map = Array.from(values[2]?.data ?? []),
-    rowSums = Array.from({ length: map.length / rows.seq }, (_, i) =>
-      map.slice(i * rows.seq, (i + 1) * rows.seq).reduce((sum, v) => sum + v, 0),
-    );
+  const map = Array.from(values[2]?.data ?? []);
+  const rowSums = Array.from({ length: map.length / rows.seq }, (_, i) =>
+    map.slice(i * rows.seq, (i + 1) * rows.seq).reduce((sum, v) => sum + v, 0),
+  );
   rowSums.forEach((sum) => expect(sum).toBeCloseTo(1, 5));
 });

@@ -1,4 +1,4 @@
-/** ESM-2 and BERT on TensorFlow.js: the same goldens, computed by another engine than the interpreter. */
+/** ESM-2 and BERT on TensorFlow.js: the goldens of the interpreter's tests, computed by another engine. */
 import { backend as open, probe } from "@cloze/backend-tfjs";
 import { Graph, program, type HostTensors, type Tensor } from "@cloze/graph";
 import { rootScope, type EncoderInputs, type Scope } from "@cloze/nn";

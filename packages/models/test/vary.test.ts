@@ -30,7 +30,7 @@ const configs = {
 
 const ids = [0, 20, 15, 4, 5, 19, 7, 2];
 
-/** Hidden states `[8, hidden]` with parameters that are far from zero. */
+/** Hidden states `[8, hidden]`, with parameters far from zero. */
 function states({ model }: OpenedModel, tokens: readonly number[] = ids): number[] {
   const graph = new Graph();
   const scope = rootScope(graph);

@@ -42,7 +42,7 @@ const numbers = ({ parameters }: Scope): Record<string, number[]> => {
 };
 
 /**
- * What `build` gives for the sequence, in f64, with parameters that are far from zero. `given` ones in place of those.
+ * The results of `build` for the sequence, in f64, with parameters far from zero. `given` replaces parameters by name.
  */
 function run(
   build: (scope: Scope, x: Tensor<"f32">, segments: Tensor<"i32">) => readonly Tensor[],

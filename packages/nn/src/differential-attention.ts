@@ -1,19 +1,20 @@
 /**
- * Differential attention: heads in pairs, each the difference of two attention maps, so that what both see alike
- * cancels out.
+ * Differential attention: heads in pairs. Each pair is the difference of two attention maps, so the common part of the
+ * two maps cancels out.
  *
  *   head      (softmax(q1 k1^T / sqrt d) - l softmax(q2 k2^T / sqrt d)) [v1 v2] ─ RMSNorm with gain ─ times 1 - l0
- *   l         exp(lq1 . lk1) - exp(lq2 . lk2) + l0: one number a layer, with four vectors `[headDim]` to learn it by
+ *   l         exp(lq1 . lk1) - exp(lq2 . lk2) + l0: one number a layer, learnt through four vectors `[headDim]`
  *   l0        0.8 - 0.6 exp(-0.3 i) in layer i, counted from 0
  *
- * Heads 2 j and 2 j + 1 of queries and keys are a pair's two maps, and those of values its 2 headDim channels: the
- * projections stay as they are, and 4 + 2 headDim-vectors are all that is new. (The paper counts a pair as one head.)
+ * Query and key heads 2 j and 2 j + 1 are the two maps of a pair. Value heads 2 j and 2 j + 1 are the 2 headDim
+ * channels of the pair. So the projections keep their shapes. The only new parameters are the four vectors and the gain
+ * `[2 headDim]`. (The paper counts a pair as one head.)
  *
- * Both halves of the values are weighed by both maps, in two attention composites over the same queries and keys:
- * kernels serve them as they are, and where the composite is expanded both share one set of scores. Price: half as much
- * again as attention where the scores are shared, twice where a kernel computes them anew.
+ * Both maps weigh both halves of the values, in two attention composites over the same queries and keys. Attention
+ * kernels work unchanged. Where a backend expands the composite, both share one set of scores. Cost: 1.5 times
+ * attention where the scores are shared, 2 times where a kernel computes the scores twice.
  *
- * Source: Ye et al. 2024, arXiv:2410.05258, equations 1 to 3; the order of heads is that of its published code
+ * Source: Ye et al. 2024, arXiv:2410.05258, equations 1 to 3. The order of heads is the order of the published code
  * (microsoft/unilm, Diff-Transformer). Checked against plain PyTorch, tooling/golden/speedrun.py: logits, and every
  * gradient in f64.
  */
@@ -23,18 +24,18 @@ import { ones, type Init } from "./init.ts";
 import type { Scope } from "./scope.ts";
 
 export interface DifferentialOptions {
-  /** Place of the layer in its stack, from 0: the deeper, the more of the second map is taken off at first. */
+  /** Place of the layer in its stack, from 0. A deeper layer starts with a larger weight of the second map. */
   readonly layer: number;
-  /** Of the norm of each head. Default 1e-5. */
+  /** The eps of the norm of each head. Default 1e-5. */
   readonly eps?: number;
 }
 
-/** What the second map is weighed by before anything is learnt. */
+/** The initial weight of the second map, l0. */
 export function differentialLambdaInit(layer: number): number {
   return 0.8 - 0.6 * Math.exp(-0.3 * layer);
 }
 
-/** What the paper starts the four vectors from. */
+/** The paper's initial distribution of the four vectors. */
 const VECTOR: Init = { kind: "normal", std: 0.1 };
 
 /** Parameters: lambda_q1, lambda_k1, lambda_q2, lambda_k2 `[headDim]`. -> a number, shape `[]`. */
@@ -62,7 +63,7 @@ function pairs(x: Tensor<"f32">): readonly [Tensor<"f32">, Tensor<"f32">] {
   return [part(0), part(1)];
 }
 
-/** The other way round, with the same in both places. */
+/** The inverse of `pairs` for two equal halves: each head occurs twice in a row. */
 function twice(x: Tensor<"f32">): Tensor<"f32"> {
   const [batch, heads, rows, columns] = x.shape as [number, number, number, number];
   return x
@@ -72,10 +73,10 @@ function twice(x: Tensor<"f32">): Tensor<"f32"> {
 }
 
 /**
- * What pairs of heads give. `weigh` is attention over values, all of whose heads are given.
+ * The output of the pairs of heads. `weigh` is attention over values; it receives values of all heads.
  *
- * Parameters: those of lambda, and subln.weight `[2 headDim]`. Shapes: v `[batch, heads, seq, headDim]` -> `[batch,
- * heads / 2, seq, 2 headDim]`. Throws ConfigError for an odd number of heads.
+ * Parameters: the parameters of lambda, and subln.weight `[2 headDim]`. Shapes: v `[batch, heads, seq, headDim]` ->
+ * `[batch, heads / 2, seq, 2 headDim]`. Throws ConfigError for an odd number of heads.
  */
 export function differentialHeads(
   scope: Scope,
@@ -94,8 +95,8 @@ export function differentialHeads(
 }
 
 /**
- * The maps that values are weighed by, before the norm: `[batch, heads, seq, seq]` -> `[batch, heads / 2, seq, seq]`,
- * some of them below 0.
+ * The maps that weigh the values, before the norm: `[batch, heads, seq, seq]` -> `[batch, heads / 2, seq, seq]`. Some
+ * elements are below 0.
  */
 export function differentialMaps(
   scope: Scope,

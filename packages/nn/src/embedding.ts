@@ -15,7 +15,7 @@ export function embeddingLayer(scope: Scope, ids: Tensor<"i32">, options: Embedd
   return scope.within(() => embedding(embeddingTable(scope, options), ids));
 }
 
-/** The table alone, for a head that is tied to it: `project(x, embeddingTable(...))`. */
+/** The table alone, for an output head that shares the table: `project(x, embeddingTable(...))`. */
 export function embeddingTable(scope: Scope, { vocab, hidden, init = normal02 }: EmbeddingOptions): Tensor<"f32"> {
   return scope.param("weight", [vocab, hidden], init);
 }

@@ -4,10 +4,10 @@ import { linear, type LinearOptions } from "./linear.ts";
 import type { Scope } from "./scope.ts";
 
 export interface FeedForwardOptions {
-  /** Width in between. */
+  /** Width between the two linear layers. */
   readonly intermediate: number;
   readonly activation: (x: Tensor<"f32">) => Tensor<"f32">;
-  /** Names of the two linear layers. Default BERT's. */
+  /** Names of the two linear layers. Default: the names of BERT. */
   readonly up?: string;
   readonly down?: string;
   readonly linear?: LinearOptions;

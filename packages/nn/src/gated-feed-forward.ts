@@ -3,7 +3,8 @@
  *
  *   [a, g] = up(x)      y = down(activation(a) * g)      GeGLU with gelu, SwiGLU with silu
  *
- * Source: Shazeer 2020, arXiv:2002.05202. The halves are in ModernBERT's order: first what is activated, then the gate.
+ * Source: Shazeer 2020, arXiv:2002.05202. The halves are in ModernBERT's order: first the input of the activation, then
+ * the gate.
  */
 import type { Tensor } from "@cloze/graph";
 import { dropoutLayer } from "./dropout.ts";
@@ -14,9 +15,9 @@ import type { Scope } from "./scope.ts";
 export interface GatedFeedForwardOptions extends FeedForwardOptions {
   readonly up: string;
   readonly down: string;
-  /** Of `down`, in place of `linear`. */
+  /** Options of `down`, in place of `linear`. */
   readonly downLinear?: FeedForwardOptions["linear"];
-  /** Of what goes into `down`, when training. Default 0. */
+  /** Dropout rate of the input of `down`, when training. Default 0. */
   readonly dropoutRate?: number;
 }
 

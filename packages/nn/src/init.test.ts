@@ -29,7 +29,7 @@ describe("initialize", () => {
     expect(values(init, [15], "a", 11)).toEqual(one.a?.data);
     expect(values(init, [15], "a", 12)).not.toEqual(one.a?.data);
     expect(values(init, [15], "b", 11)).not.toEqual(one.a?.data);
-    // A longer tensor of that name begins the same.
+    // A longer tensor with this name begins with the same values.
     expect(values(init, [16], "a", 11).slice(0, 15)).toEqual(one.a?.data);
   });
 
@@ -52,7 +52,7 @@ describe("initialize", () => {
     expect(Math.abs(moment(x, 2) - 1)).toBeLessThan(0.015);
     expect(Math.abs(moment(x, 3))).toBeLessThan(0.03);
     expect(Math.abs(moment(x, 4) - 3)).toBeLessThan(0.1);
-    // Neighbours, which share a Box-Muller pair, are independent.
+    // Neighbours, which share a Box-Muller pair, are uncorrelated.
     const pairs = Array.from({ length: 100_000 }, (_, i) => (x[2 * i] as number) * (x[2 * i + 1] as number));
     expect(Math.abs(pairs.reduce((s, v) => s + v, 0) / pairs.length)).toBeLessThan(0.01);
   });
@@ -60,7 +60,7 @@ describe("initialize", () => {
   it("cuts truncated normals, without widening the rest", () => {
     const x = values({ kind: "truncatedNormal", std: 0.02, cut: 2 }, [50_000]);
     expect(Math.max(...x.map(Math.abs))).toBeLessThanOrEqual(0.04);
-    // Variance of a standard normal cut at 2: 1 - 2 * 2 pdf(2) / (2 cdf(2) - 1) = 0.7737.
+    // The variance of a standard normal cut at 2 is 1 - 2 * 2 pdf(2) / (2 cdf(2) - 1) = 0.7737.
     expect(Math.abs(moment(x, 2) / 0.0004 - 0.7737)).toBeLessThan(0.02);
   });
 

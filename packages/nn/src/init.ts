@@ -1,32 +1,32 @@
 /**
- * Initial values of parameters, on the host: a pure function of (seed, parameter name, element), so that a model starts
- * the same on every backend, in any order of declaration, and whatever other parameters there are.
+ * Initial values of parameters, on the host: a pure function of (seed, parameter name, element). So a model starts with
+ * the same values on every backend, in any order of declaration, and with any other parameters beside them.
  *
- * Normal draws are Box-Muller pairs over 32-bit Threefry words (largest |z| 6.7). A truncated normal draws again what
- * falls outside; like torch's trunc_normal_ it does not widen the rest to make up for the lost tails. Price: about 0.1
- * microseconds an element. Float32Array, so one element takes 4 bytes.
+ * Normal draws are Box-Muller pairs over 32-bit Threefry words (largest |z| 6.7). A truncated normal draws an outside
+ * value again. Like torch's trunc_normal_ it does not widen the distribution to make up for the lost tails. Cost: about
+ * 0.1 microseconds an element. The result is a Float32Array: 4 bytes an element.
  */
 import { ConfigError } from "@cloze/errors";
 import { hostTensor, showShape, sizeOf, type HostTensor, type Shape } from "@cloze/graph";
 import { hashString, threefry2x32, type Word2 } from "@cloze/random";
 
-/** How a parameter starts: plain data. */
+/** The initial distribution of a parameter: plain data. */
 export type Init =
   | { readonly kind: "zeros" }
   | { readonly kind: "ones" }
   | { readonly kind: "constant"; readonly value: number }
-  /** These, in row-major order: as many as there are elements. */
+  /** The given values, in row-major order: one for each element. */
   | { readonly kind: "values"; readonly values: readonly number[] }
-  /** Mean 0. `zeroRow`: this row of the first axis is zero (the padding row of an embedding table). */
+  /** Normal with mean 0. `zeroRow`: this row of the first axis is zero (the padding row of an embedding table). */
   | { readonly kind: "normal"; readonly std: number; readonly zeroRow?: number }
-  /** Mean 0; nothing beyond `cut` standard deviations. */
+  /** Normal with mean 0, without values beyond `cut` standard deviations. */
   | { readonly kind: "truncatedNormal"; readonly std: number; readonly cut: number }
-  /** Even over [-bound, bound). */
+  /** Uniform over [-bound, bound). */
   | { readonly kind: "uniform"; readonly bound: number };
 
 export const zeros: Init = { kind: "zeros" };
 export const ones: Init = { kind: "ones" };
-/** What BERT and its kin start weights from. */
+/** The initial distribution of weights in BERT and related models. */
 export const normal02: Init = { kind: "normal", std: 0.02 };
 
 type Fill<I extends Init> = (data: Float32Array, key: Word2, init: I, shape: Shape) => void;
@@ -69,7 +69,7 @@ function within(key: Word2, element: number, cut: number): number {
   }
 }
 
-/** Counter of an element's attempt: 48 bits of element, 16 of attempt. */
+/** Threefry counter of one attempt for one element: 48 bits of element, 16 bits of attempt. */
 const address = (element: number, attempt: number): Word2 => [
   element >>> 0,
   (Math.floor(element / 2 ** 32) + attempt * 2 ** 16) >>> 0,
@@ -82,13 +82,13 @@ function normalPair(key: Word2, element: number, attempt: number): readonly [num
   return [radius * Math.cos(angle), radius * Math.sin(angle)];
 }
 
-/** What `initialize` needs to know of a parameter. */
+/** The facts about a parameter that `initialize` needs. */
 export interface Initialized {
   readonly shape: Shape;
   readonly init: Init;
 }
 
-/** The first value of one parameter. `seed` is an integer, 0 to 2^53 - 1. */
+/** The initial value of one parameter. `seed` is an integer, 0 to 2^53 - 1. */
 export function initialValue(name: string, { shape, init }: Initialized, seed: number): HostTensor {
   const key = threefry2x32([seed >>> 0, Math.floor(seed / 2 ** 32)], [hashString(name), hashString("init")]);
   const made = hostTensor("f32", shape);
@@ -105,7 +105,7 @@ function fill<K extends Init["kind"]>(
   (fills[init.kind as K] as Fill<Extract<Init, { kind: K }>>)(data, key, init, shape);
 }
 
-/** First values of all parameters, by name. */
+/** Initial values of all parameters, by name. */
 export function initialize(parameters: ReadonlyMap<string, Initialized>, seed: number): Record<string, HostTensor> {
   return Object.fromEntries([...parameters].map(([name, parameter]) => [name, initialValue(name, parameter, seed)]));
 }

@@ -1,6 +1,6 @@
 /**
- * What goes into the first layer: a vector for the token, one for the text of a pair that it is in, one for its place.
- * A model adds them up. Three tables and no more: their names in the checkpoint are the scope's.
+ * The input embeddings: one vector for the token, one for the text of the pair that contains the token, and one for the
+ * token's place. A model adds them up. There are only three tables. The scopes give their names in the checkpoint.
  *
  * Source: Devlin et al. 2018, arXiv:1810.04805, figure 2.
  */
@@ -12,7 +12,7 @@ import type { Scope } from "./scope.ts";
 export interface TokenEmbeddingOptions {
   readonly vocab: number;
   readonly hidden: number;
-  /** Standard deviation of the first weights. Default 0.02. */
+  /** Standard deviation of the initial weights. Default 0.02. */
   readonly std?: number;
   /** The row of this token starts at zero. */
   readonly padId?: number;
@@ -23,7 +23,7 @@ export function tokenEmbedding(scope: Scope, ids: Tensor<"i32">, options: TokenE
   return scope.within(() => embedding(tokenTable(scope, options), ids));
 }
 
-/** The table of `tokenEmbedding` alone, for a decoder that is tied to it. Shapes: -> `[vocab, hidden]`. */
+/** The table of `tokenEmbedding` alone, for a decoder that shares the table. Shapes: -> `[vocab, hidden]`. */
 export function tokenTable(scope: Scope, { vocab, hidden, std = 0.02, padId }: TokenEmbeddingOptions): Tensor<"f32"> {
   return embeddingTable(scope, {
     vocab,
@@ -41,9 +41,9 @@ export interface PlaceEmbeddingOptions {
 }
 
 /**
- * Which text of a pair a token is in. Parameter: weight `[count, hidden]`.
- * Shapes: types `[batch, seq]` i32 in [0, count) -> `[batch, seq, hidden]`; undefined: all are of type 0 -> `[1, 1,
- * hidden]`.
+ * Embedding of the text of the pair that contains the token. Parameter: weight `[count, hidden]`.
+ * Shapes: types `[batch, seq]` i32 in [0, count) -> `[batch, seq, hidden]`. With types undefined, all tokens have type
+ * 0 -> `[1, 1, hidden]`.
  */
 export function segmentEmbedding(
   scope: Scope,

@@ -97,7 +97,7 @@ describe("gatedFeedForward", () => {
   } as const;
 
   it("activates the first half and multiplies it by the second", () => {
-    // up(x) = [3, -3, 6, 9], of which [relu(3) * 6, relu(-3) * 9] = [18, 0] goes down.
+    // up(x) = [3, -3, 6, 9]. The input of down is [relu(3) * 6, relu(-3) * 9] = [18, 0].
     const y = run((s, x) => gatedFeedForward(s, x, options), [1, 1], [3], {
       "layer.Wi.weight": [1, -1, 2, 3],
       "layer.Wo.weight": [1, 5],

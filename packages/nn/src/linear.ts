@@ -10,9 +10,9 @@ import type { Scope } from "./scope.ts";
 export interface LinearOptions {
   /** Default true. */
   readonly bias?: boolean;
-  /** Of the weight. Default normal with std 0.02. */
+  /** Initial distribution of the weight. Default normal with std 0.02. */
   readonly init?: Init;
-  /** Default zeros. */
+  /** Initial distribution of the bias. Default zeros. */
   readonly biasInit?: Init;
 }
 
@@ -32,10 +32,7 @@ export function linear(scope: Scope, x: Tensor<"f32">, out: number, options: Lin
   });
 }
 
-/**
- * x W^T for a weight that belongs to another layer (a tied decoder). Shapes: x `[n, in]`, weight `[out, in]` -> `[n,
- * out]`.
- */
+/** x W^T for a weight of another layer (a tied decoder). Shapes: x `[n, in]`, weight `[out, in]` -> `[n, out]`. */
 export function project(x: Tensor<"f32">, weight: Tensor<"f32">): Tensor<"f32"> {
   return x.matmul(weight, { transposeB: true });
 }

@@ -1,6 +1,6 @@
 /**
- * What an objective or a task may ask of a model, by name: the contracts of `model.ts` and the methods that each is
- * made of, as a total table, so that whether a model can do what is asked is known before anything runs.
+ * The parts of a model that an objective or a task may require, by name: the contracts of `model.ts` and the methods of
+ * each contract, as a total table. So a missing method is known before anything runs.
  */
 import type {
   ChoiceModel,
@@ -21,7 +21,7 @@ export interface ModelParts {
   readonly "multiple-choice": ChoiceModel;
 }
 export type ModelPart = keyof ModelParts;
-/** A model that has one of the parts; which, an objective says with `requires`. */
+/** A model that has one of the parts. An objective names its part with `requires`. */
 export type AnyModel = ModelParts[ModelPart];
 
 type Methods<M> = { [K in keyof M]: M[K] extends (...given: never[]) => unknown ? K : never }[keyof M] & string;
@@ -37,7 +37,7 @@ export const PART_METHODS: { readonly [P in ModelPart]: { readonly [M in Methods
   "multiple-choice": { encode: true, scoreChoice: true },
 };
 
-/** What `model` lacks of a part, by method name; empty where it has it. */
+/** The methods of `part` that `model` lacks, by name. Empty if the model has the part. */
 export function missingMethods(model: object, part: ModelPart): readonly string[] {
   return Object.keys(PART_METHODS[part]).filter(
     (method) => typeof (model as Readonly<Record<string, unknown>>)[method] !== "function",

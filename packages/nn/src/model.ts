@@ -1,8 +1,8 @@
 /**
- * The contract between models and objectives. An objective asks for one of these and never for a model by name; a model
- * is a function of a scope and its inputs, and tracing it declares its parameters.
+ * The contract between models and objectives. An objective requires one of these interfaces and never a model by name.
+ * A model is a function of a scope and its inputs. Tracing the model declares its parameters.
  *
- * Rows are packed or padded, and both are said in the same way: by segments.
+ * Rows are packed or padded. In both cases segments describe the row.
  */
 import { Graph, type Tensor } from "@cloze/graph";
 import { rootScope, type Parameter, type Scope } from "./scope.ts";
@@ -11,15 +11,15 @@ export interface EncoderInputs {
   /** `[batch, seq]`, in [0, vocab). */
   readonly ids: Tensor<"i32">;
   /**
-   * `[batch, seq]`: 0 is padding, 1, 2, … up to seq are the sequences packed into a row. Tokens see their own segment
-   * only.
+   * `[batch, seq]`: 0 is padding; 1, 2, … up to seq are the sequences packed into a row. A token sees only its own
+   * segment.
    */
   readonly segments: Tensor<"i32">;
-  /** `[batch, seq]`: place inside the own sequence, from 0. */
+  /** `[batch, seq]`: place inside the token's own sequence, from 0. */
   readonly positions: Tensor<"i32">;
   /**
    * `[batch, seq]`: 0 for the first text of a pair, 1 for the second (`token_type_ids`). Absent: all 0. Models without
-   * such embeddings take no notice.
+   * type embeddings ignore this input.
    */
   readonly types?: Tensor<"i32">;
 }
@@ -27,16 +27,16 @@ export interface EncoderInputs {
 export interface Encoder {
   readonly hidden: number;
   readonly vocab: number;
-  /** Hidden states `[batch, seq, hidden]` after the last layer and its norm. What stands at padding is not defined. */
+  /** Hidden states `[batch, seq, hidden]` after the last layer and its norm. The states at padding are undefined. */
   encode(scope: Scope, inputs: EncoderInputs): Tensor<"f32">;
 }
 
 export interface MaskedLm extends Encoder {
-  /** Logits `[n, vocab]` of hidden states `[n, hidden]`: the rows to be predicted, gathered, and no others. */
+  /** Logits `[n, vocab]` of hidden states `[n, hidden]`: only the rows to predict, already gathered. */
   predict(scope: Scope, hidden: Tensor<"f32">): Tensor<"f32">;
 }
 
-/** Says of a pair of texts in one sequence how they belong together: next-sentence and sentence-order prediction. */
+/** Predicts how the two texts of a pair belong together: next-sentence and sentence-order prediction. */
 export interface SentencePairModel extends Encoder {
   /**
    * Logits `[n, 2]` of the hidden states `[n, hidden]` of first tokens; column 0 stands for "belongs" (next, in order),
@@ -46,12 +46,12 @@ export interface SentencePairModel extends Encoder {
 }
 
 /**
- * Puts a sequence into one of `labels` classes, or gives it numbers or independent labels: what the logits mean is the
- * task's.
+ * Gives a sequence one of `labels` classes, or numbers, or independent labels: the task decides the meaning of the
+ * logits.
  */
 export interface SequenceClassifier extends Encoder {
   /**
-   * What stands for a sequence before its heads: the state of its first token (default), or the mean over all of its
+   * The vector of a sequence before the classifier: the state of its first token (default), or the mean over all its
    * tokens.
    */
   readonly pooling?: "first" | "mean";
@@ -64,32 +64,36 @@ export interface TokenClassifier extends Encoder {
   classifyTokens(scope: Scope, states: Tensor<"f32">, labels: number): Tensor<"f32">;
 }
 
-/** Marks the answer in a text by its first and last token. */
+/** Marks the answer in a text by the answer's first and last token. */
 export interface SpanModel extends Encoder {
   /** Logits `[n, 2]` (start, end) of hidden states `[n, hidden]`. */
   markSpan(scope: Scope, states: Tensor<"f32">): Tensor<"f32">;
 }
 
-/** Scores each of several choices; the best of a question is its answer. */
+/** Scores each of several choices. The choice with the best score is the answer to a question. */
 export interface ChoiceModel extends Encoder {
-  /** As for a sequence classifier. */
+  /** As in `SequenceClassifier`. */
   readonly pooling?: "first" | "mean";
   /** Scores `[n, 1]` of hidden states `[n, hidden]`, pooled as `pooling` says. */
   scoreChoice(scope: Scope, first: Tensor<"f32">): Tensor<"f32">;
 }
 
-/** Everything there is to see of an encoder, for inference. A program pays only for what it puts out. */
+/** All states of an encoder, for inference. A program pays only for the states that it puts out. */
 export interface EncoderOutputs {
-  /** `[batch, seq, hidden]`, after the last norm: what `encode` gives. */
+  /** `[batch, seq, hidden]`, after the last norm: the result of `encode`. */
   readonly last: Tensor<"f32">;
-  /** layers + 1 of them, as transformers counts: the embeddings, then each layer; the last one after the last norm. */
+  /**
+   * layers + 1 tensors, as transformers counts them: the embeddings, then each layer. The last tensor is after the last
+   * norm.
+   */
   readonly hiddenStates: readonly Tensor<"f32">[];
   /** Probabilities `[batch, heads, seq, seq]` of each layer. Rows of padding see padding. */
   readonly attentions: readonly Tensor<"f32">[];
 }
 
 /**
- * The inputs of an encoder as feeds named `ids`, `segments` and `positions`, and `types` on demand, all `[batch, seq]`.
+ * The inputs of an encoder as feeds `[batch, seq]` named `ids`, `segments` and `positions`; with `types: true` also
+ * `types`.
  */
 export function encoderInputs(
   graph: Graph,
@@ -106,7 +110,9 @@ export function encoderInputs(
   };
 }
 
-/** The parameters that `build` declares, from a trace on a graph that is thrown away: names and shapes, no values. */
+/**
+ * The parameters that `build` declares: names and shapes, no values. The trace is on a graph that is then discarded.
+ */
 export function parametersOf(build: (scope: Scope) => unknown): ReadonlyMap<string, Parameter> {
   const scope = rootScope(new Graph());
   build(scope);

@@ -1,5 +1,6 @@
 /**
- * Multi-head attention as one block: self-attention and its output projection, under the names of BERT and its kin.
+ * Multi-head attention as one block: self-attention and its output projection, under the names of BERT and related
+ * models.
  *
  *   x ─ self (query, key, value, attention) ─ output.dense ─ dropout
  */
@@ -10,20 +11,23 @@ import type { Scope } from "./scope.ts";
 import { attend, attentionProbabilities, queryKeyValue, type SelfAttentionOptions } from "./self-attention.ts";
 
 export interface MultiHeadAttentionOptions extends SelfAttentionOptions {
-  /** Of what comes out, when training. Default 0. (`dropoutRate` is that of the probabilities.) */
+  /** Dropout rate of the output, when training. Default 0. (`dropoutRate` is the rate of the probabilities.) */
   readonly outputDropoutRate?: number;
 }
 
 export interface Attended {
-  /** Like x. */
+  /** States with the shape of x. */
   readonly states: Tensor<"f32">;
-  /** `[batch, heads, seq, seq]`, to be looked at; built when it is called, and paid for when it is put out. */
+  /**
+   * `[batch, heads, seq, seq]`, for inspection. A call builds the nodes; only a program that puts them out pays for
+   * them.
+   */
   probabilities(): Tensor<"f32">;
 }
 
 /**
  * Parameters: self.{query,key,value} and output.dense, each weight `[hidden, hidden]`, bias `[hidden]`.
- * Shapes: x `[batch, seq, hidden]` f32 -> same. Throws ConfigError if heads do not divide hidden.
+ * Shapes: x `[batch, seq, hidden]` f32 -> same. Throws ConfigError if the number of heads does not divide hidden.
  */
 export function multiHeadAttention(scope: Scope, x: Tensor<"f32">, options: MultiHeadAttentionOptions): Attended {
   const self = scope.at("self");

@@ -1,6 +1,6 @@
 /**
- * BERT's pooler: what a first token says of its whole sequence. Source: Devlin et al. 2018, arXiv:1810.04805, section
- * 3.
+ * BERT's pooler: from the state of the first token, a vector for the whole sequence. Source: Devlin et al. 2018,
+ * arXiv:1810.04805, section 3.
  */
 import type { Tensor } from "@cloze/graph";
 import { linear, type LinearOptions } from "./linear.ts";

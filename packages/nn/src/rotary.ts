@@ -1,15 +1,15 @@
 /**
- * Rotary positions by base or by explicit frequencies.
+ * Rotary positions, by base or by explicit frequencies.
  *
- * Frequencies are usually base^(-2c / headDim), and then this is `rope` of @cloze/graph. A checkpoint may bring its own
- * instead: the published ESM-2 weights were trained with frequencies rounded to f16, and recomputing them in f32
- * changes the model.
+ * Frequencies are usually base^(-2c / headDim). For these frequencies the function is `rope` of @cloze/graph. A
+ * checkpoint may have its own frequencies: the published ESM-2 weights were trained with frequencies rounded to f16,
+ * and frequencies computed again in f32 would change the model.
  */
 import { call1, composite, dims, rope, ShapeError, type Composite, type Tensor } from "@cloze/graph";
 
 type TurnParams = { readonly frequencies: readonly number[]; readonly inverse: boolean };
 
-/** Half-split rotation, as `rope`; its gradient is the rotation back. */
+/** Half-split rotation, as in `rope`. Its gradient is the rotation back. */
 export const ropeByFrequencyComposite: Composite = composite<TurnParams>({
   name: "ropeByFrequency",
   expand: (args, { frequencies, inverse }) => {
@@ -43,7 +43,7 @@ export interface RotaryOptions {
   readonly positions: Tensor<"i32">;
   /** Default 10,000. */
   readonly base?: number;
-  /** headDim / 2 radians per position, instead of `base`. */
+  /** headDim / 2 numbers, in radians per position, instead of `base`. */
   readonly frequencies?: readonly number[];
 }
 

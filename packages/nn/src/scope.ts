@@ -1,10 +1,10 @@
 /**
- * Scope: where a model declares its parameters. A scope is a place in the checkpoint:
- * `scope.at("query").param("weight", …)` is the tensor `….query.weight`, so reading the code of a model is reading its
+ * Scope: the place where a model declares its parameters. A scope is a place in the checkpoint:
+ * `scope.at("query").param("weight", …)` is the tensor `….query.weight`. So the code of a model reads like its
  * checkpoint.
  *
- * A name is one parameter. Asking again with the same shape gives the same tensor (tied weights, a second pass over the
- * same layer); with another shape it is an error. Nothing is computed: a parameter is an input of the graph.
+ * One name is one parameter. A second call with the same shape gives the same tensor (tied weights, a second pass over
+ * the same layer). With another shape it is an error. A scope computes nothing: a parameter is an input of the graph.
  */
 import { ConfigError } from "@cloze/errors";
 import { sameShape, showShape, sizeOf, type Graph, type Shape, type Tensor } from "@cloze/graph";
@@ -20,9 +20,9 @@ export interface Parameter {
 }
 
 export interface ScopeOptions {
-  /** Where all names begin, e.g. "generator". Default "". */
+  /** The prefix of all names, e.g. "generator". Default "". */
   readonly path?: string;
-  /** Given when training: the key u32 `[2]` = (seed, step) of dropout. Without it there is none. */
+  /** Present when training: the key u32 `[2]` = (seed, step) of dropout. Without it there is no dropout. */
   readonly random?: Randomness;
 }
 
@@ -54,7 +54,7 @@ export class Scope {
     return new Scope(this.graph, this.#join(name), this.#parameters, this.random);
   }
 
-  /** Declares a parameter, or finds the one of that name. */
+  /** Declares a parameter, or finds the declared parameter of this name. */
   param(name: string, shape: Shape, init: Init): Tensor<"f32"> {
     const full = this.#join(name);
     const known = this.#parameters.get(full);
@@ -72,12 +72,12 @@ export class Scope {
     return known.tensor;
   }
 
-  /** Runs `build` so that the nodes it makes remember this scope as their layer. */
+  /** Runs `build`. The nodes that `build` makes remember this scope as their layer. */
   within<T>(build: () => T): T {
     return this.graph.within(this.path, build);
   }
 
-  /** Dropout's stream number for this scope: every layer draws a mask of its own. */
+  /** The dropout stream number of this scope. It differs by scope, so every layer draws its own mask. */
   get stream(): number {
     return hashString(this.path);
   }

@@ -1,9 +1,9 @@
 /**
- * Multi-head self-attention, up to and without the output projection (checkpoints disagree on where that one lives).
+ * Multi-head self-attention without the output projection (checkpoints disagree on the place of the projection).
  *
  *   x ─ query, key, value ─ split heads ─ rope? ─ attention(mask) ─ merge heads
  *
- * The pieces are exported too, for a model that needs something between them.
+ * The steps are exported too, for a model that needs other work between them.
  */
 import { ConfigError } from "@cloze/errors";
 import { attention, dims, softmax, type Tensor } from "@cloze/graph";
@@ -15,27 +15,27 @@ import type { Scope } from "./scope.ts";
 
 export interface SelfAttentionOptions {
   readonly heads: number;
-  /** i32 `[batch, seq]`: tokens see their own segment only (packing and padding). */
+  /** i32 `[batch, seq]`: a token sees only its own segment (packing and padding). */
   readonly segments?: Tensor<"i32">;
-  /** Rotary positions; none without it. */
+  /** Rotary positions. Absent: no rotary positions. */
   readonly rope?: RotaryOptions;
   /** Default 1 / sqrt(headDim). */
   readonly scale?: number;
   readonly causal?: boolean;
-  /** Largest distance that is seen. */
+  /** Largest distance at which tokens see each other. */
   readonly window?: number;
-  /** Scores stay within ± this: softcap * tanh(score / softcap). None without it. */
+  /** Scores stay within ± this number: softcap * tanh(score / softcap). Absent: no cap. */
   readonly softcap?: number;
-  /** Differences of two attention maps in place of one. None without it. */
+  /** Differences of two attention maps in place of one map. Absent: one map. */
   readonly differential?: DifferentialOptions;
-  /** Of the probabilities, when training. Default 0. */
+  /** Dropout rate of the probabilities, when training. Default 0. */
   readonly dropoutRate?: number;
-  /** Of the three projections. */
+  /** Options of the three projections. */
   readonly linear?: LinearOptions;
 }
 
 export interface Heads {
-  /** `[batch, heads, seq, headDim]`, as are the others. */
+  /** `[batch, heads, seq, headDim]`, the shape of k and v too. */
   readonly q: Tensor<"f32">;
   readonly k: Tensor<"f32">;
   readonly v: Tensor<"f32">;
@@ -43,13 +43,13 @@ export interface Heads {
 
 /**
  * Parameters: query, key, value: each weight `[hidden, hidden]`, bias `[hidden]`.
- * Shapes: x `[batch, seq, hidden]` f32 -> same. Throws ConfigError if heads do not divide hidden.
+ * Shapes: x `[batch, seq, hidden]` f32 -> same. Throws ConfigError if the number of heads does not divide hidden.
  */
 export function selfAttention(scope: Scope, x: Tensor<"f32">, options: SelfAttentionOptions): Tensor<"f32"> {
   return attend(scope, queryKeyValue(scope, x, options), options);
 }
 
-/** The three projections by head, with q and k turned by position where `options.rope` says so. */
+/** The three projections by head. With `options.rope`, q and k are turned by position. */
 export function queryKeyValue(scope: Scope, x: Tensor<"f32">, options: SelfAttentionOptions): Heads {
   const { hidden } = dims("selfAttention(x)", x, "batch seq hidden");
   const { heads } = options;
@@ -58,7 +58,7 @@ export function queryKeyValue(scope: Scope, x: Tensor<"f32">, options: SelfAtten
 }
 
 /**
- * The same from one projection of all three, whose rows are those of q, then of k, then of v, head by head.
+ * The same result from one projection. Its rows are the rows of q, then of k, then of v, head by head.
  * Parameters: weight `[3 hidden, hidden]`, bias `[3 hidden]`.
  */
 export function fusedQueryKeyValue(scope: Scope, x: Tensor<"f32">, options: SelfAttentionOptions): Heads {
@@ -76,7 +76,9 @@ function turn(scope: Scope, { q, k, v }: Heads, { rope }: SelfAttentionOptions):
   return rope === undefined ? { q, k, v } : scope.within(() => ({ q: rotary(q, rope), k: rotary(k, rope), v }));
 }
 
-/** Attention over heads and back to `[batch, seq, hidden]`. Parameters: none, or those of `differentialHeads`. */
+/**
+ * Attention over heads, and back to `[batch, seq, hidden]`. Parameters: none, or the parameters of `differentialHeads`.
+ */
 export function attend(scope: Scope, { q, k, v }: Heads, options: SelfAttentionOptions): Tensor<"f32"> {
   const { segments, scale, causal, window, softcap, differential, dropoutRate = 0 } = options;
   const mask = {
@@ -92,17 +94,16 @@ export function attend(scope: Scope, { q, k, v }: Heads, options: SelfAttentionO
 }
 
 /**
- * The probabilities `[batch, heads, seq, seq]` that bidirectional `attend` weighs values by, to be looked at: attention
- * maps, contact prediction; of differential attention the differences, `[batch, heads / 2, seq, seq]`. Costs the memory
- * that `attention` exists to avoid.
+ * The probabilities `[batch, heads, seq, seq]` by which bidirectional `attend` weighs values, for inspection: attention
+ * maps, contact prediction. For differential attention: the differences, `[batch, heads / 2, seq, seq]`. They cost the
+ * memory that `attention` avoids.
  */
 export function attentionProbabilities(scope: Scope, { q, k }: Heads, options: SelfAttentionOptions): Tensor<"f32"> {
   const { batch, seq, headDim } = dims("attentionProbabilities(q)", q, "batch heads seq headDim");
   const { segments, window, softcap, scale = 1 / Math.sqrt(headDim) } = options;
   if (options.causal) throw new ConfigError("attentionProbabilities: expected bidirectional attention, got causal.");
   return scope.within(() => {
-    // Node for node what the attention composite expands to where it computes all pairs, so that both share their work
-    // then.
+    // These nodes equal the full form of the attention composite's expansion, so the two share their work there.
     const raw = q.matmul(k, { transposeB: true, dtype: "f32" }).mul(scale);
     const scores =
       softcap === undefined

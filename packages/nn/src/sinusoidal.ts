@@ -1,9 +1,9 @@
 /**
- * Sinusoidal positional encoding: nothing learnt, no longest sequence.
+ * Sinusoidal positional encoding: no parameters, no limit on the length of a sequence.
  *
  *   encoding(p)[2c] = sin(p / base^(2c / hidden))      encoding(p)[2c + 1] = cos(p / base^(2c / hidden))
  *
- * Frequencies are taken in f32 through exp; at position 512 an angle is off by less than 1e-4.
+ * Frequencies are computed in f32 through exp. At position 512 the error of an angle is below 1e-4.
  * Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
  */
 import { ConfigError } from "@cloze/errors";
@@ -13,7 +13,10 @@ export interface SinusoidalOptions {
   readonly hidden: number;
   /** Default 10,000. */
   readonly base?: number;
-  /** Sines and cosines by turns as in the paper (default), or all sines first as in its code, tensor2tensor. */
+  /**
+   * Sines and cosines alternate as in the paper (default), or all sines come first as in the paper's code,
+   * tensor2tensor.
+   */
   readonly layout?: "interleaved" | "halves";
 }
 

@@ -22,7 +22,7 @@ import {
 
 const [batch, seq, hidden] = [2, 3, 8];
 
-/** Values of what `build` makes, in f64, from first weights of a seed and inputs that are all different. */
+/** Values of the tensors that `build` returns, in f64, from initial weights of a seed and inputs that all differ. */
 function values(
   build: (scope: Scope, x: Tensor<"f32">, positions: Tensor<"i32">) => readonly Tensor[],
   positions: readonly number[] = [0, 1, 2, 0, 1, 2],
@@ -128,7 +128,7 @@ describe("transformerLayers", () => {
       "layer.1.attention.self.query.weight",
     ]);
     close(stacked, byHand);
-    // Rows of probabilities.
+    // Each row of probabilities sums to 1.
     for (let i = 0; i < batch * 2 * seq; i++)
       expect((map ?? []).slice(i * seq, (i + 1) * seq).reduce((a, b) => a + b, 0)).toBeCloseTo(1, 12);
   });

@@ -2,11 +2,10 @@
  * A layer of a transformer encoder: attention and the position-wise block, each with a residual and a norm.
  *
  *   post-norm   y = norm(x + attention(x))        z = norm(y + feedForward(y))        BERT
- *   pre-norm    y = x + attention(norm(x))        z = y + feedForward(norm(y))        ESM-2; a norm follows the last
- *   layer
+ *   pre-norm y = x + attention(norm(x)) z = y + feedForward(norm(y)) ESM-2; a norm after the last layer
  *
- * Sources: Vaswani et al. 2017, arXiv:1706.03762, section 3.1; Xiong et al. 2020, arXiv:2002.04745, on where the norm
- * belongs.
+ * Sources: Vaswani et al. 2017, arXiv:1706.03762, section 3.1; Xiong et al. 2020, arXiv:2002.04745, on the place of the
+ * norm.
  */
 import type { Tensor } from "@cloze/graph";
 import { dropoutLayer } from "./dropout.ts";
@@ -23,7 +22,7 @@ export interface TransformerLayerOptions extends MultiHeadAttentionOptions {
   readonly activation: (x: Tensor<"f32">) => Tensor<"f32">;
 }
 
-/** Where checkpoints keep the two norms. */
+/** Names of the two norms in checkpoints. */
 const NORMS = {
   pre: { attention: "attention.LayerNorm", feedForward: "LayerNorm" },
   post: { attention: "attention.output.LayerNorm", feedForward: "output.LayerNorm" },
@@ -32,7 +31,7 @@ const NORMS = {
 /**
  * Parameters: attention.{self.query,self.key,self.value,output.dense}, intermediate.dense, output.dense, and two norms:
  * attention.output.LayerNorm and output.LayerNorm (post), attention.LayerNorm and LayerNorm (pre).
- * Shapes: x `[batch, seq, hidden]` f32 -> states, same. `outputDropoutRate` is that of both blocks.
+ * Shapes: x `[batch, seq, hidden]` f32 -> states, same. `outputDropoutRate` is the rate of both blocks.
  */
 export function transformerLayer(scope: Scope, x: Tensor<"f32">, options: TransformerLayerOptions): Attended {
   const { norm, eps, intermediate, activation, linear, outputDropoutRate = 0 } = options;
@@ -57,15 +56,15 @@ export function transformerLayer(scope: Scope, x: Tensor<"f32">, options: Transf
 }
 
 export interface Stacked {
-  /** count + 1 of them: x, then what each layer gives. */
+  /** count + 1 tensors: x, then the output of each layer. */
   readonly states: readonly Tensor<"f32">[];
-  /** Of each layer, as in `Attended`. */
+  /** The probabilities of each layer, as in `Attended`. */
   probabilities(): readonly Tensor<"f32">[];
 }
 
 /**
- * `count` layers, one upon the other, in the scopes 0, 1, 2, …, whose differential attention knows its place. Shapes: x
- * `[batch, seq, hidden]` f32 -> states, each the same.
+ * A stack of `count` layers, in the scopes 0, 1, 2, … Differential attention receives the number of its layer. Shapes:
+ * x `[batch, seq, hidden]` f32 -> states, each of the same shape.
  */
 export function transformerLayers(
   scope: Scope,

@@ -1,13 +1,13 @@
 /**
- * Masked (absorbing-state) diffusion: each sequence is masked at a rate of its own, from almost nothing to everything.
+ * Masked (absorbing-state) diffusion: each sequence has its own mask rate, from almost nothing to everything.
  *
- *     t ~ U(smallest, 1) per sequence; each token is masked with probability share(t), by itself
+ *     t ~ U(smallest, 1) per sequence; each token is masked with probability share(t), independently
  *     loss = sum over masked tokens of weight(t) * CE / all tokens that could be masked
  *
- * With the linear schedule share(t) = t and weight(t) = 1/t. In expectation the loss is the bound on the negative log
- * likelihood per token (NELBO) but for times below `smallest`. Draws are addressed by (seed, step, example): neither
- * the row a sequence is packed in nor its company matters. Evaluation draws by the sequence's content; the figure is
- * the objective's own, and no other's loss compares with it.
+ * With the linear schedule, share(t) = t and weight(t) = 1/t. The expected loss is the bound on the negative log
+ * likelihood per token (NELBO), except for times below `smallest`. The key of a draw is (seed, step, example): the row
+ * of a sequence and its other sequences do not matter. Evaluation draws by the sequence's content. The evaluation loss
+ * belongs to this objective alone; losses of other objectives cannot be compared with it.
  *
  * Sources: Sahoo et al. 2024 (MDLM), arXiv:2406.07524; Nie et al. 2025 (LLaDA), arXiv:2502.09992, algorithm 1; Wang et
  * al. 2024 (DPLM), arXiv:2402.18567. Low discrepancy: Kingma et al. 2021 (VDM), arXiv:2107.00630, appendix I.1.
@@ -32,20 +32,20 @@ import { RandomStream } from "@cloze/random";
 import type { PackedSequence, TokenBatch } from "@cloze/tokenizer";
 import { NOISE, type Noise, type NoiseSchedule } from "./noise.ts";
 
-/** With label smoothing and z-loss as further terms of training. */
+/** The options of masked diffusion, including label smoothing and z-loss as further terms of training. */
 export interface MaskedDiffusionOptions extends TokenLossOptions {
-  /** The share that is masked, as a function of time. Default "linear". */
+  /** The masked fraction as a function of time. Default "linear". */
   readonly noise?: NoiseSchedule;
   /**
-   * "nelbo": each masked token counts weight(t), over all tokens (default). "none": each counts once, over the masked
-   * ones.
+   * "nelbo": each masked token has weight weight(t), and the sum is divided by all maskable tokens (default). "none":
+   * each masked token has weight 1, and the sum is divided by the masked tokens.
    */
   readonly weight?: "nelbo" | "none";
-  /** Smallest time, above 0: it bounds the weight. Default 1e-3. */
+  /** Smallest time, above 0. It limits the weight. Default 1e-3. */
   readonly smallest?: number;
   /**
-   * Spreads the times of the sequences of a row evenly, so that each row has early and late ones; each time by itself
-   * is as uniform as ever. Default false.
+   * Spreads the times of a row's sequences evenly, so that each row has early and late times. Each single time stays
+   * uniform. Default false.
    */
   readonly lowDiscrepancy?: boolean;
 }
@@ -54,7 +54,7 @@ const NAME = "masked-diffusion";
 const KEYS = ["noise", "weight", "smallest", "lowDiscrepancy", ...TOKEN_LOSS_KEYS] as const;
 const WEIGHTS = ["nelbo", "none"] as const;
 
-/** Evaluation's draws are these, whatever the training's. */
+/** Seed of the evaluation's draws, whatever the training's seed. */
 const EVALUATION_SEED = 20240520;
 
 export function maskedDiffusion(tokens: TokenSet, options: MaskedDiffusionOptions = {}): Objective<"masked-lm"> {
@@ -119,7 +119,7 @@ interface Setting {
 interface Diffused {
   readonly ids: Int32Array;
   readonly targets: readonly Target[];
-  /** Tokens that could have been masked. */
+  /** Number of tokens that could have been masked. */
   readonly count: number;
 }
 
@@ -152,8 +152,8 @@ function diffuse(batch: TokenBatch, { seed, step, evaluation }: Moment, setting:
 }
 
 /**
- * Uniforms in [0, 1), one a sequence: those of a row, K of them, are 1/K apart, from a start that is drawn for its
- * first example.
+ * Uniform numbers in [0, 1), one for each sequence. The K numbers of a row are 1/K apart; the first example of the row
+ * is the key of the random start.
  */
 function spreadTimes(sequences: readonly PackedSequence[], root: RandomStream): readonly number[] {
   const rows = new Map<number, number[]>();

@@ -1,8 +1,8 @@
 /**
- * How much is masked at a time t in (0, 1], and what a masked token's loss then counts for.
+ * The noise schedules: the masked fraction at a time t in (0, 1], and the weight of a masked token's loss.
  *
  *     share(t)   probability that a token is masked, 1 - alpha(t)
- *     weight(t)  share'(t) / share(t): then the integral over t of weight * E[sum of losses] is the same bound for
+ *     weight(t)  share'(t) / share(t): with it, the integral over t of weight * E[sum of losses] is the same bound for
  *                every schedule
  *
  * Sources: Sahoo et al. 2024 (MDLM), arXiv:2406.07524, eq. 10; Shi et al. 2024 (MD4), arXiv:2406.04329, table 1, for
@@ -11,7 +11,7 @@
 export interface Noise {
   readonly share: (t: number) => number;
   readonly weight: (t: number) => number;
-  /** Mean of the share over t: what slots are sized for. */
+  /** Mean of the share over t, which sets the number of slots. */
   readonly mean: number;
 }
 

@@ -1,5 +1,5 @@
-// The loss as an estimate of the bound, on a model that can be summed out: three tokens, eight masks, a made-up loss of
-// each token behind each mask.
+// The loss as an estimate of the bound, on a model small enough for an exact sum: three tokens, eight masks, and a
+// made-up loss of each token behind each mask.
 import { kitTokens } from "@cloze/objective/kit";
 import { RandomStream } from "@cloze/random";
 import type { TokenBatch } from "@cloze/tokenizer";
@@ -13,7 +13,7 @@ const masks = Array.from({ length: 2 ** N }, (_, mask) => mask);
 const hides = (mask: number, i: number): boolean => (mask >> i) % 2 === 1;
 const countOf = (mask: number): number => tokens.filter((i) => hides(mask, i)).length;
 
-/** -log p(token i | the tokens that the mask leaves), in nats. */
+/** -log p(token i | the visible tokens), in nats. */
 const nats = (mask: number, i: number): number => 0.2 + 3 * new RandomStream(9).split(mask).uniform(i);
 
 /** Integral over p from `low` to 1 of p^(k-1) (1-p)^(N-k). */
@@ -22,7 +22,7 @@ function integral(k: number, low: number): number {
   return choose.reduce((sum, c, j) => sum + ((-1) ** j * c * (1 - low ** (k + j))) / (k + j), 0);
 }
 
-/** The expectation of the loss of one sequence, exactly: over every mask, and over time from `smallest` to 1. */
+/** The exact expectation of one sequence's loss: over every mask, and over time from `smallest` to 1. */
 function bound(smallest: number, noise: NoiseSchedule): number {
   const low = NOISE[noise].share(smallest);
   const sum = masks
@@ -35,7 +35,7 @@ function bound(smallest: number, noise: NoiseSchedule): number {
   return sum / (1 - smallest);
 }
 
-/** One sequence of three tokens, `perRow` times in each of `rows` rows, each an example of its own. */
+/** One sequence of three tokens, `perRow` times in each of `rows` rows. Each copy is an example of its own. */
 function copies(rows: number, perRow: number): TokenBatch {
   const length = LENGTH * perRow;
   const at = Array.from({ length: rows * perRow }, (_, example) => ({
@@ -55,7 +55,7 @@ function copies(rows: number, perRow: number): TokenBatch {
   };
 }
 
-/** Losses by sequence, from the feeds, over some steps. */
+/** The losses of all sequences over some steps, computed from the feeds. */
 function losses(options: MaskedDiffusionOptions, batch: TokenBatch, steps: number): number[] {
   const objective = maskedDiffusion(kitTokens, options);
   const found: number[] = [];
@@ -140,8 +140,8 @@ describe("the bound", () => {
               .length,
         );
       }).flat();
-    // 24 coins of share t: by themselves 24 E[t (1 - t)] = 4. Eight free times add 8 * 9 / 12 = 6; eight that go
-    // together 24^2 / 64 / 12 = 0.75.
+    // 24 tokens of share t have variance 24 E[t (1 - t)] = 4. Eight independent times add 8 * 9 / 12 = 6; eight evenly
+    // spread times add 24^2 / 64 / 12 = 0.75.
     expect(deviation(masked(false)) ** 2).toBeCloseTo(10, 0);
     expect(deviation(masked(true)) ** 2).toBeCloseTo(4.75, 0);
   });

@@ -29,7 +29,7 @@ testObjective({
     });
     expect(ids.filter((id) => id === MASK)).toHaveLength(weightAt.size);
     expect(weights?.["loss"]).toBe(batch.ids.filter(maskable).length);
-    // 128 rates, uniform: a standard deviation of 0.29 about a half, and from none to all.
+    // 128 uniform rates: mean 0.5, standard deviation 0.29, from almost 0 to almost 1.
     expect(Math.abs(rates.reduce((n, r) => n + r, 0) / rates.length - 0.5)).toBeLessThan(
       (4 * 0.29) / Math.sqrt(rates.length),
     );
@@ -41,8 +41,8 @@ testObjective({ create: (tokens) => maskedDiffusion(tokens, { labelSmoothing: 0.
 testObjective({ create: (tokens) => maskedDiffusion(tokens, { weight: "none", zLoss: 0.01 }) });
 
 /**
- * The logits of the kit's model at every place of some rows, [rows * length][vocab], and what an objective makes of the
- * same parameters.
+ * The logits of the kit's model at every position of some rows, [rows * length][vocab], and the objective's loss with
+ * the same parameters.
  */
 function computed(
   objective: Objective,
@@ -96,7 +96,7 @@ describe("masked diffusion", () => {
       }
     }
     expect(weight).toBe(tokens);
-    // The weights of the slots are f32.
+    // The weights of the slots are rounded to f32.
     expect(Math.abs(loss / sum - 1)).toBeLessThan(1e-6);
   });
 

@@ -1,4 +1,4 @@
-/** Masked language modelling as an objective package. */
+/** The public API of masked language modelling, an objective package. */
 export { mlm, mlm as objective, type MlmOptions } from "./mlm.ts";
 export {
   ALL_MASK,

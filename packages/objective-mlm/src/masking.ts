@@ -1,11 +1,11 @@
 /**
- * Which tokens of a sequence are predicted, and what stands in their place: a pure function of (stream, sequence).
+ * The choice of the tokens to predict in a sequence, and their replacements: a pure function of (stream, sequence).
  *
- * Of n maskable tokens floor(rate * n + u) are wanted, u uniform per sequence, so that the expected count is rate * n
- * and no sequence is skipped by a rounding rule. Units are taken in the order of their draws until that many tokens are
- * chosen. Single tokens meet the count exactly. Of larger units, one of several words is shortened to what is still
- * wanted, and a word that is longer than that is taken with probability wanted / length, as the last: the count differs
- * by less than one word, and its expectation not at all.
+ * Of n maskable tokens, floor(rate * n + u) are wanted, u uniform per sequence. So the expected count is rate * n, and
+ * no rounding rule skips a sequence. Units are taken in the order of their draws, until the wanted number of tokens is
+ * chosen. Single tokens give exactly this number. With larger units, a run of several words is shortened to the number
+ * of tokens that is still wanted. A single word that is longer than this number becomes the last unit, with probability
+ * wanted / length. So the count differs by less than one word, and the expected count stays the same.
  *
  * Sources: 80/10/10 by token, Devlin et al. 2018, arXiv:1810.04805, section 3.1; whole words, its repository's note of
  * May 2019; n-grams, Lan et al. 2019, arXiv:1909.11942, section 4.1; spans, replaced as a whole, Joshi et al. 2019,
@@ -13,7 +13,7 @@
  */
 import type { RandomStream } from "@cloze/random";
 
-/** What replaces a chosen token, as shares that add up to 1; what is left keeps the token. */
+/** The replacement of a chosen token, as probabilities. With the remaining probability the token stays. */
 export interface Replacement {
   readonly mask: number;
   readonly random: number;
@@ -22,10 +22,12 @@ export interface Replacement {
 export const BERT_REPLACEMENT: Replacement = { mask: 0.8, random: 0.1 };
 export const ALL_MASK: Replacement = { mask: 1, random: 0 };
 
-/** What is chosen as one: a token, a word, a run of 1 to 3 words (p ~ 1/n), or of 1 to 10 (geometric, p = 0.2). */
+/**
+ * The unit of choice: a token, a word, a run of 1 to 3 words (p ~ 1/n), or a run of 1 to 10 words (geometric, p = 0.2).
+ */
 export type MaskUnit = "token" | "whole-word" | "n-gram" | "span";
 
-/** Probabilities of runs of 1, 2, … words. */
+/** Probabilities of runs of 1, 2, … words, for each unit. */
 const RUN_LENGTHS: { readonly [U in MaskUnit]: readonly number[] } = {
   token: [1],
   "whole-word": [1],
@@ -38,7 +40,7 @@ export const MASK_UNITS: readonly MaskUnit[] = /* @__PURE__ */ Object.keys(RUN_L
 export interface Corruption {
   /** Position in the sequence. */
   readonly at: number;
-  /** The token that stands there now. */
+  /** The new token at this position. */
   readonly token: number;
 }
 
@@ -50,7 +52,9 @@ export interface CorruptOptions {
   readonly regularIds: readonly number[];
   /** Default "token". */
   readonly unit?: MaskUnit;
-  /** True of a token that goes on with the word before it; special tokens end a word. Units but "token" need it. */
+  /**
+   * True for a token that continues the previous word. Special tokens end a word. Needed for every unit except "token".
+   */
   readonly continuesWord?: (id: number) => boolean;
 }
 
@@ -78,13 +82,13 @@ export function corruptSequence(
   });
 }
 
-/** Positions `first` to before `end`. */
+/** Positions `first` up to, not including, `end`. */
 interface Stretch {
   readonly first: number;
   readonly end: number;
 }
 
-/** The words that may be masked, in order; with the unit "token" every token is one. */
+/** The words that may be masked, in order. With the unit "token" every token is a word. */
 function wordsOf(
   ids: ArrayLike<number>,
   { specialIds, unit = "token", continuesWord }: CorruptOptions,
@@ -100,7 +104,7 @@ function wordsOf(
   return words;
 }
 
-/** Runs of words with `wanted` tokens together, in the order of the text. */
+/** Chosen runs of words that together have `wanted` tokens, in the order of the text. */
 function choose(words: readonly Stretch[], wanted: number, unit: MaskUnit, stream: RandomStream): readonly Stretch[] {
   const order = stream.split("choice");
   const draws = words.map(({ first }) => order.uniform(first));

@@ -1,9 +1,9 @@
 /**
- * Masked language modelling: hide some tokens, predict them from both sides.
+ * Masked language modelling: some tokens are hidden, and the model predicts them from both sides.
  *
- * Training corrupts a share `rate` of the tokens (which may change over the run), drawn by (seed, step, example).
- * Evaluation is over `evaluationMask`, always the same 15 % behind `<mask>`, so that numbers of different runs compare.
- * Source: Devlin et al. 2018, arXiv:1810.04805.
+ * Training corrupts a fraction `rate` of the tokens (which may change during the run), drawn by (seed, step, example).
+ * Evaluation uses `evaluationMask`: always the same 15 %, replaced by `<mask>`, so that the figures of different runs
+ * can be compared. Source: Devlin et al. 2018, arXiv:1810.04805.
  */
 import { ConfigError } from "@cloze/errors";
 import {
@@ -34,15 +34,15 @@ import {
   type Replacement,
 } from "./masking.ts";
 
-/** With label smoothing and z-loss as further terms of training. */
+/** The options of mlm, including label smoothing and z-loss as further terms of training. */
 export interface MlmOptions extends TokenLossOptions {
-  /** Share of the tokens to predict; it may change over the run, `"0:0.3,1:0.1"`. Default 0.15. */
+  /** Fraction of the tokens to predict. It may change during the run: `"0:0.3,1:0.1"`. Default 0.15. */
   readonly rate?: Scheduled<number>;
-  /** "bert": 80 % mask, 10 % random, 10 % kept (default). "mask": always the mask token. */
+  /** "bert": 80 % mask, 10 % random, 10 % unchanged (default). "mask": always the mask token. */
   readonly replace?: "bert" | "mask" | Replacement;
   /**
-   * What is chosen as one: single tokens (default), whole words, runs of words as in ALBERT (1 to 3) or as in SpanBERT
-   * (1 to 10).
+   * The unit of choice: single tokens (default), whole words, or runs of words as in ALBERT (1 to 3) or SpanBERT (1 to
+   * 10).
    */
   readonly unit?: MaskUnit;
 }
@@ -101,7 +101,7 @@ function replacementOf(replace: "bert" | "mask" | Replacement): Replacement {
   return replace;
 }
 
-/** WordPiece's mark of a token that continues a word. */
+/** Tests for WordPiece's mark of a token that continues a word, `##`. */
 function wordPieces(vocabulary: readonly string[]): (id: number) => boolean {
   const continues = Uint8Array.from(vocabulary, (token) => (token.startsWith("##") ? 1 : 0));
   return (id) => continues[id] === 1;
@@ -109,7 +109,7 @@ function wordPieces(vocabulary: readonly string[]): (id: number) => boolean {
 
 interface Setting extends Required<Omit<CorruptOptions, "rate">> {
   readonly rates: ValueSchedule<number>;
-  /** Highest rate of the schedule: what the slots are sized for. */
+  /** Highest rate of the schedule, which sets the number of slots. */
   readonly highest: number;
 }
 

@@ -21,7 +21,7 @@ const base: CorruptOptions = {
   continuesWord: (id) => id >= 20,
 };
 
-/** [CLS] words of 1 to `most` tokens, with a [SEP] in the middle, [SEP]. */
+/** [CLS], words of 1 to `most` tokens with a [SEP] in the middle, [SEP]. */
 function sequence(seed: number, words: number, most = 4): number[] {
   const draw = new RandomStream(seed).split("sequence");
   const body = Array.from({ length: words }, (_, w) => [
@@ -32,7 +32,7 @@ function sequence(seed: number, words: number, most = 4): number[] {
   return [1, ...body, 2];
 }
 
-/** Words as [first, end), told a second time: by where a token starts a word. */
+/** The words as [first, end), found in a second way: by the id that starts a word. */
 function words(ids: readonly number[]): (readonly [number, number])[] {
   const starts = ids.flatMap((id, i) => (id === 10 ? [i] : []));
   return starts.map((first) => [first, ids.findIndex((id, i) => i > first && id < 20)] as const);
@@ -68,7 +68,7 @@ describe.each(units)("the unit %s", (unit) => {
         sum += count;
         expected += rate * n;
       }
-      // One sequence is off by less than a word of 4 and the rounding: 2 or so in standard deviation.
+      // One sequence differs by less than a word of 4 tokens plus the rounding: a standard deviation of about 2.
       expect(Math.abs(sum - expected)).toBeLessThan(4 * 2 * Math.sqrt(seeds));
     }
   });
@@ -76,8 +76,8 @@ describe.each(units)("the unit %s", (unit) => {
 
 describe("runs of words", () => {
   /**
-   * Runs of one-token words that were chosen, by length, as shares; of a long sequence at a low rate, where two seldom
-   * meet.
+   * The shares of chosen runs by length, with words of one token. The sequence is long and the rate low, so two runs
+   * rarely touch.
    */
   function runs(unit: MaskUnit): number[] {
     const counts: number[] = [];
@@ -140,7 +140,7 @@ describe("runs of words", () => {
       return mixed;
     };
     expect(kinds("n-gram")).toBeGreaterThan(10);
-    // What is left are two spans that happen to touch.
+    // The remaining cases are two spans that touch by chance.
     expect(kinds("span")).toBeLessThan(10);
   });
 });

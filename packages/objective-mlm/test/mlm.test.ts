@@ -5,7 +5,7 @@ import { mlm } from "../src/index.ts";
 
 const { special, specialIds } = kitTokens;
 
-/** What happened to each predicted position of a batch. */
+/** Counts of masked, kept, random and all predicted positions of a batch. */
 function outcome(
   batch: TokenBatch,
   feeds: ReturnType<ReturnType<typeof mlm>["prepare"]>["feeds"],
@@ -39,11 +39,12 @@ testObjective({
   inspect: (prepared, batch) => {
     const { masked, kept, random, predicted } = outcome(batch, prepared.feeds);
     const n = maskable(batch);
-    // Each sequence chooses floor(0.15 n + u): the total is within its number of sequences of 15 %.
+    // Each sequence chooses floor(0.15 n + u) tokens. So the total differs from 15 % by less than the number of
+    // sequences.
     expect(Math.abs(predicted - 0.15 * n)).toBeLessThan(3 * Math.sqrt(batch.sequences.length));
     const sd = (p: number): number => 4 * Math.sqrt((p * (1 - p)) / predicted);
     expect(Math.abs(masked / predicted - 0.8)).toBeLessThan(sd(0.8));
-    // One in 12 random draws gives the token back.
+    // One in 12 random draws returns the same token.
     expect(Math.abs(random / predicted - 0.1 * (11 / 12))).toBeLessThan(sd(0.1));
     expect(Math.abs(kept / predicted - (0.1 + 0.1 / 12))).toBeLessThan(sd(0.1));
   },

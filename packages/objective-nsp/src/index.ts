@@ -1,2 +1,2 @@
-/** Next-sentence prediction as an objective package. */
+/** The public API of next-sentence prediction, an objective package. */
 export { nsp, nsp as objective } from "./nsp.ts";

@@ -1,2 +1,2 @@
-/** Sentence-order prediction as an objective package. */
+/** The public API of sentence-order prediction, an objective package. */
 export { sop, sop as objective } from "./sop.ts";

@@ -1,10 +1,10 @@
-/** The feeds every encoder reads, and the way back from feeds to encoder inputs. */
+/** The feeds that every encoder reads, and the conversion from feeds to encoder inputs. */
 import type { HostTensors, Tensor } from "@cloze/graph";
 import type { EncoderInputs } from "@cloze/nn";
 import type { TokenBatch } from "@cloze/tokenizer";
 
 /**
- * Feeds `ids`, `segments`, `positions` and, where the batch has them, `types`, i32 [rows, length]. `ids` may be a
+ * The feeds `ids`, `segments`, `positions` and, if the batch has them, `types`, all i32 [rows, length]. `ids` may be a
  * corrupted copy.
  */
 export function encoderFeeds(batch: TokenBatch, ids: Int32Array = batch.ids): HostTensors {

@@ -1,14 +1,14 @@
 /**
- * Several objectives as one, over the same batch: `mlm+nsp` is BERT's, `mlm+sop` ALBERT's.
+ * A composition of several objectives over the same batch: `mlm+nsp` is BERT's, `mlm+sop` is ALBERT's.
  *
  *     loss = mean of the first + sum over the others of factor * mean
  *
- * Each prepares its own feeds. What the model reads (ids, segments, positions, types) is there once: an objective that
- * changes it is taken before those that do not, and two that change the same are an error. The encoder runs once: the
- * graph holds equal nodes once.
+ * Each objective prepares its own feeds. The model's inputs (ids, segments, positions, types) exist once: if one
+ * objective changes an input, all objectives read the changed input. Two objectives that change the same input are an
+ * error. The encoder runs once, because the graph holds equal nodes once.
  *
- * Names: the first one's metrics keep theirs; the loss of each part and the other parts' metrics are `<part>.loss`,
- * `<part>.<metric>`.
+ * Names: the metrics of the first objective keep their names. Each objective's loss is `<part>.loss`. The metrics of
+ * the other objectives are `<part>.<metric>`.
  */
 import { ConfigError } from "@cloze/errors";
 import type { HostTensor, Tensor } from "@cloze/graph";
@@ -18,13 +18,15 @@ import type { LossTerm, LossTerms, Objective, Prepared, Rows, WeightedSum } from
 import { unionOfParts } from "./model-parts.ts";
 
 export interface ComposeOptions {
-  /** How often the mean of a part counts, by its name; the first one counts once, and so do those not named here. */
+  /**
+   * The factor of each part's mean, by the part's name. The first part always has factor 1. Default for the others: 1.
+   */
   readonly factors?: Readonly<Record<string, number>>;
 }
 
 /**
- * Throws ConfigError if the parts cannot go together: names that are equal, rows or model parts that no one has at
- * once.
+ * Composes the parts into one objective. Throws ConfigError if the parts do not fit together: two parts have the same
+ * name, need different rows, or require model parts that no model has together.
  */
 export function composeObjectives(parts: readonly Objective[], { factors = {} }: ComposeOptions = {}): Objective {
   const [first] = parts;
@@ -70,7 +72,10 @@ export function composeObjectives(parts: readonly Objective[], { factors = {} }:
   };
 }
 
-/** Plain sequences are what every objective can read. */
+/**
+ * The rows that all parts can read: pairs if a part asks for pairs, plain sequences otherwise. Throws ConfigError if
+ * the parts ask for different pairs.
+ */
 function rowsOf(parts: readonly Objective[], name: string): Rows {
   const asking = parts.flatMap((part) => (typeof part.rows === "object" ? [{ part: part.name, rows: part.rows }] : []));
   const [one] = asking;
@@ -129,7 +134,9 @@ function unite(made: readonly PartPrepared[], batch: TokenBatch, name: string): 
 const sameData = (a: HostTensor, b: HostTensor): boolean =>
   a.data === b.data || a.data.every((x, i) => x === b.data[i]);
 
-/** The feeds as a part named them; those of the other parts are not for it. */
+/**
+ * The feeds of one part under the part's own names, plus the model's inputs. The feeds of the other parts are left out.
+ */
 function feedsOf(
   part: string,
   names: readonly string[],

@@ -1,10 +1,11 @@
 /**
- * The mask that runs are compared by: 15 % of each sequence's tokens behind the mask token, drawn from a seed of its
- * own.
+ * The evaluation mask, by which runs are compared: 15 % of each sequence's tokens become the mask token, drawn from a
+ * fixed seed.
  *
- * Of n tokens floor(0.15 n + u) are hidden, u uniform, those with the smallest draws. Draws are keyed by the sequence's
- * content, so that it is masked alike in whatever file, order, batch or part of the data it stands, and whatever
- * objective, rate or seed trained the model. Nothing here is an option: losses over another mask are other losses.
+ * Of n tokens, floor(0.15 n + u) are hidden, u uniform: the tokens with the smallest draws. The sequence's content is
+ * the key of the draws. So the mask of a sequence does not depend on its file, order, batch or part of the data, and
+ * not on the objective, rate or seed that trained the model. The mask has no options, because losses over different
+ * masks cannot be compared.
  */
 import { ConfigError } from "@cloze/errors";
 import { RandomStream } from "@cloze/random";
@@ -13,14 +14,14 @@ import { encoderFeeds } from "./batch-feeds.ts";
 import type { Prepared, TokenSet } from "./objective.ts";
 import { slotFeeds, type Target } from "./slots.ts";
 
-/** Share of the tokens that evaluation hides. */
+/** Fraction of the tokens that the evaluation hides. */
 export const EVALUATION_RATE = 0.15;
 
 const SEED = 20240520;
 
 /**
- * A batch as evaluation sees it: what `encoderFeeds` and `slotFeeds` give of the masked rows and their targets, and how
- * many there are.
+ * A batch for the evaluation: the feeds of `encoderFeeds` and `slotFeeds` for the masked rows and their targets, and
+ * the number of targets.
  *
  * Throws ConfigError if the tokens have no mask token.
  */
@@ -61,7 +62,7 @@ function chosen(sequence: Int32Array, specialIds: ReadonlySet<number>, stream: R
     .toSorted((a, b) => a - b);
 }
 
-/** The mask token's id; throws ConfigError, with the name of the objective that needs it, where there is none. */
+/** The id of the mask token. Throws ConfigError if there is none; `where` names the objective in the error. */
 export function maskTokenOf({ special }: Pick<TokenSet, "special">, where: string): number {
   if (special.mask === undefined)
     throw new ConfigError(`${where}: the tokenizer has no mask token. Choose a tokenizer with one.`);
@@ -69,8 +70,8 @@ export function maskTokenOf({ special }: Pick<TokenSet, "special">, where: strin
 }
 
 /**
- * A number below 2^53 for a sequence's content, two FNV-1a hashes of its ids: what draws are keyed by that are to be
- * alike wherever it stands.
+ * A number below 2^53 from a sequence's content: two FNV-1a hashes of the ids. It is the key of draws that must not
+ * depend on the place of the sequence.
  */
 export function contentKey(ids: Int32Array): number {
   let low = 0x811c9dc5;

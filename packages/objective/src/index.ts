@@ -1,4 +1,7 @@
-/** The contract of a pretraining objective. The kit that tests one is `@cloze/objective/kit`. */
+/**
+ * The public API of pretraining objectives: the contract and its shared pieces. The kit that tests an objective is
+ * `@cloze/objective/kit`.
+ */
 export { feedTypes } from "./objective.ts";
 export type {
   LossTerm,

@@ -1,4 +1,4 @@
-/** The kit's own model, small enough for finite differences, with every part that an objective may ask for. */
+/** The kit's own model: small enough for finite differences, with every part that an objective may require. */
 import {
   embeddingLayer,
   linear,
@@ -12,7 +12,7 @@ import {
 
 export type KitModel = MaskedLm & SentencePairModel & SequenceClassifier & TokenClassifier & SpanModel & ChoiceModel;
 
-/** Each token sees itself and the mean of its segment. */
+/** A model in which each token sees itself and the mean of its segment. */
 export function kitModel(vocab: number): KitModel {
   const hidden = 6;
   return {

@@ -1,9 +1,9 @@
 /**
- * The kit that tests an objective, anyone's: determinism, resume, independence of batching, padding and ranks, declared
- * feeds and weights, gradient. Objectives over sentence pairs and compositions are held to the same.
+ * The kit that tests any objective: determinism, resume, independence of batching, padding and ranks, declared feeds
+ * and weights, gradient. Objectives over sentence pairs and compositions must pass the same checks.
  *
- * Call it inside a vitest file. It builds its own batches of random sequences, or pairs where the objective asks for
- * them, and a tiny model of its own, and computes with the interpreter, so it needs no backend.
+ * Call it inside a vitest file. The kit makes its own batches of random sequences (or pairs, if the objective asks for
+ * pairs) and its own tiny model. It computes with the interpreter, so it needs no backend.
  */
 import { grad, Graph, interpret, showType, type Tensor, type TensorType } from "@cloze/graph";
 import { RandomStream } from "@cloze/random";
@@ -24,10 +24,10 @@ export interface ObjectiveKitOptions {
   /** Makes the objective for the kit's own small vocabulary. */
   readonly create: (tokens: TokenSet) => Objective;
   /**
-   * False of an objective that draws nothing: its feeds must then be the same for every seed and step. Default true.
+   * False for an objective that draws nothing: its feeds must then be the same for every seed and step. Default true.
    */
   readonly draws?: boolean;
-  /** Checks of its own on one prepared batch (masking statistics and the like). */
+  /** Further checks of the caller on one prepared batch (masking statistics and so on). */
   readonly inspect?: (prepared: Prepared, batch: TokenBatch, tokens: TokenSet) => void;
 }
 
@@ -39,7 +39,7 @@ export const kitTokens: TokenSet = {
   regularIds: Array.from({ length: 12 }, (_, i) => i + 5),
 };
 
-/** Random sequences in rows: `perRow` sequences packed in each, the rest padding. */
+/** Random sequences in rows: `perRow` sequences in each row, then padding. */
 export function kitBatch(seed: number, rows: number, length: number, perRow: number): TokenBatch {
   const stream = new RandomStream(seed).split("kit");
   const ids = new Int32Array(rows * length);
@@ -66,8 +66,8 @@ export function kitBatch(seed: number, rows: number, length: number, perRow: num
 }
 
 /**
- * The same rows as pairs: a second `<eos>` inside each sequence, types, labels by a coin. The last sequence stays a
- * single text.
+ * The rows of `kitBatch` as pairs: a second `<eos>` inside each sequence, token types, and random labels. The last
+ * sequence stays a single text.
  */
 export function kitPairs(seed: number, rows: number, length: number, perRow: number): TokenBatch {
   const batch = kitBatch(seed, rows, length, perRow);
@@ -85,7 +85,7 @@ export function kitPairs(seed: number, rows: number, length: number, perRow: num
   return { ...batch, ids, types, sequences };
 }
 
-/** Rows `first` to before `last` of a batch, as a batch of their own. */
+/** Rows `first` up to, not including, `last`, as a new batch. */
 export function rowsOf(batch: TokenBatch, first: number, last: number): TokenBatch {
   return rowsAt(
     batch,
@@ -93,7 +93,7 @@ export function rowsOf(batch: TokenBatch, first: number, last: number): TokenBat
   );
 }
 
-/** These rows of a batch, as a batch of their own. */
+/** These rows of a batch, as a new batch. */
 export function rowsAt(batch: TokenBatch, rows: readonly number[]): TokenBatch {
   const { length } = batch;
   const part = (x: Int32Array): Int32Array =>
@@ -109,7 +109,7 @@ export function rowsAt(batch: TokenBatch, rows: readonly number[]): TokenBatch {
   };
 }
 
-/** The same rows with `extra` columns of padding at their end. */
+/** The same rows with `extra` columns of padding at the end. */
 export function paddedBy(batch: TokenBatch, extra: number): TokenBatch {
   const length = batch.length + extra;
   const wider = (x: Int32Array): Int32Array => {
@@ -129,7 +129,7 @@ export function paddedBy(batch: TokenBatch, extra: number): TokenBatch {
 
 interface Traced {
   readonly terms: LossTerms;
-  /** The loss that is minimised: the sum of this part, its further terms by their shares. */
+  /** The loss to minimise: the sum of this part, with its further terms multiplied by their shares. */
   readonly total: Tensor<"f32">;
   readonly scope: Scope;
 }
@@ -158,10 +158,7 @@ interface Measured {
   readonly weight: number;
 }
 
-/**
- * The terms of the loss over the parts of one global batch, each added up over the parts, and the total that is
- * minimised.
- */
+/** The terms of the loss, each summed over the parts of one global batch, and the total to minimise. */
 function measure(
   objective: Objective,
   parts: readonly TokenBatch[],
@@ -177,7 +174,7 @@ function measure(
     const named = { loss: traced.terms.loss, ...traced.terms.further };
     const env = environment(traced, prepared);
     const names = Object.keys(named);
-    // The shares are rounded to f32, which the comparison is not to see.
+    // Shares are rounded to f32. The comparison uses exact shares instead.
     for (const feed of Object.keys(shares))
       env[feed] = [1 / made.reduce((n, p) => n + (p.weights?.[feed.slice(shareFeed("").length)] ?? 0), 0)];
     const values = interpret([traced.total, ...Object.values(named).flatMap(({ sum, weight }) => [sum, weight])], env, {
@@ -206,7 +203,7 @@ function expectSame(got: ReturnType<typeof measure>, whole: ReturnType<typeof me
   expect(got.total).toBeCloseTo(whole.total, 8);
 }
 
-/** Runs the kit: a vitest suite for one objective. */
+/** Runs the kit, a vitest suite for one objective. */
 export function testObjective({ create, inspect, draws = true }: ObjectiveKitOptions): void {
   const objective = create(kitTokens);
   const training: Moment = { seed: 3, step: 5, evaluation: false };

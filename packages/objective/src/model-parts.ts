@@ -1,9 +1,14 @@
-/** Whether a model can do what an objective asks, in words; the parts themselves are contracts of @cloze/nn. */
+/**
+ * The checks of a model against an objective's requirements, with errors in words. @cloze/nn holds the contracts of the
+ * model parts.
+ */
 import { ConfigError } from "@cloze/errors";
 import { missingMethods, PART_METHODS, type AnyModel, type ModelPart } from "@cloze/nn";
 import type { Objective } from "./objective.ts";
 
-/** Throws ConfigError where the model cannot do what the objective requires; `name` is the model's, for the message. */
+/**
+ * Throws ConfigError if the model lacks a method that the objective requires. `name`: the model's name, for the error.
+ */
 export function checkModel(
   { name: objective, requires }: Pick<Objective, "name" | "requires">,
   model: AnyModel,
@@ -26,7 +31,7 @@ export function checkModel(
 
 const methodsOf = (part: ModelPart): readonly string[] => Object.keys(PART_METHODS[part]);
 
-/** The part that has all of the given ones and nothing else. Throws ConfigError if there is none. */
+/** The model part that has all methods of the given parts and no other method. Throws ConfigError if there is none. */
 export function unionOfParts(parts: readonly ModelPart[], where: string): ModelPart {
   const wanted = [...new Set(parts.flatMap(methodsOf))].toSorted().join();
   const found = (Object.keys(PART_METHODS) as ModelPart[]).find((part) => methodsOf(part).toSorted().join() === wanted);

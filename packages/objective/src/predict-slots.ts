@@ -1,6 +1,4 @@
-/**
- * The logits of the slots: the model's states, gathered where something is to be predicted, through its masked-LM head.
- */
+/** The logits of the prediction slots: the model's states at the slots' positions, through its masked-LM head. */
 import type { Tensor } from "@cloze/graph";
 import type { MaskedLm, Scope } from "@cloze/nn";
 import { encoderInputs } from "./batch-feeds.ts";

@@ -1,10 +1,9 @@
 /**
- * Objectives that judge pairs of texts: does the second follow the first? One logit pair for each packed pair, read off
- * its first token.
+ * Objectives over pairs of texts: does the second text follow the first? The model gives one pair of logits for each
+ * packed pair of texts, at its first token.
  *
- * Nothing is corrupted and nothing drawn here: which pairs there are, and which of them belong together, is the data's
- * work (`pairBatches`), a function of (seed, epoch, index). Sequences without a pair, such as a text of one sentence,
- * are passed over.
+ * These objectives corrupt nothing and draw nothing. The data (`pairBatches`) chooses the pairs and their labels, as a
+ * function of (seed, epoch, index). Sequences without a pair, such as a text of one sentence, are left out.
  */
 import { ConfigError } from "@cloze/errors";
 import { crossEntropy, type Tensor } from "@cloze/graph";
@@ -13,10 +12,10 @@ import { encoderFeeds, encoderInputs } from "./batch-feeds.ts";
 import type { Objective, Prepared, Rows } from "./objective.ts";
 import { slotFeeds } from "./slots.ts";
 
-/** Pairs in a row that slots are sized for; more take the next size. */
+/** The usual number of pairs in a row, which sets the number of slots. Batches with more pairs use the next size. */
 const USUAL_PAIRS = 2;
 
-/** An objective over pairs. `options` are the ones that it was given: it takes none. */
+/** An objective over pairs. It has no options: throws ConfigError if `options` is not empty. */
 export function sentencePairObjective(
   name: string,
   second: Exclude<Rows, string>["second"],

@@ -1,9 +1,10 @@
 /**
- * Prediction slots: the positions to predict, gathered before the head runs, in an array of fixed size.
+ * Prediction slots: an array of fixed size with the positions to predict. The model's states at these positions are
+ * gathered before the head runs.
  *
- * A batch fills as many slots as it has targets; the rest have weight 0. Sizes grow in steps, so that programs of few
- * shapes serve all batches: the first size fits all but unusual batches, and an unusual one gets the next size, never a
- * cut.
+ * A batch fills one slot for each of its targets; the other slots have weight 0. Sizes grow in steps, so that programs
+ * of few shapes serve all batches. The first size fits all usual batches. An unusual batch gets a larger size and never
+ * loses targets.
  */
 import type { HostTensors } from "@cloze/graph";
 
@@ -11,11 +12,11 @@ export interface Target {
   /** Index into the flattened [rows * length] batch. */
   readonly index: number;
   readonly token: number;
-  /** How often it counts. Default 1. */
+  /** Weight of the target in the loss. Default 1. */
   readonly weight?: number;
 }
 
-/** The smallest size that holds `needed` slots, for batches that expect `usual` of them. */
+/** The smallest size that holds `needed` slots. `usual`: the expected number of slots, which sets the first size. */
 export function slotCount(usual: number, needed: number): number {
   let size = Math.ceil((usual + 8) / 8) * 8;
   while (size < needed) size = Math.ceil((size * 1.25) / 8) * 8;
@@ -23,8 +24,8 @@ export function slotCount(usual: number, needed: number): number {
 }
 
 /**
- * Feeds `slots.index` i32 [n], `slots.target` i32 [n], `slots.weight` f32 [n]. Empty slots point at token 0 with weight
- * 0.
+ * The feeds `slots.index` i32 [n], `slots.target` i32 [n], `slots.weight` f32 [n]. Empty slots point at token 0 with
+ * weight 0.
  */
 export function slotFeeds(targets: readonly Target[], usual: number): HostTensors {
   const size = slotCount(usual, targets.length);

@@ -1,14 +1,14 @@
 /**
- * The loss of predicted tokens, and the two terms that training may add to it:
+ * The loss of predicted tokens, and two terms that training may add to it:
  *
  *     cross entropy     CE = logSumExp(z) - z[target]
- *     label smoothing   e * (z[target] - mean z)      so that CE + it = (1 - e) CE + e * mean over the vocabulary of
- *                                                     -log p
- *     z-loss            c * logSumExp(z)^2            which keeps the normaliser of the softmax near 1
+ *     label smoothing   e * (z[target] - mean z)      CE + this term =
+ *                                                     (1 - e) CE + e * mean over the vocabulary of -log p
+ *     z-loss            c * logSumExp(z)^2            keeps the normaliser of the softmax near 1
  *
- * Both are further terms: `loss`, which is evaluated and compared, stays the plain cross entropy. Without them the
- * graph is that of the cross entropy alone. The z-loss is a mean over the predicted tokens, each counting once; the
- * smoothing is weighed as the cross entropy.
+ * Both are further terms: `loss`, which is evaluated and compared, stays the plain cross entropy. Without the further
+ * terms, the graph is the graph of the cross entropy alone. The z-loss is a mean over the predicted tokens, each with
+ * weight 1. The smoothing has the same weights as the cross entropy.
  *
  * Sources: Szegedy et al. 2015, arXiv:1512.00567, section 7, checked against PyTorch's cross_entropy(label_smoothing);
  * Chowdhery et al. 2022, arXiv:2204.02311, section 5 (c = 1e-4).
@@ -18,13 +18,13 @@ import { crossEntropy, logSumExp, type Tensor } from "@cloze/graph";
 import type { LossTerm, LossTerms, Prepared, WeightedSum } from "./objective.ts";
 
 export interface TokenLossOptions {
-  /** Share of the target that is spread over the whole vocabulary, 0 to below 1. Default 0. */
+  /** Fraction of the target that is spread over the whole vocabulary, from 0 to below 1. Default 0. */
   readonly labelSmoothing?: number;
-  /** How often logSumExp(logits)^2 counts. Default 0; PaLM has 1e-4. */
+  /** Factor of logSumExp(logits)^2. Default 0; PaLM uses 1e-4. */
   readonly zLoss?: number;
 }
 
-/** Names of the options, for an objective's list of its own. */
+/** Names of these options, for an objective's list of known options. */
 export const TOKEN_LOSS_KEYS = ["labelSmoothing", "zLoss"] as const;
 
 export interface PredictedTokens {
@@ -32,28 +32,28 @@ export interface PredictedTokens {
   readonly logits: Tensor<"f32">;
   /** i32 [n]. */
   readonly targets: Tensor<"i32">;
-  /** f32 [n]: how often each counts, 0 where a slot holds nothing. Each 1, unless `weight` is given. */
+  /** f32 [n]: the weight of each token, 0 for an empty slot. Without `weight`, every other token has weight 1. */
   readonly weights: Tensor<"f32">;
-  /** f32 []: what the sum of the losses is divided by. Default: the sum of the weights. */
+  /** f32 []: the divisor of the summed losses. Default: the sum of the weights. */
   readonly weight?: Tensor<"f32">;
 }
 
 export interface TokenLoss {
-  /** Those in force, as plain data. */
+  /** The options that are not 0, as plain data. */
   readonly options: TokenLossOptions;
   /**
-   * The loss and its further terms, the accuracy; with further terms the cross entropy and the z-loss, each by itself,
-   * as metrics.
+   * The loss, its further terms and the accuracy. With further terms, the metrics also contain the cross entropy, and
+   * the z-loss if it is on.
    */
   terms(predicted: PredictedTokens): LossTerms;
   /**
-   * `Prepared.weights` of a batch with so many predicted tokens; `loss` where the loss is divided by another weight
-   * than their number.
+   * `Prepared.weights` of a batch with `predicted` tokens. `loss`: the divisor of the loss, where it is not the number
+   * of predicted tokens.
    */
   weights(predicted: number, loss?: number): NonNullable<Prepared["weights"]>;
 }
 
-/** Throws ConfigError, in the name of the objective, for options out of range. */
+/** Makes the token loss of an objective. Throws ConfigError with the objective's name for options out of range. */
 export function tokenLoss(objective: string, { labelSmoothing = 0, zLoss = 0 }: TokenLossOptions = {}): TokenLoss {
   if (!(Number.isFinite(labelSmoothing) && labelSmoothing >= 0 && labelSmoothing < 1))
     throw new ConfigError(

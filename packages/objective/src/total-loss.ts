@@ -1,21 +1,21 @@
 /**
- * A loss of several terms: the sum of their means, each over the whole global batch.
+ * The total of a loss with several terms: the sum of the terms' means, each over the whole global batch.
  *
  *     total = sum_t factor_t * (sum_t / weight_t)
  *
- * One division at the end does not do here: terms have weights of their own (tokens, pairs). But the weights of a
- * global batch are known on the host before the step, so every part of it is given `1 / weight_t` as a feed, and
- * gradients of parts add up as ever.
+ * A single division at the end does not work here, because each term has its own weight (tokens, pairs). But the host
+ * knows the weights of the global batch before the step. So every part of the batch gets `1 / weight_t` as a feed, and
+ * the gradients of the parts still add up.
  */
 import type { HostTensors, Tensor } from "@cloze/graph";
 import type { LossTerms, Prepared } from "./objective.ts";
 
-/** Name of the feed, f32 [], that holds 1 / (weight of the term over the global batch), or 0 where there is none. */
+/** Name of the feed, f32 [], that holds 1 / (weight of the term over the global batch), or 0 if that weight is 0. */
 export const shareFeed = (term: string): string => `loss.share.${term}`;
 
 /**
- * The feeds of all parts of a global batch: a share for each term. None where `loss` is the only one: it is divided in
- * the end.
+ * The feeds for all parts of a global batch: a share for each term. Empty if `loss` is the only term, because that term
+ * is divided at the end.
  */
 export function shareFeeds(parts: readonly Prepared[]): HostTensors {
   const totals: Record<string, number> = {};
@@ -31,13 +31,13 @@ export function shareFeeds(parts: readonly Prepared[]): HostTensors {
 }
 
 export interface TotalLoss {
-  /** What is differentiated, f32 []; over all parts of a global batch, divided by their weight. */
+  /** The value to differentiate, f32 []. With shares, the sum over all parts of a global batch is the total. */
   readonly sum: Tensor<"f32">;
-  /** f32 []; undefined where the shares have divided already. */
+  /** f32 []: the weight by which `sum` must be divided. Undefined if the shares have already divided it. */
   readonly weight?: Tensor<"f32">;
 }
 
-/** The loss of one part. Throws RangeError if a further term has no share among the feeds. */
+/** The loss of one part. Throws RangeError if a term has no share among the feeds. */
 export function totalLoss({ loss, further = {} }: LossTerms, feeds: Readonly<Record<string, Tensor>>): TotalLoss {
   const terms = Object.entries(further);
   if (terms.length === 0) return loss;

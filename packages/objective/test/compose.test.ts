@@ -17,7 +17,7 @@ import {
 } from "../src/index.ts";
 import { kitBatch, kitModel, kitPairs, kitTokens } from "../src/kit.ts";
 
-/** Predicts every token of a row from what stands there, `change` added to the ids it shows. */
+/** Predicts every token of a row, from ids that are shifted by `change`. */
 function everyToken(name: string, change: number, more: Partial<Objective> = {}): Objective {
   return {
     name,
@@ -124,7 +124,7 @@ describe("composeObjectives", () => {
       const values = interpret(Object.values(asked), env, { precision: "f64" });
       return Object.fromEntries(Object.keys(asked).map((name, i) => [name, values[i]?.data[0] as number]));
     };
-    // The pair objective alone sees the ids as they are: compose it with the change for its own figure.
+    // The pair objective alone sees the original ids. Its expected value comes from a composition with the shift.
     const shift = value(everyToken("shift", 1));
     const related = value(composeObjectives([pairs(), everyToken("shift", 1)]));
     const whole = value(both);

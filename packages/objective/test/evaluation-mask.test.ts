@@ -17,7 +17,7 @@ describe("the evaluation mask", () => {
     const at = maskedAt(batch);
     const count = weights.loss;
     const maskable = batch.ids.reduce((n, id) => n + (kitTokens.specialIds.has(id) ? 0 : 1), 0);
-    // Each of the 128 sequences rounds by a draw of its own.
+    // Each of the 128 sequences is rounded by its own draw.
     expect(Math.abs(count - 0.15 * maskable)).toBeLessThan(3 * Math.sqrt(128));
     expect(feeds["slots.index"]?.data.slice(0, count)).toEqual(Int32Array.from(at));
     expect(feeds["slots.target"]?.data.slice(0, count)).toEqual(Int32Array.from(at, (i) => batch.ids[i] as number));

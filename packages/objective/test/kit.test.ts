@@ -1,5 +1,5 @@
-// The kit must fail objectives that break a rule, each at the check that names it: a kit that passes everything proves
-// nothing. Its checks are taken out of their suite, so that a failing one is a result here.
+// The kit must fail an objective that breaks a rule, at the check for that rule: a kit that passes everything proves
+// nothing. The checks run outside their suite, so that a failed check is only a result here.
 import { crossEntropy, type Tensor } from "@cloze/graph";
 import { RandomStream } from "@cloze/random";
 import { beforeAll, describe, expect, it, vi } from "vitest";
@@ -55,7 +55,7 @@ async function failures(objective: Objective<"masked-lm">): Promise<string[]> {
 const stream = ({ seed, step, evaluation }: Moment): RandomStream =>
   new RandomStream(evaluation ? 0 : seed).split(evaluation ? 0 : step);
 
-/** Hides one token of each sequence, its second to its last but one. */
+/** Hides one token of each sequence. The first and the last token are never hidden. */
 function hide(batch: Batch, draw: (example: number, i: number) => RandomStream): Prepared {
   const ids = batch.ids.slice();
   const targets: Target[] = batch.sequences.map(({ example, row, start, length }, i) => {

@@ -1,4 +1,4 @@
-// The further terms of the token loss, against PyTorch and by hand; and that the loss itself stays the cross entropy.
+// The further terms of the token loss, against PyTorch and by hand. The loss itself must stay the cross entropy.
 import { readFileSync } from "node:fs";
 import { grad, Graph, interpret, type Tensor } from "@cloze/graph";
 import { describe, expect, it } from "vitest";
@@ -18,12 +18,12 @@ const cases = JSON.parse(
 interface Traced {
   readonly terms: LossTerms;
   readonly logits: Tensor<"f32">;
-  /** What is minimised. */
+  /** The loss to minimise. */
   readonly total: Tensor<"f32">;
   evaluate(tensors: readonly Tensor[]): number[][];
 }
 
-/** The loss of rows of logits, with weights of their own where they are given, divided by `divisor` then. */
+/** The loss of rows of logits. `given`: weights of the rows, and the divisor of their sum. */
 function traced(
   options: TokenLossOptions,
   { logits, targets }: Pick<Case, "logits" | "targets">,

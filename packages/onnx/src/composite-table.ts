@@ -1,7 +1,7 @@
 /**
- * Composites that ONNX has an operator for. The others arrive as their expansions.
+ * Composites with an ONNX operator. All other composites arrive as their expansions.
  *
- * A row says when it applies and makes all outputs of the composite at once. Floats are f32: what is narrower takes the
+ * A row says when it applies and makes all outputs of the composite at once. Floats are f32. A narrower float uses the
  * expansion, which rounds where the interpreter rounds.
  */
 import {
@@ -20,11 +20,11 @@ import type { Emitter, Value } from "./emitter.ts";
 export interface LowerComposite {
   readonly applies?: (x: Node<"composite">) => boolean;
   /**
-   * Taken whole only where it stands alone. GELU's gradient needs the normal distribution function that GELU itself
-   * computes, so in a training step the expansion is cheaper than the operator.
+   * Used whole only where no other node shares its inner nodes. GELU's gradient needs the normal distribution function
+   * that GELU itself computes, so in a training step the expansion is cheaper than the operator.
    */
   readonly alone?: true;
-  /** `wanted[i]`: output i is read. */
+  /** `wanted[i]`: a node reads output i. */
   readonly lower: (
     x: Node<"composite">,
     args: readonly Value[],
@@ -76,8 +76,8 @@ export const compositeTable: Readonly<Record<string, LowerComposite>> = {
 };
 
 /**
- * RotaryEmbedding over tables of cos and sin, which all layers share. Positions that differ by row have tables by row;
- * else one row of tables is indexed by 0, 1, 2, ….
+ * RotaryEmbedding over tables of cos and sin, which all layers share. Positions that differ by row need tables by row.
+ * Otherwise one row of tables is indexed by 0, 1, 2, ….
  */
 function rotate(x: Node<"composite">, args: readonly Value[], frequencies: readonly number[], e: Emitter): Value {
   const [input, positions] = args as [Value, Value];
@@ -115,7 +115,7 @@ function rotate(x: Node<"composite">, args: readonly Value[], frequencies: reado
 
 export const NATIVE_COMPOSITES: readonly string[] = Object.keys(compositeTable);
 
-/** Whether this composite can be taken whole. */
+/** Whether the model can use this composite whole. */
 function fits(x: Node<"composite">): boolean {
   const row = Object.hasOwn(compositeTable, x.attrs.composite.name)
     ? compositeTable[x.attrs.composite.name]
@@ -128,9 +128,9 @@ function fits(x: Node<"composite">): boolean {
 }
 
 /**
- * Which composites of a program are taken whole: what `lower(program, { native })` asks.
+ * Says which composites of a program the model uses whole: the option `native` of `lower(program, { native })`.
  *
- * A row with `alone` is not, where the program uses inner nodes of its expansion anyway.
+ * A composite with `alone` is expanded where the program uses inner nodes of its expansion anyway.
  */
 export function nativeIn(p: Program): (x: Node<"composite">) => boolean {
   const nodes = order(programRoots(p));
@@ -148,7 +148,7 @@ export function nativeIn(p: Program): (x: Node<"composite">) => boolean {
   return (x) => fits(x) && !shared.has(x.attrs.composite.name);
 }
 
-/** Nodes of the expansion between the args and the outputs, constants left out. */
+/** Nodes of the expansion between the args and the outputs, without constants. */
 function innerNodes(x: Node<"composite">): readonly Tensor[] {
   const seen = new Set<Tensor>(x.args);
   const stack = [...x.graph.expansion(x.attrs.composite, x.args, x.attrs.params)];

@@ -1,26 +1,25 @@
 /**
- * Emitter: the ONNX graph while it is being written. Constants and casts are made once each; values have readable
- * names.
+ * Emitter: the ONNX graph during its construction. Each constant and each cast exists once. Values have readable names.
  *
- * Floats of 16 bits are carried as f32 that has been rounded: ONNX Runtime's CPU kernels are f32, and the interpreter
- * too computes wide and rounds each result. `carrier` says what a dtype is held in.
+ * Floats of 16 bits are held as rounded f32: ONNX Runtime's CPU kernels are f32, and the interpreter too computes wide
+ * and rounds each result. `carrier` gives the element type that holds a dtype.
  */
 import { invariant } from "@cloze/errors";
 import { sameShape, sizeOf, type DType, type Shape } from "@cloze/graph";
 import { dataTypeOf, type Attribute, type ElementType, type Initializer, type OnnxNode } from "./model-proto.ts";
 
-/** Something a node can read. */
+/** A tensor that a node can read. */
 export interface Value {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: Shape;
-  /** Of an initializer. */
+  /** True for an initializer. */
   readonly constant?: true;
 }
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 
-/** The element type a dtype is held in. */
+/** The element type that holds a dtype. */
 export const carrier: { readonly [D in DType]: ElementType } = {
   f32: "f32",
   f16: "f32",
@@ -32,7 +31,7 @@ export const carrier: { readonly [D in DType]: ElementType } = {
 
 export const MICROSOFT = "com.microsoft";
 
-/** 16-bit floats are never constants: they are carried as f32. */
+/** 16-bit floats are never constants: f32 holds them. */
 const encode: { readonly [E in ElementType]?: (values: ArrayLike<number>) => ArrayBufferView } = {
   f32: (v) => Float32Array.from(v),
   f64: (v) => Float64Array.from(v),
@@ -50,10 +49,10 @@ export class Emitter {
   readonly #constants = new Map<string, Value>();
   readonly #shared = new Map<string, Value>();
   readonly #counts = new Map<string, number>();
-  /** Where in the model the next nodes belong: the first part of their names. */
+  /** The place of the next nodes in the model: the first part of their names. */
   path = "";
 
-  /** `wanted`, or it with the first free number behind it. */
+  /** `wanted`, or `wanted` with the first free number behind it. */
   name(wanted: string): string {
     let name = wanted;
     for (let i = this.#counts.get(wanted) ?? 0; this.#taken.has(name); i++) {
@@ -76,7 +75,7 @@ export class Emitter {
     return this.emitAll(op, inputs, [{ type, shape }], attributes, domain)[0] as Value;
   }
 
-  /** One node; an output given as undefined is left out. */
+  /** One node with several outputs. An undefined output is left out. */
   emitAll(
     op: string,
     inputs: readonly (Value | undefined)[],
@@ -114,7 +113,7 @@ export class Emitter {
     return this.constant(type, [], [value]);
   }
 
-  /** A list of integers, as ONNX operators take shapes and axes. */
+  /** A list of integers: the form of shapes and axes in ONNX operators. */
   list(values: readonly number[]): Value {
     return this.constant("i64", [values.length], values);
   }
@@ -127,7 +126,7 @@ export class Emitter {
       : this.emit("Expand", [scalar, this.list(shape)], type, shape);
   }
 
-  /** What `make` emits, once for each key. */
+  /** The value that `make` emits; `make` runs once for each key. */
   shared(key: string, make: () => Value): Value {
     const known = this.#shared.get(key);
     const made = known ?? make();
@@ -143,7 +142,7 @@ export class Emitter {
         );
   }
 
-  /** A value of the carrier type as `dtype` would store it. */
+  /** A value of the carrier type, rounded as in storage of `dtype`. */
   round(x: Value, dtype: DType): Value {
     return dtype === "f16" || dtype === "bf16" ? this.cast(this.cast(x, dtype), "f32") : x;
   }

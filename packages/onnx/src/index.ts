@@ -1,5 +1,5 @@
 /**
- * Graphs as ONNX models: what ONNX Runtime is given on the CPU, and what is exported. No engine is needed to write one.
+ * Graphs as ONNX models: the input of ONNX Runtime on the CPU, and the export format. Writing a model needs no engine.
  */
 export { OPSET, toOnnx, type OnnxModel, type OnnxParts } from "./to-onnx.ts";
 export { nativeIn, NATIVE_COMPOSITES } from "./composite-table.ts";

@@ -1,5 +1,5 @@
 /**
- * An ONNX model as plain records, and their encoding. Only the messages a lowered graph needs.
+ * An ONNX model as plain records, and their encoding. Only the messages that a lowered graph needs.
  *
  * Field numbers: onnx/onnx.proto3 of ONNX 1.18 (IR version 11, opset 23).
  */
@@ -7,7 +7,7 @@ import { invariant } from "@cloze/errors";
 import type { Shape } from "@cloze/graph";
 import { bytes, float, int, ints, join, message, string, type Field } from "./protobuf.ts";
 
-/** Element types of ONNX values: ours, and those that some operator demands. */
+/** Element types of ONNX values: the dtypes of the graph, and types that some operator requires. */
 export type ElementType = "f32" | "f16" | "bf16" | "f64" | "i32" | "i64" | "u32" | "u8" | "bool";
 
 /** TensorProto.DataType. */
@@ -31,7 +31,7 @@ export interface ValueInfo {
   readonly shape: Shape;
 }
 
-/** An integer, a float, text, or a list of integers: ONNX keeps them apart, so do we. */
+/** An integer, a float, text, or a list of integers: ONNX has a separate kind for each. */
 export type Attribute =
   | { readonly int: number }
   | { readonly float: number }
@@ -40,10 +40,10 @@ export type Attribute =
 
 export interface OnnxNode {
   readonly op: string;
-  /** "" is ONNX itself. */
+  /** "" is the domain of ONNX itself. */
   readonly domain: string;
   readonly name: string;
-  /** "" for an optional input that is absent. */
+  /** "" is an absent optional input. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, Attribute>>;

@@ -1,9 +1,9 @@
 /**
  * Base ops as ONNX nodes: one total table, a row an op.
  *
- * ONNX Runtime's CPU kernels do not exist for every element type. `via` says in which one an op is computed where the
- * type it is held in has no kernel; the way there and back is exact. Results of 16-bit dtypes are rounded after each
- * op, as the interpreter does.
+ * ONNX Runtime's CPU kernels do not exist for every element type. `via` gives the element type of the computation where
+ * the carrier type has no kernel; both casts are exact. Results of 16-bit dtypes are rounded after each op, as in the
+ * interpreter.
  */
 import { invariant } from "@cloze/errors";
 import {
@@ -28,7 +28,7 @@ export type Lower<P extends Op> = (x: Node<P>, args: readonly Value[], e: Emitte
 
 type Via = Partial<Record<DType, ElementType>>;
 
-/** An elementwise operator of this name. */
+/** The lowering to the elementwise operator with this name. */
 const elementwise =
   (op: string, via: Via = {}) =>
   (x: Node, args: readonly Value[], e: Emitter): Value => {
@@ -49,7 +49,7 @@ const reduce =
     return e.round(e.cast(made, carrier[x.dtype]), x.dtype);
   };
 
-/** A constant as its dtype stores it. */
+/** The value of a constant in its dtype. */
 const stored: { readonly [D in DType]: (value: number) => number } = {
   f32: (v) => v,
   f16: (v) => float16ToNumber(numberToFloat16(v)),
@@ -88,7 +88,7 @@ export const opTable: { readonly [P in Op]: Lower<P> } = {
   cast: (x, [a], e) => {
     const from = a as Value;
     const to = x.attrs.dtype;
-    // Through 64 bits a float out of range wraps, as in the interpreter; a direct conversion would be undefined.
+    // Through 64 bits a float out of range wraps, as in the interpreter. A direct conversion would be undefined.
     if (from.type === "f32" && (to === "i32" || to === "u32")) return e.cast(e.cast(from, "i64"), to);
     return e.round(e.cast(from, carrier[to]), to);
   },
@@ -186,8 +186,8 @@ export function lowerProduct(x: Node<"matmul">, args: readonly Value[], e: Emitt
 }
 
 /**
- * A^T B of matrices: the gradient of every weight. Transposing first, the smaller side, and multiplying as stored takes
- * 15 % less than Gemm's own transposed path (1024 x 256 and 1024 x 1024, one thread).
+ * A^T B of matrices: the gradient of every weight. A transpose of the smaller side and then MatMul takes 15 % less time
+ * than Gemm's own transposed path (1024 x 256 and 1024 x 1024, one thread).
  */
 function lowerOuterProduct(a: Value, b: Value, [m, n]: readonly [number, number], e: Emitter): Value {
   const flipped = (v: Value): Value =>
@@ -197,7 +197,7 @@ function lowerOuterProduct(a: Value, b: Value, [m, n]: readonly [number, number]
     : flipped(e.emit("MatMul", [flipped(b), a], "f32", [n, m]));
 }
 
-/** In 64 bits, where nothing overflows; x / 0 is 0, as in the interpreter: the processor would trap. */
+/** Divides in 64 bits, where nothing overflows. x / 0 is 0, as in the interpreter; the processor would trap. */
 function divideIntegers(x: Node<"div">, args: readonly Value[], e: Emitter): Value {
   const [a, b] = args.map((v) => e.cast(v, "i64")) as [Value, Value];
   const zero = e.scalar("i64", 0);
@@ -208,12 +208,14 @@ function divideIntegers(x: Node<"div">, args: readonly Value[], e: Emitter): Val
 }
 
 /**
- * Up to so many rows, and from so many numbers to add, a product with ones and zeros is faster: 0.1 ms for 1.0 ms at 33
- * x 1024 x 256.
+ * Up to this number of rows, and from this number of numbers to add, a product with ones and zeros is faster: 0.1 ms
+ * instead of 1.0 ms at 33 x 1024 x 256.
  */
 const ONE_HOT = { rows: 256, numbers: 2 ** 15 } as const;
 
-/** Never ScatterND(reduction=add): with more than one thread it loses updates. */
+/**
+ * The lowering of scatterAdd. It never uses ScatterND(reduction=add), which loses updates with more than one thread.
+ */
 function lowerScatterAdd(x: Node<"scatterAdd">, [indices, updates]: readonly Value[], e: Emitter): Value {
   const type: ElementType = x.dtype === "u32" ? "i32" : carrier[x.dtype];
   const { size } = x.attrs;

@@ -1,12 +1,13 @@
 /**
- * What a node really reads. ONNX's elementwise operators broadcast by themselves, so a `broadcast` that only feeds one
- * of them is never made; a product takes a constant factor of its operands, and a bias, into its own operator.
+ * The operands that a node really reads. ONNX's elementwise operators broadcast by themselves, so the model omits a
+ * `broadcast` whose only readers are elementwise operators. A product includes a constant factor of its operands, and a
+ * bias, in its own operator.
  *
- * `operands` is both what is walked and what is lowered: a node that nobody reads is not emitted.
+ * The walk and the lowering both use `operands`: a node without a reader is not emitted.
  */
 import { groups, isOp, order, readers, sameShape, sizeOf, type Node, type Shape, type Tensor } from "@cloze/graph";
 
-/** NumPy's broadcast; the shapes are known to fit. */
+/** The shape that the shapes broadcast to by NumPy's rule. The shapes must fit. */
 export function broadcastOf(shapes: readonly Shape[]): Shape {
   const rank = Math.max(0, ...shapes.map((s) => s.length));
   return Array.from({ length: rank }, (_, i) => {
@@ -15,7 +16,7 @@ export function broadcastOf(shapes: readonly Shape[]): Shape {
   });
 }
 
-/** y and c of `y * c`, c a constant, as a factor of the whole of y. */
+/** Splits `y * c` into y and the constant c, where c scales the whole of y. */
 export function scaled(x: Tensor): { readonly of: Tensor; readonly by: number } {
   if (isOp(x, "mul") && x.dtype === "f32") {
     for (const [y, c] of [x.args, [x.args[1], x.args[0]]] as const) {
@@ -25,7 +26,7 @@ export function scaled(x: Tensor): { readonly of: Tensor; readonly by: number } 
   return { of: x, by: 1 };
 }
 
-/** The bias that a product's operator can add by itself: x = matmul + [n], where nobody else reads the product. */
+/** The bias that a product's operator can add by itself: x = matmul + [n], where no other node reads the product. */
 function biased(
   x: Tensor,
   readers: ReadonlyMap<Tensor, readonly Tensor[]>,
@@ -52,7 +53,7 @@ function biased(
   return undefined;
 }
 
-/** What an elementwise operator or a product reads by itself. */
+/** The operands that an elementwise operator or a product reads without a `broadcast` or a constant factor. */
 function ownOperands(x: Tensor): readonly Tensor[] {
   if (isOp(x, "matmul")) return x.args.map((a) => scaled(a).of);
   if (!groups.elementwise.has(x.op) || x.args.length < 2) return x.args;
@@ -66,10 +67,10 @@ function ownOperands(x: Tensor): readonly Tensor[] {
 }
 
 export interface Reading {
-  /** Everything the roots need, arguments before results. */
+  /** All nodes that the roots need, arguments before results. */
   readonly nodes: readonly Tensor[];
   readonly operands: ReadonlyMap<Tensor, readonly Tensor[]>;
-  /** Additions made by a product, by node: the product, whose operands precede the bias in `operands`. */
+  /** Additions that a product performs, by node: the product, whose operands precede the bias in `operands`. */
   readonly products: ReadonlyMap<Tensor, Node<"matmul">>;
 }
 
@@ -91,9 +92,10 @@ export function readingOf(roots: readonly Tensor[]): Reading {
 }
 
 /**
- * Arguments before results. Roots that take the longest path come first: of results that need each other's parts ONNX
- * Runtime makes the last of the model first, so the nearest first. In a training step every layer's gradients, and the
- * parameters made from them, then follow the layer's backward pass at once, and little is alive at a time.
+ * Nodes in an order with arguments before results. Roots with the longest path come first. (Of results that need each
+ * other's parts, ONNX Runtime computes the last in the model first, so the root with the shortest path first.) In a
+ * training step the gradients of a layer, and the new parameters, then follow the layer's backward pass at once, and
+ * few values are alive at a time.
  */
 function scheduled(roots: readonly Tensor[], operands: ReadonlyMap<Tensor, readonly Tensor[]>): readonly Tensor[] {
   const depth = new Map<Tensor, number>();

@@ -1,7 +1,7 @@
 /**
  * Protocol Buffers, the writing half: varints, fixed 32-bit floats, length-delimited fields. ONNX needs no more.
  *
- * A message is a list of fields, a field the bytes of its key and its value; nothing is copied until `join`.
+ * A message is a list of fields. A field is the bytes of its key and of its value. Only `join` copies bytes.
  * Source: protobuf.dev/programming-guides/encoding.
  */
 
@@ -10,7 +10,7 @@ export type Field = readonly Uint8Array[];
 
 const text = new TextEncoder();
 
-/** Base-128, least significant group first; negative numbers as 64-bit two's complement. */
+/** Base-128, least significant group first. Negative numbers are 64-bit two's complement. */
 function varint(value: number): Uint8Array {
   const out: number[] = [];
   let rest = value < 0 ? BigInt.asUintN(64, BigInt(value)) : BigInt(value);

@@ -1,8 +1,8 @@
 /**
  * `randomBits` in ONNX: threefry-2x32, bit for bit the definition in `@cloze/graph`.
  *
- * ONNX Runtime adds in i32 and shifts in u32, so each round casts between the two, which keeps the bits. 7 nodes a
- * round.
+ * ONNX Runtime adds in i32 and shifts in u32, so each round casts between the two types. The casts keep the bits. 7
+ * nodes a round.
  */
 import type { Node } from "@cloze/graph";
 import { sizeOf } from "@cloze/graph";

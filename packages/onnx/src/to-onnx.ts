@@ -3,9 +3,9 @@
  *
  *   lower(program, { native: nativeIn(program) })  ->  toOnnx(...)  ->  bytes
  *
- * Node names begin with the layer path (`encoder.layers.3.attention/MatMul`), so a profile or an error says which layer
- * it speaks of. Inputs and outputs keep their names; an output that would be named like an input is called
- * `<name>.next`. f16 and bf16 tensors cross the boundary as f32: see `emitter.ts`.
+ * Node names begin with the layer path (`encoder.layers.3.attention/MatMul`), so a profile or an error names the layer.
+ * Inputs and outputs keep their names. An output with the name of an input becomes `<name>.next`. Outside the model f16
+ * and bf16 tensors are f32 too: see `emitter.ts`.
  */
 import { invariant } from "@cloze/errors";
 import { isOp, sizeOf, type HostTensor, type HostTensors, type Node, type Op, type Tensor } from "@cloze/graph";
@@ -17,13 +17,15 @@ import { readingOf } from "./operands.ts";
 import { widen } from "./widen.ts";
 
 /**
- * Every operator used is in ONNX since this version, or one of `com.microsoft` that ONNX Runtime has on every platform.
+ * The ONNX version of the model. Every operator of the model is in ONNX since this version, or is an operator of
+ * `com.microsoft` that ONNX Runtime has on every platform.
  */
 export const OPSET = 23;
 
 export interface OnnxParts {
   /**
-   * In the order of the model's inputs. Those in `values` become part of the model; those nothing reads are left out.
+   * Inputs in the order of the model's inputs. Inputs with a value in `values` become part of the model. Inputs that no
+   * node reads are left out.
    */
   readonly inputs: readonly Node<"input">[];
   readonly outputs: Readonly<Record<string, Tensor>>;
@@ -34,11 +36,11 @@ export interface OnnxParts {
 
 export interface OnnxModel {
   readonly bytes: Uint8Array;
-  /** Inputs that are read, in order. */
+  /** Inputs that the model reads, in order. */
   readonly inputs: readonly ValueInfo[];
-  /** The model's outputs by the names asked for. */
+  /** The model's outputs, by the names in `OnnxParts`. */
   readonly outputs: Readonly<Record<string, ValueInfo>>;
-  /** How many nodes there are of each operator. */
+  /** Number of nodes of each operator. */
   readonly operators: ReadonlyMap<string, number>;
 }
 
@@ -109,7 +111,7 @@ export function toOnnx(parts: OnnxParts): OnnxModel {
   };
 }
 
-/** Lowers one node; of a composite, all outputs. */
+/** Lowers one node. For a composite, lowers all outputs. */
 function lowerInto(
   values: Map<Tensor, Value>,
   x: Tensor,

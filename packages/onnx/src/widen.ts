@@ -1,7 +1,4 @@
-/**
- * Host tensors of 16-bit floats as the f32 they are carried in, and back. Both ways are exact for values that were
- * rounded.
- */
+/** Host tensors of 16-bit floats as the f32 that holds them, and back. Both directions are exact for rounded values. */
 import {
   bfloat16ToNumber,
   float16ToNumber,
@@ -11,7 +8,7 @@ import {
   type HostTensor,
 } from "@cloze/graph";
 
-/** f16 and bf16 as f32; everything else as it is. */
+/** f16 and bf16 as f32. Other tensors are unchanged. */
 export function widen(x: HostTensor): HostTensor {
   if (x.dtype !== "f16" && x.dtype !== "bf16") return x;
   return {
@@ -21,7 +18,7 @@ export function widen(x: HostTensor): HostTensor {
   };
 }
 
-/** The inverse of `widen`, where `dtype` is what it was. */
+/** The inverse of `widen`. `dtype` is the dtype before `widen`. */
 export function narrow(x: HostTensor, dtype: DType): HostTensor {
   if (dtype !== "f16" && dtype !== "bf16") return x;
   return { ...x, dtype, data: Uint16Array.from(x.data, dtype === "f16" ? numberToFloat16 : numberToBfloat16) };

@@ -1,4 +1,4 @@
-// The model as bytes and as a graph; its values are tested where an engine runs it, in @cloze/backend-onnxruntime.
+// The model as bytes and as a graph. Tests in @cloze/backend-onnxruntime run an engine and check the model's values.
 import { describe, expect, test } from "vitest";
 import {
   gelu,
@@ -19,7 +19,7 @@ import { float, int, ints, join, message, string } from "../src/protobuf.ts";
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
 describe("protobuf", () => {
-  // The encodings of protobuf.dev/programming-guides/encoding.
+  // The examples of protobuf.dev/programming-guides/encoding.
   test("varints, text, messages, packed lists", () => {
     expect(hex(join([int(1, 150)]))).toBe("089601");
     expect(hex(join([string(2, "testing")]))).toBe("120774657374696e67");

@@ -1,9 +1,9 @@
 /**
- * Gradient accumulation: a batch that does not fit is run in parts. The accumulate program adds each part's gradient
- * sums to state on the device; the apply program reads them as its gradients and puts zeros back.
+ * Gradient accumulation: a batch that does not fit in memory runs in parts. The accumulate program adds each part's
+ * gradient sums to state on the device. The apply program reads the sums as its gradients and sets them to zero.
  *
- * Sums with sums: losses and weights are added up beside the gradients and divided once, so a batch cut into uneven
- * parts gives what the whole batch gives.
+ * Losses and weights are summed beside the gradients and divided once. So a batch cut into uneven parts gives the
+ * result of the whole batch.
  */
 import type { Graph, Tensor } from "@cloze/graph";
 import type { ByName, Parameters } from "./optimizer.ts";
@@ -13,7 +13,7 @@ export interface Accumulators {
   readonly gradients: ByName;
   /** `sum.<name>`, f32 `[]`, by name. */
   readonly sums: ByName;
-  /** All of them, to be declared as a program's state. Zeros at the start. */
+  /** All accumulators, to declare as a program's state. Zeros at the start. */
   readonly state: readonly Tensor<"f32">[];
 }
 
@@ -30,7 +30,7 @@ export function accumulators(
   return { gradients, sums: scalars, state: [...gradients.values(), ...scalars.values()] };
 }
 
-/** Updates that add one part. Every accumulator must be given its part: a forgotten one is an error. */
+/** Updates that add one part. Every accumulator needs a value: a missing value is an error. */
 export function accumulate(
   into: Accumulators,
   gradients: ByName,
@@ -47,7 +47,7 @@ export function accumulate(
   return updates;
 }
 
-/** Updates that put zeros back, for the program that has used the sums. */
+/** Updates that set the accumulators to zero, for the program that reads the sums. */
 export function resetAccumulators({ gradients, sums }: Accumulators): Record<string, Tensor<"f32">> {
   const zero = (x: Tensor<"f32">): Tensor<"f32"> => x.graph.full(x.shape, 0, "f32");
   return Object.fromEntries([

@@ -1,4 +1,4 @@
-/** What AdamW and its kin take: two moments, a floor, and decay by group. */
+/** Options of AdamW and related optimizers: two moments, a floor, and decay by group. */
 import { ConfigError } from "@cloze/errors";
 import type { Scheduled } from "@cloze/schedule";
 import { decayOf, type Decay } from "./decay.ts";
@@ -7,13 +7,16 @@ import { decayGroups, type ParameterGroup } from "./parameter-group.ts";
 export interface AdamWOptions {
   /** Default 0.9. */
   readonly beta1?: number;
-  /** Default 0.999; ESM-2 took 0.98. */
+  /** Default 0.999; ESM-2 used 0.98. */
   readonly beta2?: number;
   /** Default 1e-8. */
   readonly eps?: number;
-  /** Of matrices and tables; vectors do not decay. May change over the run. Default 0.01. Not with `groups`. */
+  /**
+   * Weight decay of matrices and tables; vectors do not decay. May change over the run. Default 0.01. Not with
+   * `groups`.
+   */
   readonly weightDecay?: Scheduled<number>;
-  /** Instead of `weightDecay`: groups of your own. */
+  /** Parameter groups of the caller, instead of `weightDecay`. */
   readonly groups?: readonly ParameterGroup[];
 }
 
@@ -24,7 +27,7 @@ export interface AdamSettings {
   readonly decay: Decay;
 }
 
-/** The options, checked, with the defaults of the optimizer `name` for what is left out. Throws ConfigError. */
+/** The checked options, with the defaults of the optimizer `name` for missing options. Throws ConfigError. */
 export function adamSettings(
   name: string,
   options: AdamWOptions,
@@ -46,7 +49,7 @@ export function adamSettings(
   };
 }
 
-/** Throws ConfigError unless `t` counts updates from 1. */
+/** Throws ConfigError if `t` is not a count of updates from 1. */
 export function checkUpdate(name: string, t: number): void {
   if (!(Number.isSafeInteger(t) && t >= 1))
     throw new ConfigError(`${name}: expected updates to be counted from 1, got t = ${t}.`);

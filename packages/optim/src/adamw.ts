@@ -1,6 +1,6 @@
 /**
- * AdamW with decay groups. The step itself is the composite `adamw` of @cloze/graph; here are its state, its groups and
- * the scalars of a step.
+ * AdamW with decay groups. The step itself is the composite `adamw` of @cloze/graph. This file has its state, its
+ * groups and the scalars of a step.
  *
  * State: `adamw.m.<parameter>`, `adamw.v.<parameter>`, both zeros at the start. Feeds, f32 `[]`: `optim.lr`,
  * `optim.step` = lr sqrt(1 - beta2^t) / (1 - beta1^t), `optim.epsHat` = eps sqrt(1 - beta2^t), computed in f64 on the
@@ -43,7 +43,7 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
         const v = graph.input(`adamw.v.${name}`, "f32", tensor.shape);
         const scaled = (rate: Tensor<"f32">): Tensor<"f32"> => (lrScale === 1 ? rate : rate.mul(lrScale));
         const next = graph.within(`adamw.${name}`, () => {
-          // A decay that is a feed is taken before the step, by the same formula as within it.
+          // A decay that is a feed is applied before the step, by the formula that the step uses.
           const [p, constant] =
             typeof decay === "number" ? [tensor, decay] : [tensor.mul(scaled(lr).mul(decay).neg().add(1)), 0];
           return adamwStep(

@@ -1,26 +1,26 @@
 /**
- * Several optimizers in one step: each parameter is given to the first whose rule it fits. Feeds and state of the parts
- * stand side by side, so that two parts of one kind would collide and are refused: one AdamW with groups of its own
- * does what two would.
+ * Several optimizers in one step: each parameter goes to the first optimizer whose rule it fits. Feeds and state of the
+ * optimizers stand side by side, so two optimizers of one kind would collide. They are refused: one AdamW with its own
+ * groups does the work of two.
  */
 import { ConfigError } from "@cloze/errors";
 import type { Shape } from "@cloze/graph";
 import type { Optimizer } from "./optimizer.ts";
 
 export interface OptimizerRule {
-  /** Regular expression over the name; every name without it. */
+  /** Regular expression over the name. Absent: every name. */
   readonly name?: string;
-  /** Regular expression over the name: not these. */
+  /** Regular expression over the name. The rule excludes matching names. */
   readonly without?: string;
   readonly minRank?: number;
   readonly maxRank?: number;
   readonly optimizer: Optimizer;
-  /** Times the learning rate. Default 1. */
+  /** Factor of the learning rate. Default 1. */
   readonly lrScale?: number;
 }
 
 /**
- * The first rule that fits a parameter says who trains it; one that none fits is an error.
+ * The first rule that fits a parameter names its optimizer. A parameter that no rule fits is an error.
  *
  * @example
  * byParameter(muonRules({ matrices: muon(), rest: adamw() })).name  // => "muon+adamw"
@@ -77,7 +77,9 @@ export function byParameter(rules: readonly OptimizerRule[]): Optimizer {
   };
 }
 
-/** Muon's usual division: matrices of hidden layers to it; embeddings, heads and vectors to the other. */
+/**
+ * Muon's usual division: matrices of hidden layers go to Muon; embeddings, heads and vectors go to the other optimizer.
+ */
 export function muonRules({
   matrices,
   rest,
@@ -86,9 +88,9 @@ export function muonRules({
 }: {
   readonly matrices: Optimizer;
   readonly rest: Optimizer;
-  /** Regular expression over the names of matrices that are no hidden layers'. */
+  /** Regular expression over the names of matrices outside the hidden layers. */
   readonly without?: string;
-  /** Rate of the rest, times that of Muon. Default 1. */
+  /** Learning rate of the other optimizer, as a multiple of Muon's rate. Default 1. */
   readonly lrScale?: number;
 }): readonly OptimizerRule[] {
   return [

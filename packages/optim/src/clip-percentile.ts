@@ -1,15 +1,16 @@
 /**
- * Clipping by a percentile of the norms so far: what is a large gradient, the run itself says. Around any optimizer.
+ * Clipping by a percentile of the earlier norms: the run itself decides what a large gradient is. It wraps any
+ * optimizer.
  *
- *   history  <- norm, before the others, the oldest gone         (of updates that were done, this one among them)
- *   limit     = the percentile of the history, between two of its norms linearly
+ *   history  <- norm, put first; the oldest norm leaves          (norms of updates that ran, with this update's norm)
+ *   limit     = the percentile of the history, linear between two norms
  *   scale     = min(1, limit / (norm + 1e-6))
  *
- * The history is state of the step, so that a resumed run clips as one that was not interrupted, and no number comes
- * back to the host. There is no sorting: a norm's rank is the count of those below it, history^2 comparisons. A history
- * as long as the run is that of all norms.
+ * The history is state of the step, so a resumed run clips like an uninterrupted run, and no number returns to the
+ * host. There is no sorting: the rank of a norm is the number of smaller norms, history^2 comparisons. A history as
+ * long as the run holds all norms.
  *
- * State: `clip.norms` [history], newest first; `clip.count` [], how many of them there are.
+ * State: `clip.norms` [history], newest first; `clip.count` [], the number of norms.
  * Source: Seetharaman et al. 2020, arXiv:2007.14469 (AutoClip), the 10th percentile of all norms. Checked against a
  * plain loop in f64.
  */
@@ -21,16 +22,16 @@ import type { Optimizer } from "./optimizer.ts";
 export interface ClipPercentileOptions {
   /** From 0 to 100. Default 10. */
   readonly percentile?: number;
-  /** Norms that are remembered, at most 4096. Default 1000. */
+  /** Number of norms to remember, at most 4096. Default 1000. */
   readonly history?: number;
 }
 
 const LONGEST = 4096;
 
-/** Above every norm, and yet a number: the largest f32. */
+/** Above every norm, and still finite: the largest f32. */
 const HUGE = 3.4028234663852886e38;
 
-/** `optimizer`, given clipped gradients. Throws ConfigError for a percentile or a history out of bounds. */
+/** `optimizer` with clipped gradients. Throws ConfigError for a percentile or a history out of bounds. */
 export function clipByPercentile(
   optimizer: Optimizer,
   { percentile = 10, history = 1000 }: ClipPercentileOptions = {},
@@ -52,7 +53,7 @@ export function clipByPercentile(
         const known = history === 1 ? norm.reshape([1]) : norm.reshape([1]).concat([norms.slice(0, 0, history - 1)], 0);
         const filled = count.add(1).min(history);
         const limit = percentileOf(known, filled, percentile);
-        // A batch without anything to predict has no gradient, and says nothing of how long gradients are.
+        // A batch without predictions has no gradient. Its norm of 0 does not enter the history.
         const counts = norm.greater(0);
         return {
           limited: limit.div(norm.add(1e-6)).min(1).mul(gradScale),
@@ -68,7 +69,10 @@ export function clipByPercentile(
   };
 }
 
-/** The percentile of the first `count` (f32 `[]`, 1 or more) of `values` f32 `[n]`; as numpy's "linear". f32 `[]`. */
+/**
+ * The percentile of the first `count` (f32 `[]`, 1 or more) of `values` f32 `[n]`, by numpy's "linear" method. f32
+ * `[]`.
+ */
 export function percentileOf(values: Tensor<"f32">, count: Tensor<"f32">, percentile: number): Tensor<"f32"> {
   const { graph } = values;
   const n = values.shape[0] as number;
@@ -76,7 +80,7 @@ export function percentileOf(values: Tensor<"f32">, count: Tensor<"f32">, percen
   const known = at.cast("f32").less(count).select(values, HUGE);
   const row = known.reshape([1, n]);
   const column = known.reshape([n, 1]);
-  // Equal values rank in their order, so that each rank has one value.
+  // Equal values rank in the order of their places, so that each rank has one value.
   const before = row.less(column).or(row.equal(column).and(at.reshape([1, n]).less(at.reshape([n, 1]))));
   const ranks = before.cast("f32").sum(1);
   const valueAt = (rank: Tensor<"f32">): Tensor<"f32"> => ranks.equal(rank).select(known, 0).sum();

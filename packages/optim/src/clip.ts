@@ -1,23 +1,23 @@
 /**
- * Clipping by the global norm, on the graph: gradients of a summed loss become the clipped gradients of its mean by one
- * scalar, which the optimizer's step multiplies in, so that no gradient is written twice.
+ * Clipping by the global norm, on the graph. One scalar turns gradients of a summed loss into the clipped gradients of
+ * its mean. The optimizer's step multiplies this scalar in, so that no gradient is written twice.
  *
- *   norm  = |sum gradients| / weight                  (of the mean loss, before clipping: what one logs)
+ *   norm  = |sum gradients| / weight                  (of the mean loss, before clipping: the norm to log)
  *   scale = min(1, maxNorm / (norm + 1e-6)) / weight  (1e-6 as in torch.nn.utils.clip_grad_norm_)
  *
- * A loss scale, where the gradients were made with one, is divided out beside the weight. With no weight at all (a
- * batch in which nothing was to be predicted) scale and norm are 0, never NaN. A gradient that is not finite makes the
- * norm so too: the caller's policy, not ours.
+ * Where the gradients have a loss scale, the scalar divides by the loss scale too. With weight 0 (a batch without
+ * predictions) scale and norm are 0, never NaN. A gradient that is not finite gives a norm that is not finite; the
+ * caller decides what to do then.
  */
 import type { Tensor } from "@cloze/graph";
 import type { ByName } from "./optimizer.ts";
 
 export interface ClipOptions {
-  /** Largest norm. Without it nothing is clipped; the norm is still computed. */
+  /** Largest norm. Absent: no clipping; the norm is still computed. */
   readonly maxNorm?: number;
-  /** f32 `[]`: weight of the loss that was summed (e.g. predicted tokens). Without it 1. */
+  /** f32 `[]`: weight of the summed loss (e.g. predicted tokens). Absent: 1. */
   readonly weight?: Tensor<"f32">;
-  /** f32 `[]`: the scale that `gradients` was given. */
+  /** f32 `[]`: the loss scale of `gradients`. */
   readonly lossScale?: Tensor<"f32">;
 }
 
@@ -28,7 +28,7 @@ export interface ClipScale {
   readonly norm: Tensor<"f32">;
 }
 
-/** Throws RangeError if there are no gradients. */
+/** The scale and the norm. Throws RangeError if there are no gradients. */
 export function clipScale(gradients: ByName, { maxNorm, weight, lossScale }: ClipOptions = {}): ClipScale {
   const sum = globalNorm(gradients);
   const { graph } = sum;

@@ -1,7 +1,8 @@
 /**
- * Decay of parameters: by groups, whose decays are constants of the graph, or one value over the run, which is a feed.
+ * Decay of parameters: by groups, whose decays are constants of the graph; or one value that changes over the run, as a
+ * feed.
  *
- * Feed of a decay that changes: `<optimizer>.decay`, f32 `[]`; which parameters decay is then as with a constant.
+ * Feed of a changing decay: `<optimizer>.decay`, f32 `[]`. The same parameters decay as with a constant.
  */
 import { ConfigError } from "@cloze/errors";
 import type { Graph, HostTensor, Tensor } from "@cloze/graph";
@@ -11,13 +12,16 @@ import type { ParameterGroup } from "./parameter-group.ts";
 
 export interface Decay {
   readonly groups: readonly ParameterGroup[];
-  /** What a parameter of the group decays by, times the learning rate. */
+  /** The decay of a parameter of the group, before multiplication by the learning rate. */
   of(graph: Graph, group: ParameterGroup): number | Tensor<"f32">;
-  /** The feed of update `t`, where there is one. */
+  /** The feed of update `t`, if there is one. */
   scalars(t: number, progress?: Progress): Readonly<Record<string, HostTensor>>;
 }
 
-/** Groups that were given, or those that `groups` makes of a decay; not both. Throws ConfigError. */
+/**
+ * The decay from the given groups, or from the groups that `groups` makes of a decay; not from both. Throws
+ * ConfigError.
+ */
 export function decayOf(
   name: string,
   given: readonly ParameterGroup[] | undefined,
@@ -40,7 +44,7 @@ export function decayOf(
   }
   const feed = `${name}.decay`;
   return {
-    // 1 marks what decays.
+    // The 1 marks groups that decay.
     groups: groups(1),
     of: (graph, group) => (group.weightDecay === 0 ? 0 : graph.input(feed, "f32", [])),
     scalars: (t, progress = atStep(t - 1)) => ({ [feed]: hostScalar(schedule.at(progress)) }),

@@ -1,14 +1,15 @@
 /**
- * An exponential moving average of the parameters beside them, around any optimizer: what is evaluated and saved is
- * smoother than the last step.
+ * An exponential moving average of the parameters, kept beside the parameters. It wraps any optimizer. Evaluation and
+ * checkpoints use the average, which is smoother than the last step.
  *
- *   n <- n + 1        d = min(decay, (1 + n) / (10 + n))        e <- e + (1 - d) (p - e), from the first parameters on
+ *   n <- n + 1 d = min(decay, (1 + n) / (10 + n)) e <- e + (1 - d) (p - e), from the initial parameters on
  *
- * `n` counts updates that were done, on the device: a step that was skipped, with f16 say, counts nothing and changes
- * nothing. Parameters that do not move have no average: they are their own.
+ * `n` counts the updates that ran, on the device: a skipped step (with f16, for example) does not count and changes
+ * nothing. Parameters that do not train have no average.
  *
- * State: `ema.<parameter>`, as the parameter; `ema.count` []. One more copy of the parameters in memory.
- * Sources: Polyak and Juditsky 1992; the warm-up is that of TensorFlow's ExponentialMovingAverage(num_updates). Checked
+ * State: `ema.<parameter>`, with the shape of the parameter; `ema.count` []. The average is one more copy of the
+ * parameters in memory.
+ * Sources: Polyak and Juditsky 1992; the warm-up comes from TensorFlow's ExponentialMovingAverage(num_updates). Checked
  * against a plain loop in f64.
  */
 import { ConfigError } from "@cloze/errors";
@@ -16,11 +17,11 @@ import type { Tensor } from "@cloze/graph";
 import type { Optimizer } from "./optimizer.ts";
 
 export interface EmaOptions {
-  /** Share of the average that is kept in an update, once it is warm. Default 0.999. */
+  /** Share of the average that an update keeps after the warm-up. Default 0.999. */
   readonly decay?: number;
 }
 
-/** `optimizer`, and the average of what it makes. Throws ConfigError for a decay outside [0, 1). */
+/** `optimizer` with the average of its parameters. Throws ConfigError for a decay outside [0, 1). */
 export function ema(optimizer: Optimizer, { decay = 0.999 }: EmaOptions = {}): Optimizer {
   if (!(decay >= 0 && decay < 1)) throw new ConfigError(`ema: expected a decay in [0, 1), got ${decay}.`);
   const stateOf = (name: string): string => `ema.${name}`;

@@ -1,4 +1,4 @@
-/** Optimizers, clipping and accumulation as graph. */
+/** Optimizers, clipping and accumulation, as parts of the graph. */
 export {
   gradients,
   type ByName,

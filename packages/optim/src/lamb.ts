@@ -1,21 +1,21 @@
 /**
- * LAMB: Adam whose step has, tensor by tensor, the length of the parameter itself, for batches of many thousand
+ * LAMB: Adam with a step that has, for each tensor, the length of the parameter itself; for batches of many thousand
  * sequences. ALBERT and ProtBert were trained with it.
  *
- *   m <- b1 m + (1 - b1) g        v <- b2 v + (1 - b2) g^2        r = m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps) +
- *   decay p
+ *   m <- b1 m + (1 - b1) g        v <- b2 v + (1 - b2) g^2
+ *   r = m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps) + decay p
  *   p <- p - lr trust r           trust = |p| / |r|, or 1 where either is 0 and for parameters that do not decay
  *
  * State: `lamb.m.<parameter>`, `lamb.v.<parameter>`. Feeds, f32 `[]`: `lamb.lr`, `lamb.correct1` = 1 / (1 - b1^t),
- * `lamb.correct2`. Source: You et al. 2020, arXiv:1904.00962; that biases and norms keep Adam's step is from their code
- * for BERT.
+ * `lamb.correct2`. Source: You et al. 2020, arXiv:1904.00962. Biases and norms keep Adam's step, as in the authors'
+ * code for BERT.
  */
 import type { Tensor } from "@cloze/graph";
 import { adamSettings, checkUpdate, type AdamWOptions } from "./adam-options.ts";
 import { hostScalar, type Optimizer } from "./optimizer.ts";
 import { groupOf } from "./parameter-group.ts";
 
-/** Defaults as for BERT: beta1 0.9, beta2 0.999, eps 1e-6, weightDecay 0.01. */
+/** The optimizer. Defaults for BERT: beta1 0.9, beta2 0.999, eps 1e-6, weightDecay 0.01. */
 export function lamb(options: AdamWOptions = {}): Optimizer {
   const {
     beta1,

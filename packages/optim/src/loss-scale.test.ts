@@ -4,7 +4,7 @@ import { clipScale } from "./clip.ts";
 import { lossScaler, type LossScale } from "./loss-scale.ts";
 import { gradients } from "./optimizer.ts";
 
-/** The scale after each outcome of a step that had the scale of its time. */
+/** The scale after each outcome; each step has the current scale. */
 function scalesAfter(scaler: ReturnType<typeof lossScaler>, finite: readonly boolean[]): number[] {
   let now: LossScale = scaler.initial;
   return finite.map((good) => (now = scaler.next(now, { scale: now.scale, finite: good })).scale);
@@ -17,7 +17,7 @@ describe("lossScaler", () => {
     expect(scaler.initial.scale).toBe(65_536);
     expect(scalesAfter(scaler, [false, false, true])).toEqual([32_768, 16_384, 16_384]);
     expect(scalesAfter(scaler, good(2000)).slice(-2)).toEqual([65_536, 131_072]);
-    // An overflow begins the count anew.
+    // An overflow restarts the count.
     expect(scalesAfter(scaler, [...good(1999), false, ...good(2000)]).slice(-2)).toEqual([32_768, 65_536]);
   });
 
@@ -31,7 +31,7 @@ describe("lossScaler", () => {
     const one = scaler.next(scaler.initial, { scale: 65_536, finite: false });
     const two = scaler.next(one, { scale: 65_536, finite: false });
     expect(two).toEqual({ scale: 32_768, goodSteps: 0, skippedSteps: 2 });
-    // And one that had the old scale is no evidence for the new one.
+    // A good step with the old scale is no evidence for the new scale.
     expect(scaler.next(two, { scale: 65_536, finite: true })).toEqual(two);
   });
 

@@ -1,14 +1,14 @@
 /**
- * Dynamic loss scaling for f16: small gradients vanish in 16 bits, so the loss's cotangent is multiplied by a scale as
- * large as the gradients bear. What a step does with it is graph (`gradients`, `clipScale`); what it is, is decided
- * here, on the host:
+ * Dynamic loss scaling for f16. Small gradients vanish in 16 bits, so the loss's cotangent is multiplied by a scale, as
+ * large as the gradients allow. The step applies the scale on the graph (`gradients`, `clipScale`). This file chooses
+ * the scale, on the host:
  *
  *   a step that overflowed   scale <- max(minScale, scale * backoffFactor), and its update was skipped
  *   growthInterval good ones scale <- min(maxScale, scale * growthFactor)
  *
- * Scales are powers of two, so that multiplying and dividing by one is exact. Outcomes may be told late: each says
- * which scale its step had, and steps that were under way when the scale fell do not lower it twice. Names and values
- * are those of torch.amp.GradScaler. Source: Micikevicius et al. 2018, arXiv:1710.03740, section 3.2.
+ * Scales are powers of two, so that multiplication and division by a scale are exact. Outcomes may arrive late. Each
+ * outcome names the scale of its step, so steps that started before the scale fell do not lower it twice. Names and
+ * values come from torch.amp.GradScaler. Source: Micikevicius et al. 2018, arXiv:1710.03740, section 3.2.
  */
 import { ConfigError } from "@cloze/errors";
 
@@ -21,23 +21,23 @@ export interface LossScaleOptions {
   readonly backoffFactor?: number;
   /** Good steps in a row before the scale grows. Default 2000. */
   readonly growthInterval?: number;
-  /** Default 1: where gradients overflow without a scale, none helps. */
+  /** Default 1: where gradients overflow at a scale of 1, no smaller scale helps. */
   readonly minScale?: number;
   /** Default 2^24. */
   readonly maxScale?: number;
 }
 
-/** Plain data: what a checkpoint holds of it. */
+/** The state of the loss scale: plain data for a checkpoint. */
 export interface LossScale {
   readonly scale: number;
   /** Good steps since the scale last changed. */
   readonly goodSteps: number;
-  /** Steps whose update was skipped, since the beginning: they are no updates of the optimizer. */
+  /** Number of steps without an update since the start. The optimizer does not count these steps. */
   readonly skippedSteps: number;
 }
 
 export interface StepOutcome {
-  /** The scale that the step had. */
+  /** The loss scale of the step. */
   readonly scale: number;
   /** False where the loss or the norm of its gradient was not finite. */
   readonly finite: boolean;
@@ -45,7 +45,7 @@ export interface StepOutcome {
 
 export interface LossScaler {
   readonly initial: LossScale;
-  /** The smallest scale: a step that overflows with it cannot be helped. */
+  /** The smallest scale. A step that overflows at this scale cannot be saved. */
   readonly minScale: number;
   next(before: LossScale, outcome: StepOutcome): LossScale;
 }
@@ -85,7 +85,7 @@ export function lossScaler(options: LossScaleOptions = {}): LossScaler {
           goodSteps: 0,
           skippedSteps: skippedSteps + 1,
         };
-      // A step with another scale says nothing of this one.
+      // A step with another scale gives no information about the current scale.
       if (outcome.scale !== scale) return { scale, goodSteps, skippedSteps };
       if (goodSteps + 1 < growthInterval) return { scale, goodSteps: goodSteps + 1, skippedSteps };
       return { scale: Math.min(maxScale, scale * growthFactor), goodSteps: 0, skippedSteps };

@@ -1,15 +1,14 @@
 /**
- * Muon: momentum, orthogonalised. For the matrices of hidden layers; embeddings, heads and vectors go to another
- * optimizer (see
- * `byParameter`).
+ * Muon: orthogonalised momentum. It trains the matrices of hidden layers; embeddings, heads and vectors go to another
+ * optimizer (see `byParameter`).
  *
  *   m <- mu m + (1 - mu) g        u = mu m + (1 - mu) g (Nesterov), or m        O = orthogonalise(u)
  *   p <- p - lr sqrt(max(1, rows / columns)) O - lr decay p
  *
- * Options: Polar Express instead of the fixed coefficients; NorMuon, which divides each row of O by the root of the
- * running mean of its squares and gives O its norm back; cautious decay, which decays only where it points the same way
- * as the step; `split`, for parameters that hold several matrices one below the other (q, k and v in one), which are
- * orthogonalised each for itself.
+ * Options: Polar Express instead of the fixed coefficients. NorMuon, which divides each row of O by the root of the
+ * running mean of its squares and then restores the norm of O. Cautious decay, which decays an element only where the
+ * decay has the direction of the step. `split`, for parameters that hold several matrices one below the other (q, k and
+ * v in one); each matrix is orthogonalised alone.
  *
  * State: `muon.m.<parameter>`, and with NorMuon `muon.v.<parameter>` [rows, 1]. Feeds, f32 `[]`: `muon.lr`,
  * `muon.momentum`. Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; Li et al.
@@ -31,25 +30,23 @@ export interface MuonOptions {
   readonly nesterov?: boolean;
   /** Default "newton-schulz". */
   readonly orthogonalise?: "newton-schulz" | "polar-express";
-  /** Steps of it. Default 5. */
+  /** Steps of the orthogonalisation. Default 5. */
   readonly steps?: number;
   /** Decay of the mean squares of rows, for NorMuon. Default: none. */
   readonly rowBeta?: number;
   /** May change over the run. Default 0. Not with `groups`. */
   readonly weightDecay?: Scheduled<number>;
-  /** Decay only where it points the way of the step. Default false. */
+  /** Decay an element only where the decay has the direction of the step. Default false. */
   readonly cautious?: boolean;
-  /** Instead of `weightDecay`: groups of your own. */
+  /** Parameter groups of the caller, instead of `weightDecay`. */
   readonly groups?: readonly ParameterGroup[];
-  /**
-   * Parameters, by a regular expression over the name, that hold `parts` matrices of equal size one below the other.
-   */
+  /** Parameters that hold `parts` matrices of equal size one below the other, by a regular expression over the name. */
   readonly split?: readonly { readonly name: string; readonly parts: number }[];
 }
 
 const EPS = 1e-10;
 
-/** Throws ConfigError for a parameter that is no matrix. */
+/** The optimizer. Its `update` throws ConfigError for a parameter that is not a matrix. */
 export function muon(options: MuonOptions = {}): Optimizer {
   const {
     momentum = { 0: 0.85, 300: 0.95 },

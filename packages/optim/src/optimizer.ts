@@ -1,7 +1,7 @@
 /**
- * The contract of optimizers: `update` is graph, and a step is one program. What changes by step (learning rate, bias
- * correction) is a feed computed on the host; what must survive a step (moments) is declared state with a name of its
- * own.
+ * The contract of optimizers. `update` builds graph nodes, and a step is one program. A value that changes by step
+ * (learning rate, bias correction) is a feed that the host computes. A value that must survive a step (moments) is
+ * declared state with its own name.
  */
 import type { Graph, HostTensor, Shape, Tensor } from "@cloze/graph";
 import { grad, pullback } from "@cloze/graph";
@@ -16,44 +16,46 @@ export type Parameters = ReadonlyMap<string, { readonly tensor: Tensor<"f32"> }>
 export interface UpdateInputs {
   readonly graph: Graph;
   readonly parameters: Parameters;
-  /** A gradient for each parameter to be trained; parameters without one stay as they are and have no state. */
+  /** A gradient for each parameter to train. A parameter without a gradient stays as it is and has no state. */
   readonly gradients: ByName;
-  /** f32 `[]`: every gradient is multiplied by it (see `clipScale`). */
+  /** f32 `[]`: factor of every gradient (see `clipScale`). */
   readonly gradScale: Tensor<"f32">;
 }
 
 export interface Update {
   /**
-   * State that the program needs besides the parameters: moments, and whatever else the optimizer keeps. Zeros at the
+   * State that the program needs besides the parameters: moments, and all other state of the optimizer. Zeros at the
    * start.
    */
   readonly state: readonly Tensor<"f32">[];
-  /** New values by state name: parameters and optimizer state. What `program` takes as `updates`. */
+  /** New values by state name: parameters and optimizer state. `program` takes them as `updates`. */
   readonly updates: Readonly<Record<string, Tensor<"f32">>>;
 }
 
 export interface Optimizer {
   readonly name: string;
-  /** Names of the state of these parameters (name and shape), in order: what a checkpoint of the optimizer holds. */
+  /**
+   * Names of the state of these parameters (name and shape), in order. A checkpoint of the optimizer holds this state.
+   */
   stateNames(parameters: Iterable<readonly [name: string, shape: Shape]>): readonly string[];
   update(inputs: UpdateInputs): Update;
-  /** False for a parameter that is to stay as it is: it is given no gradient. Absent: all move. */
+  /** False for a frozen parameter, which gets no gradient. Absent: all parameters train. */
   trains?(name: string, shape: Shape): boolean;
   /**
-   * The state that is an average of a parameter, to be evaluated and saved beside it (see `ema`). Absent: there is
-   * none.
+   * The state that is an average of a parameter, to evaluate and save beside the parameter (see `ema`). Absent: there
+   * is no average.
    */
   averageOf?(parameter: string): string;
   /**
    * The scalars of update `t` (from 1) at learning rate `lr`: feeds by name. `progress` is for settings that change
-   * over the run; left out, only the step t - 1 is known of it.
+   * over the run. Absent: only the step t - 1 is known.
    */
   hostScalars(t: number, lr: number, progress?: Progress): Readonly<Record<string, HostTensor>>;
 }
 
 /**
- * Gradients of the scalar `loss` by every parameter. With `lossScale`, f32 `[]`, those of loss * lossScale: `clipScale`
- * takes the scale out again.
+ * Gradients of the scalar `loss` by every parameter. With `lossScale`, f32 `[]`: gradients of loss * lossScale;
+ * `clipScale` removes the scale again.
  */
 export function gradients(loss: Tensor, parameters: Parameters, lossScale?: Tensor<"f32">): Map<string, Tensor<"f32">> {
   const tensors = [...parameters.values()].map((p) => p.tensor);

@@ -1,28 +1,28 @@
 /**
- * Parameter groups as data: which parameters decay, at what share of the learning rate they move, and which do not move
- * at all. The first group that matches a parameter is its group; a parameter that none matches is an error, never
- * silently left out.
+ * Parameter groups as data: the decay of parameters, their share of the learning rate, and the frozen parameters. The
+ * first group that matches a parameter is its group. A parameter that no group matches is an error; no parameter is
+ * left out without notice.
  *
- * Layer-wise decay: the head learns at the full rate, and each layer below the one above at `decay` times its rate, for
- * what lies deep is general and should change least. Source: Howard and Ruder 2018, arXiv:1801.06146, section 3.2
- * ("discriminative fine-tuning"); the factor by layer is that of ELECTRA and BEiT.
+ * Layer-wise decay: the head learns at the full rate, and each layer learns at `decay` times the rate of the layer
+ * above it, because deep layers are general and should change least. Source: Howard and Ruder 2018, arXiv:1801.06146,
+ * section 3.2 ("discriminative fine-tuning"); the factor by layer comes from ELECTRA and BEiT.
  */
 import { ConfigError } from "@cloze/errors";
 import type { Shape } from "@cloze/graph";
 
 export interface ParameterGroup {
-  /** Regular expression over the name; every name without it. */
+  /** Regular expression over the name. Absent: every name. */
   readonly name?: string;
   readonly minRank?: number;
   readonly maxRank?: number;
   readonly weightDecay: number;
-  /** Times the learning rate. Default 1. */
+  /** Factor of the learning rate. Default 1. */
   readonly lrScale?: number;
-  /** Stays as it is: no gradient is computed for it, and no state kept. */
+  /** Frozen: the parameter does not change, and has no gradient and no state. */
   readonly frozen?: true;
 }
 
-/** The usual two: no decay on vectors (biases, norm weights), `weightDecay` on matrices and tables. */
+/** The usual two groups: no decay on vectors (biases, norm weights), `weightDecay` on matrices and tables. */
 export function decayGroups(weightDecay: number): readonly ParameterGroup[] {
   return [{ maxRank: 1, weightDecay: 0 }, { weightDecay }];
 }
@@ -43,7 +43,8 @@ export function groupOf(groups: readonly ParameterGroup[], name: string, shape: 
 }
 
 /**
- * How deep a parameter lies, by its name: 0 the embeddings, 1 to layers the layers, layers + 1 whatever is above them.
+ * The depth of a parameter, by its name: 0 for the embeddings, 1 to `layers` for the layers, layers + 1 for everything
+ * above.
  */
 export function depthOf(name: string, layers: number): number {
   const layer = /(?:^|\.)layers?\.(\d+)\./.exec(name)?.[1];
@@ -52,11 +53,14 @@ export function depthOf(name: string, layers: number): number {
 }
 
 export interface LayerGroupOptions {
-  /** Of matrices and tables; vectors do not decay. */
+  /** Weight decay of matrices and tables; vectors do not decay. */
   readonly weightDecay: number;
-  /** Rate of a layer as a share of that of the layer above it. Default 1: all alike. */
+  /** Rate of a layer as a share of the rate of the layer above it. Default 1: all layers have the same rate. */
   readonly lrDecay?: number;
-  /** Keeps the embeddings and so many of the lowest layers as they are; 0 the embeddings alone. Default: nothing. */
+  /**
+   * Freezes the embeddings and this number of the lowest layers; 0 freezes the embeddings alone. Default: nothing is
+   * frozen.
+   */
   readonly freeze?: number;
 }
 
@@ -64,10 +68,10 @@ export interface LayerGroupOptions {
  * Groups by depth for parameters of these names (of a BERT-like encoder, `….embeddings.…` and `….layer.N.…`).
  *
  * @example
- * const names = ["bert.embeddings.word_embeddings.weight", "bert.encoder.layer.0.output.dense.weight",
- * "classifier.weight"];
- * layerGroups(names, { weightDecay: 0, lrDecay: 0.5 }).map(({ lrScale }) => lrScale)  // => [0.25, 0.25, 0.5, 0.5, 1,
- * 1]
+ * const embeddings = "bert.embeddings.word_embeddings.weight";
+ * const names = [embeddings, "bert.encoder.layer.0.output.dense.weight", "classifier.weight"];
+ * const groups = layerGroups(names, { weightDecay: 0, lrDecay: 0.5 });
+ * groups.map(({ lrScale }) => lrScale)  // => [0.25, 0.25, 0.5, 0.5, 1, 1]
  */
 export function layerGroups(
   names: Iterable<string>,

@@ -1,9 +1,9 @@
 /**
- * StableAdamW: AdamW whose step is held back, tensor by tensor, where a gradient is larger than its running mean square
- * foresaw. It makes clipping by the global norm unnecessary; ModernBERT was trained with it.
+ * StableAdamW: AdamW with a smaller step for a tensor whose gradient is larger than its running mean square predicts.
+ * It makes clipping by the global norm unnecessary; ModernBERT was trained with it.
  *
- *   m <- b1 m + (1 - b1) g        v <- b2 v + (1 - b2) g^2        b1, b2 at update t: b (1 - b^(t-1)) / (1 - b^t),
- *   which corrects the bias
+ *   m <- b1 m + (1 - b1) g        v <- b2 v + (1 - b2) g^2
+ *   b1, b2 at update t: b (1 - b^(t-1)) / (1 - b^t), which corrects the bias
  *   rms = sqrt(mean(g^2 / max(v, eps^2)))        rate = lr / max(1, rms)
  *   p <- p - rate decay p - rate m / (sqrt(v) + eps)
  *
@@ -15,7 +15,7 @@ import { adamSettings, checkUpdate, type AdamWOptions } from "./adam-options.ts"
 import { hostScalar, type Optimizer } from "./optimizer.ts";
 import { groupOf } from "./parameter-group.ts";
 
-/** Defaults as ModernBERT: beta1 0.9, beta2 0.98, eps 1e-6, weightDecay 1e-5. */
+/** The optimizer. Defaults from ModernBERT: beta1 0.9, beta2 0.98, eps 1e-6, weightDecay 1e-5. */
 export function stableAdamw(options: AdamWOptions = {}): Optimizer {
   const {
     beta1,

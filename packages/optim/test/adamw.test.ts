@@ -32,7 +32,7 @@ const groups: readonly ParameterGroup[] = [
 ];
 const optimizer = adamw({ beta1, beta2, eps, groups });
 
-/** Runs a program on state that it replaces, as a backend would. */
+/** Runs a program and replaces its state, as a backend does. */
 function step(
   p: Program,
   state: Record<string, ArrayLike<number>>,

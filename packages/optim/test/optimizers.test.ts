@@ -1,5 +1,5 @@
-// Muon, StableAdamW and LAMB against their published updates in plain f64 loops, written apart from the graph; and
-// their division.
+// Muon, StableAdamW and LAMB against their published updates in plain f64 loops, written independently of the graph;
+// and `byParameter` with `muonRules`.
 import { Graph, interpret, program, type Tensor } from "@cloze/graph";
 import { describe, expect, it } from "vitest";
 import { adamw, byParameter, lamb, muon, muonRules, stableAdamw, type Optimizer } from "../src/index.ts";
@@ -45,7 +45,7 @@ function orthogonal(g: Matrix, coefficients: readonly (readonly [number, number,
 type Name = "wide" | "tall" | "fused";
 const SHAPES: Readonly<Record<Name, readonly [number, number]>> = { wide: [3, 5], tall: [6, 2], fused: [6, 3] };
 const names = Object.keys(SHAPES) as Name[];
-/** Numbers in (-1, 1) that look drawn. */
+/** Numbers in (-1, 1) that look random. */
 const drawn = (what: "p" | "g", name: Name, t: number): Matrix => {
   const [rows, columns] = SHAPES[name];
   const seed = (what === "p" ? 0.3 : 1.7) + 12.9 * names.indexOf(name) + 78.2 * t;
@@ -54,7 +54,7 @@ const drawn = (what: "p" | "g", name: Name, t: number): Matrix => {
   );
 };
 
-/** Runs an optimizer on drawn gradients, in f64; the parameters after each update. */
+/** Runs an optimizer on the numbers of `drawn` as gradients, in f64. Returns the parameters after each update. */
 function run(optimizer: Optimizer, updates: number, gradScale = 0.5): Record<Name, Matrix>[] {
   const graph = new Graph();
   const parameters = new Map(names.map((name) => [name, { tensor: graph.input(name, "f32", [...SHAPES[name]]) }]));

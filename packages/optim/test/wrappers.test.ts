@@ -1,4 +1,4 @@
-// Clipping by percentile and the moving average, against plain loops in f64 written apart from the graph.
+// Clipping by percentile and the moving average, against plain loops in f64 written independently of the graph.
 import { Graph, interpret, program, type Tensor } from "@cloze/graph";
 import { describe, expect, it } from "vitest";
 import {
@@ -15,7 +15,7 @@ import {
 
 type Values = Record<string, ArrayLike<number>>;
 
-/** Moves by the gradient itself, so that what is around it can be read off the parameters. */
+/** Moves parameters by the gradient itself, so that the parameters show the effect of the wrapper. */
 const plain: Optimizer = {
   name: "plain",
   stateNames: () => [],
@@ -37,7 +37,7 @@ interface Stepper {
   step(gradients: Values): void;
 }
 
-/** Parameters a [2] and b [], which start at (1, -2) and 3; `frozen` has no gradient. */
+/** Parameters a [2] and b [], which start at (1, -2) and 3. `frozen` has no gradient. */
 function stepper(optimizer: Optimizer, gradScale = 1, state?: Values): Stepper {
   const shapes = { a: [2], b: [], frozen: [1] } as const;
   const graph = new Graph();
@@ -92,7 +92,7 @@ describe("percentileOf", () => {
   };
 
   it("is between two values, linearly, of the first so many", () => {
-    // As numpy.percentile says.
+    // The values of numpy.percentile.
     expect(percentile([4, 1, 3, 2], 4, 10)).toBeCloseTo(1.3, 12);
     expect(percentile([4, 1, 3, 2], 4, 50)).toBe(2.5);
     expect(percentile([4, 1, 3, 2], 3, 50)).toBe(3);

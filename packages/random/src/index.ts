@@ -1,7 +1,7 @@
 /**
- * Counter-based randomness: `bits(key, counter)` is a pure function, so a draw depends on what it is for (seed, step,
- * index) and never on how many draws came before. The same numbers on every backend, at every world size, after every
- * resume.
+ * Counter-based randomness: `bits(key, counter)` is a pure function. A draw depends on its purpose (seed, step, index)
+ * and never on the number of earlier draws. So the numbers are the same on every backend, at every world size, and
+ * after every resume.
  *
  * Generator: Threefry-2x32 with 20 rounds. Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3";
  * checked against the known-answer vectors of the authors' Random123 library.

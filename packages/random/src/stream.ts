@@ -1,7 +1,8 @@
+/** Streams of random words by seed and name, and random permutations by index. */
 import { invariant } from "@cloze/errors";
 import { threefry2x32 } from "./threefry.ts";
 
-/** 32-bit FNV-1a of a string's UTF-16 units: gives each named use (a layer path, "mask") a stream of its own. */
+/** 32-bit FNV-1a of a string's UTF-16 units: gives each named use (a layer path, "mask") its own stream. */
 export function hashString(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) {
@@ -15,7 +16,7 @@ export function hashString(text: string): number {
 /**
  * An addressable sequence of random words: `at(i)` is a pure function of (seed, names…, i).
  *
- * `split` derives an independent stream for a name or a number, so that code reads as what a draw is for:
+ * `split` derives an independent stream for a name or a number. So the code says the purpose of a draw:
  * `new RandomStream(seed).split("mask").split(epoch).split(sequence)`.
  */
 export class RandomStream {
@@ -33,7 +34,7 @@ export class RandomStream {
     return new RandomStream(k0 + (k1 & 0x1fffff) * 2 ** 32);
   }
 
-  /** A stream of its own for a named or numbered use. */
+  /** An independent stream for a named or numbered use. */
   split(use: string | number): RandomStream {
     const [c0, c1] = typeof use === "string" ? [hashString(use), 0x5eed] : [use >>> 0, Math.floor(use / 2 ** 32) >>> 0];
     const [k0, k1] = threefry2x32([this.#k0, this.#k1], [c0, c1 ^ 0x80000000]);
@@ -45,7 +46,7 @@ export class RandomStream {
     return threefry2x32([this.#k0, this.#k1], [index >>> 0, Math.floor(index / 2 ** 32) & 0x7fffffff])[0];
   }
 
-  /** Uniform in [0, 1), 53 bits of it. */
+  /** Uniform in [0, 1), with 53 random bits. */
   uniform(index: number): number {
     const [a, b] = threefry2x32([this.#k0, this.#k1], [index >>> 0, Math.floor(index / 2 ** 32) & 0x7fffffff]);
     return ((a >>> 5) * 2 ** 26 + (b >>> 6)) * 2 ** -53;
@@ -58,8 +59,9 @@ export class RandomStream {
 }
 
 /**
- * Where `index` goes in a random permutation of [0, size): a bijection computed in place, so that shuffling a billion
- * records needs no memory. A four-round Feistel network over the next power of four, walked until it lands inside.
+ * The place of `index` in a random permutation of [0, size). The permutation is a bijection computed by index, so
+ * shuffling a billion records needs no memory. Method: a four-round Feistel network over the next power of four,
+ * repeated until the place is below `size`.
  */
 export function permute(stream: RandomStream, size: number, index: number): number {
   invariant(

@@ -1,4 +1,4 @@
-/** What changes over a run: the learning rate by its shapes, and any other value between points. */
+/** Values that change over a run: the learning rate by its shapes, and any other value between points. */
 export {
   isScheduleName,
   schedule,

@@ -1,36 +1,37 @@
 /**
- * Learning-rate schedules: pure functions of the update t = 1, 2, …, total, giving what the peak rate is multiplied by.
+ * Learning-rate schedules: pure functions of the update t = 1, 2, …, total. The value is a multiplier of the peak rate.
  *
- * All warm up linearly, t / warmup, then follow their shape down to `final`, and stay there. With f(p) a curve from 1
- * to 0:
+ * All schedules warm up linearly, t / warmup, then follow their shape down to `final`, and stay there. With f(p) a
+ * curve from 1 to 0:
  *
- *   constant      1                               inverse-sqrt  sqrt(w / t), w = warmup, without one sqrt(10^4 / (t +
- *   10^4)); at least final
+ *   constant      1                               inverse-sqrt  sqrt(w / t), w = warmup; without a warm-up
+ *                                                               sqrt(10^4 / (t + 10^4)); at least final
  *   linear        f(p) = 1 - p                    cosine        f(p) = (1 + cos(pi p)) / 2
  *   wsd           1, then f(p) = 1 - p            1-sqrt        1, then f(p) = 1 - sqrt(p)
  *
- * linear and cosine fall from the end of the warm-up on; wsd (warmup-stable-decay) and 1-sqrt stay at the peak and fall
- * over the last part. A cosine of several `cycles` falls as often, and is back at the peak between them (warm
- * restarts). The total may as well be of tokens or seconds: spans are in the same unit. Updates count from 1, as Adam's
- * do, so the first one of a warm-up is not wasted on a rate of 0: the value at update t is that of transformers'
+ * linear and cosine fall from the end of the warm-up on. wsd (warmup-stable-decay) and 1-sqrt stay at the peak and fall
+ * over the last part. A cosine with several `cycles` falls once a cycle and returns to the peak between cycles (warm
+ * restarts). The total may also count tokens or seconds: spans have the same unit. Updates count from 1, as in Adam, so
+ * the first update of a warm-up does not have a rate of 0. The value at update t is the value of transformers'
  * `get_scheduler` at its step t. Sources: Loshchilov and Hutter 2017, arXiv:1608.03983 (restarts); Hu et al. 2024,
  * arXiv:2404.06395 (wsd); Hägele et al. 2024, arXiv:2405.18392 (1-sqrt).
  */
 import { ConfigError } from "@cloze/errors";
 
 export interface ScheduleOptions {
-  /** Updates; below 1, a share of the total. Default 0. */
+  /** Number of updates; below 1, a share of the total. Default 0. */
   readonly warmup?: number;
   /** Multiplier at the end of the decay. Default 0. */
   readonly final?: number;
   /**
-   * Length of the decay in updates; below 1, a share of the total. linear and cosine: counted from the end of the
-   * warm-up, default all that is left. wsd and 1-sqrt: the last updates, default 0.2. The other two have none.
+   * Length of the decay in updates; below 1, a share of the total. linear and cosine: from the end of the warm-up,
+   * default the rest of the run. wsd and 1-sqrt: the last updates, default 0.2. constant and inverse-sqrt have no
+   * decay.
    */
   readonly decay?: number;
   /**
-   * How often cosine falls, each time from the peak and over an equal part of the decay. Default 1. The others have no
-   * cycles.
+   * Number of times that cosine falls, each time from the peak and over an equal part of the decay. Default 1. The
+   * other schedules have no cycles.
    */
   readonly cycles?: number;
 }
@@ -64,7 +65,7 @@ const holding =
     const length = Math.min(decay ?? 0.2 * total, total - warmup);
     return curve(share(t - (total - length), length));
   };
-/** Place in a span, held within [0, 1]; an empty span is over once it has begun. */
+/** Place in a span, limited to [0, 1]. An empty span is complete as soon as it begins. */
 const share = (at: number, length: number): number =>
   length <= 0 ? Number(at >= 0) : Math.min(1, Math.max(0, at / length));
 
@@ -82,6 +83,8 @@ export const scheduleNames: readonly ScheduleName[] = Object.keys(shapes) as Sch
 export const isScheduleName = (name: string): name is ScheduleName => Object.hasOwn(shapes, name);
 
 /**
+ * The schedule of a name.
+ *
  * @example
  * const rate = schedule("cosine", { warmup: 10, final: 0.1 });
  * [rate(5, 100), rate(10, 100), rate(55, 100), rate(100, 100)]  // => [0.5, 1, 0.55, 0.1]

@@ -11,7 +11,7 @@ import {
   type Point,
 } from "./index.ts";
 
-/** Points of a schedule drawn by number: shares or steps, rising. */
+/** Points of a schedule, random by number: shares or steps, rising. */
 function drawn(n: number): readonly Point<number>[] {
   const draw = new RandomStream(5).split("points").split(n);
   const count = 1 + draw.below(5, 0);

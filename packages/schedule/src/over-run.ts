@@ -1,36 +1,34 @@
 /**
- * A value over a run: a pure function of the progress, so that a resumed run finds the values it would have had.
+ * A value over a run: a pure function of the progress, so a resumed run has the same values as an uninterrupted run.
  *
  *   linear   moves in a straight line from each point to the next:   v_i + (v_(i+1) - v_i) (x - x_i) / (x_(i+1) - x_i)
- *   held     stays at each point's value until the next point, for what cannot move by little: a shape, a window, an
- *            objective
+ *   held     stays at each point's value until the next point, for a value that cannot move in small steps:
+ *            a shape, a window, an objective
  *
- * Before its first point a value is that of the first, after its last one that of the last.
+ * Before its first point a value is the first point's value; after its last point, the last point's value.
  */
 import { ConfigError } from "@cloze/errors";
 import { parsePoints, pointsOfMap, type Point, type Scheduled } from "./points.ts";
 
-/** How far a run has come when a step begins. */
+/** The progress of a run at the start of a step. */
 export interface Progress {
-  /** Steps done before this one: 0 at the first. */
+  /** Number of steps before this step: 0 at the first step. */
   readonly step: number;
-  /**
-   * Share of the run that is done, from 0 up to 1, of the steps, tokens or seconds that it is to take. NaN: not known.
-   */
+  /** Finished share of the run, from 0 to 1, of its steps, tokens or seconds. NaN: unknown. */
   readonly share: number;
 }
 
-/** Progress of which only the steps are known: a value with points in shares refuses it. */
+/** Progress with only the step known. A value with points in shares refuses it. */
 export const atStep = (step: number): Progress => ({ step, share: NaN });
 
 export interface ValueSchedule<T extends number | string> {
   at(progress: Progress): T;
-  /** The values of the points, in order: between the smallest and the largest of them lies every value there is. */
+  /** The values of the points, in order. Every value lies between the smallest and the largest of them. */
   readonly points: readonly Point<T>[];
 }
 
 /**
- * A number that moves in straight lines. `check` is true of a number that is allowed, which `expected` describes.
+ * A number that moves in straight lines. `check` is true for an allowed number; `expected` describes allowed numbers.
  *
  * @example
  * const rate = linearSchedule("0:0.3,1:0.1", { where: "rate" });
@@ -55,15 +53,15 @@ export function linearSchedule(
 }
 
 export interface NumberRequest {
-  /** Begins the messages: an option, or the name of what takes the value. */
+  /** The start of messages: an option, or the name of the user of the value. */
   readonly where: string;
   readonly check?: (value: number) => boolean;
   readonly expected?: string;
 }
 
-/** A number that is held from each point to the next. */
+/** A number that stays the same from each point to the next. */
 export function heldSchedule(spec: Scheduled<number>, request: NumberRequest): ValueSchedule<number>;
-/** A text that is held, of points that were read. */
+/** A text that stays the same from each point to the next, with points already read. */
 export function heldSchedule<T extends number | string>(
   points: readonly Point<T>[],
   request: { readonly where: string },
@@ -107,7 +105,7 @@ function checked(
   return points;
 }
 
-/** Where a run is, in what the points count: steps, or the share. */
+/** The place of a run in the unit of the points: steps, or the share. */
 function place(points: readonly Point<unknown>[], { step, share }: Progress, where: string): number {
   const last = points.at(-1)?.at ?? 0;
   if (last > 1 || last === 0) return step;

@@ -1,9 +1,9 @@
 /**
- * Points of a run and the value that begins at each: `0:64,0.5:128`, or as a map `{ 0: 64, 0.5: 128 }`.
+ * Points of a run, each with the value that begins there: `0:64,0.5:128`, or as a map `{ 0: 64, 0.5: 128 }`.
  *
- * A place up to 1 is a share of the run, above 1 a number of steps; 0 is the beginning either way. The points of one
- * value are all shares or all steps, since which of 0.5 and 300 comes first depends on how long the run is. A text has
- * its points in order; a map has none, and is put in order.
+ * A place up to 1 is a share of the run, and above 1 a number of steps; 0 is the beginning in both units. The points of
+ * one value are all shares or all steps, because the order of 0.5 and 300 depends on the length of the run. A text
+ * lists its points in order. A map has no order; its points are sorted.
  */
 import { ConfigError } from "@cloze/errors";
 
@@ -12,22 +12,21 @@ export interface Point<T> {
   readonly value: T;
 }
 
-/** One value all along, or points in any of their forms. */
+/** One value for the whole run, or points in any of their forms. */
 export type Scheduled<T extends number | string> = T | string | { readonly [at: string]: T };
 
 const POINT = /^\s*(\d+(?:\.\d*)?|\.\d+)\s*:(.*)$/;
 
-/** True of a text that names places: `0:mlm,0.8:nsp`, and not `mlm` or `./my-objective.js`. */
+/** True for a text that names places: for `0:mlm,0.8:nsp`, and not for `mlm` or `./my-objective.js`. */
 export const hasPlaces = (text: string): boolean => POINT.test(text);
 
 /**
- * The points of a text. One without places is the value of the whole run. `read` gives undefined for what is no value,
- * which
- * `expected` describes; `where` begins the messages. Throws ConfigError.
+ * The points of a text. A text without places is one value for the whole run. `read` returns undefined for an invalid
+ * value; `expected` describes valid values; `where` begins the messages. Throws ConfigError.
  *
  * @example
- * parsePoints("0:64, 0.5:128", Number, { where: "--window", expected: "a number" })  // => [{ at: 0, value: 64 }, { at:
- * 0.5, value: 128 }]
+ * const points = parsePoints("0:64, 0.5:128", Number, { where: "--window", expected: "a number" });
+ * points  // => [{ at: 0, value: 64 }, { at: 0.5, value: 128 }]
  */
 export function parsePoints<T>(
   text: string,
@@ -55,7 +54,7 @@ export function parsePoints<T>(
   );
 }
 
-/** The points of a map, in their order. Throws ConfigError. */
+/** The points of a map, in the order of their places. Throws ConfigError. */
 export function pointsOfMap<T>(map: { readonly [at: string]: T }, where: string): readonly Point<T>[] {
   const points = Object.entries(map).map(([at, value]) => {
     if (at.trim() === "" || !(Number(at) >= 0 && Number.isFinite(Number(at))))
@@ -72,7 +71,7 @@ export function pointsOfMap<T>(map: { readonly [at: string]: T }, where: string)
   );
 }
 
-/** As `parsePoints` reads it; the value alone where it is the only one. */
+/** The text form that `parsePoints` reads; the value alone where there is only one point. */
 export function showPoints<T extends number | string>(points: readonly Point<T>[]): T | string {
   const [first] = points;
   return first !== undefined && points.length === 1

@@ -1,8 +1,9 @@
 /**
- * The head of multiple choice: every choice is a row of its own with one score, and a softmax over the rows of a record
- * says which is right. Records may have different numbers of choices; their rows stand one after another in a batch.
+ * The head of multiple choice. Every choice is its own row with one score, and a softmax over the rows of a record
+ * gives the answer. Records may have different numbers of choices; the rows of a record are consecutive in a batch.
  *
- * Targets: [place among the choices, number of choices, right choice]. As BertForMultipleChoice of transformers.
+ * Targets of each row: [index of the row's choice, number of choices, correct choice]. The head works like
+ * BertForMultipleChoice of transformers.
  */
 import { crossEntropy, type Tensor } from "@cloze/graph";
 import type { ChoiceModel } from "@cloze/nn";

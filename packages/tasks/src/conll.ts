@@ -1,6 +1,7 @@
 /**
- * CoNLL files: a word and its tag on each line, between tabs or blanks, the word first and the tag last; sentences
- * between blank lines. `-DOCSTART-` lines and a byte order mark are passed over.
+ * The parser of CoNLL files. Each line has a word and its tag, separated by tabs or spaces: the word is the first
+ * column, the tag is the last. Blank lines separate sentences. The parser skips `-DOCSTART-` lines and a byte order
+ * mark.
  */
 import { FormatError } from "@cloze/errors";
 import type { TaggedRecord } from "./token-classification.ts";
@@ -8,11 +9,14 @@ import type { TaggedRecord } from "./token-classification.ts";
 export interface TaggedSentence extends TaggedRecord {
   readonly words: readonly string[];
   readonly tags: readonly string[];
-  /** Line of its first word, from 1. */
+  /** Line number of the first word, from 1. */
   readonly line: number;
 }
 
-/** Throws FormatError, with the line, for a word without a tag and for a file without words. */
+/**
+ * Parses a CoNLL file. Throws FormatError with the line number for a word without a tag, and FormatError for a file
+ * without words.
+ */
 export function parseConll(text: string, file: string): readonly TaggedSentence[] {
   const sentences: TaggedSentence[] = [];
   let words: string[] = [];

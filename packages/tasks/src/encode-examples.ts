@@ -1,4 +1,4 @@
-/** Records as rows, with the rows of each record one after another, and their targets where there are labels. */
+/** The encoding of records as rows: the rows of each record are consecutive, and labelled records also have targets. */
 import type { Tokenizer } from "@cloze/tokenizer";
 import { singleRows, type RowGroup } from "./row-batches.ts";
 import type { EncodedRow, EncodeLimits, RowTarget, Task } from "./task.ts";
@@ -7,12 +7,12 @@ export interface EncodedExamples {
   readonly rows: readonly EncodedRow[];
   /** The rows of each record. */
   readonly records: readonly RowGroup[];
-  /** What must lie in one batch: single rows, or the rows of a record. */
+  /** The rows that must be in one batch: single rows, or all rows of a record. */
   readonly groups: readonly RowGroup[];
 }
 
 export interface LabelledExamples extends EncodedExamples {
-  /** By row. */
+  /** The target of each row. */
   readonly targets: readonly RowTarget[];
 }
 
@@ -32,7 +32,7 @@ export function encodeExamples<R extends object, O extends object>(
   return { rows, records: places, groups: task.grouped ? places : singleRows(rows.length) };
 }
 
-/** `where` names a record in errors. Throws ConfigError for a label that is missing or unknown. */
+/** Encodes labelled records. `where` names a record in errors. Throws ConfigError for a missing or unknown label. */
 export function encodeLabelled<R extends object, O extends object>(
   task: Task<R, O>,
   tokenizer: Tokenizer,

@@ -1,6 +1,6 @@
 /**
- * Texts to rows, by whichever tokenizer a model has: one of words (`TextTokenizer`: pairs, word ids, windows), or one
- * of single letters (proteins), whose every token is a word of its own.
+ * The encoding of texts as rows, by either kind of tokenizer: a tokenizer of words (`TextTokenizer`: pairs, word ids,
+ * windows), or a tokenizer of single letters (proteins), where every token is one word.
  */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import type { TextEncodeOptions, TextEncoding, TextInput, TextTokenizer, Tokenizer } from "@cloze/tokenizer";
@@ -18,8 +18,8 @@ export interface RowOptions extends Pick<TextEncodeOptions, "truncate" | "stride
 }
 
 /**
- * The rows of a text: one, cut to `maxLength`; with `stride`, as many windows as it takes. Throws UnsupportedError for
- * a pair and a tokenizer that knows none.
+ * The rows of a text: one row, cut to `maxLength`; with `stride`, as many windows as the text needs. Throws
+ * UnsupportedError for a pair if the tokenizer does not support pairs.
  */
 export function encodeRows(
   tokenizer: Tokenizer,
@@ -47,8 +47,8 @@ const rowOf = ({ ids, types, offsets, words, sequences }: TextEncoding, truncate
 });
 
 /**
- * Rows of a tokenizer whose tokens are letters: word numbers are token numbers, or of a list the entries that they
- * begin in.
+ * Rows from a tokenizer whose tokens are letters. The word number of a token is its token number, or for a list of
+ * texts the index of the list entry in which the token begins.
  */
 function letterRows(tokenizer: Tokenizer, text: TextInput, { maxLength, stride }: RowOptions): readonly EncodedRow[] {
   const whole = typeof text === "string" ? text : text.join("");
@@ -87,7 +87,7 @@ function letterRows(tokenizer: Tokenizer, text: TextInput, { maxLength, stride }
   return rows;
 }
 
-/** For each token, the entry of the list that it begins in. */
+/** For each token, the index of the list entry in which the token begins. */
 function entriesOf(offsets: Int32Array, entries: readonly string[]): Int32Array {
   const found = new Int32Array(offsets.length / 2);
   let entry = 0;
@@ -101,8 +101,9 @@ function entriesOf(offsets: Int32Array, entries: readonly string[]): Int32Array 
 }
 
 /**
- * For each word of a text that was cut into windows, the row and the token in which to read it: the first piece of the
- * word, in the window that shows the most around it. Words without tokens, or beyond what was read, are missing.
+ * The row and the token of each word's first piece, for a text that was cut into windows. If several windows contain
+ * the piece, the window with the most context around it counts. Words without tokens, and words after the cut, are
+ * missing.
  */
 export function firstPieces(
   rows: readonly EncodedRow[],
@@ -116,7 +117,7 @@ export function firstPieces(
       const start = offsets[2 * token] as number;
       const context = Math.min(token, words.length - 1 - token);
       const known = best.get(word);
-      // A window may begin inside a word; its first piece is then in the one before.
+      // A window may begin inside a word. The word's first piece is then in the previous window.
       if (known === undefined || start < known.start || (start === known.start && context > known.context))
         best.set(word, { row, token, start, context });
     }

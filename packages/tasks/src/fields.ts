@@ -1,8 +1,8 @@
-/** Fields of a record that came from a file, with errors that name the column and say which there are. */
+/** The fields of a record from a file, with errors that name the missing column and the existing columns. */
 import { ConfigError } from "@cloze/errors";
 import type { Fields } from "./task.ts";
 
-/** The names under which people keep the same thing; the first is ours. */
+/** Common names of the same column; the first is our name. */
 export const ALIASES = {
   text: ["text", "sentence", "sentence1", "premise", "question1", "sequence", "review", "content"],
   pair: ["pair", "sentence2", "hypothesis", "question2", "text_pair"],
@@ -15,7 +15,7 @@ export const ALIASES = {
 } as const;
 export type FieldName = keyof typeof ALIASES;
 
-/** The value of a field, under any of its names. */
+/** The value of a field, under any of its names; undefined if there is none. */
 export function field(fields: Fields, name: FieldName): unknown {
   const key = ALIASES[name].find((each) => Object.hasOwn(fields, each) && fields[each] !== null);
   return key === undefined ? undefined : fields[key];
@@ -31,7 +31,7 @@ export function optionalText(fields: Fields, name: FieldName, where: string): st
   return field(fields, name) === undefined ? undefined : textField(fields, name, where);
 }
 
-/** A list of texts; from a file of columns, words between blanks. */
+/** A list of texts. In a file of columns, a text of words separated by spaces. */
 export function listField(fields: Fields, name: FieldName, where: string): readonly string[] {
   const value = field(fields, name);
   if (typeof value === "string") return value.split(/\s+/).filter((word) => word !== "");

@@ -1,9 +1,10 @@
 /**
- * Fine-tuning: a loaded encoder, a task and records become a run of the trainer like any other (exact resume, logs,
- * precision), with epochs by number, layer-wise rates, frozen layers, and the best checkpoint by a figure of the task.
+ * Fine-tuning: a run of the trainer from a loaded encoder, a task and records. It is a run like any other (exact
+ * resume, logs, precision), with a number of epochs, layer-wise learning rates, frozen layers, and the best checkpoint
+ * by a figure of the task.
  *
- * The run folder holds, beside what every run does, `model/`: the best checkpoint without what resuming needs. Its
- * config.json names the class of transformers, the labels and the problem type; `task.json` says the rest.
+ * Besides the usual files, the run folder holds `model/`: the best checkpoint without the files for resuming. Its
+ * config.json names the class of transformers, the labels and the problem type; `task.json` holds the rest.
  */
 import { join } from "node:path";
 import type { Backend } from "@cloze/backend";
@@ -32,35 +33,37 @@ import type { Task } from "./task.ts";
 import { TaskEvaluation, type TaskFigures } from "./task-evaluation.ts";
 import { taskObjective } from "./task-objective.ts";
 
-/** How a run is trained. All of it has a default that suits most. */
+/** The settings of a fine-tuning run. All have defaults that suit most runs. */
 export interface FineTuneSettings {
   /** Default 3. */
   readonly epochs?: number;
-  /** Examples in a step. Default 16. */
+  /** Number of examples in a step. Default 16. */
   readonly batch?: number;
-  /** Parts that a step is computed in. Default 1. */
+  /** Number of parts in which a step is computed. Default 1. */
   readonly accumulate?: number;
   /** Peak learning rate. Default 5e-5. */
   readonly lr?: number;
   /** Default "linear". */
   readonly schedule?: ScheduleName;
-  /** Share of the steps, or steps. Default 0.1. */
+  /** Warmup as a fraction of the steps, or as a number of steps. Default 0.1. */
   readonly warmup?: number;
   /** Default 0.01. */
   readonly weightDecay?: number;
-  /** Rate of a layer as a share of that of the layer above. Default 1. */
+  /** Learning rate of a layer as a fraction of the rate of the next layer above. Default 1. */
   readonly layerDecay?: number;
-  /** Keeps the embeddings and so many layers as they are. Default: none. */
+  /** Freezes the embeddings and this number of layers. Default: nothing is frozen. */
   readonly freeze?: number;
-  /** Largest norm of the gradient; 0: any. Default 1. */
+  /** Largest norm of the gradient; 0: no limit. Default 1. */
   readonly clip?: number;
-  /** Most tokens in a row. Default: 384 for questions, else 128; at most what the model takes. */
+  /**
+   * Largest number of tokens in a row. Default: 384 for questions, otherwise 128; never more than the model's limit.
+   */
   readonly maxLength?: number;
   /** Steps between evaluations. Default: an epoch. */
   readonly evalEvery?: number;
-  /** Evaluations without a better one after which it ends. Default: it goes on. */
+  /** The run ends after this number of evaluations without a better one. Default: no early end. */
   readonly patience?: number;
-  /** The figure that says which checkpoint is best. Default: the task's. */
+  /** The figure that selects the best checkpoint. Default: the task's. */
   readonly metric?: { readonly metric: string; readonly better: "higher" | "lower" };
   readonly seed?: number;
   readonly compute?: "f32" | "f16" | "bf16";
@@ -68,22 +71,25 @@ export interface FineTuneSettings {
 
 export interface FineTuneOptions<R extends object, O extends object> extends FineTuneSettings {
   readonly task: Task<R, O>;
-  /** The model, and what its checkpoint holds: heads that are missing, or of another shape, start anew. */
+  /**
+   * The model and, in `weights`, the tensors of its checkpoint. A head that is missing or has another shape gets new
+   * initial values.
+   */
   readonly opened: OpenedModel;
   readonly weights: HostTensors;
-  /** For logs. */
+  /** Name of the model, for logs. */
   readonly name: string;
   readonly tokenizer: Tokenizer;
   readonly backend: Backend;
   readonly train: readonly R[];
-  /** Without it nothing is evaluated, and the last checkpoint is the result. */
+  /** Validation records. Without them there is no evaluation, and the last checkpoint is the result. */
   readonly valid?: readonly R[] | undefined;
-  /** Name a record in errors. */
+  /** The names of records in errors. */
   readonly whereTrain?: (record: number) => string;
   readonly whereValid?: (record: number) => string;
   /** The run folder. */
   readonly run: string;
-  /** Goes on from the newest checkpoint of the run folder, if it has one. */
+  /** Resumes from the newest checkpoint of the run folder, if there is one. */
   readonly resume?: boolean;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
@@ -91,18 +97,18 @@ export interface FineTuneOptions<R extends object, O extends object> extends Fin
 }
 
 export interface FineTuned<R extends object = object, O extends object = object> {
-  /** With its labels. */
+  /** The task with its labels. */
   readonly task: Task<R, O>;
   readonly result: TrainResult<TaskFigures>;
   /** Figures of the best checkpoint; undefined without validation data. */
   readonly figures: TaskFigures | undefined;
-  /** The folder of the result; undefined where the run was interrupted. */
+  /** The folder of the result; undefined if the run was interrupted. */
   readonly checkpoint: string | undefined;
   readonly weights: HostTensors;
   readonly maxLength: number;
 }
 
-/** Throws UnsupportedError where the model has no head for the task. */
+/** Fine-tunes a model. Throws UnsupportedError if the model has no head for the task. */
 export async function fineTune<R extends object, O extends object>(
   options: FineTuneOptions<R, O>,
 ): Promise<FineTuned<R, O>> {
@@ -249,7 +255,10 @@ export async function fineTune<R extends object, O extends object>(
   }
 }
 
-/** Said before anything is trained: what a task calls its figures is seen by scoring an answer to nothing. */
+/**
+ * Checks the name of the metric before training starts. A score of a dummy answer gives the names of the task's
+ * figures. Throws ConfigError for an unknown name.
+ */
 function checkMetric<R extends object, O extends object>(
   metric: string,
   task: Task<R, O>,
@@ -286,7 +295,7 @@ async function figuresOf<R extends object, O extends object>(
   }
 }
 
-/** Questions that may have no answer take the threshold that was best on the validation data. */
+/** For questions that may have no answer: the task with the threshold that was best on the validation data. */
 function withThreshold<R extends object, O extends object>(
   task: Task<R, O>,
   figures: TaskFigures | undefined,
@@ -296,7 +305,10 @@ function withThreshold<R extends object, O extends object>(
   return taskOf(task.kind, { ...task.settings, threshold }) as object as Task<R, O>;
 }
 
-/** Weights of the checkpoint; first values for what it does not hold, or holds for other labels. */
+/**
+ * The weights of the checkpoint. A parameter that the checkpoint lacks, or holds in another shape, gets its initial
+ * value.
+ */
 function startingWeights(
   parameters: ReadonlyMap<string, Parameter>,
   given: HostTensors,

@@ -1,7 +1,4 @@
-/**
- * Tasks as values: what is read, which head is trained, how logits become answers, how answers are scored. Files and
- * training: `@cloze/tasks/node`.
- */
+/** The public API of tasks: their inputs, heads, answers and scores. Files and training: `@cloze/tasks/node`. */
 export {
   textClassification,
   type TextClass,

@@ -1,16 +1,16 @@
-/** Labels by name and number, and what is said of one that is not known. */
+/** The conversion between label names and label numbers, with errors for unknown labels. */
 import { ConfigError } from "@cloze/errors";
 
 export type LabelValue = string | number | boolean;
 
-/** Distinct names in a fixed order: numbers by size, texts by their characters. */
+/** Distinct names in a fixed order: numbers by value, texts by characters. */
 export function labelNames(values: Iterable<LabelValue>): readonly string[] {
   const names = [...new Set(Array.from(values, String))];
   const numbers = names.every((name) => name.trim() !== "" && Number.isFinite(Number(name)));
   return names.sort(numbers ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
-/** The number of a label. Throws ConfigError beginning with `where`. */
+/** The number of a label. Throws ConfigError for a missing or unknown label; the message begins with `where`. */
 export function labelId(labels: readonly string[], value: LabelValue | undefined, where: string): number {
   if (value === undefined) throw new ConfigError(`${where}: expected a label, got none.`);
   const id = labels.indexOf(String(value));
@@ -25,7 +25,7 @@ export function labelId(labels: readonly string[], value: LabelValue | undefined
 const shown = (labels: readonly string[]): string =>
   labels.length > 12 ? `${labels.slice(0, 12).join(", ")}, …` : labels.join(", ");
 
-/** Checks labels that a caller gave. */
+/** Returns a caller's labels. Throws ConfigError for repeated labels, or for fewer than `least` labels. */
 export function checkLabels(labels: readonly string[], task: string, least: number): readonly string[] {
   const twice = labels.find((label, i) => labels.indexOf(label) < i);
   if (twice !== undefined)
@@ -35,7 +35,7 @@ export function checkLabels(labels: readonly string[], task: string, least: numb
   return labels;
 }
 
-/** Weights by label name as a list by number. */
+/** Converts weights by label name to a list by label number. */
 export function classWeights(
   weights: Readonly<Record<string, number>> | undefined,
   labels: readonly string[],
@@ -50,7 +50,7 @@ export function classWeights(
   return labels.map((label) => weights[label] ?? 1);
 }
 
-/** Weights that make every class count alike: n / (classes * count), scikit-learn's "balanced". */
+/** Weights that give every class the same total weight: n / (classes * count), scikit-learn's "balanced". */
 export function balancedWeights(values: readonly LabelValue[]): Readonly<Record<string, number>> {
   const counts = new Map<string, number>();
   for (const value of values) counts.set(String(value), (counts.get(String(value)) ?? 0) + 1);

@@ -1,7 +1,7 @@
 /**
- * Logits of rows, by whatever parameters a session holds: rows are sorted into batches of like length, a program for
- * each shape is compiled once, and results come back in the order of the rows, without padding. With targets, the loss
- * too.
+ * The runner that computes the logits of rows with the parameters of a session. It sorts rows into batches of similar
+ * length and compiles one program for each shape. The results come in the order of the rows, without padding. With
+ * targets, it also computes the loss.
  */
 import type { Backend, CompileOptions, Executable, Session } from "@cloze/backend";
 import { Graph, program, type HostTensor, type HostTensors, type Program, type Tensor } from "@cloze/graph";
@@ -15,20 +15,20 @@ export interface LogitsOptions {
   readonly model: ModelParts[TaskPart];
   readonly head: Head;
   readonly padId: number;
-  /** Tokens of one batch, padding included; a longer row is a batch by itself. Default 4096. */
+  /** Tokens in one batch, padding included. A longer row gets its own batch. Default 4096. */
   readonly tokensPerBatch?: number;
-  /** What contractions are computed in. Default "f32". */
+  /** The dtype of contractions. Default "f32". */
   readonly compute?: NonNullable<CompileOptions["compute"]>;
 }
 
 export interface RowLogits {
-  /** By row: `[width]`, or `[tokens * width]`. */
+  /** Logits of each row: `[width]`, or `[tokens * width]`. */
   readonly logits: readonly Float32Array[];
-  /** Mean over the weights of the targets; undefined without targets. */
+  /** The mean loss, weighted by the targets' weights; undefined without targets. */
   readonly loss: number | undefined;
 }
 
-/** Programs that are kept; a stream of any lengths needs about two for each row length. */
+/** Largest number of cached programs. A stream of any lengths needs about two programs for each row length. */
 const KEPT = 32;
 
 export class LogitsRunner {
@@ -81,7 +81,8 @@ export class LogitsRunner {
     const { backend, compute = "f32" } = this.#options;
     const key = JSON.stringify(feedTypes({ feeds }));
     const made = this.#programs.get(key) ?? backend.compile(this.#program(feeds), { compute });
-    // The one used last stands last; the one that has waited longest goes.
+    // The map is in the order of last use: the program used now moves to the end, and the first one leaves when the
+    // cache is full.
     this.#programs.delete(key);
     this.#programs.set(key, made);
     const [oldest] = this.#programs;

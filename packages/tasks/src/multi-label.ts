@@ -1,4 +1,4 @@
-/** Any number of labels for a text or a pair of texts, each decided by itself. */
+/** Multi-label classification: any number of labels for a text or a pair of texts, each decided independently. */
 import { ConfigError } from "@cloze/errors";
 import { multiLabelScores, type MultiLabelScores } from "@cloze/eval";
 import { encodeRows } from "./encode-text.ts";
@@ -11,23 +11,23 @@ import { missingLabel, readTexts } from "./text-classification.ts";
 export interface LabelledRecord {
   readonly text: string;
   readonly pair?: string | undefined;
-  /** Empty: none of them. */
+  /** The correct labels. An empty list: no label is correct. */
   readonly labels?: readonly string[] | undefined;
 }
 
 export interface LabelSet {
-  /** Those above the threshold. */
+  /** Labels with a probability above the threshold. */
   readonly labels: readonly string[];
   /** Probabilities by label. */
   readonly scores: Readonly<Record<string, number>>;
 }
 
 export interface MultiLabelOptions {
-  /** Default: those of the training data. */
+  /** Default: the labels of the training data. */
   readonly labels?: readonly string[];
-  /** Probability above which a label is given. Default 0.5. */
+  /** A label is predicted if its probability is above this threshold. Default 0.5. */
   readonly threshold?: number;
-  /** What a mistake on a label costs (default 1). */
+  /** Weight of each label in the loss (default 1). */
   readonly classWeights?: Readonly<Record<string, number>>;
 }
 
@@ -98,7 +98,9 @@ export function multiLabel(options: MultiLabelOptions = {}): Task<LabelledRecord
   };
 }
 
-/** A column for each label, 0 or 1, where the labels are known; undefined where there are no such columns. */
+/**
+ * The labels from one column per label, each 0 or 1. Undefined if the labels are not known or the columns do not exist.
+ */
 function readIndicators(fields: Fields, labels: readonly string[]): readonly string[] | undefined {
   const values = labels.map((label) => String(fields[label]));
   return labels.length > 0 && values.every((value) => value === "0" || value === "1")
@@ -106,7 +108,7 @@ function readIndicators(fields: Fields, labels: readonly string[]): readonly str
     : undefined;
 }
 
-/** A list; or one text with the labels between semicolons or commas. */
+/** The labels from a list, or from one text with semicolons or commas between labels. */
 function readLabels(fields: Fields, where: string, labelled: boolean): readonly string[] | undefined {
   const value = field(fields, "label");
   if (typeof value === "string")

@@ -1,4 +1,7 @@
-/** One of several endings, answers or choices for a text; each is read with the text before it. */
+/**
+ * Multiple choice: one of several endings, answers or choices for a text. The model reads each choice together with the
+ * text.
+ */
 import { ConfigError } from "@cloze/errors";
 import { choiceHead } from "./choice-head.ts";
 import { encodeRows } from "./encode-text.ts";
@@ -9,12 +12,12 @@ import type { Fields, Task } from "./task.ts";
 export interface ChoiceRecord {
   readonly text: string;
   readonly choices: readonly string[];
-  /** Number of the right choice, from 0. */
+  /** Number of the correct choice, from 0. */
   readonly label?: number | undefined;
 }
 
 export interface Choice {
-  /** From 0. */
+  /** Number of the predicted choice, from 0. */
   readonly choice: number;
   readonly text: string;
   readonly score: number;
@@ -72,7 +75,7 @@ export function multipleChoice(): Task<ChoiceRecord, Choice> {
 const isChoice = (label: number, choices: readonly string[]): boolean =>
   Number.isInteger(label) && label >= 0 && label < choices.length;
 
-/** A list, or columns choice0, choice1, … (or ending0, …). */
+/** The choices from a list, or from columns choice0, choice1, … (or ending0, …). */
 function readChoices(fields: Fields, where: string): readonly string[] {
   const given = field(fields, "choices");
   if (Array.isArray(given) && given.length > 1 && given.every((each) => typeof each === "string"))

@@ -1,11 +1,11 @@
 /**
- * The answer to a question as a span of a text. Long texts are read in windows that overlap (`stride`), each with the
- * question before it. The best span over all windows is the answer; with `noAnswer`, the first token's span stands for
- * "there is none":
+ * Question answering: the answer to a question as a span of a text. Long texts are read in overlapping windows
+ * (`stride`), each with the question before it. The best span over all windows is the answer. With `noAnswer`, the span
+ * of the first token stands for "no answer":
  *
  *   score(i, j)  start_i + end_j, over i <= j < i + maxAnswer in the text
  *   none         min over windows of start_0 + end_0
- *   no answer    where none - best score > threshold
+ *   no answer    if none - best score > threshold
  *
  * Source: Devlin et al. 2018, arXiv:1810.04805, section 4.2 and 4.3; Rajpurkar et al. 2018, arXiv:1806.03822 (version
  * 2).
@@ -20,7 +20,7 @@ import { spanHead } from "./token-heads.ts";
 
 export interface GivenAnswer {
   readonly text: string;
-  /** Where it begins in the context, in UTF-16 units. */
+  /** Start of the answer in the context, in UTF-16 units. */
   readonly start: number;
 }
 
@@ -28,7 +28,7 @@ export interface QuestionRecord {
   readonly question: string;
   readonly context: string;
   readonly id?: string | undefined;
-  /** Any of these; an empty list: it has none. */
+  /** The correct answers, any of which is enough. An empty list: the question has no answer. */
   readonly answers?: readonly GivenAnswer[] | undefined;
 }
 
@@ -36,32 +36,35 @@ export interface AnswerCandidate {
   readonly text: string;
   readonly start: number;
   readonly end: number;
-  /** Probability among the candidates. */
+  /** Probability relative to the other candidates. */
   readonly score: number;
 }
 
 export interface Answer {
-  /** "" where there is none. */
+  /** The answer, or "" for no answer. */
   readonly answer: string;
   readonly score: number;
   readonly start: number;
   readonly end: number;
-  /** Logit of "there is none" less that of the best span: higher is surer. */
+  /** Logit of "no answer" minus the logit of the best span: a higher value is more certain that there is no answer. */
   readonly noAnswer: number;
-  /** The best spans, best first; that of "there is none" has the text "". */
+  /** The best spans, best first. The candidate "no answer" has the text "". */
   readonly candidates: readonly AnswerCandidate[];
 }
 
 export interface QuestionAnsweringOptions {
   /** Questions may have no answer (SQuAD 2). Default false. */
   readonly noAnswer?: boolean;
-  /** Above it a question counts as unanswered. Default 0. Evaluation says which would be best. */
+  /**
+   * A question with a `noAnswer` score above this threshold counts as unanswered. Default 0. The evaluation reports the
+   * best threshold.
+   */
   readonly threshold?: number;
-  /** Tokens that windows share. Default 128, at most a third of the row. */
+  /** Number of tokens that neighbouring windows share. Default 128, at most a third of the row. */
   readonly stride?: number;
   /** Longest answer, in tokens. Default 30. */
   readonly maxAnswer?: number;
-  /** Candidates to give. Default 20. */
+  /** Number of candidates in the output. Default 20. */
   readonly candidates?: number;
 }
 
@@ -114,8 +117,8 @@ export function questionAnswering(options: QuestionAnsweringOptions = {}): Task<
     score(records, outputs) {
       const questions = records.map(({ answers = [] }, i) => {
         const { answer, candidates: found, noAnswer: sure } = outputs[i] as Answer;
-        // As the script of SQuAD 2 has it: the best span beside how sure one is that there is none; the threshold
-        // decides.
+        // As in the script of SQuAD 2: the prediction is the best span, `noAnswer` is a separate score, and the
+        // threshold decides.
         return noAnswer
           ? {
               prediction: found.find(({ text }) => text !== "")?.text ?? "",
@@ -144,8 +147,9 @@ export function questionAnswering(options: QuestionAnsweringOptions = {}): Task<
 }
 
 /**
- * The tokens of a row that hold [start, end) of the context, or undefined where it does not hold all of it. Where the
- * answer begins or ends between tokens, the one before, or the one after.
+ * The first and last token of a row that cover [start, end) of the context, or undefined if the row does not contain
+ * the whole range. If the range starts between two tokens, the earlier token counts; if it ends between two tokens, the
+ * later one.
  */
 function spanIn({ sequences, offsets }: EncodedRow, start: number, end: number): readonly [number, number] | undefined {
   const open = sequences.indexOf(1);
@@ -198,7 +202,7 @@ function answerFrom(
   };
 }
 
-/** The likeliest spans of one window. */
+/** The most likely spans of one window. */
 function bestSpans(
   { sequences, offsets }: EncodedRow,
   logits: Float32Array,
@@ -221,8 +225,8 @@ function bestSpans(
 }
 
 /**
- * `answers` as lists ({ text: […], answer_start: […] }) or as a list of objects; starts count code points, as Python
- * does.
+ * The field `answers`, as an object of lists ({ text: […], answer_start: […] }) or as a list of objects. Starts count
+ * code points, as in Python.
  */
 function readAnswers(
   fields: Fields,
@@ -251,7 +255,7 @@ function readAnswers(
   );
 }
 
-/** An answer by its start in code points. Throws ConfigError where the context does not say it there. */
+/** An answer from its start in code points. Throws ConfigError if the context has another text at that position. */
 export function answerAt(context: string, text: string, codePoint: number, where: string): GivenAnswer {
   let start = 0;
   for (let left = codePoint; left > 0 && start < context.length; left--)

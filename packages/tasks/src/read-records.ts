@@ -1,10 +1,10 @@
 /**
- * Records of a task from files: TSV, CSV, JSONL and Parquet as rows, CoNLL for tagging, the JSON of SQuAD for
- * questions.
+ * The reader of task records from files: TSV, CSV, JSONL and Parquet with one record per row, CoNLL for tagging, the
+ * JSON of SQuAD for questions.
  *
- * A file of columns has a header if its first line names a column that tasks know (text, sentence, label, …); without
- * one, columns are what the task lists: text and label, or text, pair and label where there are three. In TSV a quote
- * is a character as any other, as in the files of GLUE.
+ * A table has a header if its first line contains a column name that tasks know (text, sentence, label, …). Without a
+ * header, the columns are those of the task: text and label, or text, pair and label if there are three. In TSV a quote
+ * is an ordinary character, as in the files of GLUE.
  */
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
@@ -15,26 +15,26 @@ import { ALIASES } from "./fields.ts";
 import { parseSquad } from "./squad.ts";
 import type { Fields, Task } from "./task.ts";
 
-/** A record, and where it comes from: `train.tsv, line 7`. */
+/** A record and its place in the file: `train.tsv, line 7`. */
 export interface Located<R> {
   readonly record: R;
   readonly where: string;
-  /** What the file says, where it is of rows. */
+  /** The fields of the row, for a file of rows. */
   readonly fields?: Fields;
 }
 
 export interface ReadRecordsOptions {
-  /** False where labels may be missing: to predict. */
+  /** False if labels may be missing, for predictions. */
   readonly labelled: boolean;
-  /** Names of the columns of a file without a header, in order; or columns of the file by our names. */
+  /** The column names of a file without a header, in order; or a map from our names to the file's column names. */
   readonly columns?: readonly string[] | Readonly<Record<string, string>>;
-  /** Default: by the ending. */
+  /** Default: from the file name's ending. */
   readonly format?: DataFormat;
 }
 
 /**
- * Of one file or data set of the Hub, as a stream. Throws ConfigError or FormatError, with the line, for what is no
- * record of the task.
+ * The records of one file or one data set of the Hub, as a stream. Throws ConfigError or FormatError, with the line,
+ * for a row that is no record of the task.
  */
 export async function* readRecords<R extends object, O extends object>(
   task: Task<R, O>,
@@ -49,7 +49,7 @@ export async function* readRecords<R extends object, O extends object>(
   if (count === 0) throw new ConfigError(`${name}: expected records, got an empty file.`);
 }
 
-/** All records of some files. */
+/** All records of several files. */
 export async function loadRecords<R extends object, O extends object>(
   task: Task<R, O>,
   names: readonly string[],
@@ -107,7 +107,7 @@ async function textOf(name: string): Promise<string> {
   return new TextDecoder().decode(name.toLowerCase().endsWith(".gz") ? gunzipSync(bytes) : bytes);
 }
 
-/** Whether the first line of a table names a column that is known. */
+/** Whether the first line of a table contains a known column name. */
 async function hasHeader({ name, format, place }: DataSource): Promise<boolean> {
   const names = new Set<string>(Object.values(ALIASES).flat());
   let line = "";
@@ -122,7 +122,7 @@ async function hasHeader({ name, format, place }: DataSource): Promise<boolean> 
   return cells.some((cell) => names.has(cell));
 }
 
-/** The fields of a row without a header. A task's own columns may lack the pair, and the label. */
+/** The fields of a row without a header. With a task's own columns, the pair and the label may be missing. */
 function named(values: Fields, columns: readonly string[], exact: boolean, where: string): Fields {
   const cells = Object.values(values);
   const without = columns.filter((column) => column !== "pair");
@@ -140,7 +140,7 @@ function named(values: Fields, columns: readonly string[], exact: boolean, where
   return Object.fromEntries(chosen.map((column, i) => [column, cells[i]]));
 }
 
-/** The fields of a row with columns of the caller under our names. */
+/** The fields of a row, with the caller's columns added under our names. */
 function withNames(
   values: Fields,
   renamed: readonly (readonly [ours: string, theirs: string])[],

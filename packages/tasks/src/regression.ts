@@ -1,4 +1,4 @@
-/** A number for a text or a pair of texts: similarity, ratings, fitness of a protein. */
+/** Regression: a number for a text or a pair of texts, such as similarity, a rating, or the fitness of a protein. */
 import { ConfigError } from "@cloze/errors";
 import { regressionScores } from "@cloze/eval";
 import { encodeRows } from "./encode-text.ts";

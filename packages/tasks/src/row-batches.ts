@@ -1,12 +1,12 @@
 /**
- * Encoded rows as padded batches. For training: examples of like length side by side, in an order drawn by (seed,
+ * Padded batches of encoded rows. For training: examples of similar length together, in a random order drawn by (seed,
  * epoch), batches by number. For evaluation: each row once, sorted by length.
  *
- *   order of an epoch ─▶ spans of 50 batches, each sorted by length ─▶ batches ─▶ the order of the batches in a span,
- *   drawn too
+ *   order of an epoch ─▶ spans of 50 batches, each sorted by length ─▶ batches ─▶ a random order of the batches
+ *   within each span
  *
- * Row lengths are rounded up to 16, 32, 48, 64, 96, 128, 192, … (half again, a third again), so that few shapes are
- * compiled. What is left of a batch at the end of an epoch are blank rows: one token that nothing asks for.
+ * Row lengths are rounded up to 16, 32, 48, 64, 96, 128, 192, … (each 1/2 or 1/3 larger than the previous one), so that
+ * few shapes are compiled. The last batch of an epoch is filled with blank rows: rows of one token without a target.
  */
 import { ConfigError } from "@cloze/errors";
 import type { Batches } from "@cloze/data";
@@ -22,12 +22,12 @@ export interface RowGroup {
 
 export interface RowBatchOptions {
   readonly seed: number;
-  /** Groups in a batch. */
+  /** Number of groups in a batch. */
   readonly groupsPerBatch: number;
   readonly padId: number;
 }
 
-/** Batches without an end; a batch is of one epoch. */
+/** An endless sequence of batches. Each batch belongs to one epoch. */
 export interface RowBatches extends Batches {
   readonly batchesPerEpoch: number;
 }
@@ -87,7 +87,7 @@ function planEpoch(
   const all = Uint32Array.from(longest, (_, place) => permute(stream, longest.length, place));
   const batches: Uint32Array[] = [];
   for (let at = 0, span = 0; at < all.length; at += SPAN * size, span++) {
-    // The sort is stable, so that groups of one length stay in the order that was drawn.
+    // The sort is stable, so that groups of one length stay in their random order.
     const sorted = Array.from(all.subarray(at, at + SPAN * size)).sort(
       (a, b) => rowLength(longest[a] as number) - rowLength(longest[b] as number),
     );
@@ -100,13 +100,16 @@ function planEpoch(
   return batches;
 }
 
-/** Rows of one evaluation batch, by their number. */
+/** The rows of one evaluation batch, by number. `rows`: the size of the batch, blank rows included. */
 export interface PlannedRows {
   readonly numbers: readonly number[];
   readonly rows: number;
 }
 
-/** Every group once, the longest first; batches of at most `tokens`, of as many rows as a power of two. */
+/**
+ * Batches that contain every group once, the longest first. The number of groups in a batch is a power of two, and the
+ * batch has at most `tokens` tokens. A group with more tokens gets its own batch.
+ */
 export function planRows(
   rows: readonly EncodedRow[],
   groups: readonly RowGroup[],
@@ -141,7 +144,10 @@ export function planRows(
 
 const powerOfTwo = (n: number): number => 2 ** Math.floor(Math.log2(n));
 
-/** The rows of these numbers, padded to one length, and blank ones up to `count`. `sequences` names rows by number. */
+/**
+ * A batch of the rows with these numbers, padded to one length, with blank rows up to `count` rows. `sequences` names
+ * each row by its number.
+ */
 export function fillRows(
   rows: readonly EncodedRow[],
   numbers: readonly number[],

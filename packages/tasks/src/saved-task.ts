@@ -1,6 +1,6 @@
 /**
- * A task as it lies beside a model: `task.json`, plain data. A checkpoint that was made elsewhere has none; then
- * config.json says enough: the class of the model, `problem_type`, `id2label`.
+ * The saved form of a task beside a model: `task.json`, plain data. A checkpoint from elsewhere has no such file. Then
+ * config.json has enough information: the class of the model, `problem_type`, `id2label`.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
 import { multiLabel, type LabelledRecord, type LabelSet } from "./multi-label.ts";
@@ -13,7 +13,7 @@ import { tokenClassification, type TaggedRecord, type Tagging } from "./token-cl
 
 export const TASK_FILE = "task.json";
 
-/** Options that tasks take, of any kind; each kind reads its own. */
+/** The options of all kinds of tasks. Each kind reads its own options. */
 export interface AnyTaskOptions {
   readonly labels?: readonly string[];
   readonly classWeights?: Readonly<Record<string, number>> | "balanced";
@@ -23,7 +23,7 @@ export interface AnyTaskOptions {
   readonly maxAnswer?: number;
 }
 
-/** What each kind of task reads, and what it answers. */
+/** The task type of each kind, with its records and answers. */
 export interface TasksByKind {
   readonly "text-classification": Task<TextRecord, TextClass>;
   readonly "multi-label": Task<LabelledRecord, LabelSet>;
@@ -48,7 +48,7 @@ const MAKERS: { readonly [K in TaskKind]: (options: AnyTaskOptions) => TasksByKi
   "multiple-choice": () => multipleChoice(),
 };
 
-/** A task by the name of its kind. */
+/** Makes a task from the name of its kind. */
 export function taskOf<K extends TaskKind>(kind: K, options: AnyTaskOptions = {}): TasksByKind[K] {
   return MAKERS[kind](options);
 }
@@ -57,7 +57,7 @@ export interface SavedTask {
   readonly kind: TaskKind;
   readonly labels: readonly string[];
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Most tokens in a row. */
+  /** Largest number of tokens in a row. */
   readonly maxLength: number;
 }
 
@@ -65,7 +65,7 @@ export function taskText({ kind, labels, settings }: Task, maxLength: number): s
   return `${JSON.stringify({ kind, labels, settings, maxLength } satisfies SavedTask, null, 2)}\n`;
 }
 
-/** Throws FormatError for what `taskText` has not written. */
+/** Reads a text of `taskText`. Throws FormatError for any other text. */
 export function parseTask(text: string, file: string): { readonly task: Task; readonly maxLength: number } {
   let json: Partial<SavedTask>;
   try {
@@ -90,8 +90,8 @@ const KIND_OF_PART: { readonly [P in TaskPart]: TaskKind } = {
 };
 
 /**
- * The task of a checkpoint without task.json, by the head that its config.json names; undefined where it names none of
- * a task.
+ * The task of a checkpoint without task.json, by the head that its config.json names. Undefined if config.json names no
+ * head of a task.
  */
 export function taskOfConfig(
   json: Readonly<Record<string, unknown>>,

@@ -1,12 +1,12 @@
 /**
- * Heads that judge a whole sequence by its first token, or by the mean over its tokens: one class of several,
- * independent labels, or a number.
+ * The heads that classify a whole sequence, from its first token or from the mean over its tokens: one class of
+ * several, independent labels, or a number.
  *
- *   classes   cross-entropy, each row by the weight of its class         targets [class]
+ *   classes   cross-entropy, each row weighted by its class's weight     targets [class]
  *   labels    binary cross-entropy, mean over the labels                 targets [0 or 1] * labels
  *   number    squared error                                              targets [number]
  *
- * As BertForSequenceClassification of transformers does by `problem_type`; with class weights, as torch's
+ * They work like BertForSequenceClassification of transformers with its `problem_type`; class weights work like torch's
  * CrossEntropyLoss.
  */
 import { crossEntropy, type HostTensor, type Tensor } from "@cloze/graph";
@@ -25,7 +25,7 @@ function logits(width: number): Head["logits"] {
 }
 
 /**
- * What stands for each sequence, one a row: the state of its first token, or the mean over its tokens. Shapes: ->
+ * One state for each row's sequence: the state of its first token, or the mean over its tokens. Shape of the result:
  * `[rows, hidden]`.
  */
 export function sequenceStates(
@@ -36,7 +36,7 @@ export function sequenceStates(
   const [rows, seq] = inputs.ids.shape as [number, number];
   const states = model.encode(scope, inputs);
   if (model.pooling !== "mean") return states.slice(1, 0, 1).reshape([rows, model.hidden]);
-  // What stands at padding is not defined: it is taken out, not weighed by zero. A row of nothing but padding gives
+  // Values at padding are undefined, so a select removes them; a weight of zero would not. A row of padding alone gives
   // zero.
   const real = inputs.segments.greater(0).reshape([rows, seq, 1]);
   return real.select(states, 0).sum(1).div(real.cast("f32").sum(1).max(1));
@@ -62,7 +62,7 @@ export function eachTarget(
   for (const { row, example } of sequences) put(row, targetOf(example));
 }
 
-/** `weights` by class. */
+/** Head for one class of several. `weights`: by class. */
 export function classesHead(classes: number, weights?: readonly number[]): Head {
   return {
     requires: "sequence-classification",
@@ -115,7 +115,7 @@ export function labelsHead(labels: number, weights?: readonly number[]): Head {
       const target = feeds["task.target"] as Tensor<"f32">;
       const weight = feeds["task.weight"] as Tensor<"f32">;
       const counted = weight.greater(0).cast("f32");
-      // log(1 + e^x) - x y, without an exponential that overflows.
+      // log(1 + e^x) - x y, in a form that does not overflow.
       const loss = x.max(0).sub(x.mul(target)).add(x.abs().neg().exp().add(1).log());
       return {
         loss: { sum: loss.mul(weight).sum(), weight: weight.sum() },

@@ -1,4 +1,6 @@
-/** The JSON of SQuAD 1.1 and 2.0: articles, their paragraphs, the questions on each. */
+/**
+ * The parser of SQuAD's JSON, versions 1.1 and 2.0: articles, their paragraphs, and the questions on each paragraph.
+ */
 import { FormatError } from "@cloze/errors";
 import { answerAt, type QuestionRecord } from "./question-answering.ts";
 
@@ -7,7 +9,8 @@ interface Json {
 }
 
 /**
- * Throws FormatError, with the question's id, for what is no SQuAD and for an answer that does not stand where it says.
+ * Parses a SQuAD file. Throws FormatError for a file that is not SQuAD, and ConfigError with the question's id if an
+ * answer's text is not at the stated position.
  */
 export function parseSquad(text: string, file: string): readonly QuestionRecord[] {
   let json: unknown;

@@ -1,5 +1,5 @@
 /**
- * Evaluation of a task while it is trained: the loss and the task's figures over labelled records, for the parameters
+ * The evaluation of a task during training: the loss and the task's figures over labelled records, with the parameters
  * of a session.
  */
 import type { Session } from "@cloze/backend";
@@ -22,7 +22,7 @@ export interface TaskReport {
   readonly byLabel?: LabelScores;
 }
 
-/** Encodes the records once; `run` may be called as often as one likes. */
+/** Encodes the records once, in the constructor. `run` may be called any number of times. */
 export class TaskEvaluation<R extends object, O extends object> {
   readonly #task: Task<R, O>;
   readonly #records: readonly R[];
@@ -45,7 +45,7 @@ export class TaskEvaluation<R extends object, O extends object> {
     return (await this.report(session, signal)).figures;
   }
 
-  /** The figures, and those of each label. */
+  /** The figures of the task, and the scores of each label. */
   async report(session: Session, signal?: AbortSignal): Promise<TaskReport> {
     const { rows, groups, records, targets } = this.#examples;
     const { logits, loss = NaN } = await this.#runner.run(session, rows, groups, targets, signal);

@@ -1,4 +1,4 @@
-/** A trained task in use: records in, answers out in the order they came, batched by length. */
+/** A trained model of a task: it takes records and returns answers in the same order. Records are batched by length. */
 import type { Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
 import type { HostTensors } from "@cloze/graph";
@@ -10,10 +10,10 @@ import { TaskEvaluation, type TaskFigures, type TaskReport } from "./task-evalua
 
 export interface TaskModelOptions<R extends object, O extends object> extends Omit<LogitsOptions, "head"> {
   readonly task: Task<R, O>;
-  /** By parameter name: encoder and head. */
+  /** Weights of encoder and head, by parameter name. */
   readonly weights: HostTensors;
   readonly tokenizer: Tokenizer;
-  /** Most tokens in a row, special tokens included. */
+  /** Largest number of tokens in a row, special tokens included. */
   readonly maxLength: number;
 }
 
@@ -22,22 +22,22 @@ export type ManyOf<T> = Iterable<T> | AsyncIterable<T>;
 export interface TaskModel<R extends object = object, O extends object = object> {
   readonly task: Task<R, O>;
   readonly labels: readonly string[];
-  /** Answers to all inputs: records, or texts where a text is enough. */
+  /** Answers to all inputs. An input is a record, or a text if the task needs only a text. */
   predict(inputs: ManyOf<R | string>): Promise<readonly O[]>;
-  /** The same as a stream: memory does not grow with it. */
+  /** Answers as a stream: the memory does not grow with the number of inputs. */
   stream(inputs: ManyOf<R | string>): AsyncGenerator<O, void, undefined>;
   /** Loss and figures over labelled records. `where` names a record in errors. */
   evaluate(records: readonly R[], where?: (record: number) => string): Promise<TaskFigures>;
-  /** The same, and the scores of each label. */
+  /** Like `evaluate`, with the scores of each label. */
   report(records: readonly R[], where?: (record: number) => string): Promise<TaskReport>;
-  /** Lets go of the weights and the programs. */
+  /** Frees the weights and the programs. */
   dispose(): Promise<void>;
 }
 
-/** Batches' worth of tokens that are read ahead, to be sorted by length. */
+/** Number of batches that are read ahead, so that records can be sorted by length. */
 const AHEAD = 32;
 
-/** Uploads the weights. Throws ConfigError where the head's are not among them. */
+/** Creates the model and uploads the weights. Throws ConfigError if the tokenizer has more tokens than the model. */
 export async function createTaskModel<R extends object, O extends object>(
   options: TaskModelOptions<R, O>,
 ): Promise<TaskModel<R, O>> {
@@ -62,7 +62,8 @@ export async function createTaskModel<R extends object, O extends object>(
     for await (const input of inputs) {
       const record = task.record(input);
       waiting.push(record);
-      // Tokens are not known before encoding: a token has about 4 characters, a record at least 16 tokens.
+      // The number of tokens is unknown before encoding. Estimate: 4 characters per token, at least 16 tokens per
+      // record.
       characters += Math.max(64, sizeOf(record));
       if (characters < 4 * AHEAD * runner.tokensPerBatch) continue;
       yield* await answers(waiting);
@@ -99,7 +100,7 @@ export async function createTaskModel<R extends object, O extends object>(
   };
 }
 
-/** Characters of all texts in a record. */
+/** Number of characters in all texts of a record. */
 function sizeOf(value: unknown): number {
   if (typeof value === "string") return value.length;
   return typeof value === "object" && value !== null

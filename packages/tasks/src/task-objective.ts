@@ -1,9 +1,9 @@
-/** A task as an objective of the trainer: targets are looked up by the number of the example. */
+/** The adapter from a task to an objective of the trainer. The number of an example selects its targets. */
 import type { Objective } from "@cloze/objective";
 import { encoderFeeds, encoderInputs } from "@cloze/objective";
 import type { RowTarget, Task, TaskPart } from "./task.ts";
 
-/** `targets` by row, which is the example of a batch. */
+/** `targets`: one for each row. A batch's example number is the row number. */
 export function taskObjective(
   { kind, head, labels, settings }: Task,
   targets: readonly RowTarget[],

@@ -1,4 +1,4 @@
-/** One class for a text or a pair of texts: sentiment, topic, entailment, paraphrase. */
+/** Text classification: one class for a text or a pair of texts, such as sentiment, topic, entailment or paraphrase. */
 import { classReport, rocAuc, type ClassReport } from "@cloze/eval";
 import { encodeRows } from "./encode-text.ts";
 import { field, missing, optionalText, textField } from "./fields.ts";
@@ -24,18 +24,18 @@ export interface TextRecord {
 
 export interface TextClass {
   readonly label: string;
-  /** Probability of it. */
+  /** Probability of the label. */
   readonly score: number;
   /** Probabilities by label. */
   readonly scores: Readonly<Record<string, number>>;
 }
 
 export interface TextClassificationOptions {
-  /** Default: those of the training data, in order of number or name. */
+  /** Default: the labels of the training data, in order of number or name. */
   readonly labels?: readonly string[];
   /**
-   * What a mistake on a class costs, by label (default 1), or "balanced": rare classes more, in the measure of the
-   * training data.
+   * Weight of each class in the loss, by label (default 1). "balanced": rare classes have larger weights, computed from
+   * the training data.
    */
   readonly classWeights?: Readonly<Record<string, number>> | "balanced";
 }

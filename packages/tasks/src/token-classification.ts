@@ -1,9 +1,9 @@
 /**
- * A tag for each word: named entities, parts of speech, secondary structure. A word is tagged at its first piece; the
- * others have no label and no say. Long texts are cut into windows that overlap, and a word is read where most is
- * around it.
+ * Token classification: a tag for each word, such as named entities, parts of speech or secondary structure. The first
+ * piece of a word carries its tag; the other pieces have no label and are ignored. Long texts are cut into overlapping
+ * windows, and a word's tag comes from the window with the most context around the word.
  *
- * Tags of entities are BIO or BIOES (B-PER, I-PER, O); others are taken as they are.
+ * Tags of entities are BIO or BIOES (B-PER, I-PER, O). Other tags are taken unchanged.
  */
 import { ConfigError } from "@cloze/errors";
 import { classReport, entitiesOf, entityScores, type ClassReport } from "@cloze/eval";
@@ -17,16 +17,16 @@ import { tagsHead, UNLABELLED } from "./token-heads.ts";
 export interface TaggedRecord {
   /** Words, or a text that the tokenizer splits into words. */
   readonly words: readonly string[] | string;
-  /** One for each word; not for a text. */
+  /** One tag for each word. Not allowed if `words` is a text. */
   readonly tags?: readonly string[] | undefined;
 }
 
 export interface TaggedWord {
   readonly text: string;
   readonly tag: string;
-  /** Probability of the tag; 0 for a word of which the tokenizer makes nothing. */
+  /** Probability of the tag; 0 for a word without tokens. */
   readonly score: number;
-  /** Where it stands in a text that was given whole. */
+  /** Position of the word, if the input was a text. */
   readonly start?: number;
   readonly end?: number;
 }
@@ -34,9 +34,12 @@ export interface TaggedWord {
 export interface TaggedEntity {
   readonly type: string;
   readonly text: string;
-  /** Mean over its words. */
+  /** Mean of the words' scores. */
   readonly score: number;
-  /** In characters of a text; in words, where words were given. The end is the place after the last. */
+  /**
+   * Start in characters if the input was a text, otherwise in words. `end` is the position after the last character or
+   * word.
+   */
   readonly start: number;
   readonly end: number;
 }
@@ -44,18 +47,18 @@ export interface TaggedEntity {
 export interface Tagging {
   readonly words: readonly TaggedWord[];
   readonly tags: readonly string[];
-  /** Empty where tags are not those of entities. */
+  /** The entities. Empty if the tags are not entity tags. */
   readonly entities: readonly TaggedEntity[];
 }
 
 export interface TokenClassificationOptions {
-  /** Default: those of the training data, with the missing ones of a type that has some. */
+  /** Default: the tags of the training data, plus the missing tags of each entity type. */
   readonly labels?: readonly string[];
   readonly classWeights?: Readonly<Record<string, number>>;
 }
 
 const ENTITY_TAG = /^[BIES]-./;
-/** Share of a window that the next one repeats. */
+/** Fraction of a window that the next window repeats. */
 const OVERLAP = 1 / 4;
 
 export function tokenClassification(options: TokenClassificationOptions = {}): Task<TaggedRecord, Tagging> {
@@ -135,18 +138,21 @@ const sidesOf = (
   guess: outputs.map(({ tags }) => tags),
 });
 
-/** Word by word. */
+/** Class scores, word by word. */
 function reportOf(labels: readonly string[], truth: Tags, guess: Tags): ClassReport {
   const ids = (all: Tags): number[] => all.flatMap((tags) => tags.map((tag) => labelId(labels, tag, "score")));
   return classReport(ids(truth), ids(guess), labels.length);
 }
 
-/** Tokens that windows share. */
+/** Number of tokens that neighbouring windows share. */
 function strideOf(tokenizer: Tokenizer, maxLength: number): number {
   return Math.max(0, Math.floor((maxLength - tokenizer.encode("").ids.length) * OVERLAP));
 }
 
-/** "O", then for each type the tags of its scheme: a type of which the data happens to show only B- has an I- too. */
+/**
+ * The tags of the data: "O", then for each type all tags of the scheme. So a type with only B- tags in the data gets an
+ * I- tag too.
+ */
 function tagSet(records: readonly TaggedRecord[]): readonly string[] {
   const seen = new Set(records.flatMap(({ tags }, i) => tags ?? noTags(i)));
   const types = new Set<string>();
@@ -193,7 +199,7 @@ function readWords(
   }).filter((_, w) => typeof words !== "string" || places.has(w));
 }
 
-/** First and last character of each word of a text. */
+/** Start and end of each word of a text, in characters. */
 function wordEnds(rows: readonly EncodedRow[]): ReadonlyMap<number, { readonly start: number; readonly end: number }> {
   const found = new Map<number, { start: number; end: number }>();
   for (const { words, offsets, sequences } of rows) {

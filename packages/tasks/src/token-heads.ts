@@ -1,11 +1,11 @@
 /**
- * Heads that look at every token: tags, and the first and last token of an answer.
+ * The heads that look at every token: a head for tags, and a head for the first and last token of an answer.
  *
  *   tags   cross-entropy at the tokens that have a label                            targets [tag or -100] * tokens
  *   span   mean of the cross-entropies of start and end, each over the row's tokens  targets [start, end]
  *
- * As BertForTokenClassification and BertForQuestionAnswering of transformers; a span's softmax leaves out padding, so
- * that the length of a row cannot change it.
+ * They work like BertForTokenClassification and BertForQuestionAnswering of transformers. A span's softmax leaves out
+ * padding, so the length of a row does not change it.
  */
 import { crossEntropy, type Tensor } from "@cloze/graph";
 import type { EncoderInputs, Scope, SpanModel, TokenClassifier } from "@cloze/nn";
@@ -13,14 +13,14 @@ import type { ModelParts } from "@cloze/objective";
 import { eachTarget, f32Feed, i32Feed } from "./sequence-head.ts";
 import type { Head, TaskPart } from "./task.ts";
 
-/** What stands at a token without a label. */
+/** The target of a token without a label. */
 export const UNLABELLED = -100;
 
 function statesOf(scope: Scope, model: ModelParts[TaskPart], inputs: EncoderInputs): Tensor<"f32"> {
   return model.encode(scope, inputs).reshape([-1, model.hidden]);
 }
 
-/** `weights` by tag. */
+/** Head for tags. `weights`: by tag. */
 export function tagsHead(tags: number, weights?: readonly number[]): Head {
   return {
     requires: "token-classification",

@@ -1,4 +1,5 @@
-// Fine-tuning as a run: it learns, resumes exactly, leaves a checkpoint that opens, and refuses what makes no sense.
+// Fine-tuning as a run: it learns, resumes exactly, writes a checkpoint that can be opened, and rejects settings that
+// make no sense.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -78,7 +79,7 @@ describe("fineTune", () => {
     const texts = reviews(20, 9);
     const answers = await model.predict(texts.map(({ text }) => text));
     expect(answers.filter(({ label }, i) => label === texts[i]?.label).length).toBeGreaterThanOrEqual(16);
-    const again = await model.evaluate(reviews(16, 4)); // in other batches
+    const again = await model.evaluate(reviews(16, 4)); // the same records in other batches
     expect(again).toMatchObject({ accuracy: figures?.["accuracy"], mcc: figures?.["mcc"] });
     expect(again.loss).toBeCloseTo(figures?.loss ?? NaN, 6);
     await expect(model.evaluate([{ text: "good", label: "neutral" }])).rejects.toThrow(

@@ -1,4 +1,5 @@
-// Rows and targets equal to those that transformers' tokenizer and example recipes make; tooling/golden/task-features.py makes the goldens.
+// Rows and targets equal to the results of transformers' tokenizer and example recipes. tooling/golden/task-features.py
+// writes the goldens.
 import { wordPiece } from "@cloze/tokenizer-wordpiece";
 import { describe, expect, test } from "vitest";
 import { questionAnswering, tokenClassification } from "../src/index.ts";
@@ -11,9 +12,9 @@ describe("windows of questions and the tokens of their answers", () => {
   test.each(golden.questions)(
     "$answer",
     ({ question, context, answer, codePoint, start, maxLength, stride, ids, types, spans }) => {
-      const task = questionAnswering({ stride }),
-        given = answerAt(context, answer, codePoint, ""),
-        record = { question, context, answers: [given] };
+      const task = questionAnswering({ stride });
+      const given = answerAt(context, answer, codePoint, "");
+      const record = { question, context, answers: [given] };
       expect(given.start).toBe(start);
       const rows = task.encode(tokenizer, record, { maxLength });
       expect(rows.map((row) => [...row.ids])).toEqual(ids);
@@ -30,9 +31,9 @@ describe("windows of questions and the tokens of their answers", () => {
 
 describe("tags at the first pieces of words", () => {
   test.each(golden.tags)("$words", ({ words, labels, ids, targets }) => {
-    const task = tokenClassification({ labels: ["O", "B-X", "I-X"] }),
-      record = { words, tags: labels.map((id) => task.labels[id] as string) },
-      rows = task.encode(tokenizer, record, { maxLength: 128 });
+    const task = tokenClassification({ labels: ["O", "B-X", "I-X"] });
+    const record = { words, tags: labels.map((id) => task.labels[id] as string) };
+    const rows = task.encode(tokenizer, record, { maxLength: 128 });
     expect(rows.map((row) => [...row.ids])).toEqual([ids]);
     expect(task.targets(record, rows, "").map((target) => Array.from(target))).toEqual([targets]);
   });

@@ -1,4 +1,4 @@
-// Heads: their loss by formula on the host, and that neither batching nor padding changes a logit or the loss.
+// Heads: their loss equals the formula on the host, and neither batching nor padding changes a logit or the loss.
 import { Graph, interpret } from "@cloze/graph";
 import { headParameters, type Head } from "@cloze/models/families";
 import { encoderInputs, initialize, rootScope } from "@cloze/nn";
@@ -23,7 +23,7 @@ const entropy = (x: readonly number[], target: number): number => logSumExp(x) -
 const texts = ["good film", "the plot was very very bad .", "a poor film , not good", "who is ann ?", "fine"];
 const context = "ann lives in rome . bob lives in oslo .";
 
-/** Loss by hand from the logits: [sum, weight]. */
+/** The loss from the logits by formula: [sum, weight]. */
 type ByHand = (logits: readonly Float32Array[], targets: readonly ArrayLike<number>[]) => readonly [number, number];
 
 const each = (terms: readonly (readonly [number, number])[]): readonly [number, number] =>
@@ -145,7 +145,7 @@ describe.each(cases)("%s", (_name, task, records, byHand) => {
 });
 
 describe("what stands for a sequence", () => {
-  /** Its states are [id, 2 id], and no numbers at padding. */
+  /** The result for a model whose states are [id, 2 id], and NaN at padding. */
   const states = (pooling?: "first" | "mean"): number[] => {
     const scope = rootScope(new Graph());
     const inputs = encoderInputs(scope.graph, 3, 4);

@@ -1,4 +1,4 @@
-// Tasks on proteins: ESM-2 and a tokenizer of residues, without a line that is about them.
+// Tasks on proteins, with ESM-2 and a tokenizer of residues. The tasks contain no code for proteins.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,7 +42,7 @@ const settings = {
   lr: 0.02,
 } as const;
 
-/** Charged residues are exposed (E), the others buried (B); half of each. */
+/** Proteins whose charged residues are exposed (E) and whose other residues are buried (B); about half of each. */
 const stream = new RandomStream(4).split("proteins");
 const proteins = Array.from({ length: 40 }, (_, i) =>
   Array.from({ length: 6 + (i % 20) }, (_x, k) => "KRDEAVLI"[stream.split(i).below(8, k)] as string),

@@ -1,4 +1,4 @@
-// Records from files, by format and header, and what is said of bad ones.
+// Records from files, by format and header, and the errors for bad files.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Batches by number: every example once an epoch, groups whole, the same batch whenever it is asked for.
+// Batches by number: every example once in an epoch, groups whole, and the same batch at every call.
 import { RandomStream } from "@cloze/random";
 import { describe, expect, it } from "vitest";
 import { rowBatches, rowLength, type EncodedRow, type RowGroup } from "../src/index.ts";

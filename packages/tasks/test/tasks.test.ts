@@ -1,4 +1,4 @@
-// What records become, which targets their rows have, and what logits are decoded to.
+// The rows of records, the targets of the rows, and the answers decoded from logits.
 import { esm2 } from "@cloze/tokenizer-protein";
 import { describe, expect, it } from "vitest";
 import {

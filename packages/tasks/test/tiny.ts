@@ -1,4 +1,4 @@
-/** A tiny BERT, a tiny vocabulary, and examples with something to learn. Used by the tests of tasks. */
+/** A tiny BERT, a tiny vocabulary, and examples with patterns to learn. The tests of tasks use them. */
 import { backend } from "@cloze/backend-reference";
 import type { Backend } from "@cloze/backend";
 import type { HostTensors } from "@cloze/graph";
@@ -54,11 +54,11 @@ export const opened: OpenedModel = await openModel({
 
 export const engine: Backend = backend();
 
-/** First weights of the model with one head. */
+/** Initial weights of the model with one head. */
 export const weightsOf = (head: Head, labels: number, seed = 1): HostTensors =>
   initialize(headParameters(opened.model, head, labels), seed);
 
-/** Sentences that are good or bad by one word. */
+/** Sentences that one word makes good or bad. */
 export function reviews(count: number, seed = 3): { readonly text: string; readonly label: string }[] {
   const stream = new RandomStream(seed).split("reviews");
   return Array.from({ length: count }, (_, i) => {

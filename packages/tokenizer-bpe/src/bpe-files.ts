@@ -1,7 +1,9 @@
 /**
- * A byte-level BPE tokenizer as the files that Python `transformers` reads, with equal ids on every text.
+ * The writer of a byte-level BPE tokenizer's files. Python `transformers` reads them and gives equal ids for every
+ * text.
  *
- * Our own name, which Python has no place for, stands under "cloze" in tokenizer_config.json, which Python keeps.
+ * Python has no field for the tokenizer's name. The name is under the key "cloze" in tokenizer_config.json, which
+ * Python keeps.
  */
 import {
   templateJson,

@@ -1,8 +1,9 @@
 /**
- * Byte-level BPE: NFC, GPT-2's words, merges of bytes, special tokens around them. No text is unknown to it.
+ * The byte-level BPE tokenizer: NFC, GPT-2's words, merges of bytes, then special tokens around the text. With all 256
+ * bytes in the vocabulary, it can encode every text.
  *
- * Equal to Python `tokenizers` (NFC, ByteLevel, BPE, TemplateProcessing) in ids, offsets, words and types, with offsets
- * in UTF-16 units. Checked against it by test/golden.test.ts. Price of encoding: see byte-encoder.ts.
+ * Its ids, offsets, words and types equal those of Python `tokenizers` (NFC, ByteLevel, BPE, TemplateProcessing), with
+ * offsets in UTF-16 units. Checked in test/golden.test.ts. Price of encoding: see byte-encoder.ts.
  */
 import { ConfigError } from "@cloze/errors";
 import {
@@ -24,22 +25,22 @@ import { composedText, fromOf, plainText, slicePlaced, toOf } from "./placed-tex
 export interface BpeTokenizer extends TextTokenizer {
   readonly config: BpeConfig;
   /**
-   * Whether a token goes on with the word of the token before it: it begins inside a character, or with a letter, mark
-   * or digit and no space before. What masking whole words goes by; told by the token alone, so that a word behind a
-   * bracket or a line feed counts as its part.
+   * True where a token continues the word of the previous token: the token begins inside a character, or with a letter,
+   * a mark or a digit without a space before it. Whole-word masking uses this. Only the token itself decides, so a word
+   * directly after a bracket or a line feed counts as a continuation of the bracket or the line feed.
    */
   readonly continuesWord: (id: number) => boolean;
 }
 
 /**
- * The tokenizer of a vocabulary and its merges: ModernBERT's pipeline, unless options say otherwise. Throws ConfigError
- * where they contradict each other.
+ * The tokenizer of a vocabulary and its merges. The default pipeline is ModernBERT's.
+ * Throws: ConfigError where the options contradict each other.
  */
 export function bpe(options: BpeOptions): BpeTokenizer {
   return new Tokenizer(completeConfig(options));
 }
 
-/** How a token begins that goes on a word; half a character is U+FFFD in decoded text. */
+/** First character of a decoded token that continues a word. A part of a character decodes to U+FFFD. */
 const INSIDE_WORD: RegExp = /^[\p{L}\p{M}\p{N}\ufffd]/u;
 
 class Tokenizer implements BpeTokenizer {
@@ -55,13 +56,13 @@ class Tokenizer implements BpeTokenizer {
   readonly #framer: TextFramer;
   readonly #encoder: ByteEncoder;
   readonly #splitRaw: (text: string) => readonly Part[];
-  /** Undefined where no added token is looked for in normalized text. */
+  /** Splits normalized text at added tokens. Undefined where no added token is `normalized`. */
   readonly #splitNormalized: ((text: string) => readonly Part[]) | undefined;
-  /** Added tokens as decode writes them. */
+  /** Texts of added tokens, as `decode` writes them. */
   readonly #written: ReadonlyMap<number, string>;
   /** The byte of each character of the byte alphabet. */
   readonly #bytes: ReadonlyMap<string, number> = new Map(byteCharacters().map((character, byte) => [character, byte]));
-  /** Scratch of `encodeIds`. */
+  /** Scratch memory of `encodeIds`. */
   readonly #body: Body = new Body();
 
   constructor(config: BpeConfig) {
@@ -71,7 +72,7 @@ class Tokenizer implements BpeTokenizer {
     const idOf = (token: string): number => ids.get(token) as number;
     this.#ids = ids;
     this.#framer = new TextFramer(config.template, idOf, (text, body) => this.#encodeText(text, body));
-    // completeConfig has thrown where a token is not there
+    // completeConfig has checked that all tokens exist
     this.special = specialIds(config.special, config.template, idOf) as SpecialIds;
     this.specialIds = new Set([
       ...Object.values(config.special).map(idOf),

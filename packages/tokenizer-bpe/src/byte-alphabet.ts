@@ -1,11 +1,11 @@
 /**
- * One printable character for each byte, so that merges and vocabularies of bytes can be written as text.
+ * The byte alphabet: one printable character for each byte, so that merges and vocabularies of bytes can be text.
  *
- * Printable bytes of Latin-1 stand for themselves; the other 68, in order, are U+0100, U+0101, … (the space is Ġ, a
- * line feed Ċ). Source: Radford et al. 2019 (GPT-2), `bytes_to_unicode`.
+ * A printable byte of Latin-1 is its own character. The other 68 bytes, in order, are U+0100, U+0101, … (the space is
+ * Ġ, the line feed Ċ). Source: Radford et al. 2019 (GPT-2), `bytes_to_unicode`.
  */
 
-/** [256] the character of each byte. */
+/** [256] The character of each byte. */
 export function byteCharacters(): readonly string[] {
   let others = 0x100;
   return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(isPrintable(byte) ? byte : others++));
@@ -16,8 +16,8 @@ function isPrintable(byte: number): boolean {
 }
 
 /**
- * UTF-8 of a text, with `take(byte, from, to)` told the place of the byte's character in UTF-16 units; a lone surrogate
- * is U+FFFD.
+ * Calls `take(byte, from, to)` for each UTF-8 byte of a text. [from, to) is the place of the byte's character in UTF-16
+ * units. A lone surrogate becomes U+FFFD, with a call of `replaced`.
  */
 export function forEachByte(
   text: string,

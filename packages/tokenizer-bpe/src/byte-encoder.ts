@@ -1,10 +1,10 @@
 /**
- * Ordinary text to tokens: words (split-words.ts), their bytes, merges (merge-word.ts), and a memory of the words it
- * has met.
+ * The encoder of text between added tokens: words (split-words.ts), their bytes, merges (merge-word.ts), and a cache of
+ * known words.
  *
- * A token that is part of a character stands at the whole character, as in Python. The memory is emptied when full, so
- * it is bounded and decides nothing. Price: one regular expression over the text and one look-up per word; O(n log n)
- * for a new word of n bytes.
+ * A token that is a part of a character has the place of the whole character, as in Python. The cache is emptied when
+ * it is full, so its size is bounded. It never changes a result. Price: one regular expression over the text and one
+ * look-up per word; O(n log n) for a new word of n bytes.
  */
 import type { Body } from "@cloze/tokenizer/internal";
 import { byteCharacters, forEachByte } from "./byte-alphabet.ts";
@@ -13,29 +13,29 @@ import { MergeTable, mergeWord } from "./merge-word.ts";
 import { fromOf, toOf, type PlacedText } from "./placed-text.ts";
 import { splitWords } from "./split-words.ts";
 
-/** Longer words are not remembered. */
+/** Longest word in the cache, in UTF-16 units. */
 const LONGEST = 128;
 const MOST_WORDS = 1 << 17;
 const REPLACEMENT = 0xfffd;
 
-/** Tokens of a word, with [from, to) in the word. */
+/** The tokens of a word, each with its place [from, to) in the word. */
 interface Pieces {
   readonly ids: readonly number[];
   readonly from: readonly number[];
   readonly to: readonly number[];
-  /** Characters with bytes that the vocabulary lacks. */
+  /** Code points of characters with a byte that the vocabulary lacks. */
   readonly missing: readonly number[];
-  /** Lone surrogates. */
+  /** Number of lone surrogates. */
   readonly replaced: number;
 }
 
 export class ByteEncoder {
   readonly #config: BpeConfig;
   readonly #merges: MergeTable;
-  /** [256] id of each byte's token, -1 if there is none. */
+  /** [256] Id of each byte's token, or -1. */
   readonly #byteIds: Int32Array;
   readonly #unknownId: number | undefined;
-  /** Whole words that are tokens; empty unless merges are to be ignored for them. */
+  /** With `ignoreMerges`: the id of each token, for words that are tokens. Else empty. */
   readonly #whole: ReadonlyMap<string, number>;
   readonly #characters: readonly string[] = byteCharacters();
   readonly #words = new Map<string, Pieces>();
@@ -50,13 +50,13 @@ export class ByteEncoder {
     this.#whole = config.ignoreMerges ? ids : new Map();
   }
 
-  /** Adds the tokens of a stretch of text between added tokens. */
+  /** Adds the tokens of a text between added tokens to `body`. */
   encode(placed: PlacedText, body: Body): void {
     const { addPrefixSpace, useRegex, trimOffsets } = this.#config;
     const prefixed = addPrefixSpace && !placed.text.startsWith(" ");
     const text = prefixed ? ` ${placed.text}` : placed.text;
     const first = prefixed ? ((placed.text.codePointAt(0) as number) > 0xffff ? 2 : 1) : 0;
-    // A space set before the text stands where its first character does.
+    // The prefix space has the place of the text's first character.
     let at = prefixed ? -1 : 0;
     for (const word of useRegex ? splitWords(text) : [text]) {
       const pieces = this.#piecesOf(word);
@@ -136,13 +136,13 @@ export class ByteEncoder {
   }
 }
 
-/** Characters at the two ends of a token that are white space. */
+/** Numbers of white space units at the two ends of a token. */
 export interface Ends {
   readonly leading: number;
   readonly trailing: number;
 }
 
-/** How many units at the ends of `text[start, end)` are spaces to `isSpace`. */
+/** Counts the units at both ends of `text[start, end)` for which `isSpace` is true. */
 export function endsOf(text: string, start: number, end: number, isSpace: (unit: string) => boolean): Ends {
   let leading = 0;
   let trailing = 0;
@@ -152,10 +152,10 @@ export function endsOf(text: string, start: number, end: number, isSpace: (unit:
 }
 
 /**
- * Takes white space at both ends of the last token out of its place.
+ * Shortens the place of the last token by the white space at its ends.
  *
- * @param keepsPrefix a single space at the very start of the text is left in, where the prefix space would be.
- * @param size units of a character at the ends: that of the first one, for a space that was set before it.
+ * @param keepsPrefix keeps a single space at the start of the text, where a prefix space would be.
+ * @param size units that one space takes in the text. The prefix space takes those of the text's first character.
  */
 export function trimSpaces(body: Body, { leading, trailing }: Ends, keepsPrefix: boolean, size = 1): void {
   const at = body.count - 1;

@@ -1,57 +1,57 @@
-/** All that a byte-level BPE tokenizer is, as plain data; what ModernBERT has is the default. */
+/** The config of a byte-level BPE tokenizer, as plain data. The defaults are ModernBERT's. */
 import { ConfigError } from "@cloze/errors";
 import type { AddedToken, SpecialTemplate, SpecialTokens } from "@cloze/tokenizer";
 import { BERT_SPECIAL, bertTemplate, checkTokens, completeTokens, inOrder } from "@cloze/tokenizer/internal";
 
-/** Two tokens, written with the byte alphabet, that become one. */
+/** Two tokens, in the byte alphabet, that become one token. */
 export type Merge = readonly [first: string, second: string];
 
 export interface BpeConfig {
   readonly name: string;
   /**
-   * Token strings, the index is the id: the model's, in the byte alphabet (a space is Ġ), then those that were added
-   * later.
+   * Token strings; the index is the id. First the tokens of the model, in the byte alphabet (a space is Ġ), then tokens
+   * that were added later.
    */
   readonly vocabulary: readonly string[];
-  /** Tokens of the model; from this id on they are added ones, which no word becomes. */
+  /** Number of tokens of the model. Tokens from this id on are added tokens: no word is encoded as one of them. */
   readonly modelSize: number;
-  /** In the order of their ranks. */
+  /** The merges, in the order of their ranks. */
   readonly merges: readonly Merge[];
   readonly special: SpecialTokens;
   readonly template: SpecialTemplate;
-  /** Tokens found whole in a text, the special ones among them. */
+  /** Tokens that are found whole in a text, with the special tokens. */
   readonly addedTokens: readonly AddedToken[];
   readonly normalizer: "nfc" | "none";
-  /** A space before each stretch of text that has none. */
+  /** Put a space before each text between added tokens, where it has none. */
   readonly addPrefixSpace: boolean;
-  /** Split into GPT-2's words first; else merges may reach across spaces. */
+  /** Split the text into GPT-2's words first. Without it, merges may cross spaces. */
   readonly useRegex: boolean;
   /**
-   * Leave spaces out of offsets: none (ModernBERT), all, or all but a single one at the start, where the prefix space
-   * would be (RoBERTa in some files).
+   * Which spaces to leave out of offsets: "none" (ModernBERT), all, or all except a single space at the start of the
+   * text, where a prefix space would be (RoBERTa in some files).
    */
   readonly trimOffsets: "none" | "spaces" | "spaces-but-prefix";
-  /** A word that is a token is taken whole, whatever the merges say. */
+  /** Encode a word that is a token as this token, without merges. */
   readonly ignoreMerges: boolean;
-  /** What a byte that the vocabulary lacks becomes; absent: it is dropped. */
+  /** Token for a byte that the vocabulary lacks. Absent: such a byte is dropped. */
   readonly unknownByte?: string;
-  /** The longest input of the model it belongs to; kept in files, enforced by nobody here. */
+  /** Longest input of the tokenizer's model, in tokens. Kept for the files; `encode` does not enforce it. */
   readonly modelMaxLength?: number;
   readonly modelInputNames: readonly string[];
 }
 
-/** What `bpe` takes: a vocabulary with its merges, and whatever is not as in ModernBERT. */
+/** Options of `bpe`: a vocabulary, its merges, and all settings that differ from ModernBERT's. */
 export type BpeOptions = Partial<Omit<BpeConfig, "vocabulary" | "merges" | "special">> & {
   readonly vocabulary: readonly string[];
   readonly merges: readonly Merge[];
   readonly special?: SpecialTokens;
 };
 
-/** Fills in what is not given. Throws ConfigError where the parts contradict each other. */
+/** Fills in the defaults. Throws: ConfigError where the options contradict each other. */
 export function completeConfig(options: BpeOptions): BpeConfig {
   const special = inOrder(options.special ?? BERT_SPECIAL);
   const { vocabulary } = options;
-  // The mask takes the space before it along: a token that stands for a word has that space in itself.
+  // The mask token includes the space before it: it replaces a word's token, which includes this space too.
   const made = (content: string, id: number): AddedToken => ({
     id,
     content,
@@ -83,7 +83,7 @@ export function completeConfig(options: BpeOptions): BpeConfig {
   return config;
 }
 
-/** The merges as ids. Throws ConfigError at the first that names no token of the model. */
+/** The merges as ids: first, second, joined. Throws: ConfigError for a merge of or to an unknown token. */
 export function mergeIds({ vocabulary, modelSize, merges }: BpeConfig): readonly (readonly [number, number, number])[] {
   const ids = new Map(vocabulary.slice(0, modelSize).map((token, id) => [token, id]));
   return merges.map(([first, second], rank) => {

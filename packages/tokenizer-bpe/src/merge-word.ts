@@ -1,25 +1,26 @@
 /**
- * Byte-pair encoding of one word: join neighbours by the merge of lowest rank, the leftmost first, until none applies.
+ * Byte-pair encoding of one word: joins neighbours by the merge of lowest rank, the leftmost pair first, until no merge
+ * applies.
  *
- * Symbols are a linked list in arrays; candidates wait in a heap of single numbers (rank * length + place) and are
- * checked when they come up. Price: O(n log n) for n symbols, whatever the word. Source: Sennrich et al. 2016,
- * arXiv:1508.07909; Word::merge_all of Python `tokenizers` 0.23.3.
+ * Symbols are a linked list in arrays. Candidates are in a heap, each as one number (rank * length + place). A
+ * candidate is checked when it leaves the heap. Price: O(n log n) for any word of n symbols. Source: Sennrich et al.
+ * 2016, arXiv:1508.07909; Word::merge_all of Python `tokenizers` 0.23.3.
  */
 
-/** The merges by pair of ids: rank, and the id that a rank makes. */
+/** The merges: pair of ids -> rank, and rank -> joined id. */
 export class MergeTable {
   readonly #ranks = new Map<number, number>();
   readonly #joined: number[] = [];
   readonly #size: number;
 
-  /** @param pairs first, second and joined id, in the order of their ranks; a pair named again takes the later rank. */
+  /** @param pairs first, second and joined id, in the order of ranks. A repeated pair has its last rank. */
   constructor(pairs: readonly (readonly [first: number, second: number, joined: number])[], vocabularySize: number) {
     this.#size = vocabularySize;
     for (const [first, second, joined] of pairs)
       this.#ranks.set(first * vocabularySize + second, this.#joined.push(joined) - 1);
   }
 
-  /** -1 if the two are never joined. */
+  /** The rank of a pair, or -1 where no merge joins it. */
   rank(first: number, second: number): number {
     return this.#ranks.get(first * this.#size + second) ?? -1;
   }
@@ -29,7 +30,7 @@ export class MergeTable {
   }
 }
 
-/** Ids after all merges, and the place of the first symbol that each covers. */
+/** Ids after all merges, and the place of each id's first symbol. */
 export interface MergedWord {
   readonly ids: readonly number[];
   readonly starts: readonly number[];
@@ -56,7 +57,7 @@ export function mergeWord(merges: MergeTable, symbols: readonly number[]): Merge
     const place = top % length;
     const rank = (top - place) / length;
     const after = next[place] as number;
-    // Swallowed, last, or with another neighbour by now.
+    // An old candidate: the symbol is gone, is now the last one, or has another neighbour.
     if (ids[place] === GONE || after >= length || merges.rank(ids[place] as number, ids[after] as number) !== rank)
       continue;
     const behind = next[after] as number;
@@ -78,7 +79,7 @@ export function mergeWord(merges: MergeTable, symbols: readonly number[]): Merge
 
 const GONE = -1;
 
-/** A binary heap in an array, the smallest first. */
+/** Adds a value to a binary heap in an array; the smallest value is first. */
 function push(heap: number[], value: number): void {
   let at = heap.length;
   heap.push(value);

@@ -1,27 +1,31 @@
 /**
- * NFC with the place in the text that each character came from, as Python `tokenizers` tells it.
+ * NFC text in which each character knows its place in the source text, by the rules of Python `tokenizers`.
  *
- * The engine composes; places follow from counting. Each decomposed part is the first of its source character (0) or a
- * further one (1); a character composed of k parts changed the text by their sum less k - 1 characters. One that took n
- * source characters stands at the first of them, the others have no place; one that came out of nothing stands where
- * the character before it does. Source: NormalizedString::transform and its nfc of `tokenizers` 0.23.3; Unicode
- * Standard Annex 15.
+ * The JavaScript engine composes. The places follow from counts. In the NFD of a source character, the first part has
+ * the number 0 and each further part has the number 1. For a composed character of k parts:
+ *
+ *     change = sum of the parts' numbers - (k - 1)
+ *     change <= 0: it takes 1 - change source characters and has the place of the first; the others have no place
+ *     change > 0:  it takes no source character and has the place of the last source character that was taken
+ *
+ * Source: NormalizedString::transform and its nfc of `tokenizers` 0.23.3; Unicode Standard Annex 15.
  */
 
 export interface PlacedText {
   readonly text: string;
-  /** Place of the text's first unit, where every unit stands for itself. */
+  /** Place of the text's first unit in the source. It applies where `places` is absent. */
   readonly base: number;
   /**
-   * [text.length] [from, to) in UTF-16 units of the character behind each unit; absent: every unit stands for itself.
+   * [text.length] For each unit the place [from, to) of its source character, in UTF-16 units. Absent: unit i is at
+   * base + i.
    */
   readonly places?: { readonly from: Int32Array; readonly to: Int32Array };
 }
 
-/** What can change together: a character and the marks, vowels and finals that may join it. */
+/** Runs that NFC may change: a character, with the marks, vowels and finals that may join it. */
 const RUNS: RegExp = /[^\p{M}\u1160-\u11ff\u{16d67}]?[\p{M}\u1160-\u11ff\u{16d67}]+|[^]/gu;
 
-/** `text[start, end)` as it is. */
+/** `text[start, end)`, unchanged. */
 export function plainText(text: string, start: number, end: number): PlacedText {
   return { text: text.slice(start, end), base: start };
 }
@@ -58,7 +62,7 @@ function placeRun(run: string, start: number, place: (character: string, begin: 
     }
     return;
   }
-  // Equal parts keep their order in NFC, so that each is found by its character alone.
+  // NFC keeps the order of equal parts, so a queue per character finds each part.
   const parts = new Map<string, { readonly further: number[]; next: number }>();
   const begins: number[] = [];
   const sizes: number[] = [];
@@ -89,7 +93,7 @@ function placeRun(run: string, start: number, place: (character: string, begin: 
   }
 }
 
-/** Units [start, end) of a placed text. */
+/** The units [start, end) of a placed text. */
 export function slicePlaced({ text, base, places }: PlacedText, start: number, end: number): PlacedText {
   if (start === 0 && end === text.length) return { text, base, ...(places === undefined ? {} : { places }) };
   if (places === undefined) return { text: text.slice(start, end), base: base + start };
@@ -100,12 +104,12 @@ export function slicePlaced({ text, base, places }: PlacedText, start: number, e
   };
 }
 
-/** Where the character behind a unit begins. */
+/** Start of a unit's source character. */
 export function fromOf({ base, places }: PlacedText, unit: number): number {
   return places === undefined ? base + unit : (places.from[unit] as number);
 }
 
-/** Where the character of the unit before `end` ends. */
+/** End of the source character of the unit before `end`. */
 export function toOf({ base, places }: PlacedText, end: number): number {
   return places === undefined ? base + end : (places.to[end - 1] as number);
 }

@@ -1,10 +1,10 @@
 /**
- * A byte-level BPE tokenizer from the files of a checkpoint: ours, or those of ModernBERT, Ettin, RoBERTa and their
- * descendants.
+ * The reader of a byte-level BPE tokenizer's files, from our checkpoints or those of ModernBERT, Ettin, RoBERTa and
+ * their descendants.
  *
- * Vocabulary, merges, pipeline and added tokens are tokenizer.json's; special tokens by role those of
- * tokenizer_config.json or special_tokens_map.json, else BERT's. A pipeline that is not byte-level BPE is refused by
- * name. What tokenizer.json says of truncation and padding is not taken over: they are options of a call.
+ * tokenizer.json gives the vocabulary, the merges, the pipeline and the added tokens. tokenizer_config.json or
+ * special_tokens_map.json gives the special tokens by role; the default is BERT's. A pipeline that is not byte-level
+ * BPE is refused by name. Truncation and padding in tokenizer.json are ignored: they are options of a call.
  */
 import { FormatError } from "@cloze/errors";
 import {
@@ -23,12 +23,13 @@ import type { BpeConfig, BpeOptions, Merge } from "./config.ts";
 
 const FILE = "tokenizer.json";
 const AGAIN = "Save the tokenizer again from Python, or use it there.";
-/** Python's stand-in for "no limit" is 1e30. */
+/** Limits from this number on mean "no limit", for which Python writes 1e30. */
 const NO_LIMIT = 1e9;
 
 /**
- * @param files texts by file name; tokenizer.json must be there, tokenizer_config.json and special_tokens_map.json may.
- * @param options override what the files say.
+ * @param files texts by file name. tokenizer.json is required; tokenizer_config.json and special_tokens_map.json are
+ * optional.
+ * @param options override the values of the files.
  */
 export function bpeFromFiles(files: Readonly<Record<string, string>>, options: Partial<BpeOptions> = {}): BpeTokenizer {
   const text = files[FILE];
@@ -80,7 +81,7 @@ export function bpeFromFiles(files: Readonly<Record<string, string>>, options: P
   });
 }
 
-/** Merges as pairs, or as strings with a space between. */
+/** Reads the merges: pairs, or strings of two tokens with a space between. */
 function mergesOf(merges: JsonValue | undefined): readonly Merge[] {
   if (!Array.isArray(merges))
     throw new FormatError(FILE, "model.merges", `expected a list, got ${describeJson(merges)}. ${AGAIN}`);
@@ -118,7 +119,7 @@ function isText(value: JsonValue | undefined): boolean {
   return typeof value === "string" && value !== "";
 }
 
-/** The steps of a Sequence under `key`, the one step there is, or none. */
+/** The steps of a pipeline part: those of a Sequence (its list is under `key`), a single step, or none. */
 function stepsOf(value: JsonValue, key: string): readonly JsonValue[] {
   if (value === null) return [];
   const inner = isJsonObject(value) && value["type"] === "Sequence" ? value[key] : undefined;

@@ -1,11 +1,11 @@
 /**
- * Byte-level BPE from counted words: special tokens, the 256 bytes, then merges of the most frequent pairs until the
- * vocabulary is full.
+ * The training of byte-level BPE on counted words. The vocabulary holds the special tokens, the 256 bytes, then merges
+ * of the most frequent pairs until it is full.
  *
- * Deterministic: of pairs equally frequent, the one of smaller ids goes first. Over the same words it makes the same
- * vocabulary and merges as Python's BpeTrainer with the byte alphabet as its initial one (test/golden.test.ts). Source:
- * BpeTrainer of Python `tokenizers` 0.23.3; Sennrich et al. 2016, arXiv:1508.07909. Price: see merge-pairs.ts of
- * @cloze/tokenizer.
+ * Deterministic: of equally frequent pairs, the pair with the smaller ids goes first. For the same words it makes the
+ * same vocabulary and merges as Python's BpeTrainer with the byte alphabet as initial alphabet (test/golden.test.ts).
+ * Source: BpeTrainer of Python `tokenizers` 0.23.3; Sennrich et al. 2016, arXiv:1508.07909.
+ * Price: see merge-pairs.ts of @cloze/tokenizer.
  */
 import { ConfigError } from "@cloze/errors";
 import { mergePairs, type SymbolRows, type WordCounts } from "@cloze/tokenizer/internal";
@@ -13,17 +13,17 @@ import { byteCharacters, forEachByte } from "./byte-alphabet.ts";
 import type { Merge } from "./config.ts";
 
 export interface MergeTrainingOptions {
-  /** Tokens of the vocabulary, all told. Default 50,280, that of ModernBERT without what was added to it. */
+  /** Number of tokens in the vocabulary. Default 50,280: ModernBERT's number without its added tokens. */
   readonly size?: number;
-  /** Pairs that occur less often are not joined. Default 2. */
+  /** Rarer pairs are not joined. Default 2. */
   readonly minFrequency?: number;
-  /** The first ids. Default [PAD], [UNK], [CLS], [SEP], [MASK]. */
+  /** The tokens with the first ids. Default [PAD], [UNK], [CLS], [SEP], [MASK]. */
   readonly specialTokens?: readonly string[];
-  /** Called every few hundred merges with the size so far. */
+  /** Called every few hundred merges with the number of tokens so far. */
   readonly onProgress?: (tokens: number, size: number) => void;
 }
 
-/** What `bpe` takes. */
+/** A vocabulary and its merges, as options for `bpe`. */
 export interface TrainedMerges {
   readonly vocabulary: readonly string[];
   readonly merges: readonly Merge[];
@@ -32,7 +32,7 @@ export interface TrainedMerges {
 export const DEFAULT_SPECIAL_TOKENS: readonly string[] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 const PROGRESS_EVERY = 256;
 
-/** Throws ConfigError when the size does not hold the bytes, or there is nothing to train on. */
+/** Throws: ConfigError where `size` is too small for the special tokens and the bytes, or there are no words. */
 export function trainMerges(words: WordCounts, options: MergeTrainingOptions = {}): TrainedMerges {
   const { size = 50280, minFrequency = 2, specialTokens = DEFAULT_SPECIAL_TOKENS, onProgress } = options;
   if (words.size === 0)
@@ -61,7 +61,7 @@ export function trainMerges(words: WordCounts, options: MergeTrainingOptions = {
         const merge: Merge = [vocabulary[first] as string, vocabulary[second] as string];
         const token = merge.join("");
         const key = merge.join(" ");
-        // A pair that comes up again has the later rank, as in Python.
+        // A pair that is merged again has its last rank, as in Python.
         merges.delete(key);
         merges.set(key, merge);
         const found = ids.get(token);
@@ -77,7 +77,7 @@ export function trainMerges(words: WordCounts, options: MergeTrainingOptions = {
   return { vocabulary, merges: [...merges.values()] };
 }
 
-/** The words as rows of their bytes' ids. */
+/** The words as rows of the ids of their bytes. */
 function rowsOf(words: WordCounts, byteIds: readonly number[]): SymbolRows {
   const starts = new Int32Array(words.size + 1);
   const counts = new Float64Array(words.size);

@@ -1,11 +1,11 @@
 /**
- * How often each word occurs in texts, cut as the encoder cuts them: memory grows with the distinct words and with
- * nothing else.
+ * The counter of words in texts. It splits texts as the encoder does. Memory grows only with the number of distinct
+ * words.
  */
 import { CountTable, hashOf, type WordCounts } from "@cloze/tokenizer/internal";
 import { splitWords } from "./split-words.ts";
 
-/** The settings of a tokenizer that decide what its words are. */
+/** The settings of a tokenizer that decide its words. */
 export interface WordOptions {
   /** Default "nfc". */
   readonly normalizer?: "nfc" | "none";
@@ -29,14 +29,14 @@ export class WordCounter {
     this.#prefix = addPrefixSpace;
   }
 
-  /** Distinct words so far: what memory goes by. */
+  /** Number of distinct words so far. Memory grows with it. */
   get size(): number {
     return this.#counts.size;
   }
 
   /**
-   * Counts the words of one text. Texts are apart: the first word of each has no space before it unless it is written,
-   * or set by `addPrefixSpace`.
+   * Counts the words of one text. Texts are separate: the first word of a text has a space before it only where the
+   * text or `addPrefixSpace` puts one there.
    */
   add(text: string): void {
     const composed = this.#nfc ? text.normalize("NFC") : text;

@@ -1,4 +1,4 @@
-/** Against Python tokenizers and transformers. Made by tooling/golden/tokenizer-bpe.py. */
+/** Comparison with Python tokenizers and transformers. tooling/golden/tokenizer-bpe.py makes the expected values. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { TextEncodeOptions, TextEncoding, TextInput } from "@cloze/tokenizer";
@@ -75,9 +75,9 @@ describe.each(Object.entries(golden.configs))("%s", (_name, config) => {
   });
 
   it("reads its own files, and what Python saved of them", () => {
-    const files = tokenizer.files(),
-      again = bpeFromFiles(files),
-      saved = bpeFromFiles(config.savedFromOurs);
+    const files = tokenizer.files();
+    const again = bpeFromFiles(files);
+    const saved = bpeFromFiles(config.savedFromOurs);
     expect(again.config).toEqual(tokenizer.config);
     expect(again.files()).toEqual(files);
     expect(saved.hash).toBe(tokenizer.hash);
@@ -86,28 +86,28 @@ describe.each(Object.entries(golden.configs))("%s", (_name, config) => {
 });
 
 describe("pairs, truncation, windows, words", () => {
-  const { files, cuts } = golden.configs["modern"] as Config,
-    tokenizer = bpeFromFiles(files);
+  const { files, cuts } = golden.configs["modern"] as Config;
+  const tokenizer = bpeFromFiles(files);
   const inUnits = (text: TextInput, offset: number, word: number): number =>
     utf16(typeof text === "string" ? text : (text[word] as string), [offset])[0] as number;
 
   it.each(cuts.map((cut) => [JSON.stringify({ ...cut, rows: undefined }).slice(0, 160), cut] as const))(
     "%s",
     (_, cut) => {
-      const { text, pair, rows, refused, ...options } = cut,
-        given = { ...options, ...(pair === null ? {} : { pair }) };
+      const { text, pair, rows, refused, ...options } = cut;
+      const given = { ...options, ...(pair === null ? {} : { pair }) };
       if (refused === true || rows === undefined) {
         expect(() => tokenizer.encode(text, given)).toThrow(/^encode: expected /);
         return;
       }
-      const encoding = tokenizer.encode(text, given),
-        plain = ({ ids, offsets, types, words, sequences }: TextEncoding): Row => ({
-          ids: [...ids],
-          offsets: [...offsets],
-          types: [...types],
-          words: [...words],
-          sequences: [...sequences],
-        });
+      const encoding = tokenizer.encode(text, given);
+      const plain = ({ ids, offsets, types, words, sequences }: TextEncoding): Row => ({
+        ids: [...ids],
+        offsets: [...offsets],
+        types: [...types],
+        words: [...words],
+        sequences: [...sequences],
+      });
       expect([encoding, ...encoding.overflow].map(plain)).toEqual(
         rows.map((row) => ({
           ...row,

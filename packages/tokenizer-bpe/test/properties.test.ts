@@ -1,4 +1,4 @@
-/** Random Unicode there and back; merges against a plain second implementation. */
+/** Properties: encode and decode of random Unicode text, and merges compared with a plain second implementation. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { bpeFromFiles, splitWords } from "../src/index.ts";
@@ -16,7 +16,7 @@ function draws(seed: number): (below: number) => number {
   return (below) => (state = (state * 48271) % 2147483647) % below;
 }
 
-/** Letters, blocks of Unicode, any code point, marks, white space, and (if asked) any UTF-16 unit. */
+/** Random text: letters, blocks of Unicode, any code point, marks, white space, and optionally any UTF-16 unit. */
 function randomText(below: (n: number) => number, units: boolean): string {
   const times = (n: number, code: () => number): string =>
     String.fromCodePoint(...Array.from({ length: 1 + below(n) }, code));
@@ -36,7 +36,7 @@ function randomText(below: (n: number) => number, units: boolean): string {
   return Array.from({ length: below(12) }, () => (kinds[below(kinds.length)] as () => string)()).join("");
 }
 
-/** Lone surrogates as UTF-8 has them. */
+/** The text with U+FFFD for each lone surrogate, as in UTF-8. */
 function wellFormed(text: string): string {
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(text));
 }
@@ -108,7 +108,7 @@ describe("splitWords", () => {
 });
 
 describe("mergeWord", () => {
-  /** The definition: look through all neighbours for the lowest rank, the leftmost first; join; again. */
+  /** The definition: find the lowest rank among all neighbours, the leftmost first; join the pair; repeat. */
   function plain(merges: MergeTable, symbols: readonly number[]): number[] {
     const ids = [...symbols];
     for (;;) {

@@ -1,12 +1,12 @@
 /**
- * An alphabet as the four files that Python `transformers` reads, with the policy spelt as a normalizer, so that
- * `AutoTokenizer.from_pretrained(dir)` gives equal ids on every text.
+ * The writer of an alphabet's four files for Python `transformers`. A normalizer expresses the policy, so
+ * `AutoTokenizer.from_pretrained(dir)` gives equal ids for every text.
  *
- * The class is PreTrainedTokenizerFast, because the upstream classes cannot say the policy: EsmTokenizer makes one
- * `<unk>` of a whole run of unknown letters and knows no lower case, BertTokenizer makes one `[UNK]` of residues not
- * separated by spaces. Whoever wants those loads the same directory with `EsmTokenizer` or `BertTokenizer`: vocab.txt
- * is theirs. The policy also stands as data under "cloze" in tokenizer_config.json; Python keeps the key when it saves
- * again.
+ * The class is PreTrainedTokenizerFast, because the upstream classes cannot express the policy: EsmTokenizer makes one
+ * `<unk>` of a whole run of unknown letters and knows no lower case, and BertTokenizer makes one `[UNK]` of residues
+ * without spaces between them. To get the upstream behaviour, load the same folder with `EsmTokenizer` or
+ * `BertTokenizer`: vocab.txt fits them. The policy is also under the key "cloze" in tokenizer_config.json, as data.
+ * Python keeps this key when it saves the file again.
  */
 import {
   templateJson,
@@ -28,7 +28,7 @@ export function alphabetFiles(alphabet: ProteinAlphabet): Readonly<Record<string
   const tokenizerJson = writeTokenizerJson({
     addedTokens,
     normalizer: normalizerJson(alphabet),
-    // Every character by itself. Not ".", which leaves line ends out when white space is not dropped.
+    // Splits into single characters. "." would skip line ends where the policy keeps white space.
     preTokenizer: { type: "Split", pattern: { Regex: "[\\s\\S]" }, behavior: "Isolated", invert: false },
     postProcessor: templateJson(alphabet.template, (token) => {
       const id = vocabulary.indexOf(token);
@@ -57,8 +57,8 @@ export function alphabetFiles(alphabet: ProteinAlphabet): Readonly<Record<string
 }
 
 /**
- * The policy as a chain of replacements; special tokens in the text are taken out before it runs, on each stretch
- * between them.
+ * The policy as a chain of replacements. Python first splits the text at its special tokens, then runs the chain on
+ * each part between them.
  */
 function normalizerJson({ vocabulary, policy }: ProteinAlphabet): JsonValue {
   const steps: JsonValue[] = [];
@@ -71,7 +71,7 @@ function normalizerJson({ vocabulary, policy }: ProteinAlphabet): JsonValue {
   };
   if (policy.whiteSpace === "drop")
     removeMatches(`[${[...WHITE_SPACE].map((c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")}]`);
-  // After white space, so that a stop before a line end is final; before `replace`, which may name `*` too.
+  // After white space, so that a `*` before a line end is final. Before `replace`, which may also name `*`.
   if (policy.finalStop === "drop" && !tokens.has("*") && !("*" in policy.replace)) removeMatches("\\*$");
   if (policy.lowerCase === "upper") {
     for (const lower of LOWER_CASE)

@@ -1,52 +1,53 @@
 /**
- * What a protein tokenizer is made of: a vocabulary, its special tokens, and what happens to every other character.
- * Plain data.
+ * The alphabet of a protein tokenizer, as plain data: a vocabulary, its special tokens, and a policy for all other
+ * characters.
  */
 import type { SpecialTemplate, SpecialTokens } from "@cloze/tokenizer";
 
 /**
- * What becomes of a character that is not itself a token. All of it is counted in `issues`.
+ * The policy for characters that are not tokens. Each of them is counted in `issues`.
  *
- * A character is looked at in this order: `replace`, the vocabulary, lower case, white space, a final stop, unknown.
+ * The rules apply to a character in this order: `replace`, the vocabulary, lower case, white space, final stop,
+ * unknown.
  */
 export interface ProteinPolicy {
   /**
-   * "upper": a lower-case letter counts as its capital (soft masking in FASTA says nothing about the residue).
-   * "unknown": it is an unknown character.
+   * "upper": a lower-case letter is encoded as its capital (soft masking in FASTA does not change the residue).
+   * "unknown": a lower-case letter is an unknown character.
    */
   readonly lowerCase: "upper" | "unknown";
-  /** White space (Unicode's, and the byte order mark): line ends of FASTA, spaces between residues. */
+  /** Policy for white space (Unicode's, and the byte order mark), such as line ends in FASTA. */
   readonly whiteSpace: "drop" | "unknown";
   /**
-   * A `*` that ends a stretch of residues (the text, or the text up to a special token in it): the stop codon that
-   * translation tools leave. Any other `*` is unknown; where `*` is a token, it always is that token.
+   * Policy for a `*` at the end of the text, or directly before a special token in it: translation tools write the stop
+   * codon like this. Any other `*` is unknown. Where `*` is a token, it is always that token.
    */
   readonly finalStop: "drop" | "unknown";
   /**
-   * One character to another that is a token, e.g. `{ U: "X" }`. Applies to lower case too where `lowerCase` is
-   * "upper".
+   * Character -> residue that replaces it, for example `{ U: "X" }`. With `lowerCase: "upper"` it applies to the
+   * lower-case letter too.
    */
   readonly replace: Readonly<Record<string, string>>;
 }
 
 export interface ProteinAlphabet {
-  /** Short name: "esm2", or the user's own. */
+  /** Short name: "esm2", or a name of the user's choice. */
   readonly name: string;
   /**
-   * Token strings, the index is the id: residues are one character; everything longer is special or unused
-   * (`<null_1>`). At most 256.
+   * Token strings; the index is the id. A residue has one character. A longer token is special or unused (`<null_1>`).
+   * At most 256 tokens.
    */
   readonly vocabulary: readonly string[];
   readonly special: SpecialTokens;
   readonly template: SpecialTemplate;
   readonly policy: ProteinPolicy;
-  /** What `decode` writes between tokens. */
+  /** Text that `decode` writes between tokens. */
   readonly separator: " " | "";
   /** Inputs of the model in Python, for tokenizer_config.json. */
   readonly modelInputNames: readonly string[];
 }
 
-/** What a maker lets you choose; what is left out is the alphabet's own. */
+/** Options of `esm2`, `protbert` and `amplify`. The default of each is the alphabet's own value. */
 export interface ProteinOptions extends Partial<ProteinPolicy> {
   readonly separator?: " " | "";
 }
@@ -54,11 +55,13 @@ export interface ProteinOptions extends Partial<ProteinPolicy> {
 export const DEFAULT_POLICY: ProteinPolicy = { lowerCase: "upper", whiteSpace: "drop", finalStop: "drop", replace: {} };
 
 /**
- * White space by code point: Unicode's White_Space and U+FEFF. One list for encoding and for the files Python reads.
+ * White space in the order of code points: Unicode's White_Space and U+FEFF. The encoder and the files for Python use
+ * this same list.
  */
 export const WHITE_SPACE: string =
   "\t\n\v\f\r " +
-  "\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff";
+  "\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" +
+  "\u2028\u2029\u202f\u205f\u3000\ufeff";
 
 export const LOWER_CASE = "abcdefghijklmnopqrstuvwxyz";
 
@@ -69,7 +72,7 @@ export function isCharacter(text: string): boolean {
 
 const quote = (token: string): string => JSON.stringify(token);
 
-/** What is wrong with an alphabet, as `expected …, got …. Next step.`, or undefined when nothing is. */
+/** The fault of an alphabet, as `expected …, got …. Next step.`, or undefined. */
 export function alphabetFault(alphabet: ProteinAlphabet): string | undefined {
   const { vocabulary, special, policy } = alphabet;
   const tokens = new Set(vocabulary);

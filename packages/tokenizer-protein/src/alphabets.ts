@@ -1,14 +1,12 @@
 /**
- * The published alphabets, by exact id, and what their own tools do with the rest.
+ * The published alphabets, with their exact ids and the policies of their own tools.
  *
  * ESM-2     Lin et al. 2023; vocab.txt of facebook/esm2_t6_8M_UR50D. `.` and `-` are tokens (gaps of alignments), and
  *           so are X B U Z O.
- * ProtBert  Elnaggar et al. 2021; vocab.txt of Rostlab/prot_bert. Has U Z O B, but was trained with them written as X,
- *           and its
- *           model card says to do the same: so does `replace` here.
- * AMPLIFY   Fournier et al. 2024; conf/tokenizer/amplify_vocab.txt of chandar-lab/AMPLIFY. No X U Z O: its own
- *           tokenizer gives
- *           `<unk>` for them, so do we. `|` separates chains; B is a token.
+ * ProtBert  Elnaggar et al. 2021; vocab.txt of Rostlab/prot_bert. The vocabulary has U Z O B, but the training data had
+ *           X in their place. The model card asks users to do the same, and `replace` does it here.
+ * AMPLIFY   Fournier et al. 2024; conf/tokenizer/amplify_vocab.txt of chandar-lab/AMPLIFY. The vocabulary lacks X, U, Z
+ *           and O: its own tokenizer gives `<unk>` for them, and so does ours. `|` separates chains; B is a token.
  */
 import type { ProteinAlphabet } from "./alphabet.ts";
 import { DEFAULT_POLICY } from "./alphabet.ts";

@@ -1,24 +1,25 @@
 /**
- * What becomes of each character, as a number: the whole policy compiled into one lookup.
+ * The action for each character, as a number: the vocabulary and the policy compiled into one table.
  *
- * An action below 256 is an id, and nothing to count: the one comparison of the hot loop. Above, the low byte is the id
- * and the rest says what to count. Characters past ASCII go through a map, and those in neither are unknown.
+ * An action below 256 is an id without an issue; the hot loop makes only this comparison. In a larger action, the low
+ * byte is the id and the other bits say what to count. A map holds the actions beyond ASCII. A character without an
+ * action is unknown.
  */
 import { LOWER_CASE, WHITE_SPACE, isCharacter, type ProteinAlphabet } from "./alphabet.ts";
 
 export const REPLACED = 0x100;
 export const UNKNOWN = 0x200;
 export const DROPPED = 0x300;
-/** A `*` that is dropped if no residue follows, unknown otherwise. */
+/** A `*`: dropped where no residue follows, else unknown. */
 export const STOP = 0x400;
-/** A byte of a UTF-8 sequence: only in the byte table. */
+/** A byte of a UTF-8 sequence of several bytes. Only in the byte table. */
 export const MULTIBYTE = 0x500;
 export const KIND = 0xff00;
 
 export interface CharacterActions {
-  /** Actions of bytes: ASCII as itself, all others MULTIBYTE. */
+  /** [256] Action of each byte: the character's action for ASCII, MULTIBYTE for all other bytes. */
   readonly ofByte: Uint16Array;
-  /** Action of any character, by code point. */
+  /** Action of a code point. */
   of(codePoint: number): number;
 }
 
@@ -26,7 +27,7 @@ export function characterActions(alphabet: ProteinAlphabet): CharacterActions {
   const { vocabulary, special, policy } = alphabet;
   const unknown = UNKNOWN | vocabulary.indexOf(special.unk_token);
   const actions = new Map<string, number>();
-  // From the last rule to the first, so that each overrides what it precedes.
+  // From the last rule to the first, so that an earlier rule overrides a later one.
   if (policy.finalStop === "drop") actions.set("*", STOP | vocabulary.indexOf(special.unk_token));
   if (policy.whiteSpace === "drop") for (const c of WHITE_SPACE) actions.set(c, DROPPED);
   vocabulary.forEach((token, id) => {

@@ -1,8 +1,8 @@
 /**
- * The two loops: text to ids with offsets, and bytes to ids at memory speed. Both apply the same table of actions and
- * must agree.
+ * The two encoding loops: text to ids with offsets, and bytes to ids at memory speed. Both use the same table of
+ * actions and must agree.
  *
- * Cost: the byte loop is one load, one compare, one store per residue; only what is counted leaves it.
+ * Cost: the byte loop does one load, one compare and one store per residue. Only counted characters take another path.
  */
 import { ConfigError } from "@cloze/errors";
 import type { IssueCounter } from "@cloze/tokenizer";
@@ -10,7 +10,7 @@ import { DROPPED, KIND, MULTIBYTE, REPLACED, STOP, UNKNOWN, type CharacterAction
 
 const ASTERISK = 0x2a;
 
-/** Adds one character to its count. A STOP is counted as unknown until `takeBackStop` knows better. */
+/** Counts one character by its action. A STOP counts as unknown, until `takeBackStop` corrects the count. */
 function count(codePoint: number, action: number, issues: IssueCounter): void {
   const kind = action & KIND;
   if (kind === REPLACED) issues.replaced.add(codePoint);
@@ -18,7 +18,7 @@ function count(codePoint: number, action: number, issues: IssueCounter): void {
   else if (kind === UNKNOWN || kind === STOP) issues.unknown.add(codePoint);
 }
 
-/** The last residue written was a `*`: it is dropped after all. */
+/** Corrects the counts for a final `*`: it is dropped, not unknown. */
 function takeBackStop(issues: IssueCounter): void {
   issues.unknown.add(ASTERISK, -1);
   issues.dropped.add(ASTERISK);
@@ -30,7 +30,7 @@ export interface BodyWriter {
   count: number;
 }
 
-/** Encodes `text[start, end)`, which holds no special token, onto the end of `body`. */
+/** Encodes `text[start, end)`, a text without special tokens, and adds the tokens to `body`. */
 export function encodeText(
   actions: CharacterActions,
   text: string,
@@ -60,7 +60,7 @@ export function encodeText(
   }
 }
 
-/** Encodes UTF-8 `source[start, end)` into `out` from `at` on; gives the number of ids written. See ByteTokenizer. */
+/** Encodes UTF-8 text `source[start, end)` into `out` from `at` on. Returns the number of ids. See ByteTokenizer. */
 export function encodeBytes(
   actions: CharacterActions,
   source: Uint8Array,
@@ -116,7 +116,7 @@ export function encodeBytes(
   return to - at;
 }
 
-/** Bytes of the UTF-8 sequence at `i`; 1 for a byte that begins none, or whose sequence is broken or cut off. */
+/** Number of bytes of the UTF-8 sequence at `i`; 1 where no complete sequence of several bytes begins there. */
 function sequenceWidth(source: Uint8Array, i: number, end: number): number {
   const lead = source[i] as number;
   const width = lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 1;
@@ -124,7 +124,7 @@ function sequenceWidth(source: Uint8Array, i: number, end: number): number {
   return width;
 }
 
-/** U+FFFD, the replacement character, for a byte that is no UTF-8. */
+/** The code point of the sequence at `i`. A byte that is not UTF-8 gives U+FFFD, the replacement character. */
 function codePointAt(source: Uint8Array, i: number, width: number): number {
   if (width === 1) return 0xfffd;
   let codePoint = (source[i] as number) & (0xff >> (width + 1));

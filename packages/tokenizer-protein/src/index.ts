@@ -1,4 +1,4 @@
-/** Amino-acid tokenizers: ESM-2, ProtBert, AMPLIFY, and alphabets of one's own. */
+/** The entry `@cloze/tokenizer-protein`: amino-acid tokenizers for ESM-2, ProtBert, AMPLIFY and custom alphabets. */
 export {
   amplify,
   esm2,
@@ -9,5 +9,5 @@ export {
 } from "./protein-tokenizer.ts";
 export { proteinTokenizerFromFiles } from "./read-alphabet-files.ts";
 export type { ProteinAlphabet, ProteinOptions, ProteinPolicy } from "./alphabet.ts";
-// What encodeBytes counts with.
+// encodeBytes takes a counter of this class.
 export { IssueCounter } from "@cloze/tokenizer";

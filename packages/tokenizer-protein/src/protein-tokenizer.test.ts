@@ -33,7 +33,7 @@ describe("published ids", () => {
     expect(protbert().special).toEqual({ pad: 0, unknown: 1, mask: 4, start: 2, end: 3 });
     expect(amplify().special).toEqual({ pad: 0, unknown: 1, mask: 2, start: 3, end: 4 });
     expect([...esm2().specialIds].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 32]);
-    expect(esm2().regularIds).toEqual(Array.from({ length: 27 }, (_, i) => i + 4)); // neither special nor <null_1>
+    expect(esm2().regularIds).toEqual(Array.from({ length: 27 }, (_, i) => i + 4)); // no special tokens, no <null_1>
     expect(amplify().regularIds).toEqual(Array.from({ length: 22 }, (_, i) => i + 5));
   });
 });
@@ -159,7 +159,7 @@ describe("encodeBytes", () => {
 
   it("agrees with encode on random texts, ids and counts", () => {
     const pieces = [..."LAGVSERTIDPKQNFYMHWCXBUZOJ", ..."lagvuj*.-| \n\t1é\u2028\ufeff\u{1f9ec}", "*", "* "];
-    let state = 11; // the minimal standard generator: any repeatable one will do
+    let state = 11; // the minimal standard generator; any repeatable generator works
     const below = (bound: number): number => (state = (state * 48271) % 2147483647) % bound;
     for (const tokenizer of [
       esm2(),

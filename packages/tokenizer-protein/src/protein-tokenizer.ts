@@ -1,10 +1,8 @@
 /**
- * The protein tokenizer: one character, one token; an alphabet is data, and nothing of the text is lost without a
- * count.
+ * The protein tokenizer: one character is one token. An alphabet is data, and every lost character is counted.
  *
- * `encode` knows special tokens written in the text (`MKT<mask>YIA`) and gives offsets; `encodeBytes` is the path of a
- * corpus.
- * `decode` writes what Python `transformers` writes for the published alphabets: a space between tokens.
+ * `encode` finds special tokens in the text (`MKT<mask>YIA`) and gives offsets. `encodeBytes` is the fast path for a
+ * corpus. `decode` writes a space between tokens, as Python `transformers` does for the published alphabets.
  */
 import { ConfigError } from "@cloze/errors";
 import {
@@ -39,14 +37,14 @@ export interface ProteinTokenizer extends ByteTokenizer {
   readonly policy: ProteinPolicy;
 }
 
-/** An alphabet of one's own: what is not given is as for ESM-2. */
+/** A custom alphabet. The defaults are ESM-2's. */
 export interface CustomAlphabet {
   readonly name: string;
   readonly vocabulary: readonly string[];
   readonly special: SpecialTokens;
   /**
-   * Default: start token (`cls_token` or `bos_token`), `$A`, end token (`eos_token` or `sep_token`), as far as there
-   * are any.
+   * Default: start token (`cls_token` or `bos_token`), `$A`, end token (`eos_token` or `sep_token`). A token that the
+   * alphabet lacks is left out.
    */
   readonly template?: SpecialTemplate;
   readonly policy?: Partial<ProteinPolicy>;
@@ -60,19 +58,19 @@ export function esm2(options: ProteinOptions = {}): ProteinTokenizer {
 }
 
 /**
- * ProtBert, 30 tokens, `[PAD]` 0 to `[MASK]` 4; U, Z, O, B are written as X (`replace: {}` keeps them). Residues need
- * no spaces between them.
+ * ProtBert, 30 tokens, `[PAD]` 0 to `[MASK]` 4. U, Z, O, B are replaced with X (`replace: {}` keeps them). The text
+ * needs no spaces between residues.
  */
 export function protbert(options: ProteinOptions = {}): ProteinTokenizer {
   return fromAlphabet(withOptions(PROTBERT, options));
 }
 
-/** AMPLIFY, 27 tokens, `<pad>` 0 to `<eos>` 4, `|` 5; X, U, Z, O are unknown, as upstream. */
+/** AMPLIFY, 27 tokens, `<pad>` 0 to `<eos>` 4, `|` 5. X, U, Z, O are unknown, as upstream. */
 export function amplify(options: ProteinOptions = {}): ProteinTokenizer {
   return fromAlphabet(withOptions(AMPLIFY, options));
 }
 
-/** A tokenizer with an alphabet of one's own. Throws ConfigError when the alphabet contradicts itself. */
+/** A tokenizer with a custom alphabet. Throws: ConfigError where the alphabet contradicts itself. */
 export function proteinTokenizer(custom: CustomAlphabet): ProteinTokenizer {
   return fromAlphabet({
     name: custom.name,
@@ -102,7 +100,8 @@ function sorted(record: Readonly<Record<string, string>>): [string, string][] {
 }
 
 /**
- * Digest of all that decides an id: vocabulary, special tokens, template, policy. Not the name, nor how decode looks.
+ * Digest of all settings that decide ids: vocabulary, special tokens, template, policy. The name and the separator of
+ * `decode` are left out.
  */
 function alphabetHash(alphabet: ProteinAlphabet): string {
   const { lowerCase, whiteSpace, finalStop, replace } = alphabet.policy;
@@ -122,7 +121,7 @@ function alphabetHash(alphabet: ProteinAlphabet): string {
 export function fromAlphabet(alphabet: ProteinAlphabet): ProteinTokenizer {
   const fault = alphabetFault(alphabet);
   if (fault !== undefined) throw new ConfigError(`protein tokenizer "${alphabet.name}": ${fault}`);
-  // One order of replacements, so that equal policies give equal files.
+  // Sorted replacements, so that equal policies give equal files.
   const replace = Object.fromEntries(sorted(alphabet.policy.replace));
   return new AlphabetTokenizer({ ...alphabet, policy: { ...alphabet.policy, replace } });
 }
@@ -140,7 +139,7 @@ class AlphabetTokenizer implements ProteinTokenizer {
   readonly #frame: { readonly before: readonly number[]; readonly after: readonly number[] };
   readonly #split: ReturnType<typeof specialSplitter>;
   readonly #actions: ReturnType<typeof characterActions>;
-  /** Scratch of `encode`, which empties it first: three arrays less to make per text. */
+  /** Scratch counter of `encode`, reset for each text. It saves three arrays per text. */
   readonly #counter: IssueCounter = new IssueCounter();
 
   constructor(alphabet: ProteinAlphabet) {
@@ -158,7 +157,7 @@ class AlphabetTokenizer implements ProteinTokenizer {
     };
     const sides = templateSides(alphabet.template);
     this.#frame = { before: sides.before.map(idOf), after: sides.after.map(idOf) };
-    // idOf has thrown where a token is not there
+    // idOf throws for a missing token, so the result is never undefined
     this.special = specialIds(alphabet.special, alphabet.template, idOf) as SpecialIds;
     this.specialIds = new Set(Object.values(alphabet.special).map(idOf));
     this.regularIds = alphabet.vocabulary.flatMap((token, id) =>

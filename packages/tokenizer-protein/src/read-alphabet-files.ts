@@ -1,11 +1,15 @@
 /**
- * A protein tokenizer from the files of a checkpoint: ours, or those of ESM-2, ProtBert, AMPLIFY and their descendants.
+ * The reader of a protein tokenizer's files, from our checkpoints or those of ESM-2, ProtBert, AMPLIFY and their
+ * descendants.
  *
- * Vocabulary: tokenizer.json, else vocab.txt (both must agree). Special tokens: tokenizer_config.json,
- * special_tokens_map.json, else the usual spellings. Template: the post_processor, else start and end token. Policy:
- * options, else the "cloze" entry of our own tokenizer_config.json, else that of the published alphabet with this
- * vocabulary, else the default. The normalizer of a file that is not ours is not run: it governs only what is no plain
- * residue, and our policy says what becomes of that.
+ * Vocabulary: tokenizer.json, else vocab.txt. Where both exist, they must agree.
+ * Special tokens: tokenizer_config.json, else special_tokens_map.json, else the published alphabet with this
+ * vocabulary, else the usual spellings.
+ * Template: the post_processor of tokenizer.json; without this file the published alphabet's, else start and end token.
+ * Policy: the options, else the "cloze" entry of our own tokenizer_config.json, else the published alphabet's policy,
+ * else the default.
+ * The normalizer of tokenizer.json is not run. It matters only for characters that are not plain residues, and our
+ * policy decides about them.
  */
 import { FormatError } from "@cloze/errors";
 import {
@@ -45,8 +49,8 @@ const USUAL: { readonly [R in SpecialRole]: readonly string[] } = {
 };
 
 /**
- * @param files texts by file name; names other than the four are ignored. tokenizer.json or vocab.txt must be there.
- * @param options override what the files say.
+ * @param files texts by file name. Names other than the four are ignored. tokenizer.json or vocab.txt is required.
+ * @param options override the values of the files.
  */
 export function proteinTokenizerFromFiles(
   files: Readonly<Record<string, string>>,
@@ -98,7 +102,8 @@ export function proteinTokenizerFromFiles(
 }
 
 /**
- * A model is ours if it maps single characters: WordLevel, or another type with nothing to join (no merges, no scores).
+ * Throws: FormatError for a model that joins characters (BPE with merges, Unigram). A model that maps single characters
+ * passes: WordLevel, or another type without merges and scores.
  */
 function refuseOtherModels({ modelType, model }: TokenizerJson): void {
   const merges = model["merges"];
@@ -186,7 +191,7 @@ const CHOICES = {
   finalStop: ["drop", "unknown"],
 } as const;
 
-/** The "cloze" entry that our own tokenizer_config.json carries. */
+/** Name and policy from the "cloze" entry of our own tokenizer_config.json. */
 function savedPolicy(config: TokenizerConfig | undefined): {
   readonly name?: string;
   readonly policy: Partial<ProteinPolicy>;

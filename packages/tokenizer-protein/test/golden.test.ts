@@ -1,4 +1,7 @@
-/** Against Python transformers: our files loaded there, its files loaded here. Made by tooling/golden/tokenizer-protein.py. */
+/**
+ * Comparison with Python transformers: Python loads our files, and we load Python's files.
+ * tooling/golden/tokenizer-protein.py makes the expected values.
+ */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { amplify, esm2, protbert, proteinTokenizerFromFiles, type ProteinTokenizer } from "../src/index.ts";
@@ -77,15 +80,17 @@ describe.each(Object.entries(all) as ["esm2" | "protbert" | "amplify", ProteinTo
 });
 
 /**
- * Where our stated policy and the upstream tokenizer part. `agree`: texts on which they must not. `examples`: ours, then theirs,
- * bodies without the frame.
+ * Differences between our policy and the upstream tokenizer. `agree`: texts that must give equal ids. `examples`: text,
+ * our ids, upstream's ids, without the special tokens around them.
  */
 const upstream = {
   esm2: {
     agree: /^(?:[A-IK-Z.-]|\s(?<!\ufeff)|<mask>|<null_1>)*$/,
     examples: [
-      ["MKtaYI", [20, 15, 11, 5, 19, 12], [20, 15, 3, 19, 12]], // lower case is its capital; EsmTokenizer: one <unk> for the run
-      ["MJJK", [20, 3, 3, 15], [20, 3, 15]], // one <unk> per unknown residue, so that positions stay; theirs: per run
+      // Lower case is encoded as its capital. EsmTokenizer gives one <unk> for the run.
+      ["MKtaYI", [20, 15, 11, 5, 19, 12], [20, 15, 3, 19, 12]],
+      // One <unk> per unknown residue, so that positions stay. EsmTokenizer gives one per run.
+      ["MJJK", [20, 3, 3, 15], [20, 3, 15]],
       ["MKT*", [20, 15, 11], [20, 15, 11, 3]], // a final stop is dropped
       ["\ufeffMKT", [20, 15, 11], [3, 20, 15, 11]], // a byte order mark is white space
     ],
@@ -95,7 +100,8 @@ const upstream = {
     examples: [
       ["MKtaYI", [21, 12, 15, 6, 20, 11], [21, 12, 1, 1, 20, 11]],
       ["MKT*", [21, 12, 15], [21, 12, 15, 1]],
-      ["MKT[MASK]YIA", [21, 12, 15, 4, 20, 11, 6], [21, 12, 15, 1, 21, 6, 10, 12, 1, 20, 11, 6]], // the card's spaces tear [MASK] apart
+      // The model card puts a space between all characters, which splits [MASK].
+      ["MKT[MASK]YIA", [21, 12, 15, 4, 20, 11, 6], [21, 12, 15, 1, 21, 6, 10, 12, 1, 20, 11, 6]],
     ],
   },
   amplify: {
@@ -103,7 +109,8 @@ const upstream = {
     examples: [
       ["MKtaYI", [22, 17, 13, 7, 21, 14], [22, 17, 1, 1, 21, 14]],
       ["MKT*", [22, 17, 13], [22, 17, 13, 1]],
-      ["M K T", [22, 17, 13], [22, 1, 17, 1, 13]], // white space is dropped; upstream takes a list of residues and cleans nothing
+      // White space is dropped. Upstream takes a list of residues and cleans nothing.
+      ["M K T", [22, 17, 13], [22, 1, 17, 1, 13]],
     ],
   },
 } as const;

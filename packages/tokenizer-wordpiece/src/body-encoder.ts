@@ -1,23 +1,24 @@
 /**
- * Ordinary text to tokens: a scanner over unit classes, and a memory of the words it has met.
+ * The encoder of text between added tokens: a scanner over unit classes, and a cache of known stretches.
  *
- * The scanner cuts the text where normalization cannot reach across (white space, punctuation, Chinese characters),
- * hashes each stretch on the way, and takes its pieces from a table. A stretch met for the first time goes through the
- * whole definition (normalize.ts, word-pieces.ts); most of a corpus is words met before. The memory is emptied when
- * full, so it is bounded and decides nothing. Price: one table look-up per unit, one per stretch.
+ * The scanner cuts the text at white space, punctuation and Chinese characters: normalization never acts across them.
+ * It hashes each stretch between cuts while it reads the stretch, and takes the stretch's pieces from the cache. A new
+ * stretch goes through the complete definition (normalize.ts, word-pieces.ts). Most words of a corpus are not new. The
+ * cache is emptied when it is full, so its size is bounded. It never changes a result. Price: one table look-up per
+ * unit and one per stretch.
  */
 import { HASH_PRIME, HASH_SEED, SliceTable, grown, type Body } from "@cloze/tokenizer/internal";
 import { normalize, type NormalizerOptions } from "./normalize.ts";
 import { SINGLE, SPACE, WORD, unitClasses } from "./unit-classes.ts";
 import { piecesOf, type Pieces, type WordModel } from "./word-pieces.ts";
 
-/** Longer stretches are not remembered. */
+/** Longest stretch in the cache, in UTF-16 units. */
 const LONGEST = 128;
 const MOST_WORDS = 1 << 17;
 const MOST_UNITS = 1 << 21;
 const UNSEEN = -1;
 
-/** What stood in the way in one stretch: characters that were dropped, and those at which unknown words broke off. */
+/** The issues of one stretch: dropped characters, and for each unknown word the character at which its match failed. */
 export interface Trouble {
   readonly dropped: readonly number[];
   readonly unknown: readonly number[];
@@ -27,16 +28,16 @@ export class BodyEncoder {
   readonly model: WordModel;
   readonly options: NormalizerOptions;
   readonly #classes: Uint8Array;
-  /** Id of each SINGLE unit, UNSEEN before it was met. */
+  /** [65536] Id of each SINGLE unit, or UNSEEN where no text had it yet. */
   readonly #singles: Int32Array = new Int32Array(0x10000).fill(UNSEEN);
   #table: SliceTable = new SliceTable();
-  /** Entry i of the table is pieces [first[i], first[i + 1]) of the arrays below, relative to the stretch. */
+  /** Entry i of the table has the pieces [first[i], first[i + 1]) of the arrays below. Places count in the stretch. */
   #first: Int32Array = new Int32Array(1 << 12);
   #ids: Int32Array = new Int32Array(1 << 13);
   #from: Int32Array = new Int32Array(1 << 13);
   #to: Int32Array = new Int32Array(1 << 13);
   #word: Int32Array = new Int32Array(1 << 13);
-  /** Words in an entry's stretch. */
+  /** Number of words in each entry's stretch. */
   #words: Int32Array = new Int32Array(1 << 12);
   readonly #trouble = new Map<number, Trouble>();
 
@@ -46,7 +47,7 @@ export class BodyEncoder {
     this.#classes = unitClasses(model.points, options);
   }
 
-  /** Adds the tokens of `text[start, end)` to the body; places count from the text's start. */
+  /** Adds the tokens of `text[start, end)` to the body. Places count from the start of the text. */
   encode(text: string, start: number, end: number, body: Body): void {
     const classes = this.#classes;
     for (let i = start; i < end;) {
@@ -68,7 +69,7 @@ export class BodyEncoder {
     }
   }
 
-  /** The same without places and word numbers: only `body.ids` and `body.count` are filled. */
+  /** Like `encode`, without places and word numbers: it fills only `body.ids` and `body.count`. */
   encodeIds(text: string, start: number, end: number, body: Body): void {
     const classes = this.#classes;
     for (let i = start; i < end;) {
@@ -141,7 +142,10 @@ export class BodyEncoder {
     }
   }
 
-  /** Too long to remember. Where nothing of it could be dropped it is one word, and longer than any may be. */
+  /**
+   * Encodes a stretch that is too long for the cache. Where it has only WORD units and more of them than
+   * `maxWordLength`, it is one unknown word.
+   */
   #longStretch(text: string, from: number, until: number, body: Body): void {
     let at = from;
     if (until - from > this.model.maxWordLength) while (at < until && this.#classes[text.charCodeAt(at)] === WORD) at++;
@@ -156,7 +160,7 @@ export class BodyEncoder {
     addTrouble(body, { dropped, unknown: pieces.unknown });
   }
 
-  /** The table's entry of a stretch, made if need be; -1 for one too long to remember. */
+  /** The table's entry of a stretch, old or new; -1 for a stretch that is too long for the cache. */
   #entry(text: string, from: number, until: number, hash: number): number {
     const found = this.#table.find(text, from, until, hash);
     if (found >= 0) return found;
@@ -203,7 +207,7 @@ export class BodyEncoder {
   }
 }
 
-/** Adds pieces whose words are numbered from 0 to a body. */
+/** Adds pieces to a body. The word numbers of the pieces count from 0. */
 export function addPieces(pieces: Pieces, body: Body): void {
   body.reserve(pieces.ids.length);
   for (let p = 0; p < pieces.ids.length; p++) {
@@ -217,7 +221,7 @@ export function addPieces(pieces: Pieces, body: Body): void {
   body.words += pieces.count;
 }
 
-/** Adds a stretch's trouble to a body's counts. */
+/** Adds the issues of a stretch to the counts of a body. */
 export function addTrouble(body: Body, { dropped, unknown }: Trouble): void {
   if (dropped.length + unknown.length === 0) return;
   body.troubled = true;

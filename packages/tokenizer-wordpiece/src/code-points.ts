@@ -1,34 +1,34 @@
 /**
- * What each code point is to BERT's basic tokenizer, unpacked from the tables once per tokenizer: one byte of flags
- * each.
+ * The properties of each code point for BERT's basic tokenizer: one byte of flags each, unpacked from the tables once
+ * per tokenizer.
  *
- * Price: 3.3 MB, of which the system backs the pages that hold characters. Source: unicode-tables.ts, read off Python
- * `tokenizers`.
+ * Price: 3.3 MB of address space; the system allocates only the pages in use. Source: unicode-tables.ts, which is made
+ * with Python `tokenizers`.
  */
 import { CHINESE, COMBINING, COMPOSED, DROPPED, MARKS, PUNCTUATION, SPACES } from "./unicode-tables.ts";
 
-/** Cleaned away: controls, formats, private use, U+0000, U+FFFD. */
+/** Removed by cleaning: controls, formats, private use, U+0000, U+FFFD. */
 export const IS_DROPPED = 1;
 export const IS_SPACE = 2;
-/** A word of its own. */
+/** Each is a word of its own. */
 export const IS_PUNCTUATION = 4;
-/** A non-spacing mark: an accent to strip. */
+/** A non-spacing mark, which accent stripping removes. */
 export const IS_MARK = 8;
 export const IS_CHINESE = 16;
-/** Left whole by decomposition, whatever the engine's Unicode says. */
+/** Not decomposed here, although the JavaScript engine's newer Unicode may decompose it. */
 export const IS_COMPOSED = 32;
 
 const UNCHANGED = 1;
 const CHANGED = 2;
 
 export interface CodePoints {
-  /** [0x110000] */
+  /** [0x110000] The IS_… flags of each code point. */
   readonly flags: Uint8Array;
-  /** Canonical combining classes other than 0: marks are ordered by them. */
+  /** Code point -> canonical combining class, for classes other than 0. They decide the order of marks. */
   readonly combining: ReadonlyMap<number, number>;
-  /** The canonical decomposition of a character by itself, or the character. */
+  /** The canonical decomposition of a single character; the character itself where it has none. */
   decomposed(code: number): readonly number[];
-  /** The full lower case of a character by itself: a capital sigma is always σ. */
+  /** The full lower case of a single character, without context: a capital sigma is always σ. */
   lower(code: number): readonly number[];
 }
 
@@ -61,7 +61,7 @@ export function codePoints(): CodePoints {
   };
 }
 
-/** What a character becomes, as code points. The engine is asked once for each; only those that change are kept. */
+/** Caches a mapping of characters. It calls `become` once per character, and stores only characters that change. */
 function remembered(become: (code: number) => string | undefined): (code: number) => readonly number[] {
   const asked = new Uint8Array(0x110000);
   const changed = new Map<number, readonly number[]>();

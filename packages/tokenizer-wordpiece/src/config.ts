@@ -1,48 +1,49 @@
-/** All that a WordPiece tokenizer is, as plain data; what BERT has is the default. */
+/** The config of a WordPiece tokenizer, as plain data. The defaults are BERT's. */
 import type { AddedToken, SpecialTemplate, SpecialTokens } from "@cloze/tokenizer";
 import { BERT_SPECIAL, bertTemplate, checkTokens, completeTokens, inOrder } from "@cloze/tokenizer/internal";
 
 /**
- * Which spaces decode takes out again. "tokens": before a full stop, comma, ? and !, as the decoder of Python
- * `tokenizers` does; "text": also in `isn ' t` and the like, as `transformers` does with clean_up_tokenization_spaces;
- * "none": nowhere.
+ * The spaces that `decode` removes.
+ * "tokens": before a full stop, a comma, ? and !, as the decoder of Python `tokenizers`.
+ * "text": also in `isn ' t` and similar texts, as `transformers` with clean_up_tokenization_spaces.
+ * "none": no spaces.
  */
 export type CleanUp = "none" | "tokens" | "text";
 
 export interface WordPieceConfig {
   readonly name: string;
-  /** Token strings, the index is the id: the model's, then those that were added later. */
+  /** Token strings; the index is the id. First the tokens of the model, then tokens that were added later. */
   readonly vocabulary: readonly string[];
-  /** Tokens of the model; from this id on they are added ones, which no word is matched with. */
+  /** Number of tokens of the model. Tokens from this id on are added tokens: no word matches them. */
   readonly modelSize: number;
   readonly special: SpecialTokens;
   readonly template: SpecialTemplate;
-  /** Tokens found whole in a text, the special ones among them. */
+  /** Tokens that are found whole in a text, with the special tokens. */
   readonly addedTokens: readonly AddedToken[];
   readonly lowercase: boolean;
-  /** Absent: as `lowercase`. */
+  /** Default: as `lowercase`. */
   readonly stripAccents?: boolean;
-  /** Spaces around Chinese characters, each of which is then a word. */
+  /** Put spaces around each Chinese character, so that each is a word. */
   readonly chineseCharacters: boolean;
-  /** Drop controls, and make all white space spaces. */
+  /** Drop control characters, and replace all white space with spaces. */
   readonly cleanText: boolean;
-  /** What a piece inside a word begins with. */
+  /** First characters of a piece inside a word. */
   readonly prefix: string;
-  /** Words of more characters are unknown. */
+  /** Longest word in characters. A longer word is unknown. */
   readonly maxWordLength: number;
   readonly cleanUp: CleanUp;
-  /** The longest input of the model it belongs to; kept in files, enforced by nobody here. */
+  /** Longest input of the tokenizer's model, in tokens. Kept for the files; `encode` does not enforce it. */
   readonly modelMaxLength?: number;
   readonly modelInputNames: readonly string[];
 }
 
-/** What `wordPiece` takes: a vocabulary, and whatever is not as in BERT. */
+/** Options of `wordPiece`: a vocabulary, and all settings that differ from BERT's. */
 export type WordPieceOptions = Partial<Omit<WordPieceConfig, "vocabulary" | "special">> & {
   readonly vocabulary: readonly string[];
   readonly special?: SpecialTokens;
 };
 
-/** Fills in what is not given. Throws ConfigError where the parts contradict each other. */
+/** Fills in the defaults. Throws: ConfigError where the options contradict each other. */
 export function completeConfig(options: WordPieceOptions): WordPieceConfig {
   const special = inOrder(options.special ?? BERT_SPECIAL);
   const { vocabulary } = options;

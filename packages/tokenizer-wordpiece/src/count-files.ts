@@ -1,9 +1,9 @@
 /**
- * Words of text files counted, streaming, on worker threads: the files may be of any size, memory goes by the distinct
- * words.
+ * The counter of words in text files. It streams the files and counts on worker threads. Files may be of any size;
+ * memory grows with the number of distinct words.
  *
- * The result depends on the texts alone: counts of threads add up in whatever order. Bytes that are no UTF-8 become
- * U+FFFD, which is part of no word, and are counted.
+ * The result depends only on the texts: the sum of the threads' counts has no order. Bytes that are not UTF-8 become
+ * U+FFFD. These characters belong to no word, and the counter counts them.
  */
 import { ConfigError } from "@cloze/errors";
 import { statSync } from "node:fs";
@@ -17,22 +17,25 @@ import { WordCounter, type CountParts, type WordOptions } from "./word-counts.ts
 
 export interface CountProgress {
   readonly file: string;
-  /** Bytes of all files read so far and in total; compressed ones, for gzip. */
+  /** Bytes read so far, over all files. For gzip: compressed bytes, also in `bytesTotal`. */
   readonly bytesRead: number;
   readonly bytesTotal: number;
 }
 
 export interface CountOptions extends WordOptions {
-  /** Threads; 0 counts on this one. Default: one less than there are processors, at most 8, and none below 32 MB. */
+  /**
+   * Number of worker threads; 0 counts on the calling thread. Default: the number of processors minus 1, at most 8, and
+   * 0 for less than 32 MB.
+   */
   readonly workers?: number;
   readonly onProgress?: (progress: CountProgress) => void;
 }
 
 const WORTH_THREADS = 32e6;
-/** Chunks a thread may have waiting. */
+/** Number of uncounted chunks from which a thread counts as busy. */
 const AHEAD = 2;
 
-/** The words of all files, plain or gzip. */
+/** Counts the words of all files, plain or gzip. */
 export async function countFiles(files: readonly string[], options: CountOptions = {}): Promise<WordCounter> {
   const { onProgress, workers, ...words } = options;
   const sizes = files.map(sizeOf);
@@ -76,7 +79,7 @@ class CounterPool {
     this.#threads = Array.from({ length: threads }, () => new CounterThread(options));
   }
 
-  /** Hands the chunk to the thread that has least to do; resolves when another may come. */
+  /** Sends the chunk to the thread with the fewest waiting chunks. Resolves when a thread can take another chunk. */
   async count(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
     const [idlest] = this.#threads.toSorted((a, b) => a.waiting - b.waiting);
     idlest?.send({ chunk }, [chunk.buffer]);
@@ -94,7 +97,7 @@ class CounterPool {
 }
 
 class CounterThread {
-  /** Chunks that it has not counted yet. */
+  /** Number of chunks that the thread has not counted yet. */
   waiting = 0;
   readonly #worker: Worker;
   #parts: CountParts | undefined;
@@ -124,7 +127,7 @@ class CounterThread {
     this.#worker.postMessage(message, transfer);
   }
 
-  /** Resolves with the next message, rejects if the thread is dead. */
+  /** Resolves at the next message of the thread. Rejects where the thread has failed. */
   moved(): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (): void => (this.#error === undefined ? resolve() : reject(this.#error));
@@ -151,8 +154,8 @@ class CounterThread {
 }
 
 /**
- * The worker beside this file: JavaScript once built; as TypeScript, in the workspace, through tsx, registered inside
- * the thread.
+ * Starts the worker file beside this file. In the build it is JavaScript. In the workspace it is TypeScript, and the
+ * thread registers tsx first.
  */
 function openWorker(options: WordOptions): Worker {
   const here = import.meta.url;

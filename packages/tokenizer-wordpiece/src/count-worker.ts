@@ -1,4 +1,4 @@
-/** The worker thread of `countFiles`: counts the chunks that it is given. It is started, never imported. */
+/** The worker thread of `countFiles`: it counts words in chunks. It runs as a worker; other code imports only types. */
 import { parentPort, workerData } from "node:worker_threads";
 import { WordCounter, type WordOptions } from "./word-counts.ts";
 

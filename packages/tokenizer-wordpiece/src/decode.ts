@@ -1,7 +1,8 @@
 /**
- * Tokens to text: pieces joined, a space before each word, and the spaces that no writer would set taken out again.
+ * The decoder from tokens to text: it joins pieces, puts a space before each word, and removes the spaces that ordinary
+ * writing does not have.
  *
- * Clean-up is Python's: token by token in the decoder, and over the whole text where `transformers` is asked to.
+ * The clean-up is Python's: for each token in the decoder, and optionally over the whole text, as in `transformers`.
  * Source: decoders.WordPiece of `tokenizers` 0.23.3; clean_up_tokenization of `transformers` 5.23.0.
  */
 import type { CleanUp } from "./config.ts";

@@ -1,2 +1,2 @@
-/** Training a vocabulary from files: streaming, on worker threads. */
+/** The entry `@cloze/tokenizer-wordpiece/node`: word counts of files for training, on worker threads. */
 export { countFiles, type CountOptions, type CountProgress } from "./count-files.ts";

@@ -1,11 +1,11 @@
 /**
- * BERT's normalizer, exactly as Python `tokenizers` runs it, with the place in the text that each character came from.
+ * BERT's normalizer, exactly as in Python `tokenizers`. Each normalized character knows its place in the text.
  *
- * Clean (drop controls, white space to a space), spaces around Chinese characters, decompose and strip accents, lower
- * case: in this order. Where one character becomes several, all have its place; where marks change places by their
- * combining class, the places stay in the order of the text, as there. This is the slow and whole definition: the
- * encoder runs it once per distinct word. Source: BertNormalizer and NormalizedString of tokenizers 0.23.3; Unicode
- * Standard Annex 15 (canonical ordering).
+ * The steps, in this order: clean (drop controls, replace white space with a space), put spaces around Chinese
+ * characters, decompose and strip accents, lower case. Where one character becomes several, all of them have its place.
+ * Where marks are reordered by their combining class, the places stay in the order of the text, as in Python. This is
+ * the slow and complete definition: the encoder runs it once per new word.
+ * Source: BertNormalizer and NormalizedString of tokenizers 0.23.3; Unicode Standard Annex 15 (canonical ordering).
  */
 import { IS_CHINESE, IS_DROPPED, IS_MARK, IS_SPACE, type CodePoints } from "./code-points.ts";
 
@@ -16,7 +16,7 @@ export interface NormalizerOptions {
   readonly lowercase: boolean;
 }
 
-/** Characters with the [from, to) in UTF-16 units of the text that each stands for. Arrays of equal length. */
+/** Code points, each with its place [from, to) in the text, in UTF-16 units. The arrays have equal lengths. */
 export interface Normalized {
   readonly codes: number[];
   readonly from: number[];
@@ -28,10 +28,9 @@ const REPLACEMENT = 0xfffd;
 const FIRST_COMBINING = 0x300;
 
 /**
- * Normalizes `text[start, end)`; places count from the text's start. A lone surrogate is U+FFFD, as it would be in
- * UTF-8.
+ * Normalizes `text[start, end)`. Places count from the start of the text. A lone surrogate becomes U+FFFD, as in UTF-8.
  *
- * @param dropped takes the characters that cleaning drops.
+ * @param dropped called for each character that cleaning drops.
  */
 export function normalize(
   points: CodePoints,
@@ -97,7 +96,7 @@ function withoutAccents(points: CodePoints, source: Normalized): Normalized {
     from.push(source.from[taken - 1] as number);
     to.push(source.to[taken - 1] as number);
   };
-  // A run of combining characters, which go in the order of their classes.
+  // A run of combining characters, to be sorted by their classes.
   let run: { readonly code: number; readonly combining: number; readonly first: boolean }[] = [];
   const flush = (): void => {
     if (run.length === 0) return;

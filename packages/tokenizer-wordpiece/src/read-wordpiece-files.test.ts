@@ -17,7 +17,7 @@ function fault(given: Readonly<Record<string, string>>): FormatError {
   throw new Error("read without complaint");
 }
 
-/** The files with some values of tokenizer.json replaced. */
+/** The tokenizer files with some replaced values in tokenizer.json. */
 function edited(change: (json: Record<string, unknown>) => void): Record<string, string> {
   const json = JSON.parse(files["tokenizer.json"] as string) as Record<string, unknown>;
   change(json);

@@ -1,10 +1,12 @@
 /**
- * A WordPiece tokenizer from the files of a checkpoint: ours, or those of BERT, its distillations and descendants.
+ * The reader of a WordPiece tokenizer's files, from our checkpoints or those of BERT, its distillations and
+ * descendants.
  *
- * Vocabulary: tokenizer.json, else vocab.txt (both must agree). Pipeline: tokenizer.json, else tokenizer_config.json,
- * else BERT's defaults. Where tokenizer_config.json names the case, accents or Chinese characters, it overrides
- * tokenizer.json, as in Python. Special tokens: tokenizer_config.json, special_tokens_map.json, else BERT's. A pipeline
- * that is not BERT's is refused by name. What tokenizer.json says of truncation and padding is not taken over: they are
+ * Vocabulary: tokenizer.json, else vocab.txt. Where both exist, they must agree.
+ * Pipeline: tokenizer.json, else tokenizer_config.json, else BERT's defaults. Where tokenizer_config.json sets the
+ * case, accents or Chinese characters, it overrides tokenizer.json, as in Python.
+ * Special tokens: tokenizer_config.json, else special_tokens_map.json, else BERT's.
+ * A pipeline that is not BERT's is refused by name. Truncation and padding in tokenizer.json are ignored: they are
  * options of a call.
  */
 import { FormatError } from "@cloze/errors";
@@ -27,12 +29,12 @@ import { wordPiece, type WordPieceTokenizer } from "./wordpiece-tokenizer.ts";
 
 const JSON_FILE = "tokenizer.json";
 const CONFIG_FILE = "tokenizer_config.json";
-/** Python's stand-in for "no limit" is 1e30. */
+/** Limits from this number on mean "no limit", for which Python writes 1e30. */
 const NO_LIMIT = 1e9;
 
 /**
- * @param files texts by file name; names other than the four are ignored. tokenizer.json or vocab.txt must be there.
- * @param options override what the files say.
+ * @param files texts by file name. Names other than the four are ignored. tokenizer.json or vocab.txt is required.
+ * @param options override the values of the files.
  */
 export function wordPieceFromFiles(
   files: Readonly<Record<string, string>>,
@@ -132,7 +134,7 @@ function isOwn(object: JsonValue | undefined, key: string): boolean {
   return isJsonObject(object) && Object.hasOwn(object, key);
 }
 
-/** vocab.txt may hold the model's tokens or the added ones too. */
+/** Throws where vocab.txt differs from tokenizer.json. vocab.txt may hold only the model's tokens or all tokens. */
 function compareVocabularies(json: readonly string[], listed: readonly string[], modelSize: number): void {
   const length = Math.max(modelSize, Math.min(listed.length, json.length + 1));
   const at = Array.from({ length }, (_, id) => id).find((id) => json[id] !== listed[id]);
@@ -188,7 +190,7 @@ function preTokenizer(value: JsonValue): Record<never, never> {
   );
 }
 
-/** What tokenizer_config.json says about the pipeline; null means nothing. */
+/** The settings that tokenizer_config.json overrides. A null in the file sets nothing. */
 function overrides(config: TokenizerConfig | undefined): Partial<WordPieceOptions> {
   if (config === undefined) return {};
   const { json } = config;

@@ -1,9 +1,9 @@
 /**
- * A file's text as chunks of bytes that end between words, so that each can be counted alone. gzip is told by its first
- * two bytes.
+ * A reader of a text file in chunks of bytes. Chunks end between words, so each chunk can be counted alone. The first
+ * two bytes of a file tell whether it is gzip.
  *
- * A chunk ends at ASCII white space, which in UTF-8 is never part of another character. A stretch without any is
- * carried on until LONGEST, then cut between two characters: memory is bounded whatever the file holds.
+ * A chunk ends at ASCII white space, which in UTF-8 is never a part of another character. Where there is no white
+ * space, the chunk grows up to LONGEST and is then cut between two characters. So memory is bounded for every file.
  */
 import { FormatError } from "@cloze/errors";
 import { createReadStream } from "node:fs";
@@ -13,7 +13,7 @@ import { createGunzip } from "node:zlib";
 const CHUNK = 1 << 22;
 const LONGEST = 1 << 26;
 
-/** @param onRead is told the bytes of the file (compressed ones, for gzip) read so far. */
+/** @param onRead called with the number of the file's bytes read so far (compressed bytes for gzip). */
 export async function* textChunks(
   file: string,
   onRead: (bytes: number) => void,
@@ -103,7 +103,8 @@ function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayB
 }
 
 /**
- * Where to cut: behind the last white space, 0 to wait for some, or between two characters if that has taken too long.
+ * The place of the cut: after the last white space. Without white space it is 0 (read on), or from LONGEST bytes on a
+ * place between two characters.
  */
 function cutOf(bytes: Uint8Array): number {
   for (let i = bytes.length; i > 0; i--) {

@@ -1,37 +1,38 @@
 /**
- * A WordPiece vocabulary from counted words: special tokens, given tokens, alphabet, then merges of the most frequent
- * pairs.
+ * The training of a WordPiece vocabulary on counted words: special tokens, initial tokens, the alphabet, then merges of
+ * the most frequent pairs.
  *
- * The first character of a word is a token, any further one a token with `##`; pairs are joined by frequency
- * (merge-pairs.ts of @cloze/tokenizer) until the vocabulary is full. Deterministic: neither the order of files nor the
- * number of threads nor chance can change it. Where Python's WordPieceTrainer depends on the order of its hash table,
- * the order here is defined: `##` characters stand in the order of code points, and of characters that are equally
- * frequent the alphabet limit keeps the ones of smaller code points. Checked: over the same words, Python gives the
- * same vocabulary but for pairs that are equally frequent (test/train.test.ts). Source: WordPieceTrainer and BpeTrainer
- * of Python `tokenizers` 0.23.3; Sennrich et al. 2016, arXiv:1508.07909.
+ * The first character of a word is a token. Each further character is a token with `##`. Pairs are joined by frequency
+ * (merge-pairs.ts of @cloze/tokenizer) until the vocabulary is full.
+ * Deterministic: the order of files, the number of threads and chance cannot change the result. Python's
+ * WordPieceTrainer depends on the order of its hash table. Here the order is defined: `##` characters are in the order
+ * of code points, and of equally frequent characters the alphabet limit keeps those with smaller code points.
+ * Checked: for the same words, Python gives the same vocabulary, except for equally frequent pairs
+ * (test/train.test.ts). Source: WordPieceTrainer and BpeTrainer of Python `tokenizers` 0.23.3; Sennrich et al. 2016,
+ * arXiv:1508.07909.
  */
 import { ConfigError } from "@cloze/errors";
 import { mergePairs, type SymbolRows, type WordCounts } from "@cloze/tokenizer/internal";
 
 export interface VocabularyOptions {
-  /** Tokens of the vocabulary, all told. Default 30,522, BERT's. */
+  /** Number of tokens in the vocabulary. Default 30,522: BERT's number. */
   readonly size?: number;
-  /** Pairs that occur less often are not joined. Default 2. */
+  /** Rarer pairs are not joined. Default 2. */
   readonly minFrequency?: number;
   /**
-   * Characters that are tokens at most; the rarest are left out, and with them the words that hold them lose them.
+   * Largest number of characters in the alphabet. The rarest characters are left out, and words are taken without them.
    * Default 1000.
    */
   readonly alphabetLimit?: number;
-  /** Characters that count as the most frequent ones, whether they occur or not. */
+  /** Characters that count as the most frequent, even where they do not occur. */
   readonly initialAlphabet?: readonly string[];
-  /** The first ids. Default [PAD], [UNK], [CLS], [SEP], [MASK]. */
+  /** The tokens with the first ids. Default [PAD], [UNK], [CLS], [SEP], [MASK]. */
   readonly specialTokens?: readonly string[];
-  /** Tokens to have in any case, after the special ones. */
+  /** Tokens that the vocabulary must have. Their ids follow those of the special tokens. */
   readonly initialTokens?: readonly string[];
-  /** Default ##. */
+  /** Prefix of pieces inside a word. Default ##. */
   readonly prefix?: string;
-  /** Called every few hundred merges with the size so far. */
+  /** Called every few hundred merges with the number of tokens so far. */
   readonly onProgress?: (tokens: number, size: number) => void;
 }
 
@@ -39,7 +40,8 @@ export const DEFAULT_SPECIAL_TOKENS: readonly string[] = ["[PAD]", "[UNK]", "[CL
 const PROGRESS_EVERY = 256;
 
 /**
- * Token strings by id. Throws ConfigError when the size does not hold what must be in, or there is nothing to train on.
+ * Token strings by id. Throws: ConfigError where `size` is too small for the required tokens and the alphabet, or there
+ * are no words.
  */
 export function trainVocabulary(words: WordCounts, options: VocabularyOptions = {}): string[] {
   const {
@@ -89,7 +91,7 @@ class TokenList {
   readonly list: string[] = [];
   readonly #ids = new Map<string, number>();
 
-  /** The token's id; a new token gets the next one. */
+  /** The token's id. A new token gets the next id. */
   idOf(token: string): number {
     const found = this.#ids.get(token);
     if (found !== undefined) return found;
@@ -129,7 +131,7 @@ function alphabetOf(words: WordCounts, { alphabetLimit = 1000, initialAlphabet =
     .map((code) => String.fromCodePoint(code));
 }
 
-/** Characters that are tokens and stand anywhere but first in a word, in the order of their code points. */
+/** Characters of the alphabet that occur after the first place of a word, in the order of code points. */
 function followers(words: WordCounts, tokens: TokenList): string[] {
   const found = new Set<string>();
   for (let entry = 0; entry < words.size; entry++) {
@@ -142,7 +144,7 @@ function followers(words: WordCounts, tokens: TokenList): string[] {
   return [...found].toSorted((a, b) => (a.codePointAt(0) as number) - (b.codePointAt(0) as number));
 }
 
-/** The words as rows of characters' ids; characters outside the alphabet are left out of them. */
+/** The words as rows of the ids of their characters, without characters outside the alphabet. */
 function rowsOf(words: WordCounts, tokens: TokenList, prefix: string): SymbolRows {
   const starts = new Int32Array(words.size + 1);
   const counts = new Float64Array(words.size);

@@ -1,17 +1,16 @@
 /**
- * What each UTF-16 unit is to the scanner, so that it reads a text with one table look-up per unit.
+ * The class of each UTF-16 unit. With it, the scanner reads a text with one table look-up per unit.
  *
- * A stretch of WORD and MIXED units between boundaries is looked up whole. White space is a boundary and nothing else;
- * a SINGLE unit is one token by itself. Whatever could act on its neighbours or become something else (dropped
- * controls, marks, surrogates, characters that decompose) is MIXED, and leaves the stretch to the whole definition in
- * normalize.ts.
+ * The scanner looks up a stretch of WORD and MIXED units as a whole. A SPACE unit is only a boundary. A SINGLE unit is
+ * a boundary and one token. A MIXED unit may act on its neighbours or may change (dropped controls, marks, surrogates,
+ * characters that decompose). A stretch with a MIXED unit needs the complete definition in normalize.ts.
  */
 import { IS_CHINESE, IS_DROPPED, IS_MARK, IS_PUNCTUATION, IS_SPACE, type CodePoints } from "./code-points.ts";
 import type { NormalizerOptions } from "./normalize.ts";
 
 export const SPACE = 0;
 export const SINGLE = 1;
-/** One character of a word, whatever stands beside it. */
+/** One character of a word, independent of its neighbours. */
 export const WORD = 2;
 export const MIXED = 3;
 

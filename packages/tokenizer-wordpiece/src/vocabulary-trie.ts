@@ -1,22 +1,22 @@
 /**
- * The vocabulary as a trie over UTF-16 units: the longest token that a text begins with, in one step per unit.
+ * The vocabulary as a trie over UTF-16 units. It finds the longest token at the start of a text, in one step per unit.
  *
- * Nodes are numbers; an edge is a slot of one open-addressing table keyed by (node, unit), so that 30,000 tokens take
- * about 3 MB and no objects. Continuing pieces are ordinary paths: they begin at the node behind `##`.
+ * Nodes are numbers. An edge is a slot of one open-addressing table with the key (node, unit). So 30,000 tokens take
+ * about 3 MB and no objects. Pieces inside a word are ordinary paths: they begin at the node after `##`.
  */
 export class VocabularyTrie {
-  /** Id of the token that ends at a node, -1 where none does. */
+  /** For each node the id of the token that ends there, or -1. */
   readonly ids: Int32Array;
-  /** Where a word begins. */
+  /** The node at which a word begins. */
   readonly root: number = 0;
-  /** Where a piece inside a word begins; -1 if no token does. */
+  /** The node at which a piece inside a word begins; -1 where the vocabulary has no such piece. */
   readonly continuing: number;
   readonly #parents: Int32Array;
   readonly #units: Uint16Array;
   readonly #children: Int32Array;
   readonly #mask: number;
 
-  /** @param tokens the model's tokens, the index is the id. */
+  /** @param tokens the model's tokens; the index is the id. */
   constructor(tokens: readonly string[], prefix: string) {
     const room = tokens.reduce((sum, token) => sum + token.length, 1);
     let slots = 16;
@@ -46,13 +46,13 @@ export class VocabularyTrie {
     this.continuing = start;
   }
 
-  /** The node behind `node` by `unit`, or -1. */
+  /** The node that `unit` leads to from `node`, or -1. */
   next(node: number, unit: number): number {
     const slot = this.#slot(node, unit);
     return this.#parents[slot] === -1 ? -1 : (this.#children[slot] as number);
   }
 
-  /** The edge's slot, or the free one where it would go. */
+  /** The slot of an edge, or the free slot for it. */
   #slot(node: number, unit: number): number {
     let slot = ((Math.imul(node, 0x9e3779b1) ^ Math.imul(unit + 1, 0x85ebca6b)) >>> 7) & this.#mask;
     while (this.#parents[slot] !== -1 && (this.#parents[slot] !== node || this.#units[slot] !== unit))

@@ -1,9 +1,9 @@
 /**
- * How often each word occurs in texts of any size: memory grows with the distinct words and with nothing else.
+ * The counter of words in texts of any size. Memory grows only with the number of distinct words.
  *
- * Texts are cut as the encoder cuts them, and stretches are counted as written; normalization runs once over each
- * distinct one, at the end. So counting goes at the speed of the scanner, and threads can count apart and add up
- * (`parts`, `addParts`).
+ * It cuts texts as the encoder does, and counts stretches as written. At the end, each distinct stretch is normalized
+ * once. So counting is as fast as the scanner, and threads can count separately and add their counts (`parts`,
+ * `addParts`).
  */
 import { CountTable, HASH_PRIME, HASH_SEED, hashOf, textOfUnits, type WordCounts } from "@cloze/tokenizer/internal";
 import { codePoints, type CodePoints } from "./code-points.ts";
@@ -11,7 +11,7 @@ import { normalize, type NormalizerOptions } from "./normalize.ts";
 import { SINGLE, SPACE, unitClasses } from "./unit-classes.ts";
 import { forEachWord } from "./word-pieces.ts";
 
-/** The settings of a tokenizer that decide what its words are. */
+/** The settings of a tokenizer that decide its words. */
 export interface WordOptions {
   /** Default true. */
   readonly lowercase?: boolean;
@@ -21,12 +21,12 @@ export interface WordOptions {
   readonly chineseCharacters?: boolean;
 }
 
-/** Distinct stretches as written, one after the other, with their counts: what a thread hands over. */
+/** The counts of one thread: distinct stretches as written, one after another, with their counts. */
 export interface CountParts {
   readonly units: Uint16Array;
   readonly lengths: Int32Array;
   readonly counts: Float64Array;
-  /** [65536] counts of the characters that are words by themselves. */
+  /** [65536] Counts of units that are words by themselves. */
   readonly singles: Float64Array;
   readonly replacements: number;
 }
@@ -39,8 +39,8 @@ export interface CountParts {
  */
 export class WordCounter {
   /**
-   * Replacement characters (U+FFFD) in the texts: what a decoder writes for bytes that are no UTF-8. They are part of
-   * no word.
+   * Number of replacement characters (U+FFFD) in the texts. A decoder writes them for bytes that are not UTF-8. They
+   * belong to no word.
    */
   replacements = 0;
   readonly #points: CodePoints = codePoints();
@@ -55,12 +55,12 @@ export class WordCounter {
     this.#classes = unitClasses(this.#points, this.#options);
   }
 
-  /** Distinct stretches so far: what memory goes by. */
+  /** Number of distinct stretches so far. Memory grows with it. */
   get size(): number {
     return this.#stretches.size;
   }
 
-  /** Counts the words of a text that ends between words. */
+  /** Counts the words of a text. The text must end between words. */
   add(text: string): void {
     const classes = this.#classes;
     const end = text.length;
@@ -83,7 +83,7 @@ export class WordCounter {
     }
   }
 
-  /** The words of all texts so far, normalized, with their counts. */
+  /** The normalized words of all texts so far, with their counts. */
   words(): WordCounts {
     const counts = new CountTable();
     for (let entry = 0; entry < this.#stretches.size; entry++)
@@ -93,14 +93,14 @@ export class WordCounter {
     return counts;
   }
 
-  /** A copy of all counts, to be added to those of another counter. */
+  /** A copy of all counts, for `addParts` of another counter. */
   parts(): CountParts {
     const { units, lengths } = this.#stretches.table.contents();
     const counts = Float64Array.from(lengths, (_, entry) => this.#stretches.count(entry));
     return { units, lengths, counts, singles: this.#singles.slice(), replacements: this.replacements };
   }
 
-  /** Adds what another counter of the same options counted. */
+  /** Adds the counts of another counter with the same options. */
   addParts({ units, lengths, counts, singles, replacements }: CountParts): void {
     this.replacements += replacements;
     for (const [unit, times] of singles.entries()) this.#singles[unit] = (this.#singles[unit] as number) + times;

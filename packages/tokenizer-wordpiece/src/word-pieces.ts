@@ -1,15 +1,16 @@
 /**
- * Greedy longest match: a word to its pieces, or to one unknown token.
+ * The greedy longest match from a word to its pieces, or to one unknown token.
  *
- * From the left, the longest token that the rest of the word begins with; inside a word only tokens after `##`. A word
- * in which some rest begins with no token is unknown as a whole, and so is one of more than `maxWordLength` characters.
+ * Each step takes, from the left, the longest token with which the rest of the word begins. Inside a word only tokens
+ * with `##` match. Where no token matches, the whole word is unknown. A word of more than `maxWordLength` characters is
+ * unknown too.
  * Source: Devlin et al. 2019 (BERT), tokenization.py; WordPiece of Python `tokenizers`.
  */
 import { IS_PUNCTUATION, IS_SPACE, type CodePoints } from "./code-points.ts";
 import type { Normalized } from "./normalize.ts";
 import type { VocabularyTrie } from "./vocabulary-trie.ts";
 
-/** Tokens of a stretch of text: id, [from, to) in the text, number of the word in the stretch. */
+/** The tokens of a stretch of text: ids, places [from, to) in the text, numbers of their words in the stretch. */
 export interface Pieces {
   readonly ids: number[];
   readonly from: number[];
@@ -17,7 +18,7 @@ export interface Pieces {
   readonly words: number[];
   /** Number of words. */
   count: number;
-  /** The character at which each unknown word could not go on. */
+  /** For each unknown word the code point at which its match failed. */
   readonly unknown: number[];
 }
 
@@ -35,7 +36,7 @@ export function piecesOf(model: WordModel, text: Normalized, start: number, end:
   return pieces;
 }
 
-/** Calls `take` with [start, end) of each word among normalized characters [start, end). */
+/** Calls `take` with the range [start, end) of each word in the normalized characters [start, end). */
 export function forEachWord(
   { flags }: CodePoints,
   { codes }: Normalized,
@@ -76,7 +77,7 @@ function push(pieces: Pieces, id: number, from: number, to: number): void {
   pieces.words.push(pieces.count);
 }
 
-/** Adds the word's pieces; gives -1, or the place of the character at which no piece began. */
+/** Adds the pieces of a word. Returns -1, or the index of the character at which the match failed. */
 function matchWord(
   { trie, maxWordLength }: WordModel,
   text: Normalized,

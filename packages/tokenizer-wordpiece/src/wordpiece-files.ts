@@ -1,9 +1,9 @@
 /**
- * A WordPiece tokenizer as the four files that Python `transformers` reads as BertTokenizer, with equal ids on every
- * text.
+ * The writer of a WordPiece tokenizer's four files. Python `transformers` reads them as BertTokenizer and gives equal
+ * ids for every text.
  *
- * vocab.txt holds the model's tokens; added ones stand in tokenizer.json and tokenizer_config.json. Our own name, which
- * Python has no place for, stands under "cloze" in tokenizer_config.json, which Python keeps.
+ * vocab.txt holds the model's tokens. Added tokens are in tokenizer.json and tokenizer_config.json. Python has no field
+ * for the tokenizer's name. The name is under the key "cloze" in tokenizer_config.json, which Python keeps.
  */
 import {
   templateJson,

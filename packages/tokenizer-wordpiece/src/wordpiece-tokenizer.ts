@@ -1,8 +1,8 @@
 /**
- * BERT's tokenizer: basic words (normalize.ts), WordPiece (word-pieces.ts), special tokens around them.
+ * BERT's tokenizer: basic words (normalize.ts), WordPiece (word-pieces.ts), then special tokens around the text.
  *
- * Equal to Python `tokenizers` (BertNormalizer, BertPreTokenizer, WordPiece, TemplateProcessing) in ids, offsets, words
- * and types, with offsets in UTF-16 units. Checked against it by test/golden.test.ts and against a plain reference by
+ * Its ids, offsets, words and types equal those of Python `tokenizers` (BertNormalizer, BertPreTokenizer, WordPiece,
+ * TemplateProcessing), with offsets in UTF-16 units. Checked in test/golden.test.ts, and against a plain reference in
  * test/reference.test.ts. Price of `encodeIds`: see body-encoder.ts; `encode` adds five small arrays per text.
  */
 import { ConfigError } from "@cloze/errors";
@@ -28,12 +28,12 @@ import { wordPieceFiles } from "./wordpiece-files.ts";
 
 export interface WordPieceTokenizer extends TextTokenizer {
   readonly config: WordPieceConfig;
-  /** Text of the tokens; a space between words but where clean-up (default `config.cleanUp`) takes it out. */
+  /** The text of the tokens, with a space between words. Clean-up (default `config.cleanUp`) removes some spaces. */
   decode(ids: ArrayLike<number>, options?: { readonly skipSpecial?: boolean; readonly cleanUp?: CleanUp }): string;
 }
 
 /**
- * The tokenizer of a vocabulary: BERT's, uncased, unless options say otherwise. Throws ConfigError where the options
+ * The tokenizer of a vocabulary. The default is uncased BERT's pipeline. Throws: ConfigError where the options
  * contradict each other.
  */
 export function wordPiece(options: WordPieceOptions): WordPieceTokenizer {
@@ -41,10 +41,11 @@ export function wordPiece(options: WordPieceOptions): WordPieceTokenizer {
 }
 
 /**
- * The same tokenizer with further tokens at the end of its vocabulary: the model's embeddings must grow by as many.
+ * The same tokenizer with further tokens at the end of its vocabulary. The model's embeddings must grow by the same
+ * number of rows.
  *
- * Ordinary ones are looked for in the normalized text, as Python's `add_tokens` does; `special` ones in the text as
- * written. Tokens that are there already are left as they are.
+ * Ordinary tokens are searched in the normalized text, as with Python's `add_tokens`. `special` tokens are searched in
+ * the original text. A token that the vocabulary already has stays unchanged.
  */
 export function withTokens(
   tokenizer: WordPieceTokenizer,
@@ -78,11 +79,11 @@ class Tokenizer implements WordPieceTokenizer {
   readonly #framer: TextFramer;
   readonly #encoder: BodyEncoder;
   readonly #splitRaw: (text: string) => readonly Part[];
-  /** What decode writes: added tokens that are looked for in normalized text come back normalized, as in Python. */
+  /** The texts that `decode` writes. An added token marked `normalized` is written normalized, as in Python. */
   readonly #written: readonly string[];
-  /** Undefined where no added token is looked for in normalized text. */
+  /** Splits normalized text at added tokens. Undefined where no added token is `normalized`. */
   readonly #splitNormalized: ((text: string) => readonly Part[]) | undefined;
-  /** Scratch of `encodeIds`. */
+  /** Scratch memory of `encodeIds`. */
   readonly #body: Body = new Body();
 
   constructor(config: WordPieceConfig) {
@@ -92,7 +93,7 @@ class Tokenizer implements WordPieceTokenizer {
     const idOf = (token: string): number => ids.get(token) as number;
     this.#ids = ids;
     this.#framer = new TextFramer(config.template, idOf, (text, body) => this.#encodeText(text, body));
-    // completeConfig has thrown where a token is not there
+    // completeConfig has checked that all tokens exist
     this.special = specialIds(config.special, config.template, idOf) as SpecialIds;
     this.specialIds = new Set([
       ...Object.values(config.special).map(idOf),
@@ -192,7 +193,7 @@ class Tokenizer implements WordPieceTokenizer {
     }
   }
 
-  /** As the encoder does, with added tokens looked for in between. */
+  /** Encodes like the encoder, and also finds added tokens in the normalized text. */
   #encodeNormalized(
     split: (text: string) => readonly Part[],
     text: string,
@@ -230,8 +231,8 @@ function stringOf({ codes }: Normalized): string {
 }
 
 /**
- * The number of the character that each UTF-16 unit of the normalized string is part of, and the count of characters
- * behind the last.
+ * For each UTF-16 unit of the normalized string the index of its character, then one more entry: the number of
+ * characters.
  */
 function unitPlaces({ codes }: Normalized): readonly number[] {
   return [...codes.flatMap((code, i) => (code > 0xffff ? [i, i] : [i])), codes.length];

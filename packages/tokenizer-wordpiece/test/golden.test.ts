@@ -1,4 +1,7 @@
-/** Against Python tokenizers and transformers. Made by tooling/golden/tokenizer-wordpiece.py and tokenizer-wordpiece-tables.py. */
+/**
+ * Comparison with Python tokenizers and transformers. tooling/golden/tokenizer-wordpiece.py and
+ * tokenizer-wordpiece-tables.py make the expected values.
+ */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
@@ -69,8 +72,8 @@ const configs: readonly (readonly [string, Partial<WordPieceOptions>])[] = [
 ];
 
 describe.each(configs)("%s", (name, options) => {
-  const tokenizer = wordPiece({ name, vocabulary: golden.vocabulary, ...options }),
-    expected = golden.configs[name] as Config;
+  const tokenizer = wordPiece({ name, vocabulary: golden.vocabulary, ...options });
+  const expected = golden.configs[name] as Config;
 
   it.each(golden.texts.map((text, i) => [JSON.stringify(text).slice(0, 60), text, i] as const))("%s", (_, text, i) => {
     expectPlain(tokenizer, text, expected.cases[i] as Plain);
@@ -88,8 +91,8 @@ describe.each(configs)("%s", (name, options) => {
   });
 
   it("reads its own files, all four and vocab.txt beside its settings", () => {
-    const files = tokenizer.files(),
-      { "tokenizer.json": _, ...without } = files;
+    const files = tokenizer.files();
+    const { "tokenizer.json": _, ...without } = files;
     expect(wordPieceFromFiles(files).files()).toEqual(files);
     expect(wordPieceFromFiles(without).hash).toBe(tokenizer.hash);
     expect(wordPieceFromFiles({ "vocab.txt": files["vocab.txt"] as string }, options).hash).toBe(tokenizer.hash);
@@ -97,28 +100,28 @@ describe.each(configs)("%s", (name, options) => {
 });
 
 describe("pairs, truncation, windows, words", () => {
-  const tokenizer = wordPiece({ vocabulary: golden.vocabulary }),
-    { cuts } = golden.configs["uncased"] as Config;
+  const tokenizer = wordPiece({ vocabulary: golden.vocabulary });
+  const { cuts } = golden.configs["uncased"] as Config;
   const inUnits = (text: TextInput, offset: number, word: number): number =>
     utf16(typeof text === "string" ? text : (text[word] as string), [offset])[0] as number;
 
   it.each(cuts.map((cut) => [JSON.stringify({ ...cut, rows: undefined }).slice(0, 160), cut] as const))(
     "%s",
     (_, cut) => {
-      const { text, pair, rows, refused, ...options } = cut,
-        given = { ...options, ...(pair === null ? {} : { pair }) };
+      const { text, pair, rows, refused, ...options } = cut;
+      const given = { ...options, ...(pair === null ? {} : { pair }) };
       if (refused === true || rows === undefined) {
         expect(() => tokenizer.encode(text, given)).toThrow(/^encode: expected /);
         return;
       }
-      const encoding = tokenizer.encode(text, given),
-        plain = ({ ids, offsets, types, words, sequences }: TextEncoding): Row => ({
-          ids: [...ids],
-          offsets: [...offsets],
-          types: [...types],
-          words: [...words],
-          sequences: [...sequences],
-        });
+      const encoding = tokenizer.encode(text, given);
+      const plain = ({ ids, offsets, types, words, sequences }: TextEncoding): Row => ({
+        ids: [...ids],
+        offsets: [...offsets],
+        types: [...types],
+        words: [...words],
+        sequences: [...sequences],
+      });
       expect([encoding, ...encoding.overflow].map(plain)).toEqual(
         rows.map((row) => ({
           ...row,
@@ -153,8 +156,8 @@ describe("added tokens, saved by Python", () => {
 });
 
 describe("every character", () => {
-  const digests = read("code-points.json") as Readonly<Record<string, string>>,
-    points = codePoints();
+  const digests = read("code-points.json") as Readonly<Record<string, string>>;
+  const points = codePoints();
   const all: readonly (readonly [string, Omit<NormalizerOptions, "cleanText" | "chineseCharacters">])[] = [
     ["uncased", { lowercase: true, stripAccents: true }],
     ["cased", { lowercase: false, stripAccents: false }],
@@ -162,21 +165,21 @@ describe("every character", () => {
   ];
 
   it.each(all)("%s: the words of a, the character, b", (name, options) => {
-    const digest = createHash("sha256"),
-      runs = (digests["assigned"] as string).split(" ").map((n) => Number.parseInt(n, 36));
+    const digest = createHash("sha256");
+    const runs = (digests["assigned"] as string).split(" ").map((n) => Number.parseInt(n, 36));
     let lines = "";
     for (let i = 0, at = 0; i < runs.length; i += 2) {
       at += runs[i] as number;
       for (const end = at + (runs[i + 1] as number); at < end; at++) {
-        const text = `a${String.fromCodePoint(at)}b`,
-          normalized = normalize(
-            points,
-            { cleanText: true, chineseCharacters: true, ...options },
-            text,
-            0,
-            text.length,
-          ),
-          words: string[] = [];
+        const text = `a${String.fromCodePoint(at)}b`;
+        const normalized = normalize(
+          points,
+          { cleanText: true, chineseCharacters: true, ...options },
+          text,
+          0,
+          text.length,
+        );
+        const words: string[] = [];
         forEachWord(points, normalized, 0, normalized.codes.length, (from, to) =>
           words.push(String.fromCodePoint(...normalized.codes.slice(from, to))),
         );

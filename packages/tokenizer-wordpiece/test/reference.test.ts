@@ -1,4 +1,4 @@
-/** Random Unicode, lone surrogates among it, against a plain second implementation. */
+/** Random Unicode text, also with lone surrogates: comparison with a plain second implementation. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { codePoints } from "../src/code-points.ts";
@@ -16,7 +16,7 @@ function draws(seed: number): (below: number) => number {
   return (below) => (state = (state * 48271) % 2147483647) % below;
 }
 
-/** Vocabulary, blocks of Unicode, any code point, any UTF-16 unit, runs of one character, special tokens. */
+/** Random text: vocabulary, Unicode blocks, any code point, any UTF-16 unit, runs of one character, special tokens. */
 function randomText(below: (n: number) => number): string {
   const kinds: readonly (() => string)[] = [
     () => (vocabulary[below(vocabulary.length)] as string).replace("##", ""),
@@ -41,7 +41,7 @@ describe.each([
 ] as const)("%s", (_, uncased) => {
   const tokenizer = wordPiece({ vocabulary, lowercase: uncased });
   const reference = { points: codePoints(), vocabulary, uncased, special: SPECIAL };
-  // Marks with a combining class that are not stripped change places, which the reference does not follow.
+  // A mark with a combining class that is not stripped may move. The reference does not follow such moves.
   const moved = [...reference.points.combining.keys()]
     .filter((code) => ((reference.points.flags[code] as number) & 8) === 0)
     .map((code) => String.fromCodePoint(code));

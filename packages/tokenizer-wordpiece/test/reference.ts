@@ -1,7 +1,7 @@
 /**
- * BERT's tokenizer once more, slow and plain, straight from its rules: strings, no tables of units, no memory, no trie,
- * no scanner. It shares with the package only the sets of characters. What it leaves out: offsets of marks that
- * canonical ordering moves.
+ * A second, slow and plain implementation of BERT's tokenizer, directly from its rules: strings, no tables of units, no
+ * cache, no trie, no scanner. It shares only the sets of characters with the package. It leaves out the offsets of
+ * marks that canonical ordering moves.
  */
 import {
   IS_CHINESE,
@@ -23,7 +23,7 @@ export interface Reference {
   readonly points: CodePoints;
   readonly vocabulary: readonly string[];
   readonly uncased: boolean;
-  /** Never split. */
+  /** Tokens that are never split. */
   readonly special: readonly string[];
 }
 
@@ -54,7 +54,7 @@ export function referenceTokens(reference: Reference, text: string): ReferenceTo
   return tokens;
 }
 
-/** Characters after normalization, each with its place. */
+/** The normalized characters, each with its place. */
 function characters({ points: { flags }, uncased }: Reference, text: string, start: number, end: number): Piece[] {
   const is = (character: string, flag: number): boolean =>
     ((flags[character.codePointAt(0) as number] as number) & flag) !== 0;

@@ -1,4 +1,7 @@
-/** Training against Python's trainer (made by tooling/golden/tokenizer-wordpiece.py), and from files of all sorts. */
+/**
+ * Training: comparison with Python's trainer (tooling/golden/tokenizer-wordpiece.py makes the expected values), and
+ * training on files of many kinds.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

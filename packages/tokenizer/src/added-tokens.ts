@@ -1,13 +1,13 @@
 /**
- * Added tokens in a text: found whole before anything else happens to it, and never split.
+ * The splitter that finds added tokens in a text. It runs before all other steps, so an added token is never split.
  *
- * The leftmost match wins, the longest at one place. `singleWord` refuses a match that touches a letter or digit,
- * `lstrip` and `rstrip` take white space along. Tokens marked `normalized` are looked for in the normalized text, the
- * others in the text as written. Source: AddedVocabulary of Python `tokenizers` 0.23.3.
+ * The leftmost match wins; at one place, the longest. `singleWord` refuses a match that touches a letter or a digit.
+ * `lstrip` and `rstrip` include the white space before and after the token. A token marked `normalized` is searched in
+ * the normalized text, another token in the original text. Source: AddedVocabulary of Python `tokenizers` 0.23.3.
  */
 import type { AddedToken } from "./tokenizer-json.ts";
 
-/** A stretch [start, end): one added token (with its id), or text between them. */
+/** A part [start, end) of a text: one added token (with its id), or the text between added tokens. */
 export interface Part {
   readonly start: number;
   readonly end: number;
@@ -18,7 +18,7 @@ const WORD_BEFORE: RegExp = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/
 const WORD_AFTER: RegExp = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
 const SPACES: RegExp = /\p{White_Space}/u;
 
-/** Splits texts at the given tokens (content to look for, token). Parts are never empty. */
+/** Makes a function that splits a text at the tokens. `content` is the text to search. Parts are never empty. */
 export function addedTokenSplitter(
   tokens: readonly (readonly [content: string, token: AddedToken])[],
 ): (text: string) => readonly Part[] {
@@ -51,7 +51,7 @@ export function addedTokenSplitter(
   };
 }
 
-/** The two units before a place are enough for one character. */
+/** True where a word character ends at `at`. Two UTF-16 units are enough for one character. */
 function touchesBefore(text: string, at: number): boolean {
   return WORD_BEFORE.test(text.slice(Math.max(0, at - 2), at));
 }

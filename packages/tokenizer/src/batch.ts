@@ -1,13 +1,13 @@
 /**
- * Sequences of ids side by side in rows of one length: the form in which data reaches an objective.
+ * A batch of token sequences in rows of equal length: the form of data that an objective takes.
  *
- * A row holds one sequence and padding, or several sequences packed one after another; `segments` tells them apart
- * either way (0 is padding), so that nothing downstream needs to know which.
+ * A row holds one sequence and padding, or several sequences packed one after another. `segments` marks both in the
+ * same way (0 is padding), so the code that takes a batch need not know which of the two it is.
  */
 export interface TokenBatch {
   readonly rows: number;
   readonly length: number;
-  /** [rows * length] token ids; the pad id where nothing is. */
+  /** [rows * length] token ids, the pad id for padding. */
   readonly ids: Int32Array;
   /** [rows * length] 0 for padding, 1, 2, … for the sequences of a row in order. */
   readonly segments: Int32Array;
@@ -21,12 +21,12 @@ export interface TokenBatch {
 }
 
 export interface PackedSequence {
-  /** Number of the example in its data set: what counter-based randomness is keyed by. */
+  /** Number of the example in its data set. Counter-based randomness uses it as the key. */
   readonly example: number;
   readonly row: number;
   readonly start: number;
   readonly length: number;
-  /** Where the sequence is a pair of texts: `[CLS] A [SEP] B [SEP]`. */
+  /** Present where the sequence is a pair of texts: `[CLS] A [SEP] B [SEP]`. */
   readonly pair?: PackedPair;
 }
 
@@ -34,8 +34,7 @@ export interface PackedPair {
   /** Place of the second text's first token in the sequence. */
   readonly second: number;
   /**
-   * The column of `relate` that is right, as in BERT: 0 where the texts belong together (next, in order), 1 where they
-   * do not.
+   * The right column of `relate`, as in BERT: 0 where the texts belong together (next, in order), 1 where they do not.
    */
   readonly label: 0 | 1;
 }

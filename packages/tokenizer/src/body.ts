@@ -1,17 +1,17 @@
-/** Tokens of one text before special tokens, in arrays that grow and are used again for the next text. */
+/** The body: tokens of one text, without special tokens. Its arrays grow and serve the next text again. */
 import { IssueCounter } from "./issue-counter.ts";
 
 export class Body {
   count = 0;
-  /** Words so far: the number of the next. */
+  /** Number of words so far, which is the number of the next word. */
   words = 0;
   ids: Int32Array = new Int32Array(256);
   from: Int32Array = new Int32Array(256);
   to: Int32Array = new Int32Array(256);
-  /** Number of the word that each token is part of. */
+  /** For each token the number of its word. */
   wordOf: Int32Array = new Int32Array(256);
   readonly issues: IssueCounter = new IssueCounter();
-  /** Whether `issues` holds any. */
+  /** True where `issues` is not empty. */
   troubled = false;
 
   reset(): void {

@@ -1,7 +1,8 @@
 /**
- * Texts side by side in rows of one length: ids, attention mask and token types, as a model's forward takes them.
+ * The encoder of several texts to rows of equal length: ids, attention mask and token types, as a model's forward takes
+ * them.
  *
- * A text that does not fit has further rows where `stride` is given; `samples` says which text a row came from.
+ * With `stride`, a text that does not fit gets further rows. `samples` gives the text of each row.
  */
 import { ConfigError } from "@cloze/errors";
 import type { TextEncodeOptions, TextEncoding, TextInput, TextTokenizer } from "./text-tokenizer.ts";
@@ -10,11 +11,11 @@ import type { TextEncodeOptions, TextEncoding, TextInput, TextTokenizer } from "
 export type BatchInput = TextInput | { readonly text: TextInput; readonly pair: TextInput };
 
 export interface EncodeBatchOptions extends Omit<TextEncodeOptions, "pair"> {
-  /** Row length: that of the longest (default), or `maxLength`, which must then be given. */
+  /** Row length: the longest encoding (default), or `maxLength`, which is then required. */
   readonly pad?: "longest" | "maxLength";
-  /** The row length is rounded up to a multiple of this. */
+  /** Rounds the row length up to a multiple of this number. Default 1. */
   readonly multipleOf?: number;
-  /** Padding stands behind the text (default) or before it. */
+  /** Side of the padding: after the text (default) or before it. */
   readonly padSide?: "right" | "left";
 }
 
@@ -27,7 +28,7 @@ export interface EncodedBatch {
   readonly mask: Int32Array;
   /** [rows * length] token types, 0 for padding. */
   readonly types: Int32Array;
-  /** [rows] number of the text that the row came from. */
+  /** [rows] index of the row's text in the input. */
   readonly samples: Int32Array;
   /** The encoding of each row, without padding: offsets, words, sequences. */
   readonly encodings: readonly TextEncoding[];

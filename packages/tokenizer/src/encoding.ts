@@ -1,33 +1,33 @@
-/** Options and result of encoding one text. */
+/** The types of encoding one text: options and result. */
 
 export interface EncodeOptions {
   /** Add the start and end tokens. Default true. */
   readonly special?: boolean;
-  /** Longest result, special tokens included; the body is cut at its end and the cut is reported in `truncated`. */
+  /** Longest result, with the special tokens. A longer body is cut at its end; `truncated` counts the lost tokens. */
   readonly maxLength?: number;
 }
 
 export interface Encoding {
   readonly ids: Int32Array;
   /**
-   * Start and end of each token in the text, in UTF-16 units, flattened [start0, end0, start1, …]; special tokens are
-   * (0, 0).
+   * [2 * length] Start and end of each token in the text, in UTF-16 units: [start0, end0, start1, …]. A special token
+   * has (0, 0).
    */
   readonly offsets: Int32Array;
-  /** Tokens of the body that `maxLength` cut off. */
+  /** Number of body tokens that `maxLength` cut off. */
   readonly truncated: number;
-  /** What the text held that the vocabulary does not, by character, with what was done to it. */
+  /** Counts of characters that the vocabulary lacks or a policy changes. */
   readonly issues: EncodingIssues;
 }
 
 /**
- * Counts by character (as written in the text), over the whole text even where `maxLength` cut it. Empty records when
- * nothing happened.
+ * Counts by character, as written in the text. They cover the whole text, also where `maxLength` cut it. Without issues
+ * the records are empty.
  */
 export interface EncodingIssues {
-  /** Replaced by another token by policy (for ProtBert U, Z, O, B to X; a lower-case residue by its upper case). */
+  /** Replaced by policy with another token (in ProtBert U, Z, O, B with X; a lower-case residue with its capital). */
   readonly replaced: Readonly<Record<string, number>>;
-  /** Not in the vocabulary: became the unknown token. */
+  /** Not in the vocabulary: encoded as the unknown token. */
   readonly unknown: Readonly<Record<string, number>>;
   /** Dropped by policy (white space, a final `*`). */
   readonly dropped: Readonly<Record<string, number>>;

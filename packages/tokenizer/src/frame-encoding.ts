@@ -1,19 +1,18 @@
-/** The last step of every encoder: a body of tokens, cut to length and framed by special tokens. */
+/** The last step of an encoder of one text: it cuts the body of tokens to length and frames it with special tokens. */
 import { ConfigError } from "@cloze/errors";
 import type { Encoding, EncodeOptions, EncodingIssues } from "./encoding.ts";
 
 export interface EncodedBody {
-  /** Room for the body; the first `count` are used. */
+  /** Buffer of ids, of which the first `count` are used. */
   readonly ids: Int32Array;
-  /** Start and end of each, two per token. */
+  /** Start and end of each token: two numbers per token. */
   readonly offsets: Int32Array;
   readonly count: number;
 }
 
 /**
- * `before`, the body, `after`, with offsets (0, 0) for the frame.
- *
- * The body is cut at its end to fit `maxLength`. Throws ConfigError if not even the frame fits.
+ * Joins `before`, the body and `after`. The frame's offsets are (0, 0). The body is cut at its end to fit `maxLength`.
+ * Throws: ConfigError where `maxLength` is too small for the frame alone.
  */
 export function frameEncoding(
   body: EncodedBody,

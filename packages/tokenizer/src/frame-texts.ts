@@ -1,8 +1,10 @@
 /**
- * The last step of every tokenizer of text: tokens of one or two texts, cut into windows and framed by special tokens.
+ * The last step of every text tokenizer: it cuts the tokens of one or two texts into windows and frames them with
+ * special tokens.
  *
- * What becomes of a text is the tokenizer's own; how texts, words given apart, pairs, truncation, types and word
- * numbers come together is the same for all. Source: TemplateProcessing and Encoding of Python `tokenizers` 0.23.3.
+ * Each tokenizer turns a text into tokens in its own way. This file holds the steps that are the same for all: texts
+ * split into words, pairs, truncation, types and word numbers.
+ * Source: TemplateProcessing and Encoding of Python `tokenizers` 0.23.3.
  */
 import { Body } from "./body.ts";
 import type { EncodingIssues } from "./encoding.ts";
@@ -10,7 +12,7 @@ import { templatePieces, type SpecialTemplate, type TemplatePiece } from "./spec
 import type { TextEncodeOptions, TextEncoding, TextInput } from "./text-tokenizer.ts";
 import { windowsOf, type Window } from "./windows.ts";
 
-/** Adds the tokens of a text to a body; places count from the text's start, words from `body.words`. */
+/** Adds the tokens of a text to a body. Places count from the start of the text, word numbers from `body.words`. */
 export type FillBody = (text: string, body: Body) => void;
 
 const NO_ISSUES: EncodingIssues = /* @__PURE__ */ Object.freeze({
@@ -24,10 +26,10 @@ export class TextFramer {
   readonly #pair: readonly TemplatePiece[];
   readonly #idOf: (token: string) => number;
   readonly #fill: FillBody;
-  /** Scratch for the texts of one call. */
+  /** Scratch memory for the texts of one call. */
   readonly #bodies: readonly [Body, Body] = [new Body(), new Body()];
 
-  /** @param idOf ids of the template's tokens, all of which must be there. */
+  /** @param idOf gives the id of each token of the template. All of them must exist. */
   constructor(template: SpecialTemplate, idOf: (token: string) => number, fill: FillBody) {
     this.#single = templatePieces(template.single);
     this.#pair = templatePieces(template.pair);
@@ -35,7 +37,7 @@ export class TextFramer {
     this.#fill = fill;
   }
 
-  /** Throws ConfigError where not even the special tokens fit, and for windows that would not advance. */
+  /** Throws: ConfigError where `maxLength` is too small for the special tokens, or where windows do not advance. */
   encode(text: TextInput, options: TextEncodeOptions): TextEncoding {
     const { pair, special = true } = options;
     const [first, second] = this.#bodies;

@@ -1,6 +1,6 @@
 /**
- * The tokenizer interface, its batches, and what every tokenizer package shares: special tokens, counts, Hugging Face
- * files.
+ * The entry `@cloze/tokenizer`: the tokenizer interfaces, batches, and the code that tokenizer packages share (special
+ * tokens, counts, Hugging Face files).
  */
 export type { ByteTokenizer, SpecialIds, Tokenizer } from "./tokenizer.ts";
 export {

@@ -1,6 +1,6 @@
 /**
- * What the tokenizers of text share among themselves: filling, framing and cutting of encodings, and counts and merges
- * for training.
+ * The entry `@cloze/tokenizer/internal`: shared code of the text tokenizers. It fills, frames and cuts encodings, and
+ * counts words and merges pairs for training.
  */
 export { Body, grown } from "./body.ts";
 export { TextFramer, type FillBody } from "./frame-texts.ts";

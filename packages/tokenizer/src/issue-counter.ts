@@ -1,14 +1,14 @@
 /**
- * Counts of what an encoding did not take as it was: replaced, unknown, dropped, each by character as written.
+ * The counter of an encoding's issues: replaced, unknown and dropped characters, each as written in the text.
  *
- * One counter is made once and handed to many calls, so that a whole corpus costs no allocation per record; `issues()`
- * turns it into plain data. ASCII lives in a typed array, everything else in a map.
+ * One counter serves many calls, so a corpus needs no allocation per record. `issues()` gives the counts as plain data.
+ * ASCII is in a typed array, all other characters in a map.
  */
 import type { EncodingIssues } from "./encoding.ts";
 
-/** Occurrences by character. */
+/** Number of occurrences of each character. */
 export class CharacterCounts {
-  /** Counts of U+0000 to U+007F, indexed by code: hot loops add to it directly. */
+  /** [128] Counts of U+0000 to U+007F. Hot loops add to it directly. */
   readonly ascii: Float64Array = new Float64Array(128);
   readonly #other = new Map<number, number>();
 
@@ -29,7 +29,7 @@ export class CharacterCounts {
     this.#other.clear();
   }
 
-  /** Characters that occurred, in code point order. */
+  /** The counts above 0 by character, in code point order. */
   toRecord(): Record<string, number> {
     const record: Record<string, number> = {};
     for (let code = 0; code < 128; code++) {
@@ -57,7 +57,7 @@ export class IssueCounter {
   readonly unknown: CharacterCounts = new CharacterCounts();
   readonly dropped: CharacterCounts = new CharacterCounts();
 
-  /** All occurrences of all three kinds. */
+  /** Number of issues of all three kinds. */
   get total(): number {
     return this.replaced.total + this.unknown.total + this.dropped.total;
   }
@@ -68,7 +68,7 @@ export class IssueCounter {
     this.dropped.reset();
   }
 
-  /** Adds the counts of another encoding, e.g. one that came back from a worker. */
+  /** Adds the counts of another encoding, for example from a worker. */
   add(issues: EncodingIssues): void {
     this.replaced.addRecord(issues.replaced);
     this.unknown.addRecord(issues.unknown);

@@ -1,4 +1,4 @@
-/** JSON text of a named file, with errors that say where it is broken. */
+/** A reader of JSON files, with errors that name the file and the fault. */
 import { FormatError } from "@cloze/errors";
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
@@ -10,7 +10,7 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** What a value is, in words for a message. */
+/** Describes a value in words, for a message. */
 export function describeJson(value: JsonValue | undefined): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";
@@ -18,7 +18,7 @@ export function describeJson(value: JsonValue | undefined): string {
   return typeof value === "object" ? "an object" : `the ${typeof value} ${JSON.stringify(value)}`;
 }
 
-/** Parses a file that must hold one JSON object. Throws FormatError with the parser's own words and what to do. */
+/** Parses a file that holds one JSON object. Throws: FormatError with the parser's message and the next step. */
 export function parseJsonObject(text: string, file: string): JsonObject {
   let value: JsonValue;
   try {

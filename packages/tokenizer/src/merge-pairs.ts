@@ -1,16 +1,17 @@
 /**
- * Byte-pair merging over counted words: join the most frequent pair of neighbours into one token, again and again.
+ * Byte-pair merging over counted words: it joins the most frequent pair of neighbours into one token, again and again.
  *
- * Each distinct word is a row of token ids; a table knows how often each pair stands side by side and in which words it
- * may be found; a queue gives the next pair. Only the words of a merged pair are touched. Of two pairs that are equally
- * frequent, the one with the smaller first id goes first, then the smaller second. Pairs keep their count after they
- * were merged and come up again for words they were found in later: as in Python `tokenizers`, whose merges these are,
- * one for one (BpeTrainer of 0.23.3). Price: memory by distinct words; time by the occurrences in distinct words that
- * the merges touch, times log of the queue.
+ * Each distinct word is a row of token ids. A table holds the count of each pair, and the rows that may contain it. A
+ * queue gives the next pair. A merge touches only the rows of its pair. Of two equally frequent pairs, the pair with
+ * the smaller first id goes first, then the pair with the smaller second id. A pair keeps its count after its merge.
+ * Where later merges make the pair in further rows, it enters the queue again. All this is as in Python `tokenizers`
+ * (BpeTrainer of 0.23.3), and the merges are the same, one for one.
+ * Price: memory grows with the distinct words. Time grows with the occurrences (in distinct words) that merges touch,
+ * times the log of the queue's length.
  */
 import { grown } from "./body.ts";
 
-/** Words as rows of token ids, with how often each occurs in the corpus. */
+/** Words as rows of token ids, each with its count in the corpus. */
 export interface SymbolRows {
   readonly symbols: Int32Array;
   /** Row r is symbols [starts[r], starts[r + 1]). */
@@ -21,13 +22,13 @@ export interface SymbolRows {
 export interface MergeOptions {
   /** Rarer pairs are not joined. */
   readonly minFrequency: number;
-  /** The token that a pair becomes; called once for each merge. */
+  /** Gives the id of a pair's joined token. Called once for each merge. */
   readonly join: (first: number, second: number) => number;
-  /** Asked before each merge. */
+  /** True ends the merging. Called before each merge. */
   readonly enough: () => boolean;
 }
 
-/** Runs merges until there are enough, or none is frequent enough. Rows are rewritten in place. */
+/** Merges until `enough` says so, or no pair is frequent enough. Changes the rows in place. */
 export function mergePairs(
   { symbols, starts, counts }: SymbolRows,
   { minFrequency, join, enough }: MergeOptions,
@@ -72,7 +73,7 @@ export function mergePairs(
   }
 }
 
-/** Joins the pair everywhere in one row, tells the table what neighbours came and went, and gives the new length. */
+/** Joins the pair everywhere in one row, updates the counts of neighbouring pairs, and returns the row's new length. */
 function mergeRow(
   symbols: Int32Array,
   start: number,
@@ -108,7 +109,7 @@ function mergeRow(
   return to - start;
 }
 
-/** A pair that may be merged next, in the rows of its chain of places; its count may have changed since. */
+/** A pair in the queue, with its chain of rows from `place` on. The pair's count may have changed since. */
 interface Candidate {
   readonly pair: number;
   readonly first: number;
@@ -117,14 +118,14 @@ interface Candidate {
   readonly place: number;
 }
 
-/** Pairs by number, each with its count and a chain of rows that it was newly found in. */
+/** A table of pairs by number. Each has its count, and a chain of rows that contain it since the last `enqueue`. */
 class PairTable {
   #slots: Int32Array = new Int32Array(1 << 12).fill(-1);
   #size = 0;
   #first: Int32Array = new Int32Array(1 << 11);
   #second: Int32Array = new Int32Array(1 << 11);
   #counts: Float64Array = new Float64Array(1 << 11);
-  /** Last place of the pair's open chain, -1 for none. */
+  /** For each pair the last place of its open chain, or -1. */
   #heads: Int32Array = new Int32Array(1 << 11);
   #rows: Int32Array = new Int32Array(1 << 12);
   #nexts: Int32Array = new Int32Array(1 << 12);
@@ -142,7 +143,7 @@ class PairTable {
     return this.#rows[place] as number;
   }
 
-  /** Adds to a pair's count; where it grows, the row joins the pair's open chain. */
+  /** Adds `by` to a pair's count. Where `by` is positive, the row joins the pair's open chain. */
   change(first: number, second: number, by: number, row: number): void {
     const pair = this.#pairOf(first, second);
     this.#counts[pair] = (this.#counts[pair] as number) + by;
@@ -159,7 +160,7 @@ class PairTable {
     this.#heads[pair] = this.#places++;
   }
 
-  /** Closes the open chains: each becomes a candidate, if its pair is there at all. */
+  /** Closes the open chains. Each becomes a candidate where its pair's count is above 0. */
   enqueue(queue: Candidate[]): void {
     for (const pair of this.#open) {
       const count = this.#counts[pair] as number;
@@ -218,13 +219,13 @@ class PairTable {
   }
 }
 
-/** Whether `a` is merged before `b`. */
+/** True where `a` is merged before `b`. */
 function before(a: Candidate, b: Candidate): boolean {
   if (a.count !== b.count) return a.count > b.count;
   return a.first !== b.first ? a.first < b.first : a.second < b.second;
 }
 
-/** A binary heap in an array, the next candidate first. */
+/** Adds a candidate to a binary heap in an array; the next candidate to merge is first. */
 function push(heap: Candidate[], candidate: Candidate): void {
   let at = heap.length;
   heap.push(candidate);

@@ -1,8 +1,8 @@
 /**
- * SHA-256 of a text (as UTF-8), in hex: the one digest that names a vocabulary in shards and checkpoints.
+ * SHA-256 of a text (as UTF-8), in hex: the digest that identifies a vocabulary in shards and checkpoints.
  *
- * Synchronous and without imports, so that it runs in a browser as in Node; `printf %s "$text" | sha256sum` gives the
- * same. Cost: about 100 MB/s, spent once per tokenizer. Not meant for corpora. Source: FIPS 180-4; the constants are
+ * It is synchronous and has no imports, so it runs in browsers and in Node. `printf %s "$text" | sha256sum` gives the
+ * same digest. Cost: about 100 MB/s, once per tokenizer; not meant for corpora. Source: FIPS 180-4. The constants are
  * computed from their definition (fractional parts of roots of the first primes).
  */
 
@@ -12,7 +12,7 @@ const PRIMES: readonly number[] = Array.from({ length: 312 }, (_, n) => n).filte
   return true;
 });
 
-/** The first 32 bits of the fractional part. A double has 52, of which the integer part takes at most 5. */
+/** First 32 bits of the fractional part. A double has 52 bits, and the integer part takes at most 5 of them. */
 const fraction = (x: number): number => ((x - Math.floor(x)) * 2 ** 32) | 0;
 
 const START: readonly number[] = PRIMES.slice(0, 8).map((p) => fraction(Math.sqrt(p)));
@@ -21,7 +21,8 @@ const ROUND: Int32Array = Int32Array.from(PRIMES.slice(0, 64), (p) => fraction(M
 const rotate = (x: number, by: number): number => (x >>> by) | (x << (32 - by));
 
 /**
- * Message, a 1 bit, zeros, and the length in bits as a 64-bit big-endian number, to a whole number of 64-byte blocks.
+ * Pads a message to a whole number of 64-byte blocks: the message, a 1 bit, zeros, then the length in bits as a 64-bit
+ * big-endian number.
  */
 function padded(message: Uint8Array): DataView {
   const bytes = new Uint8Array(Math.ceil((message.length + 9) / 64) * 64);

@@ -1,15 +1,16 @@
 /**
- * A hash table from stretches of texts to numbers 0, 1, 2, …, without making a string of any of them.
+ * A hash table from slices of texts to numbers 0, 1, 2, … It makes no strings.
  *
- * The scanner hashes a word while it reads it (`hash = imul(hash ^ unit, PRIME)`, from SEED on) and asks with the text
- * and the place. Words are kept as UTF-16 units in one array. Price: 2 bytes per unit and about 28 per word.
+ * The caller hashes a word while it reads the word (`hash = imul(hash ^ unit, PRIME)`, from SEED on). It then asks the
+ * table with the text, the place and the hash. The table keeps words as UTF-16 units in one array. Price: 2 bytes per
+ * unit and about 28 per word.
  */
 export const HASH_SEED = 0x2f0b4c47;
 export const HASH_PRIME = 0x01000193;
 const BLOCK = 4096;
 
 export class SliceTable {
-  /** Distinct stretches seen. */
+  /** Number of distinct slices. */
   size = 0;
   #slots: Int32Array = new Int32Array(1 << 12).fill(-1);
   #mask = (1 << 12) - 1;
@@ -18,12 +19,12 @@ export class SliceTable {
   #starts: Int32Array = new Int32Array((1 << 11) + 1);
   #units: Uint16Array = new Uint16Array(1 << 14);
 
-  /** Units held: what bounds of memory ask for. */
+  /** Number of UTF-16 units in the table, for limits on memory. */
   get units(): number {
     return this.#starts[this.size] as number;
   }
 
-  /** Number of `text[start, end)`, or -1. */
+  /** The number of the slice `text[start, end)`, or -1. */
   find(text: string, start: number, end: number, hash: number): number {
     const length = end - start;
     for (let slot = (hash ^ (hash >>> 15)) & this.#mask; ; slot = (slot + 1) & this.#mask) {
@@ -37,7 +38,7 @@ export class SliceTable {
     }
   }
 
-  /** Gives the next number to a stretch that `find` did not find. */
+  /** Adds a slice that `find` did not find, and returns its number. */
   add(text: string, start: number, end: number, hash: number): number {
     const entry = this.size;
     const at = this.units;
@@ -54,13 +55,13 @@ export class SliceTable {
     return entry;
   }
 
-  /** The stretch with a number, as a string. */
+  /** The slice with a number, as a string. */
   at(entry: number): string {
     const at = this.#starts[entry] as number;
     return textOfUnits(this.#units, at, (this.#starts[entry + 1] as number) - at);
   }
 
-  /** All stretches in the order of their numbers, one behind the other. */
+  /** All slices in the order of their numbers, one after another. */
   contents(): { readonly units: Uint16Array; readonly lengths: Int32Array } {
     const lengths = new Int32Array(this.size);
     for (let entry = 0; entry < this.size; entry++)
@@ -86,7 +87,7 @@ export class SliceTable {
   }
 }
 
-/** UTF-16 units as a string, lone surrogates and all; in blocks, because arguments of a call are limited. */
+/** UTF-16 units as a string, also with lone surrogates. Works in blocks, because a call has limited arguments. */
 export function textOfUnits(units: Uint16Array, start: number, length: number): string {
   if (length <= BLOCK) return String.fromCharCode(...units.subarray(start, start + length));
   const parts: string[] = [];

@@ -1,17 +1,17 @@
 /**
- * Where special tokens stand around a sequence: `[CLS] $A [SEP]`.
+ * Templates for the special tokens around a sequence, such as `[CLS] $A [SEP]`.
  *
- * Written as in Python `tokenizers`: pieces with a space between, `$A` and `$B` the sequences, `:1` a token type other
- * than 0. Reads the post_processor of a tokenizer.json (TemplateProcessing, BertProcessing, RobertaProcessing, or a
- * Sequence holding one) and writes TemplateProcessing.
+ * The notation is that of Python `tokenizers`: pieces with spaces between them, `$A` and `$B` for the sequences, `:1`
+ * for a token type other than 0. The reader takes the post_processor of a tokenizer.json (TemplateProcessing,
+ * BertProcessing, RobertaProcessing, or a Sequence with one of them). The writer makes TemplateProcessing.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
 import { describeJson, isJsonObject, type JsonObject, type JsonValue } from "./json-file.ts";
 
 export interface SpecialTemplate {
-  /** e.g. `<cls> $A <eos>` */
+  /** For example `<cls> $A <eos>`. */
   readonly single: string;
-  /** e.g. `<cls> $A <eos> $B:1 <eos>:1` */
+  /** For example `<cls> $A <eos> $B:1 <eos>:1`. */
   readonly pair: string;
 }
 
@@ -34,7 +34,7 @@ export function templatePieces(template: string): TemplatePiece[] {
 }
 
 /**
- * Special tokens before and after the one sequence of `template.single`. Throws ConfigError unless `$A` is there once.
+ * The special tokens before and after `$A` in `template.single`. Throws: ConfigError unless `$A` is there exactly once.
  */
 export function templateSides(template: SpecialTemplate): {
   readonly before: readonly string[];
@@ -53,7 +53,7 @@ export function templateSides(template: SpecialTemplate): {
   return { before: tokens(pieces.slice(0, at)), after: tokens(pieces.slice(at + 1)) };
 }
 
-/** The post_processor object of a tokenizer.json. */
+/** The template as the post_processor of a tokenizer.json. Throws: ConfigError for an unknown token. */
 export function templateJson(template: SpecialTemplate, idOf: (token: string) => number | undefined): JsonObject {
   const json = (piece: TemplatePiece): JsonObject =>
     piece.sequence === undefined
@@ -75,7 +75,7 @@ export function templateJson(template: SpecialTemplate, idOf: (token: string) =>
   return { type: "TemplateProcessing", single: single.map(json), pair: pair.map(json), special_tokens: special };
 }
 
-/** The template of a tokenizer.json's post_processor; null stands for no special tokens. */
+/** The template of a tokenizer.json's post_processor. null means no special tokens. */
 export function readTemplate(postProcessor: JsonValue, file = "tokenizer.json"): SpecialTemplate {
   if (postProcessor === null) return { single: "$A", pair: "$A $B:1" };
   const type = isJsonObject(postProcessor) ? postProcessor["type"] : undefined;

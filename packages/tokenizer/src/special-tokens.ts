@@ -1,5 +1,6 @@
 /**
- * Special tokens by the role names of Python `transformers` (`pad_token`, `cls_token`, …), and finding them in a text.
+ * Special tokens by the role names of Python `transformers` (`pad_token`, `cls_token`, …), and a splitter that finds
+ * them in a text.
  */
 import type { SpecialIds } from "./tokenizer.ts";
 import { templateSides, type SpecialTemplate } from "./special-template.ts";
@@ -15,15 +16,15 @@ export const SPECIAL_ROLES = [
 ] as const;
 export type SpecialRole = (typeof SPECIAL_ROLES)[number];
 
-/** Token strings by role; a vocabulary has a padding and an unknown token, the rest is optional. */
+/** Token strings by role. A vocabulary needs a padding and an unknown token; the other roles are optional. */
 export type SpecialTokens = { readonly [R in SpecialRole]?: string } & {
   readonly unk_token: string;
   readonly pad_token: string;
 };
 
 /**
- * Ids by role. Start and end are the tokens that the template puts around a sequence. Undefined if a token is not in
- * the vocabulary.
+ * Ids by role. Start and end are the first and the last token that the template puts around a sequence. Undefined where
+ * the vocabulary lacks the padding or the unknown token. Another role without a token is left out.
  */
 export function specialIds(
   special: SpecialTokens,
@@ -47,7 +48,7 @@ export function specialIds(
   };
 }
 
-/** A stretch of a text: either one special token (with its id) or ordinary text between them. */
+/** A part of a text: one special token (with its id), or ordinary text between special tokens. */
 export interface TextPart {
   readonly start: number;
   readonly end: number;
@@ -55,7 +56,7 @@ export interface TextPart {
   readonly id?: number;
 }
 
-/** Splits a text at the given tokens, exact case, the longest first. Parts of ordinary text are never empty. */
+/** Makes a function that splits a text at the tokens: exact case, the longest token first. No part is empty. */
 export function specialSplitter(tokens: ReadonlyMap<string, number>): (text: string) => readonly TextPart[] {
   const escaped = [...tokens.keys()]
     .toSorted((a, b) => b.length - a.length)

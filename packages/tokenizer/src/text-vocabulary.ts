@@ -1,6 +1,6 @@
 /**
- * The special and added tokens of a vocabulary of text: BERT's by default, completed and checked, and found in
- * checkpoint files.
+ * The special and added tokens of a text vocabulary: defaults (BERT's), completion, checks, and a reader of checkpoint
+ * files.
  */
 import { ConfigError, FormatError } from "@cloze/errors";
 import type { JsonValue } from "./json-file.ts";
@@ -19,7 +19,7 @@ export const BERT_SPECIAL: Required<
   mask_token: "[MASK]",
 };
 
-/** `[CLS] $A [SEP]` and `[CLS] $A [SEP] $B:1 [SEP]:1`, as far as there are such tokens. */
+/** `[CLS] $A [SEP]` and `[CLS] $A [SEP] $B:1 [SEP]:1`, without tokens that `special` lacks. */
 export function bertTemplate({ cls_token, sep_token }: SpecialTokens): SpecialTemplate {
   if (cls_token === undefined && sep_token === undefined) return readTemplate(null);
   const single = [cls_token, "$A", sep_token].filter((t) => t !== undefined).join(" ");
@@ -33,11 +33,11 @@ export interface TokenParts {
 }
 
 /**
- * The added tokens by id, with those of the roles that were not given. Throws ConfigError where the vocabulary cannot
- * be used.
+ * The added tokens in the order of ids, completed with the special tokens that `addedTokens` lacks.
+ * Throws: ConfigError for a vocabulary that cannot be used.
  *
- * @param where begins the messages.
- * @param made the added token of a role.
+ * @param where the start of each message.
+ * @param made makes the added token for a special token.
  */
 export function completeTokens(
   where: string,
@@ -54,7 +54,7 @@ export function completeTokens(
   );
 }
 
-/** Throws ConfigError where added tokens or the template name what the vocabulary does not have. */
+/** Throws: ConfigError where the vocabulary lacks an added token or a token of the template. */
 export function checkTokens(
   where: string,
   { vocabulary, addedTokens, template }: Required<Omit<TokenParts, "special">> & { readonly template: SpecialTemplate },
@@ -76,7 +76,7 @@ export function checkTokens(
   }
 }
 
-/** Equal tokens give equal files, in whatever order they were named. */
+/** The special tokens in a fixed order of roles, so that equal tokens give equal files. */
 export function inOrder(special: SpecialTokens): SpecialTokens {
   const { unk_token, pad_token } = special;
   return {
@@ -88,7 +88,7 @@ export function inOrder(special: SpecialTokens): SpecialTokens {
   };
 }
 
-/** Why a vocabulary cannot be used, in words for a message that names its file. */
+/** The fault of a vocabulary that cannot be used, as text for a message, or undefined. */
 export function vocabularyFault(vocabulary: readonly string[], special: SpecialTokens): string | undefined {
   const seen = new Map<string, number>();
   for (const [id, token] of vocabulary.entries()) {
@@ -112,7 +112,10 @@ export function vocabularyFault(vocabulary: readonly string[], special: SpecialT
   return undefined;
 }
 
-/** The special tokens of checkpoint files: named ones, else BERT's as far as the vocabulary has them. */
+/**
+ * The special tokens of checkpoint files. A role that the files do not name has BERT's token where the vocabulary has
+ * it. The unknown token may also come from the model (`unknown`). The unknown and the padding token are always set.
+ */
 export function readSpecialTokens(
   files: Readonly<Record<string, string>>,
   config: TokenizerConfig | undefined,

@@ -1,6 +1,6 @@
 /**
- * tokenizer_config.json and special_tokens_map.json: which class Python `transformers` builds, and the special tokens
- * by role.
+ * A reader and a writer of tokenizer_config.json and special_tokens_map.json: the class that Python `transformers`
+ * builds, and the special tokens by role.
  */
 import { FormatError } from "@cloze/errors";
 import { describeJson, isJsonObject, parseJsonObject, type JsonObject, type JsonValue } from "./json-file.ts";
@@ -8,14 +8,14 @@ import { SPECIAL_ROLES, type SpecialRole, type SpecialTokens } from "./special-t
 import { addedTokenJson, type AddedToken } from "./tokenizer-json.ts";
 
 export interface TokenizerConfig {
-  /** e.g. "EsmTokenizer", "BertTokenizer", "PreTrainedTokenizerFast". */
+  /** For example "EsmTokenizer", "BertTokenizer", "PreTrainedTokenizerFast". */
   readonly tokenizerClass?: string;
   readonly special: { readonly [R in SpecialRole]?: string };
-  /** The whole object, for keys that only one package reads. */
+  /** The whole JSON object, for keys that only one package reads. */
   readonly json: JsonObject;
 }
 
-/** Roles of either file: a token is a string or an object with a `content`; null means none. */
+/** The tokens by role. In the file a token is a string or an object with a `content`; null means no token. */
 export function readSpecialTokensMap(
   text: string,
   file = "special_tokens_map.json",
@@ -48,11 +48,11 @@ function rolesOf(json: JsonObject, file: string): { [R in SpecialRole]?: string 
 
 export interface TokenizerConfigParts {
   readonly tokenizerClass: string;
-  /** Inputs that the model's forward takes: a class gives `token_type_ids` only where they are named. */
+  /** Inputs of the model's forward. A Python class gives `token_type_ids` only where this list names them. */
   readonly modelInputNames: readonly string[];
   readonly special: SpecialTokens;
   readonly addedTokens: readonly AddedToken[];
-  /** Further keys, kept by Python when it saves again. */
+  /** Further keys. Python keeps them when it saves the file again. */
   readonly extra?: JsonObject;
 }
 
@@ -61,7 +61,7 @@ export function writeTokenizerConfig(parts: TokenizerConfigParts): string {
     {
       tokenizer_class: parts.tokenizerClass,
       model_input_names: parts.modelInputNames,
-      // Python would otherwise join "A ." to "A." in decode, and "." is a residue of some alphabets.
+      // With true, Python's decode would turn "A ." into "A.", and "." is a residue of some alphabets.
       clean_up_tokenization_spaces: false,
       ...parts.special,
       added_tokens_decoder: Object.fromEntries(parts.addedTokens.map((t) => [String(t.id), addedTokenJson(t)])),

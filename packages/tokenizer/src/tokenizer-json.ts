@@ -1,9 +1,9 @@
 /**
- * tokenizer.json, the file of the Hugging Face `tokenizers` library: vocabulary, added tokens and the pipeline around
- * them.
+ * A reader and a writer of tokenizer.json, the file of the Hugging Face `tokenizers` library: vocabulary, added tokens
+ * and pipeline.
  *
- * Reading gives the vocabulary checked (every id once, none missing) and the pipeline parts as they are: each tokenizer
- * package knows which of them it can stand for, and refuses the others. Nothing here runs a pipeline.
+ * The reader checks the vocabulary (each id exactly once, no gaps) and returns the parts of the pipeline unchanged.
+ * Each tokenizer package knows the parts that it supports, and refuses other parts. This file runs no pipeline.
  */
 import { FormatError } from "@cloze/errors";
 import { describeJson, isJsonObject, parseJsonObject, type JsonObject, type JsonValue } from "./json-file.ts";
@@ -15,21 +15,21 @@ export interface AddedToken {
   readonly id: number;
   readonly content: string;
   readonly special: boolean;
-  /** Looked for in the normalized text rather than in the text as written; absent is false, as are the next three. */
+  /** Search the token in the normalized text, not in the original. Absent means false, here and in the next three. */
   readonly normalized?: boolean;
-  /** Only where no letter or digit touches it. */
+  /** Match only where no letter or digit touches the token. */
   readonly singleWord?: boolean;
-  /** Takes the white space before it along. */
+  /** Include the white space before the token. */
   readonly lstrip?: boolean;
-  /** Takes the white space after it along. */
+  /** Include the white space after the token. */
   readonly rstrip?: boolean;
 }
 
 export interface TokenizerJson {
   readonly modelType: ModelType;
-  /** The model object itself, for what only its own package reads (merges, scores, prefixes). */
+  /** The whole model object, for keys that only one package reads (merges, scores, prefixes). */
   readonly model: JsonObject;
-  /** Model vocabulary and added tokens, by id. */
+  /** The model's vocabulary and the added tokens, in the order of ids. */
   readonly vocabulary: readonly string[];
   readonly addedTokens: readonly AddedToken[];
   readonly normalizer: JsonValue;
@@ -40,7 +40,7 @@ export interface TokenizerJson {
 
 const AGAIN = "Fetch the file again, or save the tokenizer again from Python.";
 
-/** Throws FormatError, naming file and place, when the file is not a whole tokenizer.json. */
+/** Throws: FormatError with the file and the place where the text is not a complete tokenizer.json. */
 export function readTokenizerJson(text: string, file = "tokenizer.json"): TokenizerJson {
   const json = parseJsonObject(text, file);
   const model = json["model"];
@@ -66,7 +66,7 @@ export function readTokenizerJson(text: string, file = "tokenizer.json"): Tokeni
 }
 
 function modelTypeOf(model: JsonObject, file: string): ModelType {
-  // Files of the first years leave the type of BPE out.
+  // Early BPE files have no type.
   const type = model["type"] ?? (model["merges"] === undefined ? undefined : "BPE");
   const known = MODEL_TYPES.find((t) => t === type);
   if (known === undefined)
@@ -122,8 +122,8 @@ function readAddedTokens(value: JsonValue | undefined, file: string): AddedToken
 }
 
 /**
- * An added token from its entry in tokenizer.json, or in tokenizer_config.json's added_tokens_decoder, where the key is
- * the id.
+ * An added token from its entry in tokenizer.json, or in the added_tokens_decoder of tokenizer_config.json (there the
+ * key is the id).
  */
 export function addedToken(entry: JsonObject, id: number, content: string): AddedToken {
   return {
@@ -177,7 +177,7 @@ function joinVocabulary(
   });
 }
 
-/** What goes into a tokenizer.json that we write. */
+/** The contents of a tokenizer.json to write. */
 export interface TokenizerJsonParts {
   readonly model: JsonObject;
   readonly addedTokens: readonly AddedToken[];
@@ -188,7 +188,7 @@ export interface TokenizerJsonParts {
 }
 
 /**
- * The entry of an added token, as both tokenizer.json and tokenizer_config.json hold it (the latter without the id).
+ * The entry of an added token in tokenizer_config.json. In tokenizer.json the entry has the id as well.
  */
 export function addedTokenJson(
   token: AddedToken,

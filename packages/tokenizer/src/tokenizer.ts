@@ -1,12 +1,12 @@
 /**
- * What every cloze tokenizer is: text to ids and back, with offsets, and nothing hidden (what was replaced or dropped
- * is counted).
+ * The interface of all tokenizers: text to ids and back, with offsets. Nothing is hidden: every replaced or dropped
+ * character is counted.
  */
 import type { Encoding, EncodeOptions } from "./encoding.ts";
 import type { IssueCounter } from "./issue-counter.ts";
 
 /**
- * Ids of the special tokens that models and objectives ask for by role; a role that a vocabulary lacks is undefined.
+ * Ids of the special tokens by role, for models and objectives. A role that a vocabulary lacks is undefined.
  */
 export interface SpecialIds {
   readonly pad: number;
@@ -19,16 +19,16 @@ export interface SpecialIds {
 }
 
 export interface Tokenizer {
-  /** Short name, e.g. "esm2", "protbert", "amplify". */
+  /** Short name, for example "esm2", "protbert", "amplify". */
   readonly name: string;
   /** Token strings; the index is the id. */
   readonly vocabulary: readonly string[];
   readonly special: SpecialIds;
-  /** Ids that are never masked, never predicted and skipped by decode. */
+  /** Ids that are never masked and never predicted, and that `decode` skips. */
   readonly specialIds: ReadonlySet<number>;
-  /** Ids that a random replacement may draw: the vocabulary without special and unused tokens. */
+  /** Ids for random replacements: the vocabulary without special and unused tokens. */
   readonly regularIds: readonly number[];
-  /** Hex digest of the vocabulary and the policies: written into token shards, compared on reading. */
+  /** Hex digest of the vocabulary and the policies. Token shards store it; a reader compares it. */
   readonly hash: string;
   encode(text: string, options?: EncodeOptions): Encoding;
   decode(ids: ArrayLike<number>, options?: { readonly skipSpecial?: boolean }): string;
@@ -40,16 +40,16 @@ export interface Tokenizer {
 }
 
 /**
- * A tokenizer whose every token is one byte wide, in text and in ids: what lets a corpus go to uint8 shards at memory
+ * A tokenizer in which each token is one byte, in the text and as an id. It writes a corpus to uint8 shards at memory
  * speed.
  */
 export interface ByteTokenizer extends Tokenizer {
   /**
-   * Encodes the UTF-8 text in `source[start, end)` into `out` from `at` on; gives the number of ids written.
+   * Encodes the UTF-8 text in `source[start, end)` into `out` from `at` on. Returns the number of ids written.
    *
-   * The body only: no special tokens are added, and `<mask>` in the text is six characters. One call takes one whole
-   * sequence (a trailing `*` is judged at its end). `issues` is added to, never reset. `out` needs room for `end -
-   * start` ids.
+   * Only the body: it adds no special tokens, and `<mask>` in the text is six characters. One call takes one whole
+   * sequence, because a `*` at the end has a rule of its own. It adds to `issues` and never resets it. `out` needs room
+   * for `end - start` ids.
    */
   encodeBytes(
     source: Uint8Array,

@@ -1,12 +1,12 @@
 /**
- * vocab.txt: one token per line, the line number (from 0) is the id.
+ * A reader and a writer of vocab.txt: one token per line, the line number (from 0) is the id.
  *
- * Lines end in \n or \r\n; a byte order mark and empty lines at the very end are tolerated, as Python `transformers`
- * does. Tokens are not trimmed: a token that begins with a space is its own.
+ * Lines end in \n or \r\n. A byte order mark and empty lines at the end are allowed, as in Python `transformers`.
+ * Tokens are not trimmed: " a" and "a" are two tokens.
  */
 import { FormatError } from "@cloze/errors";
 
-/** Token strings by id. Throws FormatError on an empty file, an empty line between tokens, or a token written twice. */
+/** Token strings by id. Throws: FormatError for an empty file, an empty line between tokens, or a repeated token. */
 export function readVocabTxt(text: string, file = "vocab.txt"): string[] {
   const tokens = text
     .replace(/^\ufeff/, "")

@@ -1,22 +1,22 @@
 /**
- * Truncation: which tokens of one or two texts stay within a number of tokens, and which windows hold what did not.
+ * Truncation: the choice of the tokens of one or two texts that fit, and of the windows for the other tokens.
  *
- * Longest first shortens the longer text down to the shorter, then both alike (the second keeps the odd token if it was
- * the longer or equal). Windows advance by the kept length minus the stride. Where both texts of a pair are cut, every
- * window of one meets every window of the other. Source: truncate_encodings, Encoding::truncate and merge of Python
- * `tokenizers` 0.23.3.
+ * "longest-first" shortens the longer text to the length of the shorter text, then both equally. An odd token goes to
+ * the longer text, or to the second where both are equal. Windows advance by the kept length minus the stride. Where
+ * both texts of a pair are cut, every window of one text meets every window of the other. Source: truncate_encodings,
+ * Encoding::truncate and merge of Python `tokenizers` 0.23.3.
  */
 import { ConfigError } from "@cloze/errors";
 import type { TextEncodeOptions } from "./text-tokenizer.ts";
 
-/** [start, end) of the tokens of each text. */
+/** For each text the range [start, end) of its tokens. */
 export type Window = readonly (readonly [start: number, end: number])[];
 
 /**
- * The main window, then the others if `stride` is given.
+ * The main window, then with `stride` the further windows.
  *
- * @param lengths tokens of the one text, or of both.
- * @param frame special tokens that will stand around them.
+ * @param lengths number of tokens of the single text, or of both texts.
+ * @param frame number of special tokens around them.
  */
 export function windowsOf(lengths: readonly number[], frame: number, options: TextEncodeOptions): readonly Window[] {
   const { maxLength = Infinity, truncateSide = "right", stride } = options;

@@ -1,11 +1,11 @@
 /**
- * Counts of distinct words, in a hash table without a string for each: what every training of a vocabulary starts from.
+ * Counts of distinct words, in a hash table without strings. The training of a vocabulary starts from these counts.
  *
- * Price: that of slice-table.ts, and 8 bytes per word.
+ * Price: as for slice-table.ts, and 8 bytes more per word.
  */
 import { HASH_PRIME, HASH_SEED, SliceTable } from "./slice-table.ts";
 
-/** Counts by word, in no order that means anything. */
+/** Words with their counts. The order has no meaning. */
 export interface WordCounts {
   readonly size: number;
   word(entry: number): string;
@@ -40,7 +40,7 @@ export class CountTable implements WordCounts {
   }
 }
 
-/** The hash that a SliceTable is asked with. */
+/** The hash of a word, as a SliceTable needs it. */
 export function hashOf(text: string): number {
   let hash = HASH_SEED;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), HASH_PRIME);

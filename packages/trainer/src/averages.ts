@@ -1,6 +1,6 @@
 /**
- * Averages of the parameters that an optimizer keeps beside them (`ema` of @cloze/optim): read from the device, judged
- * as the parameters are, and saved in a folder of their own inside the checkpoint.
+ * Averages of the parameters, where the optimizer keeps them (`ema` of @cloze/optim). This file reads the averages from
+ * the device, evaluates them, and names the folder that holds them inside a checkpoint.
  */
 import type { Backend, Session } from "@cloze/backend";
 import type { HostTensor, HostTensors } from "@cloze/graph";
@@ -9,17 +9,20 @@ import type { Evaluation, EvaluationNumbers } from "./evaluate.ts";
 import type { Weights } from "./model-source.ts";
 import type { Stage } from "./stages.ts";
 
-/** The folder of a checkpoint that holds them, in the Hub layout as the checkpoint itself. */
+/** The folder of the averages inside a checkpoint, in the Hub layout like the checkpoint itself. */
 export const AVERAGES_FOLDER = "ema";
 
-/** What the averages of a new run are: the parameters. Nothing where the optimizer keeps none. */
+/** The averages of a new run: equal to the parameters. Empty where the optimizer keeps no averages. */
 export function firstAverages({ averageOf }: Optimizer, weights: Weights): HostTensors {
   return averageOf === undefined
     ? {}
     : Object.fromEntries(Object.entries(weights).map(([name, value]) => [averageOf(name), value]));
 }
 
-/** All weights of a checkpoint, those that are trained as their averages; undefined where the optimizer keeps none. */
+/**
+ * All weights of a checkpoint, with the average in place of each trained parameter. Undefined where the optimizer keeps
+ * no averages.
+ */
 export async function readAverages(
   session: Session,
   { averageOf }: Optimizer,
@@ -32,8 +35,8 @@ export async function readAverages(
 }
 
 /**
- * The figures of an evaluation of the averages, as `ema.<figure>`. Takes the memory of the parameters once more while
- * it runs.
+ * Evaluates the averages and returns the figures as `ema.<figure>`. Needs the memory of the parameters a second time
+ * while the evaluation runs.
  */
 export async function evaluateAverages(
   backend: Backend,
@@ -44,7 +47,7 @@ export async function evaluateAverages(
   const session = await backend.start(averages);
   try {
     const figures: EvaluationNumbers = await evaluator.run(session, undefined, source);
-    // How many tokens were predicted is the same for both.
+    // The number of predicted tokens is the same for the parameters and the averages.
     return Object.fromEntries(
       Object.entries(figures).flatMap(([name, value]) => (name === "tokens" ? [] : [[`ema.${name}`, value]])),
     );

@@ -1,17 +1,17 @@
 /**
- * The best checkpoint of a run, by a metric of its evaluations, and when to give up waiting for a better one.
+ * The best checkpoint of a run, judged by a metric of its evaluations, and the rule that ends a run early.
  *
- * What is known of it is plain data in the trainer's state, so that a resumed run keeps and stops as one that was never
- * interrupted.
+ * The trainer's state holds the result so far as plain data. So a resumed run keeps the same checkpoint and stops at
+ * the same step as a run without interruption.
  */
 import { ConfigError } from "@cloze/errors";
 import type { EvaluationNumbers } from "./evaluate.ts";
 
 export interface BestRule {
-  /** A name that the evaluation gives. */
+  /** The name of one of the evaluation's figures. */
   readonly metric: string;
   readonly better: "higher" | "lower";
-  /** Evaluations without a better one after which the run ends. Default: it goes on. */
+  /** The run ends after this many evaluations without a better value. Default: the run goes on. */
   readonly patience?: number;
 }
 
@@ -19,9 +19,9 @@ export interface BestSoFar {
   readonly metric: string;
   readonly value: number;
   readonly step: number;
-  /** Evaluations since then. */
+  /** Number of evaluations since `step`. */
   readonly waited: number;
-  /** Step of the last evaluation that was judged. */
+  /** Step of the last evaluation that `judge` has seen. */
   readonly judgedAt: number;
 }
 
@@ -29,7 +29,10 @@ export interface BestCheckpoint extends Pick<BestSoFar, "metric" | "value" | "st
   readonly checkpoint: string;
 }
 
-/** What an evaluation at `step` makes of the best so far. A value that is not a number is never better. */
+/**
+ * The best so far after an evaluation at `step`. NaN is never better than a number. Throws ConfigError if the
+ * evaluation has no such metric.
+ */
 export function judge(
   rule: BestRule,
   before: BestSoFar | undefined,
@@ -51,7 +54,7 @@ export function judge(
     : { ...before, waited: before.waited + 1, judgedAt: step };
 }
 
-/** Refuses to go on with a best that another metric chose. */
+/** The best so far of a resumed run. Throws ConfigError if another metric chose that best. */
 export function resumedBest(
   rule: BestRule | undefined,
   saved: BestSoFar | undefined,
@@ -66,5 +69,6 @@ export function resumedBest(
   return saved;
 }
 
+/** Whether `patience` evaluations have passed without a better value. */
 export const isOver = (rule: BestRule | undefined, best: BestSoFar | undefined): boolean =>
   rule?.patience !== undefined && best !== undefined && best.waited >= rule.patience;

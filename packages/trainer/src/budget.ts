@@ -1,15 +1,14 @@
 /**
- * How long a run is: so many steps, tokens or seconds. How far it has come, and its learning rate, are told in the same
- * unit.
+ * The length of a run, in steps, tokens or seconds. The progress of the run and its learning rate use the same unit.
  */
 import type { Schedule } from "@cloze/schedule";
 
 export type Until = { readonly steps: number } | { readonly tokens: number } | { readonly seconds: number };
 
-/** What a run has taken. */
+/** The steps, tokens and seconds that a run has used so far. */
 export interface Spent {
   readonly steps: number;
-  /** Padding not counted. */
+  /** Without padding. */
   readonly tokens: number;
   readonly seconds: number;
 }
@@ -26,13 +25,13 @@ export function isSpent(until: Until, spent: Spent): boolean {
   return done >= total;
 }
 
-/** From 0 to 1. */
+/** The fraction of the run that is done, from 0 to 1. */
 export function shareOf(until: Until, spent: Spent): number {
   const { spent: done, total } = measured(until, spent);
   return Math.min(1, done / total);
 }
 
-/** What the peak rate is multiplied by in a step; `after`: what will have been spent with it. */
+/** The factor of the peak learning rate in a step. `after`: the totals at the end of that step. */
 export function rateFactor(schedule: Schedule, until: Until, after: Spent): number {
   const { spent, total } = measured(until, after);
   return schedule(spent, total);

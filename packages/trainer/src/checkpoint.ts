@@ -1,6 +1,6 @@
 /**
- * A checkpoint folder: the Hub layout (config.json, model.safetensors, tokenizer files) that Python opens, and beside
- * it what resuming needs (optimizer.safetensors, trainer_state.json). Written whole or not at all.
+ * A checkpoint folder: the Hub layout (config.json, model.safetensors, tokenizer files), which Python opens, plus the
+ * files for resuming (optimizer.safetensors, trainer_state.json). A checkpoint is written whole or not at all.
  */
 import { join } from "node:path";
 import {
@@ -42,10 +42,10 @@ const DTYPES = { f32: "F32", f16: "F16", bf16: "BF16", i32: "I32", u32: "U32", b
 export const tensorSources = (tensors: HostTensors): TensorSource[] =>
   Object.entries(tensors).map(([name, t]) => ({ name, dtype: DTYPES[t.dtype], shape: t.shape, data: bytesOf(t) }));
 
-/** Where a run keeps its checkpoints. */
+/** The folder of all checkpoints of a run. */
 export const checkpointsFolder = (run: string): string => join(run, "checkpoints");
 
-/** Writes `dir` in one step. Throws StorageError; an existing folder is then as it was. */
+/** Writes `dir` in one step. Throws StorageError; an existing folder then keeps its contents. */
 export async function saveCheckpoint(dir: string, contents: CheckpointContents): Promise<void> {
   await writeDirectoryAtomic(dir, async (temporary) => {
     await writeModel(temporary, contents, contents.weights);
@@ -56,7 +56,7 @@ export async function saveCheckpoint(dir: string, contents: CheckpointContents):
   });
 }
 
-/** What Python opens. */
+/** Writes the files that Python opens. */
 async function writeModel(
   dir: string,
   { source, tokenizerFiles }: CheckpointContents,
@@ -80,9 +80,10 @@ export async function newestCheckpoint(run: string): Promise<string | undefined>
 }
 
 /**
- * Weights of a checkpoint that a run wrote, by a model's parameters. `buffers` are the names that may lie beside them.
+ * Reads the weights of a checkpoint that a run wrote, one tensor for each of the model's `parameters`. `buffers`: names
+ * of further tensors that the file may hold.
  *
- * Throws FormatError naming the first tensor that is missing, of another shape, or unknown to the model.
+ * Throws FormatError that names the first tensor which is missing, has another shape, or is unknown to the model.
  */
 export async function loadWeights(
   dir: string,
@@ -124,7 +125,10 @@ export async function loadWeights(
   }
 }
 
-/** Optimizer state and trainer state of a checkpoint that a run wrote. */
+/**
+ * Reads the optimizer state and the trainer state of a checkpoint that a run wrote. Throws FormatError if a file is not
+ * valid.
+ */
 export async function loadTrainerState(
   dir: string,
 ): Promise<{ readonly optimizer: HostTensors; readonly state: TrainerState }> {
@@ -169,7 +173,7 @@ const isLossScales = (value: unknown): boolean =>
       Number.isSafeInteger(s.skippedSteps),
   );
 
-/** Refuses to resume under settings that would change the numbers. */
+/** Throws ConfigError if a setting that changes the numbers differs from the setting of the saved run. */
 export function checkResumable(
   state: TrainerState,
   given: Pick<TrainerState, "seed" | "objective" | "optimizer" | "compute">,

@@ -1,7 +1,9 @@
 /**
- * Where a number stopped being finite: the loss is run again with the same feeds and parameters, asking of every node
- * whether all of its elements are finite, and the first one that is not names its layer. Run once, after a failure;
- * speed is no matter.
+ * The search for the layer where a number stopped being finite.
+ *
+ * The loss runs again with the same feeds and parameters. Every node reports whether all of its elements are finite,
+ * and the first node with a bad element names its layer. The search runs once, after a failure, so its speed does not
+ * matter.
  */
 import type { Backend, Session } from "@cloze/backend";
 import { isFloat, order, program, type Graph, type HostTensors, type Tensor } from "@cloze/graph";
@@ -12,7 +14,10 @@ export interface Culprit {
   readonly op: string;
 }
 
-/** The first node, arguments before results, that is not finite: of the parameters, the loss, then its gradient. */
+/**
+ * The first node with a NaN or infinite element, arguments before results: first the parameters, then the loss, then
+ * its gradient.
+ */
 export async function firstNonFinite(
   backend: Backend,
   session: Session,
@@ -30,7 +35,7 @@ export async function firstNonFinite(
   const nodes = [...forward, ...order(gradients).filter((x) => !seen.has(x))].filter(
     (x) => isFloat(x.dtype) && x.op !== "const",
   );
-  // Programs of bounded size: each output keeps its node alive while it runs.
+  // Each program has at most 200 outputs, because every output keeps its node alive while the program runs.
   for (let first = 0; first < nodes.length; first += 200) {
     const part = nodes.slice(first, first + 200);
     const asked = program(graph, {

@@ -1,7 +1,9 @@
 /**
- * Evaluation: the loss and the token metrics of an objective over a data set, weighted by token over the whole of it.
+ * Evaluation: the loss and the token metrics of an objective over a whole data set. All figures are weighted by token;
+ * none is a mean of batch means.
  *
- * Batches come in a few shapes; each is compiled once. Parameters are those on the device: nothing is copied.
+ * Batches have only a few different shapes, and each shape is compiled once. The evaluation uses the parameters on the
+ * device and copies nothing.
  */
 import type { Backend, Executable, Session } from "@cloze/backend";
 import type { PaddedBatches } from "@cloze/data";
@@ -12,16 +14,16 @@ import { rootScope } from "@cloze/nn";
 import { type AnyModel, feedTypes, type LossTerms, type Objective, type Prepared } from "@cloze/objective";
 import type { ModelSource } from "./model-source.ts";
 
-/** What evaluations give: figures by name, the loss among them. */
+/** The result of an evaluation: figures by name, one of them the loss. */
 export type EvaluationNumbers = Readonly<Record<string, number>> & { readonly loss: number };
 
-/** Judges the parameters of a session; which data and figures, is its own business. */
+/** Evaluates the parameters of a session. Each implementation chooses its own data and figures. */
 export interface Evaluation<R extends EvaluationNumbers = EvaluationNumbers> {
-  /** `source`: the model in force, where a run has several over the same parameters. */
+  /** `source`: the model of the current stage, where a run has several models over the same parameters. */
   run(session: Session, signal?: AbortSignal, source?: ModelSource<AnyModel>): Promise<R>;
 }
 
-/** The metrics of the predicted tokens, and those of the objective's own that are not among them (`nsp.accuracy`). */
+/** The metrics of the predicted tokens, and the objective's own metrics under other names (`nsp.accuracy`). */
 export type EvaluationResult = TokenMetricsResult & Readonly<Record<string, number>>;
 
 export class Evaluator implements Evaluation<EvaluationResult> {
@@ -32,7 +34,7 @@ export class Evaluator implements Evaluation<EvaluationResult> {
   readonly #compute: "f32" | "f16" | "bf16";
   readonly #executables = new Map<ModelSource<AnyModel>, Map<string, Promise<Executable>>>();
 
-  /** `compute`: what contractions are computed in; default "f32". */
+  /** `compute`: the dtype of contractions. Default "f32". */
   constructor(options: {
     readonly backend: Backend;
     readonly source: ModelSource<AnyModel>;
@@ -48,8 +50,8 @@ export class Evaluator implements Evaluation<EvaluationResult> {
   }
 
   /**
-   * One pass, of the model it was made with or of another one over the same parameters. Throws ConfigError if the data
-   * set holds nothing to predict.
+   * One pass over the data set, with the evaluator's own model or with another model over the same parameters. Throws
+   * ConfigError if the data set holds nothing to predict.
    */
   async run(
     session: Session,
@@ -126,7 +128,7 @@ const metricOutputs = (metrics: LossTerms["metrics"]): Record<string, Tensor> =>
     ]),
   );
 
-/** The objective's own metrics, added up over batches. */
+/** The sums of the objective's own metrics over all batches. */
 class MetricSums {
   readonly #sums = new Map<string, { sum: number; weight: number }>();
 
@@ -140,7 +142,7 @@ class MetricSums {
     }
   }
 
-  /** Their means; those of names that `known` has are left out, and those of no weight. */
+  /** The means of the metrics, without the names in `known` and without metrics of weight 0. */
   without(known: object): Record<string, number> {
     return Object.fromEntries(
       [...this.#sums].flatMap(([name, { sum, weight }]) =>
@@ -150,7 +152,7 @@ class MetricSums {
   }
 }
 
-/** The slots that hold a target. */
+/** The targets and predictions of the slots whose weight is above 0. */
 function labelled(out: Readonly<Record<string, HostTensor>>): {
   readonly targets: number[];
   readonly predictions: number[];

@@ -1,4 +1,4 @@
-/** The training loop and what surrounds it: evaluation, checkpoints, resume, logs, reports. Node only. */
+/** The public API of the training loop: training, evaluation, checkpoints, resume, logs and reports. Node only. */
 export { type Until } from "./budget.ts";
 export { type Stage, type Stages } from "./stages.ts";
 export { train, type TrainEvent, type TrainOptions, type TrainResult } from "./loop.ts";

@@ -1,21 +1,23 @@
 /**
- * The loss scales of the steps to come. A step is called before the outcome of the one before is known, so the scale of
- * step n is decided by the outcomes up to step n - 2. It is so too where more is known, after an evaluation or a
- * resume: scales are a function of the step numbers alone, and a run that was resumed takes the same ones as a run that
- * was not.
+ * The loss scales of the next steps.
+ *
+ * The loop calls a step before it knows the outcome of the previous step. So the outcomes up to step n - 2 decide the
+ * scale of step n. This rule also holds after an evaluation or a resume, where the loop already knows the outcome of
+ * step n - 1. Scales therefore depend on the step numbers alone, and a resumed run uses the same scales as a run
+ * without interruption.
  */
 import type { LossScale, LossScaler } from "@cloze/optim";
 
-/** Scales that are decided ahead: of the next step and of the one after it. */
+/** Number of scales that are decided in advance: for the next step and for the step after it. */
 const AHEAD = 2;
 
 export class LateLossScale {
   readonly #scaler: LossScaler;
-  /** Of steps that are not called yet, in order. */
+  /** Scales of steps that are not called yet, in order. */
   readonly #decided: LossScale[];
   #latest: LossScale;
 
-  /** `saved`: what a checkpoint kept; without it, the first steps have the initial scale. */
+  /** `saved`: the scales from a checkpoint. Without it, the first steps have the initial scale. */
   constructor(scaler: LossScaler, saved?: readonly LossScale[]) {
     this.#scaler = scaler;
     this.#decided = saved === undefined ? new Array<LossScale>(AHEAD).fill(scaler.initial) : [...saved];
@@ -30,18 +32,18 @@ export class LateLossScale {
     return next;
   }
 
-  /** What the oldest step that was called has come to. */
+  /** Records the outcome of the oldest step that was called. */
   settle({ scale }: LossScale, finite: boolean): void {
     this.#latest = this.#scaler.next(this.#latest, { scale, finite });
     this.#decided.push(this.#latest);
   }
 
-  /** True of a scale below which there is none: an overflow with it is an error of the run. */
+  /** True for the smallest scale that is allowed. An overflow with this scale is an error of the run. */
   isSmallest({ scale }: LossScale): boolean {
     return scale <= this.#scaler.minScale;
   }
 
-  /** What a checkpoint keeps, when nothing is under way. */
+  /** The scales for a checkpoint. Valid while no step is in flight. */
   get saved(): readonly LossScale[] {
     return [...this.#decided];
   }

@@ -1,11 +1,12 @@
 /**
- * The training loop. One value in, one result out; all it needs is given: backend, model, objective, optimizer,
- * batches.
+ * The training loop: a function from one options object to one result. The options hold everything that the loop needs:
+ * backend, model, objective, optimizer, batches.
  *
- * A step is a pure function of (configuration, seed, step number, tokens and parts so far, state), so a run that was
- * killed and resumed continues bit for bit; only a budget of time asks a clock. The device is kept busy: a step is
- * called while the one before is under way, and the host prepares the one after it. Only what looks at the state as of
- * a step (evaluation, a checkpoint) finds nothing under way.
+ * A step is a pure function of (configuration, seed, step number, tokens and parts so far, state). So a run that was
+ * killed and resumed continues bit for bit. Only a time budget reads a clock.
+ *
+ * The device is always busy: the host calls a step while the previous step runs, and then prepares the next step.
+ * Evaluations and checkpoints need the state of one exact step, so they run while no step is in flight.
  *
  *   device   | step 7        | step 8        | step 9
  *   host      call 8, read 7   call 9, read 8   …
@@ -36,35 +37,40 @@ import type { TrainerState } from "./trainer-state.ts";
 
 export interface TrainOptions<R extends EvaluationNumbers = EvaluationResult> extends StepOptions {
   readonly tokenizerFiles: Readonly<Record<string, string>>;
-  /** Peak learning rate; the schedule multiplies it. */
+  /** Peak learning rate. The schedule multiplies this rate. */
   readonly lr: number;
   readonly schedule: Schedule;
-  /** How the loss scale moves, with compute f16. */
+  /** Rules for changes of the loss scale, with compute f16. */
   readonly lossScale?: LossScaleOptions;
-  /** Ends after so many steps, tokens, or seconds of training; the schedule runs over the same. */
+  /** The run ends after this number of steps, tokens or seconds of training. The schedule has the same length. */
   readonly until: Until;
-  /** The run was begun before and left no checkpoint: it begins again, over the record it left. */
+  /**
+   * Starts the run again from step 0 in a folder of a run that left no checkpoint. Later rows of the old record are cut
+   * off.
+   */
   readonly restart?: boolean;
   readonly evaluator?: Evaluation<R>;
   /**
-   * Keeps the checkpoint that an evaluation finds best, and may end the run when none is better any more. Needs
+   * Keeps the checkpoint with the best evaluation, and may end the run when no evaluation is better any more. Needs
    * `evaluator`.
    */
   readonly best?: BestRule;
-  /** Steps between evaluations; there is always one at the end. 0: only that. */
+  /**
+   * Steps between evaluations. A run also ends with an evaluation, unless it is interrupted. 0: only the one at the
+   * end.
+   */
   readonly evalEvery: number;
-  /** Steps between checkpoints; there is always one at the end. 0: only that. */
+  /** Steps between checkpoints. A run also ends with a checkpoint. 0: only the one at the end, and the best one. */
   readonly saveEvery: number;
-  /** Newest checkpoints to keep. */
+  /** Number of newest checkpoints to keep. */
   readonly keep: number;
   /** The run folder: metrics.jsonl, TensorBoard events, checkpoints. */
   readonly run: string;
-  /** Once aborted, what is under way is finished and a checkpoint written. */
+  /** After an abort, the loop finishes the steps in flight and writes a checkpoint. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
   /**
-   * Further figures of a step that follow from the clock, to be recorded with it: a share of the device's peak, dollars
-   * so far.
+   * Further figures of a step that depend on the clock, for the record: a share of the device's peak, dollars so far.
    */
   readonly timeFigures?: (time: {
     readonly tokensPerSecond: number;
@@ -81,23 +87,23 @@ export interface TrainResult<R extends EvaluationNumbers = EvaluationResult> {
   readonly steps: number;
   readonly tokens: number;
   readonly trainLoss: number | undefined;
-  /** The last one. */
+  /** The last evaluation. */
   readonly evaluation: R | undefined;
   readonly tokensPerSecond: number;
   readonly stepMs: number;
   readonly seconds: number;
   readonly parameters: number;
   readonly checkpoint: string;
-  /** With `best`: the best checkpoint, which need not be the last one. */
+  /** With `best`: the best checkpoint, which may be older than the last one. */
   readonly best?: BestCheckpoint;
   readonly interrupted: boolean;
 }
 
-/** Steps called and not done: one that runs, and one that waits for it. */
+/** Largest number of steps in flight (called, not done): one step runs and one step waits. */
 const IN_FLIGHT = 2;
 
 interface StepInFlight extends StepCall {
-  /** When the host turned to it. */
+  /** The time at which the host began to prepare and call the step, in ms. */
   readonly began: number;
   readonly done: Promise<Readonly<Record<string, number>>>;
 }
@@ -119,7 +125,7 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(
   let step = resume?.state.step ?? 0;
   let tokens = resume?.state.tokens ?? 0;
 
-  /** What the steps that are called take, done or not: of them, the next one is a function. */
+  /** Totals over all called steps, done or not. The next step depends on these totals. */
   let called = step;
   let calledTokens = tokens;
   let calledParts = resume?.state.parts ?? step * options.accumulate;
@@ -140,7 +146,7 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(
   const kept = resume || options.restart ? { resumeAfter: step } : {};
   const log = new MetricsLog(join(run, "metrics.jsonl"), kept);
   const board = new TensorBoardWriter(run, kept);
-  // What the run that is resumed has recorded and saved of this very step is not done twice.
+  // A resumed run does not repeat an evaluation or a checkpoint that this step already has.
   const last = resume && readMetrics(log.path).rows.at(-1);
   const recordedAt = last?.type === "eval" ? last.step : -1;
   let trainLoss: number | undefined;
@@ -154,9 +160,10 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(
   let trainedSteps = 0;
   let stepMs = 0;
   let lastDone = 0;
-  /** Steps that are called and not done, in order; `called` steps have been called, `step` of them are done. */
+  /** Steps in flight, in order. `called` counts the steps that are called, `step` counts the steps that are done. */
   const inFlight: StepInFlight[] = [];
-  // The stage of the last step that is done; before there is one, of the first to come.
+  // The stage of the last step that is done. Before the first step is done: the stage of the saved state, or of the
+  // first step.
   let inForce =
     stagesOf(options).all.find(({ values }) => nameOfStage(values) === nameOfStage(resume?.state.stage)) ?? first.stage;
   let toldStage = nameOfStage(resume?.state.stage);
@@ -236,14 +243,14 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(
   };
 
   const due = (every: number, at: number): boolean => every > 0 && at % every === 0;
-  /** Whether the next step may be called now, and not only when more of those under way are done. */
+  /** Whether the loop may call the next step now, before it finishes more of the steps in flight. */
   const mayCall = (): boolean => {
     if (inFlight.length === IN_FLIGHT || options.signal?.aborted === true || isOver(options.best, best)) return false;
     if (isSpent(until, { steps: called, tokens: calledTokens, seconds: elapsed() + (inFlight.length * stepMs) / 1000 }))
       return false;
     if (inFlight.length === 0) return true;
-    // Evaluation and checkpoints find the state as of their step, an error that ends the run the state as of the step
-    // before it.
+    // An evaluation or a checkpoint must find the state of its own step. An error that ends the run must find the state
+    // of the step before the failure.
     return (
       !due(options.evalEvery, called) &&
       !due(options.saveEvery, called) &&
@@ -266,7 +273,7 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(
     called += 1;
     calledTokens += prepared.tokens;
     calledParts += prepared.parts.length;
-    // A failure of the next preparation is reported when its turn comes, not while this step is under way.
+    // The loop reports a failure of the next preparation when that step is due, not while this step is in flight.
     pending = prepareNext();
     pending.catch(() => {});
   };
@@ -286,7 +293,8 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(
     tokens += prepared.tokens;
     doneParts += prepared.parts.length;
     inForce = prepared.stage;
-    // Between two steps done; where the device had nothing to do before this one, since the host turned to it.
+    // The time between the ends of two steps. Where the device was idle before this step: the time since the host began
+    // the step.
     const now = performance.now();
     stepMs = now - Math.max(lastDone, oldest.began);
     lastDone = now;
@@ -395,7 +403,7 @@ async function numericError(
   );
 }
 
-/** Keeps the newest `keep` checkpoints of a run, and the best. */
+/** Removes old checkpoints of a run. The newest `keep` checkpoints and the best checkpoint stay. */
 async function removeOld(run: string, keep: number, best: number | undefined): Promise<void> {
   const folder = checkpointsFolder(run);
   const steps = (await readdir(folder)).flatMap((name) => (/^step-\d+$/.test(name) ? [Number(name.slice(5))] : []));

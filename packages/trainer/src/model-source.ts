@@ -1,5 +1,6 @@
 /**
- * A model as the trainer needs it: the value that is traced, and what its checkpoint holds beside the tensors.
+ * A model as the trainer needs it: the function to trace, and the contents of its checkpoint besides the trained
+ * tensors.
  */
 import type { HostTensor, HostTensors } from "@cloze/graph";
 import type { MaskedLm, Parameter } from "@cloze/nn";
@@ -8,19 +9,20 @@ import type { AnyModel } from "@cloze/objective";
 export interface ModelSource<M extends AnyModel = MaskedLm> {
   /** Family and size in words, for logs: "esm2-8m", or the name of a configuration file. */
   readonly name: string;
-  /** What an objective requires of it, it must have. */
+  /** The model. It must have everything that the objective requires. */
   readonly model: M;
   /** The text of config.json, as Python opens it. */
   readonly configText: string;
-  /** Tensors that are not trained and belong in a checkpoint of this model. */
+  /** Tensors that are not trained but belong in a checkpoint of this model. */
   readonly buffers: HostTensors;
-  /** Longest sequence, special tokens included, that the model was made for. */
+  /** Longest sequence that the model supports, special tokens included. */
   readonly maxLength: number;
-  /** Operations for a token of a row of `seq`, forward and backward (see `OpenedModel`). Absent: not known. */
-  readonly flopsPerToken?: (seq: number) => number;
   /**
-   * Parameters that the checkpoint must hold beside those a loss reaches (a contact head), with their initial values.
+   * Floating-point operations for one token in a row of length `seq`, forward and backward (see `OpenedModel`). Absent:
+   * not known.
    */
+  readonly flopsPerToken?: (seq: number) => number;
+  /** Parameters that the checkpoint must hold but that no loss reaches (a contact head), with their initial values. */
   readonly extraParameters?: ReadonlyMap<string, Parameter>;
 }
 

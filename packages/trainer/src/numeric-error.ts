@@ -1,4 +1,4 @@
-/** A number that is not finite, and the layer it came from. */
+/** The error for a number that is not finite, with the layer of the number. */
 import { ClozeError } from "@cloze/errors";
 
 export interface NumericFacts {
@@ -8,7 +8,10 @@ export interface NumericFacts {
   readonly op: string | undefined;
 }
 
-/** Training stopped because a loss or a gradient became NaN or infinite. The parameters are those before that step. */
+/**
+ * Training stopped because a loss or a gradient became NaN or infinite. The parameters have their values from before
+ * the failed step.
+ */
 export class NumericError extends ClozeError {
   readonly facts: NumericFacts;
 

@@ -1,9 +1,9 @@
 /**
- * A step on the device: the programs it takes, compiled once for each model, objective and shape of feeds, and the
- * calls that make it.
+ * The programs of a training step on the device: compiled once for each model, objective and shape of feeds, and called
+ * for every step.
  *
- * `call` returns when the step is with the device, not when it is done: what the runs of a session give comes in the
- * order of the calls, so that the next step may be called while this one is under way.
+ * `call` returns when the device has accepted the step, not when the step is done. The runs of a session return their
+ * results in the order of the calls. So the host can call the next step while this step is in flight.
  */
 import type { Executable, Plan, Session } from "@cloze/backend";
 import type { HostTensor, HostTensors, Program } from "@cloze/graph";
@@ -31,7 +31,7 @@ export interface PreparedStep {
   readonly tokens: number;
   readonly stage: Stage;
   readonly progress: Progress;
-  /** Number of the first of its parts in the run. */
+  /** Number of this step's first part, counted over the run. */
   readonly firstPart: number;
 }
 
@@ -40,15 +40,15 @@ interface PreparedPart {
   readonly types: FeedTypes;
 }
 
-/** Where a run is when a step begins. */
+/** The position of a run at the start of a step. */
 export interface StepPlace {
-  /** Default: the step alone. */
+  /** Default: only the step number is known. */
   readonly progress?: Progress;
-  /** Parts taken by the steps before. Default: those of as many steps like this one. */
+  /** Number of parts that the earlier steps took. Default: as if every earlier step had as many parts as this step. */
   readonly firstPart?: number;
 }
 
-/** The feeds of step `step` (from 0). */
+/** Prepares the feeds of step `step` (from 0). */
 export function prepareStep(
   options: StepOptions,
   step: number,
@@ -81,16 +81,16 @@ const tokensIn = ({ sequences }: TokenBatch): number => sequences.reduce((n, s) 
 /** One program of a step. */
 export interface StepPlan {
   readonly program: "step" | "reset" | "part" | "update";
-  /** Runs in a step. */
+  /** Number of runs in one step. */
   readonly times: number;
   readonly plan: Plan;
-  /** Of which stage, in a run of several. */
+  /** The program's stage, in a run with several stages. */
   readonly stage?: Stage["values"];
 }
 
 /**
- * Compiles the programs of the first step of every stage and says what each will do; nothing is started, nothing
- * written.
+ * Compiles the programs of the first step of every stage, and returns the plan of each program. Starts no session and
+ * writes no file.
  */
 export async function planTraining(options: StepOptions): Promise<readonly StepPlan[]> {
   const programs = new Programs(options, 0);
@@ -102,25 +102,25 @@ export async function planTraining(options: StepOptions): Promise<readonly StepP
   return plans;
 }
 
-/** A step as if the run began with this stage. */
+/** Step 0 of a run that begins with this stage. */
 const firstOf = (stage: Stage, seed: number): Promise<PreparedStep> => prepareParts(stage, seed, { step: 0, share: 0 });
 
-/** What is decided for a step when it is called. */
+/** The values that are fixed when a step is called. */
 export interface StepCall {
   /** Number of the step, from 0. */
   readonly number: number;
   readonly prepared: PreparedStep;
   readonly lr: number;
-  /** With compute f16. */
+  /** Only with compute f16. */
   readonly lossScale: LossScale | undefined;
 }
 
-/** The key of dropout: the seed and the number of the part, so that the parts of a step draw masks of their own. */
+/** The dropout key: the seed and the number of the part, so that each part of a step has its own dropout mask. */
 const randomKey = (seed: number, part: number): HostTensors => ({
   "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed >>> 0, part >>> 0) },
 });
 
-/** The feeds of one part of a step, but for what the update takes. */
+/** The feeds of one part of a step, without the feeds of the update. */
 export function partFeeds(
   { seed }: Pick<StepOptions, "seed">,
   { prepared, lossScale }: Pick<StepCall, "prepared" | "lossScale">,
@@ -138,7 +138,9 @@ const scaleFeed = (lossScale: LossScale | undefined): HostTensors =>
     ? {}
     : { "optim.lossScale": { dtype: "f32", shape: [], data: Float32Array.of(lossScale.scale) } };
 
-/** `step` stands for all of a step of one part; a step of several is `part` as often, then `update`. */
+/**
+ * `step`: the whole of a step with one part. A step with several parts runs `part` once for each part, then `update`.
+ */
 type Kind = StepPlan["program"];
 
 const TRACES: { readonly [K in Kind]: (setup: TrainSetup, types: FeedTypes) => Program } = {
@@ -153,17 +155,17 @@ export class Programs {
   readonly #stages: Stages;
   readonly #firstStep: number;
   readonly #compiled = new Map<string, Promise<Executable>>();
-  /** Numbers of the models and objectives that programs were made of. */
+  /** A number for each model and each objective that has programs. */
   readonly #numbers = new Map<object, number>();
-  /** Parameters that the steps change, and the optimizer's state for them. */
+  /** Names of the parameters that the steps change; `optimizerNames`: the names of the optimizer's state for them. */
   trainedNames: readonly string[] = [];
   optimizerNames: readonly string[] = [];
   parameterCount = 0;
 
-  /** `firstStep`: the number of the first step that will be called. */
+  /** `firstStep`: the number of the first step of this session. */
   constructor(options: StepOptions, firstStep: number) {
-    // An update that overflowed is skipped and others follow: only without a loss scale is the number of the next one
-    // known.
+    // Updates are numbered only without a loss scale. With a loss scale, a step that overflows is skipped and further
+    // steps follow, so the host does not know the number of the next update.
     this.#options = { ...options, numbered: !hasLossScale(options.compute) };
     this.#stages = stagesOf(options);
     this.#firstStep = firstStep;
@@ -182,8 +184,8 @@ export class Programs {
   }
 
   /**
-   * Programs that name all state there will be: those of the first step, compiled, and those of stages of other state,
-   * traced.
+   * Programs that together name all state of the run: the compiled programs of the first step, and traced programs of
+   * each stage whose state may differ.
    */
   async #programsOf(first: PreparedStep): Promise<readonly Program[]> {
     const kindOf = ({ objective, accumulate }: Stage): string => `${this.#numberOf(objective)} ${accumulate === 1}`;
@@ -199,7 +201,7 @@ export class Programs {
     return programs;
   }
 
-  /** What the device will do for a step like `first`, program by program, and how often in a step. */
+  /** The plans of all programs for a step like `first`, with the number of runs of each program. */
   async plans(first: PreparedStep): Promise<readonly StepPlan[]> {
     return (await this.#compiledFor(first)).map(({ kind, times, executable }) => ({
       program: kind,
@@ -208,7 +210,7 @@ export class Programs {
     }));
   }
 
-  /** Calls a step. The promise that it resolves with settles when the step is done, with its scalar outputs. */
+  /** Calls a step. `done` settles when the step is done, with the step's scalar outputs. */
   async call(session: Session, step: StepCall): Promise<{ readonly done: Promise<Readonly<Record<string, number>>> }> {
     const { optimizer, compute } = this.#options;
     const {
@@ -230,7 +232,7 @@ export class Programs {
             } satisfies HostTensor,
           }),
     };
-    // Programs of shapes that are new are compiled before anything is called: the runs of a step follow each other.
+    // All programs are compiled before the first call, so that the runs of one step follow each other without a gap.
     const single = stage.accumulate === 1;
     const executables = await Promise.all(parts.map(({ types }) => this.#made(single ? "step" : "part", stage, types)));
     const runs: Promise<HostTensors>[] = [];
@@ -247,7 +249,7 @@ export class Programs {
     const done = Promise.all(runs).then((outs) =>
       Object.fromEntries(Object.entries(outs.at(-1) as HostTensors).map(([name, value]) => [name, scalar(value)])),
     );
-    // A failure is reported where the step is awaited, not while an earlier one is.
+    // The loop reports a failure when it awaits this step, not while it awaits an earlier step.
     done.catch(() => {});
     return { done };
   }
@@ -264,7 +266,7 @@ export class Programs {
     );
   }
 
-  /** The programs of a step in the order of their calls. */
+  /** The programs of a step, in the order of their calls. */
   #kindsOf({ accumulate }: Stage): readonly { readonly kind: Kind; readonly times: number }[] {
     if (accumulate === 1) return [{ kind: "step", times: 1 }];
     return [
@@ -274,9 +276,12 @@ export class Programs {
     ];
   }
 
-  /** `types` are those of the part; of an update and a reset, of any part: only names are taken from them. */
+  /**
+   * The program of a kind, compiled at most once. `types`: the feed types of the part. For an update and a reset, the
+   * types of any part work, because only the feed names matter.
+   */
   #made(kind: Kind, stage: Stage, types: FeedTypes): Promise<Executable> {
-    // What is summed is the objective's; the model and the shapes are no matter to an update.
+    // The sums depend only on the objective. An update does not depend on the model or on the shapes.
     const of = kind === "update" || kind === "reset" ? "" : `${this.#numberOf(stage.source)} ${JSON.stringify(types)}`;
     const key = `${kind} ${this.#numberOf(stage.objective)} ${of}`;
     let made = this.#compiled.get(key);

@@ -1,11 +1,11 @@
 /**
- * Stages: what cannot change by little while a run goes on, because it is the shape or the making of a graph. The rows,
- * how many parts make a step, the model (its window, its rotary base) and the objective; parameters and the optimizer's
- * state go on.
+ * The stages of a run. A stage fixes the settings that shape a graph, which cannot change gradually: the rows, the
+ * number of parts in a step, the model (its window, its rotary base) and the objective. Parameters and optimizer state
+ * carry over from stage to stage.
  *
- * A stage is a function of the progress, and the parts taken so far are counted, so that a resumed run goes on as it
- * would have. Programs belong to a model, an objective and a shape of feeds: a stage that shares them with another one
- * compiles nothing.
+ * A stage is a function of the progress, and the run counts the parts it has taken. So a resumed run continues with the
+ * same stage and the same part. A program belongs to one model, one objective and one shape of feeds. A stage compiles
+ * nothing if an earlier stage has the same three.
  */
 import { ConfigError } from "@cloze/errors";
 import type { Batches } from "@cloze/data";
@@ -13,25 +13,28 @@ import type { Progress } from "@cloze/schedule";
 import type { TrainSetup } from "./train-programs.ts";
 
 export interface Stage extends Pick<TrainSetup, "source" | "objective"> {
-  /** Parts by number: each stage goes on with the number after the last part of the one before. */
+  /** Parts by number. Each stage starts with the number after the last part of the previous stage. */
   readonly batches: Batches;
   /** Parts in one step. */
   readonly accumulate: number;
   /**
-   * By which it is known and told in the record, such as `{ window: 128, maxLength: 512 }`. No two stages have the
-   * same.
+   * The values that identify the stage in the record, such as `{ window: 128, maxLength: 512 }`. No two stages have the
+   * same values.
    */
   readonly values: Readonly<Record<string, number | string>>;
 }
 
 export interface Stages {
-  /** All there may be: their state is there from the start. */
+  /** All stages of the run. The session holds the state of all stages from the start. */
   readonly all: readonly Stage[];
-  /** One of them, in force for the step that begins. */
+  /** The stage for the next step: one of `all`. */
   at(progress: Progress): Stage;
 }
 
-/** The stages of a run, or the only one of a run without. */
+/**
+ * The stages of a run. A run without `stages` has exactly one stage. Throws ConfigError if the objectives of two stages
+ * require different model parts.
+ */
 export function stagesOf({
   stages,
   source,
@@ -62,5 +65,5 @@ export function stagesOf({
   };
 }
 
-/** Stages are told apart by it, in a record and a saved state. */
+/** The identity of a stage in a record and in a saved state. */
 export const nameOfStage = (values: Stage["values"] | undefined): string => JSON.stringify(values ?? {});

@@ -1,11 +1,14 @@
 /**
- * The state a session starts from: parameters, optimizer moments (zeros unless resumed), accumulators (always zeros).
+ * The initial state of a session: parameters, optimizer moments (zeros unless resumed) and accumulators (always zeros).
  */
 import { ConfigError, FormatError } from "@cloze/errors";
 import { hostTensor, sameShape, showShape, type HostTensor, type HostTensors, type Program } from "@cloze/graph";
 import type { Weights } from "./model-source.ts";
 
-/** Zeros for all state of `programs` that neither `weights` nor `optimizer` gives. */
+/**
+ * The values of all state of `programs`: from `weights` or `optimizer`, zeros otherwise. Throws ConfigError for a value
+ * of another shape.
+ */
 export function initialState(programs: readonly Program[], weights: Weights, optimizer?: HostTensors): HostTensors {
   const state: Record<string, HostTensor> = {};
   for (const { attrs, dtype, shape } of programs.flatMap((p) => p.state)) {
@@ -18,7 +21,7 @@ export function initialState(programs: readonly Program[], weights: Weights, opt
   return state;
 }
 
-/** Checks that a resumed optimizer state holds what the optimizer needs. */
+/** Throws FormatError if a resumed optimizer state lacks a tensor that the optimizer needs. */
 export function checkOptimizerState(names: readonly string[], state: HostTensors, dir: string): void {
   const missing = names.find((name) => !(name in state));
   if (missing !== undefined)

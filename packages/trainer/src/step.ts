@@ -1,6 +1,6 @@
 /**
- * Steps and evaluations without files, logs or Node: what a loop of one's own is made of, in a browser's worker for
- * one. `train` runs the same programs.
+ * The public API for steps and evaluations without files, logs or Node. Use it to write another loop, for instance in a
+ * browser's worker. `train` runs the same programs.
  */
 export { prepareStep, Programs, type PreparedStep, type StepCall } from "./programs.ts";
 export type { StepOptions } from "./step-options.ts";

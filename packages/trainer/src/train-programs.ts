@@ -2,17 +2,16 @@
  * The programs of training, traced from an objective, a model and an optimizer.
  *
  *   step        one batch: loss, gradient, clip, update
- *   accumulate  one of several parts of a batch: its sums are added to state on the device
+ *   accumulate  one of several parts of a batch: adds its sums to state on the device
  *   apply       the update from those sums
- *   reset       with a loss scale, before the first part: empty sums, for an update that was skipped has not emptied
- *               them
+ *   reset       only with a loss scale, before the first part: sets the sums to zero, because a skipped update did not
  *
- * Gradients are of the summed loss; the division by the global weight is one scalar in the update. So the parts of a
- * batch, its padding and the number of ranks cannot change the value. The terms of a loss of several are divided by
- * shares that come as feeds, each of the weight of its term in the global batch, and the update divides no more. A run
- * whose gradient is not finite leaves all state as it was.
+ * Gradients are gradients of the summed loss. The division by the global weight is one scalar in the update. So the
+ * parts of a batch, its padding and the number of ranks do not change the value. For a loss of several terms, each term
+ * is divided by its own weight over the global batch: the feeds hold 1 / weight of each term, and the update divides
+ * nothing more. A run whose gradient is not finite leaves all state unchanged.
  *
- * Feeds beside the objective's: `random.key`, the optimizer's scalars; `optim.lossScale` f32 [] with compute f16;
+ * Feeds besides the objective's: `random.key`; the optimizer's scalars; `optim.lossScale` f32 [] with compute f16;
  * `train.update` i32 [] with `numbered`.
  */
 import { Graph, program, rematerialise, type Program, type Tensor, type TensorType } from "@cloze/graph";
@@ -34,21 +33,22 @@ export interface TrainSetup {
   readonly source: ModelSource<AnyModel>;
   readonly objective: Objective;
   readonly optimizer: Optimizer;
-  /** Largest global norm of the gradient; undefined: never clipped. */
+  /** Largest global norm of the gradient. Undefined: no clipping. */
   readonly clip: number | undefined;
   /**
-   * What contractions are computed in; all else, parameters and moments included, is f32. With f16 the gradient has a
+   * The dtype of contractions. Everything else is f32, parameters and moments included. With f16 the gradient has a
    * loss scale, and a step that overflows is skipped. Default "f32".
    */
   readonly compute?: "f32" | "f16" | "bf16";
   /**
-   * Computes a layer's values again in the backward pass instead of keeping them: less memory, one more forward pass.
-   * Default false.
+   * Computes a layer's values again in the backward pass instead of keeping the values: less memory, one more forward
+   * pass. Default false.
    */
   readonly rematerialise?: boolean;
   /**
-   * For a loop that calls a step before it knows how the one before ended: updates are numbered, and one that is not
-   * the next to come replaces no state, so that nothing happens after a step that failed. Default false.
+   * For a loop that calls a step before it knows the outcome of the previous step. Updates then have numbers, and an
+   * update whose number is not the next one changes no state. So no step changes the state after a failed step. Default
+   * false.
    */
   readonly numbered?: boolean;
 }
@@ -58,16 +58,16 @@ export type FeedTypes = Readonly<Record<string, TensorType>>;
 export interface TracedLoss {
   readonly graph: Graph;
   readonly parameters: ReadonlyMap<string, Parameter>;
-  /** Those of them that the optimizer moves. */
+  /** The parameters that the optimizer trains. */
   readonly trained: ReadonlyMap<string, Parameter>;
   readonly feeds: Readonly<Record<string, Tensor>>;
   readonly terms: LossTerms;
   readonly loss: TotalLoss;
-  /** f32 []: what the loss's cotangent is multiplied by, where 16 bits need it. */
+  /** f32 []: the factor of the loss's cotangent, where 16-bit numbers need one. */
   readonly lossScale: Tensor<"f32"> | undefined;
 }
 
-/** Traces the loss over feeds of these types. The dropout key is the feed `random.key`, u32 [2] = (seed, step). */
+/** Traces the loss over feeds of these types. The dropout key is the feed `random.key`, u32 [2] = (seed, part). */
 export function traceLoss(
   { source, objective, optimizer, compute }: Pick<TrainSetup, "source" | "objective" | "optimizer" | "compute">,
   types: FeedTypes,
@@ -91,14 +91,14 @@ export function traceLoss(
   };
 }
 
-/** bf16 has the range of f32 and needs none. */
+/** bf16 has the range of f32 and needs no loss scale. */
 export const hasLossScale = (compute: TrainSetup["compute"]): boolean => compute === "f16";
 
 export const gradientsOf = ({ loss, trained, lossScale }: TracedLoss): ByName =>
   gradients(loss.sum, trained, lossScale);
 
 /**
- * Everything that is summed over a batch, by name: `loss`, `weight` unless divided already, `metric.<name>.sum`,
+ * All sums over a batch, by name: `loss`, `weight` (absent if the loss is already divided), `metric.<name>.sum`,
  * `metric.<name>.weight`.
  */
 function sumsOf({ loss, terms: { metrics } }: TracedLoss): Record<string, Tensor<"f32">> {
@@ -113,7 +113,7 @@ function sumsOf({ loss, terms: { metrics } }: TracedLoss): Record<string, Tensor
 const tensorsOf = (parameters: ReadonlyMap<string, Parameter>): Tensor[] =>
   [...parameters.values()].map((p) => p.tensor);
 
-/** True while the number is finite: NaN compares false. */
+/** True for a finite number; NaN compares false. */
 const isFinite = (x: Tensor<"f32">): Tensor<"bool"> => x.abs().less(Infinity);
 
 interface UpdateParts {
@@ -147,7 +147,9 @@ function updateProgram(
   });
 }
 
-/** State that counts the updates of a session, and whether the one fed as `train.update` (from 0) is the next. */
+/**
+ * State that counts the updates of a session, and a test whether the feed `train.update` (from 0) is the next number.
+ */
 function numbering(graph: Graph): { readonly done: Tensor<"i32">; readonly isNext: Tensor<"bool"> } {
   const done = graph.input("train.updates", "i32", []);
   return { done, isNext: done.equal(graph.input("train.update", "i32", [])) };
@@ -171,7 +173,10 @@ export function stepProgram(setup: TrainSetup, types: FeedTypes): Program {
   );
 }
 
-/** Adds the sums of one part of a batch to the accumulators. Outputs the part's loss sum, to be checked as it goes. */
+/**
+ * Adds the sums of one part of a batch to the accumulators. Outputs the part's loss sum, so that a caller can check it
+ * early.
+ */
 export function accumulateProgram(setup: TrainSetup, types: FeedTypes): Program {
   const traced = traceLoss(setup, types);
   const sums = sumsOf(traced);
@@ -188,8 +193,8 @@ export function accumulateProgram(setup: TrainSetup, types: FeedTypes): Program 
 }
 
 /**
- * The update from the accumulated sums, which empties them. `types` are those of any part: only names are taken from
- * them.
+ * The update from the accumulated sums. Without a loss scale, the update also sets the sums to zero. `types`: the feed
+ * types of any part, because only the feed names matter.
  */
 export function applyProgram(setup: TrainSetup, types: FeedTypes): Program {
   const traced = traceLoss(setup, types);
@@ -204,7 +209,7 @@ export function applyProgram(setup: TrainSetup, types: FeedTypes): Program {
   });
 }
 
-/** Empties the accumulators, whatever they hold. */
+/** Sets the accumulators to zero. */
 export function resetProgram(setup: TrainSetup, types: FeedTypes): Program {
   const traced = traceLoss(setup, types);
   const into = accumulatorsOf(traced);

@@ -1,10 +1,11 @@
-/** trainer_state.json: where a run is, beside the weights and the optimizer's state. */
+/** trainer_state.json: the position of a run, saved with the weights and the optimizer's state. */
 import type { LossScale } from "@cloze/optim";
 import type { BestSoFar } from "./best.ts";
 import type { Stage } from "./stages.ts";
 
 /**
- * What a resumed run continues from; all of it but `elapsedSeconds` is a function of the configuration and the seed.
+ * The state from which a resumed run continues. Every field except `elapsedSeconds` is a function of the configuration
+ * and the seed.
  */
 export interface TrainerState {
   readonly version: 1;
@@ -12,20 +13,23 @@ export interface TrainerState {
   readonly step: number;
   /** Tokens consumed, padding not counted. */
   readonly tokens: number;
-  /** Parts of steps taken from the data. A state without it is of steps of one number of parts. */
+  /**
+   * Number of parts taken from the data. A state without this field belongs to a run in which every step has the same
+   * number of parts.
+   */
   readonly parts?: number;
-  /** The values of the last step's stage, in a run of several. */
+  /** The values of the last step's stage, in a run with several stages. */
   readonly stage?: Stage["values"];
   readonly seed: number;
   readonly objective: string;
   readonly optimizer: string;
-  /** What contractions were computed in; a state without it is of f32. */
+  /** The dtype of contractions. A state without this field used f32. */
   readonly compute?: "f32" | "f16" | "bf16";
   /** With compute f16, the loss scales of the next two steps. */
   readonly lossScale?: readonly LossScale[];
   /** Training time so far, over all resumes. */
   readonly elapsedSeconds: number;
   readonly evalLoss?: number;
-  /** Where the run keeps its best checkpoint. */
+  /** The best evaluation so far; its step names the checkpoint. */
   readonly best?: BestSoFar;
 }

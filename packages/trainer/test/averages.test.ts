@@ -1,5 +1,5 @@
-// The moving average of the parameters in a run: what is saved and evaluated, with accumulation, after skipped steps
-// and a resume.
+// The moving average of the parameters in a run: saving and evaluation, with accumulation, after skipped steps and
+// after a resume.
 import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

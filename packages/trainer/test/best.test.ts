@@ -1,4 +1,4 @@
-// The best checkpoint, early stopping and frozen layers: what fine-tuning asks of the loop.
+// The best checkpoint, early stopping and frozen layers: the features of the loop that fine-tuning needs.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-/** Gives the next of these scores each time; of a resumed run the first `from` are past. */
+/** An evaluation that returns the next score at each call. A resumed run skips the first `from` scores. */
 function scores(values: readonly number[], from = 0): Evaluation<EvaluationNumbers> {
   let at = from;
   return { run: async () => ({ loss: 1, score: values[at++] ?? NaN }) };
@@ -97,7 +97,7 @@ describe("the best checkpoint", () => {
         },
       }),
     );
-    // Step 8 was under way, and so was judged before the end.
+    // Step 8 was in flight at the abort, so the loop evaluated step 8 before it ended.
     const again = await train(await resumed(broken, values, 4));
     expect(again).toMatchObject({ steps: whole.steps, best: { value: 0.6, step: 8 } });
     expect(rows(broken)).toEqual(rows(straight));

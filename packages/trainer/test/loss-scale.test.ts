@@ -1,4 +1,4 @@
-// Training with 16-bit contractions: overflows are skipped, the scale finds its place, and a resume changes nothing.
+// Training with 16-bit contractions: steps that overflow are skipped, the scale settles, and a resume changes nothing.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ const f16 = (run: string, changes: Partial<TrainOptions> = {}): TrainOptions =>
   tinyRun(run, { compute: "f16", evalEvery: 0, saveEvery: 0, ...changes });
 const mean = (xs: readonly number[]): number => xs.reduce((a, b) => a + b) / xs.length;
 
-/** What the checkpoint of a run that was saved once holds. */
+/** The weights and the optimizer state of a checkpoint. */
 async function held(checkpoint: string): Promise<{ readonly weights: unknown; readonly optimizer: unknown }> {
   const { optimizer } = await loadTrainerState(checkpoint);
   return { optimizer, weights: await loadWeights(checkpoint, new Map(Object.entries(tinyRun(dir).weights))) };
@@ -49,12 +49,12 @@ describe("compute f16", () => {
     const all = rows(low);
     const lost = skipped(low);
     expect(all[0]).toMatchObject({ lossScale: 65_536, skipped: true });
-    // A prefix: the scale falls until gradients fit, each time two steps late at most.
+    // The skipped steps are the first steps: the scale falls until the gradients fit, each time at most two steps late.
     expect(lost).toEqual(lost.map((_, i) => i + 1));
     expect(lost.length).toBeGreaterThan(2);
     expect(lost.length).toBeLessThan(30);
     for (const row of all.slice(lost.length)) expect(row).toMatchObject({ lossScale: 65_536 / 2 ** (lost.length / 2) });
-    // What was skipped is lost; after it the two curves run together.
+    // The skipped steps are lost. After them the two curves stay close.
     const end = (run: string): number =>
       mean(
         rows(run)
@@ -74,8 +74,8 @@ describe("compute f16", () => {
       expect(data.every((x) => x === 0)).toBe(true);
   });
 
-  // 3 and 8 are on the way down, 13 after it; with a growth interval of 3 the scale also rises, overflows again and
-  // comes back.
+  // At steps 3 and 8 the scale still falls; step 13 comes after the fall. With a growth interval of 3 the scale also
+  // rises, overflows again and returns.
   it.each([3, 8, 13])("resumed after step %i, it is bit for bit the run that was not interrupted", async (at) => {
     const straight = join(dir, "straight");
     const broken = join(dir, "broken");
@@ -106,7 +106,7 @@ describe("compute f16", () => {
     expect(lost).toEqual(lost.map((_, i) => i + 1));
     expect(lost.length).toBeGreaterThan(2);
     expect(after.every((row) => Number.isFinite(row.loss) && Number.isFinite(row.gradNorm))).toBe(true);
-    // Losses are of their own step, not sums over those that were skipped.
+    // Each loss belongs to its own step. It is not a sum that includes skipped steps.
     expect(Math.abs((after[0] as MetricsRow).loss - (rows(dir)[0] as MetricsRow).loss)).toBeLessThan(0.2);
     expect((after.at(-1) as MetricsRow).loss).toBeLessThan((after[0] as MetricsRow).loss - 1);
   });
@@ -125,7 +125,7 @@ describe("compute f16", () => {
     };
     await train(f16(dir, { optimizer, until: { steps: 16 }, lr: 1, schedule: (step) => step / 1000 }));
     const lost = new Set(skipped(dir));
-    // Known when step n (from 0) is called: the outcomes up to that of n - 2.
+    // When the loop calls step n (from 0), it knows the outcomes up to step n - 2.
     expect(updates).toEqual(
       Array.from({ length: 16 }, (_, n) => n + 1 - [...lost].filter((step) => step <= n - 1).length),
     );
@@ -146,7 +146,7 @@ describe("compute f16", () => {
     );
     expect(NumericError.isInstance(error)).toBe(true);
     if (!NumericError.isInstance(error)) return;
-    // 4, 4, 2, 2, 1: the first step with 1 is the last.
+    // The scales are 4, 4, 2, 2, 1. The first step with scale 1 ends the run.
     expect(rows(dir).map((row) => row["lossScale"])).toEqual([4, 4, 2, 2]);
     expect(error.facts).toMatchObject({ step: 5 });
     expect(error.facts.layer).toMatch(/esm\.encoder\.layer\.0/);

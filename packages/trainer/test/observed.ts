@@ -1,14 +1,14 @@
 /**
- * A backend that tells what is asked of its sessions, in order, and answers no sooner than the event loop has gone
- * round.
+ * A backend that records all calls of its sessions, in order. Each answer waits for at least one turn of the event
+ * loop.
  */
 import type { Backend, Executable, Session } from "@cloze/backend";
 import type { HostTensors } from "@cloze/graph";
 
 export interface Observation {
-  /** `call step`, `done step`, `read`: a run that updates parameters is a step, any other one an evaluation. */
+  /** `call step`, `done step`, `read`. A run that updates parameters is a step; any other run is an evaluation. */
   readonly events: string[];
-  /** All state, as it was when the session was disposed. */
+  /** All state at the time when the session was disposed. */
   last: HostTensors;
 }
 

@@ -1,4 +1,4 @@
-// ESM-2 with dropout, rematerialised: the same training to the bit, with fewer values alive.
+// ESM-2 with dropout, rematerialised: the same training bit for bit, with fewer values alive at once.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * A loss of several terms in the loop: the value of a step does not depend on how its batch is cut, and a run resumes
- * bit for bit.
+ * A loss of several terms in the loop: the value of a step does not depend on the division of its batch into parts, and
+ * a run resumes bit for bit.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -30,7 +30,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 const rows = (run: string): readonly MetricsRow[] =>
   parseMetrics(readFileSync(join(run, "metrics.jsonl")), "metrics.jsonl").rows;
 
-/** The tiny model, and a head for pairs. */
+/** The tiny model with a head for pairs. */
 const model: MaskedLm & SentencePairModel = {
   hidden: source.model.hidden,
   vocab: source.model.vocab,
@@ -101,7 +101,7 @@ describe("a loss of several terms", () => {
         if (typeof row[name] === "number") expect(b[i]?.[name], `${name} of row ${i}`).toBeCloseTo(row[name], 6);
       }
     }
-    // The parts differ in their share of tokens and pairs: dividing in each would have given something else.
+    // The parts have different shares of tokens and pairs, so a division in each part would give another value.
     expect(new Set(a.filter(({ type }) => type === "train").map(({ tokens }) => tokens)).size).toBeGreaterThan(1);
   });
 

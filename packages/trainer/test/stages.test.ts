@@ -1,5 +1,5 @@
-// Window, rotary base, row length, batch size, mask rate and objective change under a run, which goes on as if nothing
-// had stopped it.
+// Window, rotary base, row length, batch size, mask rate and objective change during a run. After a resume, the run
+// continues as if it had never stopped.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,7 +50,7 @@ const config = {
   max_position_embeddings: 64,
 };
 
-/** Predicts as mlm does, and has one sum more to add up. */
+/** Like mlm, with one more metric to sum. */
 const counting = (inner: Objective): Objective => ({
   ...inner,
   name: "counting",
@@ -68,7 +68,7 @@ interface Plan {
   readonly second: string;
 }
 
-/** Five things that change, each at its own places. */
+/** Five settings that change, each at its own steps. */
 const PLAN: Plan = {
   window: "0:2,4:4",
   ropeBase: "0:100,6:1000",
@@ -165,7 +165,7 @@ async function resumedRun(run: string, plan: Plan, changes: Partial<TrainOptions
   };
 }
 
-/** Runs until so many rows of training are written, then stops. */
+/** Stops the run when the training row of `step` is written. */
 const stoppingAt = (step: number): Partial<TrainOptions> => {
   const stop = new AbortController();
   return {
@@ -213,7 +213,7 @@ describe("stages", () => {
       const stops = [await train(await stagedRun(broken, plan, { until, ...stoppingAt(1) }))];
       for (const step of [4, 7])
         stops.push(await train(await resumedRun(broken, plan, { until, ...stoppingAt(step) })));
-      // What is under way when it is told to stop is finished.
+      // After the stop, the loop finishes the steps in flight.
       expect(stops.map(({ interrupted, steps }) => [interrupted, steps])).toEqual([
         [true, 2],
         [true, 4],
@@ -262,7 +262,7 @@ describe("stages", () => {
       parts: 3 * 1 + 7 * 3 + 2 * 1,
       stage: { window: 4, accumulate: 1 },
     });
-    // Three parts of equal size hold three times the tokens, give or take the padding.
+    // Three parts of equal size hold about three times as many tokens, apart from padding.
     const tokens = rows(dir).flatMap((row) => (row.type === "train" ? [row.tokens] : []));
     const taken = tokens.map((n, i) => n - (tokens[i - 1] ?? 0));
     expect(Math.min(...taken.slice(3, 10))).toBeGreaterThan(2 * Math.max(...taken.slice(0, 3), ...taken.slice(10)));
@@ -282,7 +282,7 @@ describe("stages", () => {
     const { evaluator: _, ...options } = await stagedRun(dir, PLAN, { backend: counted });
     await train(options);
     // step (window 2); part (window 2), update; part (window 4); part (other base, longer rows); part and update of the
-    // other objective, its step.
+    // other objective; step of the other objective.
     expect(compiled).toBe(1 + 2 + 1 + 1 + 2 + 1);
   }, 60_000);
 

@@ -1,4 +1,4 @@
-// A step is called before the one ahead of it is done, and nobody can tell by the results.
+// The loop calls a step before the previous step is done, and this does not change any result.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -66,7 +66,7 @@ describe("steps in flight", () => {
     }
     expect(looked.length).toBeGreaterThanOrEqual(5);
     expect(looked.filter(([, n]) => n > 0)).toEqual([]);
-    // In between there are always two.
+    // Between evaluations and checkpoints, two steps are in flight.
     expect(seen.events.indexOf("call step 2")).toBeLessThan(seen.events.indexOf("done step 1"));
     expect(seen.events.indexOf("call step 4")).toBeGreaterThan(seen.events.indexOf("done step 3"));
   });
@@ -107,7 +107,7 @@ describe("steps in flight", () => {
       );
       expect(NumericError.isInstance(error) && error.facts.step).toBe(3);
       expect(NumericError.isInstance(error) && error.facts.layer).toMatch(/slots\.weight/);
-      // The fourth step had been called, on finite numbers.
+      // The fourth step was already called, with finite numbers.
       expect(bad.seen.events).toContain(`done step 4`);
       const state = (seen: typeof good.seen): unknown =>
         Object.fromEntries(Object.entries(seen.last).filter(([name]) => !/^(grad|sum)\./.test(name)));
@@ -164,7 +164,7 @@ describe("steps in flight", () => {
       }),
     );
     const sum = steps.reduce((a, b) => a + b);
-    // Two at once, timed from their calls, would add up to nearly twice the time that there was.
+    // If each step were timed from its call, two steps in flight would add up to nearly twice the real time.
     expect(sum).toBeLessThanOrEqual(performance.now() - began);
     expect(stepMs).toBeCloseTo(sum / 12, 6);
     expect(seconds).toBeGreaterThanOrEqual(sum / 1000);

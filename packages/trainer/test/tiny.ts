@@ -1,6 +1,5 @@
 /**
- * A tiny ESM-2, a tiny corpus with something to learn, and the settings of a run over them. Used by the trainer's
- * tests.
+ * A tiny ESM-2, a tiny corpus with patterns to learn, and the options of a run over both. The trainer's tests use them.
  */
 import { backend } from "@cloze/backend-reference";
 import { memoryDataset, packedBatches, paddedBatches } from "@cloze/data";
@@ -29,7 +28,7 @@ const frame = {
   ...(special.end === undefined ? {} : { end: special.end }),
 };
 
-/** Sequences that repeat a short motif: predictable from their neighbours. */
+/** Sequences that repeat a short motif, so that a token's neighbours predict the token. */
 export function corpus(count: number): Uint8Array[] {
   const stream = new RandomStream(11).split("corpus");
   return Array.from({ length: count }, (_, i) => {
@@ -83,7 +82,7 @@ export function tinyRun(run: string, changes: Partial<TrainOptions> = {}): Train
   };
 }
 
-/** The options that continue the run of a folder from its newest checkpoint. */
+/** The options that resume the run in a folder from its newest checkpoint. */
 export async function resumed(run: string, changes: Partial<TrainOptions> = {}): Promise<TrainOptions> {
   const from = (await newestCheckpoint(run)) as string;
   const { optimizer, state } = await loadTrainerState(from);

@@ -48,8 +48,8 @@ describe("train", () => {
     const broken = join(dir, "broken");
     const whole = await train(tinyRun(straight));
     await train(tinyRun(broken, { until: { steps: 4 }, evalEvery: 3 }));
-    // The final evaluation of the shorter run is not part of the longer one: resuming cuts back to the checkpoint's
-    // step.
+    // The longer run does not have the final evaluation of the shorter run: a resume cuts the record back to the
+    // checkpoint's step.
     const again = await train(await resumed(broken));
     expect(losses(broken)).toEqual(losses(straight));
     expect(plain(broken).filter((l) => !l.includes('"step":4') || !l.includes('"eval"'))).toEqual(plain(straight));
@@ -113,7 +113,7 @@ describe("train", () => {
     const options = tinyRun(dir, { saveEvery: 1 });
     const name = "esm.encoder.layer.0.intermediate.dense.weight";
     const huge = hostTensor("f32", options.weights[name]?.shape ?? []);
-    // Not one value: a normalised input sums to zero against a constant row.
+    // The row needs several values: against a constant row, a normalised input sums to zero.
     huge.data.forEach((_, i) => {
       huge.data[i] = i % 3 === 0 ? 3e38 : -1e38;
     });

@@ -1,4 +1,7 @@
-/** `cloze checkpoint average`: the mean of several checkpoints of one model, as a folder that opens as any of them. */
+/**
+ * The command `cloze checkpoint average`: writes the mean of several checkpoints of one model as a new checkpoint
+ * folder.
+ */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "@cloze/errors";
@@ -55,7 +58,7 @@ export const checkpointAverage: Command = command({
   },
 });
 
-/** The newest checkpoints of a run, oldest first. */
+/** The folders of the `last` newest checkpoints of a run, oldest first. Throws ConfigError if the run has fewer. */
 async function lastOf(
   [run, ...others]: readonly string[],
   [shown = ""]: readonly string[],

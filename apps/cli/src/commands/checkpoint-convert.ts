@@ -1,6 +1,6 @@
 /**
- * `cloze checkpoint convert`: a checkpoint of another library, dtype or number of files as a folder that opens here and
- * in Python.
+ * The command `cloze checkpoint convert`: writes a checkpoint of another library, dtype or number of files as a folder
+ * that opens here and in Python.
  */
 import { readdir } from "node:fs/promises";
 import type { FloatDType } from "@cloze/checkpoint";
@@ -67,7 +67,7 @@ export const checkpointConvert: Command = command({
       maxShardBytes: options.shardSize,
       ...(options.heads !== undefined && { heads: options.heads }),
       leaveUnknown: options.leaveUnknown,
-      // fair-esm has its alphabet in its code.
+      // fair-esm has its alphabet in its code, so its checkpoints have no tokenizer files.
       tokenizerFiles: async (config) =>
         config["model_type"] === "esm" ? (await import("@cloze/tokenizer-protein")).esm2().files() : {},
     });
@@ -87,8 +87,8 @@ export const checkpointConvert: Command = command({
           ["  files", files.join(", ")],
           ...reasons.map(([why, names]) => [
             "  left out",
-            `${why}: ` +
-              `${names.slice(0, 5).join(", ")}${names.length > 5 ? `, and ${names.length - 5} more (--json lists them)` : ""}`,
+            `${why}: ${names.slice(0, 5).join(", ")}` +
+              (names.length > 5 ? `, and ${names.length - 5} more (--json lists them)` : ""),
           ]),
         ]),
         ...(files.some((file) => file === "tokenizer.json" || file === "vocab.txt")
@@ -99,7 +99,7 @@ export const checkpointConvert: Command = command({
   },
 });
 
-/** Throws ConfigError for a folder that holds something: nobody's files are replaced. */
+/** Throws ConfigError if the folder holds anything, so that no file of the user is overwritten. */
 export async function expectNewFolder(folder: string, shown: string, where: string): Promise<void> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) =>
     error.code === "ENOENT" ? [] : [error.code ?? "a file"],

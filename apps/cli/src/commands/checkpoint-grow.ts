@@ -1,4 +1,7 @@
-/** `cloze checkpoint grow`: a larger model of the same family that begins as a smaller one, to be pretrained on. */
+/**
+ * The command `cloze checkpoint grow`: makes a larger model of the same family from a smaller one, for further
+ * pretraining.
+ */
 import { ConfigError } from "@cloze/errors";
 import type { Head } from "@cloze/models/families";
 import { checkpointPath } from "../checkpoint-folder.ts";
@@ -73,7 +76,7 @@ export const checkpointGrow: Command = command({
     const small = await loadModel(from);
     const tokenizer = (await holdsTokenizer(from)) ? await tokenizerOfFolder(from) : undefined;
     const head = pretrainingHead(small, given);
-    // A published size takes the vocabulary of the small model and the ids of its special tokens; a config.json says
+    // A published size takes the vocabulary and the ids of the special tokens from the small model. A config.json has
     // its own.
     const vocabulary = options.model.endsWith(".json")
       ? {}
@@ -105,7 +108,8 @@ export const checkpointGrow: Command = command({
             ? [
                 [
                   "  new",
-                  `${fresh.slice(0, 5).join(", ")}${fresh.length > 5 ? `, and ${fresh.length - 5} more (--json lists them)` : ""}`,
+                  fresh.slice(0, 5).join(", ") +
+                    (fresh.length > 5 ? `, and ${fresh.length - 5} more (--json lists them)` : ""),
                 ],
               ]
             : []),
@@ -115,10 +119,13 @@ export const checkpointGrow: Command = command({
   },
 });
 
-/** Heads of pretraining, the fullest first. */
+/** Heads for pretraining. A head with more outputs comes first. */
 const HEADS: readonly Head[] = ["masked-lm+sentence-pair", "masked-lm", "sentence-pair"];
 
-/** Throws ConfigError for a checkpoint that has none of them: a classifier belongs to its own model. */
+/**
+ * The first head of HEADS that the checkpoint has. Throws ConfigError if it has none: the head of a classifier fits
+ * only its own model.
+ */
 function pretrainingHead({ heads }: LoadedModel, given: string): Head {
   const found = HEADS.find((head) => heads.includes(head));
   if (found === undefined)

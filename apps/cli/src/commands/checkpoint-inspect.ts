@@ -1,6 +1,7 @@
 /**
- * `cloze checkpoint inspect`: what a checkpoint folder or a safetensors file holds, and whether it is whole. Reads no
- * weights.
+ * The command `cloze checkpoint inspect`: shows the contents of a checkpoint folder or safetensors file, and whether it
+ * is complete. It reads the headers of tensor files only; the comparison of checksums (`--no-verify` leaves it out)
+ * reads each file whole.
  */
 import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -59,7 +60,10 @@ export const checkpointInspect: Command = command({
   },
 });
 
-/** A run folder stands for its newest checkpoint. */
+/**
+ * The newest complete checkpoint of a run folder; any other folder is returned as it is. Throws ConfigError for a run
+ * without a complete checkpoint.
+ */
 async function checkpointIn(folder: string): Promise<string> {
   const names = new Set(await readdir(folder));
   if (names.has("model.safetensors") || names.has("model.safetensors.index.json") || !names.has("checkpoints"))
@@ -139,7 +143,7 @@ async function tokenizerIn(dir: string): Promise<TokenizerSummary> {
     const { name, vocabulary, hash } = await tokenizerOfFolder(dir);
     return { name, vocabularySize: vocabulary.length, hash };
   } catch (error) {
-    // A text model's tokenizer does not keep anybody from looking at its weights.
+    // A tokenizer that cannot be read must not keep anybody from looking at the weights.
     return { error: error instanceof Error ? error.message : String(error) };
   }
 }
@@ -217,7 +221,7 @@ function listing({ entries }: Tensors, all: boolean): readonly string[] {
   ];
 }
 
-/** Upstream keys of config.json, under the words this project uses. */
+/** Upstream keys of config.json, each with this project's word for it. */
 const CONFIG_KEYS: readonly (readonly [string, string])[] = [
   ["num_hidden_layers", "layers"],
   ["hidden_size", "hidden"],
@@ -243,7 +247,7 @@ function stateSummary(state: Json, optimizer: number | undefined): string {
   const said = parts.map(
     ([key, value]) =>
       `${key} ` +
-      `${typeof value === "number" ? (Number.isInteger(value) ? integer(value) : value.toPrecision(5)) : String(value)}`,
+      (typeof value !== "number" ? String(value) : Number.isInteger(value) ? integer(value) : value.toPrecision(5)),
   );
   return [...said, optimizer === undefined ? "no optimizer state" : `optimizer ${counted(optimizer, "tensor")}`].join(
     ", ",

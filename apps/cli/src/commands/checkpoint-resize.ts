@@ -1,4 +1,4 @@
-/** `cloze checkpoint resize`: a checkpoint for another vocabulary, or for its own with further tokens. */
+/** The command `cloze checkpoint resize`: gives a checkpoint another vocabulary, or adds tokens to its own. */
 import { ConfigError } from "@cloze/errors";
 import type { Tokenizer } from "@cloze/tokenizer";
 import { checkpointPath } from "../checkpoint-folder.ts";

@@ -1,6 +1,6 @@
 /**
- * `cloze data inspect`: what sequences, text or token shards hold: documents, lengths, tokens, and the loss of knowing
- * frequencies only.
+ * The command `cloze data inspect`: shows the contents of sequence files, text files or token shards: documents,
+ * lengths, tokens, and the entropy of the token frequencies (the loss of a model that knows only these frequencies).
  */
 import type { Contents, DocumentInspection, Inspection, LengthSummary } from "@cloze/data/node";
 import { stat } from "node:fs/promises";
@@ -120,7 +120,10 @@ function ofText(
   ];
 }
 
-/** Shards of a vocabulary of words: tokens have ids there, not names. */
+/**
+ * The lines for shards of a text vocabulary. They count different tokens, but list no shares by name: the tokens are
+ * ids.
+ */
 function ofTokens({ sequences, residues, lengths, histogram }: Contents, sentences: number): readonly string[] {
   const counts = Object.values(histogram);
   const entropy = counts.reduce((sum, count) => sum - (count / residues) * Math.log(count / residues), 0);

@@ -1,4 +1,7 @@
-/** `cloze data prepare`: sequences or text to token shards, which training reads without parsing anything again. */
+/**
+ * The command `cloze data prepare`: turns sequences or text into token shards. Training reads the shards without
+ * parsing anything again.
+ */
 import type { ShardCounts, ShardIndex } from "@cloze/data";
 import type { AnySplitRule, ClusterTable, PreparedParts, PreparedShards } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
@@ -110,8 +113,10 @@ export const dataPrepare: Command = command({
     const names = args.length > 0 ? args : (preset?.hub ?? []);
     if (names.length === 0)
       throw new ConfigError(
-        "data prepare: expected the names of files, got " +
-          `none${preset === undefined ? ". Name them, or a --preset that is on the Hub" : `: ${options.preset ?? ""} is not on the Hub. Download it and name its files`}.`,
+        "data prepare: expected the names of files, got none" +
+          (preset === undefined
+            ? ". Name them, or a --preset that is on the Hub."
+            : `: ${options.preset ?? ""} is not on the Hub. Download it and name its files.`),
       );
     const started = performance.now();
     const named = await resolveData({
@@ -125,7 +130,9 @@ export const dataPrepare: Command = command({
     if (odd !== undefined)
       throw new ConfigError(
         "data prepare: expected files of text or sequences, got " +
-          `${odd.shards === undefined ? `a weight for ${odd.name}. Weights are for: cloze pretrain --data` : `the index ${odd.name}. Token shards are prepared already.`}`,
+          (odd.shards === undefined
+            ? `a weight for ${odd.name}. Weights are for: cloze pretrain --data`
+            : `the index ${odd.name}. Token shards are prepared already.`),
       );
     const tokenizer = await tokenizerFrom(options.tokenizer, path);
     const line = status();
@@ -201,7 +208,10 @@ export const dataPrepare: Command = command({
 type Asked = Pick<Context<typeof OPTIONS>, "options" | "given" | "path">;
 type Sources = Awaited<ReturnType<typeof resolveData>>[number]["sources"];
 
-/** FASTA as it is goes the short way, over bytes; everything else, and what is filtered, as documents. */
+/**
+ * Prepares the shards. With `--world` this process prepares its share of the parts. Otherwise unfiltered FASTA takes a
+ * shorter way, over bytes; all other formats, and filtered FASTA, are read as documents.
+ */
 async function prepare(
   { options, given, path }: Asked,
   found: Sources,
@@ -221,7 +231,7 @@ async function prepare(
     split: await splitRule({ options, given, path }),
   };
   const { split } = common;
-  // A shell names files by the alphabet; the rule joins the parts in its own order.
+  // A shell lists files in alphabetical order, but the split rule has an order of its own for the parts.
   const groups = "heldOut" in split ? split.groups : undefined;
   const sources =
     groups === undefined ? found : found.toSorted((a, b) => groupOf(a.name, groups) - groupOf(b.name, groups));
@@ -288,7 +298,10 @@ async function clusterTable(
   return { source, fields: [cluster, member], header };
 }
 
-/** Fractions are of the split by content, and need not be given where a preset has its own. */
+/**
+ * The split rule. `--valid`, `--test` and `--seed` belong to the split by content. Throws ConfigError if one of them is
+ * given with the published split, which a preset may have too.
+ */
 async function splitRule({ options, given }: Asked): Promise<AnySplitRule> {
   const { PRESETS, PUBLISHED_SPLIT } = await import("@cloze/data/node");
   const { preset, split, seed, valid, test } = options;
@@ -310,7 +323,7 @@ async function splitRule({ options, given }: Asked): Promise<AnySplitRule> {
 
 const sizeOf = (index: ShardIndex): string => bytes(index.inputs.reduce((sum, input) => sum + input.bytes, 0));
 
-/** Lines of at most 80 columns. */
+/** The lines about prepared text, of at most 80 columns. */
 function ofText(index: ShardIndex): readonly string[] {
   const { records, residues, empty, emptied, text, unknown } = index.counts;
   const frame = [index.special.start, index.special.end].filter((token) => token !== null).length;
@@ -339,7 +352,7 @@ function ofText(index: ShardIndex): readonly string[] {
   ];
 }
 
-/** The most frequent, as many as fit a line. */
+/** The six most frequent characters with their counts, and the number of the others. */
 function characters(record: Readonly<Record<string, number>>): string {
   const sorted = Object.entries(record).toSorted((a, b) => b[1] - a[1]);
   const shown = sorted
@@ -349,7 +362,7 @@ function characters(record: Readonly<Record<string, number>>): string {
   return sorted.length > 6 ? `${shown}, … ${sorted.length - 6} more` : shown;
 }
 
-/** What was not stored as it was written; nothing is left out in silence. */
+/** Remarks on every difference between the sequences and the shards: nothing is left out or changed in silence. */
 function problems({ empty, emptied, unknown, replaced }: ShardCounts): string {
   const all = (record: Readonly<Record<string, number>>): string =>
     Object.entries(record)
@@ -363,7 +376,7 @@ function problems({ empty, emptied, unknown, replaced }: ShardCounts): string {
   ].join("");
 }
 
-/** The function's parameters under the names they have on the command line. */
+/** Rewrites an error message of the library: parameters get the names of their flags. */
 function inOurWords(error: unknown): unknown {
   if (!ConfigError.isInstance(error) || !/^(prepareShards|prepareParts|filter|split): /.test(error.message))
     return error;

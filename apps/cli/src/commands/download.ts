@@ -1,4 +1,6 @@
-/** `cloze download`: a model of the Hugging Face Hub into the cache, for use without a network. */
+/**
+ * The command `cloze download`: downloads a model of the Hugging Face Hub into the cache, for use without a network.
+ */
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { downloadModel } from "../checkpoint-folder.ts";

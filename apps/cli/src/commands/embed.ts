@@ -1,4 +1,4 @@
-/** `cloze embed`: sequences of FASTA files, or texts, to vectors. */
+/** The command `cloze embed`: turns sequences of FASTA files, or texts, into vectors. */
 import { ConfigError } from "@cloze/errors";
 import type { Embedding } from "@cloze/inference";
 import { command, type Command, type Result } from "../command.ts";

@@ -1,4 +1,4 @@
-/** `cloze estimate`: memory, time and money of a run, before it. */
+/** The command `cloze estimate`: shows memory, time and cost of a pretraining run before it starts. */
 import { command, type Command } from "../command.ts";
 import { ESTIMATE_OPTIONS } from "../estimate-options.ts";
 

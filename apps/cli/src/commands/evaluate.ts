@@ -1,6 +1,6 @@
 /**
- * `cloze evaluate`: the objective's loss and the token metrics of a checkpoint, over sequences; or the figures of a
- * fine-tuned model's task.
+ * The command `cloze evaluate`: shows the objective's loss and the token metrics of a pretrained checkpoint, or the
+ * figures of a fine-tuned model's task.
  */
 import { command, type Command } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION, PRECISION_OPTION } from "../compute-options.ts";

@@ -1,4 +1,4 @@
-/** `cloze fill-mask`: the likeliest tokens at each mask of a text. */
+/** The command `cloze fill-mask`: shows the likeliest tokens at each mask of a text. */
 import type { Tokenizer } from "@cloze/tokenizer";
 import { command, type Command } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION } from "../compute-options.ts";
@@ -69,8 +69,8 @@ export const fillMask: Command = command({
 });
 
 /**
- * The text with the best token in each mask's place; of text, a piece that goes on a word stands right behind it, and
- * bytes have their space in them.
+ * The text with the best token in place of each mask. In text, a WordPiece token that continues a word (`##…`) follows
+ * the word without a space. A byte-level BPE token brings its own space.
  */
 function filled(text: string, mask: string, best: readonly string[], tokenizer: Tokenizer, words: boolean): string {
   const [first = "", ...rest] = text.split(mask);

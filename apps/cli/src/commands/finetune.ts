@@ -1,4 +1,4 @@
-/** `cloze finetune`: from a checkpoint and labelled examples to a model of a task. */
+/** The command `cloze finetune`: trains a checkpoint on labelled examples; the result is a model of a task. */
 import { command, type Command } from "../command.ts";
 import { FINETUNE_OPTIONS } from "../finetune-options.ts";
 

@@ -1,4 +1,7 @@
-/** `cloze logits`: what a model says of token ids, as a safetensors file: logits, and on demand its inside. */
+/**
+ * The command `cloze logits`: writes a model's outputs for token ids as a safetensors file: logits and, on request,
+ * hidden states, attention maps and contacts.
+ */
 import { ConfigError } from "@cloze/errors";
 import type { TensorSpec } from "@cloze/checkpoint";
 import type { Sequence, SequenceEncoder } from "@cloze/inference";
@@ -127,7 +130,10 @@ export const logits: Command = command({
   },
 });
 
-/** Pad ids at the end of a row say nothing: left out here, zero in the file. */
+/**
+ * The rows without the pad ids at their ends. The model does not run on these ids; the file holds zeros in their
+ * places. Throws ConfigError for a row that is too short without them.
+ */
 function withoutPadding(given: Rows, padId: number, file: string, contacts: boolean): Rows {
   return given.map((row, r) => {
     const last = row.findLastIndex((id) => id !== padId);
@@ -144,8 +150,8 @@ function withoutPadding(given: Rows, padId: number, file: string, contacts: bool
 }
 
 /**
- * Whether there are logits to write: of an encoder that was saved alone there are none, which is an error where nothing
- * else was asked for.
+ * Whether the checkpoint has logits to write. An encoder that was saved without its head has none. Throws ConfigError
+ * if it has none and the user asked for no other output.
  */
 function expectLogits({ heads, dir }: LoadedModel, { hiddenStates, attentions, contacts }: Flags): boolean {
   const there = heads.includes("masked-lm");

@@ -1,4 +1,7 @@
-/** `cloze objective new`: a package with an objective that works and passes the kit, to be changed into another. */
+/**
+ * The command `cloze objective new`: makes a package with a working objective that passes the test kit. The user then
+ * changes it into another objective.
+ */
 import { basename, relative } from "node:path";
 import { command, type Command } from "../command.ts";
 

@@ -1,4 +1,4 @@
-/** `cloze predict`: what a fine-tuned model says of records. */
+/** The command `cloze predict`: writes the predictions of a fine-tuned model for records. */
 import { command, type Command } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION, PRECISION_OPTION } from "../compute-options.ts";
 import { COLUMNS_OPTION } from "../finetune-options.ts";

@@ -1,4 +1,4 @@
-/** `cloze pretrain`: from sequences to a checkpoint. */
+/** The command `cloze pretrain`: trains an encoder on sequences or text. */
 import { command, type Command } from "../command.ts";
 import { PRETRAIN_OPTIONS } from "../pretrain-options.ts";
 

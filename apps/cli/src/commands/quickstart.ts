@@ -1,4 +1,4 @@
-/** `cloze quickstart`: the shortest way to see it work. */
+/** The command `cloze quickstart`: trains a small model on the bundled sample, as a first try. */
 import { command, type Command } from "../command.ts";
 
 export const quickstart: Command = command({

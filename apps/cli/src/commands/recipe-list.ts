@@ -1,4 +1,4 @@
-/** `cloze recipe list`: the recipes that come along, in 80 columns. */
+/** The command `cloze recipe list`: lists the recipes of this package, in 80 columns. */
 import { command, type Command } from "../command.ts";
 
 export const recipeList: Command = command({

@@ -1,4 +1,7 @@
-/** `cloze recipe show`: where a recipe comes from, its options, and with `--plot` what changes over the run. */
+/**
+ * The command `cloze recipe show`: shows the source of a recipe, its options and, with `--plot`, charts of the values
+ * that change over the run.
+ */
 import { command, type Command } from "../command.ts";
 
 export const recipeShow: Command = command({

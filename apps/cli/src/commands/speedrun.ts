@@ -1,4 +1,4 @@
-/** `cloze speedrun`: the small benchmark of pretraining. */
+/** The command `cloze speedrun`: runs the small benchmark of pretraining, or shows its records. */
 import { command, type Command } from "../command.ts";
 import { BACKEND_OPTIONS } from "../compute-options.ts";
 

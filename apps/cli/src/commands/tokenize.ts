@@ -1,8 +1,9 @@
 /**
- * `cloze tokenize`: texts, files or standard input to tokens, ids and offsets, with a count of what was not taken as
- * written.
+ * The command `cloze tokenize`: turns texts, files or standard input into tokens, ids and offsets, and counts the
+ * characters that the tokenizer does not know or does not take as written.
  *
- * What a file or standard input holds goes by the tokenizer: records of FASTA for residues, lines for text.
+ * The tokenizer decides how a file or standard input is read: as FASTA records for residues, as lines for text.
+ * Standard input for residues may also hold one sequence a line.
  */
 import { ConfigError } from "@cloze/errors";
 import type { FastaBatch, FastaParser } from "@cloze/data";
@@ -19,7 +20,7 @@ interface Tokenized {
   readonly offsets: readonly (readonly [number, number])[];
   readonly truncated: number;
   readonly issues: Encoding["issues"];
-  /** Of text alone: token types, numbers of the words (-1 for special tokens), further windows. */
+  /** Only from a tokenizer of text: token types, word numbers (-1 for special tokens), and further windows. */
   readonly types?: readonly number[];
   readonly words?: readonly number[];
   readonly overflow?: readonly Tokenized[];
@@ -136,7 +137,8 @@ function lines(result: Tokenized, table: boolean): readonly string[] {
   const { name, ids, tokens, truncated, issues, words, overflow = [] } = result;
   const cut = truncated > 0 ? `, ${integer(truncated)} cut off` : "";
   const body = table ? tableOf(result) : [tokens.join(" "), ids.join(" ")];
-  const counts = `${counted(ids.length, "token")}${words === undefined ? "" : ` of ${counted(wordsIn(result), "word")}`}${cut}${said(issues)}`;
+  const ofWords = words === undefined ? "" : ` of ${counted(wordsIn(result), "word")}`;
+  const counts = `${counted(ids.length, "token")}${ofWords}${cut}${said(issues)}`;
   return [
     ...(name === "" ? [] : [`>${name}`]),
     ...body,
@@ -147,7 +149,7 @@ function lines(result: Tokenized, table: boolean): readonly string[] {
 
 const NOTHING: Encoding["issues"] = { replaced: {}, unknown: {}, dropped: {} };
 
-/** A word is told by its number and its text of the pair. */
+/** The number of words. A word number counts from 0 in each text of a pair, so the token type is part of the key. */
 function wordsIn({ words = [], types = [] }: Tokenized): number {
   return new Set(words.flatMap((word, i) => (word < 0 ? [] : [`${word} ${types[i] ?? 0}`]))).size;
 }
@@ -169,7 +171,7 @@ function tableOf({ ids, tokens, offsets, words, types }: Tokenized): readonly st
   );
 }
 
-/** `; unknown: * 2, J 1`, and nothing where there is nothing to say. */
+/** A remark such as `; unknown: * 2, J 1`; empty if there are no issues. */
 function said(issues: Encoding["issues"]): string {
   return (["unknown", "replaced", "dropped"] as const)
     .flatMap((kind) => {
@@ -217,7 +219,7 @@ async function* sources(
 /** One text a line; empty lines are left out. */
 async function* textLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Source> {
   const decoder = new TextDecoder();
-  let rest: string[] = []; // of the last line, which may be longer than many chunks
+  let rest: string[] = []; // pieces of the current line, which may be longer than many chunks
   for await (const chunk of chunks) {
     const [first = "", ...more] = decoder.decode(chunk, { stream: true }).split("\n");
     rest.push(first);

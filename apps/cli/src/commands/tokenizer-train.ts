@@ -1,6 +1,6 @@
 /**
- * `cloze tokenizer train`: a WordPiece vocabulary from texts, written as the four files that `--tokenizer` and Python
- * open.
+ * The command `cloze tokenizer train`: trains a WordPiece vocabulary on texts and writes it as the four files that
+ * `--tokenizer` and Python open.
  */
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { command, type Command, type Context } from "../command.ts";
 import { bytes, counted, integer } from "../output.ts";
 import type { Status } from "../status-line.ts";
 
-/** The share of the bar that counting takes; merging has the rest. */
+/** Share of the progress bar for counting words. The rest is for merging pairs. */
 const COUNTING = 0.7;
 
 export const tokenizerTrain: Command = command({
@@ -116,7 +116,7 @@ export const tokenizerTrain: Command = command({
   },
 });
 
-/** A folder may hold other things, but no other tokenizer, unless that is to be replaced. */
+/** Throws ConfigError if the folder holds a tokenizer, unless it is to be overwritten. Other files may be there. */
 async function refuseOther(out: string, overwrite: boolean): Promise<void> {
   const there = await readdir(out).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
@@ -146,7 +146,10 @@ interface Request {
   readonly line: Status;
 }
 
-/** Plain text is counted as bytes on threads; rows and data sets are read as documents first. */
+/**
+ * Counts the words. Plain text is counted as bytes, on threads. Rows of tables and data sets of the Hub are first read
+ * as documents.
+ */
 async function countWords(
   { names, path, env, field, workers, line }: Request,
   words: WordOptions,
@@ -198,7 +201,7 @@ async function countWords(
   return counter;
 }
 
-/** The function's parameters under the names they have on the command line. */
+/** Rewrites an error message of the library: parameters get the names of their flags. */
 function inOurWords(error: unknown): unknown {
   if (!ConfigError.isInstance(error) || !error.message.startsWith("trainVocabulary: expected a size")) return error;
   const message = error.message

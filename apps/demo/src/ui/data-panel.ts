@@ -1,4 +1,4 @@
-/** Where a run's data comes from: the sample, a file that is chosen or dropped, or, for text, what is pasted. */
+/** The panel for a run's data: the sample, a chosen or dropped file, or pasted text. */
 import type { DataSummary, Side, Source } from "../protocol.ts";
 import { h, idOf, say } from "./dom.ts";
 import { count, integer, nats } from "./format.ts";
@@ -104,7 +104,8 @@ export class DataPanel {
         ? "No data yet."
         : `${data.name}: ${integer(data.train)} ${noun} to train on, ${integer(data.valid)} held out, ` +
             `${count(data.tokens)} ` +
-            `${this.#side === "protein" ? "residues" : "tokens"}${data.vocabulary === undefined ? "" : `, a vocabulary of ${integer(data.vocabulary)}`}. ` +
+            (this.#side === "protein" ? "residues" : "tokens") +
+            `${data.vocabulary === undefined ? "" : `, a vocabulary of ${integer(data.vocabulary)}`}. ` +
             `Unigram floor ${nats(data.unigramEntropy)} nats.`,
     );
     say(this.#remark, data?.remark ?? "");

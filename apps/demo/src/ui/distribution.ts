@@ -1,4 +1,4 @@
-/** Bars of probabilities, likeliest first; the truth is among them, wherever it ranks. */
+/** A list of bars for probabilities, the most probable first. The truth is always shown, whatever its rank. */
 import { h } from "./dom.ts";
 import { percent } from "./format.ts";
 

@@ -1,9 +1,12 @@
-/** Elements in one expression. */
+/** Functions that make and change DOM elements in one expression. */
 
 type Value = string | number | boolean | undefined | ((event: Event) => void);
 type Child = Node | string | undefined;
 
-/** `on…` are listeners, true and false set and leave out an attribute, all else is its text. */
+/**
+ * Makes an element. A function (`on…`) is added as a listener. true sets an attribute, false leaves it out. Any other
+ * value is the attribute's text.
+ */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Readonly<Record<string, Value>> = {},
@@ -34,10 +37,10 @@ export function set(element: Element, attributes: Readonly<Record<string, Value>
   }
 }
 
-/** Sets the text only where it is another one, so that a screen reader is not told twice. */
+/** Sets an element's text, only where it changes, so that a screen reader does not read it twice. */
 export function say(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Names within the page, for labels. */
+/** An element id that is unique in the page, for labels. */
 export const idOf = (...parts: readonly string[]): string => parts.join("-");

@@ -1,4 +1,4 @@
-/** Numbers for people. */
+/** Functions that format numbers for people. */
 
 export const integer = (value: number): string => Math.round(value).toLocaleString("en-US");
 export const nats = (value: number | undefined): string => (value === undefined ? "–" : value.toFixed(3));

@@ -1,13 +1,13 @@
-/** A matrix as coloured cells, that is read with the pointer or, once focused, with the arrow keys. */
+/** A canvas that shows a matrix as coloured cells. The pointer or the arrow keys choose a cell to read. */
 import { h, say } from "./dom.ts";
 
 export interface Grid {
   readonly rows: number;
   readonly columns: number;
   readonly values: Float32Array;
-  /** A value as a share of the scale, from -1 (below) over 0 to 1. */
+  /** Maps a value to a share of the colour scale: -1 (colour "below") to 1 (colour "above"). */
   readonly scale: (value: number) => number;
-  /** What is said of a cell. */
+  /** The text for a cell. */
   readonly words: (row: number, column: number, value: number) => string;
 }
 
@@ -106,7 +106,7 @@ export class GridCanvas {
   }
 }
 
-/** A custom property as numbers; the canvas knows no `light-dark()`. */
+/** The colour of a custom property as numbers. (A canvas does not understand `light-dark()`.) */
 function colourOf(element: HTMLElement, property: string): Colour {
   const probe = h("span", { style: `color: var(${property})` });
   element.parentElement?.append(probe);

@@ -1,6 +1,6 @@
 /**
- * The loss as it falls: every step, their running mean, what was held out, and the unigram floor that context has to
- * beat.
+ * The chart of the loss: each step, the running mean, the validation loss, and the unigram floor. Only a model that
+ * uses context gets below the floor.
  */
 import type { TrainerRow } from "../run-files.ts";
 import { h, say, svg } from "./dom.ts";
@@ -113,7 +113,7 @@ export class LossChart {
         ? []
         : [
             svg("line", { class: "floor", x1: LEFT, x2: width - RIGHT, y1: y(floor), y2: y(floor) }),
-            // Below the line, at the left: no curve begins there.
+            // At the left, below the line: no curve begins there.
             svg("text", { class: "floor-label", x: LEFT + 4, y: y(floor) + 15 }, `unigram floor ${nats(floor)}`),
           ]),
       svg("polyline", { class: "raw", points: train.map(({ step, loss }) => point(step, loss)).join(" ") }),
@@ -136,7 +136,8 @@ export class LossChart {
       last === undefined
         ? "No steps yet."
         : `After ${last.step} of ${steps} steps the training loss is ${nats(last.loss)} ` +
-            `nats${lastHeld ? `, the validation loss ${nats(lastHeld.loss)}` : ""}${floor === undefined ? "" : `; the unigram floor is ${nats(floor)}`}.`,
+            `nats${lastHeld ? `, the validation loss ${nats(lastHeld.loss)}` : ""}` +
+            `${floor === undefined ? "" : `; the unigram floor is ${nats(floor)}`}.`,
     );
   }
 }
@@ -144,7 +145,7 @@ export class LossChart {
 const key = (kind: string, label: string): HTMLElement =>
   h("li", {}, h("span", { class: `key ${kind}`, "aria-hidden": "true" }), label);
 
-/** Exponential, and not drawn to where it began: each value is divided by the weights so far. */
+/** The exponential running mean. Each value is divided by the sum of the weights so far, so the start has no bias. */
 function runningMean(losses: readonly number[]): readonly number[] {
   let sum = 0;
   let weight = 0;

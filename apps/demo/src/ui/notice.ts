@@ -1,4 +1,4 @@
-/** One place for what went wrong, above the foot of the page, so that nothing moves when it comes. */
+/** The notice for errors, at the foot of the page. Nothing else moves when it appears. */
 import { WorkerFailure } from "../worker-client.ts";
 import { h, say } from "./dom.ts";
 
@@ -7,7 +7,7 @@ export class Notice {
   readonly #title = h("strong");
   readonly #text = h("p");
   readonly #box: HTMLElement;
-  /** Heard even where the notice itself was hidden a moment ago. */
+  /** The text for screen readers. They read it even where the notice was hidden a moment ago. */
   readonly #spoken = h("p", { class: "unseen", role: "alert" });
 
   constructor() {
@@ -37,7 +37,7 @@ export class Notice {
     this.#spoken.textContent = "";
   }
 
-  /** Runs work of which every failure is told. True where there was none. */
+  /** Runs `work` and shows its error, if any. Returns true where there was no error. */
   async during(work: () => Promise<void>): Promise<boolean> {
     this.clear();
     try {

@@ -1,6 +1,6 @@
 /**
- * A protein under the model's eyes: masked residues, attention and contacts as it trains, and the price of every
- * substitution.
+ * The view of one protein by the model: predictions for masked residues, attention and contact maps during the
+ * training, and the score of every substitution.
  */
 import type { Example, Maps, Requests, RequestName, Substitutions } from "../protocol.ts";
 import type { AskOptions } from "../worker-client.ts";
@@ -15,9 +15,9 @@ export type Ask = <N extends RequestName>(
   options?: AskOptions,
 ) => Promise<Requests[N]["answer"]>;
 
-/** Between two looks at a model that trains. */
+/** Shortest time between two updates of the maps during the training. */
 const LOOK_EVERY_MS = 1500;
-/** Log-odds at which the colours of the heat map are full. */
+/** Log-odds with the full colour of the heat map. */
 const FULL_SCORE = 4;
 const BARS = 8;
 
@@ -127,7 +127,7 @@ export class ProteinView {
     this.#pick(0);
   }
 
-  /** Whether there is a model to ask. */
+  /** Tells the view whether there is a model. */
   ready(ready: boolean): void {
     const came = ready && !this.#ready;
     this.#ready = ready;
@@ -140,7 +140,7 @@ export class ProteinView {
     } else if (came) void this.#look();
   }
 
-  /** Called at every step: the maps are drawn anew, but not more often than one can see. */
+  /** Called at every step. It updates the maps at most once per LOOK_EVERY_MS, and only where the view is visible. */
   trained(): void {
     if (performance.now() - this.#lookedAt > LOOK_EVERY_MS && this.element.getBoundingClientRect().top < innerHeight)
       void this.#look();
@@ -159,7 +159,7 @@ export class ProteinView {
     if (this.#ready) void this.#look();
   }
 
-  /** Ten residues a group, as sequence databases print them. */
+  /** The residues as buttons, in groups of ten, as sequence databases print them. */
   #tens(sequence: string): readonly HTMLElement[] {
     const buttons = Array.from(sequence, (letter, at) =>
       h(

@@ -1,4 +1,4 @@
-/** Runs that are kept: in the browser's own storage, and as files that the command line and Python open. */
+/** The panel for saved runs: in the browser's storage, and as files that the command line and Python can open. */
 import { deleteSaved, listSaved, type SavedEntry } from "../storage.ts";
 import type { Side } from "../protocol.ts";
 import { h, idOf, say } from "./dom.ts";

@@ -1,4 +1,4 @@
-/** The settings of a run, with what they will take. */
+/** The form for the settings of a run, with an estimate of memory and time. */
 import {
   OBJECTIVES,
   OPTIMIZERS,
@@ -41,7 +41,7 @@ interface NumberField {
   readonly value: number;
   readonly min: number;
   readonly max: number;
-  /** Of the field's arrows. */
+  /** Step of the field's arrows. */
   readonly step: number | "any";
 }
 
@@ -102,7 +102,7 @@ export class SettingsForm {
     this.showEstimate(undefined);
   }
 
-  /** Undefined where a field holds no number of its range. */
+  /** The settings, or undefined where a field does not hold a number of its range. */
   get value(): Settings | undefined {
     if (!this.element.checkValidity()) return undefined;
     const text = (name: string): string => this.#fields.get(name)?.value ?? "";
@@ -139,7 +139,7 @@ export class SettingsForm {
     );
   }
 
-  /** The rate goes with size and optimizer until somebody has set it. */
+  /** Sets the learning rate for the size and the optimizer, until the user changes the rate. */
   #changed(target: EventTarget | null): void {
     const rate = this.#fields.get("lr");
     const size = this.#fields.get("size")?.value as Size;

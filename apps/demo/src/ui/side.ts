@@ -1,4 +1,4 @@
-/** One side of the page, proteins or text: its worker, its data, its run, and the panels that show them. */
+/** One side of the page, proteins or text: its worker, its data, its run and its panels. */
 import type { DataSummary, DeviceInfo, RunState, Settings, Side as Kind, Source } from "../protocol.ts";
 import { putSaved, readSaved, type SavedContent, type SavedEntry } from "../storage.ts";
 import { WorkerClient, WorkerFailure } from "../worker-client.ts";
@@ -20,7 +20,7 @@ export interface SideOptions {
   readonly onDevice: (device: DeviceInfo) => void;
 }
 
-/** After the last change of a form, before an estimate is made. */
+/** Delay between the last change of the form and the request for an estimate. */
 const ESTIMATE_AFTER_MS = 400;
 
 export class Side {
@@ -37,7 +37,7 @@ export class Side {
   #summary: DataSummary | undefined;
   #state: RunState | undefined;
   #reading = false;
-  /** Of the run, in the browser's storage. */
+  /** Id of the run in the browser's storage. */
   #id = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -97,7 +97,7 @@ export class Side {
     );
   }
 
-  /** What the run tells: only what may be changed now is open. */
+  /** Takes a new state of the run, and enables only the controls that may be used now. */
   #take(state: RunState): void {
     const before = this.#state?.phase;
     this.#state = state;
@@ -187,7 +187,7 @@ export class Side {
     this.#estimate();
   }
 
-  /** What the worker was doing is ended with it; its data is read again by a new one. */
+  /** Ends the worker with all its work. The new worker reads the data again. */
   #restart(): void {
     const reading = this.#reading;
     const source = this.#source;
@@ -259,7 +259,7 @@ export class Side {
         ),
       );
       h("a", { href: url, download: `${name}.zip` }).click();
-      // The download has the address by then.
+      // By then the browser has started the download.
       setTimeout(() => URL.revokeObjectURL(url), 60_000);
       this.#saved.say(`${name}.zip holds the checkpoint in the Hugging Face layout.`);
     });
@@ -308,5 +308,5 @@ export class Side {
 const nameOf = ({ size, objective }: Settings, data: DataSummary | undefined): string =>
   `${data?.name ?? "Run"}, ${size}, ${objective}`;
 
-/** `crypto.randomUUID` is not there on plain http from another machine. */
+/** A new id for a run. (`crypto.randomUUID` is missing where the page comes over plain http from another machine.) */
 const newId = (): string => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;

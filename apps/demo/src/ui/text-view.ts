@@ -1,4 +1,4 @@
-/** Text under the model's eyes: the pieces that the vocabulary cuts it into, and what stands behind a mask. */
+/** The view of a text by the model: the pieces of the text in the vocabulary, and predictions for masks. */
 import { bars } from "./distribution.ts";
 import { h } from "./dom.ts";
 import type { Notice } from "./notice.ts";
@@ -53,7 +53,7 @@ export class TextView {
     this.ready(false);
   }
 
-  /** Whether there is a vocabulary to cut with. */
+  /** Tells the view whether there is a vocabulary. */
   vocabulary(there: boolean): void {
     this.#hasVocabulary = there;
     if (there) this.#later();
@@ -63,7 +63,7 @@ export class TextView {
       );
   }
 
-  /** Whether there is a model to ask. */
+  /** Tells the view whether there is a model. */
   ready(ready: boolean): void {
     if (this.#fill.disabled === ready)
       this.#answers.replaceChildren(

@@ -1,4 +1,4 @@
-/** The run: what it does, how far it is, its loss, and the button that begins, pauses and goes on. */
+/** The panel of the run: its phase, progress and loss, and the button that starts, pauses and resumes it. */
 import type { RunState, Side } from "../protocol.ts";
 import type { TrainerRow } from "../run-files.ts";
 import { h, idOf, say } from "./dom.ts";
@@ -6,13 +6,13 @@ import { count, duration, integer, nats } from "./format.ts";
 import { LossChart } from "./loss-chart.ts";
 
 export interface TrainingEvents {
-  /** The main button, in whatever phase. */
+  /** Called for the main button, in any phase. */
   readonly onMain: () => void;
   readonly onClose: () => void;
 }
 
 const STATS = ["Step", "Loss", "Held out", "Tokens/s", "Step time", "Left"] as const;
-/** Steps whose mean time tells what is left. */
+/** Number of the last steps whose mean time gives the estimate of the time left. */
 const RECENT = 20;
 
 export class TrainingPanel {
@@ -119,7 +119,7 @@ export class TrainingPanel {
       Left: stepMs === 0 || step >= steps ? "–" : duration(((steps - step) * stepMs) / 1000),
     };
     for (const [name, value] of Object.entries(values)) say(this.#stats.get(name) as HTMLElement, value);
-    // The loss of two objectives together is not one of tokens alone.
+    // The floor is for the loss of tokens alone. With two objectives the loss is their sum.
     this.#chart.show(this.#rows, steps, state?.settings?.objective === "mlm+nsp" ? undefined : this.#floor);
   }
 }

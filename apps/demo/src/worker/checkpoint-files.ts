@@ -1,4 +1,4 @@
-/** A run as files, and back: the layout of `cloze pretrain`'s checkpoints, in memory. */
+/** A writer and a reader of a run's files in memory, in the layout of `cloze pretrain`'s checkpoints. */
 import { encodeSafetensors, parseSafetensors, toFloat32, type TensorBytes } from "@cloze/checkpoint";
 import { ConfigError, FormatError } from "@cloze/errors";
 import type { HostTensor, HostTensors } from "@cloze/graph";
@@ -50,7 +50,7 @@ export function filesOf(
   };
 }
 
-/** The text of a file that must be there. */
+/** The text of a file. Throws: FormatError where the file is missing. */
 export function textOf(files: Files, name: string): string {
   const bytes = files[name];
   if (bytes === undefined)
@@ -63,7 +63,7 @@ export function textOf(files: Files, name: string): string {
   return new TextDecoder().decode(bytes);
 }
 
-/** What a JSON file holds. */
+/** The value of a JSON file. Throws: FormatError where the file is missing or is not JSON. */
 export function jsonOf(files: Files, name: string): unknown {
   const text = textOf(files, name);
   try {
@@ -99,7 +99,7 @@ export async function tokenizerOf(files: Files, side: Side): Promise<Tokenizer> 
   return (await import("@cloze/tokenizer-wordpiece")).wordPieceFromFiles(texts);
 }
 
-/** What a run goes on from; the optimizer's state is checked by who uses it. */
+/** The saved state of a run. The code that resumes the run checks the optimizer's state. */
 export async function savedRunOf(files: Files, { opened }: Model): Promise<SavedRun> {
   const state = jsonOf(files, STATE_FILE) as Partial<TrainerState> | null;
   if (state?.version !== 1 || !Number.isSafeInteger(state.step))

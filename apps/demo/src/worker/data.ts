@@ -1,6 +1,6 @@
 /**
- * Data of a run: a source becomes sequences or documents of tokens, split by content as the command line splits them,
- * and rows for training and evaluation, which are the same functions of (seed, step) as there.
+ * The data of a run: it turns a source into sequences or documents of tokens, and those into rows for training and
+ * evaluation. The split by content, and the rows as a function of (seed, step), are those of the command line.
  */
 import {
   contentHash,
@@ -26,11 +26,11 @@ import type { Tokenizer } from "@cloze/tokenizer";
 import type { DataSummary, Example, Settings, Side, Source } from "../protocol.ts";
 import { readSource } from "./read-source.ts";
 
-/** As the command line holds out: it does not depend on the run's seed. */
+/** The split of the command line. It does not depend on the run's seed. */
 const SPLIT = { seed: 0, valid: 0.05 };
 const EXAMPLES = 40;
 const EXAMPLE_LENGTHS = [40, 250] as const;
-/** With fewer documents between blank lines than this, each line is taken as one. */
+/** Where blank lines separate fewer documents than this, each line is a document. */
 const FEWEST_DOCUMENTS = 20;
 
 export interface OpenedData {
@@ -45,9 +45,9 @@ export interface OpenedData {
 export interface OpenRequest {
   readonly side: Side;
   readonly source: Source;
-  /** Of text: how many tokens the vocabulary is to have. */
+  /** For text: number of tokens of the new vocabulary. */
   readonly vocabulary: number;
-  /** Of text: the tokenizer of the run that goes on, instead of a new one. */
+  /** For text: the tokenizer of a resumed run, instead of a new one. */
   readonly tokenizer?: Tokenizer;
 }
 
@@ -161,7 +161,7 @@ async function floorOf(dataset: Dataset, tokenizer: Tokenizer): Promise<number |
   return counts.some((count) => count > 0) ? unigramEntropy(counts) : undefined;
 }
 
-/** Proteins of a length that one can look at, and where there are none of it the first ones, cut. */
+/** Proteins of 40 to 250 residues, which fit into the view. Where there are none: the first proteins, cut to 250. */
 async function examplesOf(dataset: FastaDatasets["valid"], tokenizer: Tokenizer): Promise<readonly Example[]> {
   const [shortest, longest] = EXAMPLE_LENGTHS;
   const all = Array.from({ length: dataset.size }, (_, i) => i);
@@ -174,7 +174,7 @@ async function examplesOf(dataset: FastaDatasets["valid"], tokenizer: Tokenizer)
 
 export interface Rows {
   readonly train: Batches;
-  /** Undefined where too little is held out. */
+  /** Rows for evaluation. Undefined where too little data is held out. */
   readonly valid: PaddedBatches | undefined;
 }
 

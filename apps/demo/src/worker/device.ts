@@ -1,4 +1,4 @@
-/** What computes: WebGPU where the browser has it, else TensorFlow.js on WebAssembly, and then the page says so. */
+/** The choice of the device: WebGPU where the browser has it, else TensorFlow.js on WebAssembly, with the reason. */
 import type { Backend } from "@cloze/backend";
 import type { DeviceInfo } from "../protocol.ts";
 

@@ -1,6 +1,6 @@
 /**
- * What a run will take, before it begins: memory by what of its step is alive at once, with nothing fused, which is
- * more than a backend needs; time by a product of matrices that is measured here.
+ * The estimate of a run's memory and time before its start. Memory is the peak of live bytes in a step without fusion,
+ * which is more than a backend needs. Time comes from the measured rate of a matrix product.
  */
 import type { Backend } from "@cloze/backend";
 import { Graph, peakLiveBytes, program, type HostTensor } from "@cloze/graph";
@@ -11,7 +11,7 @@ import type { Estimate, Settings } from "../protocol.ts";
 import { rowsOf, type OpenedData } from "./data.ts";
 import { modelOf, newConfig, objectiveOf, optimizerOf } from "./model.ts";
 
-/** A step reaches about this share of the rate of one large product. */
+/** Share of the rate of one large matrix product that a step reaches, about. */
 const SHARE_OF_PRODUCT = 0.35;
 
 export async function estimateRun(settings: Settings, data: OpenedData, flopsPerSecond: number): Promise<Estimate> {
@@ -42,7 +42,10 @@ function sizesOf(config: unknown, vocab: number): Parameters<typeof flopsPerToke
   };
 }
 
-/** Multiplications and additions a second of a product of matrices; a larger one where the first is over at once. */
+/**
+ * Measures the rate of a matrix product: multiplications and additions per second. Where the first product takes less
+ * than 10 ms, it measures a larger one.
+ */
 export async function measureRate(backend: Backend): Promise<number> {
   const small = await productRate(backend, 256);
   return small.seconds < 0.01 ? (await productRate(backend, 1024)).rate : small.rate;

@@ -1,4 +1,4 @@
-/** Errors in words: what happened, and what to do about it. */
+/** The translation of errors into words for the user: what happened, and the next step. */
 import { ClozeError } from "@cloze/errors";
 import type { Failure } from "../protocol.ts";
 
@@ -8,9 +8,12 @@ const TITLES: Readonly<Record<string, string>> = {
   ConfigError: "This does not go together",
 };
 
-/** Signs of memory that ran out, in the words of the engines that say so. */
-const MEMORY =
-  /out of memory|not enough memory|allocation (failed|size)|Array buffer allocation|memory access out of bounds|Invalid typed array length/i;
+/** Messages of the engines that mean "out of memory". */
+const MEMORY = new RegExp(
+  "out of memory|not enough memory|allocation (failed|size)|Array buffer allocation|memory access out of bounds|" +
+    "Invalid typed array length",
+  "i",
+);
 
 export const isDeviceLost = (error: unknown): boolean =>
   ClozeError.isInstance(error) && error.code === "DeviceLostError";

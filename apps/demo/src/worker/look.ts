@@ -1,6 +1,6 @@
 /**
- * A model in use: what it says of a masked residue, what it attends to, what every substitution would cost, and masks
- * in text.
+ * The model's answers for the views: probabilities for a masked residue, attention and contact maps, scores of
+ * substitutions, and the pieces of a text.
  */
 import { ConfigError } from "@cloze/errors";
 import type { SequenceEncoder } from "@cloze/inference";
@@ -73,7 +73,8 @@ function withoutAverageProduct(map: Float32Array, n: number): Float32Array {
 }
 
 /**
- * log p(letter) - log p(what stands there) at every place, each masked in turn: masked marginals, Meier et al. 2021.
+ * Masked marginals: log p(letter) - log p(true residue) at every place, with each place masked in turn. Source: Meier
+ * et al. 2021.
  */
 export async function substitutionsOf(
   { encoder, tokenizer }: Looked,
@@ -94,7 +95,7 @@ export async function substitutionsOf(
     }
   }
   let at = 0;
-  // A part of the places at a time, so that it can be stopped between them.
+  // Works on a part of the places at a time, so that the user can stop between two parts.
   const places = [...masked()];
   const part = Math.max(1, Math.floor(2048 / ids.length));
   for (let from = 0; from < length; from += part) {

@@ -1,4 +1,4 @@
-/** The models that the page offers, and the objective and the optimizer of a run. */
+/** The page's models, and the objective and the optimizer for the settings of a run. */
 import { esm2ConfigJson, esm2Configs } from "@cloze/models/esm2";
 import { headParameters, openModel, type Head, type OpenedModel } from "@cloze/models/families";
 import type { Parameter } from "@cloze/nn";
@@ -9,7 +9,7 @@ import type { Tokenizer } from "@cloze/tokenizer";
 import type { ModelSource } from "@cloze/trainer/step";
 import type { Settings, Side, Size } from "../protocol.ts";
 
-/** A small encoder learns faster from larger first weights. */
+/** Changes to ESM-2 8M for each size. A small encoder learns faster from larger initial weights. */
 const PROTEIN: Readonly<Record<Size, Partial<(typeof esm2Configs)["esm2-8m"]>>> = {
   tiny: { hidden: 64, layers: 2, heads: 4, intermediate: 256, initializerRange: 0.1 },
   small: { hidden: 128, layers: 4, heads: 4, intermediate: 512, initializerRange: 0.06 },
@@ -17,7 +17,7 @@ const PROTEIN: Readonly<Record<Size, Partial<(typeof esm2Configs)["esm2-8m"]>>> 
 };
 const TEXT = { tiny: "bert-tiny", small: "bert-mini", medium: "bert-small" } as const;
 
-/** The config.json of a new model. Dropout is off: what is trained here sees its data a few times at most. */
+/** The config.json of a new model. Dropout is off, because a model in this page sees its data only a few times. */
 export async function newConfig(side: Side, size: Size): Promise<unknown> {
   if (side === "protein") return esm2ConfigJson({ ...esm2Configs["esm2-8m"], ...PROTEIN[size] });
   const { bertConfigJson, bertConfigs } = await import("@cloze/models/bert");
@@ -27,7 +27,7 @@ export async function newConfig(side: Side, size: Size): Promise<unknown> {
 export interface Model {
   readonly opened: OpenedModel;
   readonly source: ModelSource<AnyModel>;
-  /** All that its checkpoint holds. */
+  /** All parameters in the model's checkpoint. */
   readonly parameters: ReadonlyMap<string, Parameter>;
 }
 
@@ -62,7 +62,7 @@ export async function objectiveOf({ objective }: Settings, tokenizer: Tokenizer)
   }
 }
 
-/** As `cloze pretrain` sets them; the rate of Muon is its matrices', AdamW's stands beside it. */
+/** The optimizer, with `cloze pretrain`'s values. With Muon, `lr` is the matrices' rate; AdamW's peak rate is 4e-4. */
 export function optimizerOf({ optimizer, lr }: Settings): Optimizer {
   const adam = { beta1: 0.9, beta2: 0.98, weightDecay: 0.01 };
   switch (optimizer) {

@@ -1,4 +1,4 @@
-/** The bytes of a source, unpacked: gzip is told by its first two bytes, not by the name. */
+/** The reader of a source's bytes. It unpacks gzip, which it knows by the first two bytes, not by the file's name. */
 import { FormatError } from "@cloze/errors";
 import proteins from "#sample/uniprot-sample.fasta.gz?url";
 import austen from "../../sample/austen.txt?url";

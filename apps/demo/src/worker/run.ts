@@ -1,7 +1,7 @@
 /**
- * A training run in the page: the steps of `@cloze/trainer`, one after another, with a boundary after each at which the
- * run may be paused, saved and looked at. A step is a pure function of (settings, data, step number, state), so a run
- * that was saved and loaded goes on with the same losses.
+ * A training run in the page: the steps of `@cloze/trainer`, one after another. Between two steps is a boundary, at
+ * which the run can be paused, saved and read. A step is a pure function of (settings, data, step number, state), so a
+ * saved and loaded run continues with the same losses.
  */
 import type { Backend, Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
@@ -24,7 +24,7 @@ import { optimizerOf, type Model } from "./model.ts";
 
 /** Largest norm of the gradient. */
 const CLIP = 1;
-/** Evaluations in a run, and the fewest steps between two. */
+/** Number of evaluations in a run, and the smallest number of steps between two. */
 const EVALUATIONS = 6;
 const EVALUATE_EVERY = 25;
 
@@ -33,9 +33,9 @@ export interface RunOptions {
   readonly settings: Settings;
   readonly model: Model;
   readonly objective: Objective;
-  /** Undefined: the model can be looked at, and not trained. */
+  /** Undefined: the model answers the views, but cannot train. */
   readonly data: OpenedData | undefined;
-  /** Where it goes on from. */
+  /** The state from which the run resumes. */
   readonly saved?: SavedRun;
   readonly onRow: (row: TrainerRow) => void;
   readonly onPhase: (phase: RunPhase) => void;
@@ -58,7 +58,7 @@ export class Run {
   validLoss: number | undefined;
   phase: RunPhase = "paused";
   evaluating = false;
-  /** Those it began with. */
+  /** The weights at the start of this run object. */
   readonly weights: HostTensors;
   readonly #steps: StepOptions | undefined;
   readonly #programs: Programs | undefined;
@@ -138,18 +138,18 @@ export class Run {
     this.#ended = this.#loop(this.#steps).catch(async (error: unknown) => {
       this.#set("failed");
       this.options.onFailure(error);
-      await this.#runBoundary(); // Who waits for a boundary is told the same.
+      await this.#runBoundary(); // Work that waits for a boundary must not wait for ever.
     });
   }
 
-  /** Resolves when the step under way is done; an evaluation is not waited for. */
+  /** Pauses the run. Resolves at the end of the current step. Aborts an evaluation. */
   async pause(): Promise<void> {
     if (this.phase === "training") this.phase = "paused";
     this.#evaluating.abort();
     await this.#ended;
   }
 
-  /** Everything that it takes to go on from here, as of the end of a step. */
+  /** The complete state of the run at the end of a step, for an exact resume. */
   save(): Promise<SavedRun> {
     return this.#between(async () => {
       const { settings, objective } = this.options;
@@ -188,7 +188,7 @@ export class Run {
     this.options.onPhase(phase);
   }
 
-  /** Runs `work` while no step is under way. */
+  /** Runs `work` between two steps. */
   #between<T>(work: () => Promise<T>): Promise<T> {
     if (this.phase !== "training") return this.#ended.then(work);
     return new Promise<T>((resolve, reject) => {
@@ -210,7 +210,7 @@ export class Run {
       else {
         const prepared = await (next ?? prepareStep(steps, this.step));
         next = prepareStep(steps, this.step + 1);
-        next.catch(() => {}); // It is told of when its turn comes.
+        next.catch(() => {}); // The loop sees the error when it awaits `next`.
         await this.#advance(prepared);
       }
       await this.#runBoundary();
@@ -258,7 +258,7 @@ export class Run {
     });
   }
 
-  /** One that is stopped by a pause leaves no row, and is made when the run goes on. */
+  /** Evaluates the model. A pause aborts the evaluation: it leaves no row, and the resumed run repeats it. */
   async #evaluate(evaluator: Evaluator): Promise<void> {
     const { signal } = (this.#evaluating = new AbortController());
     this.evaluating = true;
@@ -288,7 +288,7 @@ export class Run {
   }
 }
 
-/** Lets messages in, which a backend that computes on this thread would keep out. */
+/** Lets the worker handle its messages. A backend that computes on this thread would block them. */
 const turn = (): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, 0);

@@ -1,6 +1,6 @@
 /**
- * A backend whose sessions are one that is there already: what looks at a model in training sees its parameters as they
- * are, and copies none.
+ * A backend that starts no session but gives an existing one. The views of a model in training thus read its current
+ * parameters without a copy.
  */
 import type { Backend, Session } from "@cloze/backend";
 

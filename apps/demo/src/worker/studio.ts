@@ -1,4 +1,4 @@
-/** What the worker holds, a device, data and a run, and the answer to each request of the page. */
+/** The state of the worker (a device, data, a run) and the answers to all requests of the page. */
 import { ConfigError } from "@cloze/errors";
 import { createEncoder, type SequenceEncoder } from "@cloze/inference";
 import type { Failure, RequestName, Requests, RunState, Settings, Side } from "../protocol.ts";
@@ -18,7 +18,7 @@ export interface StudioEvents {
   readonly onState: (state: RunState) => void;
 }
 
-/** Of one request: how far it is, and whether it was taken back. */
+/** Progress and cancellation of one request. */
 export interface Work {
   readonly progress: (share: number) => void;
   readonly signal: AbortSignal;
@@ -102,7 +102,7 @@ export class Studio {
       const tokenizer = await tokenizerOf(files, side);
       const opened = source === undefined ? this.#data : await openData({ side, source, vocabulary: 0, tokenizer });
       const fits = opened !== undefined && opened.side === side && opened.hash === runFile.data.hash;
-      // Text that was opened before has a vocabulary of its own; the run's is the one that counts.
+      // Text that is already open may have another vocabulary. The run needs its own, so the text is read again.
       const data = !fits
         ? undefined
         : opened.tokenizer.hash === tokenizer.hash
@@ -188,7 +188,7 @@ export class Studio {
     await held.run.dispose();
   }
 
-  /** After a device was lost nothing on it can be used: the next run opens another. */
+  /** Reports the failure of a run. A lost device is not usable any more, so the next run opens a new device. */
   #failed(error: unknown): void {
     const { step = 0, options } = this.#held?.run ?? {};
     const steps = options?.settings.steps ?? 0;

@@ -1,5 +1,6 @@
 /**
- * TensorFlow.js on WebAssembly: its core and that one backend, with the three builds of it that browsers choose from.
+ * The backend TensorFlow.js on WebAssembly: only its core and its WebAssembly backend, with the three builds from which
+ * the browser chooses.
  */
 import type { Backend } from "@cloze/backend";
 import { backend } from "@cloze/backend-tfjs";

@@ -1,4 +1,4 @@
-/** The worker's entry: messages in, answers and events out. All that computes is here, so that the page stays free. */
+/** The entry of the worker: messages in, answers and events out. All heavy work runs here, so the page stays free. */
 import type { FromWorker, ToWorker } from "../protocol.ts";
 import { failureOf } from "./failure.ts";
 import { Studio } from "./studio.ts";

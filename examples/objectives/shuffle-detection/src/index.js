@@ -1,9 +1,10 @@
 /**
  * Shuffle detection: some tokens of each sequence trade places, and the model says of every token whether it was moved.
  *
- * Of n tokens floor(rate * n + u) are drawn and handed on in a ring, each to the place of another; one that lands where
- * its equal was has not moved for anybody to see, and is labelled 0. Every token is judged, not only the 15 % of masked
- * language modelling. Source: Yamaguchi et al. 2021, arXiv:2109.01819, "Shuffle" (two classes: shuffled or not).
+ * Of n tokens floor(rate * n + u) are drawn, with u from [0, 1), and moved in a ring: each place gets the token of the
+ * next place. If a place gets an equal token, nobody can see the move, and the label is 0. The model judges every
+ * token, not only the 15 % of masked language modelling. Source: Yamaguchi et al. 2021, arXiv:2109.01819, "Shuffle"
+ * (two classes: shuffled or not).
  */
 import { ConfigError } from "@cloze/errors";
 import { crossEntropy } from "@cloze/graph";

@@ -15,7 +15,7 @@ testObjective({
       const from = row * batch.length + start;
       const before = Array.from(batch.ids.subarray(from, from + length));
       const after = ids.slice(from, from + length);
-      // The same tokens in other places, and the special ones where they were.
+      // The tokens are the same, in other places; the special tokens stay in place.
       expect(after.toSorted()).toEqual(before.toSorted());
       for (const [i, id] of before.entries()) if (specialIds.has(id)) expect(after[i]).toBe(id);
     }
@@ -26,7 +26,7 @@ testObjective({
       judged++;
       moved += target[i] ?? 0;
     }
-    // 15 % of the tokens are drawn; one in 12 of these gets its equal.
+    // 15 % of the tokens are drawn; one in 12 of them gets an equal token.
     expect(Math.abs(moved / judged - 0.15 * (11 / 12))).toBeLessThan(0.015);
   },
 });

@@ -1,15 +1,15 @@
 /**
- * What the attention kernels are asked for. A spec is read off a node of one of the private composites
- * (`composites.ts`), with the names of the functions that load its args and store its outputs.
+ * The specification of an attention kernel: sizes, masks, and the names of the WGSL functions that load the args and
+ * store the outputs. `specOf` reads a spec from a node of one of the private composites (`composites.ts`).
  *
- * `marks` is one i32 tensor [batch, width] that holds all there is to know about who sees whom: segment ids, key
- * padding, the span of segment ids of each block of rows, the dropout key. It costs one binding, and hash-consing makes
- * it once a step.
+ * `marks` is one i32 tensor [batch, width]. It holds the data that decides which query sees which key: segment ids, key
+ * padding, the span of segment ids of each block of rows, and the dropout key. `marks` costs one binding. Hash-consing
+ * makes it one node, computed once a step.
  */
 import type { Node, Tensor } from "@cloze/graph";
 import type { Loader, Storer } from "../kernel.ts";
 
-/** Largest head: what a row of registers or workgroup memory holds. */
+/** The largest head dimension that a row of registers or of workgroup memory holds. */
 export const MAX_HEAD_DIM = 128;
 
 export type FlashParams = {
@@ -19,28 +19,31 @@ export type FlashParams = {
   readonly softcap: number | null;
   readonly dropoutRate: number;
   readonly dropoutStream: number;
-  /** Of keyPadding, segments, bias and key those that there are. */
+  /** The masks of this node: a subset of keyPadding, segments, bias and key. */
   readonly masks: readonly string[];
-  /** Rows of a block of queries, and of one of keys: whole blocks are skipped. */
+  /** Rows of a block of queries and of a block of keys. The kernels skip whole blocks. */
   readonly queryBlock: number;
   readonly keyBlock: number;
 };
 
-/** Where in a row of marks each part begins. */
+/** The offset of each part in a row of marks; undefined where the part is absent. */
 export interface MarksLayout {
   /** Segment id of each position. */
   readonly segments?: number;
-  /** 1 where a key may be seen. */
+  /** 1 where queries may see the key. */
   readonly padding?: number;
-  /** Least and greatest segment id of each block of queries. */
+  /** Smallest and greatest segment id of each block of queries. */
   readonly queryLeast?: number;
   readonly queryMost?: number;
-  /** The same of the visible keys of each block; least > most where there is none. Without segments every id is 0. */
+  /**
+   * Smallest and greatest segment id of the visible keys of each block of keys. A block without visible keys has
+   * least > most. Without segments every id is 0.
+   */
   readonly keyLeast?: number;
   readonly keyMost?: number;
-  /** Two words. */
+  /** The dropout key: two words. */
   readonly key?: number;
-  /** 0 where no marks are needed. */
+  /** Words in a row of marks; 0 where the kernel needs no marks. */
   readonly width: number;
 }
 
@@ -62,15 +65,15 @@ export function marksLayout(p: FlashParams, queries: number, keys: number): Mark
   };
 }
 
-/** What the compiler core writes around a template. */
+/** The WGSL names that the compiler core gives to a template. */
 export interface AttentionHooks {
-  /** One for each arg of the node, in order; indices as the arg is shaped. */
+  /** One for each arg of the node, in order. A loader takes one index for each axis of its arg. */
   readonly loaders: readonly Loader[];
-  /** One for each output of the node; undefined where nobody reads it. */
+  /** One for each output of the node; undefined where nothing reads the output. */
   readonly storers: readonly (Storer | undefined)[];
   /**
-   * WGSL expression, u32: the dropout stream (`params.dropoutStream` of the node), kept out of the text so that layers
-   * share it.
+   * WGSL expression of type u32 for the dropout stream (`params.dropoutStream` of the node). The number itself is not
+   * in the text, so that layers share one kernel.
    */
   readonly stream: string;
 }
@@ -83,9 +86,9 @@ export interface AttentionSpec extends Omit<FlashParams, "dropoutStream" | "mask
   readonly headDim: number;
   readonly element: "f32" | "f16";
   readonly marks: MarksLayout;
-  /** Which leading axes of the bias are shared by all of batch or heads. */
+  /** Whether all of the batch shares one bias, and whether all heads share one. */
   readonly bias: { readonly oneBatch: boolean; readonly oneHead: boolean } | undefined;
-  /** By name: q, k, v, dout, lse, delta, marks, bias. */
+  /** Loaders by name of the arg: q, k, v, dout, lse, delta, marks, bias. */
   readonly load: Readonly<Record<string, Loader>>;
   readonly store: readonly (Storer | undefined)[];
   readonly stream: string;
@@ -128,6 +131,6 @@ export function specOf(node: Node<"composite">, hooks: AttentionHooks): Attentio
   };
 }
 
-/** Can a query see no key at all? Segments never do that by themselves: a query is in its own. */
+/** Can a query see no key at all? Segments alone never cause this: a query's segment holds the query's own key. */
 export const mayBeBlind = (s: AttentionSpec): boolean =>
   s.marks.padding !== undefined || (s.window !== null && s.queries - 1 - s.window > s.keys - 1);

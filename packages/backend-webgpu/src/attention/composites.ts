@@ -1,18 +1,18 @@
 /**
- * The composites that attention becomes on this backend, one for each kernel of FlashAttention-2 (arXiv:2307.08691):
+ * The composites that replace attention on this backend, one for each kernel of FlashAttention-2 (arXiv:2307.08691):
  *
  *   flashForward  q k v                     -> out, lse
  *   flashGradQ    q k v dout lse delta      -> dq
  *   flashGradKV   q k v dout lse delta      -> dk, dv
  *   flashGradBias q k v dout lse delta      -> dbias
  *
- * each followed by marks (`attention-spec.ts`) and bias where there are any. The expansions are the definition, with
- * the scores in memory; delta = rowsum(dout * out).
+ * `marks` (`attention-spec.ts`) and the bias follow these args where the node has them. delta = rowsum(dout * out). An
+ * expansion defines the values of its composite; it keeps all scores in memory.
  */
 import { composite, dropoutMask, logSumExp, softmax, type Composite, type Tensor } from "@cloze/graph";
 import { marksLayout, type FlashParams } from "./attention-spec.ts";
 
-/** A masked score, as in the attention composite. */
+/** The value of a masked score; the attention composite uses the same one. */
 const MASKED = -1e30;
 
 type F32 = Tensor<"f32">;
@@ -21,9 +21,13 @@ interface Rows {
   readonly probabilities: F32;
   /** Probabilities after dropout. */
   readonly weights: F32;
+  /** Scores after cap, bias and mask. */
   readonly scores: F32;
+  /** The dropout factor of each score: 0 or 1 / (1 - rate). */
   readonly kept: F32 | undefined;
+  /** Derivative of the soft cap. */
   readonly capSlope: F32 | undefined;
+  /** True where a query sees a key; undefined without masks. */
   readonly seen: Tensor<"bool"> | undefined;
 }
 

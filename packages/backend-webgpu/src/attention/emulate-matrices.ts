@@ -1,14 +1,18 @@
 /**
- * Subgroup matrices of 8 x 8 x 8 by hand, for devices that have subgroups of 8 and no such matrices: lane r holds row r
- * of a result, and a product reads its operands where they lie in workgroup memory. For tests alone.
+ * An emulation of 8 x 8 x 8 subgroup matrices in plain WGSL. It is for devices that have subgroups of 8 but no subgroup
+ * matrices. Lane r holds row r of a result. A product reads its operands directly from workgroup memory. Only tests use
+ * this file.
  *
- * What each builtin means is taken from Dawn's WGSL extension: `left` is [m, k], `right` [k, n], `result` [m, n]; a
- * load or store begins at an offset, and rows (columns in `col_major`) are a stride apart.
+ * The meaning of each builtin is that of Dawn's WGSL extension: `left` is [m, k], `right` is [k, n], `result` is
+ * [m, n]. A load or a store begins at an offset. The distance between two rows (two columns in `col_major`) is the
+ * stride.
  */
 export function emulateMatrices(wgsl: string): string {
   const made = new Map<string, string>();
   const at: Record<string, string> = {};
-  /** A bound that no compiler sees: unrolled, all this takes minutes to compile. */
+  /**
+   * A loop bound of 8 that compilers cannot compute, so that they do not unroll. Unrolled loops compile for minutes.
+   */
   const eight = "8u + emuLane / 8u";
   const body = wgsl
     .split("\n")
@@ -35,7 +39,15 @@ export function emulateMatrices(wgsl: string): string {
 var x = sum;
 for (var k = 0u; k < ${eight}; k++) {
 let a = f32(${left}[l.x + emuLane * l.y + k]);
-${[0, 1].map((h) => `x[${h}] += a * ` + `vec4<f32>(${[0, 1, 2, 3].map((c) => `f32(${right}[r.x + (${outer}) * r.y + ${inner}])`.replaceAll("4u * h + c", `${4 * h + c}u`)).join(", ")});`).join("\n")}
+${[0, 1]
+  .map(
+    (h) =>
+      `x[${h}] += a * ` +
+      `vec4<f32>(${[0, 1, 2, 3]
+        .map((c) => `f32(${right}[r.x + (${outer}) * r.y + ${inner}])`.replaceAll("4u * h + c", `${4 * h + c}u`))
+        .join(", ")});`,
+  )
+  .join("\n")}
 }
 return x;
 }`,

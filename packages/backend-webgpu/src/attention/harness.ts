@@ -1,6 +1,6 @@
 /**
- * Runs one flash node by itself: loaders and storers over plain buffers, one for each arg and output. For tests and the
- * bench; no part of the backend imports it.
+ * A harness that runs one flash node alone. Each arg and each output has a plain buffer with a loader or a storer. Only
+ * tests and the bench use this file; no part of the backend imports it.
  */
 /// <reference types="@webgpu/types" />
 import { float16ToNumber, numberToFloat16, sizeOf, type DType, type Node, type Tensor } from "@cloze/graph";
@@ -8,11 +8,11 @@ import type { Loader, Part, Storer } from "../kernel.ts";
 import type { Profile } from "../profile.ts";
 import { attentionTemplates, type AttentionTemplate } from "./templates.ts";
 
-/** A device, and the profile to write kernels for: the device's own, or one it can stand in for. */
+/** A device and the profile that kernels are written for: the device's own profile, or one that it can emulate. */
 export interface Lab {
   readonly device: GPUDevice;
   readonly profile: Profile;
-  /** Rewrites the whole text before it is compiled. */
+  /** Rewrites the whole text before compilation. */
   readonly rewrite?: (wgsl: string) => string;
 }
 
@@ -25,7 +25,7 @@ const offset = (shape: readonly number[]): string =>
     .join(" + ");
 const params = (shape: readonly number[]): string => shape.map((_, i) => `i${i}: u32`).join(", ");
 
-/** A whole shader around a part: bindings in the order args, outputs, params. */
+/** A whole shader for one part. The order of the bindings is args, outputs, params. */
 export interface Shader {
   readonly part: Part;
   readonly wgsl: string;
@@ -83,13 +83,13 @@ const arrays: {
 };
 
 export interface Ready {
-  /** Encodes and submits `times` dispatches, waits, and says how many ms they took. */
+  /** Encodes and submits `times` dispatches and waits for them. Resolves to the time from submission to end, in ms. */
   readonly run: (times?: number) => Promise<number>;
   readonly read: () => Promise<number[][]>;
   readonly part: Part;
 }
 
-/** Buffers filled with `args` and a pipeline. */
+/** Compiles the pipeline of `node` and fills its input buffers with `args`. */
 export async function prepare(
   { device, profile, rewrite = (x) => x }: Lab,
   node: Node<"composite">,

@@ -1,4 +1,4 @@
-// Attention kernels against the interpreter: the composites themselves, and attention and its gradient after the rules.
+// Attention kernels compared with the interpreter: the composites, and attention and its gradient after the rules.
 import { afterAll, describe, expect, it, vi } from "vitest";
 import {
   attention,
@@ -34,7 +34,7 @@ interface Case {
   readonly window?: number;
   readonly softcap?: number;
   readonly scale?: number;
-  /** Share of keys that may be seen, by batch. */
+  /** Share of visible keys, by batch. */
   readonly padding?: readonly number[];
   /** Id of each position. */
   readonly segments?: (batch: number, i: number) => number;
@@ -42,7 +42,7 @@ interface Case {
   readonly dropout?: number;
 }
 
-/** In [-1, 1], without pattern. */
+/** A number in [-1, 1], without a pattern. */
 const noise = (i: number): number => Math.sin(i * 12.9898 + Math.sin(i * 78.233) * 43758.5453);
 const fill = (n: number, f: (i: number) => number): Float32Array => Float32Array.from({ length: n }, (_, i) => f(i));
 
@@ -87,7 +87,7 @@ function build(
 
 function expectClose(got: ArrayLike<number>, want: ArrayLike<number>, tolerance: number, what: string): void {
   expect(got.length).toBe(want.length);
-  // What cancels to nothing is as exact as its terms, which are near 1.
+  // A sum that cancels to 0 is only as exact as its terms, which are near 1.
   let worst = 0;
   let at = 0;
   let most = 0.1;
@@ -102,7 +102,7 @@ function expectClose(got: ArrayLike<number>, want: ArrayLike<number>, tolerance:
 const packed = (_: number, i: number): number => Math.floor(Math.sqrt(i * 3));
 const mixed = (b: number, i: number): number => ((i * 7 + b) % 5) - 2;
 
-/** Sizes of heads, each with a length of its own. */
+/** Sizes of heads, each with its own length. */
 const heads: readonly (readonly [dim: number, length: number])[] = [
   [1, 1],
   [4, 7],
@@ -154,8 +154,8 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 /**
- * Every flash node of the case, its args as the interpreter has them, against the interpreter; and the rules against
- * none.
+ * Compares every flash node of the case with the interpreter, on the interpreter's own args. Also compares the program
+ * after the rules with the program before them.
  */
 async function check(l: Lab, c: Case, f16: boolean, vec4: boolean): Promise<void> {
   const { roots, env } = build(c, f16);
@@ -193,7 +193,7 @@ const reason = isNotHere(opened) ? opened.reason : undefined;
 describe.skipIf(reason !== undefined)(`kernels (${reason ?? "here"})`, () => {
   const lab = opened as OpenDevice;
   const profile = isNotHere(opened) ? baseProfile : opened.profile;
-  // Within the floor of limits: small tiles, which software adapters compile in a second.
+  // The limits that every device has give small tiles, which software adapters compile in a second.
   const limits = { ...profile.limits, sharedBytes: 16384, invocations: 256 };
   const floor: Lab = { ...lab, profile: { ...profile, limits, subgroupMatrix: [] } };
   const only = (...names: readonly string[]): readonly (readonly [string, Case])[] =>
@@ -214,8 +214,8 @@ describe.skipIf(reason !== undefined)(`kernels (${reason ?? "here"})`, () => {
     check(c.size[4] > 40 ? floor : tiny, c, true, true),
   );
 
-  // Matrix units of 8 x 8 x 8 by subgroups of 8, done by hand: shows that every matrix is loaded from and stored to its
-  // place.
+  // Emulated matrix units of 8 x 8 x 8, on subgroups of 8. They show that every matrix is loaded from the right place
+  // and stored in the right place.
   const matrices: Lab = {
     ...lab,
     rewrite: emulateMatrices,

@@ -1,13 +1,16 @@
 /**
- * Attention kernels on a device's matrix units (Dawn's experimental `chromium_experimental_subgroup_matrix`): f16
- * operands, f32 sums. As in `tile.ts`, but each subgroup multiplies whole matrices of its own `m` rows, which go
- * through workgroup memory to where invocations see single scores. Weights and gradients of scores are rounded to f16,
- * as in the composites.
+ * Attention kernels on the matrix units of a device (Dawn's experimental `chromium_experimental_subgroup_matrix`), with
+ * f16 operands and f32 sums.
  *
- * Forward a block's product with v comes back the same way and in the same place, since a running sum must be rescaled
- * row by row; the sums of the gradients stay in matrices. What a head lacks to whole matrices is zeros.
+ * The algorithm is that of `tile.ts`, with one difference: a subgroup multiplies whole matrices of its own `m` rows.
+ * The products go through workgroup memory, from which each invocation reads its single scores. Weights and gradients
+ * of scores are rounded to f16, as in the composites.
  *
- * Never run where this was written: Dawn's null backend accepts the text, values are unchecked.
+ * In the forward pass the product of a block with v goes through the same workgroup memory, because each row of the
+ * running sum needs its own factor. The sums of the gradients stay in matrices. Zeros fill a head up to whole matrices.
+ *
+ * These kernels have not run on real matrix units. Dawn's null backend accepts the text, and a test checks the values
+ * with emulated matrices (`emulate-matrices.ts`).
  */
 import { mayBeBlind, type AttentionSpec } from "./attention-spec.ts";
 import {
@@ -29,7 +32,7 @@ import { matrixHead, scorePitch, stagePitch, vectors, type MatrixTile } from "./
 
 interface MatrixFrame extends Frame {
   readonly tile: MatrixTile;
-  /** Channels of a head, to whole matrices. */
+  /** Channels of a head, rounded up to whole matrices. */
   readonly head: number;
 }
 
@@ -41,7 +44,7 @@ const matrixFrame = (s: AttentionSpec, tile: MatrixTile, owns: Walk["owns"]): Ma
 
 const ATTRIBUTES = "@diagnostic(off, chromium.subgroup_matrix_uniformity) @diagnostic(off, subgroup_uniformity) ";
 
-/** A block of an operand into workgroup memory as it is, row by row. */
+/** `fn faStage_NAME`: copies a block of an operand to workgroup memory, row by row; zeros past its end. */
 function stage(f: MatrixFrame, name: string, array: string, rows: number, count: number): string {
   const quads = f.head / 4;
   return `fn faStage_${name}(lid: u32, b: u32, h: u32, i0: u32) {
@@ -56,8 +59,8 @@ ${each(4, (d) => `${array}[o + ${d}u] = y[${d}];`)}
 }
 
 /**
- * sum0… += rows of the subgroup in `left` [rows, steps * k] times `right`, stored [k, columns] or, `turned`, [columns,
- * k].
+ * Adds a product to the matrices sum0, sum1, …, which are the rows of this subgroup. `left` is [rows, depth]; `right`
+ * is [depth, columns], or [columns, depth] where `turned`. `depth` is a multiple of the matrix's k.
  */
 function multiply(
   {
@@ -74,13 +77,14 @@ function multiply(
   depth: number,
   columns: number,
 ): string {
+  const loadLeft = `subgroupMatrixLoad<subgroup_matrix_left<f16, ${k}, ${m}>, row_major>`;
+  const loadRight = `subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, ${turned ? "col_major" : "row_major"}>`;
+  const at = (c: number): string => (turned ? `${c * n * rightPitch}u + k` : `k * ${rightPitch}u + ${c * n}u`);
   return `for (var k = 0u; k < ${depth}u; k += ${k}u) {
-let l = subgroupMatrixLoad<subgroup_matrix_left<f16, ${k}, ${m}>, row_major>(&${left}, own * ${leftPitch}u + k, ${leftPitch}u);
+let l = ${loadLeft}(&${left}, own * ${leftPitch}u + k, ${leftPitch}u);
 ${each(
   columns / n,
-  (
-    c,
-  ) => `{ let r = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, ${turned ? "col_major" : "row_major"}>(&${right}, ${turned ? `${c * n * rightPitch}u + k` : `k * ${rightPitch}u + ${c * n}u`}, ${rightPitch}u);
+  (c) => `{ let r = ${loadRight}(&${right}, ${at(c)}, ${rightPitch}u);
 ${sum}${c} = subgroupMatrixMultiplyAccumulate(l, r, ${sum}${c}); }`,
 )}
 }`;
@@ -96,7 +100,7 @@ const zeros = (
   columns: number,
 ): string => each(columns / n, (c) => `var ${sum}${c} = subgroup_matrix_result<f32, ${n}, ${m}>();`);
 
-/** The subgroup's rows of a product into workgroup memory. */
+/** Stores the subgroup's rows of a product in workgroup memory. */
 const spill = (
   {
     tile: {
@@ -113,7 +117,7 @@ const spill = (
     (c) => `subgroupMatrixStore<row_major>(&${array}, own * ${pitch}u + ${c * n}u, ${sum}${c}, ${pitch}u);`,
   );
 
-/** Products of the staged own rows in `left` with the others in `right`, into `array`. */
+/** Multiplies the staged own rows in `left` with the staged other rows in `right`; stores the products in `array`. */
 const scores = (f: MatrixFrame, sum: string, left: string, right: string, array: string): string => `{
 ${zeros(f, sum, f.other)}
 ${multiply(f, sum, left, stagePitch(f.head), right, stagePitch(f.head), true, f.head, f.other)}
@@ -129,9 +133,11 @@ const memory = (
   f: MatrixFrame,
   arrays: readonly (readonly [name: string, element: "f16" | "f32", size: number])[],
 ): string =>
-  `${arrays.map(([name, element, size]) => `var<workgroup> ${name}: array<${element}, ${size}>;`).join("\n")}\n${LOOP_MEMORY}`;
+  `${arrays
+    .map(([name, element, size]) => `var<workgroup> ${name}: array<${element}, ${size}>;`)
+    .join("\n")}\n${LOOP_MEMORY}`;
 
-/** Of the tx invocations that share a row: they are neighbours in a subgroup. */
+/** Joins `name` over the tx invocations that share a row. These invocations are neighbours in one subgroup. */
 const across = (f: MatrixFrame, name: string, join: (x: string, y: string) => string): string =>
   each(Math.log2(f.tx), (bit) => `${name} = ${join(name, `subgroupShuffleXor(${name}, ${2 ** bit}u)`)};`);
 
@@ -157,7 +163,9 @@ ${multiply(f, "y", "faW", stagePitch(other), "faB", stagePitch(head), false, oth
 ${spill(f, "y", "faS", pitch, head)}
 }
 workgroupBarrier();
-${each(mr, (a) => each(count, (n) => `o${a}_${n} = o${a}_${n}${fade(a)} + faS[(base + ${a}u) * ${pitch}u + tx + ${tx * n}u];`))}`;
+${each(mr, (a) =>
+  each(count, (n) => `o${a}_${n} = o${a}_${n}${fade(a)} + faS[(base + ${a}u) * ${pitch}u + tx + ${tx * n}u];`),
+)}`;
   const loop = loopText(
     s,
     f,
@@ -168,26 +176,39 @@ ${scores(f, "y", "faA", "faB", "faS")}
 workgroupBarrier();
 faStage_v(lid, b, h, j0);
 ${each(mc, (c) => `let col${c} = faCol(b, ${j(c)});`)}
-${pairs(f, (a, c) => `let v${a}_${c} = faSees(${i(a)}, ${j(c)}, mark${a}, col${c}); let s${a}_${c} = select(${LOWEST}, faScore(b, h, ` + `${i(a)}, ${j(c)}, ${score(f, "faS", a, c)}).x, v${a}_${c});`)}
+${pairs(
+  f,
+  (a, c) =>
+    `let v${a}_${c} = faSees(${i(a)}, ${j(c)}, mark${a}, col${c}); let s${a}_${c} = select(${LOWEST}, faScore(b, h, ` +
+    `${i(a)}, ${j(c)}, ${score(f, "faS", a, c)}).x, v${a}_${c});`,
+)}
 ${each(
   mr,
   (a) => `var top${a} = ${Array.from({ length: mc }, (_, c) => `s${a}_${c}`).reduce((x, y) => `max(${x}, ${y})`)};
 ${across(f, `top${a}`, (x, y) => `max(${x}, ${y})`)}
 top${a} = max(top${a}, m${a}); let fade${a} = exp(m${a} - top${a}); m${a} = top${a}; l${a} *= fade${a};
-${each(mc, (c) => `let p${a}_${c} = select(0.0, exp(s${a}_${c} - m${a}), v${a}_${c}); l${a} += p${a}_${c}; ` + `${putWeight(f, "faW", a, c, `p${a}_${c}${kept(a, c)}`)}`)}`,
+${each(
+  mc,
+  (c) =>
+    `let p${a}_${c} = select(0.0, exp(s${a}_${c} - m${a}), v${a}_${c}); l${a} += p${a}_${c}; ` +
+    `${putWeight(f, "faW", a, c, `p${a}_${c}${kept(a, c)}`)}`,
+)}`,
 )}
 workgroupBarrier();
 ${values((a) => ` * fade${a}`)}`,
   );
-  // Rows that see nothing weigh all values evenly: a second walk, taken only where there are such rows.
+  // A row that sees no key weighs all values evenly. A second walk computes this, only in blocks that have such a row.
+  const overRows = `(var x = 0u; x < min(${own}u, ${s.queries}u - i0); x++)`;
   const even = `workgroupBarrier();
 ${each(mr, (a) => `faS[base + ${a}u] = l${a};`)}
 workgroupBarrier();
-if (lid == 0u) { var w = 0u; for (var x = 0u; x < min(${own}u, ${s.queries}u - i0); x++) { if (faS[x] == 0.0) { w = 1u; } } faWord = w; }
+if (lid == 0u) { var w = 0u; for ${overRows} { if (faS[x] == 0.0) { w = 1u; } } faWord = w; }
 if (workgroupUniformLoad(&faWord) != 0u) {
 for (var j0 = 0u; j0 < ${s.keys}u; j0 += ${other}u) {
 faStage_v(lid, b, h, j0);
-${pairs(f, (a, c) => putWeight(f, "faW", a, c, `select(0.0, 1.0, (l${a} == 0.0) & (${j(c)} < ${s.keys}u))${kept(a, c)}`))}
+${pairs(f, (a, c) =>
+  putWeight(f, "faW", a, c, `select(0.0, 1.0, (l${a} == 0.0) & (${j(c)} < ${s.keys}u))${kept(a, c)}`),
+)}
 workgroupBarrier();
 ${values(() => "")}
 workgroupBarrier();
@@ -210,7 +231,12 @@ ${stage(f, "v", "faB", other, s.keys)}`;
       : each(
           mr,
           (a) => `if (${i(a)} < ${s.queries}u) { let x = 1.0 / l${a};
-${each(count, (n) => (tx * n >= s.headDim ? "" : `${tx * (n + 1) > s.headDim ? `if (tx + ${tx * n}u < ${s.headDim}u) ` : ""}{ ${s.store[0]?.name}(b, h, ${i(a)}, ` + `tx + ${tx * n}u, o${a}_${n} * x); }`))}
+${each(count, (n) =>
+  tx * n >= s.headDim
+    ? ""
+    : `${tx * (n + 1) > s.headDim ? `if (tx + ${tx * n}u < ${s.headDim}u) ` : ""}` +
+      `{ ${s.store[0]?.name}(b, h, ${i(a)}, tx + ${tx * n}u, o${a}_${n} * x); }`,
+)}
 }`,
         );
   return kernel(
@@ -218,22 +244,38 @@ ${each(count, (n) => (tx * n >= s.headDim ? "" : `${tx * (n + 1) > s.headDim ? `
     text,
     open(f),
     `faStage_q(lid, b, h, i0);
-${each(mr, (a) => `let mark${a} = faRow(b, ${i(a)}); var m${a} = ${LOWEST}; var l${a} = ` + `0.0;\n${each(count, (n) => `var o${a}_${n} = 0.0;`)}`)}
+${each(
+  mr,
+  (a) =>
+    `let mark${a} = faRow(b, ${i(a)}); var m${a} = ${LOWEST}; var l${a} = ` +
+    `0.0;\n${each(count, (n) => `var o${a}_${n} = 0.0;`)}`,
+)}
 ${loop}
 ${each(mr, (a) => across(f, `l${a}`, (x, y) => `${x} + ${y}`))}
 ${mayBeBlind(s) ? even : ""}
 ${store}
-${s.store[1] ? each(mr, (a) => `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.store[1]?.name}(b, h, ${i(a)}, 0u, m${a} + log(l${a})); }`) : ""}`,
+${
+  s.store[1]
+    ? each(
+        mr,
+        (a) =>
+          `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.store[1]?.name}(b, h, ${i(a)}, 0u, m${a} + log(l${a})); }`,
+      )
+    : ""
+}`,
     ATTRIBUTES,
   );
 }
 
-/** The subgroup's sums to an output, one matrix of each subgroup at a time through workgroup memory. */
+/**
+ * Stores the sums of each subgroup in an output. One matrix of each subgroup at a time goes through workgroup memory.
+ */
 function store(f: MatrixFrame, output: number, sum: string, rows: number): string {
   const {
     matrix: [m, n],
     lanes,
   } = f.tile;
+  const four = "vec4<f32>(faS[o], faS[o + 1u], faS[o + 2u], faS[o + 3u])";
   return each(
     f.head / n,
     (c) => `workgroupBarrier();
@@ -241,12 +283,12 @@ subgroupMatrixStore<row_major>(&faS, own * ${n}u, ${sum}${c}, ${n}u);
 workgroupBarrier();
 for (var e = lid % ${lanes}u; e < ${(m * n) / 4}u; e += ${lanes}u) {
 let o = own * ${n}u + 4u * e; let i = i0 + own + e / ${n / 4}u; let c = ${(c * n) / 4}u + e % ${n / 4}u;
-if (i < ${rows}u && c < ${vectors(f.s.headDim)}u) { ${storeText(f.s, output, "i", "c", "vec4<f32>(faS[o], faS[o + 1u], faS[o + 2u], faS[o + 3u])")} }
+if (i < ${rows}u && c < ${vectors(f.s.headDim)}u) { ${storeText(f.s, output, "i", "c", four)} }
 }`,
   );
 }
 
-/** flashGradQ, or flashGradKV where `owns` is keys. */
+/** The kernel of flashGradQ, or of flashGradKV where `owns` is "keys". */
 export function matrixGrad(s: AttentionSpec, tile: MatrixTile, owns: Walk["owns"]): string {
   const f = matrixFrame(s, tile, owns);
   const { own, other, head } = f;
@@ -265,7 +307,13 @@ ${scores(f, "y", "faA", "faC", "faS")}
 ${scores(f, "y", "faB", "faD", "faT")}
 workgroupBarrier();
 ${otherMarks(f)}
-${pairs(f, (a, c) => `let x${a}_${c} = ${score(f, "faS", a, c)}; let d${a}_${c} = ${score(f, "faT", a, c)}; let g${a}_${c} = ` + `${gradCall(f, a, c)}; ${putWeight(f, "faW", a, c, `g${a}_${c}.x`)} ` + `${queries ? "" : putWeight(f, "faP", a, c, `g${a}_${c}.y`)}`)}
+${pairs(
+  f,
+  (a, c) =>
+    `let x${a}_${c} = ${score(f, "faS", a, c)}; let d${a}_${c} = ${score(f, "faT", a, c)}; let g${a}_${c} = ` +
+    `${gradCall(f, a, c)}; ${putWeight(f, "faW", a, c, `g${a}_${c}.x`)} ` +
+    `${queries ? "" : putWeight(f, "faP", a, c, `g${a}_${c}.y`)}`,
+)}
 workgroupBarrier();
 ${multiply(f, "o", "faW", stagePitch(other), "faC", wide, false, other, head)}
 ${queries ? "" : multiply(f, "u", "faP", stagePitch(other), "faD", wide, false, other, head)}
@@ -283,7 +331,9 @@ workgroupBarrier();`,
   ])}
 ${statsText(s)}
 ${gradText(s)}
-${sides.map((name, n) => `${loadText(s, name)}\n${stage(f, name, `fa${"ABCD"[n]}`, n < 2 ? own : other, rows(name))}`).join("\n")}`;
+${sides
+  .map((name, n) => `${loadText(s, name)}\n${stage(f, name, `fa${"ABCD"[n]}`, n < 2 ? own : other, rows(name))}`)
+  .join("\n")}`;
   return kernel(
     f,
     text,

@@ -1,10 +1,10 @@
 /**
- * Attention to flash attention: `attention` becomes flashForward, `attentionBackward` one kernel for each gradient that
- * is asked for. What is cheap stays plain graph and is shared: delta = rowsum(dout * out), and `marks`, once for all
- * layers.
+ * The rewrite rules from attention to flash attention. `attention` becomes flashForward. `attentionBackward` becomes
+ * flashGradQ, flashGradKV and flashGradBias, each only where the program uses its gradient. Cheap work stays plain
+ * graph and is shared: delta = rowsum(dout * out), and `marks`, which all layers have in common.
  *
- * Left alone, and expanded by the compiler: heads above 128, dtypes other than f32 and f16, more scores under dropout
- * than 32-bit counters reach, sizes or bindings past the device's limits.
+ * The rules leave some nodes alone, and the compiler expands these: heads above 128, dtypes other than f32 and f16,
+ * more scores under dropout than 32-bit counters can number, and sizes or bindings past the device's limits.
  */
 import { attention, grad, isOp, rule, type Graph, type Node, type Rule, type Tensor } from "@cloze/graph";
 import type { Profile } from "../profile.ts";
@@ -12,10 +12,10 @@ import { MAX_HEAD_DIM, marksLayout, type FlashParams } from "./attention-spec.ts
 import { flashForward, flashGradBias, flashGradKV, flashGradQ } from "./composites.ts";
 import { tileOf, type FlashKernel } from "./tiles.ts";
 
-/** No id is smaller, and its literal is plain WGSL. */
+/** A lower bound of all ids: the least i32 but one, since -2147483648 is no plain WGSL literal. */
 const LOWEST = -2147483647;
 
-/** Where id 0 counts in the span of a block: after all others but one. */
+/** The number that stands for id 0 in the span of a block: greater than every other id but one. */
 const LAST = 2147483646;
 
 type Attention = Node<"composite">["attrs"]["params"] &
@@ -31,16 +31,17 @@ function blockMost(x: Tensor<"i32">, size: number): Tensor<"i32"> {
     .reduceMax(2);
 }
 
-/** -1 - x turns the order round without overflow. */
+/** -1 - x reverses the order of ids without overflow. */
 const turned = (x: Tensor<"i32">): Tensor<"i32"> => x.neg().sub(1);
 
 /**
- * Ids by which the span of a block is taken. Any numbering does that keeps ids apart; packed rows end in padding, which
- * is 0, and a block with the last document and the first padding would else span every document of its row.
+ * Segment ids, renumbered for the spans of blocks. Any numbering works as long as the ids differ. Packed rows end in
+ * padding, whose id is 0. If that id stayed 0, a block with the last document and the first padding would span every
+ * document of its row. So id 0 becomes the greatest id.
  */
 const inOrder = (ids: Tensor<"i32">): Tensor<"i32"> => ids.equal(0).select(ids.graph.const(LAST, "i32"), ids);
 
-/** The tensor that `marksLayout` describes. */
+/** The `marks` tensor, in the layout of `marksLayout`; no tensor where the kernel needs no marks. */
 function marksOf(
   p: FlashParams,
   extra: ReadonlyMap<string, Tensor>,
@@ -65,7 +66,9 @@ function marksOf(
   return [others.length > 0 ? first.concat(others, 1) : first];
 }
 
-/** `outputs`: how many storages a kernel writes. The stream of a dropout takes a binding too. */
+/**
+ * Do the sizes and bindings fit the device? A kernel writes `outputs` storages. A dropout stream takes a binding too.
+ */
 function fits(
   kernel: FlashKernel,
   q: Tensor,
@@ -87,7 +90,7 @@ function fits(
   );
 }
 
-/** Params and trailing args of a kernel, or undefined where it cannot be. */
+/** Params and trailing args (marks, bias) of a kernel, or undefined where the device cannot run the kernel. */
 function prepared(
   kernel: FlashKernel,
   outputs: number,
@@ -135,7 +138,8 @@ function backward(x: Node<"composite">, profile: Profile): Tensor | undefined {
   const [ct, out, lse, q, k, v, ...extras] = x.args as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, ...Tensor[]];
   const { index, count } = x.attrs;
   const p = x.attrs.params as Attention;
-  // Slots of the integer args before the bias are constants that nobody reads.
+  // The outputs between v's gradient and the last one belong to integer args. Nothing reads them, so they are
+  // constants.
   if (index > 2 && index < count - 1) return x.graph.const(0, x.dtype);
   const [made, at] = index === 0 ? [flashGradQ, 0] : index < 3 ? [flashGradKV, index - 1] : [flashGradBias, 0];
   const ready = prepared(made.name as FlashKernel, made === flashGradKV ? 2 : 1, q, k, extras, p, profile);
@@ -180,6 +184,6 @@ function example(g: Graph): Tensor<"f32"> {
   });
 }
 
-/** A node of one of the composites above. */
+/** Is `x` a node of a private attention composite? */
 export const isFlash = (x: Tensor): x is Node<"composite"> =>
   isOp(x, "composite") && [flashForward, flashGradQ, flashGradKV, flashGradBias].includes(x.attrs.composite);

@@ -1,4 +1,6 @@
-/** The kernels of the private attention composites, by name: all that the compiler core needs to know of attention. */
+/**
+ * The kernel templates of the private attention composites, by name. The compiler core uses only these for attention.
+ */
 import { invariant } from "@cloze/errors";
 import type { Node } from "@cloze/graph";
 import type { Part } from "../kernel.ts";
@@ -12,7 +14,7 @@ export type AttentionTemplate = (node: Node<"composite">, hooks: AttentionHooks,
 
 interface Recipe {
   readonly owns: "queries" | "keys";
-  /** Products of the two sides, and of scores with a side: headDim multiply-adds a pair each. */
+  /** Matrix products in the kernel. Each costs headDim multiply-adds for every pair of a query and a key. */
   readonly products: number;
   readonly text: (s: AttentionSpec, tile: Tile) => string;
 }

@@ -1,4 +1,4 @@
-// What needs no device that runs kernels: the rules' examples, which tile is chosen, and the text for matrix units.
+// Tests that run no kernels: the examples of the rules, the choice of tiles, and the text for matrix units.
 import { create } from "webgpu";
 import { describe, expect, it } from "vitest";
 import {
@@ -123,7 +123,7 @@ describe("tiles", () => {
 describe("text for matrix units", () => {
   it("is accepted by Dawn", async (context) => {
     const gpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
-    // A collected instance of Dawn crashes the process, so this one stays as long as that.
+    // The process crashes when an instance of Dawn is collected, so this one stays for the life of the process.
     Object.assign(globalThis, { clozeNullGpu: gpu });
     const adapter = await gpu.requestAdapter();
     const feature = "chromium-experimental-subgroup-matrix" as GPUFeatureName;

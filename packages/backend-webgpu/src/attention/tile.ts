@@ -1,10 +1,12 @@
 /**
  * Attention kernels over tiles in workgroup memory: FlashAttention-2 (arXiv:2307.08691, algorithms 1 and 2).
  *
- * A workgroup owns a block of rows of one side and walks blocks of the other; sums stay in registers. Invocation (ty,
- * tx) holds the scores of the rows ty * mr + a with the others tx + TX * c, and of the result the same rows and the
- * 4-vectors tx + TX * n. Four barriers a block forward; the price of a pair of rows is 2 headDim multiply-adds there, 3
- * for dq and 4 for dk and dv.
+ * A workgroup owns a block of rows of one side and walks the blocks of the other side. Sums stay in registers. TX is
+ * the number of invocations along the other rows. Invocation (ty, tx) holds the scores of the own rows ty * mr + a with
+ * the other rows tx + TX * c. Of the result it holds the same own rows and the 4-vectors tx + TX * n.
+ *
+ * The forward kernel has four barriers a block. A pair of rows costs 2 headDim multiply-adds forward, 3 headDim for dq,
+ * and 4 headDim for dk and dv.
  */
 import { mayBeBlind, type AttentionSpec } from "./attention-spec.ts";
 import {
@@ -31,7 +33,7 @@ export interface Frame extends Walk {
   readonly tx: number;
   readonly ty: number;
   readonly unroll: boolean;
-  /** Rows, others and 4-vectors of a result an invocation holds. */
+  /** Own rows, other rows and 4-vectors of a result that one invocation holds. */
   readonly mr: number;
   readonly mc: number;
   readonly mn: number;
@@ -53,7 +55,7 @@ export const frameOf = (s: AttentionSpec, { own, other, tx, ty, unroll }: Tile, 
 export const pairs = ({ mr, mc }: Frame, f: (a: number, c: number) => string): string =>
   each(mr, (a) => each(mc, (c) => f(a, c)));
 
-/** `fn faStage…(lid, b, h, i0)`: a block of an operand into workgroup memory, zeros past its end. */
+/** `fn faStage_NAME(lid, b, h, i0)`: copies a block of an operand to workgroup memory; zeros past its end. */
 function stage(f: Frame, name: string, array: string, rows: number, count: number): string {
   const n = vectors(f.s.headDim);
   return `fn faStage_${name}(lid: u32, b: u32, h: u32, i0: u32) {
@@ -66,16 +68,18 @@ ${array}[i * ${pitch(f.s.headDim)}u + c] = y;
 }`;
 }
 
-/** Workgroup arrays of staged blocks, by name and rows. */
+/** Declarations of workgroup memory: an array for each staged block (name, rows), the weights faW, and the loop's. */
 const memory = ({ s, own, other }: Frame, arrays: readonly (readonly [string, number])[]): string =>
-  `${arrays.map(([name, rows]) => `var<workgroup> ${name}: array<vec4<${s.element}>, ${rows * pitch(s.headDim)}>;`).join("\n")}
+  `${arrays
+    .map(([name, rows]) => `var<workgroup> ${name}: array<vec4<${s.element}>, ${rows * pitch(s.headDim)}>;`)
+    .join("\n")}
 var<workgroup> faW: array<f32, ${own * (other + 1)}>;
 ${LOOP_MEMORY}`;
 
-/** A loop's end; where loops are not to be unrolled, one that compilers cannot see. */
+/** The end of a loop over n. Without `unroll` it is an expression of value n that compilers cannot compute. */
 const bound = (f: Frame, n: number): string => (f.unroll ? `${n}u` : `${n}u + lid / ${f.tx * f.ty}u`);
 
-/** sum[a][c] += own row a . other row c, for each pair of arrays, all read once. */
+/** sum[a][c] = own row a . other row c, for each triple of names. One loop over the channels computes all triples. */
 const products = (
   f: Frame,
   sums: readonly (readonly [sum: string, own: string, other: string])[],
@@ -93,20 +97,30 @@ ${pairs(f, (a, c) => `${sum}${a}_${c} += dot(a${n}_${a}, b${n}_${c});`)}`,
   .join("\n")}
 }`;
 
-/** result[a][n] += sum over others j of faW[row a][j] * array[j]. */
+/** result[a][n] += sum over other rows j of faW[row a][j] * array[j]. */
 const accumulate = (
   f: Frame,
   result: string,
   array: string,
 ): string => `for (var j = 0u; j < ${bound(f, f.other)}; j++) {
 ${each(f.mr, (a) => `let w${a} = faW[(base + ${a}u) * ${f.other + 1}u + j];`)}
-${each(f.mn, (n) => `let y${n} = vec4<f32>(${array}[j * ${pitch(f.s.headDim)}u + ` + `c${n}]);\n${each(f.mr, (a) => `${result}${a}_${n} += w${a} * y${n};`)}`)}
+${each(
+  f.mn,
+  (n) =>
+    `let y${n} = vec4<f32>(${array}[j * ${pitch(f.s.headDim)}u + ` +
+    `c${n}]);\n${each(f.mr, (a) => `${result}${a}_${n} += w${a} * y${n};`)}`,
+)}
 }`;
 
 const putWeight = (f: Frame, a: number, c: number, value: string): string =>
   `faW[(base + ${a}u) * ${f.other + 1}u + tx + ${f.tx * c}u] = ${value};`;
 
-/** The kernel around `body`. `c0`… are the 4-vectors of a result that this invocation holds, kept inside the head. */
+const ARGUMENTS = "@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lid: u32";
+
+/**
+ * The whole kernel text around `body`. The variables c0, c1, … are the indices of the 4-vectors of a result that this
+ * invocation holds, clamped to the head.
+ */
 export const kernel = (
   f: Frame,
   text: string,
@@ -115,7 +129,7 @@ export const kernel = (
   attributes = "",
 ): string => `${maskText(f.s, f)}
 ${text}
-${attributes}@compute @workgroup_size(${f.tx * f.ty}) fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+${attributes}@compute @workgroup_size(${f.tx * f.ty}) fn main(${ARGUMENTS}) {
 ${open}
 let tx = lid % ${f.tx}u; let base = lid / ${f.tx}u * ${f.mr}u; let i0 = wg.x * ${f.own}u;
 ${each(f.mn, (n) => `let c${n} = min(tx + ${f.tx * n}u, ${vectors(f.s.headDim) - 1}u);`)}
@@ -125,12 +139,17 @@ ${body}
 const results = (f: Frame, name: string): string =>
   each(f.mr, (a) => each(f.mn, (n) => `var ${name}${a}_${n} = vec4<f32>();`));
 
-/** Stores rows of `name`, as `value` makes them, to an output; rows and 4-vectors past the end are left out. */
+/** Stores the vec4 expressions `value(a, n)` in an output. It skips rows and 4-vectors past the end. */
 const store = (f: Frame, output: number, rows: number, value: (a: number, n: number) => string): string =>
   each(
     f.mr,
     (a) => `if (i0 + base + ${a}u < ${rows}u) {
-${each(f.mn, (n) => `if (tx + ${f.tx * n}u < ${vectors(f.s.headDim)}u) { ` + `${storeText(f.s, output, `i0 + base + ${a}u`, `c${n}`, value(a, n))} }`)}
+${each(
+  f.mn,
+  (n) =>
+    `if (tx + ${f.tx * n}u < ${vectors(f.s.headDim)}u) { ` +
+    `${storeText(f.s, output, `i0 + base + ${a}u`, `c${n}`, value(a, n))} }`,
+)}
 }`,
   );
 
@@ -148,8 +167,18 @@ faStage_k(lid, b, h, j0);
 workgroupBarrier();
 ${products(f, [["s", "faA", "faB"]])}
 ${each(mc, (c) => `let col${c} = faCol(b, ${j(c)});`)}
-${pairs(f, (a, c) => `let v${a}_${c} = faSees(${i(a)}, ${j(c)}, mark${a}, col${c}); s${a}_${c} = select(${LOWEST}, faScore(b, h, ` + `${i(a)}, ${j(c)}, s${a}_${c}).x, v${a}_${c});`)}
-${each(mr, (a) => `faTop[(base + ${a}u) * ${tx}u + tx] = ` + `${Array.from({ length: mc }, (_, c) => `s${a}_${c}`).reduce((x, y) => `max(${x}, ${y})`)};`)}
+${pairs(
+  f,
+  (a, c) =>
+    `let v${a}_${c} = faSees(${i(a)}, ${j(c)}, mark${a}, col${c}); s${a}_${c} = select(${LOWEST}, faScore(b, h, ` +
+    `${i(a)}, ${j(c)}, s${a}_${c}).x, v${a}_${c});`,
+)}
+${each(
+  mr,
+  (a) =>
+    `faTop[(base + ${a}u) * ${tx}u + tx] = ` +
+    `${Array.from({ length: mc }, (_, c) => `s${a}_${c}`).reduce((x, y) => `max(${x}, ${y})`)};`,
+)}
 workgroupBarrier();
 faStage_v(lid, b, h, j0);
 ${each(
@@ -158,14 +187,20 @@ ${each(
 for (var x = 0u; x < ${tx}u; x++) { top${a} = max(top${a}, faTop[(base + ${a}u) * ${tx}u + x]); }
 let fade${a} = exp(m${a} - top${a}); m${a} = top${a}; l${a} *= fade${a};
 ${each(mn, (n) => `o${a}_${n} *= fade${a};`)}
-${each(mc, (c) => `let p${a}_${c} = select(0.0, exp(s${a}_${c} - m${a}), v${a}_${c}); l${a} += p${a}_${c}; ` + `${putWeight(f, a, c, `p${a}_${c}${kept(a, c)}`)}`)}`,
+${each(
+  mc,
+  (c) =>
+    `let p${a}_${c} = select(0.0, exp(s${a}_${c} - m${a}), v${a}_${c}); l${a} += p${a}_${c}; ` +
+    `${putWeight(f, a, c, `p${a}_${c}${kept(a, c)}`)}`,
+)}`,
 )}
 workgroupBarrier();
 ${accumulate(f, "o", "faB")}
 workgroupBarrier();`,
   );
-  // Rows that see nothing weigh all values evenly: a second walk, taken only where there are such rows.
-  const even = `if (lid == 0u) { var w = 0u; for (var x = 0u; x < min(${own}u, ${s.queries}u - i0); x++) { if (faTop[x * ${tx}u] == 0.0) { w = 1u; } } faWord = w; }
+  // A row that sees no key weighs all values evenly. A second walk computes this, only in blocks that have such a row.
+  const overRows = `(var x = 0u; x < min(${own}u, ${s.queries}u - i0); x++)`;
+  const even = `if (lid == 0u) { var w = 0u; for ${overRows} { if (faTop[x * ${tx}u] == 0.0) { w = 1u; } } faWord = w; }
 if (workgroupUniformLoad(&faWord) != 0u) {
 for (var j0 = 0u; j0 < ${s.keys}u; j0 += ${other}u) {
 faStage_v(lid, b, h, j0);
@@ -196,17 +231,32 @@ ${loop}
 ${each(mr, (a) => `faTop[(base + ${a}u) * ${tx}u + tx] = l${a};`)}
 workgroupBarrier();
 ${each(mr, (a) => `l${a} = 0.0; for (var x = 0u; x < ${tx}u; x++) { l${a} += faTop[(base + ${a}u) * ${tx}u + x]; }`)}
-${mayBeBlind(s) ? `workgroupBarrier();\n${each(mr, (a) => `if (tx == 0u) { faTop[(base + ${a}u) * ${tx}u] = l${a}; }`)}\nworkgroupBarrier();\n${even}` : ""}
+${
+  mayBeBlind(s)
+    ? `workgroupBarrier();\n${each(
+        mr,
+        (a) => `if (tx == 0u) { faTop[(base + ${a}u) * ${tx}u] = l${a}; }`,
+      )}\nworkgroupBarrier();\n${even}`
+    : ""
+}
 ${store(f, 0, s.queries, (a, n) => `o${a}_${n} / l${a}`)}
-${s.store[1] ? each(mr, (a) => `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.store[1]?.name}(b, h, ${i(a)}, 0u, m${a} + log(l${a})); }`) : ""}`,
+${
+  s.store[1]
+    ? each(
+        mr,
+        (a) =>
+          `if (tx == 0u && ${i(a)} < ${s.queries}u) { ${s.store[1]?.name}(b, h, ${i(a)}, 0u, m${a} + log(l${a})); }`,
+      )
+    : ""
+}`,
   );
 }
 
-/** The operands of a gradient: a and b of the own side, then of the other. */
+/** The names of the four operands of a gradient: two of the own side, then two of the other side. */
 export const sidesOf = (owns: Walk["owns"]): readonly [string, string, string, string] =>
   owns === "queries" ? ["q", "dout", "k", "v"] : ["k", "v", "q", "dout"];
 
-/** Marks and statistics of the own rows, and of the others of a block. */
+/** Statements that load the marks of the own rows, and their statistics where they are queries. */
 export function rowMarks({ mr, owns }: Frame): string {
   const i = (a: number): string => `i0 + base + ${a}u`;
   return each(mr, (a) =>
@@ -215,6 +265,7 @@ export function rowMarks({ mr, owns }: Frame): string {
       : `let col${a} = faCol(b, ${i(a)});`,
   );
 }
+/** Statements that load the marks of the other rows of a block, and their statistics where they are queries. */
 export function otherMarks({ mc, tx, owns }: Frame): string {
   const j = (c: number): string => `j0 + tx + ${tx * c}u`;
   return each(mc, (c) =>
@@ -224,7 +275,7 @@ export function otherMarks({ mc, tx, owns }: Frame): string {
   );
 }
 
-/** `faGrad` of own row a and other c, whose products are x and d. */
+/** The call of `faGrad` for own row a and other row c. Its products are in the variables x and d of the pair. */
 export function gradCall({ s, owns, tx }: Frame, a: number, c: number): string {
   const own = `i0 + base + ${a}u`;
   const other = `j0 + tx + ${tx * c}u`;
@@ -238,7 +289,7 @@ export function gradCall({ s, owns, tx }: Frame, a: number, c: number): string {
   );
 }
 
-/** x = q k^T and d = dout v^T of a pair of blocks. */
+/** The products x = q k^T and d = dout v^T of a pair of blocks. */
 const gradProducts = (f: Frame): string =>
   products(f, [
     ["x", "faA", "faC"],
@@ -256,10 +307,12 @@ const gradMemory = (f: Frame, sides: readonly [string, string, string, string], 
   ])}
 ${statsText(f.s)}
 ${gradText(f.s, ofBias)}
-${sides.map((name, n) => `${loadText(f.s, name)}\n${stage(f, name, `fa${"ABCD"[n]}`, rows[n] as number, count(name))}`).join("\n")}`;
+${sides
+  .map((name, n) => `${loadText(f.s, name)}\n${stage(f, name, `fa${"ABCD"[n]}`, rows[n] as number, count(name))}`)
+  .join("\n")}`;
 };
 
-/** flashGradQ, or flashGradKV where `owns` is keys. */
+/** The kernel of flashGradQ, or of flashGradKV where `owns` is "keys". */
 export function tileGrad(s: AttentionSpec, tile: Tile, owns: Walk["owns"]): string {
   const f = frameOf(s, tile, owns);
   const queries = owns === "queries";
@@ -300,7 +353,7 @@ ${queries ? "" : store(f, 1, count, (a, n) => `u${a}_${n}`)}`,
   );
 }
 
-/** flashGradBias: a workgroup owns a block of queries and one of keys. */
+/** The kernel of flashGradBias. A workgroup owns a block of queries and a block of keys. */
 export function tileGradBias(s: AttentionSpec, tile: Tile): string {
   const f = frameOf(s, tile, "queries");
   const sides = sidesOf("queries");

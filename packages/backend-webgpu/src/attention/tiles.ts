@@ -1,27 +1,31 @@
 /**
- * Which tile of a kernel, from sizes and profile alone: a workgroup holds a block of each side in workgroup memory, an
- * invocation computes a small block of scores. With f16 and matrix units a subgroup multiplies whole matrices instead.
+ * The choice of an attention kernel's tile, from its sizes and the device's profile alone. A workgroup holds a block of
+ * each side in workgroup memory, and an invocation computes a small block of scores. With f16 and matrix units a
+ * subgroup multiplies whole matrices instead.
  */
 import type { Profile } from "../profile.ts";
 
 export type FlashKernel = "flashForward" | "flashGradQ" | "flashGradKV" | "flashGradBias";
 
 export interface Tile {
-  /** Rows of the side a workgroup owns: queries, but keys in flashGradKV. */
+  /** Rows of the block that a workgroup owns: queries, or keys in flashGradKV. */
   readonly own: number;
-  /** Rows of the side it walks. */
+  /** Rows of a block that the workgroup walks. */
   readonly other: number;
-  /** Invocations along the owned rows and along the others. */
+  /** Invocations along the owned rows and along the other rows. */
   readonly ty: number;
   readonly tx: number;
   /**
-   * May the driver unroll loops? Software adapters take many times as long to compile what they unroll, and run it no
+   * May the driver unroll loops? On software adapters unrolled loops take many times as long to compile and run no
    * faster.
    */
   readonly unroll: boolean;
 }
 
-/** Own x other on ty x tx invocations; the first that fits is taken. The last fits 16 KiB with heads of 128 in f32. */
+/**
+ * Sizes of tiles: own, other, ty, tx. `tileOf` takes the first one that fits. The last one fits 16 KiB with heads of
+ * 128 in f32.
+ */
 const SIZES = [
   [64, 32, 16, 8],
   [32, 32, 8, 8],
@@ -32,13 +36,13 @@ const SIZES = [
   [8, 4, 8, 4],
 ] as const;
 
-/** 4-vectors of a head. */
+/** 4-vectors in a head. */
 export const vectors = (headDim: number): number => Math.ceil(headDim / 4);
 
-/** Distance of two rows in workgroup memory, in 4-vectors: odd, so that neighbouring rows fall on different banks. */
+/** Distance of two rows in workgroup memory, in 4-vectors. It is odd, so that neighbouring rows use different banks. */
 export const pitch = (headDim: number): number => vectors(headDim) | 1;
 
-/** Bytes of workgroup memory: owned and walked blocks, the scores, their row maxima, flags of blocks. */
+/** Bytes of workgroup memory: the owned and walked blocks, the scores, their row maxima, and the flags of blocks. */
 export const sharedBytes = (
   kernel: FlashKernel,
   { own, other, tx }: Omit<Tile, "unroll">,
@@ -50,7 +54,7 @@ export const sharedBytes = (
   own * tx * 4 +
   256;
 
-/** A tile whose products are made by matrix units: each subgroup has the m rows it owns. */
+/** A tile whose products run on matrix units. Each subgroup computes m of the owned rows. */
 export interface MatrixTile extends Tile {
   readonly matrix: readonly [m: number, n: number, k: number];
   /** Invocations of a subgroup. */
@@ -59,15 +63,15 @@ export interface MatrixTile extends Tile {
 
 export const isMatrixTile = (tile: Tile): tile is MatrixTile => "matrix" in tile;
 
-/** Channels of a head to whole matrices, as columns and as depth. */
+/** Channels of a head, rounded up to whole matrices both as columns (n) and as depth (k). */
 export function matrixHead(headDim: number, { matrix: [, n, k] }: MatrixTile): number {
   const unit = Math.max(n, k);
   return Math.ceil(headDim / unit) * unit;
 }
 
 /**
- * Distances of rows in workgroup memory in elements, of f16 operands and weights and of f32 scores: 16 bytes past the
- * power of two, against bank conflicts.
+ * Distances of two rows in workgroup memory, in elements: `stagePitch` for f16 operands and weights, `scorePitch` for
+ * f32 scores. Each adds 16 bytes to the row, against bank conflicts.
  */
 export const stagePitch = (width: number): number => width + 8;
 export const scorePitch = (width: number): number => width + 4;
@@ -83,7 +87,7 @@ function matrixBytes(kernel: FlashKernel, tile: MatrixTile, headDim: number): nu
     : 2 * (own + other) * stagePitch(head) * 2 + 2 * scores + (kernel === "flashGradKV" ? 2 : 1) * weights + 256;
 }
 
-/** Own x other rows, the first that fits is taken. */
+/** Sizes of matrix tiles: own, other. `matrixTileOf` takes the first one that fits. */
 const MATRIX_SIZES = [
   [64, 64],
   [64, 32],
@@ -92,7 +96,10 @@ const MATRIX_SIZES = [
   [16, 16],
 ] as const;
 
-/** Needs subgroups of one known size, f16 products with f32 sums, and matrices that halve into the sizes above. */
+/**
+ * A matrix tile, or undefined. It needs subgroups of one known size, matrices with f16 operands and f32 sums, and
+ * matrix sizes that divide the sizes above.
+ */
 function matrixTileOf(
   kernel: FlashKernel,
   headDim: number,
@@ -133,7 +140,7 @@ export function tileOf(
   const matrix = element === "f16" ? matrixTileOf(kernel, headDim, profile) : undefined;
   if (matrix !== undefined) return matrix;
   for (const [own, other, ty, tx] of SIZES) {
-    // Gradients hold two more rows of registers an invocation: larger tiles would spill.
+    // Gradient kernels hold more sums in registers, so larger tiles would spill.
     if (own > 32 && (kernel !== "flashForward" || family === "software")) continue;
     const tile: Tile = { own, other, ty, tx, unroll: family !== "software" };
     if (ty * tx <= limits.invocations && sharedBytes(kernel, tile, headDim, element) <= limits.sharedBytes) return tile;

@@ -1,4 +1,4 @@
-// Which blocks the kernels visit, counted on the device: each visit adds one, and the count is what a kernel stores.
+// The blocks that the kernels visit, counted on the device. Each visit adds one, and the kernel stores the count.
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { attention, grad, Graph, interpret, order, rewrite, type Node } from "@cloze/graph";
 import { deviceForTests } from "../../test/adapter.ts";
@@ -20,7 +20,7 @@ interface Rows {
   readonly length: number;
   readonly window?: number;
   readonly causal?: boolean;
-  /** Lengths of the documents of each row; what is left of it is padding, of segment 0. */
+  /** Lengths of the documents of each row. The rest of a row is padding, with segment 0. */
   readonly documents?: readonly (readonly number[])[];
 }
 
@@ -30,7 +30,7 @@ const segmentsOf = ({ length, documents = [] }: Rows): number[] =>
     return [...ids, ...new Array<number>(length - ids.length).fill(0)];
   });
 
-/** The walk over blocks in a kernel's text, with a counter in it, whose value is stored in place of a result. */
+/** Adds a counter to the walk over blocks in a kernel's text. The kernel stores the count instead of its result. */
 function counting(wgsl: string): string {
   const walks = [/todo &= todo - 1u;/g, /for \(var t = first; t < last; t\+\+\) \{/g];
   const stores = /(fn store\d+\([^)]*value: f32\) \{ out\d+\[[^\]]*\] = )f32\(value\)/g;
@@ -42,7 +42,7 @@ function counting(wgsl: string): string {
   return `var<private> faVisits: u32;\n${counted}`;
 }
 
-/** Of each block that a kernel owns, in every batch: how many others hold a pair that sees each other. */
+/** For each owned block, in every batch, the number of other blocks with a visible pair. */
 function needed(rows: Rows, { own, other, overKeys }: Blocks): number[] {
   const { length, window, causal = false, documents } = rows;
   const ids = segmentsOf(rows);
@@ -68,7 +68,7 @@ interface Blocks {
   readonly overKeys: boolean;
 }
 
-/** How many blocks each workgroup visited, in the order of `needed`. */
+/** The number of blocks that each workgroup visited, in the order of `needed`. */
 async function visits(
   lab: Lab,
   rows: Rows,

@@ -1,6 +1,7 @@
 /**
- * Anchors as kernels: a template's text with the loaders that read its operands, computed on the way, and the storers
- * that take its results through the epilogue. What a template computes is its own affair.
+ * The writer of anchor kernels (matmul, scatterAdd, flash attention). An anchor's text comes from a template. This file
+ * adds loaders, which read or compute the operands, and storers, which apply the epilogue to the results and store
+ * them. The algorithm itself is in the template alone.
  */
 import { UnsupportedError } from "@cloze/errors";
 import { isOp, sizeOf, type Node, type Tensor } from "@cloze/graph";
@@ -16,12 +17,13 @@ import type { Problem, Unit } from "./units.ts";
 import { wgslType, type Lanes } from "./wgsl-ops.ts";
 import { emitterFor, pathOf, writeJoin, writeRoots, type Context } from "./write.ts";
 
-/** What of a unit is in registers when a storer is called. */
+/** A result of a template, in a register when the template calls the storer. */
 interface Result {
   readonly name: string;
-  /** Names and extents of the indices it is called with. */
+  /** Names and extents of the storer's index arguments. */
   readonly args: readonly (readonly [name: string, extent: number])[];
   readonly node: Tensor;
+  /** The values that the storer computes from the result and writes. */
   readonly roots: readonly Tensor[];
 }
 
@@ -35,7 +37,7 @@ class Hooks {
     this.#context = context;
   }
 
-  /** A function of indices that yields an element of `x`, seen with the shape `shape`. */
+  /** A WGSL function from indices to an element of `x`. The indices `at` address `x` as if it had the shape `shape`. */
   loader(
     name: string,
     x: Tensor,
@@ -61,7 +63,7 @@ class Hooks {
     return { name, element, ...(wide && { vec4: `${name}x4` }) };
   }
 
-  /** A function that takes an element of a result through the epilogue. */
+  /** A WGSL function that applies the epilogue to an element of a result and stores the roots. */
   storer({ name, args, node, roots }: Result): Storer {
     const unit = this.#unit;
     const wide = unit.wide.has(node) && roots.every((r) => unit.wide.has(r));
@@ -75,7 +77,7 @@ class Hooks {
     return { name, ...(wide && { vec4: `${name}x4` }) };
   }
 
-  /** A function that puts parts of sums where they are joined later: element (split, …) of `to`. */
+  /** A WGSL function that stores a partial sum in element (split, …) of `to`. A later kernel joins the partial sums. */
   partialStorer(
     name: string,
     args: readonly (readonly [name: string, extent: number])[],
@@ -106,7 +108,7 @@ class Hooks {
   }
 }
 
-/** How a matmul is tiled; `tuned` where it was measured. */
+/** Chooses the tile of a matmul. */
 export type TileChoice = (spec: MatmulSpec) => Tile;
 
 export function writeMatmul(unit: Unit, context: Context, tileFor: TileChoice): Kernel[] {
@@ -344,7 +346,7 @@ export function writeComposite(unit: Unit, context: Context): Kernel[] {
   return template(x, { loaders, storers, stream }, context.profile).map((part) => hooks.finish(part));
 }
 
-/** The roots that follow from one of several outputs: those of its size and indices. */
+/** The roots of a unit that its output `heavy` leads to. */
 function rootsOf(unit: Unit, heavy: Tensor): Tensor[] {
   return unit.roots.filter((r) => unit.origin.get(r) === heavy);
 }

@@ -1,4 +1,4 @@
-// Programs to kernels, without a device: what is joined, what is written in place, what the text says.
+// The compiler, without a device: joined kernels, values written in place, and kernel text.
 import { describe, expect, it } from "vitest";
 import { crossEntropy, gelu, Graph, layerNorm, program, type Program, type Tensor } from "@cloze/graph";
 import { embeddingTable, feedForward, layerNormLayer, linear, project, rootScope, selfAttention } from "@cloze/nn";
@@ -24,7 +24,7 @@ type Compiled = ReturnType<typeof compileProgram>["kernels"];
 const namesOf = (p: Program, family?: Family): string[] =>
   kernelsOf(p, family).map((k) => k.name.replace(/ (register|shared) .*/, ""));
 
-/** BERT's layers (post-norm) with a head on 614 predicted positions, AdamW with clipping, and a guard. */
+/** A training step of BERT: post-norm layers, a head on 614 predicted positions, AdamW with clipping, and a guard. */
 function bert(layers: number): Program {
   const hidden = 768;
   const batch = 8;
@@ -73,7 +73,7 @@ describe("BERT-base, 8 x 512 tokens, a training step", () => {
 
   it("takes at most 25 kernels a layer, forward, backward and update", () => {
     expect(two.length - one.length).toBeLessThanOrEqual(25);
-    // weight gradients are split over tokens, and joined
+    // Weight gradients are split over tokens and then joined.
     expect(kernelsOf(bert(2), "nvidia").length - kernelsOf(bert(1), "nvidia").length).toBeLessThanOrEqual(28);
   });
 
@@ -123,7 +123,7 @@ describe("packed rows on a device that binds few buffers", () => {
     guard: norm.abs().less(Infinity),
   });
 
-  // 8 is what every WebGPU device must allow.
+  // Every WebGPU device must allow 8.
   it.each([8, 9, 10, 16])("a training step in kernels of at most %i", (storageBuffers) => {
     for (const family of ["software", "nvidia"] as const) {
       const profile = profileOf(family);

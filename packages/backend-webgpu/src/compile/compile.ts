@@ -1,5 +1,5 @@
 /**
- * A program to kernels:
+ * The compiler from a program to kernels:
  *
  *   lower -> attention rules -> keep (what is stored) -> units (what runs together) -> join matmuls -> targets (what is
  *   written in place) -> order -> text
@@ -37,14 +37,14 @@ import { temporary, writeMap, writeReduce, writeRows, type Context } from "./wri
 export interface CompileProgramOptions {
   readonly profile: Profile;
   readonly compute: "f32" | "f16";
-  /** Tiles of matmuls, where they were measured. Default: those of the device's family. */
+  /** Chooses the tiles of matmuls, for example by measured times. Default: the tiles of the device's family. */
   readonly tileFor?: TileChoice;
 }
 
-/** Composites that this backend runs whole. */
+/** Composites that this backend runs without expansion. */
 export const nativeComposites: readonly string[] = ["attention", "attentionBackward", "barrier"];
 
-/** What is compiled: attention as flash attention where it can be, every other composite expanded. */
+/** Prepares a program: attention becomes flash attention where possible, and every other composite is expanded. */
 function lowered(program: Program, { profile, compute }: CompileProgramOptions): Program {
   const base = lower(program, { compute, native: (x) => nativeComposites.includes(x.attrs.composite.name) });
   const run = (p: Program, rules: Parameters<typeof rewrite>[1], name: string): Program =>
@@ -57,7 +57,7 @@ function lowered(program: Program, { profile, compute }: CompileProgramOptions):
   return copiesOfInputs(run(flash, simplifyRules, "simplify"));
 }
 
-/** An input that is a result is copied: what an output or an update names is computed by some kernel. */
+/** Copies each input that is also a result, because a kernel must compute every output and every update. */
 function copiesOfInputs(p: Program): Program {
   return withRoots(
     p,
@@ -125,12 +125,12 @@ export function compileProgram(given: Program, options: CompileProgramOptions): 
 
 const elementOf = (x: Tensor): Element => (x.dtype === "bool" ? "u32" : (x.dtype as Element));
 
-/** Room for a value of no elements too. */
+/** The storage of an output. A value without elements has no place, so it takes a table of one number. */
 function outputOf(x: Tensor, placeOf: Context["placeOf"]): Storage {
   return placeOf(bare(x))?.storage ?? tableOf("empty", Uint32Array.of(0));
 }
 
-/** Every kept value in a storage; scalars that nobody asks for share one, so that a kernel may read many of them. */
+/** Gives every kept value a storage. Scalars that are no outputs share one, so that a kernel can read many of them. */
 function places(
   inputs: ReadonlyMap<Tensor, Placed>,
   targets: Targets,

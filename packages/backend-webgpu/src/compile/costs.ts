@@ -1,10 +1,10 @@
 /**
- * What it costs to compute a value again instead of keeping it, and which values in memory that reads. Fusion decides
- * by these two numbers, by op and group, and by nothing else about a program.
+ * The costs by which fusion decides: the cost of computing a value again instead of keeping it in memory, and the
+ * values in memory that this computation reads. Besides these, fusion looks only at ops and their groups.
  */
 import { barrierComposite, groups, isOp, sizeOf, type Op, type Tensor } from "@cloze/graph";
 
-/** f32 instructions an element, roughly; ops not listed cost 1 if elementwise and nothing otherwise. */
+/** Approximate f32 instructions an element. An op that is not listed costs 1 if it is elementwise, otherwise 0. */
 const instructions: { readonly [P in Op]?: number } = {
   div: 4,
   exp: 8,
@@ -20,34 +20,39 @@ const instructions: { readonly [P in Op]?: number } = {
   pad: 2,
 };
 
-/** Ops that are whole kernels of their own, and are never computed on the way. */
+/** Ops that need a kernel of their own. No other kernel computes them inline. */
 export const isHeavy = (x: Tensor): boolean =>
   x.op === "matmul" || x.op === "scatterAdd" || groups.reduce.has(x.op) || (x.op === "composite" && !isBarrier(x));
 
-/** Another name of its first argument, no sooner than its second. */
+/** A barrier orders work: it has the value of its first argument, and may not run before its second. */
 export const isBarrier = (x: Tensor): boolean => isOp(x, "composite") && x.attrs.composite === barrierComposite;
 
-/** What the value of `x` is computed from. */
+/** The args that the value of `x` depends on: for a barrier the first alone. */
 export const valueArgs = (x: Tensor): readonly Tensor[] => (isBarrier(x) ? x.args.slice(0, 1) : x.args);
 
 export const isReduce = (x: Tensor): boolean => groups.reduce.has(x.op);
 
 export const isInput = (x: Tensor): boolean => x.op === "input";
 
-/** Ops that move every element to one place, or none: what a kernel may do to its results while it writes them. */
+/** Ops that move each element to exactly one new position. A kernel can apply them while it stores its results. */
 export const isBijective = (x: Tensor): boolean => x.op === "reshape" || x.op === "permute" || isBarrier(x);
 
+/** The price of a value that a kernel computes inline. */
 export interface Inline {
+  /** Instructions for one element. */
   readonly cost: number;
-  /** Values in memory it reads. */
+  /** The values in memory that the computation reads. */
   readonly reads: ReadonlySet<Tensor>;
-  /** Values that barriers on the way wait for. */
+  /** The values that the barriers inside the computation wait for. */
   readonly waits: ReadonlySet<Tensor>;
 }
 
 const nothing: Inline = { cost: 0, reads: new Set(), waits: new Set() };
 
-/** Costs and reads of values, given which are kept; ask in the order of ids, and again after more are kept. */
+/**
+ * Costs and reads of values. `kept` says which values are in memory. Ask for values in the order of their ids. When
+ * more values become kept, call `forget` and ask again.
+ */
 export class Costs {
   readonly #kept: (x: Tensor) => boolean;
   readonly #memo = new Map<Tensor, Inline>();
@@ -56,13 +61,13 @@ export class Costs {
     this.#kept = kept;
   }
 
-  /** Of reading `x` where it is wanted. */
+  /** The price of using `x`: 0 if it is in memory, otherwise the price of computing it. */
   of(x: Tensor): Inline {
     if (this.#kept(x) || isInput(x) || isHeavy(x)) return { cost: 0, reads: new Set([x]), waits: nothing.waits };
     return this.making(x);
   }
 
-  /** Of computing `x`, whether it is kept or not. */
+  /** The price of computing `x`, even where it is kept. */
   making(x: Tensor): Inline {
     const known = this.#memo.get(x);
     if (known !== undefined) return known;
@@ -87,19 +92,19 @@ export class Costs {
     return made;
   }
 
-  /** What must be in memory before a barrier is passed. */
+  /** The values that must be in memory before barrier `x` may run. */
   #after(x: Tensor): Iterable<Tensor> {
     const { reads, waits } = this.of(x.args[1] as Tensor);
     return [...reads, ...waits];
   }
 
-  /** Forgets what was said of `x`: it is kept from now on. */
+  /** Drops all remembered prices, for use after a value became kept. */
   forget(): void {
     this.#memo.clear();
   }
 }
 
-/** Number of buffers that values take: those of one element share one, unless they are results. */
+/** Number of buffers that values take. Values of one element share one buffer, except inputs and results. */
 export const bufferCount = (values: Iterable<Tensor>, results: ReadonlySet<Tensor>): number => {
   let scalars = 0;
   let others = 0;

@@ -1,10 +1,10 @@
 /**
- * The value of a node at an index, as WGSL: what lies in memory is loaded, everything else is computed on the way.
- * Movement is index arithmetic and costs nothing of its own.
+ * The emitter of WGSL for the value of a node at an index. It loads a value that is in memory and computes every other
+ * value inline. Movement ops become index arithmetic; they have no cost of their own.
  *
- * One emitter writes one function body. Values and index terms that come up again are named once (`let`), inside the
- * block where they were computed. With an index of four lanes the value is a vec4; where lanes part company (a
- * transpose of the last axis) the four are computed one by one.
+ * One emitter writes one function body. It names values and index terms once (`let`), inside the block that computes
+ * them, and uses the name again later. With an index of four lanes the value is a vec4. Where the lanes are not
+ * adjacent (a transpose of the last axis) the emitter computes the four one by one.
  */
 import { invariant } from "@cloze/errors";
 import { showType, sizeOf, type Node, type Op, type Shape, type Tensor } from "@cloze/graph";
@@ -13,7 +13,7 @@ import { isBarrier } from "./costs.ts";
 import type { KernelText, Placed } from "./kernel-text.ts";
 import { elementwise, isElementwise, literal, wgslType, type Lanes } from "./wgsl-ops.ts";
 
-/** A value that a variable of the surrounding text holds. */
+/** A value of a node at an index that a variable of the surrounding text already holds. */
 export interface Known {
   readonly node: Tensor;
   readonly index: Index;
@@ -27,7 +27,7 @@ interface Block {
 
 export class Emitter {
   readonly kernel: KernelText;
-  /** Where values lie in memory; undefined: computed here. */
+  /** The place of a value in memory; undefined where the emitter must compute the value. */
   readonly #placeOf: (x: Tensor) => Placed | undefined;
   readonly #blocks: Block[] = [{ lines: [], names: new Map() }];
   readonly #counter: { next: number };
@@ -42,7 +42,7 @@ export class Emitter {
     return this.#blocks.at(-1) as Block;
   }
 
-  /** Statements written so far. */
+  /** The statements written so far. */
   get lines(): readonly string[] {
     return (this.#blocks[0] as Block).lines;
   }
@@ -55,7 +55,7 @@ export class Emitter {
     return `${prefix}${this.#counter.next++}`;
   }
 
-  /** Statements of `write` in a block of their own after `head`; names made inside end with it. */
+  /** Writes `head` and a block with the statements of `write`. Names from inside the block are not visible after it. */
   block(head: string, write: () => void): void {
     const inner: Block = { lines: [], names: new Map() };
     this.#blocks.push(inner);
@@ -82,17 +82,17 @@ export class Emitter {
     return name;
   }
 
-  /** Says that `text` holds a node's value at an index. */
+  /** Records that `text` holds the value of a node at an index. */
   know({ node, index, text }: Known): void {
     this.#block.names.set(valueKey(node, index), text);
   }
 
-  /** u32 text of an index term. */
+  /** WGSL, u32, for an index term. */
   index(x: Lin): string {
     return textOf(x, (atom: Atom, text: string) => this.#named(atom.key, "i", () => text));
   }
 
-  /** Text of the node's value at `index`. */
+  /** WGSL for the value of `x` at `index`. */
   value(x: Tensor, index: Index): string {
     return this.#named(valueKey(x, index), "v", () => this.#make(x, index));
   }
@@ -138,14 +138,14 @@ export class Emitter {
     return write(args, x, ask);
   }
 
-  /** The value of `a` where it is broadcast to the shape of `index`: a vec4 where the index has four lanes. */
+  /** WGSL for `a` broadcast to the shape of `index`; a vec4 where `index` has four lanes. */
   spread(a: Tensor, index: Index): string {
     const own = broadcastIndex(index, a.shape);
     const text = this.value(a, own);
     return own.lanes === index.lanes ? text : `${wgslType(a.dtype, index.lanes)}(${text})`;
   }
 
-  /** Four values one by one. */
+  /** A vec4 whose four values are computed one by one. */
   lanes(x: Tensor, index: Index): string {
     return `${wgslType(x.dtype, 4)}(${[0, 1, 2, 3].map((i) => this.value(x, index.lane(i))).join(", ")})`;
   }
@@ -153,7 +153,7 @@ export class Emitter {
 
 const valueKey = (x: Tensor, index: Index): string => `${x.id}@${index.key}`;
 
-/** The index of the element of `shape` that is broadcast to `index`. */
+/** The index, in a tensor of `shape`, of the element that a broadcast puts at `index`. */
 export function broadcastIndex(index: Index, shape: Shape): Index {
   if (shape.length === index.shape.length && shape.every((d, i) => d === index.shape[i])) return index;
   const lead = index.shape.length - shape.length;
@@ -170,7 +170,7 @@ type Emit<P extends Op> = (x: Node<P>, index: Index, e: Emitter) => string;
 const vec = (index: Index): boolean => index.lanes === 4;
 const lastOf = (shape: Shape): number => shape.at(-1) ?? 1;
 
-/** Ops that are read at any index without being in memory; the elementwise ones have a table of their own. */
+/** Ops that the emitter can compute inline at any index. The elementwise ops have a table of their own. */
 const table: { readonly [P in Op]?: Emit<P> } = {
   const: (x, index, e) => {
     const { text, needs } = literal(x.attrs.value, x.dtype);
@@ -196,7 +196,7 @@ const table: { readonly [P in Op]?: Emit<P> } = {
       `${half}u)`;
     return bits === 32 ? drawn : `(${drawn} >> ${wgslType("u32", index.lanes)}(${32 - bits}u))`;
   },
-  // A barrier: its first argument by another name.
+  // A barrier has the value of its first argument.
   composite: (x, index, e) => (isBarrier(x) ? e.value(x.args[0] as Tensor, index) : e.lost(x)),
   reshape: (x, index, e) => {
     const from = x.args[0];
@@ -275,7 +275,7 @@ const table: { readonly [P in Op]?: Emit<P> } = {
     const rest = tableArg.rank - 1;
     if (vec(index) && rest === 0) return e.lanes(x, index);
     const row = e.value(indices, Index.at(indices.shape, index.axes.slice(0, indices.rank)));
-    // A row of the data is an atom of its own; out of range, the last row is read, and nothing else.
+    // The row becomes an atom of its own. For an index out of range WGSL reads the last row.
     const rows = tableArg.shape[0] as number;
     const name = e.fresh("r");
     e.line(`let ${name} = min(u32(${row}), ${rows - 1}u);`);

@@ -1,4 +1,4 @@
-// Index arithmetic: what is simplified stays equal to what was written, and movement that cancels leaves nothing.
+// Index arithmetic: simplified terms keep their values, and movement that cancels leaves nothing.
 import { describe, expect, it } from "vitest";
 import {
   add,
@@ -14,7 +14,7 @@ import {
   type Lin,
 } from "./index-expr.ts";
 
-/** The value of a term: its text is JavaScript too, over BigInts, whose division is that of u32. */
+/** The value of a term. Its text is also JavaScript over BigInts, whose division is that of u32. */
 const evaluate = (x: Lin, values: Readonly<Record<string, number>>): number =>
   Number(
     new Function(...Object.keys(values), `return ${textOf(x).replaceAll(/\b(\d+)u/g, "$1n")}`)(
@@ -22,7 +22,7 @@ const evaluate = (x: Lin, values: Readonly<Record<string, number>>): number =>
     ),
   );
 
-/** Numbers in a fixed order. */
+/** A generator of pseudo-random numbers in a fixed order. */
 const drawn = (seed: number): ((below: number) => number) => {
   let s = seed * 2654435761 + 1;
   return (below) => ((s = (Math.imul(s, 1664525) + 1013904223) >>> 0) >>> 8) % below;

@@ -1,26 +1,28 @@
 /**
- * Index arithmetic, simplified as it is built: sums of atoms with coefficients, where an atom is a variable, a quotient
- * or a remainder. Movement ops become arithmetic on indices, and most of it cancels: a head split and its merge leave
- * nothing.
+ * Index arithmetic that simplifies while it is built. An expression is a sum of atoms with coefficients. An atom is a
+ * variable, a quotient or a remainder. Movement ops become arithmetic on indices, and most of it cancels: after the
+ * split of heads and their merge nothing is left.
  *
  *   (4 i + j) / 4 -> i  where j < 4          4 (x / 4) + x % 4 -> x          (x / 4) / 3 -> x / 12
  *
- * Quotients round down. A value may be negative (a pad's index before its start) only where nothing reads what it
- * addresses.
+ * Quotients round down. A value may be negative (an index before the start of a padded tensor) only where nothing reads
+ * the element at that index.
  */
 
 export interface Atom {
   readonly kind: "var" | "div" | "mod";
-  /** Text that tells atoms apart; of a variable, its WGSL name. */
+  /** Text that identifies the atom. The key of a variable is its WGSL name. */
   readonly key: string;
   /** Largest value. */
   readonly max: number;
+  /** Dividend and divisor of a quotient or remainder. */
   readonly of?: Lin;
   readonly by?: number;
 }
 
+/** A sum of atoms with coefficients `by`, and a constant `plus`. */
 export interface Lin {
-  /** Sorted by key, no coefficient zero. */
+  /** Sorted by key; no coefficient is 0. */
   readonly terms: readonly { readonly atom: Atom; readonly by: number }[];
   readonly plus: number;
   readonly key: string;
@@ -41,7 +43,7 @@ function make(terms: Lin["terms"], plus: number): Lin {
 
 export const constant = (value: number): Lin => make([], value);
 
-/** A u32 of the surrounding text, from 0 to below `extent`. */
+/** A u32 variable of the surrounding text, with 0 <= value < `extent`. */
 export const variable = (name: string, extent: number): Lin =>
   make([{ atom: { kind: "var", key: name, max: extent - 1 }, by: 1 }], 0);
 
@@ -71,7 +73,7 @@ export function add(...parts: readonly Lin[]): Lin {
   return make([...sum.values()], plus);
 }
 
-/** The multiples of `by`, divided by it, and the rest: x = by * whole + rest. */
+/** Splits off the terms that are multiples of `by`: x = by * whole + rest. */
 function split(x: Lin, by: number): { readonly whole: Lin; readonly rest: Lin } {
   const inside = x.terms.filter((t) => t.by % by === 0);
   const carry = Math.floor(x.plus / by);
@@ -88,8 +90,8 @@ function split(x: Lin, by: number): { readonly whole: Lin; readonly rest: Lin } 
 }
 
 /**
- * x = unit * whole + rest with rest < unit, for the largest coefficient `unit` that divides `by`; undefined where there
- * is none.
+ * x = unit * whole + rest with rest < unit. `unit` is the largest coefficient that divides `by` and allows this.
+ * Undefined where no coefficient does.
  */
 function inUnits(x: Lin, by: number): { readonly unit: number; readonly whole: Lin; readonly rest: Lin } | undefined {
   for (const unit of x.terms
@@ -130,7 +132,6 @@ export function modulo(x: Lin, by: number): Lin {
   return make([{ atom: { kind: "mod", key: `(${rest.key})%${by}`, max: by - 1, of: rest, by }, by: 1 }], 0);
 }
 
-/** Row-major strides. */
 const stridesOf = (shape: readonly number[]): number[] => {
   const out = new Array<number>(shape.length);
   for (let i = shape.length - 1, n = 1; i >= 0; n *= shape[i--] as number) out[i] = n;
@@ -153,7 +154,7 @@ export const axesOf = (linear: Lin, shape: readonly number[]): Lin[] => {
   );
 };
 
-/** WGSL of a u32. `name` may give a quotient or remainder a name of its own. */
+/** WGSL, u32, for an expression. `name` may replace the text of a quotient or remainder by a variable's name. */
 export function textOf(x: Lin, name: (atom: Atom, text: string) => string = (_, text) => text): string {
   const terms = x.terms.map(({ atom, by }) => {
     const own =
@@ -170,12 +171,12 @@ export function textOf(x: Lin, name: (atom: Atom, text: string) => string = (_, 
 
 const parenthesised = (text: string): string => (/^[\w.]+$/.test(text) ? text : `(${text})`);
 
-/** Which element of a tensor: its coordinates, and (the same, computed once) its place in row-major order. */
+/** The index of an element of a tensor, as coordinates and as a row-major position. Each form is computed on demand. */
 export class Index {
   readonly shape: readonly number[];
-  /** 4: this element and the three after it along the last axis, whose coordinate is a multiple of 4. */
+  /** 4: the index is of this element and of the next three along the last axis; the coordinate is a multiple of 4. */
   readonly lanes: 1 | 4;
-  /** The four follow each other in row-major order, over the ends of the last axis. */
+  /** The four elements follow each other in row-major order, even past the end of the last axis. */
   readonly flat: boolean;
   #axes: readonly Lin[] | undefined;
   #linear: Lin | undefined;
@@ -221,12 +222,12 @@ export class Index {
       : new Index(shape, undefined, this.linear, this.lanes, this.flat);
   }
 
-  /** With three more elements along the last axis, or without. */
+  /** The same index with four lanes or with one. */
   withLanes(lanes: 1 | 4): Index {
     return lanes === this.lanes ? this : new Index(this.shape, this.#axes, this.#linear, lanes, this.flat);
   }
 
-  /** Lane `i` of four, alone. */
+  /** The index of lane `i` of four alone. */
   lane(i: number): Index {
     if (this.shape.length === 0) return this;
     return new Index(

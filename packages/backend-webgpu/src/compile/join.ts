@@ -1,16 +1,16 @@
 /**
- * Matmuls joined into one dispatch:
+ * The pass that joins matmuls into one dispatch:
  *
  *   summed        dX = dQ Wq + dK Wk + dV Wv: one accumulator, three products
  *   side by side  q, k and v of one input; their weight gradients
- *   row sums      the bias gradient, the sum over the rows of what the weight gradient reads anyway
+ *   row sums      the bias gradient: a sum over the rows of an operand that the weight gradient reads as well
  */
 import { isOp, sizeOf, type Node, type Tensor } from "@cloze/graph";
 import type { Profile } from "../profile.ts";
 import { bare, type Kept } from "./keep.ts";
 import { dependsOn, type Problem, type Unit, type Units } from "./units.ts";
 
-/** Most products side by side in one dispatch. */
+/** The largest number of products side by side in one dispatch. */
 const SIDE_BY_SIDE = 4;
 
 export function joinMatmuls(formed: Units, k: Kept, profile: Profile): void {
@@ -38,7 +38,7 @@ export function sizesOf(x: Node<"matmul">): Sizes {
   return { batch: sizeOf(x.shape.slice(0, -2)), m, n, k };
 }
 
-/** Equal for products that one kernel can compute. */
+/** A key that is equal for two products if one kernel can compute both. */
 const specKey = (x: Tensor): string => {
   const matmul = x as Node<"matmul">;
   const { batch, m, n, k } = sizesOf(matmul);
@@ -51,7 +51,7 @@ const termOf = (p: Problem): Node<"matmul"> => p.terms[0] as Node<"matmul">;
 const buffersOf = (k: Kept, a: Unit, b: Unit, without: readonly Tensor[] = []): number =>
   k.buffers([...new Set([...a.reads, ...b.reads, ...a.roots, ...b.roots])].filter((x) => !without.includes(x)));
 
-/** `unit` computes what `other` did; `other` is gone. */
+/** Moves the work of `other` into `unit` and removes `other`. */
 function absorb({ units, unitOf }: Units, unit: Unit, other: Unit): void {
   units.splice(units.indexOf(other), 1);
   for (const r of other.roots) unitOf.set(r, unit);
@@ -65,7 +65,7 @@ function absorb({ units, unitOf }: Units, unit: Unit, other: Unit): void {
   unit.heavies.push(...other.heavies);
 }
 
-/** Whether `a` depends on `b` in another way than directly. */
+/** Does `a` depend on `b` through a third unit? */
 const dependsIndirectly = (a: Unit, b: Unit): boolean => [...a.deps].some((d) => d !== b && dependsOn(d, b));
 
 function joinSums(formed: Units, k: Kept, unit: Unit, cap: number): void {
@@ -124,7 +124,7 @@ function joinRowSums(formed: Units, k: Kept, unit: Unit, cap: number): void {
   }
 }
 
-/** Whether the product's left side, stored [k, m], is `operand` summed over its rows. */
+/** Is `operand` the left side of the product, stored [k, m], so that its row sums are a by-product? */
 function sumsRows(p: Problem, operand: Tensor, outputs: number, reduced: number): boolean {
   const term = termOf(p);
   const { batch, m, k } = sizesOf(term);
@@ -138,7 +138,8 @@ function joinSideBySide(formed: Units, k: Kept, cap: number): void {
     const p = first(unit);
     const keys = [0, 1].map(
       (side) =>
-        `${specKey(p.terms[0] as Tensor)}|${p.terms.length}|${p.rowSums !== undefined}|${side}|${bare(termOf(p).args[side] as Tensor).id}`,
+        `${specKey(p.terms[0] as Tensor)}|${p.terms.length}|${p.rowSums !== undefined}|` +
+        `${side}|${bare(termOf(p).args[side] as Tensor).id}`,
     );
     const target = keys
       .flatMap((key) => open.get(key) ?? [])

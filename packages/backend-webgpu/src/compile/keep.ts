@@ -1,12 +1,16 @@
 /**
- * Which values are kept in memory. Everything else is computed where it is read.
+ * The choice of the values that are kept in memory. Kernels compute every other value inline, where they read it. Kept
+ * are:
  *
- *   roots of the program · operands of a contraction that cost something to compute · what a small tensor saves a large
- *   one from
- *   computing over and over · what several kernels would have to read three tensors for · results of heavy ops
+ *   - roots of the program
+ *   - operands of a contraction, where they cost something to compute
+ *   - small tensors that a large one would otherwise compute again for many of its elements
+ *   - values that several kernels would otherwise compute from three large tensors
+ *   - results of heavy ops
  *
- * A heavy op (matmul, reduction, …) keeps its `tail`: the furthest value down the chain of elementwise ops through
- * which alone it is used, so that bias, activation, residual and cast are done before anything is written.
+ * For a heavy op (matmul, reduction, …) the kept value is its `tail`. This is the last value of the chain of
+ * elementwise ops through which every use of the op passes. Bias, activation, residual and cast thus run before the
+ * kernel writes.
  */
 import { groups, isOp, sizeOf, type Tensor } from "@cloze/graph";
 import type { Profile } from "../profile.ts";
@@ -16,28 +20,28 @@ export interface Kept {
   readonly nodes: readonly Tensor[];
   readonly readersOf: ReadonlyMap<Tensor, readonly Tensor[]>;
   readonly kept: Set<Tensor>;
-  /** Of each heavy op, the value that is written. */
+  /** For each heavy op the value that its kernel writes. */
   readonly tailOf: ReadonlyMap<Tensor, Tensor>;
   readonly costs: Costs;
-  /** Number of buffers that a kernel binds for values. */
+  /** Number of buffers that a kernel binds for `values`. */
   readonly buffers: (values: Iterable<Tensor>) => number;
 }
 
-/** Through views: what lies under a reshape lies where the reshape does. */
+/** The value under reshapes and barriers. It lies in the same memory as `x`. */
 export function bare(x: Tensor): Tensor {
   let at = x;
   while (at.op === "reshape" || isBarrier(at)) at = at.args[0] as Tensor;
   return at;
 }
 
-/** Who computes with a value; waiting for it is not reading it. */
+/** The nodes that compute with each value. A barrier that only waits for a value does not read it. */
 function readersOfValues(nodes: readonly Tensor[]): Map<Tensor, Tensor[]> {
   const out = new Map<Tensor, Tensor[]>(nodes.map((n) => [n, []]));
   for (const n of nodes) for (const a of new Set(valueArgs(n))) out.get(a)?.push(n);
   return out;
 }
 
-/** Only movement between it and a value in memory, and no gather: an operand that is read as it lies. */
+/** Is `x` a value in memory, apart from movement (no pad, concat or gather)? Such an operand needs no copy. */
 function isView(x: Tensor, kept: ReadonlySet<Tensor>): boolean {
   let at = x;
   while (!kept.has(at) && !isInput(at) && !isHeavy(at)) {
@@ -68,7 +72,7 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
     const size = sizeOf(x.shape);
     const used = readersOf.get(x) ?? [];
     let made = costs.making(x);
-    // One kernel can bind so many buffers and no more: its outputs and the guard are some of them.
+    // A kernel can bind `cap` buffers. Its outputs and the guard are among them.
     while (buffers(made.reads) > cap - 4) {
       const [widest] = [...new Set(x.args)]
         .filter((a) => !kept.has(a) && !isInput(a) && !isHeavy(a))
@@ -78,7 +82,7 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
       made = costs.making(x);
     }
     const full = [...made.reads].filter((r) => 4 * sizeOf(r.shape) >= size).length;
-    // Read at several places, it would be computed again at each, and what it is computed from again for each of those.
+    // Readers at several positions would each compute x again, and the values under x again for each of them.
     const shifted = used.filter(shifts).length;
     if (shifted > 0 && used.length > 1 && made.cost >= 3) store(x);
     else if (used.some((u) => isContraction(u) && isCostly(x, u, made.cost, full))) store(bare(x));
@@ -86,8 +90,8 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
     else if (made.cost >= 16 && size === 1 && used.length > 1) store(x);
   }
   /**
-   * Operands that are computed on the way from several buffers are kept until the kernel can bind what is left: with
-   * its outputs, a table and the guard.
+   * Keeps operands of `x` that read several buffers, the widest first, until the kernel can bind all buffers. Its
+   * outputs, a table and the guard take bindings too.
    */
   function bindable(x: Tensor): void {
     const reads = (a: Tensor): number => buffers(costs.of(a).reads);
@@ -100,7 +104,7 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
       store(bare(widest));
     }
   }
-  /** Whether an operand is worth its own place in memory before a contraction that reads each element many times. */
+  /** Is operand `x` worth a place in memory? Its reader is a contraction, which reads each element many times. */
   function isCostly(x: Tensor, reader: Tensor, cost: number, full: number): boolean {
     if (isView(x, kept)) return false;
     if (reader.op === "scatterAdd") return full > 3 || cost > 40;
@@ -110,7 +114,7 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
     return software || full > 2 || cost > 8 || [...costs.making(x).reads].some((r) => r.op === "gather");
   }
 
-  // What several kernels would compute again from three large tensors or with much work is kept once.
+  // Keep a value if several kernels would otherwise compute it from three large tensors or with much work.
   const sinks = new Map<Tensor, Set<Tensor>>();
   for (const x of [...nodes].reverse()) {
     const found = new Set<Tensor>();
@@ -133,10 +137,10 @@ export function keep(nodes: readonly Tensor[], roots: readonly Tensor[], profile
   return { nodes, readersOf, kept, tailOf, costs, buffers };
 }
 
-/** Ops that read an element elsewhere than where they are. */
+/** Ops that read an element at another index than their own. */
 const shifts = (x: Tensor): boolean => x.op === "slice" || x.op === "pad" || x.op === "concat" || x.op === "gather";
 
-/** Ops that read an operand many times. */
+/** Ops that read each element of an operand many times. */
 const isContraction = (x: Tensor): boolean =>
   x.op === "matmul" || x.op === "scatterAdd" || (isHeavy(x) && x.op === "composite");
 
@@ -147,18 +151,18 @@ function tails(
 ): Map<Tensor, Tensor> {
   const owned = new Set<Tensor>();
   const tailOf = new Map<Tensor, Tensor>();
-  // The last heavy op of a sum takes the chain; the sums before it end where it begins.
+  // Where several heavy ops meet in one chain, the last of them owns it. The tails of the others end before the chain.
   for (const heavy of [...nodes].reverse()) {
     if (!isHeavy(heavy)) continue;
     const size = sizeOf(heavy.shape);
     const region = [heavy];
-    // Sums to a scalar stay apart: a norm over all parameters would chain them up.
+    // A sum to a scalar is its own tail. Otherwise a norm over all parameters would make a chain of all its sums.
     if (size === 1) {
       tailOf.set(heavy, heavy);
       continue;
     }
     let tail = heavy;
-    // An epilogue that reads more could wait for another output of the same kernel.
+    // An epilogue with other operands could need another output of the same kernel.
     const severalOutputs = isOp(heavy, "composite") && heavy.attrs.count > 1;
     const follows = (y: Tensor): boolean =>
       !owned.has(y) &&
@@ -180,8 +184,8 @@ function tails(
 }
 
 /**
- * The nearest value through which every use of `from` passes, with all in between of a kind that `follows`; or
- * undefined.
+ * The nearest value through which every use of `from` passes, and all nodes up to it (`through`). Undefined where there
+ * is none, or where `follows` is false for one of these nodes.
  */
 function closes(
   from: Tensor,

@@ -1,16 +1,16 @@
 /**
- * The text of one kernel as it grows: what it binds and how wide, which functions it calls, which numbers it takes from
- * a table so that kernels that differ only by them share one pipeline.
+ * The builder of one kernel's text. It collects the bindings and their widths, the helper functions, and the numbers
+ * that the kernel reads from a table. Kernels that differ only in these numbers share one pipeline.
  */
 import { invariant } from "@cloze/errors";
 import type { Binding, Element, Kernel, Part, Storage } from "../kernel.ts";
 import { functionText } from "./wgsl-ops.ts";
 
-/** Where the value of a node lies: elements `offset` and after of a storage. */
+/** The place of a node's value: the elements of a storage from `offset` on. */
 export interface Placed {
   readonly storage: Storage;
   readonly offset: number;
-  /** The storage holds numbers of several types, as raw u32. */
+  /** The storage holds numbers of several types as the bits of u32. */
   readonly raw?: true;
 }
 
@@ -37,7 +37,7 @@ export class KernelText {
     this.#enables.add("f16");
   }
 
-  /** A number that stays out of the text. */
+  /** WGSL that reads a number from the params table. The number itself is not in the text. */
   param(value: number): string {
     const at = this.#params.indexOf(value);
     return `params[${at >= 0 ? at : this.#params.push(value) - 1}]`;
@@ -54,8 +54,8 @@ export class KernelText {
   }
 
   /**
-   * Expression of element `i` (u32 text) as f32, i32 or u32; of 4 elements from `i`, a multiple of 4, where `lanes` is
-   * 4.
+   * WGSL for element `i` (u32 text) as f32, i32 or u32. With 4 `lanes` it is a vec4 of the elements from `i` on, and
+   * `i` is a multiple of 4.
    */
   load(storage: Storage, i: string, lanes: 1 | 4): string {
     const use = this.#use(storage);
@@ -65,7 +65,7 @@ export class KernelText {
     return `ld${this.#number(storage)}${lanes === 4 ? "x4" : ""}(${i})`;
   }
 
-  /** Statement that writes element `i`, or 4 elements from it. */
+  /** A statement that stores `value` in element `i`, or in 4 elements from `i` on. */
   store(storage: Storage, i: string, value: string, lanes: 1 | 4): string {
     const use = this.#use(storage);
     use.writes = true;
@@ -74,26 +74,26 @@ export class KernelText {
     return `st${this.#number(storage)}${lanes === 4 ? "x4" : ""}(${i}, ${value});`;
   }
 
-  /** Scratch memory of a template, under the name its text uses. */
+  /** Binds scratch memory of a template under the name that its text uses. */
   scratch(name: string, storage: Storage): void {
     this.#scratch.set(name, storage);
     const use = this.#use(storage);
     use.reads = use.writes = true;
   }
 
-  /** A storage whose accessors, number `number`, somebody else declares. */
+  /** Registers a storage as number `number`. The caller's text declares its binding and accessors. */
   slot(storage: Storage, number: number): void {
     this.#use(storage);
     invariant(this.#number(storage) === number, `slot ${number} of a kernel`);
   }
 
-  /** The functions that were needed so far, for a text that declares its own bindings. */
+  /** The helper functions needed so far, for a text that declares its own bindings. */
   helpers(): string {
     invariant(this.#params.length === 0, "a text with parameters binds them itself");
     return functionText(this.#needs);
   }
 
-  /** The kernel around `part`. */
+  /** The whole kernel: enables, bindings, accessors, functions and the body of `part`. */
   finish(part: Part, path: string): Kernel {
     for (const feature of part.enables) this.#enables.add(feature);
     const uses = [...this.#uses.values()];
@@ -126,7 +126,7 @@ export class KernelText {
   }
 }
 
-/** Constant data on the device. Equal contents are uploaded once. */
+/** A storage of constant data. The device holds equal contents once. */
 export const tableOf = (name: string, data: Uint32Array | Int32Array | Float32Array): Storage => ({
   kind: "table",
   name,
@@ -135,7 +135,7 @@ export const tableOf = (name: string, data: Uint32Array | Int32Array | Float32Ar
   data,
 });
 
-/** Functions that hide how wide a buffer is bound and that f16 is computed in f32. */
+/** Accessor functions of binding `i`. They hide the width of the binding and convert f16 to f32 and back. */
 function accessors(element: Element, wide: boolean, reads: boolean, writes: boolean, i: number): string[] {
   const half = element === "f16";
   const type = half ? "f32" : element;

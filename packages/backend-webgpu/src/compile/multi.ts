@@ -1,11 +1,10 @@
 /**
- * Many small kernels of one shape as one: the same elementwise chain, or the same sum, over many tensors. An
- * optimizer's step is one dispatch over all parameters, a gradient norm two, whatever the optimizer and however many
- * tensors.
+ * Kernels over many tensors: one kernel replaces many small ones with the same elementwise chain, or with the same sum.
+ * The step of any optimizer is one dispatch over all parameters, and a gradient norm is two dispatches.
  *
- * A segment is one tensor's turn. Operands are windows over whole buffers, and a table says at which element each
- * segment's operands lie; so the kernel is made when buffers are known. A workgroup takes a block of one segment, found
- * by bisection.
+ * A segment is the part of the work that belongs to one tensor. A kernel binds whole buffers as windows. A table holds
+ * the first element of each operand of each segment. The kernel is therefore written only when the buffers are known. A
+ * workgroup computes one block of one segment and finds its segment by bisection.
  */
 import { invariant } from "@cloze/errors";
 import { groups, isOp, sizeOf, type Tensor } from "@cloze/graph";
@@ -17,18 +16,20 @@ import { KernelText, tableOf, type Placed } from "./kernel-text.ts";
 import { argumentIndex, Unit } from "./units.ts";
 import { bound, flatGrid, mainOf, pathOf, temporary, workgroupFold, type Context } from "./write.ts";
 
-/** Vectors of four that one invocation takes. */
+/** Vectors of four that one invocation computes. */
 const VECTORS = 8;
 
-/** What a segment reads and writes, in the order of the text; and text that is equal for all that can be one kernel. */
+/** The reads of a segment, in the order of the kernel text. */
 interface Flat {
+  /** A description of the computation and its targets. Segments of one kernel have equal keys. */
   readonly key: string;
-  /** Full operands; scalars are the same tensors for all. */
+  /** Operands of the segment's size. */
   readonly operands: readonly Tensor[];
+  /** Scalar operands; all segments of a kernel read the same ones. */
   readonly scalars: readonly Tensor[];
 }
 
-/** A unit as a flat segment, if it is one. */
+/** Describes a unit as a segment; undefined where the unit cannot be one. */
 function flatOf(unit: Unit, context: Context): Flat | undefined {
   const sums = unit.space.kind === "reduce";
   if (
@@ -116,8 +117,8 @@ function flatOf(unit: Unit, context: Context): Flat | undefined {
 }
 
 /**
- * Joins units that are alike and independent. Those that need nothing computed go first, all others as late as they
- * can.
+ * Joins units with equal keys that do not depend on each other. Units without dependencies join among themselves, for
+ * the start of the program. Other units join only at equal height above the end, so that they run as late as possible.
  */
 export function joinAlike(units: Unit[], context: Context): void {
   const height = new Map<Unit, number>();
@@ -165,9 +166,9 @@ export function joinAlike(units: Unit[], context: Context): void {
 interface Segment {
   readonly unit: Unit;
   readonly size: number;
-  /** Full operands, then targets. */
+  /** Storages of the operands, then of the targets. */
   readonly storages: readonly Storage[];
-  /** First block. */
+  /** Number of the segment's first block. */
   readonly start: number;
 }
 
@@ -212,7 +213,8 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
   const writesState = [...written].some((s) => s.kind === "state");
   const access = (kind: Storage["kind"]): Binding["access"] =>
     kind === "temporary" || (kind === "state" && writesState) ? "read_write" : "read";
-  const name = `${sums ? "sums" : `map ${[...new Set(model.roots.map((r) => r.op))].join("+")}`} of ${segments.length} tensors`;
+  const kind = sums ? "sums" : `map ${[...new Set(model.roots.map((r) => r.op))].join("+")}`;
+  const name = `${kind} of ${segments.length} tensors`;
   const path = pathOf(joined);
 
   const link = (placeOf: (s: Storage) => Place): readonly WindowKernel[] => {
@@ -237,7 +239,7 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
     };
     const first = members[0] as Segment;
     const { operands } = flats[segments.indexOf(first)] as Flat;
-    // Each slot is a storage of its own in the text, and an offset into a window in truth.
+    // In the text each slot is a storage of its own. In memory it is an offset into a window.
     const slotOf = new Map<Tensor, Placed>();
     const declared: string[] = [];
     first.storages.forEach((s, k) => {
@@ -290,7 +292,7 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
     const unit = first.unit;
     const size = first.size;
     const index = (x: Tensor): Index => Index.linear(x.shape, variable("i", size), 4, true);
-    // One text for all sizes: the walk is over `i`, and no other number of this segment is in it.
+    // All sizes share one text: the loop runs over `i`, and the text holds no other number of this segment.
     const tops = sums ? [(unit.heavies[0] as Tensor).args[0] as Tensor] : unit.roots;
     if (guarded) {
       const ok = e.value(context.guard as Tensor, Index.at([], []));
@@ -301,7 +303,7 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
       e.line(`let i = begin + k * ${width * 4}u;`);
       e.line("if (i >= size) { break; }");
       const values = tops.map((x) => e.value(x, index(x)));
-      // What lies behind the last element is padding: it may be written, and must not be added.
+      // Padding follows the last element. A kernel may write it but must not add it.
       if (sums)
         e.line(
           `acc += select(vec4<f32>(0.0f), ${values[0]}, vec4<u32>(i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(size));`,
@@ -359,7 +361,7 @@ export function writeGroup(joined: Unit, context: Context): (Kernel | Deferred)[
   return partials === undefined ? [deferred] : [deferred, joinSums(joined, segments, partials, blocks, context)];
 }
 
-/** Each segment's partial sums, added in their order. */
+/** The kernel that adds the partial sums of each segment, in a fixed order. */
 function joinSums(
   joined: Unit,
   segments: readonly Segment[],

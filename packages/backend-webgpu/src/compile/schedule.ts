@@ -1,4 +1,7 @@
-/** Units in an order that respects what they need and otherwise follows the program, so that values live shortly. */
+/**
+ * The order of units: dependencies come first; otherwise units follow the order of the program, so that values have
+ * short lifetimes.
+ */
 import { invariant } from "@cloze/errors";
 import type { Unit } from "./units.ts";
 
@@ -29,6 +32,7 @@ export function inOrder(units: readonly Unit[]): Unit[] {
   return out;
 }
 
+/** A binary heap; `pop` takes the least item. */
 class Heap<T> {
   readonly #items: T[] = [];
   readonly #compare: (a: T, b: T) => number;

@@ -1,6 +1,8 @@
 /**
- * Where new values of state are written: over the old value where nobody needs that any more, else into memory of their
- * own and over it at the end. With a guard, nothing is written over that somebody still reads as if it had been.
+ * The choice of the memory for new values of state. A unit writes a new value directly over the old value where no
+ * other unit still needs the old one. Otherwise it writes to memory of its own, and a commit unit copies the value over
+ * the state at the end. A guard can forbid the write, so with a guard no other unit may read a value that is written
+ * directly.
  */
 import { sizeOf, type Program, type Tensor } from "@cloze/graph";
 import { isHeavy, isInput, valueArgs } from "./costs.ts";
@@ -10,7 +12,7 @@ import type { Placed } from "./kernel-text.ts";
 import { argumentIndex, dependsOn, isWide, Unit, type Units } from "./units.ts";
 
 export interface Targets {
-  /** Values written straight into state. */
+  /** Values that their unit writes directly into state. */
   readonly direct: ReadonlyMap<Tensor, Placed>;
   /** Units that copy a finished value into state. */
   readonly commits: ReadonlyMap<Unit, Placed>;
@@ -54,7 +56,7 @@ export function chooseTargets(program: Program, formed: Units, k: Kept, stateOf:
   return { direct, commits };
 }
 
-/** Whether a unit reads state `old` nowhere but where it writes `value`. */
+/** Does `unit` read each element of state `old` only where it writes the same element of `value`? */
 function readsOnlyInPlace(unit: Unit, old: Tensor, value: Tensor, k: Kept): boolean {
   if (!unit.reads.has(old)) return true;
   if (unit.space.kind === "rows" || unit.space.kind === "reduce") return false;

@@ -1,5 +1,5 @@
-// Training on a device against the reference backend: many steps, in f32 and f16, with the kernels of GPUs too, without
-// growth.
+// Training on a device, compared with the reference backend: many steps, in f32 and f16, also with the kernels of GPUs,
+// and without growth of memory.
 import { describe, expect } from "vitest";
 import { backend as reference } from "@cloze/backend-reference";
 import { allChecks, trainingStep } from "@cloze/backend-conformance";
@@ -59,7 +59,7 @@ describe("a two-layer encoder", () => {
     MINUTES,
   );
 
-  // Contractions read values rounded to 11 bits: 5e-4 of each; 30 steps of AdamW carry that on.
+  // Contractions read values rounded to 11 bits, an error of 5e-4 each. Over 30 steps of AdamW the errors add up.
   onDevice(
     "30 steps with contractions in f16 stay within 0.02 of f32",
     async (opened) => {
@@ -88,9 +88,9 @@ describe("a two-layer encoder", () => {
   });
 });
 
-// On this machine's adapter the suite runs with that adapter's kernels; here are those of GPUs: workgroup memory,
-// trees, tiles (the smallest: drivers that compute on a CPU take long to compile the others). Flash attention has both
-// in its own tests.
+// The conformance suite uses the kernels of this machine's adapter. These tests use the kernels of GPUs: workgroup
+// memory, trees, and tiles (only the smallest, because software adapters take long to compile the others). The tests of
+// flash attention cover both.
 describe("kernels for GPUs, on whatever adapter there is", () => {
   const groups = [
     "matmul",

@@ -1,13 +1,14 @@
 /**
- * Units: the kernels-to-be. Each value that is kept is written by one unit; a value that follows from another unit's
- * results element by element is written by that unit too, so that what is in registers is used there.
+ * The grouping of kept values into units; each unit becomes one kernel, or a few. One unit writes each kept value. If a
+ * value follows element by element from results of a unit, that unit writes the value too, while the results are in its
+ * registers.
  *
- *   map       elements of one domain, each computed from what is in memory
- *   rows      reductions along the rows of [rows, cols], and what follows from them for each row and each element
+ *   map       elements of one domain, each computed from values in memory
+ *   rows      reductions along the rows of [rows, cols], and values computed from them for each row or each element
  *   reduce    other reductions: columns, whole tensors
- *   anchor    matmul, scatterAdd, a composite of ours: a template with its epilogue
+ *   anchor    matmul, scatterAdd, a composite of this backend: a template with its epilogue
  *
- * Units form an acyclic graph; whatever is joined is joined only where it stays so.
+ * Units form an acyclic graph. A join happens only where the graph stays acyclic.
  */
 import { invariant } from "@cloze/errors";
 import { isOp, sizeOf, type Tensor } from "@cloze/graph";
@@ -25,49 +26,53 @@ export type Space =
 
 export class Unit {
   readonly space: Space;
-  /** Heavy ops it computes, in order; of a composite, those of its outputs that are wanted. */
+  /** The heavy ops that this unit computes, in order. For a composite these are its used outputs. */
   readonly heavies: Tensor[] = [];
-  /** Values it writes to memory. */
+  /** The values that this unit writes to memory. */
   readonly roots: Tensor[] = [];
-  /** What it reads from memory: kept values and inputs. */
+  /** The kept values and inputs that this unit reads from memory. */
   readonly reads: Set<Tensor> = new Set();
   readonly deps: Set<Unit> = new Set();
-  /** Index, in this unit's variables, of the values that it has in registers. */
+  /** The values in registers, each with its index in terms of this unit's variables. */
   readonly own: Map<Tensor, Index> = new Map();
-  /** Of its roots, the heavy op whose result they follow from; of a composite, its output. */
+  /** For each root, the heavy op that it is computed from. For a composite this is one of its outputs. */
   readonly origin: Map<Tensor, Tensor> = new Map();
-  /** Of those, the values of which four neighbours along the last axis lie side by side in registers too. */
+  /** The values in registers that a kernel can also hold as vec4s: four neighbours along the last axis. */
   readonly wide: Set<Tensor> = new Set();
-  /** Units that are alike and run as one. */
+  /** The units that run as one kernel over many tensors (`multi.ts`). */
   readonly group: Unit[] = [];
-  /** Products side by side and summed, once matmuls are joined; the first is this unit's own. */
+  /** The products of a matmul unit. The first is the unit's own; `join.ts` adds others. */
   readonly problems: Problem[] = [];
 
   constructor(space: Space) {
     this.space = space;
   }
 
-  /** Its place in the program: that of the first value it writes. */
+  /** The position of the unit in the program: the id of the first value that it writes. */
   get id(): number {
     return Math.min(...this.roots.map((r) => r.id));
   }
 }
 
+/** A sum of matmuls in one accumulator. */
 export interface Problem {
-  /** Summed; each a matmul. */
+  /** The matmuls that are summed. */
   readonly terms: readonly Tensor[];
-  /** The value that the accumulated sum stands for. */
+  /** The value that the accumulator holds at the end. */
   readonly sum: Tensor;
   readonly roots: readonly Tensor[];
-  /** A reduction of the first term's left side over k, and what of it is written. */
+  /** A reduction of the left side of the first term over k, and the roots computed from it. */
   rowSums?: { readonly heavy: Tensor; readonly roots: readonly Tensor[] };
 }
 
-/** The variables of the spaces, as they are named in the text. */
+/** The variables of a rows space, as the text names them. */
 const rowVariable = (rows: number): Lin => variable("row", rows);
 const colVariable = (cols: number): Lin => variable("col", cols);
 
-/** Axes that a reduction takes together, and how its input is laid out: rows [outer, reduced], or anything else. */
+/**
+ * The space of a reduction: rows where the operand is [outputs, reduced] in memory, otherwise reduce. A long reduction
+ * to few outputs is a reduce too, since rows give it too few workgroups.
+ */
 function spaceOf(x: Tensor): Space {
   const from = x.args[0] as Tensor;
   const reduced = sizeOf(from.shape) / Math.max(1, sizeOf(x.shape));
@@ -121,15 +126,12 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     put(unit, x, [x], readsOf(x));
   }
 
-  /** Kept values and inputs that computing `x` reads, from `x` down. */
+  /** The kept values and inputs that the computation of `x` reads. */
   function readsOf(x: Tensor): ReadonlySet<Tensor> {
     return k.costs.making(x).reads;
   }
 
-  /**
-   * Units that must have run before `x` is computed from its arguments: those of its reads, and those its barriers wait
-   * for.
-   */
+  /** The units that must run before `x`: the writers of its reads, and of the values that its barriers wait for. */
   function needsOf(x: Tensor): ReadonlySet<Unit> {
     const { reads, waits } = k.costs.making(x);
     return new Set([...reads, ...waits].flatMap((r) => unitOf.get(r) ?? []));
@@ -152,12 +154,12 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     }
   }
 
-  /** What the arguments of a heavy op read. */
+  /** The values in memory that the args of a heavy op read. */
   function operandReads(heavy: Tensor): Set<Tensor> {
     return new Set(heavy.args.flatMap((a) => [...k.costs.of(a).reads]));
   }
 
-  /** Starts computing a heavy op in a unit, up to its tail. */
+  /** Adds a heavy op to a unit, with the chain up to its tail. */
   function begin(unit: Unit, heavy: Tensor, tail: Tensor): void {
     unit.heavies.push(heavy);
     unit.own.set(heavy, ownOfHeavy(unit, heavy));
@@ -166,7 +168,8 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     const reads = new Set([...operandReads(heavy), ...(tail === heavy ? [] : readsOf(tail))]);
     unit.origin.set(heavy, heavy);
     if (!fits(unit, reads) || !claim(unit, tail)) {
-      // Not element by element after all: the result itself is written, and its tail by whoever can.
+      // The tail does not follow element by element. So this unit writes the result itself, and `write` places the
+      // tail.
       k.kept.add(heavy);
       k.costs.forget();
       put(unit, heavy, [heavy], operandReads(heavy));
@@ -178,7 +181,7 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     if (heavy.op === "matmul") unit.problems.push({ terms: [heavy], sum: heavy, roots: unit.roots });
   }
 
-  /** Another output of a composite whose kernel is there already. */
+  /** The unit that already computes another output of the same composite call. */
   function siblings(heavy: Tensor): Unit | undefined {
     if (!isOp(heavy, "composite")) return undefined;
     return units.find((u) =>
@@ -210,7 +213,7 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     return Index.at(heavy.shape, [...axesOf(variable("z", sizeOf(batch)), batch), variable("i", m), variable("j", n)]);
   }
 
-  /** In a rows unit, the operand is at (row, col). */
+  /** Records that a rows unit holds the operand at (row, col). */
   function ownOperand(unit: Unit, heavy: Tensor): void {
     const operand = heavy.args[0] as Tensor;
     if (unit.space.kind !== "rows") return;
@@ -219,8 +222,8 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
   }
 
   /**
-   * Gives the values between what a unit computes and `x` their indices; true if every use of the unit's values is at
-   * their own.
+   * Gives `x`, and the values between the unit's results and `x`, their indices in the unit. False, and no change,
+   * where `x` uses an own value of the unit at another index than the one in registers.
    */
   function claim(unit: Unit, x: Tensor): boolean {
     const made = new Map<Tensor, Index>();
@@ -285,7 +288,7 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     return undefined;
   }
 
-  /** Whether reading `x` at `index` reads this unit's own values only where they are in registers. */
+  /** Does `x` at `index` use this unit's own values only at the indices that are in registers? */
   function agrees(unit: Unit, x: Tensor, index: Index, seen: Set<string>, uses: Set<Tensor>): boolean {
     const key = `${x.id}@${index.key}`;
     if (seen.has(key)) return true;
@@ -309,12 +312,12 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     return [...k.costs.of(x).reads].some((r) => unitOf.get(r) === unit || unit.heavies.includes(r));
   }
 
-  /** Writes `x` in the unit that makes what it follows from, where one does element by element. */
+  /** Adds `x` to a unit that computes one of its reads, if `x` follows from it element by element. */
   function attach(x: Tensor): boolean {
     const reads = readsOf(x);
     const makers = [...new Set([...reads].flatMap((r) => unitOf.get(r) ?? []))].reverse();
     for (const unit of makers) {
-      // New state waits for its like: one kernel for all tensors of an optimizer.
+      // New state stays in map units, which `multi.ts` joins to one kernel for all tensors of an optimizer.
       if (updates.has(x) && unit.space.kind !== "map") continue;
       if (unit.space.kind === "reduce" && sizeOf(x.shape) !== unit.space.outputs) continue;
       if (
@@ -330,7 +333,7 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     return false;
   }
 
-  /** Writes `x` beside other elements of the same domain that are computed from some of the same values. */
+  /** Adds `x` to a map unit of the same size that reads one of the same full-size values. */
   function join(x: Tensor): boolean {
     const reads = readsOf(x);
     const size = sizeOf(x.shape);
@@ -372,7 +375,7 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     return undefined;
   }
 
-  /** Units that make or read one of these values, latest first. */
+  /** The units that write or read one of these values, the latest first. */
   function neighbours(values: ReadonlySet<Tensor>): Unit[] {
     const found = new Set<Unit>();
     for (const v of values) {
@@ -388,16 +391,16 @@ export function formUnits(k: Kept, profile: Profile, updates: ReadonlySet<Tensor
     return k.buffers(new Set([...unit.reads, ...reads, ...unit.roots])) + 1 <= cap;
   }
 
-  /** Nothing that is needed depends on the unit, but the unit itself. */
+  /** True if no needed unit, other than `unit` itself, depends on `unit`. */
   function canJoin(unit: Unit, needs: ReadonlySet<Unit>): boolean {
     return ![...needs].some((n) => n !== unit && dependsOn(n, unit));
   }
 }
 
-/** Whether four elements along the last axis can be taken at a time. */
+/** Can kernels process `x` four elements along the last axis at a time? */
 export const isWide = (x: Tensor): boolean => x.rank > 0 && (x.shape.at(-1) as number) % 4 === 0;
 
-/** Values that only their own unit uses stay in its registers. */
+/** Removes from each unit the roots that only the unit itself uses. They stay in its registers. */
 export function dropUnread({ units }: Units, roots: ReadonlySet<Tensor>): void {
   const read = new Set(units.flatMap((u) => [...u.reads]));
   for (const unit of units) {
@@ -417,14 +420,14 @@ function sameLayout(a: Tensor, b: Tensor): boolean {
   );
 }
 
-/** Element (row, col) of a tensor in a rows unit. */
+/** The index of element (row, col) of a tensor in a rows unit. */
 export function fullIndex(unit: Unit, x: Tensor): Index {
   const { space } = unit;
   invariant(space.kind === "rows", `full index in a unit of ${space.kind}`);
   return Index.linear(x.shape, linearOf([rowVariable(space.rows), colVariable(space.cols)], [space.rows, space.cols]));
 }
 
-/** Whether `a` runs after `b` because of what it needs, directly or not. */
+/** Does `a` depend on `b`, directly or through other units? */
 export function dependsOn(a: Unit, b: Unit): boolean {
   const seen = new Set<Unit>([a]);
   const stack = [a];
@@ -440,7 +443,7 @@ export function dependsOn(a: Unit, b: Unit): boolean {
   return false;
 }
 
-/** Where `x` at `index` reads its argument `a`; undefined where that is not one element. */
+/** The index at which `x` at `index` reads its arg `a`; undefined where it does not read exactly one known element. */
 export function argumentIndex(x: Tensor, a: Tensor, index: Index): Index | undefined {
   if (x.op === "reshape") return index.reshaped(a.shape);
   if (x.op === "permute") {
@@ -460,7 +463,7 @@ export function argumentIndex(x: Tensor, a: Tensor, index: Index): Index | undef
   return broadcastIndex(index, a.shape);
 }
 
-/** Element `o` of the outputs and `r` of what is reduced, as an index of a reduction's operand. */
+/** The index of a reduction's operand for output number `o` and position `r` along the reduced axes. */
 export function reducedIndex(x: Tensor, o: Lin, r: Lin): Index {
   const from = x.args[0] as Tensor;
   const axes = isOp(x, "argMax") ? [x.attrs.axis] : (x.attrs as { readonly axes: readonly number[] }).axes;

@@ -1,9 +1,9 @@
 /**
- * Elementwise ops as WGSL expressions, over one value or over four lanes alike, and the functions they call.
+ * The elementwise ops as WGSL expressions, for one value or for four lanes, and the functions that they call.
  *
- * Floats are computed in f32, whatever they are stored as. What WGSL leaves open is settled here: a maximum passes NaN
- * on, tanh does not overflow, sin and cos reduce large angles themselves (Vulkan promises nothing beyond pi),
- * infinities are not literals.
+ * Floats are computed in f32 for every stored dtype. This file also settles what WGSL leaves open: max and min return
+ * NaN if one operand is NaN, tanh does not overflow, sin and cos reduce large angles themselves (Vulkan guarantees no
+ * accuracy beyond pi), and infinities are not literals.
  */
 import { UnsupportedError } from "@cloze/errors";
 import { groups, isFloat, isOp, showType, type DType, type Node, type Op, type Tensor } from "@cloze/graph";
@@ -19,11 +19,14 @@ const scalars: { readonly [D in DType]: string } = {
   bool: "bool",
 };
 
-/** The WGSL type a value of this dtype is computed in. */
+/** The WGSL type in which kernels compute a value of this dtype. */
 export const wgslType = (dtype: DType, lanes: Lanes): string =>
   lanes === 1 ? scalars[dtype] : `vec4<${scalars[dtype]}>`;
 
-/** A literal of the dtype; infinities and NaN by their bits, which are kept from being a constant expression. */
+/**
+ * A WGSL literal of the dtype. Infinities and NaN are made from bits in a private variable, since WGSL allows no
+ * constant expression of these values.
+ */
 export function literal(value: number, dtype: DType): { readonly text: string; readonly needs?: string } {
   if (dtype === "bool") return { text: value ? "true" : "false" };
   if (dtype === "u32") return { text: `${value >>> 0}u` };
@@ -41,28 +44,33 @@ export function literal(value: number, dtype: DType): { readonly text: string; r
 }
 
 /**
- * `NAN(x)` is a test of bits: drivers may take `x != x` for false. `T` stands for f32 or vec4<f32>, `U` and `B` for u32
- * and bool alike; the function of four lanes has `4` after its name.
+ * WGSL functions for one lane and for four. `T` stands for f32 or vec4<f32>, `U` for u32 or vec4<u32>, `B` for bool or
+ * vec4<bool>. The function for four lanes has `4` after its name. `NAN(x)` tests bits, because drivers may assume that
+ * `x != x` is false.
  */
 const functions: Readonly<Record<string, string>> = {
-  // W. J. Cody's rational forms would need three branches; this one is Numerical Recipes' erfc (6.2), relative error
-  // 1.2e-7, and for small x the Maclaurin series, so that erf keeps its digits near 0.
-  erf: `fn erf_(x: T) -> T {
+  // The erfc of Numerical Recipes (6.2), relative error 1.2e-7. For small x it is the Maclaurin series, so that erf
+  // keeps its digits near 0. W. J. Cody's rational forms would need three branches.
+  erf:
+    `fn erf_(x: T) -> T {
   let z = abs(x); let t = 1.0f / (0.5f * z + 1.0f);
-  let p = t * exp(-z * z - 1.26551223f + t * (1.00002368f + t * (0.37409196f + t * (0.09678418f + t * (-0.18628806f + t * (0.27886807f + t * (-1.13520398f + t * (1.48851587f + t * (-0.82215223f + t * 0.17087277f)))))))));
+  let p = t * exp(-z * z - 1.26551223f + t * (1.00002368f + t * (0.37409196f + t * (0.09678418f + ` +
+    `t * (-0.18628806f + t * (0.27886807f + t * (-1.13520398f + ` +
+    `t * (1.48851587f + t * (-0.82215223f + t * 0.17087277f)))))))));
   let s = z * z;
-  let near = z * (1.1283791671f + s * (-0.3761263890f + s * (0.1128379167f + s * (-0.0268661706f + s * (0.0052239776f - s * 0.0008548327f)))));
+  let near = z * (1.1283791671f + s * (-0.3761263890f + s * (0.1128379167f + ` +
+    `s * (-0.0268661706f + s * (0.0052239776f - s * 0.0008548327f)))));
   let y = select(1.0f - p, near, z < T(0.5f));
   return select(select(y, -y, x < T(0.0f)), x, NAN(x));
 }`,
-  // SwiftShader makes an infinity of a NaN here, and 0 of the logarithm of a negative number.
+  // SwiftShader's exp and log turn NaN into infinity, and its logarithm of a negative number is 0.
   exp: `fn exp_(x: T) -> T { return select(exp(x), x, NAN(x)); }`,
   log: `fn log_(x: T) -> T { return select(log(x), T(bitcast<f32>(NAN_BITS)), (x < T(0.0f)) OR NAN(x)); }`,
   tanh: `fn tanh_(x: T) -> T { return select(tanh(clamp(x, T(-15.0f), T(15.0f))), x, NAN(x)); }`,
-  // The larger; NaN if either is.
+  // NaN if either operand is NaN.
   max: `fn max_(a: T, b: T) -> T { return select(select(b, a, (a > b) OR NAN(a)), b, NAN(b)); }`,
   min: `fn min_(a: T, b: T) -> T { return select(select(b, a, (a < b) OR NAN(a)), b, NAN(b)); }`,
-  // Cody-Waite reduction to [-pi/4, pi/4], then the minimax polynomials of cephes sinf and cosf; exact enough to some
+  // Cody-Waite reduction to [-pi/4, pi/4], then the minimax polynomials of cephes sinf and cosf. Accurate up to about
   // 10^5 radians.
   sin: `fn turn_(x: T, shift: U) -> T {
   let n = round(x * 0.636619772f); let q = vec_u(n) + shift;
@@ -72,20 +80,22 @@ const functions: Readonly<Record<string, string>> = {
   let y = select(v, c, (q & U(1u)) == U(1u));
   return select(y, -y, (q & U(2u)) == U(2u));
 }`,
-  // x - x and x * 0: drivers fold them to 0, which they are not where x is not finite.
+  // x - x and x * 0. Drivers fold both to 0, but the value is NaN where x is not finite.
   self:
     "fn minus_self(x: T) -> T { return select(T(0.0f), T(bitcast<f32>(NAN_BITS)), (bitcast<U>(x) & U(0x7f800000u)) " +
     "== U(0x7f800000u)); }",
   finite:
     "fn below_infinity(x: T) -> B { let u = bitcast<U>(x); return ((u & U(0x7fffffffu)) < U(0x7f800000u)) OR (u == " +
     "U(0xff800000u)); }",
-  // threefry-2x32, 20 rounds; see random-bits.ts of @cloze/graph for which element is which word.
-  threefry: `fn random_bits(key: vec2<u32>, stream: u32, element: U, half: u32) -> U {
+  // threefry-2x32, 20 rounds. random-bits.ts of @cloze/graph defines which word is which element.
+  threefry:
+    `fn random_bits(key: vec2<u32>, stream: u32, element: U, half: u32) -> U {
   let second = element >= U(half); let k2 = key.x ^ key.y ^ 0x1bd11bdau;
   var a = select(element, element - U(half), second) + U(key.x); var b = U(stream + key.y);
   for (var r = 0u; r < 5u; r++) {
     let odd = (r & 1u) == 1u;
-    let r0 = select(13u, 17u, odd); let r1 = select(15u, 29u, odd); let r2 = select(26u, 16u, odd); let r3 = select(6u, 24u, odd);
+    let r0 = select(13u, 17u, odd); let r1 = select(15u, 29u, odd); ` +
+    `let r2 = select(26u, 16u, odd); let r3 = select(6u, 24u, odd);
     a += b; b = ((b << U(r0)) | (b >> U(32u - r0))) ^ a;
     a += b; b = ((b << U(r1)) | (b >> U(32u - r1))) ^ a;
     a += b; b = ((b << U(r2)) | (b >> U(32u - r2))) ^ a;
@@ -98,7 +108,7 @@ const functions: Readonly<Record<string, string>> = {
 }`,
 };
 
-/** Module-scope text that the functions named need. */
+/** The module-scope text of the functions in `needs`. */
 export function functionText(needs: ReadonlySet<string>): string {
   const out: string[] = [];
   if (needs.has("inf")) out.push("var<private> INF_BITS: u32 = 0x7f800000u;");
@@ -129,9 +139,9 @@ export function functionText(needs: ReadonlySet<string>): string {
   return out.join("\n");
 }
 
-/** What an op's text may ask for. */
+/** The services that the writer of an op's text can use. */
 export interface Ask {
-  /** The name under which a function of the table can be called with this many lanes. */
+  /** Requests function `fn` of the table; returns the name of its version for these lanes. */
   readonly call: (name: string, fn: string) => string;
   readonly lanes: Lanes;
 }

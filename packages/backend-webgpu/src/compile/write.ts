@@ -1,9 +1,9 @@
 /**
- * Units as kernels: the text of maps, rows and reductions, and the loaders and storers around the templates of anchors.
+ * The writer of kernel text for units: maps, rows and reductions, and the code that anchors share with them.
  *
- * On a GPU a row is a workgroup's and a reduction a tree; on a software adapter, where barriers are dear, one
- * invocation walks its row or column alone. Long reductions are split: partial results, then their sum, always in the
- * same order.
+ * On a GPU a workgroup computes a row, and a reduction is a tree. On a software adapter barriers are expensive, so one
+ * invocation computes a row or column alone. Long reductions are split: one kernel computes partial results, and a
+ * second one joins them, always in the same order.
  */
 import { invariant } from "@cloze/errors";
 import { groups, isOp, sizeOf, type Tensor } from "@cloze/graph";
@@ -16,12 +16,14 @@ import { KernelText, type Placed } from "./kernel-text.ts";
 import { fullIndex, reducedIndex, type Unit } from "./units.ts";
 import { wgslType, type Lanes } from "./wgsl-ops.ts";
 
-/** What writing kernels needs to know about a program. */
+/** The data about a program that the kernel writers use. */
 export interface Context {
   readonly profile: Profile;
-  /** Where a value that is kept, or an input, lies. */
+  /** The place of an input or of a kept value. */
   readonly placeOf: (x: Tensor) => Placed | undefined;
-  /** Where a unit writes one of its roots: not where it is read if an old value is replaced. */
+  /**
+   * The place where a unit writes one of its roots. It differs from `placeOf` where a commit copies a value to state.
+   */
   readonly targetOf: (unit: Unit, root: Tensor) => Placed;
   readonly unitOf: (x: Tensor) => Unit | undefined;
   readonly guard: Tensor | undefined;
@@ -35,14 +37,14 @@ export const temporary = (name: string, element: Storage["element"], size: numbe
   size,
 });
 
-/** Values of a unit are computed in it; all else that is kept is loaded. */
+/** An emitter for the kernel of `unit`. It computes the unit's own values and loads all other kept values. */
 export function emitterFor(unit: Unit, text: KernelText, context: Context): Emitter {
   return new Emitter(text, (x) =>
     !isInput(x) && (context.unitOf(x) === unit || unit.heavies.includes(x)) ? undefined : context.placeOf(x),
   );
 }
 
-/** Writes roots at the indices the unit has them at. State is left alone where the program's guard says so. */
+/** Writes roots at their indices in the unit. It writes to state only if the program's guard is true. */
 export function writeRoots(e: Emitter, unit: Unit, roots: readonly Tensor[], lanes: Lanes, context: Context): void {
   const guarded: string[] = [];
   for (const root of roots) {
@@ -65,7 +67,9 @@ export function writeRoots(e: Emitter, unit: Unit, roots: readonly Tensor[], lan
   e.block(`if (${ok})`, () => guarded.forEach((s) => e.line(s)));
 }
 
-/** Workgroups of a flat grid: x is full rows of at most the device's limit, y what is left. */
+/**
+ * A grid of at least `groupsWanted` workgroups. y is the number of rows; x, at most the device's limit, their length.
+ */
 export function flatGrid(groupsWanted: number, profile: Profile): readonly [number, number, number] {
   const limit = profile.limits.workgroups;
   const y = Math.max(1, Math.ceil(groupsWanted / limit));
@@ -78,23 +82,24 @@ const workgroupOf = (profile: Profile): number =>
 const indent = (lines: readonly string[]): string => lines.map((l) => `  ${l}`).join("\n");
 
 /**
- * The end of a loop, as text. Software adapters unroll every loop whose length they know, and then take seconds to
- * compile a hundred loads: for them it is multiplied by `once`, a 1 that they cannot know.
+ * WGSL for the end of a loop. Software adapters unroll every loop of known length, and a hundred loads then take
+ * seconds to compile. For them the length is multiplied by `once`, a variable that is always 1.
  */
 export const bound = (length: number, profile: Profile): string =>
   `${length}u${profile.family === "software" ? " * once" : ""}`;
 
+/** The builtin argument and the statement that define `once`; both empty where no line uses it. */
 const onceOf = (lines: readonly string[]): readonly [string, string] =>
   lines.some((l) => l.includes("* once"))
     ? [", @builtin(num_workgroups) nw: vec3<u32>", "  let once = min(nw.x, 1u);\n"]
     : ["", ""];
 
-/** The entry point around lines that know `wg` (workgroup), `t` (invocation in it) and perhaps `once`. */
+/** The entry point around `lines`. They can use `wg` (workgroup), `t` (invocation in the workgroup) and `once`. */
 export const mainOf = (size: number, lines: readonly string[]): string =>
   `@compute @workgroup_size(${size})\nfn main(@builtin(workgroup_id) wg: vec3<u32>, ` +
   `@builtin(local_invocation_index) t: u32${onceOf(lines)[0]}) {\n${onceOf(lines)[1]}${indent(lines)}\n}`;
 
-/** `g`: number of the invocation in a flat grid of `x` workgroups a row. */
+/** An entry point whose lines can also use `g`, the number of the invocation in a flat grid. */
 const flatMain = (size: number, grid: readonly [number, number, number], lines: readonly string[]): string =>
   mainOf(size, [`let g = (wg.x + wg.y * ${grid[0]}u) * ${size}u + t;`, ...lines]);
 
@@ -119,12 +124,14 @@ export function writeMap(unit: Unit, context: Context): Kernel {
   );
 }
 
-/** How a reduction begins, takes a value in and joins two results: of `n` lanes at once. */
+/** The WGSL of a reduction, over one lane or four. */
 interface Fold {
   readonly type: string;
+  /** The value that the accumulator begins with. */
   readonly init: string;
+  /** The accumulator joined with one more value, or with another accumulator. */
   readonly step: (acc: string, value: string) => string;
-  /** The lanes of `acc` as one. */
+  /** The lanes of `acc` joined to one value. */
   readonly lanes: (acc: string) => string;
 }
 
@@ -156,7 +163,7 @@ function foldOf(x: Tensor, lanes: Lanes, text: KernelText): Fold {
   };
 }
 
-/** Joins what the invocations of a workgroup hold of one reduction; every invocation has the result. */
+/** A WGSL function that joins the accumulators of a workgroup's invocations. Every invocation gets the result. */
 export function workgroupFold(
   x: Tensor,
   width: number,
@@ -199,7 +206,7 @@ fn ${name}(v: ${fold.type}, t: u32) -> ${fold.type} {
   };
 }
 
-/** Rounds of reductions: those of a round need only the results of rounds before it. */
+/** The unit's reductions in rounds. A reduction needs only results of earlier rounds. */
 function rounds(unit: Unit): Tensor[][] {
   const level = new Map<Tensor, number>();
   const memo = new Map<Tensor, number>();
@@ -276,7 +283,7 @@ export function writeRows(unit: Unit, context: Context): Kernel {
     }
   }
   const single = unit.roots.filter((r) => !full.includes(r));
-  // Named out here, they are not computed for every element.
+  // Computed here, before the loop, so that the loop does not compute them for every element.
   for (const r of single) if (context.unitOf(r) === unit) e.value(r, unit.own.get(r) as Index);
   if (single.length > 0) {
     if (alone) writeRoots(e, unit, single, 1, context);
@@ -287,6 +294,9 @@ export function writeRows(unit: Unit, context: Context): Kernel {
   function argResult(h: Tensor, acc: string, at: string): string {
     if (alone) return `i32(${at})`;
     const type = wgslType((h.args[0] as Tensor).dtype, 1);
+    const greater = "arg_value[s] > best || (arg_value[s] == best && arg_at[s] < k)";
+    const better = `arg_at[s] != ${cols}u && (k == ${cols}u || ${greater})`;
+    const take = "best = arg_value[s]; k = arg_at[s];";
     declared.set(
       "all_arg",
       `var<workgroup> arg_value: array<${type}, ${width}>;\nvar<workgroup> arg_at: array<u32, ${width}>;
@@ -295,7 +305,7 @@ fn all_arg(v: ${type}, at: u32, t: u32) -> u32 {
   arg_value[t] = v; arg_at[t] = at;
   workgroupBarrier();
   var best = v; var k = at;
-  if (t == 0u) { for (var s = 1u; s < ${width}u; s++) { if (arg_at[s] != ${cols}u && (k == ${cols}u || arg_value[s] > best || (arg_value[s] == best && arg_at[s] < k))) { best = arg_value[s]; k = arg_at[s]; } } arg_at[0] = k; }
+  if (t == 0u) { for (var s = 1u; s < ${width}u; s++) { if (${better}) { ${take} } } arg_at[0] = k; }
   workgroupBarrier();
   return arg_at[0];
 }`,
@@ -303,14 +313,15 @@ fn all_arg(v: ${type}, at: u32, t: u32) -> u32 {
     return `i32(all_arg(${acc}, ${at}, t))`;
   }
   const subgroups = [...declared.values()].some((d) => d.includes("subgroup"));
-  const name = `rows ${[...new Set(unit.heavies.map((h) => h.op))].join("+")}${full.length > 0 ? ` ${full.length} full` : ""}`;
+  const ops = [...new Set(unit.heavies.map((h) => h.op))].join("+");
+  const name = `rows ${ops}${full.length > 0 ? ` ${full.length} full` : ""}`;
   return text.finish(
     { name, body: flatMain(width, grid, e.lines), enables: subgroups ? ["subgroups"] : [], uses: [], grid, flops: 0 },
     pathOf(unit),
   );
 }
 
-/** Reductions that are not along rows: columns, whole tensors, axes in the middle. */
+/** The kernels of a reduction that is not along rows: columns, whole tensors, axes in the middle. */
 export function writeReduce(unit: Unit, context: Context): Kernel[] {
   invariant(unit.space.kind === "reduce", "a reduction");
   const { outputs, reduced } = unit.space;
@@ -321,7 +332,7 @@ export function writeReduce(unit: Unit, context: Context): Kernel[] {
   const axesOfHeavy = (h: Tensor): readonly number[] =>
     isOp(h, "argMax") ? [h.attrs.axis] : (h.attrs as { readonly axes: readonly number[] }).axes;
   const wide = !arg && operands.every((x) => x.rank > 0 && (x.shape.at(-1) as number) % 4 === 0);
-  /** Four neighbours are four parts of one sum, or four sums. */
+  // Four neighbours are four terms of one sum (`along`) or belong to four sums (`across`).
   const along = wide && unit.heavies.every((h, i) => axesOfHeavy(h).includes((operands[i] as Tensor).rank - 1));
   const across =
     wide &&
@@ -413,7 +424,7 @@ export function writeReduce(unit: Unit, context: Context): Kernel[] {
 
 const elementOf = (x: Tensor): Storage["element"] => (x.dtype === "i32" ? "i32" : x.dtype === "u32" ? "u32" : "f32");
 
-/** Results of parts of a long sum, to be joined: `base` is where those of one op begin. */
+/** The partial results of one reduction. They begin at element `base` of `partial`. */
 interface Partial {
   readonly heavy: Tensor;
   readonly partial: Storage;
@@ -421,7 +432,8 @@ interface Partial {
 }
 
 /**
- * Room for the partial results of a unit's reductions: one storage for each type, since a kernel may bind only so many.
+ * Storages for the partial results of a unit's reductions. There is one for each type, because a kernel can bind only
+ * few storages.
  */
 function partialsOf(unit: Unit, size: number, context: Context): Partial[] {
   const elements = unit.heavies.map(elementOf);
@@ -437,7 +449,8 @@ function partialsOf(unit: Unit, size: number, context: Context): Partial[] {
 }
 
 /**
- * The sum (or maximum) of partial results, in order, and all that follows from it. `o`: flat variable of the outputs.
+ * The kernel that joins partial results, in order, and then computes and writes `roots`. `o` is the flat variable of
+ * the outputs.
  */
 export function writeJoin(
   unit: Unit,

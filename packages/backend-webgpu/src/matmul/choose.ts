@@ -1,14 +1,22 @@
 /**
- * Which tile. A default is a table of tiles per family and one score; what a device really likes is measured
- * (`../tune/`).
+ * The choice of a matmul's tile. The default comes from a table of tiles for each family and one score. Only
+ * measurements (`../tune/`) find the best tile of a real device.
  *
- *   score = how fast the tile is when the device is full * share of the padded result that is wanted * how full the
- *   device gets
+ *   score = speed of the tile on a full device * wanted share of the padded result * fullness of the device
  *
- * Software adapters: GFLOPS by processor time on lavapipe (subgroups of 8, 2 cores; the machine was shared), [1024,
- * 256] x [256, 256]: plain 8x8 22 to 25; with lanes 8 rows x 4 columns 45 to 50, 16x4 55 to 66, 24x4 68, 32x4 62 to 74
- * but twice the time to compile, 8x8 28 to 50, 16x8 51, 32x8 28: the loop outgrows the instruction cache, as it does
- * with 8 steps of k (32).
+ * Software adapters: measured GFLOPS by processor time on lavapipe (subgroups of 8, 2 cores of a shared machine),
+ * [1024, 256] x [256, 256]:
+ *
+ *   plain        8x8   22 to 25
+ *   with lanes   8x4   45 to 50 (rows x columns)
+ *                16x4  55 to 66
+ *                24x4  68
+ *                32x4  62 to 74, but twice the time to compile
+ *                8x8   28 to 50
+ *                16x8  51
+ *                32x8  28; the loop is larger than the instruction cache
+ *
+ * With 8 steps of k the loop is too large as well (GFLOPS 32).
  */
 import type { MatmulSpec } from "../matmul-spec.ts";
 import type { Family, Profile } from "../profile.ts";
@@ -18,7 +26,7 @@ import { extent, type RegisterTile, type SharedTile, type Tile } from "./tile.ts
 
 type Cut = readonly [m: number, n: number, k: number, rows: number, columns: number, speed: number];
 
-// Speed: as a share of the best, when the device is full.
+// `speed` is a share of the best tile's speed on a full device.
 const big: readonly Cut[] = [
   [128, 128, 16, 8, 8, 1],
   [128, 128, 8, 8, 8, 0.95],
@@ -49,7 +57,7 @@ const cuts: { readonly [F in Exclude<Family, "software">]: readonly Cut[] } = {
   apple: middle,
   mobile: small,
 };
-/** Workgroups that fill a usual device of the family. */
+/** Number of workgroups that fill a typical device of the family. */
 const slots: { readonly [F in Family]: number } = {
   nvidia: 256,
   amd: 128,
@@ -59,7 +67,7 @@ const slots: { readonly [F in Family]: number } = {
   mobile: 16,
   software: 8,
 };
-/** Shortest sum over k worth a workgroup of its own. */
+/** The shortest part of k that is worth a workgroup of its own. */
 const shortestSplit = 256;
 
 const workgroups = (spec: MatmulSpec, tile: Tile): number => {
@@ -67,7 +75,7 @@ const workgroups = (spec: MatmulSpec, tile: Tile): number => {
   return Math.ceil(spec.m / m) * Math.ceil(spec.n / n) * spec.batch * spec.problems.length * tile.splits;
 };
 
-/** How many parts of k bring a tile near a full device; 1 where it is full or k is short. */
+/** The number of parts of k that almost fill the device; 1 where the device is full already or k is short. */
 function splitsFor(spec: MatmulSpec, tile: Tile, family: Family): number {
   const wanted = Math.floor(slots[family] / workgroups(spec, tile));
   return Math.max(1, Math.min(wanted, Math.floor(spec.k / shortestSplit), 64));
@@ -81,7 +89,7 @@ function score(spec: MatmulSpec, tile: Tile, speed: number, family: Family): num
   return speed * wanted * full * (tile.splits > 1 ? 0.9 : 1);
 }
 
-/** Subgroups of one known size are SIMD registers that can hand elements round. */
+/** Lanes of a subgroup, or 1. Lanes can exchange elements only where subgroups have one known size. */
 const lanesOf = ({ subgroups }: Profile): number =>
   subgroups !== undefined && subgroups.min === subgroups.max && subgroups.min % 4 === 0 ? subgroups.min : 1;
 
@@ -92,10 +100,10 @@ function registerTiles(spec: MatmulSpec, profile: Profile): readonly [Tile, ...T
     const one: RegisterTile = { kind: "register", rows, columns, lanes, splits: 1 };
     return { ...one, splits: splitsFor(spec, one, profile.family) };
   };
-  // So little work that compiling the text is what takes time: the shortest one.
+  // The work is so small that compilation takes most of the time, so the tile with the shortest text comes first.
   if (profile.family === "software" && spec.batch * spec.m * spec.n * spec.k <= 2 ** 18)
     return [{ kind: "register", rows: 4, columns: 4, lanes: 1, splits: 1 }, tile(least, 4)];
-  // Few rows: no tile much taller than the result.
+  // With few rows, no tile is much taller than the result.
   const shapes = (
     [
       [2 * least, 4],
@@ -120,13 +128,13 @@ function sharedTiles(
   });
 }
 
-/** Every tile worth measuring for a spec on a device, best guess first. */
+/** All tiles that are worth a measurement for a spec on a device. The default is first. */
 export function tileCandidates(spec: MatmulSpec, profile: Profile): readonly [Tile, ...Tile[]] {
   const { family } = profile;
   const [first, ...rest] = registerTiles(spec, profile);
   if (family === "software") return [first, ...rest];
   const scored: { readonly tile: Tile; readonly score: number }[] = [];
-  // Matrix units are several times as fast; 2 keeps small results on tiles that fill the device.
+  // Matrix units are several times as fast. A factor of only 2 keeps small results on tiles that fill the device.
   const matrix = matrixTiles(spec, profile).map(({ tile, speed }) => ({ tile, speed: 2 * speed }));
   for (const { tile, speed } of [...matrix, ...sharedTiles(spec, profile, family)]) {
     const splits = splitsFor(spec, tile, family);
@@ -137,5 +145,5 @@ export function tileCandidates(spec: MatmulSpec, profile: Profile): readonly [Ti
   return best === undefined ? [first, ...rest] : [best, ...others, first, ...rest];
 }
 
-/** The tile of a spec where nothing was measured. */
+/** The tile of a spec without measurements. */
 export const defaultTile = (spec: MatmulSpec, profile: Profile): Tile => tileCandidates(spec, profile)[0];

@@ -1,9 +1,9 @@
 /**
- * What all matmul templates share: which workgroup computes what, element access at the edges, and the way out. Names
- * of the text start with `mm`; the rest of the module's names are the caller's.
+ * The frame that all matmul templates share: the work of each workgroup, element access at the edges, and the stores.
+ * Names in its text start with `mm`; all other names of the module belong to the caller.
  *
- * Workgroups are numbered through n tiles, m tiles, batch, splits, problems, from fast to slow, so a grid of one long
- * axis (folded where the device's limit asks for it) does for every size.
+ * A workgroup's number counts n tiles, m tiles, batch, splits and problems, from fast to slow. A grid of one long axis
+ * therefore serves every size. The axis is folded where it passes the device's limit.
  */
 import { invariant } from "@cloze/errors";
 import type { Loader, Part, Storer } from "../kernel.ts";
@@ -13,7 +13,7 @@ import { extent, type Tile, tileName } from "./tile.ts";
 
 export const count = (n: number): readonly number[] => Array.from({ length: n }, (_, i) => i);
 
-/** Sizes of an operand as it is stored, after batch: and whether vec4 run along k. */
+/** Sizes of an operand as stored, without batch. `alongK`: its last axis, and so its vec4s, run along k. */
 export interface Stored {
   readonly rows: number;
   readonly columns: number;
@@ -26,14 +26,14 @@ export function stored(spec: MatmulSpec, side: "a" | "b"): Stored {
   return { rows: alongK ? outer : spec.k, columns: alongK ? spec.k : outer, alongK };
 }
 
-/** Elements of k that one split sums: whole steps of the tile. */
+/** Number of k that one split sums: a multiple of the tile's step. */
 export const splitLength = (spec: MatmulSpec, tile: Tile): number =>
   Math.ceil(Math.ceil(spec.k / tile.splits) / extent(tile).k) * extent(tile).k;
 
 /**
- * `fn name(b, i, j) -> vec4<element>`: 4 elements along the last index. Indices past the end are moved back to it
- * (`clamp`: where the result is dropped anyway) or yield 0 (`zero`); `reach` says how far indices may go, so that
- * nothing is checked where tiles divide sizes. j is a multiple of 4.
+ * `fn name(b, i, j) -> vec4<element>`: 4 elements along the last index; j is a multiple of 4. With `clamp` an index
+ * past the end reads the last element, for use where the result is dropped. With `zero` it gives 0. `reach` is the
+ * bound of the indices. Where tiles divide the sizes, the function checks nothing.
  */
 export function fetchText(
   name: string,
@@ -76,9 +76,7 @@ export function fetchText(
   return `${head} var v = vec4<${spec.element}>(); ${past ? `if (i < ${at.rows}u) { ${set} }` : set} return v; }`;
 }
 
-/**
- * Hands 4 results that lie side by side to the storer, as far as they are inside; `value` is the name of a vec4<f32>.
- */
+/** Calls the storer for 4 neighbours in a row, without those past the end. `value` is the name of a vec4<f32>. */
 export function storeText(
   store: Storer,
   spec: MatmulSpec,
@@ -108,9 +106,9 @@ export function storeText(
 }
 
 /**
- * The kernel around `product(problem, index)`, the body of a function of `once` (in register tiles), `li` (invocation),
- * `lane`, `row0`, `col0` (corner of the workgroup's tile), `b`, `split`, `part` (first index of the result) and `first`
- * (no tile before this one along n).
+ * The kernel around `product(problem, index)`, which is the body of a WGSL function. The arguments of the function are
+ * `once` (in register tiles), `li` (invocation), `lane`, `row0` and `col0` (corner of the workgroup's tile), `b`,
+ * `split`, `part` (first index of the result) and `first` (true for the first tile along n).
  */
 export function assemble(
   spec: MatmulSpec,
@@ -132,26 +130,35 @@ export function assemble(
   const width = Math.min(total, profile.limits.workgroups);
   const height = Math.ceil(total / width);
   const lane = enables.includes("subgroups") ? ["@builtin(subgroup_invocation_id) lane: u32", "lane: u32", "lane"] : [];
-  // A loop whose length the text tells is unrolled by software adapters, a hundred loads deep, and takes them many
-  // seconds to compile. `once` is 1, and they cannot know.
+  // Software adapters unroll a loop of known length, and its hundred loads then take many seconds to compile. `once` is
+  // always 1, but the compiler cannot know this.
   const once =
     tile.kind === "register"
       ? [", @builtin(num_workgroups) nw: vec3<u32>", "once: u32, ", "min(nw.x, 1u), "]
       : ["", "", ""];
-  const args = `${once[2]}li, ${lane.length > 0 ? "lane, " : ""}row0, col0, b, split, split * ${spec.batch}u + b, col0 == 0u`;
+  const args =
+    `${once[2]}li, ${lane.length > 0 ? "lane, " : ""}` + `row0, col0, b, split, split * ${spec.batch}u + b, col0 == 0u`;
   const call = (i: number): string => `mmProduct${i}(${args});`;
   const problems = spec.problems.map(
     (problem, i) =>
       `${attribute}fn mmProduct${i}(${once[1]}li: u32, ${lane.length > 0 ? "lane: u32, " : ""}row0: u32, col0: ` +
       `u32, b: u32, split: u32, part: u32, first: bool) {\n${product(problem, i)}\n}`,
   );
-  const main = `@compute @workgroup_size(${invocations}) fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) li: u32${once[0]}${lane.length > 0 ? `, ${lane[0]}` : ""}) {
-let id = w.x${height > 1 ? ` + w.y * ${width}u` : ""};${width * height > total ? `\nif (id >= ${total}u) { return; }` : ""}
+  const builtins = "@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) li: u32";
+  const inputs = `${builtins}${once[0]}${lane.length > 0 ? `, ${lane[0]}` : ""}`;
+  const past = width * height > total ? `\nif (id >= ${total}u) { return; }` : "";
+  const main = `@compute @workgroup_size(${invocations}) fn main(${inputs}) {
+let id = w.x${height > 1 ? ` + w.y * ${width}u` : ""};${past}
 let col0 = id % ${gn}u * ${n}u;
 let row0 = id / ${gn}u % ${gm}u * ${m}u;
 let b = id / ${gn * gm}u % ${spec.batch}u;
 let split = id / ${gn * gm * spec.batch}u % ${tile.splits}u;
-${spec.problems.length === 1 ? call(0) : `switch id / ${gn * gm * spec.batch * tile.splits}u ` + `{\n${spec.problems.map((_, i) => `${i === 0 ? "default" : `case ${i}u`}: { ${call(i)} }`).join("\n")}\n}`}
+${
+  spec.problems.length === 1
+    ? call(0)
+    : `switch id / ${gn * gm * spec.batch * tile.splits}u ` +
+      `{\n${spec.problems.map((_, i) => `${i === 0 ? "default" : `case ${i}u`}: { ${call(i)} }`).join("\n")}\n}`
+}
 }`;
   const layout = `${spec.transposeA ? "T" : "N"}${spec.transposeB ? "T" : "N"}`;
   const terms = spec.problems.reduce((sum, p) => sum + p.terms.length, 0);

@@ -1,6 +1,4 @@
-/**
- * Matmul kernels: `matmulPart` makes the text of a spec with a tile, `defaultTile` and `tileCandidates` say with which.
- */
+/** The matmul kernels: `matmulPart` writes the text for a tile; `defaultTile` and `tileCandidates` choose the tile. */
 import type { Part } from "../kernel.ts";
 import type { MatmulSpec } from "../matmul-spec.ts";
 import type { Profile } from "../profile.ts";
@@ -12,7 +10,7 @@ import type { Tile } from "./tile.ts";
 export { defaultTile, tileCandidates } from "./choose.ts";
 export { type RegisterTile, type SharedTile, type SubgroupMatrixTile, type Tile, tileName } from "./tile.ts";
 
-/** The kernel of a spec with a tile. Right for every size, edges included, whatever the tile. */
+/** The kernel of a spec with a tile. Every tile is correct for every size, edges included. */
 export function matmulPart(spec: MatmulSpec, tile: Tile, profile: Profile): Part {
   switch (tile.kind) {
     case "register":

@@ -244,7 +244,7 @@ function sharedBytesOf(body: string): number {
   );
 }
 
-/** A small generator of its own: the same cases everywhere. */
+/** A small generator of pseudo-random numbers, so that the cases are the same everywhere. */
 function generator(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -253,7 +253,7 @@ function generator(seed: number): (below: number) => number {
   };
 }
 
-/** Runs a tile over random operands and returns the largest error, as a share of what rounding explains. */
+/** Runs a tile over random operands. Returns the largest error, as a share of the error that rounding can cause. */
 async function worst(
   device: GPUDevice,
   profile: Profile,
@@ -267,7 +267,7 @@ async function worst(
   const operands = operandBuffer(device, sizes.element === "f16" ? Uint16Array.from(data, halfBits) : data);
   device.pushErrorScope("validation");
   const run = await preparePart(device, p, matmulPart(p.spec, tile, profile), tile.splits, operands);
-  // Garbage where nothing is stored must show.
+  // NaN everywhere, so that an element without a store shows.
   device.queue.writeBuffer(run.results, 0, new Float32Array(run.results.size / 4).fill(Number.NaN));
   runOnce(device, run);
   const results = await readFloats(device, run.results);
@@ -378,11 +378,11 @@ describe("values", () => {
 });
 
 describe("matrix units", () => {
-  // Dawn's null backend runs nothing, but checks text as the others do. Its largest subgroup is 128: 8 x 32 invocations
-  // divide by it.
+  // Dawn's null backend runs nothing but checks text as the other backends do. Its largest subgroup is 128, which
+  // divides 8 x 32 invocations.
   test("Dawn accepts the text, in every layout and at edges", async (context) => {
     const gpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
-    // A collected instance of Dawn crashes the process, so this one stays as long as that.
+    // The process crashes when an instance of Dawn is collected, so this one stays for the life of the process.
     Object.assign(globalThis, { clozeNullGpu: gpu });
     const adapter = await gpu.requestAdapter();
     const feature = "chromium-experimental-subgroup-matrix" as GPUFeatureName;

@@ -1,13 +1,14 @@
 /**
- * The register tile: an invocation computes `rows` x `columns` of the result straight from the loaders, 4 steps of k at
- * a time, without workgroup memory or barriers. Made for software adapters (a subgroup is a SIMD register there):
+ * The register tile: an invocation computes `rows` x `columns` of the result directly from the loaders. It takes 4
+ * steps of k at a time and uses no workgroup memory and no barriers. The tile is for software adapters, where a
+ * subgroup is a SIMD register:
  *
- *   lanes run along n; each loads its own columns of B; the lanes together load `lanes` rows x 4 k of A once, and
- *   `subgroupBroadcast` hands each element to all:   acc[row] += broadcast(a[row, k]) * b[k, columns].
+ *   Lanes run along n. Each lane loads its own columns of B. The lanes together load `lanes` rows x 4 k of A once, and
+ *   `subgroupBroadcast` gives each element to all lanes:   acc[row] += broadcast(a[row, k]) * b[k, columns].
  *
- * Why: such an adapter turns a load inside a loop into one guarded scalar load per lane, equal addresses or not (about
- * 400 bytes of code each), so an A that is loaded by every lane is what limits the plain form. Measured in `choose.ts`.
- * Tiles must stay small: the loop has to fit a 32 KiB instruction cache.
+ * Reason: a software adapter turns a load in a loop into one guarded scalar load a lane, even for equal addresses
+ * (about 400 bytes of code each). Without broadcasts every lane loads A, and these loads limit the speed. `choose.ts`
+ * has the measurements. Tiles must stay small, because the loop has to fit a 32 KiB instruction cache.
  */
 import { invariant } from "@cloze/errors";
 import type { Part } from "../kernel.ts";
@@ -56,7 +57,8 @@ export function registerPart(spec: MatmulSpec, tile: RegisterTile, profile: Prof
   );
 
   const groups = columns / 4;
-  // One register of A: with lanes, row `lane` of a group (along k) or rows `lane / 4 * 4 ..` at k `lane % 4` (along m).
+  // The registers of A. With lanes, a register holds row `lane` of a group where A is stored along k. Where A is stored
+  // along m it holds 4 rows from `lane / 4 * 4` on, at k `lane % 4`.
   const loadA = (fetch: string): readonly string[] => {
     const f32 = (x: string): string => `vec4<f32>(${fetch}(b, ${x}))`;
     if (lanes > 1)
@@ -75,7 +77,7 @@ export function registerPart(spec: MatmulSpec, tile: RegisterTile, profile: Prof
       ? `subgroupBroadcast(a${group}[${q}], ${inside}u)`
       : `subgroupBroadcast(a${group}[${r % 4}], ${inside - (inside % 4) + q}u)`;
   };
-  /** Adds `steps` (1 to 4) products from k on; elements of A past them are loaded but not used. */
+  /** Adds the products of `steps` (1 to 4) values of k. It loads 4 values of A but uses only `steps` of them. */
   const step = (i: number, t: number, steps: number, sums: boolean): string => {
     const lines: string[] = [];
     const loads = loadA(`mmA${i}_${t}`);
@@ -147,15 +149,15 @@ export function registerPart(spec: MatmulSpec, tile: RegisterTile, profile: Prof
     problem.terms.forEach((_, t) => {
       const sums = rowSums !== undefined && t === 0;
       if (whole > 0) lines.push(`for (var k = ${from}; k < ${to}; k += 4u) {\n${step(i, t, 4, sums)}\n}`);
-      // The last 1 to 3 of k: by the split whose range they fall in.
+      // The last 1 to 3 values of k. The split whose range holds them adds them.
       if (whole < spec.k)
         lines.push(
           `${splits > 1 ? `if (split == ${Math.floor(whole / length)}u) ` : ""}{\nlet k = ` +
             `${whole}u;\n${step(i, t, spec.k - whole, sums)}\n}`,
         );
     });
-    // A loop over rows, so that whatever the storer does stands once in the text: with a dropout and a GELU in it, 16
-    // copies took lavapipe 4.8 s to compile, the loop 0.5 s, and it runs as fast.
+    // A loop over rows keeps the storer's work in the text once. With a dropout and a GELU in the storer, lavapipe took
+    // 4.8 s to compile 16 copies and 0.5 s to compile the loop. The loop runs as fast.
     lines.push(`var all = array<vec4<f32>, ${rows * groups}>(${count(rows)
       .flatMap((r) => count(groups).map((v) => `c${r}_${v}`))
       .join(", ")});

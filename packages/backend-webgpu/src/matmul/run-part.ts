@@ -1,6 +1,6 @@
 /**
- * A kernel part alone on a device, over plain buffers: what tests check and tuning measures. All operands lie in one
- * buffer, all results in another, so that no number of problems and terms meets the limit on bindings.
+ * A harness that runs one matmul kernel alone over plain buffers, for tests and for tuning. One buffer holds all
+ * operands and another all results. Any number of problems and terms thus stays within the limit on bindings.
  */
 /// <reference types="@webgpu/types" />
 import type { Loader, Part, Storer } from "../kernel.ts";
@@ -13,16 +13,17 @@ export interface PlainSizes extends Omit<MatmulSpec, "problems"> {
   readonly rowSums: boolean;
 }
 
-/** A spec over plain buffers, and where in them everything lies, in elements. */
+/** A spec over plain buffers, and the layout of these buffers in elements. */
 export interface PlainMatmul {
   readonly spec: MatmulSpec;
+  /** Elements of all operands. */
   readonly operands: number;
-  /** First element of A or B of a problem's term. */
+  /** First element of A or B of one term of a problem. */
   readonly operandAt: (side: "a" | "b", problem: number, term: number) => number;
-  /** Elements of one problem's result, and of one problem's row sums, of one split. */
+  /** Elements of one problem's result, and of its row sums, in one split. */
   readonly result: number;
   readonly sums: number;
-  /** The whole module. `splits` as in the tile. */
+  /** The text of the whole module. `splits` is that of the tile. */
   readonly wgsl: (part: Part, splits: number) => string;
 }
 
@@ -55,7 +56,8 @@ export function plainMatmul(sizes: PlainSizes): PlainMatmul {
     const load = (side: "a" | "b", i: number, t: number): string => {
       const [rows, columns] = side === "a" ? [rowsA, columnsA] : [rowsB, columnsB];
       const at = `(${operandAt(side, i, t)}u + (b * ${rows}u + i) * ${columns}u + j)`;
-      return `fn load_${side}${i}_${t}(b: u32, i: u32, j: u32) -> ${element} { return operands[${at} / 4u][${at} % 4u]; }
+      const one = `operands[${at} / 4u][${at} % 4u]`;
+      return `fn load_${side}${i}_${t}(b: u32, i: u32, j: u32) -> ${element} { return ${one}; }
 fn load4_${side}${i}_${t}(b: u32, i: u32, j: u32) -> vec4<${element}> { return operands[${at} / 4u]; }`;
     };
     const at = (i: number): string => `(${i * result * splits}u + (b * ${m}u + i) * ${n}u + j)`;
@@ -80,7 +82,7 @@ fn load4_${side}${i}_${t}(b: u32, i: u32, j: u32) -> vec4<${element}> { return o
   return { spec, operands, operandAt, result, sums, wgsl };
 }
 
-/** A part made ready to run: `encode` adds its dispatch, `results` and `sums` are its outputs. */
+/** A kernel that is ready to run. `encode` adds its dispatch to a pass; `results` and `sums` are its outputs. */
 export interface PlainRun {
   readonly encode: (pass: GPUComputePassEncoder) => void;
   readonly results: GPUBuffer;
@@ -125,14 +127,14 @@ export async function preparePart(
   };
 }
 
-/** Bits of an f16 that holds x = i / 64, |i| <= 64, exactly. */
+/** The bits of x as an f16. x must be i / 64 with |i| <= 64, which f16 holds exactly. */
 export function halfBits(x: number): number {
   if (x === 0) return 0;
   const exponent = Math.floor(Math.log2(Math.abs(x)));
   return (x < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | ((Math.abs(x) / 2 ** exponent - 1) * 1024);
 }
 
-/** Operands in f32 or f16 on the device. f16 is given as its bits. */
+/** A device buffer with operands in f32, or in f16 given as bits. */
 export function operandBuffer(
   device: GPUDevice,
   data: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>,

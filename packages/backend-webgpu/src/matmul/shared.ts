@@ -1,15 +1,16 @@
 /**
- * The classical GPU tile: a workgroup computes m x n of the result; slices of k of both operands are staged in
- * workgroup
- * memory, and each invocation multiplies `rows` x `columns` out of it:   acc += As[rows, k] * Bs[k, columns].
+ * The shared tile, the usual one on GPUs: a workgroup computes m x n of the result. It stages slices of k of both
+ * operands in workgroup memory. Each invocation multiplies `rows` x `columns` from there:
  *
- * Operands are staged as they are stored, in vec4 along their last index, so nothing is transposed on the way in: per 4
- * steps of k an invocation reads `rows + columns` vec4 in every layout. Along k, row r of the tile lies in slot r % 4 *
- * (m / 4) + r / 4 and slots are padded to an odd number of vec4: 8 neighbours that read rows 4 apart then hit 8
- * different banks. Rows of an invocation come in fours, `m / rows * 4` apart, so that neighbours store neighbouring
- * vec4.
+ *   acc += As[rows, k] * Bs[k, columns]
  *
- * Accumulates in f32; f16 operands are staged as f16. Past the end of k zeros are staged.
+ * The stage keeps the storage order of an operand, in vec4s along its last index, so staging transposes nothing. For 4
+ * steps of k an invocation reads `rows + columns` vec4s in every layout. Where an operand runs along k, row r of the
+ * tile is in slot r % 4 * (m / 4) + r / 4, and a slot is padded to an odd number of vec4s. Thus 8 neighbours that read
+ * rows 4 apart use 8 different banks. The rows of an invocation are groups of four, `m / rows * 4` apart, so that
+ * neighbours store neighbouring vec4s.
+ *
+ * Sums are f32; f16 operands are staged as f16. Past the end of k the stage holds zeros.
  */
 import { invariant } from "@cloze/errors";
 import type { Part } from "../kernel.ts";
@@ -20,12 +21,12 @@ import { extent, type SharedTile } from "./tile.ts";
 
 interface Side {
   readonly at: Stored;
-  /** Rows or columns of the workgroup's tile, and of an invocation. */
+  /** Rows or columns of the workgroup's tile (`span`) and of one invocation (`own`). */
   readonly span: number;
   readonly own: number;
-  /** vec4 between slots (along k) or between k (along m or n). */
+  /** Distance in vec4s of two slots (operand along k), or of two values of k (operand along m or n). */
   readonly stride: number;
-  /** vec4 of the staging array. */
+  /** Number of vec4s in the staging array. */
   readonly size: number;
 }
 
@@ -36,7 +37,7 @@ function sideOf(spec: MatmulSpec, tile: SharedTile, side: "a" | "b"): Side {
   return { at, span, own, stride, size: at.alongK ? span * stride : tile.k * stride };
 }
 
-/** Bytes of workgroup memory. */
+/** Bytes of workgroup memory that a shared tile takes. */
 export const sharedBytes = (spec: MatmulSpec, tile: SharedTile): number =>
   (sideOf(spec, tile, "a").size + sideOf(spec, tile, "b").size) * (spec.element === "f16" ? 8 : 16);
 
@@ -70,7 +71,7 @@ export function sharedPart(spec: MatmulSpec, tile: SharedTile, profile: Profile)
     }),
   );
 
-  /** Loads this invocation's share of a slice into `name0..`, or writes it to the stage. */
+  /** Declares the variables `name0`, `name1`, … for this invocation's share of a slice, loads them, or stages them. */
   const share = (
     s: Side,
     name: string,
@@ -98,9 +99,10 @@ export function sharedPart(spec: MatmulSpec, tile: SharedTile, profile: Profile)
       .join("\n");
   };
   const both = (what: "declare" | "load" | "put", i = 0, t = 0): string =>
-    `${share(a, "fa", "mmStageA", "row0", `mmA${i}_${t}`, what)}\n${share(b, "fb", "mmStageB", "col0", `mmB${i}_${t}`, what)}`;
+    `${share(a, "fa", "mmStageA", "row0", `mmA${i}_${t}`, what)}\n` +
+    `${share(b, "fb", "mmStageB", "col0", `mmB${i}_${t}`, what)}`;
 
-  /** Names `out` of what this invocation needs of 4 steps of k, and the element of row or column r at step q. */
+  /** Reads the vec4s that this invocation needs for 4 steps of k. `element` is row or column r of them at step q. */
   const read = (s: Side, name: string, stage: string, index: string, stripes: number): string =>
     s.at.alongK
       ? count(s.own)
@@ -146,7 +148,7 @@ export function sharedPart(spec: MatmulSpec, tile: SharedTile, profile: Profile)
   };
 
   const sumRows = count(Math.ceil(tile.m / size.invocations));
-  /** Row li of the tile (and li + invocations, ...), over the slice that is staged. */
+  /** Adds the staged slice to the row sums. Invocation li has the rows li, li + invocations, … of the tile. */
   const addSums = (): string =>
     `if (first) {\n${sumRows
       .map((f) => {

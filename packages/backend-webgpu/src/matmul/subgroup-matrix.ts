@@ -1,13 +1,18 @@
 /**
- * Products by a device's matrix units, through Dawn's experimental `chromium_experimental_subgroup_matrix`: f16
- * operands, f32 results. As in `shared.ts` slices of k of both operands are staged as they are stored (rows padded by 8
- * elements against bank conflicts, zeros past the edges); each subgroup then multiplies a grid of whole matrices:
- *   acc[i][j] += left[i] (m x k) * right[j] (k x n).
- * What lies transposed is loaded column by column (`col_major`), so no layout needs a kernel of its own. Results go
- * through workgroup memory, one matrix of each subgroup at a time, because only there can invocations see single
- * elements.
+ * The matmul tile for a device's matrix units, through Dawn's experimental `chromium_experimental_subgroup_matrix`: f16
+ * operands, f32 results.
  *
- * Never run where this was written: Dawn's null backend accepts the text (`matmul.test.ts`), values are unchecked.
+ * As in `shared.ts`, slices of k of both operands are staged in their storage order. Rows are padded by 8 elements
+ * against bank conflicts, and zeros fill the edges. Each subgroup then multiplies a grid of whole matrices:
+ *
+ *   acc[i][j] += left[i] (m x k) * right[j] (k x n)
+ *
+ * A transposed operand is loaded column by column (`col_major`), so every layout uses the same kernel. Results go
+ * through workgroup memory, one matrix of each subgroup at a time, because invocations can read single elements only
+ * there.
+ *
+ * This kernel has not run on real matrix units. Dawn's null backend accepts the text (`matmul.test.ts`), but no test
+ * checks the values.
  */
 import { invariant } from "@cloze/errors";
 import type { Part } from "../kernel.ts";
@@ -37,15 +42,13 @@ function bytes(spec: MatmulSpec, tile: SubgroupMatrixTile): number {
   return (stageOf(spec, tile, "a").size + stageOf(spec, tile, "b").size) * 2 + scratch;
 }
 
-/**
- * Tiles of the device's configurations that fit its memory, largest first, with their speed beside the best of them.
- */
+/** The tiles that fit the device, the largest first, for each of its matrix sizes. `speed` is relative to the best. */
 export function matrixTiles(
   spec: MatmulSpec,
   profile: Profile,
 ): readonly { readonly tile: SubgroupMatrixTile; readonly speed: number }[] {
   const { subgroups, limits } = profile;
-  // The mapping of invocations to subgroups must be known: one size only.
+  // The kernel must know the subgroup of each invocation, so subgroups must have one size only.
   if (spec.element !== "f16" || !profile.f16 || subgroups === undefined || subgroups.min !== subgroups.max) return [];
   const lanes = subgroups.max;
   const shapes: readonly (readonly [m: number, n: number, down: number, across: number, speed: number])[] = [

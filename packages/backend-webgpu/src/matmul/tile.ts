@@ -1,27 +1,27 @@
 /**
- * How a product is cut: plain data, so that it can be measured, stored and named. Any tile is right for any size; which
- * is fast is another matter (`choose.ts`).
+ * The tiles of a matmul: the ways to divide a product among workgroups. A tile is plain data, so that the backend can
+ * measure, store and name it. Every tile is correct for every size. `choose.ts` chooses a fast one.
  */
 
-/** Each invocation computes `rows` x `columns` results straight from the loaders: no workgroup memory, no barrier. */
+/** Each invocation computes `rows` x `columns` results directly from the loaders: no workgroup memory, no barrier. */
 export interface RegisterTile {
   readonly kind: "register";
-  /** Rows of a workgroup's tile; with `lanes` > 1 a multiple of it. */
+  /** Rows of a workgroup's tile; a multiple of `lanes`. */
   readonly rows: number;
   /** Columns of one invocation, a multiple of 4. */
   readonly columns: number;
   /**
-   * Subgroup size: each lane loads its share of A and hands it round (`subgroupBroadcast`). 1: every invocation loads
-   * all it needs.
+   * Subgroup size: each lane loads its share of A and gives it to the others (`subgroupBroadcast`). With 1, every
+   * invocation loads all its operands itself.
    */
   readonly lanes: number;
   readonly splits: number;
 }
 
-/** Workgroup tiles staged in workgroup memory. */
+/** A workgroup stages slices of both operands in workgroup memory. */
 export interface SharedTile {
   readonly kind: "shared";
-  /** The workgroup's tile and the slice of k that is staged at once (a multiple of 4). */
+  /** Rows and columns of the workgroup's tile, and the staged slice of k (a multiple of 4). */
   readonly m: number;
   readonly n: number;
   readonly k: number;
@@ -33,7 +33,7 @@ export interface SharedTile {
   readonly splits: number;
 }
 
-/** Products of whole matrices by a subgroup; f16 operands staged in workgroup memory, f32 results. */
+/** A subgroup multiplies whole matrices. f16 operands are staged in workgroup memory; results are f32. */
 export interface SubgroupMatrixTile {
   readonly kind: "subgroup-matrix";
   /** One matrix product of the device: [m, k] x [k, n]. */
@@ -41,20 +41,20 @@ export interface SubgroupMatrixTile {
   /** Matrices of one subgroup, and subgroups of a workgroup, along m and n. */
   readonly matrices: readonly [m: number, n: number];
   readonly subgroups: readonly [m: number, n: number];
-  /** Slice of k that is staged at once, a multiple of the matrix's k. */
+  /** The staged slice of k, a multiple of the matrix's k. */
   readonly k: number;
   /** Invocations of a subgroup. */
   readonly lanes: number;
   readonly splits: number;
 }
 
-/** `splits`: into how many parts the sum over k is cut; each part is stored by itself. */
+/** `splits` is the number of parts of the sum over k. Each part is stored separately. */
 export type Tile = RegisterTile | SharedTile | SubgroupMatrixTile;
 
-/** A workgroup of a register tile without lanes. */
+/** Invocations of a register tile's workgroup without lanes. */
 export const registerInvocations = 8;
 
-/** What a workgroup does: its piece of the result, the step along k, its invocations. */
+/** The work of a workgroup: m x n of the result, its step along k, and its invocations. */
 export function extent(tile: Tile): {
   readonly m: number;
   readonly n: number;
@@ -78,7 +78,7 @@ export function extent(tile: Tile): {
   }
 }
 
-/** In names of kernels and reports: `register 16x32`, `shared 64x64x16 split 4`. */
+/** The tile in names of kernels and reports: `register 16x32x4`, `shared 64x64x16 split 4`. */
 export function tileName(tile: Tile): string {
   const { m, n, k } = extent(tile);
   return `${tile.kind} ${m}x${n}x${k}${tile.splits > 1 ? ` split ${tile.splits}` : ""}`;

@@ -1,7 +1,7 @@
 /**
- * The scratch memory of temporaries: one for all executables of a backend, since runs are one after another on the
- * device. Each chunk grows to the largest that any executable asks for; what was bound to the old one is then bound
- * anew.
+ * The scratch memory for temporaries. All executables of a backend share it, because the device runs them one after
+ * another. A chunk grows to the largest size that any executable needs. Executables then bind the new chunk instead of
+ * the old one.
  */
 import type { Buffers } from "./buffers.ts";
 import type { Chunk, Group } from "./place.ts";
@@ -16,7 +16,7 @@ export class Arena {
     this.#buffers = buffers;
   }
 
-  /** Another number: bind groups made before are of buffers that are gone. */
+  /** A number that changes when a chunk is replaced. Bind groups of an older generation refer to destroyed buffers. */
   get generation(): number {
     return this.#generation;
   }
@@ -28,8 +28,8 @@ export class Arena {
   }
 
   /**
-   * Buffers for the chunks asked for, in their order; grows what is too small. Only between runs. `more`: a sentence
-   * for the error where there is no memory.
+   * The buffers for `chunks`, in their order. Replaces those that are too small, so call it only between runs. `more`
+   * is a sentence for the error where there is no memory.
    */
   async hold(chunks: readonly Chunk[], more: string): Promise<readonly GPUBuffer[]> {
     const next: { [G in Group]: number } = { "16-bit": 0, "32-bit": 0 };
@@ -38,7 +38,7 @@ export class Arena {
     return held;
   }
 
-  /** The old chunk goes first: there may not be room for both. */
+  /** Releases the old chunk before it allocates the new one, because there may not be room for both. */
   async #grown(group: Group, index: number, bytes: number, more: string): Promise<GPUBuffer> {
     const slots = this.#chunks[group];
     const old = slots[index];

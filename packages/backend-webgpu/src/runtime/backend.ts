@@ -1,9 +1,10 @@
 /**
- * The backend over one device: programs compiled once each, sessions with state of their own, one lane of runs.
+ * The backend over one device. It compiles each program once. Each session has its own state, and all runs share one
+ * lane.
  *
- *   compile: program -> kernels (the compiler's) -> places -> pipelines, kept by the program and by its text
- *   start:   state up, laid out once
- *   run:     feeds up, one submit, outputs back
+ *   compile: program -> kernels (from the compiler) -> places -> pipelines, remembered by the text of the program
+ *   start:   lays out the state and uploads it
+ *   run:     uploads feeds, submits the kernels, reads outputs back
  */
 import {
   programText,
@@ -25,9 +26,9 @@ import type { KernelTime } from "./timing.ts";
 
 export type Compute = NonNullable<CompileOptions["compute"]>;
 
-/** What makes kernels of a program. */
+/** The compiler from programs to kernels. */
 export interface Compiler {
-  /** Composites it takes whole. */
+  /** The composites that the compiler does not expand. */
   readonly composites: readonly string[];
   readonly compile: (
     program: Program,
@@ -37,15 +38,15 @@ export interface Compiler {
 
 export interface WebGpuBackend extends Backend {
   readonly profile: Profile;
-  /** What is on or off on this device, and why, in words. */
+  /** The features that are on or off on this device, and the reasons, as text. */
   readonly notes: Readonly<Record<string, string>>;
-  /** What each kernel took since this was last asked, where the backend was opened with `timestamps`; longest first. */
+  /** The time of each kernel since the last call, the longest first. Empty unless the backend has `timestamps`. */
   kernelTimes(): readonly KernelTime[];
-  /** Buffers alive on the device, and their bytes. */
+  /** The number of live buffers on the device, and their bytes. */
   memory(): { readonly buffers: number; readonly bytes: number };
 }
 
-/** A program on the device; several equal programs share it. */
+/** A program on the device. Equal programs share one. */
 interface Shared {
   readonly key: string;
   readonly made: Promise<DeviceProgram>;
@@ -166,7 +167,7 @@ class DeviceBackend implements WebGpuBackend {
     for (const program of new Set(this.#executables.values())) program.unlink(session);
   }
 
-  /** Equal programs, compiled alike, have one key. */
+  /** The key of a program and its compute type. Equal programs have equal keys. */
   #key(program: Program, compute: Compute): string {
     const text = this.#keys.get(program) ?? programText(program);
     this.#keys.set(program, text);

@@ -1,13 +1,12 @@
 /**
- * Device memory: every buffer this backend has, counted, and an error that says what was needed where there is none
- * left.
+ * The device memory of a backend. It counts all buffers. Where no memory is left, its error says how much was needed.
  */
 import { UnsupportedError } from "@cloze/errors";
 import type { Health } from "./health.ts";
 
 export interface Allocation {
   readonly buffer: GPUBuffer;
-  /** Rejects where the memory was not there; the buffer is then released. */
+  /** Rejects where the device has no memory for the buffer; the buffer is then released. */
   readonly ready: Promise<void>;
 }
 
@@ -21,7 +20,7 @@ export class Buffers {
   readonly #alive = new Set<GPUBuffer>();
   #bytes = 0;
 
-  /** `maxBytes`: what all buffers together may take; Infinity where only the device knows. */
+  /** `maxBytes` is the limit of all buffers together. With Infinity only the device sets a limit. */
   constructor(device: GPUDevice, health: Health, maxBytes: number) {
     this.#device = device;
     this.#health = health;
@@ -41,8 +40,8 @@ export class Buffers {
   }
 
   /**
-   * At once, so that what is written to it can be copied before the caller goes on; await `ready` before it is relied
-   * on. `more`: a sentence for the error.
+   * Makes a buffer without waiting, so that the caller's data can be copied at once. Await `ready` before you rely on
+   * the buffer. `more` is a sentence for the error.
    */
   make(label: string, size: number, usage: number, more: string = ""): Allocation {
     if (this.#bytes + size > this.#maxBytes)
@@ -65,7 +64,7 @@ export class Buffers {
       this.release(buffer);
       throw noMemory(label, size, undefined, said.message.split("\n")[0] ?? "", more);
     });
-    ready.catch(() => undefined); // told to whoever awaits it
+    ready.catch(() => undefined); // the caller that awaits `ready` gets the error
     return { buffer, ready };
   }
 
@@ -75,7 +74,7 @@ export class Buffers {
     return buffer;
   }
 
-  /** What was submitted still reads and writes it; its memory is free after that. */
+  /** Destroys a buffer. Submitted work can still use it; the device frees its memory afterwards. */
   release(buffer: GPUBuffer): void {
     if (!this.#alive.delete(buffer)) return;
     this.#bytes -= buffer.size;
@@ -100,7 +99,7 @@ function noMemory(
   );
 }
 
-/** "1.5 GiB". */
+/** Bytes as text: "1.5 GiB". */
 export function showBytes(bytes: number): string {
   const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
   let power = 0;

@@ -1,9 +1,9 @@
 /**
- * What an adapter says of itself, as the plain data that compilation asks: the family by its names, limits, features.
+ * The conversion of an adapter's own description to a profile: family (from the adapter's names), limits and features.
  */
 import type { Family, Profile, SubgroupMatrixConfig } from "../profile.ts";
 
-/** What is read of a GPUAdapterInfo; browsers may leave any of it empty. */
+/** The fields of a GPUAdapterInfo that this file reads. Browsers may leave any of them empty. */
 export interface AdapterWords {
   readonly vendor: string;
   readonly architecture: string;
@@ -14,7 +14,7 @@ export interface AdapterWords {
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|\bwarp\b|basic render|\bsoftware\b/i;
 
-/** In this order: a software driver tells it in any of its names, whoever the vendor is. */
+/** Families with the names that show them, tried in this order. `familyOf` tests for software drivers first. */
 const FAMILIES: readonly (readonly [Family, RegExp])[] = [
   ["nvidia", /nvidia|geforce|quadro|tesla/i],
   ["amd", /\bamd\b|radeon|advanced micro devices/i],
@@ -38,7 +38,7 @@ export function familyOf({
   );
 }
 
-/** "NVIDIA H200, driver 570.1": the fullest words there are. */
+/** The most complete name of a device: "NVIDIA H200, driver 570.1". */
 export function deviceName(info: AdapterWords): string {
   const words = [info.description, info.device, info.architecture].find((text) => text !== "") ?? "";
   const named =
@@ -49,7 +49,7 @@ export function deviceName(info: AdapterWords): string {
   return `${named ? `${info.vendor} ` : ""}${words}`.trim() || "a GPU that does not tell its name";
 }
 
-/** Limits to ask for: the adapter's own, of all that matters to a compute kernel. */
+/** The limits that matter to compute kernels. The backend asks the device for the adapter's own values. */
 export const LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -68,7 +68,7 @@ export type Limits = { readonly [L in (typeof LIMITS)[number]]: number };
 export interface DeviceFacts {
   readonly info: AdapterWords & { readonly subgroupMinSize?: number; readonly subgroupMaxSize?: number };
   readonly limits: Limits;
-  /** Of the device, not of the adapter: what was asked for and given. */
+  /** Features of the device, not of the adapter: requested and granted. */
   readonly features: ReadonlySet<string>;
   /** 16-bit floats passed the self-test. */
   readonly f16: boolean;
@@ -90,12 +90,12 @@ export function profileOf({ info, limits, features, f16, subgroupMatrix }: Devic
       offsetAlignment: limits.minStorageBufferOffsetAlignment,
     },
     f16,
-    // Without sizes nothing can be tiled by them: they count as absent.
+    // Tiles need the subgroup sizes. Without sizes, subgroups count as absent.
     subgroups:
       features.has("subgroups") && min !== undefined && max !== undefined && min > 0 ? { min, max } : undefined,
     subgroupMatrix: features.has("subgroups") ? subgroupMatrix : [],
   };
 }
 
-/** Some drivers say 2^32 - 1: sizes of buffers are multiples of 4. */
+/** Rounds down to a multiple of 4, as buffer sizes must be. Some drivers report 2^32 - 1. */
 const floor4 = (bytes: number): number => bytes - (bytes % 4);

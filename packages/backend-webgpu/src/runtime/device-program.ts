@@ -1,4 +1,4 @@
-/** A compiled program on one device: its places, its feeds, and what it is linked to for each session. */
+/** A compiled program on one device: its layout, its feed buffers, and its links to the state of each session. */
 import { checkFeeds, type Plan } from "@cloze/backend";
 import type { HostTensor, HostTensors, Program } from "@cloze/graph";
 import { isDeferred, type Compiled, type Kernel } from "../kernel.ts";
@@ -11,7 +11,7 @@ import type { Runtime } from "./runtime.ts";
 import type { StateLayout } from "./state.ts";
 import { DEVICE_MEMORY } from "./usage.ts";
 
-/** State of a session as far as a program binds it. */
+/** The parts of a session's state that a program binds. */
 export interface BoundState {
   readonly layout: StateLayout;
   readonly buffers: readonly GPUBuffer[];
@@ -39,7 +39,7 @@ export class DeviceProgram {
     };
   }
 
-  /** Makes what does not depend on a session: pipelines, all at once, and the buffer of feeds. */
+  /** Makes everything that does not depend on a session: the pipelines, in parallel, and the feed buffers. */
   async prepare(): Promise<void> {
     const { pipelines, buffers } = this.#runtime;
     const plain = this.#compiled.kernels.filter((k): k is Kernel => !isDeferred(k));
@@ -55,7 +55,7 @@ export class DeviceProgram {
     throw failed.reason;
   }
 
-  /** The feeds of one run as bytes, copied. Throws where one is missing or of another type. */
+  /** Copies the feeds of one run to bytes. Throws where a feed is missing or has the wrong type. */
   pack(program: Program, feeds: HostTensors): readonly Uint8Array<ArrayBuffer>[] {
     checkFeeds(program, feeds);
     const packed = this.layout.feedChunks.map((bytes) => new Uint8Array(bytes));
@@ -68,7 +68,7 @@ export class DeviceProgram {
     packed.forEach((bytes, i) => this.#runtime.device.queue.writeBuffer(this.#feeds[i] as GPUBuffer, 0, bytes));
   }
 
-  /** Ready to be run over a session's state. Only in the lane: scratch memory may grow. */
+  /** Makes the program ready to run on a session's state. Call it only in the lane, because scratch memory may grow. */
   async link(state: BoundState): Promise<Linked> {
     let linked = this.#links.get(state);
     if (linked === undefined) {

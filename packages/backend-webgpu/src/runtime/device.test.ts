@@ -1,5 +1,5 @@
-// Devices: what an adapter says becomes a profile; what is off is told with its reason; what cannot run, with what
-// would help.
+// Devices: an adapter's description becomes a profile, notes give the reasons for features that are off, and errors
+// give the remedy where nothing can run.
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
@@ -97,12 +97,12 @@ describe("a device", () => {
     if (isNotHere(again)) throw new Error(again.reason);
     again.close();
     await device.queue.onSubmittedWorkDone();
-    expect(await checkF16(device)).toMatch(/^its kernel (is refused|does not run)/); // it was made without shader-f16
+    expect(await checkF16(device)).toMatch(/^its kernel (is refused|does not run)/); // the device lacks shader-f16
   });
 });
 
 describe("16-bit floats", () => {
-  /** What a device that computes rightly gives; `spoil` changes it. */
+  /** Judges the results of a correct device after `spoil` changed them. */
   function given(spoil: (halves: Uint16Array, quads: Uint16Array, results: Float32Array) => void): string | undefined {
     const numbers = Float32Array.from({ length: 64 }, (_, i) => (i - 20) * 37);
     const bytes = new ArrayBuffer(1024);
@@ -164,7 +164,8 @@ describe("where there is nothing", () => {
         remedy: expect.stringMatching(/\w/),
       });
     const here = new URL("./probe.ts", import.meta.url).href;
-    const script = `const { probe } = await import(${JSON.stringify(here)}); console.log(JSON.stringify(await probe()));`;
+    const script =
+      `const { probe } = await import(${JSON.stringify(here)}); ` + "console.log(JSON.stringify(await probe()));";
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ["--import", "tsx", "--conditions=@cloze/source", "--input-type=module", "-e", script],

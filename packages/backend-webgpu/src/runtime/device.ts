@@ -1,6 +1,6 @@
 /**
- * Opens a device: the best adapter, its own limits, the features that are wanted and there, and a self-test of 16-bit
- * floats. What is off, and why, is told in `notes`: nothing is left out silently.
+ * The opening of a device. It takes the best adapter with the adapter's own limits and with all wanted features that it
+ * has, and it runs a self-test of 16-bit floats. `notes` says which features are off, and why.
  */
 /// <reference types="@webgpu/types" />
 import { UnsupportedError } from "@cloze/errors";
@@ -11,26 +11,23 @@ import { checkF16 } from "./f16-check.ts";
 import { isNotHere, noAdapter, openGpu, type NotHere } from "./gpu.ts";
 
 export interface DeviceOptions {
-  /** An adapter of the caller's, instead of the one found. */
+  /** The caller's own adapter, used instead of a search. */
   readonly adapter?: GPUAdapter;
-  /**
-   * A device of the caller's: used as it is, with the features and limits it was made with, and not destroyed on
-   * dispose.
-   */
+  /** The caller's own device. The backend uses it with its features and limits and does not destroy it on dispose. */
   readonly device?: GPUDevice;
-  /** Where a machine has several GPUs. Default "high-performance". */
+  /** The choice on a machine with several GPUs. Default "high-performance". */
   readonly powerPreference?: GPUPowerPreference;
-  /** Part of the adapter's name, where a machine has several. Only in Node. */
+  /** Part of the name of the wanted adapter, on a machine with several. Only in Node. */
   readonly adapterName?: string;
-  /** Name of the package, or address of the file, that gives WebGPU in Node. Default "webgpu". */
+  /** Name of the package, or address of the file, that provides WebGPU in Node. Default "webgpu". */
   readonly dawn?: string;
-  /** 16-bit floats, where they are there and right. Default true. */
+  /** Uses 16-bit floats where the device has them and they pass the self-test. Default true. */
   readonly f16?: boolean;
-  /** Default true where they are there. */
+  /** Uses subgroups where the device has them. Default true. */
   readonly subgroups?: boolean;
-  /** Matrix units by an experimental feature of Dawn (in Chrome: --enable-unsafe-webgpu). Default false. */
+  /** Uses matrix units through an experimental feature of Dawn (in Chrome: --enable-unsafe-webgpu). Default false. */
   readonly subgroupMatrix?: boolean;
-  /** Bounds checks that the device adds to kernels. Default true; false has an effect in Node alone. */
+  /** Keeps the bounds checks that the device adds to kernels. Default true; false has an effect only in Node. */
   readonly robustness?: boolean;
   /** Times every kernel (`backend.kernelTimes()`), which makes runs slower. Default false. */
   readonly timestamps?: boolean;
@@ -40,15 +37,15 @@ export interface OpenDevice {
   readonly device: GPUDevice;
   readonly profile: Profile;
   readonly host: "browser" | "dawn";
-  /** What is on or off and why, in words, by name: what `doctor` prints. */
+  /** By feature, whether it is on or off and why, as text. `doctor` prints these notes. */
   readonly notes: Readonly<Record<string, string>>;
-  /** Destroys the device, unless it is the caller's. */
+  /** Destroys the device, unless it is the caller's own. */
   readonly close: () => void;
 }
 
 const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix";
 
-/** A device, or why there is none here. Throws only what a caller's own adapter or device is to blame for. */
+/** A device, or the reason why there is none. Throws only for faults of a caller's own adapter or device. */
 export async function openDevice(options: DeviceOptions = {}): Promise<OpenDevice | NotHere> {
   if (options.device !== undefined)
     return describe(options.device, "browser", options, new Set(options.device.features), () => undefined);
@@ -77,7 +74,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<OpenDevic
   }
 }
 
-/** The device, or an error that says what would help. */
+/** A device. Throws UnsupportedError where there is none, with the remedy. */
 export async function requireDevice(options: DeviceOptions = {}): Promise<OpenDevice> {
   const found = await openDevice(options);
   if (isNotHere(found)) throw new UnsupportedError(`backend webgpu: ${found.reason}. ${found.remedy}`);
@@ -108,7 +105,7 @@ function wantedFeatures(
     ...(subgroups ? ["subgroups"] : []),
     ...(timestamps ? ["timestamp-query"] : []),
   ];
-  // It needs both others, to be asked for and to be of use.
+  // Matrix units need both other features: WebGPU requires it, and so do the kernels.
   const matrix =
     subgroupMatrix && f16 && subgroups && offered.has("subgroups") && offered.has("shader-f16")
       ? [SUBGROUP_MATRIX]
@@ -145,7 +142,7 @@ interface RawMatrixConfig {
   readonly K: number;
 }
 
-/** Dawn's list: not in the standard, so read with care. Integer tiles are of no use here. */
+/** Dawn's list of matrix sizes. The list is not in the standard, so it may be absent. Integer matrices are skipped. */
 function matrixConfigs(info: object): readonly SubgroupMatrixConfig[] {
   const raw = (info as { readonly subgroupMatrixConfigs?: Iterable<RawMatrixConfig> }).subgroupMatrixConfigs ?? [];
   return [...raw].flatMap(({ componentType: component, resultComponentType: result, M: m, N: n, K: k }) =>

@@ -1,14 +1,14 @@
 /**
- * What can go wrong on a device, each told in terms of the model: which kernel, which layer, and what to do.
- * Memory that is not there is an UnsupportedError, as on every backend.
+ * The errors of a device, in terms of the model: they name the kernel, the layer, and the next step. Missing memory is
+ * an UnsupportedError, as on every backend.
  */
 import { ClozeError } from "@cloze/errors";
 
-/** A kernel that does not compile, or that the device refuses. Our bug or the driver's, never the caller's. */
+/** A kernel that does not compile, or that the device refuses. This is a bug of cloze or of the driver. */
 export class KernelError extends ClozeError {
   /** Family and variant of the kernel, as in the plan. */
   readonly kernel: string;
-  /** Layer path of what it computes; "" where it has none. */
+  /** Layer path of the kernel's values; "" where it has none. */
   readonly path: string;
 
   constructor(at: { readonly name: string; readonly path: string }, message: string) {
@@ -27,9 +27,9 @@ export class KernelError extends ClozeError {
   }
 }
 
-/** The device is gone: state on it is lost, and every later call of its backend says so. */
+/** The device is lost, and its state with it. Every later call of its backend throws this error. */
 export class DeviceLostError extends ClozeError {
-  /** What the driver said. */
+  /** The driver's message. */
   readonly reason: string;
 
   constructor(reason: string) {
@@ -49,10 +49,10 @@ export class DeviceLostError extends ClozeError {
   }
 }
 
-/** `encoder.layers.3.attention: matmul NT 64x64x16`. */
+/** The kernel with its layer path: `encoder.layers.3.attention: kernel "matmul NT 64x64x16"`. */
 export const placeOf = ({ name, path }: { readonly name: string; readonly path: string }): string =>
   `${path === "" ? "" : `${path}: `}kernel "${name}"`;
 
-/** The first line of whatever was thrown. */
+/** The first line of an error's message. */
 export const messageOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";

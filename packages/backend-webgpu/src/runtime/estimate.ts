@@ -1,4 +1,4 @@
-/** What a program will take on a device, before anything is allocated: by a profile alone. */
+/** The estimate of a program's memory on a device. It needs only a profile and allocates nothing. */
 import { UnsupportedError } from "@cloze/errors";
 import type { Program } from "@cloze/graph";
 import type { Profile } from "../profile.ts";
@@ -9,15 +9,15 @@ import { readbackBytes } from "./readback.ts";
 import { layState } from "./state.ts";
 
 export interface Estimate {
-  /** Values of state, without what alignment adds. */
+  /** Bytes of the state's values, without alignment. */
   readonly stateBytes: number;
-  /** Temporaries, by their lifetimes. */
+  /** Bytes of temporaries, placed by their lifetimes. */
   readonly arenaBytes: number;
   readonly feedBytes: number;
   readonly outputBytes: number;
-  /** All together, with what alignment adds: what the device must have. */
+  /** All bytes together, with alignment. The device must have this much memory. */
   readonly peakBytes: number;
-  /** The largest temporaries and the layers that make them. */
+  /** The largest temporaries, with the layers that compute them. */
   readonly largest: readonly Sized[];
 }
 
@@ -49,7 +49,7 @@ export function estimateOf(
   };
 }
 
-/** Throws where the program needs more than there is. */
+/** Throws UnsupportedError where the program needs more than `maxBytes`. */
 export function checkMemory({ peakBytes, stateBytes, arenaBytes, largest }: Estimate, maxBytes: number): void {
   if (peakBytes <= maxBytes) return;
   throw new UnsupportedError(
@@ -60,9 +60,11 @@ export function checkMemory({ peakBytes, stateBytes, arenaBytes, largest }: Esti
   );
 }
 
-/** " The largest temporaries: …", or nothing. */
+/** " The largest temporaries: …", or an empty text where there are none. */
 export const showLargest = (largest: readonly Sized[]): string =>
   largest.length === 0
     ? ""
     : " The largest temporaries: " +
-      `${largest.map(({ name, path, bytes }) => `${path === "" ? "" : `${path}: `}${name} (${showBytes(bytes)})`).join(", ")}.`;
+      `${largest
+        .map(({ name, path, bytes }) => `${path === "" ? "" : `${path}: `}${name} (${showBytes(bytes)})`)
+        .join(", ")}.`;

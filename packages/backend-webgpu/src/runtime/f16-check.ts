@@ -1,11 +1,11 @@
 /**
- * Whether 16-bit floats of a device are what they say: one dispatch, compared with JavaScript.
+ * The self-test of a device's 16-bit floats: one dispatch, whose results are compared with JavaScript.
  *
- * Looked at: conversion either way (at most one unit in the last place; exact where it must be), the largest finite
- * number, neighbours in one 4-byte word written by different invocations, vec4 loads and stores, products accumulated
- * in f32 beyond the range of f16, exp. Numbers below 6.1e-5 may be zero: WGSL allows it. What was stored is loaded
- * again before it is used: a conversion there and back in registers may be dropped by a driver (lavapipe does), and
- * then computes more exactly.
+ * It tests conversion both ways (at most one unit in the last place; exact where it must be), the largest finite
+ * number, neighbours in one 4-byte word that different invocations write, vec4 loads and stores, products summed in f32
+ * beyond the range of f16, and exp. Numbers below 6.1e-5 may be 0; WGSL allows this. The kernel stores each number and
+ * loads it again before use. Otherwise a driver could drop the conversion to f16 and back (lavapipe does), and the
+ * result would be too exact.
  */
 import { float16ToNumber, numberToFloat16 } from "@cloze/graph";
 import { messageOf } from "./errors.ts";
@@ -33,13 +33,13 @@ const WGSL = `enable f16;
   results[${2 * COUNT}u + i] = f32(exp(f16(f32(i) / 8.0)));
 }`;
 
-/** Exact in f16: they must come through unchanged. */
+/** Numbers that f16 holds exactly. They must come back unchanged. */
 const EXACT = [0, 1, -1, 0.5, 2, 2048, -2047, 65504, -65504, 0.00006103515625, 1.0009765625, 300, -300, 0.25, 1024, 3];
 
 const inputs = (): Float32Array<ArrayBuffer> =>
   Float32Array.from({ length: COUNT }, (_, i) => EXACT[i] ?? Math.fround((i % 2 === 0 ? 1 : -1) * 1.37 ** (i - 30)));
 
-/** Runs the kernel. Undefined where all is right, or what is wrong. */
+/** Runs the self-test. Resolves to undefined where it passes, otherwise to a text with the fault. */
 export async function checkF16(device: GPUDevice): Promise<string | undefined> {
   const buffers: GPUBuffer[] = [];
   const buffer = (size: number, flags: number): GPUBuffer => {
@@ -94,7 +94,8 @@ export async function checkF16(device: GPUDevice): Promise<string | undefined> {
 }
 
 /**
- * halves, quads (each turned around), then three rows of f32: conversions back, running sums of squares, exp of i / 8.
+ * Compares the results with JavaScript. `bytes` holds the halves, the quads (each in reverse order), then three rows of
+ * f32: the conversions back, the running sums of squares, and exp of i / 8.
  */
 export function judgeF16(numbers: Float32Array, bytes: ArrayBuffer): string | undefined {
   const halves = new Uint16Array(bytes, 0, COUNT);
@@ -120,7 +121,7 @@ export function judgeF16(numbers: Float32Array, bytes: ArrayBuffer): string | un
   return undefined;
 }
 
-/** The smallest normal number of f16; below it WGSL lets a device write zero. */
+/** The smallest normal number of f16. Below it WGSL lets a device write 0. */
 const SMALLEST = 2 ** -14;
 
 const near = (got: number, want: number, share: number): boolean =>
@@ -130,6 +131,6 @@ function converts(x: number, got: number): boolean {
   const nearest = float16ToNumber(numberToFloat16(x));
   if (nearest === x) return got === x;
   if (Math.abs(x) < SMALLEST) return Math.abs(got - x) <= SMALLEST;
-  // Either neighbour: 11 significant bits.
+  // Both neighbours in f16, which has 11 significant bits, are correct.
   return Math.abs(got - x) <= 2 ** (Math.floor(Math.log2(Math.abs(x))) - 10);
 }

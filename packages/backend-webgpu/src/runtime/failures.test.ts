@@ -1,4 +1,4 @@
-// What goes wrong on a device: each is an error that says where and what to do, and nothing hangs.
+// Failures of a device. Each is an error that names the place and the remedy, and no call hangs.
 import { describe, expect, test } from "vitest";
 import { UnsupportedError } from "@cloze/errors";
 import { Graph, program } from "@cloze/graph";
@@ -30,7 +30,7 @@ const failure = (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-/** The counter with one kernel spoilt. */
+/** The counter program with a faulty kernel. */
 function spoilt(change: (wgsl: string) => string): Handmade {
   const { program: wanted, compiled } = counter();
   const [copy, add] = compiled.kernels;
@@ -148,7 +148,7 @@ describe("a kernel", () => {
     const backend = createBackend(opened, compilerOf(made));
     const session = await backend.start({ count: scalar(1) });
     await session.run(await backend.compile(made.program), { by: scalar(1) });
-    opened.device.createBuffer({ size: 16, usage: 0x1 | 0x80 }); // nobody waits for this error
+    opened.device.createBuffer({ size: 16, usage: 0x1 | 0x80 }); // no call waits for this error
     await opened.device.queue.onSubmittedWorkDone();
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(String(await failure(session.read()))).toContain("the device refused a command");
@@ -209,7 +209,7 @@ describe("memory", () => {
     await expect(session.run(executable, feeds)).rejects.toThrow(
       /not enough memory for temporaries: expected 587 KiB, got 5\d\d KiB \(the limit that was set with maxBytes\)\. The largest temporaries: model\.layer: t0/,
     );
-    await session.dispose(); // and with its memory free the same run goes well
+    await session.dispose(); // with the session's memory free, the same run works
     expect(numbersOf(await (await backend.start({})).run(executable, feeds), "y")[0]).toBe(4.5);
     await expect(backend.start({ w: zeros(300_000) })).rejects.toThrow(
       /not enough memory for state: expected 1\.1 MiB, got .*maxBytes/,

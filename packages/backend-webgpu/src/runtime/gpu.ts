@@ -1,9 +1,9 @@
 /**
- * Where `GPU` comes from: `navigator.gpu` where there is one, the npm package `webgpu` (Dawn) in Node.
+ * The source of the `GPU` object: `navigator.gpu` where it exists, otherwise the npm package `webgpu` (Dawn) in Node.
  *
- * Traps of Dawn in Node, each seen: an instance that is collected before its devices and adapters crashes the process,
- * also when all of them became garbage together. So one instance for each set of flags stays as long as the process
- * does. It holds neither the event loop nor the exit.
+ * Dawn in Node has a known fault: the process crashes if an instance is collected before its devices and adapters, and
+ * also if all of them become garbage together. So this file keeps one instance for each set of flags for the life of
+ * the process. An instance blocks neither the event loop nor the exit.
  */
 import { unavailable, type Probe } from "@cloze/backend";
 import type { create } from "webgpu";
@@ -12,13 +12,13 @@ import { messageOf } from "./errors.ts";
 export type NotHere = Extract<Probe, { readonly available: false }>;
 
 export interface GpuOptions {
-  /** Bounds checks that the device adds to kernels. Default true; only Dawn in Node can do without. */
+  /** Keeps the bounds checks that the device adds to kernels. Default true; only Dawn in Node can switch them off. */
   readonly robustness?: boolean;
-  /** Part of the name of the adapter to take, where a machine has several. Only in Node. */
+  /** Part of the name of the wanted adapter, on a machine with several. Only in Node. */
   readonly adapterName?: string;
-  /** Exact times, where kernels are timed: Dawn rounds them to 100 us otherwise. */
+  /** Exact times for timed kernels. Otherwise Dawn rounds times to 100 us. */
   readonly timestamps?: boolean;
-  /** Name of the package, or address of the file, that gives WebGPU in Node. */
+  /** Name of the package, or address of the file, that provides WebGPU in Node. */
   readonly dawn?: string;
 }
 
@@ -29,10 +29,10 @@ export interface Entry {
 
 export const isNotHere = (x: object): x is NotHere => "reason" in x && "remedy" in x;
 
-/** Of the page or the worker; Node 20 has none. */
+/** The navigator of the page or worker. Node 20 has none. */
 declare const navigator: { readonly gpu?: GPU | null } | undefined;
 
-/** Allowed to live as long as the process: see above. */
+/** Dawn's instances by flags. They live as long as the process, for the reason in the header. */
 const instances = new Map<string, GPU>();
 
 export async function openGpu({
@@ -45,8 +45,8 @@ export async function openGpu({
   if (own !== undefined) return { gpu: own, host: "browser" };
   if (typeof process === "undefined" || process.versions?.node === undefined)
     return unavailable("this browser has no WebGPU (navigator.gpu is missing)", BROWSER_REMEDY);
-  // Without them Dawn offers no f16 on NVIDIA and no subgroup matrices anywhere; the second is used only where asked
-  // for.
+  // Without these features Dawn offers no f16 on NVIDIA and no subgroup matrices. The backend uses subgroup matrices
+  // only where the caller asks for them.
   const on = ["allow_unsafe_apis", "vulkan_enable_f16_on_nvidia", ...(robustness ? [] : ["disable_robustness"])];
   const flags = [
     `enable-dawn-features=${on.join()}`,
@@ -57,7 +57,7 @@ export async function openGpu({
   const known = instances.get(key);
   if (known !== undefined) return { gpu: known, host: "dawn" };
   try {
-    // By a name that bundlers cannot see, so that what they make for browsers does not hold it.
+    // Bundlers cannot see a name in a variable, so bundles for browsers do not contain the package.
     const loaded = (await import(/* @vite-ignore */ /* webpackIgnore: true */ dawn)) as {
       readonly create: typeof create;
     };
@@ -93,7 +93,7 @@ function notLoaded(dawn: string, error: unknown): NotHere {
   );
 }
 
-/** What would help where there is WebGPU but no adapter. */
+/** The answer where there is WebGPU but no adapter, with the remedy for this host. */
 export function noAdapter(host: Entry["host"]): NotHere {
   if (host === "browser") {
     return unavailable(

@@ -1,11 +1,11 @@
 /**
- * Whether the device still works. After the first loss or error that nobody was waiting for, every pending and every
- * later call rejects with what happened: nothing hangs, nothing goes on with wrong numbers.
+ * The health of the device. After a loss, or an error that no error scope caught, every pending call and every later
+ * call rejects with that first failure. So no call hangs, and no run continues with wrong numbers.
  */
 import { ClozeError, ConfigError } from "@cloze/errors";
 import { DeviceLostError, KernelError, messageOf } from "./errors.ts";
 
-/** How long a failed call waits to be told that the device was lost: the two are told in either order. */
+/** How long a failed call waits for the report of a lost device, since the two can arrive in either order. */
 const GRACE_MS = 1000;
 
 export class Health {
@@ -29,7 +29,7 @@ export class Health {
     return this.#failure;
   }
 
-  /** Throws what happened, if anything did. */
+  /** Throws the first failure, if there was one. */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -41,13 +41,13 @@ export class Health {
     this.#pending.clear();
   }
 
-  /** From here on everything is refused, and the device may go without being called lost. */
+  /** Ends the use of the device. Every later call is refused, and the destroyed device does not count as lost. */
   end(): void {
     this.#device.removeEventListener("uncapturederror", this.#onError);
     this.fail(new ConfigError("backend webgpu: it was disposed. Open another."));
   }
 
-  /** The work's result; or what happened to the device while it was pending. */
+  /** The result of `work`. Rejects with the device's failure if one happens while `work` is pending. */
   guard<T>(work: Promise<T>): Promise<T> {
     if (this.#failure !== undefined) {
       work.catch(() => undefined);
@@ -69,7 +69,7 @@ export class Health {
     });
   }
 
-  /** An error of ours is its own reason; one of the API is most often the first sign of a lost device. */
+  /** The cause of an error. A cloze error is its own cause; an API error is usually the first sign of a lost device. */
   async #explain(error: unknown): Promise<unknown> {
     if (ClozeError.isInstance(error)) return error;
     let timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,5 +1,5 @@
 /**
- * Host tensors as the bytes a device holds, and back. A bool is a byte on the host and a u32 on the device; 16-bit
+ * The conversion between host tensors and device bytes. A bool is a byte on the host and a u32 on the device; 16-bit
  * floats are raw bits on both.
  */
 import { UnsupportedError } from "@cloze/errors";
@@ -16,7 +16,7 @@ const ELEMENTS: { readonly [D in DType]: Element | undefined } = {
   bool: "u32",
 };
 
-/** How a type lies on the device. `what`: "state \"w\"", for the error. */
+/** The element type of a dtype on the device. `what` names the tensor in the error, for example "state \"w\"". */
 export function elementOf(what: string, dtype: DType, f16: boolean): Element {
   const element = ELEMENTS[dtype];
   if (element === undefined)
@@ -30,11 +30,11 @@ export function elementOf(what: string, dtype: DType, f16: boolean): Element {
   return element;
 }
 
-/** Bytes on the device: whole words, as copies need them. */
+/** Bytes on the device, in whole words of 4 bytes, because copies need whole words. */
 export const deviceBytes = (element: Element, size: number): number =>
   roundUp(Math.max(size * elementBytes[element], 4), 4);
 
-/** Writes a tensor's bytes at an offset, a multiple of 4. */
+/** Writes a tensor's bytes at an offset that is a multiple of 4. */
 export function encodeInto(target: Uint8Array, offset: number, { dtype, data }: HostTensor): void {
   if (dtype === "bool")
     new Uint32Array(target.buffer, target.byteOffset + offset, data.length).set(
@@ -43,7 +43,7 @@ export function encodeInto(target: Uint8Array, offset: number, { dtype, data }: 
   else target.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
 }
 
-/** A copy, as whole words. */
+/** A copy of a tensor's bytes, in whole words. */
 export function encode(tensor: HostTensor, element: Element): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(deviceBytes(element, tensor.data.length));
   encodeInto(bytes, 0, tensor);
@@ -61,7 +61,7 @@ const ARRAYS: { readonly [D in DType]: Make } = {
   bool: (bytes, n) => Uint8Array.from(new Uint32Array(bytes, 0, n), (x) => (x === 0 ? 0 : 1)),
 };
 
-/** A tensor over bytes that are its own. */
+/** A tensor over `bytes`. The tensor owns them. */
 export const decode = ({ dtype, shape }: TensorType, bytes: ArrayBuffer): HostTensor => ({
   dtype,
   shape: [...shape],

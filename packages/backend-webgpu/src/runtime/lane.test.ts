@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Lane } from "./lane.ts";
 import { piecesOf } from "./session.ts";
 
-/** A promise and the hand that settles it. */
+/** A promise with the functions that settle it. */
 function later<T>(): {
   readonly promise: Promise<T>;
   readonly resolve: (value: T) => void;
@@ -38,7 +38,7 @@ test("two fly at once, a third waits; results come as they land; what fails keep
   landings[2]?.resolve("third");
   await turn();
   expect(submitted).toEqual([0, 1, 2, 3]);
-  expect(await after).toEqual([0, 1, 2, 3]); // it had its turn behind the last that was submitted
+  expect(await after).toEqual([0, 1, 2, 3]); // its turn came after the last submission
   landings[1]?.resolve("second");
   landings[3]?.resolve("fourth");
   expect(await Promise.all(flights)).toEqual(["lost", "second", "third", "fourth"]);

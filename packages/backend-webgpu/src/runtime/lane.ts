@@ -1,6 +1,6 @@
 /**
- * The one lane to the device. What is submitted goes in the order in which it was called for; of runs, so many are
- * under way at once that the device has the next one when it is done with one, and no more.
+ * The lane to the device, one for each backend. Work is submitted in the order of the calls. At most `depth` runs are
+ * in flight at once, so that the device has its next run when one ends.
  */
 export class Lane {
   #tail: Promise<unknown> = Promise.resolve();
@@ -11,19 +11,19 @@ export class Lane {
     this.#depth = depth;
   }
 
-  /** True when nothing was submitted that has not come back. */
+  /** True when no run is in flight. */
   get idle(): boolean {
     return this.#flying.size === 0;
   }
 
-  /** Runs `work` when everything called for before it was submitted. */
+  /** Runs `work` after all earlier calls have submitted their work. */
   next<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#tail.then(work);
     this.#tail = turn.catch(() => undefined);
     return turn;
   }
 
-  /** The same for work whose result comes later: `submit` has its turn, the next has it before `result` is there. */
+  /** Runs `submit` in its turn. The next call's turn comes after `submit` resolves, even before `result` resolves. */
   async fly<T>(submit: () => Promise<{ readonly result: Promise<T> }>): Promise<T> {
     const { result } = await this.next(async () => {
       while (this.#flying.size >= this.#depth) await Promise.race(this.#flying);

@@ -1,6 +1,7 @@
 /**
- * Where everything of one compiled program lies, but for state, which is the session's: temporaries in chunks by their
- * lifetimes, feeds packed for one upload, outputs packed for one way back. Plain data, made without a device.
+ * The memory layout of one compiled program, without state, which belongs to the session. Temporaries lie in chunks by
+ * their lifetimes; feeds are packed for one upload, outputs for one readback. The layout is plain data and needs no
+ * device.
  */
 import { invariant, UnsupportedError } from "@cloze/errors";
 import { showType, sizeOf, type Program, type TensorType } from "@cloze/graph";
@@ -13,15 +14,15 @@ import { bytesOf, pack, place, type Chunk, type Lifetime, type PlaceOptions, typ
 export interface Layout {
   readonly temporaries: ReadonlyMap<Storage, Spot>;
   readonly chunks: readonly Chunk[];
-  /** Feeds that kernels read or outputs are; others are not uploaded. */
+  /** The feeds that a kernel reads or that are outputs. Other feeds are not uploaded. */
   readonly feeds: ReadonlyMap<Storage, Spot>;
   readonly feedChunks: readonly number[];
   readonly state: ReadonlyMap<string, Storage>;
   readonly outputs: readonly Output[];
-  /** Bytes that come back from a run. */
+  /** Bytes that a run copies back to the host. */
   readonly outputBytes: number;
   readonly arenaBytes: number;
-  /** The largest temporaries, with the layer that makes each. */
+  /** The largest temporaries, each with the layer that computes it. */
   readonly largest: readonly Sized[];
 }
 
@@ -30,7 +31,7 @@ export interface Output {
   readonly storage: Storage;
   readonly type: TensorType;
   readonly bytes: number;
-  /** In what comes back. */
+  /** First byte in the readback buffer. */
   readonly offset: number;
 }
 
@@ -40,7 +41,7 @@ export interface Sized {
   readonly bytes: number;
 }
 
-/** Offsets of everything: vec4 loads and windows of one element type need no more on any device. */
+/** All offsets are multiples of this. It is enough for vec4 loads and windows on every device. */
 const ALIGNMENT = 256;
 
 export const packing = ({ limits }: Profile): PlaceOptions => {
@@ -91,7 +92,7 @@ export function layoutOf({ kernels, outputs }: Compiled, program: Program, profi
 interface Use {
   readonly first: number;
   readonly last: number;
-  /** Layer of the kernel that has it first. */ readonly path: string;
+  /** Layer path of the first kernel that binds the storage. */ readonly path: string;
 }
 
 function usesOf(kernels: readonly (Kernel | Deferred)[]): Map<Storage, Use> {
@@ -112,7 +113,7 @@ const lifetimeOf = (storage: Storage, { first, last }: Use): Lifetime => ({
 const spots = (storages: readonly Storage[], at: readonly Spot[]): ReadonlyMap<Storage, Spot> =>
   new Map(storages.map((s, i) => [s, at[i] as Spot]));
 
-/** One storage is shown to a kernel by one binding. */
+/** Throws where a storage is larger than a binding, since one binding must cover the whole storage. */
 export function checkFits(storage: Storage, path: string, chunkBytes: number): void {
   const bytes = bytesOfStorage(storage);
   if (bytes <= chunkBytes) return;
@@ -150,7 +151,7 @@ function outputsOf(outputs: Compiled["outputs"], program: Program): readonly Out
   });
 }
 
-/** Kernels by name with counts, in the order of first use. Deferred ones count as one until they are linked. */
+/** Kernels by name with counts, in the order of first use. A deferred kernel counts as one. */
 export function stepsOf(
   kernels: readonly { readonly name: string }[],
 ): readonly { readonly kernel: string; readonly count: number }[] {

@@ -1,6 +1,6 @@
 /**
- * A compiled program made ready for the state of one session: pipelines, tables, and a bind group for each kernel. Made
- * at the first run; bind groups are made again when the scratch memory has grown.
+ * A compiled program that is linked to the state of one session: pipelines, tables, and a bind group for each kernel.
+ * The first run makes the link. When scratch memory grows, the bind groups are made again.
  */
 import { invariant } from "@cloze/errors";
 import { KernelError, messageOf } from "./errors.ts";
@@ -8,7 +8,7 @@ import type { Range, Resolved, ResolvedProgram } from "./resolve.ts";
 import type { Runtime } from "./runtime.ts";
 import { guessMs } from "./slices.ts";
 
-/** A range of a buffer that is there. */
+/** The start of a range in an existing buffer. */
 export interface Source {
   readonly buffer: GPUBuffer;
   readonly offset: number;
@@ -29,7 +29,7 @@ export class Linked {
   #generation = -1;
   #dispatches: readonly Dispatch[] = [];
   #outputs: readonly Source[] = [];
-  /** It ran once, and the device had nothing against it. */
+  /** True after a run without an error of the device. */
   proven = false;
 
   private constructor(
@@ -66,17 +66,17 @@ export class Linked {
     return this.#dispatches;
   }
 
-  /** Where each output lies. */
+  /** The place of each output. */
   get outputs(): readonly Source[] {
     return this.#outputs;
   }
 
-  /** True while no buffer it is bound to was replaced. */
+  /** True while all bound buffers still exist. */
   get bound(): boolean {
     return this.#generation === this.#runtime.arena.generation;
   }
 
-  /** `buffers`: all but tables, by number. */
+  /** Makes the bind groups. `buffers` holds all buffers but tables, by number. */
   async bind(buffers: readonly GPUBuffer[]): Promise<void> {
     const { device, health, arena, pipelines } = this.#runtime;
     const all = [...buffers, ...this.#tables];

@@ -1,13 +1,13 @@
 /**
- * Pipelines by their text: made in parallel, once for a device. Bind group layouts are ours (by access), not "auto",
- * which would leave out bindings that a kernel declares and does not read.
+ * The pipelines of a device by kernel text. They compile in parallel, each once. Bind group layouts are explicit (by
+ * access), because layout "auto" leaves out bindings that a kernel declares but does not use.
  */
 import { KernelError, messageOf } from "./errors.ts";
 import type { Health } from "./health.ts";
 
 export type Access = "read" | "read_write";
 
-/** What of a kernel makes its pipeline. */
+/** The parts of a kernel that its pipeline depends on. */
 export interface PipelineSource {
   readonly name: string;
   readonly path: string;
@@ -28,19 +28,19 @@ export class Pipelines {
     this.#health = health;
   }
 
-  /** Pipelines there are, whole or in the making. */
+  /** Number of pipelines, including those that still compile. */
   get count(): number {
     return this.#made.size;
   }
 
-  /** The pipeline of a kernel; kernels of one text and one access share it. */
+  /** The pipeline of a kernel. Kernels with equal text and access share it. */
   get(kernel: PipelineSource): Promise<GPUComputePipeline> {
     const key = `${accessOf(kernel)}\n${kernel.wgsl}`;
     const known = this.#made.get(key);
     if (known !== undefined) return known;
     const made = this.#health.guard(this.#make(kernel));
     this.#made.set(key, made);
-    made.catch(() => this.#made.delete(key)); // the next to ask is told the same, anew
+    made.catch(() => this.#made.delete(key)); // the next call tries again and gets its own error
     return made;
   }
 
@@ -70,8 +70,8 @@ export class Pipelines {
   async #make(kernel: PipelineSource): Promise<GPUComputePipeline> {
     const label = kernel.path === "" ? kernel.name : `${kernel.name} (${kernel.path})`;
     const device = this.#device;
-    // An invalid module is told of twice: here, where its scope keeps it from being everybody's error, and by the
-    // pipeline.
+    // WebGPU reports an invalid module twice: in this scope, which keeps the error from becoming an uncaptured one, and
+    // through the pipeline.
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ label, code: kernel.wgsl });
     const pipeline = device.createComputePipelineAsync({
@@ -90,7 +90,7 @@ export class Pipelines {
 const accessOf = ({ bindings }: Pick<PipelineSource, "bindings">): string =>
   bindings.map(({ access }) => (access === "read" ? "r" : "w")).join("");
 
-/** The compiler's first complaint with the line it is about; else what the pipeline said. */
+/** The first error of the WGSL compiler with its line; otherwise the pipeline's message. */
 async function explain(module: GPUShaderModule, wgsl: string, cause: string): Promise<string> {
   const info = await module.getCompilationInfo().catch(() => undefined);
   const first = info?.messages.find(({ type }) => type === "error");

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { bytesOf, lowerBound, pack, place, roundUp, type Lifetime, type Placement } from "./place.ts";
 
-/** A small generator of its own: the same lifetimes in every run. */
+/** A small generator of pseudo-random numbers, so that lifetimes are the same in every run. */
 function dice(seed: number): (below: number) => number {
   let state = seed * 2654435761 + 12345;
   return (below) => {
@@ -24,7 +24,7 @@ function random(seed: number): Lifetime[] {
   });
 }
 
-/** Forward keeps two activations a layer for backward, both directions have temporaries of their own. */
+/** Lifetimes of a training step: the forward pass keeps two activations a layer, and both passes have temporaries. */
 function training(layers: number): Lifetime[] {
   const all: Lifetime[] = [];
   const kernels = layers * 8 * 2;

@@ -1,20 +1,20 @@
 /**
- * Where temporaries lie: each lives from the first kernel that binds it to the last, and two that live at once never
- * share a byte.
+ * The placement of temporaries in memory. A temporary lives from the first kernel that binds it to the last one. Two
+ * temporaries that live at the same time never share a byte.
  *
- * Offsets by best fit: storages in a fixed order take the smallest gap that was free all their life, in whichever chunk
- * has it; where none fits, the chunk that grows least. Three orders are tried (by bytes, by bytes times lifetime, by
- * start), the one with fewest bytes in all is kept. Price: n^2 / 2 comparisons an order. Source: the greedy-by-size
- * rule of Pisarchyk and Lee 2020, arXiv:2001.03288, with chunks of limited size.
+ * Offsets come from a best fit. In a fixed order, each storage takes the smallest gap, in any chunk, that is free for
+ * its whole lifetime. Where no gap fits, it extends the chunk that grows least. Three orders are tried (by bytes, by
+ * bytes times lifetime, by start), and the one with the fewest total bytes is used. Price: n^2 / 2 comparisons an
+ * order. Source: the greedy-by-size rule of Pisarchyk and Lee 2020, arXiv:2001.03288, with chunks of limited size.
  */
 
-/** 16-bit storages and 32-bit ones never share a chunk: a kernel over a whole buffer sees it as one element type. */
+/** 16-bit and 32-bit storages never share a chunk, because a window kernel binds a whole buffer as one element type. */
 export type Group = "16-bit" | "32-bit";
 
 export interface Lifetime {
   readonly bytes: number;
   readonly group: Group;
-  /** Places in the order of kernels of its first and its last use, both included. */
+  /** Numbers of the first and the last kernel that uses it, both included. */
   readonly first: number;
   readonly last: number;
 }
@@ -30,15 +30,15 @@ export interface Chunk {
 }
 
 export interface Placement {
-  /** One for each lifetime, in order. */
+  /** One spot for each lifetime, in order. */
   readonly spots: readonly Spot[];
   readonly chunks: readonly Chunk[];
 }
 
 export interface PlaceOptions {
-  /** Offsets are multiples of it. */
+  /** All offsets are multiples of this. */
   readonly alignment: number;
-  /** Largest chunk. No lifetime may be larger. */
+  /** Largest size of a chunk. No lifetime may be larger. */
   readonly chunkBytes: number;
 }
 
@@ -54,7 +54,7 @@ const ORDERS: readonly Order[] = [
   (a, b) => a.first - b.first || b.bytes - a.bytes,
 ];
 
-/** Above so many storages one order is enough: three would take seconds. */
+/** Above this number of storages only one order is tried, because three would take seconds. */
 const MANY = 6000;
 
 export function place(lifetimes: readonly Lifetime[], options: PlaceOptions): Placement {
@@ -81,7 +81,7 @@ interface Block {
 interface Growing {
   readonly group: Group;
   bytes: number;
-  /** By start. */ readonly blocks: Block[];
+  /** Sorted by start. */ readonly blocks: Block[];
 }
 
 function placeIn(order: Order, lifetimes: readonly Lifetime[], { alignment, chunkBytes }: PlaceOptions): Placement {
@@ -106,7 +106,7 @@ function placeIn(order: Order, lifetimes: readonly Lifetime[], { alignment, chun
   return { spots, chunks: chunks.map(({ group, bytes }) => ({ group, bytes })) };
 }
 
-/** The tightest gap of any chunk; else the end of the chunk that grows least, in the limit. */
+/** The tightest gap of any chunk; otherwise the end of the chunk that grows least, within the limit. */
 function bestSpot(chunks: readonly Growing[], item: Lifetime, bytes: number, limit: number): Spot | undefined {
   let best: Spot | undefined;
   let slack = Infinity;
@@ -122,7 +122,7 @@ function bestSpot(chunks: readonly Growing[], item: Lifetime, bytes: number, lim
       free = Math.max(free, block.end);
     }
     if (free + bytes > limit) continue;
-    // Behind the last block that lives at the same time: within the chunk it is a gap like others.
+    // The space after the last block of the same lifetime. Inside the chunk it is a gap like any other.
     const more = Math.max(0, free + bytes - size);
     const left = Math.max(0, size - free - bytes);
     if (more < growth || (more === growth && left < slack))
@@ -142,7 +142,7 @@ function insert(blocks: Block[], block: Block): void {
   blocks.splice(low, 0, block);
 }
 
-/** The most bytes alive at once: no placement can be smaller. */
+/** The largest number of bytes alive at once. No placement can be smaller. */
 export function lowerBound(lifetimes: readonly Lifetime[], alignment: number): number {
   const change = new Map<number, number>();
   const add = (at: number, bytes: number): void => void change.set(at, (change.get(at) ?? 0) + bytes);
@@ -159,7 +159,7 @@ export function lowerBound(lifetimes: readonly Lifetime[], alignment: number): n
   return peak;
 }
 
-/** What lives all the time, one behind the other, in as few chunks as that takes. */
+/** Places storages that live all the time, one after another, in order. A new chunk begins where one is full. */
 export function pack(
   bytes: readonly number[],
   { alignment, chunkBytes }: PlaceOptions,

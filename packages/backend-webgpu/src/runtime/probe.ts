@@ -1,4 +1,6 @@
-/** Whether WebGPU runs here: on what device, with what, and what is off and why. Opens a device and closes it. */
+/**
+ * The probe for WebGPU: the device, and its features with the reasons for those that are off. It opens and closes one.
+ */
 import { available, unavailable, type Probe } from "@cloze/backend";
 import { openDevice, type DeviceOptions } from "./device.ts";
 import { messageOf } from "./errors.ts";

@@ -1,4 +1,6 @@
-/** The way back: buffers that are mapped, a few for each size, used again. */
+/**
+ * The readback buffers, through which results return to the host. They are mapped and used again, a few for each size.
+ */
 import type { Buffers } from "./buffers.ts";
 import type { Health } from "./health.ts";
 import { roundUp } from "./place.ts";
@@ -14,7 +16,7 @@ export class Readback {
     this.#health = health;
   }
 
-  /** A buffer to copy into. */
+  /** A free buffer of at least `bytes`, as a copy target. */
   async take(bytes: number): Promise<GPUBuffer> {
     const size = readbackBytes(bytes);
     return (
@@ -23,7 +25,9 @@ export class Readback {
     );
   }
 
-  /** The first bytes of a buffer once all that was submitted is done. The buffer is free again afterwards. */
+  /**
+   * The first bytes of a buffer, after all submitted work is done. Afterwards the buffer is free again, or released.
+   */
   async bytes(buffer: GPUBuffer, length: number, keep: boolean = true): Promise<ArrayBuffer> {
     await this.#health.guard(buffer.mapAsync(MAP_READ, 0, length));
     const copy = buffer.getMappedRange(0, length).slice(0);
@@ -40,7 +44,7 @@ export class Readback {
   }
 }
 
-/** Few sizes, so that few buffers are kept: powers of two, then multiples of the largest. */
+/** Rounds up to a power of two, from 65,536 on to a multiple of it. Few sizes keep the number of buffers small. */
 export const readbackBytes = (bytes: number): number =>
   bytes >= LARGE ? roundUp(bytes, LARGE) : Math.max(256, 2 ** Math.ceil(Math.log2(bytes)));
 

@@ -1,9 +1,9 @@
 /**
- * Kernels with the places of what they bind: buffers are numbers here, so it is made (and tested) without a device.
- * Deferred kernels get their text and tables at this point, once for each layout of state.
+ * The resolution of kernels: each binding gets its range in a buffer. Buffers are only numbers here, so this step (and
+ * its tests) need no device. Deferred kernels get their text and tables here, once for each layout of state.
  *
- * WebGPU's rule is checked here, where the kernel has a name: within a dispatch a buffer is read-only or writable, not
- * both, and what is writable does not overlap.
+ * This step also checks WebGPU's rule, because the error can name the kernel here. In one dispatch a buffer is
+ * read-only or writable, not both, and writable ranges do not overlap.
  */
 import { invariant } from "@cloze/errors";
 import { isDeferred, type Binding, type Compiled, type Place, type Storage, type WindowKernel } from "../kernel.ts";
@@ -13,11 +13,11 @@ import { bytesOfStorage, type Layout } from "./layout.ts";
 import type { PipelineSource } from "./pipelines.ts";
 import type { Spot } from "./place.ts";
 
-/** Part of a buffer, or all of it. */
+/** A range of a buffer. */
 export interface Range {
   readonly buffer: number;
   readonly offset: number;
-  /** Undefined: to the buffer's end. */
+  /** Undefined for a range to the end of the buffer. */
   readonly bytes: number | undefined;
 }
 
@@ -29,12 +29,14 @@ export interface Resolved extends PipelineSource {
 
 export interface ResolvedProgram {
   readonly kernels: readonly Resolved[];
-  /** Tables, whose buffers are numbered after all others, in this order. */
+  /** Tables in the order of their buffer numbers. These numbers follow those of all other buffers. */
   readonly tables: readonly Storage[];
   readonly outputs: readonly Range[];
 }
 
-/** How buffers are numbered: chunks of temporaries, of state, of feeds, then tables. */
+/**
+ * The first buffer number of each kind. The order is chunks of temporaries (from 0), of state, of feeds, then tables.
+ */
 export interface Numbering {
   readonly state: number;
   readonly feeds: number;

@@ -1,6 +1,6 @@
 /**
- * One run: feeds up, all kernels in one pass, outputs into a buffer on its way back; one submit, or a few where that
- * takes long.
+ * The execution of one run: it uploads the feeds, encodes all kernels in one pass, and copies the outputs to a readback
+ * buffer. A run is one submit, or a few where it takes long.
  */
 import type { HostTensors } from "@cloze/graph";
 import type { BoundState, DeviceProgram } from "./device-program.ts";
@@ -11,7 +11,7 @@ import type { Resolved } from "./resolve.ts";
 import type { Runtime } from "./runtime.ts";
 import { cutsOf } from "./slices.ts";
 
-/** Shorter runs say more about the way to the device than about the device. */
+/** Only runs longer than this correct the pace. In shorter runs the time to reach the device dominates. */
 const TELLING_MS = 20;
 
 export function runProgram(
@@ -43,7 +43,7 @@ export function runProgram(
       back === undefined
         ? health.guard(device.queue.onSubmittedWorkDone()).then(() => new ArrayBuffer(0))
         : readback.bytes(back, outputBytes);
-    done.catch(() => undefined); // a refusal is told first, and says more
+    done.catch(() => undefined); // a refusal is reported first and says more
     return { result: finish() };
 
     async function finish(): Promise<HostTensors> {
@@ -65,7 +65,7 @@ export function runProgram(
   });
 }
 
-/** Does the work; what the device refuses of it is told, unless it is known to refuse nothing. */
+/** Does the work and resolves to the device's error. A proven program has no errors, so it needs no error scope. */
 function inScope({ device, health }: Runtime, proven: boolean, work: () => void): Promise<GPUError | null> {
   if (proven) {
     work();
@@ -91,7 +91,7 @@ function copy(
   if (output.bytes > 0) encoder.copyBufferToBuffer(from, offset, to, output.offset, output.bytes);
 }
 
-/** All dispatches, cut where a submit would take too long; `last` goes into the last one. */
+/** Submits all dispatches, in several submits where one would take too long. `last` encodes into the last submit. */
 function submit(
   { device, pace, sliceMs, timing }: Runtime,
   { dispatches, guessesMs }: Linked,
@@ -127,7 +127,9 @@ function encode(pass: GPUComputePassEncoder, dispatches: readonly Dispatch[]): v
   pass.end();
 }
 
-/** The device names what it refuses by the label of a pipeline or a bind group. */
+/**
+ * The error of a refused dispatch. The message contains the label of a pipeline or bind group, which names the kernel.
+ */
 function refusal({ dispatches }: Linked, message: string): KernelError {
   const named = dispatches.map(({ kernel }) => kernel).filter(({ name }) => message.includes(`"${name}`));
   const kernel = named.find(({ path }) => path !== "" && message.includes(path)) ?? named[0];

@@ -1,4 +1,4 @@
-/** All that stands between compiled kernels and one device: what its parts share, and nothing else. */
+/** The runtime of one device: the objects that its parts share. */
 import { ConfigError } from "@cloze/errors";
 import type { Profile } from "../profile.ts";
 import { Arena } from "./arena.ts";
@@ -13,18 +13,20 @@ import { Timing } from "./timing.ts";
 
 export interface RuntimeOptions {
   /**
-   * What all buffers together may take. WebGPU does not tell how much memory there is, so by default only the device
-   * says no.
+   * Limit of all buffers together, in bytes. WebGPU does not report the size of the memory, so by default there is no
+   * limit but the device's.
    */
   readonly maxBytes?: number;
   /**
-   * A run longer than this goes to the device in several submits. Default 250; on a software adapter in Node, which
-   * nobody watches over, one submit.
+   * A run longer than this goes to the device in several submits. Default 250. A software adapter in Node, which has no
+   * watchdog, gets one submit by default.
    */
   readonly sliceMs?: number;
-  /** Runs under way at once, a later one waits. Default 2: the device has its next run when one ends. */
+  /** Runs in flight at once; later runs wait. Default 2, so that the device has its next run when one ends. */
   readonly depth?: number;
-  /** Times every kernel where the device can: a pass for each, one run at a time. Default false. */
+  /**
+   * Times every kernel where the device can. Each kernel then has its own pass, and runs do not overlap. Default false.
+   */
   readonly timestamps?: boolean;
 }
 
@@ -38,10 +40,10 @@ export interface Runtime {
   readonly tables: Tables;
   readonly readback: Readback;
   readonly lane: Lane;
-  /** Where the device was opened for it. */
+  /** Undefined unless the device has timestamps. */
   readonly timing: Timing | undefined;
   readonly sliceMs: number;
-  /** How much longer kernels take than guessed, from what runs took. */
+  /** Measured time of a run divided by its guessed time. */
   pace: number;
 }
 
@@ -74,7 +76,7 @@ export function createRuntime(
     tables: new Tables(device, buffers),
     readback,
     timing: timed ? new Timing(device, buffers, readback) : undefined,
-    // Timed runs share one set of queries: one after the other.
+    // Timed runs share one set of queries, so they must not overlap.
     lane: new Lane(timed ? 1 : depth),
     pace: 1,
   };

@@ -1,4 +1,4 @@
-// Sessions over kernels written by hand: order, memory, reading and writing, types.
+// Sessions over handwritten kernels: order, memory, reads and writes, types.
 import { describe, expect } from "vitest";
 import { Graph, program } from "@cloze/graph";
 import { onDevice } from "../../test/adapter.ts";
@@ -59,7 +59,7 @@ describe("runs", () => {
       expect(outs[2]).toEqual(outs[0]);
       expect(numbersOf(outs[3] ?? {}, "before")).toEqual([50 + round]);
     }
-    // Two of a chain live at once beside the first: 3 temporaries, not 6.
+    // The first temporary of the chain and two others live at once: 3 temporaries, not 6.
     expect(two.plan.peakBytes).toBeLessThan(5 * 5000 * 4 + 4 * 256 + 5000 * 4);
     expect(numbersOf(await a.read(), "count")).toEqual([1]);
   });
@@ -73,7 +73,7 @@ describe("runs", () => {
     const buffers = backend.memory().buffers;
     await one.run(executable, { by: scalar(2) });
     await two.run(executable, { by: scalar(3) });
-    expect(backend.memory().buffers).toBe(buffers + 1); // equal tables are one
+    expect(backend.memory().buffers).toBe(buffers + 1); // equal tables share one buffer
     const after = await one.read();
     expect(Object.keys(after)).toEqual(["z", "a", "m", "other"]);
     expect([numbersOf(after, "z"), numbersOf(after, "m"), numbersOf(after, "other")]).toEqual([[2, 4, 6], [14], [9]]);
@@ -246,7 +246,7 @@ describe("compiling", () => {
       compile: (p, options) => (compiled++, inner.compile(p, options)),
     });
     const [a, b] = await Promise.all([backend.compile(made.program), backend.compile(made.program)]);
-    await backend.compile(counter().program); // another graph, the same text
+    await backend.compile(counter().program); // another graph with the same text
     expect(compiled).toBe(1);
     await a.dispose();
     const session = await backend.start({ count: scalar(1) });

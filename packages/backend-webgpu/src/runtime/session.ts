@@ -1,6 +1,4 @@
-/**
- * A session: state on the device under the names programs know it by, and runs over it in the order they were called.
- */
+/** A session: named state on the device, and the runs over it, in the order of the calls. */
 import { checkProgramState, checkWritten, stateNamed, type Executable, type Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
 import type { HostTensors, Program } from "@cloze/graph";
@@ -11,17 +9,20 @@ import type { Runtime } from "./runtime.ts";
 import { checkWhole, layState, upload, type StateLayout } from "./state.ts";
 import { DEVICE_MEMORY } from "./usage.ts";
 
-/** What the session asks of its backend. */
+/** The services of the backend that a session uses. */
 export interface Programs {
   readonly find: (executable: Executable) => DeviceProgram;
-  /** The session ended: nothing is linked to it any more. */
+  /** Removes all links of programs to a session that ended. */
   readonly unlink: (session: WebGpuSession) => void;
 }
 
-/** What comes to the host at once. */
+/** Bytes of one readback. */
 const PIECE = 64 * 2 ** 20;
 
-/** Uploads at once, so that the caller's arrays are free; the session is there when the device has the memory. */
+/**
+ * Starts a session. It copies the caller's arrays before it first waits, so the caller may change them afterwards. It
+ * resolves when the device has the memory.
+ */
 export async function startSession(runtime: Runtime, programs: Programs, state: HostTensors): Promise<WebGpuSession> {
   const { device, health, buffers, profile } = runtime;
   health.check();
@@ -30,7 +31,7 @@ export async function startSession(runtime: Runtime, programs: Programs, state: 
   const made: ReturnType<typeof buffers.make>[] = [];
   try {
     for (const bytes of layout.chunks) made.push(buffers.make("state", bytes, DEVICE_MEMORY));
-    // Into a buffer that there was no memory for, nothing can be written: that error is told by `ready`.
+    // A write to a buffer without memory is an error too, but `ready` reports the missing memory first.
     device.pushErrorScope("validation");
     for (const [name, { spot, element }] of layout.entries)
       upload(device, made[spot.chunk]?.buffer as GPUBuffer, spot.offset, state[name] as HostTensors[string], element);
@@ -55,7 +56,7 @@ export class WebGpuSession implements Session {
   readonly buffers: readonly GPUBuffer[];
   readonly #runtime: Runtime;
   readonly #programs: Programs;
-  /** Programs whose state was found here. */
+  /** Programs whose state matches this session. */
   readonly #checked = new WeakSet<Program>();
   #open = true;
 
@@ -119,7 +120,7 @@ export class WebGpuSession implements Session {
     });
   }
 
-  /** Frees the state once the runs before it were submitted. */
+  /** Frees the state after all earlier runs are submitted. */
   async dispose(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
@@ -129,7 +130,7 @@ export class WebGpuSession implements Session {
     });
   }
 
-  /** Parts of the state, one behind the other. */
+  /** Copies parts of the state to the host, one after another. */
   async #copy(
     parts: readonly (Part & { readonly spot: { readonly chunk: number; readonly offset: number } })[],
   ): Promise<ArrayBuffer> {
@@ -153,13 +154,14 @@ export class WebGpuSession implements Session {
   }
 }
 
+/** A range of bytes of item number `item`. */
 interface Part {
   readonly item: number;
   readonly start: number;
   readonly length: number;
 }
 
-/** Cuts items of so many bytes into pieces that come to the host together. */
+/** Divides items of `sizes` bytes into pieces of at most `limit` bytes. Each piece is one readback. */
 export function piecesOf(sizes: readonly number[], limit: number = PIECE): readonly (readonly Part[])[] {
   const pieces: Part[][] = [];
   let room = 0;

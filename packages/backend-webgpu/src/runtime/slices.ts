@@ -1,11 +1,11 @@
 /**
- * Where a run is cut into several submits: drivers reset a GPU whose commands take seconds, and a display stands still
- * meanwhile. The time of a kernel is guessed from its contractions and the bytes it is shown, at rates that are low for
- * the family; what runs take then corrects the guess.
+ * The division of a run into several submits. Drivers reset a GPU whose commands take seconds, and the display freezes
+ * during long commands. A kernel's time is guessed from its flops and its bound bytes, at rates that are low for the
+ * family. Measured times of runs correct the guess.
  */
 import type { Family } from "../profile.ts";
 
-/** Multiplications and additions, and bytes, in a millisecond. */
+/** Multiplications and additions (flops) and bytes in a millisecond. */
 interface Rates {
   readonly flops: number;
   readonly bytes: number;
@@ -24,7 +24,7 @@ const RATES: { readonly [F in Family]: Rates } = {
 export const guessMs = (family: Family, { flops, bytes }: { readonly flops: number; readonly bytes: number }): number =>
   flops / RATES[family].flops + bytes / RATES[family].bytes;
 
-/** Indices at which a new submit begins; 0 is not among them. A kernel that is longer alone stays whole. */
+/** Indices of the kernels that begin a new submit, without 0. A kernel that is longer than `sliceMs` stays whole. */
 export function cutsOf(guessesMs: readonly number[], sliceMs: number): readonly number[] {
   const cuts: number[] = [];
   let sum = 0;

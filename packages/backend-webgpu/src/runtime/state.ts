@@ -1,6 +1,6 @@
 /**
- * The state of one session on the device: chunks of its own, laid out once, f32 first and by name, so that a kernel
- * over windows finds parameters and moments in few buffers and in one order.
+ * The layout of one session's state on the device. The state has its own chunks, sorted by element type (f32 first) and
+ * then by name. A window kernel thus finds parameters and moments in few buffers and in one order.
  */
 import { ConfigError } from "@cloze/errors";
 import { showType, sizeOf, type HostTensor, type TensorType } from "@cloze/graph";
@@ -17,7 +17,7 @@ export interface StateEntry extends TensorType {
 }
 
 export interface StateLayout {
-  /** In the order in which they were given. */
+  /** Entries in the caller's order. */
   readonly entries: ReadonlyMap<string, StateEntry>;
   readonly spots: ReadonlyMap<string, Spot>;
   /** Bytes of each chunk. */
@@ -48,7 +48,7 @@ export function layState(types: Readonly<Record<string, TensorType>>, profile: P
   };
 }
 
-/** The tensor has as many elements as its type says. */
+/** Throws where a tensor's data has another number of elements than its shape. */
 export function checkWhole(name: string, tensor: HostTensor): void {
   if (tensor.data.length !== sizeOf(tensor.shape)) {
     throw new ConfigError(
@@ -57,10 +57,10 @@ export function checkWhole(name: string, tensor: HostTensor): void {
   }
 }
 
-/** Longest piece of one upload: a driver stages each in memory of its own. */
+/** Largest number of bytes in one write. A driver stages each write in its own memory. */
 const PIECE = 64 * 2 ** 20;
 
-/** Copies a tensor to the device; the caller's array is free when this returns. */
+/** Copies a tensor to the device. The caller may change its array when this returns. */
 export function upload(
   device: GPUDevice,
   buffer: GPUBuffer,

@@ -1,4 +1,4 @@
-/** Tables on the device: uploaded once, equal ones once in all, gone when nobody uses them. */
+/** The tables on the device. Equal tables share one buffer, which is released when no program uses it. */
 import { invariant } from "@cloze/errors";
 import type { Storage } from "../kernel.ts";
 import type { Buffers } from "./buffers.ts";
@@ -17,7 +17,7 @@ interface Table {
 export class Tables {
   readonly #device: GPUDevice;
   readonly #buffers: Buffers;
-  /** By a hash of the contents. */
+  /** Tables by a hash of their contents. */
   readonly #tables = new Map<number, Table[]>();
 
   constructor(device: GPUDevice, buffers: Buffers) {
@@ -25,7 +25,7 @@ export class Tables {
     this.#buffers = buffers;
   }
 
-  /** One buffer for each table. What is acquired is to be released. */
+  /** One buffer for each table. The caller must release each of them. */
   async acquire(storages: readonly Storage[]): Promise<readonly GPUBuffer[]> {
     const tables = storages.map((storage) => this.#table(storage));
     try {

@@ -1,6 +1,6 @@
 /**
- * How long each kernel takes on the device, by timestamps around a pass of its own. For tuning and reports: passes of
- * their own cost time, so a run that is timed says what its kernels take and not what it takes itself.
+ * The times of kernels on the device, from timestamps around a separate pass for each kernel. They are for tuning and
+ * reports. The separate passes cost time, so a timed run shows the times of its kernels but not its own normal time.
  */
 import { usage } from "./usage.ts";
 import type { Buffers } from "./buffers.ts";
@@ -8,13 +8,13 @@ import type { Readback } from "./readback.ts";
 
 export interface KernelTime {
   readonly kernel: string;
-  /** Layer path. */
+  /** Layer path of the kernel. */
   readonly path: string;
   readonly count: number;
   readonly ms: number;
 }
 
-/** Queries in one set: WebGPU's limit. Two for each kernel. */
+/** Queries in one set, which is WebGPU's limit. Each kernel takes two. */
 const SET = 4096;
 
 export class Timing {
@@ -30,7 +30,7 @@ export class Timing {
     this.#readback = readback;
   }
 
-  /** The pass of kernel `i` of a run. */
+  /** The pass descriptor of kernel `i` of a run. */
   pass(i: number): GPUComputePassDescriptor {
     const set = Math.floor((2 * i) / SET);
     const at = (2 * i) % SET;
@@ -38,7 +38,7 @@ export class Timing {
     return { timestampWrites: { querySet, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 } };
   }
 
-  /** After the last kernel of a run: adds up what each took. */
+  /** Adds the times of a run to the sums. Call it after the last kernel of the run. */
   async collect(kernels: readonly { readonly name: string; readonly path: string }[]): Promise<void> {
     const bytes = 16 * kernels.length;
     const resolved = await this.#buffers.allocate(
@@ -62,7 +62,7 @@ export class Timing {
     }
   }
 
-  /** The sums since they were last taken, longest first. */
+  /** The sums since the last call, the longest first. */
   take(): readonly KernelTime[] {
     const all = [...this.#sums.values()].sort((a, b) => b.ms - a.ms);
     this.#sums.clear();

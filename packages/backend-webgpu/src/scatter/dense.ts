@@ -1,24 +1,25 @@
 /**
- * Scatter onto few rows. Thread (stretch, j) owns column j of [size, threads] accumulators in workgroup memory and adds
- * the updates of its stretch in order: nobody else touches that column, so there is no barrier and no atomic. Where
- * there is more than one stretch their sums go through memory, and a second kernel adds them.
+ * The dense scatter, for few rows. Thread (stretch, j) owns one column of the [size + 1, threads] accumulators in
+ * workgroup memory. It adds column j of the updates of its stretch, in order. No other thread touches its column, so
+ * the kernel needs no barrier and no atomic. Where there are several stretches, their sums go to memory, and a second
+ * kernel adds them.
  *
- * Price: each update is read once; size / stretch of that again for the sums of stretches, at most half.
+ * Price: each update is read once. The sums of stretches add size / stretch of these reads, at most half.
  */
 import type { Part } from "../kernel.ts";
 import type { Profile } from "../profile.ts";
 import type { ScatterParts, ScatterSpec } from "./scatter.ts";
 import { addUp, enablesOf, gridOf, laneOf, perThread } from "./text.ts";
 
-/** Threads of a workgroup: as many as leave room for all rows, a warp at least. */
+/** Threads of a workgroup: WIDEST where all rows then fit workgroup memory, otherwise NARROWEST, which is a warp. */
 const WIDEST = 64;
 const NARROWEST = 32;
-/** More rows than this, and the sums of stretches outweigh what sorting costs. */
+/** Above this number of rows the sums of stretches cost more than sorting. */
 const MOST_ROWS = 192;
-/** Stretches that the second kernel adds up one after another. */
+/** The largest number of stretches, which the second kernel adds one after another. */
 const MOST_STRETCHES = 128;
 
-/** Rows that fit, with one more for indices outside. */
+/** The number of rows that fit workgroup memory, besides one more row for indices outside [0, size). */
 export const denseRows = (profile: Profile): number =>
   Math.min(MOST_ROWS, Math.floor(profile.limits.sharedBytes / 4 / NARROWEST) - 1);
 

@@ -1,9 +1,9 @@
-// Time of a scatter (the gradient of an embedding) both ways, and of making its pipelines.
+// A bench of the two scatters (the gradient of an embedding): the time to run, and the time to make the pipelines.
 //
 //   node --import tsx --conditions=@cloze/source packages/backend-webgpu/src/scatter/scatter.bench.ts [--rounds 5]
 //   [--quick]
 //
-// The dense way is only there for few rows.
+// The dense scatter exists only for few rows.
 import { parseArgs } from "node:util";
 import { denseParts, denseRows } from "./dense.ts";
 import { sortedParts } from "./sorted.ts";
@@ -19,7 +19,7 @@ if (isNotHere(opened)) throw new Error(`${opened.reason}. ${opened.remedy}`);
 const { device, profile } = opened;
 console.log(profile.device);
 
-// Words by Zipf's law with an eighth of [MASK], as in a text; proteins nearly even.
+// Indices by Zipf's law, of which an eighth is [MASK], as in a text.
 const zipf = (i: number, size: number): number =>
   i % 8 === 3 ? 103 % size : Math.min(size - 1, Math.floor(size ** ((Math.imul(i, 0x9e3779b1) >>> 0) / 2 ** 32)) - 1);
 const shapes = [

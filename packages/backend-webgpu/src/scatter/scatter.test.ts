@@ -82,7 +82,7 @@ const f16 = (bits: number): number => {
 };
 const noise = (i: number): number => ((Math.imul(i + 1, 0x9e3779b1) >>> 0) % 2001) / 1000 - 1;
 
-/** The sums, in f64, and of each the sum of its terms' sizes. */
+/** The sums in f64, and for each sum the sum of the absolute values of its terms. */
 function reference(
   spec: ScatterSpec,
   indices: Int32Array,
@@ -162,8 +162,8 @@ describe("on the device", () => {
             const again = await runner.run();
             runner.end();
             expect(again.out).toEqual(out);
-            // Each sum is of at most ~count roundings of half a unit in the last place; pairwise sums are far below
-            // that.
+            // Each sum has at most about `count` roundings of half a unit in the last place. Pairwise sums have far
+            // fewer.
             const wrong = sums.findIndex((want, i) =>
               element === "i32"
                 ? out[i] !== (want | 0)

@@ -1,16 +1,15 @@
 /**
- * scatterAdd: out[r, j] = sum of update(i, j) over the i with index(i) = r, in an order that never varies, without
- * float atomics. What calls it most is the gradient of an embedding.
+ * The kernels of scatterAdd: out[r, j] = sum of update(i, j) over the i with index(i) = r. The order of the sum is
+ * fixed, without float atomics. The main use is the gradient of an embedding.
  *
- *   dense   few rows (a protein's vocabulary): a thread adds a stretch of updates, in order, into a column of all rows
- *           in
- *           workgroup memory; a second kernel adds the stretches. Each update is read once, in the order it lies.
- *   sorted  many rows, most of them empty (a vocabulary of words): indices are sorted, then each row adds its own list.
- *           Lists
- *           may be long (`[MASK]` is an eighth of all tokens), so whole blocks of a list are added beforehand, in
- *           parallel.
+ *   dense   for few rows (the vocabulary of proteins). A thread adds a stretch of updates, in order, to one column of
+ *           all rows in workgroup memory. A second kernel adds the stretches. Each update is read once, in the order of
+ *           memory.
+ *   sorted  for many rows, most of them empty (a vocabulary of words). Indices are sorted, then each row adds its own
+ *           list. A list may be long (`[MASK]` is an eighth of all tokens), so whole blocks of a list are added first,
+ *           in parallel.
  *
- * Both write every row; one that no index names gets 0. An index outside [0, size) is left out. f16 is added in f32.
+ * Both write every row; a row without indices gets 0. An index outside [0, size) is ignored. f16 is added in f32.
  */
 import type { Loader, Part, Scratch, Storer } from "../kernel.ts";
 import type { Profile } from "../profile.ts";
@@ -18,22 +17,22 @@ import { denseParts, denseRows } from "./dense.ts";
 import { sortedParts } from "./sorted.ts";
 
 export interface ScatterSpec {
-  /** Indices, and rows of updates. */
+  /** Number of indices, and of rows of updates. */
   readonly count: number;
-  /** Elements of a row. */
+  /** Elements in a row. */
   readonly width: number;
   /** Rows of the result. */
   readonly size: number;
   /** `fn(i) -> i32`. */
   readonly index: Loader;
-  /** `fn(i, j)`; f32, f16, or an integer, which is added as one. */
+  /** `fn(i, j)`: f32, f16, or an integer. Integers are added as integers. */
   readonly update: Loader;
-  /** Takes (row, j, value), each element once: value is f32, or the update's integer type. */
+  /** Stores (row, j, value), once for each element. `value` is f32, or the update's integer type. */
   readonly store: Storer;
 }
 
 export interface ScatterParts {
-  /** In the order they run. */
+  /** Parts in the order of execution. */
   readonly parts: readonly Part[];
   readonly scratch: readonly Scratch[];
 }

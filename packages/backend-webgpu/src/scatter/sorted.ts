@@ -1,18 +1,16 @@
 /**
- * Scatter onto many rows, by sorting the indices.
+ * The sorted scatter, for many rows. It sorts the indices.
  *
- *   sort    one workgroup sorts each chunk of indices (Batcher's bitonic network) by the key row * chunk + place. Keys
- *           are
- *           distinct, so that the order is the only one there is, and equal rows keep their order.
- *   merge   where an element of a chunk comes in the whole: its place in the chunk, plus those of each other chunk that
- *           come
- *           before it, by binary search. And where each row's list starts, the same way.
- *   blocks  the sums of those BLOCK places in a row that all belong to one row: the insides of long lists.
- *   rows    each row: its list, with the sums of whole blocks in place of their elements.
+ *   sort    One workgroup sorts each chunk of indices (Batcher's bitonic network) by the key row * chunk + place. Keys
+ *           are distinct, so there is only one order, and equal rows keep their order.
+ *   merge   The place of an element in the whole order is its place in its chunk, plus the number of elements of each
+ *           other chunk before it, found by binary search. The start of each row's list is found in the same way.
+ *   blocks  The sums of blocks: BLOCK adjacent places whose elements all belong to one row, inside a long list.
+ *   rows    Each row adds its list, with the sums of whole blocks instead of their elements.
  *
- * Price: each update is read once. The first two cost O(count (log^2 chunk + chunks log chunk)), and nothing that grows
- * with the width. Sums are taken in an order that only the indices decide. Source: Batcher 1968, Sorting networks and
- * their applications.
+ * Price: each update is read once. The first two kernels cost O(count (log^2 chunk + chunks log chunk)), independent of
+ * the width. Only the indices decide the order of the sums. Source: Batcher 1968, Sorting networks and their
+ * applications.
  */
 import type { Part } from "../kernel.ts";
 import type { Profile } from "../profile.ts";
@@ -20,11 +18,11 @@ import type { ScatterParts, ScatterSpec } from "./scatter.ts";
 import { addUp, enablesOf, laneOf, perThread } from "./text.ts";
 
 const BLOCK = 32;
-/** Chunks are made larger until there are this many: each one more is a binary search more for every element. */
+/** Chunks grow until there are at most this many, because each chunk costs every element a binary search. */
 const CHUNKS = 16;
 const SMALLEST = 256;
 const LARGEST = 4096;
-/** Beyond the key of every element; what pads the last chunk. */
+/** A key greater than that of every element. It pads the last chunk. */
 const PAD = "0xffffffffu";
 
 function chunkOf({ count, size }: ScatterSpec, profile: Profile): number {

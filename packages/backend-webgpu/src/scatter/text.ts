@@ -1,18 +1,18 @@
 /**
- * WGSL that both ways of adding share: how elements are loaded, added and stored, and one thread per element of a
- * result.
+ * The WGSL that both scatters share: the loading, adding and storing of elements, and kernels with one thread for each
+ * element of a result.
  */
 import { invariant } from "@cloze/errors";
 import type { Profile } from "../profile.ts";
 import type { ScatterSpec } from "./scatter.ts";
 
-/** Threads of a workgroup where threads do not speak to each other. */
+/** Threads of a workgroup whose threads are independent. */
 export const THREADS = 128;
 
-/** One or four neighbouring columns as a value of WGSL. */
+/** The types and functions of one column, or of four neighbouring columns, in WGSL. */
 export interface Lane {
   readonly columns: 1 | 4;
-  /** Of what is added: f32, i32 or u32. */
+  /** The type of the sum. */
   readonly element: "f32" | "i32" | "u32";
   /** The type of `columns` elements. */
   readonly type: string;
@@ -31,7 +31,7 @@ export function laneOf({ update, store, width }: ScatterSpec, allowVec4: boolean
 
 export const enablesOf = ({ update }: ScatterSpec): readonly string[] => (update.element === "f16" ? ["f16"] : []);
 
-/** `groups` workgroups as a grid, and the number of a workgroup in it. */
+/** A grid of at least `groups` workgroups, and WGSL for the number of a workgroup in it. */
 export function gridOf(
   groups: number,
   profile: Profile,
@@ -60,7 +60,7 @@ ${body}
   };
 }
 
-/** Adds `term(p)` for `from` <= p < `to` to `sum`, four at a time, so that four loads are under way at once. */
+/** Adds `term(p)` for `from` <= p < `to` to `sum`, four at a time, so that four loads run at once. */
 export const addUp = (type: string, sum: string, from: string, to: string, term: (p: string) => string): string => `  {
     var p = ${from};
     for (; p + 4u <= ${to}; p += 4u) {

@@ -1,14 +1,14 @@
 /**
- * Tiles in IndexedDB, for browsers: one database, one store, keys as they are. What is found there and is no tile
- * counts as missing. Each call opens the database and closes it: calls are few, and an open one would block another
- * page's upgrade.
+ * The tile cache for browsers, in IndexedDB: one database and one store, under unchanged keys. A stored value that is
+ * not a tile counts as missing. Each call opens and closes the database, because calls are few and an open database
+ * would block another page's upgrade.
  */
 import { isTile, type TileCache } from "./tile-cache.ts";
 
 const database = "cloze-webgpu";
 const store = "tiles";
 
-/** The part of IndexedDB that is used, so that no browser's types are needed to compile for Node. */
+/** The part of IndexedDB that this file uses. With it the package compiles for Node without browser types. */
 export interface IndexedDatabases {
   open(name: string, version: number): OpenRequest;
 }
@@ -43,7 +43,7 @@ const done = <T>(request: Request<T>): Promise<T> =>
       reject(request.error instanceof Error ? request.error : new Error(`IndexedDB: ${String(request.error)}`));
   });
 
-/** `databases`: the page's `indexedDB`. */
+/** A tile cache in `databases`, which is the page's `indexedDB`. */
 export function browserCache(databases: IndexedDatabases): TileCache {
   const use = async <T>(
     mode: "readonly" | "readwrite",

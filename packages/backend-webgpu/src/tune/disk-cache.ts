@@ -1,10 +1,10 @@
 /**
- * Tiles in a JSON file per device and driver, for Node. Reached by dynamic import alone, because browsers have no
- * `node:fs`.
+ * The tile cache for Node: one JSON file for each device and driver. Only `@cloze/backend-webgpu/node` exports it,
+ * because browsers have no `node:fs`.
  *
- * A file that is not ours, or damaged, counts as empty, and `report` hears why; the next `set` replaces it. Writing is
- * by rename, so a reader sees a whole file; of two processes that write at once the later wins, at the price of
- * measuring again.
+ * A damaged or foreign file counts as empty. `report` gets the reason, and the next `set` replaces the file. A write
+ * ends with a rename, so a reader always sees a whole file. If two processes write at once, the later one wins, and the
+ * lost tiles are measured again.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
@@ -15,15 +15,15 @@ import { deviceKey, type DeviceWords } from "./key.ts";
 import { isTile, type TileCache } from "./tile-cache.ts";
 
 export interface DiskCacheOptions {
-  /** Default: `cloze/webgpu` in the system's folder for caches. */
+  /** Default: `cloze/webgpu` in the system's cache folder. */
   readonly folder?: string;
-  /** Hears, in a sentence, why a file was not used. */
+  /** Gets the reason, as a sentence, why a file is not used. */
   readonly report?: (reason: string) => void;
 }
 
 const format = "cloze matmul tiles";
 
-/** The system's folder for caches, by its own conventions. */
+/** The folder `cloze/webgpu` in the system's cache folder, by the conventions of the platform. */
 export function cacheFolder(
   platform: NodeJS.Platform,
   env: Readonly<Record<string, string | undefined>>,
@@ -54,7 +54,7 @@ export function diskCache(words: DeviceWords, options: DiskCacheOptions = {}): T
     set: async (key, tile) => {
       const known = await load();
       known.set(key, tile);
-      // One after another; a failure is this call's, not the next one's.
+      // Writes run one after another. Only the call whose write fails gets the error.
       const mine = writing.then(() => write(folder, file, { format, device, tiles: Object.fromEntries(known) }));
       writing = mine.catch(() => undefined);
       await mine;

@@ -1,4 +1,4 @@
-/** Tiles chosen by measuring, and where they are kept. `disk-cache.ts` is for Node: import it dynamically. */
+/** The choice of tiles by measurement, and the tile caches. `disk-cache.ts` is not here, because it needs Node. */
 export { tunedTile, tuneMatmul, type Tuned, type TuneOptions } from "./tune.ts";
 export { memoryCache, type TileCache } from "./tile-cache.ts";
 export { browserCache } from "./browser-cache.ts";

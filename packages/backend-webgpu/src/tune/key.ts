@@ -1,14 +1,14 @@
 /**
- * What a measurement holds for: products of one class on one device with one version of the templates. Sizes are
- * rounded up to powers of two, so that the 1,000 and the 1,024 tokens of two batches share it; what changes the
- * kernel's nature (layout, type, counts, row sums) is kept.
+ * The keys of measurements. A measurement is valid for one class of products, one device and one version of the
+ * templates. A class rounds sizes up to powers of two, so that batches of 1,000 and of 1,024 tokens share it.
+ * Properties that change the kernel (layout, type, counts, row sums) stay exact.
  */
 import type { MatmulSpec } from "../matmul-spec.ts";
 
-/** Raised when templates change such that old measurements mislead. */
+/** Increase this number when a change of templates makes old measurements wrong. */
 export const templatesVersion = 1;
 
-/** What an adapter tells of itself. */
+/** An adapter's description of itself. */
 export interface DeviceWords {
   readonly vendor: string;
   readonly architecture: string;
@@ -18,7 +18,7 @@ export interface DeviceWords {
 
 const bucket = (n: number): number => 2 ** Math.ceil(Math.log2(n));
 
-/** `NT f32 b1 m1024 n256 k256 p3 t1 sums`. */
+/** The class of a product: `NT f32 b1 m1024 n256 k256 p3 t1 sums`. */
 export function shapeClass(spec: MatmulSpec): string {
   const { batch, m, n, k, transposeA, transposeB, element, problems } = spec;
   const terms = problems.reduce((most, p) => Math.max(most, p.terms.length), 0);
@@ -29,7 +29,7 @@ export function shapeClass(spec: MatmulSpec): string {
   );
 }
 
-/** Adapter and driver, as the first part of every key, and, made safe for it, as a file's name. */
+/** Adapter and driver: the first part of every key, and, with safe characters, the name of a cache file. */
 export const deviceKey = ({ vendor, architecture, device, description }: DeviceWords): string =>
   `v${templatesVersion}|${[vendor, architecture, device, description].join("|")}`;
 

@@ -1,7 +1,8 @@
 /**
- * How long a tile takes, and whether its result is the default tile's: on random operands, alone on the device, with
- * the sum over splits that somebody has to do. Time by the device's own clock where it has `timestamp-query`, by the
- * wall otherwise: the least of several runs, each long enough to drown the cost of a submit.
+ * The measurement of a tile: its time, and a sample of its result for the comparison with the default tile. A tile runs
+ * alone on the device, on random operands. Its time includes the sum over splits. The clock is the device's own where
+ * it has `timestamp-query`, otherwise the host's. The time is the least of several runs; each run is so long that the
+ * cost of a submit does not matter.
  */
 /// <reference types="@webgpu/types" />
 import { matmulPart, type Tile } from "../matmul/index.ts";
@@ -18,22 +19,24 @@ import { DEVICE_MEMORY, MAP_READ, usage } from "../runtime/usage.ts";
 
 export interface Measured {
   readonly ms: number;
-  /** Results at places spread over the whole, splits summed: what tiles are compared by. */
+  /** Elements of the result from evenly spread places, with splits summed. Tiles are compared by this sample. */
   readonly sample: Float32Array;
 }
 
 export interface Bench {
-  /** Throws what the device says against the kernel. `dropAboveMs`: a first run slower than that is not repeated. */
+  /**
+   * Throws the device's error for the kernel. A tile whose first timed run is slower than `dropAboveMs` runs no more.
+   */
   readonly measure: (tile: Tile, dropAboveMs: number) => Promise<Measured>;
   readonly destroy: () => void;
 }
 
 const repetitions = 4;
-/** One timed run lasts about so long, or 50 dispatches. */
+/** One timed run lasts about this long, but has at most 50 dispatches. */
 const runMs = 4;
-/** Results that are compared: this many pieces of this many elements. */
+/** The sample: number of pieces of the result, and elements of one piece. */
 const pieces = { count: 32, elements: 1024 } as const;
-/** The largest sizes of this nature whose operands and results fit a binding: halves the longest side until they do. */
+/** Sizes whose operands and results fit a binding. It halves the longest side until they fit. */
 export function fitting(sizes: PlainSizes, splits: number, bindingBytes: number): PlainSizes {
   const plain = plainMatmul(sizes);
   const bytes = Math.max(
@@ -45,7 +48,7 @@ export function fitting(sizes: PlainSizes, splits: number, bindingBytes: number)
   return fitting({ ...sizes, [longest]: Math.ceil(sizes[longest] / 2) }, splits, bindingBytes);
 }
 
-/** Largest difference that another order of summation explains, operands being within 1. */
+/** The largest difference that another order of summation can cause, for operands of at most 1 in size. */
 export const tolerance = (sizes: PlainSizes): number => 2e-6 * sizes.k * sizes.terms + 1e-6;
 
 export function openBench(device: GPUDevice, profile: Profile, sizes: PlainSizes): Bench {
@@ -63,7 +66,7 @@ export function openBench(device: GPUDevice, profile: Profile, sizes: PlainSizes
           run.encode(pass);
           sum?.encode(pass);
         };
-        // The first run warms up; the second tells how many fill the time of one measurement.
+        // The first run warms up. The second one shows how many dispatches fill the time of one measurement.
         await checked(device, () => clock.time(encode, 1));
         let ms = await clock.time(encode, 1);
         const times = Math.max(1, Math.min(50, Math.floor(runMs / Math.max(ms, 0.01))));
@@ -82,7 +85,7 @@ export function openBench(device: GPUDevice, profile: Profile, sizes: PlainSizes
   };
 }
 
-/** Runs `work` and throws what the device held against it. */
+/** Runs `work` and throws the device's errors of it. */
 async function checked<T>(device: GPUDevice, work: () => Promise<T>): Promise<T> {
   const scopes = ["validation", "out-of-memory", "internal"] as const;
   for (const scope of scopes) device.pushErrorScope(scope);
@@ -97,11 +100,11 @@ async function checked<T>(device: GPUDevice, work: () => Promise<T>): Promise<T>
   return value;
 }
 
-/** i / 64 with |i| <= 64: exact in f16. One random block, over and over: what matters is that no products vanish. */
+/** Operands i / 64 with |i| <= 64, which f16 holds exactly. A random block is repeated, which is random enough here. */
 function randomOperands(device: GPUDevice, plain: PlainMatmul, element: "f32" | "f16"): GPUBuffer {
   const elements = Math.ceil(plain.operands / 4) * 4;
   const buffer = device.createBuffer({ size: elements * (element === "f16" ? 2 : 4), usage: DEVICE_MEMORY });
-  // An odd multiple of 4: rows of different operands then start at different places of the block.
+  // The block's length is an odd multiple of 4, so that different operands start at different places of the block.
   const block = Float32Array.from(
     { length: Math.min(elements, 999_996) },
     () => Math.floor(Math.random() * 129 - 64) / 64,
@@ -113,7 +116,7 @@ function randomOperands(device: GPUDevice, plain: PlainMatmul, element: "f32" | 
 }
 
 interface Clock {
-  /** Milliseconds of `times` runs. */
+  /** Resolves to the milliseconds that `times` runs take. */
   readonly time: (encode: (pass: GPUComputePassEncoder) => void, times: number) => Promise<number>;
   readonly destroy: () => void;
 }
@@ -165,7 +168,7 @@ function deviceClock(device: GPUDevice): Clock {
   };
 }
 
-/** Sums the parts of every problem: the price of splits, which a consumer pays. */
+/** A kernel that sums the splits of every problem. In a program a later kernel has this cost. */
 async function splitSum(
   device: GPUDevice,
   plain: PlainMatmul,

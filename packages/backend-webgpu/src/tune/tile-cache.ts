@@ -1,7 +1,7 @@
 /**
- * Where measured tiles are kept. A key names the device, its driver, the templates' version and the class of the
- * product; a tile that is found is right whatever the key (a tile is never wrong, only slow), but its form is checked,
- * since it comes from outside the program.
+ * The interface of tile caches. A key names the device, its driver, the version of the templates and the class of the
+ * product. Every tile gives correct results, so a tile under a wrong key is only slow. Its form must be checked,
+ * because it comes from outside the program.
  */
 import type { Tile } from "../matmul/tile.ts";
 
@@ -10,7 +10,7 @@ export interface TileCache {
   set(key: string, tile: Tile): Promise<void>;
 }
 
-/** For as long as it is held. */
+/** A cache in memory, which lives as long as the object. */
 export function memoryCache(): TileCache {
   const tiles = new Map<string, Tile>();
   return {
@@ -25,7 +25,7 @@ export function memoryCache(): TileCache {
 const isCount = (x: unknown): boolean => Number.isInteger(x) && Number(x) > 0;
 const isPair = (x: unknown, size: number): boolean => Array.isArray(x) && x.length === size && x.every(isCount);
 
-/** Whether plain data is a tile that templates take. */
+/** Is this plain data a tile that the templates accept? */
 export function isTile(x: unknown): x is Tile {
   if (typeof x !== "object" || x === null) return false;
   const t = x as { readonly [field: string]: unknown };

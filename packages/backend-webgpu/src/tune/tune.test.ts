@@ -142,7 +142,7 @@ for (const timestamps of [true, false]) {
     async ({ device, profile }) => {
       const cache = memoryCache();
       const splits = 2;
-      // Twice the lanes a subgroup has: half of A never arrives. Small, so fast.
+      // With twice the lanes of a subgroup, half of A is never loaded. The tile is small, so it is fast.
       const wrong: Tile = {
         kind: "register",
         rows: 2 * (profile.subgroups?.max ?? 8),

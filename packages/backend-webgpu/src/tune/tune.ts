@@ -1,7 +1,7 @@
 /**
- * Chooses tiles by measuring: for each class of products, the fastest of the candidates whose result is the default
- * tile's. What is chosen never decides what is right: a tile with another result, or that the device refuses, is told
- * in the report and dropped.
+ * The choice of tiles by measurement: for each class of products, the fastest candidate whose result agrees with that
+ * of the default tile. A candidate with another result, or one that the device refuses, is dropped, and the report says
+ * so.
  */
 /// <reference types="@webgpu/types" />
 import { tileCandidates, tileName, type Tile } from "../matmul/index.ts";
@@ -13,24 +13,24 @@ import { fitting, openBench, tolerance } from "./measure.ts";
 import type { TileCache } from "./tile-cache.ts";
 
 export interface TuneOptions {
-  /** Time for all measurements, compiling included. What it does not reach keeps its default tile. Default 20,000. */
+  /** Time for all measurements, compilation included. Classes beyond it keep their default tile. Default 20,000. */
   readonly budgetMs?: number;
-  /** What to try, the tile to trust first. Default: `tileCandidates`. */
+  /** The tiles to try. The first one is the reference for results. Default: `tileCandidates`. */
   readonly candidates?: (spec: MatmulSpec) => readonly [Tile, ...Tile[]];
-  /** Hears each class as it is done. */
+  /** Gets the result of each class when it is done. */
   readonly report?: (result: Tuned) => void;
 }
 
 export interface Tuned {
   readonly key: string;
   readonly tile: Tile;
-  /** "cut short": the fastest of those that time was left for; not stored. */
+  /** "cut short": the time ended before all candidates ran. The tile is the fastest so far and is not stored. */
   readonly from: "measured" | "cut short" | "cache" | "default";
-  /** What was tried, the trusted one first; `refused` says why a tile cannot be taken. */
+  /** The tried tiles, the reference first. `refused` says why a tile cannot be used. */
   readonly tried: readonly { readonly tile: Tile; readonly ms?: number; readonly refused?: string }[];
 }
 
-/** The stored tile of a spec, if the device still takes it: one of its candidates, with splits that k allows. */
+/** The stored tile of a spec, if it is still valid: it must be one of the candidates, with splits that k allows. */
 export async function tunedTile(
   words: DeviceWords,
   profile: Profile,
@@ -47,7 +47,7 @@ export async function tunedTile(
     : undefined;
 }
 
-/** One result per class of `specs`, in the order met; new ones are stored. */
+/** One result for each class of `specs`, in the order of first occurrence. It stores new measurements. */
 export async function tuneMatmul(
   device: GPUDevice,
   profile: Profile,

@@ -1,4 +1,4 @@
-/** The suite that defines a backend, all of it, in a browser: about a minute on SwiftShader. Its device has no f16. */
+/** The whole conformance suite in a browser. It takes about a minute on SwiftShader, whose device has no f16. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { allChecks } from "@cloze/backend-conformance";
 import { chromiumPath, openPage, type Page } from "./chromium.ts";

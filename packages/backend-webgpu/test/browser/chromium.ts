@@ -1,8 +1,8 @@
 /**
- * Headless Chromium with WebGPU on SwiftShader, a page with the backend in it, and a way to run checks there.
+ * Headless Chromium with WebGPU on SwiftShader, a page that holds the backend, and a function that runs checks there.
  *
- * The page is bundled from sources and served from memory on localhost, which browsers count as secure: WebGPU needs
- * that.
+ * The page is bundled from sources and served from memory on localhost. Browsers treat localhost as secure, which
+ * WebGPU requires.
  */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -14,7 +14,7 @@ import { build, type Plugin } from "esbuild";
 import { chromium, type BrowserContext } from "playwright-core";
 import type { Verdict } from "./page.ts";
 
-/** Where Chromium is, or undefined. CHROMIUM names another one. */
+/** The path of Chromium, or undefined. The variable CHROMIUM overrides it. */
 export const chromiumPath = (): string | undefined =>
   [
     process.env["CHROMIUM"],
@@ -75,7 +75,7 @@ export async function openPage(executablePath: string): Promise<Page> {
   }
 }
 
-/** The suite's index also has testBackend, which needs vitest; nothing on the page uses it, so its import may go. */
+/** Removes the import of vitest. Only the suite's testBackend needs it, and the page does not use testBackend. */
 const withoutVitest: Plugin = {
   name: "without-vitest",
   setup: (b) => b.onResolve({ filter: /^vitest$/ }, () => ({ path: "vitest", external: true, sideEffects: false })),

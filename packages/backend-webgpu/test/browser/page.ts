@@ -1,14 +1,12 @@
-/**
- * The page's side of the browser tests: the backend, and the suite's checks by name. Its driver is in `chromium.ts`.
- */
+/** The page of the browser tests, with the backend and the suite's checks by name. `chromium.ts` drives the page. */
 import type { Backend } from "@cloze/backend";
 import { allChecks, judge, type Check } from "@cloze/backend-conformance";
 import { backend } from "../../src/index.ts";
 
 export interface Verdict {
-  /** Why it did not run, where it did not. */
+  /** The reason, where the check was skipped. */
   readonly skipped?: string;
-  /** What was wrong, where something was. */
+  /** The error, where the check failed. */
   readonly error?: string;
   readonly ms: number;
 }
@@ -33,7 +31,7 @@ async function run(name: string): Promise<Verdict> {
   }
 }
 
-/** What the driver calls by name. */
+/** The functions that the driver calls by name. */
 export interface PageSide {
   readonly device: () => Promise<string>;
   readonly run: (name: string) => Promise<Verdict>;

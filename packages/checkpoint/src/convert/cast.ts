@@ -1,4 +1,4 @@
-/** Bytes of a tensor rewritten: another floating dtype, or the other order of a matrix. */
+/** Conversions of one tensor's bytes: a cast to another floating dtype, and the transpose of a matrix. */
 import { ConfigError, FormatError } from "@cloze/errors";
 import { dtypeBytes, type SafetensorsDType } from "../dtype.ts";
 import { fromFloat32, toFloat32 } from "../float32.ts";
@@ -10,8 +10,8 @@ const floats: ReadonlySet<SafetensorsDType> = new Set<SafetensorsDType>(["F64", 
 export const isFloat = (dtype: SafetensorsDType): boolean => floats.has(dtype);
 
 /**
- * A floating tensor in another dtype, rounded to nearest.
- * Throws: FormatError for a finite number that the new dtype would make infinite; `where` names the tensor.
+ * Casts a floating tensor to another dtype, rounded to nearest. `where` names the tensor in the error.
+ * Throws: FormatError for a finite number that the new dtype would make infinite.
  */
 export function castFloats(
   from: SafetensorsDType,
@@ -36,8 +36,8 @@ export function castFloats(
 }
 
 /**
- * A matrix [rows, columns] as [columns, rows], whatever its elements are. Throws: ConfigError for a tensor that is no
- * matrix.
+ * Transposes a matrix [rows, columns] to [columns, rows]. Works for every dtype.
+ * Throws: ConfigError for a tensor that is not a matrix.
  */
 export function transposed(
   dtype: SafetensorsDType,

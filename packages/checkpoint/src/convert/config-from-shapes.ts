@@ -1,9 +1,10 @@
 /**
- * config.json from the shapes of tensors under Hugging Face's names, for checkpoints that bring none.
+ * A config.json made from tensor shapes, for a checkpoint that has no config.json. Tensors have Hugging Face's names.
  *
- * Shapes say everything of an encoder but the number of heads, which is read off the contact head ([1, layers * heads])
- * or the rotary frequencies ([headDim / 2]) of ESM-2; BERT has neither, so it is asked for. What no tensor shows
- * (dropout rates, the norms' eps, the activation) is what the published models of the family have.
+ * Shapes give all sizes of an encoder except the number of heads. For ESM-2 the number of heads comes from the contact
+ * head ([1, layers * heads]) or from the rotary frequencies ([headDim / 2]). BERT has neither tensor, so the caller
+ * gives the number. No tensor shows the dropout rates, the eps of the norms or the activation: these get the values of
+ * the family's published models.
  */
 import { ConfigError, UnsupportedError } from "@cloze/errors";
 import { float, type ConfigObject } from "./config-text.ts";
@@ -11,8 +12,8 @@ import { float, type ConfigObject } from "./config-text.ts";
 export type Shapes = ReadonlyMap<string, readonly number[]>;
 
 /**
- * Throws: ConfigError where the number of heads is needed and not given or does not divide the width; UnsupportedError
- * for other families.
+ * Throws: ConfigError where there are no encoder layers, or where the number of heads is unknown or does not divide the
+ * hidden size; UnsupportedError for other families, and for an ESM with another alphabet.
  */
 export function configFromShapes(
   shapes: Shapes,
@@ -89,7 +90,7 @@ function bertConfig(shapes: Shapes, sizes: Sizes): ConfigObject {
   };
 }
 
-/** transformers counts a classifier's outputs by its labels. */
+/** Names for the labels: transformers takes a classifier's number of outputs from the number of labels. */
 function labelNames(count: number): ConfigObject {
   const names = Array.from({ length: count }, (_, i) => `LABEL_${i}`);
   return {

@@ -1,8 +1,8 @@
 /**
- * config.json as text that keeps how numbers are written: Python tells 0.0 from 0, and transformers 5 refuses a dropout
- * rate of 0.
+ * A reader and a writer of config.json that keep the spelling of every number.
  *
- * While a config is an object, numbers whose text matters are strings with a mark before them.
+ * The spelling matters: Python treats 0.0 and 0 as different types, and transformers 5 refuses 0 as a dropout rate.
+ * In a parsed config each number is a string: a mark, then the number as it was written.
  */
 import { FormatError } from "@cloze/errors";
 import { parseJson } from "../json.ts";
@@ -17,13 +17,13 @@ export function float(value: number): string {
   return `${mark}${/[.e]/.test(text) ? text : `${text}.0`}`;
 }
 
-/** A value of such an object as a number, if it is one. */
+/** The number that a value of a parsed config stands for, or undefined where the value is not a number. */
 export function numberIn(value: unknown): number | undefined {
   if (typeof value === "number") return value;
   return typeof value === "string" && value.startsWith(mark) ? Number(value.slice(mark.length)) : undefined;
 }
 
-/** Throws: FormatError for what is no JSON object. */
+/** Throws: FormatError for a text that is not a JSON object. */
 export function parseConfigText(text: string, file: string): ConfigObject {
   const root = parseJson(text, { file });
   if (!(root instanceof Map))
@@ -39,7 +39,7 @@ export function parseConfigText(text: string, file: string): ConfigObject {
   ) as ConfigObject;
 }
 
-/** The text: two spaces, a newline at the end, numbers as they were written. */
+/** The text of a config: indented by two spaces, a newline at the end, each number in its original spelling. */
 export function configText(config: ConfigObject): string {
   return `${JSON.stringify(config, null, 2).replace(/"\\u0000number:([^"]*)"/g, "$1")}\n`;
 }

@@ -1,29 +1,29 @@
 /**
- * Names of tensors, from the convention of one library to Hugging Face's: rules are data, and every name is accounted
- * for.
+ * The renaming of tensors from another library's convention to Hugging Face's. Rules are data. Every name of the input
+ * is in exactly one list of the result.
  *
- *     name --first rule whose pattern fits the whole of it--> new name, transposed or not
- *          --known and of no use here--> left out, with the reason
- *          --neither--> unknown, which the caller has to decide on
+ *     name --a pattern of `leaves` matches--> left out, with the reason
+ *          --else the first rule that matches the whole name--> renamed, transposed or not
+ *          --else--> unknown: the caller decides
  */
 import { ConfigError } from "@cloze/errors";
 
 export interface NamingRule {
   readonly from: RegExp;
-  /** What to put in the place of the match: `$1` is the first group. */
+  /** The new name. `$1` is the first group of the match. */
   readonly to: string;
-  /** A matrix [in, out] that Hugging Face holds as [out, in]. */
+  /** True for a matrix [in, out] that Hugging Face stores as [out, in]. */
   readonly transpose?: true;
 }
 
 export interface Naming {
   readonly name: string;
-  /** Fits some name of every checkpoint of this convention and none of another. */
+  /** Matches at least one name in every checkpoint of this convention, and no name of another convention. */
   readonly marks: RegExp;
   readonly rules: readonly NamingRule[];
-  /** Tensors that are no part of the model, and why. */
+  /** Patterns of tensors that do not belong to the model, each with the reason. */
   readonly leaves: readonly (readonly [pattern: RegExp, why: string])[];
-  /** New names of copies, which are left out where they equal the other: tied weights. */
+  /** Tied weights: new name of the copy -> new name of the original. A copy that equals the original is left out. */
   readonly copies: Readonly<Record<string, string>>;
 }
 
@@ -39,7 +39,7 @@ export interface Renaming {
   readonly unknown: readonly string[];
 }
 
-/** Gives each name its place. Throws: ConfigError where two names become one. */
+/** Sorts every name into renamed, left or unknown. Throws: ConfigError where two names get the same new name. */
 export function renameTensors(naming: Naming, names: Iterable<string>): Renaming {
   const renamed: Renamed[] = [];
   const left: { readonly name: string; readonly why: string }[] = [];
@@ -69,7 +69,10 @@ export function renameTensors(naming: Naming, names: Iterable<string>): Renaming
   return { renamed, left, unknown };
 }
 
-/** The convention that a checkpoint's names follow: the first that is marked, else the last, which takes every name. */
+/**
+ * The convention that a checkpoint's names follow: the first convention whose `marks` matches a name, else the last
+ * convention, which accepts every name.
+ */
 export function namingOf(namings: readonly [Naming, ...Naming[]], names: readonly string[]): Naming {
   return namings.find(({ marks }) => names.some((name) => marks.test(name))) ?? namings.at(-1) ?? namings[0];
 }

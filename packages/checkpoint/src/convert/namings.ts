@@ -1,14 +1,17 @@
 /**
- * The conventions that are read: fair-esm's, TensorFlow BERT's, and Hugging Face's own of old.
+ * The naming conventions that cloze converts: fair-esm, TensorFlow BERT, and Hugging Face's own with its old names.
  *
+ * The results equal those of the transformers scripts `convert_esm.py` and
+ * `convert_bert_original_tf_checkpoint_to_pytorch.py`.
  * Sources: fair-esm `esm/model/esm2.py` and `esm/pretrained.py`; google-research/bert `modeling.py`,
- * `run_pretraining.py` and
- * `run_classifier.py`; transformers `convert_esm.py` and `convert_bert_original_tf_checkpoint_to_pytorch.py`, whose
- * results ours equal.
+ * `run_pretraining.py` and `run_classifier.py`; the two scripts above.
  */
 import type { Naming, NamingRule } from "./naming.ts";
 
-/** fairseq saves what fair-esm strips: `encoder.sentence_encoder.` before the encoder, `encoder.` before the head. */
+/**
+ * fairseq saves names with prefixes that fair-esm strips: `encoder.sentence_encoder.` before the encoder, `encoder.`
+ * before the head.
+ */
 const esmLayer = "(?:encoder\\.)?(?:sentence_encoder\\.)?layers\\.(\\d+)\\.";
 const esmRoot = "(?:encoder\\.)?(?:sentence_encoder\\.)?";
 const inLayer = (part: string, to: string): NamingRule => ({
@@ -20,7 +23,7 @@ const both = (part: string, to: string): NamingRule => ({
   to: `${to}.$1`,
 });
 
-/** ESM-2, ESM-1b and ESM-1v as `esm.pretrained` loads them. */
+/** The names of ESM-2, ESM-1b and ESM-1v, as `esm.pretrained` loads them. */
 export const fairEsm: Naming = /* @__PURE__ */ ((): Naming => ({
   name: "fair-esm",
   marks: /(?:^|\.)layers\.\d+\.self_attn\.q_proj\.weight$/,
@@ -52,7 +55,8 @@ export const fairEsm: Naming = /* @__PURE__ */ ((): Naming => ({
 }))();
 
 /**
- * Scopes that Keras puts before a model, `:0` after a variable, `layer_._0` for `layer_0`: transformers' TF classes.
+ * The TF classes of transformers add to a name: a Keras scope before the model, `:0` after a variable, and `layer_._0`
+ * for `layer_0`.
  */
 const tfBert = "(?:[^/]+/)?bert/";
 const tfEnd = "(?::0)?";
@@ -71,7 +75,7 @@ const table = (name: string): NamingRule => ({
   to: `bert.embeddings.${name}.weight`,
 });
 
-/** google-research/bert, and the TF classes of transformers. */
+/** The names of google-research/bert and of the TF classes of transformers. */
 export const tensorflowBert: Naming = /* @__PURE__ */ ((): Naming => ({
   name: "tf-bert",
   marks: /(?:^|\/)bert\/(?:encoder\/layer_|embeddings\/)/,
@@ -92,11 +96,11 @@ export const tensorflowBert: Naming = /* @__PURE__ */ ((): Naming => ({
     ...dense(`${tfCls}predictions/transform/dense`, "cls.predictions.transform.dense", ""),
     ...norm(`${tfCls}predictions/transform`, "cls.predictions.transform", ""),
     { from: new RegExp(`${tfCls}predictions/(?:output_bias|bias)${tfEnd}`), to: "cls.predictions.bias" },
-    // [2, hidden] already
+    // Already [2, hidden]: not transposed.
     { from: new RegExp(`${tfCls}seq_relationship/output_weights${tfEnd}`), to: "cls.seq_relationship.weight" },
     { from: new RegExp(`${tfCls}seq_relationship/output_bias${tfEnd}`), to: "cls.seq_relationship.bias" },
     ...dense(`${tfCls}seq_relationship`, "cls.seq_relationship", ""),
-    { from: /output_weights/, to: "classifier.weight" }, // [labels, hidden] already
+    { from: /output_weights/, to: "classifier.weight" }, // already [labels, hidden]
     { from: /output_bias/, to: "classifier.bias" },
     ...dense("(?:[^/]+/)?classifier", "classifier", ""),
     ...dense("(?:[^/]+/)?qa_outputs", "qa_outputs", ""),
@@ -110,7 +114,7 @@ export const tensorflowBert: Naming = /* @__PURE__ */ ((): Naming => ({
   copies: {},
 }))();
 
-/** Takes every name; norms under their names of old get today's. */
+/** Hugging Face's own names. Accepts every name. A norm's old name (`gamma`, `beta`) becomes today's. */
 export const huggingFace: Naming = {
   name: "hugging-face",
   marks: /(?:^|\.)embeddings\.word_embeddings\.weight$/,
@@ -123,5 +127,5 @@ export const huggingFace: Naming = {
   copies: {},
 };
 
-/** In the order in which they are tried. */
+/** All conventions, in the order in which `namingOf` tries them. */
 export const namings: readonly [Naming, Naming, Naming] = [fairEsm, tensorflowBert, huggingFace];

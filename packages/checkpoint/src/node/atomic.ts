@@ -1,12 +1,12 @@
 /**
- * Writes that are there whole or not at all, even when the process is killed or the disk is full.
+ * Atomic writes of files and folders: the target is complete or unchanged, even after a kill or on a full disk.
  *
- *     write beside the target, under a name of this process  ->  fsync files and folders  ->  rename  ->  fsync the
- *     parent
+ *     write to a temporary name beside the target -> fsync files and folders -> rename -> fsync the parent
  *
- * A file replaces its predecessor in one rename. A folder cannot (no portable call swaps two folders), so the old one
- * steps aside for the moment between two renames; whoever cleans up next after a kill in that moment puts the new one
- * in place (`leftovers.ts`). Leftovers of dead writers of the same name are removed first.
+ * A new file replaces an old file in one rename. A new folder cannot replace an old folder like this: no portable call
+ * swaps two folders. So the old folder gets another name first, and the target is missing for the moment between two
+ * renames. After a kill in that moment, the next clean-up puts the new folder in place (`leftovers.ts`). Each write
+ * first removes leftovers of dead writers of the same name.
  */
 import { lstat, mkdir, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
@@ -18,11 +18,11 @@ import { StorageError, errnoOf, ignoring, onStorage } from "./storage-error.ts";
 import { syncFile, syncFolder } from "./sync.ts";
 
 /**
- * Fills a folder and puts it at `dir` in one step, with a manifest that `verifyDirectory` checks. An existing folder is
- * replaced only once the new one is complete and on the disk. Folders above `dir` are made.
+ * Writes a folder: `fill` fills a temporary folder, which then moves to `dir`, with a manifest for `verifyDirectory`.
+ * An existing folder is replaced only when the new folder is complete and on the disk. Makes the folders above `dir`.
  *
- * Throws: StorageError (disk full, read-only, a file in the way) or whatever `fill` throws; `dir` is then as it was
- * before.
+ * Throws: StorageError (disk full, read-only, a file in the way), or any error of `fill`. After an error `dir` is
+ * unchanged.
  */
 export async function writeDirectoryAtomic(dir: string, fill: (temporary: string) => Promise<void>): Promise<void> {
   const target = resolve(dir);
@@ -60,8 +60,8 @@ export async function writeDirectoryAtomic(dir: string, fill: (temporary: string
 }
 
 /**
- * Writes one file beside `path`, syncs it and renames it over `path`. Throws: StorageError; `path` is then as it was
- * before.
+ * Writes a temporary file beside `path`, syncs it and renames it to `path`.
+ * Throws: StorageError. After an error `path` is unchanged.
  */
 export async function writeFileAtomic(
   path: string,
@@ -98,7 +98,7 @@ export async function writeFileAtomic(
   });
 }
 
-/** fsync of every file, then of every folder, the deepest first. */
+/** Syncs every file, then every folder, the deepest folder first. */
 async function syncTree(dir: string): Promise<void> {
   const folders = new Set<string>();
   for (const file of await listFiles(dir)) {
@@ -110,14 +110,15 @@ async function syncTree(dir: string): Promise<void> {
 }
 
 /**
- * rename(temporary, target) where the target may exist; another writer of the same target may win and is then replaced.
+ * rename(temporary, target), where the target may exist. Where another writer makes the target between the two renames,
+ * the loop replaces that target too.
  */
 async function replaceFolder(temporary: string, target: string, aside: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     const moved = await moveAside(target, aside);
     try {
       await rename(temporary, target);
-      // a leftover: cleaned up next time
+      // after a failure here, the next write cleans up
       if (moved) await rm(aside, { recursive: true, force: true }).catch(() => undefined);
       return;
     } catch (error) {

@@ -1,11 +1,11 @@
 /**
- * The mean of several checkpoints of one model, tensor by tensor: weights from along a run, or of several runs from one
- * start.
+ * The mean of several checkpoints of one model, tensor by tensor. The checkpoints come from one run, or from several
+ * runs with the same start.
  *
  *   out[name] = (a[name] + b[name] + …) / n, summed in f64
  *
- * One tensor of each checkpoint is read at a time, so memory is that of a few tensors. Tensors of integers must be
- * equal in all. Sources: Izmailov et al. 2018, arXiv:1803.05407; Wortsman et al. 2022, arXiv:2203.05482 (uniform
+ * One tensor of each checkpoint is read at a time, so a few tensors are in memory. Integer tensors must be equal in all
+ * checkpoints. Sources: Izmailov et al. 2018, arXiv:1803.05407; Wortsman et al. 2022, arXiv:2203.05482 (uniform
  * averages).
  */
 import { copyFile, readdir } from "node:fs/promises";
@@ -30,7 +30,7 @@ export interface Averaged {
   readonly files: readonly string[];
 }
 
-/** What says, of all the files of a folder, what the tensors are of: model, task, tokenizer. */
+/** Files that describe the tensors: the model's config, the task, the tokenizer. They are copied to the output. */
 const BESIDE: ReadonlySet<string> = /* @__PURE__ */ new Set(["config.json", "task.json", ...tokenizerFiles]);
 
 interface Input {
@@ -39,11 +39,11 @@ interface Input {
 }
 
 /**
- * Writes `output`, with the config.json, the task and the tokenizer of the first. The dtype of each tensor is that of
- * the first, f32 where that is f64.
+ * Writes `output`, with the config.json, the task and the tokenizer of the first input. Each tensor has the dtype of
+ * the first input's tensor, or f32 instead of f64.
  *
- * Throws: ConfigError for fewer than two; FormatError that names the first tensor that is missing, of another shape, or
- * of integers that differ; StorageError.
+ * Throws: ConfigError for fewer than two inputs; FormatError with the name of a tensor that is missing, extra, of
+ * another shape or kind of dtype, or of different integers; StorageError.
  */
 export async function averageCheckpoints(
   inputs: readonly string[],

@@ -1,5 +1,5 @@
 /**
- * The tensors of a checkpoint in the Hub layout, whether in one file or in shards, read and written as one.
+ * A reader and a writer for all tensors of a checkpoint in the Hub layout: one file, or several shards with an index.
  *
  *     model.safetensors   |   model.safetensors.index.json + model-00001-of-0000N.safetensors …
  */
@@ -18,7 +18,7 @@ import { openSafetensors, writeSafetensors, type SafetensorsFile, type TensorSou
 import { StorageError, onStorage } from "./storage-error.ts";
 
 export interface CheckpointTensors {
-  /** The files that hold the tensors, by name. */
+  /** Names of the files that hold the tensors. */
   readonly files: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
   readonly entries: ReadonlyMap<string, TensorEntry & { readonly file: string }>;
@@ -28,8 +28,8 @@ export interface CheckpointTensors {
 
 export interface OpenOptions {
   /**
-   * Check all checksums first where the folder has a manifest. Default true; false after `verifyDirectory` or
-   * `latestComplete`.
+   * Check all checksums first, where the folder has a manifest. Default true. Pass false where `verifyDirectory` or
+   * `latestComplete` has just checked them.
    */
   readonly verify?: boolean;
 }
@@ -37,8 +37,9 @@ export interface OpenOptions {
 /**
  * Opens `model.safetensors`, or all shards of `model.safetensors.index.json`.
  *
- * Checked beyond each file's header: the index and the shards name the same tensors, each in one file; not both a whole
- * model and an index; a manifest, where there is one. Throws: FormatError, StorageError.
+ * Checks each file's header, and the manifest where there is one. The index and the shards must name the same tensors,
+ * each tensor in one file. The folder must not hold both a `model.safetensors` and an index.
+ * Throws: FormatError, StorageError.
  */
 export async function openCheckpointTensors(
   dir: string,
@@ -52,7 +53,9 @@ export async function openCheckpointTensors(
       dir,
       "",
       `expected ${modelFile} or ${indexFile}, got ${single ? "both" : "neither"}. ` +
-        `${single ? "Remove the one that is not of this model." : "Check the path, or convert the checkpoint to safetensors."}`,
+        (single
+          ? "Remove the one that is not of this model."
+          : "Check the path, or convert the checkpoint to safetensors."),
     );
   }
   const indexPath = join(dir, indexFile);
@@ -114,13 +117,13 @@ export async function openCheckpointTensors(
 }
 
 export interface ShardOptions extends EncodeOptions {
-  /** Largest file in bytes, headers aside. Default 5e9. A single larger tensor gets a file of its own. */
+  /** Limit for the tensors' bytes in one file, without the header. Default 5e9. A larger tensor gets its own file. */
   readonly maxShardBytes?: number;
 }
 
 /**
- * Writes tensors into a folder that holds no model yet, as one file or as shards with an index, and returns the files'
- * names. Meant to be called inside `writeDirectoryAtomic`: each file is atomic, the set of them only there.
+ * Writes tensors into a folder without a model, as one file or as shards with an index. Returns the names of the files.
+ * Each file is written atomically, but the set of files is not: call this inside `writeDirectoryAtomic`.
  */
 export async function writeSharded(
   dir: string,
@@ -130,7 +133,7 @@ export async function writeSharded(
   const specs: TensorSource[] = [];
   for await (const tensor of tensors) specs.push(tensor);
   const shards = planShards(specs, maxShardBytes);
-  layoutSafetensors(specs, options); // refuses a name that is in two shards, before anything is written
+  layoutSafetensors(specs, options); // refuses a repeated name (also across shards) before the first write
   await onStorage(dir, "write into this folder", async () => {
     await makeFolder(resolve(dir));
     const old = (await readdir(dir)).find(

@@ -1,6 +1,6 @@
-/** Files that lie beside the tensors of a model in the Hub layout. */
+/** Names of the files beside a model's tensors in the Hub layout. */
 
-/** Those of a tokenizer. */
+/** Files of a tokenizer. */
 export const tokenizerFiles: readonly string[] = [
   "tokenizer.json",
   "vocab.txt",

@@ -1,4 +1,4 @@
-/** Which checkpoint of a run to resume from: the newest whole one of `<runDir>/step-<n>`. */
+/** The search for the checkpoint to resume from: the newest complete folder `<runDir>/step-<n>`. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ClozeError, ConfigError } from "@cloze/errors";
@@ -9,11 +9,11 @@ import { StorageError, onStorage } from "./storage-error.ts";
 export interface LatestCheckpoint {
   readonly path: string;
   readonly step: number;
-  /** What is wrong with newer checkpoints that were passed over, newest first: report it. */
+  /** Errors of newer, damaged checkpoints, newest first. The caller should report them. */
   readonly rejected: readonly ClozeError[];
 }
 
-/** Where the checkpoint of a step goes: `<runDir>/step-<n>`. */
+/** Path of a step's checkpoint: `<runDir>/step-<n>`. */
 export function stepDirectory(runDir: string, step: number): string {
   if (!Number.isSafeInteger(step) || step < 0)
     throw new ConfigError(`stepDirectory: expected a step of 0 or more, got ${step}. Pass the number of steps done.`);
@@ -21,10 +21,11 @@ export function stepDirectory(runDir: string, step: number): string {
 }
 
 /**
- * The newest checkpoint whose manifest and checksums hold, or undefined where the run has no checkpoint folder (or does
- * not exist). Reads that checkpoint once, and damaged newer ones. Cleans up after killed writers where it may write.
- * Throws: the newest one's FormatError if there are checkpoints and none is whole: starting anew must be a person's
- * decision.
+ * The newest checkpoint with a valid manifest and valid checksums. Undefined where `runDir` does not exist or holds no
+ * checkpoint folder. Reads this checkpoint once, and each newer, damaged checkpoint. Cleans up after killed writers
+ * where it may write.
+ * Throws: the FormatError of the newest checkpoint where there are checkpoints but none is complete. Only a person may
+ * decide to start again from nothing.
  */
 export async function latestComplete(runDir: string): Promise<LatestCheckpoint | undefined> {
   try {
@@ -32,7 +33,7 @@ export async function latestComplete(runDir: string): Promise<LatestCheckpoint |
   } catch (error) {
     const errno = StorageError.isInstance(error) ? error.errno : "";
     if (errno === "ENOENT") return undefined;
-    // someone else's run can still be read
+    // another user's run: readable, but not writable
     if (errno !== "EACCES" && errno !== "EROFS" && errno !== "EPERM") throw error;
   }
   const names = await onStorage(runDir, "read this folder", () => readdir(runDir));

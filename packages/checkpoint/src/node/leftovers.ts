@@ -1,11 +1,11 @@
 /**
- * Names for what is being written, and the removal of what killed processes left.
+ * The temporary names of atomic writes, and the clean-up after killed writers.
  *
- *     .tmp-<name>-<host>-<pid>-<started>-<nonce>   being written
- *     .old-<name>-<host>-<pid>-<started>-<nonce>   what <name> was before, for the moment between two renames
+ *     .tmp-<name>-<host>-<pid>-<started>-<nonce>   a file or folder that is being written
+ *     .old-<name>-<host>-<pid>-<started>-<nonce>   the previous <name>, for the moment between two renames
  *
- * What follows the name is the tag of `owner.ts`. On a shared disk another machine's leftovers stay. Whatever has
- * another name is never touched.
+ * After the name stands the tag of `owner.ts`. On a shared disk the leftovers of another machine stay. Files with other
+ * names are never touched.
  */
 import { lstat, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,20 +15,20 @@ import { ignoring, onStorage } from "./storage-error.ts";
 
 const pattern = /^\.(tmp|old)-(.+)-([0-9a-f]{8}-[0-9]{1,10}-[0-9]{1,20}-[0-9a-f]{8})$/;
 
-/** What follows `.tmp-` and `.old-` for one write of `<parent>/<name>` by this process. */
+/** The rest of the name after `.tmp-` or `.old-`, for one write of `<parent>/<name>` by this process. */
 export function writerSuffix(name: string): string {
   return `${name}-${ownerTag()}`;
 }
 
 /**
- * Removes what dead writers left in a folder, of `name` or of any name, and returns the paths removed or put back.
- * A writer killed between its two renames left `<name>` missing: then its complete new folder, else the old one, takes
- * the name.
+ * Removes the leftovers of dead writers in a folder, for `name` or for all names. Returns the paths that it removed or
+ * put back. A writer that was killed between its two renames leaves `<name>` missing. Then the writer's new folder gets
+ * the name, if it is complete; else the old folder gets its name back.
  */
 export async function cleanLeftovers(parent: string, name?: string): Promise<readonly string[]> {
   return onStorage(parent, "clean up after killed writers", async () => {
     const done: string[] = [];
-    // ".old-" before ".tmp-": a name is put back before its parts are removed
+    // Sorted, ".old-" comes before ".tmp-": a folder is put back before the clean-up would remove it.
     const found = (await readdir(parent)).sort();
     for (const file of found) {
       const [, kind, of = "", owner = ""] = pattern.exec(file) ?? [];

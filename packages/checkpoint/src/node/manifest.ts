@@ -1,13 +1,16 @@
 /**
- * The marker of a complete checkpoint: `cloze-manifest.json`, written last, with the size and SHA-256 of every other
- * file.
+ * The manifest of a complete checkpoint: `cloze-manifest.json`, with the size and the SHA-256 of every other file. It
+ * is written last.
  *
- *     { "format": "cloze-manifest", "version": 1, "digest": sha256(files as JSON), "files": [{ "path", "bytes",
- *     "sha256" }] }
+ *     {
+ *       "format": "cloze-manifest", "version": 1, "digest": sha256(files as JSON),
+ *       "files": [{ "path", "bytes", "sha256" }]
+ *     }
  *
- * A folder without it was not finished. The digest covers the list itself, so a flipped bit anywhere in the folder is
- * found. It guards against damage, not against a forger. Files that are not listed may lie beside (a README), but no
- * second model. Price: reading the checkpoint once more, about a second for each GB.
+ * A folder without a manifest is not complete. The digest covers the list itself, so the check finds a flipped bit in
+ * any listed file and in the list. It protects against damage, not against forgery. The folder may hold files that are
+ * not listed (a README), but not a second model. Price of the check: one more read of the checkpoint, about a second
+ * per GB.
  */
 import { createHash } from "node:crypto";
 import { open, readFile, readdir, stat, writeFile } from "node:fs/promises";
@@ -20,13 +23,13 @@ import { ignoring, onStorage } from "./storage-error.ts";
 export const manifestFile = "cloze-manifest.json";
 
 export interface ManifestEntry {
-  /** Relative to the folder, with `/` between the parts. */
+  /** Path relative to the folder, with `/` as the separator. */
   readonly path: string;
   readonly bytes: number;
   readonly sha256: string;
 }
 
-/** Lists and hashes all files below a folder, and writes the manifest. */
+/** Hashes all files below a folder and writes the manifest. */
 export async function writeManifest(dir: string): Promise<readonly ManifestEntry[]> {
   const files: ManifestEntry[] = [];
   for (const path of await listFiles(dir))
@@ -37,8 +40,8 @@ export async function writeManifest(dir: string): Promise<readonly ManifestEntry
 }
 
 /**
- * Checks that a checkpoint folder is complete and every listed file has the bytes that were written.
- * Throws: FormatError that names the first missing or damaged file.
+ * Checks that a checkpoint folder is complete and that every listed file has its original bytes.
+ * Throws: FormatError with the first missing or damaged file.
  */
 export async function verifyDirectory(dir: string): Promise<readonly ManifestEntry[]> {
   return onStorage(dir, "verify the checkpoint", async () => {
@@ -78,7 +81,7 @@ export async function verifyDirectory(dir: string): Promise<readonly ManifestEnt
   });
 }
 
-/** Whether `verifyDirectory` passes; any error counts as no. */
+/** True where `verifyDirectory` passes. Any error gives false. */
 export async function isComplete(dir: string): Promise<boolean> {
   return verifyDirectory(dir).then(
     () => true,
@@ -91,7 +94,7 @@ export async function hasManifest(dir: string): Promise<boolean> {
 }
 
 /**
- * Regular files below a folder, sorted; throws for what is neither file nor folder, since a copy of the folder would
+ * Regular files below a folder, sorted. Throws: ConfigError for a link or a device, because a copy of the folder would
  * lose it.
  */
 export async function listFiles(dir: string, below: string = ""): Promise<readonly string[]> {
@@ -154,7 +157,7 @@ function digestOf(files: readonly ManifestEntry[]): string {
   return createHash("sha256").update(JSON.stringify(rows)).digest("hex");
 }
 
-/** Asked before a file is opened: opening a pipe would wait for ever. */
+/** True for a regular file. The caller asks before it opens the path: to open a pipe would wait for ever. */
 async function isFile(path: string): Promise<boolean> {
   return (await ignoring(["ENOENT", "ENOTDIR"], stat(path)))?.isFile() ?? false;
 }

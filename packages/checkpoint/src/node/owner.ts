@@ -1,12 +1,12 @@
 /**
- * Which process a file belongs to, said in the file's name, so that what a killed one left can be told from what is
- * being written.
+ * The owner tag in a file's name: it says which process writes the file. A clean-up thus tells a leftover of a killed
+ * process from a file that is still being written.
  *
  *     <host>-<pid>-<started>-<nonce>
  *
- * `host` is a hash of the host name: on a shared disk another machine's process ids say nothing. `started` is the
- * process's start time in kernel ticks (Linux; elsewhere 0), so that a process that was given the pid of a dead one, as
- * in a restarted container, is not taken for it.
+ * `host` is a hash of the host name: on a shared disk, a process id of another machine has no meaning here. `started`
+ * is the start time of the process in kernel ticks (Linux; 0 elsewhere). A new process may get the pid of a dead
+ * process, for example in a restarted container. The start time then differs.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -15,14 +15,14 @@ import { errnoOf } from "./storage-error.ts";
 
 const pattern = /^([0-9a-f]{8})-([0-9]{1,10})-([0-9]{1,20})-([0-9a-f]{8})$/;
 
-/** A name for something of this process; each call gives another. */
+/** A tag of this process. Each call gives a new tag. */
 export function ownerTag(): string {
   return [hostHash(), process.pid, startTime(process.pid), randomBytes(4).toString("hex")].join("-");
 }
 
 /**
- * `gone`: a process of this machine that ended; `elsewhere`: of another machine, which nobody here can tell; undefined:
- * no tag.
+ * The state of a tag's process. `alive` and `gone`: a process of this machine that runs or has ended. `elsewhere`: a
+ * process of another machine, whose state is unknown here. Undefined: the text is not a tag.
  */
 export function ownerState(tag: string): "alive" | "gone" | "elsewhere" | undefined {
   const [, host, pid, started = "0"] = pattern.exec(tag) ?? [];
@@ -38,14 +38,15 @@ function isAlive(pid: number, started: string): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if (errnoOf(error) !== "EPERM") return false; // EPERM: alive, of another user
+    if (errnoOf(error) !== "EPERM") return false; // EPERM: the process lives and belongs to another user
   }
   const now = startTime(pid);
   return now === "0" || started === "0" || now === started;
 }
 
 /**
- * Field 22 of /proc/<pid>/stat; the fields are counted after the command's name, which may hold spaces and brackets.
+ * Field 22 of /proc/<pid>/stat: the start time in ticks. The command's name (field 2) may hold spaces and brackets, so
+ * the code counts fields from the last ")".
  */
 function startTime(pid: number): string {
   try {

@@ -1,6 +1,6 @@
 /**
- * A checkpoint folder for another vocabulary: the rows of its tokens, config.json, the tokenizer's files; all else as
- * it was.
+ * The conversion of a checkpoint folder to another vocabulary. It changes the rows of the tokens, config.json and the
+ * tokenizer's files. All other tensors stay as they are.
  */
 import { join } from "node:path";
 import { FormatError } from "@cloze/errors";
@@ -14,13 +14,13 @@ import { readText } from "./json-file.ts";
 import type { TensorSource } from "./safetensors-file.ts";
 
 export interface ResizeOptions {
-  /** Tokens by id. */
+  /** The old tokens, in the order of their ids. `after`: the new tokens. */
   readonly before: readonly string[];
   readonly after: readonly string[];
-  /** The old token of a new one that is written otherwise. */
+  /** New token -> old token, for a token whose text changes. */
   readonly same?: ReadonlyMap<string, string>;
   readonly seed: number;
-  /** Ids of special tokens under config.json's keys (`pad_token_id`, …); only those that the config has are changed. */
+  /** New ids of special tokens, by key of config.json (`pad_token_id`, …). A key that the config lacks is skipped. */
   readonly ids: Readonly<Record<string, number>>;
   readonly tokenizerFiles: Readonly<Record<string, string>>;
 }
@@ -35,8 +35,8 @@ export interface Resized extends VocabularyChange {
 }
 
 /**
- * Throws: FormatError for a checkpoint without word embeddings, ConfigError for a tokenizer that is not its own,
- * StorageError.
+ * Throws: FormatError for a checkpoint without word embeddings, or with a number of rows that does not fit config.json
+ * and the tokenizer; ConfigError for a vocabulary with a repeated token; StorageError.
  */
 export async function resizeCheckpoint(
   input: string,
@@ -93,7 +93,7 @@ export async function resizeCheckpoint(
   }
 }
 
-/** 16-bit rows of old keep their bits: to f32 and back is exact. */
+/** The bytes of a resized table. Old 16-bit rows keep their bits: the way to f32 and back is exact. */
 function resized(
   bytes: Uint8Array,
   dtype: FloatDType,

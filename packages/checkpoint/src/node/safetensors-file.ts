@@ -1,7 +1,7 @@
 /**
- * One safetensors file on disk: opened by its header, read tensor by tensor; written in a stream.
+ * A reader and a writer of one safetensors file on disk, tensor by tensor.
  *
- * Memory: the header, and one tensor at a time where the caller reads or gives them one at a time.
+ * Memory: the header, and one tensor at a time where the caller reads or passes one tensor at a time.
  */
 import type { FileHandle } from "node:fs/promises";
 import { constants } from "node:buffer";
@@ -16,22 +16,23 @@ import { onStorage } from "./storage-error.ts";
 export interface SafetensorsFile {
   readonly path: string;
   readonly metadata: Readonly<Record<string, string>>;
-  /** In the order of their bytes in the file. */
+  /** The tensors by name, in the order of their bytes in the file. */
   readonly entries: ReadonlyMap<string, TensorEntry>;
-  /** The bytes of one tensor, in memory of its own. */
+  /** Reads the bytes of one tensor into new memory. */
   read(name: string): Promise<Uint8Array<ArrayBuffer>>;
   close(): Promise<void>;
 }
 
 /**
- * A tensor to write. Where `data` is a function, it is called when its turn comes, once, and its result is then let go.
+ * A tensor to write. Where `data` is a function, the writer calls it once, just before it writes the tensor, and does
+ * not keep the result.
  */
 export interface TensorSource extends TensorSpec {
   readonly data: Uint8Array | (() => Uint8Array | Promise<Uint8Array>);
 }
 
 /**
- * Opens a file and checks its header; the tensors' bytes are read by `read` alone. Throws: FormatError, StorageError.
+ * Opens a file and checks its header. Only `read` reads the bytes of tensors. Throws: FormatError, StorageError.
  */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   return onStorage(path, "read this file", async () => {
@@ -60,7 +61,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   });
 }
 
-/** A whole file in memory, by name. For large files use `openSafetensors`. */
+/** Reads a whole file into memory: its tensors by name. For large files use `openSafetensors`. */
 export async function readSafetensors(path: string): Promise<{
   readonly metadata: Readonly<Record<string, string>>;
   readonly tensors: ReadonlyMap<string, TensorBytes>;
@@ -77,11 +78,11 @@ export async function readSafetensors(path: string): Promise<{
 }
 
 /**
- * Writes a file atomically. The same tensors give the same bytes, in whatever order they come.
+ * Writes a file atomically. The same tensors give the same bytes, in whatever order the caller passes them.
  *
- * The list of tensors is read to its end before the first byte is written (the header comes first), so give `data` as
- * functions where all tensors together do not fit into memory. Throws: ConfigError for a tensor that cannot be written,
- * StorageError; `path` is then as it was before.
+ * The header comes first, so the writer reads the whole list of tensors before it writes the first byte. Where all
+ * tensors together do not fit into memory, pass `data` as functions.
+ * Throws: ConfigError for a tensor that cannot be written, StorageError. After an error `path` is unchanged.
  */
 export async function writeSafetensors(
   path: string,
@@ -102,7 +103,7 @@ export async function writeSafetensors(
   });
 }
 
-/** One call of the operating system moves less than 2^31 bytes. */
+/** Bytes for one read or write. One call of the operating system moves less than 2^31 bytes. */
 const maxChunk = 1 << 30;
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {

@@ -1,6 +1,7 @@
+/** The error of a file system that refuses, and its advice for the user. */
 import { ClozeError } from "@cloze/errors";
 
-/** What to do about an error of the operating system, by its code. */
+/** The next step for the user, by the operating system's error code. */
 const nextSteps: Readonly<Record<string, string>> = {
   ENOSPC: "The disk is full: free some space or choose a folder on another disk. What was saved before is untouched.",
   EDQUOT:
@@ -22,10 +23,10 @@ const nextSteps: Readonly<Record<string, string>> = {
   EIO: "The disk reports a failure: check it (dmesg) and choose another one.",
 };
 
-/** The file system refused: which path, which code of the operating system, and what would help. */
+/** The file system refuses an action. Holds the path and the operating system's code; the message says what helps. */
 export class StorageError extends ClozeError {
   readonly path: string;
-  /** `ENOSPC`, `EACCES`, …, or `""` where the refusal is ours. */
+  /** `ENOSPC`, `EACCES`, …, or `""` where cloze itself refuses. */
   readonly errno: string;
 
   constructor(path: string, errno: string, message: string, options: { readonly cause?: unknown } = {}) {
@@ -39,13 +40,13 @@ export class StorageError extends ClozeError {
   }
 }
 
-/** The code of an error of the operating system, or "". */
+/** The code of an operating system's error, or "" for any other error. */
 export function errnoOf(error: unknown): string {
   const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
   return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : "";
 }
 
-/** Waits for a promise and lets the named errors of the operating system pass as undefined. */
+/** Waits for a promise. An operating system's error with one of the codes `errnos` gives undefined. */
 export async function ignoring<T>(errnos: readonly string[], promise: Promise<T>): Promise<T | undefined> {
   try {
     return await promise;
@@ -56,7 +57,8 @@ export async function ignoring<T>(errnos: readonly string[], promise: Promise<T>
 }
 
 /**
- * Runs `action` ("write the checkpoint") on a path; errors of the operating system become StorageErrors, others pass.
+ * Runs an action on a path; `action` ("write the checkpoint") names it in messages. An operating system's error becomes
+ * a StorageError. Other errors pass unchanged.
  */
 export async function onStorage<T>(path: string, action: string, run: () => Promise<T>): Promise<T> {
   try {

@@ -1,4 +1,4 @@
-/** fsync, of files and of the folders that name them: without the second a rename may be lost with the power. */
+/** fsync of files and of folders. Without fsync of the folder, a power failure may undo a rename. */
 import { open } from "node:fs/promises";
 
 export async function syncFile(path: string): Promise<void> {
@@ -10,7 +10,7 @@ export async function syncFile(path: string): Promise<void> {
   }
 }
 
-/** Windows cannot sync a folder and needs not to: NTFS journals its names. */
+/** Syncs a folder. Windows cannot, and need not: NTFS keeps a journal of names. */
 export async function syncFolder(path: string): Promise<void> {
   if (process.platform === "win32") return;
   const handle = await open(path, "r");

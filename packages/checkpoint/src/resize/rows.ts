@@ -1,29 +1,29 @@
 /**
- * Rows of an embedding for another vocabulary: a token keeps its row wherever it goes, a new one begins as an average
- * token.
+ * The rows of an embedding table for another vocabulary. A kept token keeps its row, also under another id. A new token
+ * starts as an average token.
  *
  *     new row = mean of the old rows + 0.1 * their standard deviation * normal(seed, row, column)
  *
- * The mean keeps a new token's logit near the average, so that it neither wins nor vanishes before it is trained (a row
- * of the initializer's size would); the noise keeps new tokens apart. It depends on nothing but the seed and the place,
- * so that a tied copy of the table gets the same rows. Source: Hewitt 2021, "Initializing new word embeddings for
- * pretrained language models".
+ * With the mean, the logit of a new token is near the average, so an untrained token is neither too likely nor too
+ * unlikely. (With a row from the initializer it would be.) The noise makes new tokens differ. The noise depends only on
+ * the seed, the row and the column, so a tied copy of the table gets the same rows.
+ * Source: Hewitt 2021, "Initializing new word embeddings for pretrained language models".
  */
 import { ConfigError } from "@cloze/errors";
 import { RandomStream } from "@cloze/random";
 
 export interface VocabularyChange {
-  /** For each new id the id whose row it takes, or -1. */
+  /** New id -> old id of the same token, or -1 for a new token. */
   readonly rows: Int32Array;
   readonly kept: number;
   readonly added: readonly string[];
-  /** Tokens of old that are gone. */
+  /** Old tokens that the new vocabulary lacks. */
   readonly dropped: readonly string[];
 }
 
 /**
- * Matches tokens by their text; `same` names the old token of a new one that is written otherwise, as `[MASK]` for
- * `<mask>`. A vocabulary that names a token twice is refused: it would not be known whose row it is.
+ * Matches tokens by their text. `same` maps a new token to its old token where the text differs, for example `[MASK]`
+ * to `<mask>`. Throws: ConfigError for a repeated token, whose row would be ambiguous.
  */
 export function matchVocabulary(
   before: readonly string[],
@@ -56,7 +56,7 @@ export function matchVocabulary(
   return { rows, kept: after.length - added.length, added, dropped: before.filter((_, id) => !taken.has(id)) };
 }
 
-/** `values` [old rows, columns] as [new rows, columns]. Rows of old are copied bit for bit. */
+/** Turns `values` [old rows, columns] into [new rows, columns]. Old rows are copied bit for bit. */
 export function resizeRows(
   values: Float32Array,
   columns: number,
@@ -94,11 +94,11 @@ function columnsOf(
   return { mean, deviation: deviation.map(Math.sqrt) };
 }
 
-/** Box and Muller's. */
+/** A normal random number, by the Box–Muller transform. */
 const normal = (stream: RandomStream, index: number): number =>
   Math.sqrt(-2 * Math.log(1 - stream.uniform(2 * index))) * Math.cos(2 * Math.PI * stream.uniform(2 * index + 1));
 
-/** Tensors whose first dimension is the vocabulary, of a BERT or ESM-2 with or without its prefix. */
+/** Names of tensors with the vocabulary as first dimension, in a BERT or ESM-2, with or without the model prefix. */
 const tables: readonly RegExp[] = [
   /^(?:[a-z_]+\.)?embeddings\.word_embeddings\.weight$/,
   /^cls\.predictions\.(?:decoder\.weight|decoder\.bias|bias)$/,

@@ -1,5 +1,5 @@
 /**
- * Activations, elementwise: gelu (exact, with erf), geluTanh (the approximation of BERT's TensorFlow code), silu,
+ * Elementwise activations: gelu (exact, with erf), geluTanh (the approximation of BERT's TensorFlow code), silu,
  * sigmoid, relu.
  *
  * Sources: Hendrycks and Gimpel 2016, arXiv:1606.08415 (GELU, both forms); Elfwing et al. 2017, arXiv:1702.03118
@@ -12,8 +12,8 @@ import type { Tensor } from "../tensor.ts";
 export const geluComposite: Composite = composite<Record<never, never>>({
   name: "gelu",
   expand: ([x]) => [(x as Tensor).mul(normalCdf(x as Tensor))],
-  // d/dx [x cdf(x)] = cdf(x) + x pdf(x); with t = x / sqrt(2), which the cdf has too, x pdf(x) = t / exp(t^2) /
-  // sqrt(pi)
+  // d/dx [x cdf(x)] = cdf(x) + x pdf(x). With t = x / sqrt(2), which the cdf has too:
+  // x pdf(x) = t / exp(t^2) / sqrt(pi)
   vjp: ([ct], _, [input]) => {
     const x = input as Tensor;
     const t = x.mul(Math.SQRT1_2);
@@ -44,7 +44,7 @@ export const siluComposite: Composite = composite<Record<never, never>>({
   expand: ([x]) => [(x as Tensor).mul(call1(sigmoidComposite, [x as Tensor]))],
 });
 
-/** Shapes: x `[...]` f32 -> same, as for every activation here. */
+/** Shapes: x `[...]` f32 -> same. All activations here have these shapes. */
 export const gelu = (x: Tensor<"f32">): Tensor<"f32"> => call1(geluComposite, [x]) as Tensor<"f32">;
 export const geluTanh = (x: Tensor<"f32">): Tensor<"f32"> => call1(geluTanhComposite, [x]) as Tensor<"f32">;
 export const silu = (x: Tensor<"f32">): Tensor<"f32"> => call1(siluComposite, [x]) as Tensor<"f32">;

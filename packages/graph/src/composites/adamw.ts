@@ -1,13 +1,13 @@
 /**
- * One AdamW step of one parameter, decoupled weight decay.
+ * One AdamW step of one parameter, with decoupled weight decay.
  *
  *   m <- beta1 m + (1 - beta1) g          v <- beta2 v + (1 - beta2) g^2
  *   p <- p - lr * decay * p - step * m / (sqrt(v) + eps')
  *
- * with g = gradient * gradScale (clipping and the loss weight), step = lr * sqrt(1 - beta2^t) / (1 - beta1^t) and
- * eps' = eps * sqrt(1 - beta2^t): the bias corrections folded into two scalars, equal to the textbook form. All that
- * changes by step is a tensor: lr, step, epsHat, gradScale are scalars []. Source: Loshchilov and Hutter 2019,
- * arXiv:1711.05101. Checked against torch.optim.AdamW.
+ * with g = gradient * gradScale (clipping and the loss weight), step = lr * sqrt(1 - beta2^t) / (1 - beta1^t) and eps'
+ * = eps * sqrt(1 - beta2^t). The two scalars step and eps' include the bias corrections; the result equals the textbook
+ * form. Every value that changes from step to step is a tensor: lr, step, epsHat, gradScale are scalars []. Source:
+ * Loshchilov and Hutter 2019, arXiv:1711.05101. Checked against torch.optim.AdamW.
  */
 import { call, composite, type Composite } from "../composite.ts";
 import type { Tensor } from "../tensor.ts";
@@ -27,7 +27,7 @@ export const adamwComposite: Composite = composite<AdamWParams>({
       Tensor,
       Tensor,
     ];
-    // The gradient's scale goes into the scalars: one pass over the gradient less.
+    // The gradient's scale goes into the scalars: this saves one pass over the gradient.
     const m2 = m.mul(beta1).add(grad.mul(gradScale.mul(1 - beta1)));
     const v2 = v.mul(beta2).add(grad.square().mul(gradScale.square().mul(1 - beta2)));
     const decayed = decay === 0 ? p : p.mul(lr.mul(-decay).add(1));

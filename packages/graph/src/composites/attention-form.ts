@@ -1,52 +1,56 @@
 /**
- * Where the expansion of attention computes scores: over all pairs, or in a band.
+ * The two layouts in which the expansion of attention computes scores: over all pairs, or in a band.
  *
  *   full    scores [batch, heads, queries, keys]
  *   banded  scores [batch, heads, blocks, block, block + 2 window]  (block + window where causal)
  *
- * In the band, block n holds the queries n * block …; the keys it can see are those of the same positions and `window`
- * more to either side, a slice of the padded sequence. A block of scores is one product, whose columns outside of the
- * sequence or of the window are masked. Pairs, and with them time and memory, grow with seq * (block + 2 window) and no
- * more with seq^2.
+ * In the band, block n holds the queries from n * block on. The keys that a block can see are the keys at the same
+ * positions and `window` more keys to either side: a slice of the padded sequence. A block of scores is one product.
+ * Its columns outside of the sequence or outside of the window are masked. The number of pairs, and with it time and
+ * memory, grows with seq * (block + 2 window) instead of seq^2.
  *
- * A form says how tensors by query and by key are laid out for those products, and back; what is computed is written
- * once. Left to the full form: key padding, and other numbers of keys than of queries, under which a query may see no
- * key and then attends to all of them; a bias, which is as large as the full scores.
+ * A form lays out tensors by query and by key for these products, and back; the computation itself is written once. The
+ * full form alone handles three cases: key padding and unequal numbers of keys and queries, where a query may see no
+ * key and then attends to all keys; and a bias, which is as large as the full scores.
  *
- * Dropout is drawn for all pairs and cut to the band, so that the form does not change the mask: that draw still grows
- * with seq^2.
+ * Dropout is drawn for all pairs and cut to the band, so that both forms have the same mask: this draw still grows with
+ * seq^2.
  */
 import type { Tensor } from "../tensor.ts";
 import type { AttentionParams, Parts } from "./attention-parts.ts";
 
 export interface AttentionForm {
-  /** [batch, heads, queries, x], as rows of scores. */
+  /** [batch, heads, queries, x] laid out as rows of scores. */
   readonly rows: <T extends Tensor>(x: T) => T;
-  /** [batch, heads, keys, x], as columns of scores: in a band each key several times. */
+  /** [batch, heads, keys, x] laid out as columns of scores. In a band each key occurs several times. */
   readonly columns: <T extends Tensor>(x: T) => T;
-  /** [batch, heads, queries, keys], as scores. */
+  /** [batch, heads, queries, keys] laid out as scores. */
   readonly pairs: <T extends Tensor>(x: T) => T;
+  /** The inverse of `rows`. */
   readonly fromRows: <T extends Tensor>(x: T) => T;
-  /** The sum over where a key stands. */
+  /** The inverse of `columns`, with the sum over all places of a key. */
   readonly fromColumns: <T extends Tensor>(x: T) => T;
-  /** Where a query may see a key, in the shape of scores but for sizes of 1; undefined where it may see all. */
+  /**
+   * True where a query may see a key, in a shape that broadcasts to the scores. Undefined where every query sees every
+   * key.
+   */
   readonly seen: Tensor<"bool"> | undefined;
 }
 
-/** The cheaper form of the two; both give the same. */
+/** The cheaper form of the two; both give the same result. */
 export function formOf(parts: Parts, p: AttentionParams): AttentionForm {
   const block = bandOf(parts, p);
   return block === undefined ? full(parts, p) : banded(parts, p, p.window as number, block);
 }
 
-/** Smallest block: products of fewer rows waste an engine's tiles. */
+/** Smallest block. Products of fewer rows would waste the tiles of a matmul kernel. */
 const LEAST_BLOCK = 32;
 
 /**
- * Queries in a block of the band, or undefined where the full form is to be taken.
+ * Queries in a block of the band, or undefined where the full form is better.
  *
- * A block as long as the window makes three pairs of each one that is needed at the least, with few copies of keys. The
- * copies, and the smaller products, are paid by a band of at most 3/4 of all pairs.
+ * A block as long as the window computes at least three pairs for each two pairs needed, with few copies of keys. A
+ * band of at most 3/4 of all pairs pays for the copies and for the smaller products.
  */
 export function bandOf(
   { q, k, extra }: Pick<Parts, "q" | "k" | "extra">,
@@ -83,7 +87,7 @@ function full({ q, k, extra }: Parts, { causal, window }: AttentionParams): Atte
   return { rows: same, columns: same, pairs: same, fromRows: same, fromColumns: same, seen: all(rules) };
 }
 
-/** `size` of the elements from `start` on along `axis`, with `value` in place of those that are not there. */
+/** The `size` elements from `start` on along `axis`, padded with zeros where x has no elements. */
 const cut = <T extends Tensor>(x: T, axis: number, start: number, size: number): T => {
   const length = x.shape[axis] as number;
   const from = Math.max(0, start);
@@ -93,13 +97,13 @@ const cut = <T extends Tensor>(x: T, axis: number, start: number, size: number):
   return (from === start && to === start + size ? kept : kept.pad(at(from - start), at(start + size - to))) as T;
 };
 
-/** The band by blocks of any size. */
+/** The band, by blocks of any size. */
 export function banded({ q, extra }: Parts, { causal }: AttentionParams, window: number, block: number): AttentionForm {
   const { graph } = q;
   const [batch, heads, seq] = q.shape as [number, number, number, number];
   const blocks = Math.ceil(seq / block);
   const width = block + (causal ? 1 : 2) * window;
-  // A block's columns in pieces of a block: [offset, length].
+  // The columns of a block in pieces of the length of a block: [offset, length].
   const pieces = Array.from(
     { length: Math.ceil(width / block) },
     (_, i) => [i * block, Math.min(block, width - i * block)] as const,
@@ -123,8 +127,8 @@ export function banded({ q, extra }: Parts, { causal }: AttentionParams, window:
       seq,
     );
   };
-  // Of all squares of block x block, those from the diagonal on: in rows that are one square longer they stand one
-  // below another.
+  // Picks the squares of block x block from the diagonal on. In rows that are one square longer, these squares stand
+  // one below another.
   const pairs = (x: Tensor): Tensor => {
     const across = pieces.length - 1 + blocks;
     const whole = cut(cut(x, 2, 0, blocks * block), 3, -window, padded);
@@ -145,7 +149,7 @@ export function banded({ q, extra }: Parts, { causal }: AttentionParams, window:
     return cut(near, 4, 0, width);
   };
 
-  // Column c of row r stands at r + (c - window - r), c - window being counted from the block's first query.
+  // Column c of row r stands for the key at r + (c - window - r), where c - window counts from the block's first query.
   const ahead = graph.iota([1, 1, 1, 1, width], 4).sub(graph.iota([1, 1, 1, block, 1], 3));
   const at = graph
     .iota([1, 1, blocks, 1, 1], 2)

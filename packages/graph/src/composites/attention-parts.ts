@@ -1,4 +1,4 @@
-/** What the composites of attention are given: their params, and their args by name. */
+/** The params of the attention composites, and their args by name. */
 import type { Tensor } from "../tensor.ts";
 
 /** Optional tensors follow q, k, v in `args`, in this order. */
@@ -8,12 +8,12 @@ export type Extra = (typeof EXTRAS)[number];
 export type AttentionParams = {
   readonly scale: number;
   readonly causal: boolean;
-  /** Largest |i - j| that may see each other, or null. */
+  /** Largest |i - j| at which positions see each other, or null for no window. */
   readonly window: number | null;
   readonly softcap: number | null;
   readonly dropoutRate: number;
   readonly dropoutStream: number;
-  /** Names of the optional tensors given. */
+  /** Names of the optional tensors in `args`. */
   readonly extras: readonly string[];
 };
 

@@ -1,16 +1,17 @@
 /**
- * Attention: softmax(scale * q k^T, masked) v, with the mask as a description, so that a kernel can skip what it rules
- * out and never builds [seq, seq] where it need not.
+ * Attention: softmax(scale * q k^T, masked) v. The mask is a description, so that a kernel can skip the pairs that the
+ * mask rules out and builds [seq, seq] only where necessary.
  *
  * The description: key padding (a bool per key), segment ids (a token sees its own segment: packed documents; padding
  * is a segment of its own), causal, a window (|i - j| <= window), an additive bias, softcap * tanh(score / softcap),
- * dropout. A query that may see no key attends to all of them evenly: no NaN.
+ * dropout. A query that may see no key attends to all keys evenly: no NaN.
  *
  * Outputs: the result, and the log-sum-exp of each row of scores, from which a backward kernel rebuilds the
- * probabilities. Own gradient (FlashAttention-2, arXiv:2307.08691): with P the probabilities, D = rowsum(dO * O), dV =
- * P^T dO, dS = P * (dO V^T - D), dQ = dS K, dK = dS^T Q. Its expansion shares every node up to P with the forward one.
+ * probabilities. Own gradient (FlashAttention-2, arXiv:2307.08691): with P the probabilities, D = rowsum(dO * O),
+ * dV = P^T dO, dS = P * (dO V^T - D), dQ = dS K, dK = dS^T Q. Its expansion shares every node up to P with the
+ * expansion of the forward composite.
  *
- * Both expansions take the cheaper of two forms (attention-form.ts): all pairs, or under a window a band of them.
+ * Both expansions take the cheaper of two forms (attention-form.ts): all pairs, or under a window a band of the pairs.
  */
 import { ConfigError } from "@cloze/errors";
 import { call, composite, type Composite } from "../composite.ts";
@@ -23,7 +24,10 @@ import { formOf, type AttentionForm } from "./attention-form.ts";
 import { EXTRAS, partsOf, type AttentionParams, type Extra, type Parts } from "./attention-parts.ts";
 import { logSumExp, softmax } from "./softmax.ts";
 
-/** A score no softmax sees: far below any real one, finite so that a row of nothing else gives no NaN. */
+/**
+ * A masked score: far below any real score, so softmax gives 0; finite, so that a row of masked scores alone gives no
+ * NaN.
+ */
 const MASKED = -1e30;
 
 export interface AttentionOptions {
@@ -42,9 +46,9 @@ export interface AttentionOptions {
 }
 
 interface Scores {
-  /** After cap, bias and mask, in the layout of `form`. */
+  /** Scores after cap, bias and mask, in the layout of `form`. */
   readonly scores: Tensor<"f32">;
-  /** The factor the softcap puts on their gradient. */
+  /** The factor of the softcap in the gradient of the scores. */
   readonly capSlope: Tensor<"f32"> | undefined;
   readonly form: AttentionForm;
 }
@@ -59,7 +63,7 @@ function scoresOf(parts: Parts, p: AttentionParams): Scores {
   return { scores: form.seen ? form.seen.select(scores, MASKED) : scores, capSlope: bent?.square().neg().add(1), form };
 }
 
-/** The factors of dropout: those of all pairs, whichever of them the form computes. */
+/** The factors of dropout. The draw is over all pairs, so it does not depend on the form. */
 function keptBy({ q, k, extra }: Parts, { pairs }: AttentionForm, p: AttentionParams): Tensor<"f32"> | undefined {
   if (p.dropoutRate === 0) return undefined;
   const [batch, heads, queries] = q.shape as [number, number, number, number];
@@ -84,8 +88,8 @@ export const attentionComposite: Composite = composite<AttentionParams>({
 });
 
 /**
- * args: ct, out, lse, then those of attention. Outputs dq, dk, dv, and dbias when there is a bias (undefined slots are
- * not outputs).
+ * args: ct, out, lse, then the args of attention. Outputs dq, dk, dv. With a bias, a stand-in for each optional tensor
+ * before the bias follows, and then dbias.
  */
 export const attentionBackwardComposite: Composite = composite<AttentionParams>({
   name: "attentionBackward",
@@ -107,7 +111,7 @@ export const attentionBackwardComposite: Composite = composite<AttentionParams>(
         .sum(-1, true),
     );
     const flowing = probabilities.mul((kept ? dweights.mul(kept) : dweights).sub(rows));
-    // Where nothing is seen probabilities are even, not zero: no gradient flows there all the same.
+    // Where a query sees no key, the probabilities are even and not zero. No gradient may flow there.
     const dscores = form.seen ? form.seen.select(flowing, 0) : flowing;
     const draw = (capSlope ? dscores.mul(capSlope) : dscores).mul(p.scale).cast(q.dtype);
     const grads: Tensor[] = [
@@ -117,7 +121,7 @@ export const attentionBackwardComposite: Composite = composite<AttentionParams>(
     ];
     if (!extra.bias) return grads;
     const axes = (extra.bias as Tensor).shape.flatMap((d, i) => (d === 1 && dscores.shape[i] !== 1 ? [i] : []));
-    // One slot per optional tensor up to the bias keeps the outputs in the order of the args.
+    // One slot per optional tensor before the bias keeps the outputs in the order of the args.
     return [
       ...grads,
       ...p.extras.slice(0, p.extras.indexOf("bias")).map((name) => zeroLike(extra[name as Extra] as Tensor)),
@@ -126,14 +130,14 @@ export const attentionBackwardComposite: Composite = composite<AttentionParams>(
   },
 });
 
-/** A stand-in for an integer arg's cotangent: never read, since the walk stops at integers. */
+/** A stand-in for an integer arg's cotangent. Nothing reads it, since the walk stops at integers. */
 const zeroLike = (x: Tensor): Tensor => x.graph.const(0, x.dtype);
 
 /**
  * Scaled dot-product attention with a mask description.
  *
  * Shapes: q `[batch, heads, queries, headDim]`, k and v `[batch, heads, keys, headDim]` f32 -> like q.
- * Throws ShapeError when they disagree, or when segments are given and queries != keys.
+ * Throws ShapeError when the shapes disagree, or when segments are given and queries != keys.
  */
 export function attention(
   q: Tensor<"f32">,

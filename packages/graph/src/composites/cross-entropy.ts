@@ -1,8 +1,8 @@
 /**
  * Cross-entropy of integer targets: loss_i = logSumExp(logits_i) - logits_i[target_i].
  *
- * Outputs the loss and the log-sum-exp of each row. Own gradient: (exp(logits - lse) - onehot(target)) * ct;
- * probabilities are rebuilt from lse, never kept.
+ * Outputs the loss and the log-sum-exp of each row. Own gradient: (exp(logits - lse) - onehot(target)) * ct; the
+ * gradient rebuilds the probabilities from lse and never keeps them.
  */
 import { call, composite, type Composite } from "../composite.ts";
 import { dims } from "../dims.ts";

@@ -1,7 +1,7 @@
 /**
- * Dropout: zeroes each element with probability `rate` and scales the rest by 1 / (1 - rate).
+ * Dropout: sets each element to zero with probability `rate` and scales all other elements by 1 / (1 - rate).
  *
- * The mask is a function of (key, stream, element), so the backward pass draws it again instead of storing it.
+ * The mask is a function of (key, stream, element), so the backward pass draws the mask again and does not store it.
  * Source: Srivastava et al. 2014, JMLR 15.
  */
 import { ConfigError } from "@cloze/errors";
@@ -11,7 +11,7 @@ import type { Tensor } from "../tensor.ts";
 
 type DropoutParams = { readonly rate: number; readonly stream: number };
 
-/** f32 factors 0 or 1 / (1 - rate). 24 random bits an element: exact in f32. */
+/** f32 factors, each 0 or 1 / (1 - rate). The draw is 24 random bits an element: exact in f32. */
 export function dropoutMask(shape: Shape, key: Tensor<"u32">, rate: number, stream: number): Tensor<"f32"> {
   const drawn = key.graph.node("randomBits", [key], { shape, bits: 24, stream }).cast("f32");
   return drawn.less(rate * 2 ** 24).select(key.graph.const(0, "f32"), 1 / (1 - rate));
@@ -26,8 +26,8 @@ export const dropoutComposite: Composite = composite<DropoutParams>({
 });
 
 /**
- * Shapes: x `[...]` float, key u32 `[2]` = (seed, step) -> like x. `stream` tells layers apart: same key and stream,
- * same mask.
+ * Shapes: x `[...]` float, key u32 `[2]` = (seed, step) -> like x. `stream` separates layers: the same key and stream
+ * give the same mask.
  */
 export function dropout(
   x: Tensor<"f32">,

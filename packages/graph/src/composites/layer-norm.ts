@@ -1,7 +1,7 @@
 /**
  * LayerNorm: y = (x - mean) * rstd * weight + bias over the last axis, rstd = 1 / sqrt(var + eps), biased variance.
  *
- * Outputs y, and mean and rstd (last axis kept with size 1), which the gradient needs. Own gradient, with
+ * Outputs y, mean and rstd (last axis kept with size 1). The gradient needs mean and rstd. Own gradient, with
  * n = x̂ = (x - mean) rstd and g = ct * weight:  dx = rstd * (g - mean(g) - n * mean(g * n)).
  * Source: Ba et al. 2016, arXiv:1607.06450.
  */

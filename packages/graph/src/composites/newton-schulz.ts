@@ -1,12 +1,12 @@
 /**
- * Newton-Schulz orthogonalisation: drives the singular values of a matrix to about 1 by X <- aX + (bA + cA^2) X, A = X
- * X^T.
+ * Newton-Schulz orthogonalisation: moves the singular values of a matrix to about 1 by
+ * X <- aX + (bA + cA^2) X, A = X X^T.
  *
- * Muon takes one (a, b, c) five times, which lands them in about [0.68, 1.13]. Polar Express takes another for each
- * step, the best for what the steps before leave, and comes closer to 1. A tall matrix is transposed first, so that A
- * is the smaller Gram matrix. Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks";
- * Amsel et al. 2025, arXiv:2505.16932 (five steps, from singular values of 1e-3 on, with the safety factor of 2 % that
- * modded-nanogpt takes).
+ * Muon uses one (a, b, c) for five steps; the singular values end in about [0.68, 1.13]. Polar Express uses other
+ * coefficients in each step, the best ones for the singular values after the earlier steps, and comes closer to 1. A
+ * tall matrix is transposed first, so that A is the smaller Gram matrix. Sources: Jordan et al. 2024, "Muon: an
+ * optimizer for hidden layers in neural networks"; Amsel et al. 2025, arXiv:2505.16932 (five steps, for singular values
+ * from 1e-3 up, with a safety factor of 2 % as in modded-nanogpt).
  */
 import { ConfigError } from "@cloze/errors";
 import { call1, composite, type Composite } from "../composite.ts";
@@ -21,7 +21,7 @@ const POLAR_EXPRESS = [
   0.46449024233003106, 2.3465413258596377, -1.7097828382687081, 0.42323551169305323,
 ];
 
-/** `coefficients`: a, b, c of each step. `bound`: the Frobenius norm is brought to 1 / bound first. */
+/** `coefficients`: a, b, c of each step. `bound`: the input is first scaled to a Frobenius norm of 1 / bound. */
 type NewtonSchulzParams = { readonly coefficients: readonly number[]; readonly bound: number };
 
 export const newtonSchulzComposite: Composite = composite<NewtonSchulzParams>({
@@ -49,7 +49,7 @@ export function newtonSchulz(g: Tensor<"f32">, steps = 5): Tensor<"f32"> {
   return call1(newtonSchulzComposite, [g], { coefficients, bound: 1 }) as Tensor<"f32">;
 }
 
-/** Shapes: g `[rows, columns]` f32 -> same. At most five steps: there are coefficients for no more. */
+/** Shapes: g `[rows, columns]` f32 -> same. At most five steps: the table has coefficients for five. */
 export function polarExpress(g: Tensor<"f32">, steps = 5): Tensor<"f32"> {
   dims("polarExpress", g, "rows columns");
   if (!(Number.isInteger(steps) && steps >= 1 && steps * 3 <= POLAR_EXPRESS.length))

@@ -1,8 +1,8 @@
 /**
- * Rotary position embedding, half-split: channel c of the first half turns with channel c of the second by
- * position * base^(-2c / headDim). y1 = x1 cos - x2 sin, y2 = x2 cos + x1 sin.
+ * Rotary position embedding, half-split. Channel c of the first half turns with channel c of the second half by
+ * position * base^(-2c / headDim): y1 = x1 cos - x2 sin, y2 = x2 cos + x1 sin.
  *
- * Half-split is the layout of the ESM-2 and ModernBERT checkpoints; it is not the interleaved one.
+ * Half-split is the layout of the ESM-2 and ModernBERT checkpoints; it is not the interleaved layout.
  * Source: Su et al. 2021, arXiv:2104.09864, eq. 34.
  */
 import { call1, composite, type Composite } from "../composite.ts";
@@ -28,7 +28,7 @@ export const ropeComposite: Composite = composite<RopeParams>({
         .concat([x2.mul(cos).add(x1.mul(turn))], 3),
     ];
   },
-  // A rotation: its transpose is the rotation back.
+  // The map is a rotation: its transpose is the rotation back.
   vjp: ([ct], _, [, positions], params) => [
     call1(ropeComposite, [ct as Tensor, positions as Tensor], { ...params, inverse: !params.inverse }),
     undefined,
@@ -48,7 +48,7 @@ function angles(positions: Tensor<"i32">, half: number, base: number): { readonl
 }
 
 /**
- * Turns each pair of channels of q or k by its position.
+ * Turns each pair of channels of q or k by the position of the token.
  *
  * Shapes: x `[batch, heads, seq, headDim]` f32, positions `[batch | 1, seq]` i32 -> like x. Throws ShapeError if
  * headDim is odd.

@@ -1,7 +1,7 @@
 /**
  * Softmax: exp(x - max) / sum exp(x - max), computed in f32.
  *
- * Own gradient: y * (ct - sum(ct * y)), from the output alone.
+ * Own gradient: y * (ct - sum(ct * y)). It needs only the output y.
  */
 import { call1, composite, type Composite } from "../composite.ts";
 import { showType } from "../dtype.ts";
@@ -37,7 +37,7 @@ export function softmax(x: Tensor<"f32">, axis = -1): Tensor<"f32"> {
   return call1(softmaxComposite, [x], { axis: at }) as Tensor<"f32">;
 }
 
-/** log sum exp along `axis`, kept with size 1. Shapes: x `[...]` f32 -> `[..., 1, ...]`. */
+/** The log of the sum of exp along `axis`, which stays with size 1. Shapes: x `[...]` f32 -> `[..., 1, ...]`. */
 export function logSumExp(x: Tensor<"f32">, axis = -1): Tensor<"f32"> {
   const max = x.reduceMax(axis, true).detach();
   return x.sub(max).exp().sum(axis, true).log().add(max);

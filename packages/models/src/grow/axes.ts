@@ -1,23 +1,27 @@
 /**
- * What the axes of each family's parameters are made of, so that they can grow: a rule for every parameter, first match
- * counts.
+ * The factors of the axes of each family's parameters, so that the axes can grow: a rule for every parameter; the first
+ * match counts.
  *
- * A factor is a number, the count of heads, or `rest`, what remains of the axis. `same` may not change: vocabularies,
- * positions, labels. Axes marked `in` are summed over: their copies can be divided so that the sum stays what it was.
- * That is the last axis of a matrix, and of a tied decoder, which is the table of embeddings, the norm before it.
+ * A factor is a number, the number of heads, or `rest`, the remaining size of the axis. `same` may not change:
+ * vocabularies, positions, labels. A matrix is summed over its last axis, marked `in`: dividing the copies along this
+ * axis keeps the sum. A tied decoder is the table of embeddings, which cannot be divided. There the norm before the
+ * decoder is divided, marked `tied`.
  */
 export type Factor = number | "heads" | "rest";
 
 export interface Axis {
   readonly factors: readonly Factor[] | "same";
-  /** Summed over; `tied`: by what follows, where the decoder is the table of embeddings. */
+  /**
+   * "in": this parameter is summed over this axis. "tied": the decoder after this parameter sums over it, where the
+   * decoder is the table of embeddings.
+   */
   readonly summed?: "in" | "tied";
 }
 
 export interface AxisRule {
-  /** Of the parameter's name, at its end. */
+  /** Matches the end of the parameter's name. */
   readonly name: RegExp;
-  /** "new": nothing of the small model says anything of it. */
+  /** "new": the parameter does not come from the small model. */
   readonly axes: readonly Axis[] | "new";
 }
 
@@ -25,13 +29,13 @@ const same: Axis = { factors: "same" };
 const width: Axis = { factors: ["rest"] };
 const summed = ({ factors }: Axis): Axis => ({ factors, summed: "in" });
 const beforeDecoder: Axis = { factors: ["rest"], summed: "tied" };
-/** Of each head: channels as they are; as two halves that turn together by rotary positions; as pairs of neighbours. */
+/** Channels of each head: in order; as two halves that rotary positions turn together; as pairs of neighbours. */
 const heads: Axis = { factors: ["heads", "rest"] };
 const halves: Axis = { factors: ["heads", 2, "rest"] };
 const pairs: Axis = { factors: ["heads", "rest", 2] };
 const gated: Axis = { factors: [2, "rest"] };
 
-/** A linear layer: weight and, where it has one, bias. */
+/** The rules of a linear layer: its weight and its bias, which may be absent. */
 function linear(name: string, out: Axis, into: Axis): readonly AxisRule[] {
   return [
     { name: new RegExp(`(^|\\.)${name}\\.weight$`), axes: [out, summed(into)] },
@@ -48,7 +52,7 @@ const norm = (name: string, axis: Axis = width): AxisRule => ({
 });
 const vector = (name: string, axis: Axis): AxisRule => ({ name: new RegExp(`(^|\\.)${name}$`), axes: [axis] });
 
-/** Layers under the names of BERT. */
+/** The rules of layers with the names of BERT. */
 const transformer = (head: Axis): readonly AxisRule[] => [
   ...linear("attention\\.self\\.(query|key|value)", head, width),
   ...linear("attention\\.output\\.dense", width, head),
@@ -67,7 +71,7 @@ const gatedRms = (head: Axis, projections: readonly AxisRule[]): readonly AxisRu
   ...linear("decoder", same, width),
 ];
 
-/** By `model_type`. */
+/** The rules of each family, by `model_type`. */
 export const axisRules: Readonly<Record<string, () => readonly AxisRule[]>> = {
   bert: () => [
     ...transformer(heads),

@@ -1,6 +1,6 @@
 /**
- * A file that records are appended to whole, and that is on the disk after `flush`: what both logs of a run are written
- * through.
+ * An append-only file of whole records, which are on the disk after `flush`. Both logs of a run write through this
+ * file.
  */
 import { closeSync, fsyncSync, writeSync } from "node:fs";
 import { ConfigError } from "@cloze/errors";
@@ -9,13 +9,16 @@ export class AppendFile {
   #file: number | undefined;
   readonly #closed: string;
 
-  /** Takes over an open file. `closed` is the message for whoever writes after `close`. */
+  /** Takes over an open file. `closed`: the error message for a write after `close`. */
   constructor(file: number, closed: string) {
     this.#file = file;
     this.#closed = closed;
   }
 
-  /** A full disk leaves part of a record. Nothing may follow it: the file is closed then, and the error passed on. */
+  /**
+   * Appends one record. A full disk can leave part of a record, and no record may follow that part. So `write` then
+   * closes the file and passes the error on.
+   */
   write(record: Uint8Array): void {
     const file = this.#open();
     try {
@@ -31,7 +34,7 @@ export class AppendFile {
     fsyncSync(this.#open());
   }
 
-  /** Flushes and closes; once is enough. */
+  /** Flushes and closes the file. A second call does nothing. */
   close(): void {
     if (this.#file === undefined) return;
     fsyncSync(this.#file);

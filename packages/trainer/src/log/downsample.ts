@@ -1,14 +1,14 @@
 /**
- * Fewer points, the same picture: of every bucket of neighbours the lowest and the highest stay, so that no spike is
- * lost, and one value that is not finite, so that no NaN is hidden. An average would smooth away just what one looks
- * for.
+ * The points of a curve, thinned out without a visible change. From every bucket of neighbouring points, the lowest and
+ * the highest point stay, so that no spike is lost. One value that is not finite stays too, so that no NaN is hidden.
+ * An average would hide exactly these points.
  */
 export interface Point {
   readonly x: number;
   readonly y: number;
 }
 
-/** At most about `limit` points of `points`, in their order; the first and the last always among them. */
+/** About `limit` of the points at most, in their order, always with the first and the last point. */
 export function downsample(points: readonly Point[], limit: number): readonly Point[] {
   if (points.length <= limit) return points;
   const buckets = Math.max(1, Math.floor((limit - 2) / 2));
@@ -35,9 +35,9 @@ export function downsample(points: readonly Point[], limit: number): readonly Po
 }
 
 /**
- * Centred moving average over `2 * half + 1` points: it does not lag behind a falling curve as a running one does.
- * Towards the ends the window shrinks on both sides, and where under a third of it is left there is no average. Values
- * that are not finite are left out.
+ * Centred moving average over `2 * half + 1` points. It does not lag behind a falling curve, unlike a running average.
+ * Towards the ends the window shrinks on both sides. Where less than a third of the window is left, there is no
+ * average. Values that are not finite are left out.
  */
 export function smooth(points: readonly Point[], half: number): readonly Point[] {
   const finite = points.filter(({ y }) => Number.isFinite(y));

@@ -1,16 +1,17 @@
 /**
- * The few messages of TensorBoard's Event protobuf that a training run needs, encoded by hand. Legend, by field number:
+ * The encoder of the few messages of TensorBoard's Event protobuf that a training run needs, written by hand. Legend,
+ * by field number:
  *
- *     Event         1 wall_time double | 2 step int64 | 3 file_version string | 5 summary Summary | 7 session_log
- *                   SessionLog
+ *     Event         1 wall_time double | 2 step int64 | 3 file_version string | 5 summary Summary
+ *                   7 session_log SessionLog
  *     SessionLog    1 status (1 = START)
  *     Summary       1 value Summary.Value, repeated
  *     Summary.Value 1 tag string | 2 simple_value float | 8 tensor TensorProto | 9 metadata SummaryMetadata
  *     TensorProto   1 dtype (7 = string) | 2 tensor_shape (2 dim: 1 size) | 8 string_val bytes
  *     SummaryMetadata  1 plugin_data (1 plugin_name string)
  *
- * Source: tensorboard/compat/proto/{event,summary,tensor,tensor_shape}.proto, version 2.21. Values are 32-bit floats
- * there.
+ * Source: tensorboard/compat/proto/{event,summary,tensor,tensor_shape}.proto, version 2.21. Values in this format are
+ * 32-bit floats.
  */
 
 export type EventBody =
@@ -54,7 +55,7 @@ function varintField(field: number, value: number): Uint8Array {
   return value === 0 ? new Uint8Array(0) : concat([key(field, "varint"), varint(value)]);
 }
 
-/** Division instead of shifts: exact up to 2^53. */
+/** Uses division instead of shifts, so the result is exact up to 2^53. */
 function varint(value: number): Uint8Array {
   const bytes: number[] = [];
   for (; value > 127; value = Math.floor(value / 128)) bytes.push((value % 128) | 128);
@@ -68,7 +69,7 @@ function double(field: number, value: number): Uint8Array {
   return concat([key(field, "fixed64"), bytes]);
 }
 
-/** Written even when 0: a oneof member that is absent would be no value at all. */
+/** Writes the value even if it is 0. An absent member of a oneof would mean no value at all. */
 function float(field: number, value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setFloat32(0, value, true);

@@ -1,4 +1,6 @@
-/** Text that may stand anywhere in HTML or SVG, inside quotes too. */
+/** HTML escaping of plain text. */
+
+/** Escapes a text for any place in HTML or SVG, also inside quotes. */
 export function escapeHtml(text: string): string {
   const entities: Readonly<Record<string, string>> = {
     "&": "&amp;",

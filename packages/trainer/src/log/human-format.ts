@@ -1,9 +1,9 @@
 /**
- * Numbers for people: durations, counts, bytes, rates, metric values. The same words in the terminal and in the report.
- * Independent of the machine's locale, so that two runs of one command print the same text.
+ * Number formats for people: durations, counts, bytes, rates, metric values. The terminal and the report use the same
+ * formats. The formats ignore the locale of the machine, so that two runs of one command print the same text.
  */
 
-/** `0.4s`, `42s`, `3m 12s`, `2h 05m`, `3d 04h`; `?` for what cannot be known. */
+/** `0.4s`, `42s`, `3m 12s`, `2h 05m`, `3d 04h`; `?` for an unknown duration. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return "?";
   if (seconds < 9.95) return `${seconds.toFixed(1)}s`;
@@ -35,7 +35,7 @@ export function formatFlops(flops: number): string {
   );
 }
 
-/** Every digit, in groups of three: `1,234,567`. */
+/** All digits, in groups of three: `1,234,567`. */
 export function formatInteger(value: number): string {
   return Number.isFinite(value)
     ? Math.round(value)
@@ -53,8 +53,8 @@ export function formatBytes(bytes: number): string {
 }
 
 /**
- * A metric in four significant digits: `2.413`, `0.05000`, `123.5`, `3.000e-4`; very small and very large in powers of
- * ten.
+ * A metric with four significant digits: `2.413`, `0.05000`, `123.5`. Very small and very large values use powers of
+ * ten: `3.000e-4`.
  */
 export function formatValue(value: number): string {
   if (!Number.isFinite(value)) return String(value);
@@ -67,7 +67,7 @@ export function formatValue(value: number): string {
 function scaled(value: number, base: number, units: readonly string[], space: string): string {
   let scaledValue = value / base;
   let unit = 0;
-  // 999.5 rounds to four digits: the next unit says it in three.
+  // 999.5 would round to a number of four digits. The next unit needs only three.
   while (Math.abs(scaledValue) >= base - (base === 1000 ? 0.5 : 0.05) && unit < units.length - 1) {
     scaledValue /= base;
     unit++;

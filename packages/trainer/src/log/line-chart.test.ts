@@ -1,4 +1,4 @@
-// The parts of a chart: axes, fewer points, the figure itself.
+// The parts of a chart: axes, thinned points, the figure itself.
 import { describe, expect, test } from "vitest";
 import { linearScale, logScale, tickLabel } from "./axis-scale.ts";
 import { downsample, smooth, type Point } from "./downsample.ts";
@@ -95,7 +95,7 @@ describe("a chart", () => {
     [...html.matchAll(/<path class="line[^"]*" d="([^"]*)"/g)].map((m) => m[1]!);
 
   test("puts values where they belong", () => {
-    // 6% of room above and below: 10 is at 53.6 thousandths from the top, 0 at 946.4.
+    // The axis has 6% of space above and below: 10 is at 53.6 thousandths from the top, 0 at 946.4.
     expect(lines(chart([10, 5, 0]))).toEqual(["M0 53.6L500 500L1000 946.4"]);
   });
 

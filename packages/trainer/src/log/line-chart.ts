@@ -1,9 +1,9 @@
 /**
- * One chart of the report: an inline SVG that stretches to its place, with the labels beside it in HTML, so that text
- * keeps its size from a telephone to a wide screen. Strokes do not scale either (`vector-effect`); dots are strokes of
- * no length.
+ * One chart of the report: an inline SVG that fills its frame, with labels in HTML. The SVG stretches, but the text
+ * keeps its size from a telephone to a wide screen. Strokes do not scale either (`vector-effect`). Dots are strokes of
+ * length 0.
  *
- * Readable without scripts. The data stands in `data-chart` for the report's hover line.
+ * The chart is readable without scripts. `data-chart` holds the data for the report's hover line.
  */
 import { linearScale, logScale, tickLabel, type AxisScale } from "./axis-scale.ts";
 import { downsample, smooth, type Point } from "./downsample.ts";
@@ -12,35 +12,35 @@ import { formatInteger, formatValue } from "./human-format.ts";
 
 export interface ChartSeries {
   readonly name: string;
-  /** Colour by its role in the style sheet: 1 blue, 2 orange. */
+  /** Number of the colour in the style sheet: 1 blue, 2 orange. */
   readonly colour: 1 | 2;
   readonly points: readonly Point[];
-  /** Draw each point as a dot: for series of few points. */
+  /** Draws each point as a dot; for series with few points. */
   readonly dots?: boolean;
-  /** Draw the points faintly and their moving average over them. */
+  /** Draws the points faintly, and their moving average over them. */
   readonly smoothed?: boolean;
 }
 
 export interface ChartOptions {
-  /** Unique in the page, a plain word. */
+  /** A plain word that is unique in the page. */
   readonly id: string;
   readonly title: string;
   readonly note?: string;
   readonly series: readonly ChartSeries[];
-  /** First and last step of the axis, one for all charts of a page. */
+  /** First and last step of the axis, the same for all charts of a page. */
   readonly steps: readonly [number, number];
   /** A labelled horizontal line. */
   readonly rule?: { readonly value: number; readonly label: string };
-  /** Begin the axis at 0. */
+  /** Starts the value axis at 0. */
   readonly zero?: boolean;
   readonly wide?: boolean;
 }
 
 const maxPoints = 600;
-/** Positions are in thousandths of the plot. */
+/** Size of the plot: positions are in thousandths of it. */
 const unit = 1000;
 
-/** The figure, or "" where no series has a point. */
+/** The HTML of the chart, or "" if no series has a point. */
 export function renderChart(options: ChartOptions): string {
   const { id, title, note, rule, wide } = options;
   const series = options.series.filter(({ points }) => points.length > 0);
@@ -60,12 +60,15 @@ export function renderChart(options: ChartOptions): string {
     };
   });
   const data = JSON.stringify({ low: x.low, high: x.high, series: hover });
+  const noteHtml = note === undefined ? "" : `<p>${escapeHtml(note)}</p>`;
+  const description = series.map(describe).join(" ") + (rule ? ` ${rule.label}: ${formatValue(rule.value)}.` : "");
+  const ruleText = rule ? `${escapeHtml(rule.label)} ${formatValue(rule.value)}` : "";
   return `<figure class="chart${wide ? " wide" : ""}" data-chart="${escapeHtml(data)}">
-<figcaption><h2>${escapeHtml(title)}</h2>${note === undefined ? "" : `<p>${escapeHtml(note)}</p>`}${legend(series)}</figcaption>
+<figcaption><h2>${escapeHtml(title)}</h2>${noteHtml}${legend(series)}</figcaption>
 <div class="frame"><div class="plot">
 <svg viewBox="0 0 ${unit} ${unit}" preserveAspectRatio="none" role="img" aria-labelledby="${id}-title ${id}-desc">
 <title id="${id}-title">${escapeHtml(title)}</title>
-<desc id="${id}-desc">${escapeHtml(series.map(describe).join(" ") + (rule ? ` ${rule.label}: ${formatValue(rule.value)}.` : ""))}</desc>
+<desc id="${id}-desc">${escapeHtml(description)}</desc>
 ${y.ticks.map((tick) => `<path class="grid" d="M0 ${down(y, tick)}H${unit}"/>`).join("")}
 ${broken
   .slice(0, 100)
@@ -76,7 +79,7 @@ ${series.map((one) => curves(one, x, y)).join("\n")}
 </svg>
 ${y.ticks.map((tick) => `<span class="y" style="top:${down(y, tick) / 10}%">${tickLabel(tick)}</span>`).join("")}
 ${x.ticks.map((tick) => `<span class="x" style="left:${along(x, tick) / 10}%">${tickLabel(tick)}</span>`).join("")}
-${rule ? `<span class="rule-label" style="top:${down(y, rule.value) / 10}%">${escapeHtml(rule.label)} ` + `${formatValue(rule.value)}</span>` : ""}
+${rule ? `<span class="rule-label" style="top:${down(y, rule.value) / 10}%">${ruleText}</span>` : ""}
 </div></div>
 ${broken.length === 0 ? "" : `<p class="alarm">${brokenText(broken)}</p>`}</figure>`;
 }
@@ -96,7 +99,10 @@ function curves({ points, colour, dots, smoothed }: ChartSeries, x: AxisScale, y
   return `${line}<path class="dots c${colour}" d="${marks.join("")}"/>`;
 }
 
-/** A value that is not finite breaks the line; a point alone is a line of no length, which round caps make a dot. */
+/**
+ * The path of a line. A value that is not finite breaks the line. A single point is a line of length 0, which round
+ * caps show as a dot.
+ */
 function pathOf(points: readonly Point[], x: AxisScale, y: AxisScale): string {
   let d = "";
   let open = false;
@@ -118,7 +124,10 @@ function down(scale: AxisScale, value: number): number {
   return Math.round((1 - scale.at(value)) * unit * 10) / 10;
 }
 
-/** Logarithmic where one linear axis would flatten the curve: values over a factor of 30, all above 0. */
+/**
+ * The value axis. It is logarithmic where a linear axis would flatten the curve: values that span a factor of more than
+ * 30, all above 0.
+ */
 function valueScale(values: readonly number[], zero: boolean): AxisScale {
   if (values.length === 0) return linearScale(0, 1, 4);
   const [low, high] = extent(values);

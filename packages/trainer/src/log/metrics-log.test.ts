@@ -20,7 +20,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** A run's rows: a train line every step, an eval line at every third, with a clock that is never the same twice. */
+/**
+ * Rows of a run: a train line for every step, an eval line for every third step, and clock readings that never repeat.
+ */
 let clock = 0;
 function rowsOf(from: number, to: number): MetricsRow[] {
   const rows: MetricsRow[] = [];
@@ -71,7 +73,8 @@ describe("writing", () => {
     });
     log.flush();
     expect(readFileSync(path, "utf8")).toBe(
-      '{"type":"train","step":1,"tokens":8,"loss":2.5,"lr":0.0003,"gradNorm":0.5,"note":"a\\nb","time":{"tokensPerSecond":9}}\n',
+      '{"type":"train","step":1,"tokens":8,"loss":2.5,"lr":0.0003,"gradNorm":0.5,"note":"a\\nb",' +
+        '"time":{"tokensPerSecond":9}}\n',
     );
     expect(log.lastStep).toBe(1);
     log.close();

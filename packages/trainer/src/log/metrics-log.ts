@@ -1,16 +1,16 @@
 /**
- * metrics.jsonl: the append-only record of a run, one JSON object a line.
+ * metrics.jsonl: the append-only record of a run, one JSON object per line.
  *
- *     {"type":"train","step":12,"tokens":98304,"loss":2.413,"lr":0.0003,"gradNorm":0.7,"time":{"tokensPerSecond":51200}}
+ *     {"type":"train","step":12,"tokens":98304,"loss":2.413,"lr":0.0003,"gradNorm":0.7,
+ *      "time":{"tokensPerSecond":51200}}
  *
- * Whatever a clock measured stands under `time`, last in the line; all the rest is a function of the config and the
- * seed. So a run that was killed and resumed must leave the same bytes as one that was not, `time` aside: `withoutTime`
- * compares them. JSON has no NaN: the numbers NaN, Infinity and -Infinity are written as those words in quotes and read
- * back as numbers.
+ * (One line in the file.) The last key, `time`, holds all clock readings. Everything else is a function of the config
+ * and the seed. So a run that was killed and resumed must write the same bytes as a run without interruption, except
+ * `time`; `withoutTime` compares them. JSON has no NaN: the numbers NaN, Infinity and -Infinity are written as words in
+ * quotes and read back as numbers.
  *
- * A line counts once its newline is on the file. Steps never go back within a file; the reader holds the file to both.
- * The caller flushes before it completes a checkpoint: then every line up to the checkpoint's step is there to resume
- * after.
+ * A line counts only when its newline is in the file. Steps never decrease within a file. The reader checks both rules.
+ * The caller flushes before it completes a checkpoint, so a resume finds every line up to the checkpoint's step.
  */
 import { existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { ConfigError, FormatError } from "@cloze/errors";
@@ -19,7 +19,7 @@ import { AppendFile } from "./append-file.ts";
 export type MetricsType = "train" | "eval";
 export type MetricsValue = number | string | boolean;
 
-/** Wall-clock figures. The names below are those that the report draws; any other may stand beside them. */
+/** Wall-clock figures. The report draws the names below; other names may stand beside them. */
 export interface MetricsTime {
   /** Seconds since the run began, over all its resumes. */
   readonly elapsed?: number;
@@ -27,7 +27,10 @@ export interface MetricsTime {
   readonly [name: string]: number | string | undefined;
 }
 
-/** One line. `loss` is in nats per predicted token; further deterministic figures may stand beside those named here. */
+/**
+ * One line of the file. `loss` is in nats per predicted token. Further deterministic figures may stand beside these
+ * names.
+ */
 export interface MetricsRow {
   readonly type: MetricsType;
   readonly step: number;
@@ -42,19 +45,22 @@ export interface MetricsRow {
 
 export interface MetricsFile {
   readonly rows: readonly MetricsRow[];
-  /** The bytes after the last newline, when a write was cut off: undefined in a file that was closed well. */
+  /** The text after the last newline, which a write left when it was cut off. Undefined in a complete file. */
   readonly torn: string | undefined;
 }
 
 export interface MetricsLogOptions {
-  /** Continue an existing file: lines of later steps, and a torn last line, are cut off. */
+  /** Continues an existing file after this step. Lines of later steps and a torn last line are cut off. */
   readonly resumeAfter?: number;
 }
 
-/** The writer. Synchronous: a line is with the system when `write` returns, and on the disk when `flush` does. */
+/**
+ * The writer. It is synchronous: a line has reached the operating system when `write` returns, and the disk when
+ * `flush` returns.
+ */
 export class MetricsLog {
   readonly path: string;
-  /** What resuming cut off: whole lines, and the text of a torn last line. */
+  /** The lines that a resume has cut off: the number of whole lines, and the text of a torn last line. */
   readonly dropped: { readonly lines: number; readonly torn: string | undefined };
   readonly #file: AppendFile;
   #lastStep: number;
@@ -85,12 +91,12 @@ export class MetricsLog {
     }
   }
 
-  /** The step of the last line, or undefined in an empty file. After a resume it says how far the record reaches. */
+  /** The step of the last line, or undefined in an empty file. After a resume: the last step of the kept lines. */
   get lastStep(): number | undefined {
     return this.#lastStep < 0 ? undefined : this.#lastStep;
   }
 
-  /** Appends one line. Throws ConfigError on a step that goes back: a resumed run passes resumeAfter instead. */
+  /** Appends one line. Throws ConfigError if the step decreases: a resumed run must pass resumeAfter. */
   write(row: MetricsRow): void {
     requireCount("MetricsLog.write", "step", row.step);
     requireCount("MetricsLog.write", "tokens", row.tokens);
@@ -100,7 +106,7 @@ export class MetricsLog {
           "resumeAfter.",
       );
     }
-    // Half a line that a full disk leaves is cut off by reopening with resumeAfter.
+    // A full disk can leave half a line. The next opening with resumeAfter cuts it off.
     this.#file.write(Buffer.from(formatMetricsRow(row) + "\n"));
     this.#lastStep = row.step;
   }
@@ -114,7 +120,7 @@ export class MetricsLog {
   }
 }
 
-/** One line, without its newline: type, step, tokens, loss, the other figures in the order given, time last. */
+/** One line without its newline: type, step, tokens, loss, the other figures in the given order, time last. */
 export function formatMetricsRow(row: MetricsRow): string {
   const { type, step, tokens, loss, time, ...rest } = row;
   const plain = (_key: string, value: unknown): unknown =>
@@ -122,28 +128,28 @@ export function formatMetricsRow(row: MetricsRow): string {
   return JSON.stringify({ type, step, tokens, loss, ...rest, time }, plain);
 }
 
-/** The line with its `time` taken out: what a resumed run has to repeat to the byte. */
+/** The line without `time`: the bytes that a resumed run must repeat. */
 export function withoutTime(row: MetricsRow): string {
   const { time: _, ...rest } = row;
   return formatMetricsRow(rest as MetricsRow);
 }
 
 /**
- * Reads a whole file. Throws FormatError with the line number on any line that is not a row; a torn last line is
- * reported.
+ * Reads a whole file. Throws FormatError with the line number for a line that is not a row. A torn last line is no
+ * error: the result reports it.
  */
 export function readMetrics(path: string): MetricsFile {
   return parseMetrics(readFileSync(path), path);
 }
 
-/** As `readMetrics`, of bytes; `file` is the name that errors give. */
+/** Like `readMetrics`, but from bytes. `file`: the file name in errors. */
 export function parseMetrics(bytes: Uint8Array, file: string): MetricsFile {
   const rows: MetricsRow[] = [];
   const end = eachLine(bytes, file, (row) => rows.push(row));
   return { rows, torn: tornText(bytes, end) };
 }
 
-/** How much of a file belongs to the run up to and including `step`. */
+/** The length of the file's part that belongs to the run up to and including `step`. */
 function keptPart(
   path: string,
   step: number,
@@ -161,8 +167,8 @@ function keptPart(
 }
 
 /**
- * Calls `visit` with every complete line's row and the offset behind its newline; returns the offset behind the last
- * one.
+ * Calls `visit` for every complete line, with its row and the offset after its newline. Returns the offset after the
+ * last newline.
  */
 function eachLine(bytes: Uint8Array, file: string, visit: (row: MetricsRow, end: number) => void): number {
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

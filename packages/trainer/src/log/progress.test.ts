@@ -52,7 +52,7 @@ describe("formatProgress", () => {
   });
 });
 
-/** A stream that remembers, a clock that is set by hand, and what a terminal would show. */
+/** A stream that records its text, a clock that the test sets, and the contents of the terminal's screen. */
 function terminal(tty: { readonly columns?: number } | undefined) {
   let text = "";
   let seconds = 0;

@@ -1,28 +1,28 @@
 /**
- * Progress of a run in the terminal. On a TTY one line is redrawn in place and never wraps; in a pipe or a log file
- * there are plain lines, every 10 s at first and less often as the run grows long, so that a week of training is still
- * readable.
+ * The progress display of a run in the terminal. A TTY shows one line, which is drawn again in place and never wraps. A
+ * pipe or a log file gets plain lines: every 10 s at first, and less often as the run becomes longer, so that the log
+ * of a week stays readable.
  *
  *     [=========>            ]   42%  step 4,200/10,000  loss 2.413  51.2k tok/s  ETA 3m 12s
  *
- * ASCII only, no colours and no escape codes (a redraw is a carriage return and padding): every terminal shows the
- * same.
+ * The output is ASCII without colours or escape codes, so it looks the same in every terminal. A redraw is a carriage
+ * return plus padding.
  */
 import { formatCount, formatDuration, formatInteger, formatValue } from "./human-format.ts";
 
 export interface ProgressState {
   readonly step: number;
-  /** The last step of the run; undefined where a time budget ends it. */
+  /** The last step of the run. Undefined with a time budget. */
   readonly steps?: number;
-  /** How much of the run is done, 0 to 1; step / steps unless given. */
+  /** The fraction of the run that is done, 0 to 1. Default: step / steps. */
   readonly fraction?: number;
   readonly loss?: number;
   readonly tokensPerSecond?: number;
-  /** Seconds to go. */
+  /** Seconds until the end of the run. */
   readonly remaining?: number;
 }
 
-/** What a writer needs of `process.stderr`. */
+/** The members of `process.stderr` that a writer needs. */
 export interface ProgressStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
@@ -30,7 +30,7 @@ export interface ProgressStream {
 }
 
 export interface ProgressOptions {
-  /** Seconds on any monotonic clock; for tests. */
+  /** The time in seconds, from any monotonic clock; for tests. */
   readonly now?: () => number;
 }
 
@@ -38,8 +38,8 @@ const barWidth = { min: 8, max: 28 } as const;
 const gap = "  ";
 
 /**
- * One line of at most `columns` characters. As the room shrinks it loses the bar, then tokens/s, the time to go, the
- * loss and the percentage; the step stays to the last.
+ * One line of at most `columns` characters. A narrow line leaves out, in this order: the bar, tokens/s, the remaining
+ * time, the loss, the percentage. The step always stays.
  *
  * @example
  * formatProgress({ step: 5, steps: 10, loss: 2.5, remaining: 61 }, 60)
@@ -64,16 +64,16 @@ export function formatProgress(state: ProgressState, columns: number): string {
   return `[${bar(fraction, Math.min(room, barWidth.max))}]${gap}${line}`;
 }
 
-/** Draws states on a stream: `update` as often as one likes, `print` for a message in between, `finish` at the end. */
+/** Draws the progress on a stream. Call `update` at any rate, `print` for a message in between, `finish` at the end. */
 export class ProgressWriter {
   readonly #stream: ProgressStream;
   readonly #now: () => number;
   #state: ProgressState | undefined;
   #started: number | undefined;
-  /** When and what was last shown. */
+  /** The time and the state of the last drawing. */
   #shownAt = -Infinity;
   #shown: ProgressState | undefined;
-  /** How many characters of the current line are taken. */
+  /** Number of characters on the current line. */
   #drawn = 0;
 
   constructor(stream: ProgressStream, options: ProgressOptions = {}) {
@@ -89,7 +89,7 @@ export class ProgressWriter {
     if (now - this.#shownAt >= pause) this.#show(state, now);
   }
 
-  /** A whole line above the progress: a warning, an evaluation, a saved checkpoint. */
+  /** Prints a whole line above the progress: a warning, an evaluation, a saved checkpoint. */
   print(line: string): void {
     if (!this.#stream.isTTY) return void this.#stream.write(`${line}\n`);
     this.#stream.write(`\r${line.padEnd(this.#drawn)}\n`);
@@ -97,7 +97,7 @@ export class ProgressWriter {
     if (this.#state !== undefined) this.#show(this.#state, this.#now());
   }
 
-  /** Shows the last state, if it was not shown, and ends the line. */
+  /** Shows the last state if it is not visible yet, and ends the line. */
   finish(): void {
     if (this.#state !== undefined && this.#shown !== this.#state) this.#show(this.#state, this.#now());
     if (this.#drawn > 0) this.#stream.write("\n");
@@ -113,7 +113,7 @@ export class ProgressWriter {
       this.#stream.write(`${[step, percent.trim(), loss, speed, eta].filter((part) => part !== "").join(gap)}\n`);
       return;
     }
-    // One column less than there are: a character in the last one wraps on some terminals.
+    // The last column stays empty: on some terminals a character there wraps the line.
     const columns = Math.max(1, (this.#stream.columns ?? 80) - 1);
     const line = formatProgress(state, columns);
     this.#stream.write(`\r${line.padEnd(Math.min(this.#drawn, columns))}`);
@@ -132,7 +132,7 @@ function pieces(
 ): Readonly<Record<"percent" | "step" | "loss" | "speed" | "eta", string>> {
   const { step, steps, loss, tokensPerSecond, remaining } = state;
   return {
-    // Rounded down: 100% is said of what is done, and of nothing else.
+    // Rounded down, so that 100% appears only when the run is done.
     percent: fraction === undefined ? "" : `${Math.floor(fraction * 100 + 1e-9)}%`.padStart(4),
     step: `step ${formatInteger(step)}${steps === undefined ? "" : `/${formatInteger(steps)}`}`,
     loss: loss === undefined ? "" : `loss ${formatValue(loss)}`,

@@ -33,7 +33,7 @@ const page = (more: Partial<ReportOptions> = {}): string =>
     ...more,
   });
 
-/** Every element that is opened is closed, in order. */
+/** The elements that are not closed in order; empty for well-formed HTML. */
 function unbalanced(html: string): string[] {
   const open: string[] = [];
   const bare = new Set(["meta", "link", "wbr"]);

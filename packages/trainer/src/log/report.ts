@@ -1,8 +1,8 @@
 /**
- * report.html: a run on one page that can be mailed. Everything is inside the file: no network, no library, light and
- * dark.
+ * report.html: one page about a run, in a single file. The file needs no network and no library, and has a light and a
+ * dark style.
  *
- * The page is a function of its arguments: two calls give the same bytes.
+ * The page is a pure function of the arguments: two calls return the same bytes.
  */
 import { escapeHtml } from "./html-text.ts";
 import { formatCount, formatDuration, formatInteger, formatValue } from "./human-format.ts";
@@ -12,23 +12,27 @@ import { reportScript, reportStyle } from "./report-style.ts";
 
 export interface ReportOptions {
   readonly title: string;
-  /** Shown as a table; nested keys are joined by dots. */
+  /** The configuration, shown as a table. Dots join nested keys. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly rows: readonly MetricsRow[];
   readonly summary: Readonly<Record<string, string | number | boolean>>;
-  /** In nats: drawn into the loss chart as the line that context has to beat. */
+  /** The unigram entropy in nats. The loss chart shows it as a line: a model below it has learnt from context. */
   readonly unigramEntropy?: number;
   /** Default "nats per predicted token". */
   readonly lossUnit?: string;
-  /** Figures of the evaluation that have a chart and a tile of their own, beside loss and accuracy. */
+  /** Further figures of the evaluation, besides loss and accuracy, each with its own chart and tile. */
   readonly figures?: readonly { readonly metric: string; readonly better: "higher" | "lower" }[];
 }
 
-/** The whole page. Charts are drawn of what the rows hold; a chart without a value is left out. */
+/** The HTML of the page. A chart without values is left out. */
 export function renderReport(options: ReportOptions): string {
   const { title, config, summary } = options;
   const charts = renderCharts(options).filter((chart) => chart !== "");
   const tiles = renderTiles(options);
+  const curves =
+    charts.length === 0
+      ? `<p class="none">No steps were recorded yet.</p>`
+      : `<section class="charts" aria-label="Curves">\n${charts.join("\n")}\n</section>`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -42,7 +46,7 @@ export function renderReport(options: ReportOptions): string {
 <main>
 <header><h1>${escapeHtml(title)}</h1><p>Training report</p></header>
 ${tiles === "" ? "" : `<section class="tiles" aria-label="In short">${tiles}</section>`}
-${charts.length === 0 ? `<p class="none">No steps were recorded yet.</p>` : `<section class="charts" aria-label="Curves">\n${charts.join("\n")}\n</section>`}
+${curves}
 <section class="tables">
 ${renderTable("Summary", Object.entries(summary))}
 ${renderTable("Config", flatten(config))}
@@ -144,7 +148,7 @@ function renderCharts({
 
 const sentence = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
-/** The few numbers that a reader wants first, as far as the rows know them. */
+/** The most important numbers, as far as the rows contain them. */
 function renderTiles({ rows, unigramEntropy: unigram, figures = [] }: ReportOptions): string {
   const tiles: [string, string, string][] = [];
   const evals = rows.filter((row) => row.type === "eval");
@@ -194,8 +198,8 @@ function renderTiles({ rows, unigramEntropy: unigram, figures = [] }: ReportOpti
   return tiles
     .map(
       ([name, value, more]) =>
-        "<div " +
-        `class="tile"><span>${escapeHtml(name)}</span><b>${escapeHtml(value)}</b><small>${escapeHtml(more)}</small></div>`,
+        `<div class="tile"><span>${escapeHtml(name)}</span><b>${escapeHtml(value)}</b>` +
+        `<small>${escapeHtml(more)}</small></div>`,
     )
     .join("");
 }

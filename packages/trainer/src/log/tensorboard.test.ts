@@ -15,10 +15,10 @@ function ticking(start: number): () => number {
 }
 
 /**
- * The file that `writeFixture` makes. TensorBoard 2.21's EventAccumulator, which checks the checksums, read these bytes
- * as: file_version "brain.Event:2"; session_log START at step 3; scalars train/loss (1700000002.0, 3, 2.5), train/lr
- * (1700000002.0, 3, 0.001 as f32), eval/loss (1700000002.5, 300, 0.0); string tensor config "**ü**" of the text plugin.
- * Its server listed and served the same tags and values.
+ * The bytes of the file that `writeFixture` makes. TensorBoard 2.21's EventAccumulator, which checks the checksums,
+ * read these bytes as: file_version "brain.Event:2"; session_log START at step 3; scalars train/loss (1700000002.0, 3,
+ * 2.5), train/lr (1700000002.0, 3, 0.001 as f32), eval/loss (1700000002.5, 300, 0.0); string tensor config "**ü**" of
+ * the text plugin. TensorBoard's server listed and served the same tags and values.
  */
 const fixture =
   "1800000000000000a37f4b220900004040fc54d9411a0d627261696e2e4576656e743a321b852ede0f000000000000006d532b090900006040fc54d941" +
@@ -36,7 +36,10 @@ function writeFixture(): TensorBoardWriter {
   return board;
 }
 
-/** A decoder apart from the encoder: any message as [field, value] pairs, lengths and checksums held to. */
+/**
+ * A decoder that shares no code with the encoder. It reads any message as [field, value] pairs and checks lengths and
+ * checksums.
+ */
 type Field = readonly [number, bigint | Buffer];
 
 function fields(bytes: Buffer): Field[] {
@@ -75,7 +78,7 @@ function records(bytes: Buffer): Buffer[] {
   return out;
 }
 
-/** Bit by bit and in 64-bit integers, unlike the table in tfrecord.ts. */
+/** The masked checksum, computed bit by bit in big integers, unlike the table in tfrecord.ts. */
 function masked(bytes: Uint8Array): number {
   let crc = 0xffffffffn;
   for (const byte of bytes) {

@@ -1,9 +1,9 @@
 /**
- * A writer of TensorBoard event files, without TensorFlow: `tensorboard --logdir runs` shows a run while it trains.
+ * A writer of TensorBoard event files, without TensorFlow. `tensorboard --logdir runs` shows a run while it trains.
  *
- * Tags are paths, such as `train/loss` and `eval/loss`: the part before the slash groups the charts. Scalars are 32-bit
- * floats in this format; metrics.jsonl keeps the full numbers. A resumed run writes a new file whose first event tells
- * TensorBoard to forget the steps that are about to be repeated.
+ * Tags are paths, such as `train/loss` and `eval/loss`. TensorBoard groups charts by the text before the slash. Scalars
+ * in this format are 32-bit floats; metrics.jsonl keeps the full numbers. A resumed run writes a new file. The first
+ * event of this file tells TensorBoard to drop the steps that the run repeats.
  * Left out on purpose: histograms, images, graphs.
  */
 import { mkdirSync, openSync } from "node:fs";
@@ -15,14 +15,14 @@ import { encodeEvent, type EventBody } from "./event-proto.ts";
 import { frameRecord } from "./tfrecord.ts";
 
 export interface TensorBoardOptions {
-  /** The step of the checkpoint that the run continues from: later steps of earlier files are void. */
+  /** The step of the checkpoint from which the run continues. Later steps in earlier files become invalid. */
   readonly resumeAfter?: number;
-  /** Seconds since 1970; for tests. */
+  /** The time in seconds since 1970; for tests. */
   readonly now?: () => number;
 }
 
 /**
- * One event file in `folder` (made if missing), named `events.out.tfevents.<unix>.<host>.<pid>.<n>`.
+ * One event file in `folder`, named `events.out.tfevents.<unix>.<host>.<pid>.<n>`. Creates the folder if it is missing.
  *
  * @example
  * const board = new TensorBoardWriter("runs/demo");
@@ -52,12 +52,12 @@ export class TensorBoardWriter {
     this.scalars(step, { [tag]: value });
   }
 
-  /** Several scalars of one step, in one event. */
+  /** Writes several scalars of one step, in one event. */
   scalars(step: number, values: Readonly<Record<string, number>>): void {
     this.#append(step, { scalars: values });
   }
 
-  /** Markdown, on TensorBoard's Text page: the config, a sample. */
+  /** Writes Markdown to TensorBoard's Text page: the config, a sample. */
   text(tag: string, step: number, text: string): void {
     this.#append(step, { tag, text });
   }
@@ -79,7 +79,7 @@ export class TensorBoardWriter {
   }
 }
 
-/** Two writers within one second of one process differ in the last number. */
+/** Opens a new file. Two writers of one process in the same second get different last numbers. */
 function openNew(folder: string, unix: number): { readonly path: string; readonly file: number } {
   for (let n = 0; ; n++) {
     const path = join(folder, `events.out.tfevents.${unix}.${hostname()}.${process.pid}.${n}`);

@@ -1,10 +1,11 @@
 /**
- * The TFRecord framing that TensorBoard's event files use:
+ * The TFRecord framing, which TensorBoard's event files use:
  *
  *     uint64 length | uint32 masked crc of those 8 bytes | data | uint32 masked crc of data        (little-endian)
  *
- * The checksum is CRC-32C (Castagnoli), rotated and offset ("masked") so that a checksum of checksums stays useful.
- * Source: tensorflow/core/lib/io/record_writer.h and core/lib/hash/crc32c.h; RFC 3720 B.4 has check values.
+ * The checksum is CRC-32C (Castagnoli), rotated and offset ("masked"), so that a checksum over data that contains
+ * checksums stays useful. Source: tensorflow/core/lib/io/record_writer.h and core/lib/hash/crc32c.h; RFC 3720 B.4 has
+ * check values.
  */
 
 const table: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {

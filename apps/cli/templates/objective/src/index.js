@@ -1,7 +1,9 @@
 /**
- * my-objective: hides a few tokens of each sequence behind the mask token, and the model predicts them.
+ * The objective my-objective: it hides a few tokens of each sequence behind the mask token, and the model predicts
+ * them.
  *
- * A beginning that works, to be made yours: change what `prepare` hides and what `loss` asks, and run `npm test` again.
+ * This is a start that works. Make it your own: change the tokens that `prepare` hides and the question that `loss`
+ * asks, and run `npm test` again.
  */
 import { ConfigError } from "@cloze/errors";
 import { crossEntropy } from "@cloze/graph";
@@ -14,7 +16,9 @@ import { RandomStream } from "@cloze/random";
  */
 
 /**
- * What `cloze pretrain --objective my-objective` calls. Options come from `--objective-options '{"count":3}'`.
+ * `cloze pretrain --objective my-objective` calls this function. Its options come from the flag:
+ *
+ *   --objective-options '{"count":3}'
  *
  * @type {import("@cloze/objective").ObjectiveMaker<"masked-lm">}
  */
@@ -30,12 +34,12 @@ export const objective = ({ special, specialIds }, options = {}) => {
 
   return {
     name: "my-objective",
-    // The part of a model that `loss` is given; the others are in PART_METHODS of @cloze/objective.
+    // The part of a model that `loss` gets. PART_METHODS of @cloze/objective has the other parts.
     requires: "masked-lm",
     options: { count },
 
     // On the host: tokens -> typed arrays. A pure function of the sequences and of (seed, step), so that a run can be
-    // resumed and spread over machines; evaluation draws the same whatever the run, so that runs compare.
+    // resumed and spread over machines. Evaluation draws the same tokens in every run, so that runs compare.
     prepare(batch, { seed, step, evaluation }) {
       const draws = evaluation
         ? new RandomStream(0).split("my-objective")

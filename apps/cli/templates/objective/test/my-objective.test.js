@@ -2,8 +2,8 @@ import { kitTokens, testObjective } from "@cloze/objective/kit";
 import { describe, expect, it } from "vitest";
 import { objective } from "../src/index.js";
 
-// The kit: determinism, resume, the same loss whole, in parts and with more padding, the gradient. `inspect` is yours
-// to write.
+// The kit tests determinism, resuming and the gradient, and that the loss is the same for a whole batch, in parts and
+// with more padding. The function `inspect` is yours to write.
 testObjective({
   create: (tokens) => objective(tokens),
   inspect({ feeds }, batch, { special }) {

@@ -1,19 +1,19 @@
 /**
- * Runs scatter parts on a device over plain arrays: the bindings, loaders and storer that the compiler writes in
- * earnest.
+ * A harness that runs scatter parts on a device over plain arrays. It writes the bindings, the loaders and the storer,
+ * which the compiler writes in a real program.
  */
 /// <reference types="@webgpu/types" />
 import { MAP_READ as MAP_READ_MODE, usage } from "../../runtime/usage.ts";
 import type { ScatterParts, ScatterSpec } from "../scatter.ts";
 
 export type Numbers = Float32Array | Int32Array | Float16Bits;
-/** f16 as it lies in memory. */
+/** The bits of f16 numbers. */
 export type Float16Bits = Uint16Array;
 
 const scalarOf = (numbers: Numbers): "f32" | "i32" | "f16" =>
   numbers instanceof Float32Array ? "f32" : numbers instanceof Int32Array ? "i32" : "f16";
 
-/** The spec of `updates` [count, width], and the text its names stand for. */
+/** The spec of a scatter of `updates` [count, width], and the text of its loaders and storer. */
 export function specOf(
   shape: { readonly count: number; readonly width: number; readonly size: number },
   element: "f32" | "i32" | "f16",
@@ -29,9 +29,11 @@ export function specOf(
       update: { name: "updateAt", element, ...(vec4 && { vec4: "updatesAt" }) },
       store: { name: "keep", ...(vec4 && { vec4: "keep4" }) },
     },
-    functions: `fn indexAt(i: u32) -> i32 { return indices[i]; }
+    functions:
+      `fn indexAt(i: u32) -> i32 { return indices[i]; }
 fn updateAt(i: u32, j: u32) -> ${element} { return updates[${flat}]; }
-fn updatesAt(i: u32, j: u32) -> vec4<${element}> { let p = ${flat}; return vec4<${element}>(updates[p], updates[p + 1u], updates[p + 2u], updates[p + 3u]); }
+fn updatesAt(i: u32, j: u32) -> vec4<${element}> { let p = ${flat}; ` +
+      `return vec4<${element}>(updates[p], updates[p + 1u], updates[p + 2u], updates[p + 3u]); }
 fn keep(i: u32, j: u32, value: ${value}) { result[${flat}] = value; }
 fn keep4(i: u32, j: u32, value: vec4<${value}>) { for (var k = 0u; k < 4u; k++) { result[${flat} + k] = value[k]; } }
 `,
@@ -39,14 +41,14 @@ fn keep4(i: u32, j: u32, value: vec4<${value}>) { for (var k = 0u; k < 4u; k++) 
 }
 
 export interface Runner {
-  /** Milliseconds until the device is done, and the result. */
+  /** Resolves to the milliseconds until the device is done, and the result. */
   readonly run: () => Promise<{ readonly ms: number; readonly out: Float32Array | Int32Array }>;
   readonly end: () => void;
 }
 
 /**
- * Makes pipelines and buffers once. The result and all scratch hold garbage before each run: nothing may count on
- * zeros.
+ * Makes pipelines and buffers once. The result and all scratch memory hold garbage before each run, because no kernel
+ * may rely on zeros.
  */
 export async function runnerOf(
   device: GPUDevice,

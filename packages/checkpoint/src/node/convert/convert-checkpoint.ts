@@ -1,12 +1,11 @@
 /**
- * A checkpoint of another library as a folder in the Hugging Face layout, or one of that layout with other files or
- * another dtype.
+ * The conversion of a checkpoint to a folder in the Hugging Face layout. The input is a checkpoint of another library,
+ * or a Hugging Face checkpoint that should get other files or another dtype.
  *
- *     tensors of any format --naming--> Hugging Face's names --transpose, cast--> safetensors, in shards where they are
- *     large
- *     config.json: the one beside the input, TensorFlow's bert_config.json, or made from the shapes
+ *     tensors of any format --naming--> Hugging Face's names --transpose, cast--> safetensors (shards for large models)
+ *     config.json: the input's, or TensorFlow's bert_config.json, or one made from the shapes
  *
- * One tensor is in memory at a time. Every tensor of the input is in the output or in the result's lists.
+ * One tensor is in memory at a time. Every tensor of the input is in the output or in the result's list `left`.
  */
 import { copyFile, readdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -25,17 +24,17 @@ import { tokenizerFiles } from "../hub-files.ts";
 import { openTensorSet, type TensorSet } from "./tensor-set.ts";
 
 export interface ConvertOptions {
-  /** Whose names they are; told by the names themselves where it is not given. */
+  /** The convention of the input's names. Default: found from the names. */
   readonly naming?: Naming;
-  /** Of all floating tensors. Default: as they are, and F32 for F64, which no model here computes in. */
+  /** Dtype for all floating tensors. Default: unchanged, but F32 for F64: no model here computes in F64. */
   readonly dtype?: FloatDType;
-  /** Largest file, in bytes. Default 5e9. */
+  /** Limit for one file, in bytes. Default 5e9. */
   readonly maxShardBytes?: number;
-  /** Attention heads, where neither a config nor the shapes say. */
+  /** Number of attention heads, for an input whose config and shapes do not give it. */
   readonly heads?: number;
   /** Leave out tensors that the naming does not know, instead of refusing. */
   readonly leaveUnknown?: boolean;
-  /** Files to write where the input's folder has none of a tokenizer, by the new config and the naming. */
+  /** Makes tokenizer files from the new config and the naming. Called where the input's folder has none. */
   readonly tokenizerFiles?: (config: ConfigObject, naming: Naming) => Promise<Readonly<Record<string, string>>>;
 }
 
@@ -45,16 +44,16 @@ export interface Conversion {
   /** Files of the new folder. */
   readonly files: readonly string[];
   readonly tensors: readonly (Renamed & { readonly dtype: SafetensorsDType; readonly shape: readonly number[] })[];
-  /** What is in the input and not in the output. */
+  /** Entries of the input that are not in the output, each with the reason. */
   readonly left: readonly { readonly name: string; readonly why: string }[];
   /** Where config.json comes from. */
   readonly config: "copied" | "bert_config.json" | "made from shapes";
 }
 
 /**
- * Writes `output`, a folder that `writeDirectoryAtomic` makes.
- * Throws: ConfigError for names that the naming does not know, or that become one; FormatError, UnsupportedError,
- * StorageError.
+ * Converts `input` and writes the folder `output` with `writeDirectoryAtomic`.
+ * Throws: ConfigError for names that the naming does not know, and for two names with the same new name; FormatError,
+ * UnsupportedError, StorageError.
  */
 export async function convertCheckpoint(
   input: string,
@@ -161,7 +160,7 @@ const sourceOf = (set: TensorSet, { from, to, transpose, dtype, shape, given }: 
   },
 });
 
-/** Tied weights are stored once. A copy that holds other numbers is no copy, and stays. */
+/** Drops copies of tied weights, so that each is stored once. A tensor with other bytes is not a copy, and stays. */
 async function withoutCopies(
   set: TensorSet,
   { copies }: Naming,
@@ -219,7 +218,7 @@ async function configOf(
   return { config: { ...shaped, ...theirs }, origin: "bert_config.json" };
 }
 
-/** The dtype's name in config.json. */
+/** The name of the tensors' dtype in config.json. */
 function dtypeName(tensors: readonly Placed[]): string {
   const floats = tensors.filter(({ dtype }) => isFloat(dtype)).map(({ dtype }) => dtype);
   return floats.includes("F32") || floats.length === 0 ? "float32" : floats.includes("BF16") ? "bfloat16" : "float16";

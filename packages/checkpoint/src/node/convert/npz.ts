@@ -1,10 +1,9 @@
 /**
- * NumPy's archives (`numpy.savez`, `savez_compressed`): a zip of .npy files, one an array.
+ * A reader of NumPy archives (`numpy.savez`, `savez_compressed`): zip files with one .npy file per array.
  *
- *     zip:  end record at the end -> central directory -> for each file: method, sizes, where it begins (zip64 where
- *           that is large)
- *     .npy: 0x93 NUMPY, version, header length, a Python dict {'descr': '<f4', 'fortran_order': False, 'shape': (3,
- *     4)}, the data
+ *     zip:  end record at the end -> central directory -> for each file: method, sizes, offset (zip64 for large ones)
+ *     .npy: 0x93 NUMPY, version, header length, a Python dict, the data
+ *     dict: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)}
  *
  * Sources: PKWARE APPNOTE 6.3.9; numpy/lib/format.py. Refused by name: Python objects (pickles), text, big-endian
  * numbers, encrypted files, methods other than stored and deflated.
@@ -29,7 +28,7 @@ interface NpyArray {
   readonly dtype: SafetensorsDType;
   readonly shape: readonly number[];
   readonly fortran: boolean;
-  /** Where its data begins in the unpacked file. */
+  /** Offset of the array's data in the unpacked file. */
   readonly start: number;
 }
 
@@ -66,7 +65,7 @@ export async function openNpz(path: string): Promise<TensorSet> {
     const unpack = async (name: string, { method, packed, size: whole, crc, offset }: Member): Promise<Buffer> => {
       const local = await at(offset, 30);
       const nameLength = local.readUInt16LE(26);
-      // The name stands at both places, and no checksum covers it.
+      // The name stands in the local header and in the directory. No checksum covers it, so the two are compared.
       if (local.readUInt32LE(0) !== 0x04034b50 || (await at(offset + 30, nameLength)).toString("utf8") !== name) {
         throw new FormatError(
           path,
@@ -101,7 +100,7 @@ export async function openNpz(path: string): Promise<TensorSet> {
           others.push(file);
           continue;
         }
-        // The whole file is unpacked for its header: what is asked of an archive's checksum covers all of it.
+        // Unpacks the whole file to read its header, because the archive's checksum covers the whole file.
         entries.set(file.slice(0, -".npy".length), parseNpy(path, file, await unpack(file, member)));
       }
       return {
@@ -140,7 +139,7 @@ function inflated(path: string, name: string, bytes: Buffer, whole: number): Buf
   }
 }
 
-/** The central directory. */
+/** Reads the archive's central directory: file name -> member. */
 async function directory(
   path: string,
   size: number,
@@ -188,7 +187,7 @@ async function directory(
   return members;
 }
 
-/** Sizes of 2^32 - 1 stand for those in the extra field 1, in this order. */
+/** Replaces each value 2^32 - 1 with the true one from extra field 1. There the order is size, packed size, offset. */
 function zip64(member: Member, extra: Buffer): Member {
   for (let p = 0; p + 4 <= extra.length; p += 4 + extra.readUInt16LE(p + 2)) {
     if (extra.readUInt16LE(p) !== 1) continue;

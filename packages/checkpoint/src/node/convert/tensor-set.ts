@@ -1,4 +1,4 @@
-/** Named tensors of any file that can be converted, read one at a time. */
+/** The tensors of any checkpoint that cloze can convert, by name. One tensor is read at a time. */
 import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
@@ -10,18 +10,19 @@ import { openNpz } from "./npz.ts";
 import { openTfCheckpoint } from "./tf-checkpoint.ts";
 
 export interface TensorSet {
-  /** What it was read from. */
+  /** Path of the file or folder. */
   readonly source: string;
   readonly entries: ReadonlyMap<string, { readonly dtype: SafetensorsDType; readonly shape: readonly number[] }>;
-  /** Names of what is in the files and is no tensor of numbers. */
+  /** Names of entries in the files that are not tensors of numbers. */
   readonly others: readonly string[];
   read(name: string): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
 /**
- * Opens a folder with safetensors, a lone .safetensors, an .npz, or a TensorFlow checkpoint (its .index, or the name
- * before it). Throws: UnsupportedError for pickles and HDF5, with the way to convert; FormatError, StorageError.
+ * Opens a folder with a checkpoint, a single .safetensors, an .npz, or a TensorFlow checkpoint (path with or without
+ * `.index`). Throws: UnsupportedError for pickles and HDF5, with a way to convert them; ConfigError where there is no
+ * checkpoint, or more than one; FormatError, StorageError.
  */
 export async function openTensorSet(path: string): Promise<TensorSet> {
   const found = await stat(path).catch(() => undefined);

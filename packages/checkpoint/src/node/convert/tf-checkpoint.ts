@@ -1,15 +1,16 @@
 /**
- * TensorFlow's checkpoints: `NAME.index`, a sorted table of what there is, and `NAME.data-0000i-of-0000n`, the bytes.
+ * A reader of TensorFlow checkpoints: `NAME.index` is a sorted table of the tensors, `NAME.data-0000i-of-0000n` holds
+ * their bytes.
  *
- *     .index: blocks … | 48-byte footer (where the index block lies, magic 0xdb4775248b80fb57)
- *     block:  entries (shared, unshared, value length: varints; key's new bytes; value) … | restarts | their count | 0
- *             | crc32c
- *     value:  BundleEntryProto { dtype 1, shape 2 { dim 2 { size 1 } }, shard_id 3, offset 4, size 5, crc32c 6, slices
- *             7 }
+ *     .index: blocks … | 48-byte footer (place of the index block, magic 0xdb4775248b80fb57)
+ *     block:  entries … | restarts | number of restarts | compression 0 | crc32c
+ *     entry:  shared, unshared, value length (varints) | last `unshared` bytes of the key | value
+ *     value:  BundleEntryProto { dtype 1, shape 2 { dim 2 { size 1 } }, shard_id 3, offset 4, size 5, crc32c 6,
+ *             slices 7 }
  *
- * The index block's entries point to the others. The entry under "" is the header: how many data files, which byte
- * order. Sources: LevelDB `doc/table_format.md`; tensorflow `core/protobuf/tensor_bundle.proto`,
- * `core/util/tensor_bundle`,
+ * A key begins with the first `shared` bytes of the previous key. The entries of the index block give the places of the
+ * other blocks. The entry with the key "" is the header: number of data files, byte order.
+ * Sources: LevelDB `doc/table_format.md`; tensorflow `core/protobuf/tensor_bundle.proto`, `core/util/tensor_bundle`,
  * `core/lib/hash/crc32c.h` (checksums are masked). Refused by name: partitioned variables, big-endian files, compressed
  * blocks.
  */
@@ -20,7 +21,7 @@ import { openFile } from "../open-file.ts";
 import { onStorage } from "../storage-error.ts";
 import type { TensorSet } from "./tensor-set.ts";
 
-/** By the number of tensorflow's DataType. */
+/** Our dtype for each number of TensorFlow's enum DataType. */
 const dtypes: Readonly<Record<number, SafetensorsDType>> = {
   1: "F32",
   2: "F64",
@@ -46,7 +47,7 @@ interface Entry {
   readonly crc: number | undefined;
 }
 
-/** `prefix` is the name before `.index`. */
+/** Opens a checkpoint. `prefix` is its path without `.index`. */
 export async function openTfCheckpoint(prefix: string): Promise<TensorSet> {
   const file = `${prefix}.index`;
   return onStorage(file, "read this checkpoint", async () => {
@@ -114,7 +115,7 @@ function parseIndex(
   if (bytes.length < 48 || bytes.readBigUInt64LE(bytes.length - 8) !== 0xdb4775248b80fb57n)
     throw fail("a sorted table, which ends in its magic number");
   const footer = new Reader(bytes.subarray(bytes.length - 48), file);
-  footer.varint(); // where the block of filters lies: there are none
+  footer.varint(); // place of the filter block: there is none
   footer.varint();
   const index = block(file, bytes, footer.varint(), footer.varint());
   const entries = new Map<string, Entry>();
@@ -144,7 +145,7 @@ function parseIndex(
   return { entries, others, shards };
 }
 
-/** Undefined for what is no array of numbers: text. */
+/** Parses a BundleEntryProto. Undefined for a tensor of text. */
 function parseEntry(file: string, name: string, bytes: Buffer): Entry | undefined {
   let type = 0;
   let shard = 0;
@@ -187,7 +188,7 @@ function parseEntry(file: string, name: string, bytes: Buffer): Entry | undefine
   return { dtype, shape, shard, offset, size, crc };
 }
 
-/** The entries of one block, its checksum compared. */
+/** Checks a block's checksum and reads its entries. */
 function block(
   file: string,
   bytes: Buffer,
@@ -227,7 +228,7 @@ function block(
   return entries;
 }
 
-/** Varints and the fields of a protocol buffer, never past the end. */
+/** A reader of varints and protocol buffer fields. It throws FormatError at the end of its bytes. */
 class Reader {
   #at: number = 0;
   readonly #bytes: Buffer;
@@ -289,7 +290,7 @@ class Reader {
   }
 }
 
-/** CRC-32C (Castagnoli) of bytes, rotated and shifted as TensorFlow stores it. */
+/** CRC-32C (Castagnoli) of bytes, masked as TensorFlow stores it: rotated right by 15 bits, plus 0xa282ead8. */
 export function maskedCrc(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = (crcTable[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);

@@ -1,0 +1,33 @@
+/** The sum of the counts of parts: the counts of the whole. */
+import { IssueCounter } from "@cloze/tokenizer";
+import type { ShardCounts, TextCounts } from "./shard-index.ts";
+
+export function sumCounts(all: readonly ShardCounts[]): ShardCounts {
+  const sum = (key: "records" | "residues" | "empty" | "emptied" | "unnamed"): number =>
+    all.reduce((n, counts) => n + counts[key], 0);
+  const issues = new IssueCounter();
+  const texts = all.flatMap(({ text }) => (text === undefined ? [] : [text]));
+  for (const counts of all) issues.add(counts);
+  const ofText = (key: keyof TextCounts): number => texts.reduce((n, text) => n + text[key], 0);
+  return {
+    records: sum("records"),
+    residues: sum("residues"),
+    empty: sum("empty"),
+    emptied: sum("emptied"),
+    unnamed: sum("unnamed"),
+    ...(texts.length === 0
+      ? {}
+      : {
+          text: {
+            sentences: ofText("sentences"),
+            invalid: ofText("invalid"),
+            bytes: ofText("bytes"),
+            unknownTokens: ofText("unknownTokens"),
+            duplicates: ofText("duplicates"),
+            tooShort: ofText("tooShort"),
+            tooLong: ofText("tooLong"),
+          },
+        }),
+    ...issues.issues(),
+  };
+}
