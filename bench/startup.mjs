@@ -1,4 +1,4 @@
-// A bench of the start: the time of `npx cloze --help`, compared with an empty node process on the same machine. And the
+// A bench of the start: the time of `npx cloze --help`, beside an empty node process on the same machine. And the
 // time of a training of one step: most of it is the choice and the start of a backend and the reading of the sample.
 //
 //   node bench/startup.mjs [--runs 20]
