@@ -11,16 +11,6 @@ import { fileURLToPath } from "node:url";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 import { build } from "vite";
 
-/** Path of Chromium, or undefined. The variable CHROMIUM overrides it. */
-export const chromiumPath = (): string | undefined =>
-  [
-    process.env["CHROMIUM"],
-    "/usr/bin/chromium",
-    "/usr/bin/chromium-browser",
-    "/usr/bin/google-chrome",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-  ].find((path) => path !== undefined && existsSync(path));
-
 const COMMON = [
   "--no-sandbox",
   "--disable-quic",

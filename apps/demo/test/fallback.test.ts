@@ -5,21 +5,18 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Page } from "playwright-core";
-import { browser, chromiumPath, site, type Browser, type Site } from "./browser.ts";
+import { chromiumPath, NO_CHROMIUM } from "../../../tooling/chromium.ts";
+import { browser, site, type Browser, type Site } from "./browser.ts";
 import { seriousFindings } from "./axe.ts";
 
 const path = chromiumPath();
-const missing = "no Chromium: install it, or name one in CHROMIUM";
 
 describe.sequential("the page without WebGPU", () => {
   let pages: Site;
   let opened: Browser | undefined;
   let page: Page;
   beforeAll(async () => {
-    if (path === undefined) {
-      if (process.env["CI"] !== undefined) throw new Error(missing);
-      return;
-    }
+    if (path === undefined) return;
     pages = await site();
     opened = await browser(path, pages, { webgpu: false, width: 360 });
     page = await opened.open();
@@ -40,7 +37,7 @@ describe.sequential("the page without WebGPU", () => {
 
   it("says that it computes on WebAssembly, and why", async (context) => {
     // allow skip: no browser on this machine; in CI that is a failure
-    if (opened === undefined) return context.skip(missing);
+    if (opened === undefined) return context.skip(NO_CHROMIUM);
     await page.waitForFunction("document.querySelector('.device').textContent.startsWith('Computes')");
     const said = await page.textContent(".device");
     expect(said).toContain("Computes on WebAssembly");
@@ -49,7 +46,7 @@ describe.sequential("the page without WebGPU", () => {
   });
 
   it("tells of files that it cannot read, and goes on", async (context) => {
-    if (opened === undefined) return context.skip(missing); // allow skip: as above
+    if (opened === undefined) return context.skip(NO_CHROMIUM); // allow skip: as above
     await file("#protein-file", "paper.pdf", "%PDF-1.7 and more");
     expect(await notice()).toContain("This file cannot be read");
     await file("#protein-file", "cut.fasta.gz", "\x1f\x8b and nothing that gzip knows");
@@ -62,7 +59,7 @@ describe.sequential("the page without WebGPU", () => {
   });
 
   it("stops what is under way, saves while it trains, and opens what was downloaded, with its data and without", async (context) => {
-    if (opened === undefined) return context.skip(missing); // allow skip: as above
+    if (opened === undefined) return context.skip(NO_CHROMIUM); // allow skip: as above
     const proteins = Array.from(
       { length: 150 },
       (_, i) =>
@@ -118,7 +115,7 @@ describe.sequential("the page without WebGPU", () => {
   }, 300_000);
 
   it("trains a vocabulary and a text encoder on pasted text, and fills a mask", async (context) => {
-    if (opened === undefined) return context.skip(missing); // allow skip: as above
+    if (opened === undefined) return context.skip(NO_CHROMIUM); // allow skip: as above
     await page.click("#tab-text");
     const words = ["sun", "moon", "star", "cloud", "rain", "wind"];
     const documents = Array.from(

@@ -1,15 +1,14 @@
 // WebAssembly in a page of Vite, served from sources and built: needs Chromium (CHROMIUM names another one).
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium, type Browser } from "playwright-core";
 import { build, createServer, preview, type InlineConfig } from "vite";
 import { afterAll, beforeAll, expect, test, type TestContext } from "vitest";
+import { chromiumPath, NO_CHROMIUM } from "../../../tooling/chromium.ts";
 
-const path = [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
-  (file) => file !== undefined && existsSync(file),
-);
+const path = chromiumPath();
 const temp = mkdtempSync(join(tmpdir(), "cloze-vite-page-"));
 const config: InlineConfig = {
   root: fileURLToPath(new URL("./page", import.meta.url)),
@@ -35,7 +34,7 @@ afterAll(async () => {
 /** The title of the page once it says how the step ended. */
 async function outcome(address: string, context: TestContext): Promise<string> {
   // allow skip: no browser on this machine
-  if (browser === undefined) return context.skip("no Chromium: install it, or name one in CHROMIUM");
+  if (browser === undefined) return context.skip(NO_CHROMIUM);
   const page = await browser.newPage();
   await page.goto(address);
   await page.waitForFunction('document.title !== "running"', undefined, { timeout: 60_000 });

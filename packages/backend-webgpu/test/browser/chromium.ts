@@ -4,7 +4,7 @@
  * The page is bundled from sources and served from memory on localhost. Browsers treat localhost as secure, which
  * WebGPU requires.
  */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -13,16 +13,6 @@ import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "esbuild";
 import { chromium, type BrowserContext } from "playwright-core";
 import type { Verdict } from "./page.ts";
-
-/** The path of Chromium, or undefined. The variable CHROMIUM overrides it. */
-export const chromiumPath = (): string | undefined =>
-  [
-    process.env["CHROMIUM"],
-    "/usr/bin/chromium",
-    "/usr/bin/chromium-browser",
-    "/usr/bin/google-chrome",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-  ].find((path) => path !== undefined && existsSync(path));
 
 const FLAGS = [
   "--enable-unsafe-webgpu",
