@@ -1,11 +1,12 @@
 /**
  * Checks in batches: many comparisons as the outputs of one program.
  *
- * To compile a program costs an engine far more than to run a small one, and most checks compare one small run with the
- * interpreter. A batch compiles such checks once, together, and each check keeps its name and its verdict. A program
- * that does not compile or run is cut in halves until the check that is at fault stands alone. A check whose outputs
- * differ runs alone once more, so that its message is its own; where it then passes, it depends on its neighbours, and
- * that is a failure too.
+ * An engine takes far longer to compile a program than to run a small program. Most checks compare one small run with
+ * the interpreter. A batch compiles these checks together, once. Each check keeps its name and its verdict.
+ *
+ * Where the program of a batch does not compile or run, the batch is cut in halves until each faulty check is alone. A
+ * check whose outputs differ runs alone once more, so that the error names the outputs of this check only. A check that
+ * then passes depends on its neighbours, and is a failure too.
  */
 import type { Backend } from "@cloze/backend";
 import { Graph, isOp, order, program, programRoots, type HostTensor, type Program, type Tensor } from "@cloze/graph";
@@ -13,13 +14,16 @@ import { runOnce, unclaimed, type Check, type Comparison } from "./check.ts";
 import { expected } from "./oracle.ts";
 import { expectClose } from "./tolerance.ts";
 
-/** What a check's run throws, or undefined where it passes. */
+/** The error that a check throws, or undefined where the check passes. */
 type Verdict = { readonly error: unknown } | undefined;
 type Comparing = Check & { readonly comparison: Comparison };
 
 const compares = (check: Check): check is Comparing => check.comparison !== undefined;
 
-/** The same checks, in the same order and under the same names; those with a comparison share programs of `size`. */
+/**
+ * The same checks, in the same order and with the same names. Up to `size` checks that have a comparison share one
+ * program.
+ */
 export function inBatches(checks: readonly Check[], size = 32): readonly Check[] {
   const comparing = checks.filter(compares);
   const batches = new Map<Check, Batch>();
@@ -48,7 +52,10 @@ class Batch {
     this.checks = checks;
   }
 
-  /** The verdict on each check that the backend claims the dtypes of; reached once for each backend. */
+  /**
+   * The verdicts on the checks whose dtypes the backend claims. Each backend runs the batch once. Later calls return
+   * the same verdicts.
+   */
   verdicts(backend: Backend): Promise<ReadonlyMap<Check, Verdict>> {
     let verdicts = this.#verdicts.get(backend);
     if (verdicts === undefined) {
@@ -87,7 +94,7 @@ const alone = (backend: Backend, { comparison }: Comparing): Promise<Verdict> =>
 const besideOthers = (error: Error): Error =>
   new Error(`passes alone, and fails in one program with others: ${error.message}`, { cause: error });
 
-/** Compiles and runs all checks as one program. Returns the checks whose outputs differ, each with what differs. */
+/** Compiles and runs all checks as one program. Returns the checks whose outputs differ, each with its error. */
 async function runTogether(backend: Backend, checks: readonly Comparing[]): Promise<ReadonlyMap<Check, Error>> {
   const graph = new Graph();
   const outputs: Record<string, Tensor> = {};
@@ -119,7 +126,7 @@ async function runTogether(backend: Backend, checks: readonly Comparing[]): Prom
   }
 }
 
-/** The outputs of a program, built anew in another graph; inputs and outputs have `prefix` before their names. */
+/** Copies a program's outputs into another graph. The names of inputs and outputs start with `prefix` there. */
 function copied(from: Program, graph: Graph, prefix: string): Record<string, Tensor> {
   const copies = new Map<Tensor, Tensor>();
   for (const x of order(programRoots(from))) {

@@ -1,6 +1,6 @@
 /**
- * A case is data: a name, a graph to build for a dtype, and how its inputs are drawn. It has no expected values: those
- * come from the interpreter. The same cases are what benches measure.
+ * A case: data with a name, a function that builds a graph for a dtype, and the draws of the inputs. A case has no
+ * expected values: the interpreter computes them. Benchmarks measure the same cases.
  */
 import type { DType, Graph, Tensor } from "@cloze/graph";
 
@@ -9,27 +9,27 @@ export type OpClass =
   "exact" | "arithmetic" | "transcendental" | "reduction" | "contraction" | "composite" | "training";
 
 /**
- * How the numbers of an input are drawn. Floats default to uniform in [-2, 2), integers to [-5, 5] (u32: [0, 9]), bools
- * to a coin.
+ * The draw of an input's numbers. Defaults: floats are uniform in [-2, 2), i32 in [-5, 5], u32 in [0, 9], and a bool is
+ * true half of the time.
  */
 export type Draw =
   | { readonly uniform: readonly [low: number, high: number] }
-  /** Whole numbers from 0 to below `below`. */
+  /** Integers in [0, below). */
   | { readonly below: number }
-  /** These, over and over. */
+  /** These values, repeated until the input is full. */
   | { readonly values: readonly number[] };
 
 export interface Case {
-  /** `group > what`; with dtype and direction appended it is the name a gap gives. */
+  /** `group > what`. The name of a check adds dtype and direction: `group > what > f32 > gradient`. */
   readonly name: string;
   readonly tolerance: OpClass;
-  /** Dtypes in which it is built; those that a backend does not claim are left out. */
+  /** The dtypes of the case. The suite skips a dtype that the backend does not claim. */
   readonly dtypes: readonly DType[];
   readonly build: (g: Graph, dtype: DType) => Tensor | readonly Tensor[];
   readonly inputs?: Readonly<Record<string, Draw>>;
   /**
-   * False where the gradient is nothing to compare (integers, ties, NaN). Default true where an output and an input are
-   * float.
+   * False where there is no gradient to compare (integers, ties, NaN). Default: true where an output and an input are
+   * floats.
    */
   readonly gradient?: boolean;
 }

@@ -1,4 +1,4 @@
-/** All cases: what testBackend checks, and what benches measure. */
+/** All cases. testBackend checks them, and benchmarks measure them. */
 import type { Case } from "./case.ts";
 import { compositeCases } from "./cases/composites.ts";
 import { opCases } from "./cases/ops.ts";

@@ -1,4 +1,4 @@
-/** A check: one thing a backend must do, by name. Throws where it does not. */
+/** A check: one named requirement on a backend. A check throws where the backend does not meet the requirement. */
 import type { Backend } from "@cloze/backend";
 import { order, programRoots, type DType, type HostTensors, type Program } from "@cloze/graph";
 import { cases } from "./cases.ts";
@@ -7,7 +7,7 @@ import { expected } from "./oracle.ts";
 import { buildCase, type Direction } from "./run-case.ts";
 import { expectClose } from "./tolerance.ts";
 
-/** A program without state, run once and compared with the interpreter. */
+/** A program without state. A check runs the program once and compares the outputs with the interpreter's. */
 export interface Comparison {
   readonly program: Program;
   readonly feeds: HostTensors;
@@ -19,9 +19,9 @@ export interface Check {
   /** Dtypes that a backend must claim for the check to apply. */
   readonly needs: readonly DType[];
   readonly run: (backend: Backend, live: () => number | Promise<number>) => Promise<void>;
-  /** All of the check, where it is one comparison: such checks can share a program. */
+  /** Present where the check is exactly one comparison. Checks with a comparison can share a program. */
   readonly comparison?: Comparison;
-  /** It says nothing without a count of live buffers. */
+  /** Present where the check needs a count of live buffers. */
   readonly countsBuffers?: true;
 }
 
@@ -53,11 +53,11 @@ export const caseChecks: () => Check[] = () =>
     ),
   );
 
-/** The gradient of what was broadcast is a sum, and the order of a sum is the backend's. */
+/** The gradient of a broadcast is a sum, and each backend chooses the order of a sum. */
 const toleranceOf = (forward: OpClass, direction: Direction): OpClass =>
   direction === "gradient" && (forward === "exact" || forward === "arithmetic") ? "reduction" : forward;
 
-/** Compiles, starts, runs once and compares outputs and state with the interpreter's. */
+/** Compiles a program, runs it once, and compares outputs and state with the interpreter's. */
 export async function runOnce(
   backend: Backend,
   program: Program,

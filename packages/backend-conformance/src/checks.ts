@@ -1,4 +1,4 @@
-/** Every check that is more than one case. */
+/** The checks that are not cases: sessions, aliasing and whole programs. */
 import type { Check } from "./check.ts";
 import { aliasingChecks } from "./checks/aliasing.ts";
 import { wholeProgramChecks } from "./checks/programs.ts";

@@ -1,4 +1,4 @@
-/** Numbers for inputs: a function of the input's name alone, so that a case is the same on every machine. */
+/** Numbers for inputs. The input's name is the only seed, so a case is the same on every machine. */
 import { fromNumbers, sizeOf, type DType, type HostTensor, type Shape } from "@cloze/graph";
 import type { Draw } from "./case.ts";
 

@@ -1,18 +1,22 @@
 /**
- * What becomes of a check on a backend: passed, skipped with a reason, or failed; and what a gap changes about that.
+ * The verdict on a check of a backend: passed, skipped with a reason, or failed. In a gap, a check that fails is right
+ * and a check that passes is an error.
  */
 import type { Backend, Probe } from "@cloze/backend";
 import { unclaimed, type Check } from "./check.ts";
 
 export interface Gap {
   readonly reason: string;
-  /** Full names of checks, or the beginning of names up to a ` > `. */
+  /** Full names of checks, or beginnings of names that end before a ` > `. */
   readonly cases: readonly string[];
 }
 
 export type NotHere = Extract<Probe, { readonly available: false }>;
 
-/** What `create` gives: a backend; undefined, or why not, where it cannot run on this machine. */
+/**
+ * The result of `create`: a backend. Where the backend cannot run on this machine: undefined, or a probe with the
+ * reason.
+ */
 export type Made = Backend | NotHere | undefined;
 
 export const isBackend = (x: Made): x is Backend => x !== undefined && "compile" in x;
@@ -24,8 +28,8 @@ export const unknownGaps = (gaps: readonly Gap[], checks: readonly Check[]): rea
   gaps.flatMap((g) => g.cases).filter((gap) => !checks.some((c) => covers(gap, c.name)));
 
 /**
- * Throws when the check fails, or passes in a gap. Returns why it did not run, or undefined when it passed (or failed
- * in a gap).
+ * Throws where the check fails, or passes in a gap. Returns the reason where the check did not run. Returns undefined
+ * where the check passes, or fails in a gap.
  */
 export async function judge(
   check: Check,

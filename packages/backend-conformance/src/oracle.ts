@@ -1,4 +1,4 @@
-/** What a program must do, by the interpreter: outputs and the state after it. */
+/** The oracle: the interpreter's outputs of a program, and the state after the run. */
 import {
   fromNumbers,
   interpret,
@@ -22,7 +22,7 @@ export function expected(
   );
   const values = interpret(programRoots(program), env);
   const names = Object.keys(program.outputs);
-  // The guard, where there is one, is the last root.
+  // Where a program has a guard, the guard is the last root.
   const replaces = program.guard === undefined || values.at(-1)?.data[0] === 1;
   const updates = replaces
     ? Object.keys(program.updates).map((name, i) => [name, encode(values[names.length + i] as Value)] as const)

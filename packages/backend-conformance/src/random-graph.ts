@@ -1,12 +1,12 @@
-/** Random graphs of bounded values, by seed: what no hand-written case thinks of. */
+/** Random graphs with bounded values, by seed. They hold combinations of ops that no hand-written case has. */
 import { Graph, layerNorm, softmax, type Tensor } from "@cloze/graph";
 import { uniform } from "./draw.ts";
 
 type T = Tensor<"f32">;
 
 /**
- * `length` ops over three inputs; every op keeps its values of order 1. Returns the sum of what is left, a scalar, and
- * one of the last tensors.
+ * A graph of `length` random moves over three inputs. A move is a few ops that keep values of order 1. Two outputs:
+ * `total`, a scalar (the mean square of the sum of the last four tensors), and `last`, the last tensor.
  */
 export function randomGraph(
   seed: number,
@@ -22,7 +22,7 @@ export function randomGraph(
   ];
   const made: T[] = [...inputs];
   const pick = (): T => made[Math.max(0, made.length - 1 - below(6))] as T;
-  /** Any tensor brought to [4, 6]. */
+  /** Brings a tensor of any shape to [4, 6]. */
   const fitted = (x: T): T => {
     if (x.shape.join() === "4,6") return x;
     if (x.rank !== 2) return x.reshape([1, -1]).sum(-1, true).mul(0.1).tanh().broadcast([4, 6]);

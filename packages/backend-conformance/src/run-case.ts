@@ -1,4 +1,4 @@
-/** A case made into a program: forward, or its gradient by every float input with drawn cotangents. */
+/** The program of a case: forward, or the gradient by every float input with drawn cotangents. */
 import {
   Graph,
   isFloat,
@@ -22,7 +22,7 @@ export interface BuiltCase {
   readonly feeds: HostTensors;
 }
 
-/** Undefined where there is nothing to build: no gradient to speak of. */
+/** Builds the program and draws its feeds. Undefined where the direction is gradient and the case has none. */
 export function buildCase(c: Case, dtype: DType, direction: Direction): BuiltCase | undefined {
   const graph = new Graph();
   const built = c.build(graph, dtype);
@@ -41,7 +41,7 @@ export function buildCase(c: Case, dtype: DType, direction: Direction): BuiltCas
   );
   if (grads.length === 0) return undefined;
   const built2 = program(graph, { state: [], outputs: Object.fromEntries(grads) });
-  // Only what the gradient reads is a feed: that of a linear op does not read its input.
+  // Feeds are only the inputs that the gradient reads. The gradient of a linear op does not read the op's input.
   const read = new Map(built2.feeds.map((f) => [f.attrs.name, f]));
   return {
     program: built2,

@@ -1,9 +1,9 @@
 /**
- * testBackend: the suite that says whether something is a backend.
+ * testBackend: the suite that defines a backend.
  *
- * Every check is a vitest test named as in its data. A gap names a check, or a group of them, with its reason: those
- * must fail. A gap that passes is a failure, and so is one that names nothing. Where the backend cannot run, every test
- * is reported as skipped with the reason.
+ * Every check is a vitest test of the same name. A gap names a check or a group of checks, and a reason. Each check of
+ * a gap must fail: a pass is an error. A gap that names no check is an error too. Where the backend cannot run, vitest
+ * reports every check as skipped, with the reason.
  */
 import { afterAll, describe, it } from "vitest";
 import { inBatches } from "./batch.ts";
@@ -13,14 +13,16 @@ import { isBackend, judge, unknownGaps, type Gap, type Made } from "./judge.ts";
 
 export interface Suite {
   readonly name: string;
-  /** A fresh backend; undefined, or why not (`unavailable(reason, remedy)`), where it cannot run on this machine. */
+  /**
+   * Makes a new backend. Where the backend cannot run on this machine: undefined, or `unavailable(reason, remedy)`.
+   */
   readonly create: () => Made | Promise<Made>;
   readonly gaps?: readonly Gap[];
-  /** How many buffers (or bytes) are alive on the device, where the backend can tell: runs must not add to them. */
+  /** The number of live buffers (or bytes) on the device, if the backend can count them. Runs must not raise it. */
   readonly live?: () => number | Promise<number>;
 }
 
-/** Every check there is, in the order it runs. */
+/** All checks, in the order of the run. */
 export const allChecks = (): readonly Check[] => [...caseChecks(), ...programChecks];
 
 export function testBackend({ name, create, gaps = [], live }: Suite): void {

@@ -1,6 +1,6 @@
 /**
- * A two-layer encoder in training with AdamW: masked tokens, dropout, packed segments. Small enough for the
- * interpreter.
+ * A training step of a small encoder with AdamW: masked tokens, dropout and packed segments. By default the encoder has
+ * two layers, which is small enough for the interpreter.
  */
 import {
   adamwStep,
@@ -26,7 +26,7 @@ type T = Tensor<"f32">;
 export interface TrainingStep {
   readonly program: Program;
   readonly state: HostTensors;
-  /** Feeds of step 1, 2, … */
+  /** The feeds of a step. Steps count from 1. */
   readonly feeds: (step: number) => HostTensors;
 }
 

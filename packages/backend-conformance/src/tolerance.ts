@@ -1,8 +1,9 @@
 /**
- * How far a backend may be from the interpreter: one table by (op class, dtype), and the comparison that uses it.
+ * Tolerances: the allowed difference between a backend and the interpreter, in one table by (op class, dtype), and the
+ * comparison that uses the table.
  *
- * `|got - want| <= relative * |want| + absolute * max(1, largest |want|)`: the second part carries sums whose terms
- * cancel. NaN equals NaN, infinities equal themselves; integers and bools are equal or wrong.
+ * `|got - want| <= relative * |want| + absolute * max(1, largest |want|)`: the second term allows for sums whose terms
+ * cancel. NaN equals NaN, and an infinity equals itself. Integers and bools have no tolerance.
  */
 import { isFloat, sameShape, showType, toNumbers, type FloatDType, type HostTensor } from "@cloze/graph";
 import type { OpClass } from "./case.ts";
@@ -16,7 +17,7 @@ const within = (relative: number, absolute: number): Tolerance => ({ relative, a
 
 export const tolerances: { readonly [C in OpClass]: { readonly [D in FloatDType]: Tolerance } } = {
   exact: { f32: within(0, 0), f16: within(0, 0), bf16: within(0, 0) },
-  // A division may be off by 2.5 units in the last place, and a fused chain keeps more digits than the interpreter's.
+  // A division may be off by 2.5 units in the last place. A fused chain keeps more digits than the interpreter does.
   arithmetic: { f32: within(1e-6, 1e-6), f16: within(2e-3, 1e-3), bf16: within(1.6e-2, 8e-3) },
   transcendental: { f32: within(1e-5, 2e-6), f16: within(4e-3, 2e-3), bf16: within(3.2e-2, 1.6e-2) },
   reduction: { f32: within(1e-5, 2e-6), f16: within(4e-3, 4e-3), bf16: within(3.2e-2, 3.2e-2) },
@@ -25,7 +26,7 @@ export const tolerances: { readonly [C in OpClass]: { readonly [D in FloatDType]
   training: { f32: within(1e-3, 1e-4), f16: within(2e-2, 2e-2), bf16: within(1e-1, 1e-1) },
 };
 
-/** What is wrong with `got`, or undefined. Says where and by how much. */
+/** The first difference of `got` from `want`, with its place and size, and the number of differences; or undefined. */
 export function difference(
   what: string,
   got: HostTensor | undefined,

@@ -1,4 +1,4 @@
-/** Cases of the composites: each in the shapes a model uses it in, and where its own gradient is easily wrong. */
+/** Cases of the composites: the shapes that models use, and inputs where a composite's own gradient is easily wrong. */
 import {
   adamwStep,
   attention,
@@ -36,7 +36,7 @@ const key = (g: Graph): Tensor<"u32"> => g.input("key", "u32", [2]);
 const KEY: Draw = { values: [11, 3] };
 const WIDE: Draw = { uniform: [-12, 12] };
 
-/** [batch, heads, queries, keys, headDim], then how the options are built. */
+/** Sizes: `[batch, heads, queries, keys, headDim]`. `options` builds the attention options in the case's graph. */
 const attend = (
   what: string,
   [batch, heads, queries, keys, headDim]: readonly [number, number, number, number, number],

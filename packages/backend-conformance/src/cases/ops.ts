@@ -1,4 +1,4 @@
-/** Cases of the base ops: a total table, so that an op without cases does not compile. */
+/** Cases of the base ops. The table is total: an op without a row is a compile error. */
 import type { DType, Graph, Op, Tensor } from "@cloze/graph";
 import { ANY, F32, FLOATS, NUMBERS, type Case, type Draw, type OpClass } from "../case.ts";
 
@@ -43,7 +43,7 @@ const PAIRS: readonly (readonly [string, readonly number[], readonly number[]])[
   ["middle axis", [3, 1, 5], [3, 4, 5]],
 ];
 
-/** f(x, y) over every way of broadcasting. */
+/** f(x, y) on every kind of broadcast, and f(x, x). */
 const binary = (
   op: Op,
   tolerance: OpClass,
@@ -70,7 +70,7 @@ const binary = (
   ),
 ];
 
-/** Numbers no two of which are near each other: no ties under max. */
+/** Numbers at least 0.4 apart, so that a maximum has no ties. */
 const APART: Draw = { values: [0.3, -1.2, 2.4, -0.7, 1.6, -2.1, 0.9, 3.2, -1.7, 2.0, -0.1] };
 const POSITIVE: Draw = { uniform: [0.5, 3] };
 

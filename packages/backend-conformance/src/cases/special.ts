@@ -1,8 +1,9 @@
 /**
- * What happens at the edges: NaN and infinities, empty tensors, large sizes.
+ * Cases at the limits: NaN and infinities, empty tensors, large sizes.
  *
- * The policy: arithmetic, exp, sqrt, comparisons and reductions follow IEEE 754; max, min and reduceMax give NaN when
- * an argument is NaN; nothing is said of argMax over NaN, nor of casts of NaN or of what does not fit to integers.
+ * The policy: arithmetic, exp, sqrt, comparisons and reductions follow IEEE 754. max, min and reduceMax give NaN where
+ * an argument is NaN. Two results are undefined: argMax over NaN, and a cast to an integer type of NaN or of a number
+ * that does not fit.
  */
 import type { Graph, Tensor } from "@cloze/graph";
 import { F32, type Case, type Draw, type OpClass } from "../case.ts";

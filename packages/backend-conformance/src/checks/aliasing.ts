@@ -1,6 +1,6 @@
 /**
- * Programs whose outputs, updates and inputs are one another, and guarded ones: where reuse of buffers goes wrong. All
- * by the interpreter.
+ * Checks of aliasing and guards: programs in which one tensor has several roles (state, feed, output, update), and
+ * programs with a guard. A backend that reuses buffers wrongly fails here. The interpreter gives the expected values.
  */
 import { Graph, program, type HostTensor, type Program, type Tensor } from "@cloze/graph";
 import { expected } from "../oracle.ts";
@@ -15,7 +15,7 @@ type Build = (s: { readonly a: T; readonly b: T; readonly x: T }) => {
   readonly guard?: Tensor;
 };
 
-/** State a, b and feed x, all f32 [3, 3]; three runs, outputs and state compared after each. */
+/** A check with state a, b and feed x, all f32 [3, 3]. Three runs; compares outputs and state after each run. */
 const check = (name: string, build: Build): Check => ({
   name,
   needs: ["f32"],
@@ -42,7 +42,7 @@ const check = (name: string, build: Build): Check => ({
   },
 });
 
-/** True in the first of the three runs, by what x is. */
+/** True in the first run and false in the other two: the drawn x has a negative sum only in the first run. */
 const sometimes = (x: T): Tensor => x.sum().less(0);
 
 export const aliasingChecks: readonly Check[] = [

@@ -1,4 +1,4 @@
-/** Whole programs: random chains forward and backward, determinism, mixed precision, and an encoder in training. */
+/** Checks of whole programs: random chains with gradients, determinism, mixed precision, and an encoder in training. */
 import type { Backend } from "@cloze/backend";
 import { UnsupportedError } from "@cloze/errors";
 import {
@@ -34,7 +34,7 @@ function chain(seed: number, length: number): { readonly program: Program; reado
   };
 }
 
-/** Twice in one session, once in another: equal to the bit. */
+/** Runs a program twice in one session and once in another: the three results are exactly equal. */
 async function sameBits(backend: Backend, p: Program, feeds: HostTensors): Promise<void> {
   const executable = await backend.compile(p);
   const one = await backend.start({});
@@ -65,7 +65,7 @@ function scattered(): { readonly program: Program; readonly feeds: HostTensors }
   };
 }
 
-/** Steps of training, loss and all state compared with the interpreter's after each. */
+/** Trains for some steps. Compares the loss with the interpreter's after each step, and all state after the last. */
 async function train(backend: Backend, steps: number, change: (p: Program) => Program = (p) => p): Promise<void> {
   const { program: whole, state: initial, feeds } = trainingStep();
   const p = change(whole);
@@ -85,7 +85,10 @@ async function train(backend: Backend, steps: number, change: (p: Program) => Pr
   }
 }
 
-/** 16-bit contractions: refused with UnsupportedError, or near the f32 loss, with the gradients' signs and sizes. */
+/**
+ * 16-bit contractions: loss and gradient are within 1 % (f16) or 6 % (bf16) of the f32 values, relative to the largest
+ * element. A backend may refuse to compile with UnsupportedError instead.
+ */
 async function mixed(backend: Backend, compute: "f16" | "bf16"): Promise<void> {
   const g = new Graph();
   const x = g.input("x", "f32", [8, 32]);
@@ -120,7 +123,7 @@ async function mixed(backend: Backend, compute: "f16" | "bf16"): Promise<void> {
   }
 }
 
-/** Largest difference over the largest value; types are equal. */
+/** The largest difference, divided by the largest |want|. Throws where the types differ. */
 function worst(name: string, got: HostTensor | undefined, want: HostTensor): number {
   if (got === undefined || showType(got) !== showType(want))
     throw new Error(`${name}: expected ${showType(want)}, got ${got === undefined ? "nothing" : showType(got)}`);

@@ -1,5 +1,6 @@
 /**
- * What a session owes: state that lives between runs, programs that share it, errors before anything happens, an end.
+ * Checks of a session: state lives between runs, programs share state, a wrong call is an error that changes nothing,
+ * and dispose ends the session.
  */
 import { ClozeError } from "@cloze/errors";
 import {
@@ -30,7 +31,7 @@ function equal(what: string, got: unknown, want: unknown): void {
     throw new Error(`${what}: expected ${JSON.stringify(want)}, got ${JSON.stringify(got)}`);
 }
 
-/** It must reject, with one of our errors: a caller's mistake has a name. */
+/** Expects that the action rejects with a ClozeError, the base class of our errors. */
 async function rejects(what: string, action: () => Promise<unknown>): Promise<void> {
   const error = await action().then(
     () => undefined,
@@ -40,7 +41,7 @@ async function rejects(what: string, action: () => Promise<unknown>): Promise<vo
   if (!ClozeError.isInstance(error)) throw new Error(`${what}: expected a ClozeError, got ${String(error)}`);
 }
 
-/** count -> count + by; returns the count before. */
+/** A program: count -> count + by. Its output is the count before the update. */
 function counter(): Program {
   const g = new Graph();
   const count = g.input("count", "f32", []);
@@ -50,7 +51,7 @@ function counter(): Program {
 
 const by = (n: number): HostTensors => ({ by: f32([], n) });
 
-/** A check over one session that is ended whatever happens. */
+/** A check on one session. The session ends even where the body throws. */
 const over = (
   name: string,
   state: HostTensors,
