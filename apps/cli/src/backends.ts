@@ -1,9 +1,9 @@
 /**
  * The backends, best first: the only place that names them.
  *
- * `auto` takes the first whose probe says yes, and never a last resort: a GPU that the CPU emulates, the interpreter. A
- * backend that was named is used or is an error. Nothing falls back silently. `cloze doctor` tells why `auto` passes
- * over a backend.
+ * `auto` takes the first backend that can run here, and never a last resort: a GPU that the CPU emulates, or the
+ * interpreter. A named backend that cannot run is an error: nothing falls back silently. `cloze doctor` tells why
+ * `auto` passes over a backend.
  */
 import { UnsupportedError } from "@cloze/errors";
 import { unavailable, type Backend, type Probe } from "@cloze/backend";
@@ -11,23 +11,23 @@ import { dawnModule } from "./dawn.ts";
 import { inItsWords } from "./install-command.ts";
 
 export interface BackendSettings {
-  /** Compute threads; left out, what the backend thinks best. */
+  /** Compute threads. Default: the backend's own default. */
   readonly threads?: number;
-  /** Measure tiles of matmuls that this GPU has not met. */
+  /** Measure tiles of the matmuls that this GPU's tile cache does not have. */
   readonly tune?: boolean;
 }
 
 /**
- * What a probe is for: `auto` chooses, `doctor` shows, a named backend is about to be used. Only for `use` may a probe
- * load what prints on stderr.
+ * The purpose of a probe: "choose" for `--backend auto`, "show" for `cloze doctor`, "use" for a named backend. Only a
+ * probe for "use" may load code that prints on stderr.
  */
 export type ProbePurpose = "choose" | "show" | "use";
 
 export interface BackendEntry {
   readonly name: "webgpu" | "tfjs:node-gpu" | "onnxruntime" | "tfjs:node" | "tfjs:wasm" | "tfjs:cpu" | "reference";
-  /** A shorter name that stands for the first of several that can run. */
+  /** A short name of several backends. It chooses the first of them that can run. */
   readonly group?: "tfjs";
-  /** What it is, in a few words. */
+  /** A description in a few words. */
   readonly what: string;
   probe(purpose: ProbePurpose): Promise<Probe>;
   open(settings: BackendSettings): Promise<Backend>;
@@ -97,7 +97,7 @@ export interface ProbedBackend {
   readonly probe: Probe;
 }
 
-/** Asks a backend whether it can run here. A package that cannot be loaded is an answer too. */
+/** Asks a backend whether it can run here. A package that does not load gives the answer no, with the reason. */
 export async function probeBackend(entry: BackendEntry, purpose: ProbePurpose): Promise<ProbedBackend> {
   try {
     const probe = await entry.probe(purpose);
@@ -110,7 +110,10 @@ export async function probeBackend(entry: BackendEntry, purpose: ProbePurpose): 
   }
 }
 
-/** Why `auto` does not take it, as a part of a sentence and in short (`doctor` says all); undefined where it would. */
+/**
+ * The short reason why `auto` passes over a backend, as a part of a sentence (`doctor` tells the whole reason).
+ * Undefined where `auto` may take the backend.
+ */
 export function passedOver({ name }: BackendEntry, probe: Probe): string | undefined {
   if (!probe.available) return `${name} cannot: ${probe.reason.split(/: |\. |\.$/)[0]}`;
   return probe.lastResort === undefined ? undefined : `${name} only with --backend ${name}: ${probe.lastResort}`;
@@ -156,7 +159,10 @@ function placeOf({ name }: BackendEntry, { capabilities: { device } }: Backend):
 const reasons = (passed: readonly ProbedBackend[]): string =>
   passed.map(({ entry, probe }) => passedOver(entry, probe)).join("; ");
 
-/** The remedy is that of the backend which should run anywhere. */
+/**
+ * The message of the error where `auto` finds no backend. The remedy is onnxruntime's, because onnxruntime should run
+ * on any machine.
+ */
 function noneForAuto(passed: readonly ProbedBackend[]): string {
   const usual = passed.find(({ entry }) => entry.name === "onnxruntime")?.probe;
   const remedy = usual?.available === false ? `${stop(usual.remedy)} ` : "";
@@ -166,5 +172,5 @@ function noneForAuto(passed: readonly ProbedBackend[]): string {
   );
 }
 
-/** A sentence ends in one full stop. */
+/** Ends a sentence with a full stop, unless it ends with `.`, `!` or `?`. */
 const stop = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);

@@ -1,6 +1,6 @@
 /**
- * How this copy of cloze was installed, and commands in the words of its package manager: what an error advises should
- * work where it is read.
+ * The install command of this copy of cloze: the package manager that installed it, and remedies in the words of that
+ * package manager. The advice in an error should work on the machine that shows the error.
  */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -13,7 +13,7 @@ export interface Installed {
   readonly checkout: boolean;
 }
 
-/** Told by the path of this code, and by the lock files above it. */
+/** Finds the package manager from the path of this code and from the lock files above it. */
 export function installedAs(
   file: string = fileURLToPath(import.meta.url),
   exists: (file: string) => boolean = existsSync,
@@ -40,7 +40,7 @@ const ADD = {
   yarn: { local: "yarn add", global: "yarn global add" },
 } as const;
 
-/** A remedy that says `npm install`, or `npm install NAMES`, in the words of the package manager that is used here. */
+/** Rewrites `npm install` and `npm install NAMES` in a remedy for the package manager that installed cloze here. */
 export function inItsWords(remedy: string, { manager, global, checkout }: Installed = installedAs()): string {
   const again = checkout ? "npm run setup" : global ? `${ADD[manager].global} cloze` : `${manager} install`;
   const add = ADD[manager][global ? "global" : "local"];

@@ -1,6 +1,6 @@
 /**
- * The WebGPU probe in a process of its own: Dawn and the drivers print warnings on stderr, and a broken driver ends the
- * process that loads it. Price: the start of a process, and the device is opened once more.
+ * The WebGPU probe in a separate process. Dawn and the drivers print warnings on stderr, and a broken driver ends the
+ * process that loads it. The price is the start of a process and one more opening of the device.
  */
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
@@ -10,10 +10,13 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { unavailable, type Probe } from "@cloze/backend";
 
-/** Device files of GPUs on Linux: of the kernel's drivers, NVIDIA's, Windows' (in WSL), Android's and Tegra's. */
+/**
+ * GPU device files in /dev on Linux: of NVIDIA, Windows (in WSL), Android and Tegra. The files of the kernel's own
+ * drivers lie in /dev/dri.
+ */
 const GPU_FILES = /^(nvidia\d+|dxg|kgsl-3d\d+|mali\d*|nvgpu|nvhost-.*gpu|nvmap)$/;
 
-/** False where there certainly is no GPU: other systems always have one, or do not tell without a probe. */
+/** False where there certainly is no GPU. Only Linux can tell: other systems have a GPU, or need a probe to tell. */
 export function mayHaveGpu(system: string = process.platform, dev = "/dev"): boolean {
   if (system !== "linux") return true;
   const files = (folder: string): readonly string[] => (existsSync(folder) ? readdirSync(folder) : []);
@@ -23,7 +26,7 @@ export function mayHaveGpu(system: string = process.platform, dev = "/dev"): boo
   );
 }
 
-/** Longest wait for a driver. */
+/** The longest wait for an answer of the probe. */
 const LIMIT_MS = 30_000;
 
 export async function probeWebGpuApart(
@@ -40,7 +43,7 @@ export async function probeWebGpuApart(
       failure: error.killed ? `no answer in ${limitMs / 1000} s` : `it ended with ${error.signal ?? error.code}`,
     }),
   );
-  // An answer counts even where a driver then failed at the exit.
+  // An answer counts even where a driver fails at the exit of the process.
   const answer = stdout.trim().split("\n").at(-1) ?? "";
   if (answer.startsWith("{")) return JSON.parse(answer) as Probe;
   return unavailable(`WebGPU fails when it is tried (${failure})`, "Update the GPU's driver.");
@@ -53,7 +56,7 @@ interface Failed {
   readonly code: number | null;
 }
 
-/** The built program, or in a checkout its source, through tsx. */
+/** The arguments of Node: the built program, or in a checkout the source, through tsx. */
 function probeProgram(): readonly string[] {
   const here = import.meta.url;
   if (!here.endsWith(".ts")) return [fileURLToPath(new URL("./webgpu-probe-program.js", here))];

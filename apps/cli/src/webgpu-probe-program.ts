@@ -1,4 +1,4 @@
-/** A program, not a module: prints what the WebGPU backend's probe says, as one JSON object. */
+/** A program, not a module: prints the answer of the WebGPU backend's probe as one JSON object. */
 import { probe } from "@cloze/backend-webgpu";
 import { dawnModule } from "./dawn.ts";
 

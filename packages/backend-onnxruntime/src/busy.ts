@@ -20,9 +20,8 @@ export class Busy {
     return this.#cell.buffer;
   }
 
-  /** For the worker: runs `work` unless the process is about to end. */
+  /** For the worker: runs `work`, unless the process is about to end. The promise then never settles. */
   async during<T>(work: () => Promise<T>): Promise<T> {
-    // The process is about to end: the worker waits until then.
     if (Atomics.compareExchange(this.#cell, 0, 0, RUNNING) !== 0) return new Promise(() => undefined);
     try {
       return await work();

@@ -1,8 +1,9 @@
 /**
  * Home: the folder of this package, which holds the worker's program and the native library of ONNX Runtime.
  *
- * A bundler copies this package's code into another file; a worker's program and a native library stay behind. So the
- * folder is looked for when it is needed: above this file, else by the package's name, from the bundle upwards.
+ * A bundler copies this package's code into another file, but not the worker's program and the native library. So the
+ * code looks for the folder when it needs one: first above this file, then by the package's name, from the bundle
+ * upwards.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -29,7 +30,7 @@ export function homeFolder(here: string = fileOfCode()): string {
   }
 }
 
-/** The file that holds this code. A CommonJS bundle has no `import.meta.url`: there it is the program's file. */
+/** The URL of the file that holds this code. A CommonJS bundle has no `import.meta.url`: there, the program's file. */
 function fileOfCode(): string {
   const url: string | undefined = import.meta.url;
   return url ?? pathToFileURL(process.argv[1] ?? join(process.cwd(), "program.js")).href;

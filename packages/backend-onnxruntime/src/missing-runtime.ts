@@ -1,4 +1,4 @@
-/** MissingRuntime: ONNX Runtime cannot be loaded here; why, and the next step. */
+/** MissingRuntime: the error where ONNX Runtime does not load on this machine, with the reason and the next step. */
 import { UnsupportedError } from "@cloze/errors";
 
 export class MissingRuntime extends UnsupportedError {

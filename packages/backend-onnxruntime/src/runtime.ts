@@ -1,9 +1,9 @@
 /**
  * Runtime: ONNX Runtime's own module, loaded at its first use. It has the types of onnxruntime-common.
  *
- * The published package holds the files of onnxruntime-node for the CPU, in `onnxruntime/`: as a dependency it would
- * bring an install script, which fails where its other host is out of reach (docs/decisions/0023). A checkout has
- * onnxruntime-node as a development dependency instead.
+ * The published package holds the files of onnxruntime-node for the CPU, in `onnxruntime/`. onnxruntime-node is not a
+ * dependency, because its install script downloads from another host and fails where that host is out of reach
+ * (docs/decisions/0023). A checkout has onnxruntime-node as a development dependency instead.
  */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";

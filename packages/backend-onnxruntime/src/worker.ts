@@ -15,7 +15,7 @@ invariant(port !== null, "worker.ts is started by backend(), not imported");
 const { options, busyBuffer } = workerData as WorkerStart;
 const busy = new Busy(busyBuffer);
 const engine = loadRuntime().then((runtime) => new Engine(runtime, options));
-// The first request reports a failure to load. Without this line the process would end before.
+// The first request reports a failure to load. Without this line the process would end before the first request.
 engine.catch(() => undefined);
 
 // allow module state: this module is the whole of the worker's program
@@ -30,7 +30,7 @@ port.on("message", (request: Request | "end") => {
   });
 });
 
-/** Never rejects. */
+/** Answers a request. Never rejects: an error becomes a failure in the reply. */
 async function answer(request: Request): Promise<Reply> {
   const { id } = request;
   try {

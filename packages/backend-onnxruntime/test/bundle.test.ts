@@ -17,7 +17,10 @@ afterAll(() => rmSync(temp, { recursive: true, force: true }));
 
 const common: BuildOptions = { bundle: true, platform: "node", conditions: ["@cloze/source"], logLevel: "error" };
 
-/** The app, and in its node_modules this package as npm would have it, with the workspace's onnxruntime-node. */
+/**
+ * Makes the app. Its node_modules hold this package, in the form in which npm installs it, and the workspace's
+ * onnxruntime-node.
+ */
 beforeAll(async () => {
   const installed = join(app, "node_modules/@cloze/backend-onnxruntime");
   mkdirSync(installed, { recursive: true });
@@ -65,7 +68,7 @@ test("esbuild, modules and CommonJS", async () => {
     ["esm", "dist/server.mjs"],
     ["cjs", "dist/server.cjs"],
   ] as const) {
-    // A CommonJS bundle has no import.meta; esbuild says so.
+    // A CommonJS bundle has no import.meta. esbuild warns about that.
     await build({ ...common, entryPoints: [entry], outfile: join(app, file), format });
     expect(await outputOf(join(app, file))).toBe("6");
   }

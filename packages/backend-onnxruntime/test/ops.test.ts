@@ -34,7 +34,7 @@ const numbers: { readonly [D in DType]: readonly number[] } = {
   bool: [1, 0, 0, 1, 1, 0, 1, 0],
 };
 
-/** Deterministic data for an input, from its name. */
+/** Deterministic data for an input. The name of the input is the seed. */
 function dataFor(x: Tensor, name: string): HostTensor {
   const count = x.shape.reduce((n, d) => n * d, 1);
   const pool = numbers[x.dtype];

@@ -1,4 +1,4 @@
-// What the probe tells, and what the errors say where ONNX Runtime is not whole, or not for this machine.
+// The probe, and the errors where files of ONNX Runtime are missing or are not for this machine.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ import { loadRuntime } from "../src/runtime.ts";
 const temp = mkdtempSync(join(tmpdir(), "cloze-onnxruntime-"));
 afterAll(() => rmSync(temp, { recursive: true, force: true }));
 
-/** A folder of its own with these files. */
+/** Makes a folder with these files. Returns its path. */
 function folder(name: string, files: Readonly<Record<string, string>>): string {
   const home = join(temp, name);
   for (const [file, text] of Object.entries(files)) {
@@ -23,7 +23,10 @@ function folder(name: string, files: Readonly<Record<string, string>>): string {
   return home;
 }
 
-/** A published package's folder: its own ONNX Runtime, for some platform, has this main file. */
+/**
+ * Makes the folder of a published package, which holds an ONNX Runtime for one platform. `main` is the text of ONNX
+ * Runtime's main file.
+ */
 const published = (name: string, main: string, platform = `${process.platform}/${process.arch}`): string =>
   folder(name, {
     "package.json": '{ "name": "@cloze/backend-onnxruntime", "type": "module" }',
@@ -76,7 +79,7 @@ test("files that do not load", async () => {
 
 test("a bundle finds the package by name, from its own file upwards, or says what to do", () => {
   const bundle = join(folder("app", { "dist/server.mjs": "" }), "dist/server.mjs");
-  // In a process of its own: the environment of the tests may name further folders to look in.
+  // A new process without NODE_PATH: the environment of the tests may name further folders for modules.
   const found = (): string =>
     execFileSync(
       process.execPath,

@@ -1,4 +1,4 @@
-// State across runs, and the traps of the engine: one test each.
+// State across runs, and known traps of ONNX Runtime. Each trap has one test.
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";

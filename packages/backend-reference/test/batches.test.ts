@@ -1,4 +1,4 @@
-// Checks that share programs must give the verdicts that they give alone.
+// Checks that share a program must give the same verdicts as checks that run alone.
 import { expect, it } from "vitest";
 import type { Backend } from "@cloze/backend";
 import { allChecks, inBatches, judge, type Check } from "@cloze/backend-conformance";
@@ -9,7 +9,7 @@ const groups = ["tanh", "erf", "add", "reduceSum"];
 const some = allChecks().filter(({ name }) => groups.includes(name.split(" > ")[0] as string));
 const holds = (program: Program, op: string): boolean => order(programRoots(program)).some((x) => x.op === op);
 
-/** The reference backend, whose compile counts its calls and may refuse a program. */
+/** The reference backend with a `compile` that records every program and may refuse one. */
 function counting(refuses: (program: Program) => boolean = () => false): Backend & { readonly compiled: Program[] } {
   const right = backend();
   const compiled: Program[] = [];
@@ -26,7 +26,7 @@ function counting(refuses: (program: Program) => boolean = () => false): Backend
   };
 }
 
-/** The reference backend, where `wrong` says which programs give 1 too much. */
+/** The reference backend, but the outputs of the programs that `wrong` accepts are too large by 1. */
 function adding(wrong: (program: Program) => boolean): Backend {
   const { compiled, ...right } = counting();
   return {

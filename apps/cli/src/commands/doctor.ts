@@ -1,4 +1,4 @@
-/** `cloze doctor`: what can run on this machine, what cannot, why, and what would help. */
+/** `cloze doctor`: a report of the backends that can and cannot run on this machine, with reasons and remedies. */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { open, rm, stat, statfs } from "node:fs/promises";
@@ -14,7 +14,7 @@ interface Finding {
   readonly name: string;
   readonly ok: boolean;
   readonly value: string;
-  /** What would help, where something is not ok. */
+  /** The next step for the user, where the finding is not ok. */
   readonly remedy?: string;
 }
 
@@ -100,7 +100,7 @@ function hardware(): readonly Finding[] {
   ];
 }
 
-/** The folder itself, or the one above it in which a run would make it. */
+/** The folder itself, or the nearest existing folder above it, in which a run would make the folder. */
 async function existing(folder: string): Promise<string> {
   for (let at = folder; dirname(at) !== at; at = dirname(at))
     if (
@@ -113,7 +113,7 @@ async function existing(folder: string): Promise<string> {
   return folder;
 }
 
-/** Writes a file and removes it: permission bits do not tell of full disks and read-only mounts. */
+/** Writes a file and removes it. Permission bits do not show a full disk or a read-only mount. */
 async function writable(wanted: string): Promise<Finding> {
   const folder = await existing(wanted);
   const file = join(folder, `.cloze-doctor-${randomBytes(6).toString("hex")}`);
