@@ -1,15 +1,20 @@
-// The arrows between packages, as ARCHITECTURE.md section 2 draws them; the table is arrows.json.
+// The check of the arrows between packages, which ARCHITECTURE.md section 2 draws. The table of arrows is arrows.json.
 //
-// An import is allowed when its target is reachable from the importer by the table (the transitive closure): who may
-// import
-// @cloze/nn may name @cloze/graph too, because nn's types already do. "@cloze/objective-*" is a row for each such
-// package; an exact name comes before a pattern. Checked, in package.json and in every import of src/, bin/ and test/:
-//   the arrow itself · the target is declared, its subpath exported, and what is declared is used · no relative path
-//   into another
-//   package · no cycle between packages · no node: builtin in what a browser loads (all entries but "./node").
-// Cycles between files of one package are oxlint's import/no-cycle, which lets type-only imports be (types may name
-// each other). Tests are bound by what is declared, devDependencies included, but not by the table: a trainer is tested
-// on some backend.
+// An import is allowed where the table leads from the importer to the target (the transitive closure): a package that
+// may import @cloze/nn may also import @cloze/graph, because nn's types name graph's types. A row "@cloze/objective-*"
+// holds for every package whose name matches. A row with the exact name comes before a pattern.
+//
+// Checked in package.json and in every import of src/, bin/ and test/:
+//   - the arrow itself
+//   - the target is declared, and its subpath is exported
+//   - every declared dependency is used
+//   - no relative path leads into another package
+//   - packages form no cycle
+//   - an entry that a browser loads imports no node: builtin (all entries but "./node")
+//
+// oxlint's import/no-cycle checks cycles between the files of one package. That rule allows type-only imports, because
+// types may name each other. A test may import every declared dependency, devDependencies included, without an arrow:
+// the tests of a trainer need a backend.
 import { builtinModules } from "node:module";
 import { posix } from "node:path";
 import { cycles, files, importsOf, isTest, packages, read, readJson, report, rootManifest } from "./workspace.mjs";
@@ -33,7 +38,7 @@ const reachable = (name, seen = new Set()) => {
 };
 const mayImport = (from, to) => from === to || [...reachable(from)].some((pattern) => matches(pattern, to));
 
-/** "@cloze/models/esm2" -> ["@cloze/models", "./esm2"]; relative paths and builtins are not packages. */
+/** "@cloze/models/esm2" -> ["@cloze/models", "./esm2"]. The specifier is not a relative path. */
 const split = (specifier) => {
   const parts = specifier.split("/");
   const count = specifier.startsWith("@") ? 2 : 1;
@@ -41,7 +46,7 @@ const split = (specifier) => {
 };
 const isBuiltin = (specifier) => specifier.startsWith("node:") || builtinModules.includes(split(specifier)[0]);
 
-// A folder with a package.json that is none of the workspace's is somebody else's: an example from outside, a template.
+// A folder with a package.json outside the workspace is foreign: an example of an outside package, or a template.
 const foreign = files()
   .filter(
     (file) => /\/package(\.template)?\.json$/.test(file) && !all.some(({ dir }) => file === `${dir}/package.json`),
@@ -79,8 +84,8 @@ for (const pack of all) {
         else if (!target.startsWith(`${dir}/`) && !test) wrong(`"${specifier}" leaves the package`);
         continue;
       }
-      if (isBuiltin(specifier)) continue; // held against the browser list below
-      if (specifier.startsWith("#")) continue; // a name within the package, which its build resolves
+      if (isBuiltin(specifier)) continue; // the browser check below looks at builtins
+      if (specifier.startsWith("#")) continue; // a name inside the package, which the package's build resolves
       const [target, subpath] = split(specifier);
       used.add(target);
       if (target === name ? !test : !(target in declared)) {
@@ -105,8 +110,8 @@ for (const pack of all) {
         problems.push(`${dir}/package.json: ${target} is in ${field} but nothing imports it`);
     }
   }
-  // The list names packages, all of whose entries run in browsers but "./node", or single entries:
-  // "@cloze/trainer/step".
+  // `browser` names packages, or single entries such as "@cloze/trainer/step". All entries of a named package but
+  // "./node" run in browsers.
   const entries = Object.entries(manifest.exports ?? {}).filter(
     ([key, value]) =>
       typeof value === "object" &&
@@ -139,7 +144,7 @@ function fieldOf(manifest, field) {
   return Object.keys(manifest[field] ?? {}).map((target) => [field, target]);
 }
 
-// Turbo counts devDependencies too: "^build" in a circle does not build.
+// Turbo also follows devDependencies: it cannot order "^build" in a cycle.
 const packageGraph = new Map(
   all.map(({ name, manifest }) => [
     name,

@@ -1,12 +1,13 @@
-// The build of one package, run in its folder: `node ../../tooling/build-package.mjs`. Every package's build script.
+// The build of one package, which every package's build script runs in its folder:
+// `node ../../tooling/build-package.mjs`.
 //
-// JavaScript comes from tsup. Declarations come from the sources file by file, without a type checker: every export has
-// its type written out (isolatedDeclarations), and rollup puts the files of an entry together. What the types mean is
-// checked apart, by tooling/typecheck.mjs.
+// tsup makes the JavaScript. TypeScript makes the declarations from one source file at a time, without a type checker:
+// every export has an explicit type (isolatedDeclarations). rollup bundles the declarations of an entry.
+// tooling/typecheck.mjs checks the types separately.
 //
-// Entries are read from the package's own `exports`: each subpath names its source under the "@cloze/source" condition,
-// so there is no second list to keep. `cloze.programs` names the programs of worker threads, which are started and
-// never imported.
+// The entries come from the package's own `exports`: each subpath names its source file under the "@cloze/source"
+// condition, so there is no second list of entries. `cloze.programs` names the programs of worker threads, which code
+// starts and never imports.
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { rollup } from "rollup";
@@ -40,7 +41,7 @@ const { options: compilerOptions } = ts.convertCompilerOptionsFromJson(config.co
 
 const declared = (file) => file.replace(/\.ts$/, ".d.ts");
 
-/** Rollup's view of the sources: `./x.ts` is read as the declarations `x.d.ts`; every other package stays an import. */
+/** A rollup plugin that reads `./x.ts` as the declarations `x.d.ts`. Every other package stays an import. */
 const declarations = {
   name: "declarations",
   resolveId(specifier, importer) {
@@ -65,14 +66,14 @@ const formatting = {
   getNewLine: () => "\n",
 };
 
-// Types that are global are named by a reference line, which bundling the declarations drops.
+// A reference line names global types. The bundler drops that line, so the banner adds it again.
 const globals = ["@webgpu/types"].filter((name) => name in (manifest.dependencies ?? {}));
 
 const bundle = await rollup({
   input: entries(imported.map(declared)),
   plugins: [declarations, dts()],
   onwarn({ code, message }) {
-    // An entry may hold no type at all, and may show types that only a neighbouring entry exports.
+    // An entry may have no types, and may use types that only a neighbouring entry exports.
     if (code !== "EMPTY_BUNDLE" && code !== "PLUGIN_WARNING") throw new Error(`${code}: ${message}`);
   },
 });

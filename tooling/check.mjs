@@ -1,11 +1,11 @@
-// What a change is held to, one line per check, all of them even when one fails. Needs an install (`npm run setup`).
+// The checks of a change. Prints one line per check, and goes on after a failure. Needs an install (`npm run setup`).
 //
-//   node tooling/check.mjs             all that a user's machine can do: `npm test`
-//   node tooling/check.mjs --quick     all that needs no GPU, browser, packing or long training: `npm run test:quick`
-//   node tooling/check.mjs NAME...     some checks by name; those of CI are run only so
+//   node tooling/check.mjs             all checks for a user's machine: `npm test`
+//   node tooling/check.mjs --quick     all checks without GPU, browser, packing or long training: `npm run test:quick`
+//   node tooling/check.mjs NAME...     checks by name; the checks for CI run only by name
 //
-// The last line is `N passed, N failed, N skipped`: the tests of the suite, plus one failed for each other check that
-// failed.
+// The last line is `N passed, N failed, N skipped`. It counts the tests of the suites, and one failure more for each
+// failed check without a failed test.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -19,7 +19,7 @@ const npx = (...args) => ["npx", "--yes", "--package", ...args];
 const tool = (name) => [process.execPath, join(root, "tooling", `${name}.mjs`)];
 const module = (file, ...args) => [process.execPath, join(root, "node_modules", file), ...args];
 
-/** A run of the suite: of the parts of vitest.config.ts that are named, and of their files where some are named. */
+/** A check that runs parts of vitest.config.ts by name: all files of the parts, or only those that match `files`. */
 const suite = (name, parts, { files = [], node = [process.execPath], ...rest } = {}) => {
   const results = `${name.replaceAll(" ", "-")}.json`;
   const vitest = [join(root, "node_modules/vitest/vitest.mjs"), "run", `--maxWorkers=${workers}`];
@@ -28,7 +28,10 @@ const suite = (name, parts, { files = [], node = [process.execPath], ...rest } =
   return { name, command: [...node, ...vitest, ...reporters, ...projects, ...files], show: true, results, ...rest };
 };
 
-/** The driver that WebGPU runs on in CI, where it must be there. Elsewhere WebGPU takes what a machine has. */
+/**
+ * Settings of a check that runs WebGPU on one software driver, as in CI. The check fails where the driver is missing.
+ * The other checks use the machine's own driver.
+ */
 const on = (name) => {
   const file = drivers.find((driver) => driver.name === name)?.file;
   return file === undefined
@@ -67,10 +70,10 @@ const checks = [
   suite("tests on Node 24", ["quick", "quick-alone"], { part: "ci", node: npx("node@24", "node") }),
 ];
 
-/** Exit code of a check that is `optional`, where this machine cannot do it: a reason, and no failure. */
+/** The exit code of an `optional` check that this machine cannot run. The check prints a reason and is no failure. */
 const CANNOT = 3;
 
-/** Runs one command; its output is shown as it comes with `show`, and otherwise only when it failed. */
+/** Runs one command. With `show`, prints the command's output at once. Otherwise returns the output for a failure. */
 function run({ command: [program, ...args], show, env = {}, needs, optional = false }) {
   if (needs !== undefined) return { ok: false, output: needs };
   return new Promise((resolve, reject) => {
@@ -119,11 +122,11 @@ async function perform(check) {
   if (!ok && output !== "") console.log(output);
   console.log(line);
   lines.push(line);
-  // A check that is no test, or a suite that could not even be loaded.
+  // A check without tests, or a suite that did not load.
   if (!ok && !skipped && (tests?.failed ?? 0) === 0) count.failed += 1;
 }
 
-// The first checks are short and have one thread each: two at a time. A suite has workers of its own.
+// The `beside` checks are short and have one thread each: they run two at a time. A suite has its own workers.
 const beside = chosen.filter((check) => check.beside);
 await Promise.all(
   [1, 2].map(async () => {
@@ -133,7 +136,7 @@ await Promise.all(
 for (const check of chosen.filter((check) => !check.beside)) await perform(check);
 rmSync(temp, { recursive: true, force: true });
 
-/** Adds the tests of one run to the count. Undefined where the run wrote no results: it counts as failed itself. */
+/** Adds the tests of one run to the count. Undefined where the run wrote no results: the check is then a failure. */
 function countTests(file) {
   let results;
   try {

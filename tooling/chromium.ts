@@ -1,4 +1,4 @@
-/** The Chromium that tests of pages run in. Where there is none they are skipped, and in CI they fail. */
+/** The Chromium for the tests of web pages. Without Chromium the tests are skipped, and in CI they fail. */
 import { existsSync } from "node:fs";
 
 const usual: readonly string[] = [
@@ -8,12 +8,13 @@ const usual: readonly string[] = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/** The reason of a test that is skipped. */
+/** The reason in a skipped test. */
 export const NO_CHROMIUM = "no Chromium: install it, or name one in CHROMIUM";
 
 /**
- * The path of Chromium, or undefined: the file that the variable CHROMIUM names, or one of the usual places where the
- * variable is not set. Throws in CI where there is none, because `.ci/webgpu-drivers` installs it.
+ * The path of Chromium, or undefined. The environment variable CHROMIUM names the file; where the variable is not set,
+ * the first of the usual paths that exists. Throws in CI where Chromium is missing, because `.ci/webgpu-drivers`
+ * installs it.
  */
 export function chromiumPath(): string | undefined {
   const named = process.env["CHROMIUM"];

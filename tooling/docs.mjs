@@ -1,5 +1,5 @@
-// Documentation that has come loose from the repository: relative links to files or headings that are not there, `npm
-// run` scripts that do not exist, and `@cloze/...` names that are no package of this workspace.
+// The check of the documentation against the repository. Wrong are relative links to missing files or headings,
+// `npm run` of missing scripts, and `@cloze/...` names that are not packages of this workspace.
 import { existsSync } from "node:fs";
 import { join, posix } from "node:path";
 import { files, lineOf, packages, read, report, root, rootManifest } from "./workspace.mjs";
@@ -32,7 +32,7 @@ for (const page of pages) {
   for (const match of prose.matchAll(/\]\(([^)\s]+)\)/g)) {
     const [path, heading] = match[1].split("#");
     const where = `${page}:${lineOf(text, match.index)}`;
-    if (/^[a-z]+:/i.test(match[1])) continue; // other hosts are not asked: a check must not depend on them
+    if (/^[a-z]+:/i.test(match[1])) continue; // no request to other hosts: a check must not depend on them
     const target = path === "" ? page : path.startsWith("/") ? path.slice(1) : posix.join(posix.dirname(page), path);
     if (!existsSync(join(root, target))) problems.push(`${where}: ${match[1]} leads nowhere`);
     else if (heading && target.endsWith(".md") && !anchorsOf(target).has(heading))
@@ -42,7 +42,7 @@ for (const page of pages) {
     if (!(match[1] in rootManifest.scripts))
       problems.push(`${page}:${lineOf(text, match.index)}: \`npm run ${match[1]}\` is not a script of package.json`);
   }
-  if (page.startsWith(".changeset/")) continue; // a release note may name what was removed
+  if (page.startsWith(".changeset/")) continue; // a release note may name a removed package
   for (const match of text.matchAll(/@cloze\/([a-z][a-z0-9-]*[a-z0-9])/g)) {
     const before = text.slice(0, match.index).split("\n").at(-1);
     if (

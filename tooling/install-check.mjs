@@ -1,12 +1,14 @@
-// Installs the packed command line as its users do, where no host but a registry can be reached: by npm, pnpm, yarn 1
-// and yarn 4, in a folder and globally, with and without install scripts. Then `cloze doctor` and `cloze quickstart`.
+// A check of the packed command line as users install it: by npm, pnpm, yarn 1 and yarn 4, in a folder and globally,
+// with and without install scripts. The installs reach only a registry and no other host. After each install the script
+// runs `cloze doctor` and `cloze quickstart`.
 //
 //   node tooling/install-check.mjs [--steps 20] [--only npm,pnpm] [--keep]
 //
-// By hand, and after a build: it takes minutes and a gigabyte of disk. Prints a table; fails where an install fails or
-// ONNX Runtime does not run. The registry is a server of this script over the packed packages and over tarballs that
-// npm fetches first. On Linux the installs run in a network namespace that has the loopback alone (`unshare`);
-// elsewhere proxies point to a closed port, which a script that ignores proxies gets round.
+// Run it by hand after a build: it takes minutes and a gigabyte of disk. It prints a table, and fails where an install
+// fails or ONNX Runtime does not run. The registry is a server in this script. It serves our packed packages, and
+// tarballs that npm fetches beforehand. On Linux the installs run in a network namespace with only the loopback
+// (`unshare`). Elsewhere the proxy settings point to a closed port; an install script that ignores proxies can still
+// reach other hosts.
 import { execFile, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -29,7 +31,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const [pnpmVersion] = rootManifest.packageManager.split("@").slice(-1);
 const MANAGERS = { pnpm: pnpmVersion, yarn: "1.22.22", "@yarnpkg/cli-dist": "4.18.1" };
 
-/** Runs a program to its end. Throws with what it printed. */
+/** Runs a program to its end. Where the program fails, throws an error with the program's output. */
 async function run(command, args, { cwd = root, env = process.env } = {}) {
   try {
     const settings = { cwd, env, maxBuffer: 1 << 26, shell: process.platform === "win32" && !existsSync(command) };
@@ -40,9 +42,9 @@ async function run(command, args, { cwd = root, env = process.env } = {}) {
   }
 }
 
-// ---- outside: packages and package managers are fetched
+// ---- outside: fetches packages and package managers
 
-/** Fills `folder/tarballs` with our packages and all that they need, and `folder/managers`. */
+/** Fills `folder/tarballs` with our packages and their dependencies, and `folder/managers` with package managers. */
 async function prepare(folder) {
   const tarballs = join(folder, "tarballs");
   mkdirSync(tarballs);
@@ -73,7 +75,7 @@ async function prepare(folder) {
     await run("npm", ["install", "--no-audit", "--no-fund", "--prefix", join(managers, name), `${name}@${version}`]);
 }
 
-/** The same script again, where nothing but this machine can be reached. */
+/** Runs this script again, where it can reach no other machine. Returns the exit code. */
 function continueInside(folder) {
   const args = [fileURLToPath(import.meta.url), "--inside", folder, "--steps", options.steps];
   if (options.only !== undefined) args.push("--only", options.only);
@@ -88,7 +90,7 @@ function continueInside(folder) {
 
 // ---- inside: a registry, and the installs
 
-/** Serves the tarballs of a folder as npm's registry does. Resolves to its address. */
+/** Serves the tarballs of a folder as npm's registry does. Returns the server's address, and a function to close it. */
 async function serve(folder) {
   const versions = new Map();
   for (const file of readdirSync(folder)) {
@@ -123,7 +125,7 @@ async function serve(folder) {
       name: path,
       "dist-tags": { latest: [...found.keys()].at(-1) },
       versions: Object.fromEntries([...found].map(([version, manifest]) => [version, withAddress(manifest)])),
-      // Old enough for package managers that take no new version.
+      // An old date, because some package managers refuse new versions.
       time: Object.fromEntries([...found.keys()].map((version) => [version, "2020-01-01T00:00:00.000Z"])),
     };
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
@@ -132,7 +134,7 @@ async function serve(folder) {
   return { address: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
 }
 
-/** The command of a package manager that `prepare` fetched: program and first arguments. */
+/** The command of a package manager that `prepare` fetched: the program and the first arguments. */
 function managerCommand(folder, name) {
   const home = join(folder, "managers", name, "node_modules", name);
   const { bin } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
@@ -140,7 +142,7 @@ function managerCommand(folder, name) {
   return /\.[cm]?js$/.test(file) ? [process.execPath, file] : [file];
 }
 
-/** `name`, whether global, whether with scripts, how to install, and where the command then lies. */
+/** The installs to try: package manager, place, scripts on or off, the install command, and the path of cloze. */
 function cases(folder) {
   const [pnpm, yarn, berry] = Object.keys(MANAGERS).map((name) => managerCommand(folder, name));
   const each = [];
@@ -166,13 +168,13 @@ function cases(folder) {
     );
     add("yarn 4", false, scripts, () => [...berry, "add", "cloze"], "node_modules/.bin/cloze");
   }
-  // pnpm ends with an error where a package has a script that was neither allowed nor refused.
+  // Without an option for scripts, pnpm ends with an error where a package has an install script.
   add("pnpm, no option", false, false, () => [...pnpm, "add", "cloze"], "node_modules/.bin/cloze");
   add("pnpm, no option", true, false, () => [...pnpm, "add", "-g", "cloze"], "pnpm/bin/cloze");
   return each.filter(({ manager }) => options.only?.split(",").some((name) => manager.startsWith(name)) ?? true);
 }
 
-/** An environment in which package managers find this registry and no file of the user. */
+/** An environment in which package managers use this registry and read no configuration of the user. */
 function environment(cwd, address, scripts) {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_|pnpm_|yarn_|node_)/i.test(name));
   const home = join(cwd, "home");
@@ -207,7 +209,7 @@ function environment(cwd, address, scripts) {
 const seconds = (since) => ((performance.now() - since) / 1000).toFixed(1);
 const lastLine = (text) => JSON.parse(text.trim().split("\n").at(-1));
 
-/** A row of the table; `problem` where something failed. */
+/** Tries one install. Returns a row of the table, with `problem` where something failed. */
 async function tryOne(folder, number, { manager, where, scripts, command, binary }, address) {
   const cwd = join(folder, `case-${number}`);
   mkdirSync(cwd);
