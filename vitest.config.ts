@@ -1,7 +1,7 @@
-// One configuration for every package: workspace imports resolve to source, never to a stale dist.
+// The vitest configuration for every package. Workspace imports resolve to the sources, never to an old dist.
 //
-// The tests are in parts, which `vitest run --project NAME` picks. `npm run test:quick` runs `quick` and `quick-alone`;
-// `npm test` runs `long` and `machine` as well.
+// The tests are in four parts. `vitest run --project NAME` runs one part, `npm run test:quick` runs `quick` and
+// `quick-alone`, and `npm test` runs all four.
 import { configDefaults, defineConfig, type ViteUserConfig } from "vitest/config";
 import { readmeExamples } from "./tooling/readme.ts";
 
@@ -12,7 +12,7 @@ const all: string[] = [
   "tooling/**/*.test.ts",
 ];
 
-/** Tests of a GPU or its emulation, of a browser, and of packages that are packed or installed. */
+/** Tests that need a GPU or an emulated GPU, a browser, or a packed or installed package. */
 const machine: string[] = [
   "packages/backend-webgpu/src/**/*.test.ts",
   "packages/backend-webgpu/test/**/*.test.ts",
@@ -21,7 +21,7 @@ const machine: string[] = [
   "apps/cli/test/objective-packages.test.ts",
 ];
 
-/** Whole trainings, and thousands of damaged files: ten seconds or more a file. */
+/** Long tests: whole trainings, and thousands of damaged files. Each test file takes ten seconds or more. */
 const long: string[] = [
   "apps/cli/test/packed-rows.test.ts",
   "apps/cli/test/pretrain.test.ts",
@@ -34,7 +34,7 @@ const long: string[] = [
   "tooling/text-examples.test.ts",
 ];
 
-/** Tests that need a process of their own: they load an engine first, or change what vitest itself is. */
+/** Tests that need a separate process, because they load an engine first or change vitest itself. */
 const alone: string[] = [
   "packages/backend-onnxruntime/{src,test}/**/*.test.ts",
   "packages/backend-tfjs/{src,test}/**/*.test.ts",
@@ -56,7 +56,7 @@ const config: ViteUserConfig = defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     projects: [
-      // The files of one worker share its modules, which saves their imports: no module of ours has state.
+      // The test files of one worker share modules, which saves imports. That is safe: no module of ours has state.
       part("quick", all, [...machine, ...long, ...alone], false),
       part("quick-alone", alone, [...machine, ...long]),
       part("long", long),

@@ -1,4 +1,4 @@
-// The command lines that pages show are ones that the command line takes: names, options, and the values of options.
+// The commands in the documentation pages are right: `cloze` accepts their names, options, and values of options.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { COMMANDS } from "../apps/cli/src/commands.ts";
@@ -7,7 +7,7 @@ import type { OptionTable } from "../apps/cli/src/options.ts";
 import { parseArguments } from "../apps/cli/src/parse-arguments.ts";
 import { root } from "../tooling/readme.ts";
 
-/** What the help of every command is asked by. */
+/** The option `--help`, which every command accepts. */
 const HELP: OptionTable = { help: { kind: "boolean", help: "" } };
 
 const within = (dir: string): string[] => readdirSync(`${root}/${dir}`).map((name) => `${dir}/${name}`);
@@ -19,13 +19,13 @@ const pages = [
   ...[...within("packages"), ...within("apps")].map((dir) => `${dir}/README.md`),
 ].filter((page) => page.endsWith(".md") && existsSync(`${root}/${page}`));
 
-/** `npx cloze …` in a block or in backticks, up to its end or a comment. */
+/** Each `npx cloze …` in a code block or in backticks, up to the end of the line, a backtick or a comment. */
 const linesOf = (page: string): string[] =>
   [...readFileSync(`${root}/${page}`, "utf8").matchAll(/npx cloze (.+?)(?= +#|`|$)/gm)].map(([, line = ""]) =>
     line.trim(),
   );
 
-/** Words as a shell would cut them: quotes hold together what is in them. */
+/** Cuts a line into words as a shell does: text in quotes is one word. */
 const wordsOf = (line: string): string[] =>
   [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, double, single, bare]) => double ?? single ?? bare ?? "");
 

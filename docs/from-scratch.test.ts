@@ -1,5 +1,5 @@
-// docs/from-scratch.md is one program: its blocks (fenced as typescript, since none stands alone) are put together,
-// type-checked in strict mode and run; what it prints is what it says.
+// docs/from-scratch.md is one program. The test joins its blocks (fenced as typescript, because no block runs alone),
+// type-checks them in strict mode and runs them. The program must print the output that the page shows.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";

@@ -1,4 +1,4 @@
-// examples/every-backend.mjs in its smoke mode: a table of the backends that run anywhere, with one loss.
+// examples/every-backend.mjs in its smoke mode: a table of the backends that run on any machine, with equal losses.
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";

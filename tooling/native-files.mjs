@@ -1,13 +1,16 @@
-// The files of packages with native libraries that our published packages hold: those of onnxruntime-node in
-// @cloze/backend-onnxruntime, those of webgpu in the command line.
+// The native files that our published packages hold: the files of onnxruntime-node in @cloze/backend-onnxruntime, and
+// the files of webgpu in the command line.
 //
 //   node tooling/native-files.mjs put onnxruntime      before packing (the package's `prepack`)
 //   node tooling/native-files.mjs remove onnxruntime   after packing (its `postpack`): a checkout uses the packages
 //
-// Why not as dependencies: docs/decisions/0023-native-files-come-along.md. Left out is what the CPU does not need: the
-// install scripts, the second copy of macOS's library under a longer name, and on Windows the libraries of Direct3D
-// (onnxruntime.dll loads DirectML.dll only when DirectML is asked for, and the other two only for WebGPU).
-// CLOZE_PLATFORMS=linux/x64 puts only the libraries of one platform (a list with commas): for checks, which pack often.
+// Why they are not dependencies: docs/decisions/0023-native-files-come-along.md. Left out are the files that the CPU
+// does not need: the install scripts, the second copy of macOS's library under a longer name, and on Windows the
+// libraries of Direct3D (onnxruntime.dll loads DirectML.dll only when a program asks for DirectML, and the other two
+// only for WebGPU).
+//
+// CLOZE_PLATFORMS=linux/x64 puts only the libraries of that platform (several platforms: a list with commas). Checks
+// use it, because they pack often.
 import { cpSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -41,7 +44,10 @@ SOFTWARE.
 
 const needless = /^(libonnxruntime\.\d+\.\d+\.\d+\.dylib|DirectML\.dll|dxcompiler\.dll|dxil\.dll)$/;
 
-/** Each: the folder to fill, a file of the package, resolved from a package of ours, and which files to take. */
+/**
+ * Each part: `target` is the folder to fill. `from` is our package from whose folder `entry` resolves. `above` is the
+ * number of folders from the resolved file up to the package's folder. `files` lists the files to take.
+ */
 const PARTS = {
   onnxruntime: {
     target: "packages/backend-onnxruntime/onnxruntime",
@@ -85,7 +91,7 @@ const PARTS = {
   },
 };
 
-/** Dawn has one library for both processors of macOS. */
+/** The name of a platform in Dawn's package, which has one library for both processors of macOS. */
 const platformOfDawn = (platform) => platform.replace(/^darwin\/.*/, "darwin/universal").replace("/", "-");
 
 const filesIn = (source, folder) =>
@@ -111,7 +117,7 @@ function put({ target, from, entry, above, url, without, ...part }) {
   if (!files.some((file) => file.startsWith("LICENSE"))) write("LICENSE", licence);
 }
 
-/** A hard link where that is possible: the libraries take hundreds of megabytes. */
+/** Makes a hard link where the file system allows one, else a copy: the libraries take hundreds of megabytes. */
 function place(from, to) {
   mkdirSync(dirname(to), { recursive: true });
   try {

@@ -1,10 +1,11 @@
-// What npm would get, tried as a stranger would: every publishable package is packed, linted (publint,
-// are-the-types-wrong), installed ALONE in an empty folder with plain npm, and each of its exports is imported in plain
-// Node. `node tooling/packed.mjs [name...]`.
+// The check of the packed packages, as an outside user gets them: `node tooling/packed.mjs [name...]`. Needs a build.
 //
-// Our own packages resolve to the other tarballs through `overrides`; everything else comes from the registry npm is
-// configured with. Optional peers stay away, as for a user who did not ask for them: importing must work without. A
-// test kit (`./kit`) is what its optional peer is for, and is tried once that is there. Needs a build.
+// The script packs every publishable package, lints it (publint, are-the-types-wrong), installs it ALONE in an empty
+// folder with plain npm, and imports each of its exports in plain Node.
+//
+// Our own packages resolve to the other tarballs through `overrides`. All other packages come from the registry of
+// npm's configuration. Optional peers are not installed, as for a user who does not ask for them: every import but a
+// test kit (`./kit`) must work without them. The script imports a kit after it installs the optional peers.
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -16,7 +17,7 @@ import { formatMessage } from "publint/utils";
 import { packages, report, root, rootManifest } from "./workspace.mjs";
 
 const parallel = 2;
-const maxLeftover = 1000; // bytes that a bundle may keep of `import "@cloze/x"`: a constant that is computed, no more
+const maxLeftover = 1000; // bytes of `import "@cloze/x"` that a bundle may keep: room for one computed constant
 
 const asked = process.argv.slice(2);
 const all = packages().filter(({ manifest }) => !manifest.private);
@@ -26,7 +27,8 @@ const problems = [];
 
 const sh = promisify(execFile);
 /**
- * Runs a program; its output when it fails becomes the error's message. Windows finds npm and npx through a shell only.
+ * Runs a program. Where the program fails, its output is the error's message. Windows finds npm and npx only through a
+ * shell.
  */
 async function run(command, args, cwd, env = {}) {
   try {
@@ -51,7 +53,7 @@ async function packAll() {
     "npx",
     ["--yes", "--package", rootManifest.packageManager, "-c", `pnpm -r ${filters} pack --pack-destination "${temp}"`],
     root,
-    // Of the native libraries only those of this machine: all of them take minutes to compress and to install.
+    // Only the native libraries of this machine's platform: all libraries take minutes to compress and to install.
     { CLOZE_PLATFORMS: `${process.platform}/${process.arch}` },
   );
   const made = readdirSync(temp);
@@ -69,7 +71,7 @@ async function lint({ name }) {
     pack: { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) },
     strict: true,
   });
-  // The source condition is for this workspace only; a name with our scope in it is one that nobody sets by chance.
+  // The source condition is for this workspace only. Its name holds our scope, so nobody else sets it by chance.
   const wrong = messages.filter((message) => !message.path.includes("@cloze/source"));
   if (wrong.length > 0)
     throw new Error(`publint: ${wrong.map((message) => formatMessage(message, pkg, { color: false })).join("\n")}`);
@@ -90,7 +92,7 @@ async function lint({ name }) {
   );
 }
 
-/** Installs the package alone and returns the folder. A required peer takes the version this workspace tests with. */
+/** Installs the package alone and returns the folder. A required peer gets the version that this workspace tests. */
 async function install({ name, manifest }) {
   const folder = join(temp, name.replace("/", "-"));
   const ours = Object.fromEntries([...tarballOf].map(([each, file]) => [each, `file:${file}`]));
@@ -113,8 +115,8 @@ async function install({ name, manifest }) {
   return folder;
 }
 
-// Run inside the folder. An import that registers, prints, starts something or adds a global is not free of side
-// effects.
+// A program that runs inside the folder. An import that listens to the process's events, prints, starts something or
+// adds a global has side effects.
 const probe = `
   // Requests end by themselves, handles do not.
   const held = () => process.getActiveResourcesInfo().filter((name) => !/Req/.test(name));
@@ -180,8 +182,8 @@ async function tryOut({ name, manifest }) {
   }
 }
 
-// sideEffects: false is our word. Rollup is asked not to take it and to find out: of `import "@cloze/x"` (near) nothing
-// may stay. Only the package's own code is looked at; what it imports is held to the same in its own turn.
+// A manifest claims sideEffects: false. Here rollup ignores the claim and checks the code: a bundle may keep almost
+// nothing of `import "@cloze/x"`. Rollup reads only the package's own code; each imported package has its own check.
 const { rollup } = createRequire(createRequire(import.meta.url).resolve("tsup"))("rollup");
 async function leavesNothing(name, entry, folder) {
   const own = createRequire(join(folder, "package.json")).resolve(`${name}/package.json`);

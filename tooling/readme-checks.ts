@@ -1,10 +1,10 @@
-// What a README example calls behind its back; see readme.ts.
+// The checks that readme.ts inserts into README examples.
 import { format, inspect } from "node:util";
 import { expect } from "vitest";
 
 type Expected = (() => unknown) | undefined;
 
-/** Typed arrays as plain ones, at any depth, so that `// => [1, 2]` may be said of an Int32Array. */
+/** Turns typed arrays into plain arrays, at any depth, so that an Int32Array can equal `// => [1, 2]`. */
 function plain(value: unknown): unknown {
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return Array.from(value as Uint8Array);
   if (Array.isArray(value)) return value.map(plain);
@@ -14,7 +14,7 @@ function plain(value: unknown): unknown {
   return value;
 }
 
-/** The value, or, where what is said is not an expression with a meaning here, the text. */
+/** The value of the expected expression. Undefined where there is none or it throws: the caller then compares text. */
 function evaluated(expected: Expected): { readonly value: unknown } | undefined {
   try {
     return expected === undefined ? undefined : { value: expected() };

@@ -1,11 +1,11 @@
-// Runs what the repository's README and those of its packages show; readme.ts says how an example is written.
+// Runs the examples in the READMEs of the repository and of its packages. readme.ts defines the form of an example.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
 import { README } from "./readme-checks.ts";
 import { exampleId, examplesOf, instrument, root } from "./readme.ts";
 
 const read = (file: string): string => readFileSync(`${root}/${file}`, "utf8");
-/** Reserved, not written yet: such a package owes no README. */
+/** True for a package that is reserved but not written yet. An empty package needs no README. */
 const isEmpty = (dir: string): boolean =>
   !existsSync(`${root}/${dir}/src/index.ts`) || /^\s*(\/\/.*\s*)*export \{\};?\s*$/.test(read(`${dir}/src/index.ts`));
 

@@ -1,14 +1,14 @@
-// Examples that are run. Every ```ts block of a README, or of another page a test names, is a program of its own,
-// executed top to bottom:
+// README examples as tests. Every ```ts block of a README, or of another page that a test names, is a separate program,
+// which runs from top to bottom:
 //
-//   expression  // => value      the expression deeply equals the value, itself an expression (typed arrays count as
-//                                arrays)
+//   expression  // => value      the expression deeply equals the value, which is an expression too (typed arrays count
+//                                as arrays)
 //   const x = …  // => value     the same for x
 //   console.log(a, b)  // => text      prints exactly that line
 //   expression  // => throws text      throws an Error whose message holds the text
 //
-// The comment may also stand alone on the next line. What follows => and is no expression is compared with what
-// console.log would print. A block that only shows a shape is fenced as ```typescript, and is not run.
+// The comment may also stand alone on the next line. Where the text after => is not an expression, it is compared with
+// the output of console.log. A block that only shows a shape is fenced as ```typescript, and does not run.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
@@ -16,7 +16,7 @@ import type { Plugin } from "vite";
 
 export const root: string = fileURLToPath(new URL("..", import.meta.url)).replace(/[\\/]$/, "");
 
-/** A block's code and the line of the page it begins on. */
+/** The code of a block, and the line of the page on which the code begins. */
 export interface Example {
   readonly line: number;
   readonly code: string;
@@ -31,15 +31,15 @@ export function examplesOf(markdown: string): Example[] {
 }
 
 /**
- * The module id under which vitest loads one example. The file does not exist; `readmeExamples` makes it from the page.
+ * The module id of one example in vitest. No such file exists: `readmeExamples` makes the module from the page.
  */
 export function exampleId(page: string, index: number): string {
   return `${root}/${page}.${index}.ts`;
 }
 
 /**
- * Vite's side: makes the modules, and lets an example name any package of the workspace, also one its package does not
- * depend on.
+ * The plugin for Vite: makes the modules of examples. An example may import any package of the workspace, also one that
+ * is not a dependency of the example's package.
  */
 export function readmeExamples(): Plugin {
   const example = /^(.*\.md)\.(\d+)\.ts$/;
@@ -66,15 +66,13 @@ export function readmeExamples(): Plugin {
   };
 }
 
-/**
- * Turns each `// => value` into a call of a function that tooling/readme.test.ts provides; lines stay where they are.
- */
+/** Turns each `// => value` into a call of a check in tooling/readme-checks.ts. Lines keep their numbers. */
 export function instrument(code: string): string {
   const source = ts.createSourceFile("example.ts", code, ts.ScriptTarget.Latest, true);
   const edits: { readonly start: number; readonly end: number; readonly text: string }[] = [];
   const claimed = new Set<number>();
   const visit = (node: ts.Node): void => {
-    ts.forEachChild(node, visit); // inner statements first: a loop's last line must not be taken for the loop
+    ts.forEachChild(node, visit); // inner statements first: a comment after a loop's last line is not for the loop
     const expected = ts.isStatement(node) ? expectation(code, node.end, claimed) : undefined;
     if (expected === undefined) return;
     const said = JSON.stringify(expected);
@@ -107,7 +105,7 @@ export function instrument(code: string): string {
   return `import { README } from ${JSON.stringify(`${root}/tooling/readme-checks.ts`)}; ${checked}`;
 }
 
-/** The text after `// =>` behind a statement's end, on its line or alone on the next one. */
+/** The text after `// =>` behind a statement's end: on the same line, or alone on the next line. */
 function expectation(code: string, end: number, claimed: Set<number>): string | undefined {
   const match = /^[ \t]*(?:\n[ \t]*)?(\/\/ => (.*))/.exec(code.slice(end));
   const at = end + (match === null ? 0 : match[0].length - (match[1] ?? "").length);

@@ -1,11 +1,11 @@
-// Makes apps/cli/sample/uniprot-sample.fasta.gz from the example database of Debian's mmseqs2-examples:
+// The maker of apps/cli/sample/uniprot-sample.fasta.gz, from the example database of Debian's mmseqs2-examples:
 //
 //   dpkg-deb -x mmseqs2-examples_14-7e284+ds-1_all.deb there
 //   node tooling/sample.mjs there/usr/share/doc/mmseqs2/example-data/DB.fasta.gz
 //
-// The choice depends on content only: whole proteins (no fragments) of 30 to 600 standard residues, each sequence once,
-// the 5,500 with the smallest SHA-256, in that order. Headers lose the " Split=0 " that MMseqs2's own tool has put
-// behind them.
+// The choice depends on the content only. Candidates are whole proteins (no fragments) of 30 to 600 standard residues,
+// each sequence once. The sample is the 5,500 sequences with the smallest SHA-256, in the order of the SHA-256. The
+// script removes " Split=0 ", which MMseqs2's own tool appends to headers.
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,5 +1,5 @@
 // The README's commands on a machine that has only Node, npm and git: `node tooling/setup.mjs <task>...`.
-// pnpm is run through npx at the version package.json pins, so nothing has to be installed first.
+// npx runs pnpm at the version that package.json pins, so a user installs nothing beforehand.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -27,7 +27,7 @@ const run = (command, args) => {
   if (error) throw error;
   if (status !== 0) process.exit(status ?? 1);
 };
-// pnpm on PATH for everything below it: turbo starts the packages' scripts with it.
+// npx puts pnpm on PATH for all child processes: turbo starts the packages' scripts with pnpm.
 const pnpm = (line) => run("npx", ["--yes", "--package", packageManager, "-c", line]);
 
 const node = (...args) => run(process.execPath, args);

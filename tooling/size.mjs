@@ -1,5 +1,5 @@
-// How large each package is: lines of code, tests and comments. Growth should be seen; over 3,000 lines a package is
-// probably two.
+// The size of each package: lines of code, tests and comments. The table makes growth visible. A package over 3,000
+// lines probably holds two packages.
 import { codeOnly, files, isTest, packages, read } from "./workspace.mjs";
 
 const limit = 3000;
@@ -18,7 +18,7 @@ const rows = [...packages(), { dir: "tooling" }].map(({ dir }) => {
     const code = filled(codeOnly(file, text, { strings: true }));
     row.files += 1;
     row.code += code;
-    row.comments += all - code; // lines that hold a comment and nothing else
+    row.comments += all - code; // lines that hold only a comment
     row.longest = Math.max(row.longest, text.split("\n").length - 1);
   }
   return row;

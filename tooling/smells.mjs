@@ -1,4 +1,4 @@
-// Greps for what we do not want to find; the table is smells.json, and its $comment says how a line is excused.
+// The check for unwanted patterns in files. The table is smells.json. Its $comment tells how to excuse a line.
 import { codeOnly, files, isTest, packages, read, readJson, report } from "./workspace.mjs";
 
 const { lines, counted, names, maxLines, longLine, except } = readJson("tooling/smells.json");
@@ -39,7 +39,7 @@ for (const file of files().filter(isText)) {
     }
   }
   if (script && !test) {
-    // A test name, and a line with a word that cannot be cut (data, an address), may be longer.
+    // A line may be longer where it holds a test name, or a word that cannot be cut (data, an address).
     text.forEach((line, at) => {
       if (line.length > longLine.columns && !new RegExp(longLine.except).test(line))
         problems.push(`${file}:${at + 1}: ${line.length} columns, over ${longLine.columns}: wrap it`);

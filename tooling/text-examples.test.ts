@@ -1,5 +1,5 @@
-// The examples of examples/text, one after another in one folder, in their smoke mode: each is at most 130 lines, ends
-// well, and leaves what the next one takes.
+// The examples of examples/text, one after another in one folder, in their smoke mode. Each example has at most 130
+// lines, ends without an error, and leaves the files that the next example reads.
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

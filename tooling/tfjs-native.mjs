@@ -1,11 +1,12 @@
-// Makes the native addon of @tensorflow/tfjs-node against a real libtensorflow, for tests: `node
-// tooling/tfjs-native.mjs [--check]`.
+// The maker of the native addon of @tensorflow/tfjs-node with a real libtensorflow, for tests:
+// `node tooling/tfjs-native.mjs [--check]`.
 //
 // The package's own install script fetches libtensorflow 2.9.1 from a host that is not always reachable. Here the
-// library and its headers come from the PyPI wheel tensorflow-cpu (whose C API the addon links), the N-API headers from
-// npm's node-api-headers, and the C++ compiler makes the addon in seconds. Needs pip, g++ and 1 GB of disk. `--check`
-// only says whether the addon is there. Exit 0: it is there and loads. 3: it cannot be made here, with the reason on
-// stderr; what needs it is then skipped by the tests.
+// library and its headers come from the PyPI wheel tensorflow-cpu (the addon links its C API), and the N-API headers
+// come from npm's node-api-headers. The C++ compiler makes the addon in seconds. Needs pip, g++ and 1 GB of disk.
+//
+// `--check` makes no addon, and only tells whether the addon is there. Exit code 0: the addon is there and loads. Exit
+// code 3: the addon is missing or does not load, with the reason on stderr. The tests of the addon are then skipped.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -22,7 +23,7 @@ const home = dirname(require.resolve("@tensorflow/tfjs-node/package.json"));
 const addon = join(home, "lib/napi-v8/tfjs_binding.node");
 const libraries = join(home, "deps/lib");
 
-/** The reason, for whoever called. */
+/** Prints the reason, and ends the process with exit code 3. */
 function cannot(why) {
   console.error(`tfjs-native: ${why}`);
   process.exit(3);
@@ -32,10 +33,8 @@ function run(what, program, args, options = {}) {
   try {
     return execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], ...options });
   } catch (error) {
-    return cannot(
-      `${what}: ` +
-        `${error.code === "ENOENT" ? `${program} is not installed` : [error.stderr, error.message].filter(Boolean).join("\n").trim().split("\n").slice(-3).join(" | ")}`,
-    );
+    const said = [error.stderr, error.message].filter(Boolean).join("\n").trim().split("\n").slice(-3).join(" | ");
+    return cannot(`${what}: ${error.code === "ENOENT" ? `${program} is not installed` : said}`);
   }
 }
 
@@ -66,7 +65,7 @@ if (!existsSync(addon)) {
     );
   const temp = mkdtempSync(join(tmpdir(), "tfjs-native-"));
   try {
-    // The C API is the same in the wheel of every Python: the first that the index has will do.
+    // The C API is the same in the wheel of every Python version: the first wheel in the index is enough.
     const fetched = PYTHONS.some((python) => {
       try {
         execFileSync(

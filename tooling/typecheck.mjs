@@ -1,6 +1,7 @@
-// tsc over the whole workspace, in one program with two things more: the ```ts examples of the packages' READMEs are
-// compiled as if they were files, and a promise that nobody awaits is an error (`void promise` says that it is meant).
-// The page of apps/demo is a program of its own: it has a browser's globals, which must not be there for the packages.
+// The type check of the whole workspace: tsc in one program, with two additions. The ```ts examples of READMEs and of
+// the pages in docs compile as if they were files. A promise that nobody awaits is an error (`void promise` marks one
+// that is meant). The page of apps/demo is a separate program: it has a browser's globals, which the packages must not
+// have.
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import ts from "typescript";
@@ -19,7 +20,7 @@ const examples = new Map();
 for (const readme of files().filter((file) => /^(README|(packages|apps)\/[^/]+\/README|docs\/.*)\.md$/.test(file))) {
   const markdown = readFileSync(join(root, readme), "utf8");
   for (const match of markdown.matchAll(/^```ts\n([\s\S]*?)^```/gm)) {
-    // blank lines before it, so that errors name the README's line
+    // blank lines before the example, so that errors name the page's line
     const line = markdown.slice(0, match.index).split("\n").length;
     examples.set(
       join(root, `${readme}.${line + 1}.ts`).replaceAll("\\", "/"),
@@ -41,7 +42,7 @@ host.resolveModuleNameLiterals = (literals, file) =>
   literals.map(({ text }) => {
     const own = ts.resolveModuleName(text, file, options, host, cache);
     const name = examples.has(file) ? text.match(/^@cloze\/([^/]+)/)?.[1] : undefined;
-    // An example may name any package of the workspace, as when readme.test.ts runs it.
+    // An example may import any package of the workspace, here and when readme.test.ts runs the example.
     return own.resolvedModule !== undefined || name === undefined
       ? own
       : ts.resolveModuleName(text, resolve(root, "packages", name, "README.ts"), options, host, cache);
@@ -60,7 +61,7 @@ const isPromise = (type, checker) =>
   type.isUnion()
     ? type.types.some((each) => isPromise(each, checker))
     : checker.getPropertyOfType(type, "then") !== undefined && checker.getPropertyOfType(type, "catch") !== undefined;
-/** `.catch(handler)` and `.then(next, handler)` take care of a failure; `.finally(…)` does if what it follows does. */
+/** `.catch(handler)` and `.then(next, handler)` handle a failure. `.finally(…)` does if the call before it does. */
 const isHandled = (call) => {
   if (!ts.isCallExpression(call) || !ts.isPropertyAccessExpression(call.expression)) return false;
   const { name, expression } = call.expression;

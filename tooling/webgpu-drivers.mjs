@@ -1,6 +1,9 @@
-// The software drivers that WebGPU tests run on where there is no GPU, and where their manifests lie. `node
-// tooling/webgpu-drivers.mjs` prints what was found, with --missing the names of those that were not. The Vulkan loader
-// is told of one by VK_DRIVER_FILES.
+// The software drivers for WebGPU tests on a machine without a GPU, with the paths of their manifests.
+//
+//   node tooling/webgpu-drivers.mjs             prints each driver, with its manifest or "not found"
+//   node tooling/webgpu-drivers.mjs --missing   prints the names of the missing drivers
+//
+// The environment variable VK_DRIVER_FILES tells the Vulkan loader which manifest to use.
 import { existsSync, readFileSync } from "node:fs";
 import { arch } from "node:process";
 import { pathToFileURL } from "node:url";
@@ -11,11 +14,11 @@ const manifests = {
   SwiftShader: ["/usr/lib/chromium/vk_swiftshader_icd.json", "/usr/lib/chromium-browser/vk_swiftshader_icd.json"],
 };
 
-/** Dawn refuses the Mesa of Debian 12, whose manifest says Vulkan 1.3; that of Mesa 25 says 1.4. */
+/** Dawn refuses the Mesa of Debian 12. The manifest of that Mesa says Vulkan 1.3, and Mesa 25's says 1.4. */
 const isAccepted = (name, file) =>
   name !== "lavapipe" || Number(JSON.parse(readFileSync(file, "utf8")).ICD.api_version.split(".")[1]) >= 4;
 
-/** `{ name, file }` of each; file is undefined where it is not there, or too old. */
+/** `{ name, file }` of each driver. `file` is undefined where the driver is missing or too old. */
 export const drivers = Object.entries(manifests).map(([name, files]) => ({
   name,
   file: files.find((file) => existsSync(file) && isAccepted(name, file)),

@@ -1,4 +1,4 @@
-// What the checks know of this repository: its packages, its files, and which characters of a source file are code.
+// The repository as the checks see it: packages, files, and the characters of a source file that are code.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ export function packages() {
     });
 }
 
-/** A package that is reserved but not written yet: its index says `export {}` or is not there. */
+/** A package that is reserved but not written yet: its index says `export {}` or is missing. */
 function isEmpty(dir) {
   const index = join(root, dir, "src/index.ts");
   return (
@@ -40,7 +40,7 @@ function isEmpty(dir) {
   );
 }
 
-/** Paths of all files git knows or would know (not ignored), relative to the root. */
+/** Paths of all files that git tracks or could add (not ignored), relative to the root. */
 export function files() {
   const listed = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"], {
     cwd: root,
@@ -54,8 +54,8 @@ export const isTest = (file) => /(^|\/)test\/|\.(test|test-d|bench)\.ts$/.test(f
 export const lineOf = (text, position) => text.slice(0, position).split("\n").length;
 
 /**
- * The source with everything that is not code turned into spaces: comments, and the insides of strings unless
- * `strings`.
+ * The source with spaces in place of everything that is not code: comments, and the insides of strings unless `strings`
+ * is true. Lines and columns stay.
  */
 export function codeOnly(file, text, { strings = false } = {}) {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, false);
@@ -78,7 +78,7 @@ export function codeOnly(file, text, { strings = false } = {}) {
   return out.join("");
 }
 
-/** What a source file imports, type imports and `import("...")` included: `{ specifier, line }`. */
+/** The imports of a source file, type imports and `import("...")` included: `{ specifier, line }`. */
 export function importsOf(text) {
   return ts
     .preProcessFile(text, true, true)
@@ -86,8 +86,8 @@ export function importsOf(text) {
 }
 
 /**
- * Every cycle's members in a graph `Map<node, Iterable<node>>` (strongly connected components of more than one, and
- * self loops).
+ * The members of every cycle in a graph `Map<node, Iterable<node>>`: each strongly connected component of more than one
+ * node, and each node with a self loop. The algorithm is Tarjan's.
  */
 export function cycles(graph) {
   const index = new Map();
@@ -110,7 +110,7 @@ export function cycles(graph) {
   return found;
 }
 
-/** Prints what is wrong, one per line, or the line of success; the process's exit code says the same. */
+/** Prints the problems, one per line, or the line of success. Sets the process's exit code: 1 with problems, else 0. */
 export function report(problems, success) {
   for (const problem of problems) console.error(problem);
   console.log(problems.length === 0 ? success : `${problems.length} wrong`);

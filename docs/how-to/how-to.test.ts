@@ -1,4 +1,4 @@
-// Runs the worked example of every how-to page as the test file it is written as.
+// Runs the worked example of every how-to page. Each example is written as a test file.
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { exampleId, examplesOf, root } from "../../tooling/readme.ts";
