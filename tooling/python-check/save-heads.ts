@@ -1,6 +1,8 @@
 /**
- * Saves a small model of each head of each family with random weights, as training does, and beside it what it gives on
- * some ids: what `heads.py` opens in Python. The second call opens what Python saved of them, and compares again.
+ * The TypeScript side of a check against transformers. The first call saves a small model with random weights for each
+ * head of each family, as training saves a model, with the model's outputs for some ids in expected.json. `heads.py`
+ * opens these models in Python and saves them again. The second call opens the models that Python saved, and compares
+ * their outputs with expected.json.
  *
  *     node --import tsx --conditions=@cloze/source tooling/python-check/save-heads.ts DIR
  *     python tooling/python-check/heads.py DIR
@@ -72,7 +74,7 @@ const has = <F>(method: F | undefined): F => {
   return method;
 };
 
-/** Logits by the names of transformers. */
+/** The logits of each head, under the names that transformers uses. */
 const OUTPUTS: {
   readonly [H in Head]: (
     model: FamilyModel,
@@ -147,7 +149,7 @@ async function save(
   );
 }
 
-/** Largest difference to what the model gave before Python saved it. */
+/** The largest difference from the model's outputs before Python saved the model. */
 async function compare(dir: string, head: Head): Promise<number> {
   const { outputs: before } = JSON.parse(await readFile(join(dir, "expected.json"), "utf8")) as {
     readonly outputs: Readonly<Record<string, readonly number[]>>;

@@ -20,7 +20,7 @@ export class Busy {
     return this.#cell.buffer;
   }
 
-  /** For the worker: runs `work`, unless the process is about to end. The promise then never settles. */
+  /** For the worker: runs `work`. Where the process is about to end, runs nothing, and the promise never settles. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     if (Atomics.compareExchange(this.#cell, 0, 0, RUNNING) !== 0) return new Promise(() => undefined);
     try {
