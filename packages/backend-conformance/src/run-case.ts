@@ -40,11 +40,11 @@ export function buildCase(c: Case, dtype: DType, direction: Direction): BuiltCas
     g === undefined ? [] : [[`d ${(by[i] as (typeof by)[number]).attrs.name}`, g] as const],
   );
   if (grads.length === 0) return undefined;
-  const built2 = program(graph, { state: [], outputs: Object.fromEntries(grads) });
+  const gradient = program(graph, { state: [], outputs: Object.fromEntries(grads) });
   // Feeds are only the inputs that the gradient reads. The gradient of a linear op does not read the op's input.
-  const read = new Map(built2.feeds.map((f) => [f.attrs.name, f]));
+  const read = new Map(gradient.feeds.map((f) => [f.attrs.name, f]));
   return {
-    program: built2,
+    program: gradient,
     feeds: Object.fromEntries(
       [...read].map(([name, f]) => [name, feeds[name] ?? drawInput(name, f.dtype, f.shape, { uniform: [-1, 1] })]),
     ),

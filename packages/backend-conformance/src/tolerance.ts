@@ -50,7 +50,9 @@ export function difference(
   for (let i = 0; i < b.length; i++) {
     const x = a[i] as number;
     const y = b[i] as number;
-    if (Object.is(x, y) || x === y || Math.abs(x - y) <= relative * Math.abs(y) + absolute * largest) continue;
+    // An infinity is near nothing but itself.
+    const near = Number.isFinite(y) && Math.abs(x - y) <= relative * Math.abs(y) + absolute * largest;
+    if (near || Object.is(x, y) || x === y) continue;
     if (wrong++ === 0) first = i;
   }
   if (wrong === 0) return undefined;
