@@ -1,7 +1,9 @@
 // The README's commands on a machine that has only Node, npm and git: `node tooling/setup.mjs <task>...`.
 // npx runs pnpm at the version that package.json pins, so a user installs nothing beforehand.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -17,6 +19,27 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 
 const windows = process.platform === "win32";
+
+// npm, pnpm and the caches of drivers want a home folder that can be written. Some accounts have none.
+if (!windows && !isWritable(homedir())) {
+  const substitute = join(tmpdir(), `cloze-home-${process.getuid()}`);
+  mkdirSync(substitute, { recursive: true, mode: 0o700 });
+  console.error(`The home folder ${homedir()} cannot be written: ${substitute} takes its place.`);
+  // `npm run` hands on what it read from the home folder's place.
+  for (const [name, value] of Object.entries(process.env))
+    if (/^npm_config_/i.test(name) && value.startsWith(homedir())) delete process.env[name];
+  process.env.HOME = substitute;
+}
+
+function isWritable(folder) {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const run = (command, args) => {
   const { status, error } = spawnSync(command, args, {
     cwd: root,
