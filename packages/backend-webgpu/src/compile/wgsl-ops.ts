@@ -63,9 +63,12 @@ const functions: Readonly<Record<string, string>> = {
   let y = select(1.0f - p, near, z < T(0.5f));
   return select(select(y, -y, x < T(0.0f)), x, NAN(x));
 }`,
-  // SwiftShader's exp and log turn NaN into infinity, and its logarithm of a negative number is 0.
+  // SwiftShader's exp and log turn NaN into infinity; its logarithm of 0 is -88, and that of a negative number is 0.
   exp: `fn exp_(x: T) -> T { return select(exp(x), x, NAN(x)); }`,
-  log: `fn log_(x: T) -> T { return select(log(x), T(bitcast<f32>(NAN_BITS)), (x < T(0.0f)) OR NAN(x)); }`,
+  log: `fn log_(x: T) -> T {
+  let y = select(log(x), T(-bitcast<f32>(INF_BITS)), x == T(0.0f));
+  return select(y, T(bitcast<f32>(NAN_BITS)), (x < T(0.0f)) OR NAN(x));
+}`,
   tanh: `fn tanh_(x: T) -> T { return select(tanh(clamp(x, T(-15.0f), T(15.0f))), x, NAN(x)); }`,
   // NaN if either operand is NaN.
   max: `fn max_(a: T, b: T) -> T { return select(select(b, a, (a > b) OR NAN(a)), b, NAN(b)); }`,
@@ -111,7 +114,7 @@ const functions: Readonly<Record<string, string>> = {
 /** The module-scope text of the functions in `needs`. */
 export function functionText(needs: ReadonlySet<string>): string {
   const out: string[] = [];
-  if (needs.has("inf")) out.push("var<private> INF_BITS: u32 = 0x7f800000u;");
+  if (["inf", "log1", "log4"].some((name) => needs.has(name))) out.push("var<private> INF_BITS: u32 = 0x7f800000u;");
   if (["nan", "self1", "self4", "log1", "log4"].some((name) => needs.has(name)))
     out.push("var<private> NAN_BITS: u32 = 0x7fc00000u;");
   for (const [name, text] of Object.entries(functions)) {
