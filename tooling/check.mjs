@@ -59,7 +59,10 @@ const checks = [
   },
   { name: "packed", command: tool("packed"), part: "rest" },
   { name: "native addon of tfjs", command: tool("tfjs-native"), part: "ci", optional: true },
-  suite("tests with the native addon", ["quick-alone"], { part: "ci", files: ["packages/backend-tfjs"] }),
+  suite("tests with the native addon", ["quick-alone", "long"], {
+    part: "ci",
+    files: ["packages/backend-tfjs", "apps/cli/test/tfjs"],
+  }),
   suite("machine tests on lavapipe", ["machine"], { part: "ci", ...on("lavapipe") }),
   // SwiftShader has other limits than lavapipe, no f16, and subgroups of another size.
   suite("WebGPU on SwiftShader", ["machine"], {
