@@ -1,14 +1,15 @@
 /**
- * Makes the run folders of apps/cli/test/old-runs: small runs, each stopped in the middle, with the log of its next steps.
- * `apps/cli/test/old-runs.test.ts` resumes them.
+ * Makes the run folders of apps/cli/test/old-runs: small runs, each stopped in the middle, with the log of its next
+ * steps. `apps/cli/test/old-runs.test.ts` resumes them.
  *
  *   node --import tsx --conditions=@cloze/source tooling/golden/old-runs.mjs [NAME...]
  *
- * The folders are the work of an old version of cloze, and their purpose is to stay that. Run the script for a new case,
- * by its name; never make a committed folder anew because its test fails.
+ * The folders are the work of an old version of cloze, and their purpose is to stay that. Run the script for a new
+ * case, by its name; never make a committed folder anew because its test fails.
  *
- * A case is a command that trains for six steps and saves a checkpoint after the third. The script runs it, keeps the log
- * of the last three steps in `next.json`, and takes everything after step 3 away, as if the run had been killed there.
+ * A case is a command that trains for six steps and saves a checkpoint after the third. The script runs it, keeps the
+ * log of the last three steps in `next.json`, and takes everything after step 3 away, as if the run had been killed
+ * there.
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
