@@ -61,56 +61,50 @@ const speedrun = {
   max_position_embeddings: 64,
 };
 
-const every = ["--backend", "reference", "--save-every", "3", "--eval-every", "3", "--out", "run"];
-const pretrain = (...options) => ["pretrain", "--model", "model.json", "--steps", "6", ...options, ...every];
+const every = "--backend reference --save-every 3 --eval-every 3 --out run";
+const pretrain = (options) => `pretrain --model model.json --steps 6 ${options} ${every}`;
 const proteins = { "data.fasta": fasta(60) };
-const rows = ["--data", "data.fasta", "--max-length", "32", "--batch-tokens", "128"];
+const rows = "--data data.fasta --max-length 32 --batch-tokens 128";
 const texts = { "data.txt": text, "tokenizer/vocab.txt": vocabulary, "model.json": JSON.stringify(bert) };
-const textRows = ["--data", "data.txt", "--tokenizer", "tokenizer", "--max-length", "32", "--batch-tokens", "128"];
+const textRows = "--data data.txt --tokenizer tokenizer --max-length 32 --batch-tokens 128";
 
-/** @type {Record<string, { files: Record<string, string>, commands: string[][] }>} */
+/** @type {Record<string, { files: Record<string, string>, commands: string[] }>} */
 const CASES = {
   "esm2-adamw-in-parts": {
     files: { ...proteins, "model.json": JSON.stringify({ ...tinyConfig, ...dropout }) },
-    commands: [pretrain(...rows, "--accumulate", "2", "--lr", "0.01")],
+    commands: [pretrain(`${rows} --accumulate 2 --lr 0.01`)],
   },
   "bert-mlm-nsp": {
     files: texts,
-    commands: [pretrain(...textRows, "--objective", "mlm+nsp", "--lr", "0.01")],
+    commands: [pretrain(`${textRows} --objective mlm+nsp --lr 0.01`)],
   },
   "esm2-muon-ema-f16": {
     files: { ...proteins, "model.json": JSON.stringify(tinyConfig) },
-    commands: [pretrain(...rows, "--optimizer", "muon", "--ema", "0.9", "--precision", "f16")],
+    commands: [pretrain(`${rows} --optimizer muon --ema 0.9 --precision f16`)],
   },
   "speedrun-in-stages": {
     files: { ...proteins, "model.json": JSON.stringify(speedrun) },
     commands: [
       pretrain(
-        ...["--data", "data.fasta", "--optimizer", "muon", "--muon-momentum", "0:0.8,1:0.95"],
-        ...["--batch-tokens", "0:128,0.6:256", "--max-length", "0:32,0.8:64", "--window", "0:4,0.4:16"],
+        "--data data.fasta --optimizer muon --muon-momentum 0:0.8,1:0.95 " +
+          "--batch-tokens 0:128,0.6:256 --max-length 0:32,0.8:64 --window 0:4,0.4:16",
       ),
     ],
   },
   "amplify-muon": {
     files: { ...proteins, "model.json": JSON.stringify(amplify) },
-    commands: [pretrain(...rows, "--tokenizer", "amplify", "--optimizer", "muon")],
+    commands: [pretrain(`${rows} --tokenizer amplify --optimizer muon`)],
   },
   "neobert-muon": {
     files: { ...proteins, "model.json": JSON.stringify(neobert) },
-    commands: [pretrain(...rows, "--tokenizer", "esm2", "--optimizer", "muon")],
+    commands: [pretrain(`${rows} --tokenizer esm2 --optimizer muon`)],
   },
   "finetune-frozen": {
     files: { ...texts, "train.tsv": labelled, "valid.tsv": labelled },
     commands: [
-      [
-        ...["pretrain", "--model", "model.json", "--steps", "1", "--backend", "reference", "--out", "base"],
-        ...textRows,
-      ],
-      [
-        ...["finetune", "--task", "text-classification", "--from", "base", "--freeze", "1", "--lr", "0.01"],
-        ...["--data", "train.tsv", "--valid", "valid.tsv", "--batch", "8", "--epochs", "2", "--eval-every", "3"],
-        ...["--backend", "reference", "--out", "run"],
-      ],
+      `pretrain --model model.json --steps 1 --backend reference --out base ${textRows}`,
+      "finetune --task text-classification --from base --freeze 1 --lr 0.01 --data train.tsv --valid valid.tsv " +
+        "--batch 8 --epochs 2 --eval-every 3 --backend reference --out run",
     ],
   },
 };
@@ -134,7 +128,7 @@ async function make(name, files, commands) {
     env: { HF_HUB_OFFLINE: "1", HF_HOME: "/nonexistent" },
     outputClosed: () => false,
   };
-  for (const command of commands) if ((await main(command, io)) !== 0) throw new Error(`${name}: ${err}`);
+  for (const command of commands) if ((await main(command.split(" "), io)) !== 0) throw new Error(`${name}: ${err}`);
 
   const run = join(dir, "run");
   const log = join(run, "metrics.jsonl");
