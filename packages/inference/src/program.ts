@@ -1,7 +1,16 @@
 /** The programs of inference: one for each shape and each set of outputs. A program computes only its own outputs. */
 import { UnsupportedError } from "@cloze/errors";
-import { Graph, program, type Program, type Tensor } from "@cloze/graph";
-import { encoderInputs, rootScope, type EncoderInputs, type MaskedLm, type Scope } from "@cloze/nn";
+import { Graph, type Program, type Tensor, type TensorType } from "@cloze/graph";
+import {
+  encoderInputs,
+  encoderInputsOf,
+  openTrace,
+  programOf,
+  rootScope,
+  type EncoderInputs,
+  type MaskedLm,
+  type Scope,
+} from "@cloze/nn";
 
 /**
  * A masked language model, with optional access to its internals. Models of `@cloze/models` give access to all
@@ -63,13 +72,20 @@ export interface ProgramSpec {
 /** Builds the program of `spec`. Throws UnsupportedError if the model does not give access to an output. */
 export function inferenceProgram(model: InferenceModel, spec: ProgramSpec): Program {
   const { rows, seq } = spec;
-  const graph = new Graph();
-  const scope = rootScope(graph);
-  const inputs = encoderInputs(graph, rows, seq, { types: spec.types ?? false });
+  const ofTokens: TensorType = { dtype: "i32", shape: [rows, seq] };
+  const opened = openTrace({
+    ids: ofTokens,
+    segments: ofTokens,
+    positions: ofTokens,
+    ...(spec.types && { types: ofTokens }),
+    ...(spec.pooled !== undefined && { weights: { dtype: "f32", shape: [rows, seq] } }),
+    ...(spec.predictions !== undefined && { at: { dtype: "i32", shape: [spec.predictions] } }),
+  });
+  const { scope, feeds } = opened;
+  const inputs = encoderInputsOf(feeds);
   const { hiddenStates, attentions } = trace(model, scope, inputs, spec);
   const last = hiddenStates.at(-1) as Tensor<"f32">;
   const outputs: Record<string, Tensor> = {};
-  const feeds: Tensor[] = Object.values(inputs);
   const flat = (): Tensor<"f32"> => last.reshape([rows * seq, model.hidden]);
   if (spec.logits) outputs["logits"] = model.predict(scope, flat()).reshape([rows, seq, model.vocab]);
   for (const layer of spec.states ?? []) outputs[`states.${layer}`] = hiddenStates[layer] as Tensor<"f32">;
@@ -79,9 +95,7 @@ export function inferenceProgram(model: InferenceModel, spec: ProgramSpec): Prog
     });
   if (spec.contacts) outputs["contacts"] = contactsOf(model)(scope, inputs, attentions);
   if (spec.pooled !== undefined) {
-    const weights = graph.input("weights", "f32", [rows, seq]);
-    const column = weights.reshape([rows, seq, 1]);
-    feeds.push(weights);
+    const column = (feeds["weights"] as Tensor<"f32">).reshape([rows, seq, 1]);
     // Values at padding can be anything, even NaN. So a select removes them; a product with 0 would not.
     const pooled = column
       .greater(0)
@@ -90,12 +104,9 @@ export function inferenceProgram(model: InferenceModel, spec: ProgramSpec): Prog
       .sum(1);
     outputs["pooled"] = spec.pooler ? poolerOf(model)(scope, pooled) : pooled;
   }
-  if (spec.predictions !== undefined) {
-    const at = graph.input("at", "i32", [spec.predictions]);
-    feeds.push(at);
-    outputs["predictions"] = model.predict(scope, flat().gather(at));
-  }
-  return program(graph, { state: [...scope.parameters.values()].map((p) => p.tensor), outputs, feeds });
+  if (spec.predictions !== undefined)
+    outputs["predictions"] = model.predict(scope, flat().gather(feeds["at"] as Tensor<"i32">));
+  return programOf(opened, { outputs });
 }
 
 /** The internals that `spec` needs. If the model gives only its last hidden states, layer 0 is the last one. */

@@ -5,9 +5,9 @@
  * results in input order. Then it reads the next stretch. A stretch ends at 64 batches' worth of tokens or 256 MiB of
  * results, so the memory does not grow with the stream.
  */
-import type { Backend, CompileOptions, Executable, Session } from "@cloze/backend";
+import { ProgramCache, type Backend, type CompileOptions, type ProgramLimits, type Session } from "@cloze/backend";
 import { ConfigError } from "@cloze/errors";
-import type { HostTensor, HostTensors, Shape } from "@cloze/graph";
+import type { HostTensor, HostTensors, Program, Shape } from "@cloze/graph";
 import { lengthBucket, planBatches } from "./buckets.ts";
 import { inferenceProgram, type InferenceModel, type ProgramSpec } from "./program.ts";
 
@@ -52,28 +52,16 @@ export interface RunnerOptions {
 const BATCHES_AHEAD = 64;
 const BYTES_AHEAD = 2 ** 28;
 
-/**
- * Limits for compiled programs that are not running. A backend may hold the temporaries of a program as long as the
- * program exists.
- */
-const PROGRAMS_KEPT = 32;
-const BYTES_KEPT = 2 ** 29;
-
-interface Compiled {
-  readonly made: Promise<Executable>;
-  running: number;
-  /** Size of the program's temporaries, known after compilation. */
-  bytes: number;
-}
+const PROGRAMS_KEPT: ProgramLimits = { count: 32, bytes: 2 ** 29 };
 
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #session: Session;
-  /** Programs by key, in the order of their last use. */
-  readonly #programs = new Map<string, Compiled>();
+  readonly #programs: ProgramCache;
 
   private constructor(options: RunnerOptions, session: Session) {
     this.#options = options;
+    this.#programs = new ProgramCache(options.backend, options.compile, PROGRAMS_KEPT);
     this.#session = session;
   }
 
@@ -112,23 +100,8 @@ export class Runner {
 
   /** Runs one batch. `feeds`: all feeds of the program. */
   async run(spec: ProgramSpec, feeds: HostTensors): Promise<Readonly<Record<string, Float32Array>>> {
-    const key = JSON.stringify(spec);
-    const compiled = this.#programs.get(key) ?? { made: this.#compile(spec), running: 0, bytes: 0 };
-    this.#programs.delete(key);
-    this.#programs.set(key, compiled);
-    compiled.running++;
-    try {
-      const executable = await compiled.made;
-      compiled.bytes = executable.plan.peakBytes ?? 0;
-      const outputs = await this.#session.run(executable, feeds);
-      return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]));
-    } catch (error) {
-      if (await failed(compiled.made)) this.#programs.delete(key);
-      throw error;
-    } finally {
-      compiled.running--;
-      await this.#makeRoom();
-    }
+    const outputs = await this.#programs.run(this.#session, [JSON.stringify(spec)], () => this.#program(spec), feeds);
+    return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]));
   }
 
   /**
@@ -161,8 +134,7 @@ export class Runner {
 
   async dispose(): Promise<void> {
     await this.#session.dispose();
-    for (const { made } of this.#programs.values()) if (!(await failed(made))) await (await made).dispose();
-    this.#programs.clear();
+    await this.#programs.dispose();
   }
 
   #feeds(batch: readonly Piece[], rows: number, seq: number, weighted: boolean): HostTensors {
@@ -175,8 +147,8 @@ export class Runner {
     return { ...feeds, weights: f32([rows, seq], data) };
   }
 
-  async #compile(spec: ProgramSpec): Promise<Executable> {
-    const { backend, model, weights, compile } = this.#options;
+  #program(spec: ProgramSpec): Program {
+    const { model, weights } = this.#options;
     const program = inferenceProgram(model, spec);
     const missing = program.state.find(({ attrs }) => !(attrs.name in weights));
     if (missing)
@@ -184,32 +156,9 @@ export class Runner {
         `weights: expected the parameter "${missing.attrs.name}", got none. These weights were saved without ` +
           "that head: ask for other outputs, or use a checkpoint that has it.",
       );
-    return backend.compile(program, compile);
-  }
-
-  /**
-   * Disposes of the programs whose last use is oldest. Running programs stay, and so does the program that was used
-   * last.
-   */
-  async #makeRoom(): Promise<void> {
-    let count = this.#programs.size;
-    let bytes = [...this.#programs.values()].reduce((sum, each) => sum + each.bytes, 0);
-    for (const [key, program] of this.#programs) {
-      if (count <= 1 || (count <= PROGRAMS_KEPT && bytes <= BYTES_KEPT)) return;
-      if (program.running > 0) continue;
-      this.#programs.delete(key);
-      count--;
-      bytes -= program.bytes;
-      await (await program.made).dispose();
-    }
+    return program;
   }
 }
-
-const failed = (made: Promise<unknown>): Promise<boolean> =>
-  made.then(
-    () => false,
-    () => true,
-  );
 
 /** Lists of items with a total weight of at most 1. An item that weighs more than 1 is alone in its list. */
 async function* stretches<T>(items: Many<T>, weigh: (item: T) => number): AsyncGenerator<T[], void, undefined> {

@@ -110,6 +110,14 @@ export function encoderInputs(
   };
 }
 
+/** The inputs of an encoder from feeds of the same names; `types` may be absent. */
+export function encoderInputsOf(feeds: Readonly<Record<string, Tensor>>): EncoderInputs {
+  const { ids, segments, positions, types } = feeds as Readonly<
+    Record<"ids" | "segments" | "positions", Tensor<"i32">>
+  > & { readonly types?: Tensor<"i32"> };
+  return { ids, segments, positions, ...(types && { types }) };
+}
+
 /**
  * The parameters that `build` declares: names and shapes, no values. The trace is on a graph that is then discarded.
  */

@@ -1,6 +1,5 @@
-/** The feeds that every encoder reads, and the conversion from feeds to encoder inputs. */
-import type { HostTensors, Tensor } from "@cloze/graph";
-import type { EncoderInputs } from "@cloze/nn";
+/** The feeds that every encoder reads. */
+import type { HostTensors } from "@cloze/graph";
 import type { TokenBatch } from "@cloze/tokenizer";
 
 /**
@@ -15,11 +14,4 @@ export function encoderFeeds(batch: TokenBatch, ids: Int32Array = batch.ids): Ho
     positions: { dtype: "i32", shape, data: batch.positions },
     ...(batch.types && { types: { dtype: "i32", shape, data: batch.types } }),
   };
-}
-
-export function encoderInputs(feeds: Readonly<Record<string, Tensor>>): EncoderInputs {
-  const { ids, segments, positions, types } = feeds as Readonly<
-    Record<"ids" | "segments" | "positions", Tensor<"i32">>
-  > & { readonly types?: Tensor<"i32"> };
-  return { ids, segments, positions, ...(types && { types }) };
 }

@@ -26,7 +26,8 @@ export {
 } from "./token-loss.ts";
 export { slotCount, slotFeeds, type Target } from "./slots.ts";
 export { predictSlots } from "./predict-slots.ts";
-export { encoderFeeds, encoderInputs } from "./batch-feeds.ts";
+export { encoderFeeds } from "./batch-feeds.ts";
+export { encoderInputsOf as encoderInputs } from "@cloze/nn";
 export { checkModel, unionOfParts } from "./model-parts.ts";
 export { hasPart, missingMethods, PART_METHODS, type AnyModel, type ModelPart, type ModelParts } from "@cloze/nn";
 export { composeObjectives, type ComposeOptions } from "./compose.ts";

@@ -5,9 +5,9 @@
  * Call it inside a vitest file. The kit makes its own batches of random sequences (or pairs, if the objective asks for
  * pairs) and its own tiny model. It computes with the interpreter, so it needs no backend.
  */
-import { grad, Graph, interpret, showType, type Tensor, type TensorType } from "@cloze/graph";
+import { grad, interpret, showType, type Tensor } from "@cloze/graph";
 import { RandomStream } from "@cloze/random";
-import { initialize, rootScope, type Scope } from "@cloze/nn";
+import { initialize, openTrace, type FeedTypes, type Scope } from "@cloze/nn";
 import type { PackedSequence, TokenBatch } from "@cloze/tokenizer";
 import { describe, expect, it } from "vitest";
 import { kitModel } from "./kit-model.ts";
@@ -134,11 +134,8 @@ interface Traced {
   readonly scope: Scope;
 }
 
-function trace(objective: Objective, types: Readonly<Record<string, TensorType>>, vocab: number): Traced {
-  const graph = new Graph();
-  const scope = rootScope(graph);
-  const feeds: Record<string, Tensor> = {};
-  for (const [name, { dtype, shape }] of Object.entries(types)) feeds[name] = graph.input(name, dtype, shape);
+function trace(objective: Objective, types: FeedTypes, vocab: number): Traced {
+  const { scope, feeds } = openTrace(types);
   const terms = objective.loss(scope, kitModel(vocab), feeds);
   return { scope, terms, total: totalLoss(terms, feeds).sum };
 }

@@ -7,8 +7,8 @@
  * padding and ranks do not change the value. A loss of several terms divides each term by its own weight
  * (`total-loss.ts`).
  */
-import type { HostTensors, Tensor, TensorType } from "@cloze/graph";
-import type { ModelPart, ModelParts, Scope } from "@cloze/nn";
+import type { HostTensors, Tensor } from "@cloze/graph";
+import type { FeedTypes, ModelPart, ModelParts, Scope } from "@cloze/nn";
 import type { Progress } from "@cloze/schedule";
 import type { SpecialIds, TokenBatch } from "@cloze/tokenizer";
 
@@ -114,6 +114,6 @@ export interface ObjectiveMaker<P extends ModelPart = ModelPart> {
 }
 
 /** The types of the feeds, by name. Each different set of types needs its own compiled program. */
-export function feedTypes(prepared: Prepared): Readonly<Record<string, TensorType>> {
+export function feedTypes(prepared: Prepared): FeedTypes {
   return Object.fromEntries(Object.entries(prepared.feeds).map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
 }

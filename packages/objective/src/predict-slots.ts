@@ -1,7 +1,6 @@
 /** The logits of the prediction slots: the model's states at the slots' positions, through its masked-LM head. */
 import type { Tensor } from "@cloze/graph";
-import type { MaskedLm, Scope } from "@cloze/nn";
-import { encoderInputs } from "./batch-feeds.ts";
+import { encoderInputsOf, type MaskedLm, type Scope } from "@cloze/nn";
 import type { PredictedTokens } from "./token-loss.ts";
 
 /**
@@ -18,6 +17,6 @@ export function predictSlots(scope: Scope, model: MaskedLm, feeds: Readonly<Reco
     readonly "slots.target": Tensor<"i32">;
     readonly "slots.weight": Tensor<"f32">;
   };
-  const states = model.encode(scope, encoderInputs(feeds)).reshape([-1, model.hidden]).gather(index);
+  const states = model.encode(scope, encoderInputsOf(feeds)).reshape([-1, model.hidden]).gather(index);
   return { logits: model.predict(scope, states), targets, weights };
 }

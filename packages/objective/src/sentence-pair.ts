@@ -8,7 +8,8 @@
 import { ConfigError } from "@cloze/errors";
 import { crossEntropy, type Tensor } from "@cloze/graph";
 import type { TokenBatch } from "@cloze/tokenizer";
-import { encoderFeeds, encoderInputs } from "./batch-feeds.ts";
+import { encoderInputsOf } from "@cloze/nn";
+import { encoderFeeds } from "./batch-feeds.ts";
 import type { Objective, Prepared, Rows } from "./objective.ts";
 import { slotFeeds } from "./slots.ts";
 
@@ -42,7 +43,7 @@ export function sentencePairObjective(
         readonly "slots.target": Tensor<"i32">;
         readonly "slots.weight": Tensor<"f32">;
       };
-      const first = model.encode(scope, encoderInputs(feeds)).reshape([-1, model.hidden]).gather(index);
+      const first = model.encode(scope, encoderInputsOf(feeds)).reshape([-1, model.hidden]).gather(index);
       const logits = model.relate(scope, first);
       const predictions = logits.argMax(-1);
       const weight = weights.sum();

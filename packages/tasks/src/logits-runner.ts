@@ -3,9 +3,9 @@
  * length and compiles one program for each shape. The results come in the order of the rows, without padding. With
  * targets, it also computes the loss.
  */
-import type { Backend, CompileOptions, Executable, Session } from "@cloze/backend";
-import { Graph, program, type HostTensor, type HostTensors, type Program, type Tensor } from "@cloze/graph";
-import { rootScope } from "@cloze/nn";
+import { ProgramCache, type Backend, type CompileOptions, type Session } from "@cloze/backend";
+import type { HostTensor, HostTensors, Program } from "@cloze/graph";
+import { openTrace, programOf, type FeedTypes } from "@cloze/nn";
 import { encoderFeeds, encoderInputs, feedTypes, type ModelParts } from "@cloze/objective";
 import { fillRows, planRows, type RowGroup } from "./row-batches.ts";
 import type { EncodedRow, Head, RowTarget, TaskPart } from "./task.ts";
@@ -33,10 +33,12 @@ const KEPT = 32;
 
 export class LogitsRunner {
   readonly #options: LogitsOptions;
-  readonly #programs = new Map<string, Promise<Executable>>();
+  readonly #programs: ProgramCache;
 
   constructor(options: LogitsOptions) {
+    const { backend, compute = "f32" } = options;
     this.#options = options;
+    this.#programs = new ProgramCache(backend, { compute }, { count: KEPT });
   }
 
   get tokensPerBatch(): number {
@@ -61,7 +63,8 @@ export class LogitsRunner {
         ...encoderFeeds(batch),
         ...(targets && head.targetFeeds(batch, (example) => targets[example] as RowTarget)),
       };
-      const out = await session.run(await this.#executable(feeds), feeds);
+      const types = feedTypes({ feeds });
+      const out = await this.#programs.run(session, [JSON.stringify(types)], () => this.#program(types), feeds);
       const all = (out["logits"] as HostTensor).data as Float32Array;
       const perRow = head.width * (head.perToken ? batch.length : 1);
       for (const { example, row, length } of batch.sequences)
@@ -72,40 +75,17 @@ export class LogitsRunner {
     return { logits, loss: targets && sum / weight };
   }
 
-  async dispose(): Promise<void> {
-    for (const made of this.#programs.values()) await (await made).dispose();
-    this.#programs.clear();
+  dispose(): Promise<void> {
+    return this.#programs.dispose();
   }
 
-  async #executable(feeds: HostTensors): Promise<Executable> {
-    const { backend, compute = "f32" } = this.#options;
-    const key = JSON.stringify(feedTypes({ feeds }));
-    const made = this.#programs.get(key) ?? backend.compile(this.#program(feeds), { compute });
-    // The map is in the order of last use: the program used now moves to the end, and the first one leaves when the
-    // cache is full.
-    this.#programs.delete(key);
-    this.#programs.set(key, made);
-    const [oldest] = this.#programs;
-    if (oldest !== undefined && this.#programs.size > KEPT) {
-      this.#programs.delete(oldest[0]);
-      await (await oldest[1]).dispose();
-    }
-    return made;
-  }
-
-  #program(given: HostTensors): Program {
+  #program(types: FeedTypes): Program {
     const { model, head } = this.#options;
-    const graph = new Graph();
-    const scope = rootScope(graph);
-    const feeds: Record<string, Tensor> = {};
-    for (const [name, { dtype, shape }] of Object.entries(given)) feeds[name] = graph.input(name, dtype, shape);
+    const trace = openTrace(types);
+    const { scope, feeds } = trace;
     const logits = head.logits(scope, model, encoderInputs(feeds));
-    const labelled = Object.keys(given).some((name) => name.startsWith("task."));
+    const labelled = Object.keys(feeds).some((name) => name.startsWith("task."));
     const loss = labelled ? head.loss(logits, feeds).loss : undefined;
-    return program(graph, {
-      state: [...scope.parameters.values()].map((p) => p.tensor),
-      feeds: Object.values(feeds),
-      outputs: { logits, ...(loss && { loss: loss.sum, weight: loss.weight }) },
-    });
+    return programOf(trace, { outputs: { logits, ...(loss && { loss: loss.sum, weight: loss.weight }) } });
   }
 }

@@ -6,8 +6,9 @@
  * matter.
  */
 import type { Backend, Session } from "@cloze/backend";
-import { isFloat, order, program, type Graph, type HostTensors, type Tensor } from "@cloze/graph";
-import { gradientsOf, traceLoss, type FeedTypes, type TrainSetup } from "./train-programs.ts";
+import { isFloat, order, type Graph, type HostTensors, type Tensor } from "@cloze/graph";
+import { programOf, type FeedTypes } from "@cloze/nn";
+import { gradientsOf, traceLoss, type TrainSetup } from "./train-programs.ts";
 
 export interface Culprit {
   readonly layer: string;
@@ -26,9 +27,8 @@ export async function firstNonFinite(
   feeds: HostTensors,
 ): Promise<Culprit | undefined> {
   const traced = traceLoss(setup, types);
-  const { graph, loss, parameters, lossScale } = traced;
+  const { graph, loss, lossScale } = traced;
   const inputs = { ...traced.feeds, ...(lossScale && { lossScale }) };
-  const tensors = [...parameters.values()].map((p) => p.tensor);
   const forward = order([loss.sum]);
   const gradients = [...gradientsOf(traced).values()];
   const seen = new Set(forward);
@@ -38,8 +38,7 @@ export async function firstNonFinite(
   // Each program has at most 200 outputs, because every output keeps its node alive while the program runs.
   for (let first = 0; first < nodes.length; first += 200) {
     const part = nodes.slice(first, first + 200);
-    const asked = program(graph, {
-      state: tensors,
+    const asked = programOf(traced, {
       feeds: Object.values(inputs),
       outputs: Object.fromEntries(part.map((x, i) => [`bad.${i}`, countNonFinite(graph, x)])),
     });

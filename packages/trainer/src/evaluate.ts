@@ -5,13 +5,13 @@
  * Batches have only a few different shapes, and each shape is compiled once. The evaluation uses the parameters on the
  * device and copies nothing.
  */
-import type { Backend, Executable, Session } from "@cloze/backend";
+import { ProgramCache, type Backend, type Session } from "@cloze/backend";
 import type { PaddedBatches } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { TokenMetrics, type TokenMetricsResult } from "@cloze/eval";
-import { Graph, program, type HostTensor, type Tensor } from "@cloze/graph";
-import { rootScope } from "@cloze/nn";
-import { type AnyModel, feedTypes, type LossTerms, type Objective, type Prepared } from "@cloze/objective";
+import type { HostTensor, Program, Tensor } from "@cloze/graph";
+import { openTrace, programOf, type FeedTypes } from "@cloze/nn";
+import { type AnyModel, feedTypes, type LossTerms, type Objective } from "@cloze/objective";
 import type { ModelSource } from "./model-source.ts";
 
 /** The result of an evaluation: figures by name, one of them the loss. */
@@ -27,12 +27,10 @@ export interface Evaluation<R extends EvaluationNumbers = EvaluationNumbers> {
 export type EvaluationResult = TokenMetricsResult & Readonly<Record<string, number>>;
 
 export class Evaluator implements Evaluation<EvaluationResult> {
-  readonly #backend: Backend;
   readonly #source: ModelSource<AnyModel>;
   readonly #objective: Objective;
   readonly #batches: PaddedBatches;
-  readonly #compute: "f32" | "f16" | "bf16";
-  readonly #executables = new Map<ModelSource<AnyModel>, Map<string, Promise<Executable>>>();
+  readonly #programs: ProgramCache;
 
   /** `compute`: the dtype of contractions. Default "f32". */
   constructor(options: {
@@ -42,11 +40,10 @@ export class Evaluator implements Evaluation<EvaluationResult> {
     readonly batches: PaddedBatches;
     readonly compute?: "f32" | "f16" | "bf16";
   }) {
-    this.#backend = options.backend;
     this.#source = options.source;
     this.#objective = options.objective;
     this.#batches = options.batches;
-    this.#compute = options.compute ?? "f32";
+    this.#programs = new ProgramCache(options.backend, { compute: options.compute ?? "f32" });
   }
 
   /**
@@ -64,7 +61,11 @@ export class Evaluator implements Evaluation<EvaluationResult> {
       signal?.throwIfAborted();
       const batch = await this.#batches.batchAt(i);
       const prepared = this.#objective.prepare(batch, { seed: 0, step: 0, evaluation: true });
-      const out = await session.run(await this.#executable(source, prepared), prepared.feeds);
+      const types = feedTypes(prepared);
+      const executable = await this.#programs.get([source, JSON.stringify(types)], () =>
+        evaluationProgram(source, this.#objective, types),
+      );
+      const out = await session.run(executable, prepared.feeds);
       const { targets, predictions } = labelled(out);
       metrics.add(targets, predictions, scalar(out["loss"]), scalar(out["weight"]));
       further.add(out);
@@ -77,38 +78,17 @@ export class Evaluator implements Evaluation<EvaluationResult> {
       );
     return { ...result, ...further.without(result) };
   }
-
-  #executable(source: ModelSource<AnyModel>, prepared: Prepared): Promise<Executable> {
-    const types = feedTypes(prepared);
-    const key = JSON.stringify(types);
-    const ofSource = this.#executables.get(source) ?? new Map<string, Promise<Executable>>();
-    this.#executables.set(source, ofSource);
-    let made = ofSource.get(key);
-    if (made === undefined) {
-      made = this.#backend.compile(evaluationProgram(source, this.#objective, types), { compute: this.#compute });
-      ofSource.set(key, made);
-    }
-    return made;
-  }
 }
 
-function evaluationProgram(
-  source: ModelSource<AnyModel>,
-  objective: Objective,
-  types: ReturnType<typeof feedTypes>,
-): ReturnType<typeof program> {
-  const graph = new Graph();
-  const scope = rootScope(graph);
-  const feeds: Record<string, Tensor> = {};
-  for (const [name, { dtype, shape }] of Object.entries(types)) feeds[name] = graph.input(name, dtype, shape);
+function evaluationProgram(source: ModelSource<AnyModel>, objective: Objective, types: FeedTypes): Program {
+  const trace = openTrace(types);
+  const { scope, feeds } = trace;
   const { loss, metrics, tokens } = objective.loss(scope, source.model, feeds);
   if (tokens === undefined)
     throw new ConfigError(
       `evaluation: objective ${objective.name} predicts no tokens, so there are no token metrics to report.`,
     );
-  return program(graph, {
-    state: [...scope.parameters.values()].map((p) => p.tensor),
-    feeds: Object.values(feeds),
+  return programOf(trace, {
     outputs: {
       loss: loss.sum,
       weight: loss.weight,

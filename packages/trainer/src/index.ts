@@ -22,9 +22,9 @@ export {
   resetProgram,
   stepProgram,
   traceLoss,
-  type FeedTypes,
   type TrainSetup,
 } from "./train-programs.ts";
+export type { FeedTypes } from "@cloze/nn";
 export type { ModelSource, Weights } from "./model-source.ts";
 export { NumericError, type NumericFacts } from "./numeric-error.ts";
 export { firstNonFinite, type Culprit } from "./diagnose.ts";

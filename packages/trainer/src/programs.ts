@@ -5,8 +5,9 @@
  * `call` returns when the device has accepted the step, not when the step is done. The runs of a session return their
  * results in the order of the calls. So the host can call the next step while this step is in flight.
  */
-import type { Executable, Plan, Session } from "@cloze/backend";
+import { ProgramCache, type Executable, type Plan, type Session } from "@cloze/backend";
 import type { HostTensor, HostTensors, Program } from "@cloze/graph";
+import { RANDOM_KEY, type FeedTypes } from "@cloze/nn";
 import { feedTypes, shareFeeds, type Prepared } from "@cloze/objective";
 import type { LossScale } from "@cloze/optim";
 import { atStep, type Progress } from "@cloze/schedule";
@@ -22,7 +23,6 @@ import {
   hasLossScale,
   resetProgram,
   stepProgram,
-  type FeedTypes,
   type TrainSetup,
 } from "./train-programs.ts";
 
@@ -117,7 +117,7 @@ export interface StepCall {
 
 /** The dropout key: the seed and the number of the part, so that each part of a step has its own dropout mask. */
 const randomKey = (seed: number, part: number): HostTensors => ({
-  "random.key": { dtype: "u32", shape: [2], data: Uint32Array.of(seed >>> 0, part >>> 0) },
+  [RANDOM_KEY]: { dtype: "u32", shape: [2], data: Uint32Array.of(seed >>> 0, part >>> 0) },
 });
 
 /** The feeds of one part of a step, without the feeds of the update. */
@@ -154,9 +154,7 @@ export class Programs {
   readonly #options: StepOptions & Pick<TrainSetup, "numbered">;
   readonly #stages: Stages;
   readonly #firstStep: number;
-  readonly #compiled = new Map<string, Promise<Executable>>();
-  /** A number for each model and each objective that has programs. */
-  readonly #numbers = new Map<object, number>();
+  readonly #programs: ProgramCache;
   /** Names of the parameters that the steps change; `optimizerNames`: the names of the optimizer's state for them. */
   trainedNames: readonly string[] = [];
   optimizerNames: readonly string[] = [];
@@ -167,6 +165,7 @@ export class Programs {
     // Updates are numbered only without a loss scale. With a loss scale, a step that overflows is skipped and further
     // steps follow, so the host does not know the number of the next update.
     this.#options = { ...options, numbered: !hasLossScale(options.compute) };
+    this.#programs = new ProgramCache(options.backend, { compute: options.compute ?? "f32" });
     this.#stages = stagesOf(options);
     this.#firstStep = firstStep;
   }
@@ -188,13 +187,14 @@ export class Programs {
    * each stage whose state may differ.
    */
   async #programsOf(first: PreparedStep): Promise<readonly Program[]> {
-    const kindOf = ({ objective, accumulate }: Stage): string => `${this.#numberOf(objective)} ${accumulate === 1}`;
-    const seen = new Set([kindOf(first.stage)]);
+    const same = (x: Stage, y: Stage): boolean =>
+      x.objective === y.objective && (x.accumulate === 1) === (y.accumulate === 1);
+    const seen = [first.stage];
     const programs: Program[] = [];
     for (const { executable } of await this.#compiledFor(first)) programs.push(executable.program);
     for (const stage of this.#stages.all) {
-      if (seen.has(kindOf(stage))) continue;
-      seen.add(kindOf(stage));
+      if (seen.some((earlier) => same(earlier, stage))) continue;
+      seen.push(stage);
       const [{ types }] = (await firstOf(stage, this.#options.seed)).parts as readonly [PreparedPart];
       programs.push(...this.#kindsOf(stage).map(({ kind }) => TRACES[kind](this.#setupOf(stage), types)));
     }
@@ -282,24 +282,11 @@ export class Programs {
    */
   #made(kind: Kind, stage: Stage, types: FeedTypes): Promise<Executable> {
     // The sums depend only on the objective. An update does not depend on the model or on the shapes.
-    const of = kind === "update" || kind === "reset" ? "" : `${this.#numberOf(stage.source)} ${JSON.stringify(types)}`;
-    const key = `${kind} ${this.#numberOf(stage.objective)} ${of}`;
-    let made = this.#compiled.get(key);
-    if (made === undefined) {
-      const { backend, compute = "f32" } = this.#options;
-      made = backend.compile(TRACES[kind](this.#setupOf(stage), types), { compute });
-      this.#compiled.set(key, made);
-    }
-    return made;
+    const of = kind === "update" || kind === "reset" ? [] : [stage.source, JSON.stringify(types)];
+    return this.#programs.get([kind, stage.objective, ...of], () => TRACES[kind](this.#setupOf(stage), types));
   }
 
   #setupOf({ source, objective }: Stage): TrainSetup {
     return { ...this.#options, source, objective };
-  }
-
-  #numberOf(value: object): number {
-    const number = this.#numbers.get(value) ?? this.#numbers.size;
-    this.#numbers.set(value, number);
-    return number;
   }
 }

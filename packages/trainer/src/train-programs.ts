@@ -14,8 +14,8 @@
  * Feeds besides the objective's: `random.key`; the optimizer's scalars; `optim.lossScale` f32 [] with compute f16;
  * `train.update` i32 [] with `numbered`.
  */
-import { Graph, program, rematerialise, type Program, type Tensor, type TensorType } from "@cloze/graph";
-import { rootScope, type Parameter } from "@cloze/nn";
+import { program, rematerialise, type Graph, type Program, type Tensor } from "@cloze/graph";
+import { openTrace, programOf, RANDOM_KEY, type FeedTypes, type Parameter, type Trace } from "@cloze/nn";
 import { totalLoss, type AnyModel, type LossTerms, type Objective, type TotalLoss } from "@cloze/objective";
 import {
   accumulate,
@@ -53,14 +53,10 @@ export interface TrainSetup {
   readonly numbered?: boolean;
 }
 
-export type FeedTypes = Readonly<Record<string, TensorType>>;
-
-export interface TracedLoss {
-  readonly graph: Graph;
+export interface TracedLoss extends Trace {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** The parameters that the optimizer trains. */
   readonly trained: ReadonlyMap<string, Parameter>;
-  readonly feeds: Readonly<Record<string, Tensor>>;
   readonly terms: LossTerms;
   readonly loss: TotalLoss;
   /** f32 []: the factor of the loss's cotangent, where 16-bit numbers need one. */
@@ -72,17 +68,13 @@ export function traceLoss(
   { source, objective, optimizer, compute }: Pick<TrainSetup, "source" | "objective" | "optimizer" | "compute">,
   types: FeedTypes,
 ): TracedLoss {
-  const graph = new Graph();
-  const key = graph.input("random.key", "u32", [2]);
-  const scope = rootScope(graph, { random: { key } });
-  const feeds: Record<string, Tensor> = { "random.key": key };
-  for (const [name, { dtype, shape }] of Object.entries(types)) feeds[name] = graph.input(name, dtype, shape);
+  const trace = openTrace({ [RANDOM_KEY]: { dtype: "u32", shape: [2] }, ...types });
+  const { graph, scope, feeds } = trace;
   const terms = objective.loss(scope, source.model, feeds);
-  const parameters = scope.parameters;
+  const { parameters } = scope;
   const trained = new Map([...parameters].filter(([name, { shape }]) => optimizer.trains?.(name, shape) ?? true));
   return {
-    graph,
-    feeds,
+    ...trace,
     terms,
     loss: totalLoss(terms, feeds),
     parameters,
@@ -110,9 +102,6 @@ function sumsOf({ loss, terms: { metrics } }: TracedLoss): Record<string, Tensor
   return sums;
 }
 
-const tensorsOf = (parameters: ReadonlyMap<string, Parameter>): Tensor[] =>
-  [...parameters.values()].map((p) => p.tensor);
-
 /** True for a finite number; NaN compares false. */
 const isFinite = (x: Tensor<"f32">): Tensor<"bool"> => x.abs().less(Infinity);
 
@@ -121,14 +110,16 @@ interface UpdateParts {
   readonly sums: Readonly<Record<string, Tensor<"f32">>>;
   readonly state: readonly Tensor[];
   readonly updates: Readonly<Record<string, Tensor>>;
-  readonly feeds: readonly Tensor[];
+  /** Default: all feeds of the trace. */
+  readonly feeds?: readonly Tensor[];
 }
 
 function updateProgram(
-  { graph, parameters, lossScale }: TracedLoss,
+  traced: TracedLoss,
   setup: TrainSetup,
   { gradients: found, sums, ...more }: UpdateParts,
 ): Program {
+  const { graph, parameters, lossScale } = traced;
   const { weight, loss } = sums as { readonly loss: Tensor<"f32">; readonly weight?: Tensor<"f32"> };
   const { scale, norm } = clipScale(found, {
     ...(weight && { weight }),
@@ -138,12 +129,12 @@ function updateProgram(
   const { state, updates } = setup.optimizer.update({ graph, parameters, gradients: found, gradScale: scale });
   const finite = isFinite(norm.add(loss));
   const count = setup.numbered === true ? numbering(graph) : undefined;
-  return program(graph, {
-    state: [...tensorsOf(parameters), ...state, ...more.state, ...(count ? [count.done] : [])],
+  return programOf(traced, {
+    state: [...state, ...more.state, ...(count ? [count.done] : [])],
     outputs: { ...sums, gradNorm: norm },
     updates: { ...updates, ...more.updates, ...(count ? { "train.updates": count.done.add(1) } : {}) },
     guard: count ? finite.and(count.isNext) : finite,
-    feeds: more.feeds,
+    ...(more.feeds && { feeds: more.feeds }),
   });
 }
 
@@ -168,7 +159,6 @@ export function stepProgram(setup: TrainSetup, types: FeedTypes): Program {
       sums: sumsOf(traced),
       state: [],
       updates: {},
-      feeds: Object.values(traced.feeds),
     }),
   );
 }
@@ -183,11 +173,10 @@ export function accumulateProgram(setup: TrainSetup, types: FeedTypes): Program 
   const into = accumulatorsOf(traced);
   return keeping(
     setup,
-    program(traced.graph, {
-      state: [...tensorsOf(traced.parameters), ...into.state],
+    programOf(traced, {
+      state: into.state,
       outputs: { loss: sums["loss"] as Tensor },
       updates: accumulate(into, gradientsOf(traced), sums),
-      feeds: Object.values(traced.feeds),
     }),
   );
 }
