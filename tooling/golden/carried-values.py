@@ -7,7 +7,8 @@ values-plain.parquet        each column twice: once with nulls, once without; PL
 values-dictionary.parquet   the same with dictionaries, pages of version 1, and timestamps as INT96
 values.json                 the text of each value, by column: Arrow's cast to string; of floats str() of numpy
 values.jsonl                the columns that JSON has, as pandas writes them with digits unchanged
-table.*                     see text-data.py
+
+And in apps/cli/test/golden: carried.parquet as pandas writes it by default, and the same table as pandas writes it to CSV.
 """
 
 import datetime
@@ -100,6 +101,21 @@ def main():
                                          if not name.startswith("uint") else "UInt" + name[4:])
                           for name in ("int64", "uint64", "float64")})
     frame.to_json(OUT / "values.jsonl", orient="records", lines=True)
+    cli = OUT.parents[3] / "apps/cli/test/golden"
+    cli.mkdir(exist_ok=True)
+    carried = pd.DataFrame({
+        "id": np.array([BIG, -1, 2**63 - 1], np.int64),
+        "unsigned": np.array([2**64 - 1, 0, 7], np.uint64),
+        "price": [D("12.30"), D("0.05"), D("100.00")],
+        "weight": [0.1, 1.0, 1e-07],
+        "small": np.array([0.1, 2.5, 1.0], np.float32),
+        "when": pd.to_datetime(["2024-02-29 12:00:00.123456", "1969-12-31 23:59:59.000001", "2000-01-01 00:00:00.5"]),
+        "day": [datetime.date(2024, 2, 29), datetime.date(1970, 1, 1), datetime.date(1800, 1, 1)],
+        "text": ["a film", "b", "a b"],
+        "label": np.array([2**53 + 1, 2**53, 2**53 + 1], np.int64),
+    })
+    carried.to_parquet(cli / "carried.parquet")
+    carried.to_csv(cli / "carried.csv", index=False)
 
 
 if __name__ == "__main__":

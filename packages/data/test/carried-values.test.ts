@@ -81,7 +81,9 @@ describe("JSON of rows", () => {
   });
 
   it("names the line of what is not JSON, NaN included", async () => {
-    await expect(rowsOf(write("nan.jsonl", '{"a": 1.0}\n{"a": NaN}\n'))).rejects.toThrow(/nan\.jsonl, line 2: expected/);
+    await expect(rowsOf(write("nan.jsonl", '{"a": 1.0}\n{"a": NaN}\n'))).rejects.toThrow(
+      /nan\.jsonl, line 2: expected/,
+    );
   });
 
   it("reads numbers from texts and numbers alike", () => {

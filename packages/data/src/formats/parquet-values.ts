@@ -155,8 +155,7 @@ function ofLeaf(file: string, element: SchemaElement): Convert | undefined {
     );
   const unsigned =
     logical?.type === "INTEGER" && !logical.isSigned && logical.bitWidth >= 32 ? `UINT_${logical.bitWidth}` : undefined;
-  const leaf =
-    ANNOTATED[unsigned ?? logical?.type ?? ""] ?? ANNOTATED[converted ?? ""] ?? (type && PHYSICAL[type]);
+  const leaf = ANNOTATED[unsigned ?? logical?.type ?? ""] ?? ANNOTATED[converted ?? ""] ?? (type && PHYSICAL[type]);
   return leaf && ((value) => leaf(value as never, element));
 }
 
