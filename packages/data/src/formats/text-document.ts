@@ -58,12 +58,12 @@ export function countDocument(report: MutableReport, sentences: readonly string[
 
 /** The sentences of a text: its lines that are not blank. */
 export function sentencesOf(text: string): readonly string[] {
-  if (!text.includes("\n")) {
+  if (!text.includes("\n") && !text.includes("\r")) {
     const only = text.trim();
     return only === "" ? [] : [only];
   }
   return text
-    .split("\n")
+    .split(/[\r\n]/)
     .map((line) => line.trim())
     .filter((line) => line !== "");
 }
