@@ -75,13 +75,18 @@ const KIND: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
 });
 
 /** The first characters of other formats of text that people pass by mistake, and the format's name for the error message. */
+const FASTQ = "FASTQ; convert it to FASTA, for example with seqtk seq -A";
 const MISTAKEN: readonly (readonly [string, string])[] = [
-  ["@", "FASTQ; convert it to FASTA"],
+  ["@", FASTQ],
   ["LOCUS", "GenBank; convert it to FASTA"],
   ["ID   ", "UniProt or EMBL text; download the FASTA form"],
   ["{", "JSON"],
   ["<", "XML or HTML"],
 ];
+
+/** What a text's beginning is, if it is the four lines of FASTQ: `@name`, letters, `+`, qualities. */
+export const fastqFault = (head: string): string | undefined =>
+  /^@[^\r\n]*[\r\n]+[A-Za-z.*-]+([\r\n]+\+|$)/.test(head) ? FASTQ : undefined;
 
 export class FastaParser implements FastaBatch {
   readonly #file: string;
