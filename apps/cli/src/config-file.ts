@@ -6,23 +6,28 @@
  *     batch-tokens: 64k
  *     budget: 10m
  */
-import { readFile } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { ConfigError, FormatError } from "@cloze/errors";
 import { expectation, flag, fromFile, kebab, type OptionSpec, type OptionTable, type OptionValue } from "./options.ts";
+import type { Io } from "./io.ts";
 import { didYouMean } from "./suggest.ts";
+import { wholeText } from "./whole-text.ts";
 
 /** The values of a file, by the table's keys. Throws FormatError with the file, the line and the key. */
 export async function readConfigFile(
   path: string,
   shown: string,
   table: OptionTable,
+  stdin?: Io["stdin"],
 ): Promise<ReadonlyMap<string, OptionValue>> {
-  const text = await readFile(path, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigError(
-      `--config: expected a YAML file at ${shown}, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}.`,
-      { cause },
-    );
-  });
+  if (path !== "-")
+    await stat(path).catch((cause: NodeJS.ErrnoException) => {
+      throw new ConfigError(
+        `--config: expected a YAML file at ${shown}, got ${cause.code === "ENOENT" ? "nothing there" : cause.message}.`,
+        { cause },
+      );
+    });
+  const text = await wholeText(path, shown, stdin);
   return parseConfig(text, shown, table);
 }
 

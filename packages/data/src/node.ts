@@ -2,7 +2,7 @@
 export { readFasta, type FastaFile, type FastaRecord, type ReadFastaOptions } from "./formats/read-fasta.ts";
 export {
   DATA_FORMATS,
-  expectFile,
+  refusePipe,
   formatOfName,
   headOf,
   inputOf,

@@ -68,10 +68,7 @@ export const tokenizerTrain: Command = command({
     const { wordPiece } = await import("@cloze/tokenizer-wordpiece");
     const line = status();
     try {
-      const counter = await countWords(
-        { names: options.data, path, env: io.env, field, workers, line },
-        { lowercase: !cased },
-      );
+      const counter = await countWords({ names: options.data, path, io, field, workers, line }, { lowercase: !cased });
       const words = counter.words();
       if (words.size === 0)
         throw new ConfigError(
@@ -140,7 +137,7 @@ async function writeFiles(out: string, files: Readonly<Record<string, string>>):
 interface Request {
   readonly names: readonly string[];
   readonly path: Context["path"];
-  readonly env: Context["io"]["env"];
+  readonly io: Context["io"];
   readonly field: string | undefined;
   readonly workers: number | undefined;
   readonly line: Status;
@@ -151,24 +148,28 @@ interface Request {
  * as documents.
  */
 async function countWords(
-  { names, path, env, field, workers, line }: Request,
+  { names, path, io, field, workers, line }: Request,
   words: WordOptions,
 ): Promise<WordCounter> {
-  const { formatOfName, readDocuments, resolveSources } = await import("@cloze/data/node");
+  const { STDIN_NAME, formatOfName, inputOf, readChunks, readDocuments, refusePipesTwice, resolveSources } =
+    await import("@cloze/data/node");
   const { WordCounter } = await import("@cloze/tokenizer-wordpiece/train");
-  const texts: string[] = [];
+  const texts: (string | { readonly name: string; readonly chunks: AsyncIterable<Uint8Array> })[] = [];
   const others: string[] = [];
+  await refusePipesTwice(names.map(path));
   for (const name of names) {
-    const local = await stat(path(name)).then(
-      (found) => found.isFile(),
-      () => false,
-    );
+    const found = name === STDIN_NAME ? undefined : await stat(path(name)).catch(() => undefined);
+    const local = found !== undefined && !found.isDirectory();
     const format = formatOfName(name);
     if (format === "fasta")
       throw new ConfigError(
         `--data ${name}: expected text, got residues. Proteins have their alphabets: esm2, protbert, amplify.`,
       );
-    if (format === "text" || (local && format === undefined)) texts.push(path(name));
+    const isPipe = name === STDIN_NAME || (local && !found.isFile());
+    if (isPipe && (format ?? "text") === "text") {
+      const [source] = await resolveSources([path(name)], { format: "text", stdin: io.stdin });
+      if (source !== undefined) texts.push({ name: source.name, chunks: readChunks(inputOf(source)) });
+    } else if (format === "text" || (local && format === undefined)) texts.push(path(name));
     else others.push(local ? path(name) : name);
   }
   const share = COUNTING / (others.length > 0 && texts.length > 0 ? 2 : 1);
@@ -187,7 +188,7 @@ async function countWords(
             ),
         });
   const sources =
-    others.length === 0 ? [] : await resolveSources(others, { hub: (await import("@cloze/data")).hubSettings(env) });
+    others.length === 0 ? [] : await resolveSources(others, { hub: (await import("@cloze/data")).hubSettings(io.env) });
   for (const [i, source] of sources.entries()) {
     const reader = readDocuments(source, field === undefined ? {} : { field });
     for await (const batch of reader.batches()) {

@@ -57,7 +57,7 @@ export function inputOf({ name, place }: DataSource): string | Pipe {
 }
 
 /** Throws ConfigError if the source can be read only once. `why` says what reads it twice. */
-export function expectFile({ name, place }: DataSource, why: string): void {
+export function refusePipe({ name, place }: DataSource, why: string): void {
   if ("path" in place && place.pipe !== undefined)
     throw new ConfigError(
       `${name}: expected a file, since ${why}, got a pipe, which can be read only once. Save it to a file first, and ` +
