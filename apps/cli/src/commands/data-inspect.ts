@@ -42,7 +42,10 @@ export const dataInspect: Command = command({
         const result = await reading.finally(() => line.finish());
         if (results.length > 0) print("");
         results.push(result);
-        for (const text of describe(sources.length > 1 ? (source?.name ?? name) : name, size, result)) print(text);
+        const shown = sources.length > 1 || name === "-" ? (source?.name ?? name) : name;
+        // Of a pipe only the text that came through it has a size.
+        const total = size === 0 && result.kind !== "shards" ? result.report.bytes : size;
+        for (const text of describe(shown, total, result)) print(text);
       }
     }
     return { json: { files: results } };

@@ -189,7 +189,7 @@ export const dataPrepare: Command = command({
         ...(text
           ? ofText(index)
           : [
-              `${counted(index.counts.records, "record")}, ${counted(index.counts.residues, "residue")} of ` +
+              `${counted(index.counts.records, "record")}, ${counted(index.counts.residues, "residue")}` +
                 `${sizeOf(index)}${problems(index.counts)}`,
             ]),
         ...(index.clusters === undefined
@@ -323,7 +323,11 @@ async function splitRule({ options, given }: Pick<Asked, "options" | "given">): 
   return rule;
 }
 
-const sizeOf = (index: ShardIndex): string => bytes(index.inputs.reduce((sum, input) => sum + input.bytes, 0));
+/** ` of 3 MiB`; nothing for pipes, whose size is not known. */
+function sizeOf({ inputs }: ShardIndex): string {
+  const size = inputs.reduce((sum, input) => sum + input.bytes, 0);
+  return size === 0 ? "" : ` of ${bytes(size)}`;
+}
 
 /** The lines about prepared text, of at most 80 columns. */
 function ofText(index: ShardIndex): readonly string[] {
@@ -341,7 +345,7 @@ function ofText(index: ShardIndex): readonly string[] {
   const out = left.flatMap(([count, what]) => (count > 0 ? [`${integer(count)} ${what}`] : []));
   return [
     `read      ${counted(records, "document")}, ${counted(text.sentences, "sentence")}, ` +
-      `${counted(residues, "character")} of ${sizeOf(index)}`,
+      `${counted(residues, "character")}${sizeOf(index)}`,
     ...(out.length > 0 ? [`left out  ${out.join(", ")}`] : []),
     ...(text.unknownTokens > 0
       ? [
