@@ -24,6 +24,7 @@ const machine: string[] = [
 /** Long tests: whole trainings, and thousands of damaged files. Each test file takes ten seconds or more. */
 const long: string[] = [
   "apps/cli/test/packed-rows.test.ts",
+  "apps/cli/test/pipes.test.ts",
   "apps/cli/test/pretrain.test.ts",
   "apps/cli/test/recipes.test.ts",
   "apps/cli/test/tasks.test.ts",

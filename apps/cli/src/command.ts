@@ -43,7 +43,7 @@ export interface Context<O extends OptionTable = OptionTable> {
   readonly resolved: Readonly<Record<string, unknown>>;
   readonly json: boolean;
   readonly io: Io;
-  /** Resolves a path against the folder where the user started the command. */
+  /** Resolves a path against the folder where the user started the command. "-", standard input, stays as it is. */
   path(path: string): string;
   /**
    * Writes a line for people to stdout at once; with `--json` it writes nothing. Ends the command if stdout is closed.

@@ -179,6 +179,7 @@ async function tokensOf(
     path,
     reading: options,
     env: io.env,
+    stdin: io.stdin,
     unit: unitOf(objective),
     window: { length: maxLength - frame, seed: 0 },
   });

@@ -4,6 +4,7 @@
  */
 import { join, relative } from "node:path";
 import { writeJson } from "@cloze/checkpoint/node";
+import { refusePipesTwice, type DataFormat } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
 import { TASK_KINDS, taskOf, type AnyTaskOptions, type Task, type TaskFigures, type TaskKind } from "@cloze/tasks";
 import { fineTune, loadRecords, type FineTuned, type FineTuneSettings, type Located } from "@cloze/tasks/node";
@@ -59,7 +60,8 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
       const dir = await taskFolder(path(options.from));
       const loaded = await loadModel(dir, { options: readObject(options.modelOptions), where: "--model-options" });
       const tokenizer = await tokenizerOfFolder(dir);
-      const read = { labelled: true, ...columnsOf(options.columns) };
+      const read = { labelled: true, stdin: io.stdin, ...columnsOf(options.columns), ...formatOf(options.format) };
+      await refusePipesTwice([...options.data, ...options.valid].map(path));
       const train = await loadRecords(task, options.data.map(path), read);
       const valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
       note(
@@ -110,6 +112,9 @@ export async function finetune(context: FinetuneContext): Promise<Result> {
     interrupt.stop();
   }
 }
+
+const formatOf = (format: DataFormat | undefined): { readonly format?: DataFormat } =>
+  format === undefined ? {} : { format };
 
 interface SeedRun {
   readonly seed: number;

@@ -25,6 +25,9 @@ const EVERY_COMMAND = {
 const CONFIG_FILE = {
   config: { kind: "string", value: "FILE.yaml", inFile: false, help: "read options from a file; flags beat it" },
 } as const satisfies OptionTable;
+/** Standard input, where a file is read. */
+const STDIN = "-";
+
 const RECIPE = {
   recipe: {
     kind: "string",
@@ -108,7 +111,7 @@ async function run(
   json: boolean,
 ): Promise<number> {
   const { values, args } = parseArguments(words, table, command.arguments, name);
-  const path = (given: string): string => resolve(io.cwd, given);
+  const path = (given: string): string => (given === STDIN ? given : resolve(io.cwd, given));
   const file = values.get("config");
   const recipe = values.get("recipe");
   let inFile: ReadonlyMap<string, OptionValue> = new Map();
@@ -119,7 +122,7 @@ async function run(
   }
   if (command.configFile === true && typeof file === "string") {
     const { readConfigFile } = await import("./config-file.ts");
-    inFile = await readConfigFile(path(file), file, table);
+    inFile = await readConfigFile(path(file), file, table, io.stdin);
   }
   const options: Record<string, OptionValue | undefined> = {};
   const resolved: Record<string, OptionValue> = {};

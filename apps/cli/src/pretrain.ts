@@ -281,6 +281,7 @@ async function setUp(
     path,
     reading: options,
     env: io.env,
+    stdin: io.stdin,
     unit: unitOf(objective),
     window: { length: maxLength - framingLength(special), seed: options.seed },
   });

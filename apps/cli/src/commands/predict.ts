@@ -20,8 +20,8 @@ export const predict: Command = command({
     },
     format: {
       kind: "choice",
-      choices: ["jsonl", "csv", "tsv"],
-      help: "of --data (default: by its ending; of standard input JSONL)",
+      choices: ["jsonl", "csv", "tsv", "text"],
+      help: "of --data; text is CoNLL (default: by its ending; of standard input JSONL)",
     },
     ...COLUMNS_OPTION,
     ...PORTION_OPTION,

@@ -30,7 +30,7 @@ import {
   type Settings,
 } from "./shard-folder.ts";
 import { writeWhole } from "./shard-writer.ts";
-import type { DataSource } from "../corpus/sources.ts";
+import { refusePipe, type DataSource } from "../corpus/sources.ts";
 import { isShuffled, splitterOf } from "../corpus/splitter.ts";
 
 export interface PreparePartsOptions extends PrepareDocumentsOptions {
@@ -80,6 +80,7 @@ export async function prepareParts(options: PreparePartsOptions): Promise<Prepar
   const whole = documentsOrigin(options);
   const origin = bytesOnly ? { inputs: whole.inputs } : whole;
   const { name, path, settings } = checkedFolder(options, origin);
+  for (const source of sources) refusePipe(source, "its parts are read by several processes");
   const existing = await existingShards(options, path, settings);
   if (existing !== undefined) return { parts: 0, done: 0, kept: 0, shards: existing };
   const parts = await partsOf(options, bytesOnly ? partBytes : Infinity);
