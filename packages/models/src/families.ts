@@ -14,6 +14,7 @@ export {
 export { hasHead, headNames, headParameters, type Head, type HeadModels } from "./heads.ts";
 export { labelsJson, labelsOf, type ProblemType, type TaskLabels } from "./labels.ts";
 export { readWeights, type ReadWeights, type StoredTensors } from "./read-weights.ts";
+export { IGNORED_KEYS } from "./config-keys.ts";
 export type { CheckpointNotes } from "./checkpoint-notes.ts";
 
 export const families: Readonly<Record<string, () => Promise<ModelFamily>>> = {
