@@ -25,6 +25,7 @@ import { chooseBackend } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
 import { furtherMetrics } from "./further-metrics.ts";
 import { onInterrupt } from "./interrupt.ts";
+import { tokenizerOfModel } from "./model-tokenizer.ts";
 import { findObjectives } from "./objectives.ts";
 import { optimizerOf, scheduleOf, withUsualRate } from "./optimizers.ts";
 import { byFlagName, flag, readObject, showValue, type Values } from "./options.ts";
@@ -44,7 +45,7 @@ import {
 import { changesRows, heldOptions, runShape, runStages, stagesInWords, toldIn, valuesOf } from "./run-stages.ts";
 import { showProgress } from "./show-progress.ts";
 import { startingPoint } from "./starting-point.ts";
-import { holdsTokenizer, tokenizerFrom, tokenizerOfModel } from "./tokenizers.ts";
+import { holdsTokenizer, tokenizerFrom } from "./tokenizers.ts";
 import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
 import { validation } from "./validation.ts";
@@ -184,9 +185,9 @@ async function resolve({ options, given, io, path }: PretrainContext): Promise<{
     const tokenizer =
       from !== undefined && (await holdsTokenizer(from))
         ? from
-        : given.has("tokenizer")
+        : given.has("tokenizer") || options.data.length === 0
           ? options.tokenizer
-          : tokenizerOfModel(options.model);
+          : await tokenizerOfModel(options.model, path, "pretrain");
     const clip = options.clipPercentile !== undefined && !given.has("clip") ? 0 : options.clip;
     return { options: { ...withUsualRate(options, given), tokenizer, clip }, given, run, resuming: false };
   }
