@@ -13,7 +13,7 @@ import { sourceOfModel } from "./model-sources.ts";
 import { findObjective } from "./objectives.ts";
 import { columns } from "./output.ts";
 import { furtherMetrics } from "./further-metrics.ts";
-import { peakBytes } from "./pretrain.ts";
+import { peakBytes } from "./pretrain-report.ts";
 import { findTask, startTask, taskFolder, type OpenedTask } from "./task-models.ts";
 import { tokenizerOfFolder } from "./tokenizers.ts";
 import { evaluationBatches, unitOf } from "./training-batches.ts";

@@ -10,7 +10,7 @@
 import { resolve } from "node:path";
 import { ClozeError, ConfigError } from "@cloze/errors";
 import { COMMANDS, type CommandEntry } from "./commands.ts";
-import type { Command } from "./command.ts";
+import type { Command, Context } from "./command.ts";
 import { processIo, type Io } from "./io.ts";
 import { flag, kebab, showValue, unsaid, type OptionTable, type OptionValue } from "./options.ts";
 import { OutputClosed, output } from "./output.ts";
@@ -145,7 +145,7 @@ async function run(
     // A duration keeps its unit, so that `--config` can read it.
     if (value !== undefined) resolved[kebab(key)] = spec.kind === "duration" ? showValue(spec, value) : value;
   }
-  const result = await command.run({
+  const context: Context = {
     options,
     args,
     given,
@@ -156,7 +156,14 @@ async function run(
     print: out.print,
     note: out.note,
     status,
-  });
+  };
+  const target = command.writes?.of(context);
+  const result =
+    command.writes === undefined || target === undefined
+      ? await command.run(context)
+      : await (
+          await import("./only-writer.ts")
+        ).asOnlyWriter(path(target), { how: command.writes.how, where: name }, () => command.run(context));
   if (json) out.object(result.json);
   else for (const line of result.text ?? []) out.print(line);
   return result.exitCode ?? 0;

@@ -76,6 +76,7 @@ const OPTIONS = {
 export const dataPrepare: Command = command({
   arguments: { name: "[FILE…]", help: `${DATA_HELP}; none: those of the preset on the Hub`, min: 0, max: Infinity },
   options: OPTIONS,
+  writes: { how: "shared", of: ({ options }) => options.out },
   examples: [
     {
       does: "Two files, one sequence in a hundred held out",

@@ -64,6 +64,7 @@ export const embed: Command = command({
     ...PORTION_OPTION,
     ...BACKEND_OPTIONS,
   },
+  writes: { how: "whole", of: ({ options }) => options.out },
   examples: [
     {
       does: "One vector for each protein",

@@ -33,6 +33,7 @@ export const logits: Command = command({
     ...PORTION_OPTION,
     ...BACKEND_OPTIONS,
   },
+  writes: { how: "whole", of: ({ options }) => options.out },
   examples: [
     {
       does: "Logits of some sequences",

@@ -28,6 +28,7 @@ export const predict: Command = command({
     ...PRECISION_OPTION,
     ...BACKEND_OPTIONS,
   },
+  writes: { how: "whole", of: ({ options }) => (options.out === "-" ? undefined : options.out) },
   examples: [
     {
       does: "A column of predictions",

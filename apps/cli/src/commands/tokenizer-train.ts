@@ -53,6 +53,7 @@ export const tokenizerTrain: Command = command({
     workers: { kind: "integer", min: 0, help: "threads that count words; 0 counts on the main one" },
     overwrite: { kind: "boolean", help: "replace a tokenizer that is there" },
   },
+  writes: { how: "inside", of: ({ options }) => options.out },
   examples: [
     { does: "A vocabulary of 8,000 tokens", line: "cloze tokenizer train --data corpus.txt --size 8k --out tokenizer" },
     {
