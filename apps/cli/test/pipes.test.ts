@@ -251,6 +251,23 @@ describe("pipes", () => {
       expect(each, each.err).toMatchObject({ code: 0 });
   });
 
+  test("stops: dropped at the end, told with their place inside", async () => {
+    write("stops.fasta", ">a\nMKT**\n>b\nMK*T*\n");
+    expect((await run("tokenize", "--file", "stops.fasta")).out).toContain("<cls> M K T <eos>\n0 20 15 11 2\n");
+    const told = /a stop \(\*\) before a residue in 1 record, first in \S*stops\.fasta, record 2, residue 3/;
+    for (const argv of [
+      ["data", "inspect", "stops.fasta"],
+      ["data", "prepare", "stops.fasta", "--out", "stops", "--valid", "0"],
+      ["embed", "stops.fasta", "--checkpoint", "base", "--out", "stops.npy", ...REFERENCE],
+    ])
+      expect((await run(...argv)).out, argv.join(" ")).toMatch(told);
+    const trained = await run(
+      ...["pretrain", "--from", "base", "--data", "stops.fasta", "--out", "s", "--steps", "1", "--valid", "0"],
+      ...["--max-length", "32", "--batch-tokens", "64", ...REFERENCE],
+    );
+    expect(trained.err).toMatch(told);
+  });
+
   test("a pipe that is named twice is refused: its second reading would find nothing", async () => {
     const twice = fifoOf(table);
     for (const argv of [

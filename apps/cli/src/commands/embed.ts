@@ -4,7 +4,7 @@ import type { Embedding } from "@cloze/inference";
 import { command, type Command, type Result } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION } from "../compute-options.ts";
 import { READING_OPTIONS } from "../data-options.ts";
-import { columns, counted, integer } from "../output.ts";
+import { columns, counted, innerStopsIn, integer } from "../output.ts";
 import { TOKENIZER_NAMES } from "../tokenizers.ts";
 import type { SequenceFiles } from "../sequence-files.ts";
 import type { Status } from "../status-line.ts";
@@ -215,7 +215,7 @@ interface Report {
 }
 
 function report({ shown, sequences, noun, ...rest }: Report): Result {
-  const { ids, duplicates, unnamed, issues } = sequences;
+  const { ids, duplicates, unnamed, issues, innerStops } = sequences;
   const { long, seconds, residues } = rest;
   const says = (character: string, n: number): string => `${character} ${integer(n)}`;
   const changed = (["unknown", "replaced", "dropped"] as const).flatMap((kind) =>
@@ -231,7 +231,15 @@ function report({ shown, sequences, noun, ...rest }: Report): Result {
         ],
   );
   return {
-    json: { ...rest, sequences: ids.length, duplicates, unnamed, issues, residuesPerSecond: residues / seconds },
+    json: {
+      ...rest,
+      sequences: ids.length,
+      duplicates,
+      unnamed,
+      issues,
+      innerStops,
+      residuesPerSecond: residues / seconds,
+    },
     text: [
       `${shown}: ${counted(ids.length, "sequence")}, ${counted(residues, noun)}, ${rest.hidden} numbers a ` +
         `vector, in ${seconds.toFixed(1)} s`,
@@ -257,6 +265,7 @@ function report({ shown, sequences, noun, ...rest }: Report): Result {
         ...(duplicates > 0 ? [["renamed", `${counted(duplicates, "id")} that had been there before`]] : []),
         ...(unnamed > 0 ? [["unnamed", `${counted(unnamed, "record")} named by number`]] : []),
         ...changed,
+        ...(innerStops === undefined ? [] : [["stops", innerStopsIn(innerStops)]]),
       ]).map((row) => `  ${row}`),
     ],
   };

@@ -131,6 +131,7 @@ export async function fillFromFasta({
   let before = 0;
   for (const range of ranges) {
     const { file } = range;
+    router.begin(basename(file));
     const parser = new FastaParser({ file, headers: false, ...(maxRecord === undefined ? {} : { maxRecord }) });
     let read = 0;
     for await (const chunk of readRange(range, (bytes) => {

@@ -1,5 +1,6 @@
 /** The JSON index beside token shards: all that a reader must know to check the shards and to use them. */
 
+import type { InnerStops } from "../formats/inner-stops.ts";
 import type { ShuffledSplit } from "../corpus/shuffled-split.ts";
 
 export type TokenDtype = "uint8" | "uint16" | "uint32";
@@ -84,6 +85,8 @@ export interface ShardCounts {
   readonly unnamed: number;
   /** Records that the table of clusters does not name: each is a cluster of its own. */
   readonly unmapped?: number;
+  /** Of proteins: records with a stop (`*`) before a residue, which the tokenizer does not know. */
+  readonly innerStops?: InnerStops;
   /** Counts of text only. For text, `residues` counts characters, and `records` counts documents. */
   readonly text?: TextCounts;
   /**
