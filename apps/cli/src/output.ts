@@ -63,4 +63,5 @@ export const counted = (count: number, noun: string): string => `${integer(count
 
 /** A remark about stops inside of proteins. */
 export const innerStopsIn = ({ records, first: { file, record, residue } }: InnerStops): string =>
-  `a stop (*) before a residue in ${counted(records, "record")}, first in ${file}, record ${record}, residue ${residue}`;
+  `a stop (*) before a residue in ${counted(records, "record")}, first in ${file}, record ${record}, ` +
+  `residue ${residue}`;

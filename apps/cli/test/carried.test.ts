@@ -16,8 +16,21 @@ const BIG = "1234567890123456789";
 
 const finetune = (out: string, ...rest: readonly string[]) =>
   run(
-    ...["finetune", "--task", "text-classification", "--from", "base", "--epochs", "1", "--out", out],
-    ...[...REFERENCE, "--batch", "4", "--max-length", "16", ...rest],
+    "finetune",
+    "--task",
+    "text-classification",
+    "--from",
+    "base",
+    "--epochs",
+    "1",
+    "--out",
+    out,
+    ...REFERENCE,
+    "--batch",
+    "4",
+    "--max-length",
+    "16",
+    ...rest,
   );
 const labelsOf = (folder: string): readonly string[] =>
   Object.values(

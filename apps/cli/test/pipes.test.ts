@@ -80,8 +80,18 @@ beforeAll(async () => {
   });
   write("train.csv", table);
   const tuned = await run(
-    ...["finetune", "--task", "text-classification", "--from", "base", "--data", "train.csv"],
-    ...["--out", "tuned", "--epochs", "1", ...REFERENCE],
+    "finetune",
+    "--task",
+    "text-classification",
+    "--from",
+    "base",
+    "--data",
+    "train.csv",
+    "--out",
+    "tuned",
+    "--epochs",
+    "1",
+    ...REFERENCE,
   );
   expect(tuned, tuned.err).toMatchObject({ code: 0 });
 });
@@ -98,7 +108,15 @@ describe("pipes", () => {
   test("data prepare, in one pass; what takes two is refused", async () => {
     let n = 0;
     const ran = await everyWay("b.fasta", fasta, (name) => [
-      ...["data", "prepare", name, "--out", `shards-${n++}`, "--valid", "0.2", "--name", "t"],
+      "data",
+      "prepare",
+      name,
+      "--out",
+      `shards-${n++}`,
+      "--valid",
+      "0.2",
+      "--name",
+      "t",
     ]);
     for (const [i, each] of ran.entries()) {
       expect(each, each.err).toMatchObject({ code: 0 });
@@ -125,7 +143,13 @@ describe("pipes", () => {
   test("embed, whose two readings are one of a pipe", async () => {
     let n = 0;
     const ran = await everyWay("c.fasta", fasta, (name) => [
-      ...["embed", name, "--checkpoint", "base", "--out", `e-${n++}.npy`, ...REFERENCE],
+      "embed",
+      name,
+      "--checkpoint",
+      "base",
+      "--out",
+      `e-${n++}.npy`,
+      ...REFERENCE,
     ]);
     for (const [i, each] of ran.entries()) {
       expect(each, each.err).toMatchObject({ code: 0 });
@@ -154,12 +178,20 @@ describe("pipes", () => {
   test("predict, with the header and the columns of a file", async () => {
     const common = ["predict", "--checkpoint", "tuned", "--out", "-", ...REFERENCE];
     const [rows, ...others] = await everyWay("d.jsonl", jsonl, (name) => [
-      ...[...common, "--data", name, "--format", "jsonl"],
+      ...common,
+      "--data",
+      name,
+      "--format",
+      "jsonl",
     ]);
     expect(rows?.out.split("\n")).toHaveLength(7);
     for (const other of others) expect(other.out).toBe(rows?.out);
     const [csv, ...rest] = await everyWay("d.csv", "MKT\nMKTAY\n", (name) => [
-      ...[...common, "--data", name, "--format", "csv"],
+      ...common,
+      "--data",
+      name,
+      "--format",
+      "csv",
     ]);
     expect(csv?.out).toContain('{"text":"MKTAY",');
     for (const other of rest) expect(other.out).toBe(csv?.out);
@@ -171,7 +203,14 @@ describe("pipes", () => {
         file,
         content,
         (data) => [
-          ...["evaluate", "--checkpoint", name, "--data", data, "--format", file.split(".")[1] as string, ...REFERENCE],
+          "evaluate",
+          "--checkpoint",
+          name,
+          "--data",
+          data,
+          "--format",
+          file.split(".")[1] as string,
+          ...REFERENCE,
         ],
         SOME,
       );
@@ -185,8 +224,20 @@ describe("pipes", () => {
       "f.csv",
       table,
       (name) => [
-        ...["finetune", "--task", "text-classification", "--from", "base", "--data", name, "--format", "csv"],
-        ...["--out", `tuned-${n++}`, "--epochs", "1", ...REFERENCE],
+        "finetune",
+        "--task",
+        "text-classification",
+        "--from",
+        "base",
+        "--data",
+        name,
+        "--format",
+        "csv",
+        "--out",
+        `tuned-${n++}`,
+        "--epochs",
+        "1",
+        ...REFERENCE,
       ],
       SOME,
     );
@@ -203,8 +254,22 @@ describe("pipes", () => {
       "g.fasta",
       fasta,
       (name) => [
-        ...["pretrain", "--from", "base", "--data", name, "--out", `pre-${n++}`, "--steps", "2", "--valid", "0"],
-        ...["--max-length", "32", "--batch-tokens", "64", ...REFERENCE],
+        "pretrain",
+        "--from",
+        "base",
+        "--data",
+        name,
+        "--out",
+        `pre-${n++}`,
+        "--steps",
+        "2",
+        "--valid",
+        "0",
+        "--max-length",
+        "32",
+        "--batch-tokens",
+        "64",
+        ...REFERENCE,
       ],
       SOME,
     );
@@ -229,7 +294,14 @@ describe("pipes", () => {
     for (const each of lists) expect(each.out).toBe(lists[0]?.out);
     let n = 0;
     const trained = await everyWay("w.txt", words, (name) => [
-      ...["tokenizer", "train", "--data", name, "--size", "40", "--out", `words-${n++}`],
+      "tokenizer",
+      "train",
+      "--data",
+      name,
+      "--size",
+      "40",
+      "--out",
+      `words-${n++}`,
     ]);
     for (const [i, each] of trained.entries()) {
       expect(each, each.err).toMatchObject({ code: 0 });
@@ -240,7 +312,14 @@ describe("pipes", () => {
     );
     n = 0;
     const outputs = await everyWay("ids.json", "\ufeff[[0, 20, 15, 2],\r\n [0, 5, 2]]\r", (name) => [
-      ...["logits", "--checkpoint", "base", "--ids", name, "--out", `l-${n++}.safetensors`, ...REFERENCE],
+      "logits",
+      "--checkpoint",
+      "base",
+      "--ids",
+      name,
+      "--out",
+      `l-${n++}.safetensors`,
+      ...REFERENCE,
     ]);
     for (const [i, each] of outputs.entries()) {
       expect(each, each.err).toMatchObject({ code: 0 });
@@ -262,8 +341,22 @@ describe("pipes", () => {
     ])
       expect((await run(...argv)).out, argv.join(" ")).toMatch(told);
     const trained = await run(
-      ...["pretrain", "--from", "base", "--data", "stops.fasta", "--out", "s", "--steps", "1", "--valid", "0"],
-      ...["--max-length", "32", "--batch-tokens", "64", ...REFERENCE],
+      "pretrain",
+      "--from",
+      "base",
+      "--data",
+      "stops.fasta",
+      "--out",
+      "s",
+      "--steps",
+      "1",
+      "--valid",
+      "0",
+      "--max-length",
+      "32",
+      "--batch-tokens",
+      "64",
+      ...REFERENCE,
     );
     expect(trained.err).toMatch(told);
   });

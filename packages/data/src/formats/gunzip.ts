@@ -177,8 +177,8 @@ function trailing(file: string, at: number, text: number, bytes: Uint8Array, cau
   return new FormatError(
     file,
     `byte ${at}`,
-    `expected the end of the file or more gzip data after the ${text} bytes of text, got ${head}. Remove what follows ` +
-      "the gzip data, or download the file again.",
+    `expected the end of the file or more gzip data after the ${text} bytes of text, got ${head}. Remove what ` +
+      "follows the gzip data, or download the file again.",
     { cause },
   );
 }
@@ -224,8 +224,8 @@ const HEADER_BYTES: Readonly<Record<string, number>> = {
 };
 
 /**
- * The place of a header that is none. zlib forgets the text of the write that fails, so the data is written again: up to
- * `safe` in chunks as they come, then in small pieces, and once more with single bytes at the end.
+ * The place of a header that is none. zlib forgets the text of the write that fails, so the data is written again: up
+ * to `safe` in chunks as they come, then in small pieces, and once more with single bytes at the end.
  */
 async function placeOfMistake(
   again: () => AsyncIterable<Uint8Array>,

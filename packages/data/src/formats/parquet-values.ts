@@ -13,7 +13,7 @@
 import { UnsupportedError } from "@cloze/errors";
 import type { SchemaElement, SchemaTree } from "hyparquet";
 import { parseRowJson } from "./row-json.ts";
-import { NumberText, doubleOf, floatOf, halfOf, integerOf, numberOf } from "./number-text.ts";
+import { type NumberText, doubleOf, floatOf, halfOf, integerOf, numberOf } from "./number-text.ts";
 
 export type Convert = (value: unknown) => unknown;
 
