@@ -330,6 +330,14 @@ describe("pipes", () => {
       expect(each, each.err).toMatchObject({ code: 0 });
   });
 
+  test("fill-mask reads lines from standard input", async () => {
+    const common = ["fill-mask", "--checkpoint", "base", ...REFERENCE];
+    const said = await run(...common, "MK<mask>", "<mask>A");
+    expect(said).toMatchObject({ code: 0 });
+    expect((await piped("MK<mask>\r\n\r<mask>A", ...common, "-")).out).toBe(said.out);
+    expect((await piped("\n", ...common, "-")).err).toMatch(/expected texts from standard input, got none/);
+  });
+
   test("stops: dropped at the end, told with their place inside", async () => {
     write("stops.fasta", ">a\nMKT**\n>b\nMK*T*\n");
     expect((await run("tokenize", "--file", "stops.fasta")).out).toContain("<cls> M K T <eos>\n0 20 15 11 2\n");

@@ -104,9 +104,9 @@ export async function resolveSources(
 export async function refusePipesTwice(names: readonly string[]): Promise<void> {
   const seen = new Map<string, string>();
   for (const name of names) {
-    const found = name === STDIN_NAME ? undefined : await stat(name).catch(() => undefined);
+    const found = await stat(name === STDIN_NAME ? "/dev/stdin" : name).catch(() => undefined);
     if (name !== STDIN_NAME && (found === undefined || !isPipe(found))) continue;
-    const key = found === undefined ? STDIN_NAME : `${found.dev}:${found.ino}`;
+    const key = found === undefined || !isPipe(found) ? STDIN_NAME : `${found.dev}:${found.ino}`;
     const before = seen.get(key);
     if (before !== undefined)
       throw new ConfigError(
