@@ -310,6 +310,8 @@ describe("pipes", () => {
     expect((await piped('{"text":"a"}\n', "tokenizer", "train", "--data", "-", "--out", "w")).err).toMatch(
       /expected text, got what looks like JSONL\. Name its format: --format jsonl/,
     );
+    write("wide.txt", Buffer.from("\ufeffone two\n", "utf16le"));
+    expect((await run("tokenizer", "train", "--data", "wide.txt", "--out", "w")).err).toMatch(/UTF-16; convert it/);
     n = 0;
     const outputs = await everyWay("ids.json", "\ufeff[[0, 20, 15, 2],\r\n [0, 5, 2]]\r", (name) => [
       "logits",
