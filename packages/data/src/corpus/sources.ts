@@ -176,10 +176,10 @@ async function urlSource(url: string, format: DataFormat | undefined, hub: HubSe
 
 /** The format of a source whose name does not tell the format. */
 async function formatOfContent(source: DataSource): Promise<DataFormat> {
-  const bytes = await headOf(source, ({ length }) => length >= HEAD);
-  const head = new TextDecoder("latin1").decode(bytes.subarray(0, HEAD));
+  const textOf = (bytes: Uint8Array): string => new TextDecoder("latin1").decode(bytes.subarray(0, HEAD));
+  const head = textOf(await headOf(source, (bytes) => bytes.length >= HEAD || FASTA.test(textOf(bytes))));
   if (head.startsWith("PAR1")) return "parquet";
-  if (/^(\u00ef\u00bb\u00bf)?\s*[>;]/.test(head)) return "fasta";
+  if (FASTA.test(head)) return "fasta";
   const fault = fastqFault(head);
   if (fault !== undefined)
     throw new ConfigError(`${source.name}: expected sequences or text, got what looks like ${fault}.`);
@@ -192,3 +192,5 @@ async function formatOfContent(source: DataSource): Promise<DataFormat> {
 
 /** Bytes that tell a format. */
 const HEAD = 4096;
+/** The beginning of FASTA, one character a byte. */
+const FASTA = /^(\u00ef\u00bb\u00bf)?\s*[>;]/;
