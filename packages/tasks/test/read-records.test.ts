@@ -97,7 +97,7 @@ describe("loadRecords", () => {
     await expect(read(text, "a.csv", 'text,label\n"good,1\n')).rejects.toThrow(
       /a\.csv, line 2: expected the quote that opens here to be closed/,
     );
-    await expect(read(text, "b.tsv", "")).rejects.toThrow(/b\.tsv: expected records, got none: it is empty/);
+    await expect(read(text, "b.tsv", "")).rejects.toThrow(/b\.tsv: expected records, got an empty file/);
     await expect(read(text, "c.jsonl", '{"body": "a"}\n')).rejects.toThrow(
       /c\.jsonl, line 1: expected a text in a column "text".*got the columns body/,
     );
@@ -222,7 +222,7 @@ describe("line ends, marks and pipes", () => {
     ]);
     await expect(loadRecords(text, ["-", "-"], { ...options, stdin: stdin() })).rejects.toThrow(/each pipe once/);
     await expect(loadRecords(text, ["-"], { ...options, stdin: (async function* () {})() })).rejects.toThrow(
-      /standard input: expected records, got none/,
+      /standard input: expected records, got an empty file/,
     );
   });
 });
