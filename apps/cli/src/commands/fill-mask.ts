@@ -13,8 +13,8 @@ export const fillMask: Command = command({
   arguments: {
     name: "TEXT…",
     help:
-      "texts with <mask> (for BERT and ProtBert [MASK]) where a token is to be predicted; - reads lines from standard " +
-      "input",
+      "texts with <mask> (for BERT and ProtBert [MASK]) where a token is to be predicted; - reads lines from " +
+      "standard input",
     min: 1,
     max: Infinity,
   },
