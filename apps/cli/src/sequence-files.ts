@@ -62,7 +62,7 @@ export async function readSequenceFiles(
   const sources: { readonly file: string; readonly source: DataSource; readonly held: string[] | undefined }[] = [];
   for (const file of files)
     for (const source of await resolveSources([path(file)], found))
-      sources.push({ file, source, held: "pipe" in source.place ? [] : undefined });
+      sources.push({ file: file === "-" ? source.name : file, source, held: "pipe" in source.place ? [] : undefined });
   let firstStop: InnerStops["first"] | undefined;
   let stops = 0;
   let duplicates = 0;
