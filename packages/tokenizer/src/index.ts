@@ -32,14 +32,13 @@ export {
   type TemplatePiece,
 } from "./special-template.ts";
 export { frameEncoding, type EncodedBody } from "./frame-encoding.ts";
-export { readVocabTxt, writeVocabTxt } from "./vocab-txt.ts";
+export { readVocabTxt, writeVocabTxt, type VocabTxtLines } from "./vocab-txt.ts";
+export { modelTokens, tokensOfLines, type ModelTokens } from "./model-tokens.ts";
+export { addedToken, addedTokenJson, type AddedToken } from "./added-token.ts";
 export {
   MODEL_TYPES,
-  addedToken,
-  addedTokenJson,
   readTokenizerJson,
   writeTokenizerJson,
-  type AddedToken,
   type ModelType,
   type TokenizerJson,
   type TokenizerJsonParts,
