@@ -40,6 +40,8 @@ describe("files read back", () => {
       modelMaxLength: 512,
       modelInputNames: ["input_ids", "attention_mask"],
     });
+    // BertTokenizer would take BERT's settings, and add [SEP], [CLS] and [MASK].
+    expect(other.files()["tokenizer_config.json"]).toContain('"tokenizer_class": "PreTrainedTokenizerFast"');
     expect(wordPieceFromFiles(other.files()).config).toEqual(other.config);
     expect([...other.encode("thes", { pair: "the" }).ids]).toEqual([2, 4, 5, 3, 3, 4, 3]);
     expect([...wordPieceFromFiles(other.files()).encode("thethethe").ids]).toEqual([2, 1, 3]);

@@ -1,7 +1,7 @@
 /** The special and added tokens of a text vocabulary: defaults (BERT's), completion and checks. */
 import { ConfigError } from "@cloze/errors";
 import { readTemplate, templatePieces, type SpecialTemplate } from "./special-template.ts";
-import { SPECIAL_ROLES, type SpecialRole, type SpecialTokens } from "./special-tokens.ts";
+import { SPECIAL_ROLES, type SpecialTokens } from "./special-tokens.ts";
 import type { AddedToken } from "./added-token.ts";
 
 export const BERT_SPECIAL: Required<

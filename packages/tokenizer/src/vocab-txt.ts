@@ -15,8 +15,9 @@ import { FormatError } from "@cloze/errors";
 export type VocabTxtLines = "bert" | "esm";
 
 const BERT_SPACE: RegExp = /\p{White_Space}+$/u;
-const ESM_LINE_END: RegExp = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/u;
-const ESM_SPACE: RegExp = /^[\p{White_Space}\x1c-\x1f]+|[\p{White_Space}\x1c-\x1f]+$/gu;
+/** Python's line ends and white space, with the separators U+001C to U+001F, which Unicode's white space lacks. */
+const ESM_LINE_END: RegExp = new RegExp("\r\n|[\n\r\v\f\u001c-\u001e\u0085\u2028\u2029]", "u");
+const ESM_SPACE: RegExp = new RegExp("^[\\p{White_Space}\u001c-\u001f]+|[\\p{White_Space}\u001c-\u001f]+$", "gu");
 
 /** The text of each line, by id. Throws: FormatError for a file without a token. */
 export function readVocabTxt(text: string, file = "vocab.txt", kind: VocabTxtLines = "bert"): string[] {
