@@ -1,7 +1,7 @@
 /**
  * The splitter that finds added tokens in a text. It runs before all other steps, so an added token is never split.
  *
- * The leftmost match wins; at one place, the longest. `singleWord` refuses a match that touches a letter or a digit.
+ * The leftmost match wins; at one place, the longest; of equal ones, the first of the list. `singleWord` refuses a match that touches a letter or a digit.
  * `lstrip` and `rstrip` include the white space before and after the token. A token marked `normalized` is searched in
  * the normalized text, another token in the original text. Source: AddedVocabulary of Python `tokenizers` 0.23.3.
  */
@@ -22,7 +22,8 @@ const SPACES: RegExp = /\p{White_Space}/u;
 export function addedTokenSplitter(
   tokens: readonly (readonly [content: string, token: AddedToken])[],
 ): (text: string) => readonly Part[] {
-  const byContent = new Map(tokens.filter(([content]) => content !== ""));
+  // Of two tokens with one content (their normalized texts may be equal), the first counts.
+  const byContent = new Map(tokens.filter(([content]) => content !== "").toReversed());
   const escaped = [...byContent.keys()]
     .toSorted((a, b) => b.length - a.length)
     .map((t) => t.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
