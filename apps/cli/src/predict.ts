@@ -59,7 +59,8 @@ export async function predict({ options, io, path, note }: PredictContext): Prom
 }
 
 /**
- * The records with their outputs, as files have them. Outputs come in the order of the inputs, so a record waits in a queue for its output.
+ * The records with their outputs, as files have them. Outputs come in the order of the inputs, so a record waits in a
+ * queue for its output.
  */
 async function* predictions(
   model: TaskModel,

@@ -67,8 +67,8 @@ export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
   }
   if (!VOCABULARIES.some((file) => file in files)) {
     throw new ConfigError(
-      `${folder}: expected tokenizer.json or vocab.txt, got neither, nor vocab.json. Copy the tokenizer's files beside ` +
-        "the weights.",
+      `${folder}: expected tokenizer.json or vocab.txt, got neither, nor vocab.json. Copy the tokenizer's files ` +
+        "beside the weights.",
     );
   }
   try {

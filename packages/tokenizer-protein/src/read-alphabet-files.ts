@@ -3,9 +3,9 @@
  * descendants.
  *
  * Vocabulary: tokenizer.json, else vocab.txt. Where both exist, they must agree.
- * Added and special tokens: as the class of Python `transformers` reads them that opens the files (see @cloze/tokenizer,
- * named-tokens.ts), with the same ids. Roles that nothing names: the published alphabet's with this vocabulary, else
- * the usual spellings.
+ * Added and special tokens: as the class of Python `transformers` reads them that opens the files, with the same ids
+ * (see @cloze/tokenizer, named-tokens.ts). Roles that nothing names: the published alphabet's with this vocabulary,
+ * else the usual spellings.
  * Template: the post_processor of tokenizer.json; without this file the published alphabet's, else start and end token.
  * Policy: the options, else the "cloze" entry of our own tokenizer_config.json, else the published alphabet's policy,
  * else the default.

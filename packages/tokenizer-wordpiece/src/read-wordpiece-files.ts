@@ -81,8 +81,8 @@ export function wordPieceFromFiles(
     throw new FormatError(
       file,
       json === undefined ? "" : "model.vocab",
-      `expected the unk_token ${JSON.stringify(special.unk_token)} in the vocabulary, got ${model.count} tokens without ` +
-        "it. Add it, or name the token that has this role. Is this another kind of vocabulary?",
+      `expected the unk_token ${JSON.stringify(special.unk_token)} in the vocabulary, got ${model.count} tokens ` +
+        "without it. Add it, or name the token that has this role. Is this another kind of vocabulary?",
     );
   if (json !== undefined && listed !== undefined) compareVocabTxt(vocabulary, listed, modelSize);
   const whole: WordPieceOptions = {

@@ -1,6 +1,6 @@
 /**
- * The writer of a WordPiece tokenizer's four files. Python `transformers` reads them and gives equal ids for every text:
- * as BertTokenizer, or where that class cannot say a setting, as PreTrainedTokenizerFast.
+ * The writer of a WordPiece tokenizer's four files. Python `transformers` reads them and gives equal ids for every
+ * text: as BertTokenizer, or where that class cannot say a setting, as PreTrainedTokenizerFast.
  *
  * vocab.txt holds the model's tokens. Added tokens are in tokenizer.json and tokenizer_config.json. Python has no field
  * for the tokenizer's name. The name is under the key "cloze" in tokenizer_config.json, which Python keeps.

@@ -32,7 +32,7 @@ const ROLES: readonly SpecialRole[] = [
   "mask_token",
 ];
 
-/** Adds tokens as a class of `tokenizers` does. `already` holds the loaded tokens of tokenizer.json, if it reads them. */
+/** Adds tokens as a class of `tokenizers` does. `already`: the loaded tokens of tokenizer.json, if it reads them. */
 export function addTokens(
   model: ModelTokens,
   named: NamedTokens,

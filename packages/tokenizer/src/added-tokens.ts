@@ -1,9 +1,10 @@
 /**
  * The splitter that finds added tokens in a text. It runs before all other steps, so an added token is never split.
  *
- * The leftmost match wins; at one place, the longest; of equal ones, the first of the list. `singleWord` refuses a match that touches a letter or a digit.
- * `lstrip` and `rstrip` include the white space before and after the token. A token marked `normalized` is searched in
- * the normalized text, another token in the original text. Source: AddedVocabulary of Python `tokenizers` 0.23.3.
+ * The leftmost match wins; at one place, the longest; of equal ones, the first of the list. `singleWord` refuses a
+ * match that touches a letter or a digit. `lstrip` and `rstrip` include the white space before and after the token. A
+ * token marked `normalized` is searched in the normalized text, another token in the original text. Source:
+ * AddedVocabulary of Python `tokenizers` 0.23.3.
  */
 import type { AddedToken } from "./added-token.ts";
 

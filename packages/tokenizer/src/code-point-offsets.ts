@@ -1,6 +1,6 @@
 /**
- * Places in a text, and the change of their unit: UTF-16 units, in which JavaScript's strings count, and code points, in
- * which Python counts. A character beyond U+FFFF (an emoji, a mathematical letter) is two units and one code point.
+ * Places in a text, and the change of their unit: UTF-16 units, in which JavaScript's strings count, and code points,
+ * in which Python counts. A character beyond U+FFFF (an emoji, a mathematical letter) is two units and one code point.
  *
  * In the API places are UTF-16 units, so `text.slice(start, end)` is the text at them. In files they are code points.
  */

@@ -4,8 +4,8 @@ import { describeJson } from "./json-file.ts";
 import { tokensOfLines } from "./model-tokens.ts";
 
 /**
- * Throws: FormatError where vocab.txt differs from tokenizer.json. vocab.txt may hold only the model's tokens or all tokens. A line
- * without a token of its own (empty, or the token of a later line) differs from nothing.
+ * Throws: FormatError where vocab.txt differs from tokenizer.json. vocab.txt may hold only the model's tokens or all
+ * tokens. A line without a token of its own (empty, or the token of a later line) differs from nothing.
  */
 export function compareVocabTxt(json: readonly string[], listed: readonly string[], modelSize: number): void {
   const { ids } = tokensOfLines(listed);

@@ -10,8 +10,8 @@ import { parseJsonObject, type JsonObject } from "./json-file.ts";
 
 /**
  * "whole": tokenizer.json as it stands. "bert", "mpnet", "roberta": the vocabulary alone, the pipeline from
- * tokenizer_config.json. "dpr": as "bert", always in lower case. "convbert": tokenizer.json, with BERT's template. "esm":
- * vocab.txt alone.
+ * tokenizer_config.json. "dpr": as "bert", always in lower case. "convbert": tokenizer.json, with BERT's template.
+ * "esm": vocab.txt alone.
  */
 export type PythonReading = "whole" | "bert" | "dpr" | "mpnet" | "convbert" | "roberta" | "esm";
 

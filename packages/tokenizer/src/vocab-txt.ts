@@ -16,8 +16,10 @@ export type VocabTxtLines = "bert" | "esm";
 
 const BERT_SPACE: RegExp = /\p{White_Space}+$/u;
 /** Python's line ends and white space, with the separators U+001C to U+001F, which Unicode's white space lacks. */
-const ESM_LINE_END: RegExp = new RegExp("\r\n|[\n\r\v\f\u001c-\u001e\u0085\u2028\u2029]", "u");
-const ESM_SPACE: RegExp = new RegExp("^[\\p{White_Space}\u001c-\u001f]+|[\\p{White_Space}\u001c-\u001f]+$", "gu");
+const SEPARATORS: string = String.fromCharCode(0x1c, 0x1d, 0x1e);
+const ESM_LINE_END: RegExp = new RegExp(`\\r\\n|[\\n\\r\\v\\f${SEPARATORS}\\u0085\\u2028\\u2029]`, "u");
+const ESM_SPACES: string = `[\\p{White_Space}${SEPARATORS}${String.fromCharCode(0x1f)}]+`;
+const ESM_SPACE: RegExp = new RegExp(`^${ESM_SPACES}|${ESM_SPACES}$`, "gu");
 
 /** The text of each line, by id. Throws: FormatError for a file without a token. */
 export function readVocabTxt(text: string, file = "vocab.txt", kind: VocabTxtLines = "bert"): string[] {
