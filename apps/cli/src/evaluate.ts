@@ -15,7 +15,7 @@ import { columns } from "./output.ts";
 import { furtherMetrics } from "./further-metrics.ts";
 import { peakBytes } from "./pretrain-report.ts";
 import { findTask, startTask, taskFolder, type OpenedTask } from "./task-models.ts";
-import { tokenizerOfFolder } from "./tokenizers.ts";
+import { tokenizerBeside } from "./tokenizer-of-model.ts";
 import { evaluationBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf, type TrainingData } from "./training-data.ts";
 import { validation } from "./validation.ts";
@@ -45,7 +45,7 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
     );
   const dir = await taskFolder(path(options.checkpoint));
   const loaded = await loadModel(dir);
-  const tokenizer = await tokenizerOfFolder(dir);
+  const tokenizer = await tokenizerBeside(loaded, note);
   const found = given.has("objective") ? undefined : await findTask(dir, loaded);
   if (found !== undefined) return evaluateTask({ dir, loaded, tokenizer, ...found }, context);
   const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer);

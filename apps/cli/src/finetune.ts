@@ -20,7 +20,7 @@ import { columns } from "./output.ts";
 import { inExistingRun, inNewRun } from "./run-claim.ts";
 import { readRunConfig, writeRunConfig } from "./run-folder.ts";
 import { taskFolder } from "./task-models.ts";
-import { tokenizerOfFolder } from "./tokenizers.ts";
+import { tokenizerBeside } from "./tokenizer-of-model.ts";
 
 type FinetuneOptions = Values<typeof FINETUNE_OPTIONS>;
 type FinetuneContext = Pick<
@@ -79,7 +79,7 @@ async function fineTuneIn(run: string, context: FinetuneContext, interrupt: Inte
   try {
     const dir = await taskFolder(path(options.from));
     const loaded = await loadModel(dir, { options: readObject(options.modelOptions), where: "--model-options" });
-    const tokenizer = await tokenizerOfFolder(dir);
+    const tokenizer = await tokenizerBeside(loaded, note);
     const read = { labelled: true, stdin: io.stdin, ...columnsOf(options.columns), ...formatOf(options.format) };
     await refusePipesTwice([...options.data, ...options.valid].map(path));
     const train = await loadRecords(task, options.data.map(path), read);

@@ -24,7 +24,7 @@ export interface PredictOptions {
 type PredictContext = Pick<Context, "io" | "path" | "note"> & { readonly options: PredictOptions };
 
 export async function predict({ options, io, path, note }: PredictContext): Promise<Result> {
-  const opened = await openTask(path(options.checkpoint));
+  const opened = await openTask(path(options.checkpoint), note);
   const { task } = opened;
   const format = formatOfOutput(options.out, task);
   const started = performance.now();
@@ -59,7 +59,8 @@ export async function predict({ options, io, path, note }: PredictContext): Prom
 }
 
 /**
- * The records with their outputs. Outputs come in the order of the inputs, so a record waits in a queue for its output.
+ * The records with their outputs, as files have them. Outputs come in the order of the inputs, so a record waits in a
+ * queue for its output.
  */
 async function* predictions(
   model: TaskModel,
@@ -74,6 +75,6 @@ async function* predictions(
   }
   for await (const output of model.stream(inputs())) {
     const { fields, record } = waiting.shift() as Located<object>;
-    yield { fields: fields ?? (record as Fields), output };
+    yield { fields: fields ?? (record as Fields), output: model.task.inFile?.(record, output) ?? output };
   }
 }

@@ -40,6 +40,7 @@ import {
 import { changesRows, heldOptions, runShape, runStages, stagesInWords, toldIn, valuesOf } from "./run-stages.ts";
 import { showProgress } from "./show-progress.ts";
 import { startingPoint } from "./starting-point.ts";
+import { fitOf } from "./tokenizer-of-model.ts";
 import { holdsTokenizer, tokenizerFrom } from "./tokenizers.ts";
 import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
@@ -246,6 +247,7 @@ async function setUp(
       `pretrain: tokenizer ${tokenizer.name} has ${tokenizer.vocabulary.length} tokens, the model ` +
         `${source.model.vocab}. Choose a config.json with vocab_size ${tokenizer.vocabulary.length}.`,
     );
+  for (const line of fitOf(tokenizer, source.model.vocab, "pretrain")) note(line);
   const shape = runShape(options, held, source.maxLength);
   const { maxLength } = shape;
 

@@ -101,7 +101,7 @@ export const embed: Command = command({
     const { isTextTokenizer } = await import("@cloze/tokenizer");
     const format = formatOf(options.out);
     const loaded = await modelOf(options, path);
-    const tokenizer = await tokenizerOf(options.tokenizer, loaded, path);
+    const tokenizer = await tokenizerOf(options.tokenizer, loaded, { path, note });
     const { maxLength = loaded.maxLength, pooling, special, normalize, long, layer } = options;
     const room = maxLength - tokenizer.encode("").ids.length;
     const sequences = await readSequenceFiles(files, tokenizer, path, {

@@ -91,9 +91,14 @@ export function runFileOf(files: Files): RunFile {
 
 export async function tokenizerOf(files: Files, side: Side): Promise<Tokenizer> {
   const texts = Object.fromEntries(
-    ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"].flatMap((name) =>
-      name in files ? [[name, textOf(files, name)]] : [],
-    ),
+    [
+      "tokenizer.json",
+      "vocab.txt",
+      "tokenizer_config.json",
+      "special_tokens_map.json",
+      "added_tokens.json",
+      "config.json",
+    ].flatMap((name) => (name in files ? [[name, textOf(files, name)]] : [])),
   );
   if (side === "protein") return (await import("@cloze/tokenizer-protein")).proteinTokenizerFromFiles(texts);
   return (await import("@cloze/tokenizer-wordpiece")).wordPieceFromFiles(texts);
