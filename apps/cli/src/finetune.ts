@@ -2,14 +2,15 @@
  * The work of `cloze finetune`: trains a model of a task from a checkpoint and labelled files, once or for several
  * seeds.
  */
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { writeJson } from "@cloze/checkpoint/node";
 import { refusePipesTwice, type DataFormat } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
 import { TASK_KINDS, taskOf, type AnyTaskOptions, type Task, type TaskFigures, type TaskKind } from "@cloze/tasks";
 import { fineTune, loadRecords, type FineTuned, type FineTuneSettings, type Located } from "@cloze/tasks/node";
-import { formatDuration, formatInteger, ProgressWriter, type TrainEvent } from "@cloze/trainer";
+import { formatDuration, formatInteger, newestCheckpoint, ProgressWriter, type TrainEvent } from "@cloze/trainer";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
+import { checkInputs, contentOfRecords } from "./check-inputs.ts";
 import type { Context, Result } from "./command.ts";
 import { FINETUNE_OPTIONS } from "./finetune-options.ts";
 import { writeFinetuneReport } from "./finetune-report.ts";
@@ -19,6 +20,7 @@ import { flag, readObject, type Values } from "./options.ts";
 import { columns } from "./output.ts";
 import { inExistingRun, inNewRun } from "./run-claim.ts";
 import { readRunConfig, writeRunConfig } from "./run-folder.ts";
+import { readInputs } from "./run-inputs.ts";
 import { taskFolder } from "./task-models.ts";
 import { tokenizerOfFolder } from "./tokenizers.ts";
 
@@ -32,7 +34,10 @@ type FinetuneContext = Pick<
  * Options that may change when a run is resumed. They decide only where it computes; any other change makes another
  * run.
  */
-const MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "resume", "out"]);
+const MAY_CHANGE: ReadonlySet<string> = new Set(["backend", "threads", "resume", "acceptChangedData", "out"]);
+
+/** Options that name files, which may have moved. The same content is required, not the same path. */
+const MOVABLE: ReadonlySet<string> = new Set(["data", "valid", "from"]);
 
 export async function finetune(context: FinetuneContext): Promise<Result> {
   const interrupt = onInterrupt(() =>
@@ -72,12 +77,23 @@ async function fineTuneIn(run: string, context: FinetuneContext, interrupt: Inte
       "--freeze: with --scratch it would keep new weights as they are, untrained. Leave one of them out.",
     );
   const task: Task = taskOf(kind, taskOptions(options)) as Task;
+  const dir = await taskFolder(path(options.from));
+  const inputs = await checkInputs({
+    run,
+    resuming,
+    accept: options.acceptChangedData,
+    collect: async (reader) => [
+      ...(await Promise.all(options.data.map((file) => reader.file("training data", path(file))))),
+      ...(await Promise.all(options.valid.map((file) => reader.file("validation data", path(file))))),
+      ...(await reader.checkpoint(dir)),
+      ...(await reader.tokenizer(dir, path)),
+    ],
+  });
   const { backend, place } = await chooseBackend(
     options.backend as BackendChoice,
     options.threads === undefined ? {} : { threads: options.threads },
   );
   try {
-    const dir = await taskFolder(path(options.from));
     const loaded = await loadModel(dir, { options: readObject(options.modelOptions), where: "--model-options" });
     const tokenizer = await tokenizerOfFolder(dir);
     const read = { labelled: true, stdin: io.stdin, ...columnsOf(options.columns), ...formatOf(options.format) };
@@ -88,7 +104,11 @@ async function fineTuneIn(run: string, context: FinetuneContext, interrupt: Inte
       `${formatInteger(train.length)} examples to train ` +
         `on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${place}`,
     );
-    if (!resuming) await writeRunConfig(run, savedOptions(options));
+    await inputs.settle(async () => contentOfRecords([...train, ...(valid ?? [])].map(({ record }) => record)));
+    const moved = resuming && [...MOVABLE].some((key) => context.given.has(key));
+    if (!resuming || moved) await writeRunConfig(run, savedOptions(options));
+    const changes = await inputs.record(await lastStep(run));
+    inputs.said.forEach(note);
     const done: SeedRun[] = [];
     const settings = settingsOf(options);
     for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
@@ -109,6 +129,7 @@ async function fineTuneIn(run: string, context: FinetuneContext, interrupt: Inte
         ...(valid && { valid: valid.map(({ record }) => record), whereValid: placeIn(valid) }),
         run: folder,
         resume: resuming,
+        ...(changes !== undefined && { remark: { acceptedChanges: changes } }),
         signal: interrupt.signal,
         onEvent: shower(progress, task),
         onNote: note,
@@ -130,6 +151,12 @@ async function fineTuneIn(run: string, context: FinetuneContext, interrupt: Inte
   }
 }
 
+/** The step of a run's newest checkpoint, over its seeds; 0 if there is none. */
+async function lastStep(run: string): Promise<number> {
+  const newest = await newestCheckpoint(run);
+  return newest === undefined ? 0 : Number(basename(newest).replace("step-", ""));
+}
+
 interface SeedRun {
   readonly seed: number;
   readonly result: FineTuned;
@@ -147,8 +174,11 @@ async function resolve(
 ): Promise<{ readonly options: FinetuneOptions; readonly resuming: boolean }> {
   if (options.resume === undefined) return { options, resuming: false };
   const merged: Record<string, unknown> = { ...options };
+  const recorded = (await readInputs(run)) !== undefined;
   for (const [key, value] of await readRunConfig(run, FINETUNE_OPTIONS)) {
     if (!given.has(key)) merged[key] = value;
+    else if (MOVABLE.has(key) && recorded)
+      continue; // another path: checkInputs compares what is there
     else if (!MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value))
       throw new ConfigError(
         `--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave ` +
@@ -176,7 +206,7 @@ function checkOptions(kind: TaskKind, given: ReadonlySet<string>): void {
 /** The options in the form that `--config` reads, which takes no empty lists. */
 function savedOptions(options: FinetuneOptions): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
-    Object.entries({ ...options, out: undefined, resume: undefined }).filter(
+    Object.entries({ ...options, out: undefined, resume: undefined, acceptChangedData: undefined }).filter(
       ([, value]) => !(Array.isArray(value) && value.length === 0),
     ),
   );

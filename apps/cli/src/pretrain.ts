@@ -17,7 +17,9 @@ import {
   type Weights,
 } from "@cloze/trainer";
 import { chooseBackend } from "./backends.ts";
+import { checkInputs, contentOf, type InputsRequest } from "./check-inputs.ts";
 import type { Context, Result } from "./command.ts";
+import { resolveData, type NamedData } from "./data-sources.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { tokenizerOfModel } from "./model-tokenizer.ts";
 import { findObjectives } from "./objectives.ts";
@@ -27,6 +29,7 @@ import { peakBytes, summary, writeReport } from "./pretrain-report.ts";
 import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
 import { inExistingRun, inNewRun } from "./run-claim.ts";
 import { checkpointFolder, newestRun, readRunConfig, writeRunConfig } from "./run-folder.ts";
+import { readInputs } from "./run-inputs.ts";
 import {
   costLines,
   deviceCosts,
@@ -129,6 +132,7 @@ function savedOptions(options: PretrainOptions, given: ReadonlySet<string>): Rec
     out: undefined,
     plan: undefined,
     resume: undefined,
+    acceptChangedData: undefined,
     ...(options.from !== undefined && !given.has("model") ? { model: undefined } : {}),
     ...(options.budget === undefined ? {} : { budget: showValue(PRETRAIN_OPTIONS.budget, options.budget) }),
   };
@@ -173,11 +177,14 @@ async function resolve(
     return { options: { ...withUsualRate(options, given), tokenizer, clip }, given, resuming: false };
   }
   const saved = await readRunConfig(run, PRETRAIN_OPTIONS);
+  const recorded = (await readInputs(run)) !== undefined;
   const merged: Record<string, unknown> = { ...options };
   const newEnd = ENDS.some((key) => given.has(key));
   for (const [key, value] of saved) {
     if (!given.has(key)) {
       if (!(newEnd && ENDS.some((end) => end === key))) merged[key] = value;
+    } else if (MOVABLE.has(key) && recorded) {
+      continue; // another path: checkInputs compares what is there
     } else if (!RESUME_MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value)) {
       throw new ConfigError(
         `--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave ` +
@@ -188,8 +195,47 @@ async function resolve(
   return { options: merged as PretrainOptions, given: new Set([...given, ...saved.keys()]), resuming: true };
 }
 
+/** Options that name files, which may have moved. The same content is required, not the same path. */
+const MOVABLE: ReadonlySet<string> = new Set(["data", "from", "tokenizer", "model"]);
+
 /** Options that set the length of a run. */
 const ENDS = ["steps", "epochs", "tokens", "budget"] as const;
+
+/** What is known when a run begins. */
+interface Begun extends Pick<TrainOptions, "remark"> {
+  readonly unigramEntropy: number | undefined;
+}
+
+/** What the run reads, and how it is compared with what it read before. */
+function inputsOf(
+  { options: { acceptChangedData, resume }, io, path }: PretrainContext,
+  {
+    options,
+    given,
+    run,
+    named,
+  }: {
+    readonly options: PretrainOptions;
+    readonly given: ReadonlySet<string>;
+    readonly run: string;
+    readonly named: readonly NamedData[];
+  },
+): InputsRequest {
+  const { from, model, tokenizer, objective } = options;
+  return {
+    run,
+    resuming: resume !== undefined,
+    accept: acceptChangedData,
+    mayBeGone: ["starting checkpoint", "model"],
+    collect: async (reader) => [
+      ...(await reader.data("training data", named)),
+      ...(await reader.tokenizer(tokenizer, path)),
+      ...(from === undefined ? [] : await reader.checkpoint(path(from))),
+      ...(from === undefined || given.has("model") ? await reader.model(model, path) : []),
+      ...(await reader.objectives(valuesOf(heldOptions(options).objective).map(String), io.cwd)),
+    ],
+  };
+}
 
 /**
  * The settings of a training run, and the functions to begin and to finish it. `begin` prints the facts about the run.
@@ -201,7 +247,7 @@ async function setUp(
 ): Promise<{
   readonly training: TrainOptions;
   readonly dispose: () => Promise<void>;
-  readonly begin: () => Promise<number | undefined>;
+  readonly begin: () => Promise<Begun>;
   readonly finish: () => void;
   readonly options: PretrainOptions;
   readonly costs: DeviceCosts;
@@ -222,6 +268,10 @@ async function setUp(
         "Leave one out.",
     );
 
+  const named = await resolveData({ names: options.data, format: options.format, path, env: io.env, where: "--data " });
+  const inputs = context.options.plan
+    ? undefined
+    : await checkInputs(inputsOf(context, { options, given, run, named }));
   const tokenizer = await tokenizerFrom(options.tokenizer, path);
   const objectives = await findObjectives(
     valuesOf(held.objective).map(String),
@@ -253,6 +303,7 @@ async function setUp(
   const asked = { objective, special, length: maxLength };
   const data = await openTrainingData({
     files: options.data,
+    named,
     tokenizer,
     validShare: options.valid,
     path,
@@ -262,6 +313,7 @@ async function setUp(
     unit: unitOf(objective),
     window: { length: maxLength - framingLength(special), seed: options.seed },
   });
+  await inputs?.settle(() => contentOf([data.train, data.valid]));
   const byLength = new Map<number, PackedBatches>();
   const lengths = (valuesOf(held.maxLength) as readonly number[]).map((length) => Math.min(length, maxLength));
   for (const length of lengths)
@@ -292,9 +344,12 @@ async function setUp(
   });
   const costs = await costsOf(backend.capabilities.device, first.source, batches, options, path);
   const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
-  const begin = async (): Promise<number | undefined> => {
+  const begin = async (): Promise<Begun> => {
     const unigramEntropy = data.valid.size > 0 ? await unigramEntropyOf(data.valid, tokenizer) : undefined;
-    if (!resuming) await writeRunConfig(run, savedOptions({ ...options, accumulate: shape.accumulate }, given));
+    const moved = resuming && [...MOVABLE].some((key) => context.given.has(key));
+    if (!resuming || moved)
+      await writeRunConfig(run, savedOptions({ ...options, accumulate: shape.accumulate }, given));
+    const changes = await inputs?.record(start.resume?.state.step ?? 0);
     note(
       `${data.summary}\n${place}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${stepRows} ` +
         `rows of ${length} tokens a step, ${percent(fill)} ` +
@@ -302,8 +357,8 @@ async function setUp(
         (options.precision === "f32" ? "" : `; contractions in ${options.precision}`),
     );
     if (stages.all.length > 1) note(`over the run: ${stagesInWords(held)}`);
-    said.forEach(note);
-    return unigramEntropy;
+    [...said, ...(inputs?.said ?? [])].forEach(note);
+    return { unigramEntropy, ...(changes !== undefined && { remark: { acceptedChanges: changes } }) };
   };
   return {
     options,
@@ -357,8 +412,8 @@ async function trainIn(run: string, context: PretrainContext, signal: AbortSigna
   const { training, options, costs, fill, begin, finish, dispose } = await setUp(context, run, signal);
   const { source } = training;
   try {
-    const unigramEntropy = await begin();
-    const result = await train(training).finally(finish);
+    const { unigramEntropy, ...remarks } = await begin();
+    const result = await train({ ...training, ...remarks }).finally(finish);
     const spent = runCosts(costs, result);
     await writeReport(run, source, options, result, unigramEntropy, [
       ["rows filled", percent(fill)],

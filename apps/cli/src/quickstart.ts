@@ -71,6 +71,7 @@ const SETTINGS: PretrainOptions = {
   keep: 1,
   out: undefined,
   resume: undefined,
+  acceptChangedData: false,
   from: undefined,
   backend: "auto",
   threads: undefined,

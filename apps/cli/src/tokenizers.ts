@@ -13,7 +13,13 @@ import { didYouMean } from "./suggest.ts";
 
 export const TOKENIZER_NAMES = ["esm2", "protbert", "amplify"] as const;
 
-const FILES = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"] as const;
+/** The files of a tokenizer in a checkpoint folder. */
+export const TOKENIZER_FILES: readonly string[] = [
+  "tokenizer.json",
+  "vocab.txt",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+];
 
 /**
  * Opens a tokenizer. `name` is one of TOKENIZER_NAMES or a folder; `path` makes the folder absolute. A tokenizer's name
@@ -46,7 +52,7 @@ export async function holdsTokenizer(folder: string): Promise<boolean> {
  */
 export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
   const files: Record<string, string> = {};
-  for (const file of FILES) {
+  for (const file of TOKENIZER_FILES) {
     const text = await readFile(join(folder, file), "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
       throw error;

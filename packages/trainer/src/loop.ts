@@ -64,6 +64,8 @@ export interface TrainOptions<R extends EvaluationNumbers = EvaluationResult> ex
   readonly saveEvery: number;
   /** Number of newest checkpoints to keep. */
   readonly keep: number;
+  /** Further values of the first row that this call logs: what the reader of the log should know of its beginning. */
+  readonly remark?: Readonly<Record<string, string | number | boolean>>;
   /** The run folder: metrics.jsonl, TensorBoard events, checkpoints. */
   readonly run: string;
   /** After an abort, the loop finishes the steps in flight and writes a checkpoint. */
@@ -314,6 +316,7 @@ export async function train<R extends EvaluationNumbers = EvaluationResult>(
       lr,
       gradNorm,
       ...news,
+      ...(trainedSteps === 1 ? options.remark : {}),
       ...scaling,
       ...metricsOf(out),
       time: { ...time, stepMs, ...options.timeFigures?.(time) },
