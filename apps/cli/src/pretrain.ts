@@ -11,6 +11,7 @@ import {
   ProgressWriter,
   train,
   type ModelSource,
+  type TrainEvent,
   type TrainOptions,
   type TrainResult,
   type Until,
@@ -20,7 +21,8 @@ import { chooseBackend } from "./backends.ts";
 import { checkInputs, contentOf, type InputsRequest } from "./check-inputs.ts";
 import type { Context, Result } from "./command.ts";
 import { resolveData, type NamedData } from "./data-sources.ts";
-import { onInterrupt } from "./interrupt.ts";
+import { onInterrupt, UnsavedSteps } from "./interrupt.ts";
+import { isCpu, longRunLine } from "./long-run.ts";
 import { tokenizerOfModel } from "./model-tokenizer.ts";
 import { findObjectives } from "./objectives.ts";
 import { optimizerOf, scheduleOf, withUsualRate } from "./optimizers.ts";
@@ -68,15 +70,20 @@ export interface PretrainSummary {
   /** Facts about the device and its price, from before the run. */
   readonly costs: DeviceCosts;
   readonly spent: RunCosts;
+  /** The verdict on the run. */
+  readonly sentences: readonly string[];
 }
 
 export async function pretrain(context: PretrainContext): Promise<Result> {
-  const interrupt = onInterrupt(() =>
-    context.note("Stopping after the steps under way; press Ctrl-C again to end at once."),
-  );
+  const unsaved = new UnsavedSteps();
+  const interrupt = onInterrupt(context.note, () => unsaved.inWords());
   try {
     if (context.options.plan) return await plan(context, interrupt.signal);
-    const { run, result, unigramEntropy, fill, costs, spent } = await runPretraining(context, interrupt.signal);
+    const { run, result, unigramEntropy, fill, costs, spent, sentences } = await runPretraining(
+      context,
+      interrupt.signal,
+      unsaved,
+    );
     const { evaluation } = result;
     const place = relative(context.io.cwd, run) || run;
     const json = {
@@ -95,6 +102,7 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
       seconds: result.seconds,
       ...spent,
       fill,
+      verdict: sentences,
       interrupted: result.interrupted,
       run,
       checkpoint: result.checkpoint,
@@ -115,6 +123,7 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
         costLines(costs, spent, result.seconds),
         place,
         relative(context.io.cwd, result.checkpoint) || result.checkpoint,
+        sentences,
       ),
     };
   } finally {
@@ -268,7 +277,14 @@ async function setUp(
         "Leave one out.",
     );
 
-  const named = await resolveData({ names: options.data, format: options.format, path, env: io.env, where: "--data " });
+  const named = await resolveData({
+    names: options.data,
+    format: options.format,
+    path,
+    env: io.env,
+    stdin: io.stdin,
+    where: "--data ",
+  });
   const inputs = context.options.plan
     ? undefined
     : await checkInputs(inputsOf(context, { options, given, run, named }));
@@ -398,28 +414,43 @@ async function setUp(
             }),
           }
         : {}),
-      onEvent: showProgress(progress, until),
+      onEvent: showProgress(progress, until, longRunLine({ onCpu: isCpu(place), helps: HELPS })),
       timeFigures: timedCosts(costs),
     },
   };
 }
 
-export function runPretraining(context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
-  return inRunFolder(context, (run) => trainIn(run, context, signal));
+/** Pretrains, and tells `unsaved` how far it is. */
+export function runPretraining(
+  context: PretrainContext,
+  signal: AbortSignal,
+  unsaved: UnsavedSteps = new UnsavedSteps(),
+): Promise<PretrainSummary> {
+  return inRunFolder(context, (run) => trainIn(run, context, signal, unsaved));
 }
 
-async function trainIn(run: string, context: PretrainContext, signal: AbortSignal): Promise<PretrainSummary> {
+async function trainIn(
+  run: string,
+  context: PretrainContext,
+  signal: AbortSignal,
+  unsaved: UnsavedSteps,
+): Promise<PretrainSummary> {
   const { training, options, costs, fill, begin, finish, dispose } = await setUp(context, run, signal);
   const { source } = training;
   try {
     const { unigramEntropy, ...remarks } = await begin();
-    const result = await train({ ...training, ...remarks }).finally(finish);
+    unsaved.begin(`cloze pretrain --resume ${relative(context.io.cwd, run) || run}`, training.resume?.state.step);
+    const onEvent = (event: TrainEvent): void => {
+      unsaved.follow(event);
+      training.onEvent?.(event);
+    };
+    const result = await train({ ...training, ...remarks, onEvent }).finally(finish);
     const spent = runCosts(costs, result);
-    await writeReport(run, source, options, result, unigramEntropy, [
+    const sentences = await writeReport(run, source, options, result, unigramEntropy, [
       ["rows filled", percent(fill)],
       ...costLines(costs, spent, result.seconds),
     ]);
-    return { run, result, unigramEntropy, fill, costs, spent };
+    return { run, result, unigramEntropy, fill, costs, spent, sentences };
   } finally {
     await dispose();
   }
@@ -465,6 +496,14 @@ async function plan(context: PretrainContext, signal: AbortSignal): Promise<Resu
     await dispose();
   }
 }
+
+/** What makes a pretraining run shorter. */
+const HELPS = [
+  "a smaller model (cloze recipe list shows -tiny ones)",
+  "fewer --steps, or a --budget",
+  "a shorter --max-length",
+  "cloze estimate foretells other settings",
+];
 
 const countOf = (weights: Weights): number => Object.values(weights).reduce((n, w) => n + w.data.length, 0);
 

@@ -78,6 +78,19 @@ export class InputReader {
     return inputs;
   }
 
+  /** Data by path: files, and names of the Hub. A pipe is not opened. */
+  async paths(role: InputRole, paths: readonly string[]): Promise<readonly RunInput[]> {
+    const { resolveSources, STDIN_NAME } = await import("@cloze/data/node");
+    const inputs: RunInput[] = [];
+    for (const path of paths) {
+      const there = path === STDIN_NAME ? undefined : await stat(path).catch(() => undefined);
+      if (path === STDIN_NAME) inputs.push({ role, name: path, kind: "stream", id: "" });
+      else if (there?.isDirectory() === false) inputs.push(await this.file(role, path));
+      else for (const source of await resolveSources([path])) inputs.push(await this.#source(role, source));
+    }
+    return inputs;
+  }
+
   /** The tokenizer: a published one, or the files of a folder. */
   async tokenizer(name: string, path: (given: string) => string): Promise<readonly RunInput[]> {
     if (TOKENIZER_NAMES.some((each) => each === name)) return [{ role: "tokenizer", name, kind: "name", id: name }];
@@ -115,7 +128,10 @@ export class InputReader {
   }
 
   async #source(role: InputRole, { name, place, bytes, modified }: DataSource, weight?: number): Promise<RunInput> {
-    if ("path" in place) return this.file(role, place.path, weight);
+    if ("path" in place)
+      return place.pipe === undefined
+        ? this.file(role, place.path, weight)
+        : { role, name, kind: "stream", id: "", ...(weight === undefined ? {} : { weight }) };
     return { role, name, kind: "hub", id: modified, bytes, ...(weight === undefined ? {} : { weight }) };
   }
 }
