@@ -18,20 +18,29 @@ import {
   type Weights,
 } from "@cloze/trainer";
 import { chooseBackend } from "./backends.ts";
-import { checkInputs, contentOf, type InputsRequest } from "./check-inputs.ts";
+import { checkInputs, contentOf } from "./check-inputs.ts";
 import type { Context, Result } from "./command.ts";
-import { resolveData, type NamedData } from "./data-sources.ts";
+import { resolveData } from "./data-sources.ts";
 import { onInterrupt, UnsavedSteps } from "./interrupt.ts";
 import { isCpu, longRunLine } from "./long-run.ts";
-import { tokenizerOfModel } from "./model-tokenizer.ts";
 import { findObjectives } from "./objectives.ts";
-import { optimizerOf, scheduleOf, withUsualRate } from "./optimizers.ts";
-import { byFlagName, flag, readObject, showValue, type Values } from "./options.ts";
+import { optimizerOf, scheduleOf } from "./optimizers.ts";
+import { flag, readObject } from "./options.ts";
 import { peakBytes, summary, writeReport } from "./pretrain-report.ts";
-import { PRETRAIN_OPTIONS, RESUME_MAY_CHANGE } from "./pretrain-options.ts";
-import { inExistingRun, inNewRun } from "./run-claim.ts";
-import { checkpointFolder, newestRun, readRunConfig, writeRunConfig } from "./run-folder.ts";
-import { readInputs } from "./run-inputs.ts";
+import {
+  ENDS,
+  inputsOf,
+  inRunFolder,
+  MOVABLE,
+  resolve,
+  resumedRun,
+  savedOptions,
+  type PretrainContext,
+  type PretrainOptions,
+} from "./pretrain-run.ts";
+
+export type { PretrainOptions } from "./pretrain-run.ts";
+import { writeRunConfig } from "./run-folder.ts";
 import {
   costLines,
   deviceCosts,
@@ -45,19 +54,10 @@ import {
 import { changesRows, heldOptions, runShape, runStages, stagesInWords, toldIn, valuesOf } from "./run-stages.ts";
 import { showProgress } from "./show-progress.ts";
 import { startingPoint } from "./starting-point.ts";
-import { holdsTokenizer, tokenizerFrom } from "./tokenizers.ts";
+import { tokenizerFrom } from "./tokenizers.ts";
 import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
 import { validation } from "./validation.ts";
-
-export type PretrainOptions = Values<typeof PRETRAIN_OPTIONS>;
-type PretrainContext = Pick<
-  Context<typeof PRETRAIN_OPTIONS>,
-  "options" | "given" | "json" | "io" | "path" | "print" | "note"
-> & {
-  /** The name of a new run's folder in `runs/`. Default: the model's. */
-  readonly runName?: string;
-};
 
 /** The summary of a finished run: the trainer's result, and what the trainer does not know. */
 export interface PretrainSummary {
@@ -131,119 +131,9 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
   }
 }
 
-/**
- * All options in the form that `--config` reads: durations have their unit, and `model` is left out if it is that of
- * `--from`.
- */
-function savedOptions(options: PretrainOptions, given: ReadonlySet<string>): Record<string, unknown> {
-  return {
-    ...options,
-    out: undefined,
-    plan: undefined,
-    resume: undefined,
-    acceptChangedData: undefined,
-    ...(options.from !== undefined && !given.has("model") ? { model: undefined } : {}),
-    ...(options.budget === undefined ? {} : { budget: showValue(PRETRAIN_OPTIONS.budget, options.budget) }),
-  };
-}
-
-/** The folder of the run to resume. */
-async function resumedRun({ options, io, path }: PretrainContext): Promise<string> {
-  if (options.resume !== "auto") return path(options.resume ?? "");
-  return options.out !== undefined ? path(options.out) : await newestRun(io.cwd);
-}
-
-/** Runs `work` as the only writer of the run's folder. */
-async function inRunFolder<T>(context: PretrainContext, work: (run: string) => Promise<T>): Promise<T> {
-  const { options, io, path, runName = options.model } = context;
-  const where = "pretrain";
-  if (options.resume === undefined)
-    return inNewRun({ where, cwd: io.cwd, out: options.out && path(options.out), name: runName }, work);
-  const run = await resumedRun(context);
-  return inExistingRun(run, where, () => work(run));
-}
-
-/** The options in force: those given now, over those that a resumed run saved, over the defaults. */
-async function resolve(
-  { options, given, path }: PretrainContext,
-  run: string,
-): Promise<{
-  readonly options: PretrainOptions;
-  readonly given: ReadonlySet<string>;
-  readonly resuming: boolean;
-}> {
-  if (options.resume === undefined) {
-    // A run from a checkpoint uses the tokenizer of this checkpoint, unless the user names another.
-    const from =
-      options.from === undefined || given.has("tokenizer") ? undefined : await checkpointFolder(path(options.from));
-    const tokenizer =
-      from !== undefined && (await holdsTokenizer(from))
-        ? from
-        : given.has("tokenizer") || options.data.length === 0
-          ? options.tokenizer
-          : await tokenizerOfModel(options.model, path, "pretrain");
-    const clip = options.clipPercentile !== undefined && !given.has("clip") ? 0 : options.clip;
-    return { options: { ...withUsualRate(options, given), tokenizer, clip }, given, resuming: false };
-  }
-  const saved = await readRunConfig(run, PRETRAIN_OPTIONS);
-  const recorded = (await readInputs(run)) !== undefined;
-  const merged: Record<string, unknown> = { ...options };
-  const newEnd = ENDS.some((key) => given.has(key));
-  for (const [key, value] of saved) {
-    if (!given.has(key)) {
-      if (!(newEnd && ENDS.some((end) => end === key))) merged[key] = value;
-    } else if (MOVABLE.has(key) && recorded) {
-      continue; // another path: checkInputs compares what is there
-    } else if (!RESUME_MAY_CHANGE.has(key) && JSON.stringify(merged[key]) !== JSON.stringify(value)) {
-      throw new ConfigError(
-        `--resume: the run was made with ${flag(key)} ${String(value)}, this says ${String(merged[key])}. Leave ` +
-          "it out, or start a new run with --from.",
-      );
-    }
-  }
-  return { options: merged as PretrainOptions, given: new Set([...given, ...saved.keys()]), resuming: true };
-}
-
-/** Options that name files, which may have moved. The same content is required, not the same path. */
-const MOVABLE: ReadonlySet<string> = new Set(["data", "from", "tokenizer", "model"]);
-
-/** Options that set the length of a run. */
-const ENDS = ["steps", "epochs", "tokens", "budget"] as const;
-
 /** What is known when a run begins. */
 interface Begun extends Pick<TrainOptions, "remark"> {
   readonly unigramEntropy: number | undefined;
-}
-
-/** What the run reads, and how it is compared with what it read before. */
-function inputsOf(
-  { options: { acceptChangedData, resume }, io, path }: PretrainContext,
-  {
-    options,
-    given,
-    run,
-    named,
-  }: {
-    readonly options: PretrainOptions;
-    readonly given: ReadonlySet<string>;
-    readonly run: string;
-    readonly named: readonly NamedData[];
-  },
-): InputsRequest {
-  const { from, model, tokenizer, objective } = options;
-  return {
-    run,
-    resuming: resume !== undefined,
-    accept: acceptChangedData,
-    mayBeGone: ["starting checkpoint", "model"],
-    collect: async (reader) => [
-      ...(await reader.data("training data", named)),
-      ...(await reader.tokenizer(tokenizer, path)),
-      ...(from === undefined ? [] : await reader.checkpoint(path(from))),
-      ...(from === undefined || given.has("model") ? await reader.model(model, path) : []),
-      ...(await reader.objectives(valuesOf(heldOptions(options).objective).map(String), io.cwd)),
-    ],
-  };
 }
 
 /**

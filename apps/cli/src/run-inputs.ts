@@ -2,9 +2,10 @@
  * The identity of what a run reads: training and validation data, tokenizer, starting checkpoint, model, options. A run
  * keeps it in `inputs.json`, and a resumed run reads the same or is refused.
  *
- * A file's identity is its size and the SHA-256 of all of its bytes (494 MB/s on one core of two). A file whose device, inode,
- * size, times of change and of status change are those of before is not read again: no program sets the last of these.
- * So an edit in place is found even if its size and time are as before, and a copy or a moved file is the same file.
+ * A file's identity is its size and the SHA-256 of all of its bytes (494 MB/s on one core of two). A file whose device,
+ * inode, size, times of change and of status change are those of before is not read again: no program sets the last of
+ * these. So an edit in place is found even if its size and time are as before, and a copy or a moved file is the same
+ * file.
  * Shards have the hashes of their index, with which opening them compares every file; a file of the Hub has the Hub's.
  */
 import { createHash } from "node:crypto";
@@ -28,7 +29,7 @@ export interface RunInput {
   readonly role: InputRole;
   /** The path, or the name of a thing that is no file. */
   readonly name: string;
-  /** What `id` is: a hash of the content, a name of a published thing, or nothing, for a stream that is not read yet. */
+  /** What `id` is: a hash of the content, or a published name; empty for a stream that is not read yet. */
   readonly kind: "sha256" | "shards" | "hub" | "name" | "stream";
   readonly id: string;
   readonly bytes?: number;
@@ -242,7 +243,7 @@ const keyOf = ({ kind, id, bytes, weight }: RunInput): string => JSON.stringify(
 
 function inWords({ kind, id, bytes, weight }: RunInput): string {
   const of = weight === undefined ? "" : `, weight ${weight}`;
-  if (kind === "stream") return `a stream${of}`;
+  if (kind === "stream") return `a stream${id === "" ? "" : ` of examples with the SHA-256 ${id.slice(0, 12)}`}${of}`;
   if (kind === "name") return `${id}${of}`;
   const size = bytes === undefined ? "" : `${bytes.toLocaleString("en-US")} bytes, `;
   return `${size}${kind === "hub" ? "version" : "SHA-256"} ${id.slice(0, 12)}${of}`;

@@ -1,6 +1,6 @@
 /**
- * The verdict on a finished run in words, from rules over its record. A rule says a sentence or nothing; of the rules of
- * a group the first that says something counts. `result` is how much was learnt, `course` how the losses went.
+ * The verdict on a finished run in words, from rules over its record. A rule says a sentence or nothing; of the rules
+ * of a group the first that says something counts. `result` is how much was learnt, `course` how the losses went.
  */
 import type { MetricsRow } from "@cloze/trainer";
 
@@ -94,8 +94,8 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
       const below = belowFrequencies(course);
       return below === undefined || below > 0
         ? undefined
-        : `${nats(-below)} nats above the frequencies of the tokens: nothing learnt from context yet. Train longer, or ` +
-            "try another --lr";
+        : `${nats(-below)} nats above the frequencies of the tokens: nothing learnt from context yet. Train longer, ` +
+            "or try another --lr";
     },
   },
   {

@@ -410,7 +410,7 @@ describe("one line for each mistake", () => {
   );
 
   test.each([
-    ["an empty file", "empty.tsv", "", /empty\.tsv: expected records, got an empty file/],
+    ["an empty file", "empty.tsv", "", /empty\.tsv: expected records, got none: it is empty/],
     [
       "a broken quote",
       "quote.csv",

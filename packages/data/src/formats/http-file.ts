@@ -24,7 +24,7 @@ export interface HttpFileOptions {
 }
 
 export interface HttpFile extends RangeReader {
-  /** What the server says of the version: its ETag, or the time of the last change; "" if it was not asked or is silent. */
+  /** The ETag, or the time of the last change; "" if the server was not asked, or tells neither. */
   readonly version: string;
 }
 
