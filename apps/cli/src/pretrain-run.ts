@@ -116,7 +116,7 @@ export function inputsOf(
     readonly named: readonly NamedData[];
   },
 ): InputsRequest {
-  const { from, model, tokenizer, objective } = options;
+  const { from, model, tokenizer } = options;
   return {
     run,
     resuming: resume !== undefined,

@@ -19,7 +19,7 @@ import {
 } from "@cloze/trainer";
 import { chooseBackend } from "./backends.ts";
 import { checkInputs, contentOf } from "./check-inputs.ts";
-import type { Context, Result } from "./command.ts";
+import type { Result } from "./command.ts";
 import { resolveData } from "./data-sources.ts";
 import { onInterrupt, UnsavedSteps } from "./interrupt.ts";
 import { isCpu, longRunLine } from "./long-run.ts";

@@ -410,7 +410,7 @@ describe("one line for each mistake", () => {
   );
 
   test.each([
-    ["an empty file", "empty.tsv", "", /empty\.tsv: expected records, got none: it is empty/],
+    ["an empty file", "empty.tsv", "", /empty\.tsv: expected records, got an empty file/],
     [
       "a broken quote",
       "quote.csv",
