@@ -14,7 +14,7 @@ import { didYouMean } from "./suggest.ts";
 export const TOKENIZER_NAMES = ["esm2", "protbert", "amplify"] as const;
 
 /** The files that say what a tokenizer is. config.json names the model's type, which can decide how they are read. */
-const FILES = [
+export const TOKENIZER_FILES = [
   "tokenizer.json",
   "vocab.txt",
   "vocab.json",
@@ -58,7 +58,7 @@ export async function holdsTokenizer(folder: string): Promise<boolean> {
  */
 export async function tokenizerOfFolder(folder: string): Promise<Tokenizer> {
   const files: Record<string, string> = {};
-  for (const file of FILES) {
+  for (const file of TOKENIZER_FILES) {
     const text = await readFile(join(folder, file), "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
       throw error;

@@ -24,7 +24,8 @@ export async function openTrainingData(request: DataRequest): Promise<TrainingDa
   const { files, validShare, path, env = {}, stdin, reading, tokenizer } = request;
   const shown = files.join(" ");
   const parts: DataPart[] = [];
-  const named = await resolveData({ names: files, format: reading?.format, path, env, stdin, where: "--data " });
+  const named =
+    request.named ?? (await resolveData({ names: files, format: reading?.format, path, env, stdin, where: "--data " }));
   for (const group of groupsOf(named)) parts.push(await openPart(group, request));
   for (const part of parts) refuseUnknown(part, shown, tokenizer);
 

@@ -35,7 +35,7 @@ export interface DataSource {
   readonly name: string;
   readonly format: DataFormat;
   readonly bytes: number;
-  /** Time of last change of a file (ISO 8601), the Hub's hash of the content, or "". */
+  /** Time of last change of a file (ISO 8601), the Hub's hash of the content, or the version that a server tells. */
   readonly modified: string;
   readonly place:
     | { readonly path: string; readonly pipe?: Pipe }
@@ -170,8 +170,14 @@ async function urlSource(url: string, format: DataFormat | undefined, hub: HubSe
     throw new ConfigError(
       `${url}: expected the network, got HF_HUB_OFFLINE. Unset it, or download the file and give its path.`,
     );
-  const { byteLength } = await httpFile(url, fetchOf(hub));
-  return { name: url, format: kind, bytes: byteLength, modified: "", place: { url, headers: {}, ...fetchOf(hub) } };
+  const { byteLength, version } = await httpFile(url, fetchOf(hub));
+  return {
+    name: url,
+    format: kind,
+    bytes: byteLength,
+    modified: version,
+    place: { url, headers: {}, ...fetchOf(hub) },
+  };
 }
 
 /** The format of a source whose name does not tell the format. */

@@ -39,7 +39,7 @@ export interface ShardInput {
   /** A file's name without its folder. For a source that is not a file, the whole name. */
   readonly file: string;
   readonly bytes: number;
-  /** Time of last change, ISO 8601. For a file of the Hub, the hash of its content. */
+  /** Time of last change, ISO 8601. For a file of the Hub, the hash of its content; for a URL, its ETag. */
   readonly modified: string;
 }
 
