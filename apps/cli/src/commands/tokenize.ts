@@ -74,12 +74,13 @@ export const tokenize: Command = command({
     "Places in a text count code points, as in Python: an emoji is one. (The packages count UTF-16 units, as " +
       "JavaScript's strings do.)",
   ],
-  async run({ args, options, io, path, json, print }) {
+  async run({ args, options, io, path, json, print, note }) {
     if (options.file !== undefined && args.length > 0)
       throw new ConfigError(
         `tokenize: expected texts or --file, got both (${JSON.stringify(args[0])} and ${options.file}). Leave one out.`,
       );
     const tokenizer = await tokenizerFrom(options.tokenizer, path);
+    for (const remark of tokenizer.remarks ?? []) note(`${options.tokenizer}: ${remark}`);
     const sequences: Tokenized[] = [];
     const { IssueCounter, codePointIndexOf, isTextTokenizer } = await import("@cloze/tokenizer");
     const counter = new IssueCounter();
