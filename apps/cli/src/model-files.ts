@@ -61,7 +61,8 @@ function storedTensors(tensors: CheckpointTensors): StoredTensors {
 
 const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined)) !== undefined;
 
-async function readConfig(dir: string, file: string): Promise<Readonly<Record<string, unknown>>> {
+/** The content of the config.json `file` of a checkpoint folder. Throws ConfigError if there is none. */
+export async function readConfig(dir: string, file: string): Promise<Readonly<Record<string, unknown>>> {
   const found = await stat(dir).catch(() => undefined);
   if (found === undefined)
     throw new ConfigError(`${dir}: expected a checkpoint folder, found nothing there. Check the path.`);
