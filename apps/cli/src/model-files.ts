@@ -32,9 +32,10 @@ export interface ConfigChange {
  * not read.
  */
 export async function loadModel(dir: string, change?: ConfigChange): Promise<LoadedModel> {
-  const { changedConfig, openCheckpoint } = await import("@cloze/models/families");
+  const { changedConfig, familyOf, openCheckpoint } = await import("@cloze/models/families");
   const file = join(dir, "config.json");
   const stored = await readConfig(dir, file);
+  await familyOf(stored, file);
   const json =
     change === undefined ? stored : await changedConfig(stored, change.options, { file, where: change.where });
   await expectSafetensors(dir);
