@@ -23,7 +23,10 @@ export function causeIn(weights: HostTensors): string {
   for (const [name, { data }] of Object.entries(weights)) {
     const at = firstNotFinite(data as ArrayLike<number>);
     if (at >= 0)
-      return `The weights are not finite: the tensor "${name}" holds ${data[at]} at element ${at}. Take another checkpoint.`;
+      return (
+        `The weights are not finite: the tensor "${name}" holds ${data[at]} at element ${at}. Take another ` +
+        "checkpoint."
+      );
   }
   return "The weights are finite, so numbers overflow inside the model: compute in f32, and check the checkpoint.";
 }

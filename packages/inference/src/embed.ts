@@ -86,7 +86,9 @@ interface EmbedPiece extends Piece {
   readonly shares: Float32Array;
 }
 
-/** Embeddings of a stream of texts. Throws ConfigError for a vector that is not finite. `layer` is an index from 0 here. */
+/**
+ * Embeddings of a stream of texts. `layer` is an index from 0 here. Throws ConfigError for a vector that is not finite.
+ */
 export async function* embeddings(
   runner: Runner,
   tokenizer: Tokenizer,

@@ -37,7 +37,8 @@ export interface Resized extends VocabularyChange {
 
 /**
  * Throws: FormatError for a checkpoint without word embeddings, or with a number of rows that does not fit config.json
- * and the tokenizer, and for numbers that are not finite; UnsupportedError for quantised weights; ConfigError for a vocabulary with a repeated token; StorageError.
+ * and the tokenizer, and for numbers that are not finite; UnsupportedError for quantised weights; ConfigError for a
+ * vocabulary with a repeated token; StorageError.
  */
 export async function resizeCheckpoint(
   input: string,
