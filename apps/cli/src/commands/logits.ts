@@ -29,7 +29,10 @@ export const logits: Command = command({
     out: { kind: "string", value: "FILE.safetensors", required: true, help: "file to write" },
     hiddenStates: { kind: "boolean", help: "also every layer's hidden states" },
     attentions: { kind: "boolean", help: "also every layer's attention maps" },
-    contacts: { kind: "boolean", help: "also contact probabilities of residue pairs" },
+    contacts: {
+      kind: "boolean",
+      help: "also contact probabilities of residue pairs, of a trained contact head: pretraining does not train it",
+    },
     ...PORTION_OPTION,
     ...BACKEND_OPTIONS,
   },
@@ -42,8 +45,8 @@ export const logits: Command = command({
     {
       does: "And everything inside",
       line:
-        "cloze logits --checkpoint runs/mine --ids ids.json --out all.safetensors --hidden-states --attentions " +
-        "--contacts",
+        "cloze logits --checkpoint facebook/esm2_t6_8M_UR50D --ids ids.json --out all.safetensors " +
+        "--hidden-states --attentions --contacts",
     },
   ],
   notes: [
