@@ -75,7 +75,9 @@ async function fineTuneIn(
   if (options.from === undefined)
     throw new ConfigError("finetune: --from is required: a checkpoint folder, a run, or a model of the Hub.");
   if (options.data.length === 0)
-    throw new ConfigError("finetune: --data is required: files with labelled examples. See: cloze finetune --help");
+    throw new ConfigError(
+      "finetune: FILE… or --data is required: files with labelled examples. See: cloze finetune --help",
+    );
   checkOptions(kind, context.given);
   if (options.scratch && options.freeze !== undefined)
     throw new ConfigError(

@@ -157,7 +157,7 @@ async function setUp(
   const { io, path, note } = context;
   if (options.data.length === 0)
     throw new ConfigError(
-      "pretrain: --data is required: files of text or sequences, or the .json of token shards. See: cloze " +
+      "pretrain: FILE… or --data is required: files of text or sequences, or the .json of token shards. See: cloze " +
         "pretrain --help",
     );
   const ends = ENDS.filter((key) => options[key] !== undefined);

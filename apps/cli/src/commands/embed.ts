@@ -14,14 +14,19 @@ const POLICIES = ["window", "truncate", "error"] as const;
 
 export const embed: Command = command({
   arguments: {
-    name: "[FILE…]",
-    help: "FASTA, or text: a line each of .txt, a row each of .jsonl, .csv, .tsv, .parquet; plain or gzip",
+    name: "FILE…",
+    option: "data",
     min: 0,
     max: Infinity,
   },
   options: {
     ...CHECKPOINT_OPTION,
-    data: { kind: "list", value: "FILE", help: "another way to name the files" },
+    data: {
+      kind: "list",
+      value: "FILE",
+      required: true,
+      help: "FASTA, or text: a line each of .txt, a row each of .jsonl, .csv, .tsv, .parquet; plain or gzip",
+    },
     format: { ...READING_OPTIONS.format, help: "of the files; default: by the ending of the name" },
     field: {
       kind: "string",
@@ -97,9 +102,7 @@ export const embed: Command = command({
       "FILE.npy.ids.txt names each row (per token: id, tab, place from 1). .parquet: columns id, length, embedding " +
       "(a list; per token a list of lists).",
   ],
-  async run({ args, options, given, path, note, status, io }) {
-    const files = [...args, ...options.data];
-    if (files.length === 0) throw new ConfigError("embed: expected a file, got none. See: cloze embed --help");
+  async run({ options, given, path, note, status, io }) {
     const { formatOf, writeEmbeddings } = await import("../embedding-files.ts");
     const { modelOf, outputFile, tokenizerOf, withEncoder } = await import("../encoder-options.ts");
     const { readSequenceFiles } = await import("../sequence-files.ts");
@@ -114,7 +117,7 @@ export const embed: Command = command({
     const tokenizer = await tokenizerOf(options.tokenizer, loaded, { path, note });
     const { maxLength = loaded.maxLength, pooling, special, normalize, long, layer } = options;
     const room = maxLength - tokenizer.encode("").ids.length;
-    const sequences = await readSequenceFiles(files, tokenizer, path, {
+    const sequences = await readSequenceFiles(options.data, tokenizer, path, {
       field: options.field,
       format: options.format,
       stdin: io.stdin,

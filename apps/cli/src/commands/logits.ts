@@ -13,6 +13,7 @@ import { counted, columns } from "../output.ts";
 type Rows = readonly (readonly number[])[];
 
 export const logits: Command = command({
+  arguments: { name: "FILE.json", option: "ids", min: 0, max: 1 },
   options: {
     ...CHECKPOINT_OPTION,
     ids: {
@@ -40,13 +41,13 @@ export const logits: Command = command({
   examples: [
     {
       does: "Logits of some sequences",
-      line: "cloze logits --checkpoint runs/mine --ids ids.json --out logits.safetensors",
+      line: "cloze logits ids.json --checkpoint runs/mine --out logits.safetensors",
     },
     {
       does: "And everything inside",
       line:
-        "cloze logits --checkpoint facebook/esm2_t6_8M_UR50D --ids ids.json --out all.safetensors " +
-        "--hidden-states --attentions --contacts",
+        "cloze logits ids.json --checkpoint facebook/esm2_t6_8M_UR50D --out all.safetensors --hidden-states " +
+        "--attentions --contacts",
     },
   ],
   notes: [

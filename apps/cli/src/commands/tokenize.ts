@@ -5,6 +5,7 @@
  * The tokenizer decides how a file or standard input is read: as FASTA records for residues, as lines for text.
  * Standard input for residues may also hold one sequence a line.
  */
+import { stat } from "node:fs/promises";
 import { ConfigError } from "@cloze/errors";
 import type {
   CodePointIndex,
@@ -35,7 +36,9 @@ interface Tokenized {
 export const tokenize: Command = command({
   arguments: {
     name: "[TEXT…]",
-    help: "texts to tokenize; - or nothing reads lines, or FASTA, from standard input",
+    help:
+      "texts to tokenize, or files of FASTA, or of lines of text by .txt, that are there; - or nothing reads either " +
+      "from standard input",
     min: 0,
     max: Infinity,
   },
@@ -64,7 +67,7 @@ export const tokenize: Command = command({
   },
   examples: [
     { does: "A sequence with a masked residue", line: 'cloze tokenize "MKT<mask>YIAKQR"' },
-    { does: "Every sequence of a file, as one JSON object", line: "cloze tokenize --file proteins.fasta --json" },
+    { does: "Every sequence of a file, as one JSON object", line: "cloze tokenize proteins.fasta --json" },
     {
       does: "A question and its context, token by token",
       line: 'cloze tokenize --tokenizer DIR "Who?" --pair "A cat." --table',
@@ -214,25 +217,33 @@ async function* sources(
   text: boolean,
 ): AsyncGenerator<Source> {
   if (file === "-") return yield* streamed(stdin, text);
-  if (file !== undefined && text) {
-    const { readChunks } = await import("@cloze/data/node");
-    yield* textLines(file, readChunks(path(file)));
-    return;
-  }
-  if (file !== undefined) {
-    const { readFasta } = await import("@cloze/data/node");
-    const decoder = new TextDecoder();
-    for await (const { header, sequence } of readFasta(path(file)).records())
-      yield { name: header, text: decoder.decode(sequence) };
-    return;
-  }
+  if (file !== undefined) return yield* fileSources(file, path, text);
   if (args.length > 0 && !(args.length === 1 && args[0] === "-")) {
-    for (const text of args) yield { name: "", text };
+    for (const word of args)
+      if (await namesFile(word, path)) yield* fileSources(word, path, text);
+      else yield { name: "", text: word };
     return;
   }
   if (stdin.isTTY === true && args.length === 0)
     throw new ConfigError("tokenize: expected a text, --file or a pipe, got none of them. See: cloze tokenize --help");
   yield* streamed(stdin, text);
+}
+
+/** Whether a word is the name of a file of sequences or text rather than a text: `proteins.fasta` that is there. */
+async function namesFile(word: string, path: (given: string) => string): Promise<boolean> {
+  const { formatOfName } = await import("@cloze/data/node");
+  const format = formatOfName(word);
+  if (format !== "fasta" && format !== "text") return false;
+  return (await stat(path(word)).catch(() => undefined))?.isFile() ?? false;
+}
+
+/** The lines of a file, or for a tokenizer of residues its FASTA records. */
+async function* fileSources(file: string, path: (given: string) => string, text: boolean): AsyncGenerator<Source> {
+  const { readChunks, readFasta } = await import("@cloze/data/node");
+  if (text) return yield* textLines(file, readChunks(path(file)));
+  const decoder = new TextDecoder();
+  for await (const { header, sequence } of readFasta(path(file)).records())
+    yield { name: header, text: decoder.decode(sequence) };
 }
 
 /** One text a line; empty lines are left out. */

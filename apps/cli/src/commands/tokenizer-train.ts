@@ -16,6 +16,7 @@ import type { Status } from "../status-line.ts";
 const COUNTING = 0.7;
 
 export const tokenizerTrain: Command = command({
+  arguments: { name: "FILE…", option: "data", min: 0, max: Infinity },
   options: {
     data: {
       kind: "list",
@@ -56,10 +57,10 @@ export const tokenizerTrain: Command = command({
   },
   writes: { how: "inside", of: ({ options }) => options.out },
   examples: [
-    { does: "A vocabulary of 8,000 tokens", line: "cloze tokenizer train --data corpus.txt --size 8k --out tokenizer" },
+    { does: "A vocabulary of 8,000 tokens", line: "cloze tokenizer train corpus.txt --size 8k --out tokenizer" },
     {
       does: "Cased, with tokens of one's own",
-      line: "cloze tokenizer train --data wiki.jsonl --cased --token BRCA1 COVID-19 --out cased",
+      line: "cloze tokenizer train wiki.jsonl --cased --token BRCA1 COVID-19 --out cased",
     },
   ],
   notes: [
