@@ -21,9 +21,15 @@ const DATA = {
   data: {
     kind: "list",
     value: "FILE",
+    file: true,
     help: "training examples: TSV, CSV, JSONL, Parquet; CoNLL for tags; the JSON of SQuAD for questions",
   },
-  valid: { kind: "list", value: "FILE", help: "examples to evaluate on after each epoch; the best checkpoint is kept" },
+  valid: {
+    kind: "list",
+    value: "FILE",
+    file: true,
+    help: "examples to evaluate on after each epoch; the best checkpoint is kept",
+  },
   format: {
     kind: "choice",
     choices: ["jsonl", "csv", "tsv", "text", "parquet"],

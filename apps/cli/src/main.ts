@@ -144,6 +144,11 @@ async function run(
       const known = spec.checkpoint === true ? [] : spec.checkpoint.unless;
       value = await checkpointPath(value, { path, io, note: out.note, status }, { where: flag(key), known });
     }
+    if (said !== undefined && (spec.kind === "string" || spec.kind === "list") && spec.file === true) {
+      const { expectFile } = await import("./missing-path.ts");
+      for (const name of typeof value === "string" ? [value] : (value as readonly string[]))
+        await expectFile(name, path, flag(key));
+    }
     options[key] = value;
     // A duration keeps its unit, so that `--config` can read it.
     if (value !== undefined) resolved[kebab(key)] = spec.kind === "duration" ? showValue(spec, value) : value;

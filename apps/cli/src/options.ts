@@ -49,6 +49,8 @@ export interface TextSpec extends SpecBase {
    * with another meaning.
    */
   readonly checkpoint?: true | { readonly unless: readonly string[] };
+  /** The value names a file that must be there; `-` is standard input. */
+  readonly file?: true;
 }
 
 export interface NumberSpec extends SpecBase {
@@ -73,6 +75,8 @@ export interface BooleanSpec extends SpecBase {
 /** One or more words: `--data a.fasta b.fasta`, or `--data a.fasta --data b.fasta`. Empty when not given. */
 export interface ListSpec extends SpecBase {
   readonly kind: "list";
+  /** The values name files that must be there; `-` is standard input. */
+  readonly file?: true;
   /** Each flag takes one word, so that a file may follow: `--layer 6 --layer 12 a.fasta`. */
   readonly single?: true;
   readonly default?: readonly string[];

@@ -291,7 +291,7 @@ describe("embed", () => {
       "e.fasta, record 2 (b): expected residues, got none",
     );
     await mistake(embed(write("none.fasta", ""), "x.npy"), "expected at least one sequence, got none");
-    await mistake(["embed", ...reference, "--out", "x.npy"], "embed: expected a file, got none");
+    await mistake(["embed", ...reference, "--out", "x.npy"], "embed: FILE… or --data is required");
   });
 });
 

@@ -35,6 +35,7 @@ const OPTIONS = {
     clusters: {
       kind: "string",
       value: "FILE",
+      file: true,
       help: "table of clusters and members (ids in FASTA headers): an epoch then shows one of each cluster",
     },
     clusterFields: {

@@ -24,6 +24,7 @@ export const embed: Command = command({
     data: {
       kind: "list",
       value: "FILE",
+      file: true,
       required: true,
       help: "FASTA, or text: a line each of .txt, a row each of .jsonl, .csv, .tsv, .parquet; plain or gzip",
     },

@@ -19,12 +19,14 @@ export const logits: Command = command({
     ids: {
       kind: "string",
       value: "FILE.json",
+      file: true,
       required: true,
       help: "token ids, a list of lists; special tokens included",
     },
     types: {
       kind: "string",
       value: "FILE.json",
+      file: true,
       help: "token types of the same shape, 0 for the first text of a pair and 1 for the second (default: all 0)",
     },
     out: { kind: "string", value: "FILE.safetensors", required: true, help: "file to write" },

@@ -10,6 +10,7 @@ export const predict: Command = command({
     data: {
       kind: "string",
       value: "FILE",
+      file: true,
       default: "-",
       help: "JSONL, CSV, TSV or Parquet, CoNLL for tags, the JSON of SQuAD; - is standard input",
     },

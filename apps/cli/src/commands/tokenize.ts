@@ -53,6 +53,7 @@ export const tokenize: Command = command({
     file: {
       kind: "string",
       value: "FILE",
+      file: true,
       help: "read sequences of FASTA, or lines of text, from a file, plain or gzip",
     },
     pair: { kind: "string", value: "TEXT", help: "the second text of a pair, for a tokenizer of text" },

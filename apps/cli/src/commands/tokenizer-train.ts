@@ -9,6 +9,7 @@ import { ConfigError } from "@cloze/errors";
 import type { TextStream } from "@cloze/tokenizer-wordpiece/node";
 import type { WordCounter, WordOptions } from "@cloze/tokenizer-wordpiece/train";
 import { command, type Command, type Context } from "../command.ts";
+import { expectElsewhere } from "../data-sources.ts";
 import { bytes, counted, integer } from "../output.ts";
 import type { Status } from "../status-line.ts";
 
@@ -172,6 +173,7 @@ async function countWords(
   await refusePipesTwice(names.map(path));
   for (const name of names) {
     const found = name === STDIN_NAME ? undefined : await stat(path(name)).catch(() => undefined);
+    if (found === undefined) await expectElsewhere(name, path, "--data ");
     const local = found !== undefined && !found.isDirectory();
     const format = given ?? formatOfName(name);
     if (format === "fasta")
