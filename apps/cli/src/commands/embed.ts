@@ -120,10 +120,11 @@ export const embed: Command = command({
       '"embeddings.layer_6", per token "layer_6/ID". .npy: [rows, layers, hidden], in the order of --layer. ' +
       ".parquet: columns embedding_layer_6, …. .csv and .tsv: columns layer_6_dim_0, ….",
   ],
-  async run({ options, given, path, note, status, io }) {
+  async run({ options, given, path, io, json, note, status }) {
     const { formatOf, writeEmbeddings } = await import("../embedding-files.ts");
     const { modelOf, outputFile, tokenizerOf, withEncoder } = await import("../encoder-options.ts");
     const { readSequenceFiles } = await import("../sequence-files.ts");
+    const { namesInWords, whileWaiting } = await import("../waiting-line.ts");
     const { showEmbedProgress } = await import("../embed-progress.ts");
     const { layerIndices } = await import("@cloze/inference");
     const { isTextTokenizer } = await import("@cloze/tokenizer");
@@ -138,10 +139,10 @@ export const embed: Command = command({
     const { maxLength = loaded.maxLength, pooling, special, normalize, long } = options;
     const layer = layersOf(options.layer);
     const room = maxLength - tokenizer.encode("").ids.length;
-    const sequences = await readSequenceFiles(options.data, tokenizer, path, {
-      field: options.field,
-      format: options.format,
-      stdin: io.stdin,
+    const sequences = await whileWaiting(io.stderr, json, (waiting) => {
+      waiting.say(`reading ${namesInWords(options.data)}`);
+      const reading = { field: options.field, format: options.format, stdin: io.stdin };
+      return readSequenceFiles(options.data, tokenizer, path, reading);
     });
     const noun = isTextTokenizer(tokenizer) ? "token" : "residue";
     const residues = sequences.lengths.map((n) => (long === "truncate" ? Math.min(n, room) : n));
@@ -167,10 +168,7 @@ export const embed: Command = command({
       const totals = { texts: sequences.ids.length, residues: total, noun: `${noun}s` };
       const onProgress = showEmbedProgress(line, totals);
       const settings = { layer, pooling, special, normalize, maxLength, long, nameOf, onProgress };
-      const vectors = counting(
-        encoder.embed(sequences.texts(), settings),
-        seen,
-      );
+      const vectors = counting(encoder.embed(sequences.texts(), settings), seen);
       await writeEmbeddings(
         out,
         { ids: sequences.ids, residues, perToken: pooling === "per-token", hidden: encoder.hidden, layers, about },
