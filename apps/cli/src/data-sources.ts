@@ -40,12 +40,17 @@ const WEIGHT = /^(\d+(?:\.\d+)?|\.\d+):(.+)$/;
  * Throws ConfigError for a name that is nothing here and can be nothing elsewhere: no address, no name of ours, and by
  * its form no data set of the Hub.
  */
-export async function expectElsewhere(name: string, path: DataNames["path"], where: string): Promise<void> {
+export async function expectElsewhere(
+  name: string,
+  path: DataNames["path"],
+  where: string,
+  expected = "a FASTA file, text, JSONL, CSV, Parquet or token shards",
+): Promise<void> {
   if (name === SAMPLE_NAME || name === "-" || /^(?:https?|hf):\/\//.test(name)) return;
   const { parseHubDataset } = await import("@cloze/data");
   if (parseHubDataset(name) !== undefined && !(await isMissingPath(name, path))) return;
   throw new ConfigError(
-    `${where}${name}: expected a FASTA file, text, JSONL, CSV, Parquet or token shards, got nothing there.` +
+    `${where}${name}: expected ${expected}, got nothing there.` +
       (await whatInstead(name, path)) +
       (parseHubDataset(name) === undefined ? "" : ` A data set of the Hub is written hf://datasets/${name}.`),
   );

@@ -284,7 +284,7 @@ describe("embed", () => {
       out,
       ...more,
     ];
-    await mistake(embed(fasta, "x.csv"), "expected a name that ends in .safetensors, .npy, .parquet");
+    await mistake(embed(fasta, "x.xlsx"), "expected a name that ends in .safetensors, .npy, .parquet");
     await mistake(embed(fasta, "x.npy", "--layer", "3"), "layer: expected a whole number from -3 to 2");
     await mistake(
       embed(write("e.fasta", ">a\nMK\n>b c\n>d\nM\n"), "x.npy"),

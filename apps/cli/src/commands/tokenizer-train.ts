@@ -173,7 +173,7 @@ async function countWords(
   await refusePipesTwice(names.map(path));
   for (const name of names) {
     const found = name === STDIN_NAME ? undefined : await stat(path(name)).catch(() => undefined);
-    if (found === undefined) await expectElsewhere(name, path, "--data ");
+    if (found === undefined) await expectElsewhere(name, path, "--data ", "a file of text, JSONL, CSV, TSV or Parquet");
     const local = found !== undefined && !found.isDirectory();
     const format = given ?? formatOfName(name);
     if (format === "fasta")
