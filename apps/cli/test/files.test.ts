@@ -33,7 +33,7 @@ beforeAll(async () => {
 async function said(name: string, ...argv: readonly string[]): Promise<unknown> {
   const { code, err, json } = await run(...name.split(" "), "--json", ...argv);
   expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
-  const { seconds, residuesPerSecond, peakBytes, reused, ...rest } = json();
+  const { seconds, residuesPerSecond, sequencesPerSecond, peakBytes, reused, ...rest } = json();
   return rest;
 }
 
