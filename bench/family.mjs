@@ -8,9 +8,11 @@
 //   https://raw.githubusercontent.com/facebookresearch/esm/main/examples/data/hhblits_uniclust_2017_10_1a3a_1_A.a3m
 //
 // The gaps are removed, the recipe trains on nine tenths of the sequences without their headers, and the bench prints
-// the validation loss beside the entropy of the residues' frequencies. Then each protein with a class is classified by
-// its five nearest others (cosine of standardised vectors): by its embedding, by its share of each residue, and by its
-// share of each pair of neighbours. The mean of the accuracies of the classes is printed; chance is one third.
+// the validation loss beside the entropy of the residues' frequencies. Then the proteins with a class are classified in
+// two ways: each by its five nearest others (cosine of standardised vectors), and by a linear classifier of the other
+// four fifths (logistic regression, classes weighted alike). The vectors are the embeddings of two layers, those of the
+// model before its training, the share of each residue, and the share of each pair of neighbours. Printed is the mean of
+// the accuracies of the classes; chance is one third.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -100,6 +102,78 @@ function byNeighbours(vectors) {
   return shares.reduce((sum, each) => sum + each.reduce((a, b) => a + b, 0) / each.length, 0) / shares.length;
 }
 
+/** Five folds with the same share of each class, in a fixed order. */
+function foldsOf(names) {
+  const seen = new Map();
+  return names.map((name) => {
+    const count = seen.get(name) ?? 0;
+    seen.set(name, count + 1);
+    return count % 5;
+  });
+}
+
+/** Weights [classes][width + 1] of a logistic regression, by Adam over all rows. `penalty` is of the squared weights. */
+function logistic(rows, targets, count, { penalty = 0.0176, steps = 300, rate = 0.03 } = {}) {
+  const width = rows[0].length + 1;
+  const size = count * width;
+  const [weights, first, second] = [0, 0, 0].map(() => new Float64Array(size));
+  const frequency = Array.from({ length: count }, (_, k) => targets.filter((target) => target === k).length);
+  for (let step = 1; step <= steps; step++) {
+    const gradient = weights.map((w, i) => ((i + 1) % width === 0 ? 0 : penalty * w));
+    for (const [r, row] of rows.entries()) {
+      const chances = softmax(scores(weights, row, count));
+      const weight = 1 / (count * frequency[targets[r]]);
+      for (let k = 0; k < count; k++) {
+        const error = weight * (chances[k] - (k === targets[r] ? 1 : 0));
+        for (let c = 0; c < row.length; c++) gradient[k * width + c] += error * row[c];
+        gradient[(k + 1) * width - 1] += error;
+      }
+    }
+    for (let i = 0; i < size; i++) {
+      first[i] = 0.9 * first[i] + 0.1 * gradient[i];
+      second[i] = 0.999 * second[i] + 0.001 * gradient[i] ** 2;
+      weights[i] -= (rate * first[i]) / (1 - 0.9 ** step) / (Math.sqrt(second[i] / (1 - 0.999 ** step)) + 1e-8);
+    }
+  }
+  return weights;
+}
+const scores = (weights, row, count) =>
+  Array.from({ length: count }, (_, k) => {
+    const at = k * (row.length + 1);
+    return row.reduce((sum, x, c) => sum + x * weights[at + c], weights[at + row.length]);
+  });
+function softmax(values) {
+  const most = Math.max(...values);
+  const powers = values.map((value) => Math.exp(value - most));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}
+
+/** The mean over the classes of the share of proteins that a linear classifier of the other folds gets right. */
+function byLine(vectors) {
+  const chosen = classes.flatMap((name, i) => (name === undefined ? [] : [i]));
+  // Standardised numbers are of size 1, which unit vectors are not.
+  const rows = standardised(chosen.map((i) => vectors[i])).map((row) => row.map((x) => x * Math.sqrt(row.length)));
+  const targets = chosen.map((i) => LABELS.findIndex(([name]) => name === classes[i]));
+  const folds = foldsOf(targets);
+  const right = LABELS.map(() => []);
+  for (let fold = 0; fold < 5; fold++) {
+    const train = folds.flatMap((each, r) => (each === fold ? [] : [r]));
+    const weights = logistic(
+      train.map((r) => rows[r]),
+      train.map((r) => targets[r]),
+      LABELS.length,
+    );
+    for (const [r, each] of folds.entries()) {
+      if (each !== fold) continue;
+      const all = scores(weights, rows[r], LABELS.length);
+      right[targets[r]].push(all.indexOf(Math.max(...all)) === targets[r] ? 1 : 0);
+    }
+  }
+  const shares = right.filter(({ length }) => length > 0);
+  return shares.reduce((sum, each) => sum + each.reduce((a, b) => a + b, 0) / each.length, 0) / shares.length;
+}
+
 const share = (sequence, word) => {
   let count = 0;
   for (let at = sequence.indexOf(word); at >= 0; at = sequence.indexOf(word, at + 1)) count++;
@@ -121,19 +195,27 @@ try {
       `${values.recipe}: ${trained.steps} steps in ${(trained.seconds / 60).toFixed(1)} min, validation loss ` +
         `${trained.evalLoss.toFixed(4)}, frequencies alone ${trained.unigramEntropy.toFixed(4)}`,
     );
-  const embedded = cloze("embed", "family.fasta", "--checkpoint", run, "--out", "v.csv", ...threads);
-  const vectors = readFileSync(join(folder, "v.csv"), "utf8")
-    .trimEnd()
-    .split("\n")
-    .slice(1)
-    .map((line) => line.split(",").slice(1).map(Number));
-  const accuracy = {
-    embedding: byNeighbours(vectors),
-    residues: byNeighbours(sequences.map((sequence) => RESIDUES.map((word) => share(sequence, word)))),
-    pairs: byNeighbours(sequences.map((sequence) => pairs.map((word) => share(sequence, word)))),
+  const untrained = ["--steps", "1", "--lr", "1e-12", "--adam-lr", "1e-12"];
+  cloze("pretrain", "family.fasta", "--recipe", values.recipe, "--out", "new", ...untrained, ...threads);
+  const embedded = (checkpoint, layer) => {
+    cloze("embed", "family.fasta", "--checkpoint", checkpoint, "--layer", layer, "--out", "v.csv", ...threads);
+    const [, ...rows] = readFileSync(join(folder, "v.csv"), "utf8").trimEnd().split("\n");
+    return rows.map((line) => line.split(",").slice(1).map(Number));
   };
-  console.log(`embedded in ${embedded.seconds.toFixed(0)} s; balanced accuracy of ${NEIGHBOURS} neighbours:`);
-  for (const [name, value] of Object.entries(accuracy)) console.log(`  ${name.padEnd(10)} ${value.toFixed(3)}`);
+  const vectors = {
+    "last layer": embedded(run, "-1"),
+    "last but one": embedded(run, "-2"),
+    "not trained": embedded("new", "-1"),
+    residues: sequences.map((sequence) => RESIDUES.map((word) => share(sequence, word))),
+    pairs: sequences.map((sequence) => pairs.map((word) => share(sequence, word))),
+  };
+  console.log(`${"".padEnd(14)}neighbours  linear`);
+  const accuracy = {};
+  for (const [name, rows] of Object.entries(vectors)) {
+    const [near, line] = [byNeighbours(rows), byLine(rows)];
+    accuracy[name] = { neighbours: near, linear: line };
+    console.log(`${name.padEnd(14)}${near.toFixed(3).padStart(10)}  ${line.toFixed(3).padStart(6)}`);
+  }
   if (values.out !== undefined) {
     mkdirSync(dirname(values.out), { recursive: true });
     const { steps, tokens, seconds, evalLoss, unigramEntropy } = trained ?? {};
