@@ -11,8 +11,8 @@
 // the validation loss beside the entropy of the residues' frequencies. Then the proteins with a class are classified in
 // two ways: each by its five nearest others (cosine of standardised vectors), and by a linear classifier of the other
 // four fifths (logistic regression, classes weighted alike). The vectors are the embeddings of two layers, those of the
-// model before its training, the share of each residue, and the share of each pair of neighbours. Printed is the mean of
-// the accuracies of the classes; chance is one third.
+// model before its training, the share of each residue, and the share of each pair of neighbours. Printed is the mean
+// of the accuracies of the classes; chance is one third.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -112,7 +112,7 @@ function foldsOf(names) {
   });
 }
 
-/** Weights [classes][width + 1] of a logistic regression, by Adam over all rows. `penalty` is of the squared weights. */
+/** Weights [classes][width + 1] of a logistic regression, by Adam. `penalty` is of the squared weights. */
 function logistic(rows, targets, count, { penalty = 0.0176, steps = 300, rate = 0.03 } = {}) {
   const width = rows[0].length + 1;
   const size = count * width;
@@ -219,10 +219,8 @@ try {
   if (values.out !== undefined) {
     mkdirSync(dirname(values.out), { recursive: true });
     const { steps, tokens, seconds, evalLoss, unigramEntropy } = trained ?? {};
-    writeFileSync(
-      values.out,
-      `${JSON.stringify({ recipe: values.recipe, steps, tokens, seconds, evalLoss, unigramEntropy, accuracy }, null, 2)}\n`,
-    );
+    const result = { recipe: values.recipe, steps, tokens, seconds, evalLoss, unigramEntropy, accuracy };
+    writeFileSync(values.out, `${JSON.stringify(result, null, 2)}\n`);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -14,7 +14,8 @@ export interface EmbedTotals {
 /** Amounts per second, as `12.3/s, 4.56k residues/s`. */
 export function ratesInWords({ texts, residues, noun }: EmbedTotals, seconds: number): string {
   const rate = texts / seconds;
-  return `${rate < 100 ? rate.toPrecision(2) : integer(Math.round(rate))}/s  ${formatCount(residues / seconds)} ${noun}/s`;
+  const shownRate = rate < 100 ? rate.toPrecision(2) : integer(Math.round(rate));
+  return `${shownRate}/s  ${formatCount(residues / seconds)} ${noun}/s`;
 }
 
 /** A listener that shows `120/5,500  12/s  4.56k residues/s  ETA 7m 30s`. The time counts from this call. */

@@ -17,7 +17,7 @@ const exists = async (path: string): Promise<boolean> => (await stat(path).catch
 const GLOB = /[*?]|\[[^\]]+\]|\{[^}]*,[^}]*\}/;
 
 /**
- * Whether a missing name of the form `owner/name` is rather a path: its first part is a folder here, or one letter off a
+ * Whether a missing name of the form `owner/name` is rather a path: its first part is a folder here, or near to a
  * folder that has the rest.
  */
 export async function isMissingPath(given: string, path: Resolve): Promise<boolean> {

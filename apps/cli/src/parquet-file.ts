@@ -1,6 +1,6 @@
 /**
- * Writer of embeddings as Parquet: id (string), length (int32), embedding (list of float, per token a list of lists). Of
- * several layers: embedding_layer_6, ….
+ * Writer of embeddings as Parquet: id (string), length (int32), embedding (list of float, per token a list of lists).
+ * Of several layers: embedding_layer_6, ….
  */
 import { writeFileAtomic } from "@cloze/checkpoint/node";
 import type { Embedding } from "@cloze/inference";

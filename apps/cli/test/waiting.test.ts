@@ -13,9 +13,19 @@ writeFileSync(join(dir, "t.csv"), "text,label\nMKTAYIAK,x\nMKVLAAGI,y\nGSSGSSGM,
 writeFileSync(
   join(dir, "tiny.json"),
   JSON.stringify({
-    ...{ model_type: "esm", architectures: ["EsmForMaskedLM"], vocab_size: 33, hidden_size: 8, num_hidden_layers: 1 },
-    ...{ num_attention_heads: 2, intermediate_size: 16, max_position_embeddings: 64, pad_token_id: 1 },
-    ...{ mask_token_id: 32, position_embedding_type: "rotary", token_dropout: true, emb_layer_norm_before: false },
+    model_type: "esm",
+    architectures: ["EsmForMaskedLM"],
+    vocab_size: 33,
+    hidden_size: 8,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    intermediate_size: 16,
+    max_position_embeddings: 64,
+    pad_token_id: 1,
+    mask_token_id: 32,
+    position_embedding_type: "rotary",
+    token_dropout: true,
+    emb_layer_norm_before: false,
   }),
 );
 
@@ -37,7 +47,14 @@ async function stderrOf(
 
 const small = ["--batch-tokens", "32", "--max-length", "16", "--backend", "reference"];
 const pretrain = (...more: readonly string[]): readonly string[] => [
-  ...["pretrain", "p.fasta", "--model", "tiny.json", "--steps", "1", "--valid", "0"],
+  "pretrain",
+  "p.fasta",
+  "--model",
+  "tiny.json",
+  "--steps",
+  "1",
+  "--valid",
+  "0",
   ...small,
   ...more,
 ];

@@ -53,8 +53,8 @@ export interface EmbedOptions {
   /** Names the text of an index in errors. Default: "sequence 1" for index 0. */
   readonly nameOf?: (index: number) => string;
   /**
-   * Called after each batch, with all that is computed so far. Batches are sorted by length within a stretch, so this is
-   * ahead of the embeddings that came out.
+   * Called after each batch, with all that is computed so far. Batches are sorted by length within a stretch, so this
+   * is ahead of the embeddings that came out.
    */
   readonly onProgress?: (progress: EmbedProgress) => void;
 }
