@@ -125,6 +125,10 @@ describe("words are what --data takes, in the same order", () => {
     mkdirSync(join(dir, "folder.txt"));
     for (const text of ["MKT", "none.fasta", "folder.txt"])
       expect((await run("tokenize", text, "--json")).json()).toMatchObject({ sequences: [{ name: "" }] });
+    expect((await run("tokenize", "a.fsta")).err).toBe("");
+    expect((await run("tokenize", "aa.fasta")).err).toBe(
+      "aa.fasta: no such file, so it is a text. Did you mean a.fasta?\n",
+    );
   });
 });
 
@@ -143,6 +147,12 @@ describe("a file that is not there", () => {
     expect((await run(name, "*.fasta", ...options)).err).toBe(
       `cloze: ${flag} *.fasta: expected a file, found nothing there. The shell left this pattern as it is, and 2 files ` +
         "match it here, such as a.fasta. Leave out its quotes, or name the files.\n",
+    );
+  });
+
+  test("a configuration of a model", async () => {
+    expect((await run("pretrain", a, "--model", "tinny.json")).err).toBe(
+      "cloze: --model tinny.json: expected a file, found nothing there. Did you mean tiny.json?\n",
     );
   });
 

@@ -15,7 +15,8 @@ import type {
   Tokenizer,
   Utf16Index,
 } from "@cloze/tokenizer";
-import { command, type Command } from "../command.ts";
+import { command, type Command, type Context } from "../command.ts";
+import { whatInstead } from "../missing-path.ts";
 import { columns, counted, integer } from "../output.ts";
 import { TOKENIZER_NAMES, tokenizerFrom } from "../tokenizers.ts";
 
@@ -78,7 +79,7 @@ export const tokenize: Command = command({
     "Places in a text count code points, as in Python: an emoji is one. (The packages count UTF-16 units, as " +
       "JavaScript's strings do.)",
   ],
-  async run({ args, options, io, path, json, print, note }) {
+  async run({ args, options, io, path, json, note, print }) {
     if (options.file !== undefined && args.length > 0)
       throw new ConfigError(
         `tokenize: expected texts or --file, got both (${JSON.stringify(args[0])} and ${options.file}). Leave one out.`,
@@ -106,7 +107,7 @@ export const tokenize: Command = command({
     const placeInPair = codePointIndexOf(pair ?? "");
     let tokens = 0;
     let count = 0;
-    for await (const { name, text: given } of sources(args, options.file, path, io.stdin, text)) {
+    for await (const { name, text: given } of sources(args, options.file, { path, note, io }, text)) {
       const encoded = tokenizer.encode(given, settings);
       const result = describe(name, encoded, tokenizer, [codePointIndexOf(given), placeInPair]);
       counter.add(encoded.issues);
@@ -213,15 +214,14 @@ interface Source {
 async function* sources(
   args: readonly string[],
   file: string | undefined,
-  path: (given: string) => string,
-  stdin: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean },
+  { path, note, io: { stdin } }: Pick<Context, "path" | "note" | "io">,
   text: boolean,
 ): AsyncGenerator<Source> {
   if (file === "-") return yield* streamed(stdin, text);
   if (file !== undefined) return yield* fileSources(file, path, text);
   if (args.length > 0 && !(args.length === 1 && args[0] === "-")) {
     for (const word of args)
-      if (await namesFile(word, path)) yield* fileSources(word, path, text);
+      if (await namesFile(word, path, note)) yield* fileSources(word, path, text);
       else yield { name: "", text: word };
     return;
   }
@@ -230,12 +230,17 @@ async function* sources(
   yield* streamed(stdin, text);
 }
 
-/** Whether a word is the name of a file of sequences or text rather than a text: `proteins.fasta` that is there. */
-async function namesFile(word: string, path: (given: string) => string): Promise<boolean> {
+/**
+ * Whether a word is the name of a file of sequences or text rather than a text: `proteins.fasta` that is there. `note`
+ * is told of a word that only looks like one.
+ */
+async function namesFile(word: string, path: (given: string) => string, note: Context["note"]): Promise<boolean> {
   const { formatOfName } = await import("@cloze/data/node");
   const format = formatOfName(word);
   if (format !== "fasta" && format !== "text") return false;
-  return (await stat(path(word)).catch(() => undefined))?.isFile() ?? false;
+  const found = await stat(path(word)).catch(() => undefined);
+  if (found === undefined) note(`${word}: no such file, so it is a text.${await whatInstead(word, path)}`);
+  return found?.isFile() ?? false;
 }
 
 /** The lines of a file, or for a tokenizer of residues its FASTA records. */
