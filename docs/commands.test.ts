@@ -50,3 +50,12 @@ test("the README shows the commands most people want", () => {
   const first = linesOf("README.md").join("\n");
   for (const name of ["pretrain", "evaluate", "embed", "fill-mask", "doctor"]) expect(first).toContain(name);
 });
+
+test("the table of the README lists every package and app", () => {
+  const readme = readFileSync(`${root}/README.md`, "utf8");
+  const missing = [...within("packages"), ...within("apps")].filter(
+    (dir) =>
+      existsSync(`${root}/${dir}/package.json`) && !new RegExp(`^\\| \\[[^\\]]+\\]\\(${dir}\\)`, "m").test(readme),
+  );
+  expect(missing).toEqual([]);
+});
