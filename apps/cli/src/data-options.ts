@@ -23,6 +23,14 @@ export const READING_OPTIONS = {
   quotes: { kind: "boolean", default: true, help: "a quote in CSV and TSV is a character as any other" },
 } as const;
 
+/** The option `--allow-dna`, for every command that reads sequences. */
+export const NUCLEOTIDE_OPTION = {
+  allowDna: {
+    kind: "boolean",
+    help: "sequences of A, C, G, T alone are meant as they are, not a mistake for proteins",
+  },
+} as const;
+
 export type ReadingOptions = Values<typeof READING_OPTIONS>;
 
 /** The options in the form that the readers take. With `residues`, a line of plain text is a sequence by default. */

@@ -1,6 +1,7 @@
 /** The options of `cloze finetune`, as a table. */
+import { NUCLEOTIDE_OPTION } from "./data-options.ts";
 
-export const FINETUNE_OPTIONS = {
+const OWN = {
   task: {
     kind: "choice",
     choices: [
@@ -30,6 +31,25 @@ export const FINETUNE_OPTIONS = {
     value: "FILE",
     help: "training examples: TSV, CSV, JSONL, Parquet; CoNLL for tags; the JSON of SQuAD for questions",
   },
+  splitColumn: {
+    kind: "string",
+    value: "NAME",
+    default: "auto",
+    help: ("column that marks rows to train, valid and test, without --valid; auto: set, split or validation; none: " +
+      "take all rows") as string,
+  },
+  unlabelled: {
+    kind: "choice",
+    choices: ["refuse", "skip"],
+    default: "refuse",
+    help: "rows whose label is empty, NaN or NA: an error, or left out",
+  },
+  similarLabels: {
+    kind: "choice",
+    choices: ["refuse", "merge", "keep"],
+    default: "refuse",
+    help: "labels that differ only by blanks, upper case or as 1 and 1.0: an error, one label, or two",
+  },
   valid: { kind: "list", value: "FILE", help: "examples to evaluate on after each epoch; the best checkpoint is kept" },
   format: {
     kind: "choice",
@@ -40,6 +60,12 @@ export const FINETUNE_OPTIONS = {
     kind: "string",
     value: "NAMES",
     help: "text,label: columns of a file without a header, in order; text=review,label=stars: ours=theirs",
+  },
+  tagScheme: {
+    kind: "choice",
+    choices: ["auto", "IOB1", "IOB2", "IO", "IOE1", "IOE2", "IOBES", "BILOU", "BMES", "bare", "none"],
+    default: "auto",
+    help: "how tags spell entities (default: as the training data shows); none: each tag by itself",
   },
   labels: { kind: "list", value: "LABEL", help: "labels in order (default: those of the training data)" },
   classWeights: {
@@ -76,7 +102,8 @@ export const FINETUNE_OPTIONS = {
   maxLength: {
     kind: "integer",
     min: 8,
-    help: "longest row in tokens; longer texts are cut, or read in windows (default 128; questions 384)",
+    help: ("longest row in tokens; longer texts are cut, or read in windows (default 128, questions 384, and more " +
+      "where that would cut many)") as string,
   },
   evalEvery: { kind: "count", min: 1, help: "steps between evaluations (default: an epoch)" },
   patience: { kind: "integer", min: 1, help: "end after so many evaluations without a better one" },
@@ -122,5 +149,13 @@ export const FINETUNE_OPTIONS = {
   threads: { kind: "integer", min: 1, help: "compute threads (default: all cores)" },
 } as const;
 
+export const FINETUNE_OPTIONS: typeof OWN & typeof NUCLEOTIDE_OPTION = { ...OWN, ...NUCLEOTIDE_OPTION };
+
 /** The option `--columns`, for every command that reads records. */
 export const COLUMNS_OPTION: Pick<typeof FINETUNE_OPTIONS, "columns"> = { columns: FINETUNE_OPTIONS.columns };
+
+/** The options that choose rows of labelled files, for every command that reads their labels. */
+export const ROWS_OPTIONS: Pick<typeof FINETUNE_OPTIONS, "splitColumn" | "unlabelled"> = {
+  splitColumn: FINETUNE_OPTIONS.splitColumn,
+  unlabelled: FINETUNE_OPTIONS.unlabelled,
+};

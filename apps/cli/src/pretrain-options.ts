@@ -1,5 +1,5 @@
 /** The options of `cloze pretrain`: one table for the parser, the help, the config file and a resumed run. */
-import { READING_OPTIONS } from "./data-options.ts";
+import { NUCLEOTIDE_OPTION, READING_OPTIONS } from "./data-options.ts";
 import { COST_OPTIONS } from "./cost-options.ts";
 
 const WHAT = {
@@ -188,9 +188,14 @@ const HOW = {
   tune: { kind: "boolean", default: false, help: "measure how this GPU multiplies fastest, and keep it (webgpu)" },
 } as const;
 
-export const PRETRAIN_OPTIONS: typeof WHAT & typeof READING_OPTIONS & typeof HOW & typeof COST_OPTIONS = {
+export const PRETRAIN_OPTIONS: typeof WHAT &
+  typeof READING_OPTIONS &
+  typeof NUCLEOTIDE_OPTION &
+  typeof HOW &
+  typeof COST_OPTIONS = {
   ...WHAT,
   ...READING_OPTIONS,
+  ...NUCLEOTIDE_OPTION,
   ...HOW,
   ...COST_OPTIONS,
 };

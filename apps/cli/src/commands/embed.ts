@@ -3,7 +3,7 @@ import { ConfigError } from "@cloze/errors";
 import type { Embedding } from "@cloze/inference";
 import { command, type Command, type Result } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION } from "../compute-options.ts";
-import { READING_OPTIONS } from "../data-options.ts";
+import { NUCLEOTIDE_OPTION, READING_OPTIONS } from "../data-options.ts";
 import { columns, counted, innerStopsIn, integer } from "../output.ts";
 import { TOKENIZER_NAMES } from "../tokenizers.ts";
 import type { SequenceFiles } from "../sequence-files.ts";
@@ -35,7 +35,7 @@ export const embed: Command = command({
       default: "mean",
       help:
         "mean over residues or tokens, the start token, that one through the model's pooler, or a vector for each " +
-        "residue",
+        "residue or token",
     },
     special: { kind: "boolean", help: "the mean is over start and end tokens too, as sentence-transformers has it" },
     normalize: { kind: "boolean", help: "vectors of length 1" },
@@ -66,6 +66,7 @@ export const embed: Command = command({
       help: "new weights of the checkpoint's config.json instead of its own: the baseline to beat. The output says so",
     },
     seed: { kind: "integer", min: 0, default: 0, help: "of --untrained" },
+    ...NUCLEOTIDE_OPTION,
     ...PORTION_OPTION,
     ...BACKEND_OPTIONS,
   },
@@ -90,7 +91,8 @@ export const embed: Command = command({
     "Rows come in the order of the input. A sequence's id is the first word of its header, a text's the number " +
       "of its line or row; an id that was there before gets #2, #3, …",
     "Long sequences: window runs overlapping windows of --max-length tokens (at least a quarter shared with the " +
-      "next) and averages the vectors of residues that several see; truncate takes the beginning; error refuses " +
+      "next) and averages the vectors of residues or tokens that several see; truncate takes the beginning; " +
+      "error refuses " +
       "before anything is computed. What was windowed or cut is reported.",
     '.safetensors: a tensor "embeddings" [n, hidden] and the ids as a JSON list in the metadata; per token, a ' +
       "tensor [residues, hidden] under each id. .npy: f32 [n, hidden], per token [all residues, hidden]; " +
@@ -118,7 +120,9 @@ export const embed: Command = command({
       field: options.field,
       format: options.format,
       stdin: io.stdin,
+      allowDna: options.allowDna,
     });
+    if (sequences.warning !== undefined) note(sequences.warning);
     const noun = isTextTokenizer(tokenizer) ? "token" : "residue";
     const residues = sequences.lengths.map((n) => (long === "truncate" ? Math.min(n, room) : n));
     refuseLong(sequences, room, long, noun);
