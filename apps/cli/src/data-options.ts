@@ -24,6 +24,15 @@ const READING = {
 } as const;
 export const READING_OPTIONS: typeof READING = inGroup("Data", READING);
 
+/** The option `--allow-dna`, for every command that reads sequences. */
+const NUCLEOTIDE = {
+  allowDna: {
+    kind: "boolean",
+    help: "sequences of A, C, G, T alone are meant as they are, not a mistake for proteins",
+  },
+} as const;
+export const NUCLEOTIDE_OPTION: typeof NUCLEOTIDE = inGroup("Data", NUCLEOTIDE);
+
 export type ReadingOptions = Values<typeof READING_OPTIONS>;
 
 /** The options in the form that the readers take. With `residues`, a line of plain text is a sequence by default. */
