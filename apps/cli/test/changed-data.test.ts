@@ -26,13 +26,20 @@ const RUNS = fileURLToPath(new URL("old-runs/", import.meta.url));
 const temporary = mkdtempSync(join(tmpdir(), "cloze-changed-"));
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
-async function run(cwd: string, ...argv: readonly string[]): Promise<{ readonly code: number; readonly err: string }> {
+interface Ended {
+  readonly code: number;
+  readonly err: string;
+}
+
+const run = (cwd: string, ...argv: readonly string[]): Promise<Ended> => piped(cwd, new Uint8Array(), ...argv);
+
+async function piped(cwd: string, input: Uint8Array, ...argv: readonly string[]): Promise<Ended> {
   let err = "";
   const io: Io = {
     stdout: { write: () => undefined },
     stderr: { write: (text) => void (err += text) },
     stdin: (async function* () {
-      // Nothing is typed.
+      if (input.length > 0) yield input;
     })(),
     cwd,
     env: { HF_HUB_OFFLINE: "1", HF_HOME: "/nonexistent" },
@@ -279,6 +286,19 @@ describe("is the same data:", () => {
     edit(join(cwd, "a.fasta"));
     expect((await resume(cwd, "--steps", "3")).code).toBe(2);
   });
+});
+
+it("data from a pipe is compared when it is read", async () => {
+  const cwd = copyOf("fasta");
+  const input = readFileSync(join(cwd, "a.fasta"));
+  const begin = `pretrain --model esm.json --data - --format fasta ${COMMON.replace("--out run", "--out piped")}`;
+  const began = await piped(cwd, input, ...begin.split(" "));
+  expect(began.code, began.err).toBe(0);
+  const on = ["pretrain", "--resume", "piped", "--steps", "2"];
+  const other = await piped(cwd, input.subarray(0, 2500), ...on);
+  expect(other).toMatchObject({ code: 2, err: expect.stringMatching(/training data .*: was a stream of examples/) });
+  const same = await piped(cwd, input, ...on);
+  expect(same.code, same.err).toBe(0);
 });
 
 it("the record holds sizes and hashes of all bytes", () => {
