@@ -14,6 +14,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { encodeSafetensors, parseSafetensors } from "../packages/checkpoint/src/index.ts";
 import { splitOf } from "../packages/data/src/index.ts";
 import { readFasta } from "../packages/data/src/node.ts";
 
@@ -118,6 +119,8 @@ async function make(side: string, recipe: Recipe, run: string, scratch: string):
 
   const converted = join(scratch, "f16");
   cloze("checkpoint", "convert", run, converted, "--dtype", "f16");
+  withoutFrequencies(join(converted, "model.safetensors"));
+  rmSync(join(converted, "cloze-manifest.json")); // It has the length of the file before.
   const evaluation = JSON.parse(
     cloze(
       "evaluate",
@@ -192,6 +195,15 @@ function thinned(text: string): string {
     )
     .map((line) => `${line}\n`)
     .join("");
+}
+
+/** Takes out the rotary frequencies: rounded to f16 they would be others than those of the training. */
+function withoutFrequencies(file: string): void {
+  const parsed = parseSafetensors(readFileSync(file), file);
+  const kept = [...parsed.entries]
+    .filter(([name]) => !name.endsWith("rotary_embeddings.inv_freq"))
+    .map(([name, { dtype, shape }]) => ({ name, dtype, shape, data: parsed.read(name) }));
+  writeFileSync(file, encodeSafetensors(kept));
 }
 
 /** Number of values in a safetensors file, from its header. */
