@@ -12,6 +12,8 @@ import { browser, site, type Browser, type Site } from "./browser.ts";
 
 const path = chromiumPath();
 const STEPS = 60;
+/** The number of the step that the page shows. */
+const STEP_SHOWN = "Number(document.querySelector('.stats dd').textContent.split(' ')[0].replaceAll(',', ''))";
 const PROTEINS = Array.from(
   { length: 150 },
   (_, i) =>
@@ -99,15 +101,15 @@ describe.sequential("keeping a run", () => {
     await page.click("button.main");
     await says(page, ".phase", "Paused");
     await page.waitForTimeout(1000);
+    const paused = Number(await page.evaluate(STEP_SHOWN));
     const list = await page.textContent(".saved li");
     const session = await page.context().newCDPSession(page);
     await session.send("Storage.overrideQuotaForOrigin", { origin: new URL(pages.url).origin, quotaSize: 1 });
     await page.click("button.main");
     await says(page, ".phase", "Training");
-    await page.waitForFunction("/^\\d\\d+ of/.test(document.querySelector('.stats dd').textContent)");
+    await page.waitForFunction(`${STEP_SHOWN} > ${paused}`);
     await page.click("button.main");
-    await page.waitForFunction("document.querySelector('.notice').textContent.includes('storage is full')");
-    expect(await page.textContent(".autosaved")).toContain("The browser's storage is full");
+    await says(page, ".autosaved", "The browser's storage is full");
     expect(await page.textContent(".saved li")).toBe(list);
     await page.click("text=Save in this browser");
     await page.waitForFunction("document.querySelector('.notice').textContent.includes('storage is full')");
