@@ -2,29 +2,25 @@
  * Entities from tags, and the scores of entities. An entity is correct if its type, its first word and its last word
  * are correct.
  *
- *   conll   lenient, like conlleval: a tag that continues nothing also begins an entity (I-PER after O)
- *   IOB2    strict: B-X, then I-X of the same type; an I-X without a beginning is no entity
- *   IOBES   strict: S-X, or B-X (I-X)* E-X; a sequence without an end is no entity
+ *   conll          lenient, like conlleval: a tag that continues nothing also begins an entity (I-PER after O)
+ *   IOB2, IOBES…   strict: see tag-schemes.ts; an I-X without a beginning is no entity
  *
- * A tag is `O`, or a letter, a dash and a type. A single letter has the type "_".
- * Source: Ramshaw and Marcus 1995; conlleval. Checked against seqeval 1.2 (default mode, and strict mode with IOB2 and
- * IOBES), test/goldens/tasks.json.
+ * A tag is `O`, or a letter, a dash and a type. A single letter has the type "_". The lenient mode reads L as E and U as
+ * S, so that BILOU has a lenient mode too; seqeval's default knows neither.
+ * Source: Ramshaw and Marcus 1995; conlleval. Checked against seqeval 1.2 (default mode, and strict mode with each
+ * scheme), test/goldens/tasks.json and test/goldens/tag-schemes.json.
  */
 import { ConfigError } from "@cloze/errors";
 import { averagedScores, type Scores, type SupportedScores } from "./averaged-scores.ts";
+import { lettersOf, strictEntities, type StrictScheme, type Tag } from "./tag-schemes.ts";
 
-export type TagScheme = "conll" | "IOB2" | "IOBES";
+export type TagScheme = "conll" | StrictScheme;
 
 export interface Entity {
   readonly type: string;
   /** `start`: index of the first word. `end`: index after the last word. */
   readonly start: number;
   readonly end: number;
-}
-
-interface Tag {
-  readonly letter: string;
-  readonly type: string;
 }
 
 const OUTSIDE: Tag = { letter: "O", type: "" };
@@ -45,15 +41,20 @@ function tagOf(text: string): Tag {
  */
 export function entitiesOf(tags: readonly string[], scheme: TagScheme = "conll"): readonly Entity[] {
   const parsed = tags.map(tagOf);
-  const letters = scheme === "IOB2" ? "OBI" : "OBIES";
+  const letters = scheme === "conll" ? "OBIESLU" : lettersOf(scheme);
   const wrong = parsed.findIndex(({ letter }) => !letters.includes(letter) || letter === "");
   if (wrong >= 0)
     throw new ConfigError(
       `entities: expected tags of ${scheme} (${[...letters].join(", ")}), got ${JSON.stringify(tags[wrong])} at ` +
         `word ${wrong + 1}. Is it another scheme?`,
     );
-  return scheme === "conll" ? lenient(parsed) : strict(parsed, scheme);
+  return scheme === "conll" ? lenient(parsed.map(closedAsBioes)) : strictEntities(parsed, scheme);
 }
+
+const closedAsBioes = ({ letter, type }: Tag): Tag => ({
+  letter: letter === "L" ? "E" : letter === "U" ? "S" : letter,
+  type,
+});
 
 function lenient(tags: readonly Tag[]): Entity[] {
   const found: Entity[] = [];
@@ -76,20 +77,6 @@ const endsBefore = (before: Tag, tag: Tag): boolean =>
 
 const startsAt = (before: Tag, tag: Tag): boolean =>
   tag.letter !== "O" && (opening(tag) || closed(before) || before.letter === "O" || before.type !== tag.type);
-
-function strict(tags: readonly Tag[], scheme: "IOB2" | "IOBES"): Entity[] {
-  const found: Entity[] = [];
-  for (let i = 0; i < tags.length;) {
-    const { letter, type } = tags[i] as Tag;
-    const start = i++;
-    if (letter === "S") found.push({ type, start, end: i });
-    if (letter !== "B") continue;
-    while (tags[i]?.letter === "I" && tags[i]?.type === type) i++;
-    if (scheme === "IOB2") found.push({ type, start, end: i });
-    else if (tags[i]?.letter === "E" && tags[i]?.type === type) found.push({ type, start, end: ++i });
-  }
-  return found;
-}
 
 export interface EntityScores {
   readonly micro: Scores;

@@ -9,6 +9,7 @@ export { averagedScores, scoresOf, type AveragedScores, type Scores, type Suppor
 export { multiLabelScores, type MultiLabelScores } from "./multi-label-scores.ts";
 export { pearson, regressionScores, type RegressionScores } from "./regression-scores.ts";
 export { entitiesOf, entityScores, type Entity, type EntityScores, type TagScheme } from "./entities.ts";
+export { STRICT_SCHEMES, type StrictScheme } from "./tag-schemes.ts";
 export {
   answerF1,
   normalizeAnswer,
