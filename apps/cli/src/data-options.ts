@@ -24,6 +24,16 @@ const READING = {
 } as const;
 export const READING_OPTIONS: typeof READING = inGroup("Data", READING);
 
+const NUCLEOTIDES = {
+  allowDna: {
+    kind: "boolean",
+    help: "sequences of A, C, G, T alone are meant as they are, not a mistake for proteins",
+  },
+} as const;
+
+/** The option `--allow-dna`, for every command that reads sequences. */
+export const NUCLEOTIDE_OPTION: typeof NUCLEOTIDES = inGroup("Data", NUCLEOTIDES);
+
 export type ReadingOptions = Values<typeof READING_OPTIONS>;
 
 /** The options in the form that the readers take. With `residues`, a line of plain text is a sequence by default. */

@@ -46,6 +46,8 @@ export interface DataRequest {
    * sequences do.
    */
   readonly window?: WindowOptions;
+  /** Sequences of A, C, G, T alone are meant, for a tokenizer of proteins. Default false: they are an error. */
+  readonly allowDna?: boolean;
 }
 
 /**

@@ -213,6 +213,7 @@ async function tokensOf(
     env: io.env,
     stdin: io.stdin,
     unit: unitOf(objective),
+    allowDna: true,
     window: { length: maxLength - frame, seed: 0 },
   });
   let tokens = 0;

@@ -4,6 +4,7 @@ import { framingLength, type Dataset } from "@cloze/data";
 import { ConfigError } from "@cloze/errors";
 import { checkModel } from "@cloze/objective";
 import type { LabelScores } from "@cloze/tasks";
+import type { Located, SplitColumns } from "@cloze/tasks/node";
 import { causeIn } from "@cloze/backend";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import type { Context, Result } from "./command.ts";
@@ -13,11 +14,13 @@ import { loadModel } from "./model-files.ts";
 import { sourceOfModel } from "./model-sources.ts";
 import { cutInWords } from "./cut-in-words.ts";
 import { findObjective } from "./objectives.ts";
+import { nucleotidesInRecords } from "./nucleotides.ts";
 import { columns } from "./output.ts";
 import { furtherMetrics } from "./further-metrics.ts";
 import { peakBytes } from "./pretrain-report.ts";
 import { findTask, startTask, taskFolder, type OpenedTask } from "./task-models.ts";
 import { tokenizerBeside } from "./tokenizer-of-model.ts";
+import { nounsOf } from "./tokenizers.ts";
 import { evaluationBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf, type TrainingData } from "./training-data.ts";
 import { validation } from "./validation.ts";
@@ -26,7 +29,10 @@ interface EvaluateOptions extends ReadingOptions {
   readonly checkpoint: string;
   readonly data: readonly string[];
   readonly columns: string | undefined;
-  readonly split: "all" | "train" | "valid";
+  readonly split: "all" | "train" | "valid" | "test";
+  readonly allowDna: boolean;
+  readonly splitColumn: string;
+  readonly unlabelled: "refuse" | "skip";
   readonly valid: number;
   readonly objective: string;
   readonly maxLength: number;
@@ -50,6 +56,8 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
   const tokenizer = await tokenizerBeside(loaded, note);
   const found = given.has("objective") ? undefined : await findTask(dir, loaded);
   if (found !== undefined) return evaluateTask({ dir, loaded, tokenizer, ...found }, context);
+  if (options.split === "test")
+    throw new ConfigError("--split test: expected all, train or valid: pretrain makes no test part of its data.");
   const objective = (await findObjective(options.objective, io.cwd)).objective(tokenizer);
   const { weights } = loaded;
   checkModel(objective, loaded.model, options.checkpoint);
@@ -71,6 +79,7 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
     env: io.env,
     stdin: io.stdin,
     unit: unitOf(objective),
+    allowDna: options.allowDna,
     window: { length: maxLength - framingLength(special), seed: 0 },
   });
   const dataset = await part(data, options.split);
@@ -79,6 +88,7 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
     options.threads === undefined ? {} : { threads: options.threads },
   );
   note(`${dataset.size.toLocaleString("en-US")} sequences; ${place}`);
+  data.warnings.forEach(note);
   try {
     const evaluator = validation({
       backend,
@@ -103,8 +113,8 @@ export async function evaluate(context: EvaluateContext): Promise<Result> {
       json: { checkpoint: dir, sequences: dataset.size, cut, ...result, unigramEntropy, peakBytes: peakBytes() },
       text: [
         ...columns([
-          ["loss", `${result.loss.toFixed(4)} nats over ${formatInteger(result.tokens)} masked residues`],
-          ["unigram entropy", `${unigramEntropy.toFixed(4)} nats of the same sequences' residues`],
+          ["loss", `${result.loss.toFixed(4)} nats over ${formatInteger(result.tokens)} masked ${nounsOf(tokenizer)}`],
+          ["unigram entropy", `${unigramEntropy.toFixed(4)} nats of the same sequences' ${nounsOf(tokenizer)}`],
           ["perplexity", result.perplexity.toFixed(3)],
           ["accuracy", percent(result.accuracy)],
           ["precision", percent(result.precision)],
@@ -136,16 +146,28 @@ function cutOff(dataset: Dataset, room: number): { readonly records: number; rea
 
 /** The figures of a fine-tuned model's task over labelled files. */
 async function evaluateTask(opened: OpenedTask, { options, io, path, note, given }: EvaluateContext): Promise<Result> {
-  const { loadRecords } = await import("@cloze/tasks/node");
+  const { loadRecords, splitByColumn } = await import("@cloze/tasks/node");
   const { columnsOf } = await import("./finetune.ts");
   const { task, dir } = opened;
   const maxLength = given.has("maxLength") ? Math.min(options.maxLength, opened.loaded.maxLength) : opened.maxLength;
-  const records = await loadRecords(task, options.data.map(path), {
-    labelled: true,
-    stdin: io.stdin,
-    ...columnsOf(options.columns),
-    ...(options.format && { format: options.format }),
+  const records = partOf(
+    await loadRecords(task, options.data.map(path), {
+      labelled: true,
+      stdin: io.stdin,
+      unlabelled: options.unlabelled,
+      onNote: note,
+      ...columnsOf(options.columns),
+      ...(options.format && { format: options.format }),
+    }),
+    splitByColumn,
+    options,
+    note,
+  );
+  const dna = nucleotidesInRecords(records, opened.tokenizer, {
+    where: `--data ${options.data.join(" ")}`,
+    allowed: options.allowDna,
   });
+  if (dna !== undefined) note(dna);
   const { backend, place } = await chooseBackend(
     options.backend,
     options.threads === undefined ? {} : { threads: options.threads },
@@ -187,6 +209,35 @@ async function evaluateTask(opened: OpenedTask, { options, io, path, note, given
   } finally {
     await backend.dispose();
   }
+}
+
+/** The rows that `--split` names; all rows if no column divides them, or if it is not given. */
+function partOf(
+  records: readonly Located<object>[],
+  splitByColumn: <R>(records: readonly Located<R>[], column?: string) => SplitColumns<R> | undefined,
+  { split, splitColumn }: EvaluateOptions,
+  note: (line: string) => void,
+): readonly Located<object>[] {
+  const found = splitByColumn(records, splitColumn);
+  if (found === undefined) {
+    if (split === "all") return records;
+    throw new ConfigError(
+      `--split ${split}: expected a column that marks rows ${split}, got none. Name it with --split-column.`,
+    );
+  }
+  const { columns: names, parts } = found;
+  const amounts = (["train", "valid", "test"] as const)
+    .map((name) => `${name} ${formatInteger(parts[name].length)}`)
+    .join(", ");
+  const marked =
+    `the column${names.length > 1 ? "s" : ""} ${names.join(" and ")} ` +
+    `mark${names.length > 1 ? "" : "s"} ${amounts}`;
+  if (split === "all") note(`figures are over all rows; ${marked}. --split test takes one part`);
+  else note(`--split ${split}: ${marked}`);
+  const chosen = split === "all" ? records : parts[split];
+  if (chosen.length === 0)
+    throw new ConfigError(`--split ${split}: expected rows marked ${split}, got none: ${marked}.`);
+  return chosen;
 }
 
 function labelTable(byLabel: LabelScores): readonly string[] {

@@ -1,4 +1,5 @@
 /** The options of `cloze finetune`, as a table. */
+import { NUCLEOTIDE_OPTION } from "./data-options.ts";
 import { inGroup } from "./options.ts";
 
 const MODEL = {
@@ -24,6 +25,25 @@ const DATA = {
     file: true,
     help: "training examples: TSV, CSV, JSONL, Parquet; CoNLL for tags; the JSON of SQuAD for questions",
   },
+  splitColumn: {
+    kind: "string",
+    value: "NAME",
+    default: "auto",
+    help: ("column that marks rows to train, valid and test, without --valid; auto: set, split or validation; none: " +
+      "take all rows") as string,
+  },
+  unlabelled: {
+    kind: "choice",
+    choices: ["refuse", "skip"],
+    default: "refuse",
+    help: "rows whose label is empty, NaN or NA: an error, or left out",
+  },
+  similarLabels: {
+    kind: "choice",
+    choices: ["refuse", "merge", "keep"],
+    default: "refuse",
+    help: "labels that differ only by blanks, upper case or as 1 and 1.0: an error, one label, or two",
+  },
   valid: {
     kind: "list",
     value: "FILE",
@@ -43,7 +63,8 @@ const DATA = {
   maxLength: {
     kind: "integer",
     min: 8,
-    help: "longest row in tokens; longer texts are cut, or read in windows (default 128; questions 384)",
+    help: ("longest row in tokens; longer texts are cut, or read in windows (default 128, questions 384, and more " +
+      "where that would cut many)") as string,
   },
 } as const;
 
@@ -59,6 +80,12 @@ const TASK = {
       "multiple-choice",
     ],
     help: "what is to be learnt",
+  },
+  tagScheme: {
+    kind: "choice",
+    choices: ["auto", "IOB1", "IOB2", "IO", "IOE1", "IOE2", "IOBES", "BILOU", "BMES", "bare", "none"],
+    default: "auto",
+    help: "how tags spell entities (default: as the training data shows); none: each tag by itself",
   },
   labels: { kind: "list", value: "LABEL", help: "labels in order (default: those of the training data)" },
   classWeights: {
@@ -156,6 +183,7 @@ const OTHER = {
 export const FINETUNE_OPTIONS: typeof TASK &
   typeof MODEL &
   typeof DATA &
+  typeof NUCLEOTIDE_OPTION &
   typeof LENGTH &
   typeof OPTIMIZER &
   typeof RATE &
@@ -165,6 +193,7 @@ export const FINETUNE_OPTIONS: typeof TASK &
   ...inGroup("Task", TASK),
   ...inGroup("Model", MODEL),
   ...inGroup("Data", DATA),
+  ...NUCLEOTIDE_OPTION,
   ...inGroup("Length and batches", LENGTH),
   ...inGroup("Optimizer", OPTIMIZER),
   ...inGroup("Learning rate", RATE),
@@ -175,3 +204,9 @@ export const FINETUNE_OPTIONS: typeof TASK &
 
 /** The option `--columns`, for every command that reads records. */
 export const COLUMNS_OPTION: Pick<typeof FINETUNE_OPTIONS, "columns"> = { columns: FINETUNE_OPTIONS.columns };
+
+/** The options that choose rows of labelled files, for every command that reads their labels. */
+export const ROWS_OPTIONS: Pick<typeof FINETUNE_OPTIONS, "splitColumn" | "unlabelled"> = {
+  splitColumn: FINETUNE_OPTIONS.splitColumn,
+  unlabelled: FINETUNE_OPTIONS.unlabelled,
+};

@@ -4,6 +4,7 @@
  */
 import { writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
+import type { TaskFigures } from "@cloze/tasks";
 import type { FineTuned, FineTuneSettings } from "@cloze/tasks/node";
 import { formatCount, formatDuration, formatInteger, readMetrics, renderReport } from "@cloze/trainer";
 import { byFlagName } from "./options.ts";
@@ -21,6 +22,8 @@ export interface FinetuneReport {
   readonly tuned: FineTuned;
   /** The share of the most frequent label among the validation examples. */
   readonly majority: number | undefined;
+  /** Figures over the test rows. */
+  readonly test?: TaskFigures | undefined;
 }
 
 /** Writes report.html and returns the verdict on the run, in sentences. */
@@ -32,6 +35,7 @@ export async function writeFinetuneReport({
   metric,
   tuned,
   majority,
+  test,
 }: FinetuneReport): Promise<readonly string[]> {
   const {
     task: { kind, best, labels },
@@ -49,6 +53,7 @@ export async function writeFinetuneReport({
     parameters: formatInteger(result.parameters),
     steps: formatInteger(result.steps),
     ...Object.fromEntries(Object.entries(figures ?? {}).map(([name, value]) => [name, value.toFixed(4)])),
+    ...Object.fromEntries(Object.entries(test ?? {}).map(([name, value]) => [`test ${name}`, value.toFixed(4)])),
     "tokens per second": formatCount(result.tokensPerSecond),
     "training time": formatDuration(result.seconds),
     ...verdictEntry(sentences),

@@ -6,8 +6,18 @@ import { basename, join, relative } from "node:path";
 import { writeJson } from "@cloze/checkpoint/node";
 import { refusePipesTwice, type DataFormat } from "@cloze/data/node";
 import { ConfigError } from "@cloze/errors";
-import { TASK_KINDS, taskOf, type AnyTaskOptions, type Task, type TaskFigures, type TaskKind } from "@cloze/tasks";
-import { fineTune, loadRecords, type FineTuned, type FineTuneSettings, type Located } from "@cloze/tasks/node";
+import { hasHead } from "@cloze/models/families";
+import {
+  createTaskModel,
+  TASK_KINDS,
+  taskOf,
+  type AnyTaskOptions,
+  type Task,
+  type TaskFigures,
+  type TaskKind,
+  type TaskModelOptions,
+} from "@cloze/tasks";
+import { fineTune, loadExamples, type FineTuned, type FineTuneSettings, type Located } from "@cloze/tasks/node";
 import { formatDuration, formatInteger, newestCheckpoint, ProgressWriter, type TrainEvent } from "@cloze/trainer";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import { checkInputs, contentOfRecords } from "./check-inputs.ts";
@@ -16,7 +26,8 @@ import { FINETUNE_OPTIONS } from "./finetune-options.ts";
 import { writeFinetuneReport } from "./finetune-report.ts";
 import { onInterrupt, UnsavedSteps, type Interrupt } from "./interrupt.ts";
 import { isCpu, longRunLine } from "./long-run.ts";
-import { loadModel } from "./model-files.ts";
+import { loadModel, type LoadedModel } from "./model-files.ts";
+import { nucleotidesInRecords } from "./nucleotides.ts";
 import { flag, readObject, type Values } from "./options.ts";
 import { columns } from "./output.ts";
 import { inExistingRun, inNewRun } from "./run-claim.ts";
@@ -115,28 +126,52 @@ async function fineTuneIn(
     waiting.say(`reading ${namesInWords([options.from])}`);
     const loaded = await loadModel(dir, { options: readObject(options.modelOptions), where: "--model-options" });
     const tokenizer = await tokenizerBeside(loaded, note);
-    const read = { labelled: true, stdin: io.stdin, ...columnsOf(options.columns), ...formatOf(options.format) };
     waiting.say(`reading ${namesInWords([...options.data, ...options.valid])}`);
-    const train = await loadRecords(task, options.data.map(path), read);
-    const valid = options.valid.length > 0 ? await loadRecords(task, options.valid.map(path), read) : undefined;
+    const { train, valid, test } = await loadExamples(task, {
+      data: options.data.map(path),
+      valid: options.valid.map(path),
+      stdin: io.stdin,
+      splitColumn: options.splitColumn,
+      unlabelled: options.unlabelled,
+      onNote: note,
+      ...columnsOf(options.columns),
+      ...formatOf(options.format),
+    });
+    refuseEmpty(train, options.data);
+    const dna = nucleotidesInRecords(train, tokenizer, {
+      where: `--data ${options.data.join(" ")}`,
+      allowed: options.allowDna,
+    });
+    if (dna !== undefined) note(dna);
     note(
       `${formatInteger(train.length)} examples to train ` +
         `on${valid ? `, ${formatInteger(valid.length)} to evaluate on` : ""}; ${place}`,
     );
-    await inputs.settle(async () => contentOfRecords([...train, ...(valid ?? [])].map(({ record }) => record)));
+    await inputs.settle(async () =>
+      contentOfRecords([...train, ...(valid ?? []), ...(test ?? [])].map(({ record }) => record)),
+    );
     const moved = resuming && [...MOVABLE].some((key) => context.given.has(key));
     if (!resuming || moved) await writeRunConfig(run, savedOptions(options));
     const changes = await inputs.record((await lastStep(run)) ?? 0);
     inputs.said.forEach(note);
     const done: SeedRun[] = [];
     const settings = settingsOf(options);
+    const said = new Set<string>();
+    const noteOnce = (line: string): void => {
+      if (!said.has(line)) note(line);
+      said.add(line);
+    };
     for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
       const progress = new ProgressWriter(context.json ? io.stderr : io.stdout);
       const folder = options.seeds === 1 ? run : join(run, `seed-${seed}`);
       if (options.seeds > 1) note(`seed ${seed}`);
       const saved = resuming ? await lastStep(folder) : undefined;
       unsaved.begin(`cloze finetune --resume ${relative(io.cwd, run) || run}`, saved);
-      const show = shower(progress, task, longRunLine({ onCpu: isCpu(place), helps: HELPS }));
+      const show = shower(
+        progress,
+        [settings.metric?.metric ?? task.best.metric, ...TELLING],
+        longRunLine({ onCpu: isCpu(place), helps: HELPS }),
+      );
       waiting.say("encoding the examples, and compiling the training step");
       const result = await fineTune({
         ...settings,
@@ -158,8 +193,13 @@ async function fineTuneIn(
           unsaved.follow(event);
           show(event);
         }),
-        onNote: note,
+        onNote: noteOnce,
+        onData: noteOnce,
       }).finally(() => progress.finish());
+      const tested =
+        test === undefined || result.result.interrupted
+          ? undefined
+          : await testFigures(result, test, { loaded, tokenizer, backend, compute: options.precision });
       const sentences = await writeFinetuneReport({
         run: folder,
         from: options.from,
@@ -168,9 +208,10 @@ async function fineTuneIn(
         metric: settings.metric,
         tuned: result,
         majority: majorityOf(valid?.map(({ record }) => record)),
+        test: tested,
       });
       if (result.result.interrupted) return stopped(result, relative(io.cwd, run) || run, interrupt.exitCode());
-      done.push({ seed, result, sentences });
+      done.push({ seed, result, sentences, test: tested });
     }
     return await summary(kind, done, run, io.cwd);
   } finally {
@@ -189,6 +230,8 @@ interface SeedRun {
   readonly result: FineTuned;
   /** The verdict on the run. */
   readonly sentences: readonly string[];
+  /** Figures over the test rows. */
+  readonly test: TaskFigures | undefined;
 }
 
 /** The share of the most frequent label of records that have one label each. */
@@ -201,10 +244,46 @@ function majorityOf(records: readonly object[] | undefined): number | undefined 
   return records === undefined ? undefined : Math.max(...counts.values()) / records.length;
 }
 
+function refuseEmpty(train: readonly Located<object>[], data: readonly string[]): void {
+  if (train.length === 0)
+    throw new ConfigError(
+      `--data ${data.join(" ")}: expected rows marked train, got none. Name the column with --split-column, ` +
+        `or take all ` +
+        "rows with --split-column none.",
+    );
+}
+
+/** The figures of the best model over examples that it never saw. */
+async function testFigures(
+  { task, weights, maxLength }: FineTuned,
+  test: readonly Located<object>[],
+  {
+    loaded: { model, padId },
+    ...compute
+  }: { readonly loaded: LoadedModel } & Pick<TaskModelOptions<object, object>, "tokenizer" | "backend" | "compute">,
+): Promise<TaskFigures> {
+  if (!hasHead(model, task.head.requires)) throw new RangeError(`a model that was trained has a head for ${task.kind}`);
+  const tuned = await createTaskModel({ task, model, weights, padId, maxLength, ...compute });
+  try {
+    return await tuned.evaluate(
+      test.map(({ record }) => record),
+      placeIn(test),
+    );
+  } finally {
+    await tuned.dispose();
+  }
+}
+
 const placeIn =
   (records: readonly Located<object>[]) =>
   (record: number): string =>
     records[record]?.where ?? `example ${record + 1}`;
+
+/** The options of runs of earlier versions, which took their data as it was. Later runs save their own. */
+const BEFORE_LOOKING: ReadonlyMap<string, unknown> = new Map([
+  ["splitColumn", "none"],
+  ["similarLabels", "keep"],
+]);
 
 /** The options in force: those given now, over those that a resumed run saved. */
 async function resolve(
@@ -214,7 +293,8 @@ async function resolve(
   if (options.resume === undefined) return { options, resuming: false };
   const merged: Record<string, unknown> = { ...options };
   const recorded = (await readInputs(run)) !== undefined;
-  for (const [key, value] of await readRunConfig(run, FINETUNE_OPTIONS)) {
+  const saved = new Map<string, unknown>([...BEFORE_LOOKING, ...(await readRunConfig(run, FINETUNE_OPTIONS))]);
+  for (const [key, value] of saved) {
     if (!given.has(key)) merged[key] = value;
     else if (MOVABLE.has(key) && recorded)
       continue; // another path: checkInputs compares what is there
@@ -233,6 +313,7 @@ const ONLY_FOR: Readonly<Record<string, readonly TaskKind[]>> = {
   classWeights: ["text-classification", "multi-label", "token-classification"],
   threshold: ["multi-label", "question-answering"],
   noAnswer: ["question-answering"],
+  tagScheme: ["token-classification"],
 };
 
 function checkOptions(kind: TaskKind, given: ReadonlySet<string>): void {
@@ -251,8 +332,9 @@ function savedOptions(options: FinetuneOptions): Readonly<Record<string, unknown
   );
 }
 
-function taskOptions({ labels, classWeights, threshold, noAnswer }: FinetuneOptions): AnyTaskOptions {
+function taskOptions({ labels, classWeights, threshold, noAnswer, tagScheme }: FinetuneOptions): AnyTaskOptions {
   return {
+    ...(tagScheme !== "auto" && { scheme: tagScheme }),
     ...(labels.length > 0 && { labels }),
     ...(classWeights !== undefined && { classWeights: weightsOf(classWeights) }),
     ...(threshold !== undefined && { threshold }),
@@ -321,6 +403,7 @@ function settingsOf({
     layerDecay,
     clip,
     compute: precision,
+    similarLabels: options.similarLabels,
     ...(freeze !== undefined && { freeze }),
     ...(maxLength !== undefined && { maxLength }),
     ...(evalEvery !== undefined && { evalEvery }),
@@ -334,9 +417,12 @@ function settingsOf({
 /** What makes a fine-tuning shorter. */
 const HELPS = ["a smaller model (--from)", "fewer --epochs", "a shorter --max-length", "--freeze for lower layers"];
 
+/** The figures that say how good a model is, in this order; tags without entities have no F1. */
+const TELLING = ["f1", "accuracy"];
+
 function shower(
   progress: ProgressWriter,
-  { best }: Task,
+  metrics: readonly string[],
   longRun: ReturnType<typeof longRunLine>,
 ): (event: TrainEvent) => void {
   let steps = 0;
@@ -345,15 +431,14 @@ function shower(
     if (event.kind !== "row") return;
     const { row, fraction } = event;
     const gone = (performance.now() - started) / 1000;
-    if (row.type === "eval")
+    if (row.type === "eval") {
+      const metric = metrics.find((name) => typeof row[name] === "number");
       return progress.print(
-        `step ${formatInteger(row.step)}: ${[
-          ["loss", row.loss],
-          [best.metric, row[best.metric]],
-        ]
-          .map(([name, value]) => `${name} ${typeof value === "number" ? value.toFixed(4) : "?"}`)
+        `step ${formatInteger(row.step)}: ${[...new Set(["loss", ...(metric === undefined ? [] : [metric])])]
+          .map((name) => `${name} ${Number(row[name]).toFixed(4)}`)
           .join(", ")}`,
       );
+    }
     const remaining = fraction > 0 ? (gone * (1 - fraction)) / fraction : undefined;
     const line = remaining === undefined ? undefined : longRun(++steps, remaining);
     if (line !== undefined) progress.print(line);
@@ -376,7 +461,7 @@ function stopped({ result }: FineTuned, place: string, exitCode: number): Result
 }
 
 /** Mean and sample standard deviation of each figure. */
-function spreadOf(all: readonly TaskFigures[]): {
+function spreadOf(all: readonly Readonly<Record<string, number>>[]): {
   readonly mean: Record<string, number>;
   readonly deviation: Record<string, number>;
 } {
@@ -391,14 +476,26 @@ function spreadOf(all: readonly TaskFigures[]): {
   return { mean, deviation };
 }
 
+const TEST = "test ";
+
+const testNames = (test: TaskFigures | undefined): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(test ?? {}).map(([name, value]) => [`${TEST}${name}`, value]));
+
 async function summary(task: string, runs: readonly SeedRun[], run: string, cwd: string): Promise<Result> {
   const place = (path: string | undefined): string => (path === undefined ? "" : relative(cwd, path) || path);
-  const figures = runs.flatMap(({ result }) => result.figures ?? []);
+  const figures = runs.flatMap(({ result, test }) => {
+    const both = { ...result.figures, ...testNames(test) };
+    return Object.keys(both).length > 0 ? [both] : [];
+  });
   const { mean, deviation } = spreadOf(figures);
-  const seeds = runs.map(({ seed, result, sentences }) => ({
+  const valid = (all: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith(TEST)));
+  const tests = runs.flatMap(({ test }) => test ?? []);
+  const seeds = runs.map(({ seed, result, sentences, test }) => ({
     seed,
     verdict: sentences,
     figures: result.figures,
+    ...(test && { test }),
     steps: result.result.steps,
     seconds: result.result.seconds,
     checkpoint: result.checkpoint,
@@ -407,7 +504,11 @@ async function summary(task: string, runs: readonly SeedRun[], run: string, cwd:
     task,
     run,
     seeds,
-    ...(figures.length > 0 && { figures: mean, ...(runs.length > 1 && { deviation }) }),
+    ...(runs.some(({ result }) => result.figures !== undefined) && {
+      figures: valid(mean),
+      ...(runs.length > 1 && { deviation: valid(deviation) }),
+    }),
+    ...(tests.length > 0 && { test: spreadOf(tests).mean }),
     verdict: [...new Set(seeds.flatMap((each) => each.verdict))],
     checkpoint: seeds[0]?.checkpoint,
   };

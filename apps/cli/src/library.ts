@@ -22,12 +22,21 @@ import {
   type TaskModel,
   type TasksByKind,
 } from "@cloze/tasks";
-import { fineTune, loadRecords, type FineTuneSettings, type Located, type ReadRecordsOptions } from "@cloze/tasks/node";
+import {
+  fineTune,
+  loadExamples,
+  loadRecords,
+  type FineTuneSettings,
+  type LoadedExamples,
+  type Located,
+  type ReadRecordsOptions,
+} from "@cloze/tasks/node";
 import type { TrainEvent } from "@cloze/trainer";
 import { chooseBackend, type BackendChoice } from "./backends.ts";
 import { checkpointPath } from "./checkpoint-folder.ts";
 import type { Io } from "./io.ts";
 import { loadModel } from "./model-files.ts";
+import { nucleotidesInRecords } from "./nucleotides.ts";
 import { openTask, startTask, taskFolder } from "./task-models.ts";
 import { tokenizerBeside } from "./tokenizer-of-model.ts";
 
@@ -52,6 +61,15 @@ export interface FinetuneRequest<R extends object, O extends object> extends Fin
   /** A started backend, or a name. Default "auto". */
   readonly backend?: Backend | BackendChoice;
   readonly columns?: NonNullable<ReadRecordsOptions["columns"]>;
+  /**
+   * The column of the files that marks rows to train, valid and test, if there is no `valid`; "none": all rows train.
+   * Default: set, split or validation.
+   */
+  readonly splitColumn?: string;
+  /** Rows of files without a label. Default "refuse". */
+  readonly unlabelled?: "refuse" | "skip";
+  /** Sequences of A, C, G, T alone are meant, for a protein model. Default false: they are an error. */
+  readonly allowDna?: boolean;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
   readonly onNote?: (line: string) => void;
@@ -60,6 +78,8 @@ export interface FinetuneRequest<R extends object, O extends object> extends Fin
 export interface FinetunedModel<R extends object, O extends object> extends TaskModel<R, O> {
   /** Figures of the best checkpoint; undefined without `valid`. */
   readonly figures: TaskFigures | undefined;
+  /** Figures over the rows that a column of the files marks test; undefined if none does. */
+  readonly test: TaskFigures | undefined;
   /** The folder of the result; undefined without `out`. */
   readonly checkpoint: string | undefined;
 }
@@ -71,11 +91,8 @@ export async function finetune<R extends object, O extends object>(
   const {
     from,
     task,
-    data,
-    valid,
     out,
     backend: wanted = "auto",
-    columns,
     modelOptions = {},
     scratch = false,
     onNote = () => {},
@@ -84,9 +101,9 @@ export async function finetune<R extends object, O extends object>(
   const dir = await taskFolder(await checkpointNamed(from, "from", onNote));
   const loaded = await loadModel(dir, { options: modelOptions, where: "modelOptions" });
   const tokenizer = await tokenizerBeside(loaded, onNote);
-  const read = { labelled: true, ...(columns && { columns }) };
-  const train = await recordsOf(task, data, read);
-  const held = valid === undefined ? undefined : await recordsOf(task, valid, read);
+  const { train, valid: held, test } = await examplesOf(task, request);
+  const dna = nucleotidesInRecords(train, tokenizer, { where: "data", allowed: request.allowDna ?? false });
+  if (dna !== undefined) onNote(dna);
   const { backend, close } = await running(wanted, onNote);
   const run = out === undefined ? await mkdtemp(join(tmpdir(), "cloze-finetune-")) : resolve(out);
   const records = (all: readonly Located<R>[]): readonly R[] => all.map(({ record }) => record);
@@ -101,9 +118,11 @@ export async function finetune<R extends object, O extends object>(
       backend,
       run,
       onNote,
+      onData: onNote,
       train: records(train),
       whereTrain: (i) => train[i]?.where ?? "",
-      ...(held && { valid: records(held), whereValid: (i: number) => held[i]?.where ?? "" }),
+      valid: held && records(held),
+      ...(held && { whereValid: (i: number) => held[i]?.where ?? "" }),
     });
     const { model } = loaded;
     const { requires } = tuned.task.head;
@@ -122,9 +141,11 @@ export async function finetune<R extends object, O extends object>(
       maxLength: tuned.maxLength,
       backend,
     });
+    const tested = test && (await made.evaluate(records(test), (i) => test[i]?.where ?? ""));
     return {
       ...closing(made, close),
       figures: tuned.figures,
+      test: tested,
       checkpoint: out === undefined ? undefined : tuned.checkpoint,
     };
   } catch (error) {
@@ -181,21 +202,43 @@ async function checkpointNamed(name: string, where: string, note: (line: string)
   );
 }
 
-async function recordsOf<R extends object, O extends object>(
+async function examplesOf<R extends object, O extends object>(
   task: Task<R, O>,
-  given: Examples<R>,
-  options: ReadRecordsOptions,
-): Promise<readonly Located<R>[]> {
-  if (typeof given === "string") return loadRecords(task, [resolve(given)], options);
-  const files = given.filter((each): each is string & R => typeof each === "string");
-  if (files.length > 0)
-    return loadRecords(
-      task,
-      files.map((file) => resolve(file)),
-      options,
-    );
-  return (given as readonly R[]).map((record, i) => ({ record: task.record(record), where: `example ${i + 1}` }));
+  { data, valid, columns, splitColumn, unlabelled, onNote }: FinetuneRequest<R, O>,
+): Promise<LoadedExamples<R>> {
+  const reading = {
+    ...(columns && { columns }),
+    ...(splitColumn !== undefined && { splitColumn }),
+    ...(unlabelled && { unlabelled }),
+    ...(onNote && { onNote }),
+  };
+  const files = filesOf(data);
+  const validFiles = valid === undefined ? undefined : filesOf(valid);
+  const validRecords =
+    valid === undefined || validFiles !== undefined ? undefined : recordsOf(task, valid as readonly R[]);
+  const loaded =
+    files === undefined
+      ? { train: recordsOf(task, data as readonly R[]), valid: undefined, test: undefined }
+      : await loadExamples(task, {
+          data: files,
+          valid: validFiles,
+          ...reading,
+          ...(validRecords && { splitColumn: "none" }),
+        });
+  if (validRecords !== undefined) return { ...loaded, valid: validRecords };
+  if (files !== undefined || validFiles === undefined) return loaded;
+  return { ...loaded, valid: await loadRecords(task, validFiles, { labelled: true, ...reading }) };
 }
+
+/** The paths of files; undefined for records. */
+function filesOf(given: Examples<object>): readonly string[] | undefined {
+  if (typeof given === "string") return [resolve(given)];
+  const files = given.filter((each): each is string & object => typeof each === "string");
+  return files.length > 0 ? files.map((file) => resolve(file)) : undefined;
+}
+
+const recordsOf = <R extends object, O extends object>(task: Task<R, O>, given: readonly R[]): readonly Located<R>[] =>
+  given.map((record, i) => ({ record: task.record(record), where: `example ${i + 1}` }));
 
 /** The backend, and a function that frees it. The function does nothing if the caller started the backend. */
 async function running(

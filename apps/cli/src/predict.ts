@@ -7,6 +7,7 @@ import type { Context, Result } from "./command.ts";
 import { outputFile } from "./encoder-options.ts";
 import { columnsOf } from "./finetune.ts";
 import { cutInWords } from "./cut-in-words.ts";
+import { NucleotideWatch, textOf } from "./nucleotides.ts";
 import { formatOfOutput, writePredictions, type Predicted } from "./prediction-files.ts";
 import { openTask, startTask } from "./task-models.ts";
 
@@ -47,8 +48,11 @@ export async function predict({ options, io, path, note }: PredictContext): Prom
       ...(options.format && { format: options.format }),
     });
     const cut = { records: 0, tokens: 0 };
-    const count = await writePredictions(predictions(model, records, cut), { out, format, task, io });
+    const dna = new NucleotideWatch(opened.tokenizer, { where: `--data ${options.data}`, allowed: false });
+    const count = await writePredictions(predictions(model, records, { cut, dna }), { out, format, task, io });
     await model.dispose();
+    const remark = dna.remark();
+    if (remark !== undefined) note(remark);
     const seconds = (performance.now() - started) / 1000;
     const said = `${formatInteger(count)} predictions in ${formatDuration(seconds)}`;
     const json = { checkpoint: opened.dir, task: task.kind, predictions: count, cut, seconds, out: options.out };
@@ -68,13 +72,14 @@ export async function predict({ options, io, path, note }: PredictContext): Prom
 async function* predictions(
   model: TaskModel,
   records: AsyncIterable<Located<object>>,
-  sum: { records: number; tokens: number },
+  { cut: sum, dna }: { readonly cut: { records: number; tokens: number }; readonly dna: NucleotideWatch },
 ): AsyncGenerator<Predicted, void, undefined> {
   const waiting: Located<object>[] = [];
   let done = 0;
   async function* inputs(): AsyncGenerator<object, void, undefined> {
     for await (const each of records) {
       waiting.push(each);
+      dna.see(textOf(each.record));
       yield each.record;
     }
   }

@@ -1,6 +1,6 @@
 /** The options of `cloze pretrain`: one table for the parser, the help, the config file and a resumed run. */
 import { COST_OPTIONS } from "./cost-options.ts";
-import { READING_OPTIONS } from "./data-options.ts";
+import { NUCLEOTIDE_OPTION, READING_OPTIONS } from "./data-options.ts";
 import { inGroup } from "./options.ts";
 
 const MODEL = {
@@ -213,6 +213,7 @@ const OTHER = {
 export const PRETRAIN_OPTIONS: typeof MODEL &
   typeof DATA &
   typeof READING_OPTIONS &
+  typeof NUCLEOTIDE_OPTION &
   typeof OBJECTIVE &
   typeof LENGTH &
   typeof OPTIMIZER &
@@ -224,6 +225,7 @@ export const PRETRAIN_OPTIONS: typeof MODEL &
   ...inGroup("Model", MODEL),
   ...inGroup("Data", DATA),
   ...READING_OPTIONS,
+  ...NUCLEOTIDE_OPTION,
   ...inGroup("Objective", OBJECTIVE),
   ...inGroup("Length and batches", LENGTH),
   ...inGroup("Optimizer", OPTIMIZER),

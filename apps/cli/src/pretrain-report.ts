@@ -23,14 +23,12 @@ export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
 
 export function summary(
   { steps, tokens, trainLoss, evaluation, tokensPerSecond, seconds }: TrainResult,
-  unigramEntropy: number | undefined,
+  floor: string,
   costs: CostLines,
   run: string,
   checkpoint: string,
   sentences: readonly string[],
 ): string[] {
-  const floor =
-    unigramEntropy === undefined ? "" : `, unigram entropy of the same residues ${unigramEntropy.toFixed(4)}`;
   return [
     `${formatInteger(steps)} steps, ${formatCount(tokens)} tokens in ${formatDuration(seconds)}, ` +
       `${formatCount(tokensPerSecond)} tokens/s, peak memory ${formatBytes(peakBytes())}`,

@@ -55,7 +55,7 @@ import { changesRows, heldOptions, runShape, runStages, stagesInWords, toldIn, v
 import { showProgress } from "./show-progress.ts";
 import { startingPoint } from "./starting-point.ts";
 import { fitOf } from "./tokenizer-of-model.ts";
-import { tokenizerFrom } from "./tokenizers.ts";
+import { nounsOf, tokenizerFrom } from "./tokenizers.ts";
 import { evaluationBatches, trainingBatches, unitOf } from "./training-batches.ts";
 import { framingOf, openTrainingData, unigramEntropyOf } from "./training-data.ts";
 import { validation } from "./validation.ts";
@@ -65,8 +65,10 @@ import { afterWaiting, namesInWords, whileWaiting, type WaitingLine } from "./wa
 export interface PretrainSummary {
   readonly run: string;
   readonly result: TrainResult;
-  /** Entropy, in nats, of the frequencies of the held-out residues. */
+  /** Entropy, in nats, of the frequencies of the held-out residues or tokens. */
   readonly unigramEntropy: number | undefined;
+  /** What the tokenizer's tokens are called. */
+  readonly nouns: "residues" | "tokens";
   /** Share of the positions that hold tokens, in the rows of the first epoch. */
   readonly fill: number;
   /** Facts about the device and its price, from before the run. */
@@ -81,7 +83,7 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
   const interrupt = onInterrupt(context.note, () => unsaved.inWords());
   try {
     if (context.options.plan) return await plan(context, interrupt.signal);
-    const { run, result, unigramEntropy, fill, costs, spent, sentences } = await runPretraining(
+    const { run, result, unigramEntropy, nouns, fill, costs, spent, sentences } = await runPretraining(
       context,
       interrupt.signal,
       unsaved,
@@ -121,7 +123,7 @@ export async function pretrain(context: PretrainContext): Promise<Result> {
       json,
       text: summary(
         result,
-        unigramEntropy,
+        unigramEntropy === undefined ? "" : `, unigram entropy of the same ${nouns} ${unigramEntropy.toFixed(4)}`,
         costLines(costs, spent, result.seconds),
         place,
         relative(context.io.cwd, result.checkpoint) || result.checkpoint,
@@ -154,6 +156,7 @@ async function setUp(
   readonly options: PretrainOptions;
   readonly costs: DeviceCosts;
   readonly fill: number;
+  readonly nouns: PretrainSummary["nouns"];
 }> {
   const { options, given, resuming } = await resolve(context, run);
   const { io, path, note } = context;
@@ -223,6 +226,7 @@ async function setUp(
     env: io.env,
     stdin: io.stdin,
     unit: unitOf(objective),
+    allowDna: options.allowDna,
     window: { length: maxLength - framingLength(special), seed: options.seed },
   });
   await inputs?.settle(() => contentOf([data.train, data.valid]));
@@ -267,7 +271,8 @@ async function setUp(
     const changes = await inputs?.record(start.resume?.state.step ?? 0);
     waiting.finish();
     note(
-      `${data.summary}\n${place}\n${source.name}: ${formatCount(countOf(start.weights))} parameters; ${stepRows} ` +
+      `${[data.summary, ...data.warnings].join("\n")}\n${place}\n${source.name}: ` +
+        `${formatCount(countOf(start.weights))} parameters; ${stepRows} ` +
         `rows of ${length} tokens a step, ${percent(fill)} ` +
         `filled${accumulate > 1 ? `, in ${accumulate} parts` : ""}` +
         (options.precision === "f32" ? "" : `; contractions in ${options.precision}`),
@@ -281,6 +286,7 @@ async function setUp(
     options,
     costs,
     fill,
+    nouns: nounsOf(tokenizer),
     begin,
     dispose: () => backend.dispose(),
     finish: () => {
@@ -346,7 +352,7 @@ async function trainIn(
   unsaved: UnsavedSteps,
   waiting: WaitingLine,
 ): Promise<PretrainSummary> {
-  const { training, options, costs, fill, begin, finish, dispose } = await setUp(context, run, signal, waiting);
+  const { training, options, costs, fill, nouns, begin, finish, dispose } = await setUp(context, run, signal, waiting);
   const { source } = training;
   try {
     const { unigramEntropy, ...remarks } = await begin();
@@ -361,7 +367,7 @@ async function trainIn(
       ["rows filled", percent(fill)],
       ...costLines(costs, spent, result.seconds),
     ]);
-    return { run, result, unigramEntropy, fill, costs, spent, sentences };
+    return { run, result, unigramEntropy, nouns, fill, costs, spent, sentences };
   } finally {
     await dispose();
   }

@@ -32,6 +32,7 @@ const SETTINGS: PretrainOptions = {
   documents: undefined,
   header: true,
   quotes: true,
+  allowDna: false,
   tokenizer: "esm2",
   objective: "mlm",
   objectiveOptions: "{}",

@@ -18,6 +18,7 @@ import {
   type DataSource,
 } from "@cloze/data/node";
 import { ConfigError, FormatError } from "@cloze/errors";
+import { NucleotideWatch } from "./nucleotides.ts";
 import { IssueCounter, isTextTokenizer, type EncodingIssues, type Tokenizer } from "@cloze/tokenizer";
 
 export interface SequenceFileOptions {
@@ -27,6 +28,8 @@ export interface SequenceFileOptions {
   readonly format?: DataFormat | undefined;
   /** Standard input, which the name "-" stands for. */
   readonly stdin?: AsyncIterable<Uint8Array>;
+  /** Sequences of A, C, G, T alone are meant, for a tokenizer of proteins. Default false: they are an error. */
+  readonly allowDna?: boolean;
 }
 
 export interface SequenceFiles {
@@ -40,11 +43,13 @@ export interface SequenceFiles {
   readonly issues: EncodingIssues;
   /** Of proteins: sequences with a stop (`*`) before a residue, and where the first is. */
   readonly innerStops: InnerStops | undefined;
+  /** A likely mistake that the sequences show. */
+  readonly warning: string | undefined;
   /** Reads the sequences from the files. */
   texts(): AsyncIterable<string>;
 }
 
-/** Throws FormatError for a record without residues, ConfigError for no records at all. */
+/** Throws FormatError for a record without residues or tokens, ConfigError for no records at all. */
 export async function readSequenceFiles(
   files: readonly string[],
   tokenizer: Tokenizer,
@@ -65,6 +70,7 @@ export async function readSequenceFiles(
       sources.push({ file: file === "-" ? source.name : file, source, held: "pipe" in source.place ? [] : undefined });
   let firstStop: InnerStops["first"] | undefined;
   let stops = 0;
+  const dna = new NucleotideWatch(tokenizer, { where: files.join(", "), allowed: options.allowDna ?? false });
   let duplicates = 0;
   let unnamed = 0;
   for (const { file, source, held } of sources) {
@@ -86,6 +92,7 @@ export async function readSequenceFiles(
         firstStop ??= { file, record, residue: stop };
         stops++;
       }
+      dna.see(text);
       taken.add(id);
       ids.push(id);
       lengths.push(encoded.ids.length);
@@ -100,6 +107,7 @@ export async function readSequenceFiles(
     issues: counter.issues(),
     innerStops:
       firstStop === undefined || isTextTokenizer(tokenizer) ? undefined : { records: stops, first: firstStop },
+    warning: dna.warning(),
     async *texts() {
       for (const { source, held } of sources)
         if (held !== undefined) yield* held;

@@ -36,8 +36,8 @@ export interface OpenedTask {
   readonly maxLength: number;
 }
 
-/** Row length for a checkpoint of another library, which does not say the length of its training rows. */
-const USUAL_LENGTH = 384;
+/** Windows of questions, for a checkpoint of another library. It does not say the length of its training rows. */
+const QUESTION_LENGTH = 384;
 
 /**
  * The task of a checkpoint folder, with its row length; undefined if the model has no task, as a masked language model.
@@ -53,7 +53,9 @@ export async function findTask(
   });
   if (text !== undefined) return parseTask(text, file);
   const task = taskOfConfig(loaded.configJson, loaded.head, loaded.labels);
-  return task && { task, maxLength: Math.min(USUAL_LENGTH, loaded.maxLength) };
+  if (task === undefined) return undefined;
+  const limit = task.kind === "question-answering" ? QUESTION_LENGTH : Infinity;
+  return { task, maxLength: Math.min(limit, loaded.maxLength) };
 }
 
 /** Opens the model of a task. `note` gets faults that do not stop it. Throws ConfigError if the folder holds none. */

@@ -92,6 +92,10 @@ export function proteinTokenizer(tokenizer: Tokenizer, where: string): ProteinTo
   );
 }
 
+/** What the tokenizer's tokens are called: residues or tokens. */
+export const nounsOf = (tokenizer: Tokenizer): "residues" | "tokens" =>
+  isProteinTokenizer(tokenizer) ? "residues" : "tokens";
+
 export function isWordPiece(tokenizer: Tokenizer): tokenizer is WordPieceTokenizer {
   return (
     "config" in tokenizer &&

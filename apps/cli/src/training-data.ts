@@ -7,6 +7,7 @@ import { ConfigError } from "@cloze/errors";
 import type { Tokenizer } from "@cloze/tokenizer";
 import { joinParts, openPart, type DataPart, type DataRequest } from "./data-parts.ts";
 import { resolveData, type NamedData } from "./data-sources.ts";
+import { nucleotidesInDataset } from "./nucleotides.ts";
 import { innerStopsIn } from "./output.ts";
 
 export { SPLIT_SEED, type DataRequest } from "./data-parts.ts";
@@ -18,6 +19,8 @@ export interface TrainingData {
   trainOf(length: number): Promise<Dataset>;
   /** A line for the log: the amount of data, and what the tokenizer does not take as written. */
   readonly summary: string;
+  /** What the sequences show and few users mean: DNA among proteins, sequences longer than a row. */
+  readonly warnings: readonly string[];
 }
 
 export async function openTrainingData(request: DataRequest): Promise<TrainingData> {
@@ -37,6 +40,10 @@ export async function openTrainingData(request: DataRequest): Promise<TrainingDa
       `--data: expected ${noun} to train on, got none in ${shown}. Check the files with: cloze data inspect`,
     );
   const train = await joinParts(filled.map(({ train: dataset, weight }) => ({ dataset, weight })));
+  const dna = await nucleotidesInDataset(train, tokenizer, {
+    where: `--data ${shown}`,
+    allowed: request.allowDna ?? false,
+  });
   const held = parts.filter(({ valid }) => valid.size > 0);
   const valid =
     held.length === 0 ? first.valid : await joinParts(held.map((part) => ({ dataset: part.valid, weight: undefined })));
@@ -59,7 +66,13 @@ export async function openTrainingData(request: DataRequest): Promise<TrainingDa
       })),
     );
   };
-  return { train, valid, trainOf, summary: [amounts, ...remarks(parts)].join("; ") };
+  return {
+    train,
+    valid,
+    trainOf,
+    summary: [amounts, ...remarks(parts)].join("; "),
+    warnings: [...longOnes(filled, request), ...(dna === undefined ? [] : [dna])],
+  };
 }
 
 /**
@@ -96,6 +109,31 @@ function refuseUnknown({ counts, train, valid }: DataPart, files: string, tokeni
         `${((100 * unknown) / tokens).toFixed(0)} % unknown tokens. Name another --tokenizer, --field or --format.`,
     );
 }
+
+/** How many sequences are longer than a row, and so are never read whole. Windows of text are no longer. */
+function longOnes(parts: readonly DataPart[], { window }: DataRequest): readonly string[] {
+  if (window === undefined) return [];
+  let seen = 0;
+  let long = 0;
+  for (const { train, kind } of parts) {
+    if (kind !== "sequences") continue;
+    const step = Math.ceil(train.size / SAMPLE);
+    for (let i = 0; i < train.size; i += step) {
+      seen++;
+      if (train.lengthOf(i) > window.length) long++;
+    }
+  }
+  return long === 0
+    ? []
+    : [
+        `${((100 * long) / seen).toFixed(0)} % of the sequences are longer than the ${window.length} tokens ` +
+          `of a row: ` +
+          "each time another part is read, of held-out ones the beginning (--max-length)",
+      ];
+}
+
+/** Number of sequences of a part that tell how many are long. */
+const SAMPLE = 100_000;
 
 function remarks(parts: readonly DataPart[]): readonly string[] {
   const counts = parts.flatMap((part) => (part.counts === undefined ? [] : [part.counts]));

@@ -5,10 +5,10 @@
  *   conll          lenient, like conlleval: a tag that continues nothing also begins an entity (I-PER after O)
  *   IOB2, IOBES…   strict: see tag-schemes.ts; an I-X without a beginning is no entity
  *
- * A tag is `O`, or a letter, a dash and a type. A single letter has the type "_". The lenient mode reads L as E and U as
- * S, so that BILOU has a lenient mode too; seqeval's default knows neither.
- * Source: Ramshaw and Marcus 1995; conlleval. Checked against seqeval 1.2 (default mode, and strict mode with each
- * scheme), test/goldens/tasks.json and test/goldens/tag-schemes.json.
+ * A tag is `O`, or a letter, a dash and a type. A single letter has the type "_". The lenient mode reads L as E and U
+ * as S, so that BILOU has a lenient mode too; seqeval's default knows neither. Source: Ramshaw and Marcus 1995;
+ * conlleval. Checked against seqeval 1.2 (default mode, and strict mode with each scheme), test/goldens/tasks.json
+ * and test/goldens/tag-schemes.json.
  */
 import { ConfigError } from "@cloze/errors";
 import { averagedScores, type Scores, type SupportedScores } from "./averaged-scores.ts";

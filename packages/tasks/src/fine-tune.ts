@@ -6,6 +6,7 @@
  * Besides the usual files, the run folder holds `model/`: the best checkpoint without the files for resuming. Its
  * config.json names the class of transformers, the labels and the problem type; `task.json` holds the rest.
  */
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Backend } from "@cloze/backend";
 import { ConfigError, UnsupportedError } from "@cloze/errors";
@@ -27,9 +28,12 @@ import {
   type TrainOptions,
   type TrainResult,
 } from "@cloze/trainer";
-import { encodeLabelled } from "./encode-examples.ts";
+import { encodeLabelled, type LabelledExamples } from "./encode-examples.ts";
+import { examine } from "./examine.ts";
 import { rowBatches } from "./row-batches.ts";
-import { TASK_FILE, taskOf, taskText } from "./saved-task.ts";
+import { cutNote, fittingLength, rowCutOf, usualLength } from "./row-lengths.ts";
+import type { SimilarLabels } from "./similar-labels.ts";
+import { parseTask, TASK_FILE, taskOf, taskText } from "./saved-task.ts";
 import type { Task } from "./task.ts";
 import { TaskEvaluation, type TaskFigures } from "./task-evaluation.ts";
 import { taskObjective } from "./task-objective.ts";
@@ -57,7 +61,8 @@ export interface FineTuneSettings {
   /** Largest norm of the gradient; 0: no limit. Default 1. */
   readonly clip?: number;
   /**
-   * Largest number of tokens in a row. Default: 384 for questions, otherwise 128; never more than the model's limit.
+   * Largest number of tokens in a row. Default: 384 for questions, otherwise 128; more where this would cut many
+   * examples (row-lengths.ts). Never more than the model's limit.
    */
   readonly maxLength?: number;
   /** Steps between evaluations. Default: an epoch. */
@@ -68,6 +73,8 @@ export interface FineTuneSettings {
   readonly metric?: { readonly metric: string; readonly better: "higher" | "lower" };
   readonly seed?: number;
   readonly compute?: "f32" | "f16" | "bf16";
+  /** Labels that differ only by blanks, upper case or the writing of a number. Default "refuse". */
+  readonly similarLabels?: SimilarLabels;
 }
 
 export interface FineTuneOptions<R extends object, O extends object> extends FineTuneSettings {
@@ -97,6 +104,8 @@ export interface FineTuneOptions<R extends object, O extends object> extends Fin
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
   readonly onNote?: (line: string) => void;
+  /** Told what the records hold before training: classes with counts, and warnings of likely mistakes. */
+  readonly onData?: (line: string) => void;
 }
 
 export interface FineTuned<R extends object = object, O extends object = object> {
@@ -121,7 +130,6 @@ export async function fineTune<R extends object, O extends object>(
     backend,
     run,
     name,
-    valid,
     seed = 0,
     epochs = 3,
     batch = 16,
@@ -130,14 +138,27 @@ export async function fineTune<R extends object, O extends object>(
     onNote,
   } = options;
   if (options.train.length === 0) throw new ConfigError("fine-tuning: expected training examples, got none.");
-  if (valid === undefined && (options.patience !== undefined || options.metric !== undefined))
+  if (options.valid === undefined && (options.patience !== undefined || options.metric !== undefined))
     throw new ConfigError(
       `fine-tuning: expected validation data for ${options.patience !== undefined ? "patience" : "a metric"}, ` +
         "got none. Give some, or leave it out.",
     );
   if (batch % accumulate !== 0)
     throw new ConfigError(`fine-tuning: expected a batch that ${accumulate} parts divide, got ${batch}.`);
-  const task = options.task.fit(options.train);
+  const {
+    task,
+    train: trainRecords,
+    valid,
+    notes,
+  } = examine({
+    task: options.task,
+    train: options.train,
+    valid: options.valid,
+    ...(options.whereTrain && { whereTrain: options.whereTrain }),
+    ...(options.whereValid && { whereValid: options.whereValid }),
+    ...(options.similarLabels && { similarLabels: options.similarLabels }),
+  });
+  for (const line of notes) options.onData?.(line);
   const { head, labels, problemType } = task;
   const { model } = opened;
   if (!hasHead(model, head.requires))
@@ -145,7 +166,6 @@ export async function fineTune<R extends object, O extends object>(
       `${name}: expected a model with a head for ${task.kind}, got one of the family "${opened.family}", which ` +
         `has ${Object.keys(opened.architectures).join(", ")}.`,
     );
-  const maxLength = Math.min(options.maxLength ?? (task.kind === "question-answering" ? 384 : 128), opened.maxLength);
   const source: ModelSource<AnyModel> = {
     name,
     model,
@@ -167,18 +187,10 @@ export async function fineTune<R extends object, O extends object>(
     last === undefined
       ? startingWeights(parameters, options.weights, seed, onNote)
       : await loadWeights(last, parameters, Object.keys(opened.buffers));
-  const examples = encodeLabelled(
-    task,
-    tokenizer,
-    options.train,
-    { maxLength },
-    options.whereTrain ?? ((i) => `example ${i + 1}`),
-  );
-  const cut = examples.rows.filter(({ truncated }) => truncated > 0).length;
-  if (cut > 0)
-    onNote?.(
-      `${cut} of ${examples.rows.length} rows are cut to ${maxLength} tokens. A larger maxLength reads more of them.`,
-    );
+  const { examples, maxLength } = encodeTraining(task, trainRecords, {
+    ...options,
+    ...(last !== undefined && options.maxLength === undefined && { maxLength: await savedLength(last) }),
+  });
   const batches = rowBatches(examples.rows, examples.groups, {
     seed,
     groupsPerBatch: batch / accumulate,
@@ -198,6 +210,11 @@ export async function fineTune<R extends object, O extends object>(
       compute,
       where: options.whereValid ?? ((i) => `validation example ${i + 1}`),
     });
+  const { records: cutRecords, tokens: cutTokens } = evaluator?.cut ?? { records: 0, tokens: 0 };
+  if (cutRecords > 0)
+    onNote?.(
+      `valid: ${cutRecords} of ${valid?.length} examples are cut to ${maxLength} tokens, ${cutTokens} are not read.`,
+    );
   if (options.metric !== undefined && valid !== undefined)
     checkMetric(options.metric.metric, task, tokenizer, valid, maxLength);
   const tokenizerFiles = { ...tokenizer.files(), [TASK_FILE]: taskText(task as Task, maxLength) };
@@ -257,6 +274,31 @@ export async function fineTune<R extends object, O extends object>(
   } finally {
     await evaluator?.dispose();
   }
+}
+
+/** The row length of a checkpoint, which a resumed run keeps. */
+async function savedLength(checkpoint: string): Promise<number> {
+  const file = join(checkpoint, TASK_FILE);
+  return parseTask(await readFile(file, "utf8"), file).maxLength;
+}
+
+/** The training records as rows, with the limit of the options or one that fits. */
+function encodeTraining<R extends object, O extends object>(
+  task: Task<R, O>,
+  records: readonly R[],
+  { tokenizer, opened, maxLength: given, onNote, whereTrain = (i) => `example ${i + 1}` }: FineTuneOptions<R, O>,
+): { readonly examples: LabelledExamples; readonly maxLength: number } {
+  const encode = (maxLength: number): LabelledExamples =>
+    encodeLabelled(task, tokenizer, records, { maxLength }, whereTrain);
+  const first = Math.min(given ?? usualLength(task.kind), opened.maxLength);
+  const usual = encode(first);
+  const { maxLength, reason } =
+    given === undefined ? fittingLength(usual, first, opened.maxLength) : { maxLength: first, reason: undefined };
+  const examples = maxLength === first ? usual : encode(maxLength);
+  if (reason !== undefined) onNote?.(reason);
+  const cut = cutNote(rowCutOf(examples.rows), maxLength);
+  if (cut !== undefined) onNote?.(maxLength < opened.maxLength ? `${cut} A larger maxLength reads more of them.` : cut);
+  return { examples, maxLength };
 }
 
 /**

@@ -65,5 +65,9 @@ export {
   type TasksByKind,
 } from "./saved-task.ts";
 export type { LabelValue } from "./labels.ts";
-export { parseConll, type TaggedSentence } from "./conll.ts";
+export { parseConll, type ConllColumns, type TaggedSentence } from "./conll.ts";
+export { examine, type Examined, type ExamineOptions } from "./examine.ts";
+export type { SimilarLabels } from "./similar-labels.ts";
+export { namedRows, objectRows, type ColumnNames, type NamedRow, type TableRowOptions } from "./table-rows.ts";
+export { TAG_SCHEMES, type TagSchemeName } from "./tag-scheme.ts";
 export { parseSquad } from "./squad.ts";

@@ -62,6 +62,7 @@ export function multiLabel(options: MultiLabelOptions = {}): Task<LabelledRecord
         labels:
           labels.length > 0 ? labels : labelNames(records.flatMap(({ labels: given }, i) => given ?? missingLabel(i))),
       }),
+    relabel: (record, rename) => ({ ...record, ...(record.labels && { labels: record.labels.map(rename) }) }),
     record: (input) => (typeof input === "string" ? { text: input } : input),
     read: (fields, where, labelled) => ({
       ...readTexts(fields, where),

@@ -7,6 +7,7 @@ import { multiLabel, type LabelledRecord, type LabelSet } from "./multi-label.ts
 import { multipleChoice, type Choice, type ChoiceRecord } from "./multiple-choice.ts";
 import { questionAnswering, type Answer, type QuestionRecord } from "./question-answering.ts";
 import { regression, type NumberPrediction, type ScoredRecord } from "./regression.ts";
+import type { TagSchemeName } from "./tag-scheme.ts";
 import { TASK_KINDS, type Task, type TaskKind, type TaskPart } from "./task.ts";
 import { textClassification, type TextClass, type TextRecord } from "./text-classification.ts";
 import { tokenClassification, type TaggedRecord, type Tagging } from "./token-classification.ts";
@@ -21,6 +22,7 @@ export interface AnyTaskOptions {
   readonly noAnswer?: boolean;
   readonly stride?: number;
   readonly maxAnswer?: number;
+  readonly scheme?: TagSchemeName;
 }
 
 /** The task type of each kind, with its records and answers. */

@@ -44,6 +44,11 @@ export class TaskEvaluation<R extends object, O extends object> {
     this.#runner = new LogitsRunner({ ...options, head: task.head });
   }
 
+  /** What the limit of rows cut. */
+  get cut(): Cut {
+    return cutOf(this.#examples);
+  }
+
   async run(session: Session, signal?: AbortSignal): Promise<TaskFigures> {
     return (await this.report(session, signal)).figures;
   }
@@ -59,11 +64,8 @@ export class TaskEvaluation<R extends object, O extends object> {
       this.#task.decode(this.#records[i] as R, rows.slice(first, first + count), logits.slice(first, first + count)),
     );
     const byLabel = this.#task.byLabel?.(this.#records, outputs);
-    return {
-      figures: { loss, ...this.#task.score(this.#records, outputs) },
-      cut: cutOf(this.#examples),
-      ...(byLabel && { byLabel }),
-    };
+    const figures = { loss, ...this.#task.score(this.#records, outputs) };
+    return { figures, cut: this.cut, ...(byLabel && { byLabel }) };
   }
 
   dispose(): Promise<void> {

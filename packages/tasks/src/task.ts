@@ -94,8 +94,13 @@ export interface Task<R extends object = object, O extends object = object> {
    */
   readonly columns: readonly string[];
 
-  /** The task with labels. If the options gave none, the labels come from these records. */
-  fit(records: readonly R[]): Task<R, O>;
+  /**
+   * The task with labels. If the options gave none, the labels come from these records. `place` names a record in
+   * errors.
+   */
+  fit(records: readonly R[], place?: (record: number) => string): Task<R, O>;
+  /** The record with each label or tag replaced. Absent if the kind has no label names. */
+  relabel?(record: R, rename: (label: string) => string): R;
   /** A record from a caller's input: the record itself, or a text if the task needs only a text. */
   record(given: R | string): R;
   /**

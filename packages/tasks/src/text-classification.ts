@@ -67,6 +67,8 @@ export function textClassification(options: TextClassificationOptions = {}): Tas
         ...(weights && { classWeights: weights }),
       });
     },
+    relabel: (record, rename) =>
+      record.label === undefined ? record : { ...record, label: rename(String(record.label)) },
     record: (input) => (typeof input === "string" ? { text: input } : input),
     read: (fields, where, labelled) => ({
       ...readTexts(fields, where),
@@ -135,7 +137,7 @@ export function readTexts(fields: Fields, where: string): { readonly text: strin
 
 function readLabel(fields: Fields, where?: string): LabelValue | undefined {
   const value = field(fields, "label");
-  const label = labelOf(value);
+  const label = typeof value === "string" && value.trim() === "" ? undefined : labelOf(value);
   if (label !== undefined || where === undefined) return label;
   throw missing(fields, "label", "a label", value, where);
 }

@@ -3,15 +3,27 @@
  * piece of a word carries its tag; the other pieces have no label and are ignored. Long texts are cut into overlapping
  * windows, and a word's tag comes from the window with the most context around the word.
  *
- * Tags of entities are BIO or BIOES (B-PER, I-PER, O). Other tags are taken unchanged.
+ * Tags of entities follow a scheme, such as BIO or BIOES (tag-scheme.ts). Other tags are taken unchanged.
  */
 import { ConfigError } from "@cloze/errors";
-import { classReport, entitiesOf, entityScores, type ClassReport } from "@cloze/eval";
+import { classReport, entityScores, type ClassReport, type EntityScores } from "@cloze/eval";
 import { codePointIndexOf, type Tokenizer, type Utf16Index } from "@cloze/tokenizer";
 import { encodeRows, firstPieces } from "./encode-text.ts";
 import { field, labelTexts, listField, missing } from "./fields.ts";
 import { checkLabels, classWeights, labelId, largest, softmaxOf } from "./labels.ts";
 import type { EncodedRow, Task } from "./task.ts";
+import {
+  asBioes,
+  checkScheme,
+  detectScheme,
+  labelsOfScheme,
+  schemeEntities,
+  schemeOfLabels,
+  strictSchemeOf,
+  TAG_SCHEMES,
+  type EntityScheme,
+  type TagSchemeName,
+} from "./tag-scheme.ts";
 import { tagsHead, UNLABELLED } from "./token-heads.ts";
 
 export interface TaggedRecord {
@@ -47,7 +59,7 @@ export interface TaggedEntity {
 export interface Tagging {
   readonly words: readonly TaggedWord[];
   readonly tags: readonly string[];
-  /** The entities. Empty if the tags are not entity tags. */
+  /** The entities, as seqeval's default mode counts them. Empty if the tags are not entity tags. */
   readonly entities: readonly TaggedEntity[];
 }
 
@@ -55,25 +67,41 @@ export interface TokenClassificationOptions {
   /** Default: the tags of the training data, plus the missing tags of each entity type. */
   readonly labels?: readonly string[];
   readonly classWeights?: Readonly<Record<string, number>>;
+  /** The scheme of the tags. Default: the scheme that the training data shows, or the labels. */
+  readonly scheme?: TagSchemeName;
 }
 
-const ENTITY_TAG = /^[BIES]-./;
 /** Fraction of a window that the next window repeats. */
 const OVERLAP = 1 / 4;
 
 export function tokenClassification(options: TokenClassificationOptions = {}): Task<TaggedRecord, Tagging> {
   const labels = checkLabels(options.labels ?? [], "tokenClassification", 2);
-  const ofEntities = labels.some((tag) => ENTITY_TAG.test(tag));
+  const scheme = options.scheme ?? schemeOfLabels(labels);
+  if (!TAG_SCHEMES.includes(scheme))
+    throw new ConfigError(
+      `tokenClassification: expected a scheme (${TAG_SCHEMES.join(", ")}), got "${String(scheme)}".`,
+    );
   const outside = labels.includes("O") ? "O" : (labels[0] ?? "O");
   return {
     kind: "token-classification",
     labels,
-    settings: {},
-    best: { metric: ofEntities || labels.length === 0 ? "f1" : "accuracy", better: "higher" },
+    settings: labels.length > 0 ? { scheme } : {},
+    best: { metric: scheme !== "none" || labels.length === 0 ? "f1" : "accuracy", better: "higher" },
     grouped: false,
     columns: ["words", "tags"],
     head: tagsHead(Math.max(2, labels.length), classWeights(options.classWeights, labels, "tokenClassification")),
-    fit: (records) => tokenClassification({ ...options, labels: labels.length > 0 ? labels : tagSet(records) }),
+    fit(records, place = (record) => `example ${record + 1}`) {
+      const sequences = records.map(({ tags }, i) => tags ?? noTags(i));
+      const wordPlace = (record: number, word: number): string => `${place(record)}, word ${word + 1}`;
+      if (options.scheme !== undefined) checkScheme(sequences, options.scheme, wordPlace);
+      const found = options.scheme ?? detectScheme(sequences, wordPlace);
+      return tokenClassification({
+        ...options,
+        scheme: found,
+        labels: labels.length > 0 ? labels : labelsOfScheme(sequences, found),
+      });
+    },
+    relabel: (record, rename) => ({ ...record, ...(record.tags && { tags: record.tags.map(rename) }) }),
     record: (input) => (typeof input === "string" ? { words: input } : input),
     read(fields, where, labelled) {
       const text = field(fields, "words") === undefined ? field(fields, "text") : undefined;
@@ -102,27 +130,32 @@ export function tokenClassification(options: TokenClassificationOptions = {}): T
     decode(record, rows, logits) {
       const words = readWords(record, rows, logits, labels, outside);
       const tags = words.map(({ tag }) => tag);
-      return { words, tags, entities: ofEntities ? entitiesIn(record, words, tags) : [] };
+      return { words, tags, entities: scheme === "none" ? [] : entitiesIn(record, words, tags, scheme) };
     },
     score(records, outputs) {
       const { truth, guess } = sidesOf(records, outputs);
       const report = reportOf(labels, truth, guess);
-      if (!ofEntities) return { accuracy: report.accuracy, macroF1: report.macro.f1, weightedF1: report.weighted.f1 };
-      const { micro, macro, weighted } = entityScores(truth, guess);
+      if (scheme === "none")
+        return { accuracy: report.accuracy, macroF1: report.macro.f1, weightedF1: report.weighted.f1 };
+      const { micro, macro, weighted } = scoresOf(truth, guess, scheme, "default");
+      const strict = scoresOf(truth, guess, scheme, "strict").micro;
       return {
         f1: micro.f1,
         precision: micro.precision,
         recall: micro.recall,
         macroF1: macro.f1,
         weightedF1: weighted.f1,
+        strictF1: strict.f1,
+        strictPrecision: strict.precision,
+        strictRecall: strict.recall,
         accuracy: report.accuracy,
       };
     },
     byLabel(records, outputs) {
       const { truth, guess } = sidesOf(records, outputs);
-      return ofEntities
-        ? entityScores(truth, guess).types
-        : Object.fromEntries(reportOf(labels, truth, guess).classes.map((scores, k) => [labels[k] as string, scores]));
+      return scheme === "none"
+        ? Object.fromEntries(reportOf(labels, truth, guess).classes.map((scores, k) => [labels[k] as string, scores]))
+        : scoresOf(truth, guess, scheme, "default").types;
     },
     inFile({ words: text }, output) {
       if (typeof text !== "string") return output;
@@ -147,6 +180,12 @@ const sidesOf = (
   guess: outputs.map(({ tags }) => tags),
 });
 
+/** Scores of entities, as seqeval's default mode or its strict mode has them. */
+function scoresOf(truth: Tags, guess: Tags, scheme: EntityScheme, mode: "default" | "strict"): EntityScores {
+  const read = (all: Tags): Tags => all.map((tags) => tags.map((tag) => asBioes(tag, scheme)));
+  return entityScores(read(truth), read(guess), mode === "default" ? "conll" : strictSchemeOf(scheme));
+}
+
 /** Class scores, word by word. */
 function reportOf(labels: readonly string[], truth: Tags, guess: Tags): ClassReport {
   const ids = (all: Tags): number[] => all.flatMap((tags) => tags.map((tag) => labelId(labels, tag, "score")));
@@ -156,27 +195,6 @@ function reportOf(labels: readonly string[], truth: Tags, guess: Tags): ClassRep
 /** Number of tokens that neighbouring windows share. */
 function strideOf(tokenizer: Tokenizer, maxLength: number): number {
   return Math.max(0, Math.floor((maxLength - tokenizer.encode("").ids.length) * OVERLAP));
-}
-
-/**
- * The tags of the data: "O", then for each type all tags of the scheme. So a type with only B- tags in the data gets an
- * I- tag too.
- */
-function tagSet(records: readonly TaggedRecord[]): readonly string[] {
-  const seen = new Set(records.flatMap(({ tags }, i) => tags ?? noTags(i)));
-  const types = new Set<string>();
-  const others = new Set<string>();
-  for (const tag of seen) {
-    if (ENTITY_TAG.test(tag)) types.add(tag.slice(2));
-    else others.add(tag);
-  }
-  if (types.size === 0) return [...others].sort();
-  const letters = [...seen].some((tag) => /^[ES]-./.test(tag)) ? "BIES" : "BI";
-  return [
-    "O",
-    ...[...others].filter((tag) => tag !== "O").sort(),
-    ...[...types].sort().flatMap((type) => [...letters].map((letter) => `${letter}-${type}`)),
-  ];
 }
 
 function noTags(index: number): never {
@@ -228,8 +246,9 @@ function entitiesIn(
   { words: given }: TaggedRecord,
   words: readonly TaggedWord[],
   tags: readonly string[],
+  scheme: EntityScheme,
 ): readonly TaggedEntity[] {
-  return entitiesOf(tags).map(({ type, start, end }) => {
+  return schemeEntities(tags, scheme).map(({ type, start, end }) => {
     const part = words.slice(start, end);
     const score = part.reduce((sum, word) => sum + word.score, 0) / part.length;
     if (typeof given !== "string") return { type, text: part.map(({ text }) => text).join(" "), score, start, end };

@@ -3,7 +3,7 @@ import { ConfigError } from "@cloze/errors";
 import type { Embedding } from "@cloze/inference";
 import { command, type Command, type Result } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION } from "../compute-options.ts";
-import { READING_OPTIONS } from "../data-options.ts";
+import { NUCLEOTIDE_OPTION, READING_OPTIONS } from "../data-options.ts";
 import { readNumber } from "../options.ts";
 import { columns, counted, innerStopsIn, integer } from "../output.ts";
 import { TOKENIZER_NAMES } from "../tokenizers.ts";
@@ -46,7 +46,7 @@ export const embed: Command = command({
       default: "mean",
       help:
         "mean over residues or tokens, the start token, that one through the model's pooler, or a vector for each " +
-        "residue",
+        "residue or token",
     },
     special: { kind: "boolean", help: "the mean is over start and end tokens too, as sentence-transformers has it" },
     normalize: { kind: "boolean", help: "vectors of length 1" },
@@ -81,6 +81,7 @@ export const embed: Command = command({
       help: "new weights of the checkpoint's config.json instead of its own: the baseline to beat. The output says so",
     },
     seed: { kind: "integer", min: 0, default: 0, help: "of --untrained" },
+    ...NUCLEOTIDE_OPTION,
     ...PORTION_OPTION,
     ...BACKEND_OPTIONS,
   },
@@ -109,7 +110,8 @@ export const embed: Command = command({
     "Rows come in the order of the input. A sequence's id is the first word of its header, a text's the number " +
       "of its line or row; an id that was there before gets #2, #3, …",
     "Long sequences: window runs overlapping windows of --max-length tokens (at least a quarter shared with the " +
-      "next) and averages the vectors of residues that several see; truncate takes the beginning; error refuses " +
+      "next) and averages the vectors of residues or tokens that several see; truncate takes the beginning; " +
+      "error refuses " +
       "before anything is computed. What was windowed or cut is reported.",
     '.safetensors: a tensor "embeddings" [n, hidden] and the ids as a JSON list in the metadata; per token, a ' +
       "tensor [residues, hidden] under each id. .npy: f32 [n, hidden], per token [all residues, hidden]; " +
@@ -141,9 +143,10 @@ export const embed: Command = command({
     const room = maxLength - tokenizer.encode("").ids.length;
     const sequences = await whileWaiting(io.stderr, json, (waiting) => {
       waiting.say(`reading ${namesInWords(options.data)}`);
-      const reading = { field: options.field, format: options.format, stdin: io.stdin };
-      return readSequenceFiles(options.data, tokenizer, path, reading);
+      const { field, format, allowDna } = options;
+      return readSequenceFiles(options.data, tokenizer, path, { field, format, stdin: io.stdin, allowDna });
     });
+    if (sequences.warning !== undefined) note(sequences.warning);
     const noun = isTextTokenizer(tokenizer) ? "token" : "residue";
     const residues = sequences.lengths.map((n) => (long === "truncate" ? Math.min(n, room) : n));
     refuseLong(sequences, room, long, noun);

@@ -4,8 +4,8 @@
  */
 import { command, type Command } from "../command.ts";
 import { BACKEND_OPTIONS, CHECKPOINT_OPTION, PORTION_OPTION, PRECISION_OPTION } from "../compute-options.ts";
-import { READING_OPTIONS } from "../data-options.ts";
-import { COLUMNS_OPTION } from "../finetune-options.ts";
+import { NUCLEOTIDE_OPTION, READING_OPTIONS } from "../data-options.ts";
+import { COLUMNS_OPTION, ROWS_OPTIONS } from "../finetune-options.ts";
 
 export const evaluate: Command = command({
   configFile: true,
@@ -21,11 +21,13 @@ export const evaluate: Command = command({
     },
     ...COLUMNS_OPTION,
     ...READING_OPTIONS,
+    ...NUCLEOTIDE_OPTION,
+    ...ROWS_OPTIONS,
     split: {
       kind: "choice",
-      choices: ["all", "train", "valid"],
+      choices: ["all", "train", "valid", "test"],
       default: "all",
-      help: "all sequences, or the part that pretrain made of them",
+      help: "all sequences, or the part that pretrain made of them; of a task, the rows that a column marks so",
     },
     valid: { kind: "number", min: 0, max: 0.9, default: 0.05, help: "share that pretrain held out, for --split" },
     objective: {
@@ -50,8 +52,9 @@ export const evaluate: Command = command({
     { does: "A fine-tuned model on labelled texts", line: "cloze evaluate dev.tsv --checkpoint runs/sentiment" },
   ],
   notes: [
-    "The mask is always the same 15 % of the residues, drawn from a fixed seed: figures of different models " +
-      "compare. Loss is in nats per masked residue, weighted by residue.",
+    "The mask is always the same 15 % of the residues or tokens, drawn from a fixed seed: figures of " +
+      "different models " +
+      "compare. Loss is in nats per masked residue or token, each with the same weight.",
   ],
   run: async (context) => (await import("../evaluate.ts")).evaluate(context),
 });

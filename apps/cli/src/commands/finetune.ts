@@ -26,9 +26,12 @@ export const finetune: Command = command({
   ],
   notes: [
     "Columns are found by name: text (or sentence, sentence1, premise), pair (sentence2, hypothesis), label; " +
-      "words and tags; question, context, answers; text, choices, label. A table without such a name in its first " +
-      "line has no header, and text and label (or text, pair and label) in this order. In TSV a quote is a " +
-      "character as any other.",
+      "words and tags; question, context, answers; text, choices, label; in upper or lower case. A table without " +
+      "such a name in its first line has no header, and text and label (or text, pair and label) in this order; " +
+      "where it cannot tell, it asks for --columns. In TSV a quote is a character as any other.",
+    "Before training it says the classes with their counts, and refuses or warns of what is likely a mistake. A " +
+      "column set, split or validation divides the rows if there is no --valid. Tags may be IOB1, IOB2 (BIO), IOBES " +
+      "(BIOES), BILOU and the like: the scheme is found, saved, and scored as seqeval does.",
     "The run folder holds config.yaml, inputs.json (what it reads, with hashes), metrics.jsonl, report.html, " +
       "tensorboard/ (its events), checkpoints to resume from and model/: the best checkpoint, which Python's " +
       "pipeline() opens. Several seeds have a folder each, and summary.json beside them.",

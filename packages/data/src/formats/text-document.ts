@@ -78,14 +78,19 @@ export interface Row {
 /** The fields that may hold the text if the caller names no field. The first field that exists is taken. */
 export const TEXT_FIELDS: readonly string[] = ["text", "sequence"];
 
+/** The name that is one of `wanted` in upper or lower case, in the order of `wanted`. */
+const inAnyCase = (names: readonly string[], wanted: readonly string[]): string | undefined =>
+  wanted.flatMap((field) => names.find((name) => name.trim().toLowerCase() === field) ?? [])[0];
+
 /**
  * The name of the field that holds the text of a row. `wanted` is the field's name or its number (from 1). Without
- * `wanted`, the field is the first of TEXT_FIELDS that exists. Throws FormatError if the field does not exist.
+ * `wanted`, the field is the first of TEXT_FIELDS that exists, in upper or lower case. Throws FormatError if the
+ * field does not exist.
  */
 export function textField(file: string, place: string, names: readonly string[], wanted: string | undefined): string {
   const found =
     wanted === undefined
-      ? TEXT_FIELDS.find((field) => names.includes(field))
+      ? (TEXT_FIELDS.find((field) => names.includes(field)) ?? inAnyCase(names, TEXT_FIELDS))
       : names.includes(wanted)
         ? wanted
         : /^\d+$/.test(wanted)
