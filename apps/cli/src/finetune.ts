@@ -247,9 +247,8 @@ function majorityOf(records: readonly object[] | undefined): number | undefined 
 function refuseEmpty(train: readonly Located<object>[], data: readonly string[]): void {
   if (train.length === 0)
     throw new ConfigError(
-      `--data ${data.join(" ")}: expected rows marked train, got none. Name the column with --split-column, ` +
-        `or take all ` +
-        "rows with --split-column none.",
+      `--data ${data.join(" ")}: expected rows marked train, got none. Name the column with --split-column, or take ` +
+        "all rows with --split-column none.",
     );
 }
 
