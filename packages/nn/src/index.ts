@@ -37,7 +37,7 @@ export {
 } from "./input-embeddings.ts";
 export { sinusoidalPositions, type SinusoidalOptions } from "./sinusoidal.ts";
 export { layerNormLayer, rmsNormLayer, type LayerNormOptions } from "./layer-norm.ts";
-export { attentionDropout, dropoutLayer } from "./dropout.ts";
+export { attentionDropout, dropoutLayer, slotScope } from "./dropout.ts";
 export {
   attend,
   attentionProbabilities,

@@ -22,11 +22,15 @@ export interface Parameter {
 export interface ScopeOptions {
   /** The prefix of all names, e.g. "generator". Default "". */
   readonly path?: string;
-  /** Present when training: the key u32 `[2]` = (seed, step) of dropout. Without it there is no dropout. */
+  /** Present when training. Without it there is no dropout. */
   readonly random?: Randomness;
 }
 
 export interface Randomness {
+  /**
+   * The key of dropout: u32 `[n, 2]`, a key for each of the n rows that the scope's tensors have. Or u32 `[2]`, one key
+   * for all.
+   */
   readonly key: Tensor<"u32">;
 }
 
@@ -52,6 +56,11 @@ export class Scope {
   /** The scope `name` in this one; "a.b" is `at("a").at("b")`. */
   at(name: string | number): Scope {
     return new Scope(this.graph, this.#join(name), this.#parameters, this.random);
+  }
+
+  /** The same scope with other randomness: for tensors with other rows (`slotScope`). */
+  withRandom(random: Randomness | undefined): Scope {
+    return new Scope(this.graph, this.path, this.#parameters, random);
   }
 
   /** Declares a parameter, or finds the declared parameter of this name. */
